@@ -1,0 +1,38 @@
+"""Ask your photos: answers that cite the regions they rest on, on your own machine.
+
+The public names, imported when they are first used (PEP 562), so that `import deepseek_mm.config` costs no torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from deepseek_mm.config import Config as Config
+    from deepseek_mm.errors import DeepSeekMMError as DeepSeekMMError
+    from deepseek_mm.ingest import Report as Report
+    from deepseek_mm.load import load as load
+    from deepseek_mm.rag.assistant import Assistant as Assistant
+    from deepseek_mm.records import Answer as Answer
+    from deepseek_mm.records import Check as Check
+    from deepseek_mm.records import Citation as Citation
+    from deepseek_mm.records import Question as Question
+
+_HOMES = {
+    "Answer": "records",
+    "Assistant": "rag.assistant",
+    "Check": "records",
+    "Citation": "records",
+    "Config": "config",
+    "DeepSeekMMError": "errors",
+    "Question": "records",
+    "Report": "ingest",
+    "load": "load",
+}
+__all__ = list(_HOMES)
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,113 @@
+"""Every number a run depends on, in one tree of frozen dataclasses.
+
+A run is a value: take `Config()`, change it with `replace`, hand it on. Nothing here imports torch, so settings can be
+read, tested and documented anywhere. Files, environment and flags become a Config in `deepseek_mm.settings`.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deepseek_mm.errors import ConfigError
+
+
+def between(name: str, value: float, low: float, high: float) -> None:
+    """Refuse a number outside [low, high], naming the field and both bounds."""
+    if not low <= value <= high:
+        raise ConfigError(f"{name}={value} must lie between {low} and {high}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EncoderConfig:
+    """What turns pictures, text and code into vectors."""
+
+    name: str = "default"  # "default", or a CLIP/SigLIP checkpoint: a folder or a hub name
+    batch: int = 16  # pictures in one pass of the tower
+    threads: int = 0  # CPU threads for the towers; 0 is all cores
+
+    def __post_init__(self) -> None:
+        between("encoder.batch", self.batch, 1, 1024)
+        between("encoder.threads", self.threads, 0, 1024)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IndexConfig:
+    """How vectors are searched (the store is always exact)."""
+
+    exact_up_to: int = 50_000  # vectors searched one by one; beyond it HNSW
+    hnsw_links: int = 32  # neighbours of a node
+    hnsw_build: int = 128  # breadth of search while building
+    hnsw_search: int = 128  # breadth of search while asking
+
+    def __post_init__(self) -> None:
+        between("index.exact_up_to", self.exact_up_to, 0, 10**9)
+        between("index.hnsw_links", self.hnsw_links, 4, 256)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeeConfig:
+    """What counts as a region."""
+
+    max_parts: int = 6  # regions besides the whole picture
+    min_label: float = 0.5  # probability a label needs to be stated
+    max_pixels: int = 100_000_000  # a larger picture is refused before it is decoded
+
+    def __post_init__(self) -> None:
+        between("see.max_parts", self.max_parts, 0, 64)
+        between("see.min_label", self.min_label, 0, 1)
+        between("see.max_pixels", self.max_pixels, 1, 10**10)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RagConfig:
+    """How a question is answered."""
+
+    num_regions: int = 6  # regions retrieved per question
+    min_score: float = 0.15  # cosine below which nothing counts as found
+    min_presence: float = 0.5  # probability above which a thing counts as there
+    max_question_chars: int = 4_000  # a longer question is refused
+    history_turns: int = 4  # earlier turns the prompt carries
+
+    def __post_init__(self) -> None:
+        between("rag.num_regions", self.num_regions, 1, 64)
+        between("rag.min_score", self.min_score, -1, 1)
+        between("rag.min_presence", self.min_presence, 0, 1)
+        between("rag.max_question_chars", self.max_question_chars, 1, 1_000_000)
+        between("rag.history_turns", self.history_turns, 0, 100)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LMConfig:
+    """Which language model phrases the answer."""
+
+    name: str = "smollm2"  # the packaged model; "none" lets the program speak; any causal model by folder or hub name
+    url: str = ""  # an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1; empty is the local model
+    max_tokens: int = 96  # of one answer
+    timeout_s: float = 60.0  # for a server's next word
+
+    def __post_init__(self) -> None:
+        between("lm.max_tokens", self.max_tokens, 1, 8192)
+        between("lm.timeout_s", self.timeout_s, 0.1, 3600)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServeConfig:
+    """Where the page is served."""
+
+    host: str = "127.0.0.1"
+    port: int = 7860
+
+    def __post_init__(self) -> None:
+        between("serve.port", self.port, 0, 65535)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Config:
+    """The whole run."""
+
+    data: Path = Path("library")  # the folder that holds the index, the history and the uploads
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    index: IndexConfig = field(default_factory=IndexConfig)
+    see: SeeConfig = field(default_factory=SeeConfig)
+    rag: RagConfig = field(default_factory=RagConfig)
+    lm: LMConfig = field(default_factory=LMConfig)
+    serve: ServeConfig = field(default_factory=ServeConfig)

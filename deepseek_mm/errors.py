@@ -1,0 +1,49 @@
+"""Errors a user can act on: each says what is wrong, shows the value, and names the next step.
+
+Catch `DeepSeekMMError` at the edges (command line, page); anything else is a bug of ours.
+"""
+
+from pathlib import Path
+
+
+class DeepSeekMMError(Exception):
+    """Base of every error that a user can fix."""
+
+
+class ConfigError(DeepSeekMMError, ValueError):
+    """A setting is unknown, out of range, or contradicts another."""
+
+
+class BadQuestion(DeepSeekMMError, ValueError):
+    """A question that cannot be asked: empty, or far too long."""
+
+
+class BadPicture(DeepSeekMMError, ValueError):
+    """A file that cannot be read as a picture."""
+
+
+class NothingThere(DeepSeekMMError, FileNotFoundError):
+    """A file, folder or record that was named does not exist."""
+
+
+class LibraryError(DeepSeekMMError, OSError):
+    """The library's folder cannot be used: read-only, in use, or damaged."""
+
+
+class MissingPackage(DeepSeekMMError, ImportError):
+    """An optional package is needed and absent."""
+
+    def __init__(self, package: str, *, needed_for: str, extra: str | None = None) -> None:
+        how = f"deepseek-mm[{extra}]" if extra else package
+        super().__init__(f"{needed_for} needs the package {package}. Install it with: pip install '{how}'")
+
+
+class MissingWeights(DeepSeekMMError, FileNotFoundError):
+    """A model's weights are not where they should be."""
+
+    def __init__(self, path: Path, *, make: str) -> None:
+        super().__init__(f"no weights at {path}. Make them with: {make}")
+
+
+class ServerError(DeepSeekMMError, RuntimeError):
+    """A language model server did not answer as it should."""

@@ -1,0 +1,77 @@
+"""What goes into an Assistant, what comes out of it, and what travels between its parts."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from PIL.Image import Image
+
+from index import Region
+
+State = Literal["running", "done", "stopped", "failed"]
+Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    """A question over the library, or about the one picture that comes with it."""
+
+    text: str
+    image: Image | None = None
+    image_name: str = ""  # the upload's file name, as the user knows it
+    conversation: int | None = None  # id of the conversation to go on with; None starts a new one
+    session: str = ""  # whose conversation: the browser's secret; empty on the command line
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evidence:
+    """One numbered entry of the prompt: a region, how well it matched, and its whole photo's regions."""
+
+    number: int  # 1-based, as printed: "a red kite [1]"
+    region: Region
+    score: float  # cosine similarity with the question, -1 to 1
+    siblings: tuple[Region, ...] = ()  # every region of the same source, whole picture first
+    presence: tuple[tuple[str, float], ...] = ()  # thing asked for -> probability that this photo shows it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """One message to a language model."""
+
+    role: Role
+    text: str
+    images: tuple[Image, ...] = ()  # only for models that see
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Citation:
+    """A bracketed number in an answer and the region it points at."""
+
+    number: int
+    region: Region
+    score: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Check:
+    """One claim that was made, and whether the evidence carries it."""
+
+    claim: str
+    numbers: tuple[int, ...]  # evidence it cites
+    kept: bool  # a claim that is not kept is not shown
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """An answer, whole or (while `state` is "running") as far as it has come."""
+
+    text: str
+    citations: tuple[Citation, ...] = ()  # in order of first mention
+    checks: tuple[Check, ...] = ()
+    found: bool = True  # False: nothing relevant, and the text says so
+    confidence: float | None = None  # probability that the answer is right, where one is known
+    state: State = "done"
+    conversation: int = 0  # ids in the history
+    turn: int = 0
+    model: str = ""  # name of the language model that phrased it; empty when the program's own words stand
+    seconds: float = 0.0

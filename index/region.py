@@ -1,0 +1,79 @@
+"""The nouns of retrieval: a source is a file, a region is a place in it, a hit is a region that matched."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import PurePath
+
+Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the upright original; right and bottom outside
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Label:
+    """What something seems to be."""
+
+    name: str
+    score: float  # probability that it is there, 0 to 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """One file that the library knows."""
+
+    id: int = 0  # 0 until it is stored
+    path: str  # absolute
+    kind: str = "photo"
+    collection: str = "library"  # "uploads" holds pictures that came with a question; searches leave them out
+    digest: str = ""  # SHA-256 of the file's bytes, hexadecimal
+    size_bytes: int = 0
+    modified_ns: int = 0  # nanoseconds since 1970, as the file system says
+    width_px: int = 0  # upright: after the camera's orientation is applied
+    height_px: int = 0
+    taken_at: datetime | None = None  # the camera's local time, without a zone
+    latitude: float | None = None  # degrees, north positive
+    longitude: float | None = None  # degrees, east positive
+
+    @property
+    def name(self) -> str:
+        """The file's name without its folders."""
+        return PurePath(self.path).name
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Region:
+    """A rectangle of one source, and what is known about it."""
+
+    id: int = 0  # 0 until it is stored
+    source: Source
+    kind: str = "part"  # "whole" is the complete picture, "part" a piece of it
+    box_px: Box
+    labels: tuple[Label, ...] = ()  # best first
+    colours: tuple[str, ...] = ()  # names, most of the area first
+
+    @property
+    def label(self) -> str:
+        """The best label, or an empty string."""
+        return self.labels[0].name if self.labels else ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hit:
+    """A region and how well it matched: cosine similarity, -1 to 1."""
+
+    region: Region
+    score: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Filter:
+    """Which regions a search may return; the default is everything in the library. Conditions add up."""
+
+    collection: str | None = "library"  # None is every collection
+    kinds: tuple[str, ...] = ()  # of regions: "whole", "part"; empty is any
+    source_ids: tuple[int, ...] = ()  # empty is any
+    label: str = ""  # a region must carry this label
+    folder: str = ""  # a source's path must lie below this folder
+    taken_after: datetime | None = None  # inclusive
+    taken_before: datetime | None = None  # exclusive
+
+
+EVERYTHING = Filter()

@@ -1,0 +1,99 @@
+"""Imports point downwards. This file is the architecture; the rest is detail."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+# Highest floor first. A unit may import any lower floor; units that share a floor are strangers.
+FLOORS = (
+    ("app", "deepseek_mm.__main__"),
+    ("ui", "deepseek_mm.load"),
+    ("deepseek_mm.train",),
+    ("deepseek_mm.evaluate",),
+    ("deepseek_mm.rag.assistant", "deepseek_mm.ingest"),
+    ("deepseek_mm.rag.retriever", "deepseek_mm.see"),
+    (
+        "deepseek_mm.encoders",
+        "deepseek_mm.lm",
+        "deepseek_mm.parse",
+        "deepseek_mm.rag.prompt",
+        "deepseek_mm.rag.program",
+        "deepseek_mm.rag.rules",
+        "deepseek_mm.rag.decide",
+        "deepseek_mm.history",
+    ),
+    ("deepseek_mm.records", "deepseek_mm.settings"),
+    ("deepseek_mm.config",),
+    ("deepseek_mm.errors", "index"),
+)
+HEIGHT = {unit: height for height, floor in enumerate(reversed(FLOORS)) for unit in floor}
+FACADE = "deepseek_mm"  # its __init__ re-exports the public names
+LAB = "deepseek_mm.experiments"  # may import anything; nothing may import it
+HALLWAYS = (FACADE, "deepseek_mm.rag")  # packages whose files live on different floors: their __init__ has no floor
+
+
+def inside(module: str, unit: str) -> bool:
+    return module == unit or module.startswith(unit + ".")
+
+
+def unit_of(module: str) -> str | None:
+    return max((unit for unit in HEIGHT if inside(module, unit)), key=len, default=None)
+
+
+def imports() -> dict[str, set[str]]:
+    """Every module of ours -> the modules it names in import statements."""
+    found = {}
+    paths = [ROOT / "app.py", *(p for top in ("deepseek_mm", "ui", "index") for p in (ROOT / top).rglob("*.py"))]
+    for path in paths:
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        nodes = list(ast.walk(ast.parse(path.read_text())))
+        found[module] = {
+            name
+            for node in nodes
+            if isinstance(node, ast.ImportFrom) and node.module
+            for name in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+        }
+        found[module] |= {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return found
+
+
+IMPORTS = imports()
+EDGES = sorted((here, there) for here, targets in IMPORTS.items() for there in targets)
+
+
+def test_every_module_has_a_floor():
+    assert [m for m in IMPORTS if unit_of(m) is None and m not in HALLWAYS and not inside(m, LAB)] == []
+
+
+def test_imports_point_downwards():
+    assert [
+        f"{here} must not import {there}"
+        for here, there in EDGES
+        if (a := unit_of(here)) and (b := unit_of(there)) and a != b and HEIGHT[b] >= HEIGHT[a]
+    ] == []
+
+
+def test_the_front_door_is_for_guests():
+    """ui uses the public names only; everyone indoors imports from where a thing is defined."""
+    public = {f"{FACADE}.{name}" for name in __import__("deepseek_mm").__all__}
+    assert [(h, t) for h, t in EDGES if inside(h, "ui") and t.startswith("deepseek_mm.") and t not in public] == []
+    assert [(h, t) for h, t in EDGES if h.startswith("deepseek_mm.") and t == FACADE] == []
+
+
+def test_nothing_imports_an_experiment():
+    assert [(h, t) for h, t in EDGES if inside(t, LAB) and not inside(h, LAB)] == []
+
+
+def test_the_index_knows_no_model():
+    assert [(h, t) for h, t in EDGES if inside(h, "index") and t.split(".")[0] in ("torch", "deepseek_mm", "ui")] == []
+
+
+@pytest.mark.parametrize("module", ["deepseek_mm", "deepseek_mm.config", "deepseek_mm.records", "index"])
+def test_importing_the_ground_floors_does_not_load_torch(module):
+    code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
