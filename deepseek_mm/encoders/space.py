@@ -1,0 +1,69 @@
+"""One space for pictures, text and code: what every tower must offer, whatever is inside it.
+
+Vectors are float32, of length 1, so that a dot product is a cosine. A space is known by the fingerprint of its weights:
+two indexes may be mixed only when the fingerprints are equal.
+
+Shape key:  N pictures or texts, D width of the space (512 by default), H, W cells of the feature map
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL.Image import Image
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tag:
+    """What a tower's own classifier sees, if it has one."""
+
+    name: str
+    score: float  # probability, 0 to 1
+    heat_HW: Floats  # how much each cell speaks for it, 0 to 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """One picture, as the tower sees it."""
+
+    vector_D: Floats  # the whole picture
+    grid_HWD: Floats  # one unit vector per cell of the feature map
+    tags: tuple[Tag, ...] = ()  # best first
+
+
+class Space(Protocol):
+    """Turns anything into unit vectors of one width."""
+
+    @property
+    def name(self) -> str:
+        """Short name, safe in a folder name."""
+
+    @property
+    def dim(self) -> int:
+        """Width of the vectors."""
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the weights, hexadecimal."""
+
+    def look_many(self, images: Iterable[Image]) -> Iterator[Look]:
+        """One look per picture, in order; the next pictures are drawn from `images` while the tower works."""
+
+    def embed_images(self, images: Iterable[Image]) -> Floats:
+        """(N, D), the whole pictures only."""
+
+    def embed_texts(self, texts: Sequence[str]) -> Floats:
+        """(N, D)."""
+
+    def embed_code(self, codes: Sequence[str]) -> Floats:
+        """(N, D)."""
+
+
+def unit(x_ND: Floats) -> Floats:
+    """Rows scaled to length 1; a row of zeros stays zero."""
+    length_N1 = np.linalg.norm(x_ND, axis=-1, keepdims=True)
+    return np.asarray(x_ND / np.maximum(length_N1, 1e-12), dtype=np.float32)
