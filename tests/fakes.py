@@ -24,7 +24,7 @@ THINGS = {"kite": "red", "grass": "green", "sky": "blue", "sun": "yellow"}  # th
 
 
 class ColourSpace:
-    """A space of width 32: a picture is its colours, a text is the colours and things it names, anything else is noise."""
+    """Width 32: a picture is its colours, a text is the colours and things it names, anything else is noise."""
 
     name, dim, fingerprint = "colours", 32, hashlib.sha256(b"colours").hexdigest()
     GRID = 4  # cells a side
@@ -59,7 +59,7 @@ class ColourSpace:
 
 
 class Parrot:
-    """A language model that says one thing, word by word; with `wait`, it waits for the event after `pause_after` words."""
+    """A language model that says one thing, word by word; with `wait` it pauses for that event."""
 
     name, fingerprint, sees = "parrot", "parrot-1", False
 
