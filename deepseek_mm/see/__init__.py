@@ -1,0 +1,1 @@
+"""Looking at a picture: what is in it, where, and in which colours."""
