@@ -1,5 +1,9 @@
-"""Where regions are kept and how they are found again. Vectors in, hits out; no model is imported here."""
+"""Where regions are kept and how they are found again. Vectors in, hits out; no model is imported here.
 
-from index.region import EVERYTHING, Box, Filter, Hit, Label, Region, Source
+`RegionStore` is in `index.store`: this page names only what costs nothing to import.
+"""
 
-__all__ = ["EVERYTHING", "Box", "Filter", "Hit", "Label", "Region", "Source"]
+from index.errors import IndexProblem
+from index.region import EVERYTHING, Box, Counts, Filter, Hit, Label, LabelCount, Region, Source
+
+__all__ = ["EVERYTHING", "Box", "Counts", "Filter", "Hit", "IndexProblem", "Label", "LabelCount", "Region", "Source"]

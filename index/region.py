@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePath
+from typing import NamedTuple
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the upright original; right and bottom outside
 
@@ -61,6 +62,21 @@ class Hit:
 
     region: Region
     score: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counts:
+    """How much is stored."""
+
+    sources: int
+    regions: int
+
+
+class LabelCount(NamedTuple):
+    """A label, and how many sources have a region that carries it."""
+
+    name: str
+    sources: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,84 @@
+"""What can be wrong with an index on disk: each error says what, shows where, and names the next step.
+
+This folder knows nothing above it, so these errors have a base of their own; an edge (command line, page) catches it
+beside `DeepSeekMMError`.
+"""
+
+from pathlib import Path
+
+REBUILD = "python -m deepseek_mm index --rebuild"
+
+
+class IndexProblem(Exception):
+    """Base of every error about an index that a user can fix."""
+
+
+class SpaceMismatch(IndexProblem):
+    """The index holds vectors of another space; comparing the two would mean nothing."""
+
+    def __init__(self, path: Path, *, stored: str, given: str) -> None:
+        super().__init__(
+            f"the index at {path} was made by the space {stored}, not by {given}, and two spaces never mix. "
+            f"Rebuild it with: {REBUILD}"
+        )
+
+
+class StoreDamaged(IndexProblem):
+    """The database cannot be read."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(
+            f"the index at {path} is damaged ({why}); nothing was changed. Your pictures are not in it: "
+            f"rebuild it from them with: {REBUILD}"
+        )
+
+
+class StoreTooNew(IndexProblem):
+    """The database was written by a later version of this program."""
+
+    def __init__(self, path: Path, *, version: str, newest: str) -> None:
+        super().__init__(
+            f"the index at {path} has schema version {version}, this program knows up to {newest}; nothing was changed. "
+            f"Update the program, or choose another folder with --data"
+        )
+
+
+class StoreReadOnly(IndexProblem):
+    """The folder cannot be written to, and SQLite needs to write even for readers."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"the index at {path} cannot be written. Give yourself the right to write there (chmod u+w), "
+            f"or choose another folder with --data"
+        )
+
+
+class StoreFull(IndexProblem):
+    """The disk has no room left; the last change was not made."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"no room left on the disk of {path}; the last change was not made. Free some space and repeat it")
+
+
+class StoreBusy(IndexProblem):
+    """Another process has kept the write lock for too long."""
+
+    def __init__(self, path: Path, *, timeout_s: float) -> None:
+        super().__init__(
+            f"the index at {path} was locked by another process for more than {timeout_s:g} s; the last change was not "
+            f"made. Wait for the other process to finish, or end it, and repeat the command"
+        )
+
+
+class NotStored(IndexProblem, LookupError):
+    """A region that was asked for by its id is no longer there."""
+
+    def __init__(self, region_id: int) -> None:
+        super().__init__(f"no region {region_id} in the index: its file was removed or read anew. Search again")
+
+
+class BadPath(IndexProblem, ValueError):
+    """A file name that is not valid Unicode cannot be kept as text."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"the file name {path!r} is not valid UTF-8. Rename the file and add it again")
