@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from deepseek_mm.config import Config as Config
     from deepseek_mm.errors import DeepSeekMMError as DeepSeekMMError
+    from deepseek_mm.history import Conversation as Conversation
+    from deepseek_mm.history import Turn as Turn
     from deepseek_mm.ingest import Report as Report
     from deepseek_mm.load import load as load
+    from deepseek_mm.parse.photo import read_photo as read_photo
     from deepseek_mm.rag.assistant import Assistant as Assistant
     from deepseek_mm.records import Answer as Answer
     from deepseek_mm.records import Check as Check
     from deepseek_mm.records import Citation as Citation
+    from deepseek_mm.records import Query as Query
     from deepseek_mm.records import Question as Question
 
 _HOMES = {
@@ -23,10 +27,14 @@ _HOMES = {
     "Check": "records",
     "Citation": "records",
     "Config": "config",
+    "Conversation": "history",
     "DeepSeekMMError": "errors",
+    "Query": "records",
     "Question": "records",
     "Report": "ingest",
+    "Turn": "history",
     "load": "load",
+    "read_photo": "parse.photo",
 }
 __all__ = list(_HOMES)
 __version__ = "0.1.0"

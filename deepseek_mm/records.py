@@ -23,6 +23,14 @@ class Question:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Query:
+    """What to look for: words, a picture, or both."""
+
+    text: str = ""
+    image: Image | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Evidence:
     """One numbered entry of the prompt: a region, how well it matched, and its whole photo's regions."""
 
