@@ -1,0 +1,93 @@
+"""An Answer becomes rows, and rows become the same Answer again."""
+
+from deepseek_mm.history.tables import CheckRow, CitationRow, TurnRow
+from deepseek_mm.records import Answer, Check, Citation
+from index import Label, Region, Source
+
+
+def freeze(turn: TurnRow, answer: Answer) -> None:
+    """Write `answer` into `turn`, replacing what was there. Numbers may come from numpy; the file gets plain ones."""
+    turn.text, turn.found, turn.state, turn.model = answer.text, bool(answer.found), answer.state, answer.model
+    turn.confidence = None if answer.confidence is None else float(answer.confidence)
+    turn.seconds = float(answer.seconds)
+    turn.citations = [_citation_row(citation) for citation in answer.citations]
+    turn.checks = [
+        CheckRow(claim=c.claim, numbers=[int(n) for n in c.numbers], kept=bool(c.kept), reason=c.reason)
+        for c in answer.checks
+    ]
+
+
+def thaw(turn: TurnRow) -> Answer:
+    """The Answer that `turn` holds, with its ids filled in."""
+    return Answer(
+        text=turn.text,
+        citations=tuple(_citation(row) for row in turn.citations),
+        checks=tuple(
+            Check(claim=row.claim, numbers=tuple(row.numbers), kept=row.kept, reason=row.reason) for row in turn.checks
+        ),
+        found=turn.found,
+        confidence=turn.confidence,
+        state=turn.state,  # type: ignore[arg-type]  # only a State is ever written
+        conversation=turn.conversation_id,
+        turn=turn.id,
+        model=turn.model,
+        seconds=turn.seconds,
+    )
+
+
+def _citation_row(citation: Citation) -> CitationRow:
+    region, source = citation.region, citation.region.source
+    left, top, right, bottom = (int(edge) for edge in region.box_px)
+    return CitationRow(
+        number=int(citation.number),
+        score=float(citation.score),
+        region_id=int(region.id),
+        region_kind=region.kind,
+        left_px=left,
+        top_px=top,
+        right_px=right,
+        bottom_px=bottom,
+        labels=[[label.name, float(label.score)] for label in region.labels],
+        colours=list(region.colours),
+        source_id=int(source.id),
+        path=source.path,
+        source_kind=source.kind,
+        collection=source.collection,
+        digest=source.digest,
+        size_bytes=int(source.size_bytes),
+        modified_ns=int(source.modified_ns),
+        width_px=int(source.width_px),
+        height_px=int(source.height_px),
+        taken_at=source.taken_at,
+        latitude=source.latitude,
+        longitude=source.longitude,
+    )
+
+
+def _citation(row: CitationRow) -> Citation:
+    region = Region(
+        id=row.region_id,
+        source=_source(row),
+        kind=row.region_kind,
+        box_px=(row.left_px, row.top_px, row.right_px, row.bottom_px),
+        labels=tuple(Label(name=name, score=score) for name, score in row.labels),
+        colours=tuple(row.colours),
+    )
+    return Citation(number=row.number, region=region, score=row.score)
+
+
+def _source(row: CitationRow) -> Source:
+    return Source(
+        id=row.source_id,
+        path=row.path,
+        kind=row.source_kind,
+        collection=row.collection,
+        digest=row.digest,
+        size_bytes=row.size_bytes,
+        modified_ns=row.modified_ns,
+        width_px=row.width_px,
+        height_px=row.height_px,
+        taken_at=row.taken_at,
+        latitude=row.latitude,
+        longitude=row.longitude,
+    )

@@ -1,0 +1,142 @@
+"""The rows of the history. Change them only together with a new file in `migrations/versions`.
+
+A conversation has turns; a turn has citations and checks; deleting a conversation takes them all along. Ids are never
+used again (AUTOINCREMENT), so a late word for a deleted turn cannot land in another one.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, DateTime, Float, ForeignKey, Text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.types import TypeDecorator
+
+
+class Utc(TypeDecorator[datetime]):
+    """A moment. SQLite keeps no zone, so it is stored in UTC and comes back as UTC."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Python -> file."""
+        return value and value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """File -> Python."""
+        return value and value.replace(tzinfo=UTC)
+
+
+class AnyText(TypeDecorator[str]):
+    """Text that may hold what UTF-8 cannot, as file names on Linux do: such a value is stored as bytes."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:
+        """Python -> file."""
+        if value is None or _is_utf8(value):
+            return value
+        return value.encode("utf-8", "surrogatepass")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
+        """File -> Python."""
+        return value.decode("utf-8", "surrogatepass") if isinstance(value, bytes) else value
+
+
+def _is_utf8(text: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+class Base(DeclarativeBase):
+    """Maps Python's types to columns, alike in every version of SQLAlchemy."""
+
+    type_annotation_map = {datetime: Utc, str: AnyText, float: Float}
+
+
+class ConversationRow(Base):
+    """One thread of questions, seen only by the session that began it."""
+
+    __tablename__ = "conversations"
+    __table_args__ = {"sqlite_autoincrement": True}
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    session_hash: Mapped[str] = mapped_column(index=True)  # SHA-256 of the browser's secret, hexadecimal
+    title: Mapped[str]
+    started_at: Mapped[datetime]
+    last_at: Mapped[datetime]
+
+
+class TurnRow(Base):
+    """One question and its answer."""
+
+    __tablename__ = "turns"
+    __table_args__ = {"sqlite_autoincrement": True}
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    conversation_id: Mapped[int] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"), index=True)
+    asked_at: Mapped[datetime]
+    question: Mapped[str]
+    image_name: Mapped[str]
+    image_path: Mapped[str]
+    settings: Mapped[dict[str, Any]] = mapped_column(JSON)
+    fingerprint: Mapped[str]
+    state: Mapped[str] = mapped_column(index=True)  # records.State
+    owner_pid: Mapped[int]
+    owner_started: Mapped[str]
+    text: Mapped[str] = mapped_column(default="")
+    found: Mapped[bool] = mapped_column(default=True)
+    confidence: Mapped[float | None]
+    model: Mapped[str] = mapped_column(default="")
+    seconds: Mapped[float] = mapped_column(default=0.0)
+    citations: Mapped[list["CitationRow"]] = relationship(
+        cascade="all, delete-orphan", passive_deletes=True, order_by="CitationRow.id"
+    )
+    checks: Mapped[list["CheckRow"]] = relationship(
+        cascade="all, delete-orphan", passive_deletes=True, order_by="CheckRow.id"
+    )
+
+
+class CitationRow(Base):
+    """A cited region, copied whole: a page can draw it even after the index was rebuilt."""
+
+    __tablename__ = "citations"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    turn_id: Mapped[int] = mapped_column(ForeignKey("turns.id", ondelete="CASCADE"), index=True)
+    number: Mapped[int]
+    score: Mapped[float]
+    region_id: Mapped[int]
+    region_kind: Mapped[str]
+    left_px: Mapped[int]
+    top_px: Mapped[int]
+    right_px: Mapped[int]
+    bottom_px: Mapped[int]
+    labels: Mapped[list[list[Any]]] = mapped_column(JSON)  # [name, score], best first
+    colours: Mapped[list[str]] = mapped_column(JSON)
+    source_id: Mapped[int]
+    path: Mapped[str]
+    source_kind: Mapped[str]
+    collection: Mapped[str]
+    digest: Mapped[str]
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    modified_ns: Mapped[int] = mapped_column(BigInteger)
+    width_px: Mapped[int]
+    height_px: Mapped[int]
+    taken_at: Mapped[datetime | None] = mapped_column(DateTime)  # the camera's local time, without a zone
+    latitude: Mapped[float | None]
+    longitude: Mapped[float | None]
+
+
+class CheckRow(Base):
+    """A claim, and whether the evidence carried it."""
+
+    __tablename__ = "checks"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    turn_id: Mapped[int] = mapped_column(ForeignKey("turns.id", ondelete="CASCADE"), index=True)
+    claim: Mapped[str]
+    numbers: Mapped[list[int]] = mapped_column(JSON)
+    kept: Mapped[bool]
+    reason: Mapped[str]

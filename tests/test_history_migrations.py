@@ -1,0 +1,222 @@
+"""The history's file: an old one is upgraded, and one that is damaged, newer or a stranger's is refused unharmed."""
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from alembic import autogenerate, op
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from deepseek_mm.errors import LibraryError
+from deepseek_mm.history import Conversation, History
+from deepseek_mm.history.file import MIGRATIONS, open_file
+from deepseek_mm.history.log import hash_of
+from deepseek_mm.history.tables import Base
+from deepseek_mm.records import Answer, Check, Question
+
+ROOT = Path(__file__).parent.parent
+FIRST = "0001"
+# What the first release wrote, letter for letter. Later migrations must bring this file along; never change it.
+FIRST_RELEASE = """
+CREATE TABLE alembic_version (
+  version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num));
+INSERT INTO alembic_version VALUES ('0001');
+CREATE TABLE conversations (
+  id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, session_hash TEXT NOT NULL, title TEXT NOT NULL,
+  started_at DATETIME NOT NULL, last_at DATETIME NOT NULL);
+CREATE INDEX ix_conversations_session_hash ON conversations (session_hash);
+CREATE TABLE turns (
+  id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, conversation_id INTEGER NOT NULL, asked_at DATETIME NOT NULL,
+  question TEXT NOT NULL, image_name TEXT NOT NULL, image_path TEXT NOT NULL, settings JSON NOT NULL,
+  fingerprint TEXT NOT NULL, state TEXT NOT NULL, owner_pid INTEGER NOT NULL, owner_started TEXT NOT NULL,
+  text TEXT NOT NULL, found BOOLEAN NOT NULL, confidence FLOAT, model TEXT NOT NULL, seconds FLOAT NOT NULL,
+  FOREIGN KEY(conversation_id) REFERENCES conversations (id) ON DELETE CASCADE);
+CREATE INDEX ix_turns_state ON turns (state);
+CREATE INDEX ix_turns_conversation_id ON turns (conversation_id);
+CREATE TABLE citations (
+  id INTEGER NOT NULL, turn_id INTEGER NOT NULL, number INTEGER NOT NULL, score FLOAT NOT NULL,
+  region_id INTEGER NOT NULL, region_kind TEXT NOT NULL, left_px INTEGER NOT NULL, top_px INTEGER NOT NULL,
+  right_px INTEGER NOT NULL, bottom_px INTEGER NOT NULL, labels JSON NOT NULL, colours JSON NOT NULL,
+  source_id INTEGER NOT NULL, path TEXT NOT NULL, source_kind TEXT NOT NULL, collection TEXT NOT NULL,
+  digest TEXT NOT NULL, size_bytes BIGINT NOT NULL, modified_ns BIGINT NOT NULL, width_px INTEGER NOT NULL,
+  height_px INTEGER NOT NULL, taken_at DATETIME, latitude FLOAT, longitude FLOAT,
+  PRIMARY KEY (id), FOREIGN KEY(turn_id) REFERENCES turns (id) ON DELETE CASCADE);
+CREATE INDEX ix_citations_turn_id ON citations (turn_id);
+CREATE TABLE checks (
+  id INTEGER NOT NULL, turn_id INTEGER NOT NULL, claim TEXT NOT NULL, numbers JSON NOT NULL, kept BOOLEAN NOT NULL,
+  reason TEXT NOT NULL, PRIMARY KEY (id), FOREIGN KEY(turn_id) REFERENCES turns (id) ON DELETE CASCADE);
+CREATE INDEX ix_checks_turn_id ON checks (turn_id);
+INSERT INTO conversations VALUES (5, 'HASH', 'what flies?', '2026-01-02 03:04:05.000006', '2026-01-02 03:04:06.000000');
+INSERT INTO turns VALUES (7, 5, '2026-01-02 03:04:05.000006', 'what flies?', 'kite.png', '/u/ab.png', '{"k": 6}', 'ff',
+  'running', 1, 'long ago', 'A red ki', 1, NULL, 'smollm2', 0.5);
+INSERT INTO citations VALUES (1, 7, 2, 0.5, 8, 'part', 10, 20, 300, 400, '[["kite", 0.9]]', '["red"]', 3,
+  '/photos/kite.jpg', 'photo', 'library', 'ab', 1000, 99, 640, 480, '2021-07-04 12:30:00.000000', NULL, 151.25);
+INSERT INTO checks VALUES (1, 7, 'a dog', '[1, 2]', 0, 'no evidence shows a dog');
+"""
+
+
+def write_sql(path: Path, sql: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(sql)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "history.db"
+
+
+@pytest.fixture
+def old(path):
+    write_sql(path, FIRST_RELEASE.replace("HASH", hash_of("anna")))
+    return path
+
+
+def test_a_file_of_the_first_release_is_read_as_it_was_written(old):
+    history = History(old)
+    began = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
+    listed = Conversation(
+        id=5, title="what flies?", started_at=began, last_at=datetime(2026, 1, 2, 3, 4, 6, tzinfo=UTC), num_turns=1
+    )
+    assert history.conversations(session="anna", limit=9) == [listed]
+    (turn,) = history.turns(5, session="anna")
+    assert (turn.id, turn.asked_at, turn.image_name, turn.settings) == (7, began, "kite.png", {"k": 6})
+    assert (turn.answer.text, turn.answer.state, turn.answer.confidence) == ("A red ki", "stopped", None)
+    assert turn.answer.checks == (Check(claim="a dog", numbers=(1, 2), kept=False, reason="no evidence shows a dog"),)
+    (citation,) = turn.answer.citations
+    assert (citation.number, citation.score, citation.region.box_px) == (2, 0.5, (10, 20, 300, 400))
+    assert (citation.region.label, citation.region.source.path) == ("kite", "/photos/kite.jpg")
+    assert citation.region.source.taken_at == datetime(2021, 7, 4, 12, 30)
+
+
+def test_a_file_of_the_first_release_takes_new_turns(old):
+    history = History(old)
+    question = Question(text="more", session="anna", conversation=5)
+    conversation, turn = history.begin(question, image_path="", settings={}, fingerprint="")
+    history.finish(turn, Answer(text="yes"))
+    assert [t.answer.text for t in history.turns(conversation, session="anna")] == ["A red ki", "yes"]
+
+
+def differences(path: Path) -> list:
+    engine = open_file(path)
+    try:
+        with engine.connect() as connection:
+            return autogenerate.compare_metadata(MigrationContext.configure(connection), Base.metadata)
+    finally:
+        engine.dispose()
+
+
+def test_the_migrations_build_exactly_the_tables_that_the_code_expects(path):
+    assert differences(path) == []
+
+
+def test_an_upgraded_old_file_has_exactly_the_tables_that_the_code_expects(old):
+    assert differences(old) == []
+
+
+def test_the_first_revision_still_builds_what_the_first_release_wrote(tmp_path):
+    def shape(path: Path) -> dict[str, list]:
+        with closing(sqlite3.connect(path)) as c:
+            tables = ("conversations", "turns", "citations", "checks")
+            pragmas = ("table_info", "foreign_key_list")
+            return {f"{p} {t}": c.execute(f"PRAGMA {p}({t})").fetchall() for t in tables for p in pragmas}
+
+    write_sql(tmp_path / "written.db", FIRST_RELEASE)
+    write_sql(tmp_path / "built.db", "")
+    script = ScriptDirectory(str(MIGRATIONS))
+    engine = open_file(tmp_path / "built.db")
+    engine.dispose()
+    if script.get_current_head() == FIRST:
+        assert shape(tmp_path / "built.db") == shape(tmp_path / "written.db")
+
+
+def test_there_is_one_line_of_revisions_that_begins_with_the_first():
+    script = ScriptDirectory(str(MIGRATIONS))
+    assert len(script.get_heads()) == 1
+    assert script.get_bases() == [FIRST]
+
+
+def test_an_upgrade_that_fails_halfway_leaves_the_file_as_it_was(path, monkeypatch):
+    create_table = op.create_table
+
+    def fail_at_checks(name: str, *columns, **options):
+        if name == "checks":
+            raise OSError("the disk is full")
+        return create_table(name, *columns, **options)
+
+    monkeypatch.setattr(op, "create_table", fail_at_checks)
+    with pytest.raises(LibraryError, match="Make room on the disk"):
+        History(path)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == []
+    monkeypatch.undo()
+    assert History(path).conversations(session="", limit=1) == []
+
+
+def test_six_processes_that_open_a_new_file_at_once_all_get_in(path):
+    code = "import sys; from pathlib import Path; from deepseek_mm.history import History; History(Path(sys.argv[1]))"
+    openers = [
+        subprocess.Popen([sys.executable, "-c", code, path], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        for _ in range(6)
+    ]
+    assert [opener.communicate(timeout=120)[1] for opener in openers] == [""] * 6
+    assert differences(path) == []
+
+
+def test_the_file_is_in_wal_and_keeps_its_foreign_keys(path):
+    engine = open_file(path)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 30_000
+    engine.dispose()
+
+
+@pytest.mark.parametrize(("options", "level"), [({"hasty": True}, 1), ({}, 2)], ids=["progress", "everything else"])
+def test_only_progress_may_skip_the_sync(path, options, level):
+    engine = open_file(path)
+    with engine.execution_options(writes=True, **options).begin() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == level  # 1 normal, 2 full
+    engine.dispose()
+
+
+def test_an_empty_file_becomes_a_history(path):
+    path.touch()
+    assert History(path).conversations(session="", limit=1) == []
+
+
+def refused(path: Path, message: str) -> None:
+    """The file is refused with the message, and not a byte of it changes."""
+    before = path.read_bytes()
+    with pytest.raises(LibraryError, match=message):
+        History(path)
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_is_no_database_is_refused(path):
+    path.write_bytes(b"not a database at all" * 1000)
+    refused(path, r"cannot use the history at .*not a database\. The file is damaged.*mv .*history\.db")
+
+
+def test_a_file_with_torn_pages_is_refused(path):
+    history = History(path)
+    for n in range(50):
+        _, turn = history.begin(Question(text=f"{n}" * 200), image_path="", settings={}, fingerprint="")
+    history.close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2] + b"\xa5" * (len(whole) // 4))
+    refused(path, r"The file is damaged\. Move it away and a new one is begun")
+
+
+def test_a_file_of_a_newer_version_is_refused(old):
+    write_sql(old, "UPDATE alembic_version SET version_num = '9999'; PRAGMA journal_mode=WAL;")
+    refused(old, r"written by a newer version \(revision '9999'; this one knows up to '0001'\)\. Update with: pip")
+
+
+def test_a_database_of_someone_else_is_refused(path):
+    write_sql(path, "CREATE TABLE songs (id INTEGER); PRAGMA journal_mode=WAL;")
+    refused(path, r"no history \(its tables: songs\)\. Move it away")
