@@ -78,7 +78,8 @@ def lab(rgb_P3: NDArray[np.uint8]) -> Floats:
 
 def squeezed(rgb_P3: NDArray[np.uint8]) -> Floats:
     """Lab with its lightness axis shortened, so that a shadow moves a colour less than another hue does."""
-    return lab(rgb_P3) * np.array([LIGHTNESS_WEIGHT, 1, 1])
+    short_P3: Floats = lab(rgb_P3) * np.array([LIGHTNESS_WEIGHT, 1, 1])
+    return short_P3
 
 
 def anchor_table() -> tuple[Floats, NDArray[np.intp]]:
