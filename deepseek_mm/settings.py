@@ -1,0 +1,211 @@
+"""Files, environment and flags become one Config: flags before environment before file before defaults.
+
+A setting has one dotted name, `rag.num_regions`, written three ways:
+
+    DATA/config.toml          [rag]
+                              num_regions = 8
+    environment               DEEPSEEK_MM_RAG__NUM_REGIONS=8      (an empty variable counts as absent)
+    flag                      rag.num_regions=8
+
+The file is DATA/config.toml, or the one named by the flag `config` or by DEEPSEEK_MM_CONFIG. What is not known is
+refused with the nearest name that is, so that a slip of the pen cannot pass for a setting.
+"""
+
+import difflib
+import json
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from deepseek_mm.config import Config
+from deepseek_mm.errors import ConfigError
+
+PREFIX = "DEEPSEEK_MM_"
+NOT_SETTINGS = ("DEEPSEEK_MM_CONFIG", "DEEPSEEK_MM_CACHE")  # variables with the prefix that name no field of Config
+EXPECTED = {  # type -> what a message calls it, with an example
+    int: "a whole number such as 8",
+    float: "a number such as 0.5",
+    bool: "true or false",
+    str: "text",
+    Path: "a path such as ./library",
+}
+WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """A Config, and where each of its values came from."""
+
+    config: Config
+    origin: Mapping[str, str]  # dotted name -> "flag ...", "environment ..." or "file ..."; defaults are absent
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Given:
+    """One value as somebody wrote it."""
+
+    name: str  # dotted
+    value: Any  # text from flags and environment, TOML's types from a file
+    origin: str
+
+    @property
+    def is_text(self) -> bool:
+        return not self.origin.startswith("file ")
+
+
+def read_settings(flags: Mapping[str, str], *, environ: Mapping[str, str], cwd: Path) -> Config:
+    """The Config of this run. ConfigError names what is unknown, mistyped or out of range, and who said it."""
+    return trace_settings(flags, environ=environ, cwd=cwd).config
+
+
+def trace_settings(flags: Mapping[str, str], *, environ: Mapping[str, str], cwd: Path) -> Settings:
+    """As `read_settings`, with the origin of every value that is not a default."""
+    given = {one.name: one for one in _environment(environ)}
+    given |= {name: _Given(name=name, value=v, origin=f"flag {name}") for name, v in flags.items() if name != "config"}
+    data = _data_of(given)
+    named = flags.get("config") or environ.get("DEEPSEEK_MM_CONFIG", "")
+    path = cwd / (Path(named).expanduser() if named else data / "config.toml")
+    given = {one.name: one for one in _file(path, required=bool(named))} | given
+    moved = _data_of(given)
+    if not named and (cwd / moved).resolve() != (cwd / data).resolve():
+        raise ConfigError(
+            f"{path} says data={str(moved)!r}, but lies in {data} itself. "
+            f"Remove that line, or name the file with: --config {path}"
+        )
+    return Settings(config=_build(given), origin={name: one.origin for name, one in given.items()})
+
+
+def split_flags(pairs: Sequence[str]) -> dict[str, str]:
+    """["rag.num_regions=8", ...] -> {"rag.num_regions": "8", ...}; the last of a name counts."""
+    for pair in pairs:
+        if "=" not in pair:
+            raise ConfigError(f"{pair!r} sets nothing. Write NAME=VALUE, such as rag.num_regions=8")
+    return {name.strip(): value for name, _, value in (pair.partition("=") for pair in pairs)}
+
+
+def describe(config: Config, origin: Mapping[str, str] | None = None) -> str:
+    """TOML that reads back as the same Config; with `origin`, a comment tells where each value came from."""
+    sections: dict[str, list[str]] = {}
+    for name, value in _values(config):
+        section, _, leaf = name.rpartition(".")
+        comment = "" if origin is None else f"  # {_one_line(origin.get(name, 'default'))}"
+        sections.setdefault(section, []).append(f"{leaf} = {_toml(value)}{comment}")
+    blocks = ["\n".join([f"[{section}]"] * bool(section) + lines) for section, lines in sections.items()]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _environment(environ: Mapping[str, str]) -> Iterator[_Given]:
+    for variable, value in sorted(environ.items()):
+        if variable.startswith(PREFIX) and variable not in NOT_SETTINGS and value:
+            name = variable.removeprefix(PREFIX).lower().replace("__", ".")
+            yield _Given(name=name, value=value, origin=f"environment {variable}")
+
+
+def _file(path: Path, *, required: bool) -> Iterator[_Given]:
+    try:
+        tree = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        if required:
+            make = f"python -m deepseek_mm config > {path}"
+            raise ConfigError(f"no settings file at {path}. Make one with: {make}") from error
+        return
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read the settings in {path}: {error}. It must be a TOML file in UTF-8") from error
+    for name, value in _leaves(tree, ""):
+        yield _Given(name=name, value=value, origin=f"file {path}")
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _data_of(given: Mapping[str, _Given]) -> Path:
+    return _typed(given["data"], Path) if "data" in given else Config().data
+
+
+def _build(given: Mapping[str, _Given]) -> Config:
+    types = _types(Config)
+    for one in given.values():
+        if one.name not in types:
+            raise ConfigError(f"unknown setting {one.name} (from {one.origin}). {_nearest(one, types)}")
+    values = {one.name: _typed(one, types[one.name]) for one in given.values()}
+    top = {name: value for name, value in values.items() if "." not in name}
+    names = [name for name, kind in get_type_hints(Config).items() if is_dataclass(kind)]
+    sections = {name: _section(name, values, given) for name in names}
+    return Config(**top, **sections)
+
+
+def _section(name: str, values: Mapping[str, Any], given: Mapping[str, _Given]) -> Any:
+    make: Any = get_type_hints(Config)[name]
+    mine = {dotted: value for dotted, value in values.items() if dotted.startswith(f"{name}.")}
+    try:
+        return make(**{dotted.removeprefix(f"{name}."): value for dotted, value in mine.items()})
+    except ConfigError as error:
+        said = ", ".join(f"{dotted} from {given[dotted].origin}" for dotted in mine)
+        raise ConfigError(f"{error} ({said})") from error
+
+
+def _types(kind: Any, prefix: str = "") -> dict[str, type]:
+    """Dotted name -> type, for every value below a config class."""
+    found: dict[str, type] = {}
+    for name, hint in get_type_hints(kind).items():
+        found |= _types(hint, f"{prefix}{name}.") if is_dataclass(hint) else {f"{prefix}{name}": hint}
+    return found
+
+
+def _values(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted name and value, plain values before sections, as TOML needs them."""
+    found = [(f"{prefix}{field.name}", getattr(config, field.name)) for field in fields(config)]
+    yield from ((name, value) for name, value in found if not is_dataclass(value))
+    for name, value in found:
+        if is_dataclass(value):
+            yield from _values(value, f"{name}.")
+
+
+def _nearest(one: _Given, known: Mapping[str, type]) -> str:
+    name = difflib.get_close_matches(one.name, known, n=1, cutoff=0)[0]
+    if one.origin.startswith("environment "):
+        name = PREFIX + name.upper().replace(".", "__")
+    return f"The nearest is {name}; all of them: python -m deepseek_mm config"
+
+
+def _typed(one: _Given, kind: type) -> Any:
+    """The value in the field's type; text is parsed, TOML's types must fit."""
+    try:
+        return _parse(one.value, kind) if one.is_text else _fit(one.value, kind)
+    except (ValueError, KeyError) as error:
+        raise ConfigError(f"{one.name}={one.value!r} (from {one.origin}) must be {EXPECTED[kind]}") from error
+
+
+def _parse(text: str, kind: type) -> Any:
+    if kind is bool:
+        return WORDS[text.strip().lower()]
+    return _fit(text, kind) if kind in (str, Path) else kind(text)
+
+
+def _fit(value: Any, kind: type) -> Any:
+    if kind is Path and isinstance(value, str) and value.strip():
+        return Path(value).expanduser()
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise ValueError(f"{type(value).__name__} is not {kind.__name__}")
+    return value
+
+
+def _toml(value: Any) -> str:
+    """A TOML value. JSON's strings are TOML's, but for the DEL character."""
+    if isinstance(value, str | Path):
+        return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+    return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+def _one_line(text: str) -> str:
+    """Safe inside a comment: a path may hold control characters."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
