@@ -48,11 +48,13 @@ class SeeConfig:
     """What counts as a region."""
 
     max_parts: int = 6  # regions besides the whole picture
+    max_labels: int = 8  # labels of one picture
     min_label: float = 0.5  # probability a label needs to be stated
     max_pixels: int = 100_000_000  # a larger picture is refused before it is decoded
 
     def __post_init__(self) -> None:
         between("see.max_parts", self.max_parts, 0, 64)
+        between("see.max_labels", self.max_labels, 0, 100)
         between("see.min_label", self.min_label, 0, 1)
         between("see.max_pixels", self.max_pixels, 1, 10**10)
 

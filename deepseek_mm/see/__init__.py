@@ -1,1 +1,1 @@
-"""Looking at a picture: what is in it, where, and in which colours."""
+"""A picture -> what is in it: regions with labels, colours and vectors."""

@@ -1,0 +1,18 @@
+"""Pictures, text and code become unit vectors of one space; `open_space` chooses which."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from deepseek_mm.config import EncoderConfig
+    from deepseek_mm.encoders.space import Space
+
+
+def open_space(config: "EncoderConfig") -> "Space":
+    """The space that `config.name` names: the default one, or a CLIP or SigLIP checkpoint."""
+    if config.name == "default":
+        from deepseek_mm.encoders.default import DefaultSpace
+
+        return DefaultSpace(batch=config.batch)
+    from deepseek_mm.encoders.clip import ClipSpace
+
+    return ClipSpace(config.name, batch=config.batch)

@@ -1,0 +1,122 @@
+"""The default space: packaged towers, and what this project trained on top of them.
+
+`weights/space.safetensors` holds only what training changed: the heads, and the tuned layers of the towers, as they are
+(bfloat16) or as int8 differences from the packaged weights with one scale a row.
+
+Shape key:  N pictures or texts, B pictures in a batch, P positions of the map (81), C channels, G cells a side (9)
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL.Image import Image
+from safetensors import safe_open
+from torch import Tensor, nn
+
+from deepseek_mm.encoders.ahead import batched_ahead
+from deepseek_mm.encoders.deltas import add_deltas
+from deepseek_mm.encoders.image import GRID, load_image_tower, squeeze, to_pixels
+from deepseek_mm.encoders.packaged import image_tower_file, text_tower_folder
+from deepseek_mm.encoders.projection import SPACE_DIM, ImageHead, TextHead
+from deepseek_mm.encoders.space import Floats, Look
+from deepseek_mm.encoders.text import in_order_of_length, load_text_tower
+from deepseek_mm.errors import MissingWeights
+
+WEIGHTS = Path(__file__).parent.parent / "weights" / "space.safetensors"
+TEXT_BATCH = 64
+
+
+class SpaceModel(nn.Module):
+    """Towers and heads side by side, as training and inference both use them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.image_tower = load_image_tower(image_tower_file())
+        self.text_tower = load_text_tower(text_tower_folder())
+        self.image_head = ImageHead()
+        self.text_head = TextHead()
+        self.code_head = TextHead()
+
+    def map_of(self, middle_BCMM: Tensor) -> Tensor:
+        """The feature map as positions: (B, P, C)."""
+        map_BCGG: Tensor = self.image_tower.upper(middle_BCMM)
+        return map_BCGG.flatten(2).transpose(1, 2)
+
+    def texts(self, texts: Sequence[str]) -> Tensor:
+        """(N, D)."""
+        vector_ND: Tensor = self.text_head(self.text_tower(texts))
+        return vector_ND
+
+
+class DefaultSpace:
+    """EfficientNet-Lite2 and MiniLM with trained heads; fills the `Space` protocol."""
+
+    name, dim = "default", SPACE_DIM
+
+    def __init__(self, weights: Path = WEIGHTS, *, batch: int = 16) -> None:
+        if not weights.is_file():
+            raise MissingWeights(weights, make="python -m deepseek_mm train align")
+        self.batch = batch
+        self.model = SpaceModel()
+        with safe_open(weights, framework="pt") as file:
+            add_deltas(self.model, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+        self.model.eval().requires_grad_(False)
+        self.model.image_tower.to(memory_format=torch.channels_last)
+        self.fingerprint = fingerprint((weights, image_tower_file(), text_tower_folder() / "model.safetensors"))
+
+    @torch.inference_mode()
+    def look_many(self, images: Iterable[Image]) -> Iterator[Look]:
+        """One look per picture, in order; pictures are drawn and squeezed in a thread while the tower works."""
+        for squares in batched_ahead((squeeze(image) for image in images), size=self.batch):
+            with torch.inference_mode(), quick():
+                map_BPC = self.model.map_of(self.model.image_tower.lower(to_pixels(squares)))
+                vectors_BD = self.model.image_head(map_BPC).float().numpy()
+                cells_BPD = self.model.image_head.cells(map_BPC).float().numpy()
+            for vector_D, cells_PD in zip(vectors_BD, cells_BPD, strict=True):
+                yield Look(vector_D=vector_D, grid_HWD=cells_PD.reshape(GRID, GRID, -1))
+
+    def embed_images(self, images: Iterable[Image]) -> Floats:
+        """(N, D), the whole pictures only."""
+        vectors = [look.vector_D for look in self.look_many(images)]
+        return np.stack(vectors) if vectors else np.zeros((0, self.dim), np.float32)
+
+    def embed_texts(self, texts: Sequence[str]) -> Floats:
+        """(N, D)."""
+        return self._read(texts, self.model.text_head)
+
+    def embed_code(self, codes: Sequence[str]) -> Floats:
+        """(N, D): the same tower, a head of its own."""
+        return self._read(codes, self.model.code_head)
+
+    @torch.inference_mode()
+    def _read(self, texts: Sequence[str], head: nn.Module) -> Floats:
+        if not texts:
+            return np.zeros((0, self.dim), np.float32)
+        ordered, back_N = in_order_of_length(texts)
+        with quick():
+            parts = [
+                head(self.model.text_tower(ordered[start : start + TEXT_BATCH])).float()
+                for start in range(0, len(ordered), TEXT_BATCH)
+            ]
+        vectors: Floats = torch.cat(parts)[back_N].numpy()
+        return vectors
+
+
+def quick() -> AbstractContextManager[object]:
+    """bfloat16 where the CPU multiplies it in hardware; float32 elsewhere."""
+    if torch.cpu._is_avx512_bf16_supported():
+        return torch.autocast("cpu", torch.bfloat16)
+    return nullcontext()
+
+
+def fingerprint(files: Sequence[Path]) -> str:
+    """SHA-256 over the bytes of the files, in order, hexadecimal."""
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()

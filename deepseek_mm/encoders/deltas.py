@@ -1,0 +1,50 @@
+"""What training changed, in few bytes: int8 differences from the packaged weights, or new tensors in bfloat16.
+
+A difference is small next to its weight, so eight bits of it lose far less than eight bits of the weight would.
+`NAME` is a new tensor; `NAME.delta` (int8) and `NAME.scale` (one float16 a row) are a difference.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+DELTA, SCALE = ".delta", ".scale"
+
+
+def pack_delta(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
+    """The difference as (int8 of the same shape, float16 scale of each row)."""
+    rows = (after.float() - before.float()).reshape(len(after), -1)
+    scale_N = (rows.abs().amax(dim=1) / 127).clamp_min(6e-8).half()
+    steps = (rows / scale_N.float()[:, None]).round().clamp(-127, 127)
+    return steps.to(torch.int8).view_as(after), scale_N
+
+
+def unpack_delta(steps: Tensor, scale_N: Tensor) -> Tensor:
+    """The difference that `pack_delta` packed, float32."""
+    return (steps.float().reshape(len(steps), -1) * scale_N.float()[:, None]).view_as(steps)
+
+
+def pack_changes(
+    before: Mapping[str, Tensor], after: Mapping[str, Tensor], *, new: tuple[str, ...]
+) -> dict[str, Tensor]:
+    """Every tensor of `after` that training changed; those whose name starts with one of `new` whole, in bfloat16."""
+    packed = {}
+    for name, value in after.items():
+        if name.startswith(new):
+            packed[name] = value.bfloat16().contiguous()
+        elif not torch.equal(value, before[name]):
+            packed[name + DELTA], packed[name + SCALE] = pack_delta(before[name], value)
+    return packed
+
+
+def add_deltas(model: nn.Module, packed: Mapping[str, Tensor]) -> None:
+    """Put packed changes into a model that holds the packaged weights."""
+    state = model.state_dict()
+    with torch.no_grad():
+        for name, value in packed.items():
+            if name.endswith(DELTA):
+                target = name.removesuffix(DELTA)
+                state[target].add_(unpack_delta(value, packed[target + SCALE]))
+            elif not name.endswith(SCALE):
+                state[name].copy_(value)

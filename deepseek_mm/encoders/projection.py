@@ -1,0 +1,71 @@
+"""The heads that bring every tower into one space: unit vectors of width 512.
+
+The image head looks at each cell of the feature map, decides how much it matters, and mixes the cells that do; a region
+is the same head over the cells under its box. Text and code have a small residual network each.
+
+Shape key:  B pictures or texts, P positions of the map (81), C channels, D width of the space (512), W tower width
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+SPACE_DIM = 512
+HEADS = 8  # groups of channels of the image head, each with its own attention over the cells
+
+
+class Residual(nn.Module):
+    """x + MLP(norm(x))."""
+
+    def __init__(self, width: int, hidden: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, width)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.body(x)
+
+
+class ImageHead(nn.Module):
+    """Feature map positions (B, P, C) to unit vectors."""
+
+    def __init__(self, channels: int = 1280, dim: int = SPACE_DIM, *, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(channels)
+        self.value = nn.Linear(channels, dim)
+        self.weight = nn.Linear(channels, HEADS)
+        self.mix = Residual(dim, 2 * dim, dropout)
+        self.out = nn.Linear(dim, dim)
+
+    def forward(self, map_BPC: Tensor, cover_BP: Tensor | None = None) -> Tensor:
+        """(B, D): one vector a picture. `cover_BP` (0 to 1) says how much of each cell a box covers; None is all."""
+        value_BPD, logit_BPH = self._values(map_BPC)
+        if cover_BP is not None:
+            logit_BPH = logit_BPH + cover_BP.clamp_min(1e-6).log()[..., None]
+        share_BPH = logit_BPH.softmax(dim=1)
+        pooled_BHK = torch.einsum("bph,bphk->bhk", share_BPH, value_BPD.unflatten(-1, (HEADS, -1)))
+        return self._finish(pooled_BHK.flatten(1))
+
+    def cells(self, map_BPC: Tensor) -> Tensor:
+        """(B, P, D): each cell on its own."""
+        return self._finish(self._values(map_BPC)[0])
+
+    def _values(self, map_BPC: Tensor) -> tuple[Tensor, Tensor]:
+        x_BPC = self.norm(map_BPC)
+        return self.value(x_BPC), self.weight(x_BPC)
+
+    def _finish(self, x: Tensor) -> Tensor:
+        return F.normalize(self.out(self.mix(x)).float(), dim=-1)
+
+
+class TextHead(nn.Module):
+    """Pooled text or code (B, W) to unit vectors (B, D)."""
+
+    def __init__(self, width: int = 384, dim: int = SPACE_DIM, *, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.mix = Residual(width, 4 * width, dropout)
+        self.out = nn.Linear(width, dim)
+
+    def forward(self, pooled_BW: Tensor) -> Tensor:
+        return F.normalize(self.out(self.mix(pooled_BW)).float(), dim=-1)

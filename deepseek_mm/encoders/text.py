@@ -1,0 +1,52 @@
+"""The text tower: all-MiniLM-L6-v2, mean-pooled.
+
+Code reads through the same tower; only its head differs (`projection.py`).
+
+Shape key:  N texts, T tokens, W width of the tower (384)
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoModel, AutoTokenizer
+
+from deepseek_mm.errors import MissingWeights
+
+WIDTH = 384
+MAX_TOKENS = 128  # the rest of a longer text is not read
+
+
+class TextTower(nn.Module):
+    """Texts to pooled vectors (N, W), not normalised."""
+
+    def __init__(self, model: nn.Module, tokenizer: Any) -> None:
+        super().__init__()
+        self.model, self.tokenizer = model, tokenizer
+
+    def forward(self, texts: Sequence[str]) -> Tensor:
+        tokens = self.tokenizer(list(texts), padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
+        state_NTW = self.model(**tokens).last_hidden_state
+        mask_NT1 = tokens["attention_mask"][..., None].to(state_NTW.dtype)
+        return (state_NTW * mask_NT1).sum(dim=1) / mask_NT1.sum(dim=1)
+
+
+def load_text_tower(folder: Path) -> TextTower:
+    """The packaged tower in evaluation mode; MissingWeights when its folder is not whole."""
+    if not (folder / "model.safetensors").is_file():
+        raise MissingWeights(folder / "model.safetensors", make="make setup")
+    model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True, add_pooling_layer=False)
+    return TextTower(model, AutoTokenizer.from_pretrained(folder, local_files_only=True)).eval()
+
+
+def in_order_of_length(texts: Sequence[str]) -> tuple[list[str], Tensor]:
+    """Texts sorted by length, and the index that puts results back: `sorted_rows[index]` is in the given order.
+
+    Texts of like length share a batch, so that little is spent on padding.
+    """
+    order = sorted(range(len(texts)), key=lambda n: len(texts[n]))
+    back_N = torch.empty(len(texts), dtype=torch.long)
+    back_N[torch.tensor(order, dtype=torch.long)] = torch.arange(len(texts))
+    return [texts[n] for n in order], back_N

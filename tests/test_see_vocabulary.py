@@ -1,0 +1,103 @@
+"""Words and their probabilities, against numbers worked by hand."""
+
+import json
+
+import numpy as np
+import pytest
+from fakes import ColourSpace, picture
+from safetensors.numpy import save_file
+
+from deepseek_mm.see.vocabulary import (
+    Calibration,
+    Curve,
+    Vocabulary,
+    against,
+    read_calibration,
+    read_names,
+    standing_out,
+    word_vectors,
+)
+
+
+def test_a_curve_turns_deviations_into_a_probability_and_a_word_may_shift_it():
+    curve = Curve(slope=2.0, offset=-1.0, word_offsets={"dog": 3.0})
+    expected = [[1 / (1 + np.exp(1.0)), 1 / (1 + np.exp(-2.0))]]
+    np.testing.assert_allclose(curve.probability(np.zeros((1, 2), np.float32), ("cat", "dog")), expected, rtol=1e-6)
+
+
+def test_a_similarity_is_measured_in_deviations_of_the_background():
+    background = np.array([[1.0, 0.0], [-1.0, 0.0]], np.float32)  # cosines +1 and -1: mean 0, deviation 1
+    vectors = np.array([[1.0, 0.0]], np.float32)
+    np.testing.assert_allclose(against(background, np.array([[0.5]], np.float32), vectors), [[0.5]], atol=1e-5)
+
+
+def test_without_a_background_a_word_is_measured_against_the_other_words():
+    cosine = np.array([[0.0, 0.0, 0.0, 4.0]], np.float32)  # mean 1, deviation sqrt(3)
+    np.testing.assert_allclose(standing_out(cosine, cosine)[0, 3], 3 / np.sqrt(3), atol=1e-5)
+
+
+def test_word_vectors_have_length_one_and_one_row_a_word():
+    vectors = word_vectors(ColourSpace(), ["kite", "grass", "teapot"])
+    assert vectors.shape == (3, 32)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+
+
+def test_names_are_read_without_comments_empty_lines_and_repeats(tmp_path):
+    file = tmp_path / "labels.txt"
+    file.write_text("# people\ndog\n\ncat\ndog\n")
+    assert read_names(file) == ("dog", "cat")
+
+
+def test_the_shipped_names_are_many_and_each_stands_once():
+    names = read_names()
+    assert len(names) > 300
+    assert len(set(names)) == len(names)
+
+
+def calibrated(space: ColourSpace) -> Calibration:
+    backdrop = space.embed_images([picture("green"), picture("blue"), picture("white"), picture("black")])
+    curve = Curve(slope=1.0, offset=-2.0)
+    return Calibration(photos_MD=backdrop, cells_QD=backdrop, asked=curve, named=curve)
+
+
+def test_a_calibrated_vocabulary_asks_how_unusual_the_picture_is_for_the_word():
+    space = ColourSpace()
+    vocabulary = Vocabulary(space, ("kite", "grass"), calibrated(space))
+    kite, grass = vocabulary.naming(space.embed_images([picture("red")]))[0]
+    assert kite > 0.95
+    assert grass < 0.2
+
+
+def test_heat_is_highest_where_the_thing_is():
+    space = ColourSpace()
+    vocabulary = Vocabulary(space, ("kite", "grass"), calibrated(space))
+    (look,) = space.look_many([picture("green", patch="red")])
+    assert np.unravel_index(vocabulary.heat(look.grid_HWD, [0])[..., 0].argmax(), (4, 4)) in {
+        (r, c) for r in (0, 1) for c in (0, 1)
+    }
+
+
+@pytest.fixture
+def curves_file(tmp_path):
+    told = {
+        "fingerprint": ColourSpace.fingerprint,
+        "asked": {"slope": 1.0, "offset": -1.0, "word_offsets": {"dog": 0.5}},
+        "named": {"slope": 2.0, "offset": -3.0, "word_offsets": {}},
+    }
+    arrays = {"photos": np.ones((2, 32), np.float16), "cells": np.ones((3, 32), np.float16)}
+    save_file(arrays, tmp_path / "v.safetensors", metadata={"curves": json.dumps(told)})
+    return tmp_path / "v.safetensors"
+
+
+def test_a_calibration_is_read_back_as_it_was_written(curves_file):
+    calibration = read_calibration(ColourSpace(), curves_file)
+    assert calibration.asked == Curve(slope=1.0, offset=-1.0, word_offsets={"dog": 0.5})
+    assert (calibration.photos_MD.shape, calibration.cells_QD.dtype) == ((2, 32), np.float32)
+
+
+def test_a_calibration_of_another_space_is_not_used(curves_file):
+    class Other(ColourSpace):
+        fingerprint = "of other weights"
+
+    assert read_calibration(Other(), curves_file) is None
+    assert read_calibration(ColourSpace(), curves_file.with_name("absent")) is None
