@@ -104,6 +104,8 @@ def absolute(path: Path) -> str:
 def read_bytes(path: Path) -> tuple[bytes, os.stat_result]:
     """A picture file's bytes, and its size and time as they were when it was opened."""
     try:
+        if not (path.is_file() or path.is_dir()) and path.exists():
+            raise BadPicture(f"{path} is a pipe or a device, not a file. Save the picture as a file first")
         with path.open("rb") as file:
             head = file.read(16)
             if head and format_of(head) is None:  # looked at first: a film of many gigabytes is not read
