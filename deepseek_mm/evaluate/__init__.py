@@ -1,0 +1,1 @@
+"""Scores of any JSONL file; each returns a report that the command line prints."""

@@ -1,0 +1,128 @@
+"""How often does a caption find its photo, and a photo one of its captions?
+
+R@K is the share of queries whose right answer is among the first K: for a caption its one photo among all photos, for a
+photo any of its captions among all captions (Hodosh, Young and Hockenmaier, 2013). A tie counts against us.
+
+Shape key:  M photos, N captions, D width of the space
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from deepseek_mm.encoders.space import Floats, Space
+from deepseek_mm.errors import BadPicture, NothingThere
+
+CUTS = (1, 5, 10)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CaptionRow:
+    """One photo and what people said of it."""
+
+    image: str  # file name
+    captions: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RetrievalReport:
+    """Percent of queries answered among the first 1, 5 and 10."""
+
+    t2i_r1: float
+    t2i_r5: float
+    t2i_r10: float
+    i2t_r1: float
+    i2t_r5: float
+    i2t_r10: float
+    images: int
+    captions: int
+
+    def table(self) -> str:
+        """For people."""
+        rows: list[tuple[str, ...]] = [("", "R@1", "R@5", "R@10")]
+        for way, name in (("t2i", "text to image"), ("i2t", "image to text")):
+            rows.append((name, *(f"{getattr(self, f'{way}_r{cut}'):.1f}" for cut in CUTS)))
+        lines = [f"{name:<14}{first:>7}{second:>7}{third:>7}" for name, first, second, third in rows]
+        return "\n".join([*lines, f"{self.images} photos, {self.captions} captions"])
+
+    def json(self) -> str:
+        """For machines: one line."""
+        return json.dumps(asdict(self))
+
+
+def read_caption_rows(file: Path, *, split: str = "") -> list[CaptionRow]:
+    """Rows `{image, captions}` of a JSONL file, those of one split where `split` is given.
+
+    Raises NothingThere for an absent file or a split without rows, and for a row that is not of this shape.
+    """
+    if not file.is_file():
+        raise NothingThere(f"no file {file}. Give a JSONL file of rows {{image, captions}} with --data")
+    rows = []
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            kept = not split or row.get("split") == split
+            rows += [CaptionRow(image=row["image"], captions=tuple(row["captions"]))] if kept else []
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise NothingThere(
+                f"{file}, line {number} is no row {{image, captions}}: {error}. Mend or remove it"
+            ) from error
+    if not rows:
+        raise NothingThere(f"no row with split {split!r} in {file}. Leave --split out, or name one that its rows have")
+    return rows
+
+
+def open_pictures(folder: Path, names: Sequence[str]) -> list[Path]:
+    """Paths of the named files; NothingThere names the first that is absent."""
+    paths = [folder / name for name in names]
+    for path in paths:
+        if not path.is_file():
+            raise NothingThere(f"no picture {path}. Give the folder that holds the rows' pictures with --images")
+    return paths
+
+
+def read_picture(path: Path) -> Image.Image:
+    """An RGB picture; BadPicture when it cannot be decoded."""
+    try:
+        with Image.open(path) as image:
+            return image.convert("RGB")
+    except OSError as error:
+        raise BadPicture(f"{path} is no picture that can be read: {error}. Replace it or take its row out") from error
+
+
+def evaluate_retrieval(space: Space, rows: Sequence[CaptionRow], images: Path) -> RetrievalReport:
+    """Embed every photo and caption once, and rank all against all."""
+    paths = open_pictures(images, [row.image for row in rows])
+    photos_MD = space.embed_images(read_picture(path) for path in paths)
+    captions_ND = space.embed_texts([caption for row in rows for caption in row.captions])
+    owner_N = np.repeat(np.arange(len(rows)), [len(row.captions) for row in rows])
+    return score(photos_MD, captions_ND, owner_N)
+
+
+def score(photos_MD: Floats, captions_ND: Floats, owner_N: NDArray[np.int64]) -> RetrievalReport:
+    """Recalls from vectors; caption n belongs to photo `owner_N[n]`."""
+    cosine_NM = captions_ND @ photos_MD.T
+    own_N1 = cosine_NM[np.arange(len(owner_N)), owner_N][:, None]
+    caption_rank_N = (cosine_NM >= own_N1).sum(axis=1) - 1
+    best_M = np.full(len(photos_MD), -np.inf, np.float32)
+    np.maximum.at(best_M, owner_N, own_N1[:, 0])
+    foreign_NM = owner_N[:, None] != np.arange(len(photos_MD))
+    photo_rank_M = ((cosine_NM >= best_M) & foreign_NM).sum(axis=0)
+    return RetrievalReport(
+        **{f"t2i_r{cut}": percent(caption_rank_N < cut) for cut in CUTS},
+        **{f"i2t_r{cut}": percent(photo_rank_M < cut) for cut in CUTS},
+        images=len(photos_MD),
+        captions=len(captions_ND),
+    )
+
+
+def percent(hits: NDArray[np.bool_]) -> float:
+    """Share of True, in percent, to two digits."""
+    return round(100 * float(hits.mean()), 2)
