@@ -65,7 +65,7 @@ class DefaultSpace:
         with safe_open(weights, framework="pt") as file:
             add_deltas(self.model, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
         self.model.eval().requires_grad_(False)
-        self.model.image_tower.to(memory_format=torch.channels_last)
+        self.model.image_tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.fingerprint = fingerprint((weights, image_tower_file(), text_tower_folder() / "model.safetensors"))
 
     @torch.inference_mode()

@@ -10,6 +10,7 @@ Shape key:  B pictures, C channels, S side of the picture (260 px), M side of th
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import timm
@@ -29,25 +30,27 @@ NUM_LOWER = 5  # stages below the cut
 class LowerTower(nn.Module):
     """Pixels (B, 3, S, S) to the middle map (B, 120, M, M)."""
 
-    def __init__(self, net: nn.Module) -> None:
+    def __init__(self, net: Any) -> None:
         super().__init__()
         self.stem, self.norm = net.conv_stem, net.bn1
         self.stages = net.blocks[:NUM_LOWER]
 
     def forward(self, pixels_BCSS: Tensor) -> Tensor:
-        return self.stages(self.norm(self.stem(pixels_BCSS)))
+        middle_BCMM: Tensor = self.stages(self.norm(self.stem(pixels_BCSS)))
+        return middle_BCMM
 
 
 class UpperTower(nn.Module):
     """The middle map to the feature map (B, 1280, G, G)."""
 
-    def __init__(self, net: nn.Module) -> None:
+    def __init__(self, net: Any) -> None:
         super().__init__()
         self.stages = net.blocks[NUM_LOWER:]
         self.close, self.norm = net.conv_head, net.bn2
 
     def forward(self, middle_BCMM: Tensor) -> Tensor:
-        return self.norm(self.close(self.stages(middle_BCMM)))
+        map_BCGG: Tensor = self.norm(self.close(self.stages(middle_BCMM)))
+        return map_BCGG
 
 
 class ImageTower(nn.Module):
@@ -59,7 +62,8 @@ class ImageTower(nn.Module):
         self.lower, self.upper, self.classifier = LowerTower(net), UpperTower(net), net.classifier
 
     def forward(self, pixels_BCSS: Tensor) -> Tensor:
-        return self.upper(self.lower(pixels_BCSS))
+        map_BCGG: Tensor = self.upper(self.lower(pixels_BCSS))
+        return map_BCGG
 
 
 def load_image_tower(file: Path) -> ImageTower:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer
+from transformers.utils import logging as hf_logging
 
 from deepseek_mm.errors import MissingWeights
 
@@ -30,13 +31,16 @@ class TextTower(nn.Module):
         tokens = self.tokenizer(list(texts), padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
         state_NTW = self.model(**tokens).last_hidden_state
         mask_NT1 = tokens["attention_mask"][..., None].to(state_NTW.dtype)
-        return (state_NTW * mask_NT1).sum(dim=1) / mask_NT1.sum(dim=1)
+        pooled_NW: Tensor = (state_NTW * mask_NT1).sum(dim=1) / mask_NT1.sum(dim=1)
+        return pooled_NW
 
 
 def load_text_tower(folder: Path) -> TextTower:
     """The packaged tower in evaluation mode; MissingWeights when its folder is not whole."""
     if not (folder / "model.safetensors").is_file():
         raise MissingWeights(folder / "model.safetensors", make="make setup")
+    hf_logging.set_verbosity_error()  # it reports the packaged pooling layer, which is not used
+    hf_logging.disable_progress_bar()
     model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True, add_pooling_layer=False)
     return TextTower(model, AutoTokenizer.from_pretrained(folder, local_files_only=True)).eval()
 

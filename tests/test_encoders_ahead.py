@@ -1,0 +1,46 @@
+"""Drawing ahead: same items, same order, same errors, and no thread left behind."""
+
+import threading
+import time
+
+import pytest
+
+from deepseek_mm.encoders.ahead import DEPTH, batched_ahead
+
+
+def test_items_come_in_order_in_batches_and_the_last_may_be_short():
+    assert list(batched_ahead(range(7), size=3)) == [[0, 1, 2], [3, 4, 5], [6]]
+    assert list(batched_ahead([], size=3)) == []
+
+
+def test_the_next_batches_are_drawn_while_the_first_is_used():
+    drawn = []
+    batches = batched_ahead((drawn.append(n) or n for n in range(100)), size=2)
+    next(batches)
+    until = time.monotonic() + 5
+    while len(drawn) < 2 * DEPTH + 2 and time.monotonic() < until:
+        time.sleep(0.01)
+    assert 2 * DEPTH + 2 <= len(drawn) <= 2 * (DEPTH + 3)
+    batches.close()
+
+
+def test_an_error_in_drawing_reaches_the_consumer_after_what_came_before_it():
+    def items():
+        yield from (1, 2)
+        raise OSError("the card was pulled out")
+
+    batches = batched_ahead(items(), size=2)
+    assert next(batches) == [1, 2]
+    with pytest.raises(OSError, match="card was pulled out"):
+        next(batches)
+
+
+def test_a_consumer_that_leaves_early_leaves_no_thread_behind():
+    before = threading.active_count()
+    batches = batched_ahead(iter(range(10_000)), size=1)
+    next(batches)
+    batches.close()
+    until = time.monotonic() + 5
+    while threading.active_count() > before and time.monotonic() < until:
+        time.sleep(0.02)
+    assert threading.active_count() == before
