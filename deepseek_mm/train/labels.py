@@ -1,0 +1,96 @@
+"""When does a word count as true? Logistic curves, fitted on photos whose captions were written by people.
+
+A word is held to be there when one of a photo's captions says it. For a thing that was *asked for* the curve is fitted
+with both outcomes weighing the same, as in a fair question; for *naming* it is fitted on the share that is really
+there. Words that occur often enough get an offset of their own, drawn towards zero; any other word follows the common
+curve.
+
+Shape key:  N photos, L words of the vocabulary that captions use, D width of the space
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+
+from deepseek_mm.encoders.space import Floats, Look, Space
+from deepseek_mm.evaluate.retrieval import CaptionRow
+from deepseek_mm.see.vocabulary import Curve, against, word_vectors
+
+PHOTOS, CELLS = 600, 400  # of the background that is kept
+ENOUGH = 15  # photos that must show a word before it gets an offset of its own
+PULL = 1.0  # of the offsets towards zero
+RARE_OFFSET = -1.0  # naming a word that captions never showed takes more
+
+
+def mentions(rows: Sequence[CaptionRow], words: Sequence[str]) -> NDArray[np.bool_]:
+    """(N, L): does any caption of the photo say the word, in singular or plural?"""
+    texts = [" ".join(row.captions).lower() for row in rows]
+    found = np.zeros((len(rows), len(words)), bool)
+    for column, word in enumerate(words):
+        pattern = re.compile(rf"\b{re.escape(word.lower())}(s|es)?\b")
+        found[:, column] = [pattern.search(text) is not None for text in texts]
+    return found
+
+
+def fit_curve(z_NL: Floats, there_NL: NDArray[np.bool_], words: Sequence[str], *, fair: bool) -> Curve:
+    """Slope, offset and offsets of the words by maximum likelihood; `fair`: both outcomes of a word weigh the same."""
+    z, there = torch.from_numpy(z_NL), torch.from_numpy(there_NL).float()
+    share_L = there.mean(dim=0).clamp(1e-4, 1 - 1e-4)
+    weight = torch.where(there.bool(), 0.5 / share_L, 0.5 / (1 - share_L)) if fair else torch.ones_like(z)
+    slope, offset, own_L = (torch.zeros(n, requires_grad=True) for n in (1, 1, len(words)))
+    optimiser = torch.optim.LBFGS([slope, offset, own_L], max_iter=200, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        optimiser.zero_grad()
+        logit = slope * z + offset + own_L
+        cost = torch.nn.functional.binary_cross_entropy_with_logits(logit, there, weight=weight, reduction="sum")
+        total = cost / len(z) + PULL * own_L.square().sum() / len(words) / 10
+        total.backward()
+        return total
+
+    optimiser.step(loss)
+    offsets = {word: round(float(value), 4) for word, value in zip(words, own_L.detach(), strict=True)}
+    return Curve(slope=round(float(slope), 4), offset=round(float(offset), 4), word_offsets=offsets)
+
+
+def fit_labels(
+    space: Space, looks: Sequence[Look], rows: Sequence[CaptionRow], names: Sequence[str]
+) -> dict[str, Curve]:
+    """The two curves, from looks at captioned photos."""
+    vectors_ND = np.stack([look.vector_D for look in looks])
+    there = mentions(rows, names)
+    often = [n for n in range(len(names)) if there[:, n].sum() >= ENOUGH]
+    words = [names[n] for n in often]
+    asked_LD = word_vectors(space, words)
+    z_NL = against(background(looks)[0], vectors_ND @ asked_LD.T, asked_LD)
+    curves = {kind: fit_curve(z_NL, there[:, often], words, fair=kind == "asked") for kind in ("asked", "named")}
+    unseen = {name: RARE_OFFSET for name in names if name not in words}
+    named = curves["named"]
+    curves["named"] = Curve(slope=named.slope, offset=named.offset, word_offsets={**named.word_offsets, **unseen})
+    return curves
+
+
+def background(looks: Sequence[Look]) -> tuple[Floats, Floats]:
+    """Vectors of some photos, and of some cells, spread evenly over the looks."""
+    step = max(1, len(looks) // PHOTOS)
+    photos = np.stack([look.vector_D for look in looks[::step][:PHOTOS]])
+    stride = max(1, len(looks) // CELLS)
+    cells = [look.grid_HWD.reshape(-1, look.grid_HWD.shape[-1])[n % 81] for n, look in enumerate(looks[::stride])]
+    return photos, np.stack(cells[:CELLS])
+
+
+def save_labels(file: Path, space: Space, looks: Sequence[Look], curves: dict[str, Curve]) -> None:
+    """Write what `see.vocabulary.read_calibration` reads."""
+    photos, cells = background(looks)
+    told = {"fingerprint": space.fingerprint, **{kind: asdict(curve) for kind, curve in curves.items()}}
+    arrays = {"photos": photos.astype(np.float16), "cells": cells.astype(np.float16)}
+    draft = file.with_suffix(".draft")
+    save_file(arrays, draft, metadata={"curves": json.dumps(told)})
+    draft.replace(file)
