@@ -17,6 +17,7 @@ class SpaceMismatch(IndexProblem):
     """The index holds vectors of another space; comparing the two would mean nothing."""
 
     def __init__(self, path: Path, *, stored: str, given: str) -> None:
+        self.path = path
         super().__init__(
             f"the index at {path} was made by the space {stored}, not by {given}, and two spaces never mix. "
             f"Rebuild it with: {REBUILD}"
@@ -27,6 +28,7 @@ class StoreDamaged(IndexProblem):
     """The database cannot be read."""
 
     def __init__(self, path: Path, why: str) -> None:
+        self.path = path
         super().__init__(
             f"the index at {path} is damaged ({why}); nothing was changed. Your pictures are not in it: "
             f"rebuild it from them with: {REBUILD}"
@@ -38,8 +40,8 @@ class StoreTooNew(IndexProblem):
 
     def __init__(self, path: Path, *, version: str, newest: str) -> None:
         super().__init__(
-            f"the index at {path} has schema version {version}, this program knows up to {newest}; nothing was changed. "
-            f"Update the program, or choose another folder with --data"
+            f"the index at {path} has schema version {version}, this program knows up to {newest}; nothing was "
+            f"changed. Update the program, or choose another folder with --data"
         )
 
 
@@ -57,7 +59,9 @@ class StoreFull(IndexProblem):
     """The disk has no room left; the last change was not made."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(f"no room left on the disk of {path}; the last change was not made. Free some space and repeat it")
+        super().__init__(
+            f"no room left on the disk of {path}; the last change was not made. Free some space and repeat it"
+        )
 
 
 class StoreBusy(IndexProblem):
@@ -82,3 +86,10 @@ class BadPath(IndexProblem, ValueError):
 
     def __init__(self, path: str) -> None:
         super().__init__(f"the file name {path!r} is not valid UTF-8. Rename the file and add it again")
+
+
+class CacheUnusable(IndexProblem):
+    """A file of vectors that cannot be trusted: torn, of another store, or no such file."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path} cannot be used: {why}. Delete it; it is made again from the store")

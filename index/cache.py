@@ -1,0 +1,105 @@
+"""The file that saves a start from reading every vector out of the database; losing it costs seconds, never data.
+
+Layout: FAISS's own file, then one line of JSON (whose store it is), then a fixed end: checksum, length of the JSON,
+magic bytes. What FAISS reads stands first, so plain `faiss.read_index` opens it too. The end is written last: a torn
+file has none.
+"""
+
+import json
+import os
+import struct
+import time
+import uuid
+import zlib
+from pathlib import Path
+
+import faiss
+
+from index.errors import CacheUnusable
+from index.vectors import VectorIndex
+
+END = struct.Struct("<II8s")  # checksum of all before it, length of the JSON, magic
+MAGIC = b"DSMMVEC1"
+CHUNK_BYTES = 1 << 22
+ABANDONED_S = 3600.0  # age at which a draft belongs to a process that was killed
+
+
+def save_index(index: VectorIndex, path: Path, *, store: str) -> None:
+    """Write beside `path`, fsync, rename: a reader sees the old file or the new one. OSError if the disk refuses."""
+    _sweep(path)
+    draft = path.with_name(f"{path.name}.{uuid.uuid4().hex}.draft")
+    try:
+        try:
+            index.write(str(draft))
+        except RuntimeError as error:  # FAISS's way to report a failed write
+            raise OSError(f"cannot write {draft}: {error}") from error
+        note = json.dumps({"store": store}).encode()
+        checksum = zlib.crc32(note, _checksum(draft, draft.stat().st_size))
+        with draft.open("ab") as file:
+            file.write(note + END.pack(checksum, len(note), MAGIC))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def load_index(path: Path, *, store: str, dim: int) -> VectorIndex:
+    """The index in the file; CacheUnusable says why it cannot be trusted."""
+    if not path.is_file():
+        raise CacheUnusable(path, "there is no such file")
+    owner = _verified_owner(path)
+    if owner != store:
+        raise CacheUnusable(path, f"it belongs to the store {owner}, not to {store}")
+    try:
+        index = VectorIndex(faiss.read_index(str(path)))
+    except RuntimeError as error:  # whole, but of a FAISS that we do not understand
+        raise CacheUnusable(path, str(error)) from error
+    if index.dim != dim:
+        raise CacheUnusable(path, f"its vectors are {index.dim} wide, not {dim}")
+    return index
+
+
+def _verified_owner(path: Path) -> str:
+    """Which store the file was made from, once its checksum is right."""
+    size = path.stat().st_size
+    if size < END.size:
+        raise CacheUnusable(path, f"it ends after {size} bytes")
+    with path.open("rb") as file:
+        file.seek(size - END.size)
+        checksum, note_bytes, magic = END.unpack(file.read(END.size))
+        if magic != MAGIC or note_bytes > size - END.size:
+            raise CacheUnusable(path, "its end is missing")
+        file.seek(size - END.size - note_bytes)
+        note = file.read(note_bytes)
+    if _checksum(path, size - END.size) != checksum:
+        raise CacheUnusable(path, "its checksum is wrong")
+    return str(json.loads(note)["store"])
+
+
+def _checksum(path: Path, length: int) -> int:
+    """CRC-32 of the first `length` bytes."""
+    checksum = 0
+    with path.open("rb") as file:
+        while length > 0 and (piece := file.read(min(CHUNK_BYTES, length))):
+            checksum = zlib.crc32(piece, checksum)
+            length -= len(piece)
+    return checksum
+
+
+def _sweep(path: Path) -> None:
+    """Remove drafts that a killed process left behind."""
+    for draft in path.parent.glob(f"{path.name}.*.draft"):
+        if time.time() - draft.stat().st_mtime > ABANDONED_S:
+            draft.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename survive a power cut, where folders can be opened at all."""
+    if hasattr(os, "O_DIRECTORY"):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
