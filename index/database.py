@@ -1,0 +1,166 @@
+"""One SQLite file, shared by threads and processes: readers see one moment and never wait, writers take turns.
+
+That is what the write-ahead log (WAL) gives. A reading transaction is a snapshot; a writing one takes the write lock at
+its beginning (BEGIN IMMEDIATE), so it never finds out late that somebody was faster. A process that is killed leaves
+the log, and the next one to open the file sees whole transactions only.
+"""
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from index.errors import IndexProblem, StoreBusy, StoreDamaged, StoreFull, StoreReadOnly, StoreTooNew
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+TIMEOUT_S = 30.0  # how long a writer waits for another one
+HEADER = b"SQLite format 3\0"
+
+
+class Database:
+    """The file at `path`, made or brought up to date first; refuses what it cannot use, and then changes nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        _check_place(path)
+        readers = _engine(path)
+        self._readers, self._writers = readers, readers.execution_options(writes=True)
+        self._turn = Lock()  # SQLite lets writers wait by polling; within one process a lock is fair
+        try:
+            self._prepare()
+        except BaseException:
+            self.close()
+            raise
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """One snapshot: everything read inside belongs to the same moment."""
+        with _explained(self.path), Session(self._readers) as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """One transaction: all of it is kept, or after an exception or a kill nothing."""
+        with self._turn, _explained(self.path), Session(self._writers) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._readers.dispose()
+
+    def _prepare(self) -> None:
+        with _explained(self.path):
+            with self._readers.connect() as connection:
+                current = _version(connection, self.path)
+            if current != _head():
+                _switch_to_wal(self._readers)
+                with self._writers.begin() as connection:
+                    _upgrade(connection, self.path)
+
+
+def _check_place(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreReadOnly(path) from error
+    if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        raise StoreReadOnly(path)
+    if path.exists() and path.stat().st_size:
+        with path.open("rb") as file:
+            if file.read(len(HEADER)) != HEADER:
+                raise StoreDamaged(path, "it is not a SQLite file")
+
+
+def _engine(path: Path) -> Engine:
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)), max_overflow=-1, connect_args={"timeout": TIMEOUT_S}
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, _: object) -> None:
+        connection.isolation_level = None  # transactions begin below, reading ones included
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = NORMAL")  # a power cut may undo the last transactions, never tear one
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+
+    return engine
+
+
+def _switch_to_wal(engine: Engine) -> None:
+    """Once in a file's life. SQLite does not wait here when another process does the same, so we do."""
+    raw = engine.raw_connection()
+    try:
+        deadline = time.monotonic() + TIMEOUT_S
+        while raw.cursor().execute("PRAGMA journal_mode").fetchone() != ("wal",):
+            try:
+                raw.cursor().execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+    finally:
+        raw.close()
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(MIGRATIONS))
+
+
+def _head() -> str | None:
+    return _scripts().get_current_head()
+
+
+def _version(connection: Connection, path: Path) -> str | None:
+    """The schema's version, None for an empty file; refuses a later one and a stranger's file."""
+    version = MigrationContext.configure(connection).get_current_revision()
+    if version is None and set(inspect(connection).get_table_names()) - {"alembic_version"}:
+        raise StoreDamaged(path, "it holds tables of another program")
+    if version is not None and version not in {script.revision for script in _scripts().walk_revisions()}:
+        raise StoreTooNew(path, version=version, newest=str(_head()))
+    return version
+
+
+def _upgrade(connection: Connection, path: Path) -> None:
+    if _version(connection, path) == _head():
+        return  # another process was faster
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn SQLite's error codes into errors that a user can act on; what is our own fault passes as it is."""
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as error:
+        problem = _problem(error.orig if isinstance(error, DBAPIError) else error, path)
+        if problem is None:
+            raise
+        raise problem from error
+
+
+def _problem(error: BaseException | None, path: Path) -> IndexProblem | None:
+    code = str(getattr(error, "sqlite_errorname", "")).removeprefix("SQLITE_").partition("_")[0]
+    if code in ("CORRUPT", "NOTADB", "IOERR"):
+        return StoreDamaged(path, str(error))
+    if code in ("READONLY", "CANTOPEN", "PERM"):
+        return StoreReadOnly(path)
+    if code in ("BUSY", "LOCKED"):
+        return StoreBusy(path, timeout_s=TIMEOUT_S)
+    return StoreFull(path) if code == "FULL" else None

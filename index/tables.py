@@ -1,0 +1,93 @@
+"""The tables of store.db. Rows of sources and regions are written once and deleted, never changed.
+
+Ids rise and are never given twice (AUTOINCREMENT). So "every id above the last one I saw" is all that another process
+has added, and `library.removals` tells whether anything I knew is gone: no other log of changes is needed.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import JSON, CheckConstraint, Float, ForeignKey, Index
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class Base(DeclarativeBase):
+    """All tables of the store."""
+
+
+class LibraryRow(Base):
+    """One row: whose vectors these are."""
+
+    __tablename__ = "library"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    identity: Mapped[str]  # random, given once: tells this store's cache file from another's
+    space_name: Mapped[str]
+    fingerprint: Mapped[str]  # of the space's weights
+    dim: Mapped[int]
+    removals: Mapped[int]  # transactions that deleted something
+
+
+class SourceRow(Base):
+    """A file; the columns are the fields of `region.Source`."""
+
+    __tablename__ = "sources"
+    __table_args__ = (
+        Index("sources_by_collection", "collection"),
+        Index("sources_by_taken_at", "taken_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    path: Mapped[str] = mapped_column(unique=True)
+    kind: Mapped[str]
+    collection: Mapped[str]
+    digest: Mapped[str]
+    size_bytes: Mapped[int]
+    modified_ns: Mapped[int]
+    width_px: Mapped[int]
+    height_px: Mapped[int]
+    taken_at: Mapped[datetime | None]
+    latitude: Mapped[float | None] = mapped_column(Float)
+    longitude: Mapped[float | None] = mapped_column(Float)
+
+
+class RegionRow(Base):
+    """A rectangle of a source."""
+
+    __tablename__ = "regions"
+    __table_args__ = (Index("regions_by_source", "source_id"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    source_id: Mapped[int] = mapped_column(ForeignKey("sources.id", ondelete="CASCADE"))
+    kind: Mapped[str]
+    left_px: Mapped[int]
+    top_px: Mapped[int]
+    right_px: Mapped[int]
+    bottom_px: Mapped[int]
+    colours: Mapped[list[str]] = mapped_column(JSON)
+
+    source: Mapped[SourceRow] = relationship()
+    labels: Mapped[list["LabelRow"]] = relationship(order_by="LabelRow.place")
+    vector: Mapped["VectorRow"] = relationship()
+
+
+class VectorRow(Base):
+    """A region's vector, apart from it, so that looking through the regions does not read two kilobytes each."""
+
+    __tablename__ = "vectors"
+
+    region_id: Mapped[int] = mapped_column(ForeignKey("regions.id", ondelete="CASCADE"), primary_key=True)
+    data: Mapped[bytes]  # D float32, little-endian
+
+
+class LabelRow(Base):
+    """One label of a region."""
+
+    __tablename__ = "labels"
+    __table_args__ = (Index("labels_by_name", "name", "region_id"),)
+
+    region_id: Mapped[int] = mapped_column(ForeignKey("regions.id", ondelete="CASCADE"), primary_key=True)
+    place: Mapped[int] = mapped_column(primary_key=True)  # 0 is the best
+    name: Mapped[str]
+    score: Mapped[float] = mapped_column(Float)
