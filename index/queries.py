@@ -1,0 +1,191 @@
+"""Filters as SQL and rows as nouns: where `region` and `tables` meet. Every function uses the session it is given."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+from sqlalchemy import ColumnElement, Select, func, select, text
+from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload, selectinload
+
+from index.region import Filter, Label, LabelCount, Region, Source
+from index.tables import LabelRow, LibraryRow, RegionRow, SourceRow, VectorRow
+from index.vectors import Floats, Ints, Rows
+
+SOURCE_FIELDS = tuple(field.name for field in fields(Source) if field.name != "id")
+STORED = np.dtype("<f4")  # how a number of a vector lies on disk, on any machine
+READ_ROWS = 8192  # vectors fetched in one piece
+
+
+def among(column: InstrumentedAttribute[int], ids: Sequence[int]) -> ColumnElement[bool]:
+    """`column` is one of `ids`, however many: they travel as one parameter."""
+    value = func.json_each(json.dumps([int(n) for n in ids])).table_valued("value").c.value
+    return column.in_(select(value))
+
+
+def source_conditions(where: Filter) -> list[ColumnElement[bool]]:
+    """What `where` asks of a source."""
+    conditions: list[ColumnElement[bool]] = []
+    if where.collection is not None:
+        conditions.append(SourceRow.collection == where.collection)
+    if where.source_ids:
+        conditions.append(among(SourceRow.id, where.source_ids))
+    if where.folder:
+        below = os.path.abspath(where.folder).rstrip(os.sep)
+        conditions.append(SourceRow.path.between(below + os.sep, below + chr(ord(os.sep) + 1)))
+    if where.taken_after is not None:
+        conditions.append(SourceRow.taken_at >= where.taken_after)
+    if where.taken_before is not None:
+        conditions.append(SourceRow.taken_at < where.taken_before)
+    return conditions
+
+
+def region_conditions(where: Filter) -> list[ColumnElement[bool]]:
+    """What `where` asks of a region itself."""
+    conditions: list[ColumnElement[bool]] = []
+    if where.kinds:
+        conditions.append(RegionRow.kind.in_(where.kinds))
+    if where.label:
+        conditions.append(RegionRow.id.in_(select(LabelRow.region_id).where(LabelRow.name == where.label)))
+    return conditions
+
+
+def matching_regions(where: Filter) -> Select[Any]:
+    """Ids of the regions that `where` allows, in no order."""
+    query = select(RegionRow.id).where(*region_conditions(where))
+    of_sources = source_conditions(where)
+    return query.join(SourceRow, SourceRow.id == RegionRow.source_id).where(*of_sources) if of_sources else query
+
+
+def matching_sources(where: Filter) -> Select[Any]:
+    """Sources that `where` allows and that have a region it allows; newest first."""
+    query = select(SourceRow).where(*source_conditions(where)).order_by(SourceRow.id.desc())
+    of_regions = region_conditions(where)
+    if not of_regions:
+        return query
+    return query.where(select(RegionRow.id).where(RegionRow.source_id == SourceRow.id, *of_regions).exists())
+
+
+def matching_ids(session: Session, where: Filter, *, after: int = 0) -> Ints:
+    """Ids of the regions above `after` that `where` allows, rising."""
+    query = matching_regions(where)
+    found = session.execute(query.where(RegionRow.id > after) if after else query).scalars()
+    return np.sort(np.fromiter(found, np.int64))
+
+
+def newest_region(session: Session) -> int:
+    """The highest id in use; 0 in an empty store."""
+    return session.scalar(select(func.max(RegionRow.id))) or 0
+
+
+def last_region_ever(session: Session) -> int:
+    """The highest id that was ever given."""
+    return session.scalar(text("SELECT seq FROM sqlite_sequence WHERE name = 'regions'")) or 0
+
+
+def num_removals(session: Session) -> int:
+    """How often something was removed."""
+    return session.scalars(select(LibraryRow.removals)).one()
+
+
+def count_of(session: Session, query: Select[Any]) -> int:
+    """How many rows `query` would return."""
+    return session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
+
+
+def vectors_after(session: Session, last_id: int, dim: int) -> Rows:
+    """Ids above `last_id` and their vectors, rising, in pieces."""
+    query = select(VectorRow.region_id, VectorRow.data).where(VectorRow.region_id > last_id)
+    for piece in session.execute(query.order_by(VectorRow.region_id)).partitions(READ_ROWS):
+        ids, blobs = zip(*piece, strict=True)
+        yield np.array(ids, np.int64), from_blobs(blobs, dim)
+
+
+def latest_vectors(session: Session, limit: int, *, up_to: int, dim: int) -> list[tuple[int, Floats]]:
+    """The highest ids up to `up_to` that exist, with their vectors."""
+    query = select(VectorRow.region_id, VectorRow.data).where(VectorRow.region_id <= up_to)
+    rows = session.execute(query.order_by(VectorRow.region_id.desc()).limit(limit))
+    return [(region_id, from_blobs([data], dim)[0]) for region_id, data in rows]
+
+
+def vectors_by_id(session: Session, ids: Sequence[int], dim: int) -> dict[int, Floats]:
+    """The vectors of those `ids` that exist."""
+    rows = session.execute(select(VectorRow.region_id, VectorRow.data).where(among(VectorRow.region_id, ids)))
+    return {region_id: from_blobs([data], dim)[0] for region_id, data in rows}
+
+
+def regions_by_id(session: Session, ids: Sequence[int]) -> dict[int, Region]:
+    """The regions of those `ids` that exist, with their sources, labels and colours."""
+    return {row.id: to_region(row) for row in _region_rows(session, among(RegionRow.id, ids))}
+
+
+def regions_by_source(session: Session, source_ids: Sequence[int]) -> list[Region]:
+    """All regions of the sources; the whole picture before its parts, those in the order they were added."""
+    rows = _region_rows(session, among(RegionRow.source_id, source_ids))
+    return sorted(map(to_region, rows), key=lambda region: (region.kind != "whole", region.id))
+
+
+def _region_rows(session: Session, condition: ColumnElement[bool]) -> Sequence[RegionRow]:
+    query = select(RegionRow).where(condition).options(joinedload(RegionRow.source), selectinload(RegionRow.labels))
+    return session.scalars(query).all()
+
+
+def commonest_labels(session: Session, where: Filter, limit: int) -> list[LabelCount]:
+    """Labels with the number of sources that carry them, commonest first, equals by name."""
+    sources = func.count(RegionRow.source_id.distinct())
+    query = (
+        select(LabelRow.name, sources)
+        .join(RegionRow, RegionRow.id == LabelRow.region_id)
+        .where(RegionRow.id.in_(matching_regions(where)))
+        .group_by(LabelRow.name)
+        .order_by(sources.desc(), LabelRow.name)
+        .limit(limit)
+    )
+    return [LabelCount(name, count) for name, count in session.execute(query)]
+
+
+def to_source(row: SourceRow) -> Source:
+    """The noun for a row."""
+    return Source(id=row.id, **{name: getattr(row, name) for name in SOURCE_FIELDS})
+
+
+def to_region(row: RegionRow) -> Region:
+    """The noun for a row, its source with it."""
+    return Region(
+        id=row.id,
+        source=to_source(row.source),
+        kind=row.kind,
+        box_px=(row.left_px, row.top_px, row.right_px, row.bottom_px),
+        labels=tuple(Label(name=label.name, score=label.score) for label in row.labels),
+        colours=tuple(row.colours),
+    )
+
+
+def source_row(source: Source) -> SourceRow:
+    """A new row for the noun."""
+    values: dict[str, Any] = {name: getattr(source, name) for name in SOURCE_FIELDS}
+    return SourceRow(**values)
+
+
+def region_row(region: Region, source: SourceRow, vector_D: Floats) -> RegionRow:
+    """A new row for the noun, with its labels and its vector."""
+    left, top, right, bottom = region.box_px
+    labels = [LabelRow(place=n, name=label.name, score=label.score) for n, label in enumerate(region.labels)]
+    return RegionRow(
+        source=source,
+        kind=region.kind,
+        left_px=left,
+        top_px=top,
+        right_px=right,
+        bottom_px=bottom,
+        colours=list(region.colours),
+        labels=labels,
+        vector=VectorRow(data=vector_D.astype(STORED).tobytes()),
+    )
+
+
+def from_blobs(blobs: Sequence[bytes], dim: int) -> Floats:
+    """(N, dim) from what lies on disk."""
+    return np.frombuffer(b"".join(blobs), STORED).reshape(len(blobs), dim).astype(np.float32, copy=False)

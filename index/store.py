@@ -1,0 +1,165 @@
+"""The store: every source, region and vector of one space, in one SQLite file. It is the truth; FAISS follows it.
+
+Writing is one transaction per file. Reading takes one snapshot per call, so an answer never mixes two moments.
+"""
+
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.orm import Session
+
+from index import queries
+from index.database import Database
+from index.errors import BadPath, NotStored, SpaceMismatch
+from index.finder import Finder
+from index.region import EVERYTHING, Counts, Filter, Hit, LabelCount, Region, Source
+from index.tables import LibraryRow, SourceRow
+from index.vectors import Floats, SearchConfig, unit_rows
+
+
+class RegionStore:
+    """Regions and vectors of one space in one folder; any number of threads and processes may use it at once."""
+
+    def __init__(self, folder: Path, *, space_name: str, fingerprint: str, dim: int, config: SearchConfig) -> None:
+        """Opens or makes `folder`/store.db. An IndexProblem says why it cannot be used; then nothing was changed."""
+        self._dim = dim
+        self._database = Database(folder / "store.db")
+        try:
+            identity = _claim(self._database, LibraryRow(space_name=space_name, fingerprint=fingerprint, dim=dim))
+        except BaseException:
+            self._database.close()
+            raise
+        self._finder = Finder(folder / "vectors.faiss", store=identity, dim=dim, config=config)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def add(self, source: Source, regions: Sequence[Region], vectors_ND: NDArray[Any]) -> Source:
+        """Store a file's regions, row n of the vectors belonging to regions[n]; replaces the same path.
+
+        Returns the source with its id. One transaction: after a crash all of it is there or nothing.
+        """
+        vectors_ND = unit_rows(vectors_ND, self._dim)
+        if len(vectors_ND) != len(regions):
+            raise ValueError(f"{len(regions)} regions need as many vectors, got {len(vectors_ND)}")
+        _check_text(source.path)
+        with self._database.writing() as session:
+            _remove(session, session.scalars(select(SourceRow.id).where(SourceRow.path == source.path)).all())
+            row = queries.source_row(source)
+            session.add(row)
+            session.add_all(queries.region_row(r, row, v) for r, v in zip(regions, vectors_ND, strict=True))
+            session.flush()
+            return queries.to_source(row)
+
+    def remove(self, source_ids: Sequence[int]) -> int:
+        """Forget these sources with all their regions, at once; returns how many there were."""
+        with self._database.writing() as session:
+            return _remove(session, source_ids)
+
+    def search_many(self, vectors_QD: NDArray[Any], *, k: int, where: Filter = EVERYTHING) -> list[list[Hit]]:
+        """The k nearest regions of each query that `where` allows, best first; fewer only if fewer exist."""
+        if k < 1:
+            raise ValueError(f"k={k} must be at least 1")
+        queries_QD = unit_rows(vectors_QD, self._dim)
+        with self._database.reading() as session:
+            scores_Qk, ids_Qk = self._finder.find(session, queries_QD, k=k, where=where)
+            regions = queries.regions_by_id(session, np.unique(ids_Qk).tolist())
+        pairs = zip(scores_Qk.tolist(), ids_Qk.tolist(), strict=True)
+        return [[Hit(region=regions[n], score=s) for s, n in zip(*pair, strict=True)] for pair in pairs]
+
+    def source_at(self, path: str) -> Source | None:
+        """What is known of the file at this absolute path."""
+        with self._database.reading() as session:
+            row = session.scalar(select(SourceRow).where(SourceRow.path == path))
+            return queries.to_source(row) if row else None
+
+    def sources(self, *, where: Filter = EVERYTHING, limit: int, offset: int = 0) -> list[Source]:
+        """One page of the sources that `where` allows, newest first."""
+        with self._database.reading() as session:
+            rows = session.scalars(queries.matching_sources(where).limit(limit).offset(offset))
+            return [queries.to_source(row) for row in rows]
+
+    def regions_of(self, source_ids: Sequence[int]) -> dict[int, tuple[Region, ...]]:
+        """Source id -> its regions, the whole picture first; an empty tuple where the source is gone."""
+        found: dict[int, list[Region]] = {source_id: [] for source_id in source_ids}
+        with self._database.reading() as session:
+            for region in queries.regions_by_source(session, source_ids):
+                found[region.source.id].append(region)
+        return {source_id: tuple(regions) for source_id, regions in found.items()}
+
+    def vectors_of(self, region_ids: Sequence[int]) -> Floats:
+        """(N, D), row n belonging to region_ids[n]; NotStored names the first that is gone."""
+        with self._database.reading() as session:
+            vectors = queries.vectors_by_id(session, region_ids, self._dim)
+        for region_id in region_ids:
+            if region_id not in vectors:
+                raise NotStored(region_id)
+        return np.array([vectors[n] for n in region_ids], np.float32).reshape(-1, self._dim)
+
+    def counts(self, *, where: Filter = EVERYTHING) -> Counts:
+        """How many sources and regions `where` allows."""
+        with self._database.reading() as session:
+            return Counts(
+                sources=queries.count_of(session, queries.matching_sources(where)),
+                regions=queries.count_of(session, queries.matching_regions(where)),
+            )
+
+    def labels(self, limit: int, *, where: Filter = EVERYTHING) -> list[LabelCount]:
+        """The commonest labels and how many sources carry each, commonest first."""
+        with self._database.reading() as session:
+            return queries.commonest_labels(session, where, limit)
+
+    def settle(self) -> None:
+        """Wait for the graph that is being built in the background, if any."""
+        self._finder.settle()
+
+    def close(self) -> None:
+        """Leave a cache file for the next start and let go of the database."""
+        self._finder.close()
+        self._database.close()
+
+
+def _claim(database: Database, wanted: LibraryRow) -> str:
+    """Enter the space into a new database, or compare it with the one there; returns the store's identity."""
+    with database.reading() as session:
+        new = session.get(LibraryRow, 1) is None
+    if new:
+        with database.writing() as session:
+            space = {"space_name": wanted.space_name, "fingerprint": wanted.fingerprint, "dim": wanted.dim}
+            first = insert(LibraryRow).prefix_with("OR IGNORE")  # another process may have been faster
+            session.execute(first.values(id=1, identity=uuid.uuid4().hex, removals=0, **space))
+    with database.reading() as session:
+        row = session.get_one(LibraryRow, 1)
+    if (row.fingerprint, row.dim) != (wanted.fingerprint, wanted.dim):
+        raise SpaceMismatch(database.path, stored=_named(row), given=_named(wanted))
+    return row.identity
+
+
+def _named(row: LibraryRow) -> str:
+    return f'"{row.space_name}" (fingerprint {row.fingerprint[:8]}, {row.dim} wide)'
+
+
+def _remove(session: Session, source_ids: Sequence[int]) -> int:
+    """Delete sources; their regions, vectors and labels go with them by the foreign keys."""
+    gone = session.scalars(
+        delete(SourceRow).where(queries.among(SourceRow.id, source_ids)).returning(SourceRow.id)
+    ).all()
+    if gone:
+        session.execute(update(LibraryRow).values(removals=LibraryRow.removals + 1))
+    return len(gone)
+
+
+def _check_text(path: str) -> None:
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise BadPath(path) from error
