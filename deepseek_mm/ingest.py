@@ -61,15 +61,16 @@ def ingest(
     store: RegionStore,
     config: SeeConfig,
     progress: Callable[[Progress], None] = lambda _: None,
+    anew: bool = False,
 ) -> Report:
-    """Bring the store up to date with these files and folders.
+    """Bring the store up to date with these files and folders; `anew` reads unchanged files again as well.
 
     Raises NothingThere if a path does not exist or none has a picture, and whatever the store raises (IndexProblem).
     """
     start = time.monotonic()
     found = find_pictures(paths)
     total = len(found.files)
-    todo = sort_out(found.files, store, progress)
+    todo = sort_out(found.files, store, progress, anew=anew)
     unreadable: list[Failure] = []
     added = replaced = 0
     start_seeing = time.monotonic()
@@ -88,14 +89,14 @@ def ingest(
     )
 
 
-def sort_out(files: Sequence[Path], store: RegionStore, progress: Callable[[Progress], None]) -> Sorted:
+def sort_out(files: Sequence[Path], store: RegionStore, progress: Callable[[Progress], None], *, anew: bool) -> Sorted:
     """Which files need reading. Nothing is decoded."""
     fresh: list[Path] = []
     known: set[str] = set()
     unchanged = 0
     for path in files:
         before = known_source(path, store)
-        if before is not None and is_unchanged(path, before):
+        if before is not None and not anew and is_unchanged(path, before):
             unchanged += 1
             progress(pace(unchanged, len(files), str(path), seen=0, seconds=0))
             continue

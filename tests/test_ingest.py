@@ -208,6 +208,7 @@ def test_ctrl_c_keeps_what_was_stored_and_the_next_run_does_only_the_rest(photos
     assert counts(run([photos], space, store)) == (3, 0, 3, 0)
 
 
+@pytest.mark.campaign(times=30)
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_run_that_is_ended_in_the_middle_is_completed_by_the_next_with_none_twice(tmp_path, space, how):
     photos = tmp_path / "photos"
@@ -229,3 +230,9 @@ def test_a_run_that_is_ended_in_the_middle_is_completed_by_the_next_with_none_tw
         assert counts(run([photos], space, store)) == (40 - kept, 0, kept, 0)
         assert names(store) == [f"{n:02}.png" for n in range(40)]
         assert counts(run([photos], space, store)) == (0, 0, 40, 0)
+
+
+def test_anew_reads_what_has_not_changed_and_keeps_each_file_once(photos, space, store):
+    first = counts(run([photos], space, store))
+    assert counts(run([photos], space, store, anew=True)) == (0, first[0], 0, 0)
+    assert store.counts().sources == first[0]
