@@ -1,0 +1,97 @@
+"""`ask`: a question over the library, or about one picture; words come as they are found, then what they rest on."""
+
+import signal
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from types import FrameType
+
+from deepseek_mm.cli.desk import NOTHING, OK, STOPPED, Command, Desk
+from deepseek_mm.cli.flags import add_settings, config_of
+from deepseek_mm.cli.shapes import answer_shape
+from deepseek_mm.config import Config
+from deepseek_mm.records import Answer, Citation, Question
+
+
+def question_of(args: Namespace, config: Config) -> Question:
+    """The words and, where one is named, the picture."""
+    if args.image is None:
+        return Question(text=args.text, conversation=args.continue_id)
+    from deepseek_mm.parse.photo import read_photo
+
+    photo = read_photo(args.image, max_pixels=config.see.max_pixels)
+    return Question(text=args.text, image=photo.image, image_name=args.image.name, conversation=args.continue_id)
+
+
+def speak(answers: Iterator[Answer], desk: Desk) -> Answer:
+    """Say what each state of the answer adds; one that was revised is said anew on its own line. Returns the last."""
+    said, answer = "", Answer(text="")
+    for answer in answers:
+        if not answer.text.startswith(said):
+            desk.say()
+            said = ""
+        desk.say(answer.text[len(said) :], end="")
+        said = answer.text
+    desk.say()
+    return answer
+
+
+def cited(citation: Citation) -> str:
+    """One line: number, file, box, label."""
+    region = citation.region
+    box = ",".join(map(str, region.box_px))
+    return f"[{citation.number}] {region.source.path} box {box} {region.label}".rstrip()
+
+
+def run(args: Namespace, desk: Desk) -> int:
+    """Exit code 1 when nothing relevant was found. Ctrl-C ends the answer, not the history's knowledge of it."""
+    config = config_of(args, desk)
+    question = question_of(args, config)
+    stop = Event()
+    with desk.assistant(config) as assistant, first_ctrl_c_sets(stop):
+        answers = assistant.stream(question, stop=stop)
+        answer = list(answers)[-1] if args.json else speak(answers, desk)
+    if args.json:
+        desk.give(answer_shape(answer))
+    else:
+        for citation in answer.citations:
+            desk.say(cited(citation))
+        desk.note(f"go on with: python -m deepseek_mm ask --continue {answer.conversation} QUESTION")
+    if stop.is_set():
+        return STOPPED
+    return OK if answer.found else NOTHING
+
+
+@contextmanager
+def first_ctrl_c_sets(stop: Event) -> Iterator[None]:
+    """The first Ctrl-C asks politely, so that what was said is kept and marked stopped; the second interrupts."""
+
+    def politely(number: int, frame: FrameType | None) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, politely)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def add(parser: ArgumentParser) -> None:
+    """The words of `ask`."""
+    parser.add_argument("text", metavar="TEXT", help="the question")
+    parser.add_argument("--image", metavar="FILE", type=Path, help="ask about this picture instead of the library")
+    parser.add_argument("--continue", dest="continue_id", metavar="ID", type=int, help="go on with this conversation")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of words")
+    add_settings(parser)
+
+
+COMMAND = Command(
+    name="ask",
+    help="ask a question and see what the answer rests on",
+    example='python -m deepseek_mm ask "Is there a dog on the beach?"',
+    add=add,
+    run=run,
+)

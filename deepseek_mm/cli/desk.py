@@ -1,0 +1,83 @@
+"""What a command works with: two streams, the settings' surroundings, and the way to the models. Tests hand in others.
+
+Exit codes: 0 done, 1 nothing found or an unhealthy installation, 2 an error that the user can fix, 130 Ctrl-C.
+"""
+
+import json
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from deepseek_mm.config import Config, EncoderConfig, LMConfig
+
+if TYPE_CHECKING:
+    from deepseek_mm.encoders.space import Space
+    from deepseek_mm.rag.assistant import Assistant
+
+OK, NOTHING, USER_ERROR, STOPPED = 0, 1, 2, 130
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Command:
+    """One word after `python -m deepseek_mm`."""
+
+    name: str
+    help: str
+    example: str  # what the help ends with
+    add: Callable[[ArgumentParser], None]
+    run: Callable[[Namespace, "Desk"], int]
+
+
+def load_assistant(config: Config, progress: Progress) -> "Assistant":
+    """The real Assistant; imported here, because help must not wait for torch."""
+    from deepseek_mm.load import load
+
+    return load(config, progress=progress)
+
+
+def open_real_space(config: EncoderConfig) -> "Space":
+    """The real space; imported here for the same reason."""
+    from deepseek_mm.encoders import open_space
+
+    return open_space(config)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Desk:
+    """Streams, environment and loaders of one command."""
+
+    out: TextIO = field(default_factory=lambda: sys.stdout)
+    err: TextIO = field(default_factory=lambda: sys.stderr)
+    load: Callable[[Config, Progress], "Assistant"] = load_assistant
+    open_space: Callable[[EncoderConfig], "Space"] = open_real_space
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    cwd: Path = field(default_factory=Path.cwd)
+
+    def say(self, text: str = "", *, end: str = "\n") -> None:
+        """A result, seen at once."""
+        self.out.write(text + end)
+        self.out.flush()
+
+    def note(self, text: str) -> None:
+        """A message or progress: never a result."""
+        self.err.write(text + "\n")
+        self.err.flush()
+
+    def give(self, value: Mapping[str, Any]) -> None:
+        """One JSON object on one line, for machines."""
+        self.say(json.dumps(value, ensure_ascii=False))
+
+    @contextmanager
+    def assistant(self, config: Config, *, speaks: bool = True) -> Iterator["Assistant"]:
+        """The Assistant, closed in any case; the language model, slow to open, is left out unless it `speaks`."""
+        assistant = self.load(config if speaks else replace(config, lm=LMConfig(name="none")), self.note)
+        try:
+            yield assistant
+        finally:
+            assistant.close()

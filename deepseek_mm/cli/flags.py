@@ -1,0 +1,45 @@
+"""The flags that every command shares, and the Config that they, the environment and the library's file make."""
+
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
+
+from deepseek_mm.config import Config
+from deepseek_mm.settings import Settings, split_flags, trace_settings
+
+if TYPE_CHECKING:
+    from deepseek_mm.cli.desk import Desk
+
+SHORT = (  # flag, what it names, the setting behind it, help
+    ("--data", "FOLDER", "data", "folder of the library (library)"),
+    (
+        "--encoder",
+        "NAME",
+        "encoder.name",
+        "vector space: default, or a CLIP or SigLIP checkpoint by folder or hub name",
+    ),
+    ("--llm", "URL", "lm.url", "an OpenAI-compatible server, such as http://127.0.0.1:8000/v1"),
+    ("--model", "NAME", "lm.name", "language model: smollm2, none, or the server's name for one"),
+    ("--config", "FILE", "config", "settings file instead of FOLDER/config.toml"),
+)
+
+
+def add_settings(parser: ArgumentParser, *, data: bool = True) -> None:
+    """The shared flags, in a group of their own; without --data where a command needs that word itself."""
+    group = parser.add_argument_group("settings")
+    for flag, metavar, name, text in SHORT if data else SHORT[1:]:
+        group.add_argument(flag, metavar=metavar, dest=f"setting:{name}", help=text)
+    group.add_argument(
+        "--set", metavar="NAME=VALUE", dest="pairs", action="append", default=[], help="any setting; config lists them"
+    )
+
+
+def settings_of(args: Namespace, desk: "Desk") -> Settings:
+    """The settings of this run and where each came from; ConfigError says what is wrong with one."""
+    short = {name: vars(args).get(f"setting:{name}") for _, _, name, _ in SHORT}
+    flags = split_flags(args.pairs) | {name: value for name, value in short.items() if value is not None}
+    return trace_settings(flags, environ=desk.environ, cwd=desk.cwd)
+
+
+def config_of(args: Namespace, desk: "Desk") -> Config:
+    """The Config of this run."""
+    return settings_of(args, desk).config

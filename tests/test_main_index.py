@@ -1,0 +1,217 @@
+"""`index`: with a space that knows colours and a real store, in this process and, for Ctrl-C, in one of its own."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fakes import ColourSpace, picture
+from slow_ingest import SlowSpace
+
+from deepseek_mm.__main__ import main
+from deepseek_mm.cli.desk import Desk
+from deepseek_mm.cli.meter import Meter
+from deepseek_mm.config import Config
+from deepseek_mm.history import History
+from deepseek_mm.ingest import Progress
+from deepseek_mm.lm.silent import Silent
+from deepseek_mm.load import open_store
+from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.rag.retriever import Retriever
+from deepseek_mm.see.eyes import Eyes
+
+ROOT = Path(__file__).parent.parent
+COLOURS = ("red", "green", "blue", "yellow")
+
+
+def assemble(config: Config, space: ColourSpace) -> Assistant:
+    """As load() does it, around a space of colours."""
+    eyes, store = Eyes(space, config.see), open_store(config, space)
+    retriever = Retriever(space, store, eyes, config)
+    history = History(config.data / "history.db")
+    return Assistant(config, eyes=eyes, retriever=retriever, store=store, lm=Silent(), history=history)
+
+
+class Shop:
+    """Runs commands in one folder; keeps what the last one wrote."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.space = folder, SlowSpace()
+        self.out = self.err = ""
+
+    def __call__(self, *words: str) -> int:
+        out, err = io.StringIO(), io.StringIO()
+        desk = Desk(out=out, err=err, load=lambda c, p: assemble(c, self.space), environ={}, cwd=self.folder)
+        code = main([*words, "--data", str(self.folder / "library")], desk)
+        self.out, self.err = out.getvalue(), err.getvalue()
+        return code
+
+    def stores(self) -> list[str]:
+        return sorted(path.name for path in (self.folder / "library" / "spaces").iterdir())
+
+
+@pytest.fixture
+def shop(tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for colour in COLOURS:
+        picture(colour).save(photos / f"{colour}.png")
+    return Shop(tmp_path)
+
+
+def test_a_folder_is_added_and_the_second_time_nothing_is_looked_at(shop):
+    assert shop("index", str(shop.folder / "photos")) == 0
+    assert shop.out.startswith("4 added, 0 replaced, 0 unchanged in ")
+    looks = shop.space.looks
+    assert shop("index", str(shop.folder / "photos"), "--json") == 0
+    report = json.loads(shop.out)
+    assert (report["added"], report["unchanged"], report["failed"]) == (0, 4, [])
+    assert shop.space.looks == looks
+
+
+def test_what_was_indexed_is_found_by_a_search(shop):
+    shop("index", str(shop.folder / "photos"))
+    assert shop("search", "something yellow", "-k", "1", "--json") == 0
+    assert json.loads(shop.out)["hits"][0]["path"] == str(shop.folder / "photos" / "yellow.png")
+
+
+def test_progress_and_files_that_cannot_be_read_are_told_on_standard_error_only(shop):
+    (shop.folder / "photos" / "note.png").write_text("no picture")
+    assert shop("index", str(shop.folder / "photos")) == 0
+    assert "4 added, 0 replaced, 0 unchanged, 1 not read" in shop.out
+    assert len(shop.out.splitlines()) == 1
+    assert "not read: " in shop.err
+    assert "note.png" in shop.err
+
+
+def test_files_of_which_none_can_be_read_are_exit_code_one(shop):
+    (shop.folder / "note.png").write_text("no picture")
+    assert shop("index", str(shop.folder / "note.png")) == 1
+
+
+def test_nothing_named_and_nothing_known_is_a_user_error_that_shows_the_command(shop):
+    for words in (["index"], ["index", "--rebuild"]):
+        assert shop(*words) == 2
+        assert f"python -m deepseek_mm {' '.join(words)} PHOTOS" in shop.err
+
+
+def test_a_path_that_does_not_exist_is_named_in_one_sentence(shop):
+    assert shop("index", "nowhere") == 2
+    assert "nowhere" in shop.err.splitlines()[-1]
+
+
+def test_a_rebuild_without_paths_reads_every_known_file_again(shop):
+    shop("index", str(shop.folder / "photos"))
+    (shop.folder / "photos" / "red.png").unlink()
+    looks = shop.space.looks
+    assert shop("index", "--rebuild") == 0
+    assert shop.out.startswith("0 added, 3 replaced, 0 unchanged")
+    assert shop.space.looks == looks + 3
+    assert "1 of 4 known files are not there now" in shop.err
+
+
+def test_another_space_starts_from_the_files_that_the_first_one_knows(shop):
+    class Other(SlowSpace):
+        name, fingerprint = "other", "f" * 64
+
+    shop("index", str(shop.folder / "photos"))
+    shop.space = Other()
+    assert shop("search", "something red") == 1
+    assert "index --rebuild" in shop.err
+    assert shop("index", "--rebuild") == 0
+    assert shop.out.startswith("4 added")
+    assert [name.split("-")[0] for name in shop.stores()] == ["colours", "other"]
+
+
+def test_a_damaged_store_is_set_aside_by_a_rebuild_and_only_by_that(shop):
+    shop("index", str(shop.folder / "photos"))
+    (name,) = shop.stores()
+    store = shop.folder / "library" / "spaces" / name / "store.db"
+    store.write_bytes(b"nothing like a database")
+    assert shop("index", str(shop.folder / "photos")) == 2
+    assert "index --rebuild" in shop.err
+    assert shop("index", "--rebuild", str(shop.folder / "photos")) == 0
+    assert shop.out.startswith("4 added")
+    assert shop.stores() == [name, f"{name}.aside-1"]
+    assert (store.parent.with_name(f"{name}.aside-1") / "store.db").read_bytes() == b"nothing like a database"
+
+
+def test_a_store_of_other_weights_under_the_same_name_is_set_aside_and_its_files_are_read_again(shop):
+    class Retrained(SlowSpace):
+        fingerprint = ColourSpace.fingerprint[:8] + "0" * 56
+
+    shop("index", str(shop.folder / "photos"))
+    shop.space = Retrained()
+    assert shop("index", str(shop.folder / "photos")) == 2
+    assert shop("index", "--rebuild") == 0
+    assert shop.out.startswith("4 added")
+
+
+SLOW = """
+import sys
+from deepseek_mm.__main__ import main
+from deepseek_mm.cli.desk import Desk
+from slow_ingest import SlowSpace
+from test_main_index import assemble
+sys.exit(main(sys.argv[1:], Desk(load=lambda config, progress: assemble(config, SlowSpace(seconds=0.05)))))
+"""
+
+
+@pytest.mark.campaign(times=30)
+def test_ctrl_c_in_mid_index_is_exit_code_130_and_the_next_run_does_only_the_rest(shop):
+    for n in range(40):
+        picture(COLOURS[n % 4], size=(40 + n, 48)).save(shop.folder / "photos" / f"{n}.png")
+    words = ("index", str(shop.folder / "photos"), "--data", str(shop.folder / "library"))
+    path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    with subprocess.Popen(
+        [sys.executable, "-c", SLOW, *words],
+        env=os.environ | {"PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr.readline().startswith("1/44")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (130, "", "stopped\n")
+    assert shop("index", str(shop.folder / "photos"), "--json") == 0
+    report = json.loads(shop.out)
+    assert report["unchanged"] >= 1
+    assert report["added"] + report["unchanged"] == 44
+
+
+class Paper(io.StringIO):
+    """A stream that says whether it is a terminal."""
+
+    def __init__(self, *, terminal: bool) -> None:
+        super().__init__()
+        self.terminal = terminal
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+
+def show(paper: Paper, *, seconds: float, total: int = 10) -> str:
+    """A meter that is shown all of `total` files, one in so many seconds."""
+    now = iter(n * seconds for n in range(total))
+    meter = Meter(err=paper, clock=lambda: next(now))
+    for done in range(1, total + 1):
+        meter(Progress(done=done, total=total, path=f"/p/{done}\x1b.jpg", per_second=2.0, seconds_left=4.4))
+    meter.close()
+    return paper.getvalue()
+
+
+def test_a_terminal_gets_one_line_that_is_rewritten_and_ended():
+    shown = show(Paper(terminal=True), seconds=1)
+    assert shown.count("\r") == 10
+    assert shown.count("\n") == 1
+    assert "10/10  2.0 photos/s, 4 s left  10?.jpg" in shown
+
+
+def test_a_log_gets_a_line_every_five_seconds_and_the_last():
+    lines = show(Paper(terminal=False), seconds=2).splitlines()
+    assert [line.split("/")[0] for line in lines] == ["1", "4", "7", "10"]
