@@ -66,6 +66,7 @@ class RagConfig:
     num_regions: int = 6  # regions retrieved per question
     min_score: float = 0.15  # cosine below which nothing counts as found
     min_presence: float = 0.5  # probability above which a thing counts as there
+    sure: float = 0.8  # probability from which an answer does without "probably"
     max_question_chars: int = 4_000  # a longer question is refused
     history_turns: int = 4  # earlier turns the prompt carries
 
@@ -73,6 +74,7 @@ class RagConfig:
         between("rag.num_regions", self.num_regions, 1, 64)
         between("rag.min_score", self.min_score, -1, 1)
         between("rag.min_presence", self.min_presence, 0, 1)
+        between("rag.sure", self.sure, 0, 1)
         between("rag.max_question_chars", self.max_question_chars, 1, 1_000_000)
         between("rag.history_turns", self.history_turns, 0, 100)
 
@@ -83,12 +85,26 @@ class LMConfig:
 
     name: str = "smollm2"  # the packaged model; "none" lets the program speak; any causal model by folder or hub name
     url: str = ""  # an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1; empty is the local model
+    phrasing: str = "auto"  # "claims": it rephrases one claim at a time; "free": it reads the evidence and speaks
+    sees: bool = False  # the server's model looks at pictures: they are sent along
+    api_key_env: str = "OPENAI_API_KEY"  # environment variable that holds the server's key, if it wants one
     max_tokens: int = 96  # of one answer
     timeout_s: float = 60.0  # for a server's next word
 
     def __post_init__(self) -> None:
         between("lm.max_tokens", self.max_tokens, 1, 8192)
         between("lm.timeout_s", self.timeout_s, 0.1, 3600)
+        if self.phrasing not in ("auto", "claims", "free"):
+            raise ConfigError(f"lm.phrasing={self.phrasing} must be auto, claims or free")
+
+    @property
+    def phrasing_now(self) -> str:
+        """ "none", "claims" or "free": the packaged model is too small to read evidence, others are trusted to."""
+        if self.name == "none":
+            return "none"
+        if self.phrasing != "auto":
+            return self.phrasing
+        return "claims" if self.name == "smollm2" and not self.url else "free"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,6 +18,7 @@ class Question:
     text: str
     image: Image | None = None
     image_name: str = ""  # the upload's file name, as the user knows it
+    image_path: str = ""  # the picture's file, if it has one: its date, place and full size are kept
     conversation: int | None = None  # id of the conversation to go on with; None starts a new one
     session: str = ""  # whose conversation: the browser's secret; empty on the command line
 

@@ -1,0 +1,65 @@
+"""The one place where parts are chosen and joined: a Config becomes an Assistant."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from deepseek_mm.config import Config
+from deepseek_mm.encoders import open_space
+from deepseek_mm.encoders.space import Space
+from deepseek_mm.errors import LibraryError
+from deepseek_mm.history import History
+from deepseek_mm.lm import open_generator
+from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.rag.retriever import Retriever
+from deepseek_mm.see.eyes import Eyes
+from index.store import RegionStore
+
+Progress = Callable[[str], None]
+
+
+def load(config: Config, *, progress: Progress | None = None) -> Assistant:
+    """Everything that answers needs, opened in order. For searches and indexing `lm.name="none"` saves the model.
+
+    LibraryError, an IndexProblem or a missing package or weight file say what to do.
+    """
+    say = progress or (lambda text: None)
+    make_folder(config.data)
+    say(f"loading the vector space {config.encoder.name}")
+    space = open_space(config.encoder)
+    say("opening the eyes")
+    eyes = Eyes(space, config.see)
+    say(f"opening the library at {config.data}")
+    store = open_store(config, space)
+    say("opening the history")
+    history = History(config.data / "history.db")
+    say(f"opening the language model {config.lm.name}")
+    lm = open_generator(config.lm, cache=cache_folder(), progress=say)
+    retriever = Retriever(space, store, eyes, config)
+    return Assistant(config, eyes=eyes, retriever=retriever, store=store, lm=lm, history=history)
+
+
+def open_store(config: Config, space: Space) -> RegionStore:
+    """The index of this space: every space has a folder of its own, so that two never mix."""
+    folder = config.data / "spaces" / f"{space.name}-{space.fingerprint[:8]}"
+    make_folder(folder)
+    return RegionStore(folder, space_name=space.name, fingerprint=space.fingerprint, dim=space.dim, config=config.index)
+
+
+def make_folder(folder: Path) -> None:
+    """Make it, and see that files can be written there. LibraryError if not."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise LibraryError(
+            f"the library's folder {folder.absolute()} cannot be used: {error.strerror or error}. "
+            "Choose another one with DATA=FOLDER or --data FOLDER, or make this one writable"
+        ) from error
+
+
+def cache_folder() -> Path:
+    """Where converted models lie."""
+    return Path(os.environ.get("DEEPSEEK_MM_CACHE") or Path.home() / ".cache" / "deepseek-mm")

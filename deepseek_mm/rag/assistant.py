@@ -1,0 +1,206 @@
+"""The whole story, top to bottom: a question comes in, a checked answer that points at boxes goes out."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, replace
+from importlib import import_module
+from pathlib import Path
+from threading import Event
+from types import TracebackType
+from typing import Self, cast
+
+from PIL.Image import Image
+
+from deepseek_mm.config import Config
+from deepseek_mm.errors import BadQuestion, NothingThere
+from deepseek_mm.history import History, Turn
+from deepseek_mm.lm.generator import Generator
+from deepseek_mm.parse.photo import read_photo
+from deepseek_mm.rag.facts import nothing, run
+from deepseek_mm.rag.phrasing import grow, grow_text
+from deepseek_mm.rag.program import Case, Program, parse
+from deepseek_mm.rag.program.words import printable
+from deepseek_mm.rag.retriever import Retriever
+from deepseek_mm.rag.uploads import Shelf, has_picture
+from deepseek_mm.records import Answer, Check, Query, Question, State
+from deepseek_mm.see.eyes import Eyes
+from index import EVERYTHING, Filter, Hit, Source
+from index.store import RegionStore
+
+WRITES_PER_S = 5  # of a growing answer into the history
+MAX_SHOWN = 2  # pictures that go along to a model that sees
+
+
+class Assistant:
+    """Answers questions about photos. Everything it uses is handed in; it builds nothing itself."""
+
+    def __init__(
+        self, config: Config, *, eyes: Eyes, retriever: Retriever, store: RegionStore, lm: Generator, history: History
+    ) -> None:
+        self.config, self.eyes, self.retriever = config, eyes, retriever
+        self.store, self.lm, self.history = store, lm, history
+        self.shelf = Shelf(config, eyes=eyes, store=store)
+
+    def ask(self, question: Question) -> Answer:
+        """The finished answer."""
+        return self.ask_many([question])[0]
+
+    def ask_many(self, questions: Sequence[Question]) -> list[Answer]:
+        """One answer per question, in order. BadQuestion if one cannot be asked; then none was."""
+        cases = self._begin(questions)  # program, photo, a line in the history
+        cases = self._with_evidence(cases)  # numbered regions, and the claims that are certain
+        told = [list(self._tell(case, Event())) for case in cases]  # the words, each sentence checked
+        return [growing[-1] for growing in told]
+
+    def stream(self, question: Question, *, stop: Event | None = None) -> Iterator[Answer]:
+        """The answer as it grows; the last one is done or stopped. Raises what `ask` raises."""
+        (case,) = self._with_evidence(self._begin([question]))
+        yield from self._tell(case, stop or Event())
+
+    def search(self, query: Query, *, k: int, where: Filter = EVERYTHING) -> list[Hit]:
+        """The k nearest regions to words, a picture, or both, best first."""
+        return self.search_many([query], k=k, where=where)[0]
+
+    def search_many(self, queries: Sequence[Query], *, k: int, where: Filter = EVERYTHING) -> list[list[Hit]]:
+        """One list of hits per query. BadQuestion for a query of nothing."""
+        clean = [replace(query, text=printable(query.text)) for query in queries]
+        if any(not query.text and query.image is None for query in clean):
+            raise BadQuestion("the search is empty. Type some words, for example: a dog on a beach, or add a picture")
+        return self.retriever.search_many(clean, k=k, where=where)
+
+    def picture(self, source: Source) -> Image:
+        """The upright picture (large ones reduced, see `parse.photo`). NothingThere if the file is gone."""
+        return read_photo(Path(source.path), max_pixels=self.config.see.max_pixels).image
+
+    def about(self) -> dict[str, str]:
+        """What answers here: space, fingerprint, language model, counts, version."""
+        counts = self.store.counts()
+        return {
+            "space": self.retriever.space.name,
+            "fingerprint": self.retriever.space.fingerprint[:8],
+            "language model": self.lm.name,
+            "photos": str(counts.sources),
+            "regions": str(counts.regions),
+            "version": str(import_module("deepseek_mm").__version__),
+        }
+
+    def close(self) -> None:
+        """Let go of the library's files."""
+        self.store.close()
+        self.history.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _begin(self, questions: Sequence[Question]) -> list[Case]:
+        """Each question with its program and its photo, written into the history before it is answered."""
+        clear = [askable(question, self.config.rag.max_question_chars) for question in questions]
+        earlier = [self._earlier(question) for question in clear]
+        uploads = self.shelf.place_many(clear)
+        return [self._case(*parts) for parts in zip(clear, earlier, uploads, strict=True)]
+
+    def _earlier(self, question: Question) -> list[Turn]:
+        """The last turns of the conversation that the question goes on with. NothingThere if it is not the asker's."""
+        if question.conversation is None:
+            return []
+        turns = self.history.turns(question.conversation, session=question.session)
+        return turns[-self.config.rag.history_turns :] if self.config.rag.history_turns else []
+
+    def _case(self, question: Question, earlier: Sequence[Turn], upload: Source | None) -> Case:
+        program = parse(question.text, earlier=[turn.question for turn in earlier])
+        source = None if upload and program.library else upload or self._talked_about(program, earlier)
+        at_hand = source is not None or bool(program.file)
+        counts_all = program.kind == "count" and program.attribute == "how many" and not program.things
+        total = self.store.counts().sources if counts_all and not at_hand else 0
+        conversation, turn = self.history.begin(
+            question,
+            image_path=upload.path if upload else "",
+            settings=asdict(self.config),
+            fingerprint=f"{self.retriever.space.fingerprint[:8]}+{self.lm.fingerprint[:8]}",
+        )
+        return Case(
+            question=question,
+            program=replace(program, library=not at_hand, total=total),
+            source=source,
+            image=question.image if upload and program.library else None,
+            earlier=tuple((turn.question, turn.answer.text) for turn in earlier),
+            conversation=conversation,
+            turn=turn,
+        )
+
+    def _talked_about(self, program: Program, earlier: Sequence[Turn]) -> Source | None:
+        """The photo that a question means without bringing it: a file by its name, or the conversation's picture."""
+        if program.file:
+            return self.retriever.named(program.file)
+        if program.kind == "which" or program.library:
+            return None
+        path = next((turn.image_path for turn in reversed(earlier) if turn.image_path), "")
+        return self.shelf.again(path) if path else None
+
+    def _with_evidence(self, cases: Sequence[Case]) -> list[Case]:
+        """What was found, and what is certain about it."""
+        try:
+            found = self.retriever.retrieve_many(cases, k=self.config.rag.num_regions)
+            claims = [run(case.program, entries, self.config) for case, entries in zip(cases, found, strict=True)]
+        except BaseException as error:
+            for case in cases:  # whatever happened, no question may stay "running"
+                self.history.finish(case.turn, Answer(text="", found=False, state="failed", checks=(failed(error),)))
+            raise
+        return [replace(c, evidence=tuple(e), claims=f) for c, e, f in zip(cases, found, claims, strict=True)]
+
+    def _tell(self, case: Case, stop: Event) -> Iterator[Answer]:
+        """Growing answers, kept in the history on the way; a reader who leaves early leaves a stopped one."""
+        started, written, state = time.monotonic(), 0.0, "stopped"
+        answer = Answer(text="", state="running", conversation=case.conversation, turn=case.turn)
+        try:
+            yield answer
+            for answer in self._grow(case, stop):
+                if time.monotonic() - written > 1 / WRITES_PER_S:
+                    self.history.progress(case.turn, answer.text)
+                    written = time.monotonic()
+                yield answer
+            state = "stopped" if stop.is_set() else "done"
+        except Exception:
+            state = "failed"
+            raise
+        finally:
+            answer = replace(answer, state=cast(State, state), seconds=time.monotonic() - started)
+            self.history.finish(case.turn, answer)
+        yield answer
+
+    def _grow(self, case: Case, stop: Event) -> Iterator[Answer]:
+        """From the claims; without one, the honest sentence that nothing was found."""
+        if case.claims:
+            return grow(self.lm, case, self.config, stop, self._pictures(case))
+        return grow_text(nothing(case.program, empty=not case.evidence), case)
+
+    def _pictures(self, case: Case) -> list[Image]:
+        """What a model that sees is shown; a photo whose file is gone is left out."""
+        sources = {entry.region.source.path: entry.region.source for entry in case.evidence}
+        shown = []
+        for source in list(sources.values())[:MAX_SHOWN] if self.lm.sees else []:
+            with suppress(NothingThere):
+                shown.append(self.picture(source))
+        return shown
+
+
+def askable(question: Question, limit: int) -> Question:
+    """The question in printable letters; a picture without words is described. BadQuestion if it cannot be asked."""
+    if len(question.text) > limit:
+        raise BadQuestion(
+            f"the question has {len(question.text):,} characters, and rag.max_question_chars allows {limit:,}. "
+            "Shorten it, or raise rag.max_question_chars"
+        )
+    text = printable(question.text)
+    if not text and not has_picture(question):
+        raise BadQuestion("the question is empty. Type one, for example: Is there a dog on the beach?")
+    return replace(question, text=text or "What is in this photo?", image_name=printable(question.image_name))
+
+
+def failed(error: BaseException) -> Check:
+    """Why there is no answer, where the answer would be."""
+    return Check(claim="the answer failed", numbers=(), kept=False, reason=str(error) or type(error).__name__)

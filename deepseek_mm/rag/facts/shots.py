@@ -1,0 +1,113 @@
+"""The evidence, photo by photo: what is known about each, and which number points at it.
+
+Probabilities come from two witnesses: the labels of the regions, and the presence of the thing in the whole photo.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from deepseek_mm.rag.facts.spot import overlap, position
+from deepseek_mm.rag.program.phrases import Thing
+from deepseek_mm.rag.program.words import clean, names_the_same
+from deepseek_mm.records import Evidence
+from index import Label, Region, Source
+
+MAX_NAME = 60  # characters of a file name in a sentence
+SAME_THING = 0.6  # overlap of two boxes (IoU) above which they point at one thing
+COLOUR_SEEN = 0.8  # presence of "red car" that outweighs a box in which no red was measured
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One photo's evidence."""
+
+    evidence: tuple[Evidence, ...]  # of one source, at least one
+    min_label: float  # probability from which a label counts
+
+    @property
+    def source(self) -> Source:
+        return self.evidence[0].region.source
+
+    @property
+    def name(self) -> str:
+        """The file's name as a sentence may carry it."""
+        return clean(self.source.name, MAX_NAME)
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """Of the whole photo, the whole picture first."""
+        return self.evidence[0].siblings or tuple(entry.region for entry in self.evidence)
+
+    @property
+    def whole(self) -> int:
+        """The number that stands for the complete picture, or else for the photo's first entry."""
+        return next((e.number for e in self.evidence if e.region.kind == "whole"), self.evidence[0].number)
+
+    def number(self, region: Region) -> int:
+        """The number that points at this region, or else at its photo."""
+        same = (e.number for e in self.evidence if (e.region.kind, e.region.box_px) == (region.kind, region.box_px))
+        return next(same, self.whole)
+
+    def parts(self, thing: Thing) -> list[Region]:
+        """The boxes that are labelled as this thing, best first; boxes that overlap much count once."""
+        scored = [(score_of(region, thing), region) for region in self.regions if region.kind == "part"]
+        kept: list[Region] = []
+        for score, region in sorted(scored, key=lambda pair: -pair[0]):
+            if score >= self.min_label and all(overlap(region.box_px, k.box_px) < SAME_THING for k in kept):
+                kept.append(region)
+        return kept
+
+    def coloured(self, thing: Thing) -> list[Region]:
+        """Of these boxes, those in which the colour that was asked for is measured."""
+        return [region for region in self.parts(thing) if not thing.colour or thing.colour in region.colours]
+
+    def chance(self, thing: Thing) -> float:
+        """Probability that this photo shows the thing, in its colour if one was asked for."""
+        seen = max((p for phrase, p in self.evidence[0].presence if phrase == thing.phrase), default=0.0)
+        if thing.colour and self.parts(thing) and not self.coloured(thing):
+            return seen if seen >= COLOUR_SEEN else 0.0
+        named = [score_of(region, thing) for region in (self.coloured(thing) if thing.colour else self.regions)]
+        return max([seen, *(score for score in named if score >= self.min_label)])
+
+    def labels(self) -> list[tuple[Label, Region]]:
+        """Every name that is likely enough, best first, with a part that carries it or else the whole picture.
+
+        Of names for one kind of thing (dog, puppy) only the best stays.
+        """
+        best: dict[str, tuple[Label, Region]] = {}
+        for region in sorted(self.regions, key=lambda region: region.kind != "part"):
+            for label in region.labels:
+                if label.score >= self.min_label:
+                    best.setdefault(label.name, (label, region))
+        kept: list[tuple[Label, Region]] = []
+        for label, region in sorted(best.values(), key=lambda pair: -pair[0].score):
+            if not any(names_the_same(label.name, k.name) or names_the_same(k.name, label.name) for k, _ in kept):
+                kept.append((label, region))
+        return kept
+
+
+def score_of(region: Region, thing: Thing) -> float:
+    """The best score of a label that names the thing; 0 without one."""
+    return max((label.score for label in region.labels if names_the_same(label.name, thing.name)), default=0.0)
+
+
+def spot(region: Region) -> str:
+    """Where a region lies in its photo: "top left"."""
+    return position(region.box_px, region.source.width_px, region.source.height_px)
+
+
+def shots_of(evidence: Iterable[Evidence], min_label: float) -> list[Shot]:
+    """Photo by photo, in the order of their first entries."""
+    first: dict[str, int] = {}
+    entries = list(evidence)
+    for entry in entries:
+        first.setdefault(entry.region.source.path, entry.number)
+    ordered = sorted(entries, key=lambda e: (first[e.region.source.path], e.number))
+    grouped = groupby(ordered, key=lambda e: e.region.source.path)
+    return [Shot(tuple(group), min_label) for _, group in grouped]
+
+
+def shows(shot: Shot, things: Sequence[Thing], *, any_of: bool) -> float:
+    """Probability that a photo shows all of the things (its weakest), or with `any_of` one of them (its strongest)."""
+    return (max if any_of else min)(shot.chance(thing) for thing in things)

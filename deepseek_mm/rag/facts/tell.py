@@ -1,0 +1,41 @@
+"""How a claim is put: which photo it speaks of, and how sure it sounds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deepseek_mm.config import Config
+from deepseek_mm.rag.facts.shots import Shot
+from deepseek_mm.rag.program.parse import Program
+from deepseek_mm.rag.program.phrases import Thing
+
+
+@dataclass(frozen=True, slots=True)
+class Teller:
+    """Turns of phrase for one question."""
+
+    program: Program
+    config: Config
+
+    @property
+    def named(self) -> bool:
+        """Must a sentence say which photo it means?"""
+        return self.program.library or bool(self.program.file)
+
+    def inside(self, shot: Shot) -> str:
+        return f"in {shot.name}" if self.named else "in this photo"
+
+    def subject(self, shot: Shot) -> str:
+        return shot.name if self.named else "This photo"
+
+    def probably(self, chance: float) -> str:
+        """An empty string where it is sure."""
+        return "" if chance >= self.config.rag.sure else "probably "
+
+    def shape(self, name: str, chance: float) -> str:
+        """A claim keeps its shape, so that a model may phrase it, if it names no file and has no doubt."""
+        return "" if self.named or chance < self.config.rag.sure else name
+
+    def numbers(self, shot: Shot, things: Sequence[Thing]) -> tuple[int, ...]:
+        """Of the boxes that show the things, or of the photo where none does."""
+        boxes = [(shot.coloured(thing) or shot.parts(thing))[:1] for thing in things]
+        return tuple(dict.fromkeys(shot.number(box[0]) if box else shot.whole for box in boxes))

@@ -1,0 +1,154 @@
+"""The language model speaks, and every sentence is weighed before anyone sees it.
+
+A small model is asked to phrase one claim at a time, and its words count only if they say exactly that claim. A larger
+one reads the evidence, the draft and the question, and speaks freely; what the evidence does not carry is dropped.
+Either way every claim is in the answer at the end, in the program's own words where need be.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from threading import Event
+from typing import Protocol
+
+from PIL.Image import Image
+
+from deepseek_mm.config import Config
+from deepseek_mm.errors import DeepSeekMMError
+from deepseek_mm.rag.decide import before, covers, decide, missing, own, text_of, useful
+from deepseek_mm.rag.program import Case, Claim
+from deepseek_mm.rag.program.words import lead
+from deepseek_mm.rag.prompt import build_prompt, draft_prompt
+from deepseek_mm.rag.rules import check, sentences
+from deepseek_mm.records import Answer, Check, Evidence, Message
+
+MAX_PHRASED = 3  # claims that a small model phrases; each costs it about half a second
+MAX_DROPPED = 3  # sentences in a row, after which a model is no longer listened to
+TOKENS_A_CLAIM = 48
+
+
+class Speaks(Protocol):
+    """What is needed from a language model."""
+
+    @property
+    def name(self) -> str:
+        """As the answer shows it."""
+
+    def stream(self, messages: Sequence[Message], *, max_tokens: int, stop: Event) -> Iterator[str]:
+        """Pieces of text."""
+
+
+def spoken(lm: Speaks, case: Case, config: Config, stop: Event, images: Sequence[Image] = ()) -> Iterator[Check]:
+    """Every sentence that was weighed, in order. A model that fails is named, and the program's own words go on."""
+    said: list[Check] = []
+    if config.lm.phrasing_now == "none":
+        checks = iter([own(claim) for claim in case.claims])
+    elif config.lm.phrasing_now == "claims":
+        checks = phrase_claims(lm, case.claims, case.evidence, config, stop)
+    else:
+        prompt = build_prompt(case.question, case.program, case.evidence, case.claims, case.earlier)
+        checks = speak_freely(lm, with_images(prompt, images), case.claims, case.evidence, config, stop)
+    try:
+        for check_made in checks:
+            said.append(check_made)
+            yield check_made
+    except DeepSeekMMError as error:  # an answer is never lost because its phrasing is
+        yield Check(claim=f"{lm.name} failed", numbers=(), kept=False, reason=str(error))
+        yield from (own(claim) for claim in missing(said, case.claims))
+
+
+def grow(lm: Speaks, case: Case, config: Config, stop: Event, images: Sequence[Image] = ()) -> Iterator[Answer]:
+    """The answer word by word, each state of it with the citations and checks so far; the last one is whole."""
+    said: list[Check] = []
+    ids = {"state": "running", "conversation": case.conversation, "turn": case.turn}
+    for made in spoken(lm, case, config, stop, images):
+        before_it = text_of(said)
+        said.append(made)
+        whole = replace(decide(said, case.claims, case.evidence, model=lm.name), **ids)  # type: ignore[arg-type]
+        for end in word_ends(whole.text, start=len(before_it)):
+            if stop.is_set():
+                return
+            yield replace(whole, text=whole.text[:end])
+
+
+def grow_text(text: str, case: Case) -> Iterator[Answer]:
+    """The honest sentence that nothing was found, word by word."""
+    whole = Answer(text=text, found=False, state="running", conversation=case.conversation, turn=case.turn)
+    return (replace(whole, text=text[:end]) for end in word_ends(text, start=0))
+
+
+def word_ends(text: str, *, start: int) -> Iterator[int]:
+    """Where each word behind `start` ends."""
+    return (match.end() for match in re.finditer(r"\S+", text) if match.end() > start)
+
+
+def with_images(messages: Sequence[Message], images: Sequence[Image]) -> tuple[Message, ...]:
+    """The pictures go along with the last message."""
+    return (*messages[:-1], replace(messages[-1], images=tuple(images)))
+
+
+def phrase_claims(
+    lm: Speaks, claims: Sequence[Claim], evidence: Sequence[Evidence], config: Config, stop: Event
+) -> Iterator[Check]:
+    """Claim by claim: a dropped attempt is reported too, and the program's own words follow it."""
+    for n, claim in enumerate(claims):
+        if claim.shape and n < MAX_PHRASED and not stop.is_set():
+            spoken = phrased(lm, claim, evidence, config, stop)
+            yield spoken
+            if spoken.kept:
+                continue
+        if stop.is_set():
+            return
+        yield own(claim)
+
+
+def phrased(lm: Speaks, claim: Claim, evidence: Sequence[Evidence], config: Config, stop: Event) -> Check:
+    """One claim in the model's words, kept only if they say all of it and nothing else."""
+    heard = sentences(lm.stream(draft_prompt(claim), max_tokens=TOKENS_A_CLAIM, stop=stop))
+    first = next((sentence for sentence in heard if sentence.strip()), "")
+    spoken = check(named_again(first, claim, evidence), evidence, [claim], config)
+    if spoken.kept and not covers(spoken, claim):
+        return Check(claim=spoken.claim, numbers=spoken.numbers, kept=False, reason="it leaves out a part of the draft")
+    return spoken
+
+
+def named_again(sentence: str, claim: Claim, evidence: Sequence[Evidence]) -> str:
+    """ "I found a dog in [1]." -> "Yes, I found a dog in beach.jpg [1].": what the draft hid from a small model."""
+    if not claim.draft:
+        return sentence
+    names = {str(entry.number): file_words(claim) for entry in evidence if entry.number in claim.numbers}
+    sentence = re.sub(r"\bin \[(\d+)\]", lambda m: f"in {names.get(m[1], '')} [{m[1]}]", sentence.strip(), count=1)
+    if lead(claim.text) and not lead(sentence) and sentence:
+        start = sentence if sentence.startswith("I ") else sentence[0].lower() + sentence[1:]
+        return f"{lead(claim.text).capitalize()}, {start}"
+    return sentence
+
+
+def file_words(claim: Claim) -> str:
+    """The file's name, which begins the claim: "Yes, beach.jpg shows a dog"."""
+    return re.sub(r"^Yes, ", "", claim.text).split(" shows ")[0].removesuffix(" probably")
+
+
+def speak_freely(
+    lm: Speaks,
+    messages: Sequence[Message],
+    claims: Sequence[Claim],
+    evidence: Sequence[Evidence],
+    config: Config,
+    stop: Event,
+) -> Iterator[Check]:
+    """Sentence by sentence; then every claim that is still missing."""
+    said: list[Check] = []
+    dropped = 0
+    for sentence in sentences(lm.stream(messages, max_tokens=config.lm.max_tokens, stop=stop)):
+        if not sentence.strip():
+            continue
+        spoken = useful(check(sentence, evidence, claims, config), said, claims)
+        for entry in (*(own(claim) for claim in before(spoken, said, claims)), spoken):
+            said.append(entry)
+            yield entry
+        dropped = 0 if spoken.kept else dropped + 1
+        if dropped == MAX_DROPPED:
+            break
+    if not stop.is_set():
+        yield from (own(claim) for claim in missing(said, claims))

@@ -1,0 +1,11 @@
+"""What a question asks, read without a model: `parse` turns it into a Program, and Claims answer it.
+
+`grammar` holds the patterns of questions, `phrases` finds things in them, `lexicon` holds word tables, `words` compares
+words, and `case` is a question on its way through the house.
+"""
+
+from deepseek_mm.rag.program.case import Case
+from deepseek_mm.rag.program.parse import Claim, Program, parse
+from deepseek_mm.rag.program.phrases import Thing
+
+__all__ = ["Case", "Claim", "Program", "Thing", "parse"]

@@ -1,0 +1,24 @@
+"""One question on its way through the house: what was asked, where to look, what was found, what is certain."""
+
+from dataclasses import dataclass
+
+from PIL.Image import Image
+
+from deepseek_mm.rag.program.parse import Claim, Program
+from deepseek_mm.records import Evidence, Question
+from index import Source
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """Grows from left to right in the diagram; every step returns a fuller one."""
+
+    question: Question
+    program: Program  # `library` is decided: True searches, False looks at `source`
+    source: Source | None = None  # the photo at hand
+    image: Image | None = None  # a picture to search with
+    earlier: tuple[tuple[str, str], ...] = ()  # the conversation so far: question and answer, oldest first
+    conversation: int = 0  # ids in the history
+    turn: int = 0
+    evidence: tuple[Evidence, ...] = ()
+    claims: tuple[Claim, ...] = ()

@@ -1,0 +1,124 @@
+"""Words as the program compares them: one spelling, one number, and whether a text denies or doubts.
+
+Everything here is a pure function of a text; the tables are in `lexicon`.
+"""
+
+import re
+
+from deepseek_mm.rag.program.lexicon import (
+    ANYTHING,
+    BETWEEN_THINGS,
+    COLOURS,
+    DETERMINERS,
+    FILLERS,
+    HEDGES,
+    IRREGULAR,
+    IS_A,
+    NEGATIONS,
+    NUMBERS,
+    PICTURES,
+    PLACES,
+    PREPOSITIONS,
+    RELATIONS,
+    SAME,
+    UNCHANGED,
+    UNCOUNTED,
+    WITH_A,
+)
+
+
+def singular(word: str) -> str:
+    """One of many: dogs -> dog, people -> person, glass -> glass."""
+    if word in IRREGULAR:
+        return IRREGULAR[word]
+    if word in UNCHANGED or len(word) < 4 or word.endswith(("ss", "us", "is")) or not word.endswith("s"):
+        return word
+    if word.endswith("ies"):
+        return word[:-3] + "y"
+    if word.endswith(("ches", "shes", "xes", "sses", "zzes", "oes")):
+        return word[:-2]
+    return word[:-1]
+
+
+def plural(name: str) -> str:
+    """Many of one: dog -> dogs, traffic light -> traffic lights, person -> people."""
+    *before, last = name.split(" ")
+    many = next((many for many, one in IRREGULAR.items() if one == last), None)
+    if many is None and (last in UNCHANGED or last in UNCOUNTED):
+        many = last
+    if many is None and last.endswith(("s", "x", "ch", "sh", "z")):
+        many = last + "es"
+    if many is None and last.endswith("y") and last[-2:-1] not in "aeiou":
+        many = last[:-1] + "ies"
+    return " ".join([*before, many or last + "s"])
+
+
+def with_article(name: str) -> str:
+    """dog -> a dog, apple -> an apple, grass -> grass."""
+    last = name.split(" ")[-1]
+    if last in UNCOUNTED or last in UNCHANGED - WITH_A:
+        return name
+    if singular(last) != last or last in IRREGULAR:
+        return name
+    return f"{'an' if name[:1] in 'aeiou' else 'a'} {name}"
+
+
+def names_the_same(label: str, name: str) -> bool:
+    """Does this label of a region answer a question for that thing? dog: dog, puppy, guide dog; animal: dog."""
+    label, name = singular(label.lower()), name.lower()
+    if name == ANYTHING or label == name or label.endswith(" " + name) or any({label, name} <= same for same in SAME):
+        return True
+    members = IS_A.get(name, frozenset())
+    return label in members or label.split(" ")[-1] in members
+
+
+def tokens(text: str) -> list[str]:
+    """Lower-case words and numbers; not's short forms become a word of their own: isn't -> is not."""
+    text = re.sub(r"n['\u2019]t\b", " not", text.lower().replace("can't", "cannot"))
+    return re.findall(r"\d+(?:[.,:]\d+)*|[^\W\d_]+(?:['\u2019-][^\W\d_]+)*", text)
+
+
+def normal(word: str) -> str:
+    """One spelling for words that say the same: Dogs -> dog, gray -> grey, two -> 2, center -> centre."""
+    word = word.removesuffix("'s").removesuffix("\u2019s")
+    return COLOURS.get(word) or NUMBERS.get(word) or PLACES.get(word) or RELATIONS.get(word) or singular(word)
+
+
+def content(text: str) -> list[str]:
+    """The words of a text that claim something, in order and normalised."""
+    skipped = FILLERS | PREPOSITIONS - BETWEEN_THINGS | NEGATIONS | HEDGES | DETERMINERS - set(NUMBERS)
+    kept = [word for word in tokens(text) if word in PLACES or word in RELATIONS or word not in skipped]
+    return [normal(word) for word in kept if normal(word) not in PICTURES and normal(word) not in skipped]
+
+
+def lead(text: str) -> str:
+    """ "yes" or "no" where a text begins with it, as an answer; "No dogs" is no such answer."""
+    match = re.match(r"\W*(yes|no)\b\s*(?:[,.!:;]|$)", text.lower())
+    return match[1] if match else ""
+
+
+def negated(text: str) -> bool:
+    """Does this text deny something? The "No," of an answer is none: what follows may be affirmed."""
+    return not NEGATIONS.isdisjoint(tokens(text)[1:] if lead(text) else tokens(text))
+
+
+def hedged(text: str) -> bool:
+    """Does this text say that it is not certain?"""
+    return not HEDGES.isdisjoint(tokens(text))
+
+
+def listed(words: list[str]) -> str:
+    """a, b and c."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def printable(text: str) -> str:
+    """The same text without control characters, invisible marks and broken letters."""
+    text = text.encode("utf-8", "ignore").decode()
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]+", " ", text).strip()
+
+
+def clean(text: str, limit: int) -> str:
+    """Text as data: one line, no brackets that could pass for a citation, at most `limit` characters."""
+    text = re.sub(r"\s+", " ", printable(text)).translate(str.maketrans("[]", "()"))
+    return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -1,0 +1,104 @@
+"""What the language model reads: numbered evidence, a draft of what is certain, and the question, as plain data.
+
+File names, labels and questions come from anywhere. Each stays on its own line, and brackets in them become
+parentheses, so that none of them can pass for another entry or a citation.
+"""
+
+from collections.abc import Sequence
+
+from deepseek_mm.rag.facts.shots import MAX_NAME, spot
+from deepseek_mm.rag.program import Claim, Program
+from deepseek_mm.rag.program.words import clean
+from deepseek_mm.records import Evidence, Message, Question
+
+RULES = (
+    "You answer questions about photos. Use only the numbered facts. End every sentence with the number of the fact it "
+    "rests on, like [1]. Do not add anything that the facts do not say."
+)
+REPHRASE = "You rewrite a draft answer in friendly words. Keep every number in brackets. Add nothing."
+# A model of 135 million parameters keeps every number and every thing only when the examples it sees have the shape of
+# its draft (20 of 20 drafts; 9 of 20 with those of another shape: docs/log.md). So each shape of a claim has three of
+# its own, all of one polarity, and a claim without a shape keeps the program's words.
+SHAPES: dict[str, dict[str, str]] = {  # shape -> draft: in friendlier words
+    "found": {
+        "A green umbrella is in [1].": "I found a green umbrella in [1].",
+        "A bridge is in [2].": "I found a bridge in [2].",
+        "A white bird and a boat are in [1].": "I found a white bird and a boat in [1].",
+    },
+    "yes": {
+        "Yes, there is a bird in this photo [1].": "Yes, I can see a bird in this photo [1].",
+        "Yes, there is a green umbrella in this photo [2].": "Yes, I can see a green umbrella in this photo [2].",
+        "Yes, there is grass in this photo [3].": "Yes, I can see grass in this photo [3].",
+    },
+    "no": {
+        "No, I see no ladder in this photo [1].": "No, I looked, but found no ladder in this photo [1].",
+        "No, I see no fox in this photo [1].": "No, I looked, but found no fox in this photo [1].",
+        "No, I see no red shoe in this photo [1].": "No, I looked, but found no red shoe in this photo [1].",
+    },
+    "colour": {
+        "The hat looks black [2].": "You can see that the hat is black [2].",
+        "The door looks green and white [3].": "You can see that the door is green and white [3].",
+        "The truck looks white [2].": "You can see that the truck is white [2].",
+    },
+    "where": {
+        "The clock is at the top left of this photo [2].": "You can see the clock at the top left of this photo [2].",
+        "The bottle is on the right of this photo [3].": "You can see the bottle on the right of this photo [3].",
+        "The sofa is in the centre of this photo [2].": "You can see the sofa in the centre of this photo [2].",
+    },
+    "compare": {
+        "Yes, the chair is to the left of the table [2][3].": "Yes, the chair stands to the left of the table [2][3].",
+        "Yes, the bird is above the house [3][4].": "Yes, you can see the bird above the house [3][4].",
+        "Yes, the dog is to the right of the man [2][4].": "Yes, you can see the dog to the right of the man [2][4].",
+    },
+    "shows": {
+        "This photo shows a woman, a bicycle and a street [1].": "I can see a woman, a bicycle and a street [1].",
+        "This photo shows grass and a tree [1][2].": "I can see grass and a tree [1][2].",
+        "This photo shows a ball [2].": "I can see a ball [2].",
+    },
+    "placed": {
+        "The hat is on the left and looks black [2].": "You can see the hat on the left, and it is black [2].",
+        "The sign is at the top right and looks red [3].": "You can see the sign at the top right, and it is red [3].",
+        "The cup is in the centre and looks white [2].": "You can see the cup in the centre, and it is white [2].",
+    },
+}
+MAX_QUESTION = 500  # characters of a question that a small model can use
+MAX_EARLIER = 200  # characters of an earlier answer
+
+
+def build_prompt(
+    question: Question,
+    program: Program,
+    evidence: Sequence[Evidence],
+    claims: Sequence[Claim],
+    earlier: Sequence[tuple[str, str]] = (),
+) -> tuple[Message, ...]:
+    """The messages: the rules, earlier turns (question, answer), and this question with its evidence and draft."""
+    past: list[Message] = []
+    for asked_before, answered in earlier:
+        past.append(Message(role="user", text=clean(asked_before, MAX_QUESTION)))
+        past.append(Message(role="assistant", text=clean(answered, MAX_EARLIER)))
+    lines = "\n".join(entry_line(entry) for entry in evidence)
+    draft = " ".join(claim.sentence for claim in claims)
+    asked = clean(question.text, MAX_QUESTION) or "What is in this photo?"
+    text = f"Facts:\n{lines}\n\nDraft: {draft}\n\nQuestion: {asked}\nWrite the draft as an answer. Keep every [number]."
+    return (Message(role="system", text=RULES), *past, Message(role="user", text=text))
+
+
+def draft_prompt(claim: Claim) -> tuple[Message, ...]:
+    """For a small model: three examples of the claim's shape, then the claim. A question would derail it."""
+    messages = [Message(role="system", text=REPHRASE)]
+    for draft, friendly in SHAPES[claim.shape].items():
+        messages += [Message(role="user", text=draft), Message(role="assistant", text=friendly)]
+    return (*messages, Message(role="user", text=claim.draft or claim.sentence))
+
+
+def entry_line(entry: Evidence) -> str:
+    """[1] beach.jpg: dog (0.93), black and white, top left"""
+    region = entry.region
+    labels = ", ".join(f"{clean(label.name, MAX_NAME)} ({label.score:.2f})" for label in region.labels[:3]) or "no name"
+    place = "whole photo" if region.kind == "whole" else spot(region)
+    colours = clean(" and ".join(region.colours), MAX_NAME)
+    taken = region.source.taken_at
+    date = f"taken {taken:%d %B %Y}" if taken else ""
+    details = "; ".join(part for part in (labels, colours, place, date) if part)
+    return f"[{entry.number}] {clean(region.source.name, MAX_NAME)}: {details}"

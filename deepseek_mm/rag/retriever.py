@@ -1,0 +1,136 @@
+"""Looking up: a question becomes a vector, the store returns the nearest regions, and they become numbered evidence.
+
+About one photo, its own regions are the evidence. Over the library, the nearest regions are gathered photo by photo,
+each photo is asked whether it shows the things of the question, and the best photos give one or two regions each: the
+boxes that show the things, so that the evidence is not six pieces of one picture.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+
+from deepseek_mm.config import Config
+from deepseek_mm.encoders.space import Floats, Space, unit
+from deepseek_mm.rag.facts.shots import Shot, shows
+from deepseek_mm.rag.program import Case, Program
+from deepseek_mm.records import Evidence, Query
+from index import EVERYTHING, Filter, Hit, Source
+from index.store import RegionStore
+
+SPREAD = 8  # regions looked at for each region kept: many of them lie in one photo
+PER_PHOTO = 2  # regions of one photo in a library answer
+PAGE = 500  # sources read at a time when a file is looked for by name
+
+
+class Presence(Protocol):
+    """The one thing that is needed from the eyes."""
+
+    def presence(self, things: Sequence[str], vectors_ND: Floats) -> Floats:
+        """(N, T): probability that each picture shows each thing."""
+
+
+class Retriever:
+    """Finds the evidence for questions, and the regions for searches."""
+
+    def __init__(self, space: Space, store: RegionStore, eyes: Presence, config: Config) -> None:
+        self.space, self.store, self.eyes, self.config = space, store, eyes, config
+
+    def retrieve_many(self, cases: Sequence[Case], *, k: int) -> list[list[Evidence]]:
+        """Evidence for each question, numbered from 1: the whole photo at hand and at most k parts, or k regions."""
+        vectors_QD = self.embed([query_of(case) for case in cases])
+        return [self._evidence(case, vector_D, k) for case, vector_D in zip(cases, vectors_QD, strict=True)]
+
+    def search_many(self, queries: Sequence[Query], *, k: int, where: Filter = EVERYTHING) -> list[list[Hit]]:
+        """The k nearest regions of each query, best first."""
+        return self.store.search_many(self.embed(queries), k=k, where=where) if queries else []
+
+    def embed(self, queries: Sequence[Query]) -> Floats:
+        """(Q, D): words, a picture, or the mean of both."""
+        sums_QD = np.zeros((len(queries), self.space.dim), np.float32)
+        texts = {n: query.text for n, query in enumerate(queries) if query.text}
+        pictures = {n: query.image for n, query in enumerate(queries) if query.image is not None}
+        if texts:
+            sums_QD[list(texts)] += self.space.embed_texts(list(texts.values()))
+        if pictures:
+            sums_QD[list(pictures)] += self.space.embed_images(list(pictures.values()))
+        return unit(sums_QD)
+
+    def named(self, name: str) -> Source | None:
+        """The newest photo of the library with this file name; capitals do not matter."""
+        offset = 0
+        while page := self.store.sources(limit=PAGE, offset=offset):
+            if found := next((source for source in page if source.name.lower() == name.lower()), None):
+                return found
+            offset += PAGE
+        return None
+
+    def _evidence(self, case: Case, vector_D: Floats, k: int) -> list[Evidence]:
+        if not case.program.library:
+            return self._of_photo(case, vector_D, k) if case.source else []
+        shots = self._shots(case.program, self._nearest(case.program, vector_D, k), vector_D)
+        chosen = [entry for shot in ranked(shots, case.program) for entry in pointing(shot, case.program)]
+        return numbered(chosen[:k])
+
+    def _of_photo(self, case: Case, vector_D: Floats, k: int) -> list[Evidence]:
+        assert case.source is not None, "a photo at hand"
+        shots = self._shots(case.program, [case.source.id], vector_D)
+        if not shots:  # it was removed a moment ago
+            return []
+        whole, *parts = shots[0].evidence
+        return numbered([whole, *sorted(parts, key=lambda entry: -entry.score)[:k]])
+
+    def _nearest(self, program: Program, vector_D: Floats, k: int) -> list[int]:
+        """Ids of the photos whose regions are nearest to the words, or carry a thing's name; nearest first."""
+        hits = list(self.store.search_many(vector_D[None], k=k * SPREAD)[0])
+        for thing in program.things:
+            hits += self.store.search_many(vector_D[None], k=k, where=replace(EVERYTHING, label=thing.name))[0]
+        return list(dict.fromkeys(hit.region.source.id for hit in hits))
+
+    def _shots(self, program: Program, source_ids: Sequence[int], vector_D: Floats) -> list[Shot]:
+        """Every region of these photos with its score, and the presence of the things in each photo."""
+        photos = [regions for regions in self.store.regions_of(source_ids).values() if regions]
+        if not photos:
+            return []
+        scores = iter((self.store.vectors_of([r.id for regions in photos for r in regions]) @ vector_D).tolist())
+        wholes_ND = self.store.vectors_of([regions[0].id for regions in photos])
+        presence_NT = self.eyes.presence(program.wanted, wholes_ND) if program.things else [()] * len(photos)
+        shots = []
+        for regions, row in zip(photos, presence_NT, strict=True):
+            seen = tuple((phrase, float(p)) for phrase, p in zip(program.wanted, row, strict=True))
+            entries = [
+                Evidence(number=n, region=region, score=next(scores), siblings=regions, presence=seen)
+                for n, region in enumerate(regions, start=1)
+            ]
+            shots.append(Shot(tuple(entries), self.config.see.min_label))
+        return shots
+
+
+def query_of(case: Case) -> Query:
+    """What to search with. A picture that came with nothing but "find similar ones" speaks for itself."""
+    words = case.program.subject or ("" if case.image is not None else case.program.text)
+    return Query(text=words, image=case.image)
+
+
+def ranked(shots: Iterable[Shot], program: Program) -> list[Shot]:
+    """Photos that show the things come first; among equals the nearer one."""
+
+    def worth(shot: Shot) -> float:
+        nearest = max(entry.score for entry in shot.evidence)
+        return nearest + (shows(shot, program.things, any_of=program.any_of) if program.things else 0)
+
+    return sorted(shots, key=worth, reverse=True)
+
+
+def pointing(shot: Shot, program: Program) -> list[Evidence]:
+    """The one or two regions of a photo that an answer would point at: boxes of the things, or the nearest region."""
+    boxes = [box for thing in program.things for box in (shot.coloured(thing) or shot.parts(thing))[:PER_PHOTO]]
+    wanted = list(dict.fromkeys(box.id for box in boxes))[:PER_PHOTO]
+    found = [entry for entry in shot.evidence if entry.region.id in wanted]
+    return found or [max(shot.evidence, key=lambda entry: entry.score)]
+
+
+def numbered(entries: Iterable[Evidence]) -> list[Evidence]:
+    """Numbers 1 to n, in order."""
+    return [replace(entry, number=n) for n, entry in enumerate(entries, start=1)]
