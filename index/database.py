@@ -17,7 +17,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
+from sqlalchemy import URL, Connection, Engine, PoolProxiedConnection, create_engine, event, inspect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -103,17 +103,23 @@ def _engine(path: Path) -> Engine:
 def _switch_to_wal(engine: Engine) -> None:
     """Once in a file's life. SQLite does not wait here when another process does the same, so we do."""
     raw = engine.raw_connection()
+    deadline = time.monotonic() + TIMEOUT_S
     try:
-        deadline = time.monotonic() + TIMEOUT_S
-        while raw.cursor().execute("PRAGMA journal_mode").fetchone() != ("wal",):
-            try:
-                raw.cursor().execute("PRAGMA journal_mode = WAL")
-            except sqlite3.OperationalError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
+        while not _switched(raw, patient=time.monotonic() < deadline):
+            time.sleep(0.02)
     finally:
         raw.close()
+
+
+def _switched(raw: PoolProxiedConnection, *, patient: bool) -> bool:
+    """Ask for WAL; being refused passes as "not yet" while we are patient. A disk without WAL keeps its own way."""
+    try:
+        raw.cursor().execute("PRAGMA journal_mode = WAL")
+    except sqlite3.OperationalError:
+        if patient:
+            return False
+        raise
+    return True
 
 
 def _scripts() -> ScriptDirectory:
