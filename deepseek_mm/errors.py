@@ -45,5 +45,13 @@ class MissingWeights(DeepSeekMMError, FileNotFoundError):
         super().__init__(f"no weights at {path}. Make them with: {make}")
 
 
+class BadCheckpoint(DeepSeekMMError, ValueError):
+    """A model's files cannot be read, or hold another kind of model."""
+
+
 class ServerError(DeepSeekMMError, RuntimeError):
     """A language model server did not answer as it should."""
+
+
+class CannotListen(DeepSeekMMError, OSError):
+    """The address to serve at is taken, or not ours."""

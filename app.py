@@ -1,0 +1,231 @@
+"""Start the page:  python app.py [--host H] [--port N] [--data DIR] [--set name=value]
+
+One library, one server: the lock is taken first, then the port, so that what is wrong is said before minutes are spent.
+Then the models are opened, at the first start the bundled photos are indexed, and the page is served until Ctrl-C.
+"""
+
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import sys
+import threading
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI
+
+from deepseek_mm.config import Config, ServeConfig
+from deepseek_mm.errors import CannotListen, DeepSeekMMError, LibraryError
+from deepseek_mm.records import Answer
+from deepseek_mm.settings import read_settings, split_flags
+from index import IndexProblem
+from ui import CSS, NAMES_JS, Guard, Running, build_ui, calm
+
+if TYPE_CHECKING:
+    from deepseek_mm.rag.assistant import Assistant
+
+PHOTOS = Path(__file__).parent / "examples" / "photos"  # indexed at the first start
+GRACE_S = 1  # how long open connections may take to end
+UPLOAD_LIMIT = "100mb"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+PLAIN = {"HOST": "serve.host", "PORT": "serve.port", "DATA": "data"}  # environment variable and flag -> setting
+Load = Callable[[Config], "Assistant"]
+
+
+def main(argv: Sequence[str] | None = None, *, load: Load | None = None) -> int:
+    """Serve until told to stop. Exit code 0 after that, 2 when the user has to do something first."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        config = read_config(argv)
+        with locked(config.data), listening(config.serve) as sock, closing((load or prepare)(config)) as assistant:
+            serve(assistant, sock)
+    except (DeepSeekMMError, IndexProblem) as error:
+        say(f"error: {error}")
+        return 2
+    except KeyboardInterrupt:
+        say("stopped")
+    return 0
+
+
+def read_config(argv: Sequence[str] | None) -> Config:
+    """Settings from the library's file, the environment and the flags, the later before the earlier."""
+    parser = ArgumentParser(prog="app.py", description="Serve the page.", epilog="example: python app.py --port 8000")
+    for name in PLAIN:
+        parser.add_argument(f"--{name.lower()}", dest=name, default=os.environ.get(name), help=f"or {name}=...")
+    parser.add_argument("--set", metavar="NAME=VALUE", dest="pairs", action="append", default=[], help="any setting")
+    args = parser.parse_args(argv)
+    flags = {setting: vars(args)[name] for name, setting in PLAIN.items() if vars(args)[name]}
+    return read_settings(split_flags(args.pairs) | flags, environ=os.environ, cwd=Path.cwd())
+
+
+def prepare(config: Config) -> "Assistant":
+    """The real Assistant, its library filled at the first start."""
+    from deepseek_mm.load import load  # brings torch: what is wrong with settings, lock or port is said without it
+
+    assistant = load(config, progress=say)
+    fill(assistant, PHOTOS)
+    return assistant
+
+
+def fill(assistant: "Assistant", photos: Path) -> None:
+    """Index the bundled photos into an empty library, or go on where an earlier first start was cut off."""
+    from deepseek_mm.ingest import Progress, ingest
+
+    unfinished = assistant.config.data / "first-start"
+    if (assistant.store.counts().sources and not unfinished.exists()) or not photos.is_dir():
+        return
+
+    def progress(now: Progress) -> None:
+        if now.done % 10 == 0 or now.done == now.total:
+            left = f", about {now.seconds_left:.0f} s left" if now.seconds_left else ""
+            say(f"indexing the bundled photos: {now.done} of {now.total}{left}")
+
+    unfinished.touch()
+    report = ingest(
+        [photos], eyes=assistant.eyes, store=assistant.store, config=assistant.config.see, progress=progress
+    )
+    for path, reason in report.failed:
+        say(f"left out {path}: {reason}")
+    unfinished.unlink()
+
+
+def build_app(assistant: "Assistant", *, running: Running[Answer] | None = None) -> FastAPI:
+    """The page at /, and what is served at /health."""
+    data = assistant.config.data
+    cache = data.absolute() / "page"
+    os.environ["GRADIO_TEMP_DIR"] = str(cache)  # Gradio asks for it whenever it makes a component
+    app = FastAPI(title="DeepSeek-MM", docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.get("/health")
+    def health() -> dict[str, Any]:
+        return {"status": "ok", **assistant.about()}
+
+    page = build_ui(assistant, running=running or Running(), pictures=cache / "small")
+    page.queue(default_concurrency_limit=8)
+    gr.mount_gradio_app(
+        app, page, path="/", theme=calm(), css=CSS, head=NAMES_JS, footer_links=[], run_history=False, ssr_mode=False,
+        show_error=False, max_file_size=UPLOAD_LIMIT, enable_monitoring=False, pwa=False, mcp_server=False,
+    )  # fmt: skip
+    app.add_middleware(Guard)
+    return app
+
+
+def serve(assistant: "Assistant", sock: socket.socket) -> None:
+    """Answer requests on `sock` until a signal comes; then stop every answer, so that its text is kept as stopped."""
+    shutil.rmtree(assistant.config.data / "page", ignore_errors=True)  # what pages of an earlier run had cached
+    running: Running[Answer] = Running()
+    app = build_app(assistant, running=running)
+    host, port = sock.getsockname()[:2]
+    if assistant.config.serve.host not in LOOPBACK:
+        say(f"warning: no login yet: everyone who reaches {host}:{port} can ask and read. HOST=127.0.0.1 is private")
+    say(f"ready: http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}  (Ctrl-C ends it)")
+    server = Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_S))
+    server.running = running
+    try:
+        server.run(sockets=[sock])
+    finally:
+        running.stop_all(wait_s=GRACE_S / 2)
+
+
+class Server(uvicorn.Server):
+    """Uvicorn, which also stops the answers under way as soon as it is told to end."""
+
+    running: Running[Answer]
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Not in the signal handler itself: it may have interrupted whoever holds the lock."""
+        threading.Thread(target=self.running.stop_all, daemon=True).start()
+        super().handle_exit(sig, frame)
+
+
+@contextmanager
+def locked(data: Path) -> Iterator[None]:
+    """Hold the library for this process. LibraryError names the process that has it, or why it cannot be used."""
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        file = (data / "lock").open("a+")
+    except OSError as error:
+        raise LibraryError(
+            f"cannot use the library {data}: {error.strerror}. Choose another with DATA=FOLDER"
+        ) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            raise LibraryError(
+                f"the library {data} is served by process {file.read().strip() or 'unknown'} already. "
+                "End that one, or serve another library with DATA=FOLDER"
+            ) from error
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+
+
+@contextmanager
+def listening(serve: ServeConfig) -> Iterator[socket.socket]:
+    """A listening socket: browsers that come early wait. CannotListen says who holds the port, if that can be seen."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(serve.host, serve.port, type=socket.SOCK_STREAM)[0]
+        sock = socket.create_server(address[:2], family=family)
+    except OSError as error:
+        raise CannotListen(
+            f"cannot listen at {serve.host}:{serve.port}{holder(serve.port)}: {error.strerror}. "
+            "Choose another with PORT=8000 (or HOST=127.0.0.1)"
+        ) from error
+    with sock:
+        yield sock
+
+
+def holder(port: int) -> str:
+    """Who listens at the port: " (held by process 123, python app.py)", or nothing where /proc does not tell."""
+    lines = [line.split() for table in ("tcp", "tcp6") for line in _lines(Path("/proc/net") / table)[1:]]
+    inodes = {f"socket:[{w[9]}]" for w in lines if int(w[1].rsplit(":", 1)[1], 16) == port and w[3] == "0A"}
+    for link in Path("/proc").glob("[0-9]*/fd/*") if inodes else ():
+        try:
+            if os.readlink(link) in inodes:
+                words = (link.parent.parent / "cmdline").read_bytes().decode(errors="replace").split("\0")
+                return f" (held by process {link.parts[2]}, {' '.join(words).strip()[:80]})"
+        except OSError:  # gone, or not ours to see
+            continue
+    return ""
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text().splitlines()
+    except OSError:  # not Linux
+        return []
+
+
+def say(text: str) -> None:
+    """One line for the person who started the page."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def leave(code: int) -> None:
+    """End now: threads in the middle of a matrix product are not waited for."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    leave(main())

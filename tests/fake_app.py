@@ -1,0 +1,150 @@
+"""The page on paper: an Assistant with a real history and no model, and a script that serves it.
+
+    python tests/fake_app.py --port 8001 --data /tmp/library
+
+It knows plain pictures by their colour (see fakes.COLOURS) and says one sentence, word by word. It keeps to the public
+face of deepseek_mm.Assistant, and to nothing else.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from PIL import Image
+
+if __name__ == "__main__":  # as a script
+    sys.path[:0] = [str(Path(__file__).parent.parent)]
+
+from fakes import COLOURS, ColourSpace, picture
+
+import app
+from deepseek_mm.config import Config
+from deepseek_mm.errors import BadQuestion
+from deepseek_mm.history import History
+from deepseek_mm.records import Answer, Check, Citation, Query, Question
+from index import EVERYTHING, Counts, Filter, Hit, Label, Region, Source
+
+NAMES = {"red": "kite.jpg", "green": "grass.jpg", "blue": "<img src=x onerror=alert(1)>.jpg"}  # file names
+
+
+class Shelf:
+    """Plain pictures on disk: each a whole photo with a part in its upper left quarter."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.space = folder, ColourSpace()
+        folder.mkdir(parents=True, exist_ok=True)
+        self.regions = tuple(self._add(colour, name) for colour, name in NAMES.items())
+
+    def counts(self) -> Counts:
+        return Counts(sources=len(NAMES), regions=len(self.regions))
+
+    def _add(self, colour: str, name: str) -> Region:
+        path = self.folder / name.replace("/", "_")
+        picture(colour, size=(640, 480), patch="white").save(path, "JPEG")
+        source = Source(path=str(path.absolute()), width_px=640, height_px=480)
+        labels = (Label(name=f"{colour} thing", score=0.9),)
+        return Region(source=source, box_px=(40, 30, 320, 240), labels=labels, colours=(colour,))
+
+
+@dataclass(kw_only=True)
+class PaperAssistant:
+    """Cites the photo whose colour the question names."""
+
+    config: Config
+    store: Any
+    history: History
+    says: str = "It is a thing [1] that one can see from afar."
+    pause_s: float = 0.0  # before each word
+
+    def about(self) -> dict[str, Any]:
+        return {"model": "paper", "space": "colours"}
+
+    def close(self) -> None:
+        self.history.close()
+
+    def picture(self, source: Source) -> Image.Image:
+        return Image.open(source.path).convert("RGB")
+
+    def search(self, query: Query, *, k: int, where: Filter = EVERYTHING) -> list[Hit]:
+        if query.text == "crash":
+            raise RuntimeError("a bug, as tests need one now and then")
+        words = query.text.lower().split()
+        seen = self._colour(query.image)
+        found = [r for r in self.store.regions if r.colours[0] in (*words, seen)]
+        return [Hit(region=region, score=0.5) for region in found[:k]]
+
+    def stream(self, question: Question, *, stop: Event | None = None) -> Iterator[Answer]:
+        if not question.text:
+            raise BadQuestion("the question is empty. Type one, or add a picture")
+        if len(question.text) > self.config.rag.max_question_chars:
+            raise BadQuestion(f"the question has {len(question.text)} characters. Shorten it to at most 4000")
+        image_path = self._keep(question.image)
+        conversation, turn = self.history.begin(question, image_path=image_path, settings={}, fingerprint="paper")
+        first = self._start(question, Answer(text="", state="running", conversation=conversation, turn=turn))
+        for answer in self._words(first, stop or Event()):
+            if answer.state == "running":
+                self.history.progress(turn, answer.text)
+            else:
+                self.history.finish(turn, answer)
+            yield answer
+
+    def _words(self, answer: Answer, stop: Event) -> Iterator[Answer]:
+        text = self.says if answer.found else "Nothing in the library matches that."
+        for n in range(len(text.split())):
+            yield (answer := replace(answer, text=" ".join(text.split()[: n + 1])))
+            if stop.wait(self.pause_s):
+                yield replace(answer, state="stopped", seconds=0.1)
+                return
+        checks = (
+            Check(claim="It is a thing.", numbers=(1,), kept=True, reason="the label says so"),
+            Check(claim="It is <b>loud</b>.", numbers=(1,), kept=False, reason="a picture has no sound"),
+        )
+        yield replace(answer, state="done", seconds=0.2, model="paper", checks=checks if answer.found else ())
+
+    def _start(self, question: Question, answer: Answer) -> Answer:
+        hits = self.search(Query(text=question.text.rstrip("?."), image=question.image), k=6)
+        cited = tuple(Citation(number=n, region=hit.region, score=hit.score) for n, hit in enumerate(hits, start=1))
+        return replace(answer, citations=cited, found=bool(cited))
+
+    def _colour(self, image: Image.Image | None) -> str:
+        if image is None:
+            return ""
+        vector = self.space.embed_images([image])[0]
+        return list(COLOURS)[int(vector[: len(COLOURS)].argmax())]
+
+    @property
+    def space(self) -> ColourSpace:
+        return self.store.space
+
+    def _keep(self, image: Image.Image | None) -> str:
+        if image is None:
+            return ""
+        path = self.config.data / "uploads" / f"{time.time_ns()}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image.save(path)
+        return str(path)
+
+
+def paper(config: Config, **options: Any) -> PaperAssistant:
+    """An assistant with its library below config.data."""
+    config.data.mkdir(parents=True, exist_ok=True)
+    return PaperAssistant(
+        config=config, store=Shelf(config.data / "photos"), history=History(config.data / "history.db"), **options
+    )
+
+
+def main(argv: Sequence[str]) -> int:
+    """Serve it as `python app.py` serves the real one; SAYS= and PAUSE_S= change what it says and how fast."""
+    options: dict[str, Any] = {"pause_s": float(os.environ.get("PAUSE_S", "0.05"))}
+    if says := os.environ.get("SAYS"):
+        options["says"] = says
+    return app.main(argv, load=lambda config: paper(config, **options))
+
+
+if __name__ == "__main__":
+    app.leave(main(sys.argv[1:]))

@@ -1,0 +1,48 @@
+"""Start a page as a user would, in a process of its own, and know when it is ready."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+FAKE = ROOT / "tests" / "fake_app.py"
+START_S = 180  # a loaded machine imports slowly; a first start with the real models indexes the photos too
+
+
+class Served:
+    """`python SCRIPT --port 0 --data DATA`, its output and its address."""
+
+    def __init__(self, data: Path, *flags: str, script: Path = FAKE, **environ: str) -> None:
+        self.lines: list[str] = []
+        self._ready = threading.Event()
+        self.process = subprocess.Popen(
+            [sys.executable, str(script), "--data", str(data), *(flags or ("--port", "0"))],
+            cwd=data.parent,
+            env={**os.environ, **environ},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip())
+            if line.startswith("ready: "):
+                self._ready.set()
+        self._ready.set()
+
+    @property
+    def url(self) -> str:
+        """The address of the page, once it answers there."""
+        assert self._ready.wait(START_S), f"not ready after {START_S} s: {self.lines}"
+        assert self.lines[-1].startswith("ready: "), "\n".join(self.lines)
+        return self.lines[-1].split()[1]
+
+    def end(self, sig: signal.Signals = signal.SIGTERM) -> int:
+        """Send the signal and wait; returns the exit code."""
+        self.process.send_signal(sig)
+        return self.process.wait(30)

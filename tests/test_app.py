@@ -1,0 +1,180 @@
+"""Starting the page: settings, lock, port, first start, and what it answers."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fake_app import paper
+from fakes import picture
+from fastapi.testclient import TestClient
+
+import app
+from deepseek_mm.config import Config, ServeConfig
+from deepseek_mm.errors import CannotListen, ConfigError, LibraryError
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def bare(monkeypatch, tmp_path):
+    """No variable that a setting could come from."""
+    for name in [*app.PLAIN, *(name for name in os.environ if name.startswith("DEEPSEEK_MM_"))]:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return monkeypatch
+
+
+def test_page_and_health_share_one_server(tmp_path):
+    assistant = paper(Config(data=tmp_path / "library"))
+    with TestClient(app.build_app(assistant)) as client:
+        assert "DeepSeek-MM" in client.get("/").text
+        assert client.get("/health").json() == {"status": "ok", "model": "paper", "space": "colours"}
+    assistant.close()
+
+
+@pytest.mark.parametrize("name", ["history.db", "photos/kite.jpg", "lock"])
+def test_files_of_the_library_cannot_be_fetched_by_path(tmp_path, name):
+    assistant = paper(Config(data=tmp_path / "library"))
+    (tmp_path / "library" / "lock").touch()
+    with TestClient(app.build_app(assistant)) as client:
+        for path in (tmp_path / "library" / name, ROOT / "app.py"):
+            assert path.exists()
+            assert client.get(f"/gradio_api/file={path}").status_code == 403
+    assistant.close()
+
+
+def test_the_page_names_no_outside_script_style_or_font(tmp_path):
+    assistant = paper(Config(data=tmp_path / "library"))
+    with TestClient(app.build_app(assistant)) as client:
+        html = client.get("/").text
+    assistant.close()
+    for tag in ("<script src=", "<link ", "<iframe"):
+        for piece in html.split(tag)[1:]:
+            assert "//" not in piece.split(">")[0].replace("http://testserver", ""), piece[:200]
+
+
+def test_flags_go_before_variables_and_variables_before_defaults(bare):
+    assert app.read_config([]).serve == ServeConfig()
+    bare.setenv("PORT", "8001")
+    bare.setenv("DATA", "photos")
+    assert (app.read_config([]).serve.port, app.read_config([]).data) == (8001, Path("photos"))
+    config = app.read_config(["--port", "8002", "--host", "0.0.0.0", "--set", "rag.num_regions=3"])
+    assert (config.serve.port, config.serve.host, config.rag.num_regions) == (8002, "0.0.0.0", 3)
+
+
+def test_a_port_that_is_no_number_is_named(bare):
+    bare.setenv("PORT", "many")
+    with pytest.raises(ConfigError, match="many"):
+        app.read_config([])
+
+
+def test_a_second_server_on_one_library_names_the_first(tmp_path):
+    named = pytest.raises(LibraryError, match=f"process {os.getpid()} already.*DATA=")
+    with app.locked(tmp_path), named, app.locked(tmp_path):
+        pass
+    with app.locked(tmp_path):
+        pass  # free again
+
+
+def test_a_library_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(LibraryError, match="DATA="), app.locked(tmp_path / "file" / "library"):
+        pass
+
+
+def test_a_port_in_use_names_its_holder_and_the_way_out():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        serve = ServeConfig(port=port)
+        with pytest.raises(CannotListen, match=rf"{port} \(held by process {os.getpid()}.*PORT="), app.listening(serve):
+            pass
+
+
+def test_a_host_that_is_not_ours_is_refused():
+    with pytest.raises(CannotListen, match="HOST="), app.listening(ServeConfig(host="192.0.2.1", port=0)):
+        pass
+
+
+def test_nobody_holds_a_free_port():
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        port = sock.getsockname()[1]
+    assert app.holder(port) == ""
+
+
+@pytest.mark.parametrize("flags", [("--port", "70000"), ("--set", "nonsense=1")])
+def test_a_wrong_setting_ends_with_code_two_and_a_sentence(bare, capsys, flags):
+    assert app.main(list(flags)) == 2
+    assert capsys.readouterr().out.startswith("error: ")
+
+
+def test_a_server_in_use_ends_with_code_two_before_any_model_is_opened(bare, capsys, tmp_path):
+    def load(config):
+        raise AssertionError("must not be reached")
+
+    with app.locked(tmp_path / "library"):
+        assert app.main(["--data", str(tmp_path / "library"), "--port", "0"], load=load) == 2
+    assert capsys.readouterr().out.count("\n") == 1
+
+
+def test_ctrl_c_while_it_prepares_is_a_clean_end(bare, capsys):
+    def load(config):
+        raise KeyboardInterrupt
+
+    assert app.main(["--port", "0"], load=load) == 0
+    assert capsys.readouterr().out == "stopped\n"
+
+
+def test_reading_settings_needs_no_torch():
+    code = "import sys; import deepseek_mm.settings; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+class Shelves:
+    """What `fill` needs of an assistant, with the real ingest behind it."""
+
+    def __init__(self, data: Path) -> None:
+        from fakes import ColourSpace
+
+        from deepseek_mm.load import open_store
+        from deepseek_mm.see.eyes import Eyes
+
+        self.config = Config(data=data)
+        space = ColourSpace()
+        self.eyes, self.store = Eyes(space, self.config.see), open_store(self.config, space)
+
+
+@pytest.fixture
+def shelves(tmp_path):
+    (tmp_path / "bundled").mkdir()
+    for n in range(3):
+        picture("red", size=(64 + n, 48)).save(tmp_path / "bundled" / f"{n}.png")
+    shelves = Shelves(tmp_path / "library")
+    yield shelves
+    shelves.store.close()
+
+
+def test_the_first_start_indexes_the_bundled_photos_and_says_how_far_it_is(shelves, tmp_path, capsys):
+    app.fill(shelves, tmp_path / "bundled")
+    assert shelves.store.counts().sources == 3
+    assert "indexing the bundled photos: 3 of 3" in capsys.readouterr().out
+
+
+def test_a_later_start_leaves_the_library_as_the_user_left_it(shelves, tmp_path, capsys):
+    app.fill(shelves, tmp_path / "bundled")
+    shelves.store.remove([shelves.store.sources(limit=1)[0].id])
+    capsys.readouterr()
+    app.fill(shelves, tmp_path / "bundled")
+    assert shelves.store.counts().sources == 2
+    assert capsys.readouterr().out == ""
+
+
+def test_a_first_start_that_was_cut_off_goes_on(shelves, tmp_path):
+    app.fill(shelves, tmp_path / "bundled")
+    shelves.store.remove([shelves.store.sources(limit=1)[0].id])
+    (shelves.config.data / "first-start").touch()
+    app.fill(shelves, tmp_path / "bundled")
+    assert shelves.store.counts().sources == 3
+    assert not (shelves.config.data / "first-start").exists()

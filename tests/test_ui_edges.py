@@ -1,0 +1,80 @@
+"""Errors, uploads and browsers at the page's edge."""
+
+import logging
+from pathlib import Path
+
+import pytest
+from fakes import picture
+from PIL import Image
+
+from deepseek_mm.errors import BadPicture, BadQuestion
+from index import IndexProblem
+from ui.edges import NoSession, Thumbs, new_session, notice, read_upload, require_session, sentence, session_of
+from ui.edges import split_entry as split
+from ui.words import ENGLISH
+
+
+def test_an_error_that_users_can_fix_is_shown_as_it_is():
+    assert sentence(BadQuestion("the question is empty"), ENGLISH) == "the question is empty"
+    assert sentence(IndexProblem("the index is damaged"), ENGLISH) == "the index is damaged"
+
+
+def test_a_bug_is_logged_in_full_and_shown_as_one_sentence(caplog):
+    with caplog.at_level(logging.ERROR):
+        said = sentence(KeyError("secret detail"), ENGLISH)
+    assert said == ENGLISH.bug
+    assert "secret detail" in caplog.text
+
+
+def test_a_notice_escapes_what_it_says_and_is_an_alert():
+    assert notice("<script>") == '<p role="alert" class="notice">&lt;script&gt;</p>'
+    assert notice("") == ""
+
+
+@pytest.mark.parametrize("kept", [None, "", "short", "x" * 44, "/" * 43, 7, ["a"], "x" * 42 + "\n"])
+def test_a_secret_that_is_not_one_never_becomes_a_session(kept):
+    assert session_of(kept) is None
+    with pytest.raises(NoSession):
+        require_session(kept, ENGLISH)
+
+
+def test_a_drawn_secret_is_accepted_and_never_drawn_twice():
+    first, second = new_session(), new_session()
+    assert session_of(first) == require_session(first, ENGLISH) == first != second
+
+
+def test_an_entry_is_its_text_and_its_last_file():
+    assert split({"text": " hi ", "files": ["/a.jpg", "/b.jpg"]}) == ("hi", Path("/b.jpg"))
+    assert split({"text": None, "files": []}) == split(None) == split({}) == ("", None)
+
+
+def test_an_upload_that_is_no_picture_is_refused_by_its_name_only(tmp_path):
+    path = tmp_path / "notes.jpg"
+    path.write_text("not a picture")
+    with pytest.raises(BadPicture, match=r"notes\.jpg") as caught:
+        read_upload(path, max_pixels=10**8)
+    assert str(tmp_path) not in str(caught.value)
+
+
+def test_a_truncated_upload_is_refused(tmp_path):
+    path = tmp_path / "half.png"
+    Image.effect_noise((300, 300), 50).save(path)
+    path.write_bytes(path.read_bytes()[:20_000])
+    with pytest.raises(BadPicture):
+        read_upload(path, max_pixels=10**8)
+
+
+def test_an_upload_with_too_many_pixels_is_refused(tmp_path):
+    path = tmp_path / "large.png"
+    Image.new("1", (12_000, 12_000)).save(path)
+    with pytest.raises(BadPicture, match=r"large\.png"):
+        read_upload(path, max_pixels=10**8)
+
+
+def test_a_small_copy_is_kept_once_for_the_same_picture(tmp_path):
+    thumbs = Thumbs(tmp_path / "small")
+    large = picture("red", size=(3000, 2000))
+    path = thumbs.keep(large)
+    assert thumbs.keep(large) == path != thumbs.keep(picture("blue"))
+    with Image.open(path) as copy:
+        assert (copy.format, copy.size) == ("JPEG", (512, 341))

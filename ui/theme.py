@@ -1,0 +1,82 @@
+"""How the page looks: pictures first, calm greys around them, one accent, the system's own fonts.
+
+Nothing here is fetched: no web font, no style sheet of others.
+"""
+
+import gradio as gr
+
+SANS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]
+MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
+
+CSS = """
+.gradio-container, .gradio-container .main { width: 100%; max-width: 1320px !important; margin: 0 auto !important; }
+.gradio-container { padding: 0 !important; }
+.gradio-container .main { padding: 14px 18px !important; }
+.html-container { padding: 0 !important; }
+.head h1 { font-size: 1.3rem; font-weight: 650; margin: 0; }
+.head p, .hint, .foot { color: var(--body-text-color-subdued); margin: 0; font-size: .92rem; }
+.foot { font-size: .82rem; }
+.notice { border-left: 4px solid #d1243f; padding: 8px 12px; margin: 0; background: var(--background-fill-secondary); }
+.notice, .hint, .chat .message, .why td, .listed label span { overflow-wrap: anywhere; }
+.chat .message-content { white-space: pre-wrap; }
+.chat .top-panel { display: none; }  /* its bin would empty the chat and leave the conversation */
+.chat .placeholder-content { text-align: center; padding: 0 12px; }
+.thumbs .grid-wrap { height: auto; min-height: 0; max-height: none; overflow: visible; padding: 8px; }
+.thumbs .grid-container { grid-auto-rows: auto; grid-template-rows: none; padding: 0; }
+.thumbs .gallery-item { height: auto; aspect-ratio: auto; }
+.thumbs .thumbnail-item { display: flex; flex-direction: column; width: 100%; height: auto; aspect-ratio: auto; }
+.thumbs .thumbnail-item img { width: 100%; height: auto; aspect-ratio: 4 / 3; object-fit: contain;
+  background: var(--background-fill-secondary); }
+.thumbs .caption-label { position: static; max-width: 100%; width: 100%; border: 0; border-radius: 0; text-align: left;
+  white-space: normal; overflow-wrap: anywhere; font-size: .8rem; }
+.photo img { max-height: 70vh; object-fit: contain; }
+table.why { width: 100%; border-collapse: collapse; font-size: .88rem; table-layout: fixed; }
+table.why th, table.why td { text-align: left; vertical-align: top; padding: 6px 8px;
+  border-bottom: 1px solid var(--border-color-primary); }
+table.why th:nth-child(2) { width: 5.5em; }
+table.why tr.dropped td:first-child { text-decoration: line-through; color: var(--body-text-color-subdued); }
+.listed .wrap { flex-direction: column; flex-wrap: nowrap; }
+.listed label { width: 100%; }
+@media (max-width: 640px) {
+  .gradio-container .main { padding: 10px !important; }
+  .head p { font-size: .82rem; }
+  .box textarea::placeholder { white-space: nowrap; }
+}
+"""
+
+# Gradio's question box has a label that no textarea is tied to, and calls thumbnails "Thumbnail 1 of 3".
+NAMES_JS = """<script>
+new MutationObserver(() => {
+  for (const box of document.querySelectorAll(".box textarea:not([aria-label])"))
+    box.setAttribute("aria-label", box.closest(".box").querySelector("[data-testid=block-info]").textContent);
+  for (const item of document.querySelectorAll('.thumbs [aria-label^="Thumbnail "]')) {
+    const caption = item.querySelector(".caption-label");
+    if (caption) item.setAttribute("aria-label", caption.textContent);
+  }
+}).observe(document, { childList: true, subtree: true });
+</script>"""
+
+
+def calm() -> gr.themes.Base:
+    """The theme, light and dark."""
+    theme = gr.themes.Base(
+        primary_hue=gr.themes.colors.blue,
+        neutral_hue=gr.themes.colors.gray,
+        radius_size=gr.themes.sizes.radius_md,
+        font=SANS,
+        font_mono=MONO,
+    )
+    theme.set(
+        body_background_fill="*neutral_50",
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+        input_placeholder_color="*neutral_500",
+        block_background_fill="white",
+        block_background_fill_dark="*neutral_900",
+        block_border_width="1px",
+        block_shadow="none",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+        button_primary_text_color="white",
+    )
+    return theme
