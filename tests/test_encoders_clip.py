@@ -255,7 +255,6 @@ def test_looks_come_in_order_as_unit_vectors_however_they_are_batched(spaces, ph
         np.testing.assert_allclose(look.vector_D, space.embed_images([photo])[0], atol=1e-5)
         np.testing.assert_allclose(np.linalg.norm(look.grid_HWD, axis=-1), 1, atol=1e-5)
         assert look.vector_D.dtype == look.grid_HWD.dtype == np.float32
-        assert look.tags == ()
 
 
 @pytest.mark.parametrize("family", FAMILY)

@@ -22,11 +22,16 @@ from deepseek_mm.train.losses import contrastive_loss
 SCALE = 20.0  # inverse temperature
 BATCH, RATE = 256, 1e-3
 
+MOST_PAIRS = 12_000  # more are thinned out evenly
+
 Pair = tuple[str, str]  # description, code
 
 
 def read_pairs(files: Sequence[Path]) -> list[Pair]:
-    """Pairs from JSONL rows `{text, code}` (MBPP) and `{examples: [[description, command], ...]}` (tldr)."""
+    """Pairs from JSONL rows `{text, code}` (MBPP) and `{examples: [[description, command], ...]}` (tldr).
+
+    At most MOST_PAIRS of them, evenly chosen. Raises NothingThere for an absent file.
+    """
     pairs: list[Pair] = []
     for file in files:
         if not file.is_file():
@@ -34,7 +39,7 @@ def read_pairs(files: Sequence[Path]) -> list[Pair]:
         for line in file.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
             pairs += [(row["text"], row["code"])] if "code" in row else [(d, c) for d, c in row.get("examples", ())]
-    return pairs
+    return pairs[:: max(1, -(-len(pairs) // MOST_PAIRS))]
 
 
 def split_pairs(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
