@@ -3,8 +3,9 @@
 A box is shrunk to some hundred pixels, each pixel takes the name of the nearest anchor, and the names are counted.
 Distance is measured in CIE Lab, where equal steps look about equally large. Lightness counts for less than hue, and
 every hue has dark and pale anchors: a shadow on a red car is dark red, not black, and only what has no hue at all is
-black, grey or white. A dim picture is brightened first, so that a white shirt is white indoors too. In a part of a
-picture the middle counts for more than the corners, which belong to the background.
+black, grey or white. Brown beside enough yellow, orange or red of the same hue is its shadow, as on bananas. A dim
+picture is brightened first, so that a white shirt is white indoors too. In a part of a picture the middle counts for
+more than the corners, which belong to the background.
 
 Shape key:  P pixels, A anchors, K names; a trailing 3 is red, green, blue or L, a, b
 """
@@ -58,6 +59,8 @@ SAMPLES = 4  # looks a side that one of these pixels is the mean of
 SMALLEST_SHARE = 0.15  # of the votes that a second colour needs
 CENTRE_SIGMA = 0.3  # of a part's bell of weights, as a share of its side
 BRIGHTEST = 245  # what the brightest things of a dim picture are lifted to
+WARM = ("yellow", "orange", "red")  # colours whose shadows look brown
+SAME_HUE_DEGREES = 12  # a shadow lies this close to its colour in the a, b plane
 LARGEST_GAIN = 1.25  # of that lift: a picture of a grey wall must stay grey
 
 
@@ -98,6 +101,20 @@ def name_of(rgb_P3: NDArray[np.uint8]) -> NDArray[np.intp]:
     return names_P
 
 
+def lit(names_P: NDArray[np.intp], rgb_P3: NDArray[np.uint8], weights_P: Floats) -> NDArray[np.intp]:
+    """The names, with brown that is the shadow of a warm colour in the same box called by that colour."""
+    names_P, brown = names_P.copy(), NAMES.index("brown")
+    ab_P2 = lab(rgb_P3)[:, 1:]
+    direction_P2 = ab_P2 / np.maximum(np.linalg.norm(ab_P2, axis=1, keepdims=True), 1e-9)
+    for number in map(NAMES.index, WARM):
+        weights_here_P = weights_P * (names_P == number)
+        if weights_here_P.sum() >= SMALLEST_SHARE * weights_P.sum():
+            hue_2 = weights_here_P @ direction_P2
+            same_P = direction_P2 @ hue_2 > np.cos(np.radians(SAME_HUE_DEGREES)) * np.linalg.norm(hue_2)
+            names_P[(names_P == brown) & same_P] = number
+    return names_P
+
+
 def centre_weights(side: int) -> Floats:
     """(side * side,): a round bell, 1 in the middle."""
     offset = (np.arange(side) + 0.5) / side - 0.5
@@ -125,6 +142,7 @@ def colour_names(image: Image, box_px: Box | None, *, limit: int = 2) -> tuple[s
     pixels_P3 = shrunk(image, box_px) if box_px and is_part else whole_P3
     weights_P = centre_weights(SIDE_PX) if is_part else np.ones(SIDE_PX * SIDE_PX)
     lifted_P3 = np.minimum(pixels_P3 * exposure_gain(whole_P3), 255).astype(np.uint8)
-    votes_K = np.bincount(name_of(lifted_P3), weights_P, minlength=len(NAMES)) / weights_P.sum()
+    names_P = lit(name_of(lifted_P3), lifted_P3, weights_P)
+    votes_K = np.bincount(names_P, weights_P, minlength=len(NAMES)) / weights_P.sum()
     best_K = np.argsort(-votes_K, kind="stable")[:limit]
     return tuple(NAMES[k] for rank, k in enumerate(best_K) if rank == 0 or votes_K[k] >= SMALLEST_SHARE)
