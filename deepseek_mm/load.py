@@ -1,9 +1,11 @@
 """The one place where parts are chosen and joined: a Config becomes an Assistant."""
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryFile
+from types import ModuleType
 
 from deepseek_mm.config import Config
 from deepseek_mm.encoders import open_space
@@ -63,3 +65,14 @@ def make_folder(folder: Path) -> None:
 def cache_folder() -> Path:
     """Where converted models lie."""
     return Path(os.environ.get("DEEPSEEK_MM_CACHE") or Path.home() / ".cache" / "deepseek-mm")
+
+
+class _Callable(ModuleType):
+    """Importing a module sets its name on the package, here over the public `deepseek_mm.load`: so call the module."""
+
+    def __call__(self, config: Config, *, progress: Progress | None = None) -> Assistant:
+        """As the function."""
+        return load(config, progress=progress)
+
+
+sys.modules[__name__].__class__ = _Callable

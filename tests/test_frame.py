@@ -201,3 +201,10 @@ def test_a_campaign_runs_once_in_test_and_its_number_of_times_in_campaign(tmp_pa
     command = [sys.executable, "-m", "pytest", "-q", *words]
     done = subprocess.run(command, cwd=tmp_path, env=clean | environ, capture_output=True, text=True, check=False)
     assert f"{count} passed" in done.stdout
+
+
+@pytest.mark.parametrize("earlier", ["", "import deepseek_mm.load"])
+def test_the_public_load_can_be_called_whatever_was_imported_before(earlier):
+    code = f"{earlier}\nimport deepseek_mm\nfrom deepseek_mm import load\nload(deepseek_mm.Config(data='/dev/null'))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "LibraryError" in done.stderr

@@ -1,20 +1,27 @@
 """`train`: make weights. Every trainer describes its own flags and is imported only when it is named."""
 
-from argparse import REMAINDER, ArgumentParser, Namespace
+from argparse import REMAINDER, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from importlib import import_module
 
-from deepseek_mm.cli.desk import OK, Command, Desk
+from deepseek_mm.cli.desk import Command, Desk
 
-TRAINERS = {"align": "deepseek_mm.train.align"}  # each offers add_arguments(parser) and run(args)
+TRAINERS = {  # name -> its module, which offers add_arguments(parser) and run(args), and an example of its words
+    "align": ("deepseek_mm.train.align", "--data captions.jsonl --images photos --out runs/align"),
+}
 
 
 def run(args: Namespace, desk: Desk) -> int:
     """Hand the words after the trainer's name to the trainer."""
-    trainer = import_module(TRAINERS[args.trainer])
-    parser = ArgumentParser(prog=f"python -m deepseek_mm train {args.trainer}", description=trainer.__doc__)
+    module, example = TRAINERS[args.trainer]
+    trainer, program = import_module(module), f"python -m deepseek_mm train {args.trainer}"
+    parser = ArgumentParser(
+        prog=program,
+        description=trainer.__doc__,
+        epilog=f"example:\n  {program} {example}",
+        formatter_class=RawDescriptionHelpFormatter,
+    )
     trainer.add_arguments(parser)
-    trainer.run(parser.parse_args(args.words))
-    return OK
+    return int(trainer.run(parser.parse_args(args.words)))
 
 
 def add(parser: ArgumentParser) -> None:

@@ -1,0 +1,67 @@
+"""`eval` and `train`: the words reach the right function, and the scores come out as promised."""
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fakes import ColourSpace, picture
+
+from deepseek_mm.__main__ import main
+from deepseek_mm.cli.desk import Desk
+
+ROOT = Path(__file__).parent.parent
+SCORES = ["t2i_r1", "t2i_r5", "t2i_r10", "i2t_r1", "i2t_r5", "i2t_r10", "images", "captions"]
+
+
+@pytest.fixture
+def examples(tmp_path):
+    """Three photos with captions that name their colours; one of them belongs to another split."""
+    rows = []
+    for colour, split in (("red", "dev"), ("green", "dev"), ("blue", "train")):
+        picture(colour).save(tmp_path / f"{colour}.png")
+        rows.append({"image": f"{colour}.png", "captions": [f"a {colour} thing", colour], "split": split})
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return tmp_path
+
+
+def score(folder: Path, *words: str) -> tuple[int, str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    desk = Desk(out=out, err=err, open_space=lambda config: ColourSpace(), environ={}, cwd=folder)
+    files = ["--data", str(folder / "rows.jsonl"), "--images", str(folder)]
+    return main(["eval", "retrieval", *files, *words], desk), out.getvalue(), err.getvalue()
+
+
+def test_a_table_for_people_is_followed_by_one_json_object_as_the_last_line(examples):
+    code, out, _ = score(examples)
+    *table, last = out.splitlines()
+    assert code == 0
+    assert "text to image" in "\n".join(table)
+    assert list(json.loads(last)) == SCORES
+    assert json.loads(last) == dict.fromkeys(SCORES[:6], 100.0) | {"images": 3, "captions": 6}
+
+
+def test_json_alone_is_one_line_and_a_split_leaves_the_others_out(examples):
+    code, out, err = score(examples, "--json", "--split", "dev")
+    assert code == 0
+    assert (json.loads(out)["images"], json.loads(out)["captions"]) == (2, 4)
+    assert "2 photos and 4 captions" in err
+
+
+def test_a_split_that_no_row_has_is_a_user_error(examples):
+    code, out, err = score(examples, "--split", "tset")
+    assert (code, out) == (2, "")
+    assert "'tset'" in err
+
+
+def test_a_trainer_is_described_by_itself_and_an_unknown_one_is_refused():
+    command = [sys.executable, "-m", "deepseek_mm", "train"]
+    known = subprocess.run([*command, "align", "--help"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert known.returncode == 0, known.stderr
+    assert known.stdout.startswith("usage: python -m deepseek_mm train align")
+    assert known.stdout.splitlines()[-1].startswith("  python -m deepseek_mm train align --data ")
+    other = subprocess.run([*command, "dance"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert other.returncode == 2
+    assert "Traceback" not in other.stderr
