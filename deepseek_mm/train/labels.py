@@ -56,8 +56,9 @@ def fit_curve(z_NL: Floats, there_NL: NDArray[np.bool_], words: Sequence[str], *
         return total
 
     optimiser.step(loss)
+    a, b = (round(float(value.detach()), 4) for value in (slope, offset))
     offsets = {word: round(float(value), 4) for word, value in zip(words, own_L.detach(), strict=True)}
-    return Curve(slope=round(float(slope), 4), offset=round(float(offset), 4), word_offsets=offsets)
+    return Curve(slope=a, offset=b, word_offsets=offsets)
 
 
 def fit_labels(
@@ -82,8 +83,8 @@ def background(looks: Sequence[Look]) -> tuple[Floats, Floats]:
     step = max(1, len(looks) // PHOTOS)
     photos = np.stack([look.vector_D for look in looks[::step][:PHOTOS]])
     stride = max(1, len(looks) // CELLS)
-    cells = [look.grid_HWD.reshape(-1, look.grid_HWD.shape[-1])[n % 81] for n, look in enumerate(looks[::stride])]
-    return photos, np.stack(cells[:CELLS])
+    grids = [look.grid_HWD.reshape(-1, look.grid_HWD.shape[-1]) for look in looks[::stride][:CELLS]]
+    return photos, np.stack([grid_PD[n % len(grid_PD)] for n, grid_PD in enumerate(grids)])
 
 
 def save_labels(file: Path, space: Space, looks: Sequence[Look], curves: dict[str, Curve]) -> None:
