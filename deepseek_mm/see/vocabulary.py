@@ -91,7 +91,7 @@ class Vocabulary:
 def word_vectors(space: Space, words: Sequence[str]) -> Floats:
     """(L, D): the mean over the templates, length 1."""
     texts = [template.format(word) for template in TEMPLATES for word in words]
-    return unit(space.embed_texts(texts).reshape(len(TEMPLATES), len(words), -1).mean(axis=0))
+    return unit(space.embed_texts(texts).reshape(len(TEMPLATES), len(words), space.dim).mean(axis=0))
 
 
 def against(background_MD: Floats, cosine: Floats, vectors_LD: Floats) -> Floats:

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from deepseek_mm.encoders.default import WEIGHTS, DefaultSpace, SpaceModel
 from deepseek_mm.encoders.deltas import pack_changes
+from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluate.retrieval import (
     CaptionRow,
     RetrievalReport,
@@ -94,7 +95,10 @@ def _fit_words(space: DefaultSpace, rows: Sequence[CaptionRow], images: Path, fi
     _say(f"fitting the vocabulary's curves on {len(rows)} photos")
     paths = open_pictures(images, [row.image for row in rows])
     looks = list(tqdm(space.look_many(read_picture(p) for p in paths), total=len(rows), unit="photo", file=sys.stderr))
-    save_labels(file, space, looks, fit_labels(space, looks, rows, read_names()))
+    try:
+        save_labels(file, space, looks, fit_labels(space, looks, rows, read_names()))
+    except ConfigError as error:  # the space works without curves, only less surely
+        _say(f"the vocabulary stays without curves: {error}")
 
 
 def _evaluate(space: DefaultSpace, data: Path, images: Path) -> RetrievalReport:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from deepseek_mm.encoders.space import Floats, Look, Space
+from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluate.retrieval import CaptionRow
 from deepseek_mm.see.vocabulary import Curve, against, word_vectors
 
@@ -64,11 +65,13 @@ def fit_curve(z_NL: Floats, there_NL: NDArray[np.bool_], words: Sequence[str], *
 def fit_labels(
     space: Space, looks: Sequence[Look], rows: Sequence[CaptionRow], names: Sequence[str]
 ) -> dict[str, Curve]:
-    """The two curves, from looks at captioned photos."""
+    """The two curves, from looks at captioned photos; ConfigError when no word occurs often enough to fit one."""
     vectors_ND = np.stack([look.vector_D for look in looks])
     there = mentions(rows, names)
     often = [n for n in range(len(names)) if there[:, n].sum() >= ENOUGH]
     words = [names[n] for n in often]
+    if not words:
+        raise ConfigError(f"no word of the vocabulary occurs in {ENOUGH} of {len(rows)} photos. Train on more of them")
     asked_LD = word_vectors(space, words)
     z_NL = against(background(looks)[0], vectors_ND @ asked_LD.T, asked_LD)
     curves = {kind: fit_curve(z_NL, there[:, often], words, fair=kind == "asked") for kind in ("asked", "named")}
