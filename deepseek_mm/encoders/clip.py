@@ -32,7 +32,6 @@ from deepseek_mm.encoders.space import Floats, Look, unit
 from deepseek_mm.errors import ConfigError
 
 TEXT_BATCH = 64
-MIN_SIDE_PX = 4  # of a picture: fewer rows can be mistaken for colour channels
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,13 +95,11 @@ class ClipSpace:
 
     def _pixels(self, image: Image) -> dict[str, Tensor]:
         """What the vision tower takes, for one picture (a batch of one)."""
-        image = image.convert("RGB")
-        image = image.resize((max(image.width, MIN_SIDE_PX), max(image.height, MIN_SIDE_PX)))
         how: dict[str, Any] = {}
         if self._family.squeezed:
             side_px = self._model.config.vision_config.image_size
             how = {"size": {"height": side_px, "width": side_px}, "do_resize": True, "do_center_crop": False}
-        return dict(self._processor(images=[image], return_tensors="pt", **how))
+        return dict(self._processor(images=[image.convert("RGB")], return_tensors="pt", **how))
 
     @torch.inference_mode()
     def _look(self, pixels: dict[str, Tensor]) -> list[Look]:
