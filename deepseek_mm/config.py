@@ -88,10 +88,12 @@ class LMConfig:
     phrasing: str = "auto"  # "claims": it rephrases one claim at a time; "free": it reads the evidence and speaks
     sees: bool = False  # the server's model looks at pictures: they are sent along
     api_key_env: str = "OPENAI_API_KEY"  # environment variable that holds the server's key, if it wants one
+    threads: int = 1  # CPU threads of a local model; 0 is all cores: only large models on an idle machine gain by it
     max_tokens: int = 96  # of one answer
     timeout_s: float = 60.0  # for a server's next word
 
     def __post_init__(self) -> None:
+        between("lm.threads", self.threads, 0, 1024)
         between("lm.max_tokens", self.max_tokens, 1, 8192)
         between("lm.timeout_s", self.timeout_s, 0.1, 3600)
         if self.phrasing not in ("auto", "claims", "free"):

@@ -1,0 +1,39 @@
+"""What every language model must offer, whatever it is: messages in, pieces of text out.
+
+The packaged model, a server and (later) our own model are all Generators: nothing above `lm/` knows which one speaks.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from deepseek_mm.records import Message
+
+Progress = Callable[[str], None]  # one line about what is happening now
+
+
+class Generator(Protocol):
+    """Answers a conversation, piece by piece. May be called from many threads at once."""
+
+    @property
+    def name(self) -> str:
+        """Short name, for people."""
+
+    @property
+    def fingerprint(self) -> str:
+        """What the history keeps: SHA-256 over local weights, hexadecimal; or the address of a server and its model."""
+
+    @property
+    def sees(self) -> bool:
+        """Whether the pictures of a Message are looked at; otherwise they are left out."""
+
+    def stream(self, messages: Sequence[Message], *, max_tokens: int, stop: threading.Event) -> Iterator[str]:
+        """Pieces of the answer, in order; their concatenation is the answer, and no piece splits a character.
+
+        The best answer comes first and only (greedy). Ends within one token of `stop` being set. BadQuestion: the
+        messages are too long for this model. ServerError: a server did not answer as it should.
+        """
+
+
+def silence(line: str) -> None:
+    """The Progress of a caller who does not want to hear any."""
