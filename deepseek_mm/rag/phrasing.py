@@ -65,7 +65,8 @@ def grow(lm: Speaks, case: Case, config: Config, stop: Event, images: Sequence[I
         before_it = text_of(said)
         said.append(made)
         whole = replace(decide(said, case.claims, case.evidence, model=lm.name), **ids)  # type: ignore[arg-type]
-        for end in word_ends(whole.text, start=len(before_it)):
+        ends = word_ends(whole.text, start=len(before_it))
+        for end in ends or [len(whole.text)]:  # a dropped sentence adds no word, but its reason
             if stop.is_set():
                 return
             yield replace(whole, text=whole.text[:end])
@@ -77,9 +78,9 @@ def grow_text(text: str, case: Case) -> Iterator[Answer]:
     return (replace(whole, text=text[:end]) for end in word_ends(text, start=0))
 
 
-def word_ends(text: str, *, start: int) -> Iterator[int]:
+def word_ends(text: str, *, start: int) -> list[int]:
     """Where each word behind `start` ends."""
-    return (match.end() for match in re.finditer(r"\S+", text) if match.end() > start)
+    return [match.end() for match in re.finditer(r"\S+", text) if match.end() > start]
 
 
 def with_images(messages: Sequence[Message], images: Sequence[Image]) -> tuple[Message, ...]:

@@ -99,6 +99,6 @@ def entry_line(entry: Evidence) -> str:
     place = "whole photo" if region.kind == "whole" else spot(region)
     colours = clean(" and ".join(region.colours), MAX_NAME)
     taken = region.source.taken_at
-    date = f"taken {taken:%d %B %Y}" if taken else ""
+    date = f"taken {taken.day} {taken:%B %Y}" if taken else ""
     details = "; ".join(part for part in (labels, colours, place, date) if part)
     return f"[{entry.number}] {clean(region.source.name, MAX_NAME)}: {details}"

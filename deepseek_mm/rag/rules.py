@@ -20,7 +20,8 @@ CITED = re.compile(r"\[(\d{1,4})\]")
 END = re.compile(r"[.!?]+[\"')]*(?:\s*\[\d{1,4}\])*(?=\s+[^\s\[])|\n+")
 CLAUSES = re.compile(r"[,;:]|\b(?:and|but|while|whereas)\b")
 COMPARES = re.compile(
-    r"\b(?:left|right) of\b|\b(?:above|below|over|under|beneath|underneath)\b|\b(?:bigger|larger|smaller) than\b"
+    r"\b(?:left|right) of\b(?! (?:this|the|that) (?:photo|picture|image)\b)|"
+    r"\b(?:above|below|over|under|beneath|underneath)\b|\b(?:bigger|larger|smaller) than\b"
 )
 MARKS = re.compile(r"^(?:[-*\u2022>\"'\s]|\d{1,2}[.)]\s|(?:answer|draft|assistant|response)\s*:)+", re.IGNORECASE)
 QUALITIES = frozenset((*COLOURS.values(), *PLACES.values()))

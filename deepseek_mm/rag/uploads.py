@@ -117,7 +117,8 @@ def png(image: Image) -> bytes:
 
 def safe_name(name: str, suffix: str) -> str:
     """A file name that is only a name: no folders, no control characters, with the ending that fits the bytes."""
-    stem = Path(re.sub(r"[/\\:*?\"<>|]", "_", clean(name, MAX_NAME))).stem.strip(". ")
+    last = re.split(r"[/\\]", clean(name, MAX_NAME))[-1]
+    stem = Path(re.sub(r"[:*?\"<>|]", "_", last)).stem.strip(". ")
     return f"{stem or 'picture'}{suffix}"
 
 

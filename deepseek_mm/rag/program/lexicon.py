@@ -43,8 +43,8 @@ FILLERS = _set(  # words that claim nothing
     """is are was were be been being am do does did has have had can could will would should there here it its they them
     their he she his her this that these those i you we me us my your and or but also too as so if then than very really
     just yes see seen show shows shown showing contain contains containing visible look looks looked looking find found
-    feature features depict depicts depicted located called scene view who whom whose which what where when how other
-    another both each some any well clearly main mostly most only still"""
+    feature features depict depicts depicted located called scene view who whom whose which what where when how why
+    other another both each some any well clearly main mostly most only still"""
 )
 SIZES = _set("big small large little tiny huge tall short long old young new")
 IRREGULAR = {  # many -> one

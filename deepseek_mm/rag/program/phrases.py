@@ -45,8 +45,8 @@ def is_action(word: str) -> bool:
 
 def thing_of(words: list[str]) -> Thing:
     """The thing that these words name; a colour alone asks for anything of that colour."""
-    if words[-1] in COLOURS and words[-1] != "orange":
-        words = [*words, ANYTHING]
+    if words[-1] in COLOURS and words[-1] != "orange":  # "the sky blue" is a blue sky, and "red" anything red
+        words = [words[-1], *(words[:-1] or [ANYTHING])]
     words = [*words[:-1], singular(words[-1])]
     colours = [COLOURS[word] for word in words[:-1] if word in COLOURS]
     name = [word for word in words[:-1] if word not in COLOURS and word not in SIZES] + words[-1:]
