@@ -64,14 +64,17 @@ def test_the_cache_of_another_store_is_not_taken(tmp_path):
         assert found(store, QUERY, k=50) == answer
 
 
-@pytest.mark.parametrize("added_later", [2, 12], ids=["store shorter than the cache", "ids given again"])
-def test_a_store_restored_from_a_backup_does_not_trust_the_newer_cache(tmp_path, added_later):
+@pytest.mark.parametrize("photos", [2, 12], ids=["store shorter than the cache", "all ids given again"])
+@pytest.mark.parametrize("searched_first", [True, False])
+def test_a_store_restored_from_a_backup_does_not_trust_the_newer_cache(tmp_path, photos, searched_first):
     searched_and_closed(tmp_path)
     backup = (tmp_path / "store.db").read_bytes()
     searched_and_closed(tmp_path, range(8, 16))
     (tmp_path / "store.db").write_bytes(backup)
     with open_store(tmp_path) as store:
-        fill(store, range(50, 50 + added_later), seed=5)
+        if searched_first:
+            assert len(found(store, QUERY, k=100)) == 24
+        fill(store, range(50, 50 + photos), seed=5)
         assert found(store, QUERY, k=100) == brute_force(store, QUERY, k=100, where=EVERYTHING)
 
 

@@ -40,14 +40,19 @@ def test_a_memory_filled_in_steps_finds_what_one_index_finds():
         np.testing.assert_allclose(a[0], b[0], atol=1e-6)
 
 
-def test_equal_scores_are_ordered_by_id_and_never_exceed_one():
+def test_equal_scores_are_ordered_by_id():
     memory = Memory(DIM, EXACT, keep=lambda index: None)
     same = np.repeat(rows(1), 40, axis=0)
     memory.catch_up(39, lambda last: [(ids(1, 39), same[:39])])
     memory.catch_up(40, lambda last: [(ids(40, 40), same[:1])])
-    scores, found = memory.search(same[:1], k=40, allowed=ids(1, 40))
-    assert found.tolist() == [list(range(1, 41))]
-    assert scores.max() <= 1
+    assert memory.search(same[:1], k=40, allowed=ids(1, 40))[1].tolist() == [list(range(1, 41))]
+
+
+def test_a_cosine_never_exceeds_one_though_rounding_does():
+    memory, _ = memory_of(300)
+    everything = {"k": 1, "allowed": ids(1, 300)}
+    assert memory._indexes[0].search(rows(300), config=EXACT, **everything)[0].max() > 1
+    assert memory.search(rows(300), **everything)[0].max() == 1
 
 
 def test_an_empty_memory_finds_nothing_for_each_query():

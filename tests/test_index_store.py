@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from index_help import DIM, LABELS, brute_force, fill, found, open_store, photo, regions_for, rows
 
-from index import Counts, Filter, Label, LabelCount, Region, Source
+from index import EVERYTHING, Counts, Filter, Label, LabelCount, Region, Source
 from index.errors import BadPath, NotStored
 
 
@@ -55,6 +55,21 @@ def test_a_filtered_search_returns_what_brute_force_returns(tmp_path, seed, exac
             query, where, k = rows(1, seed=500 + n)[0], random_filter(generator), int(generator.integers(1, 30))
             assert found(store, query, k=k, where=where) == brute_force(store, query, k=k, where=where)
             store.settle()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_filter_follows_every_change_of_a_store_that_stays_open(store, seed):
+    generator = np.random.default_rng(seed)
+    filters = [EVERYTHING, Filter(kinds=("part",)), Filter(label="dog"), Filter(folder="/photos/1")]
+    for n in range(25):
+        if n % 4 == 3:  # the oldest, the newest, or one between
+            sources = store.sources(limit=100)
+            store.remove([sources[[0, -1, len(sources) // 2][generator.integers(3)]].id])
+        else:
+            fill(store, generator.integers(0, 20, 2).tolist(), seed=n, labels=["dog"] if n % 3 else [])
+        for where in filters:
+            query = rows(1, seed=n)[0]
+            assert found(store, query, k=7, where=where) == brute_force(store, query, k=7, where=where)
 
 
 def test_many_queries_are_answered_in_their_order_each_best_first(store):
