@@ -15,7 +15,7 @@ COPY index ./index
 COPY ui ./ui
 COPY examples ./examples
 
-RUN useradd --create-home --uid 1000 photos && mkdir /data && chown photos /data
+RUN useradd --create-home --uid 1000 photos && mkdir /data && chown photos /data && chmod -R a+rX /app
 USER photos
 ENV DEEPSEEK_MM_DATA=/data DEEPSEEK_MM_CACHE=/data/cache
 VOLUME /data

@@ -205,6 +205,7 @@ def test_a_campaign_runs_once_in_test_and_its_number_of_times_in_campaign(tmp_pa
 
 @pytest.mark.parametrize("earlier", ["", "import deepseek_mm.load"])
 def test_the_public_load_can_be_called_whatever_was_imported_before(earlier):
-    code = f"{earlier}\nimport deepseek_mm\nfrom deepseek_mm import load\nload(deepseek_mm.Config(data='/dev/null'))"
+    use = "from pathlib import Path\nfrom deepseek_mm import Config, load\nload(Config(data=Path('/dev/null')))"
+    code = f"{earlier}\n{use}"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert "LibraryError" in done.stderr
