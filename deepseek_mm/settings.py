@@ -106,7 +106,7 @@ def _environment(environ: Mapping[str, str]) -> Iterator[_Given]:
 def _file(path: Path, *, required: bool) -> Iterator[_Given]:
     try:
         tree = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         if required:
             make = f"python -m deepseek_mm config > {path}"
             raise ConfigError(f"no settings file at {path}. Make one with: {make}") from error
