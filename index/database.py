@@ -25,6 +25,7 @@ from index.errors import IndexProblem, StoreBusy, StoreDamaged, StoreFull, Store
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 TIMEOUT_S = 30.0  # how long a writer waits for another one
+PAGE_BYTES = 8192  # three vectors of 512 fit, where only one fits SQLite's usual 4096
 HEADER = b"SQLite format 3\0"
 
 
@@ -66,7 +67,7 @@ class Database:
             if current != _head():
                 _switch_to_wal(self._readers)
                 with self._writers.begin() as connection:
-                    _upgrade(connection, self.path)
+                    _upgrade(connection)
 
 
 def _check_place(path: Path) -> None:
@@ -114,6 +115,7 @@ def _switch_to_wal(engine: Engine) -> None:
 def _switched(raw: PoolProxiedConnection, *, patient: bool) -> bool:
     """Ask for WAL; being refused passes as "not yet" while we are patient. A disk without WAL keeps its own way."""
     try:
+        raw.cursor().execute(f"PRAGMA page_size = {PAGE_BYTES}")  # heeded while the file is empty
         raw.cursor().execute("PRAGMA journal_mode = WAL")
     except sqlite3.OperationalError:
         if patient:
@@ -140,9 +142,8 @@ def _version(connection: Connection, path: Path) -> str | None:
     return version
 
 
-def _upgrade(connection: Connection, path: Path) -> None:
-    if _version(connection, path) == _head():
-        return  # another process was faster
+def _upgrade(connection: Connection) -> None:
+    """To the newest version, in the transaction given; does nothing if another process was faster."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection

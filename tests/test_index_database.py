@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from index_help import fill, finished, found, in_another_process, open_store, rows
+from index_help import fill, finished, found, in_another_process, open_store, photo, regions_for, rows
 
 from index import IndexProblem
 from index.errors import SpaceMismatch, StoreBusy, StoreDamaged, StoreFull, StoreReadOnly, StoreTooNew
@@ -143,3 +143,9 @@ def test_odd_characters_in_a_folder_name_do_no_harm(tmp_path):
         fill(store, [1])
     with open_store(folder) as store:
         assert store.counts().sources == 1
+
+
+def test_vectors_of_512_take_at_most_half_as_much_again_on_disk(tmp_path):
+    with open_store(tmp_path, dim=512) as store:
+        store.add(photo(1), regions_for(photo(1), 2000), rows(2000, dim=512))
+    assert (tmp_path / "store.db").stat().st_size < 1.5 * 2000 * 512 * 4
