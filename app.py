@@ -5,6 +5,7 @@ Then the models are opened, at the first start the bundled photos are indexed, a
 """
 
 import fcntl
+import logging
 import os
 import shutil
 import signal
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from deepseek_mm.rag.assistant import Assistant
 
 PHOTOS = Path(__file__).parent / "examples" / "photos"  # indexed at the first start
-GRACE_S = 1  # how long open connections may take to end
+STOP_S = 1.0  # how long answers under way may take to stop
 UPLOAD_LIMIT = "100mb"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PLAIN = {"HOST": "serve.host", "PORT": "serve.port", "DATA": "data"}  # environment variable and flag -> setting
@@ -130,12 +131,12 @@ def serve(assistant: "Assistant", sock: socket.socket) -> None:
     if assistant.config.serve.host not in LOOPBACK:
         say(f"warning: no login yet: everyone who reaches {host}:{port} can ask and read. HOST=127.0.0.1 is private")
     say(f"ready: http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}  (Ctrl-C ends it)")
-    server = Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_S))
+    server = Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=0))
     server.running = running
     try:
         server.run(sockets=[sock])
     finally:
-        running.stop_all(wait_s=GRACE_S / 2)
+        running.stop_all(wait_s=STOP_S)
 
 
 class Server(uvicorn.Server):
@@ -144,7 +145,11 @@ class Server(uvicorn.Server):
     running: Running[Answer]
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Not in the signal handler itself: it may have interrupted whoever holds the lock."""
+        """Stop them in a thread: this signal may have interrupted whoever holds their lock.
+
+        Every open page holds a stream that never ends. These are cut, and not reported as the errors they look like.
+        """
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         threading.Thread(target=self.running.stop_all, daemon=True).start()
         super().handle_exit(sig, frame)
 

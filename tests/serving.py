@@ -16,6 +16,7 @@ class Served:
     """`python SCRIPT --port 0 --data DATA`, its output and its address."""
 
     def __init__(self, data: Path, *flags: str, script: Path = FAKE, **environ: str) -> None:
+        self.data = data
         self.lines: list[str] = []
         self._ready = threading.Event()
         self.process = subprocess.Popen(
@@ -39,8 +40,9 @@ class Served:
     def url(self) -> str:
         """The address of the page, once it answers there."""
         assert self._ready.wait(START_S), f"not ready after {START_S} s: {self.lines}"
-        assert self.lines[-1].startswith("ready: "), "\n".join(self.lines)
-        return self.lines[-1].split()[1]
+        ready = [line for line in self.lines if line.startswith("ready: ")]
+        assert ready, "\n".join(self.lines)
+        return ready[0].split()[1]
 
     def end(self, sig: signal.Signals = signal.SIGTERM) -> int:
         """Send the signal and wait; returns the exit code."""

@@ -33,6 +33,24 @@ def test_stop_ends_the_answers_of_one_page_only():
     assert list(theirs)[-1] == -1
 
 
+def test_after_a_stop_that_waits_the_page_has_taken_the_last_state():
+    running, taken = Running(), []
+
+    def page():
+        for state in running.follow("page", count):
+            time.sleep(0.05)  # a slow page
+            taken.append(state)
+
+    thread = threading.Thread(target=page)
+    thread.start()
+    while not taken:
+        time.sleep(0.001)
+    assert not running.stop("page")
+    assert running.stop("page", wait_s=5)
+    assert taken[-1] == -1
+    thread.join()
+
+
 def test_an_answer_goes_on_when_nobody_listens_any_more():
     finished = threading.Event()
 

@@ -4,7 +4,7 @@ It places the components, and turns the views that its handlers (`asking`) yield
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -35,7 +35,6 @@ class AskTab:
     why: gr.HTML
     reasons: gr.Accordion
     foot: gr.HTML
-    asked: tuple[Any, ...] = ()  # events that are running while an answer is
 
     @classmethod
     def place(cls, asking: Asking, kept: gr.Textbox) -> "AskTab":
@@ -55,7 +54,8 @@ class AskTab:
             asking=asking, words=words, talk=gr.State(Talk()), board=board, why=table, reasons=reasons,
             foot=foot_line, **left,
         )  # fmt: skip
-        return tab._join(kept)
+        tab._join(kept)
+        return tab
 
     def render(self, view: View) -> dict[Any, Any]:
         """A View as updates of components."""
@@ -87,8 +87,8 @@ class AskTab:
         updates[self.reasons] = gr.Accordion(visible=over)
         return updates
 
-    def _join(self, kept: gr.Textbox) -> "AskTab":
-        """Connect the components with the handlers; `asked` are the events that a new conversation cancels."""
+    def _join(self, kept: gr.Textbox) -> None:
+        """Connect the components with the handlers."""
 
         def ask(entry: Entry, talk: Talk, secret: object, request: gr.Request) -> Iterator[dict[Any, Any]]:
             for view in self.asking.ask(entry, talk, secret, str(request.session_hash)):
@@ -96,10 +96,6 @@ class AskTab:
 
         def stop(request: gr.Request) -> None:
             self.asking.stop(str(request.session_hash))
-
-        def new(request: gr.Request) -> dict[Any, Any]:
-            stop(request)
-            return self._cleared()
 
         def chosen(talk: Talk, event: gr.SelectData) -> dict[Any, Any]:
             message = event.index[0] if isinstance(event.index, (list, tuple)) else event.index
@@ -110,12 +106,16 @@ class AskTab:
             return {"text": event.value["text"], "files": []}
 
         sent: dict[str, Any] = {"inputs": [self.box, self.talk, kept], "outputs": self.parts, "concurrency_limit": 8}
-        asked: list[Any] = [self.box.submit(ask, **sent, **QUIET)]
-        asked.append(self.chat.example_select(example, None, self.box, **QUIET).then(ask, **sent, **QUIET))
+        self.box.submit(ask, **sent, **QUIET)
+        self.chat.example_select(example, None, self.box, **QUIET).then(ask, **sent, **QUIET)
         self.chat.select(chosen, self.talk, self.parts, **QUIET)
         self.stop.click(stop, None, None, queue=False, **QUIET)
-        self.new.click(new, None, self.parts, cancels=asked, **QUIET)
-        return replace(self, asked=tuple(asked))
+        self.new.click(self.hush, None, None, **QUIET).then(self._cleared, None, self.parts, **QUIET)
+
+    def hush(self, request: gr.Request) -> None:
+        """End the answer under way. What replaces it must be the event after this one: when a generator has ended,
+        Gradio sends its last output once more."""
+        self.asking.quiet(str(request.session_hash))
 
     def _cleared(self) -> dict[Any, Any]:
         """Updates for a tab as it was at first."""

@@ -13,6 +13,7 @@ from ui.talk import Exchange, Talk, talk_of
 from ui.words import Words
 
 Entry = Mapping[str, Any]  # what gr.MultimodalTextbox holds: {"text": str, "files": [path]}
+QUIET_S = 10.0  # how long a new conversation waits for the old one's answer to stop
 CLEAR: Entry = {"text": "", "files": []}
 
 
@@ -57,6 +58,10 @@ class Asking:
     def stop(self, page: str) -> None:
         """Stop what this page is waiting for."""
         self.running.stop(page)
+
+    def quiet(self, page: str) -> None:
+        """Stop it and wait, so that no late view of it follows what is shown next."""
+        self.running.stop(page, wait_s=QUIET_S)
 
     def chosen(self, talk: Talk, message: int) -> Answer | None:
         """The answer that a message of the chat belongs to."""

@@ -112,7 +112,7 @@ class HistoryTab:
         self.delete.click(lambda: gr.Group(visible=True), None, self.sure, **QUIET)
         self.no.click(lambda: gr.Group(visible=False), None, self.sure, **QUIET)
         self.yes.click(delete, [self.listed, kept, self.limit], parts, **QUIET)
-        self.resume.click(resume, [self.listed, kept], [*ask.parts, tabs], cancels=list(ask.asked), **QUIET)
+        self.resume.click(ask.hush, None, None, **QUIET).then(resume, [self.listed, kept], [*ask.parts, tabs], **QUIET)
 
     def _list(self, secret: object, limit: int, said: str = "") -> dict[Any, Any]:
         words = self.remembering.words

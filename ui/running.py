@@ -27,6 +27,7 @@ class Running(Generic[State]):
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._stops: dict[str, set[threading.Event]] = {}
+        self._followed: dict[str, int] = {}  # how many answers a page is still taking states from
 
     def follow(self, page: str, make: Callable[[threading.Event], Iterable[State]]) -> Iterator[State]:
         """Run `make(stop)` in a thread and yield its states as they come; its error is raised here, at the end."""
@@ -34,13 +35,17 @@ class Running(Generic[State]):
         with self._lock:
             self._stops.setdefault(page, set()).add(stop)
         threading.Thread(target=self._work, args=(page, make, stop, states), name="answer", daemon=True).start()
-        return self._states(states)
+        return self._states(page, states)
 
-    def stop(self, page: str) -> None:
-        """Ask every answer of this page to stop."""
+    def stop(self, page: str, *, wait_s: float = 0.0) -> bool:
+        """Ask every answer of this page to stop; wait at most `wait_s` until the page has taken their last states."""
         with self._lock:
             for stop in self._stops.get(page, ()):
                 stop.set()
+        until = time.monotonic() + wait_s
+        while page in self._followed and time.monotonic() < until:
+            time.sleep(0.01)
+        return page not in self._followed
 
     def stop_all(self, *, wait_s: float = 0.0) -> bool:
         """Ask all answers to stop, wait for them at most `wait_s`, and say whether all have."""
@@ -70,16 +75,30 @@ class Running(Generic[State]):
                 del self._stops[page]
         states.put(end)
 
-    @staticmethod
-    def _states(states: "queue.SimpleQueue[State | _End]") -> Iterator[State]:
-        while True:
-            batch = [states.get()]
-            while not states.empty():
-                batch.append(states.get())
-            end = batch.pop() if isinstance(batch[-1], _End) else None
-            if batch and not isinstance(batch[-1], _End):
-                yield batch[-1]
-            if isinstance(end, _End):
-                if end.error is not None:
-                    raise end.error
-                return
+    def _states(self, page: str, states: "queue.SimpleQueue[State | _End]") -> Iterator[State]:
+        self._count(page, 1)
+        try:
+            yield from _latest(states)
+        finally:
+            self._count(page, -1)
+
+    def _count(self, page: str, change: int) -> None:
+        with self._lock:
+            self._followed[page] = self._followed.get(page, 0) + change
+            if not self._followed[page]:
+                del self._followed[page]
+
+
+def _latest(states: "queue.SimpleQueue[State | _End]") -> Iterator[State]:
+    """What is in the queue, but of several waiting states only the last."""
+    while True:
+        batch = [states.get()]
+        while not states.empty():
+            batch.append(states.get())
+        end = batch.pop() if isinstance(batch[-1], _End) else None
+        if batch and not isinstance(batch[-1], _End):
+            yield batch[-1]
+        if isinstance(end, _End):
+            if end.error is not None:
+                raise end.error
+            return
