@@ -66,6 +66,7 @@ class RagConfig:
     num_regions: int = 6  # regions retrieved per question
     min_score: float = 0.15  # cosine below which nothing counts as found
     min_presence: float = 0.5  # probability above which a thing counts as there
+    prior: float = 0.1  # share of a library's photos that show a thing; presence is calibrated for one half
     sure: float = 0.8  # probability from which an answer does without "probably"
     max_question_chars: int = 4_000  # a longer question is refused
     history_turns: int = 4  # earlier turns the prompt carries
@@ -74,6 +75,7 @@ class RagConfig:
         between("rag.num_regions", self.num_regions, 1, 64)
         between("rag.min_score", self.min_score, -1, 1)
         between("rag.min_presence", self.min_presence, 0, 1)
+        between("rag.prior", self.prior, 0.0001, 0.9999)
         between("rag.sure", self.sure, 0, 1)
         between("rag.max_question_chars", self.max_question_chars, 1, 1_000_000)
         between("rag.history_turns", self.history_turns, 0, 100)

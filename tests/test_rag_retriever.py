@@ -6,6 +6,7 @@ from fakes import picture
 from rag_house import build, paint, put
 
 from deepseek_mm.rag.program import Case, parse
+from deepseek_mm.rag.retriever import expected
 from deepseek_mm.records import Query, Question
 from index import Filter
 
@@ -71,6 +72,13 @@ def test_many_questions_get_the_same_evidence_as_one_by_one(house):
     for alone, found in zip(cases, together, strict=True):
         (single,) = house.retriever.retrieve_many([alone], k=4)
         assert [entry.region.id for entry in single] == [entry.region.id for entry in found]
+
+
+def test_a_presence_is_worth_less_where_the_thing_is_rare():
+    assert expected(0.9, 0.5) == pytest.approx(0.9)
+    assert expected(0.9, 0.1) == pytest.approx(0.5)  # 9 to 1 against 1 to 9
+    assert expected(1.0, 0.1) == 1.0
+    assert expected(0.0, 0.1) == 0.0
 
 
 def test_an_empty_library_gives_no_evidence(tmp_path):

@@ -96,9 +96,10 @@ class Retriever:
         scores = iter((self.store.vectors_of([r.id for regions in photos for r in regions]) @ vector_D).tolist())
         wholes_ND = self.store.vectors_of([regions[0].id for regions in photos])
         presence_NT = self.eyes.presence(program.wanted, wholes_ND) if program.things else [()] * len(photos)
+        prior = self.config.rag.prior if program.library else 0.5
         shots = []
         for regions, row in zip(photos, presence_NT, strict=True):
-            seen = tuple((phrase, float(p)) for phrase, p in zip(program.wanted, row, strict=True))
+            seen = tuple((phrase, expected(float(p), prior)) for phrase, p in zip(program.wanted, row, strict=True))
             entries = [
                 Evidence(number=n, region=region, score=next(scores), siblings=regions, presence=seen)
                 for n, region in enumerate(regions, start=1)
@@ -111,6 +112,12 @@ def query_of(case: Case) -> Query:
     """What to search with. A picture that came with nothing but "find similar ones" speaks for itself."""
     words = case.program.subject or ("" if case.image is not None else case.program.text)
     return Query(text=words, image=case.image)
+
+
+def expected(presence: float, prior: float) -> float:
+    """A probability that was calibrated where half the photos show the thing, where only `prior` of them do (Bayes)."""
+    yes, no = presence * prior, (1 - presence) * (1 - prior)
+    return yes / (yes + no) if yes + no else 0.0
 
 
 def ranked(shots: Iterable[Shot], program: Program) -> list[Shot]:
