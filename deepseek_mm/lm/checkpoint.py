@@ -37,7 +37,7 @@ def find_folder(name: str, *, cache: Path, progress: Progress) -> Path:
     """Where the checkpoint lies on this machine; what is not there yet is converted or fetched."""
     if name == PACKAGED:
         return converted(packaged_gguf(), cache=cache, progress=progress)
-    if Path(name).expanduser().is_dir():
+    if name and Path(name).expanduser().is_dir():
         return Path(name).expanduser()
     progress(f"looking for {name} on the hub")
     try:
