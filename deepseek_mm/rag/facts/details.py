@@ -136,7 +136,14 @@ def compare(program: Program, shot: Shot, tell: Teller) -> list[Claim]:
     lead = "Yes" if true else "No"
     inside = f" {tell.inside(shot)}" if tell.named else ""
     text = f"{lead}, the {one.phrase} is {wording} the {other.phrase}{inside}"
-    return [Claim(text, numbers, chance, tell.shape("compare" if true else "", chance))]
+    return [
+        Claim(
+            text,
+            numbers,
+            chance,
+            tell.shape("compare" if true and relation not in ("bigger", "smaller") else "", chance),
+        )
+    ]
 
 
 def when(program: Program, shot: Shot, tell: Teller) -> list[Claim]:
