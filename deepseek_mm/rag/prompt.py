@@ -58,7 +58,7 @@ SHAPES: dict[str, dict[str, str]] = {  # shape -> draft: in friendlier words
     "placed": {
         "The hat is on the left and looks black [2].": "You can see the hat on the left, and it is black [2].",
         "The sign is at the top right and looks red [3].": "You can see the sign at the top right, and it is red [3].",
-        "A cup is on the right and looks red and blue [2].": "You can see a cup on the right, and it is red and blue [2].",
+        "A cup is on the left and looks red and blue [2].": "You see a cup on the left, and it is red and blue [2].",
     },
 }
 MAX_QUESTION = 500  # characters of a question that a small model can use
