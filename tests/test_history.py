@@ -260,6 +260,7 @@ def start(code: str, *args: object) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, "-c", code, *map(str, args)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.campaign(times=30)
 @pytest.mark.parametrize("reopened", [True, False], ids=["by a new history", "by one that was open"])
 def test_a_kill_in_mid_answer_keeps_what_arrived_marked_stopped(path, reopened):
     open_before = History(path)

@@ -43,6 +43,7 @@ def test_a_kill_in_the_middle_of_a_replacement_leaves_the_old_whole(tmp_path, po
         assert store.counts() == Counts(sources=2, regions=6)
 
 
+@pytest.mark.campaign(times=30)
 def test_a_kill_at_any_moment_leaves_whole_sources_only(tmp_path):
     busy = "store, n = open_store(folder), 0\nwhile True: fill(store, [n], count=20); found(store, rows(1)[0]); n += 1"
     for n in range(4):
