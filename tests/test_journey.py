@@ -297,9 +297,16 @@ def test_the_page_never_scrolls_sideways_and_asks_only_its_own_server(chromium, 
     expect(visitor.page.locator(".photo img")).to_be_visible(timeout=WAIT_MS)
     visitor.page.get_by_role("button", name="Why this answer").click()
     states.append(visitor.no_sideways())
-    for name in ("Search", "History"):
-        visitor.tab(name)
-        states.append(visitor.no_sideways())
+    visitor.tab("Search")
+    visitor.page.get_by_role("textbox", name="What to look for").fill("red green blue")
+    visitor.page.get_by_role("textbox", name="What to look for").press("Enter")
+    expect(visitor.page.get_by_text("3 results, best first.")).to_be_visible(timeout=WAIT_MS)
+    for thumbnail in visitor.page.locator(".thumbs button").locator("visible=true").all():
+        box = thumbnail.bounding_box()
+        assert box["x"] + box["width"] <= size[0]
+    states.append(visitor.no_sideways())
+    visitor.tab("History")
+    states.append(visitor.no_sideways())
     visitor.page.get_by_role("radio").first.click()
     expect(visitor.answers.first).to_be_visible(timeout=WAIT_MS)
     states.append(visitor.no_sideways())

@@ -72,6 +72,11 @@ def test_a_thumbnail_shows_the_region_with_its_surroundings_and_stays_small():
     assert 0.2 < yellow < 0.35  # 1 / 1.7**2 = 0.346, less the outline and the number
 
 
+def test_a_thumbnail_of_a_narrow_box_is_not_a_strip():
+    small = thumb(grey(2000, 2000), Mark(number=1, box_px=(1000, 400, 1050, 1400)))
+    assert small.size == (358, 512)  # 0.7 of the height, which is 1000 * 1.7
+
+
 def test_a_thumbnail_of_a_box_outside_the_photo_shows_all_of_it():
     assert thumb(grey(400, 200), Mark(number=1, box_px=(900, 900, 950, 950))).size == (400, 200)
 

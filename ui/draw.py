@@ -18,6 +18,7 @@ THUMB_DIGIT = 1 / 14  # height of a number, as a share of the longest side
 LARGE_DIGIT = 1 / 32
 CONTEXT = 0.35  # of a box's size, kept around it in a thumbnail
 INKS = ("#d1243f", "#0969da", "#1a7f37", "#9a6700", "#8250df", "#bf3989", "#0e7c86", "#57606a")  # all carry white text
+SLIMMEST = 0.7  # of a thumbnail's sides, the shorter to the longer, as far as the photo reaches
 PAPER = "#eef0f2"
 
 
@@ -66,8 +67,11 @@ def mark(
 def thumb(image: Image.Image, each: Mark, *, longest_px: int = THUMB_PX) -> Image.Image:
     """The marked region with some of its surroundings, at most `longest_px` long."""
     left, top, right, bottom = each.box_px
-    dx, dy = round((right - left) * CONTEXT), round((bottom - top) * CONTEXT)
-    window = (max(0, left - dx), max(0, top - dy), min(image.width, right + dx), min(image.height, bottom + dy))
+    width, height = right - left, bottom - top
+    longest = max(width, height) * (1 + 2 * CONTEXT)
+    across = _span(left, width, max(longest * SLIMMEST, width * (1 + 2 * CONTEXT)), image.width)
+    down = _span(top, height, max(longest * SLIMMEST, height * (1 + 2 * CONTEXT)), image.height)
+    window = (across[0], down[0], across[1], down[1])
     if window[2] <= window[0] or window[3] <= window[1]:  # a box outside the photo: show all of it
         window = (0, 0, *image.size)
     moved = (left - window[0], top - window[1], right - window[0], bottom - window[1])
@@ -79,6 +83,12 @@ def blank(text: str, *, size: tuple[int, int] = (384, 288)) -> Image.Image:
     plate = Image.new("RGB", size, PAPER)
     ImageDraw.Draw(plate).text((size[0] / 2, size[1] / 2), text, fill="#57606a", font=_font(18), anchor="mm")
     return plate
+
+
+def _span(start: int, length: int, wanted: float, limit: int) -> tuple[int, int]:
+    """From and to along one side: `wanted` pixels with the box in the middle, cut to the photo."""
+    spare = (wanted - length) / 2
+    return max(0, round(start - spare)), min(limit, round(start + length + spare))
 
 
 def _font(height_px: int) -> ImageFont.FreeTypeFont:

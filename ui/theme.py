@@ -31,8 +31,8 @@ CSS = """
   white-space: normal; overflow-wrap: anywhere; font-size: .8rem; }
 .photo img { max-height: 70vh; object-fit: contain; }
 table.why { width: 100%; border-collapse: collapse; font-size: .88rem; table-layout: fixed; }
-table.why th, table.why td { text-align: left; vertical-align: top; padding: 6px 8px;
-  border-bottom: 1px solid var(--border-color-primary); }
+table.why th, table.why td { text-align: left; vertical-align: top; padding: 6px 8px; border: 0 !important;
+  border-bottom: 1px solid var(--border-color-primary) !important; }
 table.why th:nth-child(2) { width: 5.5em; }
 table.why tr.dropped td:first-child { text-decoration: line-through; color: var(--body-text-color-subdued); }
 .listed .wrap { flex-direction: column; flex-wrap: nowrap; }
@@ -40,6 +40,7 @@ table.why tr.dropped td:first-child { text-decoration: line-through; color: var(
 @media (max-width: 640px) {
   .gradio-container .main { padding: 10px !important; }
   .head p { font-size: .82rem; }
+  .thumbs .grid-container { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .box textarea::placeholder { white-space: nowrap; }
 }
 """

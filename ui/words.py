@@ -19,11 +19,11 @@ class Words:
     ask: str = "Ask"
     conversation: str = "Conversation"
     empty: str = "Ask about all photos in the library, or add a picture and ask about that one."
-    examples: tuple[str, ...] = (
-        "Is there a dog?",
+    examples: tuple[str, ...] = (  # about the bundled photos
+        "Is there a cat?",
+        "Which photos show flowers?",
+        "How many photos show dogs?",
         "Show me something red.",
-        "How many photos show food?",
-        "Which photos were taken on a street?",
     )
     question: str = "Your question"
     question_hint: str = "Ask a question. You can paste, drop or add a picture."
