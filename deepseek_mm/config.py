@@ -50,12 +50,16 @@ class SeeConfig:
     max_parts: int = 6  # regions besides the whole picture
     max_labels: int = 8  # labels of one picture
     min_label: float = 0.5  # probability a label needs to be stated
+    min_tag: float = 0.3  # the same, for what the tower's own classifier names
+    prior: float = 0.03  # share of photos that show a word of the vocabulary; words are calibrated for one half
     max_pixels: int = 100_000_000  # a larger picture is refused before it is decoded
 
     def __post_init__(self) -> None:
         between("see.max_parts", self.max_parts, 0, 64)
         between("see.max_labels", self.max_labels, 0, 100)
         between("see.min_label", self.min_label, 0, 1)
+        between("see.min_tag", self.min_tag, 0, 1)
+        between("see.prior", self.prior, 0.0001, 0.9999)
         between("see.max_pixels", self.max_pixels, 1, 10**10)
 
 

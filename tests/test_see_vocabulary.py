@@ -15,8 +15,11 @@ from deepseek_mm.see.vocabulary import (
     read_calibration,
     read_names,
     standing_out,
+    usual,
     word_vectors,
 )
+
+NAMES = ("kite", "grass", "sky", "sun", "teapot", "violin", "barcode", "harbour", "letter", "candle", "owl", "zebra")
 
 
 def test_a_curve_turns_deviations_into_a_probability_and_a_word_may_shift_it():
@@ -27,8 +30,9 @@ def test_a_curve_turns_deviations_into_a_probability_and_a_word_may_shift_it():
 
 def test_a_similarity_is_measured_in_deviations_of_the_background():
     background = np.array([[1.0, 0.0], [-1.0, 0.0]], np.float32)  # cosines +1 and -1: mean 0, deviation 1
-    vectors = np.array([[1.0, 0.0]], np.float32)
-    np.testing.assert_allclose(against(background, np.array([[0.5]], np.float32), vectors), [[0.5]], atol=1e-5)
+    mean, deviation = usual(background, np.array([[1.0, 0.0]], np.float32))
+    assert (mean.tolist(), deviation.tolist()) == ([0.0], [1.0])
+    np.testing.assert_allclose(against((mean + 0.1, deviation * 2), np.array([[0.5]], np.float32)), [[0.2]], atol=1e-5)
 
 
 def test_without_a_background_a_word_is_measured_against_the_other_words():
@@ -56,21 +60,36 @@ def test_the_shipped_names_are_many_and_each_stands_once():
 
 def calibrated(space: ColourSpace) -> Calibration:
     backdrop = space.embed_images([picture("green"), picture("blue"), picture("white"), picture("black")])
-    curve = Curve(slope=1.0, offset=-2.0)
-    return Calibration(photos_MD=backdrop, cells_QD=backdrop, asked=curve, named=curve)
+    return Calibration(photos_MD=backdrop, cells_QD=backdrop, curve=Curve(slope=3.0, offset=-3.0))
 
 
 def test_a_calibrated_vocabulary_asks_how_unusual_the_picture_is_for_the_word():
     space = ColourSpace()
-    vocabulary = Vocabulary(space, ("kite", "grass"), calibrated(space))
-    kite, grass = vocabulary.naming(space.embed_images([picture("red")]))[0]
+    vocabulary = Vocabulary(space, NAMES, calibrated(space))
+    kite, grass = vocabulary.naming(space.embed_images([picture("red")]))[0][:2]
     assert kite > 0.95
     assert grass < 0.2
 
 
+def test_being_unusually_close_to_every_word_alike_speaks_for_none_of_them():
+    close_to_all = np.full((1, 12), 5.0, np.float32)
+    assert standing_out(close_to_all, close_to_all).tolist() == [[0.0] * 12]
+
+
+def test_a_thing_outside_the_list_is_measured_like_the_words_in_it():
+    space = ColourSpace()
+    vocabulary = Vocabulary(space, NAMES, calibrated(space))
+    vectors = space.embed_images([picture("red"), picture("green")])
+    np.testing.assert_allclose(
+        vocabulary.presence(["grass"], vectors)[:, 0], vocabulary.naming(vectors)[:, 1], rtol=1e-4
+    )
+    purple = vocabulary.presence(["purple"], space.embed_images([picture("purple"), picture("green")]))[:, 0]
+    assert purple[0] > 0.9 > 0.1 > purple[1]
+
+
 def test_heat_is_highest_where_the_thing_is():
     space = ColourSpace()
-    vocabulary = Vocabulary(space, ("kite", "grass"), calibrated(space))
+    vocabulary = Vocabulary(space, NAMES, calibrated(space))
     (look,) = space.look_many([picture("green", patch="red")])
     assert np.unravel_index(vocabulary.heat(look.grid_HWD, [0])[..., 0].argmax(), (4, 4)) in {
         (r, c) for r in (0, 1) for c in (0, 1)
@@ -81,8 +100,7 @@ def test_heat_is_highest_where_the_thing_is():
 def curves_file(tmp_path):
     told = {
         "fingerprint": ColourSpace.fingerprint,
-        "asked": {"slope": 1.0, "offset": -1.0, "word_offsets": {"dog": 0.5}},
-        "named": {"slope": 2.0, "offset": -3.0, "word_offsets": {}},
+        "curve": {"slope": 1.0, "offset": -1.0, "word_offsets": {"dog": 0.5}},
     }
     arrays = {"photos": np.ones((2, 32), np.float16), "cells": np.ones((3, 32), np.float16)}
     save_file(arrays, tmp_path / "v.safetensors", metadata={"curves": json.dumps(told)})
@@ -91,7 +109,7 @@ def curves_file(tmp_path):
 
 def test_a_calibration_is_read_back_as_it_was_written(curves_file):
     calibration = read_calibration(ColourSpace(), curves_file)
-    assert calibration.asked == Curve(slope=1.0, offset=-1.0, word_offsets={"dog": 0.5})
+    assert calibration.curve == Curve(slope=1.0, offset=-1.0, word_offsets={"dog": 0.5})
     assert (calibration.photos_MD.shape, calibration.cells_QD.dtype) == ((2, 32), np.float32)
 
 

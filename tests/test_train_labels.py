@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from fakes import ColourSpace, picture
 
+from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluate.retrieval import CaptionRow
 from deepseek_mm.see.vocabulary import Vocabulary, read_calibration
 from deepseek_mm.train.labels import ENOUGH, background, fit_curve, fit_labels, mentions, save_labels
@@ -28,18 +29,17 @@ def drawn(slope: float, offset: float, size: int = 20_000) -> tuple[np.ndarray, 
 
 
 def test_the_fit_finds_the_curve_that_drew_the_data():
-    z, there = drawn(slope=2.0, offset=-1.0)
-    curve = fit_curve(z, there, ["thing"], fair=False)
+    z, there = drawn(slope=2.0, offset=0.0)  # even by symmetry, so that the weights are one
+    curve = fit_curve(z, there, ["thing"])
     assert curve.slope == pytest.approx(2.0, abs=0.15)
-    assert curve.offset + curve.word_offsets["thing"] == pytest.approx(-1.0, abs=0.1)
+    assert curve.offset + curve.word_offsets["thing"] == pytest.approx(0.0, abs=0.1)
 
 
-def test_a_fair_fit_answers_a_rare_word_as_if_it_were_there_half_the_time():
+def test_a_rare_word_is_answered_as_if_it_were_there_half_the_time():
     z, there = drawn(slope=2.0, offset=-4.0)
     share = there.mean()
     assert share < 0.1
-    curve = fit_curve(z, there, ["thing"], fair=True)
-    chance = curve.probability(z, ["thing"])
+    chance = fit_curve(z, there, ["thing"]).probability(z, ["thing"])
     weight = np.where(there, 0.5 / share, 0.5 / (1 - share))
     assert np.average(chance, weights=weight) == pytest.approx(0.5, abs=0.02)
 
@@ -53,13 +53,19 @@ def walls():
 
 def test_fitted_words_are_believed_where_they_hold_and_doubted_elsewhere(walls, tmp_path):
     looks, rows = walls
-    space, names = ColourSpace(), ("red", "green", "teapot")
-    save_labels(tmp_path / "v.safetensors", space, looks, fit_labels(space, looks, rows, names))
+    space, names = ColourSpace(), ("red", "green", "teapot", "violin", "barcode", "harbour", "candle", "owl")
+    save_labels(tmp_path / "v.safetensors", space, fit_labels(space, looks, rows, names))
     vocabulary = Vocabulary(space, names, read_calibration(space, tmp_path / "v.safetensors"))
     red, green = vocabulary.presence(["red"], space.embed_images([picture("red"), picture("green")]))[:, 0]
     assert red > 0.9 > 0.1 > green
     naming = vocabulary.naming(space.embed_images([picture("green")]))[0]
     assert names[naming.argmax()] == "green"
+
+
+def test_too_few_photos_to_fit_a_curve_are_refused_with_both_numbers(walls):
+    looks, rows = walls
+    with pytest.raises(ConfigError, match="no word of the vocabulary occurs in 15 of 12 photos. Train on more"):
+        fit_labels(ColourSpace(), looks[:12], rows[:12], ("red", "green"))
 
 
 def test_the_background_is_spread_over_the_photos_and_bounded(walls):

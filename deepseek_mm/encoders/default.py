@@ -9,6 +9,7 @@ Shape key:  N pictures or texts, B pictures in a batch, P positions of the map (
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from deepseek_mm.encoders.image import GRID, load_image_tower, squeeze, to_pixel
 from deepseek_mm.encoders.packaged import image_tower_file, text_tower_folder
 from deepseek_mm.encoders.projection import SPACE_DIM, ImageHead, TextHead
 from deepseek_mm.encoders.space import Floats, Look
+from deepseek_mm.encoders.tags import Namer, read_groups
 from deepseek_mm.encoders.text import in_order_of_length, load_text_tower
 from deepseek_mm.errors import MissingWeights
 
@@ -62,10 +64,13 @@ class DefaultSpace:
             raise MissingWeights(weights, make="python -m deepseek_mm train align")
         self.batch = batch
         self.model = SpaceModel()
+        tower = self.model.image_tower
+        self.namer = Namer(deepcopy(tower.upper), tower.classifier, read_groups()).requires_grad_(False)
         with safe_open(weights, framework="pt") as file:
             add_deltas(self.model, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
         self.model.eval().requires_grad_(False)
-        self.model.image_tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for part in (self.model.image_tower, self.namer):
+            part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.fingerprint = fingerprint((weights, image_tower_file(), text_tower_folder() / "model.safetensors"))
 
     @torch.inference_mode()
@@ -73,11 +78,13 @@ class DefaultSpace:
         """One look per picture, in order; pictures are drawn and squeezed in a thread while the tower works."""
         for squares in batched_ahead((squeeze(image) for image in images), size=self.batch):
             with torch.inference_mode(), quick():
-                map_BPC = self.model.map_of(self.model.image_tower.lower(to_pixels(squares)))
+                middle_BCMM = self.model.image_tower.lower(to_pixels(squares))
+                map_BPC = self.model.map_of(middle_BCMM)
                 vectors_BD = self.model.image_head(map_BPC).float().numpy()
                 cells_BPD = self.model.image_head.cells(map_BPC).float().numpy()
-            for vector_D, cells_PD in zip(vectors_BD, cells_BPD, strict=True):
-                yield Look(vector_D=vector_D, grid_HWD=cells_PD.reshape(GRID, GRID, -1))
+                tags_B = self.namer(middle_BCMM)
+            for vector_D, cells_PD, tags in zip(vectors_BD, cells_BPD, tags_B, strict=True):
+                yield Look(vector_D=vector_D, grid_HWD=cells_PD.reshape(GRID, GRID, -1), tags=tags)
 
     def embed_images(self, images: Iterable[Image]) -> Floats:
         """(N, D), the whole pictures only."""

@@ -56,10 +56,10 @@ class UpperTower(nn.Module):
 class ImageTower(nn.Module):
     """Both parts and ImageNet's classifier."""
 
-    def __init__(self) -> None:
+    def __init__(self, net: Any) -> None:
         super().__init__()
-        net = timm.create_model("tf_efficientnet_lite2", pretrained=False)
-        self.lower, self.upper, self.classifier = LowerTower(net), UpperTower(net), net.classifier
+        self.lower, self.upper = LowerTower(net), UpperTower(net)
+        self.classifier: nn.Linear = net.classifier
 
     def forward(self, pixels_BCSS: Tensor) -> Tensor:
         map_BCGG: Tensor = self.upper(self.lower(pixels_BCSS))
@@ -79,9 +79,7 @@ def load_image_tower(file: Path) -> ImageTower:
     names = [name for name in net.state_dict() if not name.endswith("num_batches_tracked")]
     values = [value for name, value in given.items() if not name.endswith("num_batches_tracked")]
     net.load_state_dict(dict(zip(names, values, strict=True)), strict=False)
-    tower = ImageTower()
-    tower.lower, tower.upper, tower.classifier = LowerTower(net), UpperTower(net), net.classifier
-    return tower.eval()
+    return ImageTower(net).eval()
 
 
 def squeeze(image: Image.Image, side_px: int = SIDE_PX) -> np.ndarray:

@@ -18,11 +18,21 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Tag:
+    """What a tower's own classifier names, if it has one."""
+
+    name: str
+    score: float  # probability, 0 to 1
+    heat_HW: Floats  # how much each cell speaks for it, 0 to 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Look:
     """One picture, as the tower sees it."""
 
     vector_D: Floats  # the whole picture
     grid_HWD: Floats  # one unit vector per cell of the feature map
+    tags: tuple[Tag, ...] = ()  # best first
 
 
 class Space(Protocol):

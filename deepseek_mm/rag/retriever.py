@@ -11,6 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
+from deepseek_mm.chance import expected
 from deepseek_mm.config import Config
 from deepseek_mm.encoders.space import Floats, Space, unit
 from deepseek_mm.rag.facts.shots import Shot, shows
@@ -112,12 +113,6 @@ def query_of(case: Case) -> Query:
     """What to search with. A picture that came with nothing but "find similar ones" speaks for itself."""
     words = case.program.subject or ("" if case.image is not None else case.program.text)
     return Query(text=words, image=case.image)
-
-
-def expected(presence: float, prior: float) -> float:
-    """A probability that was calibrated where half the photos show the thing, where only `prior` of them do (Bayes)."""
-    yes, no = presence * prior, (1 - presence) * (1 - prior)
-    return yes / (yes + no) if yes + no else 0.0
 
 
 def ranked(shots: Iterable[Shot], program: Program) -> list[Shot]:

@@ -1,7 +1,8 @@
 """Looking at a picture: what is in it, where, in which colours, and each place as a vector.
 
-The whole picture is the first region; its labels are the words of the vocabulary that hold for it. Each of these words
-is then looked for in the feature map, and where it has a place smaller than the picture it makes a part.
+The whole picture is the first region; its labels are the words that hold for it, the vocabulary's and those of the
+tower's own classifier. Each of these words is then looked for in the feature map, and where it has a place smaller than
+the picture it makes a part.
 
 Shape key:  N pictures or regions, T things asked for, D width of the space, H, W cells of the feature map
 """
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
+from deepseek_mm.chance import expected
 from deepseek_mm.config import SeeConfig
 from deepseek_mm.encoders.space import Floats, Look, Space, unit
 from deepseek_mm.see.colours import colour_names
@@ -31,6 +33,14 @@ class Sight:
 
     regions: tuple[Region, ...]  # the whole picture first
     vectors_ND: Floats  # row n belongs to regions[n]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A word that holds for a picture, and how much each cell of the map speaks for it."""
+
+    label: Label
+    heat_HW: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,42 +77,50 @@ class Eyes:
         return self.vocabulary.presence(things, vectors_ND)
 
     def _sight(self, source: Source, image: Image, look: Look) -> Sight:
-        labels, chosen = self._labels(look)
-        places = self._places(source, look, labels, chosen)
-        parts = merged(places)[: self.config.max_parts]
+        named = self._named(look)
+        parts = merged(places(source, named))[: self.config.max_parts]
         whole = Region(
             source=source,
             kind="whole",
             box_px=(0, 0, source.width_px, source.height_px),
-            labels=labels,
+            labels=tuple(word.label for word in named),
             colours=colour_names(image, None),
         )
         regions = [whole]
-        for box_px, names, _ in parts:
+        for box_px, labels, _ in parts:
             colours = colour_names(image, on_image(box_px, source, image))
-            regions.append(replace(whole, kind="part", box_px=box_px, labels=names, colours=colours))
+            regions.append(replace(whole, kind="part", box_px=box_px, labels=labels, colours=colours))
         vectors = [look.vector_D, *(look.grid_HWD[cells_HW].mean(axis=0) for _, _, cells_HW in parts)]
         return Sight(regions=tuple(regions), vectors_ND=unit(np.stack(vectors)))
 
-    def _labels(self, look: Look) -> tuple[tuple[Label, ...], list[int]]:
-        """Labels of the whole picture, best first, and their places in the vocabulary."""
-        probability_L = self.vocabulary.naming(look.vector_D[None])[0]
-        ranked = [int(word) for word in np.argsort(-probability_L) if probability_L[word] >= self.config.min_label]
-        chosen = ranked[: self.config.max_labels]
-        names = self.vocabulary.names
-        return tuple(Label(name=names[word], score=float(probability_L[word])) for word in chosen), chosen
-
-    def _places(self, source: Source, look: Look, labels: tuple[Label, ...], chosen: list[int]) -> list[Place]:
-        if not chosen:
-            return []
+    def _named(self, look: Look) -> list[Named]:
+        """Words that hold for the picture, best first: the classifier's and the vocabulary's, twins once."""
+        found = [
+            Named(Label(name=tag.name, score=tag.score), tag.heat_HW)
+            for tag in look.tags
+            if tag.score >= self.config.min_tag
+        ]
+        fair_L = self.vocabulary.naming(look.vector_D[None])[0]
+        chance_L = [expected(float(fair), self.config.prior) for fair in fair_L]
+        chosen = [n for n, chance in enumerate(chance_L) if chance >= self.config.min_label]
         heat_HWL = self.vocabulary.heat(look.grid_HWD, chosen)
-        places = []
-        for n, label in enumerate(labels):
-            cells_HW = hot_cells(heat_HWL[..., n])
-            box_px = box_of(cells_HW, source.width_px, source.height_px)
-            if area(box_px) <= WHOLE * source.width_px * source.height_px:
-                places.append(Place(label, box_px, cells_HW))
-        return places
+        for place, word in enumerate(chosen):
+            label = Label(name=self.vocabulary.names[word], score=chance_L[word])
+            found.append(Named(label, heat_HWL[..., place]))
+        found.sort(key=lambda word: word.label.score)
+        surest = {word.label.name: word for word in found}
+        return sorted(surest.values(), key=lambda word: -word.label.score)[: self.config.max_labels]
+
+
+def places(source: Source, named: Sequence[Named]) -> list[Place]:
+    """Where each word holds, if that is less than the whole picture."""
+    found = []
+    for word in named:
+        cells_HW = hot_cells(word.heat_HW)
+        box_px = box_of(cells_HW, source.width_px, source.height_px)
+        if area(box_px) <= WHOLE * source.width_px * source.height_px:
+            found.append(Place(word.label, box_px, cells_HW))
+    return found
 
 
 def merged(places: Sequence[Place]) -> list[tuple[Box, tuple[Label, ...], NDArray[np.bool_]]]:

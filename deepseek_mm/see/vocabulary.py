@@ -1,9 +1,9 @@
 """What can be named: words, their vectors, and how alike a picture must be before a word counts as true.
 
-A bare cosine says little, since some words are close to every picture. So a similarity is measured in standard
-deviations over a background of other pictures (or cells of other pictures), and a logistic curve that was fitted on
-captioned photos turns it into a probability. A space without a fitted background is measured over the vocabulary
-instead: how far does this word stand out among all words for this picture?
+A bare cosine says little: some words are close to every picture, and some pictures close to every word. So a
+similarity is measured in standard deviations over a background of other pictures, then over the whole vocabulary for
+this picture, and a logistic curve that was fitted on captioned photos turns it into a probability. A space without a
+fitted background is measured over the vocabulary only.
 
 Shape key:  N pictures, L words, D width of the space, M pictures of the background, Q cells of the background
 """
@@ -41,12 +41,11 @@ class Curve:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Calibration:
-    """A background to compare with, and the curves fitted against it."""
+    """A background to compare with, and the curve fitted against it, for a thing that is there as often as not."""
 
     photos_MD: Floats
     cells_QD: Floats
-    asked: Curve  # a thing that was asked for: as often there as not
-    named: Curve  # a thing out of the whole vocabulary: as rare as it is
+    curve: Curve
 
 
 STANDING_OUT = Curve(
@@ -60,24 +59,23 @@ class Vocabulary:
     def __init__(self, space: Space, names: Sequence[str], calibration: Calibration | None = None) -> None:
         self.space, self.names, self.calibration = space, tuple(names), calibration
         self.vectors_LD = word_vectors(space, self.names)
+        self._usual = None if calibration is None else usual(calibration.photos_MD, self.vectors_LD)
+        self._curve = STANDING_OUT if calibration is None else calibration.curve
 
     def naming(self, vectors_ND: Floats) -> Floats:
-        """(N, L): probability of each word of the vocabulary for each picture."""
-        cosine_NL = vectors_ND @ self.vectors_LD.T
-        if self.calibration is None:
-            return STANDING_OUT.probability(standing_out(cosine_NL, cosine_NL), self.names)
-        z_NL = against(self.calibration.photos_MD, cosine_NL, self.vectors_LD)
-        return self.calibration.named.probability(z_NL, self.names)
+        """(N, L): probability of each word of the vocabulary for each picture, were it there as often as not."""
+        z_NL = self._deviations(vectors_ND)
+        return self._curve.probability(standing_out(z_NL, z_NL), self.names)
 
     def presence(self, things: Sequence[str], vectors_ND: Floats) -> Floats:
         """(N, T): probability that each picture shows each thing asked for, in the list or not."""
         if not things:
             return np.zeros((len(vectors_ND), 0), np.float32)
         asked_TD = word_vectors(self.space, things)
-        cosine_NT = vectors_ND @ asked_TD.T
-        if self.calibration is None:
-            return STANDING_OUT.probability(standing_out(cosine_NT, vectors_ND @ self.vectors_LD.T), things)
-        return self.calibration.asked.probability(against(self.calibration.photos_MD, cosine_NT, asked_TD), things)
+        z_NT = vectors_ND @ asked_TD.T
+        if self.calibration is not None:
+            z_NT = against(usual(self.calibration.photos_MD, asked_TD), z_NT)
+        return self._curve.probability(standing_out(z_NT, self._deviations(vectors_ND)), things)
 
     def heat(self, grid_HWD: Floats, chosen: Sequence[int]) -> Floats:
         """(H, W, chosen): deviations by which each cell speaks for each chosen word."""
@@ -85,7 +83,11 @@ class Vocabulary:
         cosine = grid_HWD @ vectors_LD.T
         if self.calibration is None:
             return standing_out(cosine, grid_HWD @ self.vectors_LD.T)
-        return against(self.calibration.cells_QD, cosine, vectors_LD)
+        return against(usual(self.calibration.cells_QD, vectors_LD), cosine)
+
+    def _deviations(self, vectors_ND: Floats) -> Floats:
+        cosine_NL = vectors_ND @ self.vectors_LD.T
+        return cosine_NL if self._usual is None else against(self._usual, cosine_NL)
 
 
 def word_vectors(space: Space, words: Sequence[str]) -> Floats:
@@ -94,10 +96,16 @@ def word_vectors(space: Space, words: Sequence[str]) -> Floats:
     return unit(space.embed_texts(texts).reshape(len(TEMPLATES), len(words), space.dim).mean(axis=0))
 
 
-def against(background_MD: Floats, cosine: Floats, vectors_LD: Floats) -> Floats:
-    """Cosines as deviations from each word's mean over the background."""
-    usual_ML = background_MD @ vectors_LD.T
-    return np.asarray((cosine - usual_ML.mean(axis=0)) / (usual_ML.std(axis=0) + TINY), dtype=np.float32)
+def usual(background_MD: Floats, vectors_LD: Floats) -> tuple[Floats, Floats]:
+    """Mean and deviation of each word's cosine over the background, (L,) each."""
+    cosine_ML = background_MD @ vectors_LD.T
+    return cosine_ML.mean(axis=0), cosine_ML.std(axis=0)
+
+
+def against(usual_L: tuple[Floats, Floats], cosine: Floats) -> Floats:
+    """Cosines as deviations from what is usual for each word (the last axis)."""
+    mean_L, deviation_L = usual_L
+    return np.asarray((cosine - mean_L) / (deviation_L + TINY), dtype=np.float32)
 
 
 def standing_out(cosine: Floats, all_words: Floats) -> Floats:
@@ -124,6 +132,5 @@ def read_calibration(space: Space, file: Path = CURVES_FILE) -> Calibration | No
     return Calibration(
         photos_MD=arrays["photos"].astype(np.float32),
         cells_QD=arrays["cells"].astype(np.float32),
-        asked=Curve(**told["asked"]),
-        named=Curve(**told["named"]),
+        curve=Curve(**told["curve"]),
     )

@@ -96,7 +96,7 @@ def _fit_words(space: DefaultSpace, rows: Sequence[CaptionRow], images: Path, fi
     paths = open_pictures(images, [row.image for row in rows])
     looks = list(tqdm(space.look_many(read_picture(p) for p in paths), total=len(rows), unit="photo", file=sys.stderr))
     try:
-        save_labels(file, space, looks, fit_labels(space, looks, rows, read_names()))
+        save_labels(file, space, fit_labels(space, looks, rows, read_names()))
     except ConfigError as error:  # the space works without curves, only less surely
         _say(f"the vocabulary stays without curves: {error}")
 

@@ -120,8 +120,12 @@ class Aligner:
     def _image_vectors(self, photos: list[int], chance: random.Random, *, tuned: bool) -> Tensor:
         views = [chance.randrange(len(self.data.views)) for _ in photos]
         middle = self.data.middle(photos, views).contiguous(memory_format=torch.channels_last)
-        with torch.set_grad_enabled(tuned):
-            map_BPC = self.model.map_of(middle)
+        if tuned:  # in bfloat16 the backward pass of a depthwise convolution is slower than in float32
+            with torch.autocast("cpu", enabled=False):
+                map_BPC = self.model.map_of(middle.float())
+        else:
+            with torch.no_grad():
+                map_BPC = self.model.map_of(middle)
         vector_BD: Tensor = self.model.image_head(map_BPC)
         return vector_BD
 

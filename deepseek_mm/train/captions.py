@@ -78,7 +78,7 @@ def _squares(paths: Sequence[Path], view: int) -> Iterator[NDArray[np.uint8]]:
             yield squeeze(image)
         else:
             with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(view * 1_000_003 + number)
+                torch.manual_seed(view * 100_003 + number)
                 cropped: Image.Image = CROP(image)
             yield squeeze(cropped)
 

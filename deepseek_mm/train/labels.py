@@ -1,9 +1,9 @@
-"""When does a word count as true? Logistic curves, fitted on photos whose captions were written by people.
+"""When does a word count as true? A logistic curve, fitted on photos whose captions were written by people.
 
-A word is held to be there when one of a photo's captions says it. For a thing that was *asked for* the curve is fitted
-with both outcomes weighing the same, as in a fair question; for *naming* it is fitted on the share that is really
-there. Words that occur often enough get an offset of their own, drawn towards zero; any other word follows the common
-curve.
+A word is held to be there when one of a photo's captions says it. The curve is fitted with both outcomes of a word
+weighing the same, as in a fair question; how rare things are in a library is reckoned in where it is used
+(`deepseek_mm.chance`). Words that occur often enough get an offset of their own, drawn towards zero; any other word
+follows the common curve.
 
 Shape key:  N photos, L words of the vocabulary that captions use, D width of the space
 """
@@ -22,12 +22,11 @@ from safetensors.numpy import save_file
 from deepseek_mm.encoders.space import Floats, Look, Space
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluate.retrieval import CaptionRow
-from deepseek_mm.see.vocabulary import Curve, against, word_vectors
+from deepseek_mm.see.vocabulary import Calibration, Curve, against, standing_out, usual, word_vectors
 
 PHOTOS, CELLS = 600, 400  # of the background that is kept
 ENOUGH = 15  # photos that must show a word before it gets an offset of its own
 PULL = 1.0  # of the offsets towards zero
-RARE_OFFSET = -1.0  # naming a word that captions never showed takes more
 
 
 def mentions(rows: Sequence[CaptionRow], words: Sequence[str]) -> NDArray[np.bool_]:
@@ -40,11 +39,11 @@ def mentions(rows: Sequence[CaptionRow], words: Sequence[str]) -> NDArray[np.boo
     return found
 
 
-def fit_curve(z_NL: Floats, there_NL: NDArray[np.bool_], words: Sequence[str], *, fair: bool) -> Curve:
-    """Slope, offset and offsets of the words by maximum likelihood; `fair`: both outcomes of a word weigh the same."""
+def fit_curve(z_NL: Floats, there_NL: NDArray[np.bool_], words: Sequence[str]) -> Curve:
+    """Slope, offset and offsets of the words by maximum likelihood; both outcomes of a word weigh the same."""
     z, there = torch.from_numpy(z_NL), torch.from_numpy(there_NL).float()
     share_L = there.mean(dim=0).clamp(1e-4, 1 - 1e-4)
-    weight = torch.where(there.bool(), 0.5 / share_L, 0.5 / (1 - share_L)) if fair else torch.ones_like(z)
+    weight = torch.where(there.bool(), 0.5 / share_L, 0.5 / (1 - share_L))
     slope, offset, own_L = (torch.zeros(n, requires_grad=True) for n in (1, 1, len(words)))
     optimiser = torch.optim.LBFGS([slope, offset, own_L], max_iter=200, line_search_fn="strong_wolfe")
 
@@ -62,23 +61,19 @@ def fit_curve(z_NL: Floats, there_NL: NDArray[np.bool_], words: Sequence[str], *
     return Curve(slope=a, offset=b, word_offsets=offsets)
 
 
-def fit_labels(
-    space: Space, looks: Sequence[Look], rows: Sequence[CaptionRow], names: Sequence[str]
-) -> dict[str, Curve]:
-    """The two curves, from looks at captioned photos; ConfigError when no word occurs often enough to fit one."""
-    vectors_ND = np.stack([look.vector_D for look in looks])
+def fit_labels(space: Space, looks: Sequence[Look], rows: Sequence[CaptionRow], names: Sequence[str]) -> Calibration:
+    """Background and curve from looks at captioned photos; ConfigError when no word occurs often enough to fit one."""
     there = mentions(rows, names)
     often = [n for n in range(len(names)) if there[:, n].sum() >= ENOUGH]
-    words = [names[n] for n in often]
-    if not words:
+    if not often:
         raise ConfigError(f"no word of the vocabulary occurs in {ENOUGH} of {len(rows)} photos. Train on more of them")
-    asked_LD = word_vectors(space, words)
-    z_NL = against(background(looks)[0], vectors_ND @ asked_LD.T, asked_LD)
-    curves = {kind: fit_curve(z_NL, there[:, often], words, fair=kind == "asked") for kind in ("asked", "named")}
-    unseen = {name: RARE_OFFSET for name in names if name not in words}
-    named = curves["named"]
-    curves["named"] = Curve(slope=named.slope, offset=named.offset, word_offsets={**named.word_offsets, **unseen})
-    return curves
+    photos, cells = background(looks)
+    vectors_LD = word_vectors(space, names)
+    cosine_NL = np.stack([look.vector_D for look in looks]) @ vectors_LD.T
+    z_NL = against(usual(photos, vectors_LD), cosine_NL)
+    z_NL = standing_out(z_NL, z_NL)
+    curve = fit_curve(z_NL[:, often], there[:, often], [names[n] for n in often])
+    return Calibration(photos_MD=photos, cells_QD=cells, curve=curve)
 
 
 def background(looks: Sequence[Look]) -> tuple[Floats, Floats]:
@@ -90,11 +85,13 @@ def background(looks: Sequence[Look]) -> tuple[Floats, Floats]:
     return photos, np.stack([grid_PD[n % len(grid_PD)] for n, grid_PD in enumerate(grids)])
 
 
-def save_labels(file: Path, space: Space, looks: Sequence[Look], curves: dict[str, Curve]) -> None:
+def save_labels(file: Path, space: Space, calibration: Calibration) -> None:
     """Write what `see.vocabulary.read_calibration` reads."""
-    photos, cells = background(looks)
-    told = {"fingerprint": space.fingerprint, **{kind: asdict(curve) for kind, curve in curves.items()}}
-    arrays = {"photos": photos.astype(np.float16), "cells": cells.astype(np.float16)}
+    told = {"fingerprint": space.fingerprint, "curve": asdict(calibration.curve)}
+    arrays = {
+        "photos": calibration.photos_MD.astype(np.float16),
+        "cells": calibration.cells_QD.astype(np.float16),
+    }
     draft = file.with_suffix(".draft")
     save_file(arrays, draft, metadata={"curves": json.dumps(told)})
     draft.replace(file)
