@@ -57,6 +57,7 @@ class Namer(nn.Module):
         self.upper, self.classifier, self.groups = upper, classifier, tuple(groups)
         self.rows_KC = classifier.weight.detach().float()
 
+    @torch.no_grad()
     def forward(self, middle_BCMM: Tensor) -> list[tuple[Tag, ...]]:
         """Tags of each picture, best first; of two names that are equally likely the narrower comes first."""
         map_BCGG = self.upper(middle_BCMM).float()
@@ -76,5 +77,5 @@ class Namer(nn.Module):
     def _heat(self, chance_K: Tensor, map_CGG: Tensor, group: Group) -> np.ndarray:
         best = max(group.classes, key=lambda k: float(chance_K[k]))
         heat_GG = torch.einsum("c,cgh->gh", self.rows_KC[best], map_CGG).clamp_min(0)
-        heat: np.ndarray = (heat_GG / heat_GG.max().clamp_min(1e-6)).numpy()
+        heat: np.ndarray = (heat_GG / heat_GG.max().clamp_min(1e-6)).float().numpy()
         return heat

@@ -48,9 +48,7 @@ class Calibration:
     curve: Curve
 
 
-STANDING_OUT = Curve(
-    slope=1.5, offset=-4.5
-)  # without a background: three deviations above the other words is even odds
+STANDING_OUT = Curve(slope=1.5, offset=-2.5)  # without a background: four deviations above the other words name a thing
 
 
 class Vocabulary:
