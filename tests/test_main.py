@@ -185,6 +185,7 @@ def test_a_question_may_bring_a_picture_and_go_on_with_a_conversation(trip, tmp_
     assert visit("ask", "What is it?", "--image", str(tmp_path / "meadow.png"), "--continue", "7") == 0
     (question,) = visit.clerk.asked
     assert (question.image.size, question.image_name, question.conversation) == ((64, 48), "meadow.png", 7)
+    assert question.image_path == str(tmp_path / "meadow.png")  # so that its date and full size are kept
 
 
 def test_ctrl_c_in_mid_answer_stops_it_politely_and_restores_the_handler(trip):

@@ -22,7 +22,13 @@ def question_of(args: Namespace, config: Config) -> Question:
     from deepseek_mm.parse.photo import read_photo
 
     photo = read_photo(args.image, max_pixels=config.see.max_pixels)
-    return Question(text=args.text, image=photo.image, image_name=args.image.name, conversation=args.continue_id)
+    return Question(
+        text=args.text,
+        image=photo.image,
+        image_name=args.image.name,
+        image_path=str(args.image),
+        conversation=args.continue_id,
+    )
 
 
 def speak(answers: Iterator[Answer], desk: Desk) -> Answer:
