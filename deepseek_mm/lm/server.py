@@ -39,16 +39,18 @@ class Server:
 
     async def complete(self, body: dict[str, Any]) -> AsyncIterator[str]:
         """The pieces of the answer to `body`; an empty piece is a sign of life."""
-        begun = False
-        async with httpx.AsyncClient(**self._options()) as client:
-            try:
-                async with client.stream("POST", "chat/completions", json=body) as reply:
-                    await self._check(reply)
-                    async for piece in self._pieces(reply):
-                        begun = True
-                        yield piece
-            except (httpx.HTTPError, OSError) as error:
-                raise self._broken(error) if begun else self._unreachable(error) from error
+        begun, options = False, self._options()
+        try:
+            async with (
+                httpx.AsyncClient(**options) as client,
+                client.stream("POST", "chat/completions", json=body) as reply,
+            ):
+                await self._check(reply)
+                async for piece in self._pieces(reply):
+                    begun = True
+                    yield piece
+        except (httpx.HTTPError, OSError) as error:
+            raise self._broken(error) if begun else self._unreachable(error) from error
 
     def too_slow(self) -> ServerError:
         """It was silent for longer than the user wants to wait."""
