@@ -130,8 +130,8 @@ def test_answers_at_the_same_time_are_the_answers_one_by_one():
 
 
 def test_a_short_answer_does_not_wait_for_a_long_one_to_end():
-    generator = speaker(reciter("a", pause=lambda: time.sleep(0.002)))
-    long = threading.Thread(target=answer, args=(generator,), kwargs={"max_tokens": 1_000})
+    generator = speaker(reciter("a", pause=lambda: time.sleep(0.005)))
+    long = threading.Thread(target=answer, args=(generator,), kwargs={"max_tokens": 300})
     long.start()
     assert answer(generator, max_tokens=5) == "aaaaa"
     assert long.is_alive()
