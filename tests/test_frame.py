@@ -163,13 +163,15 @@ def test_the_image_is_asked_for_its_health_on_the_port_it_listens_on():
     assert f'"--port", "{port}"' in steps("CMD")[0]
 
 
-def test_the_gate_runs_lint_and_tests_and_says_nothing_after_the_summary(tmp_path):
+@pytest.mark.parametrize("level", ["0", "1"], ids=["by a person", "by make"])
+def test_the_gate_runs_lint_and_tests_and_says_nothing_after_the_summary(tmp_path, level):
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)
     (tmp_path / ".ci").mkdir()
     shutil.copy(script, tmp_path / ".ci")
     (tmp_path / "Makefile").write_text("lint:\n\t@echo linted\ntest:\n\t@echo '1 failed in 0.1s'; exit 1\n")
-    done = subprocess.run([tmp_path / ".ci" / "run"], capture_output=True, text=True, check=False)
+    environ = {"PATH": os.environ["PATH"], "MAKELEVEL": level}
+    done = subprocess.run([tmp_path / ".ci" / "run"], env=environ, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert done.stdout.splitlines() == ["linted", "1 failed in 0.1s"]
 
