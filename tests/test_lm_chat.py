@@ -1,5 +1,6 @@
 import pytest
 from tiny_lm import MARKS, TEMPLATE, tiny_tokenizer
+from tokenizers.processors import TemplateProcessing
 
 from deepseek_mm.lm.chat import encode_chat, plain
 from deepseek_mm.records import Message
@@ -19,6 +20,14 @@ def test_the_models_own_template_is_filled_in_up_to_where_the_answer_starts():
     expected = tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=True, return_dict=True)
     assert encode_chat(tokenizer, TALK) == expected["input_ids"]
     assert tokenizer.decode(expected["input_ids"]).endswith("<|im_end|>\n<|im_start|>assistant\n")
+
+
+def test_a_tokenizer_that_puts_its_first_mark_itself_does_not_put_it_twice():
+    tokenizer, plain_tokenizer = tiny_tokenizer(), tiny_tokenizer()
+    mark = TemplateProcessing(single=f"{MARKS[0]} $A", special_tokens=[(MARKS[0], 0)])
+    tokenizer.backend_tokenizer.post_processor = mark
+    assert tokenizer("dog")["input_ids"][0] == 0
+    assert encode_chat(tokenizer, TALK) == encode_chat(plain_tokenizer, TALK)
 
 
 def test_a_question_cannot_close_its_message_and_speak_in_the_systems_name():

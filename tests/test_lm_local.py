@@ -129,6 +129,24 @@ def test_answers_at_the_same_time_are_the_answers_one_by_one():
     assert len(set(alone)) == len(alone)
 
 
+def test_two_steps_never_run_at_the_same_time():
+    inside, most = [], []
+
+    def step():
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.005)
+        inside.pop()
+
+    generator = speaker(reciter("a", pause=step))
+    threads = [threading.Thread(target=answer, args=(generator,), kwargs={"max_tokens": 10}) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(most), max(most)) == (40, 1)
+
+
 def test_a_short_answer_does_not_wait_for_a_long_one_to_end():
     generator = speaker(reciter("a", pause=lambda: time.sleep(0.005)))
     long = threading.Thread(target=answer, args=(generator,), kwargs={"max_tokens": 300})
