@@ -37,7 +37,8 @@ def test_a_model_gets_back_what_changed_and_keeps_the_rest():
     after["still"].load_state_dict(before["still"].state_dict())
     packed = pack_changes(before.state_dict(), after.state_dict(), new=("head.",))
     assert not any(name.startswith("still") for name in packed)
-    assert packed["head.weight"].dtype == torch.bfloat16
+    assert packed["head.weight.whole"].dtype == packed["tower.weight.delta"].dtype == torch.int8
+    assert packed["head.bias"].dtype == torch.bfloat16
     add_deltas(before, packed)
     for name, value in after.state_dict().items():
         torch.testing.assert_close(before.state_dict()[name], value, atol=5e-3, rtol=1e-2)

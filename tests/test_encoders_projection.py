@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from deepseek_mm.encoders.projection import ImageHead, TextHead
+from deepseek_mm.encoders.projection import MAIN_SHARE, ImageHead, LayersHead, Side, TextHead, join
 
 
 @pytest.fixture
@@ -43,3 +43,33 @@ def test_what_lies_outside_the_cover_does_not_matter_and_what_lies_inside_does(h
 def test_the_order_of_the_cells_does_not_matter(head):
     cells = torch.randn(1, 81, 16)
     torch.testing.assert_close(head(cells[:, torch.randperm(81)]), head(cells))
+
+
+def test_the_cosine_of_joined_vectors_is_the_weighted_mean_of_both_cosines():
+    torch.manual_seed(0)
+    unit = torch.nn.functional.normalize
+    main, side = unit(torch.randn(2, 8), dim=-1), unit(torch.randn(2, 4), dim=-1)
+    narrow = torch.eye(8)  # keeps everything
+    joined = join(main, side, narrow)
+    torch.testing.assert_close(joined.norm(dim=-1), torch.ones(2))
+    expected = MAIN_SHARE * (main[0] @ main[1]) + (1 - MAIN_SHARE) * (side[0] @ side[1])
+    torch.testing.assert_close(joined[0] @ joined[1], expected)
+
+
+def test_a_narrowed_main_vector_has_its_full_weight_again():
+    joined = join(torch.tensor([[0.6, 0.8]]), torch.tensor([[1.0]]), torch.tensor([[1.0], [0.0]]))
+    torch.testing.assert_close(joined, torch.tensor([[MAIN_SHARE**0.5, (1 - MAIN_SHARE) ** 0.5]]))
+
+
+def test_side_heads_see_every_layer_of_a_text_and_bring_pictures_to_the_same_width():
+    torch.manual_seed(0)
+    side = Side(channels=16, layers=3, dim=8).eval()
+    head = LayersHead(3, 8, width=4).eval()
+    assert side.image(torch.randn(2, 81, 16)).shape == (2, 8)
+    pooled = torch.randn(2, 3, 4)
+    before = head(pooled)
+    torch.testing.assert_close(before.norm(dim=-1), torch.ones(2))
+    for layer in range(3):
+        changed = pooled.clone()
+        changed[:, layer] = torch.randn(2, 4)
+        assert not torch.allclose(head(changed), before, atol=1e-4)

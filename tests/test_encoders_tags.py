@@ -45,26 +45,26 @@ def test_a_line_of_another_shape_is_refused_with_its_number(tmp_path):
 
 @pytest.fixture
 def namer() -> Namer:
-    """Two channels, four classes; the feature map is the middle map itself."""
+    """Two channels, four classes."""
     classifier = nn.Linear(2, 4, bias=False)
     with torch.no_grad():
         classifier.weight.copy_(torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]) * 20)
     groups = (Group("pet", (0, 1, 2)), Group("dog", (0, 1)), Group("fish", (2,)))
-    return Namer(nn.Identity(), classifier, groups)
+    return Namer(classifier, groups)
 
 
 def test_a_name_is_as_likely_as_its_classes_together_and_the_narrow_name_leads(namer):
-    middle = torch.zeros(1, 2, 3, 3)
-    middle[0, 0] = 1.0  # speaks for classes 0 and 1 alike
-    (tags,) = namer(middle)
+    feature_map = torch.zeros(1, 2, 3, 3)
+    feature_map[0, 0] = 1.0  # speaks for classes 0 and 1 alike
+    (tags,) = namer(feature_map)
     assert [tag.name for tag in tags] == ["dog", "pet"]
     assert tags[0].score == pytest.approx(1.0, abs=1e-3)
 
 
 def test_heat_is_where_the_class_is_and_an_unlikely_name_is_not_told(namer):
-    middle = torch.zeros(1, 2, 3, 3)
-    middle[0, 1, 2, 0] = 9.0  # one corner speaks for class 2
-    (tags,) = namer(middle)
+    feature_map = torch.zeros(1, 2, 3, 3)
+    feature_map[0, 1, 2, 0] = 9.0  # one corner speaks for class 2
+    (tags,) = namer(feature_map)
     assert {tag.name for tag in tags} == {"fish", "pet"}
     assert np.unravel_index(tags[0].heat_HW.argmax(), (3, 3)) == (2, 0)
     assert (tags[0].heat_HW > 0).sum() == 1

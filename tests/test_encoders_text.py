@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from transformers import AutoModel, AutoTokenizer
 
 from deepseek_mm.encoders.packaged import text_tower_folder
-from deepseek_mm.encoders.text import WIDTH, in_order_of_length, load_text_tower
+from deepseek_mm.encoders.text import LAYERS, WIDTH, in_order_of_length, load_text_tower
 from deepseek_mm.errors import MissingWeights
 
 
@@ -21,15 +21,19 @@ def test_pooling_is_the_mean_over_the_tokens_of_each_text_alone(tower):
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     texts = ["a dog", "a much longer text about a dog that runs along a beach"]
     with torch.inference_mode():
-        alone = [model(**tokenizer(text, return_tensors="pt")).last_hidden_state.mean(dim=1) for text in texts]
+        outputs = [model(**tokenizer(text, return_tensors="pt"), output_hidden_states=True) for text in texts]
         together = tower(texts)
-    torch.testing.assert_close(together, torch.cat(alone), atol=1e-4, rtol=1e-4)
-    assert together.shape == (2, WIDTH)
+    assert together.shape == (2, len(LAYERS), WIDTH)
+    for place, layer in enumerate(LAYERS):
+        alone = torch.cat([output.hidden_states[layer].mean(dim=1) for output in outputs])
+        torch.testing.assert_close(together[:, place], alone, atol=1e-4, rtol=1e-4)
+    last = torch.cat([output.last_hidden_state.mean(dim=1) for output in outputs])
+    torch.testing.assert_close(together[:, -1], last, atol=1e-4, rtol=1e-4)
 
 
 def test_texts_of_like_meaning_are_closer_than_others(tower):
     with torch.inference_mode():
-        puppy, dog, invoice = F.normalize(tower(["a small puppy", "a little dog", "an unpaid invoice"]), dim=-1)
+        puppy, dog, invoice = F.normalize(tower(["a small puppy", "a little dog", "an unpaid invoice"])[:, -1], dim=-1)
     assert puppy @ dog > 0.5 > puppy @ invoice
 
 

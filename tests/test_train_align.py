@@ -50,7 +50,9 @@ def test_the_command_trains_and_writes_a_space_that_opens(painted, tmp_path, cap
     add_arguments(parser)
     weights = tmp_path / "space.safetensors"
     flags = f"--data {painted}/rows.jsonl --images {painted} --code {painted}/code.jsonl --out {tmp_path}/run"
-    args = parser.parse_args([*flags.split(), *f"--weights {weights} --epochs 2 --batch 6 --views 1".split()])
+    args = parser.parse_args(
+        [*flags.split(), *f"--weights {weights} --epochs 2 --batch 6 --views 1 --side-epochs 2 --upper-from 1".split()]
+    )
     assert run(args) == 0
     told = capsys.readouterr().err
     assert "text to image" in told

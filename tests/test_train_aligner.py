@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from deepseek_mm.encoders.projection import ImageHead, TextHead
+from deepseek_mm.encoders.projection import ImageHead, Side, TextHead
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluate.retrieval import CaptionRow
 from deepseek_mm.train.aligner import AlignConfig, Aligner, align, group_of, schedule
@@ -16,7 +16,7 @@ from deepseek_mm.train.captions import Captioned
 from deepseek_mm.train.journal import Journal
 
 WORDS = ("ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen")
-CONFIG = AlignConfig(epochs=3, batch=4, head_rate=3e-3, average=0.5)
+CONFIG = AlignConfig(epochs=3, batch=4, head_rate=3e-3, average=0.5, upper_from=0)
 
 
 class ToyTower(nn.Module):
@@ -39,7 +39,7 @@ class ToyTexts(nn.Module):
 
     def forward(self, texts):
         counts = torch.tensor([[float(word in text) for word in WORDS] for text in texts])
-        return self.model.encoder.layer(counts)
+        return self.model.encoder.layer(counts)[:, None]  # one layer is read
 
 
 class ToyModel(nn.Module):
@@ -49,13 +49,19 @@ class ToyModel(nn.Module):
         super().__init__()
         torch.manual_seed(1)
         self.image_tower, self.text_tower = ToyTower(), ToyTexts()
+        self.packaged_upper = nn.Conv2d(120, 16, 1)
         self.image_head, self.text_head, self.code_head = ImageHead(), TextHead(), TextHead()
+        self.side = Side(channels=16, layers=1)
+        self.narrow = nn.Parameter(torch.eye(512, 256), requires_grad=False)
 
     def map_of(self, middle):
         return self.image_tower.upper(middle.float()).flatten(2).transpose(1, 2)
 
+    def side_map_of(self, middle, packaged):
+        return packaged.flatten(2).transpose(1, 2).float()
+
     def texts(self, texts):
-        return self.text_head(self.text_tower(texts))
+        return self.text_head(self.text_tower(texts)[:, -1])
 
 
 @pytest.fixture

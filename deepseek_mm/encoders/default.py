@@ -1,9 +1,10 @@
 """The default space: packaged towers, and what this project trained on top of them.
 
-`weights/space.safetensors` holds only what training changed: the heads, and the tuned layers of the towers, as they are
-(bfloat16) or as int8 differences from the packaged weights with one scale a row.
+`weights/space.safetensors` holds only what training changed: the heads, and the tuned layers of the towers as int8
+differences from the packaged weights.
 
-Shape key:  N pictures or texts, B pictures in a batch, P positions of the map (81), C channels, G cells a side (9)
+Shape key:  N pictures or texts, B pictures in a batch, P positions of the map (81), C channels, G cells a side (9),
+            M side of the middle map (17) or width of a main vector (512), L layers, W width of the text tower
 """
 
 import hashlib
@@ -14,18 +15,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL.Image import Image
 from safetensors import safe_open
 from torch import Tensor, nn
 
 from deepseek_mm.encoders.ahead import batched_ahead
 from deepseek_mm.encoders.deltas import add_deltas
-from deepseek_mm.encoders.image import GRID, load_image_tower, squeeze, to_pixels
+from deepseek_mm.encoders.image import GRID, MAP_CHANNELS, MIDDLE_CHANNELS, load_image_tower, squeeze, to_pixels
 from deepseek_mm.encoders.packaged import image_tower_file, text_tower_folder
-from deepseek_mm.encoders.projection import SPACE_DIM, ImageHead, TextHead
+from deepseek_mm.encoders.projection import MAIN_DIM, SPACE_DIM, ImageHead, Side, TextHead, join
 from deepseek_mm.encoders.space import Floats, Look
 from deepseek_mm.encoders.tags import Namer, read_groups
-from deepseek_mm.encoders.text import in_order_of_length, load_text_tower
+from deepseek_mm.encoders.text import LAYERS, in_order_of_length, load_text_tower
 from deepseek_mm.errors import MissingWeights
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "space.safetensors"
@@ -38,20 +40,44 @@ class SpaceModel(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.image_tower = load_image_tower(image_tower_file())
+        self.image_tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.packaged_upper = deepcopy(self.image_tower.upper)  # never trained: for the side heads and for naming
         self.text_tower = load_text_tower(text_tower_folder())
         self.image_head = ImageHead()
         self.text_head = TextHead()
         self.code_head = TextHead()
+        self.side = Side(MAP_CHANNELS + MIDDLE_CHANNELS, len(LAYERS))
+        self.narrow = nn.Parameter(torch.eye(SPACE_DIM, MAIN_DIM), requires_grad=False)
 
     def map_of(self, middle_BCMM: Tensor) -> Tensor:
-        """The feature map as positions: (B, P, C)."""
-        map_BCGG: Tensor = self.image_tower.upper(middle_BCMM)
-        return map_BCGG.flatten(2).transpose(1, 2)
+        """The tuned tower's feature map as positions: (B, P, C)."""
+        return positions(self.image_tower.upper(middle_BCMM))
+
+    def side_map_of(self, middle_BCMM: Tensor, packaged_BCGG: Tensor) -> Tensor:
+        """What the side head looks at: the packaged tower's map and the middle map, shrunk to it; (B, P, C)."""
+        shrunk_BCGG = F.adaptive_avg_pool2d(middle_BCMM.float(), GRID)
+        return positions(torch.cat([packaged_BCGG.float(), shrunk_BCGG], dim=1))
 
     def texts(self, texts: Sequence[str]) -> Tensor:
-        """(N, D)."""
-        vector_ND: Tensor = self.text_head(self.text_tower(texts))
-        return vector_ND
+        """(N, M): the main vectors alone, which is what alignment trains."""
+        vector_NM: Tensor = self.text_head(self.text_tower(texts)[:, -1])
+        return vector_NM
+
+    def read(self, texts: Sequence[str], head: nn.Module) -> Tensor:
+        """(N, D): texts or code through the main head given and the side head."""
+        pooled_NLW = self.text_tower(texts)
+        return join(head(pooled_NLW[:, -1]), self.side.text(pooled_NLW), self.narrow)
+
+    def look(self, middle_BCMM: Tensor, packaged_BCGG: Tensor) -> tuple[Tensor, Tensor]:
+        """Vectors (B, D) of the pictures, and (B, P, D) of the cells of their maps."""
+        main_BPC, side_BPC = self.map_of(middle_BCMM), self.side_map_of(middle_BCMM, packaged_BCGG)
+        vectors_BD = join(self.image_head(main_BPC), self.side.image(side_BPC), self.narrow)
+        return vectors_BD, join(self.image_head.cells(main_BPC), self.side.image.cells(side_BPC), self.narrow)
+
+
+def positions(map_BCGG: Tensor) -> Tensor:
+    """(B, P, C)."""
+    return map_BCGG.flatten(2).transpose(1, 2)
 
 
 class DefaultSpace:
@@ -64,13 +90,10 @@ class DefaultSpace:
             raise MissingWeights(weights, make="python -m deepseek_mm train align")
         self.batch = batch
         self.model = SpaceModel()
-        tower = self.model.image_tower
-        self.namer = Namer(deepcopy(tower.upper), tower.classifier, read_groups()).requires_grad_(False)
         with safe_open(weights, framework="pt") as file:
             add_deltas(self.model, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
         self.model.eval().requires_grad_(False)
-        for part in (self.model.image_tower, self.namer):
-            part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.namer = Namer(self.model.image_tower.classifier, read_groups())
         self.fingerprint = fingerprint((weights, image_tower_file(), text_tower_folder() / "model.safetensors"))
 
     @torch.inference_mode()
@@ -79,10 +102,9 @@ class DefaultSpace:
         for squares in batched_ahead((squeeze(image) for image in images), size=self.batch):
             with torch.inference_mode(), quick():
                 middle_BCMM = self.model.image_tower.lower(to_pixels(squares))
-                map_BPC = self.model.map_of(middle_BCMM)
-                vectors_BD = self.model.image_head(map_BPC).float().numpy()
-                cells_BPD = self.model.image_head.cells(map_BPC).float().numpy()
-                tags_B = self.namer(middle_BCMM)
+                packaged_BCGG = self.model.packaged_upper(middle_BCMM)
+                vectors_BD, cells_BPD = (x.float().numpy() for x in self.model.look(middle_BCMM, packaged_BCGG))
+                tags_B = self.namer(packaged_BCGG)
             for vector_D, cells_PD, tags in zip(vectors_BD, cells_BPD, tags_B, strict=True):
                 yield Look(vector_D=vector_D, grid_HWD=cells_PD.reshape(GRID, GRID, -1), tags=tags)
 
@@ -106,7 +128,7 @@ class DefaultSpace:
         ordered, back_N = in_order_of_length(texts)
         with quick():
             parts = [
-                head(self.model.text_tower(ordered[start : start + TEXT_BATCH])).float()
+                self.model.read(ordered[start : start + TEXT_BATCH], head).float()
                 for start in range(0, len(ordered), TEXT_BATCH)
             ]
         vectors: Floats = torch.cat(parts)[back_N].numpy()

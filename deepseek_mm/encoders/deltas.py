@@ -1,7 +1,9 @@
-"""What training changed, in few bytes: int8 differences from the packaged weights, or new tensors in bfloat16.
+"""What training changed, in few bytes: int8 with one scale a row, as differences from the packaged weights where there
+are any.
 
 A difference is small next to its weight, so eight bits of it lose far less than eight bits of the weight would.
-`NAME` is a new tensor; `NAME.delta` (int8) and `NAME.scale` (one float16 a row) are a difference.
+`NAME.delta` (int8) and `NAME.scale` (float16) are a difference, `NAME.whole` and `NAME.scale` a new matrix, `NAME` a
+new vector in bfloat16.
 """
 
 from collections.abc import Mapping
@@ -9,7 +11,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-DELTA, SCALE = ".delta", ".scale"
+DELTA, WHOLE, SCALE = ".delta", ".whole", ".scale"
 
 
 def pack_delta(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
@@ -28,10 +30,12 @@ def unpack_delta(steps: Tensor, scale_N: Tensor) -> Tensor:
 def pack_changes(
     before: Mapping[str, Tensor], after: Mapping[str, Tensor], *, new: tuple[str, ...]
 ) -> dict[str, Tensor]:
-    """Every tensor of `after` that training changed; those whose name starts with one of `new` whole, in bfloat16."""
+    """Every tensor of `after` that training changed; names that start with one of `new` have no packaged twin."""
     packed = {}
     for name, value in after.items():
-        if name.startswith(new):
+        if name.startswith(new) and value.ndim > 1:
+            packed[name + WHOLE], packed[name + SCALE] = pack_delta(torch.zeros_like(value), value)
+        elif name.startswith(new):
             packed[name] = value.bfloat16().contiguous()
         elif not torch.equal(value, before[name]):
             packed[name + DELTA], packed[name + SCALE] = pack_delta(before[name], value)
@@ -43,8 +47,10 @@ def add_deltas(model: nn.Module, packed: Mapping[str, Tensor]) -> None:
     state = model.state_dict()
     with torch.no_grad():
         for name, value in packed.items():
-            if name.endswith(DELTA):
-                target = name.removesuffix(DELTA)
+            target, kind = name.rpartition(".")[0], f".{name.rpartition('.')[2]}"
+            if kind == DELTA:
                 state[target].add_(unpack_delta(value, packed[target + SCALE]))
-            elif not name.endswith(SCALE):
+            elif kind == WHOLE:
+                state[target].copy_(unpack_delta(value, packed[target + SCALE]))
+            elif kind != SCALE:
                 state[name].copy_(value)

@@ -1,9 +1,12 @@
 """The heads that bring every tower into one space: unit vectors of width 512.
 
-The image head looks at each cell of the feature map, decides how much it matters, and mixes the cells that do; a region
-is the same head over the cells under its box. Text and code have a small residual network each.
+The image head looks at each cell of the feature map, decides how much it matters, and mixes the cells that do. Text and
+code have a small residual network each. Beside these main heads stand side heads: they look at the towers as packaged
+and at earlier layers too, err on other photos, and so the two together err less. A vector of the space is the main
+vector, turned so that its strongest half is kept, followed by the side vector; its cosine is the weighted mean of both.
 
-Shape key:  B pictures or texts, P positions of the map (81), C channels, D width of the space (512), W tower width
+Shape key:  B pictures or texts, P positions of the map (81), C channels, D width of the space (512), W tower width,
+            L layers of the text tower, M width of a main vector before it is narrowed (512)
 """
 
 import torch
@@ -11,6 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 SPACE_DIM = 512
+HIDDEN = 512  # width inside the heads
+MAIN_DIM = 256  # of the space's width belong to the main heads
+MAIN_SHARE = 0.6  # of the cosine
 HEADS = 8  # groups of channels of the image head, each with its own attention over the cells
 
 
@@ -31,13 +37,14 @@ class Residual(nn.Module):
 class ImageHead(nn.Module):
     """Feature map positions (B, P, C) to unit vectors."""
 
-    def __init__(self, channels: int = 1280, dim: int = SPACE_DIM, *, dropout: float = 0.1) -> None:
+    def __init__(self, channels: int = 1280, dim: int = SPACE_DIM, *, dropout: float = 0.1, edges: float = 0.0) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(channels)
-        self.value = nn.Linear(channels, dim)
+        self.value = nn.Linear(channels, HIDDEN)
         self.weight = nn.Linear(channels, HEADS)
-        self.mix = Residual(dim, 2 * dim, dropout)
-        self.out = nn.Linear(dim, dim)
+        self.mix = Residual(HIDDEN, 2 * HIDDEN, dropout)
+        self.out = nn.Linear(HIDDEN, dim)
+        self.edge = nn.Dropout(edges)  # of what comes in and what goes out
 
     def forward(self, map_BPC: Tensor, cover_BP: Tensor | None = None) -> Tensor:
         """(B, D): one vector a picture. `cover_BP` (0 to 1) says how much of each cell a box covers; None is all."""
@@ -53,11 +60,11 @@ class ImageHead(nn.Module):
         return self._finish(self._values(map_BPC)[0])
 
     def _values(self, map_BPC: Tensor) -> tuple[Tensor, Tensor]:
-        x_BPC = self.norm(map_BPC)
+        x_BPC = self.edge(self.norm(map_BPC))
         return self.value(x_BPC), self.weight(x_BPC)
 
     def _finish(self, x: Tensor) -> Tensor:
-        return F.normalize(self.out(self.mix(x)).float(), dim=-1)
+        return F.normalize(self.out(self.edge(self.mix(x))).float(), dim=-1)
 
 
 class TextHead(nn.Module):
@@ -70,3 +77,34 @@ class TextHead(nn.Module):
 
     def forward(self, pooled_BW: Tensor) -> Tensor:
         return F.normalize(self.out(self.mix(pooled_BW)).float(), dim=-1)
+
+
+class LayersHead(nn.Module):
+    """Pooled states of several layers (B, L, W) to unit vectors (B, D)."""
+
+    def __init__(self, layers: int, dim: int, *, width: int = 384, dropout: float = 0.1, edges: float = 0.0) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.into = nn.Linear(layers * width, HIDDEN)
+        self.mix = Residual(HIDDEN, 2 * HIDDEN, dropout)
+        self.out = nn.Linear(HIDDEN, dim)
+        self.edge = nn.Dropout(edges)
+
+    def forward(self, pooled_BLW: Tensor) -> Tensor:
+        x_BH = self.mix(self.into(self.edge(self.norm(pooled_BLW).flatten(1))))
+        return F.normalize(self.out(self.edge(x_BH)).float(), dim=-1)
+
+
+class Side(nn.Module):
+    """The side heads: one for pictures, one for texts, into the same few dimensions."""
+
+    def __init__(self, channels: int, layers: int, dim: int = SPACE_DIM - MAIN_DIM) -> None:
+        super().__init__()
+        self.image = ImageHead(channels, dim, dropout=0.2, edges=0.15)
+        self.text = LayersHead(layers, dim, dropout=0.2, edges=0.15)
+
+
+def join(main_BM: Tensor, side_BK: Tensor, narrow_MN: Tensor) -> Tensor:
+    """(B, D): the narrowed main vector and the side vector as one vector of length 1."""
+    strongest = F.normalize(main_BM @ narrow_MN, dim=-1)
+    return torch.cat([strongest * MAIN_SHARE**0.5, side_BK * (1 - MAIN_SHARE) ** 0.5], dim=-1)

@@ -50,17 +50,17 @@ def _range(part: str) -> range:
 
 
 class Namer(nn.Module):
-    """The upper tower and the classifier as ImageNet left them."""
+    """ImageNet's classifier over the map of the tower as packaged."""
 
-    def __init__(self, upper: nn.Module, classifier: nn.Linear, groups: Sequence[Group]) -> None:
+    def __init__(self, classifier: nn.Linear, groups: Sequence[Group]) -> None:
         super().__init__()
-        self.upper, self.classifier, self.groups = upper, classifier, tuple(groups)
+        self.classifier, self.groups = classifier, tuple(groups)
         self.rows_KC = classifier.weight.detach().float()
 
     @torch.no_grad()
-    def forward(self, middle_BCMM: Tensor) -> list[tuple[Tag, ...]]:
+    def forward(self, map_BCGG: Tensor) -> list[tuple[Tag, ...]]:
         """Tags of each picture, best first; of two names that are equally likely the narrower comes first."""
-        map_BCGG = self.upper(middle_BCMM).float()
+        map_BCGG = map_BCGG.float()
         chance_BK = self.classifier(map_BCGG.mean(dim=(2, 3))).float().softmax(dim=-1)
         return [self._tags(chance_K, map_CGG) for chance_K, map_CGG in zip(chance_BK, map_BCGG, strict=True)]
 

@@ -1,8 +1,8 @@
-"""The text tower: all-MiniLM-L6-v2, mean-pooled.
+"""The text tower: all-MiniLM-L6-v2, mean-pooled after several layers: early ones know words, late ones meaning.
 
 Code reads through the same tower; only its head differs (`projection.py`).
 
-Shape key:  N texts, T tokens, W width of the tower (384)
+Shape key:  N texts, T tokens, L layers that are read (4), W width of the tower (384)
 """
 
 from collections.abc import Sequence
@@ -17,11 +17,12 @@ from transformers.utils import logging as hf_logging
 from deepseek_mm.errors import MissingWeights
 
 WIDTH = 384
+LAYERS = (0, 2, 4, 6)  # read after the embedding and after every second layer; the last is the tower's own output
 MAX_TOKENS = 128  # the rest of a longer text is not read
 
 
 class TextTower(nn.Module):
-    """Texts to pooled vectors (N, W), not normalised."""
+    """Texts to pooled states (N, L, W), not normalised."""
 
     def __init__(self, model: nn.Module, tokenizer: Any) -> None:
         super().__init__()
@@ -29,10 +30,9 @@ class TextTower(nn.Module):
 
     def forward(self, texts: Sequence[str]) -> Tensor:
         tokens = self.tokenizer(list(texts), padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
-        state_NTW = self.model(**tokens).last_hidden_state
-        mask_NT1 = tokens["attention_mask"][..., None].to(state_NTW.dtype)
-        pooled_NW: Tensor = (state_NTW * mask_NT1).sum(dim=1) / mask_NT1.sum(dim=1)
-        return pooled_NW
+        states = self.model(**tokens, output_hidden_states=True).hidden_states
+        mask_NT1 = tokens["attention_mask"][..., None].to(states[0].dtype)
+        return torch.stack([(states[n] * mask_NT1).sum(dim=1) / mask_NT1.sum(dim=1) for n in LAYERS], dim=1)
 
 
 def load_text_tower(folder: Path) -> TextTower:

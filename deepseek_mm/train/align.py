@@ -1,7 +1,7 @@
 """`train align`: make the shared space, from captioned photos to the weights that are shipped.
 
-First the lower tower's maps are made and kept, then the alignment runs (or goes on), then the code head learns, the
-curves of the vocabulary are fitted, and what changed is packed into `weights/`.
+First the lower tower's maps are made and kept, then the alignment runs (or goes on), then the side heads and the code
+head learn, what changed is packed into `weights/`, and the curve of the vocabulary is fitted.
 """
 
 import argparse
@@ -33,8 +33,9 @@ from deepseek_mm.train.captions import prepare
 from deepseek_mm.train.code import mean_reciprocal_rank, read_pairs, split_pairs, train_code_head
 from deepseek_mm.train.journal import Journal
 from deepseek_mm.train.labels import fit_labels, save_labels
+from deepseek_mm.train.side import SideConfig, train_side
 
-NEW = ("image_head.", "text_head.", "code_head.")
+NEW = ("image_head.", "text_head.", "code_head.", "side.", "narrow")
 CODE_EPOCHS = 12
 
 
@@ -48,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file to write the space to")
     parser.add_argument("--views", type=int, default=4, help="views of each photo: itself and random crops")
+    parser.add_argument("--side-epochs", type=int, default=SideConfig().epochs, help="epochs of the side heads")
     for item in fields(AlignConfig):
         kind = type(item.default)
         parser.add_argument(f"--{item.name.replace('_', '-')}", type=kind, default=item.default)
@@ -64,6 +66,9 @@ def run(args: argparse.Namespace) -> int:
     with tqdm(total=config.epochs * max(1, len(rows) // config.batch), unit="step", file=sys.stderr) as bar:
         for epoch in align(model, data, config, journal, told=lambda step, loss: _show(bar, step, loss)):
             bar.write(f"epoch {epoch} of {config.epochs} done", file=sys.stderr)
+    side = SideConfig(epochs=args.side_epochs, batch=min(SideConfig().batch, len(rows)))
+    with tqdm(total=side.epochs * max(1, len(rows) // side.batch), unit="side step", file=sys.stderr) as bar:
+        train_side(model, data, side, told=lambda step, loss: _show(bar, step, loss))
     model.eval()
     if args.code:
         _learn_code(model, args.code)

@@ -33,19 +33,19 @@ MAX_SCALE = 100.0  # of the inverse temperature, as CLIP's
 class AlignConfig:
     """The recipe; the defaults made the weights that are shipped."""
 
-    epochs: int = 10
-    batch: int = 512  # photos
+    epochs: int = 16
+    batch: int = 384  # photos
     captions: int = 1  # of each photo in a step
     bank: int = 0  # vectors remembered from earlier batches
     loss: str = "contrastive"
     head_rate: float = 1e-3  # learning rates, at the top of the schedule
     text_rate: float = 1e-4
-    upper_rate: float = 1e-4
-    upper_from: int = 0  # epoch from which the image tower's upper part is trained too
+    upper_rate: float = 2e-4
+    upper_from: int = 6  # epoch from which the image tower's upper part is trained too
     decay: float = 0.05  # of the weights
     warm: float = 0.05  # share of the steps over which the rates rise; a cosine brings them down
     first_scale: float = 30.0  # inverse temperature at the start
-    average: float = 0.95  # memory of the moving average
+    average: float = 0.97  # memory of the moving average
     seed: int = 0
 
     def __post_init__(self) -> None:

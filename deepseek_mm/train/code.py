@@ -14,9 +14,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from deepseek_mm.encoders.default import TEXT_BATCH, SpaceModel, quick
-from deepseek_mm.encoders.text import in_order_of_length
+from deepseek_mm.encoders.default import SpaceModel
 from deepseek_mm.errors import NothingThere
+from deepseek_mm.train.frozen import pooled
 from deepseek_mm.train.losses import contrastive_loss
 
 SCALE = 20.0  # inverse temperature
@@ -47,23 +47,11 @@ def split_pairs(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
     return [p for n, p in enumerate(pairs) if n % 10], [p for n, p in enumerate(pairs) if n % 10 == 0]
 
 
-@torch.inference_mode()
-def pooled(model: SpaceModel, texts: Sequence[str]) -> Tensor:
-    """(N, W): what the text tower makes of each text."""
-    ordered, back_N = in_order_of_length(texts)
-    with quick():
-        parts = [
-            model.text_tower(ordered[start : start + TEXT_BATCH]).float()
-            for start in range(0, len(ordered), TEXT_BATCH)
-        ]
-    return torch.cat(parts)[back_N]
-
-
 def train_code_head(model: SpaceModel, pairs: Sequence[Pair], *, epochs: int, seed: int = 0) -> None:
     """Start from the text head, then learn the pairs."""
     model.code_head.load_state_dict(model.text_head.state_dict())
     target_ND = described(model, [description for description, _ in pairs])
-    code_NW = pooled(model, [code for _, code in pairs]).clone()
+    code_NW = pooled(model, [code for _, code in pairs])[:, -1].clone()
     head = model.code_head.train().requires_grad_(True)
     optimiser = torch.optim.AdamW(head.parameters(), lr=RATE, weight_decay=0.05)
     steps = epochs * max(1, len(pairs) // BATCH)
@@ -83,7 +71,7 @@ def train_code_head(model: SpaceModel, pairs: Sequence[Pair], *, epochs: int, se
 def described(model: SpaceModel, descriptions: Sequence[str]) -> Tensor:
     """(N, D): descriptions through the finished text head."""
     with torch.no_grad():
-        vectors: Tensor = model.text_head.eval()(pooled(model, descriptions).clone())
+        vectors: Tensor = model.text_head.eval()(pooled(model, descriptions)[:, -1].clone())
     return vectors
 
 
@@ -91,7 +79,7 @@ def mean_reciprocal_rank(model: SpaceModel, pairs: Sequence[Pair], *, head: torc
     """How early a description finds its own code among all codes of `pairs`; 1 is always first."""
     target_ND = described(model, [description for description, _ in pairs])
     with torch.no_grad():
-        code_ND = head.eval()(pooled(model, [code for _, code in pairs]).clone())
+        code_ND = head.eval()(pooled(model, [code for _, code in pairs])[:, -1].clone())
     cosine_NN = target_ND @ code_ND.T
     rank_N = (cosine_NN >= cosine_NN.diagonal()[:, None]).sum(dim=1)
     return float((1 / rank_N).mean())
