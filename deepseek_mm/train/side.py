@@ -40,7 +40,8 @@ class SideConfig:
 def strongest(vectors_NM: Tensor, keep: int) -> Tensor:
     """(M, keep): the directions that carry most of the vectors, by singular values, uncentred."""
     _, directions_MM = torch.linalg.eigh(vectors_NM.T @ vectors_NM)  # weakest first
-    return directions_MM[:, -keep:].contiguous()
+    kept_MK: Tensor = directions_MM[:, -keep:].contiguous()
+    return kept_MK
 
 
 def train_side(model: SpaceModel, data: Captioned, config: SideConfig, *, told: Callable[[int, float], None]) -> None:
