@@ -130,6 +130,7 @@ class Assistant:
             earlier=tuple((turn.question, turn.answer.text) for turn in earlier),
             conversation=conversation,
             turn=turn,
+            began_s=time.monotonic(),
         )
 
     def _talked_about(self, program: Program, earlier: Sequence[Turn]) -> Source | None:
@@ -154,7 +155,7 @@ class Assistant:
 
     def _tell(self, case: Case, stop: Event) -> Iterator[Answer]:
         """Growing answers, kept in the history on the way; a reader who leaves early leaves a stopped one."""
-        started, written, state = time.monotonic(), 0.0, "stopped"
+        written, state = 0.0, "stopped"
         answer = Answer(text="", state="running", conversation=case.conversation, turn=case.turn)
         try:
             yield answer
@@ -168,7 +169,7 @@ class Assistant:
             state = "failed"
             raise
         finally:
-            answer = replace(answer, state=cast(State, state), seconds=time.monotonic() - started)
+            answer = replace(answer, state=cast(State, state), seconds=time.monotonic() - case.began_s)
             self.history.finish(case.turn, answer)
         yield answer
 

@@ -39,7 +39,7 @@ def relevant(program: Program, shots: Sequence[Shot], config: Config) -> list[Sh
     """The photos that may answer: the one at hand, or those that show the things, or those that match well enough."""
     if not program.library or program.total:
         return list(shots)
-    if program.things and program.kind not in ("other", "sort"):
+    if program.things and program.kind != "sort":
         least = config.rag.min_presence
         return [shot for shot in shots if shows(shot, program.things, any_of=program.any_of) >= least]
     return [shot for shot in shots if max(entry.score for entry in shot.evidence) >= config.rag.min_score]

@@ -20,5 +20,6 @@ class Case:
     earlier: tuple[tuple[str, str], ...] = ()  # the conversation so far: question and answer, oldest first
     conversation: int = 0  # ids in the history
     turn: int = 0
+    began_s: float = 0.0  # on the monotonic clock
     evidence: tuple[Evidence, ...] = ()
     claims: tuple[Claim, ...] = ()
