@@ -203,7 +203,7 @@ def test_a_photo_that_lacks_one_of_two_things_is_not_shown():
 
 def test_a_free_question_is_answered_from_photos_that_show_what_it_speaks_of():
     near = photo_of(DOG)
-    assert answers("why is the dog so happy?", near, library=True) != []
+    assert answers("what is the dog doing?", near, library=True) != []
     assert answers("what is on Mars in 1850?", near, library=True) == []
 
 
