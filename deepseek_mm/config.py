@@ -49,8 +49,8 @@ class SeeConfig:
 
     max_parts: int = 6  # regions besides the whole picture
     max_labels: int = 8  # labels of one picture
-    min_label: float = 0.5  # probability a label needs to be stated
-    min_tag: float = 0.3  # the same, for what the tower's own classifier names
+    min_label: float = 0.6  # probability a word of the vocabulary needs to be stated
+    min_tag: float = 0.3  # the same for what the classifier of the tower names, which errs less
     prior: float = 0.03  # share of photos that show a word of the vocabulary; words are calibrated for one half
     max_pixels: int = 100_000_000  # a larger picture is refused before it is decoded
 
@@ -69,7 +69,7 @@ class RagConfig:
 
     num_regions: int = 6  # regions retrieved per question
     min_score: float = 0.15  # cosine below which nothing counts as found
-    min_presence: float = 0.5  # probability above which a thing counts as there
+    min_presence: float = 0.6  # probability above which a thing counts as there
     prior: float = 0.1  # share of a library's photos that show a thing; presence is calibrated for one half
     sure: float = 0.8  # probability from which an answer does without "probably"
     max_question_chars: int = 4_000  # a longer question is refused

@@ -249,3 +249,17 @@ def test_boxes_too_close_together_are_on_neither_side():
 def test_overlap_is_the_shared_area_over_the_joint_area():
     assert overlap((0, 0, 10, 10), (5, 0, 15, 10)) == pytest.approx(50 / 150)
     assert overlap((0, 0, 10, 10), (20, 0, 30, 10)) == 0
+
+
+def test_where_labels_name_a_thing_a_mere_likeness_must_be_sure():
+    likely = photo_of(name="z.jpg", presence=[("dog", 0.7)], start=3)
+    assert answers("which photos show a dog?", likely, library=True) == ["z.jpg probably shows a dog [3]."]
+    both = answers("which photos show a dog?", [*photo_of(DOG), *likely], library=True)
+    assert both == ["beach.jpg shows a dog [2]."]
+
+
+def test_the_narrower_of_two_names_is_told_if_it_is_nearly_as_sure():
+    nearly = photo_of(labels=[("fruit", 0.9), ("banana", 0.85)])
+    assert answers("what is in this photo?", nearly)[0] == "This photo shows a banana [1]."
+    unsure = photo_of(labels=[("fruit", 0.9), ("banana", 0.4)])
+    assert answers("what is in this photo?", unsure)[0] == "This photo shows fruit [1]."

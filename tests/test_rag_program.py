@@ -210,6 +210,8 @@ def test_a_label_answers_for_its_kind_but_not_the_other_way_round():
     assert names_the_same("sofa", "couch")
     assert not names_the_same("dog", "puppy")
     assert not names_the_same("ball", "tennis ball")
+    assert names_the_same("cup", "coffee cup")
+    assert names_the_same("panda", "animal")
 
 
 def test_a_leading_no_is_an_answer_and_not_a_denial():
@@ -235,3 +237,8 @@ def test_text_from_outside_stays_one_line_without_brackets():
 def test_lists_read_as_english():
     assert listed(["a"]) == "a"
     assert listed(["a", "b", "c"]) == "a, b and c"
+
+
+def test_what_a_thing_is_for_is_no_thing():
+    assert [thing.phrase for thing in parse("something red to wear").things] == ["red thing"]
+    assert [thing.phrase for thing in parse("is there a book to read?").things] == ["book"]

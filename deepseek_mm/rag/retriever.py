@@ -105,7 +105,7 @@ class Retriever:
                 Evidence(number=n, region=region, score=next(scores), siblings=regions, presence=seen)
                 for n, region in enumerate(regions, start=1)
             ]
-            shots.append(Shot(tuple(entries), self.config.see.min_label))
+            shots.append(Shot(tuple(entries), self.config.see.min_tag))
         return shots
 
 
@@ -116,11 +116,12 @@ def query_of(case: Case) -> Query:
 
 
 def ranked(shots: Iterable[Shot], program: Program) -> list[Shot]:
-    """Photos that show the things come first; among equals the nearer one."""
+    """Photos whose labels name the things come first, then those that show them; among equals the nearer one."""
 
     def worth(shot: Shot) -> float:
         nearest = max(entry.score for entry in shot.evidence)
-        return nearest + (shows(shot, program.things, any_of=program.any_of) if program.things else 0)
+        seen = shows(shot, program.things, any_of=program.any_of) if program.things else 0.0
+        return nearest + seen + shot.named(program.things, any_of=program.any_of)
 
     return sorted(shots, key=worth, reverse=True)
 

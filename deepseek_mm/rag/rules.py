@@ -118,7 +118,7 @@ def grounds_of(evidence: Sequence[Evidence], claims: Sequence[Claim], config: Co
         words = (*content(claim.text), *(word for n in claim.numbers for word in names.get(n, ())))
         grounds.append(Ground(words, frozenset(claim.numbers), claim.text, hedged(claim.text)))
     for entry in evidence:
-        for least, most, doubtful in ((config.rag.sure, 1.01, False), (config.see.min_label, config.rag.sure, True)):
+        for least, most, doubtful in ((config.rag.sure, 1.01, False), (config.see.min_tag, config.rag.sure, True)):
             labels = [label.name for label in entry.region.labels if least <= label.score < most]
             words = (*seen_words(entry, labels), *names[entry.number])
             grounds.append(Ground(words, frozenset({entry.number}), "", doubtful))

@@ -24,7 +24,7 @@ MAX_POINTED = 3  # parts that a description places
 
 def run(program: Program, evidence: Sequence[Evidence], config: Config) -> tuple[Claim, ...]:
     """The claims, the direct answer first; none when nothing relevant was found."""
-    shots = relevant(program, shots_of(evidence, config.see.min_label), config)
+    shots = relevant(program, shots_of(evidence, config.see.min_tag), config)
     if not program.library:
         return tuple(
             claim for shot in shots[:1] for claim in KINDS[program.kind](program, shot, Teller(program, config))
@@ -40,9 +40,18 @@ def relevant(program: Program, shots: Sequence[Shot], config: Config) -> list[Sh
     if not program.library or program.total:
         return list(shots)
     if program.things and program.kind != "sort":
-        least = config.rag.min_presence
-        return [shot for shot in shots if shows(shot, program.things, any_of=program.any_of) >= least]
+        named = any(shot.named(program.things, any_of=program.any_of) for shot in shots)
+        return [shot for shot in shots if believed(program, shot, config, named=named)]
     return [shot for shot in shots if max(entry.score for entry in shot.evidence) >= config.rag.min_score]
+
+
+def believed(program: Program, shot: Shot, config: Config, *, named: bool) -> bool:
+    """A photo that shows the things likely enough; where labels name them somewhere, a bare likeness must be sure."""
+    if shot.named(program.things, any_of=program.any_of):
+        least = config.see.min_tag
+    else:
+        least = config.rag.sure if named else config.rag.min_presence
+    return shows(shot, program.things, any_of=program.any_of) >= least
 
 
 def nothing(program: Program, *, empty: bool) -> str:

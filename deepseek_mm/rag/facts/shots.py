@@ -17,6 +17,8 @@ MAX_NAME = 60  # characters of a file name in a sentence
 SAME_THING = 0.6  # overlap of two boxes (IoU) above which they point at one thing
 COLOUR_SEEN = 0.8  # presence of "red car" that outweighs a box in which no red was measured
 
+NARROWER = 0.8  # of the wider name's probability that a narrower one needs to be preferred
+
 
 @dataclass(frozen=True, slots=True)
 class Shot:
@@ -73,7 +75,7 @@ class Shot:
     def labels(self) -> list[tuple[Label, Region]]:
         """Every name that is likely enough, best first, with a part that carries it or else the whole picture.
 
-        Of names for one kind of thing (dog, puppy) only the best stays.
+        Of names for one kind of thing (fruit, banana) one stays: the surer, or the narrower if it is nearly as sure.
         """
         best: dict[str, tuple[Label, Region]] = {}
         for region in sorted(self.regions, key=lambda region: region.kind != "part"):
@@ -82,9 +84,22 @@ class Shot:
                     best.setdefault(label.name, (label, region))
         kept: list[tuple[Label, Region]] = []
         for label, region in sorted(best.values(), key=lambda pair: -pair[0].score):
-            if not any(names_the_same(label.name, k.name) or names_the_same(k.name, label.name) for k, _ in kept):
+            twin = next((n for n, (k, _) in enumerate(kept) if same_kind(label.name, k.name)), None)
+            if twin is None:
                 kept.append((label, region))
+            elif names_the_same(label.name, kept[twin][0].name) and label.score >= NARROWER * kept[twin][0].score:
+                kept[twin] = (label, region)
         return kept
+
+    def named(self, things: Sequence[Thing], *, any_of: bool) -> bool:
+        """Do labels name all of the things, or with `any_of` one of them?"""
+        found = [any(score_of(region, thing) >= self.min_label for region in self.regions) for thing in things]
+        return any(found) if any_of else bool(found) and all(found)
+
+
+def same_kind(one: str, other: str) -> bool:
+    """Is one of two names a kind of the other?"""
+    return names_the_same(one, other) or names_the_same(other, one)
 
 
 def score_of(region: Region, thing: Thing) -> float:

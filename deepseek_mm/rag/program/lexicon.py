@@ -83,11 +83,15 @@ NO_THINGS = (
 )
 SOMEBODY = {name: "person" for name in _set("anyone anybody someone somebody humans")}
 ANYTHING = "thing"  # the name that every label answers to
+HOLDERS = _set("cup mug glass bottle bowl plate pot box bag basket jar")  # a coffee cup is a cup, whatever is in it
 IS_A = {  # kind -> what counts as one
     "person": _set("man woman boy girl child baby adult player kid guy lady bride groom crowd rider skier surfer"),
     "animal": _set(
         """dog cat horse cow sheep bird elephant bear zebra giraffe lion tiger monkey rabbit fox wolf deer duck goat
-        fish squirrel mouse puppy kitten insect butterfly snake frog turtle penguin owl eagle parrot chicken pig"""
+        fish squirrel mouse puppy kitten insect butterfly snake frog turtle penguin owl eagle parrot chicken pig panda
+        otter moose crocodile alligator lizard whale seal raccoon badger kangaroo koala leopard cheetah hippopotamus
+        camel llama buffalo bison ox ape lemur hamster beaver skunk weasel shark goldfish crab lobster spider bee swan
+        flamingo pelican heron stork crane peacock ostrich toucan hummingbird vulture porcupine jellyfish snail"""
     ),
     "bird": _set("duck goose eagle owl parrot penguin chicken hen swan gull seagull pigeon flamingo peacock sparrow"),
     "insect": _set("butterfly bee ant beetle dragonfly fly ladybug"),

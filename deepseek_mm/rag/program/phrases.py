@@ -15,6 +15,8 @@ OF_PARTS = re.compile(
     r"\b(groups?|bunch|pair|couple|lots?|crowd|kinds?|types?|sorts?|pieces?|slices?|plenty|piles?) of\b"
 )
 
+TO_DO = re.compile(r"\bto (wear|eat|drink|sit on|ride|drive|play|read|use|do|see|cook)\b")  # what a thing is for
+
 
 @dataclass(frozen=True, slots=True)
 class Thing:
@@ -27,7 +29,7 @@ class Thing:
 
 def things_in(text: str) -> tuple[Thing, ...]:
     """Every thing that a piece of lower-case text names, in order, each once."""
-    text = OF_PARTS.sub(" ", PLACE_TAIL.sub(" , ", text))
+    text = TO_DO.sub(" ", OF_PARTS.sub(" ", PLACE_TAIL.sub(" , ", text)))
     chunks: list[list[str]] = [[]]
     for word in re.findall(r"[,;]|[^\W_]+(?:['\u2019-][^\W_]+)*", text):
         word = SOMEBODY.get(word, word)

@@ -12,6 +12,7 @@ from deepseek_mm.rag.program.lexicon import (
     DETERMINERS,
     FILLERS,
     HEDGES,
+    HOLDERS,
     IRREGULAR,
     IS_A,
     NEGATIONS,
@@ -64,9 +65,11 @@ def with_article(name: str) -> str:
 
 
 def names_the_same(label: str, name: str) -> bool:
-    """Does this label of a region answer a question for that thing? dog: dog, puppy, guide dog; animal: dog."""
+    """Does this label of a region answer a question for that thing? dog: dog, puppy, guide dog; coffee cup: cup."""
     label, name = singular(label.lower()), name.lower()
     if name == ANYTHING or label == name or label.endswith(" " + name) or any({label, name} <= same for same in SAME):
+        return True
+    if name.endswith(" " + label) and label in HOLDERS:
         return True
     members = IS_A.get(name, frozenset())
     return label in members or label.split(" ")[-1] in members
