@@ -263,3 +263,17 @@ def test_the_narrower_of_two_names_is_told_if_it_is_nearly_as_sure():
     assert answers("what is in this photo?", nearly)[0] == "This photo shows a banana [1]."
     unsure = photo_of(labels=[("fruit", 0.9), ("banana", 0.4)])
     assert answers("what is in this photo?", unsure)[0] == "This photo shows fruit [1]."
+
+
+def test_a_label_is_believed_at_a_lower_chance_than_a_bare_likeness():
+    labelled = photo_of(labels=[("dog", 0.5)])
+    assert answers("which photos show a dog?", labelled, library=True) == ["beach.jpg probably shows a dog [1]."]
+    assert answers("is there a dog?", labelled) == ["Yes, there is probably a dog in this photo [1]."]
+    alike = photo_of(presence=[("dog", 0.5)])
+    assert answers("which photos show a dog?", alike, library=True) == []
+
+
+def test_which_sort_is_asked_of_a_library_only_photos_with_a_name_for_it_answer():
+    evidence = [*photo_of(DOG), *photo_of(CUP, name="z.jpg", start=3)]
+    assert answers("what animals are there?", evidence, library=True) == ["beach.jpg shows a dog [2]."]
+    assert answers("what animal is this?", photo_of(DOG)) == ["It is a dog [2]."]

@@ -83,7 +83,7 @@ def colour_of(thing: Thing, asked: str, shot: Shot, tell: Teller) -> Claim:
 
 def unplaced(thing: Thing, shot: Shot, tell: Teller, what: str) -> Claim:
     """A thing that is not there, or is there without a box."""
-    if shot.chance(thing) < tell.config.rag.min_presence:
+    if not tell.there(shot, thing):
         return missing(thing, shot, tell)
     there = f"There is {tell.probably(shot.chance(thing))}{with_article(thing.phrase)} {tell.inside(shot)}"
     return Claim(f"{there}, but I cannot point at it, so I cannot tell {what}", (shot.whole,), shot.chance(thing))

@@ -88,8 +88,7 @@ def gallery(program: Program, shots: Sequence[Shot], tell: Teller) -> list[Claim
 
 def shown(program: Program, shot: Shot, tell: Teller) -> Claim:
     """beach.jpg shows a dog and a ball."""
-    least = tell.config.rag.min_presence
-    there = [thing for thing in program.things if shot.chance(thing) >= least]
+    there = [thing for thing in program.things if tell.there(shot, thing)]
     chance = min(shot.chance(thing) for thing in there)
     names = listed([with_article(thing.phrase) for thing in there])
     numbers = tell.numbers(shot, there)
@@ -153,7 +152,7 @@ def exist(program: Program, shot: Shot, tell: Teller) -> list[Claim]:
     claims: list[Claim] = []
     for thing in program.things:
         chance, parts = shot.chance(thing), shot.coloured(thing)
-        if chance < tell.config.rag.min_presence:
+        if not tell.there(shot, thing):
             claims.append(details.missing(thing, shot, tell, lead="No, "))
         elif len(parts) > 1:
             numbers = tuple(shot.number(part) for part in parts)
@@ -171,7 +170,7 @@ def count(program: Program, shot: Shot, tell: Teller) -> list[Claim]:
     claims = []
     for thing in program.things:
         chance, parts = shot.chance(thing), shot.coloured(thing)
-        if chance < tell.config.rag.min_presence:
+        if not tell.there(shot, thing):
             claims.append(details.missing(thing, shot, tell))
         elif parts:
             name = plural(thing.phrase) if len(parts) > 1 else thing.phrase
@@ -188,12 +187,19 @@ def sort(program: Program, shot: Shot, tell: Teller) -> list[Claim]:
     """Which animal, which food: the labels that are one."""
     named = [(label, region) for label, region in shot.labels() if wanted_label(label.name, program.things)]
     exact = [pair for pair in named if pair[0].name not in {thing.name for thing in program.things}]
+    if not exact and program.library:
+        return []  # other photos answer
     if not exact:
         name = program.things[0].name if program.things else "thing"
         head = Claim(f"I cannot name the {name} {tell.inside(shot)}", (shot.whole,), 1.0)
         return [head, *describe(Program(kind="describe", text=program.text), shot, tell)]
+    lead = f"{shot.name} {{}}shows" if tell.named else "It is {}"
     return [
-        Claim(f"It is {tell.probably(label.score)}{with_article(label.name)}", (shot.number(region),), label.score)
+        Claim(
+            f"{lead.format(tell.probably(label.score)).strip()} {with_article(label.name)}",
+            (shot.number(region),),
+            label.score,
+        )
         for label, region in exact[:MAX_POINTED]
     ]
 

@@ -27,6 +27,11 @@ class Teller:
     def subject(self, shot: Shot) -> str:
         return shot.name if self.named else "This photo"
 
+    def there(self, shot: Shot, thing: Thing) -> bool:
+        """Is it likely enough to speak of? A label may be less sure than a bare likeness."""
+        labelled = shot.named([thing], any_of=True)
+        return shot.chance(thing) >= (self.config.see.min_tag if labelled else self.config.rag.min_presence)
+
     def probably(self, chance: float) -> str:
         """An empty string where it is sure."""
         return "" if chance >= self.config.rag.sure else "probably "
