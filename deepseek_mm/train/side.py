@@ -28,7 +28,7 @@ from deepseek_mm.train.losses import contrastive_loss
 class SideConfig:
     """The recipe of the side heads."""
 
-    epochs: int = 12
+    epochs: int = 18
     batch: int = 512  # photos
     rate: float = 1e-3
     decay: float = 0.2  # of the weights

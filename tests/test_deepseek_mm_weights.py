@@ -1,0 +1,44 @@
+"""What is shipped in `weights/`: small, described, and of one piece."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.see.vocabulary import read_calibration
+
+WEIGHTS = Path(__file__).parent.parent / "deepseek_mm" / "weights"
+FILES = sorted(WEIGHTS.glob("*.safetensors"))
+
+
+def test_every_file_is_described_in_the_card_and_nothing_else_lies_there():
+    card = (WEIGHTS / "CARD.md").read_text()
+    assert [file.name for file in FILES] == ["space.safetensors", "vocabulary.safetensors"]
+    assert all(file.name in card for file in FILES)
+    assert {path.name for path in WEIGHTS.iterdir()} == {"CARD.md", *(file.name for file in FILES)}
+
+
+def test_the_card_names_data_command_scores_and_licence():
+    card = (WEIGHTS / "CARD.md").read_text()
+    for heading in ("## Data", "## Recipe", "## Scores", "## Licence", "## Limits"):
+        assert heading in card
+    assert "python -m deepseek_mm train align" in card
+
+
+def test_the_encoders_take_less_than_thirty_megabytes():
+    assert sum(file.stat().st_size for file in FILES) < 30e6
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_no_tensor_is_wider_than_sixteen_bits_and_all_are_finite(file):
+    with safe_open(file, framework="pt") as opened:
+        for name in opened.keys():  # noqa: SIM118
+            tensor = opened.get_tensor(name)
+            assert tensor.dtype in (torch.bfloat16, torch.float16, torch.int8)
+            assert tensor.float().isfinite().all()
+
+
+def test_the_words_were_calibrated_in_the_very_space_that_is_shipped():
+    assert read_calibration(DefaultSpace()) is not None
