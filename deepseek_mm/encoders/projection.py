@@ -106,5 +106,6 @@ class Side(nn.Module):
 
 def join(main_BM: Tensor, side_BK: Tensor, narrow_MN: Tensor) -> Tensor:
     """(B, D): the narrowed main vector and the side vector as one vector of length 1."""
-    strongest = F.normalize(main_BM @ narrow_MN, dim=-1)
+    with torch.autocast("cpu", enabled=False):  # a length of 1 needs more than bfloat16
+        strongest = F.normalize(main_BM.float() @ narrow_MN.float(), dim=-1)
     return torch.cat([strongest * MAIN_SHARE**0.5, side_BK * (1 - MAIN_SHARE) ** 0.5], dim=-1)
