@@ -76,6 +76,11 @@ def test_being_unusually_close_to_every_word_alike_speaks_for_none_of_them():
     assert standing_out(close_to_all, close_to_all).tolist() == [[0.0] * 12]
 
 
+def test_the_slightest_likeness_does_not_stand_out_where_nothing_else_is_alike():
+    hardly = np.array([[0.002] + [0.0] * 399], np.float32)
+    assert standing_out(hardly, hardly).max() < 0.3
+
+
 def test_a_thing_outside_the_list_is_measured_like_the_words_in_it():
     space = ColourSpace()
     vocabulary = Vocabulary(space, NAMES, calibrated(space))

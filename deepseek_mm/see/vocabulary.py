@@ -23,6 +23,7 @@ NAMES_FILE = Path(__file__).parent / "labels.txt"
 CURVES_FILE = Path(__file__).parent.parent / "weights" / "vocabulary.safetensors"
 TEMPLATES = ("a photo of a {}", "a picture that shows {}")
 TINY = 1e-6
+FLAT = 0.01  # a deviation below it says that no word stands out, not that the slightest one does
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,7 +110,8 @@ def against(usual_L: tuple[Floats, Floats], cosine: Floats) -> Floats:
 def standing_out(cosine: Floats, all_words: Floats) -> Floats:
     """Cosines as deviations from each picture's mean over all words (the last axis)."""
     mean = all_words.mean(axis=-1, keepdims=True)
-    return np.asarray((cosine - mean) / (all_words.std(axis=-1, keepdims=True) + TINY), dtype=np.float32)
+    deviation = np.maximum(all_words.std(axis=-1, keepdims=True), FLAT)
+    return np.asarray((cosine - mean) / deviation, dtype=np.float32)
 
 
 def read_names(file: Path = NAMES_FILE) -> tuple[str, ...]:
