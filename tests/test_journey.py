@@ -45,10 +45,11 @@ def served(tmp_path_factory) -> Iterator[Served]:
 class Visitor:
     """One browser profile with one page, and what it asked for and complained about."""
 
-    def __init__(self, browser: Browser, url: str, *, width: int = 1280, height: int = 800) -> None:
+    def __init__(self, browser: Browser, url: str, *, width: int = 1280, height: int = 800, photos: int = 3) -> None:
         self.context = browser.new_context(viewport={"width": width, "height": height})
         self.context.set_default_timeout(WAIT_MS)
         self.page: Page = self.context.new_page()
+        self.photos = f"{photos} photos"
         self.asked_for: list[str] = []
         self.errors: list[str] = []
         self.page.on("request", lambda request: self.asked_for.append(request.url))
@@ -59,7 +60,7 @@ class Visitor:
     def open(self, url: str) -> None:
         self.page.goto(url)
         expect(self.page.get_by_role("tab", name="Ask")).to_be_visible(timeout=WAIT_MS)
-        expect(self.page.locator(".head")).to_contain_text("3 photos", timeout=WAIT_MS)  # the load event is through
+        expect(self.page.locator(".head")).to_contain_text(self.photos, timeout=WAIT_MS)  # the load event is through
 
     def tab(self, name: str) -> None:
         self.page.get_by_role("tab", name=name).click()

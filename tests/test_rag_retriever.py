@@ -5,10 +5,10 @@ import pytest
 from fakes import picture
 from rag_house import build, paint, put
 
+from deepseek_mm.chance import expected
 from deepseek_mm.rag.program import Case, parse
-from deepseek_mm.rag.retriever import expected
 from deepseek_mm.records import Query, Question
-from index import Filter
+from index import Filter, Label, Region, Source
 
 
 @pytest.fixture
@@ -108,3 +108,13 @@ def test_a_filter_works_inside_the_search(house):
 def test_a_photo_is_found_by_its_file_name_whatever_the_capitals(house):
     assert house.retriever.named("red.PNG").name == "RED.png"
     assert house.retriever.named("absent.png") is None
+
+
+def test_a_search_puts_what_labels_name_before_what_only_looks_alike(house):
+    harbour = Source(path="/photos/harbour.png", width_px=9, height_px=9)
+    labelled = Region(source=harbour, kind="whole", box_px=(0, 0, 9, 9), labels=(Label(name="harbour", score=0.9),))
+    house.store.add(harbour, [labelled], house.retriever.space.embed_images([picture("purple")]))
+    found = [hit.region.source.name for hit in house.search(Query(text="a red boat in the harbour"), k=3)]
+    assert found[0] == "harbour.png"
+    assert "RED.png" in found[1:]
+    assert len(found) == 3

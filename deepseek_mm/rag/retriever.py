@@ -5,6 +5,7 @@ each photo is asked whether it shows the things of the question, and the best ph
 boxes that show the things, so that the evidence is not six pieces of one picture.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -16,6 +17,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.encoders.space import Floats, Space, unit
 from deepseek_mm.rag.facts.shots import Shot, shows
 from deepseek_mm.rag.program import Case, Program
+from deepseek_mm.rag.program.phrases import things_in
 from deepseek_mm.records import Evidence, Query
 from index import EVERYTHING, Filter, Hit, Source
 from index.store import RegionStore
@@ -44,8 +46,23 @@ class Retriever:
         return [self._evidence(case, vector_D, k) for case, vector_D in zip(cases, vectors_QD, strict=True)]
 
     def search_many(self, queries: Sequence[Query], *, k: int, where: Filter = EVERYTHING) -> list[list[Hit]]:
-        """The k nearest regions of each query, best first."""
-        return self.store.search_many(self.embed(queries), k=k, where=where) if queries else []
+        """The k best regions of each query: those whose labels name most of its things, then the nearest."""
+        vectors_QD = self.embed(queries)
+        near = self.store.search_many(vectors_QD, k=k, where=where) if queries else []
+        return [self._named_first(*parts, where=where) for parts in zip(queries, vectors_QD, near, strict=True)]
+
+    def _named_first(self, query: Query, vector_D: Floats, near: list[Hit], *, where: Filter) -> list[Hit]:
+        things = things_in(query.text.lower()) if query.image is None and not where.label else ()
+        if not things or not near:
+            return near
+        named = [
+            hit
+            for thing in things
+            for hit in self.store.search_many(vector_D[None], k=len(near), where=replace(where, label=thing.name))[0]
+        ]
+        times = Counter(hit.region.id for hit in named)
+        hits = {hit.region.id: hit for hit in (*named, *near)}.values()
+        return sorted(hits, key=lambda hit: (-times[hit.region.id], -hit.score))[: len(near)]
 
     def embed(self, queries: Sequence[Query]) -> Floats:
         """(Q, D): words, a picture, or the mean of both."""
