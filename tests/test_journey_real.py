@@ -2,7 +2,7 @@
 
 import re
 import signal
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import expect
@@ -14,12 +14,23 @@ PHOTOS = ROOT / "examples" / "photos"
 NUM_PHOTOS = sum(path.suffix in (".jpg", ".png") for path in PHOTOS.iterdir())
 
 
-def start(data: Path, port: str = "0") -> Served:
-    return Served(data, "--port", port, script=ROOT / "app.py")
+@pytest.fixture
+def start(tmp_path) -> Iterator[Callable[[str], Served]]:
+    """Starts the page on one library; whatever still runs at the end is ended."""
+    servers: list[Served] = []
+
+    def on_port(port: str = "0") -> Served:
+        servers.append(Served(tmp_path / "library", "--port", port, script=ROOT / "app.py"))
+        return servers[-1]
+
+    yield on_port
+    for server in servers:
+        server.process.kill()
+        server.process.wait()
 
 
-def test_a_first_start_answers_about_bundled_and_uploaded_photos_and_remembers(chromium, tmp_path):  # noqa: F811
-    first = start(tmp_path / "library")
+def test_a_first_start_answers_about_bundled_and_uploaded_photos_and_remembers(chromium, start):  # noqa: F811
+    first = start()
     visitor = Visitor(chromium, first.url, photos=NUM_PHOTOS)
     assert any(f"{NUM_PHOTOS} of {NUM_PHOTOS}" in line for line in first.lines)  # it told of its progress
 
@@ -41,14 +52,11 @@ def test_a_first_start_answers_about_bundled_and_uploaded_photos_and_remembers(c
     expect(visitor.page.get_by_role("button", name=re.compile(r"^\[1\] .*coffee\.jpg"))).to_be_visible(timeout=WAIT_MS)
 
     first.end(signal.SIGKILL)
-    second = start(tmp_path / "library", first.url.rsplit(":", 1)[1])
-    try:
-        visitor.open(second.url)
-        assert not any("indexing" in line for line in second.lines)
-        visitor.tab("History")
-        visitor.page.get_by_role("radio", name=re.compile("Is there a cat?")).click()
-        expect(visitor.answers.first).to_contain_text("cat.jpg [1]", timeout=WAIT_MS)
-        assert visitor.hosts() == {second.url.split("/")[2]}
-        assert visitor.no_sideways()
-    finally:
-        second.end()
+    second = start(first.url.rsplit(":", 1)[1])
+    visitor.open(second.url)
+    assert not any("indexing" in line for line in second.lines)
+    visitor.tab("History")
+    visitor.page.get_by_role("radio", name=re.compile("Is there a cat?")).click()
+    expect(visitor.answers.first).to_contain_text("cat.jpg [1]", timeout=WAIT_MS)
+    assert visitor.hosts() == {second.url.split("/")[2]}
+    assert visitor.no_sideways()
