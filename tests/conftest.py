@@ -1,11 +1,14 @@
 """What every test may ask for. Small, seeded, offline."""
 
 import os
+import signal
 
 import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts what it puts in the background deaf to Ctrl-C,
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # and the programs that tests interrupt would inherit that
 
 
 @pytest.fixture
