@@ -257,6 +257,7 @@ def test_script_in_question_answer_label_and_file_name_does_nothing_and_fetches_
         visitor.ask(NASTY)
         visitor.done()
         visitor.page.get_by_role("button", name="New conversation").click()
+        expect(visitor.answers).to_have_count(0, timeout=WAIT_MS)  # the page is new before the next question is typed
         visitor.ask("blue ${window.hit=1} {{constructor}}", nasty)
         visitor.done()
         visitor.page.get_by_role("button", name=re.compile(r"\[1\] blue thing")).click()
