@@ -17,7 +17,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.encoders.space import Floats, Space, unit
 from deepseek_mm.rag.facts.shots import Shot, shows
 from deepseek_mm.rag.program import Case, Program
-from deepseek_mm.rag.program.phrases import things_in
+from deepseek_mm.rag.program.phrases import Thing, things_in
 from deepseek_mm.records import Evidence, Query
 from index import EVERYTHING, Filter, Hit, Source
 from index.store import RegionStore
@@ -55,14 +55,15 @@ class Retriever:
         things = things_in(query.text.lower()) if query.image is None and not where.label else ()
         if not things or not near:
             return near
-        named = [
-            hit
-            for thing in things
-            for hit in self.store.search_many(vector_D[None], k=len(near), where=replace(where, label=thing.name))[0]
-        ]
+        named = self._labelled(things, vector_D, k=len(near), where=where)
         times = Counter(hit.region.id for hit in named)
         hits = {hit.region.id: hit for hit in (*named, *near)}.values()
         return sorted(hits, key=lambda hit: (-times[hit.region.id], -hit.score))[: len(near)]
+
+    def _labelled(self, things: Sequence[Thing], vector_D: Floats, *, k: int, where: Filter) -> list[Hit]:
+        """The k nearest regions that carry each thing's name, one thing after the other."""
+        filters = [replace(where, label=thing.name) for thing in things]
+        return [hit for only in filters for hit in self.store.search_many(vector_D[None], k=k, where=only)[0]]
 
     def embed(self, queries: Sequence[Query]) -> Floats:
         """(Q, D): words, a picture, or the mean of both."""
@@ -102,8 +103,7 @@ class Retriever:
     def _nearest(self, program: Program, vector_D: Floats, k: int) -> list[int]:
         """Ids of the photos whose regions are nearest to the words, or carry a thing's name; nearest first."""
         hits = list(self.store.search_many(vector_D[None], k=k * SPREAD)[0])
-        for thing in program.things:
-            hits += self.store.search_many(vector_D[None], k=k, where=replace(EVERYTHING, label=thing.name))[0]
+        hits += self._labelled(program.things, vector_D, k=k, where=EVERYTHING)
         return list(dict.fromkeys(hit.region.source.id for hit in hits))
 
     def _shots(self, program: Program, source_ids: Sequence[int], vector_D: Floats) -> list[Shot]:
