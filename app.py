@@ -94,7 +94,7 @@ def fill(assistant: "Assistant", photos: Path) -> None:
 
     unfinished.touch()
     report = ingest(
-        [photos], eyes=assistant.eyes, store=assistant.store, config=assistant.config.see, progress=progress
+        [photos], eyes=assistant.eyes, store=assistant.store, config=assistant.config.parse, progress=progress
     )
     for path, reason in report.failed:
         say(f"left out {path}: {reason}")

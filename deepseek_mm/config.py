@@ -44,6 +44,36 @@ class IndexConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ParseConfig:
+    """How much of a file is read."""
+
+    max_pixels: int = 100_000_000  # a larger picture is refused before it is decoded
+    max_bytes: int = 500_000_000  # a larger file is refused before it is read
+    max_pages: int = 500  # of one document; the rest is left out, and the document says so
+    max_members: int = 20_000  # files of one archive
+    max_unpacked_bytes: int = 4_000_000_000  # of one archive, all members together
+    max_chars: int = 4_000_000  # of one text; the rest is left out, and the document says so
+    chunk_chars: int = 800  # length of a piece of text that has a vector of its own
+
+    def __post_init__(self) -> None:
+        between("parse.max_pixels", self.max_pixels, 1, 10**10)
+        between("parse.max_bytes", self.max_bytes, 1, 10**12)
+        between("parse.max_pages", self.max_pages, 1, 100_000)
+        between("parse.max_members", self.max_members, 1, 10**7)
+        between("parse.max_unpacked_bytes", self.max_unpacked_bytes, 1, 10**13)
+        between("parse.max_chars", self.max_chars, 1, 10**9)
+        between("parse.chunk_chars", self.chunk_chars, 80, 100_000)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LibraryConfig:
+    """What happens to a library beside searching it."""
+
+    read_text: bool = True  # look for text in pictures, in a second pass, when they can be searched already
+    watch_poll: bool = False  # look at watched folders again and again: for network drives that send no notice
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SeeConfig:
     """What counts as a region."""
 
@@ -52,7 +82,6 @@ class SeeConfig:
     min_label: float = 0.6  # probability a word of the vocabulary needs to be stated
     min_tag: float = 0.3  # the same for what the classifier of the tower names, which errs less
     prior: float = 0.03  # share of photos that show a word of the vocabulary; words are calibrated for one half
-    max_pixels: int = 100_000_000  # a larger picture is refused before it is decoded
 
     def __post_init__(self) -> None:
         between("see.max_parts", self.max_parts, 0, 64)
@@ -60,7 +89,6 @@ class SeeConfig:
         between("see.min_label", self.min_label, 0, 1)
         between("see.min_tag", self.min_tag, 0, 1)
         between("see.prior", self.prior, 0.0001, 0.9999)
-        between("see.max_pixels", self.max_pixels, 1, 10**10)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,6 +161,8 @@ class Config:
     data: Path = Path("library")  # the folder that holds the index, the history and the uploads
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     index: IndexConfig = field(default_factory=IndexConfig)
+    parse: ParseConfig = field(default_factory=ParseConfig)
+    library: LibraryConfig = field(default_factory=LibraryConfig)
     see: SeeConfig = field(default_factory=SeeConfig)
     rag: RagConfig = field(default_factory=RagConfig)
     lm: LMConfig = field(default_factory=LMConfig)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from PIL.Image import Image
 
-from deepseek_mm.config import SeeConfig
+from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadPicture, NothingThere
 from deepseek_mm.parse.folder import Failure, find_pictures
 from deepseek_mm.parse.photo import absolute, read_photo
@@ -59,7 +59,7 @@ def ingest(
     *,
     eyes: Eyes,
     store: RegionStore,
-    config: SeeConfig,
+    config: ParseConfig,
     progress: Callable[[Progress], None] = lambda _: None,
     anew: bool = False,
 ) -> Report:
@@ -127,7 +127,7 @@ def is_unchanged(path: Path, before: Source) -> bool:
         return False
 
 
-def readable(files: Sequence[Path], config: SeeConfig, unreadable: list[Failure]) -> Iterator[tuple[Source, Image]]:
+def readable(files: Sequence[Path], config: ParseConfig, unreadable: list[Failure]) -> Iterator[tuple[Source, Image]]:
     """The pictures that can be read, in order; the others go to `unreadable`."""
     for path in files:
         try:

@@ -64,7 +64,7 @@ def build(data: Path, *, lm: Generator | None = None, **changes: object) -> Assi
 def put(assistant: Assistant, *paths: Path) -> None:
     """Index these photos."""
     for path in paths:
-        photo = read_photo(path, max_pixels=assistant.config.see.max_pixels)
+        photo = read_photo(path, max_pixels=assistant.config.parse.max_pixels)
         (sight,) = assistant.eyes.see_many([(photo.source, photo.image)])
         assistant.store.add(photo.source, sight.regions, sight.vectors_ND)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from fakes import ColourSpace
 from PIL.Image import Image
 
-from deepseek_mm.config import IndexConfig, SeeConfig
+from deepseek_mm.config import IndexConfig, ParseConfig, SeeConfig
 from deepseek_mm.encoders.ahead import batched_ahead
 from deepseek_mm.encoders.space import Look
 from deepseek_mm.ingest import ingest
@@ -51,6 +51,6 @@ if __name__ == "__main__":
             [Path(sys.argv[1])],
             eyes=open_eyes(SlowSpace(seconds=0.05)),
             store=store,
-            config=SeeConfig(),
+            config=ParseConfig(),
             progress=lambda p: print(p.done, flush=True),  # noqa: T201
         )

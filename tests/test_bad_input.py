@@ -48,7 +48,7 @@ BAD_FILES = {  # name -> bytes, what the message says of it, what it says to do
     "letter.jpg": (SCRIPT.encode(), "is no picture: it begins with b'<script>alert(1)", "Use a JPEG or PNG file"),
     "empty.png": (b"", "is empty: 0 bytes", "Copy it again"),
     "half.jpg": (truncated_jpeg(), "is damaged or cut short", "Copy it again"),
-    "bomb.png": (png_claiming(12_000, 12_000), "144,000,000 pixels", "raise see.max_pixels"),
+    "bomb.png": (png_claiming(12_000, 12_000), "144,000,000 pixels", "raise parse.max_pixels"),
 }
 
 

@@ -7,11 +7,31 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_mm.config import Config, EncoderConfig, IndexConfig, LMConfig, RagConfig, SeeConfig, ServeConfig, between
+from deepseek_mm.config import (
+    Config,
+    EncoderConfig,
+    IndexConfig,
+    LibraryConfig,
+    LMConfig,
+    ParseConfig,
+    RagConfig,
+    SeeConfig,
+    ServeConfig,
+    between,
+)
 from deepseek_mm.errors import ConfigError, DeepSeekMMError
 
 ROOT = Path(__file__).parent.parent
-SECTIONS = (EncoderConfig, IndexConfig, SeeConfig, RagConfig, LMConfig, ServeConfig)
+SECTIONS = (
+    EncoderConfig,
+    IndexConfig,
+    ParseConfig,
+    LibraryConfig,
+    SeeConfig,
+    RagConfig,
+    LMConfig,
+    ServeConfig,
+)
 
 
 def test_both_bounds_of_a_range_belong_to_it():
@@ -34,7 +54,7 @@ def test_a_number_outside_its_range_is_refused_with_name_value_and_bounds(value)
         (IndexConfig, "hnsw_links", 3),
         (SeeConfig, "max_parts", 65),
         (SeeConfig, "min_label", 1.1),
-        (SeeConfig, "max_pixels", 0),
+        (ParseConfig, "max_pixels", 0),
         (RagConfig, "num_regions", 0),
         (RagConfig, "min_score", -1.1),
         (RagConfig, "min_presence", 1.1),

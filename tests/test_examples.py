@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_mm.config import SeeConfig
+from deepseek_mm.config import ParseConfig
 from deepseek_mm.parse.folder import find_pictures
 from deepseek_mm.parse.photo import read_photo
 
@@ -45,7 +45,7 @@ def test_every_licence_that_is_named_lies_beside_the_pictures():
 
 def test_every_picture_opens_and_is_small_enough_for_a_page():
     for path in pictures():
-        photo = read_photo(path, max_pixels=SeeConfig().max_pixels)
+        photo = read_photo(path, max_pixels=ParseConfig().max_pixels)
         assert max(photo.image.size) <= 1024, path.name
         assert min(photo.image.size) >= 180, path.name
 

@@ -11,7 +11,7 @@ import pytest
 from fakes import picture
 from slow_ingest import SlowSpace, open_eyes, open_store
 
-from deepseek_mm.config import SeeConfig
+from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.ingest import Progress, Report, ingest, pace
 from index import Filter
@@ -41,7 +41,7 @@ def space():
 
 
 def run(paths, space, store, **options) -> Report:
-    return ingest(paths, eyes=open_eyes(space), store=store, config=SeeConfig(), **options)
+    return ingest(paths, eyes=open_eyes(space), store=store, config=ParseConfig(), **options)
 
 
 def counts(report: Report) -> tuple[int, int, int, int]:

@@ -205,15 +205,15 @@ def test_a_bomb_is_refused_by_its_size_before_it_is_decoded(tmp_path, width, hei
     path = tmp_path / "bomb.png"
     path.write_bytes(png_of_size(width, height))
     assert refusal(path) == (
-        f"{path} has {width:,} x {height:,} = {width * height:,} pixels, and see.max_pixels allows 100,000,000. "
-        "Make the picture smaller, or raise see.max_pixels"
+        f"{path} has {width:,} x {height:,} = {width * height:,} pixels, and parse.max_pixels allows 100,000,000. "
+        "Make the picture smaller, or raise parse.max_pixels"
     )
 
 
 def test_a_picture_at_the_limit_is_read_and_one_pixel_more_is_not(tmp_path):
     path = saved(tmp_path / "scene.png")
     assert read_photo(path, max_pixels=60 * 40).image.size == (60, 40)
-    with pytest.raises(BadPicture, match="2,400 pixels, and see.max_pixels allows 2,399"):
+    with pytest.raises(BadPicture, match="2,400 pixels, and parse.max_pixels allows 2,399"):
         read_photo(path, max_pixels=60 * 40 - 1)
 
 

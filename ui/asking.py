@@ -76,13 +76,13 @@ class Asking:
     def small(self, path: str) -> str:
         """Path of a small copy of an upload; empty when it cannot be read any more."""
         try:
-            return self.thumbs.keep(edges.read_upload(Path(path), max_pixels=self.assistant.config.see.max_pixels))
+            return self.thumbs.keep(edges.read_upload(Path(path), max_pixels=self.assistant.config.parse.max_pixels))
         except (OSError, ValueError):
             return ""
 
     def _question(self, entry: Entry | None, talk: Talk, kept: object) -> tuple[Question, Exchange]:
         text, path = edges.split_entry(entry)
-        image = edges.read_upload(path, max_pixels=self.assistant.config.see.max_pixels) if path else None
+        image = edges.read_upload(path, max_pixels=self.assistant.config.parse.max_pixels) if path else None
         name = path.name if path else ""
         question = Question(
             text=text or (self.words.picture_alone if image else ""),

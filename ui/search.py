@@ -37,7 +37,7 @@ class Searching:
             text, path = edges.split_entry(entry)
             if not text and path is None:
                 return Found(said=self.words.results_idle, notice=self.words.search_empty)
-            image = edges.read_upload(path, max_pixels=self.assistant.config.see.max_pixels) if path else None
+            image = edges.read_upload(path, max_pixels=self.assistant.config.parse.max_pixels) if path else None
             hits = self.assistant.search(Query(text=text, image=image), k=RESULTS, where=EVERYTHING)
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             return Found(said=self.words.results_idle, notice=edges.sentence(error, self.words))

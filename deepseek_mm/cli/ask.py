@@ -21,7 +21,7 @@ def question_of(args: Namespace, config: Config) -> Question:
         return Question(text=args.text, conversation=args.continue_id)
     from deepseek_mm.parse.photo import read_photo
 
-    photo = read_photo(args.image, max_pixels=config.see.max_pixels)
+    photo = read_photo(args.image, max_pixels=config.parse.max_pixels)
     return Question(
         text=args.text,
         image=photo.image,

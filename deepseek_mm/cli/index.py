@@ -32,7 +32,7 @@ def run(args: Namespace, desk: Desk) -> int:
     paths = args.paths or known_files(config, desk, rebuild=args.rebuild)
     with opened(config, desk, rebuild=args.rebuild) as assistant, closing(Meter(err=desk.err)) as meter:
         report = ingest(
-            paths, eyes=assistant.eyes, store=assistant.store, config=config.see, progress=meter, anew=args.rebuild
+            paths, eyes=assistant.eyes, store=assistant.store, config=config.parse, progress=meter, anew=args.rebuild
         )
     for path, reason in report.failed:
         desk.note(f"not read: {reason if path in reason else f'{path}: {reason}'}")

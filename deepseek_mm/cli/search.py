@@ -21,7 +21,7 @@ def query_of(args: Namespace, config: Config) -> Query:
         return Query(text=text)
     from deepseek_mm.parse.photo import read_photo
 
-    return Query(text=text, image=read_photo(args.image, max_pixels=config.see.max_pixels).image)
+    return Query(text=text, image=read_photo(args.image, max_pixels=config.parse.max_pixels).image)
 
 
 def line(hit: Hit) -> str:

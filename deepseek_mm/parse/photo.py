@@ -163,8 +163,9 @@ def check_size(image: ImageFile, *, name: str, max_pixels: int) -> None:
     width, height = image.size
     if width * height > max_pixels:
         raise BadPicture(
-            f"{name} has {width:,} x {height:,} = {width * height:,} pixels, and see.max_pixels allows {max_pixels:,}. "
-            "Make the picture smaller, or raise see.max_pixels"
+            f"{name} has {width:,} x {height:,} = {width * height:,} pixels, "
+            f"and parse.max_pixels allows {max_pixels:,}. "
+            "Make the picture smaller, or raise parse.max_pixels"
         )
 
 

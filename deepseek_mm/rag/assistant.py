@@ -71,7 +71,7 @@ class Assistant:
 
     def picture(self, source: Source) -> Image:
         """The upright picture (large ones reduced, see `parse.photo`). NothingThere if the file is gone."""
-        return read_photo(Path(source.path), max_pixels=self.config.see.max_pixels).image
+        return read_photo(Path(source.path), max_pixels=self.config.parse.max_pixels).image
 
     def about(self) -> dict[str, str]:
         """What answers here: space, fingerprint, language model, counts, version."""

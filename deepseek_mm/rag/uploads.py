@@ -59,14 +59,14 @@ class Shelf:
         """A stored source for each question that has a picture; None for the others. BadPicture if one is none."""
         folder = self.config.data / "uploads"
         return [
-            self.seen(keep(q, folder, max_pixels=self.config.see.max_pixels)) if has_picture(q) else None
+            self.seen(keep(q, folder, max_pixels=self.config.parse.max_pixels)) if has_picture(q) else None
             for q in questions
         ]
 
     def again(self, path: str) -> Source | None:
         """The source of a picture that was kept before; None if its file is gone."""
         try:
-            return self.seen(read_photo(Path(path), max_pixels=self.config.see.max_pixels, collection=COLLECTION))
+            return self.seen(read_photo(Path(path), max_pixels=self.config.parse.max_pixels, collection=COLLECTION))
         except (NothingThere, BadPicture):
             return None
 
