@@ -7,11 +7,11 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Select, func, select, text
+from sqlalchemy import ColumnElement, Select, func, or_, select, text
 from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload, selectinload
 
 from index.region import Filter, Label, LabelCount, Region, Source
-from index.tables import LabelRow, LibraryRow, RegionRow, SourceRow, VectorRow
+from index.tables import LabelRow, LibraryRow, PlaceRow, RegionRow, SourceRow, VectorRow
 from index.vectors import Floats, Ints, Rows
 
 SOURCE_FIELDS = tuple(field.name for field in fields(Source) if field.name != "id")
@@ -32,14 +32,24 @@ def source_conditions(where: Filter) -> list[ColumnElement[bool]]:
         conditions.append(SourceRow.collection == where.collection)
     if where.source_ids:
         conditions.append(among(SourceRow.id, where.source_ids))
+    if where.source_kinds:
+        conditions.append(SourceRow.kind.in_(where.source_kinds))
+    if where.formats:
+        conditions.append(SourceRow.format.in_(where.formats))
     if where.folder:
-        below = os.path.abspath(where.folder).rstrip(os.sep)
-        conditions.append(SourceRow.path.between(below + os.sep, below + chr(ord(os.sep) + 1)))
+        elsewhere = select(PlaceRow.source_id).where(_below(PlaceRow.path, where.folder))
+        conditions.append(or_(_below(SourceRow.path, where.folder), SourceRow.id.in_(elsewhere)))
     if where.taken_after is not None:
         conditions.append(SourceRow.taken_at >= where.taken_after)
     if where.taken_before is not None:
         conditions.append(SourceRow.taken_at < where.taken_before)
     return conditions
+
+
+def _below(path: InstrumentedAttribute[str], folder: str) -> ColumnElement[bool]:
+    """`path` lies below the folder; as a range, so that an index can find it."""
+    below = os.path.abspath(folder).rstrip(os.sep)
+    return path.between(below + os.sep, below + chr(ord(os.sep) + 1))
 
 
 def region_conditions(where: Filter) -> list[ColumnElement[bool]]:
@@ -160,6 +170,9 @@ def to_region(row: RegionRow) -> Region:
         box_px=(row.left_px, row.top_px, row.right_px, row.bottom_px),
         labels=tuple(Label(name=label.name, score=label.score) for label in row.labels),
         colours=tuple(row.colours),
+        text=row.text,
+        page=row.page,
+        lines=(row.first_line, row.last_line),
     )
 
 
@@ -181,6 +194,10 @@ def region_row(region: Region, source: SourceRow, vector_D: Floats) -> RegionRow
         right_px=right,
         bottom_px=bottom,
         colours=list(region.colours),
+        text=region.text,
+        page=region.page,
+        first_line=region.lines[0],
+        last_line=region.lines[1],
         labels=labels,
         vector=VectorRow(data=vector_D.astype(STORED).tobytes()),
     )

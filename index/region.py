@@ -21,8 +21,9 @@ class Source:
     """One file that the library knows."""
 
     id: int = 0  # 0 until it is stored
-    path: str  # absolute
-    kind: str = "photo"
+    path: str  # absolute; a file in an archive is "/abs/archive.zip!/inner/name.jpg"
+    kind: str = "photo"  # "photo", "document" or "code"
+    format: str = ""  # file type in lower case: "jpeg", "heic", "pdf", "markdown", "python", ...
     collection: str = "library"  # "uploads" holds pictures that came with a question; searches leave them out
     digest: str = ""  # SHA-256 of the file's bytes, hexadecimal
     size_bytes: int = 0
@@ -32,6 +33,7 @@ class Source:
     taken_at: datetime | None = None  # the camera's local time, without a zone
     latitude: float | None = None  # degrees, north positive
     longitude: float | None = None  # degrees, east positive
+    note: str = ""  # what a reader should know, a sentence: "Only the first of its 12 pictures is shown."
 
     @property
     def name(self) -> str:
@@ -45,10 +47,13 @@ class Region:
 
     id: int = 0  # 0 until it is stored
     source: Source
-    kind: str = "part"  # "whole" is the complete picture, "part" a piece of it
-    box_px: Box
+    kind: str = "part"  # "whole" complete picture, "part" piece of it, "page" of a document, "text", "code"
+    box_px: Box  # of a page's regions in pixels of the page's picture; of a text file's (0, 0, 0, 0)
     labels: tuple[Label, ...] = ()  # best first
     colours: tuple[str, ...] = ()  # names, most of the area first
+    text: str = ""  # what is written there
+    page: int = 0  # of a document, from 1; 0 where there are no pages
+    lines: tuple[int, int] = (0, 0)  # first and last line of a text or code file, from 1; (0, 0) where unknown
 
     @property
     def label(self) -> str:
@@ -84,10 +89,12 @@ class Filter:
     """Which regions a search may return; the default is everything in the library. Conditions add up."""
 
     collection: str | None = "library"  # None is every collection
-    kinds: tuple[str, ...] = ()  # of regions: "whole", "part"; empty is any
+    kinds: tuple[str, ...] = ()  # of regions: "whole", "part", "page", "text", "code"; empty is any
+    source_kinds: tuple[str, ...] = ()  # "photo", "document", "code"; empty is any
+    formats: tuple[str, ...] = ()  # file types of sources; empty is any
     source_ids: tuple[int, ...] = ()  # empty is any
     label: str = ""  # a region must carry this label
-    folder: str = ""  # a source's path must lie below this folder
+    folder: str = ""  # one of a source's paths must lie below this folder
     taken_after: datetime | None = None  # inclusive
     taken_before: datetime | None = None  # exclusive
 

@@ -11,15 +11,15 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, exists, insert, select
 from sqlalchemy.orm import Session
 
-from index import queries
+from index import places, queries
 from index.database import Database
 from index.errors import BadPath, NotStored, SpaceMismatch
 from index.finder import Finder
 from index.region import EVERYTHING, Counts, Filter, Hit, LabelCount, Region, Source
-from index.tables import LibraryRow, SourceRow
+from index.tables import LibraryRow, MarkRow, PlaceRow, SourceRow
 from index.vectors import Floats, SearchConfig, unit_rows
 
 
@@ -44,21 +44,53 @@ class RegionStore:
         self.close()
 
     def add(self, source: Source, regions: Sequence[Region], vectors_ND: NDArray[Any]) -> Source:
-        """Store a file's regions, row n of the vectors belonging to regions[n]; replaces the same path.
+        """Store a file's regions, row n of the vectors belonging to regions[n]; replaces what was at the same path.
 
         Returns the source with its id. One transaction: after a crash all of it is there or nothing.
         """
-        vectors_ND = unit_rows(vectors_ND, self._dim)
-        if len(vectors_ND) != len(regions):
-            raise ValueError(f"{len(regions)} regions need as many vectors, got {len(vectors_ND)}")
+        vectors_ND = self._fitting(regions, vectors_ND)
         _check_text(source.path)
         with self._database.writing() as session:
-            _remove(session, session.scalars(select(SourceRow.id).where(SourceRow.path == source.path)).all())
+            places.forget(session, [source.path])
             row = queries.source_row(source)
             session.add(row)
             session.add_all(queries.region_row(r, row, v) for r, v in zip(regions, vectors_ND, strict=True))
             session.flush()
             return queries.to_source(row)
+
+    def extend(self, source_id: int, regions: Sequence[Region], vectors_ND: NDArray[Any], *, mark: str) -> bool:
+        """Add regions that a later pass found, and note in the same transaction that the pass `mark` is done.
+
+        False if the source is gone, or if the pass was done already; then nothing is added.
+        """
+        vectors_ND = self._fitting(regions, vectors_ND)
+        with self._database.writing() as session:
+            row = session.get(SourceRow, source_id)
+            if row is None or session.get(MarkRow, (source_id, mark)) is not None:
+                return False
+            session.add(MarkRow(source_id=source_id, name=mark))
+            session.add_all(queries.region_row(r, row, v) for r, v in zip(regions, vectors_ND, strict=True))
+        return True
+
+    def unmarked(self, mark: str, *, where: Filter = EVERYTHING, limit: int, after: int = 0) -> list[Source]:
+        """Sources with an id above `after` over which the pass `mark` was not made, by rising id."""
+        done = exists().where(MarkRow.source_id == SourceRow.id, MarkRow.name == mark)
+        query = queries.matching_sources(where).where(SourceRow.id > after, ~done)
+        with self._database.reading() as session:
+            rows = session.scalars(query.order_by(None).order_by(SourceRow.id).limit(limit))
+            return [queries.to_source(row) for row in rows]
+
+    def add_place(self, source_id: int, path: str, *, size_bytes: int, modified_ns: int) -> None:
+        """Note that the same bytes lie at one more path; what was known of that path is forgotten."""
+        _check_text(path)
+        place = PlaceRow(path=path, source_id=source_id, size_bytes=size_bytes, modified_ns=modified_ns)
+        with self._database.writing() as session:
+            places.add(session, place)
+
+    def remove_places(self, paths: Sequence[str]) -> int:
+        """Forget these paths, and with its last path a source; returns how many of them were known."""
+        with self._database.writing() as session:
+            return places.forget(session, paths)
 
     def remove(self, source_ids: Sequence[int]) -> int:
         """Forget these sources with all their regions, at once; returns how many there were."""
@@ -77,10 +109,21 @@ class RegionStore:
         return [[Hit(region=regions[n], score=s) for s, n in zip(*pair, strict=True)] for pair in pairs]
 
     def source_at(self, path: str) -> Source | None:
-        """What is known of the file at this absolute path."""
+        """What is known of the file at this absolute path, which the source returned carries."""
         with self._database.reading() as session:
-            row = session.scalar(select(SourceRow).where(SourceRow.path == path))
+            return places.source_at(session, path)
+
+    def source_with(self, digest: str, *, collection: str = "library") -> Source | None:
+        """The source of this collection that has these bytes, wherever they lie."""
+        same = (SourceRow.digest == digest, SourceRow.collection == collection)
+        with self._database.reading() as session:
+            row = session.scalar(select(SourceRow).where(*same).order_by(SourceRow.id).limit(1))
             return queries.to_source(row) if row else None
+
+    def places_of(self, source_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+        """Source id -> every path with its bytes, its own first; () where the source is gone."""
+        with self._database.reading() as session:
+            return places.paths_of(session, source_ids)
 
     def sources(self, *, where: Filter = EVERYTHING, limit: int, offset: int = 0) -> list[Source]:
         """One page of the sources that `where` allows, newest first."""
@@ -118,6 +161,12 @@ class RegionStore:
         with self._database.reading() as session:
             return queries.commonest_labels(session, where, limit)
 
+    def _fitting(self, regions: Sequence[Region], vectors_ND: NDArray[Any]) -> Floats:
+        vectors_ND = unit_rows(vectors_ND, self._dim)
+        if len(vectors_ND) != len(regions):
+            raise ValueError(f"{len(regions)} regions need as many vectors, got {len(vectors_ND)}")
+        return vectors_ND
+
     def settle(self) -> None:
         """Wait for the graph that is being built in the background, if any."""
         self._finder.settle()
@@ -154,7 +203,7 @@ def _remove(session: Session, source_ids: Sequence[int]) -> int:
         delete(SourceRow).where(queries.among(SourceRow.id, source_ids)).returning(SourceRow.id)
     ).all()
     if gone:
-        session.execute(update(LibraryRow).values(removals=LibraryRow.removals + 1))
+        places.note_change(session)
     return len(gone)
 
 

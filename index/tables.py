@@ -1,4 +1,5 @@
-"""The tables of store.db. Rows of sources and regions are written once and deleted, never changed.
+"""The tables of store.db. Rows of regions are written once and deleted, never changed; of a source only its path may
+change, when that path is gone and the same bytes lie at another place.
 
 Ids rise and are never given twice (AUTOINCREMENT). So "every id above the last one I saw" is all that another process
 has added, and `library.removals` tells whether anything I knew is gone: no other log of changes is needed.
@@ -25,7 +26,7 @@ class LibraryRow(Base):
     space_name: Mapped[str]
     fingerprint: Mapped[str]  # of the space's weights
     dim: Mapped[int]
-    removals: Mapped[int]  # transactions that deleted something
+    removals: Mapped[int]  # transactions that deleted or moved something
 
 
 class SourceRow(Base):
@@ -35,6 +36,7 @@ class SourceRow(Base):
     __table_args__ = (
         Index("sources_by_collection", "collection"),
         Index("sources_by_taken_at", "taken_at"),
+        Index("sources_by_digest", "digest"),
         {"sqlite_autoincrement": True},
     )
 
@@ -50,6 +52,29 @@ class SourceRow(Base):
     taken_at: Mapped[datetime | None]
     latitude: Mapped[float | None] = mapped_column(Float)
     longitude: Mapped[float | None] = mapped_column(Float)
+    format: Mapped[str]
+    note: Mapped[str]
+
+
+class PlaceRow(Base):
+    """Another path with the same bytes as a source; no path is in both tables."""
+
+    __tablename__ = "places"
+    __table_args__ = (Index("places_by_source", "source_id"),)
+
+    path: Mapped[str] = mapped_column(primary_key=True)
+    source_id: Mapped[int] = mapped_column(ForeignKey("sources.id", ondelete="CASCADE"))
+    size_bytes: Mapped[int]
+    modified_ns: Mapped[int]
+
+
+class MarkRow(Base):
+    """A pass that was made over a source after it was added, such as reading the text in it."""
+
+    __tablename__ = "marks"
+
+    source_id: Mapped[int] = mapped_column(ForeignKey("sources.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
 
 
 class RegionRow(Base):
@@ -66,6 +91,10 @@ class RegionRow(Base):
     right_px: Mapped[int]
     bottom_px: Mapped[int]
     colours: Mapped[list[str]] = mapped_column(JSON)
+    text: Mapped[str]
+    page: Mapped[int]
+    first_line: Mapped[int]
+    last_line: Mapped[int]
 
     source: Mapped[SourceRow] = relationship()
     labels: Mapped[list["LabelRow"]] = relationship(order_by="LabelRow.place")

@@ -58,6 +58,8 @@ def passes(region: Region, where: Filter) -> bool:
         and (not where.kinds or region.kind in where.kinds)
         and (not where.source_ids or source.id in where.source_ids)
         and (not where.label or where.label in [label.name for label in region.labels])
+        and (not where.source_kinds or source.kind in where.source_kinds)
+        and (not where.formats or source.format in where.formats)
         and (not where.folder or source.path.startswith(where.folder.rstrip("/") + "/"))
         and (where.taken_after is None or (source.taken_at is not None and source.taken_at >= where.taken_after))
         and (where.taken_before is None or (source.taken_at is not None and source.taken_at < where.taken_before))

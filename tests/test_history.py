@@ -35,6 +35,8 @@ KITE_PHOTO = Source(
     taken_at=datetime(2021, 7, 4, 12, 30, 1, 250),
     latitude=-33.5,
     longitude=151.25,
+    format="heic",
+    note="Only the first of its 12 pictures is shown.",
 )
 KITE = Region(
     id=8,
@@ -43,6 +45,9 @@ KITE = Region(
     box_px=(10, 20, 300, 400),
     labels=(Label(name="kite", score=0.9), Label(name="bird", score=0.25)),
     colours=("red", "white"),
+    text="MILK 1.5 %",
+    page=3,
+    lines=(5, 9),
 )
 ANSWER = Answer(
     text="A red kite [2].",

@@ -86,6 +86,9 @@ def test_a_first_version_file_opens_with_everything_that_was_in_it(first_version
         assert (region.id, region.box_px, region.colours) == (9, (0, 0, 64, 48), ("red",))
         assert region.labels == (Label(name="kite", score=0.5),)
         assert (region.source.id, str(region.source.taken_at)) == (4, "2024-05-06 07:08:09")
+        assert (region.source.format, region.source.note, region.text, region.lines) == ("jpeg", "", "", (0, 0))
+        assert store.places_of([4]) == {4: ("/photos/old.jpg",)}
+        assert [source.id for source in store.unmarked("ocr", limit=9)] == [4]
         np.testing.assert_allclose(store.vectors_of([9]), rows(1), atol=1e-7)
         fill(store, [1])
         assert len(found(store, rows(1)[0])) == 4
@@ -98,18 +101,18 @@ def test_the_migrations_make_exactly_the_tables_of_the_models(tmp_path):
     database.close()
 
 
-def with_a_second_version(folder, monkeypatch, last_line) -> None:
+def with_a_later_version(folder, monkeypatch, last_line) -> None:
     """The real migrations and one more, which adds a column, a table and then does `last_line`."""
     shutil.copytree(MIGRATIONS, folder)
-    (folder / "versions" / "0002_second.py").write_text(SECOND_VERSION + last_line)
+    (folder / "versions" / "9000_later.py").write_text(LATER_VERSION + last_line)
     monkeypatch.setattr("index.database.MIGRATIONS", folder)
 
 
-SECOND_VERSION = """
+LATER_VERSION = """
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "0002", "0001"
+revision, down_revision = "9000", "0002"
 
 def upgrade():
     op.add_column("sources", sa.Column("camera", sa.String, nullable=False, server_default="unknown"))
@@ -118,19 +121,17 @@ def upgrade():
 
 
 def test_a_first_version_file_is_upgraded_and_keeps_its_photos(first_version, tmp_path_factory, monkeypatch):
-    with_a_second_version(tmp_path_factory.mktemp("later") / "migrations", monkeypatch, "pass")
+    with_a_later_version(tmp_path_factory.mktemp("later") / "migrations", monkeypatch, "pass")
     open_store(first_version).close()
     connection = sqlite3.connect(first_version / "store.db")
     assert connection.execute("SELECT path, camera FROM sources").fetchall() == [("/photos/old.jpg", "unknown")]
-    assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0002",)]
+    assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("9000",)]
     assert connection.execute("SELECT count(*) FROM vectors").fetchall() == [(1,)]
     connection.close()
 
 
 def test_an_upgrade_that_fails_in_the_middle_leaves_the_first_version(first_version, tmp_path_factory, monkeypatch):
-    with_a_second_version(
-        tmp_path_factory.mktemp("later") / "migrations", monkeypatch, "raise RuntimeError('no power')"
-    )
+    with_a_later_version(tmp_path_factory.mktemp("later") / "migrations", monkeypatch, "raise RuntimeError('no power')")
     before = tables(first_version / "store.db")
     with pytest.raises(RuntimeError, match="no power"):
         open_store(first_version)

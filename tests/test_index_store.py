@@ -1,5 +1,6 @@
 """What the store promises, against brute force over its own vectors."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -20,7 +21,8 @@ def random_library(store, generator) -> None:
     """Photos of both collections with random labels; some are removed again, some replaced."""
     for n in range(30):
         collection = "uploads" if generator.random() < 0.2 else "library"
-        source = photo(n, collection=collection)
+        kind, form = [("photo", "jpeg"), ("photo", "heic"), ("document", "pdf")][generator.integers(3)]
+        source = replace(photo(n, collection=collection), kind=kind, format=form)
         labels = [name for name in LABELS if generator.random() < 0.4]
         count = int(generator.integers(0, 5))
         store.add(source, regions_for(source, count, labels=labels), rows(count, seed=n))
@@ -39,6 +41,8 @@ def random_filter(generator) -> Filter:
         kinds=maybe(("whole",), maybe(("part", "whole"), ())),
         source_ids=maybe(tuple(int(n) for n in generator.integers(1, 35, 8)), ()),
         label=maybe(str(generator.choice(LABELS)), ""),
+        source_kinds=maybe(("photo",), maybe(("document", "code"), ())),
+        formats=maybe(("jpeg", "pdf"), ()),
         folder=maybe(f"/photos/{generator.integers(3)}", ""),
         taken_after=maybe(day, None),
         taken_before=maybe(day, None),

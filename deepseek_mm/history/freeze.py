@@ -61,6 +61,12 @@ def _citation_row(citation: Citation) -> CitationRow:
         taken_at=source.taken_at,
         latitude=source.latitude,
         longitude=source.longitude,
+        format=source.format,
+        note=source.note,
+        region_text=region.text,
+        page=int(region.page),
+        first_line=int(region.lines[0]),
+        last_line=int(region.lines[1]),
     )
 
 
@@ -72,6 +78,9 @@ def _citation(row: CitationRow) -> Citation:
         box_px=(row.left_px, row.top_px, row.right_px, row.bottom_px),
         labels=tuple(Label(name=name, score=score) for name, score in row.labels),
         colours=tuple(row.colours),
+        text=row.region_text,
+        page=row.page,
+        lines=(row.first_line, row.last_line),
     )
     return Citation(number=row.number, region=region, score=row.score)
 
@@ -90,4 +99,6 @@ def _source(row: CitationRow) -> Source:
         taken_at=row.taken_at,
         latitude=row.latitude,
         longitude=row.longitude,
+        format=row.format,
+        note=row.note,
     )

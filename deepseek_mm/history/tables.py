@@ -127,6 +127,12 @@ class CitationRow(Base):
     taken_at: Mapped[datetime | None] = mapped_column(DateTime)  # the camera's local time, without a zone
     latitude: Mapped[float | None]
     longitude: Mapped[float | None]
+    format: Mapped[str]
+    note: Mapped[str]
+    region_text: Mapped[str]
+    page: Mapped[int]
+    first_line: Mapped[int]
+    last_line: Mapped[int]
 
 
 class CheckRow(Base):

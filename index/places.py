@@ -1,0 +1,74 @@
+"""Where the bytes of a source lie: its own path, and every other path with the same bytes.
+
+A source is stored once, however many copies of its file there are. When the path that it carries goes, the next one
+takes its place and the regions stay; when the last one goes, the source goes. Every function uses the session given.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from index import queries
+from index.region import Source
+from index.tables import LibraryRow, PlaceRow, SourceRow
+
+
+def source_at(session: Session, path: str) -> Source | None:
+    """The source with these bytes, with the path, size and time of the place that was asked for."""
+    row = session.scalar(select(SourceRow).where(SourceRow.path == path))
+    if row is not None:
+        return queries.to_source(row)
+    place = session.get(PlaceRow, path)
+    if place is None:
+        return None
+    source = queries.to_source(session.get_one(SourceRow, place.source_id))
+    return replace(source, path=path, size_bytes=place.size_bytes, modified_ns=place.modified_ns)
+
+
+def paths_of(session: Session, source_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    """Source id -> its paths, its own first, the others in order of their names; () where the source is gone."""
+    found: dict[int, tuple[str, ...]] = dict.fromkeys(source_ids, ())
+    own = select(SourceRow.id, SourceRow.path).where(queries.among(SourceRow.id, source_ids))
+    others = select(PlaceRow.source_id, PlaceRow.path).where(queries.among(PlaceRow.source_id, source_ids))
+    for query in (own, others.order_by(PlaceRow.path)):
+        for source_id, path in session.execute(query):
+            found[source_id] += (path,)
+    return found
+
+
+def add(session: Session, place: PlaceRow) -> None:
+    """Note one more path; what was known of that path before is forgotten."""
+    forget(session, [place.path])
+    session.add(place)
+    note_change(session)
+
+
+def forget(session: Session, paths: Sequence[str]) -> int:
+    """Forget these paths, and with its last path a source; returns how many paths were known."""
+    wanted = select(func.json_each(json.dumps(list(paths))).table_valued("value").c.value)
+    known = session.scalars(delete(PlaceRow).where(PlaceRow.path.in_(wanted)).returning(PlaceRow.path)).all()
+    bare = session.scalars(select(SourceRow).where(SourceRow.path.in_(wanted))).all()
+    lost = [source.id for source in bare if not _moved(session, source)]
+    session.execute(delete(SourceRow).where(queries.among(SourceRow.id, lost)))
+    if known or bare:
+        note_change(session)
+    return len(known) + len(bare)
+
+
+def _moved(session: Session, source: SourceRow) -> bool:
+    """Let the source take over the first of its other places; False if it has none."""
+    place = session.scalar(select(PlaceRow).where(PlaceRow.source_id == source.id).order_by(PlaceRow.path).limit(1))
+    if place is None:
+        return False
+    source.path, source.size_bytes, source.modified_ns = place.path, place.size_bytes, place.modified_ns
+    session.delete(place)
+    session.flush()
+    return True
+
+
+def note_change(session: Session) -> None:
+    """Tell every process that something which it may remember is no longer so."""
+    session.execute(update(LibraryRow).values(removals=LibraryRow.removals + 1))

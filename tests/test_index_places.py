@@ -1,0 +1,141 @@
+"""A source is stored once, however many copies of its file there are, and lives as long as one of them."""
+
+from dataclasses import replace
+
+import pytest
+from index_help import fill, found, open_store, photo, regions_for, rows
+
+from index import Filter, Region
+from index.errors import BadPath
+
+COPY = {"size_bytes": 7, "modified_ns": 9}
+
+
+@pytest.fixture
+def store(tmp_path):
+    with open_store(tmp_path) as store:
+        yield store
+
+
+@pytest.fixture
+def kept(store):
+    """Photo 1, which also lies at /copies/a.jpg and /copies/b.jpg."""
+    (source,) = fill(store, [1])
+    for name in ("b", "a"):
+        store.add_place(source.id, f"/copies/{name}.jpg", **COPY)
+    return source
+
+
+def test_a_source_is_found_at_each_of_its_paths_with_that_paths_size_and_time(store, kept):
+    assert store.source_at(kept.path) == kept
+    assert store.source_at("/copies/b.jpg") == replace(kept, path="/copies/b.jpg", **COPY)
+    assert store.source_at("/copies/c.jpg") is None
+
+
+def test_all_paths_are_remembered_its_own_first_then_by_name(store, kept):
+    assert store.places_of([kept.id, 99]) == {kept.id: (kept.path, "/copies/a.jpg", "/copies/b.jpg"), 99: ()}
+
+
+def test_when_its_own_path_goes_the_next_takes_its_place_and_the_regions_stay(store, kept):
+    before = store.regions_of([kept.id])[kept.id]
+    assert store.remove_places([kept.path]) == 1
+    (source,) = store.sources(limit=9)
+    assert source == replace(kept, path="/copies/a.jpg", **COPY)
+    assert [region.id for region in store.regions_of([kept.id])[kept.id]] == [region.id for region in before]
+    assert store.places_of([kept.id]) == {kept.id: ("/copies/a.jpg", "/copies/b.jpg")}
+
+
+def test_a_source_goes_with_its_last_path_and_not_before(store, kept):
+    assert store.remove_places(["/copies/a.jpg", "/nowhere.jpg"]) == 1
+    assert store.remove_places([kept.path]) == 1
+    assert len(found(store, rows(1)[0])) == 3
+    assert store.remove_places(["/copies/b.jpg"]) == 1
+    assert store.counts().sources == 0
+    assert found(store, rows(1)[0]) == []
+
+
+def test_all_paths_forgotten_at_once_take_the_source_with_them(store, kept):
+    assert store.remove_places(["/copies/a.jpg", kept.path, "/copies/b.jpg"]) == 3
+    assert store.counts().sources == 0
+
+
+def test_a_file_that_changes_leaves_its_copies_what_they_were(store, kept):
+    changed = store.add(replace(photo(1), digest="new"), regions_for(photo(1)), rows(3, seed=5))
+    assert store.places_of([kept.id, changed.id]) == {
+        kept.id: ("/copies/a.jpg", "/copies/b.jpg"),
+        changed.id: (kept.path,),
+    }
+
+
+def test_a_copy_that_becomes_another_file_is_no_copy_any_more(store, kept):
+    changed = store.add(replace(photo(2), path="/copies/a.jpg"), [], rows(0))
+    assert store.places_of([kept.id]) == {kept.id: (kept.path, "/copies/b.jpg")}
+    assert store.source_at("/copies/a.jpg").id == changed.id
+
+
+def test_a_path_becomes_a_copy_of_another_file_and_its_old_source_goes(store, kept):
+    (other,) = fill(store, [2])
+    store.add_place(kept.id, other.path, **COPY)
+    assert store.source_at(other.path).id == kept.id
+    assert store.counts().sources == 1
+
+
+def test_a_folder_filter_finds_a_photo_by_any_of_its_paths_whenever_they_were_added(store):
+    (source,) = fill(store, [1])
+    copies, query = Filter(folder="/copies"), rows(1)[0]
+    assert found(store, query, where=copies) == []
+    store.add_place(source.id, "/copies/a.jpg", **COPY)
+    assert len(found(store, query, where=copies)) == 3
+    assert [s.id for s in store.sources(where=copies, limit=9)] == [source.id]
+    store.remove_places(["/copies/a.jpg"])
+    assert found(store, query, where=copies) == []
+
+
+def test_a_source_is_known_by_its_bytes_within_its_collection(store):
+    mine = store.add(replace(photo(1), digest="abc"), [], rows(0))
+    store.add(replace(photo(2, collection="uploads"), digest="abc"), [], rows(0))
+    assert store.source_with("abc") == mine
+    assert store.source_with("abc", collection="uploads").path == photo(2).path
+    assert store.source_with("abd") is None
+
+
+def test_a_path_that_is_no_text_is_refused(store, kept):
+    with pytest.raises(BadPath, match="Rename the file"):
+        store.add_place(kept.id, "/copies/\udcff.jpg", **COPY)
+
+
+def text_region(source) -> Region:
+    return Region(source=source, kind="text", box_px=(1, 2, 3, 4), text="MILK 1.5 %", page=2, lines=(5, 9))
+
+
+def test_a_later_pass_adds_regions_once_and_is_noted(store):
+    (source,) = fill(store, [1])
+    assert store.extend(source.id, [text_region(source)], rows(1, seed=8), mark="ocr")
+    assert not store.extend(source.id, [text_region(source)], rows(1, seed=8), mark="ocr")
+    *_, added = store.regions_of([source.id])[source.id]
+    assert (added.kind, added.text, added.page, added.lines) == ("text", "MILK 1.5 %", 2, (5, 9))
+    assert found(store, rows(1, seed=8)[0], k=1) == [added.id]
+    assert store.counts(where=Filter(kinds=("text",))).regions == 1
+
+
+def test_a_pass_over_a_source_that_is_gone_adds_nothing(store):
+    (source,) = fill(store, [1])
+    store.remove([source.id])
+    assert not store.extend(source.id, [text_region(source)], rows(1), mark="ocr")
+    assert store.counts().regions == 0
+
+
+def test_sources_that_a_pass_has_not_seen_are_listed_from_the_oldest(store):
+    first, second, third = fill(store, [1, 2, 3])
+    store.extend(second.id, [], rows(0), mark="ocr")
+    store.extend(third.id, [], rows(0), mark="faces")
+    assert [s.id for s in store.unmarked("ocr", limit=9)] == [first.id, third.id]
+    assert [s.id for s in store.unmarked("ocr", limit=1)] == [first.id]
+    assert [s.id for s in store.unmarked("ocr", limit=9, after=first.id)] == [third.id]
+
+
+def test_a_file_that_is_read_anew_has_its_passes_before_it_again(store):
+    (source,) = fill(store, [1])
+    store.extend(source.id, [], rows(0), mark="ocr")
+    (again,) = fill(store, [1])
+    assert [s.id for s in store.unmarked("ocr", limit=9)] == [again.id]
