@@ -16,7 +16,6 @@ import pytest
 from deepseek_mm.errors import LibraryError, NothingThere
 from deepseek_mm.history import Conversation, History
 from deepseek_mm.history.log import TITLE_CHARS, title_of
-from deepseek_mm.history.owner import Owner, started, this_process
 from deepseek_mm.records import Answer, Check, Citation, Question
 from index import Label, Region, Source
 
@@ -289,14 +288,6 @@ def test_a_process_number_that_was_used_again_is_another_process(path):
     connection.commit()
     connection.close()
     assert history.turns(conversation, session="")[0].answer.state == "stopped"
-
-
-def test_a_process_is_its_number_and_its_start():
-    me = this_process()
-    assert me.lives
-    assert me == this_process()
-    assert not replace(me, started=me.started + "1").lives
-    assert not Owner(pid=2**22 + 1, started=started(2**22 + 1)).lives
 
 
 WRITES_50 = """

@@ -14,10 +14,10 @@ from alembic.script import ScriptDirectory
 
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.history import Conversation, History
-from deepseek_mm.history.file import MIGRATIONS, open_file
-from deepseek_mm.history.log import hash_of
+from deepseek_mm.history.log import FILE, hash_of
 from deepseek_mm.history.tables import Base
 from deepseek_mm.records import Answer, Check, Question
+from deepseek_mm.sqlite.file import File
 
 ROOT = Path(__file__).parent.parent
 FIRST = "0001"
@@ -102,12 +102,8 @@ def test_a_file_of_the_first_release_takes_new_turns(old):
 
 
 def differences(path: Path) -> list:
-    engine = open_file(path)
-    try:
-        with engine.connect() as connection:
-            return autogenerate.compare_metadata(MigrationContext.configure(connection), Base.metadata)
-    finally:
-        engine.dispose()
+    with closing(File(path, FILE)) as file, file.engine.connect() as connection:
+        return autogenerate.compare_metadata(MigrationContext.configure(connection), Base.metadata)
 
 
 def test_the_migrations_build_exactly_the_tables_that_the_code_expects(path):
@@ -127,15 +123,14 @@ def test_the_first_revision_still_builds_what_the_first_release_wrote(tmp_path):
 
     write_sql(tmp_path / "written.db", FIRST_RELEASE)
     write_sql(tmp_path / "built.db", "")
-    script = ScriptDirectory(str(MIGRATIONS))
-    engine = open_file(tmp_path / "built.db")
-    engine.dispose()
+    script = ScriptDirectory(str(FILE.migrations))
+    File(tmp_path / "built.db", FILE).close()
     if script.get_current_head() == FIRST:
         assert shape(tmp_path / "built.db") == shape(tmp_path / "written.db")
 
 
 def test_there_is_one_line_of_revisions_that_begins_with_the_first():
-    script = ScriptDirectory(str(MIGRATIONS))
+    script = ScriptDirectory(str(FILE.migrations))
     assert len(script.get_heads()) == 1
     assert script.get_bases() == [FIRST]
 
@@ -165,23 +160,6 @@ def test_six_processes_that_open_a_new_file_at_once_all_get_in(path):
     ]
     assert [opener.communicate(timeout=120)[1] for opener in openers] == [""] * 6
     assert differences(path) == []
-
-
-def test_the_file_is_in_wal_and_keeps_its_foreign_keys(path):
-    engine = open_file(path)
-    with engine.connect() as connection:
-        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
-        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
-        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 30_000
-    engine.dispose()
-
-
-@pytest.mark.parametrize(("options", "level"), [({"hasty": True}, 1), ({}, 2)], ids=["progress", "everything else"])
-def test_only_progress_may_skip_the_sync(path, options, level):
-    engine = open_file(path)
-    with engine.execution_options(writes=True, **options).begin() as connection:
-        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == level  # 1 normal, 2 full
-    engine.dispose()
 
 
 def test_an_empty_file_becomes_a_history(path):

@@ -30,7 +30,7 @@ FLOORS = (
     ("deepseek_mm.rag.facts",),
     ("deepseek_mm.rag.program",),
     ("deepseek_mm.records", "deepseek_mm.settings", "deepseek_mm.chance"),
-    ("deepseek_mm.config",),
+    ("deepseek_mm.config", "deepseek_mm.sqlite"),
     ("deepseek_mm.errors", "index"),
 )
 HEIGHT = {unit: height for height, floor in enumerate(reversed(FLOORS)) for unit in floor}

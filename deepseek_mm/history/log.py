@@ -9,8 +9,7 @@ the conversation does not exist. The empty session is the command line; a page m
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,14 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.history.file import open_file, readable_errors
 from deepseek_mm.history.freeze import freeze, thaw
 from deepseek_mm.history.nouns import Conversation, Turn
-from deepseek_mm.history.owner import Owner, this_process
 from deepseek_mm.history.tables import ConversationRow, TurnRow
 from deepseek_mm.records import Answer, Question
+from deepseek_mm.sqlite.file import File, Kind
+from deepseek_mm.sqlite.owner import Owner, this_process
 
+FILE = Kind(noun="history", migrations=Path(__file__).parent / "migrations")
 TITLE_CHARS = 60
 
 
@@ -33,8 +33,7 @@ class History:
     """Conversations in one SQLite file that many threads and processes may use at once."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._engine = open_file(path)
+        self._file = File(path, FILE)
         self._owner = this_process()
         self._stop_orphans()
 
@@ -54,7 +53,7 @@ class History:
             owner_pid=self._owner.pid,
             owner_started=self._owner.started,
         )
-        with self._session(writes=True) as session:
+        with self._file.session(writes=True) as session:
             thread = self._thread(session, question, now)
             thread.last_at = now
             turn.conversation_id = thread.id
@@ -64,14 +63,14 @@ class History:
 
     def progress(self, turn: int, text: str) -> None:
         """Keep the answer's text so far (all of it, not the new piece). Nothing happens once the turn is over."""
-        with self._session(writes=True, hasty=True) as session:
+        with self._file.session(writes=True, hasty=True) as session:
             running = (TurnRow.id == turn) & (TurnRow.state == "running")
             session.execute(update(TurnRow).where(running).values(text=text))
 
     def finish(self, turn: int, answer: Answer) -> None:
         """Keep the answer whole. Nothing happens if the conversation was deleted meanwhile."""
         assert answer.state != "running", "a finished answer is done, stopped or failed"
-        with self._session(writes=True) as session:
+        with self._file.session(writes=True) as session:
             row = session.get(TurnRow, turn)
             if row is not None:
                 freeze(row, answer)
@@ -86,7 +85,7 @@ class History:
             .limit(limit)
             .offset(offset)
         )
-        with self._session() as reading:
+        with self._file.session() as reading:
             return [
                 Conversation(
                     id=row.id, title=row.title, started_at=row.started_at, last_at=row.last_at, num_turns=num_turns
@@ -103,27 +102,20 @@ class History:
             .order_by(TurnRow.id)
             .options(selectinload(TurnRow.citations), selectinload(TurnRow.checks))
         )
-        with self._session() as reading:
+        with self._file.session() as reading:
             _owned(reading, conversation, session)
             return [_turn(row) for row in reading.scalars(query)]
 
     def delete(self, conversation: int, *, session: str) -> None:
         """Remove the conversation with its turns, citations and checks. NothingThere if it is not the session's."""
-        with self._session(writes=True) as writing:
+        with self._file.session(writes=True) as writing:
             writing.execute(
                 delete(ConversationRow).where(ConversationRow.id == _owned(writing, conversation, session).id)
             )
 
     def close(self) -> None:
         """Let go of the file."""
-        self._engine.dispose()
-
-    @contextmanager
-    def _session(self, **options: bool) -> Iterator[Session]:
-        """One transaction, with the options of `history.file`."""
-        engine = self._engine.execution_options(**options)
-        with readable_errors(self._path), Session(engine) as session, session.begin():
-            yield session
+        self._file.close()
 
     def _thread(self, session: Session, question: Question, now: datetime) -> ConversationRow:
         """The conversation that the question goes on with, or a new one."""
@@ -138,12 +130,12 @@ class History:
     def _stop_orphans(self) -> None:
         """Running turns whose process is gone become stopped."""
         query = select(TurnRow.owner_pid, TurnRow.owner_started).where(TurnRow.state == "running").distinct()
-        with self._session() as session:
+        with self._file.session() as session:
             owners = [Owner(pid=pid, started=started) for pid, started in session.execute(query)]
         gone = [owner for owner in owners if owner != self._owner and not owner.lives]
         for owner in gone:
             theirs = (TurnRow.owner_pid == owner.pid) & (TurnRow.owner_started == owner.started)
-            with self._session(writes=True) as session:
+            with self._file.session(writes=True) as session:
                 session.execute(update(TurnRow).where(theirs, TurnRow.state == "running").values(state="stopped"))
 
 

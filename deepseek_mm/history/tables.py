@@ -4,55 +4,19 @@ A conversation has turns; a turn has citations and checks; deleting a conversati
 used again (AUTOINCREMENT), so a late word for a deleted turn cannot land in another one.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Float, ForeignKey, Text
-from sqlalchemy.engine import Dialect
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
-from sqlalchemy.types import TypeDecorator
 
-
-class Utc(TypeDecorator[datetime]):
-    """A moment. SQLite keeps no zone, so it is stored in UTC and comes back as UTC."""
-
-    impl = DateTime
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Python -> file."""
-        return value and value.astimezone(UTC).replace(tzinfo=None)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """File -> Python."""
-        return value and value.replace(tzinfo=UTC)
-
-
-class AnyText(TypeDecorator[str]):
-    """Text that may hold what UTF-8 cannot, as file names on Linux do: such a value is stored as bytes."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:
-        """Python -> file."""
-        if value is None or _is_utf8(value):
-            return value
-        return value.encode("utf-8", "surrogatepass")
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
-        """File -> Python."""
-        return value.decode("utf-8", "surrogatepass") if isinstance(value, bytes) else value
-
-
-def _is_utf8(text: str) -> bool:
-    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+from deepseek_mm.sqlite.columns import COLUMNS
 
 
 class Base(DeclarativeBase):
     """Maps Python's types to columns, alike in every version of SQLAlchemy."""
 
-    type_annotation_map = {datetime: Utc, str: AnyText, float: Float}
+    type_annotation_map = COLUMNS
 
 
 class ConversationRow(Base):

@@ -1,4 +1,4 @@
-"""Alembic's entry: run the migrations on the connection, inside the transaction, that `history.file` hands over."""
+"""Alembic's entry: run the migrations on the connection, inside the transaction, that `sqlite.file` hands over."""
 
 from alembic import context
 

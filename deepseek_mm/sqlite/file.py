@@ -1,0 +1,144 @@
+"""An SQLite file: opened for many threads and processes, upgraded, refused when it is not ours.
+
+WAL lets readers read while one writer writes. Every writing transaction takes its lock at the start (BEGIN IMMEDIATE)
+and waits for its turn; a transaction that reads first and then wants to write could not wait, only fail.
+A commit is synced to the disk, except with the option `hasty`: that one outlives a kill but perhaps not a power cut.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.orm import Session
+
+from deepseek_mm.errors import DeepSeekMMError, LibraryError
+
+BUSY_TIMEOUT_S = 30.0  # how long one writer waits for another
+_ALEMBIC = threading.Lock()  # alembic keeps "the current migration" in a global
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kind:
+    """What a file holds, in the words of its messages, and how it came to its present form."""
+
+    noun: str  # without an article: "history"
+    migrations: Path  # a folder of Alembic's
+    if_damaged: str = "Move it away and a new one is begun: mv {path} {path}.damaged"
+    elsewhere: str = "--data FOLDER"  # how to name another folder
+
+
+class File:
+    """The file at `path`, made if absent, at the newest revision. LibraryError says why not, here and later."""
+
+    def __init__(self, path: Path, kind: Kind) -> None:
+        self.path, self.kind = path, kind
+        with self._readable_errors():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.engine = _engine(path)
+            try:
+                self._upgrade()
+            except BaseException:
+                self.engine.dispose()
+                raise
+
+    @contextmanager
+    def session(self, *, writes: bool = False, hasty: bool = False) -> Iterator[Session]:
+        """One transaction: a snapshot to read, or with `writes` all or nothing of what is written."""
+        engine = self.engine.execution_options(writes=writes, hasty=hasty)
+        with self._readable_errors(), Session(engine) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _readable_errors(self) -> Iterator[None]:
+        """Turn what SQLite and the system complain about into a LibraryError with a next step."""
+        try:
+            yield
+        except DeepSeekMMError:
+            raise
+        except (DatabaseError, sqlite3.Error, OSError) as error:
+            raise self._unusable(str(getattr(error, "orig", error))) from error
+
+    def _unusable(self, reason: str) -> LibraryError:
+        return LibraryError(f"cannot use the {self.kind.noun} at {self.path}: {reason}. {self._next_step(reason)}")
+
+    def _next_step(self, reason: str) -> str:
+        if "locked" in reason:
+            return "Another process holds it: end that one, or wait"
+        if "full" in reason or "No space left" in reason:
+            return "Make room on the disk"
+        if "malformed" in reason or "not a database" in reason:
+            return f"The file is damaged. {self.kind.if_damaged.format(path=self.path)}"
+        return f"Make the folder writable, or name another with: {self.kind.elsewhere}"
+
+    def _upgrade(self) -> None:
+        script = ScriptDirectory(str(self.kind.migrations))
+        with self.engine.connect() as connection:
+            self._refuse_damage(connection)
+            if _revision(connection) == script.get_current_head():
+                return
+        with self.engine.execution_options(writes=True).begin() as connection:  # all or nothing, one process at a time
+            self._refuse_strangers(connection, script)
+            config = AlembicConfig(attributes={"connection": connection})
+            config.set_main_option("script_location", str(self.kind.migrations).replace("%", "%%"))
+            with _ALEMBIC:
+                command.upgrade(config, "head")
+
+    def _refuse_damage(self, connection: Connection) -> None:
+        verdict = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
+        if verdict != "ok":
+            raise LibraryError(
+                f"cannot use the {self.kind.noun} at {self.path}: {verdict}. {self._next_step('malformed')}"
+            )
+
+    def _refuse_strangers(self, connection: Connection, script: ScriptDirectory) -> None:
+        noun, path = self.kind.noun, self.path
+        revision, known = _revision(connection), {revision.revision for revision in script.walk_revisions()}
+        if revision is not None and revision not in known:
+            raise LibraryError(
+                f"the {noun} at {path} was written by a newer version "
+                f"(revision {revision!r}; this one knows up to {script.get_current_head()!r}). "
+                f"Update with: pip install -U deepseek-mm, or name another folder with: {self.kind.elsewhere}"
+            )
+        tables = inspect(connection).get_table_names()
+        if revision is None and tables:
+            raise LibraryError(
+                f"{path} is an SQLite file, but no {noun} (its tables: {', '.join(tables[:5])}). "
+                f"Move it away and a {noun} is begun: mv {path} {path}.other"
+            )
+
+
+def _engine(path: Path) -> Engine:
+    url = URL.create("sqlite", database=str(path.absolute()))
+    engine = create_engine(url, max_overflow=-1, connect_args={"timeout": BUSY_TIMEOUT_S})
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # transactions begin where `_begin` says
+    for pragma in ("foreign_keys=ON", "journal_mode=WAL"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    connection.exec_driver_sql(f"PRAGMA synchronous={'NORMAL' if options.get('hasty') else 'FULL'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()

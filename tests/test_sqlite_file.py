@@ -1,0 +1,212 @@
+"""SQLite files of any kind: made, upgraded, shared, and refused with the words that belong to what they hold."""
+
+import sqlite3
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from deepseek_mm.errors import LibraryError
+from deepseek_mm.sqlite.file import File, Kind
+
+ROOT = Path(__file__).parent.parent
+ENV = """
+from alembic import context
+context.configure(connection=context.config.attributes["connection"])
+context.run_migrations()
+"""
+STEP = """
+import sqlalchemy as sa
+from alembic import op
+revision, down_revision = "{number}", {before}
+def upgrade():
+    op.create_table("{table}", sa.Column("name", sa.Text))
+"""
+
+
+def add_step(folder: Path, number: str, before: str | None, table: str) -> None:
+    (folder / "versions" / f"r{number}.py").write_text(STEP.format(number=number, before=repr(before), table=table))
+
+
+@pytest.fixture
+def songs(tmp_path):
+    """A kind of file with one table and with next steps of its own."""
+    folder = tmp_path / "100% songs"
+    (folder / "versions").mkdir(parents=True)
+    (folder / "env.py").write_text(ENV)
+    add_step(folder, "1", None, "songs")
+    return Kind(noun="songbook", migrations=folder, if_damaged="Sing from memory: rm {path}", elsewhere="--book FILE")
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "new" / "songs.db"
+
+
+def put(file: File, name: str, **options) -> None:
+    with file.session(writes=True, **options) as session:
+        session.execute(text("INSERT INTO songs VALUES (:name)"), {"name": name})
+
+
+def names(file: File) -> list[str]:
+    with file.session() as session:
+        return list(session.scalars(text("SELECT name FROM songs ORDER BY rowid")))
+
+
+def test_a_new_file_is_made_with_its_folder_and_keeps_what_is_put_in(path, songs):
+    with closing(File(path, songs)) as file:
+        put(file, "blue")
+    with closing(File(path, songs)) as file:
+        assert names(file) == ["blue"]
+
+
+def test_a_session_that_fails_leaves_nothing_behind(path, songs):
+    def put_and_fail(file: File) -> None:
+        with file.session(writes=True) as session:
+            session.execute(text("INSERT INTO songs VALUES ('half')"))
+            raise ZeroDivisionError
+
+    with closing(File(path, songs)) as file:
+        with pytest.raises(ZeroDivisionError):
+            put_and_fail(file)
+        assert names(file) == []
+
+
+def test_an_old_file_is_upgraded_and_keeps_its_rows(path, songs):
+    with closing(File(path, songs)) as file:
+        put(file, "blue")
+    add_step(songs.migrations, "2", "1", "singers")
+    with closing(File(path, songs)) as file:
+        assert names(file) == ["blue"]
+        with file.session() as session:
+            assert list(session.scalars(text("SELECT name FROM singers"))) == []
+
+
+def test_a_reader_sees_one_moment_while_another_writes(path, songs):
+    with closing(File(path, songs)) as file, file.session() as reading:
+        assert reading.scalar(text("SELECT count(*) FROM songs")) == 0
+        put(file, "blue")
+        assert reading.scalar(text("SELECT count(*) FROM songs")) == 0
+        assert names(file) == ["blue"]
+
+
+def test_more_threads_than_connections_in_a_usual_pool_get_their_turn(path, songs):
+    with closing(File(path, songs)) as file:
+        together = threading.Barrier(20)
+
+        def read() -> None:
+            with file.session():
+                together.wait(60)  # all twenty hold a connection at once
+
+        threads = [threading.Thread(target=read) for _ in range(20)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not together.broken
+
+
+def test_the_file_is_in_wal_and_keeps_its_foreign_keys(path, songs):
+    with closing(File(path, songs)) as file, file.engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 30_000
+
+
+@pytest.mark.parametrize(("options", "level"), [({"hasty": True}, 1), ({}, 2)], ids=["hasty", "everything else"])
+def test_only_a_hasty_session_may_skip_the_sync(path, songs, options, level):
+    with closing(File(path, songs)) as file, file.session(writes=True, **options) as session:
+        assert session.scalar(text("PRAGMA synchronous")) == level  # 1 normal, 2 full
+
+
+OPENS = """
+import sys
+from pathlib import Path
+from deepseek_mm.sqlite.file import File, Kind
+File(Path(sys.argv[1]), Kind(noun="songbook", migrations=Path(sys.argv[2])))
+"""
+
+
+def test_six_processes_that_make_a_file_at_once_all_get_in(path, songs):
+    command = [sys.executable, "-c", OPENS, path, songs.migrations]
+    openers = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(6)]
+    assert [opener.communicate(timeout=120)[1] for opener in openers] == [""] * 6
+    with closing(File(path, songs)) as file:
+        assert names(file) == []
+
+
+def refused(path: Path, kind: Kind) -> str:
+    """The message; not a byte of the file changes."""
+    before = path.read_bytes()
+    with pytest.raises(LibraryError) as refusal:
+        File(path, kind)
+    assert path.read_bytes() == before
+    return str(refusal.value)
+
+
+def test_a_damaged_file_is_refused_with_the_next_step_of_its_kind(path, songs):
+    path.parent.mkdir()
+    path.write_bytes(b"not a database at all" * 1000)
+    message = refused(path, songs)
+    assert message.startswith(f"cannot use the songbook at {path}: file is not a database")
+    assert message.endswith(f"The file is damaged. Sing from memory: rm {path}")
+
+
+def test_a_file_with_torn_pages_is_refused_before_it_is_used(path, songs):
+    with closing(File(path, songs)) as file:
+        for n in range(50):
+            put(file, f"{n}" * 500)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2] + b"\xa5" * (len(whole) // 4))
+    assert "Sing from memory" in refused(path, songs)
+
+
+def test_a_file_of_a_newer_version_is_refused_with_both_versions(path, songs):
+    File(path, songs).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9'")
+        connection.commit()
+    message = refused(path, songs)
+    assert message.startswith(f"the songbook at {path} was written by a newer version")
+    assert "(revision '9'; this one knows up to '1')" in message
+    assert message.endswith("or name another folder with: --book FILE")
+
+
+def test_a_file_of_another_program_is_refused_and_named(path, songs):
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("CREATE TABLE birds (id INTEGER); PRAGMA journal_mode=WAL;")
+    message = refused(path, songs)
+    assert message.startswith(f"{path} is an SQLite file, but no songbook (its tables: birds)")
+    assert message.endswith(f"Move it away and a songbook is begun: mv {path} {path}.other")
+
+
+def test_a_folder_that_is_a_file_is_refused_with_another_folder_as_next_step(path, songs):
+    path.parent.write_text("I am a file")
+    with pytest.raises(LibraryError, match=r"cannot use the songbook at .*name another with: --book FILE"):
+        File(path, songs)
+
+
+def test_a_full_disk_undoes_the_write_and_asks_for_room(path, songs):
+    def put_on_a_full_disk(file: File) -> None:
+        with file.session(writes=True) as session:
+            session.execute(text("PRAGMA max_page_count = 1"))  # SQLite then behaves as on a full disk
+            session.execute(text("INSERT INTO songs VALUES (:name)"), {"name": "x" * 100_000})
+
+    with closing(File(path, songs)) as file:
+        put(file, "blue")
+        with pytest.raises(LibraryError, match=r"is full\. Make room on the disk"):
+            put_on_a_full_disk(file)
+        assert names(file) == ["blue"]
+
+
+def test_a_file_that_another_process_keeps_locked_says_so(path, songs, monkeypatch):
+    monkeypatch.setattr("deepseek_mm.sqlite.file.BUSY_TIMEOUT_S", 0.1)
+    with closing(File(path, songs)) as file, closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LibraryError, match="is locked. Another process holds it: end that one, or wait"):
+            put(file, "blue")
