@@ -12,7 +12,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from index import queries
-from index.region import Source
+from index.region import Source, Stamp
 from index.tables import LibraryRow, PlaceRow, SourceRow
 
 
@@ -37,6 +37,21 @@ def paths_of(session: Session, source_ids: Sequence[int]) -> dict[int, tuple[str
         for source_id, path in session.execute(query):
             found[source_id] += (path,)
     return found
+
+
+def stamps(session: Session, collection: str) -> dict[str, Stamp]:
+    """Every path of the collection with the size and time that its file had."""
+    own = select(SourceRow.path, SourceRow.size_bytes, SourceRow.modified_ns, SourceRow.digest)
+    others = select(PlaceRow.path, PlaceRow.size_bytes, PlaceRow.modified_ns, SourceRow.digest)
+    wanted = (own, others.join(SourceRow, SourceRow.id == PlaceRow.source_id))
+    rows = (row for query in wanted for row in session.execute(query.where(SourceRow.collection == collection)))
+    return {path: Stamp(size_bytes, modified_ns, digest) for path, size_bytes, modified_ns, digest in rows}
+
+
+def touch(session: Session, path: str, modified_ns: int) -> None:
+    """The file at this path has the same bytes and a new time."""
+    for table in (SourceRow, PlaceRow):
+        session.execute(update(table).where(table.path == path).values(modified_ns=modified_ns))
 
 
 def add(session: Session, place: PlaceRow) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import zlib
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
@@ -199,8 +200,14 @@ def region_row(region: Region, source: SourceRow, vector_D: Floats) -> RegionRow
         first_line=region.lines[0],
         last_line=region.lines[1],
         labels=labels,
-        vector=VectorRow(data=vector_D.astype(STORED).tobytes()),
+        vector=vector_row(vector_D),
     )
+
+
+def vector_row(vector_D: Floats) -> VectorRow:
+    """A new row for a vector, with the checksum of its bytes."""
+    data = vector_D.astype(STORED).tobytes()
+    return VectorRow(data=data, checksum=zlib.crc32(data))
 
 
 def from_blobs(blobs: Sequence[bytes], dim: int) -> Floats:

@@ -77,6 +77,14 @@ class Counts:
     regions: int
 
 
+class Stamp(NamedTuple):
+    """What a file was like when it was read."""
+
+    size_bytes: int
+    modified_ns: int  # nanoseconds since 1970, as the file system says
+    digest: str  # SHA-256 of its bytes, hexadecimal
+
+
 class LabelCount(NamedTuple):
     """A label, and how many sources have a region that carries it."""
 

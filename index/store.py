@@ -18,7 +18,7 @@ from index import places, queries
 from index.database import Database
 from index.errors import BadPath, NotStored, SpaceMismatch
 from index.finder import Finder
-from index.region import EVERYTHING, Counts, Filter, Hit, LabelCount, Region, Source
+from index.region import EVERYTHING, Counts, Filter, Hit, LabelCount, Region, Source, Stamp
 from index.tables import LibraryRow, MarkRow, PlaceRow, SourceRow
 from index.vectors import Floats, SearchConfig, unit_rows
 
@@ -79,6 +79,16 @@ class RegionStore:
         with self._database.reading() as session:
             rows = session.scalars(query.order_by(None).order_by(SourceRow.id).limit(limit))
             return [queries.to_source(row) for row in rows]
+
+    def stamps(self, *, collection: str = "library") -> dict[str, Stamp]:
+        """Every known path of the collection, with what its file was like when it was read."""
+        with self._database.reading() as session:
+            return places.stamps(session, collection)
+
+    def touch(self, path: str, *, modified_ns: int) -> None:
+        """Note that the file at this path has a new time and the same bytes."""
+        with self._database.writing() as session:
+            places.touch(session, path, modified_ns)
 
     def add_place(self, source_id: int, path: str, *, size_bytes: int, modified_ns: int) -> None:
         """Note that the same bytes lie at one more path; what was known of that path is forgotten."""

@@ -108,6 +108,7 @@ class VectorRow(Base):
 
     region_id: Mapped[int] = mapped_column(ForeignKey("regions.id", ondelete="CASCADE"), primary_key=True)
     data: Mapped[bytes]  # D float32, little-endian
+    checksum: Mapped[int | None]  # CRC-32 of data; unknown in rows from before it was kept
 
 
 class LabelRow(Base):

@@ -7,6 +7,7 @@ from index_help import fill, found, open_store, photo, regions_for, rows
 
 from index import Filter, Region
 from index.errors import BadPath
+from index.region import Stamp
 
 COPY = {"size_bytes": 7, "modified_ns": 9}
 
@@ -139,3 +140,26 @@ def test_a_file_that_is_read_anew_has_its_passes_before_it_again(store):
     store.extend(source.id, [], rows(0), mark="ocr")
     (again,) = fill(store, [1])
     assert [s.id for s in store.unmarked("ocr", limit=9)] == [again.id]
+
+
+def test_the_stamps_of_a_collection_name_every_path_with_what_its_file_was_like(store, kept):
+    fill(store, [2], count=1)
+    store.add(replace(photo(3, collection="uploads"), digest="zz"), [], rows(0))
+    assert store.stamps() == {
+        kept.path: Stamp(kept.size_bytes, kept.modified_ns, kept.digest),
+        "/copies/a.jpg": Stamp(7, 9, kept.digest),
+        "/copies/b.jpg": Stamp(7, 9, kept.digest),
+        photo(2).path: Stamp(0, 0, ""),
+    }
+    assert list(store.stamps(collection="uploads")) == [photo(3).path]
+
+
+def test_a_touched_file_has_a_new_time_and_the_same_regions(store, kept):
+    for path in (kept.path, "/copies/a.jpg"):
+        store.touch(path, modified_ns=77)
+    assert {path: stamp.modified_ns for path, stamp in store.stamps().items()} == {
+        kept.path: 77,
+        "/copies/a.jpg": 77,
+        "/copies/b.jpg": 9,
+    }
+    assert store.counts().regions == 3

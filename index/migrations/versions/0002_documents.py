@@ -1,4 +1,4 @@
-"""Documents beside photos: text, pages and lines of regions, file types, copies of a file, passes over a source."""
+"""Documents beside photos: text, pages and lines of regions, file types, copies, passes over a source, checksums."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,6 +14,7 @@ def upgrade() -> None:
     op.add_column("regions", sa.Column("text", sa.String, nullable=False, server_default=""))
     for name in ("page", "first_line", "last_line"):
         op.add_column("regions", sa.Column(name, sa.Integer, nullable=False, server_default="0"))
+    op.add_column("vectors", sa.Column("checksum", sa.Integer))
     op.execute("UPDATE sources SET format = CASE WHEN lower(path) LIKE '%.png' THEN 'png' ELSE 'jpeg' END")
     op.create_index("sources_by_digest", "sources", ["digest"])
     _hang_on_sources()
