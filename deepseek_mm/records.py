@@ -25,10 +25,31 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Query:
-    """What to look for: words, a picture, or both."""
+    """What to look for: words, a picture, or both; or more of what one region shows."""
 
     text: str = ""
     image: Image | None = None
+    like: int = 0  # id of a region: "more like this"; the region's own source is left out
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Match:
+    """One photo or document that a search found, by its best region."""
+
+    region: Region
+    score: float  # cosine similarity with the query, -1 to 1
+    why: tuple[str, ...] = ()  # labels and words of it that agree with the query
+    twins: tuple[Region, ...] = ()  # near duplicates: the match stands for them, the nearest first
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """What a search found, and whether the library has what was looked for at all."""
+
+    matches: tuple[Match, ...] = ()  # best first; shown as "nothing certain, but nearest" where found is False
+    found: bool = False  # certainty reaches the threshold
+    certainty: float = 0.0  # probability that the library has it, 0 to 1
+    threshold: float = 0.5  # of the certainty
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
