@@ -18,7 +18,11 @@ class BadQuestion(DeepSeekMMError, ValueError):
     """A question that cannot be asked: empty, or far too long."""
 
 
-class BadPicture(DeepSeekMMError, ValueError):
+class BadFile(DeepSeekMMError, ValueError):
+    """A file that cannot be read: damaged, locked, too large, or of no kind that is known."""
+
+
+class BadPicture(BadFile):
     """A file that cannot be read as a picture."""
 
 

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image, ImageOps
 
 from deepseek_mm.errors import BadPicture, NothingThere
-from deepseek_mm.parse.photo import LONG_SIDE_PX, read_photo
+from deepseek_mm.parse.nouns import LONG_SIDE_PX
+from deepseek_mm.parse.photo import read_photo
 
 LIMIT = 100_000_000
 
@@ -135,7 +136,7 @@ def test_a_large_picture_comes_back_small_and_keeps_its_own_size_in_the_source(t
 
 def test_a_folder_is_refused_with_the_command_for_folders(tmp_path):
     assert (
-        refusal(tmp_path) == f"{tmp_path} is a folder. Index its pictures with: python -m deepseek_mm index {tmp_path}"
+        refusal(tmp_path) == f"{tmp_path} is a folder. Index what is in it with: python -m deepseek_mm index {tmp_path}"
     )
 
 

@@ -1,52 +1,86 @@
-"""Which pictures lie below a folder: by name, in sorted order, each once.
+"""Which files lie below a folder or in an archive: by name, in sorted order, each once.
 
 Links to folders are not followed, so a loop of links does no harm. Names that begin with a dot are left out (caches,
-and the notes that some systems write beside each file), and so is a library of this program: its pictures came with
-questions. Only named pictures are looked for in folders; a file that is given by its own path is always taken.
+and the notes that some systems write beside each file), so are folders that programs fill by themselves, and so is a
+library of this program: its pictures came with questions. In folders and archives only files of a known ending are
+looked for; a file that is given by its own path is always taken.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepseek_mm.errors import NothingThere
+from deepseek_mm.config import ParseConfig
+from deepseek_mm.errors import BadFile, NothingThere
+from deepseek_mm.parse import archive
+from deepseek_mm.parse.archive import Failure
+from deepseek_mm.parse.files import in_archive
+from deepseek_mm.parse.formats import named_format
 
-SUFFIXES = (".jpg", ".jpeg", ".png")  # in capitals as well
 LIBRARY_MARK = "history.db"  # a folder with this file is a library of this program
-
-Failure = tuple[str, str]  # a path, and a sentence that names it and says why it was not read
+MACHINE_MADE = ("node_modules", "__pycache__", "__MACOSX", "site-packages")
+MOST_REASONS = 3  # in one message
+PICTURES = (".jpg", ".jpeg", ".png")  # in capitals as well
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
     """What the paths hold."""
 
-    files: tuple[Path, ...]  # absolute, in the order of the paths given, sorted within each
-    failed: tuple[Failure, ...]  # folders without a picture, or that could not be looked into
+    files: tuple[str, ...]  # absolute, in the order of the paths given, sorted within each
+    failed: tuple[Failure, ...]  # folders and archives that hold nothing or could not be looked into, and such members
 
 
-def find_pictures(paths: Sequence[Path]) -> Found:
-    """Every picture file that is given or lies below a folder given.
+def find_files(paths: Sequence[str | os.PathLike[str]], config: ParseConfig) -> Found:
+    """Every file that is given, or lies below a folder or in an archive given.
 
-    NothingThere if a path does not exist, or if there is no picture in any of them.
+    NothingThere if a path does not exist, or if there is nothing to read in any of them.
     """
-    files: dict[Path, None] = {}
+    files: dict[str, None] = {}
     failed: list[Failure] = []
-    for path in map(Path, map(os.path.abspath, paths)):
-        if not os.path.lexists(path):
+    for path in map(os.path.abspath, paths):
+        if not os.path.lexists(path) and in_archive(path) is None:
             raise NothingThere(f"no file or folder at {path}. Check the name")
-        below = pictures_below(path, failed) if path.is_dir() else [path]
-        if not below:
-            failed.append((str(path), f"no picture in {path}. Pictures are files that end in {', '.join(SUFFIXES)}"))
-        files.update(dict.fromkeys(below))
+        files.update(dict.fromkeys(files_at(path, config, failed)))
     if not files:
-        raise NothingThere("; ".join(reason for _, reason in failed) or "nothing to index. Name a folder of pictures")
+        reasons = "; ".join(reason for _, reason in failed[:MOST_REASONS])
+        raise NothingThere(reasons or "nothing to index. Name a folder of photos and documents")
     return Found(files=tuple(files), failed=tuple(failed))
 
 
-def pictures_below(folder: Path, failed: list[Failure]) -> list[Path]:
-    """Sorted picture files; folders that cannot be looked into are added to `failed`."""
+def files_at(path: str, config: ParseConfig, failed: list[Failure]) -> list[str]:
+    """What a path stands for: a file for itself, a folder or an archive for what is in it."""
+    if os.path.isdir(path):
+        found = [file for name in walk(path, is_readable, failed) for file in opened(name, config, failed)]
+    else:
+        found = opened(path, config, failed)
+    if not found and not any(path in place for place, _ in failed):
+        failed.append((path, f"nothing to read in {path}. It has no photo, PDF, text or code by the ending of a name"))
+    return found
+
+
+def opened(path: str, config: ParseConfig, failed: list[Failure]) -> list[str]:
+    """The members of an archive; any other file as it is."""
+    form = named_format(path)
+    if form is None or form.kind != "archive" or in_archive(path) is not None:
+        return [path]
+    try:
+        listing = archive.list_members(path, config, wanted=is_readable)
+    except (BadFile, NothingThere) as error:
+        failed.append((path, str(error)))
+        return []
+    failed += listing.failed
+    return list(listing.members)
+
+
+def is_readable(name: str) -> bool:
+    """True if a file of this name may be of a kind that is read."""
+    return named_format(name) is not None
+
+
+def walk(folder: str, wanted: Callable[[str], bool], failed: list[Failure]) -> list[str]:
+    """Sorted files with a wanted name; folders that cannot be looked into are added to `failed`."""
 
     def missed(error: OSError) -> None:
         reason = f"{error.filename} cannot be looked into: {error.strerror}. Check its permissions"
@@ -57,7 +91,31 @@ def pictures_below(folder: Path, failed: list[Failure]) -> list[Path]:
         if LIBRARY_MARK in names:
             folders.clear()
             continue
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        pictures = (name for name in sorted(names) if name.lower().endswith(SUFFIXES) and not name.startswith("."))
-        found += [Path(here, name) for name in pictures]
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in MACHINE_MADE)
+        found += [os.path.join(here, name) for name in sorted(names) if not name.startswith(".") and wanted(name)]
     return found
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pictures:
+    """What the paths hold of pictures."""
+
+    files: tuple[Path, ...]
+    failed: tuple[Failure, ...]
+
+
+def find_pictures(paths: Sequence[Path]) -> Pictures:
+    """Every JPEG and PNG that is given or lies below a folder given. NothingThere as `find_files`."""
+    files: dict[Path, None] = {}
+    failed: list[Failure] = []
+    for path in map(os.path.abspath, paths):
+        if not os.path.lexists(path):
+            raise NothingThere(f"no file or folder at {path}. Check the name")
+        is_picture = lambda name: name.lower().endswith(PICTURES)  # noqa: E731
+        below = walk(path, is_picture, failed) if os.path.isdir(path) else [path]
+        if not below:
+            failed.append((path, f"no picture in {path}. Pictures are files that end in {', '.join(PICTURES)}"))
+        files.update(dict.fromkeys(map(Path, below)))
+    if not files:
+        raise NothingThere("; ".join(reason for _, reason in failed) or "nothing to index. Name a folder of pictures")
+    return Pictures(files=tuple(files), failed=tuple(failed))

@@ -13,6 +13,8 @@ START_OF_SCAN = 0xDA
 END = b"\xff\xd9"
 EXIF_SEGMENT = 0xE1
 EXIF_NAME = b"Exif\0\0"
+ICC_SEGMENT = 0xE2
+ICC_NAME = b"ICC_PROFILE\0"  # then the number of this part, from 1, and of all parts
 NEEDED_NOTES = (0xE0, 0xEE)  # JFIF and Adobe: they say how colours are stored
 NOTES = (*range(0xE0, 0xF0), 0xFE)  # application segments and comments
 
@@ -44,6 +46,16 @@ def exif_of(data: bytes) -> bytes:
         if marker == EXIF_SEGMENT and data[start + 4 : end].startswith(EXIF_NAME):
             return data[start + 4 : end]
     return b""
+
+
+def icc_of(data: bytes) -> bytes:
+    """The colour profile, or nothing; a long one lies in several segments, in any order."""
+    parts: dict[int, bytes] = {}
+    for marker, start, end in segments(data):
+        part = data[start + 4 : end]
+        if marker == ICC_SEGMENT and part.startswith(ICC_NAME) and len(part) > len(ICC_NAME) + 2:
+            parts[part[len(ICC_NAME)]] = part[len(ICC_NAME) + 2 :]
+    return b"".join(parts[number] for number in sorted(parts))
 
 
 def without_notes(data: bytes) -> bytes:

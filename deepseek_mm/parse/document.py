@@ -1,0 +1,63 @@
+"""A file's bytes become a source and its pieces: the one door to every format, and the way back to a picture of a page.
+
+What a file is and how it is read stands in the table of `formats`; nothing here knows a format but PDF, whose pages can
+be asked for one by one.
+"""
+
+from collections.abc import Generator, Iterator
+
+from PIL.Image import Image
+
+from deepseek_mm.config import ParseConfig
+from deepseek_mm.errors import BadFile
+from deepseek_mm.parse.files import open_file
+from deepseek_mm.parse.nouns import Contents, Document, File, Piece
+from deepseek_mm.parse.pdf import read_pdf_page
+from index import Source
+
+
+def parse_file(file: File, config: ParseConfig, *, collection: str = "library") -> Document:
+    """What the file is, and its pieces: a picture is one, a document has some for every page or passage.
+
+    BadFile (BadPicture for a picture) says why it cannot be read. A page is drawn when its piece is asked for.
+    """
+    assert file.format.read is not None, "open_file refuses archives"
+    contents = file.format.read(file, config)
+    return Document(source=source_of(file, contents, collection), pieces=each(contents.pieces))
+
+
+def read_page(path: str, page: int, config: ParseConfig) -> Image:
+    """The picture of a page, from 1, or of the photo at `path` if `page` is 0; upright RGB as its piece had it."""
+    file = open_file(path, config)
+    if page and file.format.name == "pdf":
+        return read_pdf_page(file, page)
+    if file.format.kind != "photo":
+        raise BadFile(f"{file.path} has no page {page} to draw: it is {file.format.title}. Show its text instead")
+    (image,) = (piece.image for piece in parse_file(file, config).pieces)
+    assert image is not None, "a photo's one piece is its picture"
+    return image
+
+
+def source_of(file: File, contents: Contents, collection: str) -> Source:
+    """The file as the library knows it."""
+    assert file.format.kind != "archive", "open_file refuses archives"
+    return Source(
+        path=file.path,
+        kind=file.format.kind,
+        format=file.format.name,
+        collection=collection,
+        digest=file.digest,
+        size_bytes=file.size_bytes,
+        modified_ns=file.modified_ns,
+        width_px=contents.width_px,
+        height_px=contents.height_px,
+        taken_at=contents.camera.taken_at,
+        latitude=contents.camera.latitude,
+        longitude=contents.camera.longitude,
+        note=contents.note,
+    )
+
+
+def each(pieces: Iterator[Piece]) -> Generator[Piece, None, None]:
+    """The pieces, as something that can be closed."""
+    yield from pieces

@@ -1,0 +1,75 @@
+"""Lines become passages: long enough to mean something on their own, short enough to point at.
+
+A passage never crosses a heading or a column, ends between paragraphs where it can and between lines where it must, and
+has at most the wished length. Only a line that is longer than that is broken, at the end of a sentence if there is one.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from index import Box
+
+SHORT = 4  # a passage of less than a fourth of the wished length takes a part of the next paragraph as well
+STOPS = (re.compile(r"[.!?]\s+|[\u3002\uff01\uff1f]"), re.compile(r"[;:,]\s+"), re.compile(r"\s+"))  # best first
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """A line of text and its place: its number in a file, or its box on a page."""
+
+    text: str
+    number: int = 0
+    box_px: Box = (0, 0, 0, 0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Paragraph:
+    """Lines that belong together."""
+
+    lines: tuple[Line, ...]
+    opens: bool = False  # a heading, or the top of a column: a passage begins here
+
+    @property
+    def length(self) -> int:
+        """Letters, with the ends of the lines."""
+        return sum(len(line.text) + 1 for line in self.lines)
+
+    @property
+    def is_bare(self) -> bool:
+        """True for a heading without any text yet."""
+        return self.opens and len(self.lines) == 1
+
+
+Passage = tuple[tuple[Line, ...], ...]  # paragraphs, or the parts of them that fit
+
+
+def pack(paragraphs: Iterable[Paragraph], most: int) -> Iterator[Passage]:
+    """Passages of at most `most` letters, in order; every line is in exactly one, but a long line in several parts."""
+    passage: list[list[Line]] = []
+    length, bare = 0, False
+    for paragraph in paragraphs:
+        full = length + paragraph.length > most and length >= most // SHORT
+        breaks, begins = full or (paragraph.opens and not bare), True
+        for line in (part for whole in paragraph.lines for part in broken(whole, most)):
+            if passage and (breaks or length + len(line.text) + begins > most):
+                yield tuple(map(tuple, passage))
+                passage, length, begins = [], 0, True
+            passage += [[]] if begins else []
+            passage[-1].append(line)
+            length += len(line.text) + 1 + begins
+            breaks = begins = False
+        bare = paragraph.is_bare
+    if passage:
+        yield tuple(map(tuple, passage))
+
+
+def broken(line: Line, most: int) -> Iterator[Line]:
+    """The line, or its parts of at most `most` letters."""
+    rest = line.text
+    while len(rest) > most:
+        ends = [[match.end() for match in stop.finditer(rest, most // 2, most)] for stop in STOPS]
+        at = next((found[-1] for found in ends if found), most)
+        yield replace(line, text=rest[:at].rstrip())
+        rest = rest[at:]
+    yield replace(line, text=rest)

@@ -1,0 +1,174 @@
+"""A PDF page by page: each as a picture, and its letters, if it has more than a scan of them, as passages with boxes.
+
+PDFium draws and reads. It is one library for the whole process and no two threads may be inside it, so every call is
+made under one lock, page by page, and everything that it hands out is closed before the lock is let go.
+
+PDF counts from the lower left in points, and a page may be turned or cropped; boxes here are in pixels of the picture.
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import pypdfium2 as pdfium
+import pypdfium2.raw as raw
+from PIL.Image import Image
+
+from deepseek_mm.config import ParseConfig
+from deepseek_mm.errors import BadFile
+from deepseek_mm.parse.nouns import LONG_SIDE_PX, Contents, File, Piece
+from deepseek_mm.parse.passages import Line, Paragraph, Passage, pack
+from index import Box
+
+INSIDE = threading.RLock()  # a collector of garbage may close a document while the same thread is inside
+HYPHENS = dict.fromkeys(map(ord, "\x02\xad\ufffe"))  # how PDFium says that a word goes on in the next line
+NEWLINES = "\r\n"
+APART = 0.7  # of a line's height: paragraphs are further apart than this
+TALLER = 1.35  # times: letters of another size begin a paragraph, larger ones a passage
+
+
+def read_pdf(file: File, config: ParseConfig) -> Contents:
+    """The pages of a PDF, drawn and read when their pieces are asked for."""
+    with opened(file) as pdf:
+        count = len(pdf)
+    note = f"Only the first {config.max_pages:,} of its {count:,} pages are read (parse.max_pages)."
+    pieces = pages(file, min(count, config.max_pages), config)
+    return Contents(pieces=pieces, note=note if count > config.max_pages else "")
+
+
+def read_pdf_page(file: File, page: int) -> Image:
+    """The picture of one page, from 1."""
+    with opened(file) as pdf:
+        if not 1 <= page <= len(pdf):
+            raise BadFile(f"{file.path} has no page {page}: it has {len(pdf):,}. Name one of them")
+        try:
+            return drawn(pdf[page - 1])[0]
+        except pdfium.PdfiumError as error:
+            raise BadFile(f"page {page} of {file.path} is damaged: {error} Copy it again") from error
+
+
+@contextmanager
+def opened(file: File) -> Iterator[pdfium.PdfDocument]:
+    """The document, for this thread alone."""
+    with INSIDE:
+        try:
+            pdf = pdfium.PdfDocument(file.data)
+        except pdfium.PdfiumError as error:
+            if error.err_code == raw.FPDF_ERR_PASSWORD:
+                raise BadFile(f"{file.path} is locked with a password. Save it without one and try again") from error
+            raise BadFile(f"{file.path} is damaged or no PDF: {error} Copy it again from where it came") from error
+        try:
+            pdf.init_forms()
+            yield pdf
+        finally:
+            pdf.close()
+
+
+def pages(file: File, count: int, config: ParseConfig) -> Iterator[Piece]:
+    """Each page as a picture, then its passages. A page that is damaged is left out; BadFile if all are."""
+    good = 0
+    for number in range(1, count + 1):
+        try:
+            with opened(file) as pdf:
+                found = tuple(page_pieces(pdf[number - 1], number, config))
+        except pdfium.PdfiumError:
+            continue
+        good += 1
+        yield from found
+    if not good:
+        raise BadFile(f"{file.path} is damaged: none of its {count:,} pages can be drawn. Copy it again")
+
+
+def page_pieces(page: pdfium.PdfPage, number: int, config: ParseConfig) -> Iterator[Piece]:
+    """One page."""
+    image, place = drawn(page)
+    yield Piece(kind="page", image=image, box_px=(0, 0, *image.size), page=number)
+    for passage in pack(paragraphs(lines_of(page, place, image.size)), config.chunk_chars):
+        yield Piece(kind="text", text=joined(passage), box_px=around(passage), page=number)
+
+
+def drawn(page: pdfium.PdfPage) -> tuple[Image, pdfium.PdfPosConv]:
+    """The page's picture, and what turns a place on the page into one in the picture."""
+    bitmap = page.render(scale=LONG_SIDE_PX / max(*page.get_size(), 1))
+    image: Image = bitmap.to_pil().convert("RGB")
+    image.thumbnail((LONG_SIDE_PX, LONG_SIDE_PX))  # sizes are rounded up
+    place = bitmap.get_posconv(page)
+    bitmap.close()
+    return image, place
+
+
+def lines_of(page: pdfium.PdfPage, place: pdfium.PdfPosConv, size: tuple[int, int]) -> Iterator[Line]:
+    """The lines of letters as PDFium orders them, each with its box."""
+    letters = page.get_textpage()
+    codes = [raw.FPDFText_GetUnicode(letters, at) for at in range(letters.count_chars())]
+    start = 0
+    for at, code in enumerate([*codes, ord("\n")]):
+        if chr(code) not in NEWLINES:
+            continue
+        text = readable(codes[start:at])
+        box = box_of(letters, start, at - start, place, size) if text else None
+        if box is not None:
+            yield Line(text=text, box_px=box)
+        start = at + 1
+    letters.close()
+
+
+def readable(codes: Sequence[int]) -> str:
+    """The letters of a line; a word that goes on in the next one is put together."""
+    text = "".join(map(chr, codes)).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return " ".join(text.translate(HYPHENS).replace("\0", "").split())
+
+
+def box_of(
+    letters: pdfium.PdfTextPage, start: int, count: int, place: pdfium.PdfPosConv, size: tuple[int, int]
+) -> Box | None:
+    """The box around some letters, within the picture; None if they are outside of it."""
+    corners = [
+        place.to_bitmap(x, y)
+        for rectangle in map(letters.get_rect, range(letters.count_rects(start, count)))
+        for x, y in (rectangle[:2], rectangle[2:])
+    ]
+    if not corners:
+        return None
+    xs, ys = zip(*corners, strict=True)
+    left, right = (min(max(x, 0), size[0]) for x in (min(xs), max(xs) + 1))
+    top, bottom = (min(max(y, 0), size[1]) for y in (min(ys), max(ys) + 1))
+    return (left, top, right, bottom) if left < right and top < bottom else None
+
+
+def paragraphs(lines: Iterator[Line]) -> Iterator[Paragraph]:
+    """Lines that follow closely, in letters of one size."""
+    block: list[Line] = []
+    opens = False
+    for line in lines:
+        before = block[-1] if block else None
+        if before is not None and not follows(before.box_px, line.box_px):
+            yield Paragraph(lines=tuple(block), opens=opens)
+            block, opens = [], begins(before.box_px, line.box_px)
+        block.append(line)
+    if block:
+        yield Paragraph(lines=tuple(block), opens=opens)
+
+
+def follows(before: Box, box: Box) -> bool:
+    """True if a line is the next one of the same paragraph: just below, overlapping in width, of the same height."""
+    height, next_height = before[3] - before[1], box[3] - box[1]
+    near = -0.5 * height < box[1] - before[3] < APART * height
+    beside = box[0] < before[2] and before[0] < box[2]
+    return near and beside and max(height, next_height) < TALLER * min(height, next_height)
+
+
+def begins(before: Box, box: Box) -> bool:
+    """True if a line opens something new: it is much taller, or stands higher up, as the top of a column does."""
+    return box[3] - box[1] > TALLER * (before[3] - before[1]) or box[3] <= before[1]
+
+
+def joined(passage: Passage) -> str:
+    """The passage as running text, with an empty line between paragraphs."""
+    return "\n\n".join(" ".join(line.text for line in lines) for lines in passage)
+
+
+def around(passage: Passage) -> Box:
+    """The box around all lines."""
+    lefts, tops, rights, bottoms = zip(*(line.box_px for lines in passage for line in lines), strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)

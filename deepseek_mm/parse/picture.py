@@ -1,0 +1,181 @@
+"""The bytes of a picture become an upright RGB picture, or an error that says why not.
+
+Nothing is decoded before the size is known to be within the limit, and half a picture is no picture. The parts after
+this one need a few hundred pixels, so a large picture comes back reduced to LONG_SIDE_PX; the width and height stay
+those of the upright original, and boxes are in the original's pixels.
+
+Every kind of picture file has an opener, which reads the header only. Some decoders turn a picture upright themselves;
+then `Opened.turned` says so, and the camera's word on it is not followed a second time.
+"""
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from PIL import Image as PILImage
+from PIL import ImageChops
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.Image import Image
+from PIL.Image import Transpose as Turn
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from deepseek_mm.config import ParseConfig
+from deepseek_mm.errors import BadPicture
+from deepseek_mm.parse import jpeg
+from deepseek_mm.parse.colour import small_rgb
+from deepseek_mm.parse.exif import Camera, read_exif
+from deepseek_mm.parse.nouns import LONG_SIDE_PX, Contents, File, Piece
+
+UPRIGHT = {  # EXIF orientation -> how to turn the picture; 1 is upright already
+    2: Turn.FLIP_LEFT_RIGHT,
+    3: Turn.ROTATE_180,
+    4: Turn.FLIP_TOP_BOTTOM,
+    5: Turn.TRANSPOSE,
+    6: Turn.ROTATE_270,
+    7: Turn.TRANSVERSE,
+    8: Turn.ROTATE_90,
+}
+SIDEWAYS = (5, 6, 7, 8)
+FAULTS = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, OverflowError, RuntimeError)
+DAMAGE = (*FAULTS, struct.error, zlib.error, PILImage.DecompressionBombError)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Opened:
+    """A picture with its header read and no pixel decoded."""
+
+    image: ImageFile
+    exif: bytes = b""  # the camera's notes
+    icc: bytes = b""  # the colour profile
+    turned: bool = False  # decoding it turns it upright
+
+
+Opener = Callable[[bytes], Opened]
+
+
+def picture(opener: Opener) -> Callable[[File, ParseConfig], Contents]:
+    """The reader for the kind of picture file that `opener` opens."""
+
+    def read(file: File, config: ParseConfig) -> Contents:
+        image, camera, (width, height), note = decode(file.data, opener, name=file.path, max_pixels=config.max_pixels)
+        piece = Piece(kind="whole", image=image, box_px=(0, 0, width, height))
+        return Contents(pieces=iter([piece]), width_px=width, height_px=height, camera=camera, note=note)
+
+    return read
+
+
+def decode(data: bytes, opener: Opener, *, name: str, max_pixels: int) -> tuple[Image, Camera, tuple[int, int], str]:
+    """The upright picture (reduced if large), its camera's notes, the upright original's size, and a note."""
+    try:
+        opened = opener(data)
+        check_size(opened.image, name=name, max_pixels=max_pixels)
+        size, note = opened.image.size, note_on(opened.image)
+        small = small_rgb(decoded(opened.image), opened.icc)
+    except BadPicture:
+        raise
+    except DAMAGE as error:
+        raise BadPicture(f"{name} is damaged or cut short: {error}. Copy it again from where it came") from error
+    camera = read_exif(opened.exif)
+    if opened.turned:
+        return small, replace(camera, orientation=1), size, note
+    turn = UPRIGHT.get(camera.orientation)
+    upright = small.transpose(turn) if turn is not None else small
+    return upright, camera, size[::-1] if camera.orientation in SIDEWAYS else size, note
+
+
+def check_size(image: ImageFile, *, name: str, max_pixels: int) -> None:
+    """Refuse a picture that would need too much memory, before it is decoded."""
+    width, height = image.size
+    if width * height > max_pixels:
+        raise BadPicture(
+            f"{name} has {width:,} x {height:,} = {width * height:,} pixels, and parse.max_pixels allows "
+            f"{max_pixels:,}. Make the picture smaller, or raise parse.max_pixels"
+        )
+
+
+def note_on(image: ImageFile) -> str:
+    """What to say of a film, a burst or a scan of many pages, of which one picture is shown."""
+    try:
+        frames = int(getattr(image, "n_frames", 1))
+    except DAMAGE:  # in a later picture; the first one is judged when it is decoded
+        return "Only its first picture is shown; the others are damaged."
+    return f"Only the first of its {frames:,} pictures is shown." if frames > 1 else ""
+
+
+def decoded(image: ImageFile) -> Image:
+    """The picture with its pixels; a huge JPEG at half, a quarter or an eighth of its size."""
+    image.draft(None, (LONG_SIDE_PX, LONG_SIDE_PX))
+    image.load()
+    if isinstance(image, JpegImageFile) and image.mode == "CMYK" and "adobe" not in image.info:
+        return ImageChops.invert(image)  # Pillow reads all inks as Adobe writes them: turned around
+    return image
+
+
+def open_jpeg(data: bytes) -> Opened:
+    """A whole JPEG file; its notes never reach the decoder, since a damaged note must not cost the picture."""
+    if not jpeg.is_whole(data):
+        raise ValueError("the end of the picture is missing")
+    image = JpegImageFile(io.BytesIO(jpeg.without_notes(data)))
+    return Opened(image=image, exif=jpeg.exif_of(data), icc=jpeg.icc_of(data))
+
+
+def open_png(data: bytes) -> Opened:
+    """A PNG file, animated ones by their first picture."""
+    return with_notes(PngImageFile(io.BytesIO(data)))
+
+
+def open_webp(data: bytes) -> Opened:
+    """A WebP file."""
+    return with_notes(WebPImageFile(io.BytesIO(data)))
+
+
+def open_gif(data: bytes) -> Opened:
+    """A GIF file."""
+    return with_notes(GifImageFile(io.BytesIO(data)))
+
+
+def open_bmp(data: bytes) -> Opened:
+    """A Windows bitmap."""
+    return with_notes(BmpImageFile(io.BytesIO(data)))
+
+
+def open_tiff(data: bytes) -> Opened:
+    """A TIFF file. The camera's notes are a TIFF file themselves: here they are the file."""
+    return replace(with_notes(Tiff(io.BytesIO(data)), turned=True), exif=data)
+
+
+def open_heif(data: bytes) -> Opened:
+    """A HEIC or HEIF file, as phones write them."""
+    from pillow_heif import HeifImageFile
+
+    return with_notes(HeifImageFile(io.BytesIO(data)), turned=True)
+
+
+def open_avif(data: bytes) -> Opened:
+    """An AVIF file."""
+    from PIL.AvifImagePlugin import AvifImageFile
+
+    return with_notes(AvifImageFile(io.BytesIO(data)))
+
+
+def with_notes(image: ImageFile, *, turned: bool = False) -> Opened:
+    """A picture whose notes Pillow has found."""
+    exif, icc = image.info.get("exif"), image.info.get("icc_profile")
+    return Opened(image=image, exif=bytes(exif or b""), icc=bytes(icc or b""), turned=turned)
+
+
+class Tiff(TiffImageFile):
+    """Pillow's TIFF reader without its own limit on the size, which knows nothing of ours."""
+
+    def load_prepare(self) -> None:
+        """Make room for the pixels."""
+        if self._im is None:
+            self.im = PILImage.new(self.mode, self._tile_size).im
+        super().load_prepare()

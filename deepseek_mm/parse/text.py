@@ -1,0 +1,135 @@
+"""Text files: bytes become letters, letters become passages with the lines that they stand on.
+
+Text says nothing about its encoding. A byte order mark decides; else it is UTF-8 if it can be, since other text hardly
+ever is by accident; else the encoding whose letters look most like a language. Bytes that are no text are refused
+rather than shown as letters without sense.
+"""
+
+import codecs
+import re
+from collections.abc import Iterator
+
+from charset_normalizer import from_bytes
+
+from deepseek_mm.config import ParseConfig
+from deepseek_mm.errors import BadFile
+from deepseek_mm.parse.nouns import Contents, File, Piece
+from deepseek_mm.parse.passages import Line, Paragraph, Passage, pack
+
+MARKS = (  # the longer ones first: UTF-32's begins with UTF-16's
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+ENCODINGS = [
+    "cp1252",
+    "cp1251",
+    "cp932",
+    "gb18030",
+    "big5",
+    "cp949",
+    "koi8_r",
+    "cp1253",
+    "cp1250",
+    "euc_jp",
+]  # by use
+SAMPLE_BYTES = 1_000_000  # enough to tell an encoding by
+CONTROLS = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")  # bytes that no text has, but for a stray one
+MOST_CONTROLS = 0.005  # of all bytes
+HEADING = re.compile(r"#{1,6}\s+\S")
+UNDERLINE = re.compile(r"(=|-|~|\^){3,}\s*$")
+FENCE = re.compile(r"\s*(```|~~~)")
+
+
+def read_text(file: File, config: ParseConfig) -> Contents:
+    """Plain text and Markdown, in passages."""
+    text, note = shortened(decode_text(file.data, name=file.path), config)
+    return Contents(pieces=passages(text, config), note=note)
+
+
+def read_code(file: File, config: ParseConfig) -> Contents:
+    """A file of code as one piece."""
+    text, note = shortened(decode_text(file.data, name=file.path), config)
+    lines = (1, text.count("\n") + (not text.endswith("\n")))
+    return Contents(pieces=iter([Piece(kind="code", text=text, lines=lines)]), note=note)
+
+
+def decode_text(data: bytes, *, name: str) -> str:
+    """The letters, with every end of a line as one newline. BadFile if they are none."""
+    text = letters(data, name=name).replace("\r\n", "\n").replace("\r", "\n")
+    if not text.strip():
+        raise BadFile(f"{name} holds no text: {len(data):,} bytes of blanks. Leave it out, or copy it again")
+    return text
+
+
+def letters(data: bytes, *, name: str) -> str:
+    """Bytes as letters."""
+    marked = next((encoding for mark, encoding in MARKS if data.startswith(mark)), None)
+    if marked is not None:
+        return data.decode(marked, "replace").replace("\0", "")
+    if len(CONTROLS.findall(data[:SAMPLE_BYTES])) > MOST_CONTROLS * min(len(data), SAMPLE_BYTES):
+        raise binary(data, name)
+    try:
+        return data.decode("utf-8").replace("\0", "")
+    except UnicodeDecodeError:
+        return data.decode(guessed(data, name=name), "replace").replace("\0", "")
+
+
+def guessed(data: bytes, *, name: str) -> str:
+    """The encoding whose letters look most like a language; of equals the commonest."""
+    sample = data if len(data) <= SAMPLE_BYTES else data[:SAMPLE_BYTES].rpartition(b"\n")[0] or data[:SAMPLE_BYTES]
+    found = [match for match in from_bytes(sample, cp_isolation=ENCODINGS) if match.encoding in ENCODINGS]
+    if not found:
+        raise binary(data, name)
+    best = min(found, key=lambda match: (match.chaos, -match.coherence, ENCODINGS.index(match.encoding)))
+    return best.encoding
+
+
+def binary(data: bytes, name: str) -> BadFile:
+    """The refusal of bytes that are no text."""
+    return BadFile(f"{name} is no text, whatever its name says: it begins with {data[:16]!r}. Give it its right ending")
+
+
+def shortened(text: str, config: ParseConfig) -> tuple[str, str]:
+    """As much of the text as is read, and a note if that is not all."""
+    if len(text) <= config.max_chars:
+        return text, ""
+    note = f"Only the first {config.max_chars:,} of its {len(text):,} letters are read (parse.max_chars)."
+    return text[: config.max_chars], note
+
+
+def passages(text: str, config: ParseConfig, *, numbered: bool = True) -> Iterator[Piece]:
+    """The text's passages, with the lines that they stand on if the text is the file's own."""
+    for passage in pack(paragraphs(text), config.chunk_chars):
+        first, last = passage[0][0].number, passage[-1][-1].number
+        yield Piece(kind="text", text=joined(passage), lines=(first, last) if numbered else (0, 0))
+
+
+def joined(passage: Passage) -> str:
+    """The passage as it is read, with an empty line between paragraphs."""
+    return "\n\n".join("\n".join(line.text for line in lines) for lines in passage)
+
+
+def paragraphs(text: str) -> Iterator[Paragraph]:
+    """Lines between empty ones; a heading begins a paragraph. Between fences is code, which has no headings."""
+    lines = [Line(text=line.rstrip(), number=number) for number, line in enumerate(text.split("\n"), 1)]
+    block: list[Line] = []
+    opens = fenced = False
+    for at, line in enumerate(lines):
+        starts = not fenced and is_heading(line.text, lines[at + 1].text if at + 1 < len(lines) else "")
+        if block and (starts or not line.text):
+            yield Paragraph(lines=tuple(block), opens=opens)
+            block, opens = [], False
+        fenced ^= bool(FENCE.match(line.text))
+        opens |= starts
+        block += [line] if line.text else []
+    if block:
+        yield Paragraph(lines=tuple(block), opens=opens)
+
+
+def is_heading(line: str, following: str) -> bool:
+    """A line with number signs before it, or underlined."""
+    underlined = bool(UNDERLINE.match(following)) and 0 < len(line.strip()) <= len(following.strip()) + 3
+    return bool(HEADING.match(line)) or (underlined and not UNDERLINE.match(line))
