@@ -1,6 +1,6 @@
 """Who is answering? A process is its number and the moment it started, since numbers are used again.
 
-After a kill nobody can say goodbye. So every running turn carries its owner, and whoever opens the history next looks
+After a kill nobody can say goodbye. So every row of running work carries its owner, and whoever reads it next looks
 whether that owner still lives. Linux tells the start in ticks since boot (with the boot's own id); elsewhere `ps` does.
 """
 

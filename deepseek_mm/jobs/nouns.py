@@ -1,0 +1,43 @@
+"""What the table of jobs gives back. Plain records: nobody outside sees a database row."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+State = Literal["waiting", "running", "done", "cancelled", "failed"]
+ENDED: tuple[State, ...] = ("done", "cancelled", "failed")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """One piece of long work, as it stood when it was read."""
+
+    id: int  # rises with every job; orders them by their making
+    kind: str  # chooses the handler
+    title: str  # for people
+    payload: dict[str, Any]  # for the handler
+    state: State
+    cancelling: bool  # it still runs, and was asked to stop for good
+    done: int  # items
+    total: int | None  # items; None while nobody knows
+    per_second: float  # items, over the last seconds; 0 while unknown
+    seconds_left: float | None  # at that speed; None while unknown, and unless it runs
+    message: str  # what it is at, or how it ended
+    num_failed: int  # items
+    attempts: int  # how often it was begun; more than 1 after an interruption
+    created_at: datetime  # UTC, like the other two; for people, no order rests on them
+    started_at: datetime | None  # for the first time
+    ended_at: datetime | None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.state in ENDED
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failed:
+    """An item that a job could not do, and why."""
+
+    item: str
+    reason: str

@@ -1,0 +1,62 @@
+"""The rows of the table of jobs. Change them only together with a new file in `migrations/versions`.
+
+Ids are never used again (AUTOINCREMENT) and order the jobs by their making; `ended_as` orders them by their end. No
+clock is asked for either, so one that jumps mixes nothing up.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, UniqueConstraint, func, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column
+
+from deepseek_mm.sqlite.columns import COLUMNS
+
+
+class Base(DeclarativeBase):
+    """Maps Python's types to columns, alike in every version of SQLAlchemy."""
+
+    type_annotation_map = COLUMNS
+
+
+class FailedRow(Base):
+    """One item that a job could not do."""
+
+    __tablename__ = "failed"
+    __table_args__ = (UniqueConstraint("job_id", "item", name="once_a_job"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    item: Mapped[str]
+    reason: Mapped[str]
+
+
+class JobRow(Base):
+    """One piece of long work."""
+
+    __tablename__ = "jobs"
+    __table_args__ = {"sqlite_autoincrement": True}
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    title: Mapped[str]
+    payload: Mapped[dict[str, Any]] = mapped_column(JSON)
+    digest: Mapped[str]  # of the payload, so that an equal job is found
+    state: Mapped[str] = mapped_column(index=True, default="waiting")  # nouns.State
+    cancelling: Mapped[bool] = mapped_column(default=False)
+    done: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int | None]
+    per_second: Mapped[float] = mapped_column(default=0.0)
+    message: Mapped[str] = mapped_column(default="")
+    attempts: Mapped[int] = mapped_column(default=0)  # how often it was claimed; also the number of the newest claim
+    deaths: Mapped[int] = mapped_column(default=0)  # processes in a row that died without getting further
+    furthest: Mapped[int] = mapped_column(default=-1)  # the highest `done` that a dead process left
+    owner_pid: Mapped[int] = mapped_column(default=0)
+    owner_started: Mapped[str] = mapped_column(default="")
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    ended_as: Mapped[int | None] = mapped_column(index=True)  # 1 for the first job that ended
+    num_failed: Mapped[int] = column_property(
+        select(func.count(FailedRow.id)).where(FailedRow.job_id == id).correlate_except(FailedRow).scalar_subquery()
+    )

@@ -1,0 +1,109 @@
+"""A job in the hands of the one who does it.
+
+Reporting is cheap: a handler may report every item, and at most five reports a second reach the disk; the last one
+always does, by a timer if no other follows. A failed item is written at once. Whether to stop is looked up in the
+table twice a second at most, so that another process can cancel too.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Literal
+
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from deepseek_mm.errors import DeepSeekMMError
+from deepseek_mm.jobs.nouns import Job, State
+from deepseek_mm.jobs.rows import leave
+from deepseek_mm.jobs.speed import Speed
+from deepseek_mm.jobs.tables import FailedRow, JobRow
+from deepseek_mm.sqlite.file import File
+
+REPORT_S = 0.2  # between two writes of the progress
+LOOK_S = 0.5  # between two looks whether it was cancelled
+log = logging.getLogger(__name__)
+
+
+class Task:
+    """What a handler is given. Its methods may be called from any thread, and do nothing once the job was left."""
+
+    def __init__(self, file: File, job: Job, *, stop: threading.Event, clock: Callable[[], float]) -> None:
+        self.job = job
+        self.told: Literal["", "cancel", "stop"] = ""  # the handler asked whether to stop, and heard this
+        self._file, self._stop, self._clock = file, stop, clock
+        self._lock = threading.RLock()
+        self._speed = Speed()
+        self._unwritten: dict[str, object] = {}
+        self._written_at_s = self._looked_at_s = float("-inf")
+        self._timer: threading.Timer | None = None
+
+    def report(self, done: int, total: int | None = None, message: str = "") -> None:
+        """`done` items are done. `total` and `message` stay what they were where none is given."""
+        with self._lock:
+            now_s = self._clock()
+            self._unwritten |= {"done": int(done), "per_second": self._speed.note(int(done), now_s)}
+            self._unwritten |= {} if total is None else {"total": int(total)}
+            self._unwritten |= {"message": message} if message else {}
+            if now_s - self._written_at_s >= REPORT_S:
+                self._write()
+            elif self._timer is None:
+                self._timer = threading.Timer(REPORT_S, self._write_late)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def fail(self, item: str, reason: str) -> None:
+        """Note that `item` could not be done; a kill right after does not lose it. The last reason counts."""
+        row = insert(FailedRow).values(job_id=self.job.id, item=item, reason=reason)
+        row = row.on_conflict_do_update(index_elements=["job_id", "item"], set_={"reason": row.excluded.reason})
+        with self._lock, self._file.session(writes=True, hasty=True) as session:
+            if session.scalar(select(JobRow.id).where(self._mine)) is not None:
+                session.execute(row)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether to stop soon: somebody cancelled the job, or the worker was told to stop. Stays true."""
+        with self._lock:
+            if not self.told and self._clock() - self._looked_at_s >= LOOK_S:
+                self.told = "cancel" if self._is_cancelled() else ""
+                self._looked_at_s = self._clock()
+            self.told = self.told or ("stop" if self._stop.is_set() else "")
+            return self.told != ""
+
+    def finish(self, state: State, message: str) -> None:
+        """The work ends as `state`, or with "waiting" is left to the next claim; the last progress goes along."""
+        assert state != "running", "what is finished does not run"
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+            with self._file.session(writes=True) as session:
+                row = session.scalar(select(JobRow).where(self._mine))
+                if row is not None:
+                    for name, value in self._unwritten.items():
+                        setattr(row, name, value)
+                    leave(session, row, state, message)
+            self._unwritten = {}
+
+    @property
+    def _mine(self) -> ColumnElement[bool]:
+        """The row, as long as it runs by the claim that made this task."""
+        return (JobRow.id == self.job.id) & (JobRow.state == "running") & (JobRow.attempts == self.job.attempts)
+
+    def _is_cancelled(self) -> bool:
+        with self._file.session() as session:
+            return session.scalar(select(JobRow.cancelling).where(self._mine)) is not False  # None: it was left
+
+    def _write(self) -> None:
+        with self._file.session(writes=True, hasty=True) as session:
+            session.execute(update(JobRow).where(self._mine).values(self._unwritten))
+        self._unwritten = {}
+        self._written_at_s = self._clock()
+
+    def _write_late(self) -> None:
+        with self._lock:
+            self._timer = None
+            if self._unwritten:
+                try:
+                    self._write()
+                except DeepSeekMMError as error:  # nobody waits here; the next report meets the same, or succeeds
+                    log.warning("progress of job %d is not written yet: %s", self.job.id, error)
