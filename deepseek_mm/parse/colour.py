@@ -22,7 +22,7 @@ INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC  # white stays white
 def small_rgb(image: Image, icc: bytes = b"") -> Image:
     """The picture in sRGB: 16 bits become 8, and what is transparent shows white."""
     colours = eight_bits(image)
-    clear = "transparency" in image.info or colours.mode in ("RGBA", "LA", "PA", "RGBa", "La")
+    clear = "transparency" in image.info or colours.mode in ("RGBA", "LA", "PA", "RGBa")
     small, alpha = reduced(colours, clear=clear)
     rgb = to_srgb(small, icc)
     if alpha is None:
@@ -55,8 +55,6 @@ def reduced(image: Image, *, clear: bool) -> tuple[Image, Image | None]:
 def to_srgb(image: Image, icc: bytes) -> Image:
     """RGB, L, CMYK or LAB as sRGB by the profile that came with it, or without one."""
     profile = profile_of(icc, image.mode) if icc else None
-    if profile is None and image.mode == "LAB":
-        profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
     if profile is None or ImageCms.getProfileDescription(profile).startswith("sRGB"):
         return image.convert("RGB")
     try:
