@@ -57,7 +57,7 @@ def split(path: str) -> tuple[str, str] | None:
 def list_members(archive: str, config: ParseConfig, *, wanted: Callable[[str], bool]) -> Listing:
     """The members whose names are wanted, and why others of them cannot be read. BadFile if none can."""
     files = directory(archive)
-    names = sorted(name for name in files if is_seen(name) and (wanted(name) or is_foul(name) or is_nested(name)))
+    names = sorted(name for name in files if is_foul(name) or (is_seen(name) and (wanted(name) or is_nested(name))))
     failed: list[Failure] = []
     if len(names) > config.max_members:
         failed.append(
@@ -132,7 +132,7 @@ def refusal(info: zipfile.ZipInfo, name: str, config: ParseConfig) -> str:
 
 def is_seen(name: str) -> bool:
     """False for hidden files, and for the notes that a Mac adds to archives."""
-    return not any(part.startswith(".") and part != ".." or part == "__MACOSX" for part in name.split("/"))
+    return not any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
 
 
 def is_foul(name: str) -> bool:

@@ -116,4 +116,4 @@ def named_format(path: str) -> Format | None:
     """What a file is called."""
     name = path.rpartition("/")[2].lower()
     stem, dot, ending = name.rpartition(".")
-    return BY_ENDING.get(dot + ending if dot and stem else name)
+    return BY_ENDING.get(dot + ending if stem else ending)
