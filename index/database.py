@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from index.errors import IndexProblem, StoreBusy, StoreDamaged, StoreFull, StoreReadOnly, StoreTooNew
+from index.exchange import copy_database, empty_log, exchange_database
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 TIMEOUT_S = 30.0  # how long a writer waits for another one
@@ -55,6 +56,21 @@ class Database:
         """One transaction: all of it is kept, or after an exception or a kill nothing."""
         with self._turn, _explained(self.path), Session(self._writers) as session, session.begin():
             yield session
+
+    def copy_to(self, path: Path) -> None:
+        """A copy of this moment's content as a new file; writers need not stop."""
+        with _explained(self.path):
+            copy_database(self.path, path)
+
+    def exchange(self, by: Path) -> None:
+        """Take over the content of another file of this kind, at once for everybody; the old content is gone."""
+        with self._turn, _explained(self.path):
+            exchange_database(self.path, by)
+
+    def empty_log(self) -> None:
+        """Leave nothing in the log: what was deleted is then in no file any more."""
+        with self._turn, _explained(self.path):
+            empty_log(self.path)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -92,6 +108,7 @@ def _engine(path: Path) -> Engine:
     def prepare(connection: sqlite3.Connection, _: object) -> None:
         connection.isolation_level = None  # transactions begin below, reading ones included
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten with zeros
         connection.execute("PRAGMA synchronous = NORMAL")  # a power cut may undo the last transactions, never tear one
 
     @event.listens_for(engine, "begin")

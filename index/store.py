@@ -3,6 +3,7 @@
 Writing is one transaction per file. Reading takes one snapshot per call, so an answer never mixes two moments.
 """
 
+import shutil
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,12 +12,13 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import delete, exists, insert, select
+from sqlalchemy import delete, exists, insert, select, update
 from sqlalchemy.orm import Session
 
 from index import places, queries
 from index.database import Database
 from index.errors import BadPath, NotStored, SpaceMismatch
+from index.exchange import draft_beside
 from index.finder import Finder
 from index.region import EVERYTHING, Counts, Filter, Hit, LabelCount, Region, Source, Stamp
 from index.tables import LibraryRow, MarkRow, PlaceRow, SourceRow
@@ -29,9 +31,10 @@ class RegionStore:
     def __init__(self, folder: Path, *, space_name: str, fingerprint: str, dim: int, config: SearchConfig) -> None:
         """Opens or makes `folder`/store.db. An IndexProblem says why it cannot be used; then nothing was changed."""
         self._dim = dim
+        self._named_space = LibraryRow(space_name=space_name, fingerprint=fingerprint, dim=dim)
         self._database = Database(folder / "store.db")
         try:
-            identity = _claim(self._database, LibraryRow(space_name=space_name, fingerprint=fingerprint, dim=dim))
+            identity = _claim(self._database, self._named_space)
         except BaseException:
             self._database.close()
             raise
@@ -170,6 +173,36 @@ class RegionStore:
         """The commonest labels and how many sources carry each, commonest first."""
         with self._database.reading() as session:
             return queries.commonest_labels(session, where, limit)
+
+    def copy_to(self, file: Path) -> None:
+        """The whole content as of this moment, as a new file; other work goes on meanwhile."""
+        self._database.copy_to(file)
+
+    def exchange(self, file: Path) -> None:
+        """Take over the content of a file that `copy_to` made, at once for every process; what was here is gone.
+
+        SpaceMismatch, StoreTooNew or StoreDamaged say why not; then nothing was changed.
+        """
+        with draft_beside(self._database.path) as draft:
+            shutil.copyfile(file, draft)
+            self._take_over(draft)
+
+    def clear(self) -> None:
+        """Forget everything, so that no byte of it remains in the store's files."""
+        with draft_beside(self._database.path) as draft:
+            self._take_over(draft)
+
+    def _take_over(self, draft: Path) -> None:
+        """Fill this store from a draft, under a new identity: what others remember of the old content is void."""
+        other = Database(draft)
+        try:
+            _claim(other, self._named_space)
+            with other.writing() as session:
+                session.execute(update(LibraryRow).values(identity=uuid.uuid4().hex))
+            other.empty_log()
+        finally:
+            other.close()
+        self._database.exchange(draft)
 
     def _fitting(self, regions: Sequence[Region], vectors_ND: NDArray[Any]) -> Floats:
         vectors_ND = unit_rows(vectors_ND, self._dim)

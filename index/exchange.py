@@ -1,0 +1,86 @@
+"""Whole SQLite files, copied and exchanged while others use them.
+
+SQLite's own backup copies a file page by page as of one moment, and it can fill a file that is open elsewhere: the
+exchange is one transaction there, so everybody sees the old content or the new, and after a kill it is the one or the
+other. What the old content was is gone from the file and from its log afterwards.
+"""
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from index.errors import StoreBusy
+
+PATIENCE_S = 30.0  # how long we wait for readers and writers to be done
+STEP_PAGES = 1024  # copied between two looks at who else wants the file
+
+
+def copy_database(live: Path, to: Path) -> None:
+    """The content of `live` as of one moment, as a new file at `to`, on the disk when this returns.
+
+    StoreBusy, sqlite3.Error or OSError say why not; then there is no file at `to`.
+    """
+    try:
+        with closing(_opened(live)) as source, closing(sqlite3.connect(to)) as target:
+            source.backup(target, pages=STEP_PAGES, progress=_patience(live))
+        with to.open("rb") as file:
+            os.fsync(file.fileno())
+    except BaseException:
+        to.unlink(missing_ok=True)
+        raise
+
+
+def exchange_database(live: Path, by: Path) -> None:
+    """The content of `by` in place of that of `live`, at once for everybody who has `live` open.
+
+    Nothing of the old content remains in the file or its log. StoreBusy or sqlite3.Error say why not; then nothing was changed.
+    """
+    with closing(_opened(by)) as source, closing(_opened(live)) as target:
+        source.backup(target, progress=_patience(live))
+        _empty_log(target, live)
+
+
+def empty_log(live: Path) -> None:
+    """Write what the log holds into the file and cut the log to nothing, as soon as no reader needs it."""
+    with closing(_opened(live)) as connection:
+        _empty_log(connection, live)
+
+
+@contextmanager
+def draft_beside(path: Path) -> Iterator[Path]:
+    """A free name in the same folder; whatever is there in the end, its logs too, is removed."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}-{time.monotonic_ns()}.draft")
+    try:
+        yield draft
+    finally:
+        for ending in ("", "-wal", "-shm", "-journal"):
+            draft.with_name(draft.name + ending).unlink(missing_ok=True)
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """An existing file; sqlite3 would make an absent one."""
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=PATIENCE_S)
+    connection.isolation_level = None
+    return connection
+
+
+def _patience(path: Path) -> Callable[[int, int, int], None]:
+    """Called after each step; SQLite itself would wait for a lock for ever."""
+    began = time.monotonic()
+
+    def look(status: int, left: int, total: int) -> None:
+        if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) and time.monotonic() > began + PATIENCE_S:
+            raise StoreBusy(path, timeout_s=PATIENCE_S)
+
+    return look
+
+
+def _empty_log(connection: sqlite3.Connection, path: Path) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:  # 1: somebody still reads the old
+        if time.monotonic() > until:
+            raise StoreBusy(path, timeout_s=PATIENCE_S)
+        time.sleep(0.05)
