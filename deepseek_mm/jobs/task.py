@@ -12,6 +12,7 @@ from typing import Literal
 
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.orm import Session
 
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.jobs.nouns import Job, State
@@ -77,17 +78,20 @@ class Task:
             if self._timer is not None:
                 self._timer.cancel()
             with self._file.session(writes=True) as session:
-                row = session.scalar(select(JobRow).where(self._mine))
-                if row is not None:
-                    for name, value in self._unwritten.items():
-                        setattr(row, name, value)
-                    leave(session, row, state, message)
+                self._leave(session, state, message)
             self._unwritten = {}
 
     @property
     def _mine(self) -> ColumnElement[bool]:
         """The row, as long as it runs by the claim that made this task."""
         return (JobRow.id == self.job.id) & (JobRow.state == "running") & (JobRow.attempts == self.job.attempts)
+
+    def _leave(self, session: Session, state: State, message: str) -> None:
+        row = session.scalar(select(JobRow).where(self._mine))
+        if row is not None:
+            for name, value in self._unwritten.items():
+                setattr(row, name, value)
+            leave(session, row, state, message)
 
     def _is_cancelled(self) -> bool:
         with self._file.session() as session:
