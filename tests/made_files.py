@@ -63,13 +63,13 @@ def picture_bytes(form: str = "png", image: Image.Image | None = None, **options
     return file.getvalue()
 
 
-def pdf_bytes(*pages: Sequence[Words], size: float = 12, password: str = "", turned: int = 0) -> bytes:
-    """A PDF with words at places, in points from the lower left."""
+def pdf_bytes(*pages: Sequence[Words], password: str = "", owner: str = "", turned: int = 0) -> bytes:
+    """A PDF with words at places, in points from the lower left; `password` opens it, `owner` allows to copy."""
     file = io.BytesIO()
-    lock = pdfencrypt.StandardEncryption(password) if password else None
+    lock = pdfencrypt.StandardEncryption(password, ownerPassword=owner, canCopy=0) if password or owner else None
     paper = canvas.Canvas(file, pagesize=PAGE_PT, encrypt=lock, invariant=True)
     for words in pages:
-        paper.setFont("Helvetica", size)
+        paper.setFont("Helvetica", 12)
         for left, base, text in words:
             paper.drawString(left, base, text)
         paper.showPage()

@@ -1,12 +1,14 @@
-"""Which files of a folder are pictures, and in what order."""
+"""Which files of folders and archives are read, and in what order."""
 
 import os
 from pathlib import Path
 
 import pytest
+from made_files import CONFIG, written, zip_bytes
 
+from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.parse.folder import find_pictures
+from deepseek_mm.parse.folder import Found, find_files
 
 
 def touched(folder: Path, *names: str) -> Path:
@@ -16,13 +18,14 @@ def touched(folder: Path, *names: str) -> Path:
     return folder
 
 
-def names(folder: Path, *paths: Path) -> list[str]:
-    return [path.relative_to(folder).as_posix() for path in find_pictures(paths or [folder]).files]
+def names(folder: Path, *paths: Path | str) -> list[str]:
+    found = find_files(paths or [folder], CONFIG)
+    return [Path(path).relative_to(folder).as_posix() for path in found.files]
 
 
-def test_pictures_are_found_in_all_folders_whatever_the_case_of_their_endings(tmp_path):
-    touched(tmp_path, "b.JPG", "a.png", "deep/er/c.Jpeg", "notes.txt", "jpg", "d.jpg.txt")
-    assert names(tmp_path) == ["a.png", "b.JPG", "deep/er/c.Jpeg"]
+def test_files_are_found_in_all_folders_whatever_the_case_of_their_endings(tmp_path):
+    touched(tmp_path, "b.JPG", "a.png", "deep/er/c.Heic", "notes.txt", "jpg", "d.exe", "e.mp4", "f.py", "Makefile")
+    assert names(tmp_path) == ["Makefile", "a.png", "b.JPG", "f.py", "notes.txt", "deep/er/c.Heic"]
 
 
 def test_the_order_is_that_of_the_names_whatever_the_disk_says(tmp_path):
@@ -38,12 +41,13 @@ def test_a_file_that_is_given_twice_is_found_once(tmp_path):
 def test_relative_paths_become_absolute_ones(tmp_path, monkeypatch):
     touched(tmp_path, "x.png")
     monkeypatch.chdir(tmp_path)
-    assert find_pictures([Path(".")]).files == (tmp_path / "x.png",)
+    assert find_files(["."], CONFIG) == Found(files=(str(tmp_path / "x.png"),), failed=())
 
 
 def test_a_file_given_by_its_path_is_taken_whatever_its_name(tmp_path):
-    touched(tmp_path, "scan.bin")
-    assert names(tmp_path, tmp_path / "scan.bin") == ["scan.bin"]
+    touched(tmp_path, "scan.bin", ".hidden.png", "node_modules/a.js")
+    given = ["scan.bin", ".hidden.png", "node_modules/a.js"]
+    assert names(tmp_path, *(tmp_path / name for name in given)) == given
 
 
 def test_a_loop_of_links_ends_and_linked_folders_are_not_followed(tmp_path):
@@ -55,32 +59,92 @@ def test_a_loop_of_links_ends_and_linked_folders_are_not_followed(tmp_path):
     assert names(tmp_path, tmp_path / "door") == ["door/y.png"]
 
 
-def test_hidden_names_and_libraries_are_left_out(tmp_path):
+def test_hidden_names_machine_made_folders_and_libraries_are_left_out(tmp_path):
     touched(tmp_path, "x.png", "._x.png", ".cache/y.png", "library/history.db", "library/uploads/z.png")
-    assert names(tmp_path) == ["x.png"]
+    touched(tmp_path, "code/node_modules/a.js", "code/__pycache__/b.py", "code/c.py")
+    assert names(tmp_path) == ["x.png", "code/c.py"]
+
+
+def test_the_members_of_an_archive_stand_where_the_archive_stands(tmp_path):
+    touched(tmp_path, "a.png", "c.png")
+    written(
+        tmp_path / "b.ZIP", zip_bytes({"in/z.jpg": b"", "in/a.txt": b"words", "in/run.exe": b"", ".hidden.png": b""})
+    )
+    assert names(tmp_path) == ["a.png", "b.ZIP!/in/a.txt", "b.ZIP!/in/z.jpg", "c.png"]
+    assert names(tmp_path, tmp_path / "b.ZIP") == ["b.ZIP!/in/a.txt", "b.ZIP!/in/z.jpg"]
+
+
+def test_a_member_may_be_given_by_its_own_path(tmp_path):
+    path = written(tmp_path / "b.zip", zip_bytes({"in/z.jpg": b"", "a.txt": b"words"}))
+    assert names(tmp_path, f"{path}!/in/z.jpg") == ["b.zip!/in/z.jpg"]
+
+
+def test_what_is_wrong_with_an_archive_is_listed_and_the_rest_goes_on(tmp_path):
+    touched(tmp_path, "a.png")
+    bad = written(tmp_path / "bad.zip", b"no archive")
+    odd = written(tmp_path / "odd.zip", zip_bytes({"../up.txt": b"evil", "b.txt": b"words", "deep.zip": b"PK"}))
+    found = find_files([tmp_path], CONFIG)
+    assert [Path(path).name for path in found.files] == ["a.png", "b.txt"]
+    assert [path for path, _ in found.failed] == [str(bad), f"{odd}!/../up.txt", f"{odd}!/deep.zip"]
+    assert all(path in reason for path, reason in found.failed)
+    with pytest.raises(NothingThere, match="bad.zip is no zip archive, or it is damaged"):
+        find_files([bad], CONFIG)
+
+
+def test_an_archive_that_would_unpack_to_too_much_is_listed(tmp_path):
+    touched(tmp_path, "a.png")
+    big = written(tmp_path / "big.zip", zip_bytes({"a.txt": bytes(2_000)}))
+    found = find_files([tmp_path], ParseConfig(max_unpacked_bytes=1_000))
+    assert found.files == (str(tmp_path / "a.png"),)
+    assert found.failed[0][0] == str(big)
+    assert "parse.max_unpacked_bytes allows 1,000" in found.failed[0][1]
 
 
 def test_a_path_that_does_not_exist_is_named(tmp_path):
-    with pytest.raises(NothingThere, match=r"no file or folder at .*/hoilday\. Check the name"):
-        find_pictures([touched(tmp_path, "x.png"), tmp_path / "hoilday"])
+    for path in (tmp_path / "hoilday", tmp_path / "no.zip!" / "a.png"):
+        with pytest.raises(NothingThere, match=r"no file or folder at .*(hoilday|a\.png)\. Check the name"):
+            find_files([touched(tmp_path, "x.png"), path], CONFIG)
 
 
-def test_folders_without_a_picture_are_said_to_have_none(tmp_path):
-    empty = touched(tmp_path, "empty/notes.txt", "full/x.png") / "empty"
-    reason = f"no picture in {empty}. Pictures are files that end in .jpg, .jpeg, .png"
-    assert find_pictures([tmp_path / "full", empty]).failed == ((str(empty), reason),)
+def test_places_with_nothing_to_read_are_said_to_have_nothing(tmp_path):
+    empty = touched(tmp_path, "empty/film.mp4", "full/x.png") / "empty"
+    reason = f"nothing to read in {empty}. It has no photo, PDF, text or code by the ending of a name"
+    assert find_files([tmp_path / "full", empty], CONFIG).failed == ((str(empty), reason),)
     with pytest.raises(NothingThere) as caught:
-        find_pictures([empty])
+        find_files([empty], CONFIG)
     assert str(caught.value) == reason
-    with pytest.raises(NothingThere, match="Name a folder of pictures"):
-        find_pictures([])
+    with pytest.raises(NothingThere, match="Name a folder of photos and documents"):
+        find_files([], CONFIG)
+
+
+def test_names_in_any_script_with_newlines_and_of_any_length_are_found(tmp_path):
+    odd = ["\u732b.png", "\u05d7\u05ea\u05d5\u05dc.txt", "two\nlines.png", "n" * 251 + ".png"]
+    touched(tmp_path, *odd)
+    assert sorted(names(tmp_path)) == sorted(odd)
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root may look into every folder")
 def test_a_folder_that_cannot_be_looked_into_is_listed_and_the_rest_goes_on(tmp_path):
     touched(tmp_path, "x.png", "locked/y.png")
     (tmp_path / "locked").chmod(0)
-    found = find_pictures([tmp_path])
+    found = find_files([tmp_path], CONFIG)
     (tmp_path / "locked").chmod(0o700)
-    assert [path.name for path in found.files] == ["x.png"]
+    assert [Path(path).name for path in found.files] == ["x.png"]
     assert "cannot be looked into: Permission denied" in found.failed[0][1]
+
+
+def test_a_folder_that_vanishes_while_it_is_looked_into_is_listed(tmp_path, monkeypatch):
+    touched(tmp_path, "a/x.png", "b/y.png")
+    scan = os.scandir
+
+    def gone(path):
+        if str(path).endswith("/b"):
+            raise FileNotFoundError(2, "No such file or directory", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", gone)
+    found = find_files([tmp_path], CONFIG)
+    assert [Path(path).name for path in found.files] == ["x.png"]
+    assert found.failed == (
+        (f"{tmp_path}/b", f"{tmp_path}/b cannot be looked into: No such file or directory. Check its permissions"),
+    )

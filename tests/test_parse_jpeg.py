@@ -73,3 +73,15 @@ def test_the_adobe_note_stays_because_it_says_how_colours_are_stored():
 def test_a_header_that_breaks_off_is_not_whole_and_has_no_notes(data):
     assert not jpeg.is_whole(data)
     assert jpeg.exif_of(data) == b""
+
+
+def test_a_long_colour_profile_is_put_together_from_its_parts_in_their_order():
+    """Pillow cuts it into segments of 65,519 bytes; here they are also swapped."""
+    profile = np.random.default_rng(0).bytes(150_000)
+    data = jpeg_bytes(icc_profile=profile)
+    assert jpeg.icc_of(data) == profile
+    rows = [(start, end) for marker, start, end in jpeg.segments(data) if marker == jpeg.ICC_SEGMENT]
+    assert len(rows) == 3
+    parts = [data[start:end] for start, end in rows]
+    assert jpeg.icc_of(data[: rows[0][0]] + b"".join(reversed(parts)) + data[rows[-1][1] :]) == profile
+    assert jpeg.icc_of(jpeg_bytes()) == b""

@@ -51,11 +51,12 @@ def find_files(paths: Sequence[str | os.PathLike[str]], config: ParseConfig) -> 
 
 def files_at(path: str, config: ParseConfig, failed: list[Failure]) -> list[str]:
     """What a path stands for: a file for itself, a folder or an archive for what is in it."""
+    known = len(failed)
     if os.path.isdir(path):
         found = [file for name in walk(path, is_readable, failed) for file in opened(name, config, failed)]
     else:
         found = opened(path, config, failed)
-    if not found and not any(path in place for place, _ in failed):
+    if not found and len(failed) == known:
         failed.append((path, f"nothing to read in {path}. It has no photo, PDF, text or code by the ending of a name"))
     return found
 

@@ -1,0 +1,68 @@
+"""Web pages as a reader sees them."""
+
+import pytest
+from made_files import read, refusal, written
+
+from deepseek_mm.parse.web import text_of
+
+PAGE = """<html><head><title>Boats &amp; sails</title><style>p {color: red}</style><script>alert(1)</script></head>
+<body><nav>Home | About</nav><h1>Boats</h1><p>A <b>red</b> boat
+  floats.<br>It sinks.<h2>Sails</h2><ul><li>main<li>jib</ul>
+<table><tr><th>name<th>area<tr><td>jib<td>9</table><pre>
+def f():
+    return 1
+</pre><p hidden>secret</p><noscript>Turn scripts on</noscript><!-- remark --><p>un<i>split</i>word</body></html>"""
+
+
+def test_a_page_is_read_block_by_block_without_what_a_reader_does_not_see():
+    assert text_of(PAGE).split("\n\n") == [
+        "Boats & sails",
+        "# Boats",
+        "A red boat floats.",
+        "It sinks.",
+        "## Sails",
+        "main",
+        "jib",
+        "name | area",
+        "jib | 9",
+        "def f():\n    return 1",
+        "unsplitword",
+    ]
+
+
+def test_passages_of_a_page_begin_at_its_headings_and_have_no_lines(tmp_path):
+    source, pieces = read(written(tmp_path / "a.html", PAGE))
+    assert (source.kind, source.format) == ("document", "html")
+    assert [piece.text.split("\n")[0] for piece in pieces] == ["Boats & sails", "# Boats", "## Sails"]
+    assert {piece.lines for piece in pieces} == {(0, 0)}
+
+
+@pytest.mark.parametrize(
+    ("head", "encoding"),
+    [
+        ('<meta charset="shift_jis">', "shift_jis"),
+        ("<meta http-equiv=Content-Type content='text/html; charset=Shift_JIS'>", "shift_jis"),
+        ("<meta charset=utf-8>", "shift_jis"),  # the page does not keep to what it says
+        ("<meta charset=nonsense>", "utf-8"),
+        ("", "utf-16"),
+    ],
+)
+def test_the_encoding_is_the_one_that_the_page_names_and_keeps_to(tmp_path, head, encoding):
+    words = "\u3053\u308c\u306f\u65e5\u672c\u8a9e\u306e\u30c6\u30ad\u30b9\u30c8\u3067\u3059\u3002"
+    path = written(tmp_path / "a.html", f"<html><head>{head}</head><p>{words}".encode(encoding))
+    assert read(path)[1][0].text == words
+
+
+@pytest.mark.parametrize("html", ["<script>x()</script>", "<html></html>", "<nav>Home</nav>", "<p>&nbsp;</p>"])
+def test_a_page_that_shows_nothing_is_refused(tmp_path, html):
+    path = written(tmp_path / "a.html", html)
+    assert refusal(path) == f"{path} shows no text: it may be made by scripts. Save the page as PDF instead"
+
+
+@pytest.mark.parametrize("html", ["<p><p><p>a", "a</div></div>", "a<" + "div>" * 3, "<b>" * 20_000 + "a"])
+def test_a_page_that_breaks_every_rule_is_read_all_the_same(html):
+    assert "a" in text_of(html + " a")
+
+
+def test_letters_that_stand_for_blanks_inside_are_not_taken_from_the_page():
+    assert text_of("<p>a\x01b\x02c</p>") == "abc"

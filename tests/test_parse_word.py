@@ -1,0 +1,86 @@
+"""Word documents: headings, paragraphs and tables in order, and documents that are none."""
+
+import io
+import zipfile
+
+import pytest
+from docx import Document
+from made_files import docx_bytes, read, refusal, written, zip_bytes
+
+from deepseek_mm.config import ParseConfig
+
+
+def test_headings_paragraphs_and_tables_come_in_the_order_they_are_read(tmp_path):
+    document = Document()
+    document.add_heading("Boats", 0)
+    document.add_paragraph("A boat floats.")
+    document.add_heading("Sails", 2)
+    table = document.add_table(2, 3)
+    for row, words in zip(table.rows, (("name", "area", "use"), ("jib", "9", "wind")), strict=True):
+        for cell, word in zip(row.cells, words, strict=True):
+            cell.text = word
+    table.cell(1, 1).merge(table.cell(1, 2))
+    document.add_paragraph("")
+    document.add_paragraph("The end.")
+    document.save(tmp_path / "a.docx")
+    source, pieces = read(tmp_path / "a.docx")
+    assert (source.kind, source.format) == ("document", "docx")
+    assert [piece.text.split("\n\n") for piece in pieces] == [
+        ["# Boats", "A boat floats."],
+        ["## Sails", "name | area | use\njib | 9\nwind", "The end."],
+    ]
+    assert {(piece.kind, piece.lines, piece.page) for piece in pieces} == {("text", (0, 0), 0)}
+
+
+def test_a_long_document_is_cut_into_passages_and_past_the_limit_left_out(tmp_path):
+    path = written(tmp_path / "a.docx", docx_bytes(*(f"Paragraph {n}. " + "word " * 30 for n in range(50))))
+    source, pieces = read(path, ParseConfig(max_chars=4_000, chunk_chars=400))
+    assert 400 >= max(len(piece.text) for piece in pieces) > 300
+    assert source.note.startswith("Only the first 4,000 of its 8,")
+
+
+def test_a_document_of_blanks_is_refused_with_another_way(tmp_path):
+    path = written(tmp_path / "a.docx", docx_bytes("", " "))
+    assert refusal(path) == f"{path} holds no text. Save it as PDF to have its pictures read"
+
+
+@pytest.mark.parametrize("members", [{}, {"a.txt": b"words"}, {"[Content_Types].xml": b"<Types"}])
+def test_a_packed_file_that_is_no_document_says_so(tmp_path, members):
+    data = zip_bytes(members or {"a": b""})
+    path = written(tmp_path / "a.docx", data)
+    assert refusal(path).startswith(f"{path} is no Word document, or it is damaged: ")
+    assert refusal(path).endswith("Save it again in Word")
+
+
+def test_a_document_that_was_cut_anywhere_is_refused(tmp_path):
+    whole = docx_bytes("words")
+    for length in (10, 100, len(whole) // 2, len(whole) - 30):
+        assert "is no Word document, or it is damaged" in refusal(written(tmp_path / "a.docx", whole[:length]))
+
+
+def test_a_document_whose_text_is_damaged_is_refused(tmp_path):
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(docx_bytes("words"))) as old, zipfile.ZipFile(file, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name)[:-20] if name == "word/document.xml" else old.read(name))
+    assert "is no Word document, or it is damaged" in refusal(written(tmp_path / "a.docx", file.getvalue()))
+
+
+def test_a_document_that_would_unpack_to_far_more_is_a_bomb(tmp_path):
+    path = written(tmp_path / "a.docx", zip_bytes({"word/document.xml": b" " * 30_000_000}))
+    assert refusal(path) == f"{path} would unpack to 30,000,000 bytes, as only a bomb does. Save it again in Word"
+
+
+def test_a_document_that_defines_words_by_words_does_not_grow_in_memory(tmp_path):
+    """A "billion laughs": ten levels of entities, each ten of the one below. They are never written out."""
+    levels = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(docx_bytes("words"))) as old, zipfile.ZipFile(file, "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            if name == "word/document.xml":
+                data = data.replace(b"<w:document", f'<!DOCTYPE x [<!ENTITY e0 "ha">{levels}]><w:document'.encode(), 1)
+                data = data.replace(b">words<", b">words &e9;<")
+            new.writestr(name, data)
+    path = written(tmp_path / "a.docx", file.getvalue())
+    assert "is no Word document, or it is damaged" in refusal(path)
