@@ -210,3 +210,51 @@ def test_a_file_that_another_process_keeps_locked_says_so(path, songs, monkeypat
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(LibraryError, match="is locked. Another process holds it: end that one, or wait"):
             put(file, "blue")
+
+
+def bytes_of(path: Path) -> bytes:
+    """All that lies on the disk of the file: itself and its logs."""
+    return b"".join(part.read_bytes() for part in sorted(path.parent.glob(f"{path.name}*")))
+
+
+def test_a_file_takes_over_a_copy_while_another_has_it_open(path, songs, tmp_path):
+    file, other = File(path, songs), File(path, songs)
+    put(file, "one")
+    file.copy_to(tmp_path / "copy.db")
+    put(other, "two")
+    file.exchange(tmp_path / "copy.db")
+    assert names(other) == names(file) == ["one"]
+    put(other, "three")
+    assert names(file) == ["one", "three"]
+
+
+def test_a_copy_of_an_earlier_revision_is_brought_up_to_date_before_it_is_taken_over(path, songs, tmp_path):
+    old = File(tmp_path / "old.db", songs)
+    put(old, "old song")
+    old.close()
+    add_step(songs.migrations, "2", "1", "singers")
+    file = File(path, songs)
+    file.exchange(tmp_path / "old.db")
+    assert names(file) == ["old song"]
+    with file.session() as session:
+        assert session.scalar(text("SELECT count(*) FROM singers")) == 0
+
+
+def test_a_damaged_copy_is_refused_and_the_file_keeps_what_it_has(path, songs, tmp_path):
+    file = File(path, songs)
+    put(file, "one")
+    (tmp_path / "copy.db").write_bytes(b"SQLite format 3\0" + b"\xff" * 5000)
+    with pytest.raises(LibraryError, match="songbook"):
+        file.exchange(tmp_path / "copy.db")
+    assert names(file) == ["one"]
+
+
+def test_nothing_of_a_cleared_file_remains_on_the_disk(path, songs):
+    file = File(path, songs)
+    for _ in range(50):
+        put(file, "a secret song" * 20)
+    assert b"a secret song" in bytes_of(path)
+    file.clear()
+    assert b"a secret song" not in bytes_of(path)
+    assert names(file) == []
+    assert [each.name for each in path.parent.iterdir() if "draft" in each.name] == []

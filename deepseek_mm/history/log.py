@@ -113,6 +113,18 @@ class History:
                 delete(ConversationRow).where(ConversationRow.id == _owned(writing, conversation, session).id)
             )
 
+    def copy_to(self, file: Path) -> None:
+        """The whole history as of this moment, as a new file."""
+        self._file.copy_to(file)
+
+    def exchange(self, file: Path) -> None:
+        """Take over the history of a file that `copy_to` made; what was here is gone."""
+        self._file.exchange(file)
+
+    def clear(self) -> None:
+        """Forget every conversation, so that no byte of them remains."""
+        self._file.clear()
+
     def close(self) -> None:
         """Let go of the file."""
         self._file.close()

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import copyfile
 
 from alembic import command
 from alembic.config import Config as AlembicConfig
@@ -21,6 +22,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from deepseek_mm.errors import DeepSeekMMError, LibraryError
+from index.exchange import copy_database, draft_beside, empty_log, exchange_database
 
 BUSY_TIMEOUT_S = 30.0  # how long one writer waits for another
 _ALEMBIC = threading.Lock()  # alembic keeps "the current migration" in a global
@@ -56,6 +58,27 @@ class File:
         engine = self.engine.execution_options(writes=writes, hasty=hasty)
         with self._readable_errors(), Session(engine) as session, session.begin():
             yield session
+
+    def copy_to(self, path: Path) -> None:
+        """A copy of this moment's content as a new file; writers need not stop."""
+        with self._readable_errors():
+            copy_database(self.path, path)
+
+    def exchange(self, by: Path) -> None:
+        """Take over the content of a copy, brought up to date first, at once for everybody; the old content is gone."""
+        with self._readable_errors(), draft_beside(self.path) as draft:
+            copyfile(by, draft)
+            self._take_over(draft)
+
+    def clear(self) -> None:
+        """Forget everything, so that no byte of it remains in the file or its log."""
+        with self._readable_errors(), draft_beside(self.path) as draft:
+            self._take_over(draft)
+
+    def _take_over(self, draft: Path) -> None:
+        File(draft, self.kind).close()
+        empty_log(draft)
+        exchange_database(self.path, draft)
 
     def close(self) -> None:
         """Let go of the file."""
