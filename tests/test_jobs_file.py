@@ -77,10 +77,11 @@ def test_the_migrations_build_exactly_the_tables_that_the_code_expects(path, sql
 
 
 def test_the_first_revision_still_builds_what_the_first_release_wrote(tmp_path):
-    def shape(path: Path) -> dict[str, list]:
+    def shape(path: Path) -> dict[str, object]:
         with closing(sqlite3.connect(path)) as c:
-            pragmas = ("table_info", "foreign_key_list", "index_list")
-            return {f"{p} {t}": c.execute(f"PRAGMA {p}({t})").fetchall() for t in ("jobs", "failed") for p in pragmas}
+            pragmas = [f"PRAGMA {p}({t})" for t in ("jobs", "failed") for p in ("table_info", "foreign_key_list")]
+            indexes = c.execute("SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'index' ORDER BY name")
+            return {"indexes": indexes.fetchall()} | {pragma: c.execute(pragma).fetchall() for pragma in pragmas}
 
     write_sql(tmp_path / "written.db", FIRST_RELEASE)
     File(tmp_path / "built.db", FILE).close()
