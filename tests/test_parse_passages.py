@@ -70,3 +70,9 @@ def test_no_letter_is_lost_and_no_passage_is_too_long_whatever_the_text():
         assert max(map(len, joined)) <= most
         assert " ".join(joined).split() == words
         assert np.mean(list(map(len, joined))) > most / 3
+
+
+def test_a_line_without_end_takes_time_by_its_length_and_not_by_its_square():
+    """Two million letters: copying the rest for each part would move ten gigabytes."""
+    parts = list(broken(Line(text="word " * 400_000), 200))
+    assert sum(len(part.text.split()) for part in parts) == 400_000

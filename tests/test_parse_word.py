@@ -71,6 +71,14 @@ def test_a_document_that_would_unpack_to_far_more_is_a_bomb(tmp_path):
     assert refusal(path) == f"{path} would unpack to 30,000,000 bytes, as only a bomb does. Save it again in Word"
 
 
+def test_a_document_must_stay_within_the_limit_of_a_file_also_when_unpacked(tmp_path):
+    path = written(tmp_path / "a.docx", docx_bytes("words"))
+    size = path.stat().st_size
+    assert refusal(path, ParseConfig(max_bytes=size)).endswith(
+        f"bytes, and parse.max_bytes allows {size:,}. Save it without its pictures, or raise parse.max_bytes"
+    )
+
+
 def test_a_document_that_defines_words_by_words_does_not_grow_in_memory(tmp_path):
     """A "billion laughs": ten levels of entities, each ten of the one below. They are never written out."""
     levels = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))

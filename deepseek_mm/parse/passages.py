@@ -66,10 +66,10 @@ def pack(paragraphs: Iterable[Paragraph], most: int) -> Iterator[Passage]:
 
 def broken(line: Line, most: int) -> Iterator[Line]:
     """The line, or its parts of at most `most` letters."""
-    rest = line.text
-    while len(rest) > most:
-        ends = [[match.end() for match in stop.finditer(rest, most // 2, most)] for stop in STOPS]
-        at = next((found[-1] for found in ends if found), most)
-        yield replace(line, text=rest[:at].rstrip())
-        rest = rest[at:]
-    yield replace(line, text=rest)
+    start, end = 0, len(line.text)
+    while end - start > most:
+        ends = [[stop.end() for stop in stops.finditer(line.text, start + most // 2, start + most)] for stops in STOPS]
+        stop = next((found[-1] for found in ends if found), start + most)
+        yield replace(line, text=line.text[start:stop].rstrip())
+        start = stop
+    yield replace(line, text=line.text[start:])

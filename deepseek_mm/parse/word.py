@@ -40,8 +40,13 @@ def check_growth(file: File, config: ParseConfig) -> None:
     """Refuse a document that would unpack to more than it should: it is a zip archive inside."""
     with zipfile.ZipFile(io.BytesIO(file.data)) as archive:
         unpacked = sum(info.file_size for info in archive.infolist())
-    if unpacked > config.max_unpacked_bytes or unpacked > max(SMALL_BYTES, MOST_GROWTH * file.size_bytes):
+    if unpacked > max(SMALL_BYTES, MOST_GROWTH * file.size_bytes):
         raise BadFile(f"{file.path} would unpack to {unpacked:,} bytes, as only a bomb does. Save it again in Word")
+    if unpacked > config.max_bytes:
+        raise BadFile(
+            f"{file.path} would unpack to {unpacked:,} bytes, and parse.max_bytes allows {config.max_bytes:,}. "
+            "Save it without its pictures, or raise parse.max_bytes"
+        )
 
 
 def blocks(document: Opened) -> Iterator[str]:
