@@ -168,3 +168,12 @@ def test_a_task_hears_at_once_when_its_worker_stops_and_remembers_it(jobs):
     stop.clear()
     assert task.stopping
     assert task.told == "stop"
+
+
+def test_what_the_work_brought_is_kept_with_its_end(path, jobs):
+    task = begin(jobs)
+    assert task.job.result == {}
+    task.result = {"added": 3}
+    task.finish("done", "3 added")
+    jobs.close()
+    assert Jobs(path).get(task.job.id).result == {"added": 3}

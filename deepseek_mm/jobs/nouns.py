@@ -23,6 +23,7 @@ class Job:
     per_second: float  # items, over the last seconds; 0 while unknown
     seconds_left: float | None  # at that speed; None while unknown, and unless it runs
     message: str  # what it is at, or how it ended
+    result: dict[str, Any]  # what it brought, for programs; empty until it ended well
     num_failed: int  # items
     attempts: int  # how often it was begun; more than 1 after an interruption
     created_at: datetime  # UTC, like the other two; for people, no order rests on them

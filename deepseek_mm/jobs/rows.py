@@ -30,6 +30,7 @@ def job_of(row: JobRow) -> Job:
         per_second=row.per_second,
         seconds_left=to_do / row.per_second if running and to_do is not None and row.per_second > 0 else None,
         message=row.message,
+        result=row.result,
         num_failed=row.num_failed,
         attempts=row.attempts,
         created_at=row.created_at,

@@ -48,6 +48,7 @@ class JobRow(Base):
     total: Mapped[int | None]
     per_second: Mapped[float] = mapped_column(default=0.0)
     message: Mapped[str] = mapped_column(default="")
+    result: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     attempts: Mapped[int] = mapped_column(default=0)  # how often it was claimed; also the number of the newest claim
     deaths: Mapped[int] = mapped_column(default=0)  # processes in a row that died without getting further
     furthest: Mapped[int] = mapped_column(default=-1)  # the highest `done` that a dead process left

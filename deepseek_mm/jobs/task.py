@@ -8,7 +8,7 @@ table twice a second at most, so that another process can cancel too.
 import logging
 import threading
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.dialects.sqlite import insert
@@ -31,6 +31,7 @@ class Task:
 
     def __init__(self, file: File, job: Job, *, stop: threading.Event, clock: Callable[[], float]) -> None:
         self.job = job
+        self.result: dict[str, Any] = {}  # for programs; a handler puts in what the work brought before it returns
         self.told: Literal["", "cancel", "stop"] = ""  # the handler asked whether to stop, and heard this
         self._file, self._stop, self._clock = file, stop, clock
         self._lock = threading.RLock()
@@ -91,6 +92,7 @@ class Task:
         if row is not None:
             for name, value in self._unwritten.items():
                 setattr(row, name, value)
+            row.result = self.result
             leave(session, row, state, message)
 
     def _is_cancelled(self) -> bool:

@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column("total", sa.Integer),
         sa.Column("per_second", sa.Float, nullable=False),
         sa.Column("message", sa.Text, nullable=False),
+        sa.Column("result", sa.JSON, nullable=False),
         *(sa.Column(name, sa.Integer, nullable=False) for name in ("attempts", "deaths", "furthest")),
         sa.Column("owner_pid", sa.Integer, nullable=False),
         sa.Column("owner_started", sa.Text, nullable=False),
