@@ -151,6 +151,12 @@ def test_half_transparent_is_mixed_with_white_after_the_profile_was_applied():
     np.testing.assert_allclose(middle(clear), 0.8 * 255 + 0.2 * solid, atol=1.5)
 
 
+@pytest.mark.parametrize("mode", ["RGBA", "RGBa", "LA"])
+def test_four_fifths_clear_black_is_light_grey_however_it_is_stored(mode):
+    black = plain("RGBA", (0, 0, 0, 51))
+    np.testing.assert_allclose(middle(small_rgb(black.convert(mode))), [204] * 3, atol=1)
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr", "HSV"])
 def test_every_mode_of_pillow_comes_out_as_rgb_of_the_same_colours(mode):
     middleman = {"RGBa": "RGBA", "PA": "P"}.get(mode)

@@ -8,6 +8,7 @@ import pypdfium2 as pdfium
 import pytest
 from made_files import CONFIG, PAGE_PT, many_pages, pdf_bytes, read, refusal, written
 from PIL import Image, ImageChops
+from reportlab.pdfgen import canvas
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile
@@ -105,6 +106,15 @@ def test_a_scan_is_a_page_without_words(tmp_path):
     Image.effect_noise((300, 400), 90).convert("RGB").save(tmp_path / "scan.pdf")
     _, (page,) = read(tmp_path / "scan.pdf")
     assert page.image.size == (1200, 1600)
+
+
+def test_what_was_filled_into_a_form_is_drawn(tmp_path):
+    paper = canvas.Canvas(str(tmp_path / "a.pdf"), pagesize=PAGE_PT)
+    paper.acroForm.textfield(name="who", value="Ada", x=100, y=300, width=200, height=24)
+    paper.showPage()
+    paper.save()
+    _, (page, *_) = read(tmp_path / "a.pdf")
+    np.testing.assert_allclose(ink(page.image), np.array([100, 176, 300, 200]) * SCALE, atol=8)
 
 
 def test_a_page_is_drawn_when_its_piece_is_asked_for(tmp_path):

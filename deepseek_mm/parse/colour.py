@@ -15,7 +15,7 @@ from PIL.Image import Image
 
 from deepseek_mm.parse.nouns import LONG_SIDE_PX
 
-SPACES = {"RGB": "RGB ", "L": "GRAY", "CMYK": "CMYK", "LAB": "Lab "}  # mode -> what a profile for it is called inside
+MODES = ("RGB", "L", "CMYK", "LAB")  # that a profile may be for
 INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC  # white stays white
 
 
@@ -46,7 +46,7 @@ def reduced(image: Image, *, clear: bool) -> tuple[Image, Image | None]:
 
     What is transparent often has some hidden colour, so a clear picture is reduced with its alpha.
     """
-    if clear or image.mode not in SPACES:
+    if clear or image.mode not in MODES:
         image = image.convert("RGBA" if clear else "RGB")
     image.thumbnail((LONG_SIDE_PX, LONG_SIDE_PX))
     return (image.convert("RGB"), image.getchannel("A")) if clear else (image, None)
@@ -54,22 +54,15 @@ def reduced(image: Image, *, clear: bool) -> tuple[Image, Image | None]:
 
 def to_srgb(image: Image, icc: bytes) -> Image:
     """RGB, L, CMYK or LAB as sRGB by the profile that came with it, or without one."""
-    profile = profile_of(icc, image.mode) if icc else None
-    if profile is None or ImageCms.getProfileDescription(profile).startswith("sRGB"):
+    if not icc:
         return image.convert("RGB")
     try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        if ImageCms.getProfileDescription(profile).startswith("sRGB"):
+            return image.convert("RGB")
         screen = ImageCms.createProfile("sRGB")
         changed = ImageCms.profileToProfile(image, profile, screen, renderingIntent=INTENT, outputMode="RGB")
-    except ImageCms.PyCMSError:
+    except (OSError, ImageCms.PyCMSError):
         return image.convert("RGB")
     assert changed is not None, "profileToProfile returns a picture unless it works in place"
     return changed
-
-
-def profile_of(icc: bytes, mode: str) -> ImageCms.ImageCmsProfile | None:
-    """The profile, if it is one and for this mode."""
-    try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-        return profile if profile.profile.xcolor_space == SPACES.get(mode) else None
-    except (OSError, ImageCms.PyCMSError):
-        return None
