@@ -43,8 +43,9 @@ def test_a_member_of_an_archive_has_its_own_bytes_and_the_time_of_the_archive(tm
 
 
 def test_a_folder_whose_name_looks_like_an_archives_mark_is_a_folder(tmp_path):
-    (tmp_path / "wow!").mkdir()
-    path = written(tmp_path / "wow!" / "a.txt", "words")
+    (tmp_path / "a.zip!").mkdir()
+    written(tmp_path / "a.zip", zip_bytes({"a.txt": b"other words"}))
+    path = written(tmp_path / "a.zip!" / "a.txt", "words")
     assert open_file(path, CONFIG).data == b"words"
 
 

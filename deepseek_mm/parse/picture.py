@@ -4,8 +4,8 @@ Nothing is decoded before the size is known to be within the limit, and half a p
 this one need a few hundred pixels, so a large picture comes back reduced to LONG_SIDE_PX; the width and height stay
 those of the upright original, and boxes are in the original's pixels.
 
-Every kind of picture file has an opener, which reads the header only. Some decoders turn a picture upright themselves;
-then `Opened.turned` says so, and the camera's word on it is not followed a second time.
+Every kind of picture file has an opener, which reads the header only. Where decoding turns a picture upright already,
+`Opened.turned` says so, and the camera's word on it is not followed a second time.
 """
 
 import io
@@ -148,14 +148,14 @@ def open_bmp(data: bytes) -> Opened:
 
 def open_tiff(data: bytes) -> Opened:
     """A TIFF file. The camera's notes are a TIFF file themselves: here they are the file."""
-    return replace(with_notes(Tiff(io.BytesIO(data)), turned=True), exif=data)
+    return replace(with_notes(Tiff(io.BytesIO(data))), exif=data, turned=True)
 
 
 def open_heif(data: bytes) -> Opened:
-    """A HEIC or HEIF file, as phones write them."""
+    """A HEIC or HEIF file, as phones write them; decoding turns it, and takes the word of the camera out."""
     from pillow_heif import HeifImageFile
 
-    return with_notes(HeifImageFile(io.BytesIO(data)), turned=True)
+    return with_notes(HeifImageFile(io.BytesIO(data)))
 
 
 def open_avif(data: bytes) -> Opened:
@@ -165,10 +165,10 @@ def open_avif(data: bytes) -> Opened:
     return with_notes(AvifImageFile(io.BytesIO(data)))
 
 
-def with_notes(image: ImageFile, *, turned: bool = False) -> Opened:
+def with_notes(image: ImageFile) -> Opened:
     """A picture whose notes Pillow has found."""
     exif, icc = image.info.get("exif"), image.info.get("icc_profile")
-    return Opened(image=image, exif=bytes(exif or b""), icc=bytes(icc or b""), turned=turned)
+    return Opened(image=image, exif=bytes(exif or b""), icc=bytes(icc or b""))
 
 
 class Tiff(TiffImageFile):
