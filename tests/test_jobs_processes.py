@@ -123,6 +123,7 @@ def test_a_job_that_was_being_cancelled_when_its_process_died_is_cancelled(jobs,
         holder.kill()
     assert jobs.claim(["read"]) is None
     assert jobs.get(job.id).state == "cancelled"
+    assert jobs.get(job.id).message == "It was cancelled, and its process ended before it could say so."
 
 
 def test_a_job_whose_process_died_can_be_cancelled_without_any_worker(jobs, path):

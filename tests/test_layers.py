@@ -16,7 +16,9 @@ FLOORS = (
     ("ui", "deepseek_mm.load"),
     ("deepseek_mm.train",),
     ("deepseek_mm.evaluate",),
-    ("deepseek_mm.rag.assistant", "deepseek_mm.ingest"),
+    ("deepseek_mm.rag.assistant",),
+    ("deepseek_mm.library",),
+    ("deepseek_mm.ingest",),
     ("deepseek_mm.rag.retriever", "deepseek_mm.rag.uploads", "deepseek_mm.rag.phrasing", "deepseek_mm.see"),
     (
         "deepseek_mm.encoders",

@@ -1,0 +1,48 @@
+"""Changes of files are told when they have come to rest: a copy in the making is many changes, and one in the end.
+
+Paths below a folder that waits itself keep it waiting and are told with it. More than a thousand paths become the
+whole folder: looking at everything is then cheaper, and surer, since the system drops notices in a storm.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+
+QUIET_S = 1.0  # without a further change, a path is at rest
+BATCH_S = 10.0  # while other paths still change, those at rest wait this long for company
+PATIENCE_S = 60.0  # a path that never comes to rest is told nevertheless
+STORM = 1_000  # paths
+
+
+class Settling:
+    """Paths that changed below `folder` and were not told yet. Times are of a clock that never jumps."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._times: dict[str, tuple[float, float]] = {}  # path -> when it changed first and last
+
+    def note(self, paths: Iterable[str], at_s: float) -> None:
+        """These have changed."""
+        for path in paths:
+            waiting = next((above for above in (path, *ancestors(path)) if above in self._times), path)
+            first_s, _ = self._times.get(waiting, (at_s, at_s))
+            self._times[waiting] = (first_s, at_s)
+        if len(self._times) > STORM:
+            self._times = {self._folder: (min(first for first, _ in self._times.values()), at_s)}
+
+    def settled(self, at_s: float) -> tuple[str, ...]:
+        """Those to be told now, sorted and without what lies below another of them; they are forgotten here."""
+        rest = {path for path, (_, last_s) in self._times.items() if at_s - last_s >= QUIET_S}
+        late = {path for path, (first_s, _) in self._times.items() if at_s - first_s >= PATIENCE_S}
+        waited_s = max((at_s - first_s for first_s, _ in self._times.values()), default=0.0)
+        if len(rest) < len(self._times) and waited_s < BATCH_S:
+            return ()
+        told = rest | late
+        self._times = {path: times for path, times in self._times.items() if path not in told}
+        return tuple(sorted(path for path in told if told.isdisjoint(ancestors(path))))
+
+
+def ancestors(path: str) -> Iterator[str]:
+    """The folders that hold `path`, from its own to the root."""
+    while (above := os.path.dirname(path)) != path:
+        yield above
+        path = above
