@@ -75,30 +75,32 @@ def prepare(config: Config) -> "Assistant":
     from deepseek_mm.load import load  # brings torch: what is wrong with settings, lock or port is said without it
 
     assistant = load(config, progress=say)
+    assistant.library.start()
     fill(assistant, PHOTOS)
     return assistant
 
 
 def fill(assistant: "Assistant", photos: Path) -> None:
     """Index the bundled photos into an empty library, or go on where an earlier first start was cut off."""
-    from deepseek_mm.ingest import Progress, ingest
+    from deepseek_mm.jobs import Job, follow
 
     unfinished = assistant.config.data / "first-start"
     if (assistant.store.counts().sources and not unfinished.exists()) or not photos.is_dir():
         return
 
-    def progress(now: Progress) -> None:
-        if now.done % 10 == 0 or now.done == now.total:
-            left = f", about {now.seconds_left:.0f} s left" if now.seconds_left else ""
-            say(f"indexing the bundled photos: {now.done} of {now.total}{left}")
+    def progress(job: Job) -> None:
+        left = f", about {job.seconds_left:.0f} s left" if job.seconds_left else ""
+        say(f"indexing the bundled photos: {job.done} of {job.total or 'all'}{left}")
 
     unfinished.touch()
-    report = ingest(
-        [photos], eyes=assistant.eyes, store=assistant.store, config=assistant.config.parse, progress=progress
-    )
-    for path, reason in report.failed:
-        say(f"left out {path}: {reason}")
-    unfinished.unlink()
+    job = assistant.library.add(sorted(path for path in photos.iterdir() if path.suffix in (".jpg", ".png")))
+    for now in follow(assistant.library.jobs, job.id):
+        job = now
+        progress(job)
+    for failed in assistant.library.jobs.failures(job.id, limit=-1):
+        say(f"left out {failed.reason}")
+    if job.state == "done":
+        unfinished.unlink()
 
 
 def build_app(assistant: "Assistant", *, running: Running[Answer] | None = None) -> FastAPI:

@@ -33,14 +33,10 @@ class EncoderConfig:
 class IndexConfig:
     """How vectors are searched (the store is always exact)."""
 
-    exact_up_to: int = 50_000  # vectors searched one by one; beyond it HNSW
-    hnsw_links: int = 32  # neighbours of a node
-    hnsw_build: int = 128  # breadth of search while building
-    hnsw_search: int = 128  # breadth of search while asking
+    exact_up_to: int = 10_000  # vectors compared one by one; beyond it short codes choose which
 
     def __post_init__(self) -> None:
         between("index.exact_up_to", self.exact_up_to, 0, 10**9)
-        between("index.hnsw_links", self.hnsw_links, 4, 256)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,7 +66,12 @@ class LibraryConfig:
     """What happens to a library beside searching it."""
 
     read_text: bool = True  # look for text in pictures, in a second pass, when they can be searched already
+    forget_gone: bool = False  # files that are gone from an indexed folder leave the library as well
+    most_watched: int = 8  # folders watched at once
     watch_poll: bool = False  # look at watched folders again and again: for network drives that send no notice
+
+    def __post_init__(self) -> None:
+        between("library.most_watched", self.most_watched, 0, 64)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,6 +81,7 @@ class SeeConfig:
     max_parts: int = 6  # regions besides the whole picture
     max_labels: int = 8  # labels of one picture
     min_label: float = 0.6  # probability a word of the vocabulary needs to be stated
+    min_learned: float = 0.55  # the same for words that were learned from photos
     min_tag: float = 0.3  # the same for what the classifier of the tower names, which errs less
     prior: float = 0.03  # share of photos that show a word of the vocabulary; words are calibrated for one half
 
@@ -87,6 +89,7 @@ class SeeConfig:
         between("see.max_parts", self.max_parts, 0, 64)
         between("see.max_labels", self.max_labels, 0, 100)
         between("see.min_label", self.min_label, 0, 1)
+        between("see.min_learned", self.min_learned, 0, 1)
         between("see.min_tag", self.min_tag, 0, 1)
         between("see.prior", self.prior, 0.0001, 0.9999)
 

@@ -34,6 +34,10 @@ class LibraryError(DeepSeekMMError, OSError):
     """The library's folder cannot be used: read-only, in use, or damaged."""
 
 
+class JobFailed(DeepSeekMMError, RuntimeError):
+    """A piece of long work ended with an error, whose sentence this carries."""
+
+
 class MissingPackage(DeepSeekMMError, ImportError):
     """An optional package is needed and absent."""
 

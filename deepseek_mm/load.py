@@ -12,10 +12,13 @@ from deepseek_mm.encoders import open_space
 from deepseek_mm.encoders.space import Space
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.history import History
+from deepseek_mm.jobs import Jobs
+from deepseek_mm.library import Library
 from deepseek_mm.lm import open_generator
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.see.eyes import Eyes
+from deepseek_mm.see.ocr import TextReader
 from index.store import RegionStore
 
 Progress = Callable[[str], None]
@@ -39,7 +42,9 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     say(f"opening the language model {config.lm.name}")
     lm = open_generator(config.lm, cache=cache_folder(), progress=say)
     retriever = Retriever(space, store, eyes, config)
-    return Assistant(config, eyes=eyes, retriever=retriever, store=store, lm=lm, history=history)
+    jobs = Jobs(config.data / "jobs.db")
+    library = Library(config, eyes=eyes, reader=TextReader(), store=store, jobs=jobs, history=history)
+    return Assistant(config, eyes=eyes, retriever=retriever, library=library, lm=lm, history=history)
 
 
 def open_store(config: Config, space: Space) -> RegionStore:

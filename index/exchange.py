@@ -36,7 +36,8 @@ def copy_database(live: Path, to: Path) -> None:
 def exchange_database(live: Path, by: Path) -> None:
     """The content of `by` in place of that of `live`, at once for everybody who has `live` open.
 
-    Nothing of the old content remains in the file or its log. StoreBusy or sqlite3.Error say why not; then nothing was changed.
+    Nothing of the old content remains in the file or its log. StoreBusy or sqlite3.Error say why not; then nothing was
+    changed.
     """
     with closing(_opened(by)) as source, closing(_opened(live)) as target:
         source.backup(target, progress=_patience(live))

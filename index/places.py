@@ -1,7 +1,9 @@
 """Where the bytes of a source lie: its own path, and every other path with the same bytes.
 
 A source is stored once, however many copies of its file there are. When the path that it carries goes, the next one
-takes its place and the regions stay; when the last one goes, the source goes. Every function uses the session given.
+takes its place and the regions stay; when the last one goes, the source goes. No two sources of a collection have the
+same bytes. Every function
+uses the session given.
 """
 
 import json
@@ -59,6 +61,19 @@ def add(session: Session, place: PlaceRow) -> None:
     forget(session, [place.path])
     session.add(place)
     note_change(session)
+
+
+def inherit(session: Session, heir: SourceRow) -> None:
+    """Let a new source, which carries its path already, stand for all others of its collection with the same bytes."""
+    same = (SourceRow.digest == heir.digest, SourceRow.collection == heir.collection, SourceRow.id != heir.id)
+    others = session.scalars(select(SourceRow).where(*same)).all() if heir.digest else []
+    for other in others:
+        session.execute(update(PlaceRow).where(PlaceRow.source_id == other.id).values(source_id=heir.id))
+        place = {"size_bytes": other.size_bytes, "modified_ns": other.modified_ns}
+        session.add(PlaceRow(path=other.path, source_id=heir.id, **place))
+        session.execute(delete(SourceRow).where(SourceRow.id == other.id))
+    if others:
+        note_change(session)
 
 
 def forget(session: Session, paths: Sequence[str]) -> int:

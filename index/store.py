@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from sqlalchemy import delete, exists, insert, select, update
 from sqlalchemy.orm import Session
 
-from index import places, queries
+from index import check, places, queries
+from index.check import Problem
 from index.database import Database
 from index.errors import BadPath, NotStored, SpaceMismatch
 from index.exchange import draft_beside
@@ -30,15 +31,15 @@ class RegionStore:
 
     def __init__(self, folder: Path, *, space_name: str, fingerprint: str, dim: int, config: SearchConfig) -> None:
         """Opens or makes `folder`/store.db. An IndexProblem says why it cannot be used; then nothing was changed."""
-        self._dim = dim
+        self.folder, self._dim = folder, dim
         self._named_space = LibraryRow(space_name=space_name, fingerprint=fingerprint, dim=dim)
         self._database = Database(folder / "store.db")
         try:
-            identity = _claim(self._database, self._named_space)
+            _claim(self._database, self._named_space)
         except BaseException:
             self._database.close()
             raise
-        self._finder = Finder(folder / "vectors.faiss", store=identity, dim=dim, config=config)
+        self._finder = Finder(folder / "vectors.faiss", dim=dim, config=config)
 
     def __enter__(self) -> Self:
         return self
@@ -49,6 +50,7 @@ class RegionStore:
     def add(self, source: Source, regions: Sequence[Region], vectors_ND: NDArray[Any]) -> Source:
         """Store a file's regions, row n of the vectors belonging to regions[n]; replaces what was at the same path.
 
+        Of a source with the same bytes it takes over every place, so that bytes are stored once in a collection.
         Returns the source with its id. One transaction: after a crash all of it is there or nothing.
         """
         vectors_ND = self._fitting(regions, vectors_ND)
@@ -59,6 +61,7 @@ class RegionStore:
             session.add(row)
             session.add_all(queries.region_row(r, row, v) for r, v in zip(regions, vectors_ND, strict=True))
             session.flush()
+            places.inherit(session, row)
             return queries.to_source(row)
 
     def extend(self, source_id: int, regions: Sequence[Region], vectors_ND: NDArray[Any], *, mark: str) -> bool:
@@ -92,6 +95,17 @@ class RegionStore:
         """Note that the file at this path has a new time and the same bytes."""
         with self._database.writing() as session:
             places.touch(session, path, modified_ns)
+
+    def num_unmarked(self, mark: str, *, where: Filter = EVERYTHING) -> int:
+        """How many sources `unmarked` would give in all."""
+        done = exists().where(MarkRow.source_id == SourceRow.id, MarkRow.name == mark)
+        with self._database.reading() as session:
+            return queries.count_of(session, queries.matching_sources(where).where(~done))
+
+    def problems(self) -> list[Problem]:
+        """What does not fit together in the store, the gravest first. StoreDamaged if it cannot even be read."""
+        with self._database.reading() as session:
+            return list(check.problems(session, self._dim))
 
     def add_place(self, source_id: int, path: str, *, size_bytes: int, modified_ns: int) -> None:
         """Note that the same bytes lie at one more path; what was known of that path is forgotten."""
@@ -203,6 +217,7 @@ class RegionStore:
         finally:
             other.close()
         self._database.exchange(draft)
+        self.renew_cache()
 
     def _fitting(self, regions: Sequence[Region], vectors_ND: NDArray[Any]) -> Floats:
         vectors_ND = unit_rows(vectors_ND, self._dim)
@@ -210,18 +225,23 @@ class RegionStore:
             raise ValueError(f"{len(regions)} regions need as many vectors, got {len(vectors_ND)}")
         return vectors_ND
 
+    def renew_cache(self) -> None:
+        """Leave no copy of what was removed: not in memory, not in the cache file, which is made anew when it pays."""
+        with self._database.reading() as session:
+            self._finder.renew(session)
+
     def settle(self) -> None:
-        """Wait for the graph that is being built in the background, if any."""
+        """Wait for the cache file that is being written in the background, if any."""
         self._finder.settle()
 
     def close(self) -> None:
-        """Leave a cache file for the next start and let go of the database."""
-        self._finder.close()
+        """Let go of the database, once a cache file that is being written is whole."""
+        self._finder.settle()
         self._database.close()
 
 
-def _claim(database: Database, wanted: LibraryRow) -> str:
-    """Enter the space into a new database, or compare it with the one there; returns the store's identity."""
+def _claim(database: Database, wanted: LibraryRow) -> None:
+    """Enter the space into a new database, or compare it with the one there."""
     with database.reading() as session:
         new = session.get(LibraryRow, 1) is None
     if new:
@@ -233,7 +253,6 @@ def _claim(database: Database, wanted: LibraryRow) -> str:
         row = session.get_one(LibraryRow, 1)
     if (row.fingerprint, row.dim) != (wanted.fingerprint, wanted.dim):
         raise SpaceMismatch(database.path, stored=_named(row), given=_named(wanted))
-    return row.identity
 
 
 def _named(row: LibraryRow) -> str:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from deepseek_mm.encoders.space import Floats, Look, unit
 from deepseek_mm.records import Message
+from deepseek_mm.see.ocr import TextReader, Written
 
 COLOURS = {
     "red": (220, 30, 30),
@@ -39,10 +40,11 @@ class ColourSpace:
             yield Look(vector_D=unit(grid.mean(axis=(0, 1))[None])[0], grid_HWD=unit(grid))
 
     def embed_images(self, images: Iterable[Image.Image]) -> Floats:
-        return np.stack([look.vector_D for look in self.look_many(images)])
+        vectors = [look.vector_D for look in self.look_many(images)]
+        return np.array(vectors, np.float32).reshape(len(vectors), self.dim)
 
     def embed_texts(self, texts: Sequence[str]) -> Floats:
-        return np.stack([self._text(text) for text in texts])
+        return np.array([self._text(text) for text in texts], np.float32).reshape(len(texts), self.dim)
 
     embed_code = embed_texts
 
@@ -56,6 +58,13 @@ class ColourSpace:
             seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
             vector[len(COLOURS) : -1] = np.random.default_rng(seed).normal(size=self.dim - len(COLOURS) - 1)
         return unit(vector[None])[0]
+
+
+class BlankPaper(TextReader):
+    """A reader for pictures without writing; takes no time."""
+
+    def read(self, image: Image.Image) -> list[Written]:
+        return []
 
 
 class Parrot:

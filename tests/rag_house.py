@@ -5,12 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
-from fakes import ColourSpace, Parrot, picture
+from fakes import BlankPaper, ColourSpace, Parrot, picture
 from PIL import Image
 
 from deepseek_mm.config import Config
 from deepseek_mm.errors import ServerError
 from deepseek_mm.history import History
+from deepseek_mm.jobs import Jobs
+from deepseek_mm.library import Library
 from deepseek_mm.lm.generator import Generator
 from deepseek_mm.parse.photo import read_photo
 from deepseek_mm.rag.assistant import Assistant
@@ -51,14 +53,11 @@ def build(data: Path, *, lm: Generator | None = None, **changes: object) -> Assi
     store = RegionStore(
         data / "space", space_name=space.name, fingerprint=space.fingerprint, dim=space.dim, config=config.index
     )
-    return Assistant(
-        config,
-        eyes=eyes,
-        retriever=Retriever(space, store, eyes, config),
-        store=store,
-        lm=lm or Parrot(""),
-        history=History(data / "history.db"),
-    )
+    history = History(data / "history.db")
+    jobs = Jobs(data / "jobs.db")
+    library = Library(config, eyes=eyes, reader=BlankPaper(), store=store, jobs=jobs, history=history)
+    retriever = Retriever(space, store, eyes, config)
+    return Assistant(config, eyes=eyes, retriever=retriever, library=library, lm=lm or Parrot(""), history=history)
 
 
 def put(assistant: Assistant, *paths: Path) -> None:

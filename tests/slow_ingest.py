@@ -14,7 +14,7 @@ from PIL.Image import Image
 from deepseek_mm.config import IndexConfig, ParseConfig, SeeConfig
 from deepseek_mm.encoders.ahead import batched_ahead
 from deepseek_mm.encoders.space import Look
-from deepseek_mm.ingest import ingest
+from deepseek_mm.ingest import Hooks, Intake
 from deepseek_mm.see.eyes import Eyes
 from index.store import RegionStore
 
@@ -47,10 +47,5 @@ def open_eyes(space: ColourSpace) -> Eyes:
 
 if __name__ == "__main__":
     with open_store(Path(sys.argv[2])) as store:
-        ingest(
-            [Path(sys.argv[1])],
-            eyes=open_eyes(SlowSpace(seconds=0.05)),
-            store=store,
-            config=ParseConfig(),
-            progress=lambda p: print(p.done, flush=True),  # noqa: T201
-        )
+        intake = Intake(eyes=open_eyes(SlowSpace(seconds=0.05)), store=store, config=ParseConfig())
+        intake.take([Path(sys.argv[1])], hooks=Hooks(progress=lambda done, total, path: print(done, flush=True)))  # noqa: T201

@@ -133,17 +133,23 @@ def test_reading_settings_needs_no_torch():
 
 
 class Shelves:
-    """What `fill` needs of an assistant, with the real ingest behind it."""
+    """What `fill` needs of an assistant, with the real library behind it."""
 
     def __init__(self, data: Path) -> None:
-        from fakes import ColourSpace
+        from fakes import BlankPaper, ColourSpace
 
+        from deepseek_mm.history import History
+        from deepseek_mm.jobs import Jobs
+        from deepseek_mm.library import Library
         from deepseek_mm.load import open_store
         from deepseek_mm.see.eyes import Eyes
 
         self.config = Config(data=data)
         space = ColourSpace()
         self.eyes, self.store = Eyes(space, self.config.see), open_store(self.config, space)
+        parts = {"jobs": Jobs(data / "jobs.db"), "history": History(data / "history.db")}
+        self.library = Library(self.config, eyes=self.eyes, reader=BlankPaper(), store=self.store, **parts)
+        self.library.start()
 
 
 @pytest.fixture
@@ -153,6 +159,7 @@ def shelves(tmp_path):
         picture("red", size=(64 + n, 48)).save(tmp_path / "bundled" / f"{n}.png")
     shelves = Shelves(tmp_path / "library")
     yield shelves
+    shelves.library.close()
     shelves.store.close()
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from deepseek_mm.config import ParseConfig
-from deepseek_mm.parse.folder import find_pictures
 from deepseek_mm.parse.photo import read_photo
 
 ROOT = Path(__file__).parent.parent
@@ -25,7 +24,7 @@ def credits() -> dict[str, list[str]]:
 
 
 def pictures() -> list[Path]:
-    return list(find_pictures([PHOTOS]).files)
+    return sorted(path for path in PHOTOS.iterdir() if path.suffix in (".jpg", ".png"))
 
 
 def test_every_picture_has_a_row_of_credits_and_every_row_a_picture():

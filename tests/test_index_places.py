@@ -163,3 +163,19 @@ def test_a_touched_file_has_a_new_time_and_the_same_regions(store, kept):
         "/copies/b.jpg": 9,
     }
     assert store.counts().regions == 3
+
+
+def test_the_same_bytes_added_again_replace_the_old_source_and_keep_every_place(store):
+    old = store.add(replace(photo(1), digest="same"), regions_for(photo(1)), rows(3, seed=1))
+    store.add_place(old.id, "/copies/a.jpg", **COPY)
+    new = store.add(replace(photo(2), digest="same"), regions_for(photo(2)), rows(3, seed=2))
+    assert store.places_of([old.id, new.id]) == {old.id: (), new.id: (photo(2).path, "/copies/a.jpg", photo(1).path)}
+    assert (store.counts().sources, store.counts().regions) == (1, 3)
+
+
+def test_reading_a_file_anew_keeps_its_copies(store, kept):
+    store.remove_places([kept.path])
+    first = store.add(replace(photo(1), digest="same"), [], rows(0))
+    store.add_place(first.id, "/copies/c.jpg", **COPY)
+    again = store.add(replace(photo(1), digest="same"), regions_for(photo(1)), rows(3))
+    assert store.places_of([again.id]) == {again.id: (photo(1).path, "/copies/c.jpg")}

@@ -13,7 +13,7 @@ from slow_ingest import SlowSpace, open_eyes, open_store
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.ingest import Progress, Report, ingest, pace
+from deepseek_mm.ingest import Hooks, Intake, Report
 from index import Filter
 
 ROOT = Path(__file__).parent.parent
@@ -41,7 +41,8 @@ def space():
 
 
 def run(paths, space, store, **options) -> Report:
-    return ingest(paths, eyes=open_eyes(space), store=store, config=ParseConfig(), **options)
+    intake = Intake(eyes=open_eyes(space), store=store, config=ParseConfig())
+    return intake.take(paths, anew=options.pop("anew", False), hooks=Hooks(**options))
 
 
 def counts(report: Report) -> tuple[int, int, int, int]:
@@ -164,18 +165,10 @@ def test_a_large_picture_has_boxes_in_its_own_pixels(tmp_path, space, store):
 def test_progress_counts_every_file_once_and_ends_at_the_total(photos, space, store):
     run([photos / "0-red.png"], space, store)
     (photos / "1-bad.jpg").write_text("no")
-    seen: list[Progress] = []
-    run([photos], space, store, progress=seen.append)
-    assert [p.done for p in seen] == sorted({p.done for p in seen})
-    assert (seen[0].done, seen[0].path) == (1, str(photos / "0-red.png"))
-    assert (seen[-1].done, seen[-1].total, seen[-1].seconds_left) == (7, 7, 0)
-
-
-def test_pace_is_photos_a_second_and_the_time_the_rest_takes_at_that_rate():
-    step = pace(30, 50, "x.png", seen=20, seconds=10)
-    assert (step.per_second, step.seconds_left) == (2, 10)
-    first = pace(10, 50, "x.png", seen=0, seconds=10)
-    assert (first.per_second, first.seconds_left) == (0, None)
+    seen: list[tuple[int, int, str]] = []
+    run([photos], space, store, progress=lambda *step: seen.append(step))
+    assert [done for done, _, _ in seen] == list(range(1, 8))
+    assert seen[0] == (1, 7, str(photos / "0-red.png"))
 
 
 def test_the_next_pictures_are_decoded_in_another_thread_while_the_tower_works(photos, store):
@@ -198,8 +191,8 @@ def test_the_next_pictures_are_decoded_in_another_thread_while_the_tower_works(p
 
 
 def test_ctrl_c_keeps_what_was_stored_and_the_next_run_does_only_the_rest(photos, space, store):
-    def interrupt(progress: Progress) -> None:
-        if progress.done == 3:
+    def interrupt(done: int, total: int, path: str) -> None:
+        if done == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -29,16 +29,16 @@ INSERT INTO alembic_version VALUES ('0001');
 CREATE TABLE jobs (
   id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, title TEXT NOT NULL, payload JSON NOT NULL,
   digest TEXT NOT NULL, state TEXT NOT NULL, cancelling BOOLEAN NOT NULL, done INTEGER NOT NULL, total INTEGER,
-  per_second FLOAT NOT NULL, message TEXT NOT NULL, result JSON NOT NULL, attempts INTEGER NOT NULL, deaths INTEGER NOT NULL,
-  furthest INTEGER NOT NULL, owner_pid INTEGER NOT NULL, owner_started TEXT NOT NULL, created_at DATETIME NOT NULL,
+  per_second FLOAT NOT NULL, message TEXT NOT NULL, result JSON NOT NULL,
+  attempts INTEGER NOT NULL, deaths INTEGER NOT NULL, furthest INTEGER NOT NULL, owner_pid INTEGER NOT NULL, owner_started TEXT NOT NULL, created_at DATETIME NOT NULL,
   started_at DATETIME, ended_at DATETIME, ended_as INTEGER);
 CREATE INDEX ix_jobs_ended_as ON jobs (ended_as);
 CREATE INDEX ix_jobs_state ON jobs (state);
 CREATE TABLE failed (
   id INTEGER NOT NULL, job_id INTEGER NOT NULL, item TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (id),
   FOREIGN KEY(job_id) REFERENCES jobs (id) ON DELETE CASCADE, CONSTRAINT once_a_job UNIQUE (job_id, item));
-INSERT INTO jobs VALUES (5, 'read', 'Photos', '{"paths": ["/a"]}', 'ab', 'running', 0, 3, 9, 2.5, 'kite.jpg', '{}', 1, 0, -1,
-  1, 'long ago', '2026-01-02 03:04:05.000006', '2026-01-02 03:04:06.000000', NULL, NULL);
+INSERT INTO jobs VALUES (5, 'read', 'Photos', '{"paths": ["/a"]}', 'ab', 'running', 0, 3, 9, 2.5, 'kite.jpg', '{}',
+  1, 0, -1, 1, 'long ago', '2026-01-02 03:04:05.000006', '2026-01-02 03:04:06.000000', NULL, NULL);
 INSERT INTO failed VALUES (1, 5, '/a/torn.jpg', 'it is torn');
 """
 

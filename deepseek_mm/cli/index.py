@@ -1,57 +1,73 @@
 """`index`: bring a library up to date with files and folders, or make its index anew.
 
-`--rebuild` reads every known file again (or those that are named) and replaces it in the store, one transaction a file,
-so it may be stopped at any moment. Files are known from every space of the library: a new encoder starts from them. A
-store that is damaged or belongs to other weights is set aside first, never deleted.
+The work is a job of the library: killed or interrupted it goes on with the next start of this command or of the page.
+`--rebuild` reads every known file again (or those that are named) and replaces it in the store, one transaction a file.
+Files are known from every space of the library: a new encoder starts from them. A store that is damaged or belongs to
+other weights is set aside first, never deleted.
 """
 
+import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepseek_mm.cli.desk import NOTHING, OK, Command, Desk
 from deepseek_mm.cli.flags import add_settings, config_of
+from deepseek_mm.cli.work import finish, tell_failures, working
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
 
 if TYPE_CHECKING:
-    from deepseek_mm.ingest import Report
+    from deepseek_mm.jobs import Job
+    from deepseek_mm.library import Library
     from deepseek_mm.rag.assistant import Assistant
+
+POLL_S = 0.5
 
 
 def run(args: Namespace, desk: Desk) -> int:
     """Exit code 1 when there were files and none could be read."""
-    from deepseek_mm.cli.meter import Meter
-    from deepseek_mm.ingest import ingest
-
     config = config_of(args, desk)
-    paths = args.paths or known_files(config, desk, rebuild=args.rebuild)
-    with opened(config, desk, rebuild=args.rebuild) as assistant, closing(Meter(err=desk.err)) as meter:
-        report = ingest(
-            paths, eyes=assistant.eyes, store=assistant.store, config=config.parse, progress=meter, anew=args.rebuild
-        )
-    for path, reason in report.failed:
-        desk.note(f"not read: {reason if path in reason else f'{path}: {reason}'}")
-    return tell(report, desk, as_json=args.json)
+    paths = checked(args.paths) or known_files(config, desk, rebuild=args.rebuild)
+    with opened(config, desk, rebuild=args.rebuild) as assistant, working(assistant.library):
+        library = assistant.library
+        if args.watch:
+            for path in paths:
+                library.watch(path)
+        forget = True if args.forget_gone else None
+        job = finish(library, library.add(paths, anew=args.rebuild, forget=forget), desk)
+        code = tell(library, job, desk, as_json=args.json)
+        finish_reading(library, desk)
+        if args.watch:
+            keep_watching(library, desk)
+    return code
+
+
+def checked(paths: list[Path]) -> list[Path]:
+    """The paths; NothingThere if one does not exist. (A job would only list it.)"""
+    for path in paths:
+        if not path.is_symlink() and not path.exists() and "!/" not in str(path):
+            raise NothingThere(f"no file or folder at {path.absolute()}. Check the name")
+    return paths
 
 
 def known_files(config: Config, desk: Desk, *, rebuild: bool) -> list[Path]:
     """What a rebuild starts from when no paths are named: every known file that is still there."""
+    from deepseek_mm.parse.files import stat_file
     from index.known import known_paths
 
     known = [Path(path) for path in known_paths(sorted((config.data / "spaces").glob("*/store.db")))] if rebuild else []
-    there = [path for path in known if path.exists()]
+    there = [path for path in known if stat_file(path) is not None]
     if len(there) < len(known):
         desk.note(
             f"{len(known) - len(there)} of {len(known)} known files are not there now; what is known of them stays"
         )
     if not there:
         words = "index --rebuild PHOTOS" if rebuild else "index PHOTOS"
-        raise NothingThere(f"no photos are named or known in {config.data}. Name some: python -m deepseek_mm {words}")
+        raise NothingThere(f"no files are named or known in {config.data}. Name some: python -m deepseek_mm {words}")
     return there
 
 
@@ -77,32 +93,57 @@ def set_aside(folder: Path) -> Path:
     return folder.rename(free)
 
 
-def tell(report: "Report", desk: Desk, *, as_json: bool) -> int:
-    """The report, and the exit code that it deserves."""
-    kept = report.added + report.replaced + report.unchanged
+def tell(library: "Library", job: "Job", desk: Desk, *, as_json: bool) -> int:
+    """What became of the files, and the exit code that it deserves."""
+    failed = tell_failures(library, job, desk)
     if as_json:
-        failed = [{"path": path, "reason": reason} for path, reason in report.failed]
-        desk.give(asdict(report) | {"failed": failed, "seconds": round(report.seconds, 2)})
+        desk.give({**job.result, "failed": failed, "state": job.state, "message": job.message})
     else:
-        failed_too = f", {len(report.failed)} not read" if report.failed else ""
-        desk.say(
-            f"{report.added} added, {report.replaced} replaced, {report.unchanged} unchanged{failed_too} "
-            f"in {report.seconds:.1f} s"
-        )
+        desk.say(job.message)
+    kept = sum(job.result.get(name, 0) for name in ("added", "replaced", "unchanged", "copies"))
     return OK if kept else NOTHING
+
+
+def finish_reading(library: "Library", desk: Desk) -> None:
+    """The second pass, if there is one: by now everything can be searched already."""
+    from deepseek_mm.library.filling import READ
+
+    for job in library.jobs.find(kinds=(READ,), states=("waiting", "running"), limit=1):
+        desk.note("all of it can be searched now; reading the text in pictures (Ctrl-C leaves that to the next start)")
+        job = finish(library, job, desk)
+        tell_failures(library, job, desk)
+        desk.note(job.message)
+
+
+def keep_watching(library: "Library", desk: Desk) -> None:
+    """Tell of every piece of work until Ctrl-C."""
+    from deepseek_mm.library.filling import INDEX
+
+    desk.note(f"watching {', '.join(library.watched())} (Ctrl-C ends it)")
+    last = max((job.id for job in library.jobs.find(limit=1)), default=0)
+    while True:
+        for job in reversed(library.jobs.find(kinds=(INDEX,), limit=20)):
+            if job.id > last:
+                last = job.id
+                tell(library, finish(library, job, desk), desk, as_json=False)
+        time.sleep(POLL_S)
 
 
 def add(parser: ArgumentParser) -> None:
     """The words of `index`."""
-    parser.add_argument("paths", metavar="PATH", nargs="*", type=Path, help="pictures, and folders of pictures")
+    parser.add_argument(
+        "paths", metavar="PATH", nargs="*", type=Path, help="photos, documents, code, archives, and folders of them"
+    )
     parser.add_argument("--rebuild", action="store_true", help="read every known file again, or those that are named")
+    parser.add_argument("--watch", action="store_true", help="stay, and take in what changes in the folders named")
+    parser.add_argument("--forget-gone", action="store_true", help="take out known files that are gone from PATH")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a line")
     add_settings(parser)
 
 
 COMMAND = Command(
     name="index",
-    help="add photos to the library, or bring it up to date",
+    help="add files to the library, or bring it up to date",
     example="python -m deepseek_mm index ~/Pictures",
     add=add,
     run=run,

@@ -7,34 +7,40 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TextIO
 
-from deepseek_mm.ingest import Progress
+from deepseek_mm.jobs import Job
 
 EVERY_S = {True: 0.1, False: 5.0}  # on a terminal, elsewhere
+PATIENCE_S = 1.0  # until it is said that a job waits
 
 
-def sentence(progress: Progress) -> str:
-    """How far, how fast, how long still, and the file just finished."""
-    left = "" if progress.seconds_left is None else f", {progress.seconds_left:.0f} s left"
-    pace = f"{progress.per_second:.1f} photos/s{left}" if progress.per_second else "looking for changes"
-    return f"{progress.done}/{progress.total}  {pace}  {PurePath(progress.path).name}"
+def sentence(job: Job) -> str:
+    """How far, how fast, how long still, and what was just done."""
+    if job.state == "waiting":
+        return f"waiting: {job.title}"
+    far = f"{job.done}/{job.total}" if job.total is not None else str(job.done)
+    left = "" if job.seconds_left is None else f", {job.seconds_left:.0f} s left"
+    pace = f"{job.per_second:.1f}/s{left}" if job.per_second else "looking"
+    return f"{far}  {pace}  {PurePath(job.message).name}".rstrip()
 
 
 @dataclass(kw_only=True, slots=True)
 class Meter:
-    """Shows Progress, not more often than a reader can follow; `close` leaves the cursor on a fresh line."""
+    """Shows a job, not more often than a reader can follow; `close` leaves the cursor on a fresh line."""
 
     err: TextIO
     clock: Callable[[], float] = time.monotonic
     shown_at: float = float("-inf")
     open_line: bool = False
 
-    def __call__(self, progress: Progress) -> None:
-        """Show it, or let it pass; the last of all is always shown."""
+    def __call__(self, job: Job) -> None:
+        """Show it, or let it pass. An ended job is not shown: its message is a result."""
         terminal, now = self.err.isatty(), self.clock()
-        if now - self.shown_at < EVERY_S[terminal] and progress.done < progress.total:
+        if job.state == "waiting" and self.shown_at == float("-inf"):
+            self.shown_at = now - EVERY_S[terminal] + PATIENCE_S  # it is about to begin, most of the time
+        if job.ended or now - self.shown_at < EVERY_S[terminal]:
             return
         self.shown_at, self.open_line = now, terminal
-        text = printable(sentence(progress))
+        text = printable(sentence(job))
         width = shutil.get_terminal_size().columns - 1
         self.err.write(f"\r{text[:width]:<{width}}" if terminal else f"{text}\n")
         self.err.flush()

@@ -9,7 +9,6 @@ looked for; a file that is given by its own path is always taken.
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, NothingThere
@@ -21,7 +20,6 @@ from deepseek_mm.parse.formats import named_format
 LIBRARY_MARK = "history.db"  # a folder with this file is a library of this program
 MACHINE_MADE = ("node_modules", "__pycache__", "__MACOSX", "site-packages")
 MOST_REASONS = 3  # in one message
-PICTURES = (".jpg", ".jpeg", ".png")  # in capitals as well
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,28 +93,3 @@ def walk(folder: str, wanted: Callable[[str], bool], failed: list[Failure]) -> l
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in MACHINE_MADE)
         found += [os.path.join(here, name) for name in sorted(names) if not name.startswith(".") and wanted(name)]
     return found
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Pictures:
-    """What the paths hold of pictures."""
-
-    files: tuple[Path, ...]
-    failed: tuple[Failure, ...]
-
-
-def find_pictures(paths: Sequence[Path]) -> Pictures:
-    """Every JPEG and PNG that is given or lies below a folder given. NothingThere as `find_files`."""
-    files: dict[Path, None] = {}
-    failed: list[Failure] = []
-    for path in map(os.path.abspath, paths):
-        if not os.path.lexists(path):
-            raise NothingThere(f"no file or folder at {path}. Check the name")
-        is_picture = lambda name: name.lower().endswith(PICTURES)  # noqa: E731
-        below = walk(path, is_picture, failed) if os.path.isdir(path) else [path]
-        if not below:
-            failed.append((path, f"no picture in {path}. Pictures are files that end in {', '.join(PICTURES)}"))
-        files.update(dict.fromkeys(map(Path, below)))
-    if not files:
-        raise NothingThere("; ".join(reason for _, reason in failed) or "nothing to index. Name a folder of pictures")
-    return Pictures(files=tuple(files), failed=tuple(failed))

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from importlib import import_module
-from pathlib import Path
 from threading import Event
 from types import TracebackType
 from typing import Self, cast
@@ -15,8 +14,9 @@ from PIL.Image import Image
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadQuestion, NothingThere
 from deepseek_mm.history import History, Turn
+from deepseek_mm.library import Library
 from deepseek_mm.lm.generator import Generator
-from deepseek_mm.parse.photo import read_photo
+from deepseek_mm.parse.document import read_page
 from deepseek_mm.rag.facts import nothing, run
 from deepseek_mm.rag.phrasing import grow, grow_text
 from deepseek_mm.rag.program import Case, Program, parse
@@ -26,7 +26,6 @@ from deepseek_mm.rag.uploads import Shelf, has_picture
 from deepseek_mm.records import Answer, Check, Query, Question, State
 from deepseek_mm.see.eyes import Eyes
 from index import EVERYTHING, Filter, Hit, Source
-from index.store import RegionStore
 
 WRITES_PER_S = 5  # of a growing answer into the history
 MAX_SHOWN = 2  # pictures that go along to a model that sees
@@ -36,11 +35,12 @@ class Assistant:
     """Answers questions about photos. Everything it uses is handed in; it builds nothing itself."""
 
     def __init__(
-        self, config: Config, *, eyes: Eyes, retriever: Retriever, store: RegionStore, lm: Generator, history: History
+        self, config: Config, *, eyes: Eyes, retriever: Retriever, library: Library, lm: Generator, history: History
     ) -> None:
         self.config, self.eyes, self.retriever = config, eyes, retriever
-        self.store, self.lm, self.history = store, lm, history
-        self.shelf = Shelf(config, eyes=eyes, store=store)
+        self.library, self.store = library, library.store
+        self.lm, self.history = lm, history
+        self.shelf = Shelf(config, eyes=eyes, store=library.store)
 
     def ask(self, question: Question) -> Answer:
         """The finished answer."""
@@ -69,9 +69,12 @@ class Assistant:
             raise BadQuestion("the search is empty. Type some words, for example: a dog on a beach, or add a picture")
         return self.retriever.search_many(clean, k=k, where=where)
 
-    def picture(self, source: Source) -> Image:
-        """The upright picture (large ones reduced, see `parse.photo`). NothingThere if the file is gone."""
-        return read_photo(Path(source.path), max_pixels=self.config.parse.max_pixels).image
+    def picture(self, source: Source, page: int = 0) -> Image:
+        """The upright picture, or that of a page of a PDF; large ones are reduced (see `parse`).
+
+        NothingThere if the file is gone, BadFile if it has no such picture.
+        """
+        return read_page(source.path, page, self.config.parse)
 
     def about(self) -> dict[str, str]:
         """What answers here: space, fingerprint, language model, counts, version."""
@@ -86,7 +89,8 @@ class Assistant:
         }
 
     def close(self) -> None:
-        """Let go of the library's files."""
+        """Stop the library's work, which the next start goes on with, and let go of its files."""
+        self.library.close()
         self.store.close()
         self.history.close()
 

@@ -1,0 +1,9 @@
+"""Filling the shelves: files become regions and vectors in the store, each whole or not at all.
+
+`intake` is the story, `tally` counts what became of the files, `pages` turns a document into regions.
+"""
+
+from deepseek_mm.ingest.intake import Intake
+from deepseek_mm.ingest.tally import Hooks, Report
+
+__all__ = ["Hooks", "Intake", "Report"]

@@ -1,0 +1,196 @@
+"""Filling the shelves: files become regions and vectors in the store.
+
+First the files are sorted out: what the store knows with the same size and time is left alone without being opened. The
+rest is read and hashed; bytes that the store has already are one more place of what is there. Photos are decoded in the
+tower's drawing thread while the tower works on those before; documents come after the photos, one by one. Each file is
+one transaction. So an end at any moment (Ctrl-C, a kill, a power cut) leaves every file either whole in the store or
+not in it, and the next run goes on from there. A file that cannot be read is listed with the reason; the rest go on.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from PIL.Image import Image
+
+from deepseek_mm.config import ParseConfig
+from deepseek_mm.errors import BadFile, NothingThere
+from deepseek_mm.ingest.pages import read_leaves
+from deepseek_mm.ingest.tally import Hooks, Report, Tally
+from deepseek_mm.parse.document import parse_file
+from deepseek_mm.parse.files import open_file, stat_file
+from deepseek_mm.parse.folder import find_files
+from deepseek_mm.parse.nouns import File
+from deepseek_mm.see.eyes import Eyes
+from index import Source
+from index.region import Stamp
+from index.store import RegionStore
+
+log = logging.getLogger(__name__)
+MEMBER = "!/"  # between an archive and a file in it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Intake:
+    """Takes files into one store. Everything it uses is handed in."""
+
+    eyes: Eyes
+    store: RegionStore
+    config: ParseConfig
+    collection: str = "library"
+
+    def take(
+        self, paths: Sequence[str | os.PathLike[str]], *, hooks: Hooks | None = None, anew: bool = False
+    ) -> Report:
+        """Bring the store up to date with these files and folders; `anew` reads unchanged files again as well.
+
+        Raises NothingThere if a path does not exist or none has anything to read, and what the store raises.
+        """
+        start = time.monotonic()
+        found = find_files(paths, self.config)
+        stamps = self.store.stamps(collection=self.collection)
+        tally = Tally(total=len(found.files) + len(found.failed), hooks=hooks or Hooks())
+        for path, reason in found.failed:
+            tally.fail(path, reason)
+        self._take(Batch(files=sort_out(found.files, stamps, tally, anew=anew), stamps=stamps, tally=tally, anew=anew))
+        return Report(
+            **tally.counts,
+            failed=tuple(tally.failures),
+            vanished=vanished(paths, found.files, stamps),
+            stopped=tally.hooks.stopping(),
+            seconds=time.monotonic() - start,
+        )
+
+    def _take(self, batch: "Batch") -> None:
+        """Photos, documents, then the copies of what was new itself."""
+        for sight in self.eyes.see_many(self._photos(batch)):
+            source = self.store.add(sight.regions[0].source, sight.regions, sight.vectors_ND)
+            batch.tally.note(source.path, "replaced" if source.path in batch.stamps else "added")
+        for path in batch.documents:
+            if batch.tally.hooks.stopping():
+                return
+            self._guarded(path, batch, self._take_document)
+        for path in batch.copies:
+            self._guarded(path, batch, self._take_copy)
+
+    def _photos(self, batch: "Batch") -> Iterator[tuple[Source, Image]]:
+        """The new pictures, decoded, in order. Runs in the tower's drawing thread."""
+        for path in batch.files:
+            if batch.tally.hooks.stopping():
+                return
+            photo = self._guarded(path, batch, self._photo)
+            if photo is not None:
+                yield photo
+
+    def _guarded(self, path: str, batch: "Batch", work: "Work") -> tuple[Source, Image] | None:
+        """Do something with one file; what goes wrong with it is listed, and the rest go on."""
+        try:
+            return work(path, batch)
+        except (BadFile, NothingThere) as error:
+            batch.tally.fail(path, str(error))
+        except (MemoryError, ValueError, OSError, ArithmeticError, LookupError, TypeError) as error:
+            # a decoder met what its writers did not think of; whoever has ten thousand files wants the others
+            log.warning("reading %s broke", path, exc_info=error)
+            batch.tally.fail(
+                path, f"{path} could not be read: {type(error).__name__}, {error}. Save it anew, or leave it"
+            )
+        return None
+
+    def _photo(self, path: str, batch: "Batch") -> tuple[Source, Image] | None:
+        """A picture to look at; None when the file is known, a copy, or a document, whose turn comes later."""
+        file = open_file(path, self.config)
+        if self._is_known(file, batch):
+            return None
+        if file.format.kind != "photo":
+            batch.documents.append(path)
+            return None
+        document = parse_file(file, self.config, collection=self.collection)
+        (piece,) = document.pieces
+        assert piece.image is not None, "a photo's one piece is its picture"
+        batch.digests.add(file.digest)
+        return document.source, piece.image
+
+    def _is_known(self, file: File, batch: "Batch") -> bool:
+        """Whether these bytes are in the store already, or on their way there; notes the place if it is new."""
+        stamp = batch.stamps.get(file.path)
+        if stamp is not None and stamp.digest == file.digest and not batch.anew:
+            self.store.touch(file.path, modified_ns=file.modified_ns)
+            batch.tally.note(file.path, "unchanged")
+            return True
+        if file.digest in batch.digests:
+            batch.copies.append(file.path)
+            return True
+        return not batch.anew and self._is_copy(file, batch)
+
+    def _is_copy(self, file: File, batch: "Batch") -> bool:
+        """Whether the store has these bytes; then it notes that they lie here as well."""
+        twin = self.store.source_with(file.digest, collection=self.collection)
+        if twin is None:
+            return False
+        self.store.add_place(twin.id, file.path, size_bytes=file.size_bytes, modified_ns=file.modified_ns)
+        batch.tally.note(file.path, "copies")
+        return True
+
+    def _take_document(self, path: str, batch: "Batch") -> None:
+        file = open_file(path, self.config)
+        if file.digest in batch.digests or (not batch.anew and self._is_copy(file, batch)):
+            batch.copies.extend([path] if file.digest in batch.digests else [])
+            return
+        document = parse_file(file, self.config, collection=self.collection)
+        leaves = read_leaves(document, self.eyes.space, stopping=batch.tally.hooks.stopping)
+        if leaves is None:
+            return
+        if not leaves.regions:
+            raise BadFile(f"{path} holds no text and no picture. Nothing in it can be found, so it is left out")
+        self.store.add(document.source, leaves.regions, leaves.vectors_ND)
+        batch.digests.add(file.digest)
+        batch.tally.note(path, "replaced" if path in batch.stamps else "added")
+
+    def _take_copy(self, path: str, batch: "Batch") -> None:
+        """A file with the bytes of one before it, which is in the store by now if it could be read."""
+        file = open_file(path, self.config)
+        known = self.store.source_at(path)
+        if known is not None and known.digest == file.digest:
+            batch.tally.note(path, "unchanged")
+        elif not self._is_copy(file, batch):
+            raise BadFile(f"{path} holds the same bytes as a file that could not be read. See the reason there")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """The files of one run, and what is found out about them on the way."""
+
+    files: Sequence[str]  # to be opened
+    stamps: Mapping[str, Stamp]  # of all that was known at the start
+    tally: Tally
+    anew: bool
+    digests: set[str] = field(default_factory=set)  # bytes that this run has put, or is putting, into the store
+    documents: list[str] = field(default_factory=list)  # whose turn comes after the photos
+    copies: list[str] = field(default_factory=list)  # of files of this run
+
+
+Work = Callable[[str, Batch], tuple[Source, Image] | None]
+
+
+def sort_out(files: Sequence[str], stamps: Mapping[str, Stamp], tally: Tally, *, anew: bool) -> list[str]:
+    """The files that need opening; those with the size and the time that the store knows do not."""
+    fresh = []
+    for path in files:
+        stamp = stamps.get(path)
+        if stamp is not None and not anew and stat_file(path) == (stamp.size_bytes, stamp.modified_ns):
+            tally.note(path, "unchanged")
+        else:
+            fresh.append(path)
+    return fresh
+
+
+def vanished(
+    paths: Sequence[str | os.PathLike[str]], files: Sequence[str], stamps: Mapping[str, Stamp]
+) -> tuple[str, ...]:
+    """Known files below these folders and archives that are not there any more, sorted."""
+    roots = tuple(f"{os.path.abspath(path).rstrip(os.sep)}{end}" for path in paths for end in (os.sep, MEMBER))
+    there = set(files)
+    missing = (path for path in stamps if path not in there and path.startswith(roots))
+    return tuple(sorted(path for path in missing if stat_file(path) is None))

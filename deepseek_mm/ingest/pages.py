@@ -1,0 +1,74 @@
+"""A document -> regions and vectors: its pages as pictures, its passages of text, its code.
+
+Pieces are drawn one by one and put through the towers a few at a time, so that a document of a thousand pages needs no
+more memory than one of ten.
+
+Shape key:  N pieces, D width of the space
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
+import numpy as np
+
+from deepseek_mm.encoders.space import Floats, Space
+from deepseek_mm.parse.nouns import Document, Piece
+from index import Region
+
+PIECES = 32  # put through the towers together
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Leaves:
+    """What a document consists of."""
+
+    regions: tuple[Region, ...]  # in the document's order
+    vectors_ND: Floats
+
+
+def read_leaves(document: Document, space: Space, *, stopping: Callable[[], bool]) -> Leaves | None:
+    """Every piece with its vector; None when the work was stopped before the end."""
+    regions: list[Region] = []
+    vectors: list[Floats] = []
+    for pieces in batches(document.pieces, PIECES):
+        if stopping():
+            document.close()
+            return None
+        vectors.append(embed(pieces, space))
+        regions += [region_of(piece, document) for piece in pieces]
+    vectors_ND = np.concatenate(vectors) if vectors else np.zeros((0, space.dim), np.float32)
+    return Leaves(regions=tuple(regions), vectors_ND=vectors_ND)
+
+
+def embed(pieces: Sequence[Piece], space: Space) -> Floats:
+    """(N, D), row n belonging to pieces[n]: pictures, text and code each through their own tower."""
+    vectors_ND = np.zeros((len(pieces), space.dim), np.float32)
+    pictures = [n for n, piece in enumerate(pieces) if piece.image is not None]
+    code = [n for n, piece in enumerate(pieces) if piece.image is None and piece.kind == "code"]
+    text = [n for n, piece in enumerate(pieces) if piece.image is None and piece.kind != "code"]
+    vectors_ND[pictures] = space.embed_images(image for n in pictures if (image := pieces[n].image) is not None)
+    vectors_ND[code] = space.embed_code([pieces[n].text for n in code])
+    vectors_ND[text] = space.embed_texts([pieces[n].text for n in text])
+    return vectors_ND
+
+
+def region_of(piece: Piece, document: Document) -> Region:
+    """The region that a piece is."""
+    return Region(
+        source=document.source,
+        kind=piece.kind,
+        box_px=piece.box_px,
+        text=piece.text,
+        page=piece.page,
+        lines=piece.lines,
+    )
+
+
+def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Lists of up to `size` items, in order."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch

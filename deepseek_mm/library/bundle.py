@@ -1,0 +1,186 @@
+"""A library in one file: index, history, uploads, settings, the list of watched folders. Not the photos themselves.
+
+A backup is a zip without compression: the parts, then a manifest with the SHA-256 of each. Databases are copied as of
+one moment while work goes on. It is written beside its name and renamed, so a name always means a whole backup.
+
+A restore first checks every part, then exchanges one after the other, each at once. It is a job: killed in the middle
+it goes on with the next start and ends the same.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from deepseek_mm.config import Config
+from deepseek_mm.errors import BadFile, LibraryError
+from deepseek_mm.history import History
+from deepseek_mm.jobs import Jobs, Task
+from deepseek_mm.library.watch import WATCH
+from index.exchange import copy_database, exchange_database
+from index.store import RegionStore
+
+BACKUP, RESTORE = "back up", "restore"  # kinds of jobs
+MANIFEST = "manifest.json"
+FORMAT = "deepseek-mm library 1"
+STORE = "store.db"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bundle:
+    """Backs up one library, and restores it."""
+
+    config: Config
+    store: RegionStore
+    history: History
+    jobs: Jobs
+
+    def backup(self, task: Task) -> str:
+        """Payload: file. LibraryError says why it cannot be written; then there is no such file."""
+        target = Path(task.job.payload["file"])
+        draft = target.with_name(f"{target.name}.{os.getpid()}.draft")
+        try:
+            with self._workspace() as room, zipfile.ZipFile(draft, "w", zipfile.ZIP_STORED, allowZip64=True) as bundle:
+                self._fill(bundle, room, task)
+            if task.stopping:
+                return "stopped; no backup was made"
+            with draft.open("rb") as file:
+                os.fsync(file.fileno())
+            os.replace(draft, target)
+        except OSError as error:
+            if isinstance(error, LibraryError):
+                raise
+            raise LibraryError(
+                f"the backup {target} cannot be written: {error.strerror or error}. "
+                "Free some space, or name another file"
+            ) from error
+        finally:
+            draft.unlink(missing_ok=True)
+        return f"{target} holds {self.store.counts().sources} files, {target.stat().st_size / 1e6:.1f} MB"
+
+    def _fill(self, bundle: zipfile.ZipFile, room: Path, task: Task) -> None:
+        """All parts, then the manifest: a bundle without one is not whole."""
+        parts = list(self._parts(room))
+        sums = {}
+        for done, (name, path) in enumerate(parts):
+            if task.stopping:
+                return
+            task.report(done, len(parts), name)
+            bundle.write(path, name)
+            sums[name] = checksum(path)
+        told: dict[str, Any] = {"format": FORMAT, "made_at": datetime.now(UTC).isoformat(), "parts": sums}
+        watched = self.jobs.find(kinds=(WATCH,), states=("waiting", "running"), limit=-1)
+        told["watched"] = sorted({job.payload["folder"] for job in watched})
+        bundle.writestr(MANIFEST, json.dumps(told, indent=1))
+        task.report(len(parts), len(parts), str(bundle.filename))
+
+    def _parts(self, room: Path) -> Iterator[tuple[str, Path]]:
+        """Names in the bundle and the files to take; databases are copied into `room` first."""
+        data = self.config.data
+        for store in sorted(data.glob(f"spaces/*/{STORE}")):
+            copy = room / f"{store.parent.name}.db"
+            copy_database(store, copy)
+            yield f"spaces/{store.parent.name}/{STORE}", copy
+        self.history.copy_to(room / "history.db")
+        yield "history.db", room / "history.db"
+        for path in sorted((data / "uploads").rglob("*")):
+            if path.is_file():
+                yield path.relative_to(data).as_posix(), path
+        if (data / "config.toml").is_file():
+            yield "config.toml", data / "config.toml"
+
+    def restore(self, task: Task) -> str:
+        """Payload: file. BadFile says what is wrong with it; then nothing was changed."""
+        source = Path(task.job.payload["file"])
+        with self._workspace() as room:
+            told = unpack(source, room, task)
+            if told is None:
+                return "stopped; nothing was changed"
+            self._take_uploads(room)
+            self.history.exchange(room / "history.db")
+            for store in sorted(room.glob(f"spaces/*/{STORE}")):
+                self._take_store(store)
+            if (room / "config.toml").is_file():
+                os.replace(room / "config.toml", self.config.data / "config.toml")
+        for folder in told["watched"]:
+            self.jobs.add(WATCH, {"folder": folder}, title=f"Watch {folder}", unique=True)
+        return f"as it was at {told['made_at']}: {self.store.counts().sources} files"
+
+    def _take_store(self, store: Path) -> None:
+        """Into the open store, if it is of the same space; else beside it, for when that space is used again."""
+        home = self.config.data / "spaces" / store.parent.name
+        if home.resolve() == self.store.folder.resolve():
+            self.store.exchange(store)
+            return
+        home.mkdir(parents=True, exist_ok=True)
+        if (home / STORE).exists():
+            exchange_database(home / STORE, store)
+        else:
+            os.replace(store, home / STORE)
+        (home / "vectors.faiss").unlink(missing_ok=True)
+
+    def _take_uploads(self, room: Path) -> None:
+        """The uploads of the backup come back; later ones, which no conversation will name, go."""
+        kept = room / "uploads"
+        there = self.config.data / "uploads"
+        kept.mkdir(exist_ok=True)
+        shutil.copytree(kept, there, dirs_exist_ok=True)
+        wanted = {path.relative_to(kept) for path in kept.rglob("*") if path.is_file()}
+        for path in sorted(there.rglob("*"), reverse=True):
+            if path.is_file() and path.relative_to(there) not in wanted:
+                path.unlink()
+            elif path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
+
+    @contextmanager
+    def _workspace(self) -> Iterator[Path]:
+        """A folder on the library's own disk, gone at the end."""
+        with TemporaryDirectory(prefix="bundle-", dir=self.config.data, ignore_cleanup_errors=True) as room:
+            yield Path(room)
+
+
+def unpack(source: Path, room: Path, task: Task) -> dict[str, Any] | None:
+    """All parts into `room`, each checked; the manifest. None when stopped, BadFile when something is not as it was."""
+    try:
+        with zipfile.ZipFile(source) as bundle:
+            told: dict[str, Any] = json.loads(bundle.read(MANIFEST))
+            if told.get("format") != FORMAT:
+                raise BadFile(f"{source} is of the format {told.get('format')!r}, not {FORMAT!r}. Update the program")
+            for done, (name, expected) in enumerate(sorted(told["parts"].items())):
+                if task.stopping:
+                    return None
+                task.report(done, len(told["parts"]), name)
+                unpack_part(bundle, name, expected, room)
+    except FileNotFoundError as error:
+        raise BadFile(f"no backup at {source}. Check the name") from error
+    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError) as error:
+        if isinstance(error, BadFile):
+            raise
+        raise BadFile(f"{source} is no whole backup of this program: {error}. Use another one") from error
+    return told
+
+
+def unpack_part(bundle: zipfile.ZipFile, name: str, expected: str, room: Path) -> None:
+    """One part; a name that would leave the room is refused, and so is other content than was packed."""
+    target = (room / name).resolve()
+    if not target.is_relative_to(room.resolve()):
+        raise BadFile(f"{bundle.filename} holds a part named {name!r}, which is none of ours. Use another backup")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with bundle.open(name) as packed, target.open("wb") as file:
+        shutil.copyfileobj(packed, file)
+    if checksum(target) != expected:
+        raise BadFile(f"{bundle.filename} is damaged: {name} is not what was packed. Use another backup")
+
+
+def checksum(path: Path) -> str:
+    """SHA-256, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

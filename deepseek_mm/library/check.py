@@ -1,0 +1,91 @@
+"""Do store, cache and disk agree? And if not: mend it.
+
+A check reads everything and changes nothing; each thing that does not agree is one failed item of its job. A repair
+checks, then takes every file with a faulty entry, or with other bytes than were indexed, in again, and makes the cache
+anew. What is gone from the disk is listed, and taken out only if that is wished.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from deepseek_mm.config import Config
+from deepseek_mm.errors import BadFile, NothingThere
+from deepseek_mm.jobs import Jobs, Task
+from deepseek_mm.library.filling import INDEX
+from deepseek_mm.parse.files import open_file, stat_file
+from index.check import Problem
+from index.region import Stamp
+from index.store import RegionStore
+
+VERIFY, REPAIR = "verify", "repair"  # kinds of jobs
+STORE = "the index"  # what a problem of the store as a whole is listed under
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Check:
+    """Checks one library, and repairs it."""
+
+    store: RegionStore
+    jobs: Jobs
+    config: Config
+
+    def verify(self, task: Task) -> str:
+        """No payload. Every problem becomes a failed item."""
+        count = 0
+        for problem in self._problems(task):
+            task.fail(problem.path or STORE, problem.detail)
+            count += 1
+        if task.stopping:
+            return "stopped before everything was looked at"
+        return "everything agrees" if not count else f"{count} things do not agree; repair mends them"
+
+    def repair(self, task: Task) -> str:
+        """Payload: forget (what is gone). What cannot be mended here stays a failed item."""
+        anew: list[str] = []
+        gone: list[str] = []
+        for problem in self._problems(task):
+            if not problem.path:
+                task.fail(STORE, f"{problem.detail} Make it anew with: python -m deepseek_mm index --rebuild")
+            elif stat_file(problem.path) is None:
+                gone.append(problem.path)
+            else:
+                anew.append(problem.path)
+        if task.stopping:
+            return "stopped; nothing was changed"
+        self.store.renew_cache()
+        again = sorted(set(anew))
+        if again:
+            self.jobs.add(INDEX, {"paths": again, "anew": True}, title=f"Read {len(again)} files anew", unique=True)
+        return f"the cache is new, {len(again)} files are read again{self._dispose(gone, task)}"
+
+    def _dispose(self, gone: list[str], task: Task) -> str:
+        """Take out what is gone, if that is wished; else list it."""
+        if task.job.payload.get("forget"):
+            return f", {self.store.remove_places(gone)} that are gone were taken out"
+        for path in gone:
+            task.fail(path, "It is not there any more. Repair with --forget takes it out")
+        return ""
+
+    def _problems(self, task: Task) -> Iterator[Problem]:
+        """The store, then its cache, then every file on the disk."""
+        task.report(0, None, "the index")
+        yield from self.store.problems()
+        stamps = self.store.stamps()
+        for done, (path, stamp) in enumerate(sorted(stamps.items())):
+            if task.stopping:
+                return
+            task.report(done, len(stamps), path)
+            detail = self._compared(path, stamp)
+            if detail:
+                yield Problem(path=path, detail=detail)
+        task.report(len(stamps), len(stamps), "")
+
+    def _compared(self, path: str, stamp: Stamp) -> str:
+        """How the file differs from what was indexed; empty if it does not."""
+        if stat_file(path) is None:
+            return "It is not there any more."
+        try:
+            file = open_file(path, self.config.parse)
+        except (BadFile, NothingThere) as error:
+            return str(error)
+        return "" if file.digest == stamp.digest else "It has changed since it was indexed."

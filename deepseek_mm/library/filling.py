@@ -1,0 +1,133 @@
+"""The two passes over new files, as handlers of jobs: take them in, then read what is written in their pictures.
+
+After the first pass everything can be searched; reading text takes longer and adds regions to what is there.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from PIL.Image import Image
+
+from deepseek_mm.config import ParseConfig
+from deepseek_mm.errors import BadFile, NothingThere
+from deepseek_mm.ingest import Hooks, Intake, Report
+from deepseek_mm.jobs import Jobs, Task
+from deepseek_mm.parse.document import read_page
+from deepseek_mm.see.eyes import Eyes
+from deepseek_mm.see.ocr import TextReader, Written
+from index import Box, Filter, Region, Source
+from index.store import RegionStore
+
+INDEX, READ = "index", "read text"  # kinds of jobs
+MARK = "text"  # of sources whose pictures were read
+PICTURES = (Filter(source_kinds=("photo",)), Filter(formats=("pdf",)))  # where there is something to read
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Filling:
+    """Handlers of the jobs that fill one store."""
+
+    eyes: Eyes
+    store: RegionStore
+    jobs: Jobs
+    reader: TextReader
+    config: ParseConfig
+    read_text: bool  # whether a first pass is followed by the second
+
+    def index(self, task: Task) -> str:
+        """Payload: paths; only (instead of paths, for a retry); collection; anew; forget (what is gone)."""
+        payload = task.job.payload
+        paths = here(payload.get("only") or payload["paths"], self.store, task)
+        hooks = Hooks(progress=task.report, failed=task.fail, stopping=lambda: task.stopping)
+        intake = Intake(eyes=self.eyes, store=self.store, config=self.config)
+        report = intake.take(paths, hooks=hooks, anew=bool(payload.get("anew"))) if paths else Report()
+        gone = [*report.vanished, *missing(payload["paths"], self.store)]
+        said = report.sentence()
+        task.result = report.counts() | {"vanished": gone}
+        if payload.get("forget") and gone:
+            said += f"; {self.store.remove_places(gone)} paths that are gone were taken out"
+        if self.read_text and not report.stopped:
+            self.jobs.add(READ, {}, title="Read the text in pictures", unique=True)
+        return said
+
+    def read(self, task: Task) -> str:
+        """No payload: every picture that was not read yet. A file that is gone stays for another time."""
+        total = sum(self.store.num_unmarked(MARK, where=where) for where in PICTURES)
+        done = found = 0
+        for source in self._unread():
+            if task.stopping:
+                break
+            try:
+                found += self._read(source)
+            except (BadFile, NothingThere) as error:
+                task.fail(source.path, str(error))
+            done += 1
+            task.report(done, total, source.path)
+        return f"{done} files looked at, {found} texts found"
+
+    def _unread(self) -> Iterator[Source]:
+        for where in PICTURES:
+            last = 0
+            while some := self.store.unmarked(MARK, where=where, limit=64, after=last):
+                yield from some
+                last = some[-1].id
+
+    def _read(self, source: Source) -> int:
+        """Read one file's pictures, add what is written there, and return how many texts that is."""
+        regions = [region for page in self._pages(source) for region in self._texts(source, page)]
+        vectors_ND = self.eyes.space.embed_texts([region.text for region in regions])
+        self.store.extend(source.id, regions, vectors_ND, mark=MARK)
+        return len(regions)
+
+    def _pages(self, source: Source) -> list[int]:
+        """0 for a photo; of a document the pages that have no text of their own, such as scans."""
+        if source.kind == "photo":
+            return [0]
+        regions = self.store.regions_of([source.id])[source.id]
+        written = {region.page for region in regions if region.kind == "text"}
+        return [region.page for region in regions if region.kind == "page" and region.page not in written]
+
+    def _texts(self, source: Source, page: int) -> list[Region]:
+        image = read_page(source.path, page, self.config)
+        size = (source.width_px, source.height_px) if page == 0 else image.size
+        return [
+            Region(source=source, kind="text", box_px=on_original(each, image, size), text=each.text, page=page)
+            for each in self.reader.read(image)
+        ]
+
+
+def on_original(written: Written, image: Image, size: tuple[int, int]) -> Box:
+    """The box in pixels of the original, which may be larger than the picture that was read."""
+    across, down = size[0] / image.width, size[1] / image.height
+    left, top, right, bottom = written.box_px
+    return (
+        round(left * across),
+        round(top * down),
+        min(size[0], round(right * across)),
+        min(size[1], round(bottom * down)),
+    )
+
+
+def here(paths: Sequence[str], store: RegionStore, task: Task) -> list[str]:
+    """Those of the paths that are there. One that is not, and is not known either, is a failed item."""
+    found = []
+    for path in paths:
+        if os.path.lexists(path) or "!/" in path:
+            found.append(path)
+        elif not below([path], store):
+            task.fail(path, f"no file or folder at {path}. Check the name")
+    return found
+
+
+def missing(paths: Sequence[str], store: RegionStore) -> list[str]:
+    """Known paths at or below those that are not there any more."""
+    return below([path for path in paths if not os.path.lexists(path)], store)
+
+
+def below(paths: Sequence[str], store: RegionStore) -> list[str]:
+    """Known paths that are one of these, or lie below one or in an archive there."""
+    if not paths:
+        return []
+    roots = tuple(f"{path.rstrip(os.sep)}{end}" for path in paths for end in (os.sep, "!/"))
+    return sorted(path for path in store.stamps() if path in paths or path.startswith(roots))

@@ -1,0 +1,153 @@
+"""Library: what the page and the command line do to the shelves. Long work becomes a job; its handlers are joined here.
+
+A Library that was not started only writes jobs down; `start` begins to work on whatever waits, also from earlier runs.
+"""
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from deepseek_mm.config import Config
+from deepseek_mm.errors import BadFile
+from deepseek_mm.history import History
+from deepseek_mm.jobs import Job, Jobs, State, Task, Worker
+from deepseek_mm.library.bundle import BACKUP, RESTORE, Bundle
+from deepseek_mm.library.check import REPAIR, VERIFY, Check
+from deepseek_mm.library.filling import INDEX, READ, Filling, below
+from deepseek_mm.library.watch import WATCH, Watch
+from deepseek_mm.parse.files import absolute
+from deepseek_mm.see.eyes import Eyes
+from deepseek_mm.see.ocr import TextReader
+from index.store import RegionStore
+
+STOP_S = 5.0  # how long a program that ends waits for the work at hand
+THREADS = 3  # so that a check or a backup need not wait for a long first pass
+
+
+class Library:
+    """One library's shelves. Everything it uses is handed in."""
+
+    def __init__(
+        self, config: Config, *, eyes: Eyes, reader: TextReader, store: RegionStore, jobs: Jobs, history: History
+    ) -> None:
+        self.config, self.store, self.jobs, self.history = config, store, jobs, history
+        filling = Filling(
+            eyes=eyes,
+            store=store,
+            jobs=jobs,
+            reader=reader,
+            config=config.parse,
+            read_text=config.library.read_text,
+        )
+        check = Check(store=store, jobs=jobs, config=config)
+        bundle = Bundle(config=config, store=store, history=history, jobs=jobs)
+        watch = Watch(changed=self._changed, poll=config.library.watch_poll)
+        towers = {INDEX: filling.index, READ: filling.read}  # one at a time: they share the towers
+        self._workers = (
+            Worker(jobs, towers),
+            Worker(jobs, {VERIFY: check.verify, REPAIR: check.repair, BACKUP: bundle.backup, RESTORE: bundle.restore}),
+            Worker(jobs, {WATCH: watch.run}, threads=config.library.most_watched),
+        )
+
+    def start(self) -> None:
+        """Begin to work on whatever waits; folders whose watch broke off are watched again."""
+        for job in self._watches("failed"):
+            self.jobs.add(WATCH, job.payload, title=job.title, unique=True)
+            self.jobs.forget([job.id])
+        for worker in self._workers:
+            worker.start()
+
+    def stop(self) -> bool:
+        """Leave what is under way to the next start; whether everything has come to rest."""
+        return all([worker.stop(STOP_S) for worker in self._workers])
+
+    def add(self, paths: Sequence[str | os.PathLike[str]], *, anew: bool = False, forget: bool | None = None) -> Job:
+        """Take files and folders in. `forget` takes out what is gone below them; None is the setting.
+
+        BadFile if a name is no text. What cannot be read is listed with the job.
+        """
+        names = [absolute(path) for path in paths]
+        forget = self.config.library.forget_gone if forget is None else forget
+        payload = {"paths": names, "anew": anew, "forget": forget}
+        return self.jobs.add(INDEX, payload, title=f"Index {titled(names)}", unique=True)
+
+    def watch(self, folder: str | os.PathLike[str]) -> Job:
+        """Take a folder in, now and whenever something changes in it. BadFile if it is no folder."""
+        name = absolute(folder)
+        if not os.path.isdir(name):
+            raise BadFile(f"{name} is no folder, so there is nothing to watch. Name a folder")
+        return self.jobs.add(WATCH, {"folder": name}, title=f"Watch {name}", unique=True)
+
+    def watched(self) -> list[str]:
+        """The folders that are watched, sorted."""
+        jobs = self._watches("waiting", "running")
+        return sorted({str(job.payload["folder"]) for job in jobs if not job.cancelling})
+
+    def unwatch(self, folder: str | os.PathLike[str]) -> bool:
+        """Stop watching; what is known of the folder stays. False if it was not watched."""
+        found = [job for job in self._watches("waiting", "running") if job.payload["folder"] == absolute(folder)]
+        for job in found:
+            self.jobs.cancel(job.id)
+        return bool(found)
+
+    def forget(self, paths: Sequence[str | os.PathLike[str]]) -> int:
+        """Take files out, also those below folders; the files themselves stay. Returns how many paths were known."""
+        count = self.store.remove_places(below([absolute(path) for path in paths], self.store))
+        self.store.renew_cache()
+        return count
+
+    def verify(self) -> Job:
+        """Compare store, cache and disk; what does not agree is listed with the job."""
+        return self.jobs.add(VERIFY, {}, title="Check the library", unique=True)
+
+    def repair(self, *, forget: bool = False) -> Job:
+        """Mend what a check finds; with `forget` files that are gone are taken out."""
+        return self.jobs.add(REPAIR, {"forget": forget}, title="Repair the library", unique=True)
+
+    def backup(self, file: str | os.PathLike[str]) -> Job:
+        """Index, history, uploads and settings into one file, while everything goes on."""
+        return self.jobs.add(BACKUP, {"file": absolute(file)}, title=f"Back up to {absolute(file)}", unique=True)
+
+    def restore(self, file: str | os.PathLike[str]) -> Job:
+        """Everything as it was when the file was made. BadFile if there is no such file."""
+        if not os.path.isfile(file):
+            raise BadFile(f"no backup at {file}. Make one with: python -m deepseek_mm library backup FILE")
+        return self.jobs.add(RESTORE, {"file": absolute(file)}, title=f"Restore {absolute(file)}", unique=True)
+
+    def delete_everything(self) -> None:
+        """Forget every file, vector, conversation, upload and job, so that nothing of them remains in the library.
+
+        The photos and documents themselves are not the library's, and stay. Settings stay too.
+        """
+        self.stop()
+        self.store.clear()
+        self.history.clear()
+        self.jobs.clear()
+        own = Path(self.store.folder).resolve()
+        for folder in (self.config.data / "uploads", self.config.data / "page"):
+            shutil.rmtree(folder, ignore_errors=True)
+        for folder in (self.config.data / "spaces").glob("*"):
+            if folder.resolve() != own:
+                shutil.rmtree(folder, ignore_errors=True)
+        (self.config.data / "first-start").unlink(missing_ok=True)
+        self.start()
+
+    def close(self) -> None:
+        """Stop working and let go of the table of jobs."""
+        self.stop()
+        self.jobs.close()
+
+    def _watches(self, *states: State) -> list[Job]:
+        """Jobs that watch folders, in these states."""
+        return self.jobs.find(kinds=(WATCH,), states=states, limit=-1)
+
+    def _changed(self, task: Task, paths: Sequence[str]) -> None:
+        """Something happened at these paths, which are in a watched folder."""
+        self.add(paths)
+
+
+def titled(names: Sequence[str]) -> str:
+    """The first name, and how many more there are."""
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"{names[0]}{more}" if names else "nothing"
