@@ -1,8 +1,8 @@
 """The file that saves a start from reading every vector out of the database; losing it costs seconds, never data.
 
-Layout: FAISS's own file, then one line of JSON (whose store it is), then a fixed end: checksum, length of the JSON,
-magic bytes. What FAISS reads stands first, so plain `faiss.read_index` opens it too. The end is written last: a torn
-file has none.
+Layout: FAISS's own file, the ids, one line of JSON (whose store it is, how many ids), then a fixed end: checksum of all
+before it, length of the JSON, magic bytes. What FAISS reads stands first, so plain `faiss.read_index` opens it too. The
+end is written last: a torn file has none.
 """
 
 import json
@@ -12,14 +12,19 @@ import time
 import uuid
 import zlib
 from pathlib import Path
+from typing import Any
 
 import faiss
+import numpy as np
 
+from index.codes import Codes
 from index.errors import CacheUnusable
 from index.vectors import VectorIndex
 
+lib: Any = faiss  # FAISS's own type stubs lag behind its code
 END = struct.Struct("<II8s")  # checksum of all before it, length of the JSON, magic
-MAGIC = b"DSMMVEC1"
+MAGIC = b"DSMMVEC2"
+ID = np.dtype("<i8")
 CHUNK_BYTES = 1 << 22
 ABANDONED_S = 3600.0  # age at which a draft belongs to a process that was killed
 
@@ -30,13 +35,14 @@ def save_index(index: VectorIndex, path: Path, *, store: str) -> None:
     draft = path.with_name(f"{path.name}.{uuid.uuid4().hex}.draft")
     try:
         try:
-            index.write(str(draft))
+            lib.write_index(_packed(index), str(draft))
         except RuntimeError as error:  # FAISS's way to report a failed write
             raise OSError(f"cannot write {draft}: {error}") from error
-        note = json.dumps({"store": store}).encode()
-        checksum = zlib.crc32(note, _checksum(draft, draft.stat().st_size))
+        note = json.dumps({"store": store, "ids": len(index)}).encode()
+        rest = index.ids_N.astype(ID).tobytes() + note
+        checksum = zlib.crc32(rest, _checksum(draft, draft.stat().st_size))
         with draft.open("ab") as file:
-            file.write(note + END.pack(checksum, len(note), MAGIC))
+            file.write(rest + END.pack(checksum, len(note), MAGIC))
             file.flush()
             os.fsync(file.fileno())
         os.replace(draft, path)
@@ -49,11 +55,12 @@ def load_index(path: Path, *, store: str, dim: int) -> VectorIndex:
     """The index in the file; CacheUnusable says why it cannot be trusted."""
     if not path.is_file():
         raise CacheUnusable(path, "there is no such file")
-    owner = _verified_owner(path)
-    if owner != store:
-        raise CacheUnusable(path, f"it belongs to the store {owner}, not to {store}")
+    note, ids_at = _verified(path)
+    if note["store"] != store:
+        raise CacheUnusable(path, f"it belongs to the store {note['store']}, not to {store}")
+    ids_N = np.fromfile(path, ID, count=note["ids"], offset=ids_at).astype(np.int64, copy=False)
     try:
-        index = VectorIndex(faiss.read_index(str(path)))
+        index = _unpacked(ids_N, lib.read_index(str(path)))
     except RuntimeError as error:  # whole, but of a FAISS that we do not understand
         raise CacheUnusable(path, str(error)) from error
     if index.dim != dim:
@@ -61,8 +68,28 @@ def load_index(path: Path, *, store: str, dim: int) -> VectorIndex:
     return index
 
 
-def _verified_owner(path: Path) -> str:
-    """Which store the file was made from, once its checksum is right."""
+def drop_index(path: Path) -> None:
+    """Delete the file if that is possible: a folder that cannot be written keeps it, and it is not used."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        return
+
+
+def _packed(index: VectorIndex) -> Any:
+    return index.flat if index.codes is None else lib.IndexRefine(index.codes.held, index.flat)
+
+
+def _unpacked(ids_N: Any, held: Any) -> VectorIndex:
+    """The vectors, or codes and vectors, which go when their owner goes."""
+    if not isinstance(held, lib.IndexRefine):
+        return VectorIndex(ids_N, held)
+    codes = Codes(lib.downcast_index(held.base_index))
+    return VectorIndex(ids_N, lib.downcast_index(held.refine_index), codes, owner=held)
+
+
+def _verified(path: Path) -> tuple[dict[str, Any], int]:
+    """The note of the file and where its ids begin, once its checksum is right."""
     size = path.stat().st_size
     if size < END.size:
         raise CacheUnusable(path, f"it ends after {size} bytes")
@@ -70,12 +97,14 @@ def _verified_owner(path: Path) -> str:
         file.seek(size - END.size)
         checksum, note_bytes, magic = END.unpack(file.read(END.size))
         if magic != MAGIC or note_bytes > size - END.size:
-            raise CacheUnusable(path, "its end is missing")
-        file.seek(size - END.size - note_bytes)
+            raise CacheUnusable(path, "its end is missing, or of another version")
+        note_at = size - END.size - note_bytes
+        file.seek(note_at)
         note = file.read(note_bytes)
     if _checksum(path, size - END.size) != checksum:
         raise CacheUnusable(path, "its checksum is wrong")
-    return str(json.loads(note)["store"])
+    known = json.loads(note)
+    return known, note_at - ID.itemsize * known["ids"]
 
 
 def _checksum(path: Path, length: int) -> int:

@@ -2,7 +2,11 @@
 
 Before a search the memory fetches the regions that were added since, by whichever process; the search itself is told
 which ids exist and pass the filter. So what was removed is never found, and the cache file may be lost, torn, of
-another store or old: it is only ever a head start.
+another store or old: it is only ever a head start. When the whole content of the store was exchanged (its identity
+tells), everything is begun anew and the file is deleted.
+
+The file is written in the background as soon as it lacks much of what is in memory, or holds much that was removed. So
+a process that is killed has lost nothing, and ending one takes no time.
 """
 
 import logging
@@ -10,67 +14,103 @@ from pathlib import Path
 from threading import Lock
 
 import numpy as np
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from index import queries
-from index.cache import load_index, save_index
+from index.cache import load_index
 from index.errors import CacheUnusable
+from index.filing import Filing
 from index.memory import Memory
 from index.region import Filter
-from index.selection import Moment, Selections
+from index.selection import Moment, Selections, moment_of
+from index.tables import RegionRow
 from index.vectors import Floats, Ints, SearchConfig, VectorIndex
 
 ANYTHING = Filter(collection=None)
 PROBES = 64  # vectors of a cache file that are compared with the database
+FEW = 1000  # removed or new vectors that are never worth any tidying
 log = logging.getLogger(__name__)
+
+
+class Kept:
+    """What is kept in memory of one content of the store."""
+
+    def __init__(self, identity: str, memory: Memory) -> None:
+        self.identity, self.memory, self.selections = identity, memory, Selections()
+        self.tended: Moment | None = None  # as of which it was last tidied and filed
 
 
 class Finder:
     """Searches one store; safe in many threads, each with a session of its own."""
 
-    def __init__(self, cache_path: Path, *, store: str, dim: int, config: SearchConfig) -> None:
-        self._cache_path, self._store, self._dim = cache_path, store, dim
-        self._memory = Memory(dim, config, keep=self._save)
-        self._selections = Selections()
-        self._on_file: VectorIndex | None = None  # what the cache file holds
-        self._tended: Moment | None = None
-        self._starting = Lock()
-        self._started = False
+    def __init__(self, cache_path: Path, *, dim: int, config: SearchConfig) -> None:
+        self._cache_path, self._dim, self._config = cache_path, dim, config
+        self._filing = Filing(cache_path)
+        self._kept: Kept | None = None
+        self._switching = Lock()
 
     def find(self, session: Session, queries_QD: Floats, *, k: int, where: Filter) -> tuple[Floats, Ints]:
         """Scores and ids, (Q, at most k), best first: of the regions in the session's snapshot that `where` allows."""
-        now = Moment(removals=queries.num_removals(session), newest=queries.newest_region(session))
-        self._start(session)
-        self._memory.catch_up(now.newest, lambda last_id: queries.vectors_after(session, last_id, self._dim))
-        if now != self._tended:
-            self._tended = now
-            num_alive = queries.count_of(session, queries.matching_regions(ANYTHING))
-            self._memory.tend(num_alive, lambda: self._selections.ids(session, now, ANYTHING))
-        allowed = self._selections.ids(session, now, where)
-        return self._memory.search(queries_QD, k=k, allowed=allowed)
+        now = moment_of(session)
+        kept = self._kept_of(session, now)
+        kept.memory.catch_up(now.newest, lambda last_id: queries.vectors_after(session, last_id, self._dim))
+        if now != kept.tended:
+            self._tend(session, kept, now)
+        return kept.memory.search(queries_QD, k=k, allowed=kept.selections.allowed(session, now, where))
+
+    def renew(self, session: Session) -> None:
+        """Leave no copy of what was removed or exchanged before this session began: not in memory, not in a file."""
+        now, kept = moment_of(session), self._kept
+        if kept is None or kept.identity != now.identity:
+            self._kept = None
+            self._filing.drop(void=kept.identity if kept else "")
+            return
+        kept.memory.drop(kept.selections.allowed(session, now, ANYTHING).ids, newest=now.newest)
+        self._filing.drop()
 
     def settle(self) -> None:
-        """Wait for the graph that is being built in the background, if any."""
-        self._memory.settle()
+        """Wait for the cache file that is being written in the background, if any."""
+        self._filing.settle()
 
-    def close(self) -> None:
-        """Stop the background and leave a cache file for the next start."""
-        index = self._memory.close()
-        if index is not None and index is not self._on_file:
-            self._save(index)
+    def _kept_of(self, session: Session, now: Moment) -> Kept:
+        """What is kept of the content that the session sees, begun if there is nothing yet."""
+        with self._switching:
+            if self._kept is not None and self._kept.identity == now.identity:
+                return self._kept
+            fresh = Kept(now.identity, Memory(self._dim, self._config))
+            if self._filing.is_void(now.identity):  # a session from before the exchange: answered, then forgotten
+                return fresh
+            if self._kept is not None:
+                self._filing.drop(void=self._kept.identity)
+            self._start(session, fresh.memory, now)
+            self._kept = fresh
+            return fresh
 
-    def _start(self, session: Session) -> None:
-        with self._starting:
-            if self._started:
-                return
-            try:
-                index = load_index(self._cache_path, store=self._store, dim=self._dim)
-                self._compare(session, index)
-                self._memory.start_with(index)
-                self._on_file = index
-            except CacheUnusable as reason:
-                log.info("reading all vectors from the store: %s", reason)
-            self._started = True
+    def _start(self, session: Session, memory: Memory, now: Moment) -> None:
+        try:
+            index = load_index(self._cache_path, store=now.identity, dim=self._dim)
+            self._compare(session, index)
+        except CacheUnusable as reason:
+            log.info("reading all vectors from the store: %s", reason)
+            self._filing.drop()
+            return
+        memory.start_with(index)
+        if num_regions(session, up_to=index.last_id) == len(index):  # a file with removed ones is written anew
+            self._filing.last_id = index.last_id
+
+    def _tend(self, session: Session, kept: Kept, now: Moment) -> None:
+        """Let go of what was removed if that is much, and write a file if the one there lacks much."""
+        before, kept.tended = kept.tended, now
+        held, missing = kept.memory.count(), kept.memory.count(after=self._filing.last_id)
+        many_removed = False
+        if before is None or before.removals != now.removals:
+            alive = num_regions(session, up_to=now.newest)
+            many_removed = kept.memory.count(up_to=now.newest) - alive > max(FEW, alive // 2)
+        if many_removed or missing > max(FEW, held // 10):
+            ids = kept.selections.allowed(session, now, ANYTHING).ids
+            kept.memory.drop(ids, newest=now.newest)
+            self._filing.start(now.identity, lambda: kept.memory.as_one(ids))
 
     def _compare(self, session: Session, index: VectorIndex) -> None:
         """Refuse a file that the database has not grown from: one of the two was restored from a backup."""
@@ -81,10 +121,7 @@ class Finder:
             if index.ids_N[place] != region_id or not np.array_equal(index.vectors_ND[place], vector_D):
                 raise CacheUnusable(self._cache_path, f"its vector of region {region_id} is not the store's")
 
-    def _save(self, index: VectorIndex) -> None:
-        try:
-            save_index(index, self._cache_path, store=self._store)
-        except OSError as error:  # a full disk costs the next start some seconds, nothing else
-            log.warning("no cache of the vectors was written: %s", error)
-            return
-        self._on_file = index
+
+def num_regions(session: Session, *, up_to: int) -> int:
+    """How many regions there are with ids up to that."""
+    return queries.count_of(session, select(RegionRow.id).where(RegionRow.id <= up_to))

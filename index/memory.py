@@ -1,30 +1,40 @@
 """The store's vectors in memory: a few immutable indexes side by side, oldest first, that together hold every id once.
 
-New vectors become a small flat index; small neighbours are merged, so there are never many. When the flat ones outgrow
-`exact_up_to`, a thread puts them into the graph; when too many vectors belong to removed regions, it makes everything
-anew without them. Meanwhile searches go on with what is there: a finished index takes its place in one assignment.
+New vectors become a small index; small neighbours are merged, so there are never many. An index that outgrows
+`exact_up_to` gets codes, all of one book, so that merging copies codes instead of working them out again. Whatever
+changes, searches go on with what is there: a finished tuple of indexes takes its place in one assignment.
 """
 
 from collections.abc import Callable
-from threading import Event, Lock, Thread
+from itertools import chain
+from threading import Lock
 
 import numpy as np
+from numpy.typing import NDArray
 
-from index.vectors import Floats, Ints, Rows, SearchConfig, VectorIndex, flat_index, graph_index
+from index.allowed import Allowed
+from index.codes import FEWEST, Codes
+from index.vectors import Floats, Ints, Rows, SearchConfig, VectorIndex, flat_index
 
 Indexes = tuple[VectorIndex, ...]
-FEW = 1000  # removed regions that are never worth a rebuild
+Masks = list[NDArray[np.bool_]]
+MANY = 2**63 - 1
+PIECE = 8192  # vectors copied at once
 
 
 class Memory:
     """Every vector of one store, searchable while it grows. It knows no SQL: ids and vectors come in, ids go out."""
 
-    def __init__(self, dim: int, config: SearchConfig, *, keep: Callable[[VectorIndex], None]) -> None:
-        self._dim, self._config, self._keep = dim, config, keep
+    def __init__(self, dim: int, config: SearchConfig) -> None:
+        self._dim, self._config = dim, config
         self._indexes: Indexes = ()
-        self._growing = Lock()  # held by whoever puts another tuple into _indexes
-        self._worker: Thread | None = None
-        self._stop = Event()
+        self._book: Codes | None = None  # of all codes here; learnt when the first are made
+        self._changing = Lock()  # held by whoever puts another tuple into _indexes
+
+    @property
+    def indexes(self) -> Indexes:
+        """What is held now."""
+        return self._indexes
 
     @property
     def last_id(self) -> int:
@@ -33,17 +43,20 @@ class Memory:
 
     def start_with(self, index: VectorIndex) -> None:
         """Take what a cache file held."""
-        self._indexes = (index,) if len(index) else ()
+        with self._changing:
+            self._book = None if index.codes is None else index.codes.empty()
+            self._indexes = (self._long(index),) if len(index) else ()
 
     def catch_up(self, newest: int, rows_after: Callable[[int], Rows]) -> None:
         """Fetch the ids above `last_id`, if `newest` lies there."""
         if newest <= self.last_id:
             return
-        with self._growing:
+        with self._changing:
             if newest > self.last_id:
-                self._indexes = merged(self._dim, (*self._indexes, flat_index(self._dim, rows_after(self.last_id))))
+                fresh = self._long(flat_index(self._dim, rows_after(self.last_id)))
+                self._indexes = self._merged((*self._indexes, fresh))
 
-    def search(self, queries_QD: Floats, *, k: int, allowed: Ints) -> tuple[Floats, Ints]:
+    def search(self, queries_QD: Floats, *, k: int, allowed: Allowed) -> tuple[Floats, Ints]:
         """Scores and ids, (Q, at most k), best first, equals by id; only ids in `allowed`."""
         parts = [x.search(queries_QD, k=k, allowed=allowed, config=self._config) for x in self._indexes]
         if not parts:
@@ -54,68 +67,67 @@ class Memory:
         scores_Qk = np.take_along_axis(scores_Qn, order_Qk, axis=1).clip(-1, 1)  # rounding may exceed a cosine's range
         return scores_Qk, np.take_along_axis(ids_Qn, order_Qk, axis=1)
 
-    def tend(self, num_alive: int, alive_ids: Callable[[], Ints]) -> None:
-        """Start what is due in the background, unless something is under way."""
-        with self._growing:
-            busy = self._stop.is_set() or (self._worker is not None and self._worker.is_alive())
-            due = work_due(self._indexes, num_alive, self._config.exact_up_to)
-            if busy or due == "nothing":
-                return
-            alive = alive_ids() if due == "renew" else None
-            self._worker = Thread(target=self._work, args=(self._indexes, alive), name="index", daemon=True)
-            self._worker.start()
+    def count(self, *, after: int = 0, up_to: int = MANY) -> int:
+        """How many vectors are held, with ids above `after` and up to `up_to`."""
+        ranges = (np.searchsorted(x.ids_N, [after, up_to], side="right") for x in self._indexes)
+        return sum(int(end - start) for start, end in ranges)
 
-    def _work(self, indexes: Indexes, alive: Ints | None) -> None:
-        made = self._grown(indexes) if alive is None else self._renewed(indexes, alive)
-        if self._stop.is_set():
-            return
-        with self._growing:
-            rest = (index.rows_after(made.last_id) for index in self._indexes)
-            fresh = tuple(flat_index(self._dim, [(ids, vectors)]) for ids, vectors in rest if len(ids))
-            self._indexes = (made, *fresh) if len(made) else fresh
-        self._keep(made)
+    def drop(self, alive: Ints, *, newest: int) -> None:
+        """Let go of the ids up to `newest` that are not `alive`."""
+        with self._changing:
+            masks = [(x.ids_N > newest) | np.isin(x.ids_N, alive) for x in self._indexes]
+            if not all(mask_N.all() for mask_N in masks):
+                kept = self._joined(self._indexes, masks)
+                self._indexes = (kept,) if len(kept) else ()
 
-    def _grown(self, indexes: Indexes) -> VectorIndex:
-        base = indexes[0] if indexes[0].is_graph else None
-        rows = [(x.ids_N, x.vectors_ND) for x in indexes if x is not base]
-        return graph_index(self._dim, rows, self._config, base=base, stop=self._stop)
+    def as_one(self, alive: Ints) -> VectorIndex:
+        """One index with those that are `alive`; a copy unless there is just that one already."""
+        with self._changing:
+            masks = [np.isin(x.ids_N, alive) for x in self._indexes]
+            if len(self._indexes) == 1 and masks[0].all():
+                return self._indexes[0]
+            return self._joined(self._indexes, masks)
 
-    def _renewed(self, indexes: Indexes, alive: Ints) -> VectorIndex:
-        masks = [np.isin(x.ids_N, alive) for x in indexes]
-        rows = ((x.ids_N[mask], x.vectors_ND[mask]) for x, mask in zip(indexes, masks, strict=True))
-        if sum(int(mask.sum()) for mask in masks) <= self._config.exact_up_to:
-            return flat_index(self._dim, rows)
-        return graph_index(self._dim, rows, self._config, base=None, stop=self._stop)
+    def _merged(self, indexes: Indexes) -> Indexes:
+        """Join the last neighbours while the older is not much larger, so each vector is copied a few times only."""
+        while len(indexes) > 1 and len(indexes[-2]) <= 2 * len(indexes[-1]):
+            indexes = (*indexes[:-2], self._joined(indexes[-2:], [everything(x) for x in indexes[-2:]]))
+        return indexes
 
-    def settle(self) -> None:
-        """Wait until nothing is under way."""
-        if self._worker is not None:
-            self._worker.join()
+    def _joined(self, indexes: Indexes, masks: Masks) -> VectorIndex:
+        """One index with the masked vectors of all, and codes if it is long."""
+        flat = flat_index(self._dim, chain.from_iterable(map(masked_rows, indexes, masks)))
+        return self._coded(flat, indexes, masks) if self._is_long(flat) else flat
 
-    def close(self) -> VectorIndex | None:
-        """Stop, and hand over what a cache file should hold: the graph, or everything; None when nothing was read."""
-        self._stop.set()
-        self.settle()
-        if len(self._indexes) > 1 and not self._indexes[0].is_graph:
-            return joined(self._dim, self._indexes)
-        return self._indexes[0] if self._indexes else None
+    def _coded(self, flat: VectorIndex, indexes: Indexes, masks: Masks) -> VectorIndex:
+        """The same vectors with codes: copied from the indexes that they come from, as far as those have some."""
+        if self._book is None:
+            self._book = Codes.learn(flat.vectors_ND)
+        codes = self._book.empty()
+        for index, mask_N in zip(indexes, masks, strict=True):
+            if index.codes is not None:
+                codes.append(index.codes, mask_N)
+            else:
+                for _, vectors_ND in masked_rows(index, mask_N):
+                    codes.add(vectors_ND)
+        return VectorIndex(flat.ids_N, flat.flat, codes)
 
+    def _long(self, index: VectorIndex) -> VectorIndex:
+        """The same index, with codes if it needs them and has none."""
+        needs = index.codes is None and self._is_long(index)
+        return self._coded(index, (index,), [everything(index)]) if needs else index
 
-def work_due(indexes: Indexes, num_alive: int, exact_up_to: int) -> str:
-    """What the thread should do: "renew" without the removed, "grow" the graph, or "nothing"."""
-    held = sum(len(index) for index in indexes)
-    if held - num_alive > max(FEW, num_alive // 2):
-        return "renew"
-    return "grow" if sum(len(index) for index in indexes if not index.is_graph) > exact_up_to else "nothing"
-
-
-def merged(dim: int, indexes: Indexes) -> Indexes:
-    """Join the last flat neighbours while the older is not much larger, so each vector is copied a few times only."""
-    while len(indexes) > 1 and not indexes[-2].is_graph and len(indexes[-2]) <= 2 * len(indexes[-1]):
-        indexes = (*indexes[:-2], joined(dim, indexes[-2:]))
-    return indexes
+    def _is_long(self, index: VectorIndex) -> bool:
+        return len(index) > max(self._config.exact_up_to, FEWEST)
 
 
-def joined(dim: int, indexes: Indexes) -> VectorIndex:
-    """One flat index with the vectors of all."""
-    return flat_index(dim, [(index.ids_N, index.vectors_ND) for index in indexes])
+def everything(index: VectorIndex) -> NDArray[np.bool_]:
+    """A mask that keeps all."""
+    return np.ones(len(index), bool)
+
+
+def masked_rows(index: VectorIndex, mask_N: NDArray[np.bool_]) -> Rows:
+    """The masked ids and vectors in pieces, so that a copy of all of them is never held besides."""
+    for start in range(0, len(index), PIECE):
+        mask_n = mask_N[start : start + PIECE]
+        yield index.ids_N[start : start + PIECE][mask_n], index.vectors_ND[start : start + PIECE][mask_n]

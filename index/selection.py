@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from index.allowed import Allowed
 from index.queries import matching_ids
 from index.region import Filter
-from index.vectors import Ints
+from index.tables import LibraryRow, RegionRow
 
 REMEMBERED = 32  # filters
 
@@ -22,34 +24,45 @@ REMEMBERED = 32  # filters
 class Moment:
     """What tells two states of a store apart."""
 
-    removals: int  # how often something was removed
+    identity: str  # another one after the whole content was exchanged
+    removals: int  # how often something was removed or moved
     newest: int  # highest region id in use
 
 
+def moment_of(session: Session) -> Moment:
+    """The state that the session's snapshot shows."""
+    newest = select(func.max(RegionRow.id)).scalar_subquery()
+    identity, removals, newest_id = session.execute(select(LibraryRow.identity, LibraryRow.removals, newest)).one()
+    return Moment(identity=identity, removals=removals, newest=newest_id or 0)
+
+
 class Selections:
-    """The ids that the latest filters allow; safe in many threads."""
+    """The ids that the latest filters allow; safe in many threads. It serves one content of the store."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[Filter, tuple[Moment, Ints]] = OrderedDict()
+        self._known: OrderedDict[Filter, tuple[Moment, Allowed]] = OrderedDict()
         self._lock = Lock()
 
-    def ids(self, session: Session, now: Moment, where: Filter) -> Ints:
-        """Rising ids of the regions that exist in the session's snapshot, which is `now`, and that `where` allows."""
+    def allowed(self, session: Session, now: Moment, where: Filter) -> Allowed:
+        """The regions that exist in the session's snapshot, which is `now`, and that `where` allows."""
         known = self._known.get(where)
         if known is None or known[0].removals != now.removals:
-            ids = matching_ids(session, where)
+            allowed = Allowed(matching_ids(session, where))
         elif known[0].newest < now.newest:
-            ids = np.concatenate([known[1], matching_ids(session, where, after=known[0].newest)])
+            added = matching_ids(session, where, after=known[0].newest)
+            allowed = Allowed(np.concatenate([known[1].ids, added]))
+        elif known[0].newest == now.newest:
+            return known[1]
         else:
-            return known[1][: np.searchsorted(known[1], now.newest, side="right")]
-        self._remember(where, now, ids)
-        return ids
+            return Allowed(known[1].ids[: np.searchsorted(known[1].ids, now.newest, side="right")])
+        self._remember(where, now, allowed)
+        return allowed
 
-    def _remember(self, where: Filter, now: Moment, ids: Ints) -> None:
+    def _remember(self, where: Filter, now: Moment, allowed: Allowed) -> None:
         with self._lock:
             known = self._known.get(where)
             if known is None or (known[0].removals, known[0].newest) < (now.removals, now.newest):
-                self._known[where] = (now, ids)
+                self._known[where] = (now, allowed)
             self._known.move_to_end(where)
             while len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)

@@ -1,26 +1,36 @@
-"""Nearest neighbours among unit vectors, by FAISS: compared one by one while few, through a graph (HNSW) when many.
+"""Nearest neighbours among unit vectors: one by one while few, and when many through their codes, to the same end.
 
 A `VectorIndex` never changes once it is made, so any number of threads may search it without a lock: more vectors make
-a new index. The graph keeps all its vectors in a flat array, so an exact search is always at hand; it serves where the
-graph is weak, namely when a filter leaves so few vectors that a walk through the graph would miss them.
+a new index. A long one keeps a short code beside each vector (`index.codes`). A search then scans all codes, compares a
+shortlist with the vectors themselves, and lengthens it until the k-th best stands clear of all that was left out:
+further above the last estimate than three times the error of the estimates. So clear neighbours come fast, and dense
+crowds cost time instead of being missed.
 
-Shape key:  N vectors held, Q queries, D width, k neighbours
+Shape key:  N vectors held, n allowed ones, Q queries, D width, k neighbours, R shortlist
 """
 
 from collections.abc import Iterable
-from threading import Event
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
+
+from index.allowed import Allowed, Part
+
+if TYPE_CHECKING:
+    from index.codes import Codes
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Rows = Iterable[tuple[Ints, Floats]]  # pieces of ids_N (rising) and vectors_ND
 
 lib: Any = faiss  # FAISS's own type stubs lag behind its code
-STEP = 512  # vectors added to a graph between two looks at the stop sign
+SHORTLIST = 400  # vectors compared at first, where everything is allowed
+PER_NEIGHBOUR = 8  # at least so many for each neighbour wanted
+WIDER = 4  # times as long is the next shortlist
+CLEAR = 3.0  # errors of an estimate between the k-th best and what was left out
+COPIED = 5000  # allowed vectors up to which copying them together beats skipping the others
 
 
 class SearchConfig(Protocol):
@@ -28,30 +38,15 @@ class SearchConfig(Protocol):
 
     @property
     def exact_up_to(self) -> int:
-        """Vectors compared one by one; beyond it a graph is built."""
-
-    @property
-    def hnsw_links(self) -> int:
-        """Neighbours of a node."""
-
-    @property
-    def hnsw_build(self) -> int:
-        """Breadth of the walk while building."""
-
-    @property
-    def hnsw_search(self) -> int:
-        """Breadth of the walk while asking."""
+        """Vectors compared one by one; beyond it their codes choose."""
 
 
 class VectorIndex:
     """Vectors with ids, ready to be searched; it never changes."""
 
-    def __init__(self, held: Any) -> None:
-        self._held = held  # owns the memory of everything below
-        self._top = lib.downcast_index(held.index)
-        self.is_graph = isinstance(self._top, lib.IndexHNSW)
-        self._flat = lib.downcast_index(self._top.storage) if self.is_graph else self._top
-        self.ids_N: Ints = lib.vector_to_array(held.id_map)  # rising
+    def __init__(self, ids_N: Ints, flat: Any, codes: "Codes | None" = None, *, owner: object = None) -> None:
+        self.ids_N, self.flat, self.codes = ids_N, flat, codes  # rising; IndexFlatIP in the same order
+        self._owner = owner  # whose memory the two are in, if it is not their own
 
     def __len__(self) -> int:
         return len(self.ids_N)
@@ -59,7 +54,7 @@ class VectorIndex:
     @property
     def dim(self) -> int:
         """Width of the vectors."""
-        return int(self._held.d)
+        return int(self.flat.d)
 
     @property
     def last_id(self) -> int:
@@ -69,69 +64,73 @@ class VectorIndex:
     @property
     def vectors_ND(self) -> Floats:
         """All vectors, row n belonging to ids_N[n]: a window on FAISS's memory, not a copy."""
-        floats = lib.rev_swig_ptr(self._flat.get_xb(), len(self) * self.dim) if len(self) else np.empty(0, np.float32)
+        floats = lib.rev_swig_ptr(self.flat.get_xb(), len(self) * self.dim) if len(self) else np.empty(0, np.float32)
         return np.asarray(floats, np.float32).reshape(len(self), self.dim)
 
-    def search(self, queries_QD: Floats, *, k: int, allowed: Ints, config: SearchConfig) -> tuple[Floats, Ints]:
+    def search(self, queries_QD: Floats, *, k: int, allowed: Allowed, config: SearchConfig) -> tuple[Floats, Ints]:
         """Scores and ids, (Q, k), best first, among the ids in `allowed`; k is cut to how many of those are held."""
-        mask_N = np.isin(self.ids_N, allowed)
-        found = int(mask_N.sum())
+        part = allowed.part_of(self)
+        found = len(self) if part is None else len(part.places_n)
         k = min(k, found)
         if k == 0:
             return np.empty((len(queries_QD), 0), np.float32), np.empty((len(queries_QD), 0), np.int64)
-        only = {} if found == len(self) else {"sel": lib.IDSelectorBitmap(np.packbits(mask_N, bitorder="little"))}
-        if not self.is_graph or found <= config.exact_up_to:
-            scores_Qk, places_Qk = self._exact(queries_QD, k, only)
+        if self.codes is None or found <= config.exact_up_to:
+            scores_Qk, places_Qk = self._exact(queries_QD, k, part)
         else:
-            breadth = max(config.hnsw_search, 2 * k) * len(self) // found  # what the filter hides is walked over too
-            scores_Qk, places_Qk = self._walk(queries_QD, k, only, min(breadth, len(self)))
+            pairs = [self._by_codes(query_D, k, part, self.codes) for query_D in queries_QD]
+            scores_Qk, places_Qk = (np.stack(column) for column in zip(*pairs, strict=True))
         return scores_Qk, self.ids_N[places_Qk]
 
-    def _exact(self, queries_QD: Floats, k: int, only: dict[str, Any]) -> tuple[Floats, Ints]:
-        scores_Qk, places_Qk = self._flat.search(queries_QD, k, params=lib.SearchParameters(**only) if only else None)
+    def _exact(self, queries_QD: Floats, k: int, part: Part | None) -> tuple[Floats, Ints]:
+        if part is None:
+            scores_Qk, places_Qk = self.flat.search(queries_QD, k)
+        elif len(part.places_n) <= COPIED:
+            scores_Qn = queries_QD @ self.vectors_ND[part.places_n].T
+            best_Qk = np.argsort(-scores_Qn, axis=1, kind="stable")[:, :k]
+            scores_Qk, places_Qk = np.take_along_axis(scores_Qn, best_Qk, axis=1), part.places_n[best_Qk]
+        else:
+            only = lib.IDSelectorBitmap(np.packbits(part.mask_N, bitorder="little"))
+            scores_Qk, places_Qk = self.flat.search(queries_QD, k, params=lib.SearchParameters(sel=only))
         return scores_Qk, places_Qk
 
-    def _walk(self, queries_QD: Floats, k: int, only: dict[str, Any], breadth: int) -> tuple[Floats, Ints]:
-        how = lib.SearchParametersHNSW(efSearch=breadth, **only)
-        scores_Qk, places_Qk = self._top.search(queries_QD, k, params=how)
-        short_Q = (places_Qk < 0).any(axis=1)  # the walk ended before it met k allowed vectors
-        if short_Q.any():
-            scores_Qk[short_Q], places_Qk[short_Q] = self._exact(queries_QD[short_Q], k, only)
-        return scores_Qk, places_Qk
+    def _by_codes(self, query_D: Floats, k: int, part: Part | None, codes: "Codes") -> tuple[Floats, Ints]:
+        share = 1.0 if part is None else len(part.places_n) / len(self)
+        num = int(max(SHORTLIST, PER_NEIGHBOUR * k) / share)
+        while num < len(self) // 2:
+            estimates_R, places_R = codes.scan(query_D, num)
+            if places_R[-1] < 0:  # all estimates are equal: FAISS has nothing to choose by
+                break
+            last = float(estimates_R[-1])
+            if part is not None:
+                kept_R = part.mask_N[places_R]
+                estimates_R, places_R = estimates_R[kept_R], places_R[kept_R]
+            scores_R = self.vectors_ND[places_R] @ query_D
+            if is_clear(scores_R, estimates_R, k=k, last=last):
+                best_k = np.argsort(-scores_R, kind="stable")[:k]
+                return scores_R[best_k], places_R[best_k]
+            num *= WIDER
+        scores_1k, places_1k = self._exact(query_D[None], k, part)
+        return scores_1k[0], places_1k[0]
 
-    def rows_after(self, last_id: int) -> tuple[Ints, Floats]:
-        """The ids above `last_id` and their vectors."""
-        start = int(np.searchsorted(self.ids_N, last_id, side="right"))
-        return self.ids_N[start:], self.vectors_ND[start:]
 
-    def write(self, path: str) -> None:
-        """FAISS's own format, with the ids; RuntimeError when the disk refuses."""
-        lib.write_index(self._held, path)
+def is_clear(scores_R: Floats, estimates_R: Floats, *, k: int, last: float) -> bool:
+    """Whether the k-th best of a shortlist is so far above its `last` estimate that hardly anything better was cut off.
+
+    What was cut off was estimated at `last` or lower; it is better only if its estimate is too low by the distance.
+    """
+    if len(scores_R) < 2 * k:
+        return False
+    error = np.sqrt(np.mean((estimates_R - scores_R) ** 2))
+    return bool(np.partition(scores_R, -k)[-k] - last >= CLEAR * error)
 
 
 def flat_index(dim: int, rows: Rows) -> VectorIndex:
     """Exact search over `rows`."""
-    held = lib.IndexIDMap2(lib.IndexFlatIP(dim))
+    flat, ids = lib.IndexFlatIP(dim), [np.empty(0, np.int64)]
     for ids_N, vectors_ND in rows:
-        held.add_with_ids(vectors_ND, ids_N)
-    return VectorIndex(held)
-
-
-def graph_index(dim: int, rows: Rows, config: SearchConfig, *, base: VectorIndex | None, stop: Event) -> VectorIndex:
-    """A graph over `rows`, or over those of `base` and then `rows`; leaves early, with less in it, when stopped."""
-    held = lib.clone_index(base._held) if base is not None else _empty_graph(dim, config)
-    for ids_N, vectors_ND in rows:
-        for start in range(0, len(ids_N), STEP):
-            if stop.is_set():
-                return VectorIndex(held)
-            held.add_with_ids(vectors_ND[start : start + STEP], ids_N[start : start + STEP])
-    return VectorIndex(held)
-
-
-def _empty_graph(dim: int, config: SearchConfig) -> Any:
-    graph = lib.IndexHNSWFlat(dim, config.hnsw_links, lib.METRIC_INNER_PRODUCT)
-    graph.hnsw.efConstruction = config.hnsw_build
-    return lib.IndexIDMap2(graph)
+        flat.add(vectors_ND)
+        ids.append(ids_N)
+    return VectorIndex(np.concatenate(ids), flat)
 
 
 def unit_rows(x_ND: NDArray[Any], dim: int) -> Floats:

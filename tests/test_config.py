@@ -51,7 +51,6 @@ def test_a_number_outside_its_range_is_refused_with_name_value_and_bounds(value)
         (EncoderConfig, "batch", 0),
         (EncoderConfig, "threads", -1),
         (IndexConfig, "exact_up_to", -1),
-        (IndexConfig, "hnsw_links", 3),
         (SeeConfig, "max_parts", 65),
         (SeeConfig, "min_label", 1.1),
         (ParseConfig, "max_pixels", 0),

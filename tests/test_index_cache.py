@@ -1,5 +1,6 @@
 """The file of vectors: whole or refused."""
 
+import gc
 import json
 import os
 import zlib
@@ -9,9 +10,12 @@ import numpy as np
 import pytest
 from index_help import DIM, rows
 
-from index.cache import END, MAGIC, load_index, save_index
+from deepseek_mm.config import IndexConfig
+from index.allowed import Allowed
+from index.cache import END, MAGIC, drop_index, load_index, save_index
 from index.errors import CacheUnusable
-from index.vectors import flat_index
+from index.memory import Memory
+from index.vectors import VectorIndex, flat_index
 
 IDS = np.array([3, 5, 9], np.int64)
 
@@ -29,8 +33,30 @@ def test_what_was_saved_comes_back_and_no_draft_is_left(path):
     assert [file.name for file in path.parent.iterdir()] == ["vectors.faiss"]
 
 
-def test_plain_faiss_can_open_the_file_too(path):
-    assert faiss.read_index(str(path)).search(rows(3)[1:2], 1)[1].tolist() == [[5]]
+def coded(count) -> VectorIndex:
+    memory, vectors = Memory(DIM, IndexConfig(exact_up_to=300)), rows(count)
+    memory.catch_up(count, lambda last_id: [(np.arange(1, count + 1), vectors)])
+    return memory.as_one(np.arange(1, count + 1))
+
+
+def test_codes_are_kept_too_and_outlive_what_they_were_read_with(tmp_path):
+    index, path, allowed = coded(1000), tmp_path / "vectors.faiss", Allowed(np.arange(1, 1001))
+    save_index(index, path, store="mine")
+    again = load_index(path, store="mine", dim=DIM)
+    for query_D in rows(5, seed=1):
+        np.testing.assert_array_equal(again.codes.scan(query_D, 50), index.codes.scan(query_D, 50))
+    assert again.ids_N.tolist() == list(range(1, 1001))
+    memory = Memory(DIM, IndexConfig(exact_up_to=300))
+    memory.start_with(again)
+    del again
+    gc.collect()
+    assert memory.search(rows(1000)[[7]], k=1, allowed=allowed)[1].tolist() == [[8]]
+
+
+@pytest.mark.parametrize("count", [3, 1000], ids=["vectors", "vectors and codes"])
+def test_plain_faiss_can_open_the_file_too_and_answers_with_places(tmp_path, count):
+    save_index(coded(count), tmp_path / "plain", store="mine")
+    assert faiss.read_index(str(tmp_path / "plain")).search(rows(count)[1:2], 1)[1].tolist() == [[1]]
 
 
 def test_a_file_cut_anywhere_is_refused(path):
@@ -50,7 +76,7 @@ def test_one_flipped_bit_is_refused(path):
 
 
 def test_a_whole_file_that_faiss_cannot_read_is_refused(path):
-    note = json.dumps({"store": "mine"}).encode()
+    note = json.dumps({"store": "mine", "ids": 0}).encode()
     path.write_bytes(b"junk" + note + END.pack(zlib.crc32(b"junk" + note), len(note), MAGIC))
     with pytest.raises(CacheUnusable, match="vectors.faiss cannot be used"):
         load_index(path, store="mine", dim=DIM)
@@ -79,3 +105,12 @@ def test_a_failed_write_leaves_the_old_file(path):
     with pytest.raises(OSError, match="cannot write"):
         save_index(flat_index(DIM, []), path.parent / "no such folder" / "vectors.faiss", store="mine")
     assert path.read_bytes() == before
+
+
+def test_a_file_is_deleted_where_that_is_possible_and_missed_by_nobody(path):
+    drop_index(path)
+    drop_index(path)
+    assert not path.exists()
+    path.mkdir()
+    drop_index(path)
+    assert path.is_dir()

@@ -68,7 +68,7 @@ def test_a_database_of_another_program_is_refused(tmp_path):
 def test_a_database_cut_in_half_is_refused_at_the_latest_when_it_is_read(folder):
     whole = (folder / "store.db").read_bytes()
     (folder / "store.db").write_bytes(whole[: len(whole) // 2])
-    (folder / "vectors.faiss").unlink()
+    (folder / "vectors.faiss").unlink(missing_ok=True)
     with pytest.raises(StoreDamaged, match="is damaged .*rebuild it from them"), open_store(folder) as store:
         found(store, rows(1)[0])
 

@@ -1,13 +1,22 @@
-"""The cache file is a head start and never a source of error; the graph works behind the scenes."""
+"""The cache file is a head start and never a source of error; whatever happens to the store is seen at once."""
 
 import shutil
+import sqlite3
+import uuid
 
+import numpy as np
 import pytest
 from index_help import brute_force, fill, found, open_store, rows
 
-from index import EVERYTHING, Filter
+from index import EVERYTHING, Filter, finder
 
 QUERY = rows(1, seed=99)[0]
+EVERY = Filter(collection=None)
+
+
+@pytest.fixture(autouse=True)
+def _a_few_are_many(monkeypatch):
+    monkeypatch.setattr(finder, "FEW", 5)
 
 
 def searched_and_closed(folder, numbers=range(8), **config):
@@ -15,9 +24,12 @@ def searched_and_closed(folder, numbers=range(8), **config):
     with open_store(folder, **config) as store:
         fill(store, numbers)
         answer = found(store, QUERY, k=50)
-        store.settle()
     assert (folder / "vectors.faiss").exists()
     return answer
+
+
+def came_from_the_file(store) -> bool:
+    return store._finder._filing.last_id > 0
 
 
 def delete(path):
@@ -38,9 +50,11 @@ def test_a_lost_or_torn_cache_is_made_again_with_equal_results(tmp_path, harm):
     harm(tmp_path / "vectors.faiss")
     with open_store(tmp_path) as store:
         assert found(store, QUERY, k=50) == answer
+    before = (tmp_path / "vectors.faiss").stat()
     with open_store(tmp_path) as store:
         assert found(store, QUERY, k=50) == answer
-        assert store._finder._on_file is not None  # this time it was read
+        assert came_from_the_file(store)
+    assert (tmp_path / "vectors.faiss").stat() == before  # and so it was not written again
 
 
 def test_an_old_cache_is_completed_from_the_store(tmp_path):
@@ -53,15 +67,16 @@ def test_an_old_cache_is_completed_from_the_store(tmp_path):
     (tmp_path / "vectors.faiss").write_bytes(old)
     with open_store(tmp_path) as store:
         assert found(store, QUERY, k=50) == answer == brute_force(store, QUERY, k=50, where=EVERYTHING)
-        assert store._finder._on_file is not None
 
 
-def test_the_cache_of_another_store_is_not_taken(tmp_path):
+def test_the_cache_of_another_store_is_not_taken_and_deleted(tmp_path):
     searched_and_closed(tmp_path / "a", range(8))
     answer = searched_and_closed(tmp_path / "b", range(20, 28))
+    foreign = (tmp_path / "a" / "vectors.faiss").read_bytes()
     shutil.copy(tmp_path / "a" / "vectors.faiss", tmp_path / "b" / "vectors.faiss")
     with open_store(tmp_path / "b") as store:
         assert found(store, QUERY, k=50) == answer
+    assert (tmp_path / "b" / "vectors.faiss").read_bytes() != foreign
 
 
 @pytest.mark.parametrize("photos", [2, 12], ids=["store shorter than the cache", "all ids given again"])
@@ -93,28 +108,118 @@ def test_a_store_that_only_adds_reads_and_writes_no_cache(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["store.db"]
 
 
-def test_a_large_store_gets_a_graph_that_survives_a_restart(tmp_path):
+def test_a_process_that_is_killed_leaves_the_file_that_it_wrote_on_the_way(tmp_path):
+    with open_store(tmp_path) as store:
+        fill(store, range(8))
+        found(store, QUERY)
+        store.settle()
+        assert (tmp_path / "vectors.faiss").exists()
+        written = (tmp_path / "vectors.faiss").stat()
+        fill(store, [8])
+        found(store, QUERY)  # three more are not worth a new file
+        store.settle()
+        assert (tmp_path / "vectors.faiss").stat() == written
+
+
+def test_a_large_store_gets_codes_that_survive_a_restart(tmp_path):
     answer = searched_and_closed(tmp_path, range(100), exact_up_to=200)
     with open_store(tmp_path, exact_up_to=200) as store:
-        again = found(store, QUERY, k=50)
-        assert store._finder._memory._indexes[0].is_graph
-        assert len(set(again) & set(answer)) >= 48
+        assert found(store, QUERY, k=50) == answer == brute_force(store, QUERY, k=50, where=EVERYTHING)
+        assert len(store._finder._kept.memory._indexes[0].codes) == 300
         fill(store, [100])
-        assert found(store, rows(3, seed=100)[1], k=1) == [302]  # the newest lie beside the graph and are found
+        assert found(store, rows(3, seed=100)[1], k=1) == [302]  # the newest lie beside the others and are found
 
 
 def test_removing_much_renews_the_memory_and_the_file(tmp_path):
     with open_store(tmp_path) as store:
         sources = fill(store, range(60), count=30)
         found(store, QUERY)
+        store.settle()
         store.remove([source.id for source in sources[:50]])
         found(store, QUERY)
-        store.settle()
-        assert sum(len(index) for index in store._finder._memory._indexes) == 300
+        assert store._finder._kept.memory.count() == 300
         assert found(store, QUERY, k=400) == brute_force(store, QUERY, k=400, where=EVERYTHING)
     with open_store(tmp_path) as store:
-        assert len(found(store, QUERY, k=400, where=Filter(collection=None))) == 300
-        assert len(store._finder._on_file) == 300
+        assert len(found(store, QUERY, k=400, where=EVERY)) == 300
+        assert came_from_the_file(store)
+
+
+def test_a_file_with_removed_vectors_is_written_anew_at_the_next_start(tmp_path):
+    searched_and_closed(tmp_path)
+    with open_store(tmp_path) as store:
+        gone = store.vectors_of([4])[0].tobytes()
+        store.remove([2])
+    assert gone in (tmp_path / "vectors.faiss").read_bytes()
+    with open_store(tmp_path) as store:
+        found(store, QUERY)
+    assert gone not in (tmp_path / "vectors.faiss").read_bytes()
+
+
+@pytest.mark.parametrize("searched", [True, False])
+def test_after_renewing_no_file_has_a_byte_of_the_removed_vectors(tmp_path, searched):
+    searched_and_closed(tmp_path)
+    with open_store(tmp_path) as store:
+        gone, kept = (store.vectors_of([n])[0].tobytes() for n in (4, 10))
+        if searched:
+            found(store, QUERY)
+        store.remove([2])
+        with store._database.reading() as session:
+            store._finder.renew(session)
+        assert not (tmp_path / "vectors.faiss").exists()
+        assert len(found(store, QUERY, k=50)) == 21
+    file = (tmp_path / "vectors.faiss").read_bytes()
+    assert (gone in file, kept in file) == (False, True)
+
+
+def exchange(folder, *, keep):
+    """What a restore does, by another connection: another identity, and other content."""
+    with sqlite3.connect(folder / "store.db") as connection:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("DELETE FROM sources WHERE id > ?", (keep,))
+        turned = np.roll(rows(3, seed=0), 1, axis=1)[0].tobytes()
+        connection.execute("UPDATE vectors SET data = ? WHERE region_id = 1", (turned,))
+        connection.execute("UPDATE library SET identity = ?", (uuid.uuid4().hex,))
+    connection.close()
+
+
+@pytest.mark.parametrize("exact_up_to", [10_000, 10], ids=["exact", "codes"])
+def test_an_exchanged_store_is_read_anew_and_its_old_file_deleted(tmp_path, exact_up_to):
+    with open_store(tmp_path, exact_up_to=exact_up_to) as store:
+        fill(store, range(8))
+        found(store, QUERY)
+        store.settle()
+        gone = store.vectors_of([1])[0].tobytes()
+        assert gone in (tmp_path / "vectors.faiss").read_bytes()
+        exchange(tmp_path, keep=4)
+        assert found(store, QUERY, k=50) == brute_force(store, QUERY, k=50, where=EVERYTHING)
+        assert len(found(store, QUERY, k=50)) == 12
+        store.settle()
+        assert gone not in (tmp_path / "vectors.faiss").read_bytes()
+
+
+def test_a_search_that_began_before_the_exchange_ends_in_the_old_content_and_leaves_nothing(tmp_path):
+    with open_store(tmp_path) as store:
+        fill(store, range(8))
+        found(store, QUERY)
+        with store._database.reading() as session:
+            finder.moment_of(session)  # its snapshot begins
+            exchange(tmp_path, keep=0)
+            assert found(store, QUERY) == []
+            _, ids = store._finder.find(session, QUERY[None], k=50, where=EVERYTHING)
+            assert ids.shape == (1, 24)
+        assert found(store, QUERY) == []
+        store.settle()
+        assert not (tmp_path / "vectors.faiss").exists()
+
+
+def test_renewing_after_an_exchange_deletes_the_file_at_once(tmp_path):
+    with open_store(tmp_path) as store:
+        fill(store, range(8))
+        found(store, QUERY)
+        exchange(tmp_path, keep=0)
+        with store._database.reading() as session:
+            store._finder.renew(session)
+    assert [p.name for p in tmp_path.iterdir()] == ["store.db"]
 
 
 def test_the_reason_for_reading_everything_anew_is_logged(tmp_path, caplog):

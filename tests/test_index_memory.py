@@ -1,118 +1,147 @@
 """Many small indexes that answer like one."""
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from index_help import DIM, rows
 
 from deepseek_mm.config import IndexConfig
-from index.memory import FEW, Memory, merged, work_due
-from index.vectors import flat_index
+from index.allowed import Allowed
+from index.codes import Codes
+from index.memory import Memory
 
-EXACT = IndexConfig()
+EXACT, CODED = IndexConfig(), IndexConfig(exact_up_to=300)
 
 
 def ids(first, last):
     return np.arange(first, last + 1, dtype=np.int64)
 
 
-def piece(first, last):
-    return flat_index(DIM, [(ids(first, last), rows(last)[first - 1 :])])
-
-
-def memory_of(*steps, config=EXACT):
+def memory_of(*steps, config=EXACT) -> Memory:
     """Caught up once for each step: the ids 1 to step."""
-    kept = []
-    memory = Memory(DIM, config, keep=kept.append)
+    memory = Memory(DIM, config)
     for newest in steps:
         memory.catch_up(newest, lambda last, newest=newest: [(ids(last + 1, newest), rows(newest)[last:])])
-    return memory, kept
+    return memory
 
 
-def test_a_memory_filled_in_steps_finds_what_one_index_finds():
-    stepwise, _ = memory_of(40, 41, 47, 50)
-    at_once, _ = memory_of(50)
+def nearest(memory, queries, *, k=1, allowed):
+    return memory.search(queries, k=k, allowed=Allowed(allowed))[1].tolist()
+
+
+@pytest.mark.parametrize("config", [EXACT, CODED], ids=["exact", "codes"])
+def test_a_memory_filled_in_steps_finds_what_one_index_finds(config):
+    stepwise, at_once = memory_of(900, 901, 1500, 1800, config=config), memory_of(1800, config=config)
     assert len(stepwise._indexes) > 1
-    for allowed in (ids(1, 50), ids(38, 45)):
-        a, b = (m.search(rows(5, seed=2), k=7, allowed=allowed) for m in (stepwise, at_once))
+    for allowed in (ids(1, 1800), ids(895, 905)):
+        a, b = (m.search(rows(5, seed=2), k=7, allowed=Allowed(allowed)) for m in (stepwise, at_once))
         assert a[1].tolist() == b[1].tolist()
         np.testing.assert_allclose(a[0], b[0], atol=1e-6)
 
 
 def test_equal_scores_are_ordered_by_id():
-    memory = Memory(DIM, EXACT, keep=lambda index: None)
+    memory = Memory(DIM, EXACT)
     same = np.repeat(rows(1), 40, axis=0)
     memory.catch_up(39, lambda last: [(ids(1, 39), same[:39])])
     memory.catch_up(40, lambda last: [(ids(40, 40), same[:1])])
-    assert memory.search(same[:1], k=40, allowed=ids(1, 40))[1].tolist() == [list(range(1, 41))]
+    assert nearest(memory, same[:1], k=40, allowed=ids(1, 40)) == [list(range(1, 41))]
 
 
 def test_a_cosine_never_exceeds_one_though_rounding_does():
-    memory, _ = memory_of(300)
-    everything = {"k": 1, "allowed": ids(1, 300)}
+    memory = memory_of(300)
+    everything = {"k": 1, "allowed": Allowed(ids(1, 300))}
     assert memory._indexes[0].search(rows(300), config=EXACT, **everything)[0].max() > 1
     assert memory.search(rows(300), **everything)[0].max() == 1
 
 
 def test_an_empty_memory_finds_nothing_for_each_query():
-    assert memory_of()[0].search(rows(3), k=5, allowed=ids(1, 9))[1].shape == (3, 0)
+    memory = memory_of()
+    assert memory.search(rows(3), k=5, allowed=Allowed(ids(1, 9)))[1].shape == (3, 0)
+    assert (memory.count(), memory.last_id, len(memory.as_one(ids(1, 9)))) == (0, 0, 0)
 
 
 def test_adding_one_by_one_keeps_few_indexes_and_copies_little():
-    indexes, copied = (), 0
+    memory, copied = Memory(DIM, EXACT), 0
     for n in range(1, 501):
-        before = indexes
-        indexes = merged(DIM, (*indexes, piece(n, n)))
-        copied += sum(len(index) for index in indexes if index not in before)
-    assert sum(len(index) for index in indexes) == 500
-    assert len(indexes) <= 10
+        before = memory._indexes
+        memory.catch_up(n, lambda last, n=n: [(ids(n, n), rows(1, seed=n))])
+        copied += sum(len(index) for index in memory._indexes if index not in before)
+    assert memory.count() == 500
+    assert len(memory._indexes) <= 10
     assert copied < 500 * 10
 
 
-@pytest.mark.parametrize(
-    ("num_alive", "exact_up_to", "due"),
-    [(100, 100, "nothing"), (100, 99, "grow"), (0, 100, "nothing"), (0, 99, "grow")],
-)
-def test_the_graph_grows_when_more_lie_outside_it_than_are_searched_one_by_one(num_alive, exact_up_to, due):
-    assert work_due((piece(1, 60), piece(61, 100)), num_alive, exact_up_to) == due
+def test_long_indexes_have_codes_and_each_vector_is_encoded_about_once(monkeypatch):
+    encoded, add = [], Codes.add
+    monkeypatch.setattr(Codes, "add", lambda self, vectors: encoded.append(len(vectors)) or add(self, vectors))
+    memory = memory_of(*range(400, 4001, 400), config=CODED)
+    assert [index.codes is not None for index in memory._indexes] == [True] * len(memory._indexes)
+    assert sum(encoded) == 4000
+    assert [len(index.codes) for index in memory._indexes] == [len(index) for index in memory._indexes]
+    memory_of(200, config=CODED)
+    assert sum(encoded) == 4000  # a short one has none
 
 
-def test_everything_is_renewed_when_a_third_of_it_was_removed():
-    index = flat_index(DIM, [(ids(1, 6 * FEW), np.zeros((6 * FEW, DIM), np.float32))])
-    assert work_due((index,), 4 * FEW, 10**9) == "nothing"
-    assert work_due((index,), 4 * FEW - 1, 10**9) == "renew"
+def test_counts_look_at_the_ids_above_and_up_to():
+    memory = memory_of(40, 47, 50)
+    assert (memory.count(), memory.count(after=45), memory.count(up_to=45), memory.count(after=50)) == (50, 5, 45, 0)
 
 
-def test_a_search_goes_on_while_the_graph_is_built_and_the_graph_takes_over():
-    memory, kept = memory_of(800, config=IndexConfig(exact_up_to=500))
-    memory.tend(800, lambda: ids(1, 800))
-    memory.catch_up(810, lambda last: [(ids(last + 1, 810), rows(810)[last:])])  # arrives during the work
-    memory.settle()
-    assert [(index.is_graph, len(index)) for index in memory._indexes] == [(True, 800), (False, 10)]
-    assert kept == [memory._indexes[0]]
-    assert memory.search(rows(810)[[3, 805]], k=1, allowed=ids(1, 810))[1].tolist() == [[4], [806]]
-
-
-def test_renewing_drops_the_removed_and_keeps_what_came_later():
-    memory, _ = memory_of(3000)
+@pytest.mark.parametrize("config", [EXACT, CODED], ids=["exact", "codes"])
+def test_dropping_keeps_the_living_and_what_came_later(config):
+    memory = memory_of(3000, 3001, config=config)
     alive = ids(1, 3000)[::4]
-    memory.tend(len(alive), lambda: alive)
-    memory.catch_up(3001, lambda last: [(ids(3001, 3001), rows(3001)[3000:])])
-    memory.settle()
-    assert sorted(n for index in memory._indexes for n in index.ids_N if n in alive or n == 3001) == [*alive, 3001]
-    assert sum(len(index) for index in memory._indexes) < 800
-    assert memory.last_id == 3001
+    memory.drop(alive, newest=3000)
+    assert [n for index in memory._indexes for n in index.ids_N] == [*alive, 3001]
+    assert nearest(memory, rows(3001)[[4, 5, 3000]], allowed=ids(1, 3001))[::2] == [[5], [3001]]
+    before = memory._indexes
+    memory.drop(alive, newest=3000)
+    assert memory._indexes is before  # nothing to do is nothing done
+    memory.drop(alive[:0], newest=3001)
+    assert memory.count() == 0
 
 
-def test_closing_stops_the_building_within_a_second_and_hands_over_everything():
-    memory, kept = memory_of(20_000, config=IndexConfig(exact_up_to=100))
-    memory.tend(20_000, lambda: ids(1, 20_000))
-    closer = threading.Thread(target=memory.close)
-    closer.start()
-    closer.join(timeout=5)
-    assert not closer.is_alive()
-    assert kept == []
-    assert len(memory.close()) == 20_000
-    memory.tend(20_000, lambda: ids(1, 20_000))  # after closing nothing is started
-    assert not memory._worker.is_alive()
+def test_one_index_for_the_file_holds_the_living_of_all_and_changes_nothing():
+    memory = memory_of(1000, 1400, 1410, config=CODED)
+    before, whole = memory._indexes, memory.as_one(ids(1, 1410))
+    assert whole.ids_N.tolist() == list(range(1, 1411))
+    np.testing.assert_array_equal(whole.vectors_ND, rows(1410))
+    assert len(whole.codes) == 1410
+    assert memory.as_one(ids(5, 10)).ids_N.tolist() == [5, 6, 7, 8, 9, 10]
+    assert memory._indexes is before
+    single = memory_of(1000)
+    assert single.as_one(ids(1, 1000)) is single._indexes[0]  # no copy where there is one already
+
+
+def test_a_memory_goes_on_from_an_index_of_a_file_with_its_book():
+    memory = Memory(DIM, CODED)
+    memory.start_with(memory_of(1000, config=CODED).as_one(ids(1, 1000)))
+    memory.catch_up(1900, lambda last: [(ids(last + 1, 1900), rows(1900)[last:])])
+    assert [len(index.codes) for index in memory._indexes] == [1900]
+    assert nearest(memory, rows(1900)[[3, 1800]], allowed=ids(1, 1900)) == [[4], [1801]]
+
+
+def test_codes_are_made_for_a_long_index_of_a_file_that_has_none():
+    memory = Memory(DIM, CODED)
+    memory.start_with(memory_of(1000, config=EXACT).as_one(ids(1, 1000)))
+    assert len(memory._indexes[0].codes) == 1000
+
+
+def test_searches_while_the_memory_grows_and_shrinks_never_miss_what_stays():
+    memory, queries = memory_of(1000, config=CODED), rows(1000)[:50]
+
+    def change():
+        for newest in range(1100, 4001, 100):
+            memory.catch_up(newest, lambda last, newest=newest: [(ids(last + 1, newest), rows(newest)[last:])])
+            if newest % 500 == 0:
+                memory.drop(np.concatenate([ids(1, 50), ids(newest - 200, newest)]), newest=newest)
+        return []
+
+    def search():
+        return [nearest(memory, queries, allowed=ids(1, 4000)) for _ in range(20)]
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = [pool.submit(change), *(pool.submit(search) for _ in range(3))]
+        for answer in [answer for future in answers for answer in future.result()]:
+            assert answer == [[n] for n in range(1, 51)]

@@ -1,24 +1,24 @@
 """FAISS's answers against plain numpy."""
 
-from threading import Event
-
-import faiss
 import numpy as np
 import pytest
 from index_help import rows
 
 from deepseek_mm.config import IndexConfig
-from index.vectors import VectorIndex, flat_index, graph_index, unit_rows
+from index.allowed import Allowed
+from index.codes import Codes
+from index.vectors import VectorIndex, flat_index, is_clear, unit_rows
 
-IDS = np.arange(1, 1201, dtype=np.int64) * 3  # ids are not places
-VECTORS = rows(1200)
+COUNT = 6000
+IDS = np.arange(1, COUNT + 1, dtype=np.int64) * 3  # ids are not places
+VECTORS = rows(COUNT)
 QUERIES = rows(40, seed=1)
-EXACT, GRAPH = IndexConfig(), IndexConfig(exact_up_to=0)
+EXACT, CODED = IndexConfig(), IndexConfig(exact_up_to=10)
 
 
-def reference(allowed, k):
+def reference(allowed, k, queries=QUERIES):
     mask = np.isin(IDS, allowed)
-    scores = QUERIES @ VECTORS[mask].T
+    scores = queries @ VECTORS[mask].T
     order = np.argsort(-scores, axis=1)[:, :k]
     return np.take_along_axis(scores, order, axis=1), IDS[mask][order]
 
@@ -29,92 +29,87 @@ def flat() -> VectorIndex:
 
 
 @pytest.fixture(scope="module")
-def graph() -> VectorIndex:
-    return graph_index(VECTORS.shape[1], [(IDS, VECTORS)], GRAPH, base=None, stop=Event())
+def coded(flat) -> VectorIndex:
+    codes = Codes.learn(VECTORS)
+    codes.add(VECTORS)
+    return VectorIndex(IDS, flat.flat, codes)
 
 
-@pytest.mark.parametrize("allowed", [IDS, IDS[::7], IDS[:3]], ids=["all", "some", "three"])
+FILTERS = pytest.mark.parametrize(
+    "allowed", [IDS, IDS[1:], IDS[::7], IDS[:20], IDS[:3]], ids=["all", "all but one", "some", "twenty", "three"]
+)
+
+
+@FILTERS
 def test_exact_search_equals_numpy_under_any_filter(flat, allowed):
-    scores, ids = flat.search(QUERIES, k=10, allowed=allowed, config=EXACT)
+    scores, ids = flat.search(QUERIES, k=10, allowed=Allowed(allowed), config=EXACT)
     expected_scores, expected_ids = reference(allowed, 10)
     assert ids.tolist() == expected_ids.tolist()
     np.testing.assert_allclose(scores, expected_scores, atol=1e-6)
 
 
-def test_the_graph_finds_at_least_95_percent_of_the_true_neighbours(graph):
-    _, ids = graph.search(QUERIES, k=10, allowed=IDS, config=GRAPH)
-    _, expected = reference(IDS, 10)
-    recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(ids, expected, strict=True)])
-    assert graph.is_graph
-    assert recall >= 0.95
-
-
-@pytest.mark.parametrize("share", [2, 20, 200])
-def test_the_graph_returns_k_neighbours_however_few_the_filter_allows(graph, share):
-    allowed = IDS[::share]
-    k = min(10, len(allowed))
-    _, ids = graph.search(QUERIES, k=k, allowed=allowed, config=GRAPH)
-    _, expected = reference(allowed, k)
+@FILTERS
+def test_search_by_codes_finds_k_true_neighbours_under_any_filter(coded, allowed):
+    scores, ids = coded.search(QUERIES, k=10, allowed=Allowed(allowed), config=CODED)
+    expected_scores, expected_ids = reference(allowed, 10)
     assert np.isin(ids, allowed).all()
-    assert ids.shape == (40, k)
-    assert np.mean([len(set(a) & set(b)) / k for a, b in zip(ids, expected, strict=True)]) >= 0.95
+    assert np.mean(ids == expected_ids) >= 0.99
+    np.testing.assert_allclose(scores[:, 0], expected_scores[:, 0], atol=1e-6)
 
 
-def test_a_walk_that_ends_early_is_completed_by_an_exact_search(graph):
-    allowed = IDS[::100]
-    selector = faiss.IDSelectorBitmap(np.packbits(np.isin(IDS, allowed), bitorder="little"))
-    how = faiss.SearchParametersHNSW(efSearch=1, sel=selector)
-    assert (graph._top.search(QUERIES, 12, params=how)[1] < 0).any()  # FAISS alone comes back short
-    scores, _ = graph._walk(QUERIES, 12, {"sel": selector}, breadth=1)
-    np.testing.assert_allclose(scores, reference(allowed, 12)[0], atol=1e-6)
+def test_a_filter_that_allows_only_the_far_half_still_gets_its_nearest(coded):
+    query = QUERIES[0]
+    far = np.sort(IDS[np.argsort(VECTORS @ query)[: COUNT // 2]])
+    _, ids = coded.search(query[None], k=10, allowed=Allowed(far), config=CODED)
+    assert ids.tolist() == reference(far, 10, query[None])[1].tolist()
 
 
-def recall(graph, allowed, k, config) -> float:
-    _, ids = graph.search(QUERIES, k=k, allowed=allowed, config=config)
-    expected = reference(allowed, k)[1]
-    return float(np.mean([len(set(a) & set(b)) / k for a, b in zip(ids, expected, strict=True)]))
+def test_codes_are_left_aside_when_few_are_allowed(coded, monkeypatch):
+    monkeypatch.setattr(Codes, "scan", None)  # calling it would fail
+    config = IndexConfig(exact_up_to=1000)
+    assert coded.search(QUERIES, k=3, allowed=Allowed(IDS[:1000]), config=config)[1].shape == (40, 3)
+    with pytest.raises(TypeError):
+        coded.search(QUERIES, k=3, allowed=Allowed(IDS[:1001]), config=config)
 
 
-def test_a_graph_searches_one_by_one_when_few_are_left(graph):
-    assert recall(graph, IDS, 1, IndexConfig(exact_up_to=0, hnsw_search=1)) < 1
-    assert recall(graph, IDS, 1, IndexConfig(exact_up_to=1200, hnsw_search=1)) == 1
+def test_a_shortlist_grows_in_a_dense_crowd_until_the_best_are_sure(monkeypatch):
+    crowd = unit_rows(VECTORS[:1] + 0.05 * rows(COUNT, seed=5), VECTORS.shape[1])  # all within the codes' error
+    codes = Codes.learn(VECTORS)
+    codes.add(crowd)
+    index = VectorIndex(IDS, flat_index(VECTORS.shape[1], [(IDS, crowd)]).flat, codes)
+    lengths = []
+    scan = Codes.scan
+    monkeypatch.setattr(Codes, "scan", lambda self, query, num: lengths.append(num) or scan(self, query, num))
+    _, ids = index.search(crowd[:1], k=10, allowed=Allowed(IDS), config=CODED)
+    assert lengths == [400, 1600]
+    assert ids[0].tolist() == IDS[np.argsort(-(crowd @ crowd[0]))[:10]].tolist()
 
 
-def test_a_filter_does_not_lower_the_recall_of_a_narrow_walk(graph):
-    narrow = IndexConfig(exact_up_to=0, hnsw_search=16)  # without widening 0.88 where one in sixteen is allowed
-    assert recall(graph, IDS, 3, narrow) >= 0.95
-    assert recall(graph, IDS[::4], 3, narrow) >= 0.97
-    assert recall(graph, IDS[::16], 3, narrow) >= 0.97
+def test_what_codes_cannot_tell_apart_is_compared_one_by_one(coded):
+    nothing = np.zeros((1, VECTORS.shape[1]), np.float32)
+    assert coded.search(nothing, k=3, allowed=Allowed(IDS), config=CODED)[0].tolist() == [[0, 0, 0]]
+    same = np.repeat(VECTORS[:1], COUNT, axis=0)
+    codes = Codes.learn(same)
+    codes.add(same)
+    index = VectorIndex(IDS, flat_index(VECTORS.shape[1], [(IDS, same)]).flat, codes)
+    scores, ids = index.search(VECTORS[:1], k=3, allowed=Allowed(IDS), config=CODED)
+    np.testing.assert_allclose(scores, 1, atol=1e-6)
+    assert len(set(ids[0])) == 3
 
 
-def test_a_grown_graph_holds_the_old_and_the_new_and_leaves_its_base_alone(graph):
-    dim = VECTORS.shape[1]
-    base = graph_index(dim, [(IDS[:800], VECTORS[:800])], GRAPH, base=None, stop=Event())
-    grown = graph_index(dim, [(IDS[800:], VECTORS[800:])], GRAPH, base=base, stop=Event())
-    assert (len(base), len(grown)) == (800, 1200)
-    np.testing.assert_array_equal(grown.vectors_ND, VECTORS)
-    _, ids = grown.search(VECTORS[[10, 1100]], k=1, allowed=IDS, config=GRAPH)
-    assert ids.ravel().tolist() == [IDS[10], IDS[1100]]
-
-
-def test_building_a_graph_stops_when_it_is_told_to():
-    stop = Event()
-    stop.set()
-    assert len(graph_index(VECTORS.shape[1], [(IDS, VECTORS)], GRAPH, base=None, stop=stop)) == 0
+def test_the_kth_best_is_clear_three_errors_above_what_was_left_out():
+    scores = np.array([0.9, 0.8, 0.5, 0.4], np.float32)
+    estimates = scores + np.array([0.1, -0.1, 0.1, -0.1], np.float32)  # an error of 0.1
+    assert is_clear(scores, estimates, k=2, last=0.49)
+    assert not is_clear(scores, estimates, k=2, last=0.51)
+    assert not is_clear(scores, estimates, k=3, last=-1)  # too short a list to tell
 
 
 def test_nothing_allowed_or_nothing_held_finds_nothing(flat):
-    nothing = np.empty(0, np.int64)
-    assert flat.search(QUERIES, k=5, allowed=nothing, config=EXACT)[1].shape == (40, 0)
+    assert flat.search(QUERIES, k=5, allowed=Allowed(IDS[:0]), config=EXACT)[1].shape == (40, 0)
     empty = flat_index(VECTORS.shape[1], [])
-    assert empty.search(QUERIES, k=5, allowed=IDS, config=EXACT)[1].shape == (40, 0)
+    assert empty.search(QUERIES, k=5, allowed=Allowed(IDS), config=EXACT)[1].shape == (40, 0)
     assert (empty.last_id, empty.vectors_ND.shape) == (0, (0, VECTORS.shape[1]))
-
-
-def test_rows_after_an_id_are_those_above_it(flat):
-    ids, vectors = flat.rows_after(int(IDS[1197]))
-    assert ids.tolist() == IDS[1198:].tolist()
-    np.testing.assert_array_equal(vectors, VECTORS[1198:])
 
 
 def test_rows_are_scaled_to_length_one_and_zero_stays_zero():

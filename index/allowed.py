@@ -1,0 +1,48 @@
+"""Which ids a search may return, and where these lie in each index: worked out once for each pair, then remembered."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from index.vectors import Ints, VectorIndex
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The allowed part of one index that holds N vectors."""
+
+    places_n: "Ints"  # rising
+    mask_N: NDArray[np.bool_]
+
+
+class Allowed:
+    """Rising ids; safe in many threads, since nothing that is remembered ever changes."""
+
+    def __init__(self, ids: "Ints") -> None:
+        self.ids = ids
+        self._parts: WeakKeyDictionary[VectorIndex, Part | None] = WeakKeyDictionary()
+
+    def part_of(self, index: "VectorIndex") -> Part | None:
+        """Where the ids lie in this index; None when all that it holds is allowed."""
+        try:
+            return self._parts[index]
+        except KeyError:
+            part = self._parts[index] = self._look(index.ids_N)
+            return part
+
+    def _look(self, held_N: "Ints") -> Part | None:
+        if not len(held_N):
+            return None
+        first, end = np.searchsorted(self.ids, [held_N[0], held_N[-1] + 1])
+        wanted = self.ids[first:end]
+        if np.array_equal(wanted, held_N):
+            return None
+        places = np.searchsorted(held_N, wanted)
+        places_n = places[held_N[places] == wanted]  # an older snapshot may know ids that were gone when we read
+        mask_N = np.zeros(len(held_N), bool)
+        mask_N[places_n] = True
+        return Part(places_n, mask_N)

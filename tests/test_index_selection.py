@@ -1,0 +1,108 @@
+"""Which regions a filter allows, remembered from search to search."""
+
+from contextlib import contextmanager
+
+import pytest
+from index_help import fill, open_store, photo
+from sqlalchemy import Engine, event, update
+
+from index import EVERYTHING, Filter
+from index.selection import REMEMBERED, Selections, moment_of
+from index.tables import LibraryRow
+
+
+@pytest.fixture
+def store(tmp_path):
+    with open_store(tmp_path) as store:
+        fill(store, range(4), labels=["dog"])
+        yield store
+
+
+@contextmanager
+def statements():
+    """The SQL that is run meanwhile."""
+    seen = []
+
+    def note(connection, cursor, statement, *rest):
+        if statement.startswith("SELECT"):
+            seen.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+def ask(store, selections, where=EVERYTHING):
+    with store._database.reading() as session:
+        return selections.allowed(session, moment_of(session), where)
+
+
+def test_a_moment_tells_additions_removals_and_another_content(store):
+    def now():
+        with store._database.reading() as session:
+            return moment_of(session)
+
+    moments = [now()]
+    fill(store, [9])
+    moments.append(now())
+    store.remove([1])
+    moments.append(now())
+    with store._database.writing() as session:
+        session.execute(update(LibraryRow).values(identity="another"))
+    moments.append(now())
+    assert [(m.newest, m.removals - moments[0].removals) for m in moments] == [(12, 0), (15, 0), (15, 1), (15, 1)]
+    assert moments[3].identity == "another" != moments[2].identity
+
+
+def test_an_unchanged_store_is_not_asked_twice(store):
+    selections = Selections()
+    first = ask(store, selections)
+    with statements() as seen:
+        assert ask(store, selections) is first
+    assert len(seen) == 1  # for the moment
+
+
+def test_after_an_addition_only_the_new_ids_are_asked_for(store):
+    selections = Selections()
+    ask(store, selections)
+    fill(store, [7])
+    with statements() as seen:
+        assert ask(store, selections).ids.tolist() == list(range(1, 16))
+    assert "regions.id >" in seen[-1]
+
+
+def test_after_a_removal_everything_is_asked_anew(store):
+    selections = Selections()
+    ask(store, selections)
+    store.remove([2])
+    assert ask(store, selections).ids.tolist() == [1, 2, 3, 7, 8, 9, 10, 11, 12]
+
+
+def test_an_older_snapshot_sees_no_newer_region_and_spoils_nothing(store):
+    selections = Selections()
+    with store._database.reading() as old:
+        before = moment_of(old)
+        fill(store, [7])
+        assert len(ask(store, selections).ids) == 15
+        assert selections.allowed(old, before, EVERYTHING).ids.tolist() == list(range(1, 13))
+    assert len(ask(store, selections).ids) == 15
+
+
+def test_formats_and_kinds_of_sources_are_filters_too(store):
+    selections = Selections()
+    assert ask(store, selections, Filter(source_kinds=("document",))).ids.tolist() == []
+    assert len(ask(store, selections, Filter(source_kinds=("photo", "code"))).ids) == 12
+    assert ask(store, selections, Filter(formats=("pdf",))).ids.tolist() == []
+    assert len(ask(store, selections, Filter(formats=(photo(1).format,))).ids) == 12
+
+
+def test_only_the_latest_filters_are_remembered(store):
+    selections = Selections()
+    for n in range(REMEMBERED + 5):
+        ask(store, selections, Filter(source_ids=(n,)))
+    assert len(selections._known) == REMEMBERED
+    with statements() as seen:
+        ask(store, selections, Filter(source_ids=(REMEMBERED,)))
+    assert len(seen) == 1
