@@ -27,11 +27,14 @@ def examples(tmp_path):
     return tmp_path
 
 
-def score(folder: Path, *words: str) -> tuple[int, str, str]:
+def evaluate(folder: Path, *words: str) -> tuple[int, str, str]:
     out, err = io.StringIO(), io.StringIO()
     desk = Desk(out=out, err=err, open_space=lambda config: ColourSpace(), environ={}, cwd=folder)
-    files = ["--data", str(folder / "rows.jsonl"), "--images", str(folder)]
-    return main(["eval", "retrieval", *files, *words], desk), out.getvalue(), err.getvalue()
+    return main(["eval", *words], desk), out.getvalue(), err.getvalue()
+
+
+def score(folder: Path, *words: str) -> tuple[int, str, str]:
+    return evaluate(folder, "retrieval", "--data", str(folder / "rows.jsonl"), "--images", str(folder), *words)
 
 
 def test_a_table_for_people_is_followed_by_one_json_object_as_the_last_line(examples):
@@ -54,6 +57,34 @@ def test_a_split_that_no_row_has_is_a_user_error(examples):
     code, out, err = score(examples, "--split", "tset")
     assert (code, out) == (2, "")
     assert "'tset'" in err
+
+
+def test_the_pointing_game_ends_with_its_three_numbers(examples):
+    boxes = {"image": "red.png", "person_boxes": [[0.4, 0.4, 0.6, 0.6]]}
+    (examples / "boxes.jsonl").write_text(json.dumps(boxes))
+    words = ("regions", "--data", str(examples / "boxes.jsonl"), "--images", str(examples))
+    code, out, err = evaluate(examples, *words)
+    assert code == 0
+    assert json.loads(out.splitlines()[-1]) == {"pointing": 100.0, "centre_baseline": 100.0, "n": 1}
+    assert "1 photos" in err
+    assert evaluate(examples, *words, "--json")[1] == out.splitlines()[-1] + "\n"
+
+
+def test_a_sheet_of_regions_is_drawn_into_the_file_named(examples):
+    sheet = examples / "sheet.png"
+    code, out, _ = evaluate(examples, "regions", "--sheet", str(sheet), "--images", str(examples))
+    assert (code, out) == (0, f"drew 3 photos into {sheet}\n")
+    assert sheet.stat().st_size > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "flag"),
+    [(("retrieval",), "--data"), (("regions",), "--data"), (("regions", "--sheet", "s.png"), "--images")],
+)
+def test_a_flag_that_is_left_out_is_named(examples, words, flag):
+    code, out, err = evaluate(examples, *words)
+    assert (code, out) == (2, "")
+    assert f"{flag} is missing" in err
 
 
 def test_a_trainer_is_described_by_itself_and_an_unknown_one_is_refused():

@@ -5,7 +5,11 @@ import pytest
 from fakes import ColourSpace, picture
 
 from deepseek_mm.config import SeeConfig
-from deepseek_mm.see.eyes import Eyes, Place, merged, on_image
+from deepseek_mm.encoders.space import Look, Thing
+from deepseek_mm.see.eyes import Eyes, agreed, on_image
+from deepseek_mm.see.learned import Learned
+from deepseek_mm.see.people import PEOPLE
+from deepseek_mm.see.places import Named
 from index import Label, Source
 
 
@@ -69,16 +73,57 @@ def test_presence_of_nothing_is_an_empty_table(eyes):
     assert eyes.presence([], ColourSpace().embed_images([picture()])).shape == (1, 0)
 
 
-def test_places_that_nearly_coincide_become_one_part_with_both_names(eyes):
-    cells = np.ones((2, 2), bool)
-    dog, puppy, car = (Label(name=name, score=0.9) for name in ("dog", "puppy", "car"))
-    groups = merged(
-        [Place(dog, (0, 0, 10, 10), cells), Place(car, (50, 0, 60, 10), cells), Place(puppy, (0, 0, 10, 9), cells)]
-    )
-    assert [[label.name for label in labels] for _, labels, _ in groups] == [["dog", "puppy"], ["car"]]
-
-
 def test_a_box_of_the_original_is_scaled_to_the_reduced_picture_and_never_empty():
     reduced = picture(size=(100, 50))
     assert on_image((40, 20, 80, 60), source(400, 200), reduced) == (10, 5, 20, 15)
     assert on_image((0, 0, 1, 1), source(4000, 2000), reduced) == (0, 0, 1, 1)
+
+
+class Crowded(ColourSpace):
+    """A space of colours whose tower finds people: one box for each of `boxes`."""
+
+    def __init__(self, *boxes: tuple[float, float, float, float]) -> None:
+        self.boxes = boxes
+
+    def look_many(self, images):
+        for look in super().look_many(images):
+            things = tuple(Thing(name="person", score=0.9, box=box) for box in self.boxes)
+            yield Look(vector_D=look.vector_D, grid_HWD=look.grid_HWD, things=things)
+
+
+def test_people_that_the_tower_finds_become_regions_of_their_own():
+    eyes = Eyes(Crowded((0.0, 0.5, 0.25, 1.0), (0.5, 0.0, 1.0, 1.0)), SeeConfig())
+    (sight,) = eyes.see_many([(source(), picture("green"))])
+    people = [region for region in sight.regions if region.kind == "part" and region.label == "person"]
+    assert [region.box_px for region in people] == [(0, 100, 100, 200), (200, 0, 400, 200)]
+    assert "person" in [label.name for label in sight.regions[0].labels]
+    assert len(sight.vectors_ND) == len(sight.regions)
+
+
+def test_words_for_people_are_dropped_where_the_finder_sees_nobody_and_kept_without_a_finder():
+    words = [Named(Label(name=name, score=0.8), None) for name in ("climber", "kite")]
+    nobody, unknown = (Look(vector_D=np.ones(2), grid_HWD=np.ones((1, 1, 2)), things=t) for t in ((), None))
+    assert [word.label.name for word in agreed(words, nobody)] == ["kite"]
+    eyes = Eyes(ColourSpace(), SeeConfig(), names=("climber",))
+    assert not PEOPLE.isdisjoint(eyes.vocabulary.names)
+    assert unknown.things is None
+
+
+def test_a_learned_word_speaks_for_itself_and_its_text_is_not_asked():
+    eyes = Eyes(ColourSpace(), SeeConfig())
+    red = ColourSpace().embed_texts(["kite"])
+    eyes.learned = Learned(names=("kite",), directions_LD=red * 20, offsets_L=np.full(1, -10, np.float32))
+    (sight,) = eyes.see_many([(source(), picture("green", patch="red"))])
+    scores = {label.name: label.score for label in sight.regions[0].labels}
+    assert "kite" not in scores  # a quarter of the picture: cosine 0.45 falls short of one half
+    (sight,) = eyes.see_many([(source(), picture("red"))])
+    assert sight.regions[0].labels[0].name == "kite"
+    assert sight.regions[0].labels[0].score == pytest.approx(1 / (1 + np.exp(-10)), abs=0.01)
+
+
+def test_words_that_a_user_adds_are_named_like_those_of_the_list():
+    plain = Eyes(ColourSpace(), SeeConfig())
+    richer = Eyes(ColourSpace(), SeeConfig(), names=("purple", "kite"))
+    assert richer.vocabulary.names == (*plain.vocabulary.names, "purple")
+    (sight,) = richer.see_many([(source(), picture("purple"))])
+    assert sight.regions[0].label == "purple"

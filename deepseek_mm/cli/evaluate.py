@@ -1,41 +1,95 @@
 """`eval`: score a part of the house on a file of examples. A table for people, then one JSON object, the last line."""
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
 from pathlib import Path
 
 from deepseek_mm.cli.desk import OK, Command, Desk
 from deepseek_mm.cli.flags import add_settings, config_of
+from deepseek_mm.errors import ConfigError
 
 
-def run(args: Namespace, desk: Desk) -> int:
+def retrieval(args: Namespace, desk: Desk) -> int:
     """Recalls of captions and photos; with `--json` the last line only."""
     from deepseek_mm.evaluate.retrieval import evaluate_retrieval, read_caption_rows
 
     config = config_of(args, desk)
-    rows = read_caption_rows(args.data_file, split=args.split)
+    rows = read_caption_rows(needed(args.data_file, "--data"), split=args.split)
+    images = needed(args.images, "--images")
     desk.note(f"embedding {len(rows)} photos and {sum(len(row.captions) for row in rows)} captions")
-    report = evaluate_retrieval(desk.open_space(config.encoder), rows, args.images)
+    report = evaluate_retrieval(desk.open_space(config.encoder), rows, images)
     if not args.json:
         desk.say(report.table())
     desk.say(report.json())
     return OK
 
 
+def regions(args: Namespace, desk: Desk) -> int:
+    """The pointing game for people, or with `--sheet` a picture of photos with their regions drawn."""
+    from deepseek_mm.evaluate.regions import evaluate_regions, read_box_rows
+    from deepseek_mm.see.eyes import Eyes
+
+    config = config_of(args, desk)
+    if args.sheet:
+        return sheet(args, desk)
+    rows = read_box_rows(needed(args.data_file, "--data"), split=args.split)
+    images = needed(args.images, "--images")
+    desk.note(f"looking for people in {len(rows)} photos")
+    report = evaluate_regions(Eyes(desk.open_space(config.encoder), config.see), rows, images)
+    if not args.json:
+        desk.say(report.table())
+    desk.say(report.json())
+    return OK
+
+
+def sheet(args: Namespace, desk: Desk) -> int:
+    """Draw the regions of the photos named, or of those in the folder --images."""
+    from deepseek_mm.evaluate.sheet import draw_sheet
+    from deepseek_mm.see.eyes import Eyes
+
+    config, folder = config_of(args, desk), needed(args.images, "--images")
+    eyes = Eyes(desk.open_space(config.encoder), config.see)
+    count = draw_sheet(eyes, folder, args.photos or (), args.sheet)
+    desk.say(f"drew {count} photos into {args.sheet}")
+    return OK
+
+
+PARTS: dict[str, Callable[[Namespace, Desk], int]] = {"retrieval": retrieval, "regions": regions}
+
+
+def run(args: Namespace, desk: Desk) -> int:
+    """Score the part that is named."""
+    return PARTS[args.part](args, desk)
+
+
+def needed(path: Path | None, flag: str) -> Path:
+    """What a flag names; ConfigError when it was left out."""
+    if path is None:
+        raise ConfigError(f"{flag} is missing. Give it, e.g. {COMMAND.example}")
+    return path
+
+
 def add(parser: ArgumentParser) -> None:
     """The words of `eval`. Here --data is the file of examples: no library is opened."""
-    parser.add_argument("part", choices=("retrieval",), help="what to score")
+    parser.add_argument("part", choices=tuple(PARTS), help="what to score")
     parser.add_argument(
-        "--data", dest="data_file", metavar="FILE", type=Path, required=True, help="JSONL of rows {image, captions}"
+        "--data",
+        dest="data_file",
+        metavar="FILE",
+        type=Path,
+        help="JSONL of rows {image, captions} (retrieval) or {image, person_boxes} (regions)",
     )
-    parser.add_argument("--images", metavar="FOLDER", type=Path, required=True, help="where the rows' pictures lie")
+    parser.add_argument("--images", metavar="FOLDER", type=Path, help="where the rows' pictures lie")
     parser.add_argument("--split", metavar="NAME", default="", help="only rows of this split")
     parser.add_argument("--json", action="store_true", help="the JSON object without the table")
+    parser.add_argument("--sheet", metavar="FILE", type=Path, help="regions: draw them into this picture instead")
+    parser.add_argument("--photos", metavar="NAME", nargs="+", help="for --sheet: only these photos of --images")
     add_settings(parser, data=False)
 
 
 COMMAND = Command(
     name="eval",
-    help="score retrieval on captioned photos",
+    help="score retrieval or regions on a file of examples",
     example="python -m deepseek_mm eval retrieval --data captions.jsonl --images photos --split dev",
     add=add,
     run=run,

@@ -20,6 +20,7 @@ from PIL.Image import Image
 from safetensors import safe_open
 from torch import Tensor, nn
 
+from deepseek_mm.encoders import boxes
 from deepseek_mm.encoders.ahead import batched_ahead
 from deepseek_mm.encoders.deltas import add_deltas
 from deepseek_mm.encoders.image import GRID, MAP_CHANNELS, MIDDLE_CHANNELS, load_image_tower, squeeze, to_pixels
@@ -94,6 +95,7 @@ class DefaultSpace:
             add_deltas(self.model, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
         self.model.eval().requires_grad_(False)
         self.namer = Namer(self.model.image_tower.classifier, read_groups())
+        self.finder = boxes.load_box_head(boxes.WEIGHTS, fingerprint((image_tower_file(),)))
         self.fingerprint = fingerprint((weights, image_tower_file(), text_tower_folder() / "model.safetensors"))
 
     @torch.inference_mode()
@@ -105,8 +107,9 @@ class DefaultSpace:
                 packaged_BCGG = self.model.packaged_upper(middle_BCMM)
                 vectors_BD, cells_BPD = (x.float().numpy() for x in self.model.look(middle_BCMM, packaged_BCGG))
                 tags_B = self.namer(packaged_BCGG)
-            for vector_D, cells_PD, tags in zip(vectors_BD, cells_BPD, tags_B, strict=True):
-                yield Look(vector_D=vector_D, grid_HWD=cells_PD.reshape(GRID, GRID, -1), tags=tags)
+                things_B = self.finder.find(middle_BCMM, packaged_BCGG) if self.finder else [None] * len(squares)
+            for vector_D, cells_PD, tags, things in zip(vectors_BD, cells_BPD, tags_B, things_B, strict=True):
+                yield Look(vector_D=vector_D, grid_HWD=cells_PD.reshape(GRID, GRID, -1), tags=tags, things=things)
 
     def embed_images(self, images: Iterable[Image]) -> Floats:
         """(N, D), the whole pictures only."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 
 Floats = NDArray[np.float32]
+Share = tuple[float, float, float, float]  # left, top, right, bottom as shares of a picture's width and height, 0 to 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,12 +28,22 @@ class Tag:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Thing:
+    """Something that a tower's own finder puts a box around, if it has one."""
+
+    name: str
+    score: float  # probability, 0 to 1
+    box: Share
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Look:
     """One picture, as the tower sees it."""
 
     vector_D: Floats  # the whole picture
     grid_HWD: Floats  # one unit vector per cell of the feature map
     tags: tuple[Tag, ...] = ()  # best first
+    things: tuple[Thing, ...] | None = None  # surest first; None where the tower has no finder
 
 
 class Space(Protocol):

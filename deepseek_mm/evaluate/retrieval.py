@@ -123,6 +123,6 @@ def score(photos_MD: Floats, captions_ND: Floats, owner_N: NDArray[np.int64]) ->
     )
 
 
-def percent(hits: NDArray[np.bool_]) -> float:
+def percent(hits: NDArray[np.bool_] | Sequence[bool]) -> float:
     """Share of True, in percent, to two digits."""
-    return round(100 * float(hits.mean()), 2)
+    return round(100 * float(np.mean(hits)), 2)

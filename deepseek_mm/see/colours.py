@@ -10,6 +10,8 @@ more than the corners, which belong to the background.
 Shape key:  P pixels, A anchors, K names; a trailing 3 is red, green, blue or L, a, b
 """
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PILImage
@@ -85,6 +87,7 @@ def squeezed(rgb_P3: NDArray[np.uint8]) -> Floats:
     return short_P3
 
 
+@cache
 def anchor_table() -> tuple[Floats, NDArray[np.intp]]:
     """Anchors as squeezed Lab (A, 3), and the number of each one's name (A,)."""
     rows = [(bytes.fromhex(code), number) for number, codes in enumerate(ANCHORS.values()) for code in codes.split()]
@@ -134,15 +137,26 @@ def exposure_gain(rgb_P3: NDArray[np.uint8]) -> float:
     return float(np.clip(BRIGHTEST / max(np.percentile(rgb_P3.max(axis=1), 98), 1), 1, LARGEST_GAIN))
 
 
+class Palette:
+    """Names the colours of one picture's boxes; how much light it lacks is found once."""
+
+    def __init__(self, image: Image) -> None:
+        self._image, self._whole = image, (0, 0, *image.size)
+        self._whole_P3 = shrunk(image, self._whole)
+        self._gain = exposure_gain(self._whole_P3)
+
+    def names(self, box_px: Box | None, *, limit: int = 2) -> tuple[str, ...]:
+        """The dominant colours of a box, most of the area first; None is the whole picture, evenly weighted."""
+        is_part = box_px is not None and box_px != self._whole
+        pixels_P3 = shrunk(self._image, box_px) if box_px and is_part else self._whole_P3
+        weights_P = centre_weights(SIDE_PX) if is_part else np.ones(SIDE_PX * SIDE_PX)
+        lifted_P3 = np.minimum(pixels_P3 * self._gain, 255).astype(np.uint8)
+        names_P = lit(name_of(lifted_P3), lifted_P3, weights_P)
+        votes_K = np.bincount(names_P, weights_P, minlength=len(NAMES)) / weights_P.sum()
+        best_K = np.argsort(-votes_K, kind="stable")[:limit]
+        return tuple(NAMES[k] for rank, k in enumerate(best_K) if rank == 0 or votes_K[k] >= SMALLEST_SHARE)
+
+
 def colour_names(image: Image, box_px: Box | None, *, limit: int = 2) -> tuple[str, ...]:
-    """The dominant colours of a box of `image`, most of the area first; None is the whole picture, evenly weighted."""
-    whole = (0, 0, *image.size)
-    whole_P3 = shrunk(image, whole)
-    is_part = box_px is not None and box_px != whole
-    pixels_P3 = shrunk(image, box_px) if box_px and is_part else whole_P3
-    weights_P = centre_weights(SIDE_PX) if is_part else np.ones(SIDE_PX * SIDE_PX)
-    lifted_P3 = np.minimum(pixels_P3 * exposure_gain(whole_P3), 255).astype(np.uint8)
-    names_P = lit(name_of(lifted_P3), lifted_P3, weights_P)
-    votes_K = np.bincount(names_P, weights_P, minlength=len(NAMES)) / weights_P.sum()
-    best_K = np.argsort(-votes_K, kind="stable")[:limit]
-    return tuple(NAMES[k] for rank, k in enumerate(best_K) if rank == 0 or votes_K[k] >= SMALLEST_SHARE)
+    """The dominant colours of one box of `image`, or of all of it (None)."""
+    return Palette(image).names(box_px, limit=limit)

@@ -1,8 +1,9 @@
 """Looking at a picture: what is in it, where, in which colours, and each place as a vector.
 
-The whole picture is the first region; its labels are the words that hold for it, the vocabulary's and those of the
-tower's own classifier. Each of these words is then looked for in the feature map, and where it has a place smaller than
-the picture it makes a part.
+The whole picture is the first region; its labels are the words that hold for it: what the tower's own classifier names,
+what was learned from photos, and the vocabulary's other words. Each word is then looked for in the feature map, and
+where it has a place smaller than the picture it makes a part. People come from the tower's own finder, if it has one,
+which tells them apart; a word for a kind of person (a woman, a climber) goes to the one who is alone in the picture.
 
 Shape key:  N pictures or regions, T things asked for, D width of the space, H, W cells of the feature map
 """
@@ -11,20 +12,17 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL.Image import Image
 
 from deepseek_mm.chance import expected
 from deepseek_mm.config import SeeConfig
-from deepseek_mm.encoders.space import Floats, Look, Space, unit
-from deepseek_mm.see.colours import colour_names
-from deepseek_mm.see.regions import area, box_of, hot_cells, overlap
+from deepseek_mm.encoders.space import Floats, Look, Space
+from deepseek_mm.see.colours import Palette
+from deepseek_mm.see.learned import Learned, read_learned
+from deepseek_mm.see.people import PEOPLE, may_be_said
+from deepseek_mm.see.places import Named, Place, merged, people_in, places, vectors_of
 from deepseek_mm.see.vocabulary import Vocabulary, read_calibration, read_names
 from index import Box, Label, Region, Source
-
-SAME_PLACE = 0.6  # boxes that overlap more are one region
-WHOLE = 0.8  # a box with more of the picture's area is the picture, not a part
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,29 +33,23 @@ class Sight:
     vectors_ND: Floats  # row n belongs to regions[n]
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
-    """A word that holds for a picture, and how much each cell of the map speaks for it."""
-
-    label: Label
-    heat_HW: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """One word and where it holds."""
-
-    label: Label
-    box_px: Box
-    cells_HW: NDArray[np.bool_]
-
-
 class Eyes:
     """Turns pictures into regions with labels, colours and vectors."""
 
-    def __init__(self, space: Space, config: SeeConfig, vocabulary: Vocabulary | None = None) -> None:
+    def __init__(
+        self,
+        space: Space,
+        config: SeeConfig,
+        vocabulary: Vocabulary | None = None,
+        *,
+        names: Sequence[str] = (),
+    ) -> None:
+        """`names` are words beside those of labels.txt; a vocabulary that is given has its own."""
         self.space, self.config = space, config
-        self.vocabulary = vocabulary or Vocabulary(space, read_names(), read_calibration(space))
+        self.vocabulary = vocabulary or Vocabulary(
+            space, tuple(dict.fromkeys((*read_names(), *names))), read_calibration(space)
+        )
+        self.learned = read_learned(space)
 
     def see_many(self, pictures: Iterable[tuple[Source, Image]]) -> Iterator[Sight]:
         """One sight per picture, in order; pictures are drawn while the tower works."""
@@ -78,61 +70,72 @@ class Eyes:
 
     def _sight(self, source: Source, image: Image, look: Look) -> Sight:
         named = self._named(look)
-        parts = merged(places(source, named))[: self.config.max_parts]
+        parts = self._parts(source, image, look, named)
+        palette = Palette(image)
         whole = Region(
             source=source,
             kind="whole",
             box_px=(0, 0, source.width_px, source.height_px),
             labels=tuple(word.label for word in named),
-            colours=colour_names(image, None),
+            colours=palette.names(None),
         )
         regions = [whole]
-        for box_px, labels, _ in parts:
-            colours = colour_names(image, on_image(box_px, source, image))
-            regions.append(replace(whole, kind="part", box_px=box_px, labels=labels, colours=colours))
-        vectors = [look.vector_D, *(look.grid_HWD[cells_HW].mean(axis=0) for _, _, cells_HW in parts)]
-        return Sight(regions=tuple(regions), vectors_ND=unit(np.stack(vectors)))
+        for place in parts:
+            colours = palette.names(on_image(place.box_px, source, image))
+            regions.append(replace(whole, kind="part", box_px=place.box_px, labels=place.labels, colours=colours))
+        return Sight(regions=tuple(regions), vectors_ND=vectors_of(look, parts))
+
+    def _parts(self, source: Source, image: Image, look: Look, named: Sequence[Named]) -> list[Place]:
+        if not self.config.max_parts:
+            return []
+        people = people_in(source, look, named)
+        others = [word for word in named if look.things is None or word.label.name not in PEOPLE]
+        return merged([*people, *places(source, image, others)])[: self.config.max_parts]
 
     def _named(self, look: Look) -> list[Named]:
-        """Words that hold for the picture, best first: the classifier's and the vocabulary's, twins once."""
+        """Words that hold for the picture, best first; a word that several name counts by the surest."""
         found = [
             Named(Label(name=tag.name, score=tag.score), tag.heat_HW)
             for tag in look.tags
             if tag.score >= self.config.min_tag
         ]
-        fair_L = self.vocabulary.naming(look.vector_D[None])[0]
-        chance_L = [expected(float(fair), self.config.prior) for fair in fair_L]
-        chosen = [n for n, chance in enumerate(chance_L) if chance >= self.config.min_label]
-        heat_HWL = self.vocabulary.heat(look.grid_HWD, chosen)
-        for place, word in enumerate(chosen):
-            label = Label(name=self.vocabulary.names[word], score=chance_L[word])
-            found.append(Named(label, heat_HWL[..., place]))
+        if self.learned:
+            found += from_learned(self.learned, look, self.config.min_learned)
+        found += self._from_texts(look)
+        if look.things is not None:
+            found = agreed(found, look)
+        found = [word for word in found if may_be_said(word.label.name, word.label.score)]
         found.sort(key=lambda word: word.label.score)
         surest = {word.label.name: word for word in found}
         return sorted(surest.values(), key=lambda word: -word.label.score)[: self.config.max_labels]
 
+    def _from_texts(self, look: Look) -> list[Named]:
+        """Words of the vocabulary whose text is alike, those left out that were learned better."""
+        better = set(self.learned.names) if self.learned else set()
+        fair_L = self.vocabulary.naming(look.vector_D[None])[0]
+        chance_L = [expected(float(fair), self.config.prior) for fair in fair_L]
+        names = self.vocabulary.names
+        chosen = [n for n, p in enumerate(chance_L) if p >= self.config.min_label and names[n] not in better]
+        heat_HWL = self.vocabulary.heat(look.grid_HWD, chosen)
+        return [Named(Label(name=names[n], score=chance_L[n]), heat_HWL[..., place]) for place, n in enumerate(chosen)]
 
-def places(source: Source, named: Sequence[Named]) -> list[Place]:
-    """Where each word holds, if that is less than the whole picture."""
-    found = []
-    for word in named:
-        cells_HW = hot_cells(word.heat_HW)
-        box_px = box_of(cells_HW, source.width_px, source.height_px)
-        if area(box_px) <= WHOLE * source.width_px * source.height_px:
-            found.append(Place(word.label, box_px, cells_HW))
-    return found
+
+def from_learned(learned: Learned, look: Look, least: float) -> list[Named]:
+    """The learned words that are at least that probable."""
+    chance_L = learned.chances(look.vector_D[None])[0]
+    chosen = [n for n, chance in enumerate(chance_L) if chance >= least]
+    heat_HWL = learned.heat(look.grid_HWD, chosen)
+    return [
+        Named(Label(name=learned.names[n], score=float(chance_L[n])), heat_HWL[..., place])
+        for place, n in enumerate(chosen)
+    ]
 
 
-def merged(places: Sequence[Place]) -> list[tuple[Box, tuple[Label, ...], NDArray[np.bool_]]]:
-    """Places that nearly coincide as one, under the box of the best label; best first."""
-    groups: list[list[Place]] = []
-    for place in places:
-        home = next((group for group in groups if overlap(group[0].box_px, place.box_px) > SAME_PLACE), None)
-        if home is None:
-            groups.append([place])
-        else:
-            home.append(place)
-    return [(group[0].box_px, tuple(place.label for place in group), group[0].cells_HW) for group in groups]
+def agreed(found: Sequence[Named], look: Look) -> list[Named]:
+    """Without words for people where the tower's finder sees nobody, and with its own word where it sees somebody."""
+    things = look.things or ()
+    kept = [word for word in found if things or word.label.name not in PEOPLE]
+    return kept + [Named(Label(name=thing.name, score=thing.score), None) for thing in things[:1]]
 
 
 def on_image(box_px: Box, source: Source, image: Image) -> Box:

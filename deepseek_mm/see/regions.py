@@ -1,26 +1,12 @@
-"""From a heat map to a box: where in the picture does a word hold?
+"""What boxes and cells of a map have to do with each other: what hangs together, and what overlaps.
 
-The hottest cell of a word's map is its seed; the cells around it that are at least half as hot as the seed above the
-map's middle belong to it. Boxes that nearly coincide are one region with several names.
-
-Shape key:  H, W cells of the feature map
+Shape key:  H, W cells of a map
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_mm.encoders.space import Floats
 from index import Box
-
-KEEP = 0.5  # share of the way from the map's median up to its peak that a cell must reach
-
-
-def hot_cells(heat_HW: Floats) -> NDArray[np.bool_]:
-    """(H, W): the connected cells around the peak that are hot."""
-    level = np.median(heat_HW)
-    hot_HW = heat_HW >= level + KEEP * (heat_HW.max() - level)
-    seed = np.unravel_index(int(heat_HW.argmax()), heat_HW.shape)
-    return connected(hot_HW, (int(seed[0]), int(seed[1])))
 
 
 def connected(hot_HW: NDArray[np.bool_], seed: tuple[int, int]) -> NDArray[np.bool_]:
@@ -37,18 +23,6 @@ def connected(hot_HW: NDArray[np.bool_], seed: tuple[int, int]) -> NDArray[np.bo
         if (spread == reached).all():
             return reached
         reached = spread
-
-
-def box_of(cells_HW: NDArray[np.bool_], width_px: int, height_px: int) -> Box:
-    """The smallest box around the cells, in pixels of a picture of that size."""
-    rows, columns = np.flatnonzero(cells_HW.any(axis=1)), np.flatnonzero(cells_HW.any(axis=0))
-    high, wide = cells_HW.shape
-    return (
-        int(columns[0] * width_px / wide),
-        int(rows[0] * height_px / high),
-        max(1, int((columns[-1] + 1) * width_px / wide)),
-        max(1, int((rows[-1] + 1) * height_px / high)),
-    )
 
 
 def overlap(a: Box, b: Box) -> float:

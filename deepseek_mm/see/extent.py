@@ -1,0 +1,102 @@
+"""How far does a thing reach? A coarse heat map says where it is, the picture's colours say where it ends.
+
+The map of the tower has nine cells a side, so a box of hot cells cuts through things and takes in what lies beside.
+Here the picture is shrunk to a canvas of some 1,300 points. Points of like colour are one kind; a kind that is common
+where it is hot and rare elsewhere belongs to the thing. Colour and heat are weighed against each other, the sum is
+smoothed, and what hangs together around the hottest point is the thing's extent: GrabCut (Rother, Kolmogorov and
+Blake, 2004) with a heat map for the user's rectangle, histograms for mixtures, and a blur for the graph cut.
+
+Shape key:  H, W cells of a heat map, S points a side of the canvas, P = S * S of them, K kinds of colour
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as PILImage
+from PIL.Image import Image
+
+from deepseek_mm.encoders.space import Floats
+from deepseek_mm.see.colours import lab
+from deepseek_mm.see.regions import connected
+
+SIDE = 36  # points a side
+SAMPLES = 4  # looks a side that one point is the mean of
+STEP = (12.5, 14.0, 14.0)  # of L, a and b that make another kind of colour
+SPREAD = 10.0  # kinds as far apart as this, in Lab, still speak for each other
+SUREST = 0.98  # what the hottest point counts, as a probability
+HEAT_SHARE, COLOUR_SHARE, EAGER = 0.6, 1.2, 0.4  # of the sum: weights of heat and colour, and what is added
+MOST_TOLD = 3.0  # by one colour, as a logit
+ROUNDS = 2  # the extent says what its colours are, which says what its extent is
+RARE = 1e-4  # share of a kind that was never seen
+TAIL = 0.015  # of the extent's points on each side that its box leaves out: single points that stick out
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """A picture made small, its colours sorted into kinds."""
+
+    kind_P: NDArray[np.intp]
+    near_KK: NDArray[np.float64]  # 1 where two kinds are one, falling to 0 with their distance
+
+    @classmethod
+    def of(cls, image: Image) -> "Canvas":
+        """Sort the colours of a picture of any size; the cost does not grow with it."""
+        looks = image.resize((SIDE * SAMPLES, SIDE * SAMPLES), PILImage.Resampling.NEAREST).convert("RGB")
+        points_P3 = lab(np.asarray(looks.resize((SIDE, SIDE), PILImage.Resampling.BOX)).reshape(-1, 3))
+        steps_P3 = np.floor((points_P3 + np.array([0.0, 128.0, 128.0])) / np.array(STEP)).astype(np.intp)
+        _, kind_P = np.unique(steps_P3 @ np.array([10_000, 100, 1]), return_inverse=True)
+        kind_P = kind_P.reshape(-1)
+        sum_K3 = np.stack([np.bincount(kind_P, points_P) for points_P in points_P3.T], axis=1)
+        mean_K3 = sum_K3 / np.bincount(kind_P)[:, None]
+        apart_KK = ((mean_K3[:, None] - mean_K3[None]) ** 2).sum(axis=-1)
+        return cls(kind_P, np.exp(-apart_KK / (2 * SPREAD**2)))
+
+    def extent(self, heat_HW: Floats) -> NDArray[np.bool_]:
+        """(S, S): the points that belong to what is hot."""
+        heat_SS = spread_out(heat_HW)
+        prior_SS = np.log(heat_SS / (1 - heat_SS))
+        belongs_SS = heat_SS
+        for _ in range(ROUNDS):
+            told_SS = self._told_by_colour(belongs_SS.ravel()).reshape(SIDE, SIDE)
+            sum_SS = COLOUR_SHARE * blurred(told_SS) + HEAT_SHARE * prior_SS + EAGER
+            belongs_SS = 1 / (1 + np.exp(-sum_SS))
+        within_SS = belongs_SS > 0.5
+        seed = np.unravel_index(int((heat_SS * (within_SS + 0.01)).argmax()), heat_SS.shape)
+        return connected(within_SS, (int(seed[0]), int(seed[1])))
+
+    def _told_by_colour(self, belongs_P: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(P,): how much more common each point's colour is in the thing than beside it, as a logit."""
+        inside_K, outside_K = (
+            self.near_KK @ np.bincount(self.kind_P, weight_P, len(self.near_KK))
+            for weight_P in (belongs_P, 1 - belongs_P)
+        )
+        odds_K = (inside_K / inside_K.sum() + RARE) / (outside_K / outside_K.sum() + RARE)
+        return np.asarray(np.clip(np.log(odds_K), -MOST_TOLD, MOST_TOLD)[self.kind_P])
+
+
+def spread_out(heat_HW: Floats) -> NDArray[np.float64]:
+    """(S, S): the map stretched over the canvas, 0 at its median and 1 at its peak, kept off both ends."""
+    low, high = float(np.median(heat_HW)), float(heat_HW.max())
+    scaled_HW = ((heat_HW - low) / (high - low)) if high > low else np.ones_like(heat_HW)
+    stretched = PILImage.fromarray(scaled_HW.astype(np.float32)).resize((SIDE, SIDE), PILImage.Resampling.BICUBIC)
+    return np.clip(np.asarray(stretched, np.float64), 1 - SUREST, SUREST)
+
+
+def blurred(x_SS: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each point mixed with its neighbours, 1 2 1 across and down."""
+    p = np.pad(x_SS, 1, mode="edge")
+    rows = (p[:-2] + 2 * p[1:-1] + p[2:]) / 4
+    mixed: NDArray[np.float64] = (rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:]) / 4
+    return mixed
+
+
+def trimmed(within_SS: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom, in points, of what is within, without the TAIL on each side."""
+    across, down = (_core(within_SS.sum(axis=axis)) for axis in (0, 1))
+    return (across[0], down[0], across[1], down[1])
+
+
+def _core(count_S: NDArray[np.intp]) -> tuple[int, int]:
+    share_S = np.cumsum(count_S) / count_S.sum()
+    return int(np.searchsorted(share_S, TAIL, side="right")), int(np.searchsorted(share_S, 1 - TAIL)) + 1
