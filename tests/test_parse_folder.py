@@ -87,6 +87,7 @@ def test_what_is_wrong_with_an_archive_is_listed_and_the_rest_goes_on(tmp_path):
     assert [Path(path).name for path in found.files] == ["a.png", "b.txt"]
     assert [path for path, _ in found.failed] == [str(bad), f"{odd}!/../up.txt", f"{odd}!/deep.zip"]
     assert all(path in reason for path, reason in found.failed)
+    assert [path for path, _ in find_files([tmp_path / "a.png", bad], CONFIG).failed] == [str(bad)]
     with pytest.raises(NothingThere, match="bad.zip is no zip archive, or it is damaged"):
         find_files([bad], CONFIG)
 

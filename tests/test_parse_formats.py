@@ -45,6 +45,13 @@ def test_the_bytes_of_a_picture_come_before_its_name(form, path):
     assert format_of(picture_bytes(form), path).name == {"heif": "heic"}.get(form, form)
 
 
+def test_an_avif_file_that_calls_itself_by_the_common_name_is_known_by_the_names_beside_it():
+    data = picture_bytes("avif")
+    assert data[4:12] == b"ftypavif"
+    assert format_of(data[:8] + b"mif1" + data[12:], "a").name == "avif"
+    assert format_of(b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "a").name == "heic"
+
+
 def test_a_pdf_is_known_by_its_bytes_and_packed_files_by_bytes_and_name():
     assert format_of(many_pages(1), "a.jpg").name == "pdf"
     assert format_of(docx_bytes("words"), "a.docx").name == "docx"

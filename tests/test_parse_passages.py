@@ -15,9 +15,16 @@ def texts(paragraphs: list[Paragraph], most: int) -> list[list[list[str]]]:
 
 
 def test_short_paragraphs_share_a_passage_until_it_is_full():
-    """Each has 10 letters and takes 12 with the ends of its line and of itself: three of them fit into 40."""
+    """Three of 10 letters are 34 with the empty lines between them, four would be 46."""
     rows = [paragraph(letter * 10) for letter in "abcd"]
     assert texts(rows, 40) == [[["a" * 10], ["b" * 10], ["c" * 10]], [["d" * 10]]]
+
+
+def test_a_passage_may_have_the_wished_length_and_not_one_letter_more():
+    """Two paragraphs of 20 letters are 42 with the empty line between them."""
+    rows = [paragraph("a" * 20), paragraph("b" * 20)]
+    assert len(texts(rows, 42)) == 1
+    assert len(texts(rows, 41)) == 2
 
 
 def test_a_heading_begins_a_passage_and_stays_with_what_follows():

@@ -53,6 +53,12 @@ def test_the_encoding_is_the_one_that_the_page_names_and_keeps_to(tmp_path, head
     assert read(path)[1][0].text == words
 
 
+def test_the_name_of_an_encoding_settles_what_a_few_letters_cannot(tmp_path):
+    """The byte E8 is an e with a grave accent in most of Europe, and a c with a caron where the crown is money."""
+    path = written(tmp_path / "a.html", b"<meta charset=windows-1250><p>100 K\xe8")
+    assert read(path)[1][0].text == "100 K\u010d"
+
+
 @pytest.mark.parametrize("html", ["<script>x()</script>", "<html></html>", "<nav>Home</nav>", "<p>&nbsp;</p>"])
 def test_a_page_that_shows_nothing_is_refused(tmp_path, html):
     path = written(tmp_path / "a.html", html)

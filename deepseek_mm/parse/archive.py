@@ -60,14 +60,10 @@ def list_members(archive: str, config: ParseConfig, *, wanted: Callable[[str], b
     names = sorted(name for name in files if is_foul(name) or (is_seen(name) and (wanted(name) or is_nested(name))))
     failed: list[Failure] = []
     if len(names) > config.max_members:
-        failed.append(
-            (
-                archive,
-                f"{archive} holds {len(names):,} files, and parse.max_members allows "
-                f"{config.max_members:,}: the first ones are taken. Raise parse.max_members, or unpack it",
-            )
-        )
-    names = names[: config.max_members]
+        limit = f"parse.max_members allows {config.max_members:,}: the first ones are taken"
+        reason = f"{archive} holds {len(names):,} files, and {limit}. Raise parse.max_members, or unpack it"
+        failed.append((archive, reason))
+        del names[config.max_members :]
     reasons = {name: refusal(files[name], name, config) for name in names}
     unpacked = sum(files[name].file_size for name, reason in reasons.items() if not reason)
     if unpacked > config.max_unpacked_bytes:

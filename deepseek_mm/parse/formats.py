@@ -13,6 +13,7 @@ from deepseek_mm.parse.text import read_code, read_text
 from deepseek_mm.parse.web import read_html
 from deepseek_mm.parse.word import read_docx
 
+AVIF = rb".{4}ftyp(?:avi[fs]|m[is]f1.{4}(?:.{4}){0,6}avif)"  # by its own brand, or a common one and AVIF among others
 LANGUAGES = {  # name -> endings
     "python": (".py", ".pyi"),
     "javascript": (".js", ".mjs", ".cjs", ".jsx"),
@@ -61,8 +62,8 @@ FORMATS = (
     photo("gif", "GIF", (".gif",), rb"GIF8[79]a", picture.open_gif),
     photo("bmp", "BMP", (".bmp", ".dib"), rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0{3}", picture.open_bmp),
     photo("tiff", "TIFF", (".tif", ".tiff"), rb"II\*\0|MM\0\*|II\+\0|MM\0\+", picture.open_tiff),
-    photo("avif", "AVIF", (".avif", ".avifs"), rb".{4}ftypavi[fs]", picture.open_avif),
-    photo("heic", "HEIC", (".heic", ".heif", ".hif"), rb".{4}ftyp(?:hei[cxms]|hev[cxms]|mif1|msf1)", picture.open_heif),
+    photo("avif", "AVIF", (".avif", ".avifs"), AVIF, picture.open_avif),
+    photo("heic", "HEIC", (".heic", ".heif", ".hif"), rb".{4}ftyp(?:he[iv][cxms]|m[is]f1)", picture.open_heif),
     Format(
         name="pdf",
         title="PDF",

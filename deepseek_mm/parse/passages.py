@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from index import Box
 
+EMPTY = -2  # length of an empty passage: the first paragraph needs no two newlines before it
 SHORT = 4  # a passage of less than a fourth of the wished length takes a part of the next paragraph as well
 STOPS = (re.compile(r"[.!?]\s+|[\u3002\uff01\uff1f]"), re.compile(r"[;:,]\s+"), re.compile(r"\s+"))  # best first
 
@@ -32,8 +33,8 @@ class Paragraph:
 
     @property
     def length(self) -> int:
-        """Letters, with the ends of the lines."""
-        return sum(len(line.text) + 1 for line in self.lines)
+        """Letters, with a newline between lines."""
+        return sum(len(line.text) + 1 for line in self.lines) - 1
 
     @property
     def is_bare(self) -> bool:
@@ -47,17 +48,17 @@ Passage = tuple[tuple[Line, ...], ...]  # paragraphs, or the parts of them that 
 def pack(paragraphs: Iterable[Paragraph], most: int) -> Iterator[Passage]:
     """Passages of at most `most` letters, in order; every line is in exactly one, but a long line in several parts."""
     passage: list[list[Line]] = []
-    length, bare = 0, False
+    length, bare = EMPTY, False
     for paragraph in paragraphs:
-        full = length + paragraph.length > most and length >= most // SHORT
+        full = length + 2 + paragraph.length > most and length >= most // SHORT
         breaks, begins = full or (paragraph.opens and not bare), True
         for line in (part for whole in paragraph.lines for part in broken(whole, most)):
-            if passage and (breaks or length + len(line.text) + begins > most):
+            if passage and (breaks or length + 1 + begins + len(line.text) > most):
                 yield tuple(map(tuple, passage))
-                passage, length, begins = [], 0, True
+                passage, length, begins = [], EMPTY, True
             passage += [[]] if begins else []
             passage[-1].append(line)
-            length += len(line.text) + 1 + begins
+            length += 1 + begins + len(line.text)
             breaks = begins = False
         bare = paragraph.is_bare
     if passage:
