@@ -19,6 +19,7 @@ from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.see.eyes import Eyes
 from deepseek_mm.see.ocr import TextReader
+from deepseek_mm.see.vocabulary import read_names
 from index.store import RegionStore
 
 Progress = Callable[[str], None]
@@ -34,7 +35,7 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     say(f"loading the vector space {config.encoder.name}")
     space = open_space(config.encoder)
     say("opening the eyes")
-    eyes = Eyes(space, config.see)
+    eyes = Eyes(space, config.see, names=own_words(config.data))
     say(f"opening the library at {config.data}")
     store = open_store(config, space)
     say("opening the history")
@@ -45,6 +46,12 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     jobs = Jobs(config.data / "jobs.db")
     library = Library(config, eyes=eyes, reader=TextReader(), store=store, jobs=jobs, history=history)
     return Assistant(config, eyes=eyes, retriever=retriever, library=library, lm=lm, history=history)
+
+
+def own_words(data: Path) -> tuple[str, ...]:
+    """The words that the library's owner added: DATA/labels.txt, one a line; () where there is none."""
+    file = data / "labels.txt"
+    return read_names(file) if file.is_file() else ()
 
 
 def open_store(config: Config, space: Space) -> RegionStore:

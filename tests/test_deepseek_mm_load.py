@@ -8,7 +8,7 @@ from fakes import ColourSpace
 from deepseek_mm import load as public_load
 from deepseek_mm.config import Config, LMConfig
 from deepseek_mm.errors import LibraryError
-from deepseek_mm.load import cache_folder, make_folder, open_store
+from deepseek_mm.load import cache_folder, make_folder, open_store, own_words
 from deepseek_mm.records import Question
 
 
@@ -31,6 +31,12 @@ def test_a_folder_below_a_file_cannot_be_made(tmp_path):
 def test_a_usable_folder_is_made_and_left_empty(tmp_path):
     make_folder(tmp_path / "a" / "b")
     assert list((tmp_path / "a" / "b").iterdir()) == []
+
+
+def test_words_in_the_librarys_folder_are_added_to_those_that_can_be_named(tmp_path):
+    assert own_words(tmp_path) == ()
+    (tmp_path / "labels.txt").write_bytes("\ufeff# mine\nwindmill\n\ncaf\u00e9\n".encode() + b"\xff\n")
+    assert own_words(tmp_path) == ("windmill", "caf\u00e9", "\ufffd")
 
 
 def test_every_space_has_a_store_of_its_own(tmp_path):

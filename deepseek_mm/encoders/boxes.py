@@ -24,10 +24,10 @@ from deepseek_mm.encoders.space import Share, Thing
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "regions.safetensors"
 NAME = "person"  # what the boxes are called
-MIN_SCORE = 0.4  # probability below which a box is not worth telling
+MIN_SCORE = 0.5  # probability below which a box is not worth telling
 MOST = 12  # boxes of one picture
-SAME = 0.5  # boxes that overlap more show the same person
-WITHIN = 0.8  # so do boxes of which that share of the smaller lies in the larger one
+SAME = 0.3  # boxes that overlap more show the same person
+WITHIN = 0.4  # so do boxes of which that share of the smaller lies in the larger one
 WIDTH, LAYERS = 64, 2
 RARE = -2.0  # logit of an untrained cell: most cells show nobody
 REACH = 0.25  # of the picture's side, for an untrained cell: softplus(0.54) is 1

@@ -116,7 +116,7 @@ def standing_out(cosine: Floats, all_words: Floats) -> Floats:
 
 def read_names(file: Path = NAMES_FILE) -> tuple[str, ...]:
     """One name a line; empty lines and lines that begin with # are left out, repeated names kept once."""
-    lines = (line.strip() for line in file.read_text(encoding="utf-8").splitlines())
+    lines = (line.strip() for line in file.read_text(encoding="utf-8-sig", errors="replace").splitlines())
     return tuple(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
 
 

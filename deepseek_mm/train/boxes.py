@@ -14,10 +14,9 @@ from pathlib import Path
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from deepseek_mm.config import EncoderConfig, SeeConfig
-from deepseek_mm.encoders import open_space
-from deepseek_mm.encoders.boxes import WEIGHTS, BoxHead
-from deepseek_mm.encoders.default import fingerprint
+from deepseek_mm.config import SeeConfig
+from deepseek_mm.encoders.boxes import WEIGHTS, BoxHead, load_box_head
+from deepseek_mm.encoders.default import DefaultSpace, fingerprint
 from deepseek_mm.encoders.image import load_image_tower
 from deepseek_mm.encoders.packaged import image_tower_file
 from deepseek_mm.errors import NothingThere
@@ -66,8 +65,9 @@ def run(args: argparse.Namespace) -> int:
         train_boxes(head, seen, photos, config, told=told)
     journal.plot("loss")
     write_head(args.weights, head)
-    eyes = Eyes(open_space(EncoderConfig()), SeeConfig())
-    report = evaluate_regions(eyes, read_box_rows(args.data, split="dev"), args.images)
+    space = DefaultSpace()
+    space.finder = load_box_head(args.weights, fingerprint((image_tower_file(),)))
+    report = evaluate_regions(Eyes(space, SeeConfig()), read_box_rows(args.data, split="dev"), args.images)
     tqdm.write(f"{report.table()}\nwrote {args.weights} ({args.weights.stat().st_size / 1e6:.1f} MB)", file=sys.stderr)
     return 0
 
