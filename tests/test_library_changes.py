@@ -58,6 +58,7 @@ def folder(tmp_path):
 @pytest.fixture(params=[notices, looks], ids=["by notice", "by looking"])
 def listen(request, monkeypatch):
     monkeypatch.setattr(changes, "LOOK_S", 0.05)
+    monkeypatch.setattr(changes, "REST", 0)
     monkeypatch.setattr(changes, "YIELD_S", 0.1)
     ears = []
 
@@ -171,14 +172,31 @@ def test_a_name_that_is_no_text_breaks_the_notices_off_openly(folder):
 
 def test_looking_bears_a_name_that_is_no_text(folder, monkeypatch):
     monkeypatch.setattr(changes, "LOOK_S", 0)
+    monkeypatch.setattr(changes, "REST", 0)
     series = looks(str(folder))
     list(islice(series, 2))
     (folder / os.fsdecode(b"caf\xe9.jpg")).touch()
     assert any(os.fsdecode(b"caf\xe9.jpg") in path for paths in islice(series, 3) for path in paths)
 
 
+def test_a_slow_drive_rests_four_times_as_long_as_a_look_at_it_took(folder, monkeypatch):
+    now_s = [0.0]
+
+    def slow(path):
+        now_s[0] += 30.0
+
+    monkeypatch.setattr(changes, "stat_file", slow)
+    monkeypatch.setattr(changes.time, "monotonic", lambda: now_s[0])
+    monkeypatch.setattr(changes.time, "sleep", lambda nap_s: now_s.__setitem__(0, now_s[0] + nap_s))
+    ends = [
+        now_s[0] for _ in islice(looks(str(folder)), 1 + 240 + 1)
+    ]  # one yield a look, and 240 naps of half a second
+    assert (ends[0], ends[240], ends[241]) == (30.0, 150.0, 180.0)
+
+
 def test_what_cannot_be_looked_into_for_a_while_is_not_told_as_gone(folder, monkeypatch):
     monkeypatch.setattr(changes, "LOOK_S", 0)
+    monkeypatch.setattr(changes, "REST", 0)
     seen = changes.walk
     series = looks(str(folder))
     assert set().union(*islice(series, 2)) == set()

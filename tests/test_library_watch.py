@@ -37,6 +37,7 @@ def in_a_hurry(monkeypatch):
     for module in (changes, watch_module):
         monkeypatch.setattr(module, "YIELD_S", 0.1)
     monkeypatch.setattr(changes, "LOOK_S", 0.05)
+    monkeypatch.setattr(changes, "REST", 0)
     monkeypatch.setattr(settle, "QUIET_S", 0.3)
 
 

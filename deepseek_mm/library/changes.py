@@ -15,7 +15,8 @@ from deepseek_mm.parse.files import stat_file
 from deepseek_mm.parse.folder import LIBRARY_MARK, MACHINE_MADE, is_readable, walk
 
 YIELD_S = 0.5  # something is yielded that often, if only nothing
-LOOK_S = 10.0  # between two looks at a folder that sends no notices
+LOOK_S = 10.0  # between two looks at a folder that sends no notices; at least
+REST = 4  # times as long as a look took is the pause after it, so that a slow drive is not kept busy
 STEP = 500  # files looked at between two yields
 
 
@@ -57,6 +58,7 @@ def looks(folder: str) -> Iterator[set[str]]:
     """The same without notices, and without an end: the files that differ between two looks."""
     before: dict[str, tuple[int, int] | None] | None = None
     while True:
+        began_s = time.monotonic()
         missed: list[tuple[str, str]] = []
         now: dict[str, tuple[int, int] | None] = {}
         for n, path in enumerate(walk(folder, is_readable, missed)):
@@ -68,11 +70,11 @@ def looks(folder: str) -> Iterator[set[str]]:
         if before is not None:
             yield {path for path, _ in before.items() ^ now.items()}
         before = now
-        yield from _pause()
+        yield from _pause(max(LOOK_S, REST * (time.monotonic() - began_s)))
 
 
-def _pause() -> Iterator[set[str]]:
-    until_s = time.monotonic() + LOOK_S
+def _pause(pause_s: float) -> Iterator[set[str]]:
+    until_s = time.monotonic() + pause_s
     while (left_s := until_s - time.monotonic()) > 0:
         time.sleep(min(YIELD_S, left_s))
         yield set()
