@@ -27,6 +27,13 @@ def test_a_passage_may_have_the_wished_length_and_not_one_letter_more():
     assert len(texts(rows, 41)) == 2
 
 
+def test_a_paragraph_that_fits_but_for_one_letter_goes_to_the_next_passage_as_a_whole():
+    """30 letters, two newlines, and 30 more."""
+    rows = [paragraph("a" * 30), paragraph("b" * 14, "c" * 15)]
+    assert texts(rows, 62) == [[["a" * 30], ["b" * 14, "c" * 15]]]
+    assert texts(rows, 61) == [[["a" * 30]], [["b" * 14, "c" * 15]]]
+
+
 def test_a_heading_begins_a_passage_and_stays_with_what_follows():
     rows = [paragraph("intro"), paragraph("# One", opens=True), paragraph("text"), paragraph("# Two", opens=True)]
     assert texts(rows, 100) == [[["intro"]], [["# One"], ["text"]], [["# Two"]]]

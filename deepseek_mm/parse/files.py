@@ -59,7 +59,7 @@ def absolute(path: str | os.PathLike[str]) -> str:
     try:
         name.encode()
     except UnicodeEncodeError:
-        raise BadPicture(f"the name {ascii(name)} is not valid UTF-8. Rename the file") from None
+        raise BadFile(f"the name {ascii(name)} is not valid UTF-8. Rename the file") from None
     return name
 
 

@@ -8,7 +8,6 @@ from PIL.Image import Image
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, BadPicture
 from deepseek_mm.parse.document import parse_file
-from deepseek_mm.parse.files import absolute as absolute
 from deepseek_mm.parse.files import no_picture, open_file
 from index import Source
 
