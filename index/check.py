@@ -31,8 +31,9 @@ def problems(session: Session, dim: int) -> Iterator[Problem]:
     broken = [str(line) for (line,) in session.execute(text("PRAGMA integrity_check(20)"))]
     if broken != ["ok"]:
         yield Problem(path="", detail=f"SQLite finds the file damaged: {'; '.join(broken)}.")
-    for table, *_ in session.execute(text("PRAGMA foreign_key_check")):
-        yield Problem(path="", detail=f"A row of {table} belongs to nothing.")
+    orphans = sorted({str(table) for table, *_ in session.execute(text("PRAGMA foreign_key_check"))})
+    if orphans:
+        yield Problem(path="", detail=f"Rows of {', '.join(orphans)} belong to nothing.")
     yield from _regions(session, dim)
     bare = ~exists().where(RegionRow.source_id == SourceRow.id)
     for path in session.scalars(select(SourceRow.path).where(bare)):

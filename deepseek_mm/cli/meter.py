@@ -5,15 +5,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from deepseek_mm.jobs import Job
+if TYPE_CHECKING:
+    from deepseek_mm.jobs import Job
 
 EVERY_S = {True: 0.1, False: 5.0}  # on a terminal, elsewhere
 PATIENCE_S = 1.0  # until it is said that a job waits
 
 
-def sentence(job: Job) -> str:
+def sentence(job: "Job") -> str:
     """How far, how fast, how long still, and what was just done."""
     if job.state == "waiting":
         return f"waiting: {job.title}"
@@ -32,7 +33,7 @@ class Meter:
     shown_at: float = float("-inf")
     open_line: bool = False
 
-    def __call__(self, job: Job) -> None:
+    def __call__(self, job: "Job") -> None:
         """Show it, or let it pass. An ended job is not shown: its message is a result."""
         terminal, now = self.err.isatty(), self.clock()
         if job.state == "waiting" and self.shown_at == float("-inf"):

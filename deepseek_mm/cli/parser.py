@@ -3,10 +3,10 @@
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from importlib import import_module
 
-from deepseek_mm.cli import ask, configure, doctor, evaluate, index, search, train
+from deepseek_mm.cli import ask, bench, configure, doctor, evaluate, index, library, search, train
 
 PROGRAM = "python -m deepseek_mm"
-COMMANDS = tuple(module.COMMAND for module in (ask, search, index, evaluate, train, doctor, configure))
+COMMANDS = tuple(module.COMMAND for module in (ask, search, index, library, evaluate, bench, train, doctor, configure))
 
 
 def build_parser() -> ArgumentParser:

@@ -33,7 +33,7 @@ class Check:
         """No payload. Every problem becomes a failed item."""
         count = 0
         for problem in self._problems(task):
-            task.fail(problem.path or STORE, problem.detail)
+            task.fail(problem.path or f"{STORE} ({count + 1})", problem.detail)
             count += 1
         if task.stopping:
             return "stopped before everything was looked at"
@@ -43,9 +43,9 @@ class Check:
         """Payload: forget (what is gone). What cannot be mended here stays a failed item."""
         anew: list[str] = []
         gone: list[str] = []
-        for problem in self._problems(task):
+        for number, problem in enumerate(self._problems(task), start=1):
             if not problem.path:
-                task.fail(STORE, f"{problem.detail} Make it anew with: python -m deepseek_mm index --rebuild")
+                task.fail(f"{STORE} ({number})", f"{problem.detail} Make it anew with: python -m deepseek_mm index --rebuild")
             elif stat_file(problem.path) is None:
                 gone.append(problem.path)
             else:

@@ -81,8 +81,7 @@ class Library:
 
     def watched(self) -> list[str]:
         """The folders that are watched, sorted."""
-        jobs = self._watches("waiting", "running")
-        return sorted({str(job.payload["folder"]) for job in jobs if not job.cancelling})
+        return sorted({str(job.payload["folder"]) for job in self._watches("waiting", "running")})
 
     def unwatch(self, folder: str | os.PathLike[str]) -> bool:
         """Stop watching; what is known of the folder stays. False if it was not watched."""
@@ -139,8 +138,8 @@ class Library:
         self.jobs.close()
 
     def _watches(self, *states: State) -> list[Job]:
-        """Jobs that watch folders, in these states."""
-        return self.jobs.find(kinds=(WATCH,), states=states, limit=-1)
+        """Jobs that watch folders, in these states; not those that are about to end."""
+        return [job for job in self.jobs.find(kinds=(WATCH,), states=states, limit=-1) if not job.cancelling]
 
     def _changed(self, task: Task, paths: Sequence[str]) -> None:
         """Something happened at these paths, which are in a watched folder."""

@@ -1,0 +1,187 @@
+"""`library`: look after the shelves: check, mend, back up, restore, watch, take out, and see or steer long work.
+
+Each word is one row of a table: what it takes, what it does. Long work is a job as everywhere; it is done here and now,
+unless a page that is open on the same library is faster.
+"""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from deepseek_mm.cli.desk import NOTHING, OK, Command, Desk
+from deepseek_mm.cli.flags import add_settings, config_of
+from deepseek_mm.cli.shapes import job_shape
+from deepseek_mm.cli.work import finish, tell_failures, working
+from deepseek_mm.errors import BadQuestion
+
+if TYPE_CHECKING:
+    from deepseek_mm.jobs import Job
+    from deepseek_mm.library import Library
+
+SHOWN = 20  # jobs in a list
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Word:
+    """One thing that can be done to a library."""
+
+    help: str
+    run: Callable[["Library", Namespace, Desk], int]
+    takes: str = ""  # what must follow: FILE, PATH, FOLDER, ID; empty for nothing
+
+
+def finished(library: "Library", job: "Job", args: Namespace, desk: Desk) -> int:
+    """Do the job and tell how it ended; exit code 1 when something was found or could not be done."""
+    with working(library):
+        job = finish(library, job, desk)
+    failed = tell_failures(library, job, desk)
+    if args.json:
+        desk.give(job_shape(job) | {"failed": failed})
+    else:
+        desk.say(job.message)
+    return NOTHING if failed or job.state != "done" else OK
+
+
+def forget(library: "Library", args: Namespace, desk: Desk) -> int:
+    """Take files out; the files themselves stay."""
+    count = library.forget(args.what)
+    desk.say(f"{count} paths were taken out of the library; the files themselves were not touched")
+    return OK if count else NOTHING
+
+
+def unwatch(library: "Library", args: Namespace, desk: Desk) -> int:
+    """Stop watching a folder."""
+    was_watched = library.unwatch(args.what[0])
+    desk.say(f"{args.what[0]} is no longer watched" if was_watched else f"{args.what[0]} was not watched")
+    return OK if was_watched else NOTHING
+
+
+def watched(library: "Library", args: Namespace, desk: Desk) -> int:
+    """One folder a line."""
+    for folder in library.watched():
+        desk.say(folder)
+    return OK
+
+
+def watch(library: "Library", args: Namespace, desk: Desk) -> int:
+    """Note the folder; whoever has the library open from now on watches it."""
+    desk.say(f"{library.watch(args.what[0]).payload['folder']} is watched whenever the page or `index --watch` runs")
+    return OK
+
+
+def jobs(library: "Library", args: Namespace, desk: Desk) -> int:
+    """The latest jobs, newest first."""
+    found = library.jobs.find(limit=SHOWN)
+    if args.json:
+        desk.give({"jobs": [job_shape(job) for job in found]})
+        return OK
+    for job in found:
+        failed = f", {job.num_failed} failed" if job.num_failed else ""
+        far = f" {job.done}/{job.total if job.total is not None else '?'}"
+        desk.say(f"{job.id:>5}  {job.state:<9} {far:>12}{failed}  {job.title}: {job.message}")
+    return OK
+
+
+def number(args: Namespace) -> int:
+    """The id that was given. BadQuestion if it is no number."""
+    if not args.what[0].isdecimal():
+        raise BadQuestion(f"{args.what[0]!r} is no number of a job. See them with: python -m deepseek_mm library jobs")
+    return int(args.what[0])
+
+
+def cancel(library: "Library", args: Namespace, desk: Desk) -> int:
+    """End a job for good, wherever it runs."""
+    library.jobs.cancel(number(args))
+    desk.say(f"job {number(args)} is cancelled")
+    return OK
+
+
+def retry(library: "Library", args: Namespace, desk: Desk) -> int:
+    """Do the failed items of a job again, and only those."""
+    job = library.jobs.retry(number(args))
+    if job is None:
+        desk.say(f"nothing failed in job {number(args)}")
+        return OK
+    return finished(library, job, args, desk)
+
+
+def delete_everything(library: "Library", args: Namespace, desk: Desk) -> int:
+    """Only with --yes."""
+    if not args.yes:
+        raise BadQuestion(
+            f"this forgets every file, conversation and upload of {library.config.data}, and cannot be undone (the "
+            "photos themselves stay). Say so with: python -m deepseek_mm library delete-everything --yes"
+        )
+    library.delete_everything()
+    library.stop()
+    desk.say(f"{library.config.data} is empty; photos and documents were not touched")
+    return OK
+
+
+def verify(library: "Library", args: Namespace, desk: Desk) -> int:
+    """Compare index, cache and disk."""
+    return finished(library, library.verify(), args, desk)
+
+
+def repair(library: "Library", args: Namespace, desk: Desk) -> int:
+    """Mend what a check finds."""
+    return finished(library, library.repair(forget=args.forget), args, desk)
+
+
+def backup(library: "Library", args: Namespace, desk: Desk) -> int:
+    """Everything into one file."""
+    return finished(library, library.backup(args.what[0]), args, desk)
+
+
+def restore(library: "Library", args: Namespace, desk: Desk) -> int:
+    """Everything out of one file."""
+    return finished(library, library.restore(args.what[0]), args, desk)
+
+
+WORDS = {
+    "verify": Word(help="compare index, cache and disk", run=verify),
+    "repair": Word(help="mend what verify finds", run=repair),
+    "backup": Word(help="all into FILE", takes="FILE", run=backup),
+    "restore": Word(help="all out of FILE", takes="FILE", run=restore),
+    "forget": Word(help="take files or folders out", takes="PATH", run=forget),
+    "watch": Word(help="follow a folder from now on", takes="FOLDER", run=watch),
+    "unwatch": Word(help="follow it no longer", takes="FOLDER", run=unwatch),
+    "watched": Word(help="the folders that are followed", run=watched),
+    "jobs": Word(help="the latest long work", run=jobs),
+    "cancel": Word(help="end a job", takes="ID", run=cancel),
+    "retry": Word(help="do what failed in a job again", takes="ID", run=retry),
+    "delete-everything": Word(help="forget all, with --yes", run=delete_everything),
+}
+
+
+def run(args: Namespace, desk: Desk) -> int:
+    """BadQuestion when a word lacks what it needs, or has too much."""
+    word = WORDS[args.word]
+    if bool(word.takes) != bool(args.what):
+        needs = f"needs {word.takes}" if word.takes else "takes nothing"
+        raise BadQuestion(
+            f"library {args.word} {needs}: python -m deepseek_mm library {args.word} {word.takes}".strip()
+        )
+    with desk.assistant(config_of(args, desk), speaks=False) as assistant:
+        return word.run(assistant.library, args, desk)
+
+
+def add(parser: ArgumentParser) -> None:
+    """The words of `library`."""
+    listed = "; ".join(f"{name} {word.takes}".strip() + f": {word.help}" for name, word in WORDS.items())
+    parser.add_argument("word", metavar="WORD", choices=tuple(WORDS), help=listed)
+    parser.add_argument("what", metavar="WHAT", nargs="*", help="file, folder, path or number of a job, as WORD needs")
+    parser.add_argument("--forget", action="store_true", help="with repair: take out files that are gone")
+    parser.add_argument("--yes", action="store_true", help="with delete-everything: do it")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    add_settings(parser)
+
+
+COMMAND = Command(
+    name="library",
+    help="check, mend, back up and steer the library",
+    example="python -m deepseek_mm library verify",
+    add=add,
+    run=run,
+)
