@@ -1,7 +1,7 @@
 """Changes of files are told when they have come to rest: a copy in the making is many changes, and one in the end.
 
-Paths below a folder that waits itself keep it waiting and are told with it. More than a thousand paths become the
-whole folder: looking at everything is then cheaper, and surer, since the system drops notices in a storm.
+All wait for each other, and what lies below a folder that is told itself is told with it. More than a thousand paths
+become the whole folder: looking at everything is then cheaper, and surer, since the system drops notices in a storm.
 """
 
 import os
@@ -23,9 +23,8 @@ class Settling:
     def note(self, paths: Iterable[str], at_s: float) -> None:
         """These have changed."""
         for path in paths:
-            waiting = next((above for above in (path, *ancestors(path)) if above in self._times), path)
-            first_s, _ = self._times.get(waiting, (at_s, at_s))
-            self._times[waiting] = (first_s, at_s)
+            first_s, _ = self._times.get(path, (at_s, at_s))
+            self._times[path] = (first_s, at_s)
         if len(self._times) > STORM:
             self._times = {self._folder: (min(first for first, _ in self._times.values()), at_s)}
 
