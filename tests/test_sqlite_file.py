@@ -99,8 +99,9 @@ def test_more_threads_than_connections_in_a_usual_pool_get_their_turn(path, song
         together = threading.Barrier(20)
 
         def read() -> None:
-            with file.session():
-                together.wait(60)  # all twenty hold a connection at once
+            with file.session() as session:
+                session.scalar(text("SELECT count(*) FROM songs"))
+                together.wait(20)  # all twenty hold a connection at once
 
         threads = [threading.Thread(target=read) for _ in range(20)]
         for thread in threads:
