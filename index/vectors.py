@@ -27,6 +27,7 @@ Rows = Iterable[tuple[Ints, Floats]]  # pieces of ids_N (rising) and vectors_ND
 
 lib: Any = faiss  # FAISS's own type stubs lag behind its code
 SHORTLIST = 400  # vectors compared at first, where everything is allowed
+ONE_OF = 500  # and at least one of so many of those that are held
 PER_NEIGHBOUR = 8  # at least so many for each neighbour wanted
 WIDER = 4  # times as long is the next shortlist
 CLEAR = 3.0  # errors of an estimate between the k-th best and what was left out
@@ -95,7 +96,7 @@ class VectorIndex:
 
     def _by_codes(self, query_D: Floats, k: int, part: Part | None, codes: "Codes") -> tuple[Floats, Ints]:
         share = 1.0 if part is None else len(part.places_n) / len(self)
-        num = int(max(SHORTLIST, PER_NEIGHBOUR * k) / share)
+        num = int(max(SHORTLIST, PER_NEIGHBOUR * k, len(self) // ONE_OF) / share)
         while num < len(self) // 2:
             estimates_R, places_R = codes.scan(query_D, num)
             if places_R[-1] < 0:  # all estimates are equal: FAISS has nothing to choose by

@@ -85,6 +85,19 @@ def test_a_shortlist_grows_in_a_dense_crowd_until_the_best_are_sure(monkeypatch)
     assert ids[0].tolist() == IDS[np.argsort(-(crowd @ crowd[0]))[:10]].tolist()
 
 
+@pytest.mark.parametrize(
+    ("k", "allowed", "one_of", "length"),
+    [(10, IDS, 500, 400), (100, IDS, 500, 800), (10, IDS[::4], 500, 1600), (10, IDS, 10, 600)],
+    ids=["usual", "many wanted", "a quarter allowed", "many held"],
+)
+def test_a_shortlist_begins_as_long_as_is_needed(coded, monkeypatch, k, allowed, one_of, length):
+    lengths, scan = [], Codes.scan
+    monkeypatch.setattr("index.vectors.ONE_OF", one_of)
+    monkeypatch.setattr(Codes, "scan", lambda self, query, num: lengths.append(num) or scan(self, query, num))
+    coded.search(QUERIES[:1], k=k, allowed=Allowed(allowed), config=CODED)
+    assert lengths[0] == length
+
+
 def test_what_codes_cannot_tell_apart_is_compared_one_by_one(coded):
     nothing = np.zeros((1, VECTORS.shape[1]), np.float32)
     assert coded.search(nothing, k=3, allowed=Allowed(IDS), config=CODED)[0].tolist() == [[0, 0, 0]]

@@ -13,13 +13,14 @@ ROOT = Path(__file__).parent.parent
 FLOORS = (
     ("app", "deepseek_mm.__main__"),
     ("deepseek_mm.cli",),
-    ("ui", "deepseek_mm.load"),
+    ("ui", "deepseek_mm.load", "deepseek_mm.bench"),
     ("deepseek_mm.train",),
     ("deepseek_mm.evaluate",),
     ("deepseek_mm.rag.assistant",),
     ("deepseek_mm.library",),
     ("deepseek_mm.ingest",),
     ("deepseek_mm.rag.retriever", "deepseek_mm.rag.uploads", "deepseek_mm.rag.phrasing", "deepseek_mm.see"),
+    ("deepseek_mm.rag.search",),
     (
         "deepseek_mm.encoders",
         "deepseek_mm.lm",

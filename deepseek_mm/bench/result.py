@@ -1,0 +1,67 @@
+"""What a bench is made of: the setting that it runs in, and the results that come out, for people and for machines."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deepseek_mm.config import Config
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sizes:
+    """How much is measured; tests take less."""
+
+    vectors: int = 100_000
+    million: int = 1_000_000
+    dim: int = 512
+    queries: int = 200
+    photos: int = 192  # for the speed of the intake
+    some_photos: int = 1_000  # while which memory is watched
+    many_photos: int = 20_000  # the same with everything
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Setting:
+    """What a measurement may use."""
+
+    folder: Path  # empty, on the disk that is measured; removed afterwards
+    note: Callable[[str], None]  # progress
+    full: bool = False  # also what takes minutes
+    sizes: Sizes = field(default_factory=Sizes)
+    config: Config = field(default_factory=Config)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """One line of the table."""
+
+    what: str
+    value: str  # with its unit
+    beside: str = ""  # the plain way, in the same run
+    bar: str = ""  # what is asked for
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    """What was measured: lines for people, numbers for machines."""
+
+    lines: tuple[Line, ...] = ()
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+Measurement = Callable[[Setting], Result]
+HEAD = Line(what="", value="measured", beside="beside it", bar="bar")
+
+
+def table(results: Sequence[Result]) -> str:
+    """All lines in columns."""
+    rows = [(x.what, x.value, x.beside, x.bar) for x in (HEAD, *(line for result in results for line in result.lines))]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+
+
+def one_object(results: Sequence[Result], **about: str) -> str:
+    """All numbers and what they are about, on one line."""
+    numbers = {key: value for result in results for key, value in result.numbers.items()}
+    return json.dumps(numbers | about, ensure_ascii=False)

@@ -1,0 +1,44 @@
+"""`bench`: how fast a part of the house is. A table for people, then one JSON object, the last line."""
+
+import time
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from deepseek_mm.cli.desk import OK, Command, Desk
+from deepseek_mm.cli.flags import add_settings, config_of
+
+
+def run(args: Namespace, desk: Desk) -> int:
+    """Measure in a folder that is removed afterwards; with `--json` the last line only."""
+    from deepseek_mm.bench.index import measure
+    from deepseek_mm.bench.machine import about
+    from deepseek_mm.bench.result import Setting, one_object, table
+
+    config, start = config_of(args, desk), time.monotonic()
+    with TemporaryDirectory(prefix="deepseek-mm-bench-") as folder:
+        results = measure(Setting(folder=Path(folder), note=desk.note, full=args.full, config=config))
+    desk.note(f"measured in {time.monotonic() - start:.0f} s")
+    origin = about()
+    if not args.json:
+        desk.say(table(results))
+        desk.say("\n".join(f"{name}: {words}" for name, words in origin.items()))
+    desk.say(one_object(results, **origin))
+    return OK
+
+
+def add(parser: ArgumentParser) -> None:
+    """The words of `bench`."""
+    parser.add_argument("part", choices=("index",), help="what to measure")
+    parser.add_argument("--full", action="store_true", help="also what takes minutes and gigabytes: a million vectors")
+    parser.add_argument("--json", action="store_true", help="the JSON object without the table")
+    add_settings(parser)
+
+
+COMMAND = Command(
+    name="bench",
+    help="measure how fast searching and indexing are on this machine",
+    example="python -m deepseek_mm bench index",
+    add=add,
+    run=run,
+)
