@@ -21,7 +21,8 @@ class Ear:
         self._folder, self._rounds, self._stop = str(folder), 0, threading.Event()
         self._thread = threading.Thread(target=self._listen, args=(series(str(folder)),), daemon=True)
         self._thread.start()
-        eventually(lambda: self._rounds)
+        self.hears("")  # the folder itself: from now on nothing is missed
+        self.told.clear()
 
     def _listen(self, series) -> None:
         try:
@@ -83,6 +84,13 @@ def test_files_that_come_change_and_go_are_told(folder, listen):
     ear.told.clear()
     (folder / "a\nb.jpg").unlink()
     ear.hears("/a\nb.jpg")
+
+
+def test_by_looking_the_folder_itself_comes_only_after_a_first_look_at_everything(folder, monkeypatch):
+    monkeypatch.setattr(changes, "STEP", 1)
+    for n in range(5):
+        (folder / f"{n}.jpg").touch()
+    assert list(islice(looks(str(folder)), 7)) == [set()] * 6 + [{str(folder)}]  # six files
 
 
 def test_what_is_left_out_of_every_reading_is_not_told(folder, listen):
@@ -174,24 +182,32 @@ def test_looking_bears_a_name_that_is_no_text(folder, monkeypatch):
     monkeypatch.setattr(changes, "LOOK_S", 0)
     monkeypatch.setattr(changes, "REST", 0)
     series = looks(str(folder))
-    list(islice(series, 2))
+    assert str(folder) in set().union(*islice(series, 2))
     (folder / os.fsdecode(b"caf\xe9.jpg")).touch()
     assert any(os.fsdecode(b"caf\xe9.jpg") in path for paths in islice(series, 3) for path in paths)
 
 
+class SlowDrive:
+    """A clock that a look at one file moves on by half a minute."""
+
+    now_s = 0.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def sleep(self, nap_s: float) -> None:
+        self.now_s += nap_s
+
+    def stat_file(self, path: str) -> None:
+        self.now_s += 30.0
+
+
 def test_a_slow_drive_rests_four_times_as_long_as_a_look_at_it_took(folder, monkeypatch):
-    now_s = [0.0]
-
-    def slow(path):
-        now_s[0] += 30.0
-
-    monkeypatch.setattr(changes, "stat_file", slow)
-    monkeypatch.setattr(changes.time, "monotonic", lambda: now_s[0])
-    monkeypatch.setattr(changes.time, "sleep", lambda nap_s: now_s.__setitem__(0, now_s[0] + nap_s))
-    ends = [
-        now_s[0] for _ in islice(looks(str(folder)), 1 + 240 + 1)
-    ]  # one yield a look, and 240 naps of half a second
-    assert (ends[0], ends[240], ends[241]) == (30.0, 150.0, 180.0)
+    drive = SlowDrive()
+    monkeypatch.setattr(changes, "time", drive)
+    monkeypatch.setattr(changes, "stat_file", drive.stat_file)
+    times_s = [drive.now_s for _ in islice(looks(str(folder)), 2 + 240 + 1)]  # a look yields twice, each nap once
+    assert (times_s[1], times_s[241], times_s[242]) == (30.0, 150.0, 180.0)
 
 
 def test_what_cannot_be_looked_into_for_a_while_is_not_told_as_gone(folder, monkeypatch):
@@ -199,7 +215,7 @@ def test_what_cannot_be_looked_into_for_a_while_is_not_told_as_gone(folder, monk
     monkeypatch.setattr(changes, "REST", 0)
     seen = changes.walk
     series = looks(str(folder))
-    assert set().union(*islice(series, 2)) == set()
+    assert set().union(*islice(series, 2)) == {str(folder)}
 
     def glitch(path, wanted, failed):
         failed.append((path, "Input/output error"))

@@ -21,12 +21,12 @@ STEP = 500  # files looked at between two yields
 
 
 def notices(folder: str) -> Iterator[set[str]]:
-    """Sets of paths, also empty ones, until the folder itself goes.
+    """Sets of paths, also empty ones, until the folder itself goes; first the folder: from now on nothing is missed.
 
     OSError where the system has no notices left to give, or a folder may not be looked into (watchfiles' option to
     ignore that ignores every error, and leaves folders unwatched); RuntimeError where some were lost.
     """
-    every_ms = int(1000 * YIELD_S)
+    every_ms, first = int(1000 * YIELD_S), {folder}
     for changes in watch(
         folder,
         watch_filter=None,
@@ -36,7 +36,8 @@ def notices(folder: str) -> Iterator[set[str]]:
         force_polling=False,
         ignore_permission_denied=False,
     ):
-        yield {path for change, path in changes if matters(folder, path, change)}
+        yield first | {path for change, path in changes if matters(folder, path, change)}
+        first = set()
         if (Change.deleted, folder) in changes:
             return
 
@@ -67,8 +68,7 @@ def looks(folder: str) -> Iterator[set[str]]:
                 yield set()
         if missed:  # what lies in a folder that could not be looked into is not gone
             now = (before or {}) | now
-        if before is not None:
-            yield {path for path, _ in before.items() ^ now.items()}
+        yield {folder} if before is None else {path for path, _ in before.items() ^ now.items()}
         before = now
         yield from _pause(max(LOOK_S, REST * (time.monotonic() - began_s)))
 

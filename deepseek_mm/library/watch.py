@@ -59,14 +59,11 @@ class _Watching:
 
     def while_there(self, *, poll: bool) -> None:
         """Until the folder goes, or another one takes its place, or the job stops, or notices get lost."""
-        settling = Settling(self.folder)
-        whole: tuple[str, ...] = (self.folder,)
-        identity = _identity(self.folder)
+        settling, identity = Settling(self.folder), _identity(self.folder)
         for paths in self._changes(poll):
             if self.task.stopping or _identity(self.folder) != identity:
                 return
-            settling.note((*whole, *paths), time.monotonic())
-            whole = ()
+            settling.note(paths, time.monotonic())
             self._tell(settling)
 
     def _changes(self, poll: bool) -> Iterator[set[str]]:
