@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Select, func, or_, select, text
+from sqlalchemy import ColumnElement, Select, func, insert, or_, select, text
 from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload, selectinload
 
 from index.region import Filter, Label, LabelCount, Region, Source
@@ -157,6 +157,14 @@ def commonest_labels(session: Session, where: Filter, limit: int) -> list[LabelC
     return [LabelCount(name, count) for name, count in session.execute(query)]
 
 
+def formats(session: Session, where: Filter) -> dict[str, int]:
+    """File types with the number of sources that have them, commonest first, equals by name."""
+    ids = matching_sources(where).order_by(None).with_only_columns(SourceRow.id)
+    sources = func.count()
+    query = select(SourceRow.format, sources).where(SourceRow.id.in_(ids)).group_by(SourceRow.format)
+    return {name: count for name, count in session.execute(query.order_by(sources.desc(), SourceRow.format)) if name}
+
+
 def to_source(row: SourceRow) -> Source:
     """The noun for a row."""
     return Source(id=row.id, **{name: getattr(row, name) for name in SOURCE_FIELDS})
@@ -183,31 +191,37 @@ def source_row(source: Source) -> SourceRow:
     return SourceRow(**values)
 
 
-def region_row(region: Region, source: SourceRow, vector_D: Floats) -> RegionRow:
-    """A new row for the noun, with its labels and its vector."""
-    left, top, right, bottom = region.box_px
-    labels = [LabelRow(place=n, name=label.name, score=label.score) for n, label in enumerate(region.labels)]
-    return RegionRow(
-        source=source,
-        kind=region.kind,
-        left_px=left,
-        top_px=top,
-        right_px=right,
-        bottom_px=bottom,
-        colours=list(region.colours),
-        text=region.text,
-        page=region.page,
-        first_line=region.lines[0],
-        last_line=region.lines[1],
-        labels=labels,
-        vector=vector_row(vector_D),
-    )
+def add_regions(session: Session, source_id: int, regions: Sequence[Region], vectors_ND: Floats) -> None:
+    """New rows for the regions of a source, with their labels and vectors, in three statements.
+
+    The session must be writing: nobody else gives out ids meanwhile.
+    """
+    first = last_region_ever(session) + 1
+    rows = [_region_values(region, source_id) | {"id": first + n} for n, region in enumerate(regions)]
+    blobs = [vector_D.astype(STORED).tobytes() for vector_D in vectors_ND]
+    vectors = [{"region_id": first + n, "data": data, "checksum": zlib.crc32(data)} for n, data in enumerate(blobs)]
+    labels = [
+        {"region_id": first + n, "place": place, "name": label.name, "score": label.score}
+        for n, region in enumerate(regions)
+        for place, label in enumerate(region.labels)
+    ]
+    for table, values in ((RegionRow, rows), (VectorRow, vectors), (LabelRow, labels)):
+        if values:
+            session.execute(insert(table), values)
 
 
-def vector_row(vector_D: Floats) -> VectorRow:
-    """A new row for a vector, with the checksum of its bytes."""
-    data = vector_D.astype(STORED).tobytes()
-    return VectorRow(data=data, checksum=zlib.crc32(data))
+def _region_values(region: Region, source_id: int) -> dict[str, Any]:
+    sides = dict(zip(("left_px", "top_px", "right_px", "bottom_px"), region.box_px, strict=True))
+    first_line, last_line = region.lines
+    return sides | {
+        "source_id": source_id,
+        "kind": region.kind,
+        "colours": list(region.colours),
+        "text": region.text,
+        "page": region.page,
+        "first_line": first_line,
+        "last_line": last_line,
+    }
 
 
 def from_blobs(blobs: Sequence[bytes], dim: int) -> Floats:

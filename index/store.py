@@ -59,8 +59,8 @@ class RegionStore:
             places.forget(session, [source.path])
             row = queries.source_row(source)
             session.add(row)
-            session.add_all(queries.region_row(r, row, v) for r, v in zip(regions, vectors_ND, strict=True))
             session.flush()
+            queries.add_regions(session, row.id, regions, vectors_ND)
             places.inherit(session, row)
             return queries.to_source(row)
 
@@ -71,11 +71,11 @@ class RegionStore:
         """
         vectors_ND = self._fitting(regions, vectors_ND)
         with self._database.writing() as session:
-            row = session.get(SourceRow, source_id)
-            if row is None or session.get(MarkRow, (source_id, mark)) is not None:
+            gone = session.get(SourceRow, source_id) is None
+            if gone or session.get(MarkRow, (source_id, mark)) is not None:
                 return False
             session.add(MarkRow(source_id=source_id, name=mark))
-            session.add_all(queries.region_row(r, row, v) for r, v in zip(regions, vectors_ND, strict=True))
+            queries.add_regions(session, source_id, regions, vectors_ND)
         return True
 
     def unmarked(self, mark: str, *, where: Filter = EVERYTHING, limit: int, after: int = 0) -> list[Source]:
@@ -187,6 +187,11 @@ class RegionStore:
         """The commonest labels and how many sources carry each, commonest first."""
         with self._database.reading() as session:
             return queries.commonest_labels(session, where, limit)
+
+    def formats(self, *, where: Filter = EVERYTHING) -> dict[str, int]:
+        """File type -> how many sources of it `where` allows, commonest first."""
+        with self._database.reading() as session:
+            return queries.formats(session, where)
 
     def copy_to(self, file: Path) -> None:
         """The whole content as of this moment, as a new file; other work goes on meanwhile."""

@@ -98,7 +98,6 @@ class RegionRow(Base):
 
     source: Mapped[SourceRow] = relationship()
     labels: Mapped[list["LabelRow"]] = relationship(order_by="LabelRow.place")
-    vector: Mapped["VectorRow"] = relationship()
 
 
 class VectorRow(Base):
