@@ -20,7 +20,7 @@ from deepseek_mm.cli.desk import Desk
 from deepseek_mm.cli.parser import COMMANDS
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadQuestion, LibraryError
-from deepseek_mm.records import Answer, Citation, Query, Question
+from deepseek_mm.records import Answer, Citation, Found, Match, Query, Question
 from index import Hit, IndexProblem, Label, Region, Source
 
 ROOT = Path(__file__).parent.parent
@@ -44,6 +44,8 @@ class Clerk:
 
     def __init__(self, *answers: Answer, hits: tuple[Hit, ...] = ()) -> None:
         self.answers, self.hits = answers, hits
+        self.why: tuple[str, ...] = ()
+        self.sure = 0.9
         self.asked: list[Question] = []
         self.queries: list[Query] = []
         self.config = Config()
@@ -53,9 +55,10 @@ class Clerk:
         self.asked.append(question)
         yield from self.answers
 
-    def search_many(self, queries, *, k: int):
-        self.queries += queries
-        return [list(self.hits[:k]) for _ in queries]
+    def find(self, query, *, k: int):
+        self.queries.append(query)
+        matches = tuple(Match(region=hit.region, score=hit.score, why=self.why) for hit in self.hits[:k])
+        return Found(matches=matches, found=bool(matches) and self.sure > 0.4, certainty=self.sure, threshold=0.4)
 
     def about(self) -> dict[str, str]:
         return {"photos": str(len(self.hits))}
@@ -167,6 +170,9 @@ def test_an_answer_as_json_is_one_line_and_nothing_else_on_standard_output(trip)
             "path": "/photos/kite.jpg",
             "kind": "part",
             "box_px": [1, 2, 30, 40],
+            "page": 0,
+            "lines": [0, 0],
+            "text": "",
             "label": "kite",
             "labels": [{"name": "kite", "score": 0.9123}],
             "colours": ["red"],
@@ -236,6 +242,30 @@ def test_a_search_for_nothing_and_one_that_finds_nothing_are_told_apart(trip):
     visit = trip()
     assert visit("search", "a kite") == 1
     assert "python -m deepseek_mm index" in visit.err.getvalue()
+
+
+def test_a_search_says_nothing_found_with_how_sure_it_is_and_shows_the_nearest(trip):
+    visit = trip(hits=(Hit(region=KITE, score=0.25),))
+    visit.clerk.sure = 0.12
+    assert visit("search", "a submarine") == 1
+    assert "nothing found (certainty 0.12, 0.40 is needed); the nearest are:" in visit.err.getvalue()
+    assert visit.out.getvalue().startswith("0.250  /photos/kite.jpg")
+
+
+def test_a_search_tells_why_a_result_matched(trip):
+    visit = trip(hits=(Hit(region=KITE, score=0.75),))
+    visit.clerk.why = ("kite", "red")
+    assert visit("search", "a red kite") == 0
+    assert visit.out.getvalue() == "0.750  /photos/kite.jpg  1,2,30,40  kite  (because of kite, red)\n"
+    assert "found (certainty 0.90, 0.40 is needed)" in visit.err.getvalue()
+
+
+def test_a_search_as_json_carries_the_verdict_the_reasons_and_the_near_duplicates(trip):
+    visit = trip(hits=(Hit(region=KITE, score=0.75),))
+    visit("search", "a kite", "--json")
+    told = visit.json()
+    assert (told["found"], told["certainty"], told["threshold"]) == (True, 0.9, 0.4)
+    assert (told["hits"][0]["why"], told["hits"][0]["twins"]) == ([], [])
 
 
 # settings and errors ---------------------------------------------------------------------------------------------

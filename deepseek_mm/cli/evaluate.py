@@ -54,7 +54,23 @@ def sheet(args: Namespace, desk: Desk) -> int:
     return OK
 
 
-PARTS: dict[str, Callable[[Namespace, Desk], int]] = {"retrieval": retrieval, "regions": regions}
+def abstain(args: Namespace, desk: Desk) -> int:
+    """How often a search claims what is not there, and misses what is."""
+    from deepseek_mm.evaluate.abstain import THINGS_FILE, evaluate_abstain, read_things
+    from deepseek_mm.evaluate.retrieval import read_caption_rows
+
+    config = config_of(args, desk)
+    rows = read_caption_rows(needed(args.data_file, "--data"), split=args.split)
+    images, things = needed(args.images, "--images"), read_things(args.things or THINGS_FILE)
+    desk.note(f"looking at {len(rows)} photos, then asking for {len(things)} things")
+    report = evaluate_abstain(desk.open_space(config.encoder), rows, images, things, config)
+    if not args.json:
+        desk.say(report.table())
+    desk.say(report.json())
+    return OK
+
+
+PARTS: dict[str, Callable[[Namespace, Desk], int]] = {"retrieval": retrieval, "regions": regions, "abstain": abstain}
 
 
 def run(args: Namespace, desk: Desk) -> int:
@@ -77,19 +93,20 @@ def add(parser: ArgumentParser) -> None:
         dest="data_file",
         metavar="FILE",
         type=Path,
-        help="JSONL of rows {image, captions} (retrieval) or {image, person_boxes} (regions)",
+        help="JSONL of rows {image, captions} (retrieval, abstain) or {image, person_boxes} (regions)",
     )
     parser.add_argument("--images", metavar="FOLDER", type=Path, help="where the rows' pictures lie")
     parser.add_argument("--split", metavar="NAME", default="", help="only rows of this split")
     parser.add_argument("--json", action="store_true", help="the JSON object without the table")
     parser.add_argument("--sheet", metavar="FILE", type=Path, help="regions: draw them into this picture instead")
     parser.add_argument("--photos", metavar="NAME", nargs="+", help="for --sheet: only these photos of --images")
+    parser.add_argument("--things", metavar="FILE", type=Path, help="abstain: JSONL of rows {thing, there}")
     add_settings(parser, data=False)
 
 
 COMMAND = Command(
     name="eval",
-    help="score retrieval or regions on a file of examples",
+    help="score retrieval, regions or abstaining on a file of examples",
     example="python -m deepseek_mm eval retrieval --data captions.jsonl --images photos --split dev",
     add=add,
     run=run,

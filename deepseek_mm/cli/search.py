@@ -1,15 +1,14 @@
-"""`search`: the regions nearest to words, to a picture, or to both, best first."""
+"""`search`: the photos and documents that match words, a picture, or both, best first; or that nothing does."""
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from deepseek_mm.cli.desk import NOTHING, OK, Command, Desk
 from deepseek_mm.cli.flags import add_settings, config_of
-from deepseek_mm.cli.shapes import hits_shape
+from deepseek_mm.cli.shapes import found_shape
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadQuestion
-from deepseek_mm.records import Query
-from index import Hit
+from deepseek_mm.records import Found, Match, Query
 
 
 def query_of(args: Namespace, config: Config) -> Query:
@@ -24,34 +23,48 @@ def query_of(args: Namespace, config: Config) -> Query:
     return Query(text=text, image=read_photo(args.image, max_pixels=config.parse.max_pixels).image)
 
 
-def line(hit: Hit) -> str:
-    """Score, file, box, label."""
-    region = hit.region
-    return f"{hit.score:.3f}  {region.source.path}  {','.join(map(str, region.box_px))}  {region.label}".rstrip()
+def line(match: Match) -> str:
+    """Score, file, box, label; then why, and how many near duplicates stand behind it."""
+    region = match.region
+    place = ",".join(map(str, region.box_px))
+    notes = [f"because of {', '.join(match.why)}"] if match.why else []
+    notes += [f"{len(match.twins)} more like it"] if match.twins else []
+    first = f"{match.score:.3f}  {region.source.path}  {place}  {region.label}".rstrip()
+    return f"{first}  ({'; '.join(notes)})" if notes else first
+
+
+def verdict(found: Found) -> str:
+    """Whether it is there, and how sure that is."""
+    sure = f"certainty {found.certainty:.2f}, {found.threshold:.2f} is needed"
+    if found.found:
+        return f"found ({sure})"
+    return f"nothing found ({sure})" + ("; the nearest are:" if found.matches else "")
 
 
 def run(args: Namespace, desk: Desk) -> int:
-    """Exit code 1 when nothing was found."""
+    """Exit code 1 when nothing was found; the nearest are shown all the same."""
     config = config_of(args, desk)
     query = query_of(args, config)
     with desk.assistant(config, speaks=False) as assistant:
-        (hits,) = assistant.search_many([query], k=args.k)
+        found = assistant.find(query, k=args.k)
         known = int(assistant.about()["photos"])
     if args.json:
-        desk.give(hits_shape(hits))
-    for hit in [] if args.json else hits:
-        desk.say(line(hit))
+        desk.give(found_shape(found))
+    else:
+        desk.note(verdict(found))
+    for match in () if args.json else found.matches:
+        desk.say(line(match))
     if not known:
         desk.note("this space has no photos yet. Add some with: python -m deepseek_mm index PHOTOS")
         desk.note("or take those that another space of the library knows: python -m deepseek_mm index --rebuild")
-    return OK if hits else NOTHING
+    return OK if found.found else NOTHING
 
 
 def add(parser: ArgumentParser) -> None:
     """The words of `search`."""
     parser.add_argument("text", metavar="TEXT", nargs="?", help="what to look for")
     parser.add_argument("--image", metavar="FILE", type=Path, help="look for what resembles this picture")
-    parser.add_argument("-k", metavar="N", type=count, default=10, help="how many regions (10)")
+    parser.add_argument("-k", metavar="N", type=count, default=10, help="how many photos or documents (10)")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     add_settings(parser)
 
@@ -65,7 +78,7 @@ def count(text: str) -> int:
 
 COMMAND = Command(
     name="search",
-    help="find regions of photos by words or by a picture",
+    help="find photos and documents by words or by a picture",
     example='python -m deepseek_mm search "two children playing" -k 5',
     add=add,
     run=run,

@@ -1,10 +1,12 @@
 """Records as plain JSON values: what `--json` prints. Names and order here are a promise to other programs."""
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from deepseek_mm.records import Answer, Citation
-from index import Hit, Region
+from deepseek_mm.records import Answer, Citation, Found, Match
+from index import Region
+
+if TYPE_CHECKING:
+    from deepseek_mm.jobs import Job
 
 
 def region_shape(region: Region) -> dict[str, Any]:
@@ -13,6 +15,9 @@ def region_shape(region: Region) -> dict[str, Any]:
         "path": region.source.path,
         "kind": region.kind,
         "box_px": list(region.box_px),
+        "page": region.page,
+        "lines": list(region.lines),
+        "text": region.text,
         "label": region.label,
         "labels": [{"name": label.name, "score": rounded(label.score)} for label in region.labels],
         "colours": list(region.colours),
@@ -42,9 +47,39 @@ def answer_shape(answer: Answer) -> dict[str, Any]:
     }
 
 
-def hits_shape(hits: Sequence[Hit]) -> dict[str, Any]:
-    """What a search found, best first."""
-    return {"hits": [{"score": rounded(hit.score), **region_shape(hit.region)} for hit in hits]}
+def found_shape(found: Found) -> dict[str, Any]:
+    """Whether the library has it, how sure that is, and the matches, best first."""
+    return {
+        "found": found.found,
+        "certainty": rounded(found.certainty),
+        "threshold": rounded(found.threshold),
+        "hits": [match_shape(match) for match in found.matches],
+    }
+
+
+def match_shape(match: Match) -> dict[str, Any]:
+    """One match: its region, its reasons, and the paths of its near duplicates."""
+    return {
+        "score": rounded(match.score),
+        "why": list(match.why),
+        "twins": [twin.source.path for twin in match.twins],
+        **region_shape(match.region),
+    }
+
+
+def job_shape(job: "Job") -> dict[str, Any]:
+    """A piece of long work and how it stands."""
+    return {
+        "id": job.id,
+        "kind": job.kind,
+        "title": job.title,
+        "state": job.state,
+        "done": job.done,
+        "total": job.total,
+        "message": job.message,
+        "num_failed": job.num_failed,
+        **job.result,
+    }
 
 
 def rounded(value: float) -> float:

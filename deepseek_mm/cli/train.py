@@ -9,6 +9,10 @@ TRAINERS = {  # name -> its module, which offers add_arguments(parser) and run(a
     "align": ("deepseek_mm.train.align", "--data captions.jsonl --images photos --out runs/align"),
     "boxes": ("deepseek_mm.train.boxes", "--data person_boxes.jsonl --images photos --out runs/boxes"),
     "names": ("deepseek_mm.train.names", "--captions captions.jsonl --caption-images photos --out runs/names"),
+    "abstain": (
+        "deepseek_mm.train.abstain",
+        "--data captions.jsonl --images photos --questions qa.jsonl --question-images more-photos",
+    ),
 }
 
 

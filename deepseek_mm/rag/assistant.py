@@ -23,7 +23,7 @@ from deepseek_mm.rag.program import Case, Program, parse
 from deepseek_mm.rag.program.words import printable
 from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.rag.uploads import Shelf, has_picture
-from deepseek_mm.records import Answer, Check, Query, Question, State
+from deepseek_mm.records import Answer, Check, Found, Query, Question, State
 from deepseek_mm.see.eyes import Eyes
 from index import EVERYTHING, Filter, Hit, Source
 
@@ -64,10 +64,11 @@ class Assistant:
 
     def search_many(self, queries: Sequence[Query], *, k: int, where: Filter = EVERYTHING) -> list[list[Hit]]:
         """One list of hits per query. BadQuestion for a query of nothing."""
-        clean = [replace(query, text=printable(query.text)) for query in queries]
-        if any(not query.text and query.image is None for query in clean):
-            raise BadQuestion("the search is empty. Type some words, for example: a dog on a beach, or add a picture")
-        return self.retriever.search_many(clean, k=k, where=where)
+        return self.retriever.search_many([asked(query) for query in queries], k=k, where=where)
+
+    def find(self, query: Query, *, k: int, where: Filter = EVERYTHING) -> Found:
+        """At most k photos and documents, best first, and whether the library has what is looked for. BadQuestion."""
+        return self.retriever.find_many([asked(query)], k=k, where=where)[0]
 
     def picture(self, source: Source, page: int = 0) -> Image:
         """The upright picture, or that of a page of a PDF; large ones are reduced (see `parse`).
@@ -204,6 +205,14 @@ def askable(question: Question, limit: int) -> Question:
     if not text and not has_picture(question):
         raise BadQuestion("the question is empty. Type one, for example: Is there a dog on the beach?")
     return replace(question, text=text or "What is in this photo?", image_name=printable(question.image_name))
+
+
+def asked(query: Query) -> Query:
+    """The query in printable letters. BadQuestion for a query of nothing."""
+    clean = replace(query, text=printable(query.text))
+    if not clean.text and clean.image is None and not clean.like:
+        raise BadQuestion("the search is empty. Type some words, for example: a dog on a beach, or add a picture")
+    return clean
 
 
 def failed(error: BaseException) -> Check:

@@ -8,17 +8,15 @@ boxes that show the things, so that the evidence is not six pieces of one pictur
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Protocol
-
-import numpy as np
 
 from deepseek_mm.chance import expected
 from deepseek_mm.config import Config
-from deepseek_mm.encoders.space import Floats, Space, unit
+from deepseek_mm.encoders.space import Floats, Space
 from deepseek_mm.rag.facts.shots import Shot, shows
 from deepseek_mm.rag.program import Case, Program
 from deepseek_mm.rag.program.phrases import Thing, things_in
-from deepseek_mm.records import Evidence, Query
+from deepseek_mm.rag.search import Presence, Search, read_certainty
+from deepseek_mm.records import Evidence, Found, Query
 from index import EVERYTHING, Filter, Hit, Source
 from index.store import RegionStore
 
@@ -27,18 +25,12 @@ PER_PHOTO = 2  # regions of one photo in a library answer
 PAGE = 500  # sources read at a time when a file is looked for by name
 
 
-class Presence(Protocol):
-    """The one thing that is needed from the eyes."""
-
-    def presence(self, things: Sequence[str], vectors_ND: Floats) -> Floats:
-        """(N, T): probability that each picture shows each thing."""
-
-
 class Retriever:
     """Finds the evidence for questions, and the regions for searches."""
 
     def __init__(self, space: Space, store: RegionStore, eyes: Presence, config: Config) -> None:
         self.space, self.store, self.eyes, self.config = space, store, eyes, config
+        self.search = Search(space, store, eyes, config.rag, certainty=read_certainty(space.fingerprint))
 
     def retrieve_many(self, cases: Sequence[Case], *, k: int) -> list[list[Evidence]]:
         """Evidence for each question, numbered from 1: the whole photo at hand and at most k parts, or k regions."""
@@ -65,16 +57,13 @@ class Retriever:
         filters = [replace(where, label=thing.name) for thing in things]
         return [hit for only in filters for hit in self.store.search_many(vector_D[None], k=k, where=only)[0]]
 
+    def find_many(self, queries: Sequence[Query], *, k: int, where: Filter = EVERYTHING) -> list[Found]:
+        """What the library has for each query, photo by photo, and whether it has it at all."""
+        return self.search.find_many(queries, k=k, where=where)
+
     def embed(self, queries: Sequence[Query]) -> Floats:
         """(Q, D): words, a picture, or the mean of both."""
-        sums_QD = np.zeros((len(queries), self.space.dim), np.float32)
-        texts = {n: query.text for n, query in enumerate(queries) if query.text}
-        pictures = {n: query.image for n, query in enumerate(queries) if query.image is not None}
-        if texts:
-            sums_QD[list(texts)] += self.space.embed_texts(list(texts.values()))
-        if pictures:
-            sums_QD[list(pictures)] += self.space.embed_images(list(pictures.values()))
-        return unit(sums_QD)
+        return self.search.embed(queries)
 
     def named(self, name: str) -> Source | None:
         """The newest photo of the library with this file name; capitals do not matter."""

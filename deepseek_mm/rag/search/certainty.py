@@ -1,0 +1,172 @@
+"""Is it there at all? The probability that a collection shows a thing, so that "nothing found" can be said and meant.
+
+A search always has a nearest picture; whether that one shows the thing is another question. Four witnesses are heard:
+
+- expected: in how many photos of a collection of this size people would mention the thing, as they do in captions. A
+  word that no caption used is judged by its neighbours: one direction of the space tells what is photographed often.
+- more: the nearest pictures stand out against the background's words on the same pictures; by how much more than the
+  nearest pictures of a background of other people's photos do? So a picture that is near to everything is no witness,
+  and a common thing whose nearest pictures are poorer than other people's is missed.
+- named: how many photos carry a label that names the thing.
+- size: the number of photos, for the nearest of many is near by chance.
+
+A logistic curve joins them; it is fitted on galleries of training photos (`train.abstain`), some of them with a common
+thing taken out, and so is the threshold.
+
+Shape key:  T things, D width of the space, k nearest pictures, W words and P photos of the background
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
+
+from deepseek_mm.rag.program.words import singular, tokens
+
+Floats = NDArray[np.float32]
+
+FILE = Path(__file__).parent.parent.parent / "weights" / "certainty.safetensors"
+NEAREST = 20  # pictures that are heard for a thing
+BEST = 5  # of them, those on which it stands out most
+RIVALS = 20  # words of the background that a picture is nearest to: what any thing reaches on it
+MOST_NAMED = 20  # photos with a label beyond which more of them say nothing new
+SMOOTH = 0.5  # of a thing's rate, what its neighbours in the space add to its own count
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trace:
+    """What a collection says about one thing."""
+
+    phrase: str  # singular, in lower case: "red kite"
+    vector_D: Floats
+    nearest_kD: Floats  # vectors of the pictures nearest to it, at most NEAREST, best first
+    named: int  # photos with a label that names it
+    num_photos: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Commons:
+    """How often people mention a thing when they describe photos."""
+
+    counts: Mapping[str, int]  # word, singular -> photos whose captions say it
+    num_photos: int
+    direction_D: Floats
+    offset: float
+    compound: float = 1.0  # photos with a phrase, for each photo with its rarest word
+
+    def log_rate(self, phrase: str, vector_D: Floats) -> float:
+        """Logarithm of the share of photos that would be said to show it; never minus infinity."""
+        words = [singular(word) for word in tokens(phrase)] or [phrase]
+        own = min(self.counts.get(word, 0) for word in words) * (self.compound if len(words) > 1 else 1.0)
+        neighbours = math.exp(float(self.direction_D @ vector_D) + self.offset)
+        return math.log(own / self.num_photos + SMOOTH * neighbours)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Curve:
+    """Probability = sigmoid of a weighted sum."""
+
+    weights: tuple[float, ...]  # one for each witness, in the order of `Certainty.witnesses`
+    offset: float
+    threshold: float  # probability from which the thing counts as found
+
+    def probability(self, witnesses: Sequence[float]) -> float:
+        """0 to 1."""
+        total = sum(w * x for w, x in zip(self.weights, witnesses, strict=True)) + self.offset
+        return 1 / (1 + math.exp(-max(-50.0, min(50.0, total))))
+
+
+class Certainty:
+    """Hears the witnesses."""
+
+    def __init__(
+        self, commons: Commons, *, words_WD: Floats, photos_PD: Floats, things: Curve, pictures: Curve
+    ) -> None:
+        self.commons, self.words_WD, self.photos_PD = commons, words_WD, photos_PD
+        self.things, self.pictures = things, pictures
+        self._elsewhere = photos_PD, rivals(photos_PD, words_WD)
+
+    def witnesses(self, trace: Trace) -> tuple[float, ...]:
+        """Expected, more, named, size; for a collection that has a picture."""
+        here = standing_out(trace.vector_D, trace.nearest_kD, rivals(trace.nearest_kD, self.words_WD))
+        elsewhere = standing_out(trace.vector_D, *self._elsewhere)
+        return (
+            self.commons.log_rate(trace.phrase, trace.vector_D) + math.log(trace.num_photos),
+            here - elsewhere,
+            math.log1p(min(trace.named, MOST_NAMED)),
+            math.log(trace.num_photos),
+        )
+
+    def of_thing(self, trace: Trace) -> float:
+        """Probability that the collection shows the thing; 0 where there is no picture."""
+        return self.things.probability(self.witnesses(trace)) if len(trace.nearest_kD) else 0.0
+
+    def of_picture(self, cosine: float) -> float:
+        """Probability that the picture nearest to another one shows the same."""
+        return self.pictures.probability((cosine,))
+
+
+def rivals(pictures_PD: Floats, words_WD: Floats) -> Floats:
+    """(P,): mean cosine of each picture with the background's words that are nearest to it."""
+    cosine_PW = pictures_PD @ words_WD.T
+    return np.asarray(np.sort(cosine_PW, axis=1)[:, -RIVALS:].mean(axis=1), dtype=np.float32)
+
+
+def standing_out(vector_D: Floats, pictures_PD: Floats, rivals_P: Floats) -> float:
+    """By how much the thing beats the rivals on the pictures where it does so best, on average."""
+    return float(np.sort(pictures_PD @ vector_D - rivals_P)[-BEST:].mean())
+
+
+def save_certainty(file: Path, fingerprint: str, certainty: Certainty) -> None:
+    """Write what `read_certainty` reads, beside the file and then in its place."""
+    commons = certainty.commons
+    told = {
+        "fingerprint": fingerprint,
+        "counts": dict(commons.counts),
+        "num_photos": commons.num_photos,
+        "offset": commons.offset,
+        "compound": commons.compound,
+        "things": asdict(certainty.things),
+        "pictures": asdict(certainty.pictures),
+    }
+    arrays = {"words": certainty.words_WD, "photos": certainty.photos_PD, "direction": commons.direction_D}
+    draft = file.with_suffix(".draft")
+    halved = {name: array.astype(np.float16) for name, array in arrays.items()}
+    save_file(halved, draft, metadata={"certainty": json.dumps(told, sort_keys=True)})
+    draft.replace(file)
+
+
+def read_certainty(fingerprint: str, file: Path = FILE) -> Certainty | None:
+    """What was fitted for the space with this fingerprint, or None."""
+    if not file.is_file():
+        return None
+    with safe_open(file, framework="numpy") as opened:
+        told: dict[str, Any] = json.loads(opened.metadata()["certainty"])
+    if told["fingerprint"] != fingerprint:
+        return None
+    arrays = {name: array.astype(np.float32) for name, array in load_file(file).items()}
+    return Certainty(
+        Commons(
+            counts=told["counts"],
+            num_photos=told["num_photos"],
+            direction_D=arrays["direction"],
+            offset=told["offset"],
+            compound=told["compound"],
+        ),
+        words_WD=arrays["words"],
+        photos_PD=arrays["photos"],
+        things=curve_of(told["things"]),
+        pictures=curve_of(told["pictures"]),
+    )
+
+
+def curve_of(told: Mapping[str, Any]) -> Curve:
+    """A curve that was written as JSON."""
+    return Curve(weights=tuple(told["weights"]), offset=told["offset"], threshold=told["threshold"])

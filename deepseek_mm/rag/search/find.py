@@ -1,0 +1,218 @@
+"""Search: what a library has for a query, best first, and whether it has it at all.
+
+Every kind of region is searched by itself and brought onto one scale; regions whose labels name what was asked for come
+first. Then one match stands for each photo or document, near duplicates behind it. Apart from all that, every thing of
+the query is asked after in the whole collection: the least certain one decides whether the query counts as found.
+
+Shape key:  Q queries, T things, N pictures, D width of the space
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from deepseek_mm.config import RagConfig
+from deepseek_mm.encoders.space import Floats, Space, unit
+from deepseek_mm.errors import NothingThere
+from deepseek_mm.rag.program.phrases import Thing, things_in
+from deepseek_mm.rag.program.words import names_the_same
+from deepseek_mm.rag.search.certainty import NEAREST, Certainty, Trace
+from deepseek_mm.rag.search.matches import all_written, best_of_each, grouped, reasons
+from deepseek_mm.rag.search.scales import CODES, KINDS, PICTURES, TEXTS, Scales, group_of
+from deepseek_mm.records import Found, Match, Query
+from index import EVERYTHING, Filter, Hit, Region
+from index.errors import NotStored
+from index.store import RegionStore
+
+SPREAD = 8  # regions looked at for each match kept: many of them lie in one photo
+WHOLE_PICTURES = ("whole", "page")
+MOST_LABELS = 10_000  # of a collection that are looked through
+WRITTEN = 0.99  # certainty of a query whose every word is written in one region
+TEXT_SLOPE, TEXT_USUAL = 1.5, 4.0  # of 300 pieces the best wrong one has 3.1 deviations (median), a right one 4.1
+SAME_PICTURE = 0.6  # cosine from which another picture counts as found in a space without a fitted curve
+
+
+class Presence(Protocol):
+    """The one thing that is needed from the eyes."""
+
+    def presence(self, things: Sequence[str], vectors_ND: Floats) -> Floats:
+        """(N, T): probability that each picture shows each thing."""
+
+
+class Verdict(NamedTuple):
+    """How sure it is, and how sure it must be."""
+
+    certainty: float
+    threshold: float
+
+
+class Census(NamedTuple):
+    """How many photos a collection has, and how many carry each label."""
+
+    num_photos: int
+    labels: dict[str, int]
+
+
+class Search:
+    """Finds matches in one store."""
+
+    def __init__(
+        self, space: Space, store: RegionStore, eyes: Presence, config: RagConfig, *, certainty: Certainty | None
+    ) -> None:
+        self.space, self.store, self.eyes, self.config, self.certainty = space, store, eyes, config, certainty
+        self.scales = Scales(space, store, None if certainty is None else certainty.photos_PD)
+        self._census: dict[Filter, tuple[object, Census]] = {}
+
+    def find_many(self, queries: Sequence[Query], *, k: int, where: Filter = EVERYTHING) -> list[Found]:
+        """At most k matches for each query, best first. NothingThere if `like` names a region that is gone."""
+        vectors_QD = self.embed(queries)
+        return [self._find(query, vector_D, k, where) for query, vector_D in zip(queries, vectors_QD, strict=True)]
+
+    def embed(self, queries: Sequence[Query]) -> Floats:
+        """(Q, D): words, a picture, a region that is known, or the mean of them."""
+        sums_QD = np.zeros((len(queries), self.space.dim), np.float32)
+        texts = {n: query.text for n, query in enumerate(queries) if query.text}
+        pictures = {n: query.image for n, query in enumerate(queries) if query.image is not None}
+        regions = {n: query.like for n, query in enumerate(queries) if query.like}
+        if texts:
+            sums_QD[list(texts)] += self.space.embed_texts(list(texts.values()))
+        if pictures:
+            sums_QD[list(pictures)] += self.space.embed_images(list(pictures.values()))
+        if regions:
+            sums_QD[list(regions)] += self._vectors(list(regions.values()))
+        return unit(sums_QD)
+
+    def traces(self, things: Sequence[str], vectors_TD: Floats, *, where: Filter = EVERYTHING) -> list[Trace]:
+        """What the pictures of the collection say about each thing."""
+        if not things:
+            return []
+        census = self._count(where)
+        kinds = tuple(kind for kind in WHOLE_PICTURES if not where.kinds or kind in where.kinds)
+        near = self.store.search_many(vectors_TD, k=NEAREST, where=replace(where, kinds=kinds or where.kinds))
+        return [
+            Trace(
+                phrase=thing,
+                vector_D=vector_D,
+                nearest_kD=self.store.vectors_of([hit.region.id for hit in hits if hit.region.kind in WHOLE_PICTURES]),
+                named=sum(n for label, n in census.labels.items() if names_the_same(label, thing)),
+                num_photos=census.num_photos,
+            )
+            for thing, vector_D, hits in zip(things, vectors_TD, near, strict=True)
+        ]
+
+    def _find(self, query: Query, vector_D: Floats, k: int, where: Filter) -> Found:
+        things = things_in(query.text.lower()) if query.text else ()
+        hits = self._ranked(query, things, vector_D, k, where)
+        verdict = self._verdict(query, things, vector_D, hits, where)
+        matches = self._matches(query, things, hits)
+        certain, needed = (round(float(x), 4) for x in verdict)
+        return Found(
+            matches=tuple(matches[:k]), found=bool(matches) and certain >= needed, certainty=certain, threshold=needed
+        )
+
+    def _ranked(self, query: Query, things: Sequence[Thing], vector_D: Floats, k: int, where: Filter) -> list[Hit]:
+        """Regions of every kind, each once: those that labels name first, then by deviation from what is usual."""
+        hits = [hit for only in by_kind(where) for hit in self._near(vector_D, k * SPREAD, only)]
+        times: Counter[int] = Counter()
+        if query.image is None and not where.label:
+            named = [hit for t in things for hit in self._near(vector_D, k, replace(where, label=t.name))]
+            times.update(hit.region.id for hit in named)
+            hits = list({hit.region.id: hit for hit in (*hits, *named)}.values())
+        own = self._source_of(query.like) if query.like else 0
+        worth = {hit.region.id: self._worth(hit, vector_D) for hit in hits if hit.region.source.id != own}
+        kept = [hit for hit in hits if hit.region.id in worth]
+        return sorted(kept, key=lambda hit: (-times[hit.region.id], -worth[hit.region.id]))
+
+    def _near(self, vector_D: Floats, k: int, where: Filter) -> list[Hit]:
+        return self.store.search_many(vector_D[None], k=k, where=where)[0]
+
+    def _worth(self, hit: Hit, vector_D: Floats) -> float:
+        return self.scales.deviation(hit.score, vector_D, group_of(hit.region.kind))
+
+    def _matches(self, query: Query, things: Sequence[Thing], hits: Sequence[Hit]) -> list[Match]:
+        firsts = best_of_each(hits)
+        photos = [hit.region.source.id for hit in firsts if hit.region.source.kind == "photo"]
+        siblings = self.store.regions_of(photos)
+        matches = []
+        for hit in firsts:
+            regions = siblings.get(hit.region.source.id) or (hit.region,)
+            why = reasons((hit.region, *regions), things, query.text)
+            matches.append(Match(region=hit.region, score=hit.score, why=why))
+        wholes = {source: regions[0].id for source, regions in siblings.items() if regions and is_whole(regions[0])}
+        vectors_ND = self.store.vectors_of(list(wholes.values()))
+        return grouped(matches, dict(zip(wholes, vectors_ND, strict=True)))
+
+    def _verdict(
+        self, query: Query, things: Sequence[Thing], vector_D: Floats, hits: Sequence[Hit], where: Filter
+    ) -> Verdict:
+        """The witness that is least sure, measured by what it needs."""
+        verdicts = []
+        if query.text:
+            verdicts.append(self._of_text(query, things, vector_D, hits, where))
+        if query.image is not None or query.like:
+            nearest = max((hit.score for hit in hits if hit.region.kind in PICTURES), default=0.0)
+            verdicts.append(self._of_picture(nearest))
+        return min(verdicts, key=lambda verdict: verdict.certainty - verdict.threshold)
+
+    def _of_text(
+        self, query: Query, things: Sequence[Thing], vector_D: Floats, hits: Sequence[Hit], where: Filter
+    ) -> Verdict:
+        """Shown: every thing of the words, the least certain counts. Or written, in those words or in others."""
+        phrases = [thing.phrase for thing in things] or [query.text.lower()]
+        vectors_TD = self.space.embed_texts(phrases)
+        shown = min(self._of_thing(trace) for trace in self.traces(phrases, vectors_TD, where=where))
+        told = [self._worth(hit, vector_D) for hit in hits if group_of(hit.region.kind) in (TEXTS, CODES)]
+        meant = 1 / (1 + math.exp(-TEXT_SLOPE * (max(told) - TEXT_USUAL))) if told else 0.0
+        spelled = WRITTEN if all_written([hit.region for hit in hits], query.text) else 0.0
+        needed = self.config.min_presence if self.certainty is None else self.certainty.things.threshold
+        return Verdict(max(shown, meant, spelled), needed)
+
+    def _of_thing(self, trace: Trace) -> float:
+        if self.certainty is not None:
+            return self.certainty.of_thing(trace)
+        if not len(trace.nearest_kD):
+            return 0.0
+        return float(self.eyes.presence([trace.phrase], trace.nearest_kD).max())
+
+    def _of_picture(self, cosine: float) -> Verdict:
+        if self.certainty is None:
+            return Verdict(max(0.0, cosine), SAME_PICTURE)
+        return Verdict(self.certainty.of_picture(cosine), self.certainty.pictures.threshold)
+
+    def _count(self, where: Filter) -> Census:
+        """Photos and labels of the collection, counted again when it has changed."""
+        now = (self.store.counts(where=where), [source.id for source in self.store.sources(where=where, limit=1)])
+        known = self._census.get(where)
+        if known is None or known[0] != now:
+            labels = {label.name: label.sources for label in self.store.labels(MOST_LABELS, where=where)}
+            known = (now, Census(self.store.counts(where=replace(where, kinds=WHOLE_PICTURES)).sources, labels))
+            self._census = {where: known}  # of the last filter only: a collection may be large
+        return known[1]
+
+    def _vectors(self, region_ids: Sequence[int]) -> Floats:
+        try:
+            return self.store.vectors_of(region_ids)
+        except NotStored as error:
+            raise NothingThere(f"{error}. It was removed: search for it by words or by its picture") from error
+
+    def _source_of(self, region_id: int) -> int:
+        vector_D = self._vectors([region_id])
+        hits = self.store.search_many(vector_D, k=SPREAD, where=Filter(collection=None))[0]
+        return next((hit.region.source.id for hit in hits if hit.region.id == region_id), 0)
+
+
+def by_kind(where: Filter) -> Iterator[Filter]:
+    """One filter for each kind of region that may be returned."""
+    for kinds in KINDS:
+        allowed = tuple(kind for kind in kinds if not where.kinds or kind in where.kinds)
+        if allowed:
+            yield replace(where, kinds=allowed)
+
+
+def is_whole(region: Region) -> bool:
+    """Is it a complete picture?"""
+    return region.kind == "whole"

@@ -1,0 +1,66 @@
+"""Hits become matches: one for each photo or document, near duplicates together, each with the reasons it agrees.
+
+Everything here is pure; vectors and regions come in.
+
+Shape key:  N matches, D width of the space
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from deepseek_mm.encoders.space import Floats
+from deepseek_mm.rag.program.lexicon import DETERMINERS, FILLERS
+from deepseek_mm.rag.program.phrases import Thing
+from deepseek_mm.rag.program.words import content, names_the_same, normal, tokens
+from deepseek_mm.records import Match
+from index import Hit, Region
+
+TWIN = 0.93  # cosine of whole pictures above which they are takes of one moment, or one picture stored twice
+
+
+def best_of_each(hits: Sequence[Hit]) -> list[Hit]:
+    """The first hit of each source, in order."""
+    first: dict[int, Hit] = {}
+    for hit in hits:
+        first.setdefault(hit.region.source.id, hit)
+    return list(first.values())
+
+
+def reasons(regions: Sequence[Region], things: Sequence[Thing], text: str) -> tuple[str, ...]:
+    """Labels that name a thing of the query, then words of it that are written there; each once."""
+    labels = [label for region in regions for label in region.labels]
+    labels.sort(key=lambda label: -label.score)
+    names = [label.name for label in labels if any(names_the_same(label.name, thing.name) for thing in things)]
+    return tuple(dict.fromkeys([*names, *written(regions, text)]))
+
+
+def written(regions: Sequence[Region], text: str) -> list[str]:
+    """Words of the query that are written in one of the regions, as the query spells them."""
+    there = {normal(word) for region in regions for word in tokens(region.text)}
+    skipped = FILLERS | DETERMINERS
+    return [word for word in dict.fromkeys(tokens(text)) if word not in skipped and normal(word) in there]
+
+
+def all_written(regions: Sequence[Region], text: str) -> bool:
+    """Does one region carry every word of the query that claims something?"""
+    wanted = set(content(text))
+    return bool(wanted) and any(wanted <= set(content(region.text)) for region in regions if region.text)
+
+
+def grouped(matches: Sequence[Match], wholes: Mapping[int, Floats]) -> list[Match]:
+    """Matches without their near duplicates, which stand behind the first of them; `wholes` is by id of the source."""
+    kept: list[Match] = []
+    for match in matches:
+        vector_D = wholes.get(match.region.source.id)
+        home = None if vector_D is None else next((n for n, k in enumerate(kept) if alike(k, vector_D, wholes)), None)
+        if home is None:
+            kept.append(match)
+        else:
+            kept[home] = replace(kept[home], twins=(*kept[home].twins, match.region))
+    return kept
+
+
+def alike(match: Match, vector_D: Floats, wholes: Mapping[int, Floats]) -> bool:
+    """Is this a take of the moment that the match shows?"""
+    other_D = wholes.get(match.region.source.id)
+    return other_D is not None and float(other_D @ vector_D) > TWIN

@@ -1,0 +1,101 @@
+"""Is it there at all: the witnesses by hand, and a file that reads back."""
+
+import math
+
+import numpy as np
+import pytest
+
+from deepseek_mm.rag.search.certainty import (
+    RIVALS,
+    Certainty,
+    Commons,
+    Curve,
+    Trace,
+    read_certainty,
+    rivals,
+    save_certainty,
+    standing_out,
+)
+
+DIM = 32
+AXES = np.eye(DIM, dtype=np.float32)
+
+
+def commons(**changes):
+    given = {"counts": {"dog": 50, "red": 20}, "num_photos": 100, "direction_D": 0 * AXES[0], "offset": -50.0}
+    return Commons(**(given | changes))
+
+
+def certainty(**changes):
+    """Ten background words on the last axes; the other people's photos show nothing but axis 1."""
+    given = {
+        "commons": commons(),
+        "words_WD": AXES[-RIVALS:],
+        "photos_PD": np.repeat(AXES[1:2], 5, axis=0),
+        "things": Curve(weights=(1.0, 2.0, 3.0, 4.0), offset=0.0, threshold=0.5),
+        "pictures": Curve(weights=(10.0,), offset=-5.0, threshold=0.5),
+    }
+    given |= changes
+    return Certainty(given.pop("commons"), **given)
+
+
+def trace(**changes):
+    given = {"phrase": "dog", "vector_D": AXES[0], "nearest_kD": AXES[:1], "named": 0, "num_photos": 10}
+    return Trace(**(given | changes))
+
+
+def test_a_word_is_as_common_as_captions_say_it_whatever_its_number():
+    assert commons().log_rate("dogs", AXES[0]) == pytest.approx(math.log(0.5))
+
+
+def test_a_phrase_is_as_rare_as_its_rarest_word_and_rarer_by_the_compound():
+    assert commons(compound=0.1).log_rate("red dog", AXES[0]) == pytest.approx(math.log(0.2 * 0.1))
+
+
+def test_a_word_that_no_caption_says_is_judged_by_where_it_lies_in_the_space():
+    told = commons(direction_D=AXES[0], offset=-3.0)
+    near, far = told.log_rate("puppy", AXES[0]), told.log_rate("puppy", -AXES[0])
+    assert near == pytest.approx(math.log(0.5) - 2.0)  # half of exp(1 - 3)
+    assert far == pytest.approx(math.log(0.5) - 4.0)
+
+
+def test_what_stands_out_is_measured_above_the_words_that_come_nearest():
+    pictures = np.stack([AXES[0], AXES[-1]])
+    above = rivals(pictures, AXES[-RIVALS:])
+    np.testing.assert_allclose(above, [0.0, 1 / RIVALS], atol=1e-6)
+    assert standing_out(AXES[0], pictures, above) == pytest.approx((1.0 - 1 / RIVALS) / 2)
+
+
+def test_the_four_witnesses_are_expected_more_named_and_size():
+    heard = certainty().witnesses(trace(named=3))
+    assert heard == pytest.approx((math.log(0.5 * 10), 1.0, math.log(4), math.log(10)))
+
+
+def test_a_thing_whose_pictures_are_no_nearer_than_those_of_others_gains_nothing():
+    nowhere = certainty(photos_PD=np.repeat(AXES[:1], 5, axis=0)).witnesses(trace())
+    assert nowhere[1] == pytest.approx(0.0)
+
+
+def test_the_probability_is_the_sigmoid_of_the_weighted_witnesses():
+    total = math.log(5) + 2 * 1.0 + 3 * 0.0 + 4 * math.log(10)
+    assert certainty().of_thing(trace()) == pytest.approx(1 / (1 + math.exp(-total)))
+
+
+def test_a_collection_without_pictures_shows_nothing():
+    assert certainty().of_thing(trace(nearest_kD=AXES[:0], num_photos=0)) == 0.0
+
+
+def test_a_picture_counts_by_the_cosine_of_the_nearest_one():
+    assert certainty().of_picture(0.5) == pytest.approx(0.5)
+    assert certainty().of_picture(0.9) == pytest.approx(1 / (1 + math.exp(-4)))
+
+
+def test_what_was_fitted_reads_back_for_its_own_space_only(tmp_path):
+    file = tmp_path / "certainty.safetensors"
+    save_certainty(file, "mine", certainty())
+    again = read_certainty("mine", file)
+    assert again is not None
+    assert again.witnesses(trace(named=2)) == pytest.approx(certainty().witnesses(trace(named=2)), abs=1e-3)
+    assert (again.things, again.pictures) == (certainty().things, certainty().pictures)
+    assert read_certainty("another", file) is None
+    assert read_certainty("mine", tmp_path / "absent") is None

@@ -1,0 +1,185 @@
+"""Finding in a real store of painted photos and pieces of text, through the space of colours."""
+
+import numpy as np
+import pytest
+from fakes import COLOURS, ColourSpace, picture
+from rag_house import build, paint, put
+
+from deepseek_mm.config import RagConfig
+from deepseek_mm.errors import BadQuestion, NothingThere
+from deepseek_mm.rag.search import Search
+from deepseek_mm.rag.search.certainty import Certainty, Commons, Curve
+from deepseek_mm.rag.search.scales import TEXTS, Scales, group_of
+from deepseek_mm.records import Query
+from index import Filter, Region, Source
+
+PHOTOS = (
+    ("meadow.png", "green", "red"),
+    ("sky.png", "blue", ""),
+    ("sun.png", "yellow", "blue"),
+    ("red.png", "red", ""),
+)
+
+
+@pytest.fixture
+def house(tmp_path):
+    assistant = build(tmp_path / "data")
+    put(assistant, *(paint(tmp_path / "photos", *photo) for photo in PHOTOS))
+    yield assistant
+    assistant.close()
+
+
+def write(assistant, name, *texts):
+    """A text file, one region a piece."""
+    source = Source(path=f"/notes/{name}", kind="document", format="markdown")
+    regions = [Region(source=source, kind="text", box_px=(0, 0, 0, 0), text=text) for text in texts]
+    assistant.store.add(source, regions, assistant.retriever.space.embed_texts(texts))
+
+
+def names(found):
+    return [match.region.source.name for match in found.matches]
+
+
+def certain(*, threshold, weights=(0.0, 0.0, 0.0, 0.0)):
+    """A certainty that says one half of everything."""
+    dim = ColourSpace.dim
+    commons = Commons(counts={}, num_photos=1, direction_D=np.zeros(dim, np.float32), offset=0.0)
+    some = np.eye(dim, dtype=np.float32)
+    things = Curve(weights=weights, offset=0.0, threshold=threshold)
+    pictures = Curve(weights=(10.0,), offset=-5.0, threshold=threshold)
+    return Certainty(commons, words_WD=some, photos_PD=some, things=things, pictures=pictures)
+
+
+def test_each_photo_is_found_once_by_its_best_region(house):
+    (found,) = house.retriever.find_many([Query(text="blue")], k=9)
+    assert sorted(names(found)) == ["meadow.png", "red.png", "sky.png", "sun.png"]
+    assert names(found)[0] == "sky.png"
+
+
+def test_at_most_k_matches_come_back(house):
+    assert len(house.find(Query(text="blue"), k=2).matches) == 2
+
+
+def test_an_empty_library_finds_nothing_and_says_so(tmp_path):
+    with build(tmp_path / "empty") as empty:
+        found = empty.find(Query(text="a kite"), k=3)
+    assert (found.matches, found.found, found.certainty) == ((), False, 0.0)
+
+
+def test_a_search_of_nothing_is_refused(house):
+    with pytest.raises(BadQuestion, match="search is empty"):
+        house.find(Query(), k=3)
+
+
+def test_a_query_is_found_when_its_certainty_reaches_the_threshold(house):
+    for threshold, there in ((0.5, True), (0.51, False)):
+        judged = certain(threshold=threshold)
+        search = Search(house.retriever.space, house.store, house.eyes, RagConfig(), certainty=judged)
+        (found,) = search.find_many([Query(text="a kite")], k=1)
+        assert (found.found, found.certainty, found.threshold) == (there, 0.5, threshold)
+        assert found.matches  # the nearest are told all the same
+
+
+def test_the_least_certain_thing_of_a_query_decides(house):
+    judged = certain(threshold=0.5, weights=(0.0, 1.0, 0.0, 0.0))
+    search = Search(house.retriever.space, house.store, house.eyes, RagConfig(), certainty=judged)
+    kite, noise, both = search.find_many([Query(text=t) for t in ("red", "zebra", "red and a zebra")], k=1)
+    assert noise.certainty < kite.certainty
+    assert both.certainty == noise.certainty
+
+
+def test_a_filter_bounds_the_photos_that_bear_witness(house):
+    ids = tuple(source.id for source in house.store.sources(limit=2))
+    search = Search(house.retriever.space, house.store, house.eyes, RagConfig(), certainty=None)
+    vector = house.retriever.space.embed_texts(["red"])
+    (everywhere,) = search.traces(["red"], vector)
+    (some,) = search.traces(["red"], vector, where=Filter(source_ids=ids))
+    assert (everywhere.num_photos, some.num_photos) == (4, 2)
+    assert len(some.nearest_kD) == 2
+
+
+def test_labels_that_name_a_thing_are_counted_by_photo(house):
+    search = house.retriever.search
+    (trace,) = search.traces(["kite"], house.retriever.space.embed_texts(["kite"]))
+    labelled = house.store.counts(where=Filter(label="kite")).sources
+    assert trace.named == labelled > 0
+
+
+def test_a_photo_that_was_added_since_bears_witness_too(house, tmp_path):
+    search, vector = house.retriever.search, house.retriever.space.embed_texts(["red"])
+    search.traces(["red"], vector)
+    put(house, paint(tmp_path / "photos", "late.png", "purple"))
+    assert search.traces(["red"], vector)[0].num_photos == 5
+
+
+def test_more_like_this_leaves_the_photo_itself_out(house):
+    (region, *_) = house.store.regions_of([house.retriever.named("sky.png").id]).popitem()[1]
+    found = house.find(Query(like=region.id), k=3)
+    assert names(found)[0] == "sun.png"
+    assert "sky.png" not in names(found)
+    assert found.certainty == pytest.approx(found.matches[0].score, abs=1e-3)
+
+
+def test_more_like_something_that_was_removed_is_an_error_that_says_so(house):
+    with pytest.raises(NothingThere, match="removed"):
+        house.find(Query(like=9999), k=3)
+
+
+def test_a_picture_is_found_by_its_like_and_a_stranger_is_not(house):
+    assert house.find(Query(image=picture("blue")), k=1).found
+    stranger = house.find(Query(image=picture("purple")), k=1)
+    assert not stranger.found
+    assert stranger.matches
+
+
+def test_a_larger_copy_of_a_picture_is_one_match_with_a_twin(house, tmp_path):
+    picture("blue", size=(96, 72)).save(tmp_path / "sky again.png")
+    put(house, tmp_path / "sky again.png")
+    found = house.find(Query(text="blue"), k=9)
+    assert [twin.source.name for twin in found.matches[0].twins] in (["sky again.png"], ["sky.png"])
+
+
+def test_the_reasons_of_a_photo_are_the_labels_that_agree(house):
+    found = house.find(Query(text="a red kite"), k=4)
+    assert "kite" in found.matches[0].why
+
+
+def test_many_pieces_of_text_do_not_bury_the_right_photo(house):
+    write(house, "manual.md", *(f"page {n} tells of engines" for n in range(20)))
+    for n in range(20):
+        write(house, f"note {n}.md", f"note {n} about other matters")
+    assert names(house.find(Query(text="yellow"), k=3))[0] == "sun.png"
+
+
+def test_photos_do_not_bury_the_right_piece_of_text(house, tmp_path):
+    write(house, "recipe.md", "bake the purple cake")
+    put(
+        house,
+        *(paint(tmp_path / "more", f"{one} {two}.png", one, two) for one in COLOURS for two in COLOURS if one != two),
+    )
+    found = house.find(Query(text="purple cake"), k=3)
+    assert names(found)[0] == "recipe.md"
+    assert found.matches[0].why == ("purple", "cake")
+    assert found.found
+    assert found.certainty >= 0.99
+
+
+def test_a_filter_by_kind_searches_that_kind_only(house):
+    write(house, "recipe.md", "bake the blue cake")
+    assert names(house.find(Query(text="blue"), k=9, where=Filter(kinds=("text",)))) == ["recipe.md"]
+    assert "recipe.md" not in names(house.find(Query(text="blue"), k=9, where=Filter(kinds=("whole",))))
+
+
+def test_a_cosine_is_told_in_deviations_from_what_is_usual_for_its_kind(tmp_path):
+    with build(tmp_path / "empty") as empty:
+        scales = Scales(empty.retriever.space, empty.store, None)
+        vector = empty.retriever.space.embed_texts(["red"])[0]
+        usual = scales.background(TEXTS) @ vector
+        assert scales.deviation(usual.mean(), vector, TEXTS) == pytest.approx(0.0, abs=1e-5)
+        assert scales.deviation(usual.mean() + 2 * usual.std(), vector, TEXTS) == pytest.approx(2.0, abs=1e-4)
+
+
+def test_every_kind_of_region_has_a_scale():
+    assert [group_of(kind)[0] for kind in ("whole", "part", "page", "text", "code", "new")] == [
+        *("whole", "whole", "whole", "text", "code", "whole")
+    ]
