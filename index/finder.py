@@ -69,6 +69,20 @@ class Finder:
         kept.memory.drop(kept.selections.allowed(session, now, ANYTHING).ids, newest=now.newest)
         self._filing.drop()
 
+    def fault(self, session: Session) -> str:
+        """Why the cache file does not agree with the store, which must be sound; empty if it does or there is none."""
+        if not self._cache_path.exists():
+            return ""
+        try:
+            index = load_index(self._cache_path, store=moment_of(session).identity, dim=self._dim)
+            self._compare(session, index)
+            for ids_n, vectors_nD in queries.vectors_after(session, 0, self._dim):
+                num = int(np.searchsorted(ids_n, index.last_id, side="right"))  # what came later need not be there
+                self._compare_rows(index, ids_n[:num], vectors_nD[:num])
+        except CacheUnusable as reason:
+            return str(reason)
+        return ""
+
     def settle(self) -> None:
         """Wait for the cache file that is being written in the background, if any."""
         self._filing.settle()
@@ -116,10 +130,17 @@ class Finder:
         """Refuse a file that the database has not grown from: one of the two was restored from a backup."""
         if index.last_id > queries.last_region_ever(session):
             raise CacheUnusable(self._cache_path, f"it holds the region {index.last_id}, which the store never had")
-        for region_id, vector_D in queries.latest_vectors(session, PROBES, up_to=index.last_id, dim=self._dim):
-            place = int(np.searchsorted(index.ids_N, region_id))
-            if index.ids_N[place] != region_id or not np.array_equal(index.vectors_ND[place], vector_D):
-                raise CacheUnusable(self._cache_path, f"its vector of region {region_id} is not the store's")
+        latest = queries.latest_vectors(session, PROBES, up_to=index.last_id, dim=self._dim)
+        for region_id, vector_D in latest:
+            self._compare_rows(index, np.array([region_id]), vector_D[None])
+
+    def _compare_rows(self, index: VectorIndex, ids_n: Ints, vectors_nD: Floats) -> None:
+        """Refuse a file that lacks one of these ids, or has another vector for it; none is above its last."""
+        places_n = np.searchsorted(index.ids_N, ids_n)
+        differs_n = (index.vectors_ND[places_n] != vectors_nD).any(axis=1) | (index.ids_N[places_n] != ids_n)
+        if differs_n.any():
+            region_id = int(ids_n[np.argmax(differs_n)])
+            raise CacheUnusable(self._cache_path, f"its vector of region {region_id} is not the store's")
 
 
 def num_regions(session: Session, *, up_to: int) -> int:

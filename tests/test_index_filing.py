@@ -41,6 +41,7 @@ def test_dropping_takes_back_a_file_that_is_just_being_written(path):
     filing.start("mine", lambda: index_of(5 if go.wait(10) else 0))
     threading.Timer(0.05, go.set).start()
     filing.drop()
+    filing.settle()
     assert (path.exists(), filing.last_id) == (False, 0)
 
 

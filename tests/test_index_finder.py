@@ -166,9 +166,38 @@ def test_after_renewing_no_file_has_a_byte_of_the_removed_vectors(tmp_path, sear
         with store._database.reading() as session:
             store._finder.renew(session)
         assert not (tmp_path / "vectors.faiss").exists()
+        assert not searched or store._finder._kept.memory.count() == 21  # a late writer has nothing to write either
         assert len(found(store, QUERY, k=50)) == 21
     file = (tmp_path / "vectors.faiss").read_bytes()
     assert (gone in file, kept in file) == (False, True)
+
+
+def fault_of(store) -> str:
+    with store._database.reading() as session:
+        return store._finder.fault(session)
+
+
+def test_a_file_that_agrees_with_the_store_has_no_fault_nor_has_none_at_all(tmp_path):
+    with open_store(tmp_path) as store:
+        assert fault_of(store) == ""
+        fill(store, range(100))
+        found(store, QUERY)
+        store.settle()
+        fill(store, [200])
+        store.remove([3])
+        assert (tmp_path / "vectors.faiss").exists()
+        assert fault_of(store) == ""  # some more and some less is no fault
+
+
+def test_a_file_that_does_not_agree_with_the_store_says_where(tmp_path):
+    searched_and_closed(tmp_path, range(100))
+    with sqlite3.connect(tmp_path / "store.db") as connection:
+        connection.execute("UPDATE vectors SET data = ? WHERE region_id = 7", (rows(1, seed=5)[0].tobytes(),))
+    connection.close()
+    with open_store(tmp_path) as store:
+        assert "its vector of region 7 is not the store's" in fault_of(store)
+        truncate(tmp_path / "vectors.faiss")
+        assert "its end is missing" in fault_of(store)
 
 
 def exchange(folder, *, keep):
@@ -205,8 +234,10 @@ def test_a_search_that_began_before_the_exchange_ends_in_the_old_content_and_lea
             finder.moment_of(session)  # its snapshot begins
             exchange(tmp_path, keep=0)
             assert found(store, QUERY) == []
+            kept = store._finder._kept
             _, ids = store._finder.find(session, QUERY[None], k=50, where=EVERYTHING)
             assert ids.shape == (1, 24)
+            assert store._finder._kept is kept  # the old content was not taken up again
         assert found(store, QUERY) == []
         store.settle()
         assert not (tmp_path / "vectors.faiss").exists()
