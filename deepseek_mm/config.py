@@ -80,7 +80,7 @@ class SeeConfig:
 
     max_parts: int = 6  # regions besides the whole picture
     max_labels: int = 8  # labels of one picture
-    min_label: float = 0.8  # probability a word needs to be stated that is known by its text only
+    min_label: float = 0.6  # probability a word needs to be stated that is known by its text only
     min_learned: float = 0.55  # the same for words that were learned from photos
     min_tag: float = 0.3  # the same for what the classifier of the tower names, which errs less
     prior: float = 0.03  # share of photos that show a word of the vocabulary; words are calibrated for one half

@@ -7,6 +7,7 @@ import torch
 from safetensors import safe_open
 
 from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.see.learned import read_learned
 from deepseek_mm.see.vocabulary import read_calibration
 
 WEIGHTS = Path(__file__).parent.parent / "deepseek_mm" / "weights"
@@ -15,7 +16,7 @@ FILES = sorted(WEIGHTS.glob("*.safetensors"))
 
 def test_every_file_is_described_in_the_card_and_nothing_else_lies_there():
     card = (WEIGHTS / "CARD.md").read_text()
-    assert [file.name for file in FILES] == ["space.safetensors", "vocabulary.safetensors"]
+    assert {f"{name}.safetensors" for name in ("space", "vocabulary", "regions", "names")} <= {f.name for f in FILES}
     assert all(file.name in card for file in FILES)
     assert {path.name for path in WEIGHTS.iterdir()} == {"CARD.md", *(file.name for file in FILES)}
 
@@ -24,7 +25,8 @@ def test_the_card_names_data_command_scores_and_licence():
     card = (WEIGHTS / "CARD.md").read_text()
     for heading in ("## Data", "## Recipe", "## Scores", "## Licence", "## Limits"):
         assert heading in card
-    assert "python -m deepseek_mm train align" in card
+    for trainer in ("align", "boxes", "names"):
+        assert f"python -m deepseek_mm train {trainer}" in card
 
 
 def test_the_encoders_take_less_than_thirty_megabytes():
@@ -40,5 +42,8 @@ def test_no_tensor_is_wider_than_sixteen_bits_and_all_are_finite(file):
             assert tensor.float().isfinite().all()
 
 
-def test_the_words_were_calibrated_in_the_very_space_that_is_shipped():
-    assert read_calibration(DefaultSpace()) is not None
+def test_the_words_were_calibrated_and_learned_in_the_very_space_that_is_shipped_and_the_finder_fits_its_tower():
+    space = DefaultSpace()
+    assert read_calibration(space) is not None
+    assert read_learned(space) is not None
+    assert space.finder is not None

@@ -40,6 +40,8 @@ def test_a_small_box_inside_a_surer_large_one_is_the_same_person():
 
 def test_doubtful_boxes_are_not_told_and_never_more_than_the_most():
     assert found((0.1, (0, 0, 1, 1))) == []
+    assert found((0.55, (0, 0, 0.4, 1)), (0.55, (0.5, 0, 1, 1))) == [0.55]  # a second person must be surer
+    assert found((0.9, (0, 0, 0.4, 1)), (0.65, (0.5, 0, 1, 1))) == [0.9, 0.65]
     apart = [(0.9, (n / 40, 0.0, (n + 1) / 40, 1.0)) for n in range(40)]
     assert len(found(*apart)) == MOST
 

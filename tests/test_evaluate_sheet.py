@@ -37,7 +37,7 @@ def test_a_part_is_outlined_where_it_lies_on_its_photo(eyes, photos, tmp_path):
     draw_sheet(eyes, photos, ("0.png",), tmp_path / "sheet.png")
     with Image.open(tmp_path / "sheet.png") as sheet:
         pixels = np.asarray(sheet.convert("RGB"), np.int64)
-    marked = np.abs(pixels - np.array(ImageColor.getrgb(COLOURS[0]))).max(axis=-1) < 12
+    marked = np.abs(pixels - np.array(ImageColor.getrgb(COLOURS[0]))).max(axis=-1) < 40
     rows, columns = np.nonzero(marked)
     assert (columns.min() - GAP_PX, rows.min() - GAP_PX) == (0, 0)
     assert columns.max() - GAP_PX == pytest.approx(SIDE_PX / 2, abs=SIDE_PX / 12)

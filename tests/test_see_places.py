@@ -45,7 +45,7 @@ def test_a_word_without_a_map_or_with_one_that_is_hot_everywhere_makes_no_place(
 def test_a_wide_word_joins_the_narrow_one_instead_of_a_place_of_its_own():
     words = [named("fruit", 0.9), named("apple", 0.7), named("carton", 0.8), named("juice carton", 0.6)]
     found = places(SOURCE, picture("green", patch="red"), words)
-    assert [[label.name for label in each.labels] for each in found] == [["fruit", "apple"], ["carton", "juice carton"]]
+    assert [[label.name for label in each.labels] for each in found] == [["apple", "fruit"], ["juice carton", "carton"]]
     assert narrower(words[0], words) == [words[1]]
     assert narrower(words[1], words) == []
 

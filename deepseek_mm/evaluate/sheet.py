@@ -15,11 +15,12 @@ from deepseek_mm.evaluate.retrieval import open_pictures
 from deepseek_mm.see.eyes import Eyes, Sight
 from index import Region
 
-SIDE_PX, GAP_PX, WORDS_PX = 400, 10, 40  # of a photo's square, between squares, and for the words below
+SIDE_PX, GAP_PX, WORDS_PX = 340, 10, 40  # of a photo's square, between squares, and for the words below
 COLUMNS = 5
-LETTER_PX, LINE_PX = 16, 3
+LETTER_PX, LINE_PX = 15, 3
 PAPER, INK = "#ffffff", "#24292f"
 COLOURS = ("#d1243f", "#0969da", "#1a7f37", "#9a6700", "#8250df", "#bf3989")  # all carry white letters
+SHADES = 256  # colours of the sheet: a third of the bytes
 MOST_WORDS = 6  # of the whole picture
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
@@ -39,7 +40,7 @@ def draw_sheet(eyes: Eyes, folder: Path, names: Sequence[str], file: Path) -> in
     for number, square in enumerate(squares):
         sheet.paste(square, (GAP_PX + number % columns * step_x, GAP_PX + number // columns * step_y))
     file.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(file)
+    sheet.quantize(SHADES).save(file)
     return len(squares)
 
 

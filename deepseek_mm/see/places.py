@@ -30,7 +30,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A part of the picture and the words that hold there, best first."""
+    """A part of the picture and the words that hold there, the most telling first: apple before fruit."""
 
     labels: tuple[Label, ...]
     box_px: Box
@@ -50,9 +50,8 @@ def places(source: Source, image: Image, named: Sequence[Named]) -> list[Place]:
         if canvas is not None and word.heat_HW is not None and not narrower(word, named):
             within_SS = canvas.extent(word.heat_HW)
             left, top, right, bottom = (edge / len(within_SS) for edge in trimmed(within_SS))
-            wider = [other.label for other in named if word in narrower(other, named)]
-            labels = tuple(sorted((word.label, *wider), key=lambda label: -label.score))
-            found.append(place_of((left, top, right, bottom), source, labels))
+            wider = tuple(other.label for other in named if word in narrower(other, named))
+            found.append(place_of((left, top, right, bottom), source, (word.label, *wider)))
     return [place for place in found if area(place.box_px) <= WHOLE * source.width_px * source.height_px]
 
 

@@ -101,10 +101,10 @@ def is_for_testing(name: str) -> bool:
 
 
 def write_head(file: Path, head: BoxHead) -> None:
-    """In bfloat16, the curve in full, beside the target and then renamed; bound to the tower it was trained on."""
+    """In bfloat16, the curve more exactly, beside the target and then renamed; bound to the tower it is for."""
     file.parent.mkdir(parents=True, exist_ok=True)
     state = {
-        name: value.detach().clone() if name == "curve" else value.detach().bfloat16().contiguous()
+        name: value.detach().half() if name == "curve" else value.detach().bfloat16().contiguous()
         for name, value in head.state_dict().items()
     }
     draft = file.with_suffix(".draft")

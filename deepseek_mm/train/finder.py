@@ -34,7 +34,7 @@ class BoxConfig:
 
     epochs: int = 8
     batch: int = 48  # photos with people in a step
-    nobody: int = 16  # photos of nobody in a step
+    nobody: int = 8  # photos of nobody in a step
     views: int = 4  # of each photo
     rate: float = 2e-3
     decay: float = 0.05  # of the weights
