@@ -30,7 +30,8 @@ CREATE TABLE jobs (
   id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, title TEXT NOT NULL, payload JSON NOT NULL,
   digest TEXT NOT NULL, state TEXT NOT NULL, cancelling BOOLEAN NOT NULL, done INTEGER NOT NULL, total INTEGER,
   per_second FLOAT NOT NULL, message TEXT NOT NULL, result JSON NOT NULL,
-  attempts INTEGER NOT NULL, deaths INTEGER NOT NULL, furthest INTEGER NOT NULL, owner_pid INTEGER NOT NULL, owner_started TEXT NOT NULL, created_at DATETIME NOT NULL,
+  attempts INTEGER NOT NULL, deaths INTEGER NOT NULL,
+  furthest INTEGER NOT NULL, owner_pid INTEGER NOT NULL, owner_started TEXT NOT NULL, created_at DATETIME NOT NULL,
   started_at DATETIME, ended_at DATETIME, ended_as INTEGER);
 CREATE INDEX ix_jobs_ended_as ON jobs (ended_as);
 CREATE INDEX ix_jobs_state ON jobs (state);

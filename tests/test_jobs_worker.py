@@ -56,6 +56,17 @@ def test_a_job_is_done_with_the_message_its_handler_returns(jobs, work):
     assert (job.state, job.message, job.attempts) == ("done", "The sum is 3.", 1)
 
 
+def test_what_the_work_brought_is_kept_for_programs(jobs, path, work):
+    def count(task):
+        task.result["photos"] = {"added": 3}
+        return "3 photos were added."
+
+    work(count=count)
+    number = jobs.add("count", {}).id
+    ended(jobs, number)
+    assert Jobs(path).get(number).result == {"photos": {"added": 3}}
+
+
 def test_a_worker_leaves_kinds_alone_that_it_has_no_handler_for(jobs, work):
     unknown = jobs.add("unknown", {}).id
     work(known=lambda task: "")
