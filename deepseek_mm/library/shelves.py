@@ -65,12 +65,15 @@ class Library:
     def add(self, paths: Sequence[str | os.PathLike[str]], *, anew: bool = False, forget: bool | None = None) -> Job:
         """Take files and folders in. `forget` takes out what is gone below them; None is the setting.
 
-        BadFile if a name is no text. What cannot be read is listed with the job.
+        An equal job that is under way is joined. BadFile if a name is no text. What cannot be read is listed with the job.
         """
+        return self._add(paths, anew=anew, forget=forget, unique=True)
+
+    def _add(self, paths: Sequence[str | os.PathLike[str]], *, anew: bool, forget: bool | None, unique: bool) -> Job:
         names = [absolute(path) for path in paths]
         forget = self.config.library.forget_gone if forget is None else forget
         payload = {"paths": names, "anew": anew, "forget": forget}
-        return self.jobs.add(INDEX, payload, title=f"Index {titled(names)}", unique=True)
+        return self.jobs.add(INDEX, payload, title=f"Index {titled(names)}", unique=unique)
 
     def watch(self, folder: str | os.PathLike[str]) -> Job:
         """Take a folder in, now and whenever something changes in it. BadFile if it is no folder."""
@@ -142,8 +145,8 @@ class Library:
         return [job for job in self.jobs.find(kinds=(WATCH,), states=states, limit=-1) if not job.cancelling]
 
     def _changed(self, task: Task, paths: Sequence[str]) -> None:
-        """Something happened at these paths, which are in a watched folder."""
-        self.add(paths)
+        """Something happened at these paths of a watched folder; an equal job under way may be past them already."""
+        self._add(paths, anew=False, forget=None, unique=False)
 
 
 def titled(names: Sequence[str]) -> str:
