@@ -19,6 +19,7 @@ from index.store import RegionStore
 
 VERIFY, REPAIR = "verify", "repair"  # kinds of jobs
 STORE = "the index"  # what a problem of the store as a whole is listed under
+ANEW = "Make it anew with: python -m deepseek_mm index --rebuild"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +46,7 @@ class Check:
         gone: list[str] = []
         for number, problem in enumerate(self._problems(task), start=1):
             if not problem.path:
-                task.fail(f"{STORE} ({number})", f"{problem.detail} Make it anew with: python -m deepseek_mm index --rebuild")
+                task.fail(f"{STORE} ({number})", f"{problem.detail} {ANEW}")
             elif stat_file(problem.path) is None:
                 gone.append(problem.path)
             else:

@@ -65,7 +65,7 @@ class Library:
     def add(self, paths: Sequence[str | os.PathLike[str]], *, anew: bool = False, forget: bool | None = None) -> Job:
         """Take files and folders in. `forget` takes out what is gone below them; None is the setting.
 
-        An equal job that is under way is joined. BadFile if a name is no text. What cannot be read is listed with the job.
+        An equal job that is under way is joined. BadFile if a name is no text. What cannot be read is listed with it.
         """
         return self._add(paths, anew=anew, forget=forget, unique=True)
 
