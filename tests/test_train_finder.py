@@ -64,16 +64,25 @@ def test_the_loss_is_small_for_the_right_cell_and_box_and_large_for_another():
     assert shifted > 1
 
 
-def test_a_sure_cell_outside_the_boxes_costs_less_than_one_in_a_photo_of_nobody():
-    target = target_of([[EVERYWHERE]])
-    corner = torch.full((1, 17, 17), -8.0)
-    corner[target.middle_BMM > 0] = 8.0
-    calm = corner.clone()
-    corner[0, 0, 0] = 5.0
-    boxes = target.box_BMM4
-    raised = loss_of(corner, boxes, target, unboxed=0.1) - loss_of(calm, boxes, target, unboxed=0.1)
-    assert raised < 0.05
-    assert empty_loss(torch.full((1, 17, 17), -8.0)) < 0.01 < 0.5 < empty_loss(corner)
+def test_the_less_an_unboxed_place_weighs_the_more_of_the_loss_is_about_the_boxes():
+    target = target_of([[(6 / 17, 6 / 17, 11 / 17, 11 / 17)]])
+
+    def slopes(unboxed: float) -> tuple[float, float]:
+        logit = torch.zeros(1, 17, 17, requires_grad=True)
+        loss_of(logit, target.box_BMM4, target, unboxed=unboxed).backward()
+        return -logit.grad[0, 8, 8].item(), logit.grad[0, 0, 0].item()
+
+    (pull_at_tenth, push_at_tenth), (pull_at_full, push_at_full) = slopes(0.1), slopes(1.0)
+    assert pull_at_tenth > pull_at_full
+    assert push_at_tenth < push_at_full
+    assert slopes(0.0)[1] == pytest.approx(1 / 289, rel=1e-4)  # the softmax over the cells alone
+
+
+def test_a_sure_cell_in_a_photo_of_nobody_is_dear():
+    calm = torch.full((1, 17, 17), -8.0)
+    alarmed = calm.clone()
+    alarmed[0, 0, 0] = 5.0
+    assert empty_loss(calm) < 0.01 < 0.5 < empty_loss(alarmed)
 
 
 def seen_with_a_bright_cell(count: int) -> tuple[list[Photo], Seen]:
