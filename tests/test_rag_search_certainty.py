@@ -32,7 +32,7 @@ def certainty(**changes):
         "commons": commons(),
         "words_WD": AXES[-RIVALS:],
         "photos_PD": np.repeat(AXES[1:2], 5, axis=0),
-        "things": Curve(weights=(1.0, 2.0, 3.0, 4.0), offset=0.0, threshold=0.5),
+        "things": Curve(weights=(1.0, 2.0, 3.0, 4.0, 5.0), offset=0.0, threshold=0.5),
         "pictures": Curve(weights=(10.0,), offset=-5.0, threshold=0.5),
     }
     given |= changes
@@ -66,9 +66,18 @@ def test_what_stands_out_is_measured_above_the_words_that_come_nearest():
     assert standing_out(AXES[0], pictures, above) == pytest.approx((1.0 - 1 / RIVALS) / 2)
 
 
-def test_the_four_witnesses_are_expected_more_named_and_size():
-    heard = certainty().witnesses(trace(named=3))
-    assert heard == pytest.approx((math.log(0.5 * 10), 1.0, math.log(4), math.log(10)))
+def test_the_witnesses_are_expected_more_trusted_named_and_size():
+    rare = certainty(commons=commons(counts={"dog": 10})).witnesses(trace(named=3))
+    expected = math.log(0.1 * 10)
+    assert rare == pytest.approx((expected, 1.0, expected + 2, math.log(4), math.log(10)))
+
+
+def test_however_common_a_thing_is_only_a_few_photos_of_it_are_expected():
+    assert certainty().witnesses(trace(num_photos=10_000))[0] == 1.0
+
+
+def test_where_a_thing_is_unheard_of_its_likeness_is_not_trusted():
+    assert certainty().witnesses(trace(phrase="zorilla"))[2] == 0.0
 
 
 def test_a_thing_whose_pictures_are_no_nearer_than_those_of_others_gains_nothing():
@@ -77,8 +86,9 @@ def test_a_thing_whose_pictures_are_no_nearer_than_those_of_others_gains_nothing
 
 
 def test_the_probability_is_the_sigmoid_of_the_weighted_witnesses():
-    total = math.log(5) + 2 * 1.0 + 3 * 0.0 + 4 * math.log(10)
-    assert certainty().of_thing(trace()) == pytest.approx(1 / (1 + math.exp(-total)))
+    few = Curve(weights=(0.1, 0.2, 0.3, 0.4, 0.5), offset=-2.0, threshold=0.5)
+    total = 0.1 * 1.0 + 0.2 * 1.0 + 0.3 * 3.0 + 0.4 * 0.0 + 0.5 * math.log(10) - 2
+    assert certainty(things=few).of_thing(trace()) == pytest.approx(1 / (1 + math.exp(-total)))
 
 
 def test_a_collection_without_pictures_shows_nothing():

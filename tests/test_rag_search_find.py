@@ -40,7 +40,7 @@ def names(found):
     return [match.region.source.name for match in found.matches]
 
 
-def certain(*, threshold, weights=(0.0, 0.0, 0.0, 0.0)):
+def certain(*, threshold, weights=(0.0, 0.0, 0.0, 0.0, 0.0)):
     """A certainty that says one half of everything."""
     dim = ColourSpace.dim
     commons = Commons(counts={}, num_photos=1, direction_D=np.zeros(dim, np.float32), offset=0.0)
@@ -81,7 +81,7 @@ def test_a_query_is_found_when_its_certainty_reaches_the_threshold(house):
 
 
 def test_the_least_certain_thing_of_a_query_decides(house):
-    judged = certain(threshold=0.5, weights=(0.0, 1.0, 0.0, 0.0))
+    judged = certain(threshold=0.5, weights=(0.0, 1.0, 0.0, 0.0, 0.0))
     search = Search(house.retriever.space, house.store, house.eyes, RagConfig(), certainty=judged)
     kite, noise, both = search.find_many([Query(text=t) for t in ("red", "zebra", "red and a zebra")], k=1)
     assert noise.certainty < kite.certainty

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--questions", type=Path, required=True, help="JSONL file of rows {image, question, answer, split}"
     )
     parser.add_argument("--question-images", type=Path, required=True, help="folder of the photos asked about")
-    parser.add_argument("--photos", type=int, default=2500, help="photos looked at, of each of the two files")
+    parser.add_argument("--photos", type=int, default=2000, help="photos looked at, of each of the two files")
     parser.add_argument("--weights", type=Path, default=FILE, help="file to write")
 
 

@@ -22,6 +22,7 @@ Bools = NDArray[np.bool_]
 BANDS = (1, 2, 4, 8, 16)  # photos that show a thing, lower ends: rare things weigh as much as common ones
 PULL = 1.0  # of the weights towards zero
 PULL_RATES = 10.0  # the same for the direction of things that are photographed often
+LOUDER = 3.0  # a gallery without some common things counts as this many
 STEPS = 50  # of Newton; it is there after ten
 
 
@@ -71,7 +72,8 @@ def fit_curve(heard: Sequence[Heard], judged: Sequence[Heard]) -> Curve:
     """The curve of all galleries, with the threshold at which both errors on the judged ones are equal."""
     x_TW = np.concatenate([part.witnesses_TW for part in heard]).astype(np.float64)
     there_T = np.concatenate([part.num_photos_T > 0 for part in heard])
-    weight_T = np.concatenate([fair_weights(part) for part in heard]) * 100
+    louder = [LOUDER if part.withheld_T.any() else 1.0 for part in heard]
+    weight_T = np.concatenate([fair_weights(part) * times for part, times in zip(heard, louder, strict=True)]) * 100
     weights_W, offset = logistic(x_TW, there_T, weight_T)
     curve = Curve(weights=tuple(round(float(w), 4) for w in weights_W), offset=round(offset, 4), threshold=0.5)
     chances = np.concatenate([[curve.probability(x) for x in part.witnesses_TW] for part in judged])

@@ -25,7 +25,7 @@ ASKED = 300  # things of each kind, present and absent, asked for in one gallery
 FOLDS = 5  # a thing's own count is kept out of the direction that guesses its rate
 WORDS, PHOTOS = 300, 300  # of the background that is kept; photos of each set
 COMPOUND = 0.06  # photos that say a phrase, for each that says its rarest word: typical of 275 names of two words
-UNFITTED = Curve(weights=(1.0, 0.0, 0.0, 0.0), offset=0.0, threshold=0.5)
+UNFITTED = Curve(weights=(1.0, 0.0, 0.0, 0.0, 0.0), offset=0.0, threshold=0.5)
 LIKELY = Curve(weights=(1.0,), offset=0.0, threshold=0.5)
 
 

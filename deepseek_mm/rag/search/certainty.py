@@ -1,12 +1,14 @@
 """Is it there at all? The probability that a collection shows a thing, so that "nothing found" can be said and meant.
 
-A search always has a nearest picture; whether that one shows the thing is another question. Four witnesses are heard:
+A search always has a nearest picture; whether that one shows the thing is another question. Five witnesses are heard:
 
 - expected: in how many photos of a collection of this size people would mention the thing, as they do in captions. A
   word that no caption used is judged by its neighbours: one direction of the space tells what is photographed often.
+  More than a few photos say nothing more: however common dogs are, a collection may have none.
 - more: the nearest pictures stand out against the background's words on the same pictures; by how much more than the
   nearest pictures of a background of other people's photos do? So a picture that is near to everything is no witness,
   and a common thing whose nearest pictures are poorer than other people's is missed.
+- trusted: the same, times how well the thing is known: what people mention often, the space has learned to see.
 - named: how many photos carry a label that names the thing.
 - size: the number of photos, for the nearest of many is near by chance.
 
@@ -35,6 +37,8 @@ Floats = NDArray[np.float32]
 FILE = Path(__file__).parent.parent.parent / "weights" / "certainty.safetensors"
 NEAREST = 20  # pictures that are heard for a thing
 BEST = 5  # of them, those on which it stands out most
+PLENTY = 1.0  # logarithm of the expected photos beyond which more of them say nothing new
+UNKNOWN = -2.0  # logarithm of the expected photos below which a thing's vector is not trusted
 RIVALS = 20  # words of the background that a picture is nearest to: what any thing reaches on it
 MOST_NAMED = 20  # photos with a label beyond which more of them say nothing new
 SMOOTH = 0.5  # of a thing's rate, what its neighbours in the space add to its own count
@@ -73,7 +77,7 @@ class Commons:
 class Curve:
     """Probability = sigmoid of a weighted sum."""
 
-    weights: tuple[float, ...]  # one for each witness, in the order of `Certainty.witnesses`
+    weights: tuple[float, ...]  # one for each witness, in their order
     offset: float
     threshold: float  # probability from which the thing counts as found
 
@@ -94,14 +98,17 @@ class Certainty:
         self._elsewhere = photos_PD, rivals(photos_PD, words_WD)
 
     def witnesses(self, trace: Trace) -> tuple[float, ...]:
-        """Expected, more, named, size; for a collection that has a picture."""
+        """Expected, more, trusted, named, size; for a collection that has a picture."""
         here = standing_out(trace.vector_D, trace.nearest_kD, rivals(trace.nearest_kD, self.words_WD))
         elsewhere = standing_out(trace.vector_D, *self._elsewhere)
+        size = math.log(trace.num_photos)
+        expected = min(PLENTY, self.commons.log_rate(trace.phrase, trace.vector_D) + size)
         return (
-            self.commons.log_rate(trace.phrase, trace.vector_D) + math.log(trace.num_photos),
+            expected,
             here - elsewhere,
+            (here - elsewhere) * max(0.0, expected - UNKNOWN),
             math.log1p(min(trace.named, MOST_NAMED)),
-            math.log(trace.num_photos),
+            size,
         )
 
     def of_thing(self, trace: Trace) -> float:
