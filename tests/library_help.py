@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fakes import BlankPaper, ColourSpace, picture
 
-from deepseek_mm.config import Config
+from deepseek_mm.config import Config, ParseConfig
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Job, Jobs, follow
 from deepseek_mm.library import Library
@@ -27,9 +27,11 @@ class Sign(BlankPaper):
 class House:
     """A library in a folder, at work."""
 
-    def __init__(self, data: Path, *, reader: TextReader | None = None, **library) -> None:
+    def __init__(
+        self, data: Path, *, reader: TextReader | None = None, parse: ParseConfig | None = None, **library
+    ) -> None:
         data.mkdir(exist_ok=True)
-        plain = Config(data=data)
+        plain = Config(data=data, parse=parse or ParseConfig())
         self.config = replace(plain, library=replace(plain.library, **library))
         self.space = ColourSpace()
         self.store, self.history = open_store(self.config, self.space), History(data / "history.db")

@@ -20,8 +20,8 @@ from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.ingest.pages import read_leaves
 from deepseek_mm.ingest.tally import Hooks, Report, Tally
 from deepseek_mm.parse.document import parse_file
-from deepseek_mm.parse.files import open_file, stat_file
-from deepseek_mm.parse.folder import find_files
+from deepseek_mm.parse.files import is_gone, open_file, stat_file
+from deepseek_mm.parse.folder import Found, find_files
 from deepseek_mm.parse.nouns import File
 from deepseek_mm.see.eyes import Eyes
 from index import Source
@@ -58,7 +58,7 @@ class Intake:
         return Report(
             **tally.counts,
             failed=tuple(tally.failures),
-            vanished=vanished(paths, found.files, stamps),
+            vanished=vanished(paths, found, stamps),
             stopped=tally.hooks.stopping(),
             seconds=time.monotonic() - start,
         )
@@ -186,11 +186,14 @@ def sort_out(files: Sequence[str], stamps: Mapping[str, Stamp], tally: Tally, *,
     return fresh
 
 
-def vanished(
-    paths: Sequence[str | os.PathLike[str]], files: Sequence[str], stamps: Mapping[str, Stamp]
-) -> tuple[str, ...]:
-    """Known files below these folders and archives that are not there any more, sorted."""
-    roots = tuple(f"{os.path.abspath(path).rstrip(os.sep)}{end}" for path in paths for end in (os.sep, MEMBER))
-    there = set(files)
+def vanished(paths: Sequence[str | os.PathLike[str]], found: Found, stamps: Mapping[str, Stamp]) -> tuple[str, ...]:
+    """Known files below these folders and archives that are surely not there any more, sorted.
+
+    Of a folder in which nothing was found nothing is said: a drive may have been pulled out of it.
+    """
+    refused = {path for path, _ in found.failed}
+    given = [path for path in map(os.path.abspath, paths) if path not in refused]
+    roots = tuple(f"{path.rstrip(os.sep)}{end}" for path in given for end in (os.sep, MEMBER))
+    there = set(found.files)
     missing = (path for path in stamps if path not in there and path.startswith(roots))
-    return tuple(sorted(path for path in missing if stat_file(path) is None))
+    return tuple(sorted(path for path in missing if is_gone(path)))

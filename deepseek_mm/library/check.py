@@ -12,7 +12,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.jobs import Jobs, Task
 from deepseek_mm.library.filling import INDEX
-from deepseek_mm.parse.files import open_file, stat_file
+from deepseek_mm.parse.files import is_gone, open_file
 from index.check import Problem
 from index.region import Stamp
 from index.store import RegionStore
@@ -47,7 +47,7 @@ class Check:
         for number, problem in enumerate(self._problems(task), start=1):
             if not problem.path:
                 task.fail(f"{STORE} ({number})", f"{problem.detail} {ANEW}")
-            elif stat_file(problem.path) is None:
+            elif is_gone(problem.path):
                 gone.append(problem.path)
             else:
                 anew.append(problem.path)
@@ -83,7 +83,7 @@ class Check:
 
     def _compared(self, path: str, stamp: Stamp) -> str:
         """How the file differs from what was indexed; empty if it does not."""
-        if stat_file(path) is None:
+        if is_gone(path):
             return "It is not there any more."
         try:
             file = open_file(path, self.config.parse)

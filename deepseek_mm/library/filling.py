@@ -14,6 +14,7 @@ from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.ingest import Hooks, Intake, Report
 from deepseek_mm.jobs import Jobs, Task
 from deepseek_mm.parse.document import read_page
+from deepseek_mm.parse.files import is_gone
 from deepseek_mm.see.eyes import Eyes
 from deepseek_mm.see.ocr import TextReader, Written
 from index import Box, Filter, Region, Source
@@ -65,6 +66,11 @@ class Filling:
             done += 1
             task.report(done, total, source.path)
         return f"{done} files looked at, {found} texts found"
+
+    def read_now(self, source: Source) -> None:
+        """Read one file of any collection, unless it was read before. BadFile or NothingThere says why not."""
+        if self.store.unmarked(MARK, where=Filter(collection=None, source_ids=(source.id,)), limit=1):
+            self._read(source)
 
     def _unread(self) -> Iterator[Source]:
         for where in PICTURES:
@@ -121,8 +127,8 @@ def here(paths: Sequence[str], store: RegionStore, task: Task) -> list[str]:
 
 
 def missing(paths: Sequence[str], store: RegionStore) -> list[str]:
-    """Known paths at or below those that are not there any more."""
-    return below([path for path in paths if not os.path.lexists(path)], store)
+    """Known paths at or below those that are not there any more, if that is sure of each."""
+    return [path for path in below([path for path in paths if not os.path.lexists(path)], store) if is_gone(path)]
 
 
 def below(paths: Sequence[str], store: RegionStore) -> list[str]:

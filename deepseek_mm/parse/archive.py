@@ -32,6 +32,7 @@ MOST_GROWTH = 200  # times; real files shrink to a hundredth at most
 SMALL_BYTES = 1_000_000  # a member below this may shrink as it likes: an empty page of a picture does
 LOCAL_HEADER = struct.Struct("<26xHH")  # lengths of the name and of the extra field, which the packed bytes follow
 DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, NotImplementedError, RuntimeError)
+LATEST_NS = 2**63 - 1
 DRIVE = re.compile(r"[A-Za-z]:")
 
 Failure = tuple[str, str]  # a path, and a sentence that names it and says why it was not read
@@ -80,9 +81,14 @@ def member_status(archive: str, member: str) -> tuple[int, int] | None:
     """The member's size and the archive's time; None if it is not there."""
     try:
         info = directory(archive).get(member)
-        return None if info is None else (info.file_size, os.stat(archive).st_mtime_ns)
+        return None if info is None else (info.file_size, changed_ns(os.stat(archive)))
     except (BadFile, OSError):
         return None
+
+
+def changed_ns(status: os.stat_result) -> int:
+    """When the file was changed, in nanoseconds; a disk may claim years that a database cannot hold (after 2262)."""
+    return max(-LATEST_NS, min(status.st_mtime_ns, LATEST_NS))
 
 
 @contextmanager

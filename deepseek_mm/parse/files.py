@@ -41,7 +41,7 @@ def open_file(path: str | os.PathLike[str], config: ParseConfig) -> File:
 
 
 def stat_file(path: str | os.PathLike[str]) -> tuple[int, int] | None:
-    """Size in bytes and time of the last change in nanoseconds, without reading; None when it is not there."""
+    """Size in bytes and time of the last change in nanoseconds, without reading; None when no file is there."""
     try:
         name = absolute(path)
         inside = in_archive(name)
@@ -50,7 +50,23 @@ def stat_file(path: str | os.PathLike[str]) -> tuple[int, int] | None:
         status = os.stat(name)
     except (OSError, ValueError):
         return None
-    return status.st_size, status.st_mtime_ns
+    return (status.st_size, archive.changed_ns(status)) if stat.S_ISREG(status.st_mode) else None
+
+
+def is_gone(path: str | os.PathLike[str]) -> bool:
+    """Whether the system says for sure that no such file is there. Of a disk that fails it does not, nor does a folder
+    that may not be looked into, or an archive that is damaged: what was known there is not to be forgotten.
+    """
+    name = absolute(path)
+    inside = in_archive(name)
+    try:
+        if inside is not None:
+            return inside[1] not in archive.directory(inside[0])
+        return not stat.S_ISREG(os.stat(name).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, BadFile):
+        return False
 
 
 def absolute(path: str | os.PathLike[str]) -> str:
@@ -76,7 +92,7 @@ def plain_file(name: str) -> Iterator[tuple[IO[bytes], int]]:
             status = os.fstat(stream.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise BadFile(f"{name} is a pipe or a device, not a file. Save what comes out of it as a file first")
-            yield stream, status.st_mtime_ns
+            yield stream, archive.changed_ns(status)
     except FileNotFoundError:
         raise NothingThere(f"no file at {name}. Check the name") from None
     except IsADirectoryError:
