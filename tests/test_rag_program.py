@@ -87,7 +87,13 @@ QUESTIONS = [  # question, kind, things as the eyes are asked for them
     ("what kind of food is on the table?", "sort", ("food",)),
     ("what is the man wearing?", "other", ("man",)),
     ("is it raining?", "other", ()),
-    ("what does the sign say?", "other", ("sign",)),
+    ("what does the sign say?", "read", ("sign",)),
+    ("What does it say?", "read", ()),
+    ("what is written on the board", "read", ("board",)),
+    ("What's the text in this photo?", "read", ()),
+    ("read the text", "read", ()),
+    ("can you read the label?", "read", ("label",)),
+    ("what does report.pdf say?", "read", ()),
     ("why is the sky blue", "other", ("blue sky",)),
 ]
 
@@ -100,7 +106,7 @@ def test_a_question_is_read_as_a_person_means_it(question, kind, things):
 
 def test_the_table_of_questions_holds_sixty_shapes_of_every_kind():
     assert len(QUESTIONS) >= 60
-    assert len({kind for _, kind, _ in QUESTIONS}) == 13
+    assert len({kind for _, kind, _ in QUESTIONS}) == 14
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,11 @@ A Library that was not started only writes jobs down; `start` begins to work on 
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from deepseek_mm.config import Config
-from deepseek_mm.errors import BadFile
+from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Job, Jobs, State, Task, Worker
 from deepseek_mm.library.bundle import BACKUP, RESTORE, Bundle
@@ -19,6 +20,7 @@ from deepseek_mm.library.watch import WATCH, Watch
 from deepseek_mm.parse.files import absolute
 from deepseek_mm.see.eyes import Eyes
 from deepseek_mm.see.ocr import TextReader
+from index import Source
 from index.store import RegionStore
 
 STOP_S = 5.0  # how long a program that ends waits for the work at hand
@@ -32,7 +34,7 @@ class Library:
         self, config: Config, *, eyes: Eyes, reader: TextReader, store: RegionStore, jobs: Jobs, history: History
     ) -> None:
         self.config, self.store, self.jobs, self.history = config, store, jobs, history
-        filling = Filling(
+        self._filling = filling = Filling(
             eyes=eyes,
             store=store,
             jobs=jobs,
@@ -74,6 +76,11 @@ class Library:
         forget = self.config.library.forget_gone if forget is None else forget
         payload = {"paths": names, "anew": anew, "forget": forget}
         return self.jobs.add(INDEX, payload, title=f"Index {titled(names)}", unique=unique)
+
+    def read_text(self, source: Source) -> None:
+        """See that the text in this file's pictures was read; one that cannot be read now has none."""
+        with suppress(BadFile, NothingThere):
+            self._filling.read_now(source)
 
     def watch(self, folder: str | os.PathLike[str]) -> Job:
         """Take a folder in, now and whenever something changes in it. BadFile if it is no folder."""

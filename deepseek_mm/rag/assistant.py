@@ -150,6 +150,9 @@ class Assistant:
     def _with_evidence(self, cases: Sequence[Case]) -> list[Case]:
         """What was found, and what is certain about it."""
         try:
+            for case in cases:
+                if case.program.kind == "read" and case.source is not None:
+                    self.library.read_text(case.source)
             found = self.retriever.retrieve_many(cases, k=self.config.rag.num_regions)
             claims = [run(case.program, entries, self.config) for case, entries in zip(cases, found, strict=True)]
         except BaseException as error:

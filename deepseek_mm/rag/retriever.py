@@ -13,6 +13,7 @@ from deepseek_mm.chance import expected
 from deepseek_mm.config import Config
 from deepseek_mm.encoders.space import Floats, Space
 from deepseek_mm.rag.facts.shots import Shot, shows
+from deepseek_mm.rag.facts.written import WRITTEN
 from deepseek_mm.rag.program import Case, Program
 from deepseek_mm.rag.program.phrases import Thing, things_in
 from deepseek_mm.rag.search import Presence, Search, read_certainty
@@ -23,6 +24,9 @@ from index.store import RegionStore
 SPREAD = 8  # regions looked at for each region kept: many of them lie in one photo
 PER_PHOTO = 2  # regions of one photo in a library answer
 PAGE = 500  # sources read at a time when a file is looked for by name
+TOLD = 2  # passages of text beside the photos
+PHOTOS = Filter(kinds=("whole", "part"), source_kinds=("photo",))
+PASSAGES = Filter(kinds=WRITTEN)
 
 
 class Retriever:
@@ -76,28 +80,55 @@ class Retriever:
 
     def _evidence(self, case: Case, vector_D: Floats, k: int) -> list[Evidence]:
         if not case.program.library:
-            return self._of_photo(case, vector_D, k) if case.source else []
+            return self._of_file(case, vector_D, k) if case.source else []
+        told = self._told(case.program)
+        if case.program.kind == "read":
+            return numbered(told)
         shots = self._shots(case.program, self._nearest(case.program, vector_D, k), vector_D)
         chosen = [entry for shot in ranked(shots, case.program) for entry in pointing(shot, case.program)]
-        return numbered(chosen[:k])
+        return numbered([*chosen[: k - len(told)], *told])
 
-    def _of_photo(self, case: Case, vector_D: Floats, k: int) -> list[Evidence]:
-        assert case.source is not None, "a photo at hand"
+    def _told(self, program: Program) -> list[Evidence]:
+        """The passages that answer best, if any is near enough to count as found."""
+        if not self.store.counts(where=PASSAGES).regions:
+            return []
+        query = Query(text=program.subject or program.text)
+        (found,) = self.search.find_many([query], k=TOLD, where=PASSAGES)
+        matches = found.matches if found.found else ()
+        return [Evidence(number=n, region=each.region, score=each.score) for n, each in enumerate(matches, start=1)]
+
+    def _of_file(self, case: Case, vector_D: Floats, k: int) -> list[Evidence]:
+        """Of a photo, itself and its nearest parts; of a document, or where its text is asked for, what is written."""
+        assert case.source is not None, "a file at hand"
+        if case.program.kind == "read" or case.source.kind != "photo":
+            return self._written(case.source, case.program, vector_D, k)
         shots = self._shots(case.program, [case.source.id], vector_D)
         if not shots:  # it was removed a moment ago
             return []
         whole, *parts = shots[0].evidence
         return numbered([whole, *sorted(parts, key=lambda entry: -entry.score)[:k]])
 
+    def _written(self, source: Source, program: Program, vector_D: Floats, k: int) -> list[Evidence]:
+        """The whole file's first region, and its passages: in reading order, or the nearest ones of a long document."""
+        regions = self.store.regions_of([source.id])[source.id]
+        passages = [region for region in regions if region.kind in WRITTEN]
+        scores = self.store.vectors_of([region.id for region in passages]) @ vector_D
+        scored = [Evidence(number=1, region=r, score=float(s)) for r, s in zip(passages, scores, strict=True)]
+        if program.kind != "read" or len(scored) > k:
+            scored.sort(key=lambda entry: -entry.score)
+        whole = [Evidence(number=1, region=region, score=0.0) for region in regions[:1] if not passages]
+        return numbered([*scored[:k], *whole])
+
     def _nearest(self, program: Program, vector_D: Floats, k: int) -> list[int]:
         """Ids of the photos whose regions are nearest to the words, or carry a thing's name; nearest first."""
-        hits = list(self.store.search_many(vector_D[None], k=k * SPREAD)[0])
-        hits += self._labelled(program.things, vector_D, k=k, where=EVERYTHING)
+        hits = list(self.store.search_many(vector_D[None], k=k * SPREAD, where=PHOTOS)[0])
+        hits += self._labelled(program.things, vector_D, k=k, where=PHOTOS)
         return list(dict.fromkeys(hit.region.source.id for hit in hits))
 
     def _shots(self, program: Program, source_ids: Sequence[int], vector_D: Floats) -> list[Shot]:
         """Every region of these photos with its score, and the presence of the things in each photo."""
-        photos = [regions for regions in self.store.regions_of(source_ids).values() if regions]
+        known = self.store.regions_of(source_ids).values()
+        photos = [shown for regions in known if (shown := tuple(r for r in regions if r.kind in PHOTOS.kinds))]
         if not photos:
             return []
         scores = iter((self.store.vectors_of([r.id for regions in photos for r in regions]) @ vector_D).tolist())

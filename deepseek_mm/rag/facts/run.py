@@ -11,6 +11,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.rag.facts import details
 from deepseek_mm.rag.facts.shots import Shot, shots_of, shows
 from deepseek_mm.rag.facts.tell import Teller
+from deepseek_mm.rag.facts.written import is_written, quoted, unread
 from deepseek_mm.rag.program.parse import Claim, Program
 from deepseek_mm.rag.program.phrases import Thing
 from deepseek_mm.rag.program.words import listed, names_the_same, plural, with_article
@@ -24,6 +25,18 @@ MAX_POINTED = 3  # parts that a description places
 
 def run(program: Program, evidence: Sequence[Evidence], config: Config) -> tuple[Claim, ...]:
     """The claims, the direct answer first; none when nothing relevant was found."""
+    told = [entry for entry in evidence if is_written(entry)]
+    looked_at = [entry for entry in evidence if not is_written(entry)]
+    if told and (program.kind == "read" or not looked_at):
+        return quoted(told, named=not program.library)
+    if program.kind == "read":
+        return () if program.library else tuple(unread(entry.number) for entry in looked_at[:1])
+    claims = seen(program, looked_at, config)
+    return quoted(told, named=False) if told and (not claims or program.kind == "other") else claims
+
+
+def seen(program: Program, evidence: Sequence[Evidence], config: Config) -> tuple[Claim, ...]:
+    """What the photos of the evidence show, as far as they answer."""
     shots = relevant(program, shots_of(evidence, config.see.min_tag), config)
     if not program.library:
         return tuple(

@@ -22,6 +22,7 @@ Kind = Literal[
     "which",  # which photos show a dog
     "compare",  # is the cup left of the laptop
     "sort",  # which animal is it
+    "read",  # what does it say
     "other",  # anything else
 ]
 
@@ -49,6 +50,16 @@ SEEN = (
 HERE = f"(?: here| there| {THIS}| these {PIC}s| my {PIC}s)*"
 
 PATTERNS: tuple[tuple[Kind, str], ...] = (
+    ("read", r"what (?:does|do|did) (?P<t>.+?) (?:say|read)(?: (?:on|in|about|at) (?P<u>.*))?"),
+    ("read", r"(?:what|which text|what text) (?:is|are) (?:written|printed)(?: there| here)?(?: (?:on|in|at) (?P<t>.*))?"),
+    (
+        "read",
+        r"(?:what is the |what )?(?:text|words|writing|lettering)(?: (?:is|are))?(?: (?:on|in|of|at) (?P<t>.*))?",
+    ),
+    (
+        "read",
+        r"(?:read|transcribe)(?: out| aloud| me)*(?: the (?:text|words|writing))?(?: (?:on|in|of|from))?\b(?P<t>.*)",
+    ),
     ("name", rf"(?:what|how) is {THIS} (?:called|named?)|{WHICH} file is {THIS}"),
     ("name", rf".*\bfile ?name\b.*|what is the name of {THIS}"),
     ("size", rf"how (?:big|large|heavy) is {THIS}|.*\b(?:resolution|dimensions|megapixels?|pixels|file size)\b.*"),
@@ -98,7 +109,7 @@ RULES = tuple((kind, re.compile(pattern)) for kind, pattern in PATTERNS)
 
 POLITE = re.compile(
     r"^(?:(?:please|hey|hi|hello|ok|okay|so|well|now|and|but|then|also|um)\b[,!.]?\s+|"
-    r"(?:can|could|would|will) you (?:please )?(?=tell|show|find|describe|list|give|count|search|look|explain)|"
+    r"(?:can|could|would|will) you (?:please )?(?=tell|show|find|describe|list|give|count|search|look|explain|read)|"
     r"(?:tell me|i (?:want|would like|need) to (?:know|see|find)|do you know|i am looking for|let me see)[,:]?\s+"
     r"(?!about|more))+"
 )
@@ -111,5 +122,6 @@ PLACE_TAIL = re.compile(
     r"(?:(?:this|that|the|these|those|my|your|our|any|all|each|every|a|an)\s+)*"
     rf"(?:{PIC}s?|library|collection|album|gallery|it|here|there|foreground)(?!\w)"
 )
-FILE = re.compile(r"\"([^\"]+\.(?:jpe?g|png))\"|([\w()+~@#&-][\w()+~@#&.-]*\.(?:jpe?g|png))\b", re.IGNORECASE)
+ENDINGS = "jpe?g|png|webp|gif|bmp|tiff?|hei[cf]|avif|pdf|docx|md|txt|html?|py"  # of files that a question may name
+FILE = re.compile(rf"\"([^\"]+\.(?:{ENDINGS}))\"|([\w()+~@#&-][\w()+~@#&.-]*\.(?:{ENDINGS}))\b", re.IGNORECASE)
 NEXT = re.compile(r"(?:and |but |or )?(?:what|how) about (?P<t>.*)|(?:and|or) (?P<u>(?:a|an|the|any|some)\b.*)")

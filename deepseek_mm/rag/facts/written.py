@@ -1,0 +1,47 @@
+"""What is written: passages of documents, and the text in pictures, quoted with the place where they stand."""
+
+from collections.abc import Sequence
+
+from deepseek_mm.rag.facts.shots import MAX_NAME
+from deepseek_mm.rag.program.parse import Claim
+from deepseek_mm.rag.program.words import clean
+from deepseek_mm.records import Evidence
+from index import Region
+
+WRITTEN = ("text", "code")  # kinds of regions
+MAX_QUOTE = 300  # characters of one quotation
+MAX_QUOTED = 3  # passages of one answer
+
+
+def is_written(entry: Evidence) -> bool:
+    """Is it a passage rather than something to look at?"""
+    return entry.region.kind in WRITTEN
+
+
+def quoted(entries: Sequence[Evidence], *, named: bool) -> tuple[Claim, ...]:
+    """One claim a passage, in the order given: where it stands, unless the question has `named` that, and its words."""
+    return tuple(
+        Claim(f'{place(entry.region, named=named)} says: "{quote(entry.region.text)}"', (entry.number,), 1.0)
+        for entry in entries[:MAX_QUOTED]
+    )
+
+
+def place(region: Region, *, named: bool) -> str:
+    """notes.md, lines 3 to 9; report.pdf, page 2; in a photo that is at hand just "It"."""
+    if named and not region.page and region.source.kind == "photo":
+        return "It"
+    name = clean(region.source.name, MAX_NAME)
+    if region.page:
+        return f"{name}, page {region.page},"
+    first, last = region.lines
+    return f"{name}, lines {first} to {last}," if last else name
+
+
+def quote(text: str) -> str:
+    """The passage on one line, cut where it is long; its own quotation marks are single ones."""
+    return clean(text, MAX_QUOTE).replace('"', "'")
+
+
+def unread(number: int) -> Claim:
+    """What to say of a picture without text."""
+    return Claim("I find no text in it", (number,), 1.0)

@@ -1,0 +1,108 @@
+"""What is written is quoted with its place: from documents, and from pictures whose text is asked for."""
+
+from dataclasses import replace
+
+import pytest
+from fakes import BlankPaper
+from library_help import Sign
+from rag_house import build, paint
+
+from deepseek_mm.config import Config
+from deepseek_mm.jobs import follow
+from deepseek_mm.rag.facts import run
+from deepseek_mm.rag.facts.written import MAX_QUOTE, place, quote, quoted
+from deepseek_mm.rag.program import parse
+from deepseek_mm.records import Evidence, Question
+from index import Region, Source
+
+NOTES = Source(path="/docs/notes.md", kind="document", format="markdown")
+REPORT = Source(path="/docs/report.pdf", kind="document", format="pdf")
+
+
+def passage(text: str, number: int = 1, source: Source = NOTES, **where) -> Evidence:
+    region = Region(source=source, kind="text", box_px=(0, 0, 0, 0), text=text, **where)
+    return Evidence(number=number, region=region, score=0.5)
+
+
+def test_a_passage_is_quoted_with_its_lines_or_its_page():
+    claims = quoted([passage("Open at ten.", lines=(3, 4)), passage("Shut.", 2, REPORT, page=2)], named=False)
+    assert [claim.sentence for claim in claims] == [
+        'notes.md, lines 3 to 4, says: "Open at ten." [1].',
+        'report.pdf, page 2, says: "Shut." [2].',
+    ]
+
+
+def test_text_in_a_photo_that_is_at_hand_is_just_it():
+    photo = Source(path="/photos/shop.jpg", width_px=9, height_px=9)
+    region = Region(source=photo, kind="text", box_px=(1, 1, 4, 4), text="MILK")
+    assert (place(region, named=True), place(region, named=False)) == ("It", "shop.jpg")
+
+
+def test_a_long_passage_is_cut_and_cannot_pass_for_a_citation_or_an_end_of_quotation():
+    assert len(quote("word " * 500)) == MAX_QUOTE
+    assert quote('see [3], he said "no"') == "see (3), he said 'no'"
+
+
+def test_passages_answer_where_no_photo_does():
+    program = replace(parse("is there a lighthouse?"), library=True)
+    (claim,) = run(program, [passage("The lighthouse was built in 1871.")], Config())
+    assert claim.sentence == 'notes.md says: "The lighthouse was built in 1871." [1].'
+
+
+def test_a_photo_that_shows_the_thing_answers_before_a_passage_that_names_it():
+    from rag_house import photo_of
+
+    shown = photo_of(("dog", (10, 10, 90, 90), "brown", 0.9))
+    claims = run(replace(parse("is there a dog?"), library=True), [*shown, passage("A dog.", 9)], Config())
+    assert claims[0].text.startswith("Yes")
+    assert all(9 not in claim.numbers for claim in claims)
+
+
+def test_a_picture_without_text_is_said_to_have_none():
+    whole = Region(source=NOTES, kind="whole", box_px=(0, 0, 9, 9))
+    (claim,) = run(parse("what does it say?"), [Evidence(number=1, region=whole, score=0.0)], Config())
+    assert claim.sentence == "I find no text in it [1]."
+
+
+@pytest.fixture
+def house(tmp_path):
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "notes.md").write_text("# Lighthouse\n\nThe lighthouse was built in 1871.\n")
+    paint(docs, "kite.png", "green", "red")
+    assistant = build(tmp_path / "data", name="none", phrasing="auto")
+    assistant.library.start()
+    list(follow(assistant.library.jobs, assistant.library.add([docs]).id))
+    yield assistant
+    assistant.close()
+
+
+def test_a_question_over_the_library_is_answered_from_a_document(house):
+    answer = house.ask(Question(text="when was the lighthouse built?"))
+    assert answer.found
+    assert "notes.md, lines 1 to 3, says:" in answer.text
+    assert "built in 1871" in answer.text
+    assert answer.citations[0].region.kind == "text"
+
+
+def test_a_document_that_is_named_is_read(house):
+    assert "built in 1871" in house.ask(Question(text="What does notes.md say?")).text
+
+
+def test_photos_answer_as_before_beside_documents(house):
+    answer = house.ask(Question(text="is there a kite?"))
+    assert "kite.png" in answer.text
+    assert {citation.region.source.name for citation in answer.citations} == {"kite.png"}
+
+
+def test_the_text_of_an_upload_is_read_when_it_is_asked_for(tmp_path):
+    upload = paint(tmp_path / "camera", "sign.png", "green")
+    assistant = build(tmp_path / "data", name="none", phrasing="auto")
+    assistant.library._filling = replace(assistant.library._filling, reader=Sign())
+    answer = assistant.ask(Question(text="What does it say?", image_name="sign.png", image_path=str(upload)))
+    assert answer.text == 'It says: "blue" [1].'
+    assert answer.citations[0].region.box_px == (2, 4, 20, 10)
+    assistant.library._filling = replace(assistant.library._filling, reader=BlankPaper())
+    again = assistant.ask(Question(text="What is written there?", conversation=answer.conversation))
+    assert again.text == 'It says: "blue" [1].'  # it was read once and is known
+    assistant.close()
