@@ -107,6 +107,11 @@ class RegionStore:
         with self._database.reading() as session:
             return list(check.problems(session, self._dim))
 
+    def cache_fault(self) -> str:
+        """Where the cache file does not agree with the store, a sentence; empty if it does or there is none."""
+        with self._database.reading() as session:
+            return self._finder.fault(session)
+
     def add_place(self, source_id: int, path: str, *, size_bytes: int, modified_ns: int) -> None:
         """Note that the same bytes lie at one more path; what was known of that path is forgotten."""
         _check_text(path)

@@ -80,3 +80,12 @@ def test_changed_and_vanished_files_are_found_and_repair_brings_them_up_to_date(
     assert house.done(house.library.repair(forget=True)).num_failed == 0
     assert house.done(house.library.verify()).message == "everything agrees"
     assert house.names() == ["green.png", "red.png", "yellow.png"]
+
+
+def test_a_cache_file_that_does_not_agree_is_found_and_made_anew(house, photos):
+    house.done(house.library.add([photos]))
+    (house.store.folder / "vectors.faiss").write_bytes(b"torn")
+    job = house.done(house.library.verify())
+    assert "ends after 4 bytes" in house.failed(job)["the cache"]
+    assert house.done(house.library.repair()).num_failed == 0
+    assert house.done(house.library.verify()).message == "everything agrees"

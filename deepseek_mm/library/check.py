@@ -18,6 +18,7 @@ from index.region import Stamp
 from index.store import RegionStore
 
 VERIFY, REPAIR = "verify", "repair"  # kinds of jobs
+CACHE = "the cache"  # what a fault of the cache file is listed under
 STORE = "the index"  # what a problem of the store as a whole is listed under
 ANEW = "Make it anew with: python -m deepseek_mm index --rebuild"
 
@@ -32,7 +33,10 @@ class Check:
 
     def verify(self, task: Task) -> str:
         """No payload. Every problem becomes a failed item."""
-        count = 0
+        fault = self.store.cache_fault()
+        if fault:
+            task.fail(CACHE, fault)
+        count = int(bool(fault))
         for problem in self._problems(task):
             task.fail(problem.path or f"{STORE} ({count + 1})", problem.detail)
             count += 1
