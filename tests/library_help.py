@@ -28,12 +28,18 @@ class House:
     """A library in a folder, at work."""
 
     def __init__(
-        self, data: Path, *, reader: TextReader | None = None, parse: ParseConfig | None = None, **library
+        self,
+        data: Path,
+        *,
+        reader: TextReader | None = None,
+        parse: ParseConfig | None = None,
+        space: ColourSpace | None = None,
+        **library,
     ) -> None:
         data.mkdir(exist_ok=True)
         plain = Config(data=data, parse=parse or ParseConfig())
         self.config = replace(plain, library=replace(plain.library, **library))
-        self.space = ColourSpace()
+        self.space = space or ColourSpace()
         self.store, self.history = open_store(self.config, self.space), History(data / "history.db")
         self.library = Library(
             self.config,

@@ -24,6 +24,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.errors import BadFile, LibraryError
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs, Task
+from deepseek_mm.library.leftovers import sweep_drafts_of
 from deepseek_mm.library.watch import WATCH
 from index.exchange import copy_database, exchange_database
 from index.store import RegionStore
@@ -46,7 +47,8 @@ class Bundle:
     def backup(self, task: Task) -> str:
         """Payload: file. LibraryError says why it cannot be written; then there is no such file."""
         target = Path(task.job.payload["file"])
-        draft = target.with_name(f"{target.name}.{os.getpid()}.draft")
+        draft = target.with_name(f"{target.name}.{os.getpid()}-0.draft")
+        sweep_drafts_of(target)
         try:
             with self._workspace() as room, zipfile.ZipFile(draft, "w", zipfile.ZIP_STORED, allowZip64=True) as bundle:
                 self._fill(bundle, room, task)
@@ -143,7 +145,8 @@ class Bundle:
     @contextmanager
     def _workspace(self) -> Iterator[Path]:
         """A folder on the library's own disk, gone at the end."""
-        with TemporaryDirectory(prefix="bundle-", dir=self.config.data, ignore_cleanup_errors=True) as room:
+        own = f"bundle-{os.getpid()}-"  # so that `leftovers` can tell it from those of the dead
+        with TemporaryDirectory(prefix=own, dir=self.config.data, ignore_cleanup_errors=True) as room:
             yield Path(room)
 
 

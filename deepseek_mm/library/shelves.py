@@ -16,6 +16,7 @@ from deepseek_mm.jobs import Job, Jobs, State, Task, Worker
 from deepseek_mm.library.bundle import BACKUP, RESTORE, Bundle
 from deepseek_mm.library.check import REPAIR, VERIFY, Check
 from deepseek_mm.library.filling import INDEX, READ, Filling, below
+from deepseek_mm.library.leftovers import sweep
 from deepseek_mm.library.watch import WATCH, Watch
 from deepseek_mm.parse.files import absolute
 from deepseek_mm.see.eyes import Eyes
@@ -54,6 +55,7 @@ class Library:
 
     def start(self) -> None:
         """Begin to work on whatever waits; folders whose watch broke off are watched again."""
+        sweep(self.config.data)
         for job in self._watches("failed"):
             self.jobs.add(WATCH, job.payload, title=job.title, unique=True)
             self.jobs.forget([job.id])
@@ -133,6 +135,7 @@ class Library:
         self.store.clear()
         self.history.clear()
         self.jobs.clear()
+        sweep(self.config.data, everything=True)
         own = Path(self.store.folder).resolve()
         for folder in (self.config.data / "uploads", self.config.data / "page"):
             shutil.rmtree(folder, ignore_errors=True)
