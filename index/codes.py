@@ -6,7 +6,7 @@ What comes out are estimates with an error of about 0.015, good enough to choose
 compared as they are. A random rotation before it (Jegou et al., 2011) spreads what a space keeps in few dimensions over
 all of them, so that no space is hard.
 
-The code book is learnt once, from a sample; codes of one book can be joined without the vectors.
+The code book is learnt from a sample; codes of one book can be joined without the vectors.
 """
 
 from typing import Any, Self
@@ -55,9 +55,13 @@ class Codes:
         """Encode more; only while nobody else knows these codes."""
         self.held.add(vectors_ND)
 
+    def shares_book(self, codes: Self) -> bool:
+        """Whether the other codes can be appended to these."""
+        return codes._book is self._book
+
     def append(self, codes: Self, keep_N: NDArray[np.bool_]) -> None:
         """Copy those of others, of the same book, that are to be kept; only while nobody else knows these codes."""
-        assert codes._book is self._book, "codes of two books cannot be joined"
+        assert self.shares_book(codes), "codes of two books cannot be joined"
         copy = lib.clone_index(codes.held)  # FAISS joins by emptying the other one
         theirs = lib.downcast_index(copy.index)
         if not keep_N.all():

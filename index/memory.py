@@ -1,7 +1,7 @@
 """The store's vectors in memory: a few immutable indexes side by side, oldest first, that together hold every id once.
 
 New vectors become a small index; small neighbours are merged, so there are never many. An index that outgrows
-`exact_up_to` gets codes, all of one book, so that merging copies codes instead of working them out again. Whatever
+`exact_up_to` gets codes, mostly of one book, so that merging copies codes instead of working them out again. Whatever
 changes, searches go on with what is there: a finished tuple of indexes takes its place in one assignment.
 """
 
@@ -19,6 +19,8 @@ from index.vectors import Floats, Ints, Rows, SearchConfig, VectorIndex, flat_in
 Indexes = tuple[VectorIndex, ...]
 Masks = list[NDArray[np.bool_]]
 MANY = 2**63 - 1
+OUTGROWN = 2  # times as many vectors as the book was learnt from
+LEARN_UP_TO = 200_000  # vectors beyond which a search is not kept waiting for another book: it takes 2 s for 100,000
 PIECE = 8192  # vectors copied at once
 
 
@@ -28,7 +30,8 @@ class Memory:
     def __init__(self, dim: int, config: SearchConfig) -> None:
         self._dim, self._config = dim, config
         self._indexes: Indexes = ()
-        self._book: Codes | None = None  # of all codes here; learnt when the first are made
+        self._book: Codes | None = None  # learnt when the first codes are made
+        self._outgrown = 0  # vectors from which on another is learnt
         self._changing = Lock()  # held by whoever puts another tuple into _indexes
 
     @property
@@ -45,6 +48,7 @@ class Memory:
         """Take what a cache file held."""
         with self._changing:
             self._book = None if index.codes is None else index.codes.empty()
+            self._outgrown = OUTGROWN * len(index)
             self._indexes = (self._long(index),) if len(index) else ()
 
     def catch_up(self, newest: int, rows_after: Callable[[int], Rows]) -> None:
@@ -101,16 +105,20 @@ class Memory:
 
     def _coded(self, flat: VectorIndex, indexes: Indexes, masks: Masks) -> VectorIndex:
         """The same vectors with codes: copied from the indexes that they come from, as far as those have some."""
-        if self._book is None:
-            self._book = Codes.learn(flat.vectors_ND)
-        codes = self._book.empty()
+        codes = self._book_for(flat).empty()
         for index, mask_N in zip(indexes, masks, strict=True):
-            if index.codes is not None:
+            if index.codes is not None and codes.shares_book(index.codes):
                 codes.append(index.codes, mask_N)
             else:
                 for _, vectors_ND in masked_rows(index, mask_N):
                     codes.add(vectors_ND)
         return VectorIndex(flat.ids_N, flat.flat, codes)
+
+    def _book_for(self, flat: VectorIndex) -> Codes:
+        """The book, learnt anew where the vectors have become many more and may have become others."""
+        if self._book is None or self._outgrown <= len(flat) <= LEARN_UP_TO:
+            self._book, self._outgrown = Codes.learn(flat.vectors_ND), OUTGROWN * len(flat)
+        return self._book
 
     def _long(self, index: VectorIndex) -> VectorIndex:
         """The same index, with codes if it needs them and has none."""

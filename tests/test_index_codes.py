@@ -55,5 +55,7 @@ def test_appended_codes_are_those_that_encoding_gives():
 
 def test_codes_of_two_books_are_never_joined():
     ours, theirs = codes_of(VECTORS), codes_of(VECTORS)
+    assert ours.shares_book(ours.empty())
+    assert not ours.shares_book(theirs)
     with pytest.raises(AssertionError, match="two books"):
         ours.append(theirs, np.ones(3000, bool))

@@ -72,15 +72,31 @@ def test_adding_one_by_one_keeps_few_indexes_and_copies_little():
     assert copied < 500 * 10
 
 
-def test_long_indexes_have_codes_and_each_vector_is_encoded_about_once(monkeypatch):
+def test_long_indexes_have_codes_and_each_vector_is_encoded_once_for_each_book(monkeypatch):
     encoded, add = [], Codes.add
     monkeypatch.setattr(Codes, "add", lambda self, vectors: encoded.append(len(vectors)) or add(self, vectors))
-    memory = memory_of(*range(400, 4001, 400), config=CODED)
-    assert [index.codes is not None for index in memory._indexes] == [True] * len(memory._indexes)
-    assert sum(encoded) == 4000
-    assert [len(index.codes) for index in memory._indexes] == [len(index) for index in memory._indexes]
-    memory_of(200, config=CODED)
-    assert sum(encoded) == 4000  # a short one has none
+    long, short = memory_of(400, 530, 660, 790, config=CODED)._indexes
+    assert (len(long.codes), len(long), short.codes) == (660, 660, None)
+    assert encoded == [400, 260]  # the first ones were copied
+
+
+@pytest.mark.parametrize(("learn_up_to", "books"), [(200_000, 2), (900, 1)])
+def test_a_memory_that_has_outgrown_its_book_learns_another_unless_that_takes_too_long(monkeypatch, learn_up_to, books):
+    learnt, learn = [], Codes.learn
+    monkeypatch.setattr(Codes, "learn", lambda vectors: learnt.append(len(vectors)) or learn(vectors))
+    monkeypatch.setattr("index.memory.LEARN_UP_TO", learn_up_to)
+    memory = memory_of(400, 700, 1700, config=CODED)
+    assert learnt == [400, 1000][:books]
+    assert nearest(memory, rows(1700)[[3, 1650]], allowed=ids(1, 1700)) == [[4], [1651]]
+
+
+def test_an_index_of_the_old_book_answers_beside_one_of_the_new(monkeypatch):
+    monkeypatch.setattr("index.memory.OUTGROWN", 0)  # every index gets a book of its own
+    memory = memory_of(1500, 2100, config=CODED)
+    old, new = memory._indexes
+    assert not new.codes.shares_book(old.codes)
+    assert nearest(memory, rows(2100)[[3, 2050]], allowed=ids(1, 2100)) == [[4], [2051]]
+    assert len(memory.as_one(ids(1, 2100)).codes) == 2100
 
 
 def test_counts_look_at_the_ids_above_and_up_to():

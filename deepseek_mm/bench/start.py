@@ -9,6 +9,7 @@ import statistics
 import time
 import zlib
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -88,15 +89,18 @@ def opened(setting: Setting) -> RegionStore:
 def fill(setting: Setting, crowds: Crowds) -> None:
     """Regions with labels and vectors, ten a photo."""
     opened(setting).close()
-    database, first = Database(store_folder(setting) / "store.db"), 1
-    try:
+    first = 1
+    with closing(Database(store_folder(setting) / "store.db")) as database:
         for vectors_ND in crowds.pieces(setting.sizes.vectors):
-            with database.writing() as session:
-                for table, rows in tables_of(first, vectors_ND):
-                    session.execute(insert(table), rows)
+            put(database, first, vectors_ND)
             first += len(vectors_ND)
-    finally:
-        database.close()
+
+
+def put(database: Database, first: int, vectors_ND: Floats) -> None:
+    """One transaction: regions with ids from `first`."""
+    with database.writing() as session:
+        for table, rows in tables_of(first, vectors_ND):
+            session.execute(insert(table), rows)
 
 
 def tables_of(first: int, vectors_ND: Floats) -> Iterator[tuple[Any, list[dict[str, Any]]]]:
