@@ -33,10 +33,7 @@ class Check:
 
     def verify(self, task: Task) -> str:
         """No payload. Every problem becomes a failed item."""
-        fault = self.store.cache_fault()
-        if fault:
-            task.fail(CACHE, fault)
-        count = int(bool(fault))
+        count = 0
         for problem in self._problems(task):
             task.fail(problem.path or f"{STORE} ({count + 1})", problem.detail)
             count += 1
@@ -51,6 +48,8 @@ class Check:
         for number, problem in enumerate(self._problems(task), start=1):
             if not problem.path:
                 task.fail(f"{STORE} ({number})", f"{problem.detail} {ANEW}")
+            elif problem.path == CACHE:
+                continue
             elif is_gone(problem.path):
                 gone.append(problem.path)
             else:
@@ -74,7 +73,11 @@ class Check:
     def _problems(self, task: Task) -> Iterator[Problem]:
         """The store, then its cache, then every file on the disk."""
         task.report(0, None, "the index")
-        yield from self.store.problems()
+        inside = self.store.problems()
+        yield from inside
+        fault = "" if inside else self.store.cache_fault()  # it is compared with a sound store only
+        if fault:
+            yield Problem(path=CACHE, detail=fault)
         stamps = self.store.stamps()
         for done, (path, stamp) in enumerate(sorted(stamps.items())):
             if task.stopping:

@@ -25,6 +25,7 @@ SPREAD = 8  # regions looked at for each region kept: many of them lie in one ph
 PER_PHOTO = 2  # regions of one photo in a library answer
 PAGE = 500  # sources read at a time when a file is looked for by name
 TOLD = 2  # passages of text beside the photos
+NEAR = 0.8  # of the best passage's cosine, which the second needs
 PHOTOS = Filter(kinds=("whole", "part"), source_kinds=("photo",))
 PASSAGES = Filter(kinds=WRITTEN)
 
@@ -94,7 +95,8 @@ class Retriever:
             return []
         query = Query(text=program.subject or program.text)
         (found,) = self.search.find_many([query], k=TOLD, where=PASSAGES)
-        matches = found.matches if found.found else ()
+        least = NEAR * max((match.score for match in found.matches), default=0.0)
+        matches = [match for match in found.matches if match.score >= least] if found.found else []
         return [Evidence(number=n, region=each.region, score=each.score) for n, each in enumerate(matches, start=1)]
 
     def _of_file(self, case: Case, vector_D: Floats, k: int) -> list[Evidence]:
