@@ -91,6 +91,15 @@ def test_the_probability_is_the_sigmoid_of_the_weighted_witnesses():
     assert certainty(things=few).of_thing(trace()) == pytest.approx(1 / (1 + math.exp(-total)))
 
 
+def test_a_scene_is_expected_as_often_as_its_rarest_thing_and_judged_by_its_own_pictures():
+    heard = certainty(things=Curve(weights=(1.0, 0.0, 0.0, 9.0, 0.0), offset=0.0, threshold=0.5))
+    dog, red = trace(num_photos=2), trace(phrase="red", num_photos=2)
+    scene = trace(phrase="a red dog", named=5, num_photos=2)
+    rarest = math.log(0.2 * 2)
+    assert heard.of_scene(scene, [dog, red]) == pytest.approx(1 / (1 + math.exp(-rarest)))
+    assert heard.of_scene(trace(nearest_kD=AXES[:0]), [dog]) == 0.0
+
+
 def test_a_collection_without_pictures_shows_nothing():
     assert certainty().of_thing(trace(nearest_kD=AXES[:0], num_photos=0)) == 0.0
 

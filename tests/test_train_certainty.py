@@ -66,6 +66,11 @@ def test_the_threshold_lies_where_misses_and_false_claims_are_equal():
     assert 0.4 < even_threshold(chances, there, np.ones(8)) <= 0.6  # half of each side is wrong there
 
 
+def test_where_nothing_is_wrong_the_threshold_keeps_off_both_sides():
+    chances, there = np.array([0.2, 0.2, 0.8, 0.8]), np.array([False, False, True, True])
+    assert even_threshold(chances, there, np.ones(4)) == pytest.approx(0.5, abs=0.02)
+
+
 def test_a_fitted_curve_tells_what_is_there_from_what_is_not():
     rng = np.random.default_rng(2)
     num_photos = np.array([3] * 200 + [0] * 200)

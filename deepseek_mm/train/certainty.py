@@ -110,11 +110,12 @@ def logistic(x_TW: NDArray[np.float64], there_T: Bools, weight_T: NDArray[np.flo
 
 
 def even_threshold(chance_T: NDArray[np.float64], there_T: Bools, weight_T: NDArray[np.float64]) -> float:
-    """The probability at which as much of what is there is missed as of what is absent is claimed."""
+    """The probability at which as much of what is there is missed as of what is absent is claimed; the middle one."""
     steps = np.linspace(0.01, 0.99, 99)
     there, absent = weight_T[there_T].sum(), weight_T[~there_T].sum()
     gaps = [
         abs(weight_T[there_T & (chance_T < t)].sum() / there - weight_T[~there_T & (chance_T >= t)].sum() / absent)
         for t in steps
     ]
-    return round(float(steps[int(np.argmin(gaps))]), 2)
+    even = np.flatnonzero(np.isclose(gaps, min(gaps)))
+    return round(float(steps[even[len(even) // 2]]), 2)

@@ -48,7 +48,7 @@ SMOOTH = 0.5  # of a thing's rate, what its neighbours in the space add to its o
 class Trace:
     """What a collection says about one thing."""
 
-    phrase: str  # singular, in lower case: "red kite"
+    phrase: str  # singular, in lower case: "traffic light"
     vector_D: Floats
     nearest_kD: Floats  # vectors of the pictures nearest to it, at most NEAREST, best first
     named: int  # photos with a label that names it
@@ -114,6 +114,14 @@ class Certainty:
     def of_thing(self, trace: Trace) -> float:
         """Probability that the collection shows the thing; 0 where there is no picture."""
         return self.things.probability(self.witnesses(trace)) if len(trace.nearest_kD) else 0.0
+
+    def of_scene(self, whole: Trace, things: Sequence[Trace]) -> float:
+        """Probability that it shows the things together: expected as often as the rarest, and named by no label."""
+        if not len(whole.nearest_kD):
+            return 0.0
+        expected = min(self.witnesses(thing)[0] for thing in things)
+        _, more, _, _, size = self.witnesses(whole)
+        return self.things.probability((expected, more, more * max(0.0, expected - UNKNOWN), 0.0, size))
 
     def of_picture(self, cosine: float) -> float:
         """Probability that the picture nearest to another one shows the same."""

@@ -18,6 +18,7 @@ import numpy as np
 from deepseek_mm.config import RagConfig
 from deepseek_mm.encoders.space import Floats, Space, unit
 from deepseek_mm.errors import NothingThere
+from deepseek_mm.rag.program.lexicon import ANYTHING
 from deepseek_mm.rag.program.phrases import Thing, things_in
 from deepseek_mm.rag.program.words import names_the_same
 from deepseek_mm.rag.search.certainty import NEAREST, Certainty, Trace
@@ -161,10 +162,14 @@ class Search:
     def _of_text(
         self, query: Query, things: Sequence[Thing], vector_D: Floats, hits: Sequence[Hit], where: Filter
     ) -> Verdict:
-        """Shown: every thing of the words, the least certain counts. Or written, in those words or in others."""
-        phrases = [thing.phrase for thing in things] or [query.text.lower()]
-        vectors_TD = self.space.embed_texts(phrases)
-        shown = min(self._of_thing(trace) for trace in self.traces(phrases, vectors_TD, where=where))
+        """Shown, every thing or the scene as a whole; or written, in those words or in others."""
+        names = [asked_for(thing) for thing in things] or [query.text.lower()]
+        *traces, whole = self.traces(
+            [*names, query.text.lower()], self.space.embed_texts([*names, query.text]), where=where
+        )
+        shown = min(self._of_thing(trace) for trace in traces)
+        if self.certainty is not None and len(traces) > 1:
+            shown = max(shown, self.certainty.of_scene(whole, traces))
         told = [self._worth(hit, vector_D) for hit in hits if group_of(hit.region.kind) in (TEXTS, CODES)]
         meant = 1 / (1 + math.exp(-TEXT_SLOPE * (max(told) - TEXT_USUAL))) if told else 0.0
         spelled = WRITTEN if all_written([hit.region for hit in hits], query.text) else 0.0
@@ -211,6 +216,11 @@ def by_kind(where: Filter) -> Iterator[Filter]:
         allowed = tuple(kind for kind in kinds if not where.kinds or kind in where.kinds)
         if allowed:
             yield replace(where, kinds=allowed)
+
+
+def asked_for(thing: Thing) -> str:
+    """The thing without its colour and size, which the space hardly tells; "red" alone asks for anything red."""
+    return thing.phrase if thing.name == ANYTHING else thing.name
 
 
 def is_whole(region: Region) -> bool:
