@@ -12,12 +12,17 @@ if TYPE_CHECKING:
     from deepseek_mm.history import Conversation as Conversation
     from deepseek_mm.history import Turn as Turn
     from deepseek_mm.ingest import Report as Report
+    from deepseek_mm.jobs import Failed as Failed
+    from deepseek_mm.jobs import Job as Job
+    from deepseek_mm.library import Library as Library
     from deepseek_mm.load import load as load
     from deepseek_mm.parse.photo import read_photo as read_photo
     from deepseek_mm.rag.assistant import Assistant as Assistant
     from deepseek_mm.records import Answer as Answer
     from deepseek_mm.records import Check as Check
     from deepseek_mm.records import Citation as Citation
+    from deepseek_mm.records import Found as Found
+    from deepseek_mm.records import Match as Match
     from deepseek_mm.records import Query as Query
     from deepseek_mm.records import Question as Question
 
@@ -29,6 +34,11 @@ _HOMES = {
     "Config": "config",
     "Conversation": "history",
     "DeepSeekMMError": "errors",
+    "Failed": "jobs",
+    "Found": "records",
+    "Job": "jobs",
+    "Library": "library",
+    "Match": "records",
     "Query": "records",
     "Question": "records",
     "Report": "ingest",

@@ -26,8 +26,8 @@ import app
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.history import History
-from deepseek_mm.records import Answer, Check, Citation, Query, Question
-from index import EVERYTHING, Counts, Filter, Hit, Label, Region, Source
+from deepseek_mm.records import Answer, Check, Citation, Found, Match, Query, Question
+from index import EVERYTHING, Counts, Filter, Hit, Label, LabelCount, Region, Source
 
 NAMES = {"red": "kite.jpg", "green": "grass.jpg", "blue": "<img src=x onerror=alert(1)>.jpg"}  # file names
 
@@ -42,6 +42,12 @@ class Shelf:
 
     def counts(self) -> Counts:
         return Counts(sources=len(NAMES), regions=len(self.regions))
+
+    def labels(self, limit: int) -> list[LabelCount]:
+        return [LabelCount(f"{colour} thing", 1) for colour in NAMES][:limit]
+
+    def formats(self) -> dict[str, int]:
+        return {"jpeg": len(NAMES)}
 
     def _add(self, colour: str, name: str) -> Region:
         path = self.folder / name.replace("/", "_")
@@ -67,7 +73,12 @@ class PaperAssistant:
     def close(self) -> None:
         self.history.close()
 
-    def picture(self, source: Source) -> Image.Image:
+    def find(self, query: Query, *, k: int, where: Filter = EVERYTHING) -> Found:
+        hits = self.search(query, k=k, where=where)
+        matches = tuple(Match(region=hit.region, score=hit.score, why=(hit.region.label,)) for hit in hits)
+        return Found(matches=matches, found=bool(matches), certainty=0.9 if matches else 0.1)
+
+    def picture(self, source: Source, page: int = 0) -> Image.Image:
         return Image.open(source.path).convert("RGB")
 
     def search(self, query: Query, *, k: int, where: Filter = EVERYTHING) -> list[Hit]:

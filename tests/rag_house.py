@@ -44,14 +44,21 @@ def paint(folder: Path, name: str, colour: str, patch: str = "") -> Path:
     return path
 
 
-def build(data: Path, *, lm: Generator | None = None, **changes: object) -> Assistant:
-    """An Assistant over `data` with nothing indexed; changes go into its LMConfig."""
+def build(
+    data: Path,
+    *,
+    lm: Generator | None = None,
+    space: ColourSpace | None = None,
+    home: str = "space",
+    **changes: object,
+) -> Assistant:
+    """An Assistant over `data` with nothing indexed, its store in `home`; changes go into its LMConfig."""
     config = Config(data=data)
     config = replace(config, lm=replace(config.lm, **{"phrasing": "free", **changes}))
-    space = ColourSpace()
+    space = space or ColourSpace()
     eyes = Eyes(space, config.see)
     store = RegionStore(
-        data / "space", space_name=space.name, fingerprint=space.fingerprint, dim=space.dim, config=config.index
+        data / home, space_name=space.name, fingerprint=space.fingerprint, dim=space.dim, config=config.index
     )
     history = History(data / "history.db")
     jobs = Jobs(data / "jobs.db")

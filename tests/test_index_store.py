@@ -221,3 +221,11 @@ def test_wrong_input_is_refused_and_nothing_is_stored(store):
     with pytest.raises(ValueError, match="k=0 must be at least 1"):
         store.search_many(rows(1), k=0)
     assert store.counts(where=Filter(collection=None)) == Counts(sources=0, regions=0)
+
+
+def test_file_types_are_counted_commonest_first_and_the_filter_holds(store):
+    for n, form in enumerate(("png", "jpeg", "jpeg", "", "pdf")):
+        source = replace(photo(n), format=form, kind="document" if form == "pdf" else "photo")
+        store.add(source, regions_for(source, 1), rows(1, seed=n))
+    assert list(store.formats().items()) == [("jpeg", 2), ("pdf", 1), ("png", 1)]
+    assert store.formats(where=Filter(source_kinds=("document",))) == {"pdf": 1}

@@ -49,7 +49,7 @@ class Visitor:
         self.context = browser.new_context(viewport={"width": width, "height": height})
         self.context.set_default_timeout(WAIT_MS)
         self.page: Page = self.context.new_page()
-        self.photos = f"{photos} photos"
+        self.photos = f"{photos} files"
         self.asked_for: list[str] = []
         self.errors: list[str] = []
         self.page.on("request", lambda request: self.asked_for.append(request.url))
@@ -122,7 +122,7 @@ def test_a_picture_is_uploaded_and_asked_about_and_a_search_finds_its_like(chrom
     visitor.page.get_by_role("textbox", name="What to look for").fill("red green")
     visitor.page.get_by_role("textbox", name="What to look for").press("Enter")
     expect(visitor.page.get_by_text("2 results, best first.")).to_be_visible(timeout=WAIT_MS)
-    visitor.page.get_by_role("button", name="[2] green thing - grass.jpg - 0.50").click()
+    visitor.page.get_by_role("button", name="[2] green thing - grass.jpg").click()
     expect(visitor.page.locator(".photo img").locator("visible=true")).to_be_visible(timeout=WAIT_MS)
     visitor.page.get_by_role("textbox", name="What to look for").fill("purple")
     visitor.page.get_by_role("textbox", name="What to look for").press("Enter")
@@ -248,6 +248,22 @@ def test_a_new_conversation_starts_empty_even_in_mid_answer(chromium, tmp_path):
         server.end()
 
 
+def test_a_question_sent_right_after_new_conversation_is_answered_in_it(chromium, tmp_path):
+    server = Served(tmp_path / "library", PAUSE_S="0.5")
+    try:
+        visitor = Visitor(chromium, server.url)
+        visitor.ask("Is it red?")
+        expect(visitor.answers.first).to_contain_text("It is", timeout=WAIT_MS)
+        visitor.page.get_by_role("button", name="New conversation").click()
+        visitor.ask("Is it green?")  # nothing is waited for
+        visitor.done()
+        expect(visitor.page.get_by_test_id("user").locator("visible=true")).to_have_text(["Is it green?"])
+        visitor.tab("History")
+        expect(visitor.page.get_by_role("radio")).to_have_count(2, timeout=WAIT_MS)
+    finally:
+        server.end()
+
+
 def test_script_in_question_answer_label_and_file_name_does_nothing_and_fetches_nothing(chromium, tmp_path):
     server = Served(tmp_path / "library", SAYS=SAYS, PAUSE_S="0")
     nasty = tmp_path / '"><img src=x onerror=hit=1>.png'
@@ -306,6 +322,10 @@ def test_the_page_never_scrolls_sideways_and_asks_only_its_own_server(chromium, 
     for thumbnail in visitor.page.locator(".thumbs button").locator("visible=true").all():
         box = thumbnail.bounding_box()
         assert box["x"] + box["width"] <= size[0]
+    states.append(visitor.no_sideways())
+    visitor.page.get_by_role("button", name="Filters").click()
+    visitor.page.locator(".thumbs button").locator("visible=true").last.click()
+    expect(visitor.page.get_by_role("button", name="More like this")).to_be_visible(timeout=WAIT_MS)
     states.append(visitor.no_sideways())
     visitor.tab("History")
     states.append(visitor.no_sideways())

@@ -150,3 +150,22 @@ def test_both_messages_of_an_exchange_lead_to_its_answer(asking):
     assert names == ["kite.jpg", "kite.jpg", "grass.jpg", "grass.jpg"]
     assert asking.chosen(talk, 4) is None
     assert isinstance(talk.exchanges[0], Exchange)
+
+
+def test_a_question_asked_before_the_new_conversation_has_come_up_begins_it(asking):
+    old = ask(asking, "Is it red?")[-1].talk
+    asking.begin_anew("page")
+    views = ask(asking, "Is it green?", talk=old)
+    assert [e.question for e in views[-1].talk.exchanges] == ["Is it green?"]
+    assert views[-1].talk.conversation != old.conversation
+    assert views[0].shown.citations == ()  # the evidence of the old answer goes at once
+    assert not asking.is_still_new("page")  # and the page is not emptied under it
+    assert len(ask(asking, "And blue?", talk=views[-1].talk)[-1].talk.exchanges) == 2
+
+
+def test_a_new_conversation_concerns_its_own_page_only_and_once(asking):
+    old = ask(asking, "Is it red?")[-1].talk
+    asking.begin_anew("another page")
+    assert len(ask(asking, "Is it green?", talk=old)[-1].talk.exchanges) == 2
+    assert asking.is_still_new("another page")
+    assert not asking.is_still_new("another page")

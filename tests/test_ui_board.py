@@ -1,64 +1,56 @@
-"""What the evidence board shows."""
+"""What the evidence board says about an answer, and what a click on it shows."""
 
-import numpy as np
+from types import SimpleNamespace
+
+import gradio as gr
 import pytest
 from PIL import Image
 
-from deepseek_mm.errors import NothingThere
 from deepseek_mm.records import Answer, Check, Citation
-from index import Label, Region, Source
-from ui.board import caption, fitted, foot, scored, thumbs, whole, why
-from ui.draw import ink
+from index import Region, Source
+from ui.board import Board, foot, why
+from ui.exhibits import Exhibit
 from ui.words import ENGLISH
 
 
-def citation(number: int, path: str = "/photos/beach.jpg", *, label: str = "dog", **region) -> Citation:
-    source = Source(path=path, width_px=400, height_px=300)
-    labels = (Label(name=label, score=0.9),) if label else ()
-    box = region.pop("box_px", (10, 10, 200, 200))
-    return Citation(number=number, region=Region(source=source, box_px=box, labels=labels, **region), score=0.314)
-
-
-def grey(source: Source) -> Image.Image:
+def grey(source: Source, page: int) -> Image.Image:
     return Image.new("RGB", (400, 300), (128, 128, 128))
 
 
-def gone(source: Source) -> Image.Image:
-    raise NothingThere(f"no photo at {source.path}")
+@pytest.fixture
+def board() -> Board:
+    with gr.Blocks():
+        return Board.place(grey, ENGLISH, title="Results", idle="idle", columns=4, offers_like=True)
 
 
-def has_ink(image: Image.Image, number: int) -> bool:
-    return bool(np.all(np.asarray(image) == Image.new("RGB", (1, 1), ink(number)).getpixel((0, 0)), axis=-1).any())
+def exhibit(number: int, kind: str = "part", source_kind: str = "photo") -> Exhibit:
+    source = Source(path="/a/kite.jpg", kind=source_kind)
+    region = Region(id=number, source=source, kind=kind, box_px=(0, 0, 50, 50), text="hello")
+    return Exhibit(citation=Citation(number=number, region=region, score=0.5), caption=f"[{number}] kite")
 
 
-def test_a_caption_has_number_label_and_file():
-    assert caption(citation(1), ENGLISH) == "[1] dog - beach.jpg"
-    assert caption(citation(2, label=""), ENGLISH) == "[2] beach.jpg"
-    assert caption(citation(3, label="", kind="whole"), ENGLISH) == "[3] whole photo - beach.jpg"
-    assert scored(citation(1), ENGLISH) == "[1] dog - beach.jpg - 0.31"
+def test_a_click_shows_the_photo_its_name_and_its_details(board):
+    name, photo, details, like, chosen = board.choose((exhibit(1), exhibit(2)), SimpleNamespace(index=1))
+    assert "[2] kite" in name.value
+    assert photo.visible
+    assert "hello" in details.value
+    assert like.visible
+    assert chosen == 1
 
 
-def test_a_photo_shows_all_its_own_citations_and_no_others():
-    cited = [citation(1), citation(2, box_px=(210, 10, 390, 200)), citation(3, "/photos/other.jpg")]
-    shown = whole(grey, cited, 0, ENGLISH)
-    assert [has_ink(shown, n) for n in (1, 2, 3)] == [True, True, False]
+def test_a_click_on_a_text_file_shows_its_text_and_no_photo(board):
+    _, photo, details, _, _ = board.choose((exhibit(1, "code", "code"),), SimpleNamespace(index=0))
+    assert not photo.visible
+    assert "hello" in details.value
 
 
-def test_a_box_fits_a_photo_that_was_reduced_on_the_way():
-    source = Source(path="/a.jpg", width_px=4000, height_px=3000)
-    assert fitted((1000, 300, 4000, 3000), source, Image.new("RGB", (400, 300))) == (100, 30, 400, 300)
-    assert fitted((1, 2, 3, 4), Source(path="/a.jpg"), Image.new("RGB", (400, 300))) == (1, 2, 3, 4)
+def test_a_click_beyond_the_board_changes_nothing(board):
+    assert board.choose((exhibit(1),), SimpleNamespace(index=1)) == (gr.skip(),) * 5
 
 
-def test_a_photo_that_is_gone_leaves_a_plate_and_no_error():
-    (small,) = thumbs(gone, [citation(1)], ENGLISH)
-    assert small.size == whole(gone, [citation(1)], 0, ENGLISH).size == (384, 288)
-
-
-def test_thumbnails_are_small_and_in_order():
-    pictures = thumbs(grey, [citation(2), citation(1)], ENGLISH)
-    assert [has_ink(pictures[0], 2), has_ink(pictures[1], 1)] == [True, True]
-    assert all(max(p.size) <= 512 for p in pictures)
+def test_what_is_only_nearest_is_paler_and_what_is_certain_is_not(board):
+    looks = [board.show((exhibit(1),), "text", dim=dim)[board.gallery].elem_classes for dim in (True, False)]
+    assert looks == [["thumbs", "dim"], ["thumbs"]]
 
 
 def test_the_reasons_show_what_was_kept_and_what_was_left_out():

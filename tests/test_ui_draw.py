@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
-from ui.draw import LARGE_PX, SMALL_PX, THUMB_PX, Mark, blank, ink, mark, shrink, thumb
+from ui.draw import CARD_PX, LARGE_PX, SMALL_PX, THUMB_PX, Mark, blank, card, ink, mark, shrink, thumb
 
 GREY = (128, 128, 128)
 
@@ -57,6 +57,14 @@ def test_what_was_not_chosen_is_drawn_thinner():
     assert where(marked, 1)[row].sum() > where(marked, 2)[row].sum() > 0
 
 
+def test_what_is_to_be_read_is_marked_around_and_beside_and_not_covered():
+    photo = grey(800, 600)
+    photo.paste((255, 255, 0), (200, 100, 400, 140))
+    marked = np.asarray(mark(photo, [Mark(number=1, box_px=(200, 100, 400, 140), beside=True)]))
+    assert (marked[100:140, 200:400] == (255, 255, 0)).all()
+    assert where(Image.fromarray(marked), 1)[100:140, :200].any()
+
+
 def test_a_box_beyond_the_edge_is_cut_to_the_photo():
     marked = mark(grey(400, 300), [Mark(number=1, box_px=(-50, -50, 900, 900))])
     assert marked.size == (400, 300)
@@ -94,6 +102,17 @@ def test_pictures_with_other_modes_become_rgb():
 
 def test_a_plate_for_a_missing_photo_has_words_on_it():
     assert len(set(blank("gone").get_flattened_data())) > 2
+
+
+def test_a_card_has_its_number_and_as_much_text_as_fits():
+    short, long, none = (card(text, 3) for text in ("one line", "word " * 5000, ""))
+    assert short.size == long.size == none.size == CARD_PX
+    assert where(none, 3).any()
+    inner = [np.asarray(sheet)[55:-8, 10:-10].sum(axis=-1) < 300 for sheet in (none, short, long)]
+    rows = [dark.any(axis=1).nonzero()[0] for dark in inner]
+    assert len(rows[0]) == 0
+    assert rows[1].max() < 30  # a line's letters stand near the top
+    assert rows[2].max() > 384 - 55 - 8 - 40  # many lines fill it
 
 
 def test_every_ink_carries_white_text():

@@ -26,10 +26,10 @@ def assistant(tmp_path):
     assistant.close()
 
 
-def test_the_page_builds_with_its_three_tabs(assistant, tmp_path):
+def test_the_page_builds_with_its_four_tabs(assistant, tmp_path):
     page = build_ui(assistant, running=Running(), pictures=tmp_path)
     labels = [block.label for block in page.blocks.values() if type(block).__name__ == "Tab"]
-    assert labels == [ENGLISH.ask, ENGLISH.search, ENGLISH.history]
+    assert labels == [ENGLISH.ask, ENGLISH.search, ENGLISH.library, ENGLISH.history]
 
 
 def test_no_handler_can_be_called_by_name_from_outside(assistant, tmp_path):
@@ -40,17 +40,16 @@ def test_no_handler_can_be_called_by_name_from_outside(assistant, tmp_path):
 
 def test_every_control_has_a_label(assistant, tmp_path):
     page = build_ui(assistant, running=Running(), pictures=tmp_path)
-    controls = [
-        b for b in page.blocks.values() if type(b).__name__ in ("MultimodalTextbox", "Radio", "Gallery", "Chatbot")
-    ]
+    kinds = ("MultimodalTextbox", "Radio", "Gallery", "Chatbot", "Textbox", "Dropdown", "File", "Checkbox")
+    controls = [b for b in page.blocks.values() if type(b).__name__ in kinds]
     buttons = [b for b in page.blocks.values() if type(b).__name__ == "Button"]
-    assert len(controls) == 7
+    assert {type(control).__name__ for control in controls} == set(kinds)
     assert all(control.label for control in controls)
     assert all(button.value for button in buttons)
 
 
 def test_the_head_counts_and_escapes(assistant):
-    assert status(assistant, ENGLISH) == "3 photos, 3 regions"
+    assert status(assistant, ENGLISH) == "3 files, 3 regions"
     assert "&lt;b&gt;" in head("<b>", ENGLISH)
     assert foot({"model": "<b>"}) == '<footer class="foot">model: &lt;b&gt;</footer>'
 

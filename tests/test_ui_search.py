@@ -1,55 +1,46 @@
-"""The Search tab's handler, on paper."""
+"""The Search tab: what is placed, and which updates results become."""
 
+from dataclasses import fields
+
+import gradio as gr
 import pytest
 from fake_app import paper
-from fakes import picture
 
 from deepseek_mm.config import Config
-from ui.search import Searching
+from ui.filters import Wish
+from ui.search import SearchTab
+from ui.searching import Results, Searching
 from ui.words import ENGLISH
 
 
 @pytest.fixture
-def searching(tmp_path):
+def tab(tmp_path):
     assistant = paper(Config(data=tmp_path / "library"))
-    yield Searching(assistant=assistant, words=ENGLISH)
+    with gr.Blocks():
+        yield SearchTab.place(Searching(assistant=assistant, words=ENGLISH))
     assistant.close()
 
 
-def names(found) -> list[str]:
-    return [hit.region.source.name for hit in found.hits]
+def test_there_is_one_component_for_each_filter_in_the_order_of_a_wish(tab):
+    assert list(tab.filters) == [field.name for field in fields(Wish)]
+    assert [each.value or "" for each in tab.filters.values()] == [""] * 6
 
 
-def test_words_find_regions_that_are_numbered_from_one(searching):
-    found = searching.search({"text": "red green", "files": []})
-    assert names(found) == ["kite.jpg", "grass.jpg"]
-    assert [hit.number for hit in found.hits] == [1, 2]
-    assert found.said == "2 results, best first."
+def test_results_that_are_not_certain_are_shown_paler_under_an_honest_line(tab):
+    shown = tab.searching.search({"text": "red"}, Wish()).shown
+    updates = tab.render(Results(shown=shown, said="Nothing <certain>.", certain=False))
+    assert "Nothing &lt;certain&gt;." in updates[tab.board.hint]
+    assert "dim" in updates[tab.board.gallery].elem_classes
 
 
-def test_one_result_is_not_called_results(searching):
-    assert searching.search({"text": "red"}).said == ENGLISH.results_one
+def test_a_notice_is_an_alert_and_goes_with_the_next_search(tab):
+    wrong, right = tab.render(Results(notice="No <date>.")), tab.render(Results(said="fine"))
+    assert (wrong[tab.notice].visible, right[tab.notice].visible) == (True, False)
+    assert "No &lt;date&gt;." in wrong[tab.notice].value
 
 
-def test_a_picture_finds_its_like_with_or_without_words(searching, tmp_path):
-    path = tmp_path / "mine.png"
-    picture("green").save(path)
-    assert names(searching.search({"text": "", "files": [str(path)]})) == ["grass.jpg"]
-    assert names(searching.search({"text": "red", "files": [str(path)]})) == ["kite.jpg", "grass.jpg"]
-
-
-def test_finding_nothing_is_said(searching):
-    found = searching.search({"text": "purple"})
-    assert (found.hits, found.said, found.notice) == ((), ENGLISH.results_none, "")
-
-
-@pytest.mark.parametrize("entry", [None, {"text": "  ", "files": []}])
-def test_an_empty_search_is_told_what_to_do(searching, entry):
-    assert searching.search(entry).notice == ENGLISH.search_empty
-
-
-def test_errors_become_sentences(searching, tmp_path):
-    path = tmp_path / "notes.jpg"
-    path.write_text("hello")
-    assert "notes.jpg" in searching.search({"text": "", "files": [str(path)]}).notice
-    assert searching.search({"text": "crash"}).notice == ENGLISH.bug
+def test_clearing_puts_everything_away(tab):
+    updates = tab.clear()
+    assert set(updates) == set(tab.parts)
+    assert updates[tab.board.shown] == ()
+    assert not updates[tab.board.gallery].visible

@@ -1,8 +1,8 @@
-"""The page: ask, search, history. Layout places, handlers act, draw draws.
+"""The page: ask, search, library, history. Layout places, handlers act, draw draws.
 
-`layout` joins the tabs `ask` (its handlers: `asking`), `search` and `history`; `talk` and `board` are what a tab shows,
-as plain values; `running` keeps answers going; `edges` and `guard` face the outside; `theme` and `words` are looks and
-texts.
+`layout` joins the tabs `ask` (its handlers: `asking`), `search` (`searching`, `filters`), `library` (`shelving`,
+`dropped`) and `history`; `talk`, `exhibits` and `work` are what a tab shows, as plain values, `board` places evidence;
+`running` keeps answers going; `edges` and `guard` face the outside; `theme` and `words` are looks and texts.
 """
 
 from ui.guard import Guard

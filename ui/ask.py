@@ -11,8 +11,9 @@ import gradio as gr
 
 from deepseek_mm import Answer
 from ui import edges
-from ui.asking import CLEAR, Asking, Entry, View
+from ui.asking import Asking, Entry, View
 from ui.board import Board, foot, why
+from ui.exhibits import exhibit
 from ui.talk import Talk, messages
 from ui.words import Words
 
@@ -80,7 +81,8 @@ class AskTab:
 
     def _evidence(self, answer: Answer) -> dict[Any, Any]:
         hint = self.words.evidence_hint if answer.citations else self.words.evidence_none
-        updates = self.board.show(answer.citations, self.words.looking if answer.state == "running" else hint)
+        shown = [exhibit(citation, self.words) for citation in answer.citations]
+        updates = self.board.show(shown, self.words.looking if answer.state == "running" else hint)
         over = answer.state != "running"
         updates[self.foot] = gr.HTML(foot(answer, self.words), visible=True)
         updates[self.why] = why(answer.checks, self.words)
@@ -97,6 +99,13 @@ class AskTab:
         def stop(request: gr.Request) -> None:
             self.asking.stop(str(request.session_hash))
 
+        def begin(request: gr.Request) -> None:
+            self.asking.begin_anew(str(request.session_hash))
+
+        def cleared(request: gr.Request) -> dict[Any, Any]:
+            wanted = self.asking.is_still_new(str(request.session_hash))
+            return self.clear() if wanted else {self.notice: gr.skip()}
+
         def chosen(talk: Talk, event: gr.SelectData) -> dict[Any, Any]:
             message = event.index[0] if isinstance(event.index, (list, tuple)) else event.index
             answer = self.asking.chosen(talk, message)
@@ -110,17 +119,17 @@ class AskTab:
         self.chat.example_select(example, None, self.box, **QUIET).then(ask, **sent, **QUIET)
         self.chat.select(chosen, self.talk, self.parts, **QUIET)
         self.stop.click(stop, None, None, queue=False, **QUIET)
-        self.new.click(self.hush, None, None, **QUIET).then(self._cleared, None, self.parts, **QUIET)
+        self.new.click(begin, None, None, queue=False, **QUIET).then(cleared, None, self.parts, **QUIET)
 
     def hush(self, request: gr.Request) -> None:
         """End the answer under way. What replaces it must be the event after this one: when a generator has ended,
         Gradio sends its last output once more."""
         self.asking.quiet(str(request.session_hash))
 
-    def _cleared(self) -> dict[Any, Any]:
-        """Updates for a tab as it was at first."""
+    def clear(self) -> dict[Any, Any]:
+        """Updates for a tab as it was at first. The box stays: somebody may be typing already."""
         return {
-            **self.render(View(talk=Talk(), entry=CLEAR)),
+            **self.render(View(talk=Talk())),
             **self.board.show((), self.words.evidence_idle),
             self.foot: gr.HTML(visible=False),
             self.reasons: gr.Accordion(visible=False),

@@ -1,7 +1,7 @@
 """What happens when something is pressed in the Ask tab: plain generators and functions, tested without a browser."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -36,16 +36,22 @@ class Asking:
     running: Running[Answer]
     thumbs: edges.Thumbs
     words: Words
+    anew: set[str] = field(default_factory=set)  # pages that wait for an empty conversation
 
     def ask(self, entry: Entry | None, talk: Talk, kept: object, page: str) -> Iterator[View]:
         """Answer what is in the box, view by view. An error becomes a sentence, and the question stays in the box."""
+        begun = page in self.anew  # asked before the page could show that it is empty
+        if begun:
+            self.quiet(page)
+            self.anew.discard(page)
+            talk = Talk()
         try:
             question, exchange = self._question(entry, talk, kept)
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             yield View(talk=talk, notice=edges.sentence(error, self.words), entry=entry)
             return
         before, talk = talk, talk.asked(exchange)
-        yield View(talk=talk, busy=True, entry=CLEAR)
+        yield View(talk=talk, busy=True, entry=CLEAR, shown=exchange.answer if begun else None)
         try:
             for view in self._follow(question, talk, page):
                 talk = view.talk
@@ -62,6 +68,17 @@ class Asking:
     def quiet(self, page: str) -> None:
         """Stop it and wait, so that no late view of it follows what is shown next."""
         self.running.stop(page, wait_s=QUIET_S)
+
+    def begin_anew(self, page: str) -> None:
+        """A new conversation is wanted: what runs is stopped, and the next question does not go on with the old one."""
+        self.anew.add(page)
+        self.quiet(page)
+
+    def is_still_new(self, page: str) -> bool:
+        """Whether the empty conversation is still to be shown: not if a question was asked in it already."""
+        wanted = page in self.anew
+        self.anew.discard(page)
+        return wanted
 
     def chosen(self, talk: Talk, message: int) -> Answer | None:
         """The answer that a message of the chat belongs to."""

@@ -1,61 +1,18 @@
-"""The evidence board: numbered thumbnails, the photo behind each, why the answer says what it says.
+"""The evidence board: numbered thumbnails, the photo, page or text behind each, why the answer says what it says.
 
-The upper half makes values (pictures, captions, escaped HTML) and knows no Gradio; the lower half places them.
+What a thumbnail shows is made in `exhibits`; here the board is placed on the page, and filled.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 import gradio as gr
-from PIL.Image import Image
 
-from deepseek_mm import Answer, Check, Citation, DeepSeekMMError
-from index import Box, Source
-from ui.draw import Mark, blank, mark, thumb
+from deepseek_mm import Answer, Check
+from ui.exhibits import Exhibit, Picture, details, thumbs, whole
 from ui.words import Words
-
-Picture = Callable[[Source], Image]  # Assistant.picture: upright, perhaps reduced
-
-
-def caption(citation: Citation, words: Words) -> str:
-    """What stands under a thumbnail: "[1] dog - beach.jpg"."""
-    region = citation.region
-    what = region.label or (words.whole if region.kind == "whole" else "")
-    return f"[{citation.number}] {what + ' - ' if what else ''}{region.source.name}"
-
-
-def scored(citation: Citation, words: Words) -> str:
-    """A caption with how well it matched: "[1] dog - beach.jpg - 0.31"."""
-    return f"{caption(citation, words)} - {citation.score:.2f}"
-
-
-def thumbs(picture: Picture, citations: Sequence[Citation], words: Words) -> list[Image]:
-    """One small picture per citation, in order; a quiet plate where the photo is gone."""
-    return [_thumb(picture, citation, words) for citation in citations]
-
-
-def whole(picture: Picture, citations: Sequence[Citation], chosen: int, words: Words) -> Image:
-    """The photo behind citation `chosen`, with its box, and with thin boxes for the photo's other citations."""
-    source = citations[chosen].region.source
-    try:
-        image = picture(source)
-    except (DeepSeekMMError, OSError):  # moved, deleted or damaged since it was indexed
-        return blank(words.photo_gone)
-    marks = [
-        Mark(number=c.number, box_px=fitted(c.region.box_px, source, image), strong=n == chosen)
-        for n, c in enumerate(citations)
-        if c.region.source.path == source.path
-    ]
-    return mark(image, marks)
-
-
-def fitted(box: Box, source: Source, image: Image) -> Box:
-    """A box in pixels of the original, in those of `image`, which may have been reduced."""
-    across, down = image.width / (source.width_px or image.width), image.height / (source.height_px or image.height)
-    left, top, right, bottom = box
-    return round(left * across), round(top * down), round(right * across), round(bottom * down)
 
 
 def why(checks: Sequence[Check], words: Words) -> str:
@@ -77,15 +34,6 @@ def foot(answer: Answer, words: Words) -> str:
     return f'<p class="foot">{escape(" - ".join(line))}</p>'
 
 
-def _thumb(picture: Picture, citation: Citation, words: Words) -> Image:
-    region = citation.region
-    try:
-        image = picture(region.source)
-    except (DeepSeekMMError, OSError):  # as above
-        return blank(words.photo_gone)
-    return thumb(image, Mark(number=citation.number, box_px=fitted(region.box_px, region.source, image)))
-
-
 def _row(check: Check, words: Words) -> str:
     verdict, style = (words.kept, "kept") if check.kept else (words.dropped, "dropped")
     cells = "".join(f"<td>{escape(text)}</td>" for text in (check.claim, verdict, check.reason))
@@ -94,19 +42,25 @@ def _row(check: Check, words: Words) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Board:
-    """A hint, the photo that was chosen, and the gallery to choose from; `cited` keeps what the gallery shows."""
+    """A hint, what was chosen, and the gallery to choose from; `shown` keeps what the gallery shows."""
 
     picture: Picture
     words: Words
     hint: gr.HTML
     name: gr.HTML
     photo: gr.Image
+    details: gr.HTML
+    like: gr.Button  # "more like this"; whoever places the board joins it, or leaves it out
     gallery: gr.Gallery
-    cited: gr.State
+    shown: gr.State
+    chosen: gr.State  # the number of the exhibit that was chosen last, from 0
+    offers_like: bool
 
     @classmethod
-    def place(cls, picture: Picture, words: Words, *, title: str, idle: str, columns: int) -> "Board":
-        """Put the parts on the page that is being built, and join the click to the large photo."""
+    def place(
+        cls, picture: Picture, words: Words, *, title: str, idle: str, columns: int, offers_like: bool = False
+    ) -> "Board":
+        """Put the parts on the page that is being built, and join the click to what is behind a thumbnail."""
         board = cls(
             picture=picture,
             words=words,
@@ -116,44 +70,60 @@ class Board:
                 label=words.photo, show_label=False, format="jpeg", interactive=False, visible=False,
                 buttons=["fullscreen"], elem_classes="photo", height="auto",
             ),
+            details=gr.HTML(visible=False, padding=False),
+            like=gr.Button(words.more_like, size="sm", visible=False),
             gallery=gr.Gallery(
                 label=title, show_label=False, columns=columns, object_fit="contain", format="jpeg", height="auto",
                 allow_preview=False, interactive=False, buttons=[], visible=False, elem_classes="thumbs",
                 fit_columns=False,
             ),
-            cited=gr.State(()),
+            shown=gr.State(()),
+            chosen=gr.State(0),
+            offers_like=offers_like,
         )  # fmt: skip
-        outputs = [board.name, board.photo]
+        outputs = [board.name, board.photo, board.details, board.like, board.chosen]
         board.gallery.select(
-            board.choose, board.cited, outputs, api_visibility="private", show_progress="hidden", scroll_to_output=True
+            board.choose, board.shown, outputs, api_visibility="private", show_progress="hidden", scroll_to_output=True
         )
         return board
 
-    def choose(self, citations: Sequence[Citation], event: gr.SelectData) -> Any:
-        """Show the photo behind the thumbnail that was clicked."""
-        if not 0 <= event.index < len(citations):
-            return gr.skip(), gr.skip()
-        name = caption(citations[event.index], self.words)
-        shown = whole(self.picture, citations, event.index, self.words)
-        return gr.HTML(hint(name), visible=True), gr.Image(shown, alt_text=name, visible=True)
+    def choose(self, shown: Sequence[Exhibit], event: gr.SelectData) -> Any:
+        """Show what is behind the thumbnail that was clicked."""
+        if not 0 <= event.index < len(shown):
+            return (gr.skip(),) * 5
+        each = shown[event.index]
+        name = " - ".join(each.caption.splitlines())
+        image = whole(self.picture, [other.citation for other in shown], event.index, self.words)
+        return (
+            gr.HTML(hint(name), visible=True),
+            gr.Image(image, alt_text=name, visible=image is not None),
+            gr.HTML(details(each, self.words), visible=True),
+            gr.Button(visible=self.offers_like),
+            event.index,
+        )
 
-    def show(self, citations: Sequence[Citation], text: str, *, scores: bool = False) -> dict[Any, Any]:
-        """Updates that put these citations on the board and put the large photo away."""
-        name = scored if scores else caption
-        pictures = thumbs(self.picture, citations, self.words)
-        items = [(image, name(c, self.words)) for image, c in zip(pictures, citations, strict=True)]
+    def show(self, shown: Sequence[Exhibit], text: str, *, dim: bool = False) -> dict[Any, Any]:
+        """Updates that put these on the board, paler if `dim`, and put away what was chosen before."""
+        pictures = thumbs(self.picture, [each.citation for each in shown], self.words)
+        items = [(image, each.caption) for image, each in zip(pictures, shown, strict=True)]
+        look = ["thumbs", "dim"] if dim else ["thumbs"]
         return {
             self.hint: hint(text),
             self.name: gr.HTML(visible=False),
             self.photo: gr.Image(None, visible=False),
-            self.gallery: gr.Gallery(items, visible=bool(items), selected_index=None),
-            self.cited: tuple(citations),
+            self.details: gr.HTML(visible=False),
+            self.like: gr.Button(visible=False),
+            self.gallery: gr.Gallery(items, visible=bool(items), selected_index=None, elem_classes=look),
+            self.shown: tuple(shown),
+            self.chosen: 0,
         }
 
     @property
     def parts(self) -> list[Any]:
         """Every component that `show` updates."""
-        return [self.hint, self.name, self.photo, self.gallery, self.cited]
+        return [
+            self.hint, self.name, self.photo, self.details, self.like, self.gallery, self.shown, self.chosen
+        ]  # fmt: skip
 
 
 def hint(text: str) -> str:

@@ -5,7 +5,8 @@ original has 0.1 or 12 megapixels. Boxes are in pixels of the picture that is ha
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from textwrap import wrap
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -20,6 +21,10 @@ CONTEXT = 0.35  # of a box's size, kept around it in a thumbnail
 INKS = ("#d1243f", "#0969da", "#1a7f37", "#9a6700", "#8250df", "#bf3989", "#0e7c86", "#57606a")  # all carry white text
 SLIMMEST = 0.7  # of a thumbnail's sides, the shorter to the longer, as far as the photo reaches
 PAPER = "#eef0f2"
+CARD_PX = (512, 384)  # a sheet of text
+CARD_LETTER_PX = 18  # height of its letters
+CARD_GAP_PX = 5  # between its lines
+CARD_LETTERS = 50  # in one of its lines
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +34,7 @@ class Mark:
     number: int  # printed in the tab
     box_px: Box  # in pixels of the picture that is handed in
     strong: bool = True  # False draws a thin line: it is there, but not what was asked for
+    beside: bool = False  # around the box and left of it, not on it: what is inside is to be read
 
 
 def ink(number: int) -> str:
@@ -57,10 +63,11 @@ def mark(
     stroke = max(2, round(font.size / 8))
     boxes = [_inside(m.box_px, scale, marked.size) for m in marks]
     for each, box in sorted(zip(marks, boxes, strict=True), key=lambda pair: pair[0].strong):
-        _outline(pen, box, ink(each.number), stroke if each.strong else max(1, stroke // 2))
+        line = stroke if each.strong else max(1, stroke // 2)
+        _outline(pen, _around(box, line + 3) if each.beside else box, ink(each.number), line)
     taken: list[Box] = []
     for each, box in zip(marks, boxes, strict=True):
-        taken.append(_tab(pen, font, each.number, box, taken))
+        taken.append(_tab(pen, font, each, box, taken))
     return marked
 
 
@@ -75,7 +82,7 @@ def thumb(image: Image.Image, each: Mark, *, longest_px: int = THUMB_PX) -> Imag
     if window[2] <= window[0] or window[3] <= window[1]:  # a box outside the photo: show all of it
         window = (0, 0, *image.size)
     moved = (left - window[0], top - window[1], right - window[0], bottom - window[1])
-    return mark(image.crop(window), [Mark(number=each.number, box_px=moved)], longest_px=longest_px, digit=THUMB_DIGIT)
+    return mark(image.crop(window), [replace(each, box_px=moved)], longest_px=longest_px, digit=THUMB_DIGIT)
 
 
 def blank(text: str, *, size: tuple[int, int] = (384, 288)) -> Image.Image:
@@ -83,6 +90,19 @@ def blank(text: str, *, size: tuple[int, int] = (384, 288)) -> Image.Image:
     plate = Image.new("RGB", size, PAPER)
     ImageDraw.Draw(plate).text((size[0] / 2, size[1] / 2), text, fill="#57606a", font=_font(18), anchor="mm")
     return plate
+
+
+def card(text: str, number: int) -> Image.Image:
+    """The beginning of a text on a sheet with its number, where there is no picture to show."""
+    sheet = Image.new("RGB", CARD_PX, "white")
+    font = _font(CARD_LETTER_PX)
+    lines = [part for line in text[:2000].splitlines() for part in wrap(line, CARD_LETTERS, tabsize=4) or [""]]
+    top = CARD_LETTER_PX * 3  # below the number
+    rows = (CARD_PX[1] - top) // (CARD_LETTER_PX + CARD_GAP_PX)
+    ImageDraw.Draw(sheet).multiline_text(
+        (CARD_LETTER_PX, top), "\n".join(lines[:rows]), fill="#24292f", font=font, spacing=CARD_GAP_PX
+    )
+    return mark(sheet, [Mark(number=number, box_px=(0, 0, *CARD_PX))], digit=THUMB_DIGIT)
 
 
 def _span(start: int, length: int, wanted: float, limit: int) -> tuple[int, int]:
@@ -113,13 +133,19 @@ def _outline(pen: ImageDraw.ImageDraw, box: Box, colour: str, stroke: int) -> No
         pen.rectangle((left + 1, top + 1, right - 1, bottom - 1), outline=colour, width=stroke)
 
 
-def _tab(pen: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont, number: int, box: Box, taken: Sequence[Box]) -> Box:
+def _around(box: Box, gap: int) -> Box:
+    return box[0] - gap, box[1] - gap, box[2] + gap, box[3] + gap
+
+
+def _tab(pen: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont, each: Mark, box: Box, taken: Sequence[Box]) -> Box:
     """Draw the number at the box's upper left corner, moved right past other numbers, and return where it stands."""
+    number = each.number
     size = pen.im.size
     _, _, wide, high = pen.textbbox((0, 0), str(number), font=font)
     pad = max(4, round(high / 4))
     width, height = round(wide) + 2 * pad, round(high) + 2 * pad
-    left, top = min(box[0], max(0, size[0] - width)), min(box[1], max(0, size[1] - height))
+    start = max(0, box[0] - width - pad) if each.beside else box[0]
+    left, top = min(start, max(0, size[0] - width)), min(box[1], max(0, size[1] - height))
     while (hit := _touching((left, top, left + width, top + height), taken)) and hit[2] + width <= size[0]:
         left = hit[2]
     where = (left, top, left + width, top + height)

@@ -29,6 +29,10 @@ class NoSession(DeepSeekMMError):
     """A page that has no secret: it was not loaded to the end, or its browser keeps nothing."""
 
 
+class BadPath(DeepSeekMMError, OSError):
+    """A path that was typed leads nowhere, or files cannot be kept."""
+
+
 def sentence(error: Exception, words: Words) -> str:
     """What the page says about an error; one that no user can fix goes to the log in full."""
     if isinstance(error, (DeepSeekMMError, IndexProblem)):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -11,9 +12,15 @@ from ui import edges
 from ui.ask import QUIET, AskTab
 from ui.asking import Asking
 from ui.history import HistoryTab, Remembering
+from ui.library import LibraryTab
 from ui.running import Running
-from ui.search import Searching, place_search
+from ui.search import SearchTab
+from ui.searching import Searching
+from ui.shelving import Shelving
 from ui.words import ENGLISH, Words
+
+COUNTED = ("photos", "regions")  # the head counts them, as they are now
+HUSH_S = 5.0  # how long answers under way may take to end before the library is emptied
 
 # The browser draws its own secret and keeps it. (gr.BrowserState does so too, but reads its storage when its part of
 # the page has arrived: on a slow machine that is after the load event, and the kept secret is overwritten.)
@@ -31,6 +38,7 @@ KEEP_JS = """() => {
 def build_ui(assistant: Assistant, *, running: Running[Answer], pictures: Path, words: Words = ENGLISH) -> gr.Blocks:
     """The whole page; small copies of pictures go to the folder `pictures`."""
     asking = Asking(assistant=assistant, running=running, thumbs=edges.Thumbs(pictures), words=words)
+    shelving = Shelving(assistant=assistant, words=words, hush=lambda: running.stop_all(wait_s=HUSH_S))
     page: gr.Blocks
     with gr.Blocks(title=words.title, analytics_enabled=False, delete_cache=(3600, 7 * 86400)) as page:
         kept = gr.Textbox(visible="hidden", label=words.browser)  # the browser's secret
@@ -38,18 +46,31 @@ def build_ui(assistant: Assistant, *, running: Running[Answer], pictures: Path, 
         with gr.Tabs() as tabs:
             with gr.Tab(words.ask, id="ask"):
                 ask = AskTab.place(asking, kept)
-            with gr.Tab(words.search, id="search"):
-                place_search(Searching(assistant=assistant, words=words))
-            with gr.Tab(words.history, id="history") as tab:
+            with gr.Tab(words.search, id="search") as search_tab:
+                search = SearchTab.place(Searching(assistant=assistant, words=words))
+            with gr.Tab(words.library, id="library"):
+                library = LibraryTab.place(shelving, top=top, head=lambda state: head(state, words))
+            with gr.Tab(words.history, id="history") as history_tab:
                 history = HistoryTab.place(Remembering(assistant=assistant, asking=asking, words=words))
-        history.join(tab, tabs, ask, kept)
-        gr.HTML(foot(assistant.about()), padding=False)
+        search.offer(search_tab)
+        history.join(history_tab, tabs, ask, kept)
+        _forget(library, tabs, ask, search)
+        gr.HTML(foot({name: what for name, what in assistant.about().items() if name not in COUNTED}), padding=False)
 
         def load(secret: object) -> tuple[str, str]:
             return edges.session_of(secret) or edges.new_session(), head(status(assistant, words), words)
 
         page.load(load, kept, [kept, top], js=KEEP_JS, **QUIET)
     return page
+
+
+def _forget(library: LibraryTab, tabs: gr.Tabs, ask: AskTab, search: SearchTab) -> None:
+    """When the library has been emptied, the other tabs forget what they show of it."""
+
+    def forget(emptied: bool) -> dict[Any, Any]:
+        return {**ask.clear(), **search.clear()} if emptied else {ask.notice: gr.skip()}
+
+    library.join(tabs).then(forget, library.parts["emptied"], [*ask.parts, *search.parts], **QUIET)
 
 
 def status(assistant: Assistant, words: Words) -> str:

@@ -1,73 +1,116 @@
-"""The Search tab: words, a picture or both in; a grid of regions out, best first, each with its score and box."""
+"""The Search tab: words, a picture or both in; photos, pages and texts out, best first, each with its reasons.
+
+It places the components and joins them with the handlers of `searching`.
+"""
 
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
-from deepseek_mm import Assistant, Citation, Query
-from index import EVERYTHING, Hit
 from ui import edges
+from ui.ask import QUIET
 from ui.asking import Entry
 from ui.board import Board
+from ui.exhibits import Exhibit
+from ui.filters import wish_of
+from ui.searching import Results, Searching
 from ui.words import Words
-
-RESULTS = 12  # regions in the grid
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
-    """What the tab shall show."""
-
-    hits: tuple[Citation, ...] = ()  # numbered from 1, best first
-    said: str = ""  # one line above the grid
-    notice: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Searching:
-    """What happens when a search is sent."""
+class SearchTab:
+    """Where things are in the tab."""
 
-    assistant: Assistant
-    words: Words
+    searching: Searching
+    box: gr.MultimodalTextbox
+    filters: dict[str, Any]  # by the fields of a Wish
+    notice: gr.HTML
+    board: Board
 
-    def search(self, entry: Entry | None) -> Found:
-        """The regions nearest to what is in the box. An error becomes a sentence."""
-        try:
-            text, path = edges.split_entry(entry)
-            if not text and path is None:
-                return Found(said=self.words.results_idle, notice=self.words.search_empty)
-            image = edges.read_upload(path, max_pixels=self.assistant.config.parse.max_pixels) if path else None
-            hits = self.assistant.search(Query(text=text, image=image), k=RESULTS, where=EVERYTHING)
-        except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
-            return Found(said=self.words.results_idle, notice=edges.sentence(error, self.words))
-        return Found(hits=numbered(hits), said=self._count(len(hits)))
+    @classmethod
+    def place(cls, searching: Searching) -> "SearchTab":
+        """Put the tab on the page that is being built."""
+        words = searching.words
+        box = gr.MultimodalTextbox(
+            label=words.search_label, show_label=False, placeholder=words.search_hint, file_types=["image"],
+            sources=["upload"], max_plain_text_length=1_000_000, elem_classes="box",
+        )  # fmt: skip
+        with gr.Accordion(words.filters, open=False):
+            filters = _place_filters(words)
+        notice = gr.HTML(visible=False, padding=False)
+        board = Board.place(
+            searching.assistant.picture, words, title=words.results, idle=words.results_idle, columns=4,
+            offers_like=True,
+        )  # fmt: skip
+        tab = cls(searching=searching, box=box, filters=filters, notice=notice, board=board)
+        tab._join()
+        return tab
 
-    def _count(self, count: int) -> str:
-        texts = {0: self.words.results_none, 1: self.words.results_one}
-        return texts.get(count, self.words.results_many.format(count=count))
-
-
-def numbered(hits: list[Hit]) -> tuple[Citation, ...]:
-    """Hits as the board takes them."""
-    return tuple(Citation(number=n, region=hit.region, score=hit.score) for n, hit in enumerate(hits, start=1))
-
-
-def place_search(searching: Searching) -> None:
-    """Put the tab on the page that is being built."""
-    words = searching.words
-    box = gr.MultimodalTextbox(
-        label=words.search_label, show_label=False, placeholder=words.search_hint, file_types=["image"],
-        sources=["upload"], max_plain_text_length=1_000_000, elem_classes="box",
-    )  # fmt: skip
-    notice = gr.HTML(visible=False, padding=False)
-    board = Board.place(searching.assistant.picture, words, title=words.results, idle=words.results_idle, columns=4)
-
-    def search(entry: Entry) -> dict[Any, Any]:
-        found = searching.search(entry)
+    def render(self, results: Results) -> dict[Any, Any]:
+        """Results as updates of components."""
         return {
-            **board.show(found.hits, found.said, scores=True),
-            notice: gr.HTML(edges.notice(found.notice), visible=bool(found.notice)),
+            **self.board.show(results.shown, results.said, dim=not results.certain),
+            self.notice: gr.HTML(edges.notice(results.notice), visible=bool(results.notice)),
         }
 
-    box.submit(search, box, [notice, *board.parts], api_visibility="private", concurrency_limit=4)
+    def clear(self) -> dict[Any, Any]:
+        """Updates for a tab as it was at first."""
+        return self.render(Results(said=self.searching.words.results_idle))
+
+    @property
+    def parts(self) -> list[Any]:
+        """Every component that `render` may update."""
+        return [self.notice, *self.board.parts]
+
+    def offer(self, tab: gr.Tab) -> None:
+        """Fill the lists of labels and file types whenever the tab is opened."""
+
+        def offered() -> list[Any]:
+            return [gr.Dropdown(choices) for choices in self.searching.choices()]
+
+        tab.select(offered, None, [self.filters["label"], self.filters["format"]], **QUIET)
+
+    def _join(self) -> None:
+        """Connect the components with the handlers."""
+        filters = list(self.filters.values())
+
+        def search(entry: Entry, *values: str | None) -> dict[Any, Any]:
+            return self.render(self.searching.search(entry, wish_of(*values)))
+
+        def again(entry: Entry, *values: str | None) -> dict[Any, Any]:
+            empty = edges.split_entry(entry) == ("", None)
+            return {self.notice: gr.skip()} if empty else search(entry, *values)
+
+        def like(shown: tuple[Exhibit, ...], chosen: int, *values: str | None) -> dict[Any, Any]:
+            if not 0 <= chosen < len(shown):
+                return {self.notice: gr.skip()}
+            return self.render(self.searching.like(shown[chosen], wish_of(*values)))
+
+        joined: dict[str, Any] = {"outputs": self.parts, "api_visibility": "private", "concurrency_limit": 4}
+        self.box.submit(search, [self.box, *filters], **joined)
+        self.board.like.click(like, [self.board.shown, self.board.chosen, *filters], **joined)
+        for name, each in self.filters.items():
+            changed = each.submit if name in ("since", "until", "folder") else each.input
+            changed(again, [self.box, *filters], **joined)
+
+
+def _place_filters(words: Words) -> dict[str, Any]:
+    """One component for each field of a Wish, in the same order."""
+    kinds = [
+        (words.any, ""), (words.kind_photos, "photos"), (words.kind_documents, "documents"),
+        (words.kind_code, "code"), (words.kind_written, "written"),
+    ]  # fmt: skip
+    any_one = [(words.any, "")]
+    with gr.Row():
+        first = {
+            "kind": gr.Dropdown(kinds, value="", label=words.kind, min_width=150),
+            "label": gr.Dropdown(any_one, value="", label=words.label, allow_custom_value=True, min_width=150),
+            "format": gr.Dropdown(any_one, value="", label=words.format, allow_custom_value=True, min_width=150),
+        }
+    with gr.Row():
+        return first | {
+            "since": gr.Textbox(label=words.since, placeholder=words.date_hint, max_lines=1, min_width=150),
+            "until": gr.Textbox(label=words.until, placeholder=words.date_hint, max_lines=1, min_width=150),
+            "folder": gr.Textbox(label=words.folder, placeholder=words.folder_hint, max_lines=1, min_width=150),
+        }

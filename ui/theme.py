@@ -28,13 +28,43 @@ CSS = """
 .thumbs .thumbnail-item img { width: 100%; height: auto; aspect-ratio: 4 / 3; object-fit: contain;
   background: var(--background-fill-secondary); }
 .thumbs .caption-label { position: static; max-width: 100%; width: 100%; border: 0; border-radius: 0; text-align: left;
-  white-space: normal; overflow-wrap: anywhere; font-size: .8rem; }
+  overflow-wrap: anywhere; font-size: .8rem; }
 .photo img { max-height: 70vh; object-fit: contain; }
 table.why { width: 100%; border-collapse: collapse; font-size: .88rem; table-layout: fixed; }
 table.why th, table.why td { text-align: left; vertical-align: top; padding: 6px 8px; border: 0 !important;
   border-bottom: 1px solid var(--border-color-primary) !important; }
 table.why th:nth-child(2) { width: 5.5em; }
 table.why tr.dropped td:first-child { text-decoration: line-through; color: var(--body-text-color-subdued); }
+.thumbs .caption-label { white-space: pre-line; }
+.thumbs.dim .thumbnail-item { opacity: .55; }
+.thumbs.dim .thumbnail-item:hover, .thumbs.dim .thumbnail-item:focus-visible { opacity: 1; }
+.passage { white-space: pre-wrap; overflow-wrap: anywhere; max-height: 50vh; overflow: auto; margin: 0; padding: 10px;
+  font-size: .88rem; border: 1px solid var(--border-color-primary); background: var(--background-fill-secondary); }
+.path, .job, .job p, .twins, dl.facts dd { overflow-wrap: anywhere; }
+.gradio-container .prose h2 { font-size: 1.02rem; font-weight: 600; margin: 4px 0 0; }
+.job { border: 1px solid var(--border-color-primary); border-radius: 8px; padding: 8px 12px; margin: 0 0 8px; }
+.job header, ul.watched li { display: flex; gap: 10px; justify-content: space-between; align-items: start; }
+.job header b { font-weight: 550; overflow-wrap: anywhere; min-width: 0; }
+.job header .hint { white-space: nowrap; }
+.job p { margin: 2px 0 0; font-size: .9rem; }
+.job .at { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; direction: rtl; text-align: left; }
+.job progress { width: 100%; height: 8px; accent-color: #2563eb; }
+.job progress[value] { appearance: none; border: 0; border-radius: 4px; background: var(--border-color-primary); }
+.job progress::-webkit-progress-bar { border-radius: 4px; background: var(--border-color-primary); }
+.job progress::-webkit-progress-value { border-radius: 4px; background: #2563eb; }
+.job progress::-moz-progress-bar { border-radius: 4px; background: #2563eb; }
+.job ul { max-height: 40vh; overflow: auto; margin: 4px 0 8px; padding-left: 1.2em; font-size: .85rem; }
+.job li, ul.watched li { overflow-wrap: anywhere; }
+.job summary { cursor: pointer; font-size: .9rem; }
+ul.watched { list-style: none; margin: 0; padding: 0; }
+ul.watched li { padding: 4px 0; }
+button.small { flex: none; padding: 2px 10px; border: 1px solid var(--border-color-primary); border-radius: 6px;
+  font-size: .82rem; background: var(--button-secondary-background-fill); color: var(--body-text-color);
+  cursor: pointer; }
+button.small:hover { background: var(--button-secondary-background-fill-hover); }
+dl.facts { display: grid; grid-template-columns: max-content 1fr; gap: 2px 16px; margin: 0; font-size: .9rem; }
+dl.facts dt { color: var(--body-text-color-subdued); }
+dl.facts dd { margin: 0; }
 .listed .wrap { flex-direction: column; flex-wrap: nowrap; }
 .listed label { width: 100%; }
 @media (max-width: 640px) {

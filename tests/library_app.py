@@ -1,0 +1,39 @@
+"""A page over a real library whose towers know colours only, and take their time: no weights, and work to see.
+
+    python tests/library_app.py --port 8001 --data /tmp/library
+
+SECONDS= is how long each picture takes.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+if __name__ == "__main__":  # as a script
+    sys.path[:0] = [str(Path(__file__).parent.parent)]
+
+from fakes import Parrot
+from rag_house import build
+from slow_ingest import SlowSpace
+
+import app
+from deepseek_mm.config import Config
+from deepseek_mm.rag.assistant import Assistant
+
+
+def load(config: Config) -> Assistant:
+    """The assistant, its library at work."""
+    space = SlowSpace(seconds=float(os.environ.get("SECONDS", "0.05")))
+    assistant = build(config.data, lm=Parrot("It is a thing [1]."), space=space, home="spaces/colours")
+    assistant.library.start()
+    return assistant
+
+
+def main(argv: Sequence[str]) -> int:
+    """Serve it as `python app.py` serves the real one."""
+    return app.main(argv, load=load)
+
+
+if __name__ == "__main__":
+    app.leave(main(sys.argv[1:]))

@@ -1,0 +1,69 @@
+"""What a search may return, as a visitor says it: words and dates become a Filter, or a sentence what is wrong."""
+
+import os
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from deepseek_mm import DeepSeekMMError
+from index import EVERYTHING, Filter
+from ui.words import Words
+
+DATE = re.compile(r"(\d{4})(?:-(\d\d?)(?:-(\d\d?))?)?")
+KINDS = {
+    "": EVERYTHING,
+    "photos": Filter(source_kinds=("photo",)),
+    "documents": Filter(source_kinds=("document",)),
+    "code": Filter(source_kinds=("code",)),
+    "written": Filter(source_kinds=("photo",), kinds=("text",)),
+}
+
+
+class BadFilter(DeepSeekMMError, ValueError):
+    """A filter that says nothing, such as a date that is none."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wish:
+    """The filters as they stand on the page; empty is any."""
+
+    kind: str = ""  # one of KINDS
+    label: str = ""
+    format: str = ""
+    since: str = ""  # a year, a month or a day
+    until: str = ""  # the same, inclusive
+    folder: str = ""
+
+
+def wish_of(*values: str | None) -> Wish:
+    """From the components' values, in the order of the fields."""
+    return Wish(**dict(zip(Wish.__dataclass_fields__, ((value or "").strip() for value in values), strict=True)))
+
+
+def allowed(wish: Wish, words: Words) -> Filter:
+    """What the wish allows. BadFilter names what cannot be understood."""
+    return replace(
+        KINDS.get(wish.kind, EVERYTHING),
+        label=wish.label.lower(),
+        formats=(wish.format.lower(),) if wish.format else (),
+        folder=os.path.abspath(os.path.expanduser(wish.folder)) if wish.folder else "",
+        taken_after=period(wish.since, words)[0] if wish.since else None,
+        taken_before=period(wish.until, words)[1] if wish.until else None,
+    )
+
+
+def period(text: str, words: Words) -> tuple[datetime, datetime]:
+    """The beginning of a year, month or day, and that of the next one."""
+    match = DATE.fullmatch(text)
+    try:
+        if match is None:
+            raise ValueError
+        year, month, day = (int(group or 1) for group in match.groups())
+        start = datetime(year, month, day)
+        if match[3]:
+            return start, start + timedelta(days=1)
+        if match[2]:
+            return start, datetime(year + month // 12, month % 12 + 1, 1)
+        return start, datetime(year + 1, 1, 1)
+    except (ValueError, OverflowError) as error:
+        raise BadFilter(words.bad_date.format(text=text)) from error
