@@ -9,6 +9,8 @@ from contextlib import closing
 from pathlib import Path
 
 KNOWN = "SELECT path FROM sources WHERE collection = ? ORDER BY id"
+COPIES = "SELECT p.path FROM places p JOIN sources s ON s.id = p.source_id WHERE s.collection = ? ORDER BY p.path"
+TABLES = "SELECT name FROM sqlite_master WHERE name = 'places'"  # a store of the first version has none
 
 
 def known_paths(stores: Iterable[Path], *, collection: str = "library") -> list[str]:
@@ -22,6 +24,7 @@ def known_paths(stores: Iterable[Path], *, collection: str = "library") -> list[
 def _paths(store: Path, collection: str) -> list[str]:
     try:
         with closing(sqlite3.connect(f"{store.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            return [path for (path,) in connection.execute(KNOWN, (collection,))]
+            wanted = (KNOWN, COPIES) if connection.execute(TABLES).fetchone() else (KNOWN,)
+            return [path for query in wanted for (path,) in connection.execute(query, (collection,))]
     except sqlite3.Error:  # torn, or of another kind; the other stores may still know
         return []

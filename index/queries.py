@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, func, insert, or_, select, text
 from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload, selectinload
 
 from index.region import Filter, Label, LabelCount, Region, Source
-from index.tables import LabelRow, LibraryRow, PlaceRow, RegionRow, SourceRow, VectorRow
+from index.tables import LabelRow, PlaceRow, RegionRow, SourceRow, VectorRow
 from index.vectors import Floats, Ints, Rows
 
 SOURCE_FIELDS = tuple(field.name for field in fields(Source) if field.name != "id")
@@ -94,11 +94,6 @@ def newest_region(session: Session) -> int:
 def last_region_ever(session: Session) -> int:
     """The highest id that was ever given."""
     return session.scalar(text("SELECT seq FROM sqlite_sequence WHERE name = 'regions'")) or 0
-
-
-def num_removals(session: Session) -> int:
-    """How often something was removed."""
-    return session.scalars(select(LibraryRow.removals)).one()
 
 
 def count_of(session: Session, query: Select[Any]) -> int:

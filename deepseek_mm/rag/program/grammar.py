@@ -51,7 +51,10 @@ HERE = f"(?: here| there| {THIS}| these {PIC}s| my {PIC}s)*"
 
 PATTERNS: tuple[tuple[Kind, str], ...] = (
     ("read", r"what (?:does|do|did) (?P<t>.+?) (?:say|read)(?: (?:on|in|about|at) (?P<u>.*))?"),
-    ("read", r"(?:what|which text|what text) (?:is|are) (?:written|printed)(?: there| here)?(?: (?:on|in|at) (?P<t>.*))?"),
+    (
+        "read",
+        r"(?:(?:what|which) text|what) (?:is|are) (?:written|printed)(?: there| here)?(?: (?:on|in|at) (?P<t>.*))?",
+    ),
     (
         "read",
         r"(?:what is the |what )?(?:text|words|writing|lettering)(?: (?:is|are))?(?: (?:on|in|of|at) (?P<t>.*))?",
