@@ -11,7 +11,7 @@ from deepseek_mm.rag.search import Search
 from deepseek_mm.rag.search.certainty import Certainty, Commons, Curve
 from deepseek_mm.rag.search.scales import TEXTS, Scales, group_of
 from deepseek_mm.records import Query
-from index import Filter, Region, Source
+from index import Filter, Hit, Region, Source
 
 PHOTOS = (
     ("meadow.png", "green", "red"),
@@ -169,12 +169,14 @@ def test_a_filter_by_kind_searches_that_kind_only(house):
 
 
 def test_a_cosine_is_told_in_deviations_from_what_is_usual_for_its_kind(tmp_path):
+    source = Source(path="/notes/a.md", kind="document")
+    piece = Region(source=source, kind="text", box_px=(0, 0, 0, 0))
     with build(tmp_path / "empty") as empty:
         scales = Scales(empty.retriever.space, empty.store, None)
         vector = empty.retriever.space.embed_texts(["red"])[0]
         usual = scales.background(TEXTS) @ vector
-        assert scales.deviation(usual.mean(), vector, TEXTS) == pytest.approx(0.0, abs=1e-5)
-        assert scales.deviation(usual.mean() + 2 * usual.std(), vector, TEXTS) == pytest.approx(2.0, abs=1e-4)
+        hits = [Hit(region=piece, score=float(usual.mean() + n * usual.std())) for n in (0, 2)]
+        assert scales.deviations(hits, vector) == pytest.approx([0.0, 2.0], abs=1e-4)
 
 
 def test_every_kind_of_region_has_a_scale():

@@ -124,15 +124,12 @@ class Search:
             times.update(hit.region.id for hit in named)
             hits = list({hit.region.id: hit for hit in (*hits, *named)}.values())
         own = self._source_of(query.like) if query.like else 0
-        worth = {hit.region.id: self._worth(hit, vector_D) for hit in hits if hit.region.source.id != own}
-        kept = [hit for hit in hits if hit.region.id in worth]
-        return sorted(kept, key=lambda hit: (-times[hit.region.id], -worth[hit.region.id]))
+        hits = [hit for hit in hits if hit.region.source.id != own]
+        worth = {h.region.id: w for h, w in zip(hits, self.scales.deviations(hits, vector_D), strict=True)}
+        return sorted(hits, key=lambda hit: (-times[hit.region.id], -worth[hit.region.id]))
 
     def _near(self, vector_D: Floats, k: int, where: Filter) -> list[Hit]:
         return self.store.search_many(vector_D[None], k=k, where=where)[0]
-
-    def _worth(self, hit: Hit, vector_D: Floats) -> float:
-        return self.scales.deviation(hit.score, vector_D, group_of(hit.region.kind))
 
     def _matches(self, query: Query, things: Sequence[Thing], hits: Sequence[Hit]) -> list[Match]:
         firsts = best_of_each(hits)
@@ -170,7 +167,7 @@ class Search:
         shown = min(self._of_thing(trace) for trace in traces)
         if self.certainty is not None and len(traces) > 1:
             shown = max(shown, self.certainty.of_scene(whole, traces))
-        told = [self._worth(hit, vector_D) for hit in hits if group_of(hit.region.kind) in (TEXTS, CODES)]
+        told = self.scales.deviations([h for h in hits if group_of(h.region.kind) in (TEXTS, CODES)], vector_D)
         meant = 1 / (1 + math.exp(-TEXT_SLOPE * (max(told) - TEXT_USUAL))) if told else 0.0
         spelled = WRITTEN if all_written([hit.region for hit in hits], query.text) else 0.0
         needed = self.config.min_presence if self.certainty is None else self.certainty.things.threshold

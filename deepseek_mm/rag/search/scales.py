@@ -7,12 +7,12 @@ over regions of the same kind: some of this library, and some of nobody's, which
 Shape key:  N regions, D width of the space
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from deepseek_mm.encoders.space import Floats, Space
-from index import Filter
+from index import Filter, Hit
 from index.store import RegionStore
 
 Kinds = tuple[str, ...]
@@ -49,12 +49,16 @@ class Scales:
         self._nobody: Mapping[Kinds, Floats] | None = None
         self._known: dict[Kinds, tuple[int, Floats]] = {}
 
-    def deviation(self, cosine: float, vector_D: Floats, kinds: Kinds) -> float:
-        """By how many deviations a cosine lies above the usual one of its kind."""
+    def deviations(self, hits: Sequence[Hit], vector_D: Floats) -> list[float]:
+        """By how many deviations each cosine lies above the usual one of its kind."""
+        groups = [group_of(hit.region.kind) for hit in hits]
+        usual = {kinds: self.usual(kinds, vector_D) for kinds in set(groups)}
+        return [(hit.score - usual[kinds][0]) / usual[kinds][1] for hit, kinds in zip(hits, groups, strict=True)]
+
+    def usual(self, kinds: Kinds, vector_D: Floats) -> tuple[float, float]:
+        """Mean and deviation of the query's cosines over this kind."""
         usual_N = self.background(kinds) @ vector_D
-        if not len(usual_N):
-            return cosine
-        return float((cosine - usual_N.mean()) / max(float(usual_N.std()), NARROWEST))
+        return (float(usual_N.mean()), max(float(usual_N.std()), NARROWEST)) if len(usual_N) else (0.0, 1.0)
 
     def background(self, kinds: Kinds) -> Floats:
         """(N, D): regions of this kind, the library's and nobody's."""
