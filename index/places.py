@@ -56,11 +56,18 @@ def touch(session: Session, path: str, modified_ns: int) -> None:
         session.execute(update(table).where(table.path == path).values(modified_ns=modified_ns))
 
 
-def add(session: Session, place: PlaceRow) -> None:
-    """Note one more path; what was known of that path before is forgotten."""
+def add(session: Session, place: PlaceRow) -> bool:
+    """Note one more path; what was known of that path before is forgotten. False if the source is gone."""
+    source = session.get(SourceRow, place.source_id)
+    if source is None:
+        return False
+    if source.path == place.path:  # another process has just noted it
+        touch(session, place.path, place.modified_ns)
+        return True
     forget(session, [place.path])
     session.add(place)
     note_change(session)
+    return True
 
 
 def inherit(session: Session, heir: SourceRow) -> None:

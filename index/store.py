@@ -112,12 +112,15 @@ class RegionStore:
         with self._database.reading() as session:
             return self._finder.fault(session)
 
-    def add_place(self, source_id: int, path: str, *, size_bytes: int, modified_ns: int) -> None:
-        """Note that the same bytes lie at one more path; what was known of that path is forgotten."""
+    def add_place(self, source_id: int, path: str, *, size_bytes: int, modified_ns: int) -> bool:
+        """Note that the same bytes lie at one more path; what was known of that path is forgotten.
+
+        False if the source is gone, by the hand of another process perhaps; then nothing was changed.
+        """
         _check_text(path)
         place = PlaceRow(path=path, source_id=source_id, size_bytes=size_bytes, modified_ns=modified_ns)
         with self._database.writing() as session:
-            places.add(session, place)
+            return places.add(session, place)
 
     def remove_places(self, paths: Sequence[str]) -> int:
         """Forget these paths, and with its last path a source; returns how many of them were known."""

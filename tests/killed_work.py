@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -99,7 +100,10 @@ WORKS = {work.__name__: work for work in (ingest, rebuild, delete, exchange, mig
 def begin(name: str, place: Path) -> None:
     """One work from its beginning to its end."""
     said = os.open(place / "said", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    WORKS[name](place, lambda line: os.write(said, f"{line}\n".encode()))
+    try:
+        WORKS[name](place, lambda line: os.write(said, f"{line}\n".encode()))
+    except BaseException:  # noqa: BLE001  whatever it is, the test is to see it
+        os.write(said, f"broke\n{traceback.format_exc()}".encode())
 
 
 if __name__ == "__main__":
@@ -107,8 +111,6 @@ if __name__ == "__main__":
     for line in sys.stdin:
         work, folder = line.rstrip("\n").split(" ", 1)
         if (pid := os.fork()) == 0:
-            try:
-                begin(work, Path(folder))
-            finally:
-                os._exit(0)
+            begin(work, Path(folder))
+            os._exit(0)
         os.write(1, f"{pid}\n".encode())

@@ -179,3 +179,14 @@ def test_reading_a_file_anew_keeps_its_copies(store, kept):
     store.add_place(first.id, "/copies/c.jpg", **COPY)
     again = store.add(replace(photo(1), digest="same"), regions_for(photo(1)), rows(3))
     assert store.places_of([again.id]) == {again.id: (photo(1).path, "/copies/c.jpg")}
+
+
+def test_a_place_of_a_source_that_another_process_replaced_or_removed_is_not_noted(store, kept):
+    """Two processes with the same file at hand: each has looked the source up before the other changed it."""
+    own = store.source_at("/photos/1/1.jpg")
+    assert store.add_place(own.id, own.path, **COPY)  # it is its own path by now, and stays so
+    assert store.source_at(own.path).id == own.id
+    store.remove([own.id])
+    assert not store.add_place(own.id, "/copies/late.jpg", **COPY)
+    assert store.source_at("/copies/late.jpg") is None
+    assert store.problems() == []

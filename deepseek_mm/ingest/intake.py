@@ -127,10 +127,10 @@ class Intake:
     def _is_copy(self, file: File, batch: "Batch") -> bool:
         """Whether the store has these bytes; then it notes that they lie here as well."""
         twin = self.store.source_with(file.digest, collection=self.collection)
-        if twin is None:
+        like = {"size_bytes": file.size_bytes, "modified_ns": file.modified_ns}
+        if twin is None or not self.store.add_place(twin.id, file.path, **like):
             return False
-        self.store.add_place(twin.id, file.path, size_bytes=file.size_bytes, modified_ns=file.modified_ns)
-        batch.tally.note(file.path, "copies")
+        batch.tally.note(file.path, "unchanged" if twin.path == file.path else "copies")
         return True
 
     def _take_document(self, path: str, batch: "Batch") -> None:
