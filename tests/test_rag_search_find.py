@@ -149,6 +149,15 @@ def test_many_pieces_of_text_do_not_bury_the_right_photo(house):
     assert names(house.find(Query(text="yellow"), k=3))[0] == "sun.png"
 
 
+def test_pieces_that_are_all_alike_do_not_outdo_the_one_photo_that_stands_out(house, tmp_path):
+    put(house, paint(tmp_path / "photos", "grapes.png", "blue", "purple"))
+    for n in range(20):
+        write(house, f"note {n}.md", f"purple red note {n}")
+    first, second = house.find(Query(text="purple"), k=2).matches
+    assert first.region.source.name == "grapes.png"
+    assert first.score < second.score  # a text is nearer to a text, for all that
+
+
 def test_photos_do_not_bury_the_right_piece_of_text(house, tmp_path):
     write(house, "recipe.md", "bake the purple cake")
     put(
