@@ -168,4 +168,5 @@ def test_a_new_conversation_concerns_its_own_page_only_and_once(asking):
     asking.begin_anew("another page")
     assert len(ask(asking, "Is it green?", talk=old)[-1].talk.exchanges) == 2
     assert asking.is_still_new("another page")
+    asking.quiet("another page")  # another conversation is resumed there
     assert not asking.is_still_new("another page")

@@ -1,11 +1,12 @@
 """The Library tab's handlers, over a real library whose towers know colours."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fakes import picture
-from rag_house import build, paint
+from rag_house import build, paint, put
 
 from ui.shelving import WATCH, Look, Shelving, size_of
 from ui.words import ENGLISH
@@ -120,6 +121,25 @@ def test_a_watched_folder_is_listed_apart_from_the_work(shelving, photos):
     assert {job.kind for job in shelving.library.jobs.find(limit=9)} == {WATCH}
     assert not shelving.act("unwatch", str(photos)).wrong
     assert shelving.look().watched == f'<p class="hint">{ENGLISH.watched_none}</p>'
+
+
+def test_what_is_in_the_library_is_counted_now_and_then_while_something_runs(shelving, photos):
+    shelving.add(None, str(photos))
+    seen = shelving.look()
+    put(shelving.assistant, photos / "red.png")
+    assert shelving.look(seen).facts == seen.facts
+    assert shelving.look(replace(seen, counted_at=seen.counted_at - 60)).head.startswith("1 files")
+    shelving.act("cancel", str(shelving.library.jobs.find(limit=1)[0].id))
+    assert shelving.look(seen).head.startswith("1 files")
+
+
+def test_a_watch_that_broke_off_is_listed_with_its_reason(shelving, photos):
+    job = shelving.library.watch(photos)
+    shelving.library.jobs.claim([WATCH]).finish("failed", "the disk is <gone>")
+    look = shelving.look()
+    assert "the disk is &lt;gone&gt;" in look.ended
+    assert job.title in look.ended
+    assert ENGLISH.watched_none in look.watched
 
 
 def test_only_a_folder_can_be_watched(shelving, photos):

@@ -86,7 +86,7 @@ def test_an_ended_job_says_how_and_when_it_ended_in_local_time(state, said):
 
 def test_names_from_outside_never_become_html():
     failed = {7: [Failed(item=NASTY, reason=NASTY)]}
-    html = running([job(title=NASTY, message=NASTY)], ENGLISH) + watched([NASTY], ENGLISH)
+    html = running([job(title=NASTY, message=NASTY)], ENGLISH) + watched([job(payload={"folder": NASTY})], ENGLISH)
     html += ended([job(state="done", title=NASTY, message=NASTY, num_failed=1, ended_at=AT)], failed, ENGLISH)
     html += facts(Facts(photos=1, documents=0, code=0, regions=1, size_bytes=1, place=NASTY), ENGLISH)
     assert "<img" not in html
@@ -94,7 +94,8 @@ def test_names_from_outside_never_become_html():
 
 
 def test_each_watched_folder_has_a_button_of_its_own():
-    html = watched(["/a", "/b"], ENGLISH)
+    html = watched([job(payload={"folder": "/b"}, message="/b is not there."), job(payload={"folder": "/a"})], ENGLISH)
+    assert html.index(">/a<") < html.index(">/b is not there.<")
     assert [f'data-act="unwatch" data-what="{name}"' in html for name in ("/a", "/b", "/c")] == [True, True, False]
     assert ENGLISH.watched_none in watched([], ENGLISH)
 

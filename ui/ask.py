@@ -115,7 +115,7 @@ class AskTab:
             return {"text": event.value["text"], "files": []}
 
         sent: dict[str, Any] = {"inputs": [self.box, self.talk, kept], "outputs": self.parts, "concurrency_limit": 8}
-        self.box.submit(ask, **sent, **QUIET)
+        self.box.submit(ask, **sent, **QUIET, trigger_mode="always_last")  # what is sent too early is asked next
         self.chat.example_select(example, None, self.box, **QUIET).then(ask, **sent, **QUIET)
         self.chat.select(chosen, self.talk, self.parts, **QUIET)
         self.stop.click(stop, None, None, queue=False, **QUIET)

@@ -36,14 +36,13 @@ class Asking:
     running: Running[Answer]
     thumbs: edges.Thumbs
     words: Words
-    anew: set[str] = field(default_factory=set)  # pages that wait for an empty conversation
+    anew: set[str] = field(default_factory=set)  # pages whose next question begins a new conversation
 
     def ask(self, entry: Entry | None, talk: Talk, kept: object, page: str) -> Iterator[View]:
         """Answer what is in the box, view by view. An error becomes a sentence, and the question stays in the box."""
-        begun = page in self.anew  # asked before the page could show that it is empty
+        begun = page in self.anew  # and the page may not even have shown yet that it is empty
         if begun:
             self.quiet(page)
-            self.anew.discard(page)
             talk = Talk()
         try:
             question, exchange = self._question(entry, talk, kept)
@@ -67,18 +66,17 @@ class Asking:
 
     def quiet(self, page: str) -> None:
         """Stop it and wait, so that no late view of it follows what is shown next."""
+        self.anew.discard(page)
         self.running.stop(page, wait_s=QUIET_S)
 
     def begin_anew(self, page: str) -> None:
         """A new conversation is wanted: what runs is stopped, and the next question does not go on with the old one."""
         self.anew.add(page)
-        self.quiet(page)
+        self.running.stop(page, wait_s=QUIET_S)
 
     def is_still_new(self, page: str) -> bool:
         """Whether the empty conversation is still to be shown: not if a question was asked in it already."""
-        wanted = page in self.anew
-        self.anew.discard(page)
-        return wanted
+        return page in self.anew
 
     def chosen(self, talk: Talk, message: int) -> Answer | None:
         """The answer that a message of the chat belongs to."""

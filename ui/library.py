@@ -105,7 +105,7 @@ class LibraryTab:
     def _look(self, seen: Look) -> dict[Any, Any]:
         """Updates for what has changed since `seen`; a library that cannot be read is told, and looked at again."""
         try:
-            now = self.shelving.look()
+            now = self.shelving.look(seen)
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             said = edges.notice(edges.sentence(error, self.shelving.words))
             return {self.parts["running"]: said, self.seen: Look()}

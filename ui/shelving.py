@@ -4,10 +4,12 @@ Long work is only begun here: it is a job, which `look` shows as it goes on.
 """
 
 import os
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from deepseek_mm import Assistant, Job, Library
 from index import Filter
@@ -16,7 +18,9 @@ from ui.dropped import keep_dropped, sweep_dropped
 from ui.words import Words
 
 WATCH = "watch"  # the kind of the jobs that watch folders; they are shown as folders, not as work
-ENDED = 12  # jobs that are over and still shown
+ENDED: tuple[Literal["done", "cancelled", "failed"], ...] = ("done", "cancelled", "failed")
+MOST_ENDED = 12  # jobs that are over and still shown
+COUNT_S = 5.0  # between two counts of what is in the library, while something runs: a large one takes a while
 BACKUPS = "backups"  # folder below the library's, for backups without a name
 SUFFIX = ".deepseek-mm"
 PAGE = "page"  # the page's own cache, which is no part of the library
@@ -40,6 +44,10 @@ class Look:
     facts: str = ""
     head: str = ""  # how much there is, for the top of the page
     busy: bool = False  # something runs or waits: look again soon
+    counted_at: float = float("-inf")  # when the facts were counted, in seconds of `time.monotonic`
+
+
+NOTHING = Look()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,23 +63,27 @@ class Shelving:
         """The shelves."""
         return self.assistant.library
 
-    def look(self) -> Look:
-        """Everything as it stands now. IndexProblem or LibraryError if it cannot be read."""
+    def look(self, seen: Look = NOTHING) -> Look:
+        """Everything as it stands now, but for the facts, which are counted only now and then while something runs.
+
+        IndexProblem or LibraryError if it cannot be read.
+        """
         jobs, words = self.library.jobs, self.words
-        now = [job for job in jobs.find(states=("running", "waiting"), limit=-1) if job.kind != WATCH]
-        now.sort(key=lambda job: (job.state == "waiting", job.id))
-        over = [j for j in jobs.find(states=("done", "cancelled", "failed"), limit=4 * ENDED) if j.kind != WATCH]
-        over = over[:ENDED]
+        active = sorted(jobs.find(states=("running", "waiting"), limit=-1), key=lambda job: job.id)
+        now = [job for job in active if job.kind != WATCH]
+        over = [j for j in jobs.find(states=ENDED, limit=4 * MOST_ENDED) if j.kind != WATCH or j.state == "failed"]
         failed = {job.id: jobs.failures(job.id, limit=work.MOST_FAILED) for job in over if job.num_failed}
-        facts = self._facts()
-        return Look(
-            running=work.running(now, words),
-            ended=work.ended(over, failed, words),
-            watched=work.watched(self.library.watched(), words),
-            facts=work.facts(facts, words),
-            head=words.counts.format(sources=facts.photos + facts.documents + facts.code, regions=facts.regions),
+        look = Look(
+            running=work.running(sorted(now, key=lambda job: job.state == "waiting"), words),
+            ended=work.ended(over[:MOST_ENDED], failed, words),
+            watched=work.watched([job for job in active if job.kind == WATCH and not job.cancelling], words),
             busy=bool(now),
         )
+        if look.busy and seen.busy and time.monotonic() - seen.counted_at < COUNT_S:
+            return replace(look, facts=seen.facts, head=seen.head, counted_at=seen.counted_at)
+        facts = self._facts()
+        head = words.counts.format(sources=facts.photos + facts.documents + facts.code, regions=facts.regions)
+        return replace(look, facts=work.facts(facts, words), head=head, counted_at=time.monotonic())
 
     def add(self, files: Sequence[str] | None, path: str) -> Said:
         """Index files that were dropped, and a file or folder of this machine."""

@@ -54,11 +54,12 @@ def ended(jobs: Sequence[Job], failed: Mapping[int, Sequence[Failed]], words: Wo
     return cards or f'<p class="hint">{escape(words.ended_none)}</p>'
 
 
-def watched(folders: Sequence[str], words: Words) -> str:
-    """The watched folders, each with a button to stop."""
+def watched(jobs: Sequence[Job], words: Words) -> str:
+    """The watched folders: how each is watched, or why it cannot be now, and a button to stop."""
+    folders = sorted((str(job.payload["folder"]), job.message) for job in jobs)
     rows = "".join(
-        f'<li><span class="path">{escape(folder)}</span>{_button("unwatch", folder, words.unwatch, folder)}</li>'
-        for folder in folders
+        f'<li><span class="path">{escape(how or folder)}</span>{_button("unwatch", folder, words.unwatch, folder)}</li>'
+        for folder, how in folders
     )
     return f'<ul class="watched">{rows}</ul>' if rows else f'<p class="hint">{escape(words.watched_none)}</p>'
 
