@@ -93,6 +93,8 @@ def _check_place(path: Path) -> None:
         raise StoreReadOnly(path) from error
     if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
         raise StoreReadOnly(path)
+    if path.is_dir():
+        raise StoreDamaged(path, "it is a folder")
     if path.exists() and path.stat().st_size:
         with path.open("rb") as file:
             if file.read(len(HEADER)) != HEADER:

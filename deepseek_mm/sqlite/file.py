@@ -110,8 +110,12 @@ class File:
         script = ScriptDirectory(str(self.kind.migrations))
         with self.engine.connect() as connection:
             self._refuse_damage(connection)
-            if _revision(connection) == script.get_current_head():
-                return
+            self._refuse_strangers(connection, script)
+            current = _revision(connection) == script.get_current_head()
+        self.engine.dispose()  # it is ours: from now on every connection may change how it is kept
+        event.listen(self.engine, "connect", _log_ahead)
+        if current:
+            return
         with self.engine.execution_options(writes=True).begin() as connection:  # all or nothing, one process at a time
             self._refuse_strangers(connection, script)
             config = AlembicConfig(attributes={"connection": connection})
@@ -153,8 +157,11 @@ def _engine(path: Path) -> Engine:
 
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # transactions begin where `_begin` says
-    for pragma in ("foreign_keys=ON", "journal_mode=WAL"):
-        connection.execute(f"PRAGMA {pragma}").close()
+    connection.execute("PRAGMA foreign_keys=ON").close()
+
+
+def _log_ahead(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute("PRAGMA journal_mode=WAL").close()
 
 
 def _begin(connection: Connection) -> None:
