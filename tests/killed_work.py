@@ -47,8 +47,9 @@ def fill(place: Path, say: Say, *, anew: bool) -> None:
         return added
 
     def add_place_and_tell(source_id, path, **rest):
-        add_place(source_id, path, **rest)
+        noted = add_place(source_id, path, **rest)
         say(path)
+        return noted
 
     house.store.add, house.store.add_place = add_and_tell, add_place_and_tell
     say("ready")
