@@ -15,7 +15,7 @@ from deepseek_mm.cli.parser import COMMANDS, build_parser
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 QUIET = {"DEEPSEEK_MM_LM__NAME": "none"}  # the words of the language model are tested elsewhere
-PHOTOS = ("cap-yellow.jpg", "cat.jpg", "shirt-turquoise.jpg")
+PHOTOS = ("cap-yellow.jpg", "cat.jpg", "shirt-red-turkiye.jpg", "shirt-turquoise.jpg")
 
 
 def blocks(kind: str) -> list[str]:
