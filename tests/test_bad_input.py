@@ -1,10 +1,12 @@
 """Everything that should not be handed in: a clear sentence each, and afterwards the library is as it was.
 
-The port that is taken and the second page on one library are in test_app.py and test_ui_*.py.
+Files are in test_bad_library.py, disks and folders in test_bad_places.py, databases in test_bad_databases.py; the port
+that is taken and the second page on one library in test_app.py and test_ui_*.py. docs/bad_inputs.md lists them all.
 """
 
 import io
 import json
+import os
 import struct
 import zlib
 from dataclasses import replace
@@ -182,11 +184,25 @@ def test_indexing_lists_each_bad_file_with_its_reason_and_reads_the_others(house
 
 def test_a_folder_that_is_not_there_or_has_no_picture_is_named(house, tmp_path):
     (tmp_path / "nothing").mkdir()
-    for folder, said in (("hoilday", "no file or folder at"), ("nothing", "no picture in")):
+    for folder, said in (("hoilday", "no file or folder at"), ("nothing", "nothing to read in")):
         code, out, err = command(tmp_path, "index", str(tmp_path / folder))
         assert (code, out) == (2, "")
         assert said in err
         assert str(tmp_path / folder) in err
+
+
+def test_a_name_that_is_no_text_or_steers_a_terminal_is_shown_in_plain_letters(house, tmp_path):
+    for name in (os.fsdecode(b"caf\xe9.png"), "\x1b]0;owned\x07\u202egnp.png"):
+        (tmp_path / "photos" / name).write_text("no picture")
+    code, out, err = command(tmp_path, "index", str(tmp_path / "photos"))
+    assert code == 0
+    assert "2 not read" in out
+    assert "caf\\udce9.png' is not valid UTF-8. Rename the file" in err
+    assert "\\x1b]0;owned\\x07\\u202egnp.png is no picture" in err
+    assert "\x1b" not in (out + err).encode().decode()  # which a terminal's own encoding takes
+    _, out, _ = command(tmp_path, "index", str(tmp_path / "photos"), "--json")
+    names = {Path(failure["path"]).name for failure in json.loads(out.encode())["failed"]}
+    assert names == {os.fsdecode(b"caf\xe9.png"), "\x1b]0;owned\x07\u202egnp.png"}
 
 
 def test_script_in_a_file_name_is_only_a_name(house, tmp_path):

@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 nothing found or an unhealthy installation, 2 an error tha
 
 import json
 import os
+import re
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 OK, NOTHING, USER_ERROR, STOPPED = 0, 1, 2, 130
 Progress = Callable[[str], None]
+UNSHOWN = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")  # in a name, perhaps
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,6 +34,11 @@ class Command:
     example: str  # what the help ends with
     add: Callable[[ArgumentParser], None]
     run: Callable[[Namespace, "Desk"], int]
+
+
+def escaped(letter: re.Match[str]) -> str:
+    """A letter that steers a terminal, or that none can show, as letters that do not."""
+    return letter[0].encode("unicode_escape").decode("ascii")
 
 
 def load_assistant(config: Config, progress: Progress) -> "Assistant":
@@ -61,17 +68,21 @@ class Desk:
 
     def say(self, text: str = "", *, end: str = "\n") -> None:
         """A result, seen at once."""
-        self.out.write(text + end)
+        self.out.write(UNSHOWN.sub(escaped, text) + end)
         self.out.flush()
 
     def note(self, text: str) -> None:
         """A message or progress: never a result."""
-        self.err.write(text + "\n")
+        self.err.write(UNSHOWN.sub(escaped, text) + "\n")
         self.err.flush()
 
     def give(self, value: Mapping[str, Any]) -> None:
         """One JSON object on one line, for machines."""
-        self.say(json.dumps(value, ensure_ascii=False))
+        text = json.dumps(value, ensure_ascii=False)
+        self.out.write(
+            text.encode("utf-8", "backslashreplace").decode() + "\n"
+        )  # a name that is no text is one in JSON
+        self.out.flush()
 
     @contextmanager
     def assistant(self, config: Config, *, speaks: bool = True) -> Iterator["Assistant"]:

@@ -17,7 +17,7 @@ from deepseek_mm.encoders.space import Floats, Space
 from deepseek_mm.parse.nouns import Document, Piece
 from index import Region
 
-PIECES = 32  # put through the towers together
+PIECES = 16  # put through the towers together
 Item = TypeVar("Item")
 
 
@@ -39,6 +39,7 @@ def read_leaves(document: Document, space: Space, *, stopping: Callable[[], bool
             return None
         vectors.append(embed(pieces, space))
         regions += [region_of(piece, document) for piece in pieces]
+        pieces.clear()  # their pictures go before the next ones are drawn
     vectors_ND = np.concatenate(vectors) if vectors else np.zeros((0, space.dim), np.float32)
     return Leaves(regions=tuple(regions), vectors_ND=vectors_ND)
 
