@@ -121,7 +121,7 @@ def test_a_picture_is_uploaded_and_asked_about_and_a_search_finds_its_like(chrom
     visitor.tab("Search")
     visitor.page.get_by_role("textbox", name="What to look for").fill("red green")
     visitor.page.get_by_role("textbox", name="What to look for").press("Enter")
-    expect(visitor.page.get_by_text("2 results, best first.")).to_be_visible(timeout=WAIT_MS)
+    expect(visitor.page.get_by_text("The 2 nearest, best first.")).to_be_visible(timeout=WAIT_MS)
     visitor.page.get_by_role("button", name="[2] green thing - grass.jpg").click()
     expect(visitor.page.locator(".photo img").locator("visible=true")).to_be_visible(timeout=WAIT_MS)
     visitor.page.get_by_role("textbox", name="What to look for").fill("purple")
@@ -318,7 +318,7 @@ def test_the_page_never_scrolls_sideways_and_asks_only_its_own_server(chromium, 
     visitor.tab("Search")
     visitor.page.get_by_role("textbox", name="What to look for").fill("red green blue")
     visitor.page.get_by_role("textbox", name="What to look for").press("Enter")
-    expect(visitor.page.get_by_text("3 results, best first.")).to_be_visible(timeout=WAIT_MS)
+    expect(visitor.page.get_by_text("The 3 nearest, best first.")).to_be_visible(timeout=WAIT_MS)
     for thumbnail in visitor.page.locator(".thumbs button").locator("visible=true").all():
         box = thumbnail.bounding_box()
         assert box["x"] + box["width"] <= size[0]

@@ -59,7 +59,7 @@ def test_a_folder_is_indexed_mended_searched_and_everything_deleted(chromium, se
     expect(bar).to_have_attribute("max", "9", timeout=WAIT_MS)
     visitor.tab("Search")  # the page answers meanwhile
     search(page, "red")
-    expect(page.get_by_text(re.compile("result|Nothing found"))).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text(re.compile("nearest|Nothing found"))).to_be_visible(timeout=WAIT_MS)
     visitor.tab("Library")
     ended = page.locator(".job.done").filter(has_text=f"Index {photos}")
     expect(ended).to_contain_text("7 added", timeout=WAIT_MS)

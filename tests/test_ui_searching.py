@@ -45,7 +45,7 @@ def test_words_find_regions_that_are_numbered_from_one(searching):
     results = searching.search({"text": "red green", "files": []}, ANY)
     assert names(results) == ["kite.jpg", "grass.jpg"]
     assert [each.citation.number for each in results.shown] == [1, 2]
-    assert results.said == "2 results, best first. 90 % sure that the library has it, 50 % needed."
+    assert results.said == "The 2 nearest, best first. 90 % sure that the library has it, 50 % needed."
     assert results.certain
 
 
@@ -106,10 +106,11 @@ def test_the_choices_are_those_of_the_library_after_any(earnest):
 @pytest.mark.parametrize(
     ("certainty", "threshold", "found", "said"),
     [
-        (0.83, 0.5, True, "1 result, best first. 83 % sure that the library has it, 50 % needed."),
+        (0.83, 0.5, True, "The nearest one. 83 % sure that the library has it, 50 % needed."),
+        (0.998, 0.5, True, "The nearest one. 99 % sure that the library has it, 50 % needed."),
         (0.12, 0.5, False, "Nothing found that is certain: 12 % sure, 50 % needed. The nearest are shown below."),
         (0.4999, 0.5, False, "Nothing found that is certain: 49 % sure, 50 % needed. The nearest are shown below."),
-        (0.502, 0.501, True, "1 result, best first. 50 % sure that the library has it, 50 % needed."),
+        (0.502, 0.501, True, "The nearest one. 50 % sure that the library has it, 50 % needed."),
         (0.502, 0.505, False, "Nothing found that is certain: 50 % sure, 51 % needed. The nearest are shown below."),
     ],
 )

@@ -69,8 +69,8 @@ class Words:
     search_hint: str = "Describe it, or paste, drop or add a picture."
     results: str = "Results"
     results_idle: str = "Search by words, by a picture, or by both."
-    results_one: str = "1 result, best first."
-    results_many: str = "{count} results, best first."
+    results_one: str = "The nearest one."
+    results_many: str = "The {count} nearest, best first."
     results_none: str = "Nothing found. Try other words, or another picture."
     results_sure: str = "{sure} % sure that the library has it, {needed} % needed."
     results_unsure: str = (
