@@ -97,6 +97,23 @@ def docx_claiming() -> bytes:
     return file.getvalue()
 
 
+MACROS = b"application/vnd.ms-word.document.macroEnabled.main+xml"
+
+
+def with_macros() -> bytes:
+    """A Word document that says that it brings programs along."""
+    file = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(docx_bytes("A letter about a ferry."))) as plain_one,
+        zipfile.ZipFile(file, "w") as other,
+    ):
+        for name in plain_one.namelist():
+            kind = b"application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
+            other.writestr(name, plain_one.read(name).replace(kind, MACROS))
+        other.writestr("word/vbaProject.bin", b"Sub AutoOpen()")
+    return file.getvalue()
+
+
 def fifo(path: Path) -> None:
     os.mkfifo(path)
 
@@ -199,6 +216,12 @@ DOCUMENTS = (
         step="Save it as .docx without a password",
     ),
     Bad(name="bomb.docx", make=docx_claiming(), what="as only a bomb does", step="Save it again in Word"),
+    Bad(
+        name="macros.docx",
+        make=with_macros(),
+        what="is no Word document, or it is damaged",
+        step="Save it again in Word",
+    ),
     Bad(
         name="other.docx",
         make=zip_bytes({"a.txt": b"words"}),

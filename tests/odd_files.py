@@ -3,7 +3,6 @@
 import io
 import os
 import struct
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,23 +70,6 @@ def plain(width: int, height: int) -> bytes:
 
 
 LONG_LINE = b"boat " * 20_000
-MACROS = b"application/vnd.ms-word.document.macroEnabled.main+xml"
-
-
-def with_macros() -> bytes:
-    """A Word document that says that it brings programs along."""
-    file = io.BytesIO()
-    with (
-        zipfile.ZipFile(io.BytesIO(docx_bytes("A letter about a ferry."))) as plain_one,
-        zipfile.ZipFile(file, "w") as other,
-    ):
-        for name in plain_one.namelist():
-            kind = b"application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
-            other.writestr(name, plain_one.read(name).replace(kind, MACROS))
-        other.writestr("word/vbaProject.bin", b"Sub AutoOpen()")
-    return file.getvalue()
-
-
 NAMES = (
     "\u732b \u0438 \u05d7\u05ea\u05d5\u05dc \U0001f408.png",
     "two\nlines\ttab.png",

@@ -103,3 +103,9 @@ def test_only_the_bad_ones_are_listed_and_every_file_is_counted_once(shelf):
     assert counts["unchanged"] == 2
     assert counts["vanished"] == []
     assert sum(counts[name] for name in ("added", "copies", "unchanged")) + len(expected) == shelf.job.total
+
+
+def test_the_list_of_bad_inputs_names_every_one_of_these_files():
+    page = (Path(__file__).parent.parent / "docs" / "bad_inputs.md").read_text(encoding="utf-8")
+    assert [bad.item for bad in REFUSED if f"| {bad.item} |" not in page] == []
+    assert [odd.name for odd in ODD if ascii(odd.name)[1:-1][:24].replace("<", "&lt;") not in page] == []
