@@ -6,9 +6,10 @@ false refusal one that is there and was not. Rare things are harder, so refusals
 captions say the thing as well.
 
 `things.jsonl` holds 400 things for the dev photos of Flickr8k. Those that are there come from a list of 490 nouns of
-things one can point at that those captions say: 40 from each band of the table, evenly along the alphabet. Those that
-are nowhere were written down by kinds of things before any was asked for; one was struck out if a caption says it or
-what must go with it, or if one of the three photos nearest to it shows it or might (looked at by eye).
+things one can point at that those captions say: 40 from each band of the table, evenly along the alphabet; a word counts
+in whatever sense a caption uses it. Those that are nowhere are 200 out of 255 that were written down by kinds of things:
+struck out were those that a caption implies, that one of the three photos nearest to the word seemed to show (looked at
+by eye), or that such photos may show unmentioned, and a dozen more to make it 200. The other photos were not looked at.
 """
 
 import json
