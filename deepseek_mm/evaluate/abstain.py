@@ -6,10 +6,11 @@ false refusal one that is there and was not. Rare things are harder, so refusals
 captions say the thing as well.
 
 `things.jsonl` holds 400 things for the dev photos of Flickr8k. Those that are there come from a list of 490 nouns of
-things one can point at that those captions say: 40 from each band of the table, evenly along the alphabet; a word counts
-in whatever sense a caption uses it. Those that are nowhere are 200 out of 255 that were written down by kinds of things:
-struck out were those that a caption implies, that one of the three photos nearest to the word seemed to show (looked at
-by eye), or that such photos may show unmentioned, and a dozen more to make it 200. The other photos were not looked at.
+things one can point at that those captions say: 40 from each band of the table, evenly along the alphabet; a word
+counts in whatever sense a caption uses it. Those that are nowhere are 200 out of 255 that were written down by kinds of
+things: struck out were those that a caption implies, that one of the three photos nearest to the word seemed to show
+(looked at by eye), or that such photos may show unmentioned, and a dozen more to make it 200. The other photos were not
+looked at.
 """
 
 import json
