@@ -40,6 +40,7 @@ PHOTOS = Path(__file__).parent / "examples" / "photos"  # indexed at the first s
 STOP_S = 1.0  # how long answers under way may take to stop
 UPLOAD_LIMIT = "100mb"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+DONE = "done"  # what DATA/first-start says when the bundled photos were taken in
 PLAIN = {"HOST": "serve.host", "PORT": "serve.port", "DATA": "data"}  # environment variable and flag -> setting
 Load = Callable[[Config], "Assistant"]
 
@@ -81,18 +82,19 @@ def prepare(config: Config) -> "Assistant":
 
 
 def fill(assistant: "Assistant", photos: Path) -> None:
-    """Index the bundled photos into an empty library, or go on where an earlier first start was cut off."""
+    """Index the bundled photos into a new library, or go on where an earlier first start was cut off."""
     from deepseek_mm.jobs import Job, follow
 
-    unfinished = assistant.config.data / "first-start"
-    if (assistant.store.counts().sources and not unfinished.exists()) or not photos.is_dir():
+    note = assistant.config.data / "first-start"
+    before = note.read_text() if note.exists() else ""
+    if before == DONE or (assistant.store.counts().sources and not before) or not photos.is_dir():
         return
 
     def progress(job: Job) -> None:
         left = f", about {job.seconds_left:.0f} s left" if job.seconds_left else ""
         say(f"indexing the bundled photos: {job.done} of {job.total or 'all'}{left}")
 
-    unfinished.touch()
+    note.write_text("begun")
     job = assistant.library.add(sorted(path for path in photos.iterdir() if path.suffix in (".jpg", ".png")))
     for now in follow(assistant.library.jobs, job.id):
         job = now
@@ -100,7 +102,7 @@ def fill(assistant: "Assistant", photos: Path) -> None:
     for failed in assistant.library.jobs.failures(job.id, limit=-1):
         say(f"left out {failed.reason}")
     if job.state == "done":
-        unfinished.unlink()
+        note.write_text(DONE)  # a library that is emptied later stays empty
 
 
 def build_app(assistant: "Assistant", *, running: Running[Answer] | None = None) -> FastAPI:

@@ -181,7 +181,14 @@ def test_a_later_start_leaves_the_library_as_the_user_left_it(shelves, tmp_path,
 def test_a_first_start_that_was_cut_off_goes_on(shelves, tmp_path):
     app.fill(shelves, tmp_path / "bundled")
     shelves.store.remove([shelves.store.sources(limit=1)[0].id])
-    (shelves.config.data / "first-start").touch()
+    (shelves.config.data / "first-start").write_text("begun")
     app.fill(shelves, tmp_path / "bundled")
     assert shelves.store.counts().sources == 3
-    assert not (shelves.config.data / "first-start").exists()
+    assert (shelves.config.data / "first-start").read_text() == app.DONE
+
+
+def test_a_library_that_was_emptied_is_not_filled_again_by_a_later_start(shelves, tmp_path):
+    app.fill(shelves, tmp_path / "bundled")
+    shelves.library.delete_everything()
+    app.fill(shelves, tmp_path / "bundled")
+    assert shelves.store.counts().sources == 0

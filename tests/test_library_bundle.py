@@ -9,7 +9,8 @@ import pytest
 from fakes import picture
 from library_help import House, Sign, everything, paint
 
-from deepseek_mm.errors import BadFile
+from deepseek_mm.errors import BadFile, LibraryError
+from deepseek_mm.library import shelves
 from deepseek_mm.library.bundle import MANIFEST
 from deepseek_mm.records import Answer, Question
 
@@ -144,3 +145,28 @@ def test_nothing_remains_of_a_library_that_was_emptied(tmp_path):
     house.done(house.library.add([photos]))
     assert len(house.names()) == 5
     house.close()
+
+
+def test_nothing_is_deleted_while_work_of_others_does_not_come_to_rest(house, photos, monkeypatch):
+    monkeypatch.setattr(shelves, "REST_S", 0.3)
+    house.done(house.library.add([photos]))
+    house.library.jobs.add("elsewhere", {}, title="Index /far/away")
+    task = house.library.jobs.claim(["elsewhere"])
+    with pytest.raises(LibraryError, match="Index /far/away is still under way.*Nothing was deleted"):
+        house.library.delete_everything()
+    assert len(house.names()) == 4
+    assert task.stopping
+    task.finish("cancelled", "")
+    house.library.delete_everything()
+    assert house.names() == []
+
+
+def test_files_dropped_on_the_page_go_with_everything_and_come_back_with_a_backup(house, photos, tmp_path):
+    dropped = house.config.data / "added" / "2026-01-02" / "kite.png"
+    dropped.parent.mkdir(parents=True)
+    shutil.copy(photos / "red.png", dropped)
+    house.done(house.library.backup(tmp_path / "all.backup"))
+    house.library.delete_everything()
+    assert not dropped.exists()
+    house.done(house.library.restore(tmp_path / "all.backup"))
+    assert dropped.read_bytes() == (photos / "red.png").read_bytes()

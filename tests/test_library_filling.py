@@ -176,3 +176,24 @@ def test_only_a_folder_can_be_watched(house, photos):
 def test_an_unknown_job_is_told_as_such(house):
     with pytest.raises(NothingThere):
         house.library.jobs.cancel(77)
+
+
+def test_new_files_do_not_wait_for_the_text_of_those_before(tmp_path, photos):
+    class Slow(Sign):
+        """Reading one picture takes until the next photos are in the library."""
+
+        def read(self, image):
+            if not queued:
+                queued.append(house.library.add([tmp_path / "more"]))
+            return super().read(image)
+
+    (tmp_path / "more").mkdir()
+    picture("white").save(tmp_path / "more" / "late.png")
+    queued = []
+    house = House(tmp_path / "library", reader=Slow())
+    house.done(house.library.add([photos]))
+    reads = house.library.jobs.find(kinds=("read text",), limit=9)
+    assert house.done(queued[0]).state == "done"
+    assert reads[-1].message == "1 files looked at, 1 texts found"
+    assert house.store.num_unmarked("text") == 0
+    house.close()

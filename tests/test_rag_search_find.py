@@ -11,7 +11,7 @@ from deepseek_mm.rag.search import Search
 from deepseek_mm.rag.search.certainty import Certainty, Commons, Curve
 from deepseek_mm.rag.search.scales import TEXTS, Scales, group_of
 from deepseek_mm.records import Query
-from index import Filter, Hit, Region, Source
+from index import Filter, Hit, Label, Region, Source
 
 PHOTOS = (
     ("meadow.png", "green", "red"),
@@ -75,9 +75,21 @@ def test_a_query_is_found_when_its_certainty_reaches_the_threshold(house):
     for threshold, there in ((0.5, True), (0.51, False)):
         judged = certain(threshold=threshold)
         search = Search(house.retriever.space, house.store, house.eyes, RagConfig(), certainty=judged)
-        (found,) = search.find_many([Query(text="a kite")], k=1)
+        (found,) = search.find_many([Query(text="a zebra")], k=1)
         assert (found.found, found.certainty, found.threshold) == (there, 0.5, threshold)
         assert found.matches  # the nearest are told all the same
+
+
+def test_a_label_that_is_sure_by_itself_counts_however_small_the_library_is(house):
+    doubtful = certain(threshold=0.6)
+    search = Search(house.retriever.space, house.store, house.eyes, RagConfig(), certainty=doubtful)
+    assert not search.find_many([Query(text="a dog")], k=1)[0].found
+    source = Source(path="/photos/dog.jpg", width_px=9, height_px=9)
+    for score, there in ((0.79, False), (0.9, True)):
+        whole = Region(source=source, kind="whole", box_px=(0, 0, 9, 9), labels=(Label(name="dog", score=score),))
+        house.store.add(source, [whole], house.retriever.space.embed_texts(["grey"]))
+        assert search.find_many([Query(text="a dog")], k=1)[0].found is there
+        assert not search.find_many([Query(text="a dog and a zebra")], k=1)[0].found
 
 
 def test_without_a_fitted_curve_the_least_likely_thing_of_a_query_decides(house):

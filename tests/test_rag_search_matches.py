@@ -24,13 +24,19 @@ def test_the_labels_that_name_the_things_are_reasons_the_surest_first():
     assert reasons([shown], things_in("a dog"), "a dog") == ("dog", "puppy")
 
 
+def test_a_bare_colour_is_named_by_no_label():
+    assert reasons([region(1, 1, labels=(("dog", 0.9),))], things_in("red"), "red") == ()
+
+
 def test_words_that_are_written_there_are_reasons_as_the_query_spells_them():
     page = region(1, 1, kind="text", text="The annual report of the harbour")
     assert reasons([page], things_in("harbours report"), "harbours report") == ("harbours", "report")
 
 
 def test_small_words_are_no_reason():
-    assert written([region(1, 1, kind="text", text="the sea and a boat")], "is there a boat on the sea?") == [
+    assert written(
+        [region(1, 1, kind="text", text="to the sea and a boat for it")], "is there a boat to go on the sea for?"
+    ) == [
         "boat",
         "sea",
     ]

@@ -1,11 +1,10 @@
 """Files that were dropped on the page stay."""
 
 from datetime import date
-from pathlib import Path
 
 import pytest
 
-from ui.dropped import keep_dropped, sweep_dropped
+from ui.dropped import keep_dropped
 from ui.edges import BadPath
 
 
@@ -40,12 +39,3 @@ def test_a_disk_that_refuses_is_told_in_a_sentence(tmp_path):
     (tmp_path / "added").write_text("in the way")
     with pytest.raises(BadPath, match="cannot be kept in .*added"):
         keep_dropped([drop(tmp_path / "cache", "a.jpg", b"x")], tmp_path)
-
-
-def test_sweeping_deletes_what_was_dropped_and_nothing_else(tmp_path):
-    other = drop(tmp_path / "library", "history.db", b"x")
-    (kept,) = keep_dropped([drop(tmp_path / "cache", "a.jpg", b"x")], tmp_path / "library")
-    sweep_dropped(tmp_path / "library")
-    sweep_dropped(tmp_path / "library")
-    assert not kept.exists()
-    assert Path(other).read_bytes() == b"x"

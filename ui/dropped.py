@@ -30,11 +30,6 @@ def keep_dropped(files: Sequence[str], data: Path) -> list[Path]:
         ) from error
 
 
-def sweep_dropped(data: Path) -> None:
-    """Delete all of them."""
-    shutil.rmtree(data / FOLDER, ignore_errors=True)
-
-
 def _keep(file: Path, folder: Path) -> Path:
     for target in _names(folder, file.name):
         if not target.exists():

@@ -14,7 +14,7 @@ from typing import Literal
 from deepseek_mm import Assistant, Job, Library
 from index import Filter
 from ui import edges, work
-from ui.dropped import keep_dropped, sweep_dropped
+from ui.dropped import keep_dropped
 from ui.words import Words
 
 WATCH = "watch"  # the kind of the jobs that watch folders; they are shown as folders, not as work
@@ -151,7 +151,6 @@ class Shelving:
         def delete() -> str:
             self.hush()
             self.library.delete_everything()
-            sweep_dropped(self.assistant.config.data)
             return self.words.emptied
 
         right = " ".join(typed.lower().split()) == word

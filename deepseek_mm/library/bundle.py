@@ -33,6 +33,7 @@ BACKUP, RESTORE = "back up", "restore"  # kinds of jobs
 MANIFEST = "manifest.json"
 FORMAT = "deepseek-mm library 1"
 STORE = "store.db"
+KEPT = ("uploads", "added")  # folders of files that the library itself holds: with questions, and dropped on the page
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +94,7 @@ class Bundle:
             yield f"spaces/{store.parent.name}/{STORE}", copy
         self.history.copy_to(room / "history.db")
         yield "history.db", room / "history.db"
-        for path in sorted((data / "uploads").rglob("*")):
+        for path in sorted(path for name in KEPT for path in (data / name).rglob("*")):
             if path.is_file():
                 yield path.relative_to(data).as_posix(), path
         if (data / "config.toml").is_file():
@@ -106,7 +107,8 @@ class Bundle:
             told = unpack(source, room, task)
             if told is None:
                 return "stopped; nothing was changed"
-            self._take_uploads(room)
+            for name in KEPT:
+                self._take_files(room / name, self.config.data / name)
             self.history.exchange(room / "history.db")
             for store in sorted(room.glob(f"spaces/*/{STORE}")):
                 self._take_store(store)
@@ -129,10 +131,8 @@ class Bundle:
             os.replace(store, home / STORE)
         (home / "vectors.faiss").unlink(missing_ok=True)
 
-    def _take_uploads(self, room: Path) -> None:
-        """The uploads of the backup come back; later ones, which no conversation will name, go."""
-        kept = room / "uploads"
-        there = self.config.data / "uploads"
+    def _take_files(self, kept: Path, there: Path) -> None:
+        """The files of the backup come back; later ones, which nothing will name, go."""
         kept.mkdir(exist_ok=True)
         shutil.copytree(kept, there, dirs_exist_ok=True)
         wanted = {path.relative_to(kept) for path in kept.rglob("*") if path.is_file()}
@@ -154,20 +154,25 @@ def unpack(source: Path, room: Path, task: Task) -> dict[str, Any] | None:
     """All parts into `room`, each checked; the manifest. None when stopped, BadFile when something is not as it was."""
     try:
         with zipfile.ZipFile(source) as bundle:
-            told: dict[str, Any] = json.loads(bundle.read(MANIFEST))
-            if told.get("format") != FORMAT:
-                raise BadFile(f"{source} is of the format {told.get('format')!r}, not {FORMAT!r}. Update the program")
-            for done, (name, expected) in enumerate(sorted(told["parts"].items())):
-                if task.stopping:
-                    return None
-                task.report(done, len(told["parts"]), name)
-                unpack_part(bundle, name, expected, room)
+            return unpack_parts(bundle, room, task)
     except FileNotFoundError as error:
         raise BadFile(f"no backup at {source}. Check the name") from error
     except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError) as error:
         if isinstance(error, BadFile):
             raise
         raise BadFile(f"{source} is no whole backup of this program: {error}. Use another one") from error
+
+
+def unpack_parts(bundle: zipfile.ZipFile, room: Path, task: Task) -> dict[str, Any] | None:
+    """As `unpack`, from the open file."""
+    told: dict[str, Any] = json.loads(bundle.read(MANIFEST))
+    if told.get("format") != FORMAT:
+        raise BadFile(f"{bundle.filename} is of the format {told.get('format')!r}, not {FORMAT!r}. Update the program")
+    for done, (name, expected) in enumerate(sorted(told["parts"].items())):
+        if task.stopping:
+            return None
+        task.report(done, len(told["parts"]), name)
+        unpack_part(bundle, name, expected, room)
     return told
 
 

@@ -12,7 +12,7 @@ from PIL.Image import Image
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.ingest import Hooks, Intake, Report
-from deepseek_mm.jobs import Jobs, Task
+from deepseek_mm.jobs import Jobs, State, Task
 from deepseek_mm.parse.document import read_page
 from deepseek_mm.parse.files import is_gone
 from deepseek_mm.see.eyes import Eyes
@@ -21,6 +21,7 @@ from index import Box, Filter, Region, Source
 from index.store import RegionStore
 
 INDEX, READ = "index", "read text"  # kinds of jobs
+WAITING: tuple[State, ...] = ("waiting",)
 MARK = "text"  # of sources whose pictures were read
 PICTURES = (Filter(source_kinds=("photo",)), Filter(formats=("pdf",)))  # where there is something to read
 
@@ -57,8 +58,8 @@ class Filling:
         total = sum(self.store.num_unmarked(MARK, where=where) for where in PICTURES)
         done = found = 0
         for source in self._unread():
-            if task.stopping:
-                break
+            if task.stopping or self.jobs.find(kinds=(INDEX,), states=WAITING, limit=1):
+                break  # new files come first; taking them in ends with this pass again
             try:
                 found += self._read(source)
             except (BadFile, NothingThere) as error:

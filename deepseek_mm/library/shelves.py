@@ -5,15 +5,16 @@ A Library that was not started only writes jobs down; `start` begins to work on 
 
 import os
 import shutil
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from deepseek_mm.config import Config
-from deepseek_mm.errors import BadFile, NothingThere
+from deepseek_mm.errors import BadFile, LibraryError, NothingThere
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Job, Jobs, State, Task, Worker
-from deepseek_mm.library.bundle import BACKUP, RESTORE, Bundle
+from deepseek_mm.library.bundle import BACKUP, KEPT, RESTORE, Bundle
 from deepseek_mm.library.check import REPAIR, VERIFY, Check
 from deepseek_mm.library.filling import INDEX, READ, Filling, below
 from deepseek_mm.library.leftovers import sweep
@@ -24,6 +25,8 @@ from deepseek_mm.see.ocr import TextReader
 from index import Source
 from index.store import RegionStore
 
+ACTIVE: tuple[State, ...] = ("waiting", "running")
+REST_S = 30.0  # how long work may take to stop before everything is deleted
 STOP_S = 5.0  # how long a program that ends waits for the work at hand
 THREADS = 3  # so that a check or a backup need not wait for a long first pass
 
@@ -93,11 +96,11 @@ class Library:
 
     def watched(self) -> list[str]:
         """The folders that are watched, sorted."""
-        return sorted({str(job.payload["folder"]) for job in self._watches("waiting", "running")})
+        return sorted({str(job.payload["folder"]) for job in self._watches(*ACTIVE)})
 
     def unwatch(self, folder: str | os.PathLike[str]) -> bool:
         """Stop watching; what is known of the folder stays. False if it was not watched."""
-        found = [job for job in self._watches("waiting", "running") if job.payload["folder"] == absolute(folder)]
+        found = [job for job in self._watches(*ACTIVE) if job.payload["folder"] == absolute(folder)]
         for job in found:
             self.jobs.cancel(job.id)
         return bool(found)
@@ -129,21 +132,36 @@ class Library:
     def delete_everything(self) -> None:
         """Forget every file, vector, conversation, upload and job, so that nothing of them remains in the library.
 
-        The photos and documents themselves are not the library's, and stay. Settings stay too.
+        The photos and documents themselves are not the library's, and stay. Settings stay too. LibraryError if other
+        work, of another process perhaps, does not come to rest; then nothing was deleted.
         """
-        self.stop()
+        self._rest()
         self.store.clear()
         self.history.clear()
         self.jobs.clear()
         sweep(self.config.data, everything=True)
         own = Path(self.store.folder).resolve()
-        for folder in (self.config.data / "uploads", self.config.data / "page"):
-            shutil.rmtree(folder, ignore_errors=True)
+        for name in (*KEPT, "page"):
+            shutil.rmtree(self.config.data / name, ignore_errors=True)
         for folder in (self.config.data / "spaces").glob("*"):
             if folder.resolve() != own:
                 shutil.rmtree(folder, ignore_errors=True)
-        (self.config.data / "first-start").unlink(missing_ok=True)
         self.start()
+
+    def _rest(self) -> None:
+        """Cancel all work, whichever process does it, and wait until nobody does any: it would add what is deleted."""
+        for job in self.jobs.find(states=ACTIVE, limit=-1):
+            self.jobs.cancel(job.id)
+        self.stop()
+        until_s = time.monotonic() + REST_S
+        while running := self.jobs.find(states=ACTIVE[1:], limit=1):
+            if time.monotonic() > until_s:
+                self.start()
+                raise LibraryError(
+                    f"{running[0].title} is still under way and does not stop. Nothing was deleted; wait a little, "
+                    "or end the other program that uses this library, and try again"
+                )
+            time.sleep(0.05)
 
     def close(self) -> None:
         """Stop working and let go of the table of jobs."""

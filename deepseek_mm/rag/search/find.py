@@ -171,7 +171,14 @@ class Search:
         meant = 1 / (1 + math.exp(-TEXT_SLOPE * (max(told) - TEXT_USUAL))) if told else 0.0
         spelled = WRITTEN if all_written([hit.region for hit in hits], query.text) else 0.0
         needed = self.config.min_presence if self.certainty is None else self.certainty.things.threshold
-        return Verdict(max(shown, meant, spelled), needed)
+        return Verdict(max(shown, meant, spelled, self._labelled(things, hits)), needed)
+
+    def _labelled(self, things: Sequence[Thing], hits: Sequence[Hit]) -> float:
+        """The score of the labels that name every thing, the least sure counts; 0 where one is not sure by itself."""
+        labels = [label for hit in hits for label in hit.region.labels]
+        best = [max((x.score for x in labels if names_the_same(x.name, thing.name)), default=0.0) for thing in things]
+        sure = min(best, default=0.0)
+        return sure if sure >= self.config.sure else 0.0
 
     def _of_thing(self, trace: Trace) -> float:
         if self.certainty is not None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from deepseek_mm.encoders.space import Floats
-from deepseek_mm.rag.program.lexicon import DETERMINERS, FILLERS
+from deepseek_mm.rag.program.lexicon import ANYTHING, CUTS, DETERMINERS, FILLERS
 from deepseek_mm.rag.program.phrases import Thing
 from deepseek_mm.rag.program.words import content, names_the_same, normal, tokens
 from deepseek_mm.records import Match
@@ -30,14 +30,15 @@ def reasons(regions: Sequence[Region], things: Sequence[Thing], text: str) -> tu
     """Labels that name a thing of the query, then words of it that are written there; each once."""
     labels = [label for region in regions for label in region.labels]
     labels.sort(key=lambda label: -label.score)
-    names = [label.name for label in labels if any(names_the_same(label.name, thing.name) for thing in things)]
+    asked = [thing.name for thing in things if thing.name != ANYTHING]
+    names = [label.name for label in labels if any(names_the_same(label.name, name) for name in asked)]
     return tuple(dict.fromkeys([*names, *written(regions, text)]))
 
 
 def written(regions: Sequence[Region], text: str) -> list[str]:
     """Words of the query that are written in one of the regions, as the query spells them."""
     there = {normal(word) for region in regions for word in tokens(region.text)}
-    skipped = FILLERS | DETERMINERS
+    skipped = FILLERS | DETERMINERS | CUTS
     return [word for word in dict.fromkeys(tokens(text)) if word not in skipped and normal(word) in there]
 
 
