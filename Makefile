@@ -9,6 +9,7 @@ PYTHON ?=
 DISK_GB ?= 8# torch from PyPI brings its CUDA libraries; a machine with a CPU build needs 3
 FLICKR8K ?= build/flickr8k# the unpacked photos and captions of the retrieval bench
 FLICKR8K_TAR ?= ../shared/data/flickr8k.tar
+WORKERS ?= 3# test processes: many tests wait for other processes, so a few more than there are cores
 ARGS ?=
 .DEFAULT_GOAL := help
 .PHONY: help run setup test chromium lint bench campaign image clean
@@ -22,7 +23,7 @@ run: setup  ## open the page at http://127.0.0.1:7860; PORT= HOST= DATA= overrid
 setup: .venv/.requirements .venv/.models  ## make .venv and install what the page needs
 
 test: setup .venv/.dev chromium  ## run the tests; ARGS="-k words" goes to pytest
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 lint: setup .venv/.dev  ## style, format and types
 	@$(PY) -m ruff check .
