@@ -44,6 +44,7 @@ class ParseConfig:
     """How much of a file is read."""
 
     max_pixels: int = 100_000_000  # a larger picture is refused before it is decoded
+    draft_px: int = 1600  # a JPEG is decoded at a half, a quarter or an eighth where both its sides stay this long
     max_bytes: int = 500_000_000  # a larger file is refused before it is read
     max_pages: int = 500  # of one document; the rest is left out, and the document says so
     max_members: int = 20_000  # files of one archive
@@ -53,6 +54,7 @@ class ParseConfig:
 
     def __post_init__(self) -> None:
         between("parse.max_pixels", self.max_pixels, 1, 10**10)
+        between("parse.draft_px", self.draft_px, 260, 100_000)
         between("parse.max_bytes", self.max_bytes, 1, 10**12)
         between("parse.max_pages", self.max_pages, 1, 100_000)
         between("parse.max_members", self.max_members, 1, 10**7)

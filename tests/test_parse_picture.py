@@ -13,6 +13,7 @@ from PIL import Image
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadPicture
+from deepseek_mm.parse.document import parse_file
 from deepseek_mm.parse.files import open_file
 
 FORMS = ("jpeg", "png", "webp", "gif", "bmp", "tiff", "avif", "heif")
@@ -151,3 +152,18 @@ def test_the_file_is_read_and_hashed_without_being_decoded(tmp_path):
     broken = picture_bytes("png")[:60]
     file = open_file(written(tmp_path / "a.png", broken), CONFIG)
     assert (file.format.name, file.size_bytes, file.data) == ("png", 60, broken)
+
+
+def test_a_jpeg_is_decoded_small_where_less_is_needed_and_keeps_its_own_size(tmp_path):
+    gradient = Image.linear_gradient("L").resize((1200, 900)).convert("RGB")
+    gradient.save(tmp_path / "large.jpg", quality=95)
+    sizes = {}
+    for draft_px in (1600, 450, 288):
+        config = ParseConfig(draft_px=draft_px)
+        document = parse_file(open_file(tmp_path / "large.jpg", config), config)
+        (piece,) = document.pieces
+        sizes[draft_px] = piece.image.size
+        assert (document.source.width_px, document.source.height_px, piece.box_px) == (1200, 900, (0, 0, 1200, 900))
+        middle = piece.image.getpixel((piece.image.width // 2, piece.image.height // 2))
+        assert abs(middle[0] - gradient.getpixel((600, 450))[0]) < 4
+    assert sizes == {1600: (1200, 900), 450: (600, 450), 288: (600, 450)}

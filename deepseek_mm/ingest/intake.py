@@ -11,7 +11,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from PIL.Image import Image
 
@@ -29,6 +29,7 @@ from index.region import Stamp
 from index.store import RegionStore
 
 log = logging.getLogger(__name__)
+SEEN_PX = 288  # both sides of a photo are decoded at this or more: the tower sees 260, colours less
 MEMBER = "!/"  # between an archive and a file in it
 
 
@@ -106,7 +107,7 @@ class Intake:
         if file.format.kind != "photo":
             batch.documents.append(path)
             return None
-        document = parse_file(file, self.config, collection=self.collection)
+        document = parse_file(file, replace(self.config, draft_px=SEEN_PX), collection=self.collection)
         (piece,) = document.pieces
         assert piece.image is not None, "a photo's one piece is its picture"
         batch.digests.add(file.digest)

@@ -31,7 +31,7 @@ from deepseek_mm.errors import BadPicture
 from deepseek_mm.parse import jpeg
 from deepseek_mm.parse.colour import small_rgb
 from deepseek_mm.parse.exif import Camera, read_exif
-from deepseek_mm.parse.nouns import LONG_SIDE_PX, Contents, File, Piece
+from deepseek_mm.parse.nouns import Contents, File, Piece
 
 UPRIGHT = {  # EXIF orientation -> how to turn the picture; 1 is upright already
     2: Turn.FLIP_LEFT_RIGHT,
@@ -64,20 +64,22 @@ def picture(opener: Opener) -> Callable[[File, ParseConfig], Contents]:
     """The reader for the kind of picture file that `opener` opens."""
 
     def read(file: File, config: ParseConfig) -> Contents:
-        image, camera, (width, height), note = decode(file.data, opener, name=file.path, max_pixels=config.max_pixels)
+        image, camera, (width, height), note = decode(file.data, opener, config, name=file.path)
         piece = Piece(kind="whole", image=image, box_px=(0, 0, width, height))
         return Contents(pieces=iter([piece]), width_px=width, height_px=height, camera=camera, note=note)
 
     return read
 
 
-def decode(data: bytes, opener: Opener, *, name: str, max_pixels: int) -> tuple[Image, Camera, tuple[int, int], str]:
+def decode(
+    data: bytes, opener: Opener, config: ParseConfig, *, name: str
+) -> tuple[Image, Camera, tuple[int, int], str]:
     """The upright picture (reduced if large), its camera's notes, the upright original's size, and a note."""
     try:
         opened = opener(data)
-        check_size(opened.image, name=name, max_pixels=max_pixels)
+        check_size(opened.image, name=name, max_pixels=config.max_pixels)
         size, note = opened.image.size, note_on(opened.image)
-        small = small_rgb(decoded(opened.image), opened.icc)
+        small = small_rgb(decoded(opened.image, config.draft_px), opened.icc)
     except BadPicture:
         raise
     except DAMAGE as error:
@@ -109,9 +111,9 @@ def note_on(image: ImageFile) -> str:
     return f"Only the first of its {frames:,} pictures is shown." if frames > 1 else ""
 
 
-def decoded(image: ImageFile) -> Image:
+def decoded(image: ImageFile, draft_px: int) -> Image:
     """The picture with its pixels; a huge JPEG at half, a quarter or an eighth of its size."""
-    image.draft(None, (LONG_SIDE_PX, LONG_SIDE_PX))
+    image.draft(None, (draft_px, draft_px))
     image.load()
     if isinstance(image, JpegImageFile) and image.mode == "CMYK" and "adobe" not in image.info:
         return ImageChops.invert(image)  # Pillow reads all inks as Adobe writes them: turned around

@@ -16,6 +16,7 @@ from PIL.Image import Image
 
 from deepseek_mm.chance import expected
 from deepseek_mm.config import SeeConfig
+from deepseek_mm.encoders.ahead import batched_ahead
 from deepseek_mm.encoders.space import Floats, Look, Space
 from deepseek_mm.see.colours import Palette
 from deepseek_mm.see.learned import Learned, read_learned
@@ -23,6 +24,8 @@ from deepseek_mm.see.people import PEOPLE, may_be_said
 from deepseek_mm.see.places import Named, Place, merged, people_in, places, vectors_of
 from deepseek_mm.see.vocabulary import Vocabulary, read_calibration, read_names
 from index import Box, Label, Region, Source
+
+AHEAD = 16  # pictures that the tower looks at while those before them become regions
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +55,7 @@ class Eyes:
         self.learned = read_learned(space)
 
     def see_many(self, pictures: Iterable[tuple[Source, Image]]) -> Iterator[Sight]:
-        """One sight per picture, in order; pictures are drawn while the tower works."""
+        """One sight per picture, in order; pictures are drawn, and sights are used, while the tower works."""
         waiting: deque[tuple[Source, Image]] = deque()
 
         def drawn() -> Iterator[Image]:
@@ -60,9 +63,10 @@ class Eyes:
                 waiting.append((source, image))
                 yield image
 
-        for look in self.space.look_many(drawn()):
-            source, image = waiting.popleft()
-            yield self._sight(source, image, look)
+        for looks in batched_ahead(self.space.look_many(drawn()), size=AHEAD):
+            for look in looks:
+                source, image = waiting.popleft()
+                yield self._sight(source, image, look)
 
     def presence(self, things: Sequence[str], vectors_ND: Floats) -> Floats:
         """(N, T): probability that each picture shows each thing; vectors are those of whole pictures."""
