@@ -4,6 +4,18 @@
 """
 
 from index.errors import IndexProblem
-from index.region import EVERYTHING, Box, Counts, Filter, Hit, Label, LabelCount, Region, Source
+from index.region import EVERYTHING, LIBRARY, Box, Counts, Filter, Hit, Label, LabelCount, Region, Source
 
-__all__ = ["EVERYTHING", "Box", "Counts", "Filter", "Hit", "IndexProblem", "Label", "LabelCount", "Region", "Source"]
+__all__ = [
+    "EVERYTHING",
+    "LIBRARY",
+    "Box",
+    "Counts",
+    "Filter",
+    "Hit",
+    "IndexProblem",
+    "Label",
+    "LabelCount",
+    "Region",
+    "Source",
+]

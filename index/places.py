@@ -1,8 +1,8 @@
 """Where the bytes of a source lie: its own path, and every other path with the same bytes.
 
 A source is stored once, however many copies of its file there are. When the path that it carries goes, the next one
-takes its place and the regions stay; when the last one goes, the source goes. No two sources of a collection have the
-same bytes. Every function
+takes its place and the regions stay; when the last one goes, the source goes. No two sources of the
+library have the same bytes. Every function
 uses the session given.
 """
 
@@ -10,11 +10,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from index import queries
-from index.region import Source, Stamp
+from index.region import LIBRARY, Source, Stamp
 from index.tables import LibraryRow, PlaceRow, SourceRow
 
 
@@ -46,8 +46,18 @@ def stamps(session: Session, collection: str) -> dict[str, Stamp]:
     own = select(SourceRow.path, SourceRow.size_bytes, SourceRow.modified_ns, SourceRow.digest)
     others = select(PlaceRow.path, PlaceRow.size_bytes, PlaceRow.modified_ns, SourceRow.digest)
     wanted = (own, others.join(SourceRow, SourceRow.id == PlaceRow.source_id))
-    rows = (row for query in wanted for row in session.execute(query.where(SourceRow.collection == collection)))
+    rows = (row for query in wanted for row in session.execute(query.where(queries.of_collection(collection))))
     return {path: Stamp(size_bytes, modified_ns, digest) for path, size_bytes, modified_ns, digest in rows}
+
+
+def collect(session: Session, paths: Sequence[str], name: str) -> None:
+    """Put what lies at these paths into the collection of this name."""
+    wanted = select(func.json_each(json.dumps(list(paths))).table_valued("value").c.value)
+    elsewhere = select(PlaceRow.source_id).where(PlaceRow.path.in_(wanted))
+    known = or_(SourceRow.path.in_(wanted), SourceRow.id.in_(elsewhere))
+    moved = update(SourceRow).where(known, queries.of_collection(LIBRARY), SourceRow.collection != name)
+    if session.execute(moved.values(collection=name)).rowcount:  # type: ignore[attr-defined]  # an update has it
+        note_change(session)
 
 
 def touch(session: Session, path: str, modified_ns: int) -> None:
@@ -72,7 +82,8 @@ def add(session: Session, place: PlaceRow) -> bool:
 
 def inherit(session: Session, heir: SourceRow) -> None:
     """Let a new source, which carries its path already, stand for all others of its collection with the same bytes."""
-    same = (SourceRow.digest == heir.digest, SourceRow.collection == heir.collection, SourceRow.id != heir.id)
+    group = queries.of_collection(queries.group_of(heir.collection))
+    same = (SourceRow.digest == heir.digest, group, SourceRow.id != heir.id)
     others = session.scalars(select(SourceRow).where(*same)).all() if heir.digest else []
     for other in others:
         session.execute(update(PlaceRow).where(PlaceRow.source_id == other.id).values(source_id=heir.id))

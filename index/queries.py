@@ -11,7 +11,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, Select, func, insert, or_, select, text
 from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload, selectinload
 
-from index.region import Filter, Label, LabelCount, Region, Source
+from index.region import LIBRARY, UPLOADS, Filter, Label, LabelCount, Region, Source
 from index.tables import LabelRow, PlaceRow, RegionRow, SourceRow, VectorRow
 from index.vectors import Floats, Ints, Rows
 
@@ -30,7 +30,7 @@ def source_conditions(where: Filter) -> list[ColumnElement[bool]]:
     """What `where` asks of a source."""
     conditions: list[ColumnElement[bool]] = []
     if where.collection is not None:
-        conditions.append(SourceRow.collection == where.collection)
+        conditions.append(of_collection(where.collection))
     if where.source_ids:
         conditions.append(among(SourceRow.id, where.source_ids))
     if where.source_kinds:
@@ -45,6 +45,16 @@ def source_conditions(where: Filter) -> list[ColumnElement[bool]]:
     if where.taken_before is not None:
         conditions.append(SourceRow.taken_at < where.taken_before)
     return conditions
+
+
+def of_collection(name: str) -> ColumnElement[bool]:
+    """A source is in the collection of this name; the library has them all but the uploads."""
+    return SourceRow.collection != UPLOADS if name == LIBRARY else SourceRow.collection == name
+
+
+def group_of(name: str) -> str:
+    """Where the same bytes are stored once: the uploads, or all of the library whatever its parts are called."""
+    return UPLOADS if name == UPLOADS else LIBRARY
 
 
 def _below(path: InstrumentedAttribute[str], folder: str) -> ColumnElement[bool]:
@@ -150,6 +160,13 @@ def commonest_labels(session: Session, where: Filter, limit: int) -> list[LabelC
         .limit(limit)
     )
     return [LabelCount(name, count) for name, count in session.execute(query)]
+
+
+def collections(session: Session) -> dict[str, int]:
+    """Name -> how many sources of the library are in it, by name."""
+    query = select(SourceRow.collection, func.count()).where(of_collection(LIBRARY))
+    rows = session.execute(query.group_by(SourceRow.collection).order_by(SourceRow.collection))
+    return {name: count for name, count in rows}
 
 
 def formats(session: Session, where: Filter) -> dict[str, int]:

@@ -8,6 +8,9 @@ from typing import NamedTuple
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the upright original; right and bottom outside
 
 
+LIBRARY, UPLOADS = "library", "uploads"  # collections; as a filter the first means all but the second
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Label:
     """What something seems to be."""
@@ -24,7 +27,7 @@ class Source:
     path: str  # absolute; a file in an archive is "/abs/archive.zip!/inner/name.jpg"
     kind: str = "photo"  # "photo", "document" or "code"
     format: str = ""  # file type in lower case: "jpeg", "heic", "pdf", "markdown", "python", ...
-    collection: str = "library"  # "uploads" holds pictures that came with a question; searches leave them out
+    collection: str = LIBRARY  # or a name that the user gave; UPLOADS holds pictures that came with a question
     digest: str = ""  # SHA-256 of the file's bytes, hexadecimal
     size_bytes: int = 0
     modified_ns: int = 0  # nanoseconds since 1970, as the file system says
@@ -96,7 +99,7 @@ class LabelCount(NamedTuple):
 class Filter:
     """Which regions a search may return; the default is everything in the library. Conditions add up."""
 
-    collection: str | None = "library"  # None is every collection
+    collection: str | None = LIBRARY  # of all names but UPLOADS; or one name alone; None is everything
     kinds: tuple[str, ...] = ()  # of regions: "whole", "part", "page", "text", "code"; empty is any
     source_kinds: tuple[str, ...] = ()  # "photo", "document", "code"; empty is any
     formats: tuple[str, ...] = ()  # file types of sources; empty is any

@@ -149,8 +149,9 @@ class RegionStore:
             return places.source_at(session, path)
 
     def source_with(self, digest: str, *, collection: str = "library") -> Source | None:
-        """The source of this collection that has these bytes, wherever they lie."""
-        same = (SourceRow.digest == digest, SourceRow.collection == collection)
+        """The source that has these bytes, wherever they lie: of the uploads, or of the library with all its parts."""
+        group = queries.of_collection(queries.group_of(collection))
+        same = (SourceRow.digest == digest, group)
         with self._database.reading() as session:
             row = session.scalar(select(SourceRow).where(*same).order_by(SourceRow.id).limit(1))
             return queries.to_source(row) if row else None
@@ -195,6 +196,16 @@ class RegionStore:
         """The commonest labels and how many sources carry each, commonest first."""
         with self._database.reading() as session:
             return queries.commonest_labels(session, where, limit)
+
+    def collect(self, paths: Sequence[str], collection: str) -> None:
+        """Put what lies at these paths into a collection of this name."""
+        with self._database.writing() as session:
+            places.collect(session, paths, collection)
+
+    def collections(self) -> dict[str, int]:
+        """Name of a part of the library -> how many sources are in it, by name."""
+        with self._database.reading() as session:
+            return queries.collections(session)
 
     def formats(self, *, where: Filter = EVERYTHING) -> dict[str, int]:
         """File type -> how many sources of it `where` allows, commonest first."""

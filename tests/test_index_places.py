@@ -190,3 +190,23 @@ def test_a_place_of_a_source_that_another_process_replaced_or_removed_is_not_not
     assert not store.add_place(own.id, "/copies/late.jpg", **COPY)
     assert store.source_at("/copies/late.jpg") is None
     assert store.problems() == []
+
+
+def test_a_named_collection_is_part_of_the_library_and_can_be_searched_alone(store):
+    one, two = fill(store, [1, 2])
+    (upload,) = fill(store, [3])
+    store.add(replace(photo(3, collection="uploads"), path=upload.path), [], rows(0))
+    store.add_place(two.id, "/copies/a.jpg", **COPY)
+    store.collect(["/copies/a.jpg", "/nowhere.jpg", upload.path], "holidays")
+    assert store.collections() == {"holidays": 1, "library": 1}
+    assert [source.id for source in store.sources(where=Filter(collection="holidays"), limit=9)] == [two.id]
+    assert {source.id for source in store.sources(limit=9)} == {one.id, two.id}
+    assert len(found(store, rows(1)[0], where=Filter(collection="holidays"))) == 3
+    assert list(store.stamps(collection="holidays")) == [two.path, "/copies/a.jpg"]
+
+
+def test_the_same_bytes_are_stored_once_in_the_library_whatever_its_parts_are_called(store):
+    old = store.add(replace(photo(1), digest="same"), [], rows(0))
+    new = store.add(replace(photo(2, collection="holidays"), digest="same"), [], rows(0))
+    assert store.source_with("same") == new
+    assert store.places_of([old.id, new.id]) == {old.id: (), new.id: (photo(2).path, photo(1).path)}

@@ -197,3 +197,15 @@ def test_new_files_do_not_wait_for_the_text_of_those_before(tmp_path, photos):
     assert reads[-1].message == "1 files looked at, 1 texts found"
     assert house.store.num_unmarked("text") == 0
     house.close()
+
+
+def test_files_go_into_a_collection_and_stay_there_when_they_are_read_again(house, photos):
+    house.done(house.library.add([photos / "red.png"], collection=" Holidays "))
+    house.done(house.library.add([photos]))
+    assert house.store.collections() == {"Holidays": 1, "library": 3}
+    house.done(house.library.add([photos], anew=True))
+    assert house.store.collections() == {"Holidays": 1, "library": 3}
+    house.done(house.library.add([photos], collection="All"))
+    assert house.store.collections() == {"All": 4}
+    with pytest.raises(BadFile, match="no collection can be called uploads"):
+        house.library.add([photos], collection="uploads")

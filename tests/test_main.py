@@ -21,7 +21,7 @@ from deepseek_mm.cli.parser import COMMANDS
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadQuestion, LibraryError
 from deepseek_mm.records import Answer, Citation, Found, Match, Query, Question
-from index import Hit, IndexProblem, Label, Region, Source
+from index import EVERYTHING, Filter, Hit, IndexProblem, Label, Region, Source
 
 ROOT = Path(__file__).parent.parent
 KITE = Region(
@@ -55,7 +55,7 @@ class Clerk:
         self.asked.append(question)
         yield from self.answers
 
-    def find(self, query, *, k: int):
+    def find(self, query, *, k: int, where: Filter = EVERYTHING):
         self.queries.append(query)
         matches = tuple(Match(region=hit.region, score=hit.score, why=self.why) for hit in self.hits[:k])
         return Found(matches=matches, found=bool(matches) and self.sure > 0.4, certainty=self.sure, threshold=0.4)

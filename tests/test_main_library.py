@@ -104,3 +104,17 @@ def test_a_job_that_waits_is_cancelled_by_its_number(shop):
 def test_a_word_that_lacks_what_it_needs_is_a_user_error_with_the_next_step(shop, words, told):
     assert shop("library", *words) == 2
     assert told in shop.err.splitlines()[-1]
+
+
+def test_a_search_is_bounded_by_collection_label_type_and_folder(shop):
+    photos = shop.folder / "photos"
+    shop("index", str(photos / "red.png"), "--collection", "Warm")
+
+    def names(*words: str) -> set[str]:
+        shop("search", "red", "--json", *words)
+        return {match["path"].rsplit("/")[-1] for match in json.loads(shop.out)["hits"]}
+
+    assert names() == {"red.png", "green.png", "blue.png", "yellow.png"}
+    assert names("--collection", "Warm") == {"red.png"}
+    assert names("--type", "PNG", "--folder", str(photos)) == names()
+    assert names("--type", "pdf") == names("--folder", "/nowhere") == set()

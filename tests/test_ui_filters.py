@@ -10,16 +10,17 @@ from ui.words import ENGLISH
 
 
 def test_empty_filters_allow_everything_in_the_library():
-    assert allowed(wish_of(None, "", " ", None, "", ""), ENGLISH) == EVERYTHING
+    assert allowed(wish_of(None, "", " ", None, None, "", ""), ENGLISH) == EVERYTHING
 
 
 def test_every_filter_lands_in_its_own_condition():
-    wish = wish_of("written", " Dog ", "JPEG", "2024-02", "2024", "/photos/2024/")
+    wish = wish_of("written", " Dog ", "JPEG", "Holidays", "2024-02", "2024", "/photos/2024/")
     assert allowed(wish, ENGLISH) == Filter(
         source_kinds=("photo",),
         kinds=("text",),
         label="dog",
         formats=("jpeg",),
+        collection="Holidays",
         folder="/photos/2024",
         taken_after=datetime(2024, 2, 1),
         taken_before=datetime(2025, 1, 1),

@@ -23,7 +23,7 @@ def tab(tmp_path):
 
 def test_there_is_one_component_for_each_filter_in_the_order_of_a_wish(tab):
     assert list(tab.filters) == [field.name for field in fields(Wish)]
-    assert [each.value or "" for each in tab.filters.values()] == [""] * 6
+    assert [each.value or "" for each in tab.filters.values()] == [""] * 7
 
 
 def test_results_that_are_not_certain_are_shown_paler_under_an_honest_line(tab):

@@ -98,9 +98,12 @@ def test_more_like_what_was_removed_meanwhile_becomes_a_sentence(earnest):
 
 
 def test_the_choices_are_those_of_the_library_after_any(earnest):
-    labels, formats = earnest.choices()
+    labels, formats, collections = earnest.choices()
     assert labels[0] == formats[0] == (ENGLISH.any, "")
     assert formats[1:] == [("png (2)", "png")]
+    assert collections == [(ENGLISH.any, "")]
+    earnest.assistant.store.collect([earnest.assistant.store.sources(limit=1)[0].path], "Holidays")
+    assert earnest.choices()[2][1:] == [("Holidays (1)", "Holidays")]
 
 
 @pytest.mark.parametrize(

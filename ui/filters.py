@@ -30,6 +30,7 @@ class Wish:
     kind: str = ""  # one of KINDS
     label: str = ""
     format: str = ""
+    collection: str = ""
     since: str = ""  # a year, a month or a day
     until: str = ""  # the same, inclusive
     folder: str = ""
@@ -46,6 +47,7 @@ def allowed(wish: Wish, words: Words) -> Filter:
         KINDS.get(wish.kind, EVERYTHING),
         label=wish.label.lower(),
         formats=(wish.format.lower(),) if wish.format else (),
+        collection=wish.collection or EVERYTHING.collection,
         folder=os.path.abspath(os.path.expanduser(wish.folder)) if wish.folder else "",
         taken_after=period(wish.since, words)[0] if wish.since else None,
         taken_before=period(wish.until, words)[1] if wish.until else None,

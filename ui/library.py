@@ -58,8 +58,8 @@ class LibraryTab:
         tabs.select(self._turn, self.seen, self._shown, **QUIET)
         for name in LISTS[:3]:
             parts[name].click(self._listed, self.seen, [*self._shown, parts["said"]], **QUIET)
-        self._press("path", shelving.add, "files", "path", event="submit")
-        self._press("index", shelving.add, "files", "path")
+        self._press("path", shelving.add, "files", "path", "collection", event="submit")
+        self._press("index", shelving.add, "files", "path", "collection")
         self._press("watch", shelving.watch, "path")
         self._press("verify", shelving.verify)
         self._press("repair", shelving.repair, "gone")
@@ -129,6 +129,7 @@ def _place_add(words: Words) -> dict[str, Any]:
     parts: dict[str, Any] = {
         "files": gr.File(label=words.add_files, file_count="multiple", height=140),
         "path": gr.Textbox(label=words.add_path, placeholder=words.folder_hint, max_lines=1),
+        "collection": gr.Textbox(label=words.add_collection, placeholder=words.add_collection_hint, max_lines=1),
     }
     with gr.Row():
         parts["index"] = gr.Button(words.add_index, variant="primary", size="sm", min_width=120)

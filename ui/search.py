@@ -64,12 +64,12 @@ class SearchTab:
         return [self.notice, *self.board.parts]
 
     def offer(self, tab: gr.Tab) -> None:
-        """Fill the lists of labels and file types whenever the tab is opened."""
+        """Fill the lists of labels, file types and collections whenever the tab is opened."""
 
         def offered() -> list[Any]:
             return [gr.Dropdown(choices) for choices in self.searching.choices()]
 
-        tab.select(offered, None, [self.filters["label"], self.filters["format"]], **QUIET)
+        tab.select(offered, None, [self.filters[name] for name in ("label", "format", "collection")], **QUIET)
 
     def _join(self) -> None:
         """Connect the components with the handlers."""
@@ -107,6 +107,9 @@ def _place_filters(words: Words) -> dict[str, Any]:
             "kind": gr.Dropdown(kinds, value="", label=words.kind, min_width=150),
             "label": gr.Dropdown(any_one, value="", label=words.label, allow_custom_value=True, min_width=150),
             "format": gr.Dropdown(any_one, value="", label=words.format, allow_custom_value=True, min_width=150),
+            "collection": gr.Dropdown(
+                any_one, value="", label=words.collection, allow_custom_value=True, min_width=150
+            ),
         }
     with gr.Row():
         return first | {

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 
 from deepseek_mm import Assistant, Citation, Found, Match, Query
+from index import LIBRARY
 from ui import edges
 from ui.asking import Entry
 from ui.exhibits import Exhibit, caption
@@ -55,12 +56,13 @@ class Searching:
         except Exception as error:  # noqa: BLE001 - as above
             return Results(said=self.words.results_idle, notice=edges.sentence(error, self.words))
 
-    def choices(self) -> tuple[Choices, Choices]:
-        """Labels and file types of the library, the commonest first, each after "any"."""
+    def choices(self) -> tuple[Choices, Choices, Choices]:
+        """Labels and file types of the library, the commonest first, and its collections by name, each after "any"."""
         store, none = self.assistant.store, [(self.words.any, "")]
         labels = [(f"{label.name} ({label.sources})", label.name) for label in store.labels(LABELS)]
         formats = [(f"{name} ({count})", name) for name, count in store.formats().items()]
-        return none + labels, none + formats
+        collections = [(f"{name} ({count})", name) for name, count in store.collections().items() if name != LIBRARY]
+        return none + labels, none + formats, none + collections
 
     def _find(self, query: Query, wish: Wish, *said: str) -> Results:
         found = self.assistant.find(query, k=RESULTS, where=allowed(wish, self.words))

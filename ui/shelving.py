@@ -85,14 +85,16 @@ class Shelving:
         head = words.counts.format(sources=facts.photos + facts.documents + facts.code, regions=facts.regions)
         return replace(look, facts=work.facts(facts, words), head=head, counted_at=time.monotonic())
 
-    def add(self, files: Sequence[str] | None, path: str) -> Said:
-        """Index files that were dropped, and a file or folder of this machine."""
+    def add(self, files: Sequence[str] | None, path: str, collection: str = "") -> Said:
+        """Index files that were dropped, and a file or folder of this machine; into one collection if it is named."""
 
         def begin() -> str:
             paths: list[str | Path] = list(keep_dropped(files or (), self.assistant.config.data))
             if path.strip():
                 paths.append(_there(path, self.words))
-            return self._begun(self.library.add(paths), self.words.added) if paths else ""
+            if not paths:
+                return ""
+            return self._begun(self.library.add(paths, collection=collection), self.words.added)
 
         return self._say(begin, otherwise=self.words.add_nothing)
 

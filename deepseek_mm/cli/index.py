@@ -38,7 +38,7 @@ def run(args: Namespace, desk: Desk) -> int:
             for path in paths:
                 library.watch(path)
         forget = True if args.forget_gone else None
-        job = finish(library, library.add(paths, anew=args.rebuild, forget=forget), desk)
+        job = finish(library, library.add(paths, collection=args.collection, anew=args.rebuild, forget=forget), desk)
         code = tell(library, job, desk, as_json=args.json)
         finish_reading(library, desk)
         if args.watch:
@@ -135,6 +135,7 @@ def add(parser: ArgumentParser) -> None:
         "paths", metavar="PATH", nargs="*", type=Path, help="photos, documents, code, archives, and folders of them"
     )
     parser.add_argument("--rebuild", action="store_true", help="read every known file again, or those that are named")
+    parser.add_argument("--collection", metavar="NAME", default="", help="put all of it into a collection of this name")
     parser.add_argument("--watch", action="store_true", help="stay, and take in what changes in the folders named")
     parser.add_argument("--forget-gone", action="store_true", help="take out known files that are gone from PATH")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a line")

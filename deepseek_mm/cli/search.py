@@ -9,6 +9,7 @@ from deepseek_mm.cli.shapes import found_shape
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.records import Found, Match, Query
+from index import Filter
 
 
 def query_of(args: Namespace, config: Config) -> Query:
@@ -41,12 +42,18 @@ def verdict(found: Found) -> str:
     return f"nothing found ({sure})" + ("; the nearest are:" if found.matches else "")
 
 
+def where_of(args: Namespace) -> Filter:
+    """Which files the flags allow."""
+    formats = (args.type.lower(),) if args.type else ()
+    return Filter(collection=args.collection, label=args.label, formats=formats, folder=args.folder)
+
+
 def run(args: Namespace, desk: Desk) -> int:
     """Exit code 1 when nothing was found; the nearest are shown all the same."""
     config = config_of(args, desk)
     query = query_of(args, config)
     with desk.assistant(config, speaks=False) as assistant:
-        found = assistant.find(query, k=args.k)
+        found = assistant.find(query, k=args.k, where=where_of(args))
         known = int(assistant.about()["photos"])
     if args.json:
         desk.give(found_shape(found))
@@ -65,6 +72,10 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument("text", metavar="TEXT", nargs="?", help="what to look for")
     parser.add_argument("--image", metavar="FILE", type=Path, help="look for what resembles this picture")
     parser.add_argument("-k", metavar="N", type=count, default=10, help="how many photos or documents (10)")
+    parser.add_argument("--collection", metavar="NAME", default="library", help="only what is in it")
+    parser.add_argument("--label", metavar="NAME", default="", help="only what shows this")
+    parser.add_argument("--type", metavar="NAME", help="only files of this type, such as jpeg, pdf, python")
+    parser.add_argument("--folder", metavar="FOLDER", default="", help="only what lies below it")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     add_settings(parser)
 

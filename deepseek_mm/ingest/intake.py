@@ -25,7 +25,7 @@ from deepseek_mm.parse.folder import Found, find_files
 from deepseek_mm.parse.nouns import File
 from deepseek_mm.see.eyes import Eyes
 from index import Source
-from index.region import Stamp
+from index.region import LIBRARY, Stamp
 from index.store import RegionStore
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Intake:
     eyes: Eyes
     store: RegionStore
     config: ParseConfig
-    collection: str = "library"
+    collection: str = ""  # that all of it is put into; empty leaves what is known where it is
 
     def take(
         self, paths: Sequence[str | os.PathLike[str]], *, hooks: Hooks | None = None, anew: bool = False
@@ -51,11 +51,13 @@ class Intake:
         """
         start = time.monotonic()
         found = find_files(paths, self.config)
-        stamps = self.store.stamps(collection=self.collection)
+        stamps = self.store.stamps()
         tally = Tally(total=len(found.files) + len(found.failed), hooks=hooks or Hooks())
         for path, reason in found.failed:
             tally.fail(path, reason)
         self._take(Batch(files=sort_out(found.files, stamps, tally, anew=anew), stamps=stamps, tally=tally, anew=anew))
+        if self.collection:
+            self.store.collect(found.files, self.collection)
         return Report(
             **tally.counts,
             failed=tuple(tally.failures),
@@ -107,11 +109,16 @@ class Intake:
         if file.format.kind != "photo":
             batch.documents.append(path)
             return None
-        document = parse_file(file, replace(self.config, draft_px=SEEN_PX), collection=self.collection)
+        document = parse_file(file, replace(self.config, draft_px=SEEN_PX), collection=self._collection_of(path, batch))
         (piece,) = document.pieces
         assert piece.image is not None, "a photo's one piece is its picture"
         batch.digests.add(file.digest)
         return document.source, piece.image
+
+    def _collection_of(self, path: str, batch: "Batch") -> str:
+        """Where the file goes: into what was asked for, or where it was before."""
+        known = self.store.source_at(path) if not self.collection and path in batch.stamps else None
+        return self.collection or (known.collection if known else LIBRARY)
 
     def _is_known(self, file: File, batch: "Batch") -> bool:
         """Whether these bytes are in the store already, or on their way there; notes the place if it is new."""
@@ -127,7 +134,7 @@ class Intake:
 
     def _is_copy(self, file: File, batch: "Batch") -> bool:
         """Whether the store has these bytes; then it notes that they lie here as well."""
-        twin = self.store.source_with(file.digest, collection=self.collection)
+        twin = self.store.source_with(file.digest)
         like = {"size_bytes": file.size_bytes, "modified_ns": file.modified_ns}
         if twin is None or not self.store.add_place(twin.id, file.path, **like):
             return False
@@ -139,7 +146,7 @@ class Intake:
         if file.digest in batch.digests or (not batch.anew and self._is_copy(file, batch)):
             batch.copies.extend([path] if file.digest in batch.digests else [])
             return
-        document = parse_file(file, self.config, collection=self.collection)
+        document = parse_file(file, self.config, collection=self._collection_of(path, batch))
         leaves = read_leaves(document, self.eyes.space, stopping=batch.tally.hooks.stopping)
         if leaves is None:
             return

@@ -42,7 +42,9 @@ class Filling:
         payload = task.job.payload
         paths = here(payload.get("only") or payload["paths"], self.store, task)
         hooks = Hooks(progress=task.report, failed=task.fail, stopping=lambda: task.stopping)
-        intake = Intake(eyes=self.eyes, store=self.store, config=self.config)
+        intake = Intake(
+            eyes=self.eyes, store=self.store, config=self.config, collection=str(payload.get("collection", ""))
+        )
         report = intake.take(paths, hooks=hooks, anew=bool(payload.get("anew"))) if paths else Report()
         gone = [*report.vanished, *missing(payload["paths"], self.store)]
         said = report.sentence()

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadFile, LibraryError, NothingThere
@@ -23,6 +24,7 @@ from deepseek_mm.parse.files import absolute
 from deepseek_mm.see.eyes import Eyes
 from deepseek_mm.see.ocr import TextReader
 from index import Source
+from index.region import UPLOADS
 from index.store import RegionStore
 
 ACTIVE: tuple[State, ...] = ("waiting", "running")
@@ -69,17 +71,29 @@ class Library:
         """Leave what is under way to the next start; whether everything has come to rest."""
         return all([worker.stop(STOP_S) for worker in self._workers])
 
-    def add(self, paths: Sequence[str | os.PathLike[str]], *, anew: bool = False, forget: bool | None = None) -> Job:
+    def add(
+        self,
+        paths: Sequence[str | os.PathLike[str]],
+        *,
+        collection: str = "",
+        anew: bool = False,
+        forget: bool | None = None,
+    ) -> Job:
         """Take files and folders in. `forget` takes out what is gone below them; None is the setting.
 
-        An equal job that is under way is joined. BadFile if a name is no text. What cannot be read is listed with it.
+        All of it goes into the `collection` of that name; without one, what is known stays where it is. An equal job
+        that is under way is joined. BadFile if a name is no text or is taken. What cannot be read is listed with it.
         """
-        return self._add(paths, anew=anew, forget=forget, unique=True)
+        if collection.strip() == UPLOADS:
+            raise BadFile(f"no collection can be called {UPLOADS}: pictures that came with questions are. Take another")
+        payload = {"collection": collection.strip(), "anew": anew}
+        return self._add(paths, payload, forget=forget, unique=True)
 
-    def _add(self, paths: Sequence[str | os.PathLike[str]], *, anew: bool, forget: bool | None, unique: bool) -> Job:
+    def _add(
+        self, paths: Sequence[str | os.PathLike[str]], payload: dict[str, Any], *, forget: bool | None, unique: bool
+    ) -> Job:
         names = [absolute(path) for path in paths]
-        forget = self.config.library.forget_gone if forget is None else forget
-        payload = {"paths": names, "anew": anew, "forget": forget}
+        payload |= {"paths": names, "forget": self.config.library.forget_gone if forget is None else forget}
         return self.jobs.add(INDEX, payload, title=f"Index {titled(names)}", unique=unique)
 
     def read_text(self, source: Source) -> None:
@@ -174,7 +188,7 @@ class Library:
 
     def _changed(self, task: Task, paths: Sequence[str]) -> None:
         """Something happened at these paths of a watched folder; an equal job under way may be past them already."""
-        self._add(paths, anew=False, forget=None, unique=False)
+        self._add(paths, {}, forget=None, unique=False)
 
 
 def titled(names: Sequence[str]) -> str:
