@@ -49,6 +49,9 @@ class Shelf:
     def formats(self) -> dict[str, int]:
         return {"jpeg": len(NAMES)}
 
+    def collections(self) -> dict[str, int]:
+        return {"library": len(NAMES)}
+
     def _add(self, colour: str, name: str) -> Region:
         path = self.folder / name.replace("/", "_")
         picture(colour, size=(640, 480), patch="white").save(path, "JPEG")
