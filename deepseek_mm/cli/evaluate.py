@@ -3,10 +3,21 @@
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from deepseek_mm.cli.desk import OK, Command, Desk
 from deepseek_mm.cli.flags import add_settings, config_of
 from deepseek_mm.errors import ConfigError
+
+
+class Report(Protocol):
+    """What every evaluation returns."""
+
+    def table(self) -> str:
+        """For people."""
+
+    def json(self) -> str:
+        """For machines: one line."""
 
 
 def retrieval(args: Namespace, desk: Desk) -> int:
@@ -18,10 +29,7 @@ def retrieval(args: Namespace, desk: Desk) -> int:
     images = needed(args.images, "--images")
     desk.note(f"embedding {len(rows)} photos and {sum(len(row.captions) for row in rows)} captions")
     report = evaluate_retrieval(desk.open_space(config.encoder), rows, images)
-    if not args.json:
-        desk.say(report.table())
-    desk.say(report.json())
-    return OK
+    return tell(report, args, desk)
 
 
 def regions(args: Namespace, desk: Desk) -> int:
@@ -36,10 +44,7 @@ def regions(args: Namespace, desk: Desk) -> int:
     images = needed(args.images, "--images")
     desk.note(f"looking for people in {len(rows)} photos")
     report = evaluate_regions(Eyes(desk.open_space(config.encoder), config.see), rows, images)
-    if not args.json:
-        desk.say(report.table())
-    desk.say(report.json())
-    return OK
+    return tell(report, args, desk)
 
 
 def sheet(args: Namespace, desk: Desk) -> int:
@@ -64,6 +69,11 @@ def abstain(args: Namespace, desk: Desk) -> int:
     images, things = needed(args.images, "--images"), read_things(args.things or THINGS_FILE)
     desk.note(f"looking at {len(rows)} photos, then asking for {len(things)} things")
     report = evaluate_abstain(desk.open_space(config.encoder), rows, images, things, config)
+    return tell(report, args, desk)
+
+
+def tell(report: Report, args: Namespace, desk: Desk) -> int:
+    """The table, unless --json was given, then the object."""
     if not args.json:
         desk.say(report.table())
     desk.say(report.json())

@@ -10,11 +10,12 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL.Image import Image
 
-from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluate.retrieval import open_pictures, percent, read_picture
+from deepseek_mm.evaluate.rows import read_rows
 from deepseek_mm.see.eyes import Eyes, Sight
 from deepseek_mm.see.people import PEOPLE
 from index import Region, Source
@@ -59,24 +60,14 @@ def read_box_rows(file: Path, *, split: str = "") -> list[BoxRow]:
     A row's split is its field `split`, else what `qa.jsonl` beside the file says of its image; a row of which nobody
     says it belongs to every split. Raises NothingThere for an absent file, a row of another shape, and no row at all.
     """
-    if not file.is_file():
-        raise NothingThere(f"no file {file}. Give a JSONL file of rows {{image, person_boxes}} with --data")
     splits = splits_beside(file) if split else {}
-    rows = []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            if not split or row.get("split", splits.get(row["image"], split)) == split:
-                rows.append(BoxRow(image=row["image"], boxes=tuple(share(box) for box in row["person_boxes"])))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise NothingThere(
-                f"{file}, line {number} is no row {{image, person_boxes}}: {error}. Mend or remove it"
-            ) from error
-    if not rows:
-        raise NothingThere(f"no row with split {split!r} in {file}. Leave --split out, or name one that its rows have")
-    return rows
+
+    def made(row: Any) -> BoxRow | None:
+        if split and row.get("split", splits.get(row["image"], split)) != split:
+            return None
+        return BoxRow(image=row["image"], boxes=tuple(share(box) for box in row["person_boxes"]))
+
+    return read_rows(file, made, shape="{image, person_boxes}", split=split)
 
 
 def share(box: Sequence[float]) -> Share:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from PIL import Image
 
 from deepseek_mm.encoders.space import Floats, Space
 from deepseek_mm.errors import BadPicture, NothingThere
+from deepseek_mm.evaluate.rows import read_rows
 
 CUTS = (1, 5, 10)
 
@@ -60,23 +62,13 @@ def read_caption_rows(file: Path, *, split: str = "") -> list[CaptionRow]:
 
     Raises NothingThere for an absent file or a split without rows, and for a row that is not of this shape.
     """
-    if not file.is_file():
-        raise NothingThere(f"no file {file}. Give a JSONL file of rows {{image, captions}} with --data")
-    rows = []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            kept = not split or row.get("split") == split
-            rows += [CaptionRow(image=row["image"], captions=tuple(row["captions"]))] if kept else []
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise NothingThere(
-                f"{file}, line {number} is no row {{image, captions}}: {error}. Mend or remove it"
-            ) from error
-    if not rows:
-        raise NothingThere(f"no row with split {split!r} in {file}. Leave --split out, or name one that its rows have")
-    return rows
+
+    def made(row: Any) -> CaptionRow | None:
+        if split and row.get("split") != split:
+            return None
+        return CaptionRow(image=row["image"], captions=tuple(row["captions"]))
+
+    return read_rows(file, made, shape="{image, captions}", split=split)
 
 
 def open_pictures(folder: Path, names: Sequence[str]) -> list[Path]:

@@ -30,7 +30,6 @@ from index.store import RegionStore
 ACTIVE: tuple[State, ...] = ("waiting", "running")
 REST_S = 30.0  # how long work may take to stop before everything is deleted
 STOP_S = 5.0  # how long a program that ends waits for the work at hand
-THREADS = 3  # so that a check or a backup need not wait for a long first pass
 
 
 class Library:
