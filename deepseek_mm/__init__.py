@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from deepseek_mm.records import Citation as Citation
     from deepseek_mm.records import Found as Found
     from deepseek_mm.records import Match as Match
+    from deepseek_mm.records import Picture as Picture
     from deepseek_mm.records import Query as Query
     from deepseek_mm.records import Question as Question
 
@@ -39,6 +40,7 @@ _HOMES = {
     "Job": "jobs",
     "Library": "library",
     "Match": "records",
+    "Picture": "records",
     "Query": "records",
     "Question": "records",
     "Report": "ingest",

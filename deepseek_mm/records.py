@@ -12,6 +12,15 @@ Role = Literal["system", "user", "assistant"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Picture:
+    """One of the further pictures that come with a question."""
+
+    image: Image | None = None
+    name: str = ""  # the upload's file name, as the user knows it
+    path: str = ""  # the picture's file, if it has one
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Question:
     """A question over the library, or about the one picture that comes with it."""
 
@@ -19,6 +28,7 @@ class Question:
     image: Image | None = None
     image_name: str = ""  # the upload's file name, as the user knows it
     image_path: str = ""  # the picture's file, if it has one: its date, place and full size are kept
+    more: tuple[Picture, ...] = ()  # further pictures, in the order in which they were added
     conversation: int | None = None  # id of the conversation to go on with; None starts a new one
     session: str = ""  # whose conversation: the browser's secret; empty on the command line
 
