@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from deepseek_mm.config import Config as Config
     from deepseek_mm.errors import DeepSeekMMError as DeepSeekMMError
     from deepseek_mm.history import Conversation as Conversation
+    from deepseek_mm.history import Corrected as Corrected
     from deepseek_mm.history import Turn as Turn
     from deepseek_mm.ingest import Report as Report
     from deepseek_mm.jobs import Failed as Failed
@@ -34,6 +35,7 @@ _HOMES = {
     "Citation": "records",
     "Config": "config",
     "Conversation": "history",
+    "Corrected": "history",
     "DeepSeekMMError": "errors",
     "Failed": "jobs",
     "Found": "records",

@@ -18,6 +18,10 @@ class BadQuestion(DeepSeekMMError, ValueError):
     """A question that cannot be asked: empty, or far too long."""
 
 
+class BadFeedback(DeepSeekMMError, ValueError):
+    """A rating that is none, or a box that fits no citation of the answer."""
+
+
 class BadFile(DeepSeekMMError, ValueError):
     """A file that cannot be read: damaged, locked, too large, or of no kind that is known."""
 

@@ -259,3 +259,30 @@ def test_nothing_of_a_cleared_file_remains_on_the_disk(path, songs):
     assert b"a secret song" not in bytes_of(path)
     assert names(file) == []
     assert [each.name for each in path.parent.iterdir() if "draft" in each.name] == []
+
+
+def test_what_is_removed_leaves_no_byte_once_the_log_is_cut(path, songs):
+    with closing(File(path, songs)) as file:
+        put(file, "zyqxwvkj" * 1000)
+        put(file, "blue")
+        with file.session(writes=True) as session:
+            session.execute(text("DELETE FROM songs WHERE name <> 'blue'"))
+        file.cut_log()
+        kept = b"".join(part.read_bytes() for part in path.parent.iterdir())
+        assert b"zyqxwvkj" not in kept
+        assert b"blue" in kept
+
+
+def test_the_log_is_left_to_the_next_time_while_somebody_reads(path, songs, monkeypatch):
+    monkeypatch.setattr("deepseek_mm.sqlite.file.LOG_TIMEOUT_S", 0.01)
+    log = path.with_name(path.name + "-wal")
+    with closing(File(path, songs)) as file:
+        put(file, "blue")
+        with file.session() as reading:
+            assert reading.scalar(text("SELECT count(*) FROM songs")) == 1
+            put(file, "green")
+            file.cut_log()
+            assert log.stat().st_size > 0
+        file.cut_log()
+        assert log.stat().st_size == 0
+        assert names(file) == ["blue", "green"]

@@ -1,5 +1,7 @@
-"""An Answer becomes rows, and rows become the same Answer again."""
+"""An Answer or a whole Turn becomes rows, and rows become the same Answer or Turn again."""
 
+from deepseek_mm.history.feedback import correction, correction_row
+from deepseek_mm.history.nouns import Turn
 from deepseek_mm.history.tables import CheckRow, CitationRow, TurnRow
 from deepseek_mm.records import Answer, Check, Citation
 from index import Label, Region, Source
@@ -32,6 +34,44 @@ def thaw(turn: TurnRow) -> Answer:
         turn=turn.id,
         model=turn.model,
         seconds=turn.seconds,
+    )
+
+
+def turn_row(turn: Turn, conversation: int) -> TurnRow:
+    """A finished turn as a new row of `conversation`."""
+    row = TurnRow(
+        conversation_id=conversation,
+        asked_at=turn.asked_at,
+        question=turn.question,
+        image_name=turn.image_name,
+        image_path=turn.image_path,
+        settings=turn.settings,
+        fingerprint=turn.fingerprint,
+        owner_pid=0,  # nobody is answering it any more
+        owner_started="",
+        more=[list(picture) for picture in turn.more],
+        rating=turn.rating,
+        corrections=[correction_row(box) for box in turn.boxes],
+    )
+    freeze(row, turn.answer)
+    return row
+
+
+def thaw_turn(row: TurnRow) -> Turn:
+    """The Turn that `row` holds."""
+    return Turn(
+        id=row.id,
+        conversation=row.conversation_id,
+        asked_at=row.asked_at,
+        question=row.question,
+        image_name=row.image_name,
+        image_path=row.image_path,
+        answer=thaw(row),
+        settings=row.settings,
+        fingerprint=row.fingerprint,
+        more=tuple((name, path) for name, path in row.more),
+        rating=row.rating,  # type: ignore[arg-type]  # only a Rating is ever written
+        boxes=tuple(correction(box) for box in row.corrections),
     )
 
 

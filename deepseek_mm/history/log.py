@@ -3,30 +3,34 @@
 So a kill between the question and the last word loses nothing that had arrived. When a history is opened or read,
 turns that are "running" while their process is gone become "stopped" and keep their text.
 
-A conversation belongs to the session that began it. Only a hash of the session's secret is kept, and to everyone else
-the conversation does not exist. The empty session is the command line; a page must never hand it on for a browser.
+A conversation belongs to the session that began it; for everyone else, and once it is deleted, each method below raises
+NothingThere. The empty session is the command line; a page must never hand it on for a browser.
+
+Deleting can be undone for a while: until then the rows are there and nobody sees them. Then they are overwritten.
 """
 
-import hashlib
 import json
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy import delete, func, select, text, update
+from sqlalchemy.orm import Session
 
-from deepseek_mm.errors import NothingThere
-from deepseek_mm.history.freeze import freeze, thaw
-from deepseek_mm.history.nouns import Conversation, Turn
-from deepseek_mm.history.tables import ConversationRow, TurnRow
+from deepseek_mm.history import feedback, search, threads
+from deepseek_mm.history.access import hash_of, owned, owned_turn
+from deepseek_mm.history.freeze import freeze
+from deepseek_mm.history.nouns import Conversation, Corrected, Rating, Turn
+from deepseek_mm.history.tables import CitationRow, ConversationRow, TurnRow
 from deepseek_mm.records import Answer, Question
 from deepseek_mm.sqlite.file import File, Kind
 from deepseek_mm.sqlite.owner import Owner, this_process
+from index.region import UPLOADS
 
 FILE = Kind(noun="history", migrations=Path(__file__).parent / "migrations")
-TITLE_CHARS = 60
+UNDO_S = 600.0  # how long a deleted conversation can be brought back
 
 
 class History:
@@ -36,11 +40,18 @@ class History:
         self._file = File(path, FILE)
         self._owner = this_process()
         self._stop_orphans()
+        self.purge()
 
     def begin(
-        self, question: Question, *, image_path: str, settings: Mapping[str, Any], fingerprint: str
+        self,
+        question: Question,
+        *,
+        image_path: str,
+        settings: Mapping[str, Any],
+        fingerprint: str,
+        more: Sequence[tuple[str, str]] = (),
     ) -> tuple[int, int]:
-        """Write the question down as a running turn: (conversation, turn). NothingThere if it is not the session's."""
+        """Write the question down as a running turn: (conversation, turn). `more`: further pictures, (name, path)."""
         now = datetime.now(UTC)
         turn = TurnRow(
             asked_at=now,
@@ -52,6 +63,7 @@ class History:
             state="running",
             owner_pid=self._owner.pid,
             owner_started=self._owner.started,
+            more=[list(picture) for picture in more],
         )
         with self._file.session(writes=True) as session:
             thread = self._thread(session, question, now)
@@ -68,50 +80,139 @@ class History:
             session.execute(update(TurnRow).where(running).values(text=text))
 
     def finish(self, turn: int, answer: Answer) -> None:
-        """Keep the answer whole. Nothing happens if the conversation was deleted meanwhile."""
+        """Keep the answer whole. Nothing happens if the turn is gone meanwhile."""
         assert answer.state != "running", "a finished answer is done, stopped or failed"
         with self._file.session(writes=True) as session:
             row = session.get(TurnRow, turn)
             if row is not None:
                 freeze(row, answer)
 
-    def conversations(self, *, session: str, limit: int, offset: int = 0) -> list[Conversation]:
-        """The session's conversations, newest first: by their last question."""
-        count = select(func.count()).where(TurnRow.conversation_id == ConversationRow.id).scalar_subquery()
-        query = (
-            select(ConversationRow, count)
-            .where(ConversationRow.session_hash == hash_of(session))
-            .order_by(ConversationRow.last_at.desc(), ConversationRow.id.desc())
-            .limit(limit)
-            .offset(offset)
-        )
-        with self._file.session() as reading:
-            return [
-                Conversation(
-                    id=row.id, title=row.title, started_at=row.started_at, last_at=row.last_at, num_turns=num_turns
-                )
-                for row, num_turns in reading.execute(query)
-            ]
+    def conversations(self, *, session: str, limit: int, offset: int = 0, text: str = "") -> list[Conversation]:
+        """The session's conversations: pinned ones first, then newest first, by their last question.
 
-    def turns(self, conversation: int, *, session: str) -> list[Turn]:
-        """The conversation's turns, oldest first. NothingThere if it is not the session's."""
-        self._stop_orphans()
-        query = (
-            select(TurnRow)
-            .where(TurnRow.conversation_id == conversation)
-            .order_by(TurnRow.id)
-            .options(selectinload(TurnRow.citations), selectinload(TurnRow.checks))
-        )
+        With `text`, those with every word of it (up to search.MAX_WORDS) somewhere in title, questions or answers.
+        """
         with self._file.session() as reading:
-            _owned(reading, conversation, session)
-            return [_turn(row) for row in reading.scalars(query)]
+            rows = reading.execute(search.listed(session, text, limit, offset))
+            return [threads.conversation(row, num_turns) for row, num_turns in rows]
+
+    def count(self, *, session: str, text: str = "") -> int:
+        """How many conversations there are to list."""
+        with self._file.session() as reading:
+            return int(reading.scalars(search.counted(session, text)).one())
+
+    def turns(
+        self, conversation: int, *, session: str, last: int | None = None, before: int | None = None
+    ) -> list[Turn]:
+        """The conversation's turns, oldest first: of those with an id below `before`, the `last` newest."""
+        self._stop_orphans()
+        with self._file.session() as reading:
+            owned(reading, conversation, session)
+            return threads.read(reading, threads.page(conversation, last, before))[::-1]
+
+    def num_turns(self, conversation: int, *, session: str) -> int:
+        """How many turns the conversation has."""
+        with self._file.session() as reading:
+            mine = owned(reading, conversation, session).id
+            return reading.scalars(select(func.count(TurnRow.id)).where(TurnRow.conversation_id == mine)).one()
+
+    def rename(self, conversation: int, title: str, *, session: str) -> None:
+        """Give the conversation another title, on one line; an empty one leaves it as it is."""
+        with self._file.session(writes=True) as writing:
+            row = owned(writing, conversation, session)
+            row.title = threads.title_of(title, threads.NAME_CHARS) or row.title
+
+    def pin(self, conversation: int, pinned: bool, *, session: str) -> None:
+        """Let the conversation stand above the others, or no longer."""
+        with self._file.session(writes=True) as writing:
+            owned(writing, conversation, session).pinned = bool(pinned)
 
     def delete(self, conversation: int, *, session: str) -> None:
-        """Remove the conversation with its turns, citations and checks. NothingThere if it is not the session's."""
+        """Hide the conversation; after UNDO_S seconds it goes for good, with all that hangs on it."""
+        self.purge()
         with self._file.session(writes=True) as writing:
-            writing.execute(
-                delete(ConversationRow).where(ConversationRow.id == _owned(writing, conversation, session).id)
+            owned(writing, conversation, session).deleted_at = datetime.now(UTC)
+
+    def undelete(self, conversation: int, *, session: str) -> None:
+        """Bring a deleted conversation back as it was. NothingThere when its time is over."""
+        self.purge()
+        with self._file.session(writes=True) as writing:
+            owned(writing, conversation, session, deleted=True).deleted_at = None
+
+    def purge(self, older_s: float = UNDO_S) -> None:
+        """Remove for good what was deleted at least `older_s` seconds ago, so that no byte of it remains."""
+        due = ConversationRow.deleted_at <= datetime.now(UTC) - timedelta(seconds=older_s)
+        with self._file.session() as reading:
+            if reading.scalar(select(ConversationRow.id).where(due).limit(1)) is None:
+                return
+        with self._file.session(writes=True) as writing:
+            writing.execute(delete(ConversationRow).where(due))
+            for words in ("turn_words", "title_words"):  # FTS5 keeps removed words until it merges its parts
+                writing.execute(text(f"INSERT INTO {words} ({words}) VALUES ('optimize')"))
+        self._file.cut_log()
+
+    def branch(self, conversation: int, *, before: int, session: str) -> int | None:
+        """A new conversation with copies of the turns whose id is below `before`, or None if there is none.
+
+        Feedback stays with the original. A turn that still runs is copied as far as it came, as stopped.
+        """
+        now = datetime.now(UTC)
+        with self._file.session(writes=True) as writing:
+            old = owned(writing, conversation, session)
+            turns = threads.read(writing, threads.page(conversation, None, before))[::-1]
+            if not turns:
+                return None
+            new = ConversationRow(
+                session_hash=old.session_hash, title=old.title, started_at=now, last_at=now, parent=old.id
             )
+            return threads.write(writing, new, (replace(turn, rating="", boxes=()) for turn in turns))
+
+    def drop_last(self, conversation: int, turn: int, *, session: str) -> bool:
+        """Remove this turn if it is the conversation's last one, so that a retry takes its place: whether it was."""
+        with self._file.session(writes=True) as writing:
+            mine = owned(writing, conversation, session).id
+            last = select(func.max(TurnRow.id)).where(TurnRow.conversation_id == mine)
+            if writing.scalar(last) != turn:
+                return False
+            writing.execute(delete(TurnRow).where(TurnRow.id == turn))
+            return True
+
+    def rate(self, turn: int, rating: Rating, *, session: str) -> None:
+        """Keep a thumb "up" or "down"; "" takes it back. BadFeedback for anything else."""
+        with self._file.session(writes=True) as writing:
+            feedback.rate(owned_turn(writing, turn, session), rating)
+
+    def correct(self, turn: int, corrected: Corrected, *, session: str) -> None:
+        """Keep a box that the user drew right. BadFeedback if the turn has no such citation, or the box no area."""
+        with self._file.session(writes=True) as writing:
+            feedback.correct(owned_turn(writing, turn, session), corrected)
+
+    def feedback(self, limit: int = -1) -> list[Turn]:
+        """Every turn of every session with a rating or a corrected box, oldest first; a negative limit is none."""
+        with self._file.session() as reading:
+            return threads.read(reading, feedback.judged(limit))
+
+    def adopt(self, turns: Sequence[Turn], *, title: str, pinned: bool = False, session: str) -> int:
+        """Take in a conversation that came out of an export, feedback too, under new ids: the conversation's."""
+        moments = [turn.asked_at for turn in turns] or [datetime.now(UTC)]
+        thread = ConversationRow(
+            session_hash=hash_of(session),
+            title=threads.title_of(title, threads.NAME_CHARS),
+            started_at=min(moments),
+            last_at=max(moments),
+            pinned=bool(pinned),
+        )
+        with self._file.session(writes=True) as writing:
+            return threads.write(writing, thread, turns)
+
+    def uploads(self) -> set[str]:
+        """The path of every upload that a turn still names; one of a conversation that can be brought back counts."""
+        named = select(TurnRow.image_path).where(TurnRow.image_path != "")
+        cited = select(CitationRow.path).where(CitationRow.collection == UPLOADS)
+        with self._file.session() as reading:
+            further = reading.scalars(select(TurnRow.more).where(TurnRow.more != []))
+            paths = {path for pictures in further for _, path in pictures if path}
+            return paths | set(reading.scalars(named)) | set(reading.scalars(cited))
 
     def copy_to(self, file: Path) -> None:
         """The whole history as of this moment, as a new file."""
@@ -132,8 +233,8 @@ class History:
     def _thread(self, session: Session, question: Question, now: datetime) -> ConversationRow:
         """The conversation that the question goes on with, or a new one."""
         if question.conversation is not None:
-            return _owned(session, question.conversation, question.session)
-        title = title_of(question.text or question.image_name)
+            return owned(session, question.conversation, question.session)
+        title = threads.title_of(question.text or question.image_name)
         thread = ConversationRow(session_hash=hash_of(question.session), title=title, started_at=now, last_at=now)
         session.add(thread)
         session.flush()
@@ -149,39 +250,3 @@ class History:
             theirs = (TurnRow.owner_pid == owner.pid) & (TurnRow.owner_started == owner.started)
             with self._file.session(writes=True) as session:
                 session.execute(update(TurnRow).where(theirs, TurnRow.state == "running").values(state="stopped"))
-
-
-def title_of(question: str) -> str:
-    """The question on one line, cut at a word when it is longer than TITLE_CHARS."""
-    line = " ".join(question.split())
-    if len(line) <= TITLE_CHARS:
-        return line
-    head = line[: TITLE_CHARS - 3]
-    words = head.rpartition(" ")[0]
-    return (words if len(words) > TITLE_CHARS // 2 else head).rstrip(" ,.;:") + "..."
-
-
-def hash_of(session: str) -> str:
-    """What is kept of a session's secret. The secret is long and random, so that plain SHA-256 serves."""
-    return hashlib.sha256(session.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _owned(session: Session, conversation: int, secret: str) -> ConversationRow:
-    row = session.get(ConversationRow, conversation)
-    if row is None or row.session_hash != hash_of(secret):
-        raise NothingThere(f"no conversation {conversation} here. Begin a new one, or choose one from the history")
-    return row
-
-
-def _turn(row: TurnRow) -> Turn:
-    return Turn(
-        id=row.id,
-        conversation=row.conversation_id,
-        asked_at=row.asked_at,
-        question=row.question,
-        image_name=row.image_name,
-        image_path=row.image_path,
-        answer=thaw(row),
-        settings=row.settings,
-        fingerprint=row.fingerprint,
-    )

@@ -2,9 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from deepseek_mm.records import Answer
+from index import Box
+
+Rating = Literal["", "up", "down"]
+RATINGS: tuple[Rating, ...] = ("", "up", "down")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -12,10 +16,22 @@ class Conversation:
     """A row of the list of conversations."""
 
     id: int
-    title: str  # the first question, shortened
+    title: str  # the first question, shortened, or the name that the user gave
     started_at: datetime  # UTC
     last_at: datetime  # UTC; when its newest question was asked
     num_turns: int
+    pinned: bool = False  # stands above the others
+    parent: int = 0  # the conversation that it was branched off, which may be gone by now; 0: none
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Corrected:
+    """A box that the user drew right."""
+
+    number: int  # of the citation whose box was wrong
+    box_px: Box  # in the same pixels as the box that was wrong
+    label: str  # what it is, in the user's words; empty: the label was right
+    made_at: datetime  # UTC
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,3 +47,6 @@ class Turn:
     answer: Answer  # `state` tells whether it is whole
     settings: dict[str, Any]  # of the run that answered
     fingerprint: str  # of the models that answered
+    more: tuple[tuple[str, str], ...] = ()  # name and path of each further picture
+    rating: Rating = ""  # what the user thinks of the answer
+    boxes: tuple[Corrected, ...] = ()  # newest last

@@ -1,16 +1,21 @@
 """The rows of the history. Change them only together with a new file in `migrations/versions`.
 
-A conversation has turns; a turn has citations and checks; deleting a conversation takes them all along. Ids are never
-used again (AUTOINCREMENT), so a late word for a deleted turn cannot land in another one.
+A conversation has turns; a turn has citations, checks and corrections; removing a conversation takes them all along.
+Ids are never used again (AUTOINCREMENT), so a late word for a removed turn cannot land in another one.
+
+Two more tables, `turn_words` and `title_words`, are FTS5 indexes that triggers keep in step with these rows. SQL made
+them (revision 0003) and `search` reads them; no class stands for them.
 """
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from deepseek_mm.sqlite.columns import COLUMNS
+
+SEEN = text("deleted_at IS NULL")
 
 
 class Base(DeclarativeBase):
@@ -23,13 +28,26 @@ class ConversationRow(Base):
     """One thread of questions, seen only by the session that began it."""
 
     __tablename__ = "conversations"
-    __table_args__ = {"sqlite_autoincrement": True}
+    __table_args__ = (
+        Index(
+            "ix_conversations_listed",
+            "session_hash",
+            "pinned",
+            "last_at",
+            "id",
+            sqlite_where=SEEN,
+        ),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    session_hash: Mapped[str] = mapped_column(index=True)  # SHA-256 of the browser's secret, hexadecimal
+    session_hash: Mapped[str]  # SHA-256 of the browser's secret, hexadecimal
     title: Mapped[str]
     started_at: Mapped[datetime]
     last_at: Mapped[datetime]
+    pinned: Mapped[bool] = mapped_column(default=False)
+    parent: Mapped[int] = mapped_column(default=0)  # no foreign key: a branch outlives what it was branched off
+    deleted_at: Mapped[datetime | None] = mapped_column(index=True)  # seen nowhere from then on, and soon gone
 
 
 class TurnRow(Base):
@@ -54,11 +72,16 @@ class TurnRow(Base):
     confidence: Mapped[float | None]
     model: Mapped[str] = mapped_column(default="")
     seconds: Mapped[float] = mapped_column(default=0.0)
+    more: Mapped[list[list[str]]] = mapped_column(JSON, default=list)  # [name, path] of each further picture
+    rating: Mapped[str] = mapped_column(default="", index=True)  # nouns.Rating
     citations: Mapped[list["CitationRow"]] = relationship(
         cascade="all, delete-orphan", passive_deletes=True, order_by="CitationRow.id"
     )
     checks: Mapped[list["CheckRow"]] = relationship(
         cascade="all, delete-orphan", passive_deletes=True, order_by="CheckRow.id"
+    )
+    corrections: Mapped[list["CorrectionRow"]] = relationship(
+        cascade="all, delete-orphan", passive_deletes=True, order_by="CorrectionRow.id"
     )
 
 
@@ -110,3 +133,19 @@ class CheckRow(Base):
     numbers: Mapped[list[int]] = mapped_column(JSON)
     kept: Mapped[bool]
     reason: Mapped[str]
+
+
+class CorrectionRow(Base):
+    """A box that the user drew right."""
+
+    __tablename__ = "corrections"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    turn_id: Mapped[int] = mapped_column(ForeignKey("turns.id", ondelete="CASCADE"), index=True)
+    number: Mapped[int]
+    left_px: Mapped[int]
+    top_px: Mapped[int]
+    right_px: Mapped[int]
+    bottom_px: Mapped[int]
+    label: Mapped[str]
+    made_at: Mapped[datetime]

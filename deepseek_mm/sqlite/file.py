@@ -8,7 +8,7 @@ A commit is synced to the disk, except with the option `hasty`: that one outlive
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfile
@@ -25,6 +25,7 @@ from deepseek_mm.errors import DeepSeekMMError, LibraryError
 from index.exchange import copy_database, draft_beside, empty_log, exchange_database
 
 BUSY_TIMEOUT_S = 30.0  # how long one writer waits for another
+LOG_TIMEOUT_S = 1.0  # how long emptying the log waits for readers
 _ALEMBIC = threading.Lock()  # alembic keeps "the current migration" in a global
 
 
@@ -74,6 +75,11 @@ class File:
         """Forget everything, so that no byte of it remains in the file or its log."""
         with self._readable_errors(), draft_beside(self.path) as draft:
             self._take_over(draft)
+
+    def cut_log(self) -> None:
+        """Empty the log, where removed rows outlive their removal; left to the next time if somebody reads just now."""
+        with self._readable_errors(), closing(sqlite3.connect(self.path, timeout=LOG_TIMEOUT_S)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _take_over(self, draft: Path) -> None:
         File(draft, self.kind).close()
@@ -158,6 +164,7 @@ def _engine(path: Path) -> Engine:
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # transactions begin where `_begin` says
     connection.execute("PRAGMA foreign_keys=ON").close()
+    connection.execute("PRAGMA secure_delete=ON").close()  # what is removed is overwritten with zeros
 
 
 def _log_ahead(connection: sqlite3.Connection, _record: object) -> None:

@@ -1,0 +1,60 @@
+"""A conversation as a thread of turns: a page of it read, a whole one written, a new title."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session, selectinload
+
+from deepseek_mm.history.freeze import thaw_turn, turn_row
+from deepseek_mm.history.nouns import Conversation, Turn
+from deepseek_mm.history.tables import ConversationRow, TurnRow
+
+TITLE_CHARS = 60  # of a question that becomes a title
+NAME_CHARS = 200  # of a title that the user gives
+PARTS = (TurnRow.citations, TurnRow.checks, TurnRow.corrections)
+
+
+def conversation(row: ConversationRow, num_turns: int) -> Conversation:
+    """What the list shows of `row`."""
+    return Conversation(
+        id=row.id,
+        title=row.title,
+        started_at=row.started_at,
+        last_at=row.last_at,
+        num_turns=num_turns,
+        pinned=row.pinned,
+        parent=row.parent,
+    )
+
+
+def read(session: Session, query: Select[Any]) -> list[Turn]:
+    """The turns that a query finds, whole: one more query for each kind of part, however many turns there are."""
+    return [thaw_turn(row) for row in session.scalars(query.options(*(selectinload(part) for part in PARTS)))]
+
+
+def page(conversation: int, last: int | None, before: int | None) -> Select[Any]:
+    """The conversation's turns with an id below `before`, of these the `last` newest; newest first."""
+    query = select(TurnRow).where(TurnRow.conversation_id == conversation).order_by(TurnRow.id.desc())
+    return (query if before is None else query.where(TurnRow.id < before)).limit(last)
+
+
+def write(session: Session, thread: ConversationRow, turns: Iterable[Turn]) -> int:
+    """Keep a new conversation with copies of `turns`, which are over from now on: its id."""
+    session.add(thread)
+    session.flush()
+    for turn in turns:
+        over = replace(turn.answer, state="stopped") if turn.answer.state == "running" else turn.answer
+        session.add(turn_row(replace(turn, answer=over), thread.id))
+    return thread.id
+
+
+def title_of(question: str, chars: int = TITLE_CHARS) -> str:
+    """The question on one line, cut at a word when it is longer than `chars`."""
+    line = " ".join(question.split())
+    if len(line) <= chars:
+        return line
+    head = line[: chars - 3]
+    words = head.rpartition(" ")[0]
+    return (words if len(words) > chars // 2 else head).rstrip(" ,.;:") + "..."
