@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
-import gradio as gr
 import uvicorn
 from fastapi import FastAPI
 
@@ -31,14 +30,14 @@ from deepseek_mm.errors import CannotListen, DeepSeekMMError, LibraryError
 from deepseek_mm.records import Answer
 from deepseek_mm.settings import read_settings, split_flags
 from index import IndexProblem
-from ui import CSS, NAMES_JS, Guard, Running, build_ui, calm
+from ui import Guard, Running, add_page
 
 if TYPE_CHECKING:
     from deepseek_mm.rag.assistant import Assistant
 
 PHOTOS = Path(__file__).parent / "examples" / "photos"  # indexed at the first start
 STOP_S = 1.0  # how long answers under way may take to stop
-UPLOAD_LIMIT = "100mb"
+KEPT = "pictures"  # folder of DATA/page that stays: small copies, named after what they show
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 DONE = "done"  # what DATA/first-start says when the bundled photos were taken in
 PLAIN = {"HOST": "serve.host", "PORT": "serve.port", "DATA": "data"}  # environment variable and flag -> setting
@@ -107,28 +106,20 @@ def fill(assistant: "Assistant", photos: Path) -> None:
 
 def build_app(assistant: "Assistant", *, running: Running[Answer] | None = None) -> FastAPI:
     """The page at /, and what is served at /health."""
-    data = assistant.config.data
-    cache = data.absolute() / "page"
-    os.environ["GRADIO_TEMP_DIR"] = str(cache)  # Gradio asks for it whenever it makes a component
     app = FastAPI(title="DeepSeek-MM", docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.get("/health")
     def health() -> dict[str, Any]:
         return {"status": "ok", **assistant.about()}
 
-    page = build_ui(assistant, running=running or Running(), pictures=cache / "small")
-    page.queue(default_concurrency_limit=8)
-    gr.mount_gradio_app(
-        app, page, path="/", theme=calm(), css=CSS, head=NAMES_JS, footer_links=[], run_history=False, ssr_mode=False,
-        show_error=False, max_file_size=UPLOAD_LIMIT, enable_monitoring=False, pwa=False, mcp_server=False,
-    )  # fmt: skip
+    add_page(app, assistant, running=running or Running(), cache=assistant.config.data.absolute() / "page")
     app.add_middleware(Guard)
     return app
 
 
 def serve(assistant: "Assistant", sock: socket.socket) -> None:
     """Answer requests on `sock` until a signal comes; then stop every answer, so that its text is kept as stopped."""
-    shutil.rmtree(assistant.config.data / "page", ignore_errors=True)  # what pages of an earlier run had cached
+    tidy(assistant.config.data / "page")
     running: Running[Answer] = Running()
     app = build_app(assistant, running=running)
     host, port = sock.getsockname()[:2]
@@ -141,6 +132,13 @@ def serve(assistant: "Assistant", sock: socket.socket) -> None:
         server.run(sockets=[sock])
     finally:
         running.stop_all(wait_s=STOP_S)
+
+
+def tidy(cache: Path) -> None:
+    """Remove what pages of an earlier run had cached, but for the small copies of pictures."""
+    for path in cache.glob("*"):
+        if path.name != KEPT:
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 class Server(uvicorn.Server):

@@ -1,13 +1,14 @@
-"""The page: ask, search, library, history. Layout places, handlers act, draw draws.
+"""The page: ask, search, library, history, settings. Layout places, handlers act, what becomes HTML is escaped.
 
-`layout` joins the tabs `ask` (its handlers: `asking`), `search` (`searching`, `filters`), `library` (`shelving`,
-`dropped`) and `history`; `talk`, `exhibits` and `work` are what a tab shows, as plain values, `board` places evidence;
-`running` keeps answers going; `edges` and `guard` face the outside; `theme` and `words` are looks and texts.
+`site` serves the page in each language; `layout` joins its tabs `ask` (handlers: `asking`), `search` (`searching`,
+`filters`, `grid`), `library` (`shelving`, `dropped`, `work`), `history` and `settings`, and `passing` joins them.
+`chat`, `board` and `viewer` show answers, `exhibits`, `marks` and `pictures` what they cite; `talk` is a conversation
+as plain values, `running` keeps answers going; `edges` and `guard` face the outside. Looks and texts are `theme`,
+`styles`, `scripts` (read by `assets`) and `words`.
 """
 
 from ui.guard import Guard
-from ui.layout import build_ui
 from ui.running import Running
-from ui.theme import CSS, NAMES_JS, calm
+from ui.site import add_page
 
-__all__ = ["CSS", "NAMES_JS", "Guard", "Running", "build_ui", "calm"]
+__all__ = ["Guard", "Running", "add_page"]

@@ -1,4 +1,4 @@
-"""The Ask tab: a chat whose words stream, beside the photos that the answer rests on.
+"""The Ask tab: a conversation whose words stream, beside the photos that the answer rests on.
 
 It places the components, and turns the views that its handlers (`asking`) yield into updates.
 """
@@ -10,14 +10,27 @@ from typing import Any
 import gradio as gr
 
 from deepseek_mm import Answer
-from ui import edges
 from ui.asking import Asking, Entry, View
-from ui.board import Board, foot, why
-from ui.exhibits import exhibit
-from ui.talk import Talk, messages
+from ui.board import board, exhibits
+from ui.chat import Chat
+from ui.html import button, hint, notice
+from ui.pictures import Pictures
+from ui.piece import piece
+from ui.talk import Talk
+from ui.viewer import Viewer
 from ui.words import Words
 
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}  # of every event
+LIVELY = {"again", "retry"}  # acts whose answer streams
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visit:
+    """Hidden fields that say who looks at which page; `page.js` fills them when the page loads."""
+
+    kept: gr.Textbox  # the browser's secret
+    page: gr.Textbox  # the name of this open page
+    at: gr.Textbox  # the conversation that it showed before it was loaded anew
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,137 +39,167 @@ class AskTab:
 
     asking: Asking
     words: Words
+    chatting: Chat
+    viewer: Viewer
     talk: gr.State
-    chat: gr.Chatbot
-    notice: gr.HTML
-    box: gr.MultimodalTextbox
-    stop: gr.Button
-    new: gr.Button
-    board: Board
-    why: gr.HTML
-    reasons: gr.Accordion
-    foot: gr.HTML
+    shown: gr.State  # the answer whose evidence is on the board
+    parts_by_name: dict[str, Any]
 
     @classmethod
-    def place(cls, asking: Asking, kept: gr.Textbox) -> "AskTab":
-        """Put the tab on the page that is being built. `kept` holds the browser's secret."""
+    def place(cls, asking: Asking, pictures: Pictures, viewer: Viewer) -> "AskTab":
+        """Put the tab on the page that is being built."""
         words = asking.words
+        chatting = Chat(pictures=pictures, words=words)
         with gr.Row(elem_classes="halves"):
             with gr.Column(scale=3, min_width=300):
-                left = _place_chat(words)
+                parts = _place_chat(chatting, words)
             with gr.Column(scale=2, min_width=300):
-                board = Board.place(
-                    asking.assistant.picture, words, title=words.evidence, idle=words.evidence_idle, columns=2
-                )
-                foot_line = gr.HTML(visible=False, padding=False)
-                with gr.Accordion(words.why, open=False, visible=False) as reasons:
-                    table = gr.HTML(padding=True)
-        tab = cls(
-            asking=asking, words=words, talk=gr.State(Talk()), board=board, why=table, reasons=reasons,
-            foot=foot_line, **left,
+                parts["board"] = piece(board(None, pictures, words), elem_classes="side")
+        return cls(
+            asking=asking, words=words, chatting=chatting, viewer=viewer, talk=gr.State(Talk()), shown=gr.State(None),
+            parts_by_name=parts,
         )  # fmt: skip
-        tab._join(kept)
-        return tab
 
     def render(self, view: View) -> dict[Any, Any]:
         """A View as updates of components."""
+        named, words = self.parts_by_name, self.words
+        editing = bool(view.talk.editing)
         updates: dict[Any, Any] = {
             self.talk: view.talk,
-            self.chat: messages(view.talk, self.words),
-            self.notice: gr.HTML(edges.notice(view.notice), visible=bool(view.notice)),
-            self.stop: gr.Button(visible=view.busy),
+            named["chat"]: self.chatting.html(view.talk),
+            named["notice"]: gr.HTML(notice(view.notice), visible=bool(view.notice)),
+            named["stop"]: gr.Button(visible=view.busy),
+            named["editing"]: gr.HTML(
+                hint(words.editing) + button("unedit", "", words.edit_end) if editing else "", visible=editing
+            ),
         }
         if view.entry is not None:
-            updates[self.box] = dict(view.entry)
+            updates[named["box"]] = dict(view.entry)
         if view.shown is not None:
-            updates |= self._evidence(view.shown)
+            updates |= self.evidence(view.shown)
         return updates
+
+    def evidence(self, answer: Answer | None) -> dict[Any, Any]:
+        """Updates that put an answer's evidence on the board."""
+        return {
+            self.parts_by_name["board"]: board(answer, self.chatting.pictures, self.words),
+            self.shown: answer,
+        }
 
     @property
     def parts(self) -> list[Any]:
         """Every component that `render` may update."""
+        named = self.parts_by_name
         return [
-            self.talk, self.chat, self.notice, self.box, self.stop, self.foot, self.why, self.reasons, *self.board.parts
+            self.talk, self.shown, *(named[n] for n in ("chat", "notice", "editing", "box", "stop", "board"))
         ]  # fmt: skip
 
-    def _evidence(self, answer: Answer) -> dict[Any, Any]:
-        hint = self.words.evidence_hint if answer.citations else self.words.evidence_none
-        shown = [exhibit(citation, self.words) for citation in answer.citations]
-        updates = self.board.show(shown, self.words.looking if answer.state == "running" else hint)
-        over = answer.state != "running"
-        updates[self.foot] = gr.HTML(foot(answer, self.words), visible=True)
-        updates[self.why] = why(answer.checks, self.words)
-        updates[self.reasons] = gr.Accordion(visible=over)
-        return updates
-
-    def _join(self, kept: gr.Textbox) -> None:
+    def join(self, visit: Visit) -> None:
         """Connect the components with the handlers."""
+        named, asking = self.parts_by_name, self.asking
+        who = [self.talk, visit.kept, visit.page]
 
-        def ask(entry: Entry, talk: Talk, secret: object, request: gr.Request) -> Iterator[dict[Any, Any]]:
-            for view in self.asking.ask(entry, talk, secret, str(request.session_hash)):
+        def ask(entry: Entry, talk: Talk, kept: object, page: str) -> Iterator[dict[Any, Any]]:
+            for view in asking.ask(entry, talk, kept, page):
                 yield self.render(view)
 
-        def stop(request: gr.Request) -> None:
-            self.asking.stop(str(request.session_hash))
+        def cleared(page: str) -> dict[Any, Any]:
+            return self.clear() if asking.is_still_new(page) else {self.talk: gr.skip()}
 
-        def begin(request: gr.Request) -> None:
-            self.asking.begin_anew(str(request.session_hash))
+        def open_(answer: Answer | None, event: gr.EventData) -> dict[Any, Any]:
+            if answer is None:
+                return {self.viewer.html: gr.skip()}
+            return self.viewer.open(exhibits(answer, self.words), getattr(event, "what", ""), turn=answer.turn)
 
-        def cleared(request: gr.Request) -> dict[Any, Any]:
-            wanted = self.asking.is_still_new(str(request.session_hash))
-            return self.clear() if wanted else {self.notice: gr.skip()}
+        def unedit(talk: Talk) -> dict[Any, Any]:
+            return self.render(View(talk=talk.before(10**18), entry={"text": "", "files": []}))
 
-        def chosen(talk: Talk, event: gr.SelectData) -> dict[Any, Any]:
-            message = event.index[0] if isinstance(event.index, (list, tuple)) else event.index
-            answer = self.asking.chosen(talk, message)
-            return self._evidence(answer) if answer else {self.talk: talk}
-
-        def example(event: gr.SelectData) -> dict[str, Any]:
-            return {"text": event.value["text"], "files": []}
-
-        sent: dict[str, Any] = {"inputs": [self.box, self.talk, kept], "outputs": self.parts, "concurrency_limit": 8}
-        self.box.submit(ask, **sent, **QUIET, trigger_mode="always_last")  # what is sent too early is asked next
-        self.chat.example_select(example, None, self.box, **QUIET).then(ask, **sent, **QUIET)
-        self.chat.select(chosen, self.talk, self.parts, **QUIET)
-        self.stop.click(stop, None, None, queue=False, **QUIET)
-        self.new.click(begin, None, None, queue=False, **QUIET).then(cleared, None, self.parts, **QUIET)
-
-    def hush(self, request: gr.Request) -> None:
-        """End the answer under way. What replaces it must be the event after this one: when a generator has ended,
-        Gradio sends its last output once more."""
-        self.asking.quiet(str(request.session_hash))
+        sent: dict[str, Any] = {"outputs": self.parts, "concurrency_limit": 8}
+        # what is sent too early is asked next
+        named["box"].submit(ask, [named["box"], *who], **sent, **QUIET, trigger_mode="always_last")
+        named["chat"].click(self._pressed, [named["box"], *who], [*self.parts, *self.viewer.parts], **QUIET,
+                            concurrency_limit=8)  # fmt: skip
+        named["board"].click(open_, self.shown, self.viewer.parts, **QUIET)
+        named["editing"].click(unedit, self.talk, self.parts, **QUIET)
+        named["stop"].click(asking.stop, visit.page, None, queue=False, **QUIET)
+        named["new"].click(asking.begin_anew, visit.page, None, queue=False, **QUIET).then(
+            cleared, visit.page, self.parts, **QUIET
+        )
+        named["camera"].input(_photographed, [named["camera"], named["box"]], [named["box"], named["camera"]], **QUIET)
 
     def clear(self) -> dict[Any, Any]:
         """Updates for a tab as it was at first. The box stays: somebody may be typing already."""
+        return {**self.render(View(talk=Talk())), **self.evidence(None)}
+
+    def _pressed(
+        self, entry: Entry, talk: Talk, kept: object, page: str, event: gr.EventData
+    ) -> Iterator[dict[Any, Any]]:
+        """A button in the conversation; both words come from the browser, and may be anything."""
+        act, what = str(getattr(event, "act", "")), str(getattr(event, "what", ""))
+        turn = int(what) if what.isdecimal() and len(what) < 18 else 0
+        if act == "cite":
+            yield self._cited(what, talk)
+        elif act == "evidence":
+            exchange = talk.find(turn)
+            yield self.evidence(exchange.answer) if exchange else {self.talk: gr.skip()}
+        else:
+            yield {self.talk: gr.skip()}  # a generator that says nothing would empty every part
+            for view in self._views(act, turn, talk, kept, page):
+                yield self.render(view)
+
+    def _views(self, act: str, turn: int, talk: Talk, kept: object, page: str) -> Iterator[View]:
+        asking, examples = self.asking, self.words.examples
+        if act == "example" and turn < len(examples):
+            return asking.ask({"text": examples[turn], "files": []}, talk, kept, page)
+        if act == "retry":
+            return asking.again(turn, talk, kept, page)
+        one = {
+            "edit": lambda: asking.edit(turn, talk),
+            "branch": lambda: asking.branch(turn, talk, kept),
+            "up": lambda: asking.rate(turn, "up", talk, kept),
+            "down": lambda: asking.rate(turn, "down", talk, kept),
+            "earlier": lambda: asking.earlier(talk, kept),
+        }.get(act)
+        return iter([one()] if one else [])
+
+    def _cited(self, what: str, talk: Talk) -> dict[Any, Any]:
+        """A citation in the text: its photo large, and its answer's evidence on the board."""
+        turn, _, number = what.partition(":")
+        exchange = talk.find(int(turn)) if turn.isdecimal() and len(turn) < 18 else None
+        if exchange is None:
+            return {self.talk: gr.skip()}
+        answer = exchange.answer
+        index = next((n for n, each in enumerate(answer.citations) if str(each.number) == number), -1)
         return {
-            **self.render(View(talk=Talk())),
-            **self.board.show((), self.words.evidence_idle),
-            self.foot: gr.HTML(visible=False),
-            self.reasons: gr.Accordion(visible=False),
+            **self.viewer.open(exhibits(answer, self.words), index, turn=answer.turn),
+            **self.evidence(answer),
         }
 
 
-def _place_chat(words: Words) -> dict[str, Any]:
-    """The left half: the chat, what went wrong, the box, two buttons."""
-    return {
-        "chat": gr.Chatbot(
-            label=words.conversation, render_markdown=False, sanitize_html=True, buttons=[], layout="bubble",
-            height="max(320px, calc(100vh - 300px))", placeholder=words.empty, elem_classes="chat", allow_tags=False,
-            examples=[{"text": text} for text in words.examples], latex_delimiters=[], feedback_options=None,
-            group_consecutive_messages=False,
-        ),
-        "notice": gr.HTML(visible=False, padding=False),
+def _photographed(photo: str | None, entry: Entry | None) -> Any:
+    """A photo from the camera goes into the box, beside what is there."""
+    entry = entry or {"text": "", "files": []}
+    files = [*entry["files"], *([photo] if photo else [])]
+    return {"text": entry["text"], "files": files}, None
+
+
+def _place_chat(chatting: Chat, words: Words) -> dict[str, Any]:
+    """The left half: the chat, what went wrong, the box, the camera, two buttons."""
+    parts: dict[str, Any] = {
+        "chat": piece(chatting.html(Talk()), listens="chat", elem_classes="chat"),
+        "notice": piece(listens="", visible=False),
+        "editing": piece(visible=False, elem_classes="editing"),
         "box": gr.MultimodalTextbox(
             label=words.question, show_label=False, placeholder=words.question_hint, file_types=["image"],
-            sources=["upload"], max_plain_text_length=1_000_000, elem_classes="box",
+            file_count="multiple", sources=["upload"], max_plain_text_length=1_000_000, elem_classes="box",
+            autofocus=True,
         ),
-        **_place_buttons(words),
     }  # fmt: skip
-
-
-def _place_buttons(words: Words) -> dict[str, Any]:
-    with gr.Row():
-        return {
-            "stop": gr.Button(words.stop, variant="stop", size="sm", visible=False),
-            "new": gr.Button(words.new, variant="secondary", size="sm"),
-        }
+    with gr.Row(elem_classes="under-box"):
+        parts["stop"] = gr.Button(words.stop, variant="stop", size="sm", visible=False, elem_classes="stop-answer")
+        parts["new"] = gr.Button(words.new, variant="secondary", size="sm")
+    with gr.Accordion(words.webcam, open=False):
+        parts["camera"] = gr.Image(
+            label=words.webcam_label, sources=["webcam"], type="filepath", format="jpeg", buttons=[], height=260
+        )
+    return parts

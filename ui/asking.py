@@ -1,20 +1,25 @@
 """What happens when something is pressed in the Ask tab: plain generators and functions, tested without a browser."""
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 from typing import Any
 
-from deepseek_mm import Answer, Assistant, Citation, Question
+from PIL.Image import Image
+
+from deepseek_mm import Answer, Assistant, Citation, Picture, Question
 from ui import edges
 from ui.running import Running
-from ui.talk import Exchange, Talk, talk_of
+from ui.talk import Exchange, Talk, Upload, talk_of
 from ui.words import Words
 
 Entry = Mapping[str, Any]  # what gr.MultimodalTextbox holds: {"text": str, "files": [path]}
 QUIET_S = 10.0  # how long a new conversation waits for the old one's answer to stop
 CLEAR: Entry = {"text": "", "files": []}
+PAGE = 20  # exchanges shown at first, and added by "earlier"
+POLL_S = 0.3  # between two looks at an answer that goes on while its page was loaded anew
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,13 +33,23 @@ class View:
     shown: Answer | None = None  # whose evidence the board shows
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """A question that can be asked, and how the page shows it."""
+
+    question: Question
+    exchange: Exchange
+    entry: Entry | None  # what goes back into the box if it fails
+    notice: str = ""  # which pictures were left out
+    begun: bool = False  # it begins a new conversation on a page that still shows the old one
+
+
 @dataclass(frozen=True, kw_only=True)
 class Asking:
-    """What happens when something is pressed in the Ask tab."""
+    """What happens when something is pressed in the Ask tab. `page` is the name of one open page."""
 
     assistant: Assistant
     running: Running[Answer]
-    thumbs: edges.Thumbs
     words: Words
     anew: set[str] = field(default_factory=set)  # pages whose next question begins a new conversation
 
@@ -45,20 +60,96 @@ class Asking:
             self.quiet(page)
             talk = Talk()
         try:
-            question, exchange = self._question(entry, talk, kept)
+            asked = replace(self._question(entry, kept), begun=begun)
+            talk = self._edited(talk, kept) if talk.editing else talk
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             yield View(talk=talk, notice=edges.sentence(error, self.words), entry=entry)
             return
-        before, talk = talk, talk.asked(exchange)
-        yield View(talk=talk, busy=True, entry=CLEAR, shown=exchange.answer if begun else None)
+        yield from self._answer(asked, talk, page)
+
+    def again(self, turn: int, talk: Talk, kept: object, page: str) -> Iterator[View]:
+        """Ask a question again: the last one's answer is replaced, an earlier one begins a branch."""
         try:
-            for view in self._follow(question, talk, page):
-                talk = view.talk
-                yield view
-        except Exception as error:  # noqa: BLE001 - as above; what has arrived stays
-            started = bool(talk.exchanges[-1].answer.text)
-            view_talk = talk.answered(_failed(talk)) if started else before
-            yield View(talk=view_talk, notice=edges.sentence(error, self.words), entry=CLEAR if started else entry)
+            exchange = _there(talk.find(turn), self.words)
+            session = edges.require_session(kept, self.words)
+            entry: Entry = {"text": exchange.question, "files": [upload.path for upload in exchange.uploads]}
+            asked = self._question(entry, kept, names=[upload.name for upload in exchange.uploads])
+            if talk.conversation and exchange is talk.exchanges[-1]:
+                self.assistant.history.drop_last(talk.conversation, turn, session=session)
+                kept_talk = talk.before(turn)
+            else:
+                kept_talk = self._edited(replace(talk, editing=turn), kept)
+        except Exception as error:  # noqa: BLE001 - as above
+            yield View(talk=talk, notice=edges.sentence(error, self.words))
+            return
+        yield from self._answer(asked, kept_talk, page)
+
+    def edit(self, turn: int, talk: Talk) -> View:
+        """Put an earlier question, with its pictures, into the box, to be asked otherwise."""
+        exchange = talk.find(turn)
+        if exchange is None:
+            return View(talk=talk, notice=self.words.gone)
+        files = [str(path) for upload in exchange.uploads if (path := Path(upload.path)).is_file()]
+        entry: Entry = {"text": exchange.question, "files": files}
+        return View(talk=replace(talk, editing=turn), entry=entry)
+
+    def branch(self, turn: int, talk: Talk, kept: object) -> View:
+        """A new conversation that goes on from this answer; the old one stays in the history."""
+        try:
+            session = edges.require_session(kept, self.words)
+            conversation = _number(talk)
+            branched = self.assistant.history.branch(conversation, before=turn + 1, session=session)
+            view = self.resume(branched or conversation, kept)
+            return replace(view, notice=self.words.branched)
+        except Exception as error:  # noqa: BLE001 - as above
+            return View(talk=talk, notice=edges.sentence(error, self.words))
+
+    def rate(self, turn: int, rating: str, talk: Talk, kept: object) -> View:
+        """A thumb up or down; the same thumb again takes it back."""
+        try:
+            exchange = _there(talk.find(turn), self.words)
+            rating = "" if exchange.rating == rating else rating
+            session = edges.require_session(kept, self.words)
+            self.assistant.history.rate(turn, rating, session=session)  # type: ignore[arg-type]  # "up", "down" or ""
+            return View(talk=talk.changed(turn, rating=rating))
+        except Exception as error:  # noqa: BLE001 - as above
+            return View(talk=talk, notice=edges.sentence(error, self.words))
+
+    def earlier(self, talk: Talk, kept: object) -> View:
+        """The same talk with more of what came before."""
+        try:
+            session = edges.require_session(kept, self.words)
+            before = talk.exchanges[0].answer.turn if talk.exchanges else None
+            turns = self.assistant.history.turns(_number(talk), session=session, last=PAGE, before=before)
+            more = talk_of(turns).exchanges
+            return View(
+                talk=replace(talk, exchanges=(*more, *talk.exchanges), earlier=max(0, talk.earlier - len(more)))
+            )
+        except Exception as error:  # noqa: BLE001 - as above
+            return View(talk=talk, notice=edges.sentence(error, self.words))
+
+    def resume(self, conversation: int, kept: object) -> View:
+        """A conversation out of the history, to go on with. NothingThere if it is not this browser's."""
+        session = edges.require_session(kept, self.words)
+        turns = self.assistant.history.turns(conversation, session=session, last=PAGE)
+        total = self.assistant.history.num_turns(conversation, session=session)
+        talk = talk_of(turns, earlier=total - len(turns))
+        last = talk.exchanges[-1].answer if talk.exchanges else None
+        return View(talk=talk, entry=CLEAR, shown=last, busy=last is not None and last.state == "running")
+
+    def restore(self, at: str, kept: object) -> Iterator[View]:
+        """What a page showed before it was loaded anew; an answer under way is followed to its end."""
+        if not (at.isdecimal() and len(at) < 18 and edges.session_of(kept)):
+            return
+        try:
+            view = self.resume(int(at), kept)
+            yield replace(view, entry=None)
+            while view.busy:
+                time.sleep(POLL_S)
+                view = self.resume(int(at), kept)
+                yield replace(view, entry=None)
+        except Exception:  # noqa: BLE001 - the conversation was deleted meanwhile: the page begins empty
+            return
 
     def stop(self, page: str) -> None:
         """Stop what this page is waiting for."""
@@ -78,38 +169,59 @@ class Asking:
         """Whether the empty conversation is still to be shown: not if a question was asked in it already."""
         return page in self.anew
 
-    def chosen(self, talk: Talk, message: int) -> Answer | None:
-        """The answer that a message of the chat belongs to."""
-        return talk.exchanges[message // 2].answer if 0 <= message // 2 < len(talk.exchanges) else None
+    def _edited(self, talk: Talk, kept: object) -> Talk:
+        """The talk up to the question that is asked otherwise, as a branch of its own."""
+        session = edges.require_session(kept, self.words)
+        branched = self.assistant.history.branch(_number(talk), before=talk.editing, session=session)
+        if branched is None:
+            return Talk()
+        return self.resume(branched, kept).talk
 
-    def resume(self, conversation: int, kept: object) -> View:
-        """A conversation out of the history, to go on with. NothingThere if it is not this browser's."""
-        turns = self.assistant.history.turns(conversation, session=edges.require_session(kept, self.words))
-        talk = talk_of(turns, self.small)
-        return View(talk=talk, entry=CLEAR, shown=talk.exchanges[-1].answer if talk.exchanges else None)
-
-    def small(self, path: str) -> str:
-        """Path of a small copy of an upload; empty when it cannot be read any more."""
-        try:
-            return self.thumbs.keep(edges.read_upload(Path(path), max_pixels=self.assistant.config.parse.max_pixels))
-        except (OSError, ValueError):
-            return ""
-
-    def _question(self, entry: Entry | None, talk: Talk, kept: object) -> tuple[Question, Exchange]:
-        text, path = edges.split_entry(entry)
-        image = edges.read_upload(path, max_pixels=self.assistant.config.parse.max_pixels) if path else None
-        name = path.name if path else ""
+    def _question(self, entry: Entry | None, kept: object, *, names: Sequence[str] = ()) -> Asked:
+        """What is in the box, as a question. BadPicture if none of its pictures can be read."""
+        text, paths = edges.split_entry(entry)
+        pictures, left_out = self._pictures(paths, names)
+        first = pictures[0] if pictures else Picture()
         question = Question(
-            text=text or (self.words.picture_alone if image else ""),
-            image=image,
-            image_name=name,
-            image_path=str(path or ""),
-            conversation=talk.conversation,
+            text=text or (self.words.picture_alone if pictures else ""),
+            image=first.image,
+            image_name=first.name,
+            image_path=first.path,
+            more=tuple(pictures[1:]),
             session=edges.require_session(kept, self.words),
         )
-        picture = self.thumbs.keep(image) if image else ""
-        waiting = Answer(text="", state="running")
-        return question, Exchange(question=question.text, answer=waiting, picture=picture, picture_name=name)
+        uploads = tuple(Upload(name=picture.name, path=picture.path) for picture in pictures)
+        said = self.words.left_out.format(reasons=" ".join(left_out)) if left_out else ""
+        exchange = Exchange(question=question.text, answer=Answer(text="", state="running"), uploads=uploads)
+        return Asked(question=question, exchange=exchange, entry=entry, notice=said)
+
+    def _pictures(self, paths: Sequence[Path], names: Sequence[str]) -> tuple[list[Picture], list[str]]:
+        """The pictures that can be read, and why the others cannot. If none can, the first one's error is raised."""
+        pictures, errors = list[Picture](), list[Exception]()
+        for n, path in enumerate(paths):
+            try:
+                image: Image = edges.read_upload(path, max_pixels=self.assistant.config.parse.max_pixels)
+                pictures.append(Picture(image=image, name=names[n] if names else path.name, path=str(path)))
+            except Exception as error:  # noqa: BLE001 - the others are asked about; it is said which one is not
+                errors.append(error)
+        if errors and not pictures:
+            raise errors[0]
+        return pictures, [edges.sentence(error, self.words) for error in errors]
+
+    def _answer(self, asked: Asked, talk: Talk, page: str) -> Iterator[View]:
+        """The views of an answer that is under way."""
+        before, talk = talk, talk.asked(asked.exchange)
+        shown = asked.exchange.answer if asked.begun else None
+        yield View(talk=talk, notice=asked.notice, busy=True, entry=CLEAR, shown=shown)
+        try:
+            for view in self._follow(replace(asked.question, conversation=before.conversation), talk, page):
+                talk = view.talk
+                yield replace(view, notice=asked.notice)
+        except Exception as error:  # noqa: BLE001 - as above; what has arrived stays
+            started = bool(talk.exchanges[-1].answer.text)
+            view_talk = talk.answered(_failed(talk)) if started else before
+            entry = CLEAR if started else asked.entry
+            yield View(talk=view_talk, notice=edges.sentence(error, self.words), entry=entry)
 
     def _follow(self, question: Question, talk: Talk, page: str) -> Iterator[View]:
         def make(stop: Event) -> Iterator[Answer]:
@@ -125,3 +237,14 @@ class Asking:
 
 def _failed(talk: Talk) -> Answer:
     return replace(talk.exchanges[-1].answer, state="failed")
+
+
+def _there(exchange: Exchange | None, words: Words) -> Exchange:
+    if exchange is None:
+        raise edges.NoTurn(words.gone)
+    return exchange
+
+
+def _number(talk: Talk) -> int:
+    """The conversation's number; no conversation has 0."""
+    return talk.conversation or 0

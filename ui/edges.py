@@ -4,13 +4,10 @@ The secret that tells browsers apart is drawn and kept by each browser (see layo
 conversations; it cannot be guessed, and nothing else identifies a visitor.
 """
 
-import hashlib
-import io
 import logging
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +15,6 @@ from PIL.Image import Image
 
 from deepseek_mm import DeepSeekMMError, read_photo
 from index import IndexProblem
-from ui.draw import THUMB_PX, shrink
 from ui.words import Words
 
 log = logging.getLogger(__name__)
@@ -27,6 +23,14 @@ SESSION = re.compile(r"[A-Za-z0-9_-]{43}")  # 32 random bytes
 
 class NoSession(DeepSeekMMError):
     """A page that has no secret: it was not loaded to the end, or its browser keeps nothing."""
+
+
+class NoTurn(DeepSeekMMError):
+    """Something was pressed for an answer that is not on the page any more."""
+
+
+class BadBox(DeepSeekMMError, ValueError):
+    """What was drawn is no box."""
 
 
 class BadPath(DeepSeekMMError, OSError):
@@ -39,11 +43,6 @@ def sentence(error: Exception, words: Words) -> str:
         return str(error)
     log.error("the page met an unexpected error", exc_info=error)
     return words.bug
-
-
-def notice(text: str) -> str:
-    """A sentence that is read out when it appears; the empty string takes it away."""
-    return f'<p role="alert" class="notice">{escape(text)}</p>' if text else ""
 
 
 def new_session() -> str:
@@ -63,10 +62,10 @@ def require_session(kept: object, words: Words) -> str:
     return session
 
 
-def split_entry(entry: Mapping[str, Any] | None) -> tuple[str, Path | None]:
-    """Text and picture file of a multimodal text box; of several files the last."""
+def split_entry(entry: Mapping[str, Any] | None) -> tuple[str, list[Path]]:
+    """Text and picture files of a multimodal text box."""
     files: Sequence[str] = (entry or {}).get("files") or ()
-    return str((entry or {}).get("text") or "").strip(), Path(files[-1]) if files else None
+    return str((entry or {}).get("text") or "").strip(), [Path(file) for file in files]
 
 
 def read_upload(path: Path, *, max_pixels: int) -> Image:
@@ -76,20 +75,3 @@ def read_upload(path: Path, *, max_pixels: int) -> Image:
     except DeepSeekMMError as error:
         raise type(error)(str(error).replace(str(path), path.name)) from error
     return image
-
-
-class Thumbs:
-    """Small JPEG copies in one folder, so that the page never sends an original. Named after what is in them."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def keep(self, image: Image) -> str:
-        """The path of a small copy of `image`."""
-        data = io.BytesIO()
-        shrink(image, THUMB_PX).save(data, "JPEG", quality=85)
-        path = self._folder / f"{hashlib.sha256(data.getvalue()).hexdigest()[:32]}.jpg"
-        if not path.exists():
-            self._folder.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data.getvalue())
-        return str(path)

@@ -1,28 +1,25 @@
-"""What a board shows of a region: its picture with the box, or a card with its text; and what stands under it.
+"""What stands beside and under a region wherever it is shown: its name, its place, its reasons, the text read there.
 
-Values only, no Gradio. Whatever a file says about itself (names, text, labels) is escaped where it becomes HTML.
+Values and HTML only, no Gradio. What a file says about itself (names, text, labels) is escaped where it becomes HTML.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from PIL.Image import Image
-
-from deepseek_mm import Citation, DeepSeekMMError
-from index import Box, Region, Source
-from ui.draw import Mark, blank, card, mark, thumb
+from deepseek_mm import Citation
+from index import Region
 from ui.words import Words
 
-Picture = Callable[[Source, int], Image]  # Assistant.picture: upright, perhaps reduced; the number is a page, or 0
 QUOTED = 40  # letters of a text in a caption
 PASSAGE = 4000  # letters of a text that is shown
 WRITTEN = ("text", "code")  # kinds of regions that are read, not looked at
+LABELS = 4  # of a region, best first
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Exhibit:
-    """One numbered region on a board."""
+    """One numbered region that is shown."""
 
     citation: Citation
     caption: str
@@ -55,39 +52,12 @@ def is_drawn(region: Region) -> bool:
     return region.kind not in WRITTEN or region.page > 0 or region.source.kind == "photo"
 
 
-def thumbs(picture: Picture, citations: Sequence[Citation], words: Words) -> list[Image]:
-    """One small picture per citation, in order; a quiet plate where the file is gone."""
-    return [_thumb(picture, citation, words) for citation in citations]
-
-
-def whole(picture: Picture, citations: Sequence[Citation], chosen: int, words: Words) -> Image | None:
-    """The photo or page behind citation `chosen`, with its box, and thin boxes for the others there.
-
-    None where there is nothing but text.
-    """
-    region = citations[chosen].region
-    if not is_drawn(region):
-        return None
-    try:
-        image = picture(region.source, region.page)
-    except (DeepSeekMMError, OSError):  # moved, deleted or damaged since it was indexed
-        return blank(words.file_gone)
-    marks = [
-        _mark(c, image, strong=n == chosen)
-        for n, c in enumerate(citations)
-        if (c.region.source.path, c.region.page) == (region.source.path, region.page)
-    ]
-    return mark(image, marks)
-
-
-def fitted(region: Region, image: Image) -> Box:
-    """The region's box in pixels of `image`. A page's box is so already; a photo may have been reduced on the way."""
-    source = region.source
-    if region.page:
-        return region.box_px
-    across, down = image.width / (source.width_px or image.width), image.height / (source.height_px or image.height)
-    left, top, right, bottom = region.box_px
-    return round(left * across), round(top * down), round(right * across), round(bottom * down)
+def evidence(each: Exhibit, words: Words) -> str:
+    """One line of what speaks for it: "score 0.31 - kite 93 %, sky 40 % - red, blue"."""
+    region = each.citation.region
+    labels = ", ".join(f"{label.name} {label.score:.0%}".replace("%", " %") for label in region.labels[:LABELS])
+    parts = [words.score.format(score=each.citation.score), labels, ", ".join(region.colours)]
+    return " - ".join(filter(None, parts))
 
 
 def details(each: Exhibit, words: Words) -> str:
@@ -106,25 +76,15 @@ def details(each: Exhibit, words: Words) -> str:
     return "".join(parts)
 
 
+def chosen(shown: Sequence[Exhibit], what: object) -> int | None:
+    """The index that a press on an exhibit sent, if it is one."""
+    text = str(what)
+    index = int(text) if text.isdecimal() and len(text) < 9 else -1
+    return index if 0 <= index < len(shown) else None
+
+
 def _what(region: Region, words: Words) -> str:
     if region.kind in WRITTEN and region.text:
         text = " ".join(region.text.split())
         return f'"{text[:QUOTED].rstrip()}{"..." if len(text) > QUOTED else ""}"'
     return region.label or (words.whole if region.kind == "whole" else "")
-
-
-def _thumb(picture: Picture, citation: Citation, words: Words) -> Image:
-    region = citation.region
-    if not is_drawn(region):
-        return card(region.text, citation.number)
-    try:
-        image = picture(region.source, region.page)
-    except (DeepSeekMMError, OSError):  # as above
-        return blank(words.file_gone)
-    return thumb(image, _mark(citation, image))
-
-
-def _mark(citation: Citation, image: Image, *, strong: bool = True) -> Mark:
-    region = citation.region
-    box = fitted(region, image)
-    return Mark(number=citation.number, box_px=box, strong=strong, beside=region.kind in WRITTEN)

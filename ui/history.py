@@ -7,10 +7,13 @@ import gradio as gr
 
 from deepseek_mm import Assistant, Conversation
 from ui import edges
-from ui.ask import QUIET, AskTab
+from ui.ask import QUIET, AskTab, Visit
 from ui.asking import Asking, View
-from ui.board import hint
-from ui.talk import Talk, messages
+from ui.chat import Chat
+from ui.html import hint, notice
+from ui.pictures import Pictures
+from ui.piece import piece
+from ui.talk import Talk
 from ui.words import Words
 
 PAGE = 20  # conversations shown at first, and added by "older"
@@ -62,11 +65,12 @@ class HistoryTab:
     """Where things are in the tab, and which handler each one calls."""
 
     remembering: Remembering
+    chatting: Chat
     limit: gr.State
     listed: gr.Radio
     older: gr.Button
     hint: gr.HTML
-    chat: gr.Chatbot
+    chat: gr.HTML
     resume: gr.Button
     delete: gr.Button
     sure: gr.Group
@@ -74,7 +78,7 @@ class HistoryTab:
     no: gr.Button
 
     @classmethod
-    def place(cls, remembering: Remembering) -> "HistoryTab":
+    def place(cls, remembering: Remembering, pictures: Pictures) -> "HistoryTab":
         """Put the tab on the page that is being built."""
         words = remembering.words
         with gr.Row(elem_classes="halves"):
@@ -84,11 +88,14 @@ class HistoryTab:
                 older = gr.Button(words.older, size="sm", visible=False)
             with gr.Column(scale=3, min_width=300):
                 right = _place_reading(words)
-        return cls(remembering=remembering, limit=limit, listed=listed, older=older, **right)
+        chatting = Chat(pictures=pictures, words=words, acts=False)
+        return cls(remembering=remembering, chatting=chatting, limit=limit, listed=listed, older=older, **right)
 
-    def join(self, tab: gr.Tab, tabs: gr.Tabs, ask: AskTab, kept: gr.Textbox) -> None:
+    def join(self, tab: gr.Tab, tabs: gr.Tabs, ask: AskTab, visit: Visit) -> None:
         """Connect the components with the handlers, and "continue" with the Ask tab."""
         parts = [self.listed, self.older, self.hint, self.chat, self.resume, self.delete, self.sure]
+
+        kept = visit.kept
 
         def refresh(secret: object, limit: int) -> dict[Any, Any]:
             return self._list(secret, limit)
@@ -112,7 +119,9 @@ class HistoryTab:
         self.delete.click(lambda: gr.Group(visible=True), None, self.sure, **QUIET)
         self.no.click(lambda: gr.Group(visible=False), None, self.sure, **QUIET)
         self.yes.click(delete, [self.listed, kept, self.limit], parts, **QUIET)
-        self.resume.click(ask.hush, None, None, **QUIET).then(resume, [self.listed, kept], [*ask.parts, tabs], **QUIET)
+        self.resume.click(ask.asking.quiet, visit.page, None, **QUIET).then(
+            resume, [self.listed, kept], [*ask.parts, tabs], **QUIET
+        )
 
     def _list(self, secret: object, limit: int, said: str = "") -> dict[Any, Any]:
         words = self.remembering.words
@@ -128,8 +137,8 @@ class HistoryTab:
     def _reading(self, view: View) -> dict[Any, Any]:
         words, open_one = self.remembering.words, bool(view.talk.exchanges)
         return {
-            self.hint: gr.HTML(edges.notice(view.notice) or hint(words.history_idle), visible=not open_one),
-            self.chat: gr.Chatbot(messages(view.talk, words), visible=open_one),
+            self.hint: gr.HTML(notice(view.notice) or hint(words.history_idle), visible=not open_one),
+            self.chat: gr.HTML(self.chatting.html(view.talk), visible=open_one),
             self.resume: gr.Button(visible=open_one),
             self.delete: gr.Button(visible=open_one),
             self.sure: gr.Group(visible=False),
@@ -139,12 +148,8 @@ class HistoryTab:
 def _place_reading(words: Words) -> dict[str, Any]:
     """The right half: the conversation that is read, and what can be done with it."""
     parts: dict[str, Any] = {
-        "hint": gr.HTML(hint(words.history_idle), padding=False),
-        "chat": gr.Chatbot(
-            label=words.conversation, render_markdown=False, buttons=[], layout="bubble", visible=False,
-            height="max(320px, calc(100vh - 260px))", elem_classes="chat", allow_tags=False, latex_delimiters=[],
-            feedback_options=None, group_consecutive_messages=False,
-        ),
+        "hint": piece(hint(words.history_idle), listens=""),
+        "chat": piece(visible=False, elem_classes="chat"),
     }  # fmt: skip
     with gr.Row():
         parts["resume"] = gr.Button(words.resume, variant="primary", size="sm", visible=False)

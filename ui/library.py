@@ -12,10 +12,10 @@ import gradio as gr
 
 from ui import edges
 from ui.ask import QUIET
-from ui.board import hint
+from ui.html import heading, hint, notice
+from ui.piece import piece
 from ui.shelving import Look, Said, Shelving
 from ui.words import Words
-from ui.work import ACTS_JS
 
 LISTS = ("running", "ended", "watched", "facts")  # parts that a Look fills; the first three have buttons
 SOON_S, LATER_S = 1.0, 5.0  # between two looks: while something runs, and otherwise
@@ -36,7 +36,7 @@ class LibraryTab:
     def place(cls, shelving: Shelving, *, top: gr.HTML, head: Callable[[str], str]) -> "LibraryTab":
         """Put the tab on the page that is being built."""
         words = shelving.words
-        parts: dict[str, Any] = {"said": gr.HTML(visible=False, padding=False), "emptied": gr.State(False)}
+        parts: dict[str, Any] = {"said": piece(listens="", visible=False), "emptied": gr.State(False)}
         with gr.Row(elem_classes="halves"):
             with gr.Column(scale=1, min_width=300):
                 parts |= _place_add(words)
@@ -44,8 +44,8 @@ class LibraryTab:
                 parts |= _place_state(words)
         with gr.Row(elem_classes="halves"):
             with gr.Column(scale=1, min_width=300):
-                gr.HTML(heading(words.ended), padding=False)
-                parts["ended"] = gr.HTML(js_on_load=ACTS_JS, padding=False, elem_classes="listing")
+                piece(heading(words.ended), listens="")
+                parts["ended"] = piece(elem_classes="listing")
             with gr.Column(scale=1, min_width=300):
                 parts |= _place_care(words)
         timer = gr.Timer(LATER_S, active=False)
@@ -107,7 +107,7 @@ class LibraryTab:
         try:
             now = self.shelving.look(seen)
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
-            said = edges.notice(edges.sentence(error, self.shelving.words))
+            said = notice(edges.sentence(error, self.shelving.words))
             return {self.parts["running"]: said, self.seen: Look()}
         changed = [name for name in LISTS if getattr(now, name) != getattr(seen, name)]
         updates: dict[Any, Any] = {self.parts[name]: getattr(now, name) for name in changed}
@@ -120,12 +120,12 @@ class LibraryTab:
 
 def _line(said: Said) -> Any:
     """What was said, as an alert or a quiet line."""
-    return gr.HTML(edges.notice(said.text) if said.wrong else hint(said.text), visible=True)
+    return gr.HTML(notice(said.text) if said.wrong else hint(said.text), visible=True)
 
 
 def _place_add(words: Words) -> dict[str, Any]:
     """Where files come in."""
-    gr.HTML(heading(words.add), padding=False)
+    piece(heading(words.add), listens="")
     parts: dict[str, Any] = {
         "files": gr.File(label=words.add_files, file_count="multiple", height=140),
         "path": gr.Textbox(label=words.add_path, placeholder=words.folder_hint, max_lines=1),
@@ -134,22 +134,22 @@ def _place_add(words: Words) -> dict[str, Any]:
     with gr.Row():
         parts["index"] = gr.Button(words.add_index, variant="primary", size="sm", min_width=120)
         parts["watch"] = gr.Button(words.add_watch, size="sm", min_width=120)
-    gr.HTML(heading(words.watched), padding=False)
-    parts["watched"] = gr.HTML(js_on_load=ACTS_JS, padding=False, elem_classes="listing")
+    piece(heading(words.watched), listens="")
+    parts["watched"] = piece(elem_classes="listing")
     return parts
 
 
 def _place_state(words: Words) -> dict[str, Any]:
     """What is being done, and what there is."""
-    gr.HTML(heading(words.work), padding=False)
-    parts = {"running": gr.HTML(js_on_load=ACTS_JS, padding=False, elem_classes="listing")}
-    gr.HTML(heading(words.state), padding=False)
-    return parts | {"facts": gr.HTML(padding=False)}
+    piece(heading(words.work), listens="")
+    parts = {"running": piece(elem_classes="listing")}
+    piece(heading(words.state), listens="")
+    return parts | {"facts": piece(listens="")}
 
 
 def _place_care(words: Words) -> dict[str, Any]:
     """What can be done to the library as a whole."""
-    gr.HTML(heading(words.look_after), padding=False)
+    piece(heading(words.look_after), listens="")
     parts: dict[str, Any] = {}
     with gr.Accordion(words.care, open=False):
         parts["gone"] = gr.Checkbox(label=words.repair_gone)
@@ -167,12 +167,7 @@ def _place_care(words: Words) -> dict[str, Any]:
         parts["take_out_path"] = gr.Textbox(label=words.take_out_path, max_lines=1)
         parts["take_out"] = gr.Button(words.take_out, size="sm")
     with gr.Accordion(words.empty_all, open=False):
-        gr.HTML(hint(words.empty_hint.format(word=words.empty_word)), padding=False)
+        piece(hint(words.empty_hint.format(word=words.empty_word)), listens="")
         parts["word"] = gr.Textbox(label=words.empty_sure, max_lines=1)
         parts["empty"] = gr.Button(words.empty_all, variant="stop", size="sm")
     return parts
-
-
-def heading(text: str) -> str:
-    """A small heading; the texts are our own."""
-    return f"<h2>{text}</h2>"

@@ -8,13 +8,16 @@ from typing import Any
 
 import gradio as gr
 
-from ui import edges
+from ui import grid
 from ui.ask import QUIET
 from ui.asking import Entry
-from ui.board import Board
 from ui.exhibits import Exhibit
 from ui.filters import wish_of
+from ui.html import hint, notice
+from ui.pictures import Pictures
+from ui.piece import piece
 from ui.searching import Results, Searching
+from ui.viewer import Viewer
 from ui.words import Words
 
 
@@ -23,45 +26,60 @@ class SearchTab:
     """Where things are in the tab."""
 
     searching: Searching
+    pictures: Pictures
+    viewer: Viewer
     box: gr.MultimodalTextbox
     filters: dict[str, Any]  # by the fields of a Wish
     notice: gr.HTML
-    board: Board
+    said: gr.HTML
+    grid: gr.HTML
+    shown: gr.State  # the exhibits in the grid
 
     @classmethod
-    def place(cls, searching: Searching) -> "SearchTab":
+    def place(cls, searching: Searching, pictures: Pictures, viewer: Viewer) -> "SearchTab":
         """Put the tab on the page that is being built."""
         words = searching.words
         box = gr.MultimodalTextbox(
             label=words.search_label, show_label=False, placeholder=words.search_hint, file_types=["image"],
-            sources=["upload"], max_plain_text_length=1_000_000, elem_classes="box",
+            sources=["upload"], max_plain_text_length=1_000_000, elem_classes=["box", "search-box"],
         )  # fmt: skip
         with gr.Accordion(words.filters, open=False):
             filters = _place_filters(words)
-        notice = gr.HTML(visible=False, padding=False)
-        board = Board.place(
-            searching.assistant.picture, words, title=words.results, idle=words.results_idle, columns=4,
-            offers_like=True,
-        )  # fmt: skip
-        tab = cls(searching=searching, box=box, filters=filters, notice=notice, board=board)
+        tab = cls(
+            searching=searching,
+            pictures=pictures,
+            viewer=viewer,
+            box=box,
+            filters=filters,
+            notice=piece(listens="", visible=False),
+            said=piece(hint(words.results_idle), listens=""),
+            grid=piece(elem_classes="results"),
+            shown=gr.State(()),
+        )
         tab._join()
         return tab
 
     def render(self, results: Results) -> dict[Any, Any]:
         """Results as updates of components."""
         return {
-            **self.board.show(results.shown, results.said, dim=not results.certain),
-            self.notice: gr.HTML(edges.notice(results.notice), visible=bool(results.notice)),
+            self.said: hint(results.said),
+            self.grid: grid.grid(results.shown, self.pictures, self.searching.words, dim=not results.certain),
+            self.shown: results.shown,
+            self.notice: gr.HTML(notice(results.notice), visible=bool(results.notice)),
         }
 
     def clear(self) -> dict[Any, Any]:
         """Updates for a tab as it was at first."""
         return self.render(Results(said=self.searching.words.results_idle))
 
+    def like(self, each: Exhibit) -> dict[Any, Any]:
+        """Updates that show more like this one."""
+        return self.render(self.searching.like(each, wish_of(*[""] * len(self.filters))))
+
     @property
     def parts(self) -> list[Any]:
         """Every component that `render` may update."""
-        return [self.notice, *self.board.parts]
+        return [self.notice, self.said, self.grid, self.shown]
 
     def offer(self, tab: gr.Tab) -> None:
         """Fill the lists of labels, file types and collections whenever the tab is opened."""
@@ -79,17 +97,15 @@ class SearchTab:
             return self.render(self.searching.search(entry, wish_of(*values)))
 
         def again(entry: Entry, *values: str | None) -> dict[Any, Any]:
-            empty = edges.split_entry(entry) == ("", None)
+            empty = not entry or not (entry["text"].strip() or entry["files"])
             return {self.notice: gr.skip()} if empty else search(entry, *values)
 
-        def like(shown: tuple[Exhibit, ...], chosen: int, *values: str | None) -> dict[Any, Any]:
-            if not 0 <= chosen < len(shown):
-                return {self.notice: gr.skip()}
-            return self.render(self.searching.like(shown[chosen], wish_of(*values)))
+        def pressed(shown: tuple[Exhibit, ...], event: gr.EventData) -> dict[Any, Any]:
+            return self.viewer.open(shown, getattr(event, "what", ""))
 
         joined: dict[str, Any] = {"outputs": self.parts, "api_visibility": "private", "concurrency_limit": 4}
         self.box.submit(search, [self.box, *filters], **joined)
-        self.board.like.click(like, [self.board.shown, self.board.chosen, *filters], **joined)
+        self.grid.click(pressed, self.shown, self.viewer.parts, **QUIET)
         for name, each in self.filters.items():
             changed = each.submit if name in ("since", "until", "folder") else each.input
             changed(again, [self.box, *filters], **joined)

@@ -40,7 +40,8 @@ class Searching:
     def search(self, entry: Entry | None, wish: Wish) -> Results:
         """What is nearest to what is in the box. An error becomes a sentence."""
         try:
-            text, path = edges.split_entry(entry)
+            text, paths = edges.split_entry(entry)
+            path = paths[-1] if paths else None
             if not text and path is None:
                 return Results(said=self.words.results_idle, notice=self.words.search_empty)
             image = edges.read_upload(path, max_pixels=self.assistant.config.parse.max_pixels) if path else None

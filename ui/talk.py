@@ -1,16 +1,18 @@
-"""A conversation as the Ask tab holds it: plain values, from which the chat's messages are made.
+"""A conversation as the page holds it: plain values, from which `chat` makes HTML."""
 
-Each exchange is exactly two messages, so message 2n and 2n+1 belong to exchange n. gr.Chatbot without markdown still
-parses HTML, and a picture in it would be fetched: so every text is made harmless here.
-"""
-
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
 
 from deepseek_mm import Answer, Turn
-from ui.words import Words
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Upload:
+    """A picture that came with a question."""
+
+    name: str  # as the user knows it
+    path: str  # where it lies; empty when it was never kept
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,63 +21,55 @@ class Exchange:
 
     question: str
     answer: Answer
-    picture: str = ""  # path of a small copy of the upload
-    picture_name: str = ""
+    uploads: tuple[Upload, ...] = ()
+    rating: str = ""  # "up", "down", or none
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Talk:
-    """All exchanges of one conversation, oldest first."""
+    """The newest exchanges of one conversation, oldest first."""
 
     conversation: int | None = None  # None until its first answer is in the history
     exchanges: tuple[Exchange, ...] = ()
+    earlier: int = 0  # how many came before these
+    editing: int = 0  # the turn whose question is in the box to be asked otherwise; 0 if none is
 
     def answered(self, answer: Answer) -> "Talk":
         """The same talk, its last exchange answered so far by `answer`."""
         *before, last = self.exchanges
         number = answer.conversation or self.conversation
-        return Talk(conversation=number, exchanges=(*before, replace(last, answer=answer)))
+        return replace(self, conversation=number, exchanges=(*before, replace(last, answer=answer)))
 
     def asked(self, exchange: Exchange) -> "Talk":
         """The same talk with one more exchange."""
         return replace(self, exchanges=(*self.exchanges, exchange))
 
+    def find(self, turn: int) -> Exchange | None:
+        """The exchange with this id in the history."""
+        return next((each for each in self.exchanges if turn and each.answer.turn == turn), None)
 
-def messages(talk: Talk, words: Words) -> Any:
-    """What gr.Chatbot shows. Texts stay plain: the chat does not render markdown."""
-    return [message for exchange in talk.exchanges for message in _two(exchange, words)]
+    def before(self, turn: int) -> "Talk":
+        """The talk as it was when this turn's question was not asked yet."""
+        kept = tuple(each for each in self.exchanges if each.answer.turn < turn)
+        return replace(self, exchanges=kept, editing=0)
 
-
-def talk_of(turns: Sequence[Turn], small: Callable[[str], str]) -> Talk:
-    """A conversation out of the history; `small` gives the path of a small copy, or an empty string."""
-    exchanges = [
-        Exchange(
-            question=turn.question,
-            answer=turn.answer,
-            picture=small(turn.image_path) if turn.image_path else "",
-            picture_name=turn.image_name,
+    def changed(self, turn: int, **changes: object) -> "Talk":
+        """The same talk, the exchange of this turn changed."""
+        done = (
+            replace(each, **changes) if each.answer.turn == turn else each  # type: ignore[arg-type]
+            for each in self.exchanges
         )
-        for turn in turns
-    ]
-    return Talk(conversation=turns[0].conversation if turns else None, exchanges=tuple(exchanges))
+        return replace(self, exchanges=tuple(done))
 
 
-def plain(text: str) -> str:
-    """Text that HTML shows as it is. An "&" that begins no entity stays, as screen readers read this text unparsed."""
-    return re.sub(r"&(?=#?\w+;)", "&amp;", text).replace("<", "&lt;")
+def exchange_of(turn: Turn) -> Exchange:
+    """A turn out of the history."""
+    first = [(turn.image_name, turn.image_path)] if turn.image_name or turn.image_path else []
+    uploads = tuple(Upload(name=name or Path(path).name, path=path) for name, path in (*first, *turn.more))
+    return Exchange(question=turn.question, answer=turn.answer, uploads=uploads, rating=turn.rating)
 
 
-def _two(exchange: Exchange, words: Words) -> list[dict[str, Any]]:
-    asked: list[Any] = [plain(exchange.question)]
-    if exchange.picture:
-        asked.insert(0, {"path": exchange.picture, "alt_text": exchange.picture_name})
-    elif exchange.picture_name:
-        asked.insert(0, plain(f"[{exchange.picture_name}]"))
-    return [{"role": "user", "content": asked}, {"role": "assistant", "content": plain(said(exchange.answer, words))}]
-
-
-def said(answer: Answer, words: Words) -> str:
-    """The answer's text, with a word about how it ended if it is not whole."""
-    ending = {"stopped": words.cut_stopped, "failed": words.cut_failed}.get(answer.state, "")
-    text = answer.text or (words.looking if answer.state == "running" else "")
-    return f"{text} {ending}".strip() or words.silent
+def talk_of(turns: Sequence[Turn], earlier: int = 0) -> Talk:
+    """A conversation out of the history, `earlier` turns of it not among these."""
+    number = turns[0].conversation if turns else None
+    return Talk(conversation=number, exchanges=tuple(map(exchange_of, turns)), earlier=earlier)

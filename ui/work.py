@@ -1,7 +1,7 @@
 """Jobs, watched folders and the state of the library as HTML: values only, every name from outside escaped.
 
-A button in this HTML carries what it does and for what (`data-act`, `data-what`); ACTS_JS tells the page when one is
-pressed. So a press means the very job whose card was seen, however the list has moved on since.
+A button in this HTML carries what it does and for what, so a press means the very job whose card was
+seen, however the list has moved on since.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,25 +9,10 @@ from dataclasses import dataclass
 from html import escape
 
 from deepseek_mm import Failed, Job
+from ui.html import button
 from ui.words import Words
 
 MOST_FAILED = 100  # failed items listed with a job
-
-# The list is drawn anew every second while something runs: a button that had the focus gets it back.
-ACTS_JS = """
-let last = null;
-const act = (target) => target.closest("[data-act]");
-element.addEventListener("click", (event) => {
-  const button = act(event.target);
-  if (button) trigger("click", { act: button.dataset.act, what: button.dataset.what });
-});
-element.addEventListener("focusin", (event) => { last = act(event.target); });
-watch("value", () => {
-  if (!last || last.isConnected || document.activeElement !== document.body) return;
-  for (const button of element.querySelectorAll("[data-act]"))
-    if (button.dataset.act === last.dataset.act && button.dataset.what === last.dataset.what) button.focus();
-});
-"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +43,8 @@ def watched(jobs: Sequence[Job], words: Words) -> str:
     """The watched folders: how each is watched, or why it cannot be now, and a button to stop."""
     folders = sorted((str(job.payload["folder"]), job.message) for job in jobs)
     rows = "".join(
-        f'<li><span class="path">{escape(how or folder)}</span>{_button("unwatch", folder, words.unwatch, folder)}</li>'
+        f'<li><span class="path">{escape(how or folder)}</span>'
+        f"{button('unwatch', folder, words.unwatch, label=f'{words.unwatch}: {folder}')}</li>"
         for folder, how in folders
     )
     return f'<ul class="watched">{rows}</ul>' if rows else f'<p class="hint">{escape(words.watched_none)}</p>'
@@ -102,9 +88,9 @@ def _running(job: Job, words: Words) -> str:
     bar = "" if waits else f"<progress {label}{known}></progress>"
     line = words.waiting if waits else far(job, words)
     at = f'<p class="hint at"><bdi dir="ltr">{escape(job.message)}</bdi></p>' if job.message and not waits else ""
-    button = "" if job.cancelling else _button("cancel", str(job.id), words.cancel, job.title)
+    stop = "" if job.cancelling else button("cancel", job.id, words.cancel, label=f"{words.cancel}: {job.title}")
     return (
-        f'<article class="job"><header><b>{escape(job.title)}</b>{button}</header>{bar}'
+        f'<article class="job"><header><b>{escape(job.title)}</b>{stop}</header>{bar}'
         f'<p class="hint">{escape(line)}</p>{at}</article>'
     )
 
@@ -146,16 +132,9 @@ def _failures(job: Job, failed: Sequence[Failed], words: Words) -> str:
     summary = escape(words.num_failed.format(count=f"{job.num_failed:,}"))
     return (
         f"<details><summary>{summary}</summary><ul>{rows}{rest}</ul></details>"
-        f"{_button('retry', str(job.id), words.retry, job.title)}"
+        f"{button('retry', job.id, words.retry, label=f'{words.retry}: {job.title}')}"
     )
 
 
 def _both(each: Failed) -> str:
     return f"{each.item}: {each.reason}"
-
-
-def _button(act: str, what: str, text: str, about: str) -> str:
-    return (
-        f'<button type="button" class="small" data-act="{act}" data-what="{escape(what)}" '
-        f'aria-label="{escape(f"{text}: {about}")}">{escape(text)}</button>'
-    )

@@ -1,0 +1,103 @@
+"""What leads from one part of the page to another: the dialog's buttons, and what an emptied library takes along."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from deepseek_mm import Assistant, Corrected
+from index import Box, Region
+from ui import edges
+from ui.ask import QUIET, AskTab, Visit
+from ui.asking import View
+from ui.exhibits import Exhibit
+from ui.library import LibraryTab
+from ui.search import SearchTab
+from ui.taking import entry_about
+from ui.talk import Talk
+from ui.viewer import Viewed, Viewer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passing:
+    """The tabs, and the dialog above them."""
+
+    assistant: Assistant
+    tabs: gr.Tabs
+    ask: AskTab
+    search: SearchTab
+    viewer: Viewer
+
+    def join(self, visit: Visit, emptied: Any, library: LibraryTab) -> None:
+        """Connect the dialog, and the event after which the library may be empty."""
+        outputs = [*self.viewer.parts, *self.ask.parts, *self.search.parts, self.tabs]
+        sources = [self.viewer.viewed, self.ask.talk, visit.kept]
+        self.viewer.html.click(self._pressed, sources, outputs, **QUIET)
+        emptied.then(self._forget, library.parts["emptied"], [*self.ask.parts, *self.search.parts], **QUIET)
+
+    def ask_about(self, regions: Sequence[Region], talk: Talk) -> dict[Any, Any]:
+        """Updates that open the Ask tab with these in its box."""
+        folder = Path(os.environ.get("GRADIO_TEMP_DIR", "")) / "taken"
+        entry = entry_about(self.assistant, regions, folder)
+        return {**self.ask.render(View(talk=talk, entry=entry)), self.tabs: gr.Tabs(selected="ask")}
+
+    def like(self, each: Exhibit) -> dict[Any, Any]:
+        """Updates that open the Search tab with more like this one."""
+        return {**self.search.like(each), self.tabs: gr.Tabs(selected="search")}
+
+    def _pressed(self, viewed: Viewed, talk: Talk, kept: object, event: gr.EventData) -> dict[Any, Any]:
+        """A button in the dialog; what it says comes from the browser, and may be anything."""
+        act, each = getattr(event, "act", ""), viewed.at
+        if each is None or act == "closed":
+            return {self.viewer.viewed: Viewed()}
+        if act in ("back", "on"):
+            step = 1 if act == "on" else -1
+            index = (viewed.index + step) % len(viewed.exhibits)
+            return self.viewer.show(replace(viewed, index=index, said=""))
+        if act == "like":
+            return {**self.viewer.show(Viewed()), **self.like(each)}
+        if act == "ask":
+            return {**self.viewer.show(Viewed()), **self.ask_about([each.citation.region], talk)}
+        if act == "right":
+            said = self._correct(viewed, each, kept, event)
+            return self.viewer.show(replace(viewed, said=said))
+        return {self.viewer.html: gr.skip()}
+
+    def _correct(self, viewed: Viewed, each: Exhibit, kept: object, event: gr.EventData) -> str:
+        """Keep a corrected box, and say so; or say why not."""
+        words = self.viewer.words
+        try:
+            region = each.citation.region
+            box = box_of(getattr(event, "box", None), self.viewer.pictures.size(region.source, region.page))
+            label = str(getattr(event, "label", ""))[:80].strip()
+            corrected = Corrected(
+                number=each.citation.number,
+                box_px=box,
+                label="" if label == region.label else label,
+                made_at=datetime.now(UTC),
+            )
+            session = edges.require_session(kept, words)
+            self.assistant.history.correct(viewed.turn, corrected, session=session)
+        except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
+            return edges.sentence(error, words)
+        return words.box_saved
+
+    def _forget(self, emptied: bool) -> dict[Any, Any]:
+        """When the library has been emptied, the other tabs forget what they show of it."""
+        return {**self.ask.clear(), **self.search.clear()} if emptied else {self.ask.talk: gr.skip()}
+
+
+def box_of(shares: object, size: tuple[int, int]) -> Box:
+    """A box in pixels from shares of a picture's sides. BadBox if it is none."""
+    if not (isinstance(shares, list) and len(shares) == 4 and all(isinstance(s, (int, float)) for s in shares)):
+        raise edges.BadBox("no box was drawn. Drag over the photo, then save")
+    left, top, right, bottom = (
+        round(min(1.0, max(0.0, share)) * side) for share, side in zip(shares, size * 2, strict=True)
+    )
+    if right - left < 2 or bottom - top < 2:
+        raise edges.BadBox("the box is too small to be one. Drag over the photo, then save")
+    return left, top, right, bottom

@@ -1,0 +1,177 @@
+"""Copies of pictures for the page: a signed address for each, made when it is first asked for, kept as JPEG on disk.
+
+A page may show thousands of photos, so it names them only; the browser fetches what comes into view. An address cannot
+be made up: it carries what to show and a signature, so whoever was never shown a picture cannot fetch it.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import io
+import json
+import os
+import secrets
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL.Image import Image
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+from deepseek_mm import DeepSeekMMError
+from index import Box, Source
+from ui.draw import LARGE_PX, THUMB_PX, blank, shrink
+
+Picture = Callable[[Source, int], Image]  # Assistant.picture: upright, perhaps reduced; the number is a page, or 0
+TINY_PX = 96  # in the text of an answer
+SIZES = (TINY_PX, THUMB_PX, LARGE_PX)  # longest sides that are made
+PATH = "/picture"
+SIGNATURE_BYTES = 12
+AT_ONCE = 2  # pictures that are decoded at the same time: each takes a processor and up to 300 MB
+FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable"}  # an address means these bytes
+NOT_KEPT = {"Cache-Control": "no-store"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an address stands for."""
+
+    path: str
+    digest: str
+    page: int
+    px: int
+    part: tuple[float, float, float, float] | None  # left, top, right, bottom as shares of the sides; None is all
+
+
+class Pictures:
+    """Makes addresses, and the JPEG behind each."""
+
+    def __init__(self, folder: Path, picture: Picture) -> None:
+        """Copies lie in `folder`, beside the key that signs addresses; `picture` opens a source's picture."""
+        self._folder, self._picture = folder, picture
+        self._key = b""
+        self._sizes: dict[tuple[str, str, int], tuple[int, int]] = {}
+        self._making = threading.BoundedSemaphore(AT_ONCE)
+
+    def address(self, source: Source, page: int = 0, *, px: int = THUMB_PX, box: Box | None = None) -> str:
+        """Where the page finds this picture, its longest side `px`, or the part of it inside `box`."""
+        assert px in SIZES, f"pictures are made in {SIZES}, not {px}"
+        part = shares(box, self.size(source, page)) if box else None
+        body = json.dumps([source.path, source.digest[:16], page, px, part], ensure_ascii=False, separators=(",", ":"))
+        return f"{PATH}/{_letters(body.encode('utf-8', 'surrogateescape'))}.{_letters(self._sign(body))}"
+
+    def size(self, source: Source, page: int = 0) -> tuple[int, int]:
+        """Width and height in which boxes of this source's page are given; (0, 0) if it cannot be read any more."""
+        if not page and source.width_px and source.height_px:
+            return source.width_px, source.height_px
+        key = (source.path, source.digest, page)
+        if key not in self._sizes:
+            try:
+                self._sizes[key] = self._picture(source, page).size
+            except (DeepSeekMMError, OSError):  # moved, deleted or damaged since it was indexed
+                return 0, 0
+        return self._sizes[key]
+
+    def file(self, token: str) -> Path | None:
+        """The JPEG that an address stands for; None if the address is none of ours, or the picture is gone."""
+        wanted = self._read(token)
+        if wanted is None:
+            return None
+        name = hashlib.sha256(repr(wanted).encode("utf-8", "surrogateescape")).hexdigest()[:40]
+        path = self._folder / name[:2] / f"{name}.jpg"
+        if path.exists():
+            return path
+        with self._making:
+            return path if path.exists() else self._make(wanted, path)
+
+    def route(self) -> Route:
+        """What the server answers at an address."""
+
+        def answer(request: Request) -> Response:
+            path = self.file(request.path_params["token"])
+            if path is None:
+                return Response(_plate(), media_type="image/png", headers=NOT_KEPT)
+            return FileResponse(path, media_type="image/jpeg", headers=FOR_EVER)
+
+        return Route(PATH + "/{token}", answer)
+
+    def _make(self, wanted: Wanted, path: Path) -> Path | None:
+        try:
+            image = self._picture(Source(path=wanted.path, digest=wanted.digest), wanted.page)
+        except (DeepSeekMMError, OSError):  # as above
+            return None
+        small = shrink(_part(image, wanted.part), wanted.px)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_suffix(f".{threading.get_ident()}")
+        small.save(beside, "JPEG", quality=85, progressive=True)
+        os.replace(beside, path)
+        return path
+
+    def _read(self, token: str) -> Wanted | None:
+        body, _, signature = token.partition(".")
+        try:
+            text = _bytes(body).decode("utf-8", "surrogateescape")
+            if not hmac.compare_digest(_bytes(signature), self._sign(text)):
+                return None
+            path, digest, page, px, part = json.loads(text)
+        except (ValueError, binascii.Error):
+            return None
+        return Wanted(path, digest, page, px, tuple(part) if part else None)
+
+    def _sign(self, body: str) -> bytes:
+        data = body.encode("utf-8", "surrogateescape")
+        return hmac.new(self._secret(), data, hashlib.sha256).digest()[:SIGNATURE_BYTES]
+
+    def _secret(self) -> bytes:
+        """The key, drawn once for a library: pages that stay open over a restart keep their pictures."""
+        if not self._key:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            file, mine = self._folder / "key", self._folder / f"key.{os.getpid()}"
+            with open(os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+                out.write(secrets.token_bytes(32))
+            with suppress(FileExistsError):
+                os.link(mine, file)  # whole, and only if there is none
+            mine.unlink()
+            self._key = file.read_bytes()
+        return self._key
+
+
+def shares(box: Box, size: tuple[int, int]) -> tuple[float, float, float, float] | None:
+    """The box as shares of the sides of a picture, cut to it; None if nothing is inside, or the size is unknown."""
+    width, height = size
+    if not width or not height:
+        return None
+    left, top, right, bottom = (
+        round(min(1.0, max(0.0, edge / side)), 4) for edge, side in zip(box, (width, height) * 2, strict=True)
+    )
+    return (left, top, right, bottom) if left < right and top < bottom else None
+
+
+def _part(image: Image, part: tuple[float, float, float, float] | None) -> Image:
+    """The picture, or a part of it."""
+    if part is None:
+        return image
+    left, top, right, bottom = (
+        round(share * side) for share, side in zip(part, (image.width, image.height) * 2, strict=True)
+    )
+    return image.crop((left, top, max(left + 1, right), max(top + 1, bottom)))
+
+
+def _letters(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _bytes(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def _plate() -> bytes:
+    """A quiet plate in place of a photo that cannot be shown."""
+    data = io.BytesIO()
+    blank("?").save(data, "PNG")
+    return data.getvalue()

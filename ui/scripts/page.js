@@ -1,0 +1,101 @@
+// What the page does by itself, before and beside Gradio: language, theme, keys, names for what Gradio leaves nameless.
+
+const KEPT = {
+  // Storage that may be forbidden: then a choice lasts as long as the page.
+  get(name) { try { return localStorage.getItem(name); } catch { return null; } },
+  set(name, value) { try { localStorage.setItem(name, value); } catch { /* it keeps nothing */ } },
+  here(name) { try { return sessionStorage.getItem(name) ?? ""; } catch { return ""; } },
+  note(name, value) { try { sessionStorage.setItem(name, value); } catch { /* it keeps nothing */ } },
+};
+
+// Gradio's own few words follow the browser's language; on this page they follow the page's.
+const SPOKEN = { en: "en-US", zh: "zh-CN" }[PAGE.language];
+Object.defineProperty(navigator, "language", { get: () => SPOKEN });
+Object.defineProperty(navigator, "languages", { get: () => [SPOKEN] });
+document.documentElement.lang = SPOKEN;
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const THEME = {
+  get chosen() { return KEPT.get("deepseek-mm-theme") ?? "system"; },
+  get isDark() { return this.chosen === "dark" || (this.chosen === "system" && dark.matches); },
+  show() {
+    if (!document.body) return;
+    if (document.body.classList.contains("dark") !== this.isDark) document.body.classList.toggle("dark", this.isDark);
+    document.documentElement.style.colorScheme = this.isDark ? "dark" : "light";
+    for (const button of document.querySelectorAll("[data-theme-choice]"))
+      if (button.ariaPressed !== String(button.dataset.themeChoice === this.chosen))
+        button.ariaPressed = button.dataset.themeChoice === this.chosen;
+  },
+  choose(theme) { KEPT.set("deepseek-mm-theme", theme); this.show(); },
+};
+dark.addEventListener("change", () => THEME.show());
+
+function speak(language) {
+  document.cookie = `language=${language}; path=/; max-age=31536000; SameSite=Lax`;
+  location.assign(`/${language}/`);
+}
+
+document.addEventListener("click", (event) => {
+  const chosen = event.target.closest?.("[data-theme-choice], [data-language-choice]");
+  if (chosen?.dataset.themeChoice) THEME.choose(chosen.dataset.themeChoice);
+  if (chosen?.dataset.languageChoice) speak(chosen.dataset.languageChoice);
+});
+
+// Ctrl+K goes to the search, Esc stops the answer (unless a dialog is open: it closes that).
+const isShown = (element) => element?.checkVisibility?.();
+document.addEventListener("keydown", (event) => {
+  if ((event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey && event.key.toLowerCase() === "k") {
+    event.preventDefault();
+    openTab("search");
+    focusSoon(".search-box textarea");
+  }
+  if (event.key === "Escape" && !document.querySelector("dialog[open]")) {
+    const stop = [...document.querySelectorAll("button.stop-answer")].find(isShown);
+    if (stop) stop.click();
+  }
+});
+
+function openTab(id) {
+  const names = [...document.querySelectorAll('[role="tab"]')];
+  names.find((tab) => tab.id === `${id}-button` || tab.getAttribute("data-tab-id") === id)?.click();
+}
+
+function focusSoon(selector, tries = 20) {
+  const field = [...document.querySelectorAll(selector)].find(isShown);
+  if (field) field.focus();
+  else if (tries) setTimeout(() => focusSoon(selector, tries - 1), 50);
+}
+
+// Gradio's question box has a label that no textarea is tied to.
+function names() {
+  for (const box of document.querySelectorAll(".box textarea:not([aria-label])")) {
+    const label = box.closest(".box").querySelector("[data-testid=block-info]");
+    if (label) box.setAttribute("aria-label", label.textContent);
+  }
+}
+
+new MutationObserver(() => { names(); THEME.show(); })
+  .observe(document, { childList: true, subtree: true, attributes: true, attributeFilter: ["class"] });
+
+// What a page tells the server when it loads: the browser's secret, this page's own name, where it was.
+// (gr.BrowserState keeps values too, but reads its storage after the load event on a slow machine, and loses them.)
+async function arrive() {
+  const draw = () => btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32))))
+    .replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  const isDrawn = (text) => /^[A-Za-z0-9_-]{43}$/.test(text ?? "");
+  let secret = KEPT.get("deepseek-mm-session");
+  if (!isDrawn(secret)) KEPT.set("deepseek-mm-session", (secret = draw()));
+  let page = KEPT.here("deepseek-mm-page");
+  if (!isDrawn(page) || !(await mine(page))) { page = draw(); await mine(page); }
+  KEPT.note("deepseek-mm-page", page);
+  return [secret, page, KEPT.here("deepseek-mm-at")];
+}
+
+// A tab that was duplicated has the name of the one that it was copied from, which still holds the name's lock.
+function mine(page) {
+  if (!navigator.locks) return true;
+  return new Promise((resolve) => navigator.locks.request(
+    `deepseek-mm-${page}`, { ifAvailable: true },
+    (lock) => { resolve(!!lock); return lock ? new Promise(() => {}) : null; },
+  ));
+}

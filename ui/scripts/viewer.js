@@ -1,0 +1,97 @@
+// The dialog that shows a photo large. Its content comes as HTML from the server; the dialog itself lives outside of
+// Gradio's tree, so that drawing anew never closes it. While "the box is wrong" is pressed, a drag draws the right one.
+const dialog = document.createElement("dialog");
+dialog.className = "viewer";
+document.body.append(dialog);
+let opener = null, drawn = null, from = null;
+
+const send = (act, what, more = {}) => trigger("click", { act, what, ...more });
+
+watch("value", () => {
+  const html = props.value ?? "";
+  if (!html) { if (dialog.open) dialog.close(); return; }
+  if (!dialog.open) opener = document.activeElement;
+  dialog.innerHTML = html;
+  dialog.setAttribute("aria-label", dialog.querySelector("h2")?.textContent ?? "");
+  if (!dialog.open) dialog.showModal();
+  dialog.querySelector("[autofocus]")?.focus();
+});
+
+dialog.addEventListener("close", () => {
+  drawn = from = null;
+  if (props.value) { props.value = ""; send("closed", ""); }
+  if (opener?.isConnected) opener.focus();
+});
+
+dialog.addEventListener("click", (event) => {
+  if (event.target === dialog) { dialog.close(); return; }  // beside the content
+  const button = event.target.closest("[data-act]");
+  if (!button) return;
+  const { act, what } = button.dataset;
+  if (act === "close") dialog.close();
+  else if (act === "wrong") begin();
+  else if (act === "right") finish(what);
+  else send(act, what);
+});
+
+dialog.addEventListener("keydown", (event) => {
+  if (event.target.matches("input, textarea")) return;
+  if (drawn && event.key.startsWith("Arrow")) { event.preventDefault(); nudge(event); return; }
+  if (event.key === "ArrowLeft") dialog.querySelector("[data-act=back]")?.click();
+  if (event.key === "ArrowRight") dialog.querySelector("[data-act=on]")?.click();
+});
+
+// Drawing: `drawn` is [left, top, right, bottom] as shares of the photo's sides.
+const photo = () => dialog.querySelector(".shot");
+function begin() {
+  const box = dialog.querySelector(".box:not(.faint)");
+  const share = (name) => (box ? parseFloat(box.style[name]) / 100 : null);
+  drawn = box
+    ? [share("left"), share("top"), share("left") + share("width"), share("top") + share("height")]
+    : [0.25, 0.25, 0.75, 0.75];
+  dialog.classList.add("drawing");
+  dialog.querySelector(".correct").hidden = false;
+  photo().tabIndex = 0;
+  photo().focus();
+  show();
+}
+function show() {
+  let mark = photo().querySelector(".mine");
+  if (!mark) { mark = document.createElement("span"); mark.className = "box mine"; photo().append(mark); }
+  const [left, top, right, bottom] = drawn.map((share) => 100 * share);
+  Object.assign(mark.style, {
+    left: `${left}%`, top: `${top}%`, width: `${right - left}%`, height: `${bottom - top}%`,
+  });
+}
+function at(event) {
+  const area = photo().getBoundingClientRect();
+  const inside = (share) => Math.min(1, Math.max(0, share));
+  return [inside((event.clientX - area.left) / area.width), inside((event.clientY - area.top) / area.height)];
+}
+dialog.addEventListener("pointerdown", (event) => {
+  if (!drawn || !event.target.closest(".shot")) return;
+  event.preventDefault();
+  from = at(event);
+  dialog.setPointerCapture(event.pointerId);
+});
+dialog.addEventListener("pointermove", (event) => {
+  if (!from) return;
+  const [x, y] = at(event);
+  drawn = [Math.min(x, from[0]), Math.min(y, from[1]), Math.max(x, from[0]), Math.max(y, from[1])];
+  show();
+});
+dialog.addEventListener("pointerup", () => { from = null; });
+function nudge(event) {
+  const step = event.key === "ArrowLeft" || event.key === "ArrowUp" ? -0.01 : 0.01;
+  const across = event.key === "ArrowLeft" || event.key === "ArrowRight" ? 0 : 1;
+  if (!event.shiftKey) drawn[across] += step;  // Shift moves the right and lower edge only: it changes the size
+  drawn[across + 2] += step;
+  drawn = drawn.map((share) => Math.min(1, Math.max(0, share)));
+  show();
+}
+function finish(what) {
+  const label = dialog.querySelector(".correct input")?.value ?? "";
+  send("right", what, { box: drawn, label });
+  dialog.classList.remove("drawing");
+  drawn = null;
+}

@@ -1,0 +1,103 @@
+"""The dialog that shows a photo, a page or a text large: its boxes, what is known of it, and what can be done with it.
+
+One for the whole page: every tab hands it what it shows, and which of it was chosen.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from ui.exhibits import Exhibit, chosen, details, evidence
+from ui.html import button
+from ui.marks import marks_of, shot
+from ui.pictures import Pictures
+from ui.piece import piece
+from ui.words import Words
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Viewed:
+    """What the dialog shows, and what it can turn to."""
+
+    exhibits: tuple[Exhibit, ...] = ()
+    index: int = 0
+    turn: int = 0  # of the answer that cites them; 0 for results of a search: then no box can be corrected
+    said: str = ""  # one line above the photo
+
+    @property
+    def at(self) -> Exhibit | None:
+        """The one in view."""
+        return self.exhibits[self.index] if self.index < len(self.exhibits) else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Viewer:
+    """The component, and the state behind it."""
+
+    pictures: Pictures
+    words: Words
+    html: gr.HTML
+    viewed: gr.State
+
+    @classmethod
+    def place(cls, pictures: Pictures, words: Words) -> "Viewer":
+        """Put it on the page that is being built; it is not seen until it shows something."""
+        html = piece(listens="viewer", html_template="", elem_classes="viewer-source")
+        return cls(pictures=pictures, words=words, html=html, viewed=gr.State(Viewed()))
+
+    @property
+    def parts(self) -> list[Any]:
+        """Every component that `show` updates."""
+        return [self.html, self.viewed]
+
+    def show(self, viewed: Viewed) -> dict[Any, Any]:
+        """Updates that open the dialog, or turn it to something else."""
+        return {self.html: content(viewed, self.pictures, self.words), self.viewed: viewed}
+
+    def open(self, exhibits: Sequence[Exhibit], what: object, *, turn: int = 0) -> dict[Any, Any]:
+        """Updates for a press on one of the exhibits, by its index; nothing happens if there is no such one."""
+        index = chosen(exhibits, what)
+        if index is None:
+            return {self.html: gr.skip()}
+        return self.show(Viewed(exhibits=tuple(exhibits), index=index, turn=turn))
+
+
+def content(viewed: Viewed, pictures: Pictures, words: Words) -> str:
+    """The dialog's HTML."""
+    each = viewed.at
+    if each is None:
+        return ""
+    citations = [other.citation for other in viewed.exhibits]
+    photo = shot(pictures, each.citation.region, marks_of(citations, viewed.index), words, large=True)
+    said = f'<p class="hint" role="status">{escape(viewed.said)}</p>' if viewed.said else ""
+    return (
+        f"<header><h2>{escape(' - '.join(each.caption.splitlines()))}</h2>"
+        f'<button type="button" class="small" data-act="close" autofocus>{escape(words.close)}</button></header>'
+        f'{said}<div class="stage">{photo}</div>{_correction(each, words) if viewed.turn else ""}'
+        f'<nav class="acts">{_buttons(viewed, words)}</nav>'
+        f'<p class="hint">{escape(evidence(each, words))}</p>{details(each, words)}'
+    )
+
+
+def _buttons(viewed: Viewed, words: Words) -> str:
+    parts = []
+    if len(viewed.exhibits) > 1:
+        parts += [button("back", "", words.previous), button("on", "", words.following)]
+    parts += [button("like", viewed.index, words.more_like), button("ask", viewed.index, words.ask_about)]
+    each = viewed.at
+    if viewed.turn and each is not None and each.citation.region.kind not in ("text", "code", "page"):
+        parts.append(button("wrong", viewed.index, words.box_wrong))
+    return "".join(parts)
+
+
+def _correction(each: Exhibit, words: Words) -> str:
+    """What appears when "the box is wrong" is pressed."""
+    name = escape(each.citation.region.label)
+    return (
+        f'<div class="correct" hidden><p class="hint">{escape(words.box_draw)}</p>'
+        f'<label>{escape(words.box_label)} <input type="text" maxlength="80" value="{name}"></label>'
+        f"{button('right', each.citation.number, words.box_save)}</div>"
+    )

@@ -1,0 +1,29 @@
+"""Every text of the page, in one table with a column for each language; a file here for each tab.
+
+What comes from files, labels, questions or the model never stands here, and is escaped where it meets HTML.
+"""
+
+from ui.words.ask import AskWords
+from ui.words.history import HistoryWords
+from ui.words.library import LibraryWords
+from ui.words.page import PageWords
+from ui.words.search import SearchWords
+from ui.words.settings import SettingsWords
+from ui.words.word import LANGUAGES, Language, Word
+
+__all__ = ["CHINESE", "ENGLISH", "LANGUAGES", "Language", "Word", "Words", "in_language"]
+
+
+class Words(PageWords, AskWords, SearchWords, LibraryWords, HistoryWords, SettingsWords):
+    """The table, read in one language."""
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+
+
+ENGLISH, CHINESE = Words("en"), Words("zh")
+
+
+def in_language(language: Language) -> Words:
+    """The table in this language."""
+    return CHINESE if language == "zh" else ENGLISH

@@ -1,0 +1,46 @@
+"""Words of the page around the tabs, and those that more than one tab uses."""
+
+from ui.words.word import Word
+
+
+class PageWords:
+    """The head, the tabs, what is said when something is wrong, and common buttons."""
+
+    title = Word("DeepSeek-MM", "DeepSeek-MM")
+    tagline = Word(
+        "Ask your photos. Every answer shows where it comes from; nothing leaves this machine.",
+        "向你的照片提问。每个回答都标明出处,一切只留在本机。",
+    )
+    counts = Word("{sources} files, {regions} regions", "{sources} 个文件,{regions} 个区域")
+    browser = Word("This browser's secret", "此浏览器的密钥")
+    this_page = Word("This page's name", "此页面的名称")
+    at = Word("Where this page was", "此页面的位置")
+    theme = Word("Theme", "主题")
+    theme_light = Word("Light", "浅色")
+    theme_dark = Word("Dark", "深色")
+    theme_system = Word("As the system", "跟随系统")
+    language_own = Word("English", "中文")
+    language_name = Word("Language", "语言")
+
+    any = Word("Any", "不限")
+    photo = Word("The whole photo", "整张照片")
+    file_gone = Word("this file cannot be read any more", "此文件已无法读取")
+    whole = Word("whole photo", "整张照片")
+    on_page = Word("page {page}", "第 {page} 页")
+    on_lines = Word("lines {first}-{last}", "第 {first}-{last} 行")
+    written = Word("Written there", "上面写着")
+    alike = Word("Much like it", "与它很相似")
+    close = Word("Close", "关闭")
+    undo = Word("Undo", "撤销")
+    cancel = Word("Cancel", "取消")
+    delete = Word("Delete", "删除")
+    save = Word("Save", "保存")
+    copy = Word("Copy", "复制")
+    copied = Word("Copied", "已复制")
+
+    no_session = Word("This page is not ready. Reload it.", "页面尚未就绪,请重新加载。")
+    bug = Word(
+        "Something went wrong on our side. Your conversation is kept. Try again; "
+        "if it happens again, the details are in the terminal where the page was started.",
+        "我们这边出错了。你的对话已保存。请再试一次;若仍出错,详情见启动本页面的终端。",
+    )
