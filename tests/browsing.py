@@ -1,0 +1,89 @@
+"""A visitor in Debian's Chromium: one browser profile with one page, and what it asked for and complained about."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+WAIT_MS = 30_000
+
+
+@contextmanager
+def chromium_of(*more: str) -> Iterator[Browser]:
+    """A browser without a window; `more` are its further flags."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=[*ARGS, *more])
+        yield browser
+        browser.close()
+
+
+class Visitor:
+    """One browser profile; `options` are Playwright's: color_scheme, locale, bypass_csp, ..."""
+
+    def __init__(
+        self,
+        browser: Browser,
+        url: str,
+        *,
+        width: int = 1280,
+        height: int = 800,
+        photos: int | None = 3,
+        **options: object,
+    ) -> None:
+        self.context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        self.context.set_default_timeout(WAIT_MS)
+        self.page: Page = self.context.new_page()
+        self.photos = "" if photos is None else f"{photos} "
+        self.asked_for: list[str] = []
+        self.errors: list[str] = []
+        self.page.on("request", lambda request: self.asked_for.append(request.url))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", lambda line: self.errors.append(line.text) if line.type == "error" else None)
+        self.open(url)
+
+    def open(self, url: str) -> None:
+        self.page.goto(url)
+        expect(self.page.get_by_role("tab").first).to_be_visible(timeout=WAIT_MS)
+        expect(self.page.locator(".head")).to_contain_text(self.photos, timeout=WAIT_MS)
+        expect(self.page.locator("body.ready")).to_be_attached(timeout=WAIT_MS)  # the load event is through
+
+    def tab(self, name: str) -> None:
+        self.page.get_by_role("tab", name=name).click()
+
+    def press(self, name: str, *, exact: bool = True) -> None:
+        self.page.get_by_role("button", name=name, exact=exact).locator("visible=true").first.click()
+
+    def ask(self, text: str, *files: Path) -> None:
+        self.attach(*files)
+        box = self.page.get_by_role("textbox", name="Your question")
+        box.fill(text)
+        box.press("Enter")
+
+    def attach(self, *files: Path) -> None:
+        if files:
+            self.page.locator(".box input[type=file]").first.set_input_files([str(file) for file in files])
+            thumbs = self.page.locator(".box .thumbnail-item, .box .thumbnail-wrapper")
+            expect(thumbs).to_have_count(len(files), timeout=WAIT_MS)
+
+    def done(self) -> None:
+        expect(self.answers.last.locator(".foot")).to_contain_text("Answered in", timeout=WAIT_MS)
+
+    @property
+    def answers(self) -> Locator:
+        return self.page.locator(".answered").locator("visible=true")
+
+    @property
+    def questions(self) -> Locator:
+        return self.page.locator(".question").locator("visible=true")
+
+    def said(self, n: int = -1) -> Locator:
+        return self.answers.nth(n).locator(".say")
+
+    def hosts(self) -> set[str]:
+        return {url.split("/")[2] for url in self.asked_for if url.startswith("http")}
+
+    def no_sideways(self) -> bool:
+        return self.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
