@@ -48,7 +48,7 @@ class Visitor:
         self.page.goto(url)
         expect(self.page.get_by_role("tab").first).to_be_visible(timeout=WAIT_MS)
         expect(self.page.locator(".head")).to_contain_text(self.photos, timeout=WAIT_MS)
-        expect(self.page.locator("body.ready")).to_be_attached(timeout=WAIT_MS)  # the load event is through
+        expect(self.page.locator(".head[data-ready]")).to_be_attached(timeout=WAIT_MS)  # the load event is through
 
     def tab(self, name: str) -> None:
         self.page.get_by_role("tab", name=name).click()

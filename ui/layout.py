@@ -92,8 +92,10 @@ def head(state: str, words: Words) -> str:
     languages = "".join(
         _choice("language", each, in_language(each).language_own, each == words.language) for each in LANGUAGES
     )
+    ready = " data-ready" if state else ""  # it counts what is there: the page has arrived
     return (
-        f'<header class="head"><div><h1>{escape(words.title)}</h1><p>{escape(words.tagline)} {escape(state)}</p></div>'
+        f'<header class="head"{ready}><div><h1>{escape(words.title)}</h1>'
+        f"<p>{escape(words.tagline)} {escape(state)}</p></div>"
         f'<div class="choices"><span role="group" aria-label="{escape(words.theme)}">{themes}</span>'
         f'<span role="group" aria-label="{escape(words.language_name)}">{languages}</span></div></header>'
     )
