@@ -39,6 +39,7 @@ class Visitor:
         self.photos = "" if photos is None else f"{photos} "
         self.asked_for: list[str] = []
         self.errors: list[str] = []
+        self.expected = 1  # answers, once the question that was asked last is answered
         self.page.on("request", lambda request: self.asked_for.append(request.url))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("console", lambda line: self.errors.append(line.text) if line.type == "error" else None)
@@ -57,6 +58,7 @@ class Visitor:
         self.page.get_by_role("button", name=name, exact=exact).locator("visible=true").first.click()
 
     def ask(self, text: str, *files: Path) -> None:
+        self.expected = self.answers.count() + 1
         self.attach(*files)
         box = self.page.get_by_role("textbox", name="Your question")
         box.fill(text)
@@ -68,7 +70,9 @@ class Visitor:
             thumbs = self.page.locator(".box .thumbnail-item, .box .thumbnail-wrapper")
             expect(thumbs).to_have_count(len(files), timeout=WAIT_MS)
 
-    def done(self) -> None:
+    def done(self, answers: int | None = None) -> None:
+        """Wait until that many answers are there (one more than before the question), and the last one is whole."""
+        expect(self.answers).to_have_count(answers or self.expected, timeout=WAIT_MS)
         expect(self.answers.last.locator(".foot")).to_contain_text("Answered in", timeout=WAIT_MS)
 
     @property
