@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from deepseek_mm.records import Picture as Picture
     from deepseek_mm.records import Query as Query
     from deepseek_mm.records import Question as Question
+    from deepseek_mm.sharing import Exported as Exported
+    from deepseek_mm.sharing import Sharing as Sharing
+    from deepseek_mm.sharing import here_in as here_in
 
 _HOMES = {
     "Answer": "records",
@@ -37,6 +40,7 @@ _HOMES = {
     "Conversation": "history",
     "Corrected": "history",
     "DeepSeekMMError": "errors",
+    "Exported": "sharing",
     "Failed": "jobs",
     "Found": "records",
     "Job": "jobs",
@@ -46,7 +50,9 @@ _HOMES = {
     "Query": "records",
     "Question": "records",
     "Report": "ingest",
+    "Sharing": "sharing",
     "Turn": "history",
+    "here_in": "sharing",
     "load": "load",
     "read_photo": "parse.photo",
 }

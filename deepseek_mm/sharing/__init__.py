@@ -1,0 +1,13 @@
+"""A conversation leaves as a file that others can read, and comes back whole.
+
+`sharing` is the door. Out: `pack` makes a `parcel` (the fields of the JSON file, and their bounds), `wire` its bytes;
+`markdown` and `page` write for people. In: `wire` checks, `unpack` finds a place for every picture. Beside them:
+`photos` makes small copies, `places` asks the library what is here, `files` writes whole files, `names` makes names
+safe, `allowed` lists the settings that may leave.
+"""
+
+from deepseek_mm.sharing.nouns import Exported, Kind, Language, Limits
+from deepseek_mm.sharing.places import here_in
+from deepseek_mm.sharing.sharing import Sharing
+
+__all__ = ["Exported", "Kind", "Language", "Limits", "Sharing", "here_in"]

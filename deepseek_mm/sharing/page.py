@@ -1,0 +1,203 @@
+"""A conversation as one HTML file that needs nothing else: photos inside, boxes over them, no script.
+
+Every text goes through the template's escaping; what stands in an attribute is a number of ours, a picture of ours in
+base64, or an escaped description. The policy in the head forbids whatever an error there could let in.
+"""
+
+import re
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from deepseek_mm.history import Conversation, Corrected, Turn
+from deepseek_mm.records import Citation
+from deepseek_mm.sharing.photos import Album, Copy, is_drawn
+from deepseek_mm.sharing.wording import Wording, place
+from index import Box, Region, Source
+from index.region import UPLOADS
+
+NUM_INKS = 8  # colours of boxes in page.css
+NUMBER = re.compile(r"\[(\d{1,4})\]")
+TEXT_LETTERS = 4_000  # of a passage that is shown
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Frame:
+    """A box over a photo, in percent of its sides."""
+
+    number: int
+    ink: int
+    style: str
+    drawn: bool = False  # by the user
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shown:
+    """A small copy of a photo, ready for an img."""
+
+    src: str
+    width_px: int
+    height_px: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Note:
+    """What stands under a photo of one of its regions."""
+
+    number: int
+    ink: int
+    name: str
+    told: str  # label, place, score
+    text: str  # what was read there
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exhibit:
+    """A photo with all its regions, or a text without a photo."""
+
+    name: str
+    shown: Shown | None
+    lost: bool  # it should have a picture, and has none
+    frames: tuple[Frame, ...]
+    notes: tuple[Note, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Said:
+    """A piece of an answer; with a number it points at the evidence."""
+
+    text: str
+    number: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exchange:
+    """A question and its answer as they are shown."""
+
+    number: int
+    turn: Turn
+    asked: tuple[tuple[str, Shown | None], ...]  # the pictures that came with it
+    said: tuple[Said, ...]
+    exhibits: tuple[Exhibit, ...]
+
+
+def to_html(conversation: Conversation, turns: Iterable[Turn], *, album: Album, wording: Wording, footer: str) -> str:
+    """The whole file."""
+    folder = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    folder.filters["when"] = when
+    exchanges = [exchange(turn, number, album, wording) for number, turn in enumerate(turns, 1)]
+    return folder.get_template("page.html").render(
+        conversation=conversation, exchanges=exchanges, words=wording, footer=footer
+    )
+
+
+def exchange(turn: Turn, number: int, album: Album, wording: Wording) -> Exchange:
+    """All that is shown of a turn."""
+    brought = [(turn.image_name, turn.image_path), *turn.more]
+    return Exchange(
+        number=number,
+        turn=turn,
+        asked=tuple((name, shown(album.copy(upload(path)))) for name, path in brought if path or name),
+        said=tuple(pieces(turn.answer.text, {citation.number for citation in turn.answer.citations})),
+        exhibits=tuple(exhibits(turn, album, wording)),
+    )
+
+
+def upload(path: str) -> Source:
+    """A picture that came with a question."""
+    return Source(path=path, collection=UPLOADS)
+
+
+def exhibits(turn: Turn, album: Album, wording: Wording) -> list[Exhibit]:
+    """One for each photo, page or passage, in the order in which the answer mentions them first."""
+    together: dict[object, list[Citation]] = {}
+    for citation in turn.answer.citations:
+        together.setdefault(sheet(citation.region), []).append(citation)
+    return [exhibit(cited, turn.boxes, album, wording) for cited in together.values()]
+
+
+def sheet(region: Region) -> object:
+    """What regions share that are shown on one picture."""
+    return region.source.path, region.page, region.lines
+
+
+def exhibit(cited: Sequence[Citation], drawn: Sequence[Corrected], album: Album, wording: Wording) -> Exhibit:
+    """Regions of one photo; or a passage."""
+    region = cited[0].region
+    copy = album.of_region(region)
+    corrected = {each.number: each for each in drawn}  # the newest of each number
+    frames = [frame(each.number, each.region.box_px, copy) for each in cited if copy]
+    frames += [
+        frame(c.number, corrected[c.number].box_px, copy, drawn=True) for c in cited if copy and c.number in corrected
+    ]
+    return Exhibit(
+        name=region.source.name,
+        shown=shown(copy),
+        lost=copy is None and is_drawn(region),
+        frames=tuple(frames),
+        notes=tuple(note(each, corrected.get(each.number), wording) for each in cited),
+    )
+
+
+def note(citation: Citation, drawn: Corrected | None, wording: Wording) -> Note:
+    """Number, name, and what is known of the region."""
+    region = citation.region
+    what = region.label or (wording.whole if region.kind == "whole" else "")
+    told = [what, place(region.page, region.lines, wording), wording.score.format(score=f"{citation.score:.2f}")]
+    if drawn is not None:
+        told.append(f"{wording.corrected}: {drawn.label}" if drawn.label else wording.corrected)
+    return Note(
+        number=citation.number,
+        ink=ink(citation.number),
+        name=region.source.name,
+        told=", ".join(part for part in told if part),
+        text=region.text[:TEXT_LETTERS],
+    )
+
+
+def frame(number: int, box_px: Box, copy: Copy, *, drawn: bool = False) -> Frame:
+    """The box as shares of the photo's sides, cut where it would leave the photo."""
+    width, height = copy.of_px
+    left, right = (min(max(edge / width, 0.0), 1.0) for edge in (box_px[0], box_px[2]))
+    top, bottom = (min(max(edge / height, 0.0), 1.0) for edge in (box_px[1], box_px[3]))
+    sides = {"left": left, "top": top, "width": max(right - left, 0.0), "height": max(bottom - top, 0.0)}
+    style = ";".join(f"{side}:{share:.2%}" for side, share in sides.items())
+    return Frame(number=number, ink=ink(number), style=style, drawn=drawn)
+
+
+def ink(number: int) -> int:
+    """Which colour of page.css a number has."""
+    return (number - 1) % NUM_INKS
+
+
+def shown(copy: Copy | None) -> Shown | None:
+    """The copy as an address that holds it."""
+    if copy is None:
+        return None
+    src = f"data:image/jpeg;base64,{b64encode(copy.jpeg).decode()}"
+    return Shown(src=src, width_px=copy.width_px, height_px=copy.height_px)
+
+
+def pieces(text: str, known: set[int]) -> list[Said]:
+    """The answer cut at its bracketed numbers; a number of no evidence stays text."""
+    found, start = [], 0
+    for match in NUMBER.finditer(text):
+        if int(match[1]) in known:
+            found += [Said(text=text[start : match.start()]), Said(text=match[0], number=int(match[1]))]
+            start = match.end()
+    return [*found, Said(text=text[start:])]
+
+
+def when(moment: datetime) -> str:
+    """The minute, in UTC."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,42 @@
+"""Whole files, and pictures that are pictures."""
+
+import io
+
+import pytest
+from fakes import picture
+
+from deepseek_mm.errors import BadPicture, LibraryError
+from deepseek_mm.sharing.files import look_at, sha256, write_whole
+
+
+def jpeg() -> bytes:
+    stream = io.BytesIO()
+    picture(size=(64, 48)).save(stream, "JPEG")
+    return stream.getvalue()
+
+
+def test_the_bytes_of_a_picture_are_known_without_a_file():
+    source = look_at(jpeg(), name="a", max_pixels=10_000)
+    assert (source.format, source.width_px, source.height_px) == ("jpeg", 64, 48)
+    assert source.digest == sha256(jpeg())
+
+
+def test_half_a_picture_and_a_huge_one_are_refused():
+    with pytest.raises(BadPicture, match="damaged or cut short"):
+        look_at(jpeg()[:-100], name="a", max_pixels=10_000)
+    with pytest.raises(BadPicture, match="max_pixels"):
+        look_at(jpeg(), name="a", max_pixels=64 * 48 - 1)
+
+
+def test_a_file_is_written_with_its_folders_and_nothing_lies_beside_it(tmp_path):
+    path = tmp_path / "a" / "b" / "name.png"
+    write_whole(path, b"old")
+    write_whole(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert [each.name for each in path.parent.iterdir()] == ["name.png"]
+
+
+def test_a_place_that_cannot_be_written_is_an_error_with_a_next_step(tmp_path):
+    (tmp_path / "a").write_text("a file")
+    with pytest.raises(LibraryError, match="Make some room, or allow writing there"):
+        write_whole(tmp_path / "a" / "name.png", b"new")
