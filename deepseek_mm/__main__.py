@@ -1,4 +1,4 @@
-"""The command line:  python -m deepseek_mm ask | search | index | library | eval | bench | train | doctor | config
+"""The command line:  python -m deepseek_mm ask | search | index | library | history | eval | bench | train | doctor ...
 
 Parses, calls, and turns what went wrong into one sentence and an exit code: 0 done, 1 nothing found (or doctor is not
 content), 2 an error that the user can fix, 130 Ctrl-C.

@@ -1,0 +1,183 @@
+"""`history`: list the conversations of the command line, write one into a file, take one in from a file.
+
+Listing and writing need no models. Taking one in asks the library which of the cited photos are here.
+"""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deepseek_mm.cli.desk import OK, Command, Desk
+from deepseek_mm.cli.flags import add_settings, config_of
+from deepseek_mm.config import Config
+from deepseek_mm.errors import BadFile, BadQuestion, NothingThere
+
+if TYPE_CHECKING:
+    from deepseek_mm.history import Conversation, History
+    from deepseek_mm.sharing import Kind, Sharing
+
+OURS = ""  # the command line's session; every browser has one of its own
+KINDS: dict[str, "Kind"] = {".md": "markdown", ".html": "html", ".htm": "html", ".json": "json"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Word:
+    """One thing that can be done with the history."""
+
+    help: str
+    run: Callable[[Namespace, Config, Desk], int]
+    takes: str = ""  # what must follow: FILE, ID; empty for nothing
+
+
+def listed(args: Namespace, config: Config, desk: Desk) -> int:
+    """One conversation a line, in the history's own order."""
+    with open_history(config) as history:
+        found = history.conversations(session=OURS, limit=-1)
+    if args.json:
+        desk.give({"conversations": [shape(each) for each in found]})
+        return OK
+    for each in found:
+        desk.say(f"{each.id:>5}  {each.last_at:%Y-%m-%d %H:%M}  {each.num_turns:>3} turns  {each.title}")
+    return OK
+
+
+def export(args: Namespace, config: Config, desk: Desk) -> int:
+    """Write it into a file; into a folder under a name made from its title."""
+    from deepseek_mm.sharing.files import write_whole
+
+    number, target = number_of(args), Path(args.to)
+    kind = args.kind or kind_of(target)
+    with open_history(config) as history:
+        exported = sharing(history, config).export(number, kind, session=OURS)
+    file = target / exported.name if target.is_dir() else target
+    write_whole(file, exported.data)
+    desk.say(str(file))
+    return OK
+
+
+def take_in(args: Namespace, config: Config, desk: Desk) -> int:
+    """Out of a JSON file that export wrote; tells its new number."""
+    from deepseek_mm.sharing import here_in
+
+    with desk.assistant(config, speaks=False) as assistant:
+        door = replace(sharing(assistant.history, config), here=here_in(assistant.store))
+        number = door.take_in(bytes_of(Path(args.what), door.limits.max_bytes), session=OURS)
+    desk.say(f"conversation {number}")
+    desk.note(f"go on with: python -m deepseek_mm ask --continue {number} QUESTION")
+    return OK
+
+
+@contextmanager
+def open_history(config: Config) -> Iterator["History"]:
+    """The history without any model. NothingThere if there is none yet."""
+    from deepseek_mm.history import History
+
+    file = config.data / "history.db"
+    if not file.is_file():
+        raise NothingThere(f"no history at {file}. Begin one with: python -m deepseek_mm ask QUESTION")
+    history = History(file)
+    try:
+        yield history
+    finally:
+        history.close()
+
+
+def sharing(history: "History", config: Config) -> "Sharing":
+    """The door of this library."""
+    from deepseek_mm.parse.document import read_page
+    from deepseek_mm.sharing import Limits, Sharing
+
+    return Sharing(
+        history=history,
+        picture=lambda source, page: read_page(source.path, page, config.parse),
+        uploads=config.data / "uploads",
+        version=str(import_module("deepseek_mm").__version__),
+        limits=Limits(max_pixels=config.parse.max_pixels),
+    )
+
+
+def bytes_of(file: Path, most: int) -> bytes:
+    """What the file holds, and no more than shows that it is too much. NothingThere or BadFile says why not."""
+    try:
+        with file.open("rb") as stream:
+            return stream.read(most + 1)
+    except FileNotFoundError:
+        raise NothingThere(f"no file at {file}. Check the name") from None
+    except OSError as error:
+        raise BadFile(f"{file} cannot be read: {error.strerror}. Name a file that history export wrote") from error
+
+
+def number_of(args: Namespace) -> int:
+    """The id that was given. BadQuestion if it is no number."""
+    if not args.what.isdecimal():
+        raise BadQuestion(
+            f"{args.what!r} is no number of a conversation. See them with: python -m deepseek_mm history list"
+        )
+    return int(args.what)
+
+
+def kind_of(target: Path) -> "Kind":
+    """What the file's ending says; JSON, which can be taken in again, for a folder."""
+    if target.is_dir():
+        return "json"
+    if target.suffix.lower() not in KINDS:
+        raise BadQuestion(
+            f"the name {target.name!r} does not say what to write. End it in .md, .html or .json, or add --kind"
+        )
+    return KINDS[target.suffix.lower()]
+
+
+def shape(conversation: "Conversation") -> dict[str, Any]:
+    """As a JSON object."""
+    return {
+        "id": conversation.id,
+        "title": conversation.title,
+        "started_at": conversation.started_at.isoformat(),
+        "last_at": conversation.last_at.isoformat(),
+        "num_turns": conversation.num_turns,
+        "pinned": conversation.pinned,
+    }
+
+
+WORDS = {
+    "list": Word(help="what there is, pinned first, then newest first", run=listed),
+    "export": Word(help="into the file or folder --to", takes="ID", run=export),
+    "import": Word(help="out of a JSON file that export wrote", takes="FILE", run=take_in),
+}
+
+
+def run(args: Namespace, desk: Desk) -> int:
+    """BadQuestion when a word lacks what it needs, or has too much."""
+    word = WORDS[args.word]
+    if bool(word.takes) != bool(args.what):
+        needs = f"needs {word.takes}" if word.takes else "takes nothing"
+        raise BadQuestion(
+            f"history {args.word} {needs}: python -m deepseek_mm history {args.word} {word.takes}".strip()
+        )
+    return word.run(args, config_of(args, desk), desk)
+
+
+def add(parser: ArgumentParser) -> None:
+    """The words of `history`."""
+    listed = "; ".join(f"{name} {word.takes}".strip() + f": {word.help}" for name, word in WORDS.items())
+    parser.add_argument("word", metavar="WORD", choices=tuple(WORDS), help=listed)
+    parser.add_argument("what", metavar="WHAT", nargs="?", default="", help="number or file, as WORD needs")
+    parser.add_argument("--to", metavar="FILE", default=".", help="with export: the file, or a folder (here)")
+    parser.add_argument(
+        "--kind", choices=("markdown", "html", "json"), help="with export: what to write (as FILE ends; else json)"
+    )
+    parser.add_argument("--json", action="store_true", help="with list: one JSON object instead of lines")
+    add_settings(parser)
+
+
+COMMAND = Command(
+    name="history",
+    help="list, export and import the conversations of the command line (the page keeps its own, a browser each)",
+    example="python -m deepseek_mm history export 3 --to kite.html",
+    add=add,
+    run=run,
+)
