@@ -126,6 +126,20 @@ def test_a_page_of_conversations_starts_at_the_offset(history):
     assert isinstance(page[0], Conversation)
 
 
+def test_one_conversation_reads_as_it_stands_in_the_list_and_only_to_its_owner(history):
+    number, _ = ask(history, "what flies?", session="anna")
+    ask(history, "how high?", session="anna", conversation=number)
+    history.pin(number, True, session="anna")
+    (listed,) = history.conversations(session="anna", limit=9)
+    assert history.conversation(number, session="anna") == listed
+    assert (listed.num_turns, listed.pinned) == (2, True)
+    with pytest.raises(NothingThere, match=f"no conversation {number} here"):
+        history.conversation(number, session="ben")
+    history.delete(number, session="anna")
+    with pytest.raises(NothingThere):
+        history.conversation(number, session="anna")
+
+
 def test_two_sessions_see_nothing_of_each_other(history):
     mine, turn = ask(history, "mine", session="anna's secret")
     theirs, _ = ask(history, "theirs", session="ben's secret")

@@ -96,6 +96,13 @@ class History:
             rows = reading.execute(search.listed(session, text, limit, offset))
             return [threads.conversation(row, num_turns) for row, num_turns in rows]
 
+    def conversation(self, conversation: int, *, session: str) -> Conversation:
+        """One row of that list."""
+        with self._file.session() as reading:
+            row = owned(reading, conversation, session)
+            num_turns = select(func.count(TurnRow.id)).where(TurnRow.conversation_id == row.id)
+            return threads.conversation(row, reading.scalars(num_turns).one())
+
     def count(self, *, session: str, text: str = "") -> int:
         """How many conversations there are to list."""
         with self._file.session() as reading:
