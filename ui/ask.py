@@ -67,7 +67,9 @@ class AskTab:
         updates: dict[Any, Any] = {
             self.talk: view.talk,
             named["chat"]: self.chatting.html(view.talk),
-            named["notice"]: gr.HTML(notice(view.notice), visible=bool(view.notice)),
+            named["notice"]: gr.HTML(
+                notice(view.notice) or (hint(view.told) if view.told else ""), visible=bool(view.notice or view.told)
+            ),
             named["stop"]: gr.Button(visible=view.busy),
             named["editing"]: gr.HTML(
                 hint(words.editing) + button("unedit", "", words.edit_end) if editing else "", visible=editing

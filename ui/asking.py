@@ -27,7 +27,8 @@ class View:
     """What the tab shall show. None leaves a part as it is."""
 
     talk: Talk
-    notice: str = ""
+    notice: str = ""  # what went wrong
+    told: str = ""  # what was done, where that cannot be seen
     busy: bool = False
     entry: Entry | None = None  # of the question box
     shown: Answer | None = None  # whose evidence the board shows
@@ -100,7 +101,7 @@ class Asking:
             conversation = _number(talk)
             branched = self.assistant.history.branch(conversation, before=turn + 1, session=session)
             view = self.resume(branched or conversation, kept)
-            return replace(view, notice=self.words.branched)
+            return replace(view, told=self.words.branched)
         except Exception as error:  # noqa: BLE001 - as above
             return View(talk=talk, notice=edges.sentence(error, self.words))
 

@@ -23,8 +23,12 @@ dialog.addEventListener("close", () => {
   if (opener?.isConnected) opener.focus();
 });
 
+function isBeside(event) {
+  const { left, top, right, bottom } = dialog.getBoundingClientRect();
+  return event.clientX < left || event.clientX > right || event.clientY < top || event.clientY > bottom;
+}
 dialog.addEventListener("click", (event) => {
-  if (event.target === dialog) { dialog.close(); return; }  // beside the content
+  if (event.target === dialog && isBeside(event)) { dialog.close(); return; }
   const button = event.target.closest("[data-act]");
   if (!button) return;
   const { act, what } = button.dataset;
@@ -72,7 +76,7 @@ dialog.addEventListener("pointerdown", (event) => {
   if (!drawn || !event.target.closest(".shot")) return;
   event.preventDefault();
   from = at(event);
-  dialog.setPointerCapture(event.pointerId);
+  photo().setPointerCapture(event.pointerId);
 });
 dialog.addEventListener("pointermove", (event) => {
   if (!from) return;
