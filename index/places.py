@@ -7,15 +7,19 @@ uses the session given.
 """
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from index import queries
 from index.region import LIBRARY, Source, Stamp
 from index.tables import LibraryRow, PlaceRow, SourceRow
+
+ARCHIVE = "!"  # ends an archive's name where a path goes on inside it: "/abs/a.zip!/inner/b.jpg"
+Stamped = Select[str, int, int, str]  # path, size, time, digest
 
 
 def source_at(session: Session, path: str) -> Source | None:
@@ -41,29 +45,70 @@ def paths_of(session: Session, source_ids: Sequence[int]) -> dict[int, tuple[str
     return found
 
 
-def stamps(session: Session, collection: str) -> dict[str, Stamp]:
-    """Every path of the collection with the size and time that its file had."""
+def stamps(session: Session, collection: str, within: Sequence[str] | None = None) -> dict[str, Stamp]:
+    """Every path of the collection with the size and time that its file had; or those at and below the ones given."""
     own = select(SourceRow.path, SourceRow.size_bytes, SourceRow.modified_ns, SourceRow.digest)
     others = select(PlaceRow.path, PlaceRow.size_bytes, PlaceRow.modified_ns, SourceRow.digest)
-    wanted = (own, others.join(SourceRow, SourceRow.id == PlaceRow.source_id))
+    others = others.join(SourceRow, SourceRow.id == PlaceRow.source_id)
+    wanted = [own, others] if within is None else [*_at(own, others, within), *_below(own, others, within)]
     rows = (row for query in wanted for row in session.execute(query.where(queries.of_collection(collection))))
     return {path: Stamp(size_bytes, modified_ns, digest) for path, size_bytes, modified_ns, digest in rows}
 
 
-def collect(session: Session, paths: Sequence[str], name: str) -> None:
-    """Put what lies at these paths into the collection of this name."""
-    wanted = select(func.json_each(json.dumps(list(paths))).table_valued("value").c.value)
-    elsewhere = select(PlaceRow.source_id).where(PlaceRow.path.in_(wanted))
-    known = or_(SourceRow.path.in_(wanted), SourceRow.id.in_(elsewhere))
-    moved = update(SourceRow).where(known, queries.of_collection(LIBRARY), SourceRow.collection != name)
-    if session.execute(moved.values(collection=name)).rowcount:  # type: ignore[attr-defined]  # an update has it
+def _at(own: Stamped, others: Stamped, paths: Sequence[str]) -> list[Stamped]:
+    listed = among(paths)
+    return [own.where(SourceRow.path.in_(listed)), others.where(PlaceRow.path.in_(listed))]
+
+
+def _below(own: Stamped, others: Stamped, paths: Sequence[str]) -> list[Stamped]:
+    """What lies in these folders and archives, each a range of the index of paths, however many they are."""
+    stems = [path.rstrip(os.sep) + end for path in paths for end in ("", ARCHIVE)]
+    stem = func.json_each(json.dumps(stems)).table_valued("value").c.value
+    after = chr(ord(os.sep) + 1)
+    return [
+        query.where(path > stem.concat(os.sep), path < stem.concat(after))
+        for query, path in ((own, SourceRow.path), (others, PlaceRow.path))
+    ]
+
+
+def among(paths: Sequence[str]) -> Select[str]:
+    """These paths, however many, as something to look in: they travel as one parameter."""
+    return select(func.json_each(json.dumps(list(paths))).table_valued("value").c.value)
+
+
+def sources_at(paths: Sequence[str]) -> ColumnElement[bool]:
+    """A source lies at one of these paths at least."""
+    listed = among(paths)
+    return or_(
+        SourceRow.path.in_(listed),
+        SourceRow.id.in_(select(PlaceRow.source_id).where(PlaceRow.path.in_(listed))),
+    )
+
+
+def collect(session: Session, paths: Sequence[str], name: str) -> int:
+    """Put what lies at these paths into the collection of this name; returns how many sources were elsewhere."""
+    return _rename(session, name, sources_at(paths))
+
+
+def rename_collection(session: Session, old: str, new: str) -> int:
+    """Put all that is in the one collection into the other; returns how many sources that were."""
+    return _rename(session, new, SourceRow.collection == old)
+
+
+def _rename(session: Session, name: str, which: ColumnElement[bool]) -> int:
+    moved = update(SourceRow).where(which, queries.of_collection(LIBRARY), SourceRow.collection != name)
+    found: int = session.execute(moved.values(collection=name)).rowcount  # type: ignore[attr-defined]  # an update's
+    if found:
         note_change(session)
+    return found
 
 
 def touch(session: Session, path: str, modified_ns: int) -> None:
     """The file at this path has the same bytes and a new time."""
-    for table in (SourceRow, PlaceRow):
-        session.execute(update(table).where(table.path == path).values(modified_ns=modified_ns))
+    source = session.scalar(select(SourceRow).where(SourceRow.path == path))
+    row = source or session.get(PlaceRow, path)
+    if row is not None:
+        row.modified_ns = modified_ns
 
 
 def add(session: Session, place: PlaceRow) -> bool:
@@ -96,10 +141,11 @@ def inherit(session: Session, heir: SourceRow) -> None:
 
 def forget(session: Session, paths: Sequence[str]) -> int:
     """Forget these paths, and with its last path a source; returns how many paths were known."""
-    wanted = select(func.json_each(json.dumps(list(paths))).table_valued("value").c.value)
+    wanted = among(paths)
     known = session.scalars(delete(PlaceRow).where(PlaceRow.path.in_(wanted)).returning(PlaceRow.path)).all()
     bare = session.scalars(select(SourceRow).where(SourceRow.path.in_(wanted))).all()
-    lost = [source.id for source in bare if not _moved(session, source)]
+    copied = set(session.scalars(select(PlaceRow.source_id).distinct())) if bare else set()
+    lost = [source.id for source in bare if source.id not in copied or not _moved(session, source)]
     session.execute(delete(SourceRow).where(queries.among(SourceRow.id, lost)))
     if known or bare:
         note_change(session)

@@ -8,16 +8,23 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Select, func, insert, or_, select, text
-from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload, selectinload
+from sqlalchemy import ColumnElement, Select, and_, func, insert, select, text, union_all
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased, joinedload, selectinload
 
-from index.region import LIBRARY, UPLOADS, Filter, Label, LabelCount, Region, Source
+from index.region import LIBRARY, UPLOADS, Filter, Label, LabelCount, Order, Region, Source
 from index.tables import LabelRow, PlaceRow, RegionRow, SourceRow, VectorRow
 from index.vectors import Floats, Ints, Rows
 
 SOURCE_FIELDS = tuple(field.name for field in fields(Source) if field.name != "id")
 STORED = np.dtype("<f4")  # how a number of a vector lies on disk, on any machine
 READ_ROWS = 8192  # vectors fetched in one piece
+ORDERS: dict[Order, tuple[ColumnElement[Any], ...]] = {  # equals by id
+    "added": (SourceRow.id.desc(),),
+    "newest": (SourceRow.dated_us.desc(), SourceRow.id.desc()),
+    "oldest": (SourceRow.dated_us.asc(), SourceRow.id.asc()),
+    "name": (SourceRow.sort_name.asc(), SourceRow.id.asc()),
+    "size": (SourceRow.size_bytes.desc(), SourceRow.id.desc()),
+}
 
 
 def among(column: InstrumentedAttribute[int], ids: Sequence[int]) -> ColumnElement[bool]:
@@ -38,8 +45,10 @@ def source_conditions(where: Filter) -> list[ColumnElement[bool]]:
     if where.formats:
         conditions.append(SourceRow.format.in_(where.formats))
     if where.folder:
+        own = aliased(SourceRow)
+        paths = select(own.id).where(_below(own.path, where.folder))
         elsewhere = select(PlaceRow.source_id).where(_below(PlaceRow.path, where.folder))
-        conditions.append(or_(_below(SourceRow.path, where.folder), SourceRow.id.in_(elsewhere)))
+        conditions.append(SourceRow.id.in_(union_all(paths, elsewhere)))
     if where.taken_after is not None:
         conditions.append(SourceRow.taken_at >= where.taken_after)
     if where.taken_before is not None:
@@ -60,7 +69,7 @@ def group_of(name: str) -> str:
 def _below(path: InstrumentedAttribute[str], folder: str) -> ColumnElement[bool]:
     """`path` lies below the folder; as a range, so that an index can find it."""
     below = os.path.abspath(folder).rstrip(os.sep)
-    return path.between(below + os.sep, below + chr(ord(os.sep) + 1))
+    return and_(path > below + os.sep, path < below + chr(ord(os.sep) + 1))
 
 
 def region_conditions(where: Filter) -> list[ColumnElement[bool]]:
@@ -80,13 +89,20 @@ def matching_regions(where: Filter) -> Select[Any]:
     return query.join(SourceRow, SourceRow.id == RegionRow.source_id).where(*of_sources) if of_sources else query
 
 
-def matching_sources(where: Filter) -> Select[Any]:
-    """Sources that `where` allows and that have a region it allows; newest first."""
-    query = select(SourceRow).where(*source_conditions(where)).order_by(SourceRow.id.desc())
+def matching_sources(where: Filter, order: Order = "added") -> Select[Any]:
+    """Sources that `where` allows and that have a region it allows, in this order."""
+    query = select(SourceRow).where(*source_conditions(where)).order_by(*ORDERS[order])
     of_regions = region_conditions(where)
     if not of_regions:
         return query
-    return query.where(select(RegionRow.id).where(RegionRow.source_id == SourceRow.id, *of_regions).exists())
+    return query.where(SourceRow.id.in_(select(RegionRow.source_id).where(*of_regions)))
+
+
+def sources_in_order(session: Session, query: Select[Any]) -> list[Source]:
+    """What `query` selects of SourceRow; ids are sorted and skipped first, so a late page carries no rows along."""
+    ids = session.scalars(query.with_only_columns(SourceRow.id)).all()
+    rows = {row.id: row for row in session.scalars(select(SourceRow).where(among(SourceRow.id, ids)))}
+    return [to_source(rows[source_id]) for source_id in ids]
 
 
 def matching_ids(session: Session, where: Filter, *, after: int = 0) -> Ints:
@@ -169,12 +185,11 @@ def collections(session: Session) -> dict[str, int]:
     return {name: count for name, count in rows}
 
 
-def formats(session: Session, where: Filter) -> dict[str, int]:
-    """File types with the number of sources that have them, commonest first, equals by name."""
-    ids = matching_sources(where).order_by(None).with_only_columns(SourceRow.id)
+def numbers(session: Session, column: InstrumentedAttribute[str], where: Filter) -> dict[str, int]:
+    """What stands in this column with the number of sources that have it, commonest first, equals by name."""
     sources = func.count()
-    query = select(SourceRow.format, sources).where(SourceRow.id.in_(ids)).group_by(SourceRow.format)
-    return {name: count for name, count in session.execute(query.order_by(sources.desc(), SourceRow.format)) if name}
+    query = matching_sources(where).order_by(None).with_only_columns(column, sources).group_by(column)
+    return {name: count for name, count in session.execute(query.order_by(sources.desc(), column)) if name}
 
 
 def to_source(row: SourceRow) -> Source:

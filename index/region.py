@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePath
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the upright original; right and bottom outside
 
@@ -111,3 +111,4 @@ class Filter:
 
 
 EVERYTHING = Filter()
+Order = Literal["added", "newest", "oldest", "name", "size"]  # of a list of sources

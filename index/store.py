@@ -21,7 +21,7 @@ from index.database import Database
 from index.errors import BadPath, NotStored, SpaceMismatch
 from index.exchange import draft_beside
 from index.finder import Finder
-from index.region import EVERYTHING, Counts, Filter, Hit, LabelCount, Region, Source, Stamp
+from index.region import EVERYTHING, Counts, Filter, Hit, LabelCount, Order, Region, Source, Stamp
 from index.tables import LibraryRow, MarkRow, PlaceRow, SourceRow
 from index.vectors import Floats, SearchConfig, unit_rows
 
@@ -86,10 +86,13 @@ class RegionStore:
             rows = session.scalars(query.order_by(None).order_by(SourceRow.id).limit(limit))
             return [queries.to_source(row) for row in rows]
 
-    def stamps(self, *, collection: str = "library") -> dict[str, Stamp]:
-        """Every known path of the collection, with what its file was like when it was read."""
+    def stamps(self, *, collection: str = "library", within: Sequence[str] | None = None) -> dict[str, Stamp]:
+        """Every known path of the collection, with what its file was like when it was read.
+
+        `within` bounds it to some absolute paths and what lies below them, in folders and archives.
+        """
         with self._database.reading() as session:
-            return places.stamps(session, collection)
+            return places.stamps(session, collection, within)
 
     def touch(self, path: str, *, modified_ns: int) -> None:
         """Note that the file at this path has a new time and the same bytes."""
@@ -161,11 +164,17 @@ class RegionStore:
         with self._database.reading() as session:
             return places.paths_of(session, source_ids)
 
-    def sources(self, *, where: Filter = EVERYTHING, limit: int, offset: int = 0) -> list[Source]:
-        """One page of the sources that `where` allows, newest first."""
+    def sources(
+        self, where: Filter = EVERYTHING, *, order: Order = "added", limit: int, offset: int = 0
+    ) -> list[Source]:
+        """One page of the sources that `where` allows.
+
+        "added" is the latest added first, "newest" and "oldest" go by the time that a photo was taken, or else that of
+        the file's last change, "name" by the file's name, "size" is the largest first.
+        """
+        query = queries.matching_sources(where, order).limit(limit).offset(offset)
         with self._database.reading() as session:
-            rows = session.scalars(queries.matching_sources(where).limit(limit).offset(offset))
-            return [queries.to_source(row) for row in rows]
+            return queries.sources_in_order(session, query)
 
     def regions_of(self, source_ids: Sequence[int]) -> dict[int, tuple[Region, ...]]:
         """Source id -> its regions, the whole picture first; an empty tuple where the source is gone."""
@@ -197,20 +206,30 @@ class RegionStore:
         with self._database.reading() as session:
             return queries.commonest_labels(session, where, limit)
 
-    def collect(self, paths: Sequence[str], collection: str) -> None:
-        """Put what lies at these paths into a collection of this name."""
+    def collect(self, paths: Sequence[str], collection: str) -> int:
+        """Put what lies at these paths into a collection of this name; returns how many sources were elsewhere."""
         with self._database.writing() as session:
-            places.collect(session, paths, collection)
+            return places.collect(session, paths, collection)
+
+    def rename_collection(self, old: str, new: str) -> int:
+        """Give a collection another name, or join it to the one of that name; returns how many sources it had."""
+        with self._database.writing() as session:
+            return places.rename_collection(session, old, new)
 
     def collections(self) -> dict[str, int]:
         """Name of a part of the library -> how many sources are in it, by name."""
         with self._database.reading() as session:
             return queries.collections(session)
 
+    def kinds(self, *, where: Filter = EVERYTHING) -> dict[str, int]:
+        """Kind -> how many sources of it `where` allows, commonest first."""
+        with self._database.reading() as session:
+            return queries.numbers(session, SourceRow.kind, where)
+
     def formats(self, *, where: Filter = EVERYTHING) -> dict[str, int]:
         """File type -> how many sources of it `where` allows, commonest first."""
         with self._database.reading() as session:
-            return queries.formats(session, where)
+            return queries.numbers(session, SourceRow.format, where)
 
     def copy_to(self, file: Path) -> None:
         """The whole content as of this moment, as a new file; other work goes on meanwhile."""

@@ -5,10 +5,16 @@ Ids rise and are never given twice (AUTOINCREMENT). So "every id above the last 
 has added, and `library.removals` tells whether anything I knew is gone: no other log of changes is needed.
 """
 
-from datetime import datetime
+import re
+from datetime import datetime, timedelta
+from pathlib import PurePath
+from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, Float, ForeignKey, Index
+from sqlalchemy import JSON, CheckConstraint, Float, ForeignKey, Index, event
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+EPOCH = datetime(1970, 1, 1)
+DIGITS = 12  # that a number in a name is padded to, so that "2.jpg" comes before "10.jpg"
 
 
 class Base(DeclarativeBase):
@@ -29,14 +35,22 @@ class LibraryRow(Base):
     removals: Mapped[int]  # transactions that deleted or moved something
 
 
+SORTED_BY = ("sort_name", "dated_us", "size_bytes")
+
+
 class SourceRow(Base):
-    """A file; the columns are the fields of `region.Source`."""
+    """A file; the columns are the fields of `region.Source`, and two by which lists are sorted.
+
+    What lists ask for stands in the indexes beside what they are sorted by, so that skipping to a late page of a large
+    library reads the index alone.
+    """
 
     __tablename__ = "sources"
     __table_args__ = (
-        Index("sources_by_collection", "collection"),
+        Index("sources_by_collection", "collection", "kind", "format"),
         Index("sources_by_taken_at", "taken_at"),
         Index("sources_by_digest", "digest"),
+        *(Index(f"sources_by_{key}", key, "id", "collection", "kind", "format") for key in SORTED_BY),
         {"sqlite_autoincrement": True},
     )
 
@@ -54,6 +68,8 @@ class SourceRow(Base):
     longitude: Mapped[float | None] = mapped_column(Float)
     format: Mapped[str]
     note: Mapped[str]
+    sort_name: Mapped[str]  # the file's name as `sort_keys` writes it
+    dated_us: Mapped[int]  # when it was taken, or else last changed, in microseconds since 1970
 
 
 class PlaceRow(Base):
@@ -120,3 +136,20 @@ class LabelRow(Base):
     place: Mapped[int] = mapped_column(primary_key=True)  # 0 is the best
     name: Mapped[str]
     score: Mapped[float] = mapped_column(Float)
+
+
+def sort_keys(path: str, taken_at: datetime | None, modified_ns: int) -> dict[str, Any]:
+    """The columns of a source by which lists are sorted: capitals do not matter, numbers in names count as numbers.
+
+    A photo's time is its camera's, which knows no zone; it is compared with the times of files as if it were UTC.
+    """
+    name = re.sub(r"\d+", lambda number: number[0].zfill(DIGITS), PurePath(path).name.casefold())
+    taken_us = None if taken_at is None else (taken_at - EPOCH) // timedelta(microseconds=1)
+    return {"sort_name": name, "dated_us": modified_ns // 1000 if taken_us is None else taken_us}
+
+
+@event.listens_for(SourceRow, "before_insert")
+@event.listens_for(SourceRow, "before_update")
+def _note_sort_keys(mapper: object, connection: object, row: SourceRow) -> None:
+    for name, value in sort_keys(row.path, row.taken_at, row.modified_ns).items():
+        setattr(row, name, value)

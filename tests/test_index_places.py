@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from index_help import fill, found, open_store, photo, regions_for, rows
 
-from index import Filter, Region
+from index import Filter, Region, Source
 from index.errors import BadPath
 from index.region import Stamp
 
@@ -210,3 +210,42 @@ def test_the_same_bytes_are_stored_once_in_the_library_whatever_its_parts_are_ca
     new = store.add(replace(photo(2, collection="holidays"), digest="same"), [], rows(0))
     assert store.source_with("same") == new
     assert store.places_of([old.id, new.id]) == {old.id: (), new.id: (photo(2).path, photo(1).path)}
+
+
+def test_stamps_can_be_asked_for_some_paths_and_what_lies_below_them_only(store):
+    for path in ("/a/1.jpg", "/a/b/2.jpg", "/a.zip!/in/3.jpg", "/a1.jpg", "/a0", "/c.jpg", "/a.zip"):
+        store.add(Source(path=path), [], rows(0))
+    kept = store.source_at("/c.jpg")
+    store.add_place(kept.id, "/a/copy.jpg", **COPY)
+
+    def within(*paths: str) -> list[str]:
+        return sorted(store.stamps(within=paths))
+
+    assert within("/a") == within("/a/") == ["/a/1.jpg", "/a/b/2.jpg", "/a/copy.jpg"]
+    assert within("/a.zip") == ["/a.zip", "/a.zip!/in/3.jpg"]
+    assert within("/a/b", "/a/b/2.jpg", "/c.jpg") == ["/a/b/2.jpg", "/c.jpg"]
+    assert within("/") == sorted(store.stamps())
+    assert within() == within("/nowhere") == []
+    assert store.stamps(within=["/a/copy.jpg"]) == {"/a/copy.jpg": Stamp(7, 9, "")}
+
+
+def test_a_collection_that_is_renamed_is_found_by_its_new_name_and_joins_one_of_that_name(store):
+    one, two, three = fill(store, [1, 2, 3])
+    assert store.collect([one.path], "Alps") == store.collect([two.path], "Sea") == 1
+    assert store.collect([one.path], "Alps") == 0
+    query = rows(1)[0]
+    assert len(found(store, query, where=Filter(collection="Alps"))) == 3
+    assert store.rename_collection("Alps", "Sea") == 1
+    assert found(store, query, where=Filter(collection="Alps")) == []
+    assert len(found(store, query, where=Filter(collection="Sea"))) == 6
+    assert store.collections() == {"Sea": 2, "library": 1}
+    assert store.rename_collection("Alps", "Sea") == 0
+    assert store.source_at(three.path) == three
+
+
+def test_kinds_count_sources_and_leave_the_uploads_out(store):
+    fill(store, [1, 2])
+    store.add(Source(path="/a.py", kind="code"), [], rows(0))
+    store.add(replace(photo(4, collection="uploads"), kind="document"), [], rows(0))
+    assert list(store.kinds().items()) == [("photo", 2), ("code", 1)]
+    assert store.kinds(where=Filter(collection="uploads")) == {"document": 1}

@@ -51,7 +51,7 @@ class Intake:
         """
         start = time.monotonic()
         found = find_files(paths, self.config)
-        stamps = self.store.stamps()
+        stamps = self.store.stamps(within=[os.path.abspath(path) for path in paths])
         tally = Tally(total=len(found.files) + len(found.failed), hooks=hooks or Hooks())
         for path, reason in found.failed:
             tally.fail(path, reason)
@@ -171,7 +171,7 @@ class Batch:
     """The files of one run, and what is found out about them on the way."""
 
     files: Sequence[str]  # to be opened
-    stamps: Mapping[str, Stamp]  # of all that was known at the start
+    stamps: Mapping[str, Stamp]  # of what was known at and below the paths given, at the start
     tally: Tally
     anew: bool
     digests: set[str] = field(default_factory=set)  # bytes that this run has put, or is putting, into the store

@@ -136,7 +136,4 @@ def missing(paths: Sequence[str], store: RegionStore) -> list[str]:
 
 def below(paths: Sequence[str], store: RegionStore) -> list[str]:
     """Known paths that are one of these, or lie below one or in an archive there."""
-    if not paths:
-        return []
-    roots = tuple(f"{path.rstrip(os.sep)}{end}" for path in paths for end in (os.sep, "!/"))
-    return sorted(path for path in store.stamps() if path in paths or path.startswith(roots))
+    return sorted(store.stamps(within=paths)) if paths else []

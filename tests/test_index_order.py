@@ -1,0 +1,115 @@
+"""Lists of sources: in five orders, a page at a time, as sorting them in Python gives them."""
+
+import sqlite3
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+from index_help import fill, open_store, photo, rows
+from test_index_migrations import first_version  # noqa: F401  a fixture
+
+from index import Filter, Source
+from index.region import UPLOADS
+
+DAY_NS = 86_400 * 10**9
+ORDERS = ("added", "newest", "oldest", "name", "size")
+
+
+@pytest.fixture
+def store(tmp_path):
+    with open_store(tmp_path) as store:
+        yield store
+
+
+def put(store, name, *, taken_at=None, modified_ns=0, size_bytes=0, **more) -> Source:
+    source = Source(path=name, taken_at=taken_at, modified_ns=modified_ns, size_bytes=size_bytes, **more)
+    return store.add(source, [], rows(0))
+
+
+def names(store, order, **how) -> list[str]:
+    return [source.name for source in store.sources(order=order, limit=99, **how)]
+
+
+def test_sources_are_listed_by_each_order_and_equals_by_the_order_in_which_they_came(store):
+    put(store, "/z/10.jpg", taken_at=datetime(1970, 1, 5), modified_ns=9 * DAY_NS, size_bytes=5)
+    put(store, "/a/B.jpg", modified_ns=3 * DAY_NS, size_bytes=9)
+    put(store, "/m/2.jpg", taken_at=datetime(1970, 1, 2), modified_ns=8 * DAY_NS, size_bytes=5)
+    put(store, "/y/a.jpg", modified_ns=3 * DAY_NS, size_bytes=1)
+    assert names(store, "added") == ["a.jpg", "2.jpg", "B.jpg", "10.jpg"]
+    assert names(store, "newest") == ["10.jpg", "a.jpg", "B.jpg", "2.jpg"]
+    assert names(store, "oldest") == ["2.jpg", "B.jpg", "a.jpg", "10.jpg"]
+    assert names(store, "name") == ["2.jpg", "10.jpg", "a.jpg", "B.jpg"]
+    assert names(store, "size") == ["B.jpg", "2.jpg", "10.jpg", "a.jpg"]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("where", [Filter(), Filter(folder="/photos/1"), Filter(label="cat")])
+def test_pages_laid_side_by_side_are_the_whole_list(store, order, where):
+    fill(store, range(10), labels=["cat"])
+    fill(store, range(10, 15), labels=["dog"])
+    whole = store.sources(where, order=order, limit=99)
+    assert [
+        source for at in range(0, 18, 3) for source in store.sources(where, order=order, limit=3, offset=at)
+    ] == whole
+    assert {source.name for source in whole} == {
+        photo(n).name for n in range(15) if (not where.folder or n % 3 == 1) and (not where.label or n < 10)
+    }
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_uploads_are_in_no_list_unless_they_are_asked_for(store, order):
+    put(store, "/a.jpg")
+    put(store, "/b.jpg", collection=UPLOADS)
+    assert names(store, order) == ["a.jpg"]
+    assert names(store, order, where=Filter(collection=UPLOADS)) == ["b.jpg"]
+
+
+def test_a_photo_that_claims_an_impossible_year_is_stored_and_sorted(store):
+    for name, year in (("late.jpg", 9999), ("early.jpg", 1)):
+        put(store, f"/{name}", taken_at=datetime(year, 1, 1))
+    assert names(store, "newest") == ["late.jpg", "early.jpg"]
+
+
+def test_a_file_with_a_new_time_or_a_new_place_is_sorted_by_it(store):
+    first = put(store, "/1.jpg", modified_ns=1 * DAY_NS)
+    put(store, "/2.jpg", modified_ns=2 * DAY_NS)
+    store.touch("/1.jpg", modified_ns=3 * DAY_NS)
+    assert names(store, "newest") == ["1.jpg", "2.jpg"]
+    store.add_place(first.id, "/9.jpg", size_bytes=0, modified_ns=DAY_NS)
+    store.remove_places(["/1.jpg"])
+    assert names(store, "newest") == ["2.jpg", "9.jpg"]
+    assert names(store, "name") == ["2.jpg", "9.jpg"]
+
+
+def test_sources_of_an_older_version_are_sorted_as_new_ones_are(first_version):  # noqa: F811
+    with sqlite3.connect(first_version / "store.db") as old:
+        old.execute(
+            "INSERT INTO sources SELECT 5, '/photos/10.jpg', kind, collection, digest, 7, 86400000000000, 1, 1, NULL, "
+            "NULL, NULL FROM sources WHERE id = 4"
+        )
+    old.close()
+    with open_store(first_version) as store:
+        put(store, "/photos/2.jpg", taken_at=datetime(1999, 1, 1))
+        assert names(store, "oldest") == ["10.jpg", "2.jpg", "old.jpg"]
+        assert names(store, "name") == ["2.jpg", "10.jpg", "old.jpg"]
+
+
+def test_a_folder_does_not_hold_a_file_that_is_named_like_the_next_one(store):
+    """The range of paths below "/photos/1" ends where "/photos/10" begins."""
+    put(store, "/photos/1/a.jpg")
+    put(store, "/photos/10")
+    copy = replace(photo(3), path="/elsewhere.jpg")
+    kept = store.add(copy, [], rows(0))
+    store.add_place(kept.id, "/photos/1/copy.jpg", size_bytes=0, modified_ns=0)
+    assert names(store, "added", where=Filter(folder="/photos/1")) == ["elsewhere.jpg", "a.jpg"]
+
+
+def test_a_late_page_of_any_order_is_read_from_an_index_without_sorting(store):
+    """Sorting 100,000 rows for one page of 60 is what makes a page slow; SQLite says how it would go about it."""
+    connection = sqlite3.connect(store.folder / "store.db")
+    columns = {"newest": "dated_us DESC, id DESC", "oldest": "dated_us, id", "name": "sort_name, id"}
+    for order in (*columns.values(), "size_bytes DESC, id DESC"):
+        query = f"SELECT id FROM sources WHERE collection != 'uploads' ORDER BY {order} LIMIT 60 OFFSET 99000"
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
+        assert [line.startswith("SCAN sources USING COVERING INDEX sources_by_") for line in plan] == [True]
+    connection.close()
