@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from deepseek_mm.config import Config as Config
+    from deepseek_mm.config import LMConfig as LMConfig
     from deepseek_mm.errors import DeepSeekMMError as DeepSeekMMError
     from deepseek_mm.history import Conversation as Conversation
     from deepseek_mm.history import Corrected as Corrected
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from deepseek_mm.jobs import Failed as Failed
     from deepseek_mm.jobs import Job as Job
     from deepseek_mm.library import Library as Library
+    from deepseek_mm.lm.offer import address_of as address_of
+    from deepseek_mm.lm.offer import models_at as models_at
     from deepseek_mm.load import load as load
     from deepseek_mm.parse.photo import read_photo as read_photo
     from deepseek_mm.rag.assistant import Assistant as Assistant
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from deepseek_mm.records import Picture as Picture
     from deepseek_mm.records import Query as Query
     from deepseek_mm.records import Question as Question
+    from deepseek_mm.settings_file import SettingsFile as SettingsFile
+    from deepseek_mm.settings_file import value_of as value_of
     from deepseek_mm.sharing import Exported as Exported
     from deepseek_mm.sharing import Sharing as Sharing
     from deepseek_mm.sharing import here_in as here_in
@@ -44,17 +49,22 @@ _HOMES = {
     "Failed": "jobs",
     "Found": "records",
     "Job": "jobs",
+    "LMConfig": "config",
     "Library": "library",
     "Match": "records",
     "Picture": "records",
     "Query": "records",
     "Question": "records",
     "Report": "ingest",
+    "SettingsFile": "settings_file",
     "Sharing": "sharing",
     "Turn": "history",
+    "address_of": "lm.offer",
     "here_in": "sharing",
     "load": "load",
+    "models_at": "lm.offer",
     "read_photo": "parse.photo",
+    "value_of": "settings_file",
 }
 __all__ = list(_HOMES)
 __version__ = "0.1.0"

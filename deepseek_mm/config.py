@@ -101,6 +101,7 @@ class RagConfig:
     """How a question is answered."""
 
     num_regions: int = 6  # regions retrieved per question
+    min_certainty: float = 0.0  # certainty from which a search counts as found; 0 is what was fitted for the space
     min_score: float = 0.15  # cosine below which nothing counts as found
     min_presence: float = 0.6  # probability above which a thing counts as there
     prior: float = 0.1  # share of a library's photos that show a thing; presence is calibrated for one half
@@ -111,6 +112,7 @@ class RagConfig:
 
     def __post_init__(self) -> None:
         between("rag.num_regions", self.num_regions, 1, 64)
+        between("rag.min_certainty", self.min_certainty, 0, 1)
         between("rag.min_score", self.min_score, -1, 1)
         between("rag.min_presence", self.min_presence, 0, 1)
         between("rag.prior", self.prior, 0.0001, 0.9999)
@@ -126,7 +128,7 @@ class LMConfig:
 
     name: str = "smollm2"  # the packaged model; "none" lets the program speak; any causal model by folder or hub name
     url: str = ""  # an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1; empty is the local model
-    phrasing: str = "auto"  # "claims": it rephrases one claim at a time; "free": it reads the evidence and speaks
+    phrasing: str = "auto"  # one claim at a time: "claims"; it reads the evidence and speaks: "free"; not: "none"
     sees: bool = False  # the server's model looks at pictures: they are sent along
     api_key_env: str = "OPENAI_API_KEY"  # environment variable that holds the server's key, if it wants one
     threads: int = 1  # CPU threads of a local model; 0 is all cores: only large models on an idle machine gain by it
@@ -137,8 +139,8 @@ class LMConfig:
         between("lm.threads", self.threads, 0, 1024)
         between("lm.max_tokens", self.max_tokens, 1, 8192)
         between("lm.timeout_s", self.timeout_s, 0.1, 3600)
-        if self.phrasing not in ("auto", "claims", "free"):
-            raise ConfigError(f"lm.phrasing={self.phrasing} must be auto, claims or free")
+        if self.phrasing not in ("auto", "claims", "free", "none"):
+            raise ConfigError(f"lm.phrasing={self.phrasing} must be auto, claims, free or none")
 
     @property
     def phrasing_now(self) -> str:

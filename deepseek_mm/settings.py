@@ -40,6 +40,7 @@ class Settings:
 
     config: Config
     origin: Mapping[str, str]  # dotted name -> "flag ...", "environment ..." or "file ..."; defaults are absent
+    file: Path  # the settings file, which need not exist
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,7 +75,7 @@ def trace_settings(flags: Mapping[str, str], *, environ: Mapping[str, str], cwd:
             f"{path} says data={str(moved)!r}, but lies in {data} itself. "
             f"Remove that line, or name the file with: --config {path}"
         )
-    return Settings(config=_build(given), origin={name: one.origin for name, one in given.items()})
+    return Settings(config=_build(given), origin={name: one.origin for name, one in given.items()}, file=path)
 
 
 def split_flags(pairs: Sequence[str]) -> dict[str, str]:

@@ -29,6 +29,7 @@ FLOORS = (
         "deepseek_mm.rag.rules",
         "deepseek_mm.rag.decide",
         "deepseek_mm.history",
+        "deepseek_mm.settings_file",
     ),
     ("deepseek_mm.rag.facts",),
     ("deepseek_mm.rag.program",),
