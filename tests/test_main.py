@@ -194,6 +194,29 @@ def test_a_question_may_bring_a_picture_and_go_on_with_a_conversation(trip, tmp_
     assert question.image_path == str(tmp_path / "meadow.png")  # so that its date and full size are kept
 
 
+def test_a_question_may_bring_several_pictures_in_their_order(trip, tmp_path):
+    for name, colour in (("meadow.png", "green"), ("sea.png", "blue"), ("rose.png", "red")):
+        picture(colour).save(tmp_path / name)
+    flags = [part for name in ("sea", "rose", "meadow") for part in ("--image", str(tmp_path / f"{name}.png"))]
+    visit = trip(DONE)
+    assert visit("ask", "Which one is red?", *flags) == 0
+    (question,) = visit.clerk.asked
+    assert (question.image_name, question.image_path) == ("sea.png", str(tmp_path / "sea.png"))
+    assert [(p.name, p.path, p.image.size) for p in question.more] == [
+        ("rose.png", str(tmp_path / "rose.png"), (64, 48)),
+        ("meadow.png", str(tmp_path / "meadow.png"), (64, 48)),
+    ]
+
+
+def test_one_bad_picture_among_several_is_named_and_nothing_is_asked(trip, tmp_path):
+    picture("green").save(tmp_path / "meadow.png")
+    (tmp_path / "note.png").write_text("not a picture")
+    visit = trip(DONE)
+    assert visit("ask", "What?", "--image", str(tmp_path / "meadow.png"), "--image", str(tmp_path / "note.png")) == 2
+    assert "note.png" in visit.err.getvalue()
+    assert visit.clerk.asked == []
+
+
 def test_ctrl_c_in_mid_answer_stops_it_politely_and_restores_the_handler(trip):
     class Interrupted(Clerk):
         def stream(self, question, *, stop):

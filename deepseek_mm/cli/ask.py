@@ -1,4 +1,4 @@
-"""`ask`: a question over the library, or about one picture; words come as they are found, then what they rest on."""
+"""`ask`: a question over the library, or about some pictures; words come as they are found, then what they rest on."""
 
 import signal
 from argparse import ArgumentParser, Namespace
@@ -12,23 +12,28 @@ from deepseek_mm.cli.desk import NOTHING, OK, STOPPED, Command, Desk
 from deepseek_mm.cli.flags import add_settings, config_of
 from deepseek_mm.cli.shapes import answer_shape
 from deepseek_mm.config import Config
-from deepseek_mm.records import Answer, Citation, Question
+from deepseek_mm.records import Answer, Citation, Picture, Question
 
 
 def question_of(args: Namespace, config: Config) -> Question:
-    """The words and, where one is named, the picture."""
-    if args.image is None:
-        return Question(text=args.text, conversation=args.continue_id)
-    from deepseek_mm.parse.photo import read_photo
-
-    photo = read_photo(args.image, max_pixels=config.parse.max_pixels)
+    """The words and the pictures that are named."""
+    pictures = [picture_at(path, config) for path in args.image]
+    first, *more = pictures or [Picture()]
     return Question(
         text=args.text,
-        image=photo.image,
-        image_name=args.image.name,
-        image_path=str(args.image),
+        image=first.image,
+        image_name=first.name,
+        image_path=first.path,
+        more=tuple(more),
         conversation=args.continue_id,
     )
+
+
+def picture_at(path: Path, config: Config) -> Picture:
+    """The picture in this file. BadPicture if it is none, NothingThere without a file."""
+    from deepseek_mm.parse.photo import read_photo
+
+    return Picture(image=read_photo(path, max_pixels=config.parse.max_pixels).image, name=path.name, path=str(path))
 
 
 def speak(answers: Iterator[Answer], desk: Desk) -> Answer:
@@ -88,7 +93,14 @@ def first_ctrl_c_sets(stop: Event) -> Iterator[None]:
 def add(parser: ArgumentParser) -> None:
     """The words of `ask`."""
     parser.add_argument("text", metavar="TEXT", help="the question")
-    parser.add_argument("--image", metavar="FILE", type=Path, help="ask about this picture instead of the library")
+    parser.add_argument(
+        "--image",
+        metavar="FILE",
+        type=Path,
+        action="append",
+        default=[],
+        help="ask about this picture instead of the library; may be given several times",
+    )
     parser.add_argument("--continue", dest="continue_id", metavar="ID", type=int, help="go on with this conversation")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of words")
     add_settings(parser)

@@ -3,31 +3,34 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from copy import copy
 from dataclasses import asdict, replace
 from importlib import import_module
-from threading import Event
+from threading import Event, Lock
 from types import TracebackType
 from typing import Self, cast
 
 from PIL.Image import Image
 
-from deepseek_mm.config import Config
+from deepseek_mm.config import Config, RagConfig
 from deepseek_mm.errors import BadQuestion, NothingThere
 from deepseek_mm.history import History, Turn
 from deepseek_mm.library import Library
 from deepseek_mm.lm.generator import Generator
 from deepseek_mm.parse.document import read_page
+from deepseek_mm.rag.at_hand import AtHand, last_shown
 from deepseek_mm.rag.facts import nothing, run
 from deepseek_mm.rag.phrasing import grow, grow_text
-from deepseek_mm.rag.program import Case, Program, parse
+from deepseek_mm.rag.program import Case
 from deepseek_mm.rag.program.words import printable
 from deepseek_mm.rag.retriever import Retriever
-from deepseek_mm.rag.uploads import Shelf, has_picture
-from deepseek_mm.records import Answer, Check, Found, Query, Question, State
+from deepseek_mm.rag.uploads import Shelf, pictures_of
+from deepseek_mm.records import Answer, Check, Found, Picture, Query, Question, State
 from deepseek_mm.see.eyes import Eyes
 from index import EVERYTHING, Filter, Hit, Source
 
 WRITES_PER_S = 5  # of a growing answer into the history
+REMEMBERED = 50  # turns for which a conversation knows the pictures that it spoke of last
 MAX_SHOWN = 2  # pictures that go along to a model that sees
 
 
@@ -41,6 +44,8 @@ class Assistant:
         self.library, self.store = library, library.store
         self.lm, self.history = lm, history
         self.shelf = Shelf(config, eyes=eyes, store=library.store)
+        self.at_hand = AtHand(self.shelf, retriever)
+        self._changing = Lock()
 
     def ask(self, question: Question) -> Answer:
         """The finished answer."""
@@ -48,15 +53,17 @@ class Assistant:
 
     def ask_many(self, questions: Sequence[Question]) -> list[Answer]:
         """One answer per question, in order. BadQuestion if one cannot be asked; then none was."""
-        cases = self._begin(questions)  # program, photo, a line in the history
-        cases = self._with_evidence(cases)  # numbered regions, and the claims that are certain
-        told = [list(self._tell(case, Event())) for case in cases]  # the words, each sentence checked
+        now = self._as_it_is()
+        cases = now._begin(questions)  # program, photo, a line in the history
+        cases = now._with_evidence(cases)  # numbered regions, and the claims that are certain
+        told = [list(now._tell(case, Event())) for case in cases]  # the words, each sentence checked
         return [growing[-1] for growing in told]
 
     def stream(self, question: Question, *, stop: Event | None = None) -> Iterator[Answer]:
         """The answer as it grows; the last one is done or stopped. Raises what `ask` raises."""
-        (case,) = self._with_evidence(self._begin([question]))
-        yield from self._tell(case, stop or Event())
+        now = self._as_it_is()
+        (case,) = now._with_evidence(now._begin([question]))
+        yield from now._tell(case, stop or Event())
 
     def search(self, query: Query, *, k: int, where: Filter = EVERYTHING) -> list[Hit]:
         """The k nearest regions to words, a picture, or both, best first."""
@@ -76,6 +83,17 @@ class Assistant:
         NothingThere if the file is gone, BadFile if it has no such picture.
         """
         return read_page(source.path, page, self.config.parse)
+
+    def reconfigure(self, config: Config) -> None:
+        """Answer with other numbers of `rag` and another `lm.phrasing` from the next question on.
+
+        A question under way keeps those it began with. What a start decides (models, folders) stays as it is.
+        """
+        with self._changing:
+            lm = replace(self.config.lm, phrasing=config.lm.phrasing)
+            self.config = replace(self.config, rag=config.rag, lm=lm)
+            self.retriever = self.retriever.reconfigured(self.config)
+            self.at_hand = AtHand(self.shelf, self.retriever)
 
     def about(self) -> dict[str, str]:
         """What answers here: space, fingerprint, language model, counts, version."""
@@ -101,9 +119,14 @@ class Assistant:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
+    def _as_it_is(self) -> Self:
+        """The same house, which keeps its settings while others are made: the parts are shared."""
+        with self._changing:
+            return copy(self)
+
     def _begin(self, questions: Sequence[Question]) -> list[Case]:
         """Each question with its program and its photo, written into the history before it is answered."""
-        clear = [askable(question, self.config.rag.max_question_chars) for question in questions]
+        clear = [askable(question, self.config.rag) for question in questions]
         earlier = [self._earlier(question) for question in clear]
         uploads = self.shelf.place_many(clear)
         return [self._case(*parts) for parts in zip(clear, earlier, uploads, strict=True)]
@@ -112,47 +135,37 @@ class Assistant:
         """The last turns of the conversation that the question goes on with. NothingThere if it is not the asker's."""
         if question.conversation is None:
             return []
-        turns = self.history.turns(question.conversation, session=question.session)
-        return turns[-self.config.rag.history_turns :] if self.config.rag.history_turns else []
+        turns = self.history.turns(question.conversation, session=question.session, last=REMEMBERED)
+        return turns if self.config.rag.history_turns else []
 
-    def _case(self, question: Question, earlier: Sequence[Turn], upload: Source | None) -> Case:
-        program = parse(question.text, earlier=[turn.question for turn in earlier])
-        source = None if upload and program.library else upload or self._talked_about(program, earlier)
-        at_hand = source is not None or bool(program.file)
+    def _case(self, question: Question, earlier: Sequence[Turn], uploads: Sequence[Source]) -> Case:
+        shown, recent = last_shown(earlier), earlier[-self.config.rag.history_turns :]
+        meant = self.at_hand.meant(question, [turn.question for turn in recent], shown, uploads)
+        program = meant.program
         counts_all = program.kind == "count" and program.attribute == "how many" and not program.things
-        total = self.store.counts().sources if counts_all and not at_hand else 0
+        total = self.store.counts().sources if counts_all and program.library else 0
+        names = [printable(picture.name) for picture in question.more]
         conversation, turn = self.history.begin(
             question,
-            image_path=upload.path if upload else "",
+            image_path=uploads[0].path if uploads else "",
             settings=asdict(self.config),
             fingerprint=f"{self.retriever.space.fingerprint[:8]}+{self.lm.fingerprint[:8]}",
+            more=list(zip(names, [source.path for source in uploads[1:]], strict=True)),
         )
-        return Case(
-            question=question,
-            program=replace(program, library=not at_hand, total=total),
-            source=source,
-            image=question.image if upload and program.library else None,
-            earlier=tuple((turn.question, turn.answer.text) for turn in earlier),
+        return replace(
+            meant,
+            program=replace(program, total=total),
+            earlier=tuple((turn.question, turn.answer.text) for turn in recent),
             conversation=conversation,
             turn=turn,
             began_s=time.monotonic(),
         )
 
-    def _talked_about(self, program: Program, earlier: Sequence[Turn]) -> Source | None:
-        """The photo that a question means without bringing it: a file by its name, or the conversation's picture."""
-        if program.file:
-            return self.retriever.named(program.file)
-        if program.kind == "which" or program.library:
-            return None
-        path = next((turn.image_path for turn in reversed(earlier) if turn.image_path), "")
-        return self.shelf.again(path) if path else None
-
     def _with_evidence(self, cases: Sequence[Case]) -> list[Case]:
         """What was found, and what is certain about it."""
         try:
             for case in cases:
-                if case.program.kind == "read" and case.source is not None:
-                    self.library.read_text(case.source)
+                self._read(case)
             found = self.retriever.retrieve_many(cases, k=self.config.rag.num_regions)
             claims = [run(case.program, entries, self.config) for case, entries in zip(cases, found, strict=True)]
         except BaseException as error:
@@ -160,6 +173,12 @@ class Assistant:
                 self.history.finish(case.turn, Answer(text="", found=False, state="failed", checks=(failed(error),)))
             raise
         return [replace(c, evidence=tuple(e), claims=f) for c, e, f in zip(cases, found, claims, strict=True)]
+
+    def _read(self, case: Case) -> None:
+        """Look for text in the pictures at hand, where the question asks for it."""
+        if case.program.kind == "read" and not case.program.library:
+            for source in case.pictures or [source for source in [case.source] if source]:
+                self.library.read_text(source)
 
     def _tell(self, case: Case, stop: Event) -> Iterator[Answer]:
         """Growing answers, kept in the history on the way; a reader who leaves early leaves a stopped one."""
@@ -191,23 +210,37 @@ class Assistant:
         """What a model that sees is shown; a photo whose file is gone is left out."""
         sources = {entry.region.source.path: entry.region.source for entry in case.evidence}
         shown = []
-        for source in list(sources.values())[:MAX_SHOWN] if self.lm.sees else []:
+        most = MAX_SHOWN if case.program.library else max(MAX_SHOWN, len(case.pictures))
+        for source in list(sources.values())[:most] if self.lm.sees else []:
             with suppress(NothingThere):
                 shown.append(self.picture(source))
         return shown
 
 
-def askable(question: Question, limit: int) -> Question:
-    """The question in printable letters; a picture without words is described. BadQuestion if it cannot be asked."""
-    if len(question.text) > limit:
+def askable(question: Question, config: RagConfig) -> Question:
+    """The question in printable letters; pictures without words are described. BadQuestion if it cannot be asked."""
+    if len(question.text) > config.max_question_chars:
         raise BadQuestion(
-            f"the question has {len(question.text):,} characters, and rag.max_question_chars allows {limit:,}. "
-            "Shorten it, or raise rag.max_question_chars"
+            f"the question has {len(question.text):,} characters, and rag.max_question_chars allows "
+            f"{config.max_question_chars:,}. Shorten it, or raise rag.max_question_chars"
         )
-    text = printable(question.text)
-    if not text and not has_picture(question):
+    text, pictures = printable(question.text), pictures_of(question)
+    if len(pictures) > config.max_pictures:
+        raise BadQuestion(
+            f"the question brings {len(pictures)} pictures, and rag.max_pictures allows {config.max_pictures}. "
+            "Leave some out, or add them to the library and ask there"
+        )
+    if not text and not pictures:
         raise BadQuestion("the question is empty. Type one, for example: Is there a dog on the beach?")
-    return replace(question, text=text or "What is in this photo?", image_name=printable(question.image_name))
+    first, *more = pictures or [Picture(name=question.image_name)]
+    return replace(
+        question,
+        text=text or ("What is in these pictures?" if more else "What is in this photo?"),
+        image=first.image,
+        image_name=printable(first.name),
+        image_path=first.path,
+        more=tuple(more),
+    )
 
 
 def asked(query: Query) -> Query:

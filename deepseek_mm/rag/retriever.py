@@ -1,17 +1,19 @@
 """Looking up: a question becomes a vector, the store returns the nearest regions, and they become numbered evidence.
 
-About one photo, its own regions are the evidence. Over the library, the nearest regions are gathered photo by photo,
-each photo is asked whether it shows the things of the question, and the best photos give one or two regions each: the
-boxes that show the things, so that the evidence is not six pieces of one picture.
+About one photo, or several that came with the question, their own regions are the evidence. Over the library, the
+nearest regions are gathered photo by photo, each photo is asked whether it shows the things of the question, and the
+best photos give one or two regions each: the boxes that show the things, so that the evidence is not six pieces of one
+picture.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import replace
 
 from deepseek_mm.chance import expected
 from deepseek_mm.config import Config
-from deepseek_mm.encoders.space import Floats, Space
+from deepseek_mm.encoders.space import Floats, Space, unit
 from deepseek_mm.rag.facts.shots import Shot, shows
 from deepseek_mm.rag.facts.written import WRITTEN
 from deepseek_mm.rag.program import Case, Program
@@ -37,10 +39,17 @@ class Retriever:
         self.space, self.store, self.eyes, self.config = space, store, eyes, config
         self.search = Search(space, store, eyes, config.rag, certainty=read_certainty(space.fingerprint))
 
+    def reconfigured(self, config: Config) -> "Retriever":
+        """The same retriever with other numbers."""
+        other = copy(self)
+        other.config, other.search = config, self.search.reconfigured(config.rag)
+        return other
+
     def retrieve_many(self, cases: Sequence[Case], *, k: int) -> list[list[Evidence]]:
         """Evidence for each question, numbered from 1: the whole photo at hand and at most k parts, or k regions."""
         vectors_QD = self.embed([query_of(case) for case in cases])
-        return [self._evidence(case, vector_D, k) for case, vector_D in zip(cases, vectors_QD, strict=True)]
+        meant = [self.looked_for(*parts) for parts in zip(cases, vectors_QD, strict=True)]
+        return [self._evidence(case, vector_D, k) for case, vector_D in zip(cases, meant, strict=True)]
 
     def search_many(self, queries: Sequence[Query], *, k: int, where: Filter = EVERYTHING) -> list[list[Hit]]:
         """The k best regions of each query: those whose labels name most of its things, then the nearest."""
@@ -79,7 +88,18 @@ class Retriever:
             offset += PAGE
         return None
 
+    def looked_for(self, case: Case, vector_D: Floats) -> Floats:
+        """(D,): the question's vector; where several pictures search the library, its mean with theirs."""
+        if not (case.program.library and case.pictures):
+            return vector_D
+        known = self.store.regions_of([source.id for source in case.pictures]).values()
+        theirs_D = self.store.vectors_of([regions[0].id for regions in known if regions]).sum(axis=0, keepdims=True)
+        summed_D: Floats = unit(unit(theirs_D) + vector_D[None] if query_of(case).text else theirs_D)[0]
+        return summed_D
+
     def _evidence(self, case: Case, vector_D: Floats, k: int) -> list[Evidence]:
+        if case.program.given:
+            return self._of_pictures(case, vector_D, k)
         if not case.program.library:
             return self._of_file(case, vector_D, k) if case.source else []
         told = self._told(case.program)
@@ -109,6 +129,18 @@ class Retriever:
             return []
         whole, *parts = shots[0].evidence
         return numbered([whole, *sorted(parts, key=lambda entry: -entry.score)[:k]])
+
+    def _of_pictures(self, case: Case, vector_D: Floats, k: int) -> list[Evidence]:
+        """Of several, each whole picture, in the order in which they came, and then their parts: these alone.
+
+        Parts that show the things come first. Where text is asked for, the passages of each picture in turn.
+        """
+        if case.program.kind == "read":
+            return numbered(e for each in case.pictures for e in self._written(each, case.program, vector_D, k))
+        shots = self._shots(case.program, [source.id for source in case.pictures], vector_D)
+        most = max(PER_PHOTO, 2 * k // max(1, len(shots)))
+        parts = [entry for shot in shots for entry in foremost(shot, case.program)[:most]]
+        return numbered([*(shot.evidence[0] for shot in shots), *parts])
 
     def _written(self, source: Source, program: Program, vector_D: Floats, k: int) -> list[Evidence]:
         """The whole file's first region, and its passages: in reading order, or the nearest ones of a long document."""
@@ -150,7 +182,8 @@ class Retriever:
 
 def query_of(case: Case) -> Query:
     """What to search with. A picture that came with nothing but "find similar ones" speaks for itself."""
-    words = case.program.subject or ("" if case.image is not None else case.program.text)
+    brought = case.image is not None or (case.program.library and case.pictures)
+    words = case.program.subject or ("" if brought else case.program.text)
     return Query(text=words, image=case.image)
 
 
@@ -171,6 +204,12 @@ def pointing(shot: Shot, program: Program) -> list[Evidence]:
     wanted = list(dict.fromkeys(box.id for box in boxes))[:PER_PHOTO]
     found = [entry for entry in shot.evidence if entry.region.id in wanted]
     return found or [max(shot.evidence, key=lambda entry: entry.score)]
+
+
+def foremost(shot: Shot, program: Program) -> list[Evidence]:
+    """The parts of a photo: those that the things name first, then the nearest."""
+    named = {box.id for thing in program.things for box in shot.parts(thing)}
+    return sorted(shot.evidence[1:], key=lambda entry: (entry.region.id not in named, -entry.score))
 
 
 def numbered(entries: Iterable[Evidence]) -> list[Evidence]:

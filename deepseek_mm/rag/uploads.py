@@ -21,7 +21,7 @@ from deepseek_mm.encoders.space import Floats
 from deepseek_mm.errors import BadPicture, LibraryError, NothingThere
 from deepseek_mm.parse.photo import Photo, read_photo
 from deepseek_mm.rag.program.words import clean
-from deepseek_mm.records import Question
+from deepseek_mm.records import Picture, Question
 from index import Region, Source
 from index.store import RegionStore
 
@@ -55,13 +55,14 @@ class Shelf:
     def __init__(self, config: Config, *, eyes: Sees, store: RegionStore) -> None:
         self.config, self.eyes, self.store = config, eyes, store
 
-    def place_many(self, questions: Sequence[Question]) -> list[Source | None]:
-        """A stored source for each question that has a picture; None for the others. BadPicture if one is none."""
-        folder = self.config.data / "uploads"
-        return [
-            self.seen(keep(q, folder, max_pixels=self.config.parse.max_pixels)) if has_picture(q) else None
-            for q in questions
-        ]
+    def place_many(self, questions: Sequence[Question]) -> list[tuple[Source, ...]]:
+        """For each question a stored source a picture, in order.
+
+        BadPicture, BadFile or NothingThere names the first that cannot be read; then none is looked at.
+        """
+        folder, most = self.config.data / "uploads", self.config.parse.max_pixels
+        kept = [[keep(picture, folder, max_pixels=most) for picture in pictures_of(q)] for q in questions]
+        return [tuple(self.seen(photo) for photo in photos) for photos in kept]
 
     def again(self, path: str) -> Source | None:
         """The source of a picture that was kept before; None if its file is gone."""
@@ -79,16 +80,17 @@ class Shelf:
         return self.store.add(photo.source, sight.regions, sight.vectors_ND)
 
 
-def has_picture(question: Question) -> bool:
-    """Does a picture come with it?"""
-    return question.image is not None or bool(question.image_path)
+def pictures_of(question: Question) -> tuple[Picture, ...]:
+    """The pictures that come with it, the first one included."""
+    first = Picture(image=question.image, name=question.image_name, path=question.image_path)
+    return tuple(each for each in (first, *question.more) if each.image is not None or each.path)
 
 
-def keep(question: Question, folder: Path, *, max_pixels: int) -> Photo:
-    """The question's picture, kept below `folder` and read again from there. BadPicture if it is none."""
-    data, suffix = original(question)
+def keep(picture: Picture, folder: Path, *, max_pixels: int) -> Photo:
+    """The picture, kept below `folder` and read again from there. BadPicture if it is none."""
+    data, suffix = original(picture)
     digest = hashlib.sha256(data).hexdigest()[:DIGEST_CHARS]
-    path = folder / digest / safe_name(question.image_name, suffix)
+    path = folder / digest / safe_name(picture.name, suffix)
     if not path.exists():
         write_whole(path, data)
     try:
@@ -98,14 +100,14 @@ def keep(question: Question, folder: Path, *, max_pixels: int) -> Photo:
         raise
 
 
-def original(question: Question) -> tuple[bytes, str]:
-    """The bytes of the picture's file and its ending; a picture without a file becomes PNG."""
-    if question.image_path:
-        path = Path(question.image_path)
-        if path.is_file():
-            return path.read_bytes(), path.suffix.lower()
-    assert question.image is not None, "only questions with a picture are kept"
-    return png(question.image), ".png"
+def original(picture: Picture) -> tuple[bytes, str]:
+    """The bytes of the picture's file and its ending; a picture without a file becomes PNG. NothingThere."""
+    path = Path(picture.path)
+    if picture.path and path.is_file():
+        return path.read_bytes(), path.suffix.lower()
+    if picture.image is None:
+        raise NothingThere(f"there is no picture {picture.name or path.name} at {path}. Name a file that exists")
+    return png(picture.image), ".png"
 
 
 def png(image: Image) -> bytes:

@@ -1,7 +1,8 @@
 """What is certain about the evidence: `run` turns a program into claims, without a model.
 
-`shots` gathers the evidence photo by photo, `spot` is the geometry of boxes, `details` holds the facts about one thing
-or one file, and `tell` is how they are put.
+`shots` gathers the evidence photo by photo, `spot` is the geometry of boxes, `photo` holds what one photo answers and
+`details` the facts about one thing or one file, `several` what a row of pictures answers and `row` its turns of phrase,
+`written` is about what is to be read, and `tell` is how it is put.
 """
 
 from deepseek_mm.rag.facts.run import nothing, run

@@ -26,6 +26,7 @@ class Shot:
 
     evidence: tuple[Evidence, ...]  # of one source, at least one
     min_label: float  # probability from which a label counts
+    title: str = ""  # what an answer calls it, where the file's name does not do
 
     @property
     def source(self) -> Source:
@@ -33,8 +34,8 @@ class Shot:
 
     @property
     def name(self) -> str:
-        """The file's name as a sentence may carry it."""
-        return clean(self.source.name, MAX_NAME)
+        """What a sentence calls it: the file's name."""
+        return self.title or clean(self.source.name, MAX_NAME)
 
     @property
     def regions(self) -> tuple[Region, ...]:

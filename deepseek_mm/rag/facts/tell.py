@@ -19,7 +19,7 @@ class Teller:
     @property
     def named(self) -> bool:
         """Must a sentence say which photo it means?"""
-        return self.program.library or bool(self.program.file)
+        return self.program.library or bool(self.program.file) or bool(self.program.given)
 
     def inside(self, shot: Shot) -> str:
         return f"in {shot.name}" if self.named else "in this photo"

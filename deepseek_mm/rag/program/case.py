@@ -16,6 +16,7 @@ class Case:
     question: Question
     program: Program  # `library` is decided: True searches, False looks at `source`
     source: Source | None = None  # the photo at hand
+    pictures: tuple[Source, ...] = ()  # or those at hand, where they are several: looked at, or searched with
     image: Image | None = None  # a picture to search with
     earlier: tuple[tuple[str, str], ...] = ()  # the conversation so far: question and answer, oldest first
     conversation: int = 0  # ids in the history

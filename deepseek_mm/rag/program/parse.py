@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from deepseek_mm.rag.program.grammar import ALL_PHOTOS, FILE, NEXT, PICS, PLACE_TAIL, POLITE, RULES, SHOW, Kind
+from deepseek_mm.rag.program.grammar import ALL_PHOTOS, FILE, NEXT, PIC, PICS, PLACE_TAIL, POLITE, RULES, SHOW, Kind
 from deepseek_mm.rag.program.lexicon import COLOURS, PLACES, PRONOUNS, RELATIONS
 from deepseek_mm.rag.program.phrases import Thing, things_in
 from deepseek_mm.rag.program.words import clean
@@ -27,6 +27,9 @@ class Program:
     file: str = ""  # a file that the question names
     subject: str = ""  # the words to search with
     total: int = 0  # photos in the library, where a question counts them
+    given: int = 0  # pictures that came with the question, where several are spoken of; 0 for one, or for the library
+    places: tuple[int, ...] = ()  # which of them are spoken of, counted from 1, in order
+    absent: int = 0  # the number of a picture that the question names, where there are not so many
 
     @property
     def wanted(self) -> tuple[str, ...]:
@@ -79,6 +82,7 @@ def plainly(line: str) -> str:
     plain = re.sub(r"\s+", " ", line.lower()).strip(" ?!.,;:")
     for short, long in SHORT.items():
         plain = plain.replace(short, long)
+    plain = re.sub(rf"\b({PIC}s) of (?:mine|ours)\b", r"my \1", plain)
     return re.sub(r"[,\s]+please$", "", POLITE.sub("", IS.sub(r"\1 is ", plain)))
 
 

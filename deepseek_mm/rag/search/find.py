@@ -10,6 +10,7 @@ Shape key:  Q queries, T things, N pictures, D width of the space
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
@@ -86,6 +87,22 @@ class Search:
         if regions:
             sums_QD[list(regions)] += self._vectors(list(regions.values()))
         return unit(sums_QD)
+
+    @property
+    def fitted(self) -> float:
+        """The certainty that words need where nobody chose another."""
+        return self.config.min_presence if self.certainty is None else self.certainty.things.threshold
+
+    @property
+    def needed(self) -> float:
+        """The certainty from which a search for words counts as found."""
+        return self.config.min_certainty or self.fitted
+
+    def reconfigured(self, config: RagConfig) -> "Search":
+        """The same search with other numbers; what was counted of the store is shared."""
+        other = copy(self)
+        other.config = config
+        return other
 
     def traces(self, things: Sequence[str], vectors_TD: Floats, *, where: Filter = EVERYTHING) -> list[Trace]:
         """What the pictures of the collection say about each thing."""
@@ -170,8 +187,7 @@ class Search:
         told = self.scales.deviations([h for h in hits if group_of(h.region.kind) in (TEXTS, CODES)], vector_D)
         meant = 1 / (1 + math.exp(-TEXT_SLOPE * (max(told) - TEXT_USUAL))) if told else 0.0
         spelled = WRITTEN if all_written([hit.region for hit in hits], query.text) else 0.0
-        needed = self.config.min_presence if self.certainty is None else self.certainty.things.threshold
-        return Verdict(max(shown, meant, spelled, self._labelled(things, hits)), needed)
+        return Verdict(max(shown, meant, spelled, self._labelled(things, hits)), self.needed)
 
     def _labelled(self, things: Sequence[Thing], hits: Sequence[Hit]) -> float:
         """The score of the labels that name every thing, the least sure counts; 0 where one is not sure by itself."""

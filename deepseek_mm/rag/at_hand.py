@@ -1,0 +1,70 @@
+"""Where to look: at the pictures that came with a question, at those spoken of last, or in the library."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from deepseek_mm.history import Turn
+from deepseek_mm.rag.program import Case, Program, parse
+from deepseek_mm.rag.program.several import parse_several
+from deepseek_mm.rag.retriever import Retriever
+from deepseek_mm.rag.uploads import Shelf
+from deepseek_mm.records import Question
+from index import Source
+
+
+class AtHand:
+    """Decides what a question is about; knows the pictures that were kept and the names of the library's files."""
+
+    def __init__(self, shelf: Shelf, retriever: Retriever) -> None:
+        self.shelf, self.retriever = shelf, retriever
+
+    def meant(
+        self, question: Question, earlier: Sequence[str], shown: Sequence[str], uploads: Sequence[Source]
+    ) -> Case:
+        """The question with its program, and the one photo or the pictures at hand.
+
+        `earlier` are the conversation's questions, oldest first, `shown` the paths of the pictures it spoke of last;
+        `uploads` are those that came along now.
+        """
+        paths = list(dict.fromkeys([source.path for source in uploads] or shown))
+        if len(paths) > 1:
+            return self._of_several(question, earlier, paths, uploads)
+        upload = uploads[0] if uploads else None
+        program = parse(question.text, earlier=earlier)
+        source = None if upload and program.library else upload or self._talked_about(program, paths)
+        return Case(
+            question=question,
+            program=replace(program, library=source is None and not program.file),
+            source=source,
+            image=question.image if upload and program.library else None,
+        )
+
+    def _of_several(
+        self, question: Question, earlier: Sequence[str], paths: Sequence[str], uploads: Sequence[Source]
+    ) -> Case:
+        """These pictures, or the ones among them that the question names; or the library, searched with them."""
+        meant = parse_several(question.text, [Path(path).name for path in paths], earlier=earlier)
+        if meant.program.library and not (uploads or meant.alike):
+            return Case(question=question, program=meant.program)
+        known = {source.path: source for source in uploads}
+        kept = {n: source for n in meant.picks if (source := known.get(paths[n - 1]) or self.shelf.again(paths[n - 1]))}
+        sources = tuple(kept.values())
+        if meant.program.library or meant.program.absent or len(sources) > 1:
+            return Case(question=question, program=replace(meant.program, places=tuple(kept)), pictures=sources)
+        source = sources[0] if sources else None  # one is meant, or the files of the others are gone
+        return Case(question=question, program=replace(meant.program, given=0, library=source is None), source=source)
+
+    def _talked_about(self, program: Program, shown: Sequence[str]) -> Source | None:
+        """The photo that a question means without bringing it: a file by its name, or the conversation's picture."""
+        if program.file:
+            return self.retriever.named(program.file)
+        if program.kind == "which" or program.library:
+            return None
+        return self.shelf.again(shown[0]) if shown else None
+
+
+def last_shown(earlier: Sequence[Turn]) -> list[str]:
+    """Paths of the pictures that the conversation spoke of last."""
+    shown = next((turn for turn in reversed(earlier) if turn.image_path), None)
+    return [shown.image_path, *(path for _, path in shown.more)] if shown else []
