@@ -70,10 +70,12 @@ class LibraryConfig:
     read_text: bool = True  # look for text in pictures, in a second pass, when they can be searched already
     forget_gone: bool = False  # files that are gone from an indexed folder leave the library as well
     most_watched: int = 8  # folders watched at once
+    undo_s: float = 600.0  # how long what was taken out can be put back
     watch_poll: bool = False  # look at watched folders again and again: for network drives that send no notice
 
     def __post_init__(self) -> None:
         between("library.most_watched", self.most_watched, 0, 64)
+        between("library.undo_s", self.undo_s, 0, 30 * 86_400)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
