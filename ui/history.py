@@ -1,63 +1,29 @@
-"""The History tab: this browser's conversations, newest first; read one, go on with it, or delete it."""
+"""The History tab: this browser's conversations by date, what is in them, and what can be done with one.
 
+It places the components, and turns what its handlers (`remembering`) return into updates.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import gradio as gr
 
-from deepseek_mm import Assistant, Conversation
-from ui import edges
 from ui.ask import QUIET, AskTab, Visit
-from ui.asking import Asking, View
+from ui.board import exhibits
 from ui.chat import Chat
-from ui.html import hint, notice
+from ui.past import above, heading, rows
 from ui.pictures import Pictures
 from ui.piece import piece
-from ui.talk import Talk
+from ui.remembering import PAGE, Past, Remembering, cited
+from ui.viewer import Viewer
 from ui.words import Words
 
-PAGE = 20  # conversations shown at first, and added by "older"
-
-Choices = list[tuple[str, int]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Remembering:
-    """What happens in the History tab."""
-
-    assistant: Assistant
-    asking: Asking
-    words: Words
-
-    def choices(self, kept: object, limit: int) -> tuple[Choices, bool]:
-        """Texts and ids for the list, newest first, and whether there are older ones."""
-        session = edges.session_of(kept)
-        found = self.assistant.history.conversations(session=session, limit=limit + 1) if session else []
-        return [(line(each, self.words), each.id) for each in found[:limit]], len(found) > limit
-
-    def read(self, conversation: int | None, kept: object) -> View:
-        """A conversation to read. An error becomes a sentence."""
-        if conversation is None:
-            return View(talk=Talk())
-        try:
-            return self.asking.resume(conversation, kept)
-        except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
-            return View(talk=Talk(), notice=edges.sentence(error, self.words))
-
-    def delete(self, conversation: int, kept: object) -> str:
-        """Delete it, and say so; or say why not."""
-        try:
-            session = edges.require_session(kept, self.words)
-            self.assistant.history.delete(conversation, session=session)
-        except Exception as error:  # noqa: BLE001 - as above
-            return edges.sentence(error, self.words)
-        return self.words.deleted
-
-
-def line(conversation: Conversation, words: Words) -> str:
-    """One line of the list: "Is there a dog? (2026-05-01 14:03)", in this machine's local time."""
-    when = conversation.last_at.astimezone().strftime("%Y-%m-%d %H:%M")
-    return words.turns.format(title=conversation.title, when=when)
+SHOWN: dict[str, Any] = {**QUIET, "trigger_mode": "always_last"}  # what is pressed meanwhile comes next
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,97 +32,133 @@ class HistoryTab:
 
     remembering: Remembering
     chatting: Chat
+    viewer: Viewer
+    past: gr.State
     limit: gr.State
-    listed: gr.Radio
-    older: gr.Button
-    hint: gr.HTML
-    chat: gr.HTML
-    resume: gr.Button
-    delete: gr.Button
-    sure: gr.Group
-    yes: gr.Button
-    no: gr.Button
+    find: gr.Textbox
+    take: gr.UploadButton
+    pieces: dict[str, gr.HTML]  # above, listed, head, chat, file
 
     @classmethod
-    def place(cls, remembering: Remembering, pictures: Pictures) -> "HistoryTab":
+    def place(cls, remembering: Remembering, pictures: Pictures, viewer: Viewer) -> "HistoryTab":
         """Put the tab on the page that is being built."""
-        words = remembering.words
-        with gr.Row(elem_classes="halves"):
-            with gr.Column(scale=2, min_width=300):
-                limit = gr.State(PAGE)
-                listed = gr.Radio([], label=words.conversations, elem_classes="listed")
-                older = gr.Button(words.older, size="sm", visible=False)
-            with gr.Column(scale=3, min_width=300):
-                right = _place_reading(words)
+        words, pieces = remembering.words, dict[str, gr.HTML]()
         chatting = Chat(pictures=pictures, words=words, acts=False)
-        return cls(remembering=remembering, chatting=chatting, limit=limit, listed=listed, older=older, **right)
+        with gr.Row(elem_classes="halves past-halves"):
+            with gr.Column(scale=2, min_width=300, elem_classes="past-left"):
+                with gr.Row(elem_classes="past-find"):
+                    find = gr.Textbox(label=words.past_find, placeholder=words.past_find_hint, max_lines=1,
+                                      show_label=False, container=False, scale=1)  # fmt: skip
+                    take = gr.UploadButton(words.past_import, size="sm", scale=0, min_width=90)
+                pieces["above"] = piece(elem_classes="past-above")
+                pieces["listed"] = piece(listens="acts past", elem_classes="past-list")
+            with gr.Column(scale=3, min_width=300, elem_classes="past-right"):
+                pieces["head"] = piece(listens="acts title")
+                pieces["chat"] = piece(listens="acts reading", visible=False, elem_classes="chat")
+                pieces["file"] = piece(listens="download", elem_classes="past-file")
+        return cls(
+            remembering=remembering, chatting=chatting, viewer=viewer, past=gr.State(Past()), limit=gr.State(PAGE),
+            find=find, take=take, pieces=pieces,
+        )  # fmt: skip
+
+    @property
+    def parts(self) -> list[Any]:
+        """Every component that `render` may update."""
+        return [self.past, *self.pieces.values()]
+
+    def render(self, past: Past, text: str, limit: int, kept: object) -> dict[Any, Any]:
+        """What the tab shows, as updates of components."""
+        return {
+            **self._list(past, text, limit, kept),
+            self.past: past,
+            self.pieces["head"]: heading(past, self._words),
+            self.pieces["chat"]: gr.HTML(self.chatting.html(past.talk), visible=bool(past.talk.exchanges)),
+            self.pieces["file"]: link(past.file),
+        }
 
     def join(self, tab: gr.Tab, tabs: gr.Tabs, ask: AskTab, visit: Visit) -> None:
         """Connect the components with the handlers, and "continue" with the Ask tab."""
-        parts = [self.listed, self.older, self.hint, self.chat, self.resume, self.delete, self.sure]
+        pieces, limit = self.pieces, self.limit
+        state = [self.past, self.find, limit, visit.kept]
 
-        kept = visit.kept
+        def refresh(past: Past, text: str, limit: int, kept: object) -> dict[Any, Any]:
+            return self.render(self.remembering.refresh(past, kept), text, limit, kept)
 
-        def refresh(secret: object, limit: int) -> dict[Any, Any]:
-            return self._list(secret, limit)
+        def search(past: Past, text: str, kept: object) -> dict[Any, Any]:
+            return {**self._list(past, text, PAGE, kept), limit: PAGE}
 
-        def more(secret: object, limit: int) -> dict[Any, Any]:
-            return {**self._list(secret, limit + PAGE), self.limit: limit + PAGE}
+        def listed(past: Past, text: str, most: int, kept: object, event: gr.EventData) -> dict[Any, Any]:
+            act, _ = pressed(event)
+            if act == "more":
+                return {**self._list(past, text, most + PAGE, kept), limit: most + PAGE}
+            if act == "ask":
+                return {tabs: gr.Tabs(selected="ask")}
+            if act == "all":
+                return {**self._list(past, "", PAGE, kept), limit: PAGE, self.find: ""}
+            return self._acted(past, text, most, kept, event)
 
-        def read(conversation: int | None, secret: object) -> dict[Any, Any]:
-            return self._reading(self.remembering.read(conversation, secret))
+        def head(
+            past: Past, text: str, most: int, kept: object, page: str, event: gr.EventData
+        ) -> Iterator[dict[Any, Any]]:
+            if pressed(event)[0] != "resume":
+                yield self._acted(past, text, most, kept, event)
+                return
+            yield {limit: gr.skip()}
+            yield self._resumed(past, kept, page, ask) | {tabs: gr.Tabs(selected="ask")}
 
-        def delete(conversation: int, secret: object, limit: int) -> dict[Any, Any]:
-            said = self.remembering.delete(conversation, secret)
-            return self._list(secret, limit, said=said)
+        def take(past: Past, text: str, most: int, kept: object, file: str) -> dict[Any, Any]:
+            after = self.remembering.act(past, "import", file, kept)
+            Path(file).unlink(missing_ok=True)
+            return {**self.render(after, text, most, kept), self.take: None}
 
-        def resume(conversation: int, secret: object) -> dict[Any, Any]:
-            return {**ask.render(self.remembering.read(conversation, secret)), tabs: gr.Tabs(selected="ask")}
+        tab.select(refresh, state, self.parts, **QUIET)
+        self.find.change(search, [self.past, self.find, visit.kept], [*self.parts, limit], **SHOWN)
+        pieces["above"].click(self._acted, state, self.parts, **QUIET)
+        pieces["listed"].click(listed, state, [*self.parts, limit, self.find, tabs], **SHOWN)
+        pieces["head"].click(head, [*state, visit.page], [*self.parts, limit, *ask.parts, tabs], **QUIET)
+        pieces["chat"].click(self._read, state, [*self.parts, *self.viewer.parts], **QUIET)
+        self.take.upload(take, [*state, self.take], [*self.parts, self.take], **QUIET)
 
-        tab.select(refresh, [kept, self.limit], parts, **QUIET)
-        self.older.click(more, [kept, self.limit], [*parts, self.limit], **QUIET)
-        self.listed.input(read, [self.listed, kept], parts, **QUIET)
-        self.delete.click(lambda: gr.Group(visible=True), None, self.sure, **QUIET)
-        self.no.click(lambda: gr.Group(visible=False), None, self.sure, **QUIET)
-        self.yes.click(delete, [self.listed, kept, self.limit], parts, **QUIET)
-        self.resume.click(ask.asking.quiet, visit.page, None, **QUIET).then(
-            resume, [self.listed, kept], [*ask.parts, tabs], **QUIET
-        )
+    @property
+    def _words(self) -> Words:
+        return self.remembering.words
 
-    def _list(self, secret: object, limit: int, said: str = "") -> dict[Any, Any]:
-        words = self.remembering.words
-        choices, more = self.remembering.choices(secret, limit)
-        said = said or (words.history_idle if choices else words.history_none)
+    def _list(self, past: Past, text: str, limit: int, kept: object) -> dict[Any, Any]:
+        listing = self.remembering.listing(text, limit, kept)
+        chosen = past.about.id if past.about else 0
         return {
-            **self._reading(View(talk=Talk())),
-            self.listed: gr.Radio(choices, value=None, visible=bool(choices)),
-            self.older: gr.Button(visible=more),
-            self.hint: gr.HTML(hint(said), visible=True),
+            self.pieces["above"]: above(listing, past, self._words),
+            self.pieces["listed"]: rows(listing, chosen, self._words, datetime.now().astimezone()),
         }
 
-    def _reading(self, view: View) -> dict[Any, Any]:
-        words, open_one = self.remembering.words, bool(view.talk.exchanges)
-        return {
-            self.hint: gr.HTML(notice(view.notice) or hint(words.history_idle), visible=not open_one),
-            self.chat: gr.HTML(self.chatting.html(view.talk), visible=open_one),
-            self.resume: gr.Button(visible=open_one),
-            self.delete: gr.Button(visible=open_one),
-            self.sure: gr.Group(visible=False),
-        }
+    def _acted(self, past: Past, text: str, limit: int, kept: object, event: gr.EventData) -> dict[Any, Any]:
+        return self.render(self.remembering.act(past, *pressed(event), kept), text, limit, kept)
+
+    def _read(self, past: Past, text: str, limit: int, kept: object, event: gr.EventData) -> dict[Any, Any]:
+        """A press in the conversation: a citation is shown large."""
+        act, what = pressed(event)
+        if act != "cite":
+            return self._acted(past, text, limit, kept, event)
+        found = cited(what, past.talk)
+        if found is None:
+            return {self.past: gr.skip()}
+        answer, index = found
+        return self.viewer.open(exhibits(answer, self._words), index, turn=answer.turn)
+
+    def _resumed(self, past: Past, kept: object, page: str, ask: AskTab) -> dict[Any, Any]:
+        """The open conversation in the Ask tab, once nothing else is being answered there."""
+        ask.asking.quiet(page)
+        return ask.render(self.remembering.resume(past, kept))
 
 
-def _place_reading(words: Words) -> dict[str, Any]:
-    """The right half: the conversation that is read, and what can be done with it."""
-    parts: dict[str, Any] = {
-        "hint": piece(hint(words.history_idle), listens=""),
-        "chat": piece(visible=False, elem_classes="chat"),
-    }  # fmt: skip
-    with gr.Row():
-        parts["resume"] = gr.Button(words.resume, variant="primary", size="sm", visible=False)
-        parts["delete"] = gr.Button(words.delete, size="sm", visible=False)
-    with gr.Group(visible=False) as parts["sure"]:
-        gr.HTML(hint(words.delete_sure), padding=True)
-        with gr.Row():
-            parts["yes"] = gr.Button(words.delete_yes, variant="stop", size="sm")
-            parts["no"] = gr.Button(words.delete_no, size="sm")
-    return parts
+def pressed(event: gr.EventData) -> tuple[str, str]:
+    """What a button sent; it comes from the browser, and may be anything."""
+    return str(getattr(event, "act", "")), str(getattr(event, "what", ""))
+
+
+def link(file: str) -> str:
+    """A link to a file that the page may serve; `download.js` follows it."""
+    if not file:
+        return ""
+    name = escape(Path(file).name)
+    return f'<a href="gradio_api/file={escape(quote(file))}" download="{name}">{name}</a>'

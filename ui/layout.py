@@ -10,11 +10,12 @@ from deepseek_mm import Answer, Assistant
 from ui import edges
 from ui.ask import QUIET, AskTab, Visit
 from ui.asking import Asking
-from ui.history import HistoryTab, Remembering
+from ui.history import HistoryTab
 from ui.library import LibraryTab
 from ui.passing import Passing
 from ui.pictures import Pictures
 from ui.piece import piece
+from ui.remembering import Remembering
 from ui.running import Running
 from ui.search import SearchTab
 from ui.searching import Searching
@@ -48,7 +49,8 @@ def build_ui(assistant: Assistant, *, running: Running[Answer], pictures: Pictur
             with gr.Tab(words.library, id="library"):
                 library = LibraryTab.place(shelving, top=top, head=lambda state: head(state, words))
             with gr.Tab(words.history, id="history") as history_tab:
-                history = HistoryTab.place(Remembering(assistant=assistant, asking=asking, words=words), pictures)
+                remembering = Remembering(assistant=assistant, asking=asking, words=words)
+                history = HistoryTab.place(remembering, pictures, viewer)
             with gr.Tab(words.settings, id="settings") as settings_tab:
                 settings = SettingsTab.place(Setting(assistant=assistant, words=words))
         ask.join(visit)

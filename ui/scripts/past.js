@@ -1,0 +1,37 @@
+// The list of conversations (after acts.js): arrows move in it, Delete deletes, and its end asks for more.
+const rows = () => [...element.querySelectorAll("button.row")];
+let at = -1;  // the row that had the focus last
+
+element.addEventListener("focusin", (event) => {
+  const all = rows(), here = all.indexOf(event.target.closest("button.row"));
+  if (here < 0) return;
+  at = here;
+  all.forEach((row, n) => { row.tabIndex = n === here ? 0 : -1; });
+});
+element.addEventListener("keydown", (event) => {
+  const all = rows(), here = all.indexOf(event.target.closest("button.row"));
+  if (here < 0 || event.ctrlKey || event.metaKey || event.altKey) return;
+  const to = { ArrowDown: here + 1, ArrowUp: here - 1, Home: 0, End: all.length - 1 }[event.key];
+  if (to !== undefined) { event.preventDefault(); all[to]?.focus(); }
+  if (event.key === "Delete" && !event.repeat) trigger("click", { act: "delete", what: all[here].dataset.what });
+});
+
+// A row that is gone, or a button that hid the list, leaves the focus nowhere: it goes back to where it was.
+function settle() {
+  const all = rows();
+  if (at < 0 || document.activeElement !== document.body || !isShown(element)) return;
+  all[Math.min(at, all.length - 1)]?.focus();
+}
+
+const eye = new IntersectionObserver((seen) => {
+  if (!seen.some((each) => each.isIntersecting)) return;
+  eye.disconnect();
+  trigger("click", { act: "more", what: "" });
+}, { rootMargin: "200px" });
+function look() {
+  eye.disconnect();
+  const more = element.querySelector("[data-act=more]");
+  if (more) eye.observe(more);
+}
+watch("value", () => { settle(); look(); });
+look();
