@@ -98,7 +98,10 @@ class PaperAssistant:
         if len(question.text) > self.config.rag.max_question_chars:
             raise BadQuestion(f"the question has {len(question.text)} characters. Shorten it to at most 4000")
         image_path = self._keep(question.image)
-        conversation, turn = self.history.begin(question, image_path=image_path, settings={}, fingerprint="paper")
+        more = [(each.name, self._keep(each.image)) for each in question.more]
+        conversation, turn = self.history.begin(
+            question, image_path=image_path, settings={}, fingerprint="paper", more=more
+        )
         first = self._start(question, Answer(text="", state="running", conversation=conversation, turn=turn))
         for answer in self._words(first, stop or Event()):
             if answer.state == "running":

@@ -1,6 +1,7 @@
 """The Ask tab's handlers, on paper."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from fake_app import paper
@@ -8,10 +9,10 @@ from fakes import picture
 
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
-from ui.asking import CLEAR, Asking
-from ui.edges import Thumbs, new_session
+from ui.asking import CLEAR, PAGE, Asking
+from ui.edges import new_session
 from ui.running import Running
-from ui.talk import Exchange, Talk
+from ui.talk import Talk
 from ui.words import ENGLISH
 
 ME, OTHER = new_session(), new_session()
@@ -20,7 +21,7 @@ ME, OTHER = new_session(), new_session()
 @pytest.fixture
 def asking(tmp_path):
     assistant = paper(Config(data=tmp_path / "library"))
-    yield Asking(assistant=assistant, running=Running(), thumbs=Thumbs(tmp_path / "small"), words=ENGLISH)
+    yield Asking(assistant=assistant, running=Running(), words=ENGLISH)
     assistant.close()
 
 
@@ -37,6 +38,25 @@ def ask(asking: Asking, text: str, *files, talk: Talk | None = None, kept: objec
     return list(asking.ask(entry(text, *files), talk or Talk(), kept, "page"))
 
 
+def talk_about(asking: Asking, *texts: str) -> Talk:
+    talk = Talk()
+    for text in texts:
+        talk = ask(asking, text, talk=talk)[-1].talk
+    return talk
+
+
+def questions(talk: Talk) -> list[str]:
+    return [exchange.question for exchange in talk.exchanges]
+
+
+def turn_of(talk: Talk, n: int) -> int:
+    return talk.exchanges[n].answer.turn
+
+
+def remembered(asking: Asking, conversation: int, kept: str = ME) -> list[str]:
+    return [turn.question for turn in asking.assistant.history.turns(conversation, session=kept)]
+
+
 def test_a_question_streams_and_ends_with_its_evidence(asking):
     views = ask(slowly(asking), "Is it red?")
     texts = [view.talk.exchanges[-1].answer.text for view in views]
@@ -47,7 +67,7 @@ def test_a_question_streams_and_ends_with_its_evidence(asking):
     assert [c.region.source.name for c in views[-1].shown.citations] == ["kite.jpg"]
 
 
-def test_evidence_is_drawn_when_it_changes_and_not_for_every_word(asking):
+def test_evidence_is_shown_when_it_changes_and_not_for_every_word(asking):
     views = ask(slowly(asking), "Is it red?")
     assert sum(view.shown is not None for view in views) == 2  # when it came, and at the end
 
@@ -67,10 +87,8 @@ def test_stop_keeps_what_had_arrived_here_and_in_the_history(asking):
 
 
 def test_a_second_question_goes_on_with_the_conversation(asking):
-    first = ask(asking, "Is it red?")[-1].talk
-    second = ask(asking, "And green?", talk=first)[-1].talk
-    assert second.conversation == first.conversation
-    assert [e.question for e in second.exchanges] == ["Is it red?", "And green?"]
+    talk = talk_about(asking, "Is it red?", "And green?")
+    assert questions(talk) == remembered(asking, talk.conversation) == ["Is it red?", "And green?"]
 
 
 def test_a_picture_alone_is_asked_about(asking, tmp_path):
@@ -78,9 +96,20 @@ def test_a_picture_alone_is_asked_about(asking, tmp_path):
     picture("green", size=(3000, 2000)).save(path)
     view = ask(asking, "", path)[-1]
     last = view.talk.exchanges[-1]
-    assert (last.question, last.picture_name) == (ENGLISH.picture_alone, "mine.png")
-    assert last.picture.endswith(".jpg")
+    assert (last.question, [u.name for u in last.uploads]) == (ENGLISH.picture_alone, ["mine.png"])
     assert [c.region.source.name for c in view.shown.citations] == ["grass.jpg"]
+
+
+def test_of_five_pictures_the_broken_one_is_named_and_the_others_are_asked_about(asking, tmp_path):
+    paths = [tmp_path / f"{n}.png" for n in range(5)]
+    for path in paths:
+        picture("green").save(path)
+    paths[2].write_bytes(b"no picture")
+    views = ask(asking, "What?", *paths)
+    assert [u.name for u in views[-1].talk.exchanges[0].uploads] == ["0.png", "1.png", "3.png", "4.png"]
+    assert all("2.png" in view.notice for view in views)
+    (turn,) = asking.assistant.history.turns(views[-1].talk.conversation, session=ME)
+    assert [turn.image_name, *(name for name, _ in turn.more)] == ["0.png", "1.png", "3.png", "4.png"]
 
 
 @pytest.mark.parametrize(("text", "said"), [("", "empty"), ("x" * 100_000, "100000 characters")])
@@ -124,39 +153,26 @@ def test_a_conversation_is_resumed_by_its_owner_only(asking, tmp_path):
     picture("green").save(path)
     talk = ask(asking, "What is it?", path)[-1].talk
     view = asking.resume(talk.conversation, ME)
-    assert (view.talk.conversation, view.talk.exchanges[0].picture_name) == (talk.conversation, "mine.png")
-    assert view.talk.exchanges[0].picture
+    assert view.talk.conversation == talk.conversation
+    (upload,) = view.talk.exchanges[0].uploads
+    assert Path(upload.path).is_file()
     assert view.shown.text == asking.assistant.says
     with pytest.raises(NothingThere):
         asking.resume(talk.conversation, OTHER)
 
 
 def test_going_on_with_a_conversation_of_others_is_refused(asking):
-    talk = ask(asking, "Is it red?")[-1].talk
+    talk = talk_about(asking, "Is it red?")
     view = ask(asking, "And green?", talk=talk, kept=OTHER)[-1]
     assert view.notice
     assert view.talk == talk
 
 
-def test_an_upload_that_is_gone_has_no_small_copy(asking):
-    assert asking.small("/nowhere/mine.png") == ""
-
-
-def test_both_messages_of_an_exchange_lead_to_its_answer(asking):
-    talk = Talk()
-    for text in ("Is it red?", "Is it green?"):
-        talk = ask(asking, text, talk=talk)[-1].talk
-    names = [asking.chosen(talk, n).citations[0].region.source.name for n in range(4)]
-    assert names == ["kite.jpg", "kite.jpg", "grass.jpg", "grass.jpg"]
-    assert asking.chosen(talk, 4) is None
-    assert isinstance(talk.exchanges[0], Exchange)
-
-
 def test_a_question_asked_before_the_new_conversation_has_come_up_begins_it(asking):
-    old = ask(asking, "Is it red?")[-1].talk
+    old = talk_about(asking, "Is it red?")
     asking.begin_anew("page")
     views = ask(asking, "Is it green?", talk=old)
-    assert [e.question for e in views[-1].talk.exchanges] == ["Is it green?"]
+    assert questions(views[-1].talk) == ["Is it green?"]
     assert views[-1].talk.conversation != old.conversation
     assert views[0].shown.citations == ()  # the evidence of the old answer goes at once
     assert not asking.is_still_new("page")  # and the page is not emptied under it
@@ -164,9 +180,134 @@ def test_a_question_asked_before_the_new_conversation_has_come_up_begins_it(aski
 
 
 def test_a_new_conversation_concerns_its_own_page_only_and_once(asking):
-    old = ask(asking, "Is it red?")[-1].talk
+    old = talk_about(asking, "Is it red?")
     asking.begin_anew("another page")
     assert len(ask(asking, "Is it green?", talk=old)[-1].talk.exchanges) == 2
     assert asking.is_still_new("another page")
     asking.quiet("another page")  # another conversation is resumed there
     assert not asking.is_still_new("another page")
+
+
+def test_asking_the_last_question_again_replaces_its_answer(asking):
+    talk = talk_about(asking, "Is it red?", "Is it green?")
+    old = turn_of(talk, 1)
+    after = list(asking.again(old, talk, ME, "page"))[-1].talk
+    assert questions(after) == remembered(asking, talk.conversation) == ["Is it red?", "Is it green?"]
+    assert after.conversation == talk.conversation
+    assert turn_of(after, 1) != old
+
+
+def test_asking_an_earlier_question_again_begins_a_branch_and_loses_nothing(asking):
+    talk = talk_about(asking, "Is it red?", "Is it green?", "Is it blue?")
+    after = list(asking.again(turn_of(talk, 1), talk, ME, "page"))[-1].talk
+    assert questions(after) == ["Is it red?", "Is it green?"]
+    assert after.conversation != talk.conversation
+    assert remembered(asking, talk.conversation) == ["Is it red?", "Is it green?", "Is it blue?"]
+
+
+def test_a_question_with_a_picture_is_asked_again_with_its_picture(asking, tmp_path):
+    path = tmp_path / "mine.png"
+    picture("green").save(path)
+    talk = ask(asking, "What?", path)[-1].talk
+    after = list(asking.again(turn_of(talk, 0), talk, ME, "page"))[-1].talk
+    assert [u.name for u in after.exchanges[0].uploads] == ["mine.png"]
+    assert [c.region.source.name for c in after.exchanges[0].answer.citations] == ["grass.jpg"]
+
+
+def test_an_edited_question_begins_a_branch_before_it(asking):
+    talk = talk_about(asking, "Is it red?", "Is it green?", "Is it blue?")
+    view = asking.edit(turn_of(talk, 1), talk)
+    assert view.entry == entry("Is it green?")
+    after = ask(asking, "Is it purple?", talk=view.talk)[-1].talk
+    assert questions(after) == remembered(asking, after.conversation) == ["Is it red?", "Is it purple?"]
+    assert remembered(asking, talk.conversation) == ["Is it red?", "Is it green?", "Is it blue?"]
+    assert after.editing == 0
+
+
+def test_the_first_question_edited_begins_a_conversation_of_its_own(asking):
+    talk = talk_about(asking, "Is it red?")
+    after = ask(asking, "Is it blue?", talk=asking.edit(turn_of(talk, 0), talk).talk)[-1].talk
+    assert questions(after) == ["Is it blue?"]
+    assert after.conversation != talk.conversation
+
+
+def test_a_branch_goes_on_by_itself_and_the_old_conversation_stays(asking):
+    talk = talk_about(asking, "Is it red?", "Is it green?")
+    view = asking.branch(turn_of(talk, 0), talk, ME)
+    assert (questions(view.talk), view.told) == (["Is it red?"], ENGLISH.branched)
+    talk_on = ask(asking, "Is it blue?", talk=view.talk)[-1].talk
+    assert remembered(asking, talk_on.conversation) == ["Is it red?", "Is it blue?"]
+    assert remembered(asking, talk.conversation) == ["Is it red?", "Is it green?"]
+
+
+@pytest.mark.parametrize("kept", [OTHER, None])
+def test_nobody_else_can_branch_rate_or_ask_again(asking, kept):
+    talk = talk_about(asking, "Is it red?")
+    turn = turn_of(talk, 0)
+    views = [
+        asking.branch(turn, talk, kept),
+        asking.rate(turn, "up", talk, kept),
+        *asking.again(turn, talk, kept, "page"),
+        asking.earlier(talk, kept),
+    ]
+    assert all(view.notice and view.talk == talk for view in views)
+    assert remembered(asking, talk.conversation) == ["Is it red?"]
+
+
+def test_a_thumb_is_kept_and_taken_back_by_the_same_press(asking):
+    talk = talk_about(asking, "Is it red?")
+    turn = turn_of(talk, 0)
+
+    def kept() -> str:
+        return asking.assistant.history.turns(talk.conversation, session=ME)[0].rating
+
+    up = asking.rate(turn, "up", talk, ME).talk
+    assert (up.exchanges[0].rating, kept()) == ("up", "up")
+    down = asking.rate(turn, "down", up, ME).talk
+    assert (down.exchanges[0].rating, kept()) == ("down", "down")
+    assert asking.rate(turn, "down", down, ME).talk.exchanges[0].rating == kept() == ""
+
+
+@pytest.mark.parametrize("act", ["edit", "rate", "again"])
+def test_a_press_for_an_answer_that_is_gone_says_so(asking, act):
+    talk = talk_about(asking, "Is it red?")
+    view = {
+        "edit": lambda: asking.edit(999, talk),
+        "rate": lambda: asking.rate(999, "up", talk, ME),
+        "again": lambda: list(asking.again(999, talk, ME, "page"))[-1],
+    }[act]()
+    assert (view.notice, view.talk) == (ENGLISH.gone, talk)
+
+
+def test_a_long_conversation_opens_at_its_end_and_earlier_ones_come_on_demand(asking):
+    talk = talk_about(asking, *(f"Is it red {n}?" for n in range(PAGE + 5)))
+    view = asking.resume(talk.conversation, ME)
+    assert (len(view.talk.exchanges), view.talk.earlier) == (PAGE, 5)
+    assert questions(view.talk)[-1] == f"Is it red {PAGE + 4}?"
+    more = asking.earlier(view.talk, ME).talk
+    assert (len(more.exchanges), more.earlier) == (PAGE + 5, 0)
+    assert questions(more) == questions(talk)
+
+
+def test_a_page_that_is_loaded_anew_shows_what_it_had_shown(asking):
+    talk = talk_about(asking, "Is it red?")
+    (view,) = asking.restore(str(talk.conversation), ME)
+    assert questions(view.talk) == ["Is it red?"]
+    assert view.entry is None  # somebody may be typing already
+
+
+@pytest.mark.parametrize(("at", "kept"), [("", ME), ("x", ME), ("1" * 30, ME), ("1", OTHER), ("1", None), ("77", ME)])
+def test_a_page_that_is_loaded_anew_with_nothing_of_its_own_begins_empty(asking, at, kept):
+    talk_about(asking, "Is it red?")
+    assert list(asking.restore(at, kept)) == []
+
+
+def test_an_answer_under_way_is_followed_to_its_end_by_the_page_that_came_back(asking):
+    slowly(asking, 0.05)
+    views = asking.ask(entry("Is it red?"), Talk(), ME, "page")
+    talk = [next(views), next(views)][-1].talk
+    back = list(asking.restore(str(talk.conversation), ME))
+    assert back[0].busy
+    assert back[-1].talk.exchanges[0].answer.text == asking.assistant.says
+    assert not back[-1].busy
+    assert [*views]  # and the page that had asked lost nothing

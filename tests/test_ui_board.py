@@ -1,56 +1,52 @@
-"""What the evidence board says about an answer, and what a click on it shows."""
+"""The evidence beside an answer."""
 
-from types import SimpleNamespace
+import re
 
-import gradio as gr
 import pytest
 from PIL import Image
 
 from deepseek_mm.records import Answer, Check, Citation
 from index import Region, Source
-from ui.board import Board, foot, why
-from ui.exhibits import Exhibit
+from ui.board import board, why
+from ui.pictures import Pictures
 from ui.words import ENGLISH
 
 
-def grey(source: Source, page: int) -> Image.Image:
-    return Image.new("RGB", (400, 300), (128, 128, 128))
-
-
 @pytest.fixture
-def board() -> Board:
-    with gr.Blocks():
-        return Board.place(grey, ENGLISH, title="Results", idle="idle", columns=4, offers_like=True)
+def pictures(tmp_path) -> Pictures:
+    return Pictures(tmp_path, lambda source, page: Image.new("RGB", (200, 100)))
 
 
-def exhibit(number: int, kind: str = "part", source_kind: str = "photo") -> Exhibit:
-    source = Source(path="/a/kite.jpg", kind=source_kind)
-    region = Region(id=number, source=source, kind=kind, box_px=(0, 0, 50, 50), text="hello")
-    return Exhibit(citation=Citation(number=number, region=region, score=0.5), caption=f"[{number}] kite")
+def answer(*numbers: int, **more) -> Answer:
+    source = Source(path="/a/kite.jpg", width_px=400, height_px=200)
+    cited = tuple(Citation(number=n, region=Region(source=source, box_px=(0, 0, 50, 50)), score=0.5) for n in numbers)
+    return Answer(text="Yes.", citations=cited, turn=7, **more)
 
 
-def test_a_click_shows_the_photo_its_name_and_its_details(board):
-    name, photo, details, like, chosen = board.choose((exhibit(1), exhibit(2)), SimpleNamespace(index=1))
-    assert "[2] kite" in name.value
-    assert photo.visible
-    assert "hello" in details.value
-    assert like.visible
-    assert chosen == 1
+def test_every_citation_is_on_the_board_under_its_number_and_can_be_opened(pictures):
+    html = board(answer(1, 4), pictures, ENGLISH)
+    assert re.findall(r'<li data-number="(\d+)">', html) == ["1", "4"]
+    assert re.findall(r'data-act="open" data-what="(\d+)"', html) == ["0", "1"]
+    assert 'data-turn="7"' in html  # claims of this answer light its boxes
+    assert ENGLISH.evidence_hint in html
 
 
-def test_a_click_on_a_text_file_shows_its_text_and_no_photo(board):
-    _, photo, details, _, _ = board.choose((exhibit(1, "code", "code"),), SimpleNamespace(index=0))
-    assert not photo.visible
-    assert "hello" in details.value
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (None, ENGLISH.evidence_idle),
+        (answer(), ENGLISH.evidence_none),
+        (answer(state="running"), ENGLISH.looking),
+        (answer(1, state="running"), ENGLISH.evidence_hint),
+    ],
+)
+def test_a_board_without_photos_says_why(pictures, given, said):
+    assert said in board(given, pictures, ENGLISH)
 
 
-def test_a_click_beyond_the_board_changes_nothing(board):
-    assert board.choose((exhibit(1),), SimpleNamespace(index=1)) == (gr.skip(),) * 5
-
-
-def test_what_is_only_nearest_is_paler_and_what_is_certain_is_not(board):
-    looks = [board.show((exhibit(1),), "text", dim=dim)[board.gallery].elem_classes for dim in (True, False)]
-    assert looks == [["thumbs", "dim"], ["thumbs"]]
+def test_the_reasons_come_when_the_answer_is_over(pictures):
+    assert "<details" not in board(answer(1, state="running"), pictures, ENGLISH)
+    assert "<details" in board(answer(1), pictures, ENGLISH)
 
 
 def test_the_reasons_show_what_was_kept_and_what_was_left_out():
@@ -64,19 +60,4 @@ def test_the_reasons_show_what_was_kept_and_what_was_left_out():
     assert html.index('class="kept"') < html.index('class="dropped"')
     assert "&lt;b&gt;Loud&lt;/b&gt;" in html
     assert "<b>" not in html
-    assert why((), ENGLISH) == f"<p>{ENGLISH.why_none}</p>"
-
-
-@pytest.mark.parametrize(
-    ("answer", "line"),
-    [
-        (Answer(text="", seconds=1.26, model="smol"), "Answered in 1.3 s - phrased by smol"),
-        (Answer(text="", seconds=0.8, state="stopped"), "Stopped after 0.8 s"),
-        (Answer(text="", seconds=2, state="failed"), "Not finished: it failed after 2.0 s"),
-        (Answer(text="", state="running"), "Answering ..."),
-        (Answer(text="", confidence=0.8), "Answered in 0.0 s - 80 % sure"),
-        (Answer(text="", model="<script>"), "Answered in 0.0 s - phrased by &lt;script&gt;"),
-    ],
-)
-def test_the_foot_says_how_it_ended_how_long_it_took_and_who_spoke(answer, line):
-    assert foot(answer, ENGLISH) == f'<p class="foot">{line}</p>'
+    assert ENGLISH.why_none in why((), ENGLISH)

@@ -4,12 +4,11 @@ import logging
 from pathlib import Path
 
 import pytest
-from fakes import picture
 from PIL import Image
 
 from deepseek_mm.errors import BadPicture, BadQuestion
 from index import IndexProblem
-from ui.edges import NoSession, Thumbs, new_session, notice, read_upload, require_session, sentence, session_of
+from ui.edges import NoSession, new_session, read_upload, require_session, sentence, session_of
 from ui.edges import split_entry as split
 from ui.words import ENGLISH
 
@@ -26,11 +25,6 @@ def test_a_bug_is_logged_in_full_and_shown_as_one_sentence(caplog):
     assert "secret detail" in caplog.text
 
 
-def test_a_notice_escapes_what_it_says_and_is_an_alert():
-    assert notice("<script>") == '<p role="alert" class="notice">&lt;script&gt;</p>'
-    assert notice("") == ""
-
-
 @pytest.mark.parametrize("kept", [None, "", "short", "x" * 44, "/" * 43, 7, ["a"], "x" * 42 + "\n"])
 def test_a_secret_that_is_not_one_never_becomes_a_session(kept):
     assert session_of(kept) is None
@@ -43,9 +37,9 @@ def test_a_drawn_secret_is_accepted_and_never_drawn_twice():
     assert session_of(first) == require_session(first, ENGLISH) == first != second
 
 
-def test_an_entry_is_its_text_and_its_last_file():
-    assert split({"text": " hi ", "files": ["/a.jpg", "/b.jpg"]}) == ("hi", Path("/b.jpg"))
-    assert split({"text": None, "files": []}) == split(None) == split({}) == ("", None)
+def test_an_entry_is_its_text_and_its_files_in_order():
+    assert split({"text": " hi ", "files": ["/a.jpg", "/b.jpg"]}) == ("hi", [Path("/a.jpg"), Path("/b.jpg")])
+    assert split({"text": None, "files": []}) == split(None) == split({}) == ("", [])
 
 
 def test_an_upload_that_is_no_picture_is_refused_by_its_name_only(tmp_path):
@@ -69,12 +63,3 @@ def test_an_upload_with_too_many_pixels_is_refused(tmp_path):
     Image.new("1", (12_000, 12_000)).save(path)
     with pytest.raises(BadPicture, match=r"large\.png"):
         read_upload(path, max_pixels=10**8)
-
-
-def test_a_small_copy_is_kept_once_for_the_same_picture(tmp_path):
-    thumbs = Thumbs(tmp_path / "small")
-    large = picture("red", size=(3000, 2000))
-    path = thumbs.keep(large)
-    assert thumbs.keep(large) == path != thumbs.keep(picture("blue"))
-    with Image.open(path) as copy:
-        assert (copy.format, copy.size) == ("JPEG", (512, 341))

@@ -1,15 +1,11 @@
-"""What a board shows of a region."""
+"""What stands beside a region."""
 
-import numpy as np
 import pytest
-from PIL import Image
 
-from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.records import Citation
 from index import Label, Region, Source
-from ui.draw import CARD_PX, ink
-from ui.exhibits import Exhibit, caption, details, fitted, is_drawn, thumbs, whole
-from ui.words import ENGLISH
+from ui.exhibits import Exhibit, caption, chosen, details, evidence, exhibit, is_drawn
+from ui.words import CHINESE, ENGLISH
 
 PDF = {"source_kind": "document", "path": "/docs/bill.pdf", "page": 2}
 NOTES = {"source_kind": "document", "path": "/docs/notes.md", "kind": "text", "box_px": (0, 0, 0, 0), "label": ""}
@@ -22,23 +18,6 @@ def citation(
     labels = (Label(name=label, score=0.9),) if label else ()
     box = region.pop("box_px", (10, 10, 200, 200))
     return Citation(number=number, region=Region(source=source, box_px=box, labels=labels, **region), score=0.314)
-
-
-def grey(source: Source, page: int) -> Image.Image:
-    """Pages are white."""
-    return Image.new("RGB", (400, 300), (250, 250, 250) if page else (128, 128, 128))
-
-
-def gone(source: Source, page: int) -> Image.Image:
-    raise NothingThere(f"no photo at {source.path}")
-
-
-def pictureless(source: Source, page: int) -> Image.Image:
-    raise BadFile(f"{source.path} has no picture")
-
-
-def has_ink(image: Image.Image, number: int) -> bool:
-    return bool(np.all(np.asarray(image) == Image.new("RGB", (1, 1), ink(number)).getpixel((0, 0)), axis=-1).any())
 
 
 @pytest.mark.parametrize(
@@ -57,66 +36,47 @@ def test_a_caption_has_number_what_file_and_place(cited, said):
     assert caption(cited, ENGLISH) == said
 
 
-def test_a_photo_shows_all_its_own_citations_and_no_others():
-    cited = [citation(1), citation(2, box_px=(210, 10, 390, 200)), citation(3, "/photos/other.jpg")]
-    shown = whole(grey, cited, 0, ENGLISH)
-    assert [has_ink(shown, n) for n in (1, 2, 3)] == [True, True, False]
+def test_a_caption_speaks_the_language_of_the_page():
+    assert caption(citation(label="", kind="page", **PDF), CHINESE) == "[1] bill.pdf, 第 2 页"
 
 
-def test_a_page_shows_the_citations_of_that_page_only():
-    cited = [citation(1, kind="text", **PDF), citation(2, kind="text", **(PDF | {"page": 3}))]
-    shown = whole(grey, cited, 0, ENGLISH)
-    assert [has_ink(shown, n) for n in (1, 2)] == [True, False]
-    assert shown.getpixel((300, 250)) == (250, 250, 250)
+@pytest.mark.parametrize(
+    ("cited", "drawn"),
+    [
+        (citation(), True),
+        (citation(kind="text"), True),  # text read in a photo
+        (citation(kind="page", **PDF), True),
+        (citation(kind="text", **PDF), True),
+        (citation(text="x", **NOTES), False),
+        (citation(kind="code", source_kind="code"), False),
+    ],
+)
+def test_only_what_lies_in_a_picture_is_drawn(cited, drawn):
+    assert is_drawn(cited.region) is drawn
 
 
-def test_a_box_fits_a_photo_that_was_reduced_and_a_page_as_it_is():
-    small = Image.new("RGB", (400, 300))
-    source = Source(path="/a.jpg", width_px=4000, height_px=3000)
-    assert fitted(Region(source=source, box_px=(1000, 300, 4000, 3000)), small) == (100, 30, 400, 300)
-    assert fitted(Region(source=source, box_px=(1, 2, 3, 4), page=1), small) == (1, 2, 3, 4)
-    assert fitted(Region(source=Source(path="/a.jpg"), box_px=(1, 2, 3, 4)), small) == (1, 2, 3, 4)
+def test_evidence_is_score_labels_and_colours():
+    cited = citation(colours=("red", "blue"))
+    assert evidence(exhibit(cited, ENGLISH), ENGLISH) == "score 0.31 - dog 90 % - red, blue"
+    assert evidence(exhibit(citation(label=""), ENGLISH), ENGLISH) == "score 0.31"
 
 
-@pytest.mark.parametrize("picture", [gone, pictureless])
-def test_a_file_that_is_gone_leaves_a_plate_and_no_error(picture):
-    (small,) = thumbs(picture, [citation(1)], ENGLISH)
-    assert small.size == whole(picture, [citation(1)], 0, ENGLISH).size == (384, 288)
+def test_details_escape_text_note_and_paths_and_cut_a_long_text():
+    cited = citation(path="/a/<b>.jpg", text="<script>" + "x" * 5000, note='a "note" & more')
+    twin = Region(source=Source(path="/a/<twin>.jpg"), box_px=(0, 0, 1, 1))
+    html = details(Exhibit(citation=cited, caption="c", twins=(twin,)), ENGLISH)
+    for raw in ("<script>", "<b>", "<twin>"):
+        assert raw not in html
+    assert "&lt;script&gt;" in html
+    assert "a &quot;note&quot; &amp; more" in html
+    assert " ...</pre>" in html
+    assert len(html) < 5000
 
 
-def test_thumbnails_are_small_and_in_order():
-    pictures = thumbs(grey, [citation(2), citation(1)], ENGLISH)
-    assert [has_ink(pictures[0], 2), has_ink(pictures[1], 1)] == [True, True]
-    assert all(max(p.size) <= 512 for p in pictures)
-
-
-def test_a_text_without_a_picture_is_a_card_and_has_nothing_behind_it():
-    cited = citation(4, text="Hello", lines=(1, 2), **NOTES)
-    (small,) = thumbs(pictureless, [cited], ENGLISH)
-    assert small.size == CARD_PX
-    assert has_ink(small, 4)
-    assert whole(pictureless, [cited], 0, ENGLISH) is None
-
-
-def test_text_in_photos_and_on_pages_is_drawn_and_text_files_are_not():
-    drawn = [citation(kind="text", text="STOP"), citation(kind="text", **PDF), citation(kind="page", **PDF)]
-    assert [is_drawn(each.region) for each in drawn] == [True] * 3
-    assert not is_drawn(citation(**NOTES).region)
-    assert not is_drawn(citation(source_kind="code", kind="code").region)
-
-
-def test_the_details_show_text_note_path_and_twins_as_plain_text():
-    nasty = "<img src=x onerror=alert(1)>"
-    twin = citation(2, f"/photos/{nasty}.jpg").region
-    each = Exhibit(
-        citation=citation(path=f"/docs/{nasty}.md", text=f"{nasty}\n  indented", note=nasty), caption="", twins=(twin,)
-    )
-    html = details(each, ENGLISH)
-    assert "<img" not in html
-    assert "&lt;img src=x onerror=alert(1)&gt;\n  indented</pre>" in html
-    assert html.count("&lt;img") == 4
-    assert ENGLISH.alike in html
-
-
-def test_the_details_of_a_plain_photo_are_its_path():
-    assert details(Exhibit(citation=citation(), caption=""), ENGLISH) == '<p class="hint path">/photos/beach.jpg</p>'
+@pytest.mark.parametrize(
+    ("what", "index"),
+    [("0", 0), ("1", 1), ("2", None), ("-1", None), ("x", None), ("9" * 40, None), (None, None), ("", None)],
+)
+def test_a_press_means_an_exhibit_that_is_there_or_none(what, index):
+    shown = [exhibit(citation(n), ENGLISH) for n in (1, 2)]
+    assert chosen(shown, what) == index

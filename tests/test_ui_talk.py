@@ -1,76 +1,60 @@
-"""A conversation as messages."""
+"""A conversation as the page holds it."""
 
 from datetime import UTC, datetime
 
-import pytest
-
 from deepseek_mm.history import Turn
 from deepseek_mm.records import Answer
-from ui.talk import Exchange, Talk, messages, plain, said, talk_of
-from ui.words import ENGLISH
+from ui.talk import Exchange, Talk, Upload, exchange_of, talk_of
 
 
-def turn(question: str, answer: Answer, image_path: str = "") -> Turn:
+def turn(number: int, question: str, **more) -> Turn:
+    given = {"image_name": "", "image_path": "", "more": (), "rating": "", "boxes": ()} | more
     return Turn(
-        id=1, conversation=7, asked_at=datetime(2026, 5, 1, tzinfo=UTC), question=question, image_name="me.jpg",
-        image_path=image_path, answer=answer, settings={}, fingerprint="f",
+        id=number, conversation=7, asked_at=datetime(2026, 5, 1, tzinfo=UTC), question=question,
+        answer=Answer(text=question.lower(), turn=number), settings={}, fingerprint="f", **given,
     )  # fmt: skip
 
 
 def test_an_answer_replaces_the_last_one_and_brings_the_conversation():
-    talk = Talk().asked(Exchange(question="A?", answer=Answer(text="", state="running")))
+    talk = Talk(earlier=3).asked(Exchange(question="A?", answer=Answer(text="", state="running")))
     talk = talk.answered(Answer(text="yes", conversation=7))
-    assert talk.conversation == 7
+    assert (talk.conversation, talk.earlier) == (7, 3)
     assert [e.answer.text for e in talk.exchanges] == ["yes"]
     assert talk.answered(Answer(text="no")).conversation == 7
 
 
-def test_every_exchange_is_two_messages():
-    talk = Talk(exchanges=tuple(Exchange(question=q, answer=Answer(text=q.lower())) for q in ("A", "B")))
-    assert [(m["role"], m["content"]) for m in messages(talk, ENGLISH)] == [
-        ("user", ["A"]),
-        ("assistant", "a"),
-        ("user", ["B"]),
-        ("assistant", "b"),
+def test_a_talk_out_of_the_history_keeps_pictures_thumbs_and_what_came_before():
+    turns = [
+        turn(11, "A?"),
+        turn(12, "B?", image_name="me.jpg", image_path="/up/me.jpg", more=(("", "/up/b.jpg"),), rating="up"),
     ]
+    talk = talk_of(turns, earlier=5)
+    assert (talk.conversation, talk.earlier) == (7, 5)
+    assert [e.question for e in talk.exchanges] == ["A?", "B?"]
+    assert talk.exchanges[1].uploads == (
+        Upload(name="me.jpg", path="/up/me.jpg"),
+        Upload(name="b.jpg", path="/up/b.jpg"),
+    )
+    assert [e.rating for e in talk.exchanges] == ["", "up"]
+    assert talk_of([]) == Talk()
 
 
-def test_a_picture_comes_before_its_question_and_has_its_name():
-    exchange = Exchange(question="What?", answer=Answer(text="x"), picture="/tmp/t.jpg", picture_name="me.jpg")
-    first = messages(Talk(exchanges=(exchange,)), ENGLISH)[0]["content"]
-    assert first == [{"path": "/tmp/t.jpg", "alt_text": "me.jpg"}, "What?"]
+def test_an_exchange_is_found_by_its_turn_and_turn_zero_is_nobodys():
+    talk = talk_of([turn(11, "A?"), turn(12, "B?")])
+    assert talk.find(12).question == "B?"
+    assert talk.find(13) is None
+    assert talk.asked(Exchange(question="C?", answer=Answer(text=""))).find(0) is None
 
 
-@pytest.mark.parametrize(
-    ("text", "html"),
-    [
-        ("<img src=x onerror=alert(1)>", "&lt;img src=x onerror=alert(1)>"),
-        ("&lt;b&gt; stays as typed", "&amp;lt;b&amp;gt; stays as typed"),
-        ("&#60;img src=x>", "&amp;#60;img src=x>"),
-        ("Tom & Jerry; 1 > 0", "Tom & Jerry; 1 > 0"),
-    ],
-)
-def test_text_reaches_the_chat_without_a_way_to_become_html(text, html):
-    assert plain(text) == html
-    talk = Talk(exchanges=(Exchange(question=text, answer=Answer(text=text)),))
-    assert [m["content"] for m in messages(talk, ENGLISH)] == [[html], html]
+def test_the_talk_before_a_question_ends_right_before_it_and_edits_nothing():
+    talk = Talk(
+        conversation=7, exchanges=tuple(map(exchange_of, [turn(1, "A"), turn(2, "B"), turn(3, "C")])), editing=2
+    )
+    assert [e.question for e in talk.before(2).exchanges] == ["A"]
+    assert talk.before(2).editing == 0
+    assert len(talk.before(10**18).exchanges) == 3
 
 
-def test_an_answer_that_is_not_whole_says_how_it_ended():
-    assert said(Answer(text="It is", state="stopped"), ENGLISH) == "It is (stopped)"
-    assert said(Answer(text="It is", state="failed"), ENGLISH) == "It is (not finished)"
-    assert said(Answer(text="It is", state="running"), ENGLISH) == "It is"
-    assert said(Answer(text="", state="running"), ENGLISH) == ENGLISH.looking
-    assert said(Answer(text=""), ENGLISH) == ENGLISH.silent
-
-
-def test_a_conversation_out_of_the_history_can_go_on():
-    turns = [turn("A?", Answer(text="a")), turn("B?", Answer(text="b", state="stopped"), "/uploads/b.jpg")]
-    talk = talk_of(turns, lambda path: f"small{path}")
-    assert talk.conversation == 7
-    assert [e.picture for e in talk.exchanges] == ["", "small/uploads/b.jpg"]
-
-
-def test_an_upload_that_is_gone_is_named_instead_of_shown():
-    talk = talk_of([turn("A?", Answer(text="a"), "/uploads/b.jpg")], lambda path: "")
-    assert messages(talk, ENGLISH)[0]["content"] == ["[me.jpg]", "A?"]
+def test_one_exchange_changes_and_the_others_stay():
+    talk = talk_of([turn(1, "A"), turn(2, "B")]).changed(2, rating="down")
+    assert [e.rating for e in talk.exchanges] == ["", "down"]

@@ -8,7 +8,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from itertools import pairwise
 
 from deepseek_mm import Answer, Citation
 from index import Source
@@ -20,7 +19,7 @@ from ui.talk import Exchange, Talk, Upload
 from ui.words import Words
 
 CITED = re.compile(r"\[(\d{1,4})\]")
-CLAIM = re.compile(r"(?<=[.!?])\s+(?!\[\d)")  # a claim ends with its sentence, and keeps the numbers behind it
+SENTENCE = re.compile(r".*?[.!?](?:\s*\[\d{1,4}\])*(?:\s+|$)|.+", re.DOTALL)  # with the numbers behind it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,8 +130,7 @@ class Chat:
 
 def sentences(text: str) -> list[str]:
     """The text in sentences, each with the numbers and the space that follow it; together they are the text."""
-    cuts = [0, *(match.end() for match in CLAIM.finditer(text)), len(text)]
-    return [text[start:end] for start, end in pairwise(cuts) if start < end]
+    return SENTENCE.findall(text)
 
 
 def about(answer: Answer, words: Words) -> Sequence[str]:

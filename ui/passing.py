@@ -15,11 +15,14 @@ from ui import edges
 from ui.ask import QUIET, AskTab, Visit
 from ui.asking import View
 from ui.exhibits import Exhibit
-from ui.library import LibraryTab
 from ui.search import SearchTab
+from ui.settings import SettingsTab
 from ui.taking import entry_about
 from ui.talk import Talk
 from ui.viewer import Viewed, Viewer
+from ui.words import Words
+
+LEAST_PX = 2  # sides of a box that was drawn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,12 +35,13 @@ class Passing:
     search: SearchTab
     viewer: Viewer
 
-    def join(self, visit: Visit, emptied: Any, library: LibraryTab) -> None:
+    def join(self, visit: Visit, emptied: Any, settings: SettingsTab) -> None:
         """Connect the dialog, and the event after which the library may be empty."""
         outputs = [*self.viewer.parts, *self.ask.parts, *self.search.parts, self.tabs]
         sources = [self.viewer.viewed, self.ask.talk, visit.kept]
         self.viewer.html.click(self._pressed, sources, outputs, **QUIET)
-        emptied.then(self._forget, library.parts["emptied"], [*self.ask.parts, *self.search.parts], **QUIET)
+        self.search.join_ask(self.ask_about, self.ask.talk, [*self.ask.parts, self.tabs])
+        emptied.then(self._forget, settings.parts["emptied"], [*self.ask.parts, *self.search.parts], **QUIET)
 
     def ask_about(self, regions: Sequence[Region], talk: Talk) -> dict[Any, Any]:
         """Updates that open the Ask tab with these in its box."""
@@ -72,7 +76,8 @@ class Passing:
         words = self.viewer.words
         try:
             region = each.citation.region
-            box = box_of(getattr(event, "box", None), self.viewer.pictures.size(region.source, region.page))
+            size = self.viewer.pictures.size(region.source, region.page)
+            box = box_of(getattr(event, "box", None), size, words)
             label = str(getattr(event, "label", ""))[:80].strip()
             corrected = Corrected(
                 number=each.citation.number,
@@ -91,13 +96,13 @@ class Passing:
         return {**self.ask.clear(), **self.search.clear()} if emptied else {self.ask.talk: gr.skip()}
 
 
-def box_of(shares: object, size: tuple[int, int]) -> Box:
-    """A box in pixels from shares of a picture's sides. BadBox if it is none."""
-    if not (isinstance(shares, list) and len(shares) == 4 and all(isinstance(s, (int, float)) for s in shares)):
-        raise edges.BadBox("no box was drawn. Drag over the photo, then save")
+def box_of(shares: object, size: tuple[int, int], words: Words) -> Box:
+    """A box in pixels from shares of a picture's sides. BadBox if it is none, or too small to be one."""
+    if not (isinstance(shares, list) and [type(share) in (int, float) for share in shares] == [True] * 4):
+        raise edges.BadBox(words.box_none)
     left, top, right, bottom = (
         round(min(1.0, max(0.0, share)) * side) for share, side in zip(shares, size * 2, strict=True)
     )
-    if right - left < 2 or bottom - top < 2:
-        raise edges.BadBox("the box is too small to be one. Drag over the photo, then save")
+    if right - left < LEAST_PX or bottom - top < LEAST_PX:
+        raise edges.BadBox(words.box_none)
     return left, top, right, bottom

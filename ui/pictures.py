@@ -131,7 +131,7 @@ class Pictures:
         """The key, drawn once for a library: pages that stay open over a restart keep their pictures."""
         if not self._key:
             self._folder.mkdir(parents=True, exist_ok=True)
-            file, mine = self._folder / "key", self._folder / f"key.{os.getpid()}"
+            file, mine = self._folder / "key", self._folder / f"key.{os.getpid()}.{threading.get_ident()}"
             with open(os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
                 out.write(secrets.token_bytes(32))
             with suppress(FileExistsError):

@@ -28,7 +28,11 @@ def _copy(assistant: Assistant, region: Region, folder: Path) -> Path | None:
         return None
     source = region.source
     key = hashlib.sha256(f"{source.path}\0{source.digest}\0{region.page}".encode("utf-8", "surrogateescape"))
-    target = folder / key.hexdigest()[:24] / (f"{Path(source.name).stem}.png" if region.page else source.name)
+    target = (
+        folder
+        / key.hexdigest()[:24]
+        / (f"{Path(source.name).stem}.png" if region.page else source.name.replace("..", "_"))
+    )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if not region.page and Path(source.path).is_file():

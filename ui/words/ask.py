@@ -78,6 +78,10 @@ class AskWords:
     )
     box_label = Word("What is it? (if the name is wrong too)", "它是什么?(若名称也不对)")
     box_save = Word("Save the box", "保存框")
+    box_none = Word(
+        "That is no box. Drag over the photo from corner to corner, then save.",
+        "这不是一个框。请在照片上从一角拖到对角,然后保存。",
+    )
     box_saved = Word("Thank you: the right box is kept as feedback.", "谢谢:正确的框已作为反馈保存。")
     why = Word("Why this answer", "为何这样回答")
     why_none = Word("This answer makes no claim that needs checking.", "这个回答没有需要核对的断言。")

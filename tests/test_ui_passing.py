@@ -1,0 +1,123 @@
+"""What leads from one part of the page to another."""
+
+from types import SimpleNamespace
+
+import pytest
+from fake_app import paper
+
+from deepseek_mm.config import Config
+from deepseek_mm.settings_file import SettingsFile
+from ui import edges, layout
+from ui.asking import Asking
+from ui.board import exhibits
+from ui.edges import BadBox, new_session
+from ui.passing import Passing, box_of
+from ui.pictures import Pictures
+from ui.running import Running
+from ui.talk import Talk
+from ui.viewer import Viewed
+from ui.words import ENGLISH
+
+ME = new_session()
+
+
+@pytest.fixture
+def passing(tmp_path, monkeypatch):
+    """The page's own Passing, as `build_ui` joins it."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "page"))
+    made: list[Passing] = []
+    join = Passing.join
+
+    def keep(self, *args, **named):
+        made.append(self)
+        return join(self, *args, **named)
+
+    monkeypatch.setattr(Passing, "join", keep)
+    assistant = paper(Config(data=tmp_path / "library"))
+    pictures = Pictures(tmp_path / "pictures", assistant.picture)
+    file = SettingsFile.of(assistant.config)
+    layout.build_ui(assistant, running=Running(), pictures=pictures, words=ENGLISH, file=file)
+    yield made[0]
+    assistant.close()
+
+
+@pytest.fixture
+def viewed(passing) -> Viewed:
+    asking = Asking(assistant=passing.assistant, running=Running(), words=ENGLISH)
+    talk = list(asking.ask({"text": "Is it red green?", "files": []}, Talk(), ME, "page"))[-1].talk
+    answer = talk.exchanges[0].answer
+    return Viewed(exhibits=exhibits(answer, ENGLISH), turn=answer.turn)
+
+
+def press(passing: Passing, viewed: Viewed, act: str, kept: object = ME, **more):
+    return passing._pressed(viewed, Talk(), kept, SimpleNamespace(act=act, **more))
+
+
+def test_the_dialog_turns_round_in_both_directions(passing, viewed):
+    on = press(passing, viewed, "on")[passing.viewer.viewed]
+    assert on.index == 1
+    assert press(passing, on, "on")[passing.viewer.viewed].index == 0
+    assert press(passing, viewed, "back")[passing.viewer.viewed].index == 1
+
+
+def test_a_dialog_that_was_closed_forgets_what_it_showed(passing, viewed):
+    assert press(passing, viewed, "closed") == {passing.viewer.viewed: Viewed()}
+
+
+def test_more_like_this_closes_the_dialog_and_searches(passing, viewed):
+    updates = press(passing, viewed, "like")
+    assert updates[passing.viewer.html] == ""
+    assert updates[passing.tabs].selected == "search"
+
+
+def test_asking_about_a_photo_puts_a_copy_of_it_into_the_box(passing, viewed):
+    updates = press(passing, viewed, "ask")
+    (file,) = updates[passing.ask.parts_by_name["box"]]["files"]
+    assert file.endswith("kite.jpg")
+    assert file.startswith(str(passing.assistant.config.data.parent / "page"))
+    assert updates[passing.tabs].selected == "ask"
+
+
+def test_a_box_drawn_right_is_kept_as_feedback_of_the_asker(passing, viewed):
+    updates = press(passing, viewed, "right", box=[0.5, 0.25, 1.0, 0.75], label=" A kite ")
+    assert updates[passing.viewer.viewed].said == ENGLISH.box_saved
+    (turn,) = passing.assistant.history.feedback()
+    (corrected,) = turn.boxes
+    assert (corrected.number, corrected.box_px, corrected.label) == (1, (320, 120, 640, 360), "A kite")
+
+
+def test_a_label_that_was_left_alone_is_no_correction(passing, viewed):
+    press(passing, viewed, "right", box=[0.5, 0.25, 1.0, 0.75], label="red thing")
+    (turn,) = passing.assistant.history.feedback()
+    assert turn.boxes[0].label == ""
+
+
+@pytest.mark.parametrize("kept", [new_session(), None])
+def test_nobody_else_corrects_a_box(passing, viewed, kept):
+    said = press(passing, viewed, "right", kept, box=[0, 0, 1, 1], label="")[passing.viewer.viewed].said
+    assert said != ENGLISH.box_saved
+    assert passing.assistant.history.feedback() == []
+
+
+@pytest.mark.parametrize("act", ["", "drop table", None])
+def test_a_press_that_means_nothing_changes_nothing(passing, viewed, act):
+    assert list(press(passing, viewed, act)) == [passing.viewer.html]
+
+
+def test_an_emptied_library_empties_the_other_tabs(passing):
+    updates = passing._forget(True)
+    assert updates[passing.ask.talk] == Talk()
+    assert list(passing._forget(False)) == [passing.ask.talk]
+
+
+@pytest.mark.parametrize(
+    "shares", [None, [], [0, 0, 1], ["a", 0, 1, 1], [0.5, 0.5, 0.5, 0.5], [1, 1, 0, 0], "0,0,1,1", [True] * 4]
+)
+def test_what_is_no_box_is_refused_with_a_sentence(shares):
+    with pytest.raises(BadBox, match="box"):
+        box_of(shares, (640, 480), ENGLISH)
+
+
+def test_a_box_is_cut_to_the_picture():
+    assert box_of([-1, 0.5, 2, 1], (640, 480), ENGLISH) == (0, 240, 640, 480)
+    assert edges.BadBox.__mro__[1].__name__ == "DeepSeekMMError"

@@ -1,0 +1,67 @@
+"""The dialog that shows a photo large."""
+
+import re
+
+import gradio as gr
+import pytest
+from PIL import Image
+
+from deepseek_mm.records import Citation
+from index import Label, Region, Source
+from ui.exhibits import exhibit
+from ui.pictures import Pictures
+from ui.viewer import Viewed, Viewer, content
+from ui.words import ENGLISH
+
+
+@pytest.fixture
+def pictures(tmp_path) -> Pictures:
+    return Pictures(tmp_path, lambda source, page: Image.new("RGB", (200, 100)))
+
+
+def shown(number: int = 1, *, kind: str = "part", source_kind: str = "photo", label: str = "kite"):
+    source = Source(path="/a/kite.jpg", kind=source_kind, width_px=400, height_px=200)
+    region = Region(source=source, kind=kind, box_px=(0, 0, 50, 50), labels=(Label(name=label, score=0.9),), text="hi")
+    return exhibit(Citation(number=number, region=region, score=0.5), ENGLISH)
+
+
+def acts(viewed: Viewed, pictures: Pictures) -> list[str]:
+    return re.findall(r'data-act="(\w+)"', content(viewed, pictures, ENGLISH))
+
+
+def test_the_dialog_offers_to_turn_only_where_there_is_something_to_turn_to(pictures):
+    assert acts(Viewed(exhibits=(shown(),)), pictures) == ["close", "like", "ask"]
+    assert acts(Viewed(exhibits=(shown(1), shown(2))), pictures) == ["close", "back", "on", "like", "ask"]
+
+
+def test_a_box_can_be_called_wrong_where_an_answer_cites_it_and_nowhere_else(pictures):
+    assert "wrong" in acts(Viewed(exhibits=(shown(),), turn=3), pictures)
+    assert "wrong" not in acts(Viewed(exhibits=(shown(),)), pictures)
+    for kind in ("text", "page", "code"):
+        assert "wrong" not in acts(Viewed(exhibits=(shown(kind=kind),), turn=3), pictures)
+
+
+def test_the_chosen_box_is_strong_and_the_others_on_the_photo_are_thin(pictures):
+    html = content(Viewed(exhibits=(shown(1), shown(2)), index=1), pictures, ENGLISH)
+    assert re.findall(r'class="(box[^"]*)" data-number="(\d)"', html) == [("box faint", "1"), ("box", "2")]
+
+
+def test_nothing_to_show_closes_the_dialog(pictures):
+    assert content(Viewed(), pictures, ENGLISH) == ""
+    assert content(Viewed(exhibits=(shown(),), index=5), pictures, ENGLISH) == ""
+
+
+def test_a_label_from_outside_stays_text_in_the_field_where_it_is_corrected(pictures):
+    html = content(Viewed(exhibits=(shown(label='"><b>x'),), turn=3), pictures, ENGLISH)
+    assert 'value="&quot;&gt;&lt;b&gt;x"' in html
+    assert "<b>x" not in html
+
+
+def test_a_press_opens_the_exhibit_it_means_and_a_wrong_one_opens_nothing(pictures):
+    with gr.Blocks():
+        viewer = Viewer.place(pictures, ENGLISH)
+    opened = viewer.open((shown(1), shown(2)), "1", turn=4)
+    assert opened[viewer.viewed] == Viewed(exhibits=(shown(1), shown(2)), index=1, turn=4)
+    assert "[2] kite" in opened[viewer.html]
+    assert viewer.open((shown(1),), "7") == {viewer.html: gr.skip()}
+    assert set(opened) == set(viewer.parts)

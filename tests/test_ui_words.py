@@ -1,0 +1,57 @@
+"""The table of words: whole in every language, and used."""
+
+import re
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from ui.words import CHINESE, ENGLISH, LANGUAGES, Word, Words, in_language
+
+UI = Path(__file__).parent.parent / "ui"
+TABLE = {name: word for table in Words.__mro__ for name, word in vars(table).items() if isinstance(word, Word)}
+# Asked of the model, or the same everywhere:
+ALIKE = {"title", "folder_hint", "examples", "picture_alone", "search_examples", "set_url_hint"}
+
+
+def texts(word: Word) -> dict:
+    return {
+        language: "\n".join(text) if isinstance(text, tuple) else text for language, text in word.in_language.items()
+    }
+
+
+def placeholders(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_a_word_is_there_in_every_language_with_the_same_places_to_fill(name):
+    said = texts(TABLE[name])
+    assert set(said) == set(LANGUAGES)
+    assert all(text.strip() for text in said.values())
+    assert placeholders(said["en"]) == placeholders(said["zh"])
+
+
+@pytest.mark.parametrize("name", sorted(set(TABLE) - ALIKE))
+def test_a_chinese_word_is_chinese_and_an_english_one_is_not(name):
+    said = texts(TABLE[name])
+    assert re.search(r"[\u4e00-\u9fff]", said["zh"]), said["zh"]
+    if name != "language_own":
+        assert not re.search(r"[\u4e00-\u9fff]", said["en"])
+
+
+def test_no_word_stands_in_two_tables():
+    names = [name for table in Words.__mro__ for name, word in vars(table).items() if isinstance(word, Word)]
+    assert sorted(names) == sorted(set(names))
+
+
+def test_every_word_is_used_somewhere_on_the_page():
+    source = " ".join(path.read_text() for path in UI.glob("*.py"))
+    indirect = {"done", "running", "stopped", "failed"}  # named by an answer's state
+    assert [name for name in TABLE if not re.search(rf"\.{name}\b", source) and name not in indirect] == []
+
+
+def test_a_table_speaks_its_own_language():
+    assert (ENGLISH.stop, CHINESE.stop) == ("Stop", "停止")
+    assert in_language("zh") is CHINESE
+    assert in_language("en") is ENGLISH
