@@ -17,8 +17,8 @@ FILES = sorted(WEIGHTS.glob("*.safetensors"))
 def test_every_file_is_described_in_the_card_and_nothing_else_lies_there():
     card = (WEIGHTS / "CARD.md").read_text()
     assert {f"{name}.safetensors" for name in ("space", "vocabulary", "regions", "names")} <= {f.name for f in FILES}
-    assert all(file.name in card for file in FILES)
-    assert {path.name for path in WEIGHTS.iterdir()} == {"CARD.md", *(file.name for file in FILES)}
+    assert all(name in card for name in ("certainty.json", *(file.name for file in FILES)))
+    assert {path.name for path in WEIGHTS.iterdir()} == {"CARD.md", "certainty.json", *(file.name for file in FILES)}
 
 
 def test_the_card_names_data_command_scores_and_licence():

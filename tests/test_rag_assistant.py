@@ -1,6 +1,7 @@
 """The whole story on painted photos: asked, looked up, phrased, checked, remembered."""
 
 import threading
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -326,3 +327,30 @@ def test_settings_and_fingerprints_are_remembered_with_the_turn(open_house):
     turn = remembered(house, house.ask(Question(text="is there a kite?")))
     assert turn.settings["rag"]["num_regions"] == 6
     assert turn.fingerprint == f"{ColourSpace.fingerprint[:8]}+parrot-1"
+
+
+def test_other_settings_hold_from_the_next_question_on(open_house):
+    house = open_house(Parrot("It is a lovely day."))
+    with_many = house.ask(Question(text="Which photos are blue?"))
+    assert len(with_many.citations) > 1
+    config = house.config
+    fewer = replace(config.rag, num_regions=1, min_certainty=0.99)
+    house.reconfigure(replace(config, rag=fewer, lm=replace(config.lm, phrasing="none", name="other", max_tokens=1)))
+    answer = house.ask(Question(text="Which photos are blue?"))
+    assert len(answer.citations) == 1
+    assert answer.model == ""  # the program's own words
+    assert remembered(house, answer).settings["rag"]["num_regions"] == 1
+    assert (house.config.lm.name, house.config.lm.max_tokens) == (config.lm.name, config.lm.max_tokens)
+    assert not house.find(Query(text="elephant"), k=3).found
+    assert house.find(Query(text="elephant"), k=3).threshold == 0.99
+
+
+def test_a_question_under_way_keeps_the_settings_it_began_with(open_house):
+    wait = threading.Event()
+    house = open_house(Parrot("Yes, I can see a kite in kite.png [1].", wait=wait))
+    growing = house.stream(Question(text="Is there a kite?"))
+    next(growing)  # it has begun; its words come later
+    house.reconfigure(replace(house.config, lm=replace(house.config.lm, phrasing="none")))
+    wait.set()
+    assert list(growing)[-1].model == "parrot"
+    assert house.ask(Question(text="Is there a kite?")).model == ""

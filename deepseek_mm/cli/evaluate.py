@@ -63,12 +63,15 @@ def abstain(args: Namespace, desk: Desk) -> int:
     """How often a search claims what is not there, and misses what is."""
     from deepseek_mm.evaluate.abstain import THINGS_FILE, evaluate_abstain, read_things
     from deepseek_mm.evaluate.retrieval import read_caption_rows
+    from deepseek_mm.rag.search import save_measured
 
     config = config_of(args, desk)
     rows = read_caption_rows(needed(args.data_file, "--data"), split=args.split)
     images, things = needed(args.images, "--images"), read_things(args.things or THINGS_FILE)
     desk.note(f"looking at {len(rows)} photos, then asking for {len(things)} things")
     report = evaluate_abstain(desk.open_space(config.encoder), rows, images, things, config)
+    if args.scores:
+        save_measured(args.scores, report.measured)
     return tell(report, args, desk)
 
 
@@ -111,6 +114,7 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument("--sheet", metavar="FILE", type=Path, help="regions: draw them into this picture instead")
     parser.add_argument("--photos", metavar="NAME", nargs="+", help="for --sheet: only these photos of --images")
     parser.add_argument("--things", metavar="FILE", type=Path, help="abstain: JSONL of rows {thing, there}")
+    parser.add_argument("--scores", metavar="FILE", type=Path, help="abstain: keep how certain it was of each thing")
     add_settings(parser, data=False)
 
 

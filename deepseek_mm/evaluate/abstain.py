@@ -27,6 +27,7 @@ from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, percent
 from deepseek_mm.parse.photo import read_photo
 from deepseek_mm.rag.program.words import plural
 from deepseek_mm.rag.retriever import Retriever
+from deepseek_mm.rag.search import Measured
 from deepseek_mm.records import Query
 from deepseek_mm.see.eyes import Eyes
 from index.store import RegionStore
@@ -50,6 +51,7 @@ class Outcome:
     thing: Thing
     found: bool
     num_said: int  # photos whose captions say it
+    certainty: float = 0.0  # of the search, 0 to 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +69,12 @@ class AbstainReport:
     def false_refusals(self) -> float:
         """Percent of the things that are there."""
         return share([not outcome.found for outcome in self.outcomes if outcome.thing.there])
+
+    @property
+    def measured(self) -> Measured:
+        """How certain the search was of each kind of thing."""
+        there, absent = (sorted(o.certainty for o in self.outcomes if o.thing.there is kind) for kind in (True, False))
+        return Measured(there=tuple(there), absent=tuple(absent))
 
     def table(self) -> str:
         """For people: both rates, the refusals by band, and the things that went wrong."""
@@ -130,7 +138,7 @@ def evaluate_abstain(
     said = [num_said(thing.name, rows) for thing in things]
     return AbstainReport(
         outcomes=tuple(
-            Outcome(thing=thing, found=answer.found, num_said=count)
+            Outcome(thing=thing, found=answer.found, num_said=count, certainty=answer.certainty)
             for thing, answer, count in zip(things, found, said, strict=True)
         )
     )

@@ -24,6 +24,7 @@ from deepseek_mm.rag.program.phrases import Thing, things_in
 from deepseek_mm.rag.program.words import names_the_same
 from deepseek_mm.rag.search.certainty import NEAREST, Certainty, Trace
 from deepseek_mm.rag.search.matches import all_written, best_of_each, grouped, reasons
+from deepseek_mm.rag.search.measured import Measured, read_measured
 from deepseek_mm.rag.search.scales import CODES, KINDS, PICTURES, TEXTS, Scales, group_of
 from deepseek_mm.records import Found, Match, Query
 from index import EVERYTHING, Filter, Hit, Region
@@ -97,6 +98,11 @@ class Search:
     def needed(self) -> float:
         """The certainty from which a search for words counts as found."""
         return self.config.min_certainty or self.fitted
+
+    @property
+    def measured(self) -> Measured | None:
+        """What thresholds mean in this space, if that was measured."""
+        return None if self.certainty is None else read_measured()
 
     def reconfigured(self, config: RagConfig) -> "Search":
         """The same search with other numbers; what was counted of the store is shared."""
