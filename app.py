@@ -28,7 +28,8 @@ from fastapi import FastAPI
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.errors import CannotListen, DeepSeekMMError, LibraryError
 from deepseek_mm.records import Answer
-from deepseek_mm.settings import read_settings, split_flags
+from deepseek_mm.settings import split_flags
+from deepseek_mm.settings_file import SettingsFile
 from index import IndexProblem
 from ui import Guard, Running, add_page
 
@@ -48,9 +49,10 @@ def main(argv: Sequence[str] | None = None, *, load: Load | None = None) -> int:
     """Serve until told to stop. Exit code 0 after that, 2 when the user has to do something first."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        config = read_config(argv)
+        file = settings_file(argv)
+        config = file.read().config
         with locked(config.data), listening(config.serve) as sock, closing((load or prepare)(config)) as assistant:
-            serve(assistant, sock)
+            serve(assistant, sock, file)
     except (DeepSeekMMError, IndexProblem) as error:
         say(f"error: {error}")
         return 2
@@ -61,13 +63,18 @@ def main(argv: Sequence[str] | None = None, *, load: Load | None = None) -> int:
 
 def read_config(argv: Sequence[str] | None) -> Config:
     """Settings from the library's file, the environment and the flags, the later before the earlier."""
+    return settings_file(argv).read().config
+
+
+def settings_file(argv: Sequence[str] | None) -> SettingsFile:
+    """Where the settings lie, and the flags and variables that win over it."""
     parser = ArgumentParser(prog="app.py", description="Serve the page.", epilog="example: python app.py --port 8000")
     for name in PLAIN:
         parser.add_argument(f"--{name.lower()}", dest=name, default=os.environ.get(name), help=f"or {name}=...")
     parser.add_argument("--set", metavar="NAME=VALUE", dest="pairs", action="append", default=[], help="any setting")
     args = parser.parse_args(argv)
     flags = {setting: vars(args)[name] for name, setting in PLAIN.items() if vars(args)[name]}
-    return read_settings(split_flags(args.pairs) | flags, environ=os.environ, cwd=Path.cwd())
+    return SettingsFile(split_flags(args.pairs) | flags, environ=os.environ, cwd=Path.cwd())
 
 
 def prepare(config: Config) -> "Assistant":
@@ -104,7 +111,9 @@ def fill(assistant: "Assistant", photos: Path) -> None:
         note.write_text(DONE)  # a library that is emptied later stays empty
 
 
-def build_app(assistant: "Assistant", *, running: Running[Answer] | None = None) -> FastAPI:
+def build_app(
+    assistant: "Assistant", *, running: Running[Answer] | None = None, file: SettingsFile | None = None
+) -> FastAPI:
     """The page at /, and what is served at /health."""
     app = FastAPI(title="DeepSeek-MM", docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -112,16 +121,18 @@ def build_app(assistant: "Assistant", *, running: Running[Answer] | None = None)
     def health() -> dict[str, Any]:
         return {"status": "ok", **assistant.about()}
 
-    add_page(app, assistant, running=running or Running(), cache=assistant.config.data.absolute() / "page")
+    file = file or SettingsFile.of(assistant.config)
+    cache = assistant.config.data.absolute() / "page"
+    add_page(app, assistant, running=running or Running(), cache=cache, file=file)
     app.add_middleware(Guard)
     return app
 
 
-def serve(assistant: "Assistant", sock: socket.socket) -> None:
+def serve(assistant: "Assistant", sock: socket.socket, file: SettingsFile) -> None:
     """Answer requests on `sock` until a signal comes; then stop every answer, so that its text is kept as stopped."""
     tidy(assistant.config.data / "page")
     running: Running[Answer] = Running()
-    app = build_app(assistant, running=running)
+    app = build_app(assistant, running=running, file=file)
     host, port = sock.getsockname()[:2]
     if assistant.config.serve.host not in LOOPBACK:
         say(f"warning: no login yet: everyone who reaches {host}:{port} can ask and read. HOST=127.0.0.1 is private")

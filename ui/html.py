@@ -1,6 +1,12 @@
 """Small pieces of HTML that every tab uses; what they are handed is escaped here."""
 
 from html import escape
+from pathlib import Path
+from urllib.parse import quote
+
+from ui.words import LANGUAGES, Words, in_language
+
+THEMES = ("system", "light", "dark")
 
 
 def hint(text: str) -> str:
@@ -28,3 +34,37 @@ def button(
 def heading(text: str) -> str:
     """A small heading."""
     return f"<h2>{escape(text)}</h2>"
+
+
+def link(file: Path) -> str:
+    """A link to a file that the page may serve (it lies below GRADIO_TEMP_DIR); `download.js` follows it."""
+    name = escape(file.name)
+    return f'<a href="gradio_api/file={escape(quote(str(file)))}" download="{name}">{name}</a>'
+
+
+def choices(words: Words) -> str:
+    """Buttons that choose theme and language, which `page.js` acts on."""
+    names = {"system": words.theme_system, "light": words.theme_light, "dark": words.theme_dark}
+    themes = "".join(_choice("theme", theme, names[theme], theme == "system") for theme in THEMES)
+    languages = "".join(
+        _choice("language", each, in_language(each).language_own, each == words.language) for each in LANGUAGES
+    )
+    return (
+        f'<div class="choices"><span role="group" aria-label="{escape(words.theme)}">{themes}</span>'
+        f'<span role="group" aria-label="{escape(words.language_name)}">{languages}</span></div>'
+    )
+
+
+def copier(text: str, name: str, done: str) -> str:
+    """A button that copies a text, which `page.js` does; it says `done` for a moment then."""
+    return (
+        f'<button type="button" class="small" data-copy="{escape(text)}" data-done="{escape(done)}">'
+        f"{escape(name)}</button>"
+    )
+
+
+def _choice(what: str, value: str, text: str, pressed: bool) -> str:
+    return (
+        f'<button type="button" class="small" data-{what}-choice="{value}" aria-pressed="{str(pressed).lower()}">'
+        f"{escape(text)}</button>"
+    )

@@ -1,16 +1,17 @@
 """Where things are on the page. Each tab joins its own handlers, and `passing` joins the tabs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from html import escape
 from typing import Any
 
 import gradio as gr
 
-from deepseek_mm import Answer, Assistant
+from deepseek_mm import Answer, Assistant, SettingsFile
 from ui import edges
 from ui.ask import QUIET, AskTab, Visit
 from ui.asking import Asking
 from ui.history import HistoryTab
+from ui.html import choices
 from ui.library import LibraryTab
 from ui.passing import Passing
 from ui.pictures import Pictures
@@ -19,16 +20,18 @@ from ui.remembering import Remembering
 from ui.running import Running
 from ui.search import SearchTab
 from ui.searching import Searching
-from ui.settings import Setting, SettingsTab
+from ui.setting import Setting
+from ui.settings import SettingsTab
 from ui.shelving import Shelving
 from ui.viewer import Viewer
-from ui.words import LANGUAGES, Words, in_language
+from ui.words import Words
 
 HUSH_S = 5.0  # how long answers under way may take to end before the library is emptied
-THEMES = ("system", "light", "dark")
 
 
-def build_ui(assistant: Assistant, *, running: Running[Answer], pictures: Pictures, words: Words) -> gr.Blocks:
+def build_ui(
+    assistant: Assistant, *, running: Running[Answer], pictures: Pictures, words: Words, file: SettingsFile
+) -> gr.Blocks:
     """The whole page in one language."""
     asking = Asking(assistant=assistant, running=running, words=words)
     shelving = Shelving(assistant=assistant, words=words, hush=lambda: running.stop_all(wait_s=HUSH_S))
@@ -52,13 +55,14 @@ def build_ui(assistant: Assistant, *, running: Running[Answer], pictures: Pictur
                 remembering = Remembering(assistant=assistant, asking=asking, words=words)
                 history = HistoryTab.place(remembering, pictures, viewer)
             with gr.Tab(words.settings, id="settings") as settings_tab:
-                settings = SettingsTab.place(Setting(assistant=assistant, words=words))
+                settings = SettingsTab.place(Setting(assistant=assistant, file=file, words=words), shelving)
         ask.join(visit)
         search.offer(search_tab)
         history.join(history_tab, tabs, ask, visit)
-        settings.join(settings_tab)
-        emptied = library.join(tabs)
-        Passing(assistant=assistant, tabs=tabs, ask=ask, search=search, viewer=viewer).join(visit, emptied, library)
+        library.join(tabs)
+        emptied = settings.join(settings_tab)
+        emptied.then(lambda: head(status(assistant, words), words), None, top, **QUIET)
+        Passing(assistant=assistant, tabs=tabs, ask=ask, search=search, viewer=viewer).join(visit, emptied, settings)
         _load(page, assistant, visit, top, ask)
     return page
 
@@ -88,28 +92,10 @@ def status(assistant: Assistant, words: Words) -> str:
 
 
 def head(state: str, words: Words) -> str:
-    """Title, one sentence, the state of the library; and the choice of theme and language, which `page.js` acts on."""
-    names = {"system": words.theme_system, "light": words.theme_light, "dark": words.theme_dark}
-    themes = "".join(_choice("theme", theme, names[theme], theme == "system") for theme in THEMES)
-    languages = "".join(
-        _choice("language", each, in_language(each).language_own, each == words.language) for each in LANGUAGES
-    )
+    """Title, one sentence, the state of the library; and the choice of theme and language."""
     ready = " data-ready" if state else ""  # it counts what is there: the page has arrived
     return (
         f'<header class="head"{ready}><div><h1>{escape(words.title)}</h1>'
         f"<p>{escape(words.tagline)} {escape(state)}</p></div>"
-        f'<div class="choices"><span role="group" aria-label="{escape(words.theme)}">{themes}</span>'
-        f'<span role="group" aria-label="{escape(words.language_name)}">{languages}</span></div></header>'
+        f"{choices(words)}</header>"
     )
-
-
-def _choice(what: str, value: str, text: str, pressed: bool) -> str:
-    return (
-        f'<button type="button" class="small" data-{what}-choice="{value}" aria-pressed="{str(pressed).lower()}">'
-        f"{escape(text)}</button>"
-    )
-
-
-def facts(about: Mapping[str, object]) -> str:
-    """A list of terms: which parts answer here."""
-    return "".join(f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in about.items())

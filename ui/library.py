@@ -1,4 +1,4 @@
-"""The Library tab: put files in, see how the work goes, look after what is there, and empty it.
+"""The Library tab: put files in, see how the work goes, look after what is there.
 
 It places the components, and turns what its handlers (`shelving`) say and see into updates. While the tab is open a
 timer looks at the library, every second as long as something runs.
@@ -36,7 +36,7 @@ class LibraryTab:
     def place(cls, shelving: Shelving, *, top: gr.HTML, head: Callable[[str], str]) -> "LibraryTab":
         """Put the tab on the page that is being built."""
         words = shelving.words
-        parts: dict[str, Any] = {"said": piece(listens="", visible=False), "emptied": gr.State(False)}
+        parts: dict[str, Any] = {"said": piece(listens="", visible=False)}
         with gr.Row(elem_classes="halves"):
             with gr.Column(scale=1, min_width=300):
                 parts |= _place_add(words)
@@ -51,8 +51,8 @@ class LibraryTab:
         timer = gr.Timer(LATER_S, active=False)
         return cls(shelving=shelving, parts=parts, timer=timer, seen=gr.State(Look()), top=top, head=head)
 
-    def join(self, tabs: gr.Tabs) -> Any:
-        """Connect the components with the handlers; returns the event after which the library may be empty."""
+    def join(self, tabs: gr.Tabs) -> None:
+        """Connect the components with the handlers."""
         shelving, parts = self.shelving, self.parts
         self.timer.tick(self._look, self.seen, self._shown, **QUIET)
         tabs.select(self._turn, self.seen, self._shown, **QUIET)
@@ -66,25 +66,23 @@ class LibraryTab:
         self._press("take_out", shelving.take_out, "take_out_path")
         self._press("backup", shelving.backup, "backup_path")
         self._press("restore", shelving.restore, "restore_path")
-        return self._press("empty", shelving.empty, "word", "emptied")
 
     @property
     def _shown(self) -> list[Any]:
         """What a look may update."""
         return [self.timer, self.seen, self.top, *(self.parts[name] for name in LISTS)]
 
-    def _press(self, button: str, act: Callable[..., Said], *inputs: str, event: str = "click") -> Any:
+    def _press(self, button: str, act: Callable[..., Said], *inputs: str, event: str = "click") -> None:
         """Join a button: it acts on some fields, which are emptied if that went well."""
-        fields = [name for name in inputs if name not in ("gone", "emptied")]
+        fields = [name for name in inputs if name != "gone"]
 
         def pressed(seen: Look, *values: Any) -> dict[Any, Any]:
             said = act(*values)
-            told = {self.parts["emptied"]: not said.wrong} if "emptied" in inputs else {}
-            return {**self._answer(seen, said, fields), **told}
+            return self._answer(seen, said, fields)
 
         outputs = [*self._shown, self.parts["said"], *(self.parts[name] for name in inputs)]
-        sources = [self.seen, *(self.parts[name] for name in inputs if name != "emptied")]
-        return getattr(self.parts[button], event)(pressed, sources, outputs, **QUIET)
+        sources = [self.seen, *(self.parts[name] for name in inputs)]
+        getattr(self.parts[button], event)(pressed, sources, outputs, **QUIET)
 
     def _answer(self, seen: Look, said: Said, fields: Sequence[str] = ()) -> dict[Any, Any]:
         """What was said, the fields emptied if it went well, and what has changed."""
@@ -166,8 +164,4 @@ def _place_care(words: Words) -> dict[str, Any]:
     with gr.Accordion(words.take_out, open=False):
         parts["take_out_path"] = gr.Textbox(label=words.take_out_path, max_lines=1)
         parts["take_out"] = gr.Button(words.take_out, size="sm")
-    with gr.Accordion(words.empty_all, open=False):
-        piece(hint(words.empty_hint.format(word=words.empty_word)), listens="")
-        parts["word"] = gr.Textbox(label=words.empty_sure, max_lines=1)
-        parts["empty"] = gr.Button(words.empty_all, variant="stop", size="sm")
     return parts

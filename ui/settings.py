@@ -1,20 +1,28 @@
-"""The Settings tab: what answers here, and what can be chosen."""
+"""The Settings tab: what can be chosen, how it looks, what is installed here, and the end of it all.
 
+It places the components, and turns what its handlers (`setting`, `shelving.empty`) say and see into updates.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from html import escape
+from typing import Any
 
 import gradio as gr
 
-from deepseek_mm import Assistant
+from deepseek_mm import DeepSeekMMError
+from ui import edges
+from ui.ask import QUIET
+from ui.html import choices, copier, heading, hint, notice
+from ui.installed import facts, report
 from ui.piece import piece
+from ui.setting import PACKAGED, PACKAGED_SPACE, Look, Setting, shown
+from ui.shelving import Said, Shelving
 from ui.words import Words
 
-
-@dataclass(frozen=True, kw_only=True)
-class Setting:
-    """What happens in the Settings tab."""
-
-    assistant: Assistant
-    words: Words
+SLIDERS = {"regions": "rag.num_regions", "certainty": "rag.min_certainty", "presence": "rag.min_presence"}
+ANSWERS = (*SLIDERS, "phrasing")
+MODELS = ("model", "url", "name", "sees", "encoder", "checkpoint")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,12 +30,219 @@ class SettingsTab:
     """Where things are in the tab."""
 
     setting: Setting
-    facts: gr.HTML
+    shelving: Shelving
+    parts: dict[str, Any]  # components by name
 
     @classmethod
-    def place(cls, setting: Setting) -> "SettingsTab":
+    def place(cls, setting: Setting, shelving: Shelving) -> "SettingsTab":
         """Put the tab on the page that is being built."""
-        return cls(setting=setting, facts=piece(listens=""))
+        words = setting.words
+        with gr.Row(elem_classes="halves"):
+            with gr.Column(scale=1, min_width=300):
+                parts = _place_answers(words)
+                parts |= _place_models(words)
+            with gr.Column(scale=1, min_width=300):
+                piece(heading(words.set_look), listens="")
+                piece(choices(words), listens="", elem_classes="looks")
+                piece(heading(words.set_about), listens="")
+                parts["facts"] = piece(listens="")
+                parts |= _place_end(words)
+        return cls(setting=setting, shelving=shelving, parts=parts)
 
-    def join(self, tab: gr.Tab) -> None:
-        """Connect the components with the handlers."""
+    def join(self, tab: gr.Tab) -> Any:
+        """Connect the components with the handlers; returns the event after which the library may be empty."""
+        setting, parts = self.setting, self.parts
+        tab.select(self.fill, None, list(parts.values()), **QUIET)
+        for name, says in (("certainty", setting.certainty), ("presence", setting.presence)):
+            explain = lambda value, says=says: _explained(says, value)  # noqa: E731 - one for each slider
+            parts[name].change(explain, parts[name], parts[f"{name}_says"], trigger_mode="always_last", **QUIET)
+        parts["model"].input(_fields, parts["model"], self._of("url", "name", "sees", "key", "try"), **QUIET)
+        parts["encoder"].input(_checkpoint, parts["encoder"], parts["checkpoint"], **QUIET)
+        parts["try"].click(self._try, self._of("url", "name"), parts["tried"], **QUIET)
+        everything = list(parts.values())
+        parts["save"].click(self._save, self._of(*ANSWERS), everything, **QUIET)
+        parts["defaults"].click(self._reset, None, everything, **QUIET)
+        parts["save_models"].click(self._save_models, self._of(*MODELS), everything, **QUIET)
+        outputs = self._of("word", "ended", "emptied")
+        return parts["empty"].click(self._empty, parts["word"], outputs, **QUIET)
+
+    def fill(self) -> dict[Any, Any]:
+        """Updates for a tab that shows everything as it stands."""
+        words = self.setting.words
+        try:
+            look, file = self.setting.look(), self.setting.file.read().file
+            terms = facts(self.setting.assistant, file, words)
+            told = _terms(terms) + copier(report(self.setting.assistant), words.set_copy, words.copied)
+        except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
+            return {self.parts["said"]: line(Said(text=edges.sentence(error, words), wrong=True))}
+        updates = {**self._answers(look), **self._models(look)}
+        updates["facts"] = f'{told}<p class="hint">{escape(words.set_copy_hint)}</p>'
+        return {self.parts[name]: update for name, update in updates.items()}
+
+    def _answers(self, look: Look) -> dict[str, Any]:
+        """Updates of what holds from the next question on."""
+        words, values = self.setting.words, look.values
+        infos = {
+            "regions": words.set_regions_info,
+            "certainty": words.set_certainty_info,
+            "presence": words.set_presence_info,
+        }
+        updates: dict[str, Any] = {
+            part: gr.Slider(
+                value=values[name], interactive=name not in look.fixed, info=look.fixed.get(name, infos[part])
+            )
+            for part, name in SLIDERS.items()
+        }
+        why = look.fixed.get("lm.phrasing")
+        updates["phrasing"] = gr.Radio(value=values["lm.phrasing"], interactive=not why, info=why)
+        updates["certainty_says"] = hint(self.setting.certainty(values["rag.min_certainty"]))
+        updates["presence_says"] = hint(self.setting.presence(values["rag.min_presence"]))
+        return updates
+
+    def _models(self, look: Look) -> dict[str, Any]:
+        """Updates of what the next start opens."""
+        values, fixed = look.values, look.fixed
+        why = next((fixed[name] for name in ("lm.name", "lm.url", "lm.sees") if name in fixed), None)
+        name = values["lm.name"] if look.model == "own" or values["lm.name"] != PACKAGED else ""
+        own = values["encoder.name"] != PACKAGED_SPACE
+        locked = fixed.get("encoder.name")
+        return {
+            "model": gr.Radio(value=look.model, interactive=not why, info=why),
+            "url": gr.Textbox(value=shown(values["lm.url"]), interactive=not why, visible=look.model == "server"),
+            "name": gr.Textbox(
+                value="" if look.model == "none" else name, interactive=not why, visible=look.model in ("server", "own")
+            ),
+            "sees": gr.Checkbox(value=values["lm.sees"], interactive=not why, visible=look.model == "server"),
+            "key": gr.HTML(hint(self.setting.key), visible=look.model == "server"),
+            "try": gr.Button(visible=look.model == "server" and not why),
+            "tried": "",
+            "encoder": gr.Radio(value="own" if own else "packaged", interactive=not locked, info=locked),
+            "checkpoint": gr.Textbox(value=values["encoder.name"] if own else "", interactive=not locked, visible=own),
+            "next": gr.HTML(hint(look.next), visible=bool(look.next)),
+            "save_models": gr.Button(interactive=not (why and locked)),
+        }
+
+    def _save(self, *values: Any) -> dict[Any, Any]:
+        return self._told("said", self.setting.save_answers(*values))
+
+    def _reset(self) -> dict[Any, Any]:
+        return self._told("said", self.setting.defaults())
+
+    def _save_models(self, kind: object, url: str, name: str, sees: bool, encoder: str, own: str) -> dict[Any, Any]:
+        checkpoint = own.strip() or " ''" if encoder == "own" else ""
+        return self._told("said_models", self.setting.save_models(kind, url, name, sees, checkpoint))
+
+    def _told(self, where: str, said: Said) -> dict[Any, Any]:
+        """What was said; and everything as it stands then, unless something is wrong with what was typed."""
+        others = {self.parts[name]: line(None) for name in ("said", "said_models")}
+        return {**others, **({} if said.wrong else self.fill()), self.parts[where]: line(said)}
+
+    def _try(self, url: str, name: str) -> Iterator[str]:
+        yield hint(self.setting.words.set_trying)
+        said = self.setting.try_it(url, name)
+        yield notice(said.text) if said.wrong else hint(said.text)
+
+    def _empty(self, typed: str) -> dict[Any, Any]:
+        said = self.shelving.empty(typed)
+        word = {} if said.wrong else {self.parts["word"]: ""}
+        return {**word, self.parts["ended"]: line(said), self.parts["emptied"]: not said.wrong}
+
+    def _of(self, *names: str) -> list[Any]:
+        return [self.parts[name] for name in names]
+
+
+def line(said: Said | None) -> Any:
+    """What was said, as an alert or a quiet line; nothing takes it away."""
+    if said is None:
+        return gr.HTML("", visible=False)
+    return gr.HTML(notice(said.text) if said.wrong else hint(said.text), visible=True)
+
+
+def _explained(says: Callable[[object], str], value: object) -> str:
+    """The sentence under a slider."""
+    try:
+        return hint(says(value))
+    except DeepSeekMMError as error:  # a slider that was emptied
+        return notice(str(error))
+
+
+def _terms(terms: Sequence[tuple[str, str]]) -> str:
+    """A list of terms."""
+    return '<dl class="facts">' + "".join(f"<dt>{escape(a)}</dt><dd>{escape(b)}</dd>" for a, b in terms) + "</dl>"
+
+
+def _fields(kind: str) -> list[Any]:
+    """Which fields one way to have a language model needs: address, name, sees, key, try."""
+    server = kind == "server"
+    shown_ = [server, server or kind == "own", server, server, server]
+    makes = (gr.Textbox, gr.Textbox, gr.Checkbox, gr.HTML, gr.Button)
+    return [make(visible=visible) for make, visible in zip(makes, shown_, strict=True)]
+
+
+def _checkpoint(kind: str) -> Any:
+    return gr.Textbox(visible=kind == "own")
+
+
+def _place_answers(words: Words) -> dict[str, Any]:
+    """What holds from the next question on."""
+    piece(heading(words.set_answers), listens="")
+    parts: dict[str, Any] = {
+        "regions": gr.Slider(1, 64, value=6, step=1, label=words.set_regions, info=words.set_regions_info),
+        "certainty": gr.Slider(0.01, 0.99, step=0.01, label=words.set_certainty, info=words.set_certainty_info),
+        "certainty_says": piece(listens="", elem_classes="says"),
+        "presence": gr.Slider(0, 1, step=0.01, label=words.set_presence, info=words.set_presence_info),
+        "presence_says": piece(listens="", elem_classes="says"),
+        "phrasing": gr.Radio(
+            [
+                (words.set_phrasing_auto, "auto"),
+                (words.set_phrasing_claims, "claims"),
+                (words.set_phrasing_free, "free"),
+                (words.set_phrasing_none, "none"),
+            ],
+            value="auto",
+            label=words.set_phrasing,
+        ),
+    }
+    with gr.Row():
+        parts["save"] = gr.Button(words.set_save, variant="primary", size="sm", min_width=120)
+        parts["defaults"] = gr.Button(words.set_defaults, size="sm", min_width=120)
+    return parts | {"said": piece(listens="", visible=False)}
+
+
+def _place_models(words: Words) -> dict[str, Any]:
+    """What is opened at the start."""
+    piece(heading(words.set_models) + hint(words.set_models_hint), listens="")
+    models = {
+        "packaged": words.set_lm_packaged,
+        "none": words.set_lm_none,
+        "server": words.set_lm_server,
+        "own": words.set_lm_own,
+    }
+    parts: dict[str, Any] = {
+        "model": gr.Radio([(text, kind) for kind, text in models.items()], value="packaged", label=words.set_lm),
+        "url": gr.Textbox(label=words.set_url, placeholder=words.set_url_hint, max_lines=1, visible=False),
+        "name": gr.Textbox(label=words.set_model, placeholder=words.set_model_hint, max_lines=1, visible=False),
+        "sees": gr.Checkbox(label=words.set_sees, visible=False),
+        "key": piece(listens="", visible=False),
+        "try": gr.Button(words.set_try, size="sm", visible=False),
+        "tried": piece(listens=""),
+        "encoder": gr.Radio(
+            [(words.set_encoder_default, "packaged"), (words.set_encoder_own, "own")],
+            value="packaged",
+            label=words.set_encoder,
+        ),
+        "checkpoint": gr.Textbox(label=words.set_checkpoint, max_lines=1, visible=False),
+        "save_models": gr.Button(words.set_save_models, variant="primary", size="sm"),
+        "said_models": piece(listens="", visible=False),
+    }
+    return parts | {"next": piece(listens="", visible=False)}
+
+
+def _place_end(words: Words) -> dict[str, Any]:
+    """Where everything can be deleted."""
+    parts: dict[str, Any] = {"emptied": gr.State(False)}
+    with gr.Accordion(words.empty_all, open=False):
+        piece(hint(words.empty_hint.format(word=words.empty_word)), listens="")
+        parts["word"] = gr.Textbox(label=words.empty_sure, max_lines=1)
+        parts["empty"] = gr.Button(words.empty_all, variant="stop", size="sm")
+    return parts | {"ended": piece(listens="", visible=False)}

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from deepseek_mm import Answer, Assistant
+from deepseek_mm import Answer, Assistant, SettingsFile
 from ui import assets
 from ui.layout import build_ui
 from ui.pictures import Pictures
@@ -22,13 +22,13 @@ UPLOAD_LIMIT = "100mb"
 AT_ONCE = 8  # events of one kind that are handled at the same time
 
 
-def add_page(app: FastAPI, assistant: Assistant, *, running: Running[Answer], cache: Path) -> None:
-    """Serve the page from `app`; its copies of files lie in `cache`."""
+def add_page(app: FastAPI, assistant: Assistant, *, running: Running[Answer], cache: Path, file: SettingsFile) -> None:
+    """Serve the page from `app`; its copies of files lie in `cache`, and what is chosen there goes into `file`."""
     os.environ["GRADIO_TEMP_DIR"] = str(cache)  # Gradio asks for it whenever it makes a component
     pictures = Pictures(cache / "pictures", assistant.picture)
     app.router.routes.append(pictures.route())
     for language in LANGUAGES:
-        page = build_ui(assistant, running=running, pictures=pictures, words=in_language(language))
+        page = build_ui(assistant, running=running, pictures=pictures, words=in_language(language), file=file)
         page.queue(default_concurrency_limit=AT_ONCE)
         gr.mount_gradio_app(
             app, page, path=f"/{language}", theme=calm(), css=assets.css(), head=assets.head(language),

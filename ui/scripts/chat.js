@@ -1,29 +1,12 @@
-// The conversation: copying, lighting boxes, staying at its end, and noting which one it is for the next load.
+// The conversation: lighting boxes, staying at its end, and noting which one it is for the next load.
 const talk = () => element.querySelector(".talk");
 const act = (target) => target.closest("[data-act]");
 let end = true, count = 0;  // whether its end was in view, and how many exchanges there were
 
 element.addEventListener("click", (event) => {
-  const copy = event.target.closest("[data-copy]");
-  if (copy) { take(copy); return; }
   const button = act(event.target);
   if (button) trigger("click", { act: button.dataset.act, what: button.dataset.what });
 });
-
-async function take(button) {
-  const text = button.dataset.copy, name = button.textContent;
-  try { await navigator.clipboard.writeText(text); } catch { select(text); }
-  button.textContent = button.dataset.done;
-  setTimeout(() => { button.textContent = name; }, 1500);
-}
-function select(text) {  // where the clipboard is closed to pages (plain http from another machine)
-  const field = document.createElement("textarea");
-  field.value = text;
-  document.body.append(field);
-  field.select();
-  document.execCommand("copy");
-  field.remove();
-}
 
 // A claim under the pointer, or one whose button has the focus, lights its boxes in the panel.
 function light(event) {

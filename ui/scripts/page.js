@@ -39,7 +39,25 @@ document.addEventListener("click", (event) => {
   const chosen = event.target.closest?.("[data-theme-choice], [data-language-choice]");
   if (chosen?.dataset.themeChoice) THEME.choose(chosen.dataset.themeChoice);
   if (chosen?.dataset.languageChoice) speak(chosen.dataset.languageChoice);
+  const copy = event.target.closest?.("[data-copy]");
+  if (copy) take(copy);
 });
+
+// A button that copies a text says so for a moment.
+async function take(button) {
+  const text = button.dataset.copy, name = button.textContent;
+  try { await navigator.clipboard.writeText(text); } catch { select(text); }
+  button.textContent = button.dataset.done;
+  setTimeout(() => { button.textContent = name; }, 1500);
+}
+function select(text) {  // where the clipboard is closed to pages (plain http from another machine)
+  const field = document.createElement("textarea");
+  field.value = text;
+  document.body.append(field);
+  field.select();
+  document.execCommand("copy");
+  field.remove();
+}
 
 // Ctrl+K goes to the search, Esc stops the answer (unless a dialog is open: it closes that).
 const isShown = (element) => element?.checkVisibility?.();

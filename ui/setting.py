@@ -1,0 +1,246 @@
+"""What happens in the Settings tab: plain functions, tested without a browser.
+
+What can change at once (`AT_ONCE`) is written to the library's settings file and holds from the next question on. What
+is opened at the start (`AT_START`) is written only. What a flag or the environment fixes is never changed here.
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from deepseek_mm import Assistant, Config, DeepSeekMMError, LMConfig, SettingsFile, address_of, models_at, value_of
+from ui import edges
+from ui.shelving import Said
+from ui.words import Words
+
+AT_ONCE = ("rag.num_regions", "rag.min_certainty", "rag.min_presence", "lm.phrasing")
+AT_START = ("lm.name", "lm.url", "lm.sees", "encoder.name")
+PACKAGED, NO_MODEL, PACKAGED_SPACE = "smollm2", "none", "default"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
+MOST_NAMES = 6  # models of a server that are named
+Value = bool | int | float | str
+
+
+class BadChoice(DeepSeekMMError, ValueError):
+    """Something was chosen that cannot be opened."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """What the tab shows of the settings: those of the next start."""
+
+    values: Mapping[str, Any]  # by dotted name; min_certainty as it works, not 0 for "as fitted"
+    fixed: Mapping[str, str]  # dotted name -> why it cannot be chosen here
+    model: str  # "packaged", "none", "server" or "own"
+    next: str = ""  # what the next start will do otherwise, in sentences
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What happens when something is pressed in the Settings tab."""
+
+    assistant: Assistant
+    file: SettingsFile
+    words: Words
+
+    def look(self) -> Look:
+        """Everything as it stands. ConfigError if the settings file cannot be read."""
+        settings = self.file.read()
+        values = {name: value_of(settings.config, name) for name in (*AT_ONCE, *AT_START)}
+        values["rag.min_certainty"] = round(values["rag.min_certainty"] or self.fitted, 2)
+        fixed = {name: self._fixed(settings.origin.get(name, ""), name) for name in values}
+        return Look(
+            values=values,
+            fixed={name: why for name, why in fixed.items() if why},
+            model=kind_of(settings.config.lm),
+            next=self._next(settings.config, settings.file),
+        )
+
+    @property
+    def fitted(self) -> float:
+        """The certainty that a search needs where nobody chose another."""
+        return self.assistant.retriever.search.fitted
+
+    def certainty(self, value: object) -> str:
+        """What a threshold of searches means, as far as that was measured."""
+        words, threshold = self.words, _number(value)
+        is_fitted = threshold == round(self.fitted, 2)
+        measured = self.assistant.retriever.search.measured
+        if measured is None:
+            said = words.set_unmeasured.format(value=f"{threshold:.2f}")
+        else:
+            at = round(self.fitted, 4) if is_fitted else threshold
+            said = words.set_measured.format(
+                value=f"{threshold:.2f}",
+                claimed=measured.false_answers(at),
+                missed=measured.false_refusals(at),
+                absent=len(measured.absent),
+                there=len(measured.there),
+            )
+        return f"{said} {words.set_fitted}" if is_fitted else said
+
+    def presence(self, value: object) -> str:
+        """What a threshold of answers means."""
+        least, sure = _number(value), self.assistant.config.rag.sure
+        says = self.words.set_presence_says if least < sure else self.words.set_presence_sure
+        return says.format(value=f"{least:.2f}", sure=f"{sure:.2f}")
+
+    def save_answers(self, num_regions: object, certainty: object, presence: object, phrasing: object) -> Said:
+        """Keep what holds from the next question on."""
+
+        def save() -> str:
+            needed = _number(certainty)
+            values: dict[str, Value] = {
+                "rag.num_regions": round(_number(num_regions)),
+                "rag.min_certainty": 0.0 if needed == round(self.fitted, 2) else needed,
+                "rag.min_presence": _number(presence),
+                "lm.phrasing": str(phrasing),
+            }
+            return self._write_now(values, self.words.set_saved)
+
+        return self._say(save)
+
+    def defaults(self) -> Said:
+        """The defaults of what `save_answers` keeps."""
+        return self._say(lambda: self._write_now(dict.fromkeys(AT_ONCE), self.words.set_reset))
+
+    def save_models(self, kind: object, url: str, model: str, sees: object, checkpoint: str) -> Said:
+        """Keep what the next start opens; an empty `checkpoint` is the packaged space."""
+
+        def save() -> str:
+            values = self._model(str(kind), url.strip(), model.strip(), bool(sees))
+            values["encoder.name"] = self._opened(checkpoint) if checkpoint.strip() else PACKAGED_SPACE
+            if not (changes := self._changes(values)):
+                return self.words.set_unchanged
+            self.file.write(changes)
+            return self.look().next or self.words.set_saved
+
+        return self._say(save)
+
+    def try_it(self, url: str, model: str) -> Said:
+        """Ask a server which models it offers."""
+
+        def ask() -> str:
+            names = models_at(self._server(url.strip()))
+            told = ", ".join(names[:MOST_NAMES])
+            if len(names) > MOST_NAMES:
+                told = self.words.set_more.format(names=told, count=len(names) - MOST_NAMES)
+            if model.strip() and model.strip() not in names:
+                raise BadChoice(self.words.set_offers_not.format(name=model.strip(), names=told))
+            return self.words.set_offers.format(names=told)
+
+        return self._say(ask)
+
+    @property
+    def key(self) -> str:
+        """Where a server's key comes from, and whether it is there."""
+        name = self.assistant.config.lm.api_key_env
+        state = self.words.set_key_there if os.environ.get(name) else self.words.set_key_missing
+        return self.words.set_key.format(name=name, state=state)
+
+    def _model(self, kind: str, url: str, model: str, sees: bool) -> dict[str, Value]:
+        """The settings of one way to have a language model. BadChoice or ServerError if it cannot be had."""
+        if kind == "server":
+            return {"lm.name": model or PACKAGED, "lm.url": address_of(self._server(url)), "lm.sees": sees}
+        names = {"packaged": PACKAGED, "none": NO_MODEL}
+        return {"lm.name": names.get(kind) or self._opened(model), "lm.url": ""}
+
+    def _server(self, url: str) -> LMConfig:
+        """The settings to ask this server with. Refused where strangers could send the machine's key anywhere."""
+        lm = self.assistant.config.lm
+        if why := self._fixed(self.file.read().origin.get("lm.url", ""), "lm.url"):
+            raise BadChoice(why)
+        if not url:
+            raise BadChoice(self.words.set_no_url)
+        if "@" in urlsplit(url).netloc:
+            raise BadChoice(self.words.set_url_secret.format(name=lm.api_key_env))
+        return LMConfig(url=url, api_key_env=lm.api_key_env, timeout_s=lm.timeout_s)
+
+    def _opened(self, name: str) -> str:
+        """A checkpoint's folder, or its hub name. BadChoice if it is neither."""
+        name = name.strip().strip("\"'")
+        path = Path(name).expanduser()
+        if name.startswith(("/", "~", ".")):
+            if not path.is_dir():
+                raise BadChoice(self.words.set_no_folder.format(path=path))
+            return str(path.absolute())
+        if not HUB_NAME.fullmatch(name):
+            raise BadChoice(self.words.set_no_name.format(name=name or "''"))
+        return name
+
+    def _write_now(self, values: Mapping[str, Value | None], saved: str) -> str:
+        """Into the file, and from the next question on."""
+        changes = self._changes(values)
+        if not changes:
+            return self.words.set_unchanged
+        config = self.file.write(changes).config
+        self.assistant.reconfigure(config)
+        return saved
+
+    def _changes(self, values: Mapping[str, Value | None]) -> dict[str, Value | None]:
+        """Those that differ from what the next start would read, but for what is fixed."""
+        settings, changes = self.file.read(), {}
+        for name, value in values.items():
+            kept = name in settings.origin
+            differs = kept if value is None else value != value_of(settings.config, name)
+            if differs and not self._fixed(settings.origin.get(name, ""), name):
+                changes[name] = value
+        return changes
+
+    def _fixed(self, origin: str, name: str) -> str:
+        """Why this setting cannot be chosen here, or nothing."""
+        words = self.words
+        kind, _, told = origin.partition(" ")
+        if kind in ("environment", "flag"):
+            return (words.set_fixed_environment if kind == "environment" else words.set_fixed_flag).format(name=told)
+        is_open = self.assistant.config.serve.host not in LOOPBACK
+        return words.set_fixed_open if is_open and name in AT_START else ""
+
+    def _next(self, then: Config, file: Path) -> str:
+        """What the next start opens that is not open now."""
+        words, now, told = self.words, self.assistant.config, []
+        if (then.lm.name, then.lm.url, then.lm.sees) != (now.lm.name, now.lm.url, now.lm.sees):
+            by_url = words.set_next_server.format(url=shown(then.lm.url))
+            told.append(by_url if then.lm.url else words.set_next_lm.format(name=then.lm.name))
+            told += [words.set_next_own] if kind_of(then.lm) == "own" else []
+        if then.encoder.name != now.encoder.name:
+            told.append(words.set_next_encoder.format(name=then.encoder.name))
+        return (
+            " ".join([words.set_next.format(what=" ".join(told)), words.set_next_undo.format(file=file)])
+            if told
+            else ""
+        )
+
+    def _say(self, act: Callable[[], str]) -> Said:
+        """What it says; an error becomes a sentence."""
+        try:
+            return Said(text=act())
+        except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
+            return Said(text=edges.sentence(error, self.words), wrong=True)
+
+
+def kind_of(lm: LMConfig) -> str:
+    """Which way to have a language model this is."""
+    if lm.name == NO_MODEL:
+        return "none"
+    if lm.url:
+        return "server"
+    return "packaged" if lm.name == PACKAGED else "own"
+
+
+def shown(url: str) -> str:
+    """An address without a name or password in it."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _number(value: object) -> float:
+    """A number out of the browser; BadChoice if it is none."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    raise BadChoice(f"{value!r} is no number. Move the slider, then save")
