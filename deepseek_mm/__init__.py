@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from deepseek_mm.jobs import Failed as Failed
     from deepseek_mm.jobs import Job as Job
     from deepseek_mm.library import Library as Library
+    from deepseek_mm.library import Taken as Taken
     from deepseek_mm.lm.offer import address_of as address_of
     from deepseek_mm.lm.offer import models_at as models_at
     from deepseek_mm.load import load as load
@@ -58,6 +59,7 @@ _HOMES = {
     "Report": "ingest",
     "SettingsFile": "settings_file",
     "Sharing": "sharing",
+    "Taken": "library",
     "Turn": "history",
     "address_of": "lm.offer",
     "here_in": "sharing",

@@ -52,9 +52,13 @@ class Database:
             yield session
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
-        """One transaction: all of it is kept, or after an exception or a kill nothing."""
-        with self._turn, _explained(self.path), Session(self._writers) as session, session.begin():
+    def writing(self, *, synced: bool = False) -> Iterator[Session]:
+        """One transaction: all of it is kept, or after an exception or a kill nothing.
+
+        With `synced` it outlives a power cut as well.
+        """
+        engine = self._writers.execution_options(synced=synced)
+        with self._turn, _explained(self.path), Session(engine) as session, session.begin():
             yield session
 
     def copy_to(self, path: Path) -> None:
@@ -111,11 +115,13 @@ def _engine(path: Path) -> Engine:
         connection.isolation_level = None  # transactions begin below, reading ones included
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten with zeros
-        connection.execute("PRAGMA synchronous = NORMAL")  # a power cut may undo the last transactions, never tear one
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+        options = connection.get_execution_options()
+        # with NORMAL a power cut may undo the last transactions, but never tear one
+        connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if options.get('synced') else 'NORMAL'}")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")
 
     return engine
 

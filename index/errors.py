@@ -81,6 +81,13 @@ class NotStored(IndexProblem, LookupError):
         super().__init__(f"no region {region_id} in the index: its file was removed or read anew. Search again")
 
 
+class OtherStore(IndexProblem, LookupError):
+    """What was set aside belongs to a content of the store that was exchanged or emptied since."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} was taken out of an index that is gone by now; nothing was changed. Add the files")
+
+
 class BadPath(IndexProblem, ValueError):
     """A file name that is not valid Unicode cannot be kept as text."""
 

@@ -6,6 +6,7 @@ Writing is one transaction per file. Reading takes one snapshot per call, so an 
 import shutil
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,10 +16,10 @@ from numpy.typing import NDArray
 from sqlalchemy import delete, exists, insert, select, update
 from sqlalchemy.orm import Session
 
-from index import check, places, queries
+from index import aside, check, places, queries
 from index.check import Problem
 from index.database import Database
-from index.errors import BadPath, NotStored, SpaceMismatch
+from index.errors import BadPath, NotStored, SpaceMismatch, StoreBusy
 from index.exchange import draft_beside
 from index.finder import Finder
 from index.region import EVERYTHING, Counts, Filter, Hit, LabelCount, Order, Region, Source, Stamp
@@ -129,6 +130,28 @@ class RegionStore:
         """Forget these paths, and with its last path a source; returns how many of them were known."""
         with self._database.writing() as session:
             return places.forget(session, paths)
+
+    def take(self, paths: Sequence[str], file: Path) -> int:
+        """Like `remove_places`, but `put` can bring it back from the new `file`; returns the number of sources.
+
+        The file is whole before anything is forgotten: after a kill all of it is here, or all of it is there.
+        """
+        with self._database.writing() as session:
+            count = aside.write(session, paths, file)
+            places.forget(session, paths)
+        return count
+
+    def put(self, file: Path) -> int:
+        """Bring back what `take` wrote into this file, which stays; returns the number of sources that came.
+
+        What is known by now wins. OtherStore if the content of this store was exchanged since.
+        """
+        taken = Database(file)
+        try:
+            with taken.reading() as session_of_file, self._database.writing(synced=True) as session:
+                return aside.put(session, session_of_file, file)
+        finally:
+            taken.close()
 
     def remove(self, source_ids: Sequence[int]) -> int:
         """Forget these sources with all their regions, at once; returns how many there were."""
@@ -269,9 +292,13 @@ class RegionStore:
         return vectors_ND
 
     def renew_cache(self) -> None:
-        """Leave no copy of what was removed: not in memory, not in the cache file, which is made anew when it pays."""
+        """Leave no copy of what was removed: not in memory, not in the log, unless somebody reads it for long, and not
+        in the cache file, which is made anew when it pays.
+        """
         with self._database.reading() as session:
             self._finder.renew(session)
+        with suppress(StoreBusy):
+            self._database.empty_log()
 
     def settle(self) -> None:
         """Wait for the cache file that is being written in the background, if any."""

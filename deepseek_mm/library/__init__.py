@@ -1,10 +1,12 @@
 """Everything that is done to a library beside asking: filling, watching, checking, keeping and emptying it.
 
 `shelves` is Library, `filling` takes files in and reads the text in pictures, `watch` follows folders, `check` compares
-store, cache and disk, `bundle` backs up and restores, `leftovers` clears away what kills left. Long work is a job: it
-shows progress, can be cancelled, and goes on after a kill.
+store, cache and disk, `bundle` backs up and restores, `trash` keeps what was taken out until it cannot be put back any
+more, `dropped` and `leftovers` clear away what nobody knows and what kills left. Long work is a job: it shows progress,
+can be cancelled, and goes on after a kill.
 """
 
 from deepseek_mm.library.shelves import Library
+from deepseek_mm.library.trash import Taken
 
-__all__ = ["Library"]
+__all__ = ["Library", "Taken"]

@@ -1,7 +1,8 @@
 """A library in one file: index, history, uploads, settings, the list of watched folders. Not the photos themselves.
 
 A backup is a zip without compression: the parts, then a manifest with the SHA-256 of each. Databases are copied as of
-one moment while work goes on. It is written beside its name and renamed, so a name always means a whole backup.
+one moment while work goes on. What was taken out is not in it, though it could still be put back. It is written beside
+its name and renamed, so a name always means a whole backup.
 
 A restore first checks every part, then exchanges one after the other, each at once. It is a job: killed in the middle
 it goes on with the next start and ends the same.
@@ -24,7 +25,9 @@ from deepseek_mm.config import Config
 from deepseek_mm.errors import BadFile, LibraryError
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs, Task
+from deepseek_mm.library.dropped import FOLDER, taken_out
 from deepseek_mm.library.leftovers import sweep_drafts_of
+from deepseek_mm.library.trash import Trash
 from deepseek_mm.library.watch import WATCH
 from index.exchange import copy_database, exchange_database
 from index.store import RegionStore
@@ -33,7 +36,7 @@ BACKUP, RESTORE = "back up", "restore"  # kinds of jobs
 MANIFEST = "manifest.json"
 FORMAT = "deepseek-mm library 1"
 STORE = "store.db"
-KEPT = ("uploads", "added")  # folders of files that the library itself holds: with questions, and dropped on the page
+KEPT = ("uploads", FOLDER)  # folders of files that the library itself holds: with questions, and dropped on the page
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +47,7 @@ class Bundle:
     store: RegionStore
     history: History
     jobs: Jobs
+    trash: Trash
 
     def backup(self, task: Task) -> str:
         """Payload: file. LibraryError says why it cannot be written; then there is no such file."""
@@ -94,8 +98,9 @@ class Bundle:
             yield f"spaces/{store.parent.name}/{STORE}", copy
         self.history.copy_to(room / "history.db")
         yield "history.db", room / "history.db"
+        left_out = {data / FOLDER / name for name in taken_out(data)}
         for path in sorted(path for name in KEPT for path in (data / name).rglob("*")):
-            if path.is_file():
+            if path.is_file() and path not in left_out:
                 yield path.relative_to(data).as_posix(), path
         if (data / "config.toml").is_file():
             yield "config.toml", data / "config.toml"
@@ -107,6 +112,7 @@ class Bundle:
             told = unpack(source, room, task)
             if told is None:
                 return "stopped; nothing was changed"
+            self.trash.clear()
             for name in KEPT:
                 self._take_files(room / name, self.config.data / name)
             self.history.exchange(room / "history.db")

@@ -30,7 +30,7 @@ def sweep_drafts_of(target: Path) -> None:
 
 def within(data: Path) -> Iterable[Path]:
     """Wherever drafts and rooms are made."""
-    return [*data.glob("*"), *data.glob("spaces/*/*")]
+    return [*data.glob("*"), *data.glob("spaces/*/*"), *data.glob("trash/*")]
 
 
 def is_orphan(path: Path) -> bool:

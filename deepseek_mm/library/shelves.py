@@ -17,14 +17,16 @@ from deepseek_mm.history import History
 from deepseek_mm.jobs import Job, Jobs, State, Task, Worker
 from deepseek_mm.library.bundle import BACKUP, KEPT, RESTORE, Bundle
 from deepseek_mm.library.check import REPAIR, VERIFY, Check
+from deepseek_mm.library.dropped import tidy
 from deepseek_mm.library.filling import INDEX, READ, Filling, below
 from deepseek_mm.library.leftovers import sweep
+from deepseek_mm.library.trash import Taken, Trash
 from deepseek_mm.library.watch import WATCH, Watch
 from deepseek_mm.parse.files import absolute
 from deepseek_mm.see.eyes import Eyes
 from deepseek_mm.see.ocr import TextReader
 from index import Source
-from index.region import UPLOADS
+from index.region import LIBRARY, UPLOADS
 from index.store import RegionStore
 
 ACTIVE: tuple[State, ...] = ("waiting", "running")
@@ -48,7 +50,8 @@ class Library:
             read_text=config.library.read_text,
         )
         check = Check(store=store, jobs=jobs, config=config)
-        bundle = Bundle(config=config, store=store, history=history, jobs=jobs)
+        self._trash = Trash(config.data, store)
+        bundle = Bundle(config=config, store=store, history=history, jobs=jobs, trash=self._trash)
         watch = Watch(changed=self._changed, poll=config.library.watch_poll)
         towers = {INDEX: filling.index, READ: filling.read}  # one at a time: they share the towers
         self._workers = (
@@ -60,6 +63,7 @@ class Library:
     def start(self) -> None:
         """Begin to work on whatever waits; folders whose watch broke off are watched again."""
         sweep(self.config.data)
+        self.purge()
         for job in self._watches("failed"):
             self.jobs.add(WATCH, job.payload, title=job.title, unique=True)
             self.jobs.forget([job.id])
@@ -83,9 +87,7 @@ class Library:
         All of it goes into the `collection` of that name; without one, what is known stays where it is. An equal job
         that is under way is joined. BadFile if a name is no text or is taken. What cannot be read is listed with it.
         """
-        if collection.strip() == UPLOADS:
-            raise BadFile(f"no collection can be called {UPLOADS}: pictures that came with questions are. Take another")
-        payload = {"collection": collection.strip(), "anew": anew}
+        payload = {"collection": named(collection) if collection.strip() else "", "anew": anew}
         return self._add(paths, payload, forget=forget, unique=True)
 
     def _add(
@@ -124,6 +126,55 @@ class Library:
         self.store.renew_cache()
         return count
 
+    def take_out(self, paths: Sequence[str | os.PathLike[str]]) -> Taken:
+        """As `forget`, but `put_back` undoes it, for `library.undo_s` seconds at least.
+
+        A folder that is watched still holds its files: whatever changes there is taken in again, as after `forget`.
+        """
+        taken = self._trash.take(below([absolute(path) for path in paths], self.store))
+        self.purge()
+        return taken
+
+    def put_back(self, token: str) -> int:
+        """Undo a `take_out`: all that was known is known again, and nothing has to be looked at anew.
+
+        A file that was indexed again meanwhile stays as it is now. Returns how many sources came back. NothingThere
+        when they are gone for good.
+        """
+        return self._trash.put_back(token)
+
+    def purge(self, older_s: float | None = None) -> None:
+        """What was taken out longer ago than that, or than `library.undo_s`, is gone for good.
+
+        So is every file that was dropped on the page and that nothing knows any more.
+        """
+        older_s = self.config.library.undo_s if older_s is None else older_s
+        if self._trash.purge(older_s):
+            self.store.renew_cache()
+        tidy(self.config.data, self.jobs, older_s=older_s)
+
+    def assign(self, paths: Sequence[str | os.PathLike[str]], collection: str) -> int:
+        """Put files, also those below folders, into the collection of that name; "library" takes them out of any.
+
+        Returns how many sources were elsewhere before. BadFile if nothing can be called that.
+        """
+        known = below([absolute(path) for path in paths], self.store)
+        return self.store.collect(known, named(collection))
+
+    def rename_collection(self, old: str, new: str) -> int:
+        """Give a collection another name; if there is one of that name, the two are one from then on.
+
+        Returns how many sources were in it. "library" as the new name dissolves it. BadFile if a name cannot be used,
+        NothingThere if there is no such collection.
+        """
+        if named(old) == LIBRARY:
+            raise BadFile(f"{LIBRARY} is not a collection but what is in none, so it keeps its name. Name a collection")
+        count = self.store.rename_collection(named(old), named(new))
+        if not count and named(old) not in self.store.collections():
+            there = ", ".join(name for name in self.store.collections() if name != LIBRARY) or "none yet"
+            raise NothingThere(f"no collection is called {named(old)!r}. Those there are: {there}")
+        return count
+
     def verify(self) -> Job:
         """Compare store, cache and disk; what does not agree is listed with the job."""
         return self.jobs.add(VERIFY, {}, title="Check the library", unique=True)
@@ -149,6 +200,7 @@ class Library:
         work, of another process perhaps, does not come to rest; then nothing was deleted.
         """
         self._rest()
+        self._trash.clear()
         self.store.clear()
         self.history.clear()
         self.jobs.clear()
@@ -188,6 +240,20 @@ class Library:
     def _changed(self, task: Task, paths: Sequence[str]) -> None:
         """Something happened at these paths of a watched folder; an equal job under way may be past them already."""
         self._add(paths, {}, forget=None, unique=False)
+
+
+def named(collection: str) -> str:
+    """The name of a collection as it is kept. BadFile if there can be none of that name."""
+    name = " ".join(collection.split())
+    if not name:
+        raise BadFile("a collection needs a name. Type one")
+    if name == UPLOADS:
+        raise BadFile(f"no collection can be called {UPLOADS}: pictures that came with questions are. Take another")
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise BadFile(f"the name {ascii(name)} is not valid UTF-8. Type another") from None
+    return name
 
 
 def titled(names: Sequence[str]) -> str:

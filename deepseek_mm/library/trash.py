@@ -1,0 +1,100 @@
+"""The trash: what was taken out of the library and can be put back for a while.
+
+One file per taking below DATA/trash, named by a token: a small store with all that was known (`index.aside`). It is
+whole on the disk before the library forgets, and goes after the library has everything again. So a kill at any moment
+leaves a file known in one of the two at least, and the library keeps what it knows already when the trash has it too.
+"""
+
+import re
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+from deepseek_mm.errors import LibraryError, NothingThere
+from deepseek_mm.library.leftovers import remove
+from index.errors import OtherStore
+from index.store import RegionStore
+
+FOLDER = "trash"
+TOKEN = re.compile(r"[0-9a-f]{16}")
+SUFFIX = ".db"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Taken:
+    """What was taken out, and by what name it can be put back."""
+
+    token: str  # empty when nothing was known
+    num_sources: int
+
+
+class Trash:
+    """The trash of one library; safe in many threads."""
+
+    def __init__(self, data: Path, store: RegionStore, *, now_s: Callable[[], float] = time.time) -> None:
+        self._folder, self._store, self._now_s = data / FOLDER, store, now_s
+        self._turn = Lock()
+
+    def take(self, paths: Sequence[str]) -> Taken:
+        """These paths out of the store into a file of their own. LibraryError says why not; then all of it stays."""
+        token = secrets.token_hex(8)
+        try:
+            with self._turn:
+                count = self._store.take(paths, self._file(token))
+        except OSError as error:
+            raise LibraryError(
+                f"nothing was taken out, for {self._folder} cannot be written: {error.strerror or error}. "
+                "Free some space there, or give yourself the right to write"
+            ) from error
+        return Taken(token=token if count else "", num_sources=count)
+
+    def put_back(self, token: str) -> int:
+        """The number of sources that are in the library again; NothingThere when they are gone for good."""
+        with self._turn:
+            if not TOKEN.fullmatch(token) or not self._file(token).exists():
+                raise NothingThere("what was taken out is gone for good by now. Add the files again")
+            try:
+                count = self._store.put(self._file(token))
+            except OtherStore as error:
+                raise NothingThere(str(error)) from error
+            self._drop(self._file(token))
+        return count
+
+    def purge(self, older_s: float) -> int:
+        """What was taken out longer ago goes for good; returns how many takings that were.
+
+        A clock that was set back makes a taking lie in the future: it counts as long ago.
+        """
+        with self._turn:
+            old = [file for file in self.files() if abs(self._now_s() - _made_s(file)) > older_s]
+            for file in old:
+                self._drop(file)
+        return len(old)
+
+    def clear(self) -> None:
+        """Everything goes for good."""
+        with self._turn:
+            remove(self._folder)
+
+    def files(self) -> list[Path]:
+        """The stores that the trash consists of."""
+        return sorted(self._folder.glob(f"*{SUFFIX}"))
+
+    def _file(self, token: str) -> Path:
+        return self._folder / f"{token}{SUFFIX}"
+
+    def _drop(self, file: Path) -> None:
+        """The logs first: a file without its log is still whole, a log without its file is nothing."""
+        for ending in ("-wal", "-shm", ""):
+            remove(file.with_name(file.name + ending))
+
+
+def _made_s(file: Path) -> float:
+    """When the file was written; of one that another process has just removed, long ago."""
+    try:
+        return file.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0

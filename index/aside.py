@@ -1,0 +1,188 @@
+"""Sources set aside: out of a store into a file of their own, and back, just as they were.
+
+The file is a small store of the same kind, so a later version of this program reads it like one. It holds every source
+in full, and as its `places` the paths that were taken out, the source's own among them. A source that keeps other
+places stays in the store and is in the file all the same: should those go as well, it can still come back.
+
+Vectors move as bytes, no model is asked. A source keeps its id, for none is given twice; its regions get new ones, for
+whoever has the vectors in memory asks for higher ids only. Every function uses the sessions given.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Select, insert, or_, select
+from sqlalchemy.orm import Session
+
+from index import places, queries
+from index.database import Database
+from index.errors import OtherStore
+from index.exchange import draft_beside
+from index.tables import Base, LabelRow, LibraryRow, MarkRow, PlaceRow, RegionRow, SourceRow, VectorRow
+
+PIECE = 4096  # rows at once, so that a large part of a library needs little memory
+Change = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def write(session: Session, paths: Sequence[str], file: Path) -> int:
+    """All that is known of these paths as a new file, whole and on the disk; returns the number of sources.
+
+    There is no file if nothing is known.
+    """
+    ids = session.scalars(select(SourceRow.id).where(places.sources_at(paths))).all()
+    if not ids:
+        return 0
+    file.parent.mkdir(exist_ok=True)
+    with draft_beside(file) as draft:
+        database = Database(draft)
+        try:
+            with database.writing() as into:
+                _copy_out(session, into, ids, paths)
+            database.empty_log()
+        finally:
+            database.close()
+        _keep(draft, file)
+    return len(ids)
+
+
+def _copy_out(session: Session, into: Session, ids: Sequence[int], paths: Sequence[str]) -> None:
+    regions = select(RegionRow.id).where(queries.among(RegionRow.source_id, ids))
+    _pour(_all(LibraryRow), session, into, LibraryRow)
+    _pour(_all(SourceRow).where(queries.among(SourceRow.id, ids)), session, into, SourceRow)
+    _pour(_all(MarkRow).where(queries.among(MarkRow.source_id, ids)), session, into, MarkRow)
+    _pour(_all(RegionRow).where(queries.among(RegionRow.source_id, ids)), session, into, RegionRow)
+    _pour(_all(VectorRow).where(VectorRow.region_id.in_(regions)), session, into, VectorRow)
+    _pour(_all(LabelRow).where(LabelRow.region_id.in_(regions)), session, into, LabelRow)
+    own: list[Any] = [SourceRow.path, SourceRow.id.label("source_id")]
+    own += [SourceRow.size_bytes, SourceRow.modified_ns]
+    _pour(select(*own).where(SourceRow.path.in_(places.among(paths))), session, into, PlaceRow)
+    _pour(_all(PlaceRow).where(PlaceRow.path.in_(places.among(paths))), session, into, PlaceRow)
+
+
+def put(session: Session, aside: Session, file: Path) -> int:
+    """All that is in the file, which `aside` reads, goes into the store again; returns the number of sources.
+
+    A path that is known by now is left as it is. Bytes that lie elsewhere by now get their old places beside.
+    OtherStore if the store's content is not the one that this was taken from.
+    """
+    if aside.get_one(LibraryRow, 1).identity != session.get_one(LibraryRow, 1).identity:
+        raise OtherStore(file)
+    wanted, rows = _wanted(session, aside), {row.id: row for row in aside.scalars(select(SourceRow))}
+    twins = _twins(session, [rows[source_id] for source_id in wanted])
+    for source_id, twin in twins.items():
+        _join(session, session.get_one(SourceRow, twin), rows[source_id], wanted[source_id])
+    fresh = [source_id for source_id in wanted if source_id not in twins]
+    session.add_all(_revived(rows[source_id], wanted[source_id]) for source_id in fresh)
+    session.flush()
+    for source_id in fresh:
+        first = _first(rows[source_id], wanted[source_id])
+        session.add_all(_place(place, source_id) for place in wanted[source_id] if place is not first)
+    _copy_back(session, aside, fresh)
+    if wanted:
+        places.note_change(session)
+    return len(wanted)
+
+
+def _wanted(session: Session, aside: Session) -> dict[int, list[PlaceRow]]:
+    """Source id -> the places that the store does not know by now, in order of their paths."""
+    taken = aside.scalars(select(PlaceRow).order_by(PlaceRow.path)).all()
+    listed = places.among([place.path for place in taken])
+    known = set(session.scalars(select(SourceRow.path).where(SourceRow.path.in_(listed))))
+    known |= set(session.scalars(select(PlaceRow.path).where(PlaceRow.path.in_(listed))))
+    wanted: dict[int, list[PlaceRow]] = {}
+    for place in taken:
+        if place.path not in known:
+            wanted.setdefault(place.source_id, []).append(place)
+    return wanted
+
+
+def _twins(session: Session, rows: Sequence[SourceRow]) -> dict[int, int]:
+    """Source id -> the source of the store that is the same one, or has the same bytes; only where there is one."""
+    ids = queries.among(SourceRow.id, [row.id for row in rows])
+    digests = SourceRow.digest.in_(places.among([row.digest for row in rows if row.digest]))
+    found = session.execute(select(SourceRow.id, SourceRow.digest, SourceRow.collection).where(or_(ids, digests))).all()
+    there = {source_id for source_id, _, _ in found}
+    bytes_of = {(digest, queries.group_of(name)): source_id for source_id, digest, name in found if digest}
+    twins = {}
+    for row in rows:
+        twin = row.id if row.id in there else bytes_of.get((row.digest, queries.group_of(row.collection)))
+        if twin is not None:
+            twins[row.id] = twin
+    return twins
+
+
+def _join(session: Session, twin: SourceRow, row: SourceRow, wanted: Sequence[PlaceRow]) -> None:
+    """Note the places beside those that there are; the source's own path is its own again."""
+    for place in wanted:
+        if twin.id == row.id and place.path == row.path:
+            place, before = _place_of(twin), place
+            twin.path, twin.size_bytes, twin.modified_ns = before.path, before.size_bytes, before.modified_ns
+            session.flush()
+        session.add(_place(place, twin.id))
+
+
+def _revived(row: SourceRow, wanted: Sequence[PlaceRow]) -> SourceRow:
+    """The source as it was, at its first place."""
+    first = _first(row, wanted)
+    at = {"path": first.path, "size_bytes": first.size_bytes, "modified_ns": first.modified_ns}
+    same = {name: getattr(row, name) for name in ("id", *queries.SOURCE_FIELDS) if name not in at}
+    return SourceRow(**same, **at)
+
+
+def _first(row: SourceRow, wanted: Sequence[PlaceRow]) -> PlaceRow:
+    """The source's own path; if that is not to come back, the first of the others."""
+    return next((place for place in wanted if place.path == row.path), wanted[0])
+
+
+def _copy_back(session: Session, aside: Session, ids: Sequence[int]) -> None:
+    """Marks, regions, vectors and labels of these sources; regions keep their order and get ids above all others."""
+    query = select(RegionRow.id).where(queries.among(RegionRow.source_id, ids)).order_by(RegionRow.id)
+    first = queries.last_region_ever(session) + 1
+    new = {old: first + n for n, old in enumerate(aside.scalars(query))}
+    regions = query.order_by(None)
+    _pour(_all(MarkRow).where(queries.among(MarkRow.source_id, ids)), aside, session, MarkRow)
+    _pour(
+        _all(RegionRow).where(queries.among(RegionRow.source_id, ids)).order_by(RegionRow.id),
+        aside,
+        session,
+        RegionRow,
+        lambda row: row | {"id": new[row["id"]]},
+    )
+    for table in (VectorRow, LabelRow):
+        of_regions = _all(table).where(table.region_id.in_(regions)).order_by(table.region_id)
+        _pour(of_regions, aside, session, table, lambda row: row | {"region_id": new[row["region_id"]]})
+
+
+def _all(table: type[Base]) -> Select[Any]:
+    return select(*table.__table__.columns)
+
+
+def _pour(query: Select[Any], source: Session, target: Session, table: type[Base], change: Change = dict) -> None:
+    """Every row that `query` finds in the one becomes a row of the other."""
+    for rows in source.execute(query).mappings().partitions(PIECE):
+        target.execute(insert(table), [change(dict(row)) for row in rows])
+
+
+def _place(place: PlaceRow, source_id: int) -> PlaceRow:
+    same = {"path": place.path, "size_bytes": place.size_bytes, "modified_ns": place.modified_ns}
+    return PlaceRow(source_id=source_id, **same)
+
+
+def _place_of(source: SourceRow) -> PlaceRow:
+    """The source's own path as a place."""
+    same = {"path": source.path, "size_bytes": source.size_bytes, "modified_ns": source.modified_ns}
+    return PlaceRow(source_id=source.id, **same)
+
+
+def _keep(draft: Path, file: Path) -> None:
+    """Give the draft its name; when this returns, a power cut cannot take it back."""
+    with draft.open("rb") as content:
+        os.fsync(content.fileno())
+    os.replace(draft, file)
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
