@@ -67,7 +67,7 @@ class Visitor:
     def attach(self, *files: Path) -> None:
         if files:
             self.page.locator(".box input[type=file]").first.set_input_files([str(file) for file in files])
-            thumbs = self.page.locator(".box .thumbnail-item, .box .thumbnail-wrapper")
+            thumbs = self.page.locator(".box .thumbnail-item")
             expect(thumbs).to_have_count(len(files), timeout=WAIT_MS)
 
     def done(self, answers: int | None = None) -> None:

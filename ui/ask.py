@@ -127,7 +127,7 @@ class AskTab:
         named["new"].click(asking.begin_anew, visit.page, None, queue=False, **QUIET).then(
             cleared, visit.page, self.parts, **QUIET
         )
-        named["camera"].input(_photographed, [named["camera"], named["box"]], [named["box"], named["camera"]], **QUIET)
+        named["camera"].change(_photographed, [named["camera"], named["box"]], [named["box"], named["camera"]], **QUIET)
 
     def clear(self) -> dict[Any, Any]:
         """Updates for a tab as it was at first. The box stays: somebody may be typing already."""
