@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from history_samples import ANSWER, BOX, ask, told
+from history_samples import ANSWER, BOX, ask, run_sql, told
 
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.history import History
@@ -176,6 +176,9 @@ def test_an_adopted_conversation_is_equal_to_the_one_that_went_out(history):
     conversation, ids = talk(history, "one", "two")
     history.rate(ids[0], "down", session="")
     history.correct(ids[1], BOX, session="")
+    question, more = Question(text="three", image_name="a.png", conversation=conversation), [("b.png", "/u/b.png")]
+    _, third = history.begin(question, image_path="/u/a.png", settings={"k": 6}, fingerprint="ff", more=more)
+    history.finish(third, ANSWER)
     went_out, (listed,) = history.turns(conversation, session=""), history.conversations(session="", limit=9)
     history.delete(conversation, session="")
     adopted = history.adopt(went_out, title=listed.title, pinned=True, session="")
@@ -188,9 +191,13 @@ def test_an_adopted_conversation_is_equal_to_the_one_that_went_out(history):
     assert history.conversations(session="", limit=9) == [replace(listed, id=adopted, pinned=True)]
 
 
-def test_an_adopted_turn_that_was_still_running_is_stopped(history):
+def test_an_adopted_turn_that_was_still_running_is_stopped(history, path):
     conversation, _ = ask(history)
     adopted = history.adopt(history.turns(conversation, session=""), title="kites", session="anna")
+    assert run_sql(path, "SELECT state FROM turns ORDER BY id") == [
+        ("running",),
+        ("stopped",),
+    ]  # before anybody reads it
     assert [turn.answer.state for turn in history.turns(adopted, session="anna")] == ["stopped"]
 
 

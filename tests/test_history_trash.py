@@ -90,9 +90,10 @@ def test_purging_takes_turns_citations_and_checks_and_leaves_the_others(history,
 @pytest.mark.parametrize("when", ["at the next start", "at the next deletion", "when it is to come back"])
 def test_a_conversation_goes_for_good_when_its_time_is_over(history, path, when):
     late, young, other = (told(history, name)[0] for name in ("late", "young", "other"))
-    for conversation, seconds in ((late, UNDO_S + 1), (young, UNDO_S - 60)):
-        history.delete(conversation, session="")
-        ago(path, conversation, seconds)
+    history.delete(late, session="")
+    history.delete(young, session="")
+    ago(path, late, UNDO_S + 1)
+    ago(path, young, UNDO_S - 60)
     if when == "at the next start":
         History(path).close()
     elif when == "at the next deletion":
