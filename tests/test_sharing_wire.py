@@ -42,8 +42,9 @@ def test_the_same_conversation_is_the_same_bytes_but_for_the_moment(home, data):
     assert comparable(other) == comparable(data)
 
 
-def test_a_file_that_was_indented_anew_is_read_all_the_same(data):
-    assert read(json.dumps(json.loads(data), indent=4).encode(), limits=Limits()) == read(data, limits=Limits())
+def test_a_file_that_was_indented_and_sorted_anew_is_read_all_the_same(data):
+    anew = json.dumps(json.loads(data), indent=4, sort_keys=True).encode()
+    assert read(anew, limits=Limits()) == read(data, limits=Limits())
 
 
 def test_one_changed_letter_is_noticed_by_the_sum(data):

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from deepseek_mm.errors import NothingThere
-from deepseek_mm.history import Conversation, History
+from deepseek_mm.history import History
 from deepseek_mm.sharing.files import write_whole
 from deepseek_mm.sharing.markdown import to_markdown
 from deepseek_mm.sharing.names import file_name
@@ -43,7 +42,7 @@ class Sharing:
         `language` is that of our own words in Markdown and HTML; JSON has none.
         """
         turns = self.history.turns(conversation, session=session)
-        about = self._about(conversation, session)
+        about = self.history.conversation(conversation, session=session)
         album = Album(self.picture, self.limits)
         if kind == "json":
             parcel = Packer(album=album).pack(about, turns)
@@ -68,12 +67,6 @@ class Sharing:
         for path, content in unpacker.files.items():
             write_whole(path, content)
         return self.history.adopt(turns, title=parcel.title, pinned=parcel.pinned, session=session)
-
-    def _about(self, conversation: int, session: str) -> Conversation:
-        for each in self.history.conversations(session=session, limit=-1):
-            if each.id == conversation:
-                return each
-        raise NothingThere(f"no conversation {conversation} here. Choose one from the history")
 
     def _footer(self, words: Wording) -> str:
         return words.exported.format(version=self.version, when=when(self.clock()))
