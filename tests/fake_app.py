@@ -21,6 +21,7 @@ if __name__ == "__main__":  # as a script
     sys.path[:0] = [str(Path(__file__).parent.parent)]
 
 from fakes import COLOURS, ColourSpace, picture
+from nasty import TEXTS
 
 import app
 from deepseek_mm.config import Config
@@ -38,7 +39,7 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self.folder, self.space = folder, ColourSpace()
         folder.mkdir(parents=True, exist_ok=True)
-        self.regions = tuple(self._add(colour, name) for colour, name in NAMES.items())
+        self.regions: tuple[Region, ...] = tuple(self._add(colour, name) for colour, name in NAMES.items())
 
     def counts(self) -> Counts:
         return Counts(sources=len(NAMES), regions=len(self.regions))
@@ -51,6 +52,16 @@ class Shelf:
 
     def collections(self) -> dict[str, int]:
         return {"library": len(NAMES)}
+
+    def add_nasty(self) -> None:
+        """One more photo for each nasty text, which is its name, its label, its note and what is written there."""
+        for n, text in enumerate(TEXTS):
+            path = self.folder / f"{text.replace('/', '_')[:80]}.jpg"
+            picture("red", size=(64, 48)).save(path, "JPEG")
+            source = Source(path=str(path.absolute()), width_px=64, height_px=48, note=text, collection=text)
+            labels = (Label(name=text, score=0.9),)
+            region = Region(source=source, box_px=(4, 3, 32, 24), labels=labels, colours=(f"nasty{n}",), text=text)
+            self.regions += (region,)
 
     def _add(self, colour: str, name: str) -> Region:
         path = self.folder / name.replace("/", "_")
@@ -103,15 +114,16 @@ class PaperAssistant:
             question, image_path=image_path, settings={}, fingerprint="paper", more=more
         )
         first = self._start(question, Answer(text="", state="running", conversation=conversation, turn=turn))
-        for answer in self._words(first, stop or Event()):
+        for answer in self._words(first, question.text, stop or Event()):
             if answer.state == "running":
                 self.history.progress(turn, answer.text)
             else:
                 self.history.finish(turn, answer)
             yield answer
 
-    def _words(self, answer: Answer, stop: Event) -> Iterator[Answer]:
-        text = self.says if answer.found else "Nothing in the library matches that."
+    def _words(self, answer: Answer, question: str, stop: Event) -> Iterator[Answer]:
+        says = self.says.replace("ECHO", question)
+        text = says if answer.found else "Nothing in the library matches that."
         for n in range(len(text.split())):
             yield (answer := replace(answer, text=" ".join(text.split()[: n + 1])))
             if stop.wait(self.pause_s):
@@ -119,7 +131,7 @@ class PaperAssistant:
                 return
         checks = (
             Check(claim="It is a thing.", numbers=(1,), kept=True, reason="the label says so"),
-            Check(claim="It is <b>loud</b>.", numbers=(1,), kept=False, reason="a picture has no sound"),
+            Check(claim=f"It is <b>loud</b>: {question}", numbers=(1,), kept=False, reason="a picture has no sound"),
         )
         yield replace(answer, state="done", seconds=0.2, model="paper", checks=checks if answer.found else ())
 
@@ -148,18 +160,20 @@ class PaperAssistant:
 
 
 def paper(config: Config, **options: Any) -> PaperAssistant:
-    """An assistant with its library below config.data."""
+    """An assistant with its library below config.data; with nasty=True there are photos with nasty texts in it."""
     config.data.mkdir(parents=True, exist_ok=True)
-    return PaperAssistant(
-        config=config, store=Shelf(config.data / "photos"), history=History(config.data / "history.db"), **options
-    )
+    shelf = Shelf(config.data / "photos")
+    if options.pop("nasty", False):
+        shelf.add_nasty()
+    return PaperAssistant(config=config, store=shelf, history=History(config.data / "history.db"), **options)
 
 
 def main(argv: Sequence[str]) -> int:
-    """Serve it as `python app.py` serves the real one; SAYS= and PAUSE_S= change what it says and how fast."""
+    """Serve it as `python app.py` serves the real one; SAYS=, PAUSE_S=, NASTY= change what, how fast, of what."""
     options: dict[str, Any] = {"pause_s": float(os.environ.get("PAUSE_S", "0.05"))}
     if says := os.environ.get("SAYS"):
         options["says"] = says
+    options["nasty"] = bool(os.environ.get("NASTY"))
     return app.main(argv, load=lambda config: paper(config, **options))
 
 

@@ -84,6 +84,25 @@ function focusSoon(selector, tries = 20) {
   else if (tries) setTimeout(() => focusSoon(selector, tries - 1), 50);
 }
 
+// What is sent before the page has arrived is sent when it has: until then nobody knows who asks.
+let early = null;
+const hasArrived = () => document.querySelector(".head[data-ready]");
+for (const type of ["keydown", "click"])
+  document.addEventListener(type, (event) => {
+    const box = event.target.closest?.(".box");
+    const sends = type === "keydown" ? event.key === "Enter" && !event.shiftKey : event.target.closest?.(".submit-button");
+    if (!box || !sends || hasArrived()) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    early = box;
+  }, true);
+function sendEarly() {
+  if (!early || !hasArrived()) return;
+  const box = early;
+  early = null;
+  box.querySelector(".submit-button")?.click();
+}
+
 // Gradio's question box has a label that no textarea is tied to.
 function names() {
   for (const box of document.querySelectorAll(".box textarea:not([aria-label])")) {
@@ -92,7 +111,7 @@ function names() {
   }
 }
 
-new MutationObserver(() => { names(); THEME.show(); })
+new MutationObserver(() => { names(); sendEarly(); THEME.show(); })
   .observe(document, { childList: true, subtree: true, attributes: true, attributeFilter: ["class"] });
 
 // What a page tells the server when it loads: the browser's secret, this page's own name, where it was.
