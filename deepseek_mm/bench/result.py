@@ -19,6 +19,15 @@ class Sizes:
     photos: int = 192  # for the speed of the intake
     some_photos: int = 1_000  # while which memory is watched
     many_photos: int = 20_000  # the same with everything
+    page_few: int = 500  # photos of the small library behind the page
+    page_many: int = 100_000  # and of the large one
+    page_files: int = 200  # real JPEGs that both show
+    page_regions: int = 3  # of each photo
+    page_most_regions: int = 10  # the same with everything: a million vectors
+    page_rounds: int = 5
+    page_results: int = 500  # that are scrolled through
+    page_turns: int = 500  # of the long conversation
+    page_talks: int = 3  # rounds of conversations
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

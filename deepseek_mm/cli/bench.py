@@ -2,22 +2,41 @@
 
 import time
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
+from deepseek_mm.bench.page_keys import explained
 from deepseek_mm.cli.desk import OK, Command, Desk
 from deepseek_mm.cli.flags import add_settings, config_of
+
+if TYPE_CHECKING:
+    from deepseek_mm.bench.result import Result, Setting
+
+PARTS = ("index", "page")
+
+
+def measure_of(part: str) -> Callable[["Setting"], "Sequence[Result]"]:
+    """What measures this part; imported here, because help must not wait for torch."""
+    if part == "page":
+        from deepseek_mm.bench.page import page
+
+        return lambda setting: [page(setting)]
+    from deepseek_mm.bench.index import measure
+
+    return measure
 
 
 def run(args: Namespace, desk: Desk) -> int:
     """Measure in a folder that is removed afterwards; with `--json` the last line only."""
-    from deepseek_mm.bench.index import measure
     from deepseek_mm.bench.machine import about
     from deepseek_mm.bench.result import Setting, one_object, table
 
     config, start = config_of(args, desk), time.monotonic()
     with TemporaryDirectory(prefix="deepseek-mm-bench-") as folder:
-        results = measure(Setting(folder=Path(folder), note=desk.note, full=args.full, config=config))
+        setting = Setting(folder=Path(folder), note=desk.note, full=args.full, config=config)
+        results = measure_of(args.part)(setting)
     desk.note(f"measured in {time.monotonic() - start:.0f} s")
     origin = about()
     if not args.json:
@@ -29,15 +48,18 @@ def run(args: Namespace, desk: Desk) -> int:
 
 def add(parser: ArgumentParser) -> None:
     """The words of `bench`."""
-    parser.add_argument("part", choices=("index",), help="what to measure")
+    parser.add_argument(
+        "part", choices=PARTS, help="what to measure: searching and indexing, or the page in a browser (Chromium)"
+    )
     parser.add_argument("--full", action="store_true", help="also what takes minutes and gigabytes: a million vectors")
     parser.add_argument("--json", action="store_true", help="the JSON object without the table")
     add_settings(parser)
+    parser.add_argument_group("what `bench page --json` says, each figure the median of its rounds", explained())
 
 
 COMMAND = Command(
     name="bench",
-    help="measure how fast searching and indexing are on this machine",
+    help="measure how fast searching, indexing and the page are on this machine",
     example="python -m deepseek_mm bench index",
     add=add,
     run=run,

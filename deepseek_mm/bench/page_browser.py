@@ -1,0 +1,158 @@
+"""A visitor in Debian's Chromium, whose waits `page.js` measures inside the page. Every selector is here or there.
+
+The hand is Playwright's: real key strokes and clicks. The clock is the browser's: it starts with the event and stops
+in the first frame in which what was waited for has a place on the screen.
+"""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from deepseek_mm.errors import MissingPackage, NothingThere, ServerError
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator
+
+SCRIPT = Path(__file__).parent / "page.js"
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+SIZE = {"width": 1280, "height": 800}
+WAIT_MS = 60_000.0
+FIRST_MS = 300_000.0  # for a server's first search: the vectors of a large library are read then
+SETTLE_MS = 1_000  # between two measurements: what the first one left to do is done
+STEP_PX, PATIENCE_MS = 120, 10_000  # of a frame's scrolling, and until no more results are expected
+TABS = ("search", "library", "history", "settings", "ask")
+CONTINUE = re.compile("^continue", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Load:
+    """How a page came up, in milliseconds after the address was entered."""
+
+    paint_ms: float
+    usable_ms: float
+    sent_kb: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scrolled:
+    """How scrolling through the results went."""
+
+    seconds: float
+    gaps_ms: tuple[float, ...]  # between two frames
+    results: int
+
+
+@contextmanager
+def chromium() -> Iterator["Browser"]:
+    """A browser without a window. MissingPackage or NothingThere say what to install."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError as error:
+        raise MissingPackage("playwright", needed_for="bench page", extra="dev") from error
+    program = next(filter(None, map(shutil.which, NAMES)), None)
+    if program is None:
+        raise NothingThere("no chromium on the PATH. Install it with: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=ARGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+class Visit:
+    """One browser profile, new and empty, with one page; `session` is the secret that names the visitor."""
+
+    def __init__(self, browser: "Browser", url: str, *, session: str) -> None:
+        self._url = url
+        self._context = browser.new_context(viewport=SIZE, locale="en-US")  # type: ignore[arg-type]  # a TypedDict
+        self._context.set_default_timeout(WAIT_MS)
+        self._context.add_init_script(f'try {{ localStorage.setItem("deepseek-mm-session", "{session}"); }} catch {{}}')
+        self._context.add_init_script(path=SCRIPT)
+        self.page = self._context.new_page()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._context.close()
+
+    def load(self) -> Load:
+        """Enter the address; again in the same profile, and the browser's cache is warm."""
+        self.page.goto(self._url)
+        self.page.wait_for_function("bench.isUsable()", timeout=WAIT_MS)
+        seen = self.page.evaluate("bench.loaded()")
+        self.page.wait_for_timeout(SETTLE_MS)
+        return Load(paint_ms=seen["paint"], usable_ms=seen["usable"], sent_kb=seen["sent"] / 1000)
+
+    def tab(self, name: str) -> float:
+        """Milliseconds from the click to the tab's first own element."""
+        return self._timed("tab", "click", self._tab(name).click)
+
+    def library(self, photos: int) -> float:
+        """Milliseconds from the click until the Library tab says how many photos there are."""
+        return self._timed("counted", "click", self._tab("library").click, photos)
+
+    def search(self, text: str, *, within_ms: float = 0) -> float:
+        """Milliseconds from Enter in the Search tab, which is open and empty, until a photo is drawn."""
+        box = self._seen(".search-box textarea")
+        box.fill(text)
+        return self._timed("photo", "keydown", lambda: box.press("Enter"), within_ms=within_ms)
+
+    def more(self) -> float:
+        """Milliseconds from the last result's coming into view until more are there."""
+        return self._timed("more", "", lambda: self.page.evaluate("bench.end()"))
+
+    def scroll(self, results: int) -> Scrolled:
+        """Through as many results, or all that there are."""
+        self.page.evaluate("scrollTo(0, 0)")
+        seen = self.page.evaluate("([n, step, limit]) => bench.scroll(n, step, limit)", [results, STEP_PX, PATIENCE_MS])
+        return Scrolled(seconds=seen["seconds"], gaps_ms=tuple(seen["gaps"]), results=seen["results"])
+
+    def open_talk(self, title: str) -> float:
+        """Milliseconds from the click in the History tab, which is open, until the conversation is seen."""
+        return self._timed("talk", "click", self._panel.get_by_text(title).first.click)
+
+    def go_on(self) -> float:
+        """Milliseconds from the click until the open conversation is seen in the Ask tab."""
+        return self._timed("talk", "click", self._panel.get_by_role("button", name=CONTINUE).first.click)
+
+    def ask(self, text: str) -> float:
+        """Milliseconds from Enter to the answer's first word; returns when the answer is whole."""
+        box = self._seen(".box textarea")
+        box.fill(text)
+        first_ms = self._timed("word", "keydown", lambda: box.press("Enter"))
+        self._timed("answered", "", lambda: None)
+        return first_ms
+
+    def rest(self) -> None:
+        """Let the page finish what it does behind the scenes."""
+        self.page.wait_for_timeout(SETTLE_MS)
+
+    def _timed(self, what: str, event: str, act: Callable[[], Any], *more: object, within_ms: float = 0) -> float:
+        """Arm the clock, act, and wait. ServerError if what was waited for does not come."""
+        within_ms = within_ms or WAIT_MS
+        self.page.evaluate("(words) => bench.arm(...words)", [what, event, within_ms, *more])
+        act()
+        found_ms = float(self.page.evaluate("bench.wait()"))
+        if found_ms < 0:
+            raise ServerError(
+                f"the page did not show {what!r} within {within_ms / 1000:.0f} s. Look at it with: make run"
+            )
+        return found_ms
+
+    def _tab(self, name: str) -> "Locator":
+        return self.page.locator(f'[role=tab][data-tab-id="{name}"]').locator("visible=true")
+
+    def _seen(self, selector: str) -> "Locator":
+        return self.page.locator(selector).locator("visible=true").first
+
+    @property
+    def _panel(self) -> "Locator":
+        return self._seen("[role=tabpanel]")
