@@ -85,6 +85,18 @@ def test_a_search_finds_no_more_what_was_taken_and_finds_it_again_as_near_as_bef
     assert len(found(store, query_D, where=Filter(collection="Alps"), k=20)) == 4
 
 
+def test_a_place_that_comes_back_is_found_in_its_folder_at_once(store, file):
+    """Nothing was added but a path, and a remembered answer to the filter would not have it."""
+    furnish(store)
+    query_D, copies = rows(3, seed=1)[0], Filter(folder="/copies")
+    both = ["/copies/a.jpg", "/copies/b.jpg"]
+    assert len(found(store, query_D, where=copies)) == 3
+    store.take(both, file)
+    assert found(store, query_D, where=copies) == []
+    assert store.put(file) == 1
+    assert len(found(store, query_D, where=copies)) == 3
+
+
 def test_ids_of_regions_are_given_once_however_often_something_comes_back(store, file):
     fill(store, [1, 2])
     seen = set(found(store, rows(1)[0]))
