@@ -28,6 +28,13 @@ def test_half_a_picture_and_a_huge_one_are_refused():
         look_at(jpeg(), name="a", max_pixels=64 * 48 - 1)
 
 
+def test_a_whole_document_is_no_picture_all_the_same():
+    stream = io.BytesIO()
+    picture(size=(64, 48)).save(stream, "PDF")
+    with pytest.raises(BadPicture, match="is no picture"):
+        look_at(stream.getvalue(), name="a", max_pixels=10_000)
+
+
 def test_a_file_is_written_with_its_folders_and_nothing_lies_beside_it(tmp_path):
     path = tmp_path / "a" / "b" / "name.png"
     write_whole(path, b"old")

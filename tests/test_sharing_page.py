@@ -168,9 +168,11 @@ def poisoned(home: Home, text: str, *, where: str) -> Reader:
         return text if where == place else otherwise
 
     kite, turn = photo(home, size=(64, 32)), talk(home, size=(64, 32))[1]
-    lost = replace(kite, path=f"/photos/{name if where == 'file' else 'plain'}")
+    named = home.photos / (name if where == "file" else "plain")
+    named.write_bytes((home.photos / "kite.png").read_bytes())
+    other = replace(kite, path=str(named))
     label = (Label(name=here("label"), score=0.5),)
-    cited = (cite(1, kite, labels=label, text=here("written")), cite(2, lost, labels=label, text=here("written")))
+    cited = (cite(1, kite, labels=label, text=here("written")), cite(2, other, labels=label, text=here("written")))
     answer = Answer(text=here("answer") + " [1]", citations=cited, model=here("model"))
     box = Corrected(number=1, box_px=(1, 2, 3, 4), label=here("correction"), made_at=turn.asked_at)
     turn = replace(turn, question=here("question"), image_name=here("upload"), answer=answer, more=(), boxes=(box,))

@@ -27,7 +27,7 @@ def test_a_copy_is_small_and_says_how_large_the_photo_is_in_whose_pixels_boxes_a
 
 
 def test_a_page_is_measured_by_its_own_picture_since_a_document_has_no_size():
-    copy = album(picture(size=(200, 400)), []).copy(Source(path="/a.pdf", kind="document"), 3)
+    copy = album(picture(size=(200, 400)), []).copy(Source(path="/a.pdf", kind="document", width_px=9, height_px=9), 3)
     assert (copy.width_px, copy.height_px, copy.of_px) == (50, 100, (200, 400))
 
 
