@@ -84,12 +84,12 @@ def test_a_folder_is_indexed_mended_searched_and_everything_deleted(chromium, se
     search(page, "zeppelin")
     expect(page.get_by_text("Nothing found that is certain")).to_be_visible(timeout=WAIT_MS)
 
-    visitor.tab("Library")
+    visitor.tab("Settings")
     page.get_by_role("button", name="Delete everything").first.click()
     page.get_by_role("textbox", name="Type these words").fill("delete everything")
     page.get_by_role("button", name="Delete everything").last.click()
     expect(page.get_by_text("The library is empty.")).to_be_visible(timeout=WAIT_MS)
-    expect(page.locator(".head")).to_contain_text("0 files, 0 regions", timeout=WAIT_MS)
+    expect(page.locator("header.head")).to_contain_text("0 files, 0 regions", timeout=WAIT_MS)
     visitor.tab("Search")
     expect(page.locator(".thumbs").locator("visible=true")).to_have_count(0)
     assert (photos / "red.png").exists()
@@ -107,7 +107,7 @@ def test_dropped_files_are_indexed_and_a_folder_is_watched_on_a_phone(chromium, 
     page.locator("input[type=file]").last.set_input_files(str(tmp_path / "Sommer (1).png"))
     expect(page.get_by_text("Sommer (1)").first).to_be_visible(timeout=WAIT_MS)
     page.get_by_role("button", name="Index", exact=True).click()
-    expect(page.locator(".head")).to_contain_text("1 files", timeout=WAIT_MS)
+    expect(page.locator("header.head")).to_contain_text("1 files", timeout=WAIT_MS)
     assert [path.name for path in (served.data / "added").glob("*/*")] == ["Sommer (1).png"]
 
     (tmp_path / "watched").mkdir()

@@ -20,7 +20,7 @@ def facts(assistant: Assistant, settings_file: Path, words: Words) -> list[tuple
         (words.set_lies, str(data.absolute())),
         (words.set_file, str(settings_file.absolute())),
         (words.size, in_bytes(size_of(data))),
-        (words.photos, about["photos"]),
+        (words.set_files, about["photos"]),
         (words.regions, about["regions"]),
         (words.set_lm_now, about["language model"]),
         (words.set_space, f"{about['space']} ({words.set_fingerprint} {about['fingerprint']})"),

@@ -118,7 +118,7 @@ class Setting:
             if not (changes := self._changes(values)):
                 return self.words.set_unchanged
             self.file.write(changes)
-            return self.look().next or self.words.set_saved
+            return self.words.set_kept
 
         return self._say(save)
 
@@ -148,7 +148,7 @@ class Setting:
         if kind == "server":
             return {"lm.name": model or PACKAGED, "lm.url": address_of(self._server(url)), "lm.sees": sees}
         names = {"packaged": PACKAGED, "none": NO_MODEL}
-        return {"lm.name": names.get(kind) or self._opened(model), "lm.url": ""}
+        return {"lm.name": names.get(kind) or self._opened(model), "lm.url": "", "lm.sees": False}
 
     def _server(self, url: str) -> LMConfig:
         """The settings to ask this server with. Refused where strangers could send the machine's key anywhere."""

@@ -5,6 +5,7 @@ It places the components, and turns what its handlers (`setting`, `shelving.empt
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -40,12 +41,12 @@ class SettingsTab:
         with gr.Row(elem_classes="halves"):
             with gr.Column(scale=1, min_width=300):
                 parts = _place_answers(words)
-                parts |= _place_models(words)
-            with gr.Column(scale=1, min_width=300):
                 piece(heading(words.set_look), listens="")
                 piece(choices(words), listens="", elem_classes="looks")
+            with gr.Column(scale=1, min_width=300):
+                parts |= _place_models(words)
                 piece(heading(words.set_about), listens="")
-                parts["facts"] = piece(listens="")
+                parts["facts"] = piece(listens="", elem_classes="facts-of-it")
                 parts |= _place_end(words)
         return cls(setting=setting, shelving=shelving, parts=parts)
 
@@ -115,7 +116,7 @@ class SettingsTab:
             "sees": gr.Checkbox(value=values["lm.sees"], interactive=not why, visible=look.model == "server"),
             "key": gr.HTML(hint(self.setting.key), visible=look.model == "server"),
             "try": gr.Button(visible=look.model == "server" and not why),
-            "tried": "",
+            "tried": line(None),
             "encoder": gr.Radio(value="own" if own else "packaged", interactive=not locked, info=locked),
             "checkpoint": gr.Textbox(value=values["encoder.name"] if own else "", interactive=not locked, visible=own),
             "next": gr.HTML(hint(look.next), visible=bool(look.next)),
@@ -137,10 +138,9 @@ class SettingsTab:
         others = {self.parts[name]: line(None) for name in ("said", "said_models")}
         return {**others, **({} if said.wrong else self.fill()), self.parts[where]: line(said)}
 
-    def _try(self, url: str, name: str) -> Iterator[str]:
-        yield hint(self.setting.words.set_trying)
-        said = self.setting.try_it(url, name)
-        yield notice(said.text) if said.wrong else hint(said.text)
+    def _try(self, url: str, name: str) -> Iterator[Any]:
+        yield line(Said(text=self.setting.words.set_trying))
+        yield line(self.setting.try_it(url, name))
 
     def _empty(self, typed: str) -> dict[Any, Any]:
         said = self.shelving.empty(typed)
@@ -186,11 +186,12 @@ def _checkpoint(kind: str) -> Any:
 def _place_answers(words: Words) -> dict[str, Any]:
     """What holds from the next question on."""
     piece(heading(words.set_answers), listens="")
+    slider = partial(gr.Slider, buttons=[])  # its own reset knows nothing of what is saved
     parts: dict[str, Any] = {
-        "regions": gr.Slider(1, 64, value=6, step=1, label=words.set_regions, info=words.set_regions_info),
-        "certainty": gr.Slider(0.01, 0.99, step=0.01, label=words.set_certainty, info=words.set_certainty_info),
+        "regions": slider(1, 64, step=1, label=words.set_regions),
+        "certainty": slider(0.01, 0.99, step=0.01, label=words.set_certainty),
         "certainty_says": piece(listens="", elem_classes="says"),
-        "presence": gr.Slider(0, 1, step=0.01, label=words.set_presence, info=words.set_presence_info),
+        "presence": slider(0, 1, step=0.01, label=words.set_presence),
         "presence_says": piece(listens="", elem_classes="says"),
         "phrasing": gr.Radio(
             [
@@ -225,7 +226,7 @@ def _place_models(words: Words) -> dict[str, Any]:
         "sees": gr.Checkbox(label=words.set_sees, visible=False),
         "key": piece(listens="", visible=False),
         "try": gr.Button(words.set_try, size="sm", visible=False),
-        "tried": piece(listens=""),
+        "tried": piece(listens="", visible=False),
         "encoder": gr.Radio(
             [(words.set_encoder_default, "packaged"), (words.set_encoder_own, "own")],
             value="packaged",

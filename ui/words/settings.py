@@ -27,7 +27,7 @@ class SettingsWords:
     set_unmeasured = Word(
         "At {value}: what it means was not measured for this encoder.", "设为 {value}:此编码器尚未测得其效果。"
     )
-    set_fitted = Word("This is the fitted value.", "这是拟合得到的值。")
+    set_fitted = Word("This is the default.", "这是默认值。")
     set_presence = Word("When an answer says that something is there", "回答何时认定某物存在")
     set_presence_info = Word(
         "The probability from which a thing counts as there in an answer.", "在回答中,达到此概率才算某物存在。"
@@ -89,6 +89,7 @@ class SettingsWords:
     set_encoder_own = Word("A CLIP or SigLIP checkpoint", "CLIP 或 SigLIP 模型")
     set_checkpoint = Word("Its folder or hub name", "文件夹或 hub 名称")
     set_save_models = Word("Save for the next start", "保存,下次启动生效")
+    set_kept = Word("Saved to the settings file.", "已保存到设置文件。")
     set_next = Word("At the next start: {what}", "下次启动时:{what}")
     set_next_lm = Word("language model {name}.", "语言模型 {name}。")
     set_next_server = Word("language model at {url}.", "位于 {url} 的语言模型。")
@@ -139,6 +140,7 @@ class SettingsWords:
     set_about = Word("About this installation", "关于本安装")
     set_lies = Word("The library lies in", "图库位于")
     set_file = Word("Settings file", "设置文件")
+    set_files = Word("Files", "文件")
     set_version = Word("Version", "版本")
     set_space = Word("Space", "空间")
     set_lm_now = Word("Language model now", "当前语言模型")
