@@ -1,75 +1,95 @@
-"""The History tab's handlers, on paper."""
+"""The History tab as it is placed and joined: what a press sends, and which components answer."""
 
-from datetime import UTC, datetime
+import re
+from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 from fake_app import paper
+from past_help import keep, kite, turn
 
 from deepseek_mm.config import Config
-from deepseek_mm.history import Conversation
 from ui.asking import Asking
-from ui.edges import Thumbs, new_session
-from ui.history import Remembering, line
+from ui.edges import new_session
+from ui.history import HistoryTab, link, pressed
+from ui.pictures import Pictures
+from ui.remembering import PAGE, Past, Remembering
 from ui.running import Running
-from ui.talk import Talk
+from ui.viewer import Viewer
 from ui.words import ENGLISH
 
-ME, OTHER = new_session(), new_session()
+ME = new_session()
 
 
 @pytest.fixture
-def remembering(tmp_path):
+def tab(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "page"))
     assistant = paper(Config(data=tmp_path / "library"))
-    asking = Asking(assistant=assistant, running=Running(), thumbs=Thumbs(tmp_path / "small"), words=ENGLISH)
-    yield Remembering(assistant=assistant, asking=asking, words=ENGLISH)
+    asking = Asking(assistant=assistant, running=Running(), words=ENGLISH)
+    pictures = Pictures(tmp_path / "small", assistant.picture)
+    with gr.Blocks():
+        viewer = Viewer.place(pictures, ENGLISH)
+        placed = HistoryTab.place(Remembering(assistant=assistant, asking=asking, words=ENGLISH), pictures, viewer)
+    yield placed
     assistant.close()
 
 
-def ask(remembering: Remembering, text: str, kept: str = ME) -> int:
-    *_, last = remembering.asking.ask({"text": text}, Talk(), kept, "page")
-    return last.talk.conversation
+def event(act: str, what: object = "") -> SimpleNamespace:
+    return SimpleNamespace(act=act, what=what)
 
 
-def test_conversations_come_newest_first_and_only_ones_own(remembering):
-    old, new = ask(remembering, "Is it red?"), ask(remembering, "Is it green?")
-    ask(remembering, "Is it blue?", OTHER)
-    choices, more = remembering.choices(ME, 20)
-    assert [number for _, number in choices] == [new, old]
-    assert [text.split(" (")[0] for text, _ in choices] == ["Is it green?", "Is it red?"]
-    assert not more
+def opened(tab: HistoryTab, number: int) -> Past:
+    return tab.remembering.act(Past(), "open", str(number), ME)
 
 
-def test_older_conversations_are_announced_and_not_listed(remembering):
-    for n in range(3):
-        ask(remembering, f"Is it red {n}?")
-    choices, more = remembering.choices(ME, 2)
-    assert (len(choices), more) == (2, True)
+def test_what_is_shown_reaches_every_component_of_the_tab(tab):
+    past = opened(tab, keep(tab.remembering.assistant.history, ME, "What flies?"))
+    shown = tab.render(past, "", PAGE, ME)
+    assert set(shown) == set(tab.parts)
+    assert "What flies?" in shown[tab.pieces["head"]]
+    assert 'aria-current="true"' in shown[tab.pieces["listed"]]
+    assert shown[tab.pieces["chat"]].visible
+    assert not tab.render(Past(), "", PAGE, ME)[tab.pieces["chat"]].visible
 
 
-@pytest.mark.parametrize("kept", [None, "", "guess"])
-def test_a_page_without_a_secret_sees_no_conversations_not_even_the_command_lines(remembering, kept):
-    ask(remembering, "Is it red?")
-    assert remembering.choices(kept, 20) == ([], False)
+def test_a_search_changes_the_list_only(tab):
+    keep(tab.remembering.assistant.history, ME, "What flies?")
+    updates = tab._list(Past(), "goat", PAGE, ME)
+    assert set(updates) == {tab.pieces["above"], tab.pieces["listed"]}
+    assert ENGLISH.past_not_found in updates[tab.pieces["listed"]]
 
 
-def test_a_conversation_is_read_by_its_owner_and_nobody_else(remembering):
-    number = ask(remembering, "Is it red?")
-    assert [e.question for e in remembering.read(number, ME).talk.exchanges] == ["Is it red?"]
-    theirs = remembering.read(number, OTHER)
-    assert theirs.talk == Talk()
-    assert theirs.notice
-    assert remembering.read(None, ME).talk == Talk()
+def test_a_citation_opens_the_large_photo_and_one_that_is_not_there_nothing(tab, tmp_path):
+    number = keep(tab.remembering.assistant.history, ME, "What flies?", turn("What flies?", cites=[kite(tmp_path)]))
+    past = opened(tab, number)
+    at = past.talk.exchanges[0].answer.turn
+    shown = tab._read(past, "", PAGE, ME, event("cite", f"{at}:1"))
+    assert shown[tab.viewer.viewed].turn == at
+    assert "red kite" in shown[tab.viewer.html]
+    assert list(tab._read(past, "", PAGE, ME, event("cite", f"{at}:2"))) == [tab.past]
 
 
-def test_deleting_removes_ones_own_and_refuses_the_rest(remembering):
-    number = ask(remembering, "Is it red?")
-    assert remembering.delete(number, OTHER) != ENGLISH.deleted
-    assert len(remembering.choices(ME, 20)[0]) == 1
-    assert remembering.delete(number, ME) == ENGLISH.deleted
-    assert remembering.choices(ME, 20) == ([], False)
+def test_a_press_in_the_conversation_reads_on(tab):
+    number = keep(tab.remembering.assistant.history, ME, "long", *(turn(f"q{n}") for n in range(30)))
+    shown = tab._read(opened(tab, number), "", PAGE, ME, event("earlier"))
+    assert len(shown[tab.past].talk.exchanges) == 30
 
 
-def test_a_line_has_title_and_local_time():
-    at = datetime(2026, 5, 1, 12, 3, tzinfo=UTC)
-    conversation = Conversation(id=1, title="Is it red?", started_at=at, last_at=at, num_turns=1)
-    assert line(conversation, ENGLISH) == f"Is it red? ({at.astimezone():%Y-%m-%d %H:%M})"
+def test_a_press_may_carry_anything():
+    assert pressed(event("open", 7)) == ("open", "7")
+    assert pressed(event(None, ["x"])) == ("None", "['x']")
+    assert pressed(SimpleNamespace()) == ("", "")
+
+
+def test_a_link_leads_to_the_file_whatever_its_name():
+    assert link("") == ""
+    html = link('/page/exports/x/What? "#1" & 50 %.md')
+    assert re.findall(r'"([^"]*)"', html) == [
+        "gradio_api/file=/page/exports/x/What%3F%20%22%231%22%20%26%2050%20%25.md",
+        "What? &quot;#1&quot; &amp; 50 %.md",
+    ]
+
+
+def test_every_control_of_the_tab_has_a_name(tab):
+    assert tab.find.label == ENGLISH.past_find
+    assert tab.take.label == ENGLISH.past_import

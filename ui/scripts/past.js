@@ -2,11 +2,12 @@
 const rows = () => [...element.querySelectorAll("button.row")];
 let at = -1;  // the row that had the focus last
 
+const mark = (all, here) => all.forEach((row, n) => { row.tabIndex = n === here ? 0 : -1; });  // Tab stops at one only
+
 element.addEventListener("focusin", (event) => {
   const all = rows(), here = all.indexOf(event.target.closest("button.row"));
   if (here < 0) return;
-  at = here;
-  all.forEach((row, n) => { row.tabIndex = n === here ? 0 : -1; });
+  mark(all, (at = here));
 });
 element.addEventListener("keydown", (event) => {
   const all = rows(), here = all.indexOf(event.target.closest("button.row"));
@@ -19,6 +20,7 @@ element.addEventListener("keydown", (event) => {
 // A row that is gone, or a button that hid the list, leaves the focus nowhere: it goes back to where it was.
 function settle() {
   const all = rows();
+  if (all[at] && all[at] === document.activeElement) { mark(all, at); return; }
   if (at < 0 || document.activeElement !== document.body || !isShown(element)) return;
   all[Math.min(at, all.length - 1)]?.focus();
 }

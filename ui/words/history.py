@@ -47,7 +47,7 @@ class HistoryWords:
     past_unpin = Word("Unpin", "取消置顶")
     past_export = Word("Export as", "导出为")
     past_exported = Word("Saved as {name}.", "已保存为 {name}。")
-    past_import = Word("Import", "导入")
+    past_import = Word("Import JSON", "导入 JSON")
     past_imported = Word("Imported: {title}", "已导入:{title}")
     past_deleted = Word(
         "Deleted: {title}. It can be brought back for 10 minutes, while this page stays open.",
