@@ -1,24 +1,35 @@
 """The Search tab: words, a picture or both in; photos, pages and texts out, best first, each with its reasons.
 
-It places the components and joins them with the handlers of `searching`.
+It places the components and joins them with the handlers of `searching`, `grid` and `packing`.
 """
 
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from html import escape
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from ui import grid
+from index import Region
+from ui import edges, grid
 from ui.ask import QUIET
 from ui.asking import Entry
 from ui.exhibits import Exhibit
-from ui.filters import wish_of
-from ui.html import hint, notice
+from ui.filters import Wish, wish_of
+from ui.html import button, hint, link, notice
+from ui.packing import Packed, pack
 from ui.pictures import Pictures
 from ui.piece import piece
-from ui.searching import Results, Searching
+from ui.results import Results, told
+from ui.searching import Newest, Searching
+from ui.talk import Talk
 from ui.viewer import Viewer
 from ui.words import Words
+
+Updates = dict[Any, Any]
+TYPED = ("since", "until", "folder")  # filters that count when Enter is pressed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,10 +41,14 @@ class SearchTab:
     viewer: Viewer
     box: gr.MultimodalTextbox
     filters: dict[str, Any]  # by the fields of a Wish
+    unfilter: gr.Button
     notice: gr.HTML
     said: gr.HTML
+    order: gr.Dropdown
     grid: gr.HTML
-    shown: gr.State  # the exhibits in the grid
+    packed: gr.HTML  # a link to what was exported
+    results: gr.State
+    newest: gr.State
 
     @classmethod
     def place(cls, searching: Searching, pictures: Pictures, viewer: Viewer) -> "SearchTab":
@@ -43,72 +58,187 @@ class SearchTab:
             label=words.search_label, show_label=False, placeholder=words.search_hint, file_types=["image"],
             sources=["upload"], max_plain_text_length=1_000_000, elem_classes=["box", "search-box"],
         )  # fmt: skip
-        with gr.Accordion(words.filters, open=False):
+        with gr.Accordion(words.filters, open=False, elem_classes="filters"):
             filters = _place_filters(words)
+            unfilter = gr.Button(words.filters_clear, size="sm")
+        with gr.Row(elem_classes="above-grid", equal_height=True):
+            said = piece(hint(words.results_idle), listens="acts", elem_classes="said")
+            order = gr.Dropdown(
+                _orders(words), value="", label=words.sort, show_label=False, container=False, visible=False, scale=0,
+                min_width=170, elem_classes="sort",
+            )  # fmt: skip
         tab = cls(
             searching=searching,
             pictures=pictures,
             viewer=viewer,
             box=box,
             filters=filters,
+            unfilter=unfilter,
             notice=piece(listens="", visible=False),
-            said=piece(hint(words.results_idle), listens=""),
-            grid=piece(elem_classes="results"),
-            shown=gr.State(()),
+            said=said,
+            order=order,
+            packed=piece(listens="download", elem_classes="packed-file"),
+            grid=piece(grid.idle(words, empty=False), listens="grid", elem_classes="results"),
+            results=gr.State(Results()),
+            newest=gr.State(Newest()),
         )
         tab._join()
         return tab
 
-    def render(self, results: Results) -> dict[Any, Any]:
+    def render(self, results: Results) -> Updates:
         """Results as updates of components."""
+        if results.query is None:
+            return {**self._idle(), **self._noticed(results.notice), self.results: results}
         return {
-            self.said: hint(results.said),
-            self.grid: grid.grid(results.shown, self.pictures, self.searching.words, dim=not results.certain),
-            self.shown: results.shown,
-            self.notice: gr.HTML(notice(results.notice), visible=bool(results.notice)),
+            self.said: self._said(results),
+            self.order: gr.Dropdown(value=results.order, visible=bool(results.exhibits)),
+            self.grid: grid.grid(results, self.pictures, self.searching.words),
+            self.results: results,
+            **self._noticed(results.notice),
         }
 
-    def clear(self) -> dict[Any, Any]:
-        """Updates for a tab as it was at first."""
-        return self.render(Results(said=self.searching.words.results_idle))
+    def clear(self) -> Updates:
+        """Updates for a tab as it was at first. The box stays: somebody may be typing already."""
+        return self.render(Results())
 
-    def like(self, each: Exhibit) -> dict[Any, Any]:
-        """Updates that show more like this one."""
-        return self.render(self.searching.like(each, wish_of(*[""] * len(self.filters))))
+    def like(self, each: Exhibit) -> Updates:
+        """Updates that show more like this one, whatever the filters say."""
+        return self.render(self.searching.like(each))
 
     @property
     def parts(self) -> list[Any]:
         """Every component that `render` may update."""
-        return [self.notice, self.said, self.grid, self.shown]
+        return [self.notice, self.said, self.order, self.grid, self.results]
 
     def offer(self, tab: gr.Tab) -> None:
         """Fill the lists of labels, file types and collections whenever the tab is opened."""
+        lists = [self.filters[name] for name in ("label", "format", "collection")]
 
-        def offered() -> list[Any]:
-            return [gr.Dropdown(choices) for choices in self.searching.choices()]
+        def offered(results: Results) -> Updates:
+            updates: Updates = {
+                each: gr.Dropdown(choices) for each, choices in zip(lists, self.searching.choices(), strict=True)
+            }
+            return updates | (self._idle() if results.query is None else {})
 
-        tab.select(offered, None, [self.filters[name] for name in ("label", "format", "collection")], **QUIET)
+        tab.select(offered, self.results, [*lists, *self.parts], **QUIET)
+
+    def join_ask(self, ask_about: Callable[[Sequence[Region], Talk], Updates], talk: gr.State, also: list[Any]) -> None:
+        """Connect the grid. `ask_about` opens the Ask tab with the chosen ones; `also` is what else it updates."""
+        inputs = [self.results, self.newest, talk, *self.filters.values()]
+        outputs = [*self.parts, self.box, self.packed, *self.viewer.parts, *also]
+
+        def pressed(
+            results: Results, newest: Newest, talk: Talk, event: gr.EventData, *values: str | None
+        ) -> Iterator[Updates]:
+            act, what = str(getattr(event, "act", "")), getattr(event, "what", "")
+            if act == "ask" and (regions := self._regions(results, what)):
+                yield ask_about(regions, talk)
+            else:
+                yield from self._pressed(act, what, results, newest, wish_of(*values))
+
+        sent: dict[str, Any] = {"trigger_mode": "multiple", "concurrency_limit": 8}  # no press is lost
+        self.grid.click(pressed, inputs, outputs, **sent, **QUIET)
 
     def _join(self) -> None:
-        """Connect the components with the handlers."""
+        """Connect all but the grid. Whatever is sent while a search runs is sent: the newest wins."""
         filters = list(self.filters.values())
+        sent: dict[str, Any] = {"trigger_mode": "multiple", "concurrency_limit": 8, **QUIET}
 
-        def search(entry: Entry, *values: str | None) -> dict[Any, Any]:
-            return self.render(self.searching.search(entry, wish_of(*values)))
+        def search(entry: Entry, order: str, newest: Newest, *values: str | None) -> Iterator[Updates]:
+            yield from self._run(newest, lambda: self.searching.search(entry, wish_of(*values), order))
 
-        def again(entry: Entry, *values: str | None) -> dict[Any, Any]:
-            empty = not entry or not (entry["text"].strip() or entry["files"])
-            return {self.notice: gr.skip()} if empty else search(entry, *values)
+        def refine(results: Results, newest: Newest, *values: str | None) -> Iterator[Updates]:
+            yield {self.notice: gr.skip()}  # a generator that says nothing would empty every part
+            if results.query is not None:
+                yield from self._run(newest, lambda: self.searching.refine(results, wish_of(*values)))
 
-        def pressed(shown: tuple[Exhibit, ...], event: gr.EventData) -> dict[Any, Any]:
-            return self.viewer.open(shown, getattr(event, "what", ""))
+        def unfilter(results: Results, newest: Newest) -> Iterator[Updates]:
+            yield dict.fromkeys(filters, "")
+            yield from refine(results, newest, *[""] * len(filters))
 
-        joined: dict[str, Any] = {"outputs": self.parts, "api_visibility": "private", "concurrency_limit": 4}
-        self.box.submit(search, [self.box, *filters], **joined)
-        self.grid.click(pressed, self.shown, self.viewer.parts, **QUIET)
+        def sort(results: Results, newest: Newest, order: str) -> Iterator[Updates]:
+            yield from self._run(newest, lambda: self.searching.sort(results, order))
+
+        held = [self.results, self.newest]
+        self.box.submit(search, [self.box, self.order, self.newest, *filters], self.parts, **sent)
+        self.order.input(sort, [*held, self.order], self.parts, **sent)
         for name, each in self.filters.items():
-            changed = each.submit if name in ("since", "until", "folder") else each.input
-            changed(again, [self.box, *filters], **joined)
+            (each.submit if name in TYPED else each.input)(refine, [*held, *filters], self.parts, **sent)
+        for press in (self.unfilter.click, self.said.click):
+            press(unfilter, held, [*self.parts, *filters], **sent)
+
+    def _run(self, newest: Newest, work: Callable[[], Results]) -> Iterator[Updates]:
+        """Say that it is at work; show what it finds, unless something newer was sent meanwhile."""
+        ticket = newest.take()
+        yield {self.said: hint(self.searching.words.searching)}
+        results = work()
+        yield self.render(results) if ticket == newest.ticket else {self.said: gr.skip()}
+
+    def _pressed(self, act: str, what: object, results: Results, newest: Newest, wish: Wish) -> Iterator[Updates]:
+        """A button in the grid; both words come from the browser, and may be anything."""
+        examples, ticket = self.searching.words.search_examples, newest.ticket
+        yield {self.notice: gr.skip()}  # a generator that says nothing would empty every part
+        if act == "open":
+            yield self.viewer.open(results.shown, what)
+        elif act == "more":
+            more = self.searching.more(results, what)
+            if ticket == newest.ticket and more is not results:
+                yield self.render(more)
+        elif act == "export":
+            yield from self._export(grid.picked(results.shown, what), results)
+        elif act == "try" and str(what) in map(str, range(len(examples))):
+            entry: Entry = {"text": examples[int(str(what))], "files": []}
+            yield {self.box: entry}
+            yield from self._run(newest, lambda: self.searching.search(entry, wish))
+
+    def _export(self, chosen: Sequence[Exhibit], results: Results) -> Iterator[Updates]:
+        """Pack them, saying how far it is; the browser then fetches the file."""
+        words, folder = self.searching.words, Path(os.environ.get("GRADIO_TEMP_DIR", "")) / "exports"
+        try:
+            for packed in pack(chosen, folder, picture=self.searching.assistant.picture, words=words):
+                yield {self.said: hint(words.exporting.format(done=packed.done, total=len(chosen)))}
+                if packed.file is not None:
+                    yield {self.packed: link(packed.file), self.said: hint(_ready(packed, words))}
+        except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
+            yield {**self._noticed(edges.sentence(error, words)), self.said: self._said(results)}
+
+    def _regions(self, results: Results, what: object) -> list[Region]:
+        return [each.citation.region for each in grid.picked(results.shown, what)]
+
+    def _said(self, results: Results) -> str:
+        """The line above the grid, with a meter, and a way out of the filters."""
+        words, found = self.searching.words, results.found
+        meter = (
+            f'<span class="meter" style="--sure:{found.certainty:.2f};--needed:{found.threshold:.2f}" '
+            'aria-hidden="true"></span>'
+        )
+        out = button("unfilter", "", words.filters_clear) if results.wish != Wish() else ""
+        return f'<p class="hint" role="status">{meter}{escape(told(results, words))}</p>{out}'
+
+    def _idle(self) -> Updates:
+        """Before the first search."""
+        words, empty = self.searching.words, self.searching.is_empty()
+        return {
+            self.said: hint(words.results_no_library if empty else words.results_idle),
+            self.grid: grid.idle(words, empty=empty),
+            self.order: gr.Dropdown(visible=False),
+        }
+
+    def _noticed(self, text: str) -> Updates:
+        return {self.notice: gr.HTML(notice(text), visible=bool(text))}
+
+
+def _ready(packed: Packed, words: Words) -> str:
+    assert packed.file is not None
+    size = f"{packed.file.stat().st_size / 1e6:.1f} MB"
+    text = words.exported_without if packed.gone else words.exported
+    return text.format(count=packed.done - packed.gone, size=size, gone=packed.gone)
+
+
+def _orders(words: Words) -> list[tuple[str, str]]:
+    return [
+        (words.sort_best, ""), (words.sort_newest, "newest"), (words.sort_oldest, "oldest"), (words.sort_name, "name"),
+    ]  # fmt: skip
 
 
 def _place_filters(words: Words) -> dict[str, Any]:

@@ -1,61 +1,91 @@
 """What happens in the Search tab: plain functions, tested without a browser.
 
-A search always shows what is nearest, and says whether that is what was looked for.
+A search always shows what is nearest, and says whether that is what was looked for. It looks for a few at first and
+farther as the end of what is shown comes near; what was shown keeps its number and its place.
 """
 
-import math
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, replace
 
-from deepseek_mm import Assistant, Citation, Found, Match, Query
+from deepseek_mm import Assistant, Query
 from index import LIBRARY
 from ui import edges
 from ui.asking import Entry
-from ui.exhibits import Exhibit, caption
+from ui.exhibits import Exhibit
 from ui.filters import Wish, allowed
+from ui.results import ORDERS, STEP, Results, grown
 from ui.words import Words
 
-RESULTS = 12  # photos and documents in the grid
 LABELS = 200  # the commonest, to choose from
 
 Choices = list[tuple[str, str]]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Results:
-    """What the tab shall show."""
+class Newest:
+    """Which of a page's searches was sent last: only its results are shown, whichever ends first."""
 
-    shown: tuple[Exhibit, ...] = ()  # numbered from 1, best first
-    said: str = ""  # one line above the grid
-    notice: str = ""
-    certain: bool = True  # False: what is shown is only the nearest
+    def __init__(self) -> None:
+        self.ticket = ""
+
+    def take(self) -> str:
+        """A new one: all others are void."""
+        self.ticket = secrets.token_hex(8)
+        return self.ticket
 
 
 @dataclass(frozen=True, kw_only=True)
 class Searching:
-    """What happens when a search is sent."""
+    """What happens when a search is sent. Every error becomes a sentence."""
 
     assistant: Assistant
     words: Words
 
-    def search(self, entry: Entry | None, wish: Wish) -> Results:
-        """What is nearest to what is in the box. An error becomes a sentence."""
+    def search(self, entry: Entry | None, wish: Wish, order: str = "") -> Results:
+        """What is nearest to what is in the box."""
         try:
             text, paths = edges.split_entry(entry)
             path = paths[-1] if paths else None
             if not text and path is None:
-                return Results(said=self.words.results_idle, notice=self.words.search_empty)
+                return Results(notice=self.words.search_empty)
             image = edges.read_upload(path, max_pixels=self.assistant.config.parse.max_pixels) if path else None
-            return self._find(Query(text=text, image=image), wish)
+            return self._begin(Results(query=Query(text=text, image=image), wish=wish, order=order))
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
-            return Results(said=self.words.results_idle, notice=edges.sentence(error, self.words))
+            return Results(notice=edges.sentence(error, self.words))
 
-    def like(self, each: Exhibit, wish: Wish) -> Results:
+    def like(self, each: Exhibit) -> Results:
         """More like one of the results."""
         try:
             name = each.caption.splitlines()[0]
-            return self._find(Query(like=each.citation.region.id), wish, self.words.results_like.format(name=name))
+            return self._begin(Results(query=Query(like=each.citation.region.id), like=name))
         except Exception as error:  # noqa: BLE001 - as above
-            return Results(said=self.words.results_idle, notice=edges.sentence(error, self.words))
+            return Results(notice=edges.sentence(error, self.words))
+
+    def refine(self, before: Results, wish: Wish) -> Results:
+        """The same search under other filters; what was shown stays when they cannot be understood."""
+        try:
+            if before.query is None:
+                return before
+            return self._begin(Results(query=before.query, wish=wish, like=before.like, order=before.order))
+        except Exception as error:  # noqa: BLE001 - as above
+            return replace(before, notice=edges.sentence(error, self.words))
+
+    def sort(self, before: Results, order: object) -> Results:
+        """The same results in another order, from their beginning."""
+        chosen = order if order in ORDERS else ""
+        results = replace(before, order=str(chosen), num=min(STEP, len(before.exhibits)), notice="")
+        try:
+            return results if before.query is None else self._enough(results)
+        except Exception as error:  # noqa: BLE001 - as above
+            return replace(before, notice=edges.sentence(error, self.words))
+
+    def more(self, before: Results, num: object) -> Results:
+        """Some more of them; nothing, if not `num` are shown any more, for then the browser has asked twice."""
+        if before.query is None or before.is_end or str(num) != str(before.num):
+            return before
+        try:
+            return self._enough(replace(before, num=before.num + STEP, notice=""))
+        except Exception as error:  # noqa: BLE001 - as above
+            return replace(before, notice=edges.sentence(error, self.words))
 
     def choices(self) -> tuple[Choices, Choices, Choices]:
         """Labels and file types of the library, the commonest first, and its collections by name, each after "any"."""
@@ -65,30 +95,18 @@ class Searching:
         collections = [(f"{name} ({count})", name) for name, count in store.collections().items() if name != LIBRARY]
         return none + labels, none + formats, none + collections
 
-    def _find(self, query: Query, wish: Wish, *said: str) -> Results:
-        found = self.assistant.find(query, k=RESULTS, where=allowed(wish, self.words))
-        shown = tuple(exhibit(n, match, self.words) for n, match in enumerate(found.matches, start=1))
-        lines = [*said, verdict(found, self.words), *([self.words.results_filtered] if wish != Wish() else [])]
-        return Results(shown=shown, said=" ".join(lines), certain=found.found)
+    def is_empty(self) -> bool:
+        """Is there nothing to search yet?"""
+        return self.assistant.store.counts().sources == 0
 
+    def _begin(self, results: Results) -> Results:
+        return self._enough(replace(results, num=STEP))
 
-def verdict(found: Found, words: Words) -> str:
-    """How much was found, and how sure that is; a rounded number never seems to reach what it does not."""
-    if not found.matches:
-        return words.results_none
-    sure, needed = math.floor(100 * found.certainty + 1e-9), math.ceil(100 * found.threshold - 1e-9)
-    if not found.found:
-        return words.results_unsure.format(sure=min(sure, needed - 1), needed=needed)
-    count = words.results_one if len(found.matches) == 1 else words.results_many.format(count=len(found.matches))
-    return f"{count} {words.results_sure.format(sure=sure, needed=min(sure, needed))}"
-
-
-def exhibit(number: int, match: Match, words: Words) -> Exhibit:
-    """A match on the board: what and where it is, and under it why it is there."""
-    citation = Citation(number=number, region=match.region, score=match.score)
-    reasons = [words.likeness.format(score=match.score)]
-    if match.why:
-        reasons.append(words.because.format(why=", ".join(match.why)))
-    if match.twins:
-        reasons.append(words.twins.format(count=len(match.twins)))
-    return Exhibit(citation=citation, caption="\n".join([caption(citation, words), *reasons]), twins=match.twins)
+    def _enough(self, results: Results) -> Results:
+        """Look farther until there are as many as shall be shown, or no more."""
+        while (reach := results.next_reach()) is not None:
+            found = self.assistant.find(results.query or Query(), k=reach, where=allowed(results.wish, self.words))
+            exhibits = grown(results.exhibits, found.matches, self.words)
+            is_all = len(exhibits) == len(results.exhibits) and len(found.matches) < reach
+            results = replace(results, found=found, exhibits=exhibits, reach=reach, is_all=is_all)
+        return replace(results, num=min(results.num, len(results.exhibits)))

@@ -4,15 +4,29 @@ from ui.words.word import Word
 
 
 class SearchWords:
-    """The search box, its filters and the results."""
+    """The search box, its filters, the results and what can be done with those that are chosen."""
 
     search = Word("Search", "搜索")
     search_label = Word("What to look for", "要找什么")
     search_hint = Word("Describe it, or paste, drop or add a picture.", "请用英文描述,或粘贴、拖入、添加一张图片。")
+    search_empty = Word("Type what to look for, or add a picture.", "请输入要找的内容,或添加一张图片。")
+    searching = Word("Searching ...", "正在搜索……")
+    search_examples = Word(  # on the bundled photos; the space was trained on English, so these stay English
+        ("a cat", "mountains and a lake", "red fruit"), ("a cat", "mountains and a lake", "red fruit")
+    )
     results = Word("Results", "结果")
-    results_idle = Word("Search by words, by a picture, or by both.", "可按文字、按图片,或两者一起搜索。")
+    results_keys = Word("Arrow keys move, Enter opens, Space selects.", "方向键移动,回车键打开,空格键选择。")
+    results_idle = Word(
+        "Search by words, by a picture, or by both. The bundled photos have, for example:",
+        "可按文字、按图片,或两者一起搜索。例如,在自带的照片里找(请用英文):",
+    )
+    results_no_library = Word(
+        "The library is empty. Put files in under Library, then search them here.",
+        "图库是空的。请先在“图库”页放入文件,再到这里搜索。",
+    )
     results_one = Word("The nearest one.", "最接近的一项。")
-    results_many = Word("The {count} nearest, best first.", "最接近的 {count} 项,由近到远。")
+    results_many = Word("The nearest, best first.", "最接近的,由近到远。")
+    results_sorted = Word("The {count} nearest, {order}.", "最接近的 {count} 项,{order}。")
     results_none = Word("Nothing found. Try other words, or another picture.", "没有找到。请换个说法,或换一张图片。")
     results_sure = Word(
         "{sure} % sure that the library has it, {needed} % needed.", "图库里有它的把握为 {sure} %,需要 {needed} %。"
@@ -23,12 +37,49 @@ class SearchWords:
     )
     results_like = Word("Like {name}.", "与 {name} 相似。")
     results_filtered = Word("Only what the filters allow.", "只含筛选条件允许的内容。")
+    results_all = Word("That is all: {count}.", "全部结果共 {count} 项。")
+    results_enough = Word(
+        "These are the {count} nearest. Say more exactly what you look for, or use the filters.",
+        "这是最接近的 {count} 项。请描述得更具体,或使用筛选。",
+    )
+    results_more = Word("Show more", "显示更多")
     likeness = Word("likeness {score:.2f}", "相似度 {score:.2f}")
     because = Word("matches: {why}", "匹配:{why}")
     twins = Word("+{count} alike", "另有 {count} 张相似")
     more_like = Word("More like this", "更多类似的")
-    search_empty = Word("Type what to look for, or add a picture.", "请输入要找的内容,或添加一张图片。")
+
+    sort = Word("Sort", "排序")
+    sort_best = Word("Best first", "最匹配")
+    sort_newest = Word("Newest first", "最新")
+    sort_oldest = Word("Oldest first", "最旧")
+    sort_name = Word("By name", "按名称")
+
+    select = Word("Select {name}", "选择 {name}")
+    selection = Word("What to do with the selected", "对所选内容的操作")
+    selected = Word("{count} selected", "已选 {count} 项")
+    select_all = Word("Select all shown", "全选已显示的")
+    unselect = Word("Clear", "清除选择")
+    ask_selected = Word("Ask about these", "就这些提问")
+    ask_at_most = Word("Ask about these (at most {most})", "就这些提问(最多 {most} 项)")
+    copy_paths = Word("Copy paths", "复制路径")
+    copied_paths = Word("Paths copied", "已复制路径")
+    export = Word("Export", "导出")
+    exporting = Word("Packing: {done} of {total}", "正在打包:{done} / {total}")
+    exported = Word(
+        "{count} packed, {size}. The download begins by itself.", "已打包 {count} 项,{size}。下载会自动开始。"
+    )
+    exported_without = Word(
+        "{count} packed, {size}; {gone} could not be read any more, the list in the file names them.",
+        "已打包 {count} 项,{size};有 {gone} 项已无法读取,文件内的列表已注明。",
+    )
+    export_failed = Word(
+        "The export could not be written: {error}. Make room on the disk, or select fewer.",
+        "无法写入导出文件:{error}。请清理磁盘空间,或少选几项。",
+    )
+    export_gone = Word("it cannot be read any more", "已无法读取")
+
     filters = Word("Filters", "筛选")
+    filters_clear = Word("Clear filters", "清除筛选")
     kind = Word("Kind", "类别")
     kind_photos = Word("Photos", "照片")
     kind_documents = Word("Documents", "文档")

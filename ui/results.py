@@ -1,0 +1,125 @@
+"""What a search has found, as plain values: which of it is shown, in which order, and what is said about it."""
+
+import math
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from deepseek_mm import Citation, Found, Match, Query
+from ui.exhibits import Exhibit, caption
+from ui.filters import Wish
+from ui.words import Words
+
+STEP = 24  # photos and documents that are shown at first, and each time more
+REACH = (2 * STEP, 6 * STEP, 18 * STEP)  # how many are looked for, one after the other
+SORTED = 200  # the nearest ones that are sorted otherwise than best first
+ORDERS = ("", "newest", "oldest", "name")  # "" is best first
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Results:
+    """What the tab shall show, and what is needed to show more of it."""
+
+    query: Query | None = None  # None before the first search
+    wish: Wish = Wish()
+    like: str = ""  # the name of what they are like, if they are
+    order: str = ""  # one of ORDERS
+    exhibits: tuple[Exhibit, ...] = ()  # all that were found until now, best first, numbered from 1
+    found: Found = Found()  # by the last look
+    reach: int = 0  # how many were looked for
+    is_all: bool = False  # looking farther has brought nothing more
+    num: int = 0  # how many are shown
+    notice: str = ""
+    token: str = field(default_factory=lambda: secrets.token_hex(4))  # another search, another token
+
+    @property
+    def certain(self) -> bool:
+        """False: what is shown is only the nearest."""
+        return self.found.found or not self.exhibits
+
+    @property
+    def shown(self) -> tuple[Exhibit, ...]:
+        """Those in view, in their order."""
+        return in_order(self.exhibits, self.order)[: self.num]
+
+    @property
+    def is_end(self) -> bool:
+        """Nothing more can be shown."""
+        if self.order:
+            return self.num >= min(SORTED, len(self.exhibits))
+        return self.num >= len(self.exhibits) and (self.is_all or self.reach >= REACH[-1])
+
+    def next_reach(self) -> int | None:
+        """How far to look now; None if enough is known, or all."""
+        wanted, steps = (SORTED, (SORTED,)) if self.order else (self.num, REACH)
+        is_short = len(self.found.matches) < self.reach  # many regions of few photos, or the library has no more
+        if self.reach and (self.is_all or (len(self.exhibits) >= wanted and not is_short)):
+            return None
+        return next((step for step in steps if step > self.reach), None)
+
+
+def grown(before: tuple[Exhibit, ...], matches: Sequence[Match], words: Words) -> tuple[Exhibit, ...]:
+    """What was there, and after it those matches that are new; numbers go on."""
+    there = {twin.source.path for each in before for twin in (each.citation.region, *each.twins)}
+    fresh = [match for match in matches if match.region.source.path not in there]
+    return (*before, *(exhibit(n, match, words) for n, match in enumerate(fresh, start=len(before) + 1)))
+
+
+def in_order(exhibits: Sequence[Exhibit], order: str) -> tuple[Exhibit, ...]:
+    """Best first as they come; or the nearest by date, or by name. What has no date comes last."""
+    if not order:
+        return tuple(exhibits)
+    nearest = exhibits[:SORTED]
+    if order == "name":
+        return tuple(sorted(nearest, key=lambda each: each.citation.region.source.name.casefold()))
+    dated = [each for each in nearest if when(each) is not None]
+    dated.sort(key=lambda each: when(each) or datetime.min, reverse=order == "newest")
+    return (*dated, *(each for each in nearest if when(each) is None))
+
+
+def when(each: Exhibit) -> datetime | None:
+    """When it was taken, else when the file was last changed; None if neither is known."""
+    source = each.citation.region.source
+    if source.taken_at is not None or not source.modified_ns:
+        return source.taken_at
+    return datetime.fromtimestamp(source.modified_ns / 1e9)
+
+
+def told(results: Results, words: Words) -> str:
+    """One line above the grid: like what, how much, how sure, and whether filters are at work."""
+    if results.query is None:
+        return ""
+    like = words.results_like.format(name=results.like) if results.like else ""
+    filtered = words.results_filtered if results.wish != Wish() else ""
+    return " ".join(filter(None, (like, verdict(results.found, words, _sorted(results, words)), filtered)))
+
+
+def verdict(found: Found, words: Words, many: str = "") -> str:
+    """How much was found, and how sure that is; a rounded number never seems to reach what it does not."""
+    if not found.matches:
+        return words.results_none
+    sure, needed = math.floor(100 * found.certainty + 1e-9), math.ceil(100 * found.threshold - 1e-9)
+    if not found.found:
+        return words.results_unsure.format(sure=min(sure, needed - 1), needed=needed)
+    count = words.results_one if len(found.matches) == 1 else many or words.results_many
+    return f"{count} {words.results_sure.format(sure=sure, needed=min(sure, needed))}"
+
+
+def exhibit(number: int, match: Match, words: Words) -> Exhibit:
+    """A match on the board: what and where it is, and under it why it is there."""
+    citation = Citation(number=number, region=match.region, score=match.score)
+    reasons = [words.likeness.format(score=match.score)]
+    if match.why:
+        reasons.append(words.because.format(why=", ".join(match.why)))
+    if match.twins:
+        reasons.append(words.twins.format(count=len(match.twins)))
+    return Exhibit(citation=citation, caption="\n".join([caption(citation, words), *reasons]), twins=match.twins)
+
+
+def _sorted(results: Results, words: Words) -> str:
+    names = {"newest": words.sort_newest, "oldest": words.sort_oldest, "name": words.sort_name}
+    if results.order not in names:
+        return ""
+    count = min(SORTED, len(results.exhibits))
+    return words.results_sorted.format(count=count, order=names[results.order].lower())
