@@ -11,7 +11,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, Select, and_, func, insert, select, text, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased, joinedload, selectinload
 
-from index.region import LIBRARY, UPLOADS, Filter, Label, LabelCount, Order, Region, Source
+from index.region import LIBRARY, UPLOADS, Counts, Filter, Label, LabelCount, Order, Region, Source
 from index.tables import LabelRow, PlaceRow, RegionRow, SourceRow, VectorRow
 from index.vectors import Floats, Ints, Rows
 
@@ -125,6 +125,12 @@ def last_region_ever(session: Session) -> int:
 def count_of(session: Session, query: Select[Any]) -> int:
     """How many rows `query` would return."""
     return session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
+
+
+def counts(session: Session, where: Filter) -> Counts:
+    """How many sources and regions `where` allows."""
+    sources, regions = matching_sources(where), matching_regions(where)
+    return Counts(sources=count_of(session, sources), regions=count_of(session, regions))
 
 
 def vectors_after(session: Session, last_id: int, dim: int) -> Rows:

@@ -5,7 +5,7 @@ Writing is one transaction per file. Reading takes one snapshot per call, so an 
 
 import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +24,7 @@ from index.exchange import draft_beside
 from index.finder import Finder
 from index.region import EVERYTHING, Counts, Filter, Hit, LabelCount, Order, Region, Source, Stamp
 from index.tables import LibraryRow, MarkRow, PlaceRow, SourceRow
+from index.tallies import Answer, Tallies
 from index.vectors import Floats, SearchConfig, unit_rows
 
 
@@ -41,6 +42,7 @@ class RegionStore:
             self._database.close()
             raise
         self._finder = Finder(folder / "vectors.faiss", dim=dim, config=config)
+        self._tallies = Tallies()
 
     def __enter__(self) -> Self:
         return self
@@ -218,16 +220,12 @@ class RegionStore:
 
     def counts(self, *, where: Filter = EVERYTHING) -> Counts:
         """How many sources and regions `where` allows."""
-        with self._database.reading() as session:
-            return Counts(
-                sources=queries.count_of(session, queries.matching_sources(where)),
-                regions=queries.count_of(session, queries.matching_regions(where)),
-            )
+        return self._tally(("counts", where), lambda session: queries.counts(session, where))
 
     def labels(self, limit: int, *, where: Filter = EVERYTHING) -> list[LabelCount]:
         """The commonest labels and how many sources carry each, commonest first."""
-        with self._database.reading() as session:
-            return queries.commonest_labels(session, where, limit)
+        key = ("labels", where, limit)
+        return list(self._tally(key, lambda session: queries.commonest_labels(session, where, limit)))
 
     def collect(self, paths: Sequence[str], collection: str) -> int:
         """Put what lies at these paths into a collection of this name; returns how many sources were elsewhere."""
@@ -241,18 +239,19 @@ class RegionStore:
 
     def collections(self) -> dict[str, int]:
         """Name of a part of the library -> how many sources are in it, by name."""
-        with self._database.reading() as session:
-            return queries.collections(session)
+        return dict(self._tally("collections", queries.collections))
 
     def kinds(self, *, where: Filter = EVERYTHING) -> dict[str, int]:
         """Kind -> how many sources of it `where` allows, commonest first."""
-        with self._database.reading() as session:
-            return queries.numbers(session, SourceRow.kind, where)
+        return dict(self._tally(("kinds", where), lambda session: queries.numbers(session, SourceRow.kind, where)))
 
     def formats(self, *, where: Filter = EVERYTHING) -> dict[str, int]:
         """File type -> how many sources of it `where` allows, commonest first."""
+        return dict(self._tally(("formats", where), lambda session: queries.numbers(session, SourceRow.format, where)))
+
+    def _tally(self, key: Hashable, count: Callable[[Session], Answer]) -> Answer:
         with self._database.reading() as session:
-            return queries.numbers(session, SourceRow.format, where)
+            return self._tallies.of(session, key, count)
 
     def copy_to(self, file: Path) -> None:
         """The whole content as of this moment, as a new file; other work goes on meanwhile."""
