@@ -135,8 +135,7 @@ def test_theme_language_and_a_report_without_private_things(visitor, served):
     expect(visitor.page.get_by_role("tab", name=CHINESE.settings)).to_be_visible(timeout=WAIT_MS)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
 def test_the_tab_has_no_serious_barrier_and_fits_the_window(chromium, served, scheme, width):
     visitor = Visitor(chromium, served.url, width=width, photos=None, color_scheme=scheme, bypass_csp=True)
     visitor.tab(ENGLISH.settings)
@@ -157,7 +156,7 @@ def test_everything_is_deleted_after_the_words_were_typed(visitor, served, tmp_p
     visitor.page.get_by_label(ENGLISH.add_path).press("Enter")
     expect(visitor.page.locator("header.head")).to_contain_text("1 files", timeout=WAIT_MS)
     visitor.tab(ENGLISH.settings)
-    visitor.press(ENGLISH.empty_all)  # opens the fold
+    visitor.press(ENGLISH.empty_all, exact=False)  # opens the fold
     word = visitor.page.get_by_label(ENGLISH.empty_sure)
     word.fill("yes")
     delete = shown(visitor, "button.stop").filter(has_text=ENGLISH.empty_all)
