@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Select, and_, func, insert, select, text, union_all
+from sqlalchemy import ColumnElement, Select, and_, case, func, insert, select, text, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased, joinedload, selectinload
 
 from index.region import LIBRARY, UPLOADS, Counts, Filter, Label, LabelCount, Order, Region, Source
@@ -163,6 +163,14 @@ def regions_by_source(session: Session, source_ids: Sequence[int]) -> list[Regio
     """All regions of the sources; the whole picture before its parts, those in the order they were added."""
     rows = _region_rows(session, among(RegionRow.source_id, source_ids))
     return sorted(map(to_region, rows), key=lambda region: (region.kind != "whole", region.id))
+
+
+def leading_regions(session: Session, source_ids: Sequence[int]) -> list[Region]:
+    """Of each source that has regions the whole picture, or else the region that was added first."""
+    whole = func.min(case((RegionRow.kind == "whole", RegionRow.id)))
+    query = select(func.coalesce(whole, func.min(RegionRow.id))).where(among(RegionRow.source_id, source_ids))
+    ids = session.scalars(query.group_by(RegionRow.source_id)).all()
+    return list(regions_by_id(session, ids).values())
 
 
 def _region_rows(session: Session, condition: ColumnElement[bool]) -> Sequence[RegionRow]:

@@ -209,6 +209,11 @@ class RegionStore:
                 found[region.source.id].append(region)
         return {source_id: tuple(regions) for source_id, regions in found.items()}
 
+    def leading(self, source_ids: Sequence[int]) -> dict[int, Region]:
+        """Source id -> the region that stands for it: the whole picture, or what was added first; only where one is."""
+        with self._database.reading() as session:
+            return {region.source.id: region for region in queries.leading_regions(session, source_ids)}
+
     def vectors_of(self, region_ids: Sequence[int]) -> Floats:
         """(N, D), row n belonging to region_ids[n]; NotStored names the first that is gone."""
         with self._database.reading() as session:

@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
-from index_help import fill, open_store, photo, rows
+from index_help import fill, open_store, photo, regions_for, rows
 from test_index_migrations import first_version  # noqa: F401  a fixture
 
-from index import Filter, Source
+from index import Filter, Region, Source
 from index.region import UPLOADS
 
 DAY_NS = 86_400 * 10**9
@@ -113,3 +113,18 @@ def test_a_late_page_of_any_order_is_read_from_an_index_without_sorting(store):
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
         assert [line.startswith("SCAN sources USING COVERING INDEX sources_by_") for line in plan] == [True]
     connection.close()
+
+
+def test_the_whole_picture_stands_for_a_source_or_else_its_first_region(store):
+    of = photo(1)
+    part, whole = regions_for(of, 2)[1], regions_for(of, 1)[0]
+    late = store.add(of, [part, whole], rows(2))
+    pages = store.add(
+        photo(2), [Region(source=photo(2), kind="page", box_px=(0, 0, 9, 9), page=n) for n in (1, 2)], rows(2)
+    )
+    bare = put(store, "/empty.txt")
+    leading = store.leading([late.id, pages.id, bare.id, 99])
+    assert {source_id: (each.kind, each.page) for source_id, each in leading.items()} == {
+        late.id: ("whole", 0),
+        pages.id: ("page", 1),
+    }

@@ -255,3 +255,13 @@ def test_names_that_no_collection_can_have_are_refused_with_the_reason(house, ph
 def test_how_long_undo_is_kept_must_be_a_sensible_number():
     with pytest.raises(ConfigError, match="library.undo_s=-1"):
         LibraryConfig(undo_s=-1)
+
+
+def test_what_can_be_put_back_is_told_newest_first_and_no_longer_than_it_can(house, photos):
+    first, second = (house.library.take_out([photos / f"{name}.png"]) for name in ("red", "green"))
+    house.library.take_out(["/nowhere"])
+    assert house.library.taken() == [second, first]
+    os.utime(house.config.data / "trash" / f"{first.token}.db", (0, 0))
+    assert house.library.taken() == [second]
+    house.library.put_back(second.token)
+    assert house.library.taken() == []

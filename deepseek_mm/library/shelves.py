@@ -135,6 +135,10 @@ class Library:
         self.purge()
         return taken
 
+    def taken(self) -> list[Taken]:
+        """What can be put back, the newest first: what was taken out since the program began, and not too long ago."""
+        return self._trash.taken(self.config.library.undo_s)
+
     def put_back(self, token: str) -> int:
         """Undo a `take_out`: all that was known is known again, and nothing has to be looked at anew.
 

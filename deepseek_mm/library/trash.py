@@ -37,6 +37,7 @@ class Trash:
     def __init__(self, data: Path, store: RegionStore, *, now_s: Callable[[], float] = time.time) -> None:
         self._folder, self._store, self._now_s = data / FOLDER, store, now_s
         self._turn = Lock()
+        self._taken: list[Taken] = []  # by this process, the newest last
 
     def take(self, paths: Sequence[str]) -> Taken:
         """These paths out of the store into a file of their own. LibraryError says why not; then all of it stays."""
@@ -49,7 +50,15 @@ class Trash:
                 f"nothing was taken out, for {self._folder} cannot be written: {error.strerror or error}. "
                 "Free some space there, or give yourself the right to write"
             ) from error
-        return Taken(token=token if count else "", num_sources=count)
+        taken = Taken(token=token if count else "", num_sources=count)
+        self._taken += [taken] if count else []
+        return taken
+
+    def taken(self, younger_s: float) -> list[Taken]:
+        """What this process took out not longer ago than that and was not put back, the newest first."""
+        limit_s = self._now_s() - younger_s
+        self._taken = [each for each in self._taken if self._file(each.token).exists()]
+        return [each for each in reversed(self._taken) if _made_s(self._file(each.token)) >= limit_s]
 
     def put_back(self, token: str) -> int:
         """The number of sources that are in the library again; NothingThere when they are gone for good."""
