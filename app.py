@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from deepseek_mm.rag.assistant import Assistant
 
 PHOTOS = Path(__file__).parent / "examples" / "photos"  # indexed at the first start
+TIDY_S = 300.0  # between two rounds of letting go what was deleted
 STOP_S = 1.0  # how long answers under way may take to stop
 KEPT = "pictures"  # folder of DATA/page that stays: small copies, named after what they show
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -139,10 +140,22 @@ def serve(assistant: "Assistant", sock: socket.socket, file: SettingsFile) -> No
     say(f"ready: http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}  (Ctrl-C ends it)")
     server = Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=0))
     server.running = running
+    ended = threading.Event()
+    threading.Thread(target=tidy_now_and_then, args=(assistant, ended), name="tidy", daemon=True).start()
     try:
         server.run(sockets=[sock])
     finally:
+        ended.set()
         running.stop_all(wait_s=STOP_S)
+
+
+def tidy_now_and_then(assistant: "Assistant", ended: threading.Event, *, every_s: float = TIDY_S) -> None:
+    """Let go of what cannot be undone any more, as long as the page is served."""
+    while not ended.wait(every_s):
+        try:
+            assistant.tidy()
+        except Exception:  # what could not be tidied now is tried again
+            logging.getLogger(__name__).exception("could not tidy the library")
 
 
 def tidy(cache: Path) -> None:

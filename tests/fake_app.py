@@ -84,6 +84,9 @@ class PaperAssistant:
     def about(self) -> dict[str, Any]:
         return {"model": "paper", "space": "colours"}
 
+    def tidy(self) -> None:
+        self.history.purge()
+
     def close(self) -> None:
         self.history.close()
 

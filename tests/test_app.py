@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -35,14 +36,15 @@ def test_page_and_health_share_one_server(tmp_path):
     assistant.close()
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("name", ["history.db", "photos/kite.jpg", "lock"])
-def test_files_of_the_library_cannot_be_fetched_by_path(tmp_path, name):
+def test_files_of_the_library_cannot_be_fetched_by_path(tmp_path, name, language):
     assistant = paper(Config(data=tmp_path / "library"))
     (tmp_path / "library" / "lock").touch()
     with TestClient(app.build_app(assistant)) as client:
         for path in (tmp_path / "library" / name, ROOT / "app.py"):
             assert path.exists()
-            assert client.get(f"/gradio_api/file={path}").status_code == 403
+            assert client.get(f"/{language}/gradio_api/file={path}").status_code == 403
     assistant.close()
 
 
@@ -192,3 +194,32 @@ def test_a_library_that_was_emptied_is_not_filled_again_by_a_later_start(shelves
     shelves.library.delete_everything()
     app.fill(shelves, tmp_path / "bundled")
     assert shelves.store.counts().sources == 0
+
+
+class Untidy:
+    """Something to tidy, which fails the first time."""
+
+    def __init__(self, rounds: int, ended: threading.Event) -> None:
+        self.left, self.ended = rounds, ended
+
+    def tidy(self) -> None:
+        self.left -= 1
+        if not self.left:
+            self.ended.set()
+        raise OSError("the disk is full")
+
+
+def test_tidying_goes_on_after_a_failure_and_ends_with_the_page(caplog):
+    ended = threading.Event()
+    untidy = Untidy(3, ended)
+    app.tidy_now_and_then(untidy, ended, every_s=0.001)
+    assert untidy.left == 0
+    assert caplog.text.count("could not tidy") == 3
+
+
+def test_only_the_small_copies_outlive_a_restart(tmp_path):
+    for name in ("pictures/ab/x.jpg", "uploaded/y.png", "taken/z/z.jpg", "loose.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    app.tidy(tmp_path)
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()] == ["pictures/ab/x.jpg"]

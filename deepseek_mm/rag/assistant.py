@@ -29,6 +29,7 @@ from deepseek_mm.records import Answer, Check, Found, Picture, Query, Question, 
 from deepseek_mm.see.eyes import Eyes
 from index import EVERYTHING, Filter, Hit, Source
 
+UNNAMED_S = 3600.0  # how long an upload may lie without a turn that names it: its question is about to be asked
 WRITES_PER_S = 5  # of a growing answer into the history
 REMEMBERED = 50  # turns for which a conversation knows the pictures that it spoke of last
 MAX_SHOWN = 2  # pictures that go along to a model that sees
@@ -106,6 +107,12 @@ class Assistant:
             "regions": str(counts.regions),
             "version": str(import_module("deepseek_mm").__version__),
         }
+
+    def tidy(self) -> None:
+        """Let go for good of what was deleted and cannot be undone any more, and of uploads that nobody names."""
+        self.history.purge()
+        self.library.purge()
+        self.shelf.tidy(self.history.uploads(), older_s=UNNAMED_S)
 
     def close(self) -> None:
         """Stop the library's work, which the next start goes on with, and let go of its files."""

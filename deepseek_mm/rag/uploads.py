@@ -10,7 +10,9 @@ import io
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence, Set
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -71,6 +73,23 @@ class Shelf:
         except (NothingThere, BadPicture):
             return None
 
+    def tidy(self, named: Set[str], *, older_s: float) -> int:
+        """Delete kept pictures that nobody names and that are older than this; returns how many.
+
+        Names are compared from the folder "uploads" on: a library that was moved knows its pictures by old paths.
+        """
+        folder = (self.config.data / COLLECTION).absolute()
+        tails = {path.rpartition(f"/{COLLECTION}/")[2] for path in named}
+        files = [path for path in folder.rglob("*") if str(path.relative_to(folder)) not in tails]
+        left = [path for path in files if _is_old(path, older_s)]
+        self.store.remove_places([str(path) for path in left])
+        for path in left:
+            path.unlink(missing_ok=True)
+            for parent in list(path.relative_to(folder).parents)[:-1]:
+                with suppress(OSError):  # something else is in it
+                    (folder / parent).rmdir()
+        return len(left)
+
     def seen(self, photo: Photo) -> Source:
         """As the store knows it, looked at now if it was not before."""
         known = self.store.source_at(photo.source.path)
@@ -78,6 +97,14 @@ class Shelf:
             return known
         (sight,) = self.eyes.see_many([(photo.source, photo.image)])
         return self.store.add(photo.source, sight.regions, sight.vectors_ND)
+
+
+def _is_old(path: Path, older_s: float) -> bool:
+    """Whether it is a file, and too old for a question that is only about to be written down."""
+    try:
+        return path.is_file() and abs(time.time() - path.stat().st_mtime) > older_s  # a clock may have jumped back
+    except OSError:  # it went while we looked
+        return False
 
 
 def pictures_of(question: Question) -> tuple[Picture, ...]:
