@@ -85,4 +85,5 @@ def test_the_whole_bench_gives_every_key_a_plausible_figure(tmp_path, monkeypatc
     assert result.numbers["usable_cold_ms"] > result.numbers["paint_cold_ms"]
     assert result.numbers["tab_worst_ms"] >= result.numbers["tab_ms"]
     assert "round 1 of 1: conversations of 1 and of 5 turns" in notes
+    assert any(note.startswith("open_ms ") for note in notes)  # the figures so far
     assert [line.bar for line in result.lines][:2] == ["1500 ms", "3000 ms"]
