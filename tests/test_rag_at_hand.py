@@ -9,6 +9,7 @@ from fakes import Parrot, picture
 from rag_house import build, paint, put
 
 from deepseek_mm.errors import BadPicture, BadQuestion, NothingThere
+from deepseek_mm.rag.at_hand import last_shown
 from deepseek_mm.rag.program import Case, parse
 from deepseek_mm.records import Picture, Question
 
@@ -132,6 +133,9 @@ def test_a_follow_up_about_the_library_leaves_the_pictures_unless_it_asks_for_th
     first = house.ask(asked("What is this?", Picture(image=picture("red"), name="r.png"), SEA))
     count = house.ask(Question(text="How many photos do I have?", conversation=first.conversation))
     assert "3 photos in the library" in count.text
+    (turn, *_) = house.history.turns(first.conversation, session="")
+    meant = house.at_hand.meant(Question(text="Which of my photos are dark?"), [], last_shown([turn]), [])
+    assert (meant.program.library, meant.pictures) == (True, ())
     alike = house.ask(Question(text="Which photos of mine look like the first one?", conversation=first.conversation))
     assert names_of(alike)[0] == "rose.png"
 

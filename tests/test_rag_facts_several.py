@@ -216,6 +216,12 @@ def test_sizes_and_names_are_told_of_each_file():
     ]
 
 
+def test_sizes_are_told_of_every_file_even_where_a_thing_was_spoken_of_before():
+    program = parse_several("how big are they?", ["a.jpg", "b.jpg", "c.jpg"], earlier=["is there a dog?"]).program
+    claims = run(replace(program, places=(1, 2, 3)), DOG_CAT_CUP, Config())
+    assert [claim.numbers for claim in claims] == [(1,), (2,), (3,)]
+
+
 def test_text_is_quoted_from_each_picture_that_has_any():
     sign, blank = Source(path="/photos/sign.jpg"), Source(path="/photos/blank.jpg")
     evidence = [
