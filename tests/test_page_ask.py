@@ -373,7 +373,7 @@ def test_dark_is_chosen_by_the_system_or_by_a_button_and_is_kept(chromium, serve
     assert ground(visitor) > 600
     visitor.open(served.url)
     assert ground(visitor) > 600
-    visitor.press("As the system")
+    visitor.press("System")
     assert ground(visitor) < 150
     assert visitor.errors == []
 

@@ -11,14 +11,16 @@ class PageWords:
         "Ask your photos. Every answer shows where it comes from; nothing leaves this machine.",
         "向你的照片提问。每个回答都标明出处,一切只留在本机。",
     )
-    counts = Word("{sources} files, {regions} regions", "{sources} 个文件,{regions} 个区域")
+    files = Word(("{count} file", "{count} files"), ("{count} 个文件", "{count} 个文件"))
+    in_regions = Word(("{count} region", "{count} regions"), ("{count} 个区域", "{count} 个区域"))
+    counts = Word("{files}, {regions}", "{files},共 {regions}")
     browser = Word("This browser's secret", "此浏览器的密钥")
     this_page = Word("This page's name", "此页面的名称")
     at = Word("Where this page was", "此页面的位置")
     theme = Word("Theme", "主题")
     theme_light = Word("Light", "浅色")
     theme_dark = Word("Dark", "深色")
-    theme_system = Word("As the system", "跟随系统")
+    theme_system = Word("System", "跟随系统")
     language_own = Word("English", "中文")
     language_name = Word("Language", "语言")
 
