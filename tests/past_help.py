@@ -24,12 +24,13 @@ def kite(folder: Path) -> Citation:
     return Citation(number=1, region=region, score=0.5)
 
 
-def turn(question: str, *, cites: Sequence[Citation] = (), at: datetime = NOW, **more) -> Turn:
-    """A question that was answered."""
+def turn(question: str, *, cites: Sequence[Citation] = (), at: datetime | None = None, **more) -> Turn:
+    """A question that was answered, just now if it is not said when."""
     text = "It is a kite [1]." if cites else "It is nothing."
     answer = Answer(text=text, citations=tuple(cites), model="paper", seconds=0.2)
+    moment = (at or datetime.now(UTC)).astimezone(UTC)
     return Turn(
-        id=0, conversation=0, asked_at=at.astimezone(UTC), question=question, image_name="", image_path="",
+        id=0, conversation=0, asked_at=moment, question=question, image_name="", image_path="",
         answer=answer, settings={}, fingerprint="paper", **more,
     )  # fmt: skip
 

@@ -113,10 +113,10 @@ class HistoryTab:
 
         tab.select(refresh, state, self.parts, **QUIET)
         self.find.change(search, [self.past, self.find, visit.kept], [*self.parts, limit], **SHOWN)
-        pieces["above"].click(self._acted, state, self.parts, **QUIET)
+        pieces["above"].click(self._acted, state, self.parts, **SHOWN)
         pieces["listed"].click(listed, state, [*self.parts, limit, self.find, tabs], **SHOWN)
-        pieces["head"].click(head, [*state, visit.page], [*self.parts, limit, *ask.parts, tabs], **QUIET)
-        pieces["chat"].click(self._read, state, [*self.parts, *self.viewer.parts], **QUIET)
+        pieces["head"].click(head, [*state, visit.page], [*self.parts, limit, *ask.parts, tabs], **SHOWN)
+        pieces["chat"].click(self._read, state, [*self.parts, *self.viewer.parts], **SHOWN)
         self.take.upload(take, [*state, self.take], [*self.parts, self.take], **QUIET)
 
     @property

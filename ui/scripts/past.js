@@ -35,5 +35,5 @@ function look() {
   const more = element.querySelector("[data-act=more]");
   if (more) eye.observe(more);
 }
-watch("value", () => { settle(); look(); });
+watch("value", () => { setTimeout(settle, 100); look(); });  // when what hid the list is gone
 look();

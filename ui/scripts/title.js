@@ -14,6 +14,9 @@ watch("value", () => {
   naming = now;
   if (now && now !== was) { now.value = now.getAttribute("value"); now.focus(); now.select(); }
   if (!now && was) element.querySelector("[data-act=rename]")?.focus();
-  const back = element.querySelector("[data-act=back]");
-  if (document.activeElement === document.body && isShown(back)) back.focus();  // it took the list's place
+  setTimeout(settle, 100);  // when the list that had the focus is hidden
 });
+function settle() {
+  const back = element.querySelector("[data-act=back]");
+  if (document.activeElement === document.body && isShown(back)) back.focus();
+}
