@@ -28,4 +28,5 @@ def icon() -> str:
 def head(language: Language) -> str:
     """What goes into the page's head: its language, and what the page does by itself."""
     page = json.dumps({"language": language, "languages": LANGUAGES})
-    return f'<link rel="icon" href="/icon.svg">\n<script>const PAGE = {page};\n{script("page")}</script>'
+    scripts = "\n".join(map(script, ("stream", "page")))
+    return f'<link rel="icon" href="/icon.svg">\n<script>const PAGE = {page};\n{scripts}</script>'
