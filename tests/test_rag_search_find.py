@@ -183,6 +183,24 @@ def test_photos_do_not_bury_the_right_piece_of_text(house, tmp_path):
     assert found.certainty >= 0.99
 
 
+def test_near_duplicates_do_not_push_others_out_of_the_first_matches(house, tmp_path):
+    for n in range(12):  # of one moment, not of the same bytes
+        picture("purple", size=(64, 48 + n)).save(tmp_path / f"{n}.png")
+    put(house, *(tmp_path / f"{n}.png" for n in range(12)))
+    found = house.find(Query(text="purple"), k=3)
+    assert len(found.matches) == 3
+    assert len(found.matches[0].twins) == 11
+
+
+def test_only_as_many_photos_are_looked_at_as_the_matches_take(house, tmp_path, monkeypatch):
+    pairs = [(one, two) for one in COLOURS for two in COLOURS if one != two]
+    put(house, *(paint(tmp_path / "many", f"{one} {two}.png", one, two) for one, two in pairs))
+    asked, regions_of = [], house.store.regions_of
+    monkeypatch.setattr(house.store, "regions_of", lambda ids: asked.append(len(ids)) or regions_of(ids))
+    assert len(house.find(Query(text="red"), k=4).matches) == 4
+    assert asked[-1] == 8
+
+
 def test_a_filter_by_kind_searches_that_kind_only(house):
     write(house, "recipe.md", "bake the blue cake")
     assert names(house.find(Query(text="blue"), k=9, where=Filter(kinds=("text",)))) == ["recipe.md"]

@@ -32,6 +32,7 @@ from index.errors import NotStored
 from index.store import RegionStore
 
 SPREAD = 8  # regions looked at for each match kept: many of them lie in one photo
+AHEAD = 2  # photos and documents looked at for each match kept: some stand behind others as near duplicates
 WHOLE_PICTURES = ("whole", "page")
 MOST_LABELS = 10_000  # of a collection that are looked through
 WRITTEN = 0.99  # certainty of a query whose every word is written in one region
@@ -132,7 +133,7 @@ class Search:
         things = things_in(query.text.lower()) if query.text else ()
         hits = self._ranked(query, things, vector_D, k, where)
         verdict = self._verdict(query, things, vector_D, hits, where)
-        matches = self._matches(query, things, hits)
+        matches = self._matches(query, things, hits, k)
         certain, needed = (round(float(x), 4) for x in verdict)
         return Found(
             matches=tuple(matches[:k]), found=bool(matches) and certain >= needed, certainty=certain, threshold=needed
@@ -154,8 +155,15 @@ class Search:
     def _near(self, vector_D: Floats, k: int, where: Filter) -> list[Hit]:
         return self.store.search_many(vector_D[None], k=k, where=where)[0]
 
-    def _matches(self, query: Query, things: Sequence[Thing], hits: Sequence[Hit]) -> list[Match]:
+    def _matches(self, query: Query, things: Sequence[Thing], hits: Sequence[Hit], k: int) -> list[Match]:
+        """At least k, if there are so many; no more of the hits are worked on than that takes."""
         firsts = best_of_each(hits)
+        num = AHEAD * k
+        while len(matches := self._of_firsts(query, things, firsts[:num])) < k and num < len(firsts):
+            num *= 2
+        return matches
+
+    def _of_firsts(self, query: Query, things: Sequence[Thing], firsts: Sequence[Hit]) -> list[Match]:
         photos = [hit.region.source.id for hit in firsts if hit.region.source.kind == "photo"]
         siblings = self.store.regions_of(photos)
         matches = []
