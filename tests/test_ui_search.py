@@ -1,6 +1,8 @@
-"""The Search tab: what is placed, and which updates results become."""
+"""The Search tab: what is placed, which updates results become, and what a press in the grid does."""
 
 from dataclasses import fields
+from types import SimpleNamespace
+from urllib.parse import unquote
 
 import gradio as gr
 import pytest
@@ -8,39 +10,130 @@ from fake_app import paper
 
 from deepseek_mm.config import Config
 from ui.filters import Wish
+from ui.pictures import Pictures
+from ui.results import ORDERS, Results
 from ui.search import SearchTab
-from ui.searching import Results, Searching
+from ui.searching import Newest, Searching
+from ui.viewer import Viewer
 from ui.words import ENGLISH
+
+ANY = Wish()
 
 
 @pytest.fixture
-def tab(tmp_path):
+def tab(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "page"))
     assistant = paper(Config(data=tmp_path / "library"))
+    pictures = Pictures(tmp_path / "pictures", assistant.picture)
     with gr.Blocks():
-        yield SearchTab.place(Searching(assistant=assistant, words=ENGLISH))
+        viewer = Viewer.place(pictures, ENGLISH)
+        yield SearchTab.place(Searching(assistant=assistant, words=ENGLISH), pictures, viewer)
     assistant.close()
+
+
+@pytest.fixture
+def found(tab) -> Results:
+    return tab.searching.search({"text": "red green"}, ANY)
+
+
+def press(tab, act: str, what: object, results: Results, newest: Newest | None = None) -> dict:
+    """All updates of one press, the later over the earlier."""
+    updates: dict = {}
+    for each in tab._pressed(act, what, results, newest or Newest(), ANY):
+        updates |= each
+    return updates
 
 
 def test_there_is_one_component_for_each_filter_in_the_order_of_a_wish(tab):
     assert list(tab.filters) == [field.name for field in fields(Wish)]
     assert [each.value or "" for each in tab.filters.values()] == [""] * 7
+    assert tuple(value for _, value in tab.order.choices) == ORDERS
 
 
-def test_results_that_are_not_certain_are_shown_paler_under_an_honest_line(tab):
-    shown = tab.searching.search({"text": "red"}, Wish()).shown
-    updates = tab.render(Results(shown=shown, said="Nothing <certain>.", certain=False))
-    assert "Nothing &lt;certain&gt;." in updates[tab.board.hint]
-    assert "dim" in updates[tab.board.gallery].elem_classes
+def test_results_become_a_grid_a_line_and_an_order(tab, found):
+    updates = tab.render(found)
+    assert set(updates) == set(tab.parts)
+    assert updates[tab.grid].count("<li") == 2
+    assert "90 % sure" in updates[tab.said]
+    assert "--sure:0.90;--needed:0.50" in updates[tab.said]
+    assert updates[tab.order]["visible"]
+    assert "unfilter" not in updates[tab.said]
 
 
-def test_a_notice_is_an_alert_and_goes_with_the_next_search(tab):
-    wrong, right = tab.render(Results(notice="No <date>.")), tab.render(Results(said="fine"))
+def test_filters_at_work_can_be_left_where_they_are_told(tab):
+    updates = tab.render(tab.searching.search({"text": "red"}, Wish(kind="photos")))
+    assert ENGLISH.results_filtered in updates[tab.said]
+    assert 'data-act="unfilter"' in updates[tab.said]
+
+
+def test_a_notice_is_an_alert_and_goes_with_the_next_search(tab, found):
+    wrong, right = tab.render(Results(notice="No <date>.")), tab.render(found)
     assert (wrong[tab.notice].visible, right[tab.notice].visible) == (True, False)
     assert "No &lt;date&gt;." in wrong[tab.notice].value
 
 
-def test_clearing_puts_everything_away(tab):
+def test_clearing_puts_everything_away_and_offers_examples(tab):
     updates = tab.clear()
     assert set(updates) == set(tab.parts)
-    assert updates[tab.board.shown] == ()
-    assert not updates[tab.board.gallery].visible
+    assert updates[tab.results].query is None
+    assert 'data-act="try"' in updates[tab.grid]
+    assert not updates[tab.order]["visible"]
+
+
+def test_an_empty_library_leads_to_the_library(tab, monkeypatch):
+    monkeypatch.setattr(tab.searching.assistant.store, "counts", lambda: SimpleNamespace(sources=0, regions=0))
+    updates = tab.clear()
+    assert "Put files in under Library" in updates[tab.said]
+    assert updates[tab.grid] == ""
+
+
+def test_a_press_on_a_tile_opens_it_large_and_a_wrong_one_does_nothing(tab, found):
+    assert "grass.jpg" in press(tab, "open", "1", found)[tab.viewer.html]
+    for act, what in (("open", "7"), ("open", "<b>"), ("more", "2"), ("try", "9"), ("try", ""), ("nonsense", "1")):
+        assert press(tab, act, what, found).keys() <= {tab.notice, tab.viewer.html}
+
+
+def test_an_example_is_put_into_the_box_and_searched(tab):
+    updates = press(tab, "try", "0", Results())
+    assert updates[tab.box] == {"text": ENGLISH.search_examples[0], "files": []}
+    assert updates[tab.results].query.text == ENGLISH.search_examples[0]
+
+
+def test_of_two_searches_at_once_the_newer_one_is_shown(tab, found):
+    newest = Newest()
+    older = tab._run(newest, lambda: Results())
+    assert ENGLISH.searching in next(older)[tab.said]
+    newer = tab._run(newest, lambda: found)
+    next(newer)
+    assert tab.results not in next(older)
+    assert next(newer)[tab.results] is found
+
+
+def test_more_that_comes_after_a_newer_search_is_not_shown(tab, found):
+    newest = Newest()
+    pressed = tab._pressed("more", str(found.num), found, newest, ANY)
+    next(pressed)
+    newest.take()
+    assert list(pressed) == []
+
+
+def test_an_export_is_packed_below_the_pages_own_folder_and_linked(tab, found, tmp_path):
+    updates = press(tab, "export", "2,1", found)
+    assert "2 packed" in updates[tab.said]
+    href = updates[tab.packed].split('href="gradio_api/file=')[1].split('"')[0]
+    assert unquote(href).startswith(str(tmp_path / "page" / "exports"))
+    assert 'download="found-2.zip"' in updates[tab.packed]
+
+
+def test_an_export_without_room_is_a_sentence_and_the_line_comes_back(tab, found, tmp_path):
+    (tmp_path / "page").mkdir()
+    (tmp_path / "page" / "exports").write_text("in the way")
+    updates = press(tab, "export", "1", found)
+    assert "Make room on the disk" in updates[tab.notice].value
+    assert "90 % sure" in updates[tab.said]
+
+
+def test_more_like_one_is_shown_best_first(tab, found):
+    updates = tab.like(found.shown[0])
+    assert updates[tab.results].order == ""
+    assert set(updates) == set(tab.parts)

@@ -1,15 +1,18 @@
 """The Search tab's handlers: over paper, and over a real library whose towers know colours."""
 
+from dataclasses import dataclass, field, replace
+
 import pytest
 from fake_app import paper
 from fakes import picture
 from rag_house import build, paint, put
 
 from deepseek_mm.config import Config
-from deepseek_mm.records import Found, Match
-from index import Region, Source
+from deepseek_mm.records import Found, Match, Query
+from index import EVERYTHING, Filter, Region, Source
 from ui.filters import Wish
-from ui.searching import Searching, exhibit, verdict
+from ui.results import REACH, SORTED, STEP, told
+from ui.searching import Newest, Searching
 from ui.words import ENGLISH
 
 ANY = Wish()
@@ -24,7 +27,7 @@ def searching(tmp_path):
 
 @pytest.fixture
 def earnest(tmp_path):
-    """Three photos, two of them alike."""
+    """Two photos, not alike."""
     assistant = build(tmp_path / "library")
     photos = [paint(tmp_path / "photos", name, colour) for name, colour in (("a.png", "red"), ("b.png", "green"))]
     put(assistant, *photos)
@@ -32,21 +35,46 @@ def earnest(tmp_path):
     assistant.close()
 
 
+@dataclass
+class Endless:
+    """A library of `size` photos, each the next nearest; it may find them in another order when it looks farther."""
+
+    size: int
+    per_photo: int = 1  # regions of a photo among the nearest: so many fewer photos are found
+    asked: list[int] = field(default_factory=list)
+
+    def find(self, query: Query, *, k: int, where: Filter = EVERYTHING) -> Found:
+        self.asked.append(k)
+        numbers = range(min(self.size, k // self.per_photo))
+        nearest = numbers if len(self.asked) % 2 else reversed(numbers)
+        matches = tuple(Match(region=region(n), score=1 - n / 1000) for n in nearest)
+        return Found(matches=matches, found=True, certainty=0.9)
+
+
+def region(number: int) -> Region:
+    source = Source(path=f"/photos/{number:04}.jpg", modified_ns=(5000 - number) * 10**15)
+    return Region(id=number + 1, source=source, box_px=(0, 0, 9, 9))
+
+
+def endless(size: int, **more: int) -> Searching:
+    return Searching(assistant=Endless(size, **more), words=ENGLISH)
+
+
 def names(results) -> list[str]:
     return [each.citation.region.source.name for each in results.shown]
 
 
-def match(number: int = 1, **changes) -> Match:
-    region = Region(id=number, source=Source(path=f"/photos/{number}.jpg"), box_px=(0, 0, 9, 9))
-    return Match(**({"region": region, "score": 0.314} | changes))
+def numbers(results) -> list[int]:
+    return [each.citation.number for each in results.shown]
 
 
 def test_words_find_regions_that_are_numbered_from_one(searching):
     results = searching.search({"text": "red green", "files": []}, ANY)
     assert names(results) == ["kite.jpg", "grass.jpg"]
-    assert [each.citation.number for each in results.shown] == [1, 2]
-    assert results.said == "The 2 nearest, best first. 90 % sure that the library has it, 50 % needed."
+    assert numbers(results) == [1, 2]
+    assert told(results, ENGLISH) == "The nearest, best first. 90 % sure that the library has it, 50 % needed."
     assert results.certain
+    assert results.is_end
 
 
 def test_a_picture_finds_its_like_with_or_without_words(searching, tmp_path):
@@ -58,12 +86,14 @@ def test_a_picture_finds_its_like_with_or_without_words(searching, tmp_path):
 
 def test_finding_nothing_at_all_is_said(searching):
     results = searching.search({"text": "purple"}, ANY)
-    assert (results.shown, results.said, results.notice) == ((), ENGLISH.results_none, "")
+    assert (results.shown, told(results, ENGLISH), results.notice) == ((), ENGLISH.results_none, "")
 
 
 @pytest.mark.parametrize("entry", [None, {"text": "  ", "files": []}])
 def test_an_empty_search_is_told_what_to_do(searching, entry):
-    assert searching.search(entry, ANY).notice == ENGLISH.search_empty
+    results = searching.search(entry, ANY)
+    assert results.notice == ENGLISH.search_empty
+    assert results.query is None
 
 
 def test_errors_become_sentences(searching, tmp_path):
@@ -79,20 +109,38 @@ def test_filters_reach_the_search_and_are_mentioned(earnest):
     assert "a.png" in names(earnest.search(entry, ANY))
     documents = earnest.search(entry, Wish(kind="documents"))
     assert names(documents) == []
-    assert ENGLISH.results_filtered in documents.said
+    assert ENGLISH.results_filtered in told(documents, ENGLISH)
+
+
+def test_other_filters_search_again_for_what_was_sent_and_not_for_what_is_in_the_box(earnest):
+    before = earnest.search({"text": "red"}, Wish(kind="documents"))
+    assert names(earnest.refine(before, ANY))[0] == "a.png"
+    assert earnest.refine(before, ANY).token != before.token
+
+
+def test_a_filter_that_says_nothing_leaves_the_results_where_they_are(earnest):
+    before = earnest.search({"text": "red"}, ANY)
+    after = earnest.refine(before, Wish(since="soon"))
+    assert "'soon' is no date" in after.notice
+    assert (after.shown, after.token) == (before.shown, before.token)
+
+
+def test_a_filter_before_the_first_search_searches_nothing(searching):
+    nothing = searching.search(None, ANY)
+    assert searching.refine(nothing, Wish(kind="photos")) is nothing
 
 
 def test_more_like_one_result_leaves_out_that_one(earnest):
     first = earnest.search({"text": "red"}, ANY).shown[0]
-    results = earnest.like(first, ANY)
+    results = earnest.like(first)
     assert first.citation.region.source.name not in names(results)
-    assert results.said.startswith(f"Like {first.caption.splitlines()[0]}.")
+    assert told(results, ENGLISH).startswith(f"Like {first.caption.splitlines()[0]}.")
 
 
 def test_more_like_what_was_removed_meanwhile_becomes_a_sentence(earnest):
     first = earnest.search({"text": "red"}, ANY).shown[0]
     earnest.assistant.store.remove([first.citation.region.source.id])
-    results = earnest.like(first, ANY)
+    results = earnest.like(first)
     assert results.notice
     assert results.notice != ENGLISH.bug
 
@@ -106,24 +154,75 @@ def test_the_choices_are_those_of_the_library_after_any(earnest):
     assert earnest.choices()[2][1:] == [("Holidays (1)", "Holidays")]
 
 
-@pytest.mark.parametrize(
-    ("certainty", "threshold", "found", "said"),
-    [
-        (0.83, 0.5, True, "The nearest one. 83 % sure that the library has it, 50 % needed."),
-        (0.998, 0.5, True, "The nearest one. 99 % sure that the library has it, 50 % needed."),
-        (0.12, 0.5, False, "Nothing found that is certain: 12 % sure, 50 % needed. The nearest are shown below."),
-        (0.4999, 0.5, False, "Nothing found that is certain: 49 % sure, 50 % needed. The nearest are shown below."),
-        (0.502, 0.501, True, "The nearest one. 50 % sure that the library has it, 50 % needed."),
-        (0.502, 0.505, False, "Nothing found that is certain: 50 % sure, 51 % needed. The nearest are shown below."),
-    ],
-)
-def test_the_first_line_is_honest_about_how_sure_it_is(certainty, threshold, found, said):
-    results = Found(matches=(match(),), found=found, certainty=certainty, threshold=threshold)
-    assert verdict(results, ENGLISH) == said
+def test_an_empty_library_is_known_as_such(earnest, tmp_path):
+    assert not earnest.is_empty()
+    fresh = build(tmp_path / "fresh")
+    assert Searching(assistant=fresh, words=ENGLISH).is_empty()
+    fresh.close()
 
 
-def test_a_caption_says_why_it_is_there_and_what_it_stands_for():
-    each = exhibit(2, match(why=("dog", "sale"), twins=(match(3).region, match(4).region)), ENGLISH)
-    assert each.caption.splitlines() == ["[2] 1.jpg", "likeness 0.31", "matches: dog, sale", "+2 alike"]
-    assert [twin.id for twin in each.twins] == [3, 4]
-    assert exhibit(1, match(), ENGLISH).caption.splitlines() == ["[1] 1.jpg", "likeness 0.31"]
+def test_more_come_step_by_step_until_the_farthest_look_and_numbers_go_on():
+    searching = endless(10_000)
+    results = searching.search({"text": "anything"}, ANY)
+    first = names(results)
+    assert numbers(results) == list(range(1, STEP + 1))
+    while not results.is_end:
+        before, results = results, searching.more(results, results.num)
+        assert len(results.shown) == len(before.shown) + STEP
+    assert searching.assistant.asked == list(REACH)
+    assert numbers(results) == list(range(1, REACH[-1] + 1))
+    assert names(results)[:STEP] == first  # a farther look ranked them otherwise: what was shown stays in its place
+    assert len(set(names(results))) == REACH[-1]
+
+
+def test_all_of_a_small_library_is_shown_and_then_it_is_the_end():
+    searching = endless(30)
+    results = searching.search({"text": "anything"}, ANY)
+    assert (results.num, results.is_end) == (STEP, False)
+    results = searching.more(results, results.num)
+    assert (results.num, results.is_end, results.is_all) == (30, True, True)
+    assert searching.more(results, 30) is results
+
+
+def test_many_regions_of_few_photos_do_not_end_the_search_early():
+    results = endless(40, per_photo=2).search({"text": "anything"}, ANY)
+    assert len(results.exhibits) == 40
+
+
+def test_asking_twice_for_more_brings_more_once():
+    searching = endless(10_000)
+    results = searching.search({"text": "anything"}, ANY)
+    more = searching.more(results, STEP)
+    assert searching.more(more, STEP) is more
+    assert searching.more(more, "<b>") is more
+
+
+def test_another_order_is_that_of_the_nearest_two_hundred():
+    searching = endless(10_000)
+    best = searching.search({"text": "anything"}, ANY)
+    oldest = searching.sort(best, "oldest")
+    assert names(oldest)[0] == f"{SORTED - 1:04}.jpg"  # the one with the greatest number is the oldest
+    assert told(oldest, ENGLISH).startswith("The 200 nearest, oldest first.")
+    assert names(searching.sort(oldest, "")) == names(best)
+    while not oldest.is_end:
+        oldest = searching.more(oldest, oldest.num)
+    assert len(oldest.shown) == SORTED
+
+
+def test_an_order_that_nobody_knows_is_best_first():
+    searching = endless(30)
+    best = searching.search({"text": "anything"}, ANY)
+    assert searching.sort(best, ["<b>"]).order == ""
+
+
+def test_an_error_while_more_is_looked_for_leaves_what_is_there(searching):
+    results = replace(searching.search({"text": "red"}, ANY), query=Query(text="crash"), is_all=False, num=0)
+    for after in (searching.more(results, 0), searching.sort(results, "newest")):
+        assert after.notice == ENGLISH.bug
+        assert after.exhibits == results.exhibits
+
+
+def test_only_the_newest_ticket_counts():
+    newest = Newest()
+    first, second = newest.take(), newest.take()
+    assert first != newest.ticket == second

@@ -92,7 +92,7 @@ def told(results: Results, words: Words) -> str:
         return ""
     like = words.results_like.format(name=results.like) if results.like else ""
     filtered = words.results_filtered if results.wish != Wish() else ""
-    return " ".join(filter(None, (like, verdict(results.found, words, _sorted(results, words)), filtered)))
+    return _sentences(words, (like, verdict(results.found, words, _sorted(results, words)), filtered))
 
 
 def verdict(found: Found, words: Words, many: str = "") -> str:
@@ -103,7 +103,7 @@ def verdict(found: Found, words: Words, many: str = "") -> str:
     if not found.found:
         return words.results_unsure.format(sure=min(sure, needed - 1), needed=needed)
     count = words.results_one if len(found.matches) == 1 else many or words.results_many
-    return f"{count} {words.results_sure.format(sure=sure, needed=min(sure, needed))}"
+    return _sentences(words, (count, words.results_sure.format(sure=sure, needed=min(sure, needed))))
 
 
 def exhibit(number: int, match: Match, words: Words) -> Exhibit:
@@ -123,3 +123,8 @@ def _sorted(results: Results, words: Words) -> str:
         return ""
     count = min(SORTED, len(results.exhibits))
     return words.results_sorted.format(count=count, order=names[results.order].lower())
+
+
+def _sentences(words: Words, sentences: Sequence[str]) -> str:
+    """One after the other, as the language sets them."""
+    return ("" if words.language == "zh" else " ").join(filter(None, sentences))

@@ -91,7 +91,7 @@ class SearchTab:
             return {**self._idle(), **self._noticed(results.notice), self.results: results}
         return {
             self.said: self._said(results),
-            self.order: gr.Dropdown(value=results.order, visible=bool(results.exhibits)),
+            self.order: gr.update(value=results.order, visible=bool(results.exhibits)),
             self.grid: grid.grid(results, self.pictures, self.searching.words),
             self.results: results,
             **self._noticed(results.notice),
@@ -221,7 +221,7 @@ class SearchTab:
         return {
             self.said: hint(words.results_no_library if empty else words.results_idle),
             self.grid: grid.idle(words, empty=empty),
-            self.order: gr.Dropdown(visible=False),
+            self.order: gr.update(visible=False),
         }
 
     def _noticed(self, text: str) -> Updates:
