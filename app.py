@@ -124,7 +124,7 @@ def build_app(
 
     file = file or SettingsFile.of(assistant.config)
     cache = assistant.config.data.absolute() / "page"
-    add_page(app, assistant, running=running or Running(), cache=cache, file=file)
+    add_page(app, assistant, running=running or Running(), cache=cache, file=file, photos=PHOTOS)
     app.add_middleware(Guard)
     return app
 

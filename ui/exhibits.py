@@ -53,10 +53,11 @@ def is_drawn(region: Region) -> bool:
 
 
 def evidence(each: Exhibit, words: Words) -> str:
-    """One line of what speaks for it: "score 0.31 - kite 93 %, sky 40 % - red, blue"."""
+    """One line of what speaks for it: "score 0.31 - kite 93 %, sky 40 % - red, blue"; number 0 has no score."""
     region = each.citation.region
+    score = words.score.format(score=each.citation.score) if each.citation.number else ""
     labels = ", ".join(f"{label.name} {label.score:.0%}".replace("%", " %") for label in region.labels[:LABELS])
-    parts = [words.score.format(score=each.citation.score), labels, ", ".join(region.colours)]
+    parts = [score, labels, ", ".join(region.colours)]
     return " - ".join(filter(None, parts))
 
 

@@ -6,9 +6,10 @@ Which ones are chosen is known to the browser alone (scripts/grid.js): it says s
 from collections.abc import Sequence
 from html import escape
 
+from index import Region
 from ui.exhibits import Exhibit, is_drawn, named
 from ui.html import button, copier
-from ui.marks import Mark, shot
+from ui.marks import Mark, shot, sides_of
 from ui.pictures import Pictures
 from ui.results import SORTED, Results
 from ui.taking import MOST
@@ -53,7 +54,7 @@ def _item(index: int, each: Exhibit, pictures: Pictures, words: Words) -> str:
     why = " · ".join(filter(None, (label, *reasons)))
     name = words.select.format(name=title)
     return (
-        f'<li style="--ratio:{_ratio(each, pictures):.3f}" data-path="{escape(region.source.path)}">'
+        f'<li style="--ratio:{ratio(region, pictures):.3f}" data-path="{escape(region.source.path)}">'
         f'<button type="button" class="look" data-act="open" data-what="{index}" aria-label="{escape(title)}" '
         f'tabindex="{-1 if index else 0}">{photo}</button>'
         f'<input type="checkbox" class="pick" tabindex="-1" data-number="{number}" aria-label="{escape(name)}">'
@@ -61,9 +62,9 @@ def _item(index: int, each: Exhibit, pictures: Pictures, words: Words) -> str:
     )
 
 
-def _ratio(each: Exhibit, pictures: Pictures) -> float:
-    region = each.citation.region
-    width, height = pictures.size(region.source, region.page) if is_drawn(region) else (0, 0)
+def ratio(region: Region, pictures: Pictures) -> float:
+    """Width over height of its tile."""
+    width, height = sides_of(pictures, region) if is_drawn(region) else (0, 0)
     return min(WIDEST, max(NARROWEST, width / height)) if width and height else SHEET
 
 

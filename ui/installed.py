@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from deepseek_mm import Assistant
-from ui.shelving import size_of
+from ui.looking import size_of
 from ui.words import Words
 from ui.work import in_bytes
 

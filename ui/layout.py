@@ -1,7 +1,9 @@
 """Where things are on the page. Each tab joins its own handlers, and `passing` joins the tabs."""
 
 from collections.abc import Iterator
+from functools import partial
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -25,16 +27,24 @@ from ui.settings import SettingsTab
 from ui.shelving import Shelving
 from ui.viewer import Viewer
 from ui.words import Words
+from ui.work import holding
 
 HUSH_S = 5.0  # how long answers under way may take to end before the library is emptied
 
 
 def build_ui(
-    assistant: Assistant, *, running: Running[Answer], pictures: Pictures, words: Words, file: SettingsFile
+    assistant: Assistant,
+    *,
+    running: Running[Answer],
+    pictures: Pictures,
+    words: Words,
+    file: SettingsFile,
+    photos: Path | None = None,
 ) -> gr.Blocks:
-    """The whole page in one language."""
+    """The whole page in one language; `photos` is a folder of photos that an empty library can begin with."""
     asking = Asking(assistant=assistant, running=running, words=words)
-    shelving = Shelving(assistant=assistant, words=words, hush=lambda: running.stop_all(wait_s=HUSH_S))
+    hush = partial(running.stop_all, wait_s=HUSH_S)
+    shelving = Shelving(assistant=assistant, words=words, hush=hush, photos=photos)
     page: gr.Blocks
     with gr.Blocks(title=words.title, analytics_enabled=False, delete_cache=(3600, 7 * 86400)) as page:
         visit = Visit(
@@ -50,7 +60,7 @@ def build_ui(
             with gr.Tab(words.search, id="search") as search_tab:
                 search = SearchTab.place(Searching(assistant=assistant, words=words), pictures, viewer)
             with gr.Tab(words.library, id="library"):
-                library = LibraryTab.place(shelving, top=top, head=lambda state: head(state, words))
+                library = LibraryTab.place(shelving, pictures, viewer, top=top, head=partial(head, words=words))
             with gr.Tab(words.history, id="history") as history_tab:
                 remembering = Remembering(assistant=assistant, asking=asking, words=words)
                 history = HistoryTab.place(remembering, pictures, viewer)
@@ -62,17 +72,19 @@ def build_ui(
         library.join(tabs)
         emptied = settings.join(settings_tab)
         emptied.then(lambda: head(status(assistant, words), words), None, top, **QUIET)
-        Passing(assistant=assistant, tabs=tabs, ask=ask, search=search, viewer=viewer).join(visit, emptied, settings)
-        _load(page, assistant, visit, top, ask)
+        passing = Passing(assistant=assistant, tabs=tabs, ask=ask, search=search, library=library, viewer=viewer)
+        passing.join(visit, emptied, settings)
+        _load(page, assistant, visit, ask, library)
     return page
 
 
-def _load(page: gr.Blocks, assistant: Assistant, visit: Visit, top: gr.HTML, ask: AskTab) -> None:
+def _load(page: gr.Blocks, assistant: Assistant, visit: Visit, ask: AskTab, library: LibraryTab) -> None:
     """What happens when the page has arrived in the browser: it says who it is, and shows again what it had shown."""
     words = ask.words
 
-    def known(secret: object) -> tuple[str, str]:
-        return edges.session_of(secret) or edges.new_session(), head(status(assistant, words), words)
+    def known(secret: object) -> tuple[str, str, Any]:
+        session = edges.session_of(secret) or edges.new_session()
+        return session, head(status(assistant, words), words), library.wake()
 
     def restore(secret: object, at: str) -> Iterator[dict[Any, Any]]:
         yield {ask.talk: gr.skip()}  # a generator that says nothing would empty every part
@@ -81,14 +93,14 @@ def _load(page: gr.Blocks, assistant: Assistant, visit: Visit, top: gr.HTML, ask
 
     who = [visit.kept, visit.page, visit.at]
     page.load(lambda *sent: sent, who, who, js="() => arrive()", **QUIET).then(
-        known, visit.kept, [visit.kept, top], **QUIET
+        known, visit.kept, [visit.kept, library.top, library.timer], **QUIET
     ).then(restore, [visit.kept, visit.at], ask.parts, **QUIET)
 
 
 def status(assistant: Assistant, words: Words) -> str:
     """How much there is to ask about."""
     counts = assistant.store.counts()
-    return words.counts.format(sources=counts.sources, regions=counts.regions)
+    return holding(counts.sources, counts.regions, words)
 
 
 def head(state: str, words: Words) -> str:

@@ -1,24 +1,32 @@
-"""The Library tab: put files in, see how the work goes, look after what is there.
+"""The Library tab: put files in, see how the work goes, look after what is there, and see what there is.
 
-It places the components, and turns what its handlers (`shelving`) say and see into updates. While the tab is open a
-timer looks at the library, every second as long as something runs.
+It places the components, and turns what its handlers (`shelving`, `looking`) say and see into updates; the list of what
+is in the library is a `shelf`. While the tab is open, or something is being done, a timer looks at the library.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
 
+from index import Region
 from ui import edges
 from ui.ask import QUIET
+from ui.caring import place_add, place_care, place_state
 from ui.html import heading, hint, notice
+from ui.listing import Lister, Listing
+from ui.looking import Look, look
+from ui.pictures import Pictures
 from ui.piece import piece
-from ui.shelving import Look, Said, Shelving
-from ui.words import Words
+from ui.shelf import SHOWING, Shelf, Updates
+from ui.shelving import Said, Shelving
+from ui.talk import Talk
+from ui.viewer import Viewer
 
-LISTS = ("running", "ended", "watched", "facts")  # parts that a Look fills; the first three have buttons
-SOON_S, LATER_S = 1.0, 5.0  # between two looks: while something runs, and otherwise
+LISTS = ("running", "news", "ended", "watched", "taken", "backups", "facts")  # parts that a Look fills
+PRESSED = ("running", "ended", "watched", "taken", "backups")  # those that have buttons
+SOON_S, LATER_S = 1.0, 5.0  # between two looks: while something runs and the tab is open, and otherwise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,38 +34,42 @@ class LibraryTab:
     """Where things are in the tab."""
 
     shelving: Shelving
+    shelf: Shelf
     parts: dict[str, Any]  # components by name
     timer: gr.Timer
     seen: gr.State  # the last Look: only what has changed is sent
+    opened: gr.State  # whether the tab is in view
     top: gr.HTML  # of the page, which counts what is in the library
     head: Callable[[str], str]  # makes the HTML of it
 
     @classmethod
-    def place(cls, shelving: Shelving, *, top: gr.HTML, head: Callable[[str], str]) -> "LibraryTab":
+    def place(
+        cls, shelving: Shelving, pictures: Pictures, viewer: Viewer, *, top: gr.HTML, head: Callable[[str], str]
+    ) -> "LibraryTab":
         """Put the tab on the page that is being built."""
         words = shelving.words
-        parts: dict[str, Any] = {"said": piece(listens="", visible=False)}
-        with gr.Row(elem_classes="halves"):
-            with gr.Column(scale=1, min_width=300):
-                parts |= _place_add(words)
-            with gr.Column(scale=1, min_width=300):
-                parts |= _place_state(words)
-        with gr.Row(elem_classes="halves"):
-            with gr.Column(scale=1, min_width=300):
-                piece(heading(words.ended), listens="")
-                parts["ended"] = piece(elem_classes="listing")
-            with gr.Column(scale=1, min_width=300):
-                parts |= _place_care(words)
-        timer = gr.Timer(LATER_S, active=False)
-        return cls(shelving=shelving, parts=parts, timer=timer, seen=gr.State(Look()), top=top, head=head)
+        parts: dict[str, Any] = {"said": piece(listens="", visible=False), "taken": piece(elem_classes="takings")}
+        with gr.Row(elem_classes="library"):
+            with gr.Column(scale=1, min_width=300, elem_classes="library-side"):
+                parts |= place_add(words) | place_state(words) | place_care(words)
+            with gr.Column(scale=3, min_width=300):
+                piece(heading(words.state), listens="")
+                lister = Lister(assistant=shelving.assistant, words=words)
+                shelf = Shelf.place(lister, pictures, viewer, offer=shelving.photos is not None)
+        return cls(
+            shelving=shelving, shelf=shelf, parts=parts, timer=gr.Timer(LATER_S, active=False), seen=gr.State(Look()),
+            opened=gr.State(False), top=top, head=head,
+        )  # fmt: skip
 
     def join(self, tabs: gr.Tabs) -> None:
         """Connect the components with the handlers."""
         shelving, parts = self.shelving, self.parts
-        self.timer.tick(self._look, self.seen, self._shown, **QUIET)
-        tabs.select(self._turn, self.seen, self._shown, **QUIET)
-        for name in LISTS[:3]:
-            parts[name].click(self._listed, self.seen, [*self._shown, parts["said"]], **QUIET)
+        self.shelf.join()
+        self.timer.tick(self._look, self._seen, self._shown, **QUIET)
+        tabs.select(self._turn, self._seen[:2], [*self._shown, self.opened], **QUIET)
+        for name in PRESSED:
+            outputs = [*self._shown, parts["said"], parts["restore_path"]]
+            parts[name].click(self._listed, self._seen, outputs, **QUIET)
         self._press("path", shelving.add, "files", "path", "collection", event="submit")
         self._press("index", shelving.add, "files", "path", "collection")
         self._press("watch", shelving.watch, "path")
@@ -67,101 +79,116 @@ class LibraryTab:
         self._press("backup", shelving.backup, "backup_path")
         self._press("restore", shelving.restore, "restore_path")
 
+    def join_ask(self, ask_about: Callable[[Sequence[Region], Talk], Updates], talk: gr.State, also: list[Any]) -> None:
+        """Connect the list. `ask_about` opens the Ask tab with the chosen files; `also` is what else it updates."""
+        shelf = self.shelf
+        outputs = [*self._shown, self.parts["said"], *shelf.fields.values(), *shelf.viewer.parts, *also]
+
+        def pressed(seen: Look, listing: Listing, opened: bool, talk: Talk, event: gr.EventData) -> Updates:
+            act, what = str(getattr(event, "act", "")), getattr(event, "what", "")
+            if act == "ask" and (regions := shelf.picked(what, listing)):
+                return ask_about(regions, talk)
+            if act in SHOWING:
+                return shelf.press(act, what, listing)
+            return self._changed(act, what, str(getattr(event, "text", "")), (seen, listing))
+
+        sent: dict[str, Any] = {"trigger_mode": "multiple", "concurrency_limit": 8}  # no press is lost
+        shelf.html.click(pressed, [*self._seen, talk], outputs, **sent, **QUIET)
+
+    def wake(self) -> Any:
+        """The timer as it should be for a page that has just arrived: it looks where something is being done."""
+        return gr.Timer(LATER_S, active=self.shelving.is_busy())
+
+    @property
+    def _seen(self) -> list[Any]:
+        """What a look needs to know of the page."""
+        return [self.seen, self.shelf.listing, self.opened]
+
     @property
     def _shown(self) -> list[Any]:
         """What a look may update."""
-        return [self.timer, self.seen, self.top, *(self.parts[name] for name in LISTS)]
+        return [self.timer, self.seen, self.top, *(self.parts[name] for name in LISTS), *self.shelf.parts]
 
     def _press(self, button: str, act: Callable[..., Said], *inputs: str, event: str = "click") -> None:
         """Join a button: it acts on some fields, which are emptied if that went well."""
         fields = [name for name in inputs if name != "gone"]
 
-        def pressed(seen: Look, *values: Any) -> dict[Any, Any]:
+        def pressed(seen: Look, listing: Listing, opened: bool, *values: Any) -> Updates:
             said = act(*values)
-            return self._answer(seen, said, fields)
+            return self._answer(said, seen, listing, fields)
 
         outputs = [*self._shown, self.parts["said"], *(self.parts[name] for name in inputs)]
-        sources = [self.seen, *(self.parts[name] for name in inputs)]
+        sources = [*self._seen, *(self.parts[name] for name in inputs)]
         getattr(self.parts[button], event)(pressed, sources, outputs, **QUIET)
 
-    def _answer(self, seen: Look, said: Said, fields: Sequence[str] = ()) -> dict[Any, Any]:
+    def _changed(self, act: str, what: object, text: str, now: tuple[Look, Listing]) -> Updates:
+        """Something was pressed in the list that changes the library; all words come from the browser."""
+        seen, listing = now
+        shelving, words, collection = self.shelving, self.shelving.words, listing.wish.collection
+        if act == "bundled":
+            return self._answer(shelving.add_bundled(), seen, listing)
+        if act == "rename":
+            said = shelving.rename(str(what), text)
+            updates = self._answer(said, seen, listing)
+            wish = replace(listing.wish, collection=" ".join(text.split()))
+            return updates if said.wrong else updates | self.shelf.render(self.shelf.lister.first(wish, listing.order))
+        paths = self.shelf.lister.paths(self.shelf.picked(what, listing))
+        acts: dict[str, Callable[[], Said]] = {
+            "take_out": lambda: shelving.take_out_all(paths, otherwise=words.list_gone),
+            "assign": lambda: shelving.collect(paths, text),
+            "leave": lambda: shelving.release(paths, collection),
+        }
+        if act not in acts or not paths:
+            return self._answer(Said(text=words.list_gone if act in acts else words.bug, wrong=True), seen, listing)
+        said = acts[act]()
+        return self._answer(said, seen, listing if said.wrong else replace(listing, token=Listing().token))
+
+    def _answer(self, said: Said, seen: Look, listing: Listing, fields: Sequence[str] = ()) -> Updates:
         """What was said, the fields emptied if it went well, and what has changed."""
-        emptied: dict[Any, Any] = {} if said.wrong else {self.parts[name]: None for name in fields}
-        return {**self._look(seen), **emptied, self.parts["said"]: _line(said)}
+        emptied: Updates = {} if said.wrong else {self.parts[name]: None for name in fields}
+        now = self._look(seen, listing, True)
+        shown = self.shelf.renewed(listing) if not said.wrong else {}
+        return {**now, **shown, **emptied, self.parts["said"]: line(said)}
 
-    def _listed(self, seen: Look, event: gr.EventData) -> dict[Any, Any]:
-        """A button in one of the lists."""
-        return self._answer(seen, self.shelving.act(getattr(event, "act", ""), getattr(event, "what", "")))
+    def _listed(self, seen: Look, listing: Listing, opened: bool, event: gr.EventData) -> Updates:
+        """A button in one of the lists at the side."""
+        act, what = getattr(event, "act", ""), getattr(event, "what", "")
+        if act == "choose":
+            return {self.parts["restore_path"]: str(what)}
+        return self._answer(self.shelving.act(act, what), seen, listing)
 
-    def _turn(self, seen: Look, event: gr.SelectData) -> dict[Any, Any]:
-        """Another tab was opened: look only while it is this one."""
-        if event.value != self.shelving.words.library:
-            return {self.timer: gr.Timer(active=False)}
-        updates = self._look(seen)
-        return {**updates, self.timer: gr.Timer(SOON_S if updates[self.seen].busy else LATER_S, active=True)}
+    def _turn(self, seen: Look, listing: Listing, event: gr.SelectData) -> Updates:
+        """A tab was opened: look at once if it is this one, and go on looking."""
+        opened = event.value == self.shelving.words.library
+        if not opened:
+            return {self.opened: False, self.timer: gr.Timer(LATER_S, active=seen.busy)}
+        updates = self._look(seen, listing, True)
+        busy = updates[self.seen].busy
+        timer = gr.Timer(SOON_S if busy else LATER_S, active=True)
+        return {**self.shelf.renewed(listing), **updates, self.timer: timer, self.opened: True}
 
-    def _look(self, seen: Look) -> dict[Any, Any]:
+    def _look(self, seen: Look, listing: Listing, opened: bool) -> Updates:
         """Updates for what has changed since `seen`; a library that cannot be read is told, and looked at again."""
+        words = self.shelving.words
         try:
-            now = self.shelving.look(seen)
+            now = look(self.shelving.assistant, words, seen)
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
-            said = notice(edges.sentence(error, self.shelving.words))
-            return {self.parts["running"]: said, self.seen: Look()}
-        changed = [name for name in LISTS if getattr(now, name) != getattr(seen, name)]
-        updates: dict[Any, Any] = {self.parts[name]: getattr(now, name) for name in changed}
+            return {self.parts["running"]: notice(edges.sentence(error, words)), self.seen: Look()}
+        updates: Updates = {self.parts[name]: getattr(now, name) for name in _changes(seen, now)}
         if now.head != seen.head:
             updates[self.top] = self.head(now.head)
-        if now.busy != seen.busy:
-            updates[self.timer] = gr.Timer(SOON_S if now.busy else LATER_S, active=True)
+        if now.counted.holding != seen.counted.holding and opened and listing.is_short:
+            updates |= self.shelf.renewed(listing)
+        if now.busy != seen.busy or not (opened or now.busy):
+            updates[self.timer] = gr.Timer(SOON_S if now.busy and opened else LATER_S, active=opened or now.busy)
         return {self.seen: now, **updates}
 
 
-def _line(said: Said) -> Any:
+def _changes(seen: Look, now: Look) -> Iterator[str]:
+    """Names of the lists that have changed."""
+    return (name for name in LISTS if getattr(now, name) != getattr(seen, name))
+
+
+def line(said: Said) -> Any:
     """What was said, as an alert or a quiet line."""
     return gr.HTML(notice(said.text) if said.wrong else hint(said.text), visible=True)
-
-
-def _place_add(words: Words) -> dict[str, Any]:
-    """Where files come in."""
-    piece(heading(words.add), listens="")
-    parts: dict[str, Any] = {
-        "files": gr.File(label=words.add_files, file_count="multiple", height=140),
-        "path": gr.Textbox(label=words.add_path, placeholder=words.folder_hint, max_lines=1),
-        "collection": gr.Textbox(label=words.add_collection, placeholder=words.add_collection_hint, max_lines=1),
-    }
-    with gr.Row():
-        parts["index"] = gr.Button(words.add_index, variant="primary", size="sm", min_width=120)
-        parts["watch"] = gr.Button(words.add_watch, size="sm", min_width=120)
-    piece(heading(words.watched), listens="")
-    parts["watched"] = piece(elem_classes="listing")
-    return parts
-
-
-def _place_state(words: Words) -> dict[str, Any]:
-    """What is being done, and what there is."""
-    piece(heading(words.work), listens="")
-    parts = {"running": piece(elem_classes="listing")}
-    piece(heading(words.state), listens="")
-    return parts | {"facts": piece(listens="")}
-
-
-def _place_care(words: Words) -> dict[str, Any]:
-    """What can be done to the library as a whole."""
-    piece(heading(words.look_after), listens="")
-    parts: dict[str, Any] = {}
-    with gr.Accordion(words.care, open=False):
-        parts["gone"] = gr.Checkbox(label=words.repair_gone)
-        with gr.Row():
-            parts["verify"] = gr.Button(words.verify, size="sm", min_width=120)
-            parts["repair"] = gr.Button(words.repair, size="sm", min_width=120)
-    with gr.Accordion(words.keep, open=False):
-        for name, label, button in (
-            ("backup", words.backup_path, words.backup),
-            ("restore", words.restore_path, words.restore),
-        ):
-            parts[f"{name}_path"] = gr.Textbox(label=label, max_lines=1)
-            parts[name] = gr.Button(button, size="sm")
-    with gr.Accordion(words.take_out, open=False):
-        parts["take_out_path"] = gr.Textbox(label=words.take_out_path, max_lines=1)
-        parts["take_out"] = gr.Button(words.take_out, size="sm")
-    return parts

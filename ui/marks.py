@@ -32,13 +32,21 @@ def shot(pictures: Pictures, region: Region, marks: Sequence[Mark], words: Words
     """The photo or page with its boxes; or a card with the text, where there is no picture."""
     if not is_drawn(region):
         return card(region)
-    size = pictures.size(region.source, region.page)
+    size = sides_of(pictures, region)
     address = pictures.address(region.source, region.page, px=LARGE_PX if large else THUMB_PX)
     sides = f' width="{size[0]}" height="{size[1]}"' if all(size) else ""
     name = escape(", ".join(filter(None, (region.label, named(region, words)))))
     boxes = "".join(box(mark, size) for mark in marks)
     lazy = "" if large else ' loading="lazy"'
     return f'<span class="shot"><img src="{address}" alt="{name}"{sides}{lazy} decoding="async">{boxes}</span>'
+
+
+def sides_of(pictures: Pictures, region: Region) -> tuple[int, int]:
+    """Width and height of the photo or page; one that is a region of its own is not opened for that."""
+    left, top, *sides = region.box_px
+    if region.kind in ("whole", "page") and (left, top) == (0, 0) and all(sides):
+        return sides[0], sides[1]
+    return pictures.size(region.source, region.page)
 
 
 def box(mark: Mark, size: tuple[int, int]) -> str:

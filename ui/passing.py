@@ -15,6 +15,7 @@ from ui import edges
 from ui.ask import QUIET, AskTab, Visit
 from ui.asking import View
 from ui.exhibits import Exhibit
+from ui.library import LibraryTab
 from ui.search import SearchTab
 from ui.settings import SettingsTab
 from ui.taking import entry_about
@@ -33,6 +34,7 @@ class Passing:
     tabs: gr.Tabs
     ask: AskTab
     search: SearchTab
+    library: LibraryTab
     viewer: Viewer
 
     def join(self, visit: Visit, emptied: Any, settings: SettingsTab) -> None:
@@ -40,7 +42,8 @@ class Passing:
         outputs = [*self.viewer.parts, *self.ask.parts, *self.search.parts, self.tabs]
         sources = [self.viewer.viewed, self.ask.talk, visit.kept]
         self.viewer.html.click(self._pressed, sources, outputs, **QUIET)
-        self.search.join_ask(self.ask_about, self.ask.talk, [*self.ask.parts, self.tabs])
+        for tab in (self.search, self.library):
+            tab.join_ask(self.ask_about, self.ask.talk, [*self.ask.parts, self.tabs])
         emptied.then(self._forget, settings.parts["emptied"], [*self.ask.parts, *self.search.parts], **QUIET)
 
     def ask_about(self, regions: Sequence[Region], talk: Talk) -> dict[Any, Any]:

@@ -1,29 +1,20 @@
 """What happens in the Library tab: plain functions, tested without a browser. Each says in a sentence what it did.
 
-Long work is only begun here: it is a job, which `look` shows as it goes on.
+Long work is only begun here: it is a job, which `looking` shows as it goes on.
 """
 
 import os
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
 
 from deepseek_mm import Assistant, Job, Library
-from index import Filter
+from index import LIBRARY
 from ui import edges, work
 from ui.dropped import keep_dropped
-from ui.words import Words
-
-WATCH = "watch"  # the kind of the jobs that watch folders; they are shown as folders, not as work
-ENDED: tuple[Literal["done", "cancelled", "failed"], ...] = ("done", "cancelled", "failed")
-MOST_ENDED = 12  # jobs that are over and still shown
-COUNT_S = 5.0  # between two counts of what is in the library, while something runs: a large one takes a while
-BACKUPS = "backups"  # folder below the library's, for backups without a name
-SUFFIX = ".deepseek-mm"
-PAGE = "page"  # the page's own cache, which is no part of the library
+from ui.looking import BACKUPS, SUFFIX, WATCH
+from ui.words import Words, counted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,22 +25,6 @@ class Said:
     wrong: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Look:
-    """What the tab shows of the library, as HTML."""
-
-    running: str = ""
-    ended: str = ""
-    watched: str = ""
-    facts: str = ""
-    head: str = ""  # how much there is, for the top of the page
-    busy: bool = False  # something runs or waits: look again soon
-    counted_at: float = float("-inf")  # when the facts were counted, in seconds of `time.monotonic`
-
-
-NOTHING = Look()
-
-
 @dataclass(frozen=True, kw_only=True)
 class Shelving:
     """What happens when something is pressed in the Library tab."""
@@ -57,33 +32,17 @@ class Shelving:
     assistant: Assistant
     words: Words
     hush: Callable[[], object]  # ends the answers under way, before what they are written into is emptied
+    photos: Path | None = None  # the bundled ones, where there are any
 
     @property
     def library(self) -> Library:
         """The shelves."""
         return self.assistant.library
 
-    def look(self, seen: Look = NOTHING) -> Look:
-        """Everything as it stands now, but for the facts, which are counted only now and then while something runs.
-
-        IndexProblem or LibraryError if it cannot be read.
-        """
-        jobs, words = self.library.jobs, self.words
-        active = sorted(jobs.find(states=("running", "waiting"), limit=-1), key=lambda job: job.id)
-        now = [job for job in active if job.kind != WATCH]
-        over = [j for j in jobs.find(states=ENDED, limit=4 * MOST_ENDED) if j.kind != WATCH or j.state == "failed"]
-        failed = {job.id: jobs.failures(job.id, limit=work.MOST_FAILED) for job in over if job.num_failed}
-        look = Look(
-            running=work.running(sorted(now, key=lambda job: job.state == "waiting"), words),
-            ended=work.ended(over[:MOST_ENDED], failed, words),
-            watched=work.watched([job for job in active if job.kind == WATCH and not job.cancelling], words),
-            busy=bool(now),
-        )
-        if look.busy and seen.busy and time.monotonic() - seen.counted_at < COUNT_S:
-            return replace(look, facts=seen.facts, head=seen.head, counted_at=seen.counted_at)
-        facts = self._facts()
-        head = words.counts.format(sources=facts.photos + facts.documents + facts.code, regions=facts.regions)
-        return replace(look, facts=work.facts(facts, words), head=head, counted_at=time.monotonic())
+    def is_busy(self) -> bool:
+        """Whether something is being done, or waits."""
+        active = self.library.jobs.find(states=("running", "waiting"), limit=-1)
+        return any(job.kind != WATCH for job in active)
 
     def add(self, files: Sequence[str] | None, path: str, collection: str = "") -> Said:
         """Index files that were dropped, and a file or folder of this machine; into one collection if it is named."""
@@ -98,6 +57,14 @@ class Shelving:
 
         return self._say(begin, otherwise=self.words.add_nothing)
 
+    def add_bundled(self) -> Said:
+        """Index the bundled photos: something to begin with."""
+
+        def begin() -> str:
+            return self._begun(self.library.add([self.photos]), self.words.added) if self.photos else ""
+
+        return self._say(begin, otherwise=self.words.bug)
+
     def watch(self, path: str) -> Said:
         """Index a folder now, and whenever something changes in it."""
 
@@ -110,16 +77,51 @@ class Shelving:
 
     def act(self, act: object, what: object) -> Said:
         """A button in a list was pressed; both words come from the browser, and may be anything."""
-        acts = {"cancel": self._cancel, "retry": self._retry, "unwatch": self._unwatch}
+        acts = {"cancel": self._cancel, "retry": self._retry, "unwatch": self._unwatch, "undo": self._put_back}
         return self._say(lambda: acts[str(act)](str(what)) if str(act) in acts else "", otherwise=self.words.bug)
 
     def take_out(self, path: str) -> Said:
-        """Forget a file or what lies below a folder."""
+        """Forget a file or what lies below a folder; it can be put back for a while."""
+        typed = _typed(path)
+        return self.take_out_all([typed] if path.strip() else [], otherwise=self.words.take_out_which)
 
-        def forget() -> str:
-            return self.words.taken_out.format(count=self.library.forget([_typed(path)]))
+    def take_out_all(self, paths: Sequence[str], *, otherwise: str) -> Said:
+        """Forget what lies at these paths; `otherwise` is said when there are none."""
 
-        return self._say(forget if path.strip() else str, otherwise=self.words.take_out_which)
+        def take() -> str:
+            count = self.library.take_out(paths).num_sources
+            if not count:
+                raise edges.BadPath(self.words.taken_out_none.format(path=paths[0]))
+            return counted(self.words.taken_out, count)
+
+        return self._say(take if paths else str, otherwise=otherwise)
+
+    def collect(self, paths: Sequence[str], name: str) -> Said:
+        """Put files into a collection of this name, which may be a new one."""
+
+        def put() -> str:
+            self.library.assign(paths, name)
+            return self.words.collection_has.format(files=counted(self.words.files, len(paths)), name=_named(name))
+
+        return self._say(put if name.strip() else str, otherwise=self.words.collection_which)
+
+    def release(self, paths: Sequence[str], name: str) -> Said:
+        """Take files out of their collection; they stay in the library."""
+
+        def leave() -> str:
+            self.library.assign(paths, LIBRARY)
+            return self.words.collection_left.format(files=counted(self.words.files, len(paths)), name=name)
+
+        return self._say(leave)
+
+    def rename(self, old: str, new: str) -> Said:
+        """Give a collection another name."""
+
+        def rename() -> str:
+            self.library.rename_collection(old, new)
+            return self.words.collection_renamed.format(name=_named(new))
+
+        return self._say(rename if new.strip() else str, otherwise=self.words.collection_which)
 
     def verify(self) -> Said:
         """Compare store, cache and disk."""
@@ -167,7 +169,7 @@ class Shelving:
         return Said(text=said) if said else Said(text=otherwise, wrong=True)
 
     def _begun(self, job: Job, text: str = "") -> str:
-        return (text or self.words.begun).format(title=job.title)
+        return (text or self.words.begun).format(title=work.title(job, self.words))
 
     def _cancel(self, job_id: str) -> str:
         self.library.jobs.cancel(_number(job_id))
@@ -175,6 +177,9 @@ class Shelving:
 
     def _retry(self, job_id: str) -> str:
         return self.words.retried if self.library.jobs.retry(_number(job_id)) else self.words.retry_none
+
+    def _put_back(self, token: str) -> str:
+        return counted(self.words.put_back, self.library.put_back(token))
 
     def _unwatch(self, folder: str) -> str:
         self.library.unwatch(folder)
@@ -185,36 +190,15 @@ class Shelving:
         folder.mkdir(parents=True, exist_ok=True)
         return folder / f"{datetime.now():%Y-%m-%d-%H%M%S}{SUFFIX}"
 
-    def _facts(self) -> work.Facts:
-        store, data = self.assistant.store, self.assistant.config.data
-        kinds = [store.counts(where=Filter(source_kinds=(kind,))).sources for kind in ("photo", "document", "code")]
-        return work.Facts(
-            photos=kinds[0],
-            documents=kinds[1],
-            code=kinds[2],
-            regions=store.counts().regions,
-            size_bytes=size_of(data),
-            place=str(data.absolute()),
-        )
-
-
-def size_of(data: Path) -> int:
-    """Bytes of everything in the library's folder but the page's cache."""
-    total = 0
-    for here, folders, names in os.walk(data):
-        if Path(here) == data and PAGE in folders:
-            folders.remove(PAGE)
-        for name in names:
-            try:
-                total += os.lstat(os.path.join(here, name)).st_size
-            except OSError:  # it went while we looked
-                continue
-    return total
-
 
 def _typed(path: str) -> str:
     """A path as typed or pasted, "~" and quotes included."""
     return os.path.abspath(os.path.expanduser(path.strip().strip("\"'")))
+
+
+def _named(collection: str) -> str:
+    """As it is kept."""
+    return " ".join(collection.split())
 
 
 def _there(path: str, words: Words) -> str:

@@ -22,13 +22,25 @@ UPLOAD_LIMIT = "100mb"
 AT_ONCE = 8  # events of one kind that are handled at the same time
 
 
-def add_page(app: FastAPI, assistant: Assistant, *, running: Running[Answer], cache: Path, file: SettingsFile) -> None:
-    """Serve the page from `app`; its copies of files lie in `cache`, and what is chosen there goes into `file`."""
+def add_page(
+    app: FastAPI,
+    assistant: Assistant,
+    *,
+    running: Running[Answer],
+    cache: Path,
+    file: SettingsFile,
+    photos: Path | None = None,
+) -> None:
+    """Serve the page from `app`; its copies of files lie in `cache`, and what is chosen there goes into `file`.
+
+    `photos` is a folder of photos that an empty library can begin with.
+    """
     os.environ["GRADIO_TEMP_DIR"] = str(cache)  # Gradio asks for it whenever it makes a component
     pictures = Pictures(cache / "pictures", assistant.picture)
     app.router.routes.append(pictures.route())
     for language in LANGUAGES:
-        page = build_ui(assistant, running=running, pictures=pictures, words=in_language(language), file=file)
+        words = in_language(language)
+        page = build_ui(assistant, running=running, pictures=pictures, words=words, file=file, photos=photos)
         page.queue(default_concurrency_limit=AT_ONCE)
         gr.mount_gradio_app(
             app, page, path=f"/{language}", theme=calm(), css=assets.css(), head=assets.head(language),

@@ -1,16 +1,20 @@
 """Jobs, watched folders and the state of the library as HTML: values only, every name from outside escaped.
 
+What a job is called follows the page's language; what it says comes from below, in English, and is marked so.
+
 A button in this HTML carries what it does and for what, so a press means the very job whose card was
 seen, however the list has moved on since.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from html import escape
+from pathlib import Path
 
-from deepseek_mm import Failed, Job
+from deepseek_mm import Failed, Job, Taken
 from ui.html import button
-from ui.words import Words
+from ui.words import Words, counted
 
 MOST_FAILED = 100  # failed items listed with a job
 
@@ -27,6 +31,11 @@ class Facts:
     place: str
 
 
+def holding(sources: int, regions: int, words: Words) -> str:
+    """How much the library holds: "1 file, 12 regions"."""
+    return words.counts.format(files=counted(words.files, sources), regions=counted(words.in_regions, regions))
+
+
 def running(jobs: Sequence[Job], words: Words) -> str:
     """What is being done and what waits, the oldest first."""
     cards = "".join(_running(job, words) for job in jobs)
@@ -39,15 +48,82 @@ def ended(jobs: Sequence[Job], failed: Mapping[int, Sequence[Failed]], words: Wo
     return cards or f'<p class="hint">{escape(words.ended_none)}</p>'
 
 
-def watched(jobs: Sequence[Job], words: Words) -> str:
-    """The watched folders: how each is watched, or why it cannot be now, and a button to stop."""
-    folders = sorted((str(job.payload["folder"]), job.message) for job in jobs)
-    rows = "".join(
-        f'<li><span class="path">{escape(how or folder)}</span>'
-        f"{button('unwatch', folder, words.unwatch, label=f'{words.unwatch}: {folder}')}</li>"
-        for folder, how in folders
-    )
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Watched:
+    """A folder that is watched."""
+
+    folder: str
+    how: str  # how it is watched, or why it cannot be now
+    num_files: int | None  # that are known below it; None while nobody has counted
+    last_at: datetime | None  # when something below it was taken in last, as far as the jobs know
+
+
+def watched(folders: Sequence[Watched], words: Words) -> str:
+    """The watched folders, each with what is known of it and a button to stop."""
+    rows = "".join(_watched(each, words) for each in sorted(folders, key=lambda each: each.folder))
     return f'<ul class="watched">{rows}</ul>' if rows else f'<p class="hint">{escape(words.watched_none)}</p>'
+
+
+def _watched(each: Watched, words: Words) -> str:
+    parts = []
+    if each.num_files is not None:
+        parts.append(words.watched_files.format(files=counted(words.files, each.num_files)))
+    if each.last_at is not None:
+        parts.append(words.watched_last.format(when=local(each.last_at)))
+    known = f'<p class="hint">{escape(" - ".join(parts))}</p>' if parts else ""
+    usual = each.how in ("", f"Watching {each.folder}.")
+    how = "" if usual else f'<p class="hint">{said(each.how)}</p>'
+    stop = button("unwatch", each.folder, words.unwatch, label=f"{words.unwatch}: {each.folder}")
+    return f'<li><div><span class="path">{escape(each.folder)}</span>{known}{how}</div>{stop}</li>'
+
+
+def title(job: Job, words: Words) -> str:
+    """What a job is called in the page's language; one of an unknown kind by the name that it was given."""
+    payload = job.payload
+    names = {
+        "index": words.job_index, "read text": words.job_read, "verify": words.job_verify, "repair": words.job_repair,
+        "back up": words.job_backup, "restore": words.job_restore, "watch": words.job_watch,
+    }  # fmt: skip
+    paths = payload.get("only") or payload.get("paths") or [payload.get("file") or payload.get("folder") or ""]
+    more = len(paths) - 1
+    what = words.job_paths[more > 0].format(first=paths[0], more=more)
+    return names[job.kind].format(what=what) if job.kind in names else job.title
+
+
+def said(message: str) -> str:
+    """What a job says, marked as English and as text that runs from left to right."""
+    return f'<span lang="en" dir="ltr">{escape(message)}</span>'
+
+
+def local(at: datetime) -> str:
+    """Date and time on this machine's clock."""
+    return f"{at.astimezone():%Y-%m-%d %H:%M}"
+
+
+def news(jobs: Sequence[Job], words: Words) -> str:
+    """One line for ears about the job that ended last, which comes first; it changes only when another one ends."""
+    line = words.job_news.format(title=title(jobs[0], words), how=_ending(jobs[0], words)) if jobs else ""
+    return f'<p role="status" class="for-ears">{escape(line)}</p>'
+
+
+def taken(takings: Sequence[Taken], words: Words) -> str:
+    """What was taken out and can be put back, the newest first."""
+    return "".join(
+        f'<div class="undo"><p class="hint">{escape(what)}</p>'
+        f"{button('undo', each.token, words.undo, label=words.undo_taking.format(what=what))}</div>"
+        for each in takings
+        for what in [counted(words.taken_out, each.num_sources)]
+    )
+
+
+def backups(files: Sequence[Path], words: Words) -> str:
+    """Backups that lie in the library's folder, each with a button that names it in the field below."""
+    rows = "".join(
+        f'<li><span class="path">{escape(file.name)}</span>'
+        f"{button('choose', file, words.backup_choose, label=f'{words.backup_choose}: {file.name}')}</li>"
+        for file in files
+    )
+    return f'<p class="hint">{escape(words.backups)}</p><ul class="watched">{rows}</ul>' if rows else ""
 
 
 def facts(state: Facts, words: Words) -> str:
@@ -82,15 +158,19 @@ def in_bytes(count: int) -> str:
 
 
 def _running(job: Job, words: Words) -> str:
-    waits = job.state == "waiting"
-    label = f'aria-label="{escape(job.title)}"'
+    waits, name = job.state == "waiting", title(job, words)
+    label = f'aria-label="{escape(name)}"'
     known = "" if job.total is None else f' value="{job.done}" max="{max(1, job.total)}"'
     bar = "" if waits else f"<progress {label}{known}></progress>"
     line = words.waiting if waits else far(job, words)
-    at = f'<p class="hint at"><bdi dir="ltr">{escape(job.message)}</bdi></p>' if job.message and not waits else ""
-    stop = "" if job.cancelling else button("cancel", job.id, words.cancel, label=f"{words.cancel}: {job.title}")
+    at = (
+        f'<p class="hint at"><bdi lang="en" dir="ltr">{escape(job.message)}</bdi></p>'
+        if job.message and not waits
+        else ""
+    )
+    stop = "" if job.cancelling else button("cancel", job.id, words.cancel, label=f"{words.cancel}: {name}")
     return (
-        f'<article class="job"><header><b>{escape(job.title)}</b>{stop}</header>{bar}'
+        f'<article class="job"><header><b>{escape(name)}</b>{stop}</header>{bar}'
         f'<p class="hint">{escape(line)}</p>{at}</article>'
     )
 
@@ -112,13 +192,16 @@ def far(job: Job, words: Words) -> str:
     return " - ".join(parts)
 
 
+def _ending(job: Job, words: Words) -> str:
+    return {"done": words.ended_done, "cancelled": words.ended_cancelled}.get(job.state, words.ended_failed)
+
+
 def _ended(job: Job, failed: Sequence[Failed], words: Words) -> str:
-    how = {"done": words.ended_done, "cancelled": words.ended_cancelled}.get(job.state, words.ended_failed)
-    when = f"{job.ended_at.astimezone():%Y-%m-%d %H:%M}" if job.ended_at else ""
+    when = local(job.ended_at) if job.ended_at else ""
     return (
-        f'<article class="job {escape(job.state)}"><header><b>{escape(job.title)}</b>'
-        f'<span class="hint">{escape(how)} {when}</span></header>'
-        f"<p>{escape(job.message)}</p>{_failures(job, failed, words)}</article>"
+        f'<article class="job {escape(job.state)}"><header><b>{escape(title(job, words))}</b>'
+        f'<span class="hint">{escape(_ending(job, words))} {when}</span></header>'
+        f"<p>{said(job.message)}</p>{_failures(job, failed, words)}</article>"
     )
 
 
@@ -126,13 +209,13 @@ def _failures(job: Job, failed: Sequence[Failed], words: Words) -> str:
     """The first failed items with their reasons behind a line that counts all, and a button to try them again."""
     if not job.num_failed:
         return ""
-    rows = "".join(f"<li>{escape(each.reason if each.item in each.reason else _both(each))}</li>" for each in failed)
+    rows = "".join(f"<li>{said(each.reason if each.item in each.reason else _both(each))}</li>" for each in failed)
     more = job.num_failed - len(failed)
     rest = f"<li>{escape(words.not_listed.format(count=f'{more:,}'))}</li>" if more > 0 else ""
     summary = escape(words.num_failed.format(count=f"{job.num_failed:,}"))
     return (
         f"<details><summary>{summary}</summary><ul>{rows}{rest}</ul></details>"
-        f"{button('retry', job.id, words.retry, label=f'{words.retry}: {job.title}')}"
+        f"{button('retry', job.id, words.retry, label=f'{words.retry}: {title(job, words)}')}"
     )
 
 

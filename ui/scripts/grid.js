@@ -1,10 +1,10 @@
-// The results: arrow keys move among them, a few are chosen, and more of them come when their end is near.
+// The results of a search, or what is in the library: arrow keys move among them, a few are chosen, and more of them come when their end is near.
 // What is chosen is kept here, by number, and sent along with each press in the bar; another search chooses anew.
 const chosen = new Set();
 let search = null, at = 0, asked = "";
 
 const all = (selector) => [...element.querySelectorAll(selector)];
-const send = (act, what) => trigger("click", { act, what });
+const send = (act, what, text = "") => trigger("click", { act, what, text });
 
 element.addEventListener("click", (event) => {
   const button = event.target.closest("[data-act]");
@@ -12,7 +12,12 @@ element.addEventListener("click", (event) => {
   const { act, what } = button.dataset;
   if (act === "all") { for (const box of all(".pick")) chosen.add(box.dataset.number); show(); }
   else if (act === "none") { chosen.clear(); show(); all("button.look")[at]?.focus(); }
-  else send(act, act === "ask" || act === "export" ? [...chosen].join(",") : what);
+  else send(act, button.closest(".picked") ? [...chosen].join(",") : what, button.closest(".typed")?.querySelector("input").value);
+});
+element.addEventListener("keydown", (event) => {  // a button may go with a field; what is typed there is sent along
+  if (event.key !== "Enter" || event.isComposing || !event.target.matches(".typed input")) return;
+  event.preventDefault();
+  event.target.closest(".typed").querySelector("[data-act]").click();
 });
 
 element.addEventListener("change", (event) => {

@@ -9,9 +9,9 @@ from ui.words.library import LibraryWords
 from ui.words.page import PageWords
 from ui.words.search import SearchWords
 from ui.words.settings import SettingsWords
-from ui.words.word import LANGUAGES, Language, Word
+from ui.words.word import LANGUAGES, Language, Word, counted
 
-__all__ = ["CHINESE", "ENGLISH", "LANGUAGES", "Language", "Word", "Words", "in_language"]
+__all__ = ["CHINESE", "ENGLISH", "LANGUAGES", "Language", "Word", "Words", "counted", "in_language"]
 
 
 class Words(PageWords, AskWords, SearchWords, LibraryWords, HistoryWords, SettingsWords):

@@ -25,3 +25,8 @@ class Word(Generic[Text]):
 
     def __get__(self, words: InOneLanguage, table: type) -> Text:
         return self.in_language[words.language]
+
+
+def counted(forms: tuple[str, ...], count: int) -> str:
+    """The number with its noun, for one or for any other number: "1 file", "2,000 files"."""
+    return forms[count != 1].format(count=f"{count:,}")

@@ -1,0 +1,129 @@
+"""What is in the library as HTML: collections, photos and cards in rows, and a bar for those that are chosen.
+
+The grid is that of the search (scripts/grid.js), so it is used alike. Everything from outside is escaped.
+"""
+
+from datetime import datetime
+from html import escape
+
+from index import LIBRARY, Region
+from ui.filters import Wish
+from ui.grid import ratio
+from ui.html import button, copier, hint, notice
+from ui.listing import MOST, Listing
+from ui.marks import shot
+from ui.pictures import Pictures
+from ui.taking import MOST as MOST_ASKED
+from ui.words import Words, counted
+from ui.work import in_bytes
+
+
+def browse(listing: Listing, pictures: Pictures, words: Words, *, offer: bool) -> str:
+    """All of it; `offer` puts a button into an empty library that adds the bundled photos."""
+    if listing.notice:
+        return notice(listing.notice)
+    if not listing.total:
+        chips = collections(listing, words) if listing.wish != Wish() else ""
+        return f'{chips}<div class="nothing">{_nothing(listing, words, offer=offer)}</div>'
+    items = "".join(_item(n, region, pictures, words) for n, region in enumerate(listing.regions))
+    return (
+        f'{collections(listing, words)}<p class="hint above">{escape(_told(listing, words))}</p>'
+        f'<p class="hint keys" id="list-keys">{escape(words.results_keys)}</p>'
+        f'<ul class="grid" data-search="{listing.token}" aria-label="{escape(words.state)}" '
+        f'aria-describedby="list-keys">{items}</ul><div class="end">{_end(listing, words)}</div>{_bar(listing, words)}'
+    )
+
+
+def collections(listing: Listing, words: Words) -> str:
+    """A button for each, with its number of files; the one that is shown can be renamed."""
+    if not listing.collections:
+        return ""
+    chosen = listing.wish.collection
+    buttons = [button("collection", "", words.list_all, pressed=not chosen)]
+    buttons += [
+        button("collection", name, f"{name} ({count:,})", pressed=name == chosen) for name, count in listing.collections
+    ]
+    there = any(name == chosen for name, _ in listing.collections)
+    return (
+        f'<div class="chips" role="group" aria-label="{escape(words.collections)}">{"".join(buttons)}</div>'
+        f"{_renaming(chosen, words) if there else ''}"
+    )
+
+
+def _renaming(name: str, words: Words) -> str:
+    """A field that holds the name; another name, another field, so that what was typed does not stay."""
+    label = escape(words.collection_name)
+    return (
+        f'<div class="typed" data-of="{escape(name)}"><input type="text" maxlength="120" value="{escape(name)}" '
+        f'aria-label="{label}">{button("rename", name, words.collection_rename)}</div>'
+    )
+
+
+def _nothing(listing: Listing, words: Words, *, offer: bool) -> str:
+    if listing.wish != Wish():
+        return hint(words.list_none) + button("unfilter", "", words.filters_clear)
+    first = button("bundled", "", words.add_bundled, look="small go") if offer else ""
+    return hint(words.list_empty) + first
+
+
+def _told(listing: Listing, words: Words) -> str:
+    """How many there are; and where the list stands, once it does not hold them all."""
+    files = counted(words.files, listing.total)
+    if not listing.start and listing.total <= MOST:
+        return files
+    return words.list_part.format(first=f"{listing.start + 1:,}", last=f"{listing.end:,}", files=files)
+
+
+def _item(index: int, region: Region, pictures: Pictures, words: Words) -> str:
+    source = region.source
+    name, select = escape(source.name), escape(words.select.format(name=source.name))
+    return (
+        f'<li style="--ratio:{ratio(region, pictures):.3f}" data-path="{escape(source.path)}">'
+        f'<button type="button" class="look" data-act="open" data-what="{index}" aria-label="{name}" '
+        f'tabindex="{-1 if index else 0}">{shot(pictures, region, [], words)}</button>'
+        f'<input type="checkbox" class="pick" tabindex="-1" data-number="{source.id}" aria-label="{select}">'
+        f'<p class="caption">{name}</p><p class="hint why">{escape(facts(region))}</p></li>'
+    )
+
+
+def facts(region: Region) -> str:
+    """When, how large, and in which collection: "2024-05-31 · 3.2 MB · Holidays"."""
+    source, parts = region.source, []
+    if source.taken_at is not None:
+        parts.append(f"{source.taken_at:%Y-%m-%d}")
+    elif source.modified_ns:
+        parts.append(f"{datetime.fromtimestamp(source.modified_ns / 1e9):%Y-%m-%d}")
+    if source.size_bytes:
+        parts.append(in_bytes(source.size_bytes))
+    if source.collection != LIBRARY:
+        parts.append(source.collection)
+    return " · ".join(parts)
+
+
+def _end(listing: Listing, words: Words) -> str:
+    """More of them; or, where the list is as long as it gets, what comes before and after it."""
+    if listing.is_growing:
+        return button("more", len(listing.regions), words.results_more, look="small more")
+    buttons = [button("earlier", "", words.list_earlier.format(count=MOST))] if listing.start else []
+    if left := listing.total - listing.end:
+        buttons.append(button("later", "", words.list_later.format(count=min(MOST, left))))
+    return " ".join(buttons)
+
+
+def _bar(listing: Listing, words: Words) -> str:
+    """Hidden until something is chosen; the script fills the count in."""
+    ask, over = escape(words.ask_selected), escape(words.ask_at_most.format(most=MOST_ASKED))
+    names = "".join(f'<option value="{escape(name)}"></option>' for name, _ in listing.collections)
+    leave = button("leave", "", words.collection_leave) if listing.wish.collection else ""
+    label = escape(words.collection_into)
+    return (
+        f'<div class="picked" role="group" aria-label="{escape(words.selection)}" hidden>'
+        f'<span class="count" role="status" data-text="{escape(words.selected)}"></span>'
+        f'<button type="button" class="small" data-act="ask" data-most="{MOST_ASKED}" data-text="{ask}" '
+        f'data-over="{over}">{ask}</button>{button("take_out", "", words.take_out_selected)}'
+        f'<span class="typed"><input type="text" maxlength="120" list="collection-names" placeholder="{label}" '
+        f'aria-label="{label}"><datalist id="collection-names">{names}</datalist>'
+        f"{button('assign', '', words.collection_put)}</span>{leave}"
+        f"{copier('', words.copy_paths, words.copied_paths)}"
+        f"{button('all', '', words.select_all)}{button('none', '', words.unselect)}</div>"
+    )

@@ -1,0 +1,142 @@
+"""What the Library tab shows of the library at a moment: plain values, so that only what has changed is sent."""
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from deepseek_mm import Assistant, Job
+from index import Filter
+from ui import work
+from ui.words import Words
+
+WATCH = "watch"  # the kind of the jobs that watch folders; they are shown as folders, not as work
+ENDED: tuple[Literal["done", "cancelled", "failed"], ...] = ("done", "cancelled", "failed")
+MOST_ENDED = 12  # jobs that are over and still shown
+MOST_BACKUPS = 12  # that are listed
+COUNT_S = 5.0  # between two counts of what is in the library, while something runs: a large one takes a while
+BACKUPS = "backups"  # folder below the library's, for backups without a name
+SUFFIX = ".deepseek-mm"
+PAGE = "page"  # the page's own cache, which is no part of the library
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counted:
+    """What takes a while to count."""
+
+    facts: str = ""  # HTML
+    holding: str = ""  # how much there is, for the top of the page
+    below: tuple[tuple[str, int], ...] = ()  # watched folder, and number of files that are known below it
+    at_s: float = float("-inf")  # when it was counted, in seconds of `time.monotonic`
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """What the tab shows of the library, as HTML."""
+
+    running: str = ""
+    news: str = ""
+    ended: str = ""
+    watched: str = ""
+    taken: str = ""
+    backups: str = ""
+    counted: Counted = Counted()
+    far: str = ""  # how far the work at hand is, for the top of the page
+    busy: bool = False  # something runs or waits: look again soon
+
+    @property
+    def facts(self) -> str:
+        """How much there is of each kind."""
+        return self.counted.facts
+
+    @property
+    def head(self) -> str:
+        """What the top of the page says: how much there is, and what is being done."""
+        return " ".join(filter(None, (self.counted.holding, self.far)))
+
+
+NOTHING = Look()
+
+
+def look(assistant: Assistant, words: Words, seen: Look = NOTHING) -> Look:
+    """Everything as it stands now, but for what is counted: while something runs, that is done now and then only.
+
+    IndexProblem or LibraryError if it cannot be read.
+    """
+    library, jobs = assistant.library, assistant.library.jobs
+    active = sorted(jobs.find(states=("running", "waiting"), limit=-1), key=lambda job: job.id)
+    now = [job for job in active if job.kind != WATCH]
+    at_work = [job for job in now if job.state == "running"]
+    over = jobs.find(states=ENDED, limit=4 * MOST_ENDED)
+    shown = [job for job in over if job.kind != WATCH or job.state == "failed"][:MOST_ENDED]
+    failed = {job.id: jobs.failures(job.id, limit=work.MOST_FAILED) for job in shown if job.num_failed}
+    watching = [job for job in active if job.kind == WATCH and not job.cancelling]
+    folders = [str(job.payload["folder"]) for job in watching]
+    soon = bool(now) and seen.busy and time.monotonic() - seen.counted.at_s < COUNT_S
+    counted = seen.counted if soon else count(assistant, words, folders)
+    return Look(
+        running=work.running([*at_work, *(job for job in now if job.state == "waiting")], words),
+        news=work.news(shown[:1], words),
+        ended=work.ended(shown, failed, words),
+        watched=work.watched([_watched(job, counted, over) for job in watching], words),
+        taken=work.taken(library.taken(), words),
+        backups=work.backups(backups(assistant.config.data), words),
+        counted=counted,
+        far=words.head_work.format(far=work.far(at_work[0], words)) if at_work else "",
+        busy=bool(now),
+    )
+
+
+def count(assistant: Assistant, words: Words, folders: Sequence[str]) -> Counted:
+    """How much there is, and how much of it below these folders."""
+    store, data = assistant.store, assistant.config.data
+    kinds, whole = store.kinds(), store.counts()
+    facts = work.Facts(
+        photos=kinds.get("photo", 0),
+        documents=kinds.get("document", 0),
+        code=kinds.get("code", 0),
+        regions=whole.regions,
+        size_bytes=size_of(data),
+        place=str(data.absolute()),
+    )
+    return Counted(
+        facts=work.facts(facts, words),
+        holding=work.holding(whole.sources, whole.regions, words),
+        below=tuple((folder, sum(store.kinds(where=Filter(folder=folder)).values())) for folder in folders),
+        at_s=time.monotonic(),
+    )
+
+
+def _watched(job: Job, counted: Counted, over: Sequence[Job]) -> work.Watched:
+    """A folder with what is known of it; its last change is the end of the last work on nothing but things in it."""
+    folder = str(job.payload["folder"])
+    ends = [each.ended_at for each in over if each.kind == "index" and _lies_in(each, folder) and each.ended_at]
+    return work.Watched(
+        folder=folder, how=job.message, num_files=dict(counted.below).get(folder), last_at=max(ends, default=None)
+    )
+
+
+def _lies_in(job: Job, folder: str) -> bool:
+    paths = [str(path) for path in job.payload.get("paths") or ()]
+    return bool(paths) and all(path == folder or path.startswith(folder.rstrip(os.sep) + os.sep) for path in paths)
+
+
+def backups(data: Path) -> list[Path]:
+    """Backups in the library's folder, the newest first: their names begin with the time."""
+    return sorted((data.absolute() / BACKUPS).glob(f"*{SUFFIX}"), reverse=True)[:MOST_BACKUPS]
+
+
+def size_of(data: Path) -> int:
+    """Bytes of everything in the library's folder but the page's cache."""
+    total = 0
+    for here, folders, names in os.walk(data):
+        if Path(here) == data and PAGE in folders:
+            folders.remove(PAGE)
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(here, name)).st_size
+            except OSError:  # it went while we looked
+                continue
+    return total

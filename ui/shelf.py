@@ -1,0 +1,111 @@
+"""The list of what is in the library: its filters, its grid, and what is chosen there; `library` has it on its tab."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import gradio as gr
+
+from index import Region
+from ui.ask import QUIET
+from ui.browse import browse
+from ui.filters import Wish
+from ui.listing import Lister, Listing, exhibits, picked
+from ui.pictures import Pictures
+from ui.piece import piece
+from ui.viewer import Viewer
+from ui.words import Words
+
+Updates = dict[Any, Any]
+WAYS = {"earlier": -1, "later": 1}  # of turning to other files
+SHOWING = (
+    "open",
+    "more",
+    "collection",
+    "unfilter",
+    *WAYS,
+)  # what a press can ask for that changes nothing in the library
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shelf:
+    """Where things are in the list."""
+
+    lister: Lister
+    pictures: Pictures
+    viewer: Viewer
+    offer: bool  # whether an empty library can be filled with the bundled photos
+    fields: dict[str, Any]  # kind, order and folder
+    html: gr.HTML
+    listing: gr.State
+
+    @classmethod
+    def place(cls, lister: Lister, pictures: Pictures, viewer: Viewer, *, offer: bool) -> "Shelf":
+        """Put it on the page that is being built."""
+        with gr.Row(elem_classes="above-list"):
+            fields = _place_fields(lister.words)
+        html = piece(listens="grid", elem_classes="results shelf")
+        return cls(
+            lister=lister, pictures=pictures, viewer=viewer, offer=offer, fields=fields, html=html,
+            listing=gr.State(Listing()),
+        )  # fmt: skip
+
+    @property
+    def parts(self) -> list[Any]:
+        """Every component that `render` may update."""
+        return [self.html, self.listing]
+
+    def join(self) -> None:
+        """Connect the filters; whatever grid is drawn last is that of the last choice."""
+
+        def chosen(listing: Listing, kind: str, order: str, folder: str) -> Updates:
+            wish = replace(listing.wish, kind=kind or "", folder=(folder or "").strip())
+            return self.render(self.lister.first(wish, order))
+
+        inputs = [self.listing, *self.fields.values()]
+        for name, field in self.fields.items():
+            event = field.submit if name == "folder" else field.input
+            event(chosen, inputs, self.parts, trigger_mode="always_last", **QUIET)
+
+    def render(self, listing: Listing) -> Updates:
+        """A list as updates of components."""
+        html = browse(listing, self.pictures, self.lister.words, offer=self.offer)
+        return {self.html: html, self.listing: listing}
+
+    def renewed(self, before: Listing) -> Updates:
+        """Updates for what has changed since this list was made, if anything."""
+        now = self.lister.renew(before)
+        return {} if now == before and before.total else self.render(now)
+
+    def press(self, act: str, what: object, listing: Listing) -> Updates:
+        """Updates for a press that asks to be shown something; what it says comes from the browser."""
+        if act == "open":
+            return self.viewer.open(exhibits(listing.regions), what)
+        if act == "more":
+            more = self.lister.more(listing, what)
+            return {self.html: gr.skip()} if more is listing else self.render(more)
+        if act in WAYS:
+            return self.render(self.lister.turn(listing, WAYS[act]))
+        if act == "collection":
+            return self.render(self.lister.first(replace(listing.wish, collection=str(what)), listing.order))
+        emptied = {self.fields["kind"]: "", self.fields["folder"]: ""}
+        return {**self.render(self.lister.first(Wish(), listing.order)), **emptied}
+
+    def picked(self, what: object, listing: Listing) -> Sequence[Region]:
+        """The files that were chosen."""
+        return picked(listing.regions, what)
+
+
+def _place_fields(words: Words) -> dict[str, Any]:
+    kinds = [
+        (words.any, ""), (words.kind_photos, "photos"), (words.kind_documents, "documents"), (words.kind_code, "code"),
+    ]  # fmt: skip
+    orders = [
+        (words.sort_added, "added"), (words.sort_newest, "newest"), (words.sort_oldest, "oldest"),
+        (words.sort_name, "name"), (words.sort_size, "size"),
+    ]  # fmt: skip
+    return {
+        "kind": gr.Dropdown(kinds, value="", label=words.kind, min_width=130),
+        "order": gr.Dropdown(orders, value="added", label=words.sort, min_width=130),
+        "folder": gr.Textbox(label=words.folder, placeholder=words.folder_hint, max_lines=1, min_width=160, scale=2),
+    }
