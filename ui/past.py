@@ -7,7 +7,7 @@ from itertools import groupby
 from deepseek_mm import Conversation
 from ui.html import button, hint, notice
 from ui.remembering import KINDS, Listing, Past
-from ui.words import Words
+from ui.words import Words, counted
 
 NAMES = {"markdown": "Markdown", "html": "HTML", "json": "JSON"}  # of kinds of files: the same in every language
 PIN = "M5 1h6l-1 1v4l3 3v1H9v5l-1 1-1-1v-5H3V9l3-3V2z"
@@ -70,11 +70,6 @@ def group_of(each: Conversation, now: datetime, words: Words) -> str:
 def named(about: Conversation, words: Words) -> str:
     """Its title, or that it has none."""
     return about.title or words.past_untitled
-
-
-def counted(forms: tuple[str, ...], count: int) -> str:
-    """The number with its noun, for one or for any other number."""
-    return forms[count != 1].format(count=count)
 
 
 def _row(each: Conversation, chosen: int, focus: int, now: datetime, words: Words) -> str:
