@@ -4,23 +4,33 @@ from types import SimpleNamespace
 
 import gradio as gr
 import pytest
-from rag_house import build, paint
+from rag_house import build, paint, put
 
 from deepseek_mm.errors import LibraryError
 from ui.library import LATER_S, LISTS, SOON_S, LibraryTab
-from ui.shelving import Look, Said, Shelving
+from ui.listing import Listing
+from ui.looking import Look
+from ui.pictures import Pictures
+from ui.shelving import Said, Shelving
+from ui.viewer import Viewer
 from ui.words import ENGLISH
+
+NEW = (Look(), Listing())  # a page that has not looked yet
 
 
 @pytest.fixture
 def tab(tmp_path):
     """A tab whose library works on nothing: what is begun waits."""
     assistant = build(tmp_path / "library")
+    pictures = Pictures(tmp_path / "small", assistant.picture)
     with gr.Blocks():
-        top = gr.HTML()
         shelving = Shelving(assistant=assistant, words=ENGLISH, hush=lambda: None)
-        yield LibraryTab.place(shelving, top=top, head=str.upper)
+        yield LibraryTab.place(shelving, pictures, Viewer.place(pictures, ENGLISH), top=gr.HTML(), head=str.upper)
     assistant.close()
+
+
+def look(tab: LibraryTab, seen: Look = NEW[0], listing: Listing = NEW[1], *, opened: bool = True):
+    return tab._look(seen, listing, opened)
 
 
 def fill(tab: LibraryTab, tmp_path) -> None:
@@ -28,36 +38,51 @@ def fill(tab: LibraryTab, tmp_path) -> None:
 
 
 def test_the_first_look_fills_every_part_and_the_head(tab):
-    updates = tab._look(Look())
-    assert {tab.parts[name] for name in LISTS} < set(updates)
+    updates = look(tab)
+    assert {tab.parts[name] for name in LISTS if name not in ("taken", "backups")} < set(updates)
     assert updates[tab.top] == "0 FILES, 0 REGIONS"
 
 
 def test_a_second_look_sends_nothing_that_has_not_changed(tab):
-    seen = tab._look(Look())[tab.seen]
-    assert set(tab._look(seen)) == {tab.seen}
+    seen = look(tab)[tab.seen]
+    assert set(look(tab, seen)) == {tab.seen}
 
 
 def test_the_page_looks_more_often_while_something_is_being_done(tab, tmp_path):
-    seen = tab._look(Look())[tab.seen]
+    seen = look(tab)[tab.seen]
     fill(tab, tmp_path)
-    updates = tab._look(seen)
+    updates = look(tab, seen)
     assert (updates[tab.timer].value, updates[tab.timer].active) == (SOON_S, True)
     assert tab.parts["running"] in updates
     assert tab.parts["ended"] not in updates
     (job,) = tab.shelving.library.jobs.find(limit=9)
     tab.shelving.library.jobs.cancel(job.id)
-    assert tab._look(updates[tab.seen])[tab.timer].value == LATER_S
+    assert look(tab, updates[tab.seen])[tab.timer].value == LATER_S
 
 
-def test_the_timer_runs_only_while_the_tab_is_open(tab, tmp_path):
-    assert not tab._turn(Look(), SimpleNamespace(value=ENGLISH.search))[tab.timer].active
-    opened = tab._turn(Look(), SimpleNamespace(value=ENGLISH.library))
-    assert (opened[tab.timer].value, opened[tab.timer].active) == (LATER_S, True)
+def test_the_timer_runs_while_the_tab_is_open_or_something_is_being_done(tab, tmp_path):
+    closed = tab._turn(*NEW, SimpleNamespace(value=ENGLISH.search))
+    assert (closed[tab.timer].active, closed[tab.opened]) == (False, False)
+    opened = tab._turn(*NEW, SimpleNamespace(value=ENGLISH.library))
+    assert (opened[tab.timer].value, opened[tab.timer].active, opened[tab.opened]) == (LATER_S, True, True)
+    assert not tab.wake().active
     fill(tab, tmp_path)
-    again = tab._turn(opened[tab.seen], SimpleNamespace(value=ENGLISH.library))
+    assert tab.wake().active
+    again = tab._turn(opened[tab.seen], Listing(), SimpleNamespace(value=ENGLISH.library))
     assert again[tab.timer].value == SOON_S
     assert tab.parts["ended"] not in again
+    elsewhere = tab._turn(again[tab.seen], Listing(), SimpleNamespace(value=ENGLISH.ask))
+    assert (elsewhere[tab.timer].value, elsewhere[tab.timer].active) == (LATER_S, True)
+    tab.shelving.act("cancel", str(tab.shelving.library.jobs.find(limit=1)[0].id))
+    assert not look(tab, again[tab.seen], opened=False)[tab.timer].active
+
+
+def test_what_is_new_in_the_library_appears_in_the_list_unless_its_reader_has_gone_down(tab, tmp_path):
+    seen = look(tab)[tab.seen]
+    put(tab.shelving.assistant, paint(tmp_path / "photos", "red.png", "red"))
+    assert "red.png" in look(tab, seen)[tab.shelf.html]
+    assert tab.shelf.html not in look(tab, seen, Listing(start=480))
+    assert tab.shelf.html not in look(tab, seen, opened=False)
 
 
 def test_a_library_that_cannot_be_read_is_told_and_looked_at_again(tab, monkeypatch):
@@ -65,29 +90,89 @@ def test_a_library_that_cannot_be_read_is_told_and_looked_at_again(tab, monkeypa
         raise LibraryError("the disk <is> gone")
 
     monkeypatch.setattr(tab.shelving.library.jobs, "find", broken)
-    updates = tab._look(Look(head="5 files"))
+    updates = look(tab, Look(far="5 files"))
     assert "the disk &lt;is&gt; gone" in updates[tab.parts["running"]]
     assert updates[tab.seen] == Look()  # so that the next look that works fills everything
 
 
 def test_an_answer_empties_the_fields_only_if_it_went_well(tab):
-    wrong = tab._answer(Look(), Said(text="No.", wrong=True), ["path"])
+    wrong = tab._answer(Said(text="No.", wrong=True), *NEW, ["path"])
     assert tab.parts["path"] not in wrong
     assert 'role="alert"' in wrong[tab.parts["said"]].value
-    right = tab._answer(Look(), Said(text="Yes."), ["path"])
+    right = tab._answer(Said(text="Yes."), *NEW, ["path"])
     assert right[tab.parts["path"]] is None
     assert 'role="status"' in right[tab.parts["said"]].value
+
+
+def pressed(tab: LibraryTab, **event):
+    return tab._listed(*NEW, True, SimpleNamespace(**event))
 
 
 def test_a_button_in_a_list_acts_on_what_its_card_named(tab, tmp_path):
     fill(tab, tmp_path)
     (job,) = tab.shelving.library.jobs.find(limit=9)
-    updates = tab._listed(Look(), SimpleNamespace(act="cancel", what=str(job.id)))
+    updates = pressed(tab, act="cancel", what=str(job.id))
     assert ENGLISH.cancelled in updates[tab.parts["said"]].value
     assert not updates[tab.seen].busy
-    assert 'role="alert"' in tab._listed(Look(), SimpleNamespace())[tab.parts["said"]].value
+    assert 'role="alert"' in pressed(tab)[tab.parts["said"]].value
 
 
 def test_what_is_said_is_escaped(tab):
-    updates = tab._listed(Look(), SimpleNamespace(act="unwatch", what="/<b>"))
+    updates = pressed(tab, act="unwatch", what="/<b>")
     assert "/&lt;b&gt; is no longer watched" in updates[tab.parts["said"]].value
+
+
+def test_a_backup_that_is_chosen_stands_in_the_field_and_nothing_is_restored_yet(tab):
+    assert pressed(tab, act="choose", what="/lib/x.deepseek-mm") == {tab.parts["restore_path"]: "/lib/x.deepseek-mm"}
+    assert tab.shelving.library.jobs.find(limit=1) == []
+
+
+@pytest.fixture
+def listing(tab, tmp_path) -> Listing:
+    """Two files in the list, by name."""
+    put(tab.shelving.assistant, *(paint(tmp_path / "photos", f"{name}.png", name) for name in ("green", "red")))
+    return tab.shelf.lister.first(Listing().wish, "name")
+
+
+def changed(tab: LibraryTab, listing: Listing, act: str, text: str = "", what: object = None):
+    numbers = ",".join(str(region.source.id) for region in listing.regions) if what is None else what
+    return tab._changed(act, numbers, text, (Look(), listing))
+
+
+def test_the_chosen_files_are_taken_out_and_put_back_and_the_list_follows(tab, listing):
+    out = changed(tab, listing, "take_out", what=str(listing.regions[0].source.id))
+    assert "1 file was taken out." in out[tab.parts["said"]].value
+    assert [each.source.name for each in out[tab.shelf.listing].regions] == ["red.png"]
+    assert out[tab.shelf.listing].token != listing.token  # nothing is chosen any more
+    (taken,) = tab.shelving.library.taken()
+    back = tab._listed(out[tab.seen], out[tab.shelf.listing], True, SimpleNamespace(act="undo", what=taken.token))
+    assert len(back[tab.shelf.listing].regions) == 2
+    assert back[tab.parts["taken"]] == ""
+
+
+def test_the_chosen_files_go_into_a_collection_which_is_renamed_and_left(tab, listing):
+    put_in = changed(tab, listing, "assign", "Trip")
+    assert put_in[tab.shelf.listing].collections == (("Trip", 2),)
+    trip = tab.shelf.press("collection", "Trip", put_in[tab.shelf.listing])[tab.shelf.listing]
+    renamed = changed(tab, trip, "rename", " The  Trip ", what="Trip")[tab.shelf.listing]
+    assert (renamed.wish.collection, len(renamed.regions)) == ("The Trip", 2)
+    left = changed(tab, renamed, "leave")
+    assert "stay in the library" in left[tab.parts["said"]].value
+    assert left[tab.shelf.listing].total == 0
+
+
+@pytest.mark.parametrize(
+    ("act", "text", "what", "said"),
+    [
+        ("take_out", "", "99", ENGLISH.list_gone),
+        ("assign", " ", None, ENGLISH.collection_which),
+        ("rename", "x", "Nothing", "no collection is called"),
+        ("format", "", None, ENGLISH.bug),
+        ("bundled", "", None, ENGLISH.bug),
+    ],
+)
+def test_what_cannot_be_done_to_the_chosen_is_said_and_they_stay_chosen(tab, listing, act, text, what, said):
+    updates = changed(tab, listing, act, text, what)
+    assert said in updates[tab.parts["said"]].value.replace("&#x27;", "'")
+    assert 'role="alert"' in updates[tab.parts["said"]].value
+    assert updates.get(tab.shelf.listing, listing).token == listing.token

@@ -8,8 +8,9 @@ import pytest
 from fakes import picture
 from rag_house import build, paint, put
 
-from ui.shelving import WATCH, Look, Shelving, size_of
-from ui.words import ENGLISH
+from ui.looking import WATCH, Look, look
+from ui.shelving import Shelving
+from ui.words import ENGLISH, counted
 
 PATIENCE_S = 30
 
@@ -37,13 +38,17 @@ def photos(tmp_path) -> Path:
     return tmp_path / "photos"
 
 
+def seen(shelving: Shelving) -> Look:
+    return look(shelving.assistant, ENGLISH)
+
+
 def settled(shelving: Shelving) -> Look:
     """The first look at which nothing is being done any more."""
     until_s = time.monotonic() + PATIENCE_S
-    while (look := shelving.look()).busy and time.monotonic() < until_s:
+    while (now := seen(shelving)).busy and time.monotonic() < until_s:
         time.sleep(0.02)
-    assert not look.busy
-    return look
+    assert not now.busy
+    return now
 
 
 def names(shelving: Shelving) -> set[str]:
@@ -53,15 +58,15 @@ def names(shelving: Shelving) -> set[str]:
 def test_a_folder_is_indexed_in_the_background_and_told_about(shelving, photos):
     said = shelving.add(None, f' "{photos}" ')
     assert (said.wrong, said.text) == (False, ENGLISH.added.format(title=f"Index {photos}"))
-    waiting = shelving.look()
+    waiting = seen(shelving)
     assert waiting.busy
     assert ENGLISH.waiting in waiting.running
     shelving.library.start()
-    look = settled(shelving)
+    now = settled(shelving)
     assert names(shelving) == {"red.png", "green.png"}
-    assert "2 added" in look.ended
-    assert look.head.startswith("2 files, ")
-    assert ENGLISH.work_none in look.running
+    assert "2 added" in now.ended
+    assert now.head.startswith("2 files, ")
+    assert ENGLISH.work_none in now.running
 
 
 def test_dropped_files_are_kept_in_the_library_and_indexed_from_there(shelving, tmp_path):
@@ -80,7 +85,7 @@ def test_adding_nothing_or_what_is_not_there_is_told_at_once(shelving, path, sai
     answer = shelving.add([], path)
     assert answer.wrong
     assert said in answer.text
-    assert not shelving.look().busy
+    assert not seen(shelving).busy
 
 
 def test_what_failed_is_listed_and_tried_again_by_its_button(shelving, photos):
@@ -101,9 +106,9 @@ def test_a_waiting_job_is_cancelled_by_its_button(shelving, photos):
     shelving.add(None, str(photos))
     (job,) = shelving.library.jobs.find(limit=9)
     assert not shelving.act("cancel", str(job.id)).wrong
-    look = shelving.look()
-    assert not look.busy
-    assert "cancelled" in look.ended
+    now = seen(shelving)
+    assert not now.busy
+    assert "cancelled" in now.ended
 
 
 @pytest.mark.parametrize(
@@ -115,31 +120,12 @@ def test_buttons_that_the_page_never_made_do_nothing_and_say_so(shelving, act, w
 
 def test_a_watched_folder_is_listed_apart_from_the_work(shelving, photos):
     assert str(photos) in shelving.watch(str(photos)).text
-    look = shelving.look()
-    assert f'data-what="{photos}"' in look.watched
-    assert not look.busy
+    now = seen(shelving)
+    assert f'data-what="{photos}"' in now.watched
+    assert not now.busy
     assert {job.kind for job in shelving.library.jobs.find(limit=9)} == {WATCH}
     assert not shelving.act("unwatch", str(photos)).wrong
-    assert shelving.look().watched == f'<p class="hint">{ENGLISH.watched_none}</p>'
-
-
-def test_what_is_in_the_library_is_counted_now_and_then_while_something_runs(shelving, photos):
-    shelving.add(None, str(photos))
-    seen = shelving.look()
-    put(shelving.assistant, photos / "red.png")
-    assert shelving.look(seen).facts == seen.facts
-    assert shelving.look(replace(seen, counted_at=seen.counted_at - 60)).head.startswith("1 files")
-    shelving.act("cancel", str(shelving.library.jobs.find(limit=1)[0].id))
-    assert shelving.look(seen).head.startswith("1 files")
-
-
-def test_a_watch_that_broke_off_is_listed_with_its_reason(shelving, photos):
-    job = shelving.library.watch(photos)
-    shelving.library.jobs.claim([WATCH]).finish("failed", "the disk is <gone>")
-    look = shelving.look()
-    assert "the disk is &lt;gone&gt;" in look.ended
-    assert job.title in look.ended
-    assert ENGLISH.watched_none in look.watched
+    assert seen(shelving).watched == f'<p class="hint">{ENGLISH.watched_none}</p>'
 
 
 def test_only_a_folder_can_be_watched(shelving, photos):
@@ -153,10 +139,49 @@ def test_files_are_taken_out_and_stay_on_the_disk(shelving, photos):
     shelving.library.start()
     shelving.add(None, str(photos))
     settled(shelving)
-    assert shelving.take_out(str(photos)).text == ENGLISH.taken_out.format(count=2)
+    assert shelving.take_out(str(photos)).text == "2 files were taken out."
     assert names(shelving) == set()
     assert (photos / "red.png").exists()
-    assert shelving.take_out("").wrong
+    assert shelving.take_out("").text == ENGLISH.take_out_which
+    again = shelving.take_out(str(photos))
+    assert (again.wrong, again.text) == (True, ENGLISH.taken_out_none.format(path=photos))
+
+
+def test_several_takings_are_undone_one_by_one_and_none_twice(shelving, photos):
+    put(shelving.assistant, photos / "red.png", photos / "green.png")
+    shelving.take_out(str(photos / "red.png"))
+    shelving.take_out(str(photos / "green.png"))
+    newest, oldest = (each.token for each in shelving.library.taken())
+    assert shelving.act("undo", newest).text == counted(ENGLISH.put_back, 1)
+    assert names(shelving) == {"green.png"}
+    assert shelving.act("undo", newest).wrong
+    assert not shelving.act("undo", oldest).wrong
+    assert names(shelving) == {"red.png", "green.png"}
+    assert seen(shelving).taken == ""
+
+
+def test_files_go_into_a_collection_that_is_renamed_and_left_again(shelving, photos):
+    put(shelving.assistant, photos / "red.png", photos / "green.png")
+    store, red = shelving.assistant.store, str(photos / "red.png")
+    assert shelving.collect([red], " Summer  2024 ").text == "1 file put into Summer 2024."
+    assert store.collections() == {"Summer 2024": 1, "library": 1}
+    assert shelving.collect([red], " ").text == ENGLISH.collection_which
+    assert "uploads" in shelving.collect([red], "uploads").text
+    assert shelving.rename("Summer 2024", " Winter").text == ENGLISH.collection_renamed.format(name="Winter")
+    assert shelving.rename("Winter", "").wrong
+    assert "no collection is called 'Spring'" in shelving.rename("Spring", "Fall").text
+    assert not shelving.release([red], "Winter").wrong
+    assert store.collections() == {"library": 2}
+
+
+def test_the_bundled_photos_are_something_to_begin_with(shelving, photos):
+    assert shelving.add_bundled().wrong
+    assert not replace(shelving, photos=photos).add_bundled().wrong
+    assert shelving.is_busy()
+    shelving.library.start()
+    settled(shelving)
+    assert names(shelving) == {"red.png", "green.png"}
+    assert not shelving.is_busy()
 
 
 def test_a_check_lists_what_is_gone_and_a_repair_takes_it_out_if_wished(shelving, photos):
@@ -211,13 +236,6 @@ def test_deleting_everything_takes_dropped_files_with_it(shelving, tmp_path):
     settled(shelving)
     assert shelving.empty("delete everything").text == ENGLISH.emptied
     assert not (tmp_path / "library" / "added").exists()
-    look = shelving.look()
-    assert look.head == "0 files, 0 regions"
-    assert ENGLISH.ended_none in look.ended
-
-
-def test_the_size_leaves_the_cache_of_the_page_out(tmp_path):
-    for name, size in (("history.db", 10), ("page/small.jpg", 1000), ("uploads/page/a.jpg", 5)):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(b"x" * size)
-    assert size_of(tmp_path) == 15
+    now = seen(shelving)
+    assert now.head == "0 files, 0 regions"
+    assert ENGLISH.ended_none in now.ended

@@ -1,20 +1,44 @@
 """Jobs, folders and facts as HTML."""
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from deepseek_mm.jobs import Failed, Job
-from ui.words import ENGLISH
-from ui.work import Facts, ended, facts, far, in_bytes, left, running, watched
+from deepseek_mm.library import Taken
+from ui.words import CHINESE, ENGLISH
+from ui.work import (
+    Facts,
+    Watched,
+    backups,
+    ended,
+    facts,
+    far,
+    holding,
+    in_bytes,
+    left,
+    local,
+    news,
+    running,
+    taken,
+    title,
+    watched,
+)  # fmt: skip
 
 NASTY = '"><img src=x onerror=alert(1)>'
 AT = datetime(2026, 5, 1, 12, 3, tzinfo=UTC)
 
 
+def folder(name: str, **known) -> Watched:
+    return Watched(folder=name, **({"how": "", "num_files": None, "last_at": None} | known))
+
+
 def job(**changes) -> Job:
     fields = {
-        "id": 7, "kind": "index", "title": "Index /photos", "payload": {}, "state": "running", "cancelling": False,
+        "id": 7, "kind": "index", "title": "Index /photos", "payload": {"paths": ["/photos"]},
+        "state": "running", "cancelling": False,
         "done": 0, "total": None, "per_second": 0.0, "seconds_left": None, "message": "", "result": {},
         "num_failed": 0, "attempts": 1, "created_at": AT, "started_at": AT, "ended_at": None,
     }  # fmt: skip
@@ -68,7 +92,8 @@ def test_a_job_that_knows_no_total_shows_a_bar_without_an_end():
 def test_the_first_failures_are_listed_with_their_reasons_and_all_are_counted():
     failed = [Failed(item="/a.jpg", reason="/a.jpg is empty"), Failed(item="/b.jpg", reason="it is locked")]
     html = ended([job(state="done", num_failed=1234, ended_at=AT)], {7: failed}, ENGLISH)
-    assert "<li>/a.jpg is empty</li><li>/b.jpg: it is locked</li><li>and 1,232 more</li>" in html
+    assert "/a.jpg is empty</span></li>" in html
+    assert "/b.jpg: it is locked</span></li><li>and 1,232 more</li>" in html
     assert "1,234 could not be done" in html
     assert 'data-act="retry" data-what="7"' in html
 
@@ -86,7 +111,9 @@ def test_an_ended_job_says_how_and_when_it_ended_in_local_time(state, said):
 
 def test_names_from_outside_never_become_html():
     failed = {7: [Failed(item=NASTY, reason=NASTY)]}
-    html = running([job(title=NASTY, message=NASTY)], ENGLISH) + watched([job(payload={"folder": NASTY})], ENGLISH)
+    html = running([job(payload={"paths": [NASTY]}, message=NASTY), job(kind="odd", title=NASTY)], ENGLISH)
+    html += watched([folder(NASTY, how=NASTY)], ENGLISH) + backups([Path(f"/b/{NASTY}")], ENGLISH)
+    html += news([job(kind="odd", title=NASTY)], ENGLISH)
     html += ended([job(state="done", title=NASTY, message=NASTY, num_failed=1, ended_at=AT)], failed, ENGLISH)
     html += facts(Facts(photos=1, documents=0, code=0, regions=1, size_bytes=1, place=NASTY), ENGLISH)
     assert "<img" not in html
@@ -94,8 +121,9 @@ def test_names_from_outside_never_become_html():
 
 
 def test_each_watched_folder_has_a_button_of_its_own():
-    html = watched([job(payload={"folder": "/b"}, message="/b is not there."), job(payload={"folder": "/a"})], ENGLISH)
+    html = watched([folder("/b", how="/b is not there."), folder("/a", how="Watching /a.")], ENGLISH)
     assert html.index(">/a<") < html.index(">/b is not there.<")
+    assert "Watching" not in html
     assert [f'data-act="unwatch" data-what="{name}"' in html for name in ("/a", "/b", "/c")] == [True, True, False]
     assert ENGLISH.watched_none in watched([], ENGLISH)
 
@@ -104,3 +132,66 @@ def test_the_facts_say_how_much_of_each_kind_how_large_and_where():
     html = facts(Facts(photos=1200, documents=3, code=4, regions=9999, size_bytes=1_500_000, place="/lib"), ENGLISH)
     for said in ("1,200", "<dd>3</dd>", "<dd>4</dd>", "9,999", "1.5 MB", "/lib"):
         assert said in html
+
+
+def test_a_watched_folder_says_how_many_files_are_known_and_when_the_last_came():
+    html = watched([folder("/a", num_files=1, last_at=AT), folder("/b", num_files=2000)], ENGLISH)
+    assert f"1 file known - last change taken in {local(AT)}" in html
+    assert ">2,000 files known<" in html
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "english", "chinese"),
+    [
+        ("index", {"paths": ["/a"]}, "Index /a", "建立索引:/a"),
+        ("index", {"paths": ["/a", "/b", "/c"]}, "Index /a and 2 more", "建立索引:/a 等,另有 2 个"),
+        ("index", {"paths": ["/a"], "only": ["/a/x.png"]}, "Index /a/x.png", "建立索引:/a/x.png"),
+        ("read text", {}, "Read the text in pictures", "识别图片中的文字"),
+        ("verify", {}, "Check the library", "检查图库"),
+        ("repair", {"forget": True}, "Repair the library", "修复图库"),
+        ("back up", {"file": "/b"}, "Back up to /b", "备份到 /b"),
+        ("restore", {"file": "/b"}, "Restore /b", "恢复自 /b"),
+        ("watch", {"folder": "/a"}, "Watch /a", "监视 /a"),
+        ("fly", {}, "As it was named", "As it was named"),
+    ],
+)
+def test_a_job_is_called_in_the_language_of_the_page(kind, payload, english, chinese):
+    each = job(kind=kind, payload=payload, title="As it was named")
+    assert (title(each, ENGLISH), title(each, CHINESE)) == (english, chinese)
+
+
+def test_every_kind_of_job_that_the_library_makes_has_a_name_in_the_table():
+    source = Path(__file__).parent.parent / "deepseek_mm" / "library"
+    told = " ".join(file.read_text() for file in source.glob("*.py"))
+    lines = re.findall(r"^.*# (?:the kind of job|kinds of jobs)$", told, re.MULTILINE)
+    kinds = [kind for line in lines for kind in re.findall(r'"([a-z ]+)"', line)]
+    assert sorted(kinds) == ["back up", "index", "read text", "repair", "restore", "verify", "watch"]
+    assert [kind for kind in kinds if title(job(kind=kind, title="?"), ENGLISH) == "?"] == []
+
+
+def test_what_a_job_says_is_marked_as_english_on_every_page():
+    html = ended([job(state="done", message="3 added", ended_at=AT)], {}, CHINESE)
+    assert '<span lang="en" dir="ltr">3 added</span>' in html
+
+
+def test_ears_hear_of_the_last_ending_only():
+    assert ">Index /photos - done<" in news([job(state="done")], ENGLISH)
+    assert 'role="status" class="for-ears"></p>' in news([], ENGLISH)
+    assert "role=" not in running([job(done=3, total=9)], ENGLISH)
+
+
+def test_each_taking_has_an_undo_that_says_of_what():
+    html = taken([Taken(token="b", num_sources=2), Taken(token="a", num_sources=1)], ENGLISH)
+    assert html.index('data-what="b" aria-label="Undo: 2 files were taken out."') < html.index('data-what="a"')
+    assert ">1 file was taken out.<" in html
+    assert taken([], ENGLISH) == ""
+
+
+def test_backups_are_listed_by_name_with_a_button_that_knows_where_they_lie():
+    assert 'data-act="choose" data-what="/lib/backups/x"' in backups([Path("/lib/backups/x")], ENGLISH)
+    assert backups([], ENGLISH) == ""
+
+
+def test_what_the_library_holds_reads_well_for_one_and_for_many():
+    assert (holding(1, 1, ENGLISH), holding(0, 2000, ENGLISH)) == ("1 file, 1 region", "0 files, 2,000 regions")
+    assert holding(1, 12, CHINESE) == "1 个文件,共 12 个区域"

@@ -27,7 +27,7 @@ def place_state(words: Words) -> dict[str, Any]:
     """What is being done, which folders are watched, and how much there is."""
     piece(heading(words.work), listens="")
     parts = {"running": piece(elem_classes="listing"), "news": piece(listens="")}
-    with gr.Accordion(words.ended, open=False):
+    with gr.Accordion(words.ended, open=True):
         parts["ended"] = piece(elem_classes="listing")
     piece(heading(words.watched), listens="")
     parts["watched"] = piece(elem_classes="listing")

@@ -48,7 +48,9 @@ class LibraryTab:
     ) -> "LibraryTab":
         """Put the tab on the page that is being built."""
         words = shelving.words
-        parts: dict[str, Any] = {"said": piece(listens="", visible=False), "taken": piece(elem_classes="takings")}
+        parts: dict[str, Any] = {}
+        with gr.Column(elem_classes="library-said"):
+            parts |= {"said": piece(listens="", visible=False), "taken": piece(elem_classes="takings")}
         with gr.Row(elem_classes="library"):
             with gr.Column(scale=1, min_width=300, elem_classes="library-side"):
                 parts |= place_add(words) | place_state(words) | place_care(words)
@@ -66,7 +68,7 @@ class LibraryTab:
         shelving, parts = self.shelving, self.parts
         self.shelf.join()
         self.timer.tick(self._look, self._seen, self._shown, **QUIET)
-        tabs.select(self._turn, self._seen[:2], [*self._shown, self.opened], **QUIET)
+        tabs.select(self._turn, self._seen[:2], [*self._shown, self.parts["said"], self.opened], **QUIET)
         for name in PRESSED:
             outputs = [*self._shown, parts["said"], parts["restore_path"]]
             parts[name].click(self._listed, self._seen, outputs, **QUIET)
@@ -161,7 +163,8 @@ class LibraryTab:
         """A tab was opened: look at once if it is this one, and go on looking."""
         opened = event.value == self.shelving.words.library
         if not opened:
-            return {self.opened: False, self.timer: gr.Timer(LATER_S, active=seen.busy)}
+            timer, said = gr.Timer(LATER_S, active=seen.busy), gr.HTML(visible=False)
+            return {self.opened: False, self.timer: timer, self.parts["said"]: said}
         updates = self._look(seen, listing, True)
         busy = updates[self.seen].busy
         timer = gr.Timer(SOON_S if busy else LATER_S, active=True)

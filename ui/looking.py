@@ -54,7 +54,7 @@ class Look:
     @property
     def head(self) -> str:
         """What the top of the page says: how much there is, and what is being done."""
-        return " ".join(filter(None, (self.counted.holding, self.far)))
+        return " · ".join(filter(None, (self.counted.holding, self.far)))
 
 
 NOTHING = Look()

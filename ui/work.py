@@ -45,7 +45,9 @@ def running(jobs: Sequence[Job], words: Words) -> str:
 def ended(jobs: Sequence[Job], failed: Mapping[int, Sequence[Failed]], words: Words) -> str:
     """What was done, the newest first, each with what it could not do."""
     cards = "".join(_ended(job, failed.get(job.id, ()), words) for job in jobs)
-    return cards or f'<p class="hint">{escape(words.ended_none)}</p>'
+    if not cards:
+        return f'<p class="hint">{escape(words.ended_none)}</p>'
+    return f'<div class="ended" tabindex="0" role="group" aria-label="{escape(words.ended)}">{cards}</div>'
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,7 +104,7 @@ def local(at: datetime) -> str:
 
 def news(jobs: Sequence[Job], words: Words) -> str:
     """One line for ears about the job that ended last, which comes first; it changes only when another one ends."""
-    line = words.job_news.format(title=title(jobs[0], words), how=_ending(jobs[0], words)) if jobs else ""
+    line = f"{title(jobs[0], words)} - {_ending(jobs[0], words)}" if jobs else ""
     return f'<p role="status" class="for-ears">{escape(line)}</p>'
 
 
