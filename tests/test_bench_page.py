@@ -51,7 +51,7 @@ def script(folder: Path, code: str) -> Path:
 
 
 def test_a_filled_library_is_whole_and_its_photos_can_be_read(tmp_path, store, shots):
-    fill(tmp_path / "space" / "store.db", shots, 7, regions=3)
+    fill(tmp_path / "space" / "store.db", tmp_path / "photos", shots, 7, regions=3)
     with store:
         assert store.counts() == Counts(sources=7, regions=21)
         assert list(store.problems()) == []
@@ -69,7 +69,7 @@ def test_a_filled_library_is_whole_and_its_photos_can_be_read(tmp_path, store, s
 
 def test_a_library_that_is_filled_in_several_pieces_numbers_its_regions_through(tmp_path, store, shots, monkeypatch):
     monkeypatch.setattr("deepseek_mm.bench.page_library.AT_ONCE", 3)
-    fill(tmp_path / "space" / "store.db", shots, 8, regions=2)
+    fill(tmp_path / "space" / "store.db", tmp_path / "photos", shots, 8, regions=2)
     with store:
         assert store.counts() == Counts(sources=8, regions=16)
         ids = [[region.id for region in store.regions_of([n])[n]] for n in (1, 4, 8)]
@@ -79,7 +79,7 @@ def test_a_library_that_is_filled_in_several_pieces_numbers_its_regions_through(
 def test_a_store_in_use_finds_what_was_put_in_beside_it(tmp_path, store, shots):
     with store:
         assert store.search_many([[1.0] + 31 * [0.0]], k=2) == [[]]
-        fill(tmp_path / "space" / "store.db", shots, 4, regions=2)
+        fill(tmp_path / "space" / "store.db", tmp_path / "photos", shots, 4, regions=2)
         assert len(store.search_many([[1.0] + 31 * [0.0]], k=20)[0]) == 8
 
 

@@ -1,5 +1,6 @@
 """`bench page` in Chromium: the clock inside the page, and the whole bench at a tiny size over painted models."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -38,12 +39,18 @@ document.querySelector(".search-box textarea").addEventListener("keydown", (even
 PHOTO = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9"/></svg>'
 
 
+def late(route):
+    """The photo comes late, its place at once."""
+    time.sleep(LATE_MS / 1000)
+    route.fulfill(body=PHOTO, content_type="image/svg+xml")
+
+
 @pytest.fixture
 def visit():
     """A visit to a page of our own, whose delays are known."""
     with chromium() as browser, Visit(browser, "http://made-up.test/", session="s" * 43) as visit:
         visit.page.route("**/*", lambda route: route.fulfill(body=PAGE, content_type="text/html"))
-        visit.page.route("**/photo.svg", lambda route: route.fulfill(body=PHOTO, content_type="image/svg+xml"))
+        visit.page.route("**/photo.svg", late)
         yield visit
 
 
@@ -59,7 +66,9 @@ def test_a_search_ends_with_a_drawn_photo_and_scrolling_with_the_last_result(vis
     monkeypatch.setattr(page_browser, "PATIENCE_MS", 500)
     visit.load()
     visit.tab("search")
-    assert visit.search("a dog") > 0
+    found_ms, drawn_ms = visit.search("a dog")
+    assert 0 < found_ms <= drawn_ms
+    assert drawn_ms >= LATE_MS - 1
     scrolled = visit.scroll(500)  # there are ten
     assert scrolled.results == 10
     assert len(scrolled.gaps_ms) > 10 * 300 // page_browser.STEP_PX - 10

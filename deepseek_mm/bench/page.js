@@ -19,6 +19,7 @@ window.bench = (() => {
   const WAITS = {
     usable: () => () => seen(".box textarea:not([disabled])").length > 0 && seen(".head[data-ready]").length > 0,
     tab: () => { const before = panel(); return () => panel() && panel() !== before && seen(CONTENT, panel()).length > 0; },
+    found: () => () => seen(".grid li", panel() ?? document).length > 0,
     photo: () => () => photos().length > 0,
     more: () => { const before = items().length; return () => items().length > before; },
     counted: (count) => {
@@ -38,12 +39,12 @@ window.bench = (() => {
     },
     answered: () => () => !isRunning(),
   };
-  let waiting = null;
+  let waiting = [];
 
   // The event `type` starts the clock; without one it starts at once. -1 is a wait in vain.
   function arm(what, type, limit, ...more) {
     const there = WAITS[what](...more);
-    waiting = new Promise((resolve) => {
+    waiting.push(new Promise((resolve) => {
       const vain = setTimeout(() => resolve(-1), limit);
       const begin = (start) => {
         const look = () => {
@@ -55,7 +56,12 @@ window.bench = (() => {
       };
       if (type) addEventListener(type, (event) => begin(event.timeStamp), { capture: true, once: true });
       else begin(performance.now());
-    });
+    }));
+  }
+  function wait() {  // milliseconds of every wait that was armed
+    const all = Promise.all(waiting);
+    waiting = [];
+    return all;
   }
 
   const loads = WAITS.usable();
@@ -97,5 +103,5 @@ window.bench = (() => {
       requestAnimationFrame(frame);
     });
   }
-  return { arm, end, loaded, scroll, wait: () => waiting, isUsable: () => usable > 0 };
+  return { arm, end, loaded, scroll, wait, isUsable: () => usable > 0 };
 })();

@@ -62,7 +62,7 @@ def served(setting: Setting, script: Path) -> Iterator[tuple[Side, Side]]:
         many = Side(server=second, photos=sizes.page_many, url=second.url())
         for side in (few, many):
             setting.note(f"filling a library with {side.photos:,} photos")
-            fill(store_of(side.server), shots, side.photos, regions=regions_of(setting))
+            fill(store_of(side.server), photos_of(side.server), shots, side.photos, regions=regions_of(setting))
         remember_all(few.server.data / "history.db", list(sources_of(few, shots)), sizes)
         yield few, many
 
@@ -78,9 +78,14 @@ def store_of(server: Server) -> Path:
     return file
 
 
+def photos_of(server: Server) -> Path:
+    """Where its photos lie: not in the library's own folder, whose size the page adds up."""
+    return server.data.with_name(f"{server.data.name}-photos")
+
+
 def sources_of(side: Side, shots: Sequence[Shot]) -> Iterator[Source]:
     """The photos of its library."""
-    folder = store_of(side.server).parent / "photos"
+    folder = photos_of(side.server)
     return (source_of(folder, n, shots[n % len(shots)]) for n in range(1, side.photos + 1))
 
 

@@ -6,7 +6,7 @@ in the first frame in which what was waited for has a place on the screen.
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,11 +99,12 @@ class Visit:
         """Milliseconds from the click until the Library tab says how many photos there are."""
         return self._timed("counted", "click", self._tab("library").click, photos)
 
-    def search(self, text: str, *, within_ms: float = 0) -> float:
-        """Milliseconds from Enter in the Search tab, which is open and empty, until a photo is drawn."""
+    def search(self, text: str, *, within_ms: float = 0) -> tuple[float, float]:
+        """Milliseconds from Enter in the Search tab, which is open and empty, to a result, and to its photo."""
         box = self._seen(".search-box textarea")
         box.fill(text)
-        return self._timed("photo", "keydown", lambda: box.press("Enter"), within_ms=within_ms)
+        found_ms, drawn_ms = self._times(("found", "photo"), "keydown", lambda: box.press("Enter"), within_ms=within_ms)
+        return found_ms, drawn_ms
 
     def more(self) -> float:
         """Milliseconds from the last result's coming into view until more are there."""
@@ -135,17 +136,24 @@ class Visit:
         """Let the page finish what it does behind the scenes."""
         self.page.wait_for_timeout(SETTLE_MS)
 
-    def _timed(self, what: str, event: str, act: Callable[[], Any], *more: object, within_ms: float = 0) -> float:
-        """Arm the clock, act, and wait. ServerError if what was waited for does not come."""
+    def _timed(self, what: str, event: str, act: Callable[[], Any], *more: object) -> float:
+        """Arm the clock, act, and wait."""
+        return self._times((what,), event, act, *more)[0]
+
+    def _times(
+        self, waits: Sequence[str], event: str, act: Callable[[], Any], *more: object, within_ms: float = 0
+    ) -> list[float]:
+        """The same for several waits that begin with one event. ServerError for what does not come within WAIT_MS."""
         within_ms = within_ms or WAIT_MS
-        self.page.evaluate("(words) => bench.arm(...words)", [what, event, within_ms, *more])
+        for what in waits:
+            self.page.evaluate("(words) => bench.arm(...words)", [what, event, within_ms, *more])
         act()
-        found_ms = float(self.page.evaluate("bench.wait()"))
-        if found_ms < 0:
-            raise ServerError(
-                f"the page did not show {what!r} within {within_ms / 1000:.0f} s. Look at it with: make run"
-            )
-        return found_ms
+        times_ms = [float(ms) for ms in self.page.evaluate("bench.wait()")]
+        for what, ms in zip(waits, times_ms, strict=True):
+            if ms < 0:
+                seconds = within_ms / 1000
+                raise ServerError(f"the page did not show {what!r} within {seconds:.0f} s. Look at it with: make run")
+        return times_ms
 
     def _tab(self, name: str) -> "Locator":
         return self.page.locator(f'[role=tab][data-tab-id="{name}"]').locator("visible=true")

@@ -63,9 +63,9 @@ def source_of(folder: Path, number: int, shot: Shot) -> Source:
     )
 
 
-def fill(store: Path, shots: Sequence[Shot], count: int, *, regions: int) -> None:
-    """Put `count` photos of `regions` regions each into the empty store of a server, which may be using it."""
-    folder, names = store.parent / "photos", read_names()
+def fill(store: Path, folder: Path, shots: Sequence[Shot], count: int, *, regions: int) -> None:
+    """Put `count` photos in `folder`, `regions` regions each, into the empty store of a server that may be using it."""
+    names = read_names()
     with closing(Database(store)) as database:
         with database.reading() as session:
             dim = session.get_one(LibraryRow, 1).dim

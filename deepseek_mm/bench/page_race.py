@@ -114,7 +114,9 @@ def _switch(visit: Visit, side: Side) -> None:
 def _search(visit: Visit, side: Side, text: str, results: int) -> None:
     """A search, its next page, and all of its results."""
     visit.tab("search")
-    side.note("search_ms", visit.search(text))
+    found_ms, drawn_ms = visit.search(text)
+    side.note("search_ms", found_ms)
+    side.note("photo_ms", drawn_ms)
     visit.rest()
     side.note("more_ms", visit.more())
     visit.rest()
