@@ -65,23 +65,32 @@ def source_of(folder: Path, number: int, shot: Shot) -> Source:
 
 def fill(store: Path, folder: Path, shots: Sequence[Shot], count: int, *, regions: int) -> None:
     """Put `count` photos in `folder`, `regions` regions each, into the empty store of a server that may be using it."""
-    names = read_names()
     with closing(Database(store)) as database:
         with database.reading() as session:
             dim = session.get_one(LibraryRow, 1).dim
         crowds = Crowds(count * regions, dim)
         for first in range(1, count + 1, AT_ONCE):
             numbers = range(first, min(first + AT_ONCE, count + 1))
-            sources = [source_of(folder, n, shots[n % len(shots)]) for n in numbers]
-            for source, n in zip(sources, numbers, strict=True):
-                Path(source.path).parent.mkdir(parents=True, exist_ok=True)
-                os.link(shots[n % len(shots)].path, source.path)
-            vectors_ND = next(crowds.pieces(len(numbers) * regions))
-            with database.writing() as session:
-                session.add_all([source_row(source) for source in sources])
-                session.flush()
-                for table, rows in tables_of(sources, names, vectors_ND):
-                    session.execute(insert(table), rows)
+            sources = [linked(folder, n, shots[n % len(shots)]) for n in numbers]
+            put(database, sources, next(crowds.pieces(len(sources) * regions)))
+
+
+def linked(folder: Path, number: int, shot: Shot) -> Source:
+    """The photo of this number, its file in place."""
+    source = source_of(folder, number, shot)
+    Path(source.path).parent.mkdir(parents=True, exist_ok=True)
+    os.link(shot.path, source.path)
+    return source
+
+
+def put(database: Database, sources: Sequence[Source], vectors_ND: Floats) -> None:
+    """Photos with as many regions each as there are vectors for, in one transaction."""
+    names = read_names()
+    with database.writing() as session:
+        session.add_all([source_row(source) for source in sources])
+        session.flush()
+        for table, rows in tables_of(sources, names, vectors_ND):
+            session.execute(insert(table), rows)
 
 
 def source_row(source: Source) -> SourceRow:
