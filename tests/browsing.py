@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Locator, Page, expect, sync_playwright
 
 ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
@@ -46,7 +46,12 @@ class Visitor:
         self.open(url)
 
     def open(self, url: str) -> None:
-        self.page.goto(url)
+        try:
+            self.page.goto(url)
+        except Error as error:
+            if "ERR_ABORTED" not in error.message:
+                raise
+            self.page.goto(url)  # a page whose server came back reloads by itself, and may be just about to
         expect(self.page.get_by_role("tab").first).to_be_visible(timeout=WAIT_MS)
         expect(self.page.locator(".head")).to_contain_text(self.photos, timeout=WAIT_MS)
         expect(self.page.locator(".head[data-ready]")).to_be_attached(timeout=WAIT_MS)  # the load event is through

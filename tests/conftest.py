@@ -23,3 +23,23 @@ def pytest_generate_tests(metafunc):
     if mark and os.environ.get("CAMPAIGN"):
         metafunc.fixturenames.append("campaign_run")
         metafunc.parametrize("campaign_run", range(mark.kwargs["times"]), indirect=True)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A browser for a module's visitors, with a camera that films a test picture."""
+    from browsing import CAMERA, chromium_of  # only tests with a browser need Playwright
+
+    with chromium_of(*CAMERA) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """One page on paper for all whom a shared library does not disturb: every visitor is a browser of its own."""
+    from serving import Served
+
+    server = Served(tmp_path_factory.mktemp("served") / "library")
+    yield server
+    server.process.kill()
+    server.process.wait()

@@ -27,6 +27,7 @@ import app
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.history import History
+from deepseek_mm.jobs import Jobs
 from deepseek_mm.records import Answer, Check, Citation, Found, Match, Query, Question
 from index import EVERYTHING, Counts, Filter, Hit, Label, LabelCount, Region, Source
 
@@ -53,6 +54,18 @@ class Shelf:
     def collections(self) -> dict[str, int]:
         return {"library": len(NAMES)}
 
+    def kinds(self, *, where: Filter = EVERYTHING) -> dict[str, int]:
+        return {"photo": len(NAMES), "document": 0, "code": 0}
+
+    def sources(self, where: Filter = EVERYTHING, *, order: str = "added", limit: int, offset: int = 0) -> list[Source]:
+        return [region.source for region in self.regions][offset : offset + limit]
+
+    def leading(self, source_ids: Sequence[int]) -> dict[int, Region]:
+        return {region.source.id: region for region in self.regions if region.source.id in source_ids}
+
+    def places_of(self, source_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+        return {region.source.id: (region.source.path,) for region in self.regions if region.source.id in source_ids}
+
     def add_nasty(self) -> None:
         """One more photo for each nasty text, which is its name, its label, its note and what is written there."""
         for n, text in enumerate(TEXTS):
@@ -66,9 +79,19 @@ class Shelf:
     def _add(self, colour: str, name: str) -> Region:
         path = self.folder / name.replace("/", "_")
         picture(colour, size=(640, 480), patch="white").save(path, "JPEG")
-        source = Source(path=str(path.absolute()), width_px=640, height_px=480)
+        source = Source(id=list(NAMES).index(colour) + 1, path=str(path.absolute()), width_px=640, height_px=480)
         labels = (Label(name=f"{colour} thing", score=0.9),)
         return Region(source=source, box_px=(40, 30, 320, 240), labels=labels, colours=(colour,))
+
+
+class Shelves:
+    """A library in which nothing is ever done."""
+
+    def __init__(self, data: Path) -> None:
+        self.jobs = Jobs(data / "jobs.db")
+
+    def taken(self) -> tuple[()]:
+        return ()
 
 
 @dataclass(kw_only=True)
@@ -78,6 +101,7 @@ class PaperAssistant:
     config: Config
     store: Any
     history: History
+    library: Shelves
     says: str = "It is a thing [1] that one can see from afar."
     pause_s: float = 0.0  # before each word
 
@@ -89,6 +113,7 @@ class PaperAssistant:
 
     def close(self) -> None:
         self.history.close()
+        self.library.jobs.close()
 
     def find(self, query: Query, *, k: int, where: Filter = EVERYTHING) -> Found:
         hits = self.search(query, k=k, where=where)
@@ -168,7 +193,8 @@ def paper(config: Config, **options: Any) -> PaperAssistant:
     shelf = Shelf(config.data / "photos")
     if options.pop("nasty", False):
         shelf.add_nasty()
-    return PaperAssistant(config=config, store=shelf, history=History(config.data / "history.db"), **options)
+    history, library = History(config.data / "history.db"), Shelves(config.data)
+    return PaperAssistant(config=config, store=shelf, history=history, library=library, **options)
 
 
 def main(argv: Sequence[str]) -> int:

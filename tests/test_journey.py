@@ -6,34 +6,18 @@ The page runs as a process of its own, with the history that it has in earnest a
 import re
 import signal
 import time
-from collections.abc import Iterator
 
 import pytest
-from browsing import WAIT_MS, Visitor, chromium_of
-from playwright.sync_api import Browser, expect
+from browsing import WAIT_MS, Visitor
+from playwright.sync_api import expect
 from serving import ROOT, Served
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with chromium_of() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory) -> Iterator[Served]:
-    """One server for all whom a shared library does not disturb: every visitor is a browser of its own."""
-    server = Served(tmp_path_factory.mktemp("served") / "library")
-    yield server
-    server.process.kill()
-    server.process.wait()
-
-
 def listed(visitor: Visitor, title: str):
     """The conversation's button in the History tab."""
-    return visitor.page.locator(".past button.open").filter(has_text=title)
+    return visitor.page.locator(".past-list button.row").filter(has_text=title)
 
 
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])

@@ -6,28 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import CAMERA, WAIT_MS, Visitor, chromium_of
+from browsing import WAIT_MS, Visitor
 from fakes import picture
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 from serving import Served
 
 from deepseek_mm.history import History
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with chromium_of(*CAMERA) as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory) -> Iterator[Served]:
-    server = Served(tmp_path_factory.mktemp("served") / "library")
-    yield server
-    server.process.kill()
-    server.process.wait()
 
 
 @pytest.fixture

@@ -1,31 +1,14 @@
 """axe-core finds nothing serious on any tab, light or dark, in either language, wide or narrow."""
 
-from collections.abc import Iterator
-
 import pytest
 from axe import grave
-from browsing import WAIT_MS, Visitor, chromium_of
+from browsing import WAIT_MS, Visitor
 from playwright.sync_api import Browser, expect
-from serving import Served
 
 from ui.words import Words, in_language
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 TABS = ("ask", "search", "library", "history", "settings")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with chromium_of() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory) -> Iterator[Served]:
-    server = Served(tmp_path_factory.mktemp("served") / "library")
-    yield server
-    server.process.kill()
-    server.process.wait()
 
 
 def filled(chromium: Browser, url: str, language: str, scheme: str, width: int) -> tuple[Visitor, Words]:
