@@ -5,7 +5,7 @@
 // or awaited is fetched anew, and goes on as if nothing had been said.
 {
   const plain = window.fetch;
-  const awaited = new Set();  // ids of events whose result has not come
+  const awaited = new Set(), early = new Set();  // ids of events: without a result yet; with one before the id was known
   let sending = Promise.resolve(), underway = 0;  // events on their way to the server
 
   window.fetch = async (...args) => {
@@ -22,7 +22,8 @@
     sending = new Promise((resolve) => { sent = resolve; }).then(() => before);
     try {
       const response = await plain(...args);
-      if (response.ok) awaited.add((await response.clone().json()).event_id);
+      const id = response.ok && (await response.clone().json()).event_id;
+      if (id && !early.delete(id)) awaited.add(id);
       return response;
     } finally {
       underway -= 1;
@@ -36,7 +37,7 @@
     const isOver = async (frame) => {
       if (!frame.includes('"close_stream"') && !frame.includes('"process_completed"')) return false;
       const message = JSON.parse(frame.slice(frame.indexOf("{")));
-      if (message.msg === "process_completed") awaited.delete(message.event_id);
+      if (message.msg === "process_completed" && !awaited.delete(message.event_id)) early.add(message.event_id);
       if (message.msg !== "close_stream") return false;
       if (underway) await sending;
       return true;
