@@ -27,7 +27,8 @@ def browse(listing: Listing, pictures: Pictures, words: Words, *, offer: bool) -
         return f'{chips}<div class="nothing">{_nothing(listing, words, offer=offer)}</div>'
     items = "".join(_item(n, region, pictures, words) for n, region in enumerate(listing.regions))
     return (
-        f'{collections(listing, words)}<p class="hint above">{escape(_told(listing, words))}</p>'
+        f'{collections(listing, words)}<div class="above"><span class="hint">{escape(_told(listing, words))}</span>'
+        f"{button('all', '', words.select_all)}</div>"
         f'<p class="hint keys" id="list-keys">{escape(words.results_keys)}</p>'
         f'<ul class="grid" data-search="{listing.token}" aria-label="{escape(words.state)}" '
         f'aria-describedby="list-keys">{items}</ul><div class="end">{_end(listing, words)}</div>{_bar(listing, words)}'
@@ -125,5 +126,5 @@ def _bar(listing: Listing, words: Words) -> str:
         f'aria-label="{label}"><datalist id="collection-names">{names}</datalist>'
         f"{button('assign', '', words.collection_put)}</span>{leave}"
         f"{copier('', words.copy_paths, words.copied_paths)}"
-        f"{button('all', '', words.select_all)}{button('none', '', words.unselect)}</div>"
+        f"{button('none', '', words.unselect)}</div>"
     )

@@ -52,5 +52,5 @@ def place_care(words: Words) -> dict[str, Any]:
         parts["restore"] = gr.Button(words.restore, size="sm")
     with gr.Accordion(words.take_out, open=False):
         parts["take_out_path"] = gr.Textbox(label=words.take_out_path, max_lines=1)
-        parts["take_out"] = gr.Button(words.take_out, size="sm")
+        parts["take_out"] = gr.Button(words.take_out_selected, size="sm")
     return parts
