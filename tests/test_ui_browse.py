@@ -94,7 +94,7 @@ def test_a_library_that_cannot_be_read_is_told_instead(pictures):
 
 def test_under_a_file_stand_its_day_its_size_and_its_collection():
     taken = region(1, taken_at=datetime(2024, 5, 31, 12), size_bytes=3_200_000, collection="Trip", modified_ns=1)
-    assert facts(taken) == "2024-05-31 · 3.2 MB · Trip"
+    assert facts(taken) == "2024-05-31 · 3.2\u00a0MB · Trip"
     day_ns = int(datetime(2023, 1, 2, 12).timestamp() * 1e9)
     assert facts(region(1, modified_ns=day_ns)) == "2023-01-02"
     assert facts(region(1)) == ""

@@ -95,7 +95,7 @@ def facts(region: Region) -> str:
     elif source.modified_ns:
         parts.append(f"{datetime.fromtimestamp(source.modified_ns / 1e9):%Y-%m-%d}")
     if source.size_bytes:
-        parts.append(in_bytes(source.size_bytes))
+        parts.append(in_bytes(source.size_bytes).replace(" ", "\u00a0"))
     if source.collection != LIBRARY:
         parts.append(source.collection)
     return " · ".join(parts)

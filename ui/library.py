@@ -6,6 +6,7 @@ is in the library is a `shelf`. While the tab is open, or something is being don
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -26,6 +27,7 @@ from ui.viewer import Viewer
 
 LISTS = ("running", "news", "ended", "watched", "taken", "backups", "facts")  # parts that a Look fills
 PRESSED = ("running", "ended", "watched", "taken", "backups")  # those that have buttons
+LIST = "library-list"  # name of the place where the list of files begins
 SOON_S, LATER_S = 1.0, 5.0  # between two looks: while something runs and the tab is open, and otherwise
 
 
@@ -51,11 +53,12 @@ class LibraryTab:
         parts: dict[str, Any] = {}
         with gr.Column(elem_classes="library-said"):
             parts |= {"said": piece(listens="", visible=False), "taken": piece(elem_classes="takings")}
+        piece(f'<a class="to-list" href="#{LIST}">{escape(words.state)} &darr;</a>', listens="")  # in a narrow window
         with gr.Row(elem_classes="library"):
             with gr.Column(scale=1, min_width=300, elem_classes="library-side"):
                 parts |= place_add(words) | place_state(words) | place_care(words)
             with gr.Column(scale=3, min_width=300):
-                piece(heading(words.state), listens="")
+                piece(heading(words.state), listens="", elem_id=LIST)
                 lister = Lister(assistant=shelving.assistant, words=words)
                 shelf = Shelf.place(lister, pictures, viewer, offer=shelving.photos is not None)
         return cls(

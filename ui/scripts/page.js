@@ -103,8 +103,12 @@ function sendEarly() {
   box.querySelector(".submit-button")?.click();
 }
 
-// Gradio's question box has a label that no textarea is tied to.
+// Gradio's question box has a label that no textarea is tied to; where files are dropped it speaks English only.
 function names() {
+  for (const part of document.querySelectorAll(".drop button.upload-container, .drop input[type=file]")) {
+    const name = part.closest(".drop").querySelector("[data-testid=block-label]")?.textContent.trim();
+    if (name && part.getAttribute("aria-label") !== name) part.setAttribute("aria-label", name);
+  }
   for (const box of document.querySelectorAll(".box textarea:not([aria-label])")) {
     const label = box.closest(".box").querySelector("[data-testid=block-info]");
     if (label) box.setAttribute("aria-label", label.textContent);
