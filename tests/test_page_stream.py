@@ -1,11 +1,8 @@
 """A result is never lost because the stream of results was just being closed (see ui/scripts/stream.js)."""
 
-from collections.abc import Iterator
-
 import pytest
-from browsing import WAIT_MS, chromium_of
-from playwright.sync_api import Browser, expect
-from serving import Served
+from browsing import WAIT_MS
+from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 LATE_NEWS = """
@@ -26,20 +23,6 @@ window.fetch = async (...args) => {
   return new Response(body, { status: response.status, headers: response.headers });
 };
 """
-
-
-@pytest.fixture
-def chromium() -> Iterator[Browser]:
-    with chromium_of() as browser:
-        yield browser
-
-
-@pytest.fixture
-def served(tmp_path) -> Iterator[Served]:
-    server = Served(tmp_path / "library")
-    yield server
-    server.process.kill()
-    server.process.wait()
 
 
 def test_what_is_sent_while_the_stream_is_being_closed_is_answered(chromium, served):

@@ -60,7 +60,7 @@ class SearchTab:
         )  # fmt: skip
         with gr.Accordion(words.filters, open=False, elem_classes="filters"):
             filters = _place_filters(words)
-            unfilter = gr.Button(words.filters_clear, size="sm")
+            unfilter = gr.Button(words.filters_clear, size="sm", elem_classes="unfilter")
         with gr.Row(elem_classes="above-grid", equal_height=True):
             said = piece(hint(words.results_idle), listens="acts", elem_classes="said")
             order = gr.Dropdown(
@@ -212,6 +212,7 @@ class SearchTab:
             f'<span class="meter" style="--sure:{found.certainty:.2f};--needed:{found.threshold:.2f}" '
             'aria-hidden="true"></span>'
         )
+        meter = meter if results.exhibits else ""  # of what is not there nothing is measured
         out = button("unfilter", "", words.filters_clear) if results.wish != Wish() else ""
         return f'<p class="hint" role="status">{meter}{escape(told(results, words))}</p>{out}'
 
