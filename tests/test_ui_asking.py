@@ -10,12 +10,11 @@ from fakes import picture
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
 from ui.asking import CLEAR, PAGE, Asking
-from ui.edges import new_session
 from ui.running import Running
 from ui.talk import Talk
 from ui.words import ENGLISH
 
-ME, OTHER = new_session(), new_session()
+ME, OTHER = "m" * 43, "o" * 43
 
 
 @pytest.fixture

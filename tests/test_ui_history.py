@@ -10,7 +10,6 @@ from past_help import keep, kite, turn
 
 from deepseek_mm.config import Config
 from ui.asking import Asking
-from ui.edges import new_session
 from ui.history import HistoryTab, link, pressed
 from ui.pictures import Pictures
 from ui.remembering import PAGE, Past, Remembering
@@ -18,7 +17,7 @@ from ui.running import Running
 from ui.viewer import Viewer
 from ui.words import ENGLISH
 
-ME = new_session()
+ME = "m" * 43
 
 
 @pytest.fixture

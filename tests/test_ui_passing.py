@@ -10,7 +10,7 @@ from deepseek_mm.settings_file import SettingsFile
 from ui import edges, layout
 from ui.asking import Asking
 from ui.board import exhibits
-from ui.edges import BadBox, new_session
+from ui.edges import BadBox
 from ui.passing import Passing, box_of
 from ui.pictures import Pictures
 from ui.running import Running
@@ -18,7 +18,7 @@ from ui.talk import Talk
 from ui.viewer import Viewed
 from ui.words import ENGLISH
 
-ME = new_session()
+ME = "m" * 43
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_a_label_that_was_left_alone_is_no_correction(passing, viewed):
     assert turn.boxes[0].label == ""
 
 
-@pytest.mark.parametrize("kept", [new_session(), None])
+@pytest.mark.parametrize("kept", ["o" * 43, None])
 def test_nobody_else_corrects_a_box(passing, viewed, kept):
     said = press(passing, viewed, "right", kept, box=[0, 0, 1, 1], label="")[passing.viewer.viewed].said
     assert said != ENGLISH.box_saved

@@ -13,13 +13,12 @@ from past_help import keep, kite, turn
 from deepseek_mm.config import Config
 from ui import remembering as module
 from ui.asking import Asking
-from ui.edges import new_session
 from ui.remembering import EXPORT_S, UNDO_S, Listing, Past, Remembering, cited, exports
 from ui.running import Running
 from ui.talk import Talk
 from ui.words import ENGLISH
 
-ME, OTHER = new_session(), new_session()
+ME, OTHER = "m" * 43, "o" * 43
 
 
 @pytest.fixture
