@@ -139,7 +139,8 @@ def test_files_are_taken_out_and_stay_on_the_disk(shelving, photos):
     shelving.library.start()
     shelving.add(None, str(photos))
     settled(shelving)
-    assert shelving.take_out(str(photos)).text == "2 files were taken out."
+    said = shelving.take_out(str(photos))
+    assert (said.text, said.shown) == ("2 files were taken out.", False)  # the line with the undo shows it
     assert names(shelving) == set()
     assert (photos / "red.png").exists()
     assert shelving.take_out("").text == ENGLISH.take_out_which

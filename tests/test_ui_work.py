@@ -180,10 +180,12 @@ def test_ears_hear_of_the_last_ending_only():
     assert "role=" not in running([job(done=3, total=9)], ENGLISH)
 
 
-def test_each_taking_has_an_undo_that_says_of_what():
+def test_the_newest_taking_has_an_undo_and_those_before_it_are_counted():
     html = taken([Taken(token="b", num_sources=2), Taken(token="a", num_sources=1)], ENGLISH)
-    assert html.index('data-what="b" aria-label="Undo: 2 files were taken out."') < html.index('data-what="a"')
-    assert ">1 file was taken out.<" in html
+    assert 'data-what="b" aria-label="Undo: 2 files were taken out."' in html
+    assert ">2 files were taken out. 1 more before that.<" in html
+    assert html.count("<button") == 1
+    assert ">1 file was taken out.<" in taken([Taken(token="a", num_sources=1)], ENGLISH)
     assert taken([], ENGLISH) == ""
 
 

@@ -14,6 +14,11 @@ def hint(text: str) -> str:
     return f'<p class="hint" role="status">{escape(text)}</p>'
 
 
+def for_ears(text: str) -> str:
+    """A line that is read out when it changes, and not seen."""
+    return f'<p role="status" class="for-ears">{escape(text)}</p>'
+
+
 def notice(text: str) -> str:
     """A sentence that is read out when it appears; the empty string takes it away."""
     return f'<p role="alert" class="notice">{escape(text)}</p>' if text else ""

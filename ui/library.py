@@ -15,7 +15,7 @@ from index import Region
 from ui import edges
 from ui.ask import QUIET
 from ui.caring import place_add, place_care, place_state
-from ui.html import heading, hint, notice
+from ui.html import for_ears, heading, hint, notice
 from ui.listing import Lister, Listing
 from ui.looking import Look, look
 from ui.pictures import Pictures
@@ -196,5 +196,6 @@ def _changes(seen: Look, now: Look) -> Iterator[str]:
 
 
 def line(said: Said) -> Any:
-    """What was said, as an alert or a quiet line."""
-    return gr.HTML(notice(said.text) if said.wrong else hint(said.text), visible=True)
+    """What was said, as an alert or a quiet line; or for ears only."""
+    quiet = hint(said.text) if said.shown else for_ears(said.text)
+    return gr.HTML(notice(said.text) if said.wrong else quiet, visible=True)

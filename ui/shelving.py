@@ -5,7 +5,7 @@ Long work is only begun here: it is a job, which `looking` shows as it goes on.
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -23,6 +23,7 @@ class Said:
 
     text: str
     wrong: bool = False
+    shown: bool = True  # False: it stands elsewhere on the tab, and is only read out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +95,8 @@ class Shelving:
                 raise edges.BadPath(self.words.taken_out_none.format(path=paths[0]))
             return counted(self.words.taken_out, count)
 
-        return self._say(take if paths else str, otherwise=otherwise)
+        said = self._say(take if paths else str, otherwise=otherwise)
+        return replace(said, shown=said.wrong)
 
     def collect(self, paths: Sequence[str], name: str) -> Said:
         """Put files into a collection of this name, which may be a new one."""

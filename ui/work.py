@@ -13,7 +13,7 @@ from html import escape
 from pathlib import Path
 
 from deepseek_mm import Failed, Job, Taken
-from ui.html import button
+from ui.html import button, for_ears
 from ui.words import Words, counted
 
 MOST_FAILED = 100  # failed items listed with a job
@@ -105,17 +105,17 @@ def local(at: datetime) -> str:
 def news(jobs: Sequence[Job], words: Words) -> str:
     """One line for ears about the job that ended last, which comes first; it changes only when another one ends."""
     line = f"{title(jobs[0], words)} - {_ending(jobs[0], words)}" if jobs else ""
-    return f'<p role="status" class="for-ears">{escape(line)}</p>'
+    return for_ears(line)
 
 
 def taken(takings: Sequence[Taken], words: Words) -> str:
-    """What was taken out and can be put back, the newest first."""
-    return "".join(
-        f'<div class="undo"><p class="hint">{escape(what)}</p>'
-        f"{button('undo', each.token, words.undo, label=words.undo_taking.format(what=what))}</div>"
-        for each in takings
-        for what in [counted(words.taken_out, each.num_sources)]
-    )
+    """What was taken out last and can be put back; then what was taken out before it has its turn."""
+    if not takings:
+        return ""
+    what = counted(words.taken_out, takings[0].num_sources)
+    before = counted(words.taken_before, len(takings) - 1) if takings[1:] else ""
+    undo = button("undo", takings[0].token, words.undo, label=words.undo_taking.format(what=what))
+    return f'<div class="undo"><p class="hint">{escape(f"{what} {before}".strip())}</p>{undo}</div>'
 
 
 def backups(files: Sequence[Path], words: Words) -> str:

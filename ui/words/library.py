@@ -121,6 +121,10 @@ class LibraryWords:
     put_back = Word(
         ("{count} file is back.", "{count} files are back."), ("已恢复 {count} 个文件。", "已恢复 {count} 个文件。")
     )
+    taken_before = Word(
+        ("{count} more before that.", "{count} more before that."),
+        ("此前还移除过 {count} 次。", "此前还移除过 {count} 次。"),
+    )
     undo_taking = Word("Undo: {what}", "撤销:{what}")
     keep = Word("Back up and restore", "备份与恢复")
     backup_path = Word("Back up to (empty: a file in the library's folder)", "备份到(留空:图库文件夹里的文件)")
