@@ -37,9 +37,7 @@ def chromium():
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     """One page on paper for all whom a shared library does not disturb: every visitor is a browser of its own."""
-    from serving import Served
+    from serving import serving
 
-    server = Served(tmp_path_factory.mktemp("served") / "library")
-    yield server
-    server.process.kill()
-    server.process.wait()
+    with serving(tmp_path_factory.mktemp("served") / "library") as server:
+        yield server

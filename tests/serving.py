@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -48,3 +50,14 @@ class Served:
         """Send the signal and wait; returns the exit code."""
         self.process.send_signal(sig)
         return self.process.wait(30)
+
+
+@contextmanager
+def serving(data: Path, *flags: str, script: Path = FAKE, **environ: str) -> Iterator[Served]:
+    """The page as long as it is needed."""
+    server = Served(data, *flags, script=script, **environ)
+    try:
+        yield server
+    finally:
+        server.process.kill()
+        server.process.wait()

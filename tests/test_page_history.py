@@ -4,27 +4,18 @@ from collections.abc import Iterator
 
 import pytest
 from axe import grave
-from browsing import chromium_of
 from past_help import days_ago, kite, turn
 from past_reader import Reader
-from playwright.sync_api import Browser, expect
-from serving import Served
+from playwright.sync_api import expect
+from serving import Served, serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with chromium_of() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
 def served(tmp_path_factory) -> Iterator[Served]:
-    server = Served(tmp_path_factory.mktemp("served") / "library", PAUSE_S="0")
-    yield server
-    server.process.kill()
-    server.process.wait()
+    with serving(tmp_path_factory.mktemp("served") / "library", PAUSE_S="0") as server:
+        yield server
 
 
 @pytest.fixture

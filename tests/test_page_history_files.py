@@ -10,13 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import chromium_of
 from fakes import picture
 from past_help import kite, turn
 from past_reader import Reader
 from PIL import Image
-from playwright.sync_api import Browser, expect
-from serving import Served
+from playwright.sync_api import expect
+from serving import Served, serving
 from sharing_help import Home
 
 from deepseek_mm.history import History
@@ -25,17 +24,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with chromium_of() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
 def served(tmp_path_factory) -> Iterator[Served]:
-    server = Served(tmp_path_factory.mktemp("served") / "library", PAUSE_S="0")
-    yield server
-    server.process.kill()
-    server.process.wait()
+    with serving(tmp_path_factory.mktemp("served") / "library", PAUSE_S="0") as server:
+        yield server
 
 
 @pytest.fixture

@@ -3,23 +3,21 @@
 from collections.abc import Iterator
 
 import pytest
-from browsing import WAIT_MS, Visitor, chromium_of
+from browsing import WAIT_MS, Visitor
 from fakes import picture
 from nasty import TEXTS
 from playwright.sync_api import expect
-from serving import Served
+from serving import serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def visitor(tmp_path_factory) -> Iterator[Visitor]:
+def visitor(chromium, tmp_path_factory) -> Iterator[Visitor]:
     """One page for all: what an earlier text had planted would show at a later one."""
-    server = Served(tmp_path_factory.mktemp("served") / "library", SAYS="ECHO [1]. ECHO", PAUSE_S="0", NASTY="1")
-    with chromium_of() as browser:
-        yield Visitor(browser, server.url, photos=None)
-    server.process.kill()
-    server.process.wait()
+    data = tmp_path_factory.mktemp("served") / "library"
+    with serving(data, SAYS="ECHO [1]. ECHO", PAUSE_S="0", NASTY="1") as server:
+        yield Visitor(chromium, server.url, photos=None)
 
 
 def is_safe(visitor: Visitor) -> bool:

@@ -14,7 +14,7 @@ from browsing import WAIT_MS, Visitor
 from fakes import COLOURS, picture
 from playwright.sync_api import Locator, Page, expect
 from rag_house import build, paint, put
-from serving import ROOT, Served
+from serving import ROOT, Served, serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PHOTOS = len(COLOURS) * (len(COLOURS) - 1)
@@ -26,10 +26,8 @@ def served(tmp_path_factory) -> Iterator[Served]:
     home = tmp_path_factory.mktemp("served")
     with build(home / "library", home="spaces/colours") as assistant:
         put(assistant, *(paint(home / "photos", f"{a}-{b}.png", a, b) for a, b in permutations(COLOURS, 2)))
-    server = Served(home / "library", script=ROOT / "tests" / "library_app.py", SECONDS="0")
-    yield server
-    server.process.kill()
-    server.process.wait()
+    with serving(home / "library", script=ROOT / "tests" / "library_app.py", SECONDS="0") as server:
+        yield server
 
 
 @pytest.fixture
