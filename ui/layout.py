@@ -108,6 +108,6 @@ def head(state: str, words: Words) -> str:
     ready = " data-ready" if state else ""  # it counts what is there: the page has arrived
     return (
         f'<header class="head"{ready}><div><h1>{escape(words.title)}</h1>'
-        f"<p>{escape(words.tagline)} {escape(state)}</p></div>"
+        f'<p><span class="tagline">{escape(words.tagline)}</span> {escape(state)}</p></div>'
         f"{choices(words)}</header>"
     )

@@ -25,8 +25,6 @@ class PageWords:
     language_name = Word("Language", "语言")
 
     any = Word("Any", "不限")
-    photo = Word("The whole photo", "整张照片")
-    file_gone = Word("this file cannot be read any more", "此文件已无法读取")
     whole = Word("whole photo", "整张照片")
     on_page = Word("page {page}", "第 {page} 页")
     on_lines = Word("lines {first}-{last}", "第 {first}-{last} 行")
