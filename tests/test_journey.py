@@ -132,3 +132,21 @@ def test_the_app_script_names_what_it_can_do():
     server = Served(ROOT / "library", "--help", script=ROOT / "app.py")
     assert server.process.wait(120) == 0
     assert "--port" in "\n".join(server.lines)
+
+
+def test_a_page_that_lost_its_server_goes_on_once_it_is_back(chromium, tmp_path):
+    first = Served(tmp_path / "library")
+    visitor = Visitor(chromium, first.url)
+    visitor.ask("Is it red?")
+    visitor.done()
+    first.end(signal.SIGKILL)
+    second = Served(tmp_path / "library", "--port", first.url.rsplit(":", 1)[1])
+    try:
+        assert second.url == first.url
+        visitor.page.wait_for_timeout(4_000)  # nobody reloads: the page looks for its server by itself
+        expect(visitor.questions).to_have_text(["Is it red?"], timeout=WAIT_MS)
+        expect(visitor.page.locator(".head[data-ready]")).to_be_attached(timeout=WAIT_MS)
+        visitor.ask("Is it green?")
+        visitor.done(2)
+    finally:
+        second.end()

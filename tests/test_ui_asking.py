@@ -310,3 +310,22 @@ def test_an_answer_under_way_is_followed_to_its_end_by_the_page_that_came_back(a
     assert back[-1].talk.exchanges[0].answer.text == asking.assistant.says
     assert not back[-1].busy
     assert [*views]  # and the page that had asked lost nothing
+
+
+def test_a_server_that_was_started_anew_finds_the_conversation_that_the_page_shows(asking):
+    talk = talk_about(asking, "Is it red?")
+    forgotten = asking.found(Talk(), str(talk.conversation), ME, "page")
+    assert questions(forgotten) == ["Is it red?"]
+    assert asking.found(talk, "77", ME, "page") is talk  # what it knows, it knows
+
+
+@pytest.mark.parametrize(("at", "kept"), [("", ME), ("x", ME), ("9" * 30, ME), ("1", OTHER), (None, ME), ("77", ME)])
+def test_what_a_page_says_it_shows_is_not_believed_without_its_secret(asking, at, kept):
+    talk_about(asking, "Is it red?")
+    assert asking.found(Talk(), at, kept, "page") == Talk()
+
+
+def test_a_new_conversation_is_not_mistaken_for_the_one_that_the_page_still_shows(asking):
+    talk = talk_about(asking, "Is it red?")
+    asking.begin_anew("page")
+    assert asking.found(Talk(), str(talk.conversation), ME, "page") == Talk()

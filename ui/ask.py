@@ -30,7 +30,7 @@ class Visit:
 
     kept: gr.Textbox  # the browser's secret
     page: gr.Textbox  # the name of this open page
-    at: gr.Textbox  # the conversation that it showed before it was loaded anew
+    at: gr.Textbox  # the conversation that it shows, or showed before it was loaded anew
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +41,13 @@ class AskTab:
     words: Words
     chatting: Chat
     viewer: Viewer
+    visit: Visit
     talk: gr.State
     shown: gr.State  # the answer whose evidence is on the board
     parts_by_name: dict[str, Any]
 
     @classmethod
-    def place(cls, asking: Asking, pictures: Pictures, viewer: Viewer) -> "AskTab":
+    def place(cls, asking: Asking, pictures: Pictures, viewer: Viewer, visit: Visit) -> "AskTab":
         """Put the tab on the page that is being built."""
         words = asking.words
         chatting = Chat(pictures=pictures, words=words)
@@ -56,9 +57,15 @@ class AskTab:
             with gr.Column(scale=2, min_width=300):
                 parts["board"] = piece(board(None, pictures, words), elem_classes="side")
         return cls(
-            asking=asking, words=words, chatting=chatting, viewer=viewer, talk=gr.State(Talk()), shown=gr.State(None),
+            asking=asking,
+            words=words,
+            chatting=chatting,
+            viewer=viewer,
+            visit=visit,
+            talk=gr.State(Talk()),
+            shown=gr.State(None),
             parts_by_name=parts,
-        )  # fmt: skip
+        )
 
     def render(self, view: View) -> dict[Any, Any]:
         """A View as updates of components."""
@@ -66,6 +73,7 @@ class AskTab:
         editing = bool(view.talk.editing)
         updates: dict[Any, Any] = {
             self.talk: view.talk,
+            self.visit.at: str(view.talk.conversation or ""),
             named["chat"]: self.chatting.html(view.talk),
             named["notice"]: gr.HTML(
                 notice(view.notice) or (hint(view.told) if view.told else ""), visible=bool(view.notice or view.told)
@@ -92,17 +100,16 @@ class AskTab:
     def parts(self) -> list[Any]:
         """Every component that `render` may update."""
         named = self.parts_by_name
-        return [
-            self.talk, self.shown, *(named[n] for n in ("chat", "notice", "editing", "box", "stop", "board"))
-        ]  # fmt: skip
+        names = ("chat", "notice", "editing", "box", "stop", "board")
+        return [self.talk, self.visit.at, self.shown, *(named[name] for name in names)]
 
-    def join(self, visit: Visit) -> None:
+    def join(self) -> None:
         """Connect the components with the handlers."""
-        named, asking = self.parts_by_name, self.asking
-        who = [self.talk, visit.kept, visit.page]
+        named, asking, visit = self.parts_by_name, self.asking, self.visit
+        who = [self.talk, visit.kept, visit.page, visit.at]
 
-        def ask(entry: Entry, talk: Talk, kept: object, page: str) -> Iterator[dict[Any, Any]]:
-            for view in asking.ask(entry, talk, kept, page):
+        def ask(entry: Entry, talk: Talk, kept: object, page: str, at: str) -> Iterator[dict[Any, Any]]:
+            for view in asking.ask(entry, asking.found(talk, at, kept, page), kept, page):
                 yield self.render(view)
 
         def cleared(page: str) -> dict[Any, Any]:
@@ -119,7 +126,7 @@ class AskTab:
         sent: dict[str, Any] = {"outputs": self.parts, "concurrency_limit": 8}
         # what is sent too early is asked next
         named["box"].submit(ask, [named["box"], *who], **sent, **QUIET, trigger_mode="always_last")
-        named["chat"].click(self._pressed, [named["box"], *who], [*self.parts, *self.viewer.parts], **QUIET,
+        named["chat"].click(self._pressed, who, [*self.parts, *self.viewer.parts], **QUIET,
                             concurrency_limit=8)  # fmt: skip
         named["board"].click(open_, self.shown, self.viewer.parts, **QUIET)
         named["editing"].click(unedit, self.talk, self.parts, **QUIET)
@@ -133,10 +140,9 @@ class AskTab:
         """Updates for a tab as it was at first. The box stays: somebody may be typing already."""
         return {**self.render(View(talk=Talk())), **self.evidence(None)}
 
-    def _pressed(
-        self, entry: Entry, talk: Talk, kept: object, page: str, event: gr.EventData
-    ) -> Iterator[dict[Any, Any]]:
+    def _pressed(self, talk: Talk, kept: object, page: str, at: str, event: gr.EventData) -> Iterator[dict[Any, Any]]:
         """A button in the conversation; both words come from the browser, and may be anything."""
+        talk = self.asking.found(talk, at, kept, page)
         act, what = str(getattr(event, "act", "")), str(getattr(event, "what", ""))
         turn = int(what) if what.isdecimal() and len(what) < 18 else 0
         if act == "cite":

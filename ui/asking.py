@@ -138,9 +138,18 @@ class Asking:
         last = talk.exchanges[-1].answer if talk.exchanges else None
         return View(talk=talk, entry=CLEAR, shown=last, busy=last is not None and last.state == "running")
 
+    def found(self, talk: Talk, at: str, kept: object, page: str) -> Talk:
+        """The talk; or, where a server that was started anew has forgotten it, the conversation that the page shows."""
+        if talk.exchanges or page in self.anew or not _is_number(at):
+            return talk
+        try:
+            return self.resume(int(at), kept).talk
+        except Exception:  # noqa: BLE001 - it was deleted meanwhile: the page begins a new one
+            return talk
+
     def restore(self, at: str, kept: object) -> Iterator[View]:
         """What a page showed before it was loaded anew; an answer under way is followed to its end."""
-        if not (at.isdecimal() and len(at) < 18 and edges.session_of(kept)):
+        if not (_is_number(at) and edges.session_of(kept)):
             return
         try:
             view = self.resume(int(at), kept)
@@ -244,6 +253,11 @@ def _there(exchange: Exchange | None, words: Words) -> Exchange:
     if exchange is None:
         raise edges.NoTurn(words.gone)
     return exchange
+
+
+def _is_number(at: object) -> bool:
+    """Whether what a browser says it shows may be a conversation's number."""
+    return isinstance(at, str) and at.isdecimal() and len(at) < 18
 
 
 def _number(talk: Talk) -> int:

@@ -56,7 +56,7 @@ def build_ui(
         viewer = Viewer.place(pictures, words)
         with gr.Tabs() as tabs:
             with gr.Tab(words.ask, id="ask"):
-                ask = AskTab.place(asking, pictures, viewer)
+                ask = AskTab.place(asking, pictures, viewer, visit)
             with gr.Tab(words.search, id="search") as search_tab:
                 search = SearchTab.place(Searching(assistant=assistant, words=words), pictures, viewer)
             with gr.Tab(words.library, id="library"):
@@ -66,7 +66,7 @@ def build_ui(
                 history = HistoryTab.place(remembering, pictures, viewer)
             with gr.Tab(words.settings, id="settings") as settings_tab:
                 settings = SettingsTab.place(Setting(assistant=assistant, file=file, words=words), shelving)
-        ask.join(visit)
+        ask.join()
         search.offer(search_tab)
         history.join(history_tab, tabs, ask, visit)
         library.join(tabs)

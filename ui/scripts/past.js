@@ -35,5 +35,12 @@ function look() {
   const more = element.querySelector("[data-act=more]");
   if (more) eye.observe(more);
 }
-watch("value", () => { setTimeout(settle, 100); look(); });  // when what hid the list is gone
+// Another search begins at its top: where the end of the longer list was, the shorter one would ask for more at once.
+let count = rows().length;
+function top() {
+  const now = rows().length;
+  if (now < count - 1) element.querySelector(".past")?.scrollTo(0, 0);
+  count = now;
+}
+watch("value", () => { setTimeout(settle, 100); top(); look(); });  // when what hid the list is gone
 look();
