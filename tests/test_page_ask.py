@@ -240,6 +240,7 @@ def test_a_picture_is_pasted_and_one_is_dropped(visitor):
 def test_a_photo_is_taken_with_the_camera(visitor):
     visitor.press("Take a photo", exact=False)
     visitor.page.get_by_text("Click to Access Webcam").click()
+    expect(visitor.page.locator("video")).to_have_js_property("readyState", 4, timeout=WAIT_MS)  # it films
     visitor.page.get_by_role("button", name="capture photo").click()
     expect(visitor.page.locator(".box .thumbnail-item").first).to_be_visible(timeout=WAIT_MS)
     visitor.ask("What is it?")
