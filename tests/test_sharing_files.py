@@ -5,8 +5,8 @@ import io
 import pytest
 from fakes import picture
 
-from deepseek_mm.errors import BadPicture, LibraryError
-from deepseek_mm.sharing.files import look_at, sha256, write_whole
+from deepseek_mm.errors import BadPicture
+from deepseek_mm.sharing.files import look_at, sha256
 
 
 def jpeg() -> bytes:
@@ -33,17 +33,3 @@ def test_a_whole_document_is_no_picture_all_the_same():
     picture(size=(64, 48)).save(stream, "PDF")
     with pytest.raises(BadPicture, match="is no picture"):
         look_at(stream.getvalue(), name="a", max_pixels=10_000)
-
-
-def test_a_file_is_written_with_its_folders_and_nothing_lies_beside_it(tmp_path):
-    path = tmp_path / "a" / "b" / "name.png"
-    write_whole(path, b"old")
-    write_whole(path, b"new")
-    assert path.read_bytes() == b"new"
-    assert [each.name for each in path.parent.iterdir()] == ["name.png"]
-
-
-def test_a_place_that_cannot_be_written_is_an_error_with_a_next_step(tmp_path):
-    (tmp_path / "a").write_text("a file")
-    with pytest.raises(LibraryError, match="Make some room, or allow writing there"):
-        write_whole(tmp_path / "a" / "name.png", b"new")

@@ -183,7 +183,7 @@ class LibraryTab:
         updates: Updates = {self.parts[name]: getattr(now, name) for name in _changes(seen, now)}
         if now.head != seen.head:
             updates[self.top] = self.head(now.head)
-        if now.counted.holding != seen.counted.holding and opened and listing.is_short:
+        if now.counted.holding != listing.holding and opened and listing.is_short:
             updates |= self.shelf.renewed(listing)
         if now.busy != seen.busy or not (opened or now.busy):
             updates[self.timer] = gr.Timer(SOON_S if now.busy and opened else LATER_S, active=opened or now.busy)

@@ -11,7 +11,7 @@ from typing import get_args
 from deepseek_mm import Assistant, Citation
 from index import LIBRARY, Region, Source
 from index.region import Order
-from ui import edges
+from ui import edges, work
 from ui.exhibits import Exhibit
 from ui.filters import Wish, allowed
 from ui.words import Words
@@ -32,6 +32,7 @@ class Listing:
     start: int = 0  # files before these
     total: int = 0  # files that the wish allows
     collections: tuple[tuple[str, int], ...] = ()  # name and number of files, by name
+    holding: str = ""  # what the library held when the list was made; another holding, and the list is old
     notice: str = ""  # why they are not shown
     token: str = field(default_factory=lambda: secrets.token_hex(4))  # another list, another token
 
@@ -86,6 +87,7 @@ class Lister:
     def _filled(self, listing: Listing, num: int) -> Listing:
         store = self.assistant.store
         try:
+            counts = store.counts()  # before the list is read: a list may be newer than it says, never older
             where = allowed(listing.wish, self.words)
             total = sum(store.kinds(where=where).values())
             start = listing.start if listing.start < total else 0
@@ -95,7 +97,10 @@ class Lister:
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             return replace(listing, regions=(), total=0, notice=edges.sentence(error, self.words))
         regions = tuple(leading.get(source.id) or bare(source) for source in sources)
-        return replace(listing, regions=regions, start=start, total=total, collections=names, notice="")
+        holding = work.holding(counts.sources, counts.regions, self.words)
+        return replace(
+            listing, regions=regions, start=start, total=total, collections=names, holding=holding, notice=""
+        )
 
 
 def bare(source: Source) -> Region:

@@ -47,7 +47,7 @@ def listed(args: Namespace, config: Config, desk: Desk) -> int:
 
 def export(args: Namespace, config: Config, desk: Desk) -> int:
     """Write it into a file; into a folder under a name made from its title."""
-    from deepseek_mm.sharing.files import write_whole
+    from deepseek_mm.whole import write_whole
 
     number, target = number_of(args), Path(args.to)
     kind = args.kind or kind_of(target)

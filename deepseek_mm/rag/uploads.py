@@ -7,7 +7,6 @@ by byte, with its date and place; one that has none (pasted) is written as PNG. 
 
 import hashlib
 import io
-import os
 import re
 import shutil
 import time
@@ -20,10 +19,11 @@ from PIL.Image import Image
 
 from deepseek_mm.config import Config
 from deepseek_mm.encoders.space import Floats
-from deepseek_mm.errors import BadPicture, LibraryError, NothingThere
+from deepseek_mm.errors import BadPicture, NothingThere
 from deepseek_mm.parse.photo import Photo, read_photo
 from deepseek_mm.rag.program.words import clean
 from deepseek_mm.records import Picture, Question
+from deepseek_mm.whole import write_whole
 from index import Region, Source
 from index.store import RegionStore
 
@@ -149,19 +149,3 @@ def safe_name(name: str, suffix: str) -> str:
     last = re.split(r"[/\\]", clean(name, MAX_NAME))[-1]
     stem = Path(re.sub(r"[:*?\"<>|]", "_", last)).stem.strip(". ")
     return f"{stem or 'picture'}{suffix}"
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Beside the target, flushed, then renamed: a crash leaves no half picture."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
-        raise LibraryError(
-            f"cannot keep the picture at {path}: {error}. Free some space, or allow writing there"
-        ) from error

@@ -1,12 +1,9 @@
-"""Files that are there whole or not at all, and pictures that are pictures."""
+"""Pictures that are pictures, and what bytes are known by."""
 
 import hashlib
 import io
-import os
-from pathlib import Path
 
 from deepseek_mm.config import ParseConfig
-from deepseek_mm.errors import LibraryError
 from deepseek_mm.parse.document import parse_file
 from deepseek_mm.parse.files import no_picture, taken
 from deepseek_mm.parse.nouns import File
@@ -23,20 +20,6 @@ def look_at(data: bytes, *, name: str, max_pixels: int) -> Source:
     document = parse_file(file, config)
     document.close()
     return document.source
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Beside the target, flushed, then renamed: a crash leaves no half file. LibraryError says why it cannot be."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{os.getpid()}.{sha256(path.name.encode())[:8]}")
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
-        raise LibraryError(f"cannot write {path}: {error.strerror}. Make some room, or allow writing there") from error
 
 
 def sha256(data: bytes) -> str:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deepseek_mm.history import History
-from deepseek_mm.sharing.files import write_whole
 from deepseek_mm.sharing.markdown import to_markdown
 from deepseek_mm.sharing.names import file_name
 from deepseek_mm.sharing.nouns import ENDINGS, MEDIA_TYPES, Exported, Kind, Language, Limits
@@ -17,6 +16,7 @@ from deepseek_mm.sharing.places import Here, nowhere
 from deepseek_mm.sharing.unpack import Unpacker
 from deepseek_mm.sharing.wire import read, write
 from deepseek_mm.sharing.wording import WORDINGS, Wording
+from deepseek_mm.whole import write_whole
 
 
 def now() -> datetime:
