@@ -71,7 +71,8 @@ class LibraryTab:
         shelving, parts = self.shelving, self.parts
         self.shelf.join()
         self.timer.tick(self._look, self._seen, self._shown, **QUIET)
-        tabs.select(self._turn, self._seen[:2], [*self._shown, self.parts["said"], self.opened], **QUIET)
+        turned = [*self._shown, self.parts["said"], self.opened]
+        tabs.select(self._turn, self._seen[:2], turned, **QUIET, trigger_mode="multiple")  # the last of quick ones counts
         for name in PRESSED:
             outputs = [*self._shown, parts["said"], parts["restore_path"]]
             parts[name].click(self._listed, self._seen, outputs, **QUIET)
