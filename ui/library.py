@@ -72,7 +72,7 @@ class LibraryTab:
         self.shelf.join()
         self.timer.tick(self._look, self._seen, self._shown, **QUIET)
         turned = [*self._shown, self.parts["said"], self.opened]
-        tabs.select(self._turn, self._seen[:2], turned, **QUIET, trigger_mode="multiple")  # the last of quick ones counts
+        tabs.select(self._turn, self._seen[:2], turned, **QUIET, trigger_mode="multiple")  # no quick one is lost
         for name in PRESSED:
             outputs = [*self._shown, parts["said"], parts["restore_path"]]
             parts[name].click(self._listed, self._seen, outputs, **QUIET)
