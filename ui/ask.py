@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from deepseek_mm import Answer
+from ui import edges
 from ui.asking import Asking, Entry, View
 from ui.board import board, exhibits
 from ui.chat import Chat
@@ -21,7 +22,6 @@ from ui.viewer import Viewer
 from ui.words import Words
 
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}  # of every event
-LIVELY = {"again", "retry"}  # acts whose answer streams
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +144,7 @@ class AskTab:
         """A button in the conversation; both words come from the browser, and may be anything."""
         talk = self.asking.found(talk, at, kept, page)
         act, what = str(getattr(event, "act", "")), str(getattr(event, "what", ""))
-        turn = int(what) if what.isdecimal() and len(what) < 18 else 0
+        turn = edges.number(what)
         if act == "cite":
             yield self._cited(what, talk)
         elif act == "evidence":
@@ -173,7 +173,7 @@ class AskTab:
     def _cited(self, what: str, talk: Talk) -> dict[Any, Any]:
         """A citation in the text: its photo large, and its answer's evidence on the board."""
         turn, _, number = what.partition(":")
-        exchange = talk.find(int(turn)) if turn.isdecimal() and len(turn) < 18 else None
+        exchange = talk.find(edges.number(turn))
         if exchange is None:
             return {self.talk: gr.skip()}
         answer = exchange.answer

@@ -140,7 +140,7 @@ class Asking:
 
     def found(self, talk: Talk, at: str, kept: object, page: str) -> Talk:
         """The talk; or, where a server that was started anew has forgotten it, the conversation that the page shows."""
-        if talk.exchanges or page in self.anew or not _is_number(at):
+        if talk.exchanges or page in self.anew or not edges.number(at):
             return talk
         try:
             return self.resume(int(at), kept).talk
@@ -149,7 +149,7 @@ class Asking:
 
     def restore(self, at: str, kept: object) -> Iterator[View]:
         """What a page showed before it was loaded anew; an answer under way is followed to its end."""
-        if not (_is_number(at) and edges.session_of(kept)):
+        if not (edges.number(at) and edges.session_of(kept)):
             return
         try:
             view = self.resume(int(at), kept)
@@ -253,11 +253,6 @@ def _there(exchange: Exchange | None, words: Words) -> Exchange:
     if exchange is None:
         raise edges.NoTurn(words.gone)
     return exchange
-
-
-def _is_number(at: object) -> bool:
-    """Whether what a browser says it shows may be a conversation's number."""
-    return isinstance(at, str) and at.isdecimal() and len(at) < 18
 
 
 def _number(talk: Talk) -> int:

@@ -62,6 +62,11 @@ def require_session(kept: object, words: Words) -> str:
     return session
 
 
+def number(sent: object) -> int:
+    """The number that a browser sent as text; 0, which nothing in a file of rows has, for anything else."""
+    return int(sent) if isinstance(sent, str) and sent.isdecimal() and len(sent) < 18 else 0
+
+
 def split_entry(entry: Mapping[str, Any] | None) -> tuple[str, list[Path]]:
     """Text and picture files of a multimodal text box."""
     files: Sequence[str] = (entry or {}).get("files") or ()

@@ -110,7 +110,7 @@ class Remembering:
             return View(talk=Talk(), notice=edges.sentence(error, self.words))
 
     def _open(self, past: Past, what: str, session: str) -> Past:
-        number = number_of(what)
+        number = edges.number(what)
         talk = self.asking.resume(number, session).talk
         about = self.assistant.history.conversation(number, session=session)
         return replace(past, about=about, talk=talk, renaming=False)
@@ -140,7 +140,7 @@ class Remembering:
 
     def _delete(self, past: Past, what: str, session: str) -> Past:
         """The open one, or the one in the list that is named."""
-        number = number_of(what) if what else here(past, self.words).id
+        number = edges.number(what) if what else here(past, self.words).id
         about = self.assistant.history.conversation(number, session=session)
         self.assistant.history.delete(number, session=session)
         closes = past.about is not None and past.about.id == number
@@ -203,15 +203,10 @@ def here(past: Past, words: Words) -> Conversation:
     return past.about
 
 
-def number_of(what: str) -> int:
-    """The number of a conversation that a press named; 0, which none has, for anything else."""
-    return int(what) if what.isdecimal() and len(what) < 18 else 0
-
-
 def cited(what: str, talk: Talk) -> tuple[Answer, int] | None:
     """The answer that holds a citation named as "turn:number", and the citation's index in it."""
     turn, _, number = what.partition(":")
-    exchange = talk.find(number_of(turn))
+    exchange = talk.find(edges.number(turn))
     if exchange is None:
         return None
     found: Iterator[int] = (n for n, each in enumerate(exchange.answer.citations) if str(each.number) == number)

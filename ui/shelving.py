@@ -174,11 +174,11 @@ class Shelving:
         return (text or self.words.begun).format(title=work.title(job, self.words))
 
     def _cancel(self, job_id: str) -> str:
-        self.library.jobs.cancel(_number(job_id))
+        self.library.jobs.cancel(edges.number(job_id))
         return self.words.cancelled
 
     def _retry(self, job_id: str) -> str:
-        return self.words.retried if self.library.jobs.retry(_number(job_id)) else self.words.retry_none
+        return self.words.retried if self.library.jobs.retry(edges.number(job_id)) else self.words.retry_none
 
     def _put_back(self, token: str) -> str:
         return counted(self.words.put_back, self.library.put_back(token))
@@ -209,8 +209,3 @@ def _there(path: str, words: Words) -> str:
     if not os.path.lexists(typed):
         raise edges.BadPath(words.add_missing.format(path=typed))
     return typed
-
-
-def _number(text: str) -> int:
-    """A job's number; one that is none belongs to no job."""
-    return int(text) if text.isdecimal() and len(text) < 18 else -1
