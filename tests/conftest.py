@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import closing
 
 import pytest
 
@@ -41,3 +42,29 @@ def served(tmp_path_factory):
 
     with serving(tmp_path_factory.mktemp("served") / "library") as server:
         yield server
+
+
+@pytest.fixture
+def path(tmp_path):
+    """Where a history lies."""
+    return tmp_path / "history.db"
+
+
+@pytest.fixture
+def history(path):
+    """An empty history."""
+    from deepseek_mm.history import History
+
+    with closing(History(path)) as history:
+        yield history
+
+
+@pytest.fixture
+def reader(chromium, served):
+    """Somebody who reads the History tab; nothing may have gone wrong in the browser meanwhile."""
+    from past_reader import Reader
+
+    reader = Reader(chromium, served.url)
+    yield reader
+    assert reader.errors == []
+    reader.context.close()

@@ -15,18 +15,6 @@ from deepseek_mm.records import Answer, Citation, Question
 from index import Label
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "history.db"
-
-
-@pytest.fixture
-def history(path):
-    history = History(path)
-    yield history
-    history.close()
-
-
 def test_the_sample_answer_differs_from_the_defaults_in_every_field():
     """Guards the round trip below: a field that a record gains must be stored as well."""
     for record in (ANSWER, KITE, KITE_PHOTO):

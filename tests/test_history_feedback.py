@@ -12,18 +12,6 @@ from deepseek_mm.errors import BadFeedback, DeepSeekMMError, NothingThere
 from deepseek_mm.history import Corrected, History, Turn
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "history.db"
-
-
-@pytest.fixture
-def history(path):
-    history = History(path)
-    yield history
-    history.close()
-
-
 def test_a_rating_replaces_the_one_before_and_an_empty_one_takes_it_back(history):
     conversation, turn = told(history)
     for rating in ("up", "down", ""):

@@ -17,18 +17,6 @@ from deepseek_mm.records import Answer
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "history.db"
-
-
-@pytest.fixture
-def history(path):
-    history = History(path)
-    yield history
-    history.close()
-
-
 KILLED = """
 import sys, time
 from pathlib import Path

@@ -13,18 +13,6 @@ from deepseek_mm.history.search import MAX_WORDS, words_of
 from deepseek_mm.records import Answer
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "history.db"
-
-
-@pytest.fixture
-def history(path):
-    history = History(path)
-    yield history
-    history.close()
-
-
 def found(history: History, text: str, *, session: str = "") -> list[str]:
     """Titles of what is found, oldest first; counted alike."""
     listed = history.conversations(session=session, limit=99, text=text)

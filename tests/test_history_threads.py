@@ -11,18 +11,6 @@ from deepseek_mm.history.threads import NAME_CHARS, TITLE_CHARS, title_of
 from deepseek_mm.records import Answer, Question
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "history.db"
-
-
-@pytest.fixture
-def history(path):
-    history = History(path)
-    yield history
-    history.close()
-
-
 def titles(history: History, **asked) -> list[str]:
     return [c.title for c in history.conversations(session="", limit=99, **asked)]
 

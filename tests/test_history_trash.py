@@ -12,19 +12,6 @@ from deepseek_mm.history import History
 from deepseek_mm.history.log import UNDO_S
 from deepseek_mm.records import Answer
 
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "history.db"
-
-
-@pytest.fixture
-def history(path):
-    history = History(path)
-    yield history
-    history.close()
-
-
 PARTS = ("conversations", "turns", "citations", "checks")
 
 

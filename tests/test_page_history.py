@@ -18,14 +18,6 @@ def served(tmp_path_factory) -> Iterator[Served]:
         yield server
 
 
-@pytest.fixture
-def reader(chromium, served) -> Iterator[Reader]:
-    reader = Reader(chromium, served.url)
-    yield reader
-    assert reader.errors == []
-    reader.context.close()
-
-
 def test_an_empty_history_leads_to_the_first_question_which_then_stands_under_today(reader):
     reader.past(rows=0)
     reader.press("Ask the first question")

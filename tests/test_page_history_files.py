@@ -29,14 +29,6 @@ def served(tmp_path_factory) -> Iterator[Served]:
         yield server
 
 
-@pytest.fixture
-def reader(chromium, served) -> Iterator[Reader]:
-    reader = Reader(chromium, served.url)
-    yield reader
-    assert reader.errors == []
-    reader.context.close()
-
-
 def test_a_conversation_exported_deleted_and_imported_looks_the_same(reader, tmp_path):
     mine = tmp_path / "mine.png"
     picture("green", size=(300, 200)).save(mine)
