@@ -8,9 +8,10 @@ from PIL import Image
 
 from deepseek_mm.records import Found, Match, Query
 from index import Label, Region, Source
-from ui.grid import NARROWEST, SHEET, WIDEST, grid, idle, picked
+from ui.grid import grid, idle, picked
 from ui.pictures import Pictures
 from ui.results import REACH, SORTED, STEP, Results, grown
+from ui.tiles import NARROWEST, SHEET, WIDEST
 from ui.words import CHINESE, ENGLISH
 
 

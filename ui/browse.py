@@ -1,6 +1,6 @@
 """What is in the library as HTML: collections, photos and cards in rows, and a bar for those that are chosen.
 
-The grid is that of the search (scripts/grid.js), so it is used alike. Everything from outside is escaped.
+The tiles are those of the search, so they are used alike. Everything from outside is escaped.
 """
 
 from datetime import datetime
@@ -8,12 +8,10 @@ from html import escape
 
 from index import LIBRARY, Region
 from ui.filters import Wish
-from ui.grid import ratio
 from ui.html import button, copier, hint, notice
 from ui.listing import MOST, Listing
-from ui.marks import shot
 from ui.pictures import Pictures
-from ui.taking import MOST as MOST_ASKED
+from ui.tiles import Tile, bar, tile
 from ui.words import Words, counted
 from ui.work import in_bytes
 
@@ -77,14 +75,8 @@ def _told(listing: Listing, words: Words) -> str:
 
 def _item(index: int, region: Region, pictures: Pictures, words: Words) -> str:
     source = region.source
-    name, select = escape(source.name), escape(words.select.format(name=source.name))
-    return (
-        f'<li style="--ratio:{ratio(region, pictures):.3f}" data-path="{escape(source.path)}">'
-        f'<button type="button" class="look" data-act="open" data-what="{index}" aria-label="{name}" '
-        f'tabindex="{-1 if index else 0}">{shot(pictures, region, [], words)}</button>'
-        f'<input type="checkbox" class="pick" tabindex="-1" data-number="{source.id}" aria-label="{select}">'
-        f'<p class="caption">{name}</p><p class="hint why">{escape(facts(region))}</p></li>'
-    )
+    shown = Tile(index=index, number=source.id, region=region, name=source.name, caption=source.name, why=facts(region))
+    return tile(shown, pictures, words)
 
 
 def facts(region: Region) -> str:
@@ -112,19 +104,13 @@ def _end(listing: Listing, words: Words) -> str:
 
 
 def _bar(listing: Listing, words: Words) -> str:
-    """Hidden until something is chosen; the script fills the count in."""
-    ask, over = escape(words.ask_selected), escape(words.ask_at_most.format(most=MOST_ASKED))
     names = "".join(f'<option value="{escape(name)}"></option>' for name, _ in listing.collections)
-    leave = button("leave", "", words.collection_leave) if listing.wish.collection else ""
     label = escape(words.collection_into)
-    return (
-        f'<div class="picked" role="group" aria-label="{escape(words.selection)}" hidden>'
-        f'<span class="count" role="status" data-text="{escape(words.selected)}"></span>'
-        f'<button type="button" class="small" data-act="ask" data-most="{MOST_ASKED}" data-text="{ask}" '
-        f'data-over="{over}">{ask}</button>{button("take_out", "", words.take_out_selected)}'
+    into = (
         f'<span class="typed"><input type="text" maxlength="120" list="collection-names" placeholder="{label}" '
         f'aria-label="{label}"><datalist id="collection-names">{names}</datalist>'
-        f"{button('assign', '', words.collection_put)}</span>{leave}"
-        f"{copier('', words.copy_paths, words.copied_paths)}"
-        f"{button('none', '', words.unselect)}</div>"
+        f"{button('assign', '', words.collection_put)}</span>"
     )
+    leave = button("leave", "", words.collection_leave) if listing.wish.collection else ""
+    out = button("take_out", "", words.take_out_selected)
+    return bar(words, out, into, leave, copier("", words.copy_paths, words.copied_paths))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 
 from deepseek_mm import Citation
-from index import Region
+from index import Label, Region
 from ui.words import Words
 
 QUOTED = 40  # letters of a text in a caption
@@ -56,9 +56,14 @@ def evidence(each: Exhibit, words: Words) -> str:
     """One line of what speaks for it: "score 0.31 - kite 93 %, sky 40 % - red, blue"; number 0 has no score."""
     region = each.citation.region
     score = words.score.format(score=each.citation.score) if each.citation.number else ""
-    labels = ", ".join(f"{label.name} {label.score:.0%}".replace("%", " %") for label in region.labels[:LABELS])
+    labels = ", ".join(map(sure, region.labels[:LABELS]))
     parts = [score, labels, ", ".join(region.colours)]
     return " - ".join(filter(None, parts))
+
+
+def sure(label: Label) -> str:
+    """A label and how sure it is: "kite 93 %"."""
+    return f"{label.name} {label.score:.0%}".replace("%", " %")
 
 
 def details(each: Exhibit, words: Words) -> str:

@@ -1,21 +1,15 @@
-"""Results as a grid of photos in rows of one height, and a bar for those that are chosen.
-
-Which ones are chosen is known to the browser alone (scripts/grid.js): it says so with each press in the bar.
-"""
+"""Results as a grid of photos in rows of one height, more of it at its end, and a bar for those that are chosen."""
 
 from collections.abc import Sequence
 from html import escape
 
-from index import Region
-from ui.exhibits import Exhibit, is_drawn, named
+from ui.exhibits import Exhibit, named, sure
 from ui.html import button, copier
-from ui.marks import Mark, shot, sides_of
+from ui.marks import Mark
 from ui.pictures import Pictures
 from ui.results import SORTED, Results
-from ui.taking import MOST
+from ui.tiles import Tile, bar, tile
 from ui.words import Words
-
-NARROWEST, WIDEST, SHEET = 0.62, 2.4, 1.1  # width over height of a tile; a text's
 
 
 def grid(results: Results, pictures: Pictures, words: Words) -> str:
@@ -48,24 +42,18 @@ def picked(exhibits: Sequence[Exhibit], what: object) -> list[Exhibit]:
 
 def _item(index: int, each: Exhibit, pictures: Pictures, words: Words) -> str:
     region, number = each.citation.region, each.citation.number
-    photo = shot(pictures, region, [Mark(number=number, box_px=region.box_px)], words)
     title, *reasons = each.caption.splitlines()
-    label = f"{region.labels[0].name} {region.labels[0].score:.0%}".replace("%", " %") if region.labels else ""
-    why = " · ".join(filter(None, (label, *reasons)))
-    name = words.select.format(name=title)
-    return (
-        f'<li style="--ratio:{ratio(region, pictures):.3f}" data-path="{escape(region.source.path)}">'
-        f'<button type="button" class="look" data-act="open" data-what="{index}" aria-label="{escape(title)}" '
-        f'tabindex="{-1 if index else 0}">{photo}</button>'
-        f'<input type="checkbox" class="pick" tabindex="-1" data-number="{number}" aria-label="{escape(name)}">'
-        f'<p class="caption">{escape(named(region, words))}</p><p class="hint why">{escape(why)}</p></li>'
+    label = sure(region.labels[0]) if region.labels else ""
+    shown = Tile(
+        index=index,
+        number=number,
+        region=region,
+        name=title,
+        caption=named(region, words),
+        why=" · ".join(filter(None, (label, *reasons))),
+        marks=(Mark(number=number, box_px=region.box_px),),
     )
-
-
-def ratio(region: Region, pictures: Pictures) -> float:
-    """Width over height of its tile."""
-    width, height = sides_of(pictures, region) if is_drawn(region) else (0, 0)
-    return min(WIDEST, max(NARROWEST, width / height)) if width and height else SHEET
+    return tile(shown, pictures, words)
 
 
 def _end(results: Results, num: int, words: Words) -> str:
@@ -77,13 +65,5 @@ def _end(results: Results, num: int, words: Words) -> str:
 
 
 def _bar(words: Words) -> str:
-    """Hidden until something is chosen; the script fills the count in."""
-    ask, over = escape(words.ask_selected), escape(words.ask_at_most.format(most=MOST))
-    return (
-        f'<div class="picked" role="group" aria-label="{escape(words.selection)}" hidden>'
-        f'<span class="count" role="status" data-text="{escape(words.selected)}"></span>'
-        f'<button type="button" class="small" data-act="ask" data-most="{MOST}" data-text="{ask}" '
-        f'data-over="{over}">{ask}</button>'
-        f"{button('export', '', words.export)}{copier('', words.copy_paths, words.copied_paths)}"
-        f"{button('all', '', words.select_all)}{button('none', '', words.unselect)}</div>"
-    )
+    paths = copier("", words.copy_paths, words.copied_paths)
+    return bar(words, button("export", "", words.export), paths, button("all", "", words.select_all))
