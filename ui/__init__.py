@@ -1,7 +1,7 @@
 """The page: ask, search, library, history, settings. Layout places, handlers act, what becomes HTML is escaped.
 
 `site` serves the page in each language; `layout` joins its tabs `ask` (handlers: `asking`), `search` (`searching`,
-`filters`, `grid`, `tiles`), `library` (`shelving`, `dropped`, `work`), `history` and `settings`, and `passing` joins them.
+`grid`, `tiles`), `library` (`shelving`, `browse`, `work`), `history` and `settings`, and `passing` joins them.
 `chat`, `board` and `viewer` show answers, `exhibits`, `marks` and `pictures` what they cite; `talk` is a conversation
 as plain values, `running` keeps answers going; `edges` and `guard` face the outside. Looks and texts are `theme`,
 `styles`, `scripts` (read by `assets`) and `words`.
