@@ -166,3 +166,9 @@ def test_the_page_is_told_which_conversation_it_shows(chat):
 )
 def test_the_foot_says_how_it_ended_how_long_it_took_and_who_spoke(answer, line):
     assert about(answer, ENGLISH) == line
+
+
+def test_what_is_said_runs_in_the_direction_of_its_own_letters(chat):
+    html = chat.html(talk("نعم [1].", "هل هناك قطة؟"))
+    assert '<p class="question" dir="auto">هل هناك قطة؟</p>' in html
+    assert '<p class="say" dir="auto">' in html

@@ -57,8 +57,9 @@ class Chat:
         pictures = "".join(self._upload(upload) for upload in each.uploads)
         return (
             f'<article class="exchange" data-turn="{answer.turn}"><div class="asked">{pictures}'
-            f'<p class="question">{escape(each.question)}</p>{self._under_question(each)}</div>'
-            f'<div class="answered {answer.state}"><p class="say">{said}{cut}</p>{self._under_answer(each, is_last)}'
+            f'<p class="question" dir="auto">{escape(each.question)}</p>{self._under_question(each)}</div>'
+            f'<div class="answered {answer.state}"><p class="say" dir="auto">{said}{cut}</p>'
+            f"{self._under_answer(each, is_last)}"
             "</div></article>"
         )
 

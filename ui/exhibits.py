@@ -72,7 +72,9 @@ def details(each: Exhibit, words: Words) -> str:
     parts = []
     if region.text:
         text = region.text[:PASSAGE] + (" ..." if len(region.text) > PASSAGE else "")
-        parts.append(f'<pre class="passage" tabindex="0" aria-label="{escape(words.written)}">{escape(text)}</pre>')
+        parts.append(
+            f'<pre class="passage" dir="auto" tabindex="0" aria-label="{escape(words.written)}">{escape(text)}</pre>'
+        )
     if region.source.note:
         parts.append(f'<p class="hint">{escape(region.source.note)}</p>')
     parts.append(f'<p class="hint path">{escape(region.source.path)}</p>')

@@ -77,7 +77,7 @@ def crop(pictures: Pictures, citation: Citation) -> str:
 def card(region: Region) -> str:
     """The beginning of a text on a sheet."""
     text = region.text[:EXCERPT] + (" ..." if len(region.text) > EXCERPT else "")
-    return f'<span class="shot sheet">{escape(text)}</span>'
+    return f'<span class="shot sheet" dir="auto">{escape(text)}</span>'
 
 
 def marks_of(citations: Sequence[Citation], chosen: int) -> list[Mark]:
