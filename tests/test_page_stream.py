@@ -1,8 +1,12 @@
-"""A result is never lost because the stream of results was just being closed (see ui/scripts/stream.js)."""
+"""No result is lost on a busy machine: while the stream of results is being closed (ui/scripts/stream.js), and when
+several views of one event arrive at once (ui/whole_news.py)."""
 
 import pytest
-from browsing import WAIT_MS
+from browsing import WAIT_MS, Visitor
+from fakes import picture
 from playwright.sync_api import expect
+
+from ui.whole_news import edits
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 LATE_NEWS = """
@@ -38,3 +42,36 @@ def test_what_is_sent_while_the_stream_is_being_closed_is_answered(chromium, ser
         box.press("Enter")
         found = page.locator("ul.grid li").filter(has_text=f"{name}.jpg")
         expect(found, f"the search number {n} is answered").to_have_count(1, timeout=WAIT_MS)
+
+
+LATE_ANSWER = """
+const plain = window.fetch;  // results come before the page knows what they belong to
+window.fetch = async (...args) => {
+  const response = await plain(...args);
+  if ((args[0]?.url ?? String(args[0])).includes("queue/join")) await new Promise((go) => setTimeout(go, 700));
+  return response;
+};
+"""
+
+
+def test_the_box_is_empty_after_a_question_whose_views_all_come_at_once(chromium, served, tmp_path):
+    visitor = Visitor(chromium, served.url)
+    visitor.context.add_init_script(LATE_ANSWER)
+    visitor.open(served.url)
+    for n in range(3):
+        photo = tmp_path / f"{n}.png"
+        picture("white").save(photo)
+        visitor.press("New conversation")
+        expect(visitor.answers).to_have_count(0, timeout=WAIT_MS)
+        visitor.ask("What is white?", photo)
+        visitor.done()
+        expect(visitor.page.locator(".box .thumbnail-item")).to_have_count(0)
+        expect(visitor.page.get_by_role("textbox", name="Your question")).to_have_value("")
+
+
+def test_edits_make_the_new_value_without_a_path_into_the_old():
+    for old, new in [("a", "ab"), ("ab", "a"), ({"text": ""}, {"files": []}), (None, 0), ([1], [1, 2])]:
+        ((action, path, value),) = edits(old, new)
+        assert path == []
+        assert (old + value if action == "append" else value) == new
+    assert edits({"text": ""}, {"text": ""}) == []

@@ -15,6 +15,7 @@ from ui.layout import build_ui
 from ui.pictures import Pictures
 from ui.running import Running
 from ui.theme import calm
+from ui.whole_news import send_whole_news
 from ui.words import LANGUAGES, Language, in_language
 
 COOKIE = "language"  # set by page.js when a language is chosen
@@ -35,6 +36,7 @@ def add_page(
 
     `photos` is a folder of photos that an empty library can begin with.
     """
+    send_whole_news()
     os.environ["GRADIO_TEMP_DIR"] = str(cache)  # Gradio asks for it whenever it makes a component
     pictures = Pictures(cache / "pictures", assistant.picture)
     app.router.routes.append(pictures.route())

@@ -1,0 +1,23 @@
+"""What a stream of views tells the browser about a part that changed: the whole new value.
+
+Gradio 6.31 sends the difference between two views of one event, and its page writes that difference into the value of
+the earlier view itself. Where several views arrive before the page has shown the first (the answer to the request that
+asked for them came late), what only the first one said is gone: the question box kept its text and its pictures after
+they were sent. A value that is replaced as a whole cannot be written into.
+"""
+
+import gradio.utils
+
+
+def send_whole_news() -> None:
+    """From now on Gradio sends changed values whole; a text that grew is still sent by its new end."""
+    gradio.utils.diff = edits
+
+
+def edits(old: object, new: object) -> list[list[object]]:
+    """Gradio's list of edits, each `[action, path, value]` with an empty path, that makes `new` of `old`."""
+    if old == new:
+        return []
+    if isinstance(old, str) and isinstance(new, str) and new.startswith(old):
+        return [["append", [], new[len(old) :]]]
+    return [["replace", [], new]]
