@@ -211,6 +211,19 @@ def test_on_a_telephone_the_list_gives_way_to_what_is_read_and_comes_back(chromi
     assert reader.errors == []
 
 
+def test_what_is_pressed_before_the_last_press_is_answered_is_done_as_well(reader, served, tmp_path):
+    reader.lived(served, "Kites")
+    reader.past(rows=1)
+    reader.read("Kites")
+    press = "names => names.forEach(name => document.querySelector(`.past-head [data-act=${name}]`).click())"
+    with reader.page.expect_download() as download:
+        reader.page.evaluate(press, ["pin", "json", "rename"])  # in one moment
+    assert download.value.suggested_filename.endswith(".json")
+    expect(reader.page.get_by_role("textbox", name="Title")).to_be_focused()
+    reader.page.keyboard.press("Escape")
+    expect(reader.page.get_by_role("button", name="Unpin")).to_be_visible()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious_on_the_tab(chromium, served, tmp_path, scheme):
     reader = Reader(chromium, served.url, color_scheme=scheme, bypass_csp=True)

@@ -6,16 +6,15 @@ It places the components, and turns what its handlers (`remembering`) return int
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from html import escape
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import gradio as gr
 
 from ui.ask import QUIET, AskTab, Visit
 from ui.board import exhibits
 from ui.chat import Chat
+from ui.html import link
 from ui.past import above, heading, rows
 from ui.pictures import Pictures
 from ui.piece import piece
@@ -23,7 +22,8 @@ from ui.remembering import PAGE, Past, Remembering, cited
 from ui.viewer import Viewer
 from ui.words import Words
 
-SHOWN: dict[str, Any] = {**QUIET, "trigger_mode": "always_last"}  # what is pressed meanwhile comes next
+# Each press is handled, one after the other: Gradio's "always_last" would repeat the first press in place of the last.
+PRESSED: dict[str, Any] = {**QUIET, "trigger_mode": "multiple", "concurrency_limit": 1, "concurrency_id": "past"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +73,7 @@ class HistoryTab:
             self.past: past,
             self.pieces["head"]: heading(past, self._words),
             self.pieces["chat"]: gr.HTML(self.chatting.html(past.talk), visible=bool(past.talk.exchanges)),
-            self.pieces["file"]: link(past.file),
+            self.pieces["file"]: link(Path(past.file)) if past.file else "",
         }
 
     def join(self, tab: gr.Tab, tabs: gr.Tabs, ask: AskTab, visit: Visit) -> None:
@@ -112,11 +112,12 @@ class HistoryTab:
             return {**self.render(after, text, most, kept), self.take: None}
 
         tab.select(refresh, state, self.parts, **QUIET)
-        self.find.change(search, [self.past, self.find, visit.kept], [*self.parts, limit], **SHOWN)
-        pieces["above"].click(self._acted, state, self.parts, **SHOWN)
-        pieces["listed"].click(listed, state, [*self.parts, limit, self.find, tabs], **SHOWN)
-        pieces["head"].click(head, [*state, visit.page], [*self.parts, limit, *ask.parts, tabs], **SHOWN)
-        pieces["chat"].click(self._read, state, [*self.parts, *self.viewer.parts], **SHOWN)
+        self.find.change(search, [self.past, self.find, visit.kept], [*self.parts, limit], **QUIET,
+                         trigger_mode="always_last")  # fmt: skip
+        pieces["above"].click(self._acted, state, self.parts, **PRESSED)
+        pieces["listed"].click(listed, state, [*self.parts, limit, self.find, tabs], **PRESSED)
+        pieces["head"].click(head, [*state, visit.page], [*self.parts, limit, *ask.parts, tabs], **PRESSED)
+        pieces["chat"].click(self._read, state, [*self.parts, *self.viewer.parts], **PRESSED)
         self.take.upload(take, [*state, self.take], [*self.parts, self.take], **QUIET)
 
     @property
@@ -154,11 +155,3 @@ class HistoryTab:
 def pressed(event: gr.EventData) -> tuple[str, str]:
     """What a button sent; it comes from the browser, and may be anything."""
     return str(getattr(event, "act", "")), str(getattr(event, "what", ""))
-
-
-def link(file: str) -> str:
-    """A link to a file that the page may serve; `download.js` follows it."""
-    if not file:
-        return ""
-    name = escape(Path(file).name)
-    return f'<a href="gradio_api/file={escape(quote(file))}" download="{name}">{name}</a>'
