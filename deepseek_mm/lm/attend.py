@@ -1,0 +1,115 @@
+"""The one door between a decoder and what it remembers: queries, keys and values go in, what was seen comes out.
+
+The decoder does not know whether its keys lie in pages, in a chunk or in a whole text. `Whole` is the plainest of those:
+whole texts, masks over all pairs of tokens. It trains the model, and it is the truth that kernels and caches are
+compared with.
+
+Shape key:  B batch, T queries, S keys, H query heads, G key/value heads, K head width, N blocks
+"""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from deepseek_mm.lm.shape import BLOCK, DecoderShape, Reach
+
+
+class Attend(Protocol):
+    """Memory, as the decoder sees it."""
+
+    positions_BT: Tensor  # int64: each token's place in its own text
+
+    def __call__(self, slot: int, q_BTHK: Tensor, k_BTGK: Tensor, v_BTGK: Tensor) -> Tensor:
+        """What the queries of attention number `slot` see, (B, T, H, K). They are rotated already, and so are the keys."""
+
+
+class Whole:
+    """Whole texts at once. `segments_BT` says which text a token belongs to: several in a row are packed, 0 is padding.
+
+    Positions count from 0 in each text. Padding sees only itself, and nobody sees it.
+    """
+
+    def __init__(self, shape: DecoderShape, segments_BT: Tensor) -> None:
+        self.shape = shape
+        self.positions_BT = places(segments_BT)
+        self._segments_BT = segments_BT
+        self._masks: dict[Reach, Tensor | None] = {}
+        self._plain = bool((segments_BT == 1).all())
+
+    def __call__(self, slot: int, q_BTHK: Tensor, k_BTGK: Tensor, v_BTGK: Tensor) -> Tensor:
+        """As `Attend` says."""
+        reach = self.shape.slot_reach(slot)
+        q, k, v = (x.transpose(1, 2) for x in (q_BTHK, k_BTGK, v_BTGK))
+        mask = self._mask(reach)
+        if reach.kind == "top" and q.shape[2] > reach.blocks * BLOCK:
+            mask = self._mask(Reach()) if mask is None else mask
+            heads = q.shape[1] // k.shape[1]
+            assert mask is not None
+            mask = mask & best_blocks(q, k, reach.blocks, mask).repeat_interleave(heads, 1)
+        seen = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None, enable_gqa=True)
+        return seen.transpose(1, 2)
+
+    def _mask(self, reach: Reach) -> Tensor | None:
+        """(B or 1, 1, T, T), True where a query sees a key; None for plain causal attention."""
+        if self._plain and reach.kind == "full":
+            return None if self._segments_BT.shape[1] > 1 else self._make(reach)
+        if reach not in self._masks:
+            self._masks[reach] = self._make(reach)
+        return self._masks[reach]
+
+    def _make(self, reach: Reach) -> Tensor:
+        segments = self._segments_BT[:1] if self._plain else self._segments_BT
+        places_BT = self.positions_BT[:1] if self._plain else self.positions_BT
+        same = segments[:, :, None] == segments[:, None, :]
+        return (same & visible(reach, places_BT[:, :, None], places_BT[:, None, :]))[:, None]
+
+
+def places(segments_BT: Tensor) -> Tensor:
+    """Each token's place in its text: how many tokens of the same segment stand before it without a break."""
+    count = torch.arange(segments_BT.shape[1], device=segments_BT.device).expand_as(segments_BT)
+    starts = torch.ones_like(segments_BT, dtype=torch.bool)
+    starts[:, 1:] = segments_BT[:, 1:] != segments_BT[:, :-1]
+    return count - torch.where(starts, count, 0).cummax(1).values
+
+
+def visible(reach: Reach, query: Tensor, key: Tensor) -> Tensor:
+    """Whether the token at place `query` may see the one at place `key` of the same text: the truth about a reach.
+
+    A layer of kind "top" may see everything before it here; which blocks it chooses is `best_blocks`.
+    """
+    past = key <= query
+    if reach.kind != "window":
+        return past
+    return past & ((query - key < reach.window) | (key < reach.sinks))
+
+
+def best_blocks(q_BHTK: Tensor, k_BGSK: Tensor, blocks: int, mask_B1TS: Tensor) -> Tensor:
+    """(B, G, T, S): True in the `blocks` key blocks that each query block sees, chosen for every key head.
+
+    A block's score is its mean key times the mean query of the query block, the largest of the head's group. The first
+    block, the one before and the own one are always among them. Choosing is not differentiated, as in NSA (arXiv
+    2502.11089) without its compressed branch.
+    """
+    with torch.no_grad():
+        group = q_BHTK.shape[1] // k_BGSK.shape[1]
+        q_BHNK, k_BGNK = _means(q_BHTK), _means(k_BGSK)
+        score = (q_BHNK @ k_BGNK.repeat_interleave(group, 1).transpose(-1, -2)).unflatten(1, (-1, group)).amax(2)
+        number = torch.arange(score.shape[-1], device=score.device)
+        behind = number[None, :] - number[:, None]  # key block minus query block
+        score = score.masked_fill(behind > 0, -torch.inf).masked_fill((behind == 0) | (behind == -1), torch.inf)
+        score[..., 0] = torch.inf
+        chosen = torch.zeros_like(score, dtype=torch.bool)
+        chosen.scatter_(-1, score.topk(min(blocks, score.shape[-1])).indices, True)
+        whole = chosen.repeat_interleave(BLOCK, -1).repeat_interleave(BLOCK, -2)
+        return whole[..., : mask_B1TS.shape[-2], : mask_B1TS.shape[-1]]
+
+
+def _means(x_BHTK: Tensor) -> Tensor:
+    """The mean of every block of BLOCK tokens, (B, H, N, K); the last block may be short."""
+    padded = F.pad(x_BHTK, (0, 0, 0, -x_BHTK.shape[2] % BLOCK))
+    sums = padded.unflatten(2, (-1, BLOCK)).sum(3)
+    counts = torch.full((sums.shape[2], 1), BLOCK, dtype=x_BHTK.dtype, device=x_BHTK.device)
+    counts[-1] = x_BHTK.shape[2] - BLOCK * (sums.shape[2] - 1)
+    return sums / counts

@@ -1,0 +1,40 @@
+"""Where a token stands, told by turning pairs of its query and key (RoPE, Su et al. 2021, arXiv 2104.09864, eq. 34).
+
+The pairs are (n, n + K/2), as in Llama's checkpoints. Layers without a window may read further than the model was
+trained to: their slow rotations are slowed down further, the fast ones hardly (NTK-aware scaling, as in Code Llama and
+Qwen: a larger base). Layers with a window need none of this: what they see is never far away.
+
+Shape key:  B batch, T tokens, H heads, K head width
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Turn(NamedTuple):
+    """Cosines and sines of each token's angles, both (B, T, 1, K), ready for `rotate`."""
+
+    cos_BTK: Tensor
+    sin_BTK: Tensor
+
+
+def turn_at(positions_BT: Tensor, *, head_width: int, base: float, dtype: torch.dtype) -> Turn:
+    """The turn at each position; the sine's first half is negative, so that rotating needs no further sign."""
+    steps = torch.arange(0, head_width, 2, dtype=torch.float32, device=positions_BT.device) / head_width
+    angles = positions_BT[..., None, None].float() * (base**-steps)
+    cos, sin = angles.cos(), angles.sin()
+    return Turn(torch.cat((cos, cos), -1).to(dtype), torch.cat((-sin, sin), -1).to(dtype))
+
+
+def rotate(x_BTHK: Tensor, turn: Turn) -> Tensor:
+    """Every pair (n, n + K/2) of each head turned by its token's angle."""
+    half = x_BTHK.shape[-1] // 2
+    swapped = torch.roll(x_BTHK, half, -1)
+    return x_BTHK * turn.cos_BTK + swapped * turn.sin_BTK
+
+
+def stretched(base: float, scale: float, head_width: int) -> float:
+    """The base with which `scale` times as many tokens turn the slowest pair as far as before (NTK-aware)."""
+    return base * scale ** (head_width / (head_width - 2))

@@ -1,0 +1,149 @@
+"""What a decoder looks like, from a million parameters to many: sizes, how far each layer sees, which layers have experts.
+
+A shape is a value. The table `reaches` is progressive attention: near first, then further, then only where it matters;
+full attention is the same table with another word in it, and needs no other weights.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from deepseek_mm.config import between
+from deepseek_mm.errors import ConfigError
+
+BLOCK = 32  # tokens of one key block, and of one page of the cache
+
+Activation = Literal["silu", "gelu", "relu2", "tanh"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reach:
+    """Which earlier tokens one layer sees. A token always sees itself."""
+
+    kind: Literal["full", "window", "top"] = "full"
+    window: int = 0  # tokens, the own one included; of kind "window"
+    sinks: int = 0  # first tokens of the sequence that stay visible beyond the window
+    blocks: int = (
+        0  # key blocks that a query block sees, the first, the last but one and its own included; of kind "top"
+    )
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("full", "window", "top"):
+            raise ConfigError(f"reach.kind={self.kind} must be full, window or top")
+        if self.kind == "window":
+            between("reach.window", self.window, 1, 1 << 20)
+            between("reach.sinks", self.sinks, 0, BLOCK)
+        if self.kind == "top":
+            between("reach.blocks", self.blocks, 3, 1 << 15)
+
+
+FULL = Reach()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExpertSpec:
+    """One routed expert: what it is meant for, how wide it is, and its nonlinearity."""
+
+    name: str
+    domain: str
+    width: int
+    activation: Activation = "silu"
+
+    def __post_init__(self) -> None:
+        between(f"expert {self.name}: width", self.width, 1, 1 << 16)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MoEShape:
+    """Which layers have routed experts beside their feed-forward, and the gate that chooses among them."""
+
+    layers: tuple[int, ...]
+    experts: tuple[ExpertSpec, ...]
+    top_k: int = 2  # experts each token visits
+    balance_weight: float = 0.1  # of the load-balance loss in the total loss
+    z_weight: float = 0.0  # of the gate's z-loss in the total loss
+    gate_width: int = 128
+    gate_heads: int = 4
+    gate_window: int = 32  # tokens that the gate looks back, the own one included
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.top_k <= len(self.experts):
+            raise ConfigError(f"moe.top_k={self.top_k} must lie between 1 and the {len(self.experts)} experts")
+        if self.gate_width % self.gate_heads:
+            raise ConfigError(
+                f"moe.gate_width={self.gate_width} must be a multiple of moe.gate_heads={self.gate_heads}"
+            )
+        if tuple(sorted(set(self.layers))) != self.layers:
+            raise ConfigError(f"moe.layers={self.layers} must be different numbers in rising order")
+
+    @property
+    def gate_reach(self) -> Reach:
+        """What the gate's own attention sees."""
+        return Reach(kind="window", window=self.gate_window)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DecoderShape:
+    """A Llama-shaped decoder. Every number that its weights' shapes and its attention depend on."""
+
+    vocab_size: int
+    num_layers: int
+    width: int
+    num_heads: int
+    num_kv_heads: int
+    head_width: int
+    ffn_width: int
+    rope_base: float
+    norm_eps: float
+    context: int  # tokens that it was trained to read
+    tied: bool = True  # the head is the embedding
+    rope_scale: float = 1.0  # times `context` that layers without a window read: their rotations slow down (NTK-aware)
+    reaches: tuple[Reach, ...] = ()  # one a layer; empty: full attention everywhere
+    moe: MoEShape | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "num_layers", "width", "num_heads", "num_kv_heads", "head_width", "ffn_width"):
+            between(name, getattr(self, name), 1, 1 << 24)
+        if self.num_heads % self.num_kv_heads:
+            raise ConfigError(f"num_heads={self.num_heads} must be a multiple of num_kv_heads={self.num_kv_heads}")
+        if self.head_width % 2:
+            raise ConfigError(f"head_width={self.head_width} must be even: rotations turn pairs")
+        if self.reaches and len(self.reaches) != self.num_layers:
+            raise ConfigError(f"reaches has {len(self.reaches)} entries for {self.num_layers} layers; give one a layer")
+        if self.moe and self.moe.layers and not 0 <= self.moe.layers[0] <= self.moe.layers[-1] < self.num_layers:
+            raise ConfigError(f"moe.layers={self.moe.layers} must lie below num_layers={self.num_layers}")
+        between("rope_scale", self.rope_scale, 1.0, 64.0)
+
+    def reach(self, layer: int) -> Reach:
+        """What `layer` sees."""
+        return self.reaches[layer] if self.reaches else FULL
+
+    def slot_reach(self, slot: int) -> Reach:
+        """What an attention sees: a layer's, or behind them the gates' of the layers that have experts, in order."""
+        if slot < self.num_layers:
+            return self.reach(slot)
+        assert self.moe is not None, f"slot {slot} is a gate, and this decoder has none"
+        return self.moe.gate_reach
+
+    @property
+    def num_slots(self) -> int:
+        """Attentions in all: one a layer, and one a gate."""
+        return self.num_layers + (len(self.moe.layers) if self.moe else 0)
+
+    @property
+    def longest(self) -> int:
+        """Tokens that it can read with its rotations as they are."""
+        return int(self.context * self.rope_scale)
+
+
+SMOLLM2 = DecoderShape(
+    vocab_size=49_152, num_layers=30, width=576, num_heads=9, num_kv_heads=3, head_width=64, ffn_width=1_536,
+    rope_base=100_000.0, norm_eps=1e-5, context=8_192,
+)  # fmt: skip
+
+
+def tiny(*, reaches: tuple[Reach, ...] = (), moe: MoEShape | None = None) -> DecoderShape:
+    """About a fifth of a million parameters, for tests: four layers, grouped heads."""
+    return DecoderShape(
+        vocab_size=512, num_layers=4, width=64, num_heads=4, num_kv_heads=2, head_width=16, ffn_width=160,
+        rope_base=10_000.0, norm_eps=1e-5, context=2_048, reaches=reaches, moe=moe,
+    )  # fmt: skip
