@@ -1,8 +1,8 @@
 """The one door between a decoder and what it remembers: queries, keys and values go in, what was seen comes out.
 
-The decoder does not know whether its keys lie in pages, in a chunk or in a whole text. `Whole` is the plainest of those:
-whole texts, masks over all pairs of tokens. It trains the model, and it is the truth that kernels and caches are
-compared with.
+The decoder does not know whether its keys lie in pages, in a chunk or in a whole text. `Whole` is the plainest of
+those: whole texts, masks over all pairs of tokens. It trains the model, and it is the truth that kernels and caches
+are compared with.
 
 Shape key:  B batch, T queries, S keys, H query heads, G key/value heads, K head width, N blocks
 """
@@ -22,7 +22,7 @@ class Attend(Protocol):
     positions_BT: Tensor  # int64: each token's place in its own text
 
     def __call__(self, slot: int, q_BTHK: Tensor, k_BTGK: Tensor, v_BTGK: Tensor) -> Tensor:
-        """What the queries of attention number `slot` see, (B, T, H, K). They are rotated already, and so are the keys."""
+        """What the queries of attention `slot` see, (B, T, H, K). They are rotated already, and so are the keys."""
 
 
 class Whole:

@@ -1,9 +1,9 @@
 """The decoder: RMS norms, rotated grouped attention, a gated feed-forward, and in some layers experts beside it.
 
-It is SmolLM2's (Llama's) arithmetic, so those weights fit. What a layer sees, and where keys are kept, is behind the one
-door `attend`: the same weights run with full or progressive attention, with or without a cache.
+It is SmolLM2's (Llama's) arithmetic, so those weights fit. What a layer sees, and where keys are kept, is behind the
+one door `attend`: the same weights run with full or progressive attention, with or without a cache.
 
-Shape key:  B batch, T tokens, D width, H query heads, G key/value heads, K head width, F feed-forward width, V vocabulary
+Shape key:  B batch, T tokens, D width, H query heads, G key/value heads, K head width, F feed-forward, V vocabulary
 """
 
 from functools import partial

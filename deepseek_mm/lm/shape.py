@@ -1,4 +1,4 @@
-"""What a decoder looks like, from a million parameters to many: sizes, how far each layer sees, which layers have experts.
+"""What a decoder looks like, from a million parameters to many: sizes, how far each layer sees, where experts are.
 
 A shape is a value. The table `reaches` is progressive attention: near first, then further, then only where it matters;
 full attention is the same table with another word in it, and needs no other weights.
