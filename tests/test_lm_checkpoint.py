@@ -9,7 +9,8 @@ from tiny_lm import save_tiny, tiny_gpt2, tiny_llama, tiny_tokenizer
 
 from deepseek_mm.errors import BadCheckpoint, NothingThere
 from deepseek_mm.lm import checkpoint
-from deepseek_mm.lm.checkpoint import fingerprint, open_local, read_checkpoint
+from deepseek_mm.lm.checkpoint import open_local, read_checkpoint
+from deepseek_mm.lm.find import fingerprint
 from deepseek_mm.lm.local import LocalModel
 from deepseek_mm.records import Message
 

@@ -13,8 +13,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 from deepseek_mm.errors import LibraryError, MissingWeights
 from deepseek_mm.lm import convert
-from deepseek_mm.lm.checkpoint import fingerprint, open_local, read_checkpoint
+from deepseek_mm.lm.checkpoint import open_local, read_checkpoint
 from deepseek_mm.lm.convert import SUMS, converted, is_whole, packaged_gguf
+from deepseek_mm.lm.find import fingerprint
 from deepseek_mm.lm.local import LocalModel
 from deepseek_mm.load import cache_folder
 from deepseek_mm.records import Message

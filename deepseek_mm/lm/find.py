@@ -1,0 +1,56 @@
+"""A model's name becomes a folder on this machine: the package that comes along, a folder, or the hub.
+
+No model is opened here, and neither torch nor transformers is imported.
+"""
+
+import hashlib
+from pathlib import Path
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+from deepseek_mm.errors import BadCheckpoint, NothingThere
+from deepseek_mm.lm.convert import converted, packaged_gguf
+from deepseek_mm.lm.generator import Progress
+
+PACKAGED = "smollm2"
+WANTED = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]  # of a hub repository; never pickles or code
+UNWANTED = ["original/*", "consolidated*"]  # the same weights a second time
+
+
+def find_folder(name: str, *, cache: Path, progress: Progress) -> Path:
+    """Where the checkpoint lies on this machine; what is not there yet is converted or fetched."""
+    if name == PACKAGED:
+        return converted(packaged_gguf(), cache=cache, progress=progress)
+    if name and Path(name).expanduser().is_dir():
+        return Path(name).expanduser()
+    progress(f"looking for {name} on the hub")
+    try:
+        return Path(snapshot_download(name, allow_patterns=WANTED, ignore_patterns=UNWANTED))
+    except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise NothingThere(
+            f"no language model {name!r}: it is no folder here, and the hub did not give it ({first_line(error)})."
+            f" Name a folder, a hub model, {PACKAGED!r} or 'none'"
+        ) from error
+
+
+def fingerprint(folder: Path) -> str:
+    """SHA-256 over the weights' files, hexadecimal, in order of their names."""
+    total = hashlib.sha256()
+    for path in sorted(folder.glob("*.safetensors")):
+        with path.open("rb") as file:
+            total.update(hashlib.file_digest(file, "sha256").digest())
+    return total.hexdigest()
+
+
+def unreadable(folder: Path, reason: str) -> BadCheckpoint:
+    """The error for a folder that no model can be made of."""
+    return BadCheckpoint(
+        f"cannot read the language model in {folder}: {reason}."
+        " A folder needs config.json, a tokenizer and *.safetensors, all whole: copy or fetch it again"
+    )
+
+
+def first_line(error: Exception) -> str:
+    """What an error of somebody else's says, shortly."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
