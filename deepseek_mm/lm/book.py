@@ -1,0 +1,183 @@
+"""Who holds which pages: the cache's bookkeeping, integers only.
+
+A sequence has one table of pages for every group of layers. It grows before its tokens are computed and advances after:
+then pages that no layer can reach any more are given back, and full ones become known to those who begin alike. A
+fork shares everything; whoever writes into a shared page first gets a copy of it.
+
+Memory is bounded by promise: a sequence says how long it may become, and `fits` says whether all promises could still
+be kept. So nobody who was let in is ever turned out.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from deepseek_mm.lm.groups import PAGE, Group, pages_of
+from deepseek_mm.lm.pages import NoPages, Pages
+from deepseek_mm.lm.prefixes import Prefixes, page_name
+from deepseek_mm.lm.table import Table
+
+
+class Copy(NamedTuple):
+    """A page whose content must be copied before anything is written."""
+
+    group: int
+    source: int
+    target: int
+
+
+@dataclass(slots=True, eq=False)
+class Text:
+    """One sequence: its tokens, and where their keys lie."""
+
+    ids: list[int]  # of prompt and answer; append what was chosen
+    most: int  # tokens it may come to have
+    tables: list[Table]  # one a group
+    pictures: dict[int, str] = field(default_factory=dict)  # place of a visual token -> digest of what it stands for
+    length: int = 0  # tokens whose keys are in the cache
+    names: list[bytes] = field(default_factory=list)  # of its full pages
+    marks: set[int] = field(default_factory=set)  # lengths, multiples of PAGE, where others may go on from
+
+
+class Book:
+    """The tables of all sequences, over pools of pages, one a group."""
+
+    def __init__(self, groups: Sequence[Group], pages: Sequence[int], *, chunk: int) -> None:
+        self.groups = tuple(groups)
+        self.chunk = chunk  # tokens that a sequence may grow by at once
+        self.pools = [Pages(count) for count in pages]
+        self.prefixes = Prefixes(self.groups, self.pools)
+        self._live: list[Text] = []
+
+    def fits(self, tokens: int) -> bool:
+        """Whether a sequence that comes to have `tokens` tokens can be let in, all others' promises kept."""
+        return all(
+            group.most_pages(tokens, self.chunk) + sum(self._owed(text, number) for text in self._live)
+            <= self.pools[number].num_free + self.prefixes.spare(number)
+            for number, group in enumerate(self.groups)
+        )
+
+    def start(
+        self, ids: Iterable[int], *, most: int, pictures: Mapping[int, str] | None = None, marks: Iterable[int] = ()
+    ) -> Text:
+        """A sequence that begins with `ids`. Its `length` says how many of them are in the cache already, never all:
+        the last one is computed in any case, to know what follows.
+
+        `marks` are lengths where others may begin alike: their page borders are kept.
+        """
+        text = Text(list(ids), most, [Table() for _ in self.groups], dict(pictures or {}))
+        self._name_pages(text, (len(text.ids) - 1) // PAGE)
+        known, resumed = self.prefixes.known(text.names), self.prefixes.resumable(text.names)
+        if resumed:
+            text.tables = [Table(pages) for pages in self.prefixes.take(text.names[:resumed])]
+            text.length = resumed * PAGE
+        text.marks = {mark // PAGE * PAGE for mark in (*marks, known * PAGE) if mark // PAGE > resumed}
+        del text.names[resumed:]
+        self._live.append(text)
+        return text
+
+    def step(self, text: Text, wanted: int) -> int:
+        """Tokens that `text` should grow by next: `wanted`, or fewer, to stop at a mark."""
+        stops = [mark - text.length for mark in text.marks if mark > text.length]
+        return min([wanted, self.chunk, *stops])
+
+    def grow(self, text: Text, count: int, *, sure: int | None = None) -> list[Copy]:
+        """Give `text` the pages that its next `count` tokens need, and say what must be copied first.
+
+        Only `sure` of them may come to stay, where a guess is tried: no page is left out that is needed then. Raises
+        NoPages, with none taken, if even finished prefixes leave too few.
+        """
+        assert count <= self.chunk, f"{count} tokens are more than the {self.chunk} a sequence may grow by"
+        needed = [self._lacking(text, number, count, sure or count) for number in range(len(self.groups))]
+        for number, blocks in enumerate(needed):
+            self.prefixes.evict(number, len(blocks))
+        for pool, blocks in zip(self.pools, needed, strict=True):
+            if len(blocks) > pool.num_free:
+                raise NoPages(f"{len(blocks)} pages are needed and {pool.num_free} of {len(pool)} are free")
+        return [copy for number, blocks in enumerate(needed) for copy in self._give(text, number, blocks)]
+
+    def advance(self, text: Text, count: int) -> None:
+        """The keys of `count` tokens more are there: `text.ids` holds them."""
+        text.length += count
+        assert text.length <= len(text.ids), f"{text.length} keys for {len(text.ids)} tokens"
+        full = text.length // PAGE
+        if full == len(text.names):
+            return
+        for group, pool, table in zip(self.groups, self.pools, text.tables, strict=True):
+            if group.window:
+                pool.free(table.forget([block for block in table.pages if not group.keeps(block, text.length)]))
+        self._name_pages(text, full)
+        self.prefixes.add(text.names, [table.pages for table in text.tables])
+        if full * PAGE in text.marks:
+            self._remember(text)
+
+    def fork(self, text: Text) -> Text:
+        """A second sequence that has everything in common with `text` so far."""
+        twin = Text(
+            list(text.ids), text.most, [Table(table.pages) for table in text.tables], dict(text.pictures), text.length
+        )
+        twin.names, twin.marks = list(text.names), set(text.marks)
+        for pool, table in zip(self.pools, twin.tables, strict=True):
+            pool.share(table.pages.values())
+        self._live.append(twin)
+        return twin
+
+    def drop(self, text: Text, *, remember: bool = True) -> None:
+        """`text` has ended. Its last page border is kept for whoever goes on from it, while there is room."""
+        if remember and text.names:
+            self._remember(text)
+        self._live.remove(text)
+        for pool, table in zip(self.pools, text.tables, strict=True):
+            pool.free(table.pages.values())
+        text.tables = []
+
+    def waste(self) -> float:
+        """Slots reserved but not filled, of all that live sequences reserve: 0..1, weighted by their size in memory."""
+        reserved = unfilled = 0
+        for number, group in enumerate(self.groups):
+            filled: dict[int, int] = {}
+            for text in self._live:
+                for block, page in text.tables[number].pages.items():
+                    filled[page] = max(filled.get(page, 0), min(PAGE, text.length - block * PAGE))
+            reserved += len(filled) * PAGE * group.slot_numbers
+            unfilled += (len(filled) * PAGE - sum(filled.values())) * group.slot_numbers
+        return unfilled / max(reserved, 1)
+
+    def _name_pages(self, text: Text, full: int) -> None:
+        """Names of the first `full` pages."""
+        for block in range(len(text.names), full):
+            places = range(block * PAGE, (block + 1) * PAGE)
+            shown = {place - places.start: text.pictures[place] for place in places if place in text.pictures}
+            before = text.names[-1] if block else b""
+            text.names.append(page_name(before, text.ids[places.start : places.stop], shown))
+
+    def _remember(self, text: Text) -> None:
+        self.prefixes.keep(text.names, [table.pages for table in text.tables])
+
+    def _lacking(self, text: Text, number: int, count: int, sure: int) -> list[int]:
+        """Blocks of a group for which `text` needs a page of its own: it has none, or others hold it too."""
+        table, pool, group = text.tables[number].pages, self.pools[number], self.groups[number]
+        return [
+            block
+            for block in range(text.length // PAGE, pages_of(text.length + count))
+            if group.keeps(block, text.length + sure) and (block not in table or pool.holders(table[block]) > 1)
+        ]
+
+    def _give(self, text: Text, number: int, blocks: Sequence[int]) -> list[Copy]:
+        table, pool = text.tables[number], self.pools[number]
+        copies = []
+        for block in blocks:
+            room = self.groups[number].most_pages(text.most, self.chunk) - block
+            (page,) = pool.take(1, after=table.pages.get(block - 1, -1), room=room)
+            if block in table.pages:
+                copies.append(Copy(number, table.pages[block], page))
+                pool.free((table.pages[block],))
+            table.put(block, page)
+        return copies
+
+    def _owed(self, text: Text, number: int) -> int:
+        """Pages of a group that `text` may still ask for."""
+        table, pool = text.tables[number].pages, self.pools[number]
+        mine = table.get(text.length // PAGE)
+        shared = mine is not None and text.length % PAGE > 0 and pool.holders(mine) > 1
+        return max(0, self.groups[number].most_pages(text.most, self.chunk) - len(table)) + shared
