@@ -94,6 +94,7 @@ def _make(gguf: Path, folder: Path, progress: Progress) -> None:
 
 def _write(gguf: Path, folder: Path, progress: Progress) -> None:
     """Tokenizer, chat template, settings and bfloat16 weights, as `from_pretrained` wants them."""
+    import torch
     from safetensors.torch import save_file
 
     from deepseek_mm.lm.gguf import Gguf
@@ -109,7 +110,7 @@ def _write(gguf: Path, folder: Path, progress: Progress) -> None:
     if template := packed.template():
         (folder / "chat_template.jinja").write_text(template)
     progress("unpacking the language model, once: the weights, a few seconds (step 2 of 3)")
-    tensors = dict(packed.weights())
+    tensors = dict(packed.weights(torch.bfloat16))
     progress("unpacking the language model, once: writing 270 MB (step 3 of 3)")
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
 

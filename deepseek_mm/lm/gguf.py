@@ -72,16 +72,16 @@ class Gguf:
             "tie_word_embeddings": not any(tensor.name == "output.weight" for tensor in self._tensors),
         }
 
-    def weights(self) -> Iterator[tuple[str, Tensor]]:
-        """(name, tensor) in bfloat16, one after the other."""
+    def weights(self, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:
+        """(name, tensor), one after the other. float32 is exact; bfloat16 rounds the products of blocks and scales."""
         heads = self._need("llama.attention.head_count")
         turned = {"attn_q": heads, "attn_k": self._get("llama.attention.head_count_kv", heads)}
         for tensor in self._tensors:
             name, part = self._name(tensor.name)
-            values = dequantize(tensor.data, tensor.tensor_type)
+            values = dequantize(tensor.data, tensor.tensor_type).astype(np.float32)  # a copy: the file is mapped
             if part in turned:
                 values = halves(values, turned[part])
-            yield name, torch.from_numpy(values.copy()).to(torch.bfloat16)
+            yield name, torch.from_numpy(values).to(dtype)
 
     def tokenizer(self) -> Tokenizer:
         """As transformers makes it of the same file: byte-level BPE; control tokens are special."""

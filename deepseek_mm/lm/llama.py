@@ -1,0 +1,88 @@
+"""What a checkpoint's config.json says, as the shape of our decoder; and why some can have none.
+
+Every field that would change the arithmetic is looked at. One that asks for something our decoder does not do is
+refused by its name: a model that is read almost right speaks almost right, and nobody knows why.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from deepseek_mm.errors import ConfigError
+from deepseek_mm.lm.find import first_line, unreadable
+from deepseek_mm.lm.shape import DecoderShape
+
+KNOWN: dict[str, tuple[Any, ...]] = {  # settings that a Llama may have, and the values that our decoder can do
+    "hidden_act": ("silu",),
+    "attention_bias": (False, None),
+    "mlp_bias": (False, None),
+    "quantization_config": (None,),
+    "sliding_window": (None,),
+}
+
+
+def read_shape(folder: Path) -> DecoderShape:
+    """What config.json describes. BadCheckpoint if that is nothing our decoder can be."""
+    config = read_json(folder / "config.json")
+    if reason := why_not(config):
+        raise unreadable(folder, reason)
+    try:
+        return _shape(config)
+    except KeyError as error:
+        raise unreadable(folder, f"config.json does not say {error.args[0]}") from error
+    except (ConfigError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise unreadable(folder, f"config.json does not fit together ({first_line(error)})") from error
+
+
+def why_not(config: Mapping[str, Any]) -> str:
+    """Why our decoder cannot be the model that `config` describes; "" if it can."""
+    if (kind := config.get("model_type")) != "llama":
+        return f"it is of kind {kind!r} and our decoder is a 'llama'; other kinds are read by transformers"
+    for name, known in KNOWN.items():
+        if config.get(name, known[0]) not in known:
+            return f"it has {name}={config[name]!r}, and our decoder can do {known[0]!r} only"
+    rope = _rope(config)
+    if (way := rope.get("rope_type", rope.get("type", "default"))) != "default":
+        return (
+            f"its positions are scaled ({way!r}); our decoder needs plain ones, as the model before its extension has"
+        )
+    if (part := rope.get("partial_rotary_factor", config.get("partial_rotary_factor", 1))) != 1:
+        return f"it rotates a part ({part}) of every head, and our decoder rotates all of it"
+    return ""
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a file. BadCheckpoint if there is none."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        missing = isinstance(error, FileNotFoundError)
+        reason = f"it has no {path.name}" if missing else f"{path.name}: {first_line(error)}"
+        raise unreadable(path.parent, reason) from error
+    if not isinstance(found, dict):
+        raise unreadable(path.parent, f"{path.name} holds no settings")
+    return found
+
+
+def _shape(config: Mapping[str, Any]) -> DecoderShape:
+    heads = config["num_attention_heads"]
+    return DecoderShape(
+        vocab_size=config["vocab_size"],
+        num_layers=config["num_hidden_layers"],
+        width=config["hidden_size"],
+        num_heads=heads,
+        num_kv_heads=config.get("num_key_value_heads") or heads,
+        head_width=config.get("head_dim") or config["hidden_size"] // heads,
+        ffn_width=config["intermediate_size"],
+        rope_base=float(_rope(config).get("rope_theta", config.get("rope_theta", 10_000.0))),
+        norm_eps=float(config.get("rms_norm_eps", 1e-6)),
+        context=int(config.get("max_position_embeddings", 2_048)),
+        tied=bool(config.get("tie_word_embeddings", False)),
+    )
+
+
+def _rope(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings of positions, in a new config or an old one."""
+    said = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    return said if isinstance(said, dict) else {"rope_type": said}

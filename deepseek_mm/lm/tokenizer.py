@@ -1,0 +1,158 @@
+"""Text becomes tokens, and tokens text, by the tokenizer.json that lies beside a model's weights.
+
+The words of this class are those of transformers' tokenizers, as far as they are used here, and so are its results; but
+opening it takes a tenth of a second where importing transformers takes three. Chat templates come from strangers: they
+run in Jinja's sandbox, and see nothing but the conversation.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+
+from jinja2 import Environment, TemplateError
+from jinja2.ext import Extension, loopcontrols
+from jinja2.nodes import Node
+from jinja2.parser import Parser
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from tokenizers import AddedToken
+from tokenizers import Tokenizer as Backend
+from tokenizers.processors import TemplateProcessing
+
+from deepseek_mm.lm.find import first_line, unreadable
+from deepseek_mm.lm.llama import read_json
+
+MARKS = ("bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token", "mask_token")
+
+
+class Tokenizer:
+    """A tokenizer of the `tokenizers` library with its chat template. May be used from many threads at once."""
+
+    def __init__(
+        self, backend: Backend, *, template: str | None, marks: Mapping[str, str], ends: frozenset[int]
+    ) -> None:
+        backend.no_truncation()
+        backend.no_padding()
+        self.backend, self.chat_template, self.ends = backend, template, ends  # ends: tokens that end an answer
+        self._marks = dict(marks)
+        self._template = None if template is None else _kitchen().from_string(template)
+
+    @property
+    def added_tokens_decoder(self) -> dict[int, AddedToken]:
+        """Tokens that are no pieces of text, by number."""
+        return self.backend.get_added_tokens_decoder()
+
+    def __call__(self, text: str, *, add_special_tokens: bool = True) -> dict[str, list[int]]:
+        """The tokens of a text, as "input_ids"."""
+        return {"input_ids": self.backend.encode(text, add_special_tokens=add_special_tokens).ids}
+
+    def encode_many(self, texts: Sequence[str]) -> list[list[int]]:
+        """The tokens of each text, without marks at its ends."""
+        return [each.ids for each in self.backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+
+    def decode(self, tokens: Sequence[int], *, skip_special_tokens: bool = False, **_: bool) -> str:
+        """The text of tokens; an unfinished character is U+FFFD."""
+        return self.backend.decode(list(tokens), skip_special_tokens=skip_special_tokens)
+
+    def apply_chat_template(
+        self, turns: Sequence[Mapping[str, str]], *, tokenize: bool = False, **settings: Any
+    ) -> str:
+        """The conversation as the model was trained to read it. jinja2.TemplateError: it cannot be told so."""
+        assert self._template is not None, "this model has no chat template"
+        assert not tokenize, "a rendered conversation is text here"
+        seen = {"messages": [dict(turn) for turn in turns], "tools": None, "documents": None}
+        return self._template.render(**seen, **self._marks, **settings)
+
+
+def read_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer of a checkpoint. BadCheckpoint says what it lacks."""
+    config = _settings(folder, "tokenizer_config.json")
+    backend = _open(folder)
+    try:
+        marks = {name: _word(config[name]) for name in MARKS if config.get(name)}
+        _put_ends(backend, config, marks)
+        return Tokenizer(backend, template=_template(folder, config), marks=marks, ends=_ends(folder, backend, marks))
+    except (TemplateError, OSError, UnicodeDecodeError) as error:
+        raise unreadable(folder, f"its chat template: {first_line(error)}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise unreadable(folder, f"tokenizer_config.json does not fit together ({first_line(error)})") from error
+
+
+def _open(folder: Path) -> Backend:
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        raise unreadable(folder, "it has no tokenizer.json (older kinds of tokenizers are read by transformers only)")
+    try:
+        return Backend.from_file(str(path))
+    except Exception as error:  # the tokenizers library raises nothing narrower
+        raise unreadable(folder, f"tokenizer.json: {first_line(error)}") from error
+
+
+def _settings(folder: Path, name: str) -> dict[str, Any]:
+    return read_json(folder / name) if (folder / name).is_file() else {}
+
+
+def _word(mark: Any) -> str:
+    """A mark is written as a string, or as an object around it."""
+    return str(mark["content"] if isinstance(mark, dict) else mark)
+
+
+def _put_ends(backend: Backend, config: Mapping[str, Any], marks: Mapping[str, str]) -> None:
+    """Let texts begin or end with a mark where tokenizer_config.json asks for it: that overrides tokenizer.json."""
+    if "add_bos_token" not in config and "add_eos_token" not in config:
+        return
+    first = [marks["bos_token"]] if config.get("add_bos_token") and "bos_token" in marks else []
+    last = [marks["eos_token"]] if config.get("add_eos_token") and "eos_token" in marks else []
+    known = [(mark, backend.token_to_id(mark)) for mark in {*first, *last}]
+    single = [*first, "$A", *last]
+    backend.post_processor = TemplateProcessing(single=single, special_tokens=known)
+
+
+def _template(folder: Path, config: Mapping[str, Any]) -> str | None:
+    """The chat template: a file of its own, or in tokenizer_config.json, where it may be the default one of several."""
+    if (path := folder / "chat_template.jinja").is_file():
+        return path.read_text(encoding="utf-8")
+    said = config.get("chat_template")
+    if isinstance(said, list):
+        said = {each["name"]: each["template"] for each in said}.get("default")
+    return said if isinstance(said, str) else None
+
+
+def _ends(folder: Path, backend: Backend, marks: Mapping[str, str]) -> frozenset[int]:
+    """Tokens that end an answer: the tokenizer's own, and those (one, several or none) that the checkpoint lists."""
+    name = "generation_config.json" if (folder / "generation_config.json").is_file() else "config.json"
+    listed = _settings(folder, name).get("eos_token_id")
+    own = backend.token_to_id(marks["eos_token"]) if "eos_token" in marks else None
+    several = listed if isinstance(listed, list) else [listed]
+    return frozenset(token for token in (*several, own) if token is not None)
+
+
+class _Generation(Extension):
+    """`{% generation %}` marks what the model says, for training; here it is only what stands in it."""
+
+    tags = {"generation"}
+
+    def parse(self, parser: Parser) -> Node | list[Node]:
+        """The statements inside."""
+        next(parser.stream)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+
+def _kitchen() -> Environment:
+    """Where chat templates are rendered: the filters and functions that they are written for, and nothing else."""
+    kitchen = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]
+    )
+    kitchen.filters["tojson"] = _to_json
+    kitchen.globals.update(raise_exception=_refuse, strftime_now=lambda form: datetime.now().strftime(form))
+    return cast(Environment, kitchen)
+
+
+def _to_json(value: Any, ensure_ascii: bool = False, **options: Any) -> str:
+    """As Jinja's own filter, without turning < and > into codes."""
+    return json.dumps(value, ensure_ascii=ensure_ascii, **options)
+
+
+def _refuse(message: str) -> None:
+    raise TemplateError(message)

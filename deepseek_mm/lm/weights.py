@@ -1,0 +1,150 @@
+"""The weights of a Llama-shaped folder, by our decoder's names.
+
+Queries, keys and values are one matrix here, and so are the two halves of the feed-forward's entrance: one wide
+product is faster than three narrow ones. Everything is compared before it is taken: a tensor that is missing, foreign,
+of another shape or not a number is refused with its name. Nothing is ever unpickled.
+"""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from deepseek_mm.lm.find import find_folder, first_line, unreadable
+from deepseek_mm.lm.generator import Progress, silence
+from deepseek_mm.lm.llama import read_json, read_shape
+from deepseek_mm.lm.model import Decoder
+from deepseek_mm.lm.moe import MoE
+from deepseek_mm.lm.shape import DecoderShape
+
+Part = tuple[str, tuple[int, ...]]  # a tensor of the checkpoint: its name and shape
+
+NUMBERS = ("F64", "F32", "F16", "BF16")  # what safetensors calls the formats that weights come in
+DRAWN = (nn.init.normal_, nn.init.kaiming_uniform_)
+IDLE = (".rotary_emb.inv_freq",)  # tensors of old checkpoints that can be worked out, and are
+
+
+def read_decoder(name: str, cache: Path, progress: Progress = silence) -> tuple[DecoderShape, dict[str, Tensor]]:
+    """The shape and the weights of the model called `name`, by the names of `Decoder`, in the format of the file.
+
+    NothingThere, MissingWeights, LibraryError or BadCheckpoint say what it lacks.
+    """
+    return read_folder(find_folder(name, cache=cache, progress=progress))
+
+
+def read_folder(folder: Path) -> tuple[DecoderShape, dict[str, Tensor]]:
+    """As `read_decoder`, of a folder. What needs no copy is mapped, not read: leave the files in place meanwhile."""
+    shape = read_shape(folder)
+    with ExitStack() as stack:
+        try:
+            held = _hold(folder, stack)
+            _compare(held, shape)
+            return shape, {ours: _stack(held, parts) for ours, parts in parts_of(shape).items()}
+        except (OSError, ValueError, SafetensorError) as error:
+            raise unreadable(folder, first_line(error)) from error
+
+
+def build(shape: DecoderShape, weights: Mapping[str, Tensor], *, dtype: torch.dtype) -> Decoder:
+    """A decoder with these weights. Experts that are not among them are fresh; the rest must be."""
+    with torch.device("meta"), _Blank():
+        decoder = Decoder(shape)
+    for layer in decoder.layers:
+        if shape.moe and layer.moe is not None:
+            layer.moe = MoE(shape.width, shape.moe)
+    extra = decoder.load_state_dict(weights, strict=False, assign=True).unexpected_keys
+    if shape.tied:
+        decoder.head.weight = decoder.embedding.weight
+    odd = [*extra, *(name for name, weight in decoder.named_parameters() if weight.is_meta)]
+    assert not odd, f"weights of another decoder: {odd[0]}"
+    return decoder.to(dtype)
+
+
+class _Blank(TorchFunctionMode):
+    """Modules are made without random numbers, which take a second for a hundred million weights."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Everything as usual, only nothing is drawn."""
+        return None if func in DRAWN else func(*args, **(kwargs or {}))
+
+
+def parts_of(shape: DecoderShape) -> dict[str, tuple[Part, ...]]:
+    """Our name -> the checkpoint's tensors that are stacked, rows on rows, to make it. Experts are not among them."""
+    width, queries, keys = shape.width, shape.num_heads * shape.head_width, shape.num_kv_heads * shape.head_width
+    entrance, norm = (shape.ffn_width, width), (width,)
+    layer: dict[str, tuple[Part, ...]] = {
+        "attention_norm": (("input_layernorm", norm),),
+        "qkv": tuple(
+            (f"self_attn.{x}_proj", (rows, width)) for x, rows in zip("qkv", (queries, keys, keys), strict=True)
+        ),
+        "out": (("self_attn.o_proj", (width, queries)),),
+        "ffn_norm": (("post_attention_layernorm", norm),),
+        "up": (("mlp.gate_proj", entrance), ("mlp.up_proj", entrance)),
+        "down": (("mlp.down_proj", (width, shape.ffn_width)),),
+    }
+    words = (shape.vocab_size, width)
+    found: dict[str, tuple[Part, ...]] = {"embedding.weight": (("model.embed_tokens.weight", words),)}
+    for number in range(shape.num_layers):
+        for ours, parts in layer.items():
+            named = tuple((f"model.layers.{number}.{theirs}.weight", size) for theirs, size in parts)
+            found[f"layers.{number}.{ours}.weight"] = named
+    found["norm.weight"] = (("model.norm.weight", norm),)
+    return found if shape.tied else found | {"head.weight": (("lm_head.weight", words),)}
+
+
+def _hold(folder: Path, stack: ExitStack) -> dict[str, Any]:
+    """Every tensor's name -> the open file that has it."""
+    held: dict[str, Any] = {}
+    for path in _files(folder):
+        file = stack.enter_context(safe_open(path, framework="pt"))
+        names: list[str] = file.keys()
+        for name in names:
+            if name in held:
+                raise ValueError(f"{name} is there twice, in {path.name} as well")
+            held[name] = file
+    return held
+
+
+def _files(folder: Path) -> list[Path]:
+    """Those that the index names; without one, the usual file; without that, all there are."""
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        listed = read_json(index).get("weight_map")
+        if not isinstance(listed, dict) or any(Path(str(name)).name != name for name in listed.values()):
+            raise ValueError(f"{index.name} does not list files of this folder")
+        return [folder / name for name in sorted(set(listed.values()))]
+    usual = folder / "model.safetensors"
+    found = [usual] if usual.is_file() else sorted(folder.glob("*.safetensors"))
+    if not found:
+        raise ValueError("it has no *.safetensors (pickled weights are never read)")
+    return found
+
+
+def _compare(held: Mapping[str, Any], shape: DecoderShape) -> None:
+    """ValueError unless the tensors are those of `shape`, no more and no less, all of them of floating point."""
+    wanted = dict(part for parts in parts_of(shape).values() for part in parts)
+    idle = {name for name in held if name.endswith(IDLE) or (shape.tied and name == "lm_head.weight")}
+    for names, state in ((wanted.keys() - held.keys(), "missing"), (held.keys() - wanted.keys() - idle, "no Llama's")):
+        if names:
+            raise ValueError(f"{len(names)} tensors such as {min(names)} are {state}")
+    for name, size in wanted.items():
+        found = held[name].get_slice(name)
+        if tuple(found.get_shape()) != size:
+            raise ValueError(f"{name} has the shape {tuple(found.get_shape())}, and config.json says {size}")
+        if found.get_dtype() not in NUMBERS:
+            raise ValueError(f"{name} is in the format {found.get_dtype()}; take the model before it was quantised")
+
+
+def _stack(held: Mapping[str, Any], parts: tuple[Part, ...]) -> Tensor:
+    """The tensors of `parts`, rows on rows. ValueError if one holds something that is no finite number."""
+    tensors: list[Tensor] = []
+    for name, _ in parts:
+        tensor = held[name].get_tensor(name)
+        if not tensor.sum(dtype=torch.float32).isfinite():  # one infinity or NaN among them makes the sum one
+            raise ValueError(f"{name} holds values that are no finite numbers")
+        tensors.append(tensor)
+    return tensors[0] if len(tensors) == 1 else torch.cat(tensors)
