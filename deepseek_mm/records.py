@@ -1,7 +1,9 @@
 """What goes into an Assistant, what comes out of it, and what travels between its parts."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections import Counter
+from dataclasses import asdict, dataclass
+from string import ascii_letters
+from typing import Any, Literal
 
 from PIL.Image import Image
 
@@ -102,6 +104,51 @@ class Check:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Trace:
+    """Which experts of the language model worked on an answer, token by token and layer by layer.
+
+    A letter is a visit, "a" of the first expert; a layer's visits are one string. A hundred tokens that visit two
+    experts in each of ten layers are two thousand characters of plain JSON.
+    """
+
+    experts: tuple[str, ...]  # names; at most one a letter
+    layers: tuple[int, ...]  # of the model, those that have experts
+    top_k: int  # letters a token, the strongest first
+    visits: tuple[str, ...]  # one string a layer, in the order in which the tokens were written
+
+    def __len__(self) -> int:
+        """Tokens."""
+        return len(self.visits[0]) // self.top_k if self.visits else 0
+
+    def at(self, token: int, layer: int) -> tuple[str, ...]:
+        """Names of the experts that a token visited in a layer, the strongest first."""
+        start = token * self.top_k
+        letters = self.visits[self.layers.index(layer)][start : start + self.top_k]
+        return tuple(self.experts[ascii_letters.index(letter)] for letter in letters)
+
+    def shares(self) -> dict[str, float]:
+        """Each expert's share of all visits, the busiest first; 0 for those never visited."""
+        counts = Counter("".join(self.visits))
+        total = max(1, counts.total())
+        shares = {name: counts[letter] / total for name, letter in zip(self.experts, ascii_letters, strict=False)}
+        return dict(sorted(shares.items(), key=lambda share: -share[1]))
+
+    def as_json(self) -> dict[str, Any]:
+        """Values that JSON knows."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "Trace":
+        """What `as_json` gave, after its way through JSON."""
+        return cls(
+            experts=tuple(value["experts"]),
+            layers=tuple(value["layers"]),
+            top_k=value["top_k"],
+            visits=tuple(value["visits"]),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
     """An answer, whole or (while `state` is "running") as far as it has come."""
 
@@ -115,3 +162,4 @@ class Answer:
     turn: int = 0
     model: str = ""  # name of the language model that phrased it; empty when the program's own words stand
     seconds: float = 0.0
+    trace: Trace | None = None  # experts that worked on it; the history does not keep it

@@ -37,23 +37,23 @@ class MoE(nn.Module):
     def forward(self, x_BTD: Tensor, look_back: LookBack) -> tuple[Tensor, Routing]:
         """What the experts add (B, T, D), and who they were. `look_back` is the gate's attention."""
         routing = choose(self.gate(x_BTD, look_back), self.top_k)
-        visit = self._few if x_BTD[..., 0].numel() == 1 else self._many
-        y_ND = visit(x_BTD.flatten(0, 1), routing.experts_BTk.flatten(0, 1), routing.weights_BTk.flatten(0, 1))
-        return y_ND.view_as(x_BTD), routing
+        visit = self._one if x_BTD.shape[:2].numel() == 1 else self._many
+        return visit(x_BTD, routing), routing
 
-    def _few(self, x_1D: Tensor, experts_1k: Tensor, weights_1k: Tensor) -> Tensor:
+    def _one(self, x_11D: Tensor, routing: Routing) -> Tensor:
         """One token, as when text is decoded: nothing to put in order."""
-        (visited,) = experts_1k.tolist()
-        return weights_1k @ torch.cat([self.experts[number](x_1D) for number in visited])
+        ((visited,),) = routing.experts_BTk.tolist()
+        return routing.weights_BTk @ torch.cat([self.experts[number](x_11D) for number in visited], 1)
 
-    def _many(self, x_ND: Tensor, experts_Nk: Tensor, weights_Nk: Tensor) -> Tensor:
+    def _many(self, x_BTD: Tensor, routing: Routing) -> Tensor:
         """All tokens of an expert in one go."""
-        order_M = experts_Nk.flatten().argsort(stable=True)
-        counts = experts_Nk.flatten().bincount(minlength=len(self.experts)).tolist()
-        stretches = x_ND[order_M // self.top_k].split(counts)
+        x_ND, experts_M = x_BTD.flatten(0, 1), routing.experts_BTk.flatten()
+        order_M, counts = experts_M.argsort(stable=True), experts_M.bincount(minlength=len(self.experts)).tolist()
+        tokens_M = order_M // self.top_k
+        stretches = x_ND[tokens_M].split(counts)
         y_MD = torch.cat([expert(x) for expert, x in zip(self.experts, stretches, strict=True) if len(x)])
-        y_NkD = y_MD[order_M.argsort()].view(*experts_Nk.shape, -1)
-        return (weights_Nk[:, None] @ y_NkD)[:, 0]
+        weighted_MD = y_MD * routing.weights_BTk.flatten()[order_M, None]
+        return weighted_MD.new_zeros(x_ND.shape).index_add(0, tokens_M, weighted_MD).view_as(x_BTD)
 
 
 def choose(logits_BTE: Tensor, top_k: int) -> Routing:
