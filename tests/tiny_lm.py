@@ -83,9 +83,9 @@ def save_tiny(folder: Path, model=None, *, template: str | None = TEMPLATE) -> P
     return folder
 
 
-def write_gguf(path: Path, *, seed: int = 0) -> Path:
+def write_gguf(path: Path, *, seed: int = 0, kind: str = "llama", more=lambda writer: None) -> Path:
     """A Llama of two layers in 32-bit floats, with its tokenizer, as llama.cpp's tools would write it."""
-    writer = GGUFWriter(path, "llama")
+    writer = GGUFWriter(path, kind)
     for add, value in (
         (writer.add_block_count, 2),
         (writer.add_context_length, 256),
@@ -101,6 +101,7 @@ def write_gguf(path: Path, *, seed: int = 0) -> Path:
         add(value)
     _write_tokenizer(writer)
     _write_tensors(writer, np.random.default_rng(seed))
+    more(writer)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

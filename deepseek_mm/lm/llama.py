@@ -18,6 +18,7 @@ KNOWN: dict[str, tuple[Any, ...]] = {  # settings that a Llama may have, and the
     "attention_bias": (False, None),
     "mlp_bias": (False, None),
     "quantization_config": (None,),
+    "rope_interleaved": (False, None),
     "sliding_window": (None,),
 }
 
@@ -66,20 +67,26 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def _shape(config: Mapping[str, Any]) -> DecoderShape:
-    heads = config["num_attention_heads"]
+    width, heads = _whole(config["hidden_size"]), _whole(config["num_attention_heads"])
     return DecoderShape(
-        vocab_size=config["vocab_size"],
-        num_layers=config["num_hidden_layers"],
-        width=config["hidden_size"],
+        vocab_size=_whole(config["vocab_size"]),
+        num_layers=_whole(config["num_hidden_layers"]),
+        width=width,
         num_heads=heads,
-        num_kv_heads=config.get("num_key_value_heads") or heads,
-        head_width=config.get("head_dim") or config["hidden_size"] // heads,
-        ffn_width=config["intermediate_size"],
+        num_kv_heads=_whole(config.get("num_key_value_heads") or heads),
+        head_width=_whole(config.get("head_dim") or width // heads),
+        ffn_width=_whole(config["intermediate_size"]),
         rope_base=float(_rope(config).get("rope_theta", config.get("rope_theta", 10_000.0))),
         norm_eps=float(config.get("rms_norm_eps", 1e-6)),
-        context=int(config.get("max_position_embeddings", 2_048)),
+        context=_whole(config.get("max_position_embeddings", 2_048)),
         tied=bool(config.get("tie_word_embeddings", False)),
     )
+
+
+def _whole(number: Any) -> int:
+    if not isinstance(number, int):
+        raise TypeError(f"{number!r} is no whole number")
+    return number
 
 
 def _rope(config: Mapping[str, Any]) -> Mapping[str, Any]:

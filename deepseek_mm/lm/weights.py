@@ -43,6 +43,8 @@ def read_folder(folder: Path) -> tuple[DecoderShape, dict[str, Tensor]]:
     with ExitStack() as stack:
         try:
             held = _hold(folder, stack)
+            if shape.num_layers > len(held):
+                raise ValueError(f"config.json speaks of {shape.num_layers} layers, and {len(held)} tensors are there")
             _compare(held, shape)
             return shape, {ours: _stack(held, parts) for ours, parts in parts_of(shape).items()}
         except (OSError, ValueError, SafetensorError) as error:
