@@ -61,6 +61,10 @@ class BadCheckpoint(DeepSeekMMError, ValueError):
     """A model's files cannot be read, or hold another kind of model."""
 
 
+class ModelFailed(DeepSeekMMError, RuntimeError):
+    """A language model broke while it was answering: scores that are no numbers, too little memory, a fault of ours."""
+
+
 class ServerError(DeepSeekMMError, RuntimeError):
     """A language model server did not answer as it should."""
 
