@@ -18,7 +18,6 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
-from tokenizers.processors import TemplateProcessing
 
 from deepseek_mm.lm.find import first_line, unreadable
 from deepseek_mm.lm.llama import read_json
@@ -71,7 +70,6 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     backend = _open(folder)
     try:
         marks = {name: _word(config[name]) for name in MARKS if config.get(name)}
-        _put_ends(backend, config, marks)
         return Tokenizer(backend, template=_template(folder, config), marks=marks, ends=_ends(folder, backend, marks))
     except (TemplateError, OSError, UnicodeDecodeError) as error:
         raise unreadable(folder, f"its chat template: {first_line(error)}") from error
@@ -96,17 +94,6 @@ def _settings(folder: Path, name: str) -> dict[str, Any]:
 def _word(mark: Any) -> str:
     """A mark is written as a string, or as an object around it."""
     return str(mark["content"] if isinstance(mark, dict) else mark)
-
-
-def _put_ends(backend: Backend, config: Mapping[str, Any], marks: Mapping[str, str]) -> None:
-    """Let texts begin or end with a mark where tokenizer_config.json asks for it: that overrides tokenizer.json."""
-    if "add_bos_token" not in config and "add_eos_token" not in config:
-        return
-    first = [marks["bos_token"]] if config.get("add_bos_token") and "bos_token" in marks else []
-    last = [marks["eos_token"]] if config.get("add_eos_token") and "eos_token" in marks else []
-    known = [(mark, backend.token_to_id(mark)) for mark in {*first, *last}]
-    single = [*first, "$A", *last]
-    backend.post_processor = TemplateProcessing(single=single, special_tokens=known)
 
 
 def _template(folder: Path, config: Mapping[str, Any]) -> str | None:
