@@ -34,6 +34,17 @@ def test_a_view_reads_the_memory_itself_and_copies_nothing():
     assert (view[:, 0] == 1).all()
 
 
+@pytest.mark.parametrize("int8", [False, True])
+def test_every_head_can_pick_pages_of_its_own(int8):
+    cache, _, _ = filled(int8=int8)
+    pages = torch.tensor([[1, 3], [2, 2], [3, 1]])
+    picked, whole = cache.pick(2, pages), cache.view(2, 0, 4 * PAGE)
+    for shelf, everything in zip(picked, whole, strict=True):
+        for head in range(3):
+            rows = [page * PAGE + n for page in pages[head].tolist() for n in range(PAGE)]
+            assert torch.equal(shelf[head], everything[head, rows])
+
+
 def test_a_copied_page_has_the_same_content_in_every_layer_of_its_group():
     cache, k, v = filled()
     cache.write(0, torch.arange(40, 100), v, k)

@@ -6,7 +6,7 @@ read back is off by at most half a step of it, 1/254 of its largest number.
 
 Layers that choose blocks also keep a summary of every page, the mean of its keys, written when the page is full.
 
-Shape key:  G key/value heads, R rows (a page has PAGE of them), P pages, K head width, N tokens
+Shape key:  G key/value heads, R rows (a page has PAGE of them), P pages, K width, N tokens
 """
 
 from collections.abc import Sequence
@@ -33,6 +33,9 @@ class Shelf(Protocol):
     def view(self, row: int, size: int) -> Tensor:
         """What lies in `size` rows from `row` on, (G, size, K): not copied where it is kept as it is read."""
 
+    def pick(self, pages_GP: Tensor) -> Tensor:
+        """What lies in these pages, other ones for every head, (G, P * PAGE, K): a copy."""
+
     def move(self, source: int, target: int) -> None:
         """Copy page `source` to page `target`."""
 
@@ -54,6 +57,12 @@ class Wide:
 
     def view(self, row: int, size: int) -> Tensor:
         return self._x_GRK.narrow(1, row, size)
+
+    def pick(self, pages_GP: Tensor) -> Tensor:
+        heads, rows, width = self._x_GRK.shape
+        firsts_G1 = torch.arange(0, heads * rows // PAGE, rows // PAGE, device=pages_GP.device)[:, None]
+        by_page = self._x_GRK.view(-1, PAGE * width)
+        return by_page.index_select(0, (pages_GP + firsts_G1).flatten()).view(heads, -1, width)
 
     def move(self, source: int, target: int) -> None:
         self.view(target * PAGE, PAGE).copy_(self.view(source * PAGE, PAGE))
@@ -83,6 +92,9 @@ class Narrow:
     def view(self, row: int, size: int) -> Tensor:
         return (self._x_GRK.view(row, size) * self._scale_GR1.view(row, size)).to(self._dtype)
 
+    def pick(self, pages_GP: Tensor) -> Tensor:
+        return (self._x_GRK.pick(pages_GP) * self._scale_GR1.pick(pages_GP)).to(self._dtype)
+
     def move(self, source: int, target: int) -> None:
         self._x_GRK.move(source, target)
         self._scale_GR1.move(source, target)
@@ -101,6 +113,7 @@ class Cache:
     def __init__(self, groups: Sequence[Group], pages: Sequence[int], *, like: Tensor, int8: bool = False) -> None:
         kind = Narrow if int8 else Wide
         self.groups = tuple(groups)
+        self.device = like.device
         self.keys: dict[int, Shelf] = {}
         self.values: dict[int, Shelf] = {}
         self.summaries: dict[int, Tensor] = {}  # slot -> (G, P, K)
@@ -130,12 +143,20 @@ class Cache:
         """Keys and values in `size` rows from `row` on, (G, size, K) each."""
         return self.keys[slot].view(row, size), self.values[slot].view(row, size)
 
+    def pick(self, slot: int, pages_GP: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values of whole pages, other ones for every head, (G, P * PAGE, K) each: copies."""
+        return self.keys[slot].pick(pages_GP), self.values[slot].pick(pages_GP)
+
     def copy(self, copies: Sequence[Copy]) -> None:
         """Give the new pages what the old ones hold."""
         for number, source, target in copies:
             for slot in self.groups[number].slots:
                 self.keys[slot].move(source, target)
                 self.values[slot].move(source, target)
+
+    def integers(self, numbers: Sequence[int] | Sequence[Sequence[int]]) -> Tensor:
+        """Rows, pages or places, where the cache is."""
+        return torch.tensor(numbers, dtype=torch.int64, device=self.device)
 
     @property
     def nbytes(self) -> int:
