@@ -1,0 +1,119 @@
+"""Who is served in the next step, when many answers share one model. Integers only: it knows no tensor and no clock.
+
+Answers join and leave at every step. A step either reads a bite of prompts or writes one token of every answer that is
+being written; while there is both to do, the two take turns, so nobody who is being answered waits for longer than one
+bite. Within a bite those come first who were served longest ago: a short prompt does not wait for a long one to end.
+Memory is bounded at the door: a request waits, first come first served, until all that it may come to need is free.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Part(NamedTuple):
+    """Tokens `start` to `stop` of the prompt of one request."""
+
+    request: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Step: read these parts of prompts, in order."""
+
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Step: write the next token of each of these answers, oldest request first."""
+
+    requests: tuple[int, ...]
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """What is known of one request."""
+
+    prompt: int  # tokens
+    answer: int  # tokens that it may come to have
+    read: int = 0  # tokens of the prompt
+    served: int = 0  # the step in which it was last read from, or let in
+
+
+class Schedule:
+    """The order of steps. Requests are numbers; the caller does what `step` says and reports `read` and `leave`."""
+
+    def __init__(self, fits: Callable[[int], bool], *, most: int = 32) -> None:
+        """`fits(tokens)`: whether memory has room for one more request of so many tokens, those let in considered."""
+        self._fits, self._most = fits, most
+        self._waiting: dict[int, Entry] = {}  # in order of arrival, as all three are
+        self._reading: dict[int, Entry] = {}
+        self._writing: dict[int, Entry] = {}
+        self._steps, self._wrote_last = 0, False
+
+    def __len__(self) -> int:
+        return len(self._waiting) + len(self._reading) + len(self._writing)
+
+    def add(self, request: int, *, prompt: int, answer: int) -> None:
+        """A new request waits at the door."""
+        here = (self._waiting, self._reading, self._writing)
+        assert not any(request in group for group in here), f"request {request} is here already"
+        assert prompt > 0, "a prompt has at least one token"
+        self._waiting[request] = Entry(prompt, answer)
+
+    def admit(self) -> int | None:
+        """Let the first one at the door in, if it fits now. Ask again until it is None."""
+        if not self._waiting or len(self._reading) + len(self._writing) >= self._most:
+            return None
+        request, entry = next(iter(self._waiting.items()))
+        if not self._fits(entry.prompt + entry.answer):
+            return None
+        entry.served = self._steps
+        self._reading[request] = self._waiting.pop(request)
+        return request
+
+    def hopeless(self) -> int | None:
+        """The first one at the door, if it does not fit although nobody else is here: it never will."""
+        if not self._waiting or self._reading or self._writing:
+            return None
+        request, entry = next(iter(self._waiting.items()))
+        return None if self._fits(entry.prompt + entry.answer) else request
+
+    def step(self, bite: int, *, alone: int = 0) -> Read | Write | None:
+        """What to do now; None: nobody is here. At most `bite` tokens are read while an answer waits, else `alone`."""
+        self._steps += 1
+        reads = bool(self._reading) and (self._wrote_last or not self._writing)
+        self._wrote_last = not reads
+        if reads:
+            return Read(self._parts(bite, bite if self._writing else max(bite, alone)))
+        return Write(tuple(self._writing)) if self._writing else None
+
+    def read(self, request: int, tokens: int) -> None:
+        """So many more tokens of its prompt are in the cache, read just now or known before."""
+        entry = self._reading[request]
+        entry.read, entry.served = entry.read + tokens, self._steps
+        assert entry.read <= entry.prompt, f"{entry.read} tokens were read of a prompt of {entry.prompt}"
+        if entry.read == entry.prompt:
+            self._writing[request] = self._reading.pop(request)
+
+    def leave(self, request: int) -> bool:
+        """A request has ended, was cancelled or failed, at any time. Whether it had been let in."""
+        if self._waiting.pop(request, None) is not None:
+            return False
+        return (self._reading.pop(request, None) or self._writing.pop(request, None)) is not None
+
+    def _parts(self, bite: int, left: int) -> tuple[Part, ...]:
+        """`left` tokens of prompts, of those who were served longest ago; once one is complete, its answer waits."""
+        parts = []
+        for request, entry in sorted(self._reading.items(), key=lambda item: item[1].served):  # stable: then by arrival
+            stop = min(entry.prompt, entry.read + left)
+            parts.append(Part(request, entry.read, stop))
+            left -= stop - entry.read
+            if stop == entry.prompt:
+                left = min(left, bite)
+            if left == 0:
+                break
+        return tuple(parts)

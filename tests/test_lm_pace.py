@@ -1,0 +1,62 @@
+"""The length of a bite on a clock that is set by hand."""
+
+from deepseek_mm.lm.pace import Pace
+
+
+class Clock:
+    """Stands still unless it is moved."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def timed(**options):
+    clock = Clock()
+    pace = Pace(target_s=0.1, clock=clock, **options)
+
+    def bite(tokens, seconds):
+        pace.start()
+        clock.now += seconds
+        pace.stop(tokens)
+        return pace.bite
+
+    return pace, clock, bite
+
+
+def test_a_bite_becomes_as_long_as_the_time_allows_and_grows_no_faster_than_twofold():
+    pace, _, bite = timed()
+    assert pace.bite == 32
+    assert [bite(pace.bite, pace.bite * 0.0004) for _ in range(5)] == [
+        64,
+        128,
+        224,
+        224,
+        224,
+    ]  # 250 tokens fit, 7 units
+    assert bite(224, 1.0) == 32  # 22 fit, and a unit is the least
+
+
+def test_a_bite_is_never_longer_than_the_most_however_fast_the_machine():
+    pace, _, bite = timed(most=128)
+    assert [bite(pace.bite, 0.0) for _ in range(4)] == [64, 128, 128, 128]
+
+
+def test_the_short_end_of_a_prompt_does_not_shrink_the_bite_unless_it_was_slow():
+    _, _, bite = timed()
+    assert bite(32, 0.01) == 64
+    assert bite(3, 0.02) == 64
+    assert bite(60, 0.15) == 32
+
+
+def test_the_time_of_a_bite_is_over_when_it_has_taken_as_long_as_it_may():
+    pace, clock, _ = timed()
+    clock.now += 5
+    pace.start()
+    assert not pace.over()
+    clock.now += 0.05
+    assert not pace.over()
+    clock.now += 0.06
+    assert pace.over()
