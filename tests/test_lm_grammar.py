@@ -34,7 +34,7 @@ def tokenizer():
 
 @pytest.fixture(scope="module")
 def grammars(tokenizer):
-    return Grammars(tokenizer, vocab_size=VOCAB, ends=[END])
+    return Grammars(tokenizer.backend_tokenizer, vocab_size=VOCAB, ends=[END])
 
 
 def allowed(grammar):

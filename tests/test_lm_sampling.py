@@ -12,7 +12,7 @@ from transformers import (
 
 from deepseek_mm.errors import ConfigError, ModelFailed
 from deepseek_mm.lm import sampling as sampling_file
-from deepseek_mm.lm.sampling import Sampling, choose, choose_rows, make_generator, nucleus, weigh
+from deepseek_mm.lm.sampling import Sampling, choose, make_generator, nucleus, weigh
 
 CHI_SQUARE_9 = 27.88  # what nine degrees of freedom exceed once in a thousand times
 
@@ -85,8 +85,7 @@ def test_ten_thousand_draws_have_the_distribution_that_was_asked_for(settings):
     sampling = Sampling(**{"temperature": 1.0, "seed": 7, **settings})
     logits_V = torch.tensor([1.0, 0.5, 2.0, -1.0, 0.0, 1.5, -0.5, 0.8, 0.2, 1.2])
     generator, num_draws = make_generator(sampling), 10_000
-    rows = logits_V.expand(num_draws, -1)
-    drawn = choose_rows(rows, [sampling] * num_draws, [generator] * num_draws, [()] * num_draws)
+    drawn = [choose(logits_V, sampling, generator) for _ in range(num_draws)]
     counts_V = torch.bincount(torch.tensor(drawn), minlength=10)
     expected_V = reference(logits_V, sampling, [0]) * num_draws
     assert counts_V[expected_V == 0].sum() == 0
@@ -121,8 +120,9 @@ def test_a_seed_gives_the_same_answer_alone_and_among_others():
         alone.append(choose(logits_V, sampling, generator))
     generator, noise = make_generator(sampling), make_generator(others)
     for logits_V in steps:
-        rows = torch.stack([logits_V.flip(0), logits_V, logits_V * 2])
-        among.append(choose_rows(rows, [others, sampling, others], [noise, generator, noise], [(), (), ()])[1])
+        choose(logits_V.flip(0), others, noise)
+        among.append(choose(logits_V, sampling, generator))
+        choose(logits_V * 2, others, noise)
     assert among == alone
 
 
@@ -137,13 +137,11 @@ def test_different_seeds_and_no_seed_give_different_answers():
 
 @pytest.mark.parametrize("temperature", [0, 1])
 @pytest.mark.parametrize("bad", [[0.0, torch.nan, 1.0], [0.0, torch.inf, 1.0], [-torch.inf] * 3])
-def test_scores_that_are_no_numbers_are_an_error_and_harm_no_other_row(bad, temperature):
+def test_scores_that_are_no_numbers_are_an_error_and_not_a_token(bad, temperature):
     sampling = Sampling(temperature=temperature, top_p=0.9)
-    bad_V, good_V = torch.tensor(bad), torch.tensor([-torch.inf, -torch.inf, 0.0])
     with pytest.raises(ModelFailed, match="scores are not numbers"):
-        choose(bad_V, sampling, make_generator(sampling))
-    generators = [make_generator(sampling)] * 3
-    assert choose_rows(torch.stack([good_V, bad_V, good_V]), [sampling] * 3, generators, [()] * 3) == [2, None, 2]
+        choose(torch.tensor(bad), sampling, make_generator(sampling))
+    assert choose(torch.tensor([-torch.inf, -torch.inf, 0.0]), sampling, make_generator(sampling)) == 2
 
 
 def test_a_forbidden_token_is_never_drawn():

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from llguidance import LLMatcher, LLTokenizer
+from tokenizers import Tokenizer
 from torch import Tensor
 
 from deepseek_mm.errors import ConfigError, ModelFailed
@@ -24,10 +25,9 @@ STYLE: Any = {"whitespace_flexible": False, "item_separator": ", ", "key_separat
 class Grammars:
     """Reads schemas for one tokenizer. Making it takes a quarter of a second; threads may share it."""
 
-    def __init__(self, tokenizer: Any, *, vocab_size: int, ends: Iterable[int]) -> None:
-        """`tokenizer` is one of transformers' fast ones; `vocab_size` is the model's, which may be padded."""
-        spelled = tokenizer.backend_tokenizer.to_str()
-        self._tokenizer = LLTokenizer(spelled, n_vocab=vocab_size, eos_token=sorted(ends))
+    def __init__(self, backend: Tokenizer, *, vocab_size: int, ends: Iterable[int]) -> None:
+        """`vocab_size` is the model's, which may be padded; `ends` are the tokens that end an answer."""
+        self._tokenizer = LLTokenizer(backend.to_str(), n_vocab=vocab_size, eos_token=sorted(ends))
 
     def start(self, schema: dict[str, Any]) -> "Grammar":
         """A grammar at the beginning of its answer. ConfigError: the schema is none, or says what cannot be kept."""

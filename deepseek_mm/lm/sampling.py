@@ -5,11 +5,11 @@ that were there already are made less likely, the temperature evens the scores o
 likeliest may be drawn. Each answer draws with a generator of its own, so that a seed gives the same answer whoever is
 answered at the same time.
 
-Shape key:  B rows (one an answer), V vocabulary
+Shape key:  V vocabulary
 """
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,33 +62,17 @@ def make_generator(sampling: Sampling) -> torch.Generator:
 
 
 def choose(logits_V: Tensor, sampling: Sampling, generator: torch.Generator, seen: Collection[int] = ()) -> int:
-    """The next token of one answer. `seen`: its prompt's and its own tokens. ModelFailed: the scores are no numbers."""
-    token = choose_rows(logits_V[None], [sampling], [generator], [seen])[0]
-    if token is None:
-        raise no_numbers()
-    return token
+    """The next token of one answer. `seen`: its prompt's tokens and its own, for the penalty.
 
-
-def choose_rows(
-    logits_BV: Tensor,
-    samplings: Sequence[Sampling],
-    generators: Sequence[torch.Generator],
-    seen: Sequence[Collection[int]],
-) -> list[int | None]:
-    """The next token of every row; None where the scores are no numbers, so that one bad row does not harm the others.
-
-    A score of -inf forbids its token (a grammar's mask). Not a number, +inf, or nothing allowed: the row is bad.
+    A score of -inf forbids its token (a grammar's mask). ModelFailed: not a number, +inf, or nothing is allowed.
     """
-    tokens: list[int | None] = []
-    for row_V, sampling, generator, tokens_there in zip(logits_BV, samplings, generators, seen, strict=True):
-        best = int(row_V.argmax())  # where a nan is, if there is one
-        if not math.isfinite(float(row_V[best])):
-            tokens.append(None)
-        elif sampling.plain:
-            tokens.append(best)
-        else:
-            tokens.append(_draw(weigh(row_V, sampling, tokens_there), sampling, generator))
-    return tokens
+    best = int(logits_V.argmax())  # where a nan is, if there is one
+    if not math.isfinite(float(logits_V[best])):
+        raise ModelFailed(
+            "the language model's scores are not numbers (nan or inf): its weights are damaged, or too coarse a number"
+            " type overflowed. Load it again, or choose another with lm.name"
+        )
+    return best if sampling.plain else _draw(weigh(logits_V, sampling, seen), sampling, generator)
 
 
 def weigh(logits_V: Tensor, sampling: Sampling, seen: Collection[int] = ()) -> Tensor:
@@ -132,11 +116,3 @@ def _draw(weights_V: Tensor, sampling: Sampling, generator: torch.Generator) -> 
     ends_V = weights_V.double().cumsum(dim=0).cpu()
     point = torch.rand(1, generator=generator, dtype=torch.float64) * ends_V[-1]
     return int(torch.searchsorted(ends_V, point, right=True))  # right: a token of weight 0 is never hit
-
-
-def no_numbers() -> ModelFailed:
-    """What to say when a model's scores cannot be read."""
-    return ModelFailed(
-        "the language model's scores are not numbers (nan or inf): its weights are damaged, or too coarse a number type"
-        " overflowed. Load it again, or choose another with lm.name"
-    )
