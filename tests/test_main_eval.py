@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from fakes import ColourSpace, picture
+from fakes import ColourSpace, Parrot, picture
+from paper import rows
 
 from deepseek_mm.__main__ import main
 from deepseek_mm.cli.desk import Desk
@@ -29,7 +30,8 @@ def examples(tmp_path):
 
 def evaluate(folder: Path, *words: str) -> tuple[int, str, str]:
     out, err = io.StringIO(), io.StringIO()
-    desk = Desk(out=out, err=err, open_space=lambda config: ColourSpace(), environ={}, cwd=folder)
+    lm, space = Parrot("I see a dog [1]."), ColourSpace()
+    desk = Desk(out=out, err=err, open_space=lambda _: space, open_lm=lambda *_: lm, environ={}, cwd=folder)
     return main(["eval", *words], desk), out.getvalue(), err.getvalue()
 
 
@@ -85,6 +87,18 @@ def test_a_flag_that_is_left_out_is_named(examples, words, flag):
     code, out, err = evaluate(examples, *words)
     assert (code, out) == (2, "")
     assert f"{flag} is missing" in err
+
+
+def test_answers_are_scored_in_the_way_that_is_named_without_any_photo(tmp_path):
+    shown = [{"image": r.image, "captions": list(r.captions), "split": "dev"} for r in rows()]
+    (tmp_path / "captions.jsonl").write_text("\n".join(map(json.dumps, shown)))
+    words = ("answers", "--data", str(tmp_path / "captions.jsonl"), "--way", "read", "--every", "20", "--json")
+    code, out, err = evaluate(tmp_path, *words)
+    assert code == 0
+    scores = json.loads(out)
+    assert list(scores) == ["read"]
+    assert (scores["read"]["n"], scores["read"]["model"]) == (10, "parrot")
+    assert "asking parrot 10 questions" in err
 
 
 def test_a_trainer_is_described_by_itself_and_an_unknown_one_is_refused():

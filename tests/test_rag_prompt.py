@@ -5,7 +5,7 @@ from datetime import datetime
 from rag_house import photo_of
 
 from deepseek_mm.rag.program import Claim, parse
-from deepseek_mm.rag.prompt import MAX_QUESTION, SHAPES, build_prompt, draft_prompt, entry_line
+from deepseek_mm.rag.prompt import MAX_QUESTION, SHAPES, build_prompt, draft_prompt, entry_line, reading_prompt
 from deepseek_mm.records import Question
 
 DOG = ("dog", (0, 0, 90, 90), "black white", 0.93)
@@ -70,3 +70,12 @@ def test_examples_of_one_shape_keep_their_numbers_and_their_yes_or_no():
         for draft, friendly in examples.items():
             assert re.findall(r"\[\d\]", draft) == re.findall(r"\[\d\]", friendly)
             assert draft[:3] in ("Yes", "No,") or not friendly.startswith(("Yes", "No,"))
+
+
+def test_a_reader_gets_the_same_facts_and_question_but_no_draft():
+    drafted = prompt(earlier=[("is there a cat?", "No.")])
+    reading = reading_prompt(Question(text="is there a dog?"), photo_of(DOG), [("is there a cat?", "No.")])
+    assert reading[:-1] == drafted[:-1]
+    facts, asked = drafted[-1].text.split("\n\nDraft: " + CLAIM.sentence + "\n\n")
+    assert reading[-1].text.startswith(f"{facts}\n\n{asked.splitlines()[0]}\n")
+    assert "Draft" not in reading[-1].text

@@ -18,6 +18,7 @@ from deepseek_mm.config import Config, EncoderConfig, LMConfig
 
 if TYPE_CHECKING:
     from deepseek_mm.encoders.space import Space
+    from deepseek_mm.lm import Generator
     from deepseek_mm.rag.assistant import Assistant
 
 OK, NOTHING, USER_ERROR, STOPPED = 0, 1, 2, 130
@@ -55,6 +56,14 @@ def open_real_space(config: EncoderConfig) -> "Space":
     return open_space(config)
 
 
+def open_real_lm(config: LMConfig, progress: Progress) -> "Generator":
+    """The real language model; imported here for the same reason."""
+    from deepseek_mm.lm import open_generator
+    from deepseek_mm.load import cache_folder
+
+    return open_generator(config, cache=cache_folder(), progress=progress)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Desk:
     """Streams, environment and loaders of one command."""
@@ -63,6 +72,7 @@ class Desk:
     err: TextIO = field(default_factory=lambda: sys.stderr)
     load: Callable[[Config, Progress], "Assistant"] = load_assistant
     open_space: Callable[[EncoderConfig], "Space"] = open_real_space
+    open_lm: Callable[[LMConfig, Progress], "Generator"] = open_real_lm
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     cwd: Path = field(default_factory=Path.cwd)
 

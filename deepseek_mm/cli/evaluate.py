@@ -75,6 +75,20 @@ def abstain(args: Namespace, desk: Desk) -> int:
     return tell(report, args, desk)
 
 
+def answers(args: Namespace, desk: Desk) -> int:
+    """Whether the language model answers from the evidence: 200 questions over photos on paper, made from captions."""
+    from deepseek_mm.evaluate.answers import WAYS, evaluate_answers, questions
+    from deepseek_mm.evaluate.retrieval import read_caption_rows
+
+    config = config_of(args, desk)
+    rows = read_caption_rows(needed(args.data_file, "--data"), split=args.split)
+    asked = questions(rows, config)[:: args.every]
+    lm = desk.open_lm(config.lm, desk.note)
+    desk.note(f"asking {lm.name} {len(asked)} questions")
+    ways = WAYS if args.way == "all" else (args.way,)
+    return tell(evaluate_answers(lm, asked, config, ways=ways, progress=desk.note), args, desk)
+
+
 def tell(report: Report, args: Namespace, desk: Desk) -> int:
     """The table, unless --json was given, then the object."""
     if not args.json:
@@ -83,7 +97,12 @@ def tell(report: Report, args: Namespace, desk: Desk) -> int:
     return OK
 
 
-PARTS: dict[str, Callable[[Namespace, Desk], int]] = {"retrieval": retrieval, "regions": regions, "abstain": abstain}
+PARTS: dict[str, Callable[[Namespace, Desk], int]] = {
+    "retrieval": retrieval,
+    "regions": regions,
+    "abstain": abstain,
+    "answers": answers,
+}
 
 
 def run(args: Namespace, desk: Desk) -> int:
@@ -106,7 +125,7 @@ def add(parser: ArgumentParser) -> None:
         dest="data_file",
         metavar="FILE",
         type=Path,
-        help="JSONL of rows {image, captions} (retrieval, abstain) or {image, person_boxes} (regions)",
+        help="JSONL of rows {image, captions} (retrieval, abstain, answers) or {image, person_boxes} (regions)",
     )
     parser.add_argument("--images", metavar="FOLDER", type=Path, help="where the rows' pictures lie")
     parser.add_argument("--split", metavar="NAME", default="", help="only rows of this split")
@@ -115,12 +134,14 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument("--photos", metavar="NAME", nargs="+", help="for --sheet: only these photos of --images")
     parser.add_argument("--things", metavar="FILE", type=Path, help="abstain: JSONL of rows {thing, there}")
     parser.add_argument("--scores", metavar="FILE", type=Path, help="abstain: keep how certain it was of each thing")
+    parser.add_argument("--way", choices=("all", "read", "draft", "answer"), default="all", help="answers: how to ask")
+    parser.add_argument("--every", metavar="N", type=int, default=1, help="answers: only every Nth question")
     add_settings(parser, data=False)
 
 
 COMMAND = Command(
     name="eval",
-    help="score retrieval, regions or abstaining on a file of examples",
+    help="score retrieval, regions, abstaining or answers on a file of examples",
     example="python -m deepseek_mm eval retrieval --data captions.jsonl --images photos --split dev",
     add=add,
     run=run,

@@ -73,15 +73,39 @@ def build_prompt(
     earlier: Sequence[tuple[str, str]] = (),
 ) -> tuple[Message, ...]:
     """The messages: the rules, earlier turns (question, answer), and this question with its evidence and draft."""
-    past: list[Message] = []
-    for asked_before, answered in earlier:
-        past.append(Message(role="user", text=clean(asked_before, MAX_QUESTION)))
-        past.append(Message(role="assistant", text=clean(answered, MAX_EARLIER)))
-    lines = "\n".join(entry_line(entry) for entry in evidence)
     draft = " ".join(claim.sentence for claim in claims)
-    asked = clean(question.text, MAX_QUESTION) or "What is in this photo?"
-    text = f"Facts:\n{lines}\n\nDraft: {draft}\n\nQuestion: {asked}\nWrite the draft as an answer. Keep every [number]."
-    return (Message(role="system", text=RULES), *past, Message(role="user", text=text))
+    text = (
+        f"{facts(evidence)}\n\nDraft: {draft}\n\n{asking(question)}\nWrite the draft as an answer. Keep every [number]."
+    )
+    return (Message(role="system", text=RULES), *past(earlier), Message(role="user", text=text))
+
+
+def reading_prompt(
+    question: Question, evidence: Sequence[Evidence], earlier: Sequence[tuple[str, str]] = ()
+) -> tuple[Message, ...]:
+    """The same without a draft: the model has to find the answer in the facts, or that it is not there."""
+    order = "Answer from the facts, with their [numbers], or say that they lack it."
+    text = f"{facts(evidence)}\n\n{asking(question)}\n{order}"
+    return (Message(role="system", text=RULES), *past(earlier), Message(role="user", text=text))
+
+
+def past(earlier: Sequence[tuple[str, str]]) -> list[Message]:
+    """The conversation so far, shortened."""
+    said: list[Message] = []
+    for asked_before, answered in earlier:
+        said.append(Message(role="user", text=clean(asked_before, MAX_QUESTION)))
+        said.append(Message(role="assistant", text=clean(answered, MAX_EARLIER)))
+    return said
+
+
+def facts(evidence: Sequence[Evidence]) -> str:
+    """Every entry on a line of its own."""
+    return "\n".join(["Facts:", *(entry_line(entry) for entry in evidence)])
+
+
+def asking(question: Question) -> str:
+    """The question on one line."""
+    return f"Question: {clean(question.text, MAX_QUESTION) or 'What is in this photo?'}"
 
 
 def draft_prompt(claim: Claim) -> tuple[Message, ...]:
