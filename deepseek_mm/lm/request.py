@@ -1,0 +1,91 @@
+"""One answer in the making: its tokens become text, and its reader gets the text as soon as it is safe to show.
+
+The engine's worker calls `choose` and `take`, in another thread the reader listens. Between them is a queue.
+"""
+
+import threading
+from array import array
+from collections.abc import Iterator
+from queue import SimpleQueue
+
+from torch import Tensor
+
+from deepseek_mm.lm.grammar import Grammar
+from deepseek_mm.lm.lookup import Courage
+from deepseek_mm.lm.runner import Prompt
+from deepseek_mm.lm.sampling import Sampling, choose, make_generator
+from deepseek_mm.lm.spelling import Spelling
+from deepseek_mm.lm.stops import Stops
+
+
+class Request:
+    """A prompt, how its answer is chosen, and what has been said so far."""
+
+    def __init__(
+        self, prompt: Prompt, sampling: Sampling, stop: threading.Event, *, spelling: Spelling, grammar: Grammar | None
+    ) -> None:
+        self.prompt, self.sampling = prompt, sampling
+        self.tokens = array("i", prompt.ids)  # of prompt and answer
+        self.courage: Courage | None = None  # to guess several tokens at once
+        self.ended = False
+        self._stop, self._abandoned = stop, False
+        self._spelling, self._grammar, self._stops = spelling, grammar, Stops(sampling.stop)
+        self._generator = make_generator(sampling)
+        self._seen = set(prompt.ids) if sampling.repetition_penalty != 1 else set()
+        self._pieces: SimpleQueue[str | Exception | None] = SimpleQueue()
+
+    @property
+    def left(self) -> int:
+        """Tokens that the answer may still have."""
+        return self.sampling.max_tokens - (len(self.tokens) - len(self.prompt.ids))
+
+    @property
+    def unwanted(self) -> bool:
+        """Whether nobody wants to read the rest."""
+        return self._abandoned or self._stop.is_set()
+
+    @property
+    def plain(self) -> bool:
+        """Whether each token is the one with the highest score, so that guesses can be checked."""
+        return self.sampling.plain and self._grammar is None
+
+    def choose(self, logits_V: Tensor) -> int:
+        """The next token, from the scores of all. ModelFailed: they are no numbers."""
+        if self._grammar is not None:
+            logits_V = self._grammar.mask(logits_V)
+        return choose(logits_V, self.sampling, self._generator, self._seen)
+
+    def take(self, token: int) -> None:
+        """`token` comes next: pass its text on. The last one that was allowed ends the answer."""
+        self.tokens.append(token)
+        if self.sampling.repetition_penalty != 1:
+            self._seen.add(token)
+        if self._grammar is not None:
+            self._grammar.take(token)
+        text, stopped = self._stops.feed(self._spelling.add(token))
+        if text:
+            self._pieces.put(text)
+        if stopped or self.left == 0 or (self._grammar is not None and self._grammar.done):
+            self.end()
+
+    def end(self) -> None:
+        """The answer is complete, or nobody wants the rest."""
+        if rest := self._stops.rest():
+            self._pieces.put(rest)
+        self.ended = True
+        self._pieces.put(None)
+
+    def fail(self, error: Exception) -> None:
+        """The answer cannot go on: its reader gets `error`."""
+        self.ended = True
+        self._pieces.put(error)
+
+    def listen(self) -> Iterator[str]:
+        """Pieces of text as they are made. Nothing more once it is stopped; whoever leaves early ends the answer."""
+        try:
+            while isinstance(piece := self._pieces.get(), str) and not self.unwanted:
+                yield piece
+            if isinstance(piece, Exception):
+                raise piece
+        finally:
+            self._abandoned = True
