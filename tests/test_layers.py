@@ -19,7 +19,13 @@ FLOORS = (
     ("deepseek_mm.rag.assistant",),
     ("deepseek_mm.library",),
     ("deepseek_mm.ingest", "deepseek_mm.rag.at_hand"),
-    ("deepseek_mm.rag.retriever", "deepseek_mm.rag.uploads", "deepseek_mm.rag.phrasing", "deepseek_mm.see"),
+    (
+        "deepseek_mm.rag.retriever",
+        "deepseek_mm.rag.uploads",
+        "deepseek_mm.rag.phrasing",
+        "deepseek_mm.see",
+        "deepseek_mm.runtime",
+    ),
     ("deepseek_mm.rag.search", "deepseek_mm.sharing"),
     (
         "deepseek_mm.encoders",

@@ -1,0 +1,152 @@
+"""Weights in four or eight bits: a model that writes one token at a time is as slow as its weights are long to read.
+
+A packed layer keeps its weight twice. Up to four rows, which is one sequence at decode or a few, go through the narrow
+weight: reading it is all the work there is. More rows, a prompt or many requests, go through the wide one, in the
+order that oneDNN likes: there arithmetic is the work, and unpacking would be on top. Both are the same layer within the
+error of the narrow weight; a token may therefore score slightly differently in a prompt than at decode.
+
+Eight bits are symmetric with one scale for every output; a weight is off by half a step of 1/127 of its row's largest.
+Four bits have a scale and a middle for every 32 weights in a row, which are off by half a step of 1/15 of their range.
+That is the grid of GGUF's Q4_1, so a model that came from there loses next to nothing.
+
+Shape key:  M rows, D inputs, F outputs, N groups of inputs
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from deepseek_mm.errors import ConfigError
+from deepseek_mm.runtime.kernels import (
+    Kernels,
+    look,
+    pack_four,
+    put_in_order,
+    times_eight,
+    times_four,
+    times_ordered,
+)
+
+GROUP = 32  # weights that share a scale, in four bits
+FEW = 4  # rows up to which the narrow weight is faster; the kernels take four rows at once
+TILE = 16  # of outputs, that the kernel for four bits takes at once
+WIDE = 16  # bits of a weight that is put in order and nothing else
+BITS = (4, 8, WIDE)
+ALL_ALIKE: Mapping[str, int] = {}
+LEAST = 1e-8  # a scale, so that a row of zeros divides
+
+
+def pack_linears(
+    model: nn.Module,
+    *,
+    bits: int,
+    keep_wide: bool = True,
+    but: Mapping[str, int] = ALL_ALIKE,
+    kernels: Kernels | None = None,
+) -> nn.Module:
+    """The same model with every `nn.Linear` in it packed, in place, for reading only: no gradients, no copies.
+
+    `but` gives other bits to layers by a part of their name: {"head": 8, "gate": 16}. Without `keep_wide` the memory of
+    the wide weights is saved and prompts are read several times more slowly. Where this processor has no kernels for it
+    (`kernels`, looked at if not given) a layer is only put in order, or left as it is. Tied weights stay what they are.
+    """
+    for asked in (bits, *but.values()):
+        if asked not in BITS:
+            raise ConfigError(f"weights of {asked} bits cannot be packed: choose 4, 8 or 16 (as it is, in fast order)")
+    kernels = kernels or look()
+    done: dict[nn.Module, nn.Module] = {}  # a layer that stands in two places stays one
+    for name, parent in list(model.named_modules()):
+        for child, linear in list(parent.named_children()):
+            if type(linear) is nn.Linear:  # a subclass may be read by whoever owns it
+                wanted = _bits_of(f"{name}.{child}", bits, but)
+                done[linear] = done.get(linear) or _packed(linear, wanted, keep_wide, kernels)
+                setattr(parent, child, done[linear])
+    return model
+
+
+def tally(model: nn.Module) -> dict[int, int]:
+    """How many layers are packed in how many bits; those of 32 were left as they are."""
+    linears = [module for module in model.modules() if isinstance(module, PackedLinear | nn.Linear)]
+    return dict(Counter(module.bits if isinstance(module, PackedLinear) else 32 for module in linears))
+
+
+class PackedLinear(nn.Module):
+    """A linear layer whose weight can be read in few bits. It computes few rows in bfloat16, whatever comes in."""
+
+    def __init__(self, linear: nn.Linear, *, bits: int, keep_wide: bool, ordered: bool) -> None:
+        super().__init__()
+        weight_FD = linear.weight.detach()
+        self.bits, self.in_features, self.out_features = bits, linear.in_features, linear.out_features
+        self._bias_F = None if linear.bias is None else linear.bias.detach()
+        self._narrow: tuple[Tensor, Tensor] | None = None
+        if bits == 8:
+            self._narrow = eight_bits(weight_FD)
+        elif bits == 4:
+            levels_FD, scales_NF2 = four_bits(weight_FD)
+            self._narrow = pack_four(levels_FD), scales_NF2
+        self._ordered = put_in_order(weight_FD) if keep_wide and ordered else None
+        self._plain_FD = weight_FD if keep_wide and not ordered else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., D) to (..., F)."""
+        if self._narrow is not None and (x.numel() <= FEW * self.in_features or not self.has_wide):
+            return self._read_narrow(x)
+        if self._ordered is not None:
+            return times_ordered(x, self._ordered, self._bias_F)
+        assert self._plain_FD is not None, "a layer without narrow bits keeps its wide weight"
+        return F.linear(x, self._plain_FD, self._bias_F)
+
+    @property
+    def has_wide(self) -> bool:
+        """Whether many rows are read from a weight of their own."""
+        return self._ordered is not None or self._plain_FD is not None
+
+    def _read_narrow(self, x: Tensor) -> Tensor:
+        assert self._narrow is not None
+        weight, scales = self._narrow
+        x_MD = x.reshape(-1, self.in_features).to(torch.bfloat16)
+        y_MF = times_eight(x_MD, weight, scales) if self.bits == 8 else times_four(x_MD, weight, GROUP, scales)
+        y = y_MF.to(x.dtype).view(*x.shape[:-1], self.out_features)
+        return y if self._bias_F is None else y + self._bias_F
+
+    def extra_repr(self) -> str:
+        return f"{self.in_features}, {self.out_features}, bits={self.bits}, wide={self.has_wide}"
+
+
+def eight_bits(weight_FD: Tensor) -> tuple[Tensor, Tensor]:
+    """Whole numbers -127 to 127 (F, D), int8, and a scale (F,), bfloat16: their product is the weight."""
+    weight_FD = weight_FD.float()
+    scale_F = (weight_FD.abs().amax(1) / 127).clamp_min(LEAST).bfloat16()
+    levels_FD = (weight_FD / scale_F[:, None].float()).round_().clamp_(-127, 127)
+    return levels_FD.to(torch.int8), scale_F
+
+
+def four_bits(weight_FD: Tensor, group: int = GROUP) -> tuple[Tensor, Tensor]:
+    """Levels 0 to 15 (F, D), int32, and scale and middle (N, F, 2), bfloat16: (level - 8) * scale + middle."""
+    grouped_FNG = weight_FD.float().unflatten(1, (-1, group))
+    low_FN, high_FN = grouped_FNG.aminmax(dim=-1)
+    scale_FN = ((high_FN - low_FN) / 15).clamp_min_(LEAST).bfloat16()
+    middle_FN = (low_FN + 8 * scale_FN.float()).bfloat16()
+    levels_FNG = (grouped_FNG - middle_FN[..., None].float()).div_(scale_FN[..., None].float()).round_()
+    levels_FD = levels_FNG.add_(8).clamp_(0, 15).flatten(1).int()
+    return levels_FD, torch.stack((scale_FN, middle_FN), -1).transpose(0, 1).contiguous()
+
+
+def _bits_of(name: str, bits: int, but: Mapping[str, int]) -> int:
+    """The bits of the first part of the name that `but` knows; else `bits`."""
+    return next((but[part] for part in name.split(".") if part in but), bits)
+
+
+def _packed(linear: nn.Linear, bits: int, keep_wide: bool, kernels: Kernels) -> nn.Module:
+    """The layer in as few bits as asked for, or the next that its shape and this processor allow; maybe as it is."""
+    ordered = linear.weight.dtype in kernels.ordered
+    if bits == 4 and (linear.out_features % TILE or linear.in_features % GROUP):
+        bits = 8
+    if not kernels.narrow or linear.weight.dtype not in (torch.bfloat16, torch.float32):
+        bits = WIDE
+    if bits == WIDE and not ordered:
+        return linear
+    return PackedLinear(linear, bits=bits, keep_wide=keep_wide or bits == WIDE, ordered=ordered)
