@@ -9,6 +9,8 @@ TRAINERS = {  # name -> its module, which offers add_arguments(parser) and run(a
     "align": ("deepseek_mm.train.align", "--data captions.jsonl --images photos --out runs/align"),
     "boxes": ("deepseek_mm.train.boxes", "--data person_boxes.jsonl --images photos --out runs/boxes"),
     "names": ("deepseek_mm.train.names", "--captions captions.jsonl --caption-images photos --out runs/names"),
+    "lm": ("deepseek_mm.train.lm", "--stage reach --out runs/lm"),
+    "corpus": ("deepseek_mm.train.corpus", "--text data/text --captions captions.jsonl"),
     "abstain": (
         "deepseek_mm.train.abstain",
         "--data captions.jsonl --images photos --questions qa.jsonl --question-images more-photos",

@@ -82,7 +82,8 @@ def visible(reach: Reach, query: Tensor, key: Tensor) -> Tensor:
     past = key <= query
     if reach.kind != "window":
         return past
-    return past & ((query - key < reach.window) | (key < reach.sinks))
+    near: Tensor = past & ((query - key < reach.window) | (key < reach.sinks))
+    return near
 
 
 def best_blocks(q_BHTK: Tensor, k_BGSK: Tensor, blocks: int, mask_B1TS: Tensor) -> Tensor:
@@ -112,4 +113,5 @@ def _means(x_BHTK: Tensor) -> Tensor:
     sums = padded.unflatten(2, (-1, BLOCK)).sum(3)
     counts = torch.full((sums.shape[2], 1), BLOCK, dtype=x_BHTK.dtype, device=x_BHTK.device)
     counts[-1] = x_BHTK.shape[2] - BLOCK * (sums.shape[2] - 1)
-    return sums / counts
+    means: Tensor = sums / counts
+    return means

@@ -37,4 +37,5 @@ def rotate(x_BTHK: Tensor, turn: Turn) -> Tensor:
 
 def stretched(base: float, scale: float, head_width: int) -> float:
     """The base with which `scale` times as many tokens turn the slowest pair as far as before (NTK-aware)."""
-    return base * scale ** (head_width / (head_width - 2))
+    slower: float = base * scale ** (head_width / (head_width - 2))
+    return slower

@@ -12,9 +12,18 @@ from typing import Any
 
 import torch
 
-from deepseek_mm.errors import ConfigError
+from deepseek_mm.errors import ConfigError, NothingThere
 
 CHECKPOINT, LOG, PLOT = "checkpoint.pt", "log.jsonl", "loss.png"
+
+
+def learned(folder: Path) -> dict[str, torch.Tensor]:
+    """What the run in `folder` had trained at its last checkpoint, by name. NothingThere if there is none."""
+    file = folder / CHECKPOINT
+    if not file.is_file():
+        raise NothingThere(f"no checkpoint in {folder}. Run that stage of the training first, or name its folder")
+    trained: dict[str, torch.Tensor] = torch.load(file, map_location="cpu", weights_only=True)["trained"]
+    return trained
 
 
 class Journal:

@@ -1,0 +1,52 @@
+"""The product's decoder: a Llama's sizes, three stages of attention, eight experts in some of the upper layers.
+
+Near: a fifth of the layers see 32 tokens and the first page. Wider: windows that grow from 64 to 1,024 until a layer
+sees everything. Where it matters: of the last layers those that look far see the sixteen key blocks that fit best, the
+others a window. Which layers of SmolLM2 look far was measured, by taking that from one layer at a time (docs/log.md): 18, 20
+and 23 find what is to be repeated, 7 helps them, and the last ones hardly care. The article gives the stages, not their
+lengths; layer 7 is the exception in the middle one.
+"""
+
+from dataclasses import replace
+
+from deepseek_mm.lm.experts import EXPERTS
+from deepseek_mm.lm.shape import BLOCK, FULL, SMOLLM2, DecoderShape, MoEShape, Reach
+
+GROWING = (64, 128, 256, 512, 1024)  # windows of the middle layers, in tokens
+TOP = Reach(kind="top", blocks=16)
+
+
+def near(window: int) -> Reach:
+    """A window, and the whole first page as sinks."""
+    return Reach(kind="window", window=window, sinks=BLOCK)
+
+
+SMOLLM2_REACHES = (
+    *(near(32),) * 6,
+    near(64), FULL, near(128), near(128), near(256), near(256), near(256), near(512), near(512), near(512), near(1024),
+    near(1024), FULL,
+    near(512), TOP, near(512), near(512), TOP, TOP, near(512), TOP, near(512), TOP, near(512),
+)  # fmt: skip
+
+
+def progressive(num_layers: int) -> tuple[Reach, ...]:
+    """The table of three stages for a decoder of this depth; SmolLM2's own was measured."""
+    if num_layers == SMOLLM2.num_layers:
+        return SMOLLM2_REACHES
+    first, last = num_layers // 5, num_layers // 3
+    middle = num_layers - first - last - 1
+    windows = [32] * first + [GROWING[n * len(GROWING) // middle] for n in range(middle)]
+    return (*map(near, windows), FULL, *((TOP, near(512)) * last)[:last])
+
+
+def with_experts(num_layers: int) -> MoEShape:
+    """Every third layer of the last third has the eight experts, the last one included."""
+    return MoEShape(layers=tuple(range(num_layers - 1, num_layers - num_layers // 3 - 1, -3))[::-1], experts=EXPERTS)
+
+
+def ours(base: DecoderShape) -> DecoderShape:
+    """What becomes of a base model."""
+    return replace(base, reaches=progressive(base.num_layers), moe=with_experts(base.num_layers))
+
+
+OURS = ours(SMOLLM2)

@@ -1,0 +1,195 @@
+"""`train lm`: make our own language model of the packaged one, in stages that can be stopped and go on.
+
+`reach` teaches it to see progressively (train/reach.py), `experts` gives it eight experts (train/mixture.py), `dense`
+the adapter that they are compared with, and `pack` writes what was learned into `weights/`. Each stage has a folder of
+its own: a checkpoint every few minutes, a log, a plot.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from random import Random
+from typing import Any, Protocol
+
+import torch
+from tqdm import tqdm
+
+from deepseek_mm.lm.ours import ours
+from deepseek_mm.lm.weights import build, read_decoder
+from deepseek_mm.train.corpus import DOMAINS, Split, read_shard
+from deepseek_mm.train.corpus.build import splits_of
+from deepseek_mm.train.dense import make_dense
+from deepseek_mm.train.journal import Journal, learned
+from deepseek_mm.train.lowrank import merged
+from deepseek_mm.train.mixture import Mixture, MixtureConfig
+from deepseek_mm.train.reach import Distiller, ReachConfig
+from deepseek_mm.train.rows import Rows, mix, pack
+from deepseek_mm.train.steps import Steps, StepsConfig
+
+STAGES = ("reach", "experts", "dense")
+CACHE = Path.home() / ".cache" / "deepseek-mm"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StageConfig:
+    """What a stage reads."""
+
+    length: int = 512  # tokens of a row
+    rows: int = 4  # of one step
+    every: int = 25  # steps between two checkpoints
+    limit: int = 1_600  # rows of each domain at most
+    long: bool = False  # long documents too
+    full: bool = False  # attention sees everything: what progressive attention is compared with
+
+
+DEFAULTS: dict[str, tuple[StageConfig, StepsConfig]] = {
+    "reach": (StageConfig(length=2048, rows=1, limit=150, long=True), StepsConfig(steps=500, rate=1e-3)),
+    "experts": (StageConfig(), StepsConfig(steps=800, rate=1e-3)),
+    "dense": (StageConfig(), StepsConfig(steps=800, rate=1e-3)),
+}
+
+
+class Trainer(Protocol):
+    """One stage's model and losses."""
+
+    trained: dict[str, torch.nn.Parameter]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of `train lm`; every number of the recipe is one. What is left out is the stage's own default."""
+    parser.add_argument("--stage", choices=STAGES, required=True)
+    parser.add_argument("--corpus", type=Path, default=CACHE / "corpus", help="made by: train corpus")
+    parser.add_argument("--out", type=Path, default=Path("runs/lm"), help="each stage has a folder in it")
+    parser.add_argument("--reach", type=Path, help="folder of the stage reach that experts are put on")
+    parser.add_argument("--base", default="smollm2", help="the model to begin with")
+    for config in (StageConfig, StepsConfig, ReachConfig, MixtureConfig):
+        for item in fields(config):
+            if isinstance(item.default, bool):
+                parser.add_argument(f"--{item.name}", action="store_true", default=None)
+            elif isinstance(item.default, int | float):
+                parser.add_argument(f"--{item.name.replace('_', '-')}", type=type(item.default))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train one stage to its end; goes on where an earlier call stopped."""
+    stage, steps = (chosen(config, args) for config in DEFAULTS[args.stage])
+    out = args.out / (args.stage + ("-full" if stage.full else ""))
+    settings = {**asdict(stage), **asdict(steps), "stage": args.stage, "base": args.base}
+    journal = Journal(out, settings)
+    rows = read_rows(args.corpus, stage, seed=steps.seed)
+    trainer, backward = STAGE_OF[args.stage](args, stage)
+    train(trainer, backward, rows, journal, stage, steps)
+    journal.plot(*(name for name in ("words", "hidden", "loss", "balance") if name in journal.lines()[-1]))
+    return 0
+
+
+def train(
+    trainer: Trainer,
+    backward: Callable[[Rows, float, float, torch.Generator], dict[str, float]],
+    rows: Rows,
+    journal: Journal,
+    stage: StageConfig,
+    config: StepsConfig,
+) -> None:
+    """All steps that are left. `backward` gathers the gradients of some rows and says what was lost."""
+    steps = Steps(trainer.trained, config)
+    saved = journal.resume()
+    if saved:
+        steps.restore(saved)
+    first = saved["step"] if saved else 0
+    with tqdm(total=config.steps, initial=first, unit="step", file=sys.stderr) as bar:
+        for step in range(first, config.steps):
+            told = one_step(step, backward, rows, stage, config)
+            told["gradient"] = steps.update(step)
+            journal.log(step + 1, **told)
+            bar.set_postfix({name: f"{value:.3f}" for name, value in told.items()}, refresh=False)
+            bar.update()
+            if (step + 1) % stage.every == 0 or step + 1 == config.steps:
+                journal.save(step + 1, steps.state())
+
+
+def one_step(
+    step: int,
+    backward: Callable[[Rows, float, float, torch.Generator], dict[str, float]],
+    rows: Rows,
+    stage: StageConfig,
+    config: StepsConfig,
+) -> dict[str, float]:
+    """Gradients of one step's rows; returns the means of what was lost."""
+    told: list[dict[str, float]] = []
+    for part in range(config.accumulate):
+        chance = torch.Generator().manual_seed(Random(f"{config.seed} {step} {part}").randrange(2**31))
+        some = rows.take(numbers_of(step * config.accumulate + part, len(rows), stage.rows, config.seed))
+        told.append(backward(some, step / config.steps, 1 / config.accumulate, chance))
+    return {name: sum(each[name] for each in told) / len(told) for name in told[0]}
+
+
+def numbers_of(batch: int, total: int, size: int, seed: int) -> list[int]:
+    """Which rows batch number `batch` has: every row once an epoch, each epoch in an order of its own."""
+    a_round = max(1, total // size)
+    order = list(range(total))
+    Random(f"{seed} epoch {batch // a_round}").shuffle(order)
+    at = batch % a_round * size
+    return order[at : at + size]
+
+
+def read_rows(corpus: Path, stage: StageConfig, *, seed: int) -> Rows:
+    """Every domain's rows, mixed."""
+    splits: tuple[Split, ...] = ("train", "long_train") if stage.long else ("train",)
+    parts = [
+        pack(read_shard(corpus, name, split), stage.length, domain=number, limit=stage.limit)
+        for number, name in enumerate(DOMAINS)
+        for split in splits
+        if split in splits_of(name)
+    ]
+    return mix(parts, seed)
+
+
+def chosen(config: Any, args: argparse.Namespace) -> Any:
+    """The stage's defaults, with what was named on the command line."""
+    named = {item.name: getattr(args, item.name, None) for item in fields(config)}
+    return replace(config, **{name: value for name, value in named.items() if value is not None})
+
+
+Backward = Callable[[Rows, float, float, torch.Generator], dict[str, float]]
+
+
+def begin_reach(args: argparse.Namespace, stage: StageConfig) -> tuple[Trainer, Backward]:
+    """Teacher and student of the same weights."""
+    shape, weights = read_decoder(args.base, CACHE)
+    shorter = replace(shape, reaches=ours(shape).reaches)
+    teacher, student = (build(each, weights, dtype=torch.bfloat16) for each in (shape, shorter))
+    distiller = Distiller(teacher, student, chosen(ReachConfig(), args))
+
+    def backward(rows: Rows, over: float, share: float, chance: torch.Generator) -> dict[str, float]:
+        return distiller.backward(rows.ids_NT, chance, share=share)
+
+    return distiller, backward
+
+
+def begin_mixture(args: argparse.Namespace, stage: StageConfig) -> tuple[Trainer, Backward]:
+    """The decoder as the stage reach left it, with experts, or with the dense adapter in their place."""
+    shape, weights = read_decoder(args.base, CACHE)
+    shape = ours(shape)
+    if stage.full:
+        shape = replace(shape, reaches=())
+    else:
+        weights = merged(weights, learned(args.reach or args.out / "reach"))
+    decoder = build(shape, weights, dtype=torch.bfloat16)
+    if args.stage == "dense":
+        make_dense(decoder)
+    mixture = Mixture(decoder, chosen(MixtureConfig(), args))
+
+    def backward(rows: Rows, over: float, share: float, chance: torch.Generator) -> dict[str, float]:
+        return mixture.backward(rows, over=over, share=share)
+
+    return mixture, backward
+
+
+STAGE_OF: dict[str, Callable[[argparse.Namespace, StageConfig], tuple[Trainer, Backward]]] = {
+    "reach": begin_reach,
+    "experts": begin_mixture,
+    "dense": begin_mixture,
+}
