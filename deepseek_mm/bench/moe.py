@@ -1,8 +1,9 @@
 """What a mixture of experts saves: a dense feed-forward of width W against eight experts whose widths sum to W, top-2.
 
 The same decoder, random weights, bf16, the gate included; both take turns in every round, each first in half of them.
-As in large models the feed-forward dominates: W is eight times the model's width (28 times in Mixtral 8x7B). Our
-decoder always has a feed-forward for all tokens, so here the mixture keeps one of width 32, which counts against it.
+As in large models the feed-forward dominates: W is 26 times the model's width (the eight experts of Mixtral 8x7B have
+28 times). Our decoder always has a feed-forward for all tokens, so here the mixture keeps one of width 32, which counts
+against it.
 
 Shape key:  B batch, T tokens, E experts
 """

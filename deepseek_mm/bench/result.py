@@ -28,11 +28,11 @@ class Sizes:
     page_results: int = 500  # that are scrolled through
     page_turns: int = 500  # of the long conversation
     page_talks: int = 3  # rounds of conversations
-    moe_times: int = 5  # as wide as the table's experts are those that are raced
-    moe_layers: int = 4
+    moe_times: int = 16  # as wide as the table's experts are those that are raced
+    moe_layers: int = 2
     moe_tokens: int = 512  # of a prefill, and of the context of a decoded token
     moe_steps: int = 16  # tokens decoded in a round
-    moe_rounds: int = 9
+    moe_rounds: int = 7
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,7 +2,8 @@
 
 How fast a shape is does not depend on what its weights say.
 
-Shape key:  B batch, T tokens, C tokens of context, D width, H query heads, G key/value heads, K head width
+Shape key:  B batch, T tokens, C tokens of context, D width, H query heads, G key/value heads, R = H / G,
+            K head width
 """
 
 import torch
@@ -31,8 +32,9 @@ class Still:
             self._past[slot] = (k_BTGK.repeat(1, length, 1, 1), v_BTGK.repeat(1, length, 1, 1))
         k_BCGK, v_BCGK = self._past[slot]
         k_BCGK[:, -1:], v_BCGK[:, -1:] = k_BTGK, v_BTGK
-        q, k, v = (x.transpose(1, 2) for x in (q_BTHK, k_BCGK, v_BCGK))
-        return F.scaled_dot_product_attention(q, k, v, enable_gqa=True).transpose(1, 2)
+        rows_BGRK = q_BTHK.unflatten(2, (k_BTGK.shape[2], -1))[:, 0]  # heads that share keys, as queries of one head
+        seen_BGRK = F.scaled_dot_product_attention(rows_BGRK, k_BCGK.transpose(1, 2), v_BCGK.transpose(1, 2))
+        return seen_BGRK.reshape(q_BTHK.shape)
 
 
 class Runner:
