@@ -28,10 +28,10 @@ def rows(count: int = 24) -> list[CaptionRow]:
         one, other, colour, place = SCENES[n % len(SCENES)]
         captions = (
             f"A {colour} {one} with a {other} number {n} .",
-            f"a {one} and a {other} on the {place}",
-            f"The {colour} {one} is near the {other} .",
+            f"a {one} and a {other} on the {place} {n}",
+            f"The {colour} {one} is near the {other} , {n} .",
             f"One {one} , one {other} , photo {n} .",
-            f"There is a {colour} {one} and a {other} .",
+            f"There is a {colour} {one} and a {other} , {n} .",
         )
         made.append(CaptionRow(image=f"{n}.jpg", captions=captions))
     return made

@@ -6,6 +6,7 @@ import pytest
 from paper import shelf
 
 from deepseek_mm.config import Config
+from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluate.questions import FORMS, KINDS, Form, words_of
 from deepseek_mm.rag.decide import covers
 from deepseek_mm.rag.program.words import negated
@@ -72,3 +73,8 @@ def test_a_form_without_what_it_needs_stays_empty_and_plurals_and_articles_are_r
     assert words_of(form, ["bus", "apple"], "", draw) == ""
     assert words_of(form, ["bus", "apple"], "red", draw) == "Find a bus, buses and an apple, red."
     assert len(FORMS) > 120
+
+
+def test_without_photos_there_is_no_question():
+    with pytest.raises(NothingThere, match="no question of kind 'which' fits 0 photos"):
+        shelf(0).ask("which", random.Random(0))

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from deepseek_mm.config import Config
+from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluate.pretend import Pretend
 from deepseek_mm.evaluate.questions import FORMS, Form, Kind, Where, words_of
 from deepseek_mm.rag.facts import run
@@ -56,12 +57,14 @@ class Shelf:
         self.photos, self.absent, self.config = tuple(photos), tuple(absent), config
 
     def ask(self, kind: Kind, draw: random.Random) -> Asked:
-        """One question of this kind, about one photo, a row of them or the library."""
+        """One question of this kind, about one photo, a row or the library. NothingThere if the photos are too few."""
         for _ in range(MOST_TRIES):
             place = draw.choices(PLACES, (5, 2, 4))[0]
             if asked := self.attempt(kind, draw, where=place):
                 return asked
-        raise AssertionError(f"no question of kind {kind} in {MOST_TRIES} draws over {len(self.photos)} photos")
+        raise NothingThere(
+            f"no question of kind {kind!r} fits {len(self.photos)} photos ({MOST_TRIES} were tried). Give more photos"
+        )
 
     def attempt(self, kind: Kind, draw: random.Random, *, where: Where) -> Asked | None:
         """None where the draw does not fit: the things are not there, or the program reads something else."""
