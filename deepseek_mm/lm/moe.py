@@ -50,10 +50,10 @@ class MoE(nn.Module):
         x_ND, experts_M = x_BTD.flatten(0, 1), routing.experts_BTk.flatten()
         order_M, counts = experts_M.argsort(stable=True), experts_M.bincount(minlength=len(self.experts)).tolist()
         tokens_M = order_M // self.top_k
-        stretches = x_ND[tokens_M].split(counts)
+        stretches = x_ND.index_select(0, tokens_M).split(counts)
         y_MD = torch.cat([expert(x) for expert, x in zip(self.experts, stretches, strict=True) if len(x)])
-        weighted_MD = y_MD * routing.weights_BTk.flatten()[order_M, None]
-        return weighted_MD.new_zeros(x_ND.shape).index_add(0, tokens_M, weighted_MD).view_as(x_BTD)
+        y_MD = y_MD * routing.weights_BTk.flatten().index_select(0, order_M)[:, None]
+        return y_MD.new_zeros(x_ND.shape).index_add_(0, tokens_M, y_MD).view_as(x_BTD)
 
 
 def choose(logits_BTE: Tensor, top_k: int) -> Routing:
