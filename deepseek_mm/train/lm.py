@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import torch
 from tqdm import tqdm
 
-from deepseek_mm.lm.ours import ours
+from deepseek_mm.lm.ours import OURS, ours
 from deepseek_mm.lm.weights import build, read_decoder
 from deepseek_mm.train.corpus import DOMAINS, Split, read_shard
 from deepseek_mm.train.corpus.build import splits_of
@@ -76,7 +76,8 @@ def run(args: argparse.Namespace) -> int:
     """Train one stage to its end; goes on where an earlier call stopped."""
     stage, steps = (chosen(config, args) for config in DEFAULTS[args.stage])
     out = args.out / (args.stage + ("-full" if stage.full else ""))
-    settings = {**asdict(stage), **asdict(steps), "stage": args.stage, "base": args.base}
+    guide = chosen(ReachConfig() if args.stage == "reach" else MixtureConfig(), args)
+    settings = {**asdict(stage), **asdict(steps), **asdict(guide), "base": args.base, "shape": repr(OURS)}
     journal = Journal(out, settings)
     rows = read_rows(args.corpus, stage, seed=steps.seed)
     trainer, backward = STAGE_OF[args.stage](args, stage)

@@ -30,7 +30,7 @@ class ReachConfig:
 
     rank: int = 32  # of each matrix's change
     stages: tuple[int, ...] = (6, 8, 12, 19, 24)  # layers in front of which hidden states are compared
-    hidden_weight: float = 0.5  # of the hidden states' difference beside the words'
+    hidden_weight: float = 1.0  # of the hidden states' difference beside the words'
     words: float = 0.25  # share of the positions whose words are compared: the vocabulary is what costs
 
     def __post_init__(self) -> None:
@@ -48,7 +48,7 @@ class Distiller:
         self.parts = [range(start, end) for start, end in pairwise(edges)]
 
     def losses(self, ids_BT: Tensor, chance: torch.Generator) -> tuple[Tensor, Tensor]:
-        """(difference of the words: KL in nats a token, difference of the hidden states: share of their square)."""
+        """(difference of the words: KL in nats a token, difference of the hidden states: a sum over the stages)."""
         with torch.no_grad():
             taught = stages(self.teacher, ids_BT, self.parts)
         learned = stages(self.student, ids_BT, self.parts)
@@ -80,6 +80,9 @@ def stages(decoder: Decoder, ids_BT: Tensor, parts: Sequence[range]) -> list[Ten
 
 
 def off(mine_BTD: Tensor, theirs_BTD: Tensor) -> Tensor:
-    """How far two hidden states are apart, as a share of their square; every token counts alike."""
+    """How far two hidden states are apart, as a share of both their squares, 0 to 2; every token counts alike.
+
+    A token that one of them uses as a sink is a hundred times longer than others: it must not drown them.
+    """
     apart = (mine_BTD - theirs_BTD).float().square().sum(-1)
-    return (apart / theirs_BTD.float().square().sum(-1).clamp_min(1e-3)).mean()
+    return (apart / (mine_BTD.float().square().sum(-1) + theirs_BTD.float().square().sum(-1)).clamp_min(1e-3)).mean()

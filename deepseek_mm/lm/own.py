@@ -1,0 +1,86 @@
+"""Our own decoder as a Generator: chats in, pieces of text out, many at a time.
+
+The system's words and the shots are the same from question to question, so their keys are kept: where the last message
+begins is marked as a place from which another prompt may go on.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from deepseek_mm.errors import LibraryError
+from deepseek_mm.lm.chat import encode_chat
+from deepseek_mm.lm.engine import Engine
+from deepseek_mm.lm.find import find_folder, fingerprint
+from deepseek_mm.lm.generator import Progress, silence
+from deepseek_mm.lm.paged import open_memory
+from deepseek_mm.lm.paged_runner import PagedRunner
+from deepseek_mm.lm.runner import Prompt
+from deepseek_mm.lm.sampling import Sampling
+from deepseek_mm.lm.tokenizer import Tokenizer, read_tokenizer
+from deepseek_mm.lm.weights import build, read_folder
+from deepseek_mm.records import Message
+
+CHUNK = 512  # tokens of a prompt that are computed in one pass
+ROOM = 2  # times the longest text for which there is memory: one long answer, and many short ones beside it
+AT_ONCE = 32  # answers that share it
+
+Prepare = Callable[[nn.Module], object]  # makes layers faster, from outside
+
+
+class OwnModel:
+    """A Generator around the engine. Greedy."""
+
+    sees = False
+
+    def __init__(self, engine: Engine, tokenizer: Tokenizer, *, name: str, fingerprint: str) -> None:
+        self.name, self.fingerprint = name, fingerprint
+        self._engine, self._tokenizer = engine, tokenizer
+
+    def stream(self, messages: Sequence[Message], *, max_tokens: int, stop: threading.Event) -> Iterator[str]:
+        """Pieces of the best answer, as `Generator.stream` says."""
+        ids = encode_chat(self._tokenizer, messages)
+        shared = common(ids, encode_chat(self._tokenizer, messages[:-1])) if len(messages) > 1 else 0
+        prompt = Prompt(ids=tuple(ids), marks=(shared,) if shared else ())
+        yield from self._engine.stream(prompt, Sampling(max_tokens=max_tokens), stop)
+
+
+def common(a: Sequence[int], b: Sequence[int]) -> int:
+    """How many tokens both begin with."""
+    return next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+
+
+def open_own(
+    name: str,
+    *,
+    cache: Path,
+    threads: int = 1,
+    progress: Progress = silence,
+    prepare: Prepare | None = None,
+    dtype: torch.dtype = torch.bfloat16,
+) -> OwnModel:
+    """The Llama-shaped model called `name` in our decoder. `prepare` may swap its layers for faster ones, in place.
+
+    NothingThere, MissingWeights, LibraryError or BadCheckpoint say what it lacks.
+    """
+    folder = find_folder(name, cache=cache, progress=progress)
+    progress(f"loading the language model {name}")
+    shape, weights = read_folder(folder)
+    decoder = build(shape, weights, dtype=dtype)
+    like = decoder.embedding.weight[:1]
+    if prepare is not None:
+        prepare(decoder)
+    tokens = ROOM * shape.longest
+    try:
+        memory = open_memory(shape, tokens=tokens, sequences=AT_ONCE, chunk=CHUNK, like=like)
+    except RuntimeError as error:  # torch's way to say that there is no memory
+        raise LibraryError(
+            f"no memory for {tokens} tokens of the language model {name} ({error}). Close other programs, or choose a"
+            " smaller model with lm.name"
+        ) from error
+    tokenizer = read_tokenizer(folder)
+    engine = Engine(PagedRunner(decoder, memory), tokenizer, threads=threads)
+    return OwnModel(engine, tokenizer, name=Path(name).name, fingerprint=fingerprint(folder))

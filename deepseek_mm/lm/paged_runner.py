@@ -1,0 +1,103 @@
+"""The decoder and its paged memory as the engine wants them: read a bite, write a token, try a guess, let go.
+
+Nothing is decided here. A text's own list of tokens grows before a pass and shrinks again if the pass fails, so that a
+failure leaves everybody as they were.
+
+Shape key:  B answers, T tokens, D width, V vocabulary
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from deepseek_mm.lm.book import Text
+from deepseek_mm.lm.model import Decoder
+from deepseek_mm.lm.paged import Memory, Paged
+from deepseek_mm.lm.runner import Prompt
+
+
+class PagedRunner:
+    """A `Runner` over one decoder. `guesses`: tokens tried at once, where that is faster than one by one."""
+
+    def __init__(self, decoder: Decoder, memory: Memory, *, guesses: int = 0) -> None:
+        self.guesses = guesses
+        self._decoder, self._memory = decoder.eval(), memory
+        self._texts: dict[int, Text] = {}
+
+    @property
+    def vocab_size(self) -> int:
+        """As `Runner` says."""
+        return self._decoder.shape.vocab_size
+
+    @property
+    def context(self) -> int:
+        """As `Runner` says."""
+        return self._decoder.shape.longest
+
+    def fits(self, tokens: int) -> bool:
+        """As `Runner` says."""
+        return self._memory.book.fits(tokens)
+
+    def start(self, number: int, prompt: Prompt, *, most: int) -> int:
+        """As `Runner` says."""
+        text = self._memory.book.start(prompt.ids, most=most, pictures=prompt.pictures, marks=prompt.marks)
+        self._texts[number] = text
+        return text.length
+
+    @torch.inference_mode()
+    def prefill(self, number: int, count: int) -> Tensor:
+        """As `Runner` says. It stops at marks on the way, where others may begin alike."""
+        text, end = self._texts[number], self._texts[number].length + count
+        while True:
+            some = self._memory.book.step(text, end - text.length)
+            hidden_BTD = self._pass([text], some)
+            self._memory.book.advance(text, some)
+            if text.length == end:
+                return self._decoder.logits(hidden_BTD[0, -1])
+
+    @torch.inference_mode()
+    def decode(self, rows: Sequence[tuple[int, int]]) -> Tensor:
+        """As `Runner` says."""
+        texts = [self._texts[number] for number, _ in rows]
+        for text, (_, token) in zip(texts, rows, strict=True):
+            text.ids.append(token)
+        try:
+            hidden_BTD = self._pass(texts, 1)
+        except BaseException:
+            for text in texts:
+                text.ids.pop()
+            raise
+        for text in texts:
+            self._memory.book.advance(text, 1)
+        return self._decoder.logits(hidden_BTD[:, 0])
+
+    @torch.inference_mode()
+    def guess(self, number: int, tokens: Sequence[int]) -> Tensor:
+        """As `Runner` says."""
+        text = self._texts[number]
+        text.ids.extend(tokens)
+        try:
+            hidden_BTD = self._pass([text], len(tokens), sure=1)
+        except BaseException:
+            del text.ids[text.length :]
+            raise
+        return self._decoder.logits(hidden_BTD[0])
+
+    def keep(self, number: int, count: int) -> None:
+        """As `Runner` says."""
+        text = self._texts[number]
+        del text.ids[text.length + count :]
+        self._memory.book.advance(text, count)
+
+    def release(self, number: int) -> None:
+        """As `Runner` says."""
+        text = self._texts.pop(number)
+        del text.ids[text.length :]
+        self._memory.book.drop(text)
+
+    def _pass(self, texts: Sequence[Text], count: int, *, sure: int | None = None) -> Tensor:
+        """Hidden states (B, T, D), normed, of the next `count` tokens."""
+        paged = Paged(self._memory, texts, count, sure=sure)
+        hidden_BTD, _ = self._decoder(self._decoder.embed(paged.ids_BT), paged)
+        return hidden_BTD

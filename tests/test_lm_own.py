@@ -1,0 +1,75 @@
+"""Our decoder answers as transformers' does on the same weights, from a folder to the last piece of text."""
+
+import threading
+
+import pytest
+import torch
+from test_lm_local import ASK, answer, reference
+from tiny_lm import save_tiny, tiny_llama
+
+from deepseek_mm.errors import BadQuestion, NothingThere
+from deepseek_mm.lm.own import common, open_own
+from deepseek_mm.records import Message
+
+
+def speaker(folder, **options):
+    return open_own(str(folder), cache=folder.parent, dtype=torch.float32, **options)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_answer_is_the_one_that_transformers_gives(tmp_path, seed):
+    model = tiny_llama(seed=seed)
+    own = speaker(save_tiny(tmp_path / "tiny", model))
+    said = answer(own)
+    assert said.rstrip("\ufffd") == reference(model)
+    assert len(set(said)) > 5
+    assert (own.name, own.sees, len(own.fingerprint)) == ("tiny", False, 64)
+
+
+def test_a_second_question_with_the_same_beginning_is_answered_alike(tmp_path):
+    model = tiny_llama(seed=1)
+    own = speaker(save_tiny(tmp_path / "tiny", model))
+    long = (Message(role="system", text="two cups are on the table " * 3), *ASK[1:])
+    other = (*long[:-1], Message(role="user", text="green grass?"))
+    for messages in (long, other, long):
+        assert answer(own, messages).rstrip("\ufffd") == reference(model, messages)
+
+
+def test_answers_that_are_asked_for_together_come_out_as_if_alone(tmp_path):
+    model = tiny_llama(seed=2)
+    own = speaker(save_tiny(tmp_path / "tiny", model))
+    questions = [(Message(role="user", text=f"{word} dog?"),) for word in ("a", "black", "green", "two", "cups")]
+    found: dict[int, str] = {}
+    threads = [
+        threading.Thread(target=lambda n=n, q=q: found.update({n: answer(own, q)})) for n, q in enumerate(questions)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert [found[n].rstrip("\ufffd") for n in range(5)] == [reference(model, q) for q in questions]
+
+
+def test_what_is_too_long_for_the_context_is_said_before_it_is_read(tmp_path):
+    own = speaker(save_tiny(tmp_path / "tiny"))
+    with pytest.raises(BadQuestion, match="reads 256"):
+        answer(own, (Message(role="user", text="a black dog " * 200),))
+
+
+def test_layers_can_be_swapped_before_the_first_answer(tmp_path):
+    seen = []
+    speaker(save_tiny(tmp_path / "tiny"), prepare=seen.append)
+    assert len(seen) == 1
+
+
+def test_a_model_that_is_not_there_is_named_with_what_could_be(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(NothingThere, match="smollm2"):
+        speaker(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "length"), [([1, 2, 3], [1, 2, 4], 2), ([1], [1, 2], 1), ([], [1], 0), ([2], [1], 0)]
+)
+def test_the_common_beginning_of_two_lists_is_counted(a, b, length):
+    assert common(a, b) == length

@@ -1,0 +1,119 @@
+"""The decoder behind the engine's door says what it says over whole texts, whoever else is being served."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from lm_help import NEAR, decoder, experts
+
+from deepseek_mm.lm.attend import Whole
+from deepseek_mm.lm.model import Decoder
+from deepseek_mm.lm.paged import open_memory
+from deepseek_mm.lm.paged_runner import PagedRunner
+from deepseek_mm.lm.runner import Prompt
+from deepseek_mm.lm.shape import Reach, tiny
+
+SHAPE = tiny(reaches=(NEAR, NEAR, Reach(), Reach(kind="top", blocks=8)), moe=experts())
+
+
+def awake() -> Decoder:
+    """A decoder whose experts have something to say."""
+    made = decoder(SHAPE)
+    with torch.no_grad():
+        for name, parameter in made.named_parameters():
+            if name.endswith("down.weight"):
+                parameter.normal_(std=0.2)
+    return made
+
+
+def runner(model: Decoder, *, tokens: int = 1024, guesses: int = 0) -> PagedRunner:
+    memory = open_memory(model.shape, tokens=tokens, sequences=4, chunk=64, like=model.embedding.weight[:1])
+    return PagedRunner(model, memory, guesses=guesses)
+
+
+def whole(model: Decoder, ids: list[int]) -> torch.Tensor:
+    """Scores of what follows every token, without any cache."""
+    ids_BT = torch.tensor([ids])
+    with torch.inference_mode():
+        hidden, _ = model(model.embed(ids_BT), Whole(model.shape, torch.ones_like(ids_BT)))
+        return model.logits(hidden)[0]
+
+
+def text(length: int, seed: int) -> list[int]:
+    return torch.randint(512, (length,), generator=torch.Generator().manual_seed(seed)).tolist()
+
+
+def test_bites_and_tokens_give_the_scores_of_the_whole_text():
+    model, ids = awake(), text(120, 0)
+    run = runner(model)
+    assert run.start(7, Prompt(ids=tuple(ids[:100])), most=120) == 0
+    run.prefill(7, 37)
+    torch.testing.assert_close(run.prefill(7, 63), whole(model, ids)[99], atol=1e-4, rtol=1e-4)
+    for n in range(100, 120):
+        (scores,) = run.decode([(7, ids[n])])
+        torch.testing.assert_close(scores, whole(model, ids)[n], atol=1e-4, rtol=1e-4)
+
+
+def test_several_answers_are_written_at_once_without_meeting():
+    model, texts = awake(), [text(length, seed) for seed, length in enumerate((40, 75, 110))]
+    run = runner(model)
+    for number, ids in enumerate(texts):
+        run.start(number, Prompt(ids=tuple(ids[:-1])), most=len(ids))
+        run.prefill(number, len(ids) - 1)
+    scores_BV = run.decode([(number, ids[-1]) for number, ids in enumerate(texts)])
+    right_BV = torch.stack([whole(model, ids)[-1] for ids in texts])
+    torch.testing.assert_close(scores_BV, right_BV, atol=1e-4, rtol=1e-4)
+
+
+def test_guesses_that_do_not_stay_leave_no_trace():
+    model, ids = awake(), text(60, 1)
+    run = runner(model, guesses=4)
+    run.start(0, Prompt(ids=tuple(ids[:50])), most=80)
+    run.prefill(0, 50)
+    scores_TV = run.guess(0, [ids[50], ids[51], 3, 4])
+    torch.testing.assert_close(scores_TV[:2], whole(model, ids)[50:52], atol=1e-4, rtol=1e-4)
+    run.keep(0, 2)
+    (scores,) = run.decode([(0, ids[52])])
+    torch.testing.assert_close(scores, whole(model, ids)[52], atol=1e-4, rtol=1e-4)
+
+
+def test_who_begins_alike_goes_on_from_what_is_known():
+    model, shared = awake(), text(70, 2)
+    first, second = shared + text(20, 3), shared + text(30, 4)
+    run = runner(model)
+    run.start(0, Prompt(ids=tuple(first), marks=(70,)), most=100)
+    run.prefill(0, len(first))
+    run.release(0)
+    assert (known := run.start(1, Prompt(ids=tuple(second), marks=(70,)), most=110)) == 64
+    scores = run.prefill(1, len(second) - known)
+    torch.testing.assert_close(scores, whole(model, second)[-1], atol=1e-4, rtol=1e-4)
+
+
+def test_a_failure_leaves_every_answer_as_it_was(monkeypatch):
+    model, ids = awake(), text(50, 5)
+    run = runner(model)
+    run.start(0, Prompt(ids=tuple(ids[:40])), most=60)
+    run.prefill(0, 40)
+    with monkeypatch.context() as patch:
+        patch.setattr(model, "embed", lambda ids: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run.decode([(0, ids[40])])
+        with pytest.raises(ZeroDivisionError):
+            run.guess(0, ids[40:43])
+    (scores,) = run.decode([(0, ids[40])])
+    torch.testing.assert_close(scores, whole(model, ids)[40], atol=1e-4, rtol=1e-4)
+
+
+def test_memory_is_promised_only_as_far_as_it_goes_and_comes_back():
+    model = decoder(replace(SHAPE, moe=None))
+    run = runner(model, tokens=256)
+    assert run.fits(200)
+    run.start(0, Prompt(ids=(1, 2, 3)), most=200)
+    assert not run.fits(200)
+    run.release(0)
+    assert run.fits(200)
+
+
+def test_it_reads_as_much_as_the_decoder_was_made_for():
+    run = runner(awake())
+    assert (run.context, run.vocab_size, run.guesses) == (2048, 512, 0)
