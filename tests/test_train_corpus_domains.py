@@ -119,3 +119,8 @@ def test_a_chat_takes_turns_and_strips_what_surrounds_its_words():
         ("assistant", "Hi."),
     ]
     assert item.words == "Be kind.\nHello\nHi."
+
+
+def test_of_two_spellings_of_a_flag_the_long_one_is_kept():
+    assert shell.filled("d2 {{[-w|--watch]}} {{a|b}} {{path/to/file}}") == "d2 --watch a|b path/to/file"
+    assert shell.lower("[L]ist all files:") == "list all files"

@@ -56,6 +56,8 @@ def test_a_refusal_names_every_entry_that_was_looked_at():
         ("The hat is on the left and looks black", "You can see the hat on the left, and it is black"),
         ("Another dog is at the top left of this photo", "Another dog can be seen at the top left of this photo"),
         ("At least 2 photos show a dog", "At least 2 of your photos show a dog"),
+        ("At least 1 photo shows a dog", "There is at least 1 photo with a dog"),
+        ("I can point at 1 dog in a.jpg, and there could be more", "There is at least 1 dog in a.jpg"),
         ("my dog 3.png shows a ball", "my dog 3.png contains a ball"),
         ("None of these 3 pictures shows a cat", "I looked, but none of these 3 pictures shows a cat"),
     ],

@@ -44,8 +44,9 @@ def page(row: Any, examples: list[tuple[str, str]]) -> str:
 
 
 def filled(command: str) -> str:
-    """Without the marks of a placeholder: cp {{source}} {{target}} -> cp source target."""
-    return re.sub(r"\{\{(.*?)\}\}", r"\1", command)
+    """Without the marks of placeholders; of two spellings of a flag the long one: {{[-l|--list]}} {{a}} -> --list a."""
+    plain = re.sub(r"\{\{(.*?)\}\}", r"\1", command)
+    return re.sub(r"\[(?:[^\[\]|\s]+\|)+([^\[\]|\s]+)\]", r"\1", plain)
 
 
 def lower(what: str) -> str:

@@ -69,7 +69,6 @@ WORDINGS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "{l}you can see that the {t} {i} is {c}",
             "{l}I can see that the {t} {i} is {c}",
             "{l}{i} the {t} is {c}",
-            "{l}it is {c}: the {t} {i}",
         ),
     ),
     (
@@ -145,6 +144,11 @@ FOUND_WORDS = (
     "There is {t} in [{n}].",
     "I can see {t} in [{n}].",
 )
+ONE = (  # what a wording for many says of one
+    ("re are at least 1 photos with", "re is at least 1 photo with"),
+    ("re are at least 1 ", "re is at least 1 "),
+    ("t least 1 of your photos show ", "t least 1 of your photos shows "),
+)
 AS_IT_IS = 0.1  # share of the claims that keep the program's words
 REFUSALS = (
     "I looked, but found no {t} in {n}.",
@@ -212,6 +216,8 @@ def wordings_of(text: str) -> list[str]:
 def begun(words: str, *, by_name: bool = False) -> str:
     """One space between words, and a capital at the start unless a file's name stands there."""
     plain = re.sub(r" +(?=[:,]|$)", "", re.sub(r" {2,}", " ", words)).strip()
+    for many, one in ONE:
+        plain = plain.replace(many, one)
     return plain if by_name else plain[0].upper() + plain[1:]
 
 
