@@ -10,7 +10,8 @@ from tiny_lm import save_tiny, tiny_gpt2, tiny_llama, tiny_tokenizer
 from deepseek_mm.errors import BadCheckpoint, NothingThere
 from deepseek_mm.lm import checkpoint
 from deepseek_mm.lm.checkpoint import open_local, read_checkpoint
-from deepseek_mm.lm.find import fingerprint
+from deepseek_mm.lm.find import find_folder, fingerprint
+from deepseek_mm.lm.generator import silence
 from deepseek_mm.lm.local import LocalModel
 from deepseek_mm.records import Message
 
@@ -22,7 +23,7 @@ def answer(generator):
 
 
 def open_folder(folder):
-    return open_local(str(folder), cache=folder / "cache")
+    return open_local(folder, name=folder.name)
 
 
 @pytest.mark.parametrize("make", [tiny_llama, tiny_gpt2])
@@ -43,8 +44,8 @@ def test_weights_are_known_by_their_fingerprint(tmp_path):
 
 def test_loading_says_what_it_does(tmp_path):
     heard = []
-    open_local(str(save_tiny(tmp_path / "m")), cache=tmp_path, progress=heard.append)
-    assert heard == [f"loading the language model {tmp_path / 'm'}"]
+    open_local(save_tiny(tmp_path / "m"), name="m", progress=heard.append)
+    assert heard == ["loading the language model m"]
 
 
 def test_loading_shows_no_bars_of_others(tmp_path, capfd):
@@ -56,13 +57,13 @@ def test_loading_shows_no_bars_of_others(tmp_path, capfd):
 
 def test_a_name_that_is_nowhere_says_where_it_was_looked_for(tmp_path):
     with pytest.raises(NothingThere, match=r"no language model 'nobody/nothing': it is no folder here, and the hub"):
-        open_local("nobody/nothing", cache=tmp_path)
+        find_folder("nobody/nothing", cache=tmp_path, progress=silence)
 
 
 @pytest.mark.parametrize("name", ["./not/here/at/all", "two words", ""])
 def test_a_name_that_cannot_be_a_hub_model_says_the_same(tmp_path, name):
     with pytest.raises(NothingThere, match="it is no folder here"):
-        open_local(name, cache=tmp_path)
+        find_folder(name, cache=tmp_path, progress=silence)
 
 
 def test_pickles_are_never_read(tmp_path):

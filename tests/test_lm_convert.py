@@ -11,9 +11,10 @@ import torch
 from tiny_lm import write_gguf
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
+from deepseek_mm.config import LMConfig
 from deepseek_mm.errors import LibraryError, MissingWeights
-from deepseek_mm.lm import convert
-from deepseek_mm.lm.checkpoint import open_local, read_checkpoint
+from deepseek_mm.lm import convert, open_generator
+from deepseek_mm.lm.checkpoint import read_checkpoint
 from deepseek_mm.lm.convert import SUMS, converted, is_whole, packaged_gguf
 from deepseek_mm.lm.find import fingerprint
 from deepseek_mm.lm.local import LocalModel
@@ -197,7 +198,7 @@ def test_the_default_name_opens_the_packaged_model():
         packaged_gguf()
     except MissingWeights as error:
         pytest.skip(str(error))
-    generator = open_local("smollm2", cache=cache_folder())
+    generator = open_generator(LMConfig(), cache=cache_folder())
     question = [Message(role="user", text="Say hello to Bob.")]
     assert "Bob" in "".join(generator.stream(question, max_tokens=12, stop=threading.Event()))
     assert (generator.name, len(generator.fingerprint)) == ("smollm2", 64)

@@ -5,15 +5,18 @@ import threading
 import pytest
 import torch
 from test_lm_local import ASK, answer, reference
-from tiny_lm import save_tiny, tiny_llama
+from tiny_lm import save_tiny, tiny_gpt2, tiny_llama
 
-from deepseek_mm.errors import BadQuestion, NothingThere
-from deepseek_mm.lm.own import common, open_own
+from deepseek_mm.config import LMConfig
+from deepseek_mm.errors import BadQuestion
+from deepseek_mm.lm import open_generator
+from deepseek_mm.lm.local import LocalModel
+from deepseek_mm.lm.own import OwnModel, common, open_own
 from deepseek_mm.records import Message
 
 
 def speaker(folder, **options):
-    return open_own(str(folder), cache=folder.parent, dtype=torch.float32, **options)
+    return open_own(folder, name=folder.name, dtype=torch.float32, **options)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -62,10 +65,10 @@ def test_layers_can_be_swapped_before_the_first_answer(tmp_path):
     assert len(seen) == 1
 
 
-def test_a_model_that_is_not_there_is_named_with_what_could_be(tmp_path, monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(NothingThere, match="smollm2"):
-        speaker(tmp_path / "nowhere")
+def test_a_llama_is_read_by_our_decoder_and_another_kind_by_transformers(tmp_path):
+    for model, kind in ((tiny_llama(), OwnModel), (tiny_gpt2(), LocalModel)):
+        folder = save_tiny(tmp_path / kind.__name__, model)
+        assert isinstance(open_generator(LMConfig(name=str(folder)), cache=tmp_path), kind)
 
 
 @pytest.mark.parametrize(

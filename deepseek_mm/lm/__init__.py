@@ -4,13 +4,17 @@ import os
 from pathlib import Path
 
 from deepseek_mm.config import LMConfig
-from deepseek_mm.lm.generator import Generator, Progress, silence
+from deepseek_mm.lm.generator import Generator, Prepare, Progress, silence
 
 __all__ = ["Generator", "Progress", "open_generator"]
 
 
-def open_generator(config: LMConfig, *, cache: Path, progress: Progress | None = None) -> Generator:
+def open_generator(
+    config: LMConfig, *, cache: Path, progress: Progress | None = None, prepare: Prepare | None = None
+) -> Generator:
     """The model that `config` names, ready to speak. `cache` is where models are converted to, once.
+
+    `prepare` may make our own decoder's layers faster, in place; it knows the machine.
 
     Each kind is imported only when it is wanted: with a server or with "none" no torch is loaded. NothingThere,
     BadCheckpoint, MissingWeights, LibraryError and ServerError say what the model lacks.
@@ -23,6 +27,20 @@ def open_generator(config: LMConfig, *, cache: Path, progress: Progress | None =
         from deepseek_mm.lm.remote import open_remote
 
         return open_remote(config, key=os.environ.get(config.api_key_env, ""))
-    from deepseek_mm.lm.checkpoint import open_local
+    return _open_here(config, cache, progress or silence, prepare)
 
-    return open_local(config.name, cache=cache, threads=config.threads, progress=progress or silence)
+
+def _open_here(config: LMConfig, cache: Path, progress: Progress, prepare: Prepare | None) -> Generator:
+    """A model on this machine: in our own decoder if it is a Llama, else by transformers."""
+    from deepseek_mm.lm.find import find_folder
+    from deepseek_mm.lm.llama import read_json, why_not
+
+    folder = find_folder(config.name, cache=cache, progress=progress)
+    name = folder.name if Path(config.name).is_dir() else config.name
+    if why_not(read_json(folder / "config.json")):
+        from deepseek_mm.lm.checkpoint import open_local
+
+        return open_local(folder, name=name, threads=config.threads, progress=progress)
+    from deepseek_mm.lm.own import open_own
+
+    return open_own(folder, name=name, threads=config.threads, progress=progress, prepare=prepare)

@@ -11,18 +11,17 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from deepseek_mm.errors import BadCheckpoint
-from deepseek_mm.lm.find import find_folder, fingerprint, first_line, unreadable
+from deepseek_mm.lm.find import fingerprint, first_line, unreadable
 from deepseek_mm.lm.generator import Progress, silence
 from deepseek_mm.lm.local import LocalModel
 from deepseek_mm.lm.quiet import no_bars
 
 
-def open_local(name: str, *, cache: Path, threads: int = 1, progress: Progress = silence) -> LocalModel:
-    """The model called `name` in memory. NothingThere or BadCheckpoint say what it lacks."""
-    folder = find_folder(name, cache=cache, progress=progress)
+def open_local(folder: Path, *, name: str, threads: int = 1, progress: Progress = silence) -> LocalModel:
+    """The model in `folder`, called `name`. BadCheckpoint says what it lacks."""
     progress(f"loading the language model {name}")
     model, tokenizer = read_checkpoint(folder, dtype=best_dtype())
-    return LocalModel(model, tokenizer, name=_short(name), fingerprint=fingerprint(folder), threads=threads)
+    return LocalModel(model, tokenizer, name=name, fingerprint=fingerprint(folder), threads=threads)
 
 
 def read_checkpoint(folder: Path, *, dtype: torch.dtype) -> tuple[Any, Any]:
@@ -46,7 +45,3 @@ def read_checkpoint(folder: Path, *, dtype: torch.dtype) -> tuple[Any, Any]:
 def best_dtype() -> torch.dtype:
     """bfloat16 where the CPU multiplies it in hardware: more tokens a second, and a third of the wait for the first."""
     return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32
-
-
-def _short(name: str) -> str:
-    return Path(name).name if Path(name).is_dir() else name

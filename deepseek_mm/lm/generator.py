@@ -5,11 +5,15 @@ The packaged model, a server and (later) our own model are all Generators: nothi
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from deepseek_mm.records import Message
 
+if TYPE_CHECKING:  # no torch is loaded for a server
+    from torch import nn
+
 Progress = Callable[[str], None]  # one line about what is happening now
+Prepare = Callable[["nn.Module"], object]  # makes a model's layers faster, in place, from outside
 
 
 class Generator(Protocol):

@@ -2,9 +2,9 @@
 
 Near: a fifth of the layers see 32 tokens and the first page. Wider: windows that grow from 64 to 1,024 until a layer
 sees everything. Where it matters: of the last layers those that look far see the sixteen key blocks that fit best, the
-others a window. Which layers of SmolLM2 look far was measured, by taking that from one layer at a time (docs/log.md): 18, 20
-and 23 find what is to be repeated, 7 helps them, and the last ones hardly care. The article gives the stages, not their
-lengths; layer 7 is the exception in the middle one.
+others a window. Which layers of SmolLM2 look far was measured, by taking that from one layer at a time (docs/log.md):
+18, 20 and 23 find what is to be repeated, 7 helps them, and the last ones hardly care. The article gives the stages,
+not their lengths; layer 7 is the exception in the middle one.
 """
 
 from dataclasses import replace

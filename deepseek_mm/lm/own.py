@@ -5,17 +5,16 @@ begins is marked as a place from which another prompt may go on.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.lm.chat import encode_chat
 from deepseek_mm.lm.engine import Engine
-from deepseek_mm.lm.find import find_folder, fingerprint
-from deepseek_mm.lm.generator import Progress, silence
+from deepseek_mm.lm.find import fingerprint
+from deepseek_mm.lm.generator import Prepare, Progress, silence
 from deepseek_mm.lm.paged import open_memory
 from deepseek_mm.lm.paged_runner import PagedRunner
 from deepseek_mm.lm.runner import Prompt
@@ -27,8 +26,6 @@ from deepseek_mm.records import Message
 CHUNK = 512  # tokens of a prompt that are computed in one pass
 ROOM = 2  # times the longest text for which there is memory: one long answer, and many short ones beside it
 AT_ONCE = 32  # answers that share it
-
-Prepare = Callable[[nn.Module], object]  # makes layers faster, from outside
 
 
 class OwnModel:
@@ -54,19 +51,18 @@ def common(a: Sequence[int], b: Sequence[int]) -> int:
 
 
 def open_own(
-    name: str,
+    folder: Path,
     *,
-    cache: Path,
+    name: str,
     threads: int = 1,
     progress: Progress = silence,
     prepare: Prepare | None = None,
     dtype: torch.dtype = torch.bfloat16,
 ) -> OwnModel:
-    """The Llama-shaped model called `name` in our decoder. `prepare` may swap its layers for faster ones, in place.
+    """The Llama-shaped model in `folder` in our decoder. `prepare` may swap its layers for faster ones, in place.
 
-    NothingThere, MissingWeights, LibraryError or BadCheckpoint say what it lacks.
+    BadCheckpoint says what it lacks, LibraryError that there is no memory for it.
     """
-    folder = find_folder(name, cache=cache, progress=progress)
     progress(f"loading the language model {name}")
     shape, weights = read_folder(folder)
     decoder = build(shape, weights, dtype=dtype)
@@ -83,4 +79,4 @@ def open_own(
         ) from error
     tokenizer = read_tokenizer(folder)
     engine = Engine(PagedRunner(decoder, memory), tokenizer, threads=threads)
-    return OwnModel(engine, tokenizer, name=Path(name).name, fingerprint=fingerprint(folder))
+    return OwnModel(engine, tokenizer, name=name, fingerprint=fingerprint(folder))

@@ -99,5 +99,5 @@ class PagedRunner:
     def _pass(self, texts: Sequence[Text], count: int, *, sure: int | None = None) -> Tensor:
         """Hidden states (B, T, D), normed, of the next `count` tokens."""
         paged = Paged(self._memory, texts, count, sure=sure)
-        hidden_BTD, _ = self._decoder(self._decoder.embed(paged.ids_BT), paged)
+        hidden_BTD: Tensor = self._decoder(self._decoder.embed(paged.ids_BT), paged)[0]
         return hidden_BTD
