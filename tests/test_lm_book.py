@@ -45,6 +45,19 @@ def test_a_long_chunk_takes_no_pages_for_what_the_next_token_cannot_see():
     assert sorted(text.tables[0].pages) == [0, 27]
 
 
+def test_a_window_that_moves_on_lies_in_one_piece_nearly_always():
+    naive = Naive(book(FAR, tokens=4_000, sequences=2))
+    texts = [naive.book.start(range(2_000), most=2_000) for _ in range(2)]
+    pieces = []
+    for _ in range(1_900):
+        for text in texts:
+            naive.book.grow(text, 1)
+            naive.book.advance(text, 1)
+            pieces.append(len(text.tables[0].stretches(text.length - 80, text.length)))
+    assert max(pieces) == 2
+    assert sum(size > 1 for size in pieces) < 0.5 * len(pieces)
+
+
 def test_tokens_that_were_only_guessed_cost_no_page_that_is_needed_without_them():
     naive = Naive(book(*EVERY))
     text = naive.book.start(range(80), most=80)

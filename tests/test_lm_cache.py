@@ -34,15 +34,30 @@ def test_a_view_reads_the_memory_itself_and_copies_nothing():
     assert (view[:, 0] == 1).all()
 
 
+def test_a_gather_of_any_size_is_right_in_and_out_of_inference_mode():
+    cache, k, _ = filled()
+    for first, last in ((40, 44), (40, 99), (60, 70)):
+        with torch.inference_mode(first == 40):
+            keys, _ = cache.gather(2, torch.arange(first, last))
+            assert torch.equal(keys, k[first - 40 : last - 40].transpose(0, 1))
+
+
 @pytest.mark.parametrize("int8", [False, True])
-def test_every_head_can_pick_pages_of_its_own(int8):
+def test_every_head_can_pick_rows_of_its_own(int8):
     cache, _, _ = filled(int8=int8)
-    pages = torch.tensor([[1, 3], [2, 2], [3, 1]])
-    picked, whole = cache.pick(2, pages), cache.view(2, 0, 4 * PAGE)
-    for shelf, everything in zip(picked, whole, strict=True):
+    rows = torch.tensor([[41, 3, 60], [99, 99, 98], [127, 64, 65]])
+    for shelf, everything in zip(cache.pick(2, rows), cache.view(2, 0, 4 * PAGE), strict=True):
         for head in range(3):
-            rows = [page * PAGE + n for page in pages[head].tolist() for n in range(PAGE)]
-            assert torch.equal(shelf[head], everything[head, rows])
+            assert torch.equal(shelf[head], everything[head, rows[head]])
+
+
+@pytest.mark.parametrize("int8", [False, True])
+def test_rows_that_are_cleared_hold_nothing_whatever_lay_there(int8):
+    cache, _, _ = filled(int8=int8)
+    cache.write(2, torch.tensor([70]), torch.full((1, 3, 8), torch.nan), torch.full((1, 3, 8), torch.inf))
+    cache.clear(2, torch.arange(60, 100))
+    assert [x[:, 60:100].any() or x.isnan().any() for x in cache.view(2, 0, 128)] == [False, False]
+    assert cache.view(2, 40, 20)[0].any()
 
 
 def test_a_copied_page_has_the_same_content_in_every_layer_of_its_group():
@@ -92,4 +107,5 @@ def test_bfloat16_models_read_bfloat16_however_it_is_kept():
         cache = Cache((NEAR,), (1,), like=torch.zeros((), dtype=torch.bfloat16), int8=int8)
         cache.write(1, torch.tensor([3]), torch.ones(1, 1, 4).bfloat16(), torch.ones(1, 1, 4).bfloat16())
         assert [x.dtype for x in cache.view(1, 3, 1)] == [torch.bfloat16] * 2
+        assert cache.gather(1, torch.tensor([3]))[0].dtype == torch.bfloat16
         assert cache.view(1, 3, 1)[0].float().allclose(torch.ones(1, 1, 4), atol=0.01)

@@ -167,7 +167,7 @@ class Book:
         table, pool = text.tables[number], self.pools[number]
         copies = []
         for block in blocks:
-            room = self.groups[number].most_pages(text.most, self.chunk) - block
+            room = min(pages_of(text.most) - block, self.groups[number].most_pages(text.most, self.chunk))
             (page,) = pool.take(1, after=table.pages.get(block - 1, -1), room=room)
             if block in table.pages:
                 copies.append(Copy(number, table.pages[block], page))

@@ -6,7 +6,7 @@ read back is off by at most half a step of it, 1/254 of its largest number.
 
 Layers that choose blocks also keep a summary of every page, the mean of its keys, written when the page is full.
 
-Shape key:  G key/value heads, R rows (a page has PAGE of them), P pages, K width, N tokens
+Shape key:  G key/value heads, R rows (a page has PAGE of them), P pages, K width, N tokens, X = G * N
 """
 
 from collections.abc import Sequence
@@ -27,14 +27,17 @@ class Shelf(Protocol):
     def put(self, rows_N: Tensor, x_NGK: Tensor) -> None:
         """Write tokens into these rows."""
 
-    def take(self, rows_N: Tensor) -> Tensor:
-        """What lies in these rows, (G, N, K): a copy."""
+    def take(self, rows_N: Tensor, out: Tensor | None = None) -> Tensor:
+        """What lies in these rows, (G, N, K): a copy, in `out` if that is given."""
 
     def view(self, row: int, size: int) -> Tensor:
         """What lies in `size` rows from `row` on, (G, size, K): not copied where it is kept as it is read."""
 
-    def pick(self, pages_GP: Tensor) -> Tensor:
-        """What lies in these pages, other ones for every head, (G, P * PAGE, K): a copy."""
+    def pick(self, rows_X: Tensor) -> Tensor:
+        """What lies in these rows, counted through all heads, (X, K): a copy."""
+
+    def clear(self, rows_N: Tensor) -> None:
+        """Make these rows zero."""
 
     def move(self, source: int, target: int) -> None:
         """Copy page `source` to page `target`."""
@@ -52,17 +55,17 @@ class Wide:
     def put(self, rows_N: Tensor, x_NGK: Tensor) -> None:
         self._x_GRK.index_copy_(1, rows_N, x_NGK.transpose(0, 1))
 
-    def take(self, rows_N: Tensor) -> Tensor:
-        return self._x_GRK.index_select(1, rows_N)
+    def take(self, rows_N: Tensor, out: Tensor | None = None) -> Tensor:
+        return torch.index_select(self._x_GRK, 1, rows_N, out=out)
 
     def view(self, row: int, size: int) -> Tensor:
         return self._x_GRK.narrow(1, row, size)
 
-    def pick(self, pages_GP: Tensor) -> Tensor:
-        heads, rows, width = self._x_GRK.shape
-        firsts_G1 = torch.arange(0, heads * rows // PAGE, rows // PAGE, device=pages_GP.device)[:, None]
-        by_page = self._x_GRK.view(-1, PAGE * width)
-        return by_page.index_select(0, (pages_GP + firsts_G1).flatten()).view(heads, -1, width)
+    def pick(self, rows_X: Tensor) -> Tensor:
+        return self._x_GRK.flatten(0, 1).index_select(0, rows_X)
+
+    def clear(self, rows_N: Tensor) -> None:
+        self._x_GRK.index_fill_(1, rows_N, 0)
 
     def move(self, source: int, target: int) -> None:
         self.view(target * PAGE, PAGE).copy_(self.view(source * PAGE, PAGE))
@@ -86,14 +89,19 @@ class Narrow:
         self._x_GRK.put(rows_N, steps_NGK.to(torch.int8))
         self._scale_GR1.put(rows_N, scale_NG1)
 
-    def take(self, rows_N: Tensor) -> Tensor:
-        return (self._x_GRK.take(rows_N) * self._scale_GR1.take(rows_N)).to(self._dtype)
+    def take(self, rows_N: Tensor, out: Tensor | None = None) -> Tensor:
+        x_GNK, scale_GN1 = self._x_GRK.take(rows_N), self._scale_GR1.take(rows_N)
+        return (x_GNK * scale_GN1).to(self._dtype) if out is None else torch.mul(x_GNK, scale_GN1, out=out)
 
     def view(self, row: int, size: int) -> Tensor:
         return (self._x_GRK.view(row, size) * self._scale_GR1.view(row, size)).to(self._dtype)
 
-    def pick(self, pages_GP: Tensor) -> Tensor:
-        return (self._x_GRK.pick(pages_GP) * self._scale_GR1.pick(pages_GP)).to(self._dtype)
+    def pick(self, rows_X: Tensor) -> Tensor:
+        return (self._x_GRK.pick(rows_X) * self._scale_GR1.pick(rows_X)).to(self._dtype)
+
+    def clear(self, rows_N: Tensor) -> None:
+        self._x_GRK.clear(rows_N)
+        self._scale_GR1.clear(rows_N)
 
     def move(self, source: int, target: int) -> None:
         self._x_GRK.move(source, target)
@@ -117,17 +125,28 @@ class Cache:
         self.keys: dict[int, Shelf] = {}
         self.values: dict[int, Shelf] = {}
         self.summaries: dict[int, Tensor] = {}  # slot -> (G, P, K)
+        self._sizes: dict[int, tuple[int, int]] = {}  # slot -> heads, width
+        self._firsts: dict[int, Tensor] = {}  # slot that chooses -> each head's first row, counted through all, (G, 1)
+        self._like = like
+        self._scratch = [like.new_empty(0), like.new_empty(0)]  # what keys and values are gathered into
         for group, count in zip(groups, pages, strict=True):
+            self._sizes.update(dict.fromkeys(group.slots, (group.kv_heads, group.head_width)))
             for slot in group.slots:
                 self.keys[slot] = kind(group.kv_heads, count * PAGE, group.head_width, like)
                 self.values[slot] = kind(group.kv_heads, count * PAGE, group.head_width, like)
             for slot in group.tops:
+                self._firsts[slot] = self.integers(range(0, group.kv_heads * count * PAGE, count * PAGE))[:, None]
                 self.summaries[slot] = like.new_zeros(group.kv_heads, count, group.head_width)
 
     def write(self, slot: int, rows_N: Tensor, k_NGK: Tensor, v_NGK: Tensor) -> None:
         """Keep keys and values of tokens in these rows."""
         self.keys[slot].put(rows_N, k_NGK)
         self.values[slot].put(rows_N, v_NGK)
+
+    def clear(self, slot: int, rows_N: Tensor) -> None:
+        """Forget what lay in these rows: of a page that was begun, what others left behind its first token."""
+        for shelf in (self.keys[slot], self.values[slot]):
+            shelf.clear(rows_N)
 
     def summarise(self, slot: int, pages_P: Tensor) -> None:
         """The pages were filled: sum up what a layer needs to choose among them."""
@@ -136,16 +155,31 @@ class Cache:
         self.summaries[slot].index_copy_(1, pages_P, means_GPK)
 
     def gather(self, slot: int, rows_N: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys and values in these rows, (G, N, K) each: copies."""
-        return self.keys[slot].take(rows_N), self.values[slot].take(rows_N)
+        """Keys and values in these rows, (G, N, K) each: copies, which the next call overwrites.
+
+        Memory that was just used is at hand; asking the system for fresh pages takes longer than attending to them.
+        """
+        keys, values = (self._at_hand(number, slot, len(rows_N)) for number in (0, 1))
+        return self.keys[slot].take(rows_N, keys), self.values[slot].take(rows_N, values)
+
+    def _at_hand(self, number: int, slot: int, rows: int) -> Tensor:
+        """Room for (G, rows, K), in memory that is used again and again."""
+        heads, width = self._sizes[slot]
+        size = heads * rows * width
+        if self._scratch[number].numel() < size:
+            with torch.inference_mode(False):  # or it could be written in that mode only
+                self._scratch[number] = self._like.new_empty(size)
+        return self._scratch[number][:size].view(heads, rows, width)
 
     def view(self, slot: int, row: int, size: int) -> tuple[Tensor, Tensor]:
         """Keys and values in `size` rows from `row` on, (G, size, K) each."""
         return self.keys[slot].view(row, size), self.values[slot].view(row, size)
 
-    def pick(self, slot: int, pages_GP: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys and values of whole pages, other ones for every head, (G, P * PAGE, K) each: copies."""
-        return self.keys[slot].pick(pages_GP), self.values[slot].pick(pages_GP)
+    def pick(self, slot: int, rows_GN: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values in rows that are others for every head, (G, N, K) each: copies."""
+        rows_X = (rows_GN + self._firsts[slot]).flatten()
+        keys_XK, values_XK = self.keys[slot].pick(rows_X), self.values[slot].pick(rows_X)
+        return keys_XK.unflatten(0, rows_GN.shape), values_XK.unflatten(0, rows_GN.shape)
 
     def copy(self, copies: Sequence[Copy]) -> None:
         """Give the new pages what the old ones hold."""

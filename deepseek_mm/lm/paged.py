@@ -1,0 +1,77 @@
+"""The decoder's memory in pages: one forward pass over a chunk of one text, or over the next token of several.
+
+Everything that is the same for all layers of a group (which rows are written, which are read) is worked out once, when
+the pass begins; a layer then needs a handful of tensor operations. After the pass the caller tells the book how many of
+the tokens came to stay.
+
+    paged = Paged(memory, [text], 256)                  # or Paged(memory, texts) for one token each
+    hidden_BTD, _ = decoder(decoder.embed(paged.ids_BT), paged)
+    memory.book.advance(text, 256)
+
+Shape key:  B texts, T tokens of each, H query heads, G key/value heads, K head width
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from deepseek_mm.lm.book import Book, Text
+from deepseek_mm.lm.cache import Cache
+from deepseek_mm.lm.groups import groups_of, plan_pages
+from deepseek_mm.lm.paged_chunk import Chunk
+from deepseek_mm.lm.paged_rows import Rows
+from deepseek_mm.lm.shape import DecoderShape
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What all passes share: the model's shape, who holds which pages, and what lies in them."""
+
+    shape: DecoderShape
+    book: Book
+    cache: Cache
+
+
+def open_memory(
+    shape: DecoderShape, *, tokens: int, sequences: int, chunk: int, like: Tensor, int8: bool = False
+) -> Memory:
+    """Memory for `sequences` texts of `tokens` tokens together, read in chunks of up to `chunk`.
+
+    `like` is a tensor of the kind that the model computes with; with `int8` keys and values are kept in half of that.
+    """
+    groups = groups_of(shape)
+    pages = plan_pages(groups, tokens=tokens, sequences=sequences, chunk=chunk)
+    return Memory(shape, Book(groups, pages, chunk=chunk), Cache(groups, pages, like=like, int8=int8))
+
+
+class Paged:
+    """One pass over the next `count` tokens of `texts`: of one text any number, of several one each.
+
+    With `sure` the tokens after the first so many are guesses; each of them then chooses key blocks for itself, as it
+    would if it came alone. Raises NoPages, as `Book.grow` does.
+    """
+
+    def __init__(self, memory: Memory, texts: Sequence[Text], count: int = 1, *, sure: int | None = None) -> None:
+        assert len(texts) == 1 or count == 1, "several texts take one token each"
+        book, cache = memory.book, memory.cache
+        cache.copy([copy for text in texts for copy in book.grow(text, count, sure=sure)])
+        starts = [text.length for text in texts]
+        ids = [text.ids[start : start + count] for text, start in zip(texts, starts, strict=True)]
+        self.ids_BT = cache.integers(ids)
+        self.positions_BT = cache.integers([range(start, start + count) for start in starts])
+        self._parts: dict[int, Rows | Chunk] = {}
+        for number, group in enumerate(book.groups):
+            tables = [text.tables[number] for text in texts]
+            reaches = {slot: memory.shape.slot_reach(slot) for slot in group.slots}
+            places = range(starts[0], starts[0] + count)
+            part: Rows | Chunk = (
+                Rows(cache, group, reaches, tables, starts)
+                if count == 1
+                else Chunk(cache, group, reaches, tables[0], places, one_by_one=sure is not None)
+            )
+            self._parts.update(dict.fromkeys(group.slots, part))
+
+    def __call__(self, slot: int, q_BTHK: Tensor, k_BTGK: Tensor, v_BTGK: Tensor) -> Tensor:
+        """As `Attend` says; the keys and values are kept on the way."""
+        return self._parts[slot](slot, q_BTHK, k_BTGK, v_BTGK)

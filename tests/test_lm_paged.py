@@ -1,0 +1,244 @@
+from dataclasses import replace
+from functools import cache
+
+import pytest
+import torch
+from plain_memory import Plain
+
+from deepseek_mm.lm.attend import Whole
+from deepseek_mm.lm.model import Decoder
+from deepseek_mm.lm.paged import Paged, open_memory
+from deepseek_mm.lm.pages import NoPages
+from deepseek_mm.lm.shape import FULL, ExpertSpec, MoEShape, Reach, tiny
+
+NEAR, SMALL = Reach(kind="window", window=32, sinks=4), Reach(kind="window", window=20)
+WIDE, TOP = Reach(kind="window", window=300, sinks=2), Reach(kind="top", blocks=3)
+MOE = MoEShape(
+    layers=(1, 3),
+    experts=tuple(ExpertSpec(name=f"e{n}", domain="d", width=16 + 8 * n) for n in range(4)),
+    gate_width=16,
+)
+TABLES = {
+    "full": (),
+    "near": (NEAR,) * 4,
+    "progressive": (NEAR, SMALL, WIDE, FULL),
+    "enough blocks": (NEAR, WIDE, Reach(kind="top", blocks=40), FULL),
+}
+LOOSE = {"rtol": 0, "atol": 1e-4}
+
+
+@cache
+def decoder(table, moe=False):
+    """Random weights, large enough that a wrong key shows."""
+    torch.manual_seed(7)
+    made = Decoder(tiny(reaches=TABLES.get(table, table), moe=MOE if moe else None)).eval()
+    with torch.no_grad():
+        for weight in made.parameters():
+            if weight.dim() > 1:
+                weight.normal_(0, 0.5 * weight.shape[-1] ** -0.5)
+        made.embedding.weight.normal_(0, 0.3)
+    return made
+
+
+def words(length, seed=0):
+    return torch.randint(512, (length,), generator=torch.Generator().manual_seed(seed)).tolist()
+
+
+def memory_for(model, **options):
+    sizes = {"tokens": 2_000, "sequences": 6, "chunk": 512} | options
+    return open_memory(model.shape, like=model.norm.weight, **sizes)
+
+
+@torch.no_grad()
+def whole(model, ids):
+    """Logits (T, V) without a cache."""
+    ids_BT = torch.tensor([ids])
+    hidden, _ = model(model.embed(ids_BT), Whole(model.shape, torch.ones_like(ids_BT)))
+    return model.logits(hidden)[0]
+
+
+@torch.no_grad()
+def run(model, memory, texts, count=1, *, stays=None):
+    """Logits (B, T, V) of one pass; the tokens stay."""
+    paged = Paged(memory, texts, count, sure=stays)
+    hidden, _ = model(model.embed(paged.ids_BT), paged)
+    for text in texts:
+        memory.book.advance(text, stays or count)
+    return model.logits(hidden)
+
+
+def read(model, memory, ids, sizes=(512,), most=700):
+    """A text whose tokens are all in the cache, and the logits (T, V) of those that were computed."""
+    text = memory.book.start(ids, most=most)
+    logits = []
+    while text.length < len(ids):
+        count = memory.book.step(text, min(sizes[len(logits) % len(sizes)], len(ids) - text.length))
+        logits.append(run(model, memory, [text], count)[0])
+    return text, torch.cat(logits)
+
+
+@pytest.mark.parametrize("moe", [False, True])
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("sizes", [(512,), (1,), (7, 33), (64, 1, 100)])
+def test_whatever_the_chunks_every_token_gets_the_logits_of_the_whole_text(table, moe, sizes):
+    model, ids = decoder(table, moe), words(150 if sizes == (1,) else 400)
+    _, logits = read(model, memory_for(model), ids, sizes)
+    torch.testing.assert_close(logits, whole(model, ids), **LOOSE)
+
+
+@pytest.mark.parametrize("moe", [False, True])
+@pytest.mark.parametrize("table", TABLES)
+def test_three_texts_of_different_lengths_speak_together_as_each_would_alone(table, moe):
+    model = decoder(table, moe)
+    memory = memory_for(model)
+    texts = [read(model, memory, words(length, length))[0] for length in (5, 61, 330)]
+    for text in texts:
+        text.ids.append(int(whole(model, text.ids)[-1].argmax()))
+    for _ in range(40):
+        for text, logits_V in zip(texts, run(model, memory, texts)[:, 0], strict=True):
+            text.ids.append(int(logits_V.argmax()))
+    for text, length in zip(texts, (5, 61, 330), strict=True):
+        assert text.ids[length:] == whole(model, text.ids[:-1])[length - 1 :].argmax(-1).tolist()
+
+
+@pytest.mark.parametrize("blocks", [3, 5])
+def test_layers_that_choose_see_the_blocks_that_a_plain_search_finds(blocks):
+    """Chunks choose by block of queries, single tokens for themselves, several texts at once."""
+    model = decoder((Reach(kind="top", blocks=blocks), NEAR, FULL, TOP))
+    memory, texts, truths = memory_for(model), [], []
+    for length in (64, 320, 500):
+        text, truth, ids = None, Plain(model.shape), words(length, length)
+        text, logits = read(model, memory, ids, (128, 96))
+        sizes = [size for size in (128, 96) * 3]
+        expected = plain(model, truth, ids, sizes)
+        torch.testing.assert_close(logits, expected, **LOOSE)
+        texts.append(text)
+        truths.append(truth)
+    for step in range(40):
+        for text in texts:
+            text.ids.append(step * 7 % 512)
+        logits_BTV = run(model, memory, texts)
+        for text, truth, logits_TV in zip(texts, truths, logits_BTV, strict=True):
+            torch.testing.assert_close(logits_TV, plain(model, truth, text.ids[-1:], [1]), **LOOSE)
+
+
+@torch.no_grad()
+def plain(model, truth, ids, sizes, *, alone=False):
+    """Logits (T, V) by the plain memory."""
+    logits = []
+    for size in sizes:
+        piece, ids = ids[:size], ids[size:]
+        if piece:
+            hidden, _ = model(model.embed(torch.tensor([piece])), truth.read(len(piece), alone=alone))
+            logits.append(model.logits(hidden)[0])
+    return torch.cat(logits)
+
+
+def test_guessed_tokens_choose_blocks_as_they_would_one_by_one():
+    model = decoder((TOP, NEAR, FULL, TOP))
+    memory, ids = memory_for(model), words(420)
+    text, _ = read(model, memory, ids[:380], (128,))
+    text.ids += ids[380:390]
+    guessed = run(model, memory, [text], 10, stays=3)[0]
+    truth = Plain(model.shape)
+    plain(model, truth, ids[:380], [128, 128, 128])
+    torch.testing.assert_close(guessed, plain(model, truth, ids[380:390], [10], alone=True), **LOOSE)
+    del text.ids[383:]
+    text.ids += ids[390:400]
+    after = run(model, memory, [text], 10, stays=1)[0, 0]
+    truth.length = 383
+    for kept in (truth.keys, truth.values):
+        kept.update({slot: x[:383] for slot, x in kept.items()})
+    torch.testing.assert_close(after, plain(model, truth, ids[390:391], [1])[0], **LOOSE)
+
+
+@pytest.mark.parametrize("table", ["full", "progressive"])
+def test_a_second_turn_that_goes_on_from_the_first_hears_what_a_fresh_one_would(table):
+    model = decoder(table, True)
+    memory, ids = memory_for(model), words(300)
+    memory.book.drop(read(model, memory, ids[:200])[0])
+    text, logits = read(model, memory, ids)
+    assert len(logits) == 300 - 192
+    torch.testing.assert_close(logits, whole(model, ids)[192:], **LOOSE)
+    assert text.length == 300
+
+
+@pytest.mark.parametrize("table", ["full", "progressive"])
+def test_both_halves_of_a_fork_go_on_as_if_they_were_alone(table):
+    model = decoder(table, True)
+    memory, ids = memory_for(model), words(100)
+    text, _ = read(model, memory, ids)
+    twin = memory.book.fork(text)
+    for step in range(40):
+        text.ids.append(step)
+        twin.ids.append(511 - step)
+        logits = run(model, memory, [text, twin])[:, 0]
+    for half, logits_V in zip((text, twin), logits, strict=True):
+        torch.testing.assert_close(logits_V, whole(model, half.ids)[-1], **LOOSE)
+
+
+@pytest.mark.parametrize("table", ["full", "near", (TOP,) * 4])
+def test_what_others_left_in_a_page_is_never_read_not_even_times_zero(table):
+    """Every row of the fresh cache is NaN: one wrong row would make the answer NaN."""
+    model = decoder(table)
+    memory = memory_for(model, tokens=2_400, sequences=2)
+    clean = memory_for(model, tokens=2_400, sequences=2)
+    for slot, shelf in (*memory.cache.keys.items(), *memory.cache.values.items()):
+        shelf.view(0, len(memory.book.pools[0]) * 32).fill_(torch.nan)
+        assert slot < 4
+    for ids, sizes in ((words(1_700), (500,)), (words(37), (37,))):
+        spoken = []
+        for each in (memory, clean):
+            text, _ = read(model, each, ids, sizes, most=1_780)
+            for step in range(40):
+                text.ids.append(step)
+                logits = run(model, each, [text])
+            spoken.append(logits)
+            each.book.drop(text, remember=False)
+        torch.testing.assert_close(*spoken, **LOOSE)
+
+
+def test_texts_that_lie_in_scattered_pages_are_read_as_well():
+    """Two grow in turns from the middle of what a third left: their pages do not follow each other."""
+    model = decoder("progressive")
+    memory = memory_for(model, tokens=640, sequences=2)
+    texts = [memory.book.start(words(310, seed), most=32) for seed in (1, 2)]
+    for _ in range(10):
+        for text in texts:
+            logits = run(model, memory, [text], 31)
+    assert len(texts[1].tables[-1].stretches(0, 310)) > 1
+    torch.testing.assert_close(logits[0], whole(model, texts[1].ids)[-31:], **LOOSE)
+
+
+@pytest.mark.parametrize("table", ["full", "progressive"])
+def test_int8_keys_and_values_change_the_odds_of_the_next_word_by_little(table):
+    """The largest change of any probability, over 60 tokens one by one: below 0.02, and not nothing."""
+    model, ids = decoder(table, True), words(260)
+    memory = memory_for(model, int8=True)
+    text, _ = read(model, memory, ids[:200])
+    odds = []
+    for token in ids[200:]:
+        text.ids.append(token)
+        odds.append(run(model, memory, [text])[0, 0].softmax(-1))
+    change = (torch.stack(odds) - whole(model, ids)[200:].softmax(-1)).abs().amax()
+    assert 0 < change < 0.02
+    assert memory.cache.nbytes < 0.4 * memory_for(model).cache.nbytes
+
+
+def test_a_text_that_needs_more_pages_than_there_are_is_refused_before_anything_is_computed():
+    model = decoder("full")
+    memory = memory_for(model, tokens=64, sequences=1)
+    assert not memory.book.fits(200)
+    text = memory.book.start(words(200), most=200)
+    with pytest.raises(NoPages):
+        Paged(memory, [text], 200)
+
+
+def test_bfloat16_models_keep_bfloat16_pages_and_say_nearly_the_same():
+    model = decoder("progressive")
+    half = Decoder(replace(model.shape)).eval()
+    half.load_state_dict(model.state_dict())
+    half = half.to(torch.bfloat16)
+    _, logits = read(half, memory_for(half), words(200), (64, 1))
+    truth = whole(model, words(200))
+    assert torch.nn.functional.cosine_similarity(logits.float(), truth, dim=-1).min() > 0.99
