@@ -1,18 +1,21 @@
 """Evidence tasks: the answers that are learned are those that the product would show."""
 
 import itertools
+import json
 from random import Random
 
 import pytest
 from paper import shelf, sources
 
 from deepseek_mm.config import Config
+from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluate.answers import weighed
 from deepseek_mm.rag.phrasing import named_again
 from deepseek_mm.rag.program import Claim
 from deepseek_mm.rag.prompt import REPHRASE, RULES, SHAPES
 from deepseek_mm.rag.rules import CITED
 from deepseek_mm.train.corpus.evidence import answer_of, items, photos_of, plainly, task
+from deepseek_mm.train.corpus.items import split_of
 from deepseek_mm.train.corpus.wording import begun, put, refuse, rephrase, says, wordings_of
 
 
@@ -102,7 +105,22 @@ def test_a_question_without_claims_is_never_given_an_empty_draft():
 
 def test_photos_of_both_splits_have_no_caption_in_common(tmp_path):
     captions = sources(tmp_path, num_photos=200).captions
+    shown = [json.loads(line) for line in captions.read_text().splitlines()]
+    for row in shown[::2]:
+        row["captions"][0] = "One dog , the same everywhere ."
+    captions.write_text("\n".join(map(json.dumps, shown)))
     learned, held = photos_of(captions, "train"), photos_of(captions, "held")
-    assert {photo.key for photo in learned}.isdisjoint(photo.key for photo in held)
     said = {plainly(text) for photo in learned for text in photo.captions}
     assert not any(plainly(text) in said for photo in held for text in photo.captions)
+    assert 0 < len(held) < sum(split_of(f"photo {n}.jpg") == "held" for n in range(200))
+
+
+def test_captions_of_too_few_photos_to_hold_some_out_are_refused(tmp_path):
+    with pytest.raises(NothingThere, match="no photo of .* is left for the split 'held'"):
+        photos_of(sources(tmp_path, num_photos=1).captions, "held")
+
+
+def test_a_wording_that_the_rules_would_drop_is_not_learned():
+    evidence = asked("answerable", 1)[0].case.evidence
+    claim = Claim("This photo shows a dog", (99,), 1.0)
+    assert {put(claim, evidence, Config(), Random(seed)) for seed in range(20)} == {"This photo shows a dog [99]."}

@@ -19,7 +19,7 @@ from deepseek_mm.train.corpus.packages import packages
 from deepseek_mm.train.corpus.shards import Shard, is_made, read_shard, shard_file, write_shard
 from deepseek_mm.train.corpus.twins import Twins
 
-RECIPE = 2  # raise it when the same sources give other documents
+RECIPE = 3  # raise it when the same sources give other documents
 MAKERS: dict[str, Maker] = {
     "code": code.items,
     "mathematics": mathematics.items,

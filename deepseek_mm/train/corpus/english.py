@@ -12,7 +12,6 @@ from deepseek_mm.train.corpus.packages import Package, packages, prose_of, read_
 
 LEAST = 400  # characters of a passage, or of a description
 MOST_OF_ONE = 40_000  # characters of one package
-LONG_PASSAGES = 12  # passages that make a long document
 LONG_CHARS = 34_000  # of a document that may have 8,192 tokens
 
 
@@ -56,16 +55,17 @@ def passages(sources: Sources, split: Split, draw: Random) -> Iterator[Item]:
 def descriptions(sources: Sources, split: Split, draw: Random) -> Iterator[Item]:
     """Of each package its description, then the prose of its files."""
     chosen = [package for package in packages(sources.max_packages) if belongs(package.source, split)]
-    yield from in_turn([_of_one(package, draw) for package in draw.sample(chosen, len(chosen))])
+    most = MOST_OF_ONE * (5 if split.startswith("long") else 1)
+    yield from in_turn([_of_one(package, draw, most=most) for package in draw.sample(chosen, len(chosen))])
 
 
-def _of_one(package: Package, draw: Random) -> Iterator[Item]:
+def _of_one(package: Package, draw: Random, *, most: int) -> Iterator[Item]:
     total = 0
     if len(package.description) >= LEAST and not is_benchmark(package.description):
         yield Item(source=package.source, text=package.description)
         total += len(package.description)
     for path in draw.sample(package.files, len(package.files)):
-        if total > MOST_OF_ONE:
+        if total > most:
             return
         told = prose_of(read_source(path))
         if len(told) >= LEAST and not is_benchmark(told):
