@@ -7,11 +7,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny_lm import save_tiny, tiny_gpt2, tiny_llama, tiny_tokenizer
 
-from deepseek_mm.errors import BadCheckpoint, NothingThere
+from deepseek_mm.errors import BadCheckpoint
 from deepseek_mm.lm import checkpoint
 from deepseek_mm.lm.checkpoint import open_local, read_checkpoint
-from deepseek_mm.lm.find import find_folder, fingerprint
-from deepseek_mm.lm.generator import silence
+from deepseek_mm.lm.find import fingerprint
 from deepseek_mm.lm.local import LocalModel
 from deepseek_mm.records import Message
 
@@ -53,17 +52,6 @@ def test_loading_shows_no_bars_of_others(tmp_path, capfd):
     capfd.readouterr()
     open_folder(folder)
     assert capfd.readouterr().err == ""
-
-
-def test_a_name_that_is_nowhere_says_where_it_was_looked_for(tmp_path):
-    with pytest.raises(NothingThere, match=r"no language model 'nobody/nothing': it is no folder here, and the hub"):
-        find_folder("nobody/nothing", cache=tmp_path, progress=silence)
-
-
-@pytest.mark.parametrize("name", ["./not/here/at/all", "two words", ""])
-def test_a_name_that_cannot_be_a_hub_model_says_the_same(tmp_path, name):
-    with pytest.raises(NothingThere, match="it is no folder here"):
-        find_folder(name, cache=tmp_path, progress=silence)
 
 
 def test_pickles_are_never_read(tmp_path):
