@@ -6,17 +6,30 @@ import pytest
 import torch
 from test_lm_local import ASK, answer, reference
 from tiny_lm import save_tiny, tiny_gpt2, tiny_llama
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from deepseek_mm.config import LMConfig
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.lm import open_generator
+from deepseek_mm.lm.changes import write_changes
+from deepseek_mm.lm.find import fingerprint
 from deepseek_mm.lm.local import LocalModel
+from deepseek_mm.lm.model import Decoder
+from deepseek_mm.lm.ours import ours
 from deepseek_mm.lm.own import OwnModel, common, open_own
+from deepseek_mm.lm.weights import read_folder
 from deepseek_mm.records import Message
 
 
 def speaker(folder, **options):
     return open_own(folder, name=folder.name, dtype=torch.float32, **options)
+
+
+def deep_llama() -> LlamaForCausalLM:
+    """Six layers: enough for three stages of attention."""
+    torch.manual_seed(0)
+    config = tiny_llama().config.to_dict() | {"num_hidden_layers": 6, "hidden_size": 64, "head_dim": 16}
+    return LlamaForCausalLM(LlamaConfig(**config)).eval()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -57,6 +70,18 @@ def test_what_is_too_long_for_the_context_is_said_before_it_is_read(tmp_path):
     own = speaker(save_tiny(tmp_path / "tiny"))
     with pytest.raises(BadQuestion, match="reads 256"):
         answer(own, (Message(role="user", text="a black dog " * 200),))
+
+
+def test_changes_that_change_nothing_leave_a_short_answer_as_it_is_and_are_part_of_the_fingerprint(tmp_path):
+    folder = save_tiny(tmp_path / "tiny", deep_llama())
+    shape, _ = read_folder(folder)
+    fresh = {name: p for name, p in Decoder(ours(shape)).named_parameters() if ".moe." in name}
+    base, trained = fingerprint(folder), tmp_path / "lm.safetensors"
+    write_changes(trained, fresh, base=base, shape=ours(shape))  # experts that are silent, as before they learn
+    own, plain = speaker(folder, changes=trained), speaker(folder)
+    short = (Message(role="user", text="a"),)  # shorter than the shortest window
+    assert answer(own, short, max_tokens=8) == answer(plain, short, max_tokens=8) != ""
+    assert own.fingerprint != plain.fingerprint == base
 
 
 def test_layers_can_be_swapped_before_the_first_answer(tmp_path):

@@ -4,7 +4,8 @@ import torch
 from lm_help import decoder
 
 from deepseek_mm.lm.attend import Whole
-from deepseek_mm.train.lowrank import adapt, merged
+from deepseek_mm.lm.changes import merged
+from deepseek_mm.train.lowrank import adapt
 
 IDS = torch.arange(40).view(1, -1)
 

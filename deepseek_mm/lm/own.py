@@ -4,6 +4,7 @@ The system's words and the shots are the same from question to question, so thei
 begins is marked as a place from which another prompt may go on.
 """
 
+import hashlib
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,10 +12,12 @@ from pathlib import Path
 import torch
 
 from deepseek_mm.errors import LibraryError
+from deepseek_mm.lm.changes import merged, read_changes
 from deepseek_mm.lm.chat import encode_chat
 from deepseek_mm.lm.engine import Engine
 from deepseek_mm.lm.find import fingerprint
 from deepseek_mm.lm.generator import Prepare, Progress, silence
+from deepseek_mm.lm.ours import ours
 from deepseek_mm.lm.paged import open_memory
 from deepseek_mm.lm.paged_runner import PagedRunner
 from deepseek_mm.lm.runner import Prompt
@@ -57,14 +60,21 @@ def open_own(
     threads: int = 1,
     progress: Progress = silence,
     prepare: Prepare | None = None,
+    changes: Path | None = None,
     dtype: torch.dtype = torch.bfloat16,
 ) -> OwnModel:
-    """The Llama-shaped model in `folder` in our decoder. `prepare` may swap its layers for faster ones, in place.
+    """The Llama-shaped model in `folder` in our decoder; with a file of `changes` what our training made of it.
 
-    BadCheckpoint says what it lacks, LibraryError that there is no memory for it.
+    `prepare` may swap its layers for faster ones, in place. BadCheckpoint or MissingWeights say what it lacks,
+    LibraryError that there is no memory for it.
     """
     progress(f"loading the language model {name}")
     shape, weights = read_folder(folder)
+    known_by = fingerprint(folder)
+    if changes is not None:
+        shape = ours(shape)
+        weights = merged(weights, read_changes(changes, base=known_by, shape=shape))
+        known_by = hashlib.sha256(known_by.encode() + changes.read_bytes()).hexdigest()
     decoder = build(shape, weights, dtype=dtype)
     like = decoder.embedding.weight[:1]
     if prepare is not None:
@@ -79,4 +89,4 @@ def open_own(
         ) from error
     tokenizer = read_tokenizer(folder)
     engine = Engine(PagedRunner(decoder, memory), tokenizer, threads=threads)
-    return OwnModel(engine, tokenizer, name=name, fingerprint=fingerprint(folder))
+    return OwnModel(engine, tokenizer, name=name, fingerprint=known_by)

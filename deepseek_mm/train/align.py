@@ -16,8 +16,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
+from deepseek_mm.deltas import pack_changes
 from deepseek_mm.encoders.default import WEIGHTS, DefaultSpace, SpaceModel
-from deepseek_mm.encoders.deltas import pack_changes
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluate.retrieval import (
     CaptionRow,

@@ -16,19 +16,21 @@ from typing import Any, Protocol
 import torch
 from tqdm import tqdm
 
+from deepseek_mm.lm.changes import WEIGHTS, merged, write_changes
+from deepseek_mm.lm.find import find_folder, fingerprint
+from deepseek_mm.lm.generator import silence
 from deepseek_mm.lm.ours import OURS, ours
-from deepseek_mm.lm.weights import build, read_decoder
+from deepseek_mm.lm.weights import build, read_decoder, read_folder
 from deepseek_mm.train.corpus import DOMAINS, Split, read_shard
 from deepseek_mm.train.corpus.build import splits_of
 from deepseek_mm.train.dense import make_dense
 from deepseek_mm.train.journal import Journal, learned
-from deepseek_mm.train.lowrank import merged
 from deepseek_mm.train.mixture import Mixture, MixtureConfig
 from deepseek_mm.train.reach import Distiller, ReachConfig
 from deepseek_mm.train.rows import Rows, mix, pack
 from deepseek_mm.train.steps import Steps, StepsConfig
 
-STAGES = ("reach", "experts", "dense")
+STAGES = ("reach", "experts", "dense", "pack")
 CACHE = Path.home() / ".cache" / "deepseek-mm"
 
 
@@ -64,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/lm"), help="each stage has a folder in it")
     parser.add_argument("--reach", type=Path, help="folder of the stage reach that experts are put on")
     parser.add_argument("--base", default="smollm2", help="the model to begin with")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file that the stage pack writes")
     for config in (StageConfig, StepsConfig, ReachConfig, MixtureConfig):
         for item in fields(config):
             if isinstance(item.default, bool):
@@ -74,6 +77,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train one stage to its end; goes on where an earlier call stopped."""
+    if args.stage == "pack":
+        return pack_weights(args)
     stage, steps = (chosen(config, args) for config in DEFAULTS[args.stage])
     out = args.out / (args.stage + ("-full" if stage.full else ""))
     guide = chosen(ReachConfig() if args.stage == "reach" else MixtureConfig(), args)
@@ -83,6 +88,16 @@ def run(args: argparse.Namespace) -> int:
     trainer, backward = STAGE_OF[args.stage](args, stage)
     train(trainer, backward, rows, journal, stage, steps)
     journal.plot(*(name for name in ("words", "hidden", "loss", "balance") if name in journal.lines()[-1]))
+    return 0
+
+
+def pack_weights(args: argparse.Namespace) -> int:
+    """Write what the stages reach and experts learned into the weights that are shipped."""
+    folder = find_folder(args.base, cache=CACHE, progress=silence)
+    shape, _ = read_folder(folder)
+    changes = {**learned(args.reach or args.out / "reach"), **learned(args.out / "experts")}
+    write_changes(args.weights, changes, base=fingerprint(folder), shape=ours(shape))
+    tqdm.write(f"wrote {args.weights} ({args.weights.stat().st_size / 1e6:.1f} MB)", file=sys.stderr)
     return 0
 
 

@@ -4,13 +4,13 @@ LoRA (Hu et al. 2021, arXiv 2106.09685, eq. 3), swapped in from outside and merg
 nothing of it, and answers cost nothing more.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-THIN, TALL = ".thin", ".tall"  # ends of the names of the two factors
+from deepseek_mm.lm.changes import TALL, THIN
 
 
 class LowRank(nn.Module):
@@ -36,13 +36,3 @@ def adapt(model: nn.Module, *, names: Sequence[str], rank: int) -> dict[str, nn.
         if last in names:
             setattr(model.get_submodule(owner), last, LowRank(model.get_submodule(name), rank))  # type: ignore[arg-type]
     return {name: p for name, p in model.named_parameters() if name.endswith((THIN, TALL))}
-
-
-def merged(weights: Mapping[str, Tensor], changes: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Weights with the changes added, in their own format; the thin factors are of no use any more."""
-    whole = dict(weights)
-    for name in (name.removesuffix(THIN) for name in changes if name.endswith(THIN)):
-        before = whole[f"{name}.weight"]
-        change = changes[name + TALL].float() @ changes[name + THIN].float()
-        whole[f"{name}.weight"] = (before.float() + change).to(before.dtype)
-    return whole

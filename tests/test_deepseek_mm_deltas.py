@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from deepseek_mm.encoders.deltas import add_deltas, pack_changes, pack_delta, unpack_delta
+from deepseek_mm.deltas import add_deltas, pack_changes, pack_delta, unpack_delta, unpack_whole
 
 
 def test_a_packed_difference_is_off_by_at_most_half_a_step_of_its_row():
@@ -42,3 +42,12 @@ def test_a_model_gets_back_what_changed_and_keeps_the_rest():
     add_deltas(before, packed)
     for name, value in after.state_dict().items():
         torch.testing.assert_close(before.state_dict()[name], value, atol=5e-3, rtol=1e-2)
+
+
+def test_what_has_no_packaged_twin_comes_back_whole_within_half_a_step():
+    torch.manual_seed(0)
+    made = {"a.weight": torch.randn(8, 4), "a.norm": torch.randn(8).bfloat16().float()}
+    found = unpack_whole(pack_changes({}, made, new=("a.",)))
+    assert found.keys() == made.keys()
+    assert torch.equal(found["a.norm"], made["a.norm"])
+    assert (found["a.weight"] - made["a.weight"]).abs().max() <= made["a.weight"].abs().max() / 127

@@ -42,6 +42,14 @@ def pack_changes(
     return packed
 
 
+def unpack_whole(packed: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The matrices and vectors without a packaged twin that `pack_changes` packed, float32."""
+    names = {name.removesuffix(WHOLE) for name in packed if name.endswith(WHOLE)}
+    whole = {name: unpack_delta(packed[name + WHOLE], packed[name + SCALE]) for name in names}
+    plain = {name: value.float() for name, value in packed.items() if not name.endswith((WHOLE, SCALE))}
+    return {**plain, **whole}
+
+
 def add_deltas(model: nn.Module, packed: Mapping[str, Tensor]) -> None:
     """Put packed changes into a model that holds the packaged weights."""
     state = model.state_dict()
