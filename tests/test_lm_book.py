@@ -74,6 +74,7 @@ def test_a_second_question_goes_on_where_the_first_answer_ended():
     naive.book.drop(first)
     second = naive.book.start([*range(200), 7, 8, 9], most=300)
     assert second.length == 192
+    assert [max(table.pages) for table in second.tables] == [5] * 4  # the page that was not full is not shared
     naive.check(second)
 
 

@@ -12,7 +12,7 @@ from deepseek_mm.lm.pages import NoPages
 from deepseek_mm.lm.shape import FULL, ExpertSpec, MoEShape, Reach, tiny
 
 NEAR, SMALL = Reach(kind="window", window=32, sinks=4), Reach(kind="window", window=20)
-WIDE, TOP = Reach(kind="window", window=300, sinks=2), Reach(kind="top", blocks=3)
+WIDE, TOP = Reach(kind="window", window=300, sinks=2), Reach(kind="top", blocks=4)
 MOE = MoEShape(
     layers=(1, 3),
     experts=tuple(ExpertSpec(name=f"e{n}", domain="d", width=16 + 8 * n) for n in range(4)),
@@ -101,17 +101,15 @@ def test_three_texts_of_different_lengths_speak_together_as_each_would_alone(tab
         assert text.ids[length:] == whole(model, text.ids[:-1])[length - 1 :].argmax(-1).tolist()
 
 
-@pytest.mark.parametrize("blocks", [3, 5])
+@pytest.mark.parametrize("blocks", [4, 7])
 def test_layers_that_choose_see_the_blocks_that_a_plain_search_finds(blocks):
     """Chunks choose by block of queries, single tokens for themselves, several texts at once."""
     model = decoder((Reach(kind="top", blocks=blocks), NEAR, FULL, TOP))
     memory, texts, truths = memory_for(model), [], []
     for length in (64, 320, 500):
-        text, truth, ids = None, Plain(model.shape), words(length, length)
+        truth, ids = Plain(model.shape), words(length, length)
         text, logits = read(model, memory, ids, (128, 96))
-        sizes = [size for size in (128, 96) * 3]
-        expected = plain(model, truth, ids, sizes)
-        torch.testing.assert_close(logits, expected, **LOOSE)
+        torch.testing.assert_close(logits, plain(model, truth, ids, (128, 96) * 3), **LOOSE)
         texts.append(text)
         truths.append(truth)
     for step in range(40):
@@ -120,6 +118,17 @@ def test_layers_that_choose_see_the_blocks_that_a_plain_search_finds(blocks):
         logits_BTV = run(model, memory, texts)
         for text, truth, logits_TV in zip(texts, truths, logits_BTV, strict=True):
             torch.testing.assert_close(logits_TV, plain(model, truth, text.ids[-1:], [1]), **LOOSE)
+
+
+def test_blocks_that_were_written_token_by_token_can_be_chosen_later():
+    model = decoder((TOP,) * 4)
+    memory, truth, ids = memory_for(model), Plain(model.shape), words(230)
+    text, _ = read(model, memory, ids[:40])
+    plain(model, truth, ids[:40], [40])
+    for token in ids[40:]:
+        text.ids.append(token)
+        logits = run(model, memory, [text])[0]
+        torch.testing.assert_close(logits, plain(model, truth, [token], [1]), **LOOSE)
 
 
 @torch.no_grad()

@@ -18,6 +18,7 @@ def test_a_stretch_is_cut_to_the_places_that_are_asked_for():
 
 def test_blocks_that_were_forgotten_are_left_out_even_if_their_neighbours_touch():
     table = Table({0: 5, 1: 6, 2: 7})
+    assert len(table.stretches(0, 96)) == 1
     assert table.forget([1]) == [6]
     assert table.stretches(0, 96) == [Stretch(0, 5 * PAGE, 32), Stretch(64, 7 * PAGE, 32)]
 
