@@ -73,13 +73,14 @@ def test_a_longer_text_opens_the_model_anew_and_a_shorter_one_does_not(opened):
 
 
 def test_it_runs_in_the_settings_that_it_states(opened):
-    peer = LlamaCpp(FILE, threads=3, flash=False)
+    peer = LlamaCpp(FILE, threads=3, flash=True)
     peer.first_token_s(20)
     options = opened[0].options
-    assert (options["n_threads"], options["n_threads_batch"], options["flash_attn"]) == (3, 3, False)
+    assert (options["n_threads"], options["n_threads_batch"], options["flash_attn"]) == (3, 3, True)
     assert options["n_batch"] == options["n_ubatch"] == BITE
     assert peer.settings.startswith("llama.cpp by llama-cpp-python 1.2, a.gguf, 3 threads")
-    assert "flash attention off" in peer.settings
+    assert "flash attention on" in peer.settings
+    assert "flash attention off" in LlamaCpp(FILE).settings
 
 
 def test_without_the_package_the_extra_is_named(monkeypatch):
