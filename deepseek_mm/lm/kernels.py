@@ -1,0 +1,197 @@
+"""Progressive attention without a matrix over all pairs of tokens: what a layer does not see costs nothing.
+
+A chunk of one text is attended to in blocks of queries. With a window, a block multiplies only the keys of its own
+span and the sinks. A layer that chooses compares blocks of keys by their summaries, and copies the best ones together;
+one that sees everything is in `rolling`. At decode a text has one query. The query heads that share a key head are
+rows of one matrix in all of them, so no key is ever repeated.
+
+All of them equal the masks of `attend.Whole`. They are for reading and writing, not for training.
+
+Shape key:  B texts, T queries, S keys, H query heads, G key/value heads, K head width, P blocks of keys,
+            N blocks of queries, R rows: the queries of a group's heads, C keys that a block of queries sees
+"""
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from deepseek_mm.lm.attend import visible
+from deepseek_mm.lm.rolling import attend_full, later
+from deepseek_mm.lm.shape import BLOCK, Reach
+
+__all__ = ["attend_full", "attend_rows", "attend_top", "attend_window", "choose_blocks"]
+
+ALWAYS = 3  # blocks that are chosen unasked: the first, the one before, the own one
+EVEN = 16  # scores of a row come in multiples of it, or their softmax takes up to four times as long
+FEW_KEYS = 320  # of all texts of a batch, up to which one call into torch is faster than three
+SMALL = 1 << 17  # queries times window, up to which all heads go at once; above, one by one, to stay in the cache
+
+
+def attend_window(q_THK: Tensor, k_SGK: Tensor, v_SGK: Tensor, *, window: int, sinks: int, start: int) -> Tensor:
+    """What the tokens start .. start + T - 1 of a text see of the last `window` and the first `sinks` ones, (T, H, K).
+
+    Keys are those of the places [0, min(sinks, first)) and [first, start + T), with first = max(0, start - window + 1).
+    """
+    size, first = len(q_THK), max(0, start - window + 1)
+    if size * window > SMALL and k_SGK.shape[1] > 1:
+        heads = zip(q_THK.chunk(k_SGK.shape[1], 1), k_SGK.split(1, 1), v_SGK.split(1, 1), strict=True)
+        return torch.cat([attend_window(*head, window=window, sinks=sinks, start=start) for head in heads], 1)
+    reach = Reach(kind="window", window=window, sinks=min(sinks, len(k_SGK)))
+    block = min(queries_at_once(window), size)
+    back = window - 1 + -(reach.sinks + window - 1 + block) % EVEN
+    q_GNRK = _in_blocks(F.pad(q_THK, (0, 0, 0, 0, 0, -size % block)), block, k_SGK.shape[1])
+    near_SGK = (
+        F.pad(x[min(sinks, first) :], (0, 0, 0, 0, back - start + first, -size % block)) for x in (k_SGK, v_SGK)
+    )
+    spans_GNCK = (x.unfold(0, back + block, block).permute(1, 0, 3, 2) for x in near_SGK)
+    sinks_GCK = (x[: reach.sinks].transpose(0, 1) for x in (k_SGK, v_SGK))
+    k_GNCK, v_GNCK = (_behind(*pair) for pair in zip(sinks_GCK, spans_GNCK, strict=True))
+    hidden_NTC = hidden_in_span(min(start, window + sinks), q_GNRK.shape[1], block, back, reach)
+    return _see(q_GNRK, k_GNCK, v_GNCK, hidden_NTC)[:size]
+
+
+def queries_at_once(window: int) -> int:
+    """Queries of a block: enough of them to fill a matrix, few enough not to multiply much that is hidden."""
+    return min(max(BLOCK, window // 4), 128)
+
+
+def attend_top(
+    q_THK: Tensor, k_SGK: Tensor, v_SGK: Tensor, *, blocks: int, start: int, summaries_PGK: Tensor
+) -> Tensor:
+    """What the tokens start .. start + T - 1 of a text see of the `blocks` key blocks that each query block chooses.
+
+    Keys are those of all S = start + T places, `summaries_PGK` the mean keys of at least all full blocks among them.
+    The score of a block is its summary times the mean query, the largest of the heads that share its keys.
+    """
+    early = min(max(0, blocks * BLOCK - start), len(q_THK))  # tokens that have no more blocks than they may see
+    if early == len(q_THK):
+        return attend_full(q_THK, k_SGK, v_SGK, start=start)
+    if early:
+        split = start + early
+        before = attend_full(q_THK[:early], k_SGK[:split], v_SGK[:split], start=start)
+        behind = attend_top(q_THK[early:], k_SGK, v_SGK, blocks=blocks, start=split, summaries_PGK=summaries_PGK)
+        return torch.cat((before, behind))
+    lead, size = start % BLOCK, len(q_THK)
+    q_GNRK = _in_blocks(F.pad(q_THK, (0, 0, 0, 0, lead, -(lead + size) % BLOCK)), BLOCK, k_SGK.shape[1])
+    counts_N = _counts(lead, size, q_GNRK.shape[1]).to(q_THK)
+    chosen_GNB = _choose(q_GNRK, counts_N, summaries_PGK, blocks, start // BLOCK)
+    hidden_1TC = F.pad(later(BLOCK, q_THK.dtype, q_THK.device), ((blocks - 1) * BLOCK, 0))[None]
+    k_GPX, v_GPX = (_by_block(x) for x in (k_SGK, v_SGK))
+    seen = []
+    for q_NRK, k_PX, v_PX, chosen_NB in zip(q_GNRK, k_GPX, v_GPX, chosen_GNB, strict=True):
+        k_1NCK, v_1NCK = (_picked(x_PX, chosen_NB, q_THK.shape[-1]) for x_PX in (k_PX, v_PX))
+        seen.append(_see(q_NRK[None], k_1NCK, v_1NCK, hidden_1TC))
+    return torch.cat(seen, 1)[lead : lead + size]
+
+
+def attend_rows(q_BHK: Tensor, k_BSGK: Tensor, v_BSGK: Tensor, lengths_B: Tensor | None) -> Tensor:
+    """What the newest token of each text sees of its first `lengths_B` keys, (B, H, K); None: of all of them.
+
+    Fastest where the keys lie as (G, B, S, K).
+    """
+    batch, keys, groups, width = k_BSGK.shape
+    q_BGRK = q_BHK.view(batch, groups, -1, width)
+    seen_B11S = None
+    if lengths_B is not None:
+        seen_B11S = (torch.arange(keys, device=lengths_B.device) < lengths_B[:, None])[:, None, None]
+    if batch * keys <= FEW_KEYS:
+        k_BGSK, v_BGSK = k_BSGK.transpose(1, 2), v_BSGK.transpose(1, 2)
+        return F.scaled_dot_product_attention(q_BGRK, k_BGSK, v_BGSK, attn_mask=seen_B11S).reshape(q_BHK.shape)
+    q_XRK = (q_BGRK * width**-0.5).transpose(0, 1).flatten(0, 1)
+    k_XSK, v_XSK = (x.permute(2, 0, 1, 3).flatten(0, 1) for x in (k_BSGK, v_BSGK))  # X: a head of a text
+    scores_XRS = torch.bmm(q_XRK, k_XSK.contiguous().transpose(1, 2))  # five times as long if it has to copy by itself
+    if seen_B11S is not None:
+        scores_XRS.view(groups, batch, -1, keys).masked_fill_(~seen_B11S[:, 0], -torch.inf)
+    seen_GBRK = torch.bmm(scores_XRS.softmax(-1), v_XSK).view(groups, batch, -1, width)
+    return seen_GBRK.transpose(0, 1).reshape(q_BHK.shape)
+
+
+def choose_blocks(q_HK: Tensor, summaries_PGK: Tensor, blocks: int) -> Tensor:
+    """(G, blocks): the numbers of the key blocks that one query sees, rising; its own is the last, P - 1.
+
+    The own block's summary is not read: it is not full yet.
+    """
+    scores_GP = torch.bmm(q_HK.view(summaries_PGK.shape[1], -1, q_HK.shape[1]), summaries_PGK.permute(1, 2, 0)).amax(1)
+    scores_GP[:, 0] = scores_GP[:, -2:] = torch.inf
+    return scores_GP.topk(min(blocks, len(summaries_PGK)), sorted=False).indices.sort().values
+
+
+def _in_blocks(q_THK: Tensor, block: int, groups: int) -> Tensor:
+    """(G, N, R, K): blocks of queries, the heads of a group one after the other."""
+    q_NTGHK: Tensor = q_THK.unflatten(1, (groups, -1)).unflatten(0, (-1, block))
+    return q_NTGHK.permute(2, 0, 3, 1, 4).flatten(2, 3)
+
+
+def _see(q_GNRK: Tensor, k_GNCK: Tensor, v_GNCK: Tensor, hidden_NTC: Tensor) -> Tensor:
+    """Softmax attention of every block of queries to its own keys, (N * T, H, K). `hidden` is added to the scores; it
+    may be the same for all blocks.
+    """
+    groups, count, rows, width = q_GNRK.shape
+    size = hidden_NTC.shape[1]
+    hidden_NRC = hidden_NTC.to(q_GNRK).repeat(1, rows // size, 1)
+    hidden_XRC = hidden_NRC.expand(groups, count, -1, -1).flatten(0, 1)
+    q_XRK, k_XCK, v_XCK = (x.flatten(0, 1) for x in (q_GNRK * width**-0.5, k_GNCK, v_GNCK))
+    weights_XRC = torch.baddbmm(hidden_XRC, q_XRK, k_XCK.transpose(1, 2)).softmax(-1)
+    seen_GNHTK = torch.bmm(weights_XRC, v_XCK).view(groups, count, -1, size, width)
+    return seen_GNHTK.permute(1, 3, 0, 2, 4).reshape(count * size, -1, width)
+
+
+def _behind(sinks_GCK: Tensor, spans_GNCK: Tensor) -> Tensor:
+    """(G, N, C, K): the sinks, and behind them the keys of every block's span."""
+    return torch.cat((sinks_GCK[:, None].expand(-1, spans_GNCK.shape[1], -1, -1), spans_GNCK), 2)
+
+
+@lru_cache(maxsize=32)
+def hidden_in_span(start: int, count: int, block: int, back: int, reach: Reach) -> Tensor:
+    """(N or 1, T, C): minus infinity where a query does not see a key, else 0.
+
+    A block's keys are the sinks, those of `back` places before it, and its own. From place `window` + `sinks` on all
+    blocks are alike. It is shared: do not write to it.
+    """
+    query_NT1 = start + torch.arange(count * block).view(count, block, 1)
+    if start >= reach.window + reach.sinks:
+        query_NT1 = query_NT1[:1]
+    near_N1C = query_NT1[:, :1] - back + torch.arange(back + block)
+    sink_11C = torch.arange(reach.sinks).view(1, 1, -1)
+    beside = visible(Reach(kind="window", window=reach.window), query_NT1, near_N1C) & (near_N1C >= 0)
+    apart = visible(reach, query_NT1, sink_11C) & (query_NT1 - sink_11C >= reach.window)
+    seen_NTC = torch.cat((apart, beside), -1)
+    return torch.zeros(seen_NTC.shape).masked_fill_(~seen_NTC, -torch.inf)
+
+
+def _counts(lead: int, size: int, count: int) -> Tensor:
+    """(N,): queries in each block, where the first `lead` places are empty and `size` are filled."""
+    edges = torch.arange(count + 1) * BLOCK
+    return edges.clamp(lead, lead + size).diff()
+
+
+def _choose(q_GNRK: Tensor, counts_N: Tensor, summaries_PGK: Tensor, blocks: int, own: int) -> Tensor:
+    """(G, N, blocks): the numbers of the blocks that each block of queries sees; its own is the last. The first query
+    block's is `own`.
+    """
+    means_GNHK = q_GNRK.unflatten(2, (-1, BLOCK)).sum(3) / counts_N[:, None, None]
+    groups, count, heads, width = means_GNHK.shape
+    scores_GXP = torch.bmm(means_GNHK.view(groups, -1, width), summaries_PGK.permute(1, 2, 0))
+    scores_GNP = scores_GXP.view(groups, count, heads, -1).amax(2)
+    own_N1 = own + torch.arange(count, device=q_GNRK.device)[:, None]
+    number_P = torch.arange(scores_GNP.shape[-1], device=q_GNRK.device)
+    scores_GNP = scores_GNP.masked_fill((number_P < 1) | (number_P > own_N1 - 2), -torch.inf)
+    free_GNB = scores_GNP.topk(blocks - ALWAYS, sorted=False).indices
+    always = [number.expand(groups, count, 1) for number in (torch.zeros_like(own_N1), own_N1 - 1, own_N1)]
+    return torch.cat((always[0], free_GNB, always[1], always[2]), -1)
+
+
+def _by_block(x_SGK: Tensor) -> Tensor:
+    """(G, P, BLOCK * K): the blocks of keys of every head; the last one is filled up."""
+    x_GSK: Tensor = x_SGK.transpose(0, 1)
+    if len(x_SGK) % BLOCK:
+        x_GSK = F.pad(x_GSK, (0, 0, 0, -len(x_SGK) % BLOCK))
+    by_block_GPX: Tensor = x_GSK.unflatten(1, (-1, BLOCK)).flatten(2)
+    return by_block_GPX
+
+
+def _picked(x_PX: Tensor, chosen_NB: Tensor, width: int) -> Tensor:
+    """(1, N, C, K): one head's keys in the blocks that each block of queries chose, one after the other."""
+    return x_PX.index_select(0, chosen_NB.flatten()).view(1, len(chosen_NB), -1, width)
