@@ -151,6 +151,14 @@ def test_a_forbidden_token_is_never_drawn():
     assert {choose(logits_V, sampling, generator, [0, 1]) for _ in range(200)} == {1, 3}
 
 
+@pytest.mark.parametrize("point", [0.0, 1 - 2**-53])
+def test_the_ends_of_chance_hit_a_token_that_is_allowed(point, monkeypatch):
+    monkeypatch.setattr(torch, "rand", lambda *_, **__: torch.tensor([point], dtype=torch.float64))
+    logits_V = torch.tensor([-torch.inf, 1.0, 0.3, -torch.inf])
+    sampling = Sampling(temperature=1)
+    assert choose(logits_V, sampling, make_generator(sampling)) == (1 if point == 0 else 2)
+
+
 def test_scores_in_half_precision_are_chosen_from_like_any_other():
     sampling = Sampling(temperature=0.8, seed=3, top_p=0.9)
     logits_V = scores().bfloat16()
