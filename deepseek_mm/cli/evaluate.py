@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from deepseek_mm.cli import evaluate_lm
 from deepseek_mm.cli.desk import OK, Command, Desk
 from deepseek_mm.cli.flags import add_settings, config_of
 from deepseek_mm.errors import ConfigError
@@ -89,6 +90,11 @@ def answers(args: Namespace, desk: Desk) -> int:
     return tell(evaluate_answers(lm, asked, config, ways=ways, progress=desk.note), args, desk)
 
 
+def lm(args: Namespace, desk: Desk) -> int:
+    """Perplexities of our language model beside its base's, what its experts do, and what it finds in long texts."""
+    return tell(evaluate_lm.measure(args, desk), args, desk)
+
+
 def tell(report: Report, args: Namespace, desk: Desk) -> int:
     """The table, unless --json was given, then the object."""
     if not args.json:
@@ -102,6 +108,7 @@ PARTS: dict[str, Callable[[Namespace, Desk], int]] = {
     "regions": regions,
     "abstain": abstain,
     "answers": answers,
+    "lm": lm,
 }
 
 
@@ -136,12 +143,13 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument("--scores", metavar="FILE", type=Path, help="abstain: keep how certain it was of each thing")
     parser.add_argument("--way", choices=("all", "read", "draft", "answer"), default="all", help="answers: how to ask")
     parser.add_argument("--every", metavar="N", type=int, default=1, help="answers: only every Nth question")
+    evaluate_lm.add(parser)
     add_settings(parser, data=False)
 
 
 COMMAND = Command(
     name="eval",
-    help="score retrieval, regions, abstaining or answers on a file of examples",
+    help="score retrieval, regions, abstaining, answers or the language model on examples",
     example="python -m deepseek_mm eval retrieval --data captions.jsonl --images photos --split dev",
     add=add,
     run=run,

@@ -17,12 +17,18 @@ from deepseek_mm.errors import ConfigError, NothingThere
 CHECKPOINT, LOG, PLOT = "checkpoint.pt", "log.jsonl", "loss.png"
 
 
-def learned(folder: Path) -> dict[str, torch.Tensor]:
-    """What the run in `folder` had trained at its last checkpoint, by name. NothingThere if there is none."""
+def recorded(folder: Path) -> dict[str, Any]:
+    """The last checkpoint of the run in `folder`: "trained", "settings" and more. NothingThere if there is none."""
     file = folder / CHECKPOINT
     if not file.is_file():
         raise NothingThere(f"no checkpoint in {folder}. Run that stage of the training first, or name its folder")
-    trained: dict[str, torch.Tensor] = torch.load(file, map_location="cpu", weights_only=True)["trained"]
+    saved: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+    return saved
+
+
+def learned(folder: Path) -> dict[str, torch.Tensor]:
+    """What the run in `folder` had trained at its last checkpoint, by name. NothingThere if there is none."""
+    trained: dict[str, torch.Tensor] = recorded(folder)["trained"]
     return trained
 
 

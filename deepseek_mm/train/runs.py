@@ -1,0 +1,92 @@
+"""What a run of `train lm` has made, as a decoder, and the held-out texts that it is measured with.
+
+A run keeps only what it trained. Low-rank changes are merged into the base; experts, or the dense adapter, are put on
+the base with the changes of the stage reach, unless they were trained with full attention.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deepseek_mm.errors import ConfigError
+from deepseek_mm.lm.changes import THIN, merged
+from deepseek_mm.lm.model import Decoder
+from deepseek_mm.lm.ours import OURS, ours
+from deepseek_mm.lm.shape import DecoderShape
+from deepseek_mm.lm.weights import build, read_decoder
+from deepseek_mm.train.corpus import DOMAINS, read_shard
+from deepseek_mm.train.dense import make_dense
+from deepseek_mm.train.journal import learned, recorded
+from deepseek_mm.train.rows import Rows, mix, pack
+
+LONG = {"text": "english", "code": "code"}  # kind of long text -> its domain
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Base:
+    """The packaged model that training began with."""
+
+    shape: DecoderShape
+    weights: dict[str, Tensor]
+
+    def decoder(self, *, scale: float = 1.0, progressive: bool = False) -> Decoder:
+        """With full attention, or with ours and nothing learned; its rotations slowed down `scale` times."""
+        reaches = ours(self.shape).reaches if progressive else ()
+        return opened(replace(self.shape, rope_scale=scale, reaches=reaches), self.weights)
+
+
+def open_base(name: str, cache: Path) -> Base:
+    """The model called `name`, as `read_decoder` finds it."""
+    shape, weights = read_decoder(name, cache)
+    return Base(shape=shape, weights=weights)
+
+
+def open_run(folder: Path, base: Base, *, reach: Path | None = None) -> Decoder:
+    """The decoder that the run in `folder` has made of the base. `reach`: the run it stands on, if not the one beside.
+
+    NothingThere without a checkpoint, ConfigError if it was made for another table of layers.
+    """
+    saved = recorded(folder)
+    trained, settings, shape = saved["trained"], saved["settings"], ours(base.shape)
+    if base.shape.num_layers == OURS.num_layers and settings.get("shape", repr(OURS)) != repr(OURS):
+        raise ConfigError(f"{folder} was trained for another table of layers. Train it again, or use that version")
+    if any(name.endswith(THIN) for name in trained):
+        return opened(replace(shape, moe=None), merged(base.weights, trained))
+    if settings.get("full"):
+        shape, before = replace(shape, reaches=()), base.weights
+    else:
+        before = merged(base.weights, learned(reach or folder.parent / "reach"))
+    if any(".moe.expert." in name for name in trained):
+        decoder = make_dense(opened(shape, before))
+        decoder.load_state_dict(trained, strict=False)
+        return decoder.to(torch.bfloat16)
+    return opened(shape, merged(before, trained))
+
+
+def opened(shape: DecoderShape, weights: dict[str, Tensor]) -> Decoder:
+    """As the product has it."""
+    return build(shape, weights, dtype=torch.bfloat16).eval().requires_grad_(False)
+
+
+def held_rows(corpus: Path, *, rows: int, length: int = 512) -> Rows:
+    """Up to `rows` packed rows of held-out documents of each domain, numbered as in DOMAINS."""
+    parts = [
+        pack(read_shard(corpus, name, "held"), length, domain=number, limit=rows) for number, name in enumerate(DOMAINS)
+    ]
+    return mix(parts, 0)
+
+
+def long_texts(corpus: Path, *, texts: int, length: int) -> dict[str, list[list[int]]]:
+    """Up to `texts` held-out texts of `length` tokens, prose and code; joined ones where none is as long."""
+    return {kind: _long(corpus, domain, length)[:texts] for kind, domain in LONG.items()}
+
+
+def _long(corpus: Path, domain: str, length: int) -> list[list[int]]:
+    shard = read_shard(corpus, domain, "long_held")
+    whole: Sequence[list[int]] = [document.ids_T[:length].tolist() for document in shard if len(document) >= length]
+    joined = np.asarray(shard.ids_N).tolist()
+    return list(whole) or [joined[at : at + length] for at in range(0, len(joined) - length + 1, length)]
