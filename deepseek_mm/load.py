@@ -17,6 +17,7 @@ from deepseek_mm.library import Library
 from deepseek_mm.lm import open_generator
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.retriever import Retriever
+from deepseek_mm.runtime.quantize import pack_for_decode
 from deepseek_mm.see.eyes import Eyes
 from deepseek_mm.see.ocr import TextReader
 from deepseek_mm.see.vocabulary import read_names
@@ -41,7 +42,7 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     say("opening the history")
     history = History(config.data / "history.db")
     say(f"opening the language model {config.lm.name}")
-    lm = open_generator(config.lm, cache=cache_folder(), progress=say)
+    lm = open_generator(config.lm, cache=cache_folder(), progress=say, prepare=pack_for_decode)
     retriever = Retriever(space, store, eyes, config)
     jobs = Jobs(config.data / "jobs.db")
     library = Library(config, eyes=eyes, reader=TextReader(), store=store, jobs=jobs, history=history)

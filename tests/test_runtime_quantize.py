@@ -6,7 +6,16 @@ from torch import nn
 
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.runtime.kernels import Kernels, look
-from deepseek_mm.runtime.quantize import FEW, GROUP, PackedLinear, eight_bits, four_bits, pack_linears, tally
+from deepseek_mm.runtime.quantize import (
+    FEW,
+    GROUP,
+    PackedLinear,
+    eight_bits,
+    four_bits,
+    pack_for_decode,
+    pack_linears,
+    tally,
+)
 
 BARE = Kernels(narrow=False, ordered=(), reason="a processor without anything")
 ORDER_ONLY = Kernels(narrow=False, ordered=(torch.bfloat16,), reason="only oneDNN")
@@ -164,3 +173,12 @@ def test_bits_that_nobody_can_pack_are_refused_by_name():
     for options in ({"bits": 3}, {"bits": 4, "but": {"head": 5}}):
         with pytest.raises(ConfigError, match=r"weights of [35] bits cannot be packed: choose 4, 8 or 16"):
             pack_linears(nn.Sequential(), **options)
+
+
+def test_for_decode_layers_get_four_bits_head_and_experts_eight_and_gates_sixteen():
+    if not look().narrow or torch.bfloat16 not in look().ordered:
+        pytest.skip(look().reason)
+    names = ("down", "head", "experts", "gate")
+    model = nn.ModuleDict({name: nn.ModuleDict({"x": nn.Linear(64, 64, bias=False)}) for name in names}).bfloat16()
+    pack_for_decode(model)
+    assert [model[name]["x"].bits for name in names] == [4, 8, 8, 16]

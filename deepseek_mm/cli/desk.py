@@ -60,8 +60,9 @@ def open_real_lm(config: LMConfig, progress: Progress) -> "Generator":
     """The real language model; imported here for the same reason."""
     from deepseek_mm.lm import open_generator
     from deepseek_mm.load import cache_folder
+    from deepseek_mm.runtime.quantize import pack_for_decode
 
-    return open_generator(config, cache=cache_folder(), progress=progress)
+    return open_generator(config, cache=cache_folder(), progress=progress, prepare=pack_for_decode)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
