@@ -85,6 +85,7 @@ def run(args: argparse.Namespace) -> int:
     settings = {**asdict(stage), **asdict(steps), **asdict(guide), "base": args.base, "shape": repr(OURS)}
     journal = Journal(out, settings)
     rows = read_rows(args.corpus, stage, seed=steps.seed)
+    torch.manual_seed(steps.seed)  # of what is new in the model
     trainer, backward = STAGE_OF[args.stage](args, stage)
     train(trainer, backward, rows, journal, stage, steps)
     journal.plot(*(name for name in ("words", "hidden", "loss", "balance") if name in journal.lines()[-1]))

@@ -1,0 +1,87 @@
+"""From a packaged model and a corpus to the file that is shipped, stage by stage; a stopped run goes on."""
+
+import argparse
+
+import pytest
+import torch
+from lm_help import shard
+from tiny_lm import save_tiny, tiny_llama
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from deepseek_mm.errors import ConfigError, NothingThere
+from deepseek_mm.lm.own import open_own
+from deepseek_mm.train import lm
+from deepseek_mm.train.corpus import DOMAINS
+from deepseek_mm.train.corpus.shards import shard_file, write_shard
+from deepseek_mm.train.journal import Journal, learned
+
+FEW = ["--steps", "4", "--every", "2", "--length", "64", "--rows", "2", "--limit", "4"]
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    """A folder with a base of six layers and a corpus of random tokens."""
+    folder = tmp_path_factory.mktemp("lm")
+    torch.manual_seed(0)
+    config = tiny_llama().config.to_dict() | {"vocab_size": 512, "num_hidden_layers": 6, "hidden_size": 64}
+    save_tiny(folder / "base", LlamaForCausalLM(LlamaConfig(**config | {"head_dim": 16})))
+    for n, name in enumerate(DOMAINS):
+        for split in ("train", "long_train"):
+            write_shard(shard_file(folder / "corpus", name, split), list(shard(name, [40] * 8, seed=n)), key="k")
+    return folder
+
+
+def train(house, stage: str, out: str, *more: str) -> int:
+    parser = argparse.ArgumentParser()
+    lm.add_arguments(parser)
+    words = ["--stage", stage, "--corpus", str(house / "corpus"), "--base", str(house / "base")]
+    return lm.run(parser.parse_args([*words, "--out", str(house / out), *FEW, *more]))
+
+
+def test_the_stages_lead_from_the_base_to_a_file_that_the_product_opens(house):
+    for stage in ("reach", "experts", "dense", "pack"):
+        assert train(house, stage, "runs", "--weights", str(house / "lm.safetensors")) == 0
+    logs = {stage: Journal(house / "runs" / stage, {}).lines() for stage in ("reach", "experts", "dense")}
+    assert {stage: len(lines) for stage, lines in logs.items()} == {"reach": 4, "experts": 4, "dense": 4}
+    assert {"words", "hidden"} <= logs["reach"][0].keys()
+    assert {"loss", "balance", "hint", "load"} <= logs["experts"][0].keys()
+    assert (house / "runs" / "reach" / "loss.png").is_file()
+    own = open_own(house / "base", name="own", changes=house / "lm.safetensors", dtype=torch.float32)
+    assert len(own.fingerprint) == 64
+
+
+@pytest.mark.parametrize("stage", ["reach", "dense"])
+def test_a_run_that_was_stopped_ends_where_an_undisturbed_one_does(house, monkeypatch, stage):
+    if stage == "dense":
+        train(house, "reach", "whole")
+    train(house, stage, "whole")
+    with monkeypatch.context() as patch:
+        step = lm.one_step
+        patch.setattr(
+            lm, "one_step", lambda n, *rest: step(n, *rest) if n < 3 else (_ for _ in ()).throw(KeyboardInterrupt)
+        )
+        with pytest.raises(KeyboardInterrupt):
+            train(house, stage, "stopped", "--reach", str(house / "whole" / "reach"))
+    train(house, stage, "stopped", "--reach", str(house / "whole" / "reach"))
+    whole, stopped = (learned(house / name / stage) for name in ("whole", "stopped"))
+    assert whole.keys() == stopped.keys()
+    assert all(torch.equal(whole[name], stopped[name]) for name in whole)
+    assert Journal(house / "whole" / stage, {}).lines() == Journal(house / "stopped" / stage, {}).lines()
+
+
+def test_other_settings_than_a_run_was_begun_with_are_refused(house):
+    train(house, "reach", "begun")
+    with pytest.raises(ConfigError, match="rank"):
+        train(house, "reach", "begun", "--rank", "3")
+
+
+def test_experts_need_the_stage_before_them(house):
+    with pytest.raises(NothingThere, match="Run that stage of the training first"):
+        train(house, "experts", "nothing")
+
+
+def test_every_row_is_met_once_an_epoch_in_an_order_of_its_own():
+    first = [n for batch in range(5) for n in lm.numbers_of(batch, 10, 2, seed=0)]
+    second = [n for batch in range(5, 10) for n in lm.numbers_of(batch, 10, 2, seed=0)]
+    assert sorted(first) == sorted(second) == list(range(10))
+    assert first != second
