@@ -38,6 +38,7 @@ def test_the_increase_is_that_of_the_worst_length_and_kind():
 def test_short_texts_are_pieces_of_the_long_ones_and_the_rest_is_left_out():
     assert pieces([list(range(10))], 4, 8) == [[0, 1, 2, 3], [4, 5, 6, 7]]
     assert pieces([list(range(10))], 8, 8) == [list(range(8))]
+    assert pieces([list(range(10))], 4, 10) == [[0, 1, 2, 3], [4, 5, 6, 7]]
 
 
 def test_perplexity_over_several_texts_counts_every_token_once():

@@ -10,7 +10,7 @@ from tiny_lm import save_tiny
 from torch.nn import functional as F
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.evaluate.needle import NEEDLE, QUESTION, Found, NeedleReport, evaluate_needle, hide, seek
+from deepseek_mm.evaluate.needle import NEEDLE, QUESTION, Found, Haystack, NeedleReport, evaluate_needle, hide, seek
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.lm.tokenizer import read_tokenizer
@@ -84,6 +84,12 @@ def test_a_model_that_copies_finds_the_needle_and_is_sure_of_it(tokenizer):
     exact, log_probability = seek(Copier(), hide(tokenizer, length=600, depth=0.25))
     assert exact
     assert log_probability == pytest.approx(0.0, abs=1e-5)
+
+
+def test_a_number_that_is_wrong_in_its_last_digit_is_not_found(tokenizer):
+    haystack = hide(tokenizer, length=600, depth=0.25)
+    other = Haystack(prompt=haystack.prompt, answer=(*haystack.answer[:-1], haystack.answer[-1] + 1))
+    assert not seek(Copier(), other)[0]
 
 
 def test_a_model_that_remembers_little_finds_only_what_was_hidden_late(tokenizer):
