@@ -75,8 +75,7 @@ def attend_top(
         return torch.cat((before, behind))
     lead, size = start % BLOCK, len(q_THK)
     q_GNRK = _in_blocks(F.pad(q_THK, (0, 0, 0, 0, lead, -(lead + size) % BLOCK)), BLOCK, k_SGK.shape[1])
-    counts_N = _counts(lead, size, q_GNRK.shape[1]).to(q_THK)
-    chosen_GNB = _choose(q_GNRK, counts_N, summaries_PGK, blocks, start // BLOCK)
+    chosen_GNB = _choose(q_GNRK, summaries_PGK, blocks, start // BLOCK)
     hidden_1TC = F.pad(later(BLOCK, q_THK.dtype, q_THK.device), ((blocks - 1) * BLOCK, 0))[None]
     k_GPX, v_GPX = (_by_block(x) for x in (k_SGK, v_SGK))
     seen = []
@@ -161,19 +160,13 @@ def hidden_in_span(start: int, count: int, block: int, back: int, reach: Reach) 
     return torch.zeros(seen_NTC.shape).masked_fill_(~seen_NTC, -torch.inf)
 
 
-def _counts(lead: int, size: int, count: int) -> Tensor:
-    """(N,): queries in each block, where the first `lead` places are empty and `size` are filled."""
-    edges = torch.arange(count + 1) * BLOCK
-    return edges.clamp(lead, lead + size).diff()
-
-
-def _choose(q_GNRK: Tensor, counts_N: Tensor, summaries_PGK: Tensor, blocks: int, own: int) -> Tensor:
+def _choose(q_GNRK: Tensor, summaries_PGK: Tensor, blocks: int, own: int) -> Tensor:
     """(G, N, blocks): the numbers of the blocks that each block of queries sees; its own is the last. The first query
-    block's is `own`.
+    block's is `own`. Sums of queries order the blocks as means do; the filled up ones are zero.
     """
-    means_GNHK = q_GNRK.unflatten(2, (-1, BLOCK)).sum(3) / counts_N[:, None, None]
-    groups, count, heads, width = means_GNHK.shape
-    scores_GXP = torch.bmm(means_GNHK.view(groups, -1, width), summaries_PGK.permute(1, 2, 0))
+    sums_GNHK = q_GNRK.unflatten(2, (-1, BLOCK)).sum(3)
+    groups, count, heads, width = sums_GNHK.shape
+    scores_GXP = torch.bmm(sums_GNHK.view(groups, -1, width), summaries_PGK.permute(1, 2, 0))
     scores_GNP = scores_GXP.view(groups, count, heads, -1).amax(2)
     own_N1 = own + torch.arange(count, device=q_GNRK.device)[:, None]
     number_P = torch.arange(scores_GNP.shape[-1], device=q_GNRK.device)
