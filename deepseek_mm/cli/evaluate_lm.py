@@ -48,12 +48,22 @@ class Parts:
 def add(parser: ArgumentParser) -> None:
     """The flags of `eval lm`."""
     group = parser.add_argument_group("lm")
-    group.add_argument("--run", metavar="FOLDER", dest="runs", type=Path, action="append", default=[])
+    group.add_argument(
+        "--run",
+        metavar="FOLDER",
+        dest="runs",
+        type=Path,
+        action="append",
+        default=[],
+        help="a run of train lm; again for more",
+    )
     group.add_argument("--reach", metavar="FOLDER", type=Path, help="the run that experts stand on, if not beside them")
     group.add_argument("--full", metavar="FOLDER", type=Path, help="the run with full attention to compare with")
     group.add_argument("--untrained", action="store_true", help="our attention on the base's own weights as well")
-    group.add_argument("--scales", metavar="N", type=float, nargs="+", default=[], help="the base, rotations slowed")
-    group.add_argument("--measure", choices=MEASURES, nargs="+", default=list(MEASURES))
+    group.add_argument(
+        "--scales", metavar="N", type=float, nargs="+", default=[], help="the base again, its rotations slowed so much"
+    )
+    group.add_argument("--measure", choices=MEASURES, nargs="+", default=list(MEASURES), help="all, if left out")
     group.add_argument("--corpus", metavar="FOLDER", type=Path, help="made by: train corpus")
     group.add_argument("--rows", metavar="N", type=int, default=12, help="domains: rows of 512 tokens of each")
     group.add_argument("--texts", metavar="N", type=int, default=3, help="long: texts of prose and of code")
