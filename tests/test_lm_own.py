@@ -16,13 +16,14 @@ from deepseek_mm.lm.find import fingerprint
 from deepseek_mm.lm.local import LocalModel
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.ours import ours
-from deepseek_mm.lm.own import OwnModel, common, open_own
+from deepseek_mm.lm.own import Checkpoint, OwnModel, common, open_own
 from deepseek_mm.lm.weights import read_folder
 from deepseek_mm.records import Message
 
 
-def speaker(folder, **options):
-    return open_own(folder, name=folder.name, dtype=torch.float32, **options)
+def speaker(folder, *, changes=None, **options):
+    checkpoint = Checkpoint(folder=folder, name=folder.name, changes=changes)
+    return open_own(checkpoint, dtype=torch.float32, **options)
 
 
 def deep_llama() -> LlamaForCausalLM:

@@ -9,7 +9,7 @@ from tiny_lm import save_tiny, tiny_llama
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from deepseek_mm.errors import ConfigError, NothingThere
-from deepseek_mm.lm.own import open_own
+from deepseek_mm.lm.own import Checkpoint, open_own
 from deepseek_mm.train import lm
 from deepseek_mm.train.corpus import DOMAINS
 from deepseek_mm.train.corpus.shards import shard_file, write_shard
@@ -46,7 +46,8 @@ def test_the_stages_lead_from_the_base_to_a_file_that_the_product_opens(house):
     assert {"words", "hidden"} <= logs["reach"][0].keys()
     assert {"loss", "balance", "hint", "load"} <= logs["experts"][0].keys()
     assert (house / "runs" / "reach" / "loss.png").is_file()
-    own = open_own(house / "base", name="own", changes=house / "lm.safetensors", dtype=torch.float32)
+    trained = Checkpoint(folder=house / "base", name="own", changes=house / "lm.safetensors")
+    own = open_own(trained, dtype=torch.float32)
     assert len(own.fingerprint) == 64
 
 

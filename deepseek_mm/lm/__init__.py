@@ -41,6 +41,7 @@ def _open_here(config: LMConfig, cache: Path, progress: Progress, prepare: Prepa
         from deepseek_mm.lm.checkpoint import open_local
 
         return open_local(folder, name=name, threads=config.threads, progress=progress)
-    from deepseek_mm.lm.own import open_own
+    from deepseek_mm.lm.own import Checkpoint, open_own
 
-    return open_own(folder, name=name, threads=config.threads, progress=progress, prepare=prepare)
+    checkpoint = Checkpoint(folder=folder, name=name)
+    return open_own(checkpoint, threads=config.threads, progress=progress, prepare=prepare)

@@ -7,6 +7,7 @@ begins is marked as a place from which another prompt may go on.
 import hashlib
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -53,21 +54,29 @@ def common(a: Sequence[int], b: Sequence[int]) -> int:
     return next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checkpoint:
+    """Where a model's weights lie."""
+
+    folder: Path  # a Llama-shaped model
+    name: str
+    changes: Path | None = None  # what our training made of it: experts, gates, how far each layer sees
+
+
 def open_own(
-    folder: Path,
+    checkpoint: Checkpoint,
     *,
-    name: str,
     threads: int = 1,
     progress: Progress = silence,
     prepare: Prepare | None = None,
-    changes: Path | None = None,
     dtype: torch.dtype = torch.bfloat16,
 ) -> OwnModel:
-    """The Llama-shaped model in `folder` in our decoder; with a file of `changes` what our training made of it.
+    """The model in our decoder.
 
     `prepare` may swap its layers for faster ones, in place. BadCheckpoint or MissingWeights say what it lacks,
     LibraryError that there is no memory for it.
     """
+    folder, name, changes = checkpoint.folder, checkpoint.name, checkpoint.changes
     progress(f"loading the language model {name}")
     shape, weights = read_folder(folder)
     known_by = fingerprint(folder)
