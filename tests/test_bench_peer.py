@@ -1,8 +1,12 @@
 """What all peers share: made-up tokens, and the time that others did not disturb."""
 
+import os
 import time
 
-from deepseek_mm.bench.peer import fastest_s, made_up
+import pytest
+import torch
+
+from deepseek_mm.bench.peer import fastest_s, made_up, num_cores, torch_threads
 
 
 def test_made_up_tokens_are_words_that_do_not_repeat_within_the_vocabulary():
@@ -17,3 +21,20 @@ def test_the_fastest_round_counts_and_putting_back_does_not(monkeypatch):
     steps = []
     assert fastest_s(lambda: steps.append("work"), before=lambda: steps.append("back"), rounds=3) == 2.0
     assert steps == ["back", "work"] * 3
+
+
+def test_torch_has_so_many_threads_meanwhile_and_as_many_as_before_afterwards():
+    before = torch.get_num_threads()
+    with pytest.raises(KeyError), torch_threads(before + 1):
+        assert torch.get_num_threads() == before + 1
+        raise KeyError
+    assert torch.get_num_threads() == before
+
+
+def test_cores_are_those_that_this_process_may_use():
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        assert num_cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)

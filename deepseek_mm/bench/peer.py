@@ -5,9 +5,13 @@ arithmetic alone: tokens are made up, so that nobody gains by answering briefly,
 Every measure is repeated and the fastest time counts: on a shared machine that is what the others did not disturb.
 """
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
+
+import torch
 
 ROUNDS = 3
 STRIDE = 7919  # a prime: made-up tokens do not repeat within a vocabulary
@@ -40,3 +44,19 @@ def fastest_s(work: Callable[[], object], *, before: Callable[[], object], round
         work()
         times_s.append(time.perf_counter() - start)
     return min(times_s)
+
+
+def num_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """So many cores for torch meanwhile."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -6,15 +6,13 @@ out: the fastest of its settings that needs no compiler on the machine.
 Shape key:  B batch (1), T tokens, V vocabulary
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from deepseek_mm.bench.peer import fastest_s, made_up
+from deepseek_mm.bench.peer import fastest_s, made_up, torch_threads
 from deepseek_mm.lm.checkpoint import best_dtype, read_checkpoint
 
 
@@ -34,7 +32,7 @@ class Transformers:
     @torch.inference_mode()
     def decode_speed(self, context: int, new_tokens: int) -> float:
         """As `Peer` says."""
-        with _threads(self._threads):
+        with torch_threads(self._threads):
             start = self._step(made_up(context, self._vocab_size), None)
 
             def decode() -> None:
@@ -48,7 +46,7 @@ class Transformers:
     def first_token_s(self, prompt_tokens: int) -> float:
         """As `Peer` says."""
         prompt = made_up(prompt_tokens, self._vocab_size)
-        with _threads(self._threads):
+        with torch_threads(self._threads):
             self._step(prompt[:8], None)
             return fastest_s(lambda: self._step(prompt, None), before=lambda: None)
 
@@ -61,14 +59,3 @@ class Transformers:
         ids_BT = torch.tensor([tokens])
         output = self._model(input_ids=ids_BT, cache=cache, use_cache=True, logits_to_keep=1)
         return int(output.logits[0, -1].argmax()), output.cache
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """So many cores for torch meanwhile."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from deepseek_mm.bench.lm_sizes import LMSizes
 from deepseek_mm.config import Config
 
 
@@ -44,6 +45,9 @@ class Setting:
     full: bool = False  # also what takes minutes
     sizes: Sizes = field(default_factory=Sizes)
     config: Config = field(default_factory=Config)
+    lm: LMSizes = field(default_factory=LMSizes)
+    out: Path = Path("runs/bench")  # where pictures are saved
+    cache: Path = Path.home() / ".cache" / "deepseek-mm"  # where converted models lie
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,14 +62,24 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
-    """What was measured: lines for people, numbers for machines."""
+    """What was measured: lines for people, numbers and words for machines."""
 
     lines: tuple[Line, ...] = ()
     numbers: Mapping[str, float] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)  # how something was measured, or why it was not
 
 
 Measurement = Callable[[Setting], Result]
 HEAD = Line(what="", value="measured", beside="beside it", bar="bar")
+
+
+def joined(parts: Sequence[Result]) -> Result:
+    """Several results as one."""
+    return Result(
+        lines=tuple(line for part in parts for line in part.lines),
+        numbers={key: value for part in parts for key, value in part.numbers.items()},
+        words={key: value for part in parts for key, value in part.words.items()},
+    )
 
 
 def table(results: Sequence[Result]) -> str:
@@ -78,4 +92,5 @@ def table(results: Sequence[Result]) -> str:
 def one_object(results: Sequence[Result], **about: str) -> str:
     """All numbers and what they are about, on one line."""
     numbers = {key: value for result in results for key, value in result.numbers.items()}
-    return json.dumps(numbers | about, ensure_ascii=False)
+    words = {key: said for result in results for key, said in result.words.items()}
+    return json.dumps(numbers | words | about, ensure_ascii=False)

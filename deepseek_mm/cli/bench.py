@@ -14,7 +14,7 @@ from deepseek_mm.cli.flags import add_settings, config_of
 if TYPE_CHECKING:
     from deepseek_mm.bench.result import Result, Setting
 
-PARTS = ("index", "page")
+PARTS = ("index", "page", "lm")
 
 
 def measure_of(part: str) -> Callable[["Setting"], "Sequence[Result]"]:
@@ -23,6 +23,10 @@ def measure_of(part: str) -> Callable[["Setting"], "Sequence[Result]"]:
         from deepseek_mm.bench.page import page
 
         return lambda setting: [page(setting)]
+    if part == "lm":
+        from deepseek_mm.bench import lm
+
+        return lm.measure
     from deepseek_mm.bench.index import measure
 
     return measure
@@ -32,10 +36,18 @@ def run(args: Namespace, desk: Desk) -> int:
     """Measure in a folder that is removed afterwards; with `--json` the last line only."""
     from deepseek_mm.bench.machine import about
     from deepseek_mm.bench.result import Setting, one_object, table
+    from deepseek_mm.load import cache_folder
 
     config, start = config_of(args, desk), time.monotonic()
     with TemporaryDirectory(prefix="deepseek-mm-bench-") as folder:
-        setting = Setting(folder=Path(folder), note=desk.note, full=args.full, config=config)
+        setting = Setting(
+            folder=Path(folder),
+            note=desk.note,
+            full=args.full,
+            config=config,
+            out=desk.cwd / args.out,
+            cache=cache_folder(),
+        )
         results = measure_of(args.part)(setting)
     desk.note(f"measured in {time.monotonic() - start:.0f} s")
     origin = about()
@@ -49,9 +61,18 @@ def run(args: Namespace, desk: Desk) -> int:
 def add(parser: ArgumentParser) -> None:
     """The words of `bench`."""
     parser.add_argument(
-        "part", choices=PARTS, help="what to measure: searching and indexing, or the page in a browser (Chromium)"
+        "part",
+        choices=PARTS,
+        help="what to measure: searching and indexing, the page in a browser (Chromium), or the language model",
     )
-    parser.add_argument("--full", action="store_true", help="also what takes minutes and gigabytes: a million vectors")
+    parser.add_argument(
+        "--full",
+        action="store_true",
+        help="also what takes minutes and gigabytes: a million vectors, prompts of 32,768 tokens",
+    )
+    parser.add_argument(
+        "--out", metavar="FOLDER", default="runs/bench", help="where `bench lm` saves its picture (runs/bench)"
+    )
     parser.add_argument("--json", action="store_true", help="the JSON object without the table")
     add_settings(parser)
     parser.add_argument_group("what `bench page --json` says, each figure the median of its rounds", explained())
@@ -59,7 +80,7 @@ def add(parser: ArgumentParser) -> None:
 
 COMMAND = Command(
     name="bench",
-    help="measure how fast searching, indexing and the page are on this machine",
+    help="measure how fast searching, indexing, the page and the language model are on this machine",
     example="python -m deepseek_mm bench index",
     add=add,
     run=run,

@@ -1,0 +1,62 @@
+"""Our decoder for the bench: the product's shape, weights and packed layers, or the same with full attention.
+
+What training made is taken where it is there. Where not, the experts are fresh: they cost what trained ones cost, and
+say nothing yet.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from deepseek_mm.lm.changes import WEIGHTS, merged, read_changes
+from deepseek_mm.lm.find import PACKAGED, find_folder, fingerprint
+from deepseek_mm.lm.generator import Progress
+from deepseek_mm.lm.model import Decoder
+from deepseek_mm.lm.ours import ours
+from deepseek_mm.lm.shape import DecoderShape
+from deepseek_mm.lm.weights import build, read_folder
+from deepseek_mm.runtime.quantize import pack_linears
+
+BITS = 4  # of the weights that decode reads
+FINER = {"head": 8, "gate": 16}  # the matrix of words is finer in the file too; a gate is small, and decides
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Model:
+    """What all cases of one run begin with."""
+
+    folder: Path  # of the base
+    changes: Path | None  # what training made of it
+
+    @property
+    def says(self) -> str:
+        """Which weights, in words."""
+        return f"{self.folder.name}, " + ("trained" if self.changes else "experts not trained")
+
+
+def find_model(name: str, cache: Path, progress: Progress, *, changes: Path = WEIGHTS) -> Model:
+    """The model called `name`. Training's changes belong to the packaged one."""
+    folder = find_folder(name, cache=cache, progress=progress)
+    return Model(folder=folder, changes=changes if name == PACKAGED and changes.is_file() else None)
+
+
+def open_decoder(model: Model, *, full: bool = False, device: str = "cpu") -> Decoder:
+    """In bf16, packed as the product's is; with `full` every layer sees everything, by the same weights."""
+    shape, weights = read_ours(model)
+    decoder = build(replace(shape, reaches=()) if full else shape, weights, dtype=torch.bfloat16)
+    decoder.eval().requires_grad_(False).to(device)
+    if device == "cpu":
+        pack_linears(decoder, bits=BITS, but=FINER)
+    return decoder
+
+
+def read_ours(model: Model) -> tuple[DecoderShape, Mapping[str, Tensor]]:
+    """Shape and weights."""
+    base, weights = read_folder(model.folder)
+    shape = ours(base)
+    if model.changes is None:
+        return shape, weights
+    return shape, merged(weights, read_changes(model.changes, base=fingerprint(model.folder), shape=shape))
