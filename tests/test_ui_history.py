@@ -1,6 +1,7 @@
 """The History tab as it is placed and joined: what a press sends, and which components answer."""
 
 import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import gradio as gr
@@ -10,7 +11,8 @@ from past_help import keep, kite, turn
 
 from deepseek_mm.config import Config
 from ui.asking import Asking
-from ui.history import HistoryTab, link, pressed
+from ui.history import HistoryTab, pressed
+from ui.html import link
 from ui.pictures import Pictures
 from ui.remembering import PAGE, Past, Remembering
 from ui.running import Running
@@ -81,8 +83,7 @@ def test_a_press_may_carry_anything():
 
 
 def test_a_link_leads_to_the_file_whatever_its_name():
-    assert link("") == ""
-    html = link('/page/exports/x/What? "#1" & 50 %.md')
+    html = link(Path('/page/exports/x/What? "#1" & 50 %.md'))
     assert re.findall(r'"([^"]*)"', html) == [
         "gradio_api/file=/page/exports/x/What%3F%20%22%231%22%20%26%2050%20%25.md",
         "What? &quot;#1&quot; &amp; 50 %.md",

@@ -25,12 +25,24 @@ function settle() {
   all[Math.min(at, all.length - 1)]?.focus();
 }
 
+// The end of the list may be reached and pressed in one moment: that is one wish.
+let asked = false;
+function wish() {
+  if (asked) return false;
+  asked = true;
+  setTimeout(() => { asked = false; }, 3000);  // where no answer came
+  return true;
+}
+element.addEventListener("click", (event) => {
+  if (event.target.closest("[data-act=more]") && !wish()) event.stopPropagation();
+}, true);
 const eye = new IntersectionObserver((seen) => {
   if (!seen.some((each) => each.isIntersecting)) return;
   eye.disconnect();
-  trigger("click", { act: "more", what: "" });
+  if (wish()) trigger("click", { act: "more", what: "" });
 }, { rootMargin: "200px" });
 function look() {
+  asked = false;
   eye.disconnect();
   const more = element.querySelector("[data-act=more]");
   if (more) eye.observe(more);
