@@ -4,7 +4,6 @@ import os
 import time
 from contextlib import suppress
 
-import pytest
 import torch
 
 from deepseek_mm.bench.peer import fastest_s, made_up, num_cores, torch_threads

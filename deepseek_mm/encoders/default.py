@@ -20,9 +20,9 @@ from PIL.Image import Image
 from safetensors import safe_open
 from torch import Tensor, nn
 
+from deepseek_mm.deltas import add_deltas
 from deepseek_mm.encoders import boxes
 from deepseek_mm.encoders.ahead import batched_ahead
-from deepseek_mm.deltas import add_deltas
 from deepseek_mm.encoders.image import GRID, MAP_CHANNELS, MIDDLE_CHANNELS, load_image_tower, squeeze, to_pixels
 from deepseek_mm.encoders.packaged import image_tower_file, text_tower_folder
 from deepseek_mm.encoders.projection import MAIN_DIM, SPACE_DIM, ImageHead, Side, TextHead, join
