@@ -73,7 +73,8 @@ def test_what_is_too_long_for_the_context_is_said_before_it_is_read(tmp_path):
         answer(own, (Message(role="user", text="a black dog " * 200),))
 
 
-def test_changes_that_change_nothing_leave_a_short_answer_as_it_is_and_are_part_of_the_fingerprint(tmp_path):
+def test_changes_that_change_nothing_leave_a_short_answer_as_it_is_and_are_in_the_fingerprint(tmp_path, monkeypatch):
+    monkeypatch.setattr("deepseek_mm.lm.ours.FURTHER", 1.0)  # rotations as the base's
     folder = save_tiny(tmp_path / "tiny", deep_llama())
     shape, _ = read_folder(folder)
     fresh = {name: p for name, p in Decoder(ours(shape)).named_parameters() if ".moe." in name}

@@ -77,10 +77,9 @@ class Decoder(nn.Module):
 
         `layers` runs only some of them, on what those below left; with `final=False` the last norm is left out.
         """
-        near, far = self.turns(attend.positions_BT, x_BTD.dtype)
+        turn = self.turn(attend.positions_BT, x_BTD.dtype)
         routings = []
         for number in layers or range(self.shape.num_layers):
-            turn = near if self.shape.reach(number).kind == "window" else far
             x_BTD, routing = self.layers[number](x_BTD, turn, attend)
             if routing is not None:
                 routings.append(routing)
@@ -91,11 +90,8 @@ class Decoder(nn.Module):
         scores: Tensor = self.head(hidden)
         return scores
 
-    def turns(self, positions_BT: Tensor, dtype: torch.dtype) -> tuple[Turn, Turn]:
-        """The rotations of layers with a window, and of those without."""
+    def turn(self, positions_BT: Tensor, dtype: torch.dtype) -> Turn:
+        """How far each token is turned."""
         shape = self.shape
-        make = partial(turn_at, positions_BT, head_width=shape.head_width, dtype=dtype)
-        near = make(base=shape.rope_base)
-        if shape.rope_scale == 1.0:
-            return near, near
-        return near, make(base=stretched(shape.rope_base, shape.rope_scale, shape.head_width))
+        base = stretched(shape.rope_base, shape.rope_scale, shape.head_width)
+        return turn_at(positions_BT, head_width=shape.head_width, base=base, dtype=dtype)

@@ -14,6 +14,7 @@ from deepseek_mm.lm.shape import BLOCK, FULL, SMOLLM2, DecoderShape, MoEShape, R
 
 GROWING = (64, 128, 256, 512, 1024)  # windows of the middle layers, in tokens
 TOP = Reach(kind="top", blocks=16)
+FURTHER = 2.0  # times the base's context that is read; on the base it costs 1.4 % perplexity of text before training
 
 
 def near(window: int) -> Reach:
@@ -46,7 +47,8 @@ def with_experts(num_layers: int) -> MoEShape:
 
 def ours(base: DecoderShape) -> DecoderShape:
     """What becomes of a base model."""
-    return replace(base, reaches=progressive(base.num_layers), moe=with_experts(base.num_layers))
+    reaches, moe = progressive(base.num_layers), with_experts(base.num_layers)
+    return replace(base, reaches=reaches, moe=moe, rope_scale=FURTHER)
 
 
 OURS = ours(SMOLLM2)

@@ -1,8 +1,8 @@
 """Where a token stands, told by turning pairs of its query and key (RoPE, Su et al. 2021, arXiv 2104.09864, eq. 34).
 
-The pairs are (n, n + K/2), as in Llama's checkpoints. Layers without a window may read further than the model was
-trained to: their slow rotations are slowed down further, the fast ones hardly (NTK-aware scaling, as in Code Llama and
-Qwen: a larger base). Layers with a window need none of this: what they see is never far away.
+The pairs are (n, n + K/2), as in Llama's checkpoints. To read further than the model was trained to, slow rotations are
+slowed down further, the fast ones hardly (NTK-aware scaling, as in Code Llama and Qwen: a larger base). That holds for
+layers with a window too: their sinks are as far away as the text is long.
 
 Shape key:  B batch, T tokens, H heads, K head width
 """

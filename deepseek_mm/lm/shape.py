@@ -96,7 +96,7 @@ class DecoderShape:
     norm_eps: float
     context: int  # tokens that it was trained to read
     tied: bool = True  # the head is the embedding
-    rope_scale: float = 1.0  # times `context` that layers without a window read: their rotations slow down (NTK-aware)
+    rope_scale: float = 1.0  # times `context` that it reads: its rotations slow down (NTK-aware)
     reaches: tuple[Reach, ...] = ()  # one a layer; empty: full attention everywhere
     moe: MoEShape | None = None
 

@@ -176,7 +176,7 @@ Backward = Callable[[Rows, float, float, torch.Generator], dict[str, float]]
 def begin_reach(args: argparse.Namespace, stage: StageConfig) -> tuple[Trainer, Backward]:
     """Teacher and student of the same weights."""
     shape, weights = read_decoder(args.base, CACHE)
-    shorter = replace(shape, reaches=ours(shape).reaches)
+    shorter = replace(ours(shape), moe=None)
     teacher, student = (build(each, weights, dtype=torch.bfloat16) for each in (shape, shorter))
     distiller = Distiller(teacher, student, chosen(ReachConfig(), args))
 
