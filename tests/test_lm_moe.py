@@ -33,12 +33,24 @@ def routed(experts: list[list[int]], *, num_experts: int = 8, sure: float = 0.0)
     return Routing(logits_BTE, experts_BTk, torch.full(experts_BTk.shape, 1 / len(experts[0])))
 
 
-@pytest.mark.parametrize(("batch", "tokens"), [(2, 13), (1, 1), (3, 1), (1, 2), (1, 200)])
+@pytest.mark.parametrize(("batch", "tokens"), [(2, 13), (1, 1), (3, 1), (1, 2), (1, 200), (2, 150)])
 def test_the_output_is_the_weighted_sum_over_all_experts(moe, batch, tokens):
     x_BTD = text(batch, tokens)
     y_BTD, routing = moe(x_BTD, Memory())
     torch.testing.assert_close(y_BTD, dense(moe, x_BTD, routing))
     assert y_BTD.abs().max() > 0.01
+
+
+def test_many_visits_are_computed_in_sizes_that_come_again(moe):
+    sizes = []
+    for expert in moe.experts:
+        expert.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
+    _, routing = moe(text(1, 300), Memory())
+    counts = (load(routing, 8) * 600).round().int().tolist()
+    assert sizes == [-(-count // 64) * 64 for count in counts if count]
+    sizes.clear()
+    moe(text(1, 20), Memory())
+    assert sum(sizes) == 40
 
 
 def test_a_mixture_that_visits_every_expert_is_the_softmax_over_all():
