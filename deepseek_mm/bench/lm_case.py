@@ -2,10 +2,10 @@
 
     python -m deepseek_mm.bench.lm_case CASE       # a Case as JSON; the last line it writes is an Outcome
 
-A process of its own because peaks are told of whole processes. The weights are read first, by a short prompt; then for
-each length the mark of the highest resident memory is set back to what is resident, and read again at the end: keys
-and values, claimed when the prompt begins, and everything that is worked out on the way. On a GPU it is what torch
-has allocated.
+A process of its own because peaks are told of whole processes. The weights are read first, and a short prompt, for
+which the processor's programs are prepared; then for each length the mark of the highest resident memory is set back
+to what is resident, and read again at the end: keys and values, claimed when the prompt begins, and everything that is
+worked out on the way. On a GPU it is what torch has allocated.
 
 Shape key:  T tokens
 """
@@ -38,6 +38,7 @@ ATTEND: dict[Kind, Callable[[Memory, Sequence[Text], int], Paged | Plain]] = {
     "sdpa": Plain,
     "full": Paged,
 }
+WARM = 4  # chunks of the prompt that warms up
 STATUS, REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 SET_BACK = "5"  # what clear_refs calls the mark of the highest resident memory
 
@@ -76,9 +77,10 @@ def main(words: Sequence[str]) -> int:
 
 @torch.inference_mode()
 def run_case(case: Case, decoder: Decoder) -> Outcome:
-    """Every length once, after a chunk that warms up."""
+    """Every length once, after a short prompt that warms up."""
     before = matmul_speed(case.device)
-    read(decoder, case, case.chunk)
+    decoder.embedding.weight.sum()  # it is mapped from its file, and becomes resident as it is read
+    read(decoder, case, WARM * case.chunk)
     seconds, peaks = [], []
     for length in case.lengths:
         with peak_of(case.device) as peak:
