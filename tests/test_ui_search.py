@@ -36,6 +36,16 @@ def found(tab) -> Results:
     return tab.searching.search({"text": "red green"}, ANY)
 
 
+def test_an_older_search_that_speaks_late_puts_the_line_of_the_newer_one_back(tab, found):
+    newest = Newest()
+    older = tab._run(newest, lambda: Results())
+    next(older)
+    newer = tab._run(newest, lambda: found)
+    next(newer)
+    shown = next(newer)
+    assert next(older) == {tab.said: shown[tab.said]}
+
+
 def press(tab, act: str, what: object, results: Results, newest: Newest | None = None) -> dict:
     """All updates of one press, the later over the earlier."""
     updates: dict = {}

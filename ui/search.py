@@ -168,11 +168,18 @@ class SearchTab:
             press(unfilter, held, [*self.parts, *filters], **sent)
 
     def _run(self, newest: Newest, work: Callable[[], Results]) -> Iterator[Updates]:
-        """Say that it is at work; show what it finds, unless something newer was sent meanwhile."""
+        """Say that it is at work; show what it finds, unless something newer was sent meanwhile.
+
+        Its first word may reach the page after the newer one's results: then it puts their line back.
+        """
         ticket = newest.take()
         yield {self.said: hint(self.searching.words.searching)}
         results = work()
-        yield self.render(results) if ticket == newest.ticket else {self.said: gr.skip()}
+        if ticket == newest.ticket:
+            newest.shown = results
+            yield self.render(results)
+        else:
+            yield {self.said: self._said(newest.shown) if newest.shown is not None else gr.skip()}
 
     def _pressed(self, act: str, what: object, results: Results, newest: Newest, wish: Wish) -> Iterator[Updates]:
         """A button in the grid; both words come from the browser, and may be anything."""

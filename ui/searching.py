@@ -26,10 +26,11 @@ class Newest:
 
     def __init__(self) -> None:
         self.ticket = ""
+        self.shown: Results | None = None  # what the newest one found, once it is shown
 
     def take(self) -> str:
         """A new one: all others are void."""
-        self.ticket = secrets.token_hex(8)
+        self.ticket, self.shown = secrets.token_hex(8), None
         return self.ticket
 
 
