@@ -24,6 +24,7 @@ from deepseek_mm.lm.shape import BLOCK, Reach
 __all__ = ["attend_full", "attend_rows", "attend_top", "attend_window", "choose_blocks"]
 
 ALWAYS = 3  # blocks that are chosen unasked: the first, the one before, the own one
+AGAIN = 64  # summaries are compared in multiples of it: for each new size a processor prepares a program, and keeps it
 EVEN = 16  # scores of a row come in multiples of it, or their softmax takes up to four times as long
 FEW_KEYS = 320  # of all texts of a batch, up to which one call into torch is faster than three
 SMALL = 1 << 17  # queries times window, up to which all heads go at once; above, one by one, to stay in the cache
@@ -166,8 +167,9 @@ def _choose(q_GNRK: Tensor, summaries_PGK: Tensor, blocks: int, own: int) -> Ten
     """
     sums_GNHK = q_GNRK.unflatten(2, (-1, BLOCK)).sum(3)
     groups, count, heads, width = sums_GNHK.shape
-    scores_GXP = torch.bmm(sums_GNHK.view(groups, -1, width), summaries_PGK.permute(1, 2, 0))
-    scores_GNP = scores_GXP.view(groups, count, heads, -1).amax(2)
+    even_PGK = F.pad(summaries_PGK, (0, 0, 0, 0, 0, -len(summaries_PGK) % AGAIN))
+    scores_GXP = torch.bmm(sums_GNHK.view(groups, -1, width), even_PGK.permute(1, 2, 0))
+    scores_GNP = scores_GXP.view(groups, count, heads, -1).amax(2)[..., : len(summaries_PGK)]
     own_N1 = own + torch.arange(count, device=q_GNRK.device)[:, None]
     number_P = torch.arange(scores_GNP.shape[-1], device=q_GNRK.device)
     scores_GNP = scores_GNP.masked_fill((number_P < 1) | (number_P > own_N1 - 2), -torch.inf)
