@@ -3,7 +3,7 @@ import torch
 from moe_help import Memory, awake, small
 
 from deepseek_mm.lm.experts import EXPERTS
-from deepseek_mm.lm.moe import MoE, Routing, balance_loss, choose, load, z_loss
+from deepseek_mm.lm.moe import ROUND, MoE, Routing, balance_loss, choose, load, z_loss
 from deepseek_mm.lm.shape import MoEShape
 
 D = 32
@@ -47,7 +47,7 @@ def test_many_visits_are_computed_in_sizes_that_come_again(moe):
         expert.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
     _, routing = moe(text(1, 300), Memory())
     counts = (load(routing, 8) * 600).round().int().tolist()
-    assert sizes == [-(-count // 64) * 64 for count in counts if count]
+    assert sizes == [-(-count // ROUND) * ROUND for count in counts if count]
     sizes.clear()
     moe(text(1, 20), Memory())
     assert sum(sizes) == 40

@@ -17,7 +17,7 @@ from deepseek_mm.lm.experts import Expert
 from deepseek_mm.lm.gate import Gate, LookBack
 from deepseek_mm.lm.shape import MoEShape
 
-ROUND = 64  # rows
+ROUND = 128  # rows
 MANY = 512  # visits of all experts together from which on sizes are rounded
 
 
