@@ -1,4 +1,4 @@
-"""`bench lm` from the command to the last line, with a tiny model, real processes and no llama.cpp."""
+"""`bench lm` from the command to the last line, with a tiny model that is read in this process, and no llama.cpp."""
 
 import io
 import json
@@ -8,6 +8,8 @@ from lm_bench_help import save_deep, setting_of
 
 from deepseek_mm.__main__ import main
 from deepseek_mm.bench import lm
+from deepseek_mm.bench.lm_case import run_case
+from deepseek_mm.bench.lm_open import open_decoder
 from deepseek_mm.bench.lm_peers import LLAMA
 from deepseek_mm.bench.result import Result, one_object, table
 from deepseek_mm.cli.desk import Desk
@@ -15,9 +17,11 @@ from deepseek_mm.errors import NothingThere
 
 
 def test_every_row_is_there_and_what_cannot_be_measured_says_why(tmp_path, monkeypatch):
-    save_deep(tmp_path / "model")
+    model = save_deep(tmp_path / "model")
     monkeypatch.setattr(lm, "num_cores", lambda: 1)
-    monkeypatch.setattr("deepseek_mm.bench.lm_prefill.num_cores", lambda: 1)
+    monkeypatch.setattr("deepseek_mm.bench.lm_flops.SIDES", (64,))
+    here = lambda case: run_case(case, open_decoder(model, full=case.kind != "ours"))  # noqa: E731
+    monkeypatch.setattr("deepseek_mm.bench.lm_prefill.run_apart", here)
     results = lm.measure(setting_of(tmp_path))
     told = json.loads(one_object(results))
     measured = (
@@ -37,6 +41,13 @@ def test_llama_cpp_reads_the_packaged_file_and_no_other_model(tmp_path):
     model = save_deep(tmp_path / "model")
     with pytest.raises(NothingThere, match="llama.cpp reads a GGUF file"):
         lm.rivals(setting_of(tmp_path), model)[LLAMA]()
+
+
+def test_settings_of_peers_stand_under_the_table(tmp_path, monkeypatch):
+    monkeypatch.setattr(lm, "measure", lambda setting: [Result(words={"settings_llamacpp": "llama.cpp, 2 threads"})])
+    out = io.StringIO()
+    assert main(["bench", "lm"], Desk(out=out, err=io.StringIO(), environ={}, cwd=tmp_path)) == 0
+    assert "settings_llamacpp: llama.cpp, 2 threads\nmachine: " in out.getvalue()
 
 
 def test_the_command_hands_over_where_pictures_go_and_prints_one_line(tmp_path, monkeypatch):

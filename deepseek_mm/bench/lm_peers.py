@@ -71,13 +71,7 @@ def tasks_of(sizes: LMSizes, *, full: bool) -> dict[str, Task]:
 def beside_peers(setting: Setting, ours: Ours, rivals: Mapping[str, Open]) -> Result:
     """All rows."""
     peers, absent = opened(rivals)
-    settings = {name: peer.settings for name, peer in {OURS: ours, **peers}.items()}
-    parts = [
-        Result(
-            lines=tuple(Line(what=f"  {said}", value="") for said in settings.values()),
-            words={f"settings_{name}": said for name, said in settings.items()},
-        )
-    ]
+    parts = [Result(words={f"settings_{name}": peer.settings for name, peer in {OURS: ours, **peers}.items()})]
     for name, task in tasks_of(setting.lm, full=setting.full).items():
         rows = [row for row in ROWS if row.task == name]
         there = {row.rival: peers[row.rival] for row in rows if row.rival in peers}

@@ -49,7 +49,7 @@ def race(setting: Setting, model: Model, device: str, run: Run | None = None) ->
     words = {**found.words, "plot": str(plot), "weights": model.says}
     head = (Line(what=f"on the GPU ({device}):", value=""),) if mark else ()
     return Result(
-        lines=(*head, *found.lines, Line(what="  drawn against length", value=str(plot))),
+        lines=(*head, *found.lines),
         numbers={mark + key: value for key, value in found.numbers.items()},
         words={mark + key: said for key, said in words.items()},
     )

@@ -53,7 +53,8 @@ def run(args: Namespace, desk: Desk) -> int:
     origin = about()
     if not args.json:
         desk.say(table(results))
-        desk.say("\n".join(f"{name}: {words}" for name, words in origin.items()))
+        said = {name: words for result in results for name, words in result.words.items()}
+        desk.say("\n".join(f"{name}: {words}" for name, words in (said | origin).items()))
     desk.say(one_object(results, **origin))
     return OK
 
