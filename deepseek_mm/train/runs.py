@@ -34,9 +34,9 @@ class Base:
     weights: dict[str, Tensor]
 
     def decoder(self, *, scale: float = 1.0, progressive: bool = False) -> Decoder:
-        """With full attention, or with ours and nothing learned; its rotations slowed down `scale` times."""
-        reaches = ours(self.shape).reaches if progressive else ()
-        return opened(replace(self.shape, rope_scale=scale, reaches=reaches), self.weights)
+        """With full attention, its rotations slowed down `scale` times; or with ours, and nothing learned."""
+        shape = replace(ours(self.shape), moe=None) if progressive else replace(self.shape, rope_scale=scale)
+        return opened(shape, self.weights)
 
 
 def open_base(name: str, cache: Path) -> Base:
