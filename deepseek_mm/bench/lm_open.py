@@ -18,10 +18,7 @@ from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.ours import ours
 from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.lm.weights import build, read_folder
-from deepseek_mm.runtime.quantize import pack_linears
-
-BITS = 4  # of the weights that decode reads
-FINER = {"head": 8, "gate": 16}  # the matrix of words is finer in the file too; a gate is small, and decides
+from deepseek_mm.runtime.quantize import pack_for_decode
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +46,7 @@ def open_decoder(model: Model, *, full: bool = False, device: str = "cpu") -> De
     decoder = build(replace(shape, reaches=()) if full else shape, weights, dtype=torch.bfloat16)
     decoder.eval().requires_grad_(False).to(device)
     if device == "cpu":
-        pack_linears(decoder, bits=BITS, but=FINER)
+        pack_for_decode(decoder)
     return decoder
 
 

@@ -31,6 +31,7 @@ from deepseek_mm.train.rows import Rows, mix, pack
 from deepseek_mm.train.steps import Steps, StepsConfig
 
 STAGES = ("reach", "experts", "dense", "pack")
+Backward = Callable[[Rows, float, float, torch.Generator], dict[str, float]]  # rows, how much is over, share, chance
 CACHE = Path.home() / ".cache" / "deepseek-mm"
 
 
@@ -104,7 +105,7 @@ def pack_weights(args: argparse.Namespace) -> int:
 
 def train(
     trainer: Trainer,
-    backward: Callable[[Rows, float, float, torch.Generator], dict[str, float]],
+    backward: Backward,
     rows: Rows,
     journal: Journal,
     stage: StageConfig,
@@ -129,7 +130,7 @@ def train(
 
 def one_step(
     step: int,
-    backward: Callable[[Rows, float, float, torch.Generator], dict[str, float]],
+    backward: Backward,
     rows: Rows,
     stage: StageConfig,
     config: StepsConfig,
@@ -168,9 +169,6 @@ def chosen(config: Any, args: argparse.Namespace) -> Any:
     """The stage's defaults, with what was named on the command line."""
     named = {item.name: getattr(args, item.name, None) for item in fields(config)}
     return replace(config, **{name: value for name, value in named.items() if value is not None})
-
-
-Backward = Callable[[Rows, float, float, torch.Generator], dict[str, float]]
 
 
 def begin_reach(args: argparse.Namespace, stage: StageConfig) -> tuple[Trainer, Backward]:
