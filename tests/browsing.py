@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Error, Locator, Page, expect, sync_play
 ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 WAIT_MS = 30_000
+LEAVING = "the visitor leaves this page"  # told by the page, before Gradio complains that its streams are cut off
 
 
 @contextmanager
@@ -40,9 +41,13 @@ class Visitor:
         self.asked_for: list[str] = []
         self.errors: list[str] = []
         self.expected = 1  # answers, once the question that was asked last is answered
+        self.leaving = False  # the next page is on its way: what this one complains of is that it is left
+        self.page.add_init_script(f"addEventListener('beforeunload', () => console.info('{LEAVING}'))")
         self.page.on("request", lambda request: self.asked_for.append(request.url))
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("console", lambda line: self.errors.append(line.text) if line.type == "error" else None)
+        self.page.on("framenavigated", self._arrived)
+        self.page.on("download", self._arrived)
+        self.page.on("pageerror", lambda error: self._heard("error", str(error)))
+        self.page.on("console", lambda line: self._heard(line.type, line.text))
         self.open(url)
 
     def open(self, url: str) -> None:
@@ -55,6 +60,14 @@ class Visitor:
         expect(self.page.get_by_role("tab").first).to_be_visible(timeout=WAIT_MS)
         expect(self.page.locator(".head")).to_contain_text(self.photos, timeout=WAIT_MS)
         expect(self.page.locator(".head[data-ready]")).to_be_attached(timeout=WAIT_MS)  # the load event is through
+
+    def _heard(self, kind: str, text: str) -> None:
+        self.leaving = self.leaving or text == LEAVING
+        if kind == "error" and not self.leaving:
+            self.errors.append(text)
+
+    def _arrived(self, _: object) -> None:
+        self.leaving = False
 
     def tab(self, name: str) -> None:
         self.page.get_by_role("tab", name=name).click()

@@ -75,3 +75,13 @@ def test_edits_make_the_new_value_without_a_path_into_the_old():
         assert path == []
         assert (old + value if action == "append" else value) == new
     assert edits({"text": ""}, {"text": ""}) == []
+
+
+def test_a_page_that_is_left_may_complain_of_that_and_of_nothing_else(chromium, served):
+    visitor = Visitor(chromium, served.url)
+    visitor.ask("Is it red?")
+    visitor.page.wait_for_timeout(30)
+    visitor.open(served.url)  # Gradio says that its connection errored out
+    assert visitor.errors == []
+    visitor.page.evaluate("console.error('a mistake')")
+    assert visitor.errors == ["a mistake"]
