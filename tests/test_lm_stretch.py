@@ -8,11 +8,12 @@ from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.shape import Reach, tiny
 from deepseek_mm.lm.stretch import Stretch, blocks_of
 
-WINDOWS = [Reach(kind="window", window=w, sinks=s) for w, s in [(32, 0), (32, 4), (64, 32), (100, 7), (1, 1)]]
+WINDOWS = [Reach(kind="window", window=w, sinks=s) for w, s in [(32, 0), (32, 4), (64, 32), (100, 7), (150, 5), (1, 1)]]
+TOPS = [Reach(kind="top", blocks=3), Reach(kind="top", blocks=5)]
 
 
-@pytest.mark.parametrize("reach", WINDOWS, ids=lambda r: f"{r.window}+{r.sinks}")
-@pytest.mark.parametrize("length", [129, 333])
+@pytest.mark.parametrize("reach", WINDOWS + TOPS, ids=lambda r: f"{r.kind}{r.window or r.blocks}+{r.sinks}")
+@pytest.mark.parametrize("length", [129, 333, 416])
 def test_a_stretch_sees_and_learns_what_the_whole_row_does(reach, length):
     torch.manual_seed(0)
     shape = tiny(reaches=(reach,) * 3 + (Reach(),))
@@ -46,5 +47,5 @@ def test_a_token_far_behind_the_window_is_not_seen_in_any_block():
 
 def test_the_last_block_is_filled_up_with_zeros():
     blocks = blocks_of(torch.ones(1, 70, 2, 4), 64)
-    assert blocks.shape == (2, 64, 2, 4)
-    assert blocks[1].sum() == 6 * 2 * 4
+    assert blocks.shape == (1, 2, 64, 2, 4)
+    assert blocks[0, 1].sum() == 6 * 2 * 4

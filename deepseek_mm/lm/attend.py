@@ -87,11 +87,20 @@ def visible(reach: Reach, query: Tensor, key: Tensor) -> Tensor:
 
 
 def best_blocks(q_BHTK: Tensor, k_BGSK: Tensor, blocks: int, mask_B1TS: Tensor) -> Tensor:
-    """(B, G, T, S): True in the `blocks` key blocks that each query block sees, chosen for every key head.
+    """(B, G, T, S): True in the key blocks that each query block sees, as `chosen_blocks` chooses them."""
+    chosen_BGNC, count = chosen_blocks(q_BHTK, k_BGSK, blocks), -(-k_BGSK.shape[2] // BLOCK)
+    chosen = torch.zeros(*chosen_BGNC.shape[:3], count, dtype=torch.bool, device=k_BGSK.device)
+    chosen.scatter_(-1, chosen_BGNC, True)
+    whole = chosen.repeat_interleave(BLOCK, -1).repeat_interleave(BLOCK, -2)
+    return whole[..., : mask_B1TS.shape[-2], : mask_B1TS.shape[-1]]
+
+
+def chosen_blocks(q_BHTK: Tensor, k_BGSK: Tensor, blocks: int) -> Tensor:
+    """(B, G, N, C): which key blocks each query block sees, C = `blocks` of them at most, for every key head.
 
     A block's score is its mean key times the mean query of the query block, the largest of the head's group. The first
-    block, the one before and the own one are always among them. Choosing is not differentiated, as in NSA (arXiv
-    2502.11089) without its compressed branch.
+    block, the one before and the own one are always among them; later ones fill up where there are too few. Choosing is
+    not differentiated, as in NSA (arXiv 2502.11089) without its compressed branch.
     """
     with torch.no_grad():
         group = q_BHTK.shape[1] // k_BGSK.shape[1]
@@ -101,10 +110,7 @@ def best_blocks(q_BHTK: Tensor, k_BGSK: Tensor, blocks: int, mask_B1TS: Tensor) 
         behind = number[None, :] - number[:, None]  # key block minus query block
         score = score.masked_fill(behind > 0, -torch.inf).masked_fill((behind == 0) | (behind == -1), torch.inf)
         score[..., 0] = torch.inf
-        chosen = torch.zeros_like(score, dtype=torch.bool)
-        chosen.scatter_(-1, score.topk(min(blocks, score.shape[-1])).indices, True)
-        whole = chosen.repeat_interleave(BLOCK, -1).repeat_interleave(BLOCK, -2)
-        return whole[..., : mask_B1TS.shape[-2], : mask_B1TS.shape[-1]]
+        return score.topk(min(blocks, score.shape[-1])).indices
 
 
 def _means(x_BHTK: Tensor) -> Tensor:

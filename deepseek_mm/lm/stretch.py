@@ -1,19 +1,21 @@
-"""Unbroken texts, one a row, with memory and time that grow with the window instead of the text where there is one.
+"""Unbroken texts, one a row, with memory and time that grow with what is seen instead of the text where that is less.
 
-It sees what `Whole` sees, and can be differentiated: it is how long rows are trained on. Keys are cut into blocks as
-long as the window; a block of queries sees its own block of keys, the one before, and the sinks.
+It sees what `Whole` sees, and can be differentiated: it is how long rows are trained on. Where a layer has a window,
+queries are cut into blocks that see the keys of their own block, of those before it that the window reaches, and the
+sinks; where it chooses, the keys that each block of queries chose are laid beside it.
 
-Shape key:  B rows, T tokens of a row, H heads, G key heads, K head width, N blocks, W tokens of a block, S keys seen
+Shape key:  B rows, T tokens of a row, H heads, G key heads, K head width, N blocks of W queries, R heads of a key head,
+            S keys that a block is shown, C blocks that it chose
 """
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from deepseek_mm.lm.attend import Whole, visible
-from deepseek_mm.lm.shape import DecoderShape, Reach
+from deepseek_mm.lm.attend import Whole, chosen_blocks, visible
+from deepseek_mm.lm.shape import BLOCK, DecoderShape, Reach
 
-LEAST = 64  # tokens of a block: shorter ones cost more in handling than they save
+LEAST, MOST = 64, 128  # tokens of a block: shorter ones cost more in handling than they save, longer ones see too much
 
 
 class Stretch:
@@ -28,39 +30,97 @@ class Stretch:
     def __call__(self, slot: int, q_BTHK: Tensor, k_BTGK: Tensor, v_BTGK: Tensor) -> Tensor:
         """As `Attend` says."""
         reach, length = self.shape.slot_reach(slot), q_BTHK.shape[1]
-        block = max(reach.window, LEAST)
-        if reach.kind != "window" or 2 * block >= length:
-            return self.whole(slot, q_BTHK, k_BTGK, v_BTGK)
+        if reach.kind == "window" and shown_of(reach) < length:
+            return self._window(reach, q_BTHK, k_BTGK, v_BTGK)
+        if reach.kind == "top" and length > reach.blocks * BLOCK:
+            return self._top(reach, q_BTHK, k_BTGK, v_BTGK)
+        return self.whole(slot, q_BTHK, k_BTGK, v_BTGK)
+
+    def _window(self, reach: Reach, q_BTHK: Tensor, k_BTGK: Tensor, v_BTGK: Tensor) -> Tensor:
+        length, block = q_BTHK.shape[1], block_of(reach)
         if reach not in self._masks:
-            self._masks[reach] = seen_in_blocks(reach, length, block)
-        q = blocks_of(q_BTHK, block)
-        k, v = (with_sinks(x, block, reach.sinks) for x in (k_BTGK, v_BTGK))
+            seen = seen_in_blocks(reach, length, block).repeat(1, 1, q_BTHK.shape[2] // k_BTGK.shape[2], 1)
+            self._masks[reach] = added(seen, q_BTHK.dtype)
+        before = before_of(reach, block)
+        q_BNGQK = folded(blocks_of(q_BTHK, block), k_BTGK.shape[2])
+        k, v = (with_sinks(x, block, before, reach.sinks).transpose(2, 3) for x in (k_BTGK, v_BTGK))
         mask = self._masks[reach].repeat(len(q_BTHK), 1, 1, 1)
-        seen = F.scaled_dot_product_attention(
-            q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), attn_mask=mask, enable_gqa=True
+        o = F.scaled_dot_product_attention(q_BNGQK.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1), attn_mask=mask)
+        return unfolded(o.unflatten(0, q_BNGQK.shape[:2]), block)[:, :length]
+
+    def _top(self, reach: Reach, q_BTHK: Tensor, k_BTGK: Tensor, v_BTGK: Tensor) -> Tensor:
+        length, group = q_BTHK.shape[1], q_BTHK.shape[2] // k_BTGK.shape[2]
+        chosen_BGNC = chosen_blocks(q_BTHK.transpose(1, 2), k_BTGK.transpose(1, 2), reach.blocks)
+        place_BGNS = (chosen_BGNC[..., None] * BLOCK + torch.arange(BLOCK)).flatten(-2)
+        query_NW1 = torch.arange(chosen_BGNC.shape[2] * BLOCK).view(-1, BLOCK, 1)
+        mask = (place_BGNS[..., None, :] <= query_NW1).repeat(1, 1, 1, group, 1).transpose(1, 2)  # (B, N, G, R * W, S)
+        q_BNGQK = folded(blocks_of(q_BTHK, BLOCK), k_BTGK.shape[2])
+        k, v = (of_blocks(x, chosen_BGNC).transpose(1, 2) for x in (k_BTGK, v_BTGK))
+        o = F.scaled_dot_product_attention(
+            q_BNGQK.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1), attn_mask=added(mask.flatten(0, 1), q_BTHK.dtype)
         )
-        return seen.transpose(1, 2).reshape(len(q_BTHK), -1, *q_BTHK.shape[2:])[:, :length]
+        return unfolded(o.unflatten(0, q_BNGQK.shape[:2]), BLOCK)[:, :length]
 
 
 def blocks_of(x_BTHK: Tensor, block: int) -> Tensor:
-    """(B * N, W, H, K): the rows cut into blocks, the last one filled up with zeros."""
+    """(B, N, W, H, K): the rows cut into blocks, the last one filled up with zeros."""
     padded = F.pad(x_BTHK, (0, 0, 0, 0, 0, -x_BTHK.shape[1] % block))
-    return padded.reshape(-1, block, *x_BTHK.shape[2:])
+    return padded.unflatten(1, (-1, block))
 
 
-def with_sinks(x_BTGK: Tensor, block: int, sinks: int) -> Tensor:
-    """(B * N, S, G, K): for every block the sinks, the block before it (zeros before the first) and itself."""
-    cut = blocks_of(x_BTGK, block).unflatten(0, (len(x_BTGK), -1))
-    before = F.pad(cut[:, :-1], (0, 0, 0, 0, 0, 0, 1, 0))
-    first = x_BTGK[:, None, :sinks].expand(-1, cut.shape[1], -1, -1, -1)
-    return torch.cat((first, before, cut), 2).flatten(0, 1)
+def folded(q_BNWHK: Tensor, groups: int) -> Tensor:
+    """(B, N, G, R * W, K): the heads that share keys, one after the other, so that no key is copied for them."""
+    return q_BNWHK.unflatten(3, (groups, -1)).permute(0, 1, 3, 4, 2, 5).flatten(3, 4)
+
+
+def unfolded(o_BNGQK: Tensor, block: int) -> Tensor:
+    """(B, N * W, H, K): back from `folded` and `blocks_of`."""
+    return o_BNGQK.unflatten(3, (-1, block)).permute(0, 1, 4, 2, 3, 5).flatten(3, 4).flatten(1, 2)
+
+
+def block_of(reach: Reach) -> int:
+    """How many queries of a window's layer stand in a block."""
+    return min(max(reach.window, LEAST), MOST)
+
+
+def shown_of(reach: Reach) -> int:
+    """How many keys a block of queries is shown."""
+    block = block_of(reach)
+    return reach.sinks + (before_of(reach, block) + 1) * block
+
+
+def before_of(reach: Reach, block: int) -> int:
+    """How many blocks before its own a window reaches into."""
+    return max(1, -(-(reach.window - 1) // block))
+
+
+def with_sinks(x_BTGK: Tensor, block: int, before: int, sinks: int) -> Tensor:
+    """(B, N, S, G, K): for every block the sinks, the blocks before it (zeros before the first) and itself."""
+    cut = blocks_of(x_BTGK, block)
+    padded, count = F.pad(cut, (0, 0, 0, 0, 0, 0, before, 0)), cut.shape[1]
+    first = x_BTGK[:, None, :sinks].expand(-1, count, -1, -1, -1)
+    return torch.cat((first, *(padded[:, at : at + count] for at in range(before)), cut), 2)
+
+
+def of_blocks(x_BTGK: Tensor, chosen_BGNC: Tensor) -> Tensor:
+    """(B, G, N, C * BLOCK, K): the keys of the blocks that each block of queries chose."""
+    rows, groups, count, _ = chosen_BGNC.shape
+    cut = blocks_of(x_BTGK, BLOCK).permute(0, 3, 1, 2, 4).flatten(0, 2)  # every block of every key head in one line
+    start = torch.arange(rows * groups).view(rows, groups, 1, 1) * count
+    found = cut.index_select(0, (chosen_BGNC + start).flatten())
+    return found.view(rows, groups, count, -1, x_BTGK.shape[-1])
+
+
+def added(seen: Tensor, dtype: torch.dtype) -> Tensor:
+    """A mask to be added to scores: nothing where a key is seen, minus infinity elsewhere."""
+    return torch.zeros(seen.shape, dtype=dtype).masked_fill_(~seen, -torch.inf)
 
 
 def seen_in_blocks(reach: Reach, length: int, block: int) -> Tensor:
     """(N, 1, W, S), True where a query of a block sees a key: a sink outside its window, or a key inside it."""
-    count = -(-length // block)
+    count, before = -(-length // block), before_of(reach, block)
     query = torch.arange(count * block).view(count, block, 1)
-    key = torch.arange(count)[:, None, None] * block - block + torch.arange(2 * block)
+    key = torch.arange(count)[:, None, None] * block - before * block + torch.arange((before + 1) * block)
     sink = torch.arange(min(reach.sinks, length)).view(1, 1, -1)
     window = visible(Reach(kind="window", window=reach.window), query, key) & (key >= 0)
     far = visible(reach, query, sink) & (query - sink >= reach.window)

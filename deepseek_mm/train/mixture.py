@@ -51,11 +51,17 @@ class Mixture:
         self.own_E = own_domains(self.moe)
 
     def losses(self, rows: Rows) -> tuple[Tensor, list[Routing]]:
-        """(cross-entropy of the tokens that are learned, nats; the routing of every layer that has experts)."""
+        """(cross-entropy of the tokens that are learned, nats; the routing of every layer that has experts).
+
+        Every row counts alike: a row of evidence has forty tokens that are learned, and one of prose five hundred.
+        """
         hidden, routings = self._run(rows)
         at = rows.learn_NT[:, 1:]
         logits_PV = self.decoder.logits(hidden[:, :-1][at]).float()
-        return F.cross_entropy(logits_PV, rows.ids_NT[:, 1:][at]), routings
+        lost_P = F.cross_entropy(logits_PV, rows.ids_NT[:, 1:][at], reduction="none")
+        counts_N = at.sum(1)
+        share_P = (1 / counts_N.clamp_min(1))[:, None].expand_as(at)[at]
+        return (lost_P * share_P).sum() / (counts_N > 0).sum().clamp_min(1), routings
 
     def backward(self, rows: Rows, *, over: float, share: float = 1.0) -> dict[str, float]:
         """Gather the gradients of a batch, times `share`; `over` is how much of the training is over, 0 to 1."""

@@ -31,7 +31,7 @@ class ReachConfig:
     rank: int = 32  # of each matrix's change
     stages: tuple[int, ...] = (6, 8, 12, 19, 24)  # layers in front of which hidden states are compared
     hidden_weight: float = 1.0  # of the hidden states' difference beside the words'
-    words: float = 0.25  # share of the positions whose words are compared: the vocabulary is what costs
+    words: float = 0.125  # share of the positions whose words are compared: the vocabulary is what costs
 
     def __post_init__(self) -> None:
         between("rank", self.rank, 1, 4096)
