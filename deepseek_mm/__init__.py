@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from deepseek_mm.records import Picture as Picture
     from deepseek_mm.records import Query as Query
     from deepseek_mm.records import Question as Question
+    from deepseek_mm.records import Trace as Trace
     from deepseek_mm.settings_file import SettingsFile as SettingsFile
     from deepseek_mm.settings_file import value_of as value_of
     from deepseek_mm.sharing import Exported as Exported
@@ -60,6 +61,7 @@ _HOMES = {
     "SettingsFile": "settings_file",
     "Sharing": "sharing",
     "Taken": "library",
+    "Trace": "records",
     "Turn": "history",
     "address_of": "lm.offer",
     "here_in": "sharing",

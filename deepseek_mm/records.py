@@ -1,7 +1,8 @@
 """What goes into an Assistant, what comes out of it, and what travels between its parts."""
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from string import ascii_letters
 from typing import Any, Literal
 
@@ -136,6 +137,14 @@ class Trace:
     def as_json(self) -> dict[str, Any]:
         """Values that JSON knows."""
         return asdict(self)
+
+    @classmethod
+    def joined(cls, traces: Sequence["Trace"]) -> "Trace | None":
+        """Of one answer that a model wrote piece by piece; None of none."""
+        if not traces:
+            return None
+        visits = zip(*(trace.visits for trace in traces), strict=True)
+        return replace(traces[0], visits=tuple(map("".join, visits)))
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Trace":

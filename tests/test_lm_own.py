@@ -12,6 +12,7 @@ from deepseek_mm.config import LMConfig
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.lm import open_generator
 from deepseek_mm.lm.changes import write_changes
+from deepseek_mm.lm.experts import EXPERTS
 from deepseek_mm.lm.find import fingerprint
 from deepseek_mm.lm.local import LocalModel
 from deepseek_mm.lm.model import Decoder
@@ -96,6 +97,30 @@ def test_a_llama_is_read_by_our_decoder_and_another_kind_by_transformers(tmp_pat
     for model, kind in ((tiny_llama(), OwnModel), (tiny_gpt2(), LocalModel)):
         folder = save_tiny(tmp_path / kind.__name__, model)
         assert isinstance(open_generator(LMConfig(name=str(folder)), cache=tmp_path), kind)
+
+
+def test_which_experts_worked_is_told_when_the_answer_ends_however_it_does(tmp_path):
+    folder = save_tiny(tmp_path / "tiny", deep_llama())
+    shape, _ = read_folder(folder)
+    fresh = {name: p for name, p in Decoder(ours(shape)).named_parameters() if ".moe." in name}
+    write_changes(tmp_path / "lm.safetensors", fresh, base=fingerprint(folder), shape=ours(shape))
+    own, traces = speaker(folder, changes=tmp_path / "lm.safetensors"), []
+    ask = {"max_tokens": 8, "stop": threading.Event(), "traces": traces}
+    said = "".join(own.stream_traced(ASK, **ask))
+    assert next(own.stream_traced(ASK, **ask))  # and nobody listens to the rest
+    whole, cut = traces
+    assert said
+    assert whole.experts == tuple(spec.name for spec in EXPERTS)
+    assert whole.layers == ours(shape).moe.layers
+    assert len(whole) == 8
+    assert all(v.startswith(c) for v, c in zip(whole.visits, cut.visits, strict=True))
+    assert [len(set(whole.at(n, layer))) for n in range(8) for layer in whole.layers] == [2] * 8 * len(whole.layers)
+
+
+def test_a_model_without_experts_has_no_trace(tmp_path):
+    traces = []
+    list(speaker(save_tiny(tmp_path / "tiny")).stream_traced(ASK, max_tokens=3, stop=threading.Event(), traces=traces))
+    assert traces == []
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from deepseek_mm.lm.paged import open_memory
 from deepseek_mm.lm.paged_runner import PagedRunner
 from deepseek_mm.lm.runner import Prompt
 from deepseek_mm.lm.shape import Reach, tiny
+from deepseek_mm.lm.trace import Tracer
 
 SHAPE = tiny(reaches=(NEAR, NEAR, Reach(), Reach(kind="top", blocks=8)), moe=experts())
 
@@ -87,6 +88,29 @@ def test_who_begins_alike_goes_on_from_what_is_known():
     assert (known := run.start(1, Prompt(ids=tuple(second), marks=(70,)), most=110)) == 64
     scores = run.prefill(1, len(second) - known)
     torch.testing.assert_close(scores, whole(model, second)[-1], atol=1e-4, rtol=1e-4)
+
+
+def test_a_trace_has_the_experts_of_the_whole_text_behind_its_prompt_guessed_or_not():
+    model, ids = awake(), text(60, 3)
+    with torch.inference_mode():
+        ids_BT = torch.tensor([ids])
+        _, right = model(model.embed(ids_BT), Whole(model.shape, torch.ones_like(ids_BT)))
+    run, tracer = runner(model, guesses=4), Tracer(model.shape.moe)
+    run.start(0, Prompt(ids=tuple(ids[:50])), most=60)
+    run.trace(0, tracer)
+    run.prefill(0, 20)
+    run.prefill(0, 30)  # the first token comes of the prompt's last one
+    run.start(1, Prompt(ids=tuple(text(30, 4))), most=40)
+    run.prefill(1, 30)
+    run.decode([(1, 5), (0, ids[50])])  # another one beside it
+    run.guess(0, [*ids[51:53], 9, 9])
+    run.keep(0, 2)
+    for n in range(53, 60):
+        run.decode([(0, ids[n])])
+    again = Tracer(model.shape.moe)
+    again.add(right, tokens=slice(49, None))
+    assert tracer.trace() == again.trace()
+    assert len(tracer.trace()) == 11
 
 
 def test_a_failure_leaves_every_answer_as_it_was(monkeypatch):

@@ -11,7 +11,7 @@ from PIL import Image
 from rag_house import BrokenServer, build, paint, put, upload
 
 from deepseek_mm.errors import BadPicture, BadQuestion, NothingThere
-from deepseek_mm.records import Query, Question
+from deepseek_mm.records import Query, Question, Trace
 from index import Source
 
 
@@ -54,6 +54,19 @@ def test_a_model_that_babbles_changes_nothing_about_the_answer(open_house):
     assert answer.text == "Yes, kite.png shows a kite [1]."
     assert answer.model == ""
     assert [check.kept for check in answer.checks] == [False, False, False, True]
+
+
+def test_experts_of_every_piece_that_a_model_phrased_are_told_with_the_answer(open_house):
+    class Mixture(Parrot):
+        def stream_traced(self, messages, *, max_tokens, stop, traces):
+            yield from self.stream(messages, max_tokens=max_tokens, stop=stop)
+            traces.append(Trace(experts=("coder", "witness"), layers=(2,), top_k=1, visits=("ba",)))
+
+    speaker = Mixture("I found a kite in kite.png [1].")
+    answer = open_house(speaker, phrasing="free").ask(Question(text="Is there a kite?"))
+    assert answer.trace is not None
+    assert answer.trace.visits == ("ba",)
+    assert open_house(Parrot("Hm.")).ask(Question(text="Is there a kite?")).trace is None
 
 
 def test_a_model_that_contradicts_the_evidence_is_not_heard(open_house):

@@ -5,7 +5,7 @@ import re
 import pytest
 from PIL import Image
 
-from deepseek_mm.records import Answer, Check, Citation
+from deepseek_mm.records import Answer, Check, Citation, Trace
 from index import Region, Source
 from ui.board import board, why
 from ui.pictures import Pictures
@@ -61,3 +61,12 @@ def test_the_reasons_show_what_was_kept_and_what_was_left_out():
     assert "&lt;b&gt;Loud&lt;/b&gt;" in html
     assert "<b>" not in html
     assert ENGLISH.why_none in why((), ENGLISH)
+
+
+def test_the_experts_that_worked_most_are_named_behind_the_reasons(pictures):
+    visits = ("aaab", "abac")  # two tokens, two experts each, in two layers
+    trace = Trace(experts=("coder", "witness", "aide", "talker"), layers=(3, 5), top_k=2, visits=visits)
+    html = board(answer(1, trace=trace), pictures, ENGLISH)
+    assert "coder 62 %, witness 25 %, aide 12 %" in html
+    assert "talker" not in html
+    assert "experts" not in board(answer(1), pictures, ENGLISH)

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from html import escape
 
-from deepseek_mm import Answer, Check
+from deepseek_mm import Answer, Check, Trace
 from ui.exhibits import Exhibit, evidence, exhibit
 from ui.html import hint
 from ui.marks import Mark, shot
 from ui.pictures import Pictures
 from ui.words import Words
+
+BUSIEST = 3  # experts that are named
 
 
 def exhibits(answer: Answer, words: Words) -> tuple[Exhibit, ...]:
@@ -27,7 +29,7 @@ def board(answer: Answer | None, pictures: Pictures, words: Words) -> str:
     over = answer.state != "running"
     return (
         f'<section class="evidence" data-turn="{answer.turn}"><h2>{escape(words.evidence)}</h2>{hint(said)}{rows}'
-        f"{why(answer.checks, words) if over else ''}</section>"
+        f"{why(answer.checks, words, answer.trace) if over else ''}</section>"
     )
 
 
@@ -41,13 +43,17 @@ def _item(index: int, each: Exhibit, pictures: Pictures, words: Words) -> str:
     )
 
 
-def why(checks: Sequence[Check], words: Words) -> str:
-    """A table of the answer's claims, what became of them, and why, behind one line."""
+def why(checks: Sequence[Check], words: Words, trace: Trace | None = None) -> str:
+    """A table of the answer's claims, what became of them, and why, behind one line; and which experts worked most."""
     body = f"<p>{escape(words.why_none)}</p>"
     if checks:
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in (words.claim, words.verdict, words.reason))
         rows = "".join(_row(check, words) for check in checks)
         body = f'<table class="why"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    if trace is not None and len(trace):
+        busiest = list(trace.shares().items())[:BUSIEST]
+        shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in busiest)
+        body += hint(words.experts.format(shares=shares))
     return f'<details class="why"><summary>{escape(words.why)}</summary>{body}</details>'
 
 

@@ -110,7 +110,8 @@ def chosen_blocks(q_BHTK: Tensor, k_BGSK: Tensor, blocks: int) -> Tensor:
         behind = number[None, :] - number[:, None]  # key block minus query block
         score = score.masked_fill(behind > 0, -torch.inf).masked_fill((behind == 0) | (behind == -1), torch.inf)
         score[..., 0] = torch.inf
-        return score.topk(min(blocks, score.shape[-1])).indices
+        chosen_BGNC: Tensor = score.topk(min(blocks, score.shape[-1])).indices
+        return chosen_BGNC
 
 
 def _means(x_BHTK: Tensor) -> Tensor:

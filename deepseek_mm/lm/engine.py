@@ -24,6 +24,7 @@ from deepseek_mm.lm.sampling import Sampling
 from deepseek_mm.lm.schedule import Part, Read, Schedule
 from deepseek_mm.lm.spelling import Spelling
 from deepseek_mm.lm.tokenizer import Tokenizer
+from deepseek_mm.lm.trace import Tracer
 
 ALONE = 512  # tokens of a prompt read at once while nobody else is being answered
 
@@ -43,14 +44,18 @@ class Engine:
         self._requests: dict[int, Request] = {}
         self._schedule = Schedule(runner.fits)
 
-    def stream(self, prompt: Prompt, sampling: Sampling, stop: threading.Event) -> Iterator[str]:
+    def stream(
+        self, prompt: Prompt, sampling: Sampling, stop: threading.Event, *, tracer: Tracer | None = None
+    ) -> Iterator[str]:
         """Pieces of the answer; no piece splits a character. Ends within one token of `stop`, or when it is closed.
 
+        `tracer` is told which experts work on it.
         BadQuestion: there is nothing to answer, or it is too long. ModelFailed: the model broke. ConfigError: a schema.
         """
         self._check_length(len(prompt.ids), sampling.max_tokens)
         grammar = None if sampling.schema is None else self._grammars.start(sampling.schema)
         request = Request(prompt, sampling, stop, spelling=Spelling(self._tokenizer), grammar=grammar)
+        request.tracer = tracer
         with self._lock:
             self._arrived.append(request)
             if not self._working:
@@ -110,6 +115,8 @@ class Engine:
             request = self._requests[number]
             try:
                 known = self._runner.start(number, request.prompt, most=self._size(request))
+                if request.tracer is not None:
+                    self._runner.trace(number, request.tracer)
             except Exception as error:  # noqa: BLE001  whatever it was, it ends this answer and no other
                 self._fail(number, error, started=False)
             else:

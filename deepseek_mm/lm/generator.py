@@ -5,9 +5,9 @@ The packaged model, a server and (later) our own model are all Generators: nothi
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from deepseek_mm.records import Message
+from deepseek_mm.records import Message, Trace
 
 if TYPE_CHECKING:  # no torch is loaded for a server
     from torch import nn
@@ -37,6 +37,16 @@ class Generator(Protocol):
         The best answer comes first and only (greedy). Ends within one token of `stop` being set. BadQuestion: the
         messages are too long for this model. ServerError: a server did not answer as it should.
         """
+
+
+@runtime_checkable
+class Traced(Protocol):
+    """A Generator that knows which of its experts worked."""
+
+    def stream_traced(
+        self, messages: Sequence[Message], *, max_tokens: int, stop: threading.Event, traces: list[Trace]
+    ) -> Iterator[str]:
+        """As `Generator.stream`; when it ends, however it does, which experts worked is added to `traces`."""
 
 
 def silence(line: str) -> None:

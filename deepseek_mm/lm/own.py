@@ -23,9 +23,11 @@ from deepseek_mm.lm.paged import open_memory
 from deepseek_mm.lm.paged_runner import PagedRunner
 from deepseek_mm.lm.runner import Prompt
 from deepseek_mm.lm.sampling import Sampling
+from deepseek_mm.lm.shape import MoEShape
 from deepseek_mm.lm.tokenizer import Tokenizer, read_tokenizer
+from deepseek_mm.lm.trace import Tracer
 from deepseek_mm.lm.weights import build, read_folder
-from deepseek_mm.records import Message
+from deepseek_mm.records import Message, Trace
 
 CHUNK = 512  # tokens of a prompt that are computed in one pass
 ROOM = 2  # times the longest text for which there is memory: one long answer, and many short ones beside it
@@ -37,16 +39,29 @@ class OwnModel:
 
     sees = False
 
-    def __init__(self, engine: Engine, tokenizer: Tokenizer, *, name: str, fingerprint: str) -> None:
-        self.name, self.fingerprint = name, fingerprint
+    def __init__(
+        self, engine: Engine, tokenizer: Tokenizer, *, name: str, fingerprint: str, moe: MoEShape | None = None
+    ) -> None:
+        self.name, self.fingerprint, self._moe = name, fingerprint, moe
         self._engine, self._tokenizer = engine, tokenizer
 
     def stream(self, messages: Sequence[Message], *, max_tokens: int, stop: threading.Event) -> Iterator[str]:
         """Pieces of the best answer, as `Generator.stream` says."""
+        return self.stream_traced(messages, max_tokens=max_tokens, stop=stop, traces=[])
+
+    def stream_traced(
+        self, messages: Sequence[Message], *, max_tokens: int, stop: threading.Event, traces: list[Trace]
+    ) -> Iterator[str]:
+        """The same, as `Traced.stream_traced` says."""
         ids = encode_chat(self._tokenizer, messages)
         shared = common(ids, encode_chat(self._tokenizer, messages[:-1])) if len(messages) > 1 else 0
         prompt = Prompt(ids=tuple(ids), marks=(shared,) if shared else ())
-        yield from self._engine.stream(prompt, Sampling(max_tokens=max_tokens), stop)
+        tracer = Tracer(self._moe) if self._moe else None
+        try:
+            yield from self._engine.stream(prompt, Sampling(max_tokens=max_tokens), stop, tracer=tracer)
+        finally:
+            if tracer:
+                traces.append(tracer.trace())
 
 
 def common(a: Sequence[int], b: Sequence[int]) -> int:
@@ -98,4 +113,4 @@ def open_own(
         ) from error
     tokenizer = read_tokenizer(folder)
     engine = Engine(PagedRunner(decoder, memory), tokenizer, threads=threads)
-    return OwnModel(engine, tokenizer, name=name, fingerprint=known_by)
+    return OwnModel(engine, tokenizer, name=name, fingerprint=known_by, moe=shape.moe)

@@ -7,14 +7,26 @@ Shape key:  B answers, T tokens, D width, V vocabulary
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from deepseek_mm.lm.book import Text
 from deepseek_mm.lm.model import Decoder
+from deepseek_mm.lm.moe import Routing
 from deepseek_mm.lm.paged import Memory, Paged
 from deepseek_mm.lm.runner import Prompt
+from deepseek_mm.lm.trace import Tracer
+
+
+@dataclass(slots=True)
+class Traced:
+    """An answer whose experts are written down."""
+
+    tracer: Tracer
+    last: int  # tokens of its prompt
+    guessed: Sequence[Routing] = ()  # of tokens that may not stay
 
 
 class PagedRunner:
@@ -24,6 +36,7 @@ class PagedRunner:
         self.guesses = guesses
         self._decoder, self._memory = decoder.eval(), memory
         self._texts: dict[int, Text] = {}
+        self._traced: dict[int, Traced] = {}
 
     @property
     def vocab_size(self) -> int:
@@ -45,15 +58,22 @@ class PagedRunner:
         self._texts[number] = text
         return text.length
 
+    def trace(self, number: int, tracer: Tracer) -> None:
+        """As `Runner` says. An answer's first token comes of the last one of its prompt."""
+        if self._decoder.shape.moe:
+            self._traced[number] = Traced(tracer, last=len(self._texts[number].ids))
+
     @torch.inference_mode()
     def prefill(self, number: int, count: int) -> Tensor:
         """As `Runner` says. It stops at marks on the way, where others may begin alike."""
         text, end = self._texts[number], self._texts[number].length + count
         while True:
             some = self._memory.book.step(text, end - text.length)
-            hidden_BTD = self._pass([text], some)
+            hidden_BTD, routings = self._pass([text], some)
             self._memory.book.advance(text, some)
             if text.length == end:
+                if (traced := self._traced.get(number)) and end == traced.last:
+                    traced.tracer.add(routings, tokens=slice(-1, None))
                 return self._decoder.logits(hidden_BTD[0, -1])
 
     @torch.inference_mode()
@@ -63,13 +83,16 @@ class PagedRunner:
         for text, (_, token) in zip(texts, rows, strict=True):
             text.ids.append(token)
         try:
-            hidden_BTD = self._pass(texts, 1)
+            hidden_BTD, routings = self._pass(texts, 1)
         except BaseException:
             for text in texts:
                 text.ids.pop()
             raise
         for text in texts:
             self._memory.book.advance(text, 1)
+        for row, (number, _) in enumerate(rows if self._traced else ()):
+            if traced := self._traced.get(number):
+                traced.tracer.add(routings, row)
         return self._decoder.logits(hidden_BTD[:, 0])
 
     @torch.inference_mode()
@@ -78,10 +101,12 @@ class PagedRunner:
         text = self._texts[number]
         text.ids.extend(tokens)
         try:
-            hidden_BTD = self._pass([text], len(tokens), sure=1)
+            hidden_BTD, routings = self._pass([text], len(tokens), sure=1)
         except BaseException:
             del text.ids[text.length :]
             raise
+        if traced := self._traced.get(number):
+            traced.guessed = routings
         return self._decoder.logits(hidden_BTD[0])
 
     def keep(self, number: int, count: int) -> None:
@@ -89,15 +114,18 @@ class PagedRunner:
         text = self._texts[number]
         del text.ids[text.length + count :]
         self._memory.book.advance(text, count)
+        if traced := self._traced.get(number):
+            traced.tracer.add(traced.guessed, tokens=slice(count))
 
     def release(self, number: int) -> None:
         """As `Runner` says."""
         text = self._texts.pop(number)
+        self._traced.pop(number, None)
         del text.ids[text.length :]
         self._memory.book.drop(text)
 
-    def _pass(self, texts: Sequence[Text], count: int, *, sure: int | None = None) -> Tensor:
-        """Hidden states (B, T, D), normed, of the next `count` tokens."""
+    def _pass(self, texts: Sequence[Text], count: int, *, sure: int | None = None) -> tuple[Tensor, list[Routing]]:
+        """Hidden states (B, T, D), normed, of the next `count` tokens, and which experts had a part in them."""
         paged = Paged(self._memory, texts, count, sure=sure)
-        hidden_BTD: Tensor = self._decoder(self._decoder.embed(paged.ids_BT), paged)[0]
-        return hidden_BTD
+        found: tuple[Tensor, list[Routing]] = self._decoder(self._decoder.embed(paged.ids_BT), paged)
+        return found

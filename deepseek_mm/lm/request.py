@@ -16,6 +16,7 @@ from deepseek_mm.lm.runner import Prompt
 from deepseek_mm.lm.sampling import Sampling, choose, make_generator
 from deepseek_mm.lm.spelling import Spelling
 from deepseek_mm.lm.stops import Stops
+from deepseek_mm.lm.trace import Tracer
 
 
 class Request:
@@ -27,6 +28,7 @@ class Request:
         self.prompt, self.sampling = prompt, sampling
         self.tokens = array("i", prompt.ids)  # of prompt and answer
         self.courage: Courage | None = None  # to guess several tokens at once
+        self.tracer: Tracer | None = None  # wants to know which experts work
         self.ended = False
         self._stop, self._abandoned = stop, False
         self._spelling, self._grammar, self._stops = spelling, grammar, Stops(sampling.stop)

@@ -9,6 +9,8 @@ from typing import Protocol
 
 from torch import Tensor
 
+from deepseek_mm.lm.trace import Tracer
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prompt:
@@ -42,6 +44,9 @@ class Runner(Protocol):
 
     def start(self, number: int, prompt: Prompt, *, most: int) -> int:
         """Make room for an answer of `most` tokens, prompt included. How many of its tokens are known: never all."""
+
+    def trace(self, number: int, tracer: Tracer) -> None:
+        """Tell `tracer` which experts work on each token of the answer."""
 
     def prefill(self, number: int, count: int) -> Tensor:
         """Read the next `count` tokens of the prompt: scores (V,) of what follows the last of them."""

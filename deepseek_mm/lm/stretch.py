@@ -65,17 +65,20 @@ class Stretch:
 def blocks_of(x_BTHK: Tensor, block: int) -> Tensor:
     """(B, N, W, H, K): the rows cut into blocks, the last one filled up with zeros."""
     padded = F.pad(x_BTHK, (0, 0, 0, 0, 0, -x_BTHK.shape[1] % block))
-    return padded.unflatten(1, (-1, block))
+    cut: Tensor = padded.unflatten(1, (-1, block))
+    return cut
 
 
 def folded(q_BNWHK: Tensor, groups: int) -> Tensor:
     """(B, N, G, R * W, K): the heads that share keys, one after the other, so that no key is copied for them."""
-    return q_BNWHK.unflatten(3, (groups, -1)).permute(0, 1, 3, 4, 2, 5).flatten(3, 4)
+    heads: Tensor = q_BNWHK.unflatten(3, (groups, -1))
+    return heads.permute(0, 1, 3, 4, 2, 5).flatten(3, 4)
 
 
 def unfolded(o_BNGQK: Tensor, block: int) -> Tensor:
     """(B, N * W, H, K): back from `folded` and `blocks_of`."""
-    return o_BNGQK.unflatten(3, (-1, block)).permute(0, 1, 4, 2, 3, 5).flatten(3, 4).flatten(1, 2)
+    heads: Tensor = o_BNGQK.unflatten(3, (-1, block))
+    return heads.permute(0, 1, 4, 2, 3, 5).flatten(3, 4).flatten(1, 2)
 
 
 def block_of(reach: Reach) -> int:

@@ -13,6 +13,8 @@ from deepseek_mm.lm.moe import Routing
 from deepseek_mm.lm.shape import MoEShape
 from deepseek_mm.records import Trace
 
+EVERY = slice(None)
+
 
 class Tracer:
     """Of one answer."""
@@ -21,9 +23,9 @@ class Tracer:
         self._moe = moe
         self._steps_TLk: list[Tensor] = []
 
-    def add(self, routings: Sequence[Routing], row: int = 0) -> None:
+    def add(self, routings: Sequence[Routing], row: int = 0, tokens: slice = EVERY) -> None:
         """The tokens that the model has just read in `row` of its batch; one routing a layer, as it gives them."""
-        chosen_TLk = torch.stack([routing.experts_BTk[row] for routing in routings], 1)
+        chosen_TLk = torch.stack([routing.experts_BTk[row, tokens] for routing in routings], 1)
         self._steps_TLk.append(chosen_TLk.to(torch.uint8))
 
     def trace(self) -> Trace:

@@ -15,12 +15,13 @@ from PIL.Image import Image
 
 from deepseek_mm.config import Config
 from deepseek_mm.errors import DeepSeekMMError
+from deepseek_mm.lm.generator import Traced
 from deepseek_mm.rag.decide import before, covers, decide, missing, own, text_of, useful
 from deepseek_mm.rag.program import Case, Claim
 from deepseek_mm.rag.program.words import lead
 from deepseek_mm.rag.prompt import build_prompt, draft_prompt
 from deepseek_mm.rag.rules import check, sentences
-from deepseek_mm.records import Answer, Check, Evidence, Message
+from deepseek_mm.records import Answer, Check, Evidence, Message, Trace
 
 MAX_PHRASED = 3  # claims that a small model phrases; each costs it about half a second
 MAX_DROPPED = 3  # sentences in a row, after which a model is no longer listened to
@@ -36,6 +37,19 @@ class Speaks(Protocol):
 
     def stream(self, messages: Sequence[Message], *, max_tokens: int, stop: Event) -> Iterator[str]:
         """Pieces of text."""
+
+
+class Ear:
+    """Listens to a language model, and keeps which of its experts worked, if it can tell."""
+
+    def __init__(self, lm: Speaks) -> None:
+        self.name, self.traces, self._lm = lm.name, list[Trace](), lm
+
+    def stream(self, messages: Sequence[Message], *, max_tokens: int, stop: Event) -> Iterator[str]:
+        """Pieces of text."""
+        if isinstance(self._lm, Traced):
+            return self._lm.stream_traced(messages, max_tokens=max_tokens, stop=stop, traces=self.traces)
+        return self._lm.stream(messages, max_tokens=max_tokens, stop=stop)
 
 
 def spoken(lm: Speaks, case: Case, config: Config, stop: Event, images: Sequence[Image] = ()) -> Iterator[Check]:
@@ -61,10 +75,12 @@ def grow(lm: Speaks, case: Case, config: Config, stop: Event, images: Sequence[I
     """The answer word by word, each state of it with the citations and checks so far; the last one is whole."""
     said: list[Check] = []
     ids = {"state": "running", "conversation": case.conversation, "turn": case.turn}
-    for made in spoken(lm, case, config, stop, images):
+    ear = Ear(lm)
+    for made in spoken(ear, case, config, stop, images):
         before_it = text_of(said)
         said.append(made)
-        whole = replace(decide(said, case.claims, case.evidence, model=lm.name), **ids)  # type: ignore[arg-type]
+        told = decide(said, case.claims, case.evidence, model=lm.name)
+        whole = replace(told, trace=Trace.joined(ear.traces), **ids)  # type: ignore[arg-type]
         ends = word_ends(whole.text, start=len(before_it))
         for end in ends or [len(whole.text)]:  # a dropped sentence adds no word, but its reason
             if stop.is_set():

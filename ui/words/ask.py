@@ -90,6 +90,7 @@ class AskWords:
     reason = Word("Reason", "理由")
     kept = Word("yes", "是")
     dropped = Word("left out", "略去")
+    experts = Word("The model's experts that worked most on it: {shares}", "参与最多的模型专家:{shares}")
     done = Word("Answered in {seconds:.1f} s", "用时 {seconds:.1f} 秒")
     stopped = Word("Stopped after {seconds:.1f} s", "{seconds:.1f} 秒后停止")
     failed = Word("Not finished: it failed after {seconds:.1f} s", "未完成:{seconds:.1f} 秒后失败")
