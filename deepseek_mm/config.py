@@ -9,6 +9,9 @@ from pathlib import Path
 
 from deepseek_mm.errors import ConfigError
 
+OUR_LM = "deepseek-mm"  # language model: the packaged one with our attention and experts, in weights/lm.safetensors
+BASE_LM = "smollm2"  # the packaged one as it is
+
 
 def between(name: str, value: float, low: float, high: float) -> None:
     """Refuse a number outside [low, high], naming the field and both bounds."""
@@ -128,18 +131,20 @@ class RagConfig:
 class LMConfig:
     """Which language model phrases the answer."""
 
-    name: str = "smollm2"  # the packaged model; "none" lets the program speak; any causal model by folder or hub name
+    name: str = OUR_LM  # or BASE_LM; "none" lets the program speak; any causal model by folder or hub name
     url: str = ""  # an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1; empty is the local model
     phrasing: str = "auto"  # one claim at a time: "claims"; it reads the evidence and speaks: "free"; not: "none"
     sees: bool = False  # the server's model looks at pictures: they are sent along
     api_key_env: str = "OPENAI_API_KEY"  # environment variable that holds the server's key, if it wants one
     threads: int = 1  # CPU threads of a local model; 0 is all cores: only large models on an idle machine gain by it
     max_tokens: int = 96  # of one answer
+    memory_tokens: int = 0  # of all answers under way, prompts included, that have room; 0 is twice the longest
     timeout_s: float = 60.0  # for a server's next word
 
     def __post_init__(self) -> None:
         between("lm.threads", self.threads, 0, 1024)
         between("lm.max_tokens", self.max_tokens, 1, 8192)
+        between("lm.memory_tokens", self.memory_tokens, 0, 10**7)
         between("lm.timeout_s", self.timeout_s, 0.1, 3600)
         if self.phrasing not in ("auto", "claims", "free", "none"):
             raise ConfigError(f"lm.phrasing={self.phrasing} must be auto, claims, free or none")
@@ -151,7 +156,7 @@ class LMConfig:
             return "none"
         if self.phrasing != "auto":
             return self.phrasing
-        return "claims" if self.name == "smollm2" and not self.url else "free"
+        return "claims" if self.name in (OUR_LM, BASE_LM) and not self.url else "free"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -172,3 +172,4 @@ class Answer:
     model: str = ""  # name of the language model that phrased it; empty when the program's own words stand
     seconds: float = 0.0
     trace: Trace | None = None  # experts that worked on it; the history does not keep it
+    unread: int = 0  # earlier turns of the conversation that were too long ago to be read; not kept either

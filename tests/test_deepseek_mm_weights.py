@@ -16,7 +16,7 @@ FILES = sorted(WEIGHTS.glob("*.safetensors"))
 
 def test_every_file_is_described_in_the_card_and_nothing_else_lies_there():
     card = (WEIGHTS / "CARD.md").read_text()
-    assert {f"{name}.safetensors" for name in ("space", "vocabulary", "regions", "names")} <= {f.name for f in FILES}
+    assert {"lm", "names", "regions", "space", "vocabulary"} <= {file.stem for file in FILES}
     assert all(name in card for name in ("certainty.json", *(file.name for file in FILES)))
     assert {path.name for path in WEIGHTS.iterdir()} == {"CARD.md", "certainty.json", *(file.name for file in FILES)}
 
@@ -25,12 +25,14 @@ def test_the_card_names_data_command_scores_and_licence():
     card = (WEIGHTS / "CARD.md").read_text()
     for heading in ("## Data", "## Recipe", "## Scores", "## Licence", "## Limits"):
         assert heading in card
-    for trainer in ("align", "boxes", "names"):
+    for trainer in ("align", "boxes", "names", "lm"):
         assert f"python -m deepseek_mm train {trainer}" in card
 
 
-def test_the_encoders_take_less_than_thirty_megabytes():
-    assert sum(file.stat().st_size for file in FILES) < 30e6
+def test_encoders_take_less_than_thirty_megabytes_and_the_language_model_less_than_twenty_five():
+    sizes = {file.name: file.stat().st_size for file in FILES}
+    assert sizes.pop("lm.safetensors") < 25e6
+    assert sum(sizes.values()) < 30e6
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)

@@ -27,10 +27,11 @@ def test_a_folder_may_be_named_from_home(tmp_path, monkeypatch):
     assert find_folder("~/models", cache=tmp_path, progress=silence) == tmp_path / "models"
 
 
-def test_the_packaged_name_leads_to_what_was_made_of_the_package(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["smollm2", "deepseek-mm"])  # ours is the base with changes of its own
+def test_a_packaged_name_leads_to_what_was_made_of_the_package(tmp_path, monkeypatch, name):
     gguf = write_gguf(tmp_path / "tiny.gguf")
     monkeypatch.setattr(find, "packaged_gguf", lambda: gguf)
-    folder = find_folder("smollm2", cache=tmp_path / "cache", progress=silence)
+    folder = find_folder(name, cache=tmp_path / "cache", progress=silence)
     assert folder.is_relative_to(tmp_path / "cache")
     assert is_whole(folder)
 

@@ -9,7 +9,7 @@ from tiny_lm import save_tiny, tiny_gpt2, tiny_llama
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from deepseek_mm.config import LMConfig
-from deepseek_mm.errors import BadQuestion
+from deepseek_mm.errors import BadQuestion, LibraryError
 from deepseek_mm.lm import open_generator
 from deepseek_mm.lm.changes import write_changes
 from deepseek_mm.lm.experts import EXPERTS
@@ -72,6 +72,25 @@ def test_what_is_too_long_for_the_context_is_said_before_it_is_read(tmp_path):
     own = speaker(save_tiny(tmp_path / "tiny"))
     with pytest.raises(BadQuestion, match="reads 256"):
         answer(own, (Message(role="user", text="a black dog " * 200),))
+
+
+@pytest.mark.parametrize("error", [RuntimeError("you tried to allocate 3 TB"), MemoryError()])
+def test_more_memory_than_there_is_says_what_would_help(tmp_path, monkeypatch, error):
+    def full(*args, **options):
+        raise error
+
+    monkeypatch.setattr("deepseek_mm.lm.own.open_memory", full)
+    with pytest.raises(LibraryError, match=r"no memory for 512 tokens .*lm.memory_tokens, or choose a smaller model"):
+        speaker(save_tiny(tmp_path / "tiny"))
+
+
+def test_more_tokens_than_there_is_memory_for_are_refused_and_fewer_are_answered(tmp_path):
+    own = speaker(
+        save_tiny(tmp_path / "tiny", tiny_llama(context=4096)), tokens=32
+    )  # and a page for each of 32 answers
+    with pytest.raises(BadQuestion, match=r"needs more memory .* lower lm.max_tokens or raise lm.memory_tokens"):
+        answer(own, (Message(role="user", text="a black dog " * 4),), max_tokens=2_000)
+    assert answer(own, (Message(role="user", text="a"),), max_tokens=4)
 
 
 def test_changes_that_change_nothing_leave_a_short_answer_as_it_is_and_are_in_the_fingerprint(tmp_path, monkeypatch):

@@ -234,6 +234,17 @@ def test_a_follow_up_talks_about_the_picture_and_the_thing_before_it_after_a_res
     assert again.picture(answer.citations[0].region.source).size == (64, 48)
 
 
+def test_a_conversation_of_sixty_turns_goes_on_and_says_what_was_not_read(open_house):
+    house = open_house(name="none")
+    asked = house.ask(Question(text="is there a kite?"))
+    told = [asked.unread]
+    for text in ["is there a red kite?", "and what colour is it?"] * 30:
+        asked = house.ask(Question(text=text, conversation=asked.conversation))
+        told.append(asked.unread)
+    assert asked.text == "The kite in kite.png looks red [1]."
+    assert told == [0] * 5 + list(range(1, 57))  # four are read with a question (rag.history_turns)
+
+
 def test_an_uploaded_file_keeps_its_date_and_its_bytes(open_house, tmp_path):
     exif = Image.Exif()
     exif[0x0132] = "2019:05:03 14:05:00"

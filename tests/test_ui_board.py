@@ -50,17 +50,15 @@ def test_the_reasons_come_when_the_answer_is_over(pictures):
 
 
 def test_the_reasons_show_what_was_kept_and_what_was_left_out():
-    html = why(
-        [
-            Check(claim="A dog.", numbers=(1,), kept=True, reason="the label"),
-            Check(claim="<b>Loud</b>.", numbers=(), kept=False, reason='no "sound"'),
-        ],
-        ENGLISH,
+    checks = (
+        Check(claim="A dog.", numbers=(1,), kept=True, reason="the label"),
+        Check(claim="<b>Loud</b>.", numbers=(), kept=False, reason='no "sound"'),
     )
+    html = why(answer(checks=checks), ENGLISH)
     assert html.index('class="kept"') < html.index('class="dropped"')
     assert "&lt;b&gt;Loud&lt;/b&gt;" in html
     assert "<b>" not in html
-    assert ENGLISH.why_none in why((), ENGLISH)
+    assert ENGLISH.why_none in why(answer(), ENGLISH)
 
 
 def test_the_experts_that_worked_most_are_named_behind_the_reasons(pictures):
@@ -70,3 +68,8 @@ def test_the_experts_that_worked_most_are_named_behind_the_reasons(pictures):
     assert "coder 62 %, witness 25 %, aide 12 %" in html
     assert "talker" not in html
     assert "experts" not in board(answer(1), pictures, ENGLISH)
+
+
+def test_what_of_a_long_conversation_was_not_read_is_said(pictures):
+    assert "the first 96 of this conversation" in board(answer(1, unread=96), pictures, ENGLISH)
+    assert "of this conversation" not in board(answer(1), pictures, ENGLISH)

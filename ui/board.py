@@ -1,9 +1,8 @@
 """The evidence beside an answer, as HTML: each cited region on its photo, what speaks for it, and why it was said."""
 
-from collections.abc import Sequence
 from html import escape
 
-from deepseek_mm import Answer, Check, Trace
+from deepseek_mm import Answer, Check
 from ui.exhibits import Exhibit, evidence, exhibit
 from ui.html import hint
 from ui.marks import Mark, shot
@@ -29,7 +28,7 @@ def board(answer: Answer | None, pictures: Pictures, words: Words) -> str:
     over = answer.state != "running"
     return (
         f'<section class="evidence" data-turn="{answer.turn}"><h2>{escape(words.evidence)}</h2>{hint(said)}{rows}'
-        f"{why(answer.checks, words, answer.trace) if over else ''}</section>"
+        f"{why(answer, words) if over else ''}</section>"
     )
 
 
@@ -43,13 +42,19 @@ def _item(index: int, each: Exhibit, pictures: Pictures, words: Words) -> str:
     )
 
 
-def why(checks: Sequence[Check], words: Words, trace: Trace | None = None) -> str:
-    """A table of the answer's claims, what became of them, and why, behind one line; and which experts worked most."""
+def why(answer: Answer, words: Words) -> str:
+    """A table of the answer's claims, what became of them, and why, behind one line.
+
+    Below it: what of the conversation was not read, and which experts of the model worked most.
+    """
+    checks, trace = answer.checks, answer.trace
     body = f"<p>{escape(words.why_none)}</p>"
     if checks:
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in (words.claim, words.verdict, words.reason))
         rows = "".join(_row(check, words) for check in checks)
         body = f'<table class="why"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    if answer.unread:
+        body += hint(words.unread.format(count=answer.unread))
     if trace is not None and len(trace):
         busiest = list(trace.shares().items())[:BUSIEST]
         shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in busiest)

@@ -11,8 +11,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from deepseek_mm.config import OUR_LM
 from deepseek_mm.lm.changes import WEIGHTS, merged, read_changes
-from deepseek_mm.lm.find import PACKAGED, find_folder, fingerprint
+from deepseek_mm.lm.find import find_folder, fingerprint
 from deepseek_mm.lm.generator import Progress
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.ours import ours
@@ -35,9 +36,9 @@ class Model:
 
 
 def find_model(name: str, cache: Path, progress: Progress, *, changes: Path = WEIGHTS) -> Model:
-    """The model called `name`. Training's changes belong to the packaged one."""
+    """The model called `name`. Training's changes belong to ours."""
     folder = find_folder(name, cache=cache, progress=progress)
-    return Model(folder=folder, changes=changes if name == PACKAGED and changes.is_file() else None)
+    return Model(folder=folder, changes=changes if name == OUR_LM and changes.is_file() else None)
 
 
 def open_decoder(model: Model, *, full: bool = False, device: str = "cpu") -> Decoder:

@@ -69,6 +69,8 @@ def run(args: Namespace, desk: Desk) -> int:
     else:
         for citation in answer.citations:
             desk.say(cited(citation))
+        if answer.unread:
+            desk.note(f"the first {answer.unread} questions of this conversation were too long ago to be read with it")
         desk.note(f"go on with: python -m deepseek_mm ask --continue {answer.conversation} QUESTION")
     if stop.is_set():
         return STOPPED

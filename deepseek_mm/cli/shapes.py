@@ -44,6 +44,7 @@ def answer_shape(answer: Answer) -> dict[str, Any]:
         "turn": answer.turn,
         "model": answer.model,
         "seconds": rounded(answer.seconds),
+        "unread": answer.unread,
         "trace": answer.trace and answer.trace.as_json(),  # which experts worked, if the model has any
     }
 

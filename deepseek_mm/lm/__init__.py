@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from deepseek_mm.config import LMConfig
+from deepseek_mm.config import OUR_LM, LMConfig
 from deepseek_mm.lm.generator import Generator, Prepare, Progress, silence
 
 __all__ = ["Generator", "Progress", "open_generator"]
@@ -41,7 +41,8 @@ def _open_here(config: LMConfig, cache: Path, progress: Progress, prepare: Prepa
         from deepseek_mm.lm.checkpoint import open_local
 
         return open_local(folder, name=name, threads=config.threads, progress=progress)
+    from deepseek_mm.lm.changes import WEIGHTS
     from deepseek_mm.lm.own import Checkpoint, open_own
 
-    checkpoint = Checkpoint(folder=folder, name=name)
-    return open_own(checkpoint, threads=config.threads, progress=progress, prepare=prepare)
+    checkpoint = Checkpoint(folder=folder, name=name, changes=WEIGHTS if name == OUR_LM else None)
+    return open_own(checkpoint, threads=config.threads, tokens=config.memory_tokens, progress=progress, prepare=prepare)

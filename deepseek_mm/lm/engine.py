@@ -123,8 +123,8 @@ class Engine:
                 self._schedule.read(number, known)
         if (number := self._schedule.hopeless()) is not None:
             reason = f"an answer of {self._size(self._requests[number])} tokens, prompt included, needs more memory"
-            advice = "than the language model was given. Ask more briefly, lower lm.max_tokens or give it more memory"
-            self._fail(number, BadQuestion(f"{reason} {advice}"))
+            advice = "Ask more briefly, lower lm.max_tokens or raise lm.memory_tokens"
+            self._fail(number, BadQuestion(f"{reason} than the language model was given. {advice}"))
 
     def _read(self, parts: Sequence[Part]) -> None:
         """Read parts of prompts, as many as there is time for: of those who are left out the next bite is."""

@@ -9,18 +9,18 @@ from pathlib import Path
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
+from deepseek_mm.config import BASE_LM, OUR_LM
 from deepseek_mm.errors import BadCheckpoint, NothingThere
 from deepseek_mm.lm.convert import converted, packaged_gguf
 from deepseek_mm.lm.generator import Progress
 
-PACKAGED = "smollm2"
 WANTED = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]  # of a hub repository; never pickles or code
 UNWANTED = ["original/*", "consolidated*"]  # the same weights a second time
 
 
 def find_folder(name: str, *, cache: Path, progress: Progress) -> Path:
-    """Where the checkpoint lies on this machine; what is not there yet is converted or fetched."""
-    if name == PACKAGED:
+    """Where the checkpoint lies on this machine; what is not there yet is converted or fetched. Ours has its base's."""
+    if name in (OUR_LM, BASE_LM):
         return converted(packaged_gguf(), cache=cache, progress=progress)
     if name and Path(name).expanduser().is_dir():
         return Path(name).expanduser()
@@ -30,7 +30,7 @@ def find_folder(name: str, *, cache: Path, progress: Progress) -> Path:
     except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise NothingThere(
             f"no language model {name!r}: it is no folder here, and the hub did not give it ({first_line(error)})."
-            f" Name a folder, a hub model, {PACKAGED!r} or 'none'"
+            f" Name a folder, a hub model, {OUR_LM!r}, {BASE_LM!r} or 'none'"
         ) from error
 
 

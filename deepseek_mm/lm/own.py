@@ -16,7 +16,7 @@ from deepseek_mm.errors import LibraryError
 from deepseek_mm.lm.changes import merged, read_changes
 from deepseek_mm.lm.chat import encode_chat
 from deepseek_mm.lm.engine import Engine
-from deepseek_mm.lm.find import fingerprint
+from deepseek_mm.lm.find import fingerprint, first_line
 from deepseek_mm.lm.generator import Prepare, Progress, silence
 from deepseek_mm.lm.ours import ours
 from deepseek_mm.lm.paged import open_memory
@@ -82,11 +82,12 @@ def open_own(
     checkpoint: Checkpoint,
     *,
     threads: int = 1,
+    tokens: int = 0,
     progress: Progress = silence,
     prepare: Prepare | None = None,
     dtype: torch.dtype = torch.bfloat16,
 ) -> OwnModel:
-    """The model in our decoder.
+    """The model in our decoder, with memory for `tokens` tokens of all answers together (0: twice the longest).
 
     `prepare` may swap its layers for faster ones, in place. BadCheckpoint or MissingWeights say what it lacks,
     LibraryError that there is no memory for it.
@@ -103,13 +104,13 @@ def open_own(
     like = decoder.embedding.weight[:1]
     if prepare is not None:
         prepare(decoder)
-    tokens = ROOM * shape.longest
+    tokens = tokens or ROOM * shape.longest
     try:
         memory = open_memory(shape, tokens=tokens, sequences=AT_ONCE, chunk=CHUNK, like=like)
-    except RuntimeError as error:  # torch's way to say that there is no memory
+    except (MemoryError, RuntimeError) as error:  # the latter is torch's way to say so
         raise LibraryError(
-            f"no memory for {tokens} tokens of the language model {name} ({error}). Close other programs, or choose a"
-            " smaller model with lm.name"
+            f"no memory for {tokens} tokens of the language model {name} ({first_line(error)}). Close other programs,"
+            " ask for less with lm.memory_tokens, or choose a smaller model with lm.name"
         ) from error
     tokenizer = read_tokenizer(folder)
     engine = Engine(PagedRunner(decoder, memory), tokenizer, threads=threads)

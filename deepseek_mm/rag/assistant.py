@@ -146,7 +146,9 @@ class Assistant:
         return turns if self.config.rag.history_turns else []
 
     def _case(self, question: Question, earlier: Sequence[Turn], uploads: Sequence[Source]) -> Case:
-        shown, recent = last_shown(earlier), earlier[-self.config.rag.history_turns :]
+        shown, recent, before = last_shown(earlier), earlier[-self.config.rag.history_turns :], len(earlier)
+        if before == REMEMBERED and question.conversation is not None:
+            before = self.history.num_turns(question.conversation, session=question.session)
         meant = self.at_hand.meant(question, [turn.question for turn in recent], shown, uploads)
         program = meant.program
         counts_all = program.kind == "count" and program.attribute == "how many" and not program.things
@@ -163,6 +165,7 @@ class Assistant:
             meant,
             program=replace(program, total=total),
             earlier=tuple((turn.question, turn.answer.text) for turn in recent),
+            unread=before - len(recent),
             conversation=conversation,
             turn=turn,
             began_s=time.monotonic(),
@@ -203,7 +206,8 @@ class Assistant:
             state = "failed"
             raise
         finally:
-            answer = replace(answer, state=cast(State, state), seconds=time.monotonic() - case.began_s)
+            seconds = time.monotonic() - case.began_s
+            answer = replace(answer, state=cast(State, state), seconds=seconds, unread=case.unread)
             self.history.finish(case.turn, answer)
         yield answer
 

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import torch
 from tqdm import tqdm
 
+from deepseek_mm.config import BASE_LM
 from deepseek_mm.lm.changes import WEIGHTS, merged, write_changes
 from deepseek_mm.lm.find import find_folder, fingerprint
 from deepseek_mm.lm.generator import silence
@@ -67,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--corpus", type=Path, default=CACHE / "corpus", help="made by: train corpus")
     parser.add_argument("--out", type=Path, default=Path("runs/lm"), help="each stage has a folder in it")
     parser.add_argument("--reach", type=Path, help="folder of the stage reach that experts are put on")
-    parser.add_argument("--base", default="smollm2", help="the model to begin with")
+    parser.add_argument("--base", default=BASE_LM, help="the model to begin with")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file that the stage pack writes")
     for config in (StageConfig, StepsConfig, ReachConfig, MixtureConfig):
         for item in fields(config):

@@ -90,6 +90,10 @@ class AskWords:
     reason = Word("Reason", "理由")
     kept = Word("yes", "是")
     dropped = Word("left out", "略去")
+    unread = Word(
+        "Not read with this question, for they are too long ago: the first {count} of this conversation.",
+        "本次对话最早的 {count} 个问题相隔已久,未与此问题一起读取。",
+    )
     experts = Word("The model's experts that worked most on it: {shares}", "参与最多的模型专家:{shares}")
     done = Word("Answered in {seconds:.1f} s", "用时 {seconds:.1f} 秒")
     stopped = Word("Stopped after {seconds:.1f} s", "{seconds:.1f} 秒后停止")

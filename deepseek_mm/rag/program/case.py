@@ -19,6 +19,7 @@ class Case:
     pictures: tuple[Source, ...] = ()  # or those at hand, where they are several: looked at, or searched with
     image: Image | None = None  # a picture to search with
     earlier: tuple[tuple[str, str], ...] = ()  # the conversation so far: question and answer, oldest first
+    unread: int = 0  # turns before those
     conversation: int = 0  # ids in the history
     turn: int = 0
     began_s: float = 0.0  # on the monotonic clock

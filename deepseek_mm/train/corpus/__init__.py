@@ -12,6 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from deepseek_mm.config import BASE_LM
 from deepseek_mm.train.corpus.build import Corpus, Sizes, build
 from deepseek_mm.train.corpus.encode import Document
 from deepseek_mm.train.corpus.items import DOMAINS, SPLITS, Sources, Split
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text", type=Path, required=True, help="folder of the text collections (.jsonl)")
     parser.add_argument("--captions", type=Path, required=True, help="JSONL file of rows {image, captions, split}")
     parser.add_argument("--out", type=Path, help="folder of the corpus (~/.cache/deepseek-mm/corpus)")
-    parser.add_argument("--model", default="smollm2", help="whose tokenizer: smollm2, or a folder")
+    parser.add_argument("--model", default=BASE_LM, help=f"whose tokenizer: {BASE_LM}, or a folder")
     parser.add_argument("--seed", type=int, default=0)
 
 
