@@ -49,3 +49,14 @@ def test_the_last_block_is_filled_up_with_zeros():
     blocks = blocks_of(torch.ones(1, 70, 2, 4), 64)
     assert blocks.shape == (1, 2, 64, 2, 4)
     assert blocks[0, 1].sum() == 6 * 2 * 4
+
+
+@pytest.mark.parametrize("length", [1, 40, 700])
+def test_who_learns_nothing_sees_the_same_by_the_faster_kernel(length):
+    torch.manual_seed(1)
+    decoder = Decoder(tiny())
+    ids_BT = torch.randint(512, (2, length))
+    attends = [Stretch(decoder.shape, ids_BT.shape), Whole(decoder.shape, torch.ones_like(ids_BT))]
+    with torch.no_grad():
+        mine, theirs = (decoder(decoder.embed(ids_BT), attend)[0] for attend in attends)
+    torch.testing.assert_close(mine, theirs, atol=2e-5, rtol=1e-4)
