@@ -150,6 +150,11 @@ class LMConfig:
             raise ConfigError(f"lm.phrasing={self.phrasing} must be auto, claims, free or none")
 
     @property
+    def trained_here(self) -> bool:
+        """Whether it learned our prompts."""
+        return self.name == OUR_LM and not self.url
+
+    @property
     def phrasing_now(self) -> str:
         """ "none", "claims" or "free": the packaged model is too small to read evidence, others are trusted to."""
         if self.name == "none":

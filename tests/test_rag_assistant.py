@@ -107,6 +107,13 @@ def test_a_small_model_phrases_claim_by_claim_and_gets_the_file_name_back(open_h
     assert house.lm.heard[0][-1].text == "A kite is in [1]."
 
 
+@pytest.mark.parametrize(("name", "read"), [("smollm2", 8), ("deepseek-mm", 2)])
+def test_only_a_model_that_was_not_trained_for_it_is_shown_examples(open_house, name, read):
+    speaker = Parrot("Yes, I can see a kite in [1].")
+    open_house(speaker, name=name, phrasing="claims").ask(Question(text="Is there a kite?"))
+    assert [len(messages) for messages in speaker.heard] == [read]
+
+
 def test_a_small_model_that_strays_is_replaced_claim_by_claim(open_house):
     answer = open_house(Parrot("I found a symbol of Rome in [1]."), phrasing="claims").ask(
         Question(text="is there a kite?")

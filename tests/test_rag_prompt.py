@@ -53,6 +53,12 @@ def test_a_long_question_is_shortened_for_the_model():
     assert len(prompt(text="dog " * 900)[-1].text) < MAX_QUESTION + 1000
 
 
+def test_a_model_that_was_trained_for_it_reads_the_draft_alone():
+    messages = draft_prompt(CLAIM, examples=False)
+    assert [message.role for message in messages] == ["system", "user"]
+    assert (messages[0], messages[-1]) == (draft_prompt(CLAIM)[0], draft_prompt(CLAIM)[-1])
+
+
 def test_a_small_model_reads_three_examples_of_the_shape_and_then_the_draft():
     messages = draft_prompt(CLAIM)
     assert [message.role for message in messages] == ["system", *("user", "assistant") * 3, "user"]

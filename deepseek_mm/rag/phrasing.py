@@ -121,7 +121,9 @@ def phrase_claims(
 
 def phrased(lm: Speaks, claim: Claim, evidence: Sequence[Evidence], config: Config, stop: Event) -> Check:
     """One claim in the model's words, kept only if they say all of it and nothing else."""
-    heard = sentences(lm.stream(draft_prompt(claim), max_tokens=TOKENS_A_CLAIM, stop=stop))
+    heard = sentences(
+        lm.stream(draft_prompt(claim, examples=not config.lm.trained_here), max_tokens=TOKENS_A_CLAIM, stop=stop)
+    )
     first = next((sentence for sentence in heard if sentence.strip()), "")
     spoken = check(named_again(first, claim, evidence), evidence, [claim], config)
     if spoken.kept and not covers(spoken, claim):

@@ -108,10 +108,13 @@ def asking(question: Question) -> str:
     return f"Question: {clean(question.text, MAX_QUESTION) or 'What is in this photo?'}"
 
 
-def draft_prompt(claim: Claim) -> tuple[Message, ...]:
-    """For a small model: three examples of the claim's shape, then the claim. A question would derail it."""
+def draft_prompt(claim: Claim, *, examples: bool = True) -> tuple[Message, ...]:
+    """For a small model: three examples of the claim's shape, then the claim. A question would derail it.
+
+    One that was trained for it needs no examples.
+    """
     messages = [Message(role="system", text=REPHRASE)]
-    for draft, friendly in SHAPES[claim.shape].items():
+    for draft, friendly in SHAPES[claim.shape].items() if examples else ():
         messages += [Message(role="user", text=draft), Message(role="assistant", text=friendly)]
     return (*messages, Message(role="user", text=claim.draft or claim.sentence))
 

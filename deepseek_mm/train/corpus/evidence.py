@@ -17,7 +17,7 @@ from deepseek_mm.evaluate.asking import Asked, Shelf
 from deepseek_mm.evaluate.pretend import Pretend, pretend_photos, read_names
 from deepseek_mm.evaluate.questions import Kind
 from deepseek_mm.evaluate.retrieval import read_caption_rows
-from deepseek_mm.rag.prompt import REPHRASE, build_prompt, draft_prompt, reading_prompt
+from deepseek_mm.rag.prompt import build_prompt, draft_prompt, reading_prompt
 from deepseek_mm.records import Message
 from deepseek_mm.train.corpus.items import Item, Sources, Split, belongs
 from deepseek_mm.train.corpus.wording import put, refuse, rephrase
@@ -90,8 +90,7 @@ def claims_of(asked: Asked, config: Config, draw: Random) -> Iterator[Item]:
     for claim in asked.case.claims:
         said = rephrase(claim, asked.case.evidence, config, draw) if claim.shape else ""
         if said:
-            alone = (Message(role="system", text=REPHRASE), Message(role="user", text=claim.draft or claim.sentence))
-            prompt = draft_prompt(claim) if draw.random() < WITH_EXAMPLES else alone
+            prompt = draft_prompt(claim, examples=draw.random() < WITH_EXAMPLES)
             yield finished(f"photo {asked.keys[0]}", prompt, said)
 
 
