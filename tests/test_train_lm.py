@@ -86,3 +86,17 @@ def test_every_row_is_met_once_an_epoch_in_an_order_of_its_own():
     second = [n for batch in range(5, 10) for n in lm.numbers_of(batch, 10, 2, seed=0)]
     assert sorted(first) == sorted(second) == list(range(10))
     assert first != second
+
+
+def test_a_run_can_begin_with_what_another_one_learned(house):
+    train(house, "reach", "first")
+    train(house, "reach", "next", "--begin", str(house / "first" / "reach"), "--rate", "0")
+    first, after = (learned(house / name / "reach") for name in ("first", "next"))
+    assert all(torch.equal(after[name], first[name]) for name in first)
+    assert any(value.any() for name, value in first.items() if name.endswith(".tall"))
+
+
+def test_of_evidence_there_are_twice_as_many_rows(house):
+    rows = lm.read_rows(house / "corpus", lm.StageConfig(length=40, limit=3), seed=0)
+    counts = rows.domains_N.bincount(minlength=len(DOMAINS)).tolist()
+    assert counts == [6 if name == "evidence" else 3 for name in DOMAINS]

@@ -83,3 +83,17 @@ def test_a_dense_adapter_takes_the_mixtures_place_and_is_trained_alike():
     told = trainer.backward(ROWS, over=0.0)
     assert set(told) == {"loss"}
     assert set(trainer.trained) == {f"layers.{n}.moe.expert.{part}.weight" for n in (2, 3) for part in ("up", "down")}
+
+
+def test_every_row_counts_alike_however_little_of_it_is_learned():
+    trainer = mixture()
+    learn = ROWS.learn_NT.clone()
+    learn[0] = False
+    learn[0, 5] = True
+    learn[1] = False  # nothing of this one
+    rows = replace(ROWS, learn_NT=learn)
+    with torch.no_grad():
+        alone = [float(trainer.losses(rows.take([n]))[0]) for n in range(len(rows))]
+        together = float(trainer.losses(rows)[0])
+    assert alone[1] == 0
+    assert together == pytest.approx(sum(alone) / (len(rows) - 1), rel=0.02)

@@ -7,7 +7,7 @@ its own: a checkpoint every few minutes, a log, a plot.
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from random import Random
@@ -68,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--corpus", type=Path, default=CACHE / "corpus", help="made by: train corpus")
     parser.add_argument("--out", type=Path, default=Path("runs/lm"), help="each stage has a folder in it")
     parser.add_argument("--reach", type=Path, help="folder of the stage reach that experts are put on")
+    parser.add_argument("--begin", type=Path, help="reach: folder of a run whose changes this one begins with")
     parser.add_argument("--base", default=BASE_LM, help="the model to begin with")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file that the stage pack writes")
     for config in (StageConfig, StepsConfig, ReachConfig, MixtureConfig):
@@ -179,11 +180,21 @@ def begin_reach(args: argparse.Namespace, stage: StageConfig) -> tuple[Trainer, 
     shorter = replace(ours(shape), moe=None)
     teacher, student = (build(each, weights, dtype=torch.bfloat16) for each in (shape, shorter))
     distiller = Distiller(teacher, student, chosen(ReachConfig(), args))
+    if args.begin:
+        begin_with(distiller.trained, learned(args.begin))
 
     def backward(rows: Rows, over: float, share: float, chance: torch.Generator) -> dict[str, float]:
         return distiller.backward(rows.ids_NT, chance, share=share)
 
     return distiller, backward
+
+
+def begin_with(trained: Mapping[str, torch.nn.Parameter], before: Mapping[str, torch.Tensor]) -> None:
+    """Put in what an earlier run learned, as far as this one learns the same."""
+    with torch.no_grad():
+        for name, parameter in trained.items():
+            if name in before:
+                parameter.copy_(before[name])
 
 
 def begin_mixture(args: argparse.Namespace, stage: StageConfig) -> tuple[Trainer, Backward]:

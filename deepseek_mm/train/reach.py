@@ -21,7 +21,7 @@ from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.stretch import Stretch
 from deepseek_mm.train.lowrank import adapt
 
-MATRICES = ("qkv", "out", "up", "down")
+MATRICES = ("qkv", "out")  # those of attention: the feed-forwards stay on GGUF's grid, where four bits lose nothing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
