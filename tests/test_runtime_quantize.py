@@ -175,10 +175,20 @@ def test_bits_that_nobody_can_pack_are_refused_by_name():
             pack_linears(nn.Sequential(), **options)
 
 
-def test_for_decode_layers_get_four_bits_head_and_experts_eight_and_gates_sixteen():
+def test_for_decode_only_what_was_in_four_bits_before_gets_them_again():
     if not look().narrow or torch.bfloat16 not in look().ordered:
         pytest.skip(look().reason)
-    names = ("down", "head", "experts", "gate")
+    names = ("down", "changed", "head", "experts", "gate")
     model = nn.ModuleDict({name: nn.ModuleDict({"x": nn.Linear(64, 64, bias=False)}) for name in names}).bfloat16()
+    for name in ("down", "changed"):
+        model[name]["x"].weight.copy_(on_grid(64, 64))
+    model["changed"]["x"].weight += 1e-3 * torch.randn(64, 64)
     pack_for_decode(model)
-    assert [model[name]["x"].bits for name in names] == [4, 8, 8, 16]
+    assert [model[name]["x"].bits for name in names] == [4, 8, 8, 8, 16]
+
+
+def on_grid(rows: int, width: int) -> torch.Tensor:
+    """A weight as GGUF's Q4_1 has it: sixteen levels between the smallest and the largest of 32."""
+    levels = torch.randint(16, (rows, width // 32, 32))
+    levels[..., 0], levels[..., 1] = 0, 15
+    return (0.01 * torch.rand(rows, width // 32, 1) * levels - 0.05).flatten(1)

@@ -13,6 +13,7 @@ words is finer in the file, and wants eight.
 Shape key:  M rows, D inputs, F outputs, N groups of inputs
 """
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 
@@ -32,6 +33,9 @@ from deepseek_mm.runtime.kernels import (
 )
 
 GROUP = 32  # weights that share a scale, in four bits
+ON_GRID = (
+    0.006  # of its size a weight is off at most that was in four bits before (0.0047 on SmolLM2); a changed one is more
+)
 FEW = 4  # rows up to which the narrow weight is faster; the kernels take four rows at once
 TILE = 16  # of outputs, that the kernel for four bits takes at once
 WIDE = 16  # bits of a weight that is put in order and nothing else
@@ -46,11 +50,13 @@ def pack_linears(
     bits: int,
     keep_wide: bool = True,
     but: Mapping[str, int] = ALL_ALIKE,
+    most_off: float = math.inf,
     kernels: Kernels | None = None,
 ) -> nn.Module:
     """The same model with every `nn.Linear` in it packed, in place, for reading only: no gradients, no copies.
 
-    `but` gives other bits to layers by a part of their name: {"head": 8, "gate": 16}. Without `keep_wide` the memory of
+    `but` gives other bits to layers by a part of their name: {"head": 8, "gate": 16}. A weight that four bits would put
+    off by more than `most_off` of its size gets eight. Without `keep_wide` the memory of
     the wide weights is saved and prompts are read several times more slowly. Where this processor has no kernels for it
     (`kernels`, looked at if not given) a layer is only put in order, or left as it is. Tied weights stay what they are.
     """
@@ -63,7 +69,7 @@ def pack_linears(
         for child, linear in list(parent.named_children()):
             if type(linear) is nn.Linear:  # a subclass may be read by whoever owns it
                 wanted = _bits_of(f"{name}.{child}", bits, but)
-                done[linear] = done.get(linear) or _packed(linear, wanted, keep_wide, kernels)
+                done[linear] = done.get(linear) or _packed(linear, wanted, keep_wide, most_off, kernels)
                 setattr(parent, child, done[linear])
     return model
 
@@ -71,9 +77,10 @@ def pack_linears(
 def pack_for_decode(model: nn.Module) -> nn.Module:
     """What the product does with its decoder, as measured (docs/decisions.md): four bits, where they lose nothing.
 
-    The head keeps eight (four cost 5 % perplexity), so do experts, which never were on GGUF's grid; gates keep sixteen.
+    That is where a weight was in four bits before, as GGUF's Q4_1 has them. What training changed, and what comes from
+    elsewhere in sixteen, would lose 5 % perplexity and more: it has eight, as the head has. Gates keep sixteen.
     """
-    return pack_linears(model, bits=4, but={"head": 8, "experts": 8, "gate": WIDE})
+    return pack_linears(model, bits=4, but={"head": 8, "gate": WIDE}, most_off=ON_GRID)
 
 
 def tally(model: nn.Module) -> dict[int, int]:
@@ -153,10 +160,21 @@ def _bits_of(name: str, bits: int, but: Mapping[str, int]) -> int:
     return next((but[part] for part in name.split(".") if part in but), bits)
 
 
-def _packed(linear: nn.Linear, bits: int, keep_wide: bool, kernels: Kernels) -> nn.Module:
+def off_by(weight_FD: Tensor, group: int = GROUP) -> float:
+    """How far `four_bits` puts a weight off: the root mean square of the difference over the weight's own."""
+    levels_FD, scales_NF2 = four_bits(weight_FD, group)
+    scale_FN1, middle_FN1 = scales_NF2.float().transpose(0, 1).split(1, -1)
+    kept_FNG = (levels_FD.unflatten(1, (-1, group)) - 8) * scale_FN1 + middle_FN1
+    weight_FNG = weight_FD.float().unflatten(1, (-1, group))
+    return float((kept_FNG - weight_FNG).norm() / weight_FNG.norm().clamp_min(LEAST))
+
+
+def _packed(linear: nn.Linear, bits: int, keep_wide: bool, most_off: float, kernels: Kernels) -> nn.Module:
     """The layer in as few bits as asked for, or the next that its shape and this processor allow; maybe as it is."""
     ordered = linear.weight.dtype in kernels.ordered
     if bits == 4 and (linear.out_features % TILE or linear.in_features % GROUP):
+        bits = 8
+    if bits == 4 and most_off < math.inf and off_by(linear.weight.detach()) > most_off:
         bits = 8
     if not kernels.narrow or linear.weight.dtype not in (torch.bfloat16, torch.float32):
         bits = WIDE
