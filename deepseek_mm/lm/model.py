@@ -23,12 +23,11 @@ class Layer(nn.Module):
 
     def __init__(self, shape: DecoderShape, number: int) -> None:
         super().__init__()
-        heads = shape.num_heads * shape.head_width, shape.num_kv_heads * shape.head_width
-        self.split = (heads[0], heads[1], heads[1])
-        self.head_width, self.number = shape.head_width, number
+        self.number, self.num_heads, self.head_width = number, shape.num_heads, shape.head_width
+        self.split = (shape.num_heads + shape.num_kv_heads, shape.num_kv_heads)  # heads that are turned, and values
         self.attention_norm = nn.RMSNorm(shape.width, eps=shape.norm_eps)
-        self.qkv = nn.Linear(shape.width, sum(self.split), bias=False)
-        self.out = nn.Linear(heads[0], shape.width, bias=False)
+        self.qkv = nn.Linear(shape.width, sum(self.split) * shape.head_width, bias=False)
+        self.out = nn.Linear(shape.num_heads * shape.head_width, shape.width, bias=False)
         self.ffn_norm = nn.RMSNorm(shape.width, eps=shape.norm_eps)
         self.up = nn.Linear(shape.width, 2 * shape.ffn_width, bias=False)
         self.down = nn.Linear(shape.ffn_width, shape.width, bias=False)
@@ -39,9 +38,10 @@ class Layer(nn.Module):
 
     def forward(self, x_BTD: Tensor, turn: Turn, attend: Attend) -> tuple[Tensor, Routing | None]:
         """The longer thought (B, T, D), and which experts had a part in it."""
-        q, k, v = self.qkv(self.attention_norm(x_BTD)).split(self.split, -1)
-        q, k, v = (x.unflatten(-1, (-1, self.head_width)) for x in (q, k, v))
-        seen = attend(self.number, rotate(q, turn), rotate(k, turn), v)
+        heads = self.qkv(self.attention_norm(x_BTD)).unflatten(-1, (-1, self.head_width))
+        qk, v = heads.split(self.split, -2)
+        q, k = rotate(qk, turn).split((self.num_heads, self.split[1]), -2)
+        seen = attend(self.number, q, k, v)
         x_BTD = x_BTD + self.out(seen.flatten(-2))
         normed = self.ffn_norm(x_BTD)
         gate, up = self.up(normed).chunk(2, -1)

@@ -32,7 +32,7 @@ def rotate(x_BTHK: Tensor, turn: Turn) -> Tensor:
     """Every pair (n, n + K/2) of each head turned by its token's angle."""
     half = x_BTHK.shape[-1] // 2
     swapped = torch.roll(x_BTHK, half, -1)
-    return x_BTHK * turn.cos_BTK + swapped * turn.sin_BTK
+    return torch.addcmul(x_BTHK * turn.cos_BTK, swapped, turn.sin_BTK)
 
 
 def stretched(base: float, scale: float, head_width: int) -> float:
