@@ -82,10 +82,21 @@ def test_experts_need_the_stage_before_them(house):
 
 
 def test_every_row_is_met_once_an_epoch_in_an_order_of_its_own():
-    first = [n for batch in range(5) for n in lm.numbers_of(batch, 10, 2, seed=0)]
-    second = [n for batch in range(5, 10) for n in lm.numbers_of(batch, 10, 2, seed=0)]
+    first = [n for batch in range(5) for n in lm.in_turn(batch, 10, 2, "0")]
+    second = [n for batch in range(5, 10) for n in lm.in_turn(batch, 10, 2, "0")]
     assert sorted(first) == sorted(second) == list(range(10))
     assert first != second
+
+
+def test_an_even_step_has_rows_of_every_domain_and_none_twice():
+    domains_N = torch.arange(160) % len(DOMAINS)
+    stage = lm.StageConfig(rows=2, even=True)
+    batches = [lm.numbers_of(batch, domains_N, stage, seed=0) for batch in range(10)]
+    for numbers in batches:
+        counts = domains_N[numbers].bincount(minlength=len(DOMAINS)).tolist()
+        assert counts == [4 if name == "evidence" else 2 for name in DOMAINS]
+    met = [n for numbers in batches for n in numbers if DOMAINS[n % len(DOMAINS)] != "evidence"]
+    assert len(met) == len(set(met)) == 140
 
 
 def test_a_run_can_begin_with_what_another_one_learned(house):

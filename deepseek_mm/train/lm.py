@@ -42,17 +42,18 @@ class StageConfig:
     """What a stage reads."""
 
     length: int = 512  # tokens of a row
-    rows: int = 4  # of one step
-    every: int = 25  # steps between two checkpoints
+    rows: int = 1  # of one step; with `even` of each domain
+    even: bool = False  # every step has rows of every domain
+    every: int = 10  # steps between two checkpoints
     limit: int = 1_600  # rows of each domain at most
     long: bool = False  # long documents too
     full: bool = False  # attention sees everything: what progressive attention is compared with
 
 
 DEFAULTS: dict[str, tuple[StageConfig, StepsConfig]] = {
-    "reach": (StageConfig(length=4096, rows=1, every=10, limit=75, long=True), StepsConfig(steps=200, rate=1e-3)),
-    "experts": (StageConfig(), StepsConfig(steps=600, rate=1e-3)),
-    "dense": (StageConfig(), StepsConfig(steps=600, rate=1e-3)),
+    "reach": (StageConfig(length=4096, limit=75, long=True), StepsConfig(steps=200, rate=1e-3)),
+    "experts": (StageConfig(even=True), StepsConfig(steps=260, rate=1e-3)),
+    "dense": (StageConfig(even=True), StepsConfig(steps=260, rate=1e-3)),
 }
 
 
@@ -142,13 +143,30 @@ def one_step(
     told: list[dict[str, float]] = []
     for part in range(config.accumulate):
         chance = torch.Generator().manual_seed(Random(f"{config.seed} {step} {part}").randrange(2**31))
-        some = rows.take(numbers_of(step * config.accumulate + part, len(rows), stage.rows, config.seed))
-        told.append(backward(some, step / config.steps, 1 / config.accumulate, chance))
+        numbers = numbers_of(step * config.accumulate + part, rows.domains_N, stage, config.seed)
+        told.append(backward(rows.take(numbers), step / config.steps, 1 / config.accumulate, chance))
     return {name: sum(each[name] for each in told) / len(told) for name in told[0]}
 
 
-def numbers_of(batch: int, total: int, size: int, seed: int) -> list[int]:
-    """Which rows batch number `batch` has: every row once an epoch, each epoch in an order of its own."""
+def numbers_of(batch: int, domains_N: torch.Tensor, stage: StageConfig, seed: int) -> list[int]:
+    """Which rows batch number `batch` has.
+
+    Where a step has rows of every domain, experts that each know one of them are a balanced load; in steps of a few
+    domains the balance loss would drive the gate to spread each of them over all experts (global-batch balance, Qiu et
+    al. 2025, arXiv 2501.11873).
+    """
+    if not stage.even:
+        return in_turn(batch, len(domains_N), stage.rows, str(seed))
+    numbers = []
+    for domain, name in enumerate(DOMAINS):
+        its_M = (domains_N == domain).nonzero().flatten()
+        places = in_turn(batch, len(its_M), stage.rows * SHARES.get(name, 1), f"{seed} {name}")
+        numbers += its_M[places].tolist()
+    return numbers
+
+
+def in_turn(batch: int, total: int, size: int, seed: str) -> list[int]:
+    """`size` of `total` things: each once an epoch, each epoch in an order of its own."""
     a_round = max(1, total // size)
     order = list(range(total))
     Random(f"{seed} epoch {batch // a_round}").shuffle(order)
