@@ -20,6 +20,7 @@ class Plain:
 
     def read(self, count: int, *, alone: bool = False) -> "Plain":
         """The next `count` tokens come."""
+        self.scale = self.shape.scale_for(self.length + count)
         self.positions_BT = torch.arange(self.length, self.length + count)[None]
         self.length += count
         self.alone = alone or count == 1

@@ -8,9 +8,10 @@ from deepseek_mm.bench import lm_ours
 from deepseek_mm.bench.lm_open import find_model, open_decoder, read_ours
 from deepseek_mm.bench.lm_ours import Ours
 from deepseek_mm.bench.peer import made_up
+from deepseek_mm.config import OUR_LM
 from deepseek_mm.lm.attend import Whole
 from deepseek_mm.lm.changes import write_changes
-from deepseek_mm.lm.find import PACKAGED, fingerprint
+from deepseek_mm.lm.find import fingerprint
 from deepseek_mm.lm.paged import Paged
 from deepseek_mm.lm.weights import build
 from deepseek_mm.runtime.quantize import tally
@@ -94,7 +95,7 @@ def test_what_training_changed_is_part_of_the_packaged_model_alone(model, tmp_pa
     file = tmp_path / "lm.safetensors"
     write_changes(file, changed, base=fingerprint(model.folder), shape=shape)
     monkeypatch.setattr("deepseek_mm.bench.lm_open.find_folder", lambda name, **_: model.folder)
-    trained = find_model(PACKAGED, tmp_path, print, changes=file)
+    trained = find_model(OUR_LM, tmp_path, print, changes=file)
     torch.testing.assert_close(read_ours(trained)[1]["layers.2.ffn_norm.weight"].float(), torch.full((64,), 2.0))
     assert find_model("other", tmp_path, print, changes=file).changes is None
     assert (trained.says, model.says) == ("model, trained", "model, experts not trained")

@@ -113,6 +113,30 @@ def test_a_trace_has_the_experts_of_the_whole_text_behind_its_prompt_guessed_or_
     assert len(tracer.trace()) == 11
 
 
+def test_a_text_that_may_become_long_is_turned_more_slowly_and_shares_nothing_with_a_short_one():
+    model, ids = awake(), text(100, 5)
+    model.shape = replace(model.shape, context=64, rope_scale=2.0)
+    run, right = runner(model), []
+    for most, says in ((60, lambda some: whole(model, some)[-1]), (128, lambda some: turned_slowly(model, some))):
+        right.append(says(ids[:50]))
+        assert run.start(most, Prompt(ids=tuple(ids[:50])), most=most) == 0  # nothing is known of the other one's
+        torch.testing.assert_close(run.prefill(most, 50), right[-1], atol=1e-4, rtol=1e-4)
+    assert (right[0] - right[1]).abs().max() > 1e-2
+    token = 7
+    scores_BV = run.decode([(60, token), (128, token)])  # side by side, each with its own turns
+    torch.testing.assert_close(scores_BV[0], whole(model, [*ids[:50], token])[-1], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(scores_BV[1], turned_slowly(model, [*ids[:50], token]), atol=1e-4, rtol=1e-4)
+
+
+def turned_slowly(model: Decoder, ids: list[int]) -> torch.Tensor:
+    """Scores of what follows the whole text, by the rotations of a long one."""
+    ids_BT = torch.tensor([ids])
+    attend = Whole(model.shape, torch.ones_like(ids_BT))
+    attend.scale = model.shape.rope_scale
+    with torch.inference_mode():
+        return model.logits(model(model.embed(ids_BT), attend)[0])[0, -1]
+
+
 def test_a_failure_leaves_every_answer_as_it_was(monkeypatch):
     model, ids = awake(), text(50, 5)
     run = runner(model)

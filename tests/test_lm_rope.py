@@ -39,3 +39,13 @@ def test_stretched_turns_the_slowest_pair_as_far_over_so_many_more_tokens_and_th
     slowest = (width - 2) / width
     assert math.isclose(longer**-slowest * scale, base**-slowest, rel_tol=1e-9)
     assert stretched(base, 1.0, width) == base
+
+
+def test_texts_side_by_side_can_be_turned_by_bases_of_their_own():
+    scales = torch.tensor([1.0, 2.0])[:, None, None, None]
+    places, x = torch.tensor([[5], [5]]), torch.randn(2, 1, 1, 8, generator=torch.Generator().manual_seed(0))
+    base = stretched(10_000.0, scales, 8)
+    both = rotate(x, turn_at(places, head_width=8, base=base, dtype=torch.float32))
+    for row, scale in enumerate((1.0, 2.0)):
+        alone = turn_at(places[:1], head_width=8, base=stretched(10_000.0, scale, 8), dtype=torch.float32)
+        torch.testing.assert_close(both[row], rotate(x[row : row + 1], alone)[0])

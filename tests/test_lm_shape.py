@@ -63,6 +63,7 @@ def test_the_product_has_six_layers_at_32_with_sinks_a_growing_window_and_at_lea
     assert (windows[0], windows[-1], middle[-1]) == (64, 1024, Reach())
     assert sum(reach.kind == "top" for reach in last) >= 4
     assert OURS.longest == 2 * SMOLLM2.longest
+    assert [OURS.scale_for(tokens) for tokens in (1, 8_192, 8_193, 16_384)] == [1, 1, 2, 2]
 
 
 @pytest.mark.parametrize("depth", [3, 4, 6, 12, 24, 32])

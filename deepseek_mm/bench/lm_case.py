@@ -94,7 +94,7 @@ def read(decoder: Decoder, case: Case, length: int) -> float:
     """Seconds for a prompt of so many tokens, chunk by chunk, to the scores of what follows its last one."""
     like = decoder.embedding.weight
     memory = open_memory(decoder.shape, tokens=length, sequences=1, chunk=case.chunk, like=like)
-    text = memory.book.start(made_up(length, decoder.shape.vocab_size), most=length)
+    text = memory.start(made_up(length, decoder.shape.vocab_size), most=length)
     start = time.perf_counter()
     while text.length < length:
         attend = ATTEND[case.kind](memory, [text], memory.book.step(text, length - text.length))

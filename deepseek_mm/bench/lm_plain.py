@@ -24,6 +24,7 @@ class Plain:
         (text,) = texts
         self._paged = Paged(memory, texts, count)  # has the pages, and the attention of the gates
         self.ids_BT, self.positions_BT = self._paged.ids_BT, self._paged.positions_BT
+        self.scale = self._paged.scale
         self._cache, self._layers = memory.cache, memory.shape.num_layers
         (table,) = (table for group, table in zip(memory.book.groups, text.tables, strict=True) if 0 in group.slots)
         end = text.length + count

@@ -22,6 +22,7 @@ class Still:
 
     def __init__(self, shape: DecoderShape, tokens: int) -> None:
         self.positions_BT = torch.tensor([[tokens]])
+        self.scale: float | Tensor = 1.0
         self._lengths = [min(tokens, shape.slot_reach(slot).window or tokens) for slot in range(shape.num_slots)]
         self._past: dict[int, tuple[Tensor, Tensor]] = {}
 

@@ -41,7 +41,7 @@ def read(decoder: Decoder, ids: Sequence[int], *, chunk: int) -> Iterator[Tensor
     """Normed hidden states of one text, (up to `chunk`, D) at a time."""
     like = decoder.embedding.weight
     memory = open_memory(decoder.shape, tokens=len(ids), sequences=1, chunk=chunk, like=like)
-    text = memory.book.start(ids, most=len(ids))
+    text = memory.start(ids, most=len(ids))
     while text.length < len(ids):
         paged = Paged(memory, [text], memory.book.step(text, len(ids) - text.length))
         hidden_1TD, _ = decoder(decoder.embed(paged.ids_BT), paged)

@@ -20,6 +20,7 @@ class Attend(Protocol):
     """Memory, as the decoder sees it."""
 
     positions_BT: Tensor  # int64: each token's place in its own text
+    scale: float | Tensor  # times that rotations are slowed down, of all texts or, as (B, 1, 1, 1), of each
 
     def __call__(self, slot: int, q_BTHK: Tensor, k_BTGK: Tensor, v_BTGK: Tensor) -> Tensor:
         """What the queries of attention `slot` see, (B, T, H, K). They are rotated already, and so are the keys."""
@@ -34,6 +35,7 @@ class Whole:
     def __init__(self, shape: DecoderShape, segments_BT: Tensor) -> None:
         self.shape = shape
         self.positions_BT = places(segments_BT)
+        self.scale: float | Tensor = shape.scale_for(segments_BT.shape[1])
         self._segments_BT = segments_BT
         self._masks: dict[Reach, Tensor | None] = {}
         self._plain = bool((segments_BT == 1).all())

@@ -35,6 +35,7 @@ class Text:
     tables: list[Table]  # one a group
     pictures: dict[int, str] = field(default_factory=dict)  # place of a visual token -> digest of what it stands for
     length: int = 0  # tokens whose keys are in the cache
+    scale: float = 1.0  # times that its rotations are slowed down
     names: list[bytes] = field(default_factory=list)  # of its full pages
     marks: set[int] = field(default_factory=set)  # lengths, multiples of PAGE, where others may go on from
 
@@ -58,14 +59,21 @@ class Book:
         )
 
     def start(
-        self, ids: Iterable[int], *, most: int, pictures: Mapping[int, str] | None = None, marks: Iterable[int] = ()
+        self,
+        ids: Iterable[int],
+        *,
+        most: int,
+        pictures: Mapping[int, str] | None = None,
+        marks: Iterable[int] = (),
+        scale: float = 1.0,
     ) -> Text:
         """A sequence that begins with `ids`. Its `length` says how many of them are in the cache already, never all:
         the last one is computed in any case, to know what follows.
 
-        `marks` are lengths where others may begin alike: their page borders are kept.
+        `marks` are lengths where others may begin alike: their page borders are kept. Keys that were turned with
+        another `scale` are another text's.
         """
-        text = Text(list(ids), most, [Table() for _ in self.groups], dict(pictures or {}))
+        text = Text(list(ids), most, [Table() for _ in self.groups], dict(pictures or {}), scale=scale)
         self._name_pages(text, (len(text.ids) - 1) // PAGE)
         known, resumed = self.prefixes.known(text.names), self.prefixes.resumable(text.names)
         if resumed:
@@ -114,8 +122,9 @@ class Book:
     def fork(self, text: Text) -> Text:
         """A second sequence that has everything in common with `text` so far."""
         twin = Text(
-            list(text.ids), text.most, [Table(table.pages) for table in text.tables], dict(text.pictures), text.length
-        )
+            list(text.ids), text.most, [Table(table.pages) for table in text.tables], dict(text.pictures), text.length,
+            text.scale,
+        )  # fmt: skip
         twin.names, twin.marks = list(text.names), set(text.marks)
         for pool, table in zip(self.pools, twin.tables, strict=True):
             pool.share(table.pages.values())
@@ -148,7 +157,7 @@ class Book:
         for block in range(len(text.names), full):
             places = range(block * PAGE, (block + 1) * PAGE)
             shown = {place - places.start: text.pictures[place] for place in places if place in text.pictures}
-            before = text.names[-1] if block else b""
+            before = text.names[-1] if block else str(text.scale).encode()
             text.names.append(page_name(before, text.ids[places.start : places.stop], shown))
 
     def _remember(self, text: Text) -> None:

@@ -77,7 +77,7 @@ class Decoder(nn.Module):
 
         `layers` runs only some of them, on what those below left; with `final=False` the last norm is left out.
         """
-        turn = self.turn(attend.positions_BT, x_BTD.dtype)
+        turn = self.turn(attend.positions_BT, attend.scale, x_BTD.dtype)
         routings = []
         for number in layers or range(self.shape.num_layers):
             x_BTD, routing = self.layers[number](x_BTD, turn, attend)
@@ -90,8 +90,8 @@ class Decoder(nn.Module):
         scores: Tensor = self.head(hidden)
         return scores
 
-    def turn(self, positions_BT: Tensor, dtype: torch.dtype) -> Turn:
+    def turn(self, positions_BT: Tensor, scale: float | Tensor, dtype: torch.dtype) -> Turn:
         """How far each token is turned."""
         shape = self.shape
-        base = stretched(shape.rope_base, shape.rope_scale, shape.head_width)
+        base = stretched(shape.rope_base, scale, shape.head_width)
         return turn_at(positions_BT, head_width=shape.head_width, base=base, dtype=dtype)

@@ -11,9 +11,11 @@ the tokens came to stay.
 Shape key:  B texts, T tokens of each, H query heads, G key/value heads, K head width
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from deepseek_mm.lm.book import Book, Text
@@ -32,6 +34,10 @@ class Memory:
     book: Book
     cache: Cache
 
+    def start(self, ids: Iterable[int], *, most: int, **more: Any) -> Text:
+        """A text that comes to have `most` tokens, as `Book.start` says; how long it may be decides its rotations."""
+        return self.book.start(ids, most=most, scale=self.shape.scale_for(most), **more)
+
 
 def open_memory(
     shape: DecoderShape, *, tokens: int, sequences: int, chunk: int, like: Tensor, int8: bool = False
@@ -43,6 +49,13 @@ def open_memory(
     groups = groups_of(shape)
     pages = plan_pages(groups, tokens=tokens, sequences=sequences, chunk=chunk)
     return Memory(shape, Book(groups, pages, chunk=chunk), Cache(groups, pages, like=like, int8=int8))
+
+
+def scale_of(scales: Sequence[float], device: torch.device) -> float | Tensor:
+    """As `Attend.scale` says."""
+    if len(set(scales)) == 1:
+        return scales[0]
+    return torch.tensor(scales, device=device)[:, None, None, None]
 
 
 class Paged:
@@ -60,6 +73,7 @@ class Paged:
         ids = [text.ids[start : start + count] for text, start in zip(texts, starts, strict=True)]
         self.ids_BT = cache.integers(ids)
         self.positions_BT = cache.integers([range(start, start + count) for start in starts])
+        self.scale = scale_of([text.scale for text in texts], cache.device)
         self._parts: dict[int, Rows | Chunk] = {}
         for number, group in enumerate(book.groups):
             tables = [text.tables[number] for text in texts]

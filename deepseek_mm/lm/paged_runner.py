@@ -54,7 +54,7 @@ class PagedRunner:
 
     def start(self, number: int, prompt: Prompt, *, most: int) -> int:
         """As `Runner` says."""
-        text = self._memory.book.start(prompt.ids, most=most, pictures=prompt.pictures, marks=prompt.marks)
+        text = self._memory.start(prompt.ids, most=most, pictures=prompt.pictures, marks=prompt.marks)
         self._texts[number] = text
         return text.length
 

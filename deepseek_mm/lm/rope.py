@@ -20,7 +20,7 @@ class Turn(NamedTuple):
     sin_BTK: Tensor
 
 
-def turn_at(positions_BT: Tensor, *, head_width: int, base: float, dtype: torch.dtype) -> Turn:
+def turn_at(positions_BT: Tensor, *, head_width: int, base: float | Tensor, dtype: torch.dtype) -> Turn:
     """The turn at each position; the sine's first half is negative, so that rotating needs no further sign."""
     steps = torch.arange(0, head_width, 2, dtype=torch.float32, device=positions_BT.device) / head_width
     angles = positions_BT[..., None, None].float() * (base**-steps)
@@ -35,7 +35,7 @@ def rotate(x_BTHK: Tensor, turn: Turn) -> Tensor:
     return torch.addcmul(x_BTHK * turn.cos_BTK, swapped, turn.sin_BTK)
 
 
-def stretched(base: float, scale: float, head_width: int) -> float:
+def stretched(base: float, scale: float | Tensor, head_width: int) -> float | Tensor:
     """The base with which `scale` times as many tokens turn the slowest pair as far as before (NTK-aware)."""
-    slower: float = base * scale ** (head_width / (head_width - 2))
+    slower: float | Tensor = base * scale ** (head_width / (head_width - 2))
     return slower

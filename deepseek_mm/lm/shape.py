@@ -96,7 +96,7 @@ class DecoderShape:
     norm_eps: float
     context: int  # tokens that it was trained to read
     tied: bool = True  # the head is the embedding
-    rope_scale: float = 1.0  # times `context` that it reads: its rotations slow down (NTK-aware)
+    rope_scale: float = 1.0  # times `context` that it reads: of longer texts rotations slow down (NTK-aware)
     reaches: tuple[Reach, ...] = ()  # one a layer; empty: full attention everywhere
     moe: MoEShape | None = None
 
@@ -131,8 +131,12 @@ class DecoderShape:
 
     @property
     def longest(self) -> int:
-        """Tokens that it can read with its rotations as they are."""
+        """Tokens that it can read, with its rotations slowed down."""
         return int(self.context * self.rope_scale)
+
+    def scale_for(self, tokens: int) -> float:
+        """How many times its rotations are slowed down for a text that comes to have so many tokens."""
+        return 1.0 if tokens <= self.context else self.rope_scale
 
 
 SMOLLM2 = DecoderShape(

@@ -26,7 +26,7 @@ class Stretch:
     def __init__(self, shape: DecoderShape, size: torch.Size | tuple[int, ...]) -> None:
         self.shape = shape
         self.whole = Whole(shape, torch.ones(size[0], size[1], dtype=torch.int64))
-        self.positions_BT = self.whole.positions_BT
+        self.positions_BT, self.scale = self.whole.positions_BT, self.whole.scale
         self._masks: dict[Reach, Tensor] = {}
 
     def __call__(self, slot: int, q_BTHK: Tensor, k_BTGK: Tensor, v_BTGK: Tensor) -> Tensor:

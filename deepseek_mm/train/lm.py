@@ -51,7 +51,7 @@ class StageConfig:
 
 
 DEFAULTS: dict[str, tuple[StageConfig, StepsConfig]] = {
-    "reach": (StageConfig(length=4096, limit=75, long=True), StepsConfig(steps=200, rate=1e-3)),
+    "reach": (StageConfig(length=2048, limit=150, long=True), StepsConfig(steps=600, rate=1e-3)),
     "experts": (StageConfig(even=True), StepsConfig(steps=260, rate=1e-3)),
     "dense": (StageConfig(even=True), StepsConfig(steps=260, rate=1e-3)),
 }
