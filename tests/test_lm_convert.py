@@ -201,4 +201,4 @@ def test_the_default_name_opens_the_packaged_model():
     generator = open_generator(LMConfig(), cache=cache_folder())
     question = [Message(role="user", text="Say hello to Bob.")]
     assert "Bob" in "".join(generator.stream(question, max_tokens=12, stop=threading.Event()))
-    assert (generator.name, len(generator.fingerprint)) == ("deepseek-mm", 64)
+    assert (generator.name, len(generator.fingerprint)) == ("smollm2", 64)

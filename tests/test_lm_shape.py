@@ -60,7 +60,7 @@ def test_the_product_has_six_layers_at_32_with_sinks_a_growing_window_and_at_lea
     assert all((reach.kind, reach.window) == ("window", 32) and reach.sinks for reach in near)
     windows = [reach.window for reach in middle if reach.kind == "window"]
     assert windows == sorted(windows)
-    assert (windows[0], windows[-1], middle[-1]) == (64, 1024, Reach())
+    assert (windows[0], windows[-1], middle[-1]) == (128, 1024, Reach())
     assert sum(reach.kind == "top" for reach in last) >= 4
     assert OURS.longest == 2 * SMOLLM2.longest
     assert [OURS.scale_for(tokens) for tokens in (1, 8_192, 8_193, 16_384)] == [1, 1, 2, 2]

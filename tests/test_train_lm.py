@@ -107,6 +107,19 @@ def test_a_run_can_begin_with_what_another_one_learned(house):
     assert any(value.any() for name, value in first.items() if name.endswith(".tall"))
 
 
+def test_a_run_can_begin_with_the_shipped_file_which_may_have_no_experts_yet(house):
+    train(house, "reach", "lone")
+    file = house / "reach.safetensors"
+    train(house, "pack", "lone", "--weights", str(file))
+    train(house, "reach", "on", "--begin", str(file), "--rate", "0")
+    shipped, after = (learned(house / name / "reach") for name in ("lone", "on"))
+    assert shipped.keys() == after.keys()
+    for name, value in shipped.items():
+        torch.testing.assert_close(after[name], value, atol=float(value.abs().max()) / 250, rtol=0)
+    own = open_own(Checkpoint(folder=house / "base", name="own", changes=file), dtype=torch.float32)
+    assert own.name == "own"
+
+
 def test_of_evidence_there_are_twice_as_many_rows(house):
     rows = lm.read_rows(house / "corpus", lm.StageConfig(length=40, limit=3), seed=0)
     counts = rows.domains_N.bincount(minlength=len(DOMAINS)).tolist()

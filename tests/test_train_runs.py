@@ -9,7 +9,7 @@ from lm_help import shard
 
 from deepseek_mm.errors import ConfigError, NothingThere
 from deepseek_mm.lm.attend import Whole
-from deepseek_mm.lm.changes import merged
+from deepseek_mm.lm.changes import merged, write_changes
 from deepseek_mm.lm.ours import OURS, ours
 from deepseek_mm.lm.shape import tiny
 from deepseek_mm.lm.weights import build
@@ -18,7 +18,7 @@ from deepseek_mm.train.corpus.shards import shard_file, write_shard
 from deepseek_mm.train.dense import Dense, make_dense
 from deepseek_mm.train.journal import Journal
 from deepseek_mm.train.lowrank import adapt
-from deepseek_mm.train.runs import Base, held_rows, long_texts, open_run
+from deepseek_mm.train.runs import Base, held_rows, long_texts, open_run, open_shipped
 
 SHAPE = repr(OURS)
 
@@ -58,6 +58,17 @@ def test_the_base_sees_everything_and_is_as_packaged(base):
     assert (decoder.shape.reaches, decoder.shape.rope_scale, decoder.shape.moe) == ((), 2.0, None)
     assert torch.equal(decoder.embedding.weight, base.weights["embedding.weight"].bfloat16())
     assert base.decoder(progressive=True).shape.reaches == ours(base.shape).reaches
+
+
+@pytest.mark.parametrize("with_experts", [False, True])
+def test_the_shipped_file_is_opened_with_the_experts_that_it_has(base, tmp_path, with_experts):
+    learned = changes(base) | (extras(base, dense=False) if with_experts else {})
+    file = tmp_path / "lm.safetensors"
+    write_changes(file, learned, base="known", shape=ours(base.shape))
+    decoder = open_shipped(replace(base, known_by="known"), file)
+    assert (decoder.shape.moe is not None) == with_experts
+    assert decoder.shape.reaches == ours(base.shape).reaches
+    assert not torch.equal(says(decoder), says(base.decoder(progressive=True)))
 
 
 def test_what_reach_learned_is_merged_into_the_base(base, tmp_path):

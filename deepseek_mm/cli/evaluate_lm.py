@@ -59,6 +59,7 @@ def add(parser: ArgumentParser) -> None:
     )
     group.add_argument("--reach", metavar="FOLDER", type=Path, help="the run that experts stand on, if not beside them")
     group.add_argument("--full", metavar="FOLDER", type=Path, help="the run with full attention to compare with")
+    group.add_argument("--shipped", action="store_true", help="the weights that come along")
     group.add_argument("--untrained", action="store_true", help="our attention on the base's own weights as well")
     group.add_argument(
         "--scales", metavar="N", type=float, nargs="+", default=[], help="the base again, its rotations slowed so much"
@@ -93,13 +94,15 @@ def measure(args: Namespace, desk: Desk) -> Parts:
 
 def open_models(args: Namespace, name: str, cache: Path) -> "dict[str, Decoder]":
     """The base and what was named, by name; the base comes first, or the run that stands for it."""
-    from deepseek_mm.train.runs import open_base, open_run
+    from deepseek_mm.train.runs import open_base, open_run, open_shipped
 
     base = open_base(name, cache)
     models = {BASE: open_run(args.full, base)} if args.full else {BASE: base.decoder()}
     models |= {f"base x{scale:g}": base.decoder(scale=scale) for scale in args.scales if scale != 1.0}
     if args.untrained:
         models["untrained"] = base.decoder(progressive=True)
+    if args.shipped:
+        models["shipped"] = open_shipped(base)
     for folder in args.runs:
         called = folder.name if folder.name not in models else str(folder)
         models[called] = open_run(folder, base, reach=args.reach)

@@ -5,6 +5,7 @@ changes belongs to one base and one shape, and says which; on another base it wo
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -56,6 +57,11 @@ def read_changes(file: Path, *, base: str, shape: DecoderShape) -> dict[str, Ten
         if not value.isfinite().all():
             raise BadCheckpoint(f"{file}: {name} holds values that are no finite numbers. Train it again: {MAKE}")
     return changes
+
+
+def as_learned(shape: DecoderShape, changes: Mapping[str, Tensor]) -> DecoderShape:
+    """The shape, without experts if none of the changes is an expert's."""
+    return shape if any(".moe." in name for name in changes) else replace(shape, moe=None)
 
 
 def _told(base: str, shape: DecoderShape) -> dict[str, str]:

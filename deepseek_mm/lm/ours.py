@@ -1,7 +1,7 @@
 """The product's decoder: a Llama's sizes, three stages of attention, eight experts in some of the upper layers.
 
-Near: a fifth of the layers see 32 tokens and the first page. Wider: windows that grow from 64 to 1,024 until a layer
-sees everything. Where it matters: of the last layers those that look far see the sixteen key blocks that fit best, the
+Near: a fifth of the layers see 32 tokens and the first page. Wider: windows that grow from 128 to 1,024 until a layer
+sees everything. Where it matters: of the last layers those that look far see the 32 key blocks that fit best, the
 others a window. Which layers of SmolLM2 look far was measured, by taking that from one layer at a time (docs/log.md):
 18, 20 and 23 find what is to be repeated, 7 helps them, and the last ones hardly care. The article gives the stages,
 not their lengths; layer 7 is the exception in the middle one.
@@ -12,9 +12,9 @@ from dataclasses import replace
 from deepseek_mm.lm.experts import EXPERTS
 from deepseek_mm.lm.shape import BLOCK, FULL, SMOLLM2, DecoderShape, MoEShape, Reach
 
-GROWING = (64, 128, 256, 512, 1024)  # windows of the middle layers, in tokens
-TOP = Reach(kind="top", blocks=16)
-FURTHER = 2.0  # times the base's context that is read; on the base it costs 1.4 % perplexity of text before training
+GROWING = (128, 256, 512, 1024)  # windows of the middle layers, in tokens
+TOP = Reach(kind="top", blocks=32)
+FURTHER = 2.0  # times the base's context that is read; texts that fit into it pay nothing
 
 
 def near(window: int) -> Reach:
@@ -24,9 +24,8 @@ def near(window: int) -> Reach:
 
 SMOLLM2_REACHES = (
     *(near(32),) * 6,
-    near(64), FULL, near(128), near(128), near(256), near(256), near(256), near(512), near(512), near(512), near(1024),
-    near(1024), FULL,
-    near(512), TOP, near(512), near(512), TOP, TOP, near(512), TOP, near(512), TOP, near(512),
+    near(128), FULL, near(256), near(256), near(512), near(512), near(512), *(near(1024),) * 5, FULL,
+    near(1024), TOP, near(1024), near(1024), TOP, TOP, near(1024), TOP, near(1024), near(1024), near(1024),
 )  # fmt: skip
 
 
@@ -37,7 +36,7 @@ def progressive(num_layers: int) -> tuple[Reach, ...]:
     first, last = num_layers // 5, num_layers // 3
     middle = num_layers - first - last - 1
     windows = [32] * first + [GROWING[n * len(GROWING) // middle] for n in range(middle)]
-    return (*map(near, windows), FULL, *((TOP, near(512)) * last)[:last])
+    return (*map(near, windows), FULL, *((TOP, near(GROWING[-1])) * last)[:last])
 
 
 def with_experts(num_layers: int) -> MoEShape:

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from deepseek_mm.errors import LibraryError
-from deepseek_mm.lm.changes import merged, read_changes
+from deepseek_mm.lm.changes import as_learned, merged, read_changes
 from deepseek_mm.lm.chat import encode_chat
 from deepseek_mm.lm.engine import Engine
 from deepseek_mm.lm.find import fingerprint, first_line
@@ -98,7 +98,8 @@ def open_own(
     known_by = fingerprint(folder)
     if changes is not None:
         shape = ours(shape)
-        weights = merged(weights, read_changes(changes, base=known_by, shape=shape))
+        learned = read_changes(changes, base=known_by, shape=shape)
+        shape, weights = as_learned(shape, learned), merged(weights, learned)
         known_by = hashlib.sha256(known_by.encode() + changes.read_bytes()).hexdigest()
     decoder = build(shape, weights, dtype=dtype)
     like = decoder.embedding.weight[:1]

@@ -17,10 +17,11 @@ import torch
 from tqdm import tqdm
 
 from deepseek_mm.config import BASE_LM
-from deepseek_mm.lm.changes import WEIGHTS, merged, write_changes
+from deepseek_mm.lm.changes import WEIGHTS, merged, read_changes, write_changes
 from deepseek_mm.lm.find import find_folder, fingerprint
 from deepseek_mm.lm.generator import silence
 from deepseek_mm.lm.ours import OURS, ours
+from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.lm.weights import build, read_decoder, read_folder
 from deepseek_mm.train.corpus import DOMAINS, Split, read_shard
 from deepseek_mm.train.corpus.build import splits_of
@@ -69,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--corpus", type=Path, default=CACHE / "corpus", help="made by: train corpus")
     parser.add_argument("--out", type=Path, default=Path("runs/lm"), help="each stage has a folder in it")
     parser.add_argument("--reach", type=Path, help="folder of the stage reach that experts are put on")
-    parser.add_argument("--begin", type=Path, help="reach: folder of a run whose changes this one begins with")
+    parser.add_argument("--begin", type=Path, help="reach: run, or file of weights, to begin with")
     parser.add_argument("--base", default=BASE_LM, help="the model to begin with")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file that the stage pack writes")
     for config in (StageConfig, StepsConfig, ReachConfig, MixtureConfig):
@@ -98,10 +99,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def pack_weights(args: argparse.Namespace) -> int:
-    """Write what the stages reach and experts learned into the weights that are shipped."""
+    """Write what the stages reach and experts learned into the weights that are shipped; experts may come later."""
     folder = find_folder(args.base, cache=CACHE, progress=silence)
     shape, _ = read_folder(folder)
-    changes = {**learned(args.reach or args.out / "reach"), **learned(args.out / "experts")}
+    changes = learned(args.reach or args.out / "reach")
+    if (args.out / "experts").is_dir():
+        changes |= learned(args.out / "experts")
     write_changes(args.weights, changes, base=fingerprint(folder), shape=ours(shape))
     tqdm.write(f"wrote {args.weights} ({args.weights.stat().st_size / 1e6:.1f} MB)", file=sys.stderr)
     return 0
@@ -199,12 +202,19 @@ def begin_reach(args: argparse.Namespace, stage: StageConfig) -> tuple[Trainer, 
     teacher, student = (build(each, weights, dtype=torch.bfloat16) for each in (shape, shorter))
     distiller = Distiller(teacher, student, chosen(ReachConfig(), args))
     if args.begin:
-        begin_with(distiller.trained, learned(args.begin))
+        begin_with(distiller.trained, earlier(args.begin, args.base, ours(shape)))
 
     def backward(rows: Rows, over: float, share: float, chance: torch.Generator) -> dict[str, float]:
         return distiller.backward(rows.ids_NT, chance, share=share)
 
     return distiller, backward
+
+
+def earlier(begin: Path, base: str, shape: DecoderShape) -> Mapping[str, torch.Tensor]:
+    """What the run in the folder `begin` learned, or what the shipped file has of it."""
+    if begin.is_file():
+        return read_changes(begin, base=fingerprint(find_folder(base, cache=CACHE, progress=silence)), shape=shape)
+    return learned(begin)
 
 
 def begin_with(trained: Mapping[str, torch.nn.Parameter], before: Mapping[str, torch.Tensor]) -> None:

@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.lm.changes import THIN, merged
+from deepseek_mm.lm.changes import THIN, WEIGHTS, as_learned, merged, read_changes
+from deepseek_mm.lm.find import find_folder, fingerprint
+from deepseek_mm.lm.generator import silence
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.ours import OURS, ours
 from deepseek_mm.lm.shape import DecoderShape
@@ -32,6 +34,7 @@ class Base:
 
     shape: DecoderShape
     weights: dict[str, Tensor]
+    known_by: str = ""  # fingerprint of its weights
 
     def decoder(self, *, scale: float = 1.0, progressive: bool = False) -> Decoder:
         """With full attention, its rotations slowed down `scale` times; or with ours, and nothing learned."""
@@ -42,7 +45,14 @@ class Base:
 def open_base(name: str, cache: Path) -> Base:
     """The model called `name`, as `read_decoder` finds it."""
     shape, weights = read_decoder(name, cache)
-    return Base(shape=shape, weights=weights)
+    return Base(shape=shape, weights=weights, known_by=fingerprint(find_folder(name, cache=cache, progress=silence)))
+
+
+def open_shipped(base: Base, file: Path = WEIGHTS) -> Decoder:
+    """The decoder of the weights that come along; without experts where none have been trained yet."""
+    shape = ours(base.shape)
+    changes = read_changes(file, base=base.known_by, shape=shape)
+    return opened(as_learned(shape, changes), merged(base.weights, changes))
 
 
 def open_run(folder: Path, base: Base, *, reach: Path | None = None) -> Decoder:
