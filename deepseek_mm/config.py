@@ -11,6 +11,7 @@ from deepseek_mm.errors import ConfigError
 
 OUR_LM = "deepseek-mm"  # language model: the packaged one with our attention and experts, in weights/lm.safetensors
 BASE_LM = "smollm2"  # the packaged one as it is
+PACKAGED_LMS = (OUR_LM, BASE_LM)
 
 
 def between(name: str, value: float, low: float, high: float) -> None:
@@ -161,7 +162,7 @@ class LMConfig:
             return "none"
         if self.phrasing != "auto":
             return self.phrasing
-        return "claims" if self.name in (OUR_LM, BASE_LM) and not self.url else "free"
+        return "claims" if self.name in PACKAGED_LMS and not self.url else "free"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

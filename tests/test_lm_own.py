@@ -85,9 +85,8 @@ def test_more_memory_than_there_is_says_what_would_help(tmp_path, monkeypatch, e
 
 
 def test_more_tokens_than_there_is_memory_for_are_refused_and_fewer_are_answered(tmp_path):
-    own = speaker(
-        save_tiny(tmp_path / "tiny", tiny_llama(context=4096)), tokens=32
-    )  # and a page for each of 32 answers
+    folder = save_tiny(tmp_path / "tiny", tiny_llama(context=4096))
+    own = speaker(folder, tokens=32)  # and a page for each of 32 answers
     with pytest.raises(BadQuestion, match=r"needs more memory .* lower lm.max_tokens or raise lm.memory_tokens"):
         answer(own, (Message(role="user", text="a black dog " * 4),), max_tokens=2_000)
     assert answer(own, (Message(role="user", text="a"),), max_tokens=4)

@@ -17,7 +17,7 @@ from deepseek_mm.bench.moe import moe_beside_dense
 from deepseek_mm.bench.peer import num_cores, torch_threads
 from deepseek_mm.bench.peer_transformers import Transformers
 from deepseek_mm.bench.result import Result, Setting
-from deepseek_mm.config import BASE_LM, OUR_LM
+from deepseek_mm.config import PACKAGED_LMS
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.lm.convert import packaged_gguf
 
@@ -37,7 +37,7 @@ def rivals(setting: Setting, model: Model) -> dict[str, Open]:
     """Who is raced, and how to open it; everybody reads the same weights."""
 
     def llama() -> LlamaCpp:
-        if setting.config.lm.name not in (OUR_LM, BASE_LM):
+        if setting.config.lm.name not in PACKAGED_LMS:
             raise NothingThere(f"llama.cpp reads a GGUF file, and {model.folder} is none. Bench the packaged model")
         return LlamaCpp(packaged_gguf(), threads=num_cores())
 

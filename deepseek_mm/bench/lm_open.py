@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from deepseek_mm.config import OUR_LM
-from deepseek_mm.lm.changes import WEIGHTS, merged, read_changes
+from deepseek_mm.lm.changes import WEIGHTS, with_changes
 from deepseek_mm.lm.find import find_folder, fingerprint
 from deepseek_mm.lm.generator import Progress
 from deepseek_mm.lm.model import Decoder
@@ -54,7 +54,6 @@ def open_decoder(model: Model, *, full: bool = False, device: str = "cpu") -> De
 def read_ours(model: Model) -> tuple[DecoderShape, Mapping[str, Tensor]]:
     """Shape and weights."""
     base, weights = read_folder(model.folder)
-    shape = ours(base)
-    if model.changes is None:
-        return shape, weights
-    return shape, merged(weights, read_changes(model.changes, base=fingerprint(model.folder), shape=shape))
+    if model.changes is not None:
+        _, weights = with_changes(base, weights, model.changes, base=fingerprint(model.folder))
+    return ours(base), weights

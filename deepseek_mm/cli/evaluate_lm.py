@@ -62,7 +62,7 @@ def add(parser: ArgumentParser) -> None:
     group.add_argument("--shipped", action="store_true", help="the weights that come along")
     group.add_argument("--untrained", action="store_true", help="our attention on the base's own weights as well")
     group.add_argument(
-        "--scales", metavar="N", type=float, nargs="+", default=[], help="the base again, its rotations slowed so much"
+        "--scales", metavar="N", type=float, nargs="+", default=[], help="the base again, reading so many times further"
     )
     group.add_argument("--measure", choices=MEASURES, nargs="+", default=list(MEASURES), help="all, if left out")
     group.add_argument("--corpus", metavar="FOLDER", type=Path, help="made by: train corpus")

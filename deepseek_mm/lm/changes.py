@@ -14,6 +14,7 @@ from torch import Tensor
 
 from deepseek_mm.deltas import pack_changes, unpack_whole
 from deepseek_mm.errors import BadCheckpoint, MissingWeights
+from deepseek_mm.lm.ours import ours
 from deepseek_mm.lm.shape import DecoderShape
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "lm.safetensors"
@@ -59,9 +60,18 @@ def read_changes(file: Path, *, base: str, shape: DecoderShape) -> dict[str, Ten
     return changes
 
 
-def as_learned(shape: DecoderShape, changes: Mapping[str, Tensor]) -> DecoderShape:
-    """The shape, without experts if none of the changes is an expert's."""
-    return shape if any(".moe." in name for name in changes) else replace(shape, moe=None)
+def with_changes(
+    shape: DecoderShape, weights: Mapping[str, Tensor], file: Path, *, base: str
+) -> tuple[DecoderShape, dict[str, Tensor]]:
+    """Our shape of a base model, and its weights with what the file has; without experts if it has none.
+
+    Raises what `read_changes` raises.
+    """
+    shape = ours(shape)
+    changes = read_changes(file, base=base, shape=shape)
+    if not any(".moe." in name for name in changes):
+        shape = replace(shape, moe=None)
+    return shape, merged(weights, changes)
 
 
 def _told(base: str, shape: DecoderShape) -> dict[str, str]:

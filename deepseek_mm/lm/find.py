@@ -9,7 +9,7 @@ from pathlib import Path
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-from deepseek_mm.config import BASE_LM, OUR_LM
+from deepseek_mm.config import BASE_LM, OUR_LM, PACKAGED_LMS
 from deepseek_mm.errors import BadCheckpoint, NothingThere
 from deepseek_mm.lm.convert import converted, packaged_gguf
 from deepseek_mm.lm.generator import Progress
@@ -20,7 +20,7 @@ UNWANTED = ["original/*", "consolidated*"]  # the same weights a second time
 
 def find_folder(name: str, *, cache: Path, progress: Progress) -> Path:
     """Where the checkpoint lies on this machine; what is not there yet is converted or fetched. Ours has its base's."""
-    if name in (OUR_LM, BASE_LM):
+    if name in PACKAGED_LMS:
         return converted(packaged_gguf(), cache=cache, progress=progress)
     if name and Path(name).expanduser().is_dir():
         return Path(name).expanduser()

@@ -13,12 +13,11 @@ from pathlib import Path
 import torch
 
 from deepseek_mm.errors import LibraryError
-from deepseek_mm.lm.changes import as_learned, merged, read_changes
+from deepseek_mm.lm.changes import with_changes
 from deepseek_mm.lm.chat import encode_chat
 from deepseek_mm.lm.engine import Engine
 from deepseek_mm.lm.find import fingerprint, first_line
 from deepseek_mm.lm.generator import Prepare, Progress, silence
-from deepseek_mm.lm.ours import ours
 from deepseek_mm.lm.paged import open_memory
 from deepseek_mm.lm.paged_runner import PagedRunner
 from deepseek_mm.lm.runner import Prompt
@@ -97,9 +96,7 @@ def open_own(
     shape, weights = read_folder(folder)
     known_by = fingerprint(folder)
     if changes is not None:
-        shape = ours(shape)
-        learned = read_changes(changes, base=known_by, shape=shape)
-        shape, weights = as_learned(shape, learned), merged(weights, learned)
+        shape, weights = with_changes(shape, weights, changes, base=known_by)
         known_by = hashlib.sha256(known_by.encode() + changes.read_bytes()).hexdigest()
     decoder = build(shape, weights, dtype=dtype)
     like = decoder.embedding.weight[:1]

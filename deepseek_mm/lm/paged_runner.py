@@ -21,7 +21,7 @@ from deepseek_mm.lm.trace import Tracer
 
 
 @dataclass(slots=True)
-class Traced:
+class Watched:
     """An answer whose experts are written down."""
 
     tracer: Tracer
@@ -36,7 +36,7 @@ class PagedRunner:
         self.guesses = guesses
         self._decoder, self._memory = decoder.eval(), memory
         self._texts: dict[int, Text] = {}
-        self._traced: dict[int, Traced] = {}
+        self._traced: dict[int, Watched] = {}
 
     @property
     def vocab_size(self) -> int:
@@ -61,7 +61,7 @@ class PagedRunner:
     def trace(self, number: int, tracer: Tracer) -> None:
         """As `Runner` says. An answer's first token comes of the last one of its prompt."""
         if self._decoder.shape.moe:
-            self._traced[number] = Traced(tracer, last=len(self._texts[number].ids))
+            self._traced[number] = Watched(tracer, last=len(self._texts[number].ids))
 
     @torch.inference_mode()
     def prefill(self, number: int, count: int) -> Tensor:

@@ -3,7 +3,7 @@
 It sees what `Whole` sees, and can be differentiated: it is how long rows are trained on. Where a layer has a window,
 queries are cut into blocks that see the keys of their own block, of those before it that the window reaches, and the
 sinks; where it chooses, the keys that each block of queries chose are laid beside it. Who sees everything and learns
-nothing, as a teacher does, has the kernel for reading: it is three times as fast.
+nothing, as a teacher does, has the kernel for reading: it is more than twice as fast.
 
 Shape key:  B rows, T tokens of a row, H heads, G key heads, K head width, N blocks of W queries, R heads of a key head,
             S keys that a block is shown, C blocks that it chose

@@ -33,9 +33,7 @@ from deepseek_mm.runtime.kernels import (
 )
 
 GROUP = 32  # weights that share a scale, in four bits
-ON_GRID = (
-    0.006  # of its size a weight is off at most that was in four bits before (0.0047 on SmolLM2); a changed one is more
-)
+ON_GRID = 0.006  # of its size; a weight that was in four bits before is off by less (0.0047 on SmolLM2)
 FEW = 4  # rows up to which the narrow weight is faster; the kernels take four rows at once
 TILE = 16  # of outputs, that the kernel for four bits takes at once
 WIDE = 16  # bits of a weight that is put in order and nothing else
@@ -92,17 +90,14 @@ def tally(model: nn.Module) -> dict[int, int]:
 class PackedLinear(nn.Module):
     """A linear layer whose weight can be read in few bits. It computes few rows in bfloat16, whatever comes in."""
 
-    def __init__(self, linear: nn.Linear, *, bits: int, keep_wide: bool, ordered: bool) -> None:
+    def __init__(
+        self, linear: nn.Linear, narrow: tuple[Tensor, Tensor] | None, *, bits: int, keep_wide: bool, ordered: bool
+    ) -> None:
         super().__init__()
         weight_FD = linear.weight.detach()
         self.bits, self.in_features, self.out_features = bits, linear.in_features, linear.out_features
         self._bias_F = None if linear.bias is None else linear.bias.detach()
-        self._narrow: tuple[Tensor, Tensor] | None = None
-        if bits == 8:
-            self._narrow = eight_bits(weight_FD)
-        elif bits == 4:
-            levels_FD, scales_NF2 = four_bits(weight_FD)
-            self._narrow = pack_four(levels_FD), scales_NF2
+        self._narrow = narrow
         self._ordered = put_in_order(weight_FD) if keep_wide and ordered else None
         self._plain_FD = weight_FD if keep_wide and not ordered else None
 
@@ -160,24 +155,30 @@ def _bits_of(name: str, bits: int, but: Mapping[str, int]) -> int:
     return next((but[part] for part in name.split(".") if part in but), bits)
 
 
-def off_by(weight_FD: Tensor, group: int = GROUP) -> float:
-    """How far `four_bits` puts a weight off: the root mean square of the difference over the weight's own."""
-    levels_FD, scales_NF2 = four_bits(weight_FD, group)
+def off_by(weight_FD: Tensor, levels_FD: Tensor, scales_NF2: Tensor) -> float:
+    """How far `four_bits` put a weight off: the root mean square of the difference over the weight's own."""
     scale_FN1, middle_FN1 = scales_NF2.float().transpose(0, 1).split(1, -1)
-    kept_FNG = (levels_FD.unflatten(1, (-1, group)) - 8) * scale_FN1 + middle_FN1
-    weight_FNG = weight_FD.float().unflatten(1, (-1, group))
+    weight_FNG = weight_FD.float().unflatten(1, (len(scales_NF2), -1))
+    kept_FNG = (levels_FD.view(weight_FNG.shape) - 8) * scale_FN1 + middle_FN1
     return float((kept_FNG - weight_FNG).norm() / weight_FNG.norm().clamp_min(LEAST))
 
 
 def _packed(linear: nn.Linear, bits: int, keep_wide: bool, most_off: float, kernels: Kernels) -> nn.Module:
     """The layer in as few bits as asked for, or the next that its shape and this processor allow; maybe as it is."""
-    ordered = linear.weight.dtype in kernels.ordered
+    weight_FD, narrow = linear.weight.detach(), None
+    ordered = weight_FD.dtype in kernels.ordered
     if bits == 4 and (linear.out_features % TILE or linear.in_features % GROUP):
         bits = 8
-    if bits == 4 and most_off < math.inf and off_by(linear.weight.detach()) > most_off:
-        bits = 8
-    if not kernels.narrow or linear.weight.dtype not in (torch.bfloat16, torch.float32):
+    if not kernels.narrow or weight_FD.dtype not in (torch.bfloat16, torch.float32):
         bits = WIDE
+    if bits == 4:
+        levels_FD, scales_NF2 = four_bits(weight_FD)
+        if most_off < math.inf and off_by(weight_FD, levels_FD, scales_NF2) > most_off:
+            bits = 8
+        else:
+            narrow = pack_four(levels_FD), scales_NF2
+    if bits == 8:
+        narrow = eight_bits(weight_FD)
     if bits == WIDE and not ordered:
         return linear
-    return PackedLinear(linear, bits=bits, keep_wide=keep_wide or bits == WIDE, ordered=ordered)
+    return PackedLinear(linear, narrow, bits=bits, keep_wide=keep_wide or bits == WIDE, ordered=ordered)

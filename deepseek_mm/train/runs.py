@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.lm.changes import THIN, WEIGHTS, as_learned, merged, read_changes
+from deepseek_mm.lm.changes import THIN, WEIGHTS, merged, with_changes
 from deepseek_mm.lm.find import find_folder, fingerprint
 from deepseek_mm.lm.generator import silence
 from deepseek_mm.lm.model import Decoder
@@ -50,9 +50,7 @@ def open_base(name: str, cache: Path) -> Base:
 
 def open_shipped(base: Base, file: Path = WEIGHTS) -> Decoder:
     """The decoder of the weights that come along; without experts where none have been trained yet."""
-    shape = ours(base.shape)
-    changes = read_changes(file, base=base.known_by, shape=shape)
-    return opened(as_learned(shape, changes), merged(base.weights, changes))
+    return opened(*with_changes(base.shape, base.weights, file, base=base.known_by))
 
 
 def open_run(folder: Path, base: Base, *, reach: Path | None = None) -> Decoder:
