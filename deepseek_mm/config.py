@@ -4,6 +4,7 @@ A run is a value: take `Config()`, change it with `replace`, hand it on. Nothing
 read, tested and documented anywhere. Files, environment and flags become a Config in `deepseek_mm.settings`.
 """
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,11 @@ from deepseek_mm.errors import ConfigError
 OUR_LM = "deepseek-mm"  # language model: the packaged one with our attention and experts, in weights/lm.safetensors
 BASE_LM = "smollm2"  # the packaged one as it is
 PACKAGED_LMS = (OUR_LM, BASE_LM)
+
+
+def cache_folder() -> Path:
+    """Where what can be made again lies: converted models, a corpus, compiled loops."""
+    return Path(os.environ.get("DEEPSEEK_MM_CACHE") or Path.home() / ".cache" / "deepseek-mm")
 
 
 def between(name: str, value: float, low: float, high: float) -> None:

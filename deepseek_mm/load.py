@@ -1,13 +1,12 @@
 """The one place where parts are chosen and joined: a Config becomes an Assistant."""
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryFile
 from types import ModuleType
 
-from deepseek_mm.config import Config
+from deepseek_mm.config import Config, cache_folder
 from deepseek_mm.encoders import open_space
 from deepseek_mm.encoders.space import Space
 from deepseek_mm.errors import LibraryError
@@ -17,7 +16,7 @@ from deepseek_mm.library import Library
 from deepseek_mm.lm import open_generator
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.retriever import Retriever
-from deepseek_mm.runtime.quantize import pack_for_decode
+from deepseek_mm.runtime.decode import make_fast
 from deepseek_mm.see.eyes import Eyes
 from deepseek_mm.see.ocr import TextReader
 from deepseek_mm.see.vocabulary import read_names
@@ -42,7 +41,7 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     say("opening the history")
     history = History(config.data / "history.db")
     say(f"opening the language model {config.lm.name}")
-    lm = open_generator(config.lm, cache=cache_folder(), progress=say, prepare=pack_for_decode)
+    lm = open_generator(config.lm, cache=cache_folder(), progress=say, prepare=make_fast)
     retriever = Retriever(space, store, eyes, config)
     jobs = Jobs(config.data / "jobs.db")
     library = Library(config, eyes=eyes, reader=TextReader(), store=store, jobs=jobs, history=history)
@@ -73,11 +72,6 @@ def make_folder(folder: Path) -> None:
             f"the library's folder {folder.absolute()} cannot be used: {error.strerror or error}. "
             "Choose another one with DATA=FOLDER or --data FOLDER, or make this one writable"
         ) from error
-
-
-def cache_folder() -> Path:
-    """Where converted models lie."""
-    return Path(os.environ.get("DEEPSEEK_MM_CACHE") or Path.home() / ".cache" / "deepseek-mm")
 
 
 class _Callable(ModuleType):

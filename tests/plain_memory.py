@@ -37,9 +37,25 @@ class Plain:
             q_THK = q_BTHK[0, :, head * group : (head + 1) * group]
             mask = mask_TS & self._chosen(reach, q_THK, k_SGK[:, head]) if reach.kind == "top" else mask_TS
             scores_HTS = q_THK.transpose(0, 1) @ k_SGK[:, head].T * q_THK.shape[-1] ** -0.5
+            if reach.sinks and reach.held:
+                scores_HTS[..., : reach.sinks] = self._to_sinks(reach, q_THK, k_SGK[: reach.sinks, head])
             weights_HTS = scores_HTS.masked_fill(~mask, -torch.inf).softmax(-1)
             seen[0, :, head * group : (head + 1) * group] = (weights_HTS @ v_SGK[:, head]).transpose(0, 1)
         return seen
+
+    def _to_sinks(self, reach: Reach, q_THK: Tensor, k_SK: Tensor) -> Tensor:
+        """(H, T, S): scores of queries that stand at the place `held` at most."""
+        turned = []
+        for q_HK, place in zip(q_THK, self.positions_BT[0].tolist(), strict=True):
+            pairs = torch.view_as_complex(q_HK.unflatten(-1, (2, -1)).transpose(-1, -2).contiguous().double())
+            steps = torch.arange(pairs.shape[-1]) / pairs.shape[-1]
+            width = 2 * pairs.shape[-1]
+            base = self.shape.rope_base * self.scale ** (width / (width - 2))
+            pairs = pairs * torch.polar(
+                torch.ones(len(steps)).double(), (min(place, reach.held) - place) * base ** -steps.double()
+            )
+            turned.append(torch.cat((pairs.real, pairs.imag), -1).to(q_HK))
+        return torch.stack(turned, 1) @ k_SK.T * q_THK.shape[-1] ** -0.5
 
     def _chosen(self, reach: Reach, q_THK: Tensor, k_SK: Tensor) -> Tensor:
         """(T, S): True in the blocks that each token sees."""

@@ -5,7 +5,7 @@ import torch
 from lm_bench_help import save_deep
 
 from deepseek_mm.bench import lm_ours
-from deepseek_mm.bench.lm_open import find_model, open_decoder, read_ours
+from deepseek_mm.bench.lm_open import find_model, open_decoder, open_fast, read_ours
 from deepseek_mm.bench.lm_ours import Ours
 from deepseek_mm.bench.peer import made_up
 from deepseek_mm.config import OUR_LM
@@ -14,6 +14,7 @@ from deepseek_mm.lm.changes import write_changes
 from deepseek_mm.lm.find import fingerprint
 from deepseek_mm.lm.paged import Paged
 from deepseek_mm.lm.weights import build
+from deepseek_mm.runtime.decode import torch_alone
 from deepseek_mm.runtime.quantize import tally
 
 
@@ -42,7 +43,13 @@ def passes(monkeypatch):
 
 
 def ours(decoder):
-    return Ours(decoder, threads=1, chunk=32, says="a tiny model")
+    return Ours(decoder, torch_alone, threads=1, chunk=32, says="a tiny model")
+
+
+def test_the_product_decodes_by_loops_and_reads_by_torch(model, passes):
+    peer = Ours(*open_fast(model), threads=1, chunk=32, says="a tiny model")
+    assert peer.decode_speed(context=40, new_tokens=3) > 0
+    assert {count for _, count in passes} == {8, 32}  # chunks of the prompt, and nothing else
 
 
 def test_every_round_decodes_as_many_tokens_behind_the_same_context(decoder, passes):

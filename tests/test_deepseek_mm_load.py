@@ -6,9 +6,9 @@ import pytest
 from fakes import ColourSpace
 
 from deepseek_mm import load as public_load
-from deepseek_mm.config import Config, LMConfig
+from deepseek_mm.config import Config, LMConfig, cache_folder
 from deepseek_mm.errors import LibraryError
-from deepseek_mm.load import cache_folder, make_folder, open_store, own_words
+from deepseek_mm.load import make_folder, open_store, own_words
 from deepseek_mm.records import Question
 
 

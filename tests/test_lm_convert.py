@@ -11,14 +11,13 @@ import torch
 from tiny_lm import write_gguf
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-from deepseek_mm.config import LMConfig
+from deepseek_mm.config import LMConfig, cache_folder
 from deepseek_mm.errors import LibraryError, MissingWeights
 from deepseek_mm.lm import convert, open_generator
 from deepseek_mm.lm.checkpoint import read_checkpoint
 from deepseek_mm.lm.convert import SUMS, converted, is_whole, packaged_gguf
 from deepseek_mm.lm.find import fingerprint
 from deepseek_mm.lm.local import LocalModel
-from deepseek_mm.load import cache_folder
 from deepseek_mm.records import Message
 
 ROOT = Path(__file__).parent.parent

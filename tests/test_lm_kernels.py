@@ -15,9 +15,9 @@ CHUNKS = [(0, LENGTH), (0, 20), (0, 1), (0, 3), (10, 60), (33, 40), (640, 1_152)
 
 def test_heads_of_a_wide_window_go_one_by_one_and_see_the_same(monkeypatch):
     q, k, v = made_text()
-    together = attend_window(q[:100], k[:100], v[:100], window=700, sinks=3, start=0)
+    together = attend_window(q[:100], k[:100], v[:100], reach=window(700, 3), start=0)
     monkeypatch.setattr(kernels, "SMALL", 0)
-    torch.testing.assert_close(attend_window(q[:100], k[:100], v[:100], window=700, sinks=3, start=0), together)
+    torch.testing.assert_close(attend_window(q[:100], k[:100], v[:100], reach=window(700, 3), start=0), together)
 
 
 @pytest.mark.parametrize("reach", REACHES, ids=lambda reach: f"{reach.window}+{reach.sinks}")
@@ -26,13 +26,27 @@ def test_a_window_layer_sees_its_window_and_the_sinks(reach):
     truth = by_mask(reach, q, k, v)
     for start, stop in CHUNKS:
         given = (near(x, reach, start, stop) for x in (k, v))
-        seen = attend_window(q[start:stop], *given, window=reach.window, sinks=reach.sinks, start=start)
+        seen = attend_window(q[start:stop], *given, reach=reach, start=start)
+        torch.testing.assert_close(seen, truth[start:stop], atol=1e-5, rtol=0, msg=f"chunk {start}..{stop}")
+
+
+@pytest.mark.parametrize("small", [0, 1 << 17])
+def test_other_queries_may_meet_the_sinks(monkeypatch, small):
+    """With queries of twice the width and keys that have one half each, the masks say the same."""
+    monkeypatch.setattr(kernels, "SMALL", small)
+    (q, k, v), held = made_text(), made_text(seed=1)[0]
+    sink = (torch.arange(LENGTH) < 4)[:, None, None]
+    wide = torch.cat((q, held), -1) * 2**0.5, torch.cat((k * ~sink, k * sink), -1), torch.cat((v, v), -1)
+    truth = by_mask(window(100, 4), *wide)[..., :WIDTH]
+    for start, stop in [chunk for chunk in CHUNKS if chunk[0] > 104]:
+        given = (near(x, window(100, 4), start, stop) for x in (k, v))
+        seen = attend_window(q[start:stop], *given, reach=window(100, 4), start=start, held_THK=held[start:stop])
         torch.testing.assert_close(seen, truth[start:stop], atol=1e-5, rtol=0, msg=f"chunk {start}..{stop}")
 
 
 def test_a_window_in_bfloat16_stays_within_its_rounding():
     q, k, v = made_text(dtype=torch.bfloat16)
-    seen = attend_window(q, k, v, window=32, sinks=4, start=0)
+    seen = attend_window(q, k, v, reach=window(32, 4), start=0)
     truth = by_mask(window(32, 4), q.float(), k.float(), v.float())
     torch.testing.assert_close(seen.float(), truth, atol=0.05, rtol=0)
 
@@ -40,7 +54,7 @@ def test_a_window_in_bfloat16_stays_within_its_rounding():
 def test_a_gate_has_one_query_head_for_each_key_head_and_no_sinks():
     _, k, v = made_text()
     q = k.flip(0)
-    seen = attend_window(q, k, v, window=32, sinks=0, start=0)
+    seen = attend_window(q, k, v, reach=window(32, 0), start=0)
     torch.testing.assert_close(seen, by_mask(window(32, 0), q, k, v), atol=1e-5, rtol=0)
 
 
@@ -140,7 +154,7 @@ def test_nothing_that_was_handed_in_is_written_to():
     before = [x.clone() for x in (q, k, v)]
     summaries = summed_up(k, 400)
     attend_top(q[200:], k, v, blocks=4, start=200, summaries_PGK=summaries)
-    attend_window(q, k, v, window=32, sinks=4, start=0)
+    attend_window(q, k, v, reach=window(32, 4), start=0)
     choose_blocks(q[-1], summaries, 4)
     attend_rows(q[:1], k[None], v[None], None)
     assert all(torch.equal(was, now) for was, now in zip(before, (q, k, v), strict=True))

@@ -12,6 +12,9 @@ from deepseek_mm.lm.pages import NoPages
 from deepseek_mm.lm.shape import FULL, ExpertSpec, MoEShape, Reach, tiny
 
 NEAR, SMALL = Reach(kind="window", window=32, sinks=4), Reach(kind="window", window=20)
+HELD = Reach(kind="window", window=32, sinks=4, held=40)
+FAR_HELD = Reach(kind="window", window=100, sinks=32, held=150)
+FAR = Reach(kind="window", window=100, sinks=32)
 WIDE, TOP = Reach(kind="window", window=300, sinks=2), Reach(kind="top", blocks=4)
 MOE = MoEShape(
     layers=(1, 3),
@@ -22,6 +25,7 @@ TABLES = {
     "full": (),
     "near": (NEAR,) * 4,
     "progressive": (NEAR, SMALL, WIDE, FULL),
+    "held sinks": (HELD, FAR_HELD, FULL, HELD),
     "enough blocks": (NEAR, WIDE, Reach(kind="top", blocks=40), FULL),
 }
 LOOSE = {"rtol": 0, "atol": 1e-4}
@@ -118,6 +122,19 @@ def test_layers_that_choose_see_the_blocks_that_a_plain_search_finds(blocks):
         logits_BTV = run(model, memory, texts)
         for text, truth, logits_TV in zip(texts, truths, logits_BTV, strict=True):
             torch.testing.assert_close(logits_TV, plain(model, truth, text.ids[-1:], [1]), **LOOSE)
+
+
+def test_sinks_are_met_as_from_where_they_are_held():
+    model = decoder("held sinks", True)
+    memory, truth, ids = memory_for(model), Plain(model.shape), words(300)
+    text, logits = read(model, memory, ids, (140, 7, 90))
+    torch.testing.assert_close(logits, plain(model, truth, ids, (140, 7, 90) * 3), **LOOSE)
+    for token in words(40, 1):
+        text.ids.append(token)
+        torch.testing.assert_close(run(model, memory, [text])[0], plain(model, truth, [token], [1]), **LOOSE)
+    apart = whole(model, ids) - whole(decoder((NEAR, FAR, FULL, NEAR), True), ids)
+    assert apart[:41].abs().max() < 1e-4  # nothing is held yet
+    assert apart[60:].abs().amax(-1).min() > 1e-2
 
 
 def test_blocks_that_were_written_token_by_token_can_be_chosen_later():

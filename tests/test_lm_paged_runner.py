@@ -10,6 +10,7 @@ from deepseek_mm.lm.attend import Whole
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.paged import open_memory
 from deepseek_mm.lm.paged_runner import PagedRunner
+from deepseek_mm.lm.pages import NoPages
 from deepseek_mm.lm.runner import Prompt
 from deepseek_mm.lm.shape import Reach, tiny
 from deepseek_mm.lm.trace import Tracer
@@ -30,6 +31,53 @@ def awake() -> Decoder:
 def runner(model: Decoder, *, tokens: int = 1024, guesses: int = 0) -> PagedRunner:
     memory = open_memory(model.shape, tokens=tokens, sequences=4, chunk=64, like=model.embedding.weight[:1])
     return PagedRunner(model, memory, guesses=guesses)
+
+
+class Fast:
+    """A faster way for up to two texts, which may fail."""
+
+    most = 2
+
+    def __init__(self, memory, error=None):
+        self.memory, self.error, self.asked = memory, error, []
+
+    def step(self, texts):
+        self.asked.append([text.ids[text.length] for text in texts])
+        if self.error:
+            raise self.error
+        for text in texts:
+            self.memory.book.grow(text, 1)
+        return torch.zeros(len(texts), SHAPE.vocab_size), []
+
+
+def begun(fast, model, number):
+    made = PagedRunner(model, fast.memory, steps=fast)
+    for n in range(number):
+        made.start(n, Prompt(ids=(1 + n, 2)), most=20)
+        made.prefill(n, 2)
+    return made
+
+
+def test_the_faster_way_is_taken_for_as_many_texts_as_it_is_faster_for():
+    model = awake()
+    memory = open_memory(model.shape, tokens=1024, sequences=4, chunk=64, like=model.embedding.weight[:1])
+    fast = Fast(memory)
+    made = begun(fast, model, 3)
+    assert made.decode([(0, 7), (1, 8)]).abs().sum() == 0
+    assert made.decode([(0, 9), (1, 9), (2, 9)]).abs().sum() > 0
+    assert fast.asked == [[7, 8]]
+
+
+def test_where_the_faster_way_fails_its_texts_are_as_they_were():
+    model = awake()
+    memory = open_memory(model.shape, tokens=1024, sequences=4, chunk=64, like=model.embedding.weight[:1])
+    fast = Fast(memory, NoPages("none left"))
+    made = begun(fast, model, 1)
+    with pytest.raises(NoPages):
+        made.decode([(0, 7)])
+    fast.error = None
+    made.decode([(0, 8)])
+    assert fast.asked == [[7], [8]]
 
 
 def whole(model: Decoder, ids: list[int]) -> torch.Tensor:

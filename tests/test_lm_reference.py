@@ -9,13 +9,13 @@ from tiny_lm import save_tiny
 from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForCausalLM, GgufConfig, LlamaConfig, LlamaForCausalLM
 
+from deepseek_mm.config import cache_folder
 from deepseek_mm.errors import MissingWeights
 from deepseek_mm.lm.attend import Whole
 from deepseek_mm.lm.convert import converted, packaged_gguf
 from deepseek_mm.lm.gguf import Gguf
 from deepseek_mm.lm.tokenizer import read_tokenizer
 from deepseek_mm.lm.weights import build, read_folder
-from deepseek_mm.load import cache_folder
 
 TEXTS = (
     "The capital of France is",

@@ -9,10 +9,13 @@ from deepseek_mm.lm.shape import Reach, tiny
 from deepseek_mm.lm.stretch import Stretch, blocks_of
 
 WINDOWS = [Reach(kind="window", window=w, sinks=s) for w, s in [(32, 0), (32, 4), (64, 32), (100, 7), (150, 5), (1, 1)]]
+HELD = [Reach(kind="window", window=w, sinks=s, held=h) for w, s, h in [(32, 4, 50), (64, 32, 200), (150, 5, 155)]]
 TOPS = [Reach(kind="top", blocks=3), Reach(kind="top", blocks=5)]
 
 
-@pytest.mark.parametrize("reach", WINDOWS + TOPS, ids=lambda r: f"{r.kind}{r.window or r.blocks}+{r.sinks}")
+@pytest.mark.parametrize(
+    "reach", WINDOWS + HELD + TOPS, ids=lambda r: f"{r.kind}{r.window or r.blocks}+{r.sinks}-{r.held}"
+)
 @pytest.mark.parametrize("length", [129, 333, 416])
 def test_a_stretch_sees_and_learns_what_the_whole_row_does(reach, length):
     torch.manual_seed(0)

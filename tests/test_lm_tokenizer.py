@@ -13,12 +13,12 @@ from tiny_lm import MARKS, TEMPLATE, TEXTS, save_tiny, tiny_tokenizer
 from tokenizers.processors import TemplateProcessing
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+from deepseek_mm.config import cache_folder
 from deepseek_mm.errors import BadCheckpoint, MissingWeights
 from deepseek_mm.lm.chat import encode_chat
 from deepseek_mm.lm.convert import converted, packaged_gguf
 from deepseek_mm.lm.spelling import Spelling
 from deepseek_mm.lm.tokenizer import read_tokenizer
-from deepseek_mm.load import cache_folder
 from deepseek_mm.records import Message
 
 ROOT = Path(__file__).parent.parent

@@ -6,7 +6,7 @@ import pytest
 import torch
 from lm_help import NEAR, decoder
 
-from deepseek_mm.lm.shape import BLOCK, Reach, tiny
+from deepseek_mm.lm.shape import Reach, tiny
 from deepseek_mm.train.reach import Distiller, ReachConfig, off
 from deepseek_mm.train.steps import Steps, StepsConfig
 
@@ -29,7 +29,7 @@ def lose(trainer: Distiller) -> tuple[float, float]:
 
 
 def test_a_student_that_sees_everything_has_nothing_to_learn():
-    words, hidden = lose(distiller(tiny(), far=0.0))
+    words, hidden = lose(distiller(tiny()))
     assert words == pytest.approx(0, abs=1e-6)
     assert hidden == pytest.approx(0, abs=1e-6)
 
@@ -63,25 +63,3 @@ def test_a_difference_counts_as_a_share_and_a_giant_does_not_drown_the_others():
     right = torch.tensor([[[3.0, 4.0], [0.3, 0.4]]])
     assert float(off(right * 1.1, right)) == pytest.approx(0.01 / 2.21, rel=1e-3)
     assert float(off(right * 1000, right)) < 2
-
-
-def test_a_gap_puts_the_rest_of_a_text_far_away_and_never_beyond_the_longest():
-    trainer = distiller(replace(SHORT, rope_scale=2.0), far=1.0)
-    found = [trainer.apart(ids(0), torch.Generator().manual_seed(n)) for n in range(60)]
-    places = [attend.positions_BT[0] for attend in found]
-    gaps = [int(place[-1]) - 95 for place in places]
-    starts = [
-        int((place[1:] - place[:-1] > 1).nonzero()[0]) + 1 for place, gap in zip(places, gaps, strict=True) if gap
-    ]
-    longest = [2_048 if attend.scale == 1 else 4_096 for attend in found]
-    assert {attend.scale for attend in found} == {1.0, 2.0}
-    assert all(0 <= gap <= most - 96 for gap, most in zip(gaps, longest, strict=True))
-    assert max(gaps) > 3_000
-    assert 20 < starts.count(BLOCK) < 40  # half of them right behind the sinks
-    assert min(starts) == BLOCK
-
-
-def test_without_gaps_a_text_is_read_as_it_stands():
-    attend = distiller(far=0.0).apart(ids(0), torch.Generator().manual_seed(0))
-    assert attend.positions_BT[0].tolist() == list(range(96))
-    assert attend.scale == 1.0

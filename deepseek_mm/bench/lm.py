@@ -8,7 +8,7 @@ small.
 from collections.abc import Sequence
 
 from deepseek_mm.bench.llama_cpp import LlamaCpp
-from deepseek_mm.bench.lm_open import Model, find_model, open_decoder
+from deepseek_mm.bench.lm_open import Model, find_model, open_fast
 from deepseek_mm.bench.lm_ours import Ours
 from deepseek_mm.bench.lm_peers import LLAMA, TRANSFORMERS, Open, at_once, beside_peers
 from deepseek_mm.bench.lm_prefill import prompts
@@ -27,7 +27,7 @@ def measure(setting: Setting) -> Sequence[Result]:
     with torch_threads(num_cores()):
         model = find_model(setting.config.lm.name, setting.cache, setting.note)
         results = [prompts(setting, model)]
-        ours = Ours(open_decoder(model), threads=num_cores(), chunk=setting.lm.chunk, says=model.says)
+        ours = Ours(*open_fast(model), threads=num_cores(), chunk=setting.lm.chunk, says=model.says)
         results += [beside_peers(setting, ours, rivals(setting, model)), at_once(setting, ours)]
         del ours
         return [*results, moe_beside_dense(setting), words_expected(setting, model)]

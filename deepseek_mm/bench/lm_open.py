@@ -14,12 +14,13 @@ from torch import Tensor
 from deepseek_mm.config import OUR_LM
 from deepseek_mm.lm.changes import WEIGHTS, with_changes
 from deepseek_mm.lm.find import find_folder, fingerprint
-from deepseek_mm.lm.generator import Progress
+from deepseek_mm.lm.generator import Over, Progress
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.ours import ours
 from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.lm.weights import build, read_folder
-from deepseek_mm.runtime.quantize import pack_for_decode
+from deepseek_mm.runtime.decode import make_fast
+from deepseek_mm.runtime.quantize import WIDE, pack_linears
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,13 +43,23 @@ def find_model(name: str, cache: Path, progress: Progress, *, changes: Path = WE
 
 
 def open_decoder(model: Model, *, full: bool = False, device: str = "cpu") -> Decoder:
-    """In bf16, packed as the product's is; with `full` every layer sees everything, by the same weights."""
+    """In bf16, with the layers that the product reads prompts by; with `full` every layer sees everything."""
+    decoder = _built(model, full=full).to(device)
+    if device == "cpu":
+        pack_linears(decoder, bits=WIDE)
+    return decoder
+
+
+def open_fast(model: Model) -> tuple[Decoder, Over]:
+    """As the product opens it, and its way to the next token."""
+    decoder = _built(model)
+    return decoder, make_fast(decoder)
+
+
+def _built(model: Model, *, full: bool = False) -> Decoder:
     shape, weights = read_ours(model)
     decoder = build(replace(shape, reaches=()) if full else shape, weights, dtype=torch.bfloat16)
-    decoder.eval().requires_grad_(False).to(device)
-    if device == "cpu":
-        pack_for_decode(decoder)
-    return decoder
+    return decoder.eval().requires_grad_(False)
 
 
 def read_ours(model: Model) -> tuple[DecoderShape, Mapping[str, Tensor]]:

@@ -9,6 +9,7 @@ Shape key:  B requests, V vocabulary
 import torch
 
 from deepseek_mm.bench.peer import fastest_s, made_up, torch_threads
+from deepseek_mm.lm.generator import Over
 from deepseek_mm.lm.groups import PAGE
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.paged import open_memory
@@ -19,8 +20,8 @@ from deepseek_mm.lm.runner import Prompt
 class Ours:
     """A Peer. Memory is made for each measure, as large as that needs."""
 
-    def __init__(self, decoder: Decoder, *, threads: int, chunk: int, says: str) -> None:
-        self._decoder, self._threads, self._chunk = decoder, threads, chunk
+    def __init__(self, decoder: Decoder, over: Over, *, threads: int, chunk: int, says: str) -> None:
+        self._decoder, self._over, self._threads, self._chunk = decoder, over, threads, chunk
         self._unknown = 0  # prompts so far that began like no other
         self.settings = f"ours: {says}, {threads} threads, chunks of {chunk}, keys in bfloat16"
 
@@ -66,7 +67,7 @@ class Ours:
         memory = open_memory(
             self._decoder.shape, tokens=2 * requests * tokens, sequences=2 * requests, chunk=self._chunk, like=like
         )
-        return PagedRunner(self._decoder, memory)
+        return PagedRunner(self._decoder, memory, steps=self._over(memory))
 
     def _prompt(self, tokens: int) -> Prompt:
         """Made-up tokens behind one that no other prompt begins with; its last page border is kept."""

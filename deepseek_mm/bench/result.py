@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deepseek_mm.bench.lm_sizes import LMSizes
-from deepseek_mm.config import Config
+from deepseek_mm.config import Config, cache_folder
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,7 +47,7 @@ class Setting:
     config: Config = field(default_factory=Config)
     lm: LMSizes = field(default_factory=LMSizes)
     out: Path = Path("runs/bench")  # where pictures are saved
-    cache: Path = Path.home() / ".cache" / "deepseek-mm"  # where converted models lie
+    cache: Path = field(default_factory=cache_folder)  # where converted models lie
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from deepseek_mm.bench.page_keys import explained
 from deepseek_mm.cli.desk import OK, Command, Desk
 from deepseek_mm.cli.flags import add_settings, config_of
+from deepseek_mm.config import cache_folder
 
 if TYPE_CHECKING:
     from deepseek_mm.bench.result import Result, Setting
@@ -36,7 +37,6 @@ def run(args: Namespace, desk: Desk) -> int:
     """Measure in a folder that is removed afterwards; with `--json` the last line only."""
     from deepseek_mm.bench.machine import about
     from deepseek_mm.bench.result import Setting, one_object, table
-    from deepseek_mm.load import cache_folder
 
     config, start = config_of(args, desk), time.monotonic()
     with TemporaryDirectory(prefix="deepseek-mm-bench-") as folder:

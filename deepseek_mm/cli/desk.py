@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from deepseek_mm.config import Config, EncoderConfig, LMConfig
+from deepseek_mm.config import Config, EncoderConfig, LMConfig, cache_folder
 
 if TYPE_CHECKING:
     from deepseek_mm.encoders.space import Space
@@ -59,10 +59,9 @@ def open_real_space(config: EncoderConfig) -> "Space":
 def open_real_lm(config: LMConfig, progress: Progress) -> "Generator":
     """The real language model; imported here for the same reason."""
     from deepseek_mm.lm import open_generator
-    from deepseek_mm.load import cache_folder
-    from deepseek_mm.runtime.quantize import pack_for_decode
+    from deepseek_mm.runtime.decode import make_fast
 
-    return open_generator(config, cache=cache_folder(), progress=progress, prepare=pack_for_decode)
+    return open_generator(config, cache=cache_folder(), progress=progress, prepare=make_fast)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

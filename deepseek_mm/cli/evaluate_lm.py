@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from deepseek_mm.cli.desk import Desk
 from deepseek_mm.cli.flags import config_of
+from deepseek_mm.config import cache_folder
 from deepseek_mm.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -75,7 +76,6 @@ def add(parser: ArgumentParser) -> None:
 
 def measure(args: Namespace, desk: Desk) -> Parts:
     """All that was asked for."""
-    from deepseek_mm.load import cache_folder
 
     config, cache = config_of(args, desk), cache_folder()
     args.corpus = args.corpus or cache / "corpus"

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from deepseek_mm.lm.held import Held
+from deepseek_mm.lm.rope import rotate
 from deepseek_mm.lm.shape import BLOCK, DecoderShape, Reach
 
 
@@ -36,6 +38,7 @@ class Whole:
         self.shape = shape
         self.positions_BT = places(segments_BT)
         self.scale: float | Tensor = shape.scale_for(segments_BT.shape[1])
+        self.held = Held(shape, self)
         self._segments_BT = segments_BT
         self._masks: dict[Reach, Tensor | None] = {}
         self._plain = bool((segments_BT == 1).all())
@@ -43,6 +46,9 @@ class Whole:
     def __call__(self, slot: int, q_BTHK: Tensor, k_BTGK: Tensor, v_BTGK: Tensor) -> Tensor:
         """As `Attend` says."""
         reach = self.shape.slot_reach(slot)
+        width = q_BTHK.shape[-1]
+        if turn := self.held.queries(reach, q_BTHK):
+            q_BTHK, k_BTGK = two_ways(q_BTHK, rotate(q_BTHK, turn), k_BTGK, self.positions_BT < reach.sinks)
         q, k, v = (x.transpose(1, 2) for x in (q_BTHK, k_BTGK, v_BTGK))
         mask = self._mask(reach)
         if reach.kind == "top" and q.shape[2] > reach.blocks * BLOCK:
@@ -50,7 +56,9 @@ class Whole:
             heads = q.shape[1] // k.shape[1]
             assert mask is not None
             mask = mask & best_blocks(q, k, reach.blocks, mask).repeat_interleave(heads, 1)
-        seen = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None, enable_gqa=True)
+        seen = F.scaled_dot_product_attention(
+            q, k, v, attn_mask=mask, is_causal=mask is None, scale=width**-0.5, enable_gqa=True
+        )
         return seen.transpose(1, 2)
 
     def _mask(self, reach: Reach) -> Tensor | None:
@@ -66,6 +74,14 @@ class Whole:
         places_BT = self.positions_BT[:1] if self._plain else self.positions_BT
         same = segments[:, :, None] == segments[:, None, :]
         return (same & visible(reach, places_BT[:, :, None], places_BT[:, None, :]))[:, None]
+
+
+def two_ways(q_BTHK: Tensor, held_BTHK: Tensor, k_BSGK: Tensor, sink_BS: Tensor) -> tuple[Tensor, Tensor]:
+    """Queries and keys of twice the width, so that one product meets the sinks with the held queries and all other keys
+    with the own ones.
+    """
+    sink_BS11 = sink_BS[..., None, None]
+    return torch.cat((q_BTHK, held_BTHK), -1), torch.cat((k_BSGK * ~sink_BS11, k_BSGK * sink_BS11), -1)
 
 
 def places(segments_BT: Tensor) -> Tensor:

@@ -52,6 +52,11 @@ class Wide:
     def __init__(self, heads: int, rows: int, width: int, like: Tensor) -> None:
         self._x_GRK = like.new_zeros(heads, rows, width)
 
+    @property
+    def rows(self) -> Tensor:
+        """All of it, (G, R, K), for whoever reads and writes it in place."""
+        return self._x_GRK
+
     def put(self, rows_N: Tensor, x_NGK: Tensor) -> None:
         self._x_GRK.index_copy_(1, rows_N, x_NGK.transpose(0, 1))
 

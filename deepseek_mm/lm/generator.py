@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from deepseek_mm.records import Message, Trace
 
 if TYPE_CHECKING:  # no torch is loaded for a server
-    from torch import nn
+    from deepseek_mm.lm.model import Decoder
+    from deepseek_mm.lm.paged import Memory
+    from deepseek_mm.lm.paged_runner import Steps
 
 Progress = Callable[[str], None]  # one line about what is happening now
-Prepare = Callable[["nn.Module"], object]  # makes a model's layers faster, in place, from outside
+Over = Callable[["Memory"], "Steps | None"]  # a faster way to the next token over some memory, if there is one
+Prepare = Callable[["Decoder"], Over]  # makes a model's layers faster, in place, from outside
 
 
 class Generator(Protocol):

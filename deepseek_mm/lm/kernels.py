@@ -30,19 +30,36 @@ FEW_KEYS = 320  # of all texts of a batch, up to which one call into torch is fa
 SMALL = 1 << 17  # queries times window, up to which all heads go at once; above, one by one, to stay in the cache
 
 
-def attend_window(q_THK: Tensor, k_SGK: Tensor, v_SGK: Tensor, *, window: int, sinks: int, start: int) -> Tensor:
-    """What the tokens start .. start + T - 1 of a text see of the last `window` and the first `sinks` ones, (T, H, K).
+def attend_window(
+    q_THK: Tensor,
+    k_SGK: Tensor,
+    v_SGK: Tensor,
+    *,
+    reach: Reach,
+    start: int,
+    held_THK: Tensor | None = None,
+) -> Tensor:
+    """What the tokens start .. start + T - 1 of a text see of those before, of the window and the sinks of `reach`.
 
-    Keys are those of the places [0, min(sinks, first)) and [first, start + T), with first = max(0, start - window + 1).
+    Returns (T, H, K). Keys are those of the places [0, min(sinks, first)) and [first, start + T), with first =
+    max(0, start - window + 1).
+    `held_THK` are the queries that meet the sinks beyond the window, if those are not `q_THK`.
     """
-    size, first = len(q_THK), max(0, start - window + 1)
+    size, window, sinks = len(q_THK), reach.window, reach.sinks
+    first = max(0, start - window + 1)
     if size * window > SMALL and k_SGK.shape[1] > 1:
-        heads = zip(q_THK.chunk(k_SGK.shape[1], 1), k_SGK.split(1, 1), v_SGK.split(1, 1), strict=True)
-        return torch.cat([attend_window(*head, window=window, sinks=sinks, start=start) for head in heads], 1)
+        groups = k_SGK.shape[1]
+        held = (None,) * groups if held_THK is None else held_THK.chunk(groups, 1)
+        heads = zip(q_THK.chunk(groups, 1), k_SGK.split(1, 1), v_SGK.split(1, 1), held, strict=True)
+        return torch.cat([attend_window(q, k, v, reach=reach, start=start, held_THK=h) for q, k, v, h in heads], 1)
     reach = Reach(kind="window", window=window, sinks=min(sinks, len(k_SGK)))
     block = min(queries_at_once(window), size)
     back = window - 1 + -(reach.sinks + window - 1 + block) % EVEN
-    q_GNRK = _in_blocks(F.pad(q_THK, (0, 0, 0, 0, 0, -size % block)), block, k_SGK.shape[1])
+    q_GNRK, *held_GNRK = (
+        _in_blocks(F.pad(x, (0, 0, 0, 0, 0, -size % block)), block, k_SGK.shape[1])
+        for x in (q_THK, held_THK)
+        if x is not None
+    )
     near_SGK = (
         F.pad(x[min(sinks, first) :], (0, 0, 0, 0, back - start + first, -size % block)) for x in (k_SGK, v_SGK)
     )
@@ -50,7 +67,7 @@ def attend_window(q_THK: Tensor, k_SGK: Tensor, v_SGK: Tensor, *, window: int, s
     sinks_GCK = (x[: reach.sinks].transpose(0, 1) for x in (k_SGK, v_SGK))
     k_GNCK, v_GNCK = (_behind(*pair) for pair in zip(sinks_GCK, spans_GNCK, strict=True))
     hidden_NTC = hidden_in_span(min(start, window + sinks), q_GNRK.shape[1], block, back, reach)
-    return _see(q_GNRK, k_GNCK, v_GNCK, hidden_NTC)[:size]
+    return _see(q_GNRK, k_GNCK, v_GNCK, hidden_NTC, *held_GNRK, sinks=reach.sinks)[:size]
 
 
 def queries_at_once(window: int) -> int:
@@ -124,16 +141,31 @@ def _in_blocks(q_THK: Tensor, block: int, groups: int) -> Tensor:
     return q_NTGHK.permute(2, 0, 3, 1, 4).flatten(2, 3)
 
 
-def _see(q_GNRK: Tensor, k_GNCK: Tensor, v_GNCK: Tensor, hidden_NTC: Tensor) -> Tensor:
+def _see(
+    q_GNRK: Tensor,
+    k_GNCK: Tensor,
+    v_GNCK: Tensor,
+    hidden_NTC: Tensor,
+    held_GNRK: Tensor | None = None,
+    *,
+    sinks: int = 0,
+) -> Tensor:
     """Softmax attention of every block of queries to its own keys, (N * T, H, K). `hidden` is added to the scores; it
-    may be the same for all blocks.
+    may be the same for all blocks. Other queries may meet the first `sinks` keys.
     """
     groups, count, rows, width = q_GNRK.shape
     size = hidden_NTC.shape[1]
     hidden_NRC = hidden_NTC.to(q_GNRK).repeat(1, rows // size, 1)
     hidden_XRC = hidden_NRC.expand(groups, count, -1, -1).flatten(0, 1)
     q_XRK, k_XCK, v_XCK = (x.flatten(0, 1) for x in (q_GNRK * width**-0.5, k_GNCK, v_GNCK))
-    weights_XRC = torch.baddbmm(hidden_XRC, q_XRK, k_XCK.transpose(1, 2)).softmax(-1)
+    k_XKC = k_XCK.transpose(1, 2)
+    if held_GNRK is None:
+        scores_XRC = torch.baddbmm(hidden_XRC, q_XRK, k_XKC)
+    else:
+        held_XRK = (held_GNRK * width**-0.5).flatten(0, 1)
+        to_sinks = torch.baddbmm(hidden_XRC[..., :sinks], held_XRK, k_XKC[..., :sinks])
+        scores_XRC = torch.cat((to_sinks, torch.baddbmm(hidden_XRC[..., sinks:], q_XRK, k_XKC[..., sinks:])), -1)
+    weights_XRC = scores_XRC.softmax(-1)
     seen_GNHTK = torch.bmm(weights_XRC, v_XCK).view(groups, count, -1, size, width)
     return seen_GNHTK.permute(1, 3, 0, 2, 4).reshape(count * size, -1, width)
 

@@ -1,10 +1,10 @@
 """The product's decoder: a Llama's sizes, three stages of attention, eight experts in some of the upper layers.
 
 Near: a fifth of the layers see 32 tokens and the first page. Wider: windows that grow from 128 to 1,024 until a layer
-sees everything. Where it matters: of the last layers those that look far see the 32 key blocks that fit best, the
-others a window. Which layers of SmolLM2 look far was measured, by taking that from one layer at a time (docs/log.md):
-18, 20 and 23 find what is to be repeated, 7 helps them, and the last ones hardly care. The article gives the stages,
-not their lengths; layer 7 is the exception in the middle one.
+sees everything. Where it matters: of the last layers those that look far see the 48 key blocks that fit best, the
+others a window. Which layers of SmolLM2 look far was measured, by taking that from one layer at a time, and by giving
+it back (docs/log.md): 17, 18, 20 and 23 find what is to be repeated, 7 helps them, and the last ones hardly care. The
+article gives the stages, not their lengths; layer 7 is the exception in the middle one.
 """
 
 from dataclasses import replace
@@ -13,18 +13,19 @@ from deepseek_mm.lm.experts import EXPERTS
 from deepseek_mm.lm.shape import BLOCK, FULL, SMOLLM2, DecoderShape, MoEShape, Reach
 
 GROWING = (128, 256, 512, 1024)  # windows of the middle layers, in tokens
-TOP = Reach(kind="top", blocks=32)
+TOP = Reach(kind="top", blocks=48)
+HELD = 2_048  # tokens beyond which sinks seem no further away: as many as the rows have that it is taught on
 FURTHER = 2.0  # times the base's context that is read; texts that fit into it pay nothing
 
 
 def near(window: int) -> Reach:
     """A window, and the whole first page as sinks."""
-    return Reach(kind="window", window=window, sinks=BLOCK)
+    return Reach(kind="window", window=window, sinks=BLOCK, held=HELD)
 
 
 SMOLLM2_REACHES = (
     *(near(32),) * 6,
-    near(128), FULL, near(256), near(256), near(512), near(512), near(512), *(near(1024),) * 5, FULL,
+    near(128), FULL, near(256), near(256), near(512), near(512), near(512), *(near(1024),) * 4, FULL, FULL,
     near(1024), TOP, near(1024), near(1024), TOP, TOP, near(1024), TOP, near(1024), near(1024), near(1024),
 )  # fmt: skip
 

@@ -88,7 +88,8 @@ def open_own(
 ) -> OwnModel:
     """The model in our decoder, with memory for `tokens` tokens of all answers together (0: twice the longest).
 
-    `prepare` may swap its layers for faster ones, in place. BadCheckpoint or MissingWeights say what it lacks,
+    `prepare` may swap its layers for faster ones, in place, and know a faster way to the next token.
+    BadCheckpoint or MissingWeights say what it lacks,
     LibraryError that there is no memory for it.
     """
     folder, name, changes = checkpoint.folder, checkpoint.name, checkpoint.changes
@@ -100,8 +101,7 @@ def open_own(
         known_by = hashlib.sha256(known_by.encode() + changes.read_bytes()).hexdigest()
     decoder = build(shape, weights, dtype=dtype)
     like = decoder.embedding.weight[:1]
-    if prepare is not None:
-        prepare(decoder)
+    over = prepare(decoder) if prepare else None
     tokens = tokens or ROOM * shape.longest
     try:
         memory = open_memory(shape, tokens=tokens, sequences=AT_ONCE, chunk=CHUNK, like=like)
@@ -111,5 +111,8 @@ def open_own(
             " ask for less with lm.memory_tokens, or choose a smaller model with lm.name"
         ) from error
     tokenizer = read_tokenizer(folder)
-    engine = Engine(PagedRunner(decoder, memory), tokenizer, threads=threads)
+    if over:
+        progress(f"getting {name} ready for this processor; the first time takes half a minute")
+    runner = PagedRunner(decoder, memory, steps=over(memory) if over else None)
+    engine = Engine(runner, tokenizer, threads=threads)
     return OwnModel(engine, tokenizer, name=name, fingerprint=known_by, moe=shape.moe)

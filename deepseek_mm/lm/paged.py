@@ -21,6 +21,7 @@ from torch import Tensor
 from deepseek_mm.lm.book import Book, Text
 from deepseek_mm.lm.cache import Cache
 from deepseek_mm.lm.groups import groups_of, plan_pages
+from deepseek_mm.lm.held import Held
 from deepseek_mm.lm.paged_chunk import Chunk
 from deepseek_mm.lm.paged_rows import Rows
 from deepseek_mm.lm.shape import DecoderShape
@@ -74,15 +75,15 @@ class Paged:
         self.ids_BT = cache.integers(ids)
         self.positions_BT = cache.integers([range(start, start + count) for start in starts])
         self.scale = scale_of([text.scale for text in texts], cache.device)
+        held = Held(memory.shape, self)
         self._parts: dict[int, Rows | Chunk] = {}
         for number, group in enumerate(book.groups):
             tables = [text.tables[number] for text in texts]
-            reaches = {slot: memory.shape.slot_reach(slot) for slot in group.slots}
             places = range(starts[0], starts[0] + count)
             part: Rows | Chunk = (
-                Rows(cache, group, reaches, tables, starts)
+                Rows(cache, group, tables, starts, held)
                 if count == 1
-                else Chunk(cache, group, reaches, tables[0], places, one_by_one=sure is not None)
+                else Chunk(cache, group, tables[0], places, held, one_by_one=sure is not None)
             )
             self._parts.update(dict.fromkeys(group.slots, part))
 

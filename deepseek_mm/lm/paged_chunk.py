@@ -6,15 +6,17 @@ The others read the text from its start, in place where its pages lie in a row.
 Shape key:  T tokens of the chunk, H query heads, G key/value heads, K head width, S keys read, P pages of the text
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from deepseek_mm.lm.cache import Cache
 from deepseek_mm.lm.groups import PAGE, Group
+from deepseek_mm.lm.held import Held
 from deepseek_mm.lm.kernels import attend_full, attend_top, attend_window
 from deepseek_mm.lm.paged_sight import Best, last_row, pages_up_to, rows_of
+from deepseek_mm.lm.rope import rotate
 from deepseek_mm.lm.shape import Reach
 from deepseek_mm.lm.table import Stretch, Table
 
@@ -26,13 +28,13 @@ class Chunk:
         self,
         cache: Cache,
         group: Group,
-        reaches: Mapping[int, Reach],
         table: Table,
         places: range,
+        held: Held,
         *,
         one_by_one: bool,
     ) -> None:
-        self._cache, self._reaches, self._places, self._one_by_one = cache, reaches, places, one_by_one
+        self._cache, self._places, self._held, self._one_by_one = cache, places, held, one_by_one
         kept = table.stretches(places.start, places.stop)
         self._kept_N = rows_of(cache, kept)
         self._picked_N = picked(cache, kept, places.start)
@@ -51,7 +53,7 @@ class Chunk:
 
     def __call__(self, slot: int, q_1THK: Tensor, k_1TGK: Tensor, v_1TGK: Tensor) -> Tensor:
         """What the chunk's tokens see, (1, T, H, K)."""
-        reach, q_THK, k_TGK, v_TGK = self._reaches[slot], q_1THK[0], k_1TGK[0], v_1TGK[0]
+        reach, q_THK, k_TGK, v_TGK = self._held.shape.slot_reach(slot), q_1THK[0], k_1TGK[0], v_1TGK[0]
         if reach.kind == "window":
             seen_THK = self._near(slot, reach, q_THK, k_TGK, v_TGK)
             self._keep(slot, k_TGK, v_TGK)
@@ -74,8 +76,9 @@ class Chunk:
     def _near(self, slot: int, reach: Reach, q_THK: Tensor, k_TGK: Tensor, v_TGK: Tensor) -> Tensor:
         before = (x.transpose(0, 1) for x in self._cache.gather(slot, self._before_S))
         k_SGK, v_SGK = (torch.cat(pair) for pair in zip(before, (k_TGK, v_TGK), strict=True))
-        start = self._places.start
-        return attend_window(q_THK, k_SGK, v_SGK, window=reach.window, sinks=reach.sinks, start=start)
+        turn = self._held.queries(reach, q_THK)
+        held_THK = rotate(q_THK[None], turn)[0] if turn else None
+        return attend_window(q_THK, k_SGK, v_SGK, reach=reach, start=self._places.start, held_THK=held_THK)
 
     def _best(self, slot: int, reach: Reach, q_THK: Tensor) -> Tensor:
         if self._one_by_one:

@@ -3,14 +3,16 @@
 Shape key:  B texts, H query heads, G key/value heads, K head width, P pages, N rows
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from deepseek_mm.lm.cache import Cache
 from deepseek_mm.lm.groups import PAGE, Group
+from deepseek_mm.lm.held import Held
 from deepseek_mm.lm.paged_sight import Best, InPlace, Sight, Together, last_row, pages_up_to, seen_from
+from deepseek_mm.lm.rope import Turn
 from deepseek_mm.lm.shape import Reach
 from deepseek_mm.lm.table import Table
 
@@ -24,11 +26,11 @@ class Rows:
         self,
         cache: Cache,
         group: Group,
-        reaches: Mapping[int, Reach],
         tables: Sequence[Table],
         places: Sequence[int],
+        held: Held,
     ) -> None:
-        self._cache, self._group, self._reaches, self._places = cache, group, reaches, places
+        self._cache, self._group, self._places, self._held = cache, group, places, held
         self._seen = [seen_from(group, table, place) for table, place in zip(tables, places, strict=True)]
         own = [last_row(stretches) for stretches in self._seen]
         self._own_B = cache.integers(own)
@@ -44,27 +46,28 @@ class Rows:
         if self._opened_N is not None:
             self._cache.clear(slot, self._opened_N)
         self._cache.write(slot, self._own_B, k_B1GK[:, 0], v_B1GK[:, 0])
-        reach = self._reaches[slot]
+        reach = self._held.shape.slot_reach(slot)
         if reach.kind == "top" and self._filled_P is not None:
             self._cache.summarise(slot, self._filled_P)
         if reach not in self._sights:
-            self._sights[reach] = self._look(reach)
+            self._sights[reach] = self._look(reach, self._held.keys(reach, q_B1HK))
         sights = self._sights[reach]
         queries = q_B1HK[:, 0].chunk(len(sights))
         return torch.cat([sight.attend(slot, q) for sight, q in zip(sights, queries, strict=True)])[:, None]
 
-    def _look(self, reach: Reach) -> list[Sight]:
+    def _look(self, reach: Reach, turn: Turn | None) -> list[Sight]:
         """One way to read for all texts together, or one for each."""
         chooses = reach.kind == "top" and max(self._places) // PAGE >= reach.blocks
         longest = max(sum(stretch.size for stretch in stretches) for stretches in self._seen)
         if not chooses and longest <= COPIED:
-            return [Together(self._cache, self._group, self._seen)]
-        return [self._look_alone(reach, number) for number in range(len(self._places))]
+            return [Together(self._cache, self._group, self._seen, turn)]
+        turns = [None] * len(self._places) if turn is None else map(Turn, *(x.split(1) for x in turn))
+        return [self._look_alone(reach, number, its) for number, its in enumerate(turns)]
 
-    def _look_alone(self, reach: Reach, number: int) -> Sight:
+    def _look_alone(self, reach: Reach, number: int, turn: Turn | None) -> Sight:
         place, stretches = self._places[number], self._seen[number]
         if reach.kind == "top" and place // PAGE >= reach.blocks:
             return Best(self._cache, self._pages[number], blocks=reach.blocks, last=place % PAGE)
         if len(stretches) == 1:
             return InPlace(self._cache, stretches[0])
-        return Together(self._cache, self._group, [stretches])
+        return Together(self._cache, self._group, [stretches], turn)

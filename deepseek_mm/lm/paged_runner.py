@@ -8,6 +8,7 @@ Shape key:  B answers, T tokens, D width, V vocabulary
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -18,6 +19,20 @@ from deepseek_mm.lm.moe import Routing
 from deepseek_mm.lm.paged import Memory, Paged
 from deepseek_mm.lm.runner import Prompt
 from deepseek_mm.lm.trace import Tracer
+
+
+class Steps(Protocol):
+    """A faster way to the next token than the decoder's own tensors, over the same memory."""
+
+    @property
+    def most(self) -> int:
+        """Texts at once, up to which it is faster."""
+
+    def step(self, texts: Sequence[Text]) -> tuple[Tensor, list[Routing]]:
+        """Scores (B, V) of what follows the next token of each text, and which experts had a part in them.
+
+        The texts' pages are made; that the tokens stay, the caller says. Raises NoPages, as `Book.grow` does.
+        """
 
 
 @dataclass(slots=True)
@@ -32,8 +47,8 @@ class Watched:
 class PagedRunner:
     """A `Runner` over one decoder. `guesses`: tokens tried at once, where that is faster than one by one."""
 
-    def __init__(self, decoder: Decoder, memory: Memory, *, guesses: int = 0) -> None:
-        self.guesses = guesses
+    def __init__(self, decoder: Decoder, memory: Memory, *, guesses: int = 0, steps: Steps | None = None) -> None:
+        self.guesses, self._steps = guesses, steps
         self._decoder, self._memory = decoder.eval(), memory
         self._texts: dict[int, Text] = {}
         self._traced: dict[int, Watched] = {}
@@ -83,7 +98,7 @@ class PagedRunner:
         for text, (_, token) in zip(texts, rows, strict=True):
             text.ids.append(token)
         try:
-            hidden_BTD, routings = self._pass(texts, 1)
+            scores_BV, routings = self._next(texts)
         except BaseException:
             for text in texts:
                 text.ids.pop()
@@ -93,7 +108,7 @@ class PagedRunner:
         for row, (number, _) in enumerate(rows if self._traced else ()):
             if traced := self._traced.get(number):
                 traced.tracer.add(routings, row)
-        return self._decoder.logits(hidden_BTD[:, 0])
+        return scores_BV
 
     @torch.inference_mode()
     def guess(self, number: int, tokens: Sequence[int]) -> Tensor:
@@ -123,6 +138,13 @@ class PagedRunner:
         self._traced.pop(number, None)
         del text.ids[text.length :]
         self._memory.book.drop(text)
+
+    def _next(self, texts: Sequence[Text]) -> tuple[Tensor, list[Routing]]:
+        """Scores (B, V) of what follows each text's next token."""
+        if self._steps and len(texts) <= self._steps.most:
+            return self._steps.step(texts)
+        hidden_BTD, routings = self._pass(texts, 1)
+        return self._decoder.logits(hidden_BTD[:, 0]), routings
 
     def _pass(self, texts: Sequence[Text], count: int, *, sure: int | None = None) -> tuple[Tensor, list[Routing]]:
         """Hidden states (B, T, D), normed, of the next `count` tokens, and which experts had a part in them."""

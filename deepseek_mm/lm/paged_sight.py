@@ -20,6 +20,7 @@ from torch import Tensor
 from deepseek_mm.lm.cache import Cache
 from deepseek_mm.lm.groups import PAGE, Group
 from deepseek_mm.lm.kernels import attend_rows, choose_blocks
+from deepseek_mm.lm.rope import Turn, rotate
 from deepseek_mm.lm.table import Stretch, Table
 
 ROUND = 64  # rows that a size is rounded up to while it grows
@@ -33,10 +34,10 @@ class Sight(Protocol):
 
 
 class Together:
-    """Texts whose rows are copied side by side."""
+    """Texts whose rows are copied side by side. `turn` turns the sinks' keys on, in the copy."""
 
-    def __init__(self, cache: Cache, group: Group, seen: Sequence[Sequence[Stretch]]) -> None:
-        self._cache = cache
+    def __init__(self, cache: Cache, group: Group, seen: Sequence[Sequence[Stretch]], turn: Turn | None = None) -> None:
+        self._cache, self._sinks, self._turn = cache, slice(group.sinks), turn
         sizes = [sum(stretch.size for stretch in stretches) for stretches in seen]
         longest = -(-max(sizes) // ROUND) * ROUND
         if group.window:
@@ -51,6 +52,8 @@ class Together:
         """As `Sight` says."""
         kv = self._cache.gather(slot, self._rows_BS.flatten())
         k_BSGK, v_BSGK = (x.unflatten(1, self._rows_BS.shape).permute(1, 2, 0, 3) for x in kv)
+        if self._turn:
+            k_BSGK[:, self._sinks] = rotate(k_BSGK[:, self._sinks], self._turn)
         return attend_rows(q_BHK, k_BSGK, v_BSGK, self._lengths_B)
 
 

@@ -22,6 +22,7 @@ class Reach:
     kind: Literal["full", "window", "top"] = "full"
     window: int = 0  # tokens, the own one included; of kind "window"
     sinks: int = 0  # first tokens of the sequence that stay visible beyond the window
+    held: int = 0  # tokens beyond which the sinks seem no further away; 0: they are where they are
     blocks: int = (
         0  # key blocks that a query block sees, the first, the last but one and its own included; of kind "top"
     )
@@ -32,6 +33,8 @@ class Reach:
         if self.kind == "window":
             between("reach.window", self.window, 1, 1 << 20)
             between("reach.sinks", self.sinks, 0, BLOCK)
+            if self.held:
+                between("reach.held", self.held, self.window + self.sinks, 1 << 20)
         if self.kind == "top":
             between("reach.blocks", self.blocks, 3, 1 << 15)
 

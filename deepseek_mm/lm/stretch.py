@@ -13,8 +13,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from deepseek_mm.lm.attend import Whole, chosen_blocks, visible
+from deepseek_mm.lm.attend import Whole, chosen_blocks, two_ways, visible
+from deepseek_mm.lm.held import Held
 from deepseek_mm.lm.rolling import attend_full
+from deepseek_mm.lm.rope import rotate
 from deepseek_mm.lm.shape import BLOCK, DecoderShape, Reach
 
 LEAST, MOST = 64, 128  # tokens of a block: shorter ones cost more in handling than they save, longer ones see too much
@@ -27,6 +29,7 @@ class Stretch:
         self.shape = shape
         self.whole = Whole(shape, torch.ones(size[0], size[1], dtype=torch.int64))
         self.positions_BT, self.scale = self.whole.positions_BT, self.whole.scale
+        self.held = self.whole.held = Held(shape, self)
         self._masks: dict[Reach, Tensor] = {}
 
     def __call__(self, slot: int, q_BTHK: Tensor, k_BTGK: Tensor, v_BTGK: Tensor) -> Tensor:
@@ -46,11 +49,15 @@ class Stretch:
         if reach not in self._masks:
             seen = seen_in_blocks(reach, length, block).repeat(1, 1, q_BTHK.shape[2] // k_BTGK.shape[2], 1)
             self._masks[reach] = added(seen, q_BTHK.dtype)
-        before = before_of(reach, block)
+        before, scale = before_of(reach, block), q_BTHK.shape[-1] ** -0.5
+        k, v = (with_sinks(x, block, before, reach.sinks) for x in (k_BTGK, v_BTGK))
+        if turn := self.held.queries(reach, q_BTHK):
+            sink_S = torch.arange(k.shape[2]) < reach.sinks
+            q_BTHK, k = two_ways(q_BTHK, rotate(q_BTHK, turn), k, sink_S)
         q_BNGQK = folded(blocks_of(q_BTHK, block), k_BTGK.shape[2])
-        k, v = (with_sinks(x, block, before, reach.sinks).transpose(2, 3) for x in (k_BTGK, v_BTGK))
+        k, v = (x.transpose(2, 3).flatten(0, 1) for x in (k, v))
         mask = self._masks[reach].repeat(len(q_BTHK), 1, 1, 1)
-        o = F.scaled_dot_product_attention(q_BNGQK.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1), attn_mask=mask)
+        o = F.scaled_dot_product_attention(q_BNGQK.flatten(0, 1), k, v, attn_mask=mask, scale=scale)
         return unfolded(o.unflatten(0, q_BNGQK.shape[:2]), block)[:, :length]
 
     def _top(self, reach: Reach, q_BTHK: Tensor, k_BTGK: Tensor, v_BTGK: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import torch
 from tqdm import tqdm
 
-from deepseek_mm.config import BASE_LM
+from deepseek_mm.config import BASE_LM, cache_folder
 from deepseek_mm.lm.changes import WEIGHTS, merged, read_changes, write_changes
 from deepseek_mm.lm.find import find_folder, fingerprint
 from deepseek_mm.lm.generator import silence
@@ -34,8 +34,8 @@ from deepseek_mm.train.steps import Steps, StepsConfig
 
 STAGES = ("reach", "experts", "dense", "pack")
 SHARES = {"evidence": 2}  # times as many rows as of others: little of these texts is learned, and it matters most
+LONG_SHARES = SHARES | {"code": 3}  # where seeing far is learned: code loses most by seeing less
 Backward = Callable[[Rows, float, float, torch.Generator], dict[str, float]]  # rows, how much is over, share, chance
-CACHE = Path.home() / ".cache" / "deepseek-mm"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,7 +67,7 @@ class Trainer(Protocol):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of `train lm`; every number of the recipe is one. What is left out is the stage's own default."""
     parser.add_argument("--stage", choices=STAGES, required=True)
-    parser.add_argument("--corpus", type=Path, default=CACHE / "corpus", help="made by: train corpus")
+    parser.add_argument("--corpus", type=Path, default=cache_folder() / "corpus", help="made by: train corpus")
     parser.add_argument("--out", type=Path, default=Path("runs/lm"), help="each stage has a folder in it")
     parser.add_argument("--reach", type=Path, help="folder of the stage reach that experts are put on")
     parser.add_argument("--begin", type=Path, help="reach: run, or file of weights, to begin with")
@@ -100,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
 
 def pack_weights(args: argparse.Namespace) -> int:
     """Write what the stages reach and experts learned into the weights that are shipped; experts may come later."""
-    folder = find_folder(args.base, cache=CACHE, progress=silence)
+    folder = find_folder(args.base, cache=cache_folder(), progress=silence)
     shape, _ = read_folder(folder)
     changes = learned(args.reach or args.out / "reach")
     if (args.out / "experts").is_dir():
@@ -180,8 +180,9 @@ def in_turn(batch: int, total: int, size: int, seed: str) -> list[int]:
 def read_rows(corpus: Path, stage: StageConfig, *, seed: int) -> Rows:
     """Every domain's rows, mixed."""
     splits: tuple[Split, ...] = ("train", "long_train") if stage.long else ("train",)
+    shares = LONG_SHARES if stage.long else SHARES
     parts = [
-        pack(read_shard(corpus, name, split), stage.length, domain=number, limit=stage.limit * SHARES.get(name, 1))
+        pack(read_shard(corpus, name, split), stage.length, domain=number, limit=stage.limit * shares.get(name, 1))
         for number, name in enumerate(DOMAINS)
         for split in splits
         if split in splits_of(name)
@@ -197,7 +198,7 @@ def chosen(config: Any, args: argparse.Namespace) -> Any:
 
 def begin_reach(args: argparse.Namespace, stage: StageConfig) -> tuple[Trainer, Backward]:
     """Teacher and student of the same weights."""
-    shape, weights = read_decoder(args.base, CACHE)
+    shape, weights = read_decoder(args.base, cache_folder())
     shorter = replace(ours(shape), moe=None)
     teacher, student = (build(each, weights, dtype=torch.bfloat16) for each in (shape, shorter))
     distiller = Distiller(teacher, student, chosen(ReachConfig(), args))
@@ -213,7 +214,8 @@ def begin_reach(args: argparse.Namespace, stage: StageConfig) -> tuple[Trainer, 
 def earlier(begin: Path, base: str, shape: DecoderShape) -> Mapping[str, torch.Tensor]:
     """What the run in the folder `begin` learned, or what the shipped file has of it."""
     if begin.is_file():
-        return read_changes(begin, base=fingerprint(find_folder(base, cache=CACHE, progress=silence)), shape=shape)
+        folder = find_folder(base, cache=cache_folder(), progress=silence)
+        return read_changes(begin, base=fingerprint(folder), shape=shape)
     return learned(begin)
 
 
@@ -227,7 +229,7 @@ def begin_with(trained: Mapping[str, torch.nn.Parameter], before: Mapping[str, t
 
 def begin_mixture(args: argparse.Namespace, stage: StageConfig) -> tuple[Trainer, Backward]:
     """The decoder as the stage reach left it, with experts, or with the dense adapter in their place."""
-    shape, weights = read_decoder(args.base, CACHE)
+    shape, weights = read_decoder(args.base, cache_folder())
     shape = ours(shape)
     if stage.full:
         shape = replace(shape, reaches=())

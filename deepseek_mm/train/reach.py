@@ -16,9 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from deepseek_mm.config import between
-from deepseek_mm.lm.attend import Attend
 from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.shape import BLOCK
 from deepseek_mm.lm.stretch import Stretch
 from deepseek_mm.train.lowrank import adapt
 
@@ -32,12 +30,10 @@ class ReachConfig:
     rank: int = 32  # of each matrix's change
     stages: tuple[int, ...] = (6, 8, 12, 19, 24)  # layers in front of which hidden states are compared
     hidden_weight: float = 1.0  # of the hidden states' difference beside the words'
-    far: float = 0.75  # share of the steps in which a part of the text stands far behind the rest, up to the longest
     words: float = 0.125  # share of the positions whose words are compared: the vocabulary is what costs
 
     def __post_init__(self) -> None:
         between("rank", self.rank, 1, 4096)
-        between("far", self.far, 0, 1)
         between("words", self.words, 0.01, 1.0)
 
 
@@ -54,7 +50,7 @@ class Distiller:
         """(difference of the words: KL in nats a token, difference of the hidden states: a sum over the stages)."""
         with torch.no_grad():
             taught = stages(self.teacher, ids_BT, self.parts)
-        learned = stages(self.student, ids_BT, self.parts, self.apart(ids_BT, chance))
+        learned = stages(self.student, ids_BT, self.parts)
         count = max(1, round(self.config.words * ids_BT.shape[1]))
         some_P = torch.randperm(ids_BT.shape[1], generator=chance)[:count]
         with torch.no_grad():
@@ -65,24 +61,6 @@ class Distiller:
         hidden = torch.stack([off(mine, theirs) for mine, theirs in pairs]).sum() if pairs else words.new_zeros(())
         return words, hidden
 
-    def apart(self, ids_BT: Tensor, chance: torch.Generator) -> Stretch:
-        """The student's attention to a text that may have a gap: what stands behind it is told to stand far behind.
-
-        So a row of a few thousand tokens teaches what sinks and early words look like from as far away as the longest
-        text (PoSE, Zhu et al. 2023, arXiv 2309.10400). Half of the gaps are right behind the sinks. The teacher sees no
-        gap: the student learns to say the same in spite of it. Gaps up to the base's own context keep its rotations.
-        """
-        attend, shape, length = Stretch(self.student.shape, ids_BT.shape), self.student.shape, ids_BT.shape[1]
-        kind, near, size, where = torch.rand(4, generator=chance).tolist()
-        if kind < self.config.far and length > BLOCK:
-            longest = shape.context if near < 0.5 else shape.longest
-            gap = round(size * max(0, longest - length))
-            start = BLOCK if where < 0.5 else round(BLOCK + (2 * where - 1) * (length - BLOCK))
-            attend.positions_BT = attend.positions_BT.clone()
-            attend.positions_BT[:, start:] += gap
-            attend.scale = 1.0 if near < 0.5 else shape.rope_scale
-        return attend
-
     def backward(self, ids_BT: Tensor, chance: torch.Generator, *, share: float = 1.0) -> dict[str, float]:
         """Gather the gradients of one batch, times `share`; returns what was lost."""
         words, hidden = self.losses(ids_BT, chance)
@@ -90,10 +68,9 @@ class Distiller:
         return {"words": float(words.detach()), "hidden": float(hidden.detach())}
 
 
-def stages(decoder: Decoder, ids_BT: Tensor, parts: Sequence[range], attend: Attend | None = None) -> list[Tensor]:
+def stages(decoder: Decoder, ids_BT: Tensor, parts: Sequence[range]) -> list[Tensor]:
     """Hidden states (B, T, D) behind each part; the last ones are normed."""
-    attend = attend or Stretch(decoder.shape, ids_BT.shape)
-    x_BTD, found = decoder.embed(ids_BT), []
+    attend, x_BTD, found = Stretch(decoder.shape, ids_BT.shape), decoder.embed(ids_BT), []
     for part in parts:
         x_BTD, _ = decoder(x_BTD, attend, layers=part, final=part.stop == decoder.shape.num_layers)
         found.append(x_BTD)

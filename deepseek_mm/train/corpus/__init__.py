@@ -12,7 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from deepseek_mm.config import BASE_LM
+from deepseek_mm.config import BASE_LM, cache_folder
 from deepseek_mm.train.corpus.build import Corpus, Sizes, build
 from deepseek_mm.train.corpus.encode import Document
 from deepseek_mm.train.corpus.items import DOMAINS, SPLITS, Sources, Split
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
 
     from deepseek_mm.lm.find import find_folder
 
-    cache = Path.home() / ".cache" / "deepseek-mm"
+    cache = cache_folder()
     tokenizer = AutoTokenizer.from_pretrained(find_folder(args.model, cache=cache, progress=tell))
     corpus = Corpus(sources=Sources(text=args.text, captions=args.captions), tokenizer=tokenizer, seed=args.seed)
     shards = build(args.out or cache / "corpus", corpus, progress=tell)

@@ -1,0 +1,35 @@
+"""How the product's decoder is made fast on this machine: prompts by torch, tokens by loops of our own where they can.
+
+Reading a prompt is arithmetic, for which torch's products are as fast as the processor. Writing is handing small
+tensors around, half of the time; the loops have none. Where they cannot be the decoder, torch writes too.
+"""
+
+from deepseek_mm.lm.generator import Over
+from deepseek_mm.lm.model import Decoder
+from deepseek_mm.lm.paged import Memory
+from deepseek_mm.lm.paged_runner import Steps
+from deepseek_mm.runtime.quantize import WIDE, pack_for_decode, pack_linears
+
+
+def make_fast(decoder: Decoder) -> Over:
+    """Swaps the decoder's layers for faster ones, in place. What comes back makes the next tokens over some memory."""
+    from deepseek_mm.runtime.loops.stepper import Loops, why_not
+
+    if why_not(decoder):
+        pack_for_decode(decoder)
+        return torch_alone
+    loops = Loops(decoder)
+    pack_linears(decoder, bits=WIDE)
+
+    def over(memory: Memory) -> Steps | None:
+        steps = loops.over(memory)
+        if steps is not None:
+            steps.warm_up()
+        return steps
+
+    return over
+
+
+def torch_alone(memory: Memory) -> Steps | None:
+    """No other way than the decoder's."""
+    return None

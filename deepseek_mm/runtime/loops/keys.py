@@ -1,0 +1,171 @@
+"""Queries against keys, and weights against values, that lie one after the other in bfloat16.
+
+The query heads that share a key head go together, so that a key is unpacked once for all of them. Four keys are met at
+a time: to add up the lanes of four products takes little longer than those of one.
+
+Shape key:  R query heads of a key head, S keys, K head width: `parts` vectors
+"""
+
+from typing import Any
+
+from llvmlite import ir
+
+from deepseek_mm.runtime.loops.compiled import Array, compiled
+from deepseek_mm.runtime.loops.emit import (
+    ADDRESS,
+    COUNT,
+    F32,
+    I32,
+    LANES,
+    NOTHING,
+    NUMBER,
+    Builder,
+    Value,
+    emitted,
+    fetch,
+    fma,
+    kept,
+    load,
+    load_floats,
+    load_halves,
+    moved,
+    spread,
+    steps,
+    store,
+    total,
+    whole,
+)
+from deepseek_mm.runtime.loops.vectors import FLOATS, HALVES
+
+TOGETHER = 4  # keys
+AHEAD = 4_096  # bytes that are fetched before they are needed: what is read ends sooner than a matrix
+FIRST_HALVES = [*range(8), *range(16, 24)]  # lanes of two vectors, for `_folded`
+FIRST_QUARTERS = [*range(4), *range(8, 12), *range(16, 20), *range(24, 28)]
+
+
+def _folded(b: Builder, x: Value, y: Value, first: list[int], step: int) -> Value:
+    """Two vectors in one: lanes of each that are `step` apart added up."""
+    one, other = (
+        b.shuffle_vector(x, y, ir.Constant(ir.VectorType(I32, LANES), [lane + more for lane in first]))
+        for more in (0, step)
+    )
+    return b.fadd(one, other)
+
+
+def _four_totals(b: Builder, products: list[Value]) -> Value:
+    """The sums over the lanes of four vectors, side by side."""
+    first, second, third, fourth = products
+    pairs = _folded(b, first, second, FIRST_HALVES, 8), _folded(b, third, fourth, FIRST_HALVES, 8)
+    quarters = _folded(b, pairs[0], pairs[1], FIRST_QUARTERS, 4)
+    for apart in (2, 1):
+        turned = [lane // 4 * 4 + (lane + apart) % 4 for lane in range(LANES)]
+        shuffled = b.shuffle_vector(quarters, quarters, ir.Constant(ir.VectorType(I32, LANES), turned))
+        quarters = b.fadd(quarters, shuffled)
+    return b.shuffle_vector(quarters, quarters, ir.Constant(ir.VectorType(I32, TOGETHER), [0, 4, 8, 12]))
+
+
+def _products(b: Builder, queries: list[list[Value]], key: Value) -> list[Value]:
+    """One key times the queries of all heads, lanes not yet added up."""
+    unpacked = [load_halves(b, moved(b, key, HALVES * n)) for n in range(len(queries[0]))]
+    found = [b.fmul(query[0], unpacked[0]) for query in queries]
+    for n in range(1, len(unpacked)):
+        found = [fma(b, query[n], unpacked[n], part) for query, part in zip(queries, found, strict=True)]
+    return found
+
+
+def _scores(parts: int, heads: int) -> Any:
+    """Scores (R, S) of queries (R, K); rows of scores are `step` bytes apart."""
+
+    @emitted(NOTHING, ADDRESS, ADDRESS, COUNT, ADDRESS, COUNT, NUMBER)
+    def code(b: Builder, *values: Value) -> None:
+        rows, keys, count, scores, step, scale = values
+        size, factor = HALVES * parts, spread(b, scale)
+        queries = [
+            [b.fmul(load_floats(b, moved(b, rows, FLOATS * (head * parts + n))), factor) for n in range(parts)]
+            for head in range(heads)
+        ]
+        out = [b.add(scores, b.mul(step, whole(head))) for head in range(heads)]
+        fours = b.udiv(count, whole(TOGETHER))
+        with steps(b, fours, TOGETHER * size, 4 * TOGETHER) as (at, to):
+            fetch(b, moved(b, b.add(keys, at), AHEAD), TOGETHER * size)
+            each = [_products(b, queries, moved(b, b.add(keys, at), n * size)) for n in range(TOGETHER)]
+            for row, products in zip(out, zip(*each, strict=True), strict=True):
+                store(b, _four_totals(b, list(products)), b.add(row, to))
+        done = b.mul(fours, whole(TOGETHER))
+        keys = b.add(keys, b.mul(done, whole(size)))
+        with steps(b, b.sub(count, done), size, 4) as (at, to):
+            for row, product in zip(out, _products(b, queries, b.add(keys, at)), strict=True):
+                store(b, total(b, product), b.add(b.add(row, b.mul(done, whole(4))), to))
+
+    return code
+
+
+def _weigh(parts: int, heads: int) -> Any:
+    """Values (S, K), weighed (R, S), join sums (R, K); rows of weights are `step` bytes apart."""
+
+    @emitted(NOTHING, ADDRESS, COUNT, ADDRESS, COUNT, ADDRESS)
+    def code(b: Builder, *values: Value) -> None:
+        weights, step, rows, count, sums = values
+        places = [[moved(b, sums, FLOATS * (head * parts + n)) for n in range(parts)] for head in range(heads)]
+        held = [[kept(b, load_floats(b, place)) for place in row] for row in places]
+        with steps(b, count, HALVES * parts, 4) as (at, to):
+            value = b.add(rows, at)
+            fetch(b, moved(b, value, AHEAD), HALVES * parts)
+            unpacked = [load_halves(b, moved(b, value, HALVES * n)) for n in range(parts)]
+            for head, row in enumerate(held):
+                weight = spread(b, load(b, b.add(b.add(weights, b.mul(step, whole(head))), to), F32, 4))
+                for part, half in zip(row, unpacked, strict=True):
+                    b.store(fma(b, weight, half, b.load(part)), part)
+        for row, row_places in zip(held, places, strict=True):
+            for part, place in zip(row, row_places, strict=True):
+                store(b, b.load(part), place)
+
+    return code
+
+
+scores_1_1, scores_2_1, scores_4_1, scores_4_3, scores_8_1 = (
+    _scores(*kind) for kind in ((1, 1), (2, 1), (4, 1), (4, 3), (8, 1))
+)
+weigh_1_1, weigh_2_1, weigh_4_1, weigh_4_3, weigh_8_1 = (
+    _weigh(*kind) for kind in ((1, 1), (2, 1), (4, 1), (4, 3), (8, 1))
+)
+
+
+@compiled
+def score(q_RK: Array, keys: int, count: int, scores_RS: Array) -> None:
+    """The scores of `count` keys."""
+    heads, width = q_RK.shape
+    scale, step, out = width**-0.5, scores_RS.strides[0], scores_RS.ctypes.data
+    if width == 4 * LANES and heads == 3:
+        scores_4_3(q_RK.ctypes.data, keys, count, out, step, scale)
+        return
+    for head in range(heads):
+        query, row = q_RK[head].ctypes.data, out + head * step
+        if width == 4 * LANES:
+            scores_4_1(query, keys, count, row, step, scale)
+        elif width == 2 * LANES:
+            scores_2_1(query, keys, count, row, step, scale)
+        elif width == 8 * LANES:
+            scores_8_1(query, keys, count, row, step, scale)
+        else:
+            scores_1_1(query, keys, count, row, step, scale)
+
+
+@compiled
+def weigh(weights_RS: Array, values: int, count: int, sums_RK: Array) -> None:
+    """Values join the sums of all heads."""
+    heads, width = sums_RK.shape
+    step = weights_RS.strides[0]
+    if width == 4 * LANES and heads == 3:
+        weigh_4_3(weights_RS.ctypes.data, step, values, count, sums_RK.ctypes.data)
+        return
+    for head in range(heads):
+        row, sums = weights_RS[head].ctypes.data, sums_RK[head].ctypes.data
+        if width == 4 * LANES:
+            weigh_4_1(row, step, values, count, sums)
+        elif width == 2 * LANES:
+            weigh_2_1(row, step, values, count, sums)
+        elif width == 8 * LANES:
+            weigh_8_1(row, step, values, count, sums)
+        else:
+            weigh_1_1(row, step, values, count, sums)

@@ -1,0 +1,66 @@
+"""Matrices in tiles of sixteen outputs, as `tiles` multiplies with them.
+
+In four bits two inputs share a byte, the even one in its lower half; behind sixteen scales of a group of inputs stand
+its sixteen middles. The levels are those of `runtime.quantize`.
+
+Shape key:  D inputs, F outputs, N groups of inputs
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from deepseek_mm.runtime.loops.emit import LANES
+from deepseek_mm.runtime.loops.layout import Integers
+from deepseek_mm.runtime.loops.tiles import EIGHT, FOUR, SIXTEEN
+from deepseek_mm.runtime.loops.vectors import GROUP
+from deepseek_mm.runtime.quantize import eight_bits, four_bits, off_by
+
+
+class Packed(NamedTuple):
+    """A matrix as `layout` describes it, and what its addresses point to."""
+
+    row: Integers  # (5,)
+    held: tuple[Tensor, Tensor]
+
+
+def fits(weight_FD: Tensor) -> bool:
+    """Whether the inputs are whole groups. Outputs are filled up."""
+    return weight_FD.shape[1] % GROUP == 0
+
+
+def pack(weight_FD: Tensor, bits: int, *, most_off: float) -> Packed:
+    """In four bits unless they put it off by more than `most_off` of its size; then in eight."""
+    weight_FD = F.pad(weight_FD.detach().float(), (0, 0, 0, -len(weight_FD) % LANES))
+    if bits == FOUR:
+        levels_FD, scales_NF2 = four_bits(weight_FD)
+        if off_by(weight_FD, levels_FD, scales_NF2) <= most_off:
+            return _packed(*_tiles_of_four(levels_FD, scales_NF2), weight_FD, FOUR)
+        bits = EIGHT
+    if bits == EIGHT:
+        levels_FD, scale_F = eight_bits(weight_FD)
+        return _packed(_lanes_last(levels_FD), scale_F, weight_FD, EIGHT)
+    return _packed(_lanes_last(weight_FD.bfloat16()), weight_FD[:0], weight_FD, SIXTEEN)
+
+
+def _tiles_of_four(levels_FD: Tensor, scales_NF2: Tensor) -> tuple[Tensor, Tensor]:
+    """Levels as bytes of two, (tiles, D / 2, LANES); scales and middles, (tiles, N, 2, LANES), of level * s + m."""
+    levels = _lanes_last(levels_FD.to(torch.uint8))
+    scale_NF, middle_NF = scales_NF2.float().unbind(-1)
+    both_N2F = torch.stack((scale_NF, middle_NF - 8 * scale_NF), 1).bfloat16()
+    return levels[:, ::2] | (levels[:, 1::2] << 4), both_N2F.unflatten(-1, (-1, LANES)).permute(2, 0, 1, 3)
+
+
+def _lanes_last(x_FD: Tensor) -> Tensor:
+    """(tiles, D, LANES)."""
+    lanes_last: Tensor = x_FD.unflatten(0, (-1, LANES)).transpose(1, 2)
+    return lanes_last
+
+
+def _packed(weights: Tensor, scales: Tensor, weight_FD: Tensor, bits: int) -> Packed:
+    held = weights.contiguous(), scales.contiguous()
+    row = np.array([held[0].data_ptr(), held[1].data_ptr(), *weight_FD.shape, bits], np.int64)
+    return Packed(row, held)

@@ -1,0 +1,70 @@
+"""Which experts a token visits: `lm.gate` and `lm.moe.choose`.
+
+The gate is small, so every thread works it out for itself, and nobody waits.
+
+Shape key:  B texts, E experts, k experts a token visits, H heads of the gate, K their width, W = H * K
+"""
+
+import math
+
+import numpy as np
+
+from deepseek_mm.runtime.loops.attention import begin, keep, look_along, take_own
+from deepseek_mm.runtime.loops.compiled import Array, compiled
+from deepseek_mm.runtime.loops.inside import gelu, layer_norm
+from deepseek_mm.runtime.loops.layout import ENTER, GROUP_NO, JOIN, SCORE, SPLIT_UP, Net, Seen, Where, Work
+from deepseek_mm.runtime.loops.threads import Share
+from deepseek_mm.runtime.loops.tiles import product
+
+
+@compiled
+def route(net: Net, work: Work, where: Where, layer: int, rank: int) -> None:
+    """The experts of every text's token, and how much each counts, in this thread's part of `work`."""
+    moe, alone = net.moe_of[layer], Share(0, 1)
+    matrices, norms, sums_BN = net.gates[moe], net.inner_norms[moe], work.sums[rank]
+    entered_BW, inner_BW = work.gate_entered[rank], work.gate_inner[rank]
+    layer_norm(work.normed[rank], net.gate_norms[moe, 0], net.gate_norms[moe, 1], work.gate_normed[rank])
+    product(matrices[ENTER], work.gate_normed[rank], sums_BN, entered_BW, alone)
+    layer_norm(entered_BW, norms[0], norms[1], inner_BW)
+    product(matrices[SPLIT_UP], inner_BW, sums_BN, work.gate_up[rank], alone)
+    for b in range(len(work.x)):
+        look_back(net.slots[net.num_layers + moe], work, where, b, rank)
+    product(matrices[JOIN], work.gate_joined[rank], sums_BN, inner_BW, alone)
+    entered_BW += inner_BW
+    layer_norm(entered_BW, norms[2], norms[3], inner_BW)
+    product(matrices[SCORE], inner_BW, sums_BN, work.gate_scores[rank], alone)
+    for b in range(len(work.x)):
+        choose(work.gate_scores[rank, b, : net.num_experts], work.visited[rank, b], work.weights[rank, b])
+    if rank == 0:
+        work.chosen[moe] = work.visited[0]
+
+
+@compiled
+def look_back(slot: Array, work: Work, where: Where, b: int, rank: int) -> None:
+    """Attention and the inside of the feed-forward, side by side. The first thread keeps key and value."""
+    heads, width = work.gate_seen.shape[2:]
+    inner, up_V, joined_J = heads * width, work.gate_up[rank, b], work.gate_joined[rank, b]
+    qkv = up_V[: 3 * inner].reshape(3, heads, width)
+    seen = Seen(work.gate_states[rank, b], work.gate_seen[rank, b], work.scores[rank])
+    begin(seen)
+    spans_N2 = where.spans[where.ends[slot[GROUP_NO], b] : where.ends[slot[GROUP_NO], b + 1]]
+    look_along(slot, spans_N2, 0, qkv[:1], seen, Share(0, 1))
+    take_own(qkv[0], qkv[1], qkv[2], seen)
+    if rank == 0:
+        keep(slot, where.own[slot[GROUP_NO], b], where.places[b], qkv[1], qkv[2])
+    for head in range(heads):
+        for n in range(width):
+            joined_J[head * width + n] = seen.values[head, n] / seen.states[head, 1]
+    for n in range(inner, len(joined_J)):
+        joined_J[n] = gelu(up_V[2 * inner + n])
+
+
+@compiled
+def choose(scores_E: Array, visited_k: Array, weights_k: Array) -> None:
+    """The experts with the largest scores, the largest first, and the softmax over them."""
+    left_E = scores_E.copy()
+    for place in range(len(visited_k)):
+        visited_k[place] = left_E.argmax()
+        left_E[visited_k[place]] = -np.inf
+        weights_k[place] = math.exp(scores_E[visited_k[place]] - scores_E[visited_k[0]])
+    weights_k /= weights_k.sum()

@@ -1,0 +1,123 @@
+"""Loops over one or two rows of numbers, sixteen at a time."""
+
+from numba.core import cgutils
+
+from deepseek_mm.runtime.loops.emit import (
+    ADDRESS,
+    COUNT,
+    F32,
+    I8,
+    LANES,
+    NOTHING,
+    NUMBER,
+    Builder,
+    Value,
+    emitted,
+    every,
+    exponential,
+    fma,
+    kept,
+    larger,
+    largest,
+    load_floats,
+    load_halves,
+    moved,
+    spread,
+    steps,
+    store,
+    store_halves,
+    total,
+)
+
+FLOATS, HALVES = 4 * LANES, 2 * LANES  # bytes of a vector
+GROUP = 2 * LANES  # inputs of a matrix that share a scale, in four bits
+LEAST = -3.0e38  # smaller than any score
+GONE = -87.0  # whose exponential is taken for nothing
+
+
+@emitted(NUMBER, ADDRESS, COUNT)
+def squares(b: Builder, x: Value, vectors: Value) -> Value:
+    """The sum of their squares."""
+    summed = kept(b, every(F32, 0.0))
+    with steps(b, vectors, FLOATS) as (at,):
+        value = load_floats(b, b.add(x, at))
+        b.store(fma(b, value, value, b.load(summed)), summed)
+    return total(b, b.load(summed))
+
+
+@emitted(NUMBER, ADDRESS, COUNT)
+def largest_of(b: Builder, x: Value, vectors: Value) -> Value:
+    """The largest number."""
+    found = kept(b, every(F32, LEAST))
+    with steps(b, vectors, FLOATS) as (at,):
+        b.store(larger(b, load_floats(b, b.add(x, at)), b.load(found)), found)
+    return largest(b, b.load(found))
+
+
+@emitted(NUMBER, ADDRESS, COUNT, NUMBER)
+def exp_less(b: Builder, x: Value, vectors: Value, less: Value) -> Value:
+    """Each becomes its exponential, `less` subtracted before; returns the sum."""
+    summed, subtracted = kept(b, every(F32, 0.0)), spread(b, less)
+    with steps(b, vectors, FLOATS) as (at,):
+        place = b.add(x, at)
+        score = b.fsub(load_floats(b, place), subtracted)
+        power = b.select(b.fcmp_ordered("<", score, every(F32, GONE)), every(F32, 0.0), exponential(b, score))
+        store(b, power, place)
+        b.store(b.fadd(b.load(summed), power), summed)
+    return total(b, b.load(summed))
+
+
+@emitted(NOTHING, ADDRESS, ADDRESS, ADDRESS, COUNT)
+def silu_times(b: Builder, gate: Value, up: Value, out: Value, vectors: Value) -> None:
+    """out = silu(gate) * up."""
+    with steps(b, vectors, FLOATS) as (at,):
+        x = load_floats(b, b.add(gate, at))
+        product = b.fmul(x, load_floats(b, b.add(up, at)))
+        store(b, b.fdiv(product, b.fadd(every(F32, 1.0), exponential(b, b.fneg(x)))), b.add(out, at))
+
+
+@emitted(NOTHING, ADDRESS, ADDRESS, NUMBER, ADDRESS, COUNT)
+def scaled_by(b: Builder, x: Value, weights: Value, scale: Value, out: Value, vectors: Value) -> None:
+    """out = x * weights * scale."""
+    factor = spread(b, scale)
+    with steps(b, vectors, FLOATS) as (at,):
+        scaled = b.fmul(load_floats(b, b.add(x, at)), factor)
+        store(b, b.fmul(scaled, load_floats(b, b.add(weights, at))), b.add(out, at))
+
+
+@emitted(NOTHING, ADDRESS, ADDRESS, NUMBER, COUNT)
+def add_times(b: Builder, out: Value, x: Value, scale: Value, vectors: Value) -> None:
+    """out += x * scale."""
+    factor = spread(b, scale)
+    with steps(b, vectors, FLOATS) as (at,):
+        place = b.add(out, at)
+        store(b, fma(b, load_floats(b, b.add(x, at)), factor, load_floats(b, place)), place)
+
+
+@emitted(NOTHING, ADDRESS, COUNT, ADDRESS)
+def group_sums(b: Builder, x: Value, groups: Value, out: Value) -> None:
+    """The sum of every group of inputs."""
+    with steps(b, groups, 2 * FLOATS, 4) as (at, to):
+        place = b.add(x, at)
+        store(b, total(b, b.fadd(load_floats(b, place), load_floats(b, moved(b, place, FLOATS)))), b.add(out, to))
+
+
+@emitted(NOTHING, ADDRESS, ADDRESS, COUNT)
+def put_halves(b: Builder, x: Value, out: Value, vectors: Value) -> None:
+    """Rounded to bfloat16."""
+    with steps(b, vectors, FLOATS, HALVES) as (at, to):
+        store_halves(b, load_floats(b, b.add(x, at)), b.add(out, to))
+
+
+@emitted(NOTHING, ADDRESS, ADDRESS, COUNT)
+def add_halves(b: Builder, halves: Value, out: Value, vectors: Value) -> None:
+    """out += numbers in bfloat16."""
+    with steps(b, vectors, HALVES, FLOATS) as (at, to):
+        place = b.add(out, to)
+        store(b, b.fadd(load_floats(b, place), load_halves(b, b.add(halves, at))), place)
+
+
+@emitted(NOTHING, ADDRESS, COUNT)
+def clear(b: Builder, address: Value, size: Value) -> None:
+    """Make `size` bytes zero."""
+    cgutils.memset(b, b.inttoptr(address, I8.as_pointer()), size, 0)
