@@ -27,10 +27,26 @@ def kept_in() -> Path:
 
 def compiled(function: Function) -> Function:
     """The function as machine code; other threads may run beside it."""
+    return cast(Function, _kept(numba.njit(nogil=True, cache=True, error_model="numpy"), function))
+
+
+def apart(signature: Any) -> Callable[[Callable[..., None]], int]:
+    """The address of a function as machine code that others call and do not take in.
+
+    Whoever takes a function in compiles it again, and so does everybody above: large ones are better called.
+    """
+
+    def made(function: Callable[..., None]) -> int:
+        return int(_kept(numba.cfunc(signature, cache=True), function).address)
+
+    return made
+
+
+def _kept(make: Callable[[Any], Any], function: Callable[..., Any]) -> Any:
     settings: Any = numba.config
     before, settings.CACHE_DIR = settings.CACHE_DIR, str(FOLDER)
     try:
-        return cast(Function, numba.njit(nogil=True, cache=True, error_model="numpy")(function))
+        return make(function)
     finally:
         settings.CACHE_DIR = before
 

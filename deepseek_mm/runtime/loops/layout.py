@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-WEIGHTS, SCALES, OUTPUTS, INPUTS, BITS = range(5)  # a matrix: two addresses and three numbers
+WEIGHTS, SCALES, OUTPUTS, INPUTS, BITS, CODE = range(6)  # a matrix; CODE is the address of what multiplies with it
 QKV, OUT, UP, DOWN = range(4)  # those of a layer
 ENTER, SPLIT_UP, JOIN, SCORE = range(4)  # those of a gate
 GROUP_NO, GROUP_SIZE, BLOCKS, HELD, KEYS, VALUES, STEP, SUMMARIES, SUMMARY_STEP = range(9)  # an attention
@@ -28,15 +28,15 @@ class Net(NamedTuple):
     num_layers: int
     num_experts: int
     eps: float
-    matrices: Integers  # (L, 4, 5)
+    matrices: Integers  # (L, 4, 6)
     norms: Floats  # (2 * L + 1, D): before attention and feed-forward of each layer, and the last
-    head: Integers  # (5,)
+    head: Integers  # (6,)
     slots: Integers  # (S, 9)
     moe_of: Integers  # (L,): which of the layers with experts it is, or -1
-    gates: Integers  # (M, 4, 5)
+    gates: Integers  # (M, 4, 6)
     gate_norms: Floats  # (M, 2, D): weight and bias
     inner_norms: Floats  # (M, 4, W): of the inner layer, and before the scores
-    experts: Integers  # (M, E, 2, 5)
+    experts: Integers  # (M, E, 2, 6)
     kinds: Integers  # (E,): their nonlinearities
 
 

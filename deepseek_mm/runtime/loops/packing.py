@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from deepseek_mm.runtime.loops.emit import LANES
 from deepseek_mm.runtime.loops.layout import Integers
-from deepseek_mm.runtime.loops.tiles import EIGHT, FOUR, SIXTEEN
+from deepseek_mm.runtime.loops.tiles import EIGHT, FOUR, MULTIPLY, SIXTEEN
 from deepseek_mm.runtime.loops.vectors import GROUP
 from deepseek_mm.runtime.quantize import eight_bits, four_bits, off_by
 
@@ -23,7 +23,7 @@ from deepseek_mm.runtime.quantize import eight_bits, four_bits, off_by
 class Packed(NamedTuple):
     """A matrix as `layout` describes it, and what its addresses point to."""
 
-    row: Integers  # (5,)
+    row: Integers  # (6,)
     held: tuple[Tensor, Tensor]
 
 
@@ -62,5 +62,5 @@ def _lanes_last(x_FD: Tensor) -> Tensor:
 
 def _packed(weights: Tensor, scales: Tensor, weight_FD: Tensor, bits: int) -> Packed:
     held = weights.contiguous(), scales.contiguous()
-    row = np.array([held[0].data_ptr(), held[1].data_ptr(), *weight_FD.shape, bits], np.int64)
+    row = np.array([held[0].data_ptr(), held[1].data_ptr(), *weight_FD.shape, bits, MULTIPLY], np.int64)
     return Packed(row, held)

@@ -93,15 +93,15 @@ class Loops:
             head=self._rows([decoder.head], self._bits.head)[0],
             slots=np.zeros((0, 9), np.int64),
             moe_of=np.array([places.get(number, -1) for number in range(len(layers))], np.int64),
-            gates=np.array(gates, np.int64).reshape(-1, 4, 5),
+            gates=np.array(gates, np.int64).reshape(-1, 4, 6),
             gate_norms=norms_of([[m.gate.norm] for m in mixed]),
             inner_norms=norms_of([[m.gate.layer_norm, m.gate.last_norm] for m in mixed]),
-            experts=np.array(experts, np.int64).reshape(len(mixed), len(moe.experts) if moe else 0, 2, 5),
+            experts=np.array(experts, np.int64).reshape(len(mixed), len(moe.experts) if moe else 0, 2, 6),
             kinds=np.array([KINDS[spec.activation] for spec in (moe.experts if moe else ())], np.int64),
         )
 
     def _rows(self, linears: Sequence[nn.Linear], bits: int) -> Integers:
-        """Matrices as `layout` describes them, (so many, 5)."""
+        """Matrices as `layout` describes them, (so many, 6)."""
         packed = [pack(linear.weight, bits, most_off=self._bits.most_off) for linear in linears]
         self._held += [each.held for each in packed]
         return np.stack([each.row for each in packed])

@@ -11,13 +11,16 @@ Shape key:  B texts, D inputs, F outputs, N groups of inputs that share a scale
 from collections.abc import Iterator
 from typing import Any
 
-from deepseek_mm.runtime.loops.compiled import Array, compiled
+from llvmlite import ir
+
+from deepseek_mm.runtime.loops.compiled import Array, apart, compiled
 from deepseek_mm.runtime.loops.emit import (
     ADDRESS,
     COUNT,
     F32,
     I8,
     I32,
+    I64,
     LANES,
     NOTHING,
     Builder,
@@ -36,7 +39,7 @@ from deepseek_mm.runtime.loops.emit import (
     vector,
     whole,
 )
-from deepseek_mm.runtime.loops.layout import BITS, INPUTS, OUTPUTS, SCALES, WEIGHTS
+from deepseek_mm.runtime.loops.layout import BITS, CODE, INPUTS, OUTPUTS, SCALES, WEIGHTS
 from deepseek_mm.runtime.loops.threads import Share
 from deepseek_mm.runtime.loops.vectors import FLOATS, GROUP, HALVES, group_sums
 
@@ -106,56 +109,67 @@ eight_1, eight_2, eight_4, eight_8 = (_tile(EIGHT, texts) for texts in (1, 2, 4,
 sixteen_1, sixteen_4 = (_tile(SIXTEEN, texts) for texts in (1, 4))
 
 
-@compiled
-def _rows(bits: int, texts: int, where: Array, groups: int) -> int:
-    """A tile times as many of `texts` as one piece of code takes; returns how many."""
-    w, s, x, x_step, m, m_step, y, y_step = where
-    if bits == FOUR:
-        if texts >= 8:
-            four_8(w, s, x, x_step, m, m_step, y, y_step, groups)
-            return 8
-        if texts >= 4:
-            four_4(w, s, x, x_step, m, m_step, y, y_step, groups)
-            return 4
-        if texts >= 2:
-            four_2(w, s, x, x_step, m, m_step, y, y_step, groups)
-            return 2
-        four_1(w, s, x, x_step, m, m_step, y, y_step, groups)
-        return 1
-    if bits == EIGHT:
-        if texts >= 8:
-            eight_8(w, s, x, x_step, m, m_step, y, y_step, groups)
-            return 8
-        if texts >= 4:
-            eight_4(w, s, x, x_step, m, m_step, y, y_step, groups)
-            return 4
-        if texts >= 2:
-            eight_2(w, s, x, x_step, m, m_step, y, y_step, groups)
-            return 2
-        eight_1(w, s, x, x_step, m, m_step, y, y_step, groups)
-        return 1
-    if texts >= 4:
-        sixteen_4(w, s, x, x_step, m, m_step, y, y_step, groups)
-        return 4
-    sixteen_1(w, s, x, x_step, m, m_step, y, y_step, groups)
-    return 1
+@emitted(NOTHING, *(COUNT,) * 13)
+def _call(b: Builder, *values: Value) -> None:
+    """The function at the first value, with all others."""
+    address, *rest = values
+    kind = ir.FunctionType(ir.VoidType(), [I64] * len(rest))
+    b.call(b.inttoptr(address, kind.as_pointer()), rest)
+
+
+@apart(NOTHING(*(COUNT,) * 12))
+def MULTIPLY(
+    bits: int, weights: int, scales: int, groups: int, x: int, x_step: int, sums: int, sums_step: int, y: int,
+    y_step: int, texts: int, tiles: int,
+) -> None:  # fmt: skip
+    """Some tiles times the inputs of all texts, as many of them at a time as one piece of code takes."""
+    size, scale_size = groups * GROUP * LANES * bits // EIGHT, HALVES * (2 * groups if bits == FOUR else 1)
+    for tile in range(tiles):
+        w, s, n = weights + tile * size, scales + tile * scale_size, 0
+        while n < texts:
+            a, c, d, left = x + n * x_step, sums + n * sums_step, y + n * y_step + tile * FLOATS, texts - n
+            if bits == FOUR and left >= 8:
+                four_8(w, s, a, x_step, c, sums_step, d, y_step, groups)
+                n += 8
+            elif bits == FOUR and left >= 4:
+                four_4(w, s, a, x_step, c, sums_step, d, y_step, groups)
+                n += 4
+            elif bits == FOUR and left >= 2:
+                four_2(w, s, a, x_step, c, sums_step, d, y_step, groups)
+                n += 2
+            elif bits == FOUR:
+                four_1(w, s, a, x_step, c, sums_step, d, y_step, groups)
+                n += 1
+            elif bits == EIGHT and left >= 8:
+                eight_8(w, s, a, x_step, c, sums_step, d, y_step, groups)
+                n += 8
+            elif bits == EIGHT and left >= 4:
+                eight_4(w, s, a, x_step, c, sums_step, d, y_step, groups)
+                n += 4
+            elif bits == EIGHT and left >= 2:
+                eight_2(w, s, a, x_step, c, sums_step, d, y_step, groups)
+                n += 2
+            elif bits == EIGHT:
+                eight_1(w, s, a, x_step, c, sums_step, d, y_step, groups)
+                n += 1
+            elif left >= 4:
+                sixteen_4(w, s, a, x_step, c, sums_step, d, y_step, groups)
+                n += 4
+            else:
+                sixteen_1(w, s, a, x_step, c, sums_step, d, y_step, groups)
+                n += 1
 
 
 @compiled
 def multiply(matrix: Array, x_BD: Array, sums_BN: Array, y_BF: Array, first: int, last: int) -> None:
     """Tiles `first` .. `last` - 1 of a matrix times the inputs of all texts."""
     bits, inputs = matrix[BITS], matrix[INPUTS]
-    x_step, sums_step, y_step = x_BD.strides[0], sums_BN.strides[0], y_BF.strides[0]
-    for tile in range(first, last):
-        weights = matrix[WEIGHTS] + tile * inputs * LANES * bits // EIGHT
-        scales = matrix[SCALES] + tile * HALVES * (2 * inputs // GROUP if bits == FOUR else 1)
-        n = 0
-        while n < len(x_BD):
-            where = (
-                weights, scales, x_BD.ctypes.data + n * x_step, x_step, sums_BN.ctypes.data + n * sums_step, sums_step,
-                y_BF.ctypes.data + n * y_step + tile * FLOATS, y_step,
-            )  # fmt: skip
-            n += _rows(bits, len(x_BD) - n, where, inputs // GROUP)
+    _call(
+        matrix[CODE], bits, matrix[WEIGHTS] + first * inputs * LANES * bits // EIGHT,
+        matrix[SCALES] + first * HALVES * (2 * inputs // GROUP if bits == FOUR else 1), inputs // GROUP,
+        x_BD.ctypes.data, x_BD.strides[0], sums_BN.ctypes.data, sums_BN.strides[0],
+        y_BF.ctypes.data + first * FLOATS, y_BF.strides[0], len(x_BD), last - first,
+    )  # fmt: skip
 
 
 @compiled
