@@ -76,8 +76,8 @@ def test_a_search_ends_with_a_drawn_photo_and_scrolling_with_the_last_result(vis
 
 
 def test_what_never_comes_is_an_error_that_names_it(visit, monkeypatch):
-    monkeypatch.setattr(page_browser, "WAIT_MS", 300.0)
     visit.load()
+    monkeypatch.setattr(page_browser, "WAIT_MS", 300.0)
     with pytest.raises(ServerError, match="'more'"):
         visit.more()
 
