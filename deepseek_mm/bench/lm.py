@@ -6,6 +6,7 @@ small.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 from deepseek_mm.bench.llama_cpp import LlamaCpp
 from deepseek_mm.bench.lm_open import Model, find_model, open_fast
@@ -15,6 +16,7 @@ from deepseek_mm.bench.lm_prefill import prompts
 from deepseek_mm.bench.lm_words import words_expected
 from deepseek_mm.bench.moe import moe_beside_dense
 from deepseek_mm.bench.peer import num_cores, torch_threads
+from deepseek_mm.bench.peer_apart import Apart
 from deepseek_mm.bench.peer_transformers import Transformers
 from deepseek_mm.bench.result import Result, Setting
 from deepseek_mm.config import PACKAGED_LMS
@@ -36,9 +38,9 @@ def measure(setting: Setting) -> Sequence[Result]:
 def rivals(setting: Setting, model: Model) -> dict[str, Open]:
     """Who is raced, and how to open it; everybody reads the same weights."""
 
-    def llama() -> LlamaCpp:
+    def llama() -> Apart:
         if setting.config.lm.name not in PACKAGED_LMS:
             raise NothingThere(f"llama.cpp reads a GGUF file, and {model.folder} is none. Bench the packaged model")
-        return LlamaCpp(packaged_gguf(), threads=num_cores())
+        return Apart(partial(LlamaCpp, packaged_gguf(), threads=num_cores()))
 
     return {TRANSFORMERS: lambda: Transformers.of_folder(model.folder, threads=num_cores()), LLAMA: llama}
