@@ -76,7 +76,6 @@ def add(parser: ArgumentParser) -> None:
 
 def measure(args: Namespace, desk: Desk) -> Parts:
     """All that was asked for."""
-
     config, cache = config_of(args, desk), cache_folder()
     args.corpus = args.corpus or cache / "corpus"
     models = open_models(args, config.lm.name, cache)

@@ -163,6 +163,13 @@ def off_by(weight_FD: Tensor, levels_FD: Tensor, scales_NF2: Tensor) -> float:
     return float((kept_FNG - weight_FNG).norm() / weight_FNG.norm().clamp_min(LEAST))
 
 
+def four_bits_within(weight_FD: Tensor, most_off: float) -> tuple[Tensor, Tensor] | None:
+    """What `four_bits` gives, unless it puts the weight off by more than `most_off` of its size."""
+    levels_FD, scales_NF2 = four_bits(weight_FD)
+    too_far = most_off < math.inf and off_by(weight_FD, levels_FD, scales_NF2) > most_off
+    return None if too_far else (levels_FD, scales_NF2)
+
+
 def _packed(linear: nn.Linear, bits: int, keep_wide: bool, most_off: float, kernels: Kernels) -> nn.Module:
     """The layer in as few bits as asked for, or the next that its shape and this processor allow; maybe as it is."""
     weight_FD, narrow = linear.weight.detach(), None
@@ -172,11 +179,11 @@ def _packed(linear: nn.Linear, bits: int, keep_wide: bool, most_off: float, kern
     if not kernels.narrow or weight_FD.dtype not in (torch.bfloat16, torch.float32):
         bits = WIDE
     if bits == 4:
-        levels_FD, scales_NF2 = four_bits(weight_FD)
-        if most_off < math.inf and off_by(weight_FD, levels_FD, scales_NF2) > most_off:
-            bits = 8
-        else:
+        if four := four_bits_within(weight_FD, most_off):
+            levels_FD, scales_NF2 = four
             narrow = pack_four(levels_FD), scales_NF2
+        else:
+            bits = 8
     if bits == 8:
         narrow = eight_bits(weight_FD)
     if bits == WIDE and not ordered:

@@ -37,7 +37,8 @@ def apart(signature: Any) -> Callable[[Callable[..., None]], int]:
     """
 
     def made(function: Callable[..., None]) -> int:
-        return int(_kept(numba.cfunc(signature, cache=True), function).address)
+        _called.append(_kept(numba.cfunc(signature, cache=True), function))
+        return int(_called[-1].address)
 
     return made
 
@@ -52,3 +53,4 @@ def _kept(make: Callable[[Any], Any], function: Callable[..., Any]) -> Any:
 
 
 FOLDER = kept_in()
+_called: list[Any] = []  # what is known by its address only must stay

@@ -17,7 +17,7 @@ from deepseek_mm.runtime.loops.emit import LANES
 from deepseek_mm.runtime.loops.layout import Integers
 from deepseek_mm.runtime.loops.tiles import EIGHT, FOUR, MULTIPLY, SIXTEEN
 from deepseek_mm.runtime.loops.vectors import GROUP
-from deepseek_mm.runtime.quantize import eight_bits, four_bits, off_by
+from deepseek_mm.runtime.quantize import eight_bits, four_bits_within
 
 
 class Packed(NamedTuple):
@@ -36,9 +36,8 @@ def pack(weight_FD: Tensor, bits: int, *, most_off: float) -> Packed:
     """In four bits unless they put it off by more than `most_off` of its size; then in eight."""
     weight_FD = F.pad(weight_FD.detach().float(), (0, 0, 0, -len(weight_FD) % LANES))
     if bits == FOUR:
-        levels_FD, scales_NF2 = four_bits(weight_FD)
-        if off_by(weight_FD, levels_FD, scales_NF2) <= most_off:
-            return _packed(*_tiles_of_four(levels_FD, scales_NF2), weight_FD, FOUR)
+        if four := four_bits_within(weight_FD, most_off):
+            return _packed(*_tiles_of_four(*four), weight_FD, FOUR)
         bits = EIGHT
     if bits == EIGHT:
         levels_FD, scale_F = eight_bits(weight_FD)
