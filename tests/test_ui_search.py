@@ -119,6 +119,27 @@ def test_of_two_searches_at_once_the_newer_one_is_shown(tab, found):
     assert next(newer)[tab.results] is found
 
 
+def test_a_search_that_was_sent_earlier_and_arrives_later_is_not_made(tab, found):
+    newest = Newest()
+    newer = tab._run(newest, lambda: found, 20.5)
+    next(newer)
+    older = tab._run(newest, lambda: pytest.fail("searched in vain"), 10.25)
+    next(older)
+    assert next(newer)[tab.results] is found
+    assert next(older) == {tab.said: tab._said(found)}
+    assert list(older) == list(newer) == []
+
+
+def test_results_that_reach_the_page_after_newer_ones_are_replaced_by_them(tab, found):
+    newest, before = Newest(), Results(notice="before")
+    older = tab._run(newest, lambda: before)
+    next(older)
+    assert next(older)[tab.results] is before  # and this is still on its way when
+    newer = tab._run(newest, lambda: found)
+    next(newer), next(newer)
+    assert next(older)[tab.results] is found
+
+
 def test_more_that_comes_after_a_newer_search_is_not_shown(tab, found):
     newest = Newest()
     pressed = tab._pressed("more", str(found.num), found, newest, ANY)

@@ -11,7 +11,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.records import Found, Match, Query
 from index import EVERYTHING, Filter, Region, Source
 from ui.filters import Wish
-from ui.results import REACH, SORTED, STEP, told
+from ui.results import REACH, SORTED, STEP, Results, told
 from ui.searching import Newest, Searching
 from ui.words import ENGLISH
 
@@ -220,6 +220,18 @@ def test_an_error_while_more_is_looked_for_leaves_what_is_there(searching):
     for after in (searching.more(results, 0), searching.sort(results, "newest")):
         assert after.notice == ENGLISH.bug
         assert after.exhibits == results.exhibits
+
+
+def test_a_ticket_counts_by_the_time_at_which_its_search_was_sent():
+    newest = Newest()
+    second, first = newest.take(8.0), newest.take(7.0)
+    assert first != newest.ticket == second
+    assert newest.take() == newest.ticket != second  # of what tells no time the last to arrive is the newest
+    newest.shown = Results()
+    newest.take(1.0)
+    assert newest.shown is not None
+    newest.take(9.0)
+    assert newest.shown is None
 
 
 def test_only_the_newest_ticket_counts():

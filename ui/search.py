@@ -30,6 +30,9 @@ from ui.words import Words
 
 Updates = dict[Any, Any]
 TYPED = ("since", "until", "folder")  # filters that count when Enter is pressed
+SENT_MS = "(_, ...all) => [performance.now(), ...all]"  # the browser fills in the first input: when it sends
+# of events none is lost
+ALL_OF_THEM: dict[str, Any] = {"js": SENT_MS, "trigger_mode": "multiple", "concurrency_limit": 8, **QUIET}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +52,7 @@ class SearchTab:
     packed: gr.HTML  # a link to what was exported
     results: gr.State
     newest: gr.State
+    sent_ms: gr.Number  # by the browser's clock
 
     @classmethod
     def place(cls, searching: Searching, pictures: Pictures, viewer: Viewer) -> "SearchTab":
@@ -81,6 +85,7 @@ class SearchTab:
             grid=piece(grid.idle(words, empty=False), listens="grid", elem_classes="results"),
             results=gr.State(Results()),
             newest=gr.State(Newest()),
+            sent_ms=gr.Number(visible=False),
         )
         tab._join()
         return tab
@@ -124,64 +129,74 @@ class SearchTab:
 
     def join_ask(self, ask_about: Callable[[Sequence[Region], Talk], Updates], talk: gr.State, also: list[Any]) -> None:
         """Connect the grid. `ask_about` opens the Ask tab with the chosen ones; `also` is what else it updates."""
-        inputs = [self.results, self.newest, talk, *self.filters.values()]
+        inputs = [self.sent_ms, self.results, self.newest, talk, *self.filters.values()]
         outputs = [*self.parts, self.box, self.packed, *self.viewer.parts, *also]
 
         def pressed(
-            results: Results, newest: Newest, talk: Talk, event: gr.EventData, *values: str | None
+            sent: float | None,
+            results: Results,
+            newest: Newest,
+            talk: Talk,
+            event: gr.EventData,
+            *values: str | None,
         ) -> Iterator[Updates]:
             act, what = str(getattr(event, "act", "")), getattr(event, "what", "")
             if act == "ask" and (regions := self._regions(results, what)):
                 yield ask_about(regions, talk)
             else:
-                yield from self._pressed(act, what, results, newest, wish_of(*values))
+                yield from self._pressed(act, what, results, newest, wish_of(*values), sent)
 
-        sent: dict[str, Any] = {"trigger_mode": "multiple", "concurrency_limit": 8}  # no press is lost
-        self.grid.click(pressed, inputs, outputs, **sent, **QUIET)
+        self.grid.click(pressed, inputs, outputs, **ALL_OF_THEM)
 
     def _join(self) -> None:
         """Connect all but the grid. Whatever is sent while a search runs is sent: the newest wins."""
         filters = list(self.filters.values())
-        sent: dict[str, Any] = {"trigger_mode": "multiple", "concurrency_limit": 8, **QUIET}
 
-        def search(entry: Entry, order: str, newest: Newest, *values: str | None) -> Iterator[Updates]:
-            yield from self._run(newest, lambda: self.searching.search(entry, wish_of(*values), order))
+        def search(
+            sent: float | None, newest: Newest, entry: Entry, order: str, *values: str | None
+        ) -> Iterator[Updates]:
+            yield from self._run(newest, lambda: self.searching.search(entry, wish_of(*values), order), sent)
 
-        def refine(results: Results, newest: Newest, *values: str | None) -> Iterator[Updates]:
+        def refine(sent: float | None, newest: Newest, results: Results, *values: str | None) -> Iterator[Updates]:
             yield {self.notice: gr.skip()}  # a generator that says nothing would empty every part
             if results.query is not None:
-                yield from self._run(newest, lambda: self.searching.refine(results, wish_of(*values)))
+                yield from self._run(newest, lambda: self.searching.refine(results, wish_of(*values)), sent)
 
-        def unfilter(results: Results, newest: Newest) -> Iterator[Updates]:
+        def unfilter(sent: float | None, newest: Newest, results: Results) -> Iterator[Updates]:
             yield dict.fromkeys(filters, "")
-            yield from refine(results, newest, *[""] * len(filters))
+            yield from refine(sent, newest, results, *[""] * len(filters))
 
-        def sort(results: Results, newest: Newest, order: str) -> Iterator[Updates]:
-            yield from self._run(newest, lambda: self.searching.sort(results, order))
+        def sort(sent: float | None, newest: Newest, results: Results, order: str) -> Iterator[Updates]:
+            yield from self._run(newest, lambda: self.searching.sort(results, order), sent)
 
-        held = [self.results, self.newest]
-        self.box.submit(search, [self.box, self.order, self.newest, *filters], self.parts, **sent)
-        self.order.input(sort, [*held, self.order], self.parts, **sent)
+        asked = [self.sent_ms, self.newest]
+        held = [*asked, self.results]
+        self.box.submit(search, [*asked, self.box, self.order, *filters], self.parts, **ALL_OF_THEM)
+        self.order.input(sort, [*held, self.order], self.parts, **ALL_OF_THEM)
         for name, each in self.filters.items():
-            (each.submit if name in TYPED else each.input)(refine, [*held, *filters], self.parts, **sent)
+            (each.submit if name in TYPED else each.input)(refine, [*held, *filters], self.parts, **ALL_OF_THEM)
         for press in (self.unfilter.click, self.said.click):
-            press(unfilter, held, [*self.parts, *filters], **sent)
+            press(unfilter, held, [*self.parts, *filters], **ALL_OF_THEM)
 
-    def _run(self, newest: Newest, work: Callable[[], Results]) -> Iterator[Updates]:
-        """Say that it is at work; show what it finds, unless something newer was sent meanwhile.
+    def _run(self, newest: Newest, work: Callable[[], Results], sent: float | None = None) -> Iterator[Updates]:
+        """Say that it is at work; show what it finds, unless something newer was sent (see Newest).
 
-        Its first word may reach the page after the newer one's results: then it puts their line back.
+        Each of its updates may reach the page after those of a newer one: then it puts back what that one showed.
         """
-        ticket = newest.take()
+        ticket = newest.take(sent)
         yield {self.said: hint(self.searching.words.searching)}
-        results = work()
-        if ticket == newest.ticket:
+        results = work() if ticket == newest.ticket else None
+        if results is not None and ticket == newest.ticket:
             newest.shown = results
             yield self.render(results)
+            if newest.shown is not None and newest.shown is not results:
+                yield self.render(newest.shown)
         else:
             yield {self.said: self._said(newest.shown) if newest.shown is not None else gr.skip()}
 
-    def _pressed(self, act: str, what: object, results: Results, newest: Newest, wish: Wish) -> Iterator[Updates]:
+    def _pressed(
+        self, act: str, what: object, results: Results, newest: Newest, wish: Wish, sent: float | None = None
+    ) -> Iterator[Updates]:
         """A button in the grid; both words come from the browser, and may be anything."""
         examples, ticket = self.searching.words.search_examples, newest.ticket
         yield {self.notice: gr.skip()}  # a generator that says nothing would empty every part
@@ -196,7 +211,7 @@ class SearchTab:
         elif act == "try" and str(what) in map(str, range(len(examples))):
             entry: Entry = {"text": examples[int(str(what))], "files": []}
             yield {self.box: entry}
-            yield from self._run(newest, lambda: self.searching.search(entry, wish))
+            yield from self._run(newest, lambda: self.searching.search(entry, wish), sent)
 
     def _export(self, chosen: Sequence[Exhibit], results: Results) -> Iterator[Updates]:
         """Pack them, saying how far it is; the browser then fetches the file."""

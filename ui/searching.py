@@ -4,8 +4,9 @@ A search always shows what is nearest, and says whether that is what was looked 
 farther as the end of what is shown comes near; what was shown keeps its number and its place.
 """
 
-import secrets
+from collections import deque
 from dataclasses import dataclass, replace
+from itertools import count
 
 from deepseek_mm import Assistant, Query
 from index import LIBRARY
@@ -21,17 +22,31 @@ LABELS = 200  # the commonest, to choose from
 Choices = list[tuple[str, str]]
 
 
+Ticket = tuple[float, int]
+
+
 class Newest:
-    """Which of a page's searches was sent last: only its results are shown, whichever ends first."""
+    """Which of a page's searches was sent last: only its results are shown, whichever arrives or ends first.
+
+    The browser says when it sent each, in milliseconds: on a busy machine the server may begin them in another order.
+    """
 
     def __init__(self) -> None:
-        self.ticket = ""
+        self._taken: deque[Ticket] = deque([(0.0, 0)], maxlen=64)  # of searches that may still be running
+        self._arrivals = count(1)
         self.shown: Results | None = None  # what the newest one found, once it is shown
 
-    def take(self) -> str:
-        """A new one: all others are void."""
-        self.ticket, self.shown = secrets.token_hex(8), None
-        return self.ticket
+    @property
+    def ticket(self) -> Ticket:
+        return max(self._taken)
+
+    def take(self, sent: float | None = None) -> Ticket:
+        """One for a search sent at that time, or now; if it is the newest, all others are void."""
+        ticket = (self.ticket[0] if sent is None else float(sent), next(self._arrivals))
+        self._taken.append(ticket)
+        if ticket == self.ticket:
+            self.shown = None
+        return ticket
 
 
 @dataclass(frozen=True, kw_only=True)
