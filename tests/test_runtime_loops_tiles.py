@@ -1,13 +1,16 @@
 """Packed matrices give what the float product with their levels gives, for any number of texts and threads."""
 
+import numba
 import numpy as np
 import pytest
 import torch
 
-from deepseek_mm.runtime.loops.layout import BITS, INPUTS, OUTPUTS
+from deepseek_mm.runtime.loops.emit import HAS_DOTS
+from deepseek_mm.runtime.loops.layout import BITS, INPUTS, OUTPUTS, Ready
 from deepseek_mm.runtime.loops.packing import fits, pack
 from deepseek_mm.runtime.loops.threads import Share
-from deepseek_mm.runtime.loops.tiles import product
+from deepseek_mm.runtime.loops.tiles import product, tile_for_all
+from deepseek_mm.runtime.loops.vectors import levels_of
 from deepseek_mm.runtime.quantize import eight_bits, four_bits
 
 
@@ -24,11 +27,21 @@ def kept(weight_FD, bits):
     return (levels_FD.unflatten(1, (-1, 32)) * scale_FN1 + lowest_FN1).flatten(1)
 
 
+def rounded(x_BD, bits, *, by_dots=HAS_DOTS):
+    """Inputs as the product takes them."""
+    if bits == 16 or not by_dots:
+        return x_BD
+    groups_BN32 = x_BD.unflatten(1, (-1, 32))
+    unit_BN1 = groups_BN32.abs().amax(-1, keepdim=True) / 127
+    return ((groups_BN32 / unit_BN1.clamp_min(1e-30)).round() * unit_BN1).flatten(1)
+
+
 def multiplied(packed, x_BD, size=1):
     texts, outputs = len(x_BD), packed.row[OUTPUTS]
-    sums_BN, y_BF = np.zeros((texts, 99), np.float32), np.full((texts, outputs), np.nan, np.float32)
+    ready = Ready(np.zeros((texts, 999), np.int8), np.zeros((texts, 99, 2), np.float32))
+    y_BF = np.full((texts, outputs), np.nan, np.float32)
     for rank in range(size):
-        first, last = product(packed.row, x_BD, sums_BN, y_BF, Share(rank, size))
+        first, last = product(packed.row, x_BD, ready, y_BF, Share(rank, size))
         assert np.isfinite(y_BF[:, :last]).all()
         assert first % 16 == 0
     return y_BF
@@ -41,8 +54,48 @@ def test_every_text_gets_its_product(bits, texts):
     weight_FD, x_BD = torch.randn(80, 96, generator=made), torch.randn(texts, 96, generator=made)
     packed = pack(weight_FD, bits, most_off=9)
     assert packed.row[[OUTPUTS, INPUTS, BITS]].tolist() == [80, 96, bits]
-    truth = x_BD @ kept(weight_FD, bits).T
+    truth = rounded(x_BD, bits) @ kept(weight_FD, bits).T
     torch.testing.assert_close(torch.from_numpy(multiplied(packed, x_BD.numpy())), truth, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_a_processor_without_products_of_bytes_multiplies_floats(bits):
+    """Code for another processor is compiled here, and all its sizes of a batch run: 8, 4, 2 and 1."""
+    by_floats = tile_for_all(bits, by_dots=False)
+
+    @numba.njit
+    def go(order_F, tiles):
+        for tile in range(tiles):
+            by_floats(order_F.ctypes.data, tile)
+        return order_F[0]
+
+    weight_FD, x_BD = torch.randn(48, 64), torch.randn(15, 64).numpy()
+    packed, y_BF = pack(weight_FD, bits, most_off=9), np.zeros((15, 48), np.float32)
+    sums_BN2 = np.zeros((15, 2, 2), np.float32)
+    sums_BN2[:, :, 1] = x_BD.reshape(15, 2, 32).sum(-1)
+    pairs = [(each.ctypes.data, each.strides[0]) for each in (x_BD, sums_BN2, y_BF)]
+    go(np.array([bits, *packed.row[:2], 2, *pairs[0], *pairs[1], *pairs[2], 15, 3], np.int64), 3)
+    truth = torch.from_numpy(x_BD) @ kept(weight_FD, bits).T
+    torch.testing.assert_close(torch.from_numpy(y_BF), truth, atol=1e-3, rtol=0)
+
+
+def test_inputs_are_rounded_to_127_levels_a_group():
+    x_BD = torch.randn(3, 96) * torch.tensor([1e-3, 1.0, 1e3])[:, None]
+    x_BD[1, 32:64] = 0
+    ready = Ready(np.full((3, 96), 99, np.int8), np.zeros((3, 3, 2), np.float32))
+
+    @numba.njit
+    def go(x_BD, levels_BD, sums_BN2):
+        for b in range(3):
+            levels_of(x_BD[b].ctypes.data, 3, levels_BD[b].ctypes.data, sums_BN2[b].ctypes.data)
+        return levels_BD[0, 0], x_BD[0, 0], sums_BN2[0, 0, 0]
+
+    go(x_BD.numpy(), *ready)
+    back = torch.from_numpy(ready.levels).unflatten(1, (-1, 32)) * torch.from_numpy(ready.sums)[..., :1]
+    torch.testing.assert_close(back.flatten(1), rounded(x_BD, 4, by_dots=True), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(torch.from_numpy(ready.sums)[..., 1], back.sum(-1), rtol=1e-4, atol=1e-3)
+    assert ready.levels.max() == 127 or ready.levels.min() == -127
+    assert not ready.levels[1, 32:64].any()
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7])

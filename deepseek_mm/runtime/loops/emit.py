@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -17,6 +17,7 @@ from numba.extending import intrinsic
 LANES = 16  # numbers of a vector
 I8, I16, I32, I64, F32 = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
 LINE = 64  # bytes that a processor fetches at once
+HAS_DOTS = bool(binding.get_host_cpu_features().get("avx512vnni"))  # for `dots`
 LOG2_E = 1.4426950408889634
 POWERS = (1.0, 0.6931471805599453, 0.2402265069591007, 0.0555041086648216, 0.009618129107628477, 0.0013333558146428443)
 
@@ -110,9 +111,19 @@ def fma(b: Builder, x: Value, y: Value, z: Value) -> Value:
     return call(b, f"llvm.fma.v{LANES}f32", x, y, z)
 
 
+def dots(b: Builder, sums: Value, unsigned: Value, signed: Value) -> Value:
+    """In every lane the products of four bytes without a sign and four with one join the sum. Only if HAS_DOTS."""
+    return call(b, "llvm.x86.avx512.vpdpbusd.512", sums, unsigned, signed)
+
+
+def number_at(b: Builder, table: Value, place: int) -> Value:
+    """A whole number of a table."""
+    return load(b, moved(b, table, 8 * place), I64, 8)
+
+
 def spread(b: Builder, number: Value) -> Value:
     """A number in every lane."""
-    nothing = ir.Constant(vector(F32), ir.Undefined)
+    nothing = ir.Constant(vector(number.type), ir.Undefined)
     first = b.insert_element(nothing, number, ir.Constant(I32, 0))
     return b.shuffle_vector(first, nothing, ir.Constant(vector(I32), [0] * LANES))
 

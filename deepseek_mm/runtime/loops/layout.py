@@ -20,6 +20,7 @@ PIECE = 128  # keys whose scores are made at once
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
+Bytes = NDArray[np.int8]
 
 
 class Net(NamedTuple):
@@ -55,6 +56,13 @@ class Where(NamedTuple):
     held_sin: Floats  # (B, K / 2)
 
 
+class Ready(NamedTuple):
+    """What some texts' inputs of a matrix were turned into (`tiles.make_ready`)."""
+
+    levels: Bytes  # (B, D)
+    sums: Floats  # (B, N, 2): the size of a level, and the sum of a group
+
+
 class Seen(NamedTuple):
     """What a text's queries, or those of one key head, have met so far."""
 
@@ -69,7 +77,8 @@ class Work(NamedTuple):
     sync: Integers  # (16,)
     x: Floats  # (B, D)
     normed: Floats  # (X, B, D)
-    sums: Floats  # (X, B, N)
+    levels: Bytes  # (X, B, D)
+    sums: Floats  # (X, B, N, 2)
     qkv: Floats  # (B, F)
     queries: Floats  # (X, B, 2, H, K): turned to their places, and towards the sinks
     keys: Floats  # (X, B, G, K)

@@ -1,7 +1,8 @@
 """Matrices in tiles of sixteen outputs, as `tiles` multiplies with them.
 
-In four bits two inputs share a byte, the even one in its lower half; behind sixteen scales of a group of inputs stand
-its sixteen middles. The levels are those of `runtime.quantize`.
+Levels of four inputs lie side by side for each output. In four bits an input shares a byte with the fourth one behind
+it, which has the upper half, and behind sixteen scales of a group of inputs stand its sixteen middles. The levels are
+those of `runtime.quantize`.
 
 Shape key:  D inputs, F outputs, N groups of inputs
 """
@@ -41,16 +42,22 @@ def pack(weight_FD: Tensor, bits: int, *, most_off: float) -> Packed:
         bits = EIGHT
     if bits == EIGHT:
         levels_FD, scale_F = eight_bits(weight_FD)
-        return _packed(_lanes_last(levels_FD), scale_F, weight_FD, EIGHT)
+        return _packed(_by_fours(levels_FD), scale_F, weight_FD, EIGHT)
     return _packed(_lanes_last(weight_FD.bfloat16()), weight_FD[:0], weight_FD, SIXTEEN)
 
 
 def _tiles_of_four(levels_FD: Tensor, scales_NF2: Tensor) -> tuple[Tensor, Tensor]:
-    """Levels as bytes of two, (tiles, D / 2, LANES); scales and middles, (tiles, N, 2, LANES), of level * s + m."""
-    levels = _lanes_last(levels_FD.to(torch.uint8))
+    """Levels as bytes of two, (tiles, D / 8, LANES, 4); scales and middles, (tiles, N, 2, LANES), of level * s + m."""
+    levels = _by_fours(levels_FD.to(torch.uint8))
     scale_NF, middle_NF = scales_NF2.float().unbind(-1)
     both_N2F = torch.stack((scale_NF, middle_NF - 8 * scale_NF), 1).bfloat16()
     return levels[:, ::2] | (levels[:, 1::2] << 4), both_N2F.unflatten(-1, (-1, LANES)).permute(2, 0, 1, 3)
+
+
+def _by_fours(levels_FD: Tensor) -> Tensor:
+    """(tiles, D / 4, LANES, 4)."""
+    by_fours: Tensor = levels_FD.unflatten(0, (-1, LANES)).unflatten(2, (-1, 4)).transpose(1, 2)
+    return by_fours
 
 
 def _lanes_last(x_FD: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ import numpy as np
 from deepseek_mm.runtime.loops.attention import begin, keep, look_along, take_own
 from deepseek_mm.runtime.loops.compiled import Array, compiled
 from deepseek_mm.runtime.loops.inside import gelu, layer_norm
-from deepseek_mm.runtime.loops.layout import ENTER, GROUP_NO, JOIN, SCORE, SPLIT_UP, Net, Seen, Where, Work
+from deepseek_mm.runtime.loops.layout import ENTER, GROUP_NO, JOIN, SCORE, SPLIT_UP, Net, Ready, Seen, Where, Work
 from deepseek_mm.runtime.loops.threads import Share
 from deepseek_mm.runtime.loops.tiles import product
 
@@ -21,18 +21,18 @@ from deepseek_mm.runtime.loops.tiles import product
 def route(net: Net, work: Work, where: Where, layer: int, rank: int) -> None:
     """The experts of every text's token, and how much each counts, in this thread's part of `work`."""
     moe, alone = net.moe_of[layer], Share(0, 1)
-    matrices, norms, sums_BN = net.gates[moe], net.inner_norms[moe], work.sums[rank]
+    matrices, norms, ready = net.gates[moe], net.inner_norms[moe], Ready(work.levels[rank], work.sums[rank])
     entered_BW, inner_BW = work.gate_entered[rank], work.gate_inner[rank]
     layer_norm(work.normed[rank], net.gate_norms[moe, 0], net.gate_norms[moe, 1], work.gate_normed[rank])
-    product(matrices[ENTER], work.gate_normed[rank], sums_BN, entered_BW, alone)
+    product(matrices[ENTER], work.gate_normed[rank], ready, entered_BW, alone)
     layer_norm(entered_BW, norms[0], norms[1], inner_BW)
-    product(matrices[SPLIT_UP], inner_BW, sums_BN, work.gate_up[rank], alone)
+    product(matrices[SPLIT_UP], inner_BW, ready, work.gate_up[rank], alone)
     for b in range(len(work.x)):
         look_back(net.slots[net.num_layers + moe], work, where, b, rank)
-    product(matrices[JOIN], work.gate_joined[rank], sums_BN, inner_BW, alone)
+    product(matrices[JOIN], work.gate_joined[rank], ready, inner_BW, alone)
     entered_BW += inner_BW
     layer_norm(entered_BW, norms[2], norms[3], inner_BW)
-    product(matrices[SCORE], inner_BW, sums_BN, work.gate_scores[rank], alone)
+    product(matrices[SCORE], inner_BW, ready, work.gate_scores[rank], alone)
     for b in range(len(work.x)):
         choose(work.gate_scores[rank, b, : net.num_experts], work.visited[rank, b], work.weights[rank, b])
     if rank == 0:

@@ -23,23 +23,24 @@ from deepseek_mm.runtime.loops.layout import (
     SILU,
     UP,
     Net,
+    Ready,
     Seen,
     Where,
     Work,
 )
 from deepseek_mm.runtime.loops.routing import route
 from deepseek_mm.runtime.loops.threads import Share, wait
-from deepseek_mm.runtime.loops.tiles import multiply, product, sum_groups, tiles_of
+from deepseek_mm.runtime.loops.tiles import make_ready, multiply, product, tiles_of
 
 
 @compiled
 def step(net: Net, work: Work, where: Where, rank: int, size: int) -> None:
     """`work.x` holds the tokens' vectors, and `work.logits` the scores when all threads have returned."""
     share = Share(rank, size)
-    normed_BD, sums_BN = work.normed[rank], work.sums[rank]
+    normed_BD, ready = work.normed[rank], Ready(work.levels[rank], work.sums[rank])
     for layer in range(net.num_layers):
         rms_norm(work.x, net.norms[2 * layer], net.eps, normed_BD)
-        product(net.matrices[layer, QKV], normed_BD, sums_BN, work.qkv, share)
+        product(net.matrices[layer, QKV], normed_BD, ready, work.qkv, share)
         wait(work.sync, size)
         for b in range(len(work.x)):
             attend(net.slots[layer], work, where, b, share)
@@ -54,7 +55,7 @@ def step(net: Net, work: Work, where: Where, rank: int, size: int) -> None:
         conclude(net, work, layer, share)
         wait(work.sync, size)
     rms_norm(work.x, net.norms[2 * net.num_layers], net.eps, normed_BD)
-    product(net.head, normed_BD, sums_BN, work.logits, share)
+    product(net.head, normed_BD, ready, work.logits, share)
 
 
 @compiled
@@ -86,10 +87,10 @@ def attend(slot: Array, work: Work, where: Where, b: int, share: Share) -> None:
 def look_out(net: Net, work: Work, layer: int, share: Share) -> None:
     """This thread's share of what attention adds."""
     heads, width = work.seen.shape[2:]
-    together_BX = work.together[share.rank]
+    together_BX, ready = work.together[share.rank], Ready(work.levels[share.rank], work.sums[share.rank])
     for b in range(len(work.x)):
         join(work.states[:, b], work.seen[:, b], together_BX[b].reshape(heads, width))
-    first, last = product(net.matrices[layer, OUT], together_BX, work.sums[share.rank], work.out, share)
+    first, last = product(net.matrices[layer, OUT], together_BX, ready, work.out, share)
     for b in range(len(work.x)):
         work.x[b, first:last] += work.out[b, first:last]
 
@@ -98,27 +99,28 @@ def look_out(net: Net, work: Work, layer: int, share: Share) -> None:
 def think(net: Net, work: Work, layer: int, share: Share) -> None:
     """This thread's share of the inside of the feed-forward, and of the experts that are visited."""
     up, normed_BD = net.matrices[layer, UP], work.normed[share.rank]
-    sum_groups(normed_BD, up[INPUTS], work.sums[share.rank])
-    enter(up, SILU, normed_BD, work.sums[share.rank], (work.up, work.inside), share)
+    ready = Ready(work.levels[share.rank], work.sums[share.rank])
+    make_ready(normed_BD, up[INPUTS], ready)
+    enter(up, SILU, normed_BD, ready, (work.up, work.inside), share)
     moe = net.moe_of[layer]
     if moe < 0:
         return
     for b in range(len(work.x)):
-        x_1D, sums_1N = normed_BD[b : b + 1], work.sums[share.rank, b : b + 1]
+        x_1D, its_own = normed_BD[b : b + 1], Ready(ready.levels[b : b + 1], ready.sums[b : b + 1])
         for place in range(work.visited.shape[2]):
             expert = work.visited[share.rank, b, place]
             room = work.expert_up[b, place : place + 1], work.expert_inside[b, place : place + 1]
-            enter(net.experts[moe, expert, 0], net.kinds[expert], x_1D, sums_1N, room, share)
+            enter(net.experts[moe, expert, 0], net.kinds[expert], x_1D, its_own, room, share)
 
 
 @compiled
-def enter(up: Array, kind: int, x_BD: Array, sums_BN: Array, room: tuple[Array, Array], share: Share) -> None:
+def enter(up: Array, kind: int, x_BD: Array, ready: Ready, room: tuple[Array, Array], share: Share) -> None:
     """This thread's share of a gated feed-forward's inside: (B, 2 * F) and (B, F) to write to."""
     up_BF, inside_BF = room
     width = up[OUTPUTS] // 2
     first, last = tiles_of(width, share)
-    multiply(up, x_BD, sums_BN, up_BF, first, last)
-    multiply(up, x_BD, sums_BN, up_BF, width // LANES + first, width // LANES + last)
+    multiply(up, x_BD, ready, up_BF, first, last)
+    multiply(up, x_BD, ready, up_BF, width // LANES + first, width // LANES + last)
     start, end = first * LANES, last * LANES
     for b in range(len(x_BD)):
         gated(up_BF[b, start:end], up_BF[b, width + start : width + end], inside_BF[b, start:end], kind)
@@ -127,8 +129,8 @@ def enter(up: Array, kind: int, x_BD: Array, sums_BN: Array, room: tuple[Array, 
 @compiled
 def conclude(net: Net, work: Work, layer: int, share: Share) -> None:
     """This thread's share of what feed-forward and experts add."""
-    sums_BN, moe = work.sums[share.rank], net.moe_of[layer]
-    first, last = product(net.matrices[layer, DOWN], work.inside, sums_BN, work.out, share)
+    ready, moe = Ready(work.levels[share.rank], work.sums[share.rank]), net.moe_of[layer]
+    first, last = product(net.matrices[layer, DOWN], work.inside, ready, work.out, share)
     for b in range(len(work.x)):
         work.x[b, first:last] += work.out[b, first:last]
         if moe < 0:
@@ -136,5 +138,5 @@ def conclude(net: Net, work: Work, layer: int, share: Share) -> None:
         for place in range(work.visited.shape[2]):
             down = net.experts[moe, work.visited[share.rank, b, place], 1]
             inside_1F, out_1D = work.expert_inside[b, place : place + 1], work.out[b : b + 1]
-            product(down, inside_1F, sums_BN, out_1D, share)
+            product(down, inside_1F, ready, out_1D, share)
             work.x[b, first:last] += work.weights[share.rank, b, place] * work.out[b, first:last]

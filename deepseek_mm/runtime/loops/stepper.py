@@ -191,8 +191,9 @@ def room_for(shape: DecoderShape, b: int, x: int) -> Work:
     )  # fmt: skip
     w, h, top, experts = (moe.gate_width, moe.gate_heads, moe.top_k, len(moe.experts)) if moe else (0, 1, 0, 0)
     widest = max((spec.width for spec in moe.experts), default=0) if moe else 0
+    inputs = max(d, f, heads * k, 3 * w, widest)
     sizes = {
-        "x": (b, d), "normed": (x, b, d), "sums": (x, b, max(d, f, heads * k, 3 * w, widest) // GROUP),
+        "x": (b, d), "normed": (x, b, d), "sums": (x, b, inputs // GROUP, 2),
         "qkv": (b, (heads + 2 * groups) * k), "queries": (x, b, 2, heads, k), "keys": (x, b, groups, k),
         "states": (x, b, heads, 2), "seen": (x, b, heads, k), "scores": (x, max(heads, h), PIECE),
         "together": (x, b, heads * k), "out": (b, d), "up": (b, 2 * f), "inside": (b, f),
@@ -203,6 +204,7 @@ def room_for(shape: DecoderShape, b: int, x: int) -> Work:
     }  # fmt: skip
     arrays: dict[str, Any] = {name: np.zeros(size, np.float32) for name, size in sizes.items()}
     counts = {"sync": (16,), "visited": (x, b, top), "chosen": (len(moe.layers) if moe else 0, b, top)}
+    arrays["levels"] = np.zeros((x, b, inputs), np.int8)
     return Work(**arrays | {name: np.zeros(size, np.int64) for name, size in counts.items()})
 
 

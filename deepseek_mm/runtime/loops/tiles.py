@@ -1,9 +1,10 @@
 """Matrices in few bits times the inputs of a few texts: what a token's time goes into.
 
-A matrix lies in tiles of sixteen outputs, a lane each. Weights of one input lie side by side and an input is spread
-over the lanes, so nothing has to be added up across them. A weight is unpacked once for all texts of a batch. For one
-text reading is all that counts, and a processor reads a stream faster if it is told in good time where that goes on:
-so a core reads 12 GB/s where it read 7 (measured, docs/log.md).
+A matrix lies in tiles of sixteen outputs, a lane each, and an input is spread over the lanes, so nothing has to be
+added up across them. A weight is unpacked once for all texts of a batch. For one text reading is all that counts, and
+a processor reads a stream faster if it is told in good time where that goes on: so a core reads 12 GB/s where it read
+7 (measured, docs/log.md). For eight texts multiplying counts: where the processor has them, instructions that multiply
+four pairs of bytes in every lane do a quarter of the work, with inputs rounded to 127 levels a group (`levels_of`).
 
 Shape key:  B texts, D inputs, F outputs, N groups of inputs that share a scale
 """
@@ -11,20 +12,23 @@ Shape key:  B texts, D inputs, F outputs, N groups of inputs that share a scale
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
+from numba.core import cgutils
 
 from deepseek_mm.runtime.loops.compiled import Array, apart, compiled
 from deepseek_mm.runtime.loops.emit import (
     ADDRESS,
     COUNT,
     F32,
-    I8,
+    HAS_DOTS,
     I32,
     I64,
     LANES,
     NOTHING,
     Builder,
     Value,
+    dots,
     emitted,
     every,
     fetch,
@@ -33,37 +37,45 @@ from deepseek_mm.runtime.loops.emit import (
     load,
     load_halves,
     moved,
+    number_at,
     spread,
     steps,
     store,
     vector,
     whole,
 )
-from deepseek_mm.runtime.loops.layout import BITS, CODE, INPUTS, OUTPUTS, SCALES, WEIGHTS
+from deepseek_mm.runtime.loops.layout import BITS, CODE, INPUTS, OUTPUTS, SCALES, WEIGHTS, Ready
 from deepseek_mm.runtime.loops.threads import Share
-from deepseek_mm.runtime.loops.vectors import FLOATS, GROUP, HALVES, group_sums
+from deepseek_mm.runtime.loops.vectors import FLOATS, GROUP, HALVES, group_sums, levels_of
 
 FOUR, EIGHT, SIXTEEN = 4, 8, 16  # bits of a weight
 AHEAD = 8_192  # bytes that are fetched before they are needed
 CHAINS = 8  # sums side by side: two multiplications begin in a cycle, and each takes four
+MANY = (8, 4, 2, 1)  # texts at a time
+WORDS = 8  # what the fields of an order are wide, in bytes
+(WANTED, FIRST, ITS_SCALES, GROUPS, X, X_STEP, SUMS, SUMS_STEP, Y, Y_STEP, TEXTS, TILES) = range(12)  # of an order
+FIELDS = 12
+
+Texts = list[tuple[Value, Value, Value]]  # of each: addresses of its inputs, of its sums, and of its outputs
 
 
 def _unpacked(b: Builder, bits: int, address: Value) -> Iterator[Value]:
-    """The weights of a group of inputs, one after the other, sixteen outputs each."""
-    for n in range(GROUP * bits // EIGHT if bits < EIGHT else GROUP):
-        if bits == SIXTEEN:
+    """The weights of a group of inputs as floats, one input after the other, sixteen outputs each."""
+    if bits == SIXTEEN:
+        for n in range(GROUP):
             yield load_halves(b, moved(b, address, HALVES * n))
-            continue
-        levels = load(b, moved(b, address, LANES * n), vector(I8), LANES)
-        if bits == EIGHT:
-            yield b.sitofp(b.sext(levels, vector(I32)), vector(F32))
-            continue
-        for half in (b.and_(levels, every(I8, 15)), b.lshr(levels, every(I8, 4))):
-            yield b.sitofp(b.zext(half, vector(I32)), vector(F32))
+        return
+    for n in range(GROUP * bits // 32):
+        levels = load(b, moved(b, address, FLOATS * n), vector(I32), FLOATS // 4)
+        for shift in (0, 8, 16, 24) if bits == EIGHT else (0, 8, 16, 24, 4, 12, 20, 28):
+            if bits == EIGHT:
+                yield b.sitofp(b.ashr(b.shl(levels, every(I32, 24 - shift)), every(I32, 24)), vector(F32))
+            else:
+                yield b.sitofp(b.and_(b.lshr(levels, every(I32, shift)), every(I32, 15)), vector(F32))
 
 
-def _group(b: Builder, bits: int, weights: Value, inputs: list[Value]) -> list[Value]:
-    """The products of one group of inputs with each text, without its scale."""
+def _products(b: Builder, bits: int, weights: Value, inputs: list[Value]) -> list[Value]:
+    """Of one group of inputs with each text, in floats, without the group's scale."""
     chains = max(1, min(4, CHAINS // len(inputs)))
     parts = [[every(F32, 0.0)] * chains for _ in inputs]
     for n, weight in enumerate(_unpacked(b, bits, weights)):
@@ -74,118 +86,146 @@ def _group(b: Builder, bits: int, weights: Value, inputs: list[Value]) -> list[V
     return [part[0] for part in parts]
 
 
-def _tile(bits: int, texts: int) -> Any:
-    """Code that multiplies one tile with the inputs of so many texts. Steps are bytes from one text to the next."""
+def _bytes(b: Builder, bits: int, address: Value) -> Iterator[Value]:
+    """The weights of a group of inputs as bytes without a sign, four inputs of sixteen outputs each."""
+    for n in range(GROUP * bits // 32):
+        levels = load(b, moved(b, address, FLOATS * n), vector(I32), FLOATS // 4)
+        if bits == EIGHT:
+            yield b.xor(levels, every(I32, 0x80808080))  # 128 more than the level
+        else:
+            yield b.and_(levels, every(I32, 0x0F0F0F0F))
+            yield b.and_(b.lshr(levels, every(I32, 4)), every(I32, 0x0F0F0F0F))
 
-    @emitted(NOTHING, *(ADDRESS,) * 8, COUNT)
-    def code(b: Builder, *values: Value) -> None:
-        weights, scales, x, x_step, sums, sums_step, y, y_step, groups = values
-        x_of, sums_of, y_of = (
-            [b.add(first, b.mul(step, whole(n))) for n in range(texts)]
-            for first, step in ((x, x_step), (sums, sums_step), (y, y_step))
+
+def _dots(b: Builder, bits: int, weights: Value, inputs: list[Value]) -> list[Value]:
+    """The same of inputs in levels."""
+    parts = [[every(I32, 0)] * 2 for _ in inputs]
+    for n, weight in enumerate(_bytes(b, bits, weights)):
+        for part, address in zip(parts, inputs, strict=True):
+            part[n % 2] = dots(b, part[n % 2], weight, spread(b, load(b, moved(b, address, 4 * n), I32, 4)))
+    return [b.sitofp(b.add(*part), vector(F32)) for part in parts]
+
+
+def _tile(b: Builder, kind: tuple[int, bool], texts: Texts, matrix: tuple[Value, Value, Value]) -> None:
+    """One tile, given by addresses of weights and scales and its number of groups, times the inputs of some texts."""
+    (bits, by_dots), (weights, scales, groups) = kind, matrix
+    totals = [kept(b, every(F32, 0.0)) for _ in texts]
+    size, width = GROUP * LANES * bits // 8, GROUP if by_dots else 4 * GROUP
+    with steps(b, groups, size, width, 8, 2 * HALVES) as (at, at_x, at_sum, at_scale):
+        here = b.add(weights, at)
+        fetch(b, moved(b, here, AHEAD), size)
+        found = (_dots if by_dots else _products)(b, bits, here, [b.add(x, at_x) for x, _, _ in texts])
+        units, shifts = (
+            [spread(b, load(b, moved(b, b.add(sums, at_sum), n), F32, 4)) for _, sums, _ in texts] for n in (0, 4)
         )
-        totals = [kept(b, every(F32, 0.0)) for _ in range(texts)]
-        size = GROUP * LANES * bits // EIGHT
-        with steps(b, groups, size, 2 * FLOATS, 4, 2 * HALVES) as (at, at_x, at_sum, at_scale):
-            here = b.add(weights, at)
-            fetch(b, moved(b, here, AHEAD), size)
-            found = _group(b, bits, here, [b.add(first, at_x) for first in x_of])
-            if bits == FOUR:
-                scale = load_halves(b, b.add(scales, at_scale))
-                middle = load_halves(b, moved(b, b.add(scales, at_scale), HALVES))
-                shifts = [spread(b, load(b, b.add(first, at_sum), F32, 4)) for first in sums_of]
-                found = [fma(b, scale, part, b.fmul(middle, s)) for part, s in zip(found, shifts, strict=True)]
-            for total, part in zip(totals, found, strict=True):
-                b.store(b.fadd(b.load(total), part), total)
-        scale = load_halves(b, scales) if bits == EIGHT else every(F32, 1.0)
-        for total, place in zip(totals, y_of, strict=True):
-            store(b, b.fmul(b.load(total), scale), place)
+        if by_dots:
+            found = [b.fmul(part, unit) for part, unit in zip(found, units, strict=True)]
+        if bits == FOUR:
+            scale = load_halves(b, b.add(scales, at_scale))
+            middle = load_halves(b, moved(b, b.add(scales, at_scale), HALVES))
+            found = [fma(b, scale, part, b.fmul(middle, s)) for part, s in zip(found, shifts, strict=True)]
+        elif by_dots:
+            found = [fma(b, every(F32, -128.0), s, part) for part, s in zip(found, shifts, strict=True)]
+        for summed, part in zip(totals, found, strict=True):
+            b.store(b.fadd(b.load(summed), part), summed)
+    scale = load_halves(b, scales) if bits == EIGHT else every(F32, 1.0)
+    for summed, (_, _, y) in zip(totals, texts, strict=True):
+        store(b, b.fmul(b.load(summed), scale), y)
+
+
+def tile_for_all(bits: int, *, by_dots: bool) -> Any:
+    """Code that multiplies tile `number` of an order with the inputs of all its texts."""
+
+    @emitted(NOTHING, ADDRESS, COUNT)
+    def code(b: Builder, order: Value, number: Value) -> None:
+        weights, scales, groups, x, x_step, sums, sums_step, y, y_step, texts = (
+            number_at(b, order, n)
+            for n in (FIRST, ITS_SCALES, GROUPS, X, X_STEP, SUMS, SUMS_STEP, Y, Y_STEP, TEXTS)
+        )  # fmt: skip
+        scaled = b.mul(groups, whole(2 * HALVES)) if bits == FOUR else whole(HALVES)
+        weights = b.add(weights, b.mul(b.mul(groups, whole(GROUP * LANES * bits // 8)), number))
+        scales, y = b.add(scales, b.mul(scaled, number)), b.add(y, b.mul(number, whole(FLOATS)))
+        done = whole(0)
+        for many in MANY:
+            times = b.udiv(b.sub(texts, done), whole(many))
+            with cgutils.for_range(b, times) as loop:
+                first = b.add(done, b.mul(loop.index, whole(many)))
+                some = [b.add(first, whole(n)) for n in range(many)]
+                places: Texts = [
+                    (b.add(x, b.mul(n, x_step)), b.add(sums, b.mul(n, sums_step)), b.add(y, b.mul(n, y_step)))
+                    for n in some
+                ]
+                _tile(b, (bits, by_dots), places, (weights, scales, groups))
+            done = b.add(done, b.mul(times, whole(many)))
 
     return code
 
 
-four_1, four_2, four_4, four_8 = (_tile(FOUR, texts) for texts in (1, 2, 4, 8))
-eight_1, eight_2, eight_4, eight_8 = (_tile(EIGHT, texts) for texts in (1, 2, 4, 8))
-sixteen_1, sixteen_4 = (_tile(SIXTEEN, texts) for texts in (1, 4))
+in_four, in_eight = (tile_for_all(bits, by_dots=HAS_DOTS) for bits in (FOUR, EIGHT))
+in_sixteen = tile_for_all(SIXTEEN, by_dots=False)
 
 
-@emitted(NOTHING, *(COUNT,) * 13)
-def _call(b: Builder, *values: Value) -> None:
-    """The function at the first value, with all others."""
-    address, *rest = values
-    kind = ir.FunctionType(ir.VoidType(), [I64] * len(rest))
-    b.call(b.inttoptr(address, kind.as_pointer()), rest)
+@emitted(COUNT, ADDRESS, COUNT)
+def field(b: Builder, order: Value, number: Value) -> Value:
+    return load(b, b.add(order, b.mul(number, whole(WORDS))), I64, WORDS)
 
 
-@apart(NOTHING(*(COUNT,) * 12))
-def MULTIPLY(
-    bits: int, weights: int, scales: int, groups: int, x: int, x_step: int, sums: int, sums_step: int, y: int,
-    y_step: int, texts: int, tiles: int,
-) -> None:  # fmt: skip
-    """Some tiles times the inputs of all texts, as many of them at a time as one piece of code takes."""
-    size, scale_size = groups * GROUP * LANES * bits // EIGHT, HALVES * (2 * groups if bits == FOUR else 1)
-    for tile in range(tiles):
-        w, s, n = weights + tile * size, scales + tile * scale_size, 0
-        while n < texts:
-            a, c, d, left = x + n * x_step, sums + n * sums_step, y + n * y_step + tile * FLOATS, texts - n
-            if bits == FOUR and left >= 8:
-                four_8(w, s, a, x_step, c, sums_step, d, y_step, groups)
-                n += 8
-            elif bits == FOUR and left >= 4:
-                four_4(w, s, a, x_step, c, sums_step, d, y_step, groups)
-                n += 4
-            elif bits == FOUR and left >= 2:
-                four_2(w, s, a, x_step, c, sums_step, d, y_step, groups)
-                n += 2
-            elif bits == FOUR:
-                four_1(w, s, a, x_step, c, sums_step, d, y_step, groups)
-                n += 1
-            elif bits == EIGHT and left >= 8:
-                eight_8(w, s, a, x_step, c, sums_step, d, y_step, groups)
-                n += 8
-            elif bits == EIGHT and left >= 4:
-                eight_4(w, s, a, x_step, c, sums_step, d, y_step, groups)
-                n += 4
-            elif bits == EIGHT and left >= 2:
-                eight_2(w, s, a, x_step, c, sums_step, d, y_step, groups)
-                n += 2
-            elif bits == EIGHT:
-                eight_1(w, s, a, x_step, c, sums_step, d, y_step, groups)
-                n += 1
-            elif left >= 4:
-                sixteen_4(w, s, a, x_step, c, sums_step, d, y_step, groups)
-                n += 4
-            else:
-                sixteen_1(w, s, a, x_step, c, sums_step, d, y_step, groups)
-                n += 1
+@emitted(NOTHING, ADDRESS, ADDRESS)
+def _call(b: Builder, code: Value, order: Value) -> None:
+    """The function at an address, with an order."""
+    kind = ir.FunctionType(ir.VoidType(), [I64])
+    b.call(b.inttoptr(code, kind.as_pointer()), [order])
+
+
+@apart(NOTHING(ADDRESS))
+def MULTIPLY(order: int) -> None:
+    """Carry out an order: some tiles times the inputs of all texts."""
+    bits = field(order, WANTED)
+    for tile in range(field(order, TILES)):
+        if bits == FOUR:
+            in_four(order, tile)
+        elif bits == EIGHT:
+            in_eight(order, tile)
+        else:
+            in_sixteen(order, tile)
 
 
 @compiled
-def multiply(matrix: Array, x_BD: Array, sums_BN: Array, y_BF: Array, first: int, last: int) -> None:
-    """Tiles `first` .. `last` - 1 of a matrix times the inputs of all texts."""
+def multiply(matrix: Array, x_BD: Array, ready: Ready, y_BF: Array, first: int, last: int) -> None:
+    """Tiles `first` .. `last` - 1 of a matrix times the inputs of all texts, which were made ready for it."""
     bits, inputs = matrix[BITS], matrix[INPUTS]
-    _call(
-        matrix[CODE], bits, matrix[WEIGHTS] + first * inputs * LANES * bits // EIGHT,
-        matrix[SCALES] + first * HALVES * (2 * inputs // GROUP if bits == FOUR else 1), inputs // GROUP,
-        x_BD.ctypes.data, x_BD.strides[0], sums_BN.ctypes.data, sums_BN.strides[0],
-        y_BF.ctypes.data + first * FLOATS, y_BF.strides[0], len(x_BD), last - first,
-    )  # fmt: skip
+    order = np.empty(FIELDS, np.int64)
+    order[WANTED], order[GROUPS], order[TEXTS], order[TILES] = bits, inputs // GROUP, len(x_BD), last - first
+    order[FIRST] = matrix[WEIGHTS] + first * inputs * LANES * bits // 8
+    order[ITS_SCALES] = matrix[SCALES] + first * HALVES * (2 * inputs // GROUP if bits == FOUR else 1)
+    if HAS_DOTS and bits != SIXTEEN:
+        order[X], order[X_STEP] = ready.levels.ctypes.data, ready.levels.strides[0]
+    else:
+        order[X], order[X_STEP] = x_BD.ctypes.data, x_BD.strides[0]
+    order[SUMS], order[SUMS_STEP] = ready.sums.ctypes.data, ready.sums.strides[0]
+    order[Y], order[Y_STEP] = y_BF.ctypes.data + first * FLOATS, y_BF.strides[0]
+    _call(matrix[CODE], order.ctypes.data)
+    order[0] = 0  # an array that only its address speaks of would be gone by now
 
 
 @compiled
-def sum_groups(x_BD: Array, inputs: int, sums_BN: Array) -> None:
-    """What a product with a matrix in four bits asks for."""
+def make_ready(x_BD: Array, inputs: int, ready: Ready) -> None:
+    """What a product with a matrix in four or eight bits asks for."""
     for b in range(len(x_BD)):
-        group_sums(x_BD[b].ctypes.data, inputs // GROUP, sums_BN[b].ctypes.data)
+        x, sums = x_BD[b].ctypes.data, ready.sums[b].ctypes.data
+        if HAS_DOTS:
+            levels_of(x, inputs // GROUP, ready.levels[b].ctypes.data, sums)
+        else:
+            group_sums(x, inputs // GROUP, sums)
 
 
 @compiled
-def product(matrix: Array, x_BD: Array, sums_BN: Array, y_BF: Array, share: Share) -> tuple[int, int]:
+def product(matrix: Array, x_BD: Array, ready: Ready, y_BF: Array, share: Share) -> tuple[int, int]:
     """This thread's share of a matrix times the inputs of all texts; returns the first and the last output."""
-    if matrix[BITS] == FOUR:
-        sum_groups(x_BD, matrix[INPUTS], sums_BN)
+    if matrix[BITS] != SIXTEEN:
+        make_ready(x_BD, matrix[INPUTS], ready)
     first, last = tiles_of(matrix[OUTPUTS], share)
-    multiply(matrix, x_BD, sums_BN, y_BF, first, last)
+    multiply(matrix, x_BD, ready, y_BF, first, last)
     return first * LANES, last * LANES
 
 

@@ -1,5 +1,6 @@
 """Loops over one or two rows of numbers, sixteen at a time."""
 
+from llvmlite import ir
 from numba.core import cgutils
 
 from deepseek_mm.runtime.loops.emit import (
@@ -7,11 +8,13 @@ from deepseek_mm.runtime.loops.emit import (
     COUNT,
     F32,
     I8,
+    I32,
     LANES,
     NOTHING,
     NUMBER,
     Builder,
     Value,
+    call,
     emitted,
     every,
     exponential,
@@ -27,11 +30,13 @@ from deepseek_mm.runtime.loops.emit import (
     store,
     store_halves,
     total,
+    vector,
 )
 
 FLOATS, HALVES = 4 * LANES, 2 * LANES  # bytes of a vector
 GROUP = 2 * LANES  # inputs of a matrix that share a scale, in four bits
 LEAST = -3.0e38  # smaller than any score
+MOST_LEVEL = 127.0  # of an input as a byte
 GONE = -87.0  # whose exponential is taken for nothing
 
 
@@ -96,10 +101,29 @@ def add_times(b: Builder, out: Value, x: Value, scale: Value, vectors: Value) ->
 
 @emitted(NOTHING, ADDRESS, COUNT, ADDRESS)
 def group_sums(b: Builder, x: Value, groups: Value, out: Value) -> None:
-    """The sum of every group of inputs."""
-    with steps(b, groups, 2 * FLOATS, 4) as (at, to):
+    """The sum of every group of inputs, behind a number that nobody asks for (`levels_of` puts the unit there)."""
+    with steps(b, groups, 2 * FLOATS, 8) as (at, to):
         place = b.add(x, at)
-        store(b, total(b, b.fadd(load_floats(b, place), load_floats(b, moved(b, place, FLOATS)))), b.add(out, to))
+        summed = total(b, b.fadd(load_floats(b, place), load_floats(b, moved(b, place, FLOATS))))
+        store(b, summed, moved(b, b.add(out, to), 4))
+
+
+@emitted(NOTHING, ADDRESS, COUNT, ADDRESS, ADDRESS)
+def levels_of(b: Builder, x: Value, groups: Value, levels: Value, out: Value) -> None:
+    """Every group of inputs as bytes from -127 to 127; one level's size, and the sum of what the levels stand for."""
+    with steps(b, groups, 2 * FLOATS, 2 * LANES, 8) as (at, at_level, to):
+        halves = [load_floats(b, moved(b, b.add(x, at), FLOATS * n)) for n in range(2)]
+        sizes = [call(b, f"llvm.fabs.v{LANES}f32", half) for half in halves]
+        most = largest(b, larger(b, *sizes))
+        nothing = b.fcmp_ordered("==", most, ir.Constant(F32, 0.0))
+        each = spread(b, b.select(nothing, ir.Constant(F32, 0.0), b.fdiv(ir.Constant(F32, MOST_LEVEL), most)))
+        nearest = [call(b, f"llvm.rint.v{LANES}f32", b.fmul(half, each)) for half in halves]
+        for n, values in enumerate(nearest):
+            as_bytes = b.trunc(b.fptosi(values, vector(I32)), vector(I8))
+            store(b, as_bytes, moved(b, b.add(levels, at_level), LANES * n), 1)
+        unit = b.fmul(most, ir.Constant(F32, 1 / MOST_LEVEL))
+        store(b, unit, b.add(out, to))
+        store(b, b.fmul(unit, total(b, b.fadd(*nearest))), moved(b, b.add(out, to), 4))
 
 
 @emitted(NOTHING, ADDRESS, ADDRESS, COUNT)
