@@ -94,7 +94,7 @@ def test_an_even_step_has_rows_of_every_domain_and_none_twice():
     batches = [lm.numbers_of(batch, domains_N, stage, seed=0) for batch in range(10)]
     for numbers in batches:
         counts = domains_N[numbers].bincount(minlength=len(DOMAINS)).tolist()
-        assert counts == [4 if name == "evidence" else 2 for name in DOMAINS]
+        assert counts == [6 if name == "evidence" else 2 for name in DOMAINS]
     met = [n for numbers in batches for n in numbers if DOMAINS[n % len(DOMAINS)] != "evidence"]
     assert len(met) == len(set(met)) == 140
 
@@ -120,7 +120,17 @@ def test_a_run_can_begin_with_the_shipped_file_which_may_have_no_experts_yet(hou
     assert own.name == "own"
 
 
-def test_of_evidence_there_are_twice_as_many_rows(house):
-    rows = lm.read_rows(house / "corpus", lm.StageConfig(length=40, limit=3), seed=0)
+def test_experts_are_put_on_a_run_or_on_the_shipped_file(house):
+    train(house, "reach", "below")
+    file = house / "below.safetensors"
+    train(house, "pack", "below", "--weights", str(file))
+    for out, reach in (("run", house / "below" / "reach"), ("file", file)):
+        train(house, "experts", out, "--reach", str(reach), "--rate", "0")
+    run, shipped = (Journal(house / out / "experts", {}).lines()[0]["loss"] for out in ("run", "file"))
+    assert shipped == pytest.approx(run, rel=0.02)
+
+
+def test_of_evidence_there_are_three_times_as_many_rows(house):
+    rows = lm.read_rows(house / "corpus", lm.StageConfig(length=40, limit=2), seed=0)
     counts = rows.domains_N.bincount(minlength=len(DOMAINS)).tolist()
-    assert counts == [6 if name == "evidence" else 3 for name in DOMAINS]
+    assert counts == [6 if name == "evidence" else 2 for name in DOMAINS]

@@ -33,7 +33,7 @@ from deepseek_mm.train.rows import Rows, mix, pack
 from deepseek_mm.train.steps import Steps, StepsConfig
 
 STAGES = ("reach", "experts", "dense", "pack")
-SHARES = {"evidence": 2}  # times as many rows as of others: little of these texts is learned, and it matters most
+SHARES = {"evidence": 3}  # times as many rows as of others: little of these texts is learned, and it matters most
 LONG_SHARES = SHARES | {"code": 3}  # where seeing far is learned: code loses most by seeing less
 Backward = Callable[[Rows, float, float, torch.Generator], dict[str, float]]  # rows, how much is over, share, chance
 
@@ -69,7 +69,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stage", choices=STAGES, required=True)
     parser.add_argument("--corpus", type=Path, default=cache_folder() / "corpus", help="made by: train corpus")
     parser.add_argument("--out", type=Path, default=Path("runs/lm"), help="each stage has a folder in it")
-    parser.add_argument("--reach", type=Path, help="folder of the stage reach that experts are put on")
+    parser.add_argument(
+        "--reach", type=Path, help="run of the stage reach, or file of weights, that experts are put on"
+    )
     parser.add_argument("--begin", type=Path, help="reach: run, or file of weights, to begin with")
     parser.add_argument("--base", default=BASE_LM, help="the model to begin with")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file that the stage pack writes")
@@ -102,7 +104,7 @@ def pack_weights(args: argparse.Namespace) -> int:
     """Write what the stages reach and experts learned into the weights that are shipped; experts may come later."""
     folder = find_folder(args.base, cache=cache_folder(), progress=silence)
     shape, _ = read_folder(folder)
-    changes = learned(args.reach or args.out / "reach")
+    changes = dict(earlier(args.reach or args.out / "reach", args.base, ours(shape)))
     if (args.out / "experts").is_dir():
         changes |= learned(args.out / "experts")
     write_changes(args.weights, changes, base=fingerprint(folder), shape=ours(shape))
@@ -234,7 +236,7 @@ def begin_mixture(args: argparse.Namespace, stage: StageConfig) -> tuple[Trainer
     if stage.full:
         shape = replace(shape, reaches=())
     else:
-        weights = merged(weights, learned(args.reach or args.out / "reach"))
+        weights = merged(weights, earlier(args.reach or args.out / "reach", args.base, shape))
     decoder = build(shape, weights, dtype=torch.bfloat16)
     if args.stage == "dense":
         make_dense(decoder)
