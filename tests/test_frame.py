@@ -124,7 +124,7 @@ def test_an_image_cannot_be_built_without_docker_and_make_says_so(bare_machine):
 def test_a_bench_without_data_says_how_to_name_it(bare_machine):
     folder, path = bare_machine("exit 0")
     (folder / ".venv" / "bin").mkdir(parents=True)
-    for finished in ("bin/python", ".requirements", ".models"):
+    for finished in ("bin/python", ".requirements", ".models", ".loops"):
         (folder / ".venv" / finished).touch()
     done = make("bench", "FLICKR8K=nowhere", "FLICKR8K_TAR=nowhere.tar", cwd=folder, path=path)
     assert "no captions at nowhere/captions.jsonl" in done.stderr

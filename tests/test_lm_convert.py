@@ -11,7 +11,7 @@ import torch
 from tiny_lm import write_gguf
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-from deepseek_mm.config import LMConfig, cache_folder
+from deepseek_mm.config import OUR_LM, LMConfig, cache_folder
 from deepseek_mm.errors import LibraryError, MissingWeights
 from deepseek_mm.lm import convert, open_generator
 from deepseek_mm.lm.checkpoint import read_checkpoint
@@ -200,4 +200,4 @@ def test_the_default_name_opens_the_packaged_model():
     generator = open_generator(LMConfig(), cache=cache_folder())
     question = [Message(role="user", text="Say hello to Bob.")]
     assert "Bob" in "".join(generator.stream(question, max_tokens=12, stop=threading.Event()))
-    assert (generator.name, len(generator.fingerprint)) == ("smollm2", 64)
+    assert (generator.name, len(generator.fingerprint)) == (OUR_LM, 64)

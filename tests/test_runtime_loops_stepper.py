@@ -11,8 +11,10 @@ from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.paged import Paged, open_memory
 from deepseek_mm.lm.pages import NoPages
 from deepseek_mm.lm.shape import FULL, ExpertSpec, MoEShape, Reach, tiny
+from deepseek_mm.runtime.loops.__main__ import main as compile_now
 from deepseek_mm.runtime.loops.attention import choose
-from deepseek_mm.runtime.loops.stepper import Bits, Loops, why_not
+from deepseek_mm.runtime.loops.layout import BLOCKS
+from deepseek_mm.runtime.loops.stepper import Bits, Loops, Stepper, why_not
 
 NEAR, HELD = Reach(kind="window", window=32, sinks=4), Reach(kind="window", window=40, sinks=32, held=90)
 TOP = Reach(kind="top", blocks=4)
@@ -205,3 +207,13 @@ def test_the_best_blocks_are_chosen_beside_those_that_are_seen_anyway():
     few = np.zeros(3, np.int64)
     choose(scores_U, few)
     assert few.tolist() == [0, 7, 8]
+
+
+def test_setup_compiles_what_a_decoder_with_experts_needs(monkeypatch):
+    steps = []
+    monkeypatch.setattr(Stepper, "step", lambda stepper, texts: steps.append((stepper, list(texts))))
+    compile_now()
+    ((stepper, texts),) = steps
+    assert len(texts) == 1
+    assert len(stepper._net.experts)
+    assert (stepper._net.slots[:, BLOCKS] > 0).any()

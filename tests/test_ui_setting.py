@@ -11,7 +11,7 @@ from rag_house import build
 from deepseek_mm import Config, SettingsFile
 from deepseek_mm.__main__ import main
 from deepseek_mm.cli.desk import Desk
-from deepseek_mm.config import ServeConfig
+from deepseek_mm.config import OUR_LM, ServeConfig
 from deepseek_mm.rag.search import Measured
 from ui.setting import Setting, kind_of, shown
 from ui.words import CHINESE, ENGLISH
@@ -126,7 +126,7 @@ def test_another_model_is_for_the_next_start_and_says_what_it_needs(setting, hou
     assert said.text == ENGLISH.set_kept
     assert setting.look().next.startswith("At the next start: language model none.")
     assert restarted(setting).lm.name == "none"
-    assert house.config.lm.name == "smollm2"
+    assert house.config.lm.name == OUR_LM
     own = tmp_path / "my model"
     own.mkdir()
     setting.save_models("own", "", f'"{own}"', False, "openai/clip-vit-base-patch32")
@@ -154,7 +154,7 @@ def test_a_server_is_kept_with_the_name_of_its_model(setting):
     assert (lm.url, lm.name, lm.sees) == ("http://127.0.0.1:8000/v1", "kite-7b", True)
     assert setting.look().model == "server"
     setting.save_models("server", "http://127.0.0.1:8000/v1/", "", True, "")
-    assert restarted(setting).lm.name == "smollm2"  # the server's first
+    assert restarted(setting).lm.name == OUR_LM  # the server's first
     setting.save_models(*UNTOUCHED)
     assert kind_of(restarted(setting).lm) == "packaged"
     assert setting.look().next == ""

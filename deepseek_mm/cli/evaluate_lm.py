@@ -58,7 +58,12 @@ def add(parser: ArgumentParser) -> None:
         default=[],
         help="a run of train lm; again for more",
     )
-    group.add_argument("--reach", metavar="FOLDER", type=Path, help="the run that experts stand on, if not beside them")
+    group.add_argument(
+        "--reach",
+        metavar="PATH",
+        type=Path,
+        help="the run, or file of weights, that experts stand on, if not beside them",
+    )
     group.add_argument("--full", metavar="FOLDER", type=Path, help="the run with full attention to compare with")
     group.add_argument("--shipped", action="store_true", help="the weights that come along")
     group.add_argument("--untrained", action="store_true", help="our attention on the base's own weights as well")

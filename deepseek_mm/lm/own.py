@@ -112,7 +112,7 @@ def open_own(
         ) from error
     tokenizer = read_tokenizer(folder)
     if over:
-        progress(f"getting {name} ready for this processor; the first time takes half a minute")
+        progress(f"getting {name} ready for this processor; half a minute if `make setup` has not done it")
     runner = PagedRunner(decoder, memory, steps=over(memory) if over else None)
     engine = Engine(runner, tokenizer, threads=threads)
     return OwnModel(engine, tokenizer, name=name, fingerprint=known_by, moe=shape.moe)

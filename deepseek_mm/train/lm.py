@@ -17,11 +17,10 @@ import torch
 from tqdm import tqdm
 
 from deepseek_mm.config import BASE_LM, cache_folder
-from deepseek_mm.lm.changes import WEIGHTS, merged, read_changes, write_changes
+from deepseek_mm.lm.changes import WEIGHTS, merged, write_changes
 from deepseek_mm.lm.find import find_folder, fingerprint
 from deepseek_mm.lm.generator import silence
 from deepseek_mm.lm.ours import OURS, ours
-from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.lm.weights import build, read_decoder, read_folder
 from deepseek_mm.train.corpus import DOMAINS, Split, read_shard
 from deepseek_mm.train.corpus.build import splits_of
@@ -30,6 +29,7 @@ from deepseek_mm.train.journal import Journal, learned
 from deepseek_mm.train.mixture import Mixture, MixtureConfig
 from deepseek_mm.train.reach import Distiller, ReachConfig
 from deepseek_mm.train.rows import Rows, mix, pack
+from deepseek_mm.train.runs import reach_of
 from deepseek_mm.train.steps import Steps, StepsConfig
 
 STAGES = ("reach", "experts", "dense", "pack")
@@ -104,7 +104,7 @@ def pack_weights(args: argparse.Namespace) -> int:
     """Write what the stages reach and experts learned into the weights that are shipped; experts may come later."""
     folder = find_folder(args.base, cache=cache_folder(), progress=silence)
     shape, _ = read_folder(folder)
-    changes = dict(earlier(args.reach or args.out / "reach", args.base, ours(shape)))
+    changes = reach_of(args.reach or args.out / "reach", ours(shape), known_by=fingerprint(folder))
     if (args.out / "experts").is_dir():
         changes |= learned(args.out / "experts")
     write_changes(args.weights, changes, base=fingerprint(folder), shape=ours(shape))
@@ -205,7 +205,7 @@ def begin_reach(args: argparse.Namespace, stage: StageConfig) -> tuple[Trainer, 
     teacher, student = (build(each, weights, dtype=torch.bfloat16) for each in (shape, shorter))
     distiller = Distiller(teacher, student, chosen(ReachConfig(), args))
     if args.begin:
-        begin_with(distiller.trained, earlier(args.begin, args.base, ours(shape)))
+        begin_with(distiller.trained, reach_of(args.begin, ours(shape), known_by=base_of(args)))
 
     def backward(rows: Rows, over: float, share: float, chance: torch.Generator) -> dict[str, float]:
         return distiller.backward(rows.ids_NT, chance, share=share)
@@ -213,12 +213,9 @@ def begin_reach(args: argparse.Namespace, stage: StageConfig) -> tuple[Trainer, 
     return distiller, backward
 
 
-def earlier(begin: Path, base: str, shape: DecoderShape) -> Mapping[str, torch.Tensor]:
-    """What the run in the folder `begin` learned, or what the shipped file has of it."""
-    if begin.is_file():
-        folder = find_folder(base, cache=cache_folder(), progress=silence)
-        return read_changes(begin, base=fingerprint(folder), shape=shape)
-    return learned(begin)
+def base_of(args: argparse.Namespace) -> str:
+    """The fingerprint of the model that training begins with."""
+    return fingerprint(find_folder(args.base, cache=cache_folder(), progress=silence))
 
 
 def begin_with(trained: Mapping[str, torch.nn.Parameter], before: Mapping[str, torch.Tensor]) -> None:
@@ -236,7 +233,7 @@ def begin_mixture(args: argparse.Namespace, stage: StageConfig) -> tuple[Trainer
     if stage.full:
         shape = replace(shape, reaches=())
     else:
-        weights = merged(weights, earlier(args.reach or args.out / "reach", args.base, shape))
+        weights = merged(weights, reach_of(args.reach or args.out / "reach", shape, known_by=base_of(args)))
     decoder = build(shape, weights, dtype=torch.bfloat16)
     if args.stage == "dense":
         make_dense(decoder)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.lm.changes import THIN, WEIGHTS, merged, with_changes
+from deepseek_mm.lm.changes import TALL, THIN, WEIGHTS, merged, read_changes, with_changes
 from deepseek_mm.lm.find import find_folder, fingerprint
 from deepseek_mm.lm.generator import silence
 from deepseek_mm.lm.model import Decoder
@@ -54,7 +54,8 @@ def open_shipped(base: Base, file: Path = WEIGHTS) -> Decoder:
 
 
 def open_run(folder: Path, base: Base, *, reach: Path | None = None) -> Decoder:
-    """The decoder that the run in `folder` has made of the base. `reach`: the run it stands on, if not the one beside.
+    """The decoder that the run in `folder` has made of the base. `reach`: the run, or file of weights, it stands on, if
+    not the run beside it.
 
     NothingThere without a checkpoint, ConfigError if it was made for another table of layers.
     """
@@ -67,12 +68,22 @@ def open_run(folder: Path, base: Base, *, reach: Path | None = None) -> Decoder:
     if settings.get("full"):
         shape, before = replace(shape, reaches=()), base.weights
     else:
-        before = merged(base.weights, learned(reach or folder.parent / "reach"))
+        changes = reach_of(reach or folder.parent / "reach", shape, known_by=base.known_by)
+        before = merged(base.weights, changes)
     if any(".moe.expert." in name for name in trained):
         decoder = make_dense(opened(shape, before))
         decoder.load_state_dict(trained, strict=False)
         return decoder.to(torch.bfloat16)
     return opened(shape, merged(before, trained))
+
+
+def reach_of(path: Path, shape: DecoderShape, *, known_by: str) -> dict[str, Tensor]:
+    """What the stage reach learned, from its run's folder or from a file of weights, whatever else that may hold.
+
+    `known_by` is the base's fingerprint. Raises what `learned` and `read_changes` raise.
+    """
+    changes = read_changes(path, base=known_by, shape=shape) if path.is_file() else learned(path)
+    return {name: value for name, value in changes.items() if name.endswith((THIN, TALL))}
 
 
 def opened(shape: DecoderShape, weights: dict[str, Tensor]) -> Decoder:

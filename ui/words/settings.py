@@ -59,7 +59,7 @@ class SettingsWords:
         "这些在启动时加载,改动在下次启动时生效。",
     )
     set_lm = Word("Language model", "语言模型")
-    set_lm_packaged = Word("SmolLM2, which comes with it", "自带的 SmolLM2")
+    set_lm_packaged = Word("The one that comes with it", "自带的模型")
     set_lm_none = Word("None: the program's own words", "不用:由程序措辞")
     set_lm_server = Word(
         "A server (OpenAI-compatible: llama.cpp, vLLM, Ollama)", "服务器(兼容 OpenAI:llama.cpp、vLLM、Ollama)"
