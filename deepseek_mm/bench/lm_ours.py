@@ -44,7 +44,7 @@ class Ours:
         def decode() -> None:
             for _ in range(new_tokens):
                 scores_BV = runner.decode(list(running.items()))
-                running.update(zip(running, scores_BV.argmax(-1).tolist(), strict=True))
+                running.update(zip(running, [int(scores_V.argmax()) for scores_V in scores_BV], strict=True))
 
         with torch_threads(self._threads):
             return requests * new_tokens / fastest_s(decode, before=back)

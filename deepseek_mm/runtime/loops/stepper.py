@@ -63,7 +63,7 @@ class Loops:
 
     def __init__(self, decoder: Decoder, bits: Bits | None = None) -> None:
         self.shape, self._bits = decoder.shape, bits or Bits()
-        self.words_VD = decoder.embedding.weight.detach()
+        self._words_VD = decoder.embedding.weight.detach().view(torch.int16).numpy().view(np.uint16)  # bfloat16
         self._held: list[tuple[Tensor, Tensor]] = []  # what the addresses point to
         self._net = self._lay_out(decoder)
 
@@ -74,6 +74,13 @@ class Loops:
             return None
         slots = [slot_row(self.shape, memory, slot) for slot in range(self.shape.num_slots)]
         return Stepper(self, self._net._replace(slots=np.array(slots, np.int64)), memory)
+
+    def words(self, ids: Sequence[int]) -> Floats:
+        """Vectors of tokens, (B, D). Not by torch: its other threads go on looking for work for milliseconds after
+        they had some, on cores that the loops need.
+        """
+        found: Floats = (self._words_VD[list(ids)].astype(np.uint32) << 16).view(np.float32)
+        return found
 
     def _lay_out(self, decoder: Decoder) -> Net:
         """All but the slots."""
@@ -122,11 +129,10 @@ class Stepper:
         """As `Steps` says."""
         memory, shape, size = self._memory, self._loops.shape, torch.get_num_threads()
         memory.cache.copy([copy for text in texts for copy in memory.book.grow(text, 1)])
-        words = self._loops.words_VD[[text.ids[text.length] for text in texts]].float()
         where = places_of(shape, memory.book.groups, texts)
         with self._one_by_one:
             work = self._work(len(texts), size)
-            work.x[:] = words.numpy()
+            work.x[:] = self._loops.words([text.ids[text.length] for text in texts])
             self._run(work, where, size)
             scores_BV = torch.from_numpy(work.logits[:, : shape.vocab_size].copy())
             chosen_MBk = torch.from_numpy(work.chosen.copy())
