@@ -103,11 +103,11 @@ def run(args: argparse.Namespace) -> int:
 def pack_weights(args: argparse.Namespace) -> int:
     """Write what the stages reach and experts learned into the weights that are shipped; experts may come later."""
     folder = find_folder(args.base, cache=cache_folder(), progress=silence)
-    shape, _ = read_folder(folder)
-    changes = reach_of(args.reach or args.out / "reach", ours(shape), known_by=fingerprint(folder))
+    shape, known_by = ours(read_folder(folder)[0]), fingerprint(folder)
+    changes = reach_of(args.reach or args.out / "reach", shape, known_by=known_by)
     if (args.out / "experts").is_dir():
         changes |= learned(args.out / "experts")
-    write_changes(args.weights, changes, base=fingerprint(folder), shape=ours(shape))
+    write_changes(args.weights, changes, base=known_by, shape=shape)
     tqdm.write(f"wrote {args.weights} ({args.weights.stat().st_size / 1e6:.1f} MB)", file=sys.stderr)
     return 0
 
