@@ -10,7 +10,7 @@ from ui.whole_news import edits
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 LATE_NEWS = """
-const plain = window.fetch;  // the news that a stream is closed comes three seconds late, as on a busy machine
+const plain = window.fetch;  // news of this kind comes three seconds late, as on a busy machine
 window.fetch = async (...args) => {
   const response = await plain(...args);
   if (!(args[0]?.url ?? String(args[0])).includes("queue/data")) return response;
@@ -18,7 +18,7 @@ window.fetch = async (...args) => {
   const body = new ReadableStream({ async pull(controller) {
     const { done, value } = await reader.read();
     if (done) { controller.close(); return; }
-    const text = new TextDecoder().decode(value), at = text.indexOf('data: {"msg":"close_stream"');
+    const text = new TextDecoder().decode(value), at = text.indexOf('data: {"msg":"KIND"');
     if (at < 0) { controller.enqueue(value); return; }
     controller.enqueue(new TextEncoder().encode(text.slice(0, at)));
     await new Promise((go) => setTimeout(go, 3000));
@@ -32,7 +32,7 @@ window.fetch = async (...args) => {
 def test_what_is_sent_while_the_stream_is_being_closed_is_answered(chromium, served):
     page = chromium.new_page()
     page.set_default_timeout(WAIT_MS)
-    page.add_init_script(LATE_NEWS)
+    page.add_init_script(LATE_NEWS.replace("KIND", "close_stream"))
     page.goto(served.url)
     expect(page.locator(".head[data-ready]")).to_be_attached(timeout=WAIT_MS)
     page.get_by_role("tab", name="Search").click()
@@ -42,6 +42,24 @@ def test_what_is_sent_while_the_stream_is_being_closed_is_answered(chromium, ser
         box.press("Enter")
         found = page.locator("ul.grid li").filter(has_text=f"{name}.jpg")
         expect(found, f"the search number {n} is answered").to_have_count(1, timeout=WAIT_MS)
+
+
+def test_a_photo_that_was_closed_stays_closed_when_the_end_of_its_event_says_it_again(chromium, served, tmp_path):
+    visitor = Visitor(chromium, served.url)
+    picture("red").save(tmp_path / "red.png")
+    visitor.ask("Is it red?", tmp_path / "red.png")
+    visitor.done()
+    visitor.page.evaluate("() => {" + LATE_NEWS.replace("KIND", "process_completed") + "}")
+    dialog, cited = visitor.page.get_by_role("dialog"), visitor.page.locator("button.cite").first
+    cited.click()
+    expect(dialog).to_be_visible(timeout=WAIT_MS)
+    visitor.page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden(timeout=WAIT_MS)
+    visitor.page.wait_for_timeout(4000)  # the late news is through
+    expect(dialog).to_be_hidden()
+    cited.click()
+    expect(dialog).to_be_visible(timeout=WAIT_MS)
+    assert visitor.errors == []
 
 
 LATE_ANSWER = """

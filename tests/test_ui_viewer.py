@@ -65,3 +65,11 @@ def test_a_press_opens_the_exhibit_it_means_and_a_wrong_one_opens_nothing(pictur
     assert "[2] kite" in opened[viewer.html]
     assert viewer.open((shown(1),), "7") == {viewer.html: gr.skip()}
     assert set(opened) == set(viewer.parts)
+
+
+def test_what_is_shown_is_numbered_so_that_it_is_shown_once(pictures):
+    with gr.Blocks():
+        viewer = Viewer.place(pictures, ENGLISH)
+    viewed = Viewed(exhibits=(shown(),))
+    first, second = (viewer.show(viewed)[viewer.html] for _ in range(2))
+    assert [re.findall(r'data-showing="(\d+)"', html) for html in (first, second)] == [["1"], ["2"]]

@@ -3,9 +3,10 @@
 One for the whole page: every tab hands it what it shows, and which of it was chosen.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from html import escape
+from itertools import count
 from typing import Any
 
 import gradio as gr
@@ -26,6 +27,7 @@ class Viewed:
     index: int = 0
     turn: int = 0  # of the answer that cites them; 0 for results of a search: then no box can be corrected
     said: str = ""  # one line above the photo
+    showing: int = field(default=0, compare=False)  # the page shows a number once, and may be told it twice
 
     @property
     def at(self) -> Exhibit | None:
@@ -41,6 +43,7 @@ class Viewer:
     words: Words
     html: gr.HTML
     viewed: gr.State
+    showings: Iterator[int] = field(default_factory=lambda: count(1))
 
     @classmethod
     def place(cls, pictures: Pictures, words: Words) -> "Viewer":
@@ -55,6 +58,7 @@ class Viewer:
 
     def show(self, viewed: Viewed) -> dict[Any, Any]:
         """Updates that open the dialog, or turn it to something else."""
+        viewed = replace(viewed, showing=next(self.showings))
         return {self.html: content(viewed, self.pictures, self.words), self.viewed: viewed}
 
     def open(self, exhibits: Sequence[Exhibit], what: object, *, turn: int = 0) -> dict[Any, Any]:
@@ -73,8 +77,9 @@ def content(viewed: Viewed, pictures: Pictures, words: Words) -> str:
     citations = [other.citation for other in viewed.exhibits]
     photo = shot(pictures, each.citation.region, marks_of(citations, viewed.index), words, large=True)
     said = f'<p class="hint" role="status">{escape(viewed.said)}</p>' if viewed.said else ""
+    title = escape(" - ".join(each.caption.splitlines()))
     return (
-        f"<header><h2>{escape(' - '.join(each.caption.splitlines()))}</h2>"
+        f'<header data-showing="{viewed.showing}"><h2>{title}</h2>'
         f'<button type="button" class="small" data-act="close" autofocus>{escape(words.close)}</button></header>'
         f'{said}<div class="stage">{photo}</div>{_correction(each, words) if viewed.turn else ""}'
         f'<nav class="acts">{_buttons(viewed, words)}</nav>'

@@ -1,17 +1,24 @@
 // The dialog that shows a photo large. Its content comes as HTML from the server; the dialog itself lives outside of
 // Gradio's tree, so that drawing anew never closes it. While "the box is wrong" is pressed, a drag draws the right one.
+// The last value of an event may arrive twice, the second time when the dialog was closed or turned already: each value
+// is numbered, and what was shown once is not shown again.
 const dialog = document.createElement("dialog");
 dialog.className = "viewer";
 document.body.append(dialog);
-let opener = null, drawn = null, from = null;
+let opener = null, drawn = null, from = null, latest = 0;
 
 const send = (act, what, more = {}) => trigger("click", { act, what, ...more });
 
 watch("value", () => {
   const html = props.value ?? "";
   if (!html) { if (dialog.open) dialog.close(); return; }
+  const next = document.createElement("template");
+  next.innerHTML = html;
+  const showing = Number(next.content.querySelector("[data-showing]").dataset.showing);
+  if (showing <= latest) return;
+  latest = showing;
   if (!dialog.open) opener = document.activeElement;
-  dialog.innerHTML = html;
+  dialog.replaceChildren(next.content);
   dialog.setAttribute("aria-label", dialog.querySelector("h2")?.textContent ?? "");
   if (!dialog.open) dialog.showModal();
   dialog.querySelector("[autofocus]")?.focus();
