@@ -36,23 +36,23 @@ def readings(**more):
             ("ours", outcome(1.0, 3.0, peak_mb=[20, 30])),
             ("sdpa", outcome(2.0, 16.0, peak_mb=[50, 120], **more)),
             ("ours", outcome(5.0, peak_mb=[34], lengths=(128,))),
-            ("full", outcome(8.0, lengths=(128,))),
+            ("full", outcome(8.0, lengths=(64,))),
         ]
     )
 
 
 def test_time_and_memory_are_medians_beside_full_attention_s():
-    numbers = rows_of(readings(), tiny(), FEW, longest=128).numbers
+    numbers = rows_of(readings(), tiny(), FEW).numbers
     assert (numbers["prefill_128_speedup"], numbers["memory_128_saved"]) == (4.0, 1 - 32 / 120)
     assert (numbers["prefill_128_s"], numbers["memory_128_full_mb"]) == (4.0, 120)
-    assert numbers["prefill_128_speedup_own_kernel"] == 2.0
+    assert numbers["prefill_64_speedup_own_kernel"] == 8.0
     assert short(16_384) == "16k"
 
 
 def test_the_longest_prompt_has_a_row_of_its_own_without_a_bar():
     lengths = (64, 128, 192)
     runs = [(kind, outcome(1.0, 2.0, 3.0, lengths=lengths)) for kind in ("ours", "sdpa", "full")]
-    result = rows_of(Readings(runs), tiny(), FEW, longest=192)
+    result = rows_of(Readings(runs), tiny(), FEW)
     assert {"prefill_128_speedup", "prefill_192_speedup"} <= result.numbers.keys()
     assert [line.bar for line in result.lines if line.what.startswith("prompt of")] == ["3x (aim 5x)", ""]
 
@@ -65,7 +65,7 @@ def test_arithmetic_is_compared_with_the_fastest_product_that_any_process_saw():
 
 def test_memory_that_nobody_tells_is_not_measured():
     runs = [(kind, outcome(1.0, 2.0, peak_mb=[math.nan] * 2)) for kind in ("ours", "sdpa", "full")]
-    result = rows_of(Readings(runs), tiny(), FEW, longest=128)
+    result = rows_of(Readings(runs), tiny(), FEW)
     assert "memory_128_saved" not in result.numbers
     assert "not measured" in result.words["memory_128_saved"]
     assert result.numbers["prefill_128_speedup"] == 1.0
@@ -80,7 +80,7 @@ def test_progressive_reads_before_and_after_and_the_curve_is_read_once(tmp_path,
 
     result = race(setting_of(tmp_path), model, "cpu", run)
     assert [(case.kind, case.lengths) for case in cases] == [
-        ("ours", LENGTHS), ("sdpa", LENGTHS), ("ours", (128,)), ("full", (128,)),
+        ("ours", LENGTHS), ("sdpa", LENGTHS), ("ours", (128,)), ("full", (64,)),
     ]  # fmt: skip
     assert {(case.folder, case.chunk, case.device) for case in cases} == {(str(model.folder), 32, "cpu")}
     assert result.numbers["prefill_128_speedup"] == pytest.approx(3 / 3)
@@ -98,7 +98,7 @@ def test_the_longest_prompt_is_read_only_with_everything(tmp_path, model):
         return outcome(*[1.0] * len(case.lengths), lengths=case.lengths)
 
     race(setting_of(tmp_path, full=True), model, "cpu", run)
-    assert longest == [192] * 4
+    assert longest == [192, 192, 192, 128]
 
 
 def test_a_gpu_s_figures_are_kept_apart(tmp_path, model):

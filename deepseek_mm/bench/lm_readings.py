@@ -35,6 +35,10 @@ class Readings:
         """The best speed of matrix products that was seen."""
         return max(outcome.matmul for _, outcome in self.outcomes)
 
+    def longest(self, kind: Kind) -> int:
+        """The longest prompt that was read."""
+        return max(length for each, outcome in self.outcomes if each == kind for length in outcome.lengths)
+
     def curves(self) -> list[Curve]:
         """Of each kind that read several lengths."""
         found = {kind: outcome for kind, outcome in reversed(self.outcomes) if len(outcome.lengths) > 1}
@@ -53,13 +57,13 @@ class Readings:
         return [(outcome, lengths.index(length)) for outcome, lengths in found if length in lengths]
 
 
-def rows_of(readings: Readings, shape: DecoderShape, sizes: LMSizes, *, longest: int) -> Result:
+def rows_of(readings: Readings, shape: DecoderShape, sizes: LMSizes) -> Result:
     """All that is asked of reading prompts."""
-    usual = sizes.lengths[-1]
+    usual, longest = sizes.lengths[-1], readings.longest("ours")
     parts = [against_full(readings, usual, bars=(SPEED_BAR, MEMORY_BAR))]
     if longest > usual:
         parts.append(against_full(readings, longest, bars=("", "")))
-    return joined([*parts, own_kernel(readings, longest), busy(readings, shape, sizes)])
+    return joined([*parts, own_kernel(readings, readings.longest("full")), busy(readings, shape, sizes)])
 
 
 def against_full(readings: Readings, length: int, *, bars: tuple[str, str]) -> Result:
@@ -95,7 +99,7 @@ def own_kernel(readings: Readings, length: int) -> Result:
     """Full attention by our kernel, which is faster than torch's."""
     ours_s, own_s = (readings.seconds(kind, length) for kind in ("ours", "full"))
     name, says = f"prefill_{short(length)}", "  beside full attention by our own kernel"
-    line = Line(what=says, value=f"{own_s / ours_s:.2f}x", beside=f"{own_s:.1f} s")
+    line = Line(what=says, value=f"{own_s / ours_s:.2f}x", beside=f"{length:,} tokens: {own_s:.1f} s")
     return Result(lines=(line,), numbers={f"{name}_speedup_own_kernel": own_s / ours_s, f"{name}_own_kernel_s": own_s})
 
 

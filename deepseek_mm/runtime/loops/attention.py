@@ -13,7 +13,7 @@ import numpy as np
 from deepseek_mm.lm.groups import PAGE
 from deepseek_mm.runtime.loops.compiled import Array, compiled
 from deepseek_mm.runtime.loops.emit import LANES
-from deepseek_mm.runtime.loops.keys import score, weigh
+from deepseek_mm.runtime.loops.keys import ask_for, score, weigh
 from deepseek_mm.runtime.loops.layout import (
     BLOCKS,
     GROUP_SIZE,
@@ -105,10 +105,15 @@ def look_along(slot: Array, spans_N2: Array, sinks: int, queries: Array, seen: S
 @compiled
 def look_at(slot: Array, at: int, count: int, q_HK: Array, seen: Seen) -> None:
     """Keys that lie one after the other, for all heads; `at` is where they begin in a head's part."""
-    group = slot[GROUP_SIZE]
-    for g in range(len(q_HK) // group):
+    group, size = slot[GROUP_SIZE], count * 2 * q_HK.shape[1]
+    groups = len(q_HK) // group
+    ask_for(slot[KEYS] + at, size)
+    for g in range(groups):
         here = g * slot[STEP] + at
         first, last = g * group, (g + 1) * group
+        ask_for(slot[VALUES] + here, size)
+        if g + 1 < groups:
+            ask_for(slot[KEYS] + here + slot[STEP], size)
         take_in(q_HK[first:last], slot[KEYS] + here, slot[VALUES] + here, count, heads_of(seen, first, last))
 
 

@@ -17,6 +17,7 @@ from deepseek_mm.runtime.loops.emit import (
     F32,
     I32,
     LANES,
+    LINE,
     NOTHING,
     NUMBER,
     Builder,
@@ -38,7 +39,7 @@ from deepseek_mm.runtime.loops.emit import (
 from deepseek_mm.runtime.loops.vectors import FLOATS, HALVES
 
 TOGETHER = 4  # keys
-AHEAD = 4_096  # bytes that are fetched before they are needed: what is read ends sooner than a matrix
+AHEAD = 4_096  # bytes that are fetched before they are needed, as far as they are still of the same piece
 FIRST_HALVES = [*range(8), *range(16, 24)]  # lanes of two vectors, for `_folded`
 FIRST_QUARTERS = [*range(4), *range(8, 12), *range(16, 20), *range(24, 28)]
 
@@ -73,6 +74,11 @@ def _products(b: Builder, queries: list[list[Value]], key: Value) -> list[Value]
     return found
 
 
+def _less(b: Builder, one: Value, other: Value) -> Value:
+    """The smaller one."""
+    return b.select(b.icmp_unsigned("<", one, other), one, other)
+
+
 def _scores(parts: int, heads: int) -> Any:
     """Scores (R, S) of queries (R, K); rows of scores are `step` bytes apart."""
 
@@ -85,9 +91,10 @@ def _scores(parts: int, heads: int) -> Any:
             for head in range(heads)
         ]
         out = [b.add(scores, b.mul(step, whole(head))) for head in range(heads)]
-        fours = b.udiv(count, whole(TOGETHER))
+        fours, four = b.udiv(count, whole(TOGETHER)), whole(TOGETHER * size)
+        last = b.add(keys, b.sub(b.mul(count, whole(size)), four))
         with steps(b, fours, TOGETHER * size, 4 * TOGETHER) as (at, to):
-            fetch(b, moved(b, b.add(keys, at), AHEAD), TOGETHER * size)
+            fetch(b, _less(b, moved(b, b.add(keys, at), AHEAD), last), TOGETHER * size)
             each = [_products(b, queries, moved(b, b.add(keys, at), n * size)) for n in range(TOGETHER)]
             for row, products in zip(out, zip(*each, strict=True), strict=True):
                 store(b, _four_totals(b, list(products)), b.add(row, to))
@@ -108,9 +115,10 @@ def _weigh(parts: int, heads: int) -> Any:
         weights, step, rows, count, sums = values
         places = [[moved(b, sums, FLOATS * (head * parts + n)) for n in range(parts)] for head in range(heads)]
         held = [[kept(b, load_floats(b, place)) for place in row] for row in places]
+        last = b.add(rows, b.mul(b.sub(count, whole(1)), whole(HALVES * parts)))
         with steps(b, count, HALVES * parts, 4) as (at, to):
             value = b.add(rows, at)
-            fetch(b, moved(b, value, AHEAD), HALVES * parts)
+            fetch(b, _less(b, moved(b, value, AHEAD), last), HALVES * parts)
             unpacked = [load_halves(b, moved(b, value, HALVES * n)) for n in range(parts)]
             for head, row in enumerate(held):
                 weight = spread(b, load(b, b.add(b.add(weights, b.mul(step, whole(head))), to), F32, 4))
@@ -129,6 +137,13 @@ scores_1_1, scores_2_1, scores_4_1, scores_4_3, scores_8_1 = (
 weigh_1_1, weigh_2_1, weigh_4_1, weigh_4_3, weigh_8_1 = (
     _weigh(*kind) for kind in ((1, 1), (2, 1), (4, 1), (4, 3), (8, 1))
 )
+
+
+@emitted(NOTHING, ADDRESS, COUNT)
+def ask_for(b: Builder, address: Value, size: Value) -> None:
+    """The first bytes of a piece that is read soon."""
+    with steps(b, b.udiv(_less(b, size, whole(AHEAD)), whole(LINE)), LINE) as (at,):
+        fetch(b, b.add(address, at), LINE)
 
 
 @compiled

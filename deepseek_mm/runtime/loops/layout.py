@@ -16,7 +16,7 @@ ENTER, SPLIT_UP, JOIN, SCORE = range(4)  # those of a gate
 GROUP_NO, GROUP_SIZE, BLOCKS, HELD, KEYS, VALUES, STEP, SUMMARIES, SUMMARY_STEP = range(9)  # an attention
 SILU, GELU, RELU2, TANH = range(4)
 KINDS = {"silu": SILU, "gelu": GELU, "relu2": RELU2, "tanh": TANH}
-PIECE = 128  # keys whose scores are made at once
+PIECE = 256  # keys whose scores are made at once
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
