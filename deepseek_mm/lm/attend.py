@@ -56,10 +56,13 @@ class Whole:
             heads = q.shape[1] // k.shape[1]
             assert mask is not None
             mask = mask & best_blocks(q, k, reach.blocks, mask).repeat_interleave(heads, 1)
-        seen = F.scaled_dot_product_attention(
-            q, k, v, attn_mask=mask, is_causal=mask is None, scale=width**-0.5, enable_gqa=True
+        return self._see(q, k, v, mask, width**-0.5).transpose(1, 2)
+
+    def _see(self, q_BHTK: Tensor, k_BGSK: Tensor, v_BGSK: Tensor, mask: Tensor | None, scale: float) -> Tensor:
+        """(B, H, T, K). Without a mask it is all that came before."""
+        return F.scaled_dot_product_attention(
+            q_BHTK, k_BGSK, v_BGSK, attn_mask=mask, is_causal=mask is None, scale=scale, enable_gqa=True
         )
-        return seen.transpose(1, 2)
 
     def _mask(self, reach: Reach) -> Tensor | None:
         """(B or 1, 1, T, T), True where a query sees a key; None for plain causal attention."""
