@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from fakes import BlankPaper
 from library_help import Sign
+from made_files import PAGE_PT, pdf_bytes
 from rag_house import build, paint
 
 from deepseek_mm.config import Config
@@ -15,6 +16,7 @@ from deepseek_mm.rag.program import parse
 from deepseek_mm.records import Evidence, Question
 from index import Region, Source
 
+PLACES = ("Valley", "Bridge", "Hill", "Lake", "Road", "Gate")
 NOTES = Source(path="/docs/notes.md", kind="document", format="markdown")
 REPORT = Source(path="/docs/report.pdf", kind="document", format="pdf")
 
@@ -39,8 +41,30 @@ def test_text_in_a_photo_that_is_at_hand_is_just_it():
 
 
 def test_a_long_passage_is_cut_and_cannot_pass_for_a_citation_or_an_end_of_quotation():
-    assert len(quote("word " * 500)) == MAX_QUOTE
-    assert quote('see [3], he said "no"') == "see (3), he said 'no'"
+    assert len(quote(passage("word " * 500).region)) == MAX_QUOTE
+    assert quote(passage('see [3], he said "no"').region) == "see (3), he said 'no'"
+
+
+LONG = (
+    "Chapter 9. "
+    + "The mill stands by the river and is old. " * 12
+    + "Its keeper is called Ines. She is fond of tea. " * 2
+)
+
+
+def test_of_a_long_passage_the_sentence_that_is_asked_for_is_quoted_with_what_follows():
+    said = quote(passage(LONG).region, "Who is the keeper?")
+    assert said.startswith("Its keeper is called Ines. She is fond of tea.")
+    assert quote(passage(LONG).region, "Who is the owner?") == quote(
+        passage(LONG).region
+    )  # nothing fits: the beginning
+    assert quote(passage("Short. Ines keeps it.").region, "Who keeps it?") == "Short. Ines keeps it."
+
+
+def test_of_long_code_the_line_that_is_asked_for_is_quoted():
+    lines = [f"def step_{n}(x): return x + {n}" for n in range(40)]
+    code = Region(source=NOTES, kind="code", box_px=(0, 0, 0, 0), text="\n".join(lines))
+    assert quote(code, "where is def step_31").startswith(lines[31])
 
 
 def test_passages_answer_where_no_photo_does():
@@ -56,6 +80,20 @@ def test_a_photo_that_shows_the_thing_answers_before_a_passage_that_names_it():
     claims = run(replace(parse("is there a dog?"), library=True), [*shown, passage("A dog.", 9)], Config())
     assert claims[0].text.startswith("Yes")
     assert all(9 not in claim.numbers for claim in claims)
+
+
+def test_a_passage_that_says_it_in_one_sentence_answers_before_photos_that_cannot_tell():
+    from rag_house import photo_of
+
+    seen = photo_of(("clerk", (10, 10, 90, 90), "brown", 0.9), ("mill", (0, 0, 9, 9), "grey", 0.9))
+    told = passage("The clerk of the mill is Ines.", 9)
+    for question, wins in [
+        ("where is the clerk of the mill?", True),
+        ("is there a clerk in the mill?", False),
+        ("which photos show the clerk of the mill?", False),
+    ]:
+        claims = run(replace(parse(question), library=True), [*seen, told], Config())
+        assert (claims[0].numbers == (9,)) is wins, question
 
 
 def test_a_picture_without_text_is_said_to_have_none():
@@ -83,6 +121,28 @@ def test_a_question_over_the_library_is_answered_from_a_document(house):
     assert "notes.md, lines 1 to 3, says:" in answer.text
     assert "built in 1871" in answer.text
     assert answer.citations[0].region.kind == "text"
+
+
+def test_among_thirty_pages_about_the_same_the_one_with_the_name_answers(house, tmp_path):
+    names = [f"{first} {last}" for first in ("Copper", "Tunnel", "Orchard", "Ferry", "Beacon") for last in PLACES]
+    keepers = {name: f"{name[:3]}{n}son" for n, name in enumerate(names)}
+    filler = "The mill stands by the river, and a lantern is kept there since 1871. "
+    book = tmp_path / "docs" / "book.pdf"
+    book.write_bytes(
+        pdf_bytes(
+            *[
+                [(9, PAGE_PT[1] - 14 * n, line) for n, line in enumerate([*[filler] * 8, told, *[filler] * 8], 1)]
+                for told in (f"The keeper of {name} is called {keeper}." for name, keeper in keepers.items())
+            ]
+        )
+    )
+    list(follow(house.library.jobs, house.library.add([book]).id))
+    for page, (name, keeper) in enumerate(keepers.items(), start=1):
+        if page % 7 == 0:
+            answer = house.ask(Question(text=f"Who is the keeper of {name}?"))
+            assert f"book.pdf, page {page}, says:" in answer.text
+            assert keeper in answer.text
+            assert house.ask(Question(text=f"Who keeps {name} in book.pdf?")).text.count(keeper) == 1
 
 
 def test_a_document_that_is_named_is_read(house):

@@ -15,6 +15,7 @@ from deepseek_mm.chance import expected
 from deepseek_mm.config import Config
 from deepseek_mm.encoders.space import Floats, Space, unit
 from deepseek_mm.rag.facts.shots import Shot, shows
+from deepseek_mm.rag.facts.wording import answers, weigh, worth
 from deepseek_mm.rag.facts.written import WRITTEN
 from deepseek_mm.rag.program import Case, Program
 from deepseek_mm.rag.program.phrases import Thing, things_in
@@ -26,8 +27,10 @@ from index.store import RegionStore
 SPREAD = 8  # regions looked at for each region kept: many of them lie in one photo
 PER_PHOTO = 2  # regions of one photo in a library answer
 PAGE = 500  # sources read at a time when a file is looked for by name
+READ = 100  # passages that are looked through for the words of a question
 TOLD = 2  # passages of text beside the photos
-NEAR = 0.8  # of the best passage's cosine, which the second needs
+WORDED = 2.0  # cosines that a passage with all words of a question is worth, those of one book lie close together
+NEAR = 0.8  # of the best passage's worth, which the next ones need
 PHOTOS = Filter(kinds=("whole", "part"), source_kinds=("photo",))
 PASSAGES = Filter(kinds=WRITTEN)
 
@@ -113,11 +116,13 @@ class Retriever:
         """The passages that answer best, if any is near enough to count as found."""
         if not self.store.counts(where=PASSAGES).regions:
             return []
-        query = Query(text=program.subject or program.text)
-        (found,) = self.search.find_many([query], k=TOLD, where=PASSAGES)
-        least = NEAR * max((match.score for match in found.matches), default=0.0)
-        matches = [match for match in found.matches if match.score >= least] if found.found else []
-        return [Evidence(number=n, region=each.region, score=each.score) for n, each in enumerate(matches, start=1)]
+        words = (program.subject if program.kind == "which" else "") or program.text
+        hits = self.store.search_many(self.embed([Query(text=words)]), k=READ, where=PASSAGES)[0]
+        entries = best_worded([Evidence(number=1, region=hit.region, score=hit.score) for hit in hits], words)[:TOLD]
+        found = (
+            answers(entries[0].region, words) or self.find_many([Query(text=words)], k=TOLD, where=PASSAGES)[0].found
+        )
+        return numbered(entries) if found else []
 
     def _of_file(self, case: Case, vector_D: Floats, k: int) -> list[Evidence]:
         """Of a photo, itself and its nearest parts; of a document, or where its text is asked for, what is written."""
@@ -148,7 +153,9 @@ class Retriever:
         passages = [region for region in regions if region.kind in WRITTEN]
         scores = self.store.vectors_of([region.id for region in passages]) @ vector_D
         scored = [Evidence(number=1, region=r, score=float(s)) for r, s in zip(passages, scores, strict=True)]
-        if program.kind != "read" or len(scored) > k:
+        if program.kind != "read":
+            scored = best_worded(scored, program.text)
+        elif len(scored) > k:
             scored.sort(key=lambda entry: -entry.score)
         whole = [Evidence(number=1, region=region, score=0.0) for region in regions[:1] if not passages]
         return numbered([*scored[:k], *whole])
@@ -210,6 +217,15 @@ def foremost(shot: Shot, program: Program) -> list[Evidence]:
     """The parts of a photo: those that the things name first, then the nearest."""
     named = {box.id for thing in program.things for box in shot.parts(thing)}
     return sorted(shot.evidence[1:], key=lambda entry: (entry.region.id not in named, -entry.score))
+
+
+def best_worded(entries: Sequence[Evidence], question: str) -> list[Evidence]:
+    """Passages whose words and meaning fit the question, best first; what falls far behind is left out."""
+    weights = weigh(question, [entry.region.text for entry in entries])
+    worths = {entry.region.id: entry.score + WORDED * worth(entry.region, weights) for entry in entries}
+    least = NEAR * max(worths.values(), default=0.0)
+    kept = (entry for entry in entries if worths[entry.region.id] >= least)
+    return sorted(kept, key=lambda entry: -worths[entry.region.id])
 
 
 def numbered(entries: Iterable[Evidence]) -> list[Evidence]:

@@ -12,7 +12,7 @@ from deepseek_mm.rag.facts.photo import KINDS, MAX_NAMED, count, shown
 from deepseek_mm.rag.facts.several import among, none_left
 from deepseek_mm.rag.facts.shots import Shot, shots_of, shows
 from deepseek_mm.rag.facts.tell import Teller
-from deepseek_mm.rag.facts.written import is_written, quoted, unread
+from deepseek_mm.rag.facts.written import is_told, is_written, quoted, unread
 from deepseek_mm.rag.program.parse import Claim, Program
 from deepseek_mm.rag.program.words import listed, with_article
 from deepseek_mm.records import Evidence
@@ -27,11 +27,12 @@ def run(program: Program, evidence: Sequence[Evidence], config: Config) -> tuple
     told = [entry for entry in evidence if is_written(entry)]
     looked_at = [entry for entry in evidence if not is_written(entry)]
     if told and (program.kind == "read" or not looked_at):
-        return quoted(told, named=not program.library)
+        return quoted(told, named=not program.library, question=program.text)
     if program.kind == "read":
         return () if program.library else tuple(unread(entry.number) for entry in looked_at[:1])
     claims = seen(program, looked_at, config)
-    return quoted(told, named=False) if told and (not claims or program.kind == "other") else claims
+    wanted = told and (not claims or program.kind == "other" or is_told(program, told[0]))
+    return quoted(told, named=False, question=program.text) if wanted else claims
 
 
 def seen(program: Program, evidence: Sequence[Evidence], config: Config) -> tuple[Claim, ...]:

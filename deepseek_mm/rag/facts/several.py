@@ -168,7 +168,7 @@ def called(row: Row) -> list[Claim]:
 def quoted_from(row: Row) -> list[Claim]:
     """What is written in each picture that has any text."""
     claims = [
-        Claim(f'{shot.name} says: "{quote(entry.region.text)}"', (entry.number,), 1.0)
+        Claim(f'{shot.name} says: "{quote(entry.region)}"', (entry.number,), 1.0)
         for shot in row.shots
         for entry in [entry for entry in shot.evidence if is_written(entry)][:MAX_QUOTED]
     ]

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from deepseek_mm.rag.facts.shots import MAX_NAME
-from deepseek_mm.rag.program.parse import Claim
+from deepseek_mm.rag.facts.wording import answers, excerpt
+from deepseek_mm.rag.program.parse import Claim, Program
 from deepseek_mm.rag.program.words import clean
 from deepseek_mm.records import Evidence
 from index import Region
@@ -11,6 +12,7 @@ from index import Region
 WRITTEN = ("text", "code")  # kinds of regions
 MAX_QUOTE = 300  # characters of one quotation
 MAX_QUOTED = 3  # passages of one answer
+SEEN = ("describe", "exist", "which", "count")  # kinds of questions that photos answer first
 
 
 def is_written(entry: Evidence) -> bool:
@@ -18,12 +20,24 @@ def is_written(entry: Evidence) -> bool:
     return entry.region.kind in WRITTEN
 
 
-def quoted(entries: Sequence[Evidence], *, named: bool) -> tuple[Claim, ...]:
-    """One claim a passage, in the order given: where it stands, unless the question has `named` that, and its words."""
+def quoted(entries: Sequence[Evidence], *, named: bool, question: str = "") -> tuple[Claim, ...]:
+    """One claim a passage, in the order given: where it stands, unless the question has `named` that, and its words.
+
+    Of a long passage those that the question asks for.
+    """
     return tuple(
-        Claim(f'{place(entry.region, named=named)} says: "{quote(entry.region.text)}"', (entry.number,), 1.0)
+        Claim(
+            f'{place(entry.region, named=named)} says: "{quote(entry.region, question)}"',
+            (entry.number,),
+            1.0,
+        )
         for entry in entries[:MAX_QUOTED]
     )
+
+
+def is_told(program: Program, entry: Evidence) -> bool:
+    """Does this passage answer the question in one sentence, so that no photo needs to be looked at?"""
+    return program.kind not in SEEN and answers(entry.region, program.text)
 
 
 def place(region: Region, *, named: bool) -> str:
@@ -37,9 +51,9 @@ def place(region: Region, *, named: bool) -> str:
     return f"{name}, lines {first} to {last}," if last else name
 
 
-def quote(text: str) -> str:
-    """The passage on one line, cut where it is long; its own quotation marks are single ones."""
-    return clean(text, MAX_QUOTE).replace('"', "'")
+def quote(region: Region, question: str = "") -> str:
+    """The passage, or a part of it, on one line, cut where it is long; its own quotation marks are single ones."""
+    return clean(excerpt(region, question, MAX_QUOTE), MAX_QUOTE).replace('"', "'")
 
 
 def unread(number: int) -> Claim:
