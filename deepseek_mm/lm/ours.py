@@ -4,7 +4,8 @@ Near: a fifth of the layers see 32 tokens and the first page. Wider: windows tha
 sees everything. Where it matters: of the last layers those that look far see the 48 key blocks that fit best, the
 others a window. Which layers of SmolLM2 look far was measured, by taking that from one layer at a time, and by giving
 it back (docs/log.md): 17, 18, 20 and 23 find what is to be repeated, 7 helps them, and the last ones hardly care. The
-article gives the stages, not their lengths; layer 7 is the exception in the middle one.
+article gives the stages, not their lengths; the exceptions are layer 7 in the middle one, and layer 3 among the first,
+in whose place 27 is content with 32 tokens.
 """
 
 from dataclasses import replace
@@ -24,9 +25,9 @@ def near(window: int) -> Reach:
 
 
 SMOLLM2_REACHES = (
-    *(near(32),) * 6,
+    *(near(32),) * 3, near(128), *(near(32),) * 2,
     near(128), FULL, near(256), near(256), near(512), near(512), near(512), *(near(1024),) * 4, FULL, FULL,
-    near(1024), TOP, near(1024), near(1024), TOP, TOP, near(1024), TOP, near(1024), near(1024), near(1024),
+    near(1024), TOP, near(1024), near(1024), TOP, TOP, near(1024), TOP, near(32), near(1024), near(1024),
 )  # fmt: skip
 
 
