@@ -113,16 +113,15 @@ class Retriever:
         return numbered([*chosen[: k - len(told)], *told])
 
     def _told(self, program: Program) -> list[Evidence]:
-        """The passages that answer best, if any is near enough to count as found."""
+        """The passages that answer best, if one says it all or is near enough to count as found."""
         if not self.store.counts(where=PASSAGES).regions:
             return []
         words = (program.subject if program.kind == "which" else "") or program.text
         hits = self.store.search_many(self.embed([Query(text=words)]), k=READ, where=PASSAGES)[0]
-        entries = best_worded([Evidence(number=1, region=hit.region, score=hit.score) for hit in hits], words)[:TOLD]
-        found = (
-            answers(entries[0].region, words) or self.find_many([Query(text=words)], k=TOLD, where=PASSAGES)[0].found
-        )
-        return numbered(entries) if found else []
+        best = best_worded([Evidence(number=1, region=hit.region, score=hit.score) for hit in hits], words)
+        near = Query(text=program.subject or words)
+        found = answers(best[0].region, words) or self.find_many([near], k=TOLD, where=PASSAGES)[0].found
+        return numbered(best[:TOLD]) if found else []
 
     def _of_file(self, case: Case, vector_D: Floats, k: int) -> list[Evidence]:
         """Of a photo, itself and its nearest parts; of a document, or where its text is asked for, what is written."""
@@ -220,7 +219,11 @@ def foremost(shot: Shot, program: Program) -> list[Evidence]:
 
 
 def best_worded(entries: Sequence[Evidence], question: str) -> list[Evidence]:
-    """Passages whose words and meaning fit the question, best first; what falls far behind is left out."""
+    """Passages whose words and meaning fit the question, best first; what falls far behind is left out.
+
+    Where some say it all in one sentence, they alone count.
+    """
+    entries = [entry for entry in entries if answers(entry.region, question)] or entries
     weights = weigh(question, [entry.region.text for entry in entries])
     worths = {entry.region.id: entry.score + WORDED * worth(entry.region, weights) for entry in entries}
     least = NEAR * max(worths.values(), default=0.0)

@@ -12,6 +12,7 @@ from deepseek_mm.rag.program.words import content
 from index import Region
 
 SENTENCE = re.compile(r"(?<=[.!?])[\"')]*\s+|(?<=[\u3002\uff01\uff1f])")
+ENOUGH = 100  # letters, from which a quotation can stand alone
 LEAST_WORDS = 2  # of a question, before a sentence that has them all is taken for its answer
 
 
@@ -40,7 +41,7 @@ def pieces(passage: Region) -> list[str]:
 
 
 def excerpt(passage: Region, question: str, most: int) -> str:
-    """From the sentence that carries most of the question's words on, as much as fits into `most` letters.
+    """The sentence that carries most of the question's words, and what follows while that is short: `most` letters.
 
     The passage from its beginning, where all of it fits or no sentence has any of the words.
     """
@@ -52,7 +53,7 @@ def excerpt(passage: Region, question: str, most: int) -> str:
     first = max(range(len(parts)), key=shares.__getitem__)
     chosen = parts[first]
     for part in parts[first + 1 :]:
-        if len(chosen) + 1 + len(part) > most:
+        if len(chosen) >= ENOUGH or len(chosen) + 1 + len(part) > most:
             break
         chosen += f" {part}"
     return chosen
