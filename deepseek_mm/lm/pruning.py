@@ -30,9 +30,9 @@ class Pruned(Whole):
             mask = torch.ones(scores_BHTS.shape[-2:], dtype=torch.bool).tril()
         weights_BHTS = scores_BHTS.masked_fill_(~mask, -torch.inf).softmax(-1)
         if self.threshold:
-            links = mask.expand_as(weights_BHTS).count_nonzero().item()
+            links = int(mask.expand_as(weights_BHTS).count_nonzero())
             weights_BHTS = prune_weights(weights_BHTS, self.threshold)
-            self.links, self.cut = self.links + links, self.cut + links - weights_BHTS.count_nonzero().item()
+            self.links, self.cut = self.links + links, self.cut + links - int(weights_BHTS.count_nonzero())
         return weights_BHTS.to(v_BHSK.dtype) @ v_BHSK
 
 
