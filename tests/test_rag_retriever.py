@@ -7,7 +7,8 @@ from rag_house import build, paint, put
 
 from deepseek_mm.chance import expected
 from deepseek_mm.rag.program import Case, parse
-from deepseek_mm.records import Query, Question
+from deepseek_mm.rag.retriever import best_worded
+from deepseek_mm.records import Evidence, Query, Question
 from index import Filter, Label, Region, Source
 
 
@@ -118,3 +119,11 @@ def test_a_search_puts_what_labels_name_before_what_only_looks_alike(house):
     assert found[0] == "harbour.png"
     assert "RED.png" in found[1:]
     assert len(found) == 3
+
+
+def test_of_passages_that_all_point_away_from_the_question_the_nearest_is_kept():
+    source = Source(path="/a.md", kind="document")
+    regions = [Region(id=n, source=source, kind="text", box_px=(0, 0, 0, 0), text="wool") for n in (1, 2)]
+    entries = [Evidence(number=1, region=r, score=score) for r, score in zip(regions, (-0.5, -0.1), strict=True)]
+    assert [entry.score for entry in best_worded(entries, "who sings?")] == [-0.1]
+    assert best_worded([], "who sings?") == []

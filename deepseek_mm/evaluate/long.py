@@ -5,13 +5,12 @@ what has been seen of it differs. Each length has a perplexity for every kind of
 """
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.evaluate.surprise import CHUNK, nats_of_text, perplexity
+from deepseek_mm.evaluate.surprise import CHUNK, nats_of_text, perplexity_of
 from deepseek_mm.lm.model import Decoder
 
 LENGTHS = (2_048, 8_192)
@@ -110,5 +109,4 @@ def pieces(texts: Sequence[Sequence[int]], length: int, longest: int) -> list[Se
 
 def mean_perplexity(decoder: Decoder, texts: Sequence[Sequence[int]], *, chunk: int = CHUNK) -> float:
     """Of all tokens but the texts' first ones."""
-    nats = [nats_of_text(decoder, text, chunk=chunk) for text in texts]
-    return perplexity(math.fsum(float(each.double().sum()) for each in nats), sum(map(len, nats)))
+    return perplexity_of([nats_of_text(decoder, text, chunk=chunk) for text in texts])

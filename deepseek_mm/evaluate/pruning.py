@@ -5,7 +5,6 @@ what the others are compared with.
 """
 
 import json
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +13,7 @@ from typing import Any
 import torch
 
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.evaluate.surprise import nats_of_tokens, perplexity
+from deepseek_mm.evaluate.surprise import nats_of_tokens, perplexity_of
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.pruning import THRESHOLD, Pruned
 
@@ -99,7 +98,7 @@ def read_cut(decoder: Decoder, texts: Sequence[Sequence[int]], threshold: float,
         model=model,
         kind=kind,
         threshold=threshold,
-        perplexity=perplexity(math.fsum(float(each.double().sum()) for each in nats), sum(map(len, nats))),
+        perplexity=perplexity_of(nats),
         dropped=cut / links if links else 0.0,
         seconds=time.perf_counter() - began,
     )

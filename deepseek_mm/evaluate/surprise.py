@@ -52,3 +52,8 @@ def read(decoder: Decoder, ids: Sequence[int], *, chunk: int) -> Iterator[Tensor
 def perplexity(nats: float, tokens: int) -> float:
     """Among how many equally likely tokens the model might as well have guessed."""
     return math.exp(nats / tokens) if tokens else math.nan
+
+
+def perplexity_of(nats: Sequence[Tensor]) -> float:
+    """Of all tokens of some texts, each counted once."""
+    return perplexity(math.fsum(float(each.double().sum()) for each in nats), sum(map(len, nats)))

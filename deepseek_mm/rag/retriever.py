@@ -119,6 +119,8 @@ class Retriever:
         words = (program.subject if program.kind == "which" else "") or program.text
         hits = self.store.search_many(self.embed([Query(text=words)]), k=READ, where=PASSAGES)[0]
         best = best_worded([Evidence(number=1, region=hit.region, score=hit.score) for hit in hits], words)
+        if not best:  # they were removed a moment ago
+            return []
         near = Query(text=program.subject or words)
         found = answers(best[0].region, words) or self.find_many([near], k=TOLD, where=PASSAGES)[0].found
         return numbered(best[:TOLD]) if found else []
@@ -226,7 +228,8 @@ def best_worded(entries: Sequence[Evidence], question: str) -> list[Evidence]:
     entries = [entry for entry in entries if answers(entry.region, question)] or entries
     weights = weigh(question, [entry.region.text for entry in entries])
     worths = {entry.region.id: entry.score + WORDED * worth(entry.region, weights) for entry in entries}
-    least = NEAR * max(worths.values(), default=0.0)
+    best = max(worths.values(), default=0.0)
+    least = best - (1 - NEAR) * abs(best)  # where nothing fits, likenesses are negative
     kept = (entry for entry in entries if worths[entry.region.id] >= least)
     return sorted(kept, key=lambda entry: -worths[entry.region.id])
 
