@@ -15,7 +15,7 @@ from deepseek_mm.chance import expected
 from deepseek_mm.config import Config
 from deepseek_mm.encoders.space import Floats, Space, unit
 from deepseek_mm.rag.facts.shots import Shot, shows
-from deepseek_mm.rag.facts.wording import answers, weigh, worth
+from deepseek_mm.rag.facts.wording import answers, worths
 from deepseek_mm.rag.facts.written import WRITTEN
 from deepseek_mm.rag.program import Case, Program
 from deepseek_mm.rag.program.phrases import Thing, things_in
@@ -226,12 +226,12 @@ def best_worded(entries: Sequence[Evidence], question: str) -> list[Evidence]:
     Where some say it all in one sentence, they alone count.
     """
     entries = [entry for entry in entries if answers(entry.region, question)] or entries
-    weights = weigh(question, [entry.region.text for entry in entries])
-    worths = {entry.region.id: entry.score + WORDED * worth(entry.region, weights) for entry in entries}
-    best = max(worths.values(), default=0.0)
+    worded = worths([entry.region for entry in entries], question)
+    fits = {entry.region.id: entry.score + WORDED * each for entry, each in zip(entries, worded, strict=True)}
+    best = max(fits.values(), default=0.0)
     least = best - (1 - NEAR) * abs(best)  # where nothing fits, likenesses are negative
-    kept = (entry for entry in entries if worths[entry.region.id] >= least)
-    return sorted(kept, key=lambda entry: -worths[entry.region.id])
+    kept = (entry for entry in entries if fits[entry.region.id] >= least)
+    return sorted(kept, key=lambda entry: -fits[entry.region.id])
 
 
 def numbered(entries: Iterable[Evidence]) -> list[Evidence]:

@@ -7,37 +7,49 @@ them tells them apart. So a word counts the more, the fewer of the passages have
 import math
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from deepseek_mm.rag.program.words import content
 from index import Region
 
+Words = frozenset[str]  # that claim something
 SENTENCE = re.compile(r"(?<=[.!?])[\"')]*\s+|(?<=[\u3002\uff01\uff1f])")
 ENOUGH = 100  # letters, from which a quotation can stand alone
 LEAST_WORDS = 2  # of a question, before a sentence that has them all is taken for its answer
 
 
-def weigh(question: str, texts: Sequence[str]) -> dict[str, float]:
+def weigh(question: str, had: Sequence[Words]) -> dict[str, float]:
     """Each word of the question that claims something and that any of these texts has, with its weight among them."""
-    had = [set(content(text)) for text in texts]
     counts = {word: sum(word in words for words in had) for word in content(question)}
     return {word: math.log1p(len(had) / count) for word, count in counts.items() if count}
 
 
-def share(text: str, weights: Mapping[str, float]) -> float:
-    """How much of the weight this text carries, 0 to 1."""
-    words, whole = set(content(text)), sum(weights.values())
+def share(words: Words, weights: Mapping[str, float]) -> float:
+    """How much of the weight these words carry, 0 to 1."""
+    whole = sum(weights.values())
     return sum(weight for word, weight in weights.items() if word in words) / whole if whole else 0.0
 
 
-def worth(passage: Region, weights: Mapping[str, float]) -> float:
-    """The same of a passage, half of it for what stands together in one sentence."""
-    return (share(passage.text, weights) + max((share(part, weights) for part in pieces(passage)), default=0.0)) / 2
+def worths(passages: Sequence[Region], question: str) -> list[float]:
+    """How much of the question's words each passage carries, 0 to 1, half of it for what stands in one sentence."""
+    wholes = [frozenset[str]().union(*words_of(passage.text, passage.kind)) for passage in passages]
+    weights = weigh(question, wholes)
+    return [
+        (share(whole, weights) + max((share(w, weights) for w in words_of(each.text, each.kind)), default=0.0)) / 2
+        for whole, each in zip(wholes, passages, strict=True)
+    ]
 
 
-def pieces(passage: Region) -> list[str]:
-    """Its sentences, each on one line; of code, its lines."""
-    lines = passage.text.splitlines() if passage.kind == "code" else SENTENCE.split(re.sub(r"\s+", " ", passage.text))
+def pieces(text: str, kind: str) -> list[str]:
+    """The sentences of a passage, each on one line; of code, its lines."""
+    lines = text.splitlines() if kind == "code" else SENTENCE.split(re.sub(r"\s+", " ", text))
     return [line.strip() for line in lines if line.strip()]
+
+
+@lru_cache(maxsize=1_000)
+def words_of(text: str, kind: str) -> tuple[Words, ...]:
+    """Of each of its pieces; a question looks through a hundred passages, and the next one through much the same."""
+    return tuple(frozenset(content(piece)) for piece in pieces(text, kind))
 
 
 def excerpt(passage: Region, question: str, most: int) -> str:
@@ -45,9 +57,9 @@ def excerpt(passage: Region, question: str, most: int) -> str:
 
     The passage from its beginning, where all of it fits or no sentence has any of the words.
     """
-    parts = pieces(passage)
-    weights = weigh(question, parts)
-    shares = [share(part, weights) for part in parts]
+    parts, words = pieces(passage.text, passage.kind), words_of(passage.text, passage.kind)
+    weights = weigh(question, words)
+    shares = [share(each, weights) for each in words]
     if len(passage.text) <= most or not any(shares):
         return passage.text
     first = max(range(len(parts)), key=shares.__getitem__)
@@ -61,5 +73,5 @@ def excerpt(passage: Region, question: str, most: int) -> str:
 
 def answers(passage: Region, question: str) -> bool:
     """Has one sentence every word of the question that claims something, and are those more than one?"""
-    words = set(content(question))
-    return len(words) >= LEAST_WORDS and any(words <= set(content(part)) for part in pieces(passage))
+    wanted = set(content(question))
+    return len(wanted) >= LEAST_WORDS and any(wanted <= words for words in words_of(passage.text, passage.kind))
