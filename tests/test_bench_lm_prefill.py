@@ -12,7 +12,7 @@ from deepseek_mm.bench import lm_prefill
 from deepseek_mm.bench.lm_case import Outcome
 from deepseek_mm.bench.lm_flops import prefill_flops
 from deepseek_mm.bench.lm_open import read_ours
-from deepseek_mm.bench.lm_prefill import race, run_apart
+from deepseek_mm.bench.lm_prefill import lengths_of, race, run_apart
 from deepseek_mm.bench.lm_readings import Readings, busy, rows_of, short
 from deepseek_mm.bench.result import one_object, table
 from deepseek_mm.errors import ModelFailed
@@ -99,6 +99,13 @@ def test_the_longest_prompt_is_read_only_with_everything(tmp_path, model):
 
     race(setting_of(tmp_path, full=True), model, "cpu", run)
     assert longest == [192, 192, 192, 128]
+
+
+def test_torch_s_kernel_reads_every_other_length_and_those_with_a_row():
+    lengths = (1, 2, 3, 4, 5)
+    assert lengths_of("sdpa", lengths, usual=5) == (1, 3, 5)
+    assert lengths_of("sdpa", (*lengths, 6), usual=5) == (1, 3, 5, 6)
+    assert (lengths_of("ours", lengths, usual=5), lengths_of("full", lengths, usual=5)) == (lengths, (4,))
 
 
 def test_a_gpu_s_figures_are_kept_apart(tmp_path, model):

@@ -8,7 +8,7 @@ from lm_bench_help import FEW, save_deep, setting_of
 
 from deepseek_mm.bench import lm_words
 from deepseek_mm.bench.lm_open import Model, read_ours
-from deepseek_mm.bench.lm_words import progressive, words_expected
+from deepseek_mm.bench.lm_words import progressive, rivals, words_expected
 from deepseek_mm.evaluate.long import read_long
 from deepseek_mm.lm.changes import write_changes
 from deepseek_mm.lm.find import fingerprint
@@ -44,20 +44,28 @@ def test_the_row_is_the_worst_of_all_lengths_and_kinds(tmp_path, model, monkeypa
     monkeypatch.chdir(tmp_path)
     texts = write_corpus(tmp_path / "cache" / "corpus")
     result = words_expected(setting_of(tmp_path), model)
-    full, _ = lm_words.full_attention(setting_of(tmp_path))
+    full, ours, _ = rivals(setting_of(tmp_path), model)
     rises = []
     for length in FEW.expected:
         cut = {kind: [ids[:length] for ids in some] for kind, some in texts.items()}
-        pair = [read_long(decoder, cut, (length,), chunk=32) for decoder in (full, progressive(model))]
+        pair = [read_long(decoder, cut, (length,), chunk=32) for decoder in (full, ours)]
         rises += [pair[1][cell] / pair[0][cell] - 1 for cell in pair[0]]
     assert result.numbers["ppl_increase"] == pytest.approx(max(rises))
     assert len(set(rises)) == 4
     assert {"ppl_text_64", "ppl_code_32_full"} <= result.numbers.keys()
-    assert result.words["ppl_increase_against"] == "the base as it came (there is no runs/lm/reach-full)"
+    assert result.words["ppl_increase_against"].endswith("the base as it came (there is no runs/lm/experts-full)")
 
 
-def test_experts_are_no_part_of_it_and_trained_attention_is(model):
-    decoder = progressive(model)
+def test_a_run_of_full_attention_is_a_rival_of_the_whole_model(tmp_path, model, monkeypatch):
+    monkeypatch.setattr(lm_words, "TRAINED_FULL", tmp_path)
+    monkeypatch.setattr(lm_words, "open_run", lambda folder, base: base.decoder())
+    _, ours, words = rivals(setting_of(tmp_path), model)
+    assert ours.shape.moe is not None
+    assert words == "trained on the same tokens"
+
+
+def test_experts_are_no_part_of_it_otherwise_and_trained_attention_is(model):
+    decoder = progressive(model, experts=False)
     assert decoder.shape.moe is None
     assert {reach.kind for reach in decoder.shape.reaches} == {"window", "full", "top"}
 

@@ -18,7 +18,7 @@ from deepseek_mm.train.corpus.shards import shard_file, write_shard
 from deepseek_mm.train.dense import Dense, make_dense
 from deepseek_mm.train.journal import Journal
 from deepseek_mm.train.lowrank import adapt
-from deepseek_mm.train.runs import Base, held_rows, long_texts, open_run, open_shipped
+from deepseek_mm.train.runs import Base, held_rows, long_texts, open_run, open_shipped, table_of
 
 SHAPE = repr(OURS)
 
@@ -126,6 +126,13 @@ def test_a_run_for_another_table_of_layers_is_refused(base, tmp_path):
     deep = Base(shape=OURS, weights={})
     with pytest.raises(ConfigError, match="another table of layers"):
         open_run(tmp_path, deep)
+
+
+def test_a_run_with_full_attention_fits_every_table_of_what_layers_see(monkeypatch):
+    before = table_of(full=True)
+    monkeypatch.setattr("deepseek_mm.train.runs.OURS", replace(OURS, reaches=OURS.reaches[::-1]))
+    assert table_of(full=True) == before
+    assert table_of(full=False) != SHAPE
 
 
 def corpus(folder, lengths: list[int]):

@@ -1,7 +1,7 @@
 """What progressive attention costs in perplexity: long held-out texts, prose and code, with full attention beside it.
 
-Progressive attention is what training made of it, experts left out. Full attention is the base trained on the same
-tokens, where that run is at hand; else the base as it came, and the words say so.
+Where a run of full attention with experts of the same tokens is at hand, the shipped weights are compared with that as
+a whole. Else the experts are left out, what is left is compared with the base as it came, and the words say so.
 """
 
 from dataclasses import replace
@@ -20,7 +20,7 @@ from deepseek_mm.runtime.quantize import WIDE, pack_linears
 from deepseek_mm.train.runs import long_texts, open_base, open_run
 
 KEY, BAR = "ppl_increase", "+2 % (aim +1 %)"
-CORPUS, TRAINED_FULL = "corpus", Path("runs/lm/reach-full")  # in the cache; where the commands are given
+CORPUS, TRAINED_FULL = "corpus", Path("runs/lm/experts-full")  # in the cache; where the commands are given
 
 
 def words_expected(setting: Setting, model: Model) -> Result:
@@ -28,8 +28,8 @@ def words_expected(setting: Setting, model: Model) -> Result:
     if model.changes is None:
         return not_measured(f"these weights were not trained for it. Train them: {MAKE}")
     try:
-        full, against = full_attention(setting)
-        reports = read_all(setting, full, progressive(model))
+        full, ours, against = rivals(setting, model)
+        reports = read_all(setting, full, ours)
     except DeepSeekMMError as error:
         return not_measured(str(error))
     worst = max(report.ppl_increase for report in reports)
@@ -62,19 +62,21 @@ def read_all(setting: Setting, full: Decoder, ours: Decoder) -> list[LongReport]
     return reports
 
 
-def full_attention(setting: Setting) -> tuple[Decoder, str]:
-    """The decoder to compare with, and what it is."""
+def rivals(setting: Setting, model: Model) -> tuple[Decoder, Decoder, str]:
+    """Full and progressive attention, and what is compared."""
     base = open_base(setting.config.lm.name, setting.cache)
     if TRAINED_FULL.is_dir():
-        return quick(open_run(TRAINED_FULL, base)), "full attention trained on the same tokens"
-    return quick(base.decoder()), f"the base as it came (there is no {TRAINED_FULL})"
+        return quick(open_run(TRAINED_FULL, base)), progressive(model, experts=True), "trained on the same tokens"
+    words = f"without experts, beside the base as it came (there is no {TRAINED_FULL})"
+    return quick(base.decoder()), progressive(model, experts=False), words
 
 
-def progressive(model: Model) -> Decoder:
-    """What training made of the base's attention, without the experts."""
+def progressive(model: Model, *, experts: bool) -> Decoder:
+    """What training made of the base, with the experts or without."""
     shape, weights = read_ours(model)
-    kept = {name: weight for name, weight in weights.items() if ".moe." not in name}
-    return quick(build(replace(shape, moe=None), kept, dtype=torch.bfloat16).eval().requires_grad_(False))
+    if not experts:
+        shape, weights = replace(shape, moe=None), {n: weight for n, weight in weights.items() if ".moe." not in n}
+    return quick(build(shape, weights, dtype=torch.bfloat16).eval().requires_grad_(False))
 
 
 def quick(decoder: Decoder) -> Decoder:

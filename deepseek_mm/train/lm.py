@@ -20,7 +20,7 @@ from deepseek_mm.config import BASE_LM, cache_folder
 from deepseek_mm.lm.changes import WEIGHTS, merged, write_changes
 from deepseek_mm.lm.find import find_folder, fingerprint
 from deepseek_mm.lm.generator import silence
-from deepseek_mm.lm.ours import OURS, ours
+from deepseek_mm.lm.ours import ours
 from deepseek_mm.lm.weights import build, read_decoder, read_folder
 from deepseek_mm.train.corpus import DOMAINS, Split, read_shard
 from deepseek_mm.train.corpus.build import splits_of
@@ -29,7 +29,7 @@ from deepseek_mm.train.journal import Journal, learned
 from deepseek_mm.train.mixture import Mixture, MixtureConfig
 from deepseek_mm.train.reach import Distiller, ReachConfig
 from deepseek_mm.train.rows import Rows, mix, pack
-from deepseek_mm.train.runs import reach_of
+from deepseek_mm.train.runs import reach_of, table_of
 from deepseek_mm.train.steps import Steps, StepsConfig
 
 STAGES = ("reach", "experts", "dense", "pack")
@@ -90,8 +90,8 @@ def run(args: argparse.Namespace) -> int:
     stage, steps = (chosen(config, args) for config in DEFAULTS[args.stage])
     out = args.out / (args.stage + ("-full" if stage.full else ""))
     guide = chosen(ReachConfig() if args.stage == "reach" else MixtureConfig(), args)
-    settings = {**asdict(stage), **asdict(steps), **asdict(guide), "base": args.base, "shape": repr(OURS)}
-    journal = Journal(out, settings)
+    made_for = {"base": args.base, "shape": table_of(full=stage.full)}
+    journal = Journal(out, {**asdict(stage), **asdict(steps), **asdict(guide), **made_for})
     rows = read_rows(args.corpus, stage, seed=steps.seed)
     torch.manual_seed(steps.seed)  # of what is new in the model
     trainer, backward = STAGE_OF[args.stage](args, stage)

@@ -61,7 +61,8 @@ def open_run(folder: Path, base: Base, *, reach: Path | None = None) -> Decoder:
     """
     saved = recorded(folder)
     trained, settings, shape = saved["trained"], saved["settings"], ours(base.shape)
-    if base.shape.num_layers == OURS.num_layers and settings.get("shape", repr(OURS)) != repr(OURS):
+    table = table_of(full=bool(settings.get("full")))
+    if base.shape.num_layers == OURS.num_layers and settings.get("shape", table) != table:
         raise ConfigError(f"{folder} was trained for another table of layers. Train it again, or use that version")
     if any(name.endswith(THIN) for name in trained):
         return opened(replace(shape, moe=None), merged(base.weights, trained))
@@ -75,6 +76,11 @@ def open_run(folder: Path, base: Base, *, reach: Path | None = None) -> Decoder:
         decoder.load_state_dict(trained, strict=False)
         return decoder.to(torch.bfloat16)
     return opened(shape, merged(before, trained))
+
+
+def table_of(*, full: bool) -> str:
+    """What a run is trained for, as it is recorded; with full attention it is the same whatever our layers see."""
+    return repr(replace(OURS, reaches=()) if full else OURS)
 
 
 def reach_of(path: Path, shape: DecoderShape, *, known_by: str) -> dict[str, Tensor]:

@@ -22,7 +22,7 @@ from deepseek_mm.records import Message
 from deepseek_mm.train.corpus.items import Item, Sources, Split, belongs
 from deepseek_mm.train.corpus.wording import put, refuse, rephrase
 
-SHARES: dict[Kind, int] = {"answerable": 4, "unanswerable": 4, "counting": 2, "which": 2}
+SHARES: dict[Kind, int] = {"answerable": 5, "unanswerable": 3, "counting": 2, "which": 2}
 DRAFTED, CLAIMED = 0.4, 0.2  # shares of the tasks with a draft, and of those about one claim; the rest reads
 WITH_EXAMPLES = 0.2  # of the tasks about one claim
 
