@@ -18,6 +18,10 @@ class BadQuestion(DeepSeekMMError, ValueError):
     """A question that cannot be asked: empty, or far too long."""
 
 
+class BadProgram(DeepSeekMMError, ValueError):
+    """A program, or a rule, that does not hold together; the message points at the place."""
+
+
 class BadFeedback(DeepSeekMMError, ValueError):
     """A rating that is none, or a box that fits no citation of the answer."""
 

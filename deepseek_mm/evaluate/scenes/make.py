@@ -1,0 +1,115 @@
+"""Things on a floor: what they are, and where they stand, drawn by lot.
+
+The nearer a thing is the lower it stands and the larger it is drawn. Any two differ clearly in how far they stand to
+the right and to the front, so that every question has one answer; what one hides of another leaves more than half.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+from deepseek_mm.logic.scene import Item, Scene, Share
+
+SHAPES = ("cube", "sphere", "cylinder", "cone")
+COLOURS = {
+    **{"red": (196, 44, 40), "blue": (40, 76, 196), "green": (36, 140, 56), "yellow": (226, 196, 44)},
+    **{"purple": (134, 48, 160), "orange": (232, 124, 28), "brown": (116, 72, 40), "grey": (128, 128, 128)},
+}
+SIZES = {"small": 0.075, "big": 0.135}  # half the side of a thing in the middle of the floor, as a share of the picture
+MATERIALS = ("rubber", "metal")
+CALLED = {"sphere": "ball"}  # another name of it
+FEWEST, MOST = 3, 10
+APART = 0.03  # of the picture's side, between any two, across and to the front
+FLOOR = (0.3, 0.9)  # where things stand, as shares of the height
+SEEN = 0.55  # of a thing's square that no nearer one may cover
+TRIES = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """One thing, where its foot stands, and how large it is drawn."""
+
+    shape: str
+    colour: str
+    size: str
+    material: str
+    x: float  # shares of the picture's side, 0 to 1
+    y: float
+
+    @property
+    def half(self) -> float:
+        """Half its side: what is far away is smaller."""
+        near = (self.y - FLOOR[0]) / (FLOOR[1] - FLOOR[0])
+        return SIZES[self.size] * (0.75 + 0.5 * near)
+
+    @property
+    def box(self) -> Share:
+        """The square it is drawn in."""
+        return (self.x - self.half, self.y - 2 * self.half, self.x + self.half, self.y)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A scene, the farthest thing first."""
+
+    things: tuple[Thing, ...]
+    seed: int  # of how it is painted
+
+    @property
+    def scene(self) -> Scene:
+        """As programs see it."""
+        return Scene(items=tuple(item_of(thing, n) for n, thing in enumerate(self.things, start=1)), complete=True)
+
+
+def item_of(thing: Thing, number: int) -> Item:
+    names = (thing.shape, CALLED[thing.shape]) if thing.shape in CALLED else (thing.shape,)
+    traits = {"colour": thing.colour, "size": thing.size, "shape": thing.shape, "material": thing.material}
+    return Item(number=number, names=names, traits=traits, box=thing.box)
+
+
+def make(draw: Random) -> Made:
+    """A scene by lot."""
+    wanted = draw.randint(FEWEST, MOST)
+    while True:
+        things: list[Thing] = []
+        for _ in range(TRIES * wanted):
+            thing = one(draw)
+            if fits(thing, things):
+                things.append(thing)
+            if len(things) == wanted:
+                return Made(tuple(sorted(things, key=lambda thing: thing.y)), draw.randrange(2**31))
+
+
+def one(draw: Random) -> Thing:
+    thing = Thing(
+        shape=draw.choice(SHAPES),
+        colour=draw.choice(list(COLOURS)),
+        size=draw.choice(list(SIZES)),
+        material=draw.choice(MATERIALS),
+        x=0.0,
+        y=draw.uniform(*FLOOR),
+    )
+    x = draw.uniform(thing.half, 1 - thing.half)
+    return Thing(thing.shape, thing.colour, thing.size, thing.material, x, thing.y)
+
+
+def fits(thing: Thing, others: Sequence[Thing]) -> bool:
+    """Is it apart from all others, in the picture, and is enough left to see of each?"""
+    if thing.box[1] < 0:
+        return False
+    if any(min(abs(thing.x - other.x), abs(thing.y - other.y)) < APART for other in others):
+        return False
+    return all(seen(each, [*others, thing]) >= SEEN for each in (*others, thing))
+
+
+def seen(thing: Thing, others: Sequence[Thing]) -> float:
+    """At least this share of its square lies under no nearer one."""
+    nearer = (other for other in others if other.y > thing.y)
+    return 1 - sum(shared(thing.box, other.box) for other in nearer) / (4 * thing.half**2)
+
+
+def shared(one_box: Share, other: Share) -> float:
+    """Area of the overlap."""
+    wide = min(one_box[2], other[2]) - max(one_box[0], other[0])
+    high = min(one_box[3], other[3]) - max(one_box[1], other[1])
+    return max(0.0, wide) * max(0.0, high)

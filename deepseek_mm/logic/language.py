@@ -1,0 +1,128 @@
+"""The text of a program and its tree: calls, words in quotes and whole numbers.
+
+    count(both(filter(all(), "cup"), relate("left of", the(filter(all(), "laptop")))))
+
+Reading says where a text goes wrong; writing a tree gives a text that reads back as the same tree.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from deepseek_mm.errors import BadProgram
+
+TOKEN = re.compile(r'\s*(?:(?P<name>[a-z_]+)|(?P<word>"[^"\n]*")|(?P<number>\d{1,4})|(?P<mark>[(),]))')
+MAX_CHARS, MAX_DEPTH = 2_000, 30
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word in quotes: a name, a colour, a relation."""
+
+    text: str
+    at: int = 0  # characters before it in the text that was read
+
+    def __str__(self) -> str:
+        return f'"{self.text}"'
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A whole number."""
+
+    value: int
+    at: int = 0
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call and what it is given."""
+
+    name: str
+    given: tuple["Node", ...] = ()
+    at: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.name}({', '.join(map(str, self.given))})"
+
+
+Node = Call | Word | Number
+
+
+def read(text: str) -> Node:
+    """The tree of a text. BadProgram names the place where it cannot go on."""
+    if len(text) > MAX_CHARS:
+        raise BadProgram(f"the program has {len(text):,} characters, and {MAX_CHARS:,} are allowed. Shorten it")
+    reader = _Reader(text)
+    node = reader.node(MAX_DEPTH)
+    reader.end()
+    return node
+
+
+def calls_of(node: Node) -> Iterator[Call]:
+    """Every call of a tree, the inner ones first."""
+    if isinstance(node, Call):
+        for each in node.given:
+            yield from calls_of(each)
+        yield node
+
+
+class _Reader:
+    def __init__(self, text: str) -> None:
+        self.text, self.place = text, 0
+
+    def node(self, depth: int) -> Node:
+        if depth == 0:
+            raise wrong(self.text, self.place, f"more than {MAX_DEPTH} calls lie in each other. Leave some out")
+        kind, token, at = self._take()
+        if kind == "word":
+            return Word(token[1:-1], at)
+        if kind == "number":
+            return Number(int(token), at)
+        if kind != "name":
+            raise wrong(self.text, at, f'a call such as count(...), a "word" or a number belongs here, not {token!r}')
+        return Call(token, self._given(token, depth), at)
+
+    def _given(self, name: str, depth: int) -> tuple[Node, ...]:
+        self._mark("(", f"after {name}")
+        if self._peek() == ")":
+            self._take()
+            return ()
+        given = [self.node(depth - 1)]
+        while self._peek() == ",":
+            self._take()
+            given.append(self.node(depth - 1))
+        self._mark(")", f"to end {name}(")
+        return tuple(given)
+
+    def end(self) -> None:
+        if self.text[self.place :].strip():
+            raise wrong(self.text, self.place, "the program has ended before this. Remove what follows, or wrap it in")
+
+    def _mark(self, mark: str, why: str) -> None:
+        if self._peek() != mark:
+            raise wrong(self.text, self.place, f"{mark} is missing {why}")
+        self._take()
+
+    def _peek(self) -> str:
+        match = TOKEN.match(self.text, self.place)
+        return match[0].strip() if match else ""
+
+    def _take(self) -> tuple[str, str, int]:
+        match = TOKEN.match(self.text, self.place)
+        if not match:
+            rest = self.text[self.place :].strip()
+            raise wrong(self.text, self.place, f"{rest[:10]!r} is no part of a program" if rest else "more must follow")
+        kind = match.lastgroup or ""
+        self.place = match.end()
+        return kind, match[kind], match.start(kind)
+
+
+def wrong(text: str, at: int, why: str) -> BadProgram:
+    """An error that points at the place."""
+    at += len(text[at:]) - len(text[at:].lstrip())
+    shown = text.replace("\n", " ")
+    return BadProgram(f"the program goes wrong at character {at + 1}: {why}\n  {shown}\n  {' ' * at}^")
