@@ -1,0 +1,95 @@
+"""How like people's captions is a caption? BLEU-4 and CIDEr-D over a whole set, equal to pycocoevalcap's.
+
+BLEU (Papineni et al. 2002, eq. 1 to 3) asks how many of the runs of up to four words some reference has, over all
+captions together, and takes off for captions that are too short. CIDEr-D (Vedantam et al. 2015, eq. 2 to 4) compares
+runs weighed by how few photos' references have them, counts a run no more often than the reference does, and takes off
+for another length. Both see words in lower case and no punctuation.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+LONGEST = 4  # words of a run
+SPREAD = 6.0  # standard deviation of the penalty for another length
+SMALL, TINY = 1e-9, 1e-15  # so that nothing found is no division by zero
+
+Runs = Counter[tuple[str, ...]]
+
+
+def words_of(caption: str) -> list[str]:
+    """Lower-case words; it's is two words, and what joins them is left out."""
+    return re.findall(r"[a-z0-9]+(?:[.,]\d+)*|'[a-z]+", caption.lower().replace("\u2019", "'"))
+
+
+def runs_of(words: Sequence[str]) -> Runs:
+    """How often each run of one to four words comes."""
+    return Counter(
+        tuple(words[start : start + size]) for size in range(1, LONGEST + 1) for start in range(len(words) - size + 1)
+    )
+
+
+def bleu4(said: Sequence[str], references: Sequence[Sequence[str]]) -> float:
+    """Percent. Every caption has at least one reference."""
+    right, possible = [0.0] * LONGEST, [0.0] * LONGEST
+    length, nearest = 0, 0
+    for caption, refs in zip(said, references, strict=True):
+        words, theirs = words_of(caption), [words_of(ref) for ref in refs]
+        length += len(words)
+        nearest += min((abs(len(ref) - len(words)), len(ref)) for ref in theirs)[1]
+        most: Runs = Counter()
+        for ref in theirs:
+            most |= runs_of(ref)
+        for run, count in runs_of(words).items():
+            right[len(run) - 1] += min(count, most[run])
+            possible[len(run) - 1] += count
+    precisions = [(hit + TINY) / (total + SMALL) for hit, total in zip(right, possible, strict=True)]
+    mean = math.prod(precisions) ** (1 / LONGEST)
+    ratio = (length + TINY) / (nearest + SMALL)
+    return 100 * mean * (math.exp(1 - 1 / ratio) if ratio < 1 else 1.0)
+
+
+def cider(said: Sequence[str], references: Sequence[Sequence[str]]) -> float:
+    """Percent: 100 is what CIDEr-D calls 1. How rare a run is, is counted over the photos' references."""
+    theirs = [[runs_of(words_of(ref)) for ref in refs] for refs in references]
+    photos_with = Counter(run for refs in theirs for run in set().union(*refs))
+    rare = Rare(photos_with, len(theirs))
+    scores = [
+        sum(rare.likeness(runs_of(words_of(caption)), ref) for ref in refs) / len(refs)
+        for caption, refs in zip(said, theirs, strict=True)
+    ]
+    return 100 * 10 * sum(scores) / len(scores)
+
+
+class Rare:
+    """Runs weighed by how rare they are among the photos' references."""
+
+    def __init__(self, photos_with: Mapping[tuple[str, ...], int], photos: int) -> None:
+        self.photos_with, self.photos = photos_with, photos
+
+    def likeness(self, mine: Runs, theirs: Runs) -> float:
+        """0 to 1: the mean over the sizes of runs."""
+        off = num_pairs(mine) - num_pairs(theirs)
+        weighed, other = self.weighed(mine), self.weighed(theirs)
+        cosines = [cosine(weighed[size], other[size]) for size in range(LONGEST)]
+        return math.exp(-(off**2) / (2 * SPREAD**2)) * sum(cosines) / LONGEST
+
+    def weighed(self, runs: Runs) -> list[dict[tuple[str, ...], float]]:
+        """By size: each run's count times the logarithm of how few photos have it."""
+        found: list[dict[tuple[str, ...], float]] = [{} for _ in range(LONGEST)]
+        for run, count in runs.items():
+            found[len(run) - 1][run] = count * math.log(self.photos / max(1, self.photos_with.get(run, 0)))
+        return found
+
+
+def num_pairs(runs: Runs) -> int:
+    """Runs of two words, which is how the reference scorer measures length."""
+    return sum(count for run, count in runs.items() if len(run) == 2)
+
+
+def cosine(mine: Mapping[tuple[str, ...], float], theirs: Mapping[tuple[str, ...], float]) -> float:
+    """Of two weighed sets, the first clipped to the second."""
+    shared = sum(min(weight, theirs.get(run, 0.0)) * theirs.get(run, 0.0) for run, weight in mine.items())
+    long = math.sqrt(sum(w * w for w in mine.values())) * math.sqrt(sum(w * w for w in theirs.values()))
+    return shared / long if long else shared
