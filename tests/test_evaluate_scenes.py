@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from deepseek_mm.evaluate.scenes import KINDS, Made, ask, draw, make
-from deepseek_mm.evaluate.scenes.make import APART, COLOURS, FEWEST, MATERIALS, MOST, SEEN, SHAPES, Thing, seen
+from deepseek_mm.evaluate.scenes.make import APART, FEWEST, MOST, SEEN, Thing, seen
 from deepseek_mm.logic.calls import is_program
+from deepseek_mm.logic.drawn import ANSWERS, VALUES
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +37,7 @@ def test_scenes_have_three_to_ten_things_of_every_sort(scenes):
     sizes = {len(made.things) for made in scenes}
     assert (min(sizes), max(sizes)) == (FEWEST, MOST)
     things = [thing for made in scenes for thing in made.things]
-    assert {t.shape for t in things} == set(SHAPES)
-    assert {t.colour for t in things} == set(COLOURS)
+    assert all({thing.traits[trait] for thing in things} == set(values) for trait, values in VALUES.items())
 
 
 def test_a_seed_draws_the_same_picture_again(scenes):
@@ -45,10 +45,10 @@ def test_a_seed_draws_the_same_picture_again(scenes):
     assert draw(scenes[0], 64).size == (64, 64)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("material", MATERIALS)
+@pytest.mark.parametrize("shape", VALUES["shape"])
+@pytest.mark.parametrize("material", VALUES["material"])
 def test_a_thing_is_painted_in_its_colour_where_it_stands(shape, material):
-    thing = Thing(shape, "red", "big", material, 0.5, 0.6)
+    thing = Thing(shape=shape, colour="red", size="big", material=material, x=0.5, y=0.6)
     picture = np.asarray(draw(Made((thing,), 3)), np.float32)
     left, top, right, bottom = (round(share * len(picture)) for share in thing.box)
     middle = picture[top + 20 : bottom - 6, left + 12 : right - 12].mean(axis=(0, 1))
@@ -58,7 +58,7 @@ def test_a_thing_is_painted_in_its_colour_where_it_stands(shape, material):
 
 
 def test_metal_gleams(scenes):
-    dull = Thing("sphere", "green", "big", "rubber", 0.5, 0.6)
+    dull = Thing(shape="sphere", colour="green", size="big", material="rubber", x=0.5, y=0.6)
     pictures = [np.asarray(draw(Made((thing,), 5))) for thing in (dull, replace(dull, material="metal"))]
     assert pictures[1][60:110, 70:100].max() > pictures[0][60:110, 70:100].max() + 30
 
@@ -71,3 +71,4 @@ def test_questions_hold_together_and_no_answer_is_the_rule(kind, scenes):
     answers = Counter(each.answer for each in asked)
     assert answers.most_common(1)[0][1] <= 0.7 * len(asked)
     assert len({each.question for each in asked}) > 40
+    assert answers.keys() <= set(ANSWERS)

@@ -1,5 +1,6 @@
 """`eval`: score a part of the house on a file of examples. A table for people, then one JSON object, the last line."""
 
+import secrets
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
@@ -90,6 +91,16 @@ def answers(args: Namespace, desk: Desk) -> int:
     return tell(evaluate_answers(lm, asked, config, ways=ways, progress=desk.note), args, desk)
 
 
+def scenes(args: Namespace, desk: Desk) -> int:
+    """Questions about scenes that are drawn for this, answered with programs and without."""
+    from deepseek_mm.evaluate.scenes.score import evaluate_scenes
+    from deepseek_mm.see.scene.weights import read_scene_weights
+
+    seed = args.seed if args.seed is not None else secrets.randbelow(10**9)
+    desk.note(f"drawing {args.scenes} scenes, seed {seed}")
+    return tell(evaluate_scenes(*read_scene_weights(), scenes=args.scenes, seed=seed), args, desk)
+
+
 def lm(args: Namespace, desk: Desk) -> int:
     """Perplexities of our language model beside its base's, what its experts do, and what it finds in long texts."""
     return tell(evaluate_lm.measure(args, desk), args, desk)
@@ -108,6 +119,7 @@ PARTS: dict[str, Callable[[Namespace, Desk], int]] = {
     "regions": regions,
     "abstain": abstain,
     "answers": answers,
+    "scenes": scenes,
     "lm": lm,
 }
 
@@ -143,13 +155,17 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument("--scores", metavar="FILE", type=Path, help="abstain: keep how certain it was of each thing")
     parser.add_argument("--way", choices=("all", "read", "draft", "answer"), default="all", help="answers: how to ask")
     parser.add_argument("--every", metavar="N", type=int, default=1, help="answers: only every Nth question")
+    parser.add_argument(
+        "--scenes", metavar="N", type=int, default=250, help="scenes: how many; each has a question a kind"
+    )
+    parser.add_argument("--seed", metavar="N", type=int, help="scenes: the same ones again; left out, they are new")
     evaluate_lm.add(parser)
     add_settings(parser, data=False)
 
 
 COMMAND = Command(
     name="eval",
-    help="score retrieval, regions, abstaining, answers or the language model on examples",
+    help="score retrieval, regions, abstaining, answers, scenes or the language model on examples",
     example="python -m deepseek_mm eval retrieval --data captions.jsonl --images photos --split dev",
     add=add,
     run=run,

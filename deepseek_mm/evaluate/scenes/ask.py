@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from itertools import combinations
 from random import Random
 
-from deepseek_mm.evaluate.scenes.make import COLOURS, MATERIALS, SHAPES, SIZES, Made, Thing
+from deepseek_mm.evaluate.scenes.make import Made, Thing
+from deepseek_mm.logic.drawn import VALUES
 from deepseek_mm.logic.language import Call, Word
 from deepseek_mm.logic.run import run
 from deepseek_mm.logic.scene import Item
 from deepseek_mm.rag.program.words import plural, with_article
 
-VALUES = {"size": tuple(SIZES), "colour": tuple(COLOURS), "material": MATERIALS, "shape": SHAPES}
 SAID = {  # other words for the same, of which one is drawn
     **{"big": ("big", "large"), "small": ("small", "little"), "sphere": ("sphere", "ball")},
     **{"metal": ("metal", "shiny"), "rubber": ("rubber", "matte")},
@@ -50,25 +50,21 @@ def ask(made: Made, kind: str, draw: Random) -> Asked:
     return found or ask(made, "exist", draw)
 
 
-def words_of(thing: Thing) -> dict[str, str]:
-    return {"size": thing.size, "colour": thing.colour, "material": thing.material, "shape": thing.shape}
-
-
 def some(thing: Thing, draw: Random, fewest: int, most: int) -> Words:
     """Some of the words that hold for a thing."""
-    known = words_of(thing)
+    known = thing.traits
     chosen = draw.sample(list(known), draw.randint(fewest, most))
     return tuple((trait, known[trait]) for trait in VALUES if trait in chosen)
 
 
 def naming(thing: Thing, among: Sequence[Thing], draw: Random, *, hidden: str = "") -> Words | None:
     """As few words as tell a thing from all others, or one more; `hidden` is not told. None for twins."""
-    known = {trait: value for trait, value in words_of(thing).items() if trait != hidden}
+    known = {trait: value for trait, value in thing.traits.items() if trait != hidden}
     enough = [
         traits
         for count in range(1, len(known) + 1)
         for traits in combinations(known, count)
-        if sum(all(words_of(other)[t] == known[t] for t in traits) for other in among) == 1
+        if sum(all(other.traits[t] == known[t] for t in traits) for other in among) == 1
     ]
     if not enough:
         return None

@@ -12,11 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from deepseek_mm.evaluate.scenes.make import COLOURS, FLOOR, Made, Thing
+from deepseek_mm.evaluate.scenes.make import FLOOR, Made, Thing
 
 Floats = NDArray[np.floating[Any]]
 SIDE_PX = 192
 FINER = 2  # painted so many times larger, then shrunk
+PAINTS = {
+    **{"red": (196, 44, 40), "blue": (40, 76, 196), "green": (36, 140, 56), "yellow": (226, 196, 44)},
+    **{"purple": (134, 48, 160), "orange": (232, 124, 28), "brown": (116, 72, 40), "grey": (128, 128, 128)},
+}
 LIGHT = np.array([-0.45, -0.6, 0.66])
 
 
@@ -67,7 +71,7 @@ def paint(picture_SS3: Floats, thing: Thing, side: int, light: Floats, chance: n
     grid_N = (np.arange(size, dtype=np.float32) + 0.5) / size * 2 - 1
     v_NN, u_NN = np.meshgrid(grid_N, grid_N, indexing="ij")
     there_NN, shade_NN = SOLIDS[thing.shape](u_NN, v_NN, light)
-    colour_3 = np.asarray(COLOURS[thing.colour], np.float32) + chance.normal(0, 9, 3)
+    colour_3 = np.asarray(PAINTS[thing.colour], np.float32) + chance.normal(0, 9, 3)
     if thing.material == "metal":
         bright_NN = 0.3 + 1.0 * shade_NN**1.4
         gleam_NN = 190 * np.clip((shade_NN - 0.86) / 0.14, 0, 1) ** 2 + 45 * (np.abs(shade_NN - 0.5) < 0.05)

@@ -5,19 +5,13 @@ the right and to the front, so that every question has one answer; what one hide
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
-from deepseek_mm.logic.scene import Item, Scene, Share
+from deepseek_mm.logic.drawn import VALUES, solid
+from deepseek_mm.logic.scene import Scene, Share
 
-SHAPES = ("cube", "sphere", "cylinder", "cone")
-COLOURS = {
-    **{"red": (196, 44, 40), "blue": (40, 76, 196), "green": (36, 140, 56), "yellow": (226, 196, 44)},
-    **{"purple": (134, 48, 160), "orange": (232, 124, 28), "brown": (116, 72, 40), "grey": (128, 128, 128)},
-}
-SIZES = {"small": 0.075, "big": 0.135}  # half the side of a thing in the middle of the floor, as a share of the picture
-MATERIALS = ("rubber", "metal")
-CALLED = {"sphere": "ball"}  # another name of it
+HALVES = {"small": 0.075, "big": 0.135}  # half a thing's side in the middle of the floor, as a share of the picture
 FEWEST, MOST = 3, 10
 APART = 0.03  # of the picture's side, between any two, across and to the front
 FLOOR = (0.3, 0.9)  # where things stand, as shares of the height
@@ -25,7 +19,7 @@ SEEN = 0.55  # of a thing's square that no nearer one may cover
 TRIES = 60
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Thing:
     """One thing, where its foot stands, and how large it is drawn."""
 
@@ -40,7 +34,12 @@ class Thing:
     def half(self) -> float:
         """Half its side: what is far away is smaller."""
         near = (self.y - FLOOR[0]) / (FLOOR[1] - FLOOR[0])
-        return SIZES[self.size] * (0.75 + 0.5 * near)
+        return HALVES[self.size] * (0.75 + 0.5 * near)
+
+    @property
+    def traits(self) -> dict[str, str]:
+        """By name."""
+        return {"size": self.size, "colour": self.colour, "material": self.material, "shape": self.shape}
 
     @property
     def box(self) -> Share:
@@ -58,13 +57,8 @@ class Made:
     @property
     def scene(self) -> Scene:
         """As programs see it."""
-        return Scene(items=tuple(item_of(thing, n) for n, thing in enumerate(self.things, start=1)), complete=True)
-
-
-def item_of(thing: Thing, number: int) -> Item:
-    names = (thing.shape, CALLED[thing.shape]) if thing.shape in CALLED else (thing.shape,)
-    traits = {"colour": thing.colour, "size": thing.size, "shape": thing.shape, "material": thing.material}
-    return Item(number=number, names=names, traits=traits, box=thing.box)
+        items = [solid(thing.traits, thing.box, number=n) for n, thing in enumerate(self.things, start=1)]
+        return Scene(items=tuple(items), complete=True)
 
 
 def make(draw: Random) -> Made:
@@ -81,16 +75,10 @@ def make(draw: Random) -> Made:
 
 
 def one(draw: Random) -> Thing:
-    thing = Thing(
-        shape=draw.choice(SHAPES),
-        colour=draw.choice(list(COLOURS)),
-        size=draw.choice(list(SIZES)),
-        material=draw.choice(MATERIALS),
-        x=0.0,
-        y=draw.uniform(*FLOOR),
-    )
-    x = draw.uniform(thing.half, 1 - thing.half)
-    return Thing(thing.shape, thing.colour, thing.size, thing.material, x, thing.y)
+    """A thing anywhere on the floor."""
+    traits = {trait: draw.choice(values) for trait, values in VALUES.items()}
+    thing = Thing(**traits, x=0.5, y=draw.uniform(*FLOOR))
+    return replace(thing, x=draw.uniform(thing.half, 1 - thing.half))
 
 
 def fits(thing: Thing, others: Sequence[Thing]) -> bool:

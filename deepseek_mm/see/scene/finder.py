@@ -1,0 +1,149 @@
+"""Which solids are in a picture, what they are like, and where they stand: a small network, from pixels.
+
+Each cell of a map of 24 x 24 says how sure it is that the middle of a solid lies in it, where in the cell that is, how
+large the solid is, and its traits. A solid that is told twice, by two cells at whose border its middle lies, counts
+once.
+
+Shape key:  B pictures, S side of the picture in pixels, G cells a side, W width, N solids, V values of all traits (16)
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from deepseek_mm.encoders.ahead import batched_ahead
+from deepseek_mm.logic.drawn import VALUES, solid
+from deepseek_mm.logic.scene import Item, Scene
+
+SIDE_PX, GRID = 192, 24
+WIDTH, BLOCKS = 96, 4
+NUM_VALUES = sum(map(len, VALUES.values()))
+PLACE = 3  # where in the cell, across and down, and half the side
+OUT = 1 + PLACE + NUM_VALUES
+RARE = -3.0  # logit of an untrained cell
+USUAL_HALF = 0.1  # of the picture's side, for an untrained cell
+SAME = 0.03  # solids whose middles are nearer than that are one
+LEAST = 0.5  # chance from which a solid is told
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Solids:
+    """What was found in one picture, the surest first."""
+
+    chances_N: Floats
+    places_N3: Floats  # middle across, foot, half the side, as shares of the picture
+    traits_NV: Floats  # probabilities, trait after trait in the order of VALUES
+
+    def __len__(self) -> int:
+        return len(self.chances_N)
+
+    @property
+    def scene(self) -> Scene:
+        """As programs see it."""
+        return Scene(items=tuple(self._item(n) for n in range(len(self))), complete=True)
+
+    def _item(self, n: int) -> Item:
+        traits, chance, start = {}, float(self.chances_N[n]), 0
+        for trait, values in VALUES.items():
+            own_V = self.traits_NV[n, start : start + len(values)]
+            traits[trait] = values[int(own_V.argmax())]
+            chance = min(chance, float(own_V.max()))
+            start += len(values)
+        x, foot, half = map(float, self.places_N3[n])
+        return solid(traits, (x - half, foot - 2 * half, x + half, foot), number=n + 1, chance=chance)
+
+
+class Block(nn.Module):
+    """Look around, then think about each cell (Liu et al. 2022, arXiv 2201.03545)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.around = nn.Conv2d(width, width, 5, padding=2, groups=width)
+        self.norm = nn.GroupNorm(1, width)
+        self.up, self.down = nn.Conv2d(width, 2 * width, 1), nn.Conv2d(2 * width, width, 1)
+
+    def forward(self, x_BWGG: Tensor) -> Tensor:
+        out: Tensor = x_BWGG + self.down(F.gelu(self.up(self.norm(self.around(x_BWGG)))))
+        return out
+
+
+class FinderNet(nn.Module):
+    """Pixels (B, 3, S, S), 0 to 1, to what each cell says (B, G, G, 1 + 3 + V)."""
+
+    def __init__(self, width: int = WIDTH, blocks: int = BLOCKS) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, width // 4, 5, stride=2, padding=2),
+            nn.GELU(),
+            nn.Conv2d(width // 4, width // 2, 3, stride=2, padding=1),
+            nn.GELU(),
+            nn.Conv2d(width // 2, width, 3, stride=2, padding=1),
+        )
+        self.blocks = nn.Sequential(*(Block(width) for _ in range(blocks)))
+        self.norm = nn.GroupNorm(1, width)
+        self.out = nn.Conv2d(width, OUT, 1)
+        nn.init.constant_(self.out.bias[:1], RARE)  # type: ignore[index]
+
+    def forward(self, pixels_BCSS: Tensor) -> Tensor:
+        told_BGGO: Tensor = self.out(self.norm(self.blocks(self.stem(pixels_BCSS - 0.5)))).permute(0, 2, 3, 1)
+        return told_BGGO.float()
+
+
+def middles_of(told_BGGO: Tensor) -> tuple[Tensor, Tensor]:
+    """Where the cells say that solids have their middles (B, G, G, 2), across and down, and half their sides."""
+    side = told_BGGO.shape[1]
+    cell_G = torch.arange(side)
+    down_GG, across_GG = torch.meshgrid(cell_G, cell_G, indexing="ij")
+    corner_GG2 = torch.stack([across_GG, down_GG], dim=-1)
+    middle_BGG2 = (corner_GG2 + torch.sigmoid(told_BGGO[..., 1:3])) / side
+    return middle_BGG2, USUAL_HALF * torch.exp(told_BGGO[..., 3])
+
+
+class SceneFinder:
+    """Finds the solids of pictures of any size and shape."""
+
+    def __init__(self, net: FinderNet, *, batch: int = 32) -> None:
+        self.net, self.batch = net.eval().requires_grad_(False), batch
+
+    @torch.inference_mode()
+    def find_many(self, images: Iterable[Image.Image]) -> Iterator[Solids]:
+        """Of each picture, in order."""
+        for some in batched_ahead(images, size=self.batch):
+            told_BGGO = self.net(to_pixels(some))
+            middle_BGG2, half_BGG = middles_of(told_BGGO)
+            for told_GGO, middle_GG2, half_GG in zip(told_BGGO, middle_BGG2, half_BGG, strict=True):
+                yield solids_of(told_GGO, middle_GG2, half_GG)
+
+
+def to_pixels(images: Sequence[Image.Image]) -> Tensor:
+    """(B, 3, S, S), 0 to 1."""
+    squares = [image.convert("RGB").resize((SIDE_PX, SIDE_PX), Image.Resampling.BICUBIC) for image in images]
+    return torch.from_numpy(np.stack([np.asarray(square) for square in squares])).permute(0, 3, 1, 2).float() / 255
+
+
+def solids_of(told_GGO: Tensor, middle_GG2: Tensor, half_GG: Tensor) -> Solids:
+    """The cells that are sure enough, without those that tell again what a surer one told."""
+    chance_N = torch.sigmoid(told_GGO[..., 0]).flatten()
+    kept: list[int] = []
+    places_N2 = middle_GG2.flatten(0, 1)
+    for n in chance_N.argsort(descending=True).tolist():
+        if chance_N[n] < LEAST:
+            break
+        if all(float((places_N2[n] - places_N2[k]).norm()) >= SAME for k in kept):
+            kept.append(n)
+    half_N1 = half_GG.flatten()[kept, None]
+    x_N1, y_N1 = places_N2[kept].split(1, dim=-1)
+    logits_N = told_GGO[..., 1 + PLACE :].flatten(0, 1)[kept].split([len(v) for v in VALUES.values()], dim=-1)
+    return Solids(
+        chance_N[kept].numpy(),
+        torch.cat([x_N1, y_N1 + half_N1, half_N1], dim=-1).numpy(),
+        torch.cat([logits.softmax(-1) for logits in logits_N], dim=-1).numpy(),
+    )

@@ -1,0 +1,139 @@
+"""`train scenes`: learn to see scenes on paper, and to answer questions about them without a program.
+
+`find` teaches the finder with pictures that are painted for it; `answer` teaches the answerer with questions about
+scenes that are not even painted: it is given what the finder would find, a little blurred. `pack` writes both into
+`weights/`. Each stage has a folder of its own: a checkpoint every few minutes, a log, a plot.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from deepseek_mm.config import between
+from deepseek_mm.encoders.default import quick
+from deepseek_mm.see.scene.answerer import AnswererConfig, AnswerNet
+from deepseek_mm.see.scene.finder import FinderNet
+from deepseek_mm.see.scene.weights import WEIGHTS, write_scene_weights
+from deepseek_mm.train.journal import Journal, learned
+from deepseek_mm.train.scene_pictures import Pictures, finder_loss
+from deepseek_mm.train.scene_questions import VOCABULARY, Questions, answer_loss
+from deepseek_mm.train.steps import Steps, StepsConfig
+
+STAGES = ("find", "answer", "pack")
+Loss = Callable[[int], dict[str, torch.Tensor]]  # step -> parts of the loss; "loss" is their sum
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PoolConfig:
+    """What is learned from."""
+
+    scenes: int = 12_000  # pictures, or scenes that are asked about
+    questions: int = 24  # about each scene
+    batch: int = 48  # pictures, or questions, of a step
+    every: int = 100  # steps between two checkpoints
+    workers: int = 2  # processes that paint and ask before training begins
+
+    def __post_init__(self) -> None:
+        between("scenes", self.scenes, 1, 10**7)
+        between("batch", self.batch, 1, 65_536)
+        between("workers", self.workers, 1, 256)
+
+
+DEFAULTS = {
+    "find": (PoolConfig(), StepsConfig(steps=3_000, rate=2e-3, decay=0.02)),
+    "answer": (PoolConfig(scenes=20_000, batch=256), StepsConfig(steps=8_000, rate=1e-3, decay=0.02)),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of `train scenes`; what is left out is the stage's own default."""
+    parser.add_argument("--stage", choices=STAGES, required=True)
+    parser.add_argument("--out", type=Path, default=Path("runs/scenes"), help="each stage has a folder in it")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file that the stage pack writes")
+    for config in (PoolConfig, StepsConfig, AnswererConfig):
+        for item in fields(config):
+            parser.add_argument(f"--{item.name}", type=type(item.default))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train one stage to its end; goes on where an earlier call stopped."""
+    if args.stage == "pack":
+        return pack(args)
+    pool, steps = (chosen(config, args) for config in DEFAULTS[args.stage])
+    model = chosen(AnswererConfig(), args)
+    journal = Journal(args.out / args.stage, {**asdict(pool), **asdict(steps), **asdict(model)})
+    torch.manual_seed(steps.seed)
+    net, loss = (begin_find if args.stage == "find" else begin_answer)(pool, steps, model)
+    train(net, loss, journal, pool, steps)
+    journal.plot("loss")
+    return 0
+
+
+def chosen(config: Any, args: argparse.Namespace) -> Any:
+    """The stage's defaults, with what was named on the command line."""
+    named = {item.name: getattr(args, item.name, None) for item in fields(config)}
+    return replace(config, **{name: value for name, value in named.items() if value is not None})
+
+
+def begin_find(pool: PoolConfig, steps: StepsConfig, model: AnswererConfig) -> tuple[nn.Module, Loss]:
+    """The finder and its pictures."""
+    net = FinderNet()
+    pictures = Pictures.painted(pool.scenes, seed=steps.seed, workers=pool.workers)
+
+    def loss(step: int) -> dict[str, torch.Tensor]:
+        pixels_BCSS, target = pictures.batch(Random(f"{steps.seed} {step}"), pool.batch)
+        with quick():
+            told_BGGO = net(pixels_BCSS)
+        return finder_loss(told_BGGO, target)
+
+    return net, loss
+
+
+def begin_answer(pool: PoolConfig, steps: StepsConfig, model: AnswererConfig) -> tuple[nn.Module, Loss]:
+    """The answerer and its questions."""
+    net = AnswerNet(len(VOCABULARY) + 1, model)
+    questions = Questions.asked(pool.scenes, pool.questions, seed=steps.seed, workers=pool.workers)
+
+    def loss(step: int) -> dict[str, torch.Tensor]:
+        given, answer_B = questions.batch(Random(f"{steps.seed} {step}"), pool.batch)
+        with quick():
+            scores_BA = net(*given)
+        return answer_loss(scores_BA, answer_B)
+
+    return net, loss
+
+
+def train(net: nn.Module, loss: Loss, journal: Journal, pool: PoolConfig, config: StepsConfig) -> None:
+    """All steps that are left."""
+    steps = Steps(dict(net.named_parameters()), config)
+    saved = journal.resume()
+    if saved:
+        steps.restore(saved)
+    first = saved["step"] if saved else 0
+    with tqdm(total=config.steps, initial=first, unit="step", file=sys.stderr) as bar:
+        for step in range(first, config.steps):
+            parts = loss(step)
+            parts["loss"].backward()
+            told = {name: float(value.detach()) for name, value in parts.items()}
+            journal.log(step + 1, **told, gradient=steps.update(step))
+            bar.set_postfix({name: f"{value:.3f}" for name, value in told.items()}, refresh=False)
+            bar.update()
+            if (step + 1) % pool.every == 0 or step + 1 == config.steps:
+                journal.save(step + 1, steps.state())
+
+
+def pack(args: argparse.Namespace) -> int:
+    """Write what both stages learned into the weights that are shipped."""
+    finder, answerer = (learned(args.out / stage) for stage in ("find", "answer"))
+    config = chosen(AnswererConfig(), args)
+    write_scene_weights(args.weights, finder, answerer, vocabulary=VOCABULARY, config=config)
+    tqdm.write(f"wrote {args.weights} ({args.weights.stat().st_size / 1e6:.1f} MB)", file=sys.stderr)
+    return 0

@@ -1,0 +1,75 @@
+"""The small model without programs: what it may see, what it may not depend on, and how numbers reach it."""
+
+import numpy as np
+import pytest
+import torch
+
+from deepseek_mm.errors import MissingWeights
+from deepseek_mm.logic.drawn import ANSWERS
+from deepseek_mm.see.scene.answerer import AnswererConfig, AnswerNet, SceneAnswerer, solids_tensor, words_tensor
+from deepseek_mm.see.scene.finder import NUM_VALUES, FinderNet, Solids
+from deepseek_mm.see.scene.weights import read_scene_weights, write_scene_weights
+
+WORDS = ("ball", "is", "left", "red", "the", "what")
+SMALL = AnswererConfig(width=32, layers=2, heads=4)
+
+
+@pytest.fixture
+def net():
+    torch.manual_seed(3)
+    return AnswerNet(len(WORDS) + 1, SMALL).eval()
+
+
+def some(count, seed=0):
+    draw = np.random.default_rng(seed)
+    shapes = ((count,), (count, 3), (count, NUM_VALUES))
+    return Solids(*(draw.random(shape, np.float32) for shape in shapes))
+
+
+def test_the_order_of_the_solids_does_not_matter(net):
+    solids = some(5)
+    turned = Solids(*(part[::-1].copy() for part in (solids.chances_N, solids.places_N3, solids.traits_NV)))
+    answerer = SceneAnswerer(net, WORDS)
+    both = answerer.answer_many(["what is left", "what is left"], [solids, turned])
+    assert both[0][0] == both[1][0]
+    assert both[0][1] == pytest.approx(both[1][1], abs=1e-5)
+
+
+def test_what_other_questions_bring_does_not_matter(net):
+    answerer = SceneAnswerer(net, WORDS)
+    alone = answerer.answer_many(["what is red"], [some(3)])[0]
+    beside = answerer.answer_many(["what is red", "is the ball left the red ball is"], [some(3), some(9, seed=1)])[0]
+    assert beside[0] == alone[0]
+    assert beside[1] == pytest.approx(alone[1], abs=1e-5)
+
+
+def test_where_solids_stand_to_each_other_matters_from_the_start(net):
+    words_BW = words_tensor([["what", "is", "left"]], {word: n for n, word in enumerate(WORDS, 1)})
+    solids_BNF, there_BN = solids_tensor([some(4)])
+    moved = solids_BNF.clone()
+    moved[0, 2, 0] += 0.3
+    assert not torch.allclose(net(words_BW, solids_BNF, there_BN), net(words_BW, moved, there_BN), atol=1e-5)
+
+
+def test_unknown_words_are_left_out_and_a_picture_without_solids_is_answered(net):
+    assert words_tensor([["fly", "red"], []], {"red": 4}).tolist() == [[4], [0]]
+    answer, chance = SceneAnswerer(net, WORDS).answer_many(["why"], [some(0)])[0]
+    assert answer in ANSWERS
+    assert 0 < chance <= 1
+    assert SceneAnswerer(net, WORDS).answer_many([], []) == []
+
+
+def test_weights_come_back_as_they_went(net, tmp_path):
+    file, finder = tmp_path / "scenes.safetensors", FinderNet()
+    state = {name: value.bfloat16().float() for name, value in net.state_dict().items()}
+    write_scene_weights(file, finder.state_dict(), state, vocabulary=WORDS, config=SMALL)
+    _, answerer = read_scene_weights(file)
+    net.load_state_dict(state)
+    assert answerer.answer_many(["what is left"], [some(3)]) == SceneAnswerer(net, WORDS).answer_many(
+        ["what is left"], [some(3)]
+    )
+
+
+def test_without_weights_the_error_says_how_to_train_them(tmp_path):
+    with pytest.raises(MissingWeights, match="train scenes --stage pack"):
+        read_scene_weights(tmp_path / "none.safetensors")
