@@ -91,6 +91,19 @@ def answers(args: Namespace, desk: Desk) -> int:
     return tell(evaluate_answers(lm, asked, config, ways=ways, progress=desk.note), args, desk)
 
 
+def caption(args: Namespace, desk: Desk) -> int:
+    """BLEU-4 and CIDEr of the sentences that are said of photos."""
+    from deepseek_mm.encoders.default import DefaultSpace
+    from deepseek_mm.evaluate.caption import evaluate_captions
+    from deepseek_mm.evaluate.retrieval import read_caption_rows
+    from deepseek_mm.see.caption.captioner import WEIGHTS, read_captioner
+
+    rows = read_caption_rows(needed(args.data_file, "--data"), split=args.split)
+    images, files = needed(args.images, "--images"), args.captioner or [WEIGHTS]
+    desk.note(f"describing {len(rows)} photos")
+    return tell(evaluate_captions(read_captioner(DefaultSpace().model, files), rows, images), args, desk)
+
+
 def scenes(args: Namespace, desk: Desk) -> int:
     """Questions about scenes that are drawn for this, answered with programs and without."""
     from deepseek_mm.evaluate.scenes.score import evaluate_scenes
@@ -119,6 +132,7 @@ PARTS: dict[str, Callable[[Namespace, Desk], int]] = {
     "regions": regions,
     "abstain": abstain,
     "answers": answers,
+    "caption": caption,
     "scenes": scenes,
     "lm": lm,
 }
@@ -144,7 +158,7 @@ def add(parser: ArgumentParser) -> None:
         dest="data_file",
         metavar="FILE",
         type=Path,
-        help="JSONL of rows {image, captions} (retrieval, abstain, answers) or {image, person_boxes} (regions)",
+        help="JSONL of rows {image, captions}, or for regions of rows {image, person_boxes}",
     )
     parser.add_argument("--images", metavar="FOLDER", type=Path, help="where the rows' pictures lie")
     parser.add_argument("--split", metavar="NAME", default="", help="only rows of this split")
@@ -165,7 +179,7 @@ def add(parser: ArgumentParser) -> None:
 
 COMMAND = Command(
     name="eval",
-    help="score retrieval, regions, abstaining, answers, scenes or the language model on examples",
+    help="score retrieval, regions, abstaining, answers, captions, scenes or the language model on examples",
     example="python -m deepseek_mm eval retrieval --data captions.jsonl --images photos --split dev",
     add=add,
     run=run,

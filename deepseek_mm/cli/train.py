@@ -10,6 +10,7 @@ TRAINERS = {  # name -> its module, which offers add_arguments(parser) and run(a
     "boxes": ("deepseek_mm.train.boxes", "--data person_boxes.jsonl --images photos --out runs/boxes"),
     "names": ("deepseek_mm.train.names", "--captions captions.jsonl --caption-images photos --out runs/names"),
     "lm": ("deepseek_mm.train.lm", "--stage reach --out runs/lm"),
+    "caption": ("deepseek_mm.train.caption", "--stage words --data captions.jsonl --images photos --out runs/caption"),
     "scenes": ("deepseek_mm.train.scenes", "--stage find --out runs/scenes"),
     "corpus": ("deepseek_mm.train.corpus", "--text data/text --captions captions.jsonl"),
     "abstain": (

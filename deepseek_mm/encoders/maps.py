@@ -1,0 +1,39 @@
+"""All that the image tower makes of a picture, cell by cell: what small models that answer and describe look at.
+
+Each of the 81 cells has what the packaged tower says, what the tuned one says, and the middle map shrunk to it.
+
+Shape key:  B pictures, P cells (81), C channels (2680), M side of the middle map (17), G cells a side (9)
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL.Image import Image
+from torch import Tensor
+
+from deepseek_mm.encoders.ahead import batched_ahead
+from deepseek_mm.encoders.default import SpaceModel, positions, quick
+from deepseek_mm.encoders.image import GRID, MAP_CHANNELS, MIDDLE_CHANNELS, squeeze, to_pixels
+
+CHANNELS = 2 * MAP_CHANNELS + MIDDLE_CHANNELS
+CELLS = GRID * GRID
+BATCH = 16
+
+
+@torch.inference_mode()
+def maps_of(model: SpaceModel, squares: Sequence[NDArray[np.uint8]]) -> Tensor:
+    """(B, P, C) bfloat16 of squeezed pictures."""
+    with quick():
+        middle_BCMM = model.image_tower.lower(to_pixels(squares))
+        shrunk_BCGG = F.adaptive_avg_pool2d(middle_BCMM.float(), GRID)
+        both = model.packaged_upper(middle_BCMM), model.image_tower.upper(middle_BCMM), shrunk_BCGG
+    return torch.cat([positions(each).bfloat16() for each in both], dim=-1)
+
+
+def maps_of_many(model: SpaceModel, images: Iterable[Image], *, batch: int = BATCH) -> Iterator[Tensor]:
+    """(P, C) of each picture, in order; pictures are drawn and squeezed while the tower works."""
+    for squares in batched_ahead((squeeze(image) for image in images), size=batch):
+        yield from maps_of(model, squares)

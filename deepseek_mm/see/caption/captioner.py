@@ -1,0 +1,86 @@
+"""Describes pictures in one sentence, with weights that were trained for the tower at hand."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from PIL.Image import Image
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from deepseek_mm.deltas import pack_changes, unpack_whole
+from deepseek_mm.encoders.ahead import batched_ahead
+from deepseek_mm.encoders.default import SpaceModel, quick
+from deepseek_mm.encoders.maps import maps_of_many
+from deepseek_mm.errors import MissingWeights
+from deepseek_mm.see.caption.net import SPECIAL, CaptionConfig, CaptionNet
+from deepseek_mm.see.caption.search import BeamConfig, Sentence, best_sentences
+
+WEIGHTS = Path(__file__).parents[2] / "weights" / "captions.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A sentence, and how likely it was a word."""
+
+    text: str
+    chance: float  # geometric mean of its words' probabilities, 0 to 1
+
+
+class Captioner:
+    """Pictures to sentences."""
+
+    def __init__(
+        self,
+        model: SpaceModel,
+        nets: Sequence[CaptionNet],
+        words: Sequence[str],
+        *,
+        beam: BeamConfig | None = None,
+        batch: int = 16,
+    ) -> None:
+        self.model, self.words = model, tuple(words)
+        self.nets = [net.eval().requires_grad_(False) for net in nets]
+        self.beam, self.batch = beam or BeamConfig(), batch
+
+    def describe_many(self, images: Iterable[Image]) -> Iterator[Described]:
+        """A sentence for each, in order."""
+        yield from self.describe_maps(maps_of_many(self.model, images))
+
+    def describe_maps(self, maps: Iterable[Tensor]) -> Iterator[Described]:
+        """The same from what the tower makes of the pictures, (P, C) each."""
+        for some in batched_ahead(maps, size=self.batch):
+            with quick():
+                found = best_sentences(self.nets, torch.stack(some).float(), self.beam)
+            yield from map(self._described, found)
+
+    def _described(self, sentence: Sentence) -> Described:
+        text = " ".join(self.words[number] for number in sentence.words)
+        mean = sentence.log_probability / (len(sentence.words) + 1)
+        return Described(text=text[:1].upper() + text[1:], chance=float(torch.tensor(mean).exp()))
+
+
+def write_captioner(file: Path, state: Mapping[str, Tensor], words: Sequence[str], config: CaptionConfig) -> None:
+    """Weights as int8 with a scale a row, the words beside them."""
+    told = json.dumps({"words": list(words), "config": asdict(config)})
+    save_file(pack_changes({}, state, new=("",)), file, metadata={"told": told})
+    file.chmod(0o644)
+
+
+def read_captioner(model: SpaceModel, files: Sequence[Path] = (WEIGHTS,)) -> Captioner:
+    """With several files they vote; all have the same words. MissingWeights without one."""
+    nets, words = [], SPECIAL
+    for file in files:
+        if not file.is_file():
+            raise MissingWeights(file, make="python -m deepseek_mm train caption --help")
+        with safe_open(file, framework="pt") as opened:
+            told = json.loads(opened.metadata()["told"])
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+        net = CaptionNet(len(told["words"]), CaptionConfig(**told["config"]))
+        net.load_state_dict(unpack_whole(tensors))
+        nets.append(net)
+        words = tuple(told["words"])
+    return Captioner(model, nets, words)
