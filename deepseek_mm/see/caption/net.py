@@ -3,8 +3,7 @@
 The cells are brought to the model's width, told where they lie, and look at each other once; then three layers of words
 look back at the words so far and at all cells (Vaswani et al. 2017).
 
-Shape key:  B photos, P cells (81), C channels of a cell, N sentences, T words, D width, H heads, K head width, V words
-            of the vocabulary
+Shape key:  B photos, P cells (81), C channels of a cell, N sentences, T words, D width, V words of the vocabulary
 """
 
 from collections.abc import Sequence
@@ -15,10 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepseek_mm.config import between
+from deepseek_mm.see.attention import Attention, Feed, Seen
 
 PAD, START, END, UNKNOWN = range(4)
 SPECIAL = ("<pad>", "<start>", "<end>", "<unknown>")
-Seen = tuple[Tensor, Tensor]  # keys and values (N, H, T or P, K)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,38 +36,6 @@ class CaptionConfig:
     def __post_init__(self) -> None:
         between("layers", self.layers, 1, 100)
         between("dropout", self.dropout, 0, 0.99)
-
-
-class Attention(nn.Module):
-    """Queries from one place, keys and values from the same or another."""
-
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
-        super().__init__()
-        self.heads, self.dropout = heads, dropout
-        self.q, self.kv, self.out = nn.Linear(width, width), nn.Linear(width, 2 * width), nn.Linear(width, width)
-
-    def seen(self, x_NTD: Tensor) -> Seen:
-        """Keys and values of what is looked at."""
-        k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in self.kv(x_NTD).chunk(2, dim=-1))
-        return k, v
-
-    def forward(self, x_NTD: Tensor, seen: Seen, *, causal: bool = False) -> Tensor:
-        """What the queries take from it."""
-        q_NHTK = self.q(x_NTD).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        taken = F.scaled_dot_product_attention(
-            q_NHTK, *seen, is_causal=causal, dropout_p=self.dropout if self.training else 0.0
-        )
-        out: Tensor = self.out(taken.transpose(1, 2).flatten(2))
-        return out
-
-
-class Feed(nn.Sequential):
-    """Normed feed-forward."""
-
-    def __init__(self, width: int, feed: int, dropout: float) -> None:
-        super().__init__(
-            nn.LayerNorm(width), nn.Linear(width, feed), nn.GELU(), nn.Dropout(dropout), nn.Linear(feed, width)
-        )
 
 
 class Looker(nn.Module):

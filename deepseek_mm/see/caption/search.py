@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from deepseek_mm.see.caption.net import END, PAD, START, UNKNOWN, CaptionNet, Seen, rows_of
+from deepseek_mm.see.attention import Seen
+from deepseek_mm.see.caption.net import END, PAD, START, UNKNOWN, CaptionNet, rows_of
 
 NEVER = -1e9
 

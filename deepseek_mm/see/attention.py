@@ -1,0 +1,55 @@
+"""Attention as the small models that look at pictures use it: from one row of things to another, or to itself.
+
+Shape key:  N rows, T queries, S keys, D width, H heads, K head width
+"""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Seen = tuple[Tensor, Tensor]  # keys and values (N, H, S, K)
+
+
+class Attention(nn.Module):
+    """Queries from one place, keys and values from the same or another."""
+
+    def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.heads, self.dropout = heads, dropout
+        self.q, self.kv, self.out = nn.Linear(width, width), nn.Linear(width, 2 * width), nn.Linear(width, width)
+
+    def seen(self, x_NSD: Tensor) -> Seen:
+        """Keys and values of what is looked at."""
+        k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in self.kv(x_NSD).chunk(2, dim=-1))
+        return k, v
+
+    def forward(self, x_NTD: Tensor, seen: Seen, *, causal: bool = False, added: Tensor | None = None) -> Tensor:
+        """What the queries take. `added` (N, H or 1, T or 1, S) is added to the scores, or False where one may not look."""
+        taken = F.scaled_dot_product_attention(
+            self._queries(x_NTD),
+            *seen,
+            attn_mask=added,
+            is_causal=causal,
+            dropout_p=self.dropout if self.training else 0.0,
+        )
+        out: Tensor = self.out(taken.transpose(1, 2).flatten(2))
+        return out
+
+    def looked(self, x_NTD: Tensor, seen: Seen, *, added: Tensor | None = None) -> Tensor:
+        """(N, T, S): how much each query looked at each key, the mean of the heads; sums to 1."""
+        scores_NHTS = self._queries(x_NTD) @ seen[0].transpose(-1, -2) * seen[0].shape[-1] ** -0.5
+        if added is not None:
+            scores_NHTS = scores_NHTS + added
+        looked_NTS: Tensor = scores_NHTS.float().softmax(dim=-1).mean(dim=1)
+        return looked_NTS
+
+    def _queries(self, x_NTD: Tensor) -> Tensor:
+        return self.q(x_NTD).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+class Feed(nn.Sequential):
+    """Normed feed-forward."""
+
+    def __init__(self, width: int, feed: int, dropout: float) -> None:
+        super().__init__(
+            nn.LayerNorm(width), nn.Linear(width, feed), nn.GELU(), nn.Dropout(dropout), nn.Linear(feed, width)
+        )
