@@ -23,14 +23,10 @@ class Attention(nn.Module):
         return k, v
 
     def forward(self, x_NTD: Tensor, seen: Seen, *, causal: bool = False, added: Tensor | None = None) -> Tensor:
-        """What the queries take. `added` (N, H or 1, T or 1, S) is added to the scores, or False where one may not look."""
-        taken = F.scaled_dot_product_attention(
-            self._queries(x_NTD),
-            *seen,
-            attn_mask=added,
-            is_causal=causal,
-            dropout_p=self.dropout if self.training else 0.0,
-        )
+        """What they take. `added` (N, H or 1, T or 1, S) is added to the scores, or is False where nobody may look."""
+        dropped = self.dropout if self.training else 0.0
+        q_NHTK = self._queries(x_NTD)
+        taken = F.scaled_dot_product_attention(q_NHTK, *seen, attn_mask=added, is_causal=causal, dropout_p=dropped)
         out: Tensor = self.out(taken.transpose(1, 2).flatten(2))
         return out
 
@@ -43,7 +39,8 @@ class Attention(nn.Module):
         return looked_NTS
 
     def _queries(self, x_NTD: Tensor) -> Tensor:
-        return self.q(x_NTD).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        q_NHTK: Tensor = self.q(x_NTD).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return q_NHTK
 
 
 class Feed(nn.Sequential):
