@@ -1,6 +1,6 @@
 """When is an answer right? The usual normalisation of visual question answering, and what counts for lists of answers.
 
-Case, articles, punctuation and the spelling of numbers make no difference (Antol et al. 2015, section 3). One reference,
+Case, articles, punctuation and the spelling of numbers make no difference (Antol et al. 2015, section 3). One answer,
 or a few, are matched exactly; ten answers of ten people give min(n / 3, 1) for an answer that n of them gave.
 """
 
