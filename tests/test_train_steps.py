@@ -31,14 +31,27 @@ def run(steps: Steps, numbers: range) -> torch.Tensor:
     return weight.detach().clone()
 
 
-def test_a_resumed_run_ends_where_an_undisturbed_one_does():
-    config = StepsConfig(steps=6, rate=0.1)
-    whole = run(Steps({"weight": nn.Parameter(torch.ones(3))}, config), range(6))
+def test_the_average_follows_the_weights_with_a_short_memory_at_first():
+    steps = Steps({"weight": nn.Parameter(torch.ones(1))}, StepsConfig(steps=4, rate=0.1, average=0.15))
+    seen = [float(run(steps, range(n, n + 1))) for n in range(3)]
+    first = 0.1 * 1.0 + 0.9 * seen[0]
+    second = 0.15 * first + 0.85 * seen[1]
+    assert float(steps.average["weight"]) == pytest.approx(0.15 * second + 0.85 * seen[2])
+    assert "average" not in Steps({"weight": nn.Parameter(torch.ones(1))}, StepsConfig()).state()
+
+
+@pytest.mark.parametrize("average", [0.0, 0.9])
+def test_a_resumed_run_ends_where_an_undisturbed_one_does(average):
+    config = StepsConfig(steps=6, rate=0.1, average=average)
+    undisturbed = Steps({"weight": nn.Parameter(torch.ones(3))}, config)
+    whole = run(undisturbed, range(6))
     first = Steps({"weight": nn.Parameter(torch.ones(3))}, config)
     run(first, range(3))
     second = Steps({"weight": nn.Parameter(torch.zeros(3))}, config)
     second.restore(first.state())
     assert torch.equal(run(second, range(3, 6)), whole)
+    assert second.average.keys() == undisturbed.average.keys()
+    assert all(torch.equal(value, second.average[name]) for name, value in undisturbed.average.items())
 
 
 @pytest.mark.parametrize("wrong", [{"steps": 0}, {"rate": 2.0}, {"warm": -0.1}, {"accumulate": 0}])

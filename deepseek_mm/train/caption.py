@@ -10,11 +10,10 @@ Shape key:  B photos, N sentences of them, T words
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,7 +25,7 @@ from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, read_capti
 from deepseek_mm.see.caption.captioner import WEIGHTS, write_captioner
 from deepseek_mm.see.caption.net import CaptionConfig, CaptionNet
 from deepseek_mm.train.caption_words import Praise, Sentences, next_word_loss, sampled
-from deepseek_mm.train.journal import Journal, recorded
+from deepseek_mm.train.journal import Journal, learned
 from deepseek_mm.train.maps import Maps, keep_maps
 from deepseek_mm.train.scenes import chosen
 from deepseek_mm.train.steps import Steps, StepsConfig
@@ -42,18 +41,16 @@ class StageConfig:
     photos: int = 32  # of a step
     samples: int = 5  # sentences about each photo that are praised or not
     smooth: float = 0.1  # of the right word's share goes to all words
-    average: float = 0.999  # memory of the moving average
     every: int = 100  # steps between two checkpoints
 
     def __post_init__(self) -> None:
         between("photos", self.photos, 1, 65_536)
         between("samples", self.samples, 2, 1_000)
-        between("average", self.average, 0, 0.99999)
 
 
 DEFAULTS = {
-    "words": (StageConfig(), StepsConfig(steps=4_000, rate=1e-3, decay=0.02)),
-    "praise": (StageConfig(photos=16), StepsConfig(steps=800, rate=5e-5)),
+    "words": (StageConfig(), StepsConfig(steps=4_000, rate=1e-3, decay=0.02, average=0.999)),
+    "praise": (StageConfig(photos=16), StepsConfig(steps=800, rate=5e-5, average=0.99)),
 }
 
 
@@ -82,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     torch.manual_seed(steps.seed)
     net = CaptionNet(len(sentences.words), config)
     if args.stage == "praise":
-        net.load_state_dict(recorded(args.out / "words")["average"])
+        net.load_state_dict(learned(args.out / "words"))
     maps = maps_of_rows(rows, args.images, args.out / "maps")
     if args.stage == "words":
         loss = words_loss(net, maps, sentences, stage, steps)
@@ -153,12 +150,10 @@ def some_photos(maps: Maps, chance: Random, count: int) -> tuple[Tensor, list[in
 
 
 def train(net: CaptionNet, loss: Loss, journal: Journal, stage: StageConfig, config: StepsConfig) -> None:
-    """All steps that are left; a moving average of the weights is kept beside them."""
+    """All steps that are left."""
     steps, saved = Steps(dict(net.named_parameters()), config), journal.resume()
-    average = {name: value.detach().clone() for name, value in net.named_parameters()}
     if saved:
         steps.restore(saved)
-        average = dict(saved["average"])
     first = saved["step"] if saved else 0
     net.train()
     with tqdm(total=config.steps, initial=first, unit="step", file=sys.stderr) as bar:
@@ -167,24 +162,15 @@ def train(net: CaptionNet, loss: Loss, journal: Journal, stage: StageConfig, con
             parts["loss"].backward()
             told = {name: float(value.detach()) for name, value in parts.items()}
             journal.log(step + 1, **told, gradient=steps.update(step))
-            follow(average, net, min(stage.average, (step + 1) / (step + 10)))
             bar.set_postfix({name: f"{value:.3f}" for name, value in told.items()}, refresh=False)
             bar.update()
             if (step + 1) % stage.every == 0 or step + 1 == config.steps:
-                journal.save(step + 1, {**steps.state(), "average": average})
-
-
-@torch.no_grad()
-def follow(average: Mapping[str, Tensor], net: CaptionNet, memory: float) -> None:
-    """The average moves towards the weights."""
-    for name, value in net.named_parameters():
-        average[name].lerp_(value, 1 - memory)
+                journal.save(step + 1, steps.state())
 
 
 def pack(args: argparse.Namespace, sentences: Sentences, config: CaptionConfig) -> int:
     """Write the average of the last stage that was trained."""
     stage = "praise" if (args.out / "praise").is_dir() else "words"
-    average: dict[str, Any] = recorded(args.out / stage)["average"]
-    write_captioner(args.weights, average, sentences.words, config)
+    write_captioner(args.weights, learned(args.out / stage), sentences.words, config)
     tqdm.write(f"wrote {args.weights} ({args.weights.stat().st_size / 1e6:.1f} MB)", file=sys.stderr)
     return 0

@@ -27,8 +27,16 @@ def recorded(folder: Path) -> dict[str, Any]:
 
 
 def learned(folder: Path) -> dict[str, torch.Tensor]:
-    """What the run in `folder` had trained at its last checkpoint, by name. NothingThere if there is none."""
-    trained: dict[str, torch.Tensor] = recorded(folder)["trained"]
+    """What the run in `folder` had learned at its last checkpoint, by name: the moving average, where it keeps one.
+
+    NothingThere if there is none.
+    """
+    return learned_of(recorded(folder))
+
+
+def learned_of(saved: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    """The same of a checkpoint that was read."""
+    trained: dict[str, torch.Tensor] = saved.get("average") or saved["trained"]
     return trained
 
 

@@ -52,9 +52,9 @@ class StageConfig:
 
 
 DEFAULTS: dict[str, tuple[StageConfig, StepsConfig]] = {
-    "reach": (StageConfig(length=2048, limit=150, long=True), StepsConfig(steps=600, rate=1e-3)),
-    "experts": (StageConfig(even=True), StepsConfig(steps=260, rate=1e-3)),
-    "dense": (StageConfig(even=True), StepsConfig(steps=260, rate=1e-3)),
+    "reach": (StageConfig(length=2048, limit=150, long=True), StepsConfig(steps=600, rate=1e-3, average=0.98)),
+    "experts": (StageConfig(even=True), StepsConfig(steps=260, rate=1e-3, average=0.98)),
+    "dense": (StageConfig(even=True), StepsConfig(steps=260, rate=1e-3, average=0.98)),
 }
 
 

@@ -22,7 +22,7 @@ from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.lm.weights import build, read_decoder
 from deepseek_mm.train.corpus import DOMAINS, read_shard
 from deepseek_mm.train.dense import make_dense
-from deepseek_mm.train.journal import learned, recorded
+from deepseek_mm.train.journal import learned, learned_of, recorded
 from deepseek_mm.train.rows import Rows, mix, pack
 
 LONG = {"text": "english", "code": "code"}  # kind of long text -> its domain
@@ -60,7 +60,7 @@ def open_run(folder: Path, base: Base, *, reach: Path | None = None) -> Decoder:
     NothingThere without a checkpoint, ConfigError if it was made for another table of layers.
     """
     saved = recorded(folder)
-    trained, settings, shape = saved["trained"], saved["settings"], ours(base.shape)
+    trained, settings, shape = learned_of(saved), saved["settings"], ours(base.shape)
     table = table_of(full=bool(settings.get("full")))
     if base.shape.num_layers == OURS.num_layers and settings.get("shape", table) != table:
         raise ConfigError(f"{folder} was trained for another table of layers. Train it again, or use that version")

@@ -25,6 +25,7 @@ class StepsConfig:
     decay: float = 0.0  # of the weights
     clip: float = 1.0  # longest gradient
     accumulate: int = 1  # losses whose gradients make one update
+    average: float = 0.0  # memory of a moving average of the weights, which is what was learned; 0 keeps none
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -32,16 +33,18 @@ class StepsConfig:
         between("rate", self.rate, 0, 1)
         between("warm", self.warm, 0, 1)
         between("accumulate", self.accumulate, 1, 4096)
+        between("average", self.average, 0, 0.99999)
 
 
 class Steps:
-    """AdamW over `trained`, with warmth, cosine and clipping."""
+    """AdamW over `trained`, with warmth, cosine and clipping, and perhaps a moving average beside it."""
 
     def __init__(self, trained: Mapping[str, nn.Parameter], config: StepsConfig) -> None:
         self.trained, self.config = dict(trained), config
         self.optimiser = torch.optim.AdamW(
             self.trained.values(), lr=config.rate, betas=(0.9, 0.98), weight_decay=config.decay, fused=True
         )
+        self.average = {n: p.detach().float().clone() for n, p in self.trained.items()} if config.average else {}
 
     def update(self, step: int) -> float:
         """One update from the gradients that have been gathered; returns their length before it was clipped."""
@@ -50,6 +53,7 @@ class Steps:
             group["lr"] = rate_at(step, self.config)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
+        self._follow(step)
         return float(norm)
 
     def state(self) -> dict[str, Any]:
@@ -57,6 +61,7 @@ class Steps:
         return {
             "trained": {name: p.detach() for name, p in self.trained.items()},
             "optimiser": self.optimiser.state_dict(),
+            **({"average": self.average} if self.average else {}),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -65,6 +70,14 @@ class Steps:
             for name, parameter in self.trained.items():
                 parameter.copy_(state["trained"][name])
         self.optimiser.load_state_dict(state["optimiser"])
+        self.average = {name: value.clone() for name, value in state.get("average", self.average).items()}
+
+    @torch.no_grad()
+    def _follow(self, step: int) -> None:
+        """The average moves towards the weights; its memory is short at first."""
+        memory = min(self.config.average, (step + 1) / (step + 10))
+        for name, value in self.average.items():
+            value.lerp_(self.trained[name].float(), 1 - memory)
 
 
 def rate_at(step: int, config: StepsConfig) -> float:
