@@ -170,6 +170,9 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument("--way", choices=("all", "read", "draft", "answer"), default="all", help="answers: how to ask")
     parser.add_argument("--every", metavar="N", type=int, default=1, help="answers: only every Nth question")
     parser.add_argument(
+        "--captioner", metavar="FILE", type=Path, nargs="+", help="caption: other weights; several vote"
+    )
+    parser.add_argument(
         "--scenes", metavar="N", type=int, default=250, help="scenes: how many; each has a question a kind"
     )
     parser.add_argument("--seed", metavar="N", type=int, help="scenes: the same ones again; left out, they are new")
