@@ -10,7 +10,7 @@ Shape key:  B photos, N sentences of them, T words
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from random import Random
@@ -23,15 +23,14 @@ from deepseek_mm.config import between
 from deepseek_mm.encoders.default import DefaultSpace, quick
 from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, read_caption_rows
 from deepseek_mm.see.caption.captioner import WEIGHTS, write_captioner
-from deepseek_mm.see.caption.net import CaptionConfig, CaptionNet
+from deepseek_mm.see.caption.net import CaptionConfig, CaptionNet, rows_of
 from deepseek_mm.train.caption_words import Praise, Sentences, next_word_loss, sampled
 from deepseek_mm.train.journal import Journal, learned
+from deepseek_mm.train.loop import Loss, chosen, gathered, train_steps
 from deepseek_mm.train.maps import Maps, keep_maps
-from deepseek_mm.train.scenes import chosen
-from deepseek_mm.train.steps import Steps, StepsConfig
+from deepseek_mm.train.steps import StepsConfig
 
 STAGES = ("words", "praise", "pack")
-Loss = Callable[[int], dict[str, Tensor]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,8 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train one stage to its end; goes on where an earlier call stopped."""
     rows = read_caption_rows(args.data, split=args.split)
-    sentences = Sentences.of(rows, most=chosen(CaptionConfig(), args).most)
     config = chosen(CaptionConfig(), args)
+    sentences = Sentences.of(rows, most=config.most)
     if args.stage == "pack":
         return pack(args, sentences, config)
     stage, steps = (chosen(each, args) for each in DEFAULTS[args.stage])
@@ -82,10 +81,12 @@ def run(args: argparse.Namespace) -> int:
         net.load_state_dict(learned(args.out / "words"))
     maps = maps_of_rows(rows, args.images, args.out / "maps")
     if args.stage == "words":
+        net.train()
         loss = words_loss(net, maps, sentences, stage, steps)
     else:
+        net.eval()
         loss = praised(net, maps, sentences, Praise.of(rows), stage, steps)
-    train(net, loss, journal, stage, steps)
+    train_steps(dict(net.named_parameters()), gathered(loss), journal, steps, every=stage.every)
     journal.plot(*(name for name in ("loss", "cider") if name in journal.lines()[-1]))
     return 0
 
@@ -94,7 +95,7 @@ def maps_of_rows(rows: Sequence[CaptionRow], images: Path, folder: Path) -> Maps
     """What the tower makes of the rows' photos."""
     paths = open_pictures(images, [row.image for row in rows])
     with tqdm(total=2 * len(paths), unit="photo", desc="looking", file=sys.stderr) as bar:
-        return keep_maps(DefaultSpace().model, paths, folder, told=lambda count: bar.update(count) and None)
+        return keep_maps(DefaultSpace().model, paths, folder, told=bar.update)
 
 
 def words_loss(net: CaptionNet, maps: Maps, sentences: Sentences, stage: StageConfig, steps: StepsConfig) -> Loss:
@@ -106,7 +107,7 @@ def words_loss(net: CaptionNet, maps: Maps, sentences: Sentences, stage: StageCo
         cells_BPC, photos = some_photos(maps, chance, stage.photos)
         words_NT, owner_N = sentences.batch(photos)
         with quick():
-            cells = [(k[owner_N], v[owner_N]) for k, v in net.cells(cells_BPC)]
+            cells = [rows_of(seen, owner_N) for seen in net.cells(cells_BPC)]
             scores_NTV = net(words_NT[:, :-1], cells)
         return {"loss": next_word_loss(scores_NTV, words_NT[:, 1:], smooth=stage.smooth)}
 
@@ -128,9 +129,8 @@ def praised(
         torch.manual_seed(chance.randrange(2**31))
         cells_BPC, photos = some_photos(maps, chance, stage.photos)
         owner_N = torch.arange(len(photos)).repeat_interleave(stage.samples)
-        net.eval()
         with quick():
-            cells = [(k[owner_N], v[owner_N]) for k, v in net.cells(cells_BPC)]
+            cells = [rows_of(seen, owner_N) for seen in net.cells(cells_BPC)]
             words_NT = sampled(net, cells)
             scores_NTV = net(words_NT[:, :-1], cells)
         said = [sentences.spelt(row) for row in words_NT]
@@ -147,25 +147,6 @@ def some_photos(maps: Maps, chance: Random, count: int) -> tuple[Tensor, list[in
     total = len(maps.views[0])
     photos = sorted(chance.sample(range(total), min(count, total)))
     return maps.batch(photos, [chance.randrange(len(maps.views)) for _ in photos]).float(), photos
-
-
-def train(net: CaptionNet, loss: Loss, journal: Journal, stage: StageConfig, config: StepsConfig) -> None:
-    """All steps that are left."""
-    steps, saved = Steps(dict(net.named_parameters()), config), journal.resume()
-    if saved:
-        steps.restore(saved)
-    first = saved["step"] if saved else 0
-    net.train()
-    with tqdm(total=config.steps, initial=first, unit="step", file=sys.stderr) as bar:
-        for step in range(first, config.steps):
-            parts = loss(step)
-            parts["loss"].backward()
-            told = {name: float(value.detach()) for name, value in parts.items()}
-            journal.log(step + 1, **told, gradient=steps.update(step))
-            bar.set_postfix({name: f"{value:.3f}" for name, value in told.items()}, refresh=False)
-            bar.update()
-            if (step + 1) % stage.every == 0 or step + 1 == config.steps:
-                journal.save(step + 1, steps.state())
 
 
 def pack(args: argparse.Namespace, sentences: Sentences, config: CaptionConfig) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from random import Random
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from tqdm import tqdm
@@ -26,11 +26,12 @@ from deepseek_mm.train.corpus import DOMAINS, Split, read_shard
 from deepseek_mm.train.corpus.build import splits_of
 from deepseek_mm.train.dense import make_dense
 from deepseek_mm.train.journal import Journal, learned
+from deepseek_mm.train.loop import chosen, train_steps
 from deepseek_mm.train.mixture import Mixture, MixtureConfig
 from deepseek_mm.train.reach import Distiller, ReachConfig
 from deepseek_mm.train.rows import Rows, mix, pack
 from deepseek_mm.train.runs import reach_of, table_of
-from deepseek_mm.train.steps import Steps, StepsConfig
+from deepseek_mm.train.steps import StepsConfig
 
 STAGES = ("reach", "experts", "dense", "pack")
 SHARES = {"evidence": 3}  # times as many rows as of others: little of these texts is learned, and it matters most
@@ -121,20 +122,11 @@ def train(
     config: StepsConfig,
 ) -> None:
     """All steps that are left. `backward` gathers the gradients of some rows and says what was lost."""
-    steps = Steps(trainer.trained, config)
-    saved = journal.resume()
-    if saved:
-        steps.restore(saved)
-    first = saved["step"] if saved else 0
-    with tqdm(total=config.steps, initial=first, unit="step", file=sys.stderr) as bar:
-        for step in range(first, config.steps):
-            told = one_step(step, backward, rows, stage, config)
-            told["gradient"] = steps.update(step)
-            journal.log(step + 1, **told)
-            bar.set_postfix({name: f"{value:.3f}" for name, value in told.items()}, refresh=False)
-            bar.update()
-            if (step + 1) % stage.every == 0 or step + 1 == config.steps:
-                journal.save(step + 1, steps.state())
+
+    def gather(step: int) -> dict[str, float]:
+        return one_step(step, backward, rows, stage, config)
+
+    train_steps(trainer.trained, gather, journal, config, every=stage.every)
 
 
 def one_step(
@@ -190,12 +182,6 @@ def read_rows(corpus: Path, stage: StageConfig, *, seed: int) -> Rows:
         if split in splits_of(name)
     ]
     return mix(parts, seed)
-
-
-def chosen(config: Any, args: argparse.Namespace) -> Any:
-    """The stage's defaults, with what was named on the command line."""
-    named = {item.name: getattr(args, item.name, None) for item in fields(config)}
-    return replace(config, **{name: value for name, value in named.items() if value is not None})
 
 
 def begin_reach(args: argparse.Namespace, stage: StageConfig) -> tuple[Trainer, Backward]:

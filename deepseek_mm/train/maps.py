@@ -33,7 +33,7 @@ class Maps:
 
 
 def keep_maps(
-    model: SpaceModel, paths: Sequence[Path], folder: Path, *, views: int = 2, told: Callable[[int], None]
+    model: SpaceModel, paths: Sequence[Path], folder: Path, *, views: int = 2, told: Callable[[int], object]
 ) -> Maps:
     """Made where `folder` does not hold them yet; `told` hears of every photo that is done."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ def keep_maps(
 
 
 def _view(
-    model: SpaceModel, paths: Sequence[Path], file: Path, name: str, told: Callable[[int], None]
+    model: SpaceModel, paths: Sequence[Path], file: Path, name: str, told: Callable[[int], object]
 ) -> NDArray[np.int16]:
     shape = (len(paths), CELLS, CHANNELS)
     if not file.is_file() or np.load(file, mmap_mode="r").shape != shape:

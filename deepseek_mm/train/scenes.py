@@ -7,11 +7,9 @@ scenes that are not even painted: it is given what the finder would find, a litt
 
 import argparse
 import sys
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import torch
 from torch import nn
@@ -23,12 +21,12 @@ from deepseek_mm.see.scene.answerer import AnswererConfig, AnswerNet
 from deepseek_mm.see.scene.finder import FinderNet
 from deepseek_mm.see.scene.weights import WEIGHTS, write_scene_weights
 from deepseek_mm.train.journal import Journal, learned
+from deepseek_mm.train.loop import Loss, chosen, gathered, train_steps
 from deepseek_mm.train.scene_pictures import Pictures, finder_loss
 from deepseek_mm.train.scene_questions import VOCABULARY, Questions, answer_loss
-from deepseek_mm.train.steps import Steps, StepsConfig
+from deepseek_mm.train.steps import StepsConfig
 
 STAGES = ("find", "answer", "pack")
-Loss = Callable[[int], dict[str, torch.Tensor]]  # step -> parts of the loss; "loss" is their sum
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,15 +70,9 @@ def run(args: argparse.Namespace) -> int:
     journal = Journal(args.out / args.stage, {**asdict(pool), **asdict(steps), **asdict(model)})
     torch.manual_seed(steps.seed)
     net, loss = (begin_find if args.stage == "find" else begin_answer)(pool, steps, model)
-    train(net, loss, journal, pool, steps)
+    train_steps(dict(net.named_parameters()), gathered(loss), journal, steps, every=pool.every)
     journal.plot("loss")
     return 0
-
-
-def chosen(config: Any, args: argparse.Namespace) -> Any:
-    """The stage's defaults, with what was named on the command line."""
-    named = {item.name: getattr(args, item.name, None) for item in fields(config)}
-    return replace(config, **{name: value for name, value in named.items() if value is not None})
 
 
 def begin_find(pool: PoolConfig, steps: StepsConfig, model: AnswererConfig) -> tuple[nn.Module, Loss]:
@@ -109,25 +101,6 @@ def begin_answer(pool: PoolConfig, steps: StepsConfig, model: AnswererConfig) ->
         return answer_loss(scores_BA, answer_B)
 
     return net, loss
-
-
-def train(net: nn.Module, loss: Loss, journal: Journal, pool: PoolConfig, config: StepsConfig) -> None:
-    """All steps that are left."""
-    steps = Steps(dict(net.named_parameters()), config)
-    saved = journal.resume()
-    if saved:
-        steps.restore(saved)
-    first = saved["step"] if saved else 0
-    with tqdm(total=config.steps, initial=first, unit="step", file=sys.stderr) as bar:
-        for step in range(first, config.steps):
-            parts = loss(step)
-            parts["loss"].backward()
-            told = {name: float(value.detach()) for name, value in parts.items()}
-            journal.log(step + 1, **told, gradient=steps.update(step))
-            bar.set_postfix({name: f"{value:.3f}" for name, value in told.items()}, refresh=False)
-            bar.update()
-            if (step + 1) % pool.every == 0 or step + 1 == config.steps:
-                journal.save(step + 1, steps.state())
 
 
 def pack(args: argparse.Namespace) -> int:
