@@ -65,7 +65,7 @@ def test_a_run_of_full_attention_is_a_rival_of_the_whole_model(tmp_path, model, 
 
 
 def test_experts_are_no_part_of_it_otherwise_and_trained_attention_is(model):
-    decoder = progressive(model, experts=False)
+    decoder = progressive(model)
     assert decoder.shape.moe is None
     assert {reach.kind for reach in decoder.shape.reaches} == {"window", "full", "top"}
 

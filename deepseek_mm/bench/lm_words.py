@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from deepseek_mm.bench.lm_open import Model, read_ours
+from deepseek_mm.bench.lm_open import Model, open_decoder, read_ours
 from deepseek_mm.bench.result import Line, Result, Setting
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.evaluate.long import LongReport, long_perplexity
@@ -66,17 +66,16 @@ def rivals(setting: Setting, model: Model) -> tuple[Decoder, Decoder, str]:
     """Full and progressive attention, and what is compared."""
     base = open_base(setting.config.lm.name, setting.cache)
     if TRAINED_FULL.is_dir():
-        return quick(open_run(TRAINED_FULL, base)), progressive(model, experts=True), "trained on the same tokens"
+        return quick(open_run(TRAINED_FULL, base)), open_decoder(model), "trained on the same tokens"
     words = f"without experts, beside the base as it came (there is no {TRAINED_FULL})"
-    return quick(base.decoder()), progressive(model, experts=False), words
+    return quick(base.decoder()), progressive(model), words
 
 
-def progressive(model: Model, *, experts: bool) -> Decoder:
-    """What training made of the base, with the experts or without."""
+def progressive(model: Model) -> Decoder:
+    """What training made of the base's attention, without the experts."""
     shape, weights = read_ours(model)
-    if not experts:
-        shape, weights = replace(shape, moe=None), {n: weight for n, weight in weights.items() if ".moe." not in n}
-    return quick(build(shape, weights, dtype=torch.bfloat16).eval().requires_grad_(False))
+    kept = {name: weight for name, weight in weights.items() if ".moe." not in name}
+    return quick(build(replace(shape, moe=None), kept, dtype=torch.bfloat16).eval().requires_grad_(False))
 
 
 def quick(decoder: Decoder) -> Decoder:

@@ -53,12 +53,8 @@ def bleu4(said: Sequence[str], references: Sequence[Sequence[str]]) -> float:
 def cider(said: Sequence[str], references: Sequence[Sequence[str]]) -> float:
     """Percent: 100 is what CIDEr-D calls 1. How rare a run is, is counted over the photos' references."""
     theirs = [[runs_of(words_of(ref)) for ref in refs] for refs in references]
-    photos_with = Counter(run for refs in theirs for run in set().union(*refs))
-    rare = Rare(photos_with, len(theirs))
-    scores = [
-        sum(rare.likeness(runs_of(words_of(caption)), ref) for ref in refs) / len(refs)
-        for caption, refs in zip(said, theirs, strict=True)
-    ]
+    rare = Rare.among(theirs)
+    scores = [rare.worth(runs_of(words_of(caption)), refs) for caption, refs in zip(said, theirs, strict=True)]
     return 100 * 10 * sum(scores) / len(scores)
 
 
@@ -67,6 +63,15 @@ class Rare:
 
     def __init__(self, photos_with: Mapping[tuple[str, ...], int], photos: int) -> None:
         self.photos_with, self.photos = photos_with, photos
+
+    @classmethod
+    def among(cls, references: Sequence[Sequence[Runs]]) -> "Rare":
+        """Counted over the references of each photo."""
+        return cls(Counter(run for refs in references for run in set().union(*refs)), len(references))
+
+    def worth(self, mine: Runs, references: Sequence[Runs]) -> float:
+        """0 to 1: the mean over a photo's references."""
+        return sum(self.likeness(mine, ref) for ref in references) / len(references)
 
     def likeness(self, mine: Runs, theirs: Runs) -> float:
         """0 to 1: the mean over the sizes of runs."""

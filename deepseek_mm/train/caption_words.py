@@ -99,13 +99,9 @@ class Praise:
         references = tuple(
             tuple(runs_of([*words_of(caption), SPECIAL[END]]) for caption in row.captions) for row in rows
         )
-        photos_with = Counter(run for refs in references for run in set().union(*refs))
-        return cls(references, Rare(photos_with, len(references)))
+        return cls(references, Rare.among(references))
 
     def score(self, said: Sequence[Sequence[str]], photos: Sequence[int]) -> Tensor:
         """(N,): 1 is what CIDEr-D calls 10."""
-        scores = []
-        for words, photo in zip(said, photos, strict=True):
-            runs, refs = runs_of(words), self.references[photo]
-            scores.append(sum(self.rare.likeness(runs, ref) for ref in refs) / len(refs))
-        return torch.tensor(scores)
+        pairs = zip(said, photos, strict=True)
+        return torch.tensor([self.rare.worth(runs_of(words), self.references[photo]) for words, photo in pairs])
