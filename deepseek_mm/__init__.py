@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from deepseek_mm.records import Picture as Picture
     from deepseek_mm.records import Query as Query
     from deepseek_mm.records import Question as Question
+    from deepseek_mm.records import Said as Said
     from deepseek_mm.records import Trace as Trace
+    from deepseek_mm.records import Verdict as Verdict
     from deepseek_mm.settings_file import SettingsFile as SettingsFile
     from deepseek_mm.settings_file import value_of as value_of
     from deepseek_mm.sharing import Exported as Exported
@@ -58,10 +60,12 @@ _HOMES = {
     "Query": "records",
     "Question": "records",
     "Report": "ingest",
+    "Said": "records",
     "SettingsFile": "settings_file",
     "Sharing": "sharing",
     "Taken": "library",
     "Trace": "records",
+    "Verdict": "records",
     "Turn": "history",
     "address_of": "lm.offer",
     "here_in": "sharing",

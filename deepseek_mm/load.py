@@ -8,17 +8,21 @@ from types import ModuleType
 
 from deepseek_mm.config import Config, cache_folder
 from deepseek_mm.encoders import open_space
+from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.space import Space
-from deepseek_mm.errors import LibraryError
+from deepseek_mm.errors import LibraryError, MissingWeights
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs
 from deepseek_mm.library import Library
 from deepseek_mm.lm import open_generator
 from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.rag.decider import Decider
 from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.runtime.decode import make_fast
 from deepseek_mm.see.eyes import Eyes
 from deepseek_mm.see.ocr import TextReader
+from deepseek_mm.see.reader.reader import Reader
+from deepseek_mm.see.reader.weights import read_reader
 from deepseek_mm.see.vocabulary import read_names
 from index.store import RegionStore
 
@@ -43,9 +47,20 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     say(f"opening the language model {config.lm.name}")
     lm = open_generator(config.lm, cache=cache_folder(), progress=say, prepare=make_fast)
     retriever = Retriever(space, store, eyes, config)
+    decider = Decider(eyes, open_reader(space))
     jobs = Jobs(config.data / "jobs.db")
     library = Library(config, eyes=eyes, reader=TextReader(), store=store, jobs=jobs, history=history)
-    return Assistant(config, eyes=eyes, retriever=retriever, library=library, lm=lm, history=history)
+    return Assistant(config, eyes=eyes, retriever=retriever, library=library, lm=lm, history=history, decider=decider)
+
+
+def open_reader(space: Space) -> Reader | None:
+    """What answers closed questions by looking; None in a space that it was not trained for."""
+    if not isinstance(space, DefaultSpace):
+        return None
+    try:
+        return read_reader(space)
+    except MissingWeights:
+        return None
 
 
 def own_words(data: Path) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from index import Region
 
 State = Literal["running", "done", "stopped", "failed"]
 Role = Literal["system", "user", "assistant"]
+Outcome = Literal["sure", "unsure", "unknown"]  # told; told with its doubt and the runner-up; not told
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,6 +96,30 @@ class Citation:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Said:
+    """What one witness says of a closed question about a picture."""
+
+    by: str  # "reader", "likeness", "scene"
+    answer: str
+    chance: float  # probability that this is right, in the witness's own calibrated opinion
+    why: str = ""  # what it rests on, for people
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """How a closed question about one picture was settled, and by whom."""
+
+    answer: str  # in few words; the likeliest one even where it is not told
+    chance: float  # probability that it is right
+    outcome: Outcome
+    runner_up: str = ""
+    runner_chance: float = 0.0
+    said: tuple[Said, ...] = ()  # the witnesses
+    disputed: bool = False  # witnesses contradict each other
+    heat: tuple[tuple[float, ...], ...] = ()  # rows of cells: how much was looked at each; sums to 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Check:
     """One claim that was made, and whether the evidence carries it."""
 
@@ -173,3 +198,4 @@ class Answer:
     seconds: float = 0.0
     trace: Trace | None = None  # experts that worked on it; the history does not keep it
     unread: int = 0  # earlier turns of the conversation that were too long ago to be read; not kept either
+    verdict: Verdict | None = None  # of a closed question about one picture; not kept either

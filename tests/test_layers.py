@@ -18,7 +18,7 @@ FLOORS = (
     ("deepseek_mm.evaluate",),
     ("deepseek_mm.rag.assistant",),
     ("deepseek_mm.library",),
-    ("deepseek_mm.ingest", "deepseek_mm.rag.at_hand"),
+    ("deepseek_mm.ingest", "deepseek_mm.rag.at_hand", "deepseek_mm.rag.decider"),
     (
         "deepseek_mm.rag.retriever",
         "deepseek_mm.rag.uploads",
@@ -34,6 +34,7 @@ FLOORS = (
         "deepseek_mm.rag.prompt",
         "deepseek_mm.rag.rules",
         "deepseek_mm.rag.decide",
+        "deepseek_mm.rag.judge",
         "deepseek_mm.history",
         "deepseek_mm.settings_file",
     ),

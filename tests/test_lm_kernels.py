@@ -159,3 +159,12 @@ def test_nothing_that_was_handed_in_is_written_to():
     attend_rows(q[:1], k[None], v[None], None)
     assert all(torch.equal(was, now) for was, now in zip(before, (q, k, v), strict=True))
     assert torch.equal(summaries[:-1], summed_up(k, 400)[:-1])
+
+
+@pytest.mark.parametrize("together", [4, 9, 40])
+def test_how_many_blocks_are_copied_at_once_changes_nothing(together, monkeypatch):
+    q, k, v = made_text()
+    asked = {"blocks": 4, "start": 512, "summaries_PGK": summed_up(k, LENGTH)}
+    whole = attend_top(q[512:], k, v, **asked)
+    monkeypatch.setattr(kernels, "TOGETHER", together)
+    torch.testing.assert_close(attend_top(q[512:], k, v, **asked), whole, atol=1e-6, rtol=0)

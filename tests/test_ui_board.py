@@ -5,7 +5,7 @@ import re
 import pytest
 from PIL import Image
 
-from deepseek_mm.records import Answer, Check, Citation, Trace
+from deepseek_mm.records import Answer, Check, Citation, Said, Trace, Verdict
 from index import Region, Source
 from ui.board import board, why
 from ui.pictures import Pictures
@@ -73,3 +73,21 @@ def test_the_experts_that_worked_most_are_named_behind_the_reasons(pictures):
 def test_what_of_a_long_conversation_was_not_read_is_said(pictures):
     assert "the first 96 of this conversation" in board(answer(1, unread=96), pictures, ENGLISH)
     assert "of this conversation" not in board(answer(1), pictures, ENGLISH)
+
+
+def test_how_it_was_settled_is_told_with_its_doubt_and_where_was_looked(pictures):
+    said = (Said(by="reader", answer="yes", chance=0.7), Said(by="likeness", answer="no", chance=0.8))
+    verdict = Verdict(
+        answer="<yes>", chance=0.62, outcome="unsure", runner_up="no", runner_chance=0.38, said=said, disputed=True,
+        heat=((0.5, 0.25), (0.25, 0.0)),
+    )  # fmt: skip
+    html = board(answer(1, verdict=verdict), pictures, ENGLISH)
+    assert "&lt;yes&gt;: not certain (62 %)" in html
+    assert '<meter min="0" max="1" value="0.620"' in html
+    assert "or else: no (38 %)" in html
+    assert ENGLISH.disputed in html
+    assert re.findall(r'opacity="([\d.]+)"', html) == ["0.00", "0.38", "0.38", "0.75"]
+
+
+def test_an_answer_that_was_not_settled_so_has_no_such_piece(pictures):
+    assert "settled" not in board(answer(1), pictures, ENGLISH)

@@ -7,6 +7,7 @@ from ui.exhibits import Exhibit, evidence, exhibit
 from ui.html import hint
 from ui.marks import Mark, shot
 from ui.pictures import Pictures
+from ui.settled import settled
 from ui.words import Words
 
 BUSIEST = 3  # experts that are named
@@ -28,7 +29,7 @@ def board(answer: Answer | None, pictures: Pictures, words: Words) -> str:
     over = answer.state != "running"
     return (
         f'<section class="evidence" data-turn="{answer.turn}"><h2>{escape(words.evidence)}</h2>{hint(said)}{rows}'
-        f"{why(answer, words) if over else ''}</section>"
+        f"{settled(answer, pictures, words) + why(answer, words) if over else ''}</section>"
     )
 
 

@@ -3,7 +3,9 @@
 import secrets
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from deepseek_mm.cli import evaluate_lm
@@ -104,6 +106,19 @@ def caption(args: Namespace, desk: Desk) -> int:
     return tell(evaluate_captions(read_captioner(DefaultSpace().model, files), rows, images), args, desk)
 
 
+def vqa(args: Namespace, desk: Desk) -> int:
+    """How many questions about photos are answered right, how sure the answers were, and what is gained by looking."""
+    from deepseek_mm.evaluate.vqa import evaluate_vqa, read_question_rows
+
+    rows = read_question_rows(needed(args.data_file, "--data"), split=args.split)
+    images = needed(args.images, "--images")
+    desk.note(f"asking {len(rows)} questions about {len({row.image for row in rows})} pictures")
+    with TemporaryDirectory() as folder:
+        config = replace(config_of(args, desk), data=Path(folder))  # nobody's library is opened for it
+        with desk.assistant(config, speaks=False) as assistant:
+            return tell(evaluate_vqa(assistant, rows, images, blind=args.blind), args, desk)
+
+
 def scenes(args: Namespace, desk: Desk) -> int:
     """Questions about scenes that are drawn for this, answered with programs and without."""
     from deepseek_mm.evaluate.scenes.score import evaluate_scenes
@@ -133,6 +148,7 @@ PARTS: dict[str, Callable[[Namespace, Desk], int]] = {
     "abstain": abstain,
     "answers": answers,
     "caption": caption,
+    "vqa": vqa,
     "scenes": scenes,
     "lm": lm,
 }
@@ -172,6 +188,7 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--captioner", metavar="FILE", type=Path, nargs="+", help="caption: other weights; several vote"
     )
+    parser.add_argument("--blind", action="store_true", help="vqa: ask once more about grey pictures")
     parser.add_argument(
         "--scenes", metavar="N", type=int, default=250, help="scenes: how many; each has a question a kind"
     )
@@ -182,7 +199,7 @@ def add(parser: ArgumentParser) -> None:
 
 COMMAND = Command(
     name="eval",
-    help="score retrieval, regions, abstaining, answers, captions, scenes or the language model on examples",
+    help="score retrieval, regions, abstaining, answers, captions, vqa, scenes or the language model on examples",
     example="python -m deepseek_mm eval retrieval --data captions.jsonl --images photos --split dev",
     add=add,
     run=run,

@@ -71,7 +71,10 @@ class SpaceModel(nn.Module):
 
     def look(self, middle_BCMM: Tensor, packaged_BCGG: Tensor) -> tuple[Tensor, Tensor]:
         """Vectors (B, D) of the pictures, and (B, P, D) of the cells of their maps."""
-        main_BPC, side_BPC = self.map_of(middle_BCMM), self.side_map_of(middle_BCMM, packaged_BCGG)
+        return self.look_at(self.map_of(middle_BCMM), self.side_map_of(middle_BCMM, packaged_BCGG))
+
+    def look_at(self, main_BPC: Tensor, side_BPC: Tensor) -> tuple[Tensor, Tensor]:
+        """The same from the two maps."""
         vectors_BD = join(self.image_head(main_BPC), self.side.image(side_BPC), self.narrow)
         return vectors_BD, join(self.image_head.cells(main_BPC), self.side.image.cells(side_BPC), self.narrow)
 

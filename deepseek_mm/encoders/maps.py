@@ -2,7 +2,8 @@
 
 Each of the 81 cells has what the packaged tower says, what the tuned one says, and the middle map shrunk to it.
 
-Shape key:  B pictures, P cells (81), C channels (2680), M side of the middle map (17), G cells a side (9)
+Shape key:  B pictures, P cells (81), C channels (2680), D width of the space, M side of the middle map (17),
+            G cells a side (9)
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -37,3 +38,11 @@ def maps_of_many(model: SpaceModel, images: Iterable[Image], *, batch: int = BAT
     """(P, C) of each picture, in order; pictures are drawn and squeezed while the tower works."""
     for squares in batched_ahead((squeeze(image) for image in images), size=batch):
         yield from maps_of(model, squares)
+
+
+@torch.inference_mode()
+def places_of(model: SpaceModel, cells_BPC: Tensor) -> tuple[Tensor, Tensor]:
+    """The space's vectors of the pictures (B, D) and of their cells (B, P, D), from what `maps_of` gave."""
+    packaged, tuned, shrunk = cells_BPC.split([MAP_CHANNELS, MAP_CHANNELS, MIDDLE_CHANNELS], dim=-1)
+    with quick():
+        return model.look_at(tuned, torch.cat([packaged, shrunk], dim=-1))

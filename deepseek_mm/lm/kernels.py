@@ -8,7 +8,7 @@ rows of one matrix in all of them, so no key is ever repeated.
 All of them equal the masks of `attend.Whole`. They are for reading and writing, not for training.
 
 Shape key:  B texts, T queries, S keys, H query heads, G key/value heads, K head width, P blocks of keys,
-            N blocks of queries, R rows: the queries of a group's heads, C keys that a block of queries sees
+            N blocks of queries, F of them, R rows: the queries of a group's heads, C keys that a block of queries sees
 """
 
 from functools import lru_cache
@@ -27,6 +27,7 @@ ALWAYS = 3  # blocks that are chosen unasked: the first, the one before, the own
 AGAIN = 64  # summaries are compared in multiples of it: for each new size a processor prepares a program, and keeps it
 EVEN = 16  # scores of a row come in multiples of it, or their softmax takes up to four times as long
 FEW_KEYS = 320  # of all texts of a batch, up to which one call into torch is faster than three
+TOGETHER = 256  # key blocks, chosen by one or several blocks of queries, that are copied at once
 SMALL = 1 << 17  # queries times window, up to which all heads go at once; above, one by one, to stay in the cache
 
 
@@ -96,11 +97,14 @@ def attend_top(
     chosen_GNB = _choose(q_GNRK, summaries_PGK, blocks, start // BLOCK)
     hidden_1TC = F.pad(later(BLOCK, q_THK.dtype, q_THK.device), ((blocks - 1) * BLOCK, 0))[None]
     k_GPX, v_GPX = (_by_block(x) for x in (k_SGK, v_SGK))
-    seen = []
+    seen, few = [], max(1, TOGETHER // blocks)
     for q_NRK, k_PX, v_PX, chosen_NB in zip(q_GNRK, k_GPX, v_GPX, chosen_GNB, strict=True):
-        k_1NCK, v_1NCK = (_picked(x_PX, chosen_NB, q_THK.shape[-1]) for x_PX in (k_PX, v_PX))
-        seen.append(_see(q_NRK[None], k_1NCK, v_1NCK, hidden_1TC))
-    return torch.cat(seen, 1)[lead : lead + size]
+        for q_FRK, chosen_FB in zip(q_NRK.split(few), chosen_NB.split(few), strict=True):
+            k_1FCK, v_1FCK = (_picked(x_PX, chosen_FB, q_THK.shape[-1]) for x_PX in (k_PX, v_PX))
+            seen.append(_see(q_FRK[None], k_1FCK, v_1FCK, hidden_1TC))
+    by_head = torch.cat(seen).unflatten(0, (len(q_GNRK), -1))
+    whole: Tensor = by_head.transpose(0, 1).flatten(1, 2)
+    return whole[lead : lead + size]
 
 
 def attend_rows(q_BHK: Tensor, k_BSGK: Tensor, v_BSGK: Tensor, lengths_B: Tensor | None) -> Tensor:

@@ -19,19 +19,21 @@ from deepseek_mm.library import Library
 from deepseek_mm.lm.generator import Generator
 from deepseek_mm.parse.document import read_page
 from deepseek_mm.rag.at_hand import AtHand, last_shown
+from deepseek_mm.rag.decider import Decider
 from deepseek_mm.rag.facts import nothing, run
 from deepseek_mm.rag.phrasing import grow, grow_text
 from deepseek_mm.rag.program import Case
 from deepseek_mm.rag.program.words import printable
 from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.rag.uploads import Shelf, pictures_of
-from deepseek_mm.records import Answer, Check, Found, Picture, Query, Question, State
+from deepseek_mm.records import Answer, Check, Found, Picture, Query, Question, State, Verdict
 from deepseek_mm.see.eyes import Eyes
 from index import EVERYTHING, Filter, Hit, Source
 
 UNNAMED_S = 3600.0  # how long an upload may lie without a turn that names it: its question is about to be asked
 WRITES_PER_S = 5  # of a growing answer into the history
 REMEMBERED = 50  # turns for which a conversation knows the pictures that it spoke of last
+SETTLED = frozenset(["exist", "count", "colour", "sort", "other"])  # kinds of questions that witnesses settle
 MAX_SHOWN = 2  # pictures that go along to a model that sees
 
 
@@ -39,11 +41,20 @@ class Assistant:
     """Answers questions about photos. Everything it uses is handed in; it builds nothing itself."""
 
     def __init__(
-        self, config: Config, *, eyes: Eyes, retriever: Retriever, library: Library, lm: Generator, history: History
+        self,
+        config: Config,
+        *,
+        eyes: Eyes,
+        retriever: Retriever,
+        library: Library,
+        lm: Generator,
+        history: History,
+        decider: Decider | None = None,
     ) -> None:
         self.config, self.eyes, self.retriever = config, eyes, retriever
         self.library, self.store = library, library.store
         self.lm, self.history = lm, history
+        self.decider = decider or Decider(eyes, None)
         self.shelf = Shelf(config, eyes=eyes, store=library.store)
         self.at_hand = AtHand(self.shelf, retriever)
         self._changing = Lock()
@@ -65,6 +76,13 @@ class Assistant:
         now = self._as_it_is()
         (case,) = now._with_evidence(now._begin([question]))
         yield from now._tell(case, stop or Event())
+
+    def decide_many(self, asked: Sequence[tuple[str, Image]]) -> list[Verdict]:
+        """How `ask` settles each question about its picture, without retrieval, wording or history.
+
+        A picture object that comes again is looked at once.
+        """
+        return self.decider.decide_texts([(printable(text), image) for text, image in asked])
 
     def search(self, query: Query, *, k: int, where: Filter = EVERYTHING) -> list[Hit]:
         """The k nearest regions to words, a picture, or both, best first."""
@@ -177,12 +195,32 @@ class Assistant:
             for case in cases:
                 self._read(case)
             found = self.retriever.retrieve_many(cases, k=self.config.rag.num_regions)
-            claims = [run(case.program, entries, self.config) for case, entries in zip(cases, found, strict=True)]
+            cases = self._settled(cases)
+            claims = [run(c.program, entries, self.config, c.verdict) for c, entries in zip(cases, found, strict=True)]
         except BaseException as error:
             for case in cases:  # whatever happened, no question may stay "running"
                 self.history.finish(case.turn, Answer(text="", found=False, state="failed", checks=(failed(error),)))
             raise
         return [replace(c, evidence=tuple(e), claims=f) for c, e, f in zip(cases, found, claims, strict=True)]
+
+    def _settled(self, cases: Sequence[Case]) -> list[Case]:
+        """With a verdict for each closed question about one photo whose file is still there."""
+        if self.decider.reader is None:
+            return list(cases)
+        asked = {n: image for n, case in enumerate(cases) if (image := self._looked_at(case)) is not None}
+        verdicts = self.decider.decide_many([(cases[n].program, image) for n, image in asked.items()])
+        found = dict(zip(asked, verdicts, strict=True))
+        return [replace(case, verdict=found.get(n)) for n, case in enumerate(cases)]
+
+    def _looked_at(self, case: Case) -> Image | None:
+        """The photo that a closed question is about."""
+        if case.source is None or case.program.library or case.program.kind not in SETTLED:
+            return None
+        if case.source.kind != "photo":
+            return None
+        with suppress(NothingThere):
+            return case.question.image or self.picture(case.source)
+        return None
 
     def _read(self, case: Case) -> None:
         """Look for text in the pictures at hand, where the question asks for it."""
@@ -200,7 +238,7 @@ class Assistant:
                 if time.monotonic() - written > 1 / WRITES_PER_S:
                     self.history.progress(case.turn, answer.text)
                     written = time.monotonic()
-                yield answer
+                yield replace(answer, verdict=case.verdict)
             state = "stopped" if stop.is_set() else "done"
         except Exception:
             state = "failed"
@@ -209,7 +247,7 @@ class Assistant:
             seconds = time.monotonic() - case.began_s
             answer = replace(answer, state=cast(State, state), seconds=seconds, unread=case.unread)
             self.history.finish(case.turn, answer)
-        yield answer
+        yield replace(answer, verdict=case.verdict)
 
     def _grow(self, case: Case, stop: Event) -> Iterator[Answer]:
         """From the claims; without one, the honest sentence that nothing was found."""

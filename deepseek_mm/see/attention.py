@@ -3,10 +3,27 @@
 Shape key:  N rows, T queries, S keys, D width, H heads, K head width
 """
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 Seen = tuple[Tensor, Tensor]  # keys and values (N, H, S, K)
+
+
+class Drop(nn.Module):
+    """Leaves channels out in training, the same ones for all tokens of a row (Gal and Ghahramani 2016, arXiv
+    1512.05287): a CPU takes long for random numbers, and so needs few.
+    """
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, x_NTD: Tensor) -> Tensor:
+        if not self.training or not self.share:
+            return x_NTD
+        kept_N1D = torch.rand(len(x_NTD), 1, x_NTD.shape[-1]) >= self.share
+        return x_NTD * (kept_N1D / (1 - self.share)).to(x_NTD.dtype)
 
 
 class Attention(nn.Module):
@@ -47,6 +64,4 @@ class Feed(nn.Sequential):
     """Normed feed-forward."""
 
     def __init__(self, width: int, feed: int, dropout: float) -> None:
-        super().__init__(
-            nn.LayerNorm(width), nn.Linear(width, feed), nn.GELU(), nn.Dropout(dropout), nn.Linear(feed, width)
-        )
+        super().__init__(nn.LayerNorm(width), nn.Linear(width, feed), nn.GELU(), Drop(dropout), nn.Linear(feed, width))

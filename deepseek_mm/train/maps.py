@@ -36,21 +36,29 @@ def keep_maps(
     model: SpaceModel, paths: Sequence[Path], folder: Path, *, views: int = 2, told: Callable[[int], object]
 ) -> Maps:
     """Made where `folder` does not hold them yet; `told` hears of every photo that is done."""
-    folder.mkdir(parents=True, exist_ok=True)
     return Maps(tuple(_view(model, paths, folder / f"{name}.npy", name, told) for name in VIEWS[:views]))
 
 
 def _view(
     model: SpaceModel, paths: Sequence[Path], file: Path, name: str, told: Callable[[int], object]
 ) -> NDArray[np.int16]:
-    shape = (len(paths), CELLS, CHANNELS)
+    maps = maps_of_many(model, _pictures(paths, name), batch=32)
+    rows = (map_PC.view(torch.int16).numpy() for map_PC in maps)
+    return kept_rows(file, (len(paths), CELLS, CHANNELS), rows, told)
+
+
+def kept_rows(
+    file: Path, shape: tuple[int, ...], rows: Iterator[NDArray[np.int16]], told: Callable[[int], object]
+) -> NDArray[np.int16]:
+    """The array in `file`, which is written from its rows where it is not there yet, or has another shape."""
     if not file.is_file() or np.load(file, mmap_mode="r").shape != shape:
+        file.parent.mkdir(parents=True, exist_ok=True)
         draft = file.with_suffix(".draft")
-        maps = np.lib.format.open_memmap(draft, "w+", dtype=np.int16, shape=shape)
-        for number, map_PC in enumerate(maps_of_many(model, _pictures(paths, name), batch=32)):
-            maps[number] = map_PC.view(torch.int16).numpy()
+        array = np.lib.format.open_memmap(draft, "w+", dtype=np.int16, shape=shape)
+        for number, row in enumerate(rows):
+            array[number] = row
             told(1)
-        maps.flush()
+        array.flush()
         draft.replace(file)
     loaded: NDArray[np.int16] = np.load(file, mmap_mode="r")
     return loaded

@@ -90,6 +90,17 @@ class AskWords:
     reason = Word("Reason", "理由")
     kept = Word("yes", "是")
     dropped = Word("left out", "略去")
+    settled = Word("How it was settled", "如何得出结论")
+    is_sure = Word("sure", "确定")
+    is_unsure = Word("not certain", "不确定")
+    is_unknown = Word("too uncertain to say", "无法判断")
+    else_ = Word("or else: {answer} ({percent:.0f} %)", "其次:{answer}({percent:.0f} %)")
+    witness = Word("{by} says {answer} ({percent:.0f} %)", "{by}:{answer}({percent:.0f} %)")
+    by_reader = Word("the reader of the picture", "图像阅读器")
+    by_likeness = Word("likeness to the words", "与词语的相似度")
+    by_scene = Word("the program over the scene", "场景程序")
+    disputed = Word("The witnesses contradict each other.", "各方结论相互矛盾。")
+    looked = Word("Clear where the reader looked, veiled where it did not.", "清晰处是阅读器所看之处,其余部分被遮暗。")
     unread = Word(
         "Not read with this question, for they are too long ago: the first {count} of this conversation.",
         "本次对话最早的 {count} 个问题相隔已久,未与此问题一起读取。",

@@ -77,10 +77,15 @@ def exist(program: Program, shot: Shot, tell: Teller) -> list[Claim]:
             text = f"Yes, I can point at {len(parts)} {plural(thing.phrase)} {tell.inside(shot)}"
             claims.append(Claim(text, numbers, chance))
         else:
-            text = f"Yes, there is {tell.probably(chance)}{with_article(thing.phrase)} {tell.inside(shot)}"
-            claims.append(Claim(text, tell.numbers(shot, [thing]), chance, tell.shape("yes", chance)))
+            claims.append(yes_there(thing, shot, tell, chance))
     yes = [claim for claim in claims if claim.text.startswith("Yes")]
     return yes[:1] if yes and program.any_of else claims
+
+
+def yes_there(thing: Thing, shot: Shot, tell: Teller, chance: float) -> Claim:
+    """Yes, there is a dog in this photo."""
+    text = f"Yes, there is {tell.probably(chance)}{with_article(thing.phrase)} {tell.inside(shot)}"
+    return Claim(text, tell.numbers(shot, [thing]), chance, tell.shape("yes", chance))
 
 
 def count(program: Program, shot: Shot, tell: Teller) -> list[Claim]:

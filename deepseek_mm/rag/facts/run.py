@@ -9,19 +9,24 @@ from dataclasses import replace
 
 from deepseek_mm.config import Config
 from deepseek_mm.rag.facts.photo import KINDS, MAX_NAMED, count, shown
+from deepseek_mm.rag.facts.settled import settled
 from deepseek_mm.rag.facts.several import among, none_left
 from deepseek_mm.rag.facts.shots import Shot, shots_of, shows
 from deepseek_mm.rag.facts.tell import Teller
 from deepseek_mm.rag.facts.written import is_told, is_written, quoted, unread
 from deepseek_mm.rag.program.parse import Claim, Program
 from deepseek_mm.rag.program.words import listed, with_article
-from deepseek_mm.records import Evidence
+from deepseek_mm.records import Evidence, Verdict
 
 MAX_PHOTOS = 4  # photos that a library answer speaks about one by one
 
 
-def run(program: Program, evidence: Sequence[Evidence], config: Config) -> tuple[Claim, ...]:
-    """The claims, the direct answer first; none when nothing relevant was found."""
+def run(
+    program: Program, evidence: Sequence[Evidence], config: Config, verdict: Verdict | None = None
+) -> tuple[Claim, ...]:
+    """The claims, the direct answer first; none when nothing relevant was found. A `verdict` on the one photo at hand
+    is the answer.
+    """
     if program.given:
         return among(program, evidence, config)
     told = [entry for entry in evidence if is_written(entry)]
@@ -30,14 +35,18 @@ def run(program: Program, evidence: Sequence[Evidence], config: Config) -> tuple
         return quoted(told, named=not program.library, question=program.text)
     if program.kind == "read":
         return () if program.library else tuple(unread(entry.number) for entry in looked_at[:1])
-    claims = seen(program, looked_at, config)
+    claims = seen(program, looked_at, config, verdict)
     wanted = told and (not claims or program.kind == "other" or is_told(program, told[0]))
     return quoted(told, named=False, question=program.text) if wanted else claims
 
 
-def seen(program: Program, evidence: Sequence[Evidence], config: Config) -> tuple[Claim, ...]:
+def seen(
+    program: Program, evidence: Sequence[Evidence], config: Config, verdict: Verdict | None = None
+) -> tuple[Claim, ...]:
     """What the photos of the evidence show, as far as they answer."""
     shots = relevant(program, shots_of(evidence, config.see.min_tag), config)
+    if verdict is not None and shots:
+        return tuple(settled(program, verdict, shots[0], Teller(program, config)))
     if not program.library:
         return tuple(
             claim for shot in shots[:1] for claim in KINDS[program.kind](program, shot, Teller(program, config))

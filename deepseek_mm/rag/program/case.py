@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from PIL.Image import Image
 
 from deepseek_mm.rag.program.parse import Claim, Program
-from deepseek_mm.records import Evidence, Question
+from deepseek_mm.records import Evidence, Question, Verdict
 from index import Source
 
 
@@ -25,3 +25,4 @@ class Case:
     began_s: float = 0.0  # on the monotonic clock
     evidence: tuple[Evidence, ...] = ()
     claims: tuple[Claim, ...] = ()
+    verdict: Verdict | None = None  # of a closed question about the photo at hand

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepseek_mm.config import between
-from deepseek_mm.see.attention import Attention, Feed, Seen
+from deepseek_mm.see.attention import Attention, Drop, Feed, Seen
 
 PAD, START, END, UNKNOWN = range(4)
 SPECIAL = ("<pad>", "<start>", "<end>", "<unknown>")
@@ -31,7 +31,7 @@ class CaptionConfig:
     layers: int = 3
     feed: int = 1024  # width of the feed-forward
     most: int = 24  # words of a caption
-    dropout: float = 0.3
+    dropout: float = 0.2
 
     def __post_init__(self) -> None:
         between("layers", self.layers, 1, 100)
@@ -46,8 +46,8 @@ class Looker(nn.Module):
         width = config.width
         self.bring = nn.Sequential(nn.LayerNorm(config.channels), nn.Linear(config.channels, width))
         self.place = nn.Parameter(torch.randn(config.cells, width) * 0.02)
-        self.norm, self.attention = nn.LayerNorm(width), Attention(width, config.heads, 0.0)
-        self.feed, self.drop = Feed(width, config.feed, config.dropout), nn.Dropout(config.dropout)
+        self.norm, self.attention = nn.LayerNorm(width), Attention(width, config.heads)
+        self.feed, self.drop = Feed(width, config.feed, config.dropout), Drop(config.dropout)
         self.close = nn.LayerNorm(width)
 
     def forward(self, cells_BPC: Tensor) -> Tensor:
@@ -65,9 +65,9 @@ class WordLayer(nn.Module):
     def __init__(self, config: CaptionConfig) -> None:
         super().__init__()
         width, heads = config.width, config.heads
-        self.norm_back, self.back = nn.LayerNorm(width), Attention(width, heads, 0.0)
-        self.norm_look, self.look = nn.LayerNorm(width), Attention(width, heads, 0.1)
-        self.feed, self.drop = Feed(width, config.feed, config.dropout), nn.Dropout(config.dropout)
+        self.norm_back, self.back = nn.LayerNorm(width), Attention(width, heads)
+        self.norm_look, self.look = nn.LayerNorm(width), Attention(width, heads)
+        self.feed, self.drop = Feed(width, config.feed, config.dropout), Drop(config.dropout)
 
     def forward(self, x_NTD: Tensor, cells: Seen, past: Seen | None = None) -> tuple[Tensor, Seen]:
         """The words after it, and what later words look back at."""
@@ -91,7 +91,7 @@ class CaptionNet(nn.Module):
         nn.init.normal_(self.word.weight, std=config.width**-0.5)
         self.position = nn.Parameter(torch.randn(config.most + 1, config.width) * 0.02)
         self.layers = nn.ModuleList(WordLayer(config) for _ in range(config.layers))
-        self.norm, self.drop = nn.LayerNorm(config.width), nn.Dropout(config.dropout)
+        self.norm, self.drop = nn.LayerNorm(config.width), Drop(config.dropout)
 
     def cells(self, cells_BPC: Tensor) -> list[Seen]:
         """For each layer the keys and values of the cells."""

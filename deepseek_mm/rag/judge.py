@@ -1,0 +1,92 @@
+"""The judge: witnesses of one picture say what they think, and how sure they are; one answer comes of it, with reasons.
+
+Every witness's probabilities are calibrated by itself. Where two speak of the same yes or no, their log-odds are added
+with weights that were fitted on photos that were held out. What is sure is told, what is likely is told with its doubt
+and the runner-up, and where guessing would do as well nothing is told. No model and no picture is needed here.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from deepseek_mm.records import Outcome, Said, Verdict
+
+SURE = 0.8  # probability from which an answer is told without its doubt
+TOLD_CLOSED, TOLD_OPEN = 0.58, 0.2  # from which it is told at all: yes or no is right half of the time unseen
+DISPUTE = 0.75  # witnesses that are so sure of different answers contradict each other
+EDGE = 1e-4
+YES, NO = "yes", "no"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Weights:
+    """Of the log-odds of yes, by witness, and what is added."""
+
+    by: Mapping[str, float]
+    offset: float = 0.0
+
+
+EVEN = Weights(by={"reader": 0.5, "likeness": 0.5})
+
+
+def settle(chances: Mapping[str, float], likeness: float | None, *, weights: Weights = EVEN, why: str = "") -> Verdict:
+    """The reader's probabilities of its likeliest answers, and how probable the thing asked for is by its likeness.
+
+    `likeness` is None where the question does not ask whether one thing is there. Without a reader `chances` is empty.
+    """
+    closed = likeness is not None or set(chances) <= {YES, NO}
+    said = [*spoken("reader", chances)]
+    if likeness is not None:
+        said += spoken("likeness", {YES: likeness, NO: 1 - likeness}, why=why)
+        p_yes = joined(
+            {"reader": chances.get(YES, 1 - chances[NO] if NO in chances else None), "likeness": likeness}, weights
+        )
+        chances = {YES: p_yes, NO: 1 - p_yes}
+    if not chances:
+        return Verdict(answer="", chance=0.0, outcome="unknown")
+    (answer, chance), *others = sorted(chances.items(), key=lambda item: -item[1])
+    runner_up, runner_chance = others[0] if others else ("", 0.0)
+    return Verdict(
+        answer=answer,
+        chance=chance,
+        outcome=outcome_of(chance, closed=closed),
+        runner_up=runner_up,
+        runner_chance=runner_chance,
+        said=tuple(said),
+        disputed=disputed(said),
+    )
+
+
+def spoken(by: str, chances: Mapping[str, float], *, why: str = "") -> list[Said]:
+    """The likeliest answer of a witness; nothing from one that is silent."""
+    if not chances:
+        return []
+    answer, chance = max(chances.items(), key=lambda item: item[1])
+    return [Said(by=by, answer=answer, chance=chance, why=why)]
+
+
+def joined(p_yes: Mapping[str, float | None], weights: Weights) -> float:
+    """Probability of yes from several; one alone counts as it is."""
+    there = {by: p for by, p in p_yes.items() if p is not None}
+    if len(there) == 1:
+        return next(iter(there.values()))
+    total = weights.offset + sum(weights.by[by] * log_odds(p) for by, p in there.items())
+    return 1 / (1 + math.exp(-total))
+
+
+def log_odds(p: float) -> float:
+    """Of a probability, which is kept off 0 and 1."""
+    p = min(1 - EDGE, max(EDGE, p))
+    return math.log(p / (1 - p))
+
+
+def outcome_of(chance: float, *, closed: bool) -> Outcome:
+    """Told, told with its doubt, or not told."""
+    if chance >= SURE:
+        return "sure"
+    return "unsure" if chance >= (TOLD_CLOSED if closed else TOLD_OPEN) else "unknown"
+
+
+def disputed(said: Sequence[Said]) -> bool:
+    """Are two witnesses sure of different answers?"""
+    return len({one.answer for one in said if one.chance >= DISPUTE}) > 1

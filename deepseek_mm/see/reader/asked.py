@@ -1,0 +1,75 @@
+"""Questions about pictures, as the reader reads them: word by word, and as vectors of the space.
+
+The words come from the text tower's last layer. The vectors are the whole question's, and those of the first things
+that it names: likeness to the picture's cells says where to look before anything is learned.
+
+Shape key:  Q questions, T pieces of words, W width of the text tower, A vectors of a question (3), D width of the space
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deepseek_mm.encoders.default import TEXT_BATCH, DefaultSpace, quick
+from deepseek_mm.encoders.text import WIDTH, in_order_of_length
+from deepseek_mm.rag.program.parse import parse
+from deepseek_mm.see.vocabulary import word_vectors
+
+MOST_WORDS = 20
+THINGS = 2  # of a question that have a vector
+VECTORS = 1 + THINGS
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Some questions."""
+
+    words_QTW: Tensor  # bfloat16
+    there_QT: Tensor  # bool
+    vectors_QAD: Tensor  # bfloat16; the question's own stands in where it names fewer things
+
+    def rows(self, rows_N: Tensor) -> "Asked":
+        """Some of them, no wider than they need to be."""
+        there_NT = self.there_QT[rows_N]
+        most = int(there_NT.sum(dim=1).max())
+        return Asked(self.words_QTW[rows_N, :most], there_NT[:, :most], self.vectors_QAD[rows_N])
+
+
+@torch.inference_mode()
+def read_questions(space: DefaultSpace, questions: Sequence[str]) -> Asked:
+    """All of them, in order; at least one."""
+    words_QTW = torch.zeros(len(questions), MOST_WORDS, WIDTH, dtype=torch.bfloat16)
+    there_QT = torch.zeros(len(questions), MOST_WORDS, dtype=torch.bool)
+    ordered, back_Q = in_order_of_length(questions)
+    place_Q = back_Q.argsort()
+    tower = space.model.text_tower
+    for start in range(0, len(ordered), TEXT_BATCH):
+        own = place_Q[start : start + TEXT_BATCH]
+        told = tower.tokenizer(
+            ordered[start : start + TEXT_BATCH],
+            padding=True,
+            truncation=True,
+            max_length=MOST_WORDS,
+            return_tensors="pt",
+        )
+        with quick():
+            states_BTW = tower.model(**told).last_hidden_state
+        length = states_BTW.shape[1]
+        words_QTW[own, :length], there_QT[own, :length] = states_BTW.bfloat16(), told["attention_mask"].bool()
+    return Asked(words_QTW, there_QT, torch.from_numpy(vectors_of(space, questions)).bfloat16())
+
+
+def vectors_of(space: DefaultSpace, questions: Sequence[str]) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    """(Q, A, D)."""
+    own_QD = space.embed_texts(questions)
+    named = [parse(question).wanted[:THINGS] for question in questions]
+    phrases = sorted({phrase for things in named for phrase in things})
+    vector_of = dict(zip(phrases, word_vectors(space, phrases), strict=True)) if phrases else {}
+    vectors_QAD = np.repeat(own_QD[:, None], VECTORS, axis=1)
+    for row, things in enumerate(named):
+        for place, phrase in enumerate(things, start=1):
+            vectors_QAD[row, place] = vector_of[phrase]
+    return vectors_QAD

@@ -1,0 +1,80 @@
+"""Answers closed questions about pictures, with a probability for every answer it knows.
+
+Shape key:  Q questions, B pictures, P cells, V answers, D width of the space, G cells a side
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from PIL.Image import Image
+from torch import Tensor
+
+from deepseek_mm.encoders.default import DefaultSpace, quick
+from deepseek_mm.encoders.image import GRID
+from deepseek_mm.encoders.maps import maps_of_many, places_of
+from deepseek_mm.encoders.space import Floats
+from deepseek_mm.see.reader.asked import read_questions
+from deepseek_mm.see.reader.net import ReaderNet, Shown
+from deepseek_mm.see.reader.sure import Sure, family_of
+
+LIKELIEST = 5  # answers that are told
+AT_ONCE = 32  # pictures whose questions are answered together
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read off a picture for one question."""
+
+    family: str  # of the question
+    chances: Mapping[str, float]  # answer -> probability, the likeliest first
+    heat_GG: Floats  # how much was looked at each cell; sums to 1
+    vector_D: Floats  # of the space: the picture
+
+
+class Reader:
+    """Pictures and questions to readings."""
+
+    def __init__(self, space: DefaultSpace, net: ReaderNet, answers: Sequence[str], sure: Sure) -> None:
+        self.space, self.answers, self.sure = space, list(answers), sure
+        self.net = net.eval().requires_grad_(False)
+
+    def read_many(self, asked: Sequence[tuple[str, Image]]) -> list[Reading]:
+        """One for each question and its picture; a picture object that comes again is looked at once."""
+        pictures = list({id(image): image for _, image in asked}.values())
+        number = {id(image): n for n, image in enumerate(pictures)}
+        by_picture: list[list[int]] = [[] for _ in pictures]
+        for row, (_, image) in enumerate(asked):
+            by_picture[number[id(image)]].append(row)
+        found: dict[int, Reading] = {}
+        maps = maps_of_many(self.space.model, pictures)
+        for start in range(0, len(pictures), AT_ONCE):
+            some = by_picture[start : start + AT_ONCE]
+            cells_BPC = torch.stack([next(maps) for _ in some])
+            rows = [row for own in some for row in own]
+            photo_Q = torch.tensor([n for n, own in enumerate(some) for _ in own])
+            readings = self.read_maps([asked[row][0] for row in rows], photo_Q, cells_BPC)
+            found |= dict(zip(rows, readings, strict=True))
+        return [found[row] for row in range(len(asked))]
+
+    @torch.inference_mode()
+    def read_maps(self, questions: Sequence[str], photo_Q: Tensor, cells_BPC: Tensor) -> list[Reading]:
+        """The same from what the tower made of the pictures; `photo_Q` says which one each question is about."""
+        vectors_BD, grid_BPD = places_of(self.space.model, cells_BPC.float())
+        asked = read_questions(self.space, [question.lower() for question in questions])
+        shown = Shown(cells_BPC.float(), vectors_BD.bfloat16(), grid_BPD.bfloat16())
+        whole = asked.rows(torch.arange(len(questions)))
+        with quick():
+            scores_QV, looked_QP = self.net.looked(shown, photo_Q, whole)
+        vectors_QD = vectors_BD.float().index_select(0, photo_Q)
+        told = zip(questions, scores_QV.float(), looked_QP.float(), vectors_QD, strict=True)
+        return [self._reading(*one) for one in told]
+
+    def _reading(self, question: str, scores_V: Tensor, looked_P: Tensor, vector_D: Tensor) -> Reading:
+        family = family_of(question)
+        chance_V = self.sure.chances(scores_V, family, self.answers)
+        best = chance_V.topk(min(LIKELIEST, len(self.answers)))
+        chances = {
+            self.answers[n]: c for n, c in zip(best.indices.tolist(), best.values.tolist(), strict=True) if c > 0
+        }
+        return Reading(family, chances, looked_P.view(GRID, GRID).numpy(), vector_D.numpy())

@@ -1,0 +1,105 @@
+"""Witnesses of painted pictures: who is asked what, and what `ask` makes of the verdict."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from fakes import ColourSpace, Parrot, picture
+from PIL import Image
+from rag_house import build, paint, put
+
+from deepseek_mm.config import Config
+from deepseek_mm.rag.decider import Decider
+from deepseek_mm.rag.decider import put as heard
+from deepseek_mm.rag.program import parse
+from deepseek_mm.records import Question
+from deepseek_mm.see.eyes import Eyes
+from deepseek_mm.see.reader.reader import Reading
+
+
+class PaintReader:
+    """Reads what a script says of a question; looks everywhere alike."""
+
+    def __init__(self, script: dict[str, dict[str, float]]) -> None:
+        self.script, self.heard = script, list[str]()
+
+    def read_many(self, asked: Sequence[tuple[str, Image.Image]]) -> list[Reading]:
+        self.heard += [question for question, _ in asked]
+        vectors = ColourSpace().embed_images([image for _, image in asked])
+        heat = np.full((2, 2), 0.25, np.float32)
+        usual = {"no": 0.9, "yes": 0.1}
+        return [
+            Reading("closed", self.script.get(question.lower(), usual), heat, vector)
+            for (question, _), vector in zip(asked, vectors, strict=True)
+        ]
+
+
+def decider(script: dict[str, dict[str, float]] | None = None) -> Decider:
+    reader = None if script is None else PaintReader(script)
+    return Decider(Eyes(ColourSpace(), Config().see), reader)  # type: ignore[arg-type]
+
+
+def test_without_a_reader_likeness_answers_what_is_there_and_nothing_else():
+    asked = [("is there a kite?", picture("red")), ("what is it doing?", picture("red"))]
+    there, open_ = decider().decide_texts(asked)
+    assert (there.answer, [one.by for one in there.said]) == ("yes", ["likeness"])
+    assert (open_.answer, open_.outcome) == ("", "unknown")
+
+
+def test_reader_and_likeness_are_weighed_and_the_dispute_is_told():
+    (verdict,) = decider({"is there a kite?": {"yes": 0.2, "no": 0.8}}).decide_texts(
+        [("is there a kite?", picture("red"))]
+    )
+    assert {one.by: one.answer for one in verdict.said} == {"reader": "no", "likeness": "yes"}
+    assert verdict.disputed
+
+
+def test_a_thing_that_is_not_there_has_no_colour():
+    script = {"what colour is the sun?": {"green": 0.9}, "is there a sun?": {"no": 0.999, "yes": 0.001}}
+    (verdict,) = decider(script).decide_texts([("what colour is the sun?", picture("red"))])
+    assert verdict.answer == "no sun"
+    script["is there a sun?"] = {"yes": 0.9, "no": 0.1}
+    (verdict,) = decider(script).decide_texts([("what colour is the sun?", picture("yellow"))])
+    assert verdict.answer == "green"
+
+
+def test_a_question_that_leans_names_its_thing():
+    before = parse("is there a kite?")
+    assert heard(parse("what colour is it?", earlier=[before.text])).text == "what colour is the kite?"
+    assert heard(parse("and a dog?", earlier=[before.text])).text == "is there a dog?"
+
+
+@pytest.fixture
+def house(tmp_path):
+    assistant = build(tmp_path / "data", lm=Parrot(""))
+    put(assistant, paint(tmp_path / "photos", "kite.png", "green", "red"))
+    yield assistant
+    assistant.close()
+
+
+def test_ask_says_what_the_verdict_says_with_its_doubt(house):
+    script = {"is the kite torn?": {"yes": 0.7, "no": 0.3}, "what is the kite doing?": {"flying": 0.5, "falling": 0.3}}
+    house.decider = decider(script)
+    closed = house.ask(Question(text="Is the kite torn?", image=picture("green", patch="red"), image_name="k.png"))
+    assert closed.text.startswith("Yes, probably that is what this photo shows")
+    open_ = house.ask(Question(text="What is the kite doing?", image=picture("green", patch="red"), image_name="k.png"))
+    assert open_.text.startswith("Probably flying, or else falling in this photo")
+    assert open_.verdict is not None
+    assert (open_.verdict.answer, open_.verdict.runner_up) == ("flying", "falling")
+    assert open_.confidence == pytest.approx(0.5)
+
+
+def test_ask_and_decide_many_say_the_same(house):
+    house.decider = decider({"is there a kite?": {"yes": 0.9, "no": 0.1}})
+    image = picture("green", patch="red")
+    for question in ("is there a kite?", "is there a sun?"):
+        (verdict,) = house.decide_many([(question, image)])
+        answer = house.ask(Question(text=question, image=image, image_name="k.png"))
+        assert answer.verdict == verdict
+        assert answer.text.lower().startswith(verdict.answer)
+
+
+def test_what_nobody_can_tell_is_not_told_but_guessed_at(house):
+    house.decider = decider({"why is the kite sad?": {"rain": 0.1, "wind": 0.05}})
+    answer = house.ask(Question(text="Why is the kite sad?", image=picture("green", patch="red"), image_name="k.png"))
+    assert answer.text.startswith("I cannot tell that in this photo; my best guess is rain")
