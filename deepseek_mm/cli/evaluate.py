@@ -2,16 +2,19 @@
 
 import secrets
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from deepseek_mm.cli import evaluate_lm
 from deepseek_mm.cli.desk import OK, Command, Desk
 from deepseek_mm.cli.flags import add_settings, config_of
 from deepseek_mm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from deepseek_mm.evaluate.vqa import QuestionRow
 
 
 class Report(Protocol):
@@ -108,9 +111,27 @@ def caption(args: Namespace, desk: Desk) -> int:
 
 def vqa(args: Namespace, desk: Desk) -> int:
     """How many questions about photos are answered right, how sure the answers were, and what is gained by looking."""
-    from deepseek_mm.evaluate.vqa import evaluate_vqa, read_question_rows
+    from deepseek_mm.evaluate.vqa import read_question_rows
 
-    rows = read_question_rows(needed(args.data_file, "--data"), split=args.split)
+    return asked_about(read_question_rows(needed(args.data_file, "--data"), split=args.split), args, desk)
+
+
+def presence(args: Namespace, desk: Desk) -> int:
+    """The same for whether things are there, each as often as not, out of captions."""
+    from deepseek_mm.evaluate.presence import presence_rows
+    from deepseek_mm.evaluate.retrieval import read_caption_rows
+
+    rows = presence_rows(read_caption_rows(needed(args.data_file, "--data"), split=args.split))
+    if not rows:
+        raise ConfigError("too few photos show the same thing. Give --data with captions of more photos")
+    desk.note(f"{len({row.kind for row in rows})} things are asked for")
+    return asked_about(rows, args, desk)
+
+
+def asked_about(rows: "Sequence[QuestionRow]", args: Namespace, desk: Desk) -> int:
+    """Ask all of it."""
+    from deepseek_mm.evaluate.vqa import evaluate_vqa
+
     images = needed(args.images, "--images")
     desk.note(f"asking {len(rows)} questions about {len({row.image for row in rows})} pictures")
     with TemporaryDirectory() as folder:
@@ -149,6 +170,7 @@ PARTS: dict[str, Callable[[Namespace, Desk], int]] = {
     "answers": answers,
     "caption": caption,
     "vqa": vqa,
+    "presence": presence,
     "scenes": scenes,
     "lm": lm,
 }
@@ -188,7 +210,7 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--captioner", metavar="FILE", type=Path, nargs="+", help="caption: other weights; several vote"
     )
-    parser.add_argument("--blind", action="store_true", help="vqa: ask once more about grey pictures")
+    parser.add_argument("--blind", action="store_true", help="vqa, presence: ask once more about grey pictures")
     parser.add_argument(
         "--scenes", metavar="N", type=int, default=250, help="scenes: how many; each has a question a kind"
     )
@@ -199,7 +221,7 @@ def add(parser: ArgumentParser) -> None:
 
 COMMAND = Command(
     name="eval",
-    help="score retrieval, regions, abstaining, answers, captions, vqa, scenes or the language model on examples",
+    help="score retrieval, regions, abstaining, answers, captions, vqa, presence, scenes, the language model",
     example="python -m deepseek_mm eval retrieval --data captions.jsonl --images photos --split dev",
     add=add,
     run=run,

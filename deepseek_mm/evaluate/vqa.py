@@ -23,6 +23,7 @@ from deepseek_mm.evaluate.rows import read_rows
 from deepseek_mm.evaluate.vqa_answers import credit, normal
 
 BINS = 10
+PRECISE = 90  # percent that must be right of what is answered
 GREY = (128, 128, 128)
 SHAPE = "{image, question, answer}"
 
@@ -73,6 +74,7 @@ class VqaReport:
     by_kind: Mapping[str, Part]
     majority: float  # percent that the most frequent answer of each kind would get
     ece: float  # expected calibration error, 0 to 1
+    coverage: float  # percent of the questions that could be answered if nine of ten answers had to be right
     seconds_per_question: float
     blind: "VqaReport | None" = None
 
@@ -86,6 +88,7 @@ class VqaReport:
             without = blind.get(kind) or (self.blind.whole if self.blind and kind == "all" else None)
             lines.append(line + (f"{without.accuracy:>8.1f}" if without else ""))
         told = f"majority {self.majority:.1f} %, calibration error {self.ece:.3f}"
+        told += f", {PRECISE} % right of the surest {self.coverage:.1f} %"
         return "\n".join([*lines, f"{told}, {self.seconds_per_question:.4f} s a question"])
 
     def figures(self) -> dict[str, Any]:
@@ -95,6 +98,7 @@ class VqaReport:
             "by_kind": {kind: asdict(part) for kind, part in self.by_kind.items()},
             "majority": self.majority,
             "ece": self.ece,
+            "coverage": self.coverage,
             "seconds_per_question": self.seconds_per_question,
         }
         return found | ({"blind": self.blind.figures()} if self.blind else {})
@@ -144,6 +148,7 @@ def asked(decider: Decides, rows: Sequence[QuestionRow], pictures: Mapping[str, 
         by_kind=by_kind,
         majority=majority(rows),
         ece=calibration_error([one.chance for one in settled], right_N),
+        coverage=coverage([one.chance for one in settled], right_N),
         seconds_per_question=round(seconds / len(rows), 5),
     )
 
@@ -171,3 +176,11 @@ def calibration_error(chance_N: Sequence[float], right_N: Sequence[float]) -> fl
     chances, rights = np.asarray(chance_N, np.float64), np.asarray(right_N, np.float64)
     gaps = [len(each) * abs(float(chances[each].mean() - rights[each].mean())) for each in bins]
     return round(sum(gaps) / len(chances), 4)
+
+
+def coverage(chance_N: Sequence[float], right_N: Sequence[float]) -> float:
+    """Percent of all questions, the surest first, of which nine of ten are answered right."""
+    order_N = np.argsort(-np.asarray(chance_N), kind="stable")
+    share_N = np.cumsum(np.asarray(right_N, np.float64)[order_N]) / np.arange(1, len(order_N) + 1)
+    enough = np.flatnonzero(share_N >= PRECISE / 100)
+    return round(100 * (int(enough[-1]) + 1) / len(order_N), 2) if len(enough) else 0.0

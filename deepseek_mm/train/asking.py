@@ -9,22 +9,12 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random
 
+from deepseek_mm.evaluate.presence import NOUNS, PLACES, nouns_in, one_of, words_in
 from deepseek_mm.rag.program.lexicon import COLOURS, NUMBERS
-from deepseek_mm.rag.program.words import plural, singular, with_article
+from deepseek_mm.rag.program.words import plural, with_article
 
-
-def read_nouns(file: Path) -> tuple[tuple[str, ...], frozenset[str]]:
-    """All nouns, and those that are places."""
-    lines = [line.split() for line in file.read_text(encoding="utf-8").splitlines() if line and line[0] != "#"]
-    return tuple(name for name, *_ in lines), frozenset(name for name, *marks in lines if marks)
-
-
-NOUNS_FILE = Path(__file__).parent / "nouns.txt"
-NOUNS, PLACES = read_nouns(NOUNS_FILE)
-MANY_ONLY = {"people": "person", "kids": "child", "kid": "child", "men": "man", "women": "woman", "guy": "man"}
 PAIRS = re.compile(
     r"\b(?P<who>man|woman|boy|girl|child|person|dog|lady|player|baby|kid|guy|people|men|women|dogs|children|kids)"
     r" (?:is |are )?(?P<verb>\w+ing)(?: (?:a|an|the|his|her|some|their|on a|on the|in the|in a)? ?(?P<what>\w+))?"
@@ -77,14 +67,14 @@ class Told:
 
 def told_by(captions: Sequence[str]) -> Told:
     """Read the captions of a photo."""
-    lines = [" ".join(re.findall(r"[a-z]+", caption.lower())) for caption in captions]
+    lines = [" ".join(words_in(caption)) for caption in captions]
     words = [[one_of(word) for word in line.split()] for line in lines]
     pairs = [pair for line in words for pair in zip(line, line[1:], strict=False)]
     plain = [pair for line in lines for pair in zip(line.split(), line.split()[1:], strict=False)]
     doing = [(one_of(m["who"]), m["verb"], one_of(m["what"] or "")) for line in lines for m in PAIRS.finditer(line)]
     return Told(
         text=" . ".join(" ".join(line) for line in words),
-        nouns=frozenset(word for line in words for word in line) & frozenset(NOUNS),
+        nouns=nouns_in(captions),
         coloured=frozenset((b, COLOURS[a]) for a, b in pairs if a in COLOURS and b in NOUNS),
         counted=frozenset(
             (one_of(b), NUMBERS[a]) for a, b in plain if a in NUMBERS and one_of(b) in NOUNS and a != "one"
@@ -93,11 +83,6 @@ def told_by(captions: Sequence[str]) -> Told:
         worn=frozenset(one_of(w) for line in lines for w in WORN.findall(line)) & frozenset(NOUNS),
         places=frozenset(one_of(w) for line in lines for w in PLACE.findall(line)) & PLACES,
     )
-
-
-def one_of(word: str) -> str:
-    """dogs -> dog, people -> person, kids -> child."""
-    return MANY_ONLY.get(word) or MANY_ONLY.get(single := singular(word)) or single
 
 
 class Asking:
