@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from fakes import ColourSpace, Parrot, picture
 from paper import rows
+from rag_house import build
 
 from deepseek_mm.__main__ import main
 from deepseek_mm.cli.desk import Desk
@@ -110,3 +111,46 @@ def test_a_trainer_is_described_by_itself_and_an_unknown_one_is_refused():
     other = subprocess.run([*command, "dance"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert other.returncode == 2
     assert "Traceback" not in other.stderr
+
+
+@pytest.fixture
+def questions(examples):
+    """Two questions about each photo; the kite is red in the house's space."""
+    rows = [
+        {"image": f"{colour}.png", "question": f"Is there a {thing}?", "answer": answer, "kind": kind, "split": "dev"}
+        for colour, thing, answer, kind in (
+            ("red", "kite", "yes", "there"),
+            ("red", "sky", ["no"], "not there"),
+            ("blue", "sky", "yes", "there"),
+            ("blue", "kite", "no", "not there"),
+        )
+    ]
+    (examples / "qa.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return examples
+
+
+def test_questions_about_photos_are_settled_by_the_assistant_and_scored_by_kind(questions):
+    out, opened = io.StringIO(), []
+
+    def load(config, progress):
+        opened.append(config)
+        return build(config.data / "x")
+
+    desk = Desk(out=out, err=io.StringIO(), load=load, environ={}, cwd=questions)
+    words = ["eval", "vqa", "--data", str(questions / "qa.jsonl"), "--images", str(questions), "--blind"]
+    assert main(words, desk) == 0
+    *table, last = out.getvalue().splitlines()
+    told = json.loads(last)
+    assert (told["accuracy"], told["n"], set(told["by_kind"])) == (100.0, 4, {"there", "not there"})
+    assert {"majority", "ece", "coverage", "seconds_per_question"} <= told.keys()
+    assert told["blind"]["accuracy"] < 100
+    assert any("blind" in line for line in table)
+    assert opened[0].lm.name == "none"
+    assert not opened[0].data.exists()  # it was made for this, and nobody's library was opened
+
+
+def test_presence_without_enough_photos_is_a_user_error(examples):
+    words = ("presence", "--data", str(examples / "rows.jsonl"), "--images", str(examples))
+    code, _, err = evaluate(examples, *words)
+    assert code == 2
+    assert "captions of more photos" in err
