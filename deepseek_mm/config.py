@@ -78,6 +78,7 @@ class LibraryConfig:
     """What happens to a library beside searching it."""
 
     read_text: bool = True  # look for text in pictures, in a second pass, when they can be searched already
+    describe: bool = True  # say in a sentence what a photo shows, in the same pass
     forget_gone: bool = False  # files that are gone from an indexed folder leave the library as well
     most_watched: int = 8  # folders watched at once
     undo_s: float = 600.0  # how long what was taken out can be put back

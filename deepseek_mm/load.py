@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryFile
 from types import ModuleType
+from typing import TypeVar
 
 from deepseek_mm.config import Config, cache_folder
 from deepseek_mm.encoders import open_space
@@ -19,14 +20,15 @@ from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.decider import Decider
 from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.runtime.decode import make_fast
+from deepseek_mm.see.caption.captioner import read_captioner
 from deepseek_mm.see.eyes import Eyes
 from deepseek_mm.see.ocr import TextReader
-from deepseek_mm.see.reader.reader import Reader
 from deepseek_mm.see.reader.weights import read_reader
 from deepseek_mm.see.vocabulary import read_names
 from index.store import RegionStore
 
 Progress = Callable[[str], None]
+Trained = TypeVar("Trained")
 
 
 def load(config: Config, *, progress: Progress | None = None) -> Assistant:
@@ -47,18 +49,26 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     say(f"opening the language model {config.lm.name}")
     lm = open_generator(config.lm, cache=cache_folder(), progress=say, prepare=make_fast)
     retriever = Retriever(space, store, eyes, config)
-    decider = Decider(eyes, open_reader(space))
+    decider = Decider(eyes, open_trained(read_reader, space))
     jobs = Jobs(config.data / "jobs.db")
-    library = Library(config, eyes=eyes, reader=TextReader(), store=store, jobs=jobs, history=history)
+    library = Library(
+        config,
+        eyes=eyes,
+        reader=TextReader(),
+        store=store,
+        jobs=jobs,
+        history=history,
+        describer=open_trained(read_captioner, space),
+    )
     return Assistant(config, eyes=eyes, retriever=retriever, library=library, lm=lm, history=history, decider=decider)
 
 
-def open_reader(space: Space) -> Reader | None:
-    """What answers closed questions by looking; None in a space that it was not trained for."""
+def open_trained(read: Callable[[DefaultSpace], Trained], space: Space) -> Trained | None:
+    """A small model that looks at the default space's maps; None in another space, or where it was not trained."""
     if not isinstance(space, DefaultSpace):
         return None
     try:
-        return read_reader(space)
+        return read(space)
     except MissingWeights:
         return None
 

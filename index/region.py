@@ -50,11 +50,11 @@ class Region:
 
     id: int = 0  # 0 until it is stored
     source: Source
-    kind: str = "part"  # "whole" complete picture, "part" piece of it, "page" of a document, "text", "code"
+    kind: str = "part"  # "whole" complete picture, "part" piece of it, "page" of a document, "text", "code", "caption"
     box_px: Box  # of a page's regions in pixels of the page's picture; of a text file's (0, 0, 0, 0)
     labels: tuple[Label, ...] = ()  # best first
     colours: tuple[str, ...] = ()  # names, most of the area first
-    text: str = ""  # what is written there
+    text: str = ""  # what is written there, or says what is seen there
     page: int = 0  # of a document, from 1; 0 where there are no pages
     lines: tuple[int, int] = (0, 0)  # first and last line of a text or code file, from 1; (0, 0) where unknown
 
@@ -100,7 +100,7 @@ class Filter:
     """Which regions a search may return; the default is everything in the library. Conditions add up."""
 
     collection: str | None = LIBRARY  # of all names but UPLOADS; or one name alone; None is everything
-    kinds: tuple[str, ...] = ()  # of regions: "whole", "part", "page", "text", "code"; empty is any
+    kinds: tuple[str, ...] = ()  # of regions: "whole", "part", "page", "text", "code", "caption"; empty is any
     source_kinds: tuple[str, ...] = ()  # "photo", "document", "code"; empty is any
     formats: tuple[str, ...] = ()  # file types of sources; empty is any
     source_ids: tuple[int, ...] = ()  # empty is any

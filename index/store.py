@@ -23,7 +23,7 @@ from index.errors import BadPath, NotStored, SpaceMismatch, StoreBusy
 from index.exchange import draft_beside
 from index.finder import Finder
 from index.region import EVERYTHING, Counts, Filter, Hit, LabelCount, Order, Region, Source, Stamp
-from index.tables import LibraryRow, MarkRow, PlaceRow, SourceRow
+from index.tables import LibraryRow, MarkRow, PlaceRow, RegionRow, SourceRow
 from index.tallies import Answer, Tallies
 from index.vectors import Floats, SearchConfig, unit_rows
 
@@ -79,6 +79,22 @@ class RegionStore:
                 return False
             session.add(MarkRow(source_id=source_id, name=mark))
             queries.add_regions(session, source_id, regions, vectors_ND)
+        return True
+
+    def reword(self, source_id: int, region: Region, vector_D: NDArray[Any], *, mark: str) -> bool:
+        """Put this region in the place of all others of its kind that the source has, and note that the pass is done.
+
+        False if the source is gone.
+        """
+        vectors_1D = self._fitting([region], vector_D[None])
+        with self._database.writing() as session:
+            if session.get(SourceRow, source_id) is None:
+                return False
+            same = (RegionRow.source_id == source_id, RegionRow.kind == region.kind)
+            if session.scalars(delete(RegionRow).where(*same).returning(RegionRow.id)).all():
+                places.note_change(session)
+            session.merge(MarkRow(source_id=source_id, name=mark))
+            queries.add_regions(session, source_id, [region], vectors_1D)
         return True
 
     def unmarked(self, mark: str, *, where: Filter = EVERYTHING, limit: int, after: int = 0) -> list[Source]:

@@ -9,6 +9,7 @@ from deepseek_mm.config import Config, ParseConfig
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Job, Jobs, follow
 from deepseek_mm.library import Library
+from deepseek_mm.library.filling import Describer
 from deepseek_mm.load import open_store
 from deepseek_mm.see.eyes import Eyes
 from deepseek_mm.see.ocr import TextReader, Written
@@ -34,6 +35,7 @@ class House:
         reader: TextReader | None = None,
         parse: ParseConfig | None = None,
         space: ColourSpace | None = None,
+        describer: Describer | None = None,
         **library,
     ) -> None:
         data.mkdir(exist_ok=True)
@@ -48,6 +50,7 @@ class House:
             store=self.store,
             jobs=Jobs(data / "jobs.db"),
             history=self.history,
+            describer=describer,
         )
         self.library.start()
 

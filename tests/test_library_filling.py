@@ -9,6 +9,7 @@ from fakes import picture
 from library_help import COLOURS, House, Sign, paint
 
 from deepseek_mm.errors import BadFile, NothingThere
+from deepseek_mm.see.caption.captioner import Described
 from index import Filter
 
 
@@ -209,3 +210,55 @@ def test_files_go_into_a_collection_and_stay_there_when_they_are_read_again(hous
     assert house.store.collections() == {"All": 4}
     with pytest.raises(BadFile, match="no collection can be called uploads"):
         house.library.add([photos], collection="uploads")
+
+
+class Poet:
+    """Describes pictures by their middle."""
+
+    def __init__(self):
+        self.seen = 0
+
+    def describe_many(self, images):
+        for image in images:
+            self.seen += 1
+            red, green, blue = image.convert("RGB").getpixel((image.width // 2, image.height // 2))
+            yield Described("A red kite" if red > max(green, blue) else "A field", 1.0)
+
+
+def captions(house):
+    found = house.store.regions_of([source.id for source in house.store.sources(limit=9)])
+    return {r.source.name: (r.id, r.text) for regions in found.values() for r in regions if r.kind == "caption"}
+
+
+def test_photos_are_described_once_and_are_found_by_what_was_said(tmp_path, photos):
+    poet = Poet()
+    house = House(tmp_path / "library", describer=poet, read_text=False)
+    house.done(house.library.add([photos]))
+    assert captions(house)["red.png"][1] == "A red kite"
+    assert len(captions(house)) == poet.seen == 4
+    hit, *_ = house.store.search_many(house.space.embed_texts(["kite"]), k=9, where=Filter(kinds=("caption",)))[0]
+    assert hit.region.source.name == "red.png"
+    job = house.done(house.library.jobs.add("read text", {"read": False}))
+    assert (poet.seen, job.message) == (4, "0 photos described")
+    house.close()
+
+
+def test_somebody_s_own_words_take_the_place_of_the_description(tmp_path, photos):
+    house = House(tmp_path / "library", describer=Poet(), read_text=False)
+    house.done(house.library.add([photos]))
+    (source,) = (source for source in house.store.sources(limit=9) if source.name == "red.png")
+    before = captions(house)
+    house.library.describe(source, "  the   sun\nover the sea ")
+    after = captions(house)
+    assert after["red.png"][1] == "the sun over the sea"
+    assert after["red.png"][0] > max(n for n, _ in before.values())
+    assert {k: v for k, v in before.items() if k != "red.png"} == {k: v for k, v in after.items() if k != "red.png"}
+    hits = house.store.search_many(house.space.embed_texts(["sun"]), k=1, where=Filter(kinds=("caption",)))[0]
+    assert hits[0].region.source.name == "red.png"
+    assert not [hit for hit in hits if hit.region.text == "A red kite"]
+    with pytest.raises(BadFile, match="needs words"):
+        house.library.describe(source, " \n")
+    house.library.forget([source.path])
+    with pytest.raises(NothingThere, match="Index it again"):
+        house.library.describe(source, "gone")
+    house.close()

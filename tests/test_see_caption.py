@@ -1,6 +1,7 @@
 """Sentences about pictures: cached equals uncached, the search keeps its rules, and weights come back."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from deepseek_mm.see.caption.captioner import Captioner, read_captioner, write_c
 from deepseek_mm.see.caption.net import END, PAD, SPECIAL, START, UNKNOWN, CaptionConfig, CaptionNet, rows_of
 from deepseek_mm.see.caption.search import BeamConfig, allowed, best_sentences
 
+NOWHERE = SimpleNamespace(model=None, fingerprint="here")  # a space that is never looked at
 SMALL = CaptionConfig(channels=8, cells=6, width=24, heads=2, layers=2, feed=32, most=7)
 WORDS = (*SPECIAL, *["a", "dog", "cat", "runs", "sits", "on", "the", "grass"])
 
@@ -98,10 +100,12 @@ def test_rows_can_be_repeated():
 
 def test_weights_come_back_nearly_as_they_went_and_sentences_begin_with_a_capital(net, cells_BPC, tmp_path):
     file = tmp_path / "captions.safetensors"
-    write_captioner(file, net.state_dict(), WORDS, SMALL)
-    read = read_captioner(None, [file])
+    write_captioner(file, net.state_dict(), WORDS, SMALL, fingerprint="here")
+    read = read_captioner(NOWHERE, [file])
     for name, value in read.nets[0].state_dict().items():
         assert torch.allclose(value, net.state_dict()[name], atol=0.02), name
+    with pytest.raises(MissingWeights):
+        read_captioner(SimpleNamespace(model=None, fingerprint="elsewhere"), [file])
     described = list(Captioner(None, [net], WORDS).describe_maps(cells_BPC))
     assert len(described) == 3
     assert all(each.text[0].isupper() and 0 < each.chance < 1 for each in described)
@@ -109,7 +113,7 @@ def test_weights_come_back_nearly_as_they_went_and_sentences_begin_with_a_capita
 
 def test_without_weights_the_error_says_how_to_train_them(tmp_path):
     with pytest.raises(MissingWeights, match="train caption"):
-        read_captioner(None, [tmp_path / "none.safetensors"])
+        read_captioner(NOWHERE, [tmp_path / "none.safetensors"])
 
 
 def test_pictures_reach_the_tower_in_order(monkeypatch, net):

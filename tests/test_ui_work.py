@@ -146,7 +146,7 @@ def test_a_watched_folder_says_how_many_files_are_known_and_when_the_last_came()
         ("index", {"paths": ["/a"]}, "Index /a", "建立索引:/a"),
         ("index", {"paths": ["/a", "/b", "/c"]}, "Index /a and 2 more", "建立索引:/a 等,另有 2 个"),
         ("index", {"paths": ["/a"], "only": ["/a/x.png"]}, "Index /a/x.png", "建立索引:/a/x.png"),
-        ("read text", {}, "Read the text in pictures", "识别图片中的文字"),
+        ("read text", {}, "Read and describe pictures", "识别图片中的文字并描述图片"),
         ("verify", {}, "Check the library", "检查图库"),
         ("repair", {"forget": True}, "Repair the library", "修复图库"),
         ("back up", {"file": "/b"}, "Back up to /b", "备份到 /b"),

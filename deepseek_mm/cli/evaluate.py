@@ -106,7 +106,7 @@ def caption(args: Namespace, desk: Desk) -> int:
     rows = read_caption_rows(needed(args.data_file, "--data"), split=args.split)
     images, files = needed(args.images, "--images"), args.captioner or [WEIGHTS]
     desk.note(f"describing {len(rows)} photos")
-    return tell(evaluate_captions(read_captioner(DefaultSpace().model, files), rows, images), args, desk)
+    return tell(evaluate_captions(read_captioner(DefaultSpace(), files), rows, images), args, desk)
 
 
 def vqa(args: Namespace, desk: Desk) -> int:

@@ -109,7 +109,7 @@ def finish_reading(library: "Library", desk: Desk) -> None:
     from deepseek_mm.library.filling import READ
 
     for job in library.jobs.find(kinds=(READ,), states=("waiting", "running"), limit=1):
-        desk.note("all of it can be searched now; reading the text in pictures (Ctrl-C leaves that to the next start)")
+        desk.note("all can be searched now; reading and describing pictures (Ctrl-C leaves that to the next start)")
         job = finish(library, job, desk)
         tell_failures(library, job, desk)
         desk.note(job.message)

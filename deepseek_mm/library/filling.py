@@ -1,11 +1,13 @@
-"""The two passes over new files, as handlers of jobs: take them in, then read what is written in their pictures.
+"""The two passes over new files, as handlers of jobs: take them in, then read their pictures, and describe them.
 
-After the first pass everything can be searched; reading text takes longer and adds regions to what is there.
+After the first pass everything can be searched; reading text and saying what is seen takes longer, and adds regions to
+what is there.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from PIL.Image import Image
 
@@ -23,7 +25,25 @@ from index.store import RegionStore
 INDEX, READ = "index", "read text"  # kinds of jobs
 WAITING: tuple[State, ...] = ("waiting",)
 MARK = "text"  # of sources whose pictures were read
+DESCRIBED = "caption"  # of photos that were described; the kind of the region, too
+PHOTOS = Filter(source_kinds=("photo",))
+TOGETHER = 16  # photos that are described at a time
 PICTURES = (Filter(source_kinds=("photo",)), Filter(formats=("pdf",)))  # where there is something to read
+
+
+class Said(Protocol):
+    """A description."""
+
+    @property
+    def text(self) -> str:
+        """One sentence."""
+
+
+class Describer(Protocol):
+    """Says what photos show."""
+
+    def describe_many(self, images: Iterable[Image]) -> Iterable[Said]:
+        """One for each, in order."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +55,8 @@ class Filling:
     jobs: Jobs
     reader: TextReader
     config: ParseConfig
-    read_text: bool  # whether a first pass is followed by the second
+    read_text: bool  # whether the second pass reads
+    describer: Describer | None = None  # says what photos show; None describes none
 
     def index(self, task: Task) -> str:
         """Payload: paths; only (instead of paths, for a retry); collection; anew; forget (what is gone)."""
@@ -51,24 +72,65 @@ class Filling:
         task.result = report.counts() | {"vanished": gone}
         if payload.get("forget") and gone:
             said += f"; {self.store.remove_places(gone)} paths that are gone were taken out"
-        if self.read_text and not report.stopped:
-            self.jobs.add(READ, {}, title="Read the text in pictures", unique=True)
+        if (self.read_text or self.describer) and not report.stopped:
+            payload = {} if self.read_text else {"read": False}
+            self.jobs.add(READ, payload, title="Read and describe pictures", unique=True)
         return said
 
     def read(self, task: Task) -> str:
-        """No payload: every picture that was not read yet. A file that is gone stays for another time."""
-        total = sum(self.store.num_unmarked(MARK, where=where) for where in PICTURES)
-        done = found = 0
-        for source in self._unread():
-            if task.stopping or self.jobs.find(kinds=(INDEX,), states=WAITING, limit=1):
-                break  # new files come first; taking them in ends with this pass again
+        """Payload: read (False only describes). Every picture that was not read or described yet; a file that is gone
+        stays for another time.
+        """
+        reads = bool(task.job.payload.get("read", True))
+        to_read = sum(self.store.num_unmarked(MARK, where=where) for where in PICTURES) if reads else 0
+        to_say = self.store.num_unmarked(DESCRIBED, where=PHOTOS) if self.describer else 0
+        read = found = described = 0
+        for some in self._undescribed() if self.describer else ():
+            if self._to_stop(task):
+                break
+            described += self._describe(some, task)
+            task.report(described, to_read + to_say, some[-1].path)
+        for source in self._unread() if reads else ():
+            if self._to_stop(task):
+                break
             try:
                 found += self._read(source)
             except (BadFile, NothingThere) as error:
                 task.fail(source.path, str(error))
-            done += 1
-            task.report(done, total, source.path)
-        return f"{done} files looked at, {found} texts found"
+            read += 1
+            task.report(described + read, to_read + to_say, source.path)
+        told = [f"{read} files looked at, {found} texts found"] if reads else []
+        return "; ".join([*told, *([f"{described} photos described"] if self.describer else [])])
+
+    def _to_stop(self, task: Task) -> bool:
+        """New files come first; taking them in ends with this pass again."""
+        return task.stopping or bool(self.jobs.find(kinds=(INDEX,), states=WAITING, limit=1))
+
+    def reword(self, source: Source, text: str) -> bool:
+        """Describe a photo in somebody's own words from now on. False if the library does not know it any more."""
+        vector_D = self.eyes.space.embed_texts([text])[0]
+        return self.store.reword(source.id, caption_of(source, text), vector_D, mark=DESCRIBED)
+
+    def _undescribed(self) -> Iterator[list[Source]]:
+        last = 0
+        while some := self.store.unmarked(DESCRIBED, where=PHOTOS, limit=TOGETHER, after=last):
+            yield some
+            last = some[-1].id
+
+    def _describe(self, sources: Sequence[Source], task: Task) -> int:
+        """Describe some photos, and return how many there were whose file could be read."""
+        assert self.describer is not None
+        images = {}
+        for source in sources:
+            try:
+                images[source] = read_page(source.path, 0, self.config)
+            except (BadFile, NothingThere) as error:
+                task.fail(source.path, str(error))
+        told = [said.text for said in self.describer.describe_many(images.values())]
+        vectors_ND = self.eyes.space.embed_texts(told)
+        for source, text, vector_D in zip(images, told, vectors_ND, strict=True):
+            self.store.extend(source.id, [caption_of(source, text)], vector_D[None], mark=DESCRIBED)
+        return len(images)
 
     def read_now(self, source: Source) -> None:
         """Read one file of any collection, unless it was read before. BadFile or NothingThere says why not."""
@@ -104,6 +166,11 @@ class Filling:
             Region(source=source, kind="text", box_px=on_original(each, image, size), text=each.text, page=page)
             for each in self.reader.read(image)
         ]
+
+
+def caption_of(source: Source, text: str) -> Region:
+    """The sentence that describes a photo, as a region of it."""
+    return Region(source=source, kind=DESCRIBED, box_px=(0, 0, source.width_px, source.height_px), text=text)
 
 
 def on_original(written: Written, image: Image, size: tuple[int, int]) -> Box:

@@ -18,7 +18,7 @@ from deepseek_mm.jobs import Job, Jobs, State, Task, Worker
 from deepseek_mm.library.bundle import BACKUP, KEPT, RESTORE, Bundle
 from deepseek_mm.library.check import REPAIR, VERIFY, Check
 from deepseek_mm.library.dropped import tidy
-from deepseek_mm.library.filling import INDEX, READ, Filling, below
+from deepseek_mm.library.filling import INDEX, READ, Describer, Filling, below
 from deepseek_mm.library.leftovers import sweep
 from deepseek_mm.library.trash import Taken, Trash
 from deepseek_mm.library.watch import WATCH, Watch
@@ -30,6 +30,7 @@ from index.region import LIBRARY, UPLOADS
 from index.store import RegionStore
 
 ACTIVE: tuple[State, ...] = ("waiting", "running")
+MOST_WORDS = 500  # letters of a description
 REST_S = 30.0  # how long work may take to stop before everything is deleted
 STOP_S = 5.0  # how long a program that ends waits for the work at hand
 
@@ -38,7 +39,15 @@ class Library:
     """One library's shelves. Everything it uses is handed in."""
 
     def __init__(
-        self, config: Config, *, eyes: Eyes, reader: TextReader, store: RegionStore, jobs: Jobs, history: History
+        self,
+        config: Config,
+        *,
+        eyes: Eyes,
+        reader: TextReader,
+        store: RegionStore,
+        jobs: Jobs,
+        history: History,
+        describer: Describer | None = None,
     ) -> None:
         self.config, self.store, self.jobs, self.history = config, store, jobs, history
         self._filling = filling = Filling(
@@ -48,6 +57,7 @@ class Library:
             reader=reader,
             config=config.parse,
             read_text=config.library.read_text,
+            describer=describer if config.library.describe else None,
         )
         check = Check(store=store, jobs=jobs, config=config)
         self._trash = Trash(config.data, store)
@@ -101,6 +111,14 @@ class Library:
         """See that the text in this file's pictures was read; one that cannot be read now has none."""
         with suppress(BadFile, NothingThere):
             self._filling.read_now(source)
+
+    def describe(self, source: Source, text: str) -> None:
+        """Describe a photo in somebody's own words. BadFile if there are none, NothingThere if the photo is unknown."""
+        words = " ".join(text.split())
+        if not words:
+            raise BadFile("a description needs words. Type some, for example: a dog on a beach")
+        if not self._filling.reword(source, words[:MOST_WORDS]):
+            raise NothingThere(f"the library does not know {source.name} any more. Index it again")
 
     def watch(self, folder: str | os.PathLike[str]) -> Job:
         """Take a folder in, now and whenever something changes in it. BadFile if it is no folder."""

@@ -68,7 +68,7 @@ class SharedCitation(Part):
     number: Whole
     score: float
     source: SharedSource
-    kind: Literal["whole", "part", "page", "text", "code"]
+    kind: Literal["whole", "part", "page", "text", "code", "caption"]
     box_px: Box
     labels: tuple[SharedLabel, ...]
     colours: tuple[Name, ...]

@@ -152,6 +152,7 @@ def some_photos(maps: Maps, chance: Random, count: int) -> tuple[Tensor, list[in
 def pack(args: argparse.Namespace, sentences: Sentences, config: CaptionConfig) -> int:
     """Write the average of the last stage that was trained."""
     stage = "praise" if (args.out / "praise").is_dir() else "words"
-    write_captioner(args.weights, learned(args.out / stage), sentences.words, config)
+    fingerprint = DefaultSpace().fingerprint
+    write_captioner(args.weights, learned(args.out / stage), sentences.words, config, fingerprint=fingerprint)
     tqdm.write(f"wrote {args.weights} ({args.weights.stat().st_size / 1e6:.1f} MB)", file=sys.stderr)
     return 0

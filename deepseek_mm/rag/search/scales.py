@@ -19,7 +19,8 @@ Kinds = tuple[str, ...]
 PICTURES: Kinds = ("whole", "part", "page")
 TEXTS: Kinds = ("text",)
 CODES: Kinds = ("code",)
-KINDS = (PICTURES, TEXTS, CODES)
+CAPTIONS: Kinds = ("caption",)
+KINDS = (PICTURES, TEXTS, CODES, CAPTIONS)
 SAMPLE = 200  # sources of the library that are looked at, the newest
 OF_NOBODY = 50  # vectors of the background that go with them
 NARROWEST = 0.03  # a smaller deviation is taken for this one
@@ -30,6 +31,11 @@ SENTENCES = (
     *("Our team won the final in extra time.", "The bill passed with a narrow majority."),
     *("Turn left at the church and go on for a mile.", "The patient should rest and drink plenty of water."),
     *("a dog in the grass", "a table with food on it", "people on a street", "a red car", "a mountain lake"),
+)
+SIGHTS = (
+    *("A dog runs through the grass .", "Two children play in the sand .", "A man in a red shirt rides a bike ."),
+    *("A group of people stand on a street .", "A woman sits at a table with food on it .", "A car on a road ."),
+    *("A mountain beside a lake .", "A boat on the water .", "A shelf with many bottles .", "A white building ."),
 )
 SNIPPETS = (
     "def add(a, b):\n    return a + b",
@@ -88,6 +94,7 @@ class Scales:
                 PICTURES: photos_PD[::step][:OF_NOBODY],
                 TEXTS: self.space.embed_texts(SENTENCES),
                 CODES: self.space.embed_code(SNIPPETS),
+                CAPTIONS: self.space.embed_texts(SIGHTS),
             }
         return self._nobody
 

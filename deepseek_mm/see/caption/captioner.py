@@ -13,13 +13,14 @@ from torch import Tensor
 
 from deepseek_mm.deltas import pack_changes, unpack_whole
 from deepseek_mm.encoders.ahead import batched_ahead
-from deepseek_mm.encoders.default import SpaceModel, quick
+from deepseek_mm.encoders.default import DefaultSpace, SpaceModel, quick
 from deepseek_mm.encoders.maps import maps_of_many
 from deepseek_mm.errors import MissingWeights
 from deepseek_mm.see.caption.net import SPECIAL, CaptionConfig, CaptionNet
 from deepseek_mm.see.caption.search import BeamConfig, Sentence, best_sentences
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "captions.safetensors"
+MAKE = "python -m deepseek_mm train caption --help"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,24 +64,28 @@ class Captioner:
         return Described(text=text[:1].upper() + text[1:], chance=float(torch.tensor(mean).exp()))
 
 
-def write_captioner(file: Path, state: Mapping[str, Tensor], words: Sequence[str], config: CaptionConfig) -> None:
-    """Weights as int8 with a scale a row, the words beside them."""
-    told = json.dumps({"words": list(words), "config": asdict(config)})
+def write_captioner(
+    file: Path, state: Mapping[str, Tensor], words: Sequence[str], config: CaptionConfig, *, fingerprint: str
+) -> None:
+    """Weights as int8 with a scale a row, the words beside them; `fingerprint` is that of the space it looks at."""
+    told = json.dumps({"words": list(words), "config": asdict(config), "fingerprint": fingerprint})
     save_file(pack_changes({}, state, new=("",)), file, metadata={"told": told})
     file.chmod(0o644)
 
 
-def read_captioner(model: SpaceModel, files: Sequence[Path] = (WEIGHTS,)) -> Captioner:
-    """With several files they vote; all have the same words. MissingWeights without one."""
+def read_captioner(space: DefaultSpace, files: Sequence[Path] = (WEIGHTS,)) -> Captioner:
+    """With several files they vote; all have the same words. MissingWeights without one, or made for another space."""
     nets, words = [], SPECIAL
     for file in files:
         if not file.is_file():
-            raise MissingWeights(file, make="python -m deepseek_mm train caption --help")
+            raise MissingWeights(file, make=MAKE)
         with safe_open(file, framework="pt") as opened:
             told = json.loads(opened.metadata()["told"])
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+        if told["fingerprint"] != space.fingerprint:
+            raise MissingWeights(file, make=MAKE)
         net = CaptionNet(len(told["words"]), CaptionConfig(**told["config"]))
         net.load_state_dict(unpack_whole(tensors))
         nets.append(net)
         words = tuple(told["words"])
-    return Captioner(model, nets, words)
+    return Captioner(space.model, nets, words)

@@ -17,6 +17,7 @@ from deepseek_mm.see.reader.reader import Reader
 from deepseek_mm.see.reader.sure import Sure
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "reader.safetensors"
+MAKE = "python -m deepseek_mm train reader --help"
 
 
 def write_reader(
@@ -37,12 +38,12 @@ def write_reader(
 def read_reader(space: DefaultSpace, file: Path = WEIGHTS) -> Reader:
     """Ready to answer. MissingWeights without the file, or where it was trained for another space."""
     if not file.is_file():
-        raise MissingWeights(file, make="python -m deepseek_mm train reader --help")
+        raise MissingWeights(file, make=MAKE)
     with safe_open(file, framework="pt") as opened:
         told = json.loads(opened.metadata()["told"])
         tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     if told["fingerprint"] != space.fingerprint:
-        raise MissingWeights(file, make="python -m deepseek_mm train reader --help")
+        raise MissingWeights(file, make=MAKE)
     net = ReaderNet(len(told["answers"]), ReaderConfig(**told["config"]))
     net.load_state_dict(unpack_whole(tensors))
     sure = Sure({family: tuple(pair) for family, pair in told["sure"].items()})
