@@ -17,7 +17,6 @@ from deepseek_mm.jobs import Jobs
 from deepseek_mm.library import Library
 from deepseek_mm.lm import open_generator
 from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.rag.decider import Decider
 from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.runtime.decode import make_fast
 from deepseek_mm.see.caption.captioner import read_captioner
@@ -41,7 +40,13 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     say(f"loading the vector space {config.encoder.name}")
     space = open_space(config.encoder)
     say("opening the eyes")
-    eyes = Eyes(space, config.see, names=own_words(config.data))
+    eyes = Eyes(
+        space,
+        config.see,
+        names=own_words(config.data),
+        reader=open_trained(read_reader, space),
+        describer=open_trained(read_captioner, space),
+    )
     say(f"opening the library at {config.data}")
     store = open_store(config, space)
     say("opening the history")
@@ -49,7 +54,6 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     say(f"opening the language model {config.lm.name}")
     lm = open_generator(config.lm, cache=cache_folder(), progress=say, prepare=make_fast)
     retriever = Retriever(space, store, eyes, config)
-    decider = Decider(eyes, open_trained(read_reader, space))
     jobs = Jobs(config.data / "jobs.db")
     library = Library(
         config,
@@ -58,9 +62,8 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
         store=store,
         jobs=jobs,
         history=history,
-        describer=open_trained(read_captioner, space),
     )
-    return Assistant(config, eyes=eyes, retriever=retriever, library=library, lm=lm, history=history, decider=decider)
+    return Assistant(config, eyes=eyes, retriever=retriever, library=library, lm=lm, history=history)
 
 
 def open_trained(read: Callable[[DefaultSpace], Trained], space: Space) -> Trained | None:

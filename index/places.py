@@ -15,8 +15,9 @@ from sqlalchemy import ColumnElement, Select, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from index import queries
-from index.region import LIBRARY, Source, Stamp
-from index.tables import LibraryRow, PlaceRow, SourceRow
+from index.region import LIBRARY, Region, Source, Stamp
+from index.tables import LibraryRow, MarkRow, PlaceRow, RegionRow, SourceRow
+from index.vectors import Floats
 
 ARCHIVE = "!"  # ends an archive's name where a path goes on inside it: "/abs/a.zip!/inner/b.jpg"
 Stamped = Select[str, int, int, str]  # path, size, time, digest
@@ -160,6 +161,28 @@ def _moved(session: Session, source: SourceRow) -> bool:
     source.path, source.size_bytes, source.modified_ns = place.path, place.size_bytes, place.modified_ns
     session.delete(place)
     session.flush()
+    return True
+
+
+def remove(session: Session, source_ids: Sequence[int]) -> int:
+    """Delete sources; their regions, vectors and labels go with them by the foreign keys."""
+    gone = session.scalars(
+        delete(SourceRow).where(queries.among(SourceRow.id, source_ids)).returning(SourceRow.id)
+    ).all()
+    if gone:
+        note_change(session)
+    return len(gone)
+
+
+def reword(session: Session, source_id: int, region: Region, vectors_1D: Floats, mark: str) -> bool:
+    """One region in the place of all others of its kind; False if the source is gone."""
+    if session.get(SourceRow, source_id) is None:
+        return False
+    same = (RegionRow.source_id == source_id, RegionRow.kind == region.kind)
+    if session.scalars(delete(RegionRow).where(*same).returning(RegionRow.id)).all():
+        note_change(session)
+    session.merge(MarkRow(source_id=source_id, name=mark))
+    queries.add_regions(session, source_id, [region], vectors_1D)
     return True
 
 

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import delete, exists, insert, select, update
+from sqlalchemy import exists, insert, select, update
 from sqlalchemy.orm import Session
 
 from index import aside, check, places, queries
@@ -23,7 +23,7 @@ from index.errors import BadPath, NotStored, SpaceMismatch, StoreBusy
 from index.exchange import draft_beside
 from index.finder import Finder
 from index.region import EVERYTHING, Counts, Filter, Hit, LabelCount, Order, Region, Source, Stamp
-from index.tables import LibraryRow, MarkRow, PlaceRow, RegionRow, SourceRow
+from index.tables import LibraryRow, MarkRow, PlaceRow, SourceRow
 from index.tallies import Answer, Tallies
 from index.vectors import Floats, SearchConfig, unit_rows
 
@@ -88,14 +88,7 @@ class RegionStore:
         """
         vectors_1D = self._fitting([region], vector_D[None])
         with self._database.writing() as session:
-            if session.get(SourceRow, source_id) is None:
-                return False
-            same = (RegionRow.source_id == source_id, RegionRow.kind == region.kind)
-            if session.scalars(delete(RegionRow).where(*same).returning(RegionRow.id)).all():
-                places.note_change(session)
-            session.merge(MarkRow(source_id=source_id, name=mark))
-            queries.add_regions(session, source_id, [region], vectors_1D)
-        return True
+            return places.reword(session, source_id, region, vectors_1D, mark)
 
     def unmarked(self, mark: str, *, where: Filter = EVERYTHING, limit: int, after: int = 0) -> list[Source]:
         """Sources with an id above `after` over which the pass `mark` was not made, by rising id."""
@@ -174,7 +167,7 @@ class RegionStore:
     def remove(self, source_ids: Sequence[int]) -> int:
         """Forget these sources with all their regions, at once; returns how many there were."""
         with self._database.writing() as session:
-            return _remove(session, source_ids)
+            return places.remove(session, source_ids)
 
     def search_many(self, vectors_QD: NDArray[Any], *, k: int, where: Filter = EVERYTHING) -> list[list[Hit]]:
         """The k nearest regions of each query that `where` allows, best first; fewer only if fewer exist."""
@@ -347,16 +340,6 @@ def _claim(database: Database, wanted: LibraryRow) -> None:
 
 def _named(row: LibraryRow) -> str:
     return f'"{row.space_name}" (fingerprint {row.fingerprint[:8]}, {row.dim} wide)'
-
-
-def _remove(session: Session, source_ids: Sequence[int]) -> int:
-    """Delete sources; their regions, vectors and labels go with them by the foreign keys."""
-    gone = session.scalars(
-        delete(SourceRow).where(queries.among(SourceRow.id, source_ids)).returning(SourceRow.id)
-    ).all()
-    if gone:
-        places.note_change(session)
-    return len(gone)
 
 
 def _check_text(path: str) -> None:

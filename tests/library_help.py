@@ -9,9 +9,8 @@ from deepseek_mm.config import Config, ParseConfig
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Job, Jobs, follow
 from deepseek_mm.library import Library
-from deepseek_mm.library.filling import Describer
 from deepseek_mm.load import open_store
-from deepseek_mm.see.eyes import Eyes
+from deepseek_mm.see.eyes import Describes, Eyes
 from deepseek_mm.see.ocr import TextReader, Written
 from index import Filter
 
@@ -35,7 +34,7 @@ class House:
         reader: TextReader | None = None,
         parse: ParseConfig | None = None,
         space: ColourSpace | None = None,
-        describer: Describer | None = None,
+        describer: Describes | None = None,
         **library,
     ) -> None:
         data.mkdir(exist_ok=True)
@@ -45,12 +44,11 @@ class House:
         self.store, self.history = open_store(self.config, self.space), History(data / "history.db")
         self.library = Library(
             self.config,
-            eyes=Eyes(self.space, self.config.see),
+            eyes=Eyes(self.space, self.config.see, describer=describer),
             reader=reader or BlankPaper(),
             store=self.store,
             jobs=Jobs(data / "jobs.db"),
             history=self.history,
-            describer=describer,
         )
         self.library.start()
 

@@ -179,7 +179,7 @@ def test_a_wrong_box_is_drawn_right_by_mouse_or_keyboard(visitor, served, by):
     else:
         for key in ("ArrowRight", "ArrowDown", "Shift+ArrowRight"):
             visitor.page.keyboard.press(key)
-    dialog.get_by_role("textbox").fill("a kite")
+    dialog.get_by_role("textbox", name="What is it?").fill("a kite")
     dialog.get_by_role("button", name="Save the box").click()
     expect(dialog.get_by_text("Thank you")).to_be_visible(timeout=WAIT_MS)
     at = int(visitor.page.locator(".talk").get_attribute("data-at"))

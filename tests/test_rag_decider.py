@@ -36,7 +36,7 @@ class PaintReader:
 
 def decider(script: dict[str, dict[str, float]] | None = None) -> Decider:
     reader = None if script is None else PaintReader(script)
-    return Decider(Eyes(ColourSpace(), Config().see), reader)  # type: ignore[arg-type]
+    return Decider(Eyes(ColourSpace(), Config().see, reader=reader))
 
 
 def test_without_a_reader_likeness_answers_what_is_there_and_nothing_else():
@@ -69,6 +69,11 @@ def test_a_question_that_leans_names_its_thing():
     assert heard(parse("and a dog?", earlier=[before.text])).text == "is there a dog?"
 
 
+def give(house, script: dict[str, dict[str, float]]) -> None:
+    house.decider = decider(script)
+    house.eyes.reader = house.decider.reader
+
+
 @pytest.fixture
 def house(tmp_path):
     assistant = build(tmp_path / "data", lm=Parrot(""))
@@ -79,7 +84,7 @@ def house(tmp_path):
 
 def test_ask_says_what_the_verdict_says_with_its_doubt(house):
     script = {"is the kite torn?": {"yes": 0.7, "no": 0.3}, "what is the kite doing?": {"flying": 0.5, "falling": 0.3}}
-    house.decider = decider(script)
+    give(house, script)
     closed = house.ask(Question(text="Is the kite torn?", image=picture("green", patch="red"), image_name="k.png"))
     assert closed.text.startswith("Yes, probably that is what this photo shows")
     open_ = house.ask(Question(text="What is the kite doing?", image=picture("green", patch="red"), image_name="k.png"))
@@ -90,7 +95,7 @@ def test_ask_says_what_the_verdict_says_with_its_doubt(house):
 
 
 def test_ask_and_decide_many_say_the_same(house):
-    house.decider = decider({"is there a kite?": {"yes": 0.9, "no": 0.1}})
+    give(house, {"is there a kite?": {"yes": 0.9, "no": 0.1}})
     image = picture("green", patch="red")
     for question in ("is there a kite?", "is there a sun?"):
         (verdict,) = house.decide_many([(question, image)])
@@ -100,6 +105,6 @@ def test_ask_and_decide_many_say_the_same(house):
 
 
 def test_what_nobody_can_tell_is_not_told_but_guessed_at(house):
-    house.decider = decider({"why is the kite sad?": {"rain": 0.1, "wind": 0.05}})
+    give(house, {"why is the kite sad?": {"rain": 0.1, "wind": 0.05}})
     answer = house.ask(Question(text="Why is the kite sad?", image=picture("green", patch="red"), image_name="k.png"))
     assert answer.text.startswith("I cannot tell that in this photo; my best guess is rain")

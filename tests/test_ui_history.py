@@ -29,7 +29,7 @@ def tab(tmp_path, monkeypatch):
     asking = Asking(assistant=assistant, running=Running(), words=ENGLISH)
     pictures = Pictures(tmp_path / "small", assistant.picture)
     with gr.Blocks():
-        viewer = Viewer.place(pictures, ENGLISH)
+        viewer = Viewer.place(pictures, ENGLISH, lambda source: "")
         placed = HistoryTab.place(Remembering(assistant=assistant, asking=asking, words=ENGLISH), pictures, viewer)
     yield placed
     assistant.close()

@@ -22,7 +22,7 @@ def shelf(tmp_path, monkeypatch):
     pictures = Pictures(tmp_path / "small", assistant.picture)
     with gr.Blocks():
         lister = Lister(assistant=assistant, words=ENGLISH)
-        yield Shelf.place(lister, pictures, Viewer.place(pictures, ENGLISH), offer=True)
+        yield Shelf.place(lister, pictures, Viewer.place(pictures, ENGLISH, lambda source: ""), offer=True)
     assistant.close()
 
 

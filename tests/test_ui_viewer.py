@@ -1,6 +1,7 @@
 """The dialog that shows a photo large."""
 
 import re
+from dataclasses import replace
 
 import gradio as gr
 import pytest
@@ -8,6 +9,7 @@ from PIL import Image
 
 from deepseek_mm.records import Citation
 from index import Label, Region, Source
+from index.region import UPLOADS
 from ui.exhibits import exhibit
 from ui.pictures import Pictures
 from ui.viewer import Viewed, Viewer, content
@@ -25,8 +27,12 @@ def shown(number: int = 1, *, kind: str = "part", source_kind: str = "photo", la
     return exhibit(Citation(number=number, region=region, score=0.5), ENGLISH)
 
 
+def drawn(viewed: Viewed, pictures: Pictures, words=ENGLISH, described: str = "") -> str:
+    return content(viewed, pictures, words, lambda source: described)
+
+
 def acts(viewed: Viewed, pictures: Pictures) -> list[str]:
-    return re.findall(r'data-act="(\w+)"', content(viewed, pictures, ENGLISH))
+    return re.findall(r'data-act="(\w+)"', drawn(viewed, pictures, ENGLISH))
 
 
 def test_the_dialog_offers_to_turn_only_where_there_is_something_to_turn_to(pictures):
@@ -42,24 +48,24 @@ def test_a_box_can_be_called_wrong_where_an_answer_cites_it_and_nowhere_else(pic
 
 
 def test_the_chosen_box_is_strong_and_the_others_on_the_photo_are_thin(pictures):
-    html = content(Viewed(exhibits=(shown(1), shown(2)), index=1), pictures, ENGLISH)
+    html = drawn(Viewed(exhibits=(shown(1), shown(2)), index=1), pictures, ENGLISH)
     assert re.findall(r'class="(box[^"]*)" data-number="(\d)"', html) == [("box faint", "1"), ("box", "2")]
 
 
 def test_nothing_to_show_closes_the_dialog(pictures):
-    assert content(Viewed(), pictures, ENGLISH) == ""
-    assert content(Viewed(exhibits=(shown(),), index=5), pictures, ENGLISH) == ""
+    assert drawn(Viewed(), pictures, ENGLISH) == ""
+    assert drawn(Viewed(exhibits=(shown(),), index=5), pictures, ENGLISH) == ""
 
 
 def test_a_label_from_outside_stays_text_in_the_field_where_it_is_corrected(pictures):
-    html = content(Viewed(exhibits=(shown(label='"><b>x'),), turn=3), pictures, ENGLISH)
+    html = drawn(Viewed(exhibits=(shown(label='"><b>x'),), turn=3), pictures, ENGLISH)
     assert 'value="&quot;&gt;&lt;b&gt;x"' in html
     assert "<b>x" not in html
 
 
 def test_a_press_opens_the_exhibit_it_means_and_a_wrong_one_opens_nothing(pictures):
     with gr.Blocks():
-        viewer = Viewer.place(pictures, ENGLISH)
+        viewer = Viewer.place(pictures, ENGLISH, lambda source: "")
     opened = viewer.open((shown(1), shown(2)), "1", turn=4)
     assert opened[viewer.viewed] == Viewed(exhibits=(shown(1), shown(2)), index=1, turn=4)
     assert "[2] kite" in opened[viewer.html]
@@ -69,7 +75,19 @@ def test_a_press_opens_the_exhibit_it_means_and_a_wrong_one_opens_nothing(pictur
 
 def test_what_is_shown_is_numbered_so_that_it_is_shown_once(pictures):
     with gr.Blocks():
-        viewer = Viewer.place(pictures, ENGLISH)
+        viewer = Viewer.place(pictures, ENGLISH, lambda source: "")
     viewed = Viewed(exhibits=(shown(),))
     first, second = (viewer.show(viewed)[viewer.html] for _ in range(2))
     assert [re.findall(r'data-showing="(\d+)"', html) for html in (first, second)] == [["1"], ["2"]]
+
+
+def test_a_photo_of_the_library_is_described_in_a_field_of_its_own_and_an_upload_is_not(pictures):
+    source = Source(id=4, path="/a/kite.jpg", width_px=400, height_px=200)
+    region = Region(source=source, box_px=(0, 0, 50, 50))
+    each = exhibit(Citation(number=1, region=region, score=0.5), ENGLISH)
+    html = drawn(Viewed(exhibits=(each,)), pictures, described='A "red" kite')
+    assert 'value="A &quot;red&quot; kite"' in html
+    assert 'data-act="describe"' in html
+    upload = replace(region, source=replace(source, collection=UPLOADS))
+    html = drawn(Viewed(exhibits=(replace(each, citation=Citation(number=1, region=upload, score=0.5)),)), pictures)
+    assert 'data-act="describe"' not in html

@@ -53,7 +53,7 @@ def build_ui(
             at=gr.Textbox(visible="hidden", label=words.at),
         )
         top = piece(head("", words), listens="")
-        viewer = Viewer.place(pictures, words)
+        viewer = Viewer.place(pictures, words, assistant.library.described)
         with gr.Tabs() as tabs:
             with gr.Tab(words.ask, id="ask"):
                 ask = AskTab.place(asking, pictures, viewer, visit)

@@ -72,7 +72,18 @@ class Passing:
         if act == "right":
             said = self._correct(viewed, each, kept, event)
             return self.viewer.show(replace(viewed, said=said))
+        if act == "describe":
+            return self.viewer.show(replace(viewed, said=self._describe(each, str(getattr(event, "text", "")))))
         return {self.viewer.html: gr.skip()}
+
+    def _describe(self, each: Exhibit, text: str) -> str:
+        """Keep somebody's own description of a photo, and say so; or say why not."""
+        words = self.viewer.words
+        try:
+            self.assistant.library.describe(each.citation.region.source, text)
+        except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
+            return edges.sentence(error, words)
+        return words.description_saved
 
     def _correct(self, viewed: Viewed, each: Exhibit, kept: object, event: gr.EventData) -> str:
         """Keep a corrected box, and say so; or say why not."""

@@ -3,7 +3,7 @@
 One for the whole page: every tab hands it what it shows, and which of it was chosen.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 from itertools import count
@@ -11,6 +11,8 @@ from typing import Any
 
 import gradio as gr
 
+from index import Source
+from index.region import UPLOADS
 from ui.exhibits import Exhibit, chosen, details, evidence
 from ui.html import button
 from ui.marks import marks_of, shot
@@ -43,13 +45,14 @@ class Viewer:
     words: Words
     html: gr.HTML
     viewed: gr.State
+    described: Callable[[Source], str]  # what was said of a photo of the library
     showings: Iterator[int] = field(default_factory=lambda: count(1))
 
     @classmethod
-    def place(cls, pictures: Pictures, words: Words) -> "Viewer":
+    def place(cls, pictures: Pictures, words: Words, described: Callable[[Source], str]) -> "Viewer":
         """Put it on the page that is being built; it is not seen until it shows something."""
         html = piece(listens="viewer", html_template="", elem_classes="viewer-source")
-        return cls(pictures=pictures, words=words, html=html, viewed=gr.State(Viewed()))
+        return cls(pictures=pictures, words=words, html=html, viewed=gr.State(Viewed()), described=described)
 
     @property
     def parts(self) -> list[Any]:
@@ -59,7 +62,7 @@ class Viewer:
     def show(self, viewed: Viewed) -> dict[Any, Any]:
         """Updates that open the dialog, or turn it to something else."""
         viewed = replace(viewed, showing=next(self.showings))
-        return {self.html: content(viewed, self.pictures, self.words), self.viewed: viewed}
+        return {self.html: content(viewed, self.pictures, self.words, self.described), self.viewed: viewed}
 
     def open(self, exhibits: Sequence[Exhibit], what: object, *, turn: int = 0) -> dict[Any, Any]:
         """Updates for a press on one of the exhibits, by its index; nothing happens if there is no such one."""
@@ -69,7 +72,7 @@ class Viewer:
         return self.show(Viewed(exhibits=tuple(exhibits), index=index, turn=turn))
 
 
-def content(viewed: Viewed, pictures: Pictures, words: Words) -> str:
+def content(viewed: Viewed, pictures: Pictures, words: Words, described: Callable[[Source], str]) -> str:
     """The dialog's HTML."""
     each = viewed.at
     if each is None:
@@ -82,7 +85,7 @@ def content(viewed: Viewed, pictures: Pictures, words: Words) -> str:
         f'<header data-showing="{viewed.showing}"><h2>{title}</h2>'
         f'<button type="button" class="small" data-act="close" autofocus>{escape(words.close)}</button></header>'
         f'{said}<div class="stage">{photo}</div>{_correction(each, words) if viewed.turn else ""}'
-        f'<nav class="acts">{_buttons(viewed, words)}</nav>'
+        f'<nav class="acts">{_buttons(viewed, words)}</nav>{_description(each, words, described)}'
         f'<p class="hint">{escape(evidence(each, words))}</p>{details(each, words)}'
     )
 
@@ -96,6 +99,17 @@ def _buttons(viewed: Viewed, words: Words) -> str:
     if viewed.turn and each is not None and each.citation.region.kind not in ("text", "code", "page"):
         parts.append(button("wrong", viewed.index, words.box_wrong))
     return "".join(parts)
+
+
+def _description(each: Exhibit, words: Words, described: Callable[[Source], str]) -> str:
+    """The sentence that describes a photo of the library, to be read and to be changed."""
+    source = each.citation.region.source
+    if source.kind != "photo" or not source.id or source.collection == UPLOADS:
+        return ""
+    return (
+        f'<div class="described"><label>{escape(words.description)} <input type="text" maxlength="500" '
+        f'value="{escape(described(source))}"></label>{button("describe", "", words.description_save)}</div>'
+    )
 
 
 def _correction(each: Exhibit, words: Words) -> str:

@@ -5,9 +5,8 @@ what is there.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from PIL.Image import Image
 
@@ -17,7 +16,7 @@ from deepseek_mm.ingest import Hooks, Intake, Report
 from deepseek_mm.jobs import Jobs, State, Task
 from deepseek_mm.parse.document import read_page
 from deepseek_mm.parse.files import is_gone
-from deepseek_mm.see.eyes import Eyes
+from deepseek_mm.see.eyes import Describes, Eyes
 from deepseek_mm.see.ocr import TextReader, Written
 from index import Box, Filter, Region, Source
 from index.store import RegionStore
@@ -31,21 +30,6 @@ TOGETHER = 16  # photos that are described at a time
 PICTURES = (Filter(source_kinds=("photo",)), Filter(formats=("pdf",)))  # where there is something to read
 
 
-class Said(Protocol):
-    """A description."""
-
-    @property
-    def text(self) -> str:
-        """One sentence."""
-
-
-class Describer(Protocol):
-    """Says what photos show."""
-
-    def describe_many(self, images: Iterable[Image]) -> Iterable[Said]:
-        """One for each, in order."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Filling:
     """Handlers of the jobs that fill one store."""
@@ -56,7 +40,12 @@ class Filling:
     reader: TextReader
     config: ParseConfig
     read_text: bool  # whether the second pass reads
-    describer: Describer | None = None  # says what photos show; None describes none
+    describe: bool = False  # whether it describes, if the eyes can
+
+    @property
+    def describer(self) -> Describes | None:
+        """What says what photos show."""
+        return self.eyes.describer if self.describe else None
 
     def index(self, task: Task) -> str:
         """Payload: paths; only (instead of paths, for a retry); collection; anew; forget (what is gone)."""

@@ -18,7 +18,7 @@ from deepseek_mm.jobs import Job, Jobs, State, Task, Worker
 from deepseek_mm.library.bundle import BACKUP, KEPT, RESTORE, Bundle
 from deepseek_mm.library.check import REPAIR, VERIFY, Check
 from deepseek_mm.library.dropped import tidy
-from deepseek_mm.library.filling import INDEX, READ, Describer, Filling, below
+from deepseek_mm.library.filling import DESCRIBED, INDEX, READ, Filling, below
 from deepseek_mm.library.leftovers import sweep
 from deepseek_mm.library.trash import Taken, Trash
 from deepseek_mm.library.watch import WATCH, Watch
@@ -47,7 +47,6 @@ class Library:
         store: RegionStore,
         jobs: Jobs,
         history: History,
-        describer: Describer | None = None,
     ) -> None:
         self.config, self.store, self.jobs, self.history = config, store, jobs, history
         self._filling = filling = Filling(
@@ -57,7 +56,7 @@ class Library:
             reader=reader,
             config=config.parse,
             read_text=config.library.read_text,
-            describer=describer if config.library.describe else None,
+            describe=config.library.describe,
         )
         check = Check(store=store, jobs=jobs, config=config)
         self._trash = Trash(config.data, store)
@@ -111,6 +110,11 @@ class Library:
         """See that the text in this file's pictures was read; one that cannot be read now has none."""
         with suppress(BadFile, NothingThere):
             self._filling.read_now(source)
+
+    def described(self, source: Source) -> str:
+        """What was said of a photo; empty where nothing was."""
+        regions = self.store.regions_of([source.id]).get(source.id, ())
+        return next((region.text for region in regions if region.kind == DESCRIBED), "")
 
     def describe(self, source: Source, text: str) -> None:
         """Describe a photo in somebody's own words. BadFile if there are none, NothingThere if the photo is unknown."""

@@ -41,20 +41,12 @@ class Assistant:
     """Answers questions about photos. Everything it uses is handed in; it builds nothing itself."""
 
     def __init__(
-        self,
-        config: Config,
-        *,
-        eyes: Eyes,
-        retriever: Retriever,
-        library: Library,
-        lm: Generator,
-        history: History,
-        decider: Decider | None = None,
+        self, config: Config, *, eyes: Eyes, retriever: Retriever, library: Library, lm: Generator, history: History
     ) -> None:
         self.config, self.eyes, self.retriever = config, eyes, retriever
         self.library, self.store = library, library.store
         self.lm, self.history = lm, history
-        self.decider = decider or Decider(eyes, None)
+        self.decider = Decider(eyes)
         self.shelf = Shelf(config, eyes=eyes, store=library.store)
         self.at_hand = AtHand(self.shelf, retriever)
         self._changing = Lock()
@@ -205,7 +197,7 @@ class Assistant:
 
     def _settled(self, cases: Sequence[Case]) -> list[Case]:
         """With a verdict for each closed question about one photo whose file is still there."""
-        if self.decider.reader is None:
+        if self.eyes.reader is None:
             return list(cases)
         asked = {n: image for n, case in enumerate(cases) if (image := self._looked_at(case)) is not None}
         verdicts = self.decider.decide_many([(cases[n].program, image) for n, image in asked.items()])

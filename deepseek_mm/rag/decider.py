@@ -18,7 +18,7 @@ from deepseek_mm.rag.program.parse import Program, parse
 from deepseek_mm.rag.program.words import plural, with_article
 from deepseek_mm.records import Verdict
 from deepseek_mm.see.eyes import Eyes
-from deepseek_mm.see.reader.reader import Reader, Reading
+from deepseek_mm.see.reader.reader import Reading
 
 PREMISE = 0.04  # probability of its thing below which a question is not answered
 LEANING = ("colour", "count", "other")  # kinds of questions that take it for granted that their thing is there
@@ -57,9 +57,9 @@ def put(program: Program) -> Put:
 class Decider:
     """Questions about pictures to verdicts."""
 
-    def __init__(self, eyes: Eyes, reader: Reader | None, weights: Weights = EVEN) -> None:
-        """Without a reader only likeness speaks."""
-        self.eyes, self.reader, self.weights = eyes, reader, weights
+    def __init__(self, eyes: Eyes, weights: Weights = EVEN) -> None:
+        """Where the eyes have no reader, only likeness speaks."""
+        self.eyes, self.reader, self.weights = eyes, eyes.reader, weights
 
     def decide_many(self, asked: Sequence[tuple[Program, Image]]) -> list[Verdict]:
         """One for each question and its picture; a picture object that comes again is looked at once."""

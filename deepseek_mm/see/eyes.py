@@ -11,6 +11,7 @@ Shape key:  N pictures or regions, T things asked for, D width of the space, H, 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from PIL.Image import Image
 
@@ -22,6 +23,7 @@ from deepseek_mm.see.colours import Palette
 from deepseek_mm.see.learned import Learned, read_learned
 from deepseek_mm.see.people import PEOPLE, may_be_said
 from deepseek_mm.see.places import Named, Place, merged, people_in, places, vectors_of
+from deepseek_mm.see.reader.reader import Reading
 from deepseek_mm.see.vocabulary import Vocabulary, read_calibration, read_names
 from index import Box, Label, Region, Source
 
@@ -36,6 +38,28 @@ class Sight:
     vectors_ND: Floats  # row n belongs to regions[n]
 
 
+class Said(Protocol):
+    """A description."""
+
+    @property
+    def text(self) -> str:
+        """One sentence."""
+
+
+class Describes(Protocol):
+    """Says what pictures show."""
+
+    def describe_many(self, images: Iterable[Image]) -> Iterable[Said]:
+        """One for each, in order."""
+
+
+class Reads(Protocol):
+    """Answers closed questions about pictures."""
+
+    def read_many(self, asked: Sequence[tuple[str, Image]]) -> list[Reading]:
+        """One for each question and its picture."""
+
+
 class Eyes:
     """Turns pictures into regions with labels, colours and vectors."""
 
@@ -46,9 +70,15 @@ class Eyes:
         vocabulary: Vocabulary | None = None,
         *,
         names: Sequence[str] = (),
+        reader: Reads | None = None,
+        describer: Describes | None = None,
     ) -> None:
-        """`names` are words beside those of labels.txt; a vocabulary that is given has its own."""
+        """`names` are words beside those of labels.txt; a vocabulary that is given has its own.
+
+        `reader` answers closed questions, `describer` says in a sentence what is seen; not every space has them.
+        """
         self.space, self.config = space, config
+        self.reader, self.describer = reader, describer
         self.vocabulary = vocabulary or Vocabulary(
             space, tuple(dict.fromkeys((*read_names(), *names))), read_calibration(space)
         )

@@ -42,6 +42,7 @@ dialog.addEventListener("click", (event) => {
   if (act === "close") dialog.close();
   else if (act === "wrong") begin();
   else if (act === "right") finish(what);
+  else if (act === "describe") send(act, what, { text: dialog.querySelector(".described input").value });
   else send(act, what);
 });
 

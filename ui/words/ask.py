@@ -83,6 +83,9 @@ class AskWords:
         "这不是一个框。请在照片上从一角拖到对角,然后保存。",
     )
     box_saved = Word("Thank you: the right box is kept as feedback.", "谢谢:正确的框已作为反馈保存。")
+    description = Word("Description", "描述")
+    description_save = Word("Save the description", "保存描述")
+    description_saved = Word("The description is kept, and the photo is found by it.", "描述已保存,可据此搜索到照片。")
     why = Word("Why this answer", "为何这样回答")
     why_none = Word("This answer makes no claim that needs checking.", "这个回答没有需要核对的断言。")
     claim = Word("Claim", "断言")
