@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from deepseek_mm.records import Said as Said
     from deepseek_mm.records import Trace as Trace
     from deepseek_mm.records import Verdict as Verdict
+    from deepseek_mm.records import Worked as Worked
     from deepseek_mm.settings_file import SettingsFile as SettingsFile
     from deepseek_mm.settings_file import value_of as value_of
     from deepseek_mm.sharing import Exported as Exported
@@ -66,6 +67,7 @@ _HOMES = {
     "Taken": "library",
     "Trace": "records",
     "Verdict": "records",
+    "Worked": "records",
     "Turn": "history",
     "address_of": "lm.offer",
     "here_in": "sharing",

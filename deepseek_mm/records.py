@@ -12,6 +12,7 @@ from index import Region
 
 State = Literal["running", "done", "stopped", "failed"]
 Role = Literal["system", "user", "assistant"]
+Agreement = Literal["agrees", "contradicts", "not covered"]  # of a program with the answer beside it
 Outcome = Literal["sure", "unsure", "unknown"]  # told; told with its doubt and the runner-up; not told
 
 
@@ -120,6 +121,17 @@ class Verdict:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Worked:
+    """A question as a program, and what it gave over the boxes of the photo."""
+
+    program: str
+    answer: str  # yes, no, a number or a word; empty where it does not apply
+    steps: tuple[tuple[str, str], ...]  # each call and what it gave, the inner ones first
+    missing: str = ""  # why it does not apply
+    agrees: Agreement = "not covered"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Check:
     """One claim that was made, and whether the evidence carries it."""
 
@@ -199,3 +211,4 @@ class Answer:
     trace: Trace | None = None  # experts that worked on it; the history does not keep it
     unread: int = 0  # earlier turns of the conversation that were too long ago to be read; not kept either
     verdict: Verdict | None = None  # of a closed question about one picture; not kept either
+    worked: Worked | None = None  # the same question as a program, where it can be one; not kept either

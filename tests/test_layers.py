@@ -35,6 +35,7 @@ FLOORS = (
         "deepseek_mm.rag.rules",
         "deepseek_mm.rag.decide",
         "deepseek_mm.rag.judge",
+        "deepseek_mm.rag.graph",
         "deepseek_mm.history",
         "deepseek_mm.settings_file",
     ),

@@ -5,7 +5,7 @@ import re
 import pytest
 from PIL import Image
 
-from deepseek_mm.records import Answer, Check, Citation, Said, Trace, Verdict
+from deepseek_mm.records import Answer, Check, Citation, Said, Trace, Verdict, Worked
 from index import Region, Source
 from ui.board import board, why
 from ui.pictures import Pictures
@@ -91,3 +91,19 @@ def test_how_it_was_settled_is_told_with_its_doubt_and_where_was_looked(pictures
 
 def test_an_answer_that_was_not_settled_so_has_no_such_piece(pictures):
     assert "settled" not in board(answer(1), pictures, ENGLISH)
+
+
+def test_the_program_can_be_read_and_says_whether_it_agrees(pictures):
+    worked = Worked(program='count("<a>")', answer="2", steps=(("all()", "a cup [1]"),), agrees="contradicts")
+    html = board(answer(1, worked=worked), pictures, ENGLISH)
+    assert "count(&quot;&lt;a&gt;&quot;)</textarea>" in html
+    assert 'data-act="work" data-what="7"' in html
+    assert ENGLISH.contradicts in html
+    assert "<code>all()</code> a cup [1]" in html
+
+
+def test_what_is_wrong_with_a_program_stands_below_it(pictures):
+    worked = Worked(program="coun(", answer="", steps=(), missing="it does not apply")
+    html = board(answer(1, worked=worked), pictures, ENGLISH, trouble="there is no call 'coun'\n  ^")
+    assert "there is no call &#x27;coun&#x27;" in html
+    assert "it does not apply" in html

@@ -118,6 +118,8 @@ class AskTab:
         def open_(answer: Answer | None, event: gr.EventData) -> dict[Any, Any]:
             if answer is None:
                 return {self.viewer.html: gr.skip()}
+            if getattr(event, "act", "") == "work":
+                return self._worked(answer, str(getattr(event, "text", "")))
             return self.viewer.open(exhibits(answer, self.words), getattr(event, "what", ""), turn=answer.turn)
 
         def unedit(talk: Talk) -> dict[Any, Any]:
@@ -128,13 +130,19 @@ class AskTab:
         named["box"].submit(ask, [named["box"], *who], **sent, **QUIET, trigger_mode="always_last")
         named["chat"].click(self._pressed, who, [*self.parts, *self.viewer.parts], **QUIET,
                             concurrency_limit=8)  # fmt: skip
-        named["board"].click(open_, self.shown, self.viewer.parts, **QUIET)
+        named["board"].click(open_, self.shown, [*self.viewer.parts, named["board"], self.shown], **QUIET)
         named["editing"].click(unedit, self.talk, self.parts, **QUIET)
         named["stop"].click(asking.stop, visit.page, None, queue=False, **QUIET)
         named["new"].click(asking.begin_anew, visit.page, None, queue=False, **QUIET).then(
             cleared, visit.page, self.parts, **QUIET
         )
         named["camera"].change(_photographed, [named["camera"], named["box"]], [named["box"], named["camera"]], **QUIET)
+
+    def _worked(self, answer: Answer, program: str) -> dict[Any, Any]:
+        """Updates for a program that the reader wrote: what it gives, or what is wrong with it."""
+        again, trouble = self.asking.work_out(answer, program)
+        shown = board(again, self.chatting.pictures, self.words, trouble=trouble)
+        return {self.parts_by_name["board"]: shown, self.shown: again}
 
     def clear(self) -> dict[Any, Any]:
         """Updates for a tab as it was at first. The box stays: somebody may be typing already."""

@@ -116,6 +116,16 @@ class Asking:
         except Exception as error:  # noqa: BLE001 - as above
             return View(talk=talk, notice=edges.sentence(error, self.words))
 
+    def work_out(self, answer: Answer, program: str) -> tuple[Answer, str]:
+        """The answer with another program run over its photo; or as it was, and what is wrong with the program."""
+        try:
+            region = next(citation.region for citation in answer.citations)
+            told = answer.verdict.answer if answer.verdict else ""
+            return replace(answer, worked=self.assistant.work_out(region.source, program, told)), ""
+        except Exception as error:  # noqa: BLE001 - as above
+            tried = replace(answer.worked, program=program) if answer.worked else None
+            return replace(answer, worked=tried), edges.sentence(error, self.words)
+
     def earlier(self, talk: Talk, kept: object) -> View:
         """The same talk with more of what came before."""
         try:

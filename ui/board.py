@@ -7,7 +7,7 @@ from ui.exhibits import Exhibit, evidence, exhibit
 from ui.html import hint
 from ui.marks import Mark, shot
 from ui.pictures import Pictures
-from ui.settled import settled
+from ui.settled import program, settled
 from ui.words import Words
 
 BUSIEST = 3  # experts that are named
@@ -18,8 +18,8 @@ def exhibits(answer: Answer, words: Words) -> tuple[Exhibit, ...]:
     return tuple(exhibit(citation, words) for citation in answer.citations)
 
 
-def board(answer: Answer | None, pictures: Pictures, words: Words) -> str:
-    """The whole panel for an answer, or what will be there."""
+def board(answer: Answer | None, pictures: Pictures, words: Words, *, trouble: str = "") -> str:
+    """The panel for an answer, or what will be there; `trouble` is what is wrong with a program of the reader's."""
     if answer is None:
         return f'<section class="evidence"><h2>{escape(words.evidence)}</h2>{hint(words.evidence_idle)}</section>'
     line = words.evidence_hint if answer.citations else words.evidence_none
@@ -29,8 +29,13 @@ def board(answer: Answer | None, pictures: Pictures, words: Words) -> str:
     over = answer.state != "running"
     return (
         f'<section class="evidence" data-turn="{answer.turn}"><h2>{escape(words.evidence)}</h2>{hint(said)}{rows}'
-        f"{settled(answer, pictures, words) + why(answer, words) if over else ''}</section>"
+        f"{under(answer, pictures, words, trouble) if over else ''}</section>"
     )
+
+
+def under(answer: Answer, pictures: Pictures, words: Words, trouble: str) -> str:
+    """How it came about."""
+    return settled(answer, pictures, words) + program(answer, words, trouble=trouble) + why(answer, words)
 
 
 def _item(index: int, each: Exhibit, pictures: Pictures, words: Words) -> str:

@@ -9,7 +9,7 @@ from html import escape
 from deepseek_mm import Answer, Verdict
 from ui.draw import THUMB_PX
 from ui.exhibits import is_drawn
-from ui.html import hint
+from ui.html import button, hint
 from ui.pictures import Pictures
 from ui.words import Words
 
@@ -30,6 +30,31 @@ def settled(answer: Answer, pictures: Pictures, words: Words) -> str:
     return (
         f'<section class="settled {verdict.outcome}"><h3>{escape(words.settled)}</h3>{bar(verdict, words)}'
         f"<ul>{rows}</ul>{looked(answer, verdict, pictures, words)}</section>"
+    )
+
+
+def program(answer: Answer, words: Words, *, trouble: str = "") -> str:
+    """The question as a program, to be read, changed and run again; what it gave, and whether that agrees.
+
+    `trouble` says what is wrong with what was written.
+    """
+    worked = answer.worked
+    if worked is None:
+        return ""
+    agreement = {
+        "agrees": words.agrees,
+        "contradicts": words.contradicts,
+        "not covered": words.not_covered,
+    }[worked.agrees]
+    gave = words.gave.format(answer=worked.answer) if worked.answer else worked.missing
+    steps = "".join(f"<li><code>{escape(call)}</code> {escape(told)}</li>" for call, told in worked.steps)
+    wrong = f'<pre class="wrong" role="alert">{escape(trouble)}</pre>' if trouble else ""
+    return (
+        f'<section class="program" data-form><h3>{escape(words.program)}</h3>'
+        f'<textarea rows="2" maxlength="2000" spellcheck="false" aria-label="{escape(words.program)}">'
+        f"{escape(worked.program)}</textarea>{button('work', answer.turn, words.run)}{wrong}"
+        f'<p class="told {worked.agrees.replace(" ", "-")}">{escape(gave)} <b>{escape(agreement)}</b></p>'
+        f"<details><summary>{escape(words.steps)}</summary><ol>{steps}</ol></details></section>"
     )
 
 

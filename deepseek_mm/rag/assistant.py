@@ -21,12 +21,24 @@ from deepseek_mm.parse.document import read_page
 from deepseek_mm.rag.at_hand import AtHand, last_shown
 from deepseek_mm.rag.decider import Decider
 from deepseek_mm.rag.facts import nothing, run
+from deepseek_mm.rag.graph import worked_again, worked_out
 from deepseek_mm.rag.phrasing import grow, grow_text
 from deepseek_mm.rag.program import Case
 from deepseek_mm.rag.program.words import printable
 from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.rag.uploads import Shelf, pictures_of
-from deepseek_mm.records import Answer, Check, Found, Picture, Query, Question, State, Verdict
+from deepseek_mm.records import (
+    Answer,
+    Check,
+    Evidence,
+    Found,
+    Picture,
+    Query,
+    Question,
+    State,
+    Verdict,
+    Worked,
+)
 from deepseek_mm.see.eyes import Eyes
 from index import EVERYTHING, Filter, Hit, Source
 
@@ -75,6 +87,11 @@ class Assistant:
         A picture object that comes again is looked at once.
         """
         return self.decider.decide_texts([(printable(text), image) for text, image in asked])
+
+    def work_out(self, source: Source, program: str, answer: str) -> Worked:
+        """Run a program over a photo's boxes, and compare it with an answer. BadProgram points at what is wrong."""
+        regions = self.store.regions_of([source.id]).get(source.id, ())
+        return worked_again(program, regions, answer, least=self.config.see.min_tag)
 
     def search(self, query: Query, *, k: int, where: Filter = EVERYTHING) -> list[Hit]:
         """The k nearest regions to words, a picture, or both, best first."""
@@ -187,7 +204,7 @@ class Assistant:
             for case in cases:
                 self._read(case)
             found = self.retriever.retrieve_many(cases, k=self.config.rag.num_regions)
-            cases = self._settled(cases)
+            cases = [self._worked(c, entries) for c, entries in zip(self._settled(cases), found, strict=True)]
             claims = [run(c.program, entries, self.config, c.verdict) for c, entries in zip(cases, found, strict=True)]
         except BaseException as error:
             for case in cases:  # whatever happened, no question may stay "running"
@@ -203,6 +220,13 @@ class Assistant:
         verdicts = self.decider.decide_many([(cases[n].program, image) for n, image in asked.items()])
         found = dict(zip(asked, verdicts, strict=True))
         return [replace(case, verdict=found.get(n)) for n, case in enumerate(cases)]
+
+    def _worked(self, case: Case, evidence: Sequence[Evidence]) -> Case:
+        """With the question as a program, where it is about one photo and can be one."""
+        if case.source is None or case.source.kind != "photo" or case.program.library or not evidence:
+            return case
+        answer, regions = case.verdict.answer if case.verdict else "", evidence[0].siblings
+        return replace(case, worked=worked_out(case.program.text, regions, answer, least=self.config.see.min_tag))
 
     def _looked_at(self, case: Case) -> Image | None:
         """The photo that a closed question is about."""
@@ -230,7 +254,7 @@ class Assistant:
                 if time.monotonic() - written > 1 / WRITES_PER_S:
                     self.history.progress(case.turn, answer.text)
                     written = time.monotonic()
-                yield replace(answer, verdict=case.verdict)
+                yield replace(answer, verdict=case.verdict, worked=case.worked)
             state = "stopped" if stop.is_set() else "done"
         except Exception:
             state = "failed"
@@ -239,7 +263,7 @@ class Assistant:
             seconds = time.monotonic() - case.began_s
             answer = replace(answer, state=cast(State, state), seconds=seconds, unread=case.unread)
             self.history.finish(case.turn, answer)
-        yield replace(answer, verdict=case.verdict)
+        yield replace(answer, verdict=case.verdict, worked=case.worked)
 
     def _grow(self, case: Case, stop: Event) -> Iterator[Answer]:
         """From the claims; without one, the honest sentence that nothing was found."""

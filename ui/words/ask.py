@@ -102,6 +102,13 @@ class AskWords:
     by_reader = Word("the reader of the picture", "图像阅读器")
     by_likeness = Word("likeness to the words", "与词语的相似度")
     by_scene = Word("the program over the scene", "场景程序")
+    program = Word("The question as a program", "问题的程序形式")
+    run = Word("Run it", "运行")
+    steps = Word("Steps", "步骤")
+    gave = Word("It gives: {answer}.", "结果:{answer}。")
+    agrees = Word("That agrees with the answer.", "与回答一致。")
+    contradicts = Word("That contradicts the answer.", "与回答矛盾。")
+    not_covered = Word("The boxes do not cover this.", "图中方框不足以判断。")
     disputed = Word("The witnesses contradict each other.", "各方结论相互矛盾。")
     looked = Word("Clear where the reader looked, veiled where it did not.", "清晰处是阅读器所看之处,其余部分被遮暗。")
     unread = Word(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from PIL.Image import Image
 
 from deepseek_mm.rag.program.parse import Claim, Program
-from deepseek_mm.records import Evidence, Question, Verdict
+from deepseek_mm.records import Evidence, Question, Verdict, Worked
 from index import Source
 
 
@@ -26,3 +26,4 @@ class Case:
     evidence: tuple[Evidence, ...] = ()
     claims: tuple[Claim, ...] = ()
     verdict: Verdict | None = None  # of a closed question about the photo at hand
+    worked: Worked | None = None  # the question as a program over that photo

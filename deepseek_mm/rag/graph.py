@@ -1,0 +1,69 @@
+"""A photo's regions as a scene that programs run over, and what a program makes of a question about it.
+
+Boxes with labels are the things of a photo; what has no box is not in the scene, so a thing that a program does not
+find may be there all the same. That is told as "not covered", not as a no.
+"""
+
+from collections.abc import Sequence
+
+from deepseek_mm.logic.calls import check
+from deepseek_mm.logic.english import program_of
+from deepseek_mm.logic.language import Node, read
+from deepseek_mm.logic.run import run
+from deepseek_mm.logic.scene import Item, Scene
+from deepseek_mm.rag.program.words import names_the_same
+from deepseek_mm.records import Agreement, Worked
+from index import Region
+
+EMPTY = ("no", "0", "nothing")  # what a program gives where it finds nothing
+
+
+def scene_of(regions: Sequence[Region], *, least: float) -> Scene:
+    """The parts of one photo that a label names with at least this probability, numbered in their order."""
+    parts = [region for region in regions if region.kind == "part"]
+    items = tuple(item_of(region, number) for number, region in enumerate(parts, start=1) if region.labels)
+    return Scene(items=items, fits=names_the_same, complete=False, least=least)
+
+
+def item_of(region: Region, number: int) -> Item:
+    """A box as a thing."""
+    wide, high = max(1, region.source.width_px), max(1, region.source.height_px)
+    left, top, right, bottom = region.box_px
+    return Item(
+        number=number,
+        names=tuple(label.name for label in region.labels),
+        traits={"colour": region.colours[0]} if region.colours else {},
+        colours=frozenset(region.colours),
+        box=(left / wide, top / high, right / wide, bottom / high),
+        chance=max(label.score for label in region.labels),
+    )
+
+
+def worked_out(question: str, regions: Sequence[Region], answer: str, *, least: float) -> Worked | None:
+    """The question's program and what it gives; None where the grammar knows no program for it."""
+    program = program_of(question)
+    return None if program is None else carried_out(program, regions, answer, least=least)
+
+
+def worked_again(text: str, regions: Sequence[Region], answer: str, *, least: float) -> Worked:
+    """The same for a program that somebody wrote. BadProgram points at the place where it is wrong."""
+    program = read(text)
+    check(program, text)
+    return carried_out(program, regions, answer, least=least)
+
+
+def carried_out(program: Node, regions: Sequence[Region], answer: str, *, least: float) -> Worked:
+    """What it gives over the photo, beside the answer that was given."""
+    scene = scene_of(regions, least=least)
+    outcome = run(program, scene)
+    covered = not outcome.missing and bool(outcome.numbers or outcome.answer not in EMPTY)
+    agrees: Agreement = "not covered"
+    if covered and answer:
+        agrees = "agrees" if outcome.answer.lower() == answer.lower() else "contradicts"
+    return Worked(
+        program=str(program),
+        answer=outcome.answer,
+        steps=tuple((step.call, step.gave) for step in outcome.steps),
+        missing=outcome.missing,
+        agrees=agrees,
+    )

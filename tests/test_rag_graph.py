@@ -1,0 +1,55 @@
+"""A photo's boxes as a scene: programs count, compare and point, and say what they do not cover."""
+
+import pytest
+from rag_house import photo_of
+
+from deepseek_mm.errors import BadProgram
+from deepseek_mm.rag.graph import scene_of, worked_again, worked_out
+
+DOG = ("dog", (110, 110, 190, 190), "black white", 0.93)
+CUP = ("cup", (0, 0, 100, 100), "red", 0.9)
+OTHER = ("cup", (200, 100, 300, 200), "blue", 0.8)
+LEAST = 0.3
+
+
+def regions(*parts):
+    return photo_of(*parts)[0].siblings
+
+
+def test_boxes_are_things_in_shares_of_the_photo():
+    scene = scene_of(regions(DOG, CUP), least=LEAST)
+    dog = next(item for item in scene.items if item.names == ("dog",))
+    assert dog.box == pytest.approx((110 / 300, 110 / 300, 190 / 300, 190 / 300))
+    assert dog.colours == frozenset({"black", "white"})
+    assert not scene.complete
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "agrees"),
+    [
+        ("How many cups are there?", "2", "agrees"),
+        ("How many cups are there?", "3", "contradicts"),
+        ("Is there a dog?", "yes", "agrees"),
+        ("Is there a horse?", "yes", "not covered"),
+        ("Is the dog to the left of the blue cup?", "yes", "agrees"),
+        ("Is the dog to the left of the horse?", "no", "not covered"),
+    ],
+)
+def test_a_program_agrees_contradicts_or_does_not_cover(question, answer, agrees):
+    worked = worked_out(question, regions(DOG, CUP, OTHER), answer, least=LEAST)
+    assert worked is not None
+    assert worked.agrees == agrees
+    assert worked.program
+
+
+def test_a_question_without_a_program_has_none():
+    assert worked_out("Why is the dog sad?", regions(DOG), "", least=LEAST) is None
+
+
+def test_a_program_of_one_s_own_is_run_and_a_wrong_one_is_pointed_at():
+    worked = worked_again('count(filter(all(), "cup", "red"))', regions(CUP, OTHER), "1", least=LEAST)
+    assert (worked.answer, worked.agrees) == ("1", "agrees")
+    with pytest.raises(BadProgram, match=r"\^"):
+        worked_again('count(filtr(all(), "cup"))', regions(CUP), "1", least=LEAST)
+    with pytest.raises(BadProgram):
+        worked_again("(", regions(CUP), "1", least=LEAST)
