@@ -15,7 +15,7 @@ from deepseek_mm.config import cache_folder
 if TYPE_CHECKING:
     from deepseek_mm.bench.result import Result, Setting
 
-PARTS = ("index", "page", "lm")
+PARTS = ("index", "page", "lm", "answer")
 
 
 def measure_of(part: str) -> Callable[["Setting"], "Sequence[Result]"]:
@@ -24,6 +24,10 @@ def measure_of(part: str) -> Callable[["Setting"], "Sequence[Result]"]:
         from deepseek_mm.bench.page import page
 
         return lambda setting: [page(setting)]
+    if part == "answer":
+        from deepseek_mm.bench.answer import answer
+
+        return lambda setting: [answer(setting)]
     if part == "lm":
         from deepseek_mm.bench import lm
 
@@ -64,7 +68,7 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument(
         "part",
         choices=PARTS,
-        help="what to measure: searching and indexing, the page in a browser (Chromium), or the language model",
+        help="what to measure: searching and indexing, the page in Chromium, the language model, or an answer",
     )
     parser.add_argument(
         "--full",
@@ -81,7 +85,7 @@ def add(parser: ArgumentParser) -> None:
 
 COMMAND = Command(
     name="bench",
-    help="measure how fast searching, indexing, the page and the language model are on this machine",
+    help="measure how fast searching, indexing, the page, the language model and answers are on this machine",
     example="python -m deepseek_mm bench index",
     add=add,
     run=run,
