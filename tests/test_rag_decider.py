@@ -11,6 +11,7 @@ from rag_house import build, paint, put
 from deepseek_mm.config import Config
 from deepseek_mm.rag.decider import Decider
 from deepseek_mm.rag.decider import put as heard
+from deepseek_mm.rag.judge import EVEN
 from deepseek_mm.rag.program import parse
 from deepseek_mm.records import Question
 from deepseek_mm.see.eyes import Eyes
@@ -19,6 +20,8 @@ from deepseek_mm.see.reader.reader import Reading
 
 class PaintReader:
     """Reads what a script says of a question; looks everywhere alike."""
+
+    weights = EVEN
 
     def __init__(self, script: dict[str, dict[str, float]]) -> None:
         self.script, self.heard = script, list[str]()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL.Image import Image
 
-from deepseek_mm.rag.judge import EVEN, NO, YES, Weights, settle
+from deepseek_mm.rag.judge import EVEN, NO, YES, settle
 from deepseek_mm.rag.program.lexicon import PRONOUNS
 from deepseek_mm.rag.program.parse import Program, parse
 from deepseek_mm.rag.program.words import plural, with_article
@@ -57,9 +57,10 @@ def put(program: Program) -> Put:
 class Decider:
     """Questions about pictures to verdicts."""
 
-    def __init__(self, eyes: Eyes, weights: Weights = EVEN) -> None:
+    def __init__(self, eyes: Eyes) -> None:
         """Where the eyes have no reader, only likeness speaks."""
-        self.eyes, self.reader, self.weights = eyes, eyes.reader, weights
+        self.eyes, self.reader = eyes, eyes.reader
+        self.weights = eyes.reader.weights if eyes.reader else EVEN
 
     def decide_many(self, asked: Sequence[tuple[Program, Image]]) -> list[Verdict]:
         """One for each question and its picture; a picture object that comes again is looked at once."""

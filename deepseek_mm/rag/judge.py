@@ -18,7 +18,7 @@ EDGE = 1e-4
 YES, NO = "yes", "no"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Weights:
     """Of the log-odds of yes, by witness, and what is added."""
 

@@ -19,6 +19,7 @@ from deepseek_mm.chance import expected
 from deepseek_mm.config import SeeConfig
 from deepseek_mm.encoders.ahead import batched_ahead
 from deepseek_mm.encoders.space import Floats, Look, Space
+from deepseek_mm.rag.judge import Weights
 from deepseek_mm.see.colours import Palette
 from deepseek_mm.see.learned import Learned, read_learned
 from deepseek_mm.see.people import PEOPLE, may_be_said
@@ -55,6 +56,10 @@ class Describes(Protocol):
 
 class Reads(Protocol):
     """Answers closed questions about pictures."""
+
+    @property
+    def weights(self) -> Weights:
+        """Of its word beside that of others."""
 
     def read_many(self, asked: Sequence[tuple[str, Image]]) -> list[Reading]:
         """One for each question and its picture."""

@@ -19,6 +19,7 @@ PAIRS = re.compile(
     r"\b(?P<who>man|woman|boy|girl|child|person|dog|lady|player|baby|kid|guy|people|men|women|dogs|children|kids)"
     r" (?:is |are )?(?P<verb>\w+ing)(?: (?:a|an|the|his|her|some|their|on a|on the|in the|in a)? ?(?P<what>\w+))?"
 )
+PRESENCE = "presence"  # kind of the questions whether a thing is there
 SEVERAL = frozenset(NUMBERS) - {"zero", "one"}
 WORN = re.compile(r"\bwearing (?:a|an|some)?(?: \w+)? ?(\w+)")
 PLACE = re.compile(r"\b(?:in|on|at|through|along|near) (?:the|a|an)(?: \w+)? (\w+)")
@@ -116,12 +117,12 @@ class Asking:
         pairs = []
         for noun in sorted(told.nouns):
             if chance.random() < min(1.0, 250 / self.frequent[noun]) ** 0.35:
-                pairs.append(Pair(there(noun, chance), "yes", "presence"))
+                pairs.append(Pair(there(noun, chance), "yes", PRESENCE))
         for _ in range(len(pairs)):
             near = [n for noun in told.nouns for n in self.beside.get(noun, ()) if n not in told.nouns]
             noun = chance.choice(near) if near and chance.random() < 0.4 else self._balanced(chance)
             if noun not in told.nouns:
-                pairs.append(Pair(there(noun, chance), "no", "presence"))
+                pairs.append(Pair(there(noun, chance), "no", PRESENCE))
         return pairs
 
     def _balanced(self, chance: Random) -> str:

@@ -11,10 +11,11 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -22,12 +23,17 @@ from tqdm import tqdm
 
 from deepseek_mm.config import between
 from deepseek_mm.encoders.default import DefaultSpace, quick
+from deepseek_mm.evaluate.presence import NOUNS
+from deepseek_mm.rag.judge import YES, Weights, log_odds
+from deepseek_mm.rag.program.parse import parse
 from deepseek_mm.see.reader.asked import Asked, read_questions
 from deepseek_mm.see.reader.net import ReaderConfig, ReaderNet, Shown
-from deepseek_mm.see.reader.sure import family_of, fit_sure
+from deepseek_mm.see.reader.sure import Sure, family_of, fit_sure
 from deepseek_mm.see.reader.weights import WEIGHTS, write_reader
-from deepseek_mm.train.asking import Pair
+from deepseek_mm.see.vocabulary import Vocabulary, read_calibration, read_names
+from deepseek_mm.train.asking import PRESENCE, Pair
 from deepseek_mm.train.bank import ASKED, CAPTIONED, INDOOR, Bank, asked_about, captioned, open_bank
+from deepseek_mm.train.certainty import logistic
 from deepseek_mm.train.journal import Journal, learned
 from deepseek_mm.train.loop import Loss, chosen, gathered, train_steps
 from deepseek_mm.train.steps import StepsConfig
@@ -181,24 +187,63 @@ def pack(file: Path, space: DefaultSpace, net: ReaderNet, banks: Sequence[Bank],
     """Fit how sure answers may be on the photos that were held out, and write everything."""
     class_of = {answer: n for n, answer in enumerate(answers)}
     mixed = Mixed.of(space, banks, class_of, BatchConfig(), held_out=True)
-    sure = fit_sure(*judged(net.eval(), mixed), answers)
+    sure = fit_sure(*judged(net.eval(), mixed), answers, nouns=NOUNS)
+    weights = fit_weights(space, net, mixed, sure, answers)
+    tqdm.write(f"weights: {weights}", file=sys.stderr)
     for family, told in sure.told.items():
         tqdm.write(f"{family}: {told}", file=sys.stderr)
+    sure = replace(sure, weights=weights)
     write_reader(file, net.state_dict(), answers=answers, sure=sure, config=net.config, fingerprint=space.fingerprint)
     tqdm.write(f"wrote {file} ({file.stat().st_size / 1e6:.1f} MB)", file=sys.stderr)
     return 0
 
 
 @torch.inference_mode()
+def fit_weights(space: DefaultSpace, net: ReaderNet, mixed: Mixed, sure: Sure, answers: Sequence[str]) -> Weights:
+    """How much the reader's word and likeness count where both say whether a thing is there (logistic regression)."""
+    vocabulary = Vocabulary(space, read_names(), read_calibration(space))
+    bank, photos = mixed.banks[0], mixed.photos[0]
+    vectors_ND = bank.shown(photos, [0] * len(photos)).vectors_BD.float().numpy()
+    presence_NL = vocabulary.presence(NOUNS, vectors_ND)
+    said, there = [], []
+    for row, n in enumerate(photos):
+        pairs = [pair for pair in bank.album.pairs[n] if pair.kind == PRESENCE and noun_of(pair)]
+        if not pairs:
+            continue
+        asked = mixed.asked.rows(torch.tensor([mixed.row_of[pair.question] for pair in pairs]))
+        with quick():
+            scores_QV = net(bank.shown([n], [0]), torch.zeros(len(pairs), dtype=torch.int64), asked).float()
+        for pair, scores_V in zip(pairs, scores_QV, strict=True):
+            p_yes = float(sure.chances(scores_V, "there", answers)[answers.index(YES)])
+            likeness = float(presence_NL[row, NOUNS.index(noun_of(pair))])
+            said.append([log_odds(p_yes), log_odds(likeness)])
+            there.append(pair.answer == YES)
+    weights_W, offset = logistic(np.array(said), np.array(there), np.ones(len(there)))
+    by = dict(zip(("reader", "likeness"), (round(float(w), 4) for w in weights_W), strict=True))
+    return Weights(by, round(offset, 4))
+
+
+def noun_of(pair: Pair) -> str:
+    """The thing that a presence question asks for; empty where it is not one of NOUNS."""
+    wanted = parse(pair.question).wanted
+    return wanted[0] if len(wanted) == 1 and wanted[0] in NOUNS else ""
+
+
+@torch.inference_mode()
 def judged(net: ReaderNet, mixed: Mixed) -> tuple[list[str], Tensor, Tensor]:
-    """Family, scores (Q, V) and number of the right answer of every question; -1 where it was not learned."""
+    """Family, scores (Q, V) and number of the right answer of every question; -1 where it was not learned.
+
+    Of those that captions answer only the ones for things count: people ask the others otherwise.
+    """
     families, scores, rights = [], [], []
     for bank, photos in zip(mixed.banks, mixed.photos, strict=True):
         for n in photos:
-            pairs = bank.album.pairs[n]
+            pairs = [pair for pair in bank.album.pairs[n] if bank.album.name != CAPTIONED or pair.kind == PRESENCE]
+            if not pairs:
+                continue
             asked = mixed.asked.rows(torch.tensor([mixed.row_of[pair.question] for pair in pairs]))
             with quick():
                 scores.append(net(bank.shown([n], [0]), torch.zeros(len(pairs), dtype=torch.int64), asked).float())
-            families += [family_of(pair.question) for pair in pairs]
+            families += [family_of(pair.question, NOUNS) for pair in pairs]
             rights += [mixed.class_of.get(pair.answer, -1) for pair in pairs]
     return families, torch.cat(scores), torch.tensor(rights)

@@ -14,9 +14,10 @@ from deepseek_mm.encoders.default import DefaultSpace, quick
 from deepseek_mm.encoders.image import GRID
 from deepseek_mm.encoders.maps import maps_of_many, places_of
 from deepseek_mm.encoders.space import Floats
+from deepseek_mm.rag.judge import Weights
 from deepseek_mm.see.reader.asked import read_questions
 from deepseek_mm.see.reader.net import ReaderNet, Shown
-from deepseek_mm.see.reader.sure import Sure, family_of
+from deepseek_mm.see.reader.sure import Sure
 
 LIKELIEST = 5  # answers that are told
 AT_ONCE = 32  # pictures whose questions are answered together
@@ -38,6 +39,11 @@ class Reader:
     def __init__(self, space: DefaultSpace, net: ReaderNet, answers: Sequence[str], sure: Sure) -> None:
         self.space, self.answers, self.sure = space, list(answers), sure
         self.net = net.eval().requires_grad_(False)
+
+    @property
+    def weights(self) -> Weights:
+        """Of its word beside that of others."""
+        return self.sure.weights
 
     def read_many(self, asked: Sequence[tuple[str, Image]]) -> list[Reading]:
         """One for each question and its picture; a picture object that comes again is looked at once."""
@@ -71,7 +77,7 @@ class Reader:
         return [self._reading(*one) for one in told]
 
     def _reading(self, question: str, scores_V: Tensor, looked_P: Tensor, vector_D: Tensor) -> Reading:
-        family = family_of(question)
+        family = self.sure.family(question)
         chance_V = self.sure.chances(scores_V, family, self.answers)
         best = chance_V.topk(min(LIKELIEST, len(self.answers)))
         chances = {

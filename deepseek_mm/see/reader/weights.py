@@ -12,6 +12,7 @@ from torch import Tensor
 from deepseek_mm.deltas import pack_changes, unpack_whole
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.errors import MissingWeights
+from deepseek_mm.rag.judge import Weights
 from deepseek_mm.see.reader.net import ReaderConfig, ReaderNet
 from deepseek_mm.see.reader.reader import Reader
 from deepseek_mm.see.reader.sure import Sure
@@ -30,7 +31,14 @@ def write_reader(
     fingerprint: str,
 ) -> None:
     """Weights as int8 with a scale a row; `fingerprint` is that of the space whose maps it was trained on."""
-    told = {"answers": list(answers), "sure": sure.told, "config": asdict(config), "fingerprint": fingerprint}
+    told = {
+        "answers": list(answers),
+        "sure": sure.told,
+        "nouns": sorted(sure.nouns),
+        "weights": asdict(sure.weights),
+        "config": asdict(config),
+        "fingerprint": fingerprint,
+    }
     save_file(pack_changes({}, state, new=("",)), file, metadata={"told": json.dumps(told)})
     file.chmod(0o644)
 
@@ -46,5 +54,6 @@ def read_reader(space: DefaultSpace, file: Path = WEIGHTS) -> Reader:
         raise MissingWeights(file, make=MAKE)
     net = ReaderNet(len(told["answers"]), ReaderConfig(**told["config"]))
     net.load_state_dict(unpack_whole(tensors))
-    sure = Sure({family: tuple(pair) for family, pair in told["sure"].items()})
+    families = {family: tuple(pair) for family, pair in told["sure"].items()}
+    sure = Sure(families, frozenset(told["nouns"]), Weights(**told["weights"]))
     return Reader(space, net, told["answers"], sure)
