@@ -117,6 +117,7 @@ class Verdict:
     runner_chance: float = 0.0
     said: tuple[Said, ...] = ()  # the witnesses
     disputed: bool = False  # witnesses contradict each other
+    blank: bool = False  # there is nothing to see in the picture: no answer is told
     heat: tuple[tuple[float, ...], ...] = ()  # rows of cells: how much was looked at each; sums to 1
 
 

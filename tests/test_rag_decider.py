@@ -107,6 +107,15 @@ def test_ask_and_decide_many_say_the_same(house):
         assert answer.text.lower().startswith(verdict.answer)
 
 
+def test_of_a_blank_picture_nothing_is_told(house):
+    give(house, {"what is the kite doing?": {"flying": 0.99}, "is there a kite?": {"yes": 0.99, "no": 0.01}})
+    for question in ("What is the kite doing?", "Is there a kite?"):
+        answer = house.ask(Question(text=question, image=picture("red"), image_name="k.png"))
+        assert answer.text.startswith("I can make out nothing in this photo: it is blank or noise")
+        assert answer.verdict is not None
+        assert answer.verdict.outcome == "unknown"
+
+
 def test_what_nobody_can_tell_is_not_told_but_guessed_at(house):
     give(house, {"why is the kite sad?": {"rain": 0.1, "wind": 0.05}})
     answer = house.ask(Question(text="Why is the kite sad?", image=picture("green", patch="red"), image_name="k.png"))

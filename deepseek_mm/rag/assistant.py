@@ -232,7 +232,8 @@ class Assistant:
         """The photo that a closed question is about."""
         if case.source is None or case.program.library or case.program.kind not in SETTLED:
             return None
-        if case.source.kind != "photo":
+        measured = case.program.kind == "colour" and not case.program.things  # of the whole picture
+        if case.source.kind != "photo" or measured:
             return None
         with suppress(NothingThere):
             return case.question.image or self.picture(case.source)

@@ -18,6 +18,7 @@ from deepseek_mm.rag.program.parse import Program, parse
 from deepseek_mm.rag.program.words import plural, with_article
 from deepseek_mm.records import Verdict
 from deepseek_mm.see.eyes import Eyes
+from deepseek_mm.see.plain import shows_nothing
 from deepseek_mm.see.reader.reader import Reading
 
 PREMISE = 0.04  # probability of its thing below which a question is not answered
@@ -78,7 +79,11 @@ class Decider:
             there = self._settle(Put("", thing=puts[n].premise), reading, likeness[n])
             if there.answer == NO and 1 - there.chance < PREMISE:
                 verdicts[n] = replace(there, answer=f"no {puts[n].premise}", heat=verdicts[n].heat)
-        return verdicts
+        blank = {id(image): shows_nothing(image) for image in {id(image): image for image in images}.values()}
+        return [
+            replace(verdict, outcome="unknown", blank=True) if blank[id(image)] else verdict
+            for verdict, image in zip(verdicts, images, strict=True)
+        ]
 
     def decide_texts(self, asked: Sequence[tuple[str, Image]]) -> list[Verdict]:
         """The same for questions as people type them."""

@@ -14,7 +14,7 @@ HELP = "a sharper picture, or one that shows it larger, would help"
 def settled(program: Program, verdict: Verdict, shot: Shot, tell: Teller) -> list[Claim]:
     """The answer, its doubt and its runner-up; and who said otherwise."""
     claims = [answered(program, verdict, shot, tell)]
-    if verdict.outcome == "unknown" and program.kind == "other":
+    if verdict.outcome == "unknown" and program.kind == "other" and not verdict.blank:
         claims += describe(Program(kind="describe", text=program.text), shot, tell)
     if verdict.disputed:
         told = " but ".join(f"{one.by} says {one.answer} ({one.chance:.0%})" for one in verdict.said)
@@ -25,6 +25,8 @@ def settled(program: Program, verdict: Verdict, shot: Shot, tell: Teller) -> lis
 def answered(program: Program, verdict: Verdict, shot: Shot, tell: Teller) -> Claim:
     """One sentence that begins with the answer."""
     inside, numbers = tell.inside(shot), tell.numbers(shot, program.things) or (shot.whole,)
+    if verdict.blank:
+        return Claim(f"I can make out nothing {inside}: it is blank or noise", (shot.whole,), 1.0)
     if verdict.outcome == "unknown":
         guess = f"; my best guess is {verdict.answer}" if verdict.answer else ""
         return Claim(f"I cannot tell that {inside}{guess}; {HELP}", (shot.whole,), 1.0)
