@@ -19,7 +19,7 @@ from torch import Tensor
 
 from deepseek_mm.evaluate.scenes import Made, draw, make
 from deepseek_mm.logic.drawn import VALUES
-from deepseek_mm.see.scene.finder import GRID, PLACE, SIDE_PX, USUAL_HALF, middles_of
+from deepseek_mm.see.scene.finder import GRID, PLACE, SIDE_PX, SPANS, USUAL_HALF, middles_of
 
 A_TASK = 250  # pictures that a process paints at a time
 SEEN_MORE = 8.0  # weight of a cell with a solid, of which a picture has few
@@ -96,8 +96,7 @@ def finder_loss(told_BGGO: Tensor, target: Target) -> dict[str, Tensor]:
     middle_N2, half_N = (x[picture_N, row_N, column_N] for x in (middle_BGG2, half_BGG))
     place = (middle_N2 - target.places_N3[:, :2]).abs().sum(-1) + (half_N - target.places_N3[:, 2]).abs()
     logits_NV = told_BGGO[picture_N, row_N, column_N][:, 1 + PLACE :]
-    parts = logits_NV.split([len(values) for values in VALUES.values()], dim=-1)
-    pairs = zip(parts, target.traits_NT.unbind(-1), strict=True)
-    like = torch.stack([F.cross_entropy(logits, right_N) for logits, right_N in pairs]).sum()
+    pairs = zip(SPANS.values(), target.traits_NT.unbind(-1), strict=True)
+    like = torch.stack([F.cross_entropy(logits_NV[:, span], right_N) for span, right_N in pairs]).sum()
     parts_of = {"here": 10 * here, "place": place.mean() / USUAL_HALF, "like": like}
     return parts_of | {"loss": torch.stack(list(parts_of.values())).sum()}

@@ -22,7 +22,7 @@ from deepseek_mm.evaluate.scenes import KINDS, Made, ask, make
 from deepseek_mm.evaluate.scenes.ask import SAID
 from deepseek_mm.logic.drawn import ANSWERS, VALUES
 from deepseek_mm.see.scene.answerer import MOST_SOLIDS, words_of
-from deepseek_mm.see.scene.finder import NUM_VALUES, PLACE
+from deepseek_mm.see.scene.finder import NUM_VALUES, PLACE, SPANS
 
 A_TASK = 100  # scenes that a process asks about at a time
 MOST_WORDS = 40
@@ -37,7 +37,6 @@ SMALL_WORDS = """
 NAMES = {said for values in VALUES.values() for value in values for said in SAID.get(value, (value,))}
 VOCABULARY = tuple(sorted({*NAMES, *(f"{name}s" for name in NAMES), *SMALL_WORDS.split()}))
 NUMBERS = {word: number for number, word in enumerate(VOCABULARY, start=1)}
-PLACES_OF = dict(zip(VALUES, np.cumsum([0, *map(len, VALUES.values())]).tolist(), strict=False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +109,7 @@ def blurred(
     for number, (trait, values) in enumerate(VALUES.items()):
         doubt = draw.uniform(0, DOUBT, (batch, most, 1))
         sure = np.eye(len(values), dtype=np.float32)[traits_BNT[..., number]]
-        start = PLACE + PLACES_OF[trait]
-        solids_BNF[..., start : start + len(values)] = (1 - doubt) * sure + doubt / len(values)
+        solids_BNF[..., PLACE:][..., SPANS[trait]] = (1 - doubt) * sure + doubt / len(values)
     return solids_BNF
 
 

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepseek_mm.logic.drawn import ANSWERS
+from deepseek_mm.see.attention import Attention, Feed
 from deepseek_mm.see.scene.finder import NUM_VALUES, PLACE, Solids
 
 MOST_WORDS, MOST_SOLIDS = 48, 12
@@ -36,18 +37,13 @@ class Layer(nn.Module):
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
-        self.heads = heads
-        self.norm, self.qkv, self.out = nn.LayerNorm(width), nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.feed = nn.Sequential(
-            nn.LayerNorm(width), nn.Linear(width, 3 * width), nn.GELU(), nn.Linear(3 * width, width)
-        )
+        self.norm, self.attention = nn.LayerNorm(width), Attention(width, heads)
+        self.feed = Feed(width, 3 * width, 0.0)
 
     def forward(self, x_BTD: Tensor, added_BHTT: Tensor) -> Tensor:
-        q, k, v = (
-            part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in self.qkv(self.norm(x_BTD)).chunk(3, -1)
-        )
-        seen_BHTK = F.scaled_dot_product_attention(q, k, v, attn_mask=added_BHTT.to(q.dtype))
-        x_BTD = x_BTD + self.out(seen_BHTK.transpose(1, 2).flatten(2))
+        normed_BTD = self.norm(x_BTD)
+        seen = self.attention.seen(normed_BTD)
+        x_BTD = x_BTD + self.attention(normed_BTD, seen, added=added_BHTT.to(seen[0].dtype))
         out: Tensor = x_BTD + self.feed(x_BTD)
         return out
 

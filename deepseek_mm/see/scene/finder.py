@@ -9,6 +9,7 @@ Shape key:  B pictures, S side of the picture in pixels, G cells a side, W width
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -23,7 +24,9 @@ from deepseek_mm.logic.scene import Item, Scene
 
 SIDE_PX, GRID = 192, 24
 WIDTH, BLOCKS = 96, 4
-NUM_VALUES = sum(map(len, VALUES.values()))
+ENDS = np.cumsum([0, *map(len, VALUES.values())]).tolist()
+SPANS = {trait: slice(*ends) for trait, ends in zip(VALUES, pairwise(ENDS), strict=True)}  # of all values in a row
+NUM_VALUES = ENDS[-1]
 PLACE = 3  # where in the cell, across and down, and half the side
 OUT = 1 + PLACE + NUM_VALUES
 RARE = -3.0  # logit of an untrained cell
@@ -51,12 +54,11 @@ class Solids:
         return Scene(items=tuple(self._item(n) for n in range(len(self))), complete=True)
 
     def _item(self, n: int) -> Item:
-        traits, chance, start = {}, float(self.chances_N[n]), 0
+        traits, chance = {}, float(self.chances_N[n])
         for trait, values in VALUES.items():
-            own_V = self.traits_NV[n, start : start + len(values)]
+            own_V = self.traits_NV[n, SPANS[trait]]
             traits[trait] = values[int(own_V.argmax())]
             chance = min(chance, float(own_V.max()))
-            start += len(values)
         x, foot, half = map(float, self.places_N3[n])
         return solid(traits, (x - half, foot - 2 * half, x + half, foot), number=n + 1, chance=chance)
 
@@ -141,9 +143,9 @@ def solids_of(told_GGO: Tensor, middle_GG2: Tensor, half_GG: Tensor) -> Solids:
             kept.append(n)
     half_N1 = half_GG.flatten()[kept, None]
     x_N1, y_N1 = places_N2[kept].split(1, dim=-1)
-    logits_N = told_GGO[..., 1 + PLACE :].flatten(0, 1)[kept].split([len(v) for v in VALUES.values()], dim=-1)
+    logits_NV = told_GGO[..., 1 + PLACE :].flatten(0, 1)[kept]
     return Solids(
         chance_N[kept].numpy(),
         torch.cat([x_N1, y_N1 + half_N1, half_N1], dim=-1).numpy(),
-        torch.cat([logits.softmax(-1) for logits in logits_N], dim=-1).numpy(),
+        torch.cat([logits_NV[:, span].softmax(-1) for span in SPANS.values()], dim=-1).numpy(),
     )

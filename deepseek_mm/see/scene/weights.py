@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from deepseek_mm.errors import MissingWeights
 from deepseek_mm.see.scene.answerer import AnswererConfig, AnswerNet, SceneAnswerer
@@ -42,7 +41,7 @@ def read_scene_weights(file: Path = WEIGHTS) -> tuple[SceneFinder, SceneAnswerer
         told = json.loads(opened.metadata()["told"])
         tensors = {name: opened.get_tensor(name).float() for name in opened.keys()}  # noqa: SIM118
     finder, answerer = FinderNet(), AnswerNet(len(told["vocabulary"]) + 1, AnswererConfig(**told["config"]))
-    for net, prefix in ((finder, FINDER), (answerer, ANSWERER)):
-        assert isinstance(net, torch.nn.Module)
+    nets: dict[str, nn.Module] = {FINDER: finder, ANSWERER: answerer}
+    for prefix, net in nets.items():
         net.load_state_dict({n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)})
     return SceneFinder(finder), SceneAnswerer(answerer, told["vocabulary"])
