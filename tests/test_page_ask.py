@@ -192,6 +192,40 @@ def test_a_wrong_box_is_drawn_right_by_mouse_or_keyboard(visitor, served, by):
     assert corrected.box_px == pytest.approx(wanted, abs=3)
 
 
+def test_how_it_was_settled_is_shown_and_the_program_is_run_again(visitor):
+    visitor.ask("How many are red?")
+    visitor.done()
+    page = visitor.page
+    expect(page.locator(".settled .told")).to_contain_text("1: not certain (70 %)")
+    expect(page.locator(".settled")).to_contain_text("or else: 2 (20 %)")
+    expect(page.locator(".looked svg rect")).to_have_count(4)
+    program = page.get_by_role("textbox", name="The question as a program")
+    expect(page.locator(".program .told")).to_contain_text("That agrees with the answer.")
+    program.fill('exist(filter(all(), "red thing"))')
+    visitor.press("Run it")
+    expect(page.locator(".program .told")).to_contain_text("It gives: yes. That contradicts", timeout=WAIT_MS)
+    program.fill("count(filtr(all()))")
+    visitor.press("Run it")
+    expect(page.get_by_role("alert")).to_contain_text("there is no call 'filtr'", timeout=WAIT_MS)
+    expect(program).to_have_value("count(filtr(all()))")  # what was written is not lost
+
+
+def test_a_photo_s_description_is_reworded_in_the_dialog(visitor):
+    visitor.ask("Is it red?")
+    visitor.done()
+    visitor.page.locator("button.cite").click()
+    dialog = visitor.page.get_by_role("dialog")
+    field = dialog.get_by_role("textbox", name="Description")
+    expect(field).to_have_value("A thing on paper", timeout=WAIT_MS)
+    field.fill("a red kite")
+    dialog.get_by_role("button", name="Save the description").click()
+    expect(dialog.get_by_text("The description is kept")).to_be_visible(timeout=WAIT_MS)
+    expect(field).to_have_value("a red kite")
+    field.fill(" ")
+    dialog.get_by_role("button", name="Save the description").click()
+    expect(dialog.get_by_text("needs words")).to_be_visible(timeout=WAIT_MS)
+
+
 def test_more_like_this_and_ask_about_this_lead_on(visitor):
     visitor.ask("Is it red?")
     visitor.done()
