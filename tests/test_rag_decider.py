@@ -9,31 +9,33 @@ from PIL import Image
 from rag_house import build, paint, put
 
 from deepseek_mm.config import Config
-from deepseek_mm.rag.decider import Decider
+from deepseek_mm.rag.decider import Decider, by_labels, sorted_by
 from deepseek_mm.rag.decider import put as heard
-from deepseek_mm.rag.judge import EVEN
+from deepseek_mm.rag.judge import EVEN, Weights
 from deepseek_mm.rag.program import parse
 from deepseek_mm.records import Question
 from deepseek_mm.see.eyes import Eyes
 from deepseek_mm.see.reader.reader import Reading
+from index import Label
 
 
 class PaintReader:
     """Reads what a script says of a question; looks everywhere alike."""
 
-    weights = EVEN
+    def weights_for(self, thing: str) -> Weights:
+        return EVEN
 
     def __init__(self, script: dict[str, dict[str, float]]) -> None:
         self.script, self.heard = script, list[str]()
 
     def read_many(self, asked: Sequence[tuple[str, Image.Image]]) -> list[Reading]:
         self.heard += [question for question, _ in asked]
-        vectors = ColourSpace().embed_images([image for _, image in asked])
+        looks = list(ColourSpace().look_many([image for _, image in asked]))
         heat = np.full((2, 2), 0.25, np.float32)
         usual = {"no": 0.9, "yes": 0.1}
         return [
-            Reading("closed", self.script.get(question.lower(), usual), heat, vector)
-            for (question, _), vector in zip(asked, vectors, strict=True)
+            Reading("closed", self.script.get(question.lower(), usual), heat, look)
+            for (question, _), look in zip(asked, looks, strict=True)
         ]
 
 
@@ -53,8 +55,28 @@ def test_reader_and_likeness_are_weighed_and_the_dispute_is_told():
     (verdict,) = decider({"is there a kite?": {"yes": 0.2, "no": 0.8}}).decide_texts(
         [("is there a kite?", picture("red"))]
     )
-    assert {one.by: one.answer for one in verdict.said} == {"reader": "no", "likeness": "yes"}
+    assert {one.by: one.answer for one in verdict.said} == {"reader": "no", "likeness": "yes", "labels": "yes"}
     assert verdict.disputed
+
+
+@pytest.mark.parametrize(
+    ("thing", "heard"),
+    [
+        ("cat", {"labels": 0.9}),
+        ("animal", {"labels": 0.9}),
+        ("dog", {"labels": pytest.approx(0.1)}),  # one animal speaks against another
+        ("table", {}),
+        ("banana", {}),
+    ],
+)
+def test_labels_speak_for_what_they_name_and_against_its_like(thing, heard):
+    assert by_labels([Label(name="cat", score=0.9), Label(name="banana", score=0.2)], thing) == heard
+
+
+def test_the_sort_of_a_thing_is_told_by_the_labels_too():
+    told = sorted_by([Label(name="cat", score=0.6)], "animal", {"dog": 0.5, "cat": 0.2})
+    assert told == pytest.approx({"dog": 0.2, "cat": 0.68})
+    assert sorted_by([Label(name="cup", score=0.9)], "animal", {"dog": 0.5}) == {"dog": 0.5}
 
 
 def test_a_thing_that_is_not_there_has_no_colour():

@@ -6,14 +6,14 @@ from deepseek_mm.rag.judge import EVEN, Weights, joined, outcome_of, settle
 
 
 def test_two_witnesses_who_agree_are_surer_than_each():
-    one = settle({"yes": 0.7, "no": 0.3}, None)
-    both = settle({"yes": 0.7, "no": 0.3}, 0.7, weights=Weights(by={"reader": 1.0, "likeness": 1.0}))
+    one = settle({"yes": 0.7, "no": 0.3}, {})
+    both = settle({"yes": 0.7, "no": 0.3}, {"likeness": 0.7}, weights=Weights(by={"reader": 1.0, "likeness": 1.0}))
     assert (one.answer, both.answer) == ("yes", "yes")
     assert both.chance > one.chance
 
 
 def test_the_surer_witness_wins_and_the_dispute_is_shown():
-    verdict = settle({"yes": 0.97, "no": 0.03}, 0.2, weights=EVEN)
+    verdict = settle({"yes": 0.97, "no": 0.03}, {"likeness": 0.2}, weights=EVEN)
     assert verdict.answer == "yes"
     assert verdict.disputed
     assert [one.by for one in verdict.said] == ["reader", "likeness"]
@@ -21,17 +21,17 @@ def test_the_surer_witness_wins_and_the_dispute_is_shown():
 
 
 def test_without_a_reader_likeness_speaks_alone():
-    verdict = settle({}, 0.9, why="dog")
+    verdict = settle({}, {"likeness": 0.9}, why="dog")
     assert (verdict.answer, verdict.outcome, verdict.said[0].why) == ("yes", "sure", "dog")
     assert verdict.chance == pytest.approx(0.9)
 
 
 def test_nobody_speaks_and_nothing_is_told():
-    assert settle({}, None).outcome == "unknown"
+    assert settle({}, {}).outcome == "unknown"
 
 
 def test_an_open_answer_has_a_runner_up():
-    verdict = settle({"red": 0.5, "blue": 0.3, "green": 0.1}, None)
+    verdict = settle({"red": 0.5, "blue": 0.3, "green": 0.1}, {})
     assert (verdict.answer, verdict.runner_up, verdict.outcome) == ("red", "blue", "unsure")
 
 
@@ -50,4 +50,5 @@ def test_what_is_told(chance, closed, outcome):
 
 
 def test_a_reader_that_only_knows_no_still_says_how_likely_yes_is():
-    assert settle({"no": 0.8}, 0.5).chance == pytest.approx(1 - joined({"reader": 0.2, "likeness": 0.5}, EVEN))
+    p_yes = joined({"reader": 0.2, "likeness": 0.5}, EVEN)
+    assert settle({"no": 0.8}, {"likeness": 0.5}).chance == pytest.approx(1 - p_yes)

@@ -16,8 +16,9 @@ from PIL.Image import Image
 from torch import Tensor
 
 from deepseek_mm.encoders.ahead import batched_ahead
-from deepseek_mm.encoders.default import SpaceModel, positions, quick
+from deepseek_mm.encoders.default import DefaultSpace, SpaceModel, positions, quick
 from deepseek_mm.encoders.image import GRID, MAP_CHANNELS, MIDDLE_CHANNELS, squeeze, to_pixels
+from deepseek_mm.encoders.space import Look
 
 CHANNELS = 2 * MAP_CHANNELS + MIDDLE_CHANNELS
 CELLS = GRID * GRID
@@ -38,6 +39,19 @@ def maps_of_many(model: SpaceModel, images: Iterable[Image], *, batch: int = BAT
     """(P, C) of each picture, in order; pictures are drawn and squeezed while the tower works."""
     for squares in batched_ahead((squeeze(image) for image in images), size=batch):
         yield from maps_of(model, squares)
+
+
+@torch.inference_mode()
+def looks_of(space: DefaultSpace, cells_BPC: Tensor) -> list[Look]:
+    """What the space sees in the pictures, from what `maps_of` gave; without the finder's people."""
+    vectors_BD, grid_BPD = (x.float() for x in places_of(space.model, cells_BPC))
+    packaged_BCGG = cells_BPC[..., :MAP_CHANNELS].transpose(1, 2).unflatten(-1, (GRID, GRID))
+    with quick():
+        tags_B = space.namer(packaged_BCGG.bfloat16())
+    return [
+        Look(vector_D=vector_D.numpy(), grid_HWD=grid_PD.numpy().reshape(GRID, GRID, -1), tags=tags)
+        for vector_D, grid_PD, tags in zip(vectors_BD, grid_BPD, tags_B, strict=True)
+    ]
 
 
 @torch.inference_mode()

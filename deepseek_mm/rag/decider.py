@@ -1,29 +1,32 @@
 """Settles closed questions about pictures: asks the witnesses, and lets the judge weigh what they say.
 
 The reader reads the question while it looks. Where the question is whether one thing is there, its likeness to the
-picture, as search measures it, is a second witness. A question that speaks of a thing which is not there is told so
-instead of being answered.
+picture, as search measures it, is a second witness, and the picture's labels are a third. A question that speaks of a
+thing which is not there is told so instead of being answered.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL.Image import Image
 
 from deepseek_mm.rag.judge import EVEN, NO, YES, settle
-from deepseek_mm.rag.program.lexicon import PRONOUNS
+from deepseek_mm.rag.program.lexicon import IS_A, PRONOUNS
 from deepseek_mm.rag.program.parse import Program, parse
-from deepseek_mm.rag.program.words import plural, with_article
+from deepseek_mm.rag.program.words import names_the_same, plural, with_article
 from deepseek_mm.records import Verdict
 from deepseek_mm.see.eyes import Eyes
 from deepseek_mm.see.plain import shows_nothing
 from deepseek_mm.see.reader.reader import Reading
+from index import Label
 
 PREMISE = 0.04  # probability of its thing below which a question is not answered
 LEANING = ("colour", "count", "other")  # kinds of questions that take it for granted that their thing is there
 CLOSED = (YES, NO)
+LEAST = 0.3  # score from which a label is heard
+APART = ("animal", "fruit", "vegetable", "vehicle")  # kinds of which a picture mostly shows one member
 NEXT = re.compile(r"(and|what about|how about)\b")
 IT = re.compile(rf"\b({'|'.join(sorted(PRONOUNS))})\b", re.IGNORECASE)
 IN_FULL = {
@@ -40,6 +43,7 @@ class Put:
     text: str
     thing: str = ""
     premise: str = ""  # a thing that it takes for granted
+    sort: str = ""  # "animal": a kind of thing, of which the name is asked for
 
 
 def put(program: Program) -> Put:
@@ -51,6 +55,8 @@ def put(program: Program) -> Put:
         text = IT.sub(f"the {things[0]}", text, count=1)
     if kind == "exist" and len(things) == 1:
         return Put(text, thing=things[0])
+    if kind == "sort" and len(things) == 1:
+        return Put(text, sort=things[0])
     takes_for_granted = kind in LEANING and len(things) == 1
     return Put(text, premise=things[0] if takes_for_granted else "")
 
@@ -61,7 +67,6 @@ class Decider:
     def __init__(self, eyes: Eyes) -> None:
         """Where the eyes have no reader, only likeness speaks."""
         self.eyes, self.reader = eyes, eyes.reader
-        self.weights = eyes.reader.weights if eyes.reader else EVEN
 
     def decide_many(self, asked: Sequence[tuple[Program, Image]]) -> list[Verdict]:
         """One for each question and its picture; a picture object that comes again is looked at once."""
@@ -70,13 +75,13 @@ class Decider:
         premises = [n for n, one in enumerate(puts) if one.premise]
         lines = [one.text for one in puts] + [f"is there {with_article(puts[n].premise)}?" for n in premises]
         readings = self._read(list(zip(lines, [*images, *(images[n] for n in premises)], strict=True)))
-        likeness = self._likeness([one.thing or one.premise for one in puts], readings[: len(puts)], images)
+        others = self._others([one.thing or one.premise for one in puts], readings[: len(puts)], images)
         verdicts = [
-            self._settle(one, reading, like if one.thing else None)
-            for one, reading, like in zip(puts, readings, likeness, strict=False)
+            self._settle(one, reading, there if one.thing else {})
+            for one, reading, there in zip(puts, readings, others, strict=False)
         ]
         for n, reading in zip(premises, readings[len(puts) :], strict=True):
-            there = self._settle(Put("", thing=puts[n].premise), reading, likeness[n])
+            there = self._settle(Put("", thing=puts[n].premise), reading, others[n])
             if there.answer == NO and 1 - there.chance < PREMISE:
                 verdicts[n] = replace(there, answer=f"no {puts[n].premise}", heat=verdicts[n].heat)
         blank = {id(image): shows_nothing(image) for image in {id(image): image for image in images}.values()}
@@ -92,24 +97,67 @@ class Decider:
     def _read(self, asked: Sequence[tuple[str, Image]]) -> list[Reading | None]:
         return [*self.reader.read_many(asked)] if self.reader and asked else [None] * len(asked)
 
-    def _likeness(
+    def _others(
         self, things: Sequence[str], readings: Sequence[Reading | None], images: Sequence[Image]
-    ) -> list[float]:
-        """Of each picture to its thing; 0 where there is none."""
+    ) -> list[dict[str, float]]:
+        """How probable each picture's thing is by likeness and by the picture's labels; nothing where there is none."""
         names = sorted({thing for thing in things if thing})
         if not names:
-            return [0.0] * len(things)
+            return [{}] * len(things)
         if self.reader:
-            vectors_ND = np.stack([reading.vector_D for reading in readings if reading])
+            vectors_ND = np.stack([reading.look.vector_D for reading in readings if reading])
         else:
             vectors_ND = self.eyes.space.embed_images(images)
         presence_NT = self.eyes.presence(names, vectors_ND)
-        return [float(presence_NT[n, names.index(thing)]) if thing else 0.0 for n, thing in enumerate(things)]
+        told: list[dict[str, float]] = [
+            {"likeness": float(presence_NT[n, names.index(thing)])} if thing else {} for n, thing in enumerate(things)
+        ]
+        for there, thing, labels in zip(told, things, self._labels(readings), strict=True):
+            there |= by_labels(labels, thing) if thing else {}
+        return told
 
-    def _settle(self, one: Put, reading: Reading | None, likeness: float | None) -> Verdict:
+    def _labels(self, readings: Sequence[Reading | None]) -> list[tuple[Label, ...]]:
+        """Of each reading's picture."""
+        looks = {id(reading.look): reading.look for reading in readings if reading}
+        labels = {key: self.eyes.labels(look) for key, look in looks.items()}
+        return [labels[id(reading.look)] if reading else () for reading in readings]
+
+    def _settle(self, one: Put, reading: Reading | None, there: dict[str, float]) -> Verdict:
         chances = reading.chances if reading else {}
         if one.thing:
             chances = {answer: chance for answer, chance in chances.items() if answer in CLOSED}
-        verdict = settle(chances, likeness, weights=self.weights, why=one.thing)
+        if one.sort and reading:
+            chances = sorted_by(self.eyes.labels(reading.look), one.sort, chances)
+        weights = self.reader.weights_for(one.thing) if self.reader else EVEN
+        verdict = settle(chances, there, weights=weights, why=one.thing)
         heat = tuple(tuple(map(float, row)) for row in reading.heat_GG) if reading else ()
         return replace(verdict, heat=heat)
+
+
+def by_labels(labels: Sequence[Label], thing: str) -> dict[str, float]:
+    """What labels say of a thing: the surest that names it, or that a surer one names another of its kind.
+
+    Nothing where they say nothing: much that is there has no label.
+    """
+    named = max((label.score for label in labels if names_the_same(label.name, thing)), default=0.0)
+    rival = max((label.score for label in labels if are_rivals(label.name, thing)), default=0.0)
+    if max(named, rival) < LEAST:
+        return {}
+    return {"labels": named if named >= rival else 1 - rival}
+
+
+def sorted_by(labels: Sequence[Label], sort: str, chances: Mapping[str, float]) -> dict[str, float]:
+    """Probabilities of answers, with the surest label of this sort: its score is what it takes of all others."""
+    fitting = [each for each in labels if each.name != sort and each.score >= LEAST and names_the_same(each.name, sort)]
+    if not fitting:
+        return dict(chances)
+    best = max(fitting, key=lambda label: label.score)
+    left = {answer: (1 - best.score) * chance for answer, chance in chances.items()}
+    return left | {best.name: left.get(best.name, 0.0) + best.score}
+
+
+def are_rivals(label: str, thing: str) -> bool:
+    """Two animals, two fruits, ...: what is one of them is hardly the other."""
+    if names_the_same(label, thing) or names_the_same(thing, label):
+        return False
+    return any(label in IS_A[kind] and thing in IS_A[kind] for kind in APART)

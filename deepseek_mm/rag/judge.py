@@ -26,21 +26,22 @@ class Weights:
     offset: float = 0.0
 
 
-EVEN = Weights(by={"reader": 0.5, "likeness": 0.5})
+EVEN = Weights(by={"reader": 0.5, "likeness": 0.5, "labels": 0.5})
 
 
-def settle(chances: Mapping[str, float], likeness: float | None, *, weights: Weights = EVEN, why: str = "") -> Verdict:
-    """The reader's probabilities of its likeliest answers, and how probable the thing asked for is by its likeness.
+def settle(
+    chances: Mapping[str, float], there: Mapping[str, float], *, weights: Weights = EVEN, why: str = ""
+) -> Verdict:
+    """The reader's probabilities of its likeliest answers, and how probable others find the thing that is asked for.
 
-    `likeness` is None where the question does not ask whether one thing is there. Without a reader `chances` is empty.
+    `there` is empty where the question does not ask whether one thing is there. Without a reader `chances` is empty.
     """
-    closed = likeness is not None or set(chances) <= {YES, NO}
+    closed = bool(there) or set(chances) <= {YES, NO}
     said = [*spoken("reader", chances)]
-    if likeness is not None:
-        said += spoken("likeness", {YES: likeness, NO: 1 - likeness}, why=why)
-        p_yes = joined(
-            {"reader": chances.get(YES, 1 - chances[NO] if NO in chances else None), "likeness": likeness}, weights
-        )
+    if there:
+        said += [one for by, p in there.items() for one in spoken(by, {YES: p, NO: 1 - p}, why=why)]
+        read = chances.get(YES, 1 - chances[NO] if NO in chances else None)
+        p_yes = joined({"reader": read, **there}, weights)
         chances = {YES: p_yes, NO: 1 - p_yes}
     if not chances:
         return Verdict(answer="", chance=0.0, outcome="unknown")

@@ -57,9 +57,8 @@ class Describes(Protocol):
 class Reads(Protocol):
     """Answers closed questions about pictures."""
 
-    @property
-    def weights(self) -> Weights:
-        """Of its word beside that of others."""
+    def weights_for(self, thing: str) -> Weights:
+        """Of its word beside that of others, on whether this thing is there."""
 
     def read_many(self, asked: Sequence[tuple[str, Image]]) -> list[Reading]:
         """One for each question and its picture."""
@@ -106,6 +105,10 @@ class Eyes:
     def presence(self, things: Sequence[str], vectors_ND: Floats) -> Floats:
         """(N, T): probability that each picture shows each thing; vectors are those of whole pictures."""
         return self.vocabulary.presence(things, vectors_ND)
+
+    def labels(self, look: Look) -> tuple[Label, ...]:
+        """What the picture is called, best first."""
+        return tuple(word.label for word in self._named(look))
 
     def _sight(self, source: Source, image: Image, look: Look) -> Sight:
         named = self._named(look)

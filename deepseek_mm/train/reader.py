@@ -21,16 +21,18 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from deepseek_mm.config import between
+from deepseek_mm.config import SeeConfig, between
 from deepseek_mm.encoders.default import DefaultSpace, quick
+from deepseek_mm.encoders.maps import looks_of
 from deepseek_mm.evaluate.presence import NOUNS
+from deepseek_mm.rag.decider import by_labels
 from deepseek_mm.rag.judge import YES, Weights, log_odds
 from deepseek_mm.rag.program.parse import parse
+from deepseek_mm.see.eyes import Eyes
 from deepseek_mm.see.reader.asked import Asked, read_questions
 from deepseek_mm.see.reader.net import ReaderConfig, ReaderNet, Shown
 from deepseek_mm.see.reader.sure import Sure, family_of, fit_sure
 from deepseek_mm.see.reader.weights import WEIGHTS, write_reader
-from deepseek_mm.see.vocabulary import Vocabulary, read_calibration, read_names
 from deepseek_mm.train.asking import PRESENCE, Pair
 from deepseek_mm.train.bank import ASKED, CAPTIONED, INDOOR, Bank, asked_about, captioned, open_bank
 from deepseek_mm.train.certainty import logistic
@@ -38,6 +40,8 @@ from deepseek_mm.train.journal import Journal, learned
 from deepseek_mm.train.loop import Loss, chosen, gathered, train_steps
 from deepseek_mm.train.steps import StepsConfig
 
+LABELS = 0.6  # at least so much: other people's photos are less like those that the reader knows than these are
+WITNESSES = ("reader", "likeness", "labels")
 STAGES = ("maps", "read", "pack")
 SIDES = ("left", "right")  # of questions that are not asked about a mirrored photo
 FEWEST = 3  # questions that an answer answers, or it is not learned
@@ -200,11 +204,11 @@ def pack(file: Path, space: DefaultSpace, net: ReaderNet, banks: Sequence[Bank],
 
 @torch.inference_mode()
 def fit_weights(space: DefaultSpace, net: ReaderNet, mixed: Mixed, sure: Sure, answers: Sequence[str]) -> Weights:
-    """How much the reader's word and likeness count where both say whether a thing is there (logistic regression)."""
-    vocabulary = Vocabulary(space, read_names(), read_calibration(space))
-    bank, photos = mixed.banks[0], mixed.photos[0]
-    vectors_ND = bank.shown(photos, [0] * len(photos)).vectors_BD.float().numpy()
-    presence_NL = vocabulary.presence(NOUNS, vectors_ND)
+    """How much reader, likeness and labels count where they say whether a thing is there (logistic regression)."""
+    eyes, (bank, *_), (photos, *_) = Eyes(space, SeeConfig()), mixed.banks, mixed.photos
+    shown = bank.shown(photos, [0] * len(photos))
+    presence_NL = eyes.presence(NOUNS, shown.vectors_BD.float().numpy())
+    labels = [eyes.labels(look) for look in looks_of(space, shown.cells_BPC)]
     said, there = [], []
     for row, n in enumerate(photos):
         pairs = [pair for pair in bank.album.pairs[n] if pair.kind == PRESENCE and noun_of(pair)]
@@ -216,10 +220,12 @@ def fit_weights(space: DefaultSpace, net: ReaderNet, mixed: Mixed, sure: Sure, a
         for pair, scores_V in zip(pairs, scores_QV, strict=True):
             p_yes = float(sure.chances(scores_V, "there", answers)[answers.index(YES)])
             likeness = float(presence_NL[row, NOUNS.index(noun_of(pair))])
-            said.append([log_odds(p_yes), log_odds(likeness)])
+            labelled = by_labels(labels[row], noun_of(pair)).get("labels", 0.5)  # even odds add nothing
+            said.append([log_odds(p_yes), log_odds(likeness), log_odds(labelled)])
             there.append(pair.answer == YES)
     weights_W, offset = logistic(np.array(said), np.array(there), np.ones(len(there)))
-    by = dict(zip(("reader", "likeness"), (round(float(w), 4) for w in weights_W), strict=True))
+    by = {name: round(float(w), 4) for name, w in zip(WITNESSES, weights_W, strict=True)}
+    by["labels"] = max(by["labels"], LABELS)
     return Weights(by, round(offset, 4))
 
 

@@ -101,7 +101,7 @@ class AskWords:
     witness = Word("{by} says {answer} ({percent:.0f} %)", "{by}:{answer}({percent:.0f} %)")
     by_reader = Word("the reader of the picture", "图像阅读器")
     by_likeness = Word("likeness to the words", "与词语的相似度")
-    by_scene = Word("the program over the scene", "场景程序")
+    by_labels = Word("the picture's labels", "图片标签")
     program = Word("The question as a program", "问题的程序形式")
     run = Word("Run it", "运行")
     steps = Word("Steps", "步骤")

@@ -6,20 +6,22 @@ Shape key:  Q questions, B pictures, P cells, V answers, D width of the space, G
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from PIL.Image import Image
 from torch import Tensor
 
 from deepseek_mm.encoders.default import DefaultSpace, quick
 from deepseek_mm.encoders.image import GRID
-from deepseek_mm.encoders.maps import maps_of_many, places_of
-from deepseek_mm.encoders.space import Floats
+from deepseek_mm.encoders.maps import looks_of, maps_of_many
+from deepseek_mm.encoders.space import Floats, Look
 from deepseek_mm.rag.judge import Weights
 from deepseek_mm.see.reader.asked import read_questions
 from deepseek_mm.see.reader.net import ReaderNet, Shown
 from deepseek_mm.see.reader.sure import Sure
 
 LIKELIEST = 5  # answers that are told
+STRANGE = Weights(by={"reader": 1.0, "likeness": 0.0, "labels": 1.0})  # for want of anything fitted for them
 AT_ONCE = 32  # pictures whose questions are answered together
 
 
@@ -30,7 +32,7 @@ class Reading:
     family: str  # of the question
     chances: Mapping[str, float]  # answer -> probability, the likeliest first
     heat_GG: Floats  # how much was looked at each cell; sums to 1
-    vector_D: Floats  # of the space: the picture
+    look: Look  # what the space sees in the picture
 
 
 class Reader:
@@ -40,10 +42,9 @@ class Reader:
         self.space, self.answers, self.sure = space, list(answers), sure
         self.net = net.eval().requires_grad_(False)
 
-    @property
-    def weights(self) -> Weights:
-        """Of its word beside that of others."""
-        return self.sure.weights
+    def weights_for(self, thing: str) -> Weights:
+        """Of its word beside that of others. Where it was hardly ever asked for the thing, likeness says as little."""
+        return self.sure.weights if thing in self.sure.nouns else STRANGE
 
     def read_many(self, asked: Sequence[tuple[str, Image]]) -> list[Reading]:
         """One for each question and its picture; a picture object that comes again is looked at once."""
@@ -66,21 +67,22 @@ class Reader:
     @torch.inference_mode()
     def read_maps(self, questions: Sequence[str], photo_Q: Tensor, cells_BPC: Tensor) -> list[Reading]:
         """The same from what the tower made of the pictures; `photo_Q` says which one each question is about."""
-        vectors_BD, grid_BPD = places_of(self.space.model, cells_BPC.float())
+        looks = looks_of(self.space, cells_BPC.float())
+        vectors_BD = torch.from_numpy(np.stack([look.vector_D for look in looks]))
+        grid_BPD = torch.from_numpy(np.stack([look.grid_HWD for look in looks])).flatten(1, 2)
         asked = read_questions(self.space, [question.lower() for question in questions])
         shown = Shown(cells_BPC.float(), vectors_BD.bfloat16(), grid_BPD.bfloat16())
         whole = asked.rows(torch.arange(len(questions)))
         with quick():
             scores_QV, looked_QP = self.net.looked(shown, photo_Q, whole)
-        vectors_QD = vectors_BD.float().index_select(0, photo_Q)
-        told = zip(questions, scores_QV.float(), looked_QP.float(), vectors_QD, strict=True)
-        return [self._reading(*one) for one in told]
+        told = zip(questions, scores_QV.float(), looked_QP.float(), photo_Q.tolist(), strict=True)
+        return [self._reading(question, scores_V, looked_P, looks[n]) for question, scores_V, looked_P, n in told]
 
-    def _reading(self, question: str, scores_V: Tensor, looked_P: Tensor, vector_D: Tensor) -> Reading:
+    def _reading(self, question: str, scores_V: Tensor, looked_P: Tensor, look: Look) -> Reading:
         family = self.sure.family(question)
         chance_V = self.sure.chances(scores_V, family, self.answers)
         best = chance_V.topk(min(LIKELIEST, len(self.answers)))
         chances = {
             self.answers[n]: c for n, c in zip(best.indices.tolist(), best.values.tolist(), strict=True) if c > 0
         }
-        return Reading(family, chances, looked_P.view(GRID, GRID).numpy(), vector_D.numpy())
+        return Reading(family, chances, looked_P.view(GRID, GRID).numpy(), look)
