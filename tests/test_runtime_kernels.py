@@ -56,8 +56,9 @@ def test_a_torch_without_the_operations_is_not_an_error(monkeypatch):
 
 
 def test_eight_bits_multiply_whole_numbers_and_a_scale_for_every_output():
-    x_MD = torch.tensor([[1.0, 2.0, -1.0]]).bfloat16()
-    levels_FD, scale_F = torch.tensor([[1, 2, 3], [-4, 5, 0]], dtype=torch.int8), torch.tensor([0.5, 2.0]).bfloat16()
+    x_MD = torch.tensor([[1.0, 2.0, -1.0, *[0.0] * 29]]).bfloat16()  # torch reads whole vectors: no row may be shorter
+    levels_FD = torch.tensor([[1, 2, 3, *[7] * 29], [-4, 5, 0, *[7] * 29]], dtype=torch.int8)
+    scale_F = torch.tensor([0.5, 2.0]).bfloat16()
     assert times_eight(x_MD, levels_FD, scale_F).tolist() == [[0.5 * (1 + 4 - 3), 2.0 * (-4 + 10)]]
 
 

@@ -25,7 +25,9 @@ def tab(tmp_path):
     pictures = Pictures(tmp_path / "small", assistant.picture)
     with gr.Blocks():
         shelving = Shelving(assistant=assistant, words=ENGLISH, hush=lambda: None)
-        yield LibraryTab.place(shelving, pictures, Viewer.place(pictures, ENGLISH), top=gr.HTML(), head=str.upper)
+        yield LibraryTab.place(
+            shelving, pictures, Viewer.place(pictures, ENGLISH, lambda source: ""), top=gr.HTML(), head=str.upper
+        )
     assistant.close()
 
 

@@ -26,7 +26,7 @@ def tab(tmp_path, monkeypatch):
     assistant = paper(Config(data=tmp_path / "library"))
     pictures = Pictures(tmp_path / "pictures", assistant.picture)
     with gr.Blocks():
-        viewer = Viewer.place(pictures, ENGLISH)
+        viewer = Viewer.place(pictures, ENGLISH, lambda source: "")
         yield SearchTab.place(Searching(assistant=assistant, words=ENGLISH), pictures, viewer)
     assistant.close()
 

@@ -39,7 +39,10 @@ def look() -> Kernels:
 
 
 def times_eight(x_MD: Tensor, weight_FD: Tensor, scale_F: Tensor) -> Tensor:
-    """(M, F) of bfloat16 rows, int8 weights and a bfloat16 scale for every output."""
+    """(M, F) of bfloat16 rows, int8 weights and a bfloat16 scale for every output; D a multiple of 32.
+
+    Torch reads whole vectors: what lies behind a shorter row is multiplied as well, and may be NaN.
+    """
     return torch._weight_int8pack_mm(x_MD, weight_FD, scale_F)
 
 

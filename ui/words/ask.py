@@ -98,7 +98,7 @@ class AskWords:
     is_unsure = Word("not certain", "不确定")
     is_unknown = Word("too uncertain to say", "无法判断")
     else_ = Word("or else: {answer} ({percent:.0f} %)", "其次:{answer}({percent:.0f} %)")
-    witness = Word("{by} says {answer} ({percent:.0f} %)", "{by}:{answer}({percent:.0f} %)")
+    witness = Word("{by} says {answer} ({percent:.0f} %)", "{by}认为:{answer}({percent:.0f} %)")
     by_reader = Word("the reader of the picture", "图像阅读器")
     by_likeness = Word("likeness to the words", "与词语的相似度")
     by_labels = Word("the picture's labels", "图片标签")
