@@ -27,7 +27,7 @@ MARK = "text"  # of sources whose pictures were read
 DESCRIBED = "caption"  # of photos that were described; the kind of the region, too
 PHOTOS = Filter(source_kinds=("photo",))
 TOGETHER = 16  # photos that are described at a time
-PICTURES = (Filter(source_kinds=("photo",)), Filter(formats=("pdf",)))  # where there is something to read
+PICTURES = (PHOTOS, Filter(formats=("pdf",)))  # where there is something to read
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -39,14 +39,7 @@ class Library:
     """One library's shelves. Everything it uses is handed in."""
 
     def __init__(
-        self,
-        config: Config,
-        *,
-        eyes: Eyes,
-        reader: TextReader,
-        store: RegionStore,
-        jobs: Jobs,
-        history: History,
+        self, config: Config, *, eyes: Eyes, reader: TextReader, store: RegionStore, jobs: Jobs, history: History
     ) -> None:
         self.config, self.store, self.jobs, self.history = config, store, jobs, history
         self._filling = filling = Filling(

@@ -11,7 +11,7 @@ Shape key:  B photos, N sentences of them, T words
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 
@@ -26,7 +26,7 @@ from deepseek_mm.see.caption.captioner import WEIGHTS, write_captioner
 from deepseek_mm.see.caption.net import CaptionConfig, CaptionNet, rows_of
 from deepseek_mm.train.caption_words import Praise, Sentences, next_word_loss, sampled
 from deepseek_mm.train.journal import Journal, learned
-from deepseek_mm.train.loop import Loss, chosen, gathered, train_steps
+from deepseek_mm.train.loop import Loss, add_configs, chosen, gathered, train_steps
 from deepseek_mm.train.maps import Maps, keep_maps
 from deepseek_mm.train.steps import StepsConfig
 
@@ -61,9 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", default="train")
     parser.add_argument("--out", type=Path, default=Path("runs/caption"), help="each stage has a folder in it")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file that the stage pack writes")
-    for config in (StageConfig, StepsConfig, CaptionConfig):
-        for item in fields(config):
-            parser.add_argument(f"--{item.name.replace('_', '-')}", type=type(item.default))
+    add_configs(parser, StageConfig, StepsConfig, CaptionConfig)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ its own: a checkpoint every few minutes, a log, a plot.
 import argparse
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Protocol
@@ -26,7 +26,7 @@ from deepseek_mm.train.corpus import DOMAINS, Split, read_shard
 from deepseek_mm.train.corpus.build import splits_of
 from deepseek_mm.train.dense import make_dense
 from deepseek_mm.train.journal import Journal, learned
-from deepseek_mm.train.loop import chosen, train_steps
+from deepseek_mm.train.loop import add_configs, chosen, train_steps
 from deepseek_mm.train.mixture import Mixture, MixtureConfig
 from deepseek_mm.train.reach import Distiller, ReachConfig
 from deepseek_mm.train.rows import Rows, mix, pack
@@ -76,12 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--begin", type=Path, help="reach: run, or file of weights, to begin with")
     parser.add_argument("--base", default=BASE_LM, help="the model to begin with")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file that the stage pack writes")
-    for config in (StageConfig, StepsConfig, ReachConfig, MixtureConfig):
-        for item in fields(config):
-            if isinstance(item.default, bool):
-                parser.add_argument(f"--{item.name}", action="store_true", default=None)
-            elif isinstance(item.default, int | float):
-                parser.add_argument(f"--{item.name.replace('_', '-')}", type=type(item.default))
+    add_configs(parser, StageConfig, StepsConfig, ReachConfig, MixtureConfig)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -57,6 +57,17 @@ def gathered(loss: Loss) -> Callable[[int], dict[str, float]]:
     return gather
 
 
+def add_configs(parser: argparse.ArgumentParser, *configs: Any) -> None:
+    """A flag for every number and every switch of these classes; what is left out is the stage's own default."""
+    for config in configs:
+        for item in fields(config):
+            flag = f"--{item.name.replace('_', '-')}"
+            if isinstance(item.default, bool):
+                parser.add_argument(flag, action="store_true", default=None)
+            elif isinstance(item.default, int | float):
+                parser.add_argument(flag, type=type(item.default))
+
+
 def chosen(config: Any, args: argparse.Namespace) -> Any:
     """The defaults, with what was named on the command line."""
     named = {item.name: getattr(args, item.name, None) for item in fields(config)}

@@ -37,7 +37,7 @@ from deepseek_mm.train.asking import PRESENCE, Pair
 from deepseek_mm.train.bank import ASKED, CAPTIONED, INDOOR, Bank, asked_about, captioned, open_bank
 from deepseek_mm.train.certainty import logistic
 from deepseek_mm.train.journal import Journal, learned
-from deepseek_mm.train.loop import Loss, chosen, gathered, train_steps
+from deepseek_mm.train.loop import Loss, add_configs, chosen, gathered, train_steps
 from deepseek_mm.train.steps import StepsConfig
 
 LABELS = 0.6  # at least so much: other people's photos are less like those that the reader knows than these are
@@ -74,9 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with flickr8k, coco_vqa and daquar")
     parser.add_argument("--out", type=Path, default=Path("runs/reader"), help="maps and the run lie in it")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file that the stage pack writes")
-    for config in (BatchConfig, StepsConfig, ReaderConfig):
-        for item in fields(config):
-            parser.add_argument(f"--{item.name.replace('_', '-')}", type=type(item.default))
+    add_configs(parser, BatchConfig, StepsConfig, ReaderConfig)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -155,10 +153,11 @@ class Mixed:
         for bank, photos, (count, each) in zip(self.banks, self.photos, self.counts, strict=True):
             some = chance.sample(photos, min(count, len(photos)))
             views = [chance.randrange(len(bank.vectors)) for _ in some]
-            for n, view in zip(some, views, strict=True):
+            before = sum(len(part.vectors_BD) for part in shown)
+            for place, (n, view) in enumerate(zip(some, views, strict=True), start=before):
                 pairs = self.fitting(bank.album.pairs[n], mirrored=bool(view))
                 for pair in chance.sample(pairs, min(each, len(pairs))):
-                    photo_Q.append(sum(len(part.vectors_BD) for part in shown) + some.index(n))
+                    photo_Q.append(place)
                     rows_Q.append(self.row_of[pair.question])
                     right_Q.append(self.class_of[pair.answer])
             shown.append(bank.shown(some, views))

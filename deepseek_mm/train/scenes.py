@@ -7,7 +7,7 @@ scenes that are not even painted: it is given what the finder would find, a litt
 
 import argparse
 import sys
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 
@@ -21,7 +21,7 @@ from deepseek_mm.see.scene.answerer import AnswererConfig, AnswerNet
 from deepseek_mm.see.scene.finder import FinderNet
 from deepseek_mm.see.scene.weights import WEIGHTS, write_scene_weights
 from deepseek_mm.train.journal import Journal, learned
-from deepseek_mm.train.loop import Loss, chosen, gathered, train_steps
+from deepseek_mm.train.loop import Loss, add_configs, chosen, gathered, train_steps
 from deepseek_mm.train.scene_pictures import Pictures, finder_loss
 from deepseek_mm.train.scene_questions import VOCABULARY, Questions, answer_loss
 from deepseek_mm.train.steps import StepsConfig
@@ -56,9 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stage", choices=STAGES, required=True)
     parser.add_argument("--out", type=Path, default=Path("runs/scenes"), help="each stage has a folder in it")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file that the stage pack writes")
-    for config in (PoolConfig, StepsConfig, AnswererConfig):
-        for item in fields(config):
-            parser.add_argument(f"--{item.name}", type=type(item.default))
+    add_configs(parser, PoolConfig, StepsConfig, AnswererConfig)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,23 +1,19 @@
 """Describes pictures in one sentence, with weights that were trained for the tower at hand."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from PIL.Image import Image
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from deepseek_mm.deltas import pack_changes, unpack_whole
 from deepseek_mm.encoders.ahead import batched_ahead
 from deepseek_mm.encoders.default import DefaultSpace, SpaceModel, quick
 from deepseek_mm.encoders.maps import maps_of_many
-from deepseek_mm.errors import MissingWeights
 from deepseek_mm.see.caption.net import SPECIAL, CaptionConfig, CaptionNet
 from deepseek_mm.see.caption.search import BeamConfig, Sentence, best_sentences
+from deepseek_mm.see.kept import read_kept, write_kept
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "captions.safetensors"
 MAKE = "python -m deepseek_mm train caption --help"
@@ -68,24 +64,16 @@ def write_captioner(
     file: Path, state: Mapping[str, Tensor], words: Sequence[str], config: CaptionConfig, *, fingerprint: str
 ) -> None:
     """Weights as int8 with a scale a row, the words beside them; `fingerprint` is that of the space it looks at."""
-    told = json.dumps({"words": list(words), "config": asdict(config), "fingerprint": fingerprint})
-    save_file(pack_changes({}, state, new=("",)), file, metadata={"told": told})
-    file.chmod(0o644)
+    write_kept(file, state, {"words": list(words), "config": asdict(config), "fingerprint": fingerprint})
 
 
 def read_captioner(space: DefaultSpace, files: Sequence[Path] = (WEIGHTS,)) -> Captioner:
     """With several files they vote; all have the same words. MissingWeights without one, or made for another space."""
     nets, words = [], SPECIAL
     for file in files:
-        if not file.is_file():
-            raise MissingWeights(file, make=MAKE)
-        with safe_open(file, framework="pt") as opened:
-            told = json.loads(opened.metadata()["told"])
-            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-        if told["fingerprint"] != space.fingerprint:
-            raise MissingWeights(file, make=MAKE)
+        state, told = read_kept(file, space, make=MAKE)
         net = CaptionNet(len(told["words"]), CaptionConfig(**told["config"]))
-        net.load_state_dict(unpack_whole(tensors))
+        net.load_state_dict(state)
         nets.append(net)
         words = tuple(told["words"])
     return Captioner(space.model, nets, words)

@@ -1,0 +1,32 @@
+"""Small weights in one file: int8 with a scale a row, and beside them, as JSON, what they go with."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from deepseek_mm.deltas import pack_changes, unpack_whole
+from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.errors import MissingWeights
+
+
+def write_kept(file: Path, state: Mapping[str, Tensor], told: Mapping[str, Any]) -> None:
+    """`told` holds the "fingerprint" of the space that the weights look at."""
+    save_file(pack_changes({}, state, new=("",)), file, metadata={"told": json.dumps(told)})
+    file.chmod(0o644)
+
+
+def read_kept(file: Path, space: DefaultSpace, *, make: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The weights, float32, and what was told. MissingWeights without the file, or where it is for another space."""
+    if not file.is_file():
+        raise MissingWeights(file, make=make)
+    with safe_open(file, framework="pt") as opened:
+        told: dict[str, Any] = json.loads(opened.metadata()["told"])
+        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    if told["fingerprint"] != space.fingerprint:
+        raise MissingWeights(file, make=make)
+    return unpack_whole(tensors), told
