@@ -36,11 +36,10 @@ def test_an_error_in_drawing_reaches_the_consumer_after_what_came_before_it():
 
 
 def test_a_consumer_that_leaves_early_leaves_no_thread_behind():
-    before = threading.active_count()
+    others = set(threading.enumerate())  # those of other tests may end meanwhile
     batches = batched_ahead(iter(range(10_000)), size=1)
     next(batches)
+    (drawing,) = set(threading.enumerate()) - others
     batches.close()
-    until = time.monotonic() + 5
-    while threading.active_count() > before and time.monotonic() < until:
-        time.sleep(0.02)
-    assert threading.active_count() == before
+    drawing.join(timeout=5)
+    assert not drawing.is_alive()
