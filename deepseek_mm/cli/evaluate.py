@@ -111,9 +111,14 @@ def caption(args: Namespace, desk: Desk) -> int:
 
 def vqa(args: Namespace, desk: Desk) -> int:
     """How many questions about photos are answered right, how sure the answers were, and what is gained by looking."""
+    from deepseek_mm.evaluate.easy import EASY, easy_images, easy_rows
     from deepseek_mm.evaluate.vqa import read_question_rows
 
-    return asked_about(read_question_rows(needed(args.data_file, "--data"), split=args.split), args, desk)
+    file = needed(args.data_file, "--data")
+    if file == Path(EASY):
+        return asked_about(easy_rows(args.split), easy_images(args.split), args, desk)
+    images = needed(args.images, "--images")
+    return asked_about(read_question_rows(file, split=args.split), images, args, desk)
 
 
 def presence(args: Namespace, desk: Desk) -> int:
@@ -125,14 +130,13 @@ def presence(args: Namespace, desk: Desk) -> int:
     if not rows:
         raise ConfigError("too few photos show the same thing. Give --data with captions of more photos")
     desk.note(f"{len({row.kind for row in rows})} things are asked for")
-    return asked_about(rows, args, desk)
+    return asked_about(rows, needed(args.images, "--images"), args, desk)
 
 
-def asked_about(rows: "Sequence[QuestionRow]", args: Namespace, desk: Desk) -> int:
+def asked_about(rows: "Sequence[QuestionRow]", images: Path, args: Namespace, desk: Desk) -> int:
     """Ask all of it."""
     from deepseek_mm.evaluate.vqa import evaluate_vqa
 
-    images = needed(args.images, "--images")
     desk.note(f"asking {len(rows)} questions about {len({row.image for row in rows})} pictures")
     with TemporaryDirectory() as folder:
         config = replace(config_of(args, desk), data=Path(folder))  # nobody's library is opened for it
@@ -196,7 +200,8 @@ def add(parser: ArgumentParser) -> None:
         dest="data_file",
         metavar="FILE",
         type=Path,
-        help="JSONL of rows {image, captions}, or for regions of rows {image, person_boxes}",
+        help="JSONL of rows {image, captions}, for regions {image, person_boxes}, for vqa {image, question, answer}; "
+        "vqa: or easy-vqa, the package",
     )
     parser.add_argument("--images", metavar="FOLDER", type=Path, help="where the rows' pictures lie")
     parser.add_argument("--split", metavar="NAME", default="", help="only rows of this split")

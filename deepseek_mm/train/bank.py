@@ -1,4 +1,4 @@
-"""Photos that questions are asked about, and the questions: captioned ones, those of VQA v2, indoor ones of DAQUAR.
+"""Pictures that questions are asked about, and the questions: captioned photos, VQA v2, DAQUAR, drawings of easy-VQA.
 
 Every twenty-fifth training photo, by the hash of its name, is held out: what the reader says of those tells how sure it
 may be.
@@ -22,14 +22,15 @@ from tqdm import tqdm
 from deepseek_mm.encoders.default import SpaceModel
 from deepseek_mm.encoders.maps import CELLS, places_of
 from deepseek_mm.encoders.projection import SPACE_DIM
+from deepseek_mm.evaluate.easy import easy_images, easy_rows
 from deepseek_mm.evaluate.retrieval import open_pictures, read_caption_rows
-from deepseek_mm.evaluate.vqa import read_question_rows
+from deepseek_mm.evaluate.vqa import QuestionRow, read_question_rows
 from deepseek_mm.evaluate.vqa_answers import normal
 from deepseek_mm.see.reader.net import Shown
 from deepseek_mm.train.asking import Asking, Pair
 from deepseek_mm.train.maps import Maps, keep_maps, kept_rows
 
-CAPTIONED, ASKED, INDOOR = "flickr8k", "coco_vqa", "daquar"
+CAPTIONED, ASKED, INDOOR, DRAWN = "flickr8k", "coco_vqa", "daquar", "easy_vqa"
 DAQUAR_DEV, HELD_OUT = 5, 25  # one photo of so many
 ROUNDS = 5  # times that a captioned photo is asked about, each time otherwise
 AT_ONCE = 32
@@ -50,6 +51,7 @@ class Album:
     """Photos of one source: their names, what is asked about each, and what the tower makes of them."""
 
     name: str
+    images: Path  # where they lie
     photos: tuple[str, ...]
     pairs: tuple[tuple[Pair, ...], ...]
 
@@ -81,25 +83,35 @@ def captioned(folder: Path, *, seed: int) -> Album:
         tuple(pair for turn in range(ROUNDS) for pair in asking.about(n, Random(f"{seed} {turn} {row.image}")))
         for n, row in enumerate(rows)
     ]
-    return Album(CAPTIONED, tuple(row.image for row in rows), tuple(pairs))
+    return Album(CAPTIONED, folder / CAPTIONED / "images", tuple(row.image for row in rows), tuple(pairs))
 
 
 def asked_about(folder: Path, name: str) -> Album:
     """Questions that people asked about the training photos of a set."""
     split = "train" if name == ASKED else ""
     rows = read_question_rows(folder / name / "qa.jsonl", split=split)
+    if name == INDOOR:
+        rows = [row for row in rows if number_of(row.image) % DAQUAR_DEV]
+    return album_of(name, folder / name / "images", rows)
+
+
+def drawn() -> Album:
+    """Questions of easy-VQA about its training drawings. ConfigError without its package."""
+    return album_of(DRAWN, easy_images("train"), easy_rows("train"))
+
+
+def album_of(name: str, images: Path, rows: Sequence[QuestionRow]) -> Album:
+    """Questions by the picture that they are about."""
     pairs: dict[str, list[Pair]] = {}
     for row in rows:
-        if name == INDOOR and number_of(row.image) % DAQUAR_DEV == 0:
-            continue
         own = pairs.setdefault(row.image, [])
         own += [Pair(row.question.lower(), normal(answer), f"{name} {row.kind}".strip()) for answer in row.answers]
-    return Album(name, tuple(pairs), tuple(map(tuple, pairs.values())))
+    return Album(name, images, tuple(pairs), tuple(map(tuple, pairs.values())))
 
 
-def open_bank(model: SpaceModel, album: Album, images: Path, folder: Path) -> Bank:
+def open_bank(model: SpaceModel, album: Album, folder: Path) -> Bank:
     """What the tower makes of an album's photos, made where `folder` does not hold it yet."""
-    paths = open_pictures(images, album.photos)
+    paths = open_pictures(album.images, album.photos)
     with tqdm(total=4 * len(paths), unit="photo", desc=f"looking at {album.name}", file=sys.stderr) as bar:
         maps = keep_maps(model, paths, folder, told=bar.update)
         shape = (len(paths), 1 + CELLS, SPACE_DIM)

@@ -29,12 +29,24 @@ from deepseek_mm.rag.decider import by_labels
 from deepseek_mm.rag.judge import YES, Weights, log_odds
 from deepseek_mm.rag.program.parse import parse
 from deepseek_mm.see.eyes import Eyes
+from deepseek_mm.see.kept import read_kept
 from deepseek_mm.see.reader.asked import Asked, read_questions
 from deepseek_mm.see.reader.net import ReaderConfig, ReaderNet, Shown
 from deepseek_mm.see.reader.sure import Sure, family_of, fit_sure
-from deepseek_mm.see.reader.weights import WEIGHTS, write_reader
+from deepseek_mm.see.reader.weights import MAKE, WEIGHTS, write_reader
 from deepseek_mm.train.asking import PRESENCE, Pair
-from deepseek_mm.train.bank import ASKED, CAPTIONED, INDOOR, Bank, asked_about, captioned, open_bank
+from deepseek_mm.train.bank import (
+    ASKED,
+    CAPTIONED,
+    DRAWN,
+    INDOOR,
+    Album,
+    Bank,
+    asked_about,
+    captioned,
+    drawn,
+    open_bank,
+)
 from deepseek_mm.train.certainty import logistic
 from deepseek_mm.train.journal import Journal, learned
 from deepseek_mm.train.loop import Loss, add_configs, chosen, gathered, train_steps
@@ -51,12 +63,14 @@ FEWEST = 3  # questions that an answer answers, or it is not learned
 class BatchConfig:
     """What a step reads."""
 
-    captioned: int = 20  # photos of each album
-    asked: int = 24
-    indoor: int = 6
+    captioned: int = 26  # photos of each album
+    asked: int = 14
+    indoor: int = 4
+    drawn: int = 12
     captioned_each: int = 8  # questions about each of them, at most
     asked_each: int = 3
     indoor_each: int = 6
+    drawn_each: int = 6
     smooth: float = 0.05  # of the right answer's share goes to all answers
     every: int = 100  # steps between two checkpoints
 
@@ -74,6 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with flickr8k, coco_vqa and daquar")
     parser.add_argument("--out", type=Path, default=Path("runs/reader"), help="maps and the run lie in it")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file that the stage pack writes")
+    parser.add_argument("--begin", type=Path, help="weights that the stage read begins with, instead of chance")
     add_configs(parser, BatchConfig, StepsConfig, ReaderConfig)
 
 
@@ -92,6 +107,8 @@ def run(args: argparse.Namespace) -> int:
     if args.stage == "pack":
         net.load_state_dict(learned(args.out / "read"))
         return pack(args.weights, space, net, banks, answers)
+    if args.begin:
+        net.load_state_dict(begun(args.begin, space, answers, net.state_dict()))
     journal = Journal(args.out / "read", {**asdict(batch), **asdict(steps), **asdict(config)})
     mixed = Mixed.of(space, banks, class_of, batch, held_out=False)
     net.train()
@@ -104,8 +121,20 @@ def run(args: argparse.Namespace) -> int:
 
 def open_banks(space: DefaultSpace, data: Path, folder: Path, *, seed: int) -> list[Bank]:
     """All albums."""
-    albums = [captioned(data, seed=seed), *(asked_about(data, name) for name in (ASKED, INDOOR))]
-    return [open_bank(space.model, album, data / album.name / "images", folder / album.name) for album in albums]
+    albums = [captioned(data, seed=seed), *(asked_about(data, name) for name in (ASKED, INDOOR)), drawn()]
+    return [open_bank(space.model, album, folder / album.name) for album in albums]
+
+
+def begun(file: Path, space: DefaultSpace, answers: Sequence[str], fresh: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of an earlier reader: of the answers that it did not know, those of `fresh`."""
+    state, told = read_kept(file, space, make=MAKE)
+    row_of = {answer: row for row, answer in enumerate(told["answers"])}
+    both = [(new, row_of[answer]) for new, answer in enumerate(answers) if answer in row_of]
+    for name in ("out.weight", "out.bias"):
+        rows = fresh[name].clone()
+        rows[[new for new, _ in both]] = state[name][[old for _, old in both]]
+        state[name] = rows
+    return state
 
 
 def answers_of(banks: Sequence[Bank]) -> tuple[str, ...]:
@@ -141,7 +170,7 @@ class Mixed:
         pairs = (bank.album.pairs[n] for bank, some in zip(banks, photos, strict=True) for n in some)
         questions = sorted({pair.question for own in pairs for pair in own})
         counts = {CAPTIONED: (batch.captioned, batch.captioned_each), ASKED: (batch.asked, batch.asked_each)}
-        counts[INDOOR] = (batch.indoor, batch.indoor_each)
+        counts |= {INDOOR: (batch.indoor, batch.indoor_each), DRAWN: (batch.drawn, batch.drawn_each)}
         row_of = {question: row for row, question in enumerate(questions)}
         each = [counts[bank.album.name] for bank in banks]
         return cls(banks, photos, each, read_questions(space, questions), row_of, class_of)
@@ -234,16 +263,21 @@ def noun_of(pair: Pair) -> str:
     return wanted[0] if len(wanted) == 1 and wanted[0] in NOUNS else ""
 
 
+def told_by_people(album: Album, pair: Pair) -> bool:
+    """Whether it is asked as people ask."""
+    return pair.kind == PRESENCE if album.name == CAPTIONED else album.name != DRAWN
+
+
 @torch.inference_mode()
 def judged(net: ReaderNet, mixed: Mixed) -> tuple[list[str], Tensor, Tensor]:
     """Family, scores (Q, V) and number of the right answer of every question; -1 where it was not learned.
 
-    Of those that captions answer only the ones for things count: people ask the others otherwise.
+    Of those that captions answer only the ones for things count, and of drawings none: people ask otherwise.
     """
     families, scores, rights = [], [], []
     for bank, photos in zip(mixed.banks, mixed.photos, strict=True):
         for n in photos:
-            pairs = [pair for pair in bank.album.pairs[n] if bank.album.name != CAPTIONED or pair.kind == PRESENCE]
+            pairs = [pair for pair in bank.album.pairs[n] if told_by_people(bank.album, pair)]
             if not pairs:
                 continue
             asked = mixed.asked.rows(torch.tensor([mixed.row_of[pair.question] for pair in pairs]))
