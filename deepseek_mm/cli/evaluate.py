@@ -2,7 +2,8 @@
 
 import secrets
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +16,7 @@ from deepseek_mm.errors import ConfigError
 
 if TYPE_CHECKING:
     from deepseek_mm.evaluate.vqa import QuestionRow
+    from deepseek_mm.rag.assistant import Assistant
 
 
 class Report(Protocol):
@@ -133,15 +135,45 @@ def presence(args: Namespace, desk: Desk) -> int:
     return asked_about(rows, needed(args.images, "--images"), args, desk)
 
 
+def doubt(args: Namespace, desk: Desk) -> int:
+    """How far confidence can be trusted, over both kinds of questions; `--pictures` draws it."""
+    from deepseek_mm.evaluate.doubt import evaluate_doubt
+    from deepseek_mm.evaluate.presence import presence_rows
+    from deepseek_mm.evaluate.retrieval import read_caption_rows
+    from deepseek_mm.evaluate.vqa import read_question_rows
+
+    captions = read_caption_rows(needed(args.captions, "--captions"), split=args.split)
+    sets: dict[str, tuple[Sequence[QuestionRow], Path]] = {
+        "asked": (
+            read_question_rows(needed(args.data_file, "--data"), split=args.split),
+            needed(args.images, "--images"),
+        ),
+        "presence": (presence_rows(captions), needed(args.caption_images, "--caption-images")),
+    }
+    desk.note(f"asking {sum(len(rows) for rows, _ in sets.values())} questions")
+    with decider(args, desk) as assistant:
+        report = evaluate_doubt(assistant, sets)
+    for file in report.draw(args.pictures) if args.pictures else ():
+        desk.note(f"drew {file}")
+    return tell(report, args, desk)
+
+
 def asked_about(rows: "Sequence[QuestionRow]", images: Path, args: Namespace, desk: Desk) -> int:
     """Ask all of it."""
     from deepseek_mm.evaluate.vqa import evaluate_vqa
 
     desk.note(f"asking {len(rows)} questions about {len({row.image for row in rows})} pictures")
+    with decider(args, desk) as assistant:
+        return tell(evaluate_vqa(assistant, rows, images, blind=args.blind), args, desk)
+
+
+@contextmanager
+def decider(args: Namespace, desk: Desk) -> Iterator["Assistant"]:
+    """An assistant that says nothing, over a library of its own: nobody's is opened for it."""
     with TemporaryDirectory() as folder:
-        config = replace(config_of(args, desk), data=Path(folder))  # nobody's library is opened for it
+        config = replace(config_of(args, desk), data=Path(folder))
         with desk.assistant(config, speaks=False) as assistant:
-            return tell(evaluate_vqa(assistant, rows, images, blind=args.blind), args, desk)
+            yield assistant
 
 
 def scenes(args: Namespace, desk: Desk) -> int:
@@ -175,6 +207,7 @@ PARTS: dict[str, Callable[[Namespace, Desk], int]] = {
     "caption": caption,
     "vqa": vqa,
     "presence": presence,
+    "doubt": doubt,
     "scenes": scenes,
     "lm": lm,
 }
@@ -220,13 +253,15 @@ def add(parser: ArgumentParser) -> None:
         "--scenes", metavar="N", type=int, default=250, help="scenes: how many; each has a question a kind"
     )
     parser.add_argument("--seed", metavar="N", type=int, help="scenes: the same ones again; left out, they are new")
+    parser.add_argument("--captions", metavar="FILE", type=Path, help="doubt: JSONL of rows {image, captions} as well")
+    parser.add_argument("--caption-images", metavar="FOLDER", type=Path, help="doubt: where their pictures lie")
     evaluate_lm.add(parser)
     add_settings(parser, data=False)
 
 
 COMMAND = Command(
     name="eval",
-    help="score retrieval, regions, abstaining, answers, captions, vqa, presence, scenes, the language model",
+    help="score retrieval, regions, abstaining, answers, captions, vqa, presence, doubt, scenes, the language model",
     example="python -m deepseek_mm eval retrieval --data captions.jsonl --images photos --split dev",
     add=add,
     run=run,

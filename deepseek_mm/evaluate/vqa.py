@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from deepseek_mm.evaluate.retrieval import open_pictures, read_picture
@@ -125,31 +126,54 @@ def read_question_rows(file: Path, *, split: str = "") -> list[QuestionRow]:
     return read_rows(file, made, shape=SHAPE, split=split)
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Of every question, how sure its answer was and how right, 0 to 1; and how long it all took."""
+
+    chance_N: tuple[float, ...]
+    right_N: tuple[float, ...]
+    seconds: float = 0.0
+
+    def __add__(self, other: "Asked") -> "Asked":
+        return Asked(self.chance_N + other.chance_N, self.right_N + other.right_N, self.seconds + other.seconds)
+
+
 def evaluate_vqa(decider: Decides, rows: Sequence[QuestionRow], images: Path, *, blind: bool = False) -> VqaReport:
     """Ask everything, picture by picture; with `blind` once more over grey pictures."""
-    names = list(dict.fromkeys(row.image for row in rows))
-    pictures = dict(zip(names, open_pictures(images, names), strict=True))
-    report = asked(decider, rows, {name: read_picture(path) for name, path in pictures.items()})
+    report = report_of(ask_all(decider, rows, images), rows)
     if not blind:
         return report
-    return replace(report, blind=asked(decider, rows, {name: Image.new("RGB", (260, 260), GREY) for name in names}))
+    grey = {row.image: Image.new("RGB", (260, 260), GREY) for row in rows}
+    return replace(report, blind=report_of(ask_about(decider, rows, grey), rows))
 
 
-def asked(decider: Decides, rows: Sequence[QuestionRow], pictures: Mapping[str, Image.Image]) -> VqaReport:
+def ask_all(decider: Decides, rows: Sequence[QuestionRow], images: Path) -> Asked:
+    """Every question about its picture in this folder; each picture is opened once."""
+    names = list(dict.fromkeys(row.image for row in rows))
+    pictures = dict(zip(names, open_pictures(images, names), strict=True))
+    return ask_about(decider, rows, {name: read_picture(path) for name, path in pictures.items()})
+
+
+def ask_about(decider: Decides, rows: Sequence[QuestionRow], pictures: Mapping[str, Image.Image]) -> Asked:
     """Every question about its picture."""
     began = time.perf_counter()
     settled = decider.decide_many([(row.question, pictures[row.image]) for row in rows])
     seconds = time.perf_counter() - began
-    right_N = [credit(one.answer, row.answers) for one, row in zip(settled, rows, strict=True)]
+    right_N = tuple(credit(one.answer, row.answers) for one, row in zip(settled, rows, strict=True))
+    return Asked(tuple(one.chance for one in settled), right_N, seconds)
+
+
+def report_of(asked: Asked, rows: Sequence[QuestionRow]) -> VqaReport:
+    """What came of it, in all and by kind."""
     kinds = sorted({row.kind for row in rows if row.kind})
-    by_kind = {kind: part_of([r for r, row in zip(right_N, rows, strict=True) if row.kind == kind]) for kind in kinds}
+    told = list(zip(asked.right_N, rows, strict=True))
     return VqaReport(
-        whole=part_of(right_N),
-        by_kind=by_kind,
+        whole=part_of(asked.right_N),
+        by_kind={kind: part_of([right for right, row in told if row.kind == kind]) for kind in kinds},
         majority=majority(rows),
-        ece=calibration_error([one.chance for one in settled], right_N),
-        coverage=coverage([one.chance for one in settled], right_N),
-        seconds_per_question=round(seconds / len(rows), 5),
+        ece=calibration_error(asked.chance_N, asked.right_N),
+        coverage=coverage(asked.chance_N, asked.right_N),
+        seconds_per_question=round(asked.seconds / len(rows), 5),
     )
 
 
@@ -171,16 +195,35 @@ def majority(rows: Sequence[QuestionRow]) -> float:
 
 def calibration_error(chance_N: Sequence[float], right_N: Sequence[float]) -> float:
     """How far confidence and success are apart, the mean over bins of equally many questions, 0 to 1."""
+    gaps = [each.n * abs(each.chance - each.right) for each in bins_of(chance_N, right_N)]
+    return round(sum(gaps) / len(chance_N), 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Questions of about the same confidence: its mean, the share that was right, and how many there are."""
+
+    chance: float
+    right: float
+    n: int
+
+
+def bins_of(chance_N: Sequence[float], right_N: Sequence[float]) -> list[Bin]:
+    """Ten of equally many questions, the least sure first."""
     order_N = np.argsort(np.asarray(chance_N), kind="stable")
-    bins = [each for each in np.array_split(order_N, BINS) if len(each)]
     chances, rights = np.asarray(chance_N, np.float64), np.asarray(right_N, np.float64)
-    gaps = [len(each) * abs(float(chances[each].mean() - rights[each].mean())) for each in bins]
-    return round(sum(gaps) / len(chances), 4)
+    parts = [each for each in np.array_split(order_N, BINS) if len(each)]
+    return [Bin(float(chances[each].mean()), float(rights[each].mean()), len(each)) for each in parts]
 
 
 def coverage(chance_N: Sequence[float], right_N: Sequence[float]) -> float:
     """Percent of all questions, the surest first, of which nine of ten are answered right."""
+    enough = np.flatnonzero(surest_right(chance_N, right_N) >= PRECISE / 100)
+    return round(100 * (int(enough[-1]) + 1) / len(chance_N), 2) if len(enough) else 0.0
+
+
+def surest_right(chance_N: Sequence[float], right_N: Sequence[float]) -> NDArray[np.float64]:
+    """(N,): the share that is right of the surest question, of the two surest, and so on."""
     order_N = np.argsort(-np.asarray(chance_N), kind="stable")
-    share_N = np.cumsum(np.asarray(right_N, np.float64)[order_N]) / np.arange(1, len(order_N) + 1)
-    enough = np.flatnonzero(share_N >= PRECISE / 100)
-    return round(100 * (int(enough[-1]) + 1) / len(order_N), 2) if len(enough) else 0.0
+    share_N: NDArray[np.float64] = np.cumsum(np.asarray(right_N, np.float64)[order_N]) / np.arange(1, len(order_N) + 1)
+    return share_N

@@ -1,0 +1,50 @@
+"""What gives the language model its eyes, in one file: the net, and small changes of the model's matrices."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.errors import MissingWeights
+from deepseek_mm.lm.changes import TALL, THIN, merged, with_changes
+from deepseek_mm.lm.changes import WEIGHTS as SPEAKS
+from deepseek_mm.lm.find import fingerprint
+from deepseek_mm.lm.tokenizer import read_tokenizer
+from deepseek_mm.lm.weights import build, read_folder
+from deepseek_mm.see.glance.glance import Glance
+from deepseek_mm.see.glance.net import GlanceConfig, GlanceNet
+from deepseek_mm.see.kept import read_kept, write_kept
+
+WEIGHTS = Path(__file__).parents[2] / "weights" / "glance.safetensors"
+MAKE = "python -m deepseek_mm train see --help"
+NET = "net."  # begins the names of the net's weights; the others are the model's
+
+
+def model_of(folder: Path, changes: Path = SPEAKS) -> str:
+    """The fingerprint of the model that speaks: the base's weights, and what our training made of them."""
+    return hashlib.sha256(fingerprint(folder).encode() + changes.read_bytes()).hexdigest()
+
+
+def write_glance(
+    file: Path, state: Mapping[str, Tensor], config: GlanceConfig, *, space: DefaultSpace, model: str
+) -> None:
+    """Weights as int8 with a scale a row; `space` is what it looks at, `model` the fingerprint of what speaks."""
+    write_kept(file, state, {"config": asdict(config), "fingerprint": space.fingerprint, "model": model})
+
+
+def read_glance(space: DefaultSpace, folder: Path, file: Path = WEIGHTS) -> Glance:
+    """The model in `folder` with our changes and with eyes. MissingWeights where they are not there, or for others."""
+    state, told = read_kept(file, space, make=MAKE)
+    if told["model"] != model_of(folder):
+        raise MissingWeights(file, make=MAKE)
+    shape, weights = read_folder(folder)
+    shape, weights = with_changes(shape, weights, SPEAKS, base=fingerprint(folder))
+    changes = {name: value for name, value in state.items() if name.endswith((THIN, TALL))}
+    decoder = build(shape, merged(weights, changes), dtype=torch.bfloat16).requires_grad_(False)
+    net = GlanceNet(shape.width, GlanceConfig(**told["config"]))
+    net.load_state_dict({name.removeprefix(NET): value for name, value in state.items() if name.startswith(NET)})
+    return Glance(decoder, net, read_tokenizer(folder))
