@@ -23,6 +23,7 @@ from deepseek_mm.see.caption.captioner import read_captioner
 from deepseek_mm.see.eyes import Eyes
 from deepseek_mm.see.ocr import TextReader
 from deepseek_mm.see.reader.weights import read_reader
+from deepseek_mm.see.scene.weights import read_paper
 from deepseek_mm.see.vocabulary import read_names
 from index.store import RegionStore
 
@@ -46,6 +47,7 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
         names=own_words(config.data),
         reader=open_trained(read_reader, space),
         describer=open_trained(read_captioner, space),
+        paper=open_trained(read_paper, space),
     )
     say(f"opening the library at {config.data}")
     store = open_store(config, space)

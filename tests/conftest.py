@@ -45,6 +45,19 @@ def served(tmp_path_factory):
         yield server
 
 
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory):
+    """The house with the weights that come along, an empty library, and no language model."""
+    from dataclasses import replace
+
+    from deepseek_mm.config import Config
+    from deepseek_mm.load import load
+
+    config = Config(data=tmp_path_factory.mktemp("library"))
+    with load(replace(config, lm=replace(config.lm, name="none"))) as assistant:
+        yield assistant
+
+
 @pytest.fixture
 def path(tmp_path):
     """Where a history lies."""

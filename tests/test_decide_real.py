@@ -1,16 +1,11 @@
 """With the shipped weights: `ask` says of an uploaded photo what `decide_many` settles, on fifty questions."""
 
-from collections.abc import Iterator
-from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from deepseek_mm.config import Config
-from deepseek_mm.load import load
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Question
 
 pytestmark = pytest.mark.slow
@@ -28,18 +23,11 @@ QUESTIONS = (
 )
 
 
-@pytest.fixture(scope="module")
-def house(tmp_path_factory) -> Iterator[Assistant]:
-    config = Config(data=tmp_path_factory.mktemp("library"))
-    with load(replace(config, lm=replace(config.lm, name="none"))) as assistant:
-        yield assistant
-
-
-def test_fifty_questions_are_asked_as_they_are_settled(house):
+def test_fifty_questions_are_asked_as_they_are_settled(shipped):
     pictures = {name: Image.open(PHOTOS / f"{name}.jpg").convert("RGB") for name in NAMES}
     rows = list(product(NAMES, QUESTIONS))
-    settled = house.decide_many([(question, pictures[name]) for name, question in rows])
-    answers = house.ask_many(
+    settled = shipped.decide_many([(question, pictures[name]) for name, question in rows])
+    answers = shipped.ask_many(
         [Question(text=question, image=pictures[name], image_name=f"{name}.jpg") for name, question in rows]
     )
     assert len(rows) == 50
@@ -55,6 +43,6 @@ def test_fifty_questions_are_asked_as_they_are_settled(house):
 
 @pytest.mark.parametrize("picture", [Image.new("RGB", (1, 1)), Image.effect_noise((300, 300), 90).convert("RGB")])
 @pytest.mark.parametrize("question", ["Is there a dog?", "What animal is this?", "What is he doing?"])
-def test_of_nothing_nothing_is_named(house, picture, question):
-    answer = house.ask(Question(text=question, image=picture, image_name="nothing.png"))
+def test_of_nothing_nothing_is_named(shipped, picture, question):
+    answer = shipped.ask(Question(text=question, image=picture, image_name="nothing.png"))
     assert "blank or noise" in answer.text

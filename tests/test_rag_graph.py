@@ -1,10 +1,14 @@
 """A photo's boxes as a scene: programs count, compare and point, and say what they do not cover."""
 
+from dataclasses import replace
+
 import pytest
 from rag_house import photo_of
 
 from deepseek_mm.errors import BadProgram
+from deepseek_mm.logic.drawn import SCENE
 from deepseek_mm.rag.graph import scene_of, worked_again, worked_out
+from index import Label
 
 DOG = ("dog", (110, 110, 190, 190), "black white", 0.93)
 CUP = ("cup", (0, 0, 100, 100), "red", 0.9)
@@ -53,3 +57,19 @@ def test_a_program_of_one_s_own_is_run_and_a_wrong_one_is_pointed_at():
         worked_again('count(filtr(all(), "cup"))', regions(CUP), "1", least=LEAST)
     with pytest.raises(BadProgram):
         worked_again("(", regions(CUP), "1", least=LEAST)
+
+
+def test_a_drawn_scene_is_known_completely_and_its_solids_have_traits():
+    cube = ("cube metal blue big", (10, 10, 100, 100), "blue", 0.9)
+    ball = ("sphere rubber red small", (200, 200, 240, 240), "red", 0.8)
+    whole, *parts = regions(cube, ball)
+    parts = [replace(p, labels=tuple(Label(name=n, score=0.9) for n in p.labels[0].name.split())) for p in parts]
+    drawn = [replace(whole, kind="whole", labels=(Label(name=SCENE, score=1.0),)), *parts]
+    scene = scene_of(drawn, least=LEAST)
+    assert scene.complete
+    assert [dict(item.traits)["size"] for item in scene.items] == ["big", "small"]
+    told = worked_out("Is there a green cube?", drawn, "no", least=LEAST)
+    assert (told.answer, told.agrees) == ("no", "agrees")
+    told = worked_out("What size is the ball?", drawn, "big", least=LEAST)
+    assert (told.answer, told.agrees) == ("small", "contradicts")
+    assert not scene_of([replace(whole, kind="whole"), *parts], least=LEAST).complete

@@ -1,6 +1,6 @@
 """What scenes on paper are made of: solids that have four traits each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from deepseek_mm.logic.scene import Item, Share
 
@@ -11,6 +11,7 @@ VALUES: Mapping[str, tuple[str, ...]] = {  # in the order in which they are said
     "shape": ("cube", "sphere", "cylinder", "cone"),
 }
 CALLED = {"sphere": "ball"}  # another name of it
+SCENE = "drawn solids"  # what a picture of them is called
 ANSWERS = (*("yes", "no"), *map(str, range(11)), *(value for values in VALUES.values() for value in values))
 
 
@@ -18,3 +19,9 @@ def solid(traits: Mapping[str, str], box: Share, *, number: int, chance: float =
     """One of them as programs see it."""
     names = tuple(name for name in (traits["shape"], CALLED.get(traits["shape"])) if name)
     return Item(number=number, names=names, traits=traits, box=box, chance=chance)
+
+
+def traits_of(names: Sequence[str]) -> dict[str, str]:
+    """The traits that these names are, such as metal the material; empty unless every trait is among them."""
+    found = {trait: name for trait, values in VALUES.items() for name in names if name in values}
+    return found if len(found) == len(VALUES) else {}

@@ -21,7 +21,7 @@ from deepseek_mm.parse.document import read_page
 from deepseek_mm.rag.at_hand import AtHand, last_shown
 from deepseek_mm.rag.decider import Decider
 from deepseek_mm.rag.facts import nothing, run
-from deepseek_mm.rag.graph import worked_again, worked_out
+from deepseek_mm.rag.graph import is_drawn, worked_again, worked_out
 from deepseek_mm.rag.phrasing import grow, grow_text
 from deepseek_mm.rag.program import Case
 from deepseek_mm.rag.program.words import printable
@@ -230,7 +230,9 @@ class Assistant:
 
     def _looked_at(self, case: Case) -> Image | None:
         """The photo that a closed question is about."""
-        if case.source is None or case.program.library or case.program.kind not in SETTLED:
+        if case.source is None or case.program.library:
+            return None
+        if case.program.kind not in SETTLED and not self._on_paper(case.program.text, case.source):
             return None
         measured = case.program.kind == "colour" and not case.program.things  # of the whole picture
         if case.source.kind != "photo" or measured:
@@ -238,6 +240,12 @@ class Assistant:
         with suppress(NothingThere):
             return case.question.image or self.picture(case.source)
         return None
+
+    def _on_paper(self, question: str, source: Source) -> bool:
+        """Is it about a drawn scene, and has it a program that gives an answer there?"""
+        regions = self.store.regions_of([source.id]).get(source.id, ())
+        worked = worked_out(question, regions, "", least=self.config.see.min_tag) if is_drawn(regions) else None
+        return bool(worked and worked.answer)
 
     def _read(self, case: Case) -> None:
         """Look for text in the pictures at hand, where the question asks for it."""

@@ -13,6 +13,7 @@ import numpy as np
 from PIL.Image import Image
 
 from deepseek_mm.rag.judge import EVEN, NO, YES, settle
+from deepseek_mm.rag.on_paper import settled_on_paper
 from deepseek_mm.rag.program.lexicon import IS_A, PRONOUNS
 from deepseek_mm.rag.program.parse import Program, parse
 from deepseek_mm.rag.program.words import names_the_same, plural, with_article
@@ -20,6 +21,7 @@ from deepseek_mm.records import Verdict
 from deepseek_mm.see.eyes import Eyes
 from deepseek_mm.see.plain import shows_nothing
 from deepseek_mm.see.reader.reader import Reading
+from deepseek_mm.see.scene.finder import Solids
 from index import Label
 
 PREMISE = 0.04  # probability of its thing below which a question is not answered
@@ -84,11 +86,23 @@ class Decider:
             there = self._settle(Put("", thing=puts[n].premise), reading, others[n])
             if there.answer == NO and 1 - there.chance < PREMISE:
                 verdicts[n] = replace(there, answer=f"no {puts[n].premise}", heat=verdicts[n].heat)
+        self._on_paper(asked, readings, verdicts)
         blank = {id(image): shows_nothing(image) for image in {id(image): image for image in images}.values()}
         return [
             replace(verdict, outcome="unknown", blank=True) if blank[id(image)] else verdict
             for verdict, image in zip(verdicts, images, strict=True)
         ]
+
+    def _on_paper(
+        self, asked: Sequence[tuple[Program, Image]], readings: Sequence[Reading | None], verdicts: list[Verdict]
+    ) -> None:
+        """Put other verdicts in place of those about drawn scenes."""
+        paper = self.eyes.paper
+        found: dict[int, Solids] = {}
+        for n, ((program, image), reading) in enumerate(zip(asked, readings, strict=False)):
+            if paper and reading and paper.is_scene(reading.look.vector_D):
+                solids = found.setdefault(id(image), paper.find(image))
+                verdicts[n] = settled_on_paper(program.text, solids.scene, paper.answer(program.text, solids))
 
     def decide_texts(self, asked: Sequence[tuple[str, Image]]) -> list[Verdict]:
         """The same for questions as people type them."""

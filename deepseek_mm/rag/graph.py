@@ -7,6 +7,7 @@ find may be there all the same. That is told as "not covered", not as a no.
 from collections.abc import Sequence
 
 from deepseek_mm.logic.calls import check
+from deepseek_mm.logic.drawn import SCENE, solid, traits_of
 from deepseek_mm.logic.english import program_of
 from deepseek_mm.logic.language import Node, read
 from deepseek_mm.logic.run import run
@@ -19,23 +20,36 @@ EMPTY = ("no", "0", "nothing")  # what a program gives where it finds nothing
 
 
 def scene_of(regions: Sequence[Region], *, least: float) -> Scene:
-    """The parts of one photo that a label names with at least this probability, numbered in their order."""
+    """The parts of one photo that a label names with at least this probability, numbered in their order.
+
+    Of a drawn scene everything is known.
+    """
     parts = [region for region in regions if region.kind == "part"]
     items = tuple(item_of(region, number) for number, region in enumerate(parts, start=1) if region.labels)
-    return Scene(items=items, fits=names_the_same, complete=False, least=least)
+    return Scene(items=items, fits=names_the_same, complete=is_drawn(regions), least=least)
+
+
+def is_drawn(regions: Sequence[Region]) -> bool:
+    """Are these the regions of a scene on paper?"""
+    return any(label.name == SCENE for region in regions if region.kind == "whole" for label in region.labels)
 
 
 def item_of(region: Region, number: int) -> Item:
     """A box as a thing."""
     wide, high = max(1, region.source.width_px), max(1, region.source.height_px)
     left, top, right, bottom = region.box_px
+    box = (left / wide, top / high, right / wide, bottom / high)
+    names = tuple(label.name for label in region.labels)
+    chance = max(label.score for label in region.labels)
+    if traits := traits_of(names):
+        return solid(traits, box, number=number, chance=chance)
     return Item(
         number=number,
-        names=tuple(label.name for label in region.labels),
+        names=names,
         traits={"colour": region.colours[0]} if region.colours else {},
         colours=frozenset(region.colours),
-        box=(left / wide, top / high, right / wide, bottom / high),
-        chance=max(label.score for label in region.labels),
+        box=box,
+        chance=chance,
     )
 
 
@@ -56,7 +70,7 @@ def carried_out(program: Node, regions: Sequence[Region], answer: str, *, least:
     """What it gives over the photo, beside the answer that was given."""
     scene = scene_of(regions, least=least)
     outcome = run(program, scene)
-    covered = not outcome.missing and bool(outcome.numbers or outcome.answer not in EMPTY)
+    covered = not outcome.missing and bool(scene.complete or outcome.numbers or outcome.answer not in EMPTY)
     agrees: Agreement = "not covered"
     if covered and answer:
         agrees = "agrees" if outcome.answer.lower() == answer.lower() else "contradicts"

@@ -19,12 +19,14 @@ from deepseek_mm.chance import expected
 from deepseek_mm.config import SeeConfig
 from deepseek_mm.encoders.ahead import batched_ahead
 from deepseek_mm.encoders.space import Floats, Look, Space
+from deepseek_mm.logic.drawn import SCENE, traits_of
 from deepseek_mm.rag.judge import Weights
 from deepseek_mm.see.colours import Palette
 from deepseek_mm.see.learned import Learned, read_learned
 from deepseek_mm.see.people import PEOPLE, may_be_said
 from deepseek_mm.see.places import Named, Place, merged, people_in, places, vectors_of
 from deepseek_mm.see.reader.reader import Reading
+from deepseek_mm.see.scene.finder import Solids
 from deepseek_mm.see.vocabulary import Vocabulary, read_calibration, read_names
 from index import Box, Label, Region, Source
 
@@ -64,6 +66,22 @@ class Reads(Protocol):
         """One for each question and its picture."""
 
 
+class Draws(Protocol):
+    """Knows drawn scenes, and what stands in them."""
+
+    def is_scene(self, vector_D: Floats) -> bool:
+        """Is a picture with this vector one?"""
+
+    def parts(self, source: Source, image: Image) -> list[Place]:
+        """What stands in it, each named by its traits, one of them its colour."""
+
+    def find(self, image: Image) -> Solids:
+        """The same with its doubts, as programs want it."""
+
+    def answer(self, question: str, solids: Solids) -> tuple[str, float]:
+        """What is asked about them, answered without a program, or ""; and how probable that is."""
+
+
 class Eyes:
     """Turns pictures into regions with labels, colours and vectors."""
 
@@ -76,13 +94,15 @@ class Eyes:
         names: Sequence[str] = (),
         reader: Reads | None = None,
         describer: Describes | None = None,
+        paper: Draws | None = None,
     ) -> None:
         """`names` are words beside those of labels.txt; a vocabulary that is given has its own.
 
-        `reader` answers closed questions, `describer` says in a sentence what is seen; not every space has them.
+        `reader` answers closed questions, `describer` says in a sentence what is seen, `paper` knows drawn scenes; not
+        every space has them.
         """
         self.space, self.config = space, config
-        self.reader, self.describer = reader, describer
+        self.reader, self.describer, self.paper = reader, describer, paper
         self.vocabulary = vocabulary or Vocabulary(
             space, tuple(dict.fromkeys((*read_names(), *names))), read_calibration(space)
         )
@@ -111,8 +131,9 @@ class Eyes:
         return tuple(word.label for word in self._named(look))
 
     def _sight(self, source: Source, image: Image, look: Look) -> Sight:
-        named = self._named(look)
-        parts = self._parts(source, image, look, named)
+        scene = self.paper if self.paper and self.paper.is_scene(look.vector_D) else None
+        named = [Named(Label(name=SCENE, score=1.0), None)] if scene else self._named(look)
+        parts = scene.parts(source, image) if scene else self._parts(source, image, look, named)
         palette = Palette(image)
         whole = Region(
             source=source,
@@ -123,8 +144,9 @@ class Eyes:
         )
         regions = [whole]
         for place in parts:
-            colours = palette.names(on_image(place.box_px, source, image))
-            regions.append(replace(whole, kind="part", box_px=place.box_px, labels=place.labels, colours=colours))
+            painted = traits_of([label.name for label in place.labels]) if scene else {}
+            seen = (painted["colour"],) if painted else palette.names(on_image(place.box_px, source, image))
+            regions.append(replace(whole, kind="part", box_px=place.box_px, labels=place.labels, colours=seen))
         return Sight(regions=tuple(regions), vectors_ND=vectors_of(look, parts))
 
     def _parts(self, source: Source, image: Image, look: Look, named: Sequence[Named]) -> list[Place]:

@@ -11,21 +11,31 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import torch
 from torch import nn
 from tqdm import tqdm
 
 from deepseek_mm.config import between
-from deepseek_mm.encoders.default import quick
+from deepseek_mm.encoders.default import DefaultSpace, quick
+from deepseek_mm.encoders.space import Floats, Space
+from deepseek_mm.errors import ConfigError
+from deepseek_mm.evaluate.easy import easy_images
+from deepseek_mm.evaluate.retrieval import read_picture
+from deepseek_mm.evaluate.scenes import make
+from deepseek_mm.evaluate.scenes.draw import draw
 from deepseek_mm.see.scene.answerer import AnswererConfig, AnswerNet
 from deepseek_mm.see.scene.finder import FinderNet
-from deepseek_mm.see.scene.weights import WEIGHTS, write_scene_weights
+from deepseek_mm.see.scene.weights import WEIGHTS, Kept, write_scene_weights
+from deepseek_mm.train.certainty import logistic
 from deepseek_mm.train.journal import Journal, learned
 from deepseek_mm.train.loop import Loss, add_configs, chosen, gathered, train_steps
 from deepseek_mm.train.scene_pictures import Pictures, finder_loss
 from deepseek_mm.train.scene_questions import VOCABULARY, Questions, answer_loss
 from deepseek_mm.train.steps import StepsConfig
 
+MOST = 1_200  # photos that scenes are told from
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 STAGES = ("find", "answer", "pack")
 
 
@@ -56,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stage", choices=STAGES, required=True)
     parser.add_argument("--out", type=Path, default=Path("runs/scenes"), help="each stage has a folder in it")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file that the stage pack writes")
+    parser.add_argument("--photos", type=Path, help="pack: folder of photos that scenes are to be told from")
     add_configs(parser, PoolConfig, StepsConfig, AnswererConfig)
 
 
@@ -102,9 +113,24 @@ def begin_answer(pool: PoolConfig, steps: StepsConfig, model: AnswererConfig) ->
 
 
 def pack(args: argparse.Namespace) -> int:
-    """Write what both stages learned into the weights that are shipped."""
+    """Write what both stages learned into the weights that are shipped, and how scenes are told from photos."""
+    if args.photos is None:
+        raise ConfigError("--photos is missing. Name a folder of photos that scenes are to be told from")
     finder, answerer = (learned(args.out / stage) for stage in ("find", "answer"))
-    config = chosen(AnswererConfig(), args)
-    write_scene_weights(args.weights, finder, answerer, vocabulary=VOCABULARY, config=config)
+    space = DefaultSpace()
+    looks = learn_looks(space, args.photos, seed=StepsConfig().seed)
+    told = Kept(vocabulary=VOCABULARY, config=chosen(AnswererConfig(), args), fingerprint=space.fingerprint)
+    write_scene_weights(args.weights, finder, answerer, told=told, looks=looks)
     tqdm.write(f"wrote {args.weights} ({args.weights.stat().st_size / 1e6:.1f} MB)", file=sys.stderr)
     return 0
+
+
+def learn_looks(space: Space, photos: Path, *, seed: int) -> tuple[Floats, float]:
+    """A direction of the space along which painted scenes lie apart from photos, and the drawings of easy-VQA."""
+    paths = [path for path in sorted(photos.iterdir()) if path.suffix.lower() in SUFFIXES][:MOST]
+    paths += sorted(easy_images("train").iterdir())[: len(paths) // 4]
+    chance = Random(f"{seed} looks")
+    painted = [draw(make(chance)) for _ in range(len(paths) // 2)]
+    vectors_ND = np.concatenate([space.embed_images(painted), space.embed_images([read_picture(p) for p in paths])])
+    is_scene_N = np.arange(len(vectors_ND)) < len(painted)
+    return logistic(vectors_ND.astype(np.float64), is_scene_N, np.ones(len(vectors_ND)))

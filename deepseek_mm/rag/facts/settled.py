@@ -41,6 +41,8 @@ def answered(program: Program, verdict: Verdict, shot: Shot, tell: Teller) -> Cl
         text = f"I {'think I see' if doubt else 'see'} {verdict.answer} {name} {inside}{or_else}"
     elif program.kind == "colour" and program.things:
         text = f"The {program.things[0].phrase} {inside} {'probably ' if doubt else ''}looks {verdict.answer}{or_else}"
+    elif verdict.answer.isdigit():
+        text = f"I {'think I count' if doubt else 'count'} {verdict.answer} {inside}{or_else}"
     else:
         text = f"{'Probably' if doubt else 'It is'} {verdict.answer}{or_else} {inside}"
     return Claim(text, numbers, verdict.chance)

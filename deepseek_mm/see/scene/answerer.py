@@ -103,6 +103,10 @@ class SceneAnswerer:
         self.net = net.eval().requires_grad_(False)
         self.numbers = {word: n for n, word in enumerate(vocabulary, start=1)}
 
+    def knows(self, question: str) -> bool:
+        """Has it learned all words of the question?"""
+        return all(word in self.numbers for word in words_of(question))
+
     @torch.inference_mode()
     def answer_many(self, questions: Sequence[str], solids: Sequence[Solids]) -> list[tuple[str, float]]:
         """Answer and its probability, one a question."""

@@ -1,20 +1,36 @@
-"""The weights of finder and answerer in one file."""
+"""The weights of finder and answerer in one file, and the direction in which pictures of scenes lie."""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.encoders.space import Floats
 from deepseek_mm.errors import MissingWeights
 from deepseek_mm.see.scene.answerer import AnswererConfig, AnswerNet, SceneAnswerer
 from deepseek_mm.see.scene.finder import FinderNet, SceneFinder
+from deepseek_mm.see.scene.paper import Paper
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "scenes.safetensors"
-FINDER, ANSWERER = "finder.", "answerer."
+MAKE = "python -m deepseek_mm train scenes --stage pack"
+FINDER, ANSWERER, LOOKS = "finder.", "answerer.", "looks"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kept:
+    """What stands beside the weights."""
+
+    vocabulary: Sequence[str]
+    config: AnswererConfig
+    fingerprint: str  # of the space that `looks` is a direction of
 
 
 def write_scene_weights(
@@ -22,26 +38,41 @@ def write_scene_weights(
     finder: Mapping[str, Tensor],
     answerer: Mapping[str, Tensor],
     *,
-    vocabulary: Sequence[str],
-    config: AnswererConfig,
+    told: Kept,
+    looks: tuple[Floats, float],
 ) -> None:
-    """Both in bfloat16."""
+    """Both in bfloat16. `looks`: the direction (D,) that tells scenes from other pictures, and what is added."""
     tensors = {FINDER + name: value for name, value in finder.items()}
     tensors |= {ANSWERER + name: value for name, value in answerer.items()}
-    told = json.dumps({"vocabulary": list(vocabulary), "config": asdict(config)})
-    save_file({n: t.bfloat16().contiguous() for n, t in tensors.items()}, file, metadata={"told": told})
+    tensors = {name: value.bfloat16().contiguous() for name, value in tensors.items()}
+    tensors[LOOKS] = torch.from_numpy(np.append(*looks).astype(np.float32))
+    save_file(tensors, file, metadata={"told": json.dumps(asdict(told))})
     file.chmod(0o644)
 
 
 def read_scene_weights(file: Path = WEIGHTS) -> tuple[SceneFinder, SceneAnswerer]:
     """Both, ready to look and to answer. MissingWeights without the file."""
-    if not file.is_file():
-        raise MissingWeights(file, make="python -m deepseek_mm train scenes --stage pack")
-    with safe_open(file, framework="pt") as opened:
-        told = json.loads(opened.metadata()["told"])
-        tensors = {name: opened.get_tensor(name).float() for name in opened.keys()}  # noqa: SIM118
+    told, tensors = opened_file(file)
     finder, answerer = FinderNet(), AnswerNet(len(told["vocabulary"]) + 1, AnswererConfig(**told["config"]))
     nets: dict[str, nn.Module] = {FINDER: finder, ANSWERER: answerer}
     for prefix, net in nets.items():
         net.load_state_dict({n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)})
     return SceneFinder(finder), SceneAnswerer(answerer, told["vocabulary"])
+
+
+def read_paper(space: DefaultSpace, file: Path = WEIGHTS) -> Paper:
+    """The same, and how scenes are known among other pictures. MissingWeights too where another space looked."""
+    told, tensors = opened_file(file)
+    if told["fingerprint"] != space.fingerprint:
+        raise MissingWeights(file, make=MAKE)
+    looks = tensors[LOOKS].numpy()
+    return Paper(*read_scene_weights(file), looks[:-1], float(looks[-1]))
+
+
+def opened_file(file: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """What was told beside the weights, and these as float32."""
+    if not file.is_file():
+        raise MissingWeights(file, make=MAKE)
+    with safe_open(file, framework="pt") as opened:
+        told: dict[str, Any] = json.loads(opened.metadata()["told"])
+        return told, {name: opened.get_tensor(name).float() for name in opened.keys()}  # noqa: SIM118
