@@ -76,6 +76,7 @@ class Evidence:
     score: float  # cosine similarity with the question, -1 to 1
     siblings: tuple[Region, ...] = ()  # every region of the same source, whole picture first
     presence: tuple[tuple[str, float], ...] = ()  # thing asked for -> probability that this photo shows it
+    judged: tuple[tuple[str, float], ...] = ()  # the same, where witnesses that look were asked
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -261,3 +261,11 @@ def test_nothing_left_and_a_picture_that_did_not_come_are_said_as_such():
     assert nothing(program, empty=True) == "There is no picture 5: I have 2 pictures here. Ask about one of them."
     gone = parse_several("is there a dog?", ["a.jpg", "b.jpg"]).program
     assert "no longer here" in nothing(gone, empty=True)
+
+
+def test_what_was_judged_outweighs_labels_and_likeness():
+    dog, cat = row_of([DOG], [CAT])[:2]
+    rows = [replace(dog, judged=(("dog", 0.2),)), replace(cat, judged=(("dog", 0.9),))]
+    assert answers("which one shows a dog?", rows) == ["b.jpg shows a dog [2]."]
+    unsure = [replace(dog, judged=(("dog", 0.55),)), replace(cat, judged=(("dog", 0.45),))]
+    assert answers("is there a dog?", unsure) == ["Yes, a.jpg probably shows a dog [1]."]

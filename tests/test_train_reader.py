@@ -9,7 +9,8 @@ from deepseek_mm.see.reader.sure import Sure
 from deepseek_mm.see.reader.weights import write_reader
 from deepseek_mm.train.asking import PRESENCE, Pair
 from deepseek_mm.train.bank import ASKED, CAPTIONED, DRAWN, Album
-from deepseek_mm.train.reader import begun, told_by_people
+from deepseek_mm.train.reader import begun
+from deepseek_mm.train.reader_pack import told_by_people
 
 SMALL = ReaderConfig(channels=8, cells=4, space=6, width=16, heads=2, layers=1, feed=16)
 SPACE = SimpleNamespace(fingerprint="f" * 64)
@@ -39,4 +40,6 @@ def test_only_what_is_asked_as_people_ask_tells_how_sure_it_may_be(tmp_path):
     assert told_by_people(captioned, there)
     assert not told_by_people(captioned, colour)
     assert told_by_people(asked, colour)
+    assert told_by_people(asked, there)
+    assert not told_by_people(asked, Pair("is there a zebra?", "no", PRESENCE))  # not among the nouns of that family
     assert not told_by_people(drawn, there)

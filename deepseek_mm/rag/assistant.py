@@ -12,12 +12,13 @@ from typing import Self, cast
 
 from PIL.Image import Image
 
-from deepseek_mm.config import Config, RagConfig
-from deepseek_mm.errors import BadQuestion, NothingThere
+from deepseek_mm.config import Config
+from deepseek_mm.errors import NothingThere
 from deepseek_mm.history import History, Turn
 from deepseek_mm.library import Library
 from deepseek_mm.lm.generator import Generator
 from deepseek_mm.parse.document import read_page
+from deepseek_mm.rag.askable import askable, asked, failed
 from deepseek_mm.rag.at_hand import AtHand, last_shown
 from deepseek_mm.rag.decider import Decider
 from deepseek_mm.rag.facts import nothing, run
@@ -26,13 +27,11 @@ from deepseek_mm.rag.phrasing import grow, grow_text
 from deepseek_mm.rag.program import Case
 from deepseek_mm.rag.program.words import printable
 from deepseek_mm.rag.retriever import Retriever
-from deepseek_mm.rag.uploads import Shelf, pictures_of
+from deepseek_mm.rag.uploads import Shelf
 from deepseek_mm.records import (
     Answer,
-    Check,
     Evidence,
     Found,
-    Picture,
     Query,
     Question,
     State,
@@ -204,6 +203,7 @@ class Assistant:
             for case in cases:
                 self._read(case)
             found = self.retriever.retrieve_many(cases, k=self.config.rag.num_regions)
+            found = [self._judged(case, entries) for case, entries in zip(cases, found, strict=True)]
             cases = [self._worked(c, entries) for c, entries in zip(self._settled(cases), found, strict=True)]
             claims = [run(c.program, entries, self.config, c.verdict) for c, entries in zip(cases, found, strict=True)]
         except BaseException as error:
@@ -221,6 +221,23 @@ class Assistant:
         found = dict(zip(asked, verdicts, strict=True))
         return [replace(case, verdict=found.get(n)) for n, case in enumerate(cases)]
 
+    def _judged(self, case: Case, entries: Sequence[Evidence]) -> list[Evidence]:
+        """With how probable each thing is in each of several pictures at hand, as it would be settled of one."""
+        things = [thing.phrase for thing in case.program.things]
+        if len(case.pictures) < 2 or case.program.library or self.eyes.reader is None:
+            return list(entries)
+        images = {source.path: image for source in case.pictures if (image := self._opened(source)) is not None}
+        asked = [(phrase, path) for path in images for phrase in things]
+        chances = self.decider.presence_many([(phrase, images[path]) for phrase, path in asked])
+        told = dict(zip(asked, chances, strict=True))
+        judged = {path: tuple((phrase, told[phrase, path]) for phrase in things) for path in images}
+        return [replace(entry, judged=judged.get(entry.region.source.path, ())) for entry in entries]
+
+    def _opened(self, source: Source) -> Image | None:
+        with suppress(NothingThere):
+            return self.picture(source)
+        return None
+
     def _worked(self, case: Case, evidence: Sequence[Evidence]) -> Case:
         """With the question as a program, where it is about one photo and can be one."""
         if case.source is None or case.source.kind != "photo" or case.program.library or not evidence:
@@ -237,9 +254,7 @@ class Assistant:
         measured = case.program.kind == "colour" and not case.program.things  # of the whole picture
         if case.source.kind != "photo" or measured:
             return None
-        with suppress(NothingThere):
-            return case.question.image or self.picture(case.source)
-        return None
+        return case.question.image or self._opened(case.source)
 
     def _on_paper(self, question: str, source: Source) -> bool:
         """Is it about a drawn scene, and has it a program that gives an answer there?"""
@@ -286,45 +301,6 @@ class Assistant:
         shown = []
         most = MAX_SHOWN if case.program.library else max(MAX_SHOWN, len(case.pictures))
         for source in list(sources.values())[:most] if self.lm.sees else []:
-            with suppress(NothingThere):
-                shown.append(self.picture(source))
+            if (image := self._opened(source)) is not None:
+                shown.append(image)
         return shown
-
-
-def askable(question: Question, config: RagConfig) -> Question:
-    """The question in printable letters; pictures without words are described. BadQuestion if it cannot be asked."""
-    if len(question.text) > config.max_question_chars:
-        raise BadQuestion(
-            f"the question has {len(question.text):,} characters, and rag.max_question_chars allows "
-            f"{config.max_question_chars:,}. Shorten it, or raise rag.max_question_chars"
-        )
-    text, pictures = printable(question.text), pictures_of(question)
-    if len(pictures) > config.max_pictures:
-        raise BadQuestion(
-            f"the question brings {len(pictures)} pictures, and rag.max_pictures allows {config.max_pictures}. "
-            "Leave some out, or add them to the library and ask there"
-        )
-    if not text and not pictures:
-        raise BadQuestion("the question is empty. Type one, for example: Is there a dog on the beach?")
-    first, *more = pictures or [Picture(name=question.image_name)]
-    return replace(
-        question,
-        text=text or ("What is in these pictures?" if more else "What is in this photo?"),
-        image=first.image,
-        image_name=printable(first.name),
-        image_path=first.path,
-        more=tuple(more),
-    )
-
-
-def asked(query: Query) -> Query:
-    """The query in printable letters. BadQuestion for a query of nothing."""
-    clean = replace(query, text=printable(query.text))
-    if not clean.text and clean.image is None and not clean.like:
-        raise BadQuestion("the search is empty. Type some words, for example: a dog on a beach, or add a picture")
-    return clean
-
-
-def failed(error: BaseException) -> Check:
-    """Why there is no answer, where the answer would be."""
-    return Check(claim="the answer failed", numbers=(), kept=False, reason=str(error) or type(error).__name__)

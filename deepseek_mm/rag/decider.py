@@ -108,6 +108,11 @@ class Decider:
         """The same for questions as people type them."""
         return self.decide_many([(parse(text), image) for text, image in asked])
 
+    def presence_many(self, asked: Sequence[tuple[str, Image]]) -> list[float]:
+        """How probable it is that each picture shows its thing."""
+        verdicts = self.decide_texts([(f"Is there {with_article(thing)}?", image) for thing, image in asked])
+        return [verdict.chance if verdict.answer == YES else 1 - verdict.chance for verdict in verdicts]
+
     def _read(self, asked: Sequence[tuple[str, Image]]) -> list[Reading | None]:
         return [*self.reader.read_many(asked)] if self.reader and asked else [None] * len(asked)
 

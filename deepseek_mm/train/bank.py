@@ -9,7 +9,7 @@ Shape key:  N photos, B of a batch, P cells, C channels, D width of the space
 import hashlib
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -28,6 +28,7 @@ from deepseek_mm.evaluate.vqa import QuestionRow, read_question_rows
 from deepseek_mm.evaluate.vqa_answers import normal
 from deepseek_mm.see.reader.net import Shown
 from deepseek_mm.train.asking import Asking, Pair
+from deepseek_mm.train.implied import implied
 from deepseek_mm.train.maps import Maps, keep_maps, kept_rows
 
 CAPTIONED, ASKED, INDOOR, DRAWN = "flickr8k", "coco_vqa", "daquar", "easy_vqa"
@@ -92,7 +93,10 @@ def asked_about(folder: Path, name: str) -> Album:
     rows = read_question_rows(folder / name / "qa.jsonl", split=split)
     if name == INDOOR:
         rows = [row for row in rows if number_of(row.image) % DAQUAR_DEV]
-    return album_of(name, folder / name / "images", rows)
+    album = album_of(name, folder / name / "images", rows)
+    more = implied(dict(zip(album.photos, album.pairs, strict=True)))
+    pairs = [(*own, *more[photo]) for photo, own in zip(album.photos, album.pairs, strict=True)]
+    return replace(album, pairs=tuple(pairs))
 
 
 def drawn() -> Album:

@@ -14,6 +14,8 @@ from deepseek_mm.rag.program.parse import Claim, Program
 from deepseek_mm.rag.program.phrases import Thing
 from deepseek_mm.rag.program.words import listed, with_article
 
+EVEN = 0.5  # probability from which what was judged is taken to be there
+
 
 @dataclass(frozen=True, slots=True)
 class Row(Teller):
@@ -23,6 +25,8 @@ class Row(Teller):
 
     def there(self, shot: Shot, thing: Thing) -> bool:
         """Likely enough? Beside a picture that is known to show the thing, a mere likeness must be sure."""
+        if shot.judged(thing) is not None:
+            return shot.chance(thing) >= EVEN
         if labelled(shot, thing):
             return shot.chance(thing) >= self.config.see.min_tag
         known = any(labelled(s, thing) or s.chance(thing) >= self.config.rag.sure for s in self.shots)

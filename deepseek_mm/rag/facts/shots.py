@@ -67,11 +67,17 @@ class Shot:
 
     def chance(self, thing: Thing) -> float:
         """Probability that this photo shows the thing, in its colour if one was asked for."""
+        if (judged := self.judged(thing)) is not None:
+            return judged
         seen = max((p for phrase, p in self.evidence[0].presence if phrase == thing.phrase), default=0.0)
         if thing.colour and self.parts(thing) and not self.coloured(thing):
             return seen if seen >= COLOUR_SEEN else 0.0
         named = [score_of(region, thing) for region in (self.coloured(thing) if thing.colour else self.regions)]
         return max([seen, *(score for score in named if score >= self.min_label)])
+
+    def judged(self, thing: Thing) -> float | None:
+        """The same as witnesses that look settled it, where they were asked."""
+        return next((p for phrase, p in self.evidence[0].judged if phrase == thing.phrase), None)
 
     def labels(self) -> list[tuple[Label, Region]]:
         """Every name that is likely enough, best first, with a part that carries it or else the whole picture.

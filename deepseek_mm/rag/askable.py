@@ -1,0 +1,48 @@
+"""Can it be asked? Questions and queries in printable letters, and what is said of those that cannot be."""
+
+from dataclasses import replace
+
+from deepseek_mm.config import RagConfig
+from deepseek_mm.errors import BadQuestion
+from deepseek_mm.rag.program.words import printable
+from deepseek_mm.rag.uploads import pictures_of
+from deepseek_mm.records import Check, Picture, Query, Question
+
+
+def askable(question: Question, config: RagConfig) -> Question:
+    """The question in printable letters; pictures without words are described. BadQuestion if it cannot be asked."""
+    if len(question.text) > config.max_question_chars:
+        raise BadQuestion(
+            f"the question has {len(question.text):,} characters, and rag.max_question_chars allows "
+            f"{config.max_question_chars:,}. Shorten it, or raise rag.max_question_chars"
+        )
+    text, pictures = printable(question.text), pictures_of(question)
+    if len(pictures) > config.max_pictures:
+        raise BadQuestion(
+            f"the question brings {len(pictures)} pictures, and rag.max_pictures allows {config.max_pictures}. "
+            "Leave some out, or add them to the library and ask there"
+        )
+    if not text and not pictures:
+        raise BadQuestion("the question is empty. Type one, for example: Is there a dog on the beach?")
+    first, *more = pictures or [Picture(name=question.image_name)]
+    return replace(
+        question,
+        text=text or ("What is in these pictures?" if more else "What is in this photo?"),
+        image=first.image,
+        image_name=printable(first.name),
+        image_path=first.path,
+        more=tuple(more),
+    )
+
+
+def asked(query: Query) -> Query:
+    """The query in printable letters. BadQuestion for a query of nothing."""
+    clean = replace(query, text=printable(query.text))
+    if not clean.text and clean.image is None and not clean.like:
+        raise BadQuestion("the search is empty. Type some words, for example: a dog on a beach, or add a picture")
+    return clean
+
+
+def failed(error: BaseException) -> Check:
+    """Why there is no answer, where the answer would be."""
+    return Check(claim="the answer failed", numbers=(), kept=False, reason=str(error) or type(error).__name__)

@@ -1,0 +1,131 @@
+"""How sure a trained reader may be: fitted on photos that were held out, and written with its weights.
+
+Shape key:  B photos, Q questions of a photo, V answers, L nouns, W witnesses
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from deepseek_mm.config import SeeConfig
+from deepseek_mm.encoders.default import DefaultSpace, quick
+from deepseek_mm.encoders.maps import looks_of
+from deepseek_mm.evaluate.presence import NOUNS
+from deepseek_mm.rag.decider import by_labels
+from deepseek_mm.rag.judge import YES, Weights, log_odds
+from deepseek_mm.rag.program.parse import parse
+from deepseek_mm.see.eyes import Eyes
+from deepseek_mm.see.reader.net import ReaderNet, Shown
+from deepseek_mm.see.reader.sure import Sure, family_of, fit_sure
+from deepseek_mm.see.reader.weights import write_reader
+from deepseek_mm.train.asking import PRESENCE, Pair
+from deepseek_mm.train.bank import CAPTIONED, DRAWN, Album
+from deepseek_mm.train.certainty import logistic
+from deepseek_mm.train.mixed import Mixed
+
+WITNESSES = ("reader", "likeness", "labels")
+
+
+def pack(file: Path, space: DefaultSpace, net: ReaderNet, mixed: Mixed, answers: Sequence[str]) -> int:
+    """Fit how sure answers may be on the photos of `mixed`, which were held out, and write everything."""
+    sure = fit_sure(*judged(net.eval(), mixed), answers, nouns=NOUNS)
+    weights = Hearing(space, Eyes(space, SeeConfig()), net, mixed, sure, answers).weights()
+    tqdm.write(f"weights: {weights}", file=sys.stderr)
+    for family, told in sure.told.items():
+        tqdm.write(f"{family}: {told}", file=sys.stderr)
+    sure = replace(sure, weights=weights)
+    write_reader(file, net.state_dict(), answers=answers, sure=sure, config=net.config, fingerprint=space.fingerprint)
+    tqdm.write(f"wrote {file} ({file.stat().st_size / 1e6:.1f} MB)", file=sys.stderr)
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """The three witnesses, heard about photos that were held out."""
+
+    space: DefaultSpace
+    eyes: Eyes
+    net: ReaderNet
+    mixed: Mixed
+    sure: Sure
+    answers: Sequence[str]
+
+    def weights(self) -> Weights:
+        """How much each counts where they say whether a thing is there (logistic regression).
+
+        Every album counts alike: in some there are few animals but dogs, in others few people.
+        """
+        parts = [self.of_album(number) for number in range(len(self.mixed.banks))]
+        said = np.array([row for own, _ in parts for row in own])
+        there = np.array([each for _, own in parts for each in own])
+        counts = np.concatenate([np.full(len(own), 1 / max(1, len(own))) for own, _ in parts])
+        weights_W, offset = logistic(said, there, counts * len(there) / counts.sum())
+        by = {name: round(float(w), 4) for name, w in zip(WITNESSES, weights_W, strict=True)}
+        return Weights(by, round(offset, 4))
+
+    def of_album(self, number: int) -> tuple[list[list[float]], list[bool]]:
+        """Of every question whether a thing is there: the log-odds of the witnesses, and whether it is."""
+        bank = self.mixed.banks[number]
+        said: list[list[float]] = []
+        there: list[bool] = []
+        for photo in self.mixed.photos[number]:
+            pairs = [pair for pair in bank.album.pairs[photo] if pair.kind == PRESENCE and noun_of(pair)]
+            if pairs:
+                said += self.of_photo(bank.shown([photo], [0]), pairs)
+                there += [pair.answer == YES for pair in pairs]
+        return said, there
+
+    @torch.inference_mode()
+    def of_photo(self, shown: Shown, pairs: Sequence[Pair]) -> list[list[float]]:
+        """The log-odds of reader, likeness and labels, question by question."""
+        (presence_L,) = self.eyes.presence(NOUNS, shown.vectors_BD.float().numpy())
+        labels = self.eyes.labels(looks_of(self.space, shown.cells_BPC)[0])
+        asked = self.mixed.asked.rows(torch.tensor([self.mixed.row_of[pair.question] for pair in pairs]))
+        with quick():
+            scores_QV = self.net(shown, torch.zeros(len(pairs), dtype=torch.int64), asked).float()
+        heard = []
+        for pair, scores_V in zip(pairs, scores_QV, strict=True):
+            read = float(self.sure.chances(scores_V, "there", self.answers)[self.answers.index(YES)])
+            labelled = by_labels(labels, noun_of(pair)).get("labels", 0.5)  # even odds add nothing
+            chances = (read, float(presence_L[NOUNS.index(noun_of(pair))]), labelled)
+            heard.append([log_odds(chance) for chance in chances])
+        return heard
+
+
+def noun_of(pair: Pair) -> str:
+    """The thing that a presence question asks for; empty where it is not one of NOUNS."""
+    wanted = parse(pair.question).wanted
+    return wanted[0] if len(wanted) == 1 and wanted[0] in NOUNS else ""
+
+
+def told_by_people(album: Album, pair: Pair) -> bool:
+    """Whether it is asked as people ask."""
+    if album.name == DRAWN:
+        return False
+    return bool(noun_of(pair)) if pair.kind == PRESENCE else album.name != CAPTIONED
+
+
+@torch.inference_mode()
+def judged(net: ReaderNet, mixed: Mixed) -> tuple[list[str], Tensor, Tensor]:
+    """Family, scores (Q, V) and number of the right answer of every question; -1 where it was not learned.
+
+    Of those that captions answer only the ones for things count, and of drawings none: people ask otherwise.
+    """
+    families, scores, rights = [], [], []
+    for bank, photos in zip(mixed.banks, mixed.photos, strict=True):
+        for n in photos:
+            pairs = [pair for pair in bank.album.pairs[n] if told_by_people(bank.album, pair)]
+            if not pairs:
+                continue
+            asked = mixed.asked.rows(torch.tensor([mixed.row_of[pair.question] for pair in pairs]))
+            with quick():
+                scores.append(net(bank.shown([n], [0]), torch.zeros(len(pairs), dtype=torch.int64), asked).float())
+            families += [family_of(pair.question, NOUNS) for pair in pairs]
+            rights += [mixed.class_of.get(pair.answer, -1) for pair in pairs]
+    return families, torch.cat(scores), torch.tensor(rights)
