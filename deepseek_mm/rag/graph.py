@@ -20,9 +20,13 @@ EMPTY = ("no", "0", "nothing")  # what a program gives where it finds nothing
 
 def scene_of(regions: Sequence[Region], *, least: float) -> Scene:
     """The parts of one photo that a label names with at least this probability, numbered in their order."""
-    parts = [region for region in regions if region.kind == "part"]
-    items = tuple(item_of(region, number) for number, region in enumerate(parts, start=1) if region.labels)
+    items = tuple(item_of(region, number) for number, region in numbered(regions).items() if region.labels)
     return Scene(items=items, fits=names_the_same, complete=False, least=least)
+
+
+def numbered(regions: Sequence[Region]) -> dict[int, Region]:
+    """The parts of one photo by the numbers that they have in its scene."""
+    return dict(enumerate((region for region in regions if region.kind == "part"), start=1))
 
 
 def item_of(region: Region, number: int) -> Item:
