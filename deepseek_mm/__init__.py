@@ -21,8 +21,15 @@ if TYPE_CHECKING:
     from deepseek_mm.lm.offer import address_of as address_of
     from deepseek_mm.lm.offer import models_at as models_at
     from deepseek_mm.load import load as load
+    from deepseek_mm.logic.watch import Rule as Rule
+    from deepseek_mm.logic.watch import read_rules as read_rules
+    from deepseek_mm.logic.watch import rules_of as rules_of
     from deepseek_mm.parse.photo import read_photo as read_photo
     from deepseek_mm.rag.assistant import Assistant as Assistant
+    from deepseek_mm.rag.checking import Checked as Checked
+    from deepseek_mm.rag.checking import Held as Held
+    from deepseek_mm.rag.checking import keep_rules as keep_rules
+    from deepseek_mm.rag.checking import kept_rules as kept_rules
     from deepseek_mm.records import Answer as Answer
     from deepseek_mm.records import Check as Check
     from deepseek_mm.records import Citation as Citation
@@ -45,6 +52,7 @@ _HOMES = {
     "Answer": "records",
     "Assistant": "rag.assistant",
     "Check": "records",
+    "Checked": "rag.checking",
     "Citation": "records",
     "Config": "config",
     "Conversation": "history",
@@ -53,6 +61,7 @@ _HOMES = {
     "Exported": "sharing",
     "Failed": "jobs",
     "Found": "records",
+    "Held": "rag.checking",
     "Job": "jobs",
     "LMConfig": "config",
     "Library": "library",
@@ -61,6 +70,7 @@ _HOMES = {
     "Query": "records",
     "Question": "records",
     "Report": "ingest",
+    "Rule": "logic.watch",
     "Said": "records",
     "SettingsFile": "settings_file",
     "Sharing": "sharing",
@@ -71,9 +81,13 @@ _HOMES = {
     "Turn": "history",
     "address_of": "lm.offer",
     "here_in": "sharing",
+    "keep_rules": "rag.checking",
+    "kept_rules": "rag.checking",
     "load": "load",
     "models_at": "lm.offer",
     "read_photo": "parse.photo",
+    "read_rules": "logic.watch",
+    "rules_of": "logic.watch",
     "value_of": "settings_file",
 }
 __all__ = list(_HOMES)

@@ -1,7 +1,7 @@
-"""The command line:  python -m deepseek_mm ask | search | index | library | history | eval | bench | train | doctor ...
+"""The command line:  python -m deepseek_mm ask | search | rules | index | library | history | ... | doctor
 
 Parses, calls, and turns what went wrong into one sentence and an exit code: 0 done, 1 nothing found (or doctor is not
-content), 2 an error that the user can fix, 130 Ctrl-C.
+content, or a warning of rules holds), 2 an error that the user can fix, 130 Ctrl-C.
 """
 
 import os

@@ -8,11 +8,11 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Select, and_, case, func, insert, select, text, union_all
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, insert, select, text, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased, joinedload, selectinload
 
 from index.region import LIBRARY, UPLOADS, Counts, Filter, Label, LabelCount, Order, Region, Source
-from index.tables import LabelRow, PlaceRow, RegionRow, SourceRow, VectorRow
+from index.tables import LabelRow, MarkRow, PlaceRow, RegionRow, SourceRow, VectorRow
 from index.vectors import Floats, Ints, Rows
 
 SOURCE_FIELDS = tuple(field.name for field in fields(Source) if field.name != "id")
@@ -103,6 +103,18 @@ def sources_in_order(session: Session, query: Select[Any]) -> list[Source]:
     ids = session.scalars(query.with_only_columns(SourceRow.id)).all()
     rows = {row.id: row for row in session.scalars(select(SourceRow).where(among(SourceRow.id, ids)))}
     return [to_source(rows[source_id]) for source_id in ids]
+
+
+def without_mark(where: Filter, mark: str) -> Select[Any]:
+    """Sources that `where` allows and over which the pass `mark` was not made."""
+    done = exists().where(MarkRow.source_id == SourceRow.id, MarkRow.name == mark)
+    return matching_sources(where).where(~done)
+
+
+def rising(session: Session, query: Select[Any], *, limit: int, after: int) -> list[Source]:
+    """The first of what `query` selects of SourceRow that have an id above `after`, by rising id."""
+    rows = session.scalars(query.where(SourceRow.id > after).order_by(None).order_by(SourceRow.id).limit(limit))
+    return [to_source(row) for row in rows]
 
 
 def matching_ids(session: Session, where: Filter, *, after: int = 0) -> Ints:

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import exists, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from index import aside, check, places, queries
@@ -92,11 +92,13 @@ class RegionStore:
 
     def unmarked(self, mark: str, *, where: Filter = EVERYTHING, limit: int, after: int = 0) -> list[Source]:
         """Sources with an id above `after` over which the pass `mark` was not made, by rising id."""
-        done = exists().where(MarkRow.source_id == SourceRow.id, MarkRow.name == mark)
-        query = queries.matching_sources(where).where(SourceRow.id > after, ~done)
         with self._database.reading() as session:
-            rows = session.scalars(query.order_by(None).order_by(SourceRow.id).limit(limit))
-            return [queries.to_source(row) for row in rows]
+            return queries.rising(session, queries.without_mark(where, mark), limit=limit, after=after)
+
+    def walk(self, where: Filter = EVERYTHING, *, limit: int, after: int = 0) -> list[Source]:
+        """Sources with an id above `after`, by rising id; whoever goes on after the last one misses none."""
+        with self._database.reading() as session:
+            return queries.rising(session, queries.matching_sources(where), limit=limit, after=after)
 
     def stamps(self, *, collection: str = "library", within: Sequence[str] | None = None) -> dict[str, Stamp]:
         """Every known path of the collection, with what its file was like when it was read.
@@ -113,9 +115,8 @@ class RegionStore:
 
     def num_unmarked(self, mark: str, *, where: Filter = EVERYTHING) -> int:
         """How many sources `unmarked` would give in all."""
-        done = exists().where(MarkRow.source_id == SourceRow.id, MarkRow.name == mark)
         with self._database.reading() as session:
-            return queries.count_of(session, queries.matching_sources(where).where(~done))
+            return queries.count_of(session, queries.without_mark(where, mark))
 
     def problems(self) -> list[Problem]:
         """What does not fit together in the store, the gravest first. StoreDamaged if it cannot even be read."""

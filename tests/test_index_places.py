@@ -135,6 +135,16 @@ def test_sources_that_a_pass_has_not_seen_are_listed_from_the_oldest(store):
     assert [s.id for s in store.unmarked("ocr", limit=9, after=first.id)] == [third.id]
 
 
+def test_a_walk_goes_over_all_sources_from_the_oldest_and_misses_none_that_come_and_go(store):
+    first, second, third = fill(store, [1, 2, 3])
+    assert [s.id for s in store.walk(limit=2)] == [first.id, second.id]
+    store.remove([first.id])
+    (late,) = fill(store, [4])
+    assert [s.id for s in store.walk(limit=9, after=second.id)] == [third.id, late.id]
+    assert [s.id for s in store.walk(Filter(folder="/photos/0"), limit=9)] == [third.id]
+    assert store.walk(limit=9, after=late.id) == []
+
+
 def test_a_file_that_is_read_anew_has_its_passes_before_it_again(store):
     (source,) = fill(store, [1])
     store.extend(source.id, [], rows(0), mark="ocr")

@@ -22,6 +22,7 @@ FLOORS = (
     ("deepseek_mm.ingest", "deepseek_mm.rag.at_hand", "deepseek_mm.rag.askable", "deepseek_mm.rag.decider"),
     (
         "deepseek_mm.rag.retriever",
+        "deepseek_mm.rag.checking",
         "deepseek_mm.rag.uploads",
         "deepseek_mm.rag.phrasing",
         "deepseek_mm.rag.on_paper",

@@ -170,3 +170,14 @@ def test_files_dropped_on_the_page_go_with_everything_and_come_back_with_a_backu
     assert not dropped.exists()
     house.done(house.library.restore(tmp_path / "all.backup"))
     assert dropped.read_bytes() == (photos / "red.png").read_bytes()
+
+
+def test_settings_and_rules_come_back_with_a_backup(house, tmp_path):
+    texts = {name: house.config.data / name for name in ("config.toml", "rules.txt")}
+    for name, path in texts.items():
+        path.write_text(f"# {name}")
+    house.done(house.library.backup(tmp_path / "all.backup"))
+    for path in texts.values():
+        path.unlink()
+    house.done(house.library.restore(tmp_path / "all.backup"))
+    assert [path.read_text() for path in texts.values()] == ["# config.toml", "# rules.txt"]

@@ -4,7 +4,7 @@ import pytest
 
 from deepseek_mm.errors import BadProgram, NothingThere
 from deepseek_mm.logic.scene import Item, Scene
-from deepseek_mm.logic.watch import read_rules, rules_of, watch
+from deepseek_mm.logic.watch import MAX_CHARS, MAX_RULES, read_rules, rules_of, watch
 
 
 def item(number, name, box, chance=1.0):
@@ -79,6 +79,41 @@ def test_comments_and_empty_lines_are_no_rules_and_order_is_kept(tmp_path):
 def test_a_line_that_is_no_rule_is_named_with_its_place(line, why):
     with pytest.raises(BadProgram, match=f"(?s)line 2 of the rules: .*{why}"):
         rules_of(["# first", line])
+
+
+@pytest.mark.parametrize(
+    ("condition", "by_absence"),
+    [
+        ("exist(cup)", False),
+        ("not exist(cup)", True),
+        ("near(cup, laptop)", False),
+        ("not near(cup, laptop)", True),
+        ("count(cup) > 1", False),
+        ("not count(cup) >= 1", True),
+        ("count(cup) < 3", True),
+        ("not count(cup) <= 3", False),
+        ("count(cup) = 2", True),
+        ("not count(cup) = 2", True),
+        ("exist(laptop) and not exist(cup)", True),
+    ],
+)
+def test_a_rule_that_one_more_box_could_end_holds_as_far_as_boxes_tell(condition, by_absence):
+    (rule,) = rules_of([f'{condition} -> note "x"'])
+    assert rule.by_absence is by_absence
+
+
+def test_an_and_in_quotes_is_a_word_of_a_name():
+    (rule,) = rules_of(['exist("salt and pepper") and exist(cup) -> note "salt and pepper"'])
+    assert [condition.one for condition in rule.conditions] == ["salt and pepper", "cup"]
+
+
+def test_a_file_out_of_bounds_is_refused():
+    with pytest.raises(BadProgram, match=r"line 1 of the rules: it has 2,\d+ characters, and 2,000 are allowed"):
+        rules_of([f'exist(cup) -> note "{"x" * MAX_CHARS}"'])
+    rules = ['exist(cup) -> note "x"'] * MAX_RULES
+    assert len(rules_of(rules)) == MAX_RULES
+    with pytest.raises(BadProgram, match="there are 501 rules, and 500 are checked at once"):
+        rules_of([*rules, *rules[:1]])
 
 
 def test_an_absent_file_says_how_to_write_one(tmp_path):

@@ -29,11 +29,12 @@ def commands(kind: str) -> list[str]:
 
 @pytest.fixture
 def clone(tmp_path, monkeypatch):
-    """A folder like a clone's, with three of the bundled photos."""
+    """A folder like a clone's, with a few of the bundled photos."""
     photos = tmp_path / "examples" / "photos"
     photos.mkdir(parents=True)
     for name in PHOTOS:
         shutil.copy(ROOT / "examples" / "photos" / name, photos)
+    shutil.copy(ROOT / "examples" / "rules.txt", photos.parent)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

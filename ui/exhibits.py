@@ -53,9 +53,9 @@ def is_drawn(region: Region) -> bool:
 
 
 def evidence(each: Exhibit, words: Words) -> str:
-    """One line of what speaks for it: "score 0.31 - kite 93 %, sky 40 % - red, blue"; number 0 has no score."""
+    """One line of what speaks for it: "score 0.31 - kite 93 %, sky 40 % - red, blue"; 0 is no score."""
     region = each.citation.region
-    score = words.score.format(score=each.citation.score) if each.citation.number else ""
+    score = words.score.format(score=each.citation.score) if each.citation.score else ""
     labels = ", ".join(map(sure, region.labels[:LABELS]))
     parts = [score, labels, ", ".join(region.colours)]
     return " - ".join(filter(None, parts))
@@ -84,7 +84,7 @@ def details(each: Exhibit, words: Words) -> str:
     return "".join(parts)
 
 
-def chosen(shown: Sequence[Exhibit], what: object) -> int | None:
+def chosen(shown: Sequence[object], what: object) -> int | None:
     """The index that a press on an exhibit sent, if it is one."""
     text = str(what)
     index = int(text) if text.isdecimal() and len(text) < 9 else -1

@@ -82,9 +82,9 @@ def _load(page: gr.Blocks, assistant: Assistant, visit: Visit, ask: AskTab, libr
     """What happens when the page has arrived in the browser: it says who it is, and shows again what it had shown."""
     words = ask.words
 
-    def known(secret: object) -> tuple[str, str, Any]:
+    def known(secret: object) -> tuple[str, str, Any, str]:
         session = edges.session_of(secret) or edges.new_session()
-        return session, head(status(assistant, words), words), library.wake()
+        return session, head(status(assistant, words), words), library.wake(), library.rules.ruling.text()
 
     def restore(secret: object, at: str) -> Iterator[dict[Any, Any]]:
         yield {ask.talk: gr.skip()}  # a generator that says nothing would empty every part
@@ -93,7 +93,7 @@ def _load(page: gr.Blocks, assistant: Assistant, visit: Visit, ask: AskTab, libr
 
     who = [visit.kept, visit.page, visit.at]
     page.load(lambda *sent: sent, who, who, js="() => arrive()", **QUIET).then(
-        known, visit.kept, [visit.kept, library.top, library.timer], **QUIET
+        known, visit.kept, [visit.kept, library.top, library.timer, library.rules.text], **QUIET
     ).then(restore, [visit.kept, visit.at], ask.parts, **QUIET)
 
 

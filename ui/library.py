@@ -20,6 +20,8 @@ from ui.listing import Lister, Listing
 from ui.looking import Look, look
 from ui.pictures import Pictures
 from ui.piece import piece
+from ui.rules import RulesPart
+from ui.ruling import Ruling
 from ui.shelf import SHOWING, Shelf, Updates
 from ui.shelving import Said, Shelving
 from ui.talk import Talk
@@ -37,6 +39,7 @@ class LibraryTab:
 
     shelving: Shelving
     shelf: Shelf
+    rules: RulesPart
     parts: dict[str, Any]  # components by name
     timer: gr.Timer
     seen: gr.State  # the last Look: only what has changed is sent
@@ -58,18 +61,20 @@ class LibraryTab:
             with gr.Column(scale=1, min_width=300, elem_classes="library-side"):
                 parts |= place_add(words) | place_state(words) | place_care(words)
             with gr.Column(scale=3, min_width=300):
+                rules = RulesPart.place(Ruling(assistant=shelving.assistant, words=words), pictures, viewer)
                 piece(heading(words.state), listens="", elem_id=LIST)
                 lister = Lister(assistant=shelving.assistant, words=words)
                 shelf = Shelf.place(lister, pictures, viewer, offer=shelving.photos is not None)
         return cls(
-            shelving=shelving, shelf=shelf, parts=parts, timer=gr.Timer(LATER_S, active=False), seen=gr.State(Look()),
-            opened=gr.State(False), top=top, head=head,
+            shelving=shelving, shelf=shelf, rules=rules, parts=parts, timer=gr.Timer(LATER_S, active=False),
+            seen=gr.State(Look()), opened=gr.State(False), top=top, head=head,
         )  # fmt: skip
 
     def join(self, tabs: gr.Tabs) -> None:
         """Connect the components with the handlers."""
         shelving, parts = self.shelving, self.parts
         self.shelf.join()
+        self.rules.join(self.shelf.listing)
         self.timer.tick(self._look, self._seen, self._shown, **QUIET)
         turned = [*self._shown, self.parts["said"], self.opened]
         tabs.select(self._turn, self._seen[:2], turned, **QUIET, trigger_mode="multiple")  # no quick one is lost

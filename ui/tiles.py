@@ -22,11 +22,11 @@ class Tile:
     """One of them."""
 
     index: int  # where it stands; a press opens it by this
-    number: int  # by which it is chosen
     region: Region
     name: str  # of the whole tile, for ears
     caption: str
     why: str  # one quiet line below
+    number: int = 0  # by which it is chosen; 0 cannot be
     marks: tuple[Mark, ...] = ()
 
 
@@ -37,10 +37,16 @@ def tile(each: Tile, pictures: Pictures, words: Words) -> str:
         f'<li style="--ratio:{ratio(region, pictures):.3f}" data-path="{escape(region.source.path)}">'
         f'<button type="button" class="look" data-act="open" data-what="{each.index}" aria-label="{name}" '
         f'tabindex="{-1 if each.index else 0}">{shot(pictures, region, each.marks, words)}</button>'
-        f'<input type="checkbox" class="pick" tabindex="-1" data-number="{each.number}" '
-        f'aria-label="{escape(words.select.format(name=each.name))}">'
-        f'<p class="caption">{escape(each.caption)}</p><p class="hint why">{escape(each.why)}</p></li>'
+        f'{_pick(each, words)}<p class="caption">{escape(each.caption)}</p>'
+        f'<p class="hint why">{escape(each.why)}</p></li>'
     )
+
+
+def _pick(each: Tile, words: Words) -> str:
+    """The box that chooses it, where it can be chosen."""
+    name = escape(words.select.format(name=each.name))
+    box = f'<input type="checkbox" class="pick" tabindex="-1" data-number="{each.number}" aria-label="{name}">'
+    return box if each.number else ""
 
 
 def ratio(region: Region, pictures: Pictures) -> float:

@@ -1,6 +1,7 @@
 """What a command works with: two streams, the settings' surroundings, and the way to the models. Tests hand in others.
 
-Exit codes: 0 done, 1 nothing found or an unhealthy installation, 2 an error that the user can fix, 130 Ctrl-C.
+Exit codes: 0 done, 1 nothing found, an unhealthy installation or a warning of rules, 2 an error
+that the user can fix, 130 Ctrl-C.
 """
 
 import json

@@ -7,6 +7,8 @@ from index import Region
 
 if TYPE_CHECKING:
     from deepseek_mm.jobs import Job
+    from deepseek_mm.logic.watch import Rule
+    from deepseek_mm.rag.checking import Held
 
 
 def region_shape(region: Region) -> dict[str, Any]:
@@ -67,6 +69,17 @@ def match_shape(match: Match) -> dict[str, Any]:
         "twins": [twin.source.path for twin in match.twins],
         **region_shape(match.region),
     }
+
+
+def rule_shape(rule: "Rule") -> dict[str, Any]:
+    """A rule of a file."""
+    return {"line": rule.line, "kind": rule.kind, "text": rule.text, "by_absence": rule.by_absence}
+
+
+def held_shape(held: "Held") -> dict[str, Any]:
+    """A rule that holds in a photo, and the boxes that it rests on."""
+    boxes = [{"label": region.label, "box_px": list(region.box_px)} for region in held.regions]
+    return {**rule_shape(held.rule), "boxes": boxes}
 
 
 def job_shape(job: "Job") -> dict[str, Any]:

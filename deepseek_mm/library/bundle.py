@@ -1,4 +1,4 @@
-"""A library in one file: index, history, uploads, settings, the list of watched folders. Not the photos themselves.
+"""A library in one file: index, history, uploads, settings, rules, watched folders. Not the photos themselves.
 
 A backup is a zip without compression: the parts, then a manifest with the SHA-256 of each. Databases are copied as of
 one moment while work goes on. What was taken out is not in it, though it could still be put back. It is written beside
@@ -36,6 +36,7 @@ BACKUP, RESTORE = "back up", "restore"  # kinds of jobs
 MANIFEST = "manifest.json"
 FORMAT = "deepseek-mm library 1"
 STORE = "store.db"
+TEXTS = ("config.toml", "rules.txt")  # that their owner changes, on the page or by hand
 KEPT = ("uploads", FOLDER)  # folders of files that the library itself holds: with questions, and dropped on the page
 
 
@@ -102,8 +103,7 @@ class Bundle:
         for path in sorted(path for name in KEPT for path in (data / name).rglob("*")):
             if path.is_file() and path not in left_out:
                 yield path.relative_to(data).as_posix(), path
-        if (data / "config.toml").is_file():
-            yield "config.toml", data / "config.toml"
+        yield from ((name, data / name) for name in TEXTS if (data / name).is_file())
 
     def restore(self, task: Task) -> str:
         """Payload: file. BadFile says what is wrong with it; then nothing was changed."""
@@ -118,8 +118,9 @@ class Bundle:
             self.history.exchange(room / "history.db")
             for store in sorted(room.glob(f"spaces/*/{STORE}")):
                 self._take_store(store)
-            if (room / "config.toml").is_file():
-                os.replace(room / "config.toml", self.config.data / "config.toml")
+            for name in TEXTS:
+                if (room / name).is_file():
+                    os.replace(room / name, self.config.data / name)
         for folder in told["watched"]:
             self.jobs.add(WATCH, {"folder": folder}, title=f"Watch {folder}", unique=True)
         return f"as it was at {told['made_at']}: {self.store.counts().sources} files"

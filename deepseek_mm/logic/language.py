@@ -121,8 +121,8 @@ class _Reader:
         return kind, match[kind], match.start(kind)
 
 
-def wrong(text: str, at: int, why: str) -> BadProgram:
+def wrong(text: str, at: int, why: str, *, what: str = "program") -> BadProgram:
     """An error that points at the place."""
     at += len(text[at:]) - len(text[at:].lstrip())
     shown = text.replace("\n", " ")
-    return BadProgram(f"the program goes wrong at character {at + 1}: {why}\n  {shown}\n  {' ' * at}^")
+    return BadProgram(f"the {what} goes wrong at character {at + 1}: {why}\n  {shown}\n  {' ' * at}^")

@@ -5,13 +5,15 @@
     count(person) > 10 -> note "a crowd"
     # lines that begin so are for people
 
-A rule holds where things can be found for all of its conditions. Names of several words are put in quotes.
+A rule holds where things can be found for all of its conditions. Names of several words are put in quotes. What is
+denied, or said to be few, is known as far as boxes tell: a thing without one may be there all the same.
 """
 
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from deepseek_mm.errors import BadProgram, NothingThere
@@ -26,6 +28,11 @@ ATOM = re.compile(
 SIGNS: Mapping[str, Callable[[int, int], bool]] = {
     **{"<": operator.lt, ">": operator.gt, "=": operator.eq, "<=": operator.le, ">=": operator.ge}
 }
+wrong_rule = partial(wrong, what="rule")
+AND = re.compile(r'\band\b(?=(?:[^"]*"[^"]*")*[^"]*$)')  # that stands in no quotes
+MAX_CHARS, MAX_RULES = 2_000, 500  # of one rule; of a file
+FEW = ("<", "<=", "=")  # signs by which a count can hold because something has no box
+FORM = 'near(cup, laptop) -> warn "careful"'
 BETWEEN = {relation.replace(" ", "_"): relation for relation in RELATIONS}
 
 
@@ -40,6 +47,11 @@ class Condition:
     number: int = 0
     denied: bool = False
 
+    @property
+    def by_absence(self) -> bool:
+        """Whether it may hold for want of a box; one more box could then end it."""
+        return self.sign == "=" or self.denied != (self.sign in FEW)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:
@@ -50,6 +62,11 @@ class Rule:
     kind: str  # warn or note
     text: str
 
+    @property
+    def by_absence(self) -> bool:
+        """Whether it holds as far as boxes tell only: something that it says is not there may have no box."""
+        return any(condition.by_absence for condition in self.conditions)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Warned:
@@ -59,27 +76,35 @@ class Warned:
     numbers: tuple[int, ...]
 
 
+Watcher = Callable[[Sequence[Rule], Sequence[Scene]], list[list[Warned]]]  # as `watch_many`
+
+
 def read_rules(file: Path) -> tuple[Rule, ...]:
     """The rules of a file. NothingThere without the file, BadProgram with line and place for what is no rule."""
     if not file.is_file():
-        raise NothingThere(f'no rules at {file}. Write one a line, such as: near(cup, laptop) -> warn "careful"')
-    return rules_of(file.read_text(encoding="utf-8", errors="replace").splitlines())
+        raise NothingThere(f"no rules at {file}. Write one a line, such as: {FORM}")
+    return rules_of(file.read_text(encoding="utf-8-sig", errors="replace").splitlines())
 
 
 def rules_of(lines: Iterable[str]) -> tuple[Rule, ...]:
-    """The rules of these lines; empty ones and those that begin with # say nothing."""
+    """The rules of these lines; empty ones and those that begin with # say nothing. BadProgram as in `read_rules`."""
     told = [(number, line.strip()) for number, line in enumerate(lines, start=1)]
-    return tuple(rule_of(line, number) for number, line in told if line and not line.startswith("#"))
+    told = [(number, line) for number, line in told if line and not line.startswith("#")]
+    if len(told) > MAX_RULES:
+        raise BadProgram(f"there are {len(told):,} rules, and {MAX_RULES} are checked at once. Split them in two")
+    return tuple(rule_of(line, number) for number, line in told)
 
 
 def rule_of(line: str, number: int) -> Rule:
     """One rule. BadProgram points at what is wrong."""
     try:
+        if len(line) > MAX_CHARS:
+            raise BadProgram(f"it has {len(line):,} characters, and {MAX_CHARS:,} are allowed. Shorten it")
         match = RULE.fullmatch(line)
         if not match:
-            raise wrong(line, 0, 'a rule is CONDITION and CONDITION -> warn "WORDS"')
+            raise wrong_rule(line, 0, 'a rule is CONDITION and CONDITION -> warn "WORDS"')
         conditions, at = [], 0
-        for part in re.split(r"\band\b", match["conditions"]):
+        for part in AND.split(match["conditions"]):
             conditions.append(condition_of(part, line, at))
             at += len(part) + len("and")
     except BadProgram as error:
@@ -90,15 +115,15 @@ def rule_of(line: str, number: int) -> Rule:
 def condition_of(part: str, line: str, at: int) -> Condition:
     match = ATOM.fullmatch(part)
     if not match:
-        raise wrong(
+        raise wrong_rule(
             line, at, "a condition is exist(cup), count(cup) > 2 or near(cup, laptop), with not before it or none"
         )
     call = match["call"]
     if call not in ("exist", "count") and call not in BETWEEN:
-        raise wrong(line, at, f"there is no {call!r}. There are exist, count, {', '.join(BETWEEN)}")
+        raise wrong_rule(line, at, f"there is no {call!r}. There are exist, count, {', '.join(BETWEEN)}")
     if (call in BETWEEN) != bool(match["other"]) or (call == "count") != bool(match["sign"]):
         needs = {"exist": "exist(cup)", "count": "count(cup) > 2"}.get(call, f"{call}(cup, laptop)")
-        raise wrong(line, at, f"{call} is written {needs}")
+        raise wrong_rule(line, at, f"{call} is written {needs}")
     one, other = ((match[name] or "").strip('"') for name in ("one", "other"))
     return Condition(
         call=call,
@@ -108,6 +133,11 @@ def condition_of(part: str, line: str, at: int) -> Condition:
         number=int(match["number"] or 0),
         denied=bool(match["no"]),
     )
+
+
+def watch_many(rules: Sequence[Rule], scenes: Sequence[Scene]) -> list[list[Warned]]:
+    """The rules that hold in each picture."""
+    return [watch(rules, scene) for scene in scenes]
 
 
 def watch(rules: Sequence[Rule], scene: Scene) -> list[Warned]:

@@ -17,9 +17,11 @@ from deepseek_mm.errors import NothingThere
 from deepseek_mm.history import History, Turn
 from deepseek_mm.library import Library
 from deepseek_mm.lm.generator import Generator
+from deepseek_mm.logic.watch import Rule
 from deepseek_mm.parse.document import read_page
 from deepseek_mm.rag.askable import askable, asked, failed
 from deepseek_mm.rag.at_hand import AtHand, last_shown
+from deepseek_mm.rag.checking import Checked, check
 from deepseek_mm.rag.decider import Decider
 from deepseek_mm.rag.facts import nothing, run
 from deepseek_mm.rag.graph import is_drawn, worked_again, worked_out
@@ -39,7 +41,7 @@ from deepseek_mm.records import (
     Worked,
 )
 from deepseek_mm.see.eyes import Eyes
-from index import EVERYTHING, Filter, Hit, Source
+from index import EVERYTHING, LIBRARY, Filter, Hit, Source
 
 UNNAMED_S = 3600.0  # how long an upload may lie without a turn that names it: its question is about to be asked
 WRITES_PER_S = 5  # of a growing answer into the history
@@ -91,6 +93,15 @@ class Assistant:
         """Run a program over a photo's boxes, and compare it with an answer. BadProgram points at what is wrong."""
         regions = self.store.regions_of([source.id]).get(source.id, ())
         return worked_again(program, regions, answer, least=self.config.see.min_tag)
+
+    def check_rules(
+        self, rules: Sequence[Rule], *, collection: str = LIBRARY, engine: str = "own"
+    ) -> Iterator[Checked]:
+        """Every photo of a collection, or of all, in the order in which they came, with the rules that hold in it.
+
+        `engine` is "own" or "clingo". BadProgram without a rule, NothingThere without a photo, MissingPackage.
+        """
+        return check(rules, self.store, collection=collection, engine=engine, least=self.config.see.min_tag)
 
     def search(self, query: Query, *, k: int, where: Filter = EVERYTHING) -> list[Hit]:
         """The k nearest regions to words, a picture, or both, best first."""

@@ -24,14 +24,18 @@ def scene_of(regions: Sequence[Region], *, least: float) -> Scene:
 
     Of a drawn scene everything is known.
     """
-    parts = [region for region in regions if region.kind == "part"]
-    items = tuple(item_of(region, number) for number, region in enumerate(parts, start=1) if region.labels)
+    items = tuple(item_of(region, number) for number, region in numbered(regions).items() if region.labels)
     return Scene(items=items, fits=names_the_same, complete=is_drawn(regions), least=least)
 
 
 def is_drawn(regions: Sequence[Region]) -> bool:
     """Are these the regions of a scene on paper?"""
     return any(label.name == SCENE for region in regions if region.kind == "whole" for label in region.labels)
+
+
+def numbered(regions: Sequence[Region]) -> dict[int, Region]:
+    """The parts of one photo by the numbers that they have in its scene."""
+    return dict(enumerate((region for region in regions if region.kind == "part"), start=1))
 
 
 def item_of(region: Region, number: int) -> Item:

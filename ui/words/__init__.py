@@ -7,6 +7,7 @@ from ui.words.ask import AskWords
 from ui.words.history import HistoryWords
 from ui.words.library import LibraryWords
 from ui.words.page import PageWords
+from ui.words.rules import RulesWords
 from ui.words.search import SearchWords
 from ui.words.settings import SettingsWords
 from ui.words.word import LANGUAGES, Language, Word, counted
@@ -14,7 +15,7 @@ from ui.words.word import LANGUAGES, Language, Word, counted
 __all__ = ["CHINESE", "ENGLISH", "LANGUAGES", "Language", "Word", "Words", "counted", "in_language"]
 
 
-class Words(PageWords, AskWords, SearchWords, LibraryWords, HistoryWords, SettingsWords):
+class Words(PageWords, AskWords, SearchWords, LibraryWords, RulesWords, HistoryWords, SettingsWords):
     """The table, read in one language."""
 
     def __init__(self, language: Language) -> None:

@@ -1,0 +1,78 @@
+"""The rules of the Library tab: a field for them, a button that checks the photos, and what was found.
+
+It places the components, and turns what its handlers (`ruling`) find into updates.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from ui.ask import QUIET
+from ui.exhibits import chosen
+from ui.html import hint
+from ui.listing import Listing
+from ui.pictures import Pictures
+from ui.piece import piece
+from ui.ruled import exhibits, ruled
+from ui.ruling import Ruled, Ruling
+from ui.viewer import Viewer
+
+MOST_LETTERS = 50_000  # of the rules that the field takes
+AT_ONCE = 4  # checks, each for a page of its own
+
+Updates = dict[Any, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RulesPart:
+    """Where things are in it."""
+
+    ruling: Ruling
+    pictures: Pictures
+    viewer: Viewer
+    text: gr.Textbox
+    check: gr.Button
+    stop: gr.Button
+    html: gr.HTML
+    found: gr.State
+
+    @classmethod
+    def place(cls, ruling: Ruling, pictures: Pictures, viewer: Viewer) -> "RulesPart":
+        """Put it on the page that is being built, folded."""
+        words, file = ruling.words, ruling.assistant.config.data / "rules.txt"
+        with gr.Accordion(words.rules, open=False, elem_classes="rules"):
+            text = gr.Textbox(
+                ruling.text(), label=words.rules_label, lines=4, max_lines=14, max_length=MOST_LETTERS,
+                elem_classes="rules-text",
+            )  # fmt: skip
+            piece(hint(words.rules_hint.format(file=file)), listens="")
+            with gr.Row():
+                check = gr.Button(words.rules_check, variant="primary", size="sm", min_width=120)
+                stop = gr.Button(words.stop, size="sm", min_width=120)
+            html = piece(listens="grid", elem_classes="results ruled")
+        return cls(
+            ruling=ruling, pictures=pictures, viewer=viewer, text=text, check=check, stop=stop, html=html,
+            found=gr.State(Ruled()),
+        )  # fmt: skip
+
+    def join(self, listing: gr.State) -> None:
+        """Connect it; what is checked is the collection that the list shows."""
+        begun = self.check.click(
+            self._check, [self.text, listing], [self.html, self.found], concurrency_limit=AT_ONCE, **QUIET
+        )
+        self.stop.click(None, None, None, cancels=[begun], **QUIET)
+        self.html.click(self._pressed, self.found, self.viewer.parts, **QUIET)
+
+    def _check(self, text: str, listing: Listing) -> Iterator[Updates]:
+        """Results as they come; what is typed comes from the browser, and may be anything."""
+        for found in self.ruling.check(str(text or "")[:MOST_LETTERS], listing.wish.collection):
+            yield {self.html: ruled(found, self.pictures, self.ruling.words), self.found: found}
+
+    def _pressed(self, found: Ruled, event: gr.EventData) -> Updates:
+        """A photo was pressed: it opens with the boxes that the rule rests on."""
+        index = chosen(found.shown, getattr(event, "what", ""))
+        if getattr(event, "act", "") != "open" or index is None:
+            return {self.viewer.html: gr.skip()}
+        return self.viewer.open(exhibits(found.shown[index], self.ruling.words), 0)
