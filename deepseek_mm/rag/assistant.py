@@ -16,7 +16,7 @@ from deepseek_mm.config import Config, RagConfig
 from deepseek_mm.errors import BadQuestion, NothingThere
 from deepseek_mm.history import History, Turn
 from deepseek_mm.library import Library
-from deepseek_mm.lm.generator import Generator
+from deepseek_mm.lm.generator import Generator, Witness
 from deepseek_mm.parse.document import read_page
 from deepseek_mm.rag.at_hand import AtHand, last_shown
 from deepseek_mm.rag.decider import Decider
@@ -58,7 +58,7 @@ class Assistant:
         self.config, self.eyes, self.retriever = config, eyes, retriever
         self.library, self.store = library, library.store
         self.lm, self.history = lm, history
-        self.decider = Decider(eyes)
+        self.decider = Decider(eyes, lm if isinstance(lm, Witness) else None)
         self.shelf = Shelf(config, eyes=eyes, store=library.store)
         self.at_hand = AtHand(self.shelf, retriever)
         self._changing = Lock()

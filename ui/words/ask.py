@@ -102,6 +102,7 @@ class AskWords:
     by_reader = Word("the reader of the picture", "图像阅读器")
     by_likeness = Word("likeness to the words", "与词语的相似度")
     by_labels = Word("the picture's labels", "图片标签")
+    by_model = Word("the language model, which looked", "看图的语言模型")
     program = Word("The question as a program", "问题的程序形式")
     run = Word("Run it", "运行")
     steps = Word("Steps", "步骤")
