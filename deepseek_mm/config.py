@@ -141,6 +141,7 @@ class LMConfig:
 
     name: str = OUR_LM  # or BASE_LM; "none" lets the program speak; any causal model by folder or hub name
     url: str = ""  # an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1; empty is the local model
+    vlm: str = ""  # a model that looks at pictures, by folder or hub name, in the place of `name`; empty is none
     phrasing: str = "auto"  # one claim at a time: "claims"; it reads the evidence and speaks: "free"; not: "none"
     sees: bool = False  # the server's model looks at pictures: they are sent along
     api_key_env: str = "OPENAI_API_KEY"  # environment variable that holds the server's key, if it wants one
@@ -156,20 +157,22 @@ class LMConfig:
         between("lm.timeout_s", self.timeout_s, 0.1, 3600)
         if self.phrasing not in ("auto", "claims", "free", "none"):
             raise ConfigError(f"lm.phrasing={self.phrasing} must be auto, claims, free or none")
+        if self.vlm and self.url:
+            raise ConfigError(f"lm.vlm={self.vlm} and lm.url each name a model. Leave one empty: --vlm '' or --llm ''")
 
     @property
     def trained_here(self) -> bool:
         """Whether it learned our prompts."""
-        return self.name == OUR_LM and not self.url
+        return self.name == OUR_LM and not self.url and not self.vlm
 
     @property
     def phrasing_now(self) -> str:
         """ "none", "claims" or "free": the packaged model is too small to read evidence, others are trusted to."""
-        if self.name == "none":
+        if self.name == "none" and not self.vlm:
             return "none"
         if self.phrasing != "auto":
             return self.phrasing
-        return "claims" if self.name in PACKAGED_LMS and not self.url else "free"
+        return "claims" if self.name in PACKAGED_LMS and not self.url and not self.vlm else "free"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

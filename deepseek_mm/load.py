@@ -53,7 +53,7 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     store = open_store(config, space)
     say("opening the history")
     history = History(config.data / "history.db")
-    say(f"opening the language model {config.lm.name}")
+    say(f"opening the language model {config.lm.vlm or config.lm.name}")
     lm = open_generator(config.lm, cache=cache_folder(), progress=say, prepare=make_fast)
     retriever = Retriever(space, store, eyes, config)
     jobs = Jobs(config.data / "jobs.db")

@@ -73,6 +73,19 @@ def test_every_section_checks_itself_where_it_is_made(section, field, value):
         replace(section(), **{field: value})
 
 
+def test_a_model_that_sees_takes_the_place_of_the_named_one_and_reads_freely():
+    for name in ("deepseek-mm", "none"):
+        lm = LMConfig(name=name, vlm="some/eyes")
+        assert (lm.phrasing_now, lm.trained_here) == ("free", False)
+    assert LMConfig(vlm="some/eyes", phrasing="claims").phrasing_now == "claims"
+    assert (LMConfig().phrasing_now, LMConfig(name="none").phrasing_now) == ("claims", "none")
+
+
+def test_a_server_and_a_model_that_sees_are_one_too_many_and_the_address_is_not_repeated():
+    with pytest.raises(ConfigError, match=r"lm.vlm=some/eyes and lm.url each name a model.* --vlm '' or --llm ''$"):
+        LMConfig(vlm="some/eyes", url="http://me:secret@127.0.0.1:9/v1")
+
+
 def test_a_refused_setting_is_an_error_that_the_edges_catch():
     assert issubclass(ConfigError, DeepSeekMMError)
     assert issubclass(ConfigError, ValueError)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from chat_server import chat_server
 from tiny_lm import save_tiny
+from tiny_vlm import save_vlm
 
 from deepseek_mm.config import LMConfig
 from deepseek_mm.errors import ConfigError
@@ -37,6 +38,14 @@ def test_a_folder_opens_a_local_model_and_tells_its_progress(tmp_path):
 
 def test_none_wins_over_a_server(tmp_path):
     assert open_generator(LMConfig(name="none", url="http://127.0.0.1:9/v1"), cache=tmp_path).name == "none"
+
+
+def test_a_model_that_sees_comes_before_the_named_one(tmp_path):
+    heard: list[str] = []
+    config = LMConfig(name="none", vlm=str(save_vlm(tmp_path / "eyes")))
+    generator = open_generator(config, cache=tmp_path, progress=heard.append)
+    assert (generator.name, generator.sees) == ("eyes", True)
+    assert heard == ["loading the language model eyes, which sees"]
 
 
 def test_the_key_is_read_from_the_variable_that_the_settings_name(tmp_path, monkeypatch):

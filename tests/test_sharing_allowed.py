@@ -22,6 +22,8 @@ def test_of_a_whole_config_neither_address_nor_key_nor_folder_is_told():
     lm = LMConfig(url="http://alice:secret@host/v1", api_key_env="ALICE_KEY", name="/home/alice/model")
     told = allowed(asdict(replace(Config(data=Path("/home/alice/library")), lm=lm)))
     assert told["lm"]["name"] == "model"
+    seeing = allowed(asdict(replace(Config(), lm=LMConfig(vlm="/home/alice/eyes"))))
+    assert seeing["lm"]["vlm"] == "eyes"
     assert not [word for word in ("alice", "ALICE", "secret", "http") if word in str(told)]
 
 

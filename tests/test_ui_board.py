@@ -76,7 +76,7 @@ def test_what_of_a_long_conversation_was_not_read_is_said(pictures):
 
 
 def test_how_it_was_settled_is_told_with_its_doubt_and_where_was_looked(pictures):
-    said = (Said(by="reader", answer="yes", chance=0.7), Said(by="likeness", answer="no", chance=0.8))
+    said = (Said(by="reader", answer="yes", chance=0.7), Said(by="model", answer="no", chance=0.8))
     verdict = Verdict(
         answer="<yes>", chance=0.62, outcome="unsure", runner_up="no", runner_chance=0.38, said=said, disputed=True,
         heat=((0.5, 0.25), (0.25, 0.0)),
@@ -85,6 +85,7 @@ def test_how_it_was_settled_is_told_with_its_doubt_and_where_was_looked(pictures
     assert "&lt;yes&gt;: not certain (62 %)" in html
     assert '<meter min="0" max="1" value="0.620"' in html
     assert "or else: no (38 %)" in html
+    assert "the language model, which looked says no (80 %)" in html
     assert ENGLISH.disputed in html
     assert re.findall(r'opacity="([\d.]+)"', html) == ["0.00", "0.38", "0.38", "0.75"]
 

@@ -141,9 +141,27 @@ def test_another_model_is_for_the_next_start_and_says_what_it_needs(setting, hou
     assert setting.save_models(*UNTOUCHED).text == ENGLISH.set_unchanged
 
 
+def test_a_model_that_looks_at_pictures_takes_the_place_of_every_other(setting, tmp_path):
+    eyes = tmp_path / "eyes"
+    eyes.mkdir()
+    setting.save_models("server", "http://127.0.0.1:8000/v1/", "kite-7b", True, "")
+    assert setting.save_models("sees", "http://127.0.0.1:8000/v1/", str(eyes), True, "").text == ENGLISH.set_kept
+    lm = restarted(setting).lm
+    assert (lm.vlm, lm.name, lm.url, lm.sees) == (str(eyes), OUR_LM, "", False)
+    look = setting.look()
+    assert look.model == "sees"
+    assert look.next.startswith(f"At the next start: language model {eyes}. It looks at the photos")
+    setting.save_models("none", "", "", False, "")
+    assert (restarted(setting).lm.vlm, setting.look().model) == ("", "none")
+
+
 @pytest.mark.parametrize("name", ["", "/no/such/folder", "~/no such", "two words", "<script>", "a/b/c"])
 def test_a_checkpoint_that_is_nowhere_is_not_written(setting, house, name):
-    for values in (("own", "", name, False, ""), ("packaged", "", "", False, name or "   '' ")):
+    for values in (
+        ("own", "", name, False, ""),
+        ("sees", "", name, False, ""),
+        ("packaged", "", "", False, name or "   '' "),
+    ):
         assert setting.save_models(*values).wrong
     assert not (house.config.data / "config.toml").exists()
 
@@ -193,7 +211,7 @@ def test_a_key_goes_to_the_server_and_is_shown_and_written_nowhere(setting, hous
 def test_where_strangers_may_look_the_models_are_chosen_at_the_machine(setting, house):
     house.config = replace(house.config, serve=ServeConfig(host="0.0.0.0"))
     assert setting.look().fixed == dict.fromkeys(
-        ["lm.name", "lm.url", "lm.sees", "encoder.name"], ENGLISH.set_fixed_open
+        ["lm.name", "lm.url", "lm.sees", "lm.vlm", "encoder.name"], ENGLISH.set_fixed_open
     )
     with chat_server() as server:
         assert setting.try_it(server.url, "").text == ENGLISH.set_fixed_open

@@ -82,6 +82,13 @@ def test_what_waits_for_the_next_start_stays_on_the_page(tab):
     assert (updates["encoder"].value, updates["checkpoint"].value) == ("own", "some/clip")
 
 
+def test_a_model_that_looks_at_pictures_is_shown_by_its_name(tab):
+    tab._save_models("sees", "", "some/eyes", False, "packaged", "")
+    updates = shown(tab, tab.fill())
+    assert (updates["model"].value, updates["name"].value) == ("sees", "some/eyes")
+    assert [updates[name].visible for name in ("url", "name", "sees", "try")] == [False, True, False, False]
+
+
 def test_trying_a_server_says_that_it_is_asked_before_it_has_answered(tab):
     steps = [step.value for step in tab._try("http://127.0.0.1:9/v1", "")]
     assert ENGLISH.set_trying in steps[0]
@@ -91,6 +98,7 @@ def test_trying_a_server_says_that_it_is_asked_before_it_has_answered(tab):
 def test_each_way_to_have_a_model_shows_the_fields_that_it_needs():
     assert [field.visible for field in _fields("server")] == [True] * 5
     assert [field.visible for field in _fields("own")] == [False, True, False, False, False]
+    assert [field.visible for field in _fields("sees")] == [False, True, False, False, False]
     assert [field.visible for field in _fields("<b>")] == [False] * 5
     assert _checkpoint("own").visible
     assert not _checkpoint("packaged").visible

@@ -18,7 +18,7 @@ from ui.shelving import Said
 from ui.words import Words
 
 AT_ONCE = ("rag.num_regions", "rag.min_certainty", "rag.min_presence", "lm.phrasing")
-AT_START = ("lm.name", "lm.url", "lm.sees", "encoder.name")
+AT_START = ("lm.name", "lm.url", "lm.sees", "lm.vlm", "encoder.name")
 PACKAGED, NO_MODEL, PACKAGED_SPACE = LMConfig().name, "none", "default"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
@@ -36,7 +36,7 @@ class Look:
 
     values: Mapping[str, Any]  # by dotted name; min_certainty as it works, not 0 for "as fitted"
     fixed: Mapping[str, str]  # dotted name -> why it cannot be chosen here
-    model: str  # "packaged", "none", "server" or "own"
+    model: str  # "packaged", "none", "server", "own" or "sees"
     next: str = ""  # what the next start will do otherwise, in sentences
 
 
@@ -145,10 +145,13 @@ class Setting:
 
     def _model(self, kind: str, url: str, model: str, sees: bool) -> dict[str, Value]:
         """The settings of one way to have a language model. BadChoice or ServerError if it cannot be had."""
+        empty: dict[str, Value] = {"lm.name": PACKAGED, "lm.url": "", "lm.sees": False, "lm.vlm": ""}
         if kind == "server":
-            return {"lm.name": model or PACKAGED, "lm.url": address_of(self._server(url)), "lm.sees": sees}
+            return empty | {"lm.name": model or PACKAGED, "lm.url": address_of(self._server(url)), "lm.sees": sees}
+        if kind == "sees":
+            return empty | {"lm.vlm": self._opened(model)}
         names = {"packaged": PACKAGED, "none": NO_MODEL}
-        return {"lm.name": names.get(kind) or self._opened(model), "lm.url": "", "lm.sees": False}
+        return empty | {"lm.name": names.get(kind) or self._opened(model)}
 
     def _server(self, url: str) -> LMConfig:
         """The settings to ask this server with. Refused where strangers could send the machine's key anywhere."""
@@ -204,10 +207,11 @@ class Setting:
     def _next(self, then: Config, file: Path) -> str:
         """What the next start opens that is not open now."""
         words, now, told = self.words, self.assistant.config, []
-        if (then.lm.name, then.lm.url, then.lm.sees) != (now.lm.name, now.lm.url, now.lm.sees):
+        if any(value_of(then, name) != value_of(now, name) for name in AT_START if name.startswith("lm.")):
             by_url = words.set_next_server.format(url=shown(then.lm.url))
-            told.append(by_url if then.lm.url else words.set_next_lm.format(name=then.lm.name))
-            told += [words.set_next_own] if kind_of(then.lm) == "own" else []
+            told.append(by_url if then.lm.url else words.set_next_lm.format(name=then.lm.vlm or then.lm.name))
+            needs = {"own": words.set_next_own, "sees": words.set_next_sees}
+            told += [needs[kind]] if (kind := kind_of(then.lm)) in needs else []
         if then.encoder.name != now.encoder.name:
             told.append(words.set_next_encoder.format(name=then.encoder.name))
         return (
@@ -226,6 +230,8 @@ class Setting:
 
 def kind_of(lm: LMConfig) -> str:
     """Which way to have a language model this is."""
+    if lm.vlm:
+        return "sees"
     if lm.name == NO_MODEL:
         return "none"
     if lm.url:

@@ -23,6 +23,7 @@ from ui.words import Words
 
 SLIDERS = {"regions": "rag.num_regions", "certainty": "rag.min_certainty", "presence": "rag.min_presence"}
 ANSWERS = (*SLIDERS, "phrasing")
+NAMED = ("server", "own", "sees")  # ways to have a language model that want its name
 MODELS = ("model", "url", "name", "sees", "encoder", "checkpoint")
 
 
@@ -103,16 +104,14 @@ class SettingsTab:
     def _models(self, look: Look) -> dict[str, Any]:
         """Updates of what the next start opens."""
         values, fixed = look.values, look.fixed
-        why = next((fixed[name] for name in ("lm.name", "lm.url", "lm.sees") if name in fixed), None)
-        name = values["lm.name"] if look.model == "own" or values["lm.name"] != PACKAGED else ""
+        why = next((fixed[name] for name in ("lm.name", "lm.url", "lm.sees", "lm.vlm") if name in fixed), None)
+        named = "" if look.model == "none" or values["lm.name"] == PACKAGED else values["lm.name"]
         own = values["encoder.name"] != PACKAGED_SPACE
         locked = fixed.get("encoder.name")
         return {
             "model": gr.Radio(value=look.model, interactive=not why, info=why),
             "url": gr.Textbox(value=shown(values["lm.url"]), interactive=not why, visible=look.model == "server"),
-            "name": gr.Textbox(
-                value="" if look.model == "none" else name, interactive=not why, visible=look.model in ("server", "own")
-            ),
+            "name": gr.Textbox(value=values["lm.vlm"] or named, interactive=not why, visible=look.model in NAMED),
             "sees": gr.Checkbox(value=values["lm.sees"], interactive=not why, visible=look.model == "server"),
             "key": gr.HTML(hint(self.setting.key), visible=look.model == "server"),
             "try": gr.Button(visible=look.model == "server" and not why),
@@ -174,7 +173,7 @@ def _terms(terms: Sequence[tuple[str, str]]) -> str:
 def _fields(kind: str) -> list[Any]:
     """Which fields one way to have a language model needs: address, name, sees, key, try."""
     server = kind == "server"
-    shown_ = [server, server or kind == "own", server, server, server]
+    shown_ = [server, kind in NAMED, server, server, server]
     makes = (gr.Textbox, gr.Textbox, gr.Checkbox, gr.HTML, gr.Button)
     return [make(visible=visible) for make, visible in zip(makes, shown_, strict=True)]
 
@@ -218,6 +217,7 @@ def _place_models(words: Words) -> dict[str, Any]:
         "none": words.set_lm_none,
         "server": words.set_lm_server,
         "own": words.set_lm_own,
+        "sees": words.set_lm_sees,
     }
     parts: dict[str, Any] = {
         "model": gr.Radio([(text, kind) for kind, text in models.items()], value="packaged", label=words.set_lm),

@@ -3,22 +3,23 @@
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 from itertools import chain
-from pathlib import Path
 
 from deepseek_mm.cli import probes
 from deepseek_mm.cli.desk import NOTHING, OK, Command, Desk
 from deepseek_mm.cli.flags import add_settings, config_of
+from deepseek_mm.config import Config
 
 
-def examine(data: Path) -> list[probes.Finding]:
+def examine(config: Config) -> list[probes.Finding]:
     """Look at everything, in the order in which things build on each other."""
-    machine = (probes.data_folder(data), probes.memory(), probes.processor(), probes.chromium())
-    return list(chain(probes.python(), probes.packages(), probes.models(), probes.trained(), *machine))
+    machine = (probes.data_folder(config.data), probes.memory(), probes.processor(), probes.chromium())
+    models = (probes.models(), probes.trained(), probes.seeing(config.lm.vlm))
+    return list(chain(probes.python(), probes.packages(), *models, *machine))
 
 
 def run(args: Namespace, desk: Desk) -> int:
     """One line a finding; `--json` gives all of them as one object."""
-    findings = examine(config_of(args, desk).data)
+    findings = examine(config_of(args, desk))
     healthy = all(finding.state != "fail" for finding in findings)
     if args.json:
         desk.give({"healthy": healthy, "findings": [asdict(finding) for finding in findings]})

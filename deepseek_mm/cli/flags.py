@@ -19,6 +19,12 @@ SHORT = (  # flag, what it names, the setting behind it, help
     ),
     ("--llm", "URL", "lm.url", "an OpenAI-compatible server, such as http://127.0.0.1:8000/v1"),
     ("--model", "NAME", "lm.name", f"language model: {OUR_LM}, {BASE_LM}, none, or the server's name for one"),
+    (
+        "--vlm",
+        "NAME",
+        "lm.vlm",
+        "a language model that looks at the pictures, by folder or hub name: any image-text-to-text of transformers",
+    ),
     ("--config", "FILE", "config", "settings file instead of FOLDER/config.toml"),
 )
 

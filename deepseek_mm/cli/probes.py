@@ -111,6 +111,20 @@ def trained(folder: Path = WEIGHTS) -> Iterator[Finding]:
     yield verdict("trained weights", detail, well=bool(files), advice=advice)
 
 
+def seeing(name: str) -> Iterator[Finding]:
+    """The model of lm.vlm, if there is to be one: a folder here, or already in the hub's cache."""
+    if not name:
+        return
+    from deepseek_mm.lm.find import in_cache  # here, because help must not wait for the hub's package
+
+    folder = Path(name).expanduser()
+    folder = folder if folder.is_dir() else in_cache(name) or folder
+    whole = (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
+    detail = f"{name} ({'weights there' if whole else 'neither a folder with weights nor in the cache of the hub'})"
+    advice = f"where there is a network: hf download {name} --local-dir FOLDER, then --vlm FOLDER"
+    yield verdict("model that sees", detail, well=whole, advice=advice)
+
+
 def data_folder(data: Path) -> Iterator[Finding]:
     """The library's folder, or the nearest one above it that exists: writable, with SQLite's WAL, with room."""
     place = next(p for p in (data.absolute(), *data.absolute().parents) if p.exists())

@@ -17,8 +17,12 @@ def open_generator(
     `prepare` may make our own decoder's layers faster, in place; it knows the machine.
 
     Each kind is imported only when it is wanted: with a server or with "none" no torch is loaded. NothingThere,
-    BadCheckpoint, MissingWeights, LibraryError and ServerError say what the model lacks.
+    BadCheckpoint, MissingWeights, MissingPackage, LibraryError and ServerError say what the model lacks.
     """
+    if config.vlm:
+        from deepseek_mm.lm.vlm.checkpoint import open_vlm
+
+        return open_vlm(config.vlm, threads=config.threads, progress=progress or silence)
     if config.name == "none":
         from deepseek_mm.lm.silent import Silent
 

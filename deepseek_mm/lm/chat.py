@@ -5,23 +5,26 @@ contains `<|im_end|>` would otherwise close its own message and open one in the 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from jinja2 import TemplateError
 
 from deepseek_mm.records import Message
 
-Turn = dict[str, str]  # as the templates want it: role and content
-
 
 def encode_chat(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
     """The tokens of the prompt, up to where the answer starts. Pictures are left out."""
-    marks = [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
-    turns = [{"role": message.role, "content": plain(message.text, marks)} for message in messages]
+    clean = [replace(message, text=plain(message.text, marks_of(tokenizer))) for message in messages]
     if tokenizer.chat_template is None:
-        return list(tokenizer(_transcript(turns))["input_ids"])
-    text = _render(tokenizer, turns)
+        return list(tokenizer(transcript(clean))["input_ids"])
+    text = _render(tokenizer, clean)
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])  # the template has put them in already
+
+
+def marks_of(tokenizer: Any) -> list[str]:
+    """The texts that mean something to the model which no letters could say."""
+    return [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
 
 
 def plain(text: str, marks: Sequence[str]) -> str:
@@ -32,25 +35,30 @@ def plain(text: str, marks: Sequence[str]) -> str:
     return text
 
 
-def _render(tokenizer: Any, turns: list[Turn]) -> str:
+def _render(tokenizer: Any, messages: Sequence[Message]) -> str:
     """The template filled in. A model that knows no system role hears those words from the user."""
     settings = {"tokenize": False, "add_generation_prompt": True, "enable_thinking": False}  # Qwen3 would think aloud
     try:
-        return str(tokenizer.apply_chat_template(turns, **settings))
+        return str(tokenizer.apply_chat_template(_turns(messages), **settings))
     except TemplateError:
-        return str(tokenizer.apply_chat_template(_without_system(turns), **settings))
+        return str(tokenizer.apply_chat_template(_turns(without_system(messages)), **settings))
 
 
-def _without_system(turns: list[Turn]) -> list[Turn]:
-    rules = [turn["content"] for turn in turns if turn["role"] == "system"]
-    said = [turn for turn in turns if turn["role"] != "system"]
+def _turns(messages: Sequence[Message]) -> list[dict[str, str]]:
+    """As the templates want them."""
+    return [{"role": message.role, "content": message.text} for message in messages]
+
+
+def without_system(messages: Sequence[Message]) -> list[Message]:
+    """The same conversation; what the system says, the first speaker says before anything else."""
+    rules = [message.text for message in messages if message.role == "system"]
+    said = [message for message in messages if message.role != "system"]
     if not said:
-        return [{"role": "user", "content": "\n\n".join(rules)}]
-    first = {"role": said[0]["role"], "content": "\n\n".join([*rules, said[0]["content"]])}
-    return [first, *said[1:]]
+        return [Message(role="user", text="\n\n".join(rules))]
+    return [replace(said[0], text="\n\n".join([*rules, said[0].text])), *said[1:]]
 
 
-def _transcript(turns: list[Turn]) -> str:
+def transcript(messages: Sequence[Message]) -> str:
     """For a model that never learned to chat: the conversation as a play, with the answer to come."""
     names = {"system": "", "user": "User: ", "assistant": "Assistant: "}
-    return "\n\n".join([*(names[turn["role"]] + turn["content"] for turn in turns), "Assistant:"])
+    return "\n\n".join([*(names[message.role] + message.text for message in messages), "Assistant:"])

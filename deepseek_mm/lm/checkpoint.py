@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -15,6 +16,9 @@ from deepseek_mm.lm.find import fingerprint, first_line, unreadable
 from deepseek_mm.lm.generator import Progress, silence
 from deepseek_mm.lm.local import LocalModel
 from deepseek_mm.lm.quiet import no_bars
+
+# What transformers raises for a checkpoint that is not whole:
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, StrictDataclassError)
 
 
 def open_local(folder: Path, *, name: str, threads: int = 1, progress: Progress = silence) -> LocalModel:
@@ -26,20 +30,27 @@ def open_local(folder: Path, *, name: str, threads: int = 1, progress: Progress 
 
 def read_checkpoint(folder: Path, *, dtype: torch.dtype) -> tuple[Any, Any]:
     """Model and tokenizer. A checkpoint that lacks weights is refused rather than filled with random ones."""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except UNREADABLE as error:
+        raise unreadable(folder, first_line(error)) from error
+    return read_whole(folder, AutoModelForCausalLM, made_for="text generation", dtype=dtype), tokenizer
+
+
+def read_whole(folder: Path, kind: Any, *, made_for: str, dtype: torch.dtype) -> Any:
+    """The model that the Auto class `kind` makes of it. BadCheckpoint if weights are missing or cannot be read."""
     options: dict[str, Any] = {"dtype": dtype, "use_safetensors": True, "output_loading_info": True}
     try:
         with no_bars():
-            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-            loaded: Any = AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=False, **options)
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+            model, report = kind.from_pretrained(folder, trust_remote_code=False, **options)
+    except UNREADABLE as error:
         raise unreadable(folder, first_line(error)) from error
-    model, report = loaded
     if missing := sorted(report["missing_keys"]):
         raise BadCheckpoint(
-            f"{folder} holds no whole causal language model: {len(missing)} tensors such as {missing[0]} are missing."
-            " Name a model made for text generation"
+            f"{folder} holds no whole model: {len(missing)} tensors such as {missing[0]} are missing."
+            f" Name a model made for {made_for}"
         )
-    return model, tokenizer
+    return model
 
 
 def best_dtype() -> torch.dtype:

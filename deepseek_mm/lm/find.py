@@ -4,9 +4,10 @@ No model is opened here, and neither torch nor transformers is imported.
 """
 
 import hashlib
+import re
 from pathlib import Path
 
-from huggingface_hub import snapshot_download
+from huggingface_hub import snapshot_download, try_to_load_from_cache
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 from deepseek_mm.config import BASE_LM, OUR_LM, PACKAGED_LMS
@@ -15,6 +16,7 @@ from deepseek_mm.lm.convert import converted, packaged_gguf
 from deepseek_mm.lm.generator import Progress
 
 WANTED = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]  # of a hub repository; never pickles or code
+HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)  # OWNER/MODEL
 UNWANTED = ["original/*", "consolidated*"]  # the same weights a second time
 
 
@@ -22,6 +24,11 @@ def find_folder(name: str, *, cache: Path, progress: Progress) -> Path:
     """Where the checkpoint lies on this machine; what is not there yet is converted or fetched. Ours has its base's."""
     if name in PACKAGED_LMS:
         return converted(packaged_gguf(), cache=cache, progress=progress)
+    return here_or_fetched(name, progress, otherwise=f"Name a folder, a hub model, {OUR_LM!r}, {BASE_LM!r} or 'none'")
+
+
+def here_or_fetched(name: str, progress: Progress, *, otherwise: str) -> Path:
+    """The folder, or the hub's repository of that name. NothingThere says what to do `otherwise`."""
     if name and Path(name).expanduser().is_dir():
         return Path(name).expanduser()
     progress(f"looking for {name} on the hub")
@@ -30,8 +37,14 @@ def find_folder(name: str, *, cache: Path, progress: Progress) -> Path:
     except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise NothingThere(
             f"no language model {name!r}: it is no folder here, and the hub did not give it ({first_line(error)})."
-            f" Name a folder, a hub model, {OUR_LM!r}, {BASE_LM!r} or 'none'"
+            f" {otherwise}"
         ) from error
+
+
+def in_cache(name: str) -> Path | None:
+    """The folder of a hub's model that was fetched before."""
+    config = try_to_load_from_cache(name, "config.json") if HUB_NAME.fullmatch(name) else None
+    return Path(config).parent if isinstance(config, str) else None
 
 
 def fingerprint(folder: Path) -> str:

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from PIL.Image import Image
+
 from deepseek_mm.records import Message, Trace
 
 if TYPE_CHECKING:  # no torch is loaded for a server
@@ -50,6 +52,14 @@ class Traced(Protocol):
         self, messages: Sequence[Message], *, max_tokens: int, stop: threading.Event, traces: list[Trace]
     ) -> Iterator[str]:
         """As `Generator.stream`; when it ends, however it does, which experts worked is added to `traces`."""
+
+
+@runtime_checkable
+class Witness(Protocol):
+    """A Generator that can be asked for a yes or no about a picture."""
+
+    def chance_of_yes(self, question: str, image: Image) -> float | None:
+        """Probability of yes, as far as it is about to say yes or no; else None. Nobody has calibrated it."""
 
 
 def silence(line: str) -> None:

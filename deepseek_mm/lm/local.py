@@ -34,26 +34,19 @@ class LocalModel:
         self.name, self.fingerprint = name, fingerprint
         self._model, self._tokenizer = model.eval(), tokenizer
         self._worker = one_worker(threads)
-        self._ends = _end_tokens(model, tokenizer)
-        self._context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+        self._ends = end_tokens(model, tokenizer)
+        self._longest = longest(model)
         last_only = "logits_to_keep" in inspect.signature(model.forward).parameters
         self._options = {"use_cache": True, **({"logits_to_keep": 1} if last_only else {})}
 
     def stream(self, messages: Sequence[Message], *, max_tokens: int, stop: threading.Event) -> Iterator[str]:
         """Pieces of the best answer, as `Generator.stream` says."""
         prompt = encode_chat(self._tokenizer, messages)
-        self._check_room(len(prompt), max_tokens)
+        check_room(len(prompt), max_tokens, self._longest, name=self.name)
         spelling = Spelling(self._tokenizer)
         for token in self._tokens(prompt, max_tokens, stop):
             if piece := spelling.add(token):
                 yield piece
-
-    def _check_room(self, prompt: int, answer: int) -> None:
-        if self._context is not None and prompt + answer > self._context:
-            raise BadQuestion(
-                f"the question with its evidence has {prompt} tokens; {self.name} reads {self._context}, an answer of"
-                f" {answer} (lm.max_tokens) included. Ask more briefly, or lower rag.num_regions or rag.history_turns"
-            )
 
     def _tokens(self, prompt: list[int], max_tokens: int, stop: threading.Event) -> Iterator[int]:
         """The answer's tokens, without the one that ends it. Nothing is held between two of them."""
@@ -94,7 +87,21 @@ def one_worker(threads: int) -> ThreadPoolExecutor:
     return worker
 
 
-def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
+def longest(model: Any) -> int | None:
+    """Tokens that it reads at most, prompt and answer together; None where its configuration does not say."""
+    return getattr(model.config.get_text_config(), "max_position_embeddings", None)
+
+
+def check_room(prompt: int, answer: int, most: int | None, *, name: str) -> None:
+    """BadQuestion for a prompt that leaves no room for an answer of so many tokens."""
+    if most is not None and prompt + answer > most:
+        raise BadQuestion(
+            f"the question with its evidence has {prompt} tokens; {name} reads {most}, an answer of"
+            f" {answer} (lm.max_tokens) included. Ask more briefly, or lower rag.num_regions or rag.history_turns"
+        )
+
+
+def end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
     """Tokens that end an answer: the tokenizer's, and those (one, several or none) that the checkpoint lists."""
     listed = model.generation_config.eos_token_id
     several = listed if isinstance(listed, list) else [listed]

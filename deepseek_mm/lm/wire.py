@@ -10,9 +10,9 @@ from typing import Any
 from PIL.Image import Image
 
 from deepseek_mm.errors import ServerError
+from deepseek_mm.lm.picture import small
 from deepseek_mm.records import Message
 
-MAX_SIDE_PX = 1024  # of a picture that is sent; models look at less
 QUALITY = 90  # of its JPEG
 END = "[DONE]"  # the last event of a stream
 
@@ -33,10 +33,8 @@ def request_body(model: str, messages: Sequence[Message], *, max_tokens: int, se
 
 def data_url(image: Image) -> str:
     """A picture as JPEG in a URL; a larger one is made smaller, a transparent one loses its transparency."""
-    small = image.convert("RGB")
-    small.thumbnail((MAX_SIDE_PX, MAX_SIDE_PX))
     file = io.BytesIO()
-    small.save(file, "JPEG", quality=QUALITY)
+    small(image).save(file, "JPEG", quality=QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
 
 

@@ -16,7 +16,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.history import History, Turn
 from deepseek_mm.library import Library
-from deepseek_mm.lm.generator import Generator
+from deepseek_mm.lm.generator import Generator, Witness
 from deepseek_mm.logic.watch import Rule
 from deepseek_mm.parse.document import read_page
 from deepseek_mm.rag.askable import askable, asked, failed
@@ -59,7 +59,7 @@ class Assistant:
         self.config, self.eyes, self.retriever = config, eyes, retriever
         self.library, self.store = library, library.store
         self.lm, self.history = lm, history
-        self.decider = Decider(eyes)
+        self.decider = Decider(eyes, lm if isinstance(lm, Witness) else None)
         self.shelf = Shelf(config, eyes=eyes, store=library.store)
         self.at_hand = AtHand(self.shelf, retriever)
         self._changing = Lock()

@@ -1,17 +1,20 @@
 """Settles closed questions about pictures: asks the witnesses, and lets the judge weigh what they say.
 
 The reader reads the question while it looks. Where the question is whether one thing is there, its likeness to the
-picture, as search measures it, is a second witness, and the picture's labels are a third. A question that speaks of a
-thing which is not there is told so instead of being answered.
+picture, as search measures it, is a second witness, and the picture's labels are a third; a language model that looks
+at pictures is a fourth. A question that speaks of a thing which is not there is told so instead of being answered.
 """
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL.Image import Image
 
+from deepseek_mm.errors import DeepSeekMMError
+from deepseek_mm.lm.generator import Witness
 from deepseek_mm.rag.judge import EVEN, NO, YES, settle
 from deepseek_mm.rag.on_paper import settled_on_paper
 from deepseek_mm.rag.program.lexicon import IS_A, PRONOUNS
@@ -27,6 +30,7 @@ from index import Label
 PREMISE = 0.04  # probability of its thing below which a question is not answered
 LEANING = ("colour", "count", "other")  # kinds of questions that take it for granted that their thing is there
 CLOSED = (YES, NO)
+MODEL_SURE = 0.9  # a language model is believed to be no surer than this, of yes or of no
 LEAST = 0.3  # score from which a label is heard
 APART = ("animal", "fruit", "vegetable", "vehicle")  # kinds of which a picture mostly shows one member
 NEXT = re.compile(r"(and|what about|how about)\b")
@@ -66,9 +70,9 @@ def put(program: Program) -> Put:
 class Decider:
     """Questions about pictures to verdicts."""
 
-    def __init__(self, eyes: Eyes) -> None:
-        """Where the eyes have no reader, only likeness speaks."""
-        self.eyes, self.reader = eyes, eyes.reader
+    def __init__(self, eyes: Eyes, model: Witness | None = None) -> None:
+        """Where the eyes have no reader, likeness speaks alone, or beside a `model` that sees."""
+        self.eyes, self.reader, self.model = eyes, eyes.reader, model
 
     def decide_many(self, asked: Sequence[tuple[Program, Image]]) -> list[Verdict]:
         """One for each question and its picture; a picture object that comes again is looked at once."""
@@ -79,8 +83,8 @@ class Decider:
         readings = self._read(list(zip(lines, [*images, *(images[n] for n in premises)], strict=True)))
         others = self._others([one.thing or one.premise for one in puts], readings[: len(puts)], images)
         verdicts = [
-            self._settle(one, reading, there if one.thing else {})
-            for one, reading, there in zip(puts, readings, others, strict=False)
+            self._settle(one, reading, there | self._seen(one, image) if one.thing else {})
+            for one, reading, there, image in zip(puts, readings, others, images, strict=False)
         ]
         for n, reading in zip(premises, readings[len(puts) :], strict=True):
             there = self._settle(Put("", thing=puts[n].premise), reading, others[n])
@@ -140,6 +144,15 @@ class Decider:
         looks = {id(reading.look): reading.look for reading in readings if reading}
         labels = {key: self.eyes.labels(look) for key, look in looks.items()}
         return [labels[id(reading.look)] if reading else () for reading in readings]
+
+    def _seen(self, one: Put, image: Image) -> dict[str, float]:
+        """What the language model sees, if it looks at pictures and says yes or no. One that fails keeps silent here:
+        it is asked again for the words of the answer, and named there.
+        """
+        with suppress(DeepSeekMMError):
+            if self.model and (p_yes := self.model.chance_of_yes(one.text, image)) is not None:
+                return {"model": min(MODEL_SURE, max(1 - MODEL_SURE, p_yes))}
+        return {}
 
     def _settle(self, one: Put, reading: Reading | None, there: dict[str, float]) -> Verdict:
         chances = reading.chances if reading else {}

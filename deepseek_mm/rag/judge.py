@@ -27,6 +27,7 @@ class Weights:
 
 
 EVEN = Weights(by={"reader": 0.5, "likeness": 0.5, "labels": 0.5})
+UNFITTED = 0.5  # weight of a witness that somebody plugged in: how often it is right was measured by nobody
 
 
 def settle(
@@ -71,7 +72,7 @@ def joined(p_yes: Mapping[str, float | None], weights: Weights) -> float:
     there = {by: p for by, p in p_yes.items() if p is not None}
     if len(there) == 1:
         return next(iter(there.values()))
-    total = weights.offset + sum(weights.by[by] * log_odds(p) for by, p in there.items())
+    total = weights.offset + sum(weights.by.get(by, UNFITTED) * log_odds(p) for by, p in there.items())
     return 1 / (1 + math.exp(-total))
 
 

@@ -17,7 +17,7 @@ ALLOWED = {
     "index": ("exact_up_to",),
     "see": ("max_parts", "max_labels", "min_label", "min_learned", "min_tag", "prior"),
     "rag": ("num_regions", "min_score", "min_presence", "prior", "sure", "history_turns"),
-    "lm": ("name", "phrasing", "sees", "max_tokens"),
+    "lm": ("name", "vlm", "phrasing", "sees", "max_tokens"),
 }
 FOLDER = re.compile(r"[/\\~.]|[A-Za-z]:[/\\]")  # how a folder's name begins; a hub's name has a slash further on
 

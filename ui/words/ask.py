@@ -104,6 +104,7 @@ class AskWords:
     by_labels = Word("the picture's labels", "图片标签")
     by_program = Word("the program", "程序")
     by_network = Word("a network without a program", "不用程序的神经网络")
+    by_model = Word("the language model, which looked", "看图的语言模型")
     program = Word("The question as a program", "问题的程序形式")
     run = Word("Run it", "运行")
     steps = Word("Steps", "步骤")

@@ -65,6 +65,9 @@ class SettingsWords:
         "A server (OpenAI-compatible: llama.cpp, vLLM, Ollama)", "服务器(兼容 OpenAI:llama.cpp、vLLM、Ollama)"
     )
     set_lm_own = Word("Another model of this machine", "本机上的其他模型")
+    set_lm_sees = Word(
+        "A model of this machine that looks at pictures (vision-language)", "本机上能看图的模型(视觉语言模型)"
+    )
     set_url = Word("Address of the server", "服务器地址")
     set_url_hint = Word("http://127.0.0.1:8000/v1", "http://127.0.0.1:8000/v1")
     set_model = Word("Name of the model (a server's first, if empty)", "模型名称(留空则用服务器的第一个)")
@@ -96,6 +99,11 @@ class SettingsWords:
     set_next_own = Word(
         "It is converted once, which needs its files on this machine or a connection to the hub.",
         "首次会转换一次,需要本机上有其文件,或能连接 hub。",
+    )
+    set_next_sees = Word(
+        "It looks at the photos of each answer, which takes seconds to minutes without a GPU. Its files must be on "
+        "this machine, or the hub in reach.",
+        "它会为每个回答查看照片,没有 GPU 时需要几秒到几分钟。需要本机上有其文件,或能连接 hub。",
     )
     set_next_encoder = Word(
         "encoder {name}. It has a space and an index of its own, empty at first: add the files again to search them. "
