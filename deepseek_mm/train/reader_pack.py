@@ -29,6 +29,7 @@ from deepseek_mm.train.bank import CAPTIONED, DRAWN, Album
 from deepseek_mm.train.certainty import logistic
 from deepseek_mm.train.mixed import Mixed
 
+LABELS = 0.6  # at least so much: other people's photos are less like those that the reader knows than these are
 WITNESSES = ("reader", "likeness", "labels")
 
 
@@ -57,17 +58,13 @@ class Hearing:
     answers: Sequence[str]
 
     def weights(self) -> Weights:
-        """How much each counts where they say whether a thing is there (logistic regression).
-
-        Every album counts alike: in some there are few animals but dogs, in others few people.
-        """
+        """How much each counts where they say whether a thing is there (logistic regression)."""
         parts = [self.of_album(number) for number in range(len(self.mixed.banks))]
         said = np.array([row for own, _ in parts for row in own])
         there = np.array([each for _, own in parts for each in own])
-        counts = np.concatenate([np.full(len(own), 1 / max(1, len(own))) for own, _ in parts])
-        weights_W, offset = logistic(said, there, counts * len(there) / counts.sum())
+        weights_W, offset = logistic(said, there, np.ones(len(there)))
         by = {name: round(float(w), 4) for name, w in zip(WITNESSES, weights_W, strict=True)}
-        return Weights(by, round(offset, 4))
+        return Weights(by | {"labels": max(by["labels"], LABELS)}, round(offset, 4))
 
     def of_album(self, number: int) -> tuple[list[list[float]], list[bool]]:
         """Of every question whether a thing is there: the log-odds of the witnesses, and whether it is."""
