@@ -1,8 +1,10 @@
 import threading
 import time
+from functools import partial
 
 import pytest
 import torch
+from engine_help import together
 from tiny_lm import MARKS, Reciter, tiny_gpt2, tiny_llama, tiny_tokenizer
 
 from deepseek_mm.errors import BadQuestion
@@ -115,17 +117,7 @@ def test_answers_at_the_same_time_are_the_answers_one_by_one():
     generator = speaker(tiny_llama())
     questions = [(Message(role="user", text=text),) for text in ("dog", "two cups", "green grass", "the table [2]")]
     alone = [answer(generator, question) for question in questions]
-    together = [""] * len(questions)
-
-    def ask(n):
-        together[n] = answer(generator, questions[n])
-
-    threads = [threading.Thread(target=ask, args=(n,)) for n in range(len(questions))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert together == alone
+    assert together([partial(answer, generator, question) for question in questions]) == alone
     assert len(set(alone)) == len(alone)
 
 

@@ -3,9 +3,11 @@
 import math
 import threading
 import time
+from functools import partial
 
 import pytest
 import torch
+from engine_help import together
 from fakes import picture
 from tiny_vlm import LONGEST, Leans, Recites, deepseek, qwen, smol, tiny_vlm
 
@@ -149,17 +151,7 @@ def test_answers_at_the_same_time_are_the_answers_one_by_one(make):
     generator = seer(make)
     questions = [ask(image, text=text) for image in (RED, GREEN) for text in ("dog", "two cups [2]")]
     alone = [answer(generator, question) for question in questions]
-    together = [""] * len(questions)
-
-    def put(n: int) -> None:
-        together[n] = answer(generator, questions[n])
-
-    threads = [threading.Thread(target=put, args=(n,)) for n in range(len(questions))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert together == alone
+    assert together([partial(answer, generator, question) for question in questions]) == alone
     assert len(set(alone)) == len(alone)
 
 

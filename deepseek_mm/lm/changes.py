@@ -4,6 +4,7 @@ The changes are merged into the matrices when the model is opened, so they cost 
 changes belongs to one base and one shape, and says which; on another base it would only make noise.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -58,6 +59,11 @@ def read_changes(file: Path, *, base: str, shape: DecoderShape) -> dict[str, Ten
         if not value.isfinite().all():
             raise BadCheckpoint(f"{file}: {name} holds values that are no finite numbers. Train it again: {MAKE}")
     return changes
+
+
+def fingerprint_with(base: str, file: Path) -> str:
+    """That of a base model, by its own, with what the file has: SHA-256 over both, hexadecimal."""
+    return hashlib.sha256(base.encode() + file.read_bytes()).hexdigest()
 
 
 def with_changes(

@@ -4,7 +4,6 @@ The system's words and the shots are the same from question to question, so thei
 begins is marked as a place from which another prompt may go on.
 """
 
-import hashlib
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from pathlib import Path
 import torch
 
 from deepseek_mm.errors import LibraryError
-from deepseek_mm.lm.changes import with_changes
+from deepseek_mm.lm.changes import fingerprint_with, with_changes
 from deepseek_mm.lm.chat import encode_chat
 from deepseek_mm.lm.engine import Engine
 from deepseek_mm.lm.find import fingerprint, first_line
@@ -98,7 +97,7 @@ def open_own(
     known_by = fingerprint(folder)
     if changes is not None:
         shape, weights = with_changes(shape, weights, changes, base=known_by)
-        known_by = hashlib.sha256(known_by.encode() + changes.read_bytes()).hexdigest()
+        known_by = fingerprint_with(known_by, changes)
     decoder = build(shape, weights, dtype=dtype)
     like = decoder.embedding.weight[:1]
     over = prepare(decoder) if prepare else None

@@ -215,7 +215,7 @@ class Assistant:
                 self._read(case)
             found = self.retriever.retrieve_many(cases, k=self.config.rag.num_regions)
             found = [self._judged(case, entries) for case, entries in zip(cases, found, strict=True)]
-            cases = [self._worked(c, entries) for c, entries in zip(self._settled(cases), found, strict=True)]
+            cases = [self._worked(c, entries) for c, entries in zip(self._settled(cases, found), found, strict=True)]
             claims = [run(c.program, entries, self.config, c.verdict) for c, entries in zip(cases, found, strict=True)]
         except BaseException as error:
             for case in cases:  # whatever happened, no question may stay "running"
@@ -223,19 +223,20 @@ class Assistant:
             raise
         return [replace(c, evidence=tuple(e), claims=f) for c, e, f in zip(cases, found, claims, strict=True)]
 
-    def _settled(self, cases: Sequence[Case]) -> list[Case]:
+    def _settled(self, cases: Sequence[Case], found: Sequence[Sequence[Evidence]]) -> list[Case]:
         """With a verdict for each closed question about one photo whose file is still there."""
         if self.eyes.reader is None:
             return list(cases)
-        asked = {n: image for n, case in enumerate(cases) if (image := self._looked_at(case)) is not None}
+        looked_at = [self._looked_at(case, entries) for case, entries in zip(cases, found, strict=True)]
+        asked = {n: image for n, image in enumerate(looked_at) if image is not None}
         verdicts = self.decider.decide_many([(cases[n].program, image) for n, image in asked.items()])
-        found = dict(zip(asked, verdicts, strict=True))
-        return [replace(case, verdict=found.get(n)) for n, case in enumerate(cases)]
+        verdict_of = dict(zip(asked, verdicts, strict=True))
+        return [replace(case, verdict=verdict_of.get(n)) for n, case in enumerate(cases)]
 
     def _judged(self, case: Case, entries: Sequence[Evidence]) -> list[Evidence]:
         """With how probable each thing is in each of several pictures at hand, as it would be settled of one."""
         things = [thing.phrase for thing in case.program.things]
-        if len(case.pictures) < 2 or case.program.library or self.eyes.reader is None:
+        if not things or len(case.pictures) < 2 or case.program.library or self.eyes.reader is None:
             return list(entries)
         images = {source.path: image for source in case.pictures if (image := self._opened(source)) is not None}
         asked = [(phrase, path) for path in images for phrase in things]
@@ -256,20 +257,20 @@ class Assistant:
         answer, regions = case.verdict.answer if case.verdict else "", evidence[0].siblings
         return replace(case, worked=worked_out(case.program.text, regions, answer, least=self.config.see.min_tag))
 
-    def _looked_at(self, case: Case) -> Image | None:
+    def _looked_at(self, case: Case, evidence: Sequence[Evidence]) -> Image | None:
         """The photo that a closed question is about."""
         if case.source is None or case.program.library:
             return None
-        if case.program.kind not in SETTLED and not self._on_paper(case.program.text, case.source):
+        if case.program.kind not in SETTLED and not self._on_paper(case.program.text, evidence):
             return None
         measured = case.program.kind == "colour" and not case.program.things  # of the whole picture
         if case.source.kind != "photo" or measured:
             return None
         return case.question.image or self._opened(case.source)
 
-    def _on_paper(self, question: str, source: Source) -> bool:
+    def _on_paper(self, question: str, evidence: Sequence[Evidence]) -> bool:
         """Is it about a drawn scene, and has it a program that gives an answer there?"""
-        regions = self.store.regions_of([source.id]).get(source.id, ())
+        regions = evidence[0].siblings if evidence else ()
         worked = worked_out(question, regions, "", least=self.config.see.min_tag) if is_drawn(regions) else None
         return bool(worked and worked.answer)
 

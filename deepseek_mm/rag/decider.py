@@ -15,7 +15,8 @@ from PIL.Image import Image
 
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.lm.generator import Witness
-from deepseek_mm.rag.judge import EVEN, NO, YES, settle
+from deepseek_mm.rag.facts.shots import same_kind
+from deepseek_mm.rag.judge import CLOSED, EVEN, NO, YES, settle
 from deepseek_mm.rag.on_paper import settled_on_paper
 from deepseek_mm.rag.program.lexicon import IS_A, PRONOUNS
 from deepseek_mm.rag.program.parse import Program, parse
@@ -29,7 +30,6 @@ from index import Label
 
 PREMISE = 0.04  # probability of its thing below which a question is not answered
 LEANING = ("colour", "count", "other")  # kinds of questions that take it for granted that their thing is there
-CLOSED = (YES, NO)
 MODEL_SURE = 0.9  # a language model is believed to be no surer than this, of yes or of no
 LEAST = 0.3  # score from which a label is heard
 APART = ("animal", "fruit", "vegetable", "vehicle")  # kinds of which a picture mostly shows one member
@@ -105,7 +105,9 @@ class Decider:
         found: dict[int, Solids] = {}
         for n, ((program, image), reading) in enumerate(zip(asked, readings, strict=False)):
             if paper and reading and paper.is_scene(reading.look.vector_D):
-                solids = found.setdefault(id(image), paper.find(image))
+                if id(image) not in found:
+                    found[id(image)] = paper.find(image)
+                solids = found[id(image)]
                 verdicts[n] = settled_on_paper(program.text, solids.scene, paper.answer(program.text, solids))
 
     def decide_texts(self, asked: Sequence[tuple[str, Image]]) -> list[Verdict]:
@@ -190,6 +192,4 @@ def sorted_by(labels: Sequence[Label], sort: str, chances: Mapping[str, float]) 
 
 def are_rivals(label: str, thing: str) -> bool:
     """Two animals, two fruits, ...: what is one of them is hardly the other."""
-    if names_the_same(label, thing) or names_the_same(thing, label):
-        return False
-    return any(label in IS_A[kind] and thing in IS_A[kind] for kind in APART)
+    return not same_kind(label, thing) and any(label in IS_A[kind] and thing in IS_A[kind] for kind in APART)

@@ -15,7 +15,7 @@ SURE = 0.8  # probability from which an answer is told without its doubt
 TOLD_CLOSED, TOLD_OPEN = 0.58, 0.2  # from which it is told at all: yes or no is right half of the time unseen
 DISPUTE = 0.75  # witnesses that are so sure of different answers contradict each other
 EDGE = 1e-4
-YES, NO = "yes", "no"
+YES, NO = CLOSED = ("yes", "no")
 
 
 @dataclass(frozen=True, slots=True)

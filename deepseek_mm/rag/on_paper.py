@@ -7,10 +7,8 @@ rests on; the network is heard beside it. Elsewhere the network answers, as sure
 from deepseek_mm.logic.english import program_of
 from deepseek_mm.logic.run import run
 from deepseek_mm.logic.scene import Scene
-from deepseek_mm.rag.judge import disputed, outcome_of
+from deepseek_mm.rag.judge import CLOSED, disputed, outcome_of
 from deepseek_mm.records import Said, Verdict
-
-CLOSED = ("yes", "no")
 
 
 def settled_on_paper(question: str, scene: Scene, guess: tuple[str, float]) -> Verdict:

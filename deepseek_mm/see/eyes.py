@@ -89,23 +89,20 @@ class Eyes:
         self,
         space: Space,
         config: SeeConfig,
-        vocabulary: Vocabulary | None = None,
         *,
         names: Sequence[str] = (),
         reader: Reads | None = None,
         describer: Describes | None = None,
         paper: Draws | None = None,
     ) -> None:
-        """`names` are words beside those of labels.txt; a vocabulary that is given has its own.
+        """`names` are words beside those of labels.txt.
 
         `reader` answers closed questions, `describer` says in a sentence what is seen, `paper` knows drawn scenes; not
         every space has them.
         """
         self.space, self.config = space, config
         self.reader, self.describer, self.paper = reader, describer, paper
-        self.vocabulary = vocabulary or Vocabulary(
-            space, tuple(dict.fromkeys((*read_names(), *names))), read_calibration(space)
-        )
+        self.vocabulary = Vocabulary(space, tuple(dict.fromkeys((*read_names(), *names))), read_calibration(space))
         self.learned = read_learned(space)
 
     def see_many(self, pictures: Iterable[tuple[Source, Image]]) -> Iterator[Sight]:

@@ -19,6 +19,7 @@ PAIRS = re.compile(
     r"\b(?P<who>man|woman|boy|girl|child|person|dog|lady|player|baby|kid|guy|people|men|women|dogs|children|kids)"
     r" (?:is |are )?(?P<verb>\w+ing)(?: (?:a|an|the|his|her|some|their|on a|on the|in the|in a)? ?(?P<what>\w+))?"
 )
+SIDES = ("left", "right")  # words that do not hold in a mirror
 PRESENCE = "presence"  # kind of the questions whether a thing is there
 SEVERAL = frozenset(NUMBERS) - {"zero", "one"}
 WORN = re.compile(r"\bwearing (?:a|an|some)?(?: \w+)? ?(\w+)")
@@ -51,6 +52,11 @@ class Pair:
     question: str
     answer: str
     kind: str
+
+    @property
+    def holds_mirrored(self) -> bool:
+        """Is it right of a mirrored photo too?"""
+        return not any(side in f"{self.question} {self.answer}" for side in SIDES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,16 @@ def album_of(name: str, images: Path, rows: Sequence[QuestionRow]) -> Album:
     return Album(name, images, tuple(pairs), tuple(map(tuple, pairs.values())))
 
 
+def photo_albums(folder: Path, *, seed: int) -> list[Album]:
+    """Captioned photos, those of VQA v2, and rooms; `seed` is of the questions that captions give."""
+    return [captioned(folder, seed=seed), *(asked_about(folder, name) for name in (ASKED, INDOOR))]
+
+
+def open_banks(model: SpaceModel, albums: Sequence[Album], folder: Path) -> list[Bank]:
+    """What the tower makes of these albums' photos; each has a folder of its own in `folder`."""
+    return [open_bank(model, album, folder / album.name) for album in albums]
+
+
 def open_bank(model: SpaceModel, album: Album, folder: Path) -> Bank:
     """What the tower makes of an album's photos, made where `folder` does not hold it yet."""
     paths = open_pictures(album.images, album.photos)

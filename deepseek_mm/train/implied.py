@@ -10,15 +10,15 @@ from collections.abc import Mapping, Sequence
 from random import Random
 
 from deepseek_mm.evaluate.presence import one_of
+from deepseek_mm.rag.decider import APART, are_rivals
+from deepseek_mm.rag.facts.shots import same_kind
+from deepseek_mm.rag.judge import CLOSED
 from deepseek_mm.rag.program.lexicon import IS_A
 from deepseek_mm.rag.program.parse import parse
-from deepseek_mm.rag.program.words import names_the_same
 from deepseek_mm.train.asking import PRESENCE, Pair, there
 
-CLOSED = ("yes", "no")
 NOTHING = ("0", "none", "nothing")
 FEWEST = 6  # photos whose questions speak of a thing, or it is not asked for
-KINDS = ("animal", "fruit", "vegetable", "vehicle")  # of which a photo mostly shows one or two members, or none
 RIVALS = 1  # things of the same kind that are denied for each that is there
 UNASKED = 0.25  # probability that something is denied of which nobody spoke
 
@@ -27,7 +27,7 @@ def implied(pairs: Mapping[str, Sequence[Pair]], *, seed: int = 0) -> dict[str, 
     """Photo -> questions whether things are there, from what was asked about it; and their answers."""
     spoken = {photo: spoken_of(own) for photo, own in pairs.items()}
     counts = Counter(name for names in spoken.values() for name in names)
-    known = {name for name, count in counts.items() if count >= FEWEST and kinds_of(name)}
+    known = {name for name, count in counts.items() if count >= FEWEST and is_of_a_kind(name)}
     found = {}
     for photo, names in spoken.items():
         chance = Random(f"{seed} implied {photo}")
@@ -35,7 +35,7 @@ def implied(pairs: Mapping[str, Sequence[Pair]], *, seed: int = 0) -> dict[str, 
         absent = [name for name in shown for name in rivals(name, names, known, chance)]
         if known and chance.random() < UNASKED:
             (other,) = chance.choices(*weighed(counts, known))
-            absent += [other] if not any(alike(other, name) for name in names) else []
+            absent += [other] if not any(same_kind(other, name) for name in names) else []
         told = [(name, "yes") for name in shown] + [(name, "no") for name in dict.fromkeys(absent)]
         found[photo] = [Pair(there(name, chance), answer, PRESENCE) for name, answer in told]
     return found
@@ -52,21 +52,15 @@ def spoken_of(pairs: Sequence[Pair]) -> frozenset[str]:
     return frozenset(names - {""})
 
 
-def kinds_of(name: str) -> list[str]:
-    """The kinds of which it is one."""
-    return [kind for kind in KINDS if name in IS_A[kind]]
+def is_of_a_kind(name: str) -> bool:
+    """Is it a member of a kind of which a photo mostly shows one or two, or none?"""
+    return any(name in IS_A[kind] for kind in APART)
 
 
 def rivals(name: str, there_too: frozenset[str], known: set[str], chance: Random) -> list[str]:
     """Some others of its kind that nobody spoke of."""
-    others = {other for kind in kinds_of(name) for other in IS_A[kind] if other in known}
-    free = sorted(each for each in others if each not in there_too and not alike(each, name))
+    free = sorted(each for each in known if each not in there_too and are_rivals(each, name))
     return chance.sample(free, min(RIVALS, len(free)))
-
-
-def alike(one: str, other: str) -> bool:
-    """Is one a kind of the other?"""
-    return names_the_same(one, other) or names_the_same(other, one)
 
 
 def weighed(counts: Counter[str], known: set[str]) -> tuple[list[str], list[float]]:

@@ -17,8 +17,6 @@ from deepseek_mm.see.reader.net import Shown
 from deepseek_mm.train.asking import Pair
 from deepseek_mm.train.bank import ASKED, CAPTIONED, DRAWN, INDOOR, Bank
 
-SIDES = ("left", "right")  # of questions that are not asked about a mirrored photo
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BatchConfig:
@@ -92,4 +90,4 @@ class Mixed:
     def fitting(self, pairs: Sequence[Pair], *, mirrored: bool) -> list[Pair]:
         """Those whose answer is learned, and that hold for a mirrored photo too."""
         known = [pair for pair in pairs if pair.answer in self.class_of]
-        return [p for p in known if not mirrored or not any(side in f"{p.question} {p.answer}" for side in SIDES)]
+        return [pair for pair in known if pair.holds_mirrored or not mirrored]

@@ -22,15 +22,7 @@ from deepseek_mm.encoders.default import DefaultSpace, quick
 from deepseek_mm.see.kept import read_kept
 from deepseek_mm.see.reader.net import ReaderConfig, ReaderNet
 from deepseek_mm.see.reader.weights import MAKE, WEIGHTS
-from deepseek_mm.train.bank import (
-    ASKED,
-    INDOOR,
-    Bank,
-    asked_about,
-    captioned,
-    drawn,
-    open_bank,
-)
+from deepseek_mm.train.bank import Bank, drawn, open_banks, photo_albums
 from deepseek_mm.train.journal import Journal, learned
 from deepseek_mm.train.loop import Loss, add_configs, chosen, gathered, train_steps
 from deepseek_mm.train.mixed import BatchConfig, Mixed
@@ -39,8 +31,6 @@ from deepseek_mm.train.steps import StepsConfig
 
 STAGES = ("maps", "read", "pack")
 FEWEST = 3  # questions that an answer answers, or it is not learned
-
-
 STEPS = StepsConfig(steps=2_600, rate=7e-4, decay=0.05, average=0.998)
 
 
@@ -58,7 +48,8 @@ def run(args: argparse.Namespace) -> int:
     """Do one stage to its end; goes on where an earlier call stopped."""
     space = DefaultSpace()
     steps = chosen(STEPS, args)
-    banks = open_banks(space, args.data, args.out / "maps", seed=steps.seed)
+    albums = [*photo_albums(args.data, seed=steps.seed), drawn()]
+    banks = open_banks(space.model, albums, args.out / "maps")
     if args.stage == "maps":
         return 0
     answers = answers_of(banks)
@@ -79,12 +70,6 @@ def run(args: argparse.Namespace) -> int:
     )
     journal.plot("loss", "right")
     return 0
-
-
-def open_banks(space: DefaultSpace, data: Path, folder: Path, *, seed: int) -> list[Bank]:
-    """All albums."""
-    albums = [captioned(data, seed=seed), *(asked_about(data, name) for name in (ASKED, INDOOR)), drawn()]
-    return [open_bank(space.model, album, folder / album.name) for album in albums]
 
 
 def begun(file: Path, space: DefaultSpace, answers: Sequence[str], fresh: Mapping[str, Tensor]) -> dict[str, Tensor]:

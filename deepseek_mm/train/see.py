@@ -31,7 +31,7 @@ from deepseek_mm.see.glance.net import GlanceConfig, GlanceNet, squares
 from deepseek_mm.see.glance.script import DESCRIBE, Encode, Script, lay, read
 from deepseek_mm.see.glance.weights import NET, WEIGHTS, model_of, write_glance
 from deepseek_mm.train.asking import Pair
-from deepseek_mm.train.bank import ASKED, CAPTIONED, INDOOR, Bank, asked_about, captioned, open_bank
+from deepseek_mm.train.bank import CAPTIONED, Bank, open_banks, photo_albums
 from deepseek_mm.train.journal import Journal, learned
 from deepseek_mm.train.loop import Loss, add_configs, chosen, gathered, train_steps
 from deepseek_mm.train.lowrank import adapt
@@ -40,7 +40,6 @@ from deepseek_mm.train.steps import StepsConfig
 
 STAGES = ("look", "pack")
 CHANGED = ("qkv", "out", "up", "down")  # matrices of each layer that bend
-SIDES = ("left", "right")  # of words that do not hold in a mirror
 APART = 2  # boxes across and down of a photo among others
 NONE = "none of them"
 
@@ -110,8 +109,7 @@ class Looked:
     @classmethod
     def of(cls, space: DefaultSpace, args: argparse.Namespace, look: LookConfig, encode: Encode) -> "Looked":
         """Of the photos that are not held out."""
-        albums = [captioned(args.data, seed=0), *(asked_about(args.data, name) for name in (ASKED, INDOOR))]
-        banks = [open_bank(space.model, album, args.maps / album.name) for album in albums]
+        banks = open_banks(space.model, photo_albums(args.data, seed=0), args.maps)
         rows = read_caption_rows(args.data / CAPTIONED / "captions.jsonl", split="train")
         captions = {row.image: tuple(caption.lower() for caption in row.captions) for row in rows}
         return cls(banks, [bank.album.part(False) for bank in banks], captions, look, encode)
@@ -141,7 +139,7 @@ class Looked:
         chance.shuffle(turns)
         script = Script(self.encode).show(side * side)
         for turn in turns:
-            if not (mirrored and any(word in f"{turn.question} {turn.answer}" for word in SIDES)):
+            if turn.holds_mirrored or not mirrored:
                 script.ask(turn.question, turn.answer)
         return script
 

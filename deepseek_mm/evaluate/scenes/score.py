@@ -1,8 +1,8 @@
 """How many questions about scenes on paper are answered right: by the small model alone, and with programs.
 
 Scenes and questions are made up anew for a seed, pictures are painted, the finder looks at them. With programs, a
-question becomes a program by the grammar and runs over what was found; where there is none, or where it does not apply,
-the small model's answer stands.
+question is settled as the product settles it: by its program over what was found; where there is none, or where it does
+not apply, the small model's answer stands.
 """
 
 import json
@@ -16,8 +16,7 @@ from PIL.Image import Image
 from deepseek_mm.evaluate.scenes.ask import KINDS, Asked, ask
 from deepseek_mm.evaluate.scenes.draw import draw
 from deepseek_mm.evaluate.scenes.make import Made, make
-from deepseek_mm.logic.english import program_of
-from deepseek_mm.logic.run import run
+from deepseek_mm.rag.on_paper import settled_on_paper
 from deepseek_mm.see.scene.finder import SceneFinder, Solids
 
 
@@ -82,12 +81,12 @@ def evaluate_scenes(finder: SceneFinder, answers: Answers, *, scenes: int, seed:
     by_program = 0
     for questions, solids in zip(asked, found, strict=True):
         said = answers.answer_many([one.question for one in questions], [solids] * len(questions))
-        for one, (answer, _) in zip(questions, said, strict=True):
-            program = program_of(one.question)
-            worked_out = run(program, solids.scene).answer if program else ""
-            by_program += bool(worked_out)
-            alone.append((one, answer == one.answer))
-            helped.append((one, (worked_out or answer) == one.answer))
+        scene = solids.scene
+        for one, guess in zip(questions, said, strict=True):
+            verdict = settled_on_paper(one.question, scene, guess)
+            by_program += verdict.said[0].by == "program"
+            alone.append((one, guess[0] == one.answer))
+            helped.append((one, verdict.answer == one.answer))
     whole = sum(len(m.things) == len(f) for m, f in zip(made, found, strict=True))
     return ScenesReport(
         whole=share(alone, helped),

@@ -1,6 +1,5 @@
 """What gives the language model its eyes, in one file: the net, and small changes of the model's matrices."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -10,7 +9,7 @@ from torch import Tensor
 
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.errors import MissingWeights
-from deepseek_mm.lm.changes import TALL, THIN, merged, with_changes
+from deepseek_mm.lm.changes import TALL, THIN, fingerprint_with, merged, with_changes
 from deepseek_mm.lm.changes import WEIGHTS as SPEAKS
 from deepseek_mm.lm.find import fingerprint
 from deepseek_mm.lm.tokenizer import read_tokenizer
@@ -26,7 +25,7 @@ NET = "net."  # begins the names of the net's weights; the others are the model'
 
 def model_of(folder: Path, changes: Path = SPEAKS) -> str:
     """The fingerprint of the model that speaks: the base's weights, and what our training made of them."""
-    return hashlib.sha256(fingerprint(folder).encode() + changes.read_bytes()).hexdigest()
+    return fingerprint_with(fingerprint(folder), changes)
 
 
 def write_glance(

@@ -52,7 +52,11 @@ def write_scene_weights(
 
 def read_scene_weights(file: Path = WEIGHTS) -> tuple[SceneFinder, SceneAnswerer]:
     """Both, ready to look and to answer. MissingWeights without the file."""
-    told, tensors = opened_file(file)
+    return nets_of(*opened_file(file))
+
+
+def nets_of(told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> tuple[SceneFinder, SceneAnswerer]:
+    """Both, of what a file holds."""
     finder, answerer = FinderNet(), AnswerNet(len(told["vocabulary"]) + 1, AnswererConfig(**told["config"]))
     nets: dict[str, nn.Module] = {FINDER: finder, ANSWERER: answerer}
     for prefix, net in nets.items():
@@ -66,7 +70,7 @@ def read_paper(space: DefaultSpace, file: Path = WEIGHTS) -> Paper:
     if told["fingerprint"] != space.fingerprint:
         raise MissingWeights(file, make=MAKE)
     looks = tensors[LOOKS].numpy()
-    return Paper(*read_scene_weights(file), looks[:-1], float(looks[-1]))
+    return Paper(*nets_of(told, tensors), looks[:-1], float(looks[-1]))
 
 
 def opened_file(file: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
