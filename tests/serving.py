@@ -29,7 +29,8 @@ class Served:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self) -> None:
         for line in self.process.stdout:
@@ -49,7 +50,13 @@ class Served:
     def end(self, sig: signal.Signals = signal.SIGTERM) -> int:
         """Send the signal and wait; returns the exit code."""
         self.process.send_signal(sig)
-        return self.process.wait(30)
+        return self.ended(30)
+
+    def ended(self, timeout_s: float) -> int:
+        """Wait until it ends by itself, and all that it said is in `lines`; returns the exit code."""
+        code = self.process.wait(timeout_s)
+        self._reader.join(timeout_s)
+        return code
 
 
 @contextmanager

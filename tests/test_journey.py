@@ -122,7 +122,7 @@ def test_a_second_server_says_who_holds_library_and_port(served, tmp_path):
     port = served.url.rsplit(":", 1)[1]
     for data, said in ((served.data, "DATA="), (tmp_path / "other", "PORT=")):
         second = Served(data, "--port", port)
-        assert second.process.wait(120) == 2
+        assert second.ended(120) == 2
         (line,) = second.lines
         assert f"process {served.process.pid}" in line
         assert said in line
@@ -130,7 +130,7 @@ def test_a_second_server_says_who_holds_library_and_port(served, tmp_path):
 
 def test_the_app_script_names_what_it_can_do():
     server = Served(ROOT / "library", "--help", script=ROOT / "app.py")
-    assert server.process.wait(120) == 0
+    assert server.ended(120) == 0
     assert "--port" in "\n".join(server.lines)
 
 

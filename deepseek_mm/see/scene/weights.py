@@ -41,11 +41,11 @@ def write_scene_weights(
     told: Kept,
     looks: tuple[Floats, float],
 ) -> None:
-    """Both in bfloat16. `looks`: the direction (D,) that tells scenes from other pictures, and what is added."""
+    """Both in bfloat16, `looks` in float16: the direction (D,) that tells scenes from other pictures, and what is added."""
     tensors = {FINDER + name: value for name, value in finder.items()}
     tensors |= {ANSWERER + name: value for name, value in answerer.items()}
     tensors = {name: value.bfloat16().contiguous() for name, value in tensors.items()}
-    tensors[LOOKS] = torch.from_numpy(np.append(*looks).astype(np.float32))
+    tensors[LOOKS] = torch.from_numpy(np.append(*looks).astype(np.float16))
     save_file(tensors, file, metadata={"told": json.dumps(asdict(told))})
     file.chmod(0o644)
 
