@@ -41,7 +41,10 @@ def write_scene_weights(
     told: Kept,
     looks: tuple[Floats, float],
 ) -> None:
-    """Both in bfloat16. `looks`, the direction (D,) that tells scenes from other pictures and what is added: float16."""
+    """Both in bfloat16. `looks`: the direction (D,) that tells scenes from other pictures, and what is added.
+
+    These are kept in float16.
+    """
     tensors = {FINDER + name: value for name, value in finder.items()}
     tensors |= {ANSWERER + name: value for name, value in answerer.items()}
     tensors = {name: value.bfloat16().contiguous() for name, value in tensors.items()}
