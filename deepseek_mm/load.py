@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
 from types import ModuleType
@@ -21,6 +22,7 @@ from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.runtime.decode import make_fast
 from deepseek_mm.see.caption.captioner import read_captioner
 from deepseek_mm.see.eyes import Eyes
+from deepseek_mm.see.notice.weights import read_noticer
 from deepseek_mm.see.ocr import TextReader
 from deepseek_mm.see.reader.weights import read_reader
 from deepseek_mm.see.scene.weights import read_paper
@@ -41,11 +43,12 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     say(f"loading the vector space {config.encoder.name}")
     space = open_space(config.encoder)
     say("opening the eyes")
+    noticer = open_trained(read_noticer, space)
     eyes = Eyes(
         space,
         config.see,
         names=own_words(config.data),
-        reader=open_trained(read_reader, space),
+        reader=open_trained(partial(read_reader, noticer=noticer), space),
         describer=open_trained(read_captioner, space),
         paper=open_trained(read_paper, space),
     )

@@ -12,6 +12,7 @@ TRAINERS = {  # name -> its module, which offers add_arguments(parser) and run(a
     "lm": ("deepseek_mm.train.lm", "--stage reach --out runs/lm"),
     "caption": ("deepseek_mm.train.caption", "--stage words --data captions.jsonl --images photos --out runs/caption"),
     "reader": ("deepseek_mm.train.reader", "--stage maps --data data"),
+    "notice": ("deepseek_mm.train.notice", "--stage learn --data data"),
     "see": ("deepseek_mm.train.see", "--stage look --data data"),
     "scenes": ("deepseek_mm.train.scenes", "--stage find --out runs/scenes"),
     "corpus": ("deepseek_mm.train.corpus", "--text data/text --captions captions.jsonl"),

@@ -1,4 +1,4 @@
-"""What scenes on paper are made of: solids that have four traits each."""
+"""What drawings are made of that are seen completely: solids with four traits each, or flat shapes with two."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,8 +10,15 @@ VALUES: Mapping[str, tuple[str, ...]] = {  # in the order in which they are said
     "material": ("rubber", "metal"),
     "shape": ("cube", "sphere", "cylinder", "cone"),
 }
+FLAT_VALUES: Mapping[str, tuple[str, ...]] = {
+    "colour": (
+        *("black", "white", "grey", "red", "orange", "yellow"),
+        *("green", "teal", "blue", "purple", "pink", "brown"),
+    ),
+    "shape": ("circle", "ellipse", "rectangle", "triangle"),
+}
 CALLED = {"sphere": "ball"}  # another name of it
-SCENE = "drawn solids"  # what a picture of them is called
+SCENE, FLAT = "drawn solids", "drawn shapes"  # what a picture of them is called
 ANSWERS = (*("yes", "no"), *map(str, range(11)), *(value for values in VALUES.values() for value in values))
 
 
@@ -21,7 +28,16 @@ def solid(traits: Mapping[str, str], box: Share, *, number: int, chance: float =
     return Item(number=number, names=names, traits=traits, box=box, chance=chance)
 
 
-def traits_of(names: Sequence[str]) -> dict[str, str]:
-    """The traits that these names are, such as metal the material; empty unless every trait is among them."""
-    found = {trait: name for trait, values in VALUES.items() for name in names if name in values}
-    return found if len(found) == len(VALUES) else {}
+def flat(traits: Mapping[str, str], box: Share, *, number: int, chance: float, names: Sequence[str] = ()) -> Item:
+    """A flat shape as programs see it; `names` are what else it is called, such as square."""
+    return Item(number=number, names=(traits["shape"], *names), traits=traits, box=box, chance=chance)
+
+
+def drawn_item(names: Sequence[str], box: Share, *, number: int, chance: float) -> Item | None:
+    """A solid or a shape by its labels, such as cone, metal, red, small; None where these are no such thing's."""
+    for values, make in ((VALUES, solid), (FLAT_VALUES, flat)):
+        found = {trait: name for trait, known in values.items() for name in names if name in known}
+        if len(found) == len(values):
+            more = {"names": [name for name in names if name not in found.values()]} if make is flat else {}
+            return make(found, box, number=number, chance=chance, **more)
+    return None

@@ -42,13 +42,16 @@ SPELLINGS = {  # of what things are like
         "matte": "rubber",
         "dull": "rubber",
     },
+    "teal": "teal",
 }
+IN_IT = tuple(f"in {the} {it}" for the in ("the", "this") for it in ("picture", "photo", "image", "drawing"))
+SHOWS = tuple(f"{the} {it}" for the in ("the", "this") for it in ("picture", "photo", "image", "drawing"))
 ANYTHING = frozenset(["thing", "object", "item", "one"])
 ARTICLES = frozenset(["the", "a", "an", "any", "some", "other", "another", "all", "every", "each", *NUMBERS])
 ENDS = frozenset([  # words that no name has
     "is", "are", "was", "were", "do", "does", "did", "can", "could", "has", "have", "that", "which", "who", "than",
     "as", "and", "or", "not", "there", "same", "made", "what", "how", "many", "the", "with", "of", "you", "i", "we",
-    "see", "colour", "size", "shape", "material", "visible", "shown", "seen", "look", "looks",
+    "see", "colour", "size", "shape", "material", "visible", "present", "shown", "no", "seen", "look", "looks",
 ])  # fmt: skip
 TRAIT_WORDS = {trait: trait for trait in TRAITS} | {"color": "colour", "form": "shape", "stuff": "material"}
 RELATIVE = ("that are", "that is", "which are", "which is", "who are", "who is", "are", "is")
@@ -90,6 +93,13 @@ class _Words:
                 return True
         return False
 
+    def sees(self, *phrases: str) -> bool:
+        """Does one of the phrases come next?"""
+        here = self.place
+        found = self.takes(*phrases)
+        self.place = here
+        return found
+
     def needs(self, *phrases: str) -> None:
         if not self.takes(*phrases):
             raise _NoFitError
@@ -104,12 +114,14 @@ class _Words:
         return self.words[self.place] if self.place < len(self.words) else ""
 
     def end(self) -> None:
-        self.takes("in this picture", "in the picture", "in this photo", "in the photo", "here", "there")
+        self.takes(*IN_IT, "here", "there", "present")
         if self.place != len(self.words):
             raise _NoFitError
 
     def relation(self) -> str:
-        """The relation that comes next, or nothing."""
+        """The relation that comes next, or nothing; what is in the picture stands to nothing."""
+        if self.sees(*IN_IT):
+            return ""
         for phrase in sorted(RELATION_PHRASES, key=lambda phrase: -len(phrase.split())):
             if self.takes(phrase):
                 return RELATION_PHRASES[phrase]
@@ -134,7 +146,7 @@ class _Words:
             self.word()
         holding: list[str] = []
         name: list[str] = []
-        while self.next() and self.next() not in ENDS and not self.stands():
+        while self.next() and self.next() not in ENDS and not self.stands() and not self.sees(*IN_IT):
             word = self.word()
             if spelt(word) == word and word not in SPELLINGS:
                 name.append(word)
@@ -143,7 +155,8 @@ class _Words:
             else:  # the cube red: what is said of it comes behind it
                 self.place -= 1
                 break
-        if not name and not holding:
+        anything = self.takes("shape", "shapes")  # "the red shape" is whatever is red
+        if not name and not holding and not anything:
             raise _NoFitError
         name = [*name[:-1], *map(singular, name[-1:])]
         if named := " ".join(name[:-1] if name and name[-1] in ANYTHING else name):
@@ -240,20 +253,30 @@ def counting(words: _Words) -> Call:
 
 
 def asking(words: _Words) -> Call:
-    """Is there a big cube?"""
-    words.needs("is there", "are there", "do you see", "can you see")
+    """Is there a big cube? Is there no big cube? Is no big cube present? Does the picture contain a big cube?"""
+    if words.takes("does"):
+        words.needs(*SHOWS)
+        denied = words.takes("not")
+        words.needs("contain", "show", "have")
+    elif words.takes("is no", "are no"):
+        denied = True
+    else:
+        words.needs("is there", "are there", "do you see", "can you see")
+        denied = words.takes("not", "no")
     found = Call("exist", (words.things(),))
     while words.takes("and"):
         found = Call("and", (found, Call("exist", (words.things(),))))
-    return found
+    return Call("not", (found,)) if denied else found
 
 
 def querying(words: _Words) -> Call:
-    """What colour is the cube? What is the cube made of? What is left of the cube?"""
+    """What colour is the cube? What shape is in the picture? What is the cube made of? What is left of the cube?"""
     words.needs("what", "which")
     if words.next() in TRAIT_WORDS:
         trait = words.trait()
         words.needs("is", "are", "does", "do", "has")
+        if words.takes(*IN_IT, "present", "there") or (words.takes(*SHOWS) and words.takes("contain", "show")):
+            return Call("query", (Word(trait), Call("the", (Call("all"),))))
         thing = words.the()
         words.takes("have", "look")
         return Call("query", (Word(trait), thing))

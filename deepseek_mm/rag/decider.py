@@ -1,8 +1,9 @@
 """Settles closed questions about pictures: asks the witnesses, and lets the judge weigh what they say.
 
 The reader reads the question while it looks. Where the question is whether one thing is there, its likeness to the
-picture, as search measures it, is a second witness, and the picture's labels are a third; a language model that looks
-at pictures is a fourth. A question that speaks of a thing which is not there is told so instead of being answered.
+picture, as search measures it, is a second witness, the picture's labels are a third, and what is noticed of things
+that are known well is a fourth; a language model that looks at pictures is a fifth. A question that speaks of a thing
+which is not there is told so instead of being answered.
 """
 
 import re
@@ -25,7 +26,7 @@ from deepseek_mm.records import Verdict
 from deepseek_mm.see.eyes import Eyes
 from deepseek_mm.see.plain import shows_nothing
 from deepseek_mm.see.reader.reader import Reading
-from deepseek_mm.see.scene.finder import Solids
+from deepseek_mm.see.scene.paper import Drawn
 from index import Label
 
 PREMISE = 0.04  # probability of its thing below which a question is not answered
@@ -100,15 +101,16 @@ class Decider:
     def _on_paper(
         self, asked: Sequence[tuple[Program, Image]], readings: Sequence[Reading | None], verdicts: list[Verdict]
     ) -> None:
-        """Put other verdicts in place of those about drawn scenes."""
+        """Put other verdicts in place of those about drawings."""
         paper = self.eyes.paper
-        found: dict[int, Solids] = {}
+        found: dict[int, Drawn | None] = {}
         for n, ((program, image), reading) in enumerate(zip(asked, readings, strict=False)):
-            if paper and reading and paper.is_scene(reading.look.vector_D):
-                if id(image) not in found:
-                    found[id(image)] = paper.find(image)
-                solids = found[id(image)]
-                verdicts[n] = settled_on_paper(program.text, solids.scene, paper.answer(program.text, solids))
+            if paper is None or reading is None:
+                continue
+            if id(image) not in found:
+                found[id(image)] = paper.drawn(reading.look.vector_D, image)
+            if drawn := found[id(image)]:
+                verdicts[n] = settled_on_paper(program.text, drawn.scene, paper.answer(program.text, drawn))
 
     def decide_texts(self, asked: Sequence[tuple[str, Image]]) -> list[Verdict]:
         """The same for questions as people type them."""
@@ -137,8 +139,10 @@ class Decider:
         told: list[dict[str, float]] = [
             {"likeness": float(presence_NT[n, names.index(thing)])} if thing else {} for n, thing in enumerate(things)
         ]
-        for there, thing, labels in zip(told, things, self._labels(readings), strict=True):
+        for there, thing, labels, reading in zip(told, things, self._labels(readings), readings, strict=True):
             there |= by_labels(labels, thing) if thing else {}
+            if reading and thing in reading.noticed:
+                there["notice"] = reading.noticed[thing]
         return told
 
     def _labels(self, readings: Sequence[Reading | None]) -> list[tuple[Label, ...]]:

@@ -7,7 +7,7 @@ find may be there all the same. That is told as "not covered", not as a no.
 from collections.abc import Sequence
 
 from deepseek_mm.logic.calls import check
-from deepseek_mm.logic.drawn import SCENE, solid, traits_of
+from deepseek_mm.logic.drawn import FLAT, SCENE, drawn_item
 from deepseek_mm.logic.english import program_of
 from deepseek_mm.logic.language import Node, read
 from deepseek_mm.logic.run import run
@@ -22,15 +22,17 @@ EMPTY = ("no", "0", "nothing")  # what a program gives where it finds nothing
 def scene_of(regions: Sequence[Region], *, least: float) -> Scene:
     """The parts of one photo that a label names with at least this probability, numbered in their order.
 
-    Of a drawn scene everything is known.
+    Of a drawing everything is known.
     """
-    items = tuple(item_of(region, number) for number, region in numbered(regions).items() if region.labels)
-    return Scene(items=items, fits=names_the_same, complete=is_drawn(regions), least=least)
+    drawn = is_drawn(regions)
+    labelled = {number: region for number, region in numbered(regions).items() if region.labels}
+    items = tuple(item_of(region, number, drawn=drawn) for number, region in labelled.items())
+    return Scene(items=items, fits=names_the_same, complete=drawn, least=least)
 
 
 def is_drawn(regions: Sequence[Region]) -> bool:
-    """Are these the regions of a scene on paper?"""
-    return any(label.name == SCENE for region in regions if region.kind == "whole" for label in region.labels)
+    """Are these the regions of a drawing?"""
+    return any(label.name in (SCENE, FLAT) for region in regions if region.kind == "whole" for label in region.labels)
 
 
 def numbered(regions: Sequence[Region]) -> dict[int, Region]:
@@ -38,15 +40,15 @@ def numbered(regions: Sequence[Region]) -> dict[int, Region]:
     return dict(enumerate((region for region in regions if region.kind == "part"), start=1))
 
 
-def item_of(region: Region, number: int) -> Item:
+def item_of(region: Region, number: int, *, drawn: bool) -> Item:
     """A box as a thing."""
     wide, high = max(1, region.source.width_px), max(1, region.source.height_px)
     left, top, right, bottom = region.box_px
     box = (left / wide, top / high, right / wide, bottom / high)
     names = tuple(label.name for label in region.labels)
     chance = max(label.score for label in region.labels)
-    if traits := traits_of(names):
-        return solid(traits, box, number=number, chance=chance)
+    if drawn and (item := drawn_item(names, box, number=number, chance=chance)):
+        return item
     return Item(
         number=number,
         names=names,

@@ -19,14 +19,13 @@ from deepseek_mm.chance import expected
 from deepseek_mm.config import SeeConfig
 from deepseek_mm.encoders.ahead import batched_ahead
 from deepseek_mm.encoders.space import Floats, Look, Space
-from deepseek_mm.logic.drawn import SCENE, traits_of
 from deepseek_mm.rag.judge import Weights
 from deepseek_mm.see.colours import Palette
 from deepseek_mm.see.learned import Learned, read_learned
 from deepseek_mm.see.people import PEOPLE, may_be_said
 from deepseek_mm.see.places import Named, Place, merged, people_in, places, vectors_of
 from deepseek_mm.see.reader.reader import Reading
-from deepseek_mm.see.scene.finder import Solids
+from deepseek_mm.see.scene.paper import Drawn
 from deepseek_mm.see.vocabulary import Vocabulary, read_calibration, read_names
 from index import Box, Label, Region, Source
 
@@ -67,19 +66,13 @@ class Reads(Protocol):
 
 
 class Draws(Protocol):
-    """Knows drawn scenes, and what stands in them."""
+    """Knows drawings, and what stands in them."""
 
-    def is_scene(self, vector_D: Floats) -> bool:
-        """Is a picture with this vector one?"""
+    def drawn(self, vector_D: Floats, image: Image) -> Drawn | None:
+        """What a drawing shows; None of other pictures. The vector is the picture's."""
 
-    def parts(self, source: Source, image: Image) -> list[Place]:
-        """What stands in it, each named by its traits, one of them its colour."""
-
-    def find(self, image: Image) -> Solids:
-        """The same with its doubts, as programs want it."""
-
-    def answer(self, question: str, solids: Solids) -> tuple[str, float]:
-        """What is asked about them, answered without a program, or ""; and how probable that is."""
+    def answer(self, question: str, drawn: Drawn) -> tuple[str, float]:
+        """What is asked about it, answered without a program, or ""; and how probable that is."""
 
 
 class Eyes:
@@ -97,7 +90,7 @@ class Eyes:
     ) -> None:
         """`names` are words beside those of labels.txt.
 
-        `reader` answers closed questions, `describer` says in a sentence what is seen, `paper` knows drawn scenes; not
+        `reader` answers closed questions, `describer` says in a sentence what is seen, `paper` knows drawings; not
         every space has them.
         """
         self.space, self.config = space, config
@@ -128,9 +121,9 @@ class Eyes:
         return tuple(word.label for word in self._named(look))
 
     def _sight(self, source: Source, image: Image, look: Look) -> Sight:
-        scene = self.paper if self.paper and self.paper.is_scene(look.vector_D) else None
-        named = [Named(Label(name=SCENE, score=1.0), None)] if scene else self._named(look)
-        parts = scene.parts(source, image) if scene else self._parts(source, image, look, named)
+        drawn = self.paper.drawn(look.vector_D, image) if self.paper else None
+        named = [Named(Label(name=drawn.name, score=1.0), None)] if drawn else self._named(look)
+        parts = drawn.parts(source) if drawn else self._parts(source, image, look, named)
         palette = Palette(image)
         whole = Region(
             source=source,
@@ -140,9 +133,9 @@ class Eyes:
             colours=palette.names(None),
         )
         regions = [whole]
-        for place in parts:
-            painted = traits_of([label.name for label in place.labels]) if scene else {}
-            seen = (painted["colour"],) if painted else palette.names(on_image(place.box_px, source, image))
+        for n, place in enumerate(parts):
+            painted = (drawn.scene.items[n].traits["colour"],) if drawn else ()
+            seen = painted or palette.names(on_image(place.box_px, source, image))
             regions.append(replace(whole, kind="part", box_px=place.box_px, labels=place.labels, colours=seen))
         return Sight(regions=tuple(regions), vectors_ND=vectors_of(look, parts))
 

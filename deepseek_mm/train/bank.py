@@ -1,4 +1,4 @@
-"""Pictures that questions are asked about, and the questions: captioned photos, VQA v2, DAQUAR, drawings of easy-VQA.
+"""Pictures that questions are asked about, and the questions: captioned photos, VQA v2, DAQUAR.
 
 Every twenty-fifth training photo, by the hash of its name, is held out: what the reader says of those tells how sure it
 may be.
@@ -22,7 +22,6 @@ from tqdm import tqdm
 from deepseek_mm.encoders.default import SpaceModel
 from deepseek_mm.encoders.maps import CELLS, places_of
 from deepseek_mm.encoders.projection import SPACE_DIM
-from deepseek_mm.evaluate.easy import easy_images, easy_rows
 from deepseek_mm.evaluate.retrieval import open_pictures, read_caption_rows
 from deepseek_mm.evaluate.vqa import QuestionRow, read_question_rows
 from deepseek_mm.evaluate.vqa_answers import normal
@@ -31,7 +30,7 @@ from deepseek_mm.train.asking import Asking, Pair
 from deepseek_mm.train.implied import implied
 from deepseek_mm.train.maps import Maps, keep_maps, kept_rows
 
-CAPTIONED, ASKED, INDOOR, DRAWN = "flickr8k", "coco_vqa", "daquar", "easy_vqa"
+CAPTIONED, ASKED, INDOOR = "flickr8k", "coco_vqa", "daquar"
 DAQUAR_DEV, HELD_OUT = 5, 25  # one photo of so many
 ROUNDS = 5  # times that a captioned photo is asked about, each time otherwise
 AT_ONCE = 32
@@ -97,11 +96,6 @@ def asked_about(folder: Path, name: str) -> Album:
     more = implied(dict(zip(album.photos, album.pairs, strict=True)))
     pairs = [(*own, *more[photo]) for photo, own in zip(album.photos, album.pairs, strict=True)]
     return replace(album, pairs=tuple(pairs))
-
-
-def drawn() -> Album:
-    """Questions of easy-VQA about its training drawings. ConfigError without its package."""
-    return album_of(DRAWN, easy_images("train"), easy_rows("train"))
 
 
 def album_of(name: str, images: Path, rows: Sequence[QuestionRow]) -> Album:

@@ -15,7 +15,7 @@ from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.see.reader.asked import Asked, read_questions
 from deepseek_mm.see.reader.net import Shown
 from deepseek_mm.train.asking import Pair
-from deepseek_mm.train.bank import ASKED, CAPTIONED, DRAWN, INDOOR, Bank
+from deepseek_mm.train.bank import ASKED, CAPTIONED, INDOOR, Bank
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,11 +25,9 @@ class BatchConfig:
     captioned: int = 26  # photos of each album
     asked: int = 14
     indoor: int = 4
-    drawn: int = 12
     captioned_each: int = 8  # questions about each of them, at most
     asked_each: int = 3
     indoor_each: int = 6
-    drawn_each: int = 6
     smooth: float = 0.05  # of the right answer's share goes to all answers
     every: int = 100  # steps between two checkpoints
 
@@ -64,7 +62,7 @@ class Mixed:
         pairs = (bank.album.pairs[n] for bank, some in zip(banks, photos, strict=True) for n in some)
         questions = sorted({pair.question for own in pairs for pair in own})
         counts = {CAPTIONED: (batch.captioned, batch.captioned_each), ASKED: (batch.asked, batch.asked_each)}
-        counts |= {INDOOR: (batch.indoor, batch.indoor_each), DRAWN: (batch.drawn, batch.drawn_each)}
+        counts[INDOOR] = (batch.indoor, batch.indoor_each)
         row_of = {question: row for row, question in enumerate(questions)}
         each = [counts[bank.album.name] for bank in banks]
         return cls(banks, photos, each, read_questions(space, questions), row_of, class_of)

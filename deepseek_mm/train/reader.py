@@ -22,7 +22,7 @@ from deepseek_mm.encoders.default import DefaultSpace, quick
 from deepseek_mm.see.kept import read_kept
 from deepseek_mm.see.reader.net import ReaderConfig, ReaderNet
 from deepseek_mm.see.reader.weights import MAKE, WEIGHTS
-from deepseek_mm.train.bank import Bank, drawn, open_banks, photo_albums
+from deepseek_mm.train.bank import Bank, open_banks, photo_albums
 from deepseek_mm.train.journal import Journal, learned
 from deepseek_mm.train.loop import Loss, add_configs, chosen, gathered, train_steps
 from deepseek_mm.train.mixed import BatchConfig, Mixed
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with flickr8k, coco_vqa and daquar")
     parser.add_argument("--out", type=Path, default=Path("runs/reader"), help="maps and the run lie in it")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file that the stage pack writes")
-    parser.add_argument("--begin", type=Path, help="weights that the stage read begins with, instead of chance")
+    parser.add_argument("--begin", type=Path, help="weights that read begins with, and that pack fits anew")
     add_configs(parser, BatchConfig, StepsConfig, ReaderConfig)
 
 
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     """Do one stage to its end; goes on where an earlier call stopped."""
     space = DefaultSpace()
     steps = chosen(STEPS, args)
-    albums = [*photo_albums(args.data, seed=steps.seed), drawn()]
+    albums = photo_albums(args.data, seed=steps.seed)
     banks = open_banks(space.model, albums, args.out / "maps")
     if args.stage == "maps":
         return 0
@@ -57,11 +57,12 @@ def run(args: argparse.Namespace) -> int:
     torch.manual_seed(steps.seed)
     net = ReaderNet(len(answers), config)
     class_of = {answer: n for n, answer in enumerate(answers)}
-    if args.stage == "pack":
-        net.load_state_dict(learned(args.out / "read"))
-        return pack(args.weights, space, net, Mixed.of(space, banks, class_of, batch, held_out=True), answers)
     if args.begin:
         net.load_state_dict(begun(args.begin, space, answers, net.state_dict()))
+    if args.stage == "pack":
+        if not args.begin:
+            net.load_state_dict(learned(args.out / "read"))
+        return pack(args.weights, space, net, Mixed.of(space, banks, class_of, batch, held_out=True), answers)
     journal = Journal(args.out / "read", {**asdict(batch), **asdict(steps), **asdict(config)})
     mixed = Mixed.of(space, banks, class_of, batch, held_out=False)
     net.train()

@@ -4,7 +4,7 @@ Shape key:  B photos, Q questions of a photo, V answers, L nouns, W witnesses
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,22 +21,26 @@ from deepseek_mm.rag.decider import by_labels
 from deepseek_mm.rag.judge import YES, Weights, log_odds
 from deepseek_mm.rag.program.parse import parse
 from deepseek_mm.see.eyes import Eyes
+from deepseek_mm.see.notice.notice import Noticer
+from deepseek_mm.see.notice.weights import read_noticer
 from deepseek_mm.see.reader.net import ReaderNet, Shown
 from deepseek_mm.see.reader.sure import Sure, family_of, fit_sure
 from deepseek_mm.see.reader.weights import write_reader
 from deepseek_mm.train.asking import PRESENCE, Pair
-from deepseek_mm.train.bank import CAPTIONED, DRAWN, Album
+from deepseek_mm.train.bank import CAPTIONED, Album
 from deepseek_mm.train.certainty import logistic
 from deepseek_mm.train.mixed import Mixed
 
 LABELS = 0.6  # at least so much: other people's photos are less like those that the reader knows than these are
-WITNESSES = ("reader", "likeness", "labels")
+WITNESSES = ("reader", "likeness", "labels", "notice")
 
 
 def pack(file: Path, space: DefaultSpace, net: ReaderNet, mixed: Mixed, answers: Sequence[str]) -> int:
     """Fit how sure answers may be on the photos of `mixed`, which were held out, and write everything."""
-    sure = fit_sure(*judged(net.eval(), mixed), answers, nouns=NOUNS)
-    weights = Hearing(space, Eyes(space, SeeConfig()), net, mixed, sure, answers).weights()
+    noticer = read_noticer(space)
+    nouns = tuple(dict.fromkeys((*NOUNS, *noticer.names)))
+    sure = fit_sure(*judged(net.eval(), mixed, nouns), answers, nouns=nouns)
+    weights = Hearing(space, Eyes(space, SeeConfig()), noticer, net, mixed, sure, answers).weights()
     tqdm.write(f"weights: {weights}", file=sys.stderr)
     for family, told in sure.told.items():
         tqdm.write(f"{family}: {told}", file=sys.stderr)
@@ -48,10 +52,11 @@ def pack(file: Path, space: DefaultSpace, net: ReaderNet, mixed: Mixed, answers:
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """The three witnesses, heard about photos that were held out."""
+    """The four witnesses, heard about photos that were held out."""
 
     space: DefaultSpace
     eyes: Eyes
+    noticer: Noticer
     net: ReaderNet
     mixed: Mixed
     sure: Sure
@@ -72,7 +77,7 @@ class Hearing:
         said: list[list[float]] = []
         there: list[bool] = []
         for photo in self.mixed.photos[number]:
-            pairs = [pair for pair in bank.album.pairs[photo] if pair.kind == PRESENCE and noun_of(pair)]
+            pairs = [p for p in bank.album.pairs[photo] if p.kind == PRESENCE and noun_of(p, self.sure.nouns)]
             if pairs:
                 said += self.of_photo(bank.shown([photo], [0]), pairs)
                 there += [pair.answer == YES for pair in pairs]
@@ -80,49 +85,51 @@ class Hearing:
 
     @torch.inference_mode()
     def of_photo(self, shown: Shown, pairs: Sequence[Pair]) -> list[list[float]]:
-        """The log-odds of reader, likeness and labels, question by question."""
-        (presence_L,) = self.eyes.presence(NOUNS, shown.vectors_BD.float().numpy())
+        """The log-odds of reader, likeness, labels and what is noticed, question by question."""
+        vectors_BD, nouns = shown.vectors_BD.float(), self.sure.nouns
+        things = [noun_of(pair, nouns) for pair in pairs]
+        names = sorted(set(things))
+        (presence_L,) = self.eyes.presence(names, vectors_BD.numpy())
+        (noticed,) = self.noticer.notice(shown.cells_BPC, vectors_BD)
         labels = self.eyes.labels(looks_of(self.space, shown.cells_BPC)[0])
         asked = self.mixed.asked.rows(torch.tensor([self.mixed.row_of[pair.question] for pair in pairs]))
         with quick():
             scores_QV = self.net(shown, torch.zeros(len(pairs), dtype=torch.int64), asked).float()
         heard = []
-        for pair, scores_V in zip(pairs, scores_QV, strict=True):
+        for thing, scores_V in zip(things, scores_QV, strict=True):
             read = float(self.sure.chances(scores_V, "there", self.answers)[self.answers.index(YES)])
-            labelled = by_labels(labels, noun_of(pair)).get("labels", 0.5)  # even odds add nothing
-            chances = (read, float(presence_L[NOUNS.index(noun_of(pair))]), labelled)
+            labelled = by_labels(labels, thing).get("labels", 0.5)  # even odds add nothing
+            chances = (read, float(presence_L[names.index(thing)]), labelled, noticed.get(thing, 0.5))
             heard.append([log_odds(chance) for chance in chances])
         return heard
 
 
-def noun_of(pair: Pair) -> str:
-    """The thing that a presence question asks for; empty where it is not one of NOUNS."""
+def noun_of(pair: Pair, nouns: Collection[str]) -> str:
+    """The thing that a presence question asks for; empty where it is not one of these."""
     wanted = parse(pair.question).wanted
-    return wanted[0] if len(wanted) == 1 and wanted[0] in NOUNS else ""
+    return wanted[0] if len(wanted) == 1 and wanted[0] in nouns else ""
 
 
-def told_by_people(album: Album, pair: Pair) -> bool:
+def told_by_people(album: Album, pair: Pair, nouns: Collection[str]) -> bool:
     """Whether it is asked as people ask."""
-    if album.name == DRAWN:
-        return False
-    return bool(noun_of(pair)) if pair.kind == PRESENCE else album.name != CAPTIONED
+    return bool(noun_of(pair, nouns)) if pair.kind == PRESENCE else album.name != CAPTIONED
 
 
 @torch.inference_mode()
-def judged(net: ReaderNet, mixed: Mixed) -> tuple[list[str], Tensor, Tensor]:
+def judged(net: ReaderNet, mixed: Mixed, nouns: Collection[str]) -> tuple[list[str], Tensor, Tensor]:
     """Family, scores (Q, V) and number of the right answer of every question; -1 where it was not learned.
 
-    Of those that captions answer only the ones for things count, and of drawings none: people ask otherwise.
+    Of those that captions answer only the ones for things count: people ask otherwise.
     """
     families, scores, rights = [], [], []
     for bank, photos in zip(mixed.banks, mixed.photos, strict=True):
         for n in photos:
-            pairs = [pair for pair in bank.album.pairs[n] if told_by_people(bank.album, pair)]
+            pairs = [pair for pair in bank.album.pairs[n] if told_by_people(bank.album, pair, nouns)]
             if not pairs:
                 continue
             asked = mixed.asked.rows(torch.tensor([mixed.row_of[pair.question] for pair in pairs]))
             with quick():
                 scores.append(net(bank.shown([n], [0]), torch.zeros(len(pairs), dtype=torch.int64), asked).float())
-            families += [family_of(pair.question, NOUNS) for pair in pairs]
+            families += [family_of(pair.question, nouns) for pair in pairs]
             rights += [mixed.class_of.get(pair.answer, -1) for pair in pairs]
     return families, torch.cat(scores), torch.tensor(rights)

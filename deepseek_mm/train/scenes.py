@@ -26,7 +26,7 @@ from deepseek_mm.evaluate.scenes import make
 from deepseek_mm.evaluate.scenes.draw import draw
 from deepseek_mm.see.scene.answerer import AnswererConfig, AnswerNet
 from deepseek_mm.see.scene.finder import FinderNet
-from deepseek_mm.see.scene.weights import WEIGHTS, Kept, write_scene_weights
+from deepseek_mm.see.scene.weights import ANSWERER, FINDER, WEIGHTS, Kept, opened_file, write_scene_weights
 from deepseek_mm.train.certainty import logistic
 from deepseek_mm.train.journal import Journal, learned
 from deepseek_mm.train.loop import Loss, add_configs, chosen, gathered, train_steps
@@ -66,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stage", choices=STAGES, required=True)
     parser.add_argument("--out", type=Path, default=Path("runs/scenes"), help="each stage has a folder in it")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file that the stage pack writes")
+    parser.add_argument("--begin", type=Path, help="weights that find and answer begin with, instead of chance")
     parser.add_argument("--photos", type=Path, help="pack: folder of photos that scenes are to be told from")
     add_configs(parser, PoolConfig, StepsConfig, AnswererConfig)
 
@@ -79,9 +80,20 @@ def run(args: argparse.Namespace) -> int:
     journal = Journal(args.out / args.stage, {**asdict(pool), **asdict(steps), **asdict(model)})
     torch.manual_seed(steps.seed)
     net, loss = (begin_find if args.stage == "find" else begin_answer)(pool, steps, model)
+    if args.begin:
+        net.load_state_dict(begun(args.begin, args.stage))
     train_steps(dict(net.named_parameters()), gathered(loss), journal, steps, every=pool.every)
     journal.plot("loss")
     return 0
+
+
+def begun(file: Path, stage: str) -> dict[str, torch.Tensor]:
+    """What `file` holds of that stage's network. ConfigError where it learned other words."""
+    told, tensors = opened_file(file)
+    if tuple(told["vocabulary"]) != VOCABULARY:
+        raise ConfigError(f"{file} learned other words. Begin without --begin")
+    prefix = {"find": FINDER, "answer": ANSWERER}[stage]
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def begin_find(pool: PoolConfig, steps: StepsConfig, model: AnswererConfig) -> tuple[nn.Module, Loss]:

@@ -4,7 +4,7 @@ Shape key:  Q questions, B pictures, P cells, V answers, D width of the space, G
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -16,12 +16,15 @@ from deepseek_mm.encoders.image import GRID
 from deepseek_mm.encoders.maps import looks_of, maps_of_many
 from deepseek_mm.encoders.space import Floats, Look
 from deepseek_mm.rag.judge import Weights
+from deepseek_mm.see.notice.notice import Noticer
 from deepseek_mm.see.reader.asked import read_questions
 from deepseek_mm.see.reader.net import ReaderNet, Shown
 from deepseek_mm.see.reader.sure import Sure
 
 LIKELIEST = 5  # answers that are told
-STRANGE = Weights(by={"reader": 1.0, "likeness": 0.0, "labels": 1.0})  # for want of anything fitted for them
+STRANGE = Weights(
+    by={"reader": 1.0, "likeness": 0.0, "labels": 1.0, "notice": 1.0}
+)  # for want of anything fitted for them
 AT_ONCE = 32  # pictures whose questions are answered together
 
 
@@ -33,13 +36,22 @@ class Reading:
     chances: Mapping[str, float]  # answer -> probability, the likeliest first
     heat_GG: Floats  # how much was looked at each cell; sums to 1
     look: Look  # what the space sees in the picture
+    noticed: Mapping[str, float] = field(default_factory=dict)  # thing -> how probable it is that it is there
 
 
 class Reader:
     """Pictures and questions to readings."""
 
-    def __init__(self, space: DefaultSpace, net: ReaderNet, answers: Sequence[str], sure: Sure) -> None:
-        self.space, self.answers, self.sure = space, list(answers), sure
+    def __init__(
+        self,
+        space: DefaultSpace,
+        net: ReaderNet,
+        answers: Sequence[str],
+        sure: Sure,
+        noticer: Noticer | None = None,
+    ) -> None:
+        """A `noticer` says beside each reading which things are there."""
+        self.space, self.answers, self.sure, self.noticer = space, list(answers), sure, noticer
         self.net = net.eval().requires_grad_(False)
 
     def weights_for(self, thing: str) -> Weights:
@@ -75,8 +87,12 @@ class Reader:
         whole = asked.rows(torch.arange(len(questions)))
         with quick():
             scores_QV, looked_QP = self.net.looked(shown, photo_Q, whole)
+        noticed = self.noticer.notice(shown.cells_BPC, vectors_BD) if self.noticer else [{}] * len(looks)
         told = zip(questions, scores_QV.float(), looked_QP.float(), photo_Q.tolist(), strict=True)
-        return [self._reading(question, scores_V, looked_P, looks[n]) for question, scores_V, looked_P, n in told]
+        return [
+            replace(self._reading(question, scores_V, looked_P, looks[n]), noticed=noticed[n])
+            for question, scores_V, looked_P, n in told
+        ]
 
     def _reading(self, question: str, scores_V: Tensor, looked_P: Tensor, look: Look) -> Reading:
         family = self.sure.family(question)

@@ -1,8 +1,8 @@
 """Which solids are in a picture, what they are like, and where they stand: a small network, from pixels.
 
 Each cell of a map of 24 x 24 says how sure it is that the middle of a solid lies in it, where in the cell that is, how
-large the solid is, and its traits. A solid that is told twice, by two cells at whose border its middle lies, counts
-once.
+large the solid is, and its traits. Where two cells tell the same solid, at whose border its middle lies, their chances
+add up.
 
 Shape key:  B pictures, S side of the picture in pixels, G cells a side, W width, N solids, V values of all traits (16)
 """
@@ -32,7 +32,9 @@ OUT = 1 + PLACE + NUM_VALUES
 RARE = -3.0  # logit of an untrained cell
 USUAL_HALF = 0.1  # of the picture's side, for an untrained cell
 SAME = 0.03  # solids whose middles are nearer than that are one
+TWINS = 0.6  # of half the side: the same for two that are alike in colour, material and shape
 LEAST = 0.5  # chance from which a solid is told
+FAINT = 0.1  # chance from which a cell is heard: two that share a solid may each be half sure of it
 
 Floats = NDArray[np.float32]
 
@@ -132,20 +134,24 @@ def to_pixels(images: Sequence[Image.Image]) -> Tensor:
 
 
 def solids_of(told_GGO: Tensor, middle_GG2: Tensor, half_GG: Tensor) -> Solids:
-    """The cells that are sure enough, without those that tell again what a surer one told."""
+    """What the cells tell, the surest first, each solid once."""
     chance_N = torch.sigmoid(told_GGO[..., 0]).flatten()
-    kept: list[int] = []
-    places_N2 = middle_GG2.flatten(0, 1)
+    places_N2, half_N = middle_GG2.flatten(0, 1), half_GG.flatten()
+    logits_NV = told_GGO[..., 1 + PLACE :].flatten(0, 1)
+    like_NT = torch.stack([logits_NV[:, SPANS[trait]].argmax(-1) for trait in ("colour", "material", "shape")], dim=-1)
+    total: dict[int, float] = {}  # cell that tells a solid -> chance of all that tell it
     for n in chance_N.argsort(descending=True).tolist():
-        if chance_N[n] < LEAST:
+        if chance_N[n] < FAINT:
             break
-        if all(float((places_N2[n] - places_N2[k]).norm()) >= SAME for k in kept):
-            kept.append(n)
-    half_N1 = half_GG.flatten()[kept, None]
+        off = {k: float((places_N2[n] - places_N2[k]).norm()) for k in total}
+        reach = {k: TWINS * float(half_N[k]) if like_NT[n].equal(like_NT[k]) else SAME for k in total}
+        one = next((k for k in total if off[k] < max(SAME, reach[k])), n)
+        total[one] = min(1.0, total.get(one, 0.0) + float(chance_N[n]))
+    kept = sorted((n for n in total if total[n] >= LEAST), key=lambda n: -total[n])
+    half_N1 = half_N[kept, None]
     x_N1, y_N1 = places_N2[kept].split(1, dim=-1)
-    logits_NV = told_GGO[..., 1 + PLACE :].flatten(0, 1)[kept]
     return Solids(
-        chance_N[kept].numpy(),
+        np.array([total[n] for n in kept], np.float32),
         torch.cat([x_N1, y_N1 + half_N1, half_N1], dim=-1).numpy(),
-        torch.cat([logits_NV[:, span].softmax(-1) for span in SPANS.values()], dim=-1).numpy(),
+        torch.cat([logits_NV[kept][:, span].softmax(-1) for span in SPANS.values()], dim=-1).numpy(),
     )

@@ -1,0 +1,148 @@
+"""Flat drawings: circles, rectangles and triangles, each of one colour, on a ground of one colour.
+
+Nothing is learned here. A drawing is taken for one only where its ground and a few such shapes are all that there is;
+one thing that is no such shape, a shade or a texture, and it is left to those who look at photos.
+
+Shape key:  P pixels, C colours; H, W sides of the drawing after it was brought to one size
+"""
+
+from collections.abc import Iterator
+from functools import cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from deepseek_mm.logic.drawn import flat
+from deepseek_mm.logic.scene import Item
+from deepseek_mm.see.colours import lab
+
+SIDE_PX = 256  # the longer side that drawings are brought to
+GROUND = 0.3  # of the drawing, at least
+EVEN = 12  # steps of 255 by which one colour may differ from itself
+INK = 36  # steps of 255 from which a pixel is not of the ground
+BETWEEN = 0.03  # of the drawing may be neither ground nor ink: the soft edges of shapes
+SMALLEST = 40  # pixels of a shape
+MOST = 12  # shapes
+NEAR = 30  # steps of 255 by which a soft edge may lie beside the line between two colours
+PURE = 0.97  # of a shape's pixels lie between its colour and the ground
+FULL = 0.3  # of them have its colour
+SURE = 0.99  # chance that a shape is what it is called
+TINTS = {  # names as CSS Color Module Level 4 defines them, section 6.1, and lime, which people call green
+    **{"black": "000000 202020", "grey": "808080 a9a9a9 696969", "white": "ffffff", "red": "ff0000 dc143c"},
+    **{"green": "00ff00 008000 32cd32 006400 90ee90", "blue": "0000ff 0000a0 1e90ff 4169e1 87ceeb"},
+    **{"teal": "008080", "brown": "a52a2a 8b4513 654321", "yellow": "ffff00 ffd700", "orange": "ffa500 ff8c00"},
+    **{"purple": "800080 8a2be2 4b0082", "pink": "ffc0cb ff69b4 ff00ff"},
+}
+
+Pixels = NDArray[np.uint8]
+
+
+def shapes_in(image: Image.Image) -> tuple[Item, ...]:
+    """The shapes of a flat drawing, from left to right; none where it is no such drawing."""
+    pixels_HW3 = brought(image)
+    ground_3 = most_frequent(pixels_HW3)
+    off_HW = np.abs(pixels_HW3.astype(np.int16) - ground_3).max(axis=-1)
+    ink_HW = (off_HW > INK).astype(np.uint8)
+    if (off_HW <= EVEN).mean() < GROUND or ((off_HW > EVEN) & (off_HW <= INK)).mean() > BETWEEN:
+        return ()
+    found: list[Item] = []
+    for part_HW in parts_of(ink_HW):
+        one = shape_of(part_HW, pixels_HW3, ground_3) if len(found) < MOST else None
+        if one is None:
+            return ()
+        found.append(one)
+    found.sort(key=lambda item: item.box[0])
+    return tuple(
+        flat(item.traits, item.box, number=n, chance=SURE, names=item.names[1:])
+        for n, item in enumerate(found, start=1)
+    )
+
+
+def brought(image: Image.Image) -> Pixels:
+    """To one size, on white where it is transparent."""
+    if image.has_transparency_data:
+        above = image.convert("RGBA")
+        image = Image.new("RGBA", above.size, "white")
+        image.alpha_composite(above)
+    scale = SIDE_PX / max(image.size)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return np.asarray(image.convert("RGB").resize(size, Image.Resampling.BILINEAR))
+
+
+def most_frequent(pixels_HW3: Pixels) -> NDArray[np.int16]:
+    """The colour of the ground (3,)."""
+    coarse_P3 = pixels_HW3.reshape(-1, 3) >> 3
+    code_P = (coarse_P3.astype(np.int32) * np.array([1024, 32, 1])).sum(axis=-1)
+    codes, counts = np.unique(code_P, return_counts=True)
+    mean_3: NDArray[np.int16] = (
+        pixels_HW3.reshape(-1, 3)[code_P == codes[counts.argmax()]].mean(axis=0).astype(np.int16)
+    )
+    return mean_3
+
+
+def parts_of(ink_HW: Pixels) -> Iterator[Pixels]:
+    """What hangs together, each as a mask of its own."""
+    count, number_HW = cv2.connectedComponents(ink_HW, connectivity=4)
+    for n in range(1, count):
+        part_HW = (number_HW == n).astype(np.uint8)
+        if part_HW.sum() >= SMALLEST:
+            yield part_HW
+
+
+def shape_of(part_HW: Pixels, pixels_HW3: Pixels, ground_3: NDArray[np.int16]) -> Item | None:
+    """What it is; None where it is of several colours, or of no shape that has a name here."""
+    own_P3 = pixels_HW3[part_HW.astype(bool)].astype(np.float64)
+    far_P = np.abs(own_P3 - ground_3).max(axis=-1)
+    colour_3 = np.median(own_P3[far_P >= np.quantile(far_P, 1 - FULL)], axis=0)  # soft edges are nearer to the ground
+    way_3 = colour_3 - ground_3
+    share_P = np.clip((own_P3 - ground_3) @ way_3 / (way_3 @ way_3), 0, 1)
+    off_P = np.abs(own_P3 - ground_3 - share_P[:, None] * way_3).max(axis=-1)
+    if (off_P <= NEAR).mean() < PURE or (share_P > 0.9).mean() < FULL:
+        return None
+    part_HW = part_HW.copy()
+    part_HW[part_HW.astype(bool)] = share_P > 0.5
+    names = names_of(part_HW)
+    if not names:
+        return None
+    left, top, wide, high = cv2.boundingRect(part_HW)
+    height, width = part_HW.shape
+    box = (left / width, top / height, (left + wide) / width, (top + high) / height)
+    traits = {"colour": tint(colour_3.astype(np.uint8)), "shape": names[0]}
+    return flat(traits, box, number=0, chance=SURE, names=names[1:])
+
+
+def names_of(part_HW: Pixels) -> tuple[str, ...]:
+    """What its outline is called, by how much of the narrowest rectangle, and of the round around it, it fills."""
+    outlines, _ = cv2.findContours(part_HW, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    if len(outlines) != 1:  # it has holes, or is in pieces
+        return ()
+    outline = cv2.convexHull(outlines[0])
+    area, around = float(part_HW.sum()), cv2.arcLength(outline, closed=True)
+    (_, (one, other), _) = cv2.minAreaRect(outline)
+    one, other = one + 1, other + 1  # from middle to middle of pixels
+    if area < 0.93 * (cv2.contourArea(outline) + around / 2 + 1):
+        return ()  # it is hollow somewhere
+    fills, long = area / (one * other), max(one, other) / min(one, other)
+    corners, turns = (len(cv2.approxPolyDP(outline, share * around, closed=True)) for share in (0.04, 0.02))
+    if fills >= 0.9 and corners <= 5:
+        return ("rectangle", "square") if long <= 1.04 else ("rectangle",)
+    if fills <= 0.64 and corners <= 4:
+        return ("triangle",)
+    if 0.7 <= fills <= 0.94 and turns >= 6:
+        return ("circle",) if long <= 1.15 else ("ellipse", "oval")
+    return ()
+
+
+@cache
+def tints() -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """Colours as Lab (C, 3), and their names."""
+    rows = [(bytes.fromhex(code), name) for name, codes in TINTS.items() for code in codes.split()]
+    return lab(np.array([list(code) for code, _ in rows], np.uint8)), tuple(name for _, name in rows)
+
+
+def tint(colour_3: Pixels) -> str:
+    """The name of a colour."""
+    known_C3, names = tints()
+    return names[int(np.linalg.norm(known_C3 - lab(colour_3[None]), axis=-1).argmin())]
