@@ -149,6 +149,22 @@ def test_questions_about_photos_are_settled_by_the_assistant_and_scored_by_kind(
     assert not opened[0].data.exists()  # it was made for this, and nobody's library was opened
 
 
+def test_the_pointing_game_with_answers_asks_the_assistant_and_ends_with_its_numbers(questions):
+    boxes = [{"image": "red.png", "thing": "kite", "boxes": [[0, 0, 1, 1]]}]
+    boxes += [{"image": "blue.png", "thing": "kite", "boxes": [[0, 0, 1, 1]]}]
+    (questions / "things.jsonl").write_text("\n".join(map(json.dumps, boxes)))
+    out, err = io.StringIO(), io.StringIO()
+    desk = Desk(out=out, err=err, load=lambda config, _: build(config.data / "x"), environ={}, cwd=questions)
+    words = ["eval", "pointing", "--data", str(questions / "things.jsonl"), "--images", str(questions)]
+    assert main(words, desk) == 0
+    *table, last = out.getvalue().splitlines()
+    told = json.loads(last)
+    assert {"pointing", "error", "centre_baseline", "overlap", "where", "there", "n"} <= told.keys()
+    assert (told["pointing"], told["denied"], told["n"]) == (50, 50, 4)  # no kite is blue
+    assert table[0].startswith("blue.png: Where is the kite? ")
+    assert "2 things in 2 photos" in err.getvalue()
+
+
 def test_presence_without_enough_photos_is_a_user_error(examples):
     words = ("presence", "--data", str(examples / "rows.jsonl"), "--images", str(examples))
     code, _, err = evaluate(examples, *words)

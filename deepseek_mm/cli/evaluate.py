@@ -56,6 +56,19 @@ def regions(args: Namespace, desk: Desk) -> int:
     return tell(report, args, desk)
 
 
+def pointing(args: Namespace, desk: Desk) -> int:
+    """The pointing game with answers: whether what they cite first holds the thing that was asked for."""
+    from deepseek_mm.evaluate.pointing import evaluate_pointing, read_point_rows
+
+    rows = read_point_rows(needed(args.data_file, "--data"), split=args.split)
+    images = needed(args.images, "--images")
+    desk.note(f"asking for {len(rows)} things in {len({row.image for row in rows})} photos, in two ways")
+    with TemporaryDirectory() as folder:
+        config = replace(config_of(args, desk), data=Path(folder))  # nobody's library is opened for it
+        with desk.assistant(config, speaks=False) as assistant:
+            return tell(evaluate_pointing(assistant, rows, images), args, desk)
+
+
 def sheet(args: Namespace, desk: Desk) -> int:
     """Draw the regions of the photos named, or of those in the folder --images."""
     from deepseek_mm.evaluate.sheet import draw_sheet
@@ -202,6 +215,7 @@ def tell(report: Report, args: Namespace, desk: Desk) -> int:
 PARTS: dict[str, Callable[[Namespace, Desk], int]] = {
     "retrieval": retrieval,
     "regions": regions,
+    "pointing": pointing,
     "abstain": abstain,
     "answers": answers,
     "caption": caption,
@@ -233,8 +247,8 @@ def add(parser: ArgumentParser) -> None:
         dest="data_file",
         metavar="FILE",
         type=Path,
-        help="JSONL of rows {image, captions}, for regions {image, person_boxes}, for vqa {image, question, answer}; "
-        "vqa: or easy-vqa, the package",
+        help="JSONL of rows {image, captions}, for regions {image, person_boxes}, for pointing {image, thing, boxes}, "
+        "for vqa {image, question, answer}; vqa: or easy-vqa, the package",
     )
     parser.add_argument("--images", metavar="FOLDER", type=Path, help="where the rows' pictures lie")
     parser.add_argument("--split", metavar="NAME", default="", help="only rows of this split")
@@ -261,7 +275,7 @@ def add(parser: ArgumentParser) -> None:
 
 COMMAND = Command(
     name="eval",
-    help="score retrieval, regions, abstaining, answers, captions, vqa, presence, doubt, scenes, the language model",
+    help="score retrieval, regions, pointing, abstaining, answers, captions, vqa, doubt, scenes, the language model",
     example="python -m deepseek_mm eval retrieval --data captions.jsonl --images photos --split dev",
     add=add,
     run=run,

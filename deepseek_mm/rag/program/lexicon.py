@@ -56,9 +56,12 @@ IRREGULAR = {  # many -> one
     **{"horses": "horse", "houses": "house", "noses": "nose", "roses": "rose", "vases": "vase", "cases": "case"},
     **{"selfies": "selfie", "policemen": "policeman", "firemen": "fireman", "scarves": "scarf"},
 }
-UNCHANGED = _set(  # one and many alike, or always many
-    """glasses sunglasses scissors pants trousers jeans shorts stairs clothes sheep fish deer series species bus gas
-    lens canvas tennis iris chess christmas goggles binoculars headphones overalls tights pajamas"""
+ALWAYS_MANY = _set(
+    """glasses sunglasses scissors pants trousers jeans shorts stairs clothes goggles binoculars headphones overalls
+    tights pajamas"""
+)
+UNCHANGED = ALWAYS_MANY | _set(  # one and many alike
+    "sheep fish deer series species bus gas lens canvas tennis iris chess christmas"
 )
 WITH_A = _set("bus lens iris canvas sheep fish deer")  # of these, the ones that take an article
 UNCOUNTED = _set(

@@ -6,6 +6,7 @@ Everything here is a pure function of a text; the tables are in `lexicon`.
 import re
 
 from deepseek_mm.rag.program.lexicon import (
+    ALWAYS_MANY,
     ANYTHING,
     BETWEEN_THINGS,
     COLOURS,
@@ -62,6 +63,11 @@ def with_article(name: str) -> str:
     if singular(last) != last or last in IRREGULAR:
         return name
     return f"{'an' if name[:1] in 'aeiou' else 'a'} {name}"
+
+
+def is_or_are(name: str) -> str:
+    """The dog is, the scissors are."""
+    return "are" if name.split(" ")[-1] in ALWAYS_MANY else "is"
 
 
 def names_the_same(label: str, name: str) -> bool:
