@@ -114,6 +114,18 @@ class DefaultSpace:
             for vector_D, cells_PD, tags, things in zip(vectors_BD, cells_BPD, tags_B, things_B, strict=True):
                 yield Look(vector_D=vector_D, grid_HWD=cells_PD.reshape(GRID, GRID, -1), tags=tags, things=things)
 
+    @torch.inference_mode()
+    def cells_many(self, images: Sequence[Image], names: Sequence[int]) -> tuple[Floats, Floats]:
+        """Of each picture the cells of its map (N, G, G, D), and how much each speaks for these of the namer's groups
+        (N, G, G, names).
+        """
+        with quick():
+            middle_BCMM = self.model.image_tower.lower(to_pixels([squeeze(image) for image in images]))
+            packaged_BCGG = self.model.packaged_upper(middle_BCMM)
+            cells_BPD = self.model.look(middle_BCMM, packaged_BCGG)[1].float()
+        spoken_BNGG = self.namer.spoken_for(packaged_BCGG, names).float()
+        return cells_BPD.unflatten(1, (GRID, GRID)).numpy(), spoken_BNGG.permute(0, 2, 3, 1).numpy()
+
     def embed_images(self, images: Iterable[Image]) -> Floats:
         """(N, D), the whole pictures only."""
         vectors = [look.vector_D for look in self.look_many(images)]

@@ -64,6 +64,16 @@ class Namer(nn.Module):
         chance_BK = self.classifier(map_BCGG.mean(dim=(2, 3))).float().softmax(dim=-1)
         return [self._tags(chance_K, map_CGG) for chance_K, map_CGG in zip(chance_BK, map_BCGG, strict=True)]
 
+    @torch.no_grad()
+    def spoken_for(self, map_BCGG: Tensor, names: Sequence[int]) -> Tensor:
+        """(B, names, G, G): how much each cell speaks for each of these groups, by the class that it fits best."""
+        heats = []
+        for group in (self.groups[n] for n in names):
+            rows = list(group.classes)
+            score_BKGG = torch.einsum("kc,bcgh->bkgh", self.rows_KC[rows], map_BCGG.float())
+            heats.append((score_BKGG + self.classifier.bias[rows].float()[:, None, None]).amax(dim=1))
+        return torch.stack(heats, dim=1) if heats else map_BCGG.new_zeros(len(map_BCGG), 0, *map_BCGG.shape[2:])
+
     def _tags(self, chance_K: Tensor, map_CGG: Tensor) -> tuple[Tag, ...]:
         chances = chance_K.tolist()
         scored = [(sum(chances[k] for k in group.classes), group) for group in self.groups]

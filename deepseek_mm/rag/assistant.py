@@ -1,7 +1,7 @@
 """The whole story, top to bottom: a question comes in, a checked answer that points at boxes goes out."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
 from dataclasses import asdict, replace
@@ -26,6 +26,7 @@ from deepseek_mm.rag.decider import Decider
 from deepseek_mm.rag.facts import nothing, run
 from deepseek_mm.rag.graph import is_drawn, worked_again, worked_out
 from deepseek_mm.rag.phrasing import grow, grow_text
+from deepseek_mm.rag.pointing import Finger
 from deepseek_mm.rag.program import Case
 from deepseek_mm.rag.program.words import printable
 from deepseek_mm.rag.retriever import Retriever
@@ -47,6 +48,7 @@ UNNAMED_S = 3600.0  # how long an upload may lie without a turn that names it: i
 WRITES_PER_S = 5  # of a growing answer into the history
 REMEMBERED = 50  # turns for which a conversation knows the pictures that it spoke of last
 SETTLED = frozenset(["exist", "count", "colour", "sort", "other"])  # kinds of questions that witnesses settle
+PLACED = frozenset(["where", "compare"])  # and those that are answered with the place of a thing
 MAX_SHOWN = 2  # pictures that go along to a model that sees
 
 
@@ -60,6 +62,7 @@ class Assistant:
         self.library, self.store = library, library.store
         self.lm, self.history = lm, history
         self.decider = Decider(eyes, lm if isinstance(lm, Witness) else None)
+        self.finger = Finger(eyes, self.decider, config)
         self.shelf = Shelf(config, eyes=eyes, store=library.store)
         self.at_hand = AtHand(self.shelf, retriever)
         self._changing = Lock()
@@ -215,7 +218,12 @@ class Assistant:
                 self._read(case)
             found = self.retriever.retrieve_many(cases, k=self.config.rag.num_regions)
             found = [self._judged(case, entries) for case, entries in zip(cases, found, strict=True)]
-            cases = [self._worked(c, entries) for c, entries in zip(self._settled(cases, found), found, strict=True)]
+            pairs = enumerate(zip(cases, found, strict=True))
+            looked = {n: image for n, (c, entries) in pairs if (image := self._looked_at(c, entries)) is not None}
+            cases = self._settled(cases, found, looked)
+            cases = [self._worked(c, entries) for c, entries in zip(cases, found, strict=True)]
+            for n, image in looked.items():
+                found[n] = self.finger.point(cases[n], image, found[n])
             claims = [run(c.program, entries, self.config, c.verdict) for c, entries in zip(cases, found, strict=True)]
         except BaseException as error:
             for case in cases:  # whatever happened, no question may stay "running"
@@ -223,12 +231,13 @@ class Assistant:
             raise
         return [replace(c, evidence=tuple(e), claims=f) for c, e, f in zip(cases, found, claims, strict=True)]
 
-    def _settled(self, cases: Sequence[Case], found: Sequence[Sequence[Evidence]]) -> list[Case]:
+    def _settled(
+        self, cases: Sequence[Case], found: Sequence[Sequence[Evidence]], looked: Mapping[int, Image]
+    ) -> list[Case]:
         """With a verdict for each closed question about one photo whose file is still there."""
         if self.eyes.reader is None:
             return list(cases)
-        looked_at = [self._looked_at(case, entries) for case, entries in zip(cases, found, strict=True)]
-        asked = {n: image for n, image in enumerate(looked_at) if image is not None}
+        asked = {n: image for n, image in looked.items() if self._is_closed(cases[n], found[n])}
         verdicts = self.decider.decide_many([(cases[n].program, image) for n, image in asked.items()])
         verdict_of = dict(zip(asked, verdicts, strict=True))
         return [replace(case, verdict=verdict_of.get(n)) for n, case in enumerate(cases)]
@@ -257,11 +266,15 @@ class Assistant:
         answer, regions = case.verdict.answer if case.verdict else "", evidence[0].siblings
         return replace(case, worked=worked_out(case.program.text, regions, answer, least=self.config.see.min_tag))
 
+    def _is_closed(self, case: Case, evidence: Sequence[Evidence]) -> bool:
+        """Is it a question that witnesses settle, by its kind or by its program over a drawing?"""
+        return case.program.kind in SETTLED or self._on_paper(case.program.text, evidence)
+
     def _looked_at(self, case: Case, evidence: Sequence[Evidence]) -> Image | None:
-        """The photo that a closed question is about."""
+        """The photo that a closed question is about, or one that asks where a thing is."""
         if case.source is None or case.program.library:
             return None
-        if case.program.kind not in SETTLED and not self._on_paper(case.program.text, evidence):
+        if case.program.kind not in PLACED and not self._is_closed(case, evidence):
             return None
         measured = case.program.kind == "colour" and not case.program.things  # of the whole picture
         if case.source.kind != "photo" or measured:

@@ -126,10 +126,10 @@ def centre_weights(side: int) -> Floats:
     return weights_P
 
 
-def shrunk(image: Image, box: Box) -> NDArray[np.uint8]:
-    """(SIDE_PX * SIDE_PX, 3): means of evenly spread looks, so that the cost does not grow with the box."""
-    looks = image.resize((SIDE_PX * SAMPLES, SIDE_PX * SAMPLES), PILImage.Resampling.NEAREST, box=box)
-    return np.asarray(looks.convert("RGB").resize((SIDE_PX, SIDE_PX), PILImage.Resampling.BOX)).reshape(-1, 3)
+def shrunk(image: Image, box: Box, side: int = SIDE_PX) -> NDArray[np.uint8]:
+    """(side * side, 3): means of evenly spread looks, so that the cost does not grow with the box."""
+    looks = image.resize((side * SAMPLES, side * SAMPLES), PILImage.Resampling.NEAREST, box=box)
+    return np.asarray(looks.convert("RGB").resize((side, side), PILImage.Resampling.BOX)).reshape(-1, 3)
 
 
 def exposure_gain(rgb_P3: NDArray[np.uint8]) -> float:
@@ -155,6 +155,13 @@ class Palette:
         votes_K = np.bincount(names_P, weights_P, minlength=len(NAMES)) / weights_P.sum()
         best_K = np.argsort(-votes_K, kind="stable")[:limit]
         return tuple(NAMES[k] for rank, k in enumerate(best_K) if rank == 0 or votes_K[k] >= SMALLEST_SHARE)
+
+
+def coloured(image: Image, colour: str, side: int) -> Floats:
+    """(side, side): 1 where a picture made so small has this colour, and 0 elsewhere."""
+    pixels_P3 = shrunk(image, (0, 0, *image.size), side)
+    lifted_P3 = np.minimum(pixels_P3 * exposure_gain(pixels_P3), 255).astype(np.uint8)
+    return np.asarray(name_of(lifted_P3) == NAMES.index(colour), np.float64).reshape(side, side)
 
 
 def colour_names(image: Image, box_px: Box | None, *, limit: int = 2) -> tuple[str, ...]:

@@ -25,11 +25,23 @@ SAMPLES = 4  # looks a side that one point is the mean of
 STEP = (12.5, 14.0, 14.0)  # of L, a and b that make another kind of colour
 SPREAD = 10.0  # kinds as far apart as this, in Lab, still speak for each other
 SUREST = 0.98  # what the hottest point counts, as a probability
-HEAT_SHARE, COLOUR_SHARE, EAGER = 0.6, 1.2, 0.4  # of the sum: weights of heat and colour, and what is added
 MOST_TOLD = 3.0  # by one colour, as a logit
 ROUNDS = 2  # the extent says what its colours are, which says what its extent is
 RARE = 1e-4  # share of a kind that was never seen
 TAIL = 0.015  # of the extent's points on each side that its box leaves out: single points that stick out
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pull:
+    """What the sum is made of: weights of heat and colour, and what is added."""
+
+    heat: float
+    colour: float
+    eager: float
+
+
+COARSE = Pull(heat=0.6, colour=1.2, eager=0.4)  # for the tower's map, which tells little of where things end
+FINE = Pull(heat=1.0, colour=1.2, eager=-0.4)  # for a map made of closer looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +64,14 @@ class Canvas:
         apart_KK = ((mean_K3[:, None] - mean_K3[None]) ** 2).sum(axis=-1)
         return cls(kind_P, np.exp(-apart_KK / (2 * SPREAD**2)))
 
-    def extent(self, heat_HW: Floats) -> NDArray[np.bool_]:
+    def extent(self, heat_HW: Floats, pull: Pull = COARSE) -> NDArray[np.bool_]:
         """(S, S): the points that belong to what is hot."""
         heat_SS = spread_out(heat_HW)
         prior_SS = np.log(heat_SS / (1 - heat_SS))
         belongs_SS = heat_SS
         for _ in range(ROUNDS):
             told_SS = self._told_by_colour(belongs_SS.ravel()).reshape(SIDE, SIDE)
-            sum_SS = COLOUR_SHARE * blurred(told_SS) + HEAT_SHARE * prior_SS + EAGER
+            sum_SS = pull.colour * blurred(told_SS) + pull.heat * prior_SS + pull.eager
             belongs_SS = 1 / (1 + np.exp(-sum_SS))
         within_SS = belongs_SS > 0.5
         seed = np.unravel_index(int((heat_SS * (within_SS + 0.01)).argmax()), heat_SS.shape)

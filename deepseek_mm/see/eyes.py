@@ -24,6 +24,7 @@ from deepseek_mm.see.colours import Palette
 from deepseek_mm.see.learned import Learned, read_learned
 from deepseek_mm.see.people import PEOPLE, may_be_said
 from deepseek_mm.see.places import Named, Place, merged, people_in, places, vectors_of
+from deepseek_mm.see.pointer import read_pointer
 from deepseek_mm.see.reader.reader import Reading
 from deepseek_mm.see.scene.paper import Drawn
 from deepseek_mm.see.vocabulary import Vocabulary, read_calibration, read_names
@@ -97,6 +98,7 @@ class Eyes:
         self.reader, self.describer, self.paper = reader, describer, paper
         self.vocabulary = Vocabulary(space, tuple(dict.fromkeys((*read_names(), *names))), read_calibration(space))
         self.learned = read_learned(space)
+        self.pointer = read_pointer(space, self.learned, self.vocabulary)
 
     def see_many(self, pictures: Iterable[tuple[Source, Image]]) -> Iterator[Sight]:
         """One sight per picture, in order; pictures are drawn, and sights are used, while the tower works."""

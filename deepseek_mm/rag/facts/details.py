@@ -5,10 +5,11 @@ from deepseek_mm.rag.facts.spot import at, lies
 from deepseek_mm.rag.facts.tell import Teller
 from deepseek_mm.rag.program.parse import Claim, Program
 from deepseek_mm.rag.program.phrases import Thing
-from deepseek_mm.rag.program.words import listed, with_article
+from deepseek_mm.rag.program.words import is_or_are, listed, with_article
 from index import Label, Region
 
 COLOUR_SURE = 0.8  # how often the first colour name of a box is the one that a person gives (an estimate)
+DOUBT = 0.58  # probability below which a place is told with "I am not sure": as where a yes is not told (rag.judge)
 MEASURED = 1.0  # what the file itself says
 OPPOSITE = {
     "left": "right",
@@ -85,8 +86,16 @@ def unplaced(thing: Thing, shot: Shot, tell: Teller, what: str) -> Claim:
     """A thing that is not there, or is there without a box."""
     if not tell.there(shot, thing):
         return missing(thing, shot, tell)
-    there = f"There is {tell.probably(shot.chance(thing))}{with_article(thing.phrase)} {tell.inside(shot)}"
-    return Claim(f"{there}, but I cannot point at it, so I cannot tell {what}", (shot.whole,), shot.chance(thing))
+    what_there = f"{tell.probably(shot.chance(thing))}{with_article(thing.phrase)}"
+    there = f"There {is_or_are(thing.phrase)} {what_there} {tell.inside(shot)}"
+    return Claim(
+        f"{there}, but I cannot point at {it(thing)}, so I cannot tell {what}", (shot.whole,), shot.chance(thing)
+    )
+
+
+def it(thing: Thing) -> str:
+    """It, or them of scissors."""
+    return "them" if is_or_are(thing.phrase) == "are" else "it"
 
 
 def where(program: Program, shot: Shot, tell: Teller) -> list[Claim]:
@@ -101,14 +110,23 @@ def where_is(thing: Thing, asked: str, shot: Shot, tell: Teller) -> list[Claim]:
     parts = shot.coloured(thing)
     if not parts:
         return [unplaced(thing, shot, tell, "where it is")]
-    claims = []
+    claims, inside = [], tell.inside(shot).removeprefix("in ")
     for n, part in enumerate(parts):
         lead = "" if not asked or n else "Yes, " if asked in spot(part).split() else "No, "
         the = f"{'the' if lead else 'The'} {thing.phrase}" if n == 0 else f"Another {thing.phrase}"
         chance = max(shot.chance(thing), part.labels[0].score)
-        text = f"{lead}{the} is {tell.probably(chance)}{at(spot(part))} of {tell.inside(shot).removeprefix('in ')}"
+        if chance < DOUBT:
+            claims.append(doubted(thing, part, shot, tell))
+            continue
+        text = f"{lead}{the} {is_or_are(thing.phrase)} {tell.probably(chance)}{at(spot(part))} of {inside}"
         claims.append(Claim(text, (shot.number(part),), chance, tell.shape("" if lead or n else "where", chance)))
     return claims
+
+
+def doubted(thing: Thing, part: Region, shot: Shot, tell: Teller) -> Claim:
+    """I am not sure that there is a spoon in this photo; what looks most like it is on the left."""
+    unsure = f"I am not sure that there {is_or_are(thing.phrase)} {with_article(thing.phrase)} {tell.inside(shot)}"
+    return Claim(f"{unsure}; what looks most like {it(thing)} is {at(spot(part))}", (shot.number(part),), 1.0)
 
 
 def compare(program: Program, shot: Shot, tell: Teller) -> list[Claim]:

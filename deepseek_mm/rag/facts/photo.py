@@ -7,7 +7,7 @@ from deepseek_mm.rag.facts.shots import Shot
 from deepseek_mm.rag.facts.tell import Teller
 from deepseek_mm.rag.program.parse import Claim, Program
 from deepseek_mm.rag.program.phrases import Thing
-from deepseek_mm.rag.program.words import listed, names_the_same, plural, with_article
+from deepseek_mm.rag.program.words import is_or_are, listed, names_the_same, plural, with_article
 from index import Label, Region
 
 MAX_NAMED = 4  # labels in a description
@@ -84,7 +84,9 @@ def exist(program: Program, shot: Shot, tell: Teller) -> list[Claim]:
 
 def yes_there(thing: Thing, shot: Shot, tell: Teller, chance: float) -> Claim:
     """Yes, there is a dog in this photo."""
-    text = f"Yes, there is {tell.probably(chance)}{with_article(thing.phrase)} {tell.inside(shot)}"
+    text = (
+        f"Yes, there {is_or_are(thing.phrase)} {tell.probably(chance)}{with_article(thing.phrase)} {tell.inside(shot)}"
+    )
     return Claim(text, tell.numbers(shot, [thing]), chance, tell.shape("yes", chance))
 
 

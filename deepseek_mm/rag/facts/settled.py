@@ -29,7 +29,7 @@ def answered(program: Program, verdict: Verdict, shot: Shot, tell: Teller) -> Cl
         return Claim(f"I can make out nothing {inside}: it is blank or noise", (shot.whole,), 1.0)
     if verdict.outcome == "unknown":
         guess = f"; my best guess is {verdict.answer}" if verdict.answer else ""
-        return Claim(f"I cannot tell that {inside}{guess}; {HELP}", (shot.whole,), 1.0)
+        return Claim(f"I cannot tell that {inside}{guess}; {HELP}", numbers, 1.0)
     doubt = verdict.outcome == "unsure"
     if verdict.answer in ("yes", "no"):
         return closed(program, verdict, shot, tell)

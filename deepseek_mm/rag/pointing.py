@@ -1,0 +1,140 @@
+"""Pointing: what a question asks for is looked for once more, and closer, when it is asked.
+
+A photo keeps a few parts for what it surely shows, each where one look at the whole picture put it. A question may ask
+for anything else, and where it asks for such a part a closer look finds it better. So the witnesses say how probable
+the thing is, the eyes look for it, and its likeliest place joins the evidence as a part of the photo: answers cite it,
+measure its colour, say where it lies. People are not looked for again: the finder told them apart, and a word for a
+kind of people points at one of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from PIL.Image import Image
+
+from deepseek_mm.config import Config
+from deepseek_mm.encoders.space import Share
+from deepseek_mm.rag.decider import Decider
+from deepseek_mm.rag.facts.shots import Shot, score_of
+from deepseek_mm.rag.graph import is_drawn
+from deepseek_mm.rag.judge import SURE, TOLD_CLOSED, YES
+from deepseek_mm.rag.program import Case, Thing, parse
+from deepseek_mm.rag.program.words import names_the_same, with_article
+from deepseek_mm.records import Evidence, Verdict
+from deepseek_mm.see.colours import Palette
+from deepseek_mm.see.eyes import Eyes, on_image
+from deepseek_mm.see.people import PEOPLE, PERSON
+from deepseek_mm.see.places import WHOLE, place_of
+from deepseek_mm.see.regions import area
+from index import Label, Region
+
+LEAST = {  # kind of question -> probability from which its things are looked for
+    "exist": 1 - TOLD_CLOSED,  # unless "no" is told
+    "count": 1 - TOLD_CLOSED,
+    "compare": 0.5,  # who compares two things needs both
+    "where": 1 - SURE,  # who asks where it is has mostly seen it: only a sure "no" denies it
+    "colour": 1 - SURE,
+}
+
+
+class Finger:
+    """Questions about a photo, and what is known of it, to evidence that points at their things."""
+
+    def __init__(self, eyes: Eyes, decider: Decider, config: Config) -> None:
+        self.eyes, self.decider, self.least = eyes, decider, config.see.min_tag
+
+    def point(self, case: Case, image: Image, evidence: Sequence[Evidence]) -> list[Evidence]:
+        """The evidence, with a part for each thing that may be there; and how probable that is."""
+        if evidence and is_drawn(evidence[0].siblings):
+            return list(evidence)  # of a drawing every part is known
+        shot = Shot(tuple(evidence), self.least)
+        things = [thing for thing in case.program.things if not is_person(thing, shot)] if evidence else []
+        verdicts = self._verdicts(case, things, image)
+        if self.eyes.pointer is None or not verdicts or verdicts[0].blank:
+            return list(evidence)
+        told = {thing: max(chance_of(v), named(thing, shot)) for thing, v in zip(things, verdicts, strict=True)}
+        likely = [thing for thing in things if told[thing] >= LEAST[case.program.kind]]
+        found = [
+            (thing, self._part(shot, image, thing, place, told[thing]))
+            for thing, place in self._places(shot, image, likely)
+        ]
+        return joined(evidence, {thing: part for thing, part in found if not is_whole(part)}, told)
+
+    def _verdicts(self, case: Case, things: Sequence[Thing], image: Image) -> list[Verdict]:
+        """Whether each thing is there, as the witnesses settle it."""
+        if case.program.kind not in LEAST:
+            return []
+        if case.program.kind == "exist" and case.verdict and len(case.program.things) == 1:
+            return [case.verdict for _ in things]
+        asked = [parse(f"is there {with_article(thing.phrase)}?") for thing in things]
+        return self.decider.decide_many([(program, image) for program in asked])
+
+    def _places(self, shot: Shot, image: Image, things: Sequence[Thing]) -> list[tuple[Thing, Share]]:
+        """Each thing that has a place."""
+        assert self.eyes.pointer is not None, "somebody who points"
+        seen = [share_of(region) for region in shot.parts(Thing(PERSON, PERSON))]
+        people = [thing for thing in things if seen and thing.name in PEOPLE and not thing.colour]
+        found = [(thing, self.eyes.pointer.choose(image, thing, seen)) for thing in people]
+        others = [thing for thing in things if thing not in people]
+        shares = self.eyes.pointer.point_many(image, others) if others else []
+        return found + [(thing, share) for thing, share in zip(others, shares, strict=True) if share]
+
+    def _part(self, shot: Shot, image: Image, thing: Thing, share: Share, chance: float) -> Region:
+        """A place as a part of the photo. It has no vector: what is like it is what is like the photo."""
+        whole = shot.regions[0]
+        label = Label(name=thing.name, score=max(chance, self.least))
+        place = place_of(share, whole.source, (label,))
+        colours = Palette(image).names(on_image(place.box_px, whole.source, image))
+        return replace(whole, kind="part", box_px=place.box_px, labels=place.labels, colours=colours)
+
+
+def chance_of(verdict: Verdict) -> float:
+    """That the thing is there."""
+    return verdict.chance if verdict.answer == YES else 1 - verdict.chance
+
+
+def share_of(region: Region) -> Share:
+    """Its box as shares of the photo."""
+    left, top, right, bottom = region.box_px
+    wide, high = region.source.width_px, region.source.height_px
+    return (left / wide, top / high, right / wide, bottom / high)
+
+
+def is_whole(part: Region) -> bool:
+    """Does it cover so much that it points at nothing?"""
+    return area(part.box_px) > WHOLE * part.source.width_px * part.source.height_px
+
+
+def is_person(thing: Thing, shot: Shot) -> bool:
+    """Is it somebody whom a part shows already?"""
+    return thing.name in PEOPLE and bool(shot.coloured(thing))
+
+
+def named(thing: Thing, shot: Shot) -> float:
+    """How sure a part's own name for it is; 0 where none is called so."""
+    return max((score_of(part, thing) for part in shot.coloured(thing)), default=0.0)
+
+
+def joined(evidence: Sequence[Evidence], parts: Mapping[Thing, Region], told: Mapping[Thing, float]) -> list[Evidence]:
+    """With these parts at the end, known to every entry as its photo's, and with what is told of the things.
+
+    Other parts are not called by these things' names any more.
+    """
+    regions = [*(evidence[0].siblings or (entry.region for entry in evidence))]
+    siblings = (*(without(region, parts) for region in regions), *parts.values())
+    presence = tuple({**dict(evidence[0].presence), **{thing.phrase: told[thing] for thing in told}}.items())
+    added = [
+        Evidence(number=number, region=part, score=part.labels[0].score)
+        for number, part in enumerate(parts.values(), start=len(evidence) + 1)
+    ]
+    kept = [replace(entry, region=without(entry.region, parts)) for entry in evidence]
+    return [replace(entry, siblings=siblings, presence=presence) for entry in (*kept, *added)]
+
+
+def without(region: Region, parts: Mapping[Thing, Region]) -> Region:
+    """A part without the names of these things, of which a colour was not asked for."""
+    if region.kind != "part":
+        return region
+    gone = [thing.name for thing in parts if not thing.colour]
+    kept = tuple(each for each in region.labels if not any(names_the_same(each.name, name) for name in gone))
+    return replace(region, labels=kept)
