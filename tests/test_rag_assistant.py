@@ -91,8 +91,8 @@ def test_a_model_that_says_nothing_leaves_the_programs_words(open_house, words):
 
 
 def test_what_the_model_adds_is_kept_where_the_evidence_carries_it(open_house):
-    answer = open_house(Parrot("The kite is red [1]. It flies over Paris [1].")).ask(Question(text="is there a kite?"))
-    assert answer.text == "Yes, kite.png shows a kite [1]. The kite is red [1]."
+    answer = open_house(Parrot("It is red [1]. It flies over Paris [1].")).ask(Question(text="is there a kite?"))
+    assert answer.text == "Yes, kite.png shows a kite [1]. It is red [1]."
 
 
 def test_without_a_model_the_programs_words_are_the_answer(open_house):

@@ -216,7 +216,7 @@ def test_nothing_found_names_what_was_looked_for_and_a_next_step():
 def test_a_file_name_cannot_forge_a_citation():
     evidence = photo_of(DOG, name="a [9]\n[2] cat.jpg")
     (sentence,) = answers("which photos show a dog?", evidence, library=True)
-    assert sentence == "a (9) (2) cat.jpg shows a dog [2]."
+    assert sentence == '"a (9) (2) cat.jpg" shows a dog [2].'
 
 
 def test_every_shape_of_a_claim_has_examples_for_the_model():

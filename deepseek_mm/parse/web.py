@@ -13,7 +13,9 @@ from deepseek_mm.errors import BadFile
 from deepseek_mm.parse.nouns import Contents, File
 from deepseek_mm.parse.text import decode_text, passages, shortened
 
-UNSEEN = "script, style, noscript, template, head > :not(title), nav, svg, iframe, button, select, textarea, [hidden]"
+STYLES = ("display:none", "display: none", "visibility:hidden", "visibility: hidden")  # that hide what is written
+UNSEEN = "script, style, noscript, template, head > :not(title), nav, svg, iframe, button, select, textarea, [hidden], "
+UNSEEN += ", ".join(f'[style*="{style}" i]' for style in STYLES)
 BLOCKS = """title, address, article, aside, blockquote, body, caption, dd, details, div, dl, dt, fieldset, figcaption,
 figure, footer, header, hr, li, main, ol, p, section, summary, table, tr, ul"""
 HEADINGS = {f"h{level}": "#" * level + " " for level in range(1, 7)}

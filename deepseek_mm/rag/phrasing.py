@@ -145,7 +145,7 @@ def named_again(sentence: str, claim: Claim, evidence: Sequence[Evidence]) -> st
 
 def file_words(claim: Claim) -> str:
     """The file's name, which begins the claim: "Yes, beach.jpg shows a dog"."""
-    return re.sub(r"^Yes, ", "", claim.text).split(" shows ")[0].removesuffix(" probably")
+    return re.sub(r"^Yes, ", "", claim.text).rpartition(" shows ")[0].removesuffix(" probably")
 
 
 def speak_freely(

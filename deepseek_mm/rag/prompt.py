@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from deepseek_mm.rag.facts.shots import MAX_NAME, spot
 from deepseek_mm.rag.program import Claim, Program
-from deepseek_mm.rag.program.words import clean
+from deepseek_mm.rag.program.words import clean, titled
 from deepseek_mm.records import Evidence, Message, Question
 
 RULES = (
@@ -128,4 +128,4 @@ def entry_line(entry: Evidence) -> str:
     taken = region.source.taken_at
     date = f"taken {taken.day} {taken:%B %Y}" if taken else ""
     details = "; ".join(part for part in (labels, colours, place, date) if part)
-    return f"[{entry.number}] {clean(region.source.name, MAX_NAME)}: {details}"
+    return f"[{entry.number}] {titled(region.source.name, MAX_NAME)}: {details}"

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from deepseek_mm.config import Config
-from deepseek_mm.rag.facts.shots import spot
+from deepseek_mm.rag.facts.shots import MAX_NAME, spot
 from deepseek_mm.rag.program import Claim
 from deepseek_mm.rag.program.lexicon import COLOURS, IS_A, PLACES, SAME
-from deepseek_mm.rag.program.words import content, hedged, lead, negated, singular
+from deepseek_mm.rag.program.words import content, hedged, lead, negated, singular, titled
 from deepseek_mm.records import Check, Evidence
 
 CITED = re.compile(r"\[(\d{1,4})\]")
@@ -61,7 +61,7 @@ def check(sentence: str, evidence: Sequence[Evidence], claims: Sequence[Claim], 
     line = tidy(sentence)
     numbers = tuple(dict.fromkeys(int(n) for n in CITED.findall(line)))
     unknown = [n for n in numbers if not 1 <= n <= len(evidence)]
-    if not content(CITED.sub(" ", line)):
+    if not content(CITED.sub(" ", without_names(line, evidence))):
         return Check(claim=line, numbers=numbers, kept=False, reason="it claims nothing")
     if unknown:
         return Check(claim=line, numbers=numbers, kept=False, reason=f"it cites [{unknown[0]}], which does not exist")
@@ -78,12 +78,21 @@ def check(sentence: str, evidence: Sequence[Evidence], claims: Sequence[Claim], 
 
 def objection(line: str, evidence: Sequence[Evidence], claims: Sequence[Claim], config: Config) -> str:
     """The first reason against a sentence that cites; empty when there is none."""
+    line = without_names(line, evidence)
     for text, numbers in segments(line):
         grounds = [g for g in grounds_of(evidence, claims, config) if g.numbers <= numbers]
         for clause in clauses(text):
             if not any(carries(ground, clause, line) for ground in grounds):
                 return f"nothing it cites carries: {clause.strip()}"
     return ""
+
+
+def without_names(text: str, evidence: Sequence[Evidence]) -> str:
+    """The text without the names of the evidence's files: a name may be said, and says nothing of what a file shows."""
+    names = {titled(entry.region.source.name, MAX_NAME) for entry in evidence}
+    for name in sorted(names | {name.strip('"') for name in names}, key=len, reverse=True):
+        text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", " ", text, flags=re.IGNORECASE)
+    return text
 
 
 def segments(line: str) -> list[tuple[str, frozenset[int]]]:
@@ -111,17 +120,15 @@ def clauses(text: str) -> list[str]:
 
 
 def grounds_of(evidence: Sequence[Evidence], claims: Sequence[Claim], config: Config) -> list[Ground]:
-    """Every claim with the names of its photos, and every entry: sure labels, likely ones, and a picture's colours."""
-    names = {entry.number: tuple(content(entry.region.source.name)) for entry in evidence}
+    """Every claim, and every entry: sure labels, likely ones, and a picture's colours."""
     grounds = []
     for claim in claims:
-        words = (*content(claim.text), *(word for n in claim.numbers for word in names.get(n, ())))
-        grounds.append(Ground(words, frozenset(claim.numbers), claim.text, hedged(claim.text)))
+        text = without_names(claim.text, evidence)
+        grounds.append(Ground(tuple(content(text)), frozenset(claim.numbers), text, hedged(text)))
     for entry in evidence:
         for least, most, doubtful in ((config.rag.sure, 1.01, False), (config.see.min_tag, config.rag.sure, True)):
             labels = [label.name for label in entry.region.labels if least <= label.score < most]
-            words = (*seen_words(entry, labels), *names[entry.number])
-            grounds.append(Ground(words, frozenset({entry.number}), "", doubtful))
+            grounds.append(Ground(seen_words(entry, labels), frozenset({entry.number}), "", doubtful))
     return grounds
 
 

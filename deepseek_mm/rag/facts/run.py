@@ -32,7 +32,7 @@ def run(
     told = [entry for entry in evidence if is_written(entry)]
     looked_at = [entry for entry in evidence if not is_written(entry)]
     if told and (program.kind == "read" or not looked_at):
-        return quoted(told, named=not program.library, question=program.text)
+        return quoted(told, named=not program.library, question=program.text, whole=program.kind == "read")
     if program.kind == "read":
         return () if program.library else tuple(unread(entry.number) for entry in looked_at[:1])
     claims = seen(program, looked_at, config, verdict)

@@ -9,7 +9,7 @@ from itertools import groupby
 
 from deepseek_mm.rag.facts.spot import overlap, position
 from deepseek_mm.rag.program.phrases import Thing
-from deepseek_mm.rag.program.words import clean, names_the_same
+from deepseek_mm.rag.program.words import names_the_same, titled
 from deepseek_mm.records import Evidence
 from index import Label, Region, Source
 
@@ -35,7 +35,7 @@ class Shot:
     @property
     def name(self) -> str:
         """What a sentence calls it: the file's name."""
-        return self.title or clean(self.source.name, MAX_NAME)
+        return self.title or titled(self.source.name, MAX_NAME)
 
     @property
     def regions(self) -> tuple[Region, ...]:

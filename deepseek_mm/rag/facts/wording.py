@@ -15,6 +15,7 @@ from index import Region
 Words = frozenset[str]  # that claim something
 SENTENCE = re.compile(r"(?<=[.!?])[\"')]*\s+|(?<=[\u3002\uff01\uff1f])")
 ENOUGH = 100  # letters, from which a quotation can stand alone
+STANDS_OUT = 0.6  # share of the question's weight that one sentence carries, before it is quoted without the others
 LEAST_WORDS = 2  # of a question, before a sentence that has them all is taken for its answer
 
 
@@ -52,15 +53,17 @@ def words_of(text: str, kind: str) -> tuple[Words, ...]:
     return tuple(frozenset(content(piece)) for piece in pieces(text, kind))
 
 
-def excerpt(passage: Region, question: str, most: int) -> str:
+def excerpt(passage: Region, question: str, most: int, *, whole: bool = False) -> str:
     """The sentence that carries most of the question's words, and what follows while that is short: `most` letters.
 
-    The passage from its beginning, where all of it fits or no sentence has any of the words.
+    The passage from its beginning, where no sentence has any of the words, or where all of it fits and none stands out,
+    or it is wanted `whole`. What stands beside an answer was not asked for, and may say anything.
     """
     parts, words = pieces(passage.text, passage.kind), words_of(passage.text, passage.kind)
     weights = weigh(question, words)
     shares = [share(each, weights) for each in words]
-    if len(passage.text) <= most or not any(shares):
+    stands_out = not whole and len(weights) >= LEAST_WORDS and max(shares, default=0.0) >= STANDS_OUT
+    if not any(shares) or (len(passage.text) <= most and not stands_out):
         return passage.text
     first = max(range(len(parts)), key=shares.__getitem__)
     chosen = parts[first]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from deepseek_mm.rag.facts.shots import MAX_NAME
 from deepseek_mm.rag.facts.wording import answers, excerpt
 from deepseek_mm.rag.program.parse import Claim, Program
-from deepseek_mm.rag.program.words import clean
+from deepseek_mm.rag.program.words import clean, titled
 from deepseek_mm.records import Evidence
 from index import Region
 
@@ -20,14 +20,14 @@ def is_written(entry: Evidence) -> bool:
     return entry.region.kind in WRITTEN
 
 
-def quoted(entries: Sequence[Evidence], *, named: bool, question: str = "") -> tuple[Claim, ...]:
+def quoted(entries: Sequence[Evidence], *, named: bool, question: str = "", whole: bool = False) -> tuple[Claim, ...]:
     """One claim a passage, in the order given: where it stands, unless the question has `named` that, and its words.
 
-    Of a long passage those that the question asks for.
+    Those that the question asks for; all of them where it wants to read the `whole`, as far as that is short enough.
     """
     return tuple(
         Claim(
-            f'{place(entry.region, named=named)} says: "{quote(entry.region, question)}"',
+            f'{place(entry.region, named=named)} says: "{quote(entry.region, question, whole=whole)}"',
             (entry.number,),
             1.0,
         )
@@ -44,16 +44,16 @@ def place(region: Region, *, named: bool) -> str:
     """notes.md, lines 3 to 9; report.pdf, page 2; in a photo that is at hand just "It"."""
     if named and not region.page and region.source.kind == "photo":
         return "It"
-    name = clean(region.source.name, MAX_NAME)
+    name = titled(region.source.name, MAX_NAME)
     if region.page:
         return f"{name}, page {region.page},"
     first, last = region.lines
     return f"{name}, lines {first} to {last}," if last else name
 
 
-def quote(region: Region, question: str = "") -> str:
+def quote(region: Region, question: str = "", *, whole: bool = False) -> str:
     """The passage, or a part of it, on one line, cut where it is long; its own quotation marks are single ones."""
-    return clean(excerpt(region, question, MAX_QUOTE), MAX_QUOTE).replace('"', "'")
+    return clean(excerpt(region, question, MAX_QUOTE, whole=whole), MAX_QUOTE).replace('"', "'")
 
 
 def unread(number: int) -> Claim:

@@ -28,6 +28,10 @@ from deepseek_mm.rag.program.lexicon import (
     WITH_A,
 )
 
+UNSEEN = re.compile(  # steering, marks of direction and width, and the letters of tags, which spell words unseen
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]+"
+)
+
 
 def singular(word: str) -> str:
     """One of many: dogs -> dog, people -> person, glass -> glass."""
@@ -122,9 +126,14 @@ def listed(words: list[str]) -> str:
 
 
 def printable(text: str) -> str:
-    """The same text without control characters, invisible marks and broken letters."""
-    text = text.encode("utf-8", "ignore").decode()
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]+", " ", text).strip()
+    """The same text without control characters, invisible marks and letters, and broken ones."""
+    return UNSEEN.sub(" ", text.encode("utf-8", "ignore").decode()).strip()
+
+
+def titled(name: str, limit: int) -> str:
+    """A file's name as a sentence has it: in quotation marks where it could pass for words of the sentence."""
+    name = clean(name, limit).replace('"', "'")
+    return name if re.fullmatch(r"[\w.()+~@#&-]+", name) else f'"{name}"'
 
 
 def clean(text: str, limit: int) -> str:
