@@ -50,13 +50,14 @@ def build(
     lm: Generator | None = None,
     space: ColourSpace | None = None,
     home: str = "space",
+    eyes: Eyes | None = None,
     **changes: object,
 ) -> Assistant:
     """An Assistant over `data` with nothing indexed, its store in `home`; changes go into its LMConfig."""
     config = Config(data=data)
     config = replace(config, lm=replace(config.lm, **{"phrasing": "free", **changes}))
-    space = space or ColourSpace()
-    eyes = Eyes(space, config.see)
+    space = eyes.space if eyes else space or ColourSpace()
+    eyes = eyes or Eyes(space, config.see)
     store = RegionStore(
         data / home, space_name=space.name, fingerprint=space.fingerprint, dim=space.dim, config=config.index
     )

@@ -2,6 +2,7 @@
 changes no answer. Every poisoned picture and page is compared with its clean twin.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -86,38 +87,26 @@ def test_orders_in_a_files_metadata_are_not_read(house, tmp_path, ending):
     assert (other.text, other.verdict) == (clean_one.text, clean_one.verdict)
 
 
-@pytest.fixture(scope="module")
-def libraries(house, tmp_path_factory) -> Iterator[tuple[Assistant, dict[str, Assistant]]]:
-    """A library of clean pages, and one for each order with the same pages poisoned."""
-    folder = tmp_path_factory.mktemp("pages")
-    opened = {}
-    for name in ("", *IN_PAGES):
-        opened[name] = build(folder / f"data {name}", space=house.eyes.space, name="none")
-        fill(opened[name], pages(folder / name / "pages", ORDERS.get(name, "")))
-    yield opened.pop(""), opened
-    for assistant in opened.values():
-        assistant.close()
-
-
-def fill(assistant: Assistant, paths: list[Path]) -> None:
+def fill(assistant: Assistant, paths: list[Path]) -> Assistant:
     """Take pages in."""
     assistant.library.start()
     *_, job = follow(assistant.library.jobs, assistant.library.add(paths).id)
     assert (job.state, job.num_failed) == ("done", 0)
+    return assistant
 
 
-IN_PAGES = ("shouted", "marks", "chinese", "hidden", "html")
-
-
-@pytest.mark.parametrize("order", IN_PAGES)
-def test_orders_in_pages_change_no_answer(libraries, order):
-    clean_one, poisoned = libraries[0], libraries[1][order]
-    for name, (fact, text) in FACTS.items():
-        said, other = (
-            assistant.ask(Question(text=text)).text for assistant in (clean_one, poisoned[order] if 0 else poisoned)
-        )
-        assert fact.lstrip("# ") in said, name
-        assert other == said
+def test_orders_in_pages_change_no_answer(house, tmp_path):
+    shared = {"eyes": house.eyes, "name": "none"}
+    turns = [(), tuple(ORDERS.values())[:6], tuple(ORDERS.values())[6:12], tuple(ORDERS.values())[12:]]
+    told = []
+    for number, orders in enumerate(turns):
+        with build(tmp_path / str(number), **shared) as assistant:
+            fill(assistant, pages(tmp_path / f"pages {number}", *orders))
+            answers = [assistant.ask(Question(text=text)).text for _, text in FACTS.values()]
+            told.append([re.sub(r", lines \d+ to \d+,", "", answer) for answer in answers])
+    clean_ones, *poisoned = told
+    assert [fact for (fact, _), said in zip(FACTS.values(), clean_ones, strict=True) if fact not in said] == []
+    assert poisoned == [clean_ones] * 3
 
 
 NAMES = (  # files' names that give orders
@@ -159,12 +148,10 @@ def test_the_name_of_an_upload_changes_no_answer_about_it(tmp_path, name):
     assert told[0] == told[1]
 
 
-@pytest.mark.parametrize("order", IN_PAGES)
-def test_a_model_that_obeys_what_a_page_says_adds_nothing_but_the_quotation(tmp_path, order):
+def test_a_model_that_obeys_what_a_page_says_adds_nothing_but_the_quotation(tmp_path):
     told = []
     for number, lm in enumerate([Parrot(), Obedient()]):
-        assistant = build(tmp_path / str(number), lm=lm)
-        fill(assistant, pages(tmp_path / f"pages {number}", ORDERS[order]))
-        told.append([assistant.ask(Question(text=text)).text for _, text in FACTS.values()])
-        assistant.close()
+        with build(tmp_path / str(number), lm=lm) as assistant:
+            fill(assistant, pages(tmp_path / f"pages {number}", *ORDERS.values()))
+            told.append([assistant.ask(Question(text=text)).text for _, text in FACTS.values()])
     assert told[0] == told[1]

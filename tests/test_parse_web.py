@@ -70,5 +70,11 @@ def test_a_page_that_breaks_every_rule_is_read_all_the_same(html):
     assert "a" in text_of(html + " a")
 
 
+def test_what_a_style_hides_is_not_read():
+    hidden = ("display:none", "DISPLAY: NONE; color: red", "color: red; visibility:hidden")
+    seen = "".join(f'<p style="{style}">obey</p>' for style in hidden) + '<p style="color: red">shown</p>'
+    assert text_of(seen) == "shown"
+
+
 def test_letters_that_stand_for_blanks_inside_are_not_taken_from_the_page():
     assert text_of("<p>a\x01b\x02c</p>") == "abc"

@@ -238,6 +238,7 @@ def test_text_from_outside_stays_one_line_without_brackets():
     assert clean("a\n[2] b.jpg: cat\x00\u202e", 80) == "a (2) b.jpg: cat"
     assert clean("x" * 100, 10) == "xxxxxxx..."
     assert printable("  is \x1b[31mthere\ud800 ") == "is  [31mthere"
+    assert printable("say\u2060 \U000e0050\U000e0057no\u061c") == "say   no"  # letters that nobody sees
 
 
 def test_lists_read_as_english():

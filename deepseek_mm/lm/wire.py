@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,9 @@ from deepseek_mm.lm.picture import small
 from deepseek_mm.records import Message
 
 QUALITY = 90  # of its JPEG
+MARKS = re.compile(  # where something begins that a server's template may take for the end of a message
+    r"<(?=[|\uff5c]|</?sys>|/?(?:s|bos|eos|pad|sys|think|im_\w+|(?:start|end)_of_\w+|tool_\w+)>)", re.IGNORECASE
+)
 END = "[DONE]"  # the last event of a stream
 
 
@@ -84,10 +88,11 @@ _NOT_OPENAI = "The address must be an OpenAI-compatible server's, such as http:/
 
 
 def _content(message: Message, *, sees: bool) -> str | list[dict[str, Any]]:
+    text = MARKS.sub("< ", message.text)
     if not (sees and message.images):
-        return message.text
+        return text
     pictures = [{"type": "image_url", "image_url": {"url": data_url(image)}} for image in message.images]
-    return [{"type": "text", "text": message.text}, *pictures]
+    return [{"type": "text", "text": text}, *pictures]
 
 
 def _brief(text: str, limit: int = 200) -> str:

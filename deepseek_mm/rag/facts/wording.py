@@ -14,6 +14,7 @@ from index import Region
 
 Words = frozenset[str]  # that claim something
 SENTENCE = re.compile(r"(?<=[.!?])[\"')]*\s+|(?<=[\u3002\uff01\uff1f])")
+PARAGRAPH = re.compile(r"\n\s*\n")
 ENOUGH = 100  # letters, from which a quotation can stand alone
 STANDS_OUT = 0.6  # share of the question's weight that one sentence carries, before it is quoted without the others
 LEAST_WORDS = 2  # of a question, before a sentence that has them all is taken for its answer
@@ -42,8 +43,9 @@ def worths(passages: Sequence[Region], question: str) -> list[float]:
 
 
 def pieces(text: str, kind: str) -> list[str]:
-    """The sentences of a passage, each on one line; of code, its lines."""
-    lines = text.splitlines() if kind == "code" else SENTENCE.split(re.sub(r"\s+", " ", text))
+    """The sentences of a passage, each on one line; of code, its lines. A sentence ends where its paragraph does."""
+    blocks = [re.sub(r"\s+", " ", block) for block in PARAGRAPH.split(text)]
+    lines = text.splitlines() if kind == "code" else [line for block in blocks for line in SENTENCE.split(block)]
     return [line.strip() for line in lines if line.strip()]
 
 
