@@ -154,4 +154,5 @@ def test_a_model_that_obeys_what_a_page_says_adds_nothing_but_the_quotation(tmp_
         with build(tmp_path / str(number), lm=lm) as assistant:
             fill(assistant, pages(tmp_path / f"pages {number}", *ORDERS.values()))
             told.append([assistant.ask(Question(text=text)).text for _, text in FACTS.values()])
+    assert [fact for (fact, _), said in zip(FACTS.values(), told[0], strict=True) if fact not in said] == []
     assert told[0] == told[1]
