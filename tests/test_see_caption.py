@@ -8,9 +8,10 @@ import torch
 from PIL import Image
 
 from deepseek_mm.errors import MissingWeights
+from deepseek_mm.see.caption.alike import most_alike
 from deepseek_mm.see.caption.captioner import Captioner, read_captioner, write_captioner
 from deepseek_mm.see.caption.net import END, PAD, SPECIAL, START, UNKNOWN, CaptionConfig, CaptionNet, rows_of
-from deepseek_mm.see.caption.search import BeamConfig, allowed, best_sentences
+from deepseek_mm.see.caption.search import BeamConfig, agreed_sentences, allowed, best_sentences
 
 NOWHERE = SimpleNamespace(model=None, fingerprint="here")  # a space that is never looked at
 SMALL = CaptionConfig(channels=8, cells=6, width=24, heads=2, layers=2, feed=32, most=7)
@@ -66,19 +67,19 @@ def best_by_hand(net, cells_BPC, config):
 def test_a_wide_search_finds_the_best_of_all_sentences(net, cells_BPC):
     net.config, config = replace(SMALL, most=3), BeamConfig(beams=60, fewest=1)
     words, worth = best_by_hand(net, cells_BPC[:1], config)
-    (found,) = best_sentences([net], cells_BPC[:1], config)
+    ((found, *_),) = best_sentences([net], cells_BPC[:1], config)
     assert found.words == tuple(word for word in words if word > UNKNOWN)
     assert found.log_probability == pytest.approx(worth, abs=1e-4)
 
 
 def test_photos_do_not_depend_on_their_neighbours(net, cells_BPC):
-    together = best_sentences([net], cells_BPC, BeamConfig())
-    alone = [best_sentences([net], cells_BPC[n : n + 1], BeamConfig())[0] for n in range(3)]
+    together = agreed_sentences([net], cells_BPC, BeamConfig())
+    alone = [agreed_sentences([net], cells_BPC[n : n + 1], BeamConfig())[0] for n in range(3)]
     assert [each.words for each in together] == [each.words for each in alone]
 
 
 def test_no_sentence_repeats_a_word_at_once_or_says_what_it_does_not_know(net, cells_BPC):
-    for found in best_sentences([net], cells_BPC, BeamConfig(beams=3)):
+    for found in (each for own in best_sentences([net], cells_BPC, BeamConfig(beams=3)) for each in own):
         assert all(one != other for one, other in zip(found.words, found.words[1:], strict=False))
         assert not {PAD, START, END, UNKNOWN} & set(found.words)
         assert len(found.words) >= BeamConfig().fewest
@@ -87,10 +88,29 @@ def test_no_sentence_repeats_a_word_at_once_or_says_what_it_does_not_know(net, c
 def test_two_nets_vote(net, cells_BPC):
     torch.manual_seed(5)
     other = CaptionNet(len(WORDS), SMALL).eval()
-    both = best_sentences([net, other], cells_BPC, BeamConfig())
-    assert [b.words for b in both] == [b.words for b in best_sentences([other, net], cells_BPC, BeamConfig())]
-    twice = best_sentences([net, net], cells_BPC, BeamConfig())
-    assert [b.words for b in twice] == [b.words for b in best_sentences([net], cells_BPC, BeamConfig())]
+    both = agreed_sentences([net, other], cells_BPC, BeamConfig())
+    assert [b.words for b in both] == [b.words for b in agreed_sentences([other, net], cells_BPC, BeamConfig())]
+    twice = agreed_sentences([net, net], cells_BPC, BeamConfig())
+    assert [b.words for b in twice] == [b.words for b in agreed_sentences([net], cells_BPC, BeamConfig())]
+
+
+def test_what_most_sentences_say_is_told_and_not_what_one_says():
+    told = [
+        "a dog runs on grass",
+        "a cat sleeps",
+        "a dog runs over the grass",
+        "the dog runs on grass",
+        "a ship at sea",
+    ]
+    assert most_alike([line.split() for line in told]) == 0
+    assert most_alike([("a", "cat")]) == 0
+
+
+def test_a_search_that_is_wider_than_there_are_sentences_tells_each_once(net, cells_BPC):
+    net.config = replace(SMALL, most=1)
+    (found,) = best_sentences([net], cells_BPC[:1], BeamConfig(beams=50, fewest=0))
+    assert 1 < len(found) < 50
+    assert len({(one.words, one.log_probability) for one in found}) == len(found)
 
 
 def test_rows_can_be_repeated():

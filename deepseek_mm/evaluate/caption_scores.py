@@ -11,23 +11,14 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-LONGEST = 4  # words of a run
-SPREAD = 6.0  # standard deviation of the penalty for another length
-SMALL, TINY = 1e-9, 1e-15  # so that nothing found is no division by zero
+from deepseek_mm.see.caption.alike import LONGEST, Run, Runs, alike, counted, runs_of
 
-Runs = Counter[tuple[str, ...]]
+SMALL, TINY = 1e-9, 1e-15  # so that nothing found is no division by zero
 
 
 def words_of(caption: str) -> list[str]:
     """Lower-case words; it's is two words, and what joins them is left out."""
     return re.findall(r"[a-z0-9]+(?:[.,]\d+)*|'[a-z]+", caption.lower().replace("\u2019", "'"))
-
-
-def runs_of(words: Sequence[str]) -> Runs:
-    """How often each run of one to four words comes."""
-    return Counter(
-        tuple(words[start : start + size]) for size in range(1, LONGEST + 1) for start in range(len(words) - size + 1)
-    )
 
 
 def bleu4(said: Sequence[str], references: Sequence[Sequence[str]]) -> float:
@@ -61,7 +52,7 @@ def cider(said: Sequence[str], references: Sequence[Sequence[str]]) -> float:
 class Rare:
     """Runs weighed by how rare they are among the photos' references."""
 
-    def __init__(self, photos_with: Mapping[tuple[str, ...], int], photos: int) -> None:
+    def __init__(self, photos_with: Mapping[Run, int], photos: int) -> None:
         self.photos_with, self.photos = photos_with, photos
 
     @classmethod
@@ -75,26 +66,15 @@ class Rare:
 
     def likeness(self, mine: Runs, theirs: Runs) -> float:
         """0 to 1: the mean over the sizes of runs."""
-        off = num_pairs(mine) - num_pairs(theirs)
-        weighed, other = self.weighed(mine), self.weighed(theirs)
-        cosines = [cosine(weighed[size], other[size]) for size in range(LONGEST)]
-        return math.exp(-(off**2) / (2 * SPREAD**2)) * sum(cosines) / LONGEST
+        return alike(
+            counted(mine, self.weight), counted(theirs, self.weight), longer=num_pairs(mine) - num_pairs(theirs)
+        )
 
-    def weighed(self, runs: Runs) -> list[dict[tuple[str, ...], float]]:
-        """By size: each run's count times the logarithm of how few photos have it."""
-        found: list[dict[tuple[str, ...], float]] = [{} for _ in range(LONGEST)]
-        for run, count in runs.items():
-            found[len(run) - 1][run] = count * math.log(self.photos / max(1, self.photos_with.get(run, 0)))
-        return found
+    def weight(self, run: Run) -> float:
+        """The logarithm of how few photos have it."""
+        return math.log(self.photos / max(1, self.photos_with.get(run, 0)))
 
 
 def num_pairs(runs: Runs) -> int:
     """Runs of two words, which is how the reference scorer measures length."""
     return sum(count for run, count in runs.items() if len(run) == 2)
-
-
-def cosine(mine: Mapping[tuple[str, ...], float], theirs: Mapping[tuple[str, ...], float]) -> float:
-    """Of two weighed sets, the first clipped to the second."""
-    shared = sum(min(weight, theirs.get(run, 0.0)) * theirs.get(run, 0.0) for run, weight in mine.items())
-    long = math.sqrt(sum(w * w for w in mine.values())) * math.sqrt(sum(w * w for w in theirs.values()))
-    return shared / long if long else shared

@@ -11,9 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepseek_mm.evaluate.caption_scores import Rare, Runs, runs_of, words_of
+from deepseek_mm.evaluate.caption_scores import Rare, words_of
 from deepseek_mm.evaluate.retrieval import CaptionRow
 from deepseek_mm.see.attention import Seen
+from deepseek_mm.see.caption.alike import Runs, runs_of
 from deepseek_mm.see.caption.net import END, PAD, SPECIAL, START, UNKNOWN, CaptionNet
 
 SELDOM = 4  # a word that comes less often is unknown

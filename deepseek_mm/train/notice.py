@@ -28,6 +28,7 @@ from deepseek_mm.rag.judge import YES
 from deepseek_mm.rag.program.parse import parse
 from deepseek_mm.see.notice.net import NoticeConfig, NoticeNet
 from deepseek_mm.see.notice.weights import WEIGHTS, write_noticer
+from deepseek_mm.see.vocabulary import TEMPLATES
 from deepseek_mm.train.asking import PRESENCE
 from deepseek_mm.train.bank import ASKED, CAPTIONED, Album, Bank, asked_about, captioned, open_banks
 from deepseek_mm.train.certainty import logistic
@@ -39,7 +40,7 @@ from deepseek_mm.train.steps import StepsConfig
 STAGES = ("learn", "pack")
 FEWEST = 20  # photos that show a thing, or it is not learned
 UNKNOWN = -1
-STEPS = StepsConfig(steps=1_200, rate=1e-3, decay=0.05, average=0.99)
+STEPS = StepsConfig(steps=400, rate=1e-3, decay=0.05, average=0.99)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,8 +95,9 @@ def run(args: argparse.Namespace) -> int:
     banks = open_banks(space.model, albums, args.maps)
     torch.manual_seed(steps.seed)
     net = NoticeNet(len(names), config)
+    net.texts.copy_(torch.from_numpy(space.embed_texts([TEMPLATES[0].format(name) for name in names])))
     if args.stage == "pack":
-        net.load_state_dict(learned(args.out))
+        net.load_state_dict(learned(args.out), strict=False)  # texts are not learned
         held = Shelf(banks[0], tables[0], albums[0].part(held_out=True))
         return pack(args.weights, net.eval(), held, names, usual_of(tables), space.fingerprint)
     with torch.no_grad():

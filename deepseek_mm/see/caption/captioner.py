@@ -12,7 +12,7 @@ from deepseek_mm.encoders.ahead import batched_ahead
 from deepseek_mm.encoders.default import DefaultSpace, SpaceModel, quick
 from deepseek_mm.encoders.maps import maps_of_many
 from deepseek_mm.see.caption.net import SPECIAL, CaptionConfig, CaptionNet
-from deepseek_mm.see.caption.search import BeamConfig, Sentence, best_sentences
+from deepseek_mm.see.caption.search import BeamConfig, Sentence, agreed_sentences
 from deepseek_mm.see.kept import read_kept, write_kept
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "captions.safetensors"
@@ -51,7 +51,7 @@ class Captioner:
         """The same from what the tower makes of the pictures, (P, C) each."""
         for some in batched_ahead(maps, size=self.batch):
             with quick():
-                found = best_sentences(self.nets, torch.stack(some).float(), self.beam)
+                found = agreed_sentences(self.nets, torch.stack(some).float(), self.beam)
             yield from map(self._described, found)
 
     def _described(self, sentence: Sentence) -> Described:

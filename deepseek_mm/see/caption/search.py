@@ -2,7 +2,8 @@
 
 A sentence's worth is the sum of its words' log-probabilities over its length to a power (Wu et al. 2016, eq. 14,
 without its constant), so that long ones are not punished for their length alone. It never says a word that it does not
-know, and never the same word twice in a row.
+know, and never the same word twice in a row. Of the sentences that were found last, the one that all of them are most
+like is told (Kumar and Byrne 2004): what many likely sentences say is right more often than the likeliest one.
 
 Shape key:  B photos, W beams, M = B * W rows, T words, V words of the vocabulary
 """
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from deepseek_mm.see.attention import Seen
+from deepseek_mm.see.caption.alike import most_alike
 from deepseek_mm.see.caption.net import END, PAD, START, UNKNOWN, CaptionNet, rows_of
 
 NEVER = -1e9
@@ -23,7 +25,7 @@ NEVER = -1e9
 class BeamConfig:
     """How hard it is searched."""
 
-    beams: int = 4
+    beams: int = 20
     length_power: float = 0.8  # of the length by which a sentence's log-probability is divided
     fewest: int = 5  # words before a sentence may end
 
@@ -36,9 +38,18 @@ class Sentence:
     log_probability: float  # of the whole sentence, in nats
 
 
+def agreed_sentences(nets: Sequence[CaptionNet], cells_BPC: Tensor, config: BeamConfig) -> list[Sentence]:
+    """One for each photo: the one that all that were found are most like."""
+    found = best_sentences(nets, cells_BPC, config)
+    return [own[most_alike([sentence.words for sentence in own])] for own in found]
+
+
 @torch.inference_mode()
-def best_sentences(nets: Sequence[CaptionNet], cells_BPC: Tensor, config: BeamConfig) -> list[Sentence]:
-    """One for each photo; several nets, which share a vocabulary, vote with the mean of their probabilities."""
+def best_sentences(nets: Sequence[CaptionNet], cells_BPC: Tensor, config: BeamConfig) -> list[list[Sentence]]:
+    """Of each photo, the best first: as many as beams, or all that there are.
+
+    Several nets, which share a vocabulary, vote with the mean of their probabilities.
+    """
     batch, beams, most = len(cells_BPC), config.beams, nets[0].config.most
     fan_M = torch.arange(batch).repeat_interleave(beams)
     cells = [[rows_of(seen, fan_M) for seen in net.cells(cells_BPC)] for net in nets]
@@ -64,7 +75,9 @@ def best_sentences(nets: Sequence[CaptionNet], cells_BPC: Tensor, config: BeamCo
         pasts = [[*(rows_of(seen, rows_M) for seen in kept)] for _, kept in told]
         if bool(ended_M.all()):
             break
-    return [sentence_of(words_MT[row], float(worth_M[row])) for row in range(0, batch * beams, beams)]
+    found = [sentence_of(words_T, float(worth)) for words_T, worth in zip(words_MT, worth_M, strict=True)]
+    by_photo = (found[row : row + beams] for row in range(0, batch * beams, beams))
+    return [[one for one in own if one.log_probability > NEVER / 2] for own in by_photo]
 
 
 def allowed(gain_MV: Tensor, last_M: Tensor, ended_M: Tensor, *, early: bool) -> Tensor:

@@ -1,6 +1,7 @@
 """Each thing that is known looks for itself among the cells of the tower's maps, all of them at once.
 
-A reader learns from one question at a time; here every photo teaches about every thing, whether it is there or not.
+A thing begins with the vector of its name, and with how alike the picture is to it. A reader learns from one question
+at a time; here every photo teaches about every thing, whether it is there or not.
 
 Shape key:  B photos, P cells (81), C channels of a cell, D width of the space, W width, L things
 """
@@ -36,6 +37,8 @@ class NoticeConfig:
 class NoticeNet(nn.Module):
     """Photos to the log-odds of all things."""
 
+    texts: Tensor
+
     def __init__(self, things: int, config: NoticeConfig) -> None:
         super().__init__()
         self.config, width = config, config.width
@@ -46,7 +49,10 @@ class NoticeNet(nn.Module):
         self.norm_each, self.each = nn.LayerNorm(width), Attention(width, config.heads)
         self.feed = Feed(width, config.feed, config.dropout)
         self.norm_seen = nn.LayerNorm(width)
-        self.things = nn.Parameter(torch.randn(things, width) * 0.5)
+        self.register_buffer("texts", torch.zeros(things, config.space))  # of the space: the things' names
+        self.things = nn.Parameter(torch.randn(things, width) * 0.02)
+        self.by_text = nn.Linear(config.space, width)
+        self.alike = nn.Parameter(torch.tensor(5.0))
         self.look = Attention(width, config.heads)
         self.think = nn.Sequential(
             nn.LayerNorm(width), Drop(config.dropout), nn.Linear(width, width), nn.GELU(), Drop(config.dropout)
@@ -62,7 +68,9 @@ class NoticeNet(nn.Module):
         normed_BSW = self.norm_each(x_BSW)
         x_BSW = x_BSW + self.drop(self.each(normed_BSW, self.each.seen(normed_BSW)))
         x_BSW = self.norm_seen(x_BSW + self.drop(self.feed(x_BSW)))
-        things_BLW = self.things.expand(len(x_BSW), -1, -1)
+        things_LW = self.things + self.by_text(self.texts * SHARP)
+        things_BLW = things_LW.expand(len(x_BSW), -1, -1)
         found_BLW = self.think(self.look(things_BLW, self.look.seen(x_BSW)))
-        scores_BL: Tensor = (found_BLW * self.weight).float().sum(-1) + self.bias
+        alike_BL = self.alike * (vectors_BD.float() @ self.texts.float().T)
+        scores_BL: Tensor = (found_BLW * self.weight).float().sum(-1) + self.bias + alike_BL
         return scores_BL
