@@ -101,7 +101,7 @@ class Citation:
 class Said:
     """What one witness says of a closed question about a picture."""
 
-    by: str  # "reader", "likeness", "labels", "model"; of a drawn scene "program", "network"
+    by: str  # "reader", "likeness", "labels", "notice", "model"; of a drawing "program", "network"
     answer: str
     chance: float  # probability that this is right, in the witness's own calibrated opinion
     why: str = ""  # what it rests on, for people
@@ -118,6 +118,7 @@ class Verdict:
     runner_chance: float = 0.0
     said: tuple[Said, ...] = ()  # the witnesses
     disputed: bool = False  # witnesses contradict each other
+    missing: str = ""  # why the question has no answer: what it takes for granted is not in the drawing
     blank: bool = False  # there is nothing to see in the picture: no answer is told
     heat: tuple[tuple[float, ...], ...] = ()  # rows of cells: how much was looked at each; sums to 1
 

@@ -51,11 +51,17 @@ def test_without_a_program_the_network_answers_as_sure_as_it_is():
     assert [one.by for one in verdict.said] == ["network"]
 
 
-def test_a_question_about_what_is_not_unique_goes_to_the_network():
-    verdict = settled_on_paper(
-        "What colour is the cube?", solids("small red metal cube", "big blue metal cube"), ("red", 0.6)
-    )
+def test_of_what_is_not_unique_the_networks_answer_is_a_guess():
+    two = solids("small red metal cube", "big blue metal cube")
+    verdict = settled_on_paper("What colour is the cube?", two, ("red", 0.6))
     assert [one.by for one in verdict.said] == ["network"]
+    assert (verdict.answer, verdict.outcome) == ("red", "unknown")
+    assert verdict.missing == "there are 2 such things, and one is asked for"
+
+
+def test_a_question_that_compares_with_what_is_not_there_says_so():
+    verdict = settled_on_paper("How many things are left of the green cone?", TWO, ("1", 0.99))
+    assert (verdict.outcome, verdict.missing) == ("unknown", "there is no such thing in the picture")
 
 
 def test_nothing_on_paper_is_counted_as_nothing():

@@ -24,14 +24,14 @@ def test_the_file_gives_back_what_was_written(tmp_path):
     net, file = NoticeNet(2, SMALL), tmp_path / "notice.safetensors"
     write_noticer(
         file,
-        net.state_dict(),
+        [net.state_dict()],
         names=["cup", "dog"],
         usual=USUAL,
         curve=CURVE,
         config=SMALL,
         fingerprint=SPACE.fingerprint,
     )
-    before = Noticer(net, ["cup", "dog"], torch.tensor(USUAL), CURVE).notice(*pictures(3))
+    before = Noticer([net], ["cup", "dog"], torch.tensor(USUAL), CURVE).notice(*pictures(3))
     after = read_noticer(SPACE, file).notice(*pictures(3))
     for one, other in zip(before, after, strict=True):
         assert one == pytest.approx(other, abs=0.02)  # kept as int8
@@ -41,7 +41,7 @@ def test_the_file_gives_back_what_was_written(tmp_path):
 def test_weights_of_another_space_are_refused(tmp_path):
     file = tmp_path / "notice.safetensors"
     told = {"names": ["cup"], "usual": [0.0], "curve": CURVE, "config": SMALL}
-    write_noticer(file, NoticeNet(1, SMALL).state_dict(), fingerprint="another", **told)
+    write_noticer(file, [NoticeNet(1, SMALL).state_dict()], fingerprint="another", **told)
     for missing in (file, tmp_path / "nothing"):
         with pytest.raises(MissingWeights):
             read_noticer(SPACE, missing)
@@ -52,7 +52,7 @@ def test_a_thing_as_usual_as_ever_is_there_as_often_as_not():
     with torch.no_grad():
         net.weight.zero_()
         net.bias.copy_(torch.tensor(USUAL))
-    (noticed,) = Noticer(net, ["cup", "dog"], torch.tensor(USUAL), (1.0, 0.0)).notice(*pictures(1))
+    (noticed,) = Noticer([net], ["cup", "dog"], torch.tensor(USUAL), (1.0, 0.0)).notice(*pictures(1))
     assert noticed == pytest.approx({"cup": 0.5, "dog": 0.5})
 
 
@@ -79,3 +79,13 @@ def test_things_in_one_cell_are_learned_wherever_it_lies():
         steps.zero_grad()
     cells, vectors, there = made(10_000)
     assert ((net(cells, vectors) > 0) == (there > 0)).float().mean() > 0.9
+
+
+def test_of_several_nets_the_mean_counts():
+    nets = [NoticeNet(1, SMALL) for _ in range(2)]
+    for net, bias in zip(nets, (1.0, -3.0), strict=True):
+        with torch.no_grad():
+            net.weight.zero_()
+            net.bias.fill_(bias)
+    over = Noticer(nets, ["cup"], torch.tensor([0.5]), (1.0, 0.0)).over(*pictures(1))
+    assert over == pytest.approx(torch.tensor([[-1.5]]))

@@ -17,6 +17,7 @@ from deepseek_mm.errors import NothingThere
 from deepseek_mm.history import History, Turn
 from deepseek_mm.library import Library
 from deepseek_mm.lm.generator import Generator, Witness
+from deepseek_mm.logic.english import program_of
 from deepseek_mm.logic.watch import Rule
 from deepseek_mm.parse.document import read_page
 from deepseek_mm.rag.askable import askable, asked, failed
@@ -282,10 +283,8 @@ class Assistant:
         return case.question.image or self._opened(case.source)
 
     def _on_paper(self, question: str, evidence: Sequence[Evidence]) -> bool:
-        """Is it about a drawn scene, and has it a program that gives an answer there?"""
-        regions = evidence[0].siblings if evidence else ()
-        worked = worked_out(question, regions, "", least=self.config.see.min_tag) if is_drawn(regions) else None
-        return bool(worked and worked.answer)
+        """Is it about a drawing, and has it a program?"""
+        return bool(evidence) and is_drawn(evidence[0].siblings) and program_of(question) is not None
 
     def _read(self, case: Case) -> None:
         """Look for text in the pictures at hand, where the question asks for it."""

@@ -22,11 +22,13 @@ from tqdm import tqdm
 
 from deepseek_mm.config import between
 from deepseek_mm.encoders.default import DefaultSpace, quick
+from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluate.presence import NOUNS, one_of, words_in
 from deepseek_mm.evaluate.retrieval import read_caption_rows
 from deepseek_mm.rag.judge import YES
 from deepseek_mm.rag.program.parse import parse
 from deepseek_mm.see.notice.net import NoticeConfig, NoticeNet
+from deepseek_mm.see.notice.notice import Noticer
 from deepseek_mm.see.notice.weights import WEIGHTS, write_noticer
 from deepseek_mm.see.vocabulary import TEMPLATES
 from deepseek_mm.train.asking import PRESENCE
@@ -78,7 +80,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stage", choices=STAGES, required=True)
     parser.add_argument("--data", type=Path, required=True, help="folder with flickr8k and coco_vqa")
     parser.add_argument("--maps", type=Path, default=Path("runs/reader/maps"), help="what the tower made of the photos")
-    parser.add_argument("--out", type=Path, default=Path("runs/notice"), help="the run lies in it")
+    parser.add_argument(
+        "--out", type=Path, nargs="+", default=[Path("runs/notice")], help="the run lies in it; pack joins several"
+    )
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file that the stage pack writes")
     add_configs(parser, BatchConfig, StepsConfig, NoticeConfig)
 
@@ -94,16 +98,22 @@ def run(args: argparse.Namespace) -> int:
     tables = [table_of_captions(named, names), table_of_questions(told, names)]
     banks = open_banks(space.model, albums, args.maps)
     torch.manual_seed(steps.seed)
-    net = NoticeNet(len(names), config)
-    net.texts.copy_(torch.from_numpy(space.embed_texts([TEMPLATES[0].format(name) for name in names])))
+    nets = [NoticeNet(len(names), config) for _ in args.out]
+    texts_LD = torch.from_numpy(space.embed_texts([TEMPLATES[0].format(name) for name in names]))
+    for net in nets:
+        net.texts.copy_(texts_LD)
     if args.stage == "pack":
-        net.load_state_dict(learned(args.out), strict=False)  # texts are not learned
+        for net, folder in zip(nets, args.out, strict=True):
+            net.load_state_dict(learned(folder), strict=False)  # texts are not learned
         held = Shelf(banks[0], tables[0], albums[0].part(held_out=True))
-        return pack(args.weights, net.eval(), held, names, usual_of(tables), space.fingerprint)
+        return pack(args.weights, Noticer(nets, names, usual_of(tables), (1.0, 0.0)), held, space.fingerprint)
+    if len(args.out) > 1:
+        raise ConfigError("one run is learned at a time. Give --out one folder")
+    (net,) = nets
     with torch.no_grad():
         net.bias.copy_(usual_of(tables))
     shelves = [Shelf(bank, table, bank.album.part(held_out=False)) for bank, table in zip(banks, tables, strict=True)]
-    journal = Journal(args.out, {**asdict(batch), **asdict(steps), **asdict(config)})
+    journal = Journal(args.out[0], {**asdict(batch), **asdict(steps), **asdict(config)})
     net.train()
     loss = noticing(net, shelves, steps, batch)
     train_steps(dict(net.named_parameters()), gathered(loss), journal, steps, every=batch.every)
@@ -175,32 +185,29 @@ def noticing(net: NoticeNet, shelves: Sequence[Shelf], steps: StepsConfig, batch
     return loss
 
 
-def pack(file: Path, net: NoticeNet, held: Shelf, names: Sequence[str], usual_L: Tensor, fingerprint: str) -> int:
+def pack(file: Path, noticer: Noticer, held: Shelf, fingerprint: str) -> int:
     """Fit one curve for all things, each half there and half not, and write everything."""
-    scores_NL, there_NL = [], held.there_NL[list(held.photos)]
-    for n in held.photos:
-        shown = held.bank.shown([n], [0])
-        with torch.inference_mode(), quick():
-            scores_NL.append(net(shown.cells_BPC, shown.vectors_BD.float())[0] - usual_L)
-    over_NL = torch.stack(scores_NL)
+    shown = (held.bank.shown([n], [0]) for n in held.photos)
+    over_NL = torch.cat([noticer.over(each.cells_BPC, each.vectors_BD.float()) for each in shown])
+    there_NL = held.there_NL[list(held.photos)]
     weight_NL = half_each(there_NL)
     known_NL = weight_NL > 0
     slope_1, offset = logistic(
         over_NL[known_NL][:, None].double().numpy(), there_NL[known_NL].numpy() == 1, weight_NL[known_NL].numpy()
     )
-    right = ((over_NL * slope_1[0] + offset > 0) == (there_NL == 1)).float()
-    tqdm.write(f"right {100 * float((right * weight_NL).sum() / weight_NL.sum()):.2f} % of held-out photos", sys.stderr)
-    curve = (float(slope_1[0]), float(offset))
+    right_NL = ((over_NL * slope_1[0] + offset > 0) == (there_NL == 1)).float()
+    share = float((right_NL * weight_NL).sum() / weight_NL.sum())
     write_noticer(
         file,
-        net.state_dict(),
-        names=names,
-        usual=usual_L.tolist(),
-        curve=curve,
-        config=net.config,
+        [net.state_dict() for net in noticer.nets],
+        names=noticer.names,
+        usual=noticer.usual_L.tolist(),
+        curve=(float(slope_1[0]), float(offset)),
+        config=noticer.nets[0].config,
         fingerprint=fingerprint,
     )
-    tqdm.write(f"{len(names)} things, curve {curve}; wrote {file} ({file.stat().st_size / 1e6:.1f} MB)", sys.stderr)
+    told = f"{len(noticer.names)} things, {100 * share:.2f} % right about held-out photos"
+    tqdm.write(f"{told}; wrote {file} ({file.stat().st_size / 1e6:.1f} MB)", file=sys.stderr)
     return 0
 
 

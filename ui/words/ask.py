@@ -102,6 +102,7 @@ class AskWords:
     by_reader = Word("the reader of the picture", "图像阅读器")
     by_likeness = Word("likeness to the words", "与词语的相似度")
     by_labels = Word("the picture's labels", "图片标签")
+    by_notice = Word("what is noticed", "所注意到的")
     by_program = Word("the program", "程序")
     by_network = Word("a network without a program", "不用程序的神经网络")
     by_model = Word("the language model, which looked", "看图的语言模型")

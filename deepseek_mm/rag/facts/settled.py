@@ -8,6 +8,7 @@ from deepseek_mm.rag.program.parse import Claim, Program
 from deepseek_mm.rag.program.words import plural
 from deepseek_mm.records import Verdict
 
+OF_DRAWINGS = ("program", "network")  # witnesses who are asked about nothing else
 HELP = "a sharper picture, or one that shows it larger, would help"
 
 
@@ -29,7 +30,11 @@ def answered(program: Program, verdict: Verdict, shot: Shot, tell: Teller) -> Cl
         return Claim(f"I can make out nothing {inside}: it is blank or noise", (shot.whole,), 1.0)
     if verdict.outcome == "unknown":
         guess = f"; my best guess is {verdict.answer}" if verdict.answer else ""
+        if verdict.missing:
+            return Claim(f"I cannot tell that {inside}: {verdict.missing}{guess}", (shot.whole,), 1.0)
         return Claim(f"I cannot tell that {inside}{guess}; {HELP}", numbers, 1.0)
+    if any(one.by in OF_DRAWINGS for one in verdict.said):
+        return drawn(verdict, shot, tell)
     doubt = verdict.outcome == "unsure"
     if verdict.answer in ("yes", "no"):
         return closed(program, verdict, shot, tell)
@@ -46,6 +51,19 @@ def answered(program: Program, verdict: Verdict, shot: Shot, tell: Teller) -> Cl
     else:
         text = f"{'Probably' if doubt else 'It is'} {verdict.answer}{or_else} {inside}"
     return Claim(text, numbers, verdict.chance)
+
+
+def drawn(verdict: Verdict, shot: Shot, tell: Teller) -> Claim:
+    """About a drawing, whose questions are of many forms: the answer alone."""
+    probably = "" if verdict.outcome == "sure" else "probably "
+    if verdict.answer in ("yes", "no"):
+        yes = verdict.answer == "yes"
+        text = f"{'Yes' if yes else 'No'}, {probably}{'that is so' if yes else 'that is not so'} {tell.inside(shot)}"
+    elif verdict.answer.isdigit():
+        text = f"I {probably}count {verdict.answer} {tell.inside(shot)}"
+    else:
+        text = f"It is {probably}{verdict.answer} {tell.inside(shot)}"
+    return Claim(text, (shot.whole,), verdict.chance)
 
 
 def closed(program: Program, verdict: Verdict, shot: Shot, tell: Teller) -> Claim:

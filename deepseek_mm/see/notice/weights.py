@@ -18,7 +18,7 @@ MAKE = "python -m deepseek_mm train notice --help"
 
 def write_noticer(
     file: Path,
-    state: Mapping[str, Tensor],
+    states: Sequence[Mapping[str, Tensor]],
     *,
     names: Sequence[str],
     usual: Sequence[float],
@@ -34,15 +34,18 @@ def write_noticer(
         "names": list(names),
         "usual": [round(each, 4) for each in usual],
         "curve": list(curve),
+        "nets": len(states),
         "config": asdict(config),
         "fingerprint": fingerprint,
     }
-    write_kept(file, state, told)
+    write_kept(file, {f"{n}.{name}": value for n, own in enumerate(states) for name, value in own.items()}, told)
 
 
 def read_noticer(space: DefaultSpace, file: Path = WEIGHTS) -> Noticer:
     """Ready to look. MissingWeights without the file, or where it was trained for another space."""
     state, told = read_kept(file, space, make=MAKE)
-    net = NoticeNet(len(told["names"]), NoticeConfig(**told["config"]))
-    net.load_state_dict(state)
-    return Noticer(net, told["names"], torch.tensor(told["usual"]), tuple(told["curve"]))
+    nets = [NoticeNet(len(told["names"]), NoticeConfig(**told["config"])) for _ in range(told["nets"])]
+    for n, net in enumerate(nets):
+        own = f"{n}."
+        net.load_state_dict({name.removeprefix(own): each for name, each in state.items() if name.startswith(own)})
+    return Noticer(nets, told["names"], torch.tensor(told["usual"]), tuple(told["curve"]))
