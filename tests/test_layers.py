@@ -37,6 +37,7 @@ FLOORS = (
         "deepseek_mm.rag.prompt",
         "deepseek_mm.rag.rules",
         "deepseek_mm.rag.decide",
+        "deepseek_mm.rag.apart",
         "deepseek_mm.rag.judge",
         "deepseek_mm.rag.graph",
         "deepseek_mm.history",

@@ -40,7 +40,7 @@ def names_of(answer):
 
 def test_a_thing_is_looked_for_in_the_pictures_and_nowhere_else(house):
     answer = house.ask(asked("Is there a kite?", SEA, KITE, SUN))
-    assert answer.text == "Yes, kite up.png shows a kite [4]."
+    assert answer.text == 'Yes, "kite up.png" shows a kite [4].'
     assert names_of(answer) == ["kite up.png"]
     assert names_of(house.ask(Question(text="which photos are red?"))) == ["rose.png"]  # which the library has
     assert house.ask(asked("Which one is red?", SEA, SUN)).text.startswith("Neither of these pictures shows")
@@ -64,7 +64,7 @@ def test_the_whole_pictures_have_the_first_numbers_in_the_order_in_which_they_ca
 
 def test_without_words_each_picture_is_described_in_turn(house):
     answer = house.ask(asked("", KITE, SEA))
-    assert answer.text.index("kite up.png shows") < answer.text.index("sea.png shows")
+    assert answer.text.index('"kite up.png" shows') < answer.text.index("sea.png shows")
     assert set(names_of(answer)) == {"kite up.png", "sea.png"}
     (turn,) = house.history.turns(answer.conversation, session="")
     assert turn.question == "What is in these pictures?"
@@ -86,7 +86,7 @@ def test_a_follow_up_means_all_pictures_of_the_last_turn_that_brought_some(house
     assert (again.text, names_of(again)) == ("sunny.png shows a sun [3].", ["sunny.png"])
     house.ask(Question(text="Is there a kite?", conversation=first.conversation))
     colour = house.ask(Question(text="And what colour is it?", conversation=first.conversation))
-    assert (colour.text, names_of(colour)) == ("The kite in kite up.png looks red [4].", ["kite up.png"])
+    assert (colour.text, names_of(colour)) == ('The kite in "kite up.png" looks red [4].', ["kite up.png"])
     other = house.ask(asked("Is there a kite?", SEA, conversation=first.conversation))
     assert other.text.startswith("No, I see no kite in this photo")
     assert house.ask(Question(text="what is it?", conversation=first.conversation)).text.startswith("This photo shows")
@@ -96,7 +96,7 @@ def test_pictures_are_remembered_longer_than_the_words_that_a_prompt_carries(hou
     conversation = house.ask(asked("Is there a kite?", SEA, KITE)).conversation
     for _ in range(house.config.rag.history_turns + 1):
         house.ask(Question(text="Is there a dog?", conversation=conversation))
-    assert house.ask(Question(text="Is there a kite?", conversation=conversation)).text.startswith("Yes, kite up.png")
+    assert house.ask(Question(text="Is there a kite?", conversation=conversation)).text.startswith('Yes, "kite up.png"')
 
 
 def test_a_picture_can_be_asked_for_by_its_place_or_by_its_file(house):
@@ -193,4 +193,4 @@ def test_a_model_that_sees_is_shown_every_picture(house):
 def test_a_model_cannot_cite_a_picture_that_did_not_come(house):
     house.lm = Parrot("Yes, sea.png shows a kite [1]. Yes, rose.png shows a kite [9].")
     house.config = replace(house.config, lm=replace(house.config.lm, name="parrot"))
-    assert house.ask(asked("Is there a kite?", SEA, KITE)).text == "Yes, kite up.png shows a kite [3]."
+    assert house.ask(asked("Is there a kite?", SEA, KITE)).text == 'Yes, "kite up.png" shows a kite [3].'

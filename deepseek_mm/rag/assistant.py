@@ -20,6 +20,7 @@ from deepseek_mm.lm.generator import Generator, Witness
 from deepseek_mm.logic.english import program_of
 from deepseek_mm.logic.watch import Rule
 from deepseek_mm.parse.document import read_page
+from deepseek_mm.rag.apart import apart, together
 from deepseek_mm.rag.askable import askable, asked, failed
 from deepseek_mm.rag.at_hand import AtHand, last_shown
 from deepseek_mm.rag.checking import Checked, check
@@ -190,7 +191,7 @@ class Assistant:
         shown, recent, before = last_shown(earlier), earlier[-self.config.rag.history_turns :], len(earlier)
         if before == REMEMBERED and question.conversation is not None:
             before = self.history.num_turns(question.conversation, session=question.session)
-        meant = self.at_hand.meant(question, [turn.question for turn in recent], shown, uploads)
+        meant = self._meant(question, [turn.question for turn in recent], shown, uploads)
         program = meant.program
         counts_all = program.kind == "count" and program.attribute == "how many" and not program.things
         total = self.store.counts().sources if counts_all and program.library else 0
@@ -212,24 +213,39 @@ class Assistant:
             began_s=time.monotonic(),
         )
 
+    def _meant(
+        self, question: Question, earlier: Sequence[str], shown: Sequence[str], uploads: Sequence[Source]
+    ) -> Case:
+        """What is asked for, of which pictures; one question of the text after the other."""
+        parts = apart(question.text)
+        told = [replace(question, text=part) for part in parts]
+        cases = [self.at_hand.meant(one, [*earlier, *parts[:n]], shown, uploads) for n, one in enumerate(told)]
+        return replace(cases[0], question=question, also=tuple(cases[1:]))
+
     def _with_evidence(self, cases: Sequence[Case]) -> list[Case]:
-        """What was found, and what is certain about it."""
+        """What was found for all questions of each case, and what is certain about it."""
+        every = [one for case in cases for one in (case, *case.also)]
         try:
-            for case in cases:
-                self._read(case)
-            found = self.retriever.retrieve_many(cases, k=self.config.rag.num_regions)
-            found = [self._judged(case, entries) for case, entries in zip(cases, found, strict=True)]
-            pairs = enumerate(zip(cases, found, strict=True))
-            looked = {n: image for n, (c, entries) in pairs if (image := self._looked_at(c, entries)) is not None}
-            cases = self._settled(cases, found, looked)
-            cases = [self._worked(c, entries) for c, entries in zip(cases, found, strict=True)]
-            for n, image in looked.items():
-                found[n] = self.finger.point(cases[n], image, found[n])
-            claims = [run(c.program, entries, self.config, c.verdict) for c, entries in zip(cases, found, strict=True)]
+            told = iter(self._looked_up(every))
         except BaseException as error:
             for case in cases:  # whatever happened, no question may stay "running"
                 self.history.finish(case.turn, Answer(text="", found=False, state="failed", checks=(failed(error),)))
             raise
+        return [together([next(told) for _ in (case, *case.also)]) for case in cases]
+
+    def _looked_up(self, cases: Sequence[Case]) -> list[Case]:
+        """One question each."""
+        for case in cases:
+            self._read(case)
+        found = self.retriever.retrieve_many(cases, k=self.config.rag.num_regions)
+        found = [self._judged(case, entries) for case, entries in zip(cases, found, strict=True)]
+        pairs = enumerate(zip(cases, found, strict=True))
+        looked = {n: image for n, (c, entries) in pairs if (image := self._looked_at(c, entries)) is not None}
+        cases = self._settled(cases, found, looked)
+        cases = [self._worked(c, entries) for c, entries in zip(cases, found, strict=True)]
+        for n, image in looked.items():
+            found[n] = self.finger.point(cases[n], image, found[n])
+        claims = [run(c.program, entries, self.config, c.verdict) for c, entries in zip(cases, found, strict=True)]
         return [replace(c, evidence=tuple(e), claims=f) for c, e, f in zip(cases, found, claims, strict=True)]
 
     def _settled(

@@ -27,3 +27,4 @@ class Case:
     claims: tuple[Claim, ...] = ()
     verdict: Verdict | None = None  # of a closed question about the photo at hand
     worked: Worked | None = None  # the question as a program over that photo
+    also: tuple["Case", ...] = ()  # of more questions in the same text
