@@ -181,12 +181,13 @@ class PaperAssistant:
         verdict = Verdict(
             answer="1", chance=0.7, outcome="unsure", runner_up="2", runner_chance=0.2, said=said, heat=heat
         )
-        source = answer.citations[0].region.source
-        return {"verdict": verdict, "worked": self.work_out(source, 'count(filter(all(), "red thing"))', "1")}
+        settled = replace(answer, verdict=verdict)
+        return {"verdict": verdict, "worked": self.work_out(settled, 'count(filter(all(), "red thing"))')}
 
-    def work_out(self, source: Source, program: str, answer: str) -> Worked:
-        regions = [region for region in self.store.regions if region.source.path == source.path]
-        return worked_again(program, regions, answer, least=0.1)
+    def work_out(self, answer: Answer, program: str) -> Worked:
+        path = answer.citations[0].region.source.path
+        regions = [region for region in self.store.regions if region.source.path == path]
+        return worked_again(program, answer, regions, least=0.1)
 
     def _start(self, question: Question, answer: Answer) -> Answer:
         hits = self.search(Query(text=question.text.rstrip("?."), image=question.image), k=6)

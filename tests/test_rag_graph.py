@@ -6,14 +6,17 @@ import pytest
 from rag_house import photo_of
 
 from deepseek_mm.errors import BadProgram
-from deepseek_mm.logic.drawn import SCENE
+from deepseek_mm.logic.drawn import FLAT, SCENE
 from deepseek_mm.rag.graph import scene_of, worked_again, worked_out
+from deepseek_mm.records import Answer, Citation, Verdict
 from index import Label
 
 DOG = ("dog", (110, 110, 190, 190), "black white", 0.93)
 CUP = ("cup", (0, 0, 100, 100), "red", 0.9)
 OTHER = ("cup", (200, 100, 300, 200), "blue", 0.8)
 LEAST = 0.3
+BLOB = (200, 200, 240, 240)
+ONE = Answer(text="I see 1 cup.", verdict=Verdict(answer="1", chance=0.9, outcome="sure"))
 
 
 def regions(*parts):
@@ -51,12 +54,12 @@ def test_a_question_without_a_program_has_none():
 
 
 def test_a_program_of_one_s_own_is_run_and_a_wrong_one_is_pointed_at():
-    worked = worked_again('count(filter(all(), "cup", "red"))', regions(CUP, OTHER), "1", least=LEAST)
+    worked = worked_again('count(filter(all(), "cup", "red"))', ONE, regions(CUP, OTHER), least=LEAST)
     assert (worked.answer, worked.agrees) == ("1", "agrees")
     with pytest.raises(BadProgram, match=r"\^"):
-        worked_again('count(filtr(all(), "cup"))', regions(CUP), "1", least=LEAST)
+        worked_again('count(filtr(all(), "cup"))', ONE, regions(CUP), least=LEAST)
     with pytest.raises(BadProgram):
-        worked_again("(", regions(CUP), "1", least=LEAST)
+        worked_again("(", ONE, regions(CUP), least=LEAST)
 
 
 def test_a_drawn_scene_is_known_completely_and_its_solids_have_traits():
@@ -73,3 +76,19 @@ def test_a_drawn_scene_is_known_completely_and_its_solids_have_traits():
     told = worked_out("What size is the ball?", drawn, "big", least=LEAST)
     assert (told.answer, told.agrees) == ("small", "contradicts")
     assert not scene_of([replace(whole, kind="whole"), *parts], least=LEAST).complete
+
+
+def test_a_flat_drawing_is_known_completely_too_and_a_square_is_a_rectangle():
+    whole, *parts = regions(("rectangle square red", (10, 10, 100, 100), "red", 0.99), ("circle teal", BLOB, "", 0.99))
+    parts = [replace(p, labels=tuple(Label(name=n, score=0.9) for n in p.labels[0].name.split())) for p in parts]
+    drawn = [replace(whole, kind="whole", labels=(Label(name=FLAT, score=1.0),)), *parts]
+    asked = {"Is there a square?": "yes", "Is no teal shape present?": "no", "What colour is the circle?": "teal"}
+    for question, right in asked.items():
+        assert worked_out(question, drawn, right, least=LEAST).agrees == "agrees"
+
+
+def test_a_program_runs_over_what_an_answer_points_at_too():
+    *_, closer = regions(OTHER)
+    told = replace(ONE, citations=(Citation(number=1, region=closer, score=0.9),))
+    assert worked_again('count(filter(all(), "cup"))', told, regions(CUP), least=LEAST).answer == "2"
+    assert worked_again('count(filter(all(), "cup"))', told, regions(CUP, OTHER), least=LEAST).answer == "2"

@@ -119,9 +119,7 @@ class Asking:
     def work_out(self, answer: Answer, program: str) -> tuple[Answer, str]:
         """The answer with another program run over its photo; or as it was, and what is wrong with the program."""
         try:
-            region = next(citation.region for citation in answer.citations)
-            told = answer.verdict.answer if answer.verdict else ""
-            return replace(answer, worked=self.assistant.work_out(region.source, program, told)), ""
+            return replace(answer, worked=self.assistant.work_out(answer, program)), ""
         except Exception as error:  # noqa: BLE001 - as above
             tried = replace(answer.worked, program=program) if answer.worked else None
             return replace(answer, worked=tried), edges.sentence(error, self.words)

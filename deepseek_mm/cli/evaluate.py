@@ -69,6 +69,20 @@ def pointing(args: Namespace, desk: Desk) -> int:
             return tell(evaluate_pointing(assistant, rows, images), args, desk)
 
 
+def placed(args: Namespace, desk: Desk) -> int:
+    """How things stand in photos and how many there are, with programs and without."""
+    from deepseek_mm.evaluate.placed import evaluate_placed
+    from deepseek_mm.evaluate.pointing import read_point_rows
+
+    rows = read_point_rows(needed(args.data_file, "--data"), split=args.split)
+    images = needed(args.images, "--images")
+    desk.note(f"asking about {len(rows)} things, with programs and without")
+    with TemporaryDirectory() as folder:
+        config = replace(config_of(args, desk), data=Path(folder))  # nobody's library is opened for it
+        with desk.assistant(config, speaks=False) as assistant:
+            return tell(evaluate_placed(assistant, rows, images), args, desk)
+
+
 def sheet(args: Namespace, desk: Desk) -> int:
     """Draw the regions of the photos named, or of those in the folder --images."""
     from deepseek_mm.evaluate.sheet import draw_sheet
@@ -216,6 +230,7 @@ PARTS: dict[str, Callable[[Namespace, Desk], int]] = {
     "retrieval": retrieval,
     "regions": regions,
     "pointing": pointing,
+    "placed": placed,
     "abstain": abstain,
     "answers": answers,
     "caption": caption,
@@ -247,8 +262,8 @@ def add(parser: ArgumentParser) -> None:
         dest="data_file",
         metavar="FILE",
         type=Path,
-        help="JSONL of rows {image, captions}, for regions {image, person_boxes}, for pointing {image, thing, boxes}, "
-        "for vqa {image, question, answer}; vqa: or easy-vqa, the package",
+        help="JSONL of rows {image, captions}, for regions {image, person_boxes}, for pointing and placed {image, "
+        "thing, boxes}, for vqa {image, question, answer}; vqa: or easy-vqa, the package",
     )
     parser.add_argument("--images", metavar="FOLDER", type=Path, help="where the rows' pictures lie")
     parser.add_argument("--split", metavar="NAME", default="", help="only rows of this split")

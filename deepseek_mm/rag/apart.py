@@ -31,15 +31,17 @@ def apart(text: str) -> tuple[str, ...]:
 def together(cases: Sequence[Case]) -> Case:
     """The first case with the evidence and the claims of all; evidence that several rest on has one number."""
     first, *others = cases
-    evidence = {place_of(entry.region): entry for entry in first.evidence}
-    claims = list(first.claims)
+    evidence, claims = list(first.evidence), list(first.claims)
     for case in others:
+        known = {place_of(entry.region): entry.number for entry in evidence}
         number_of: dict[int, int] = {}
         for entry in case.evidence:
-            known = evidence.setdefault(place_of(entry.region), replace(entry, number=len(evidence) + 1))
-            number_of[entry.number] = known.number
+            if (place := place_of(entry.region)) not in known:
+                known[place] = len(evidence) + 1
+                evidence.append(replace(entry, number=known[place]))
+            number_of[entry.number] = known[place]
         claims += [renumbered(claim, number_of) for claim in case.claims if claim.text not in {c.text for c in claims}]
-    return replace(first, evidence=tuple(evidence.values()), claims=tuple(claims), also=())
+    return replace(first, evidence=tuple(evidence), claims=tuple(claims), also=())
 
 
 def place_of(region: Region) -> tuple[object, ...]:

@@ -30,19 +30,10 @@ from deepseek_mm.rag.graph import is_drawn, worked_again, worked_out
 from deepseek_mm.rag.phrasing import grow, grow_text
 from deepseek_mm.rag.pointing import Finger
 from deepseek_mm.rag.program import Case
-from deepseek_mm.rag.program.words import printable
+from deepseek_mm.rag.program.words import lead, printable
 from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.rag.uploads import Shelf
-from deepseek_mm.records import (
-    Answer,
-    Evidence,
-    Found,
-    Query,
-    Question,
-    State,
-    Verdict,
-    Worked,
-)
+from deepseek_mm.records import Answer, Evidence, Found, Query, Question, State, Verdict, Worked
 from deepseek_mm.see.eyes import Eyes
 from index import EVERYTHING, LIBRARY, Filter, Hit, Source
 
@@ -94,10 +85,11 @@ class Assistant:
         """
         return self.decider.decide_texts([(printable(text), image) for text, image in asked])
 
-    def work_out(self, source: Source, program: str, answer: str) -> Worked:
-        """Run a program over a photo's boxes, and compare it with an answer. BadProgram points at what is wrong."""
-        regions = self.store.regions_of([source.id]).get(source.id, ())
-        return worked_again(program, regions, answer, least=self.config.see.min_tag)
+    def work_out(self, answer: Answer, program: str) -> Worked:
+        """Run a program over the photo that an answer cites first, and compare. BadProgram points at what is wrong."""
+        source = answer.citations[0].region.source.id
+        regions = self.store.regions_of([source]).get(source, ())
+        return worked_again(program, answer, regions, least=self.config.see.min_tag)
 
     def check_rules(
         self, rules: Sequence[Rule], *, collection: str = LIBRARY, engine: str = "own"
@@ -242,11 +234,12 @@ class Assistant:
         pairs = enumerate(zip(cases, found, strict=True))
         looked = {n: image for n, (c, entries) in pairs if (image := self._looked_at(c, entries)) is not None}
         cases = self._settled(cases, found, looked)
-        cases = [self._worked(c, entries) for c, entries in zip(cases, found, strict=True)]
+        pointed = [*found]
         for n, image in looked.items():
-            found[n] = self.finger.point(cases[n], image, found[n])
-        claims = [run(c.program, entries, self.config, c.verdict) for c, entries in zip(cases, found, strict=True)]
-        return [replace(c, evidence=tuple(e), claims=f) for c, e, f in zip(cases, found, claims, strict=True)]
+            pointed[n] = self.finger.point(cases[n], image, found[n])
+        claims = [run(c.program, entries, self.config, c.verdict) for c, entries in zip(cases, pointed, strict=True)]
+        full = [replace(c, evidence=tuple(e), claims=f) for c, e, f in zip(cases, pointed, claims, strict=True)]
+        return [self._worked(case, entries) for case, entries in zip(full, found, strict=True)]
 
     def _settled(
         self, cases: Sequence[Case], found: Sequence[Sequence[Evidence]], looked: Mapping[int, Image]
@@ -277,10 +270,13 @@ class Assistant:
         return None
 
     def _worked(self, case: Case, evidence: Sequence[Evidence]) -> Case:
-        """With the question as a program, where it is about one photo and can be one."""
+        """With the question as a program, where it is about one photo and can be one; `evidence` has only what was
+        known before it was asked: things are counted there, since a closer look points at one of a kind.
+        """
         if case.source is None or case.source.kind != "photo" or case.program.library or not evidence:
             return case
-        answer, regions = case.verdict.answer if case.verdict else "", evidence[0].siblings
+        answer = case.verdict.answer if case.verdict else "".join(lead(claim.text) for claim in case.claims[:1])
+        regions = (evidence if case.program.kind == "count" else case.evidence)[0].siblings
         return replace(case, worked=worked_out(case.program.text, regions, answer, least=self.config.see.min_tag))
 
     def _is_closed(self, case: Case, evidence: Sequence[Evidence]) -> bool:

@@ -12,8 +12,8 @@ from deepseek_mm.logic.english import program_of
 from deepseek_mm.logic.language import Node, read
 from deepseek_mm.logic.run import run
 from deepseek_mm.logic.scene import Item, Scene
-from deepseek_mm.rag.program.words import names_the_same
-from deepseek_mm.records import Agreement, Worked
+from deepseek_mm.rag.program.words import lead, names_the_same
+from deepseek_mm.records import Agreement, Answer, Worked
 from index import Region
 
 EMPTY = ("no", "0", "nothing")  # what a program gives where it finds nothing
@@ -65,11 +65,17 @@ def worked_out(question: str, regions: Sequence[Region], answer: str, *, least: 
     return None if program is None else carried_out(program, regions, answer, least=least)
 
 
-def worked_again(text: str, regions: Sequence[Region], answer: str, *, least: float) -> Worked:
-    """The same for a program that somebody wrote. BadProgram points at the place where it is wrong."""
+def worked_again(text: str, told: Answer, regions: Sequence[Region], *, least: float) -> Worked:
+    """The same for a program that somebody wrote, with parts that the answer points at and the store does not keep.
+
+    BadProgram points at the place where it is wrong.
+    """
     program = read(text)
     check(program, text)
-    return carried_out(program, regions, answer, least=least)
+    closer = [citation.region for citation in told.citations if citation.region.kind == "part"]
+    kept = {region.box_px for region in regions}
+    answer = told.verdict.answer if told.verdict else lead(told.text)
+    return carried_out(program, [*regions, *(r for r in closer if r.box_px not in kept)], answer, least=least)
 
 
 def carried_out(program: Node, regions: Sequence[Region], answer: str, *, least: float) -> Worked:

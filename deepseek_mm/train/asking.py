@@ -9,6 +9,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from random import Random
 
 from deepseek_mm.evaluate.presence import NOUNS, PLACES, nouns_in, one_of, words_in
@@ -22,6 +23,9 @@ PAIRS = re.compile(
 SIDES = ("left", "right")  # words that do not hold in a mirror
 PRESENCE = "presence"  # kind of the questions whether a thing is there
 SEVERAL = frozenset(NUMBERS) - {"zero", "one"}
+ONE = re.compile(r"\b(?:a|an|one|single|lone)(?: \w+)? (\w+)\b")
+SINGLES = 0.3  # probability that one single thing is asked how many it is
+SURELY = 2  # captions that name it so
 WORN = re.compile(r"\bwearing (?:a|an|some)?(?: \w+)? ?(\w+)")
 PLACE = re.compile(r"\b(?:in|on|at|through|along|near) (?:the|a|an)(?: \w+)? (\w+)")
 NO_VERBS = "being something nothing during wearing having getting going building evening morning"  # though in -ing
@@ -67,6 +71,7 @@ class Told:
     nouns: frozenset[str]  # of all that are asked about
     coloured: frozenset[tuple[str, str]]
     counted: frozenset[tuple[str, str]]
+    single: frozenset[str]  # nouns of which there is one: several captions say "a dog", and none says "dogs"
     doing: frozenset[tuple[str, str, str]]
     worn: frozenset[str]
     places: frozenset[str]
@@ -86,10 +91,19 @@ def told_by(captions: Sequence[str]) -> Told:
         counted=frozenset(
             (one_of(b), NUMBERS[a]) for a, b in plain if a in NUMBERS and one_of(b) in NOUNS and a != "one"
         ),
+        single=single_in(lines),
         doing=frozenset(each for each in doing if each[1] not in NO_VERBS.split()),
         worn=frozenset(one_of(w) for line in lines for w in WORN.findall(line)) & frozenset(NOUNS),
         places=frozenset(one_of(w) for line in lines for w in PLACE.findall(line)) & PLACES,
     )
+
+
+def single_in(lines: Sequence[str]) -> frozenset[str]:
+    """Nouns that captions name as one thing, and none as several."""
+    one = Counter(noun for line in lines for noun in set(ONE.findall(line)))
+    several = {one_of(word) for line in lines for word in line.split() if one_of(word) != word}
+    several |= {one_of(b) for line in lines for a, b in pairwise(line.split()) if a in SEVERAL}
+    return frozenset(noun for noun, count in one.items() if count >= SURELY and noun in NOUNS and noun not in several)
 
 
 class Asking:
@@ -155,10 +169,11 @@ class Asking:
         by_noun: dict[str, set[str]] = defaultdict(set)
         for noun, number in told.counted:
             by_noun[noun].add(number)
+        counts = {noun: min(numbers) for noun, numbers in by_noun.items() if len(numbers) == 1}
+        counts |= {noun: "1" for noun in told.single - PLACES if noun not in by_noun and chance.random() < SINGLES}
         return [
-            Pair(chance.choice(HOW_MANY).format(many=plural(noun)), min(numbers), "count")
-            for noun, numbers in sorted(by_noun.items())
-            if len(numbers) == 1
+            Pair(chance.choice(HOW_MANY).format(many=plural(noun)), number, "count")
+            for noun, number in sorted(counts.items())
         ]
 
     def _doing(self, told: Told, chance: Random) -> list[Pair]:
