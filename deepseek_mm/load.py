@@ -8,7 +8,7 @@ from tempfile import TemporaryFile
 from types import ModuleType
 from typing import TypeVar
 
-from deepseek_mm.config import Config, cache_folder
+from deepseek_mm.config import BASE_LM, Config, cache_folder
 from deepseek_mm.encoders import open_space
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.space import Space
@@ -17,11 +17,16 @@ from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs
 from deepseek_mm.library import Library
 from deepseek_mm.lm import open_generator
+from deepseek_mm.lm.find import find_folder
+from deepseek_mm.lm.generator import silence
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.runtime.decode import make_fast
 from deepseek_mm.see.caption.captioner import read_captioner
 from deepseek_mm.see.eyes import Eyes
+from deepseek_mm.see.glance.late import LateGlance
+from deepseek_mm.see.glance.weights import WEIGHTS as GLANCE
+from deepseek_mm.see.glance.weights import read_glance
 from deepseek_mm.see.notice.weights import read_noticer
 from deepseek_mm.see.ocr import TextReader
 from deepseek_mm.see.reader.weights import read_reader
@@ -48,7 +53,7 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
         space,
         config.see,
         names=own_words(config.data),
-        reader=open_trained(partial(read_reader, noticer=noticer), space),
+        reader=open_trained(partial(read_reader, noticer=noticer, glance=glance_of(space, config)), space),
         describer=open_trained(read_captioner, space),
         paper=open_trained(read_paper, space),
     )
@@ -79,6 +84,16 @@ def open_trained(read: Callable[[DefaultSpace], Trained], space: Space) -> Train
         return read(space)
     except MissingWeights:
         return None
+
+
+def glance_of(space: Space, config: Config) -> LateGlance | None:
+    """The packaged language model with eyes, opened at once where answers are to be spoken, else when it is needed."""
+    if not isinstance(space, DefaultSpace) or not GLANCE.is_file():
+        return None
+    glance = LateGlance(lambda: read_glance(space, find_folder(BASE_LM, cache=cache_folder(), progress=silence)))
+    if config.lm.name != "none":
+        glance.start()
+    return glance
 
 
 def own_words(data: Path) -> tuple[str, ...]:

@@ -23,8 +23,11 @@ from index import Label
 class PaintReader:
     """Reads what a script says of a question; looks everywhere alike."""
 
-    def weights_for(self, thing: str) -> Weights:
+    def weights_for(self, thing: str, *, named: bool = False) -> Weights:
         return EVEN
+
+    noticed: dict[str, float] = {}
+    glanced: dict[str, float] = {}
 
     def __init__(self, script: dict[str, dict[str, float]]) -> None:
         self.script, self.heard = script, list[str]()
@@ -35,7 +38,7 @@ class PaintReader:
         heat = np.full((2, 2), 0.25, np.float32)
         usual = {"no": 0.9, "yes": 0.1}
         return [
-            Reading("closed", self.script.get(question.lower(), usual), heat, look)
+            Reading("closed", self.script.get(question.lower(), usual), heat, look, self.noticed, self.glanced)
             for (question, _), look in zip(asked, looks, strict=True)
         ]
 
@@ -191,3 +194,39 @@ def test_what_nobody_can_tell_is_not_told_but_guessed_at(house):
     give(house, {"why is the kite sad?": {"rain": 0.1, "wind": 0.05}})
     answer = house.ask(Question(text="Why is the kite sad?", image=picture("green", patch="red"), image_name="k.png"))
     assert answer.text.startswith("I cannot tell that in this photo; my best guess is rain")
+
+
+def test_what_is_noticed_of_the_thing_is_a_witness_and_of_other_things_is_none():
+    asked = [("is there a kite?", picture("blue", patch="red"))]
+    house = decider({})
+    house.reader.noticed = {"kite": 0.95, "dog": 0.9}
+    (verdict,) = house.decide_texts(asked)
+    (said,) = [one for one in verdict.said if one.by == "notice"]
+    assert (said.answer, said.chance) == ("yes", pytest.approx(0.95))
+    house.reader.noticed = {"dog": 0.9}
+    assert "notice" not in {one.by for one in house.decide_texts(asked)[0].said}
+
+
+def test_a_glance_is_heard_of_all_questions_but_whether_a_thing_is_there():
+    script = {"is the kite torn?": {"yes": 0.52, "no": 0.48}}
+    house = decider(script)
+    house.reader.glanced = {"yes": 0.1, "no": 0.9}
+    torn, there = house.decide_texts([(q, picture("red")) for q in ("is the kite torn?", "is there a kite?")])
+    assert (torn.answer, [one.by for one in torn.said]) == ("no", ["reader", "glance"])
+    assert "glance" not in {one.by for one in there.said}
+
+
+def test_words_for_people_are_believed_less():
+    script = {f"is there a {thing}?": {"yes": 0.02, "no": 0.98} for thing in ("woman", "kite")}
+    woman, kite = decider(script).decide_texts([(line, picture("blue")) for line in script])
+    assert woman.answer == kite.answer == "no"
+    assert log_odds(woman.chance) < 0.7 * log_odds(kite.chance)
+
+
+def test_a_thing_that_is_not_there_is_told_where_there_is_no_answer_to_tell():
+    unknown = {"what colour is the dog?": {"red": 0.1, "blue": 0.09}, "is there a dog?": {"yes": 0.15, "no": 0.85}}
+    (verdict,) = decider(unknown).decide_texts([("what colour is the dog?", picture("blue"))])
+    assert verdict.answer == "no dog"
+    known = unknown | {"what colour is the dog?": {"red": 0.7, "blue": 0.2}}
+    (verdict,) = decider(known).decide_texts([("what colour is the dog?", picture("blue"))])
+    assert verdict.answer == "red"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepseek_mm.rag.judge import EVEN, Weights, joined, log_odds, outcome_of, settle
+from deepseek_mm.rag.judge import EVEN, GLANCED, Weights, blended, joined, log_odds, outcome_of, settle, tinted
 
 
 def test_two_witnesses_who_agree_are_surer_than_each():
@@ -58,3 +58,27 @@ def test_what_is_told(chance, closed, outcome):
 def test_a_reader_that_only_knows_no_still_says_how_likely_yes_is():
     p_yes = joined({"reader": 0.2, "likeness": 0.5}, EVEN)
     assert settle({"no": 0.8}, {"likeness": 0.5}).chance == pytest.approx(1 - p_yes)
+
+
+def test_a_glance_moves_close_answers_and_leaves_their_sum():
+    chances, glanced = {"red": 0.41, "blue": 0.4, "green": 0.1}, {"red": 0.1, "blue": 0.85, "green": 0.05}
+    both = blended(chances, glanced)
+    assert max(both, key=both.get) == "blue"
+    assert sum(both.values()) == pytest.approx(0.91)
+    told = settle(chances, {}, glanced=glanced)
+    assert (told.answer, [one.by for one in told.said]) == ("blue", ["reader", "glance"])
+    assert both["blue"] / both["red"] == pytest.approx((40 / 41) ** (1 - GLANCED) * 8.5**GLANCED)
+
+
+def test_a_glance_at_other_answers_changes_nothing():
+    chances = {"red": 0.5, "blue": 0.3}
+    assert blended(chances, {"red": 0.9}) == chances
+    assert blended(chances, {}) == chances
+
+
+def test_colours_that_are_measured_move_answers_that_are_colours():
+    chances = {"white": 0.3, "yellow": 0.25, "striped": 0.05}
+    both = tinted(chances, {"yellow": 0.7, "grey": 0.3})
+    assert max(both, key=both.get) == "yellow"
+    assert sum(both.values()) == pytest.approx(0.6)
+    assert tinted(chances, {}) == chances

@@ -8,7 +8,7 @@ from matplotlib.colors import XKCD_COLORS
 from PIL import Image, ImageDraw
 from skimage.color import rgb2lab
 
-from deepseek_mm.see.colours import NAMES, centre_weights, colour_names, lab, name_of
+from deepseek_mm.see.colours import NAMES, centre_weights, colour_names, colours_looked_at, lab, name_of
 
 PHOTOS = Path(__file__).parent.parent / "examples" / "photos"
 
@@ -142,3 +142,15 @@ def test_photographs_have_the_colour_that_a_person_sees(photo, colour):
         width, height = image.size
         box_px = (width // 10, height // 10, width - width // 10, height - height // 10)
         assert colour_names(image, box_px)[0] == colour
+
+
+def test_colours_are_counted_where_it_was_looked_at():
+    image = Image.new("RGB", (90, 90), "#0000ff")
+    image.paste(Image.new("RGB", (30, 30), "#ff0000"), (60, 0))
+    heat = np.full((3, 3), 0.02, np.float32)
+    heat[0, 2] = 0.84
+    looked = colours_looked_at(image, heat)
+    assert max(looked, key=looked.get) == "red"
+    assert sum(looked.values()) == pytest.approx(1)
+    elsewhere = colours_looked_at(image, np.full((3, 3), 1 / 9, np.float32))
+    assert max(elsewhere, key=elsewhere.get) == "blue"

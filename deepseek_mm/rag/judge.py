@@ -27,18 +27,31 @@ class Weights:
 
 
 EVEN = Weights(by={"reader": 0.5, "likeness": 0.5, "labels": 0.5})
+GLANCED = 0.2  # weight of a language model's glance beside the reader: best on photos that were held out, docs/log.md
+TINTED = 0.4  # weight of the colours that are measured where the reader looked, likewise
+FAINT = 0.03  # share of a colour that may be there unmeasured
 UNFITTED = 0.5  # weight of a witness that somebody plugged in: how often it is right was measured by nobody
 
 
 def settle(
-    chances: Mapping[str, float], there: Mapping[str, float], *, weights: Weights = EVEN, why: str = ""
+    chances: Mapping[str, float],
+    there: Mapping[str, float],
+    *,
+    weights: Weights = EVEN,
+    why: str = "",
+    glanced: Mapping[str, float] | None = None,
+    colours: Mapping[str, float] | None = None,
 ) -> Verdict:
     """The reader's probabilities of its likeliest answers, and how probable others find the thing that is asked for.
 
     `there` is empty where the question does not ask whether one thing is there. Without a reader `chances` is empty.
+    `glanced` are a language model's probabilities of the reader's answers, where it looked; `colours` are the shares of
+    those that are measured, where one is asked for.
     """
     closed = bool(there) or set(chances) <= {YES, NO}
-    said = [*spoken("reader", chances)]
+    glanced, colours = glanced or {}, colours or {}
+    said = [*spoken("reader", chances), *spoken("glance", glanced), *spoken("colours", colours)]
+    chances = tinted(blended(chances, glanced), colours)
     if there:
         said += [one for by, p in there.items() for one in spoken(by, {YES: p, NO: 1 - p}, why=why)]
         read = chances.get(YES, 1 - chances[NO] if NO in chances else None)
@@ -57,6 +70,24 @@ def settle(
         said=tuple(said),
         disputed=disputed(said),
     )
+
+
+def blended(chances: Mapping[str, float], glanced: Mapping[str, float]) -> dict[str, float]:
+    """The reader's answers with what a glance makes of them; together they stay as probable as they were."""
+    if not chances or not all(glanced.get(answer) for answer in chances):
+        return dict(chances)
+    both = {a: max(p, EDGE) ** (1 - GLANCED) * max(glanced[a], EDGE) ** GLANCED for a, p in chances.items()}
+    scale = sum(chances.values()) / sum(both.values())
+    return {answer: scale * each for answer, each in both.items()}
+
+
+def tinted(chances: Mapping[str, float], colours: Mapping[str, float]) -> dict[str, float]:
+    """Answers of colours, with what is measured; together they stay as probable as they were."""
+    if not chances or not colours:
+        return dict(chances)
+    both = {answer: p * (colours.get(answer, 0.0) + FAINT) ** TINTED for answer, p in chances.items()}
+    scale = sum(chances.values()) / sum(both.values())
+    return {answer: scale * each for answer, each in both.items()}
 
 
 def spoken(by: str, chances: Mapping[str, float], *, why: str = "") -> list[Said]:

@@ -137,6 +137,16 @@ def exposure_gain(rgb_P3: NDArray[np.uint8]) -> float:
     return float(np.clip(BRIGHTEST / max(np.percentile(rgb_P3.max(axis=1), 98), 1), 1, LARGEST_GAIN))
 
 
+def colours_looked_at(image: Image, heat_GG: NDArray[np.float32]) -> dict[str, float]:
+    """The colours of a picture where it was looked at most, with their shares; they sum to 1."""
+    grid_S = np.arange(SIDE_PX) * len(heat_GG) // SIDE_PX
+    weights_P = (heat_GG.astype(np.float64) ** 2)[np.ix_(grid_S, grid_S)].ravel()
+    pixels_P3 = shrunk(image, (0, 0, *image.size))
+    lifted_P3 = np.minimum(pixels_P3 * exposure_gain(pixels_P3), 255).astype(np.uint8)
+    votes_K = np.bincount(lit(name_of(lifted_P3), lifted_P3, weights_P), weights_P, minlength=len(NAMES))
+    return dict(zip(NAMES, (votes_K / votes_K.sum()).tolist(), strict=True))
+
+
 class Palette:
     """Names the colours of one picture's boxes; how much light it lacks is found once."""
 

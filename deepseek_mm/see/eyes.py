@@ -59,8 +59,8 @@ class Describes(Protocol):
 class Reads(Protocol):
     """Answers closed questions about pictures."""
 
-    def weights_for(self, thing: str) -> Weights:
-        """Of its word beside that of others, on whether this thing is there."""
+    def weights_for(self, thing: str, *, named: bool = False) -> Weights:
+        """Of its word beside that of others, on whether this thing is there; `named`: it is called by one word."""
 
     def read_many(self, asked: Sequence[tuple[str, Image]]) -> list[Reading]:
         """One for each question and its picture."""

@@ -103,6 +103,8 @@ class AskWords:
     by_likeness = Word("likeness to the words", "与词语的相似度")
     by_labels = Word("the picture's labels", "图片标签")
     by_notice = Word("what is noticed", "所注意到的")
+    by_glance = Word("the language model's glance", "语言模型的一瞥")
+    by_colours = Word("the colours where it was looked", "所看之处的颜色")
     by_program = Word("the program", "程序")
     by_network = Word("a network without a program", "不用程序的神经网络")
     by_model = Word("the language model, which looked", "看图的语言模型")

@@ -5,7 +5,7 @@ from deepseek_mm.rag.facts.photo import describe, yes_there
 from deepseek_mm.rag.facts.shots import Shot
 from deepseek_mm.rag.facts.tell import Teller
 from deepseek_mm.rag.program.parse import Claim, Program
-from deepseek_mm.rag.program.words import plural
+from deepseek_mm.rag.program.words import plural, with_article
 from deepseek_mm.records import Verdict
 
 OF_DRAWINGS = ("program", "network")  # witnesses who are asked about nothing else
@@ -49,7 +49,8 @@ def answered(program: Program, verdict: Verdict, shot: Shot, tell: Teller) -> Cl
     elif verdict.answer.isdigit():
         text = f"I {'think I count' if doubt else 'count'} {verdict.answer} {inside}{or_else}"
     else:
-        text = f"{'Probably' if doubt else 'It is'} {verdict.answer}{or_else} {inside}"
+        answer = with_article(verdict.answer) if program.kind == "sort" else verdict.answer
+        text = f"{'Probably' if doubt else 'It is'} {answer}{or_else} {inside}"
     return Claim(text, numbers, verdict.chance)
 
 

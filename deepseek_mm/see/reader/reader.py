@@ -5,6 +5,7 @@ Shape key:  Q questions, B pictures, P cells, V answers, D width of the space, G
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -19,12 +20,13 @@ from deepseek_mm.rag.judge import Weights
 from deepseek_mm.see.notice.notice import Noticer
 from deepseek_mm.see.reader.asked import read_questions
 from deepseek_mm.see.reader.net import ReaderNet, Shown
-from deepseek_mm.see.reader.sure import Sure
+from deepseek_mm.see.reader.sure import THERE, Sure
 
 LIKELIEST = 5  # answers that are told
 STRANGE = Weights(
     by={"reader": 1.0, "likeness": 0.0, "labels": 1.0, "notice": 1.0}
 )  # for want of anything fitted for them
+STRANGE_NAME = Weights(by={"reader": 0.6, "likeness": 0.5, "labels": 1.0})
 AT_ONCE = 32  # pictures whose questions are answered together
 
 
@@ -37,6 +39,16 @@ class Reading:
     heat_GG: Floats  # how much was looked at each cell; sums to 1
     look: Look  # what the space sees in the picture
     noticed: Mapping[str, float] = field(default_factory=dict)  # thing -> how probable it is that it is there
+    glanced: Mapping[str, float] = field(default_factory=dict)  # the same answers, by a language model that looked
+
+
+class Glances(Protocol):
+    """A language model that looks, and says how probable it finds answers."""
+
+    def weigh(
+        self, questions: Sequence[str], photo_Q: Tensor, cells_BPC: Tensor, options: Sequence[Sequence[str]]
+    ) -> list[Mapping[str, float]]:
+        """Of each question, about the picture of its number, how probable each of its options is; they sum to 1."""
 
 
 class Reader:
@@ -49,14 +61,20 @@ class Reader:
         answers: Sequence[str],
         sure: Sure,
         noticer: Noticer | None = None,
+        glance: Glances | None = None,
     ) -> None:
-        """A `noticer` says beside each reading which things are there."""
-        self.space, self.answers, self.sure, self.noticer = space, list(answers), sure, noticer
+        """A `noticer` says beside each reading which things are there, a `glance` what else the answer may be."""
+        self.space, self.answers, self.sure = space, list(answers), sure
+        self.noticer, self.glance = noticer, glance
         self.net = net.eval().requires_grad_(False)
 
-    def weights_for(self, thing: str) -> Weights:
-        """Of its word beside that of others. Where it was hardly ever asked for the thing, likeness says as little."""
-        return self.sure.weights if thing in self.sure.nouns else STRANGE
+    def weights_for(self, thing: str, *, named: bool = False) -> Weights:
+        """Of its word beside that of others. Where it was hardly ever asked for the thing, likeness says as little, but
+        of what is `named` by one word.
+        """
+        if thing in self.sure.nouns:
+            return self.sure.weights
+        return STRANGE_NAME if named else STRANGE
 
     def read_many(self, asked: Sequence[tuple[str, Image]]) -> list[Reading]:
         """One for each question and its picture; a picture object that comes again is looked at once."""
@@ -89,10 +107,24 @@ class Reader:
             scores_QV, looked_QP = self.net.looked(shown, photo_Q, whole)
         noticed = self.noticer.notice(shown.cells_BPC, vectors_BD) if self.noticer else [{}] * len(looks)
         told = zip(questions, scores_QV.float(), looked_QP.float(), photo_Q.tolist(), strict=True)
-        return [
+        readings = [
             replace(self._reading(question, scores_V, looked_P, looks[n]), noticed=noticed[n])
             for question, scores_V, looked_P, n in told
         ]
+        return self._glanced(questions, photo_Q, cells_BPC, readings)
+
+    def _glanced(
+        self, questions: Sequence[str], photo_Q: Tensor, cells_BPC: Tensor, readings: list[Reading]
+    ) -> list[Reading]:
+        """With a glance at the answers of each, but whether a thing is there: others know that better."""
+        asked = [n for n, reading in enumerate(readings) if reading.family != THERE] if self.glance else []
+        if not self.glance or not asked:
+            return readings
+        options = [list(readings[n].chances) for n in asked]
+        found = self.glance.weigh([questions[n] for n in asked], photo_Q[asked], cells_BPC, options)
+        for n, glanced in zip(asked, found, strict=True):
+            readings[n] = replace(readings[n], glanced=glanced)
+        return readings
 
     def _reading(self, question: str, scores_V: Tensor, looked_P: Tensor, look: Look) -> Reading:
         family = self.sure.family(question)

@@ -19,7 +19,9 @@ from deepseek_mm.rag.program.words import singular
 
 CLOSED = re.compile(r"(is|are|was|were|do|does|did|can|could|has|have|will|would|should|am)\b(?!.*\bor\b)")
 INSIDE = re.compile(r" (in|visible in) (the|this) (photo|picture|image)$")
-FAMILIES = ("there", "closed", "count", "colour", "open")
+THERE = "there"  # the family of questions whether a thing is there that was asked for often
+COLOUR = "colour"
+FAMILIES = (THERE, "closed", "count", COLOUR, "open")
 YES_NO = ("yes", "no")
 MOST_BEFORE = 5  # words before the thing that a question asks for: "does the photo show a dog"
 STEPS, RATE = 200, 0.05
@@ -30,10 +32,10 @@ def family_of(question: str, nouns: Collection[str] = ()) -> str:
     line = question.strip(" ?.!").lower()
     if CLOSED.match(line):
         *before, last = INSIDE.sub("", line).split()
-        return "there" if before and singular(last) in nouns and len(before) <= MOST_BEFORE else "closed"
+        return THERE if before and singular(last) in nouns and len(before) <= MOST_BEFORE else "closed"
     if line.startswith("how many"):
         return "count"
-    return "colour" if re.match(r"(what|which) colou?r", line) else "open"
+    return COLOUR if re.match(r"(what|which) colou?r", line) else "open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def chances_of(scores_QV: Tensor, family: str, answers: Sequence[str], factor: T
     """(Q, V)."""
     scores_QV = scores_QV * factor
     yes_no = [answers.index(word) for word in YES_NO]
-    if family in ("there", "closed"):
+    if family in (THERE, "closed"):
         fitting = torch.full((scores_QV.shape[1],), -torch.inf)
         fitting[yes_no] = torch.stack([to_yes, torch.zeros(())])
         return (scores_QV + fitting).softmax(-1)

@@ -11,7 +11,7 @@ from deepseek_mm.rag.judge import Weights
 from deepseek_mm.see.kept import read_kept, write_kept
 from deepseek_mm.see.notice.notice import Noticer
 from deepseek_mm.see.reader.net import ReaderConfig, ReaderNet
-from deepseek_mm.see.reader.reader import Reader
+from deepseek_mm.see.reader.reader import Glances, Reader
 from deepseek_mm.see.reader.sure import Sure
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "reader.safetensors"
@@ -39,11 +39,13 @@ def write_reader(
     write_kept(file, state, told)
 
 
-def read_reader(space: DefaultSpace, file: Path = WEIGHTS, *, noticer: Noticer | None = None) -> Reader:
+def read_reader(
+    space: DefaultSpace, file: Path = WEIGHTS, *, noticer: Noticer | None = None, glance: Glances | None = None
+) -> Reader:
     """Ready to answer. MissingWeights without the file, or where it was trained for another space."""
     state, told = read_kept(file, space, make=MAKE)
     net = ReaderNet(len(told["answers"]), ReaderConfig(**told["config"]))
     net.load_state_dict(state)
     families = {family: tuple(pair) for family, pair in told["sure"].items()}
     sure = Sure(families, frozenset(told["nouns"]), Weights(**told["weights"]))
-    return Reader(space, net, told["answers"], sure, noticer)
+    return Reader(space, net, told["answers"], sure, noticer, glance)

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from deepseek_mm.deltas import unpack_whole
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.space import Floats
 from deepseek_mm.errors import MissingWeights
+from deepseek_mm.see.kept import write_kept
 from deepseek_mm.see.scene.answerer import AnswererConfig, AnswerNet, SceneAnswerer
 from deepseek_mm.see.scene.finder import FinderNet, SceneFinder
 from deepseek_mm.see.scene.paper import Paper
@@ -41,16 +42,13 @@ def write_scene_weights(
     told: Kept,
     looks: tuple[Floats, float],
 ) -> None:
-    """Both in bfloat16. `looks`: the direction (D,) that tells scenes from other pictures, and what is added.
-
-    These are kept in float16.
+    """Weights as int8 with a scale a row. `looks`: the direction (D,) that tells scenes from other pictures, and what
+    is added.
     """
     tensors = {FINDER + name: value for name, value in finder.items()}
     tensors |= {ANSWERER + name: value for name, value in answerer.items()}
-    tensors = {name: value.bfloat16().contiguous() for name, value in tensors.items()}
-    tensors[LOOKS] = torch.from_numpy(np.append(*looks).astype(np.float16))
-    save_file(tensors, file, metadata={"told": json.dumps(asdict(told))})
-    file.chmod(0o644)
+    tensors[LOOKS] = torch.from_numpy(np.append(*looks).astype(np.float32))
+    write_kept(file, tensors, asdict(told))
 
 
 def read_scene_weights(file: Path = WEIGHTS) -> tuple[SceneFinder, SceneAnswerer]:
@@ -82,4 +80,4 @@ def opened_file(file: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise MissingWeights(file, make=MAKE)
     with safe_open(file, framework="pt") as opened:
         told: dict[str, Any] = json.loads(opened.metadata()["told"])
-        return told, {name: opened.get_tensor(name).float() for name in opened.keys()}  # noqa: SIM118
+        return told, unpack_whole({name: opened.get_tensor(name) for name in opened.keys()})  # noqa: SIM118

@@ -1,0 +1,47 @@
+"""A glance that opens beside other work: it is waited for, opened once, and silent where it cannot be opened."""
+
+from threading import Event
+
+import torch
+
+from deepseek_mm.errors import MissingWeights
+from deepseek_mm.see.glance.late import LateGlance
+from deepseek_mm.see.glance.weights import WEIGHTS
+
+ASKED = (["is it red?", "is it blue?"], torch.tensor([0, 0]), torch.zeros(1, 81, 4), [["yes", "no"]] * 2)
+
+
+class Yes:
+    def weigh(self, questions, photo_Q, cells_BPC, options):
+        return [{"yes": 0.9, "no": 0.1} for _ in questions]
+
+
+def test_who_asks_early_waits_and_it_is_opened_once():
+    gate, opened = Event(), []
+
+    def slow():
+        gate.wait(10)
+        opened.append(1)
+        return Yes()
+
+    glance = LateGlance(slow)
+    first, second = glance.start(), glance.start()
+    assert first is second
+    assert not opened
+    gate.set()
+    assert [told["yes"] for told in glance.weigh(*ASKED)] == [0.9, 0.9]
+    glance.weigh(*ASKED)
+    assert len(opened) == 1
+
+
+def test_nothing_is_opened_before_somebody_asks():
+    opened = []
+    LateGlance(lambda: opened.append(1))
+    assert not opened
+
+
+def test_one_that_cannot_be_opened_says_nothing():
+    def missing():
+        raise MissingWeights(WEIGHTS, make="train see")
+
+    assert LateGlance(missing).weigh(*ASKED) == [{}, {}]
