@@ -8,7 +8,7 @@ import torch
 from deepseek_mm.errors import MissingWeights
 from deepseek_mm.see.notice.net import NoticeConfig, NoticeNet
 from deepseek_mm.see.notice.notice import Noticer
-from deepseek_mm.see.notice.weights import read_noticer, write_noticer
+from deepseek_mm.see.notice.weights import Kept, read_noticer, write_noticer
 
 SMALL = NoticeConfig(channels=8, cells=4, space=6, width=16, heads=2, feed=16, dropout=0.0)
 SPACE = SimpleNamespace(fingerprint="f" * 64)
@@ -22,15 +22,8 @@ def pictures(count, seed=0):
 
 def test_the_file_gives_back_what_was_written(tmp_path):
     net, file = NoticeNet(2, SMALL), tmp_path / "notice.safetensors"
-    write_noticer(
-        file,
-        [net.state_dict()],
-        names=["cup", "dog"],
-        usual=USUAL,
-        curve=CURVE,
-        config=SMALL,
-        fingerprint=SPACE.fingerprint,
-    )
+    told = Kept(names=["cup", "dog"], usual=USUAL, curve=CURVE, config=SMALL, fingerprint=SPACE.fingerprint)
+    write_noticer(file, [net.state_dict()], told)
     before = Noticer([net], ["cup", "dog"], torch.tensor(USUAL), CURVE).notice(*pictures(3))
     after = read_noticer(SPACE, file).notice(*pictures(3))
     for one, other in zip(before, after, strict=True):
@@ -40,8 +33,8 @@ def test_the_file_gives_back_what_was_written(tmp_path):
 
 def test_weights_of_another_space_are_refused(tmp_path):
     file = tmp_path / "notice.safetensors"
-    told = {"names": ["cup"], "usual": [0.0], "curve": CURVE, "config": SMALL}
-    write_noticer(file, [NoticeNet(1, SMALL).state_dict()], fingerprint="another", **told)
+    told = Kept(names=["cup"], usual=[0.0], curve=CURVE, config=SMALL, fingerprint="another")
+    write_noticer(file, [NoticeNet(1, SMALL).state_dict()], told)
     for missing in (file, tmp_path / "nothing"):
         with pytest.raises(MissingWeights):
             read_noticer(SPACE, missing)

@@ -93,18 +93,30 @@ def asked_of(rows: Sequence[PointRow]) -> list[Placed]:
     for image in dict.fromkeys(row.image for row in rows):
         own = [row for row in rows if row.image == image]
         single = [row for row in own if len(row.boxes) == 1]
-        for one, other in permutations(single, 2):
-            for words, axis, sign in SIDES:
-                off = middle(one)[axis] - middle(other)[axis]
-                if abs(off) >= APART:
-                    right = "yes" if off * sign > 0 else "no"
-                    text = f"Is the {one.thing} {words} the {other.thing}?"
-                    found.append(Placed(image=image, text=text, right=right, kind="spatial"))
-        for row in own:
-            if len(row.boxes) <= MOST:
-                text = f"How many {plural(row.thing)} are there?"
-                found.append(Placed(image=image, text=text, right=str(len(row.boxes)), kind="count"))
+        found += [question for one, other in permutations(single, 2) for question in between(one, other)]
+        found += [how_many(row) for row in own if len(row.boxes) <= MOST]
     return found
+
+
+def between(one: PointRow, other: PointRow) -> list[Placed]:
+    """How two things of one photo stand to each other, where that is clear."""
+    off = [mine - its for mine, its in zip(middle(one), middle(other), strict=True)]
+    return [
+        Placed(
+            image=one.image,
+            text=f"Is the {one.thing} {words} the {other.thing}?",
+            right="yes" if off[axis] * sign > 0 else "no",
+            kind="spatial",
+        )
+        for words, axis, sign in SIDES
+        if abs(off[axis]) >= APART
+    ]
+
+
+def how_many(row: PointRow) -> Placed:
+    """Of one kind of things."""
+    text = f"How many {plural(row.thing)} are there?"
+    return Placed(image=row.image, text=text, right=str(len(row.boxes)), kind="count")
 
 
 def middle(row: PointRow) -> tuple[float, float]:

@@ -29,7 +29,7 @@ from deepseek_mm.rag.judge import YES
 from deepseek_mm.rag.program.parse import parse
 from deepseek_mm.see.notice.net import NoticeConfig, NoticeNet
 from deepseek_mm.see.notice.notice import Noticer
-from deepseek_mm.see.notice.weights import WEIGHTS, write_noticer
+from deepseek_mm.see.notice.weights import WEIGHTS, Kept, write_noticer
 from deepseek_mm.see.vocabulary import TEMPLATES
 from deepseek_mm.train.asking import PRESENCE
 from deepseek_mm.train.bank import ASKED, CAPTIONED, Album, Bank, asked_about, captioned, open_banks
@@ -197,15 +197,14 @@ def pack(file: Path, noticer: Noticer, held: Shelf, fingerprint: str) -> int:
     )
     right_NL = ((over_NL * slope_1[0] + offset > 0) == (there_NL == 1)).float()
     share = float((right_NL * weight_NL).sum() / weight_NL.sum())
-    write_noticer(
-        file,
-        [net.state_dict() for net in noticer.nets],
+    kept = Kept(
         names=noticer.names,
         usual=noticer.usual_L.tolist(),
         curve=(float(slope_1[0]), float(offset)),
         config=noticer.nets[0].config,
         fingerprint=fingerprint,
     )
+    write_noticer(file, [net.state_dict() for net in noticer.nets], kept)
     told = f"{len(noticer.names)} things, {100 * share:.2f} % right about held-out photos"
     tqdm.write(f"{told}; wrote {file} ({file.stat().st_size / 1e6:.1f} MB)", file=sys.stderr)
     return 0

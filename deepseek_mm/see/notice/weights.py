@@ -1,7 +1,7 @@
 """The noticer's weights in one file, with the things that it knows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -16,29 +16,28 @@ WEIGHTS = Path(__file__).parents[2] / "weights" / "notice.safetensors"
 MAKE = "python -m deepseek_mm train notice --help"
 
 
-def write_noticer(
-    file: Path,
-    states: Sequence[Mapping[str, Tensor]],
-    *,
-    names: Sequence[str],
-    usual: Sequence[float],
-    curve: tuple[float, float],
-    config: NoticeConfig,
-    fingerprint: str,
-) -> None:
-    """Weights as int8 with a scale a row; `fingerprint` is that of the space whose maps it was trained on.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kept:
+    """What stands beside the weights."""
 
-    `usual` are the log-odds of the things among the photos that were learned from, `curve` is slope and offset.
-    """
-    told = {
-        "names": list(names),
-        "usual": [round(each, 4) for each in usual],
-        "curve": list(curve),
+    names: Sequence[str]
+    usual: Sequence[float]  # log-odds of the things among the photos that were learned from
+    curve: tuple[float, float]  # slope and offset
+    config: NoticeConfig
+    fingerprint: str  # of the space whose maps it was trained on
+
+
+def write_noticer(file: Path, states: Sequence[Mapping[str, Tensor]], told: Kept) -> None:
+    """Weights of every net as int8 with a scale a row."""
+    beside = {
+        "names": list(told.names),
+        "usual": [round(each, 4) for each in told.usual],
+        "curve": list(told.curve),
         "nets": len(states),
-        "config": asdict(config),
-        "fingerprint": fingerprint,
+        "config": asdict(told.config),
+        "fingerprint": told.fingerprint,
     }
-    write_kept(file, {f"{n}.{name}": value for n, own in enumerate(states) for name, value in own.items()}, told)
+    write_kept(file, {f"{n}.{name}": value for n, own in enumerate(states) for name, value in own.items()}, beside)
 
 
 def read_noticer(space: DefaultSpace, file: Path = WEIGHTS) -> Noticer:
