@@ -2,6 +2,8 @@
 
 from ui.words.word import Word
 
+TRIED = ("Is there a cat?", "Which photos show flowers?", "How many photos show dogs?", "Show me something red.")
+
 
 class AskWords:
     """The chat, and the evidence beside it."""
@@ -22,11 +24,12 @@ class AskWords:
         ),
     )
     welcome_try = Word(
-        "One click tries it on the bundled photos:", "点一下,用自带的照片试试(模型目前只懂英文,请用英文提问):"
+        "One click tries it on the bundled photos. The last one shows a limit: it cannot count that many.",
+        "点一下,用自带的照片试试(模型目前只懂英文,请用英文提问)。最后一个展示了局限:数量太多,它数不清。",
     )
     examples = Word(  # about the bundled photos; the space was trained on English, so these stay English
-        ("Is there a cat?", "Which photos show flowers?", "How many photos show dogs?", "Show me something red."),
-        ("Is there a cat?", "Which photos show flowers?", "How many photos show dogs?", "Show me something red."),
+        (*TRIED, "What animal is in panda.jpg?", "How many coins are in coins.jpg?"),
+        (*TRIED, "What animal is in panda.jpg?", "How many coins are in coins.jpg?"),
     )
     question = Word("Your question", "你的问题")
     earlier = Word("Show earlier ones ({count})", "显示更早的({count})")
