@@ -131,6 +131,7 @@ class Worked:
     answer: str  # yes, no, a number or a word; empty where it does not apply
     steps: tuple[tuple[str, str], ...]  # each call and what it gave, the inner ones first
     missing: str = ""  # why it does not apply
+    by_model: bool = False  # the language model wrote it, where the grammar knows none
     agrees: Agreement = "not covered"
 
 

@@ -26,6 +26,7 @@ FLOORS = (
         "deepseek_mm.rag.uploads",
         "deepseek_mm.rag.phrasing",
         "deepseek_mm.rag.on_paper",
+        "deepseek_mm.rag.translate",
         "deepseek_mm.see",
         "deepseek_mm.runtime",
     ),

@@ -49,8 +49,9 @@ def program(answer: Answer, words: Words, *, trouble: str = "") -> str:
     gave = words.gave.format(answer=worked.answer) if worked.answer else worked.missing
     steps = "".join(f"<li><code>{escape(call)}</code> {escape(told)}</li>" for call, told in worked.steps)
     wrong = f'<pre class="wrong" role="alert">{escape(trouble)}</pre>' if trouble else ""
+    title = words.program_by_model if worked.by_model else words.program
     return (
-        f'<section class="program" data-form><h3>{escape(words.program)}</h3>'
+        f'<section class="program" data-form><h3>{escape(title)}</h3>'
         f'<textarea rows="2" maxlength="2000" spellcheck="false" aria-label="{escape(words.program)}">'
         f"{escape(worked.program)}</textarea>{button('work', answer.turn, words.run)}{wrong}"
         f'<p class="told {worked.agrees.replace(" ", "-")}">{escape(gave)} <b>{escape(agreement)}</b></p>'

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
 from dataclasses import asdict, replace
+from functools import partial
 from importlib import import_module
 from threading import Event, Lock
 from types import TracebackType
@@ -32,6 +33,7 @@ from deepseek_mm.rag.pointing import Finger
 from deepseek_mm.rag.program import Case
 from deepseek_mm.rag.program.words import lead, printable
 from deepseek_mm.rag.retriever import Retriever
+from deepseek_mm.rag.translate import translated
 from deepseek_mm.rag.uploads import Shelf
 from deepseek_mm.records import Answer, Evidence, Found, Query, Question, State, Verdict, Worked
 from deepseek_mm.see.eyes import Eyes
@@ -41,6 +43,7 @@ UNNAMED_S = 3600.0  # how long an upload may lie without a turn that names it: i
 WRITES_PER_S = 5  # of a growing answer into the history
 REMEMBERED = 50  # turns for which a conversation knows the pictures that it spoke of last
 SETTLED = frozenset(["exist", "count", "colour", "sort", "other"])  # kinds of questions that witnesses settle
+WORKED = frozenset(["exist", "count", "colour", "compare"])  # those that may become programs by the language model
 PLACED = frozenset(["where", "compare"])  # and those that are answered with the place of a thing
 MAX_SHOWN = 2  # pictures that go along to a model that sees
 
@@ -277,7 +280,9 @@ class Assistant:
             return case
         answer = case.verdict.answer if case.verdict else "".join(lead(claim.text) for claim in case.claims[:1])
         regions = (evidence if case.program.kind == "count" else case.evidence)[0].siblings
-        return replace(case, worked=worked_out(case.program.text, regions, answer, least=self.config.see.min_tag))
+        least, text = self.config.see.min_tag, case.program.text
+        translate = partial(translated, lm=self.lm) if case.program.kind in WORKED else None
+        return replace(case, worked=worked_out(text, regions, answer, least=least, translate=translate))
 
     def _is_closed(self, case: Case, evidence: Sequence[Evidence]) -> bool:
         """Is it a question that witnesses settle, by its kind or by its program over a drawing?"""

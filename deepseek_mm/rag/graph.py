@@ -4,12 +4,13 @@ Boxes with labels are the things of a photo; what has no box is not in the scene
 find may be there all the same. That is told as "not covered", not as a no.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from deepseek_mm.logic.calls import check
 from deepseek_mm.logic.drawn import FLAT, SCENE, drawn_item
 from deepseek_mm.logic.english import program_of
-from deepseek_mm.logic.language import Node, read
+from deepseek_mm.logic.language import Call, Node, read
 from deepseek_mm.logic.run import run
 from deepseek_mm.logic.scene import Item, Scene
 from deepseek_mm.rag.program.words import lead, names_the_same
@@ -59,10 +60,24 @@ def item_of(region: Region, number: int, *, drawn: bool) -> Item:
     )
 
 
-def worked_out(question: str, regions: Sequence[Region], answer: str, *, least: float) -> Worked | None:
-    """The question's program and what it gives; None where the grammar knows no program for it."""
+def worked_out(
+    question: str,
+    regions: Sequence[Region],
+    answer: str,
+    *,
+    least: float,
+    translate: Callable[[str], Call | None] | None = None,
+) -> Worked | None:
+    """The question's program and what it gives; None where there is none.
+
+    `translate` is asked for a program where the grammar knows none.
+    """
     program = program_of(question)
-    return None if program is None else carried_out(program, regions, answer, least=least)
+    by_model = program is None and translate is not None
+    program = translate(question) if program is None and translate else program
+    if program is None:
+        return None
+    return replace(carried_out(program, regions, answer, least=least), by_model=by_model)
 
 
 def worked_again(text: str, told: Answer, regions: Sequence[Region], *, least: float) -> Worked:

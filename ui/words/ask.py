@@ -112,6 +112,7 @@ class AskWords:
     by_network = Word("a network without a program", "不用程序的神经网络")
     by_model = Word("the language model, which looked", "看图的语言模型")
     program = Word("The question as a program", "问题的程序形式")
+    program_by_model = Word("The question as a program, by the language model", "问题的程序形式(由语言模型编写)")
     run = Word("Run it", "运行")
     steps = Word("Steps", "步骤")
     gave = Word("It gives: {answer}.", "结果:{answer}。")
