@@ -1,5 +1,7 @@
 """A glance that opens beside other work: it is waited for, opened once, and silent where it cannot be opened."""
 
+import subprocess
+import sys
 from threading import Event
 
 import torch
@@ -45,3 +47,17 @@ def test_one_that_cannot_be_opened_says_nothing():
         raise MissingWeights(WEIGHTS, make="train see")
 
     assert LateGlance(missing).weigh(*ASKED) == [{}, {}]
+
+
+def test_a_program_that_ends_meanwhile_ends_well():
+    program = (
+        "import time, torch\n"
+        "from deepseek_mm.see.glance.late import LateGlance\n"
+        "def slow():\n"
+        "    for _ in range(40):\n"
+        "        (torch.randn(300, 300) @ torch.randn(300, 300)).sum()\n"
+        "        time.sleep(0.01)\n"
+        "LateGlance(slow).start()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, timeout=60)
+    assert (ended.returncode, ended.stderr) == (0, b"")

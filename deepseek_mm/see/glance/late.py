@@ -22,7 +22,8 @@ class LateGlance:
         """Begin to open it, if nobody has."""
         with self._lock:
             if self._thread is None:
-                self._thread = Thread(target=self._open, name="glance", daemon=True)
+                # No daemon: a program that ends meanwhile waits for it, since torch dies badly under a thread.
+                self._thread = Thread(target=self._open, name="glance")
                 self._thread.start()
             return self._thread
 
