@@ -3,10 +3,13 @@
 import sys
 
 import pytest
+from PIL import Image
 
 from deepseek_mm.errors import ConfigError, MissingPackage
 from deepseek_mm.evaluate.easy import easy_images, easy_rows
-from deepseek_mm.train.bank import drawn
+from deepseek_mm.evaluate.vqa_answers import normal
+from deepseek_mm.logic.english import program_of
+from deepseek_mm.see.scene.flat import shapes_in
 
 
 def test_the_splits_are_those_of_its_card_and_their_drawings_are_there():
@@ -26,8 +29,12 @@ def test_another_split_and_an_absent_package_are_named(monkeypatch):
         easy_rows()
 
 
-def test_only_training_drawings_are_in_the_album():
-    album = drawn()
-    assert album.images == easy_images("train")
-    assert len(album.photos) == 4_000
-    assert "grey" in {pair.answer for pairs in album.pairs for pair in pairs}  # one spelling, as for photos
+def test_its_training_drawings_are_read_as_the_answers_say():
+    rows = [row for row in easy_rows("train") if row.kind == "open"][:400]
+    for row in rows:
+        (shape,) = shapes_in(Image.open(easy_images("train") / row.image))
+        assert normal(row.answers[0]) in shape.traits.values()
+
+
+def test_every_form_of_its_questions_has_a_program():
+    assert all(program_of(row.question) for row in easy_rows("train"))

@@ -45,12 +45,12 @@ class Finger:
 
     def point(self, case: Case, image: Image, evidence: Sequence[Evidence]) -> list[Evidence]:
         """The evidence, with a part for each thing that may be there; and how probable that is."""
-        if evidence and is_drawn(evidence[0].siblings):
+        if self.eyes.pointer is None or (evidence and is_drawn(evidence[0].siblings)):
             return list(evidence)  # of a drawing every part is known
         shot = Shot(tuple(evidence), self.least)
         things = [thing for thing in case.program.things if not is_person(thing, shot)] if evidence else []
         verdicts = self._verdicts(case, things, image)
-        if self.eyes.pointer is None or not verdicts or verdicts[0].blank:
+        if not verdicts or verdicts[0].blank:
             return list(evidence)
         told = {thing: max(chance_of(v), named(thing, shot)) for thing, v in zip(things, verdicts, strict=True)}
         likely = [thing for thing in things if told[thing] >= LEAST[case.program.kind]]
