@@ -63,10 +63,8 @@ def pointing(args: Namespace, desk: Desk) -> int:
     rows = read_point_rows(needed(args.data_file, "--data"), split=args.split)
     images = needed(args.images, "--images")
     desk.note(f"asking for {len(rows)} things in {len({row.image for row in rows})} photos, in two ways")
-    with TemporaryDirectory() as folder:
-        config = replace(config_of(args, desk), data=Path(folder))  # nobody's library is opened for it
-        with desk.assistant(config, speaks=False) as assistant:
-            return tell(evaluate_pointing(assistant, rows, images), args, desk)
+    with decider(args, desk) as assistant:
+        return tell(evaluate_pointing(assistant, rows, images), args, desk)
 
 
 def placed(args: Namespace, desk: Desk) -> int:
@@ -77,10 +75,8 @@ def placed(args: Namespace, desk: Desk) -> int:
     rows = read_point_rows(needed(args.data_file, "--data"), split=args.split)
     images = needed(args.images, "--images")
     desk.note(f"asking about {len(rows)} things, with programs and without")
-    with TemporaryDirectory() as folder:
-        config = replace(config_of(args, desk), data=Path(folder))  # nobody's library is opened for it
-        with desk.assistant(config, speaks=False) as assistant:
-            return tell(evaluate_placed(assistant, rows, images), args, desk)
+    with decider(args, desk) as assistant:
+        return tell(evaluate_placed(assistant, rows, images), args, desk)
 
 
 def sheet(args: Namespace, desk: Desk) -> int:

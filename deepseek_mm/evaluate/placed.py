@@ -8,7 +8,6 @@ the parts of the photo that the answer rests on, and where it does not apply the
 """
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import permutations
@@ -17,7 +16,7 @@ from typing import Protocol
 
 from PIL.Image import Image
 
-from deepseek_mm.evaluate.pointing import PointRow
+from deepseek_mm.evaluate.pointing import PointRow, error
 from deepseek_mm.evaluate.retrieval import open_pictures, percent, read_picture
 from deepseek_mm.evaluate.vqa_answers import normal
 from deepseek_mm.rag.program.words import plural
@@ -158,14 +157,10 @@ def part_of(rights: Sequence[tuple[Placed, bool, bool, bool]]) -> Part:
     if not rights:
         return Part(without_programs=0.0, with_programs=0.0, error=0.0, by_program=0.0, n=0)
     gains = [(one.image, helped - alone) for one, alone, helped, _ in rights]
-    mean = sum(gain for _, gain in gains) / len(gains)
-    apart: dict[str, float] = {}
-    for image, gain in gains:
-        apart[image] = apart.get(image, 0.0) + gain - mean
     return Part(
         without_programs=percent([alone for _, alone, _, _ in rights]),
         with_programs=percent([helped for _, _, helped, _ in rights]),
-        error=round(100 * math.sqrt(sum(each**2 for each in apart.values())) / len(gains), 2),
+        error=round(100 * error(gains), 2),
         by_program=percent([applies for *_, applies in rights]),
         n=len(rights),
     )

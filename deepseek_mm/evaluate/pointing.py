@@ -180,8 +180,8 @@ def score(told: Sequence[Pointed]) -> PointedReport:
     )
 
 
-def error(hits: Sequence[tuple[str, bool]]) -> float:
-    """One standard error of the share of hits, 0 to 1; hits of one photo stand or fall together."""
+def error(hits: Sequence[tuple[str, float]]) -> float:
+    """One standard error of the mean of hits (1 or 0) or gains, by photo; those of one stand or fall together."""
     mean = sum(hit for _, hit in hits) / len(hits)
     apart: dict[str, float] = {}
     for photo, hit in hits:

@@ -22,22 +22,19 @@ SCENE, FLAT = "drawn solids", "drawn shapes"  # what a picture of them is called
 ANSWERS = (*("yes", "no"), *map(str, range(11)), *(value for values in VALUES.values() for value in values))
 
 
-def solid(traits: Mapping[str, str], box: Share, *, number: int, chance: float = 1.0) -> Item:
-    """One of them as programs see it."""
-    names = tuple(name for name in (traits["shape"], CALLED.get(traits["shape"])) if name)
-    return Item(number=number, names=names, traits=traits, box=box, chance=chance)
-
-
-def flat(traits: Mapping[str, str], box: Share, *, number: int, chance: float, names: Sequence[str] = ()) -> Item:
-    """A flat shape as programs see it; `names` are what else it is called, such as square."""
-    return Item(number=number, names=(traits["shape"], *names), traits=traits, box=box, chance=chance)
+def solid(
+    traits: Mapping[str, str], box: Share, *, number: int, chance: float = 1.0, names: Sequence[str] = ()
+) -> Item:
+    """One of them as programs see it, or a flat shape; `names` are what else it is called, such as square."""
+    known = (traits["shape"], CALLED.get(traits["shape"]), *names)
+    return Item(number=number, names=tuple(name for name in known if name), traits=traits, box=box, chance=chance)
 
 
 def drawn_item(names: Sequence[str], box: Share, *, number: int, chance: float) -> Item | None:
     """A solid or a shape by its labels, such as cone, metal, red, small; None where these are no such thing's."""
-    for values, make in ((VALUES, solid), (FLAT_VALUES, flat)):
-        found = {trait: name for trait, known in values.items() for name in names if name in known}
-        if len(found) == len(values):
-            more = {"names": [name for name in names if name not in found.values()]} if make is flat else {}
-            return make(found, box, number=number, chance=chance, **more)
+    for values in (VALUES, FLAT_VALUES):
+        traits = {trait: name for trait, known in values.items() for name in names if name in known}
+        if len(traits) == len(values):
+            others = [name for name in names if name not in traits.values()]
+            return solid(traits, box, number=number, chance=chance, names=others)
     return None

@@ -44,8 +44,8 @@ SPELLINGS = {  # of what things are like
     },
     "teal": "teal",
 }
-IN_IT = tuple(f"in {the} {it}" for the in ("the", "this") for it in ("picture", "photo", "image", "drawing"))
 SHOWS = tuple(f"{the} {it}" for the in ("the", "this") for it in ("picture", "photo", "image", "drawing"))
+IN_IT = tuple(f"in {it}" for it in SHOWS)
 ANYTHING = frozenset(["thing", "object", "item", "one"])
 ARTICLES = frozenset(["the", "a", "an", "any", "some", "other", "another", "all", "every", "each", *NUMBERS])
 ENDS = frozenset([  # words that no name has

@@ -77,8 +77,7 @@ def blended(chances: Mapping[str, float], glanced: Mapping[str, float]) -> dict[
     if not chances or not all(glanced.get(answer) for answer in chances):
         return dict(chances)
     both = {a: max(p, EDGE) ** (1 - GLANCED) * max(glanced[a], EDGE) ** GLANCED for a, p in chances.items()}
-    scale = sum(chances.values()) / sum(both.values())
-    return {answer: scale * each for answer, each in both.items()}
+    return as_probable(both, chances)
 
 
 def tinted(chances: Mapping[str, float], colours: Mapping[str, float]) -> dict[str, float]:
@@ -86,6 +85,11 @@ def tinted(chances: Mapping[str, float], colours: Mapping[str, float]) -> dict[s
     if not chances or not colours:
         return dict(chances)
     both = {answer: p * (colours.get(answer, 0.0) + FAINT) ** TINTED for answer, p in chances.items()}
+    return as_probable(both, chances)
+
+
+def as_probable(both: Mapping[str, float], chances: Mapping[str, float]) -> dict[str, float]:
+    """The same shares, together as probable as these."""
     scale = sum(chances.values()) / sum(both.values())
     return {answer: scale * each for answer, each in both.items()}
 

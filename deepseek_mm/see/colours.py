@@ -142,9 +142,21 @@ def colours_looked_at(image: Image, heat_GG: NDArray[np.float32]) -> dict[str, f
     grid_S = np.arange(SIDE_PX) * len(heat_GG) // SIDE_PX
     weights_P = (heat_GG.astype(np.float64) ** 2)[np.ix_(grid_S, grid_S)].ravel()
     pixels_P3 = shrunk(image, (0, 0, *image.size))
-    lifted_P3 = np.minimum(pixels_P3 * exposure_gain(pixels_P3), 255).astype(np.uint8)
-    votes_K = np.bincount(lit(name_of(lifted_P3), lifted_P3, weights_P), weights_P, minlength=len(NAMES))
-    return dict(zip(NAMES, (votes_K / votes_K.sum()).tolist(), strict=True))
+    return dict(zip(NAMES, votes(pixels_P3, exposure_gain(pixels_P3), weights_P).tolist(), strict=True))
+
+
+def lifted(pixels_P3: NDArray[np.uint8], gain: float) -> NDArray[np.uint8]:
+    """Brightened."""
+    lifted_P3: NDArray[np.uint8] = np.minimum(pixels_P3 * gain, 255).astype(np.uint8)
+    return lifted_P3
+
+
+def votes(pixels_P3: NDArray[np.uint8], gain: float, weights_P: Floats) -> Floats:
+    """(K,): the share of each name."""
+    lifted_P3 = lifted(pixels_P3, gain)
+    names_P = lit(name_of(lifted_P3), lifted_P3, weights_P)
+    votes_K: Floats = np.bincount(names_P, weights_P, minlength=len(NAMES)) / weights_P.sum()
+    return votes_K
 
 
 class Palette:
@@ -160,9 +172,7 @@ class Palette:
         is_part = box_px is not None and box_px != self._whole
         pixels_P3 = shrunk(self._image, box_px) if box_px and is_part else self._whole_P3
         weights_P = centre_weights(SIDE_PX) if is_part else np.ones(SIDE_PX * SIDE_PX)
-        lifted_P3 = np.minimum(pixels_P3 * self._gain, 255).astype(np.uint8)
-        names_P = lit(name_of(lifted_P3), lifted_P3, weights_P)
-        votes_K = np.bincount(names_P, weights_P, minlength=len(NAMES)) / weights_P.sum()
+        votes_K = votes(pixels_P3, self._gain, weights_P)
         best_K = np.argsort(-votes_K, kind="stable")[:limit]
         return tuple(NAMES[k] for rank, k in enumerate(best_K) if rank == 0 or votes_K[k] >= SMALLEST_SHARE)
 
@@ -170,8 +180,9 @@ class Palette:
 def coloured(image: Image, colour: str, side: int) -> Floats:
     """(side, side): 1 where a picture made so small has this colour, and 0 elsewhere."""
     pixels_P3 = shrunk(image, (0, 0, *image.size), side)
-    lifted_P3 = np.minimum(pixels_P3 * exposure_gain(pixels_P3), 255).astype(np.uint8)
-    return np.asarray(name_of(lifted_P3) == NAMES.index(colour), np.float64).reshape(side, side)
+    return np.asarray(name_of(lifted(pixels_P3, exposure_gain(pixels_P3))) == NAMES.index(colour), np.float64).reshape(
+        side, side
+    )
 
 
 def colour_names(image: Image, box_px: Box | None, *, limit: int = 2) -> tuple[str, ...]:

@@ -22,11 +22,17 @@ def write_kept(file: Path, state: Mapping[str, Tensor], told: Mapping[str, Any])
 
 def read_kept(file: Path, space: DefaultSpace, *, make: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The weights, float32, and what was told. MissingWeights without the file, or where it is for another space."""
+    state, told = read_any(file, make=make)
+    if told["fingerprint"] != space.fingerprint:
+        raise MissingWeights(file, make=make)
+    return state, told
+
+
+def read_any(file: Path, *, make: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The same, whatever space it is for. MissingWeights without the file."""
     if not file.is_file():
         raise MissingWeights(file, make=make)
     with safe_open(file, framework="pt") as opened:
         told: dict[str, Any] = json.loads(opened.metadata()["told"])
         tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-    if told["fingerprint"] != space.fingerprint:
-        raise MissingWeights(file, make=make)
     return unpack_whole(tensors), told

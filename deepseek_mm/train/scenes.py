@@ -24,9 +24,10 @@ from deepseek_mm.evaluate.easy import easy_images
 from deepseek_mm.evaluate.retrieval import read_picture
 from deepseek_mm.evaluate.scenes import make
 from deepseek_mm.evaluate.scenes.draw import draw
+from deepseek_mm.see.kept import read_any
 from deepseek_mm.see.scene.answerer import AnswererConfig, AnswerNet
 from deepseek_mm.see.scene.finder import FinderNet
-from deepseek_mm.see.scene.weights import ANSWERER, FINDER, WEIGHTS, Kept, opened_file, write_scene_weights
+from deepseek_mm.see.scene.weights import ANSWERER, FINDER, MAKE, WEIGHTS, Kept, write_scene_weights
 from deepseek_mm.train.certainty import logistic
 from deepseek_mm.train.journal import Journal, learned
 from deepseek_mm.train.loop import Loss, add_configs, chosen, gathered, train_steps
@@ -89,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
 
 def begun(file: Path, stage: str) -> dict[str, torch.Tensor]:
     """What `file` holds of that stage's network. ConfigError where it learned other words."""
-    told, tensors = opened_file(file)
+    tensors, told = read_any(file, make=MAKE)
     if tuple(told["vocabulary"]) != VOCABULARY:
         raise ConfigError(f"{file} learned other words. Begin without --begin")
     prefix = {"find": FINDER, "answer": ANSWERER}[stage]

@@ -117,8 +117,8 @@ class Reader:
         self, questions: Sequence[str], photo_Q: Tensor, cells_BPC: Tensor, readings: list[Reading]
     ) -> list[Reading]:
         """With a glance at the answers of each, but whether a thing is there: others know that better."""
-        asked = [n for n, reading in enumerate(readings) if reading.family != THERE] if self.glance else []
-        if not self.glance or not asked:
+        asked = [n for n, reading in enumerate(readings) if reading.family != THERE]
+        if self.glance is None or not asked:
             return readings
         options = [list(readings[n].chances) for n in asked]
         found = self.glance.weigh([questions[n] for n in asked], photo_Q[asked], cells_BPC, options)

@@ -143,9 +143,8 @@ def solids_of(told_GGO: Tensor, middle_GG2: Tensor, half_GG: Tensor) -> Solids:
     for n in chance_N.argsort(descending=True).tolist():
         if chance_N[n] < FAINT:
             break
-        off = {k: float((places_N2[n] - places_N2[k]).norm()) for k in total}
-        reach = {k: TWINS * float(half_N[k]) if like_NT[n].equal(like_NT[k]) else SAME for k in total}
-        one = next((k for k in total if off[k] < max(SAME, reach[k])), n)
+        reach = {k: max(SAME, TWINS * float(half_N[k])) if like_NT[n].equal(like_NT[k]) else SAME for k in total}
+        one = next((k for k in total if float((places_N2[n] - places_N2[k]).norm()) < reach[k]), n)
         total[one] = min(1.0, total.get(one, 0.0) + float(chance_N[n]))
     kept = sorted((n for n in total if total[n] >= LEAST), key=lambda n: -total[n])
     half_N1 = half_N[kept, None]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from deepseek_mm.logic.drawn import flat
+from deepseek_mm.logic.drawn import solid
 from deepseek_mm.logic.scene import Item
 from deepseek_mm.see.colours import lab
 
@@ -55,7 +55,7 @@ def shapes_in(image: Image.Image) -> tuple[Item, ...]:
         found.append(one)
     found.sort(key=lambda item: item.box[0])
     return tuple(
-        flat(item.traits, item.box, number=n, chance=SURE, names=item.names[1:])
+        solid(item.traits, item.box, number=n, chance=SURE, names=item.names[1:])
         for n, item in enumerate(found, start=1)
     )
 
@@ -75,9 +75,8 @@ def most_frequent(pixels_HW3: Pixels) -> NDArray[np.int16]:
     """The colour of the ground (3,)."""
     coarse_P3 = pixels_HW3.reshape(-1, 3) >> 3
     code_P = (coarse_P3.astype(np.int32) * np.array([1024, 32, 1])).sum(axis=-1)
-    codes, counts = np.unique(code_P, return_counts=True)
     mean_3: NDArray[np.int16] = (
-        pixels_HW3.reshape(-1, 3)[code_P == codes[counts.argmax()]].mean(axis=0).astype(np.int16)
+        pixels_HW3.reshape(-1, 3)[code_P == np.bincount(code_P).argmax()].mean(axis=0).astype(np.int16)
     )
     return mean_3
 
@@ -110,7 +109,7 @@ def shape_of(part_HW: Pixels, pixels_HW3: Pixels, ground_3: NDArray[np.int16]) -
     height, width = part_HW.shape
     box = (left / width, top / height, (left + wide) / width, (top + high) / height)
     traits = {"colour": tint(colour_3.astype(np.uint8)), "shape": names[0]}
-    return flat(traits, box, number=0, chance=SURE, names=names[1:])
+    return solid(traits, box, number=0, chance=SURE, names=names[1:])
 
 
 def names_of(part_HW: Pixels) -> tuple[str, ...]:

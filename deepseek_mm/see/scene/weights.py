@@ -1,6 +1,5 @@
 """The weights of finder and answerer in one file, and the direction in which pictures of scenes lie."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,14 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import safe_open
 from torch import Tensor, nn
 
-from deepseek_mm.deltas import unpack_whole
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.space import Floats
-from deepseek_mm.errors import MissingWeights
-from deepseek_mm.see.kept import write_kept
+from deepseek_mm.see.kept import read_any, read_kept, write_kept
 from deepseek_mm.see.scene.answerer import AnswererConfig, AnswerNet, SceneAnswerer
 from deepseek_mm.see.scene.finder import FinderNet, SceneFinder
 from deepseek_mm.see.scene.paper import Paper
@@ -53,10 +49,10 @@ def write_scene_weights(
 
 def read_scene_weights(file: Path = WEIGHTS) -> tuple[SceneFinder, SceneAnswerer]:
     """Both, ready to look and to answer. MissingWeights without the file."""
-    return nets_of(*opened_file(file))
+    return nets_of(*read_any(file, make=MAKE))
 
 
-def nets_of(told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> tuple[SceneFinder, SceneAnswerer]:
+def nets_of(tensors: Mapping[str, Tensor], told: Mapping[str, Any]) -> tuple[SceneFinder, SceneAnswerer]:
     """Both, of what a file holds."""
     finder, answerer = FinderNet(), AnswerNet(len(told["vocabulary"]) + 1, AnswererConfig(**told["config"]))
     nets: dict[str, nn.Module] = {FINDER: finder, ANSWERER: answerer}
@@ -67,17 +63,6 @@ def nets_of(told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> tuple[Sce
 
 def read_paper(space: DefaultSpace, file: Path = WEIGHTS) -> Paper:
     """The same, and how scenes are known among other pictures. MissingWeights too where another space looked."""
-    told, tensors = opened_file(file)
-    if told["fingerprint"] != space.fingerprint:
-        raise MissingWeights(file, make=MAKE)
+    tensors, told = read_kept(file, space, make=MAKE)
     looks = tensors[LOOKS].numpy()
-    return Paper(*nets_of(told, tensors), looks[:-1], float(looks[-1]))
-
-
-def opened_file(file: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """What was told beside the weights, and these as float32."""
-    if not file.is_file():
-        raise MissingWeights(file, make=MAKE)
-    with safe_open(file, framework="pt") as opened:
-        told: dict[str, Any] = json.loads(opened.metadata()["told"])
-        return told, unpack_whole({name: opened.get_tensor(name) for name in opened.keys()})  # noqa: SIM118
+    return Paper(*nets_of(tensors, told), looks[:-1], float(looks[-1]))
