@@ -177,13 +177,37 @@ class LMConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServeConfig:
-    """Where the page is served."""
+    """Where the page and the API are served, how much at a time, and for whom."""
 
     host: str = "127.0.0.1"
     port: int = 7860
+    keys: str = "auto"  # who needs one: "always" everybody; "auto" everybody, unless only this machine is listened to
+    hosts: str = ""  # further names that this server is called by, with commas between them
+    workers: int = 16  # tasks under way at once
+    queue: int = 64  # interactive tasks that may wait; those beyond are sent away
+    bulk_queue: int = 1_000  # the same of tasks that nobody sits waiting for
+    at_once: int = 32  # requests that are answered while their caller waits; those beyond are sent away
+    keep_tasks: int = 1_000  # ended tasks that can still be asked about
+    batch_wait_ms: float = 4.0  # how long a request waits for others to share a pass with
+    max_body_bytes: int = 200_000_000  # of one request
+    fetch_urls: bool = False  # whether pictures may be named by address
+    fetch_bytes: int = 20_000_000  # of one such picture
+    fetch_s: float = 10.0  # that fetching one may take
+    log_content: bool = False  # whether the log may hold questions and answers
 
     def __post_init__(self) -> None:
         between("serve.port", self.port, 0, 65535)
+        between("serve.workers", self.workers, 1, 256)
+        between("serve.queue", self.queue, 1, 100_000)
+        between("serve.bulk_queue", self.bulk_queue, 1, 1_000_000)
+        between("serve.at_once", self.at_once, 1, 10_000)
+        between("serve.keep_tasks", self.keep_tasks, 1, 1_000_000)
+        between("serve.batch_wait_ms", self.batch_wait_ms, 0, 1_000)
+        between("serve.max_body_bytes", self.max_body_bytes, 1_000, 10**12)
+        between("serve.fetch_bytes", self.fetch_bytes, 1, 10**10)
+        between("serve.fetch_s", self.fetch_s, 0.1, 600)
+        if self.keys not in ("auto", "always"):
+            raise ConfigError(f"serve.keys={self.keys} must be auto or always")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -75,3 +75,27 @@ class ServerError(DeepSeekMMError, RuntimeError):
 
 class CannotListen(DeepSeekMMError, OSError):
     """The address to serve at is taken, or not ours."""
+
+
+class Busy(DeepSeekMMError, RuntimeError):
+    """More is asked of the service than it takes at a time."""
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Unauthorised(DeepSeekMMError, PermissionError):
+    """A key is needed, and none that is known was shown."""
+
+
+class Forbidden(DeepSeekMMError, PermissionError):
+    """This caller, or this address, may not do that."""
+
+
+class TooLarge(DeepSeekMMError, ValueError):
+    """A request has more bytes than are taken."""
+
+
+class Conflict(DeepSeekMMError, ValueError):
+    """The same was asked for already, in other words; or its state does not allow it any more."""

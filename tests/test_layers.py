@@ -13,7 +13,8 @@ ROOT = Path(__file__).parent.parent
 FLOORS = (
     ("app", "deepseek_mm.__main__"),
     ("deepseek_mm.cli",),
-    ("ui", "deepseek_mm.bench"),
+    ("deepseek_mm.bench",),
+    ("ui", "deepseek_mm.serve"),
     ("deepseek_mm.load",),
     ("deepseek_mm.train",),
     ("deepseek_mm.evaluate",),

@@ -1,0 +1,131 @@
+"""What went wrong, as RFC 9457 problem details: a kind, a title, and a sentence that names the next step.
+
+An error that a user can mend says so itself; here it only gets a status. Anything else is a fault of ours: it is
+logged with the request's id, and the caller learns the id and nothing of the inside.
+"""
+
+import logging
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from deepseek_mm.errors import (
+    BadCheckpoint,
+    BadFeedback,
+    BadFile,
+    BadProgram,
+    BadQuestion,
+    Busy,
+    ConfigError,
+    Conflict,
+    DeepSeekMMError,
+    Forbidden,
+    MissingPackage,
+    NothingThere,
+    ServerError,
+    TooLarge,
+    Unauthorised,
+)
+from index.errors import IndexProblem
+
+MEDIA_TYPE = "application/problem+json"
+KIND = "urn:deepseek-mm:problem:"
+STATUSES: tuple[tuple[type[Exception], int, str], ...] = (  # the first that fits
+    (Busy, 429, "busy"),
+    (Unauthorised, 401, "unauthorised"),
+    (Forbidden, 403, "forbidden"),
+    (TooLarge, 413, "too-large"),
+    (Conflict, 409, "conflict"),
+    (NothingThere, 404, "nothing-there"),
+    (BadQuestion, 422, "bad-question"),
+    (BadProgram, 422, "bad-program"),
+    (BadFeedback, 422, "bad-feedback"),
+    (BadFile, 422, "bad-file"),
+    (BadCheckpoint, 422, "bad-checkpoint"),
+    (ConfigError, 422, "bad-setting"),
+    (MissingPackage, 501, "missing-package"),
+    (ServerError, 502, "model-server"),
+    (DeepSeekMMError, 503, "not-now"),
+    (IndexProblem, 503, "index"),
+)
+REQUEST_ID = "deepseek_mm.request_id"  # in the scope
+log = logging.getLogger(__name__)
+
+
+class Problem(BaseModel):
+    """RFC 9457, with the request's id."""
+
+    type: str = Field(examples=[f"{KIND}bad-question"])
+    title: str = Field(examples=["Unprocessable Content"])
+    status: int = Field(examples=[422])
+    detail: str = Field(examples=["the question is empty. Type one, for example: Is there a dog?"])
+    instance: str = Field(examples=["/ask"])
+    request_id: str = Field(default="", examples=["5f0c2a"])
+
+
+def add_problems(app: FastAPI) -> None:
+    """Answer every error of `app` with a problem."""
+    app.add_exception_handler(DeepSeekMMError, _known)
+    app.add_exception_handler(IndexProblem, _known)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unknown)
+
+
+def problem_of(error: Exception) -> tuple[int, str]:
+    """Status and kind of an error that a user can mend."""
+    return next((status, kind) for types, status, kind in STATUSES if isinstance(error, types))
+
+
+def answer(request: Request, status: int, kind: str, detail: str, **headers: str) -> JSONResponse:
+    """The problem as a response."""
+    return response(
+        status, kind, detail, path=request.url.path, request_id=request.scope.get(REQUEST_ID, ""), **headers
+    )
+
+
+def response(status: int, kind: str, detail: str, *, path: str, request_id: str = "", **headers: str) -> JSONResponse:
+    """The same for those who have no Request, such as the door."""
+    problem = Problem(
+        type=f"{KIND}{kind}",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        instance=path,
+        request_id=request_id,
+    )
+    return JSONResponse(problem.model_dump(), status, headers, media_type=MEDIA_TYPE)
+
+
+def _known(request: Request, error: Exception) -> JSONResponse:
+    status, kind = problem_of(error)
+    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Busy) else {}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return answer(request, status, kind, str(error), **headers)
+
+
+def _malformed(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    where = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5])
+    return answer(request, 422, "malformed", f"{where}. What is expected stands at /docs")
+
+
+def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    detail = {404: f"there is nothing at {request.url.path}. What there is stands at /docs"}.get(error.status_code)
+    told = detail or f"{error.detail}. What is expected stands at /docs"
+    return answer(request, error.status_code, "http", told, **(error.headers or {}))
+
+
+def _unknown(request: Request, error: Exception) -> JSONResponse:
+    number = request.scope.get(REQUEST_ID, "")
+    log.error("request %s (%s) broke", number, request.url.path, exc_info=error)
+    detail = (
+        f"something unexpected happened here. The log has the details under {number or 'this time'}; please report it"
+    )
+    return answer(request, 500, "fault", detail)

@@ -1,0 +1,35 @@
+"""What tests of the service share: an app without a door, where the test says who is calling."""
+
+from fastapi import APIRouter, FastAPI
+from starlette.testclient import TestClient
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from deepseek_mm.serve.problems import add_problems
+from deepseek_mm.serve.who import LOCAL, SCOPE, Who
+
+
+class As:
+    """ASGI middleware: every request comes from `who`."""
+
+    def __init__(self, app: ASGIApp, who: Who = LOCAL) -> None:
+        self.app, self.who = app, who
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope[SCOPE] = self.who
+        await self.app(scope, receive, send)
+
+
+def app_of(*routers: APIRouter, who: Who = LOCAL) -> FastAPI:
+    """These routes, with problems told as the service tells them."""
+    app = FastAPI()
+    add_problems(app)
+    for router in routers:
+        app.include_router(router)
+    app.add_middleware(As, who=who)
+    return app
+
+
+def client_of(*routers: APIRouter, who: Who = LOCAL) -> TestClient:
+    """A client of that app; errors of ours come as status 500, not as exceptions."""
+    return TestClient(app_of(*routers, who=who), raise_server_exceptions=False)
