@@ -179,8 +179,8 @@ class LMConfig:
 class ServeConfig:
     """Where the page and the API are served, how much at a time, and for whom."""
 
-    host: str = "127.0.0.1"
-    port: int = 7860
+    host: str = "127.0.0.1"  # address that is listened at
+    port: int = 7860  # 0 is any that is free
     keys: str = "auto"  # who needs one: "always" everybody; "auto" everybody, unless only this machine is listened to
     hosts: str = ""  # further names that this server is called by, with commas between them
     workers: int = 16  # tasks under way at once
