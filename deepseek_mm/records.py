@@ -36,6 +36,7 @@ class Question:
     more: tuple[Picture, ...] = ()  # further pictures, in the order in which they were added
     conversation: int | None = None  # id of the conversation to go on with; None starts a new one
     session: str = ""  # whose conversation: the browser's secret; empty on the command line
+    task: str = ""  # that asks it: asked again by the same task, the same turn is answered, not another one
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,57 @@
+"""News of jobs inside one process, so that those who wait hear at once and need not keep asking the file.
+
+The file stays the truth: whoever hears nothing, because another process does the work, looks there now and then.
+"""
+
+import threading
+
+
+class Bell:
+    """Rung when something happens to a job; also holds the text of jobs that are at it, fresher than the file's."""
+
+    def __init__(self) -> None:
+        self._rung = threading.Condition()
+        self._count = 0
+        self._texts: dict[int, str] = {}
+        self._halts: dict[int, threading.Event] = {}
+
+    @property
+    def count(self) -> int:
+        """How often it was rung."""
+        return self._count
+
+    def ring(self) -> None:
+        """Something happened."""
+        with self._rung:
+            self._count += 1
+            self._rung.notify_all()
+
+    def say(self, job_id: int, text: str) -> None:
+        """A job's text as far as it has come."""
+        self._texts[job_id] = text
+        self.ring()
+
+    def text(self, job_id: int) -> str | None:
+        """That text; None where no work of this process is at it."""
+        return self._texts.get(job_id)
+
+    def begin(self, job_id: int) -> threading.Event:
+        """Work of this process is at the job: what is set once the job is cancelled here."""
+        return self._halts.setdefault(job_id, threading.Event())
+
+    def halt(self, job_id: int) -> None:
+        """The job was cancelled."""
+        if (halt := self._halts.get(job_id)) is not None:
+            halt.set()
+        self.ring()
+
+    def forget(self, job_id: int) -> None:
+        """The job is over: the file has its text."""
+        self._texts.pop(job_id, None)
+        self._halts.pop(job_id, None)
+        self.ring()
+
+    def wait(self, since: int, timeout_s: float) -> bool:
+        """Wait until it was rung more than `since` times, but not for ever: whether it was."""
+        with self._rung:
+            return self._rung.wait_for(lambda: self._count > since, timeout_s)
