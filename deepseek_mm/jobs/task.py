@@ -36,7 +36,7 @@ class Task:
         self.told: Literal["", "cancel", "stop"] = ""  # the handler asked whether to stop, and heard this
         self._file, self._stop, self._clock, self._bell = file, stop, clock, bell
         self.halt = bell.begin(job.id)  # set at once when it is cancelled in this process, and when the worker stops
-        bell.ring()
+        bell.ring(job.id)
         self._lock = threading.RLock()
         self._speed = Speed()
         self._unwritten: dict[str, object] = {}

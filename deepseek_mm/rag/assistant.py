@@ -77,9 +77,13 @@ class Assistant:
 
     def stream(self, question: Question, *, stop: Event | None = None) -> Iterator[Answer]:
         """The answer as it grows; the last one is done or stopped. Raises what `ask` raises."""
+        yield from self.stream_many([question], stops=[stop or Event()])[0]
+
+    def stream_many(self, questions: Sequence[Question], *, stops: Sequence[Event]) -> list[Iterator[Answer]]:
+        """The same of several questions, looked up together; each answer grows when it is read, in any thread."""
         now = self._as_it_is()
-        (case,) = now._with_evidence(now._begin([question]))
-        yield from now._tell(case, stop or Event())
+        cases = now._with_evidence(now._begin(questions))
+        return [now._tell(case, stop) for case, stop in zip(cases, stops, strict=True)]
 
     def decide_many(self, asked: Sequence[tuple[str, Image]]) -> list[Verdict]:
         """How `ask` settles each question about its picture, without retrieval, wording or history.
@@ -286,7 +290,8 @@ class Assistant:
 
     def _is_closed(self, case: Case, evidence: Sequence[Evidence]) -> bool:
         """Is it a question that witnesses settle, by its kind or by its program over a drawing?"""
-        return case.program.kind in SETTLED or self._on_paper(case.program.text, evidence)
+        drawn = bool(evidence) and is_drawn(evidence[0].siblings)
+        return case.program.kind in SETTLED or (drawn and program_of(case.program.text) is not None)
 
     def _looked_at(self, case: Case, evidence: Sequence[Evidence]) -> Image | None:
         """The photo that a closed question is about, or one that asks where a thing is."""
@@ -298,10 +303,6 @@ class Assistant:
         if case.source.kind != "photo" or measured:
             return None
         return case.question.image or self._opened(case.source)
-
-    def _on_paper(self, question: str, evidence: Sequence[Evidence]) -> bool:
-        """Is it about a drawing, and has it a program?"""
-        return bool(evidence) and is_drawn(evidence[0].siblings) and program_of(question) is not None
 
     def _read(self, case: Case) -> None:
         """Look for text in the pictures at hand, where the question asks for it."""
