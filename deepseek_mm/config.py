@@ -194,6 +194,7 @@ class ServeConfig:
     fetch_bytes: int = 20_000_000  # of one such picture
     fetch_s: float = 10.0  # that fetching one may take
     log_content: bool = False  # whether the log may hold questions and answers
+    roots: str = ""  # folders, with colons between them, of which callers with a key may name files
 
     def __post_init__(self) -> None:
         between("serve.port", self.port, 0, 65535)
