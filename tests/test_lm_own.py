@@ -14,10 +14,10 @@ from deepseek_mm.lm import open_generator
 from deepseek_mm.lm.changes import write_changes
 from deepseek_mm.lm.experts import EXPERTS
 from deepseek_mm.lm.find import fingerprint
+from deepseek_mm.lm.generator import Sampled
 from deepseek_mm.lm.local import LocalModel
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.ours import ours
-from deepseek_mm.lm.generator import Sampled
 from deepseek_mm.lm.own import Checkpoint, OwnModel, common, open_own
 from deepseek_mm.lm.sampling import Sampling
 from deepseek_mm.lm.weights import read_folder

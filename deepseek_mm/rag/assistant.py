@@ -176,7 +176,7 @@ class Assistant:
         return [self._case(*parts) for parts in zip(clear, earlier, uploads, strict=True)]
 
     def _earlier(self, question: Question) -> list[Turn]:
-        """The turns before it, as the history knows them or the asker tells. NothingThere if they are not the asker's."""
+        """The turns before it, as the history or the asker tells them. NothingThere if they are not the asker's."""
         if question.conversation is None:
             return self.at_hand.told(question.told[-REMEMBERED:]) if self.config.rag.history_turns else []
         turns = self.history.turns(question.conversation, session=question.session, last=REMEMBERED)
