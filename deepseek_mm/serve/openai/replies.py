@@ -44,7 +44,6 @@ class Reply(Response):
 
     def __init__(self, head: Head, work: Work) -> None:
         self.head, self.work, self.status_code, self.background = head, work, 200, None
-        self.body = b""
         self.init_headers(NEVER_KEPT | {"Content-Type": "text/event-stream; charset=utf-8"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
