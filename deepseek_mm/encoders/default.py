@@ -28,7 +28,7 @@ from deepseek_mm.encoders.packaged import image_tower_file, text_tower_folder
 from deepseek_mm.encoders.projection import MAIN_DIM, SPACE_DIM, ImageHead, Side, TextHead, join
 from deepseek_mm.encoders.space import Floats, Look
 from deepseek_mm.encoders.tags import Namer, read_groups
-from deepseek_mm.encoders.text import LAYERS, in_order_of_length, load_text_tower
+from deepseek_mm.encoders.text import LAYERS, MAX_TOKENS, in_order_of_length, load_text_tower
 from deepseek_mm.errors import MissingWeights
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "space.safetensors"
@@ -87,7 +87,7 @@ def positions(map_BCGG: Tensor) -> Tensor:
 class DefaultSpace:
     """EfficientNet-Lite2 and MiniLM with trained heads; fills the `Space` protocol."""
 
-    name, dim = "default", SPACE_DIM
+    name, dim, max_tokens = "default", SPACE_DIM, MAX_TOKENS
 
     def __init__(self, weights: Path = WEIGHTS, *, batch: int = 16) -> None:
         if not weights.is_file():
@@ -138,6 +138,10 @@ class DefaultSpace:
     def embed_code(self, codes: Sequence[str]) -> Floats:
         """(N, D): the same tower, a head of its own."""
         return self._read(codes, self.model.code_head)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each, those at its ends included, however many of them are read."""
+        return self.model.text_tower.count(texts)
 
     @torch.inference_mode()
     def _read(self, texts: Sequence[str], head: nn.Module) -> Floats:

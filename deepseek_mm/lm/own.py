@@ -16,7 +16,7 @@ from deepseek_mm.lm.changes import fingerprint_with, with_changes
 from deepseek_mm.lm.chat import encode_chat
 from deepseek_mm.lm.engine import Engine
 from deepseek_mm.lm.find import fingerprint, first_line
-from deepseek_mm.lm.generator import Prepare, Progress, silence
+from deepseek_mm.lm.generator import Prepare, Progress, Spent, silence
 from deepseek_mm.lm.paged import open_memory
 from deepseek_mm.lm.paged_runner import PagedRunner
 from deepseek_mm.lm.runner import Prompt
@@ -33,7 +33,7 @@ AT_ONCE = 32  # answers that share it
 
 
 class OwnModel:
-    """A Generator around the engine. Greedy."""
+    """A Generator around the engine. Greedy, where it is not asked for more."""
 
     sees = False
 
@@ -51,15 +51,32 @@ class OwnModel:
         self, messages: Sequence[Message], *, max_tokens: int, stop: threading.Event, traces: list[Trace]
     ) -> Iterator[str]:
         """The same, as `Traced.stream_traced` says."""
-        ids = encode_chat(self._tokenizer, messages)
-        shared = common(ids, encode_chat(self._tokenizer, messages[:-1])) if len(messages) > 1 else 0
-        prompt = Prompt(ids=tuple(ids), marks=(shared,) if shared else ())
         tracer = Tracer(self._moe) if self._moe else None
+        sampling = Sampling(max_tokens=max_tokens)
         try:
-            yield from self._engine.stream(prompt, Sampling(max_tokens=max_tokens), stop, tracer=tracer)
+            yield from self._engine.stream(self._prompt(messages), sampling, stop, tracer=tracer)
         finally:
             if tracer:
                 traces.append(tracer.trace())
+
+    def stream_sampled(
+        self, messages: Sequence[Message], sampling: Sampling, *, stop: threading.Event, spent: list[Spent]
+    ) -> Iterator[str]:
+        """By these rules, as `Sampled.stream_sampled` says."""
+        return self._engine.stream(self._prompt(messages), sampling, stop, spent=spent)
+
+    def room(self, messages: Sequence[Message]) -> int:
+        """As `Sampled.room` says."""
+        return self._engine.context - len(encode_chat(self._tokenizer, messages))
+
+    def count(self, text: str) -> int:
+        """Tokens of a text."""
+        return len(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _prompt(self, messages: Sequence[Message]) -> Prompt:
+        ids = encode_chat(self._tokenizer, messages)
+        shared = common(ids, encode_chat(self._tokenizer, messages[:-1])) if len(messages) > 1 else 0
+        return Prompt(ids=tuple(ids), marks=(shared,) if shared else ())
 
 
 def common(a: Sequence[int], b: Sequence[int]) -> int:

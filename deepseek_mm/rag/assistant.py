@@ -180,9 +180,9 @@ class Assistant:
         return [self._case(*parts) for parts in zip(clear, earlier, uploads, strict=True)]
 
     def _earlier(self, question: Question) -> list[Turn]:
-        """The last turns of the conversation that the question goes on with. NothingThere if it is not the asker's."""
+        """The turns before it, as the history or the asker tells them. NothingThere if they are not the asker's."""
         if question.conversation is None:
-            return []
+            return self.at_hand.told(question.told[-REMEMBERED:]) if self.config.rag.history_turns else []
         turns = self.history.turns(question.conversation, session=question.session, last=REMEMBERED)
         return turns if self.config.rag.history_turns else []
 
