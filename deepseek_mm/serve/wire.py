@@ -12,6 +12,7 @@ from deepseek_mm.jobs import Job
 from deepseek_mm.records import Answer, Citation, Found, Match, Verdict, Worked
 from deepseek_mm.shapes import answer_shape, citation_shape, found_shape, job_state, match_shape, region_shape, rounded
 from index import Region, Source
+from index.region import UPLOADS
 
 
 def sayable(text: Any) -> Any:
@@ -28,8 +29,10 @@ def spelt(text: str) -> str:
 
 Text = Annotated[str, BeforeValidator(sayable)]  # of what we say
 Typed = Annotated[str, AfterValidator(spelt)]  # of what somebody sends
-Number = Annotated[int, Field(ge=0, le=2**63 - 1, examples=[7])]  # an id: what a row can have
+PathIn = Annotated[Typed, Field(min_length=1, max_length=4096)]
+Number = Annotated[int, Field(ge=0, le=2**53 - 1, examples=[7])]  # an id; JavaScript can count no farther
 BoxOut = Annotated[list[int], Field(min_length=4, max_length=4, examples=[[40, 30, 320, 240]])]
+PICTURE = "/library/sources/7/picture"  # for example
 PICTURES = ("photo", "document")  # kinds of sources that have pictures
 
 
@@ -51,7 +54,7 @@ class SourceOut(BaseModel):
     latitude: float | None
     longitude: float | None
     note: Text = Field(description="what a reader should know")
-    picture: str = Field(description="its address here; empty where there is none", examples=["/library/7/picture"])
+    picture: str = Field(description="its address here; empty where there is none", examples=[PICTURE])
 
     @classmethod
     def of(cls, source: Source) -> Self:
@@ -77,7 +80,7 @@ class RegionOut(BaseModel):
     label: Text = Field(examples=["kite"])
     labels: list["LabelOut"]
     colours: list[str] = Field(examples=[["red"]])
-    picture: str = Field(description="address here; empty where there is none", examples=["/library/7/picture"])
+    picture: str = Field(description="address here; empty where there is none", examples=[PICTURE])
 
     @classmethod
     def of(cls, region: Region) -> Self:
@@ -264,9 +267,10 @@ class JobOut(BaseModel):
 
 def picture_of(source: Source, page: int = 0) -> str:
     """Where this server has the picture of a file of the library, or of one of its pages; empty where it has none."""
-    if not source.id or source.kind not in PICTURES or (source.kind == "document" and not page):
+    none = source.kind not in PICTURES or (source.kind == "document" and not page)
+    if none or not source.id or source.collection == UPLOADS:  # what came with a question is its asker's own
         return ""
-    return f"/library/{source.id}/picture" + (f"?page={page}" if page else "")
+    return f"/library/sources/{source.id}/picture" + (f"?page={page}" if page else "")
 
 
 def placed(region: Region) -> dict[str, Any]:
