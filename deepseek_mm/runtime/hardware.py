@@ -80,7 +80,11 @@ class Hardware:
     @property
     def key(self) -> str:
         """Sixteen letters that change when measured speeds are worth nothing any more."""
-        lasting = asdict(self) | {"available_bytes": 0, "flags": sorted(self.flags), "providers": sorted(self.providers)}
+        lasting = asdict(self) | {
+            "available_bytes": 0,
+            "flags": sorted(self.flags),
+            "providers": sorted(self.providers),
+        }
         return hashlib.sha256(repr(sorted(lasting.items())).encode()).hexdigest()[:16]
 
     def line(self) -> str:

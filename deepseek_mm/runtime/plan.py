@@ -146,7 +146,7 @@ def _pick(tower: Tower, hardware: Hardware, measured: Sequence[Timing], dial: Di
     if engine != "auto":
         return _named(tower, engine, hardware, timings)
     wished = [name for name in WISHED[branch_of(hardware)] if tower in BY_NAME[name].towers]
-    fell_back = []
+    fell_back: list[str] = []
     for name in wished:
         why = _hindrance(BY_NAME[name], hardware, timings.get(name), dial)
         if not why:
@@ -203,7 +203,9 @@ def _inexact(timing: Timing, dial: DialRow) -> str:
 
 def _models(branch: Branch) -> tuple[str, str, tuple[str, ...]]:
     """Language model, image model, and what was wished for and is missing."""
-    lm_wish, image_wish = ("fp4", "efficientnet-lite0") if branch == "small" else (LANGUAGE_MODELS[0].name, IMAGE_MODELS[0].name)
+    lm_wish, image_wish = (
+        ("fp4", "efficientnet-lite0") if branch == "small" else (LANGUAGE_MODELS[0].name, IMAGE_MODELS[0].name)
+    )
     lm, image = _model(LANGUAGE_MODELS, lm_wish), _model(IMAGE_MODELS, image_wish)
     return lm[0], image[0], (*lm[1], *image[1])
 
@@ -224,7 +226,8 @@ def _said(branch: Branch, hardware: Hardware) -> str:
     if branch == "npu":
         return f"An NPU ({', '.join(hardware.npus)}) computes pictures through OpenVINO where it can."
     if branch == "small":
-        return f"Only {hardware.size_bytes / GIB:.1f} GiB of memory, below {SMALL_BYTES / GIB:.0f}: what is small comes first."
+        gib = hardware.size_bytes / GIB
+        return f"Only {gib:.1f} GiB of memory, below {SMALL_BYTES / GIB:.0f}: what is small comes first."
     return f"A processor alone, with {hardware.workers} cores ({_usual(hardware)})."
 
 

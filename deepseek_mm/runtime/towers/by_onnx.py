@@ -85,7 +85,7 @@ def _rows(part: Part) -> Any:
     """What ONNX Runtime's calibration reads: a row at a time, then None."""
     from onnxruntime.quantization import CalibrationDataReader
 
-    class Rows(CalibrationDataReader):  # type: ignore[misc]
+    class Rows(CalibrationDataReader):
         """One dictionary a picture."""
 
         def __init__(self) -> None:
@@ -96,6 +96,6 @@ def _rows(part: Part) -> Any:
         def get_next(self) -> dict[str, Any] | None:
             """The next one."""
             row = next(self._rows, None)
-            return row and {name: as_array(x) for name, x in zip(part.names, row, strict=True)}
+            return None if row is None else {name: as_array(x) for name, x in zip(part.names, row, strict=True)}
 
     return Rows()

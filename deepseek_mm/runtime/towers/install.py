@@ -64,7 +64,7 @@ def carry_out(plan: Plan, space: DefaultSpace, folder: Path, say: Callable[[str]
         row = plan.engine(tower)
         try:
             install(space.model, parts_of(space, tower, Samples()), row, folder)
-        except Exception as error:  # engines are other people's: whatever one raises, torch can do it
+        except Exception as error:  # noqa: BLE001  # engines are other people's: whatever one raises, torch can do it
             line = f"{tower}: not {row.name}, since it does not open ({first_line(error)}): {AS_IT_IS} instead"
             say(line)
             fell_back = (*plan.fell_back, line)

@@ -32,7 +32,9 @@ class Samples:
         """NothingThere without any."""
         found = sorted(self.folder.glob("*.jpg"))[: self.most]
         if len(found) < 2:
-            raise NothingThere(f"no photos in {self.folder} to compare engines with. Run this from a clone of the repository")
+            raise NothingThere(
+                f"no photos in {self.folder} to compare engines with. Run this from a clone of the repository"
+            )
         return found
 
     def pictures(self) -> list[Image.Image]:
