@@ -99,8 +99,11 @@ class SeeConfig:
     min_learned: float = 0.55  # the same for words that were learned from photos
     min_tag: float = 0.3  # the same for what the classifier of the tower names, which errs less
     prior: float = 0.03  # share of photos that show a word of the vocabulary; words are calibrated for one half
+    beams: int = 20  # sentences that are followed at once when a photo is described
+    glance: bool = True  # the language model looks too, where that is packaged
 
     def __post_init__(self) -> None:
+        between("see.beams", self.beams, 1, 100)
         between("see.max_parts", self.max_parts, 0, 64)
         between("see.max_labels", self.max_labels, 0, 100)
         between("see.min_label", self.min_label, 0, 1)
@@ -176,6 +179,18 @@ class LMConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RuntimeConfig:
+    """How this machine computes; `python -m deepseek_mm plan` tells what was chosen."""
+
+    dial: str = "balanced"  # or "fast", "best": speed against quality
+    engine: str = "auto"  # what computes the towers: the fastest that was measured, or one by name
+
+    def __post_init__(self) -> None:
+        if self.dial not in ("fast", "balanced", "best"):
+            raise ConfigError(f"runtime.dial={self.dial} must be fast, balanced or best")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ServeConfig:
     """Where the page and the API are served, how much at a time, and for whom."""
 
@@ -223,4 +238,5 @@ class Config:
     see: SeeConfig = field(default_factory=SeeConfig)
     rag: RagConfig = field(default_factory=RagConfig)
     lm: LMConfig = field(default_factory=LMConfig)
+    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     serve: ServeConfig = field(default_factory=ServeConfig)
