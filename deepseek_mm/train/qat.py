@@ -29,8 +29,8 @@ from deepseek_mm.train.journal import Journal
 from deepseek_mm.train.loop import add_configs, chosen, gathered, train_steps
 from deepseek_mm.train.steps import StepsConfig
 
-STEPS = StepsConfig(steps=400, rate=3e-5, warm=0.1, last=0.05)
-MAP_WEIGHT, CELL_WEIGHT = 0.5, 1.0  # beside the vectors' loss
+STEPS = StepsConfig(steps=360, rate=1e-5, warm=0.1, last=0.02)
+VECTOR_WEIGHT, CELL_WEIGHT, MAP_WEIGHT = 3.0, 1.0, 0.5  # in the loss
 EVERY = 25  # steps after which a checkpoint is kept
 
 
@@ -59,7 +59,7 @@ def distance(student: Seen, teacher: Seen) -> dict[str, Tensor]:
     cells = (1 - F.cosine_similarity(student.cells_BPD, teacher.cells_BPD.float(), dim=-1)).mean()
     pairs = [(getattr(student, name), getattr(teacher, name).float()) for name in ("middle", "packaged", "tuned")]
     maps = torch.stack([(a - b).square().mean() / b.square().mean() for a, b in pairs]).mean()
-    loss = vectors + CELL_WEIGHT * cells + MAP_WEIGHT * maps
+    loss = VECTOR_WEIGHT * vectors + CELL_WEIGHT * cells + MAP_WEIGHT * maps
     return {"loss": loss, "vectors": vectors, "cells": cells, "maps": maps}
 
 
