@@ -16,12 +16,11 @@ from deepseek_mm.errors import LibraryError, MissingWeights
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs
 from deepseek_mm.library import Library
-from deepseek_mm.lm import open_generator
 from deepseek_mm.lm.find import find_folder
 from deepseek_mm.lm.generator import silence
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.retriever import Retriever
-from deepseek_mm.runtime.decode import make_fast
+from deepseek_mm.runtime.decode import open_fast
 from deepseek_mm.see.caption.captioner import read_captioner
 from deepseek_mm.see.eyes import Eyes
 from deepseek_mm.see.glance.late import LateGlance
@@ -62,7 +61,7 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     say("opening the history")
     history = History(config.data / "history.db")
     say(f"opening the language model {config.lm.vlm or config.lm.name}")
-    lm = open_generator(config.lm, cache=cache_folder(), progress=say, prepare=make_fast)
+    lm = open_fast(config.lm, cache=cache_folder(), progress=say)
     retriever = Retriever(space, store, eyes, config)
     jobs = Jobs(config.data / "jobs.db")
     library = Library(

@@ -21,6 +21,7 @@ from deepseek_mm.runtime.quantize.gptq import Curvature, round_well
 WORDS_WEIGHT = 0.1  # of errors in the vectors of words, beside those in their scores
 LEAST_ROWS = 32  # of an expert's inputs; fewer say too little of its curvature
 HEAD = "head"
+WORDS_EVERY = 64  # of the states whose scores are made, where only what comes in is looked at
 
 Batch = tuple[Tensor, Tensor]  # ids and segments of some rows, (N, T) each
 Told = Callable[[str], None]
@@ -42,6 +43,28 @@ def fit_fp4(decoder: Decoder, batches: Sequence[Batch], told: Told = lambda line
     states_MD = torch.cat([decoder.norm(x).flatten(0, 1).float() for x in hidden])
     found[HEAD] = _words(decoder.head, states_MD)
     return found
+
+
+@torch.inference_mode()
+def largest_inputs(decoder: Decoder, batches: Sequence[Batch]) -> dict[str, Tensor]:
+    """How large each input of every layer gets while the batches are read, (D,), by the layer's name."""
+    found: dict[str, Tensor] = {}
+
+    def look_at(name: str) -> Callable[..., None]:
+        def seen(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            largest_D = inputs[0].flatten(0, -2).abs().float().amax(0)
+            found[name] = torch.maximum(largest_D, found.get(name, largest_D))
+
+        return seen
+
+    named = _linears(decoder)
+    hooks = [linear.register_forward_pre_hook(look_at(name)) for name, linear in named]
+    for ids, segments in batches:
+        hidden, _ = decoder(decoder.embed(ids), Whole(decoder.shape, segments))
+        decoder.logits(hidden[:, ::WORDS_EVERY])
+    for hook in hooks:
+        hook.remove()
+    return {name: found.get(name, torch.ones(linear.in_features)) for name, linear in named}
 
 
 def _words(head: nn.Linear, states_MD: Tensor) -> Fp4:

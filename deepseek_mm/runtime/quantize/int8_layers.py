@@ -143,16 +143,24 @@ class Int8Linear(nn.Module):
 
 
 class DynamicLinear(nn.Module):
-    """A linear layer that takes the range of every row as it comes."""
+    """A linear layer that takes the range of every row as it comes.
 
-    def __init__(self, weight_FD: Tensor, scale_F: Tensor, bias_F: Tensor | None = None) -> None:
+    `smooth_D`: inputs are divided by it first, as the weights were multiplied, so that none is much larger than others.
+    """
+
+    def __init__(
+        self, weight_FD: Tensor, scale_F: Tensor, bias_F: Tensor | None = None, *, smooth_D: Tensor | None = None
+    ) -> None:
         super().__init__()
         self.out_features, self.in_features = weight_FD.shape
         self.weight_FD, self.scale_F, self._bias_F = weight_FD, scale_F, bias_F
+        self._even_D = None if smooth_D is None else 1 / smooth_D.float()
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., D) to (..., F)."""
         x_MD = x.reshape(-1, self.in_features).float()
+        if self._even_D is not None:
+            x_MD = x_MD * self._even_D
         step_M1 = (x_MD.abs().amax(1, keepdim=True) / SIGNED).clamp_min(LEAST)
         levels_MD = (x_MD / step_M1).round_().to(torch.int8)
         y_MF = torch._int_mm(levels_MD, self.weight_FD.t()).float().mul_(step_M1).mul_(self.scale_F)
@@ -162,12 +170,25 @@ class DynamicLinear(nn.Module):
 
 
 class Int8Embedding(nn.Module):
-    """Vectors of words, in eight bits with a scale each."""
+    """Vectors of words, in eight bits with a scale each; `smooth_D` as the scores' layer has it."""
 
-    def __init__(self, weight_VD: Tensor, scale_V: Tensor, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self,
+        weight_VD: Tensor,
+        scale_V: Tensor,
+        *,
+        smooth_D: Tensor | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
         super().__init__()
         self.weight_VD, self.scale_V, self.dtype = weight_VD, scale_V, dtype
+        self._even_D = torch.ones(1) if smooth_D is None else 1 / smooth_D.float()
+
+    @property
+    def weight(self) -> Tensor:
+        """One vector of the kind that comes out: memory for keys is made like it."""
+        return torch.empty(1, self.weight_VD.shape[1], dtype=self.dtype)
 
     def forward(self, ids: Tensor) -> Tensor:
         """(..., D)."""
-        return (self.weight_VD[ids].float() * self.scale_V[ids][..., None]).to(self.dtype)
+        return (self.weight_VD[ids].float() * self.scale_V[ids][..., None] * self._even_D).to(self.dtype)

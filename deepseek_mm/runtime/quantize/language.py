@@ -18,17 +18,17 @@ from deepseek_mm.lm.find import fingerprint
 from deepseek_mm.lm.llama import read_shape
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.ours import ours
-from deepseek_mm.lm.own import Checkpoint
+from deepseek_mm.lm.own import Checkpoint, Opens
 from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.runtime.quantize.fp4 import BLOCK, Fp4
 from deepseek_mm.runtime.quantize.fp4_layers import Fp4Embedding, Fp4Linear
-from deepseek_mm.runtime.quantize.int8_layers import DynamicLinear, Int8Embedding, eight_bits_of
+from deepseek_mm.runtime.quantize.int8_layers import LEAST, DynamicLinear, Int8Embedding, eight_bits_of
 from deepseek_mm.runtime.quantize.kept import Kept, Wanted, cache_file, read_kept
 
 FP4, INT8 = "lm-fp4", "lm-int8"
 SCHEMES = {"fp4": FP4, "int8": INT8}  # by the word of lm.bits
 CODES, SCALES, WHOLE = ".codes", ".scales", ".whole"  # ends of an FP4 matrix's names
-LEVELS, SCALE = ".levels", ".scale"  # of one in int8
+LEVELS, SCALE, SMOOTH = ".levels", ".scale", ".smooth"  # of one in int8
 HEAD, WORDS = "head", "embedding"
 DTYPE = torch.bfloat16
 
@@ -43,11 +43,19 @@ def tensors_of_fp4(decoder: Decoder, matrices: Mapping[str, Fp4]) -> dict[str, T
     return held | others(decoder)
 
 
-def tensors_of_int8(decoder: Decoder) -> dict[str, Tensor]:
-    """What a file holds: every weight rounded to the nearest of 255 levels."""
+def tensors_of_int8(decoder: Decoder, largest: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What a file holds: weights rounded to the nearest of 255 levels, their inputs made even before.
+
+    `largest` is how large each input of a layer gets, (D,). An input that is far larger than the others would leave
+    them few levels; half of that, as a root, is moved into the weights (SmoothQuant, Xiao et al. 2022, arXiv
+    2211.10438, eq. 4 with alpha 0.5).
+    """
     held: dict[str, Tensor] = {}
     for name, linear in linears(decoder):
-        held[name + LEVELS], held[name + SCALE] = eight_bits_of(linear.weight)
+        weight_FD = linear.weight.float()
+        smooth_D = (largest[name].clamp_min(LEAST) / weight_FD.abs().amax(0).clamp_min(LEAST)).sqrt().to(DTYPE)
+        held[name + LEVELS], held[name + SCALE] = eight_bits_of(weight_FD * smooth_D.float())
+        held[name + SMOOTH] = smooth_D
     return held | others(decoder)
 
 
@@ -76,8 +84,10 @@ def open_int8(shape: DecoderShape, held: Mapping[str, Tensor]) -> Decoder:
     """A decoder that multiplies whole numbers. `held` as `tensors_of_int8` gives it."""
     decoder = empty(shape)
     for name, _ in linears(decoder):
-        decoder.set_submodule(name, DynamicLinear(held[name + LEVELS], held[name + SCALE]))
-    words = Int8Embedding(held[HEAD + LEVELS], held[HEAD + SCALE], DTYPE)
+        levels_FD, scale_F = held[name + LEVELS], held[name + SCALE]
+        decoder.set_submodule(name, DynamicLinear(levels_FD, scale_F, smooth_D=held[name + SMOOTH]))
+    smooth_D = held[HEAD + SMOOTH]
+    words = Int8Embedding(held[HEAD + LEVELS], held[HEAD + SCALE], smooth_D=smooth_D, dtype=DTYPE)
     decoder.embedding = words  # type: ignore[assignment]
     return _filled(decoder, held)
 
@@ -95,10 +105,8 @@ def open_quantised_lm(checkpoint: Checkpoint, file: Path, *, scheme: str) -> tup
     return OPENED[scheme](shape, kept.tensors), fingerprint_with(base, file)
 
 
-def opens_in(bits: str, cache: Path):  # noqa: ANN201
-    """What opens a checkpoint in these bits, from the file in the cache; None: as it is."""
-    if bits not in SCHEMES:
-        return None
+def opens_in(bits: str, cache: Path) -> Opens:
+    """What opens a checkpoint in these bits ("fp4" or "int8"), from the file in the cache."""
     scheme = SCHEMES[bits]
     return lambda checkpoint: open_quantised_lm(checkpoint, cache_file(cache, scheme), scheme=scheme)
 
@@ -148,6 +156,7 @@ def wanted_of(shape: DecoderShape, scheme: str) -> Wanted:
             wanted[name + WHOLE] = torch.float32, ()
         else:
             wanted[name + LEVELS], wanted[name + SCALE] = (torch.int8, (outputs, inputs)), (torch.float32, (outputs,))
+            wanted[name + SMOOTH] = DTYPE, (inputs,)
     return wanted
 
 
