@@ -49,6 +49,14 @@ def eight_bits_of(weight: Tensor, scale_F: Tensor | None = None) -> tuple[Tensor
     return (rows / scale_F[:, None]).round().clamp(-SIGNED, SIGNED).to(torch.int8).view(weight.shape), scale_F
 
 
+def smooth_of(largest_D: Tensor, weight_FD: Tensor) -> Tensor:
+    """What inputs are divided by and weights multiplied with, so that neither has some that are far larger, (D,).
+
+    Half of the difference, as a root, goes over (SmoothQuant, Xiao et al. 2022, arXiv 2211.10438, eq. 4, alpha 0.5).
+    """
+    return (largest_D.float().clamp_min(LEAST) / weight_FD.float().abs().amax(0).clamp_min(LEAST)).sqrt()
+
+
 def format_for(x: Tensor) -> torch.dtype:
     """What a layer is expected to answer in: as torch's own layers do under autocast."""
     return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
@@ -123,10 +131,19 @@ def _ordered(conv: Conv) -> Tensor:
 
 
 class Int8Linear(nn.Module):
-    """A linear layer whose inputs have a calibrated range."""
+    """A linear layer whose inputs have a calibrated range; `smooth_D` as in `DynamicLinear`."""
 
-    def __init__(self, weight_FD: Tensor, scale_F: Tensor, bias_F: Tensor | None, given: Range) -> None:
+    def __init__(
+        self,
+        weight_FD: Tensor,
+        scale_F: Tensor,
+        bias_F: Tensor | None,
+        given: Range,
+        *,
+        smooth_D: Tensor | None = None,
+    ) -> None:
         super().__init__()
+        self._even_D = None if smooth_D is None else 1 / smooth_D.float()
         self.out_features, self.in_features = weight_FD.shape
         self._ordered = torch.ops.onednn.qlinear_prepack(weight_FD, None)
         self._scale_F, self._bias_F, self.given = scale_F, bias_F, given
@@ -134,7 +151,8 @@ class Int8Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., D) to (..., F)."""
-        levels_MD, dtype = levels_of(x.reshape(-1, self.in_features), self.given), format_for(x)
+        x_MD, dtype = x.reshape(-1, self.in_features), format_for(x)
+        levels_MD = levels_of(x_MD if self._even_D is None else x_MD.float() * self._even_D, self.given)
         y_MF: Tensor = torch.ops.onednn.qlinear_pointwise(
             levels_MD, self.given.scale, self.given.zero, self._ordered, self._scale_F, self._zero_F, self._bias_F,
             1.0, 0, dtype, "none", [], "",

@@ -22,7 +22,7 @@ from deepseek_mm.lm.own import Checkpoint, Opens
 from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.runtime.quantize.fp4 import BLOCK, Fp4
 from deepseek_mm.runtime.quantize.fp4_layers import Fp4Embedding, Fp4Linear
-from deepseek_mm.runtime.quantize.int8_layers import LEAST, DynamicLinear, Int8Embedding, eight_bits_of
+from deepseek_mm.runtime.quantize.int8_layers import DynamicLinear, Int8Embedding, eight_bits_of, smooth_of
 from deepseek_mm.runtime.quantize.kept import Kept, Wanted, cache_file, read_kept
 
 FP4, INT8 = "lm-fp4", "lm-int8"
@@ -46,14 +46,13 @@ def tensors_of_fp4(decoder: Decoder, matrices: Mapping[str, Fp4]) -> dict[str, T
 def tensors_of_int8(decoder: Decoder, largest: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """What a file holds: weights rounded to the nearest of 255 levels, their inputs made even before.
 
-    `largest` is how large each input of a layer gets, (D,). An input that is far larger than the others would leave
-    them few levels; half of that, as a root, is moved into the weights (SmoothQuant, Xiao et al. 2022, arXiv
-    2211.10438, eq. 4 with alpha 0.5).
+    `largest` is how large each input of a layer gets, (D,): one that is far larger than the others would leave them
+    few levels.
     """
     held: dict[str, Tensor] = {}
     for name, linear in linears(decoder):
         weight_FD = linear.weight.float()
-        smooth_D = (largest[name].clamp_min(LEAST) / weight_FD.abs().amax(0).clamp_min(LEAST)).sqrt().to(DTYPE)
+        smooth_D = smooth_of(largest[name], weight_FD).to(DTYPE)
         held[name + LEVELS], held[name + SCALE] = eight_bits_of(weight_FD * smooth_D.float())
         held[name + SMOOTH] = smooth_D
     return held | others(decoder)

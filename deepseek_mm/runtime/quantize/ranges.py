@@ -10,25 +10,47 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from deepseek_mm.runtime.quantize.int8_layers import LEVELS, Range, range_of
+from deepseek_mm.runtime.quantize.int8_layers import LEVELS, Range, range_of, smooth_of
 
 KEPT = 4_096  # numbers of each call
+ROWS = 16  # rows of each call, of layers whose inputs are made even
 SHARES = tuple(1 - 0.04 * n for n in range(20))  # of the whole range, that are tried
 
 
 class Ranges:
-    """Looks at the inputs of some layers of a model while it works."""
+    """Looks at the inputs of some layers of a model while it works. `even`: linear ones whose inputs are made even."""
 
-    def __init__(self, layers: Iterable[tuple[str, nn.Module]]) -> None:
+    def __init__(
+        self, layers: Iterable[tuple[str, nn.Module]], even: Iterable[tuple[str, nn.Linear]] = ()
+    ) -> None:
         self._draw = torch.Generator().manual_seed(0)
         self._samples: dict[str, list[Tensor]] = {}
+        self._even = dict(even)
         self._hooks = [module.register_forward_pre_hook(self._seen(name)) for name, module in layers]
+        self._hooks += [module.register_forward_pre_hook(self._rows(name)) for name, module in self._even.items()]
 
     def close(self) -> dict[str, Range]:
         """The range of every layer; nothing is looked at any longer."""
         for hook in self._hooks:
             hook.remove()
-        return {name: best_range(torch.cat(samples)) for name, samples in self._samples.items()}
+        smooth = self.smooth()
+        return {
+            name: best_range((torch.cat(samples) / smooth[name]).flatten() if name in smooth else torch.cat(samples))
+            for name, samples in self._samples.items()
+        }
+
+    def smooth(self) -> dict[str, Tensor]:
+        """What makes the inputs of the `even` layers even, (D,) each."""
+        found = {name: torch.cat(self._samples[name]).abs().amax(0) for name in self._even}
+        return {name: smooth_of(largest_D, self._even[name].weight) for name, largest_D in found.items()}
+
+    def _rows(self, name: str):  # noqa: ANN202
+        def add(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            x_MD = inputs[0].detach().float().flatten(0, -2)
+            drawn_MD = x_MD[torch.randint(len(x_MD), (ROWS,), generator=self._draw)]
+            self._samples.setdefault(name, []).append(torch.cat((drawn_MD, x_MD.amax(0)[None], x_MD.amin(0)[None])))
+
+        return add
 
     def _seen(self, name: str):  # noqa: ANN202  torch has no name for a hook's type
         def add(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:

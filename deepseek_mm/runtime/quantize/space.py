@@ -17,7 +17,7 @@ from torch import Tensor
 from deepseek_mm.encoders.default import DefaultSpace, SpaceModel
 from deepseek_mm.runtime.quantize.kept import Told, Wanted, read_kept, write_kept
 from deepseek_mm.runtime.quantize.ranges import Ranges
-from deepseek_mm.runtime.quantize.towers import Tensors, chains, linears, put_in, quantised, recipe_of
+from deepseek_mm.runtime.quantize.towers import EVEN, Tensors, chains, linears, put_in, quantised, recipe_of
 
 STATIC, QAT, DYNAMIC = "towers-int8", "towers-qat", "towers-dynamic"
 SEED = 0
@@ -59,14 +59,16 @@ class Sample:
 def calibrate(space: DefaultSpace, sample: Sample) -> dict[str, Tensor]:
     """The recipe of ranges alone, of a space in full precision."""
     layers = [(link.name, link.conv) for chain in chains(space.model) for link in chain.links]
-    ranges = Ranges([*layers, *linears(space.model)])
+    plain = [(name, linear) for name, linear in linears(space.model) if not name.startswith(EVEN)]
+    even = [(name, linear) for name, linear in linears(space.model) if name.startswith(EVEN)]
+    ranges = Ranges([*layers, *plain], even)
     try:
         space.embed_images(_pictures(sample.photos))
         space.embed_texts(sample.texts)
         space.embed_code(CODE)
     finally:
         found = ranges.close()
-    return recipe_of(found)
+    return recipe_of(found, ranges.smooth())
 
 
 def write_space(file: Path, space: DefaultSpace, recipe: Tensors, *, scheme: str, calibrated: str, made: str) -> Path:
@@ -102,7 +104,9 @@ def wanted_of(model: SpaceModel) -> Wanted:
     """What a file of this model must hold."""
     layers = [link.name for chain in chains(model) for link in chain.links] + [name for name, _ in linears(model)]
     ranges = {f"{name}.given": torch.zeros(2) for name in layers}
-    return {name: (value.dtype, tuple(value.shape)) for name, value in quantised(model, ranges | ones(model)).items()}
+    even = {f"{n}.smooth": torch.ones(linear.in_features) for n, linear in linears(model) if n.startswith(EVEN)}
+    held = quantised(model, ranges | even | ones(model))
+    return {name: (value.dtype, tuple(value.shape)) for name, value in held.items()}
 
 
 def ones(model: SpaceModel) -> dict[str, Tensor]:

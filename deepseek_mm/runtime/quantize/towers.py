@@ -25,9 +25,10 @@ from deepseek_mm.runtime.quantize.int8_layers import (
     eight_bits_of,
 )
 
-WEIGHT, SCALE, BIAS, GIVEN = ".weight", ".scale", ".bias", ".given"  # ends of the names in a file
+WEIGHT, SCALE, BIAS, GIVEN, SMOOTH = ".weight", ".scale", ".bias", ".given", ".smooth"  # ends of the names in a file
 ORDERS = (("conv_dw", "bn1", "conv_pw", "bn2"), ("conv_pw", "bn1", "conv_dw", "bn2", "conv_pwl", "bn3"))
 TOWERS = ("image_tower.lower", "image_tower.upper", "packaged_upper")
+EVEN = ("text_tower.", "text_head.", "code_head.", "side.text.")  # a few inputs of these are far larger than others
 SPOKEN = "image_tower.classifier"  # the namer reads its rows itself
 
 Tensors = Mapping[str, Tensor]
@@ -120,22 +121,29 @@ def put_in(model: SpaceModel, held: Tensors, *, dynamic: bool = False) -> None:
         model.get_submodule(name).norm = nn.Identity()
     for name, _ in list(linears(model)):
         weight, scale, bias = held[name + WEIGHT], held[name + SCALE], held.get(name + BIAS)
-        made = DynamicLinear(weight, scale, bias) if dynamic else Int8Linear(weight, scale, bias, _range(held, name))
+        given, smooth_D = _range(held, name), held.get(name + SMOOTH)
+        made = (
+            DynamicLinear(weight, scale, bias, smooth_D=smooth_D)
+            if dynamic
+            else Int8Linear(weight, scale, bias, given, smooth_D=smooth_D)
+        )
         model.set_submodule(name, made)
     for name, _ in list(embeddings(model)):
         model.set_submodule(name, Int8Embedding(held[name + WEIGHT], held[name + SCALE]))
 
 
-def recipe_of(ranges: Mapping[str, Range]) -> dict[str, Tensor]:
+def recipe_of(ranges: Mapping[str, Range], smooth: Tensors) -> dict[str, Tensor]:
     """That of calibration alone."""
-    return {name + GIVEN: torch.tensor([how.scale, float(how.zero)]) for name, how in ranges.items()}
+    given = {name + GIVEN: torch.tensor([how.scale, float(how.zero)]) for name, how in ranges.items()}
+    return given | {name + SMOOTH: value for name, value in smooth.items()}
 
 
 def _layer(name: str, weight: Tensor, bias: Tensor | None, recipe: Tensors) -> dict[str, Tensor]:
     """Weight, scale, bias and range of one layer, by their names."""
     weight, bias = recipe.get(name + WEIGHT, weight), recipe.get(name + BIAS, bias)
-    levels, scale = eight_bits_of(weight, recipe.get(name + SCALE))
-    held = {name + WEIGHT: levels, name + SCALE: scale, name + GIVEN: recipe[name + GIVEN]}
+    smooth = {name + SMOOTH: recipe[name + SMOOTH]} if name + SMOOTH in recipe else {}
+    levels, scale = eight_bits_of(weight * smooth.get(name + SMOOTH, 1), recipe.get(name + SCALE))
+    held = {name + WEIGHT: levels, name + SCALE: scale, name + GIVEN: recipe[name + GIVEN]} | smooth
     return held if bias is None else held | {name + BIAS: bias}
 
 
