@@ -144,6 +144,7 @@ class LMConfig:
 
     name: str = OUR_LM  # or BASE_LM; "none" lets the program speak; any causal model by folder or hub name
     url: str = ""  # an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1; empty is the local model
+    bits: str = "auto"  # of our model's weights: "fp4" or "int8" from the file that quantize made; "auto": by the machine
     vlm: str = ""  # a model that looks at pictures, by folder or hub name, in the place of `name`; empty is none
     phrasing: str = "auto"  # one claim at a time: "claims"; it reads the evidence and speaks: "free"; not: "none"
     sees: bool = False  # the server's model looks at pictures: they are sent along
@@ -160,6 +161,10 @@ class LMConfig:
         between("lm.timeout_s", self.timeout_s, 0.1, 3600)
         if self.phrasing not in ("auto", "claims", "free", "none"):
             raise ConfigError(f"lm.phrasing={self.phrasing} must be auto, claims, free or none")
+        if self.bits not in ("auto", "int8", "fp4"):
+            raise ConfigError(f"lm.bits={self.bits} must be auto, int8 or fp4")
+        if self.bits != "auto" and not self.trained_here:
+            raise ConfigError(f"lm.bits={self.bits} is made for lm.name={OUR_LM} alone. Leave it at auto with others")
         if self.vlm and self.url:
             raise ConfigError(f"lm.vlm={self.vlm} and lm.url each name a model. Leave one empty: --vlm '' or --llm ''")
 

@@ -16,12 +16,11 @@ from deepseek_mm.errors import LibraryError, MissingWeights
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs
 from deepseek_mm.library import Library
-from deepseek_mm.lm import open_generator
 from deepseek_mm.lm.find import find_folder
 from deepseek_mm.lm.generator import silence
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.retriever import Retriever
-from deepseek_mm.runtime.decode import make_fast
+from deepseek_mm.runtime.decode import open_fast
 from deepseek_mm.runtime.dial import dialled
 from deepseek_mm.runtime.planned import fit
 from deepseek_mm.see.caption.captioner import read_captioner
@@ -38,7 +37,7 @@ from index.store import RegionStore
 
 Progress = Callable[[str], None]
 Trained = TypeVar("Trained")
-PREPARE = {"packed": make_fast, "plain": None}  # what a plan's language model is made of the decoder by
+PLAIN = "plain"  # a plan's language model that is left as it is
 
 
 def load(config: Config, *, progress: Progress | None = None) -> Assistant:
@@ -67,7 +66,7 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     say("opening the history")
     history = History(config.data / "history.db")
     say(f"opening the language model {config.lm.vlm or config.lm.name}")
-    lm = open_generator(config.lm, cache=cache_folder(), progress=say, prepare=PREPARE[plan.lm])
+    lm = open_fast(config.lm, cache=cache_folder(), progress=say, plain=plan.lm == PLAIN)
     retriever = Retriever(space, store, eyes, config)
     jobs = Jobs(config.data / "jobs.db")
     library = Library(
