@@ -23,7 +23,10 @@ from deepseek_mm.cli import (
 PROGRAM = "python -m deepseek_mm"
 COMMANDS = tuple(
     module.COMMAND
-    for module in (ask, search, rules, index, library, history, keys, serve, evaluate, bench, train, quantize, doctor, configure)
+    for module in (
+        *(ask, search, rules, index, library, history, serve, keys),
+        *(evaluate, bench, train, quantize, doctor, configure),
+    )
 )
 
 

@@ -1,4 +1,4 @@
-"""What can be asked for, typed: the same five kinds of work whether somebody waits for the answer or takes a task's name.
+"""What can be asked for, typed: the same five kinds of work, whether somebody waits or takes a task's name.
 
 A picture is a data URL, or an address where the server was told that it may fetch some.
 """
@@ -29,7 +29,7 @@ class AskIn(Asked):
 
     question: Typed = Field(max_length=MOST_CHARS, examples=["Which photos show a dog?"])
     pictures: list[Address] = Field(default=[], max_length=64, examples=[[]])
-    conversation: Number | None = Field(default=None, description="to go on with; none begins a new one", examples=[None])
+    conversation: Number | None = Field(default=None, description="none begins a new one", examples=[None])
 
 
 class WhereIn(Asked):
@@ -37,7 +37,7 @@ class WhereIn(Asked):
 
     collection: Typed | None = Field(default=LIBRARY, max_length=200, description='"library" is all of it')
     label: Typed = Field(default="", max_length=200, examples=[""])
-    formats: list[Typed] = Field(default=[], max_length=50, description="file types, such as jpeg or pdf", examples=[[]])
+    formats: list[Typed] = Field(default=[], max_length=50, description="such as jpeg or pdf", examples=[[]])
     kinds: list[Typed] = Field(default=[], max_length=10, description="photo, document, code", examples=[[]])
     folder: Typed = Field(default="", max_length=4_000, examples=[""])
     taken_after: datetime | None = Field(default=None, examples=[None])

@@ -11,14 +11,16 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from deepseek_mm.config import ServeConfig
+from deepseek_mm.errors import Forbidden
 from deepseek_mm.jobs import Asked, Job, Jobs, State, Worker
-from deepseek_mm.serve.asked import AskTask, CaptionTask, EmbedTask, IndexTask, SearchTask
+from deepseek_mm.serve.asked import AskTask, CaptionTask, EmbedTask, IndexIn, IndexTask, SearchTask
 from deepseek_mm.serve.inbox import Inbox
 from deepseek_mm.serve.pictures import Pictures
+from deepseek_mm.serve.roots import allowed
+from deepseek_mm.serve.who import MAKE, Who
 from deepseek_mm.serve.wire import Text
-from deepseek_mm.serve.work import Doing
+from deepseek_mm.serve.work import PREFIX, Doing
 
-PREFIX = "task."
 KINDS = ("ask", "search", "embed", "caption", "index")
 SLOW_WORKERS = 4
 STOP_S = 5.0  # how long a program that ends waits for tasks under way
@@ -46,7 +48,7 @@ class TaskOut(BaseModel):
     bulk: bool
     progress: ProgressOut
     text: Text = Field(description="the answer so far")
-    result: dict[str, Any] | None = Field(description="what /ask, /search or /embed would answer; null until it is done")
+    result: dict[str, Any] | None = Field(description="what /ask, /search or /embed would say; null until done")
     error: Text = Field(description="why it failed, and what to do")
     attempts: int = Field(description="more than 1 after an interruption")
     created_at: datetime
@@ -81,6 +83,13 @@ class Tasks:
         asked = Asked(by=by, key=key, bulk=wanted.bulk, most=most)
         return self.jobs.add(PREFIX + wanted.kind, payload, asked=asked)
 
+    def check_index(self, asked: IndexIn, who: Who) -> None:
+        """Taking files in changes the library, and may name only what the caller may read. Forbidden."""
+        if "library" not in who.rights:
+            raise Forbidden(f"the key {who.name!r} may not change the library. Make one that may: {MAKE}")
+        for path in asked.paths:
+            allowed(path, who, self._serve)
+
     def get(self, token: str, *, by: str) -> Job:
         """NothingThere if the caller has no such task."""
         return self.jobs.called(token, by=by)
@@ -106,9 +115,7 @@ class Tasks:
             cancelling=job.cancelling,
             place=place,
             bulk=job.bulk,
-            progress=ProgressOut(
-                done=job.done, total=job.total, message=job.message, seconds_left=job.seconds_left
-            ),
+            progress=ProgressOut(done=job.done, total=job.total, message=job.message, seconds_left=job.seconds_left),
             text=job.partial,
             result=job.result or None,
             error=job.message if job.state == "failed" else "",

@@ -16,6 +16,7 @@ from deepseek_mm.errors import NothingThere
 from deepseek_mm.jobs import Job, Jobs
 from deepseek_mm.serve.tasks import TaskOut
 
+
 class TextEvent(BaseModel):
     """The text from character `at` on."""
 
@@ -30,7 +31,11 @@ Event = dict[str, str]
 async def watch(jobs: Jobs, job: Job) -> AsyncIterator[Job]:
     """The job now, and whenever it has changed; the last one has ended. One that is forgotten ends the series."""
     loop, news = asyncio.get_running_loop(), asyncio.Event()
-    with jobs.bell.heard(job.id, lambda: loop.call_soon_threadsafe(news.set)):
+
+    def ear() -> None:
+        loop.call_soon_threadsafe(news.set)
+
+    with jobs.bell.heard(job.id, ear):
         before: Job | None = None
         while True:
             news.clear()
@@ -49,9 +54,10 @@ async def watch(jobs: Jobs, job: Job) -> AsyncIterator[Job]:
 
 async def ended(jobs: Jobs, job: Job) -> Job:
     """The job once it is over."""
-    async for job in watch(jobs, job):
-        pass
-    return job
+    last = job
+    async for now in watch(jobs, job):
+        last = now
+    return last
 
 
 async def events(jobs: Jobs, job: Job, out: Callable[[Job], TaskOut], last: str = "") -> AsyncIterator[Event]:
@@ -60,7 +66,8 @@ async def events(jobs: Jobs, job: Job, out: Callable[[Job], TaskOut], last: str 
     """
     attempt, told = place_of(last)
     known, state = "", ""
-    async for job in watch(jobs, job):
+    first = job
+    async for job in watch(jobs, first):
         if job.attempts != attempt:
             attempt, told, known = job.attempts, 0, ""
         at = min(told, len(job.partial)) if not known else common(known, job.partial)

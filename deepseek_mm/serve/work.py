@@ -14,7 +14,7 @@ from deepseek_mm.serve.engine import Engine
 from deepseek_mm.serve.inbox import Inbox
 from deepseek_mm.serve.wire import AnswerOut, FoundOut
 
-Input = AskIn | SearchIn | EmbedIn | CaptionIn | IndexIn
+PREFIX = "task."  # of the kinds of jobs that are tasks
 Open = Callable[[str], Image]  # a picture by what the request calls it
 
 
@@ -26,11 +26,16 @@ class Doing:
 
     def quick(self) -> Mapping[str, Callable[[Task], str]]:
         """Handlers of what is over in seconds."""
-        return {"task.ask": self.ask, "task.search": self.search, "task.embed": self.embed, "task.caption": self.caption}
+        return {
+            "task.ask": self.ask,
+            "task.search": self.search,
+            "task.embed": self.embed,
+            "task.caption": self.caption,
+        }
 
     def slow(self) -> Mapping[str, Callable[[Task], str]]:
         """Handlers of what may take hours."""
-        return {"task.index": self.index}
+        return {PREFIX + "index": self.index}
 
     def ask(self, task: Task) -> str:
         """The answer grows into the task's text. A task that is begun again answers the turn that it began before."""
@@ -88,16 +93,16 @@ class Doing:
         return f"{len(captions)} described"
 
     def index(self, task: Task) -> str:
-        """The library does it; this follows. Begun again, it joins the work that goes on, or begins what is safe twice."""
+        """The library does it; this follows. Begun again it joins what goes on, or indexes again, which is safe."""
         asked, library = IndexIn.model_validate(task.job.payload), self._assistant.library
         job = library.add(asked.paths, collection=asked.collection, anew=asked.anew)
         for now in follow(library.jobs, job.id):
             job = now
             task.report(job.done, job.total, job.message)
-            if task.told != "cancel" and task.stopping and task.told == "cancel":
+            if task.stopping and task.told == "stop":
+                return ""  # the library's own job goes on by itself
+            if task.told == "cancel" and not job.cancelling:
                 library.jobs.cancel(job.id)
-            if task.told == "stop":
-                return ""
         if job.state == "failed":
             raise JobFailed(job.message)
         failed = [{"item": one.item, "reason": one.reason} for one in library.jobs.failures(job.id, limit=100)]

@@ -28,7 +28,6 @@ class Range(NamedTuple):
     zero: int
 
 
-
 def range_of(low: float, high: float) -> Range:
     """The range that holds low .. high, and 0 exactly."""
     low, high = min(low, 0.0), max(high, 0.0)

@@ -20,9 +20,7 @@ SHARES = tuple(1 - 0.04 * n for n in range(20))  # of the whole range, that are 
 class Ranges:
     """Looks at the inputs of some layers of a model while it works. `even`: linear ones whose inputs are made even."""
 
-    def __init__(
-        self, layers: Iterable[tuple[str, nn.Module]], even: Iterable[tuple[str, nn.Linear]] = ()
-    ) -> None:
+    def __init__(self, layers: Iterable[tuple[str, nn.Module]], even: Iterable[tuple[str, nn.Linear]] = ()) -> None:
         self._draw = torch.Generator().manual_seed(0)
         self._samples: dict[str, list[Tensor]] = {}
         self._even = dict(even)

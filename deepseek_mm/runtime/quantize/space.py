@@ -53,7 +53,9 @@ class Sample:
     @property
     def told(self) -> str:
         """For the card."""
-        return f"{len(self.photos)} photos and {len(self.texts)} captions of the training part, {len(CODE)} lines of code"
+        return (
+            f"{len(self.photos)} photos and {len(self.texts)} captions of the training part, {len(CODE)} lines of code"
+        )
 
 
 def calibrate(space: DefaultSpace, sample: Sample) -> dict[str, Tensor]:

@@ -60,7 +60,9 @@ def chains(model: SpaceModel) -> Iterator[Chain]:
             yield Chain(tower, "stem", (Link(f"{name}.stem", tower.stem, tower.norm),), skips=False, stops=True)
         for number, stage in tower.stages.named_children():
             for place, block in stage.named_children():
-                yield Chain(stage, place, links_of(f"{name}.stages.{number}.{place}", block), block.has_skip, stops=False)
+                yield Chain(
+                    stage, place, links_of(f"{name}.stages.{number}.{place}", block), block.has_skip, stops=False
+                )
         if hasattr(tower, "close"):
             yield Chain(tower, "close", (Link(f"{name}.close", tower.close, tower.norm),), skips=False, stops=True)
 
@@ -163,4 +165,3 @@ def _conv(link: Link, held: Tensors) -> Conv:
 def _range(held: Tensors, name: str) -> Range:
     scale, zero = held[name + GIVEN].tolist()
     return Range(scale, round(zero))
-
