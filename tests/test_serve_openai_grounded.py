@@ -182,7 +182,7 @@ def test_an_unknown_model_is_told_which_there_are(client):
 
 def test_models_are_listed_and_found_by_name(client):
     names = [model.id for model in client.models.list()]
-    assert names == ["deepseek-mm", "deepseek-mm-embed", "deepseek-mm-embed-code"]  # this house has no language model
+    assert names == ["deepseek-mm", "deepseek-mm-lm", "deepseek-mm-embed", "deepseek-mm-embed-code"]
     assert client.models.retrieve("deepseek-mm").owned_by == "deepseek-mm"
     with pytest.raises(openai.NotFoundError):
         client.models.retrieve("gpt-4o")
