@@ -169,8 +169,8 @@ def test_a_question_that_cannot_be_asked_has_its_status_even_in_a_stream(client,
     for messages in ([""], [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "Yes?"}]):
         with pytest.raises(openai.BadRequestError):
             list(ask(client, *messages, stream=streams))
+    bad = {"type": "image_url", "image_url": {"url": "file:///etc/passwd"}}
     with pytest.raises(openai.BadRequestError, match="no picture in base64"):
-        bad = {"type": "image_url", "image_url": {"url": "file:///etc/passwd"}}
         list(ask(client, {"role": "user", "content": [bad]}, stream=streams))
 
 
