@@ -169,8 +169,8 @@ def test_a_question_that_cannot_be_asked_has_its_status_even_in_a_stream(client,
     for messages in ([""], [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "Yes?"}]):
         with pytest.raises(openai.BadRequestError):
             list(ask(client, *messages, stream=streams))
+    bad = {"type": "image_url", "image_url": {"url": "file:///etc/passwd"}}
     with pytest.raises(openai.BadRequestError, match="no picture in base64"):
-        bad = {"type": "image_url", "image_url": {"url": "file:///etc/passwd"}}
         list(ask(client, {"role": "user", "content": [bad]}, stream=streams))
 
 
@@ -182,7 +182,7 @@ def test_an_unknown_model_is_told_which_there_are(client):
 
 def test_models_are_listed_and_found_by_name(client):
     names = [model.id for model in client.models.list()]
-    assert names == ["deepseek-mm", "deepseek-mm-embed", "deepseek-mm-embed-code"]  # this house has no language model
+    assert names == ["deepseek-mm", "deepseek-mm-lm", "deepseek-mm-embed", "deepseek-mm-embed-code"]
     assert client.models.retrieve("deepseek-mm").owned_by == "deepseek-mm"
     with pytest.raises(openai.NotFoundError):
         client.models.retrieve("gpt-4o")

@@ -1,8 +1,8 @@
 """The model "deepseek-mm": the whole story, from the library or the pictures that come along to a cited answer.
 
 Its words are checked against the evidence, so chance and system messages cannot steer it: what asks for that is named
-in the answer's field `ignored`. As "json_object" it gives its answer and what it rests on in one object; a schema of the
-caller's own would make it say what was not checked, and is refused.
+in the answer's field `ignored`. As "json_object" it gives its answer and what it rests on in one object; a schema of
+the caller's own would make it say what was not checked, and is refused.
 """
 
 import json
@@ -44,8 +44,7 @@ def tell(assistant: Assistant, request: ChatRequest, question: Question, stop: E
         with closing(cast(Generator[Answer], assistant.stream(question, stop=stop))) as answers:
             for answer in answers:
                 piece = telling.more(answer.text)
-                if piece and not as_object:
-                    yield piece
+                yield "" if as_object else piece  # nothing yet is something too: the question can be asked
                 if telling.over:
                     break
     finally:
