@@ -26,12 +26,8 @@ class Doing:
 
     def quick(self) -> Mapping[str, Callable[[Task], str]]:
         """Handlers of what is over in seconds."""
-        return {
-            "task.ask": self.ask,
-            "task.search": self.search,
-            "task.embed": self.embed,
-            "task.caption": self.caption,
-        }
+        told = {"ask": self.ask, "search": self.search, "embed": self.embed, "caption": self.caption}
+        return {PREFIX + kind: do for kind, do in told.items()}
 
     def slow(self) -> Mapping[str, Callable[[Task], str]]:
         """Handlers of what may take hours."""
