@@ -132,7 +132,9 @@ def serve(assistant: "Assistant", sock: socket.socket, file: SettingsFile) -> No
     if made := first_key(keys, config.serve):
         say(f"key (shown this once, to log in with; it may do everything): {made}")
     say(f"ready: {address(sock)}  (Ctrl-C ends it)")
-    threading.Thread(target=tidy_now_and_then, args=(assistant, api, ended), name="tidy", daemon=True).start()
+    threading.Thread(
+        target=tidy_now_and_then, args=((assistant.tidy, api.tasks.tidy), ended), name="tidy", daemon=True
+    ).start()
     with set_up(config), closing(api):
         api.start()
         try:
@@ -142,12 +144,14 @@ def serve(assistant: "Assistant", sock: socket.socket, file: SettingsFile) -> No
             running.stop_all(wait_s=STOP_S)
 
 
-def tidy_now_and_then(assistant: "Assistant", api: Api, ended: threading.Event, *, every_s: float = TIDY_S) -> None:
+def tidy_now_and_then(
+    tidies: Sequence[Callable[[], object]], ended: threading.Event, *, every_s: float = TIDY_S
+) -> None:
     """Let go of what cannot be undone any more, as long as the page is served."""
     while not ended.wait(every_s):
         try:
-            assistant.tidy()
-            api.tasks.tidy()
+            for tidies_up in tidies:
+                tidies_up()
         except Exception:  # what could not be tidied now is tried again
             logging.getLogger(__name__).exception("could not tidy the library")
 

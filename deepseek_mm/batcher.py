@@ -54,8 +54,7 @@ class Batcher:
         self._company = dict.fromkeys(kinds, 1)  # how many shared the last pass
         self._changed = threading.Condition()
         self._closed = False
-        self._thread = threading.Thread(target=self._run, name="batcher")
-        self._thread.start()
+        self._thread: threading.Thread | None = None  # begun with the first request
 
     def submit(self, kind: str, item: Any) -> "Future[Any]":
         """The result, later. Cancelling the future before its turn takes the request out. Busy if too many wait."""
@@ -70,7 +69,9 @@ class Batcher:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        self._thread.join()
+            thread = self._thread
+        if thread is not None:
+            thread.join()
 
     def _put(self, kind: str, items: Sequence[Any]) -> "list[Future[Any]]":
         with self._changed:
@@ -80,6 +81,9 @@ class Batcher:
                 raise Busy(f"the service takes no more now: {told}. Try again in {RETRY_S} s", retry_after_s=RETRY_S)
             entries = [_Waiting(item=item, since_s=self._clock(), future=Future()) for item in items]
             self._waiting[kind].extend(entries)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="batcher")
+                self._thread.start()
             self._changed.notify_all()
         return [entry.future for entry in entries]
 

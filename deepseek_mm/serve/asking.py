@@ -14,15 +14,16 @@ from pydantic import BaseModel, Field
 from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
-from deepseek_mm.errors import JobFailed, NothingThere
+from deepseek_mm.errors import NothingThere
 from deepseek_mm.jobs import Job
 from deepseek_mm.serve.asked import AskIn, AskTask, CaptionIn, CaptionTask, EmbedIn, SearchIn
 from deepseek_mm.serve.pictures import Pictures
+from deepseek_mm.serve.problems import Failed
 from deepseek_mm.serve.tasks import Tasks
 from deepseek_mm.serve.watching import ended, events
 from deepseek_mm.serve.who import Who, needs, who_of
 from deepseek_mm.serve.wire import AnswerOut, FoundOut
-from deepseek_mm.serve.work import Doing
+from deepseek_mm.serve.work import PROBLEM, Doing
 
 Asks = Annotated[Who, needs("ask")]
 LOOK_S = 0.2  # between two looks whether the caller is still there
@@ -86,14 +87,14 @@ async def submitted(tasks: Tasks, wanted: AskTask | CaptionTask, request: Reques
 
 
 async def waited(tasks: Tasks, job: Job, request: Request) -> Job:
-    """The task once it is over; cancelled if its caller leaves. JobFailed says why it failed."""
+    """The task once it is over; cancelled if its caller leaves. Failed says why it failed."""
     leaving = asyncio.create_task(cancel_when_left(tasks, job, request))
     try:
         job = await ended(tasks.jobs, job)
     finally:
         leaving.cancel()
     if job.state == "failed":
-        raise JobFailed(job.message)
+        raise Failed(job.message, **job.result.get(PROBLEM, {"status": 503, "kind": "not-now"}))
     if job.state == "cancelled" or not job.result:
         raise NothingThere("the task was cancelled before it had an answer. Ask again")
     return job

@@ -9,7 +9,7 @@ from PIL.Image import Image
 
 from deepseek_mm.batcher import Batcher, Heard, Work
 from deepseek_mm.config import ServeConfig
-from deepseek_mm.encoders.space import Floats
+from deepseek_mm.encoders.space import Floats, Space
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Question
 
@@ -32,12 +32,11 @@ class Engine:
 
     def __init__(self, assistant: Assistant, serve: ServeConfig, *, heard: Heard) -> None:
         self._assistant = assistant
-        space = assistant.retriever.space
         self.batcher = Batcher(
             {
-                "text": Work(do=lambda texts: list(space.embed_texts(texts)), most=TEXTS),
-                "code": Work(do=lambda codes: list(space.embed_code(codes)), most=TEXTS),
-                "picture": Work(do=lambda images: list(space.embed_images(images)), most=PICTURES),
+                "text": Work(do=lambda texts: list(self._space.embed_texts(texts)), most=TEXTS),
+                "code": Work(do=lambda codes: list(self._space.embed_code(codes)), most=TEXTS),
+                "picture": Work(do=lambda images: list(self._space.embed_images(images)), most=PICTURES),
                 "ask": Work(do=self._begin, most=ASKS),
             },
             wait_s=serve.batch_wait_ms / 1_000,
@@ -53,11 +52,15 @@ class Engine:
     def embed(self, kind: str, items: Sequence[str] | Sequence[Image]) -> Floats:
         """(N, D) vectors of "text", "code" or "picture", in order."""
         rows = self.batcher.run(kind, items)
-        return np.stack(rows) if rows else np.zeros((0, self._assistant.retriever.space.dim), np.float32)
+        return np.stack(rows) if rows else np.zeros((0, self._space.dim), np.float32)
 
     def close(self) -> None:
         """Work off what waits."""
         self.batcher.close()
+
+    @property
+    def _space(self) -> Space:
+        return self._assistant.retriever.space
 
     def _begin(self, asked: Sequence[Asking]) -> list[Iterator[Answer]]:
         questions, stops = [one.question for one in asked], [one.stop for one in asked]

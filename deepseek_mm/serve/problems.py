@@ -77,6 +77,14 @@ DECLARED: dict[int | str, dict[str, Any]] = {  # of every route, for OpenAPI
 }
 
 
+class Failed(DeepSeekMMError):
+    """A task failed by an error that is told as it would have been told at once."""
+
+    def __init__(self, message: str, *, status: int, kind: str) -> None:
+        super().__init__(message)
+        self.status, self.kind = status, kind
+
+
 def add_problems(app: FastAPI) -> None:
     """Answer every error of `app` with a problem."""
     app.add_exception_handler(DeepSeekMMError, _known)
@@ -88,6 +96,8 @@ def add_problems(app: FastAPI) -> None:
 
 def problem_of(error: Exception) -> tuple[int, str]:
     """Status and kind of an error that a user can mend."""
+    if isinstance(error, Failed):
+        return error.status, error.kind
     return next((status, kind) for types, status, kind in STATUSES if isinstance(error, types))
 
 

@@ -117,7 +117,7 @@ class Tasks:
             bulk=job.bulk,
             progress=ProgressOut(done=job.done, total=job.total, message=job.message, seconds_left=job.seconds_left),
             text=job.partial,
-            result=job.result or None,
+            result=job.result if job.state == "done" else None,
             error=job.message if job.state == "failed" else "",
             attempts=job.attempts,
             created_at=job.created_at,

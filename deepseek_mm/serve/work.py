@@ -1,20 +1,24 @@
 """What is done for a task, kind by kind. Each handler is given the task and leaves its result with it."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from PIL.Image import Image
 
-from deepseek_mm.errors import BadQuestion, JobFailed
+from deepseek_mm.errors import BadQuestion, DeepSeekMMError, JobFailed
 from deepseek_mm.jobs import Task, follow
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Picture, Query, Question
 from deepseek_mm.serve.asked import AskIn, CaptionIn, EmbedIn, IndexIn, SearchIn
 from deepseek_mm.serve.engine import Engine
 from deepseek_mm.serve.inbox import Inbox
+from deepseek_mm.serve.problems import problem_of
 from deepseek_mm.serve.wire import AnswerOut, FoundOut
+from index.errors import IndexProblem
 
 PREFIX = "task."  # of the kinds of jobs that are tasks
+PROBLEM = "problem"  # in the result of a task that failed: status and kind
 Open = Callable[[str], Image]  # a picture by what the request calls it
 
 
@@ -27,11 +31,11 @@ class Doing:
     def quick(self) -> Mapping[str, Callable[[Task], str]]:
         """Handlers of what is over in seconds."""
         told = {"ask": self.ask, "search": self.search, "embed": self.embed, "caption": self.caption}
-        return {PREFIX + kind: do for kind, do in told.items()}
+        return {PREFIX + kind: partial(telling, do) for kind, do in told.items()}
 
     def slow(self) -> Mapping[str, Callable[[Task], str]]:
         """Handlers of what may take hours."""
-        return {PREFIX + "index": self.index}
+        return {PREFIX + "index": partial(telling, self.index)}
 
     def ask(self, task: Task) -> str:
         """The answer grows into the task's text. A task that is begun again answers the turn that it began before."""
@@ -104,6 +108,16 @@ class Doing:
         failed = [{"item": one.item, "reason": one.reason} for one in library.jobs.failures(job.id, limit=100)]
         task.result |= job.result | {"job": job.id, "failed": failed, "num_failed": job.num_failed}
         return job.message
+
+
+def telling(do: Callable[[Task], str], task: Task) -> str:
+    """The work, which leaves with a failed task how the API tells such an error."""
+    try:
+        return do(task)
+    except (DeepSeekMMError, IndexProblem) as error:
+        status, kind = problem_of(error)
+        task.result[PROBLEM] = {"status": status, "kind": kind}
+        raise
 
 
 def question_of(asked: AskIn, open: Open, *, session: str, task: str) -> Question:

@@ -40,7 +40,11 @@ EVENTS: dict[int | str, dict[str, Any]] = {
 def openai_routes(assistant: Assistant, pictures: OpensPictures) -> APIRouter:
     """The routes. Nothing of them blocks the event loop."""
     router = APIRouter(prefix="/v1", tags=["OpenAI"], responses=ERRORS)
-    offered = partial(catalogue, assistant.lm, int(time.time()))
+    began = int(time.time())
+
+    def offered() -> ModelList:
+        return catalogue(assistant.lm, began)
+
     asks = needs("ask")
 
     @router.get("/models", summary="The models on offer", dependencies=[asks])
