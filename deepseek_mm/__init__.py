@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from deepseek_mm.jobs import Job as Job
     from deepseek_mm.library import Library as Library
     from deepseek_mm.library import Taken as Taken
+    from deepseek_mm.library.arriving import keep_dropped as keep_dropped
+    from deepseek_mm.library.holding import backups_in as backups_in
+    from deepseek_mm.library.holding import new_backup as new_backup
+    from deepseek_mm.library.holding import size_of as size_of
     from deepseek_mm.lm.offer import address_of as address_of
     from deepseek_mm.lm.offer import models_at as models_at
     from deepseek_mm.load import load as load
@@ -80,14 +84,18 @@ _HOMES = {
     "Worked": "records",
     "Turn": "history",
     "address_of": "lm.offer",
+    "backups_in": "library.holding",
     "here_in": "sharing",
+    "keep_dropped": "library.arriving",
     "keep_rules": "rag.checking",
     "kept_rules": "rag.checking",
     "load": "load",
     "models_at": "lm.offer",
+    "new_backup": "library.holding",
     "read_photo": "parse.photo",
     "read_rules": "logic.watch",
     "rules_of": "logic.watch",
+    "size_of": "library.holding",
     "value_of": "settings_file",
 }
 __all__ = list(_HOMES)

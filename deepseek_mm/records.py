@@ -46,6 +46,7 @@ class Question:
     conversation: int | None = None  # id of the conversation to go on with; None starts a new one
     told: tuple[Exchange, ...] = ()  # what went before, where the history does not know it; oldest first
     session: str = ""  # whose conversation: the browser's secret; empty on the command line
+    task: str = ""  # that asks it: asked again by the same task, the same turn is answered, not another one
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

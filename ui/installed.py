@@ -5,8 +5,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from deepseek_mm import Assistant
-from ui.looking import size_of
+from deepseek_mm import Assistant, size_of
 from ui.words import Words
 from ui.work import in_bytes
 

@@ -4,10 +4,9 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-from deepseek_mm import Assistant, Job
+from deepseek_mm import Assistant, Job, backups_in, size_of
 from index import Filter
 from ui import work
 from ui.words import Words
@@ -17,9 +16,6 @@ ENDED: tuple[Literal["done", "cancelled", "failed"], ...] = ("done", "cancelled"
 MOST_ENDED = 12  # jobs that are over and still shown
 MOST_BACKUPS = 12  # that are listed
 COUNT_S = 5.0  # between two counts of what is in the library, while something runs: a large one takes a while
-BACKUPS = "backups"  # folder below the library's, for backups without a name
-SUFFIX = ".deepseek-mm"
-PAGE = "page"  # the page's own cache, which is no part of the library
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,7 +78,7 @@ def look(assistant: Assistant, words: Words, seen: Look = NOTHING) -> Look:
         ended=work.ended(shown, failed, words),
         watched=work.watched([_watched(job, counted, over) for job in watching], words),
         taken=work.taken(library.taken(), words),
-        backups=work.backups(backups(assistant.config.data), words),
+        backups=work.backups(backups_in(assistant.config.data)[:MOST_BACKUPS], words),
         counted=counted,
         far=words.head_work.format(far=work.far(at_work[0], words)) if at_work else "",
         busy=bool(now),
@@ -121,22 +117,3 @@ def _watched(job: Job, counted: Counted, over: Sequence[Job]) -> work.Watched:
 def _lies_in(job: Job, folder: str) -> bool:
     paths = [str(path) for path in job.payload.get("paths") or ()]
     return bool(paths) and all(path == folder or path.startswith(folder.rstrip(os.sep) + os.sep) for path in paths)
-
-
-def backups(data: Path) -> list[Path]:
-    """Backups in the library's folder, the newest first: their names begin with the time."""
-    return sorted((data.absolute() / BACKUPS).glob(f"*{SUFFIX}"), reverse=True)[:MOST_BACKUPS]
-
-
-def size_of(data: Path) -> int:
-    """Bytes of everything in the library's folder but the page's cache."""
-    total = 0
-    for here, folders, names in os.walk(data):
-        if Path(here) == data and PAGE in folders:
-            folders.remove(PAGE)
-        for name in names:
-            try:
-                total += os.lstat(os.path.join(here, name)).st_size
-            except OSError:  # it went while we looked
-                continue
-    return total

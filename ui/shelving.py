@@ -6,14 +6,12 @@ Long work is only begun here: it is a job, which `looking` shows as it goes on.
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 
-from deepseek_mm import Assistant, Job, Library
+from deepseek_mm import Assistant, Job, Library, keep_dropped, new_backup
 from index import LIBRARY
 from ui import edges, work
-from ui.dropped import keep_dropped
-from ui.looking import BACKUPS, SUFFIX, WATCH
+from ui.looking import WATCH
 from ui.words import Words, counted
 
 
@@ -137,7 +135,9 @@ class Shelving:
         """Back up to this file, or to one with the time in its name."""
 
         def begin() -> str:
-            return self._begun(self.library.backup(_typed(path) if path.strip() else self._backup_name()))
+            return self._begun(
+                self.library.backup(_typed(path) if path.strip() else new_backup(self.assistant.config.data))
+            )
 
         return self._say(begin)
 
@@ -186,11 +186,6 @@ class Shelving:
     def _unwatch(self, folder: str) -> str:
         self.library.unwatch(folder)
         return self.words.unwatched.format(folder=folder)
-
-    def _backup_name(self) -> Path:
-        folder = self.assistant.config.data / BACKUPS
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder / f"{datetime.now():%Y-%m-%d-%H%M%S}{SUFFIX}"
 
 
 def _typed(path: str) -> str:

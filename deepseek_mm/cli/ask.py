@@ -10,9 +10,9 @@ from types import FrameType
 
 from deepseek_mm.cli.desk import NOTHING, OK, STOPPED, Command, Desk
 from deepseek_mm.cli.flags import add_settings, config_of
-from deepseek_mm.cli.shapes import answer_shape
 from deepseek_mm.config import Config
 from deepseek_mm.records import Answer, Citation, Picture, Question
+from deepseek_mm.shapes import answer_shape
 
 
 def question_of(args: Namespace, config: Config) -> Question:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from deepseek_mm.cli.desk import NOTHING, OK, Command, Desk
 from deepseek_mm.cli.flags import add_settings, config_of
-from deepseek_mm.cli.shapes import job_shape
 from deepseek_mm.cli.work import finish, tell_failures, working
 from deepseek_mm.errors import BadQuestion
+from deepseek_mm.shapes import job_shape
 
 if TYPE_CHECKING:
     from deepseek_mm.jobs import Job

@@ -3,12 +3,31 @@
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from importlib import import_module
 
-from deepseek_mm.cli import ask, bench, configure, doctor, evaluate, history, index, library, mcp, rules, search, train
+from deepseek_mm.cli import (
+    ask,
+    bench,
+    configure,
+    doctor,
+    evaluate,
+    history,
+    index,
+    keys,
+    library,
+    mcp,
+    quantize,
+    rules,
+    search,
+    serve,
+    train,
+)
 
 PROGRAM = "python -m deepseek_mm"
 COMMANDS = tuple(
     module.COMMAND
-    for module in (ask, search, rules, index, library, history, evaluate, bench, train, mcp, doctor, configure)
+    for module in (
+        *(ask, search, rules, index, library, history, serve, mcp, keys),
+        *(evaluate, bench, train, quantize, doctor, configure),
+    )
 )
 
 

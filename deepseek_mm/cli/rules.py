@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from deepseek_mm.cli.desk import NOTHING, OK, Command, Desk
 from deepseek_mm.cli.flags import add_settings, config_of
-from deepseek_mm.cli.shapes import held_shape, rule_shape
 from deepseek_mm.logic.watch import BETWEEN, Rule, read_rules
 from deepseek_mm.rag.checking import ENGINES, RULES
+from deepseek_mm.shapes import held_shape, rule_shape
 
 if TYPE_CHECKING:
     from deepseek_mm.rag.checking import Checked, Held

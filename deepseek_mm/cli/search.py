@@ -5,10 +5,10 @@ from pathlib import Path
 
 from deepseek_mm.cli.desk import NOTHING, OK, Command, Desk
 from deepseek_mm.cli.flags import add_settings, config_of
-from deepseek_mm.cli.shapes import found_shape
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.records import Found, Match, Query
+from deepseek_mm.shapes import found_shape
 from index import Filter
 
 

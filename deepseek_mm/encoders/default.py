@@ -158,8 +158,8 @@ class DefaultSpace:
 
 
 def quick() -> AbstractContextManager[object]:
-    """bfloat16 where the CPU multiplies it in hardware; float32 elsewhere."""
-    if torch.cpu._is_avx512_bf16_supported():
+    """bfloat16 where the CPU multiplies it in hardware; float32 elsewhere, and where torch's autocast is set to it."""
+    if torch.get_autocast_dtype("cpu") is torch.bfloat16 and torch.cpu._is_avx512_bf16_supported():
         return torch.autocast("cpu", torch.bfloat16)
     return nullcontext()
 

@@ -1,4 +1,4 @@
-"""What a kill leaves behind: half-written drafts, and rooms of backups, which hold copies of what may be deleted later.
+"""What a kill leaves behind: half-written drafts, and rooms of backups and uploads, with copies of what may be deleted.
 
 Their names carry the process that made them, so whoever comes next can tell which of them nobody will finish.
 """
@@ -10,8 +10,10 @@ from pathlib import Path
 
 from deepseek_mm.sqlite.owner import started
 
-OWNED = re.compile(r"\.(\d+)-\d+\.draft(?:-wal|-shm|-journal)?$|^bundle-(\d+)-")  # as index.exchange names drafts
-DRAFT = re.compile(r"\.draft(?:-wal|-shm|-journal)?$|^bundle-")
+OWNED = re.compile(
+    r"\.(\d+)-\d+\.draft(?:-wal|-shm|-journal)?$|^(?:bundle|upload)-(\d+)-"
+)  # as index.exchange names drafts
+DRAFT = re.compile(r"\.draft(?:-wal|-shm|-journal)?$|^(?:bundle|upload)-")
 
 
 def sweep(data: Path, *, everything: bool = False) -> None:

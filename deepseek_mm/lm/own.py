@@ -5,7 +5,7 @@ begins is marked as a place from which another prompt may go on.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from deepseek_mm.lm.chat import encode_chat
 from deepseek_mm.lm.engine import Engine
 from deepseek_mm.lm.find import fingerprint, first_line
 from deepseek_mm.lm.generator import Prepare, Progress, Spent, silence
+from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.paged import open_memory
 from deepseek_mm.lm.paged_runner import PagedRunner
 from deepseek_mm.lm.runner import Prompt
@@ -91,6 +92,21 @@ class Checkpoint:
     folder: Path  # a Llama-shaped model
     name: str
     changes: Path | None = None  # what our training made of it: experts, gates, how far each layer sees
+    opens: "Opens | None" = None  # what makes the decoder of it, where that is not `opened`: from other files, perhaps
+
+
+Opens = Callable[[Checkpoint], tuple[Decoder, str]]  # the decoder, and the fingerprint that its answers are known by
+
+
+def opened(checkpoint: Checkpoint, dtype: torch.dtype = torch.bfloat16) -> tuple[Decoder, str]:
+    """The decoder with the weights as they are, and its fingerprint. BadCheckpoint or MissingWeights."""
+    folder, changes = checkpoint.folder, checkpoint.changes
+    shape, weights = read_folder(folder)
+    known_by = fingerprint(folder)
+    if changes is not None:
+        shape, weights = with_changes(shape, weights, changes, base=known_by)
+        known_by = fingerprint_with(known_by, changes)
+    return build(shape, weights, dtype=dtype), known_by
 
 
 def open_own(
@@ -108,15 +124,10 @@ def open_own(
     BadCheckpoint or MissingWeights say what it lacks,
     LibraryError that there is no memory for it.
     """
-    folder, name, changes = checkpoint.folder, checkpoint.name, checkpoint.changes
+    folder, name = checkpoint.folder, checkpoint.name
     progress(f"loading the language model {name}")
-    shape, weights = read_folder(folder)
-    known_by = fingerprint(folder)
-    if changes is not None:
-        shape, weights = with_changes(shape, weights, changes, base=known_by)
-        known_by = fingerprint_with(known_by, changes)
-    decoder = build(shape, weights, dtype=dtype)
-    like = decoder.embedding.weight[:1]
+    decoder, known_by = checkpoint.opens(checkpoint) if checkpoint.opens else opened(checkpoint, dtype)
+    shape, like = decoder.shape, decoder.embedding.weight[:1]
     over = prepare(decoder) if prepare else None
     tokens = tokens or ROOM * shape.longest
     try:

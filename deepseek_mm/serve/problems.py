@@ -6,6 +6,7 @@ logged with the request's id, and the caller learns the id and nothing of the in
 
 import logging
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -70,6 +71,12 @@ class Problem(BaseModel):
     request_id: str = Field(default="", examples=["5f0c2a"])
 
 
+DECLARED: dict[int | str, dict[str, Any]] = {  # of every route, for OpenAPI
+    "4XX": {"model": Problem, "description": "what is wrong, and the next step", "content": {MEDIA_TYPE: {}}},
+    422: {"model": Problem, "description": "what was sent cannot be used", "content": {MEDIA_TYPE: {}}},
+}
+
+
 def add_problems(app: FastAPI) -> None:
     """Answer every error of `app` with a problem."""
     app.add_exception_handler(DeepSeekMMError, _known)
@@ -105,8 +112,8 @@ def response(
         type=f"{KIND}{kind}",
         title=HTTPStatus(status).phrase,
         status=status,
-        detail=detail,
-        instance=path,
+        detail=detail.encode("utf-8", "replace").decode(),  # what was sent may be quoted there, and be no Unicode
+        instance=path.encode("utf-8", "replace").decode(),
         request_id=request_id,
     )
     return JSONResponse(problem.model_dump(), status, headers, media_type=MEDIA_TYPE)

@@ -53,6 +53,8 @@ def why_not(decoder: Decoder) -> str:
     if not widths <= set(HEAD_WIDTHS):
         return f"its heads are {sorted(widths)} wide, and not {HEAD_WIDTHS}"
     linears = [module for module in decoder.modules() if isinstance(module, nn.Linear)]
+    if not linears:
+        return "its matrices are in few bits already"
     if any(linear.bias is not None or not fits(linear.weight) for linear in linears):
         return f"it has matrices whose inputs are no multiple of {GROUP}, or that add something"
     return ""

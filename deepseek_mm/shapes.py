@@ -1,4 +1,4 @@
-"""Records as plain JSON values: what `--json` prints. Names and order here are a promise to other programs."""
+"""Records as plain JSON values: what `--json` prints and the API says. Names here are a promise to other programs."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +84,11 @@ def held_shape(held: "Held") -> dict[str, Any]:
 
 def job_shape(job: "Job") -> dict[str, Any]:
     """A piece of long work and how it stands."""
+    return job_state(job) | job.result
+
+
+def job_state(job: "Job") -> dict[str, Any]:
+    """The same without what it brought."""
     return {
         "id": job.id,
         "kind": job.kind,
@@ -93,7 +98,6 @@ def job_shape(job: "Job") -> dict[str, Any]:
         "total": job.total,
         "message": job.message,
         "num_failed": job.num_failed,
-        **job.result,
     }
 
 

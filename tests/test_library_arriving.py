@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
-from ui.dropped import keep_dropped
-from ui.edges import BadPath
+from deepseek_mm.errors import LibraryError
+from deepseek_mm.library.arriving import keep_dropped
 
 
 def drop(folder, name: str, data: bytes) -> str:
@@ -37,5 +37,5 @@ def test_no_folder_is_made_for_nothing(tmp_path):
 
 def test_a_disk_that_refuses_is_told_in_a_sentence(tmp_path):
     (tmp_path / "added").write_text("in the way")
-    with pytest.raises(BadPath, match="cannot be kept in .*added"):
+    with pytest.raises(LibraryError, match="cannot be kept in .*added"):
         keep_dropped([drop(tmp_path / "cache", "a.jpg", b"x")], tmp_path)

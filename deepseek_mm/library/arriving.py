@@ -1,4 +1,4 @@
-"""Files that were dropped on the page, kept in the library: they arrive in the page's cache, which does not last.
+"""Files that were dropped on the page or uploaded, kept in the library: they arrive in a place that does not last.
 
 They lie in DATA/added/DATE/NAME. The same file dropped twice on a day is kept once; another one of the same name gets a
 number.
@@ -12,19 +12,18 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
-from ui.edges import BadPath
-
-FOLDER = "added"
+from deepseek_mm.errors import LibraryError
+from deepseek_mm.library.dropped import FOLDER
 
 
 def keep_dropped(files: Sequence[str], data: Path) -> list[Path]:
-    """Where each file now lies, in order. BadPath if the disk refuses."""
+    """Where each file now lies, in order. LibraryError if the disk refuses."""
     folder = data.absolute() / FOLDER / date.today().isoformat()
     try:
         folder.mkdir(parents=True, exist_ok=True) if files else None
         return [_keep(Path(file), folder) for file in files]
     except OSError as error:
-        raise BadPath(
+        raise LibraryError(
             f"the files cannot be kept in {folder}: {error.strerror or error}. Free some space, or index them "
             "where they lie by typing their path"
         ) from error

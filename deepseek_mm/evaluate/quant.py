@@ -1,0 +1,91 @@
+"""What quantising costs and saves: size, scores, speed and memory of every scheme, beside the weights as they are.
+
+Scores are compared on the same photos, captions and tokens. Speed and peak memory are measured in a process of its own
+for each scheme (`quant_apart`), which opens nothing else: what the imports took before is subtracted.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from deepseek_mm.encoders.space import Space
+from deepseek_mm.evaluate.language import Rows, read_rows
+from deepseek_mm.evaluate.retrieval import CaptionRow, RetrievalReport, evaluate_retrieval
+from deepseek_mm.lm.model import Decoder
+
+FULL = "full"  # the weights as they are
+RECALLS = ("t2i_r10", "i2t_r10")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Apart:
+    """One scheme in a process of its own."""
+
+    peak_mb: float  # beyond what the imports took
+    open_s: float
+    work_ms: float  # of one piece of work: a picture and a sentence, or 128 tokens of a prompt
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scheme:
+    """One way to hold the weights."""
+
+    name: str
+    part: str  # "towers" or "language"
+    bytes: int  # of the file, or in float32 of the weights as they are
+    share: float  # of the size in float32
+    scores: Mapping[str, float] = field(default_factory=dict)
+    apart: Apart | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QuantReport:
+    """All schemes; of each part the first is `full`."""
+
+    schemes: tuple[Scheme, ...]
+
+    def against_full(self, scheme: Scheme) -> dict[str, float]:
+        """What is lost: points of every recall, and percent more perplexity."""
+        full = next(other for other in self.schemes if other.part == scheme.part)
+        lost = {f"{name}_lost": full.scores[name] - scheme.scores[name] for name in RECALLS if name in scheme.scores}
+        if "perplexity" in scheme.scores:
+            lost["perplexity_more"] = 100 * (scheme.scores["perplexity"] / full.scores["perplexity"] - 1)
+        return {name: round(value, 3) for name, value in lost.items()}
+
+    def table(self) -> str:
+        """For people: a line a scheme."""
+        lines = [f"{'':<16}{'bytes':>13}{'of fp32':>9}{'peak MB':>9}{'ms':>9}  scores"]
+        for scheme in self.schemes:
+            apart = scheme.apart
+            measured = f"{apart.peak_mb:>9.0f}{apart.work_ms:>9.1f}" if apart else f"{'':>18}"
+            said = " ".join(f"{k}={v:.3f}" for k, v in (*scheme.scores.items(), *self.against_full(scheme).items()))
+            lines.append(f"{scheme.name:<16}{scheme.bytes:>13,}{scheme.share:>9.4f}{measured}  {said}")
+        return "\n".join(lines)
+
+    def json(self) -> str:
+        """For machines: one line."""
+        found = {f"{s.part} {s.name}": {**asdict(s), **self.against_full(s)} for s in self.schemes}
+        return json.dumps(found)
+
+
+def score_space(space: Space, rows: Sequence[CaptionRow], images: Path) -> dict[str, float]:
+    """Its recalls."""
+    report: RetrievalReport = evaluate_retrieval(space, rows, images)
+    return {name: float(value) for name, value in asdict(report).items() if "_r" in name}
+
+
+def score_decoder(decoder: Decoder, rows: Rows, domains: Sequence[str]) -> dict[str, float]:
+    """Its perplexity, the domains weighing the same, and that of each."""
+    reading = read_rows(decoder, rows, domains, name="")
+    return {"perplexity": reading.mean, **dict(zip(domains, reading.perplexity, strict=True))}
+
+
+def measure_apart(part: str, scheme: str, file: Path | None) -> Apart:
+    """Opens and uses one scheme in a new process."""
+    words = [sys.executable, "-m", "deepseek_mm.evaluate.quant_apart", part, scheme, str(file or "")]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, f"{part} {scheme} could not be measured: {ended.stderr[-500:]}"
+    return Apart(**json.loads(ended.stdout.splitlines()[-1]))

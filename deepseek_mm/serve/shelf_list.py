@@ -1,0 +1,144 @@
+"""What is in the library: how much, which files, and what is known of one. Pictures of questions are no part of it."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from deepseek_mm.errors import NothingThere
+from deepseek_mm.library.holding import size_of
+from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.serve.paging import Page, Paged, Where
+from deepseek_mm.serve.who import needs
+from deepseek_mm.serve.wire import Number, RegionOut, SourceOut, Text
+from index import LIBRARY, Filter, Region, Source
+from index.region import Order
+
+MOST_LABELS = 50  # that are counted
+
+
+class CountOut(BaseModel):
+    """A name, and how many files it stands for."""
+
+    name: Text = Field(examples=["kite"])
+    sources: int = Field(examples=[3])
+
+
+class LibraryOut(BaseModel):
+    """How much the library holds."""
+
+    photos: int = Field(examples=[40])
+    documents: int
+    code: int
+    regions: int = Field(examples=[240])
+    size_bytes: int = Field(description="of the library's folder, which does not hold the photos themselves")
+    labels: list[CountOut] = Field(description="the commonest, commonest first")
+    formats: list[CountOut] = Field(description="types of files, commonest first")
+    collections: list[CountOut] = Field(description="by name")
+    busy: bool = Field(description="whether something is being done, or waits; see /library/jobs")
+
+
+class ListedOut(SourceOut):
+    """A file in a list."""
+
+    region: RegionOut | None = Field(description="what stands for it: the whole picture, or what was added first")
+
+
+class KnownOut(SourceOut):
+    """Everything that is known of one file, but for its regions."""
+
+    paths: list[Text] = Field(description="every place where its bytes lie")
+    described: Text = Field(description="what was said of a photo, by a model or by somebody")
+    num_regions: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """Reads the shelves."""
+
+    assistant: Assistant
+
+    def library(self, who: Annotated[object, needs("ask")]) -> LibraryOut:
+        """How much there is, and by what it can be filtered."""
+        store = self.assistant.store
+        kinds = store.kinds()
+        jobs = self.assistant.library.jobs.find(states=("running", "waiting"), limit=-1)
+        return LibraryOut(
+            photos=kinds.get("photo", 0),
+            documents=kinds.get("document", 0),
+            code=kinds.get("code", 0),
+            regions=store.counts().regions,
+            size_bytes=size_of(self.assistant.config.data),
+            labels=[CountOut(name=each.name, sources=each.sources) for each in store.labels(MOST_LABELS)],
+            formats=counted(store.formats()),
+            collections=collections(store.collections()),
+            busy=any(job.kind != "watch" for job in jobs),
+        )
+
+    def sources(
+        self,
+        page: Paged,
+        where: Where,
+        who: Annotated[object, needs("ask")],
+        order: Order = "added",
+    ) -> Page[ListedOut]:
+        """The files, page by page: "added" is the latest first, "size" the largest."""
+        store = self.assistant.store
+        total = sum(store.kinds(where=where).values())
+        found = store.sources(where, order=order, limit=page.limit, offset=page.offset)
+        leading = store.leading([source.id for source in found])
+        items = [listed(source, leading.get(source.id)) for source in found]
+        return Page[ListedOut](**page.page(items, total))
+
+    def source(self, source: Number, who: Annotated[object, needs("ask")]) -> KnownOut:
+        """One file."""
+        found = source_of(self.assistant, source)
+        regions = self.assistant.store.regions_of([source])[source]
+        return KnownOut(
+            **SourceOut.of(found).model_dump(),
+            paths=list(self.assistant.store.places_of([source])[source]),
+            described=self.assistant.library.described(found),
+            num_regions=len(regions),
+        )
+
+    def regions(self, source: Number, page: Paged, who: Annotated[object, needs("ask")]) -> Page[RegionOut]:
+        """What was found in one file, the whole picture first."""
+        source_of(self.assistant, source)
+        every = self.assistant.store.regions_of([source])[source]
+        items = [RegionOut.of(region) for region in every[page.offset : page.offset + page.limit]]
+        return Page[RegionOut](**page.page(items, len(every)))
+
+
+def source_of(assistant: Assistant, source: int) -> Source:
+    """A file of the library by its id. NothingThere if there is none: pictures of questions are somebody's own."""
+    found = assistant.store.sources(Filter(source_ids=(source,)), limit=1)
+    if not found:
+        raise NothingThere(f"no file {source} in the library. It was taken out, or read anew: list /library/sources")
+    return found[0]
+
+
+def listed(source: Source, leading: Region | None) -> ListedOut:
+    """With what stands for it."""
+    region = RegionOut.of(leading) if leading else None
+    return ListedOut(**SourceOut.of(source).model_dump(), region=region)
+
+
+def counted(counts: dict[str, int]) -> list[CountOut]:
+    """In their order."""
+    return [CountOut(name=name, sources=count) for name, count in counts.items()]
+
+
+def collections(counts: dict[str, int]) -> list[CountOut]:
+    """Those that somebody named."""
+    return counted({name: count for name, count in counts.items() if name != LIBRARY})
+
+
+def list_routes(assistant: Assistant) -> APIRouter:
+    """What is there."""
+    shown, router = Shown(assistant=assistant), APIRouter()
+    router.get("/library")(shown.library)
+    router.get("/library/sources")(shown.sources)
+    router.get("/library/sources/{source}")(shown.source)
+    router.get("/library/sources/{source}/regions")(shown.regions)
+    return router

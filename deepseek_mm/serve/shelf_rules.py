@@ -1,0 +1,147 @@
+"""A user's own rules over the photos: read, kept, and checked, with the boxes that explain each."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from deepseek_mm.logic.watch import FORM, Rule, rules_of
+from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.rag.checking import Checked, Held, keep_rules, kept_rules
+from deepseek_mm.serve.who import needs
+from deepseek_mm.serve.wire import BoxOut, RegionOut, Text, Typed
+from deepseek_mm.shapes import held_shape, rule_shape
+from index import LIBRARY
+
+MOST_CHARS = 200_000  # of a text of rules
+Rules = Annotated[Typed, Field(max_length=MOST_CHARS, examples=[FORM])]
+
+
+class RuleOut(BaseModel):
+    """A line of the rules."""
+
+    line: int
+    kind: Literal["warn", "note"]
+    text: Text = Field(examples=["careful"])
+    by_absence: bool = Field(description="it holds as far as boxes tell: what has none may be there")
+
+
+class RulesOut(BaseModel):
+    """The rules that are kept."""
+
+    text: Text = Field(examples=[FORM])
+    rules: list[RuleOut]
+
+
+class RulesIn(BaseModel):
+    """Rules, one a line."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: Rules
+
+
+class CheckIn(BaseModel):
+    """What to check, and where."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: Rules | None = Field(default=None, description="null is what is kept")
+    collection: Annotated[Typed, Field(max_length=200)] = Field(default="", description="empty is the whole library")
+    engine: Literal["own", "clingo"] = "own"
+    most: int = Field(default=24, ge=0, le=500, description="photos that are told of each rule")
+
+
+class BoxedOut(BaseModel):
+    """A box that a rule rests on."""
+
+    label: Text
+    box_px: BoxOut
+
+
+class HeldOut(RuleOut):
+    """A rule that holds in a photo, and why: the boxes of its conditions; none for what is not there."""
+
+    boxes: list[BoxedOut]
+
+
+class CaseOut(BaseModel):
+    """A photo in which rules hold."""
+
+    photo: RegionOut
+    held: list[HeldOut]
+
+
+class SumOut(RuleOut):
+    """A rule, and in how many photos it holds."""
+
+    photos: int
+
+
+class CheckedOut(BaseModel):
+    """What the rules found."""
+
+    photos: int = Field(description="that were checked")
+    rules: list[SumOut]
+    cases: list[CaseOut] = Field(description="photos in the order in which they came, at most `most` of each rule")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ruled:
+    """Keeps rules, and checks them."""
+
+    assistant: Assistant
+
+    def read(self, who: Annotated[object, needs("ask")]) -> RulesOut:
+        """What is kept; empty at first."""
+        text = kept_rules(self.assistant.config.data)
+        return RulesOut(text=text, rules=told(text))
+
+    def write(self, asked: RulesIn, who: Annotated[object, needs("library")]) -> RulesOut:
+        """Keep these, if all of them can be understood."""
+        rules = told(asked.text)
+        keep_rules(self.assistant.config.data, asked.text)
+        return RulesOut(text=asked.text, rules=rules)
+
+    def check(self, asked: CheckIn, who: Annotated[object, needs("ask")]) -> CheckedOut:
+        """In which photos each rule holds, and by which boxes. Nothing is kept."""
+        text = kept_rules(self.assistant.config.data) if asked.text is None else asked.text
+        rules = rules_of(text.splitlines())
+        every = self.assistant.check_rules(rules, collection=asked.collection or LIBRARY, engine=asked.engine)
+        return found(rules, every, asked.most)
+
+
+def told(text: str) -> list[RuleOut]:
+    """The rules of a text. BadProgram points at what is wrong."""
+    return [RuleOut(**rule_shape(rule)) for rule in rules_of(text.splitlines())]
+
+
+def found(rules: Sequence[Rule], every: Iterable[Checked], most: int) -> CheckedOut:
+    """All photos counted, the first ones told."""
+    counts: Counter[Rule] = Counter()
+    cases, photos = list[CaseOut](), 0
+    for checked in every:
+        photos += 1
+        new = [held for held in checked.held if counts[held.rule] < most]
+        counts.update(held.rule for held in checked.held)
+        cases += [CaseOut(photo=RegionOut.of(checked.photo), held=list(map(held_out, new)))] if new else []
+    sums = [SumOut(**rule_shape(rule), photos=counts[rule]) for rule in rules]
+    return CheckedOut(photos=photos, rules=sums, cases=cases)
+
+
+def held_out(held: Held) -> HeldOut:
+    """As JSON says it."""
+    shape: dict[str, Any] = held_shape(held)
+    return HeldOut(**shape)
+
+
+def rule_routes(assistant: Assistant) -> APIRouter:
+    """Rules."""
+    ruled, router = Ruled(assistant=assistant), APIRouter()
+    router.get("/library/rules")(ruled.read)
+    router.put("/library/rules")(ruled.write)
+    router.post("/library/rules/check")(ruled.check)
+    return router

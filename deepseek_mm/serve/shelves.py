@@ -1,0 +1,33 @@
+"""Everything that the Library tab does, over HTTP; each part is a file of its own."""
+
+from collections.abc import Callable
+
+from fastapi import APIRouter
+
+from deepseek_mm.config import ServeConfig
+from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.serve.problems import DECLARED
+from deepseek_mm.serve.shelf_add import add_routes
+from deepseek_mm.serve.shelf_care import care_routes
+from deepseek_mm.serve.shelf_change import change_routes
+from deepseek_mm.serve.shelf_jobs import job_routes
+from deepseek_mm.serve.shelf_list import list_routes
+from deepseek_mm.serve.shelf_pictures import picture_routes
+from deepseek_mm.serve.shelf_rules import rule_routes
+
+
+def nothing() -> None:
+    """Where no answers are under way."""
+
+
+def library_routes(assistant: Assistant, serve: ServeConfig, hush: Callable[[], object] = nothing) -> APIRouter:
+    """/library. `hush` ends the answers under way before everything is exchanged or deleted."""
+    router = APIRouter(tags=["library"], responses=DECLARED)
+    router.include_router(list_routes(assistant))
+    router.include_router(picture_routes(assistant))
+    router.include_router(add_routes(assistant, serve))
+    router.include_router(change_routes(assistant))
+    router.include_router(care_routes(assistant, serve, hush))
+    router.include_router(job_routes(assistant))
+    router.include_router(rule_routes(assistant))
+    return router

@@ -1,0 +1,91 @@
+"""A real library of painted photos behind the API, for tests: no door, so everybody is the caller that a test names."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from rag_house import build, paint, put
+
+from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.records import Answer, Citation, Question
+from deepseek_mm.serve.past import history_routes
+from deepseek_mm.serve.problems import add_problems
+from deepseek_mm.serve.shelves import library_routes
+from deepseek_mm.serve.tuning import settings_routes
+from deepseek_mm.serve.who import LOCAL, SCOPE, Who
+from deepseek_mm.settings_file import SettingsFile
+from index import Region, Source
+
+STRANGER = replace(LOCAL, name="stranger", session="api:stranger")  # a key with every right, on another machine
+
+
+class Named:
+    """In the door's place: every request is `who`'s."""
+
+    def __init__(self, app, who: Who) -> None:
+        self.app, self.who = app, who
+
+    async def __call__(self, scope, receive, send) -> None:
+        scope[SCOPE] = self.who
+        await self.app(scope, receive, send)
+
+
+class House:
+    """The assistant, and callers."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.assistant: Assistant = build(folder / "library")
+        self.photos = [paint(folder / "photos", f"{name}.png", name) for name in ("red", "green", "blue")]
+        put(self.assistant, *self.photos)
+        self.file = SettingsFile.of(self.assistant.config)
+        self.hushed: list[str] = []
+        self.app = self._app()
+
+    def _app(self) -> FastAPI:
+        app = FastAPI()
+        add_problems(app)
+        serve = self.assistant.config.serve
+        app.include_router(library_routes(self.assistant, serve, lambda: self.hushed.append("hush")))
+        app.include_router(history_routes(self.assistant))
+        app.include_router(settings_routes(self.assistant, self.file))
+        return app
+
+    def caller(self, who: Who = LOCAL) -> TestClient:
+        """Somebody who asks; an error that nobody foresaw is raised."""
+        return TestClient(Named(self.app, who))
+
+    def work(self, job: dict) -> dict:
+        """The job when it has ended; the library is at work from then on."""
+        from deepseek_mm.jobs import follow
+
+        self.assistant.library.start()
+        for _ in follow(self.assistant.library.jobs, job["id"]):
+            pass
+        return self.caller().get(f"/library/jobs/{job['id']}").json()
+
+    def asked(self, text: str = "Is there a kite?", *, who: Who = LOCAL, conversation: int | None = None) -> Answer:
+        """A question that was answered, citing the first photo."""
+        question = Question(text=text, conversation=conversation, session=who.session)
+        number, turn = self.assistant.history.begin(question, image_path="", settings={}, fingerprint="test")
+        source = self.assistant.store.source_at(str(self.photos[0]))
+        cited = Region(id=1, source=source or Source(path="/gone.png"), box_px=(0, 0, 64, 48))
+        answer = Answer(
+            text="A kite [1].",
+            citations=(Citation(number=1, region=cited, score=0.5),),
+            conversation=number,
+            turn=turn,
+        )
+        self.assistant.history.finish(turn, answer)
+        return answer
+
+
+@contextmanager
+def house_in(folder: Path) -> Iterator[House]:
+    """One house, closed at the end."""
+    house = House(folder)
+    with house.assistant:
+        yield house
