@@ -13,6 +13,7 @@ from deepseek_mm.cli import (
     index,
     keys,
     library,
+    mcp,
     quantize,
     rules,
     search,
@@ -24,7 +25,7 @@ PROGRAM = "python -m deepseek_mm"
 COMMANDS = tuple(
     module.COMMAND
     for module in (
-        *(ask, search, rules, index, library, history, serve, keys),
+        *(ask, search, rules, index, library, history, serve, mcp, keys),
         *(evaluate, bench, train, quantize, doctor, configure),
     )
 )
