@@ -6,6 +6,7 @@ Around it all the request gets its number, and a line in the log.
 """
 
 import logging
+import re
 import time
 from collections.abc import Sequence
 
@@ -27,6 +28,9 @@ from deepseek_mm.serve.who import LOCAL, MAKE, SCOPE, Who
 
 OPEN = ("/health/live", "/favicon.ico", "/icon.svg")  # whoever asks
 PAGE = ("/en", "/zh", "/picture")  # the page, and what it is made of
+FETCHES = re.compile(
+    r"/gradio_api/+(?:proxy=|file=\s*[a-z][a-z0-9+.-]*:/)", re.IGNORECASE
+)  # Gradio would, for a caller
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")  # what proxies add
 SHUT = b"access-control-"  # headers that would let pages of others read; Gradio sends some
 log = logging.getLogger(__name__)
@@ -105,6 +109,8 @@ class Door:
             return who
         if "page" not in who.rights and is_below(path, ("/", *self._page)):
             return refused(scope, 403, "forbidden", f"the key {who.name!r} may not open the page. Make one: {MAKE}")
+        if FETCHES.search(path):
+            return refused(scope, 403, "forbidden", "the page fetches nothing from elsewhere. Upload the file instead")
         scope[SCOPE] = who
         return None
 
