@@ -4,7 +4,7 @@ import base64
 import io
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import uvicorn
 from fakes import picture
@@ -12,7 +12,9 @@ from openai import OpenAI
 from PIL import Image
 from serve_help import app_of
 
+from deepseek_mm.config import ServeConfig
 from deepseek_mm.errors import BadPicture
+from deepseek_mm.serve.engine import Engine
 from deepseek_mm.serve.openai.routes import openai_routes
 
 
@@ -57,11 +59,16 @@ def listening(app):
         assert not thread.is_alive()
 
 
+def unheard(*told):
+    """Nobody counts the batches."""
+
+
 @contextmanager
 def offering(assistant, **options):
     """The real client of OpenAI, talking to the endpoints over `assistant`."""
     with (
-        listening(app_of(openai_routes(assistant, DataPictures()), **options)) as url,
+        closing(Engine(assistant, ServeConfig(), heard=unheard)) as engine,
+        listening(app_of(openai_routes(assistant, engine, DataPictures()), **options)) as url,
         OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client,
     ):
         yield client

@@ -93,6 +93,7 @@ def test_an_answer_that_ends_by_itself_was_not_cut(tmp_path):
     assert (spent.cut, spent.answer < 20) == (False, True)
     words, spent = sampled(own, max_tokens=40, schema={"enum": ["a cup"]})
     assert (words, spent.cut) == ('"a cup"', False)
+    assert not sampled(own, max_tokens=spent.answer, schema={"enum": ["a cup"]})[1].cut  # it just fits
     assert own.count("a cup") == len(own._tokenizer("a cup")["input_ids"])
 
 

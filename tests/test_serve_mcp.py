@@ -113,6 +113,7 @@ def test_a_box_is_cut_out_of_a_smaller_picture_where_it_is_in_the_original():
     cut = cut_out(small, corner, ())
     assert cut.size == (32, 24)
     assert np.array_equal(np.unique(np.asarray(cut).reshape(-1, 3), axis=0), [COLOURS["blue"]])
+    assert cut_out(small, Region(source=source, box_px=(320, 0, 640, 240)), ()).getcolors() == [(768, COLOURS["red"])]
     assert cut_out(small, Region(source=source, box_px=(639, 479, 640, 480)), ()).size == (1, 1)
 
 

@@ -82,8 +82,8 @@ def test_a_question_is_about_the_pictures_that_come_along(client):
     one = ask(client, shown("What colour is this?", "blue"))
     assert "blue" in one.choices[0].message.content
     two = ask(client, shown("Which one is blue?", "red", "blue"))
-    assert "picture 2" in two.choices[0].message.content
-    assert {each["source"] for each in two.choices[0].message.citations} == {"picture 2.png"}
+    assert "picture-2" in two.choices[0].message.content
+    assert {each["source"] for each in two.choices[0].message.citations} == {"picture-2.png"}
 
 
 def test_earlier_messages_are_what_a_question_goes_on_from(client):

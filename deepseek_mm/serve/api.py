@@ -66,7 +66,7 @@ def build_api(assistant: Assistant, file: SettingsFile, *, hush: Callable[[], ob
         library_routes(assistant, config.serve, hush),
         history_routes(assistant),
         settings_routes(assistant, file),
-        openai_routes(assistant, pictures),
+        openai_routes(assistant, engine, pictures),
         health_routes(assistant, tasks, metrics),
     ):
         app.include_router(router)

@@ -51,7 +51,6 @@ def build_mcp(
     """A server with four tools. An error that a user can fix is a tool error that says how. MissingPackage."""
     try:
         from mcp.server.mcpserver import MCPServer
-        from mcp.types import ImageContent, TextContent, ToolAnnotations
     except ImportError as error:
         raise MissingPackage("mcp", needed_for="the server for agents") from error
     server = MCPServer(
@@ -62,6 +61,15 @@ def build_mcp(
         log_level="WARNING",
         lifespan=lifespan,
     )
+    add_questions(server, hands)
+    add_looks(server, hands)
+    return server
+
+
+def add_questions(server: "MCPServer[Any]", hands: Hands) -> None:
+    """search and ask."""
+    from mcp.types import ToolAnnotations
+
     reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)
     named = "a data URL (data:image/jpeg;base64,...)" + (", or a file's path on this machine" if hands.files else "")
 
@@ -83,6 +91,13 @@ def build_mcp(
         stop = Event()
         return await apart(partial(hands.ask, question, pictures, conversation, stop), stop)
 
+
+def add_looks(server: "MCPServer[Any]", hands: Hands) -> None:
+    """read_region and list_collections."""
+    from mcp.types import ImageContent, TextContent, ToolAnnotations
+
+    reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+
     @server.tool(description=READ, annotations=reads, structured_output=False)
     async def read_region(
         region: Annotated[str, Field(description="the field `region` of a result or citation, such as 12.57")],
@@ -96,8 +111,6 @@ def build_mcp(
     @server.tool(description=LIST, annotations=reads)
     async def list_collections() -> Shelf:
         return await apart(hands.list_collections)
-
-    return server
 
 
 async def apart(work: Callable[[], Result], stop: Event | None = None) -> Result:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from deepseek_mm.encoders.space import Counts, Floats, Space
+from deepseek_mm.serve.engine import Engine
 from deepseek_mm.serve.openai.catalogue import EMBED_CODE
 from deepseek_mm.serve.openai.errors import Refused
 from deepseek_mm.serve.openai.talk import OpensPictures
@@ -22,7 +23,7 @@ from deepseek_mm.serve.openai.wire import (
 MOST_INPUTS, MOST_PICTURES, MOST_CHARS = 2048, 64, 100_000  # of one request; characters are those of one text
 
 
-def embeddings(space: Space, request: EmbeddingRequest, pictures: OpensPictures) -> Embeddings:
+def embeddings(space: Space, engine: Engine, request: EmbeddingRequest, pictures: OpensPictures) -> Embeddings:
     """One vector an input, in order. Refused says which input, or which field, cannot be taken."""
     if request.dimensions not in (None, space.dim):
         raise Refused(
@@ -31,7 +32,7 @@ def embeddings(space: Space, request: EmbeddingRequest, pictures: OpensPictures)
         )
     items = items_of(request)
     texts = {n: item for n, item in enumerate(items) if isinstance(item, str)}
-    vectors_ND = vectors_of(space, items, pictures, code=request.model == EMBED_CODE)
+    vectors_ND = vectors_of(engine, items, pictures, code=request.model == EMBED_CODE)
     lengths = lengths_of(space, list(texts.values()))
     longest = space.max_tokens if isinstance(space, Counts) else max(lengths, default=0)
     read = sum(min(length, longest) for length in lengths)
@@ -44,12 +45,12 @@ def embeddings(space: Space, request: EmbeddingRequest, pictures: OpensPictures)
     )
 
 
-def vectors_of(space: Space, items: Sequence[str | PicturePart], pictures: OpensPictures, *, code: bool) -> Floats:
+def vectors_of(engine: Engine, items: Sequence[str | PicturePart], pictures: OpensPictures, *, code: bool) -> Floats:
     """(N, D), in the order of the items."""
     texts = [item for item in items if isinstance(item, str)]
     urls = [item.image_url.url for item in items if isinstance(item, PicturePart)]
-    told = iter(space.embed_code(texts) if code else space.embed_texts(texts))
-    seen = iter(space.embed_images([pictures.open(url) for url in urls]) if urls else ())
+    images = [pictures.open(url) for url in urls]
+    told, seen = iter(engine.embed("code" if code else "text", texts)), iter(engine.embed("picture", images))
     return np.stack([next(told if isinstance(item, str) else seen) for item in items])
 
 

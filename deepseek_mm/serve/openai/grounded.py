@@ -9,7 +9,6 @@ import json
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from functools import partial
-from threading import Event
 from typing import Any, cast
 
 from deepseek_mm.rag.assistant import Assistant
@@ -35,29 +34,42 @@ def check_grounded(request: ChatRequest) -> None:
         )
 
 
-def tell(assistant: Assistant, request: ChatRequest, question: Question, stop: Event) -> Iterator[str | End]:
+def tell(
+    assistant: Assistant, request: ChatRequest, question: Question, growing: Iterator[Answer]
+) -> Iterator[str | End]:
     """Pieces of the answer, then its end. Nothing of it stays in the history unless the caller says so."""
-    as_object = request.response_format is not None and request.response_format.type == "json_object"
     count = partial(count_tokens, assistant)
     telling, answer = Telling(request.stops, request.most, count), Answer(text="")
-    try:
-        with closing(cast(Generator[Answer], assistant.stream(question, stop=stop))) as answers:
-            for answer in answers:
-                piece = telling.more(answer.text)
-                yield "" if as_object else piece  # nothing yet is something too: the question can be asked
-                if telling.over:
-                    break
-    finally:
-        if answer.conversation and not request.store:
-            assistant.history.delete(answer.conversation, session=question.session)
-    rest = telling.end(answer.text)
-    fields = fields_of(answer, request)
+    as_object = request.response_format is not None and request.response_format.type == "json_object"
+    for answer in kept_if_asked(assistant, request, question, growing):
+        piece = telling.more(answer.text)
+        yield "" if as_object else piece  # nothing yet is something too: the question can be asked
+        if telling.over:
+            break
+    rest, fields = telling.end(answer.text), fields_of(answer, request)
     if as_object:
         rest = json.dumps({"answer": telling.text, **fields}, ensure_ascii=False)
     yield rest
     read = sum(count(text_of(message)) for message in request.messages)
     whole = rest if as_object else telling.text
     yield End(text=whole, reason=telling.reason, usage=usage_of(read, count(whole)), fields=fields)
+
+
+def kept_if_asked(
+    assistant: Assistant, request: ChatRequest, question: Question, growing: Iterator[Answer]
+) -> Iterator[Answer]:
+    """The answer as it grows; when it has ended, however it does, it is taken out of the history unless `store` says
+    otherwise.
+    """
+    conversation = 0
+    try:
+        with closing(cast(Generator[Answer], growing)):
+            for answer in growing:
+                conversation = answer.conversation
+                yield answer
+    finally:
+        if conversation and not request.store:
+            assistant.history.delete(conversation, session=question.session)
 
 
 def fields_of(answer: Answer, request: ChatRequest) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from uuid import uuid4
 from fastapi import APIRouter, Response
 
 from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.serve.engine import Engine
 from deepseek_mm.serve.openai.bare import say
 from deepseek_mm.serve.openai.catalogue import BARE, EMBED, EMBED_CODE, GROUNDED, catalogue, named, no_model
 from deepseek_mm.serve.openai.embed import embeddings
@@ -37,8 +38,8 @@ EVENTS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def openai_routes(assistant: Assistant, pictures: OpensPictures) -> APIRouter:
-    """The routes. Nothing of them blocks the event loop."""
+def openai_routes(assistant: Assistant, engine: Engine, pictures: OpensPictures) -> APIRouter:
+    """The routes. Nothing of them blocks the event loop; vectors and questions go through `engine` with others'."""
     router = APIRouter(prefix="/v1", tags=["OpenAI"], responses=ERRORS)
     began = int(time.time())
 
@@ -60,12 +61,12 @@ def openai_routes(assistant: Assistant, pictures: OpensPictures) -> APIRouter:
         check_fields(request.model_extra)
         if request.model not in (EMBED, EMBED_CODE):
             raise no_model(request.model, [EMBED, EMBED_CODE])
-        return embeddings(assistant.retriever.space, request, pictures)
+        return embeddings(assistant.retriever.space, engine, request, pictures)
 
     @router.post("/chat/completions", summary="Go on with a talk", response_class=Response, responses=EVENTS)
     def chat(request: ChatRequest, who: Who = asks) -> Response:
         check_chat(assistant, request)
-        work = partial(answer, assistant, request, pictures, who.session)
+        work = partial(answer, assistant, engine, request, pictures, who.session)
         if not request.stream:
             return Whole(head_of(assistant, request), work)
         counts = request.stream_options is not None and request.stream_options.include_usage
@@ -85,12 +86,12 @@ def check_chat(assistant: Assistant, request: ChatRequest) -> None:
 
 
 def answer(
-    assistant: Assistant, request: ChatRequest, pictures: OpensPictures, session: str, stop: Event
+    assistant: Assistant, engine: Engine, request: ChatRequest, pictures: OpensPictures, session: str, stop: Event
 ) -> Iterator[str | End]:
     """Pieces of the answer and its end. Raises what `Assistant.stream` and the language model raise, and Refused."""
     if request.model == GROUNDED:
         question = question_of(request.messages, pictures, session=session)
-        yield from tell(assistant, request, question, stop)
+        yield from tell(assistant, request, question, engine.stream(question, stop=stop))
     else:
         messages = messages_for(request.messages, pictures, sees=assistant.lm.sees)
         yield from say(assistant.lm, request, messages, stop)

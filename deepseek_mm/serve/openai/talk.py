@@ -94,7 +94,7 @@ def messages_for(messages: Sequence[ChatMessage], pictures: OpensPictures, *, se
 
 def opened(urls: Sequence[str], pictures: OpensPictures) -> list[Picture]:
     """The pictures, with names that tell several apart."""
-    names = ["picture"] if len(urls) == 1 else [f"picture {n}" for n in range(1, len(urls) + 1)]
+    names = ["picture"] if len(urls) == 1 else [f"picture-{n}" for n in range(1, len(urls) + 1)]
     return [Picture(image=pictures.open(url), name=name) for name, url in zip(names, urls, strict=True)]
 
 
