@@ -2,32 +2,37 @@
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, settings
-from schemathesis.checks import not_a_server_error
+from hypothesis import HealthCheck, given, settings
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
-from service import Named, house_in
+from service import STRANGER, Named, house_in
 
-from deepseek_mm.serve.who import LOCAL
+CHECKS = [response_schema_conformance, content_type_conformance]
+FEW = settings(max_examples=6, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 
-CHECKS = [not_a_server_error, response_schema_conformance, content_type_conformance]
+
+LAST = "/library/delete-everything"
+SAID_SO = (501, 502)  # a package is missing; a server that was named does not answer
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory):
+def operations(tmp_path_factory):
+    """Every route of a house in which something is, for a stranger with every right: no path of this machine is."""
     with house_in(tmp_path_factory.mktemp("fuzz")) as house:
-        house.asked()
-        yield house
+        house.asked(who=STRANGER)
+        schema = schemathesis.openapi.from_asgi("/openapi.json", Named(house.app, STRANGER))
+        found = [each.ok() for each in schema.get_all_operations()]
+        yield sorted(found, key=lambda each: each.path == LAST)
 
 
-@pytest.fixture
-def api_schema(house):
-    return schemathesis.openapi.from_asgi("/openapi.json", Named(house.app, LOCAL))
+def test_nothing_that_is_sent_breaks_a_route(operations):
+    assert len(operations) > 40
+    for operation in operations:
 
+        @FEW
+        @given(case=operation.as_strategy())
+        def sent(case):
+            response = case.call()
+            assert response.status_code < 500 or response.status_code in SAID_SO, (case, response.text)
+            case.validate_response(response, checks=CHECKS)
 
-schema = schemathesis.pytest.from_fixture("api_schema")
-
-
-@schema.parametrize()
-@settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-def test_nothing_that_is_sent_breaks_a_route(case):
-    case.call_and_validate(checks=CHECKS)
+        sent()

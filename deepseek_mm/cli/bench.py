@@ -72,7 +72,7 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument(
         "part",
         choices=PARTS,
-        help="what to measure: searching and indexing, the page in Chromium, the language model, an answer, or the service",
+        help="searching and indexing, the page in Chromium, the language model, an answer, or the service",
     )
     parser.add_argument(
         "--full",

@@ -31,14 +31,14 @@ def measure(args: Namespace, desk: Desk) -> "QuantReport":
 def towers(args: Namespace, desk: Desk) -> "Iterator[Scheme]":
     """The space: recalls over the photos of --data."""
     from deepseek_mm.encoders.default import DefaultSpace
-    from deepseek_mm.evaluate.quant import Scheme, measure_apart, score_space
+    from deepseek_mm.evaluate.quant import Judge, Scheme, measure_apart
     from deepseek_mm.evaluate.retrieval import read_caption_rows
     from deepseek_mm.runtime.quantize.space import full_bytes, open_quantised
 
     if args.data_file is None or args.images is None:
         raise ConfigError("--data and --images are missing: captions and photos. Give them, or --parts language")
     rows = read_caption_rows(args.data_file, split=args.split)[: args.photos_of or None]
-    whole = full_bytes(DefaultSpace().model)
+    judge, whole = Judge(rows, args.images), full_bytes(DefaultSpace().model)
     for name in TOWERS:
         kept = name.replace("dynamic", "int8")
         file = file_of(args, kept)
@@ -49,7 +49,7 @@ def towers(args: Namespace, desk: Desk) -> "Iterator[Scheme]":
         space = DefaultSpace() if full else open_quantised(file, scheme=kept, dynamic=kept != name)
         size = whole if full else file.stat().st_size
         apart = measure_apart("towers", name, file) if args.apart else None
-        scores = score_space(space, rows, args.images)
+        scores = judge.scores(space)
         yield Scheme(name=name, part="towers", bytes=size, share=size / whole, scores=scores, apart=apart)
 
 

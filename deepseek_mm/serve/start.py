@@ -35,7 +35,12 @@ class Server(uvicorn.Server):
 def answer_on(sock: socket.socket, app: ASGIApp, *, hush: Callable[[], object]) -> None:
     """Answer requests until a signal comes; `hush` then stops the answers under way."""
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, timeout_graceful_shutdown=0, server_header=False
+        app,
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=0,
+        server_header=False,
     )
     server = Server(config)
     server.hush = hush

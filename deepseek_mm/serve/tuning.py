@@ -8,14 +8,13 @@ could open doors (keys, hosts), or send this machine's key to any server.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from deepseek_mm.config import LMConfig
-from deepseek_mm.errors import BadQuestion, ConfigError, Conflict, Forbidden
-from deepseek_mm.lm.offer import models_at
+from deepseek_mm.errors import BadQuestion, ConfigError, Conflict, Forbidden, ServerError
+from deepseek_mm.lm.offer import address_of, models_at
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.about import AboutOut, about
 from deepseek_mm.serve.described import at_once, defaults, descriptions, is_fixed, shown
@@ -103,13 +102,13 @@ class Tuned:
         local_only(who, "ask a server")
         if is_fixed(self.file.read().origin, "lm.url"):
             raise Conflict("lm.url is fixed by a flag or the environment of this start. Start without it")
-        try:
-            netloc = urlsplit(asked.url).netloc
-        except ValueError as error:
-            raise BadQuestion(f"{asked.url!r} is no address: {error}. Write http://127.0.0.1:8000/v1") from error
-        if "@" in netloc:
+        if "@" in asked.url:
             raise BadQuestion(f"the address holds a name or a key. Put the key into the variable {lm.api_key_env}")
         server = LMConfig(url=asked.url.strip(), api_key_env=lm.api_key_env, timeout_s=lm.timeout_s)
+        try:
+            address_of(server)
+        except ServerError as error:  # nobody was asked yet: what was sent is wrong, not the server
+            raise BadQuestion(str(error)) from error
         return ModelsOut(models=models_at(server))
 
     def about(self, who: Annotated[object, needs("ask")]) -> AboutOut:

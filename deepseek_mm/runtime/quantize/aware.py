@@ -83,10 +83,15 @@ class RoundedChain(nn.Module):
         self.windows = [window_of(link.conv) for link in chain.links]
         self.layers = nn.ModuleList(rounded_link(link, recipe) for link in chain.links)
 
+    @property
+    def rounded(self) -> list[Rounded]:
+        """Its layers, in order."""
+        return list(self.layers)  # type: ignore[arg-type]  # nothing else is put in
+
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """(B, F, H', W')."""
         y = x_BCHW
-        for layer, window in zip(self.layers, self.windows, strict=True):
+        for layer, window in zip(self.rounded, self.windows, strict=True):
             y = _slid(layer.input(y), layer, window)
         if self.stops:
             y = y.clamp(0, 6)
@@ -117,7 +122,7 @@ def make_aware(model: SpaceModel, recipe: Mapping[str, Tensor]) -> dict[str, Rou
     found: dict[str, Rounded] = {}
     for chain in list(chains(model)):
         made = RoundedChain(chain, recipe)
-        found |= {link.name: layer for link, layer in zip(chain.links, made.layers, strict=True)}
+        found |= {link.name: layer for link, layer in zip(chain.links, made.rounded, strict=True)}
         setattr(chain.parent, chain.child, made)
     for name in TOWERS:
         model.get_submodule(name).norm = nn.Identity()

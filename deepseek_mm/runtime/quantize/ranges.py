@@ -5,7 +5,7 @@ kept, and of ranges that shrink from the whole one that is taken whose squared e
 behind a ReLU6 begin at 0, and what is clipped above it was clipped before.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -42,7 +42,7 @@ class Ranges:
         found = {name: torch.cat(self._samples[name]).abs().amax(0) for name in self._even}
         return {name: smooth_of(largest_D, self._even[name].weight) for name, largest_D in found.items()}
 
-    def _rows(self, name: str):  # noqa: ANN202
+    def _rows(self, name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
         def add(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             x_MD = inputs[0].detach().float().flatten(0, -2)
             drawn_MD = x_MD[torch.randint(len(x_MD), (ROWS,), generator=self._draw)]
@@ -50,7 +50,7 @@ class Ranges:
 
         return add
 
-    def _seen(self, name: str):  # noqa: ANN202  torch has no name for a hook's type
+    def _seen(self, name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
         def add(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             x = inputs[0].detach().float().flatten()
             drawn = x[torch.randint(len(x), (KEPT,), generator=self._draw)]

@@ -55,7 +55,7 @@ class Chain(NamedTuple):
 def chains(model: SpaceModel) -> Iterator[Chain]:
     """Those of the three image towers, in order."""
     for name in TOWERS:
-        tower = model.get_submodule(name)
+        tower: Any = model.get_submodule(name)
         if hasattr(tower, "stem"):
             yield Chain(tower, "stem", (Link(f"{name}.stem", tower.stem, tower.norm),), skips=False, stops=True)
         for number, stage in tower.stages.named_children():
@@ -115,7 +115,7 @@ def quantised(model: SpaceModel, recipe: Tensors) -> dict[str, Tensor]:
 
 
 def put_in(model: SpaceModel, held: Tensors, *, dynamic: bool = False) -> None:
-    """Swaps the model's layers for those that `held` describes. `dynamic`: linear layers find their ranges themselves."""
+    """Swaps the model's layers for those that `held` describes; linear ones find ranges by themselves if `dynamic`."""
     for chain in list(chains(model)):
         convs = [_conv(link, held) for link in chain.links]
         setattr(chain.parent, chain.child, Int8Chain(convs, skips=chain.skips, stops=chain.stops))
