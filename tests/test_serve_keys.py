@@ -137,13 +137,21 @@ def test_a_row_that_was_tampered_with_makes_the_whole_file_damaged(keys, change)
 def test_two_processes_that_add_keys_at_once_lose_none(keys):
     code = (
         "import sys; from pathlib import Path; from deepseek_mm.serve.keys import Keys\n"
-        "keys = Keys(Path(sys.argv[1]))\n"
-        "for n in range(20): keys.add(f'{sys.argv[2]}{n}', ('ask',))"
+        "keys = Keys(Path(sys.argv[1])); print('ready', flush=True); sys.stdin.readline()\n"
+        "for n in range(40): keys.add(f'{sys.argv[2]}{n}', ('ask',))"
     )
-    folder = str(keys.path.parent)
-    both = [subprocess.Popen([sys.executable, "-c", code, folder, letter]) for letter in "ab"]
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(keys.path.parent), letter], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        for letter in "ab"
+    ]
+    assert [one.stdout.readline() for one in both] == [b"ready\n"] * 2
+    for one in both:
+        one.stdin.write(b"go\n")
+        one.stdin.flush()
     assert [one.wait(60) for one in both] == [0, 0]
-    assert {key.name for key in keys.all()} == {f"{letter}{n}" for letter in "ab" for n in range(20)}
+    assert {key.name for key in keys.all()} == {f"{letter}{n}" for letter in "ab" for n in range(40)}
 
 
 @pytest.mark.parametrize(
