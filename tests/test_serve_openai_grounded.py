@@ -160,6 +160,18 @@ def test_what_would_change_the_answer_and_is_not_done_is_refused_by_name(client,
     assert (caught.value.param, caught.value.code, caught.value.type) == (param, code, "invalid_request_error")
 
 
+@pytest.mark.parametrize("text", ['"\\u0000"', '"\\ud800"'])
+def test_what_is_no_text_is_refused_before_a_model_hears_of_it(client, text):
+    url, head, talk = client.base_url, {"content-type": "application/json"}, f'[{{"role": "user", "content": {text}}}]'
+    for model in (MODEL, "deepseek-mm-lm"):
+        body = f'{{"model": "{model}", "messages": {talk}}}'
+        reply = httpx.post(f"{url}chat/completions", content=body, headers=head)
+        assert (reply.status_code, reply.json()["error"]["param"]) == (400, "messages")
+    body = f'{{"model": "deepseek-mm-embed", "input": {text}}}'
+    reply = httpx.post(f"{url}embeddings", content=body, headers=head)
+    assert (reply.status_code, reply.json()["error"]["param"]) == (400, "input")
+
+
 def test_harmless_fields_are_let_pass(client):
     ask(client, "Which photos are red?", user="me", metadata={"a": "b"}, presence_penalty=0, tools=[], logprobs=False)
 

@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-StopText = Annotated[str, Field(min_length=1, max_length=256)]
+from deepseek_mm.serve.wire import Typed
+
+StopText = Annotated[Typed, Field(min_length=1, max_length=256)]
 Role = Literal["system", "developer", "user", "assistant"]
 DATA_URL = "data:image/jpeg;base64,/9j/4AAQ..."
 
@@ -23,7 +25,7 @@ class TextPart(BaseModel):
     """Words."""
 
     type: Literal["text"]
-    text: str = Field(examples=["What is in this picture?"])
+    text: Typed = Field(examples=["What is in this picture?"])
 
 
 class PicturePart(BaseModel):
@@ -40,7 +42,7 @@ class ChatMessage(BaseModel):
     """One message of a talk."""
 
     role: Role
-    content: str | list[Part] = Field(examples=["Which photos show a dog?"])
+    content: Typed | list[Part] = Field(examples=["Which photos show a dog?"])
     name: str | None = None
 
 
@@ -195,7 +197,7 @@ class ModelList(BaseModel):
     data: list[Model]
 
 
-Item = str | int | list[int] | TextPart | PicturePart
+Item = Typed | int | list[int] | TextPart | PicturePart
 
 
 class EmbeddingRequest(BaseModel):
@@ -207,7 +209,7 @@ class EmbeddingRequest(BaseModel):
     )
 
     model: str = Field(examples=["deepseek-mm-embed"])
-    input: str | PicturePart | TextPart | list[Item]
+    input: Typed | PicturePart | TextPart | list[Item]
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: int | None = None
 
