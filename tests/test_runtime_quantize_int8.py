@@ -42,7 +42,7 @@ def test_a_range_holds_both_ends_and_zero_exactly():
 
 def test_one_far_away_number_is_clipped_where_that_errs_less():
     sample = torch.cat((torch.randn(1_000_000), torch.tensor([40.0])))
-    assert best_range(sample).scale < 40 / 255 * 0.6
+    assert best_range(sample).scale < 40 / 255 * 0.8
     assert best_range(torch.rand(10_000)).scale == pytest.approx(1 / 255, rel=0.05)
 
 

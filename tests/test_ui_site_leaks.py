@@ -21,7 +21,7 @@ def house(tmp_path_factory):
     data = tmp_path_factory.mktemp("library")
     config = Config(data=data, serve=ServeConfig(keys="always"))
     assistant, keys = paper(config), Keys(data)
-    inside = app.build_app(assistant)
+    inside = app.build_app(assistant).app
     client = TestClient(guarded(inside, config, keys), base_url=HERE, follow_redirects=False)
     assert client.post("/login", data={"key": keys.add("a", RIGHTS)}).status_code == 303
     yield data, inside, client
