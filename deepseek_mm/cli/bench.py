@@ -15,7 +15,7 @@ from deepseek_mm.config import cache_folder
 if TYPE_CHECKING:
     from deepseek_mm.bench.result import Result, Setting
 
-PARTS = ("index", "page", "lm", "answer")
+PARTS = ("index", "page", "lm", "answer", "plan")
 
 
 def measure_of(part: str) -> Callable[["Setting"], "Sequence[Result]"]:
@@ -28,6 +28,10 @@ def measure_of(part: str) -> Callable[["Setting"], "Sequence[Result]"]:
         from deepseek_mm.bench.answer import answer
 
         return lambda setting: [answer(setting)]
+    if part == "plan":
+        from deepseek_mm.bench.plan import plan
+
+        return lambda setting: [plan(setting)]
     if part == "lm":
         from deepseek_mm.bench import lm
 
@@ -68,7 +72,8 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument(
         "part",
         choices=PARTS,
-        help="what to measure: searching and indexing, the page in Chromium, the language model, or an answer",
+        help="what to measure: searching and indexing, the page in Chromium, the language model, an answer, or what the"
+        " machine's plan saves of its time",
     )
     parser.add_argument(
         "--full",
