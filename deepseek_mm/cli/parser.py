@@ -14,6 +14,7 @@ from deepseek_mm.cli import (
     keys,
     library,
     mcp,
+    plan,
     quantize,
     rules,
     search,
@@ -26,7 +27,7 @@ COMMANDS = tuple(
     module.COMMAND
     for module in (
         *(ask, search, rules, index, library, history, serve, mcp, keys),
-        *(evaluate, bench, train, quantize, doctor, configure),
+        *(plan, evaluate, bench, train, quantize, doctor, configure),
     )
 )
 
