@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from deepseek_mm.sharing import Exported as Exported
     from deepseek_mm.sharing import Sharing as Sharing
     from deepseek_mm.sharing import here_in as here_in
+    from deepseek_mm.sharing.chosen import Packed as Packed
+    from deepseek_mm.sharing.chosen import pack_chosen as pack_chosen
 
 _HOMES = {
     "Answer": "records",
@@ -70,6 +72,7 @@ _HOMES = {
     "LMConfig": "config",
     "Library": "library",
     "Match": "records",
+    "Packed": "sharing.chosen",
     "Picture": "records",
     "Query": "records",
     "Question": "records",
@@ -92,6 +95,7 @@ _HOMES = {
     "load": "load",
     "models_at": "lm.offer",
     "new_backup": "library.holding",
+    "pack_chosen": "sharing.chosen",
     "read_photo": "parse.photo",
     "read_rules": "logic.watch",
     "rules_of": "logic.watch",

@@ -13,10 +13,11 @@ from fakes import picture
 
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.records import Citation
+from deepseek_mm.sharing.chosen import OLD_S, clean, told
 from index import Label, Region, Source
 from ui.edges import BadPath
 from ui.exhibits import Exhibit
-from ui.packing import OLD_S, clean, pack, told
+from ui.packing import pack
 from ui.words import ENGLISH
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import gradio as gr
 
+from deepseek_mm import Packed
 from index import Region
 from ui import edges, grid
 from ui.ask import QUIET
@@ -19,7 +20,7 @@ from ui.asking import Entry
 from ui.exhibits import Exhibit
 from ui.filters import Wish, wish_of
 from ui.html import button, hint, link, notice
-from ui.packing import Packed, pack
+from ui.packing import pack
 from ui.pictures import Pictures
 from ui.piece import piece
 from ui.results import Results, told

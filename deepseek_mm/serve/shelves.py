@@ -14,6 +14,7 @@ from deepseek_mm.serve.shelf_jobs import job_routes
 from deepseek_mm.serve.shelf_list import list_routes
 from deepseek_mm.serve.shelf_pictures import picture_routes
 from deepseek_mm.serve.shelf_rules import rule_routes
+from deepseek_mm.serve.shelf_zip import zip_routes
 
 
 def nothing() -> None:
@@ -25,6 +26,7 @@ def library_routes(assistant: Assistant, serve: ServeConfig, hush: Callable[[], 
     router = APIRouter(tags=["library"], responses=DECLARED)
     router.include_router(list_routes(assistant))
     router.include_router(picture_routes(assistant))
+    router.include_router(zip_routes(assistant))
     router.include_router(add_routes(assistant, serve))
     router.include_router(change_routes(assistant))
     router.include_router(care_routes(assistant, serve, hush))
