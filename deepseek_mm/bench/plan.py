@@ -34,6 +34,7 @@ from deepseek_mm.records import Question
 from deepseek_mm.runtime.calibrate import pass_ms
 from deepseek_mm.runtime.decode import torch_alone
 from deepseek_mm.see.glance.late import LateGlance
+from deepseek_mm.see.reader.reader import Reader
 
 BAR = 0.60  # of the time, saved
 PROMPT, CONTEXT, WRITTEN = 256, 256, 24  # tokens
@@ -105,7 +106,8 @@ def open_eager(setting: Setting) -> Iterator[Assistant]:
             checkpoint = Checkpoint(folder=folder, name=OUR_LM, changes=WEIGHTS)
             assistant.lm = open_own(checkpoint, threads=config.lm.threads, dtype=torch.float32)
         reader = assistant.eyes.reader
-        if reader and isinstance(reader.glance, LateGlance) and (glance := reader.glance.opened()):
+        late = reader.glance if isinstance(reader, Reader) else None
+        if isinstance(late, LateGlance) and (glance := late.opened()):
             glance.decoder.float()
         yield assistant
 
@@ -179,7 +181,7 @@ def language(setting: Setting, rounds: int) -> list[Pair]:
     if not setting.config.lm.trained_here:
         return []
     model = find_model(setting.config.lm.name, setting.cache, setting.note)
-    own, its = models(model)
+    own, its = models(model, setting.config.lm.threads or num_cores())
     return [
         in_turns(
             "prefill",
@@ -198,12 +200,11 @@ def language(setting: Setting, rounds: int) -> list[Pair]:
     ]
 
 
-def models(model: Model) -> tuple[Ours, Ours]:
-    """The product's, and the same weights in 32 bits by torch alone; both on all cores."""
-    cores = num_cores()
+def models(model: Model, threads: int) -> tuple[Ours, Ours]:
+    """The product's, and the same weights in 32 bits by torch alone."""
     return (
-        Ours(*open_fast(model), threads=cores, chunk=CHUNK, says=model.says),
-        Ours(open_plain(model), torch_alone, threads=cores, chunk=CHUNK, says=model.says),
+        Ours(*open_fast(model), threads=threads, chunk=CHUNK, says=model.says),
+        Ours(open_plain(model), torch_alone, threads=threads, chunk=CHUNK, says=model.says),
     )
 
 
