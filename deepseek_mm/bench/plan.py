@@ -181,7 +181,7 @@ def language(setting: Setting, rounds: int) -> list[Pair]:
     if not setting.config.lm.trained_here:
         return []
     model = find_model(setting.config.lm.name, setting.cache, setting.note)
-    own, its = models(model)
+    own, its = models(model, setting.config.lm.threads or num_cores())
     return [
         in_turns(
             "prefill",
@@ -200,12 +200,11 @@ def language(setting: Setting, rounds: int) -> list[Pair]:
     ]
 
 
-def models(model: Model) -> tuple[Ours, Ours]:
-    """The product's, and the same weights in 32 bits by torch alone; both on all cores."""
-    cores = num_cores()
+def models(model: Model, threads: int) -> tuple[Ours, Ours]:
+    """The product's, and the same weights in 32 bits by torch alone."""
     return (
-        Ours(*open_fast(model), threads=cores, chunk=CHUNK, says=model.says),
-        Ours(open_plain(model), torch_alone, threads=cores, chunk=CHUNK, says=model.says),
+        Ours(*open_fast(model), threads=threads, chunk=CHUNK, says=model.says),
+        Ours(open_plain(model), torch_alone, threads=threads, chunk=CHUNK, says=model.says),
     )
 
 

@@ -164,6 +164,12 @@ def quick() -> AbstractContextManager[object]:
     return nullcontext()
 
 
+def narrow(x: Tensor) -> Tensor:
+    """What goes into nets under `quick`: bfloat16 where they compute in it, else float32, as their weights are."""
+    with quick():
+        return x.bfloat16() if torch.is_autocast_enabled("cpu") else x.float()
+
+
 def fingerprint(files: Sequence[Path]) -> str:
     """SHA-256 over the bytes of the files, in order, hexadecimal."""
     digest = hashlib.sha256()
