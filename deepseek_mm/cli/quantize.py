@@ -45,10 +45,14 @@ def language(args: Namespace, desk: Desk, file: Path) -> Path:
     decoder.eval().requires_grad_(False)
     if args.scheme == FP4:
         held = tensors_of_fp4(decoder, fit_fp4(decoder, batches, desk.note))
-        note = "NVFP4: E2M1, an E4M3 scale for 16 weights, a float32 scale for a matrix; rounded by GPTQ, layer by layer"
+        note = (
+            "NVFP4: E2M1, an E4M3 scale for 16 weights, a float32 scale for a matrix; rounded by GPTQ, layer by layer"
+        )
     else:
         held = tensors_of_int8(decoder, largest_inputs(decoder, batches))
-        note = "weights int8 with a scale an output; inputs int8 with a scale a row, at run time; made even (SmoothQuant)"
+        note = (
+            "weights int8 with a scale an output; inputs int8 with a scale a row, at run time; made even (SmoothQuant)"
+        )
     told = Told(
         scheme=args.scheme,
         base=known_by(checkpoint),

@@ -11,9 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from deepseek_mm.encoders.space import Space
+import numpy as np
+from PIL import Image
+
+from deepseek_mm.encoders.space import Floats, Space
 from deepseek_mm.evaluate.language import Rows, read_rows
-from deepseek_mm.evaluate.retrieval import CaptionRow, RetrievalReport, evaluate_retrieval
+from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, read_picture, score
+from deepseek_mm.evaluate.vqa import Decides, QuestionRow, Settled, evaluate_vqa
 from deepseek_mm.lm.model import Decoder
 
 FULL = "full"  # the weights as they are
@@ -71,10 +75,51 @@ class QuantReport:
         return json.dumps(found)
 
 
-def score_space(space: Space, rows: Sequence[CaptionRow], images: Path) -> dict[str, float]:
-    """Its recalls."""
-    report: RetrievalReport = evaluate_retrieval(space, rows, images)
-    return {name: float(value) for name, value in asdict(report).items() if "_r" in name}
+class Judge:
+    """Scores spaces on the same photos and captions; the first is the one in full precision."""
+
+    def __init__(self, rows: Sequence[CaptionRow], images: Path) -> None:
+        self._paths = open_pictures(images, [row.image for row in rows])
+        self._captions = [caption for row in rows for caption in row.captions]
+        self._owner_N = np.repeat(np.arange(len(rows)), [len(row.captions) for row in rows])
+        self._full: tuple[Floats, Floats] | None = None
+
+    def scores(self, space: Space) -> dict[str, float]:
+        """Recalls in percent; and the mean cosine of photos' and of captions' vectors with those of the first."""
+        photos_MD = space.embed_images(read_picture(path) for path in self._paths)
+        captions_ND = space.embed_texts(self._captions)
+        full = self._full = self._full or (photos_MD, captions_ND)
+        recalls = asdict(score(photos_MD, captions_ND, self._owner_N))
+        return {
+            **{name: float(value) for name, value in recalls.items() if "_r" in name},
+            "photos_alike": float((photos_MD * full[0]).sum(1).mean()),
+            "captions_alike": float((captions_ND * full[1]).sum(1).mean()),
+        }
+
+
+class Hearing:
+    """Asks the same questions again and again, and remembers what was said first."""
+
+    def __init__(self, rows: Sequence[QuestionRow], images: Path) -> None:
+        self._rows, self._images = rows, images
+        self._first: list[str] = []
+        self._said: list[str] = []
+        self._decides: Decides | None = None
+
+    def decide_many(self, asked: Sequence[tuple[str, Image.Image]]) -> Sequence[Settled]:
+        """As the one that is asked does; its answers are written down."""
+        assert self._decides is not None, "nobody is asked yet"
+        settled = self._decides.decide_many(asked)
+        self._said += [one.answer for one in settled]
+        return settled
+
+    def scores(self, decides: Decides) -> dict[str, float]:
+        """Percent right, and percent of the answers that are those of the first one who was asked."""
+        self._said, self._decides = [], decides
+        report = evaluate_vqa(self, self._rows, self._images)
+        first = self._first = self._first or self._said
+        same = sum(a == b for a, b in zip(first, self._said, strict=True))
+        return {"right": report.whole.accuracy, "same": 100 * same / len(first)}
 
 
 def score_decoder(decoder: Decoder, rows: Rows, domains: Sequence[str]) -> dict[str, float]:

@@ -52,7 +52,8 @@ def unpacked(matrix: Fp4, dtype: torch.dtype) -> Tensor:
     pairs = _pairs(dtype)
     levels_FD = pairs[matrix.codes_FD.int()].view(dtype)
     scales_FN1 = (matrix.scales_FN.float() * matrix.whole).to(dtype)[..., None]
-    return (levels_FD.unflatten(1, (-1, BLOCK)) * scales_FN1).flatten(1)
+    weight_FD: Tensor = (levels_FD.unflatten(1, (-1, BLOCK)) * scales_FN1).flatten(1)
+    return weight_FD
 
 
 def _pairs(dtype: torch.dtype) -> Tensor:

@@ -5,7 +5,7 @@ kept, and of ranges that shrink from the whole one that is taken whose squared e
 behind a ReLU6 begin at 0, and what is clipped above it was clipped before.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -15,14 +15,13 @@ from deepseek_mm.runtime.quantize.int8_layers import LEVELS, Range, range_of, sm
 KEPT = 4_096  # numbers of each call
 ROWS = 16  # rows of each call, of layers whose inputs are made even
 SHARES = tuple(1 - 0.04 * n for n in range(20))  # of the whole range, that are tried
+Hook = Callable[[nn.Module, tuple[Tensor, ...]], None]
 
 
 class Ranges:
     """Looks at the inputs of some layers of a model while it works. `even`: linear ones whose inputs are made even."""
 
-    def __init__(
-        self, layers: Iterable[tuple[str, nn.Module]], even: Iterable[tuple[str, nn.Linear]] = ()
-    ) -> None:
+    def __init__(self, layers: Iterable[tuple[str, nn.Module]], even: Iterable[tuple[str, nn.Linear]] = ()) -> None:
         self._draw = torch.Generator().manual_seed(0)
         self._samples: dict[str, list[Tensor]] = {}
         self._even = dict(even)
@@ -44,7 +43,7 @@ class Ranges:
         found = {name: torch.cat(self._samples[name]).abs().amax(0) for name in self._even}
         return {name: smooth_of(largest_D, self._even[name].weight) for name, largest_D in found.items()}
 
-    def _rows(self, name: str):  # noqa: ANN202
+    def _rows(self, name: str) -> Hook:
         def add(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             x_MD = inputs[0].detach().float().flatten(0, -2)
             drawn_MD = x_MD[torch.randint(len(x_MD), (ROWS,), generator=self._draw)]
@@ -52,7 +51,7 @@ class Ranges:
 
         return add
 
-    def _seen(self, name: str):  # noqa: ANN202  torch has no name for a hook's type
+    def _seen(self, name: str) -> Hook:
         def add(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             x = inputs[0].detach().float().flatten()
             drawn = x[torch.randint(len(x), (KEPT,), generator=self._draw)]

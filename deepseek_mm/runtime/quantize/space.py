@@ -5,7 +5,7 @@ that was fitted to the space, stays what it is. That is why its fingerprint is t
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -53,7 +53,9 @@ class Sample:
     @property
     def told(self) -> str:
         """For the card."""
-        return f"{len(self.photos)} photos and {len(self.texts)} captions of the training part, {len(CODE)} lines of code"
+        return (
+            f"{len(self.photos)} photos and {len(self.texts)} captions of the training part, {len(CODE)} lines of code"
+        )
 
 
 def calibrate(space: DefaultSpace, sample: Sample) -> dict[str, Tensor]:
@@ -97,7 +99,8 @@ def open_quantised(file: Path, *, scheme: str = STATIC, dynamic: bool = False, b
 
 def full_bytes(model: SpaceModel) -> int:
     """That its numbers take in float32: weights, and the statistics of batch norms."""
-    return 4 * sum(value.numel() for value in model.state_dict().values() if value.is_floating_point())
+    numbers: int = sum(value.numel() for value in model.state_dict().values() if value.is_floating_point())
+    return 4 * numbers
 
 
 def wanted_of(model: SpaceModel) -> Wanted:
@@ -116,7 +119,7 @@ def ones(model: SpaceModel) -> dict[str, Tensor]:
     return {f"{name}.scale": torch.ones(size) for name, size in sizes.items()}
 
 
-def _pictures(paths: Sequence[Path]):  # noqa: ANN202
+def _pictures(paths: Sequence[Path]) -> Iterator[Image.Image]:
     for path in paths:
         with Image.open(path) as image:
             yield image.convert("RGB")

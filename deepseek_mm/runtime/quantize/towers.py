@@ -55,12 +55,14 @@ class Chain(NamedTuple):
 def chains(model: SpaceModel) -> Iterator[Chain]:
     """Those of the three image towers, in order."""
     for name in TOWERS:
-        tower = model.get_submodule(name)
+        tower: Any = model.get_submodule(name)
         if hasattr(tower, "stem"):
             yield Chain(tower, "stem", (Link(f"{name}.stem", tower.stem, tower.norm),), skips=False, stops=True)
         for number, stage in tower.stages.named_children():
             for place, block in stage.named_children():
-                yield Chain(stage, place, links_of(f"{name}.stages.{number}.{place}", block), block.has_skip, stops=False)
+                yield Chain(
+                    stage, place, links_of(f"{name}.stages.{number}.{place}", block), block.has_skip, stops=False
+                )
         if hasattr(tower, "close"):
             yield Chain(tower, "close", (Link(f"{name}.close", tower.close, tower.norm),), skips=False, stops=True)
 
@@ -113,7 +115,7 @@ def quantised(model: SpaceModel, recipe: Tensors) -> dict[str, Tensor]:
 
 
 def put_in(model: SpaceModel, held: Tensors, *, dynamic: bool = False) -> None:
-    """Swaps the model's layers for those that `held` describes. `dynamic`: linear layers find their ranges themselves."""
+    """Swaps the model's layers for those that `held` describes. `dynamic`: linear layers find ranges themselves."""
     for chain in list(chains(model)):
         convs = [_conv(link, held) for link in chain.links]
         setattr(chain.parent, chain.child, Int8Chain(convs, skips=chain.skips, stops=chain.stops))
@@ -163,4 +165,3 @@ def _conv(link: Link, held: Tensors) -> Conv:
 def _range(held: Tensors, name: str) -> Range:
     scale, zero = held[name + GIVEN].tolist()
     return Range(scale, round(zero))
-
