@@ -20,7 +20,7 @@ def measure(args: Namespace, desk: Desk) -> "QuantReport":
     """All schemes of the parts asked for. NothingThere where no file is there."""
     from deepseek_mm.evaluate.quant import QuantReport
 
-    parts = {"towers": towers, "language": language}
+    parts = {"towers": towers, "language": language, "path": path}
     chosen = [parts[name] for name in args.parts]
     found = tuple(scheme for part in chosen for scheme in part(args, desk))
     if not any(scheme.name != "full" for scheme in found):
@@ -79,6 +79,30 @@ def language(args: Namespace, desk: Desk) -> "Iterator[Scheme]":
         yield Scheme(name=name, part="language", bytes=size, share=size / whole, scores=scores, apart=apart)
 
 
+def path(args: Namespace, desk: Desk) -> "Iterator[Scheme]":
+    """Questions about photos through everything that looks and reads: as it is, then all of it int8 dynamic."""
+    from deepseek_mm.cli.evaluate import decider
+    from deepseek_mm.encoders.default import DefaultSpace
+    from deepseek_mm.evaluate.quant import Hearing, Scheme
+    from deepseek_mm.evaluate.vqa import read_question_rows
+    from deepseek_mm.runtime.quantize.dynamic import make_dynamic, models_in
+    from deepseek_mm.runtime.quantize.space import open_quantised
+
+    if args.questions is None or args.question_images is None:
+        raise ConfigError("--questions and --question-images are missing: what is asked. Give them, or other --parts")
+    rows = read_question_rows(args.questions, split=args.split)[: args.photos_of or None]
+    hearing = Hearing(rows, args.question_images)
+    with decider(args, desk) as assistant:
+        desk.note(f"asking {len(rows)} questions, twice")
+        yield Scheme(name="full", part="path", bytes=0, share=1.0, scores=hearing.scores(assistant))
+        space = assistant.eyes.space
+        assert isinstance(space, DefaultSpace), "only the default space is quantised"
+        space.model = open_quantised(file_of(args, "towers-int8"), dynamic=True).model
+        swapped = sum(make_dynamic(model) for model in models_in(assistant.eyes) if model is not space.model)
+        desk.note(f"swapped {swapped} linear layers beside the towers'")
+        yield Scheme(name="path-dynamic", part="path", bytes=0, share=0.25, scores=hearing.scores(assistant))
+
+
 def file_of(args: Namespace, scheme: str) -> Path:
     """Where the file of a scheme lies."""
     from deepseek_mm.runtime.quantize.kept import cache_file
@@ -89,7 +113,9 @@ def file_of(args: Namespace, scheme: str) -> Path:
 def add(parser: ArgumentParser) -> None:
     """The flags of `eval quant`; --corpus and --rows are those of `eval lm`."""
     group = parser.add_argument_group("quant")
-    group.add_argument("--parts", choices=("towers", "language"), nargs="+", default=["towers", "language"])
+    group.add_argument("--parts", choices=("towers", "language", "path"), nargs="+", default=["towers", "language"])
     group.add_argument("--files", metavar="FOLDER", type=Path, help="where the quantised files lie (the cache folder)")
     group.add_argument("--photos-of", metavar="N", type=int, default=0, help="only the first N photos of the split")
+    group.add_argument("--questions", metavar="FILE", type=Path, help="path: JSONL of rows {image, question, answer}")
+    group.add_argument("--question-images", metavar="FOLDER", type=Path, help="path: where their pictures lie")
     group.add_argument("--apart", action="store_true", help="speed and peak memory too, each in its own process")

@@ -12,10 +12,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from deepseek_mm.encoders.space import Floats, Space
 from deepseek_mm.evaluate.language import Rows, read_rows
 from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, read_picture, score
+from deepseek_mm.evaluate.vqa import Decides, QuestionRow, Settled, evaluate_vqa
 from deepseek_mm.lm.model import Decoder
 
 FULL = "full"  # the weights as they are
@@ -93,6 +95,31 @@ class Judge:
             "photos_alike": float((photos_MD * full[0]).sum(1).mean()),
             "captions_alike": float((captions_ND * full[1]).sum(1).mean()),
         }
+
+
+class Hearing:
+    """Asks the same questions again and again, and remembers what was said first."""
+
+    def __init__(self, rows: Sequence[QuestionRow], images: Path) -> None:
+        self._rows, self._images = rows, images
+        self._first: list[str] = []
+        self._said: list[str] = []
+        self._decides: Decides | None = None
+
+    def decide_many(self, asked: Sequence[tuple[str, Image.Image]]) -> Sequence[Settled]:
+        """As the one that is asked does; its answers are written down."""
+        assert self._decides is not None, "nobody is asked yet"
+        settled = self._decides.decide_many(asked)
+        self._said += [one.answer for one in settled]
+        return settled
+
+    def scores(self, decides: Decides) -> dict[str, float]:
+        """Percent right, and percent of the answers that are those of the first one who was asked."""
+        self._said, self._decides = [], decides
+        report = evaluate_vqa(self, self._rows, self._images)
+        first = self._first = self._first or self._said
+        same = sum(a == b for a, b in zip(first, self._said, strict=True))
+        return {"right": report.whole.accuracy, "same": 100 * same / len(first)}
 
 
 def score_decoder(decoder: Decoder, rows: Rows, domains: Sequence[str]) -> dict[str, float]:

@@ -81,12 +81,13 @@ class RoundedChain(nn.Module):
         super().__init__()
         self.skips, self.stops = chain.skips, chain.stops
         self.windows = [window_of(link.conv) for link in chain.links]
-        self.layers = nn.ModuleList(rounded_link(link, recipe) for link in chain.links)
+        self.layers = [rounded_link(link, recipe) for link in chain.links]
+        self.held = nn.ModuleList(self.layers)
 
     @property
     def rounded(self) -> list[Rounded]:
         """Its layers, in order."""
-        return list(self.layers)  # type: ignore[arg-type]  # nothing else is put in
+        return list(self.layers)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """(B, F, H', W')."""

@@ -2,8 +2,9 @@
 
 This is NVFP4 (Nvidia 2025; the numbers are those of the OCP Microscaling Formats specification 1.0, table 5): sixteen
 weights of a row share a scale of eight bits (E4M3), and a whole matrix a scale in float32, so that the small scales
-stay within their range. Together that is 4.5 bits a weight. Largest is 6, so a block's largest weight decides its
-scale, but need not be hit: scales a little smaller or larger are tried too, and the one that errs least is taken.
+stay within their range. Together that is 4.5 bits a weight. The largest number is 6, so a block's largest weight
+decides its scale, but need not be hit: scales a little smaller or larger are tried too, and the one that errs least
+is taken.
 
 Shape key:  F outputs, D inputs, N blocks of a row (D / 16), G weights of a block (16)
 """
@@ -51,7 +52,9 @@ def restore(matrix: Fp4, dtype: torch.dtype = torch.float32) -> Tensor:
 
 def whole_scale(weight_FD: Tensor) -> Tensor:
     """The scale of a matrix with which its largest block scale is as large as E4M3 goes, with room to try larger."""
-    return (weight_FD.abs().amax() / (LARGEST * LARGEST_SCALE / max(TRIED))).clamp_min(1e-30)
+    largest: Tensor = weight_FD.abs().amax()
+    scale: Tensor = largest / (LARGEST * LARGEST_SCALE / max(TRIED))
+    return scale.clamp_min(1e-30)
 
 
 def best_scales(blocks_FNG: Tensor, weighs_NG: Tensor, whole: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from deepseek_mm.runtime.quantize.fp4 import BLOCK, Fp4, best_scales, codes_of, 
 
 DAMPING = 0.01  # of the mean curvature, added to every input's: few rows leave some inputs unknown
 LAZY = 128  # inputs after which errors reach the rest of the matrix
+Hook = Callable[[nn.Module, tuple[Tensor, ...]], None]
 
 
 class Curvature:
@@ -35,7 +36,7 @@ class Curvature:
         for hook in self._hooks:
             hook.remove()
 
-    def _seen(self, name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+    def _seen(self, name: str) -> Hook:
         def add(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             x_MD = inputs[0].detach().flatten(0, -2).float()
             self.of[name] = x_MD.T @ x_MD + self.of.get(name, 0)
@@ -48,7 +49,8 @@ def round_well(weight_FD: Tensor, curvature_DD: Tensor) -> Fp4:
     """The matrix in FP4 whose outputs over inputs of this curvature are near to those of `weight_FD`."""
     weight_FD, whole = weight_FD.float().clone(), whole_scale(weight_FD.float())
     upper_DD = inverse_root(curvature_DD)
-    scales, codes = list[Tensor](), list[Tensor]()
+    scales: list[Tensor] = []
+    codes: list[Tensor] = []
     for start in range(0, weight_FD.shape[1], LAZY):
         here = slice(start, start + LAZY)
         errors_FL = _round_some(weight_FD[:, here], upper_DD[here, here], whole, scales, codes)
@@ -61,8 +63,9 @@ def inverse_root(curvature_DD: Tensor) -> Tensor:
     h_DD = curvature_DD.double()
     mean = h_DD.diagonal().mean().clamp_min(1e-12)
     h_DD = h_DD + torch.eye(len(h_DD), dtype=h_DD.dtype) * mean * DAMPING
-    root_DD: Tensor = torch.linalg.cholesky(torch.cholesky_inverse(torch.linalg.cholesky(h_DD)), upper=True).float()
-    return root_DD
+    inverse_DD: Tensor = torch.cholesky_inverse(torch.linalg.cholesky(h_DD))
+    upper_DD: Tensor = torch.linalg.cholesky(inverse_DD, upper=True)
+    return upper_DD.float()
 
 
 def _round_some(w_FL: Tensor, upper_LL: Tensor, whole: Tensor, scales: list[Tensor], codes: list[Tensor]) -> Tensor:

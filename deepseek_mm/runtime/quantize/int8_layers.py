@@ -108,9 +108,9 @@ def convolved(levels: Tensor, conv: Conv, wanted: Range, dtype: torch.dtype) -> 
     pads = window.padding
     if pads < 0:
         levels, pads = F.pad(levels, same_pads(levels, window), value=conv.given.zero), 0
-    given, zeros_F = conv.given, torch.zeros_like(conv.scale_F, dtype=torch.int32)
+    zero_F = torch.zeros_like(conv.scale_F, dtype=torch.int32)
     y: Tensor = torch.ops.onednn.qconv_pointwise(
-        levels, given.scale, given.zero, conv.weight, conv.scale_F, zeros_F, conv.bias_F,
+        levels, conv.given.scale, conv.given.zero, conv.weight, conv.scale_F, zero_F, conv.bias_F,
         [window.stride] * 2, [pads] * 2, [1, 1], window.groups, wanted.scale, wanted.zero, dtype, "none", [], "",
     )  # fmt: skip
     return y
@@ -127,8 +127,8 @@ def _ordered(conv: Conv) -> Tensor:
     window = conv.window
     pads = [max(0, window.padding)] * 2
     ordered: Tensor = torch.ops.onednn.qconv_prepack(
-        conv.weight, conv.scale_F, conv.given.scale, conv.given.zero,
-        [window.stride] * 2, pads, [1, 1], window.groups, None,
+        conv.weight, conv.scale_F, conv.given.scale, conv.given.zero, [window.stride] * 2, pads, [1, 1],
+        window.groups, None,
     )  # fmt: skip
     return ordered
 

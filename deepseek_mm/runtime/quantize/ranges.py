@@ -15,6 +15,7 @@ from deepseek_mm.runtime.quantize.int8_layers import LEVELS, Range, range_of, sm
 KEPT = 4_096  # numbers of each call
 ROWS = 16  # rows of each call, of layers whose inputs are made even
 SHARES = tuple(1 - 0.04 * n for n in range(20))  # of the whole range, that are tried
+Hook = Callable[[nn.Module, tuple[Tensor, ...]], None]
 
 
 class Ranges:
@@ -42,7 +43,7 @@ class Ranges:
         found = {name: torch.cat(self._samples[name]).abs().amax(0) for name in self._even}
         return {name: smooth_of(largest_D, self._even[name].weight) for name, largest_D in found.items()}
 
-    def _rows(self, name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+    def _rows(self, name: str) -> Hook:
         def add(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             x_MD = inputs[0].detach().float().flatten(0, -2)
             drawn_MD = x_MD[torch.randint(len(x_MD), (ROWS,), generator=self._draw)]
@@ -50,7 +51,7 @@ class Ranges:
 
         return add
 
-    def _seen(self, name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+    def _seen(self, name: str) -> Hook:
         def add(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             x = inputs[0].detach().float().flatten()
             drawn = x[torch.randint(len(x), (KEPT,), generator=self._draw)]

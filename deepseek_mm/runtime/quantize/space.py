@@ -99,7 +99,8 @@ def open_quantised(file: Path, *, scheme: str = STATIC, dynamic: bool = False, b
 
 def full_bytes(model: SpaceModel) -> int:
     """That its numbers take in float32: weights, and the statistics of batch norms."""
-    return 4 * sum(int(value.numel()) for value in model.state_dict().values() if value.is_floating_point())
+    numbers: int = sum(value.numel() for value in model.state_dict().values() if value.is_floating_point())
+    return 4 * numbers
 
 
 def wanted_of(model: SpaceModel) -> Wanted:

@@ -115,7 +115,7 @@ def quantised(model: SpaceModel, recipe: Tensors) -> dict[str, Tensor]:
 
 
 def put_in(model: SpaceModel, held: Tensors, *, dynamic: bool = False) -> None:
-    """Swaps the model's layers for those that `held` describes; linear ones find ranges by themselves if `dynamic`."""
+    """Swaps the model's layers for those that `held` describes. `dynamic`: linear layers find ranges themselves."""
     for chain in list(chains(model)):
         convs = [_conv(link, held) for link in chain.links]
         setattr(chain.parent, chain.child, Int8Chain(convs, skips=chain.skips, stops=chain.stops))
