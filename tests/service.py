@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from rag_house import build, paint, put
 
+from deepseek_mm.jobs import follow
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Citation, Question
 from deepseek_mm.serve.past import history_routes
@@ -38,11 +39,13 @@ class House:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.assistant: Assistant = build(folder / "library")
+        (folder / "library" / "spaces" / "colours").mkdir(parents=True)
+        self.assistant: Assistant = build(folder / "library", home="spaces/colours")
         self.photos = [paint(folder / "photos", f"{name}.png", name) for name in ("red", "green", "blue")]
         put(self.assistant, *self.photos)
         self.file = SettingsFile.of(self.assistant.config)
         self.hushed: list[str] = []
+        self.at_work = False
         self.app = self._app()
 
     def _app(self) -> FastAPI:
@@ -60,11 +63,10 @@ class House:
 
     def work(self, job: dict) -> dict:
         """The job when it has ended; the library is at work from then on."""
-        from deepseek_mm.jobs import follow
-
-        self.assistant.library.start()
-        for _ in follow(self.assistant.library.jobs, job["id"]):
-            pass
+        if not self.at_work:
+            self.assistant.library.start()
+        self.at_work = True
+        list(follow(self.assistant.library.jobs, job["id"]))
         return self.caller().get(f"/library/jobs/{job['id']}").json()
 
     def asked(self, text: str = "Is there a kite?", *, who: Who = LOCAL, conversation: int | None = None) -> Answer:

@@ -1,0 +1,271 @@
+"""What the Library tab does, over HTTP, on a real library of painted photos."""
+
+import io
+import json
+import re
+from dataclasses import replace
+
+import pytest
+from PIL import Image
+from service import STRANGER, house_in
+
+from deepseek_mm.library.arriving import FOLDER
+from deepseek_mm.serve.who import LOCAL
+from index import Region, Source
+
+
+@pytest.fixture
+def house(tmp_path):
+    with house_in(tmp_path) as house:
+        yield house
+
+
+@pytest.fixture
+def me(house):
+    return house.caller()
+
+
+@pytest.fixture(scope="module")
+def still(tmp_path_factory):
+    """A house that nobody changes."""
+    with house_in(tmp_path_factory.mktemp("still")) as house:
+        yield house
+
+
+@pytest.fixture
+def reader(still):
+    return still.caller()
+
+
+def names(answer) -> list[str]:
+    return [item["name"] for item in answer.json()["items"]]
+
+
+def test_the_library_says_how_much_of_each_kind_it_holds(reader):
+    told = reader.get("/library").json()
+    assert (told["photos"], told["documents"], told["busy"]) == (3, 0, False)
+    assert told["formats"] == [{"name": "png", "sources": 3}]
+
+
+def test_files_come_page_by_page_in_the_order_that_was_asked_for(reader):
+    first = reader.get("/library/sources", params={"order": "name", "limit": 2})
+    assert names(first) == ["blue.png", "green.png"]
+    assert (first.json()["total"], first.json()["next_offset"]) == (3, 2)
+    rest = reader.get("/library/sources", params={"order": "name", "limit": 2, "offset": 2})
+    assert (names(rest), rest.json()["next_offset"]) == (["red.png"], None)
+
+
+def test_filters_narrow_the_list_and_what_is_no_date_is_told(reader):
+    assert names(reader.get("/library/sources", params={"kind": "documents"})) == []
+    assert names(reader.get("/library/sources", params={"until": "1999"})) == []
+    wrong = reader.get("/library/sources", params={"since": "yesterday"})
+    assert (wrong.status_code, wrong.headers["content-type"]) == (422, "application/problem+json")
+    assert "2024-05-31" in wrong.json()["detail"]
+
+
+def test_one_file_comes_with_its_places_and_its_regions(still, reader):
+    told = reader.get("/library/sources/1").json()
+    assert told["paths"] == [str(still.photos[0])]
+    regions = reader.get("/library/sources/1/regions").json()
+    assert regions["total"] == told["num_regions"] == len(still.assistant.store.regions_of([1])[1])
+    assert regions["items"][0]["kind"] == "whole"
+
+
+def test_pictures_of_questions_are_no_part_of_the_library(house, me):
+    store = house.assistant.store
+    source = Source(path="/uploads/secret.png", collection="uploads")
+    region = Region(source=source, kind="whole", box_px=(0, 0, 1, 1))
+    kept = store.add(source, [region], store.vectors_of([1]))
+    for address in ("", "/regions", "/picture", "/file"):
+        assert me.get(f"/library/sources/{kept.id}{address}").status_code == 404
+    assert me.get("/library/sources", params={"collection": "uploads"}).status_code == 422
+    assert "secret" not in me.get("/library/sources").text
+
+
+def test_a_picture_is_a_jpeg_that_is_sent_once(reader):
+    first = reader.get("/library/sources/1/picture", params={"px": 32})
+    assert first.headers["content-type"] == "image/jpeg"
+    assert Image.open(io.BytesIO(first.content)).size == (32, 24)
+    again = reader.get(
+        "/library/sources/1/picture", params={"px": 32}, headers={"If-None-Match": first.headers["etag"]}
+    )
+    assert (again.status_code, again.content) == (304, b"")
+    other = reader.get(
+        "/library/sources/1/picture", params={"px": 16}, headers={"If-None-Match": first.headers["etag"]}
+    )
+    assert other.status_code == 200
+
+
+def test_a_part_of_a_picture_is_cut_out_by_its_box(reader):
+    part = reader.get("/library/sources/1/picture", params={"box": "0,0,16,48"})
+    assert Image.open(io.BytesIO(part.content)).size == (16, 48)
+    assert reader.get("/library/sources/1/picture", params={"box": "9,9,9,9"}).status_code == 422
+
+
+def test_an_uploaded_page_is_never_shown_as_one(house, me):
+    sent = me.post("/library/files", files={"files": ("evil.html", b"<p>Hello kite</p><script>alert(1)</script>")})
+    assert sent.status_code == 202
+    house.work(sent.json())
+    (source,) = (each for each in me.get("/library/sources").json()["items"] if each["name"] == "evil.html")
+    file = me.get(f"/library/sources/{source['id']}/file")
+    assert file.headers["content-type"] == "application/octet-stream"
+    assert file.headers["content-disposition"].startswith("attachment;")
+    assert file.headers["x-content-type-options"] == "nosniff"
+    assert "sandbox" in file.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    "name", ["../../evil.png", "/etc/evil.png", "..\\evil.png", "e\u202evil.png", "x" * 300 + ".png"]
+)
+def test_an_upload_lies_in_the_librarys_own_folder_whatever_it_is_called(house, name):
+    me, photo = house.caller(STRANGER), house.photos[0].read_bytes() + b"other"
+    job = me.post("/library/files", files={"files": (name, photo)}).json()
+    assert job["title"].startswith(f"Index {house.assistant.config.data.absolute() / FOLDER}")
+    kept = list((house.assistant.config.data / FOLDER).rglob("*.png"))
+    assert [len(kept), kept[0].read_bytes()] == [1, photo]
+    assert not list(house.folder.glob("**/upload-*"))
+
+
+def test_paths_are_taken_in_for_callers_on_this_machine_only(house, me):
+    more = house.folder / "more"
+    more.mkdir()
+    Image.new("RGB", (32, 32), "yellow").save(more / "sun.png")
+    asked = {"paths": [str(more)], "collection": "Sky"}
+    refused = house.caller(STRANGER).post("/library/paths", json=asked)
+    assert (refused.status_code, refused.json()["type"][-9:]) == (403, "forbidden")
+    assert house.work(me.post("/library/paths", json=asked).json())["state"] == "done"
+    assert me.get("/library/collections").json() == [{"name": "Sky", "sources": 1}]
+    assert me.post("/library/paths", json={"paths": ["/no/such"]}).status_code == 404
+
+
+def test_a_folder_is_watched_until_it_is_no_longer(house, me):
+    folder = str(house.folder / "photos")
+    assert me.post("/library/watched", json={"folder": folder}).json()["kind"] == "watch"
+    assert me.get("/library/watched").json() == [{"folder": folder}]
+    assert me.delete("/library/watched", params={"folder": folder}).status_code == 200
+    assert me.get("/library/watched").json() == []
+    assert me.delete("/library/watched", params={"folder": folder}).status_code == 409
+
+
+def test_collections_are_filled_renamed_and_left(me):
+    assert me.post("/library/collections", json={"sources": [1, 2], "name": "Sky"}).json() == {"sources": 2}
+    assert names(me.get("/library/sources", params={"collection": "Sky"})) == ["green.png", "red.png"]
+    assert me.patch("/library/collections", json={"name": "Sky", "new_name": "Air"}).json() == {"sources": 2}
+    assert me.post("/library/collections", json={"sources": [1], "name": "library"}).json() == {"sources": 1}
+    assert me.get("/library/collections").json() == [{"name": "Air", "sources": 1}]
+
+
+def test_what_was_taken_out_is_put_back(me):
+    taken = me.post("/library/take-out", json={"sources": [1]}).json()
+    assert me.get("/library/sources/1").status_code == 404
+    assert me.get("/library/taken").json() == [taken]
+    assert me.post("/library/put-back", json={"token": taken["token"]}).json() == {"sources": 1}
+    assert "red.png" in names(me.get("/library/sources"))
+    assert me.post("/library/put-back", json={"token": taken["token"]}).status_code == 404
+
+
+def test_nothing_chosen_and_nothing_known_are_told_apart(reader):
+    assert reader.post("/library/take-out", json={}).status_code == 422
+    assert reader.post("/library/take-out", json={"sources": [99]}).status_code == 404
+    assert reader.post("/library/take-out", json={"paths": ["/no/such"]}).status_code == 404
+
+
+def test_a_photo_is_described_in_somebodys_own_words(me):
+    told = me.put("/library/sources/1/description", json={"text": "A  kite\nhigh up"})
+    assert told.json() == {"text": "A kite high up"}
+    assert me.get("/library/sources/1").json()["described"] == "A kite high up"
+
+
+def test_a_check_is_a_job_that_is_followed_to_its_end(house, me):
+    job = house.work(me.post("/library/verify").json())
+    assert (job["state"], job["num_failed"]) == ("done", 0)
+    assert me.get("/library/jobs", params={"state": "done"}).json()["items"][0]["id"] == job["id"]
+    assert me.get(f"/library/jobs/{job['id']}/failures").json()["items"] == []
+    assert me.post(f"/library/jobs/{job['id']}/retry").status_code == 409
+
+
+def test_what_failed_is_told_and_tried_again(house, me):
+    (house.folder / "bad.jpg").write_bytes(b"\xff\xd8\xff no photo")
+    job = house.work(me.post("/library/paths", json={"paths": [str(house.folder / "bad.jpg")]}).json())
+    failures = me.get(f"/library/jobs/{job['id']}/failures").json()
+    assert [failures["total"], failures["items"][0]["item"]] == [1, str(house.folder / "bad.jpg")]
+    assert me.post(f"/library/jobs/{job['id']}/retry").status_code == 202
+
+
+def test_a_job_that_waits_is_cancelled_for_good(me):
+    job = me.post("/library/repair").json()
+    assert me.delete(f"/library/jobs/{job['id']}").json()["state"] == "cancelled"
+
+
+def test_somebodys_questions_are_no_jobs_of_the_library(house, me):
+    task = house.assistant.library.jobs.add("ask", {"text": "secret"}, title="secret")
+    assert me.get(f"/library/jobs/{task.id}").status_code == 404
+    assert me.delete(f"/library/jobs/{task.id}").status_code == 404
+    assert me.get("/library/jobs").json()["items"] == []
+
+
+def test_a_backup_is_made_listed_and_restored(house, me):
+    assert house.work(me.post("/library/backup").json())["state"] == "done"
+    (backup,) = me.get("/library/backups").json()
+    assert re.fullmatch(r"[\d-]+\.deepseek-mm", backup["name"])
+    house.assistant.library.forget([house.photos[0]])
+    job = house.work(me.post("/library/restore", json={"file": backup["name"]}).json())
+    assert (job["state"], house.hushed) == ("done", ["hush"])
+    assert me.get("/library").json()["photos"] == 3
+
+
+def test_a_stranger_writes_and_reads_backups_in_the_librarys_folder_only(still):
+    stranger = still.caller(STRANGER)
+    assert stranger.post("/library/backup", json={"file": "/tmp/mine"}).status_code == 403
+    assert stranger.post("/library/restore", json={"file": "/tmp/mine"}).status_code == 403
+    assert stranger.post("/library/restore", json={"file": ".."}).status_code == 404
+
+
+def test_everything_is_deleted_only_when_the_words_were_said(house, me):
+    assert me.post("/library/delete-everything", json={"confirm": "yes"}).status_code == 422
+    assert me.get("/library").json()["photos"] == 3
+    assert me.post("/library/delete-everything", json={"confirm": "delete everything"}).json() == {"sources": 0}
+    assert house.hushed == ["hush"]
+
+
+def test_rules_are_kept_once_they_are_understood_and_checked_with_their_boxes(me):
+    wrong = me.put("/library/rules", json={"text": "exist(red -> warn"})
+    assert (wrong.status_code, "line 1" in wrong.json()["detail"]) == (422, True)
+    text = 'exist(red) -> warn "something red"\ncount(unicorn) = 0 -> note "no unicorn"'
+    kept = me.put("/library/rules", json={"text": text}).json()
+    assert [rule["by_absence"] for rule in kept["rules"]] == [False, True]
+    assert me.get("/library/rules").json() == kept
+    checked = me.post("/library/rules/check", json={"most": 1}).json()
+    assert (checked["photos"], checked["rules"][1]["photos"]) == (3, 3)
+    assert [len(checked["cases"]), checked["cases"][0]["held"][-1]["text"]] == [1, "no unicorn"]
+
+
+@pytest.mark.parametrize(
+    ("right", "method", "address", "body"),
+    [
+        ("ask", "GET", "/library/sources/1/picture", None),
+        ("library", "POST", "/library/take-out", {"sources": [1]}),
+        ("library", "PUT", "/library/rules", {"text": ""}),
+        ("library", "POST", "/library/verify", {}),
+        ("settings", "POST", "/library/delete-everything", {"confirm": "delete everything"}),
+        ("settings", "POST", "/library/restore", {"file": "x"}),
+    ],
+)
+def test_each_act_needs_its_right(still, right, method, address, body):
+    without = replace(LOCAL, name="weak", rights=LOCAL.rights - {right})
+    answer = still.caller(without).request(method, address, json=body)
+    assert (answer.status_code, f"right '{right}'" in answer.json()["detail"]) == (403, True)
+
+
+@pytest.mark.parametrize("path", ["a\0b", "", "x" * 5000, "\ud800"])
+def test_a_path_that_is_none_is_refused_and_breaks_nothing(reader, path):
+    body = json.dumps({"paths": [path]})
+    answer = reader.post("/library/paths", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert reader.get("/library/sources", params={"folder": "a\0b"}).status_code == 422
+
+
+def test_a_number_that_no_file_can_have_is_refused(reader):
+    assert reader.get(f"/library/sources/{2**63}").status_code == 422
+    assert reader.get(f"/library/sources/{2**53 - 1}").status_code == 404
+    assert reader.get(f"/library/jobs/{10**30}").status_code == 422
