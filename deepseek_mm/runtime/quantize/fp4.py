@@ -2,9 +2,8 @@
 
 This is NVFP4 (Nvidia 2025; the numbers are those of the OCP Microscaling Formats specification 1.0, table 5): sixteen
 weights of a row share a scale of eight bits (E4M3), and a whole matrix a scale in float32, so that the small scales
-stay within their range. Together that is 4.5 bits a weight. The largest number is 6, so a block's largest weight
-decides its scale, but need not be hit: scales a little smaller or larger are tried too, and the one that errs least
-is taken.
+stay within their range. Together that is 4.5 bits a weight. The largest number is 6, so a block's largest weight says
+which scale fits, but need not be hit: smaller and larger ones are tried too, and the one that errs least is taken.
 
 Shape key:  F outputs, D inputs, N blocks of a row (D / 16), G weights of a block (16)
 """
@@ -46,8 +45,8 @@ def restore(matrix: Fp4, dtype: torch.dtype = torch.float32) -> Tensor:
     """The weights (F, D)."""
     levels_FNG = values(unpack(matrix.codes_FD)).unflatten(1, (-1, BLOCK))
     scales_FN1 = (matrix.scales_FN.float() * matrix.whole)[..., None]
-    restored: Tensor = (levels_FNG * scales_FN1).flatten(1).to(dtype)
-    return restored
+    weight_FD: Tensor = (levels_FNG * scales_FN1).flatten(1)
+    return weight_FD.to(dtype)
 
 
 def whole_scale(weight_FD: Tensor) -> Tensor:

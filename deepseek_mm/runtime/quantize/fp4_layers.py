@@ -7,7 +7,11 @@ unpack in registers; where they cannot be, it goes the same way as many.
 Shape key:  M rows, D inputs, F outputs, N blocks of a row, G weights of a block, V words
 """
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -33,11 +37,22 @@ class Fp4Embedding(nn.Module):
     def __init__(self, matrix: Fp4, dtype: torch.dtype) -> None:
         super().__init__()
         self.matrix, self.dtype = matrix, dtype
+        bytes_ = torch.arange(256, dtype=torch.uint8)
+        self._pairs = values(unpack(bytes_[:, None])).numpy()
+        self._small = (bytes_.view(torch.float8_e4m3fn).float() * matrix.whole).numpy()
 
     @property
     def weight(self) -> Tensor:
         """One vector of the kind that comes out: memory for keys is made like it."""
         return torch.empty(1, 2 * self.matrix.codes_FD.shape[1], dtype=self.dtype)
+
+    def rows(self, ids: Sequence[int]) -> NDArray[np.float32]:
+        """(ids, D), without torch: its other threads would go on looking for work where loops need the cores."""
+        codes = self.matrix.codes_FD.numpy()[list(ids)]
+        scales = self._small[self.matrix.scales_FN.view(torch.uint8).numpy()[list(ids)]]
+        levels = self._pairs[codes].reshape(len(codes), -1, BLOCK)
+        found: NDArray[np.float32] = (levels * scales[..., None]).reshape(len(codes), -1)
+        return found
 
     def forward(self, ids: Tensor) -> Tensor:
         """(..., D)."""
