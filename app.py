@@ -4,7 +4,6 @@ One library, one server: the lock is taken first, then the port, so that what is
 Then the models are opened, at the first start the bundled photos are indexed, and the page is served until Ctrl-C.
 """
 
-import fcntl
 import logging
 import os
 import shutil
@@ -13,21 +12,23 @@ import socket
 import sys
 import threading
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
-import uvicorn
-from fastapi import FastAPI
-
-from deepseek_mm.config import Config, ServeConfig
-from deepseek_mm.errors import CannotListen, DeepSeekMMError, LibraryError
+from deepseek_mm.config import Config
+from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.records import Answer
+from deepseek_mm.serve.api import Api, build_api
+from deepseek_mm.serve.door import guarded
+from deepseek_mm.serve.keys import Keys, first_key
+from deepseek_mm.serve.logs import set_up
+from deepseek_mm.serve.start import address, answer_on, listening, locked
 from deepseek_mm.settings import split_flags
 from deepseek_mm.settings_file import SettingsFile
 from index import IndexProblem
@@ -40,7 +41,6 @@ PHOTOS = Path(__file__).parent / "examples" / "photos"  # indexed at the first s
 TIDY_S = 300.0  # between two rounds of letting go what was deleted
 STOP_S = 1.0  # how long answers under way may take to stop
 KEPT = "pictures"  # folder of DATA/page that stays: small copies, named after what they show
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 DONE = "done"  # what DATA/first-start says when the bundled photos were taken in
 PLAIN = {"HOST": "serve.host", "PORT": "serve.port", "DATA": "data"}  # environment variable and flag -> setting
 Load = Callable[[Config], "Assistant"]
@@ -114,46 +114,44 @@ def fill(assistant: "Assistant", photos: Path) -> None:
 
 def build_app(
     assistant: "Assistant", *, running: Running[Answer] | None = None, file: SettingsFile | None = None
-) -> FastAPI:
-    """The page at /, and what is served at /health."""
-    app = FastAPI(title="DeepSeek-MM", docs_url=None, redoc_url=None, openapi_url=None)
-
-    @app.get("/health")
-    def health() -> dict[str, Any]:
-        return {"status": "ok", **assistant.about()}
-
-    file = file or SettingsFile.of(assistant.config)
+) -> Api:
+    """The page at /, and the API beside it; what stands in front of both is `guarded`."""
+    running, file = running or Running(), file or SettingsFile.of(assistant.config)
+    api = build_api(assistant, file, hush=running.stop_all)
     cache = assistant.config.data.absolute() / "page"
-    add_page(app, assistant, running=running or Running(), cache=cache, file=file, photos=PHOTOS)
-    app.add_middleware(Guard)
-    return app
+    add_page(api.app, assistant, running=running, cache=cache, file=file, photos=PHOTOS)
+    api.app.add_middleware(Guard)
+    return api
 
 
 def serve(assistant: "Assistant", sock: socket.socket, file: SettingsFile) -> None:
     """Answer requests on `sock` until a signal comes; then stop every answer, so that its text is kept as stopped."""
-    tidy(assistant.config.data / "page")
-    running: Running[Answer] = Running()
-    app = build_app(assistant, running=running, file=file)
-    host, port = sock.getsockname()[:2]
-    if assistant.config.serve.host not in LOOPBACK:
-        say(f"warning: no login yet: everyone who reaches {host}:{port} can ask and read. HOST=127.0.0.1 is private")
-    say(f"ready: http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}  (Ctrl-C ends it)")
-    server = Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=0))
-    server.running = running
-    ended = threading.Event()
-    threading.Thread(target=tidy_now_and_then, args=(assistant, ended), name="tidy", daemon=True).start()
-    try:
-        server.run(sockets=[sock])
-    finally:
-        ended.set()
-        running.stop_all(wait_s=STOP_S)
+    config, running = assistant.config, Running[Answer]()
+    tidy(config.data / "page")
+    api, keys, ended = build_app(assistant, running=running, file=file), Keys(config.data), threading.Event()
+    if made := first_key(keys, config.serve):
+        say(f"key (shown this once, to log in with; it may do everything): {made}")
+    say(f"ready: {address(sock)}  (Ctrl-C ends it)")
+    threading.Thread(
+        target=tidy_now_and_then, args=((assistant.tidy, api.tasks.tidy), ended), name="tidy", daemon=True
+    ).start()
+    with set_up(config), closing(api):
+        api.start()
+        try:
+            answer_on(sock, guarded(api.app, config, keys), hush=running.stop_all)
+        finally:
+            ended.set()
+            running.stop_all(wait_s=STOP_S)
 
 
-def tidy_now_and_then(assistant: "Assistant", ended: threading.Event, *, every_s: float = TIDY_S) -> None:
+def tidy_now_and_then(
+    tidies: Sequence[Callable[[], object]], ended: threading.Event, *, every_s: float = TIDY_S
+) -> None:
     """Let go of what cannot be undone any more, as long as the page is served."""
     while not ended.wait(every_s):
         try:
-            assistant.tidy()
+            for tidies_up in tidies:
+                tidies_up()
         except Exception:  # what could not be tidied now is tried again
             logging.getLogger(__name__).exception("could not tidy the library")
 
@@ -163,82 +161,6 @@ def tidy(cache: Path) -> None:
     for path in cache.glob("*"):
         if path.name != KEPT:
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-
-
-class Server(uvicorn.Server):
-    """Uvicorn, which also stops the answers under way as soon as it is told to end."""
-
-    running: Running[Answer]
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop them in a thread: this signal may have interrupted whoever holds their lock.
-
-        Every open page holds a stream that never ends. These are cut, and not reported as the errors they look like.
-        """
-        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-        threading.Thread(target=self.running.stop_all, daemon=True).start()
-        super().handle_exit(sig, frame)
-
-
-@contextmanager
-def locked(data: Path) -> Iterator[None]:
-    """Hold the library for this process. LibraryError names the process that has it, or why it cannot be used."""
-    try:
-        data.mkdir(parents=True, exist_ok=True)
-        file = (data / "lock").open("a+")
-    except OSError as error:
-        raise LibraryError(
-            f"cannot use the library {data}: {error.strerror}. Choose another with DATA=FOLDER"
-        ) from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.seek(0)
-            raise LibraryError(
-                f"the library {data} is served by process {file.read().strip() or 'unknown'} already. "
-                "End that one, or serve another library with DATA=FOLDER"
-            ) from error
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
-        yield
-
-
-@contextmanager
-def listening(serve: ServeConfig) -> Iterator[socket.socket]:
-    """A listening socket: browsers that come early wait. CannotListen says who holds the port, if that can be seen."""
-    try:
-        family, kind, _, _, address = socket.getaddrinfo(serve.host, serve.port, type=socket.SOCK_STREAM)[0]
-        sock = socket.create_server(address[:2], family=family)
-    except OSError as error:
-        raise CannotListen(
-            f"cannot listen at {serve.host}:{serve.port}{holder(serve.port)}: {error.strerror}. "
-            "Choose another with PORT=8000 (or HOST=127.0.0.1)"
-        ) from error
-    with sock:
-        yield sock
-
-
-def holder(port: int) -> str:
-    """Who listens at the port: " (held by process 123, python app.py)", or nothing where /proc does not tell."""
-    lines = [line.split() for table in ("tcp", "tcp6") for line in _lines(Path("/proc/net") / table)[1:]]
-    inodes = {f"socket:[{w[9]}]" for w in lines if int(w[1].rsplit(":", 1)[1], 16) == port and w[3] == "0A"}
-    for link in Path("/proc").glob("[0-9]*/fd/*") if inodes else ():
-        try:
-            if os.readlink(link) in inodes:
-                words = (link.parent.parent / "cmdline").read_bytes().decode(errors="replace").split("\0")
-                return f" (held by process {link.parts[2]}, {' '.join(words).strip()[:80]})"
-        except OSError:  # gone, or not ours to see
-            continue
-    return ""
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text().splitlines()
-    except OSError:  # not Linux
-        return []
 
 
 def say(text: str) -> None:

@@ -99,8 +99,11 @@ class SeeConfig:
     min_learned: float = 0.55  # the same for words that were learned from photos
     min_tag: float = 0.3  # the same for what the classifier of the tower names, which errs less
     prior: float = 0.03  # share of photos that show a word of the vocabulary; words are calibrated for one half
+    beams: int = 20  # sentences that are followed at once when a photo is described
+    glance: bool = True  # the language model looks too, where that is packaged
 
     def __post_init__(self) -> None:
+        between("see.beams", self.beams, 1, 100)
         between("see.max_parts", self.max_parts, 0, 64)
         between("see.max_labels", self.max_labels, 0, 100)
         between("see.min_label", self.min_label, 0, 1)
@@ -141,6 +144,9 @@ class LMConfig:
 
     name: str = OUR_LM  # or BASE_LM; "none" lets the program speak; any causal model by folder or hub name
     url: str = ""  # an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1; empty is the local model
+    bits: str = (
+        "auto"  # of our model's weights: "fp4" or "int8" from the file that quantize made; "auto": by the machine
+    )
     vlm: str = ""  # a model that looks at pictures, by folder or hub name, in the place of `name`; empty is none
     phrasing: str = "auto"  # one claim at a time: "claims"; it reads the evidence and speaks: "free"; not: "none"
     sees: bool = False  # the server's model looks at pictures: they are sent along
@@ -157,6 +163,10 @@ class LMConfig:
         between("lm.timeout_s", self.timeout_s, 0.1, 3600)
         if self.phrasing not in ("auto", "claims", "free", "none"):
             raise ConfigError(f"lm.phrasing={self.phrasing} must be auto, claims, free or none")
+        if self.bits not in ("auto", "int8", "fp4"):
+            raise ConfigError(f"lm.bits={self.bits} must be auto, int8 or fp4")
+        if self.bits != "auto" and not self.trained_here:
+            raise ConfigError(f"lm.bits={self.bits} is made for lm.name={OUR_LM} alone. Leave it at auto with others")
         if self.vlm and self.url:
             raise ConfigError(f"lm.vlm={self.vlm} and lm.url each name a model. Leave one empty: --vlm '' or --llm ''")
 
@@ -173,6 +183,18 @@ class LMConfig:
         if self.phrasing != "auto":
             return self.phrasing
         return "claims" if self.name in PACKAGED_LMS and not self.url and not self.vlm else "free"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RuntimeConfig:
+    """How this machine computes; `python -m deepseek_mm plan` tells what was chosen."""
+
+    dial: str = "balanced"  # or "fast", "best": speed against quality
+    engine: str = "auto"  # what computes the towers: the fastest that was measured, or one by name
+
+    def __post_init__(self) -> None:
+        if self.dial not in ("fast", "balanced", "best"):
+            raise ConfigError(f"runtime.dial={self.dial} must be fast, balanced or best")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -194,6 +216,7 @@ class ServeConfig:
     fetch_bytes: int = 20_000_000  # of one such picture
     fetch_s: float = 10.0  # that fetching one may take
     log_content: bool = False  # whether the log may hold questions and answers
+    roots: str = ""  # folders, with colons between them, of which callers with a key may name files
 
     def __post_init__(self) -> None:
         between("serve.port", self.port, 0, 65535)
@@ -222,4 +245,5 @@ class Config:
     see: SeeConfig = field(default_factory=SeeConfig)
     rag: RagConfig = field(default_factory=RagConfig)
     lm: LMConfig = field(default_factory=LMConfig)
+    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     serve: ServeConfig = field(default_factory=ServeConfig)

@@ -16,12 +16,13 @@ from deepseek_mm.errors import LibraryError, MissingWeights
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs
 from deepseek_mm.library import Library
-from deepseek_mm.lm import open_generator
 from deepseek_mm.lm.find import find_folder
 from deepseek_mm.lm.generator import silence
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.retriever import Retriever
-from deepseek_mm.runtime.decode import make_fast
+from deepseek_mm.runtime.decode import open_fast
+from deepseek_mm.runtime.dial import dialled
+from deepseek_mm.runtime.planned import fit
 from deepseek_mm.see.caption.captioner import read_captioner
 from deepseek_mm.see.eyes import Eyes
 from deepseek_mm.see.glance.late import LateGlance
@@ -36,6 +37,7 @@ from index.store import RegionStore
 
 Progress = Callable[[str], None]
 Trained = TypeVar("Trained")
+PLAIN = "plain"  # a plan's language model that is left as it is
 
 
 def load(config: Config, *, progress: Progress | None = None) -> Assistant:
@@ -45,8 +47,10 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     """
     say = progress or (lambda text: None)
     make_folder(config.data)
+    config = dialled(config)
     say(f"loading the vector space {config.encoder.name}")
     space = open_space(config.encoder)
+    plan = fit(space, config, cache=cache_folder(), say=say)
     say("opening the eyes")
     noticer = open_trained(read_noticer, space)
     eyes = Eyes(
@@ -54,7 +58,7 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
         config.see,
         names=own_words(config.data),
         reader=open_trained(partial(read_reader, noticer=noticer, glance=glance_of(space, config)), space),
-        describer=open_trained(read_captioner, space),
+        describer=open_trained(partial(read_captioner, beams=config.see.beams), space),
         paper=open_trained(read_paper, space),
     )
     say(f"opening the library at {config.data}")
@@ -62,7 +66,7 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     say("opening the history")
     history = History(config.data / "history.db")
     say(f"opening the language model {config.lm.vlm or config.lm.name}")
-    lm = open_generator(config.lm, cache=cache_folder(), progress=say, prepare=make_fast)
+    lm = open_fast(config.lm, cache=cache_folder(), progress=say, plain=plan.lm == PLAIN)
     retriever = Retriever(space, store, eyes, config)
     jobs = Jobs(config.data / "jobs.db")
     library = Library(
@@ -73,7 +77,9 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
         jobs=jobs,
         history=history,
     )
-    return Assistant(config, eyes=eyes, retriever=retriever, library=library, lm=lm, history=history)
+    assistant = Assistant(config, eyes=eyes, retriever=retriever, library=library, lm=lm, history=history)
+    assistant.plan = plan
+    return assistant
 
 
 def open_trained(read: Callable[[DefaultSpace], Trained], space: Space) -> Trained | None:
@@ -88,7 +94,7 @@ def open_trained(read: Callable[[DefaultSpace], Trained], space: Space) -> Train
 
 def glance_of(space: Space, config: Config) -> LateGlance | None:
     """The packaged language model with eyes, opened at once where answers are to be spoken, else when it is needed."""
-    if not isinstance(space, DefaultSpace) or not GLANCE.is_file():
+    if not isinstance(space, DefaultSpace) or not GLANCE.is_file() or not config.see.glance:
         return None
     glance = LateGlance(lambda: read_glance(space, find_folder(BASE_LM, cache=cache_folder(), progress=silence)))
     if config.lm.name != "none":

@@ -26,6 +26,15 @@ class Picture:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Exchange:
+    """An earlier question and its answer, as whoever asks now tells them."""
+
+    question: str
+    answer: str = ""
+    pictures: tuple[Picture, ...] = ()  # that came with the question
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Question:
     """A question over the library, or about the one picture that comes with it."""
 
@@ -35,7 +44,9 @@ class Question:
     image_path: str = ""  # the picture's file, if it has one: its date, place and full size are kept
     more: tuple[Picture, ...] = ()  # further pictures, in the order in which they were added
     conversation: int | None = None  # id of the conversation to go on with; None starts a new one
+    told: tuple[Exchange, ...] = ()  # what went before, where the history does not know it; oldest first
     session: str = ""  # whose conversation: the browser's secret; empty on the command line
+    task: str = ""  # that asks it: asked again by the same task, the same turn is answered, not another one
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,10 +11,12 @@ import pytest
 from fake_app import paper
 from fakes import picture
 from fastapi.testclient import TestClient
+from serve_help import As
 
 import app
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.errors import CannotListen, ConfigError, LibraryError
+from deepseek_mm.serve.start import holder
 
 ROOT = Path(__file__).parent.parent
 
@@ -30,9 +32,10 @@ def bare(monkeypatch, tmp_path):
 
 def test_page_and_health_share_one_server(tmp_path):
     assistant = paper(Config(data=tmp_path / "library"))
-    with TestClient(app.build_app(assistant)) as client:
+    with TestClient(As(app.build_app(assistant).app)) as client:
         assert "DeepSeek-MM" in client.get("/").text
-        assert client.get("/health").json() == {"status": "ok", "model": "paper", "space": "colours"}
+        health = client.get("/health").json()
+        assert (health["status"], health["about"]) == ("ok", {"model": "paper", "space": "colours"})
     assistant.close()
 
 
@@ -41,7 +44,7 @@ def test_page_and_health_share_one_server(tmp_path):
 def test_files_of_the_library_cannot_be_fetched_by_path(tmp_path, name, language):
     assistant = paper(Config(data=tmp_path / "library"))
     (tmp_path / "library" / "lock").touch()
-    with TestClient(app.build_app(assistant)) as client:
+    with TestClient(As(app.build_app(assistant).app)) as client:
         for path in (tmp_path / "library" / name, ROOT / "app.py"):
             assert path.exists()
             assert client.get(f"/{language}/gradio_api/file={path}").status_code == 403
@@ -50,7 +53,7 @@ def test_files_of_the_library_cannot_be_fetched_by_path(tmp_path, name, language
 
 def test_the_page_names_no_outside_script_style_or_font(tmp_path):
     assistant = paper(Config(data=tmp_path / "library"))
-    with TestClient(app.build_app(assistant)) as client:
+    with TestClient(As(app.build_app(assistant).app)) as client:
         html = client.get("/").text
     assistant.close()
     for tag in ("<script src=", "<link ", "<iframe"):
@@ -103,7 +106,7 @@ def test_a_host_that_is_not_ours_is_refused():
 def test_nobody_holds_a_free_port():
     with socket.create_server(("127.0.0.1", 0)) as sock:
         port = sock.getsockname()[1]
-    assert app.holder(port) == ""
+    assert holder(port) == ""
 
 
 @pytest.mark.parametrize("flags", [("--port", "70000"), ("--set", "nonsense=1")])
@@ -212,7 +215,7 @@ class Untidy:
 def test_tidying_goes_on_after_a_failure_and_ends_with_the_page(caplog):
     ended = threading.Event()
     untidy = Untidy(3, ended)
-    app.tidy_now_and_then(untidy, ended, every_s=0.001)
+    app.tidy_now_and_then([untidy.tidy], ended, every_s=0.001)
     assert untidy.left == 0
     assert caplog.text.count("could not tidy") == 3
 

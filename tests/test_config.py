@@ -15,6 +15,7 @@ from deepseek_mm.config import (
     LMConfig,
     ParseConfig,
     RagConfig,
+    RuntimeConfig,
     SeeConfig,
     ServeConfig,
     between,
@@ -30,6 +31,7 @@ SECTIONS = (
     SeeConfig,
     RagConfig,
     LMConfig,
+    RuntimeConfig,
     ServeConfig,
 )
 

@@ -172,3 +172,15 @@ def test_odd_letters_in_the_folder_are_no_obstacle(tmp_path):
     ask(History(path))
     assert path.exists()
     assert len(History(path).conversations(session="", limit=9)) == 1
+
+
+def test_a_task_that_is_begun_again_answers_the_same_turn(history):
+    question = Question(text="a dog?", session="me", task="t1")
+    begin = {"image_path": "", "settings": {}, "fingerprint": ""}
+    conversation, turn = history.begin(question, **begin)
+    history.finish(turn, Answer(text="half of it", state="stopped"))
+    assert history.begin(question, **begin) == (conversation, turn)
+    assert [(t.answer.state, t.answer.text) for t in history.turns(conversation, session="me")] == [("running", "")]
+    other = history.begin(Question(text="a dog?", session="me", task="t2"), **begin)
+    plain = [history.begin(Question(text="a dog?", session="me"), **begin) for _ in range(2)]
+    assert len({(conversation, turn), other, *plain}) == 4

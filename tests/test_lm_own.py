@@ -14,10 +14,12 @@ from deepseek_mm.lm import open_generator
 from deepseek_mm.lm.changes import write_changes
 from deepseek_mm.lm.experts import EXPERTS
 from deepseek_mm.lm.find import fingerprint
+from deepseek_mm.lm.generator import Sampled
 from deepseek_mm.lm.local import LocalModel
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.ours import ours
 from deepseek_mm.lm.own import Checkpoint, OwnModel, common, open_own
+from deepseek_mm.lm.sampling import Sampling
 from deepseek_mm.lm.weights import read_folder
 from deepseek_mm.records import Message
 
@@ -66,6 +68,33 @@ def test_answers_that_are_asked_for_together_come_out_as_if_alone(tmp_path):
     for thread in threads:
         thread.join(60)
     assert [found[n].rstrip("\ufffd") for n in range(5)] == [reference(model, q) for q in questions]
+
+
+def sampled(own, **rules):
+    spent: list = []
+    words = "".join(own.stream_sampled(ASK, Sampling(**rules), stop=threading.Event(), spent=spent))
+    return words, spent[0]
+
+
+def test_the_same_seed_draws_the_same_answer_and_what_it_took_is_counted(tmp_path):
+    own = speaker(save_tiny(tmp_path / "tiny", tiny_llama(seed=1)))
+    assert isinstance(own, Sampled)
+    first, spent = sampled(own, temperature=1.5, seed=7, max_tokens=12)
+    assert sampled(own, temperature=1.5, seed=7, max_tokens=12) == (first, spent)
+    assert sampled(own, temperature=1.5, seed=8, max_tokens=12)[0] != first
+    assert (spent.answer, spent.cut) == (12, True)
+    assert spent.prompt + own.room(ASK) == 256
+
+
+def test_an_answer_that_ends_by_itself_was_not_cut(tmp_path):
+    own = speaker(save_tiny(tmp_path / "tiny", tiny_llama(seed=1)))
+    whole, _ = sampled(own, max_tokens=20)
+    _, spent = sampled(own, max_tokens=20, stop=(whole[3:6],))
+    assert (spent.cut, spent.answer < 20) == (False, True)
+    words, spent = sampled(own, max_tokens=40, schema={"enum": ["a cup"]})
+    assert (words, spent.cut) == ('"a cup"', False)
+    assert not sampled(own, max_tokens=spent.answer, schema={"enum": ["a cup"]})[1].cut  # it just fits
+    assert own.count("a cup") == len(own._tokenizer("a cup")["input_ids"])
 
 
 def test_what_is_too_long_for_the_context_is_said_before_it_is_read(tmp_path):

@@ -11,7 +11,7 @@ from rag_house import build, paint, put
 from deepseek_mm.errors import BadPicture, BadQuestion, NothingThere
 from deepseek_mm.rag.at_hand import last_shown
 from deepseek_mm.rag.program import Case, parse
-from deepseek_mm.records import Picture, Question
+from deepseek_mm.records import Exchange, Picture, Question
 
 KITE = Picture(image=picture("green", patch="red"), name="kite up.png")
 SEA = Picture(image=picture("blue"), name="sea.png")
@@ -90,6 +90,28 @@ def test_a_follow_up_means_all_pictures_of_the_last_turn_that_brought_some(house
     other = house.ask(asked("Is there a kite?", SEA, conversation=first.conversation))
     assert other.text.startswith("No, I see no kite in this photo")
     assert house.ask(Question(text="what is it?", conversation=first.conversation)).text.startswith("This photo shows")
+
+
+def test_what_went_before_may_be_told_by_the_asker_and_means_the_same_as_if_it_were_remembered(house):
+    house.ask(
+        asked("Is there a kite?", KITE, conversation=(first := house.ask(asked("What is this?", SEA))).conversation)
+    )
+    remembered = house.ask(Question(text="What colour is it?", conversation=first.conversation))
+    before = (
+        Exchange(question="What is this?", answer=first.text, pictures=(SEA,)),
+        Exchange(question="Is there a kite?", answer="Yes.", pictures=(KITE,)),
+    )
+    told = house.ask(Question(text="What colour is it?", told=before))
+    assert told.text == remembered.text
+    assert names_of(told) == names_of(remembered) == ["kite up.png"]
+    assert house.history.conversation(told.conversation, session="").num_turns == 1  # nothing else was written down
+    assert house.ask(Question(text="What colour is it?")).text != told.text
+
+
+def test_of_the_pictures_that_are_told_only_the_last_ones_are_kept(house):
+    before = (Exchange(question="What is this?", pictures=(SEA, SUN)), Exchange(question="And this?", pictures=(KITE,)))
+    assert [turn.image_name for turn in house.at_hand.told(before)] == ["", "kite up.png"]
+    assert [path.name for path in (house.config.data / "uploads").rglob("*.png")] == ["kite up.png"]
 
 
 def test_pictures_are_remembered_longer_than_the_words_that_a_prompt_carries(house):

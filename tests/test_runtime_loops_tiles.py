@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 import torch
 
-from deepseek_mm.runtime.loops.emit import HAS_DOTS
+from deepseek_mm.runtime.loops.emit import HAS_DOTS, HAS_TABLES
 from deepseek_mm.runtime.loops.layout import BITS, INPUTS, OUTPUTS, Ready
-from deepseek_mm.runtime.loops.packing import fits, pack
+from deepseek_mm.runtime.loops.packing import fits, pack, pack_floating
 from deepseek_mm.runtime.loops.threads import Share
-from deepseek_mm.runtime.loops.tiles import product, tile_for_all
+from deepseek_mm.runtime.loops.tiles import FLOATING, product, tile_for_all
 from deepseek_mm.runtime.loops.vectors import levels_of
 from deepseek_mm.runtime.quantize import eight_bits, four_bits
+from deepseek_mm.runtime.quantize.fp4 import quantise, restore
 
 
 def kept(weight_FD, bits):
@@ -117,3 +118,28 @@ def test_a_matrix_that_four_bits_would_put_off_has_eight():
     weight_FD = torch.randn(32, 64)
     assert pack(weight_FD, 4, most_off=0.5).row[BITS] == 4
     assert pack(weight_FD, 4, most_off=0.01).row[BITS] == 8
+
+
+@pytest.mark.parametrize("tables", [True, False])
+@pytest.mark.parametrize("texts", [1, 3, 8])
+def test_small_floats_are_multiplied_with_the_scales_of_both_halves_of_a_group(tables, texts, monkeypatch):
+    if not tables and HAS_TABLES:
+        monkeypatch.setattr("deepseek_mm.runtime.loops.emit.HAS_TABLES", False)
+    by_floats = tile_for_all(FLOATING, by_dots=False)
+
+    @numba.njit
+    def go(order_F, tiles):
+        for tile in range(tiles):
+            by_floats(order_F.ctypes.data, tile)
+        return order_F[0]
+
+    made = torch.Generator().manual_seed(texts)
+    matrix, x_BD = quantise(torch.randn(72, 96, generator=made)), torch.randn(texts, 96, generator=made).numpy()
+    packed, y_BF, sums = pack_floating(matrix), np.zeros((texts, 80), np.float32), np.zeros((texts, 3, 2), np.float32)
+    weights, scales = (held.data_ptr() for held in packed.held)
+    inputs, outputs = (x_BD.ctypes.data, x_BD.strides[0]), (y_BF.ctypes.data, y_BF.strides[0])
+    order = [FLOATING, weights, scales, 3, *inputs, sums.ctypes.data, sums.strides[0], *outputs, texts, 5]
+    go(np.array(order, np.int64), 5)
+    truth = torch.from_numpy(x_BD) @ restore(matrix).T
+    torch.testing.assert_close(torch.from_numpy(y_BF[:, :72]), truth, atol=0.05, rtol=0.01)
+    assert not y_BF[:, 72:].any()

@@ -3,6 +3,7 @@
 import pytest
 from fake_app import paper
 from fastapi.testclient import TestClient
+from serve_help import As
 
 import app
 from deepseek_mm.config import Config
@@ -31,7 +32,7 @@ def test_the_choice_of_the_visitor_wins_then_the_browsers_then_english(cookie, a
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
     assistant = paper(Config(data=tmp_path_factory.mktemp("library")))
-    with TestClient(app.build_app(assistant)) as client:
+    with TestClient(As(app.build_app(assistant).app)) as client:
         yield client
     assistant.close()
 

@@ -48,6 +48,7 @@ def add_page(
             app, page, path=f"/{language}", theme=calm(), css=assets.css(), head=assets.head(language),
             footer_links=[], run_history=False, ssr_mode=False, show_error=False, max_file_size=UPLOAD_LIMIT,
             enable_monitoring=False, pwa=False, mcp_server=False,
+            blocked_paths=[str(cache / "pictures")],  # among them lies the key that signs addresses
         )  # fmt: skip
 
     @app.get("/icon.svg", include_in_schema=False)

@@ -56,9 +56,14 @@ def open_fast(model: Model) -> tuple[Decoder, Over]:
     return decoder, make_fast(decoder)
 
 
-def _built(model: Model, *, full: bool = False) -> Decoder:
+def open_plain(model: Model) -> Decoder:
+    """In 32 bits, with torch's own layers."""
+    return _built(model, dtype=torch.float32)
+
+
+def _built(model: Model, *, full: bool = False, dtype: torch.dtype = torch.bfloat16) -> Decoder:
     shape, weights = read_ours(model)
-    decoder = build(replace(shape, reaches=()) if full else shape, weights, dtype=torch.bfloat16)
+    decoder = build(replace(shape, reaches=()) if full else shape, weights, dtype=dtype)
     return decoder.eval().requires_grad_(False)
 
 

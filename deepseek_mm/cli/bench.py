@@ -15,7 +15,7 @@ from deepseek_mm.config import cache_folder
 if TYPE_CHECKING:
     from deepseek_mm.bench.result import Result, Setting
 
-PARTS = ("index", "page", "lm", "answer")
+PARTS = ("index", "page", "lm", "answer", "serve", "plan")
 
 
 def measure_of(part: str) -> Callable[["Setting"], "Sequence[Result]"]:
@@ -28,6 +28,14 @@ def measure_of(part: str) -> Callable[["Setting"], "Sequence[Result]"]:
         from deepseek_mm.bench.answer import answer
 
         return lambda setting: [answer(setting)]
+    if part == "serve":
+        from deepseek_mm.bench.serve import serve
+
+        return lambda setting: [serve(setting)]
+    if part == "plan":
+        from deepseek_mm.bench.plan import plan
+
+        return lambda setting: [plan(setting)]
     if part == "lm":
         from deepseek_mm.bench import lm
 
@@ -68,7 +76,8 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument(
         "part",
         choices=PARTS,
-        help="what to measure: searching and indexing, the page in Chromium, the language model, or an answer",
+        help="searching and indexing, the page in Chromium, the language model, an answer, the service, or what the"
+        " machine's plan saves",
     )
     parser.add_argument(
         "--full",

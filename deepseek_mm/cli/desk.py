@@ -59,10 +59,9 @@ def open_real_space(config: EncoderConfig) -> "Space":
 
 def open_real_lm(config: LMConfig, progress: Progress) -> "Generator":
     """The real language model; imported here for the same reason."""
-    from deepseek_mm.lm import open_generator
-    from deepseek_mm.runtime.decode import make_fast
+    from deepseek_mm.runtime.decode import open_fast
 
-    return open_generator(config, cache=cache_folder(), progress=progress, prepare=make_fast)
+    return open_fast(config, cache=cache_folder(), progress=progress)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Protocol
 
-from deepseek_mm.cli import evaluate_lm
+from deepseek_mm.cli import evaluate_lm, evaluate_quant
 from deepseek_mm.cli.desk import OK, Command, Desk
 from deepseek_mm.cli.flags import add_settings, config_of
 from deepseek_mm.errors import ConfigError
@@ -214,6 +214,11 @@ def lm(args: Namespace, desk: Desk) -> int:
     return tell(evaluate_lm.measure(args, desk), args, desk)
 
 
+def quant(args: Namespace, desk: Desk) -> int:
+    """Size, scores, speed and memory of quantised weights beside those as they are."""
+    return tell(evaluate_quant.measure(args, desk), args, desk)
+
+
 def tell(report: Report, args: Namespace, desk: Desk) -> int:
     """The table, unless --json was given, then the object."""
     if not args.json:
@@ -235,6 +240,7 @@ PARTS: dict[str, Callable[[Namespace, Desk], int]] = {
     "doubt": doubt,
     "scenes": scenes,
     "lm": lm,
+    "quant": quant,
 }
 
 
@@ -281,6 +287,7 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument("--captions", metavar="FILE", type=Path, help="doubt: JSONL of rows {image, captions} as well")
     parser.add_argument("--caption-images", metavar="FOLDER", type=Path, help="doubt: where their pictures lie")
     evaluate_lm.add(parser)
+    evaluate_quant.add(parser)
     add_settings(parser, data=False)
 
 

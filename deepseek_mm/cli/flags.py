@@ -41,9 +41,13 @@ def add_settings(parser: ArgumentParser, *, data: bool = True) -> None:
 
 def settings_of(args: Namespace, desk: "Desk") -> Settings:
     """The settings of this run and where each came from; ConfigError says what is wrong with one."""
+    return trace_settings(flags_of(args), environ=desk.environ, cwd=desk.cwd)
+
+
+def flags_of(args: Namespace) -> dict[str, str]:
+    """Setting -> what a flag says."""
     short = {name: vars(args).get(f"setting:{name}") for _, _, name, _ in SHORT}
-    flags = split_flags(args.pairs) | {name: value for name, value in short.items() if value is not None}
-    return trace_settings(flags, environ=desk.environ, cwd=desk.cwd)
+    return split_flags(args.pairs) | {name: value for name, value in short.items() if value is not None}
 
 
 def config_of(args: Namespace, desk: "Desk") -> Config:

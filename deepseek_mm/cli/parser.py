@@ -3,12 +3,32 @@
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from importlib import import_module
 
-from deepseek_mm.cli import ask, bench, configure, doctor, evaluate, history, index, library, rules, search, train
+from deepseek_mm.cli import (
+    ask,
+    bench,
+    configure,
+    doctor,
+    evaluate,
+    history,
+    index,
+    keys,
+    library,
+    mcp,
+    plan,
+    quantize,
+    rules,
+    search,
+    serve,
+    train,
+)
 
 PROGRAM = "python -m deepseek_mm"
 COMMANDS = tuple(
     module.COMMAND
-    for module in (ask, search, rules, index, library, history, evaluate, bench, train, doctor, configure)
+    for module in (
+        *(ask, search, rules, index, library, history, serve, mcp, keys),
+        *(plan, evaluate, bench, train, quantize, doctor, configure),
+    )
 )
 
 

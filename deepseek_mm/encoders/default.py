@@ -28,7 +28,7 @@ from deepseek_mm.encoders.packaged import image_tower_file, text_tower_folder
 from deepseek_mm.encoders.projection import MAIN_DIM, SPACE_DIM, ImageHead, Side, TextHead, join
 from deepseek_mm.encoders.space import Floats, Look
 from deepseek_mm.encoders.tags import Namer, read_groups
-from deepseek_mm.encoders.text import LAYERS, in_order_of_length, load_text_tower
+from deepseek_mm.encoders.text import LAYERS, MAX_TOKENS, in_order_of_length, load_text_tower
 from deepseek_mm.errors import MissingWeights
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "space.safetensors"
@@ -87,7 +87,7 @@ def positions(map_BCGG: Tensor) -> Tensor:
 class DefaultSpace:
     """EfficientNet-Lite2 and MiniLM with trained heads; fills the `Space` protocol."""
 
-    name, dim = "default", SPACE_DIM
+    name, dim, max_tokens = "default", SPACE_DIM, MAX_TOKENS
 
     def __init__(self, weights: Path = WEIGHTS, *, batch: int = 16) -> None:
         if not weights.is_file():
@@ -139,6 +139,10 @@ class DefaultSpace:
         """(N, D): the same tower, a head of its own."""
         return self._read(codes, self.model.code_head)
 
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each, those at its ends included, however many of them are read."""
+        return self.model.text_tower.count(texts)
+
     @torch.inference_mode()
     def _read(self, texts: Sequence[str], head: nn.Module) -> Floats:
         if not texts:
@@ -154,10 +158,16 @@ class DefaultSpace:
 
 
 def quick() -> AbstractContextManager[object]:
-    """bfloat16 where the CPU multiplies it in hardware; float32 elsewhere."""
-    if torch.cpu._is_avx512_bf16_supported():
+    """bfloat16 where the CPU multiplies it in hardware; float32 elsewhere, and where torch's autocast is set to it."""
+    if torch.get_autocast_dtype("cpu") is torch.bfloat16 and torch.cpu._is_avx512_bf16_supported():
         return torch.autocast("cpu", torch.bfloat16)
     return nullcontext()
+
+
+def narrow(x: Tensor) -> Tensor:
+    """What goes into nets under `quick`: bfloat16 where they compute in it, else float32, as their weights are."""
+    with quick():
+        return x.bfloat16() if torch.is_autocast_enabled("cpu") else x.float()
 
 
 def fingerprint(files: Sequence[Path]) -> str:

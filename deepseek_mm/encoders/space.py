@@ -8,7 +8,7 @@ Shape key:  N pictures or texts, D width of the space (512 by default), H, W cel
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +72,18 @@ class Space(Protocol):
 
     def embed_code(self, codes: Sequence[str]) -> Floats:
         """(N, D)."""
+
+
+@runtime_checkable
+class Counts(Protocol):
+    """A Space that knows how long texts are to it."""
+
+    @property
+    def max_tokens(self) -> int:
+        """What it reads of a text; the rest is left."""
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each, however many are read."""
 
 
 def unit(x_ND: Floats) -> Floats:

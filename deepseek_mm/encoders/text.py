@@ -34,6 +34,10 @@ class TextTower(nn.Module):
         mask_NT1 = tokens["attention_mask"][..., None].to(states[0].dtype)
         return torch.stack([(states[n] * mask_NT1).sum(dim=1) / mask_NT1.sum(dim=1) for n in LAYERS], dim=1)
 
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each, none left out."""
+        return [len(ids) for ids in self.tokenizer(list(texts), verbose=False)["input_ids"]] if texts else []
+
 
 def load_text_tower(folder: Path) -> TextTower:
     """The packaged tower in evaluation mode; MissingWeights when its folder is not whole."""

@@ -51,7 +51,10 @@ class History:
         fingerprint: str,
         more: Sequence[tuple[str, str]] = (),
     ) -> tuple[int, int]:
-        """Write the question down as a running turn: (conversation, turn). `more`: further pictures, (name, path)."""
+        """Write the question down as a running turn: (conversation, turn). `more`: further pictures, (name, path).
+
+        A turn that the same task began before, in a process that died perhaps, is taken up again.
+        """
         now = datetime.now(UTC)
         turn = TurnRow(
             asked_at=now,
@@ -64,8 +67,11 @@ class History:
             owner_pid=self._owner.pid,
             owner_started=self._owner.started,
             more=[list(picture) for picture in more],
+            task=question.task,
         )
         with self._file.session(writes=True) as session:
+            if (known := threads.begun_before(session, turn)) is not None:
+                return known
             thread = self._thread(session, question, now)
             thread.last_at = now
             turn.conversation_id = thread.id

@@ -16,6 +16,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from deepseek_mm.sqlite.columns import COLUMNS
 
 SEEN = text("deleted_at IS NULL")
+ASKED = text("task <> ''")
 
 
 class Base(DeclarativeBase):
@@ -54,7 +55,10 @@ class TurnRow(Base):
     """One question and its answer."""
 
     __tablename__ = "turns"
-    __table_args__ = {"sqlite_autoincrement": True}
+    __table_args__ = (
+        Index("once_a_task", "task", unique=True, sqlite_where=ASKED),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     conversation_id: Mapped[int] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"), index=True)
@@ -74,6 +78,7 @@ class TurnRow(Base):
     seconds: Mapped[float] = mapped_column(default=0.0)
     more: Mapped[list[list[str]]] = mapped_column(JSON, default=list)  # [name, path] of each further picture
     rating: Mapped[str] = mapped_column(default="", index=True)  # nouns.Rating
+    task: Mapped[str] = mapped_column(default="")  # that asked it; one that is done again answers the same turn
     citations: Mapped[list["CitationRow"]] = relationship(
         cascade="all, delete-orphan", passive_deletes=True, order_by="CitationRow.id"
     )

@@ -50,6 +50,18 @@ def write(session: Session, thread: ConversationRow, turns: Iterable[Turn]) -> i
     return thread.id
 
 
+def begun_before(session: Session, turn: TurnRow) -> tuple[int, int] | None:
+    """(conversation, turn) of the turn that the same task began earlier, empty and running again; None of none."""
+    if not turn.task:
+        return None
+    row = session.scalar(select(TurnRow).where(TurnRow.task == turn.task))
+    if row is None:
+        return None
+    row.state, row.text, row.citations, row.checks = turn.state, "", [], []
+    row.owner_pid, row.owner_started = turn.owner_pid, turn.owner_started
+    return row.conversation_id, row.id
+
+
 def title_of(question: str, chars: int = TITLE_CHARS) -> str:
     """The question on one line, cut at a word when it is longer than `chars`."""
     line = " ".join(question.split())

@@ -2,13 +2,13 @@
 
 `table` is Jobs, `nouns` what it gives back, `task` a job in the hands of its handler, `worker` the threads that call
 handlers, `follow` watches a job until it ends; `speed` says how fast it goes, `rows` ends and releases, `tables` are
-the rows.
+the rows, `bell` is news inside one process.
 """
 
 from deepseek_mm.jobs.follow import follow
-from deepseek_mm.jobs.nouns import ENDED, Failed, Job, State
+from deepseek_mm.jobs.nouns import ENDED, Asked, Failed, Job, State
 from deepseek_mm.jobs.table import Jobs
 from deepseek_mm.jobs.task import Task
 from deepseek_mm.jobs.worker import Handler, Worker
 
-__all__ = ["ENDED", "Failed", "Handler", "Job", "Jobs", "State", "Task", "Worker", "follow"]
+__all__ = ["ENDED", "Asked", "Failed", "Handler", "Job", "Jobs", "State", "Task", "Worker", "follow"]

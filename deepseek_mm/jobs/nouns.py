@@ -29,11 +29,25 @@ class Job:
     created_at: datetime  # UTC, like the other two; for people, no order rests on them
     started_at: datetime | None  # for the first time
     ended_at: datetime | None
+    token: str = ""  # what it is called by those outside; cannot be guessed
+    asker: str = ""  # who asked for it over the API; empty for the library's own work
+    bulk: bool = False  # nobody sits waiting for it: others of its kind go first
+    partial: str = ""  # the text that it has written so far, where it writes one
 
     @property
     def ended(self) -> bool:
         """Whether nothing more will happen to it."""
         return self.state in ENDED
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """Who asks for a job over the API, and how."""
+
+    by: str  # the asker's session
+    key: str = ""  # with the same key comes the same job, once made; empty is none
+    bulk: bool = False
+    most: int | None = None  # jobs that may wait of the same kind and haste; None is any number
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,7 +11,8 @@ from deepseek_mm.jobs.tables import JobRow
 from deepseek_mm.sqlite.file import File
 from deepseek_mm.sqlite.owner import Owner
 
-KEEP = 200  # ended jobs; those that ended earlier are forgotten
+KEEP = 200  # ended jobs of the library; those that ended earlier are forgotten
+KEEP_ASKED = 1_000  # the same of those that somebody asked for over the API
 MAX_DEATHS = 3  # processes that may die with a job at the same place before it fails
 
 
@@ -36,6 +37,10 @@ def job_of(row: JobRow) -> Job:
         created_at=row.created_at,
         started_at=row.started_at,
         ended_at=row.ended_at,
+        token=row.token,
+        asker=row.asker,
+        bulk=row.bulk,
+        partial=row.partial,
     )
 
 
@@ -48,12 +53,14 @@ def leave(session: Session, row: JobRow, state: State, message: str) -> None:
         row.ended_at = datetime.now(UTC)
         row.ended_as = (session.scalar(select(func.max(JobRow.ended_as))) or 0) + 1
         session.flush()
-        _prune(session)
+        _prune(session, asked=row.asker != "")
 
 
-def _prune(session: Session) -> None:
-    ended = select(JobRow.id).where(JobRow.ended_as.is_not(None)).order_by(JobRow.ended_as.desc())
-    session.execute(delete(JobRow).where(JobRow.id.in_(ended.offset(KEEP).limit(-1))))
+def _prune(session: Session, *, asked: bool) -> None:
+    alike = JobRow.asker != "" if asked else JobRow.asker == ""
+    ended = select(JobRow.id).where(JobRow.ended_as.is_not(None), alike).order_by(JobRow.ended_as.desc())
+    most = KEEP_ASKED if asked else KEEP
+    session.execute(delete(JobRow).where(JobRow.id.in_(ended.offset(most).limit(-1))))
 
 
 def release_orphans(file: File, me: Owner) -> None:

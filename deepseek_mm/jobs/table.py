@@ -7,18 +7,21 @@ table knows no kind of work; kinds are names that handlers are found by.
 
 import hashlib
 import json
+import secrets
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
-from deepseek_mm.errors import NothingThere
-from deepseek_mm.jobs.nouns import ENDED, Failed, Job, State
+from deepseek_mm.errors import Busy, Conflict, NothingThere
+from deepseek_mm.jobs.bell import Bell
+from deepseek_mm.jobs.nouns import ENDED, Asked, Failed, Job, State
 from deepseek_mm.jobs.rows import job_of, leave, release_orphans
 from deepseek_mm.jobs.tables import FailedRow, JobRow
 from deepseek_mm.jobs.task import Task
@@ -30,6 +33,9 @@ FILE = Kind(
     migrations=Path(__file__).parent / "migrations",
     if_damaged="Move it away, and start again what was waiting in it: mv {path} {path}.damaged",
 )
+OURS = Asked(by="")  # the library's own work
+TOKEN_BYTES = 16
+RETRY_S = 2  # after which somebody who found too many waiting may try again
 
 
 class Jobs:
@@ -37,35 +43,85 @@ class Jobs:
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._file, self._clock = File(path, FILE), clock
+        self.bell = Bell()
         self._owner = this_process()
 
-    def add(self, kind: str, payload: Mapping[str, Any], *, title: str = "", unique: bool = False) -> Job:
-        """A new job that waits. `unique` gives an equal one (kind and payload) that waits or runs instead."""
-        digest = _digest(payload)
+    def add(
+        self,
+        kind: str,
+        payload: Mapping[str, Any],
+        *,
+        title: str = "",
+        unique: bool = False,
+        asked: Asked = OURS,
+    ) -> Job:
+        """A new job that waits. `unique` gives an equal one (kind and payload) that waits or runs instead.
+
+        With a key of the asker's that was used before comes the job of that time; Conflict if it was another one.
+        Busy if too many wait already.
+        """
+        row = JobRow(kind=kind, title=title, payload=dict(payload), digest=_digest(payload), asker=asked.by)
+        row.key, row.bulk, row.token, row.created_at = asked.key, asked.bulk, new_token(), datetime.now(UTC)
         with self._file.session(writes=True) as session:
-            row = _equal(session, kind, digest) if unique else None
-            if row is None:
-                row = JobRow(kind=kind, title=title, payload=dict(payload), digest=digest, created_at=datetime.now(UTC))
-                session.add(row)
-                session.flush()
-            return job_of(row)
+            known = (_equal(session, row) if unique else None) or _asked_before(session, row)
+            if known is not None:
+                return job_of(known)
+            _check_room(session, row, asked.most)
+            session.add(row)
+            session.flush()
+            job = job_of(row)
+        self.bell.ring()
+        return job
 
     def get(self, job_id: int) -> Job:
         """The job as it stands now. NothingThere if there is none."""
         release_orphans(self._file, self._owner)
         with self._file.session() as session:
-            return job_of(_row(session, job_id))
+            return self._fresh(job_of(_row(session, job_id)))
+
+    def called(self, token: str, *, by: str) -> Job:
+        """The job that its asker knows by this name. NothingThere if there is none, or it is somebody else's."""
+        release_orphans(self._file, self._owner)
+        with self._file.session() as session:
+            row = session.scalar(select(JobRow).where(JobRow.token == token, JobRow.asker == by, JobRow.token != ""))
+            if row is None:
+                raise NothingThere(f"no task {token[:64]!r} here. It ended long ago and was forgotten, or never was")
+            return self._fresh(job_of(row))
+
+    def ahead(self, job: Job, kinds: Collection[str]) -> int:
+        """How many jobs of these kinds are to be begun before this one, which waits."""
+        sooner = JobRow.bulk.is_(False) if job.bulk else JobRow.id < 0
+        before = sooner | (JobRow.bulk.is_(job.bulk) & (JobRow.id < job.id))
+        with self._file.session() as session:
+            query = select(func.count(JobRow.id)).where(JobRow.state == "waiting", JobRow.kind.in_(kinds), before)
+            return session.scalar(query) or 0
+
+    def counts(self, kinds: Collection[str]) -> dict[State, int]:
+        """How many jobs of these kinds wait and run."""
+        query = select(JobRow.state, func.count(JobRow.id)).where(JobRow.kind.in_(kinds)).group_by(JobRow.state)
+        with self._file.session() as session:
+            found: dict[str, int] = {state: number for state, number in session.execute(query)}
+        return {"waiting": found.get("waiting", 0), "running": found.get("running", 0)}
 
     def find(
-        self, *, kinds: Collection[str] = (), states: Collection[State] = (), limit: int, offset: int = 0
+        self,
+        *,
+        kinds: Collection[str] = (),
+        states: Collection[State] = (),
+        limit: int,
+        offset: int = 0,
+        by: str | None = "",
     ) -> list[Job]:
-        """Jobs of these kinds in these states (empty is any), newest first."""
+        """Jobs of these kinds in these states (empty is any), newest first: the library's own, or those that somebody
+        asked for; with None whoever did.
+        """
         release_orphans(self._file, self._owner)
         query = select(JobRow).order_by(JobRow.id.desc()).limit(limit).offset(offset)
         query = query.where(JobRow.kind.in_(kinds)) if kinds else query
         query = query.where(JobRow.state.in_(states)) if states else query
+        query = query if by is None else query.where(JobRow.asker == by)
         with self._file.session() as session:
-            return [job_of(row) for row in session.scalars(query)]
+            return [self._fresh(job_of(row)) for row in session.scalars(query)]
 
     def failures(self, job_id: int, *, limit: int, offset: int = 0) -> list[Failed]:
         """What the job could not do, oldest first."""
@@ -75,9 +131,13 @@ class Jobs:
             return [Failed(item=row.item, reason=row.reason) for row in rows]
 
     def claim(self, kinds: Collection[str], *, stop: threading.Event | None = None) -> Task | None:
-        """The oldest job of these kinds that waits, now ours; None if none does. `stop` tells its task to stop."""
+        """The oldest job of these kinds that waits, bulk last, now ours; None if none does.
+
+        `stop` tells its task to stop.
+        """
         release_orphans(self._file, self._owner)
-        query = select(JobRow).where(JobRow.state == "waiting", JobRow.kind.in_(kinds)).order_by(JobRow.id).limit(1)
+        query = select(JobRow).where(JobRow.state == "waiting", JobRow.kind.in_(kinds))
+        query = query.order_by(JobRow.bulk, JobRow.id).limit(1)
         with self._file.session() as session:
             if session.scalar(query) is None:
                 return None  # looking takes no lock
@@ -85,13 +145,13 @@ class Jobs:
             row = session.scalar(query)
             if row is None:
                 return None
-            row.state, row.message, row.per_second = "running", "", 0.0
+            row.state, row.message, row.per_second, row.partial = "running", "", 0.0, ""
             row.attempts += 1
             row.owner_pid, row.owner_started = self._owner.pid, self._owner.started
             row.started_at = row.started_at or datetime.now(UTC)
             session.flush()
             job = job_of(row)
-        return Task(self._file, job, stop=stop or threading.Event(), clock=self._clock)
+        return Task(self._file, job, stop=stop or threading.Event(), clock=self._clock, bell=self.bell)
 
     def cancel(self, job_id: int) -> None:
         """A job that waits ends at once, one that runs is told, one that ended stays so. NothingThere if unknown."""
@@ -102,6 +162,7 @@ class Jobs:
                 leave(session, row, "cancelled", "It was cancelled while it waited.")
             elif row.state == "running":
                 row.cancelling = True
+        self.bell.halt(job_id)
 
     def retry(self, job_id: int) -> Job | None:
         """A new job for the failed items only: payload | {"only": [items]}. None when nothing failed."""
@@ -125,15 +186,47 @@ class Jobs:
         """Let go of the file."""
         self._file.close()
 
+    def _fresh(self, job: Job) -> Job:
+        """With the text that a task of this process has not yet written down."""
+        text = self.bell.text(job.id) if job.state == "running" else None
+        return job if text is None else replace(job, partial=text)
+
+
+def new_token() -> str:
+    """A name that nobody guesses."""
+    return secrets.token_hex(TOKEN_BYTES)
+
 
 def _digest(payload: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
 
 
-def _equal(session: Session, kind: str, digest: str) -> JobRow | None:
-    same = (JobRow.kind == kind) & (JobRow.digest == digest) & JobRow.cancelling.is_(False)
+def _equal(session: Session, row: JobRow) -> JobRow | None:
+    same = _same(row) & JobRow.cancelling.is_(False)
     active = JobRow.state.in_(("waiting", "running"))
     return session.scalar(select(JobRow).where(same, active).order_by(JobRow.id).limit(1))
+
+
+def _same(row: JobRow) -> ColumnElement[bool]:
+    return (JobRow.kind == row.kind) & (JobRow.digest == row.digest) & (JobRow.asker == row.asker)
+
+
+def _asked_before(session: Session, row: JobRow) -> JobRow | None:
+    if not row.key:
+        return None
+    known = session.scalar(select(JobRow).where(JobRow.asker == row.asker, JobRow.key == row.key))
+    if known is not None and (known.kind, known.digest) != (row.kind, row.digest):
+        raise Conflict(f"the idempotency key {row.key!r} came before with another request. Take a new key for this one")
+    return known
+
+
+def _check_room(session: Session, row: JobRow, most: int | None) -> None:
+    if most is None:
+        return
+    alike = (JobRow.state == "waiting") & (JobRow.asker != "") & JobRow.bulk.is_(row.bulk)
+    waiting = session.scalar(select(func.count(JobRow.id)).where(alike)) or 0
+    if waiting >= most:
+        raise Busy(f"{waiting} tasks wait already, and no more may. Try again in {RETRY_S} s", retry_after_s=RETRY_S)
 
 
 def _row(session: Session, job_id: int) -> JobRow:

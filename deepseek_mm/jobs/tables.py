@@ -7,7 +7,7 @@ clock is asked for either, so one that jumps mixes nothing up.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, UniqueConstraint, func, select
+from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint, func, select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column
 
 from deepseek_mm.sqlite.columns import COLUMNS
@@ -35,7 +35,10 @@ class JobRow(Base):
     """One piece of long work."""
 
     __tablename__ = "jobs"
-    __table_args__ = {"sqlite_autoincrement": True}
+    __table_args__ = (
+        Index("once_asked", "asker", "key", unique=True, sqlite_where=text("key <> ''")),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str]
@@ -58,6 +61,11 @@ class JobRow(Base):
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     ended_as: Mapped[int | None] = mapped_column(index=True)  # 1 for the first job that ended
+    token: Mapped[str] = mapped_column(index=True, default="")
+    asker: Mapped[str] = mapped_column(default="")
+    key: Mapped[str] = mapped_column(default="")  # of the asker, for the same job once more
+    bulk: Mapped[bool] = mapped_column(default=False)
+    partial: Mapped[str] = mapped_column(default="")
     num_failed: Mapped[int] = column_property(
         select(func.count(FailedRow.id)).where(FailedRow.job_id == id).correlate_except(FailedRow).scalar_subquery()
     )

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from deepseek_mm.errors import DeepSeekMMError
+from deepseek_mm.jobs.bell import Bell
 from deepseek_mm.jobs.nouns import Job, State
 from deepseek_mm.jobs.rows import leave
 from deepseek_mm.jobs.speed import Speed
@@ -29,11 +30,13 @@ log = logging.getLogger(__name__)
 class Task:
     """What a handler is given. Its methods may be called from any thread, and do nothing once the job was left."""
 
-    def __init__(self, file: File, job: Job, *, stop: threading.Event, clock: Callable[[], float]) -> None:
+    def __init__(self, file: File, job: Job, *, stop: threading.Event, clock: Callable[[], float], bell: Bell) -> None:
         self.job = job
         self.result: dict[str, Any] = {}  # for programs; a handler puts in what the work brought before it returns
         self.told: Literal["", "cancel", "stop"] = ""  # the handler asked whether to stop, and heard this
-        self._file, self._stop, self._clock = file, stop, clock
+        self._file, self._stop, self._clock, self._bell = file, stop, clock, bell
+        self.halt = bell.begin(job.id)  # set at once when it is cancelled in this process, and when the worker stops
+        bell.ring(job.id)
         self._lock = threading.RLock()
         self._speed = Speed()
         self._unwritten: dict[str, object] = {}
@@ -43,16 +46,17 @@ class Task:
     def report(self, done: int, total: int | None = None, message: str = "") -> None:
         """`done` items are done. `total` and `message` stay what they were where none is given."""
         with self._lock:
-            now_s = self._clock()
-            self._unwritten |= {"done": int(done), "per_second": self._speed.note(int(done), now_s)}
+            self._unwritten |= {"done": int(done), "per_second": self._speed.note(int(done), self._clock())}
             self._unwritten |= {} if total is None else {"total": int(total)}
             self._unwritten |= {"message": message} if message else {}
-            if now_s - self._written_at_s >= REPORT_S:
-                self._write()
-            elif self._timer is None:
-                self._timer = threading.Timer(REPORT_S, self._write_late)
-                self._timer.daemon = True
-                self._timer.start()
+            self._write_soon()
+
+    def say(self, text: str) -> None:
+        """The text so far of a job that writes one: all of it, not the new piece. Heard at once in this process."""
+        with self._lock:
+            self._bell.say(self.job.id, text)
+            self._unwritten |= {"partial": text}
+            self._write_soon()
 
     def fail(self, item: str, reason: str) -> None:
         """Note that `item` could not be done; a kill right after does not lose it. The last reason counts."""
@@ -66,10 +70,13 @@ class Task:
     def stopping(self) -> bool:
         """Whether to stop soon: somebody cancelled the job, or the worker was told to stop. Stays true."""
         with self._lock:
-            if not self.told and self._clock() - self._looked_at_s >= LOOK_S:
+            due = self.halt.is_set() or self._clock() - self._looked_at_s >= LOOK_S
+            if not self.told and due:
                 self.told = "cancel" if self._is_cancelled() else ""
                 self._looked_at_s = self._clock()
             self.told = self.told or ("stop" if self._stop.is_set() else "")
+            if self.told:
+                self.halt.set()
             return self.told != ""
 
     def finish(self, state: State, message: str) -> None:
@@ -81,6 +88,7 @@ class Task:
             with self._file.session(writes=True) as session:
                 self._leave(session, state, message)
             self._unwritten = {}
+        self._bell.forget(self.job.id)
 
     @property
     def _mine(self) -> ColumnElement[bool]:
@@ -98,6 +106,14 @@ class Task:
     def _is_cancelled(self) -> bool:
         with self._file.session() as session:
             return session.scalar(select(JobRow.cancelling).where(self._mine)) is not False  # None: it was left
+
+    def _write_soon(self) -> None:
+        if self._clock() - self._written_at_s >= REPORT_S:
+            self._write()
+        elif self._timer is None:
+            self._timer = threading.Timer(REPORT_S, self._write_late)
+            self._timer.daemon = True
+            self._timer.start()
 
     def _write(self) -> None:
         with self._file.session(writes=True, hasty=True) as session:

@@ -31,6 +31,8 @@ class Worker:
         self._jobs, self._handlers, self._num_threads = jobs, dict(handlers), threads
         self._threads: list[threading.Thread] = []
         self._stop = threading.Event()
+        self._at_work: set[Task] = set()
+        self._looking = threading.Lock()  # one thread looks for work, the others wait for it to find some
 
     def start(self) -> None:
         """Begin; also again after a stop."""
@@ -46,6 +48,9 @@ class Worker:
     def stop(self, wait_s: float) -> bool:
         """Tell every thread to stop, and wait for them: whether all did. Running jobs are left to the next start."""
         self._stop.set()
+        for task in tuple(self._at_work):
+            task.halt.set()
+        self._jobs.bell.ring()
         deadline_s = time.monotonic() + wait_s
         for thread in self._threads:
             thread.join(max(0.0, deadline_s - time.monotonic()))
@@ -54,12 +59,22 @@ class Worker:
         return stopped
 
     def _work(self, stop: threading.Event) -> None:
-        while not stop.is_set():
-            task = self._claim(stop)
-            if task is None:
-                stop.wait(POLL_S)
-            else:
+        while (task := self._next(stop)) is not None:
+            self._at_work.add(task)
+            try:
                 self._finish(task, *self._do(task, stop), stop)
+            finally:
+                self._at_work.discard(task)
+
+    def _next(self, stop: threading.Event) -> Task | None:
+        """The next job to do; None once it is time to stop."""
+        with self._looking:
+            while not stop.is_set():
+                heard = self._jobs.bell.count
+                if (task := self._claim(stop)) is not None:
+                    return task
+                self._jobs.bell.wait(heard, POLL_S)
+        return None
 
     def _claim(self, stop: threading.Event) -> Task | None:
         try:

@@ -234,11 +234,11 @@ class Library:
 
     def _rest(self) -> None:
         """Cancel all work, whichever process does it, and wait until nobody does any: it would add what is deleted."""
-        for job in self.jobs.find(states=ACTIVE, limit=-1):
+        for job in self.jobs.find(states=ACTIVE, limit=-1, by=None):
             self.jobs.cancel(job.id)
         self.stop()
         until_s = time.monotonic() + REST_S
-        while running := self.jobs.find(states=ACTIVE[1:], limit=1):
+        while running := self.jobs.find(states=ACTIVE[1:], limit=1, by=None):
             if time.monotonic() > until_s:
                 self.start()
                 raise LibraryError(

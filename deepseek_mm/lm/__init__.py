@@ -2,19 +2,29 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deepseek_mm.config import OUR_LM, LMConfig
 from deepseek_mm.lm.generator import Generator, Prepare, Progress, silence
+
+if TYPE_CHECKING:
+    from deepseek_mm.lm.own import Opens
 
 __all__ = ["Generator", "Progress", "open_generator"]
 
 
 def open_generator(
-    config: LMConfig, *, cache: Path, progress: Progress | None = None, prepare: Prepare | None = None
+    config: LMConfig,
+    *,
+    cache: Path,
+    progress: Progress | None = None,
+    prepare: Prepare | None = None,
+    opens: "Opens | None" = None,
 ) -> Generator:
     """The model that `config` names, ready to speak. `cache` is where models are converted to, once.
 
-    `prepare` may make our own decoder's layers faster, in place; it knows the machine.
+    `prepare` may make our own decoder's layers faster, in place; it knows the machine. `opens` may read the decoder
+    from files of its own.
 
     Each kind is imported only when it is wanted: with a server or with "none" no torch is loaded. NothingThere,
     BadCheckpoint, MissingWeights, MissingPackage, LibraryError and ServerError say what the model lacks.
@@ -31,10 +41,12 @@ def open_generator(
         from deepseek_mm.lm.remote import open_remote
 
         return open_remote(config, key=os.environ.get(config.api_key_env, ""))
-    return _open_here(config, cache, progress or silence, prepare)
+    return _open_here(config, cache, progress or silence, prepare, opens)
 
 
-def _open_here(config: LMConfig, cache: Path, progress: Progress, prepare: Prepare | None) -> Generator:
+def _open_here(
+    config: LMConfig, cache: Path, progress: Progress, prepare: Prepare | None, opens: "Opens | None"
+) -> Generator:
     """A model on this machine: in our own decoder if it is a Llama, else by transformers."""
     from deepseek_mm.lm.find import find_folder
     from deepseek_mm.lm.llama import read_json, why_not
@@ -48,5 +60,5 @@ def _open_here(config: LMConfig, cache: Path, progress: Progress, prepare: Prepa
     from deepseek_mm.lm.changes import WEIGHTS
     from deepseek_mm.lm.own import Checkpoint, open_own
 
-    checkpoint = Checkpoint(folder=folder, name=name, changes=WEIGHTS if name == OUR_LM else None)
+    checkpoint = Checkpoint(folder=folder, name=name, changes=WEIGHTS if name == OUR_LM else None, opens=opens)
     return open_own(checkpoint, threads=config.threads, tokens=config.memory_tokens, progress=progress, prepare=prepare)

@@ -14,6 +14,7 @@ from itertools import count
 import torch
 
 from deepseek_mm.errors import BadQuestion, DeepSeekMMError, ModelFailed
+from deepseek_mm.lm.generator import Spent
 from deepseek_mm.lm.grammar import Grammars
 from deepseek_mm.lm.local import one_worker
 from deepseek_mm.lm.lookup import Courage, accept, propose
@@ -44,12 +45,23 @@ class Engine:
         self._requests: dict[int, Request] = {}
         self._schedule = Schedule(runner.fits)
 
+    @property
+    def context(self) -> int:
+        """Tokens that a prompt and its answer may have together."""
+        return self._runner.context
+
     def stream(
-        self, prompt: Prompt, sampling: Sampling, stop: threading.Event, *, tracer: Tracer | None = None
+        self,
+        prompt: Prompt,
+        sampling: Sampling,
+        stop: threading.Event,
+        *,
+        tracer: Tracer | None = None,
+        spent: list[Spent] | None = None,
     ) -> Iterator[str]:
         """Pieces of the answer; no piece splits a character. Ends within one token of `stop`, or when it is closed.
 
-        `tracer` is told which experts work on it.
+        `tracer` is told which experts work on it; what it took is added to `spent` when it ends.
         BadQuestion: there is nothing to answer, or it is too long. ModelFailed: the model broke. ConfigError: a schema.
         """
         self._check_length(len(prompt.ids), sampling.max_tokens)
@@ -61,7 +73,11 @@ class Engine:
             if not self._working:
                 self._working = True
                 self._worker.submit(self._work)
-        yield from request.listen()
+        try:
+            yield from request.listen()
+        finally:
+            if spent is not None:
+                spent.append(request.spent)
 
     @cached_property
     def _grammars(self) -> Grammars:

@@ -5,6 +5,7 @@ The packaged model, a server and (later) our own model are all Generators: nothi
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from PIL.Image import Image
@@ -15,6 +16,7 @@ if TYPE_CHECKING:  # no torch is loaded for a server
     from deepseek_mm.lm.model import Decoder
     from deepseek_mm.lm.paged import Memory
     from deepseek_mm.lm.paged_runner import Steps
+    from deepseek_mm.lm.sampling import Sampling
 
 Progress = Callable[[str], None]  # one line about what is happening now
 Over = Callable[["Memory"], "Steps | None"]  # a faster way to the next token over some memory, if there is one
@@ -52,6 +54,34 @@ class Traced(Protocol):
         self, messages: Sequence[Message], *, max_tokens: int, stop: threading.Event, traces: list[Trace]
     ) -> Iterator[str]:
         """As `Generator.stream`; when it ends, however it does, which experts worked is added to `traces`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spent:
+    """What an answer took."""
+
+    prompt: int  # tokens that were read
+    answer: int  # tokens that were written
+    cut: bool  # it was not at its end, but had as many tokens as it was allowed
+
+
+@runtime_checkable
+class Sampled(Protocol):
+    """A Generator whose words can be drawn by chance or held to a schema, and that counts them."""
+
+    def stream_sampled(
+        self, messages: Sequence[Message], sampling: "Sampling", *, stop: threading.Event, spent: list[Spent]
+    ) -> Iterator[str]:
+        """As `Generator.stream`, by these rules; when it ends, however it does, what it took is added to `spent`.
+
+        ConfigError: a schema that cannot be kept.
+        """
+
+    def room(self, messages: Sequence[Message]) -> int:
+        """Tokens that an answer to these messages may have; 0 or less where they are too long themselves."""
+
+    def count(self, text: str) -> int:
+        """Tokens of a text."""
 
 
 @runtime_checkable

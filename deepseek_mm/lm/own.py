@@ -5,7 +5,7 @@ begins is marked as a place from which another prompt may go on.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,8 @@ from deepseek_mm.lm.changes import fingerprint_with, with_changes
 from deepseek_mm.lm.chat import encode_chat
 from deepseek_mm.lm.engine import Engine
 from deepseek_mm.lm.find import fingerprint, first_line
-from deepseek_mm.lm.generator import Prepare, Progress, silence
+from deepseek_mm.lm.generator import Prepare, Progress, Spent, silence
+from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.paged import open_memory
 from deepseek_mm.lm.paged_runner import PagedRunner
 from deepseek_mm.lm.runner import Prompt
@@ -33,7 +34,7 @@ AT_ONCE = 32  # answers that share it
 
 
 class OwnModel:
-    """A Generator around the engine. Greedy."""
+    """A Generator around the engine. Greedy, where it is not asked for more."""
 
     sees = False
 
@@ -51,15 +52,32 @@ class OwnModel:
         self, messages: Sequence[Message], *, max_tokens: int, stop: threading.Event, traces: list[Trace]
     ) -> Iterator[str]:
         """The same, as `Traced.stream_traced` says."""
-        ids = encode_chat(self._tokenizer, messages)
-        shared = common(ids, encode_chat(self._tokenizer, messages[:-1])) if len(messages) > 1 else 0
-        prompt = Prompt(ids=tuple(ids), marks=(shared,) if shared else ())
         tracer = Tracer(self._moe) if self._moe else None
+        sampling = Sampling(max_tokens=max_tokens)
         try:
-            yield from self._engine.stream(prompt, Sampling(max_tokens=max_tokens), stop, tracer=tracer)
+            yield from self._engine.stream(self._prompt(messages), sampling, stop, tracer=tracer)
         finally:
             if tracer:
                 traces.append(tracer.trace())
+
+    def stream_sampled(
+        self, messages: Sequence[Message], sampling: Sampling, *, stop: threading.Event, spent: list[Spent]
+    ) -> Iterator[str]:
+        """By these rules, as `Sampled.stream_sampled` says."""
+        return self._engine.stream(self._prompt(messages), sampling, stop, spent=spent)
+
+    def room(self, messages: Sequence[Message]) -> int:
+        """As `Sampled.room` says."""
+        return self._engine.context - len(encode_chat(self._tokenizer, messages))
+
+    def count(self, text: str) -> int:
+        """Tokens of a text."""
+        return len(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _prompt(self, messages: Sequence[Message]) -> Prompt:
+        ids = encode_chat(self._tokenizer, messages)
+        shared = common(ids, encode_chat(self._tokenizer, messages[:-1])) if len(messages) > 1 else 0
+        return Prompt(ids=tuple(ids), marks=(shared,) if shared else ())
 
 
 def common(a: Sequence[int], b: Sequence[int]) -> int:
@@ -74,6 +92,21 @@ class Checkpoint:
     folder: Path  # a Llama-shaped model
     name: str
     changes: Path | None = None  # what our training made of it: experts, gates, how far each layer sees
+    opens: "Opens | None" = None  # what makes the decoder of it, where that is not `opened`: from other files, perhaps
+
+
+Opens = Callable[[Checkpoint], tuple[Decoder, str]]  # the decoder, and the fingerprint that its answers are known by
+
+
+def opened(checkpoint: Checkpoint, dtype: torch.dtype = torch.bfloat16) -> tuple[Decoder, str]:
+    """The decoder with the weights as they are, and its fingerprint. BadCheckpoint or MissingWeights."""
+    folder, changes = checkpoint.folder, checkpoint.changes
+    shape, weights = read_folder(folder)
+    known_by = fingerprint(folder)
+    if changes is not None:
+        shape, weights = with_changes(shape, weights, changes, base=known_by)
+        known_by = fingerprint_with(known_by, changes)
+    return build(shape, weights, dtype=dtype), known_by
 
 
 def open_own(
@@ -91,15 +124,10 @@ def open_own(
     BadCheckpoint or MissingWeights say what it lacks,
     LibraryError that there is no memory for it.
     """
-    folder, name, changes = checkpoint.folder, checkpoint.name, checkpoint.changes
+    folder, name = checkpoint.folder, checkpoint.name
     progress(f"loading the language model {name}")
-    shape, weights = read_folder(folder)
-    known_by = fingerprint(folder)
-    if changes is not None:
-        shape, weights = with_changes(shape, weights, changes, base=known_by)
-        known_by = fingerprint_with(known_by, changes)
-    decoder = build(shape, weights, dtype=dtype)
-    like = decoder.embedding.weight[:1]
+    decoder, known_by = checkpoint.opens(checkpoint) if checkpoint.opens else opened(checkpoint, dtype)
+    shape, like = decoder.shape, decoder.embedding.weight[:1]
     over = prepare(decoder) if prepare else None
     tokens = tokens or ROOM * shape.longest
     try:

@@ -10,6 +10,7 @@ from queue import SimpleQueue
 
 from torch import Tensor
 
+from deepseek_mm.lm.generator import Spent
 from deepseek_mm.lm.grammar import Grammar
 from deepseek_mm.lm.lookup import Courage
 from deepseek_mm.lm.runner import Prompt
@@ -29,7 +30,7 @@ class Request:
         self.tokens = array("i", prompt.ids)  # of prompt and answer
         self.courage: Courage | None = None  # to guess several tokens at once
         self.tracer: Tracer | None = None  # wants to know which experts work
-        self.ended = False
+        self.ended = self.cut = False
         self._stop, self._abandoned = stop, False
         self._spelling, self._grammar, self._stops = spelling, grammar, Stops(sampling.stop)
         self._generator = make_generator(sampling)
@@ -40,6 +41,12 @@ class Request:
     def left(self) -> int:
         """Tokens that the answer may still have."""
         return self.sampling.max_tokens - (len(self.tokens) - len(self.prompt.ids))
+
+    @property
+    def spent(self) -> Spent:
+        """Tokens so far."""
+        read = len(self.prompt.ids)
+        return Spent(prompt=read, answer=len(self.tokens) - read, cut=self.cut)
 
     @property
     def unwanted(self) -> bool:
@@ -67,7 +74,9 @@ class Request:
         text, stopped = self._stops.feed(self._spelling.add(token))
         if text:
             self._pieces.put(text)
-        if stopped or self.left == 0 or (self._grammar is not None and self._grammar.done):
+        whole = stopped or (self._grammar is not None and self._grammar.done)
+        self.cut = self.left == 0 and not whole
+        if whole or self.cut:
             self.end()
 
     def end(self) -> None:

@@ -36,6 +36,7 @@ from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.rag.translate import translated
 from deepseek_mm.rag.uploads import Shelf
 from deepseek_mm.records import Answer, Evidence, Found, Query, Question, State, Verdict, Worked
+from deepseek_mm.runtime.plan import Plan
 from deepseek_mm.see.eyes import Eyes
 from index import EVERYTHING, LIBRARY, Filter, Hit, Source
 
@@ -61,7 +62,7 @@ class Assistant:
         self.finger = Finger(eyes, self.decider, config)
         self.shelf = Shelf(config, eyes=eyes, store=library.store)
         self.at_hand = AtHand(self.shelf, retriever)
-        self._changing = Lock()
+        self._changing, self.plan = Lock(), cast(Plan | None, None)  # a plan is put there by who joined the parts
 
     def ask(self, question: Question) -> Answer:
         """The finished answer."""
@@ -77,9 +78,13 @@ class Assistant:
 
     def stream(self, question: Question, *, stop: Event | None = None) -> Iterator[Answer]:
         """The answer as it grows; the last one is done or stopped. Raises what `ask` raises."""
+        yield from self.stream_many([question], stops=[stop or Event()])[0]
+
+    def stream_many(self, questions: Sequence[Question], *, stops: Sequence[Event]) -> list[Iterator[Answer]]:
+        """The same of several questions, looked up together; each answer grows when it is read, in any thread."""
         now = self._as_it_is()
-        (case,) = now._with_evidence(now._begin([question]))
-        yield from now._tell(case, stop or Event())
+        cases = now._with_evidence(now._begin(questions))
+        return [now._tell(case, stop) for case, stop in zip(cases, stops, strict=True)]
 
     def decide_many(self, asked: Sequence[tuple[str, Image]]) -> list[Verdict]:
         """How `ask` settles each question about its picture, without retrieval, wording or history.
@@ -142,6 +147,7 @@ class Assistant:
             "language model": self.lm.name,
             "photos": str(counts.sources),
             "regions": str(counts.regions),
+            "plan": self.plan.short if self.plan else "none",
             "version": str(import_module("deepseek_mm").__version__),
         }
 
@@ -176,9 +182,9 @@ class Assistant:
         return [self._case(*parts) for parts in zip(clear, earlier, uploads, strict=True)]
 
     def _earlier(self, question: Question) -> list[Turn]:
-        """The last turns of the conversation that the question goes on with. NothingThere if it is not the asker's."""
+        """The turns before it, as the history or the asker tells them. NothingThere if they are not the asker's."""
         if question.conversation is None:
-            return []
+            return self.at_hand.told(question.told[-REMEMBERED:]) if self.config.rag.history_turns else []
         turns = self.history.turns(question.conversation, session=question.session, last=REMEMBERED)
         return turns if self.config.rag.history_turns else []
 
@@ -286,7 +292,8 @@ class Assistant:
 
     def _is_closed(self, case: Case, evidence: Sequence[Evidence]) -> bool:
         """Is it a question that witnesses settle, by its kind or by its program over a drawing?"""
-        return case.program.kind in SETTLED or self._on_paper(case.program.text, evidence)
+        drawn = bool(evidence) and is_drawn(evidence[0].siblings)
+        return case.program.kind in SETTLED or (drawn and program_of(case.program.text) is not None)
 
     def _looked_at(self, case: Case, evidence: Sequence[Evidence]) -> Image | None:
         """The photo that a closed question is about, or one that asks where a thing is."""
@@ -298,10 +305,6 @@ class Assistant:
         if case.source.kind != "photo" or measured:
             return None
         return case.question.image or self._opened(case.source)
-
-    def _on_paper(self, question: str, evidence: Sequence[Evidence]) -> bool:
-        """Is it about a drawing, and has it a program?"""
-        return bool(evidence) and is_drawn(evidence[0].siblings) and program_of(question) is not None
 
     def _read(self, case: Case) -> None:
         """Look for text in the pictures at hand, where the question asks for it."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from deepseek_mm.history import Turn
@@ -9,7 +10,7 @@ from deepseek_mm.rag.program import Case, Program, parse
 from deepseek_mm.rag.program.several import parse_several
 from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.rag.uploads import Shelf
-from deepseek_mm.records import Question
+from deepseek_mm.records import Answer, Exchange, Picture, Question
 from index import Source
 
 
@@ -38,6 +39,36 @@ class AtHand:
             program=replace(program, library=source is None and not program.file),
             source=source,
             image=question.image if upload and program.library else None,
+        )
+
+    def told(self, exchanges: Sequence[Exchange]) -> list[Turn]:
+        """What went before as turns, though the history has none of it. Of all pictures only the last ones are kept:
+        no other can be meant. BadPicture or NothingThere if one cannot be read.
+        """
+        last = next((n for n in reversed(range(len(exchanges))) if exchanges[n].pictures), None)
+        return [self._turn(exchange, kept=n == last) for n, exchange in enumerate(exchanges)]
+
+    def _turn(self, exchange: Exchange, *, kept: bool) -> Turn:
+        first, *more = exchange.pictures if kept else (Picture(),)
+        question = Question(
+            text=exchange.question,
+            image=first.image,
+            image_name=first.name,
+            image_path=first.path,
+            more=tuple(more),
+        )
+        (sources,) = self.shelf.place_many([question])
+        return Turn(
+            id=0,
+            conversation=0,
+            asked_at=datetime.now(UTC),
+            question=exchange.question,
+            image_name=first.name,
+            image_path=sources[0].path if sources else "",
+            more=tuple((source.name, source.path) for source in sources[1:]),
+            answer=Answer(text=exchange.answer),
+            settings={},
+            fingerprint="",
         )
 
     def _of_several(

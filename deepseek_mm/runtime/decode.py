@@ -4,11 +4,28 @@ Reading a prompt is arithmetic, for which torch's products are as fast as the pr
 tensors around, half of the time; the loops have none. Where they cannot be the decoder, torch writes too.
 """
 
-from deepseek_mm.lm.generator import Over
+from pathlib import Path
+
+from deepseek_mm.config import LMConfig
+from deepseek_mm.lm import open_generator
+from deepseek_mm.lm.generator import Generator, Over, Progress
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.paged import Memory
 from deepseek_mm.lm.paged_runner import Steps
 from deepseek_mm.runtime.quantize import WIDE, pack_for_decode, pack_linears
+
+
+def open_fast(config: LMConfig, *, cache: Path, progress: Progress | None = None, plain: bool = False) -> Generator:
+    """The model that `config` names, in the bits that it asks for, made fast unless it is to be plain.
+
+    Raises what `open_generator` raises.
+    """
+    opens = None
+    if config.bits != "auto":
+        from deepseek_mm.runtime.quantize.language import opens_in
+
+        opens = opens_in(config.bits, cache)
+    return open_generator(config, cache=cache, progress=progress, prepare=None if plain else make_fast, opens=opens)
 
 
 def make_fast(decoder: Decoder) -> Over:

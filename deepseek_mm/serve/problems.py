@@ -31,6 +31,7 @@ from deepseek_mm.errors import (
     TooLarge,
     Unauthorised,
 )
+from deepseek_mm.serve.openai.errors import PREFIX, NoModel, Refused, error_body, status_of
 from index.errors import IndexProblem
 
 MEDIA_TYPE = "application/problem+json"
@@ -50,6 +51,8 @@ STATUSES: tuple[tuple[type[Exception], int, str], ...] = (  # the first that fit
     (ConfigError, 422, "bad-setting"),
     (MissingPackage, 501, "missing-package"),
     (ServerError, 502, "model-server"),
+    (Refused, 422, "refused"),
+    (NoModel, 404, "no-model"),
     (DeepSeekMMError, 503, "not-now"),
     (IndexProblem, 503, "index"),
 )
@@ -74,6 +77,14 @@ DECLARED: dict[int | str, dict[str, Any]] = {  # of every route, for OpenAPI
 }
 
 
+class Failed(DeepSeekMMError):
+    """A task failed by an error that is told as it would have been told at once."""
+
+    def __init__(self, message: str, *, status: int, kind: str) -> None:
+        super().__init__(message)
+        self.status, self.kind = status, kind
+
+
 def add_problems(app: FastAPI) -> None:
     """Answer every error of `app` with a problem."""
     app.add_exception_handler(DeepSeekMMError, _known)
@@ -85,18 +96,28 @@ def add_problems(app: FastAPI) -> None:
 
 def problem_of(error: Exception) -> tuple[int, str]:
     """Status and kind of an error that a user can mend."""
+    if isinstance(error, Failed):
+        return error.status, error.kind
     return next((status, kind) for types, status, kind in STATUSES if isinstance(error, types))
 
 
-def answer(request: Request, status: int, kind: str, detail: str, **headers: str) -> JSONResponse:
+def answer(
+    request: Request, status: int, kind: str, detail: str, *, param: str | None = None, **headers: str
+) -> JSONResponse:
     """The problem as a response."""
-    return response(
-        status, kind, detail, path=request.url.path, request_id=request.scope.get(REQUEST_ID, ""), **headers
-    )
+    number = request.scope.get(REQUEST_ID, "")
+    return response(status, kind, detail, path=request.url.path, request_id=number, param=param, **headers)
 
 
-def response(status: int, kind: str, detail: str, *, path: str, request_id: str = "", **headers: str) -> JSONResponse:
-    """The same for those who have no Request, such as the door."""
+def response(
+    status: int, kind: str, detail: str, *, path: str, request_id: str = "", param: str | None = None, **headers: str
+) -> JSONResponse:
+    """The same for those who have no Request, such as the door. Below /v1 it is an error as OpenAI's clients read it,
+    with the field that is to be changed as `param`.
+    """
+    if path.startswith(PREFIX):
+        told = status_of(status)
+        return JSONResponse(error_body(told, kind, detail, param=param), told, headers)
     problem = Problem(
         type=f"{KIND}{kind}",
         title=HTTPStatus(status).phrase,
@@ -113,13 +134,15 @@ def _known(request: Request, error: Exception) -> JSONResponse:
     headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Busy) else {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return answer(request, status, kind, str(error), **headers)
+    code, param = getattr(error, "code", None), getattr(error, "param", None)  # of those who speak OpenAI
+    return answer(request, status, code or kind, str(error), param=param, **headers)
 
 
 def _malformed(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     where = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5])
-    return answer(request, 422, "malformed", f"{where}. What is expected stands at /docs")
+    param = str(error.errors()[0]["loc"][1]) if len(error.errors()[0]["loc"]) > 1 else None
+    return answer(request, 422, "malformed", f"{where}. What is expected stands at /docs", param=param)
 
 
 def _http(request: Request, error: Exception) -> JSONResponse:

@@ -1,15 +1,55 @@
-"""Which paths of this machine a caller may name: somebody on this machine any, everybody else none."""
+"""Which files of this machine a caller may name: somebody on it any, others only what lies below the chosen folders.
+
+Links are followed before the path is judged, and the path that comes back has none left, so a link that is put there
+afterwards leads nowhere else. Below a folder links to folders are not followed (see parse/folder), and links to files
+are the concern of whoever may write into that folder.
+"""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from deepseek_mm.config import ServeConfig
-from deepseek_mm.errors import Forbidden
+from deepseek_mm.errors import BadFile, Forbidden, NothingThere
 from deepseek_mm.serve.who import LOCAL, Who
+
+MEMBER = "!/"  # between an archive and a file in it
+SHOWN_CHARS = 80
 
 
 def allowed(path: str, who: Who, serve: ServeConfig) -> Path:
-    """The path, absolute. Forbidden if this caller may not name it."""
-    if who != LOCAL:
-        raise Forbidden(f"the key {who.name!r} may not name paths of the server. Upload the files to /library/files")
-    return Path(os.path.abspath(os.path.expanduser(path)))
+    """The path, absolute; for others than this machine's people without links, and below one of `serve.roots`.
+
+    Forbidden if it is not theirs to name, whether it exists or not; NothingThere if it is and nothing is there.
+    """
+    if "\0" in path or not path.isprintable():
+        raise BadFile(f"{ascii(path)[:SHOWN_CHARS]} is no path. Take out what cannot be printed")
+    if who.session == LOCAL.session:
+        return Path(os.path.abspath(path))
+    found = inside(path, roots_of(serve))
+    if found is None:
+        raise Forbidden(
+            f"{path[:SHOWN_CHARS]!r} lies in none of the folders that callers with a key may name. "
+            "Allow its folder where the server is started: --set serve.roots=/FOLDER:/OTHER"
+        )
+    archive = Path(str(found).partition(MEMBER)[0])
+    if not archive.exists():
+        raise NothingThere(f"no file or folder at {found}. Check the name")
+    return found
+
+
+def inside(path: str, roots: Sequence[Path]) -> Path | None:
+    """The path with its links resolved, if it then lies in or below a root; None otherwise, or if it is relative."""
+    if not os.path.isabs(path):
+        return None
+    try:
+        real = Path(path).resolve()
+    except (OSError, ValueError, RuntimeError):  # a loop of links, a name that is too long
+        return None
+    return real if any(real.is_relative_to(root) for root in roots) else None
+
+
+def roots_of(serve: ServeConfig) -> list[Path]:
+    """The folders of the setting, without links; relative ones and those that are not there do not count."""
+    named = [Path(name.strip()) for name in serve.roots.split(os.pathsep) if name.strip()]
+    return [root.resolve() for root in named if root.is_absolute() and root.is_dir()]

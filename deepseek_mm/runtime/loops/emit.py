@@ -18,6 +18,8 @@ LANES = 16  # numbers of a vector
 I8, I16, I32, I64, F32 = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
 LINE = 64  # bytes that a processor fetches at once
 HAS_DOTS = bool(binding.get_host_cpu_features().get("avx512vnni"))  # for `dots`
+HAS_TABLES = bool(binding.get_host_cpu_features().get("avx512f"))  # sixteen numbers in a register, looked up
+E2M1 = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)  # of the codes 0 to 7
 LOG2_E = 1.4426950408889634
 POWERS = (1.0, 0.6931471805599453, 0.2402265069591007, 0.0555041086648216, 0.009618129107628477, 0.0013333558146428443)
 
@@ -114,6 +116,20 @@ def fma(b: Builder, x: Value, y: Value, z: Value) -> Value:
 def dots(b: Builder, sums: Value, unsigned: Value, signed: Value) -> Value:
     """In every lane the products of four bytes without a sign and four with one join the sum. Only if HAS_DOTS."""
     return call(b, "llvm.x86.avx512.vpdpbusd.512", sums, unsigned, signed)
+
+
+def small_floats(b: Builder, codes: Value) -> Value:
+    """What E2M1 numbers mean, in the lowest four bits of every lane: sign, two bits of exponent, one of mantissa."""
+    if HAS_TABLES:
+        table = ir.Constant(vector(F32), [*E2M1, *(-x for x in E2M1)])
+        return call(b, "llvm.x86.avx512.permvar.sf.512", table, codes, returns=vector(F32))
+    exponent = b.and_(b.lshr(codes, every(I32, 1)), every(I32, 3))
+    mantissa = b.and_(codes, every(I32, 1))
+    small = b.icmp_unsigned("==", exponent, every(I32, 0))
+    raised = b.shl(b.or_(mantissa, every(I32, 2)), b.select(small, exponent, b.sub(exponent, every(I32, 1))))
+    twice = b.select(small, mantissa, raised)
+    negative = b.icmp_unsigned("!=", b.and_(codes, every(I32, 8)), every(I32, 0))
+    return b.fmul(b.sitofp(b.select(negative, b.neg(twice), twice), vector(F32)), every(F32, 0.5))
 
 
 def number_at(b: Builder, table: Value, place: int) -> Value:

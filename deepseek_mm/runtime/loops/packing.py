@@ -16,9 +16,10 @@ from torch.nn import functional as F
 
 from deepseek_mm.runtime.loops.emit import LANES
 from deepseek_mm.runtime.loops.layout import Integers
-from deepseek_mm.runtime.loops.tiles import EIGHT, FOUR, MULTIPLY, SIXTEEN
+from deepseek_mm.runtime.loops.tiles import EIGHT, FLOATING, FOUR, MULTIPLY, SIXTEEN
 from deepseek_mm.runtime.loops.vectors import GROUP
 from deepseek_mm.runtime.quantize import eight_bits, four_bits_within
+from deepseek_mm.runtime.quantize.fp4 import Fp4, unpack
 
 
 class Packed(NamedTuple):
@@ -44,6 +45,16 @@ def pack(weight_FD: Tensor, bits: int, *, most_off: float) -> Packed:
         levels_FD, scale_F = eight_bits(weight_FD)
         return _packed(_by_fours(levels_FD), scale_F, weight_FD, EIGHT)
     return _packed(_lanes_last(weight_FD.bfloat16()), weight_FD[:0], weight_FD, SIXTEEN)
+
+
+def pack_floating(matrix: Fp4) -> Packed:
+    """A matrix in FP4, its codes as they are; scales take the matrix's own in and are rounded to bfloat16."""
+    lacking = -len(matrix.codes_FD) % LANES
+    codes_FD = F.pad(unpack(matrix.codes_FD), (0, 0, 0, lacking))
+    levels = _by_fours(codes_FD)
+    scales_FN = F.pad((matrix.scales_FN.float() * matrix.whole).bfloat16(), (0, 0, 0, lacking))
+    both = scales_FN.unflatten(0, (-1, LANES)).unflatten(2, (-1, 2)).permute(0, 2, 3, 1)
+    return _packed(levels[:, ::2] | (levels[:, 1::2] << 4), both, codes_FD, FLOATING)
 
 
 def _tiles_of_four(levels_FD: Tensor, scales_NF2: Tensor) -> tuple[Tensor, Tensor]:

@@ -22,11 +22,12 @@ from deepseek_mm.lm.paged import Memory
 from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.runtime.loops.emit import LANES
 from deepseek_mm.runtime.loops.layout import KINDS, PIECE, Floats, Integers, Net, Where, Work
-from deepseek_mm.runtime.loops.packing import fits, pack
+from deepseek_mm.runtime.loops.packing import fits, pack, pack_floating
 from deepseek_mm.runtime.loops.places import places_of
 from deepseek_mm.runtime.loops.step import step
 from deepseek_mm.runtime.loops.vectors import GROUP
 from deepseek_mm.runtime.quantize import ON_GRID
+from deepseek_mm.runtime.quantize.fp4_layers import Fp4Embedding, Fp4Linear
 
 MOST = 16  # texts at once, up to which it is faster than torch's products (measured: docs/log.md)
 HEAD_WIDTHS = (16, 32, 64, 128)
@@ -53,6 +54,9 @@ def why_not(decoder: Decoder) -> str:
     if not widths <= set(HEAD_WIDTHS):
         return f"its heads are {sorted(widths)} wide, and not {HEAD_WIDTHS}"
     linears = [module for module in decoder.modules() if isinstance(module, nn.Linear)]
+    floating = [module for module in decoder.modules() if isinstance(module, Fp4Linear)]
+    if any(layer.in_features % GROUP for layer in floating) or not (linears or floating):
+        return "its matrices are in few bits already, and not in FP4"
     if any(linear.bias is not None or not fits(linear.weight) for linear in linears):
         return f"it has matrices whose inputs are no multiple of {GROUP}, or that add something"
     return ""
@@ -63,7 +67,7 @@ class Loops:
 
     def __init__(self, decoder: Decoder, bits: Bits | None = None) -> None:
         self.shape, self._bits = decoder.shape, bits or Bits()
-        self._words_VD = decoder.embedding.weight.detach().view(torch.int16).numpy().view(np.uint16)  # bfloat16
+        self._embedding = decoder.embedding
         self._held: list[tuple[Tensor, Tensor]] = []  # what the addresses point to
         self._net = self._lay_out(decoder)
 
@@ -79,7 +83,10 @@ class Loops:
         """Vectors of tokens, (B, D). Not by torch: its other threads go on looking for work for milliseconds after
         they had some, on cores that the loops need.
         """
-        found: Floats = (self._words_VD[list(ids)].astype(np.uint32) << 16).view(np.float32)
+        if isinstance(self._embedding, Fp4Embedding):
+            return self._embedding.rows(ids)
+        words_VD = self._embedding.weight.detach().view(torch.int16).numpy().view(np.uint16)  # bfloat16
+        found: Floats = (words_VD[list(ids)].astype(np.uint32) << 16).view(np.float32)
         return found
 
     def _lay_out(self, decoder: Decoder) -> Net:
@@ -109,7 +116,12 @@ class Loops:
 
     def _rows(self, linears: Sequence[nn.Linear], bits: int) -> Integers:
         """Matrices as `layout` describes them, (so many, 6)."""
-        packed = [pack(linear.weight, bits, most_off=self._bits.most_off) for linear in linears]
+        packed = [
+            pack_floating(linear.matrix)
+            if isinstance(linear, Fp4Linear)
+            else pack(linear.weight, bits, most_off=self._bits.most_off)
+            for linear in linears
+        ]
         self._held += [each.held for each in packed]
         return np.stack([each.row for each in packed])
 

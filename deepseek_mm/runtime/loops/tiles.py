@@ -38,6 +38,7 @@ from deepseek_mm.runtime.loops.emit import (
     load_halves,
     moved,
     number_at,
+    small_floats,
     spread,
     steps,
     store,
@@ -49,6 +50,7 @@ from deepseek_mm.runtime.loops.threads import Share
 from deepseek_mm.runtime.loops.vectors import FLOATS, GROUP, HALVES, group_sums, levels_of
 
 FOUR, EIGHT, SIXTEEN = 4, 8, 16  # bits of a weight
+FLOATING = 5  # four bits that are a small float (E2M1), with a scale for half a group
 AHEAD = 8_192  # bytes that are fetched before they are needed
 CHAINS = 8  # sums side by side: two multiplications begin in a cycle, and each takes four
 MANY = (8, 4, 2, 1)  # texts at a time
@@ -65,20 +67,40 @@ def _unpacked(b: Builder, bits: int, address: Value) -> Iterator[Value]:
         for n in range(GROUP):
             yield load_halves(b, moved(b, address, HALVES * n))
         return
-    for n in range(GROUP * bits // 32):
+    for n in range(GROUP * wide(bits) // 32):
         levels = load(b, moved(b, address, FLOATS * n), vector(I32), FLOATS // 4)
         for shift in (0, 8, 16, 24) if bits == EIGHT else (0, 8, 16, 24, 4, 12, 20, 28):
             if bits == EIGHT:
                 yield b.sitofp(b.ashr(b.shl(levels, every(I32, 24 - shift)), every(I32, 24)), vector(F32))
+            elif bits == FLOATING:
+                yield small_floats(b, b.lshr(levels, every(I32, shift)))
             else:
                 yield b.sitofp(b.and_(b.lshr(levels, every(I32, shift)), every(I32, 15)), vector(F32))
 
 
+def wide(bits: int) -> int:
+    """How many bits a weight really takes."""
+    return FOUR if bits == FLOATING else bits
+
+
 def _products(b: Builder, bits: int, weights: Value, inputs: list[Value]) -> list[Value]:
     """Of one group of inputs with each text, in floats, without the group's scale."""
+    return _summed(b, list(enumerate(_unpacked(b, bits, weights))), inputs)
+
+
+def _scaled(b: Builder, weights: Value, scales: Value, inputs: list[Value]) -> list[Value]:
+    """The same of small floats, with the scales of both halves."""
+    every_weight = list(enumerate(_unpacked(b, FLOATING, weights)))
+    first, second = (_summed(b, half, inputs) for half in (every_weight[: GROUP // 2], every_weight[GROUP // 2 :]))
+    one, other = load_halves(b, scales), load_halves(b, moved(b, scales, HALVES))
+    return [fma(b, one, x, b.fmul(other, y)) for x, y in zip(first, second, strict=True)]
+
+
+def _summed(b: Builder, numbered: list[tuple[int, Value]], inputs: list[Value]) -> list[Value]:
+    """Some inputs of every text, by their number in the group, times their weights."""
     chains = max(1, min(4, CHAINS // len(inputs)))
     parts = [[every(F32, 0.0)] * chains for _ in inputs]
-    for n, weight in enumerate(_unpacked(b, bits, weights)):
+    for n, weight in numbered:
         for part, address in zip(parts, inputs, strict=True):
             part[n % chains] = fma(b, weight, spread(b, load(b, moved(b, address, 4 * n), F32, 4)), part[n % chains])
     while len(parts[0]) > 1:
@@ -110,11 +132,15 @@ def _tile(b: Builder, kind: tuple[int, bool], texts: Texts, matrix: tuple[Value,
     """One tile, given by addresses of weights and scales and its number of groups, times the inputs of some texts."""
     (bits, by_dots), (weights, scales, groups) = kind, matrix
     totals = [kept(b, every(F32, 0.0)) for _ in texts]
-    size, width = GROUP * LANES * bits // 8, GROUP if by_dots else 4 * GROUP
+    size, width = GROUP * LANES * wide(bits) // 8, GROUP if by_dots else 4 * GROUP
     with steps(b, groups, size, width, 8, 2 * HALVES) as (at, at_x, at_sum, at_scale):
         here = b.add(weights, at)
         fetch(b, moved(b, here, AHEAD), size)
-        found = (_dots if by_dots else _products)(b, bits, here, [b.add(x, at_x) for x, _, _ in texts])
+        inputs = [b.add(x, at_x) for x, _, _ in texts]
+        if bits == FLOATING:
+            found = _scaled(b, here, b.add(scales, at_scale), inputs)
+        else:
+            found = (_dots if by_dots else _products)(b, bits, here, inputs)
         units, shifts = (
             [spread(b, load(b, moved(b, b.add(sums, at_sum), n), F32, 4)) for _, sums, _ in texts] for n in (0, 4)
         )
@@ -142,8 +168,8 @@ def tile_for_all(bits: int, *, by_dots: bool) -> Any:
             number_at(b, order, n)
             for n in (FIRST, ITS_SCALES, GROUPS, X, X_STEP, SUMS, SUMS_STEP, Y, Y_STEP, TEXTS)
         )  # fmt: skip
-        scaled = b.mul(groups, whole(2 * HALVES)) if bits == FOUR else whole(HALVES)
-        weights = b.add(weights, b.mul(b.mul(groups, whole(GROUP * LANES * bits // 8)), number))
+        scaled = b.mul(groups, whole(2 * HALVES)) if wide(bits) == FOUR else whole(HALVES)
+        weights = b.add(weights, b.mul(b.mul(groups, whole(GROUP * LANES * wide(bits) // 8)), number))
         scales, y = b.add(scales, b.mul(scaled, number)), b.add(y, b.mul(number, whole(FLOATS)))
         done = whole(0)
         for many in MANY:
@@ -162,7 +188,7 @@ def tile_for_all(bits: int, *, by_dots: bool) -> Any:
 
 
 in_four, in_eight = (tile_for_all(bits, by_dots=HAS_DOTS) for bits in (FOUR, EIGHT))
-in_sixteen = tile_for_all(SIXTEEN, by_dots=False)
+in_sixteen, in_floating = (tile_for_all(bits, by_dots=False) for bits in (SIXTEEN, FLOATING))
 
 
 @emitted(COUNT, ADDRESS, COUNT)
@@ -186,6 +212,8 @@ def MULTIPLY(order: int) -> None:
             in_four(order, tile)
         elif bits == EIGHT:
             in_eight(order, tile)
+        elif bits == FLOATING:
+            in_floating(order, tile)
         else:
             in_sixteen(order, tile)
 
@@ -196,9 +224,10 @@ def multiply(matrix: Array, x_BD: Array, ready: Ready, y_BF: Array, first: int, 
     bits, inputs = matrix[BITS], matrix[INPUTS]
     order = np.empty(FIELDS, np.int64)
     order[WANTED], order[GROUPS], order[TEXTS], order[TILES] = bits, inputs // GROUP, len(x_BD), last - first
-    order[FIRST] = matrix[WEIGHTS] + first * inputs * LANES * bits // 8
-    order[ITS_SCALES] = matrix[SCALES] + first * HALVES * (2 * inputs // GROUP if bits == FOUR else 1)
-    if HAS_DOTS and bits != SIXTEEN:
+    width = FOUR if bits == FLOATING else bits
+    order[FIRST] = matrix[WEIGHTS] + first * inputs * LANES * width // 8
+    order[ITS_SCALES] = matrix[SCALES] + first * HALVES * (2 * inputs // GROUP if width == FOUR else 1)
+    if HAS_DOTS and bits != SIXTEEN and bits != FLOATING:
         order[X], order[X_STEP] = ready.levels.ctypes.data, ready.levels.strides[0]
     else:
         order[X], order[X_STEP] = x_BD.ctypes.data, x_BD.strides[0]
@@ -222,7 +251,7 @@ def make_ready(x_BD: Array, inputs: int, ready: Ready) -> None:
 @compiled
 def product(matrix: Array, x_BD: Array, ready: Ready, y_BF: Array, share: Share) -> tuple[int, int]:
     """This thread's share of a matrix times the inputs of all texts; returns the first and the last output."""
-    if matrix[BITS] != SIXTEEN:
+    if matrix[BITS] != SIXTEEN and matrix[BITS] != FLOATING:
         make_ready(x_BD, matrix[INPUTS], ready)
     first, last = tiles_of(matrix[OUTPUTS], share)
     multiply(matrix, x_BD, ready, y_BF, first, last)

@@ -67,7 +67,9 @@ def write_captioner(
     write_kept(file, state, {"words": list(words), "config": asdict(config), "fingerprint": fingerprint})
 
 
-def read_captioner(space: DefaultSpace, files: Sequence[Path] = (WEIGHTS,)) -> Captioner:
+def read_captioner(
+    space: DefaultSpace, files: Sequence[Path] = (WEIGHTS,), *, beams: int = BeamConfig().beams
+) -> Captioner:
     """With several files they vote; all have the same words. MissingWeights without one, or made for another space."""
     nets, words = [], SPECIAL
     for file in files:
@@ -76,4 +78,4 @@ def read_captioner(space: DefaultSpace, files: Sequence[Path] = (WEIGHTS,)) -> C
         net.load_state_dict(state)
         nets.append(net)
         words = tuple(told["words"])
-    return Captioner(space.model, nets, words)
+    return Captioner(space.model, nets, words, beam=BeamConfig(beams=beams))

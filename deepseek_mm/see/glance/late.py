@@ -31,10 +31,15 @@ class LateGlance:
         self, questions: Sequence[str], photo_Q: Tensor, cells_BPC: Tensor, options: Sequence[Sequence[str]]
     ) -> list[Mapping[str, float]]:
         """As `Glance.weigh`; waits until it is open. Nothing of each question where it cannot be opened."""
-        self.start().join()
-        if self._glance is None:
+        glance = self.opened()
+        if glance is None:
             return [{} for _ in questions]
-        return self._glance.weigh(questions, photo_Q, cells_BPC, options)
+        return glance.weigh(questions, photo_Q, cells_BPC, options)
+
+    def opened(self) -> Glance | None:
+        """Itself, when it is open; None where it cannot be."""
+        self.start().join()
+        return self._glance
 
     def _open(self) -> None:
         with suppress(DeepSeekMMError):

@@ -12,13 +12,13 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from deepseek_mm.encoders.default import DefaultSpace, quick
+from deepseek_mm.encoders.default import DefaultSpace, narrow, quick
 from deepseek_mm.encoders.image import GRID
 from deepseek_mm.encoders.maps import looks_of, maps_of_many
 from deepseek_mm.encoders.space import Floats, Look
 from deepseek_mm.rag.judge import Weights
 from deepseek_mm.see.notice.notice import Noticer
-from deepseek_mm.see.reader.asked import read_questions
+from deepseek_mm.see.reader.asked import Asked, read_questions
 from deepseek_mm.see.reader.net import ReaderNet, Shown
 from deepseek_mm.see.reader.sure import THERE, Sure
 
@@ -101,8 +101,9 @@ class Reader:
         vectors_BD = torch.from_numpy(np.stack([look.vector_D for look in looks]))
         grid_BPD = torch.from_numpy(np.stack([look.grid_HWD for look in looks])).flatten(1, 2)
         asked = read_questions(self.space, [question.lower() for question in questions])
-        shown = Shown(cells_BPC.float(), vectors_BD.bfloat16(), grid_BPD.bfloat16())
+        shown = Shown(cells_BPC.float(), narrow(vectors_BD), narrow(grid_BPD))
         whole = asked.rows(torch.arange(len(questions)))
+        whole = Asked(narrow(whole.words_QTW), whole.there_QT, narrow(whole.vectors_QAD))
         with quick():
             scores_QV, looked_QP = self.net.looked(shown, photo_Q, whole)
         noticed = self.noticer.notice(shown.cells_BPC, vectors_BD) if self.noticer else [{}] * len(looks)

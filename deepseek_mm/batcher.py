@@ -1,0 +1,143 @@
+"""Dynamic batching: requests that come at the same time share one pass, whatever the pass does.
+
+It knows no model and no web framework. Requests of one kind are collected until there are enough of them, or the first
+has waited long enough; then one thread works them off together and each caller gets its own result, in the order in
+which they came. The kind whose first request has waited longest goes first. Somebody who comes alone is not made to
+wait: a batch lingers for company only where the one before it had some. What is cancelled before its turn is left out,
+and beyond a number of waiting requests a caller is sent away at once.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from deepseek_mm.errors import Busy
+
+RETRY_S = 1  # after which somebody who was sent away may come again
+Heard = Callable[[str, int, float], None]  # kind, how many shared a pass, seconds it took
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Work:
+    """One kind of requests."""
+
+    do: Callable[[Sequence[Any]], Sequence[Any]]  # one result for each, in order
+    most: int  # that share a pass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Waiting:
+    item: Any
+    since_s: float
+    future: "Future[Any]"
+
+
+class Batcher:
+    """Works off requests of several kinds in one thread of its own."""
+
+    def __init__(
+        self,
+        kinds: Mapping[str, Work],
+        *,
+        wait_s: float,
+        most_waiting: int,
+        heard: Heard = lambda kind, number, seconds: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._kinds, self._wait_s, self._most = dict(kinds), wait_s, most_waiting
+        self._heard, self._clock = heard, clock
+        self._waiting: dict[str, deque[_Waiting]] = {kind: deque() for kind in kinds}
+        self._company = dict.fromkeys(kinds, 1)  # how many shared the last pass
+        self._changed = threading.Condition()
+        self._closed = False
+        self._thread: threading.Thread | None = None  # begun with the first request
+
+    def submit(self, kind: str, item: Any) -> "Future[Any]":
+        """The result, later. Cancelling the future before its turn takes the request out. Busy if too many wait."""
+        return self._put(kind, [item])[0]
+
+    def run(self, kind: str, items: Iterable[Any]) -> list[Any]:
+        """The results of all, in order; raises what the first that failed raised. Busy if too many wait."""
+        return [future.result() for future in self._put(kind, list(items))]
+
+    def close(self) -> None:
+        """Work off what waits, and take nothing more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+            thread = self._thread
+        if thread is not None:
+            thread.join()
+
+    def _put(self, kind: str, items: Sequence[Any]) -> "list[Future[Any]]":
+        with self._changed:
+            waiting = sum(map(len, self._waiting.values()))
+            if self._closed or waiting + len(items) > max(self._most, len(items)):
+                told = "it is ending" if self._closed else f"{waiting} requests wait already"
+                raise Busy(f"the service takes no more now: {told}. Try again in {RETRY_S} s", retry_after_s=RETRY_S)
+            entries = [_Waiting(item=item, since_s=self._clock(), future=Future()) for item in items]
+            self._waiting[kind].extend(entries)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="batcher")
+                self._thread.start()
+            self._changed.notify_all()
+        return [entry.future for entry in entries]
+
+    def _run(self) -> None:
+        while (batch := self._next()) is not None:
+            kind, entries = batch
+            begun_s = self._clock()
+            self._work(kind, entries)
+            self._company[kind] = len(entries)
+            self._heard(kind, len(entries), self._clock() - begun_s)
+
+    def _next(self) -> tuple[str, list[_Waiting]] | None:
+        """The next batch, once it is due; None when it is time to end."""
+        with self._changed:
+            while True:
+                kind = self._longest()
+                if kind is None and self._closed:
+                    return None
+                left_s = None if kind is None else self._left_s(kind)
+                if kind is not None and left_s is not None and left_s <= 0:
+                    return kind, self._taken(kind)
+                self._changed.wait(left_s)
+
+    def _longest(self) -> str | None:
+        """The kind whose first request has waited longest."""
+        there = [kind for kind, queue in self._waiting.items() if queue]
+        return min(there, key=lambda kind: self._waiting[kind][0].since_s, default=None)
+
+    def _left_s(self, kind: str) -> float:
+        """How long its first request may still wait for company."""
+        queue = self._waiting[kind]
+        full = len(queue) >= min(self._kinds[kind].most, self._company[kind])
+        return 0.0 if full or self._closed else self._wait_s - (self._clock() - queue[0].since_s)
+
+    def _taken(self, kind: str) -> list[_Waiting]:
+        """Up to a full pass of those who still want their result."""
+        queue, taken = self._waiting[kind], list[_Waiting]()
+        while queue and len(taken) < self._kinds[kind].most:
+            entry = queue.popleft()
+            if entry.future.set_running_or_notify_cancel():
+                taken.append(entry)
+        return taken
+
+    def _work(self, kind: str, entries: Sequence[_Waiting]) -> None:
+        """One pass; where that fails each goes alone, so that nobody suffers for another's request."""
+        try:
+            results = self._kinds[kind].do([entry.item for entry in entries])
+            assert len(results) == len(entries), f"{kind} gives one result for each"
+        except Exception as error:  # noqa: BLE001  whatever it is, it belongs to whoever asked
+            if len(entries) == 1:
+                return entries[0].future.set_exception(error)
+            for entry in entries:
+                self._work(kind, [entry])
+            return None
+        for entry, result in zip(entries, results, strict=True):
+            entry.future.set_result(result)
+        return None

@@ -1,0 +1,217 @@
+"""`bench serve`: what dynamic batching wins when several clients come at once, and what an overload does to them.
+
+A server of its own process, as `python -m deepseek_mm serve` starts it, and clients in threads here. The same requests
+go one by one and from eight clients, in turns, round after round; each figure is the median over rounds of the ratio.
+"""
+
+import base64
+import io
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from socket import create_server
+
+import httpx
+from PIL import Image
+
+from deepseek_mm.bench.answer import QUESTIONS
+from deepseek_mm.bench.intake import BUNDLED
+from deepseek_mm.bench.result import Line, Result, Setting
+from deepseek_mm.errors import JobFailed, NothingThere
+
+CLIENTS = 8
+MANY = 32  # clients that are all served
+OVERLOAD = 10 * MANY
+ROUNDS = 5
+START_S = 180.0
+WORDS = ("a dog on a beach", "two people talk", "a red car in the rain", "a plate of food", "an old tower", "a cat")
+Body = dict[str, object]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Served:
+    """One request, as its client saw it."""
+
+    status: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Call:
+    """What is asked again and again."""
+
+    path: str
+    bodies: Callable[[int], Body]  # the n-th request's, never the same twice
+    requests: int  # of one round
+
+
+def serve(setting: Setting) -> Result:
+    """Ratios of requests a second, and of latencies."""
+    photos = [Image.open(path).convert("RGB") for path in sorted(BUNDLED.glob("*.jpg"))]
+    if not photos:
+        raise NothingThere(f"no photos in {BUNDLED}. Run this from a clone of the repository")
+    with server(setting) as url:
+        setting.note("indexing the bundled photos")
+        filled(url)
+        calls = calls_of(photos)
+        ratios = {name: batched(url, name, call, setting.note) for name, call in calls.items()}
+        setting.note(f"{MANY} clients, then {OVERLOAD}")
+        usual = crowd(url, calls["text_batch"], MANY, each=8)
+        asked = crowd(url, calls["ask_batch"], MANY, each=1)
+        over = crowd(url, calls["text_batch"], OVERLOAD, each=2)
+    return told(ratios, usual, asked, over)
+
+
+def told(ratios: dict[str, float], usual: Sequence[Served], asked: Sequence[Served], over: Sequence[Served]) -> Result:
+    """As a table and as numbers."""
+    errors = sum(one.status >= 400 for one in (*usual, *asked))
+    let_in = [one.seconds for one in over if one.status == 200]
+    strange = sum(one.status not in (200, 429) for one in over)
+    slower = statistics.median(let_in) / statistics.median(one.seconds for one in usual) if let_in else float("nan")
+    bars = {"text_batch": "3", "image_batch": "1.2", "ask_batch": "1.4 (aim 2)"}
+    lines = [
+        Line(what=f"{CLIENTS} clients beside one by one, {name}", value=f"{ratio:.2f} times", bar=bars[name])
+        for name, ratio in ratios.items()
+    ]
+    lines += [
+        Line(what=f"{MANY} clients: requests that failed", value=f"{errors} of {len(usual) + len(asked)}", bar="0"),
+        Line(what=f"{OVERLOAD} clients: latency of those let in, beside {MANY}", value=f"{slower:.2f} times", bar="2"),
+        Line(what="  sent away with 429; neither served nor sent away",
+             value=f"{sum(one.status == 429 for one in over)} of {len(over)}; {strange}", bar="the rest; 0"),
+    ]  # fmt: skip
+    numbers = {**ratios, "errors_32": errors, "overload_latency": round(slower, 3), "overload_strange": strange}
+    return Result(lines=tuple(lines), numbers=numbers)
+
+
+def calls_of(photos: Sequence[Image.Image]) -> dict[str, Call]:
+    """The three kinds of requests that share passes."""
+    small = [url_of(photo, n) for n, photo in enumerate(photos)]
+    return {
+        "text_batch": Call(path="/embed", requests=160, bodies=lambda n: {"texts": [f"{WORDS[n % 6]}, number {n}"]}),
+        "image_batch": Call(path="/embed", requests=48, bodies=lambda n: {"pictures": [small[n % len(small)]]}),
+        "ask_batch": Call(
+            path="/ask",
+            requests=24,
+            bodies=lambda n: {"question": QUESTIONS[n % len(QUESTIONS)], "pictures": [small[n % len(small)]]},
+        ),
+    }
+
+
+def batched(url: str, name: str, call: Call, note: Callable[[str], None]) -> float:
+    """How many times as fast eight clients are served as one."""
+    numbers = count()
+    load(url, call, 1, call.requests // 4, numbers)  # warm
+    load(url, call, CLIENTS, call.requests // 4, numbers)
+    ratios = []
+    for _ in range(ROUNDS):
+        alone_s = load(url, call, 1, call.requests, numbers)
+        together_s = load(url, call, CLIENTS, call.requests, numbers)
+        ratios.append(alone_s / together_s)
+        note(f"{name}: {call.requests / alone_s:.1f} a second one by one, {call.requests / together_s:.1f} together")
+    return round(statistics.median(ratios), 3)
+
+
+def load(url: str, call: Call, clients: int, requests: int, numbers: Iterator[int]) -> float:
+    """Seconds that these clients take for so many requests together. JobFailed if one is not answered."""
+    bodies = [call.bodies(next(numbers)) for _ in range(requests)]
+    shares, served = [bodies[n::clients] for n in range(clients)], list[Served]()
+    threads = [threading.Thread(target=client, args=(url, call.path, share, served)) for share in shares]
+    begun_s = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    took_s = time.perf_counter() - begun_s
+    if bad := [one.status for one in served if one.status != 200]:
+        raise JobFailed(f"{len(bad)} of {requests} requests to {call.path} were answered with {bad[0]}. See its log")
+    return took_s
+
+
+def crowd(url: str, call: Call, clients: int, *, each: int) -> list[Served]:
+    """So many clients at the same time, each with a few requests."""
+    served, threads = list[Served](), []
+    for n in range(clients):
+        bodies = [call.bodies(1_000_000 + n * each + m) for m in range(each)]
+        threads.append(threading.Thread(target=client, args=(url, call.path, bodies, served)))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return served
+
+
+def client(url: str, path: str, bodies: Sequence[Body], served: list[Served]) -> None:
+    """One client, one request after another over one connection."""
+    with httpx.Client(base_url=url, timeout=300, trust_env=False) as http:
+        for body in bodies:
+            begun_s = time.perf_counter()
+            status = http.post(path, json=body).status_code
+            served.append(Served(status=status, seconds=time.perf_counter() - begun_s))
+
+
+def filled(url: str) -> None:
+    """The bundled photos are in the library."""
+    with httpx.Client(base_url=url, timeout=60, trust_env=False) as http:
+        task = http.post("/infer", json={"kind": "index", "input": {"paths": [str(BUNDLED)]}}).json()["task_id"]
+        while (state := http.get(f"/tasks/{task}").json())["state"] in ("waiting", "running"):
+            time.sleep(0.2)
+        if state["state"] != "done":
+            raise JobFailed(f"the bundled photos were not indexed: {state['error']}")
+
+
+@contextmanager
+def server(setting: Setting) -> Iterator[str]:
+    """The address of a server of its own process over an empty library."""
+    with create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    words = [
+        "--data",
+        str(setting.folder / "library"),
+        "--set",
+        f"serve.port={port}",
+        "--set",
+        "library.read_text=false",
+    ]
+    log = (setting.folder / "serve.log").open("w")
+    with (
+        log,
+        subprocess.Popen(
+            [sys.executable, "-m", "deepseek_mm", "serve", *words],
+            stdout=log,
+            stderr=log,
+            cwd=Path(__file__).parents[2],
+        ) as process,
+    ):
+        try:
+            url = f"http://127.0.0.1:{port}"
+            wait_for(url, process, setting.folder / "serve.log")
+            yield url
+        finally:
+            process.terminate()
+
+
+def wait_for(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    """JobFailed if it does not answer in time."""
+    until_s = time.monotonic() + START_S
+    while time.monotonic() < until_s and process.poll() is None:
+        try:
+            httpx.get(f"{url}/health/live", timeout=5, trust_env=False)
+        except httpx.HTTPError:
+            time.sleep(0.3)
+        else:
+            return
+    raise JobFailed(f"the server did not start. Its last words: {log.read_text()[-500:]}")
+
+
+def url_of(photo: Image.Image, n: int) -> str:
+    """A photo as a data URL, as a browser would send it."""
+    file = io.BytesIO()
+    photo.crop((n % 7, n % 5, photo.width, photo.height)).save(file, "JPEG", quality=88)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()

@@ -1,0 +1,102 @@
+"""`keys`: who may use the server from elsewhere: list the keys, make one, remove one, also while it runs."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from deepseek_mm.cli.desk import OK, Command, Desk
+from deepseek_mm.cli.flags import add_settings, config_of
+from deepseek_mm.errors import BadQuestion
+
+if TYPE_CHECKING:
+    from deepseek_mm.serve.keys import Key, Keys
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Word:
+    """One thing that can be done with keys."""
+
+    help: str
+    run: Callable[["Keys", Namespace, Desk], int]
+    takes: str = ""  # what must follow; empty for nothing
+
+
+def listed(keys: "Keys", args: Namespace, desk: Desk) -> int:
+    """One key a line, oldest first; a key itself cannot be shown again."""
+    found = [shape(key) for key in keys.all()]
+    if args.json:
+        desk.give({"keys": found})
+        return OK
+    for row in found:
+        desk.say(f"{row['name']:<20}  {row['made_at'][:16].replace('T', ' ')}  {','.join(row['rights'])}")
+    if not found:
+        desk.note("no keys. Make one with: python -m deepseek_mm keys add NAME")
+    return OK
+
+
+def add_one(keys: "Keys", args: Namespace, desk: Desk) -> int:
+    """The key, and nothing else, on stdout."""
+    from deepseek_mm.serve.who import RIGHTS
+
+    rights = RIGHTS if args.rights is None else [right.strip() for right in args.rights.split(",") if right.strip()]
+    secret = keys.add(args.name, rights)
+    if args.json:
+        desk.give({"name": args.name, "rights": list(rights), "key": secret})
+    else:
+        desk.say(secret)
+    desk.note(f"this is the key {args.name!r} ({','.join(rights)}). It is shown this once: copy it now")
+    return OK
+
+
+def remove(keys: "Keys", args: Namespace, desk: Desk) -> int:
+    """Nobody comes in with it from now on."""
+    keys.remove(args.name)
+    desk.say(f"the key {args.name!r} is removed")
+    return OK
+
+
+def shape(key: "Key") -> dict[str, Any]:
+    """As a JSON object, without anything secret."""
+    made_at = datetime.fromtimestamp(key.made_s, UTC).isoformat(timespec="seconds")
+    return {"name": key.name, "rights": sorted(key.rights), "made_at": made_at}
+
+
+WORDS = {
+    "list": Word(help="names and rights, oldest first", run=listed),
+    "add": Word(help="make a key, which is shown once", takes="NAME", run=add_one),
+    "remove": Word(help="let nobody in with it any more", takes="NAME", run=remove),
+}
+
+
+def run(args: Namespace, desk: Desk) -> int:
+    """BadQuestion when a word lacks its name, or has one too many."""
+    from deepseek_mm.serve.keys import Keys
+
+    word = WORDS[args.word]
+    if bool(word.takes) != bool(args.name):
+        needs = f"needs {word.takes}" if word.takes else "takes nothing"
+        raise BadQuestion(f"keys {args.word} {needs}: python -m deepseek_mm keys {args.word} {word.takes}".strip())
+    return word.run(Keys(config_of(args, desk).data), args, desk)
+
+
+def add(parser: ArgumentParser) -> None:
+    """The words of `keys`."""
+    listing = "; ".join(f"{name} {word.takes}".strip() + f": {word.help}" for name, word in WORDS.items())
+    parser.add_argument("word", metavar="WORD", choices=tuple(WORDS), help=listing)
+    parser.add_argument("name", metavar="NAME", nargs="?", default="", help="what to call the key, such as: laptop")
+    parser.add_argument(
+        "--rights", metavar="LIST", help="what it may do, with commas between: ask,library,settings,page (all of them)"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    add_settings(parser)
+
+
+COMMAND = Command(
+    name="keys",
+    help="make, list and remove the keys of those who use the server from elsewhere",
+    example="python -m deepseek_mm keys add laptop --rights ask,page",
+    add=add,
+    run=run,
+)

@@ -1,0 +1,73 @@
+"""`mcp`: the library as tools for an agent, over standard input and output.
+
+Standard output carries the protocol and nothing else, progress goes to standard error. The agent is answered at once,
+and its first call waits for the models.
+"""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import AsyncIterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from deepseek_mm.cli.desk import OK, Command, Desk
+from deepseek_mm.cli.flags import add_settings, config_of
+from deepseek_mm.config import Config
+
+if TYPE_CHECKING:
+    from deepseek_mm.rag.assistant import Assistant
+
+OURS = ""  # the command line's session: its history shows what the agent asked
+
+
+class Late:
+    """An Assistant that is being opened while the protocol is already spoken."""
+
+    def __init__(self, desk: Desk, config: Config) -> None:
+        self._desk, self._config = desk, config
+        self._coming: Future[Assistant] = Future()
+
+    def __call__(self) -> "Assistant":
+        """The Assistant, when it is there. Raises what opening it raised, every time."""
+        return self._coming.result()
+
+    @asynccontextmanager
+    async def living(self, server: Any) -> AsyncIterator[None]:
+        """Open it at the beginning and close it at the end."""
+        with ExitStack() as stack, ThreadPoolExecutor(1, "opening") as worker:
+            worker.submit(self._open, stack)
+            yield
+
+    def _open(self, stack: ExitStack) -> None:
+        try:
+            self._coming.set_result(stack.enter_context(self._desk.assistant(self._config)))
+        except BaseException as error:  # noqa: BLE001  whoever waits for it must hear of it
+            self._coming.set_exception(error)
+
+
+def run(args: Namespace, desk: Desk) -> int:
+    """Until the agent closes the line."""
+    from deepseek_mm.serve.hands import Hands
+    from deepseek_mm.serve.mcp import build_mcp
+    from deepseek_mm.serve.pictures import Pictures
+
+    config = config_of(args, desk)
+    house = Late(desk, config)
+    hands = Hands(house=house, pictures=Pictures(config.serve, config.parse), files=True, session=OURS)
+    desk.note("deepseek-mm: an agent is served over standard input and output; Ctrl-C ends it")
+    build_mcp(hands, lifespan=house.living).run("stdio")
+    return OK
+
+
+def add(parser: ArgumentParser) -> None:
+    """The words of `mcp`."""
+    add_settings(parser)
+
+
+COMMAND = Command(
+    name="mcp",
+    help="offer search, ask and read_region to an agent, over standard input and output",
+    example="python -m deepseek_mm mcp --data library",
+    add=add,
+    run=run,
+)

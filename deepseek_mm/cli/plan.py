@@ -1,0 +1,115 @@
+"""`plan`: what computes what on this machine and why; `--calibrate` measures the engines first, `--dial` its steps."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from deepseek_mm.cli.desk import OK, Command, Desk
+from deepseek_mm.cli.flags import add_settings, config_of
+from deepseek_mm.config import Config, cache_folder
+from deepseek_mm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from deepseek_mm.encoders.default import DefaultSpace
+    from deepseek_mm.runtime.dial import Setting
+    from deepseek_mm.runtime.engines import Timing
+    from deepseek_mm.runtime.planned import Planned
+
+
+def run(args: Namespace, desk: Desk) -> int:
+    """Look, measure if asked to, decide, tell."""
+    from deepseek_mm.runtime.calibrate import read_timings
+    from deepseek_mm.runtime.dial import settings_here
+    from deepseek_mm.runtime.planned import plan_here
+
+    config = config_of(args, desk)
+    space = default_space(config, desk)
+    planned = plan_here(config, space.fingerprint, cache=cache_folder())
+    if args.calibrate:
+        measure(space, planned, desk)
+        planned = plan_here(config, space.fingerprint, cache=cache_folder(), hardware=planned.hardware)
+    del space  # the dial opens houses of its own
+    if args.dial:
+        measure_steps(config, planned, desk)
+    timings, steps = read_timings(planned.folder), settings_here(planned.folder)
+    if args.json:
+        desk.give(shape(planned, timings, steps))
+    else:
+        desk.say(page(planned, timings, steps))
+    return OK
+
+
+def default_space(config: Config, desk: Desk) -> "DefaultSpace":
+    """ConfigError for another one: its towers are whole."""
+    from deepseek_mm.encoders.default import DefaultSpace
+
+    space = desk.open_space(config.encoder)
+    if not isinstance(space, DefaultSpace):
+        raise ConfigError(f"encoder.name={config.encoder.name} has no engines to choose from. Try --encoder default")
+    return space
+
+
+def measure(space: "DefaultSpace", planned: "Planned", desk: Desk) -> None:
+    """Every engine that this machine can have."""
+    from deepseek_mm.runtime.calibrate import calibrate, write_timings
+
+    timings = calibrate(space, planned.hardware, planned.folder, note=desk.note)
+    desk.note(f"kept in {write_timings(planned.folder, timings)}")
+
+
+def measure_steps(config: Config, planned: "Planned", desk: Desk) -> None:
+    """Fast, balanced, best."""
+    from deepseek_mm.bench.dial import measure_dial
+    from deepseek_mm.runtime.dial import keep_settings
+
+    keep_settings(planned.folder, measure_dial(config, desk.load, note=desk.note))
+
+
+def page(planned: "Planned", timings: Sequence["Timing"], steps: Sequence["Setting"]) -> str:
+    """For people."""
+    from deepseek_mm.runtime.calibrate import table
+
+    plan = planned.plan
+    parts = [planned.hardware.line()]
+    parts += [table(timings)] if timings else ["no engine was measured here: python -m deepseek_mm plan --calibrate"]
+    parts += ["\n".join(map(step_line, steps))]
+    parts += [plan.short, plan.reason, *(f"fell back: {line}" for line in plan.fell_back)]
+    return "\n\n".join(parts)
+
+
+def step_line(step: "Setting") -> str:
+    """One step of the dial."""
+    if step.seconds is None:
+        return f"{step.name:<10}{'not measured (plan --dial)':<30}{step.says}"
+    numbers = f"{step.seconds:.2f} s an ask, {step.score:.1f} % of {step.questions}"
+    return f"{step.name:<10}{numbers:<30}{step.says}"
+
+
+def shape(planned: "Planned", timings: Sequence["Timing"], steps: Sequence["Setting"]) -> dict[str, object]:
+    """For machines."""
+    hardware = planned.hardware
+    return {
+        "plan": asdict(planned.plan),
+        "hardware": asdict(hardware) | {"flags": sorted(hardware.flags), "providers": sorted(hardware.providers)},
+        "timings": [asdict(timing) for timing in timings],
+        "dial": [asdict(step) for step in steps],
+        "folder": str(planned.folder),
+    }
+
+
+def add(parser: ArgumentParser) -> None:
+    """The words of `plan`."""
+    parser.add_argument("--calibrate", action="store_true", help="measure every engine first; takes half a minute")
+    parser.add_argument("--dial", action="store_true", help="measure fast, balanced and best; takes a minute")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of words")
+    add_settings(parser)
+
+
+COMMAND = Command(
+    name="plan",
+    help="tell what computes what on this machine, and why",
+    example="python -m deepseek_mm plan --calibrate",
+    add=add,
+    run=run,
+)

@@ -1,0 +1,136 @@
+"""What quantising costs and saves: size, scores, speed and memory of every scheme, beside the weights as they are.
+
+Scores are compared on the same photos, captions and tokens. Speed and peak memory are measured in a process of its own
+for each scheme (`quant_apart`), which opens nothing else: what the imports took before is subtracted.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from deepseek_mm.encoders.space import Floats, Space
+from deepseek_mm.evaluate.language import Rows, read_rows
+from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, read_picture, score
+from deepseek_mm.evaluate.vqa import Decides, QuestionRow, Settled, evaluate_vqa
+from deepseek_mm.lm.model import Decoder
+
+FULL = "full"  # the weights as they are
+RECALLS = ("t2i_r10", "i2t_r10")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Apart:
+    """One scheme in a process of its own."""
+
+    peak_mb: float  # beyond what the imports took
+    open_s: float
+    work_ms: float  # of one piece of work: a picture and a sentence, or 128 tokens of a prompt
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scheme:
+    """One way to hold the weights."""
+
+    name: str
+    part: str  # "towers" or "language"
+    bytes: int  # of the file, or in float32 of the weights as they are
+    share: float  # of the size in float32
+    scores: Mapping[str, float] = field(default_factory=dict)
+    apart: Apart | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QuantReport:
+    """All schemes; of each part the first is `full`."""
+
+    schemes: tuple[Scheme, ...]
+
+    def against_full(self, scheme: Scheme) -> dict[str, float]:
+        """What is lost: points of every recall, and percent more perplexity."""
+        full = next(other for other in self.schemes if other.part == scheme.part)
+        lost = {f"{name}_lost": full.scores[name] - scheme.scores[name] for name in RECALLS if name in scheme.scores}
+        if "perplexity" in scheme.scores:
+            lost["perplexity_more"] = 100 * (scheme.scores["perplexity"] / full.scores["perplexity"] - 1)
+        return {name: round(value, 3) for name, value in lost.items()}
+
+    def table(self) -> str:
+        """For people: a line a scheme."""
+        lines = [f"{'':<16}{'bytes':>13}{'of fp32':>9}{'peak MB':>9}{'ms':>9}  scores"]
+        for scheme in self.schemes:
+            apart = scheme.apart
+            measured = f"{apart.peak_mb:>9.0f}{apart.work_ms:>9.1f}" if apart else f"{'':>18}"
+            said = " ".join(f"{k}={v:.3f}" for k, v in (*scheme.scores.items(), *self.against_full(scheme).items()))
+            lines.append(f"{scheme.name:<16}{scheme.bytes:>13,}{scheme.share:>9.4f}{measured}  {said}")
+        return "\n".join(lines)
+
+    def json(self) -> str:
+        """For machines: one line."""
+        found = {f"{s.part} {s.name}": {**asdict(s), **self.against_full(s)} for s in self.schemes}
+        return json.dumps(found)
+
+
+class Judge:
+    """Scores spaces on the same photos and captions; the first is the one in full precision."""
+
+    def __init__(self, rows: Sequence[CaptionRow], images: Path) -> None:
+        self._paths = open_pictures(images, [row.image for row in rows])
+        self._captions = [caption for row in rows for caption in row.captions]
+        self._owner_N = np.repeat(np.arange(len(rows)), [len(row.captions) for row in rows])
+        self._full: tuple[Floats, Floats] | None = None
+
+    def scores(self, space: Space) -> dict[str, float]:
+        """Recalls in percent; and the mean cosine of photos' and of captions' vectors with those of the first."""
+        photos_MD = space.embed_images(read_picture(path) for path in self._paths)
+        captions_ND = space.embed_texts(self._captions)
+        full = self._full = self._full or (photos_MD, captions_ND)
+        recalls = asdict(score(photos_MD, captions_ND, self._owner_N))
+        return {
+            **{name: float(value) for name, value in recalls.items() if "_r" in name},
+            "photos_alike": float((photos_MD * full[0]).sum(1).mean()),
+            "captions_alike": float((captions_ND * full[1]).sum(1).mean()),
+        }
+
+
+class Hearing:
+    """Asks the same questions again and again, and remembers what was said first."""
+
+    def __init__(self, rows: Sequence[QuestionRow], images: Path) -> None:
+        self._rows, self._images = rows, images
+        self._first: list[str] = []
+        self._said: list[str] = []
+        self._decides: Decides | None = None
+
+    def decide_many(self, asked: Sequence[tuple[str, Image.Image]]) -> Sequence[Settled]:
+        """As the one that is asked does; its answers are written down."""
+        assert self._decides is not None, "nobody is asked yet"
+        settled = self._decides.decide_many(asked)
+        self._said += [one.answer for one in settled]
+        return settled
+
+    def scores(self, decides: Decides) -> dict[str, float]:
+        """Percent right, and percent of the answers that are those of the first one who was asked."""
+        self._said, self._decides = [], decides
+        report = evaluate_vqa(self, self._rows, self._images)
+        first = self._first = self._first or self._said
+        same = sum(a == b for a, b in zip(first, self._said, strict=True))
+        return {"right": report.whole.accuracy, "same": 100 * same / len(first)}
+
+
+def score_decoder(decoder: Decoder, rows: Rows, domains: Sequence[str]) -> dict[str, float]:
+    """Its perplexity, the domains weighing the same, and that of each."""
+    reading = read_rows(decoder, rows, domains, name="")
+    return {"perplexity": reading.mean, **dict(zip(domains, reading.perplexity, strict=True))}
+
+
+def measure_apart(part: str, scheme: str, file: Path | None) -> Apart:
+    """Opens and uses one scheme in a new process."""
+    words = [sys.executable, "-m", "deepseek_mm.evaluate.quant_apart", part, scheme, str(file or "")]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, f"{part} {scheme} could not be measured: {ended.stderr[-500:]}"
+    return Apart(**json.loads(ended.stdout.splitlines()[-1]))

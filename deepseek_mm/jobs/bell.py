@@ -1,0 +1,76 @@
+"""News of jobs inside one process, so that those who wait hear at once and need not keep asking the file.
+
+The file stays the truth: whoever hears nothing, because another process does the work, looks there now and then.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+class Bell:
+    """Rung when something happens to a job; also holds the text of jobs that are at it, fresher than the file's."""
+
+    def __init__(self) -> None:
+        self._rung = threading.Condition()
+        self._count = 0
+        self._texts: dict[int, str] = {}
+        self._halts: dict[int, threading.Event] = {}
+        self._ears: dict[int, list[Callable[[], None]]] = {}
+
+    @property
+    def count(self) -> int:
+        """How often it was rung."""
+        return self._count
+
+    def ring(self, job_id: int = 0) -> None:
+        """Something happened, to this job if one is named."""
+        with self._rung:
+            self._count += 1
+            self._rung.notify_all()
+            ears = tuple(self._ears.get(job_id, ()))
+        for ear in ears:
+            ear()
+
+    @contextmanager
+    def heard(self, job_id: int, ear: Callable[[], None]) -> Iterator[None]:
+        """`ear` is called, in any thread, whenever something happens to the job; it must be quick."""
+        with self._rung:
+            self._ears.setdefault(job_id, []).append(ear)
+        try:
+            yield
+        finally:
+            with self._rung:
+                self._ears[job_id].remove(ear)
+                if not self._ears[job_id]:
+                    del self._ears[job_id]
+
+    def say(self, job_id: int, text: str) -> None:
+        """A job's text as far as it has come."""
+        self._texts[job_id] = text
+        self.ring(job_id)
+
+    def text(self, job_id: int) -> str | None:
+        """That text; None where no work of this process is at it."""
+        return self._texts.get(job_id)
+
+    def begin(self, job_id: int) -> threading.Event:
+        """Work of this process is at the job: what is set once the job is cancelled here."""
+        return self._halts.setdefault(job_id, threading.Event())
+
+    def halt(self, job_id: int) -> None:
+        """The job was cancelled."""
+        if (halt := self._halts.get(job_id)) is not None:
+            halt.set()
+        self.ring(job_id)
+
+    def forget(self, job_id: int) -> None:
+        """The job is over: the file has its text."""
+        self._texts.pop(job_id, None)
+        self._halts.pop(job_id, None)
+        self.ring(job_id)
+
+    def wait(self, since: int, timeout_s: float) -> bool:
+        """Wait until it was rung more than `since` times, but not for ever: whether it was."""
+        with self._rung:
+            return self._rung.wait_for(lambda: self._count > since, timeout_s)

@@ -1,0 +1,96 @@
+"""Fast, balanced or best: what each step of the dial changes, and how far an engine may then be from 32 bits.
+
+The cosines are means over real photos or captions. On 600 photos of Flickr8k a search lost nothing by bfloat16
+(0.9985), whatever computed the other tower and half of the index; by eight bits (0.994 to 0.997) it lost up to half a
+point of R@10 for captions and one and a half for photos. So "balanced" draws the line between them, "fast" lets eight
+bits in, and "best" only what is exact but for rounding.
+A number that its owner has set stays as it is, whatever the dial says.
+"""
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from deepseek_mm.config import Config, SeeConfig
+from deepseek_mm.whole import write_whole
+
+FILE = "dial.json"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DialRow:
+    """One step."""
+
+    name: str
+    least_cosine: float  # of an engine's vectors with those in 32 bits, on average
+    see: SeeConfig  # what is looked at
+    says: str
+
+    def applied(self, config: Config) -> Config:
+        """The configuration with this step's numbers, where they are still the default ones."""
+        usual = SeeConfig()
+        changed = {
+            name: getattr(self.see, name)
+            for name in ("max_parts", "beams", "glance")
+            if getattr(config.see, name) == getattr(usual, name)
+        }
+        return replace(config, see=replace(config.see, **changed))
+
+
+DIALS = (
+    DialRow(
+        name="fast",
+        least_cosine=0.99,
+        see=SeeConfig(max_parts=3, beams=4, glance=False),
+        says="the fastest engines, three parts a photo, no look by the language model",
+    ),
+    DialRow(name="balanced", least_cosine=0.9975, see=SeeConfig(), says="what the project was tuned with"),
+    DialRow(
+        name="best",
+        least_cosine=0.9995,
+        see=SeeConfig(max_parts=8, beams=30),
+        says="exact engines, eight parts a photo, descriptions searched more widely",
+    ),
+)
+BY_NAME = {row.name: row for row in DIALS}
+
+
+def dialled(config: Config) -> Config:
+    """The configuration as its own dial wants it."""
+    return BY_NAME[config.runtime.dial].applied(config)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Setting:
+    """A step of the dial as it does here; None where it was never measured."""
+
+    name: str
+    says: str
+    seconds: float | None = None  # an ask about one photo, the median
+    score: float | None = None  # percent of questions about bundled photos that were answered rightly
+    questions: int = 0  # that were asked
+
+
+def settings_here(folder: Path) -> tuple[Setting, ...]:
+    """Fast, balanced, best, with what `plan --dial` measured on this machine. `folder` is `Planned.folder`."""
+    kept: dict[str, Any] = {}
+    with suppress(OSError, ValueError):
+        told = json.loads((folder / FILE).read_text())
+        kept = told if isinstance(told, dict) else {}
+    return tuple(_setting(row, kept.get(row.name)) for row in DIALS)
+
+
+def keep_settings(folder: Path, settings: Sequence[Setting]) -> None:
+    """For `settings_here`. LibraryError where nothing can be written."""
+    told = {one.name: {"seconds": one.seconds, "score": one.score, "questions": one.questions} for one in settings}
+    write_whole(folder / FILE, json.dumps(told).encode())
+
+
+def _setting(row: DialRow, told: Any) -> Setting:
+    """Without numbers where what was kept is none of ours."""
+    with suppress(TypeError):
+        return Setting(name=row.name, says=row.says, **(told or {}))
+    return Setting(name=row.name, says=row.says)

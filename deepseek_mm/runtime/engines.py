@@ -1,0 +1,103 @@
+"""What a tower can be computed by, and what a language model and an image model can be: tables, read by `plan`.
+
+An engine is verified when it has run here. The others are written from their makers' documentation and tested on
+described machines only: each refuses itself where it does not work, and the plan falls back and says so.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Tower = Literal["image", "text"]
+TOWERS: tuple[Tower, ...] = ("image", "text")
+AS_IT_IS = "torch"  # the engine that changes nothing
+EXTRA = {"torch-tensorrt": "tensorrt", "onnxruntime-gpu": "tensorrt"}  # package -> extra, where it is not "engines"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EngineRow:
+    """One way to compute a tower."""
+
+    name: str
+    maker: Literal["torch", "onnxruntime", "openvino", "tensorrt"]
+    numbers: Literal["fp32", "bf16", "int8", "fp16", "mixed"]  # "mixed": bfloat16 where the processor multiplies it
+    device: Literal["cpu", "cuda", "npu"] = "cpu"
+    channels_last: bool = True  # how pictures lie in memory; only torch lets us choose
+    needs: tuple[str, ...] = ()  # packages
+    towers: tuple[Tower, ...] = TOWERS
+    verified: bool = True  # it has run on hardware
+
+
+ENGINES = (
+    EngineRow(name=AS_IT_IS, maker="torch", numbers="mixed"),
+    EngineRow(name="torch-fp32", maker="torch", numbers="fp32"),
+    EngineRow(name="torch-fp32-rows", maker="torch", numbers="fp32", channels_last=False, towers=("image",)),
+    EngineRow(name="torch-bf16", maker="torch", numbers="bf16"),
+    EngineRow(name="torch-bf16-rows", maker="torch", numbers="bf16", channels_last=False, towers=("image",)),
+    EngineRow(name="torchao-int8", maker="torch", numbers="int8", needs=("torchao",), towers=("text",)),
+    EngineRow(name="onnxruntime-fp32", maker="onnxruntime", numbers="fp32", needs=("onnxruntime", "onnx")),
+    EngineRow(name="onnxruntime-int8", maker="onnxruntime", numbers="int8", needs=("onnxruntime", "onnx")),
+    EngineRow(name="openvino-fp32", maker="openvino", numbers="fp32", needs=("openvino",)),
+    EngineRow(name="openvino-bf16", maker="openvino", numbers="bf16", needs=("openvino",)),
+    EngineRow(name="openvino-int8", maker="openvino", numbers="int8", needs=("openvino", "nncf")),
+    EngineRow(
+        name="openvino-npu",
+        maker="openvino",
+        numbers="fp16",
+        device="npu",
+        needs=("openvino",),
+        towers=("image",),
+        verified=False,
+    ),
+    EngineRow(
+        name="tensorrt", maker="tensorrt", numbers="bf16", device="cuda", needs=("torch-tensorrt",), verified=False
+    ),
+    EngineRow(
+        name="onnxruntime-tensorrt",
+        maker="onnxruntime",
+        numbers="fp16",
+        device="cuda",
+        needs=("onnxruntime-gpu", "onnx"),
+        verified=False,
+    ),
+    EngineRow(name="cuda-bf16", maker="torch", numbers="bf16", device="cuda", verified=False),
+)
+BY_NAME = {row.name: row for row in ENGINES}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelRow:
+    """A model that a plan may ask for."""
+
+    name: str
+    says: str  # what it is
+    missing: str = ""  # why it cannot be opened here; empty if it can
+
+
+LANGUAGE_MODELS = (
+    ModelRow(name="packed", says="weights in eight bits, tokens by loops of our own where they can be compiled"),
+    ModelRow(name="plain", says="torch alone, in 32 bits: what others are compared with"),
+    ModelRow(name="fp4", says="weights in four bits (E2M1)", missing="it is not joined to the plan yet"),
+)
+IMAGE_MODELS = (
+    ModelRow(name="efficientnet-lite2", says="the packaged tower, with our heads"),
+    ModelRow(name="efficientnet-lite0", says="half of its arithmetic", missing="no heads were trained for it"),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timing:
+    """How one engine did, at one tower, on one machine."""
+
+    tower: Tower
+    engine: str  # a name of ENGINES
+    one_ms: float = 0.0  # a pass over one picture or text
+    many_ms: float = 0.0  # a pass over several, divided by their number
+    cosine: float = 0.0  # of its vectors with those in 32 bits, the mean
+    worst_cosine: float = 0.0  # and the least
+    size_bytes: int = 0  # of its weights
+    refused: str = ""  # why it cannot be used; the numbers are then 0
+
+    @property
+    def cost_ms(self) -> float:
+        """One number for both uses: asking passes one picture, filling a library many; each counts the same."""
+        return float((self.one_ms * self.many_ms) ** 0.5)

@@ -1,0 +1,197 @@
+"""Looks at the machine, and decides nothing: processor, cores, memory, their limits, GPU, NPU, packages.
+
+What is not there is told as not there; nothing here raises. What follows from it is decided in `plan`.
+"""
+
+import hashlib
+import os
+import platform
+import shutil
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from deepseek_mm.runtime.cgroup import read_limits
+
+FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_bf16", "amx_int8")  # as Linux calls them
+BFLOAT16 = frozenset(["avx512_bf16", "amx_bf16"])  # flags of processors that multiply bfloat16
+EIGHT = frozenset(["avx512_vnni", "avx_vnni", "amx_int8"])  # and bytes
+PACKAGES = (  # that engines are made of, as they are installed
+    "torch",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "onnx",
+    "openvino",
+    "nncf",
+    "torchao",
+    "torch-tensorrt",
+    "tensorrt",
+)
+COMPILERS = ("cc", "gcc", "clang", "cl")
+GIB = 2**30
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GPU:
+    """One that torch can use."""
+
+    name: str
+    memory_bytes: int
+    capability: tuple[int, int]  # NVIDIA's compute capability
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hardware:
+    """A machine, as far as engines care. Tests describe others."""
+
+    cpu: str = "unknown"
+    flags: frozenset[str] = frozenset()  # of FLAGS
+    cores: int = 1  # physical, of those that this process may use
+    quota: float | None = None  # processors' worth of time that a container has; None is all
+    memory_bytes: int = 0  # of the machine
+    available_bytes: int = 0  # now, without swapping
+    limit_bytes: int | None = None  # of a container
+    gpu: GPU | None = None
+    npus: tuple[str, ...] = ()  # as OpenVINO calls them
+    providers: frozenset[str] = frozenset()  # of ONNX Runtime
+    packages: tuple[tuple[str, str], ...] = ()  # of PACKAGES, name and version
+    compiler: bool = False  # of C
+
+    @property
+    def workers(self) -> int:
+        """Threads that can really run at once."""
+        return max(1, min(self.cores, int(self.quota or self.cores)))
+
+    @property
+    def room_bytes(self) -> int:
+        """Memory that may be used."""
+        return min(self.available_bytes, self.limit_bytes or self.available_bytes)
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory that may ever be used: unlike `room_bytes` it does not change from start to start."""
+        return min(self.memory_bytes, self.limit_bytes or self.memory_bytes)
+
+    def has(self, package: str) -> bool:
+        """Whether a package of PACKAGES is installed."""
+        return package in dict(self.packages)
+
+    @property
+    def key(self) -> str:
+        """Sixteen letters that change when measured speeds are worth nothing any more."""
+        lasting = asdict(self) | {
+            "available_bytes": 0,
+            "flags": sorted(self.flags),
+            "providers": sorted(self.providers),
+        }
+        return hashlib.sha256(repr(sorted(lasting.items())).encode()).hexdigest()[:16]
+
+    def line(self) -> str:
+        """In words."""
+        parts = [f"{self.cpu}, {self.cores} cores", f"{self.size_bytes / GIB:.0f} GiB of memory"]
+        if self.quota:
+            parts.append(f"a quota of {self.quota:g} processors")
+        if known := [flag for flag in FLAGS if flag in self.flags]:
+            parts.append(" ".join(known))
+        parts += [self.gpu.name if self.gpu else "no GPU", ", ".join(self.npus) or "no NPU"]
+        return "; ".join(parts)
+
+
+def probe(root: Path = Path("/")) -> Hardware:
+    """This machine; its files are read below `root`."""
+    name, flags, cores = read_cpu(root)
+    total_bytes, available_bytes = read_memory(root)
+    limits = read_limits(root)
+    packages = installed()
+    names = frozenset(name for name, _ in packages)
+    return Hardware(
+        cpu=name,
+        flags=flags,
+        cores=cores,
+        quota=limits.cpus,
+        memory_bytes=total_bytes,
+        available_bytes=available_bytes,
+        limit_bytes=limits.memory_bytes,
+        gpu=find_gpu() if "torch" in names else None,
+        npus=find_npus(root) if "openvino" in names else (),
+        providers=find_providers() if names & {"onnxruntime", "onnxruntime-gpu"} else frozenset(),
+        packages=packages,
+        compiler=any(map(shutil.which, COMPILERS)),
+    )
+
+
+def read_cpu(root: Path) -> tuple[str, frozenset[str], int]:
+    """Name, those of FLAGS that it has, and physical cores that this process may run on."""
+    pairs = [line.partition(":")[::2] for line in _text(root / "proc/cpuinfo").splitlines()]
+    told = [(key.strip(), value.strip()) for key, value in pairs]
+    name = next((value for key, value in told if key == "model name"), platform.machine() or "unknown")
+    flags = frozenset(word for key, value in told if key == "flags" for word in value.split()) & frozenset(FLAGS)
+    chips = [value for key, value in told if key == "physical id"]
+    ids = [value for key, value in told if key == "core id"]
+    cores = len(set(zip(chips, ids, strict=False))) or sum(key == "processor" for key, _ in told) or os.cpu_count() or 1
+    usable = len(os.sched_getaffinity(0)) if root == Path("/") and hasattr(os, "sched_getaffinity") else cores
+    return name, flags, min(cores, usable)
+
+
+def read_memory(root: Path) -> tuple[int, int]:
+    """Bytes that there are, and that are free to use; as many as there are where the system does not tell."""
+    told = dict(line.partition(":")[::2] for line in _text(root / "proc/meminfo").splitlines())
+    total, available = (_kib(told.get(name, "")) for name in ("MemTotal", "MemAvailable"))
+    if not total and hasattr(os, "sysconf"):
+        with suppress(OSError, ValueError):
+            total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return total, available or total
+
+
+def installed() -> tuple[tuple[str, str], ...]:
+    """Those of PACKAGES that are there, with their versions."""
+    found = []
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found.append((name, version(name)))
+    return tuple(found)
+
+
+def find_gpu() -> GPU | None:
+    """The first one that torch can use."""
+    import torch
+
+    with suppress(RuntimeError):  # a driver that does not fit
+        if torch.cuda.is_available():
+            told = torch.cuda.get_device_properties(0)
+            return GPU(name=told.name, memory_bytes=told.total_memory, capability=(told.major, told.minor))
+    return None
+
+
+def find_npus(root: Path = Path("/")) -> tuple[str, ...]:
+    """OpenVINO's names for them. It is asked only where the system has a device that may be one: asking takes time."""
+    if platform.system() == "Linux" and not (root / "dev/accel").exists():
+        return ()
+    with suppress(ImportError, RuntimeError):
+        from openvino import Core
+
+        return tuple(name for name in Core().available_devices if name.startswith("NPU"))
+    return ()
+
+
+def find_providers() -> frozenset[str]:
+    """What ONNX Runtime can compute with."""
+    with suppress(ImportError):
+        from onnxruntime import get_available_providers
+
+        return frozenset(get_available_providers())
+    return frozenset()
+
+
+def _kib(text: str) -> int:
+    """Bytes of `16384 kB`; 0 where it is no number."""
+    number = (text.split() or [""])[0]
+    return int(number) * 1024 if number.isdigit() else 0
+
+
+def _text(file: Path) -> str:
+    """Empty where it cannot be read."""
+    with suppress(OSError, UnicodeDecodeError):
+        return file.read_text()
+    return ""

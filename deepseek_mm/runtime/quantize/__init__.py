@@ -1,0 +1,44 @@
+"""Weights in fewer bits, put into a model from outside: the models do not know.
+
+`packed` is what the decoder does at every start; the rest makes and opens files: `fp4` numbers of four bits, `gptq`
+rounding that makes up for itself, `fp4_layers` and `int8_layers` what computes with them, `ranges` and `static` the
+calibrated towers, `language` the decoder, `kept` the files.
+"""
+
+from deepseek_mm.runtime.quantize.packed import (
+    ALL_ALIKE,
+    BITS,
+    FEW,
+    GROUP,
+    LEAST,
+    ON_GRID,
+    TILE,
+    WIDE,
+    PackedLinear,
+    eight_bits,
+    four_bits,
+    four_bits_within,
+    off_by,
+    pack_for_decode,
+    pack_linears,
+    tally,
+)
+
+__all__ = [
+    "ALL_ALIKE",
+    "BITS",
+    "FEW",
+    "GROUP",
+    "LEAST",
+    "ON_GRID",
+    "TILE",
+    "WIDE",
+    "PackedLinear",
+    "eight_bits",
+    "four_bits",
+    "four_bits_within",
+    "off_by",
+    "pack_for_decode",
+    "pack_linears",
+    "tally",
+]

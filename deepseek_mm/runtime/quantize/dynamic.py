@@ -1,0 +1,58 @@
+"""Any model's linear layers in eight bits, the ranges of their inputs taken as they come: no calibration, no file.
+
+The small models that look (reader, captioner, noticing, the language model's eyes) lie in eight bits on disk already;
+in memory they are made floats, and this makes them whole numbers again.
+"""
+
+from collections.abc import Iterable
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from torch import nn
+
+from deepseek_mm.runtime.quantize.int8_layers import DynamicLinear, eight_bits_of
+
+
+def make_dynamic(model: nn.Module) -> int:
+    """Swaps every `nn.Linear` within, in place; returns how many. Tied matrices of words stay what they are."""
+    done: dict[nn.Module, nn.Module] = {}
+    for parent in list(model.modules()):
+        for child, linear in list(parent.named_children()):
+            if type(linear) is nn.Linear:  # a subclass may be read by whoever owns it
+                done[linear] = done.get(linear) or dynamic_of(linear)
+                setattr(parent, child, done[linear])
+    return len(done)
+
+
+def dynamic_of(linear: nn.Linear) -> DynamicLinear:
+    """The layer in eight bits."""
+    bias_F = None if linear.bias is None else linear.bias.detach().float()
+    return DynamicLinear(*eight_bits_of(linear.weight.detach()), bias_F)
+
+
+def models_in(*holders: Any) -> list[nn.Module]:
+    """Every model that these objects hold, or objects that they hold; each once, and none that lies in another."""
+    found: dict[int, nn.Module] = {}
+    seen: set[int] = set()
+    waiting = list(holders)
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, nn.Module):
+            found[id(one)] = one
+        else:
+            waiting += _held(one)
+    inside = {id(part) for model in found.values() for part in model.modules() if part is not model}
+    return [model for key, model in found.items() if key not in inside]
+
+
+def _held(one: Any) -> Iterable[Any]:
+    """What an object of ours, a list or a tuple holds."""
+    if isinstance(one, list | tuple):
+        return list(one)
+    if is_dataclass(one) and not isinstance(one, type):
+        return [getattr(one, item.name) for item in fields(one)]
+    ours = type(one).__module__.startswith("deepseek_mm")
+    return list(vars(one).values()) if ours and hasattr(one, "__dict__") else []

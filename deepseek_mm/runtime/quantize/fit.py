@@ -1,0 +1,95 @@
+"""The decoder in FP4, layer by layer: each is rounded for what the rounded layers below it really say.
+
+Texts of the training part go through the decoder once. Before a layer is rounded, the curvature of its matrices is
+gathered over what comes in; then it is rounded (`gptq`), and its own outputs are what the next layer sees. The matrix
+of words is read in two ways, as vectors that come in and as scores that go out: its curvature is that of the scores,
+with so much added that rows stay near to what they were.
+
+Shape key:  N rows, T tokens of a row, D width, F outputs
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from deepseek_mm.lm.attend import Whole
+from deepseek_mm.lm.model import Decoder
+from deepseek_mm.runtime.quantize.fp4 import Fp4, quantise, restore
+from deepseek_mm.runtime.quantize.gptq import Curvature, round_well
+
+WORDS_WEIGHT = 0.1  # of errors in the vectors of words, beside those in their scores
+LEAST_ROWS = 32  # of an expert's inputs; fewer say too little of its curvature
+HEAD = "head"
+WORDS_EVERY = 64  # of the states whose scores are made, where only what comes in is looked at
+
+Batch = tuple[Tensor, Tensor]  # ids and segments of some rows, (N, T) each
+Told = Callable[[str], None]
+
+
+@torch.inference_mode()
+def fit_fp4(decoder: Decoder, batches: Sequence[Batch], told: Told = lambda line: None) -> dict[str, Fp4]:
+    """Every matrix in FP4, by the name of its layer. The decoder's own weights are rounded, in place."""
+    found: dict[str, Fp4] = {}
+    hidden = [decoder.embed(ids) for ids, _ in batches]
+    for number, layer in enumerate(decoder.layers):
+        curvature = Curvature(layer)
+        list(_through(decoder, number, hidden, batches))
+        curvature.close()
+        for name, linear in _linears(layer):
+            found[f"layers.{number}.{name}"] = _rounded(linear, curvature, name)
+        hidden = list(_through(decoder, number, hidden, batches))
+        told(f"rounded layer {number + 1} of {len(decoder.layers)}")
+    states_MD = torch.cat([decoder.norm(x).flatten(0, 1).float() for x in hidden])
+    found[HEAD] = _words(decoder.head, states_MD)
+    return found
+
+
+@torch.inference_mode()
+def largest_inputs(decoder: Decoder, batches: Sequence[Batch]) -> dict[str, Tensor]:
+    """How large each input of every layer gets while the batches are read, (D,), by the layer's name."""
+    found: dict[str, Tensor] = {}
+
+    def look_at(name: str) -> Callable[..., None]:
+        def seen(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            largest_D = inputs[0].flatten(0, -2).abs().float().amax(0)
+            found[name] = torch.maximum(largest_D, found.get(name, largest_D))
+
+        return seen
+
+    named = _linears(decoder)
+    hooks = [linear.register_forward_pre_hook(look_at(name)) for name, linear in named]
+    for ids, segments in batches:
+        hidden, _ = decoder(decoder.embed(ids), Whole(decoder.shape, segments))
+        decoder.logits(hidden[:, ::WORDS_EVERY])
+    for hook in hooks:
+        hook.remove()
+    return {name: found.get(name, torch.ones(linear.in_features)) for name, linear in named}
+
+
+def _words(head: nn.Linear, states_MD: Tensor) -> Fp4:
+    """The matrix of words, and its rounded weight in place."""
+    curvature_DD = states_MD.T @ states_MD
+    curvature_DD = curvature_DD / curvature_DD.diagonal().mean() + WORDS_WEIGHT * torch.eye(len(curvature_DD))
+    matrix = round_well(head.weight, curvature_DD)
+    head.weight.copy_(restore(matrix, head.weight.dtype))
+    return matrix
+
+
+def _rounded(linear: nn.Linear, curvature: Curvature, name: str) -> Fp4:
+    """One matrix, and its rounded weight in place."""
+    seen = curvature.rows.get(name, 0) >= LEAST_ROWS
+    matrix = round_well(linear.weight, curvature.of[name]) if seen else quantise(linear.weight)
+    linear.weight.copy_(restore(matrix, linear.weight.dtype))
+    return matrix
+
+
+def _through(decoder: Decoder, number: int, hidden: Sequence[Tensor], batches: Sequence[Batch]) -> Iterator[Tensor]:
+    """What one layer makes of every batch."""
+    for x_NTD, (_, segments) in zip(hidden, batches, strict=True):
+        attend = Whole(decoder.shape, segments)
+        yield decoder(x_NTD, attend, layers=range(number, number + 1), final=False)[0]
+
+
+def _linears(layer: nn.Module) -> list[tuple[str, nn.Linear]]:
+    return [(name, module) for name, module in layer.named_modules() if isinstance(module, nn.Linear)]

@@ -1,0 +1,76 @@
+"""The API: every route, joined, with what they share. Whoever starts it puts the door in front (`door.guarded`)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+
+import swagger_ui_bundle
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.serve.admission import Admission
+from deepseek_mm.serve.asking import ask_routes
+from deepseek_mm.serve.engine import Engine
+from deepseek_mm.serve.health import ASSETS, described, health_routes
+from deepseek_mm.serve.inbox import Inbox
+from deepseek_mm.serve.metrics import Counted, Metrics
+from deepseek_mm.serve.openai.routes import openai_routes
+from deepseek_mm.serve.past import history_routes
+from deepseek_mm.serve.pictures import Pictures
+from deepseek_mm.serve.problems import add_problems
+from deepseek_mm.serve.shelves import library_routes
+from deepseek_mm.serve.task_routes import task_routes
+from deepseek_mm.serve.tasks import Tasks
+from deepseek_mm.serve.tuning import settings_routes
+from deepseek_mm.serve.work import Doing
+from deepseek_mm.settings_file import SettingsFile
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Api:
+    """The app, and what has to be started and stopped with it."""
+
+    app: FastAPI
+    tasks: Tasks
+    engine: Engine
+
+    def start(self) -> None:
+        """Begin with the tasks that wait."""
+        self.tasks.start()
+
+    def close(self) -> None:
+        """Leave what is under way to the next start."""
+        self.tasks.stop()
+        self.engine.close()
+
+
+def nothing() -> None:
+    """Nobody else is to be stopped."""
+
+
+def build_api(assistant: Assistant, file: SettingsFile, *, hush: Callable[[], object] = nothing) -> Api:
+    """Every route over this assistant; `hush` stops whoever else is answering, before everything is deleted."""
+    config = assistant.config
+    metrics = Metrics()
+    pictures = Pictures(config.serve, config.parse)
+    inbox = Inbox(config.data, max_pixels=config.parse.max_pixels)
+    engine = Engine(assistant, config.serve, heard=metrics.batch)
+    doing = Doing(assistant, engine, inbox)
+    tasks = Tasks(assistant.library.jobs, doing, inbox, pictures, config.serve)
+    app = FastAPI(version=str(import_module("deepseek_mm").__version__), **described())
+    add_problems(app)
+    for router in (
+        task_routes(tasks),
+        ask_routes(tasks, doing, pictures),
+        library_routes(assistant, config.serve, hush),
+        history_routes(assistant),
+        settings_routes(assistant, file),
+        openai_routes(assistant, engine, pictures),
+        health_routes(assistant, tasks, metrics),
+    ):
+        app.include_router(router)
+    app.mount(ASSETS, StaticFiles(directory=swagger_ui_bundle.swagger_ui_path))
+    app.add_middleware(Admission, most=config.serve.at_once)
+    app.add_middleware(Counted, metrics=metrics)
+    return Api(app=app, tasks=tasks, engine=engine)

@@ -1,0 +1,138 @@
+"""What can be asked for, typed: the same five kinds of work, whether somebody waits or takes a task's name.
+
+A picture is a data URL, or an address where the server was told that it may fetch some.
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from deepseek_mm.errors import BadQuestion
+from deepseek_mm.serve.wire import Number, Typed
+from index import LIBRARY, Filter
+
+MOST_ITEMS = 256  # texts or pictures of one request
+MOST_CHARS = 20_000  # of one text to embed; the tower reads its first 128 tokens
+Address = Annotated[Typed, Field(min_length=1, max_length=60_000_000, examples=["data:image/png;base64,iVBORw0KGgo="])]
+Sentence = Annotated[Typed, Field(max_length=MOST_CHARS)]
+
+
+class Asked(BaseModel):
+    """What all of them have: nothing that is not known is passed over."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class AskIn(Asked):
+    """A question over the library, or about pictures that come with it."""
+
+    question: Typed = Field(max_length=MOST_CHARS, examples=["Which photos show a dog?"])
+    pictures: list[Address] = Field(default=[], max_length=64, examples=[[]])
+    conversation: Number | None = Field(default=None, description="none begins a new one", examples=[None])
+
+
+class WhereIn(Asked):
+    """Which part of the library; conditions add up."""
+
+    collection: Typed | None = Field(default=LIBRARY, max_length=200, description='"library" is all of it')
+    label: Typed = Field(default="", max_length=200, examples=[""])
+    formats: list[Typed] = Field(default=[], max_length=50, description="such as jpeg or pdf", examples=[[]])
+    kinds: list[Typed] = Field(default=[], max_length=10, description="photo, document, code", examples=[[]])
+    folder: Typed = Field(default="", max_length=4_000, examples=[""])
+    taken_after: datetime | None = Field(default=None, examples=[None])
+    taken_before: datetime | None = Field(default=None, examples=[None])
+
+    def filter(self) -> Filter:
+        """As the index knows it; the camera's local time has no zone."""
+        after, before = (at and at.replace(tzinfo=None) for at in (self.taken_after, self.taken_before))
+        return Filter(
+            collection=self.collection,
+            label=self.label,
+            formats=tuple(self.formats),
+            source_kinds=tuple(self.kinds),
+            folder=self.folder,
+            taken_after=after,
+            taken_before=before,
+        )
+
+
+class SearchIn(Asked):
+    """What to look for: words, a picture, both; or more of what a region shows."""
+
+    text: Typed = Field(default="", max_length=MOST_CHARS, examples=["a yellow cap"])
+    picture: Address | None = Field(default=None, examples=[None])
+    like: Number = Field(default=0, description="id of a region; its own file is left out", examples=[0])
+    k: int = Field(default=10, ge=1, le=1_000)
+    where: WhereIn = WhereIn()
+
+
+class EmbedIn(Asked):
+    """What becomes vectors of the space: texts, code and pictures, each in order."""
+
+    texts: list[Sentence] = Field(default=[], max_length=MOST_ITEMS, examples=[["a dog on a beach"]])
+    code: list[Sentence] = Field(default=[], max_length=MOST_ITEMS, examples=[[]])
+    pictures: list[Address] = Field(default=[], max_length=MOST_ITEMS, examples=[[]])
+
+    def check(self) -> None:
+        """BadQuestion if there is nothing to embed."""
+        if not (self.texts or self.code or self.pictures):
+            raise BadQuestion('there is nothing to embed. Send some, for example: {"texts": ["a dog on a beach"]}')
+
+
+class CaptionIn(Asked):
+    """Pictures to be described in a sentence each."""
+
+    pictures: list[Address] = Field(min_length=1, max_length=64)
+
+
+class IndexIn(Asked):
+    """Files and folders of this machine to take into the library."""
+
+    paths: list[Typed] = Field(min_length=1, max_length=1_000, examples=[["/home/me/photos"]])
+    collection: Typed = Field(default="", max_length=200, examples=[""])
+    anew: bool = Field(default=False, description="look again at what has not changed")
+
+
+class Task(Asked):
+    """One piece of work that is acknowledged at once."""
+
+    bulk: bool = Field(default=False, description="nobody sits waiting: others go first")
+
+
+class AskTask(Task):
+    """A question."""
+
+    kind: Literal["ask"]
+    input: AskIn
+
+
+class SearchTask(Task):
+    """A search."""
+
+    kind: Literal["search"]
+    input: SearchIn
+
+
+class EmbedTask(Task):
+    """Vectors."""
+
+    kind: Literal["embed"]
+    input: EmbedIn
+
+
+class CaptionTask(Task):
+    """Descriptions."""
+
+    kind: Literal["caption"]
+    input: CaptionIn
+
+
+class IndexTask(Task):
+    """Files into the library."""
+
+    kind: Literal["index"]
+    input: IndexIn
+
+
+TaskIn = Annotated[AskTask | SearchTask | EmbedTask | CaptionTask | IndexTask, Field(discriminator="kind")]

@@ -1,0 +1,122 @@
+"""/ask, /search, /embed and /caption: the caller waits for the answer, or reads it as it grows.
+
+What is asked goes the way of every task, so that one queue bounds what is under way; a caller who leaves cancels it.
+Searches and vectors are quick and go straight through the batcher.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Request
+from pydantic import BaseModel, Field
+from sse_starlette import EventSourceResponse
+from starlette.concurrency import run_in_threadpool
+
+from deepseek_mm.errors import NothingThere
+from deepseek_mm.jobs import Job
+from deepseek_mm.serve.asked import AskIn, AskTask, CaptionIn, CaptionTask, EmbedIn, SearchIn
+from deepseek_mm.serve.pictures import Pictures
+from deepseek_mm.serve.problems import Failed
+from deepseek_mm.serve.tasks import Tasks
+from deepseek_mm.serve.watching import ended, events
+from deepseek_mm.serve.who import Who, needs, who_of
+from deepseek_mm.serve.wire import AnswerOut, FoundOut
+from deepseek_mm.serve.work import PROBLEM, Doing
+
+Asks = Annotated[Who, needs("ask")]
+LOOK_S = 0.2  # between two looks whether the caller is still there
+STREAM = "text/event-stream"
+
+
+class VectorsOut(BaseModel):
+    """Unit vectors of the shared space, in the order of what came."""
+
+    texts: list[list[float]] = []
+    code: list[list[float]] = []
+    pictures: list[list[float]] = []
+
+
+class CaptionOut(BaseModel):
+    """What a picture shows, in a sentence."""
+
+    text: str = Field(examples=["a dog runs through the water"])
+
+
+class CaptionsOut(BaseModel):
+    """One for each picture, in order."""
+
+    captions: list[CaptionOut]
+
+
+def ask_routes(tasks: Tasks, doing: Doing, pictures: Pictures) -> APIRouter:
+    """The routes of those who wait."""
+    router = APIRouter(tags=["ask"])
+
+    @router.post("/ask", response_model=AnswerOut, responses={200: {"content": {STREAM: {}}}})
+    async def ask(asked: AskIn, request: Request, right: Asks, accept: Annotated[str, Header()] = "") -> Any:
+        """The answer; with `Accept: text/event-stream` as events while it grows. To stop it, hang up."""
+        job = await submitted(tasks, AskTask(kind="ask", input=asked), request)
+        if STREAM in accept:
+            return EventSourceResponse(until_left(tasks, job, request))
+        return (await waited(tasks, job, request)).result
+
+    @router.post("/caption", response_model=CaptionsOut)
+    async def caption(asked: CaptionIn, request: Request, right: Asks) -> Any:
+        """A sentence about each picture."""
+        job = await submitted(tasks, CaptionTask(kind="caption", input=asked), request)
+        return (await waited(tasks, job, request)).result
+
+    @router.post("/search")
+    def search(asked: SearchIn, right: Asks) -> FoundOut:
+        """Photos and documents by words, a picture, both, or by being like a region; best first."""
+        return doing.found(asked, pictures.open)
+
+    @router.post("/embed")
+    def embed(asked: EmbedIn, right: Asks) -> VectorsOut:
+        """Vectors of texts, code and pictures; those of several callers are computed together."""
+        return VectorsOut(**doing.vectors(asked, pictures.open))
+
+    return router
+
+
+async def submitted(tasks: Tasks, wanted: AskTask | CaptionTask, request: Request) -> Job:
+    """The task, written down."""
+    return await run_in_threadpool(lambda: tasks.submit(wanted, by=who_of(request).session))
+
+
+async def waited(tasks: Tasks, job: Job, request: Request) -> Job:
+    """The task once it is over; cancelled if its caller leaves. Failed says why it failed."""
+    leaving = asyncio.create_task(cancel_when_left(tasks, job, request))
+    try:
+        job = await ended(tasks.jobs, job)
+    finally:
+        leaving.cancel()
+    if job.state == "failed":
+        raise Failed(job.message, **job.result.get(PROBLEM, {"status": 503, "kind": "not-now"}))
+    if job.state == "cancelled" or not job.result:
+        raise NothingThere("the task was cancelled before it had an answer. Ask again")
+    return job
+
+
+async def cancel_when_left(tasks: Tasks, job: Job, request: Request) -> None:
+    """Wait until the caller has hung up, and cancel what it asked for."""
+    while not await request.is_disconnected():
+        await asyncio.sleep(LOOK_S)
+    await run_in_threadpool(lambda: cancelled(tasks, job))
+
+
+async def until_left(tasks: Tasks, job: Job, request: Request) -> AsyncIterator[dict[str, str]]:
+    """Events of the task; whoever stops listening cancels it."""
+    try:
+        async for event in events(tasks.jobs, job, tasks.out):
+            yield event
+    finally:
+        cancelled(tasks, job)
+
+
+def cancelled(tasks: Tasks, job: Job) -> None:
+    """Cancel what may have been forgotten meanwhile; what has ended stays as it is."""
+    with suppress(NothingThere):
+        tasks.jobs.cancel(job.id)

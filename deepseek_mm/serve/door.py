@@ -1,0 +1,177 @@
+"""The door: every request passes it, and it says who is asking. What it refuses reaches nothing behind it.
+
+In this order: is the server called by a name of its own (DNS rebinding)? Does a page of others ask (CSRF, CORS)? Is it
+the login? Who is it: a key, a login, or somebody on this machine? May they see the page? How much do they bring?
+Around it all the request gets its number, and a line in the log.
+"""
+
+import logging
+import re
+import time
+from collections.abc import Sequence
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from deepseek_mm.config import Config, ServeConfig
+from deepseek_mm.errors import DeepSeekMMError
+from deepseek_mm.serve.bodies import Limited
+from deepseek_mm.serve.hosts import Refusal, check_host, is_foreign
+from deepseek_mm.serve.keys import Keys, needs_keys
+from deepseek_mm.serve.login import COOKIE, LOGIN, LOGOUT, LoginPage, login_path
+from deepseek_mm.serve.logins import Clock, Guesses, Logins
+from deepseek_mm.serve.logs import ROUTE, Logged
+from deepseek_mm.serve.problems import REQUEST_ID, response
+from deepseek_mm.serve.who import LOCAL, MAKE, SCOPE, Who
+
+OPEN = ("/health/live", "/favicon.ico", "/icon.svg")  # whoever asks
+PAGE = ("/en", "/zh", "/picture")  # the page, and what it is made of
+FETCHES = re.compile(
+    r"/gradio_api/+(?:proxy=|file=\s*[a-z][a-z0-9+.-]*:/)", re.IGNORECASE
+)  # Gradio would, for a caller
+FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")  # what proxies add
+SHUT = b"access-control-"  # headers that would let pages of others read; Gradio sends some
+log = logging.getLogger(__name__)
+
+
+def guarded(app: ASGIApp, config: Config, keys: Keys | None = None, *, clock: Clock = time.monotonic) -> ASGIApp:
+    """The app behind the door. LibraryError if the keys cannot be used."""
+    serve = config.serve
+    inner = Limited(app, serve.max_body_bytes)
+    return Logged(Door(inner, serve, keys or Keys(config.data), clock=clock), serve)
+
+
+class Door:
+    """ASGI middleware that names the caller, or answers instead of the app."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        serve: ServeConfig,
+        keys: Keys,
+        *,
+        clock: Clock = time.monotonic,
+        page: Sequence[str] = PAGE,
+    ) -> None:
+        """`page` are the paths, with all below them, that need the right "page"."""
+        self._app, self._serve, self._keys, self._page = app, serve, keys, tuple(page)
+        self._logins, self._guesses = Logins(clock), Guesses(clock)
+        self._login = LoginPage(keys, self._logins, self._guesses)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or let the app answer."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        try:
+            answer = self._stranger(scope) or await self._at_login(scope, receive) or self._enter(scope)
+        except DeepSeekMMError as error:  # the keys cannot be read: nobody comes in, and strangers learn no paths
+            log.error("nobody can come in: %s", error)
+            answer = refused(scope, 503, "not-now", "keys cannot be checked now. The server's log says why")
+        send = _closed(send)
+        if answer is None:
+            await self._app(scope, receive, send)
+        elif scope["type"] == "http":
+            await answer(scope, receive, send)
+        else:
+            await receive()
+            await send({"type": "websocket.close", "code": 1008, "reason": "not allowed"})
+
+    def _stranger(self, scope: Scope) -> Response | None:
+        """The refusal of what comes by a foreign name, or from a foreign page."""
+        headers, method = Headers(scope=scope), scope.get("method", "GET")
+        refusal = check_host(headers, self._serve, (scope.get("server") or ("",))[0])
+        if refusal is None and is_foreign(headers, method=method, scheme=scope.get("scheme", "")):
+            detail = "a page of another server asks. Only this server's own page, and programs, may"
+            refusal = Refusal(status=403, kind="foreign-page", detail=detail)
+        if refusal is None and method == "OPTIONS" and "access-control-request-method" in headers:
+            detail = "pages of other servers may not use this one (CORS). Programs may, with a key"
+            refusal = Refusal(status=403, kind="foreign-page", detail=detail)
+        return refused(scope, refusal.status, refusal.kind, refusal.detail) if refusal else None
+
+    async def _at_login(self, scope: Scope, receive: Receive) -> Response | None:
+        if scope["type"] != "http" or scope["path"] not in (LOGIN, LOGOUT):
+            return None
+        scope[ROUTE] = scope["path"]
+        if not needs_keys(self._serve):
+            return RedirectResponse("/", 303)
+        return await self._login.answer(Request(scope, receive))
+
+    def _enter(self, scope: Scope) -> Response | None:
+        """Write down who it is; or the refusal of who may not."""
+        path = scope["path"]
+        if path in OPEN:
+            return None
+        who = self._who(HTTPConnection(scope))
+        if isinstance(who, Response):
+            return who
+        if "page" not in who.rights and is_below(path, ("/", *self._page)):
+            return refused(scope, 403, "forbidden", f"the key {who.name!r} may not open the page. Make one: {MAKE}")
+        if FETCHES.search(path):
+            return refused(scope, 403, "forbidden", "the page fetches nothing from elsewhere. Upload the file instead")
+        scope[SCOPE] = who
+        return None
+
+    def _who(self, asking: HTTPConnection) -> Who | Response:
+        scheme, _, shown = asking.headers.get("authorization", "").partition(" ")
+        by_key = self._keys.find(shown.strip()) if scheme.lower() == "bearer" else None
+        if by_key is not None:
+            return by_key.who()
+        if self._is_local(asking):
+            return LOCAL  # also of clients that must send some key, and send any
+        if scheme:
+            return self._guessed(asking)
+        by_login = self._keys.by_id(self._logins.key_id(asking.cookies.get(COOKIE, "")) or "")
+        return by_login.who() if by_login is not None else self._unknown(asking)
+
+    def _is_local(self, asking: HTTPConnection) -> bool:
+        """Whether keys are not needed; what came through a proxy came from elsewhere."""
+        return not needs_keys(self._serve) and not any(name in asking.headers for name in FORWARDED)
+
+    def _guessed(self, asking: HTTPConnection) -> Response:
+        """A wrong key. Right ones were let in before: who guesses at the same address cannot shut others out."""
+        address = asking.client.host if asking.client else ""
+        wait_s = self._guesses.wait_s(address)
+        if wait_s:
+            detail = f"too many wrong keys came from here. Wait {wait_s} s, and check the key"
+            return refused(asking.scope, 429, "busy", detail, **{"Retry-After": str(wait_s)})
+        self._guesses.count(address)
+        return self._needs_key(asking, "this key is not known")
+
+    def _unknown(self, asking: HTTPConnection) -> Response:
+        """A browser is shown the login, a program is told what to send."""
+        path, scope = asking.url.path, asking.scope
+        wants_page = path == "/" or "text/html" in asking.headers.get("accept", "")
+        if wants_page and scope["type"] == "http" and scope["method"] in ("GET", "HEAD"):
+            return RedirectResponse(login_path(path, asking.url.query), 303, headers={"Cache-Control": "no-store"})
+        return self._needs_key(asking, "a key is needed")
+
+    def _needs_key(self, asking: HTTPConnection, what: str) -> Response:
+        detail = f"{what}. Send the header Authorization: Bearer KEY; a key is made with: {MAKE}"
+        return refused(asking.scope, 401, "unauthorised", detail, **{"WWW-Authenticate": "Bearer"})
+
+
+def is_below(path: str, places: Sequence[str]) -> bool:
+    """Whether it is one of these places or lies below one; "/" is only itself."""
+    return any(path == place or (place != "/" and path.startswith(f"{place}/")) for place in places)
+
+
+def refused(scope: Scope, status: int, kind: str, detail: str, **headers: str) -> Response:
+    """A problem, that nobody keeps."""
+    headers["Cache-Control"] = "no-store"
+    return response(status, kind, detail, path=scope["path"], request_id=scope.get(REQUEST_ID, ""), **headers)
+
+
+def _closed(send: Send) -> Send:
+    """Nothing is for pages of others: no answer says that it is, and browsers are told that it is not."""
+
+    async def closed(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [row for row in message["headers"] if not row[0].lower().startswith(SHUT)]
+            headers = MutableHeaders(scope=message)
+            headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        await send(message)
+
+    return closed

@@ -1,0 +1,74 @@
+"""/health: does it live, is it ready, and by which plan does it work here; /metrics; /docs without a network."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Response
+from fastapi.openapi.docs import get_swagger_ui_html
+from pydantic import BaseModel, Field
+from starlette.responses import HTMLResponse
+
+from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.serve.metrics import Metrics
+from deepseek_mm.serve.tasks import Tasks
+from deepseek_mm.serve.who import Who, needs
+
+ASSETS = "/docs/assets"
+FORMAT = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class HealthOut(BaseModel):
+    """How it goes."""
+
+    status: str = Field(examples=["ok"])
+    tasks: dict[str, int] = Field(examples=[{"waiting": 0, "running": 1}])
+    about: dict[str, str]
+
+
+def health_routes(assistant: Assistant, tasks: Tasks, metrics: Metrics) -> APIRouter:
+    """The routes for those who look after it."""
+    router = APIRouter(tags=["health"])
+
+    @router.get("/health")
+    def health(who: Annotated[Who, needs("ask")]) -> HealthOut:
+        """What answers here, and how much is under way."""
+        return HealthOut(
+            status="ok", tasks={state: number for state, number in tasks.counts().items()}, about=assistant.about()
+        )
+
+    @router.get("/health/live")
+    def live() -> dict[str, str]:
+        """The process answers; needs no key."""
+        return {"status": "ok"}
+
+    @router.get("/health/ready")
+    def ready(who: Annotated[Who, needs("ask")]) -> dict[str, str]:
+        """The library can be read."""
+        assistant.store.counts()
+        return {"status": "ok"}
+
+    @router.get("/metrics", response_class=Response)
+    def metered(who: Annotated[Who, needs("settings")]) -> Response:
+        """For Prometheus."""
+        return Response(metrics.text(tasks, assistant), media_type=FORMAT)
+
+    @router.get("/docs", include_in_schema=False)
+    def docs() -> HTMLResponse:
+        return get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title="DeepSeek-MM",
+            swagger_js_url=f"{ASSETS}/swagger-ui-bundle.js",
+            swagger_css_url=f"{ASSETS}/swagger-ui.css",
+            swagger_favicon_url="/icon.svg",
+        )
+
+    return router
+
+
+def described() -> dict[str, Any]:
+    """What the OpenAPI document begins with."""
+    return {
+        "title": "DeepSeek-MM",
+        "description": "Ask your photos: answers that cite the regions they rest on, on your own machine.",
+        "docs_url": None,
+        "redoc_url": None,
+    }

@@ -1,0 +1,50 @@
+"""Pictures that came with tasks, kept as files until the task is over: what was acknowledged survives a kill.
+
+DATA/inbox/DIGEST holds the bytes as they came, or a PNG of them; the same picture is kept once.
+"""
+
+import hashlib
+import time
+from collections.abc import Set
+from pathlib import Path
+
+from PIL.Image import Image
+
+from deepseek_mm.errors import NothingThere
+from deepseek_mm.parse.photo import read_photo
+from deepseek_mm.rag.uploads import png
+from deepseek_mm.whole import write_whole
+
+FOLDER = "inbox"
+YOUNG_S = 600.0  # a picture whose task is only about to be written down
+
+
+class Inbox:
+    """The folder, and how large a picture may be."""
+
+    def __init__(self, data: Path, *, max_pixels: int) -> None:
+        self.folder, self._max_pixels = data / FOLDER, max_pixels
+
+    def keep(self, image: Image) -> str:
+        """Write the picture down: the name that it is found by."""
+        data = png(image)
+        name = hashlib.sha256(data).hexdigest()
+        if not (self.folder / name).exists():
+            write_whole(self.folder / name, data)
+        return name
+
+    def open(self, name: str) -> Image:
+        """The picture again. NothingThere if it is gone."""
+        path = self.folder / Path(name).name
+        if not path.is_file():
+            raise NothingThere(f"the picture {name[:16]} of this task is gone from {self.folder}. Send the task again")
+        return read_photo(path, max_pixels=self._max_pixels).image
+
+    def tidy(self, named: Set[str], *, older_s: float = YOUNG_S) -> int:
+        """Delete what no task under way names; returns how many went."""
+        gone = 0
+        for path in self.folder.glob("*"):
+            if path.name not in named and abs(time.time() - path.stat().st_mtime) >= older_s:
+                path.unlink(missing_ok=True)
+                gone += 1
+        return gone

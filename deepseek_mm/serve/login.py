@@ -1,0 +1,210 @@
+"""The page asks for a key: GET /login shows a form, POST /login takes the key, POST /logout ends the login.
+
+The form is plain HTML without a script, in English or Chinese. The cookie is of no use to a page elsewhere
+(SameSite=Strict) or to a script (HttpOnly), and only goes over https where https is spoken (Secure).
+"""
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+from html import escape
+from urllib.parse import parse_qs, quote
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from deepseek_mm.serve.keys import Keys
+from deepseek_mm.serve.logins import LOGIN_S, Guesses, Logins
+
+COOKIE = "deepseek_mm_login"
+LOGIN, LOGOUT = "/login", "/logout"
+MAX_FORM_BYTES = 10_000
+INSIDE = re.compile(r"/(?![/\\])[!-~]{0,1000}")  # a path of this server, not "//elsewhere"
+STYLE = (
+    "body{font:16px/1.5 system-ui,sans-serif;margin:0;min-height:100vh;display:grid;place-items:center;"
+    "background:#f6f5f1;color:#1c1c1a}main{width:min(22rem,90vw)}h1{font-size:1.4rem}"
+    "label,input,button{display:block;width:100%;box-sizing:border-box;font:inherit}"
+    "input{padding:.6rem;margin:.3rem 0 1rem;border:1px solid #77756d;border-radius:.4rem}"
+    "input{background:#fff;color:inherit}button{padding:.6rem;border:0;border-radius:.4rem;background:#1d4e66;color:#fff;cursor:pointer}"
+    ".wrong{color:#a01c1c}@media(prefers-color-scheme:dark){body{background:#161614;color:#eceae2}"
+    "input{background:#23231f;border-color:#8d8b82}button{background:#9fcbe0;color:#10242e}.wrong{color:#ff9d93}}"
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Words:
+    """The form in one language."""
+
+    language: str
+    key: str
+    go: str
+    hint: str
+    unknown: str
+    wait: str
+    no_page: str
+    inside: str
+    leave: str
+
+
+ENGLISH = Words(
+    language="en",
+    key="Key",
+    go="Log in",
+    hint="The key was shown where the server was started. Another one:",
+    unknown="This key is not known. Copy it whole, or make another.",
+    wait="Too many wrong keys. Try again in {seconds} seconds.",
+    no_page='This key may not open the page: it has not the right "page".',
+    inside="You are logged in with the key {name}.",
+    leave="Log out",
+)
+CHINESE = Words(
+    language="zh",
+    key="密钥",
+    go="登录",
+    hint="密钥在服务器启动时显示过。另建一个:",
+    unknown="密钥不正确。请完整复制,或另建一个。",
+    wait="错误次数过多。请在 {seconds} 秒后再试。",
+    no_page="此密钥没有 “page” 权限,不能打开页面。",
+    inside="你已用密钥 {name} 登录。",
+    leave="退出登录",
+)
+
+
+class LoginPage:
+    """The three routes. `keys` says who is who, `guesses` who has to wait."""
+
+    def __init__(self, keys: Keys, logins: Logins, guesses: Guesses) -> None:
+        self._keys, self._logins, self._guesses = keys, logins, guesses
+
+    async def answer(self, request: Request) -> Response:
+        """What these paths say to this request."""
+        if request.url.path == LOGOUT:
+            return self._leave(request) if request.method == "POST" else _not_so("POST")
+        if request.method == "POST":
+            return await self._enter(request)
+        return self._show(request) if request.method in ("GET", "HEAD") else _not_so("GET, POST")
+
+    def _show(self, request: Request) -> Response:
+        words, onward = words_for(request), onward_of(request.query_params.get("next", ""))
+        key = self._keys.by_id(self._logins.key_id(request.cookies.get(COOKIE, "")) or "")
+        if key is not None:
+            said = words.inside.format(name=key.name)
+            return page(words, f'<p>{escape(said)}</p><form method="post" action="{LOGOUT}">', words.leave)
+        return form(words, onward)
+
+    async def _enter(self, request: Request) -> Response:
+        words, address = words_for(request), address_of(request)
+        wait_s = self._guesses.wait_s(address)
+        sent = await sent_form(request)
+        onward = onward_of(sent.get("next", ""))
+        if wait_s:
+            return form(words, onward, words.wait.format(seconds=wait_s), 429, {"Retry-After": str(wait_s)})
+        key = self._keys.find(sent.get("key", "").strip())
+        if key is None:
+            self._guesses.count(address)
+            return form(words, onward, words.unknown, 401, {"WWW-Authenticate": "Bearer"})
+        self._guesses.forget(address)
+        if "page" not in key.rights:
+            return form(words, onward, words.no_page, 403)
+        self._logins.end(request.cookies.get(COOKIE, ""))
+        response = RedirectResponse(onward, 303, headers={"Cache-Control": "no-store"})
+        self._give(response, self._logins.begin(key.id), request)
+        return response
+
+    def _leave(self, request: Request) -> Response:
+        self._logins.end(request.cookies.get(COOKIE, ""))
+        response = RedirectResponse(LOGIN, 303, headers={"Cache-Control": "no-store"})
+        response.delete_cookie(COOKIE, path="/", secure=is_https(request), httponly=True, samesite="strict")
+        return response
+
+    def _give(self, response: Response, token: str, request: Request) -> None:
+        response.set_cookie(
+            COOKIE, token, max_age=int(LOGIN_S), path="/", secure=is_https(request), httponly=True, samesite="strict"
+        )
+
+
+def login_path(path: str, query: str) -> str:
+    """Where a browser goes that wants `path` and has no login."""
+    return f"{LOGIN}?next={quote(path + (f'?{query}' if query else ''), safe='/')}"
+
+
+def onward_of(said: str) -> str:
+    """Where to go after the login: what was wanted, if that is here."""
+    return said if INSIDE.fullmatch(said) else "/"
+
+
+def address_of(request: Request) -> str:
+    """Where the request comes from, as the connection says; what headers say about that is not believed."""
+    return request.client.host if request.client else ""
+
+
+def is_https(request: Request) -> bool:
+    """Whether the browser speaks https, with us or with a proxy; at worst a caller cheats themselves."""
+    through = request.headers.get("x-forwarded-proto", "") or request.headers.get("origin", "").partition(":")[0]
+    return "https" in (request.url.scheme, through)
+
+
+async def sent_form(request: Request) -> dict[str, str]:
+    """The fields of a form; none of one that is too large or no form."""
+    data = b""
+    try:
+        async for part in request.stream():
+            data += part
+            if len(data) > MAX_FORM_BYTES:
+                return {}
+        return {name: values[0] for name, values in parse_qs(data.decode(), max_num_fields=10).items()}
+    except (ValueError, ClientDisconnect):
+        return {}
+
+
+def words_for(request: Request) -> Words:
+    """The language that was chosen on the page, or the first one that the browser asks for."""
+    asked = request.cookies.get("language", "") or request.headers.get("accept-language", "")
+    return CHINESE if asked.strip().lower().startswith("zh") else ENGLISH
+
+
+def form(
+    words: Words, onward: str, wrong: str = "", status: int = 200, headers: dict[str, str] | None = None
+) -> HTMLResponse:
+    """The form, with what was wrong."""
+    said = f'<p class="wrong" role="alert">{escape(wrong)}</p>' if wrong else ""
+    body = (
+        f'{said}<form method="post" action="{LOGIN}"><input type="hidden" name="next" value="{escape(onward)}">'
+        f'<label for="key">{words.key}</label>'
+        '<input id="key" name="key" type="password" autocomplete="current-password" required autofocus>'
+    )
+    foot = f"<p>{words.hint}<br><code>python -m deepseek_mm keys add NAME</code></p>"
+    return page(words, body, words.go, foot, status=status, headers=headers)
+
+
+def page(
+    words: Words, body: str, button: str, foot: str = "", *, status: int = 200, headers: dict[str, str] | None = None
+) -> HTMLResponse:
+    """A page around a form that `body` opens."""
+    html = (
+        f'<!doctype html><html lang="{words.language}"><head><meta charset="utf-8"><title>DeepSeek-MM</title>'
+        '<meta name="viewport" content="width=device-width,initial-scale=1"><link rel="icon" href="/icon.svg">'
+        f"<style>{STYLE}</style></head><body><main><h1>DeepSeek-MM</h1>{body}"
+        f"<button>{button}</button></form>{foot}</main></body></html>"
+    )
+    return HTMLResponse(html, status, headers=page_headers() | (headers or {}))
+
+
+def page_headers() -> dict[str, str]:
+    """Nothing but this page's own style and form; never kept, never framed.
+
+    The browser may say to this server where the form was: without that some send the form with the Origin "null".
+    """
+    style = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{style}'; img-src 'self'; form-action 'self'"
+    return {
+        "Content-Security-Policy": f"{policy}; frame-ancestors 'none'; base-uri 'none'",
+        "Referrer-Policy": "same-origin",
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-store",
+    }
+
+
+def _not_so(allowed: str) -> Response:
+    return Response(f"use {allowed}", 405, headers={"Allow": allowed}, media_type="text/plain")

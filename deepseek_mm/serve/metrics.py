@@ -1,0 +1,73 @@
+"""/metrics for Prometheus: requests, queue, batches, what the language model wrote, and what the library holds."""
+
+import time
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.serve.tasks import Tasks
+
+SIZES = (1, 2, 4, 8, 16, 32, 64)
+
+
+class Metrics:
+    """One registry for each app: nothing is counted in globals."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "requests", "answered", ["method", "route", "status"], namespace="deepseek_mm", registry=self.registry
+        )
+        self.seconds = Histogram(
+            "request_seconds", "until the last byte", ["route"], namespace="deepseek_mm", registry=self.registry
+        )
+        self.batches = Histogram(
+            "batch_size", "that shared a pass", ["kind"], namespace="deepseek_mm", registry=self.registry, buckets=SIZES
+        )
+        self.batch_seconds = Counter(
+            "batch_seconds", "in passes", ["kind"], namespace="deepseek_mm", registry=self.registry
+        )
+        self.tasks = Gauge("tasks", "under way", ["state"], namespace="deepseek_mm", registry=self.registry)
+        self.held = Gauge("library", "that the index holds", ["what"], namespace="deepseek_mm", registry=self.registry)
+
+    def batch(self, kind: str, number: int, seconds: float) -> None:
+        """So many requests shared a pass."""
+        self.batches.labels(kind).observe(number)
+        self.batch_seconds.labels(kind).inc(seconds)
+
+    def text(self, tasks: Tasks, assistant: Assistant) -> bytes:
+        """In Prometheus' text format, as of now."""
+        for state, number in tasks.counts().items():
+            self.tasks.labels(state).set(number)
+        counts = assistant.store.counts()
+        self.held.labels("files").set(counts.sources)
+        self.held.labels("regions").set(counts.regions)
+        return generate_latest(self.registry)
+
+
+class Counted:
+    """ASGI middleware: every request is counted under its route's template."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app, self.metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass it on, and count it when it is over."""
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        began, status = time.perf_counter(), "500"
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = str(message["status"])
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noted)
+        finally:
+            route = getattr(scope.get("route"), "path", "other")
+            self.metrics.requests.labels(scope["method"], route, status).inc()
+            self.metrics.seconds.labels(route).observe(time.perf_counter() - began)
+        return None

@@ -1,0 +1,114 @@
+"""A server's start and end: the library's lock, the listening socket, and answers that stop when the program does."""
+
+import fcntl
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from deepseek_mm.config import ServeConfig
+from deepseek_mm.errors import CannotListen, LibraryError
+
+
+class Server(uvicorn.Server):
+    """Uvicorn, which also stops the answers under way as soon as it is told to end."""
+
+    hush: Callable[[], object]
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop them in a thread: this signal may have interrupted whoever holds their lock.
+
+        Every open page holds a stream that never ends. These are cut, and not reported as the errors they look like.
+        """
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        threading.Thread(target=self.hush, daemon=True).start()
+        super().handle_exit(sig, frame)
+
+
+def answer_on(sock: socket.socket, app: ASGIApp, *, hush: Callable[[], object]) -> None:
+    """Answer requests until a signal comes; `hush` then stops the answers under way."""
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=0,
+        server_header=False,
+    )
+    server = Server(config)
+    server.hush = hush
+    server.run(sockets=[sock])
+
+
+@contextmanager
+def locked(data: Path) -> Iterator[None]:
+    """Hold the library for this process. LibraryError names the process that has it, or why it cannot be used."""
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        file = (data / "lock").open("a+")
+    except OSError as error:
+        raise LibraryError(
+            f"cannot use the library {data}: {error.strerror}. Choose another with DATA=FOLDER"
+        ) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            raise LibraryError(
+                f"the library {data} is served by process {file.read().strip() or 'unknown'} already. "
+                "End that one, or serve another library with DATA=FOLDER"
+            ) from error
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+
+
+@contextmanager
+def listening(serve: ServeConfig) -> Iterator[socket.socket]:
+    """A listening socket: browsers that come early wait. CannotListen says who holds the port, if that can be seen."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(serve.host, serve.port, type=socket.SOCK_STREAM)[0]
+        sock = socket.create_server(address[:2], family=family)
+    except OSError as error:
+        raise CannotListen(
+            f"cannot listen at {serve.host}:{serve.port}{holder(serve.port)}: {error.strerror}. "
+            "Choose another with PORT=8000 (or HOST=127.0.0.1)"
+        ) from error
+    with sock:
+        yield sock
+
+
+def holder(port: int) -> str:
+    """Who listens at the port: " (held by process 123, python app.py)", or nothing where /proc does not tell."""
+    lines = [line.split() for table in ("tcp", "tcp6") for line in _lines(Path("/proc/net") / table)[1:]]
+    inodes = {f"socket:[{w[9]}]" for w in lines if int(w[1].rsplit(":", 1)[1], 16) == port and w[3] == "0A"}
+    for link in Path("/proc").glob("[0-9]*/fd/*") if inodes else ():
+        try:
+            if os.readlink(link) in inodes:
+                words = (link.parent.parent / "cmdline").read_bytes().decode(errors="replace").split("\0")
+                return f" (held by process {link.parts[2]}, {' '.join(words).strip()[:80]})"
+        except OSError:  # gone, or not ours to see
+            continue
+    return ""
+
+
+def address(sock: socket.socket) -> str:
+    """Where a person on this machine finds it."""
+    host, port = sock.getsockname()[:2]
+    return f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text().splitlines()
+    except OSError:  # not Linux
+        return []

@@ -1,0 +1,145 @@
+"""Tasks: rows of the table of jobs that somebody asked for over the API, and the workers that do them.
+
+What was acknowledged is written down first, its pictures too. A process that dies leaves its tasks to the next one; a
+task that takes three processes down with it fails with that reason. Interactive tasks go before bulk, each has a queue
+of limited length, and taking files in has workers of its own, so that it keeps nobody from asking.
+"""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from deepseek_mm.config import ServeConfig
+from deepseek_mm.errors import Forbidden
+from deepseek_mm.jobs import Asked, Job, Jobs, State, Worker
+from deepseek_mm.serve.asked import AskTask, CaptionTask, EmbedTask, IndexIn, IndexTask, SearchTask
+from deepseek_mm.serve.inbox import Inbox
+from deepseek_mm.serve.pictures import Pictures
+from deepseek_mm.serve.roots import allowed
+from deepseek_mm.serve.who import MAKE, Who
+from deepseek_mm.serve.wire import Text
+from deepseek_mm.serve.work import PREFIX, Doing
+
+KINDS = ("ask", "search", "embed", "caption", "index")
+SLOW_WORKERS = 4
+STOP_S = 5.0  # how long a program that ends waits for tasks under way
+ACTIVE: tuple[State, ...] = ("waiting", "running")
+Wanted = AskTask | SearchTask | EmbedTask | CaptionTask | IndexTask
+
+
+class ProgressOut(BaseModel):
+    """How far a task came."""
+
+    done: int
+    total: int | None = Field(description="null while nobody knows")
+    message: Text
+    seconds_left: float | None
+
+
+class TaskOut(BaseModel):
+    """A task as it stands."""
+
+    task_id: str = Field(examples=["0b8f6a2b8e0a4c0f9d1a7b6c5d4e3f2a"])
+    kind: Literal["ask", "search", "embed", "caption", "index"]
+    state: Literal["waiting", "running", "done", "cancelled", "failed"]
+    cancelling: bool = Field(description="it still runs, and was asked to stop")
+    place: int = Field(description="in the queue, from 1; 0 once it is begun", examples=[1])
+    bulk: bool
+    progress: ProgressOut
+    text: Text = Field(description="the answer so far")
+    result: dict[str, Any] | None = Field(description="what /ask, /search or /embed would say; null until done")
+    error: Text = Field(description="why it failed, and what to do")
+    attempts: int = Field(description="more than 1 after an interruption")
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class Tasks:
+    """Takes tasks in, has them done, and says how they stand."""
+
+    def __init__(self, jobs: Jobs, doing: Doing, inbox: Inbox, pictures: Pictures, serve: ServeConfig) -> None:
+        self.jobs, self._inbox, self._pictures, self._serve = jobs, inbox, pictures, serve
+        quick, slow = doing.quick(), doing.slow()
+        self._groups = (tuple(quick), tuple(slow))
+        self._workers = (Worker(jobs, quick, threads=serve.workers), Worker(jobs, slow, threads=SLOW_WORKERS))
+
+    def start(self) -> None:
+        """Begin with what waits, also from earlier runs."""
+        for worker in self._workers:
+            worker.start()
+
+    def stop(self) -> bool:
+        """Leave what is under way to the next start; whether all came to rest."""
+        return all([worker.stop(STOP_S) for worker in self._workers])
+
+    def submit(self, wanted: Wanted, *, by: str, key: str = "") -> Job:
+        """Written down, to be done. Busy, Conflict; BadPicture and Forbidden for its pictures."""
+        payload = wanted.input.model_dump(mode="json")
+        for name in ("pictures", "picture"):
+            payload |= {name: self._kept(payload[name])} if payload.get(name) else {}
+        most = self._serve.bulk_queue if wanted.bulk else self._serve.queue
+        asked = Asked(by=by, key=key, bulk=wanted.bulk, most=most)
+        return self.jobs.add(PREFIX + wanted.kind, payload, asked=asked)
+
+    def check_index(self, asked: IndexIn, who: Who) -> None:
+        """Taking files in changes the library, and may name only what the caller may read. Forbidden."""
+        if "library" not in who.rights:
+            raise Forbidden(f"the key {who.name!r} may not change the library. Make one that may: {MAKE}")
+        for path in asked.paths:
+            allowed(path, who, self._serve)
+
+    def get(self, token: str, *, by: str) -> Job:
+        """NothingThere if the caller has no such task."""
+        return self.jobs.called(token, by=by)
+
+    def find(self, *, by: str, kinds: tuple[str, ...], states: tuple[State, ...], limit: int, offset: int) -> list[Job]:
+        """The caller's tasks, newest first."""
+        wanted = [PREFIX + kind for kind in kinds or KINDS]
+        return self.jobs.find(kinds=wanted, states=states, limit=limit, offset=offset, by=by)
+
+    def cancel(self, token: str, *, by: str) -> Job:
+        """Ends at once where it waits, within a token where it runs. NothingThere."""
+        self.jobs.cancel(self.get(token, by=by).id)
+        return self.get(token, by=by)
+
+    def out(self, job: Job) -> TaskOut:
+        """As the API says it."""
+        group = next((kinds for kinds in self._groups if job.kind in kinds), ())
+        place = self.jobs.ahead(job, group) + 1 if job.state == "waiting" else 0
+        return TaskOut(
+            task_id=job.token,
+            kind=job.kind.removeprefix(PREFIX),  # type: ignore[arg-type]  # one of KINDS, as it was written
+            state=job.state,
+            cancelling=job.cancelling,
+            place=place,
+            bulk=job.bulk,
+            progress=ProgressOut(done=job.done, total=job.total, message=job.message, seconds_left=job.seconds_left),
+            text=job.partial,
+            result=job.result if job.state == "done" else None,
+            error=job.message if job.state == "failed" else "",
+            attempts=job.attempts,
+            created_at=job.created_at,
+            started_at=job.started_at,
+            ended_at=job.ended_at,
+        )
+
+    def counts(self) -> dict[State, int]:
+        """How many wait and run, of all callers."""
+        return self.jobs.counts([kind for group in self._groups for kind in group])
+
+    def tidy(self) -> None:
+        """Let go of pictures whose tasks are over."""
+        under_way = self.jobs.find(states=ACTIVE, limit=-1, by=None)
+        named = {name for job in under_way for name in _names(job.payload)}
+        self._inbox.tidy(named)
+
+    def _kept(self, told: str | list[str]) -> str | list[str]:
+        if isinstance(told, str):
+            return self._inbox.keep(self._pictures.open(told))
+        return [self._inbox.keep(image) for image in self._pictures.open_many(told)]
+
+
+def _names(payload: dict[str, Any]) -> list[str]:
+    return [*payload.get("pictures", ()), *filter(None, [payload.get("picture")])]

@@ -1,0 +1,135 @@
+"""What is done for a task, kind by kind. Each handler is given the task and leaves its result with it."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from PIL.Image import Image
+
+from deepseek_mm.errors import BadQuestion, DeepSeekMMError, JobFailed
+from deepseek_mm.jobs import Task, follow
+from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.records import Answer, Picture, Query, Question
+from deepseek_mm.serve.asked import AskIn, CaptionIn, EmbedIn, IndexIn, SearchIn
+from deepseek_mm.serve.engine import Engine
+from deepseek_mm.serve.inbox import Inbox
+from deepseek_mm.serve.problems import problem_of
+from deepseek_mm.serve.wire import AnswerOut, FoundOut
+from index.errors import IndexProblem
+
+PREFIX = "task."  # of the kinds of jobs that are tasks
+PROBLEM = "problem"  # in the result of a task that failed: status and kind
+Open = Callable[[str], Image]  # a picture by what the request calls it
+
+
+class Doing:
+    """The five kinds of work."""
+
+    def __init__(self, assistant: Assistant, engine: Engine, inbox: Inbox) -> None:
+        self._assistant, self._engine, self._inbox = assistant, engine, inbox
+
+    def quick(self) -> Mapping[str, Callable[[Task], str]]:
+        """Handlers of what is over in seconds."""
+        told = {"ask": self.ask, "search": self.search, "embed": self.embed, "caption": self.caption}
+        return {PREFIX + kind: partial(telling, do) for kind, do in told.items()}
+
+    def slow(self) -> Mapping[str, Callable[[Task], str]]:
+        """Handlers of what may take hours."""
+        return {PREFIX + "index": partial(telling, self.index)}
+
+    def ask(self, task: Task) -> str:
+        """The answer grows into the task's text. A task that is begun again answers the turn that it began before."""
+        asked = AskIn.model_validate(task.job.payload)
+        question = question_of(asked, self._inbox.open, session=task.job.asker, task=task.job.token)
+        answer = Answer(text="")
+        for answer in self._engine.stream(question, stop=task.halt):
+            task.say(answer.text)
+            if task.stopping:
+                task.halt.set()
+        task.result |= AnswerOut.of(answer).model_dump(mode="json")
+        return "answered" if answer.state == "done" else "stopped"
+
+    def search(self, task: Task) -> str:
+        """What was found."""
+        task.result |= self.found(SearchIn.model_validate(task.job.payload), self._inbox.open).model_dump(mode="json")
+        return "found" if task.result["found"] else "nothing found"
+
+    def found(self, asked: SearchIn, open: Open) -> FoundOut:
+        """The search itself."""
+        image = None if asked.picture is None else open(asked.picture)
+        query = Query(text=asked.text, image=image, like=asked.like)
+        return FoundOut.of(self._assistant.find(query, k=asked.k, where=asked.where.filter()))
+
+    def embed(self, task: Task) -> str:
+        """The vectors, as lists of numbers."""
+        vectors = self.vectors(EmbedIn.model_validate(task.job.payload), self._inbox.open)
+        task.result |= vectors
+        return f"{sum(map(len, vectors.values()))} vectors"
+
+    def vectors(self, asked: EmbedIn, open: Open) -> dict[str, list[list[float]]]:
+        """Kind -> its vectors, in order."""
+        asked.check()
+        wanted: dict[str, tuple[str, list[Any]]] = {
+            "texts": ("text", asked.texts),
+            "code": ("code", asked.code),
+            "pictures": ("picture", [open(name) for name in asked.pictures]),
+        }
+        return {name: self._engine.embed(kind, items).tolist() for name, (kind, items) in wanted.items()}
+
+    def caption(self, task: Task) -> str:
+        """A sentence for each picture, one after another, so that it can be stopped between two."""
+        describer = self._assistant.eyes.describer
+        if describer is None:
+            raise BadQuestion("pictures are described in the default space only. Start without --encoder")
+        names = CaptionIn.model_validate(task.job.payload).pictures
+        captions: list[dict[str, Any]] = []
+        for n, name in enumerate(names):
+            if task.stopping:
+                break
+            (said,) = describer.describe_many([self._inbox.open(name)])
+            captions.append({"text": said.text})
+            task.report(n + 1, len(names))
+        task.result["captions"] = captions
+        return f"{len(captions)} described"
+
+    def index(self, task: Task) -> str:
+        """The library does it; this follows. Begun again it joins what goes on, or indexes again, which is safe."""
+        asked, library = IndexIn.model_validate(task.job.payload), self._assistant.library
+        job = library.add(asked.paths, collection=asked.collection, anew=asked.anew)
+        for now in follow(library.jobs, job.id):
+            job = now
+            task.report(job.done, job.total, job.message)
+            if task.stopping and task.told == "stop":
+                return ""  # the library's own job goes on by itself
+            if task.told == "cancel" and not job.cancelling:
+                library.jobs.cancel(job.id)
+        if job.state == "failed":
+            raise JobFailed(job.message)
+        failed = [{"item": one.item, "reason": one.reason} for one in library.jobs.failures(job.id, limit=100)]
+        task.result |= job.result | {"job": job.id, "failed": failed, "num_failed": job.num_failed}
+        return job.message
+
+
+def telling(do: Callable[[Task], str], task: Task) -> str:
+    """The work, which leaves with a failed task how the API tells such an error."""
+    try:
+        return do(task)
+    except (DeepSeekMMError, IndexProblem) as error:
+        status, kind = problem_of(error)
+        task.result[PROBLEM] = {"status": status, "kind": kind}
+        raise
+
+
+def question_of(asked: AskIn, open: Open, *, session: str, task: str) -> Question:
+    """The question as the assistant takes it."""
+    images = [open(name) for name in asked.pictures]
+    more = tuple(Picture(image=image, name=f"picture {n}") for n, image in enumerate(images[1:], start=2))
+    return Question(
+        text=asked.question,
+        image=images[0] if images else None,
+        image_name="picture" if images else "",
+        more=more,
+        conversation=asked.conversation,
+        session=session,
+        task=task,
+    )
