@@ -8,6 +8,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from rag_house import build, paint, put
+from serve_help import As
 
 from deepseek_mm.jobs import follow
 from deepseek_mm.rag.assistant import Assistant
@@ -16,22 +17,11 @@ from deepseek_mm.serve.past import history_routes
 from deepseek_mm.serve.problems import add_problems
 from deepseek_mm.serve.shelves import library_routes
 from deepseek_mm.serve.tuning import settings_routes
-from deepseek_mm.serve.who import LOCAL, SCOPE, Who
+from deepseek_mm.serve.who import LOCAL, Who
 from deepseek_mm.settings_file import SettingsFile
 from index import Region, Source
 
 STRANGER = replace(LOCAL, name="stranger", session="api:stranger")  # a key with every right, on another machine
-
-
-class Named:
-    """In the door's place: every request is `who`'s."""
-
-    def __init__(self, app, who: Who) -> None:
-        self.app, self.who = app, who
-
-    async def __call__(self, scope, receive, send) -> None:
-        scope[SCOPE] = self.who
-        await self.app(scope, receive, send)
 
 
 class House:
@@ -59,7 +49,7 @@ class House:
 
     def caller(self, who: Who = LOCAL) -> TestClient:
         """Somebody who asks; an error that nobody foresaw is raised."""
-        return TestClient(Named(self.app, who))
+        return TestClient(As(self.app, who))
 
     def work(self, job: dict) -> dict:
         """The job when it has ended; the library is at work from then on."""

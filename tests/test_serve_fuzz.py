@@ -5,7 +5,8 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
-from service import STRANGER, Named, house_in
+from serve_help import As
+from service import STRANGER, house_in
 
 CHECKS = [response_schema_conformance, content_type_conformance]
 FEW = settings(max_examples=4, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
@@ -20,7 +21,7 @@ def operations(tmp_path_factory):
     """Every route of a house in which something is, for a stranger with every right: no path of this machine is."""
     with house_in(tmp_path_factory.mktemp("fuzz")) as house:
         house.asked(who=STRANGER)
-        schema = schemathesis.openapi.from_asgi("/openapi.json", Named(house.app, STRANGER))
+        schema = schemathesis.openapi.from_asgi("/openapi.json", As(house.app, STRANGER))
         found = [each.ok() for each in schema.get_all_operations()]
         yield sorted(found, key=lambda each: (each.path == LAST, each.method == "delete"))
 

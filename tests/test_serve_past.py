@@ -128,6 +128,15 @@ def test_a_picture_that_came_with_a_question_is_its_askers_alone(house, me):
     assert me.get(f"/history/{number}/turns/{turn}/pictures/3").status_code == 404
 
 
+def test_a_program_is_run_over_the_photo_that_an_answer_cites(house, me):
+    answer = house.asked()
+    address = f"/history/{answer.conversation}/turns/{answer.turn}/program"
+    told = me.post(address, json={"program": 'count(filter(all(), "unicorn"))'}).json()
+    assert (told["answer"], told["steps"][0]["call"]) == ("0", "all()")
+    wrong = me.post(address, json={"program": "count(("})
+    assert (wrong.status_code, wrong.json()["type"].rpartition(":")[2]) == (422, "bad-program")
+
+
 def test_feedback_is_kept_with_the_turn_and_listed_for_its_giver(house, me):
     turn = house.asked().turn
     assert me.put(f"/feedback/{turn}", json={"rating": "down"}).json() == {"rating": "down"}

@@ -4,12 +4,10 @@ import json
 from dataclasses import replace
 
 import pytest
-from fastapi import FastAPI
-from fastapi.testclient import TestClient
-from service import STRANGER, Named, house_in
+from serve_help import client_of
+from service import STRANGER, house_in
 
 from deepseek_mm.serve.described import defaults, descriptions
-from deepseek_mm.serve.problems import add_problems
 from deepseek_mm.serve.tuning import settings_routes
 from deepseek_mm.serve.who import LOCAL
 from deepseek_mm.settings_file import SettingsFile
@@ -25,14 +23,6 @@ def house(tmp_path_factory):
 def me(house):
     yield house.caller()
     house.file.write(dict.fromkeys(name for name in house.file.read().origin if name != "data"))
-
-
-def with_file(house, file) -> TestClient:
-    """A caller of the same house under other settings."""
-    app = FastAPI()
-    add_problems(app)
-    app.include_router(settings_routes(house.assistant, file))
-    return TestClient(Named(app, LOCAL))
 
 
 def told(answer) -> dict[str, dict]:
@@ -96,7 +86,7 @@ def test_what_cannot_be_set_is_refused_and_nothing_is_changed(house, me, changes
 def test_a_flag_wins_and_cannot_be_changed_here(house):
     data = str(house.assistant.config.data)
     file = SettingsFile({"data": data, "rag.num_regions": "7"}, environ={}, cwd=house.folder)
-    other = with_file(house, file)
+    other = client_of(settings_routes(house.assistant, file))
     assert told(other.get("/settings"))["rag.num_regions"]["fixed"]
     answer = other.patch("/settings", json={"changes": {"rag.num_regions": 8}})
     assert (answer.status_code, "flag rag.num_regions" in answer.json()["detail"]) == (409, True)

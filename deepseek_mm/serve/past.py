@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from deepseek_mm.errors import Conflict, NothingThere
+from deepseek_mm.errors import BadProgram, Conflict, NothingThere
 from deepseek_mm.history import History, Turn
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.feedback import feedback_routes
@@ -15,8 +15,8 @@ from deepseek_mm.serve.past_files import file_routes
 from deepseek_mm.serve.problems import DECLARED
 from deepseek_mm.serve.shelf_pictures import JPEG, Drawn, Px
 from deepseek_mm.serve.who import Who, needs
-from deepseek_mm.serve.wire import Number, Typed
-from deepseek_mm.serve.wire_past import BranchIn, ChangeIn, ConversationOut, TurnOut, TurnsOut, uploads
+from deepseek_mm.serve.wire import Number, Typed, WorkedOut
+from deepseek_mm.serve.wire_past import BranchIn, ChangeIn, ConversationOut, ProgramIn, TurnOut, TurnsOut, uploads
 from index import Source
 from index.region import UPLOADS
 
@@ -66,6 +66,13 @@ class Remembered:
         if not Path(path).is_relative_to(self.assistant.config.data.absolute() / UPLOADS):
             raise NothingThere(f"turn {turn} has no picture {number} here. Ask again with the picture")
         return self.drawn.answer(request, Source(path=path, digest=path), (0, px, ""))  # named by its own digest
+
+    def work_out(self, conversation: Number, turn: Number, asked: ProgramIn, who: Me) -> WorkedOut:
+        """Run a program over the photo that an answer cites first, and compare what it gives with the answer."""
+        answer = self._turn(conversation, turn, who).answer
+        if not answer.citations:
+            raise BadProgram(f"answer {turn} cites no photo that a program could run over. Name another turn")
+        return WorkedOut.of(self.assistant.work_out(answer, asked.program))
 
     def change(self, conversation: Number, asked: ChangeIn, who: Me) -> ConversationOut:
         """Rename it, pin it."""
@@ -120,6 +127,7 @@ def history_routes(assistant: Assistant) -> APIRouter:
     router.delete(one)(past.delete)
     router.get(f"{one}/turns")(past.turns)
     router.delete(f"{one}/turns/{{turn}}")(past.drop)
+    router.post(f"{one}/turns/{{turn}}/program")(past.work_out)
     router.get(f"{one}/turns/{{turn}}/pictures/{{number}}", responses=JPEG, response_class=Response)(past.picture)
     router.post(f"{one}/undelete")(past.undelete)
     router.post(f"{one}/branch", status_code=201)(past.branch)

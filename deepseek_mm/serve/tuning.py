@@ -157,7 +157,7 @@ def setting_out(name: str, default: object, settings: Settings, says: str) -> Se
 
 def local_only(who: Who, what: str) -> None:
     """Forbidden for everybody but callers on this machine."""
-    if who != LOCAL:
+    if who.session != LOCAL.session:
         raise Forbidden(f"the key {who.name!r} may not {what}: only a caller on this machine may. Do it there")
 
 

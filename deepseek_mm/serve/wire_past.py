@@ -110,6 +110,14 @@ class BranchIn(BaseModel):
     after: Number = Field(description="the last turn that goes along", examples=[12])
 
 
+class ProgramIn(BaseModel):
+    """A program over the things of a photo."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    program: Annotated[Typed, Field(min_length=1, max_length=2000, examples=['count(filter(all(), "kite"))'])]
+
+
 class RatingIn(BaseModel):
     """A thumb."""
 
