@@ -144,9 +144,7 @@ class LMConfig:
 
     name: str = OUR_LM  # or BASE_LM; "none" lets the program speak; any causal model by folder or hub name
     url: str = ""  # an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1; empty is the local model
-    bits: str = (
-        "auto"  # of our model's weights: "fp4" or "int8" from the file that quantize made; "auto": by the machine
-    )
+    bits: str = "auto"  # of our model's weights: "fp4" or "int8" from the file that quantize made, or by the machine
     vlm: str = ""  # a model that looks at pictures, by folder or hub name, in the place of `name`; empty is none
     phrasing: str = "auto"  # one claim at a time: "claims"; it reads the evidence and speaks: "free"; not: "none"
     sees: bool = False  # the server's model looks at pictures: they are sent along

@@ -82,8 +82,9 @@ def test_an_upload_lies_in_the_librarys_own_folder_whatever_it_is_called(house, 
     me, photo = house.caller(STRANGER), house.photos[0].read_bytes() + b"other"
     job = me.post("/library/files", files={"files": (name, photo)}).json()
     assert job["title"].startswith(f"Index {house.assistant.config.data.absolute() / FOLDER}")
-    kept = list((house.assistant.config.data / FOLDER).rglob("*.png"))
-    assert [len(kept), kept[0].read_bytes()] == [1, photo]
+    kept = [path for path in house.folder.rglob("*.png") if path not in house.photos]
+    assert [len(kept), kept[0].read_bytes()] == [1, photo]  # and no second one where its name would lead
+    assert kept[0].is_relative_to(house.assistant.config.data / FOLDER)
     assert not list(house.folder.glob("**/upload-*"))
 
 

@@ -56,9 +56,11 @@ def test_a_region_names_the_picture_that_this_server_has_of_it():
     page = Region(source=Source(id=8, path="/a.pdf", kind="document"), box_px=(0, 0, 1, 1), page=3)
     gone = Region(source=Source(path="/b.jpg"), box_px=(0, 0, 1, 1))
     text = Region(source=Source(id=9, path="/c.py", kind="code"), box_px=(0, 0, 0, 0))
-    assert [RegionOut.of(each).picture for each in (PART, page, gone, text)] == [
+    asked = Region(source=Source(id=9, path="/u.png", collection="uploads"), box_px=(0, 0, 1, 1))
+    assert [RegionOut.of(each).picture for each in (PART, page, gone, text, asked)] == [
         "/library/sources/7/picture",
         "/library/sources/8/picture?page=3",
+        "",
         "",
         "",
     ]
