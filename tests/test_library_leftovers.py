@@ -32,6 +32,8 @@ def test_drafts_and_rooms_of_the_dead_go_and_everything_else_stays(data, dead):
     room = data / f"bundle-{dead}-x7"
     room.mkdir()
     (room / "history.db").touch()
+    (data / f"upload-{dead}-x7" / "0").mkdir(parents=True)
+    (data / f"upload-{dead}-x7" / "0" / "kite.jpg").touch()
     for name in (f"store.db.{dead}-12.draft", f"store.db.{dead}-12.draft-wal", "store.db", f"store.db.{dead}-12.copy"):
         (data / "spaces" / "colours-1" / name).touch()
     (data / f"store.db.{os.getpid()}-12.draft").touch()
