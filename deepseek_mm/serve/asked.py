@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.serve.wire import Number, Typed
 from index import LIBRARY, Filter
+from index.region import UPLOADS
 
 MOST_ITEMS = 256  # texts or pictures of one request
 MOST_CHARS = 20_000  # of one text to embed; the tower reads its first 128 tokens
@@ -44,10 +45,12 @@ class WhereIn(Asked):
     taken_before: datetime | None = Field(default=None, examples=[None])
 
     def filter(self) -> Filter:
-        """As the index knows it; the camera's local time has no zone."""
+        """As the index knows it; the camera's local time has no zone. BadQuestion: others' pictures are not searched."""
+        if self.collection == UPLOADS:
+            raise BadQuestion(f"{UPLOADS} is no collection: pictures of questions are found in /history")
         after, before = (at and at.replace(tzinfo=None) for at in (self.taken_after, self.taken_before))
         return Filter(
-            collection=self.collection,
+            collection=self.collection or LIBRARY,  # none at all would find what came with others' questions
             label=self.label,
             formats=tuple(self.formats),
             source_kinds=tuple(self.kinds),
