@@ -45,7 +45,7 @@ class WhereIn(Asked):
     taken_before: datetime | None = Field(default=None, examples=[None])
 
     def filter(self) -> Filter:
-        """As the index knows it; the camera's local time has no zone. BadQuestion: others' pictures are not searched."""
+        """As the index knows it; the camera's local time has no zone. BadQuestion for others' pictures."""
         if self.collection == UPLOADS:
             raise BadQuestion(f"{UPLOADS} is no collection: pictures of questions are found in /history")
         after, before = (at and at.replace(tzinfo=None) for at in (self.taken_after, self.taken_before))
