@@ -19,6 +19,7 @@ from deepseek_mm.parse.photo import read_photo
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Citation, Match, Picture, Query, Question
 from index import LIBRARY, Filter, Region
+from index.region import UPLOADS
 
 QUALITY = 90  # of a region's JPEG
 MOST_FOUND = 50
@@ -97,6 +98,8 @@ class Hands:
         """At most `limit` photos and documents. BadQuestion without words and picture, NothingThere without a file."""
         if not 1 <= limit <= MOST_FOUND:
             raise BadQuestion(f"limit={limit} must lie between 1 and {MOST_FOUND}")
+        if collection == UPLOADS:
+            raise BadQuestion(f"{UPLOADS} is no collection: pictures of questions are their askers' own. Name another")
         house = self.house()
         query = Query(text=words, image=self._opened(picture, house).image if picture else None)
         found = house.find(query, k=limit, where=Filter(collection=collection or LIBRARY))
