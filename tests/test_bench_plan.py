@@ -10,7 +10,7 @@ from deepseek_mm.bench import plan as bench
 from deepseek_mm.bench.plan import Pair, asks, in_full, in_turns, one_ms, told
 from deepseek_mm.encoders.default import narrow, quick
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.records import Question
+from deepseek_mm.records import Picture, Question
 
 
 @pytest.fixture
@@ -65,8 +65,10 @@ def dtype_of_quick():
 def test_an_ask_counts_where_both_houses_say_as_many_words(houses):
     image = picture("red")
     text = "what is in this photo?"
-    assert one_ms(houses[0], image, text)[1] == len(houses[0].ask(Question(text=text, image=image)).text.split())
-    pair, count = asks(houses[0], houses[0], [picture("red"), picture("blue")])
+    assert one_ms(houses[0], Picture(image=image), text)[1] == len(
+        houses[0].ask(Question(text=text, image=image)).text.split()
+    )
+    pair, count = asks(houses[0], houses[0], [Picture(image=picture(colour)) for colour in ("red", "blue")])
     assert (pair.name, count) == ("ask", 2)
     assert pair.chosen_ms > 0
 
@@ -75,7 +77,7 @@ def test_answers_of_other_lengths_are_left_out_and_none_left_is_said(houses, mon
     lengths = iter(range(20))
     monkeypatch.setattr(bench, "one_ms", lambda house, image, text: (1.0, next(lengths)))
     with pytest.raises(NothingThere, match="same length"):
-        asks(houses[0], houses[1], [picture("red")])
+        asks(houses[0], houses[1], [Picture(image=picture("red"))])
 
 
 def test_each_step_of_the_dial_is_asked_the_same_and_gets_seconds_and_a_score(tmp_path):

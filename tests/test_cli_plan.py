@@ -10,6 +10,8 @@ from towers_help import TinySpace
 from deepseek_mm.__main__ import main
 from deepseek_mm.cli import plan as command
 from deepseek_mm.cli.desk import OK, USER_ERROR, Desk
+from deepseek_mm.cli.flags import config_of
+from deepseek_mm.cli.parser import build_parser
 from deepseek_mm.encoders import default
 from deepseek_mm.runtime import calibrate as measuring
 from deepseek_mm.runtime.dial import Setting
@@ -62,3 +64,9 @@ def test_a_step_that_nobody_knows_is_refused_before_anything_is_opened(desk):
     assert main(["plan", "--set", "runtime.dial=warp"], desk) == USER_ERROR
     assert "fast, balanced or best" in desk.err.getvalue()
     assert command.COMMAND.name == "plan"
+
+
+def test_the_dial_of_an_ask_is_a_setting_like_any_other(desk):
+    args = build_parser().parse_args(["ask", "is there a dog?", "--dial", "fast", "--set", "see.beams=7"])
+    config = config_of(args, desk)
+    assert (config.runtime.dial, config.see.beams) == ("fast", 7)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import cycle
+from pathlib import Path
 
 import torch
 from PIL import Image
@@ -25,12 +26,13 @@ from deepseek_mm.bench.result import Line, Result, Setting
 from deepseek_mm.config import OUR_LM, cache_folder
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.errors import NothingThere
+from deepseek_mm.evaluate.retrieval import read_picture
 from deepseek_mm.lm.changes import WEIGHTS
 from deepseek_mm.lm.find import find_folder
 from deepseek_mm.lm.own import Checkpoint, open_own
 from deepseek_mm.load import load
 from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.records import Question
+from deepseek_mm.records import Picture, Question
 from deepseek_mm.runtime.calibrate import pass_ms
 from deepseek_mm.runtime.decode import torch_alone
 from deepseek_mm.see.glance.late import LateGlance
@@ -65,7 +67,7 @@ def plan(setting: Setting) -> Result:
         chosen = stack.enter_context(load(replace(setting.config, data=setting.folder / "a"), progress=setting.note))
         eager = stack.enter_context(open_eager(setting))
         setting.note(f"asking about {len(paths)} photos, in turns")
-        asked = asks(chosen, eager, [Image.open(path).convert("RGB") for path in paths])
+        asked = asks(chosen, eager, [picture_at(path) for path in paths])
         setting.note("timing the parts, in turns")
         rounds = setting.sizes.plan_rounds
         parts = [*towers(spaces_of(chosen, eager), rounds), *language(setting, rounds)]
@@ -123,16 +125,17 @@ def in_full() -> Iterator[None]:
         torch.set_autocast_dtype("cpu", before)
 
 
-def asks(chosen: Assistant, eager: Assistant, images: Sequence[Image.Image]) -> tuple[Pair, int]:
+def asks(chosen: Assistant, eager: Assistant, pictures: Sequence[Picture]) -> tuple[Pair, int]:
     """The medians over the questions whose answers have as many words in both houses, and how many those are."""
-    one_ms(chosen, images[0].rotate(180), QUESTIONS[0])
+    ahead = Picture(image=turned(pictures[0]), name="ahead.png")
+    one_ms(chosen, ahead, QUESTIONS[0])
     with in_full():
-        one_ms(eager, images[0].rotate(180), QUESTIONS[0])
+        one_ms(eager, ahead, QUESTIONS[0])
     kept: list[tuple[float, float]] = []
-    for image, text in zip(images, cycle(QUESTIONS), strict=False):
-        own_ms, own_words = one_ms(chosen, image, text)
+    for picture, text in zip(pictures, cycle(QUESTIONS), strict=False):
+        own_ms, own_words = one_ms(chosen, picture, text)
         with in_full():
-            its_ms, its_words = one_ms(eager, image, text)
+            its_ms, its_words = one_ms(eager, picture, text)
         if own_words == its_words:
             kept.append((own_ms, its_ms))
     if not kept:
@@ -141,10 +144,22 @@ def asks(chosen: Assistant, eager: Assistant, images: Sequence[Image.Image]) -> 
     return Pair(name="ask", says="an ask with one photo", chosen_ms=own, eager_ms=its), len(kept)
 
 
-def one_ms(assistant: Assistant, image: Image.Image, text: str) -> tuple[float, int]:
+def picture_at(path: Path) -> Picture:
+    """As it comes with a question: decoded, and with its file."""
+    return Picture(image=read_picture(path), name=path.name, path=str(path))
+
+
+def turned(picture: Picture) -> Image.Image:
+    """One that nobody has seen."""
+    assert picture.image is not None, "a decoded picture"
+    return picture.image.rotate(180)
+
+
+def one_ms(assistant: Assistant, picture: Picture, text: str) -> tuple[float, int]:
     """Milliseconds of an ask, and the words of its answer."""
+    question = Question(text=text, image=picture.image, image_name=picture.name, image_path=picture.path)
     start = time.perf_counter()
-    answer = assistant.ask(Question(text=text, image=image, image_name="photo.jpg"))
+    answer = assistant.ask(question)
     return 1000 * (time.perf_counter() - start), len(answer.text.split())
 
 

@@ -9,7 +9,7 @@ from threading import Event
 from types import FrameType
 
 from deepseek_mm.cli.desk import NOTHING, OK, STOPPED, Command, Desk
-from deepseek_mm.cli.flags import add_settings, config_of
+from deepseek_mm.cli.flags import MARK, add_settings, config_of
 from deepseek_mm.config import Config
 from deepseek_mm.records import Answer, Citation, Picture, Question
 from deepseek_mm.shapes import answer_shape
@@ -105,6 +105,9 @@ def add(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--continue", dest="continue_id", metavar="ID", type=int, help="go on with this conversation")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of words")
+    parser.add_argument(
+        "--dial", metavar="STEP", dest=f"{MARK}runtime.dial", help="fast, balanced or best: speed against quality"
+    )
     add_settings(parser)
 
 

@@ -27,13 +27,14 @@ SHORT = (  # flag, what it names, the setting behind it, help
     ),
     ("--config", "FILE", "config", "settings file instead of FOLDER/config.toml"),
 )
+MARK = "setting:"  # begins the names of parsed words that are settings
 
 
 def add_settings(parser: ArgumentParser, *, data: bool = True) -> None:
     """The shared flags, in a group of their own; without --data where a command needs that word itself."""
     group = parser.add_argument_group("settings")
     for flag, metavar, name, text in SHORT if data else SHORT[1:]:
-        group.add_argument(flag, metavar=metavar, dest=f"setting:{name}", help=text)
+        group.add_argument(flag, metavar=metavar, dest=f"{MARK}{name}", help=text)
     group.add_argument(
         "--set", metavar="NAME=VALUE", dest="pairs", action="append", default=[], help="any setting; config lists them"
     )
@@ -46,7 +47,7 @@ def settings_of(args: Namespace, desk: "Desk") -> Settings:
 
 def flags_of(args: Namespace) -> dict[str, str]:
     """Setting -> what a flag says."""
-    short = {name: vars(args).get(f"setting:{name}") for _, _, name, _ in SHORT}
+    short = {key.removeprefix(MARK): value for key, value in vars(args).items() if key.startswith(MARK)}
     return split_flags(args.pairs) | {name: value for name, value in short.items() if value is not None}
 
 
