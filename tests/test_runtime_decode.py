@@ -1,13 +1,17 @@
 """The product's way to a fast decoder: loops where they can be it, torch where they cannot."""
 
 import torch
+from lm_help import decoder, experts
 
+from deepseek_mm.lm.attend import Whole
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.paged import open_memory
 from deepseek_mm.lm.shape import tiny
 from deepseek_mm.runtime.decode import make_fast
 from deepseek_mm.runtime.loops.compiled import FOLDER, kept_in
 from deepseek_mm.runtime.quantize import tally
+from deepseek_mm.runtime.quantize.fp4 import quantise
+from deepseek_mm.runtime.quantize.language import linears, open_fp4, tensors_of_fp4
 
 
 def memory_for(decoder):
@@ -38,3 +42,21 @@ def test_what_was_compiled_lies_apart_for_every_version_of_the_loops(tmp_path, m
     (tmp_path / "a.py").write_text("2")
     assert one != kept_in() != FOLDER
     assert one.parent == FOLDER.parent
+
+
+def test_a_decoder_in_fp4_writes_by_loops_what_torch_reads_of_it():
+    torch.manual_seed(0)
+    shape = tiny(moe=experts(gate_heads=2))
+    made = decoder(shape).bfloat16()
+    held = tensors_of_fp4(made, {name: quantise(linear.weight.detach()) for name, linear in linears(made)})
+    four = open_fp4(shape, held)
+    over = make_fast(four)
+    memory, ids = memory_for(four), [5, 300, 17, 44]
+    steps, text = over(memory), memory.start(ids, most=8)
+    for number in range(len(ids)):
+        scores_BV, _ = steps.step([text])
+        memory.book.advance(text, 1)
+        seen = torch.tensor([ids[: number + 1]])
+        with torch.inference_mode():
+            truth = four.logits(four(four.embed(seen), Whole(shape, torch.ones_like(seen)))[0])[0, -1].float()
+        assert (scores_BV[0] - truth).norm() / truth.norm() < 0.03

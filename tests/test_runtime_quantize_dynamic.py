@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 import torch
+from lm_help import decoder
 from torch import nn
 
-from deepseek_mm.runtime.quantize.dynamic import make_dynamic, models_in
+from deepseek_mm.lm.shape import tiny
+from deepseek_mm.runtime.quantize.dynamic import bytes_of, full_bytes_of, make_dynamic, models_in
 from deepseek_mm.runtime.quantize.int8_layers import DynamicLinear
 
 
@@ -47,3 +49,14 @@ def test_models_are_found_in_what_holds_them_each_once_and_without_their_parts()
     holder = Holder([net, net.again], [])
     holder.other.append(holder)
     assert models_in(holder, net) == [net]
+
+
+def test_words_that_share_a_layers_weight_go_with_it_and_are_counted_once():
+    model = decoder(tiny()).eval()
+    ids, full = torch.tensor([[3, 400]]), full_bytes_of(model)
+    assert full == bytes_of(model) == 4 * sum(p.numel() for p in model.parameters())
+    with torch.inference_mode():
+        truth = model.embed(ids)
+        make_dynamic(model)
+        assert (model.embed(ids) - truth).norm() / truth.norm() < 0.01
+    assert 0.25 < bytes_of(model) / full < 0.27

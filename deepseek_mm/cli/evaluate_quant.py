@@ -85,8 +85,8 @@ def path(args: Namespace, desk: Desk) -> "Iterator[Scheme]":
     from deepseek_mm.encoders.default import DefaultSpace
     from deepseek_mm.evaluate.quant import Hearing, Scheme
     from deepseek_mm.evaluate.vqa import read_question_rows
-    from deepseek_mm.runtime.quantize.dynamic import make_dynamic, models_in
-    from deepseek_mm.runtime.quantize.space import open_quantised
+    from deepseek_mm.runtime.quantize.dynamic import bytes_of, full_bytes_of, make_dynamic, models_in
+    from deepseek_mm.runtime.quantize.space import full_bytes, open_quantised
 
     if args.questions is None or args.question_images is None:
         raise ConfigError("--questions and --question-images are missing: what is asked. Give them, or other --parts")
@@ -94,13 +94,18 @@ def path(args: Namespace, desk: Desk) -> "Iterator[Scheme]":
     hearing = Hearing(rows, args.question_images)
     with decider(args, desk) as assistant:
         desk.note(f"asking {len(rows)} questions, twice")
-        yield Scheme(name="full", part="path", bytes=0, share=1.0, scores=hearing.scores(assistant))
-        space = assistant.eyes.space
+        first = hearing.scores(assistant)
+        space, file = assistant.eyes.space, file_of(args, "towers-int8")
         assert isinstance(space, DefaultSpace), "only the default space is quantised"
-        space.model = open_quantised(file_of(args, "towers-int8"), dynamic=True).model
-        swapped = sum(make_dynamic(model) for model in models_in(assistant.eyes) if model is not space.model)
+        beside = [model for model in models_in(assistant.eyes) if model is not space.model]
+        whole = full_bytes(space.model) + full_bytes_of(*beside)
+        yield Scheme(name="full", part="path", bytes=whole, share=1.0, scores=first)
+        space.model = open_quantised(file, dynamic=True).model
+        swapped = sum(make_dynamic(model) for model in beside)
         desk.note(f"swapped {swapped} linear layers beside the towers'")
-        yield Scheme(name="path-dynamic", part="path", bytes=0, share=0.25, scores=hearing.scores(assistant))
+        size = file.stat().st_size + bytes_of(*beside)
+        scores = hearing.scores(assistant)
+        yield Scheme(name="path-dynamic", part="path", bytes=size, share=size / whole, scores=scores)
 
 
 def file_of(args: Namespace, scheme: str) -> Path:

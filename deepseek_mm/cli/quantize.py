@@ -123,7 +123,7 @@ def add(parser: ArgumentParser) -> None:
 
 COMMAND = Command(
     name="quantize",
-    help="write weights in four or eight bits, with a card",
+    help="quantize towers or language model: weights in four or eight bits, with a card",
     example="python -m deepseek_mm quantize towers-int8 --captions captions.jsonl --images photos",
     add=add,
     run=run,

@@ -38,7 +38,8 @@ def peak_mb() -> float:
 
 def towers(scheme: str, file: Path) -> Callable[[], object]:
     """One picture and one sentence."""
-    space: Space = DefaultSpace() if scheme == FULL else open_quantised(file, scheme=scheme.removesuffix("-dynamic"))
+    kept = scheme.replace("dynamic", "int8")
+    space: Space = DefaultSpace() if scheme == FULL else open_quantised(file, scheme=kept, dynamic=kept != scheme)
     picture = Image.fromarray(np.arange(SIDE_PX * SIDE_PX * 3, dtype=np.uint8).reshape(SIDE_PX, SIDE_PX, 3))
     return lambda: (space.embed_images([picture]), space.embed_texts(["a black dog runs over the green grass"]))
 

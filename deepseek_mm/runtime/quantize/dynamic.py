@@ -10,18 +10,40 @@ from typing import Any
 
 from torch import nn
 
-from deepseek_mm.runtime.quantize.int8_layers import DynamicLinear, eight_bits_of
+from deepseek_mm.runtime.quantize.int8_layers import DynamicLinear, Int8Embedding, eight_bits_of
 
 
 def make_dynamic(model: nn.Module) -> int:
-    """Swaps every `nn.Linear` within, in place; returns how many. Tied matrices of words stay what they are."""
-    done: dict[nn.Module, nn.Module] = {}
+    """Swaps every `nn.Linear` within, in place; returns how many. Words that share a layer's weight go with it."""
+    done: dict[nn.Module, DynamicLinear] = {}
     for parent in list(model.modules()):
         for child, linear in list(parent.named_children()):
             if type(linear) is nn.Linear:  # a subclass may be read by whoever owns it
                 done[linear] = done.get(linear) or dynamic_of(linear)
                 setattr(parent, child, done[linear])
+    tied = {id(linear.weight): made for linear, made in done.items()}
+    for parent in list(model.modules()):
+        for child, words in list(parent.named_children()):
+            if isinstance(words, nn.Embedding) and id(words.weight) in tied:
+                made = tied[id(words.weight)]
+                setattr(parent, child, Int8Embedding(made.weight_FD, made.scale_F, dtype=words.weight.dtype))
     return len(done)
+
+
+def bytes_of(*models: nn.Module) -> int:
+    """That the weights of these models take as they are, each once."""
+    held: dict[int, int] = {}
+    for module in (module for model in models for module in model.modules()):
+        parts = [*module.parameters(recurse=False)]
+        if isinstance(module, DynamicLinear):
+            parts += [module.weight_FD, module.scale_F]  # type: ignore[list-item]
+        held |= {part.data_ptr(): part.nbytes for part in parts}
+    return sum(held.values())
+
+
+def full_bytes_of(*models: nn.Module) -> int:
+    """That they would take in float32."""
+    return 4 * sum({p.data_ptr(): p.numel() for model in models for p in model.parameters()}.values())
 
 
 def dynamic_of(linear: nn.Linear) -> DynamicLinear:
