@@ -1,7 +1,7 @@
 """Weights in fewer bits, put into a model from outside: the models do not know.
 
 `packed` is what the decoder does at every start; the rest makes and opens files: `fp4` numbers of four bits, `gptq`
-rounding that makes up for itself, `fit` the decoder rounded layer by layer, `fp4_layers` and `int8_layers` what computes
+`packed` is what the decoder does at every start; the rest makes and opens files: `fp4` numbers of four bits, `gptq`
 with them, `ranges`, `towers` and `space` the calibrated towers, `aware` those that training makes feel it, `language`
 the decoder from a file, `dynamic` any model, `kept` the files.
 """
