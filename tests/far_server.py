@@ -91,6 +91,8 @@ class Elsewhere:
         with sock:
             try:
                 asked = sock.recv(65536).decode()
+                if not asked:  # it hung up without a word
+                    return
                 self.asked.append(asked)
                 page = self.pages.get(asked.split()[1], answer(b"", status="404 Not Found"))
                 page(sock) if callable(page) else sock.sendall(page)
