@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from deepseek_mm.config import Config as Config
     from deepseek_mm.config import LMConfig as LMConfig
+    from deepseek_mm.dates import period as period
     from deepseek_mm.errors import DeepSeekMMError as DeepSeekMMError
     from deepseek_mm.history import Conversation as Conversation
     from deepseek_mm.history import Corrected as Corrected
@@ -96,6 +97,7 @@ _HOMES = {
     "models_at": "lm.offer",
     "new_backup": "library.holding",
     "pack_chosen": "sharing.chosen",
+    "period": "dates",
     "read_photo": "parse.photo",
     "read_rules": "logic.watch",
     "rules_of": "logic.watch",

@@ -3,9 +3,10 @@
 import os
 import re
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from deepseek_mm import DeepSeekMMError
+from deepseek_mm import period as span
 from index import EVERYTHING, Filter
 from ui.words import Words
 
@@ -56,16 +57,7 @@ def allowed(wish: Wish, words: Words) -> Filter:
 
 def period(text: str, words: Words) -> tuple[datetime, datetime]:
     """The beginning of a year, month or day, and that of the next one."""
-    match = DATE.fullmatch(text)
     try:
-        if match is None:
-            raise ValueError
-        year, month, day = (int(group or 1) for group in match.groups())
-        start = datetime(year, month, day)
-        if match[3]:
-            return start, start + timedelta(days=1)
-        if match[2]:
-            return start, datetime(year + month // 12, month % 12 + 1, 1)
-        return start, datetime(year + 1, 1, 1)
+        return span(DATE.fullmatch(text))
     except (ValueError, OverflowError) as error:
         raise BadFilter(words.bad_date.format(text=text)) from error

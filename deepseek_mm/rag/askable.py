@@ -7,6 +7,7 @@ from deepseek_mm.errors import BadQuestion
 from deepseek_mm.rag.program.words import printable
 from deepseek_mm.rag.uploads import pictures_of
 from deepseek_mm.records import Check, Picture, Query, Question
+from index.region import UPLOADS
 
 
 def askable(question: Question, config: RagConfig) -> Question:
@@ -41,6 +42,13 @@ def asked(query: Query) -> Query:
     if not clean.text and clean.image is None and not clean.like:
         raise BadQuestion("the search is empty. Type some words, for example: a dog on a beach, or add a picture")
     return clean
+
+
+def searchable(collection: str) -> str:
+    """The collection that somebody names. BadQuestion for the one that holds what came with others' questions."""
+    if collection == UPLOADS:
+        raise BadQuestion(f"{UPLOADS} is no collection: pictures of questions are found in /history")
+    return collection
 
 
 def failed(error: BaseException) -> Check:

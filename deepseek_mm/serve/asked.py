@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from deepseek_mm.errors import BadQuestion
+from deepseek_mm.rag.askable import searchable
 from deepseek_mm.serve.wire import Number, Typed
 from index import LIBRARY, Filter
-from index.region import UPLOADS
 
 MOST_ITEMS = 256  # texts or pictures of one request
 MOST_CHARS = 20_000  # of one text to embed; the tower reads its first 128 tokens
@@ -46,11 +46,11 @@ class WhereIn(Asked):
 
     def filter(self) -> Filter:
         """As the index knows it; the camera's local time has no zone. BadQuestion for others' pictures."""
-        if self.collection == UPLOADS:
-            raise BadQuestion(f"{UPLOADS} is no collection: pictures of questions are found in /history")
         after, before = (at and at.replace(tzinfo=None) for at in (self.taken_after, self.taken_before))
         return Filter(
-            collection=self.collection or LIBRARY,  # none at all would find what came with others' questions
+            collection=searchable(
+                self.collection or LIBRARY
+            ),  # none at all would find what came with others' questions
             label=self.label,
             formats=tuple(self.formats),
             source_kinds=tuple(self.kinds),

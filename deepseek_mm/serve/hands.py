@@ -16,10 +16,10 @@ from pydantic import BaseModel, Field
 from deepseek_mm.errors import BadQuestion, NothingThere
 from deepseek_mm.lm.picture import small
 from deepseek_mm.parse.photo import read_photo
+from deepseek_mm.rag.askable import searchable
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Citation, Match, Picture, Query, Question
 from index import LIBRARY, Filter, Region
-from index.region import UPLOADS
 
 QUALITY = 90  # of a region's JPEG
 MOST_FOUND = 50
@@ -98,11 +98,9 @@ class Hands:
         """At most `limit` photos and documents. BadQuestion without words and picture, NothingThere without a file."""
         if not 1 <= limit <= MOST_FOUND:
             raise BadQuestion(f"limit={limit} must lie between 1 and {MOST_FOUND}")
-        if collection == UPLOADS:
-            raise BadQuestion(f"{UPLOADS} is no collection: pictures of questions are their askers' own. Name another")
         house = self.house()
         query = Query(text=words, image=self._opened(picture, house).image if picture else None)
-        found = house.find(query, k=limit, where=Filter(collection=collection or LIBRARY))
+        found = house.find(query, k=limit, where=Filter(collection=searchable(collection or LIBRARY)))
         results = [result_of(match) for match in found.matches]
         return Results(found=found.found, certainty=round(float(found.certainty), 4), results=results)
 

@@ -3,16 +3,17 @@
 import os
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from fastapi import Depends, Query
 from pydantic import BaseModel, Field
 
+from deepseek_mm.dates import period as span
 from deepseek_mm.errors import BadQuestion
+from deepseek_mm.rag.askable import searchable
 from deepseek_mm.serve.wire import Typed
 from index import EVERYTHING, Filter
-from index.region import UPLOADS
 
 MOST = 500  # items of one page
 FAR = 10**9  # items that can be skipped
@@ -73,13 +74,11 @@ class Wish(BaseModel):
 
 def allowed_by(wish: Wish) -> Filter:
     """As the store understands it. BadQuestion names what cannot be understood."""
-    if wish.collection == UPLOADS:
-        raise BadQuestion(f"{UPLOADS} is no collection: pictures of questions are found in /history")
     return Filter(
         **KINDS[wish.kind],
         label=wish.label.strip().lower(),
         formats=(wish.format.strip().lower(),) if wish.format.strip() else (),
-        collection=" ".join(wish.collection.split()) or EVERYTHING.collection,
+        collection=" ".join(searchable(wish.collection).split()) or EVERYTHING.collection,
         folder=os.path.abspath(os.path.expanduser(wish.folder)) if wish.folder else "",
         taken_after=period(wish.since)[0] if wish.since else None,
         taken_before=period(wish.until)[1] if wish.until else None,
@@ -93,17 +92,8 @@ def where(wish: Annotated[Wish, Query()]) -> Filter:
 
 def period(text: str) -> tuple[datetime, datetime]:
     """The beginning of a year, month or day, and that of the next one. BadQuestion if it is none."""
-    match = DATE.fullmatch(text.strip())
     try:
-        if match is None:
-            raise ValueError
-        year, month, day = (int(group or 1) for group in match.groups())
-        start = datetime(year, month, day)
-        if match[3]:
-            return start, start + timedelta(days=1)
-        if match[2]:
-            return start, datetime(year + month // 12, month % 12 + 1, 1)
-        return start, datetime(year + 1, 1, 1)
+        return span(DATE.fullmatch(text.strip()))
     except (ValueError, OverflowError) as error:
         raise BadQuestion(
             f"{text!r} is no date. Write a year, a month or a day: 2024, 2024-05 or 2024-05-31"
