@@ -1,5 +1,6 @@
 """Tasks over HTTP: acknowledged at once, done once, found again after a kill, cancelled, bounded, listened to."""
 
+import asyncio
 import base64
 import io
 import json
@@ -15,8 +16,9 @@ from rag_house import build, paint, put
 from serve_help import As
 
 from deepseek_mm.config import ServeConfig
-from deepseek_mm.jobs import Jobs
+from deepseek_mm.jobs import Asked, Jobs
 from deepseek_mm.serve.api import build_api
+from deepseek_mm.serve.watching import ended as over
 from deepseek_mm.serve.watching import place_of
 from deepseek_mm.serve.who import LOCAL
 from deepseek_mm.settings_file import SettingsFile
@@ -169,6 +171,39 @@ def test_a_listener_that_comes_back_gets_only_what_it_misses(tmp_path):
         for lost in ("", "0.4", "9.4", "rubbish", "1.x", "-1.4"):
             texts = [d for name, _, d in told(client.get(address, headers={"Last-Event-ID": lost})) if name == "text"]
             assert texts == [{"at": 0, "text": whole}]
+
+
+def test_who_waits_for_the_end_does_not_look_at_every_word(tmp_path):
+    jobs = Jobs(tmp_path / "jobs.db")
+    job = jobs.add("task.ask", {}, asked=Asked(by="me"))
+    looks, get = [], jobs.get
+
+    def counted(number):
+        looks.append(number)
+        return get(number)
+
+    async def wait():
+        waiting = asyncio.create_task(over(jobs, job))
+        await asyncio.sleep(0)
+        task = await asyncio.to_thread(jobs.claim, ["task.ask"])
+        for n in range(200):
+            task.say("word " * n)
+            await asyncio.sleep(0)
+        await asyncio.to_thread(task.finish, "done", "said")
+        return await waiting
+
+    jobs.get = counted
+    assert asyncio.run(wait()).message == "said"
+    assert len(looks) < 50
+    jobs.close()
+
+
+def test_an_answer_that_was_streamed_to_its_end_is_not_cancelled(tmp_path):
+    with served(tmp_path) as (api, client):
+        cancelled = []
+        api.tasks.jobs.cancel = cancelled.append
+        client.post("/ask", json={"question": "Is there a red thing?"}, headers={"accept": "text/event-stream"})
+        assert cancelled == []
 
 
 def test_ids_of_events_are_read_with_care():

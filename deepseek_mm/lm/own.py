@@ -80,8 +80,8 @@ class OwnModel:
         return Prompt(ids=tuple(ids), marks=(shared,) if shared else ())
 
 
-def common(a: Sequence[int], b: Sequence[int]) -> int:
-    """How many tokens both begin with."""
+def common(a: Sequence[object], b: Sequence[object]) -> int:
+    """How many items both begin with."""
     return next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 

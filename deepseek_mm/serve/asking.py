@@ -109,11 +109,14 @@ async def cancel_when_left(tasks: Tasks, job: Job, request: Request) -> None:
 
 async def until_left(tasks: Tasks, job: Job, request: Request) -> AsyncIterator[dict[str, str]]:
     """Events of the task; whoever stops listening cancels it."""
+    over = False
     try:
         async for event in events(tasks.jobs, job, tasks.out):
+            over = event["event"] == "end"
             yield event
     finally:
-        cancelled(tasks, job)
+        if not over:
+            cancelled(tasks, job)
 
 
 def cancelled(tasks: Tasks, job: Job) -> None:

@@ -1,6 +1,6 @@
 """Pictures that came with tasks, kept as files until the task is over: what was acknowledged survives a kill.
 
-DATA/inbox/DIGEST holds the bytes as they came, or a PNG of them; the same picture is kept once.
+DATA/inbox/DIGEST.png holds each, losslessly; the same picture is kept once.
 """
 
 import hashlib
@@ -28,17 +28,21 @@ class Inbox:
     def keep(self, image: Image) -> str:
         """Write the picture down: the name that it is found by."""
         data = png(image)
-        name = hashlib.sha256(data).hexdigest()
+        name = f"{hashlib.sha256(data).hexdigest()}.png"
         if not (self.folder / name).exists():
             write_whole(self.folder / name, data)
         return name
 
     def open(self, name: str) -> Image:
         """The picture again. NothingThere if it is gone."""
+        return read_photo(self.path(name), max_pixels=self._max_pixels).image
+
+    def path(self, name: str) -> Path:
+        """Its file, for those who want the bytes. NothingThere if it is gone."""
         path = self.folder / Path(name).name
         if not path.is_file():
             raise NothingThere(f"the picture {name[:16]} of this task is gone from {self.folder}. Send the task again")
-        return read_photo(path, max_pixels=self._max_pixels).image
+        return path
 
     def tidy(self, named: Set[str], *, older_s: float = YOUNG_S) -> int:
         """Delete what no task under way names; returns how many went."""

@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.jobs import Job, Jobs
+from deepseek_mm.lm.own import common
 from deepseek_mm.serve.tasks import TaskOut
 
 
@@ -28,12 +29,16 @@ LOOK_S = 0.5  # between two looks where nothing was heard
 Event = dict[str, str]
 
 
-async def watch(jobs: Jobs, job: Job) -> AsyncIterator[Job]:
-    """The job now, and whenever it has changed; the last one has ended. One that is forgotten ends the series."""
+async def watch(jobs: Jobs, job: Job, *, texts: bool = True) -> AsyncIterator[Job]:
+    """The job now, and whenever it has changed; the last one has ended. One that is forgotten ends the series.
+
+    Without `texts` nobody looks only because a text grew: that happens with every word.
+    """
     loop, news = asyncio.get_running_loop(), asyncio.Event()
 
     def ear() -> None:
-        loop.call_soon_threadsafe(news.set)
+        if texts or jobs.bell.text(job.id) is None:
+            loop.call_soon_threadsafe(news.set)
 
     with jobs.bell.heard(job.id, ear):
         before: Job | None = None
@@ -55,7 +60,7 @@ async def watch(jobs: Jobs, job: Job) -> AsyncIterator[Job]:
 async def ended(jobs: Jobs, job: Job) -> Job:
     """The job once it is over."""
     last = job
-    async for now in watch(jobs, job):
+    async for now in watch(jobs, job, texts=False):
         last = now
     return last
 
@@ -88,11 +93,6 @@ def place_of(last: str) -> tuple[int, int]:
     attempt, _, told = last.partition(".")
     fits = all(part.isascii() and part.isdigit() and len(part) < 10 for part in (attempt, told))
     return (int(attempt), int(told)) if fits else (-1, 0)
-
-
-def common(a: str, b: str) -> int:
-    """How many characters both begin with."""
-    return next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
 def told_from(at: int, text: str) -> str:

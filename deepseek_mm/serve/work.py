@@ -40,7 +40,7 @@ class Doing:
     def ask(self, task: Task) -> str:
         """The answer grows into the task's text. A task that is begun again answers the turn that it began before."""
         asked = AskIn.model_validate(task.job.payload)
-        question = question_of(asked, self._inbox.open, session=task.job.asker, task=task.job.token)
+        question = question_of(asked, self._inbox, session=task.job.asker, task=task.job.token)
         answer = Answer(text="")
         for answer in self._engine.stream(question, stop=task.halt):
             task.say(answer.text)
@@ -120,15 +120,18 @@ def telling(do: Callable[[Task], str], task: Task) -> str:
         raise
 
 
-def question_of(asked: AskIn, open: Open, *, session: str, task: str) -> Question:
-    """The question as the assistant takes it."""
-    images = [open(name) for name in asked.pictures]
-    more = tuple(Picture(image=image, name=f"picture {n}") for n, image in enumerate(images[1:], start=2))
+def question_of(asked: AskIn, inbox: Inbox, *, session: str, task: str) -> Question:
+    """The question as the assistant takes it; its pictures have files already, which are kept as they are."""
+    first, *more = [
+        Picture(image=inbox.open(name), name=f"picture {n}", path=str(inbox.path(name)))
+        for n, name in enumerate(asked.pictures, start=1)
+    ] or [Picture()]
     return Question(
         text=asked.question,
-        image=images[0] if images else None,
-        image_name="picture" if images else "",
-        more=more,
+        image=first.image,
+        image_name="picture" if first.image else "",
+        image_path=first.path,
+        more=tuple(more),
         conversation=asked.conversation,
         session=session,
         task=task,
