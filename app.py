@@ -4,13 +4,11 @@ One library, one server: the lock is taken first, then the port, so that what is
 Then the models are opened, at the first start the bundled photos are indexed, and the page is served until Ctrl-C.
 """
 
-import logging
 import os
 import shutil
 import signal
 import socket
 import sys
-import threading
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -25,10 +23,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.records import Answer
 from deepseek_mm.serve.api import Api, build_api
-from deepseek_mm.serve.door import guarded
-from deepseek_mm.serve.keys import Keys, first_key
-from deepseek_mm.serve.logs import set_up
-from deepseek_mm.serve.start import address, answer_on, listening, locked
+from deepseek_mm.serve.start import listening, locked, run_api
 from deepseek_mm.settings import split_flags
 from deepseek_mm.settings_file import SettingsFile
 from index import IndexProblem
@@ -38,7 +33,6 @@ if TYPE_CHECKING:
     from deepseek_mm.rag.assistant import Assistant
 
 PHOTOS = Path(__file__).parent / "examples" / "photos"  # indexed at the first start
-TIDY_S = 300.0  # between two rounds of letting go what was deleted
 STOP_S = 1.0  # how long answers under way may take to stop
 KEPT = "pictures"  # folder of DATA/page that stays: small copies, named after what they show
 DONE = "done"  # what DATA/first-start says when the bundled photos were taken in
@@ -126,34 +120,13 @@ def build_app(
 
 def serve(assistant: "Assistant", sock: socket.socket, file: SettingsFile) -> None:
     """Answer requests on `sock` until a signal comes; then stop every answer, so that its text is kept as stopped."""
-    config, running = assistant.config, Running[Answer]()
-    tidy(config.data / "page")
-    api, keys, ended = build_app(assistant, running=running, file=file), Keys(config.data), threading.Event()
-    if made := first_key(keys, config.serve):
-        say(f"key (shown this once, to log in with; it may do everything): {made}")
-    say(f"ready: {address(sock)}  (Ctrl-C ends it)")
-    threading.Thread(
-        target=tidy_now_and_then, args=((assistant.tidy, api.tasks.tidy), ended), name="tidy", daemon=True
-    ).start()
-    with set_up(config), closing(api):
-        api.start()
-        try:
-            answer_on(sock, guarded(api.app, config, keys), hush=running.stop_all)
-        finally:
-            ended.set()
-            running.stop_all(wait_s=STOP_S)
-
-
-def tidy_now_and_then(
-    tidies: Sequence[Callable[[], object]], ended: threading.Event, *, every_s: float = TIDY_S
-) -> None:
-    """Let go of what cannot be undone any more, as long as the page is served."""
-    while not ended.wait(every_s):
-        try:
-            for tidies_up in tidies:
-                tidies_up()
-        except Exception:  # what could not be tidied now is tried again
-            logging.getLogger(__name__).exception("could not tidy the library")
+    running: Running[Answer] = Running()
+    tidy(assistant.config.data / "page")
+    api = build_app(assistant, running=running, file=file)
+    try:
+        run_api(api, sock, say=say, note="Ctrl-C ends it", hush=running.stop_all)
+    finally:
+        running.stop_all(wait_s=STOP_S)
 
 
 def tidy(cache: Path) -> None:

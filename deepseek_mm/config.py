@@ -207,7 +207,6 @@ class ServeConfig:
     queue: int = 64  # interactive tasks that may wait; those beyond are sent away
     bulk_queue: int = 1_000  # the same of tasks that nobody sits waiting for
     at_once: int = 32  # requests that are answered while their caller waits; those beyond are sent away
-    keep_tasks: int = 1_000  # ended tasks that can still be asked about
     batch_wait_ms: float = 4.0  # how long a request waits for others to share a pass with
     max_body_bytes: int = 200_000_000  # of one request
     fetch_urls: bool = False  # whether pictures may be named by address
@@ -222,7 +221,6 @@ class ServeConfig:
         between("serve.queue", self.queue, 1, 100_000)
         between("serve.bulk_queue", self.bulk_queue, 1, 1_000_000)
         between("serve.at_once", self.at_once, 1, 10_000)
-        between("serve.keep_tasks", self.keep_tasks, 1, 1_000_000)
         between("serve.batch_wait_ms", self.batch_wait_ms, 0, 1_000)
         between("serve.max_body_bytes", self.max_body_bytes, 1_000, 10**12)
         between("serve.fetch_bytes", self.fetch_bytes, 1, 10**10)

@@ -16,7 +16,7 @@ from serve_help import As
 import app
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.errors import CannotListen, ConfigError, LibraryError
-from deepseek_mm.serve.start import holder
+from deepseek_mm.serve.start import holder, tidy_now_and_then
 
 ROOT = Path(__file__).parent.parent
 
@@ -215,7 +215,7 @@ class Untidy:
 def test_tidying_goes_on_after_a_failure_and_ends_with_the_page(caplog):
     ended = threading.Event()
     untidy = Untidy(3, ended)
-    app.tidy_now_and_then([untidy.tidy], ended, every_s=0.001)
+    tidy_now_and_then(untidy.tidy, ended, every_s=0.001)
     assert untidy.left == 0
     assert caplog.text.count("could not tidy") == 3
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from lm_help import decoder, experts
+from rounding import off
 from torch import nn
 
 from deepseek_mm.lm.attend import Whole
@@ -37,10 +38,6 @@ def _without_gradients():
     torch.manual_seed(0)
     with torch.inference_mode():
         yield
-
-
-def off(ours, truth) -> float:
-    return float((ours.float() - truth.float()).norm() / truth.float().norm())
 
 
 def test_every_code_means_the_number_of_the_specification_and_comes_back():

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from rounding import off
 from timm.layers.conv2d_same import Conv2dSame
 from torch import nn
 
@@ -27,10 +28,6 @@ def _without_gradients():
     torch.manual_seed(0)
     with torch.inference_mode():
         yield
-
-
-def off(ours, truth) -> float:
-    return float((ours.float() - truth.float()).norm() / truth.float().norm())
 
 
 def test_a_range_holds_both_ends_and_zero_exactly():

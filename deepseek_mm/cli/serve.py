@@ -2,7 +2,6 @@
 
 import signal
 from argparse import ArgumentParser, Namespace
-from contextlib import closing
 from types import FrameType
 
 from deepseek_mm.cli.desk import OK, Command, Desk
@@ -13,24 +12,15 @@ from deepseek_mm.settings_file import SettingsFile
 def run(args: Namespace, desk: Desk) -> int:
     """Until Ctrl-C. The lock comes first, then the port, so that what is wrong is said before models are opened."""
     from deepseek_mm.serve.api import build_api
-    from deepseek_mm.serve.door import guarded
-    from deepseek_mm.serve.keys import Keys, first_key
-    from deepseek_mm.serve.logs import set_up
-    from deepseek_mm.serve.start import address, answer_on, listening, locked
+    from deepseek_mm.serve.start import listening, locked, run_api
 
     signal.signal(signal.SIGTERM, _interrupt)
     config = config_of(args, desk)
     file = SettingsFile(flags_of(args), environ=desk.environ, cwd=desk.cwd)
-    with locked(config.data), listening(config.serve) as sock, set_up(config), desk.assistant(config) as assistant:
-        keys = Keys(config.data)
-        if made := first_key(keys, config.serve):
-            desk.say(f"key (shown this once; it may do everything): {made}")
+    with locked(config.data), listening(config.serve) as sock, desk.assistant(config) as assistant:
         assistant.library.start()
         api = build_api(assistant, file)
-        with closing(api):
-            api.start()
-            desk.say(f"ready: {address(sock)}  (the API is described at /docs; Ctrl-C ends it)")
-            answer_on(sock, guarded(api.app, config, keys), hush=api.tasks.stop)
+        run_api(api, sock, say=desk.say, note="the API is described at /docs; Ctrl-C ends it", hush=api.tasks.stop)
     return OK
 
 

@@ -19,7 +19,7 @@ from deepseek_mm.serve.openai.routes import openai_routes
 from deepseek_mm.serve.past import history_routes
 from deepseek_mm.serve.pictures import Pictures
 from deepseek_mm.serve.problems import add_problems
-from deepseek_mm.serve.shelves import library_routes
+from deepseek_mm.serve.shelves import library_routes, nothing
 from deepseek_mm.serve.task_routes import task_routes
 from deepseek_mm.serve.tasks import Tasks
 from deepseek_mm.serve.tuning import settings_routes
@@ -32,6 +32,7 @@ class Api:
     """The app, and what has to be started and stopped with it."""
 
     app: FastAPI
+    assistant: Assistant
     tasks: Tasks
     engine: Engine
 
@@ -39,14 +40,15 @@ class Api:
         """Begin with the tasks that wait."""
         self.tasks.start()
 
+    def tidy(self) -> None:
+        """Let go of what was deleted and cannot be undone any more, and of pictures whose tasks are over."""
+        self.assistant.tidy()
+        self.tasks.tidy()
+
     def close(self) -> None:
         """Leave what is under way to the next start."""
         self.tasks.stop()
         self.engine.close()
-
-
-def nothing() -> None:
-    """Nobody else is to be stopped."""
 
 
 def build_api(assistant: Assistant, file: SettingsFile, *, hush: Callable[[], object] = nothing) -> Api:
@@ -73,4 +75,4 @@ def build_api(assistant: Assistant, file: SettingsFile, *, hush: Callable[[], ob
     app.mount(ASSETS, StaticFiles(directory=swagger_ui_bundle.swagger_ui_path))
     app.add_middleware(Admission, most=config.serve.at_once)
     app.add_middleware(Counted, metrics=metrics)
-    return Api(app=app, tasks=tasks, engine=engine)
+    return Api(app=app, assistant=assistant, tasks=tasks, engine=engine)

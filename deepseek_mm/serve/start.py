@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -15,6 +15,12 @@ from starlette.types import ASGIApp
 
 from deepseek_mm.config import ServeConfig
 from deepseek_mm.errors import CannotListen, LibraryError
+from deepseek_mm.serve.api import Api
+from deepseek_mm.serve.door import guarded
+from deepseek_mm.serve.keys import Keys, first_key
+from deepseek_mm.serve.logs import set_up
+
+TIDY_S = 300.0  # between two rounds of letting go what was deleted
 
 
 class Server(uvicorn.Server):
@@ -45,6 +51,36 @@ def answer_on(sock: socket.socket, app: ASGIApp, *, hush: Callable[[], object]) 
     server = Server(config)
     server.hush = hush
     server.run(sockets=[sock])
+
+
+def run_api(
+    api: Api, sock: socket.socket, *, say: Callable[[str], None], note: str, hush: Callable[[], object]
+) -> None:
+    """Answer until a signal comes: a first key is shown once, the log is written, and what can go is let go of.
+
+    `note` stands behind the address; `hush` stops the answers under way when the end comes.
+    """
+    config, ended = api.assistant.config, threading.Event()
+    keys = Keys(config.data)
+    if made := first_key(keys, config.serve):
+        say(f"key (shown this once, to log in with; it may do everything): {made}")
+    threading.Thread(target=tidy_now_and_then, args=(api.tidy, ended), name="tidy", daemon=True).start()
+    with set_up(config), closing(api):
+        api.start()
+        say(f"ready: {address(sock)}  ({note})")
+        try:
+            answer_on(sock, guarded(api.app, config, keys), hush=hush)
+        finally:
+            ended.set()
+
+
+def tidy_now_and_then(tidy: Callable[[], object], ended: threading.Event, *, every_s: float = TIDY_S) -> None:
+    """Let go of what cannot be undone any more, as long as it is served."""
+    while not ended.wait(every_s):
+        try:
+            tidy()
+        except Exception:
+            logging.getLogger(__name__).exception("could not tidy the library")
 
 
 @contextmanager
