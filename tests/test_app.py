@@ -16,7 +16,7 @@ from serve_help import As
 import app
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.errors import CannotListen, ConfigError, LibraryError
-from deepseek_mm.serve.start import holder, tidy_now_and_then
+from deepseek_mm.serve.start import holder, listening, tidy_now_and_then
 
 ROOT = Path(__file__).parent.parent
 
@@ -226,3 +226,10 @@ def test_only_the_small_copies_outlive_a_restart(tmp_path):
         (tmp_path / name).write_text("x")
     app.tidy(tmp_path)
     assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()] == ["pictures/ab/x.jpg"]
+
+
+def test_answers_are_not_held_back_until_the_last_packet_was_acknowledged():
+    with listening(ServeConfig(port=0)) as sock, socket.create_connection(sock.getsockname()):
+        accepted, _ = sock.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -114,6 +114,7 @@ def listening(serve: ServeConfig) -> Iterator[socket.socket]:
     try:
         family, kind, _, _, address = socket.getaddrinfo(serve.host, serve.port, type=socket.SOCK_STREAM)[0]
         sock = socket.create_server(address[:2], family=family)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio sets it only where a socket names TCP
     except OSError as error:
         raise CannotListen(
             f"cannot listen at {serve.host}:{serve.port}{holder(serve.port)}: {error.strerror}. "
