@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
-import swagger_ui_bundle
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
@@ -12,7 +11,7 @@ from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.admission import Admission
 from deepseek_mm.serve.asking import ask_routes
 from deepseek_mm.serve.engine import Engine
-from deepseek_mm.serve.health import ASSETS, described, health_routes
+from deepseek_mm.serve.health import ASSETS, described, health_routes, swagger_ui
 from deepseek_mm.serve.inbox import Inbox
 from deepseek_mm.serve.metrics import Counted, Metrics
 from deepseek_mm.serve.openai.routes import openai_routes
@@ -72,7 +71,7 @@ def build_api(assistant: Assistant, file: SettingsFile, *, hush: Callable[[], ob
         health_routes(assistant, tasks, metrics),
     ):
         app.include_router(router)
-    app.mount(ASSETS, StaticFiles(directory=swagger_ui_bundle.swagger_ui_path))
+    app.mount(ASSETS, StaticFiles(directory=swagger_ui()))
     app.add_middleware(Admission, most=config.serve.at_once)
     app.add_middleware(Counted, metrics=metrics)
     return Api(app=app, assistant=assistant, tasks=tasks, engine=engine)

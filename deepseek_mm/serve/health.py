@@ -1,5 +1,6 @@
 """/health: does it live, is it ready, and by which plan does it work here; /metrics; /docs without a network."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
@@ -7,6 +8,7 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse
 
+from deepseek_mm.encoders.packaged import package_folder
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.metrics import Metrics
 from deepseek_mm.serve.tasks import Tasks
@@ -62,6 +64,11 @@ def health_routes(assistant: Assistant, tasks: Tasks, metrics: Metrics) -> APIRo
         )
 
     return router
+
+
+def swagger_ui() -> Path:
+    """The folder with Swagger UI, which draws /docs without a network. MissingPackage if it is absent."""
+    return package_folder("fastapi_offline", distribution="fastapi-offline", needed_for="/docs") / "static"
 
 
 def described() -> dict[str, Any]:
