@@ -17,7 +17,7 @@ ARGS ?=
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-run: setup  ## open the page at http://127.0.0.1:7860; PORT= HOST= DATA= override
+run: setup .venv/.plan  ## open the page at http://127.0.0.1:7860; PORT= HOST= DATA= override
 	@$(PY) app.py $(if $(DATA),--data "$(DATA)") $(if $(HOST),--host "$(HOST)") $(if $(PORT),--port "$(PORT)") $(ARGS)
 
 setup: .venv/.requirements .venv/.models .venv/.loops  ## make .venv and install what the page needs
@@ -74,6 +74,10 @@ $(PY):
 .venv/.dev: pyproject.toml .venv/.requirements
 	@$(PIP) --editable '.[dev]'
 	@touch $@
+
+.venv/.plan: .venv/.requirements | .venv/.loops
+	@echo "measuring what computes fastest on this machine (half a minute)"
+	@$(PY) -m deepseek_mm plan --calibrate >/dev/null && touch $@ || echo "going on with torch as it is"
 
 chromium:
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \

@@ -50,7 +50,7 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     config = dialled(config)
     say(f"loading the vector space {config.encoder.name}")
     space = open_space(config.encoder)
-    plan = fit(space, config, cache=cache_folder(), say=say)
+    planned = fit(space, config, cache=cache_folder(), say=say)
     say("opening the eyes")
     noticer = open_trained(read_noticer, space)
     eyes = Eyes(
@@ -66,7 +66,7 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     say("opening the history")
     history = History(config.data / "history.db")
     say(f"opening the language model {config.lm.vlm or config.lm.name}")
-    lm = open_fast(config.lm, cache=cache_folder(), progress=say, plain=plan.lm == PLAIN)
+    lm = open_fast(config.lm, cache=cache_folder(), progress=say, plain=planned.plan.lm == PLAIN)
     retriever = Retriever(space, store, eyes, config)
     jobs = Jobs(config.data / "jobs.db")
     library = Library(
@@ -78,7 +78,7 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
         history=history,
     )
     assistant = Assistant(config, eyes=eyes, retriever=retriever, library=library, lm=lm, history=history)
-    assistant.plan = plan
+    assistant.planned = planned
     return assistant
 
 

@@ -114,6 +114,7 @@ class PaperAssistant:
     library: Shelves
     says: str = "It is a thing [1] that one can see from afar."
     pause_s: float = 0.0  # before each word
+    planned: None = None  # paper needs no engine
 
     def about(self) -> dict[str, Any]:
         return {"model": "paper", "space": "colours"}

@@ -14,6 +14,7 @@ if __name__ == "__main__":  # as a script
     sys.path[:0] = [str(Path(__file__).parent.parent)]
 
 from fakes import Parrot
+from plan_help import planned_in
 from rag_house import build
 from slow_ingest import SlowSpace
 
@@ -26,6 +27,7 @@ def load(config: Config) -> Assistant:
     """The assistant, its library at work."""
     space = SlowSpace(seconds=float(os.environ.get("SECONDS", "0.05")))
     assistant = build(config.data, lm=Parrot("It is a thing [1]."), space=space, home="spaces/colours")
+    assistant.planned = planned_in(config.data / "engines")
     assistant.library.start()
     return assistant
 

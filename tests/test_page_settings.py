@@ -118,6 +118,17 @@ def test_a_checkpoint_is_checked_before_it_is_kept(visitor, served):
     told(visitor, ENGLISH.set_kept)
 
 
+def test_the_dial_shows_what_was_measured_and_is_kept_for_the_next_start(visitor, served):
+    fast = visitor.page.get_by_label("Fast: 0.11 s an answer here, 70 % of 99 questions right")
+    fast.check()
+    told(visitor, "At the next start: speed and quality: Fast.")
+    assert 'dial = "fast"' in kept(served)
+    visitor.page.get_by_label("Balanced: 0.16 s").check()
+    told(visitor, ENGLISH.set_kept)
+    expect(visitor.page.get_by_text("At the next start:")).to_have_count(0)
+    expect(shown(visitor, "dl.facts")).to_contain_text("balanced: pictures torch")
+
+
 def test_theme_language_and_a_report_without_private_things(visitor, served):
     looks = visitor.page.locator(".looks")
     looks.get_by_role("button", name=ENGLISH.theme_dark).click()

@@ -118,7 +118,7 @@ def test_an_engine_that_does_not_open_falls_back_to_torch_and_is_told(tmp_path, 
 
 
 def test_a_space_of_another_kind_stays_as_it_is_and_nothing_fails(tmp_path):
-    plan = fit(TinySpace(), Config(), cache=tmp_path, say=lambda line: None)
+    plan = fit(TinySpace(), Config(), cache=tmp_path, say=lambda line: None).plan
     assert (plan.image, plan.dial) == ("torch", "balanced")
 
 
@@ -127,7 +127,7 @@ def test_a_start_puts_in_what_the_plan_names(tmp_path, monkeypatch):
     space, said = TinySpace(), []
     before = space.embed_texts(["a dog"])
     config = Config(runtime=RuntimeConfig(engine="torch-fp32"))
-    assert fit(space, config, cache=tmp_path, say=said.append).image == "torch-fp32"
+    assert fit(space, config, cache=tmp_path, say=said.append).plan.image == "torch-fp32"
     assert said == ["computing pictures by torch-fp32 and text by torch-fp32"]
     assert type(space.model.packaged_upper).__name__ == "AsMap"
     np.testing.assert_allclose(space.embed_texts(["a dog"]), before, atol=1e-5)

@@ -5,41 +5,21 @@ import base64
 import io
 import json
 import threading
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
+from api_house import served
 from fakes import picture
 from fastapi.testclient import TestClient
 from jobs_help import eventually
-from rag_house import build, paint, put
 from serve_help import As
 
-from deepseek_mm.config import ServeConfig
 from deepseek_mm.jobs import Asked, Jobs
-from deepseek_mm.serve.api import build_api
 from deepseek_mm.serve.watching import ended as over
 from deepseek_mm.serve.watching import place_of
 from deepseek_mm.serve.who import LOCAL
-from deepseek_mm.settings_file import SettingsFile
 
 STRANGER = replace(LOCAL, name="stranger", session="api:stranger")
-
-
-@contextmanager
-def served(folder, *, begin=True, **numbers):
-    """The API over a small library of painted photos: (api, client)."""
-    assistant = build(folder / "library")
-    assistant.config = replace(assistant.config, serve=ServeConfig(**{"workers": 2, **numbers}))
-    put(assistant, *(paint(folder / "photos", f"{name}.png", name) for name in ("red", "green")))
-    api = build_api(assistant, SettingsFile.of(assistant.config))
-    if begin:
-        api.start()
-    try:
-        yield api, TestClient(As(api.app), raise_server_exceptions=False)
-    finally:
-        api.close()
-        assistant.close()
 
 
 def infer(client, kind="ask", *, key="", **asked):

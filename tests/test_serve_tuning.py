@@ -7,6 +7,7 @@ import pytest
 from serve_help import client_of
 from service import STRANGER, house_in
 
+from deepseek_mm.runtime.dial import dialled
 from deepseek_mm.serve.described import defaults, descriptions
 from deepseek_mm.serve.tuning import settings_routes
 from deepseek_mm.serve.who import LOCAL
@@ -127,3 +128,11 @@ def test_about_tells_the_machine_and_no_path_of_it(house, me):
     about = me.get("/about").json()
     assert (about["sources"], about["space"], about["language_model"]) == (3, "colours", "parrot")
     assert str(house.folder) not in me.get("/about").text
+
+
+def test_another_step_of_the_dial_needs_a_restart_and_so_does_what_it_brings(house, me):
+    changed = me.patch("/settings", json={"changes": {"runtime.dial": "fast"}}).json()
+    assert changed["restart"] == ["see.max_parts", "see.beams", "see.glance", "runtime.dial"]
+    before, house.assistant.config = house.assistant.config, dialled(house.file.read().config)
+    assert me.get("/settings").json()["restart"] == []
+    house.assistant.config = before

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from fakes import Parrot
+from plan_help import planned_in
 from rag_house import build, paint, put
 
 from deepseek_mm.config import LMConfig
@@ -46,3 +47,10 @@ def test_versions_start_with_our_own_and_tell_a_missing_package(monkeypatch):
     assert versions("1.2")[2].startswith("torch ")
     monkeypatch.setattr("ui.installed.PACKAGES", ("no-such-package",))
     assert versions("1.2")[-1] == "no-such-package ?"
+
+
+def test_facts_and_report_tell_the_plan_and_its_reason(house, tmp_path):
+    assert "plan: none" in report(house)
+    house.planned = planned_in(tmp_path / "engines")
+    assert "balanced: pictures torch" in dict(facts(house, Path("x"), ENGLISH))[ENGLISH.set_plan]
+    assert "A processor alone, with 2 cores" in report(house)

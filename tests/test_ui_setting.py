@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from chat_server import chat_server
 from fakes import Parrot
+from plan_help import planned_in
 from rag_house import build
 
 from deepseek_mm import Config, SettingsFile
@@ -13,7 +14,7 @@ from deepseek_mm.__main__ import main
 from deepseek_mm.cli.desk import Desk
 from deepseek_mm.config import OUR_LM, ServeConfig
 from deepseek_mm.rag.search import Measured
-from ui.setting import Setting, kind_of, shown
+from ui.setting import AT_START, Setting, kind_of, shown
 from ui.words import CHINESE, ENGLISH
 
 DEFAULTS = (6, 0.6, 0.6, "auto")  # regions, certainty (no curve is fitted for painted photos), presence, phrasing
@@ -210,9 +211,7 @@ def test_a_key_goes_to_the_server_and_is_shown_and_written_nowhere(setting, hous
 
 def test_where_strangers_may_look_the_models_are_chosen_at_the_machine(setting, house):
     house.config = replace(house.config, serve=ServeConfig(host="0.0.0.0"))
-    assert setting.look().fixed == dict.fromkeys(
-        ["lm.name", "lm.url", "lm.sees", "lm.vlm", "encoder.name"], ENGLISH.set_fixed_open
-    )
+    assert setting.look().fixed == dict.fromkeys(AT_START, ENGLISH.set_fixed_open)
     with chat_server() as server:
         assert setting.try_it(server.url, "").text == ENGLISH.set_fixed_open
         assert setting.save_models("server", server.url, "", False, "").wrong
@@ -231,3 +230,20 @@ def test_a_settings_file_that_somebody_broke_is_told_and_left_alone(setting, hou
 def test_an_address_is_shown_without_name_and_password():
     assert shown("http://me:secret@example.org:8000/v1") == "http://example.org:8000/v1"
     assert shown("") == ""
+
+
+def test_the_dial_says_what_each_step_costs_here_and_is_kept_for_the_next_start(setting, house, tmp_path):
+    assert {says.partition(": ")[2] for says, name in setting.steps()} == {ENGLISH.dial_unmeasured}
+    house.planned = planned_in(tmp_path / "engines")
+    assert setting.steps()[0] == ("Fast: 0.11 s an answer here, 70 % of 99 questions right", "fast")
+    assert setting.save_dial("fast").text == ENGLISH.set_kept
+    assert restarted(setting).runtime.dial == "fast"
+    assert "speed and quality: Fast." in setting.look().next
+    assert setting.save_dial("fast").text == ENGLISH.set_unchanged
+
+
+def test_a_step_that_nobody_knows_is_not_kept(setting):
+    said = setting.save_dial("warp")
+    assert said.wrong
+    assert "fast, balanced or best" in said.text
+    assert restarted(setting).runtime.dial == "balanced"

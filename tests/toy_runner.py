@@ -54,6 +54,10 @@ class ToyRunner:
         self.language, self.room, self.known, self.before = language, room, known, before
         self.tokens, self.length, self.most, self.calls = {}, {}, {}, []
 
+    @property
+    def pages(self):
+        return sum(self.most.values()), self.room
+
     def fits(self, tokens):
         return sum(self.most.values()) + tokens <= self.room
 

@@ -22,6 +22,7 @@ def facts(assistant: Assistant, settings_file: Path, words: Words) -> list[tuple
         (words.set_files, about["photos"]),
         (words.regions, about["regions"]),
         (words.set_lm_now, about["language model"]),
+        (words.set_plan, _plan(assistant) or "—"),
         (words.set_space, f"{about['space']} ({words.set_fingerprint} {about['fingerprint']})"),
         (words.set_machine, words.set_cores.format(system=system(), cores=os.cpu_count())),
         (words.set_threads, _threads(assistant, words)),
@@ -38,6 +39,7 @@ def report(assistant: Assistant) -> str:
         "machine": f"{system()}, {os.cpu_count()} cores",
         "threads (0: all)": threads,
         "language model": f"{Path(about['language model']).name}{' on a server' if config.lm.url else ''}",
+        "plan": _plan(assistant) or "none",
         "phrasing": config.lm.phrasing_now,
         "space": f"{Path(about['space']).name}, fingerprint {about['fingerprint']}",
         "library": f"{about['photos']} files, {about['regions']} regions, {in_bytes(size_of(config.data))}",
@@ -62,6 +64,12 @@ def _package(name: str) -> str:
         return f"{name} {version(name)}"
     except PackageNotFoundError:  # faiss comes under other names too
         return f"{name} ?"
+
+
+def _plan(assistant: Assistant) -> str:
+    """What computes what, and why."""
+    planned = assistant.planned
+    return " ".join([f"{planned.plan.short}.", planned.plan.reason]) if planned else ""
 
 
 def _threads(assistant: Assistant, words: Words) -> str:

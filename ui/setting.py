@@ -7,7 +7,7 @@ is opened at the start (`AT_START`) is written only. What a flag or the environm
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +18,7 @@ from ui.shelving import Said
 from ui.words import Words
 
 AT_ONCE = ("rag.num_regions", "rag.min_certainty", "rag.min_presence", "lm.phrasing")
-AT_START = ("lm.name", "lm.url", "lm.sees", "lm.vlm", "encoder.name")
+AT_START = ("lm.name", "lm.url", "lm.sees", "lm.vlm", "encoder.name", "runtime.dial")
 PACKAGED, NO_MODEL, PACKAGED_SPACE = LMConfig().name, "none", "default"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
@@ -122,6 +122,32 @@ class Setting:
 
         return self._say(save)
 
+    def save_dial(self, step: object) -> Said:
+        """Keep the step of the dial that the next start works at."""
+
+        def save() -> str:
+            if not (changes := self._changes({"runtime.dial": str(step)})):
+                return self.words.set_unchanged
+            self.file.write(changes)
+            return self.words.set_kept
+
+        return self._say(save)
+
+    def steps(self) -> list[tuple[str, str]]:
+        """What each step of the dial costs and is worth on this machine, and its name."""
+        planned, words = self.assistant.planned, self.words
+        measured = {step.name: step for step in planned.settings() if step.seconds} if planned else {}
+        told = []
+        for name, says in self._step_names().items():
+            step = measured.get(name)
+            numbers = words.dial_measured.format(**asdict(step)) if step else words.dial_unmeasured
+            told.append((f"{says}: {numbers}", name))
+        return told
+
+    def _step_names(self) -> dict[str, str]:
+        words = self.words
+        return {"fast": words.dial_fast, "balanced": words.dial_balanced, "best": words.dial_best}
+
     def try_it(self, url: str, model: str) -> Said:
         """Ask a server which models it offers."""
 
@@ -214,6 +240,8 @@ class Setting:
             told += [needs[kind]] if (kind := kind_of(then.lm)) in needs else []
         if then.encoder.name != now.encoder.name:
             told.append(words.set_next_encoder.format(name=then.encoder.name))
+        if then.runtime.dial != now.runtime.dial:
+            told.append(words.set_next_dial.format(step=self._step_names()[then.runtime.dial]))
         return (
             " ".join([words.set_next.format(what=" ".join(told)), words.set_next_undo.format(file=file)])
             if told

@@ -45,6 +45,7 @@ class SettingsTab:
                 piece(heading(words.set_look), listens="")
                 piece(choices(words), listens="", elem_classes="looks")
             with gr.Column(scale=1, min_width=300):
+                parts |= _place_dial(words)
                 parts |= _place_models(words)
                 piece(heading(words.set_about), listens="")
                 parts["facts"] = piece(listens="", elem_classes="facts-of-it")
@@ -65,6 +66,7 @@ class SettingsTab:
         parts["save"].click(self._save, self._of(*ANSWERS), everything, **QUIET)
         parts["defaults"].click(self._reset, None, everything, **QUIET)
         parts["save_models"].click(self._save_models, self._of(*MODELS), everything, **QUIET)
+        parts["dial"].input(self._save_dial, parts["dial"], everything, **QUIET)
         outputs = self._of("word", "ended", "emptied")
         return parts["empty"].click(self._empty, parts["word"], outputs, **QUIET)
 
@@ -118,6 +120,12 @@ class SettingsTab:
             "tried": line(None),
             "encoder": gr.Radio(value="own" if own else "packaged", interactive=not locked, info=locked),
             "checkpoint": gr.Textbox(value=values["encoder.name"] if own else "", interactive=not locked, visible=own),
+            "dial": gr.Radio(
+                self.setting.steps(),
+                value=values["runtime.dial"],
+                interactive="runtime.dial" not in fixed,
+                info=fixed.get("runtime.dial", self.setting.words.dial_hint),
+            ),
             "next": gr.HTML(hint(look.next), visible=bool(look.next)),
             "save_models": gr.Button(interactive=not (why and locked)),
         }
@@ -132,9 +140,12 @@ class SettingsTab:
         checkpoint = own.strip() or " ''" if encoder == "own" else ""
         return self._told("said_models", self.setting.save_models(kind, url, name, sees, checkpoint))
 
+    def _save_dial(self, step: object) -> dict[Any, Any]:
+        return self._told("said_dial", self.setting.save_dial(step))
+
     def _told(self, where: str, said: Said) -> dict[Any, Any]:
         """What was said; and everything as it stands then, unless something is wrong with what was typed."""
-        others = {self.parts[name]: line(None) for name in ("said", "said_models")}
+        others = {self.parts[name]: line(None) for name in ("said", "said_models", "said_dial")}
         return {**others, **({} if said.wrong else self.fill()), self.parts[where]: line(said)}
 
     def _try(self, url: str, name: str) -> Iterator[Any]:
@@ -207,6 +218,14 @@ def _place_answers(words: Words) -> dict[str, Any]:
         parts["save"] = gr.Button(words.set_save, variant="primary", size="sm", min_width=120)
         parts["defaults"] = gr.Button(words.set_defaults, size="sm", min_width=120)
     return parts | {"said": piece(listens="", visible=False)}
+
+
+def _place_dial(words: Words) -> dict[str, Any]:
+    """Speed against quality."""
+    piece(heading(words.dial), listens="")
+    steps = [(words.dial_fast, "fast"), (words.dial_balanced, "balanced"), (words.dial_best, "best")]
+    dial = gr.Radio(steps, value="balanced", label=words.dial_label, info=words.dial_hint)
+    return {"dial": dial, "said_dial": piece(listens="", visible=False)}
 
 
 def _place_models(words: Words) -> dict[str, Any]:

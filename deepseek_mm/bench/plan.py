@@ -71,7 +71,7 @@ def plan(setting: Setting) -> Result:
         setting.note("timing the parts, in turns")
         rounds = setting.sizes.plan_rounds
         parts = [*towers(spaces_of(chosen, eager), rounds), *language(setting, rounds)]
-        words = {"plan": chosen.plan.short if chosen.plan else "none"}
+        words = {"plan": chosen.planned.plan.short if chosen.planned else "none"}
     return told([asked[0], *parts], questions=asked[1], words=words)
 
 

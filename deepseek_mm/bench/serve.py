@@ -2,21 +2,24 @@
 
 A server of its own process, as `python -m deepseek_mm serve` starts it, and clients in threads here. The same requests
 go one by one and from eight clients, in turns, round after round; each figure is the median over rounds of the ratio.
+Clients share the processor with the server, so they are as light as can be: plain connections, opened beforehand.
 """
 
 import base64
 import io
+import json
 import statistics
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from itertools import count
 from pathlib import Path
-from socket import create_server
+from socket import IPPROTO_TCP, TCP_NODELAY, create_server
 
 import httpx
 from PIL import Image
@@ -31,6 +34,7 @@ MANY = 32  # clients that are all served
 OVERLOAD = 10 * MANY
 ROUNDS = 5
 START_S = 180.0
+CONNECT_S = 60.0  # until all clients are connected
 WORDS = ("a dog on a beach", "two people talk", "a red car in the rain", "a plate of food", "an old tower", "a cat")
 Body = dict[str, object]
 
@@ -122,13 +126,7 @@ def load(url: str, call: Call, clients: int, requests: int, numbers: Iterator[in
     """Seconds that these clients take for so many requests together. JobFailed if one is not answered."""
     bodies = [call.bodies(next(numbers)) for _ in range(requests)]
     shares, served = [bodies[n::clients] for n in range(clients)], list[Served]()
-    threads = [threading.Thread(target=client, args=(url, call.path, share, served)) for share in shares]
-    begun_s = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    took_s = time.perf_counter() - begun_s
+    took_s = at_once(url, call.path, shares, served)
     if bad := [one.status for one in served if one.status != 200]:
         raise JobFailed(f"{len(bad)} of {requests} requests to {call.path} were answered with {bad[0]}. See its log")
     return took_s
@@ -136,24 +134,40 @@ def load(url: str, call: Call, clients: int, requests: int, numbers: Iterator[in
 
 def crowd(url: str, call: Call, clients: int, *, each: int) -> list[Served]:
     """So many clients at the same time, each with a few requests."""
-    served, threads = list[Served](), []
-    for n in range(clients):
-        bodies = [call.bodies(1_000_000 + n * each + m) for m in range(each)]
-        threads.append(threading.Thread(target=client, args=(url, call.path, bodies, served)))
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    served = list[Served]()
+    at_once(
+        url, call.path, [[call.bodies(1_000_000 + n * each + m) for m in range(each)] for n in range(clients)], served
+    )
     return served
 
 
-def client(url: str, path: str, bodies: Sequence[Body], served: list[Served]) -> None:
+def at_once(url: str, path: str, shares: Sequence[Sequence[Body]], served: list[Served]) -> float:
+    """Seconds until every client has its share; all begin when all are connected."""
+    begin = threading.Barrier(len(shares) + 1)
+    threads = [threading.Thread(target=client, args=(url, path, share, begin, served)) for share in shares]
+    for thread in threads:
+        thread.start()
+    begin.wait(CONNECT_S)
+    begun_s = time.perf_counter()
+    for thread in threads:
+        thread.join()
+    return time.perf_counter() - begun_s
+
+
+def client(url: str, path: str, share: Sequence[Body], begin: threading.Barrier, served: list[Served]) -> None:
     """One client, one request after another over one connection."""
-    with httpx.Client(base_url=url, timeout=300, trust_env=False) as http:
+    bodies = [json.dumps(body).encode() for body in share]
+    http = HTTPConnection(url.partition("//")[2], timeout=300)
+    with closing(http):
+        http.connect()
+        http.sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+        begin.wait(CONNECT_S)
         for body in bodies:
             begun_s = time.perf_counter()
-            status = http.post(path, json=body).status_code
-            served.append(Served(status=status, seconds=time.perf_counter() - begun_s))
+            http.request("POST", path, body, {"content-type": "application/json"})
+            answer = http.getresponse()
+            answer.read()
+            served.append(Served(status=answer.status, seconds=time.perf_counter() - begun_s))
 
 
 def filled(url: str) -> None:

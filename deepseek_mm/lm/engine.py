@@ -7,7 +7,9 @@ belongs: an error ends the answers that caused it, and nobody waits for an answe
 """
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import count
 
@@ -24,6 +26,7 @@ from deepseek_mm.lm.runner import Prompt, Runner
 from deepseek_mm.lm.sampling import Sampling
 from deepseek_mm.lm.schedule import Part, Read, Schedule
 from deepseek_mm.lm.spelling import Spelling
+from deepseek_mm.lm.tally import Tally
 from deepseek_mm.lm.tokenizer import Tokenizer
 from deepseek_mm.lm.trace import Tracer
 
@@ -44,6 +47,12 @@ class Engine:
         self._numbers = count()  # from here on the worker's own
         self._requests: dict[int, Request] = {}
         self._schedule = Schedule(runner.fits)
+        self._tally = Tally()
+
+    def tally(self) -> Tally:
+        """What was done until now. From any thread."""
+        taken, pages = self._runner.pages
+        return replace(self._tally, pages_taken=taken, pages=pages)
 
     @property
     def context(self) -> int:
@@ -120,11 +129,13 @@ class Engine:
             self._requests[number].end()
             self._leave(number)
         self._admit()
-        step = self._schedule.step(self._pace.bite, alone=ALONE)
+        step, began = self._schedule.step(self._pace.bite, alone=ALONE), time.perf_counter()
         if isinstance(step, Read):
             self._read(step.parts)
+            self._tally.read_s += time.perf_counter() - began
         elif step is not None:
             self._write(step.requests)
+            self._tally.write_s += time.perf_counter() - began
 
     def _admit(self) -> None:
         while (number := self._schedule.admit()) is not None:
@@ -137,6 +148,8 @@ class Engine:
                 self._fail(number, error, started=False)
             else:
                 self._schedule.read(number, known)
+                self._tally.prompt_tokens += len(request.prompt.ids)
+                self._tally.known_tokens += known
         if (number := self._schedule.hopeless()) is not None:
             reason = f"an answer of {self._size(self._requests[number])} tokens, prompt included, needs more memory"
             advice = "Ask more briefly, lower lm.max_tokens or raise lm.memory_tokens"
@@ -211,6 +224,7 @@ class Engine:
 
     def _take(self, number: int, token: int) -> None:
         request = self._requests[number]
+        self._tally.written_tokens += 1
         try:
             if token in self._tokenizer.ends:
                 request.end()

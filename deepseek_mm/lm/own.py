@@ -23,6 +23,7 @@ from deepseek_mm.lm.paged_runner import PagedRunner
 from deepseek_mm.lm.runner import Prompt
 from deepseek_mm.lm.sampling import Sampling
 from deepseek_mm.lm.shape import MoEShape
+from deepseek_mm.lm.tally import Tally
 from deepseek_mm.lm.tokenizer import Tokenizer, read_tokenizer
 from deepseek_mm.lm.trace import Tracer
 from deepseek_mm.lm.weights import build, read_folder
@@ -73,6 +74,10 @@ class OwnModel:
     def count(self, text: str) -> int:
         """Tokens of a text."""
         return len(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def tally(self) -> Tally:
+        """As `Tallied` says."""
+        return self._engine.tally()
 
     def _prompt(self, messages: Sequence[Message]) -> Prompt:
         ids = encode_chat(self._tokenizer, messages)

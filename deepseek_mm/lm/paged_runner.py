@@ -63,6 +63,12 @@ class PagedRunner:
         """As `Runner` says."""
         return self._decoder.shape.longest
 
+    @property
+    def pages(self) -> tuple[int, int]:
+        """As `Runner` says."""
+        pools = self._memory.book.pools
+        return sum(len(pool) - pool.num_free for pool in pools), sum(map(len, pools))
+
     def fits(self, tokens: int) -> bool:
         """As `Runner` says."""
         return self._memory.book.fits(tokens)

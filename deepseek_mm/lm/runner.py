@@ -39,6 +39,10 @@ class Runner(Protocol):
     def guesses(self) -> int:
         """Tokens that `guess` checks at once, where that is faster than one by one; else 0."""
 
+    @property
+    def pages(self) -> tuple[int, int]:
+        """Pages of memory that are taken, and all."""
+
     def fits(self, tokens: int) -> bool:
         """Whether there is memory for one more answer that comes to have so many tokens, prompt included."""
 

@@ -36,7 +36,7 @@ from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.rag.translate import translated
 from deepseek_mm.rag.uploads import Shelf
 from deepseek_mm.records import Answer, Evidence, Found, Query, Question, State, Verdict, Worked
-from deepseek_mm.runtime.plan import Plan
+from deepseek_mm.runtime.planned import Planned
 from deepseek_mm.see.eyes import Eyes
 from index import EVERYTHING, LIBRARY, Filter, Hit, Source
 
@@ -62,7 +62,7 @@ class Assistant:
         self.finger = Finger(eyes, self.decider, config)
         self.shelf = Shelf(config, eyes=eyes, store=library.store)
         self.at_hand = AtHand(self.shelf, retriever)
-        self._changing, self.plan = Lock(), cast(Plan | None, None)  # a plan is put there by who joined the parts
+        self._changing, self.planned = Lock(), cast(Planned | None, None)  # put there by who joined the parts
 
     def ask(self, question: Question) -> Answer:
         """The finished answer."""
@@ -147,7 +147,7 @@ class Assistant:
             "language model": self.lm.name,
             "photos": str(counts.sources),
             "regions": str(counts.regions),
-            "plan": self.plan.short if self.plan else "none",
+            "plan": self.planned.plan.short if self.planned else "none",
             "version": str(import_module("deepseek_mm").__version__),
         }
 

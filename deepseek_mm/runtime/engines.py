@@ -11,6 +11,7 @@ Tower = Literal["image", "text"]
 TOWERS: tuple[Tower, ...] = ("image", "text")
 AS_IT_IS = "torch"  # the engine that changes nothing
 EXTRA = {"torch-tensorrt": "tensorrt", "onnxruntime-gpu": "tensorrt"}  # package -> extra, where it is not "engines"
+REQUIRED = ("openvino", "onnxruntime")  # packages that every installation has
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from deepseek_mm.runtime.cgroup import read_limits
+from deepseek_mm.runtime.silent import import_openvino
 
 FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_bf16", "amx_int8")  # as Linux calls them
 BFLOAT16 = frozenset(["avx512_bf16", "amx_bf16"])  # flags of processors that multiply bfloat16
@@ -169,9 +170,7 @@ def find_npus(root: Path = Path("/")) -> tuple[str, ...]:
     if platform.system() == "Linux" and not (root / "dev/accel").exists():
         return ()
     with suppress(ImportError, RuntimeError):
-        from openvino import Core
-
-        return tuple(name for name in Core().available_devices if name.startswith("NPU"))
+        return tuple(name for name in import_openvino().Core().available_devices if name.startswith("NPU"))
     return ()
 
 

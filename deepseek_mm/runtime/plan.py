@@ -22,6 +22,7 @@ from deepseek_mm.runtime.engines import (
     EXTRA,
     IMAGE_MODELS,
     LANGUAGE_MODELS,
+    REQUIRED,
     TOWERS,
     EngineRow,
     ModelRow,
@@ -120,8 +121,8 @@ def why_not(row: EngineRow, hardware: Hardware) -> str:
     """Why this machine cannot have the engine; empty if it can."""
     for package in row.needs:
         if not hardware.has(package) and not (package == "onnxruntime" and hardware.has("onnxruntime-gpu")):
-            extra = EXTRA.get(package, "engines")
-            return f"the package {package} is not installed (pip install 'deepseek-mm[{extra}]')"
+            named = package if package in REQUIRED else f"'deepseek-mm[{EXTRA.get(package, 'engines')}]'"
+            return f"the package {package} is not installed (pip install {named})"
     if row.device == "cuda" and not hardware.gpu:
         return "there is no GPU that torch can use"
     if row.device == "npu" and not hardware.npus:

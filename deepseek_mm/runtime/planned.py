@@ -4,13 +4,14 @@ Nothing is measured here: a start stays fast.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deepseek_mm.config import Config
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.space import Space
 from deepseek_mm.runtime.calibrate import read_timings
+from deepseek_mm.runtime.dial import Setting, settings_here
 from deepseek_mm.runtime.engines import AS_IT_IS
 from deepseek_mm.runtime.hardware import Hardware, probe
 from deepseek_mm.runtime.plan import Plan, choose
@@ -26,6 +27,10 @@ class Planned:
     hardware: Hardware
     folder: Path  # of engines and timings
 
+    def settings(self) -> tuple[Setting, ...]:
+        """The steps of the dial, as they were measured on this machine."""
+        return settings_here(self.folder)
+
 
 def plan_here(config: Config, fingerprint: str, *, cache: Path, hardware: Hardware | None = None) -> Planned:
     """For a space of this fingerprint. ConfigError for an engine or a step of the dial that nobody knows."""
@@ -35,8 +40,8 @@ def plan_here(config: Config, fingerprint: str, *, cache: Path, hardware: Hardwa
     return Planned(plan=plan, hardware=hardware, folder=folder)
 
 
-def fit(space: Space, config: Config, *, cache: Path, say: Callable[[str], None]) -> Plan:
-    """Put the plan's engines into the space; what comes back is what became of the plan.
+def fit(space: Space, config: Config, *, cache: Path, say: Callable[[str], None]) -> Planned:
+    """Put the plan's engines into the space; what comes back has what became of the plan.
 
     Only the default space has parts that engines know: another one stays as it is.
     """
@@ -47,4 +52,4 @@ def fit(space: Space, config: Config, *, cache: Path, say: Callable[[str], None]
         plan = carry_out(plan, space, planned.folder, say)
     for line in planned.plan.fell_back:
         say(line)
-    return plan
+    return replace(planned, plan=plan)

@@ -53,7 +53,7 @@ class Api:
 def build_api(assistant: Assistant, file: SettingsFile, *, hush: Callable[[], object] = nothing) -> Api:
     """Every route over this assistant; `hush` stops whoever else is answering, before everything is deleted."""
     config = assistant.config
-    metrics = Metrics()
+    metrics = Metrics(assistant)
     pictures = Pictures(config.serve, config.parse)
     inbox = Inbox(config.data, max_pixels=config.parse.max_pixels)
     engine = Engine(assistant, config.serve, heard=metrics.batch)

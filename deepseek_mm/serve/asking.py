@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header, Request, Response
 from pydantic import BaseModel, Field
 from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
@@ -68,17 +68,22 @@ def ask_routes(tasks: Tasks, doing: Doing, pictures: Pictures) -> APIRouter:
         job = await submitted(tasks, CaptionTask(kind="caption", input=asked), request)
         return (await waited(tasks, job, request)).result
 
-    @router.post("/search")
-    def search(asked: SearchIn, right: Asks) -> FoundOut:
+    @router.post("/search", response_model=FoundOut)
+    async def search(asked: SearchIn, right: Asks) -> Response:
         """Photos and documents by words, a picture, both, or by being like a region; best first."""
-        return doing.found(asked, pictures.open)
+        return as_json(await run_in_threadpool(doing.found, asked, pictures.open))
 
-    @router.post("/embed")
-    def embed(asked: EmbedIn, right: Asks) -> VectorsOut:
+    @router.post("/embed", response_model=VectorsOut)
+    async def embed(asked: EmbedIn, right: Asks) -> Response:
         """Vectors of texts, code and pictures; those of several callers are computed together."""
-        return VectorsOut(**doing.vectors(asked, pictures.open))
+        return as_json(VectorsOut(**await run_in_threadpool(doing.vectors, asked, pictures.open)))
 
     return router
+
+
+def as_json(told: BaseModel) -> Response:
+    """Written down here: the framework would check it once more, in a thread of its own."""
+    return Response(told.model_dump_json(), media_type="application/json")
 
 
 async def submitted(tasks: Tasks, wanted: AskTask | CaptionTask, request: Request) -> Job:

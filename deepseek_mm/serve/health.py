@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse
 from deepseek_mm.encoders.packaged import package_folder
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.metrics import Metrics
+from deepseek_mm.serve.plans import PlanOut, plan_of
 from deepseek_mm.serve.tasks import Tasks
 from deepseek_mm.serve.who import Who, needs
 
@@ -24,6 +25,7 @@ class HealthOut(BaseModel):
     status: str = Field(examples=["ok"])
     tasks: dict[str, int] = Field(examples=[{"waiting": 0, "running": 1}])
     about: dict[str, str]
+    plan: PlanOut | None = Field(description="what computes what here, and why")
 
 
 def health_routes(assistant: Assistant, tasks: Tasks, metrics: Metrics) -> APIRouter:
@@ -34,7 +36,10 @@ def health_routes(assistant: Assistant, tasks: Tasks, metrics: Metrics) -> APIRo
     def health(who: Annotated[Who, needs("ask")]) -> HealthOut:
         """What answers here, and how much is under way."""
         return HealthOut(
-            status="ok", tasks={state: number for state, number in tasks.counts().items()}, about=assistant.about()
+            status="ok",
+            tasks={state: number for state, number in tasks.counts().items()},
+            about=assistant.about(),
+            plan=plan_of(assistant),
         )
 
     @router.get("/health/live")
@@ -51,7 +56,7 @@ def health_routes(assistant: Assistant, tasks: Tasks, metrics: Metrics) -> APIRo
     @router.get("/metrics", response_class=Response)
     def metered(who: Annotated[Who, needs("settings")]) -> Response:
         """For Prometheus."""
-        return Response(metrics.text(tasks, assistant), media_type=FORMAT)
+        return Response(metrics.text(tasks), media_type=FORMAT)
 
     @router.get("/docs", include_in_schema=False)
     def docs() -> HTMLResponse:

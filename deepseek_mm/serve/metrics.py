@@ -1,21 +1,53 @@
 """/metrics for Prometheus: requests, queue, batches, what the language model wrote, and what the library holds."""
 
 import time
+from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from deepseek_mm.lm.tally import Tallied
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.tasks import Tasks
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 
 
+class Language(Collector):
+    """What the language model of this machine did, and its memory; nothing where another one counts for itself."""
+
+    def __init__(self, assistant: Assistant) -> None:
+        self._assistant = assistant
+
+    def collect(self) -> Iterator[Metric]:
+        """As of now. Tokens a second are the rate of tokens by the rate of seconds."""
+        if not isinstance(self._assistant.lm, Tallied):
+            return
+        tally = self._assistant.lm.tally()
+        tokens = CounterMetricFamily(
+            "deepseek_mm_lm_tokens", "read (known: found in the cache), written", labels=["what"]
+        )
+        tokens.add_metric(["read"], tally.prompt_tokens - tally.known_tokens)
+        tokens.add_metric(["known"], tally.known_tokens)
+        tokens.add_metric(["written"], tally.written_tokens)
+        seconds = CounterMetricFamily("deepseek_mm_lm_seconds", "spent on reading and writing", labels=["what"])
+        seconds.add_metric(["read"], tally.read_s)
+        seconds.add_metric(["written"], tally.write_s)
+        pages = GaugeMetricFamily("deepseek_mm_lm_pages", "of the paged key and value cache", labels=["state"])
+        pages.add_metric(["taken"], tally.pages_taken)
+        pages.add_metric(["free"], tally.pages - tally.pages_taken)
+        yield from (tokens, seconds, pages)
+
+
 class Metrics:
     """One registry for each app: nothing is counted in globals."""
 
-    def __init__(self) -> None:
+    def __init__(self, assistant: Assistant) -> None:
+        self._assistant = assistant
         self.registry = CollectorRegistry()
+        self.registry.register(Language(assistant))
         self.requests = Counter(
             "requests", "answered", ["method", "route", "status"], namespace="deepseek_mm", registry=self.registry
         )
@@ -36,11 +68,11 @@ class Metrics:
         self.batches.labels(kind).observe(number)
         self.batch_seconds.labels(kind).inc(seconds)
 
-    def text(self, tasks: Tasks, assistant: Assistant) -> bytes:
+    def text(self, tasks: Tasks) -> bytes:
         """In Prometheus' text format, as of now."""
         for state, number in tasks.counts().items():
             self.tasks.labels(state).set(number)
-        counts = assistant.store.counts()
+        counts = self._assistant.store.counts()
         self.held.labels("files").set(counts.sources)
         self.held.labels("regions").set(counts.regions)
         return generate_latest(self.registry)

@@ -16,6 +16,7 @@ from deepseek_mm.config import LMConfig
 from deepseek_mm.errors import BadQuestion, ConfigError, Conflict, Forbidden, ServerError
 from deepseek_mm.lm.offer import address_of, models_at
 from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.runtime.dial import dialled
 from deepseek_mm.serve.about import AboutOut, about
 from deepseek_mm.serve.described import at_once, defaults, descriptions, is_fixed, shown
 from deepseek_mm.serve.problems import DECLARED
@@ -134,7 +135,7 @@ class Tuned:
 
     def _told(self, settings: Settings) -> SettingsOut:
         known, says = defaults(), descriptions()
-        now, then = self.assistant.config, settings.config
+        now, then = self.assistant.config, dialled(settings.config)
         return SettingsOut(
             file=str(settings.file.absolute()),
             settings=[setting_out(name, value, settings, says.get(name, "")) for name, value in known.items()],

@@ -1,6 +1,6 @@
 """Who is asking, and what they may do: the door puts it into the request, routes name the right that they need."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -35,13 +35,13 @@ def who_of(request: Request) -> Who:
 def needs(right: Right) -> Any:
     """A dependency that gives the caller. Forbidden if the caller's key has not this right."""
 
-    def check(request: Request) -> Who:
+    async def check(request: Request) -> Who:  # not async, it would be sent to a thread
         who = who_of(request)
         if right not in who.rights:
             raise Forbidden(f"the key {who.name!r} may not do this: it needs the right {right!r}. Make one: {MAKE}")
         return who
 
-    checked: Callable[[Request], Who] = check
+    checked: Callable[[Request], Awaitable[Who]] = check
     return Depends(checked)
 
 

@@ -53,6 +53,23 @@ class SettingsWords:
     set_reset = Word("The defaults hold again from the next question on.", "默认值从下一个问题起恢复。")
     set_unchanged = Word("Nothing to save: nothing was changed.", "没有改动,无需保存。")
 
+    dial = Word("Speed and quality", "速度与质量")
+    dial_label = Word("What a question may cost", "每个问题可花费的时间")
+    dial_hint = Word(
+        "Takes effect at the next start. To measure on this machine: python -m deepseek_mm plan --calibrate --dial",
+        "下次启动时生效。在本机测量:python -m deepseek_mm plan --calibrate --dial",
+    )
+    dial_fast = Word("Fast", "快速")
+    dial_balanced = Word("Balanced", "均衡")
+    dial_best = Word("Best", "最佳")
+    dial_measured = Word(
+        "{seconds:.2f} s an answer here, {score:.0f} % of {questions} questions right",
+        "本机每个回答 {seconds:.2f} 秒,{questions} 个问题答对 {score:.0f} %",
+    )
+    dial_unmeasured = Word("not measured here", "尚未在本机测量")
+    set_next_dial = Word("speed and quality: {step}.", "速度与质量:{step}。")
+    set_plan = Word("Computed by", "计算方式")
+
     set_models = Word("Language model and encoder", "语言模型与编码器")
     set_models_hint = Word(
         "These are opened at the start: a change takes effect at the next one.",

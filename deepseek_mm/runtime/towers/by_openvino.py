@@ -15,8 +15,8 @@ from warnings import catch_warnings, simplefilter
 import torch
 from torch import Tensor
 
-from deepseek_mm.errors import MissingPackage
 from deepseek_mm.runtime.engines import EngineRow
+from deepseek_mm.runtime.silent import import_nncf, import_openvino
 from deepseek_mm.runtime.towers.files import kept, size_bytes
 from deepseek_mm.runtime.towers.parts import Opened, Part, Run
 
@@ -41,15 +41,6 @@ def open_openvino(part: Part, row: EngineRow, folder: Path) -> Opened:
     compiled = core.compile_model(model, row.device.upper(), settings)
     run = runner(compiled, one_by_one=row.device == "npu")
     return Opened(run=run, size_bytes=size_bytes(own) // (1 if row.numbers in ("fp32", "int8") else 2))
-
-
-def import_openvino() -> Any:
-    """MissingPackage without it."""
-    try:
-        import openvino
-    except ImportError as error:
-        raise MissingPackage("openvino", needed_for="the engines of OpenVINO", extra="engines") from error
-    return openvino
 
 
 def can(core: Any, hint: str) -> bool:
@@ -96,10 +87,7 @@ def make(part: Part, row: EngineRow, folder: Path) -> None:
 
 def eight_bits(model: Any, part: Part) -> Any:
     """The same model with weights and what lies between layers in eight bits. MissingPackage without nncf."""
-    try:
-        import nncf
-    except ImportError as error:
-        raise MissingPackage("nncf", needed_for="OpenVINO's engine in eight bits", extra="engines") from error
+    nncf = import_nncf()
     rows = [tuple(as_array(x[None]) for x in row) for batch in part.seen() for row in zip(*batch, strict=True)]
     data = nncf.Dataset([row if len(row) > 1 else row[0] for row in rows])
     kind = nncf.ModelType.TRANSFORMER if part.tower == "text" else None

@@ -1,0 +1,39 @@
+"""What a language model counts: tokens read, found in the cache and written, and how full its memory is."""
+
+import threading
+
+from test_lm_local import ASK
+from test_lm_own import speaker
+from tiny_lm import save_tiny, tiny_llama
+
+from deepseek_mm.lm.sampling import Sampling
+from deepseek_mm.lm.tally import Tallied, Tally
+from deepseek_mm.records import Message
+
+
+def said(own, spent):
+    asked = [Message(role="user", text="two cups are on the table " * 6), *ASK]
+    return list(own.stream_sampled(asked, Sampling(max_tokens=12), stop=threading.Event(), spent=spent))
+
+
+def test_what_was_read_and_written_is_what_the_answers_took(tmp_path):
+    own, spent = speaker(save_tiny(tmp_path / "tiny", tiny_llama())), []
+    assert isinstance(own, Tallied)
+    before = own.tally()
+    assert (before.prompt_tokens, before.written_tokens, before.pages_taken) == (0, 0, 0)
+    said(own, spent)
+    said(own, spent)
+    tally = own.tally()
+    assert tally.prompt_tokens == sum(one.prompt for one in spent)
+    assert tally.written_tokens == sum(one.answer for one in spent)
+    assert 0 < tally.known_tokens < spent[1].prompt
+    assert 0 < tally.pages_taken < tally.pages == before.pages
+    assert tally.read_s > 0
+    assert tally.write_s > 0
+
+
+def test_a_tally_is_a_copy(tmp_path):
+    own = speaker(save_tiny(tmp_path / "tiny", tiny_llama()))
+    before = own.tally()
+    said(own, [])
+    assert before == Tally(pages=before.pages)
