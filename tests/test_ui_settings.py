@@ -1,11 +1,14 @@
 """The Settings tab: which updates its handlers become."""
 
+from dataclasses import replace
+
 import gradio as gr
 import pytest
 from fakes import Parrot
 from rag_house import build
 
 from deepseek_mm import SettingsFile
+from deepseek_mm.config import ServeConfig
 from ui.html import choices
 from ui.setting import Setting
 from ui.settings import SettingsTab, _checkpoint, _explained, _fields
@@ -132,3 +135,10 @@ def test_nothing_to_say_takes_the_line_away(tab):
     from ui.settings import line
 
     assert (line(None).visible, line(Said(text="<b>")).value) == (False, '<p class="hint" role="status">&lt;b&gt;</p>')
+
+
+def test_a_page_with_a_login_has_a_way_to_log_out(tab):
+    assert "/login" not in shown(tab, tab.fill())["facts"]
+    house = tab.setting.assistant
+    house.config = replace(house.config, serve=ServeConfig(host="0.0.0.0"))
+    assert '<a href="/login">' in shown(tab, tab.fill())["facts"]

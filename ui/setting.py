@@ -62,6 +62,11 @@ class Setting:
         )
 
     @property
+    def is_open(self) -> bool:
+        """Whether other machines can reach this page, so that it has a login."""
+        return self.assistant.config.serve.host not in LOOPBACK
+
+    @property
     def fitted(self) -> float:
         """The certainty that a search needs where nobody chose another."""
         return self.assistant.retriever.search.fitted
@@ -227,8 +232,7 @@ class Setting:
         kind, _, told = origin.partition(" ")
         if kind in ("environment", "flag"):
             return (words.set_fixed_environment if kind == "environment" else words.set_fixed_flag).format(name=told)
-        is_open = self.assistant.config.serve.host not in LOOPBACK
-        return words.set_fixed_open if is_open and name in AT_START else ""
+        return words.set_fixed_open if self.is_open and name in AT_START else ""
 
     def _next(self, then: Config, file: Path) -> str:
         """What the next start opens that is not open now."""

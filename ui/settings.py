@@ -80,7 +80,8 @@ class SettingsTab:
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             return {self.parts["said"]: line(Said(text=edges.sentence(error, words), wrong=True))}
         updates = {**self._answers(look), **self._models(look)}
-        updates["facts"] = f'{told}<p class="hint">{escape(words.set_copy_hint)}</p>'
+        login = f'<p><a href="/login">{escape(words.set_login)}</a></p>' if self.setting.is_open else ""
+        updates["facts"] = f'{told}<p class="hint">{escape(words.set_copy_hint)}</p>{login}'
         return {self.parts[name]: update for name, update in updates.items()}
 
     def _answers(self, look: Look) -> dict[str, Any]:

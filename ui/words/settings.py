@@ -69,6 +69,7 @@ class SettingsWords:
     dial_unmeasured = Word("not measured here", "尚未在本机测量")
     set_next_dial = Word("speed and quality: {step}.", "速度与质量:{step}。")
     set_plan = Word("Computed by", "计算方式")
+    set_login = Word("Who is logged in; log out", "登录信息与退出")
 
     set_models = Word("Language model and encoder", "语言模型与编码器")
     set_models_hint = Word(
@@ -142,9 +143,9 @@ class SettingsWords:
         "由本次启动的参数 {name} 固定,优先于设置文件。不带该参数启动后可在此选择。",
     )
     set_fixed_open = Word(
-        "This page can be reached from other machines and has no login yet. So models are chosen at the machine: "
-        "in the settings file, or with --set.",
-        "此页面可从其他机器访问,且尚无登录。因此只能在本机的设置文件中或用 --set 选择模型。",
+        "This page can be reached from other machines. So models are chosen at the machine itself: in the settings "
+        "file, or with --set.",
+        "此页面可从其他机器访问,因此只能在本机的设置文件中或用 --set 选择模型。",
     )
     set_no_folder = Word("No folder at {path}. Check the path.", "{path} 处没有文件夹。请检查路径。")
     set_no_name = Word(
