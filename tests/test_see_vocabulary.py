@@ -11,6 +11,7 @@ from deepseek_mm.see.vocabulary import (
     Calibration,
     Curve,
     Vocabulary,
+    Words,
     against,
     read_calibration,
     read_names,
@@ -44,6 +45,40 @@ def test_word_vectors_have_length_one_and_one_row_a_word():
     vectors = word_vectors(ColourSpace(), ["kite", "grass", "teapot"])
     assert vectors.shape == (3, 32)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+
+
+class Counting(ColourSpace):
+    """Counts the texts that it reads."""
+
+    read = 0
+
+    def embed_texts(self, texts):
+        self.read += len(texts)
+        return super().embed_texts(texts)
+
+
+def test_words_are_read_once_and_come_out_as_they_would_alone():
+    space = Counting()
+    words = Words(space)
+    first = words.vectors(["kite", "grass"])
+    read = space.read
+    again = words.vectors(["grass", "kite", "grass"])
+    assert space.read == read
+    np.testing.assert_array_equal(again, first[[1, 0, 1]])
+    np.testing.assert_allclose(words.vectors(["teapot", "kite"]), word_vectors(ColourSpace(), ["teapot", "kite"]))
+    assert words.vectors([]).shape == (0, space.dim)
+
+
+def test_the_words_longest_unasked_are_forgotten_first():
+    space = Counting()
+    words = Words(space, most=2)
+    words.vectors(["kite", "grass"])
+    words.vectors(["kite", "teapot"])
+    read = space.read
+    words.vectors(["kite", "teapot"])
+    assert space.read == read
+    words.vectors(["grass"])
+    assert space.read == read + 2  # a text for each template
 
 
 def test_names_are_read_without_comments_empty_lines_and_repeats(tmp_path):

@@ -74,7 +74,7 @@ class Pointer:
 
     def heats(self, image: Image, names: Sequence[str]) -> list[Floats]:
         """(S, S) for each name: how much each point of the picture speaks for it."""
-        near_KD = word_vectors(self.space, names) @ self.names_KD.T
+        near_KD = self.vocabulary.words.vectors(names) @ self.names_KD.T
         chosen = [np.argsort(-near_K, kind="stable")[:NEAR] for near_K in near_KD]
         used = sorted({int(n) for each in chosen for n in each})
         views = list(views_of())

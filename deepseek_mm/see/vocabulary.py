@@ -9,9 +9,11 @@ Shape key:  N pictures, L words, D width of the space, M pictures of the backgro
 """
 
 import json
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from safetensors import safe_open
@@ -22,6 +24,7 @@ from deepseek_mm.encoders.space import Floats, Space, unit
 NAMES_FILE = Path(__file__).parent / "labels.txt"
 CURVES_FILE = Path(__file__).parent.parent / "weights" / "vocabulary.safetensors"
 TEMPLATES = ("a photo of a {}", "a picture that shows {}")
+REMEMBERED = 4096  # words: 8 MB
 TINY = 1e-6
 FLAT = 0.01  # a deviation below it says that no word stands out, not that the slightest one does
 
@@ -57,6 +60,7 @@ class Vocabulary:
 
     def __init__(self, space: Space, names: Sequence[str], calibration: Calibration | None = None) -> None:
         self.space, self.names, self.calibration = space, tuple(names), calibration
+        self.words = Words(space)  # those that are asked for, in the list or not
         self.vectors_LD = word_vectors(space, self.names)
         self._usual = None if calibration is None else usual(calibration.photos_MD, self.vectors_LD)
         self._curve = STANDING_OUT if calibration is None else calibration.curve
@@ -70,7 +74,7 @@ class Vocabulary:
         """(N, T): probability that each picture shows each thing asked for, in the list or not."""
         if not things:
             return np.zeros((len(vectors_ND), 0), np.float32)
-        asked_TD = word_vectors(self.space, things)
+        asked_TD = self.words.vectors(things)
         z_NT = vectors_ND @ asked_TD.T
         if self.calibration is not None:
             z_NT = against(usual(self.calibration.photos_MD, asked_TD), z_NT)
@@ -87,6 +91,38 @@ class Vocabulary:
     def _deviations(self, vectors_ND: Floats) -> Floats:
         cosine_NL = vectors_ND @ self.vectors_LD.T
         return cosine_NL if self._usual is None else against(self._usual, cosine_NL)
+
+
+class Words:
+    """Vectors of words in one space, remembered: a question names the same thing to several who look.
+
+    From any thread. The space's weights must stay as they are.
+    """
+
+    def __init__(self, space: Space, most: int = REMEMBERED) -> None:
+        self.space, self.most = space, most
+        self._known: OrderedDict[str, Floats] = OrderedDict()
+        self._lock = Lock()
+
+    def vectors(self, words: Sequence[str]) -> Floats:
+        """(L, D), as `word_vectors` gives them."""
+        if not words:
+            return np.zeros((0, self.space.dim), np.float32)
+        with self._lock:
+            known = {word: self._known[word] for word in words if word in self._known}
+        if new := [word for word in dict.fromkeys(words) if word not in known]:
+            known |= zip(new, word_vectors(self.space, new), strict=True)
+        self._remember({word: known[word] for word in words})
+        return np.stack([known[word] for word in words])
+
+    def _remember(self, vectors: Mapping[str, Floats]) -> None:
+        """These are the last to be forgotten."""
+        with self._lock:
+            for word, vector_D in vectors.items():
+                self._known[word] = vector_D
+                self._known.move_to_end(word)
+            while len(self._known) > self.most:
+                self._known.popitem(last=False)
 
 
 def word_vectors(space: Space, words: Sequence[str]) -> Floats:

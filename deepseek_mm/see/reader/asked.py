@@ -16,7 +16,7 @@ from torch import Tensor
 from deepseek_mm.encoders.default import TEXT_BATCH, DefaultSpace, quick
 from deepseek_mm.encoders.text import WIDTH, in_order_of_length
 from deepseek_mm.rag.program.parse import parse
-from deepseek_mm.see.vocabulary import word_vectors
+from deepseek_mm.see.vocabulary import Words
 
 MOST_WORDS = 20
 THINGS = 2  # of a question that have a vector
@@ -39,7 +39,7 @@ class Asked:
 
 
 @torch.inference_mode()
-def read_questions(space: DefaultSpace, questions: Sequence[str]) -> Asked:
+def read_questions(space: DefaultSpace, questions: Sequence[str], words: Words | None = None) -> Asked:
     """All of them, in order; at least one."""
     words_QTW = torch.zeros(len(questions), MOST_WORDS, WIDTH, dtype=torch.bfloat16)
     there_QT = torch.zeros(len(questions), MOST_WORDS, dtype=torch.bool)
@@ -59,15 +59,17 @@ def read_questions(space: DefaultSpace, questions: Sequence[str]) -> Asked:
             states_BTW = tower.model(**told).last_hidden_state
         length = states_BTW.shape[1]
         words_QTW[own, :length], there_QT[own, :length] = states_BTW.bfloat16(), told["attention_mask"].bool()
-    return Asked(words_QTW, there_QT, torch.from_numpy(vectors_of(space, questions)).bfloat16())
+    return Asked(words_QTW, there_QT, torch.from_numpy(vectors_of(space, questions, words or Words(space))).bfloat16())
 
 
-def vectors_of(space: DefaultSpace, questions: Sequence[str]) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def vectors_of(
+    space: DefaultSpace, questions: Sequence[str], words: Words
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     """(Q, A, D)."""
     own_QD = space.embed_texts(questions)
     named = [parse(question).wanted[:THINGS] for question in questions]
     phrases = sorted({phrase for things in named for phrase in things})
-    vector_of = dict(zip(phrases, word_vectors(space, phrases), strict=True)) if phrases else {}
+    vector_of = dict(zip(phrases, words.vectors(phrases), strict=True))
     vectors_QAD = np.repeat(own_QD[:, None], VECTORS, axis=1)
     for row, things in enumerate(named):
         for place, phrase in enumerate(things, start=1):

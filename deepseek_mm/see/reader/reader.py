@@ -21,6 +21,7 @@ from deepseek_mm.see.notice.notice import Noticer
 from deepseek_mm.see.reader.asked import Asked, read_questions
 from deepseek_mm.see.reader.net import ReaderNet, Shown
 from deepseek_mm.see.reader.sure import THERE, Sure
+from deepseek_mm.see.vocabulary import Words
 
 LIKELIEST = 5  # answers that are told
 STRANGE = Weights(
@@ -66,6 +67,7 @@ class Reader:
         """A `noticer` says beside each reading which things are there, a `glance` what else the answer may be."""
         self.space, self.answers, self.sure = space, list(answers), sure
         self.noticer, self.glance = noticer, glance
+        self.words = Words(space)
         self.net = net.eval().requires_grad_(False)
 
     def weights_for(self, thing: str, *, named: bool = False) -> Weights:
@@ -100,7 +102,7 @@ class Reader:
         looks = looks_of(self.space, cells_BPC.float())
         vectors_BD = torch.from_numpy(np.stack([look.vector_D for look in looks]))
         grid_BPD = torch.from_numpy(np.stack([look.grid_HWD for look in looks])).flatten(1, 2)
-        asked = read_questions(self.space, [question.lower() for question in questions])
+        asked = read_questions(self.space, [question.lower() for question in questions], self.words)
         shown = Shown(cells_BPC.float(), narrow(vectors_BD), narrow(grid_BPD))
         whole = asked.rows(torch.arange(len(questions)))
         whole = Asked(narrow(whole.words_QTW), whole.there_QT, narrow(whole.vectors_QAD))
