@@ -35,9 +35,9 @@ def test_a_data_url_becomes_its_picture_whatever_type_it_claims(pictures, kind):
 
 def test_many_pictures_come_in_their_order_and_too_many_are_refused(pictures):
     urls = [data_url(encoded(size=(n, 1))) for n in (3, 1, 2)]
-    assert [image.width for image in pictures.open_many(urls)] == [3, 1, 2]
+    assert [taken.image.width for taken in pictures.take_many(urls)] == [3, 1, 2]
     with pytest.raises(BadQuestion, match="names 65 pictures, and 64 are taken"):
-        pictures.open_many(urls[:1] * (MOST + 1))
+        pictures.take_many(urls[:1] * (MOST + 1))
 
 
 @pytest.mark.parametrize(

@@ -261,6 +261,7 @@ def test_pictures_of_tasks_that_are_over_are_let_go(tmp_path):
         inbox.tidy({path.name for path in inbox.folder.iterdir()}, older_s=0)
         (kept,) = inbox.folder.iterdir()
         assert inbox.open(kept.name).size
+        assert kept.read_bytes() == base64.b64decode(data_url("blue").partition(",")[2])  # as they came
         inbox.tidy(set(), older_s=0)
         assert list(inbox.folder.iterdir()) == []
 

@@ -1,6 +1,6 @@
 """Pictures that came with tasks, kept as files until the task is over: what was acknowledged survives a kill.
 
-DATA/inbox/DIGEST.png holds each, losslessly; the same picture is kept once.
+DATA/inbox/DIGEST.jpg (or what else it is) holds the bytes that came; the same picture is kept once.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from PIL.Image import Image
 
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.parse.photo import read_photo
-from deepseek_mm.rag.uploads import png
+from deepseek_mm.serve.pictures import Taken
 from deepseek_mm.whole import write_whole
 
 FOLDER = "inbox"
@@ -25,12 +25,11 @@ class Inbox:
     def __init__(self, data: Path, *, max_pixels: int) -> None:
         self.folder, self._max_pixels = data / FOLDER, max_pixels
 
-    def keep(self, image: Image) -> str:
+    def keep(self, taken: Taken) -> str:
         """Write the picture down: the name that it is found by."""
-        data = png(image)
-        name = f"{hashlib.sha256(data).hexdigest()}.png"
+        name = hashlib.sha256(taken.data).hexdigest() + taken.ending
         if not (self.folder / name).exists():
-            write_whole(self.folder / name, data)
+            write_whole(self.folder / name, taken.data)
         return name
 
     def open(self, name: str) -> Image:

@@ -7,6 +7,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from PIL.Image import Image
 
@@ -23,6 +24,15 @@ SHOWN_CHARS = 40  # of an address in a message
 MOST = 64  # pictures of one request
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Taken:
+    """A picture that came, and can be read."""
+
+    data: bytes
+    ending: str  # of a file with these bytes, its dot included
+    image: Image  # upright RGB
+
+
 class Pictures:
     """Opens what a caller names as a picture."""
 
@@ -32,7 +42,11 @@ class Pictures:
         self._fetch = fetch or Fetcher(serve).fetch
 
     def open(self, url: str) -> Image:
-        """Upright RGB. Forbidden, TooLarge, BadPicture or BadFile says why not, and what to send instead."""
+        """Upright RGB. Raises what `take` raises."""
+        return self.take(url).image
+
+    def take(self, url: str) -> Taken:
+        """The picture. Forbidden, TooLarge, BadPicture or BadFile says why not, and what to send instead."""
         scheme = url[:HEAD_CHARS].partition(":")[0].strip().lower()
         if scheme == "data":
             return self._read(self._decoded(url), "the picture")
@@ -48,11 +62,11 @@ class Pictures:
             )
         return self._read(self._fetch(url), "the fetched picture")
 
-    def open_many(self, urls: Sequence[str]) -> list[Image]:
+    def take_many(self, urls: Sequence[str]) -> list[Taken]:
         """In order. BadQuestion if there are too many."""
         if len(urls) > MOST:
             raise BadQuestion(f"the request names {len(urls)} pictures, and {MOST} are taken. Send fewer at a time")
-        return [self.open(url) for url in urls]
+        return [self.take(url) for url in urls]
 
     def _decoded(self, url: str) -> bytes:
         head = DATA.match(url[:HEAD_CHARS])
@@ -66,11 +80,11 @@ class Pictures:
         except (binascii.Error, ValueError) as error:
             raise BadPicture(f"the picture's base64 is damaged: {error}. Encode it again") from error
 
-    def _read(self, data: bytes, name: str) -> Image:
+    def _read(self, data: bytes, name: str) -> Taken:
         form = format_of(data, "")
         if form is None or form.kind != "photo" or form.read is None:
             raise no_picture(name, data)
         file = File(path=name, data=data, digest="", size_bytes=len(data), modified_ns=0, format=form)
         (image,) = (piece.image for piece in form.read(file, self._parse).pieces)
         assert image is not None, "a photo's one piece is its picture"
-        return image
+        return Taken(data=data, ending=form.endings[0], image=image)

@@ -137,8 +137,8 @@ class Tasks:
 
     def _kept(self, told: str | list[str]) -> str | list[str]:
         if isinstance(told, str):
-            return self._inbox.keep(self._pictures.open(told))
-        return [self._inbox.keep(image) for image in self._pictures.open_many(told)]
+            return self._inbox.keep(self._pictures.take(told))
+        return [self._inbox.keep(taken) for taken in self._pictures.take_many(told)]
 
 
 def _names(payload: dict[str, Any]) -> list[str]:
