@@ -13,6 +13,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 
 from deepseek_mm.errors import (
     BadCheckpoint,
@@ -56,6 +58,7 @@ STATUSES: tuple[tuple[type[Exception], int, str], ...] = (  # the first that fit
     (DeepSeekMMError, 503, "not-now"),
     (IndexProblem, 503, "index"),
 )
+LEFT = 499  # of a caller who had gone, in the log and in the metrics
 REQUEST_ID = "deepseek_mm.request_id"  # in the scope
 log = logging.getLogger(__name__)
 
@@ -91,6 +94,7 @@ def add_problems(app: FastAPI) -> None:
     app.add_exception_handler(IndexProblem, _known)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _left)
     app.add_exception_handler(Exception, _unknown)
 
 
@@ -150,6 +154,11 @@ def _http(request: Request, error: Exception) -> JSONResponse:
     detail = {404: f"there is nothing at {request.url.path}. What there is stands at /docs"}.get(error.status_code)
     told = detail or f"{error.detail}. What is expected stands at /docs"
     return answer(request, error.status_code, "http", told, **(error.headers or {}))
+
+
+def _left(request: Request, error: Exception) -> Response:
+    """Whoever hung up while they were still sending hears nothing, and it is no fault of ours."""
+    return Response(status_code=LEFT)
 
 
 def _unknown(request: Request, error: Exception) -> JSONResponse:
