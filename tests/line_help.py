@@ -31,15 +31,14 @@ class Dripping:
         self.begun, self.stopped = threading.Event(), threading.Event()
 
     def stream(self, messages, *, max_tokens, stop):
-        said = 0
+        left = self.words
         try:
-            for said in range(1, self.words + 1):
+            while left and not stop.wait(self.pause_s):
                 self.begun.set()
-                if stop.wait(self.pause_s):
-                    break
                 yield "I see it [1]. "
+                left -= 1
         finally:  # also where nobody wants to hear the next word
-            if said < self.words:
+            if left:
                 self.stopped.set()
 
 

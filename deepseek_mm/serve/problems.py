@@ -149,19 +149,29 @@ def _malformed(request: Request, error: Exception) -> JSONResponse:
     return answer(request, 422, "malformed", f"{where}. What is expected stands at /docs", param=param)
 
 
-def _http(request: Request, error: Exception) -> JSONResponse:
+def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if has_left(error):  # FastAPI takes it for a body that it cannot read
+        return _left(request, error)
     detail = {404: f"there is nothing at {request.url.path}. What there is stands at /docs"}.get(error.status_code)
     told = detail or f"{error.detail}. What is expected stands at /docs"
     return answer(request, error.status_code, "http", told, **(error.headers or {}))
 
 
+def has_left(error: BaseException | None) -> bool:
+    """Whether this comes of a caller who hung up while still sending: nobody hears us, and nothing is broken."""
+    while error is not None and not isinstance(error, ClientDisconnect):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
 def _left(request: Request, error: Exception) -> Response:
-    """Whoever hung up while they were still sending hears nothing, and it is no fault of ours."""
     return Response(status_code=LEFT)
 
 
-def _unknown(request: Request, error: Exception) -> JSONResponse:
+def _unknown(request: Request, error: Exception) -> Response:
+    if has_left(error):  # a mounted app has begun its own answer to it
+        return _left(request, error)
     number = request.scope.get(REQUEST_ID, "")
     log.error("request %s (%s) broke", number, request.url.path, exc_info=error)
     detail = (
