@@ -23,12 +23,12 @@ SHARES = {  # kind of request -> how often it comes, beside the others
     "embed pictures": 3, "infer": 3, "cancel": 2, "tasks": 4, "history": 4, "forget": 2, "rate": 1, "chat": 3,
     "chat stream": 2, "embeddings": 3, "library": 5, "picture": 4, "health": 2, "metrics": 1, "wrong": 2,
 }  # fmt: skip
-WRONG, GONE, BUSY_THERE = 422, 404, 409
+WELL, WRONG, GONE, BUSY_THERE = 200, 422, 404, 409
 
 
 def is_expected(kind: str, status: int) -> bool:
     """Whether such a request may be answered so."""
-    return status in (200, 201, 202, 204, 429) or (kind in SHARED and status in (GONE, BUSY_THERE))
+    return status in (WELL, 201, 202, 204, 429) or (kind in SHARED and status in (GONE, BUSY_THERE))
 
 
 @dataclass
@@ -91,10 +91,10 @@ class Client:
             "chat stream": lambda: self.read("/v1/chat/completions", self.talk() | {"stream": True}, {}),
             "embeddings": lambda: self.post("/v1/embeddings", {"model": "deepseek-mm-embed", "input": self.words()}),
             "library": lambda: self.get("/library/sources", limit=20, offset=self.chance.randint(0, 50)),
-            "picture": lambda: self.get(f"/library/sources/{self.chance.randint(1, 40)}/picture", px=320),
+            "picture": lambda: self.get(f"/library/sources/{self.one_of('/library/sources')}/picture", px=320),
             "health": lambda: self.get("/health"),
             "metrics": lambda: self.get("/metrics"),
-            "wrong": lambda: 200 if self.post("/ask", {"questoin": self.words()}) == WRONG else 599,
+            "wrong": self.misspelt,
         }
         self.tally.note(kind, calls[kind]())
 
@@ -137,29 +137,33 @@ class Client:
 
     def ask_on(self) -> int:
         """A question that goes on with a conversation, if there is one."""
-        known = self.conversations()
-        before = self.chance.choice(known) if known else None
-        return self.post("/ask", {"question": self.question(), "conversation": before})
+        return self.post("/ask", {"question": self.question(), "conversation": self.one_of("/history")})
 
     def history(self) -> int:
         """The list, and one conversation of it."""
-        known = self.conversations()
-        return self.get(f"/history/{self.chance.choice(known)}/turns", limit=20) if known else 200
+        known = self.one_of("/history")
+        return self.get(f"/history/{known}/turns", last=20) if known else WELL
 
     def forget(self) -> int:
         """Delete a conversation, which another client may have deleted meanwhile."""
-        known = self.conversations()
-        return self.http.delete(f"/history/{self.chance.choice(known)}").status_code if known else 204
+        known = self.one_of("/history")
+        return self.http.delete(f"/history/{known}").status_code if known else WELL
 
     def rate(self) -> int:
         """A thumb for an answer, if there is one."""
-        known = self.conversations()
-        turns = self.http.get(f"/history/{self.chance.choice(known)}/turns").json().get("turns", []) if known else []
-        return self.http.put(f"/feedback/{turns[0]['id']}", json={"rating": "up"}).status_code if turns else 204
+        known = self.one_of("/history")
+        turns = self.http.get(f"/history/{known}/turns").json().get("turns", []) if known else []
+        return self.http.put(f"/feedback/{turns[0]['id']}", json={"rating": "up"}).status_code if turns else WELL
 
-    def conversations(self) -> list[int]:
-        """Ids of some."""
-        return [one["id"] for one in self.http.get("/history", params={"limit": 20}).json()["items"]]
+    def misspelt(self) -> int:
+        """A request that is refused; WELL if it is refused as it should be."""
+        status = self.post("/ask", {"questoin": self.words()})
+        return WELL if status == WRONG else -status
+
+    def one_of(self, path: str) -> int | None:
+        """The id of one thing on this list; None if it is empty."""
+        known = [one["id"] for one in self.http.get(path, params={"limit": 20}).json()["items"]]
+        return self.chance.choice(known) if known else None
 
     def question(self) -> str:
         """About the photos."""
