@@ -77,6 +77,7 @@ class Problem(BaseModel):
 DECLARED: dict[int | str, dict[str, Any]] = {  # of every route, for OpenAPI
     "4XX": {"model": Problem, "description": "what is wrong, and the next step", "content": {MEDIA_TYPE: {}}},
     422: {"model": Problem, "description": "what was sent cannot be used", "content": {MEDIA_TYPE: {}}},
+    "5XX": {"model": Problem, "description": "what this server lacks, or cannot now", "content": {MEDIA_TYPE: {}}},
 }
 
 
