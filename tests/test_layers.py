@@ -48,7 +48,14 @@ FLOORS = (
     ("deepseek_mm.rag.facts", "deepseek_mm.logic"),
     ("deepseek_mm.rag.program",),
     ("deepseek_mm.records", "deepseek_mm.jobs", "deepseek_mm.settings", "deepseek_mm.chance", "deepseek_mm.batcher"),
-    ("deepseek_mm.config", "deepseek_mm.sqlite", "deepseek_mm.whole", "deepseek_mm.deltas", "deepseek_mm.dates"),
+    (
+        "deepseek_mm.config",
+        "deepseek_mm.sqlite",
+        "deepseek_mm.whole",
+        "deepseek_mm.deltas",
+        "deepseek_mm.dates",
+        "deepseek_mm.ages",
+    ),
     ("deepseek_mm.errors", "index"),
 )
 HEIGHT = {unit: height for height, floor in enumerate(reversed(FLOORS)) for unit in floor}

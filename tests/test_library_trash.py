@@ -10,6 +10,7 @@ from fakes import picture
 from library_help import House, Sign, everything, paint
 from test_library_bundle import holders_of
 
+from deepseek_mm.ages import Ages
 from deepseek_mm.config import LibraryConfig
 from deepseek_mm.errors import BadFile, ConfigError, LibraryError, NothingThere
 from deepseek_mm.library import Taken
@@ -97,7 +98,7 @@ def test_a_file_that_was_indexed_again_wins_over_the_trash(house, photos):
 @pytest.mark.parametrize("jump_s", [601.0, -3600.0])
 def test_trash_goes_when_it_is_old_and_also_when_the_clock_was_set_back(house, photos, jump_s):
     clock = [0.0]
-    trash = Trash(house.config.data, house.store, now_s=lambda: clock[0])
+    trash = Trash(house.config.data, house.store, ages=Ages(lambda: clock[0], lambda: clock[0]))
     taken = trash.take([str(photos / "red.png")])
     made_s = (house.config.data / "trash" / f"{taken.token}.db").stat().st_mtime
     clock[0] = made_s + 599

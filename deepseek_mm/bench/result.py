@@ -45,6 +45,7 @@ class Setting:
     folder: Path  # empty, on the disk that is measured; removed afterwards
     note: Callable[[str], None]  # progress
     full: bool = False  # also what takes minutes
+    minutes: float = 30.0  # of a soak
     sizes: Sizes = field(default_factory=Sizes)
     config: Config = field(default_factory=Config)
     lm: LMSizes = field(default_factory=LMSizes)

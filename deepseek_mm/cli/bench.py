@@ -15,7 +15,7 @@ from deepseek_mm.config import cache_folder
 if TYPE_CHECKING:
     from deepseek_mm.bench.result import Result, Setting
 
-PARTS = ("index", "page", "lm", "answer", "serve", "plan")
+PARTS = ("index", "page", "lm", "answer", "serve", "soak", "plan")
 
 
 def measure_of(part: str) -> Callable[["Setting"], "Sequence[Result]"]:
@@ -32,6 +32,10 @@ def measure_of(part: str) -> Callable[["Setting"], "Sequence[Result]"]:
         from deepseek_mm.bench.serve import serve
 
         return lambda setting: [serve(setting)]
+    if part == "soak":
+        from deepseek_mm.bench.soak import soak
+
+        return lambda setting: [soak(setting)]
     if part == "plan":
         from deepseek_mm.bench.plan import plan
 
@@ -56,6 +60,7 @@ def run(args: Namespace, desk: Desk) -> int:
             folder=Path(folder),
             note=desk.note,
             full=args.full,
+            minutes=args.minutes,
             config=config,
             out=desk.cwd / args.out,
             cache=cache_folder(),
@@ -76,8 +81,8 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument(
         "part",
         choices=PARTS,
-        help="searching and indexing, the page in Chromium, the language model, an answer, the service, or what the"
-        " machine's plan saves",
+        help="searching and indexing, the page in Chromium, the language model, an answer, the service, its memory"
+        " under load, or what the machine's plan saves",
     )
     parser.add_argument(
         "--full",
@@ -85,8 +90,12 @@ def add(parser: ArgumentParser) -> None:
         help="also what takes minutes and gigabytes: a million vectors, prompts of 32,768 tokens",
     )
     parser.add_argument(
-        "--out", metavar="FOLDER", default="runs/bench", help="where `bench lm` saves its picture (runs/bench)"
+        "--out",
+        metavar="FOLDER",
+        default="runs/bench",
+        help="where `bench lm` and `bench soak` save their pictures (runs/bench)",
     )
+    parser.add_argument("--minutes", type=float, default=30.0, help="how long `bench soak` takes (30)")
     parser.add_argument("--json", action="store_true", help="the JSON object without the table")
     add_settings(parser)
     parser.add_argument_group("what `bench page --json` says, each figure the median of its rounds", explained())

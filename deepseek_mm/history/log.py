@@ -12,13 +12,14 @@ Deleting can be undone for a while: until then the rows are there and nobody see
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
 
+from deepseek_mm.ages import Ages
 from deepseek_mm.history import feedback, search, threads
 from deepseek_mm.history.access import hash_of, owned, owned_turn
 from deepseek_mm.history.freeze import freeze
@@ -36,8 +37,8 @@ UNDO_S = 600.0  # how long a deleted conversation can be brought back
 class History:
     """Conversations in one SQLite file that many threads and processes may use at once."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = File(path, FILE)
+    def __init__(self, path: Path, *, ages: Ages | None = None) -> None:
+        self._file, self._ages = File(path, FILE), ages or Ages()
         self._owner = this_process()
         self._stop_orphans()
         self.purge()
@@ -154,12 +155,16 @@ class History:
 
     def purge(self, older_s: float = UNDO_S) -> None:
         """Remove for good what was deleted at least `older_s` seconds ago, so that no byte of it remains."""
-        due = ConversationRow.deleted_at <= datetime.now(UTC) - timedelta(seconds=older_s)
+        hidden = select(ConversationRow.id, ConversationRow.deleted_at).where(ConversationRow.deleted_at.is_not(None))
         with self._file.session() as reading:
-            if reading.scalar(select(ConversationRow.id).where(due).limit(1)) is None:
-                return
+            found = [(each, at) for each, at in reading.execute(hidden) if self._ages.ago_s(at.timestamp()) >= older_s]
+        if not found:
+            return
         with self._file.session(writes=True) as writing:
-            writing.execute(delete(ConversationRow).where(due))
+            for each, at in found:  # unless it was brought back meanwhile
+                writing.execute(
+                    delete(ConversationRow).where(ConversationRow.id == each, ConversationRow.deleted_at == at)
+                )
             for words in ("turn_words", "title_words"):  # FTS5 keeps removed words until it merges its parts
                 writing.execute(text(f"INSERT INTO {words} ({words}) VALUES ('optimize')"))
         self._file.cut_log()

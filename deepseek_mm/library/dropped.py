@@ -8,11 +8,11 @@ When anything that may know a file cannot be read, all files stay.
 import os
 import sqlite3
 import stat
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from deepseek_mm.ages import Ages
 from deepseek_mm.jobs import Jobs, State
 from deepseek_mm.library.filling import INDEX
 from index.known import paths_through
@@ -22,9 +22,9 @@ MEMBER = "!/"  # between an archive and a file in it
 UNDONE: tuple[State, ...] = ("waiting", "running", "cancelled", "failed")
 
 
-def tidy(data: Path, jobs: Jobs, *, older_s: float, now_s: Callable[[], float] = time.time) -> int:
+def tidy(data: Path, jobs: Jobs, *, older_s: float, ages: Ages) -> int:
     """Delete the dropped files that nothing has known for that long; returns how many."""
-    old = [file for file, came_s in dropped(data) if abs(now_s() - came_s) > older_s]
+    old = [file for file, came_s in dropped(data) if ages.ago_s(came_s) > older_s]
     if not old:
         return 0
     try:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from deepseek_mm.ages import Ages
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadFile, LibraryError, NothingThere
 from deepseek_mm.history import History
@@ -52,7 +53,8 @@ class Library:
             describe=config.library.describe,
         )
         check = Check(store=store, jobs=jobs, config=config)
-        self._trash = Trash(config.data, store)
+        self._ages = Ages()
+        self._trash = Trash(config.data, store, ages=self._ages)
         bundle = Bundle(config=config, store=store, history=history, jobs=jobs, trash=self._trash)
         watch = Watch(changed=self._changed, poll=config.library.watch_poll)
         towers = {INDEX: filling.index, READ: filling.read}  # one at a time: they share the towers
@@ -170,7 +172,7 @@ class Library:
         older_s = self.config.library.undo_s if older_s is None else older_s
         if self._trash.purge(older_s):
             self.store.renew_cache()
-        tidy(self.config.data, self.jobs, older_s=older_s)
+        tidy(self.config.data, self.jobs, older_s=older_s, ages=self._ages)
 
     def assign(self, paths: Sequence[str | os.PathLike[str]], collection: str) -> int:
         """Put files, also those below folders, into the collection of that name; "library" takes them out of any.

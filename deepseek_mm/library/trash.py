@@ -7,12 +7,12 @@ leaves a file known in one of the two at least, and the library keeps what it kn
 
 import re
 import secrets
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
+from deepseek_mm.ages import Ages
 from deepseek_mm.errors import LibraryError, NothingThere
 from deepseek_mm.library.leftovers import remove
 from index.errors import OtherStore
@@ -34,8 +34,8 @@ class Taken:
 class Trash:
     """The trash of one library; safe in many threads."""
 
-    def __init__(self, data: Path, store: RegionStore, *, now_s: Callable[[], float] = time.time) -> None:
-        self._folder, self._store, self._now_s = data / FOLDER, store, now_s
+    def __init__(self, data: Path, store: RegionStore, *, ages: Ages | None = None) -> None:
+        self._folder, self._store, self._ages = data / FOLDER, store, ages or Ages()
         self._turn = Lock()
         self._taken: list[Taken] = []  # by this process, the newest last
 
@@ -56,9 +56,8 @@ class Trash:
 
     def taken(self, younger_s: float) -> list[Taken]:
         """What this process took out not longer ago than that and was not put back, the newest first."""
-        limit_s = self._now_s() - younger_s
         self._taken = [each for each in self._taken if self._file(each.token).exists()]
-        return [each for each in reversed(self._taken) if _made_s(self._file(each.token)) >= limit_s]
+        return [each for each in reversed(self._taken) if self._ago_s(self._file(each.token)) <= younger_s]
 
     def put_back(self, token: str) -> int:
         """The number of sources that are in the library again; NothingThere when they are gone for good."""
@@ -78,7 +77,7 @@ class Trash:
         A clock that was set back makes a taking lie in the future: it counts as long ago.
         """
         with self._turn:
-            old = [file for file in self.files() if abs(self._now_s() - _made_s(file)) > older_s]
+            old = [file for file in self.files() if self._ago_s(file) > older_s]
             for file in old:
                 self._drop(file)
         return len(old)
@@ -94,6 +93,9 @@ class Trash:
 
     def _file(self, token: str) -> Path:
         return self._folder / f"{token}{SUFFIX}"
+
+    def _ago_s(self, file: Path) -> float:
+        return self._ages.ago_s(_made_s(file))
 
     def _drop(self, file: Path) -> None:
         """The logs first: a file without its log is still whole, a log without its file is nothing."""

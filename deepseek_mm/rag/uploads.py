@@ -9,7 +9,6 @@ import hashlib
 import io
 import re
 import shutil
-import time
 from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Protocol
 
 from PIL.Image import Image
 
+from deepseek_mm.ages import Ages
 from deepseek_mm.config import Config
 from deepseek_mm.encoders.space import Floats
 from deepseek_mm.errors import BadPicture, NothingThere
@@ -54,8 +54,8 @@ class Sees(Protocol):
 class Shelf:
     """Where pictures of questions lie: files below DATA/uploads, and their regions in the store."""
 
-    def __init__(self, config: Config, *, eyes: Sees, store: RegionStore) -> None:
-        self.config, self.eyes, self.store = config, eyes, store
+    def __init__(self, config: Config, *, eyes: Sees, store: RegionStore, ages: Ages | None = None) -> None:
+        self.config, self.eyes, self.store, self._ages = config, eyes, store, ages or Ages()
 
     def place_many(self, questions: Sequence[Question]) -> list[tuple[Source, ...]]:
         """For each question a stored source a picture, in order.
@@ -81,7 +81,7 @@ class Shelf:
         folder = (self.config.data / COLLECTION).absolute()
         tails = {path.rpartition(f"/{COLLECTION}/")[2] for path in named}
         files = [path for path in folder.rglob("*") if str(path.relative_to(folder)) not in tails]
-        left = [path for path in files if _is_old(path, older_s)]
+        left = [path for path in files if self._is_old(path, older_s)]
         self.store.remove_places([str(path) for path in left])
         for path in left:
             path.unlink(missing_ok=True)
@@ -98,13 +98,12 @@ class Shelf:
         (sight,) = self.eyes.see_many([(photo.source, photo.image)])
         return self.store.add(photo.source, sight.regions, sight.vectors_ND)
 
-
-def _is_old(path: Path, older_s: float) -> bool:
-    """Whether it is a file, and too old for a question that is only about to be written down."""
-    try:
-        return path.is_file() and abs(time.time() - path.stat().st_mtime) > older_s  # a clock may have jumped back
-    except OSError:  # it went while we looked
-        return False
+    def _is_old(self, path: Path, older_s: float) -> bool:
+        """Whether it is a file, and too old for a question that is only about to be written down."""
+        try:
+            return path.is_file() and self._ages.ago_s(path.stat().st_mtime) > older_s
+        except OSError:  # it went while we looked
+            return False
 
 
 def pictures_of(question: Question) -> tuple[Picture, ...]:

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.runtime.spare import give_back
 from deepseek_mm.serve.admission import Admission
 from deepseek_mm.serve.asking import ask_routes
 from deepseek_mm.serve.engine import Engine
@@ -40,9 +41,12 @@ class Api:
         self.tasks.start()
 
     def tidy(self) -> None:
-        """Let go of what was deleted and cannot be undone any more, and of pictures whose tasks are over."""
+        """Let go of what was deleted and cannot be undone any more, of pictures whose tasks are over, and of memory that
+        is free and still held.
+        """
         self.assistant.tidy()
         self.tasks.tidy()
+        give_back()
 
     def close(self) -> None:
         """Leave what is under way to the next start."""

@@ -18,7 +18,7 @@ from deepseek_mm.errors import NothingThere
 from deepseek_mm.jobs import Job
 from deepseek_mm.serve.asked import AskIn, AskTask, CaptionIn, CaptionTask, EmbedIn, SearchIn
 from deepseek_mm.serve.pictures import Pictures
-from deepseek_mm.serve.problems import Failed
+from deepseek_mm.serve.problems import DECLARED, Failed
 from deepseek_mm.serve.tasks import Tasks
 from deepseek_mm.serve.watching import ended, events
 from deepseek_mm.serve.who import Who, needs, who_of
@@ -52,7 +52,7 @@ class CaptionsOut(BaseModel):
 
 def ask_routes(tasks: Tasks, doing: Doing, pictures: Pictures) -> APIRouter:
     """The routes of those who wait."""
-    router = APIRouter(tags=["ask"])
+    router = APIRouter(tags=["ask"], responses=DECLARED)
 
     @router.post("/ask", response_model=AnswerOut, responses={200: {"content": {STREAM: {}}}})
     async def ask(asked: AskIn, request: Request, right: Asks, accept: Annotated[str, Header()] = "") -> Any:

@@ -1,9 +1,12 @@
-"""How much one request may bring: what it announces is looked at first, what comes is counted."""
+"""How much one request may bring: what it announces is looked at first, what comes is counted.
+
+Whoever hangs up before the answer begins is in the log as such, whatever is said to the empty line.
+"""
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from deepseek_mm.serve.problems import REQUEST_ID, response
+from deepseek_mm.serve.problems import LEFT, REQUEST_ID, has_left, response
 
 
 class Limited:
@@ -22,12 +25,13 @@ class Limited:
             await self._count(scope, receive, send)
 
     async def _count(self, scope: Scope, receive: Receive, send: Send) -> None:
-        came, started = 0, False
+        came, started, left = 0, False, False
 
         async def counted() -> Message:
             """For the app it looks as if the caller had gone: every app can deal with that."""
-            nonlocal came
+            nonlocal came, left
             message = await receive() if came <= self._most else {"type": "http.disconnect"}
+            left = left or (came <= self._most and message["type"] == "http.disconnect")
             came += len(message.get("body", b""))
             return message if came <= self._most else {"type": "http.disconnect"}
 
@@ -35,12 +39,13 @@ class Limited:
             nonlocal started
             if started or came <= self._most:
                 started = True
-                await send(message)
+                begins = message["type"] == "http.response.start"
+                await send({**message, "status": LEFT} if begins and left else message)
 
         try:
             await self._app(scope, counted, unless_too_much)
-        except Exception:  # how the app takes it that the caller is gone is of no interest
-            if came <= self._most:
+        except Exception as error:  # how the app takes it that the caller is gone is of no interest
+            if came <= self._most and not has_left(error):
                 raise
         if came > self._most and not started:
             await self._refuse(scope, receive, send)

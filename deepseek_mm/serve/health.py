@@ -12,6 +12,7 @@ from deepseek_mm.encoders.packaged import package_folder
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.metrics import Metrics
 from deepseek_mm.serve.plans import PlanOut, plan_of
+from deepseek_mm.serve.problems import DECLARED
 from deepseek_mm.serve.tasks import Tasks
 from deepseek_mm.serve.who import Who, needs
 
@@ -30,7 +31,7 @@ class HealthOut(BaseModel):
 
 def health_routes(assistant: Assistant, tasks: Tasks, metrics: Metrics) -> APIRouter:
     """The routes for those who look after it."""
-    router = APIRouter(tags=["health"])
+    router = APIRouter(tags=["health"], responses=DECLARED)
 
     @router.get("/health")
     def health(who: Annotated[Who, needs("ask")]) -> HealthOut:

@@ -4,12 +4,12 @@ DATA/inbox/DIGEST.jpg (or what else it is) holds the bytes that came; the same p
 """
 
 import hashlib
-import time
 from collections.abc import Set
 from pathlib import Path
 
 from PIL.Image import Image
 
+from deepseek_mm.ages import Ages
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.parse.photo import read_photo
 from deepseek_mm.serve.pictures import Taken
@@ -22,8 +22,8 @@ YOUNG_S = 600.0  # a picture whose task is only about to be written down
 class Inbox:
     """The folder, and how large a picture may be."""
 
-    def __init__(self, data: Path, *, max_pixels: int) -> None:
-        self.folder, self._max_pixels = data / FOLDER, max_pixels
+    def __init__(self, data: Path, *, max_pixels: int, ages: Ages | None = None) -> None:
+        self.folder, self._max_pixels, self._ages = data / FOLDER, max_pixels, ages or Ages()
 
     def keep(self, taken: Taken) -> str:
         """Write the picture down: the name that it is found by."""
@@ -47,7 +47,7 @@ class Inbox:
         """Delete what no task under way names; returns how many went."""
         gone = 0
         for path in self.folder.glob("*"):
-            if path.name not in named and abs(time.time() - path.stat().st_mtime) >= older_s:
+            if path.name not in named and self._ages.ago_s(path.stat().st_mtime) >= older_s:
                 path.unlink(missing_ok=True)
                 gone += 1
         return gone

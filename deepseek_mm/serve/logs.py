@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.errors import LibraryError
-from deepseek_mm.serve.problems import REQUEST_ID
+from deepseek_mm.serve.problems import LEFT, REQUEST_ID
 from deepseek_mm.serve.who import SCOPE, Who
 
 HEADER = "X-Request-ID"
@@ -132,7 +132,7 @@ class Logged:
             "who": who.name if isinstance(who, Who) else NONE,
             "method": scope.get("method", scope["type"].upper()),
             "route": template_of(scope),
-            "status": tally["status"] or 499,  # nothing was answered: the caller had gone
+            "status": tally["status"] or LEFT,  # nothing was answered: the caller had gone
             "seconds": round(seconds, 4),
             "bytes": tally["bytes"],
         }

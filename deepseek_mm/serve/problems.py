@@ -13,6 +13,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 
 from deepseek_mm.errors import (
     BadCheckpoint,
@@ -56,6 +58,7 @@ STATUSES: tuple[tuple[type[Exception], int, str], ...] = (  # the first that fit
     (DeepSeekMMError, 503, "not-now"),
     (IndexProblem, 503, "index"),
 )
+LEFT = 499  # of a caller who had gone, in the log and in the metrics
 REQUEST_ID = "deepseek_mm.request_id"  # in the scope
 log = logging.getLogger(__name__)
 
@@ -74,6 +77,7 @@ class Problem(BaseModel):
 DECLARED: dict[int | str, dict[str, Any]] = {  # of every route, for OpenAPI
     "4XX": {"model": Problem, "description": "what is wrong, and the next step", "content": {MEDIA_TYPE: {}}},
     422: {"model": Problem, "description": "what was sent cannot be used", "content": {MEDIA_TYPE: {}}},
+    "5XX": {"model": Problem, "description": "what this server lacks, or cannot now", "content": {MEDIA_TYPE: {}}},
 }
 
 
@@ -91,6 +95,7 @@ def add_problems(app: FastAPI) -> None:
     app.add_exception_handler(IndexProblem, _known)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _left)
     app.add_exception_handler(Exception, _unknown)
 
 
@@ -145,14 +150,29 @@ def _malformed(request: Request, error: Exception) -> JSONResponse:
     return answer(request, 422, "malformed", f"{where}. What is expected stands at /docs", param=param)
 
 
-def _http(request: Request, error: Exception) -> JSONResponse:
+def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if has_left(error):  # FastAPI takes it for a body that it cannot read
+        return _left(request, error)
     detail = {404: f"there is nothing at {request.url.path}. What there is stands at /docs"}.get(error.status_code)
     told = detail or f"{error.detail}. What is expected stands at /docs"
     return answer(request, error.status_code, "http", told, **(error.headers or {}))
 
 
-def _unknown(request: Request, error: Exception) -> JSONResponse:
+def has_left(error: BaseException | None) -> bool:
+    """Whether this comes of a caller who hung up while still sending: nobody hears us, and nothing is broken."""
+    while error is not None and not isinstance(error, ClientDisconnect):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def _left(request: Request, error: Exception) -> Response:
+    return Response(status_code=LEFT)
+
+
+def _unknown(request: Request, error: Exception) -> Response:
+    if has_left(error):  # a mounted app has begun its own answer to it
+        return _left(request, error)
     number = request.scope.get(REQUEST_ID, "")
     log.error("request %s (%s) broke", number, request.url.path, exc_info=error)
     detail = (

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -18,6 +19,7 @@ from deepseek_mm.errors import CannotListen, LibraryError
 from deepseek_mm.serve.api import Api
 from deepseek_mm.serve.door import guarded
 from deepseek_mm.serve.keys import Keys, first_key
+from deepseek_mm.serve.line import Line
 from deepseek_mm.serve.logs import set_up
 
 TIDY_S = 300.0  # between two rounds of letting go what was deleted
@@ -38,10 +40,11 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def answer_on(sock: socket.socket, app: ASGIApp, *, hush: Callable[[], object]) -> None:
-    """Answer requests until a signal comes; `hush` then stops the answers under way."""
+def server_of(app: ASGIApp, serve: ServeConfig, *, hush: Callable[[], object]) -> Server:
+    """What answers requests until it is told to end; `hush` then stops the answers under way."""
     config = uvicorn.Config(
         app,
+        http=partial(Line, serve),  # type: ignore[arg-type]  # called as the class is
         log_level="warning",
         access_log=False,
         proxy_headers=False,
@@ -50,7 +53,7 @@ def answer_on(sock: socket.socket, app: ASGIApp, *, hush: Callable[[], object]) 
     )
     server = Server(config)
     server.hush = hush
-    server.run(sockets=[sock])
+    return server
 
 
 def run_api(
@@ -69,7 +72,7 @@ def run_api(
         api.start()
         say(f"ready: {address(sock)}  ({note})")
         try:
-            answer_on(sock, guarded(api.app, config, keys), hush=hush)
+            server_of(guarded(api.app, config, keys), config.serve, hush=hush).run(sockets=[sock])
         finally:
             ended.set()
 

@@ -9,6 +9,7 @@ from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
 from deepseek_mm.serve.asked import TaskIn
+from deepseek_mm.serve.problems import DECLARED
 from deepseek_mm.serve.tasks import TaskOut, Tasks
 from deepseek_mm.serve.watching import events
 from deepseek_mm.serve.who import Who, needs, who_of
@@ -32,7 +33,7 @@ class TakenOut(BaseModel):
 
 def task_routes(tasks: Tasks) -> APIRouter:
     """The routes over these tasks; every caller sees its own."""
-    router = APIRouter(tags=["tasks"])
+    router = APIRouter(tags=["tasks"], responses=DECLARED)
 
     @router.post("/infer", status_code=202)
     def infer(task: TaskIn, who: Annotated[Who, needs("ask")], idempotency_key: Key = "") -> TakenOut:

@@ -1,0 +1,123 @@
+"""The whole service over painted photos at a real port, in this process, for tests that speak to it byte by byte."""
+
+import json
+import socket
+import threading
+import time
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import httpx
+from rag_house import build, paint, put
+
+from deepseek_mm.config import ServeConfig
+from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.serve.api import Api, build_api
+from deepseek_mm.serve.door import guarded
+from deepseek_mm.serve.start import listening, server_of
+from deepseek_mm.settings_file import SettingsFile
+
+WAIT_S = 60.0  # for what must come; nothing is timed
+
+
+class Dripping:
+    """A language model that says a word now and then, and knows when it was told to stop."""
+
+    name, fingerprint, sees = "dripping", "dripping", False
+
+    def __init__(self, words: int = 4, pause_s: float = 0.0) -> None:
+        self.words, self.pause_s = words, pause_s
+        self.begun, self.stopped = threading.Event(), threading.Event()
+
+    def stream(self, messages, *, max_tokens, stop):
+        left = self.words
+        try:
+            while left and not stop.wait(self.pause_s):
+                self.begun.set()
+                yield "I see it [1]. "
+                left -= 1
+        finally:  # also where nobody wants to hear the next word
+            if left:
+                self.stopped.set()
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """The service, and ways to speak to it."""
+
+    port: int
+    api: Api
+    assistant: Assistant
+    lm: Dripping
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def client(self) -> httpx.Client:
+        """An honest one."""
+        return httpx.Client(base_url=self.url, timeout=WAIT_S, trust_env=False)
+
+    def line(self) -> socket.socket:
+        """A bare connection."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=WAIT_S)
+
+    def answers(self) -> bool:
+        """Whether others are served."""
+        with self.client() as http:
+            return http.post("/search", json={"text": "red"}).status_code == 200
+
+
+@contextmanager
+def serving_house(folder: Path, lm: Dripping | None = None, **numbers):
+    """The service behind its door, until the block ends."""
+    lm = lm or Dripping()
+    with build(folder / "library", lm=lm) as assistant:
+        serve = ServeConfig(**{"port": 0, "workers": 2, **numbers})
+        assistant.config = replace(assistant.config, serve=serve)
+        put(assistant, *(paint(folder / "photos", f"{name}.png", name) for name in ("red", "green")))
+        api = build_api(assistant, SettingsFile.of(assistant.config))
+        with closing(api), listening(serve) as sock:
+            server = server_of(guarded(api.app, assistant.config), serve, hush=api.tasks.stop)
+            thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
+            thread.start()
+            api.start()
+            try:
+                yield House(port=sock.getsockname()[1], api=api, assistant=assistant, lm=lm)
+            finally:
+                server.should_exit = True
+                thread.join(WAIT_S)
+                assert not thread.is_alive()
+
+
+def request(path: str, body: object = None, *, method: str = "POST", **headers: str) -> bytes:
+    """A whole request as bytes."""
+    data = b"" if body is None else json.dumps(body).encode()
+    lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", "Content-Type: application/json"]
+    lines += [f"Content-Length: {len(data)}", *(f"{name.replace('_', '-')}: {said}" for name, said in headers.items())]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + data
+
+
+def heard(line: socket.socket) -> bytes:
+    """All that comes until the line ends."""
+    whole, until = b"", time.monotonic() + WAIT_S
+    while time.monotonic() < until:
+        try:
+            piece = line.recv(65_536)
+        except ConnectionResetError:
+            return whole
+        if not piece:
+            return whole
+        whole += piece
+    raise AssertionError("the line was never cut")
+
+
+def status_of(answer: bytes) -> int:
+    """0 if nothing was said."""
+    return int(answer.split(b" ", 2)[1]) if answer.startswith(b"HTTP/1.1 ") else 0
+
+
+def body_of(answer: bytes) -> dict:
+    """The JSON of a whole answer."""
+    return json.loads(answer.partition(b"\r\n\r\n")[2])

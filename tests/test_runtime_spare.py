@@ -1,0 +1,35 @@
+"""Memory that was freed goes back to the system when it is told to, and not before."""
+
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deepseek_mm.runtime import spare
+
+ROOT = Path(__file__).parent.parent
+HOLES = """
+import os
+from deepseek_mm.bench.resident import own_mb
+from deepseek_mm.runtime.spare import give_back
+held = [bytes(2_000) for _ in range(100_000)]
+last = held[-1]  # above the hole, so that the heap cannot simply become shorter
+del held
+before = own_mb(os.getpid())
+print(before, give_back(), own_mb(os.getpid()))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators give memory back by themselves")
+def test_what_was_freed_below_something_that_is_in_use_goes_back_to_the_system():
+    said = subprocess.run([sys.executable, "-c", HOLES], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    before_mb, gave, after_mb = said.split()
+    assert gave == "True"
+    assert float(before_mb) - float(after_mb) > 150
+
+
+def test_an_allocator_that_cannot_be_told_is_left_alone(monkeypatch):
+    monkeypatch.setattr(spare.ctypes, "CDLL", lambda name: object())
+    assert not spare.give_back()
