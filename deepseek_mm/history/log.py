@@ -157,7 +157,8 @@ class History:
         """Remove for good what was deleted at least `older_s` seconds ago, so that no byte of it remains."""
         hidden = select(ConversationRow.id, ConversationRow.deleted_at).where(ConversationRow.deleted_at.is_not(None))
         with self._file.session() as reading:
-            found = [(each, at) for each, at in reading.execute(hidden) if self._ages.ago_s(at.timestamp()) >= older_s]
+            rows = [(each, at) for each, at in reading.execute(hidden) if at is not None]
+        found = [(each, at) for each, at in rows if self._ages.ago_s(at.timestamp()) >= older_s]
         if not found:
             return
         with self._file.session(writes=True) as writing:

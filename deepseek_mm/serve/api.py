@@ -41,9 +41,7 @@ class Api:
         self.tasks.start()
 
     def tidy(self) -> None:
-        """Let go of what was deleted and cannot be undone any more, of pictures whose tasks are over, and of memory that
-        is free and still held.
-        """
+        """Let go of what was deleted for good, of pictures whose tasks are over, and of memory that is held and free."""
         self.assistant.tidy()
         self.tasks.tidy()
         give_back()
