@@ -35,7 +35,7 @@ def towers(args: Namespace, desk: Desk, file: Path) -> Path:
 def language(args: Namespace, desk: Desk, file: Path) -> Path:
     """The language model, FP4 or int8."""
     from deepseek_mm.lm.own import opened
-    from deepseek_mm.runtime.quantize.fit import fit_fp4, largest_inputs
+    from deepseek_mm.runtime.quantize.fit import fit_fp4, usual_inputs
     from deepseek_mm.runtime.quantize.kept import Told, write_kept
     from deepseek_mm.runtime.quantize.language import FP4, full_bytes, known_by, tensors_of_fp4, tensors_of_int8
 
@@ -49,9 +49,10 @@ def language(args: Namespace, desk: Desk, file: Path) -> Path:
             "NVFP4: E2M1, an E4M3 scale for 16 weights, a float32 scale for a matrix; rounded by GPTQ, layer by layer"
         )
     else:
-        held = tensors_of_int8(decoder, largest_inputs(decoder, batches))
+        held = tensors_of_int8(decoder, usual_inputs(decoder, batches))
         note = (
-            "weights int8 with a scale an output; inputs int8 with a scale a row, at run time; made even (SmoothQuant)"
+            "weights int8 with a scale an output; inputs int8 with a scale a row, at run time, made even (SmoothQuant);"
+            " those of qkv, down and head twice int8"
         )
     told = Told(
         scheme=args.scheme,

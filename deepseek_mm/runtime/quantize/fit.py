@@ -17,6 +17,7 @@ from deepseek_mm.lm.attend import Whole
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.runtime.quantize.fp4 import Fp4, quantise, restore
 from deepseek_mm.runtime.quantize.gptq import Curvature, round_well
+from deepseek_mm.runtime.quantize.int8_layers import LEAST
 
 WORDS_WEIGHT = 0.1  # of errors in the vectors of words, beside those in their scores
 LEAST_ROWS = 32  # of an expert's inputs; fewer say too little of its curvature
@@ -46,14 +47,21 @@ def fit_fp4(decoder: Decoder, batches: Sequence[Batch], told: Told = lambda line
 
 
 @torch.inference_mode()
-def largest_inputs(decoder: Decoder, batches: Sequence[Batch]) -> dict[str, Tensor]:
-    """How large each input of every layer gets while the batches are read, (D,), by the layer's name."""
-    found: dict[str, Tensor] = {}
+def usual_inputs(decoder: Decoder, batches: Sequence[Batch]) -> dict[str, Tensor]:
+    """How large each input of every layer usually is beside the largest of its row, (D,), by the layer's name.
+
+    The root mean square over rows. Each row has a scale of its own, so a token that is a hundred times longer than
+    others says no more than they do: with the largest numbers ever seen it alone would decide.
+    """
+    sums: dict[str, Tensor] = {}
+    rows: dict[str, int] = {}
 
     def look_at(name: str) -> Callable[..., None]:
         def seen(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            largest_D = inputs[0].flatten(0, -2).abs().float().amax(0)
-            found[name] = torch.maximum(largest_D, found.get(name, largest_D))
+            x_MD = inputs[0].flatten(0, -2).float()
+            share_MD = x_MD / x_MD.abs().amax(1, keepdim=True).clamp_min(LEAST)
+            sums[name] = share_MD.square().sum(0) + sums.get(name, 0)
+            rows[name] = len(x_MD) + rows.get(name, 0)
 
         return seen
 
@@ -64,7 +72,10 @@ def largest_inputs(decoder: Decoder, batches: Sequence[Batch]) -> dict[str, Tens
         decoder.logits(hidden[:, ::WORDS_EVERY])
     for hook in hooks:
         hook.remove()
-    return {name: found.get(name, torch.ones(linear.in_features)) for name, linear in named}
+    return {
+        name: (sums[name] / rows[name]).sqrt() if rows.get(name) else torch.ones(linear.in_features)
+        for name, linear in named
+    }
 
 
 def _words(head: nn.Linear, states_MD: Tensor) -> Fp4:
