@@ -8,7 +8,7 @@ from torch import nn
 
 from deepseek_mm.lm.attend import Whole
 from deepseek_mm.lm.shape import tiny
-from deepseek_mm.runtime.quantize.fit import fit_fp4, largest_inputs
+from deepseek_mm.runtime.quantize.fit import fit_fp4, usual_inputs
 from deepseek_mm.runtime.quantize.fp4 import (
     BLOCK,
     MAGNITUDES,
@@ -21,10 +21,13 @@ from deepseek_mm.runtime.quantize.fp4 import (
 )
 from deepseek_mm.runtime.quantize.fp4_layers import Fp4Embedding, Fp4Linear, unpacked
 from deepseek_mm.runtime.quantize.gptq import Curvature, inverse_root, round_well
+from deepseek_mm.runtime.quantize.int8_layers import DynamicLinear, eight_bits_of, smooth_of
 from deepseek_mm.runtime.quantize.language import (
+    EVEN,
     FP4,
     INT8,
     full_bytes,
+    linears,
     open_fp4,
     open_int8,
     tensors_of_fp4,
@@ -123,9 +126,38 @@ def held_of(scheme, shape):
     made = decoder(shape).bfloat16()
     rows = [(torch.randint(0, 512, (2, 48)), torch.ones(2, 48, dtype=torch.int64)) for _ in range(2)]
     if scheme == INT8:
-        return made, tensors_of_int8(made, largest_inputs(made, rows))
+        return made, tensors_of_int8(made, usual_inputs(made, rows))
     truth = decoder(shape).bfloat16()
     return truth, tensors_of_fp4(made, fit_fp4(made, rows))
+
+
+def test_usual_inputs_are_shares_of_each_rows_largest_whatever_the_rows_size():
+    made = decoder(tiny()).bfloat16()
+    ids, seen = torch.randint(0, 512, (2, 24)), []
+    rows = [(ids[:1], torch.ones(1, 24, dtype=torch.int64)), (ids[1:], torch.ones(1, 24, dtype=torch.int64))]
+    hook = made.layers[1].down.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].float()[0]))
+    usual = usual_inputs(made, rows)
+    hook.remove()
+    truth = torch.cat([(x / x.abs().amax(1, keepdim=True)) ** 2 for x in seen]).mean(0).sqrt()
+    torch.testing.assert_close(usual["layers.1.down"], truth)
+    assert usual.keys() == {name for name, _ in linears(made)}
+    with torch.inference_mode():
+        made.layers[1].ffn_norm.weight[:] *= 0.1
+    assert off(usual_inputs(made, rows)["layers.1.up"], usual["layers.1.up"]) < 0.01
+
+
+def test_one_token_that_is_far_longer_than_others_does_not_decide_how_even_inputs_are_made():
+    x_MD, weight_FD = torch.randn(64, 48) * torch.linspace(0.1, 1, 48), torch.randn(32, 48)
+    x_MD[0] = 0.1
+    x_MD[0, 5] = 3_000
+    largest_D, usual_D = x_MD.abs().amax(0), (x_MD / x_MD.abs().amax(1, keepdim=True)).square().mean(0).sqrt()
+
+    def error(sizes_D):
+        smooth_D = smooth_of(sizes_D, weight_FD, EVEN)
+        made = DynamicLinear(*eight_bits_of(weight_FD * smooth_D), smooth_D=smooth_D)
+        return off(made(x_MD[1:]), x_MD[1:] @ weight_FD.T)
+
+    assert error(usual_D) < 0.5 * error(largest_D)
 
 
 @pytest.mark.parametrize(("scheme", "opens", "worst"), [(FP4, open_fp4, 0.35), (INT8, open_int8, 0.05)])

@@ -60,6 +60,17 @@ def test_a_dynamic_layer_follows_the_size_of_every_row():
     assert layer(x.bfloat16()).dtype == torch.bfloat16
 
 
+def test_a_fine_layer_keeps_the_small_inputs_beside_a_large_one_without_touching_its_weights():
+    weight, x, bias = torch.randn(32, 48), torch.randn(2, 20, 48), torch.randn(32)
+    x[..., 3] *= 300
+    weight[:, 3] /= 300
+    levels, scale = eight_bits_of(weight)
+    truth = x @ (levels * scale[:, None]).T
+    plain, fine = (off(DynamicLinear(levels, scale, bias, fine=which)(x) - bias, truth) for which in (False, True))
+    assert fine < 0.01 * plain
+    assert DynamicLinear(levels, scale, fine=True)(x[0, 0]).shape == (32,)
+
+
 @pytest.mark.parametrize("kind", ["static", "dynamic"])
 def test_smoothing_saves_the_small_inputs_beside_a_large_one(kind):
     weight, x = torch.randn(32, 48), torch.randn(40, 48)

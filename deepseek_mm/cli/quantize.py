@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from deepseek_mm.lm.own import Checkpoint
 
-PHOTOS, ROWS = 256, {"lm-fp4": 12, "lm-int8": 4}  # that ranges, curvature and sizes are looked at on
+PHOTOS, ROWS = 256, 4  # that ranges, curvature and sizes are looked at on
+EVIDENCE = 5  # times as many rows of evidence as of other domains: the answers that are shown come of it
 
 
 def towers(args: Namespace, desk: Desk, file: Path) -> Path:
@@ -35,29 +36,32 @@ def towers(args: Namespace, desk: Desk, file: Path) -> Path:
 def language(args: Namespace, desk: Desk, file: Path) -> Path:
     """The language model, FP4 or int8."""
     from deepseek_mm.lm.own import opened
-    from deepseek_mm.runtime.quantize.fit import fit_fp4, largest_inputs
+    from deepseek_mm.runtime.quantize.fit import fit_fp4, usual_inputs
     from deepseek_mm.runtime.quantize.kept import Told, write_kept
     from deepseek_mm.runtime.quantize.language import FP4, full_bytes, known_by, tensors_of_fp4, tensors_of_int8
 
-    rows = args.rows or ROWS[args.scheme]
-    batches, checkpoint = training_rows(args.corpus or cache_folder() / "corpus", rows), our_checkpoint(desk)
+    batches = training_rows(args.corpus or cache_folder() / "corpus", args.rows)
+    checkpoint = our_checkpoint(desk)
     decoder, _ = opened(checkpoint)
     decoder.eval().requires_grad_(False)
     if args.scheme == FP4:
         held = tensors_of_fp4(decoder, fit_fp4(decoder, batches, desk.note))
         note = (
-            "NVFP4: E2M1, an E4M3 scale for 16 weights, a float32 scale for a matrix; rounded by GPTQ, layer by layer"
+            "NVFP4: E2M1, an E4M3 scale for 16 weights, a float32 scale for a matrix; each matrix makes good what went"
+            " wrong below it, then it is rounded by GPTQ"
         )
     else:
-        held = tensors_of_int8(decoder, largest_inputs(decoder, batches))
+        held = tensors_of_int8(decoder, usual_inputs(decoder, batches))
         note = (
-            "weights int8 with a scale an output; inputs int8 with a scale a row, at run time; made even (SmoothQuant)"
+            "weights int8 with a scale an output; inputs int8 with a scale a row, at run time, made even (SmoothQuant);"
+            " those of qkv, down and head twice int8"
         )
     told = Told(
         scheme=args.scheme,
         base=known_by(checkpoint),
         full_bytes=full_bytes(decoder.shape),
-        calibrated=f"{rows} rows of 512 tokens of each domain of the corpus's training part",
+        calibrated=f"{args.rows} rows of 512 tokens of each domain of the corpus's training part, {EVIDENCE} times as"
+        " many of evidence",
         made=command_of(args, file),
         note=note,
     )
@@ -65,13 +69,15 @@ def language(args: Namespace, desk: Desk, file: Path) -> Path:
 
 
 def training_rows(corpus: Path, rows: int) -> "list[tuple[Tensor, Tensor]]":
-    """Some rows of every domain of the training part, in batches: ids and segments."""
+    """Some rows of every domain of the training part, more of evidence, in batches: ids and segments."""
     from deepseek_mm.evaluate.language import batches
     from deepseek_mm.train.corpus import DOMAINS, read_shard
     from deepseek_mm.train.rows import mix, pack
 
+    limits = {name: rows * (EVIDENCE if name == "evidence" else 1) for name in DOMAINS}
     parts = [
-        pack(read_shard(corpus, name, "train"), 512, domain=number, limit=rows) for number, name in enumerate(DOMAINS)
+        pack(read_shard(corpus, name, "train"), 512, domain=number, limit=limits[name])
+        for number, name in enumerate(DOMAINS)
     ]
     return [(ids, segments) for ids, segments, _, _ in batches(mix(parts, 0))]
 
@@ -118,7 +124,9 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument("--images", metavar="FOLDER", type=Path, help="towers: where the rows' photos lie")
     parser.add_argument("--photos", metavar="N", type=int, default=PHOTOS, help=f"towers: how many ({PHOTOS})")
     parser.add_argument("--corpus", metavar="FOLDER", type=Path, help="language model: made by train corpus")
-    parser.add_argument("--rows", metavar="N", type=int, help="language model: rows of 512 tokens of each domain")
+    parser.add_argument(
+        "--rows", metavar="N", type=int, default=ROWS, help=f"language model: rows of each domain ({ROWS})"
+    )
 
 
 COMMAND = Command(

@@ -1,9 +1,8 @@
 """Weights in fewer bits, put into a model from outside: the models do not know.
 
 `packed` is what the decoder does at every start; the rest makes and opens files: `fp4` numbers of four bits, `gptq`
-`packed` is what the decoder does at every start; the rest makes and opens files: `fp4` numbers of four bits, `gptq`
-with them, `ranges`, `towers` and `space` the calibrated towers, `aware` those that training makes feel it, `language`
-the decoder from a file, `dynamic` any model, `kept` the files.
+with them, `mend` and `fit` the decoder for them, `ranges`, `towers` and `space` the calibrated towers, `aware` those
+that training makes feel it, `language` the decoder from a file, `dynamic` any model, `kept` the files.
 """
 
 from deepseek_mm.runtime.quantize.packed import (

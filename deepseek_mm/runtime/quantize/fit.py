@@ -1,9 +1,9 @@
 """The decoder in FP4, layer by layer: each is rounded for what the rounded layers below it really say.
 
-Texts of the training part go through the decoder once. Before a layer is rounded, the curvature of its matrices is
-gathered over what comes in; then it is rounded (`gptq`), and its own outputs are what the next layer sees. The matrix
-of words is read in two ways, as vectors that come in and as scores that go out: its curvature is that of the scores,
-with so much added that rows stay near to what they were.
+Texts of the training part go through the whole decoder and the rounded one side by side. Before a matrix is rounded,
+the curvature is gathered over what comes in; it makes good what went wrong below (`mend`), then it is rounded (`gptq`),
+and its own outputs are what the next one sees. The matrix of words is read in two ways, as vectors that come in and as
+scores that go out: its curvature is that of the scores, with so much added that rows stay near to what they were.
 
 Shape key:  N rows, T tokens of a row, D width, F outputs
 """
@@ -17,6 +17,8 @@ from deepseek_mm.lm.attend import Whole
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.runtime.quantize.fp4 import Fp4, quantise, restore
 from deepseek_mm.runtime.quantize.gptq import Curvature, round_well
+from deepseek_mm.runtime.quantize.int8_layers import LEAST
+from deepseek_mm.runtime.quantize.mend import ADDED, MENDED, Given, looked_at, mend
 
 WORDS_WEIGHT = 0.1  # of errors in the vectors of words, beside those in their scores
 LEAST_ROWS = 32  # of an expert's inputs; fewer say too little of its curvature
@@ -31,29 +33,48 @@ Told = Callable[[str], None]
 def fit_fp4(decoder: Decoder, batches: Sequence[Batch], told: Told = lambda line: None) -> dict[str, Fp4]:
     """Every matrix in FP4, by the name of its layer. The decoder's own weights are rounded, in place."""
     found: dict[str, Fp4] = {}
-    hidden = [decoder.embed(ids) for ids, _ in batches]
+    truly = really = [decoder.embed(ids) for ids, _ in batches]
     for number, layer in enumerate(decoder.layers):
-        curvature = Curvature(layer)
-        list(_through(decoder, number, hidden, batches))
-        curvature.close()
-        for name, linear in _linears(layer):
-            found[f"layers.{number}.{name}"] = _rounded(linear, curvature, name)
-        hidden = list(_through(decoder, number, hidden, batches))
+        before = Given(layer, [*MENDED, *ADDED.values()])
+        truly = list(_through(decoder, number, truly, batches))
+        before.close()
+        for turn in MENDED:
+            named = [(name, linear) for name, linear in _linears(layer) if turn_of(name) == turn]
+            curvature, now = Curvature(layer), Given(layer, looked_at(turn))
+            list(_through(decoder, number, really, batches))
+            curvature.close()
+            now.close()
+            mend(layer.get_submodule(turn), turn, before, now, curvature.of[turn])  # type: ignore[arg-type]
+            found |= {f"layers.{number}.{name}": _rounded(linear, curvature, name) for name, linear in named}
+        really = list(_through(decoder, number, really, batches))
         told(f"rounded layer {number + 1} of {len(decoder.layers)}")
-    states_MD = torch.cat([decoder.norm(x).flatten(0, 1).float() for x in hidden])
+    states_MD = torch.cat([decoder.norm(x).flatten(0, 1).float() for x in really])
     found[HEAD] = _words(decoder.head, states_MD)
     return found
 
 
+def turn_of(name: str) -> str:
+    """When a matrix of a layer is rounded, by its name there: behind those whose outputs it reads."""
+    last = name.rpartition(".")[2]
+    return last if last in MENDED else "up"  # the gate's
+
+
 @torch.inference_mode()
-def largest_inputs(decoder: Decoder, batches: Sequence[Batch]) -> dict[str, Tensor]:
-    """How large each input of every layer gets while the batches are read, (D,), by the layer's name."""
-    found: dict[str, Tensor] = {}
+def usual_inputs(decoder: Decoder, batches: Sequence[Batch]) -> dict[str, Tensor]:
+    """How large each input of every layer usually is beside the largest of its row, (D,), by the layer's name.
+
+    The root mean square over rows. Each row has a scale of its own, so a token that is a hundred times longer than
+    others says no more than they do: with the largest numbers ever seen it alone would decide.
+    """
+    sums: dict[str, Tensor] = {}
+    rows: dict[str, int] = {}
 
     def look_at(name: str) -> Callable[..., None]:
         def seen(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            largest_D = inputs[0].flatten(0, -2).abs().float().amax(0)
-            found[name] = torch.maximum(largest_D, found.get(name, largest_D))
+            x_MD = inputs[0].flatten(0, -2).float()
+            share_MD = x_MD / x_MD.abs().amax(1, keepdim=True).clamp_min(LEAST)
+            sums[name] = share_MD.square().sum(0) + sums.get(name, 0)
+            rows[name] = len(x_MD) + rows.get(name, 0)
 
         return seen
 
@@ -64,7 +85,10 @@ def largest_inputs(decoder: Decoder, batches: Sequence[Batch]) -> dict[str, Tens
         decoder.logits(hidden[:, ::WORDS_EVERY])
     for hook in hooks:
         hook.remove()
-    return {name: found.get(name, torch.ones(linear.in_features)) for name, linear in named}
+    return {
+        name: (sums[name] / rows[name]).sqrt() if rows.get(name) else torch.ones(linear.in_features)
+        for name, linear in named
+    }
 
 
 def _words(head: nn.Linear, states_MD: Tensor) -> Fp4:

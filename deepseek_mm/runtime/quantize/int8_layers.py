@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 LEVELS = 255  # of an input without a sign
 SIGNED = 127  # of a weight, and of a dynamic input
+FINER = 2 * SIGNED  # steps of what rounding leaves, which is half a step at most, in one step
 LEAST = 1e-8
 STRENGTH = 0.8  # of smoothing; at 0.5 the text tower's vectors are off by seven times as much (docs/log.md)
 
@@ -167,14 +168,21 @@ class DynamicLinear(nn.Module):
     """A linear layer that takes the range of every row as it comes.
 
     `smooth_D`: inputs are divided by it first, as the weights were multiplied, so that none is much larger than others.
+    `fine`: what eight bits leave of an input is rounded to eight bits more, and multiplied in the same product.
     """
 
     def __init__(
-        self, weight_FD: Tensor, scale_F: Tensor, bias_F: Tensor | None = None, *, smooth_D: Tensor | None = None
+        self,
+        weight_FD: Tensor,
+        scale_F: Tensor,
+        bias_F: Tensor | None = None,
+        *,
+        smooth_D: Tensor | None = None,
+        fine: bool = False,
     ) -> None:
         super().__init__()
         self.out_features, self.in_features = weight_FD.shape
-        self.weight_FD, self.scale_F, self._bias_F = weight_FD, scale_F, bias_F
+        self.weight_FD, self.scale_F, self._bias_F, self._fine = weight_FD, scale_F, bias_F, fine
         self._even_D = None if smooth_D is None else 1 / smooth_D.float()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -183,27 +191,28 @@ class DynamicLinear(nn.Module):
         if self._even_D is not None:
             x_MD = x_MD * self._even_D
         step_M1 = (x_MD.abs().amax(1, keepdim=True) / SIGNED).clamp_min(LEAST)
-        levels_MD = (x_MD / step_M1).round_().to(torch.int8)
-        y_MF = torch._int_mm(levels_MD, self.weight_FD.t()).float().mul_(step_M1).mul_(self.scale_F)
+        y_MF = self._multiplied(x_MD / step_M1).mul_(step_M1).mul_(self.scale_F)
         if self._bias_F is not None:
             y_MF += self._bias_F
         return y_MF.to(format_for(x)).view(*x.shape[:-1], self.out_features)
 
+    def _multiplied(self, x_MD: Tensor) -> Tensor:
+        """The product with the weight's levels (M, F), float32, of inputs between -127 and 127."""
+        levels_MD = x_MD.round()
+        if not self._fine:
+            return torch._int_mm(levels_MD.to(torch.int8), self.weight_FD.t()).float()
+        rest_MD = ((x_MD - levels_MD) * FINER).round_()
+        both = torch.cat((levels_MD, rest_MD)).to(torch.int8)
+        coarse_MF, fine_MF = torch._int_mm(both, self.weight_FD.t()).float().chunk(2)
+        return coarse_MF.add_(fine_MF, alpha=1 / FINER)
+
 
 class Int8Embedding(nn.Module):
-    """Vectors of words, in eight bits with a scale each; `smooth_D` as the scores' layer has it."""
+    """Vectors of words, in eight bits with a scale each."""
 
-    def __init__(
-        self,
-        weight_VD: Tensor,
-        scale_V: Tensor,
-        *,
-        smooth_D: Tensor | None = None,
-        dtype: torch.dtype = torch.float32,
-    ) -> None:
+    def __init__(self, weight_VD: Tensor, scale_V: Tensor, *, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.weight_VD, self.scale_V, self.dtype = weight_VD, scale_V, dtype
-        self._even_D = torch.ones(1) if smooth_D is None else 1 / smooth_D.float()
 
     @property
     def weight(self) -> Tensor:
@@ -212,4 +221,4 @@ class Int8Embedding(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """(..., D)."""
-        return (self.weight_VD[ids].float() * self.scale_V[ids][..., None] * self._even_D).to(self.dtype)
+        return (self.weight_VD[ids].float() * self.scale_V[ids][..., None]).to(self.dtype)

@@ -30,8 +30,9 @@ SCHEMES = {"fp4": FP4, "int8": INT8}  # by the word of lm.bits
 CODES, SCALES, WHOLE = ".codes", ".scales", ".whole"  # ends of an FP4 matrix's names
 LEVELS, SCALE, SMOOTH = ".levels", ".scale", ".smooth"  # of one in int8
 HEAD, WORDS = "head", "embedding"
+FINE = ("qkv", "down", HEAD)  # ends of the names of layers whose inputs need more than eight bits
 DTYPE = torch.bfloat16
-EVEN = 0.5  # strength of smoothing: +0.7 % perplexity; 0.4 and 0.8 cost 2.2 (docs/log.md)
+EVEN = 0.5  # strength of smoothing (docs/log.md)
 
 
 def tensors_of_fp4(decoder: Decoder, matrices: Mapping[str, Fp4]) -> dict[str, Tensor]:
@@ -44,19 +45,29 @@ def tensors_of_fp4(decoder: Decoder, matrices: Mapping[str, Fp4]) -> dict[str, T
     return held | others(decoder)
 
 
-def tensors_of_int8(decoder: Decoder, largest: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def tensors_of_int8(decoder: Decoder, usual: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """What a file holds: weights rounded to the nearest of 255 levels, their inputs made even before.
 
-    `largest` is how large each input of a layer gets, (D,): one that is far larger than the others would leave them
+    `usual` is how large each input of a layer usually is, (D,): one that is far larger than the others would leave them
     few levels.
     """
     held: dict[str, Tensor] = {}
     for name, linear in linears(decoder):
         weight_FD = linear.weight.float()
-        smooth_D = smooth_of(largest[name], weight_FD, EVEN).to(DTYPE)
-        held[name + LEVELS], held[name + SCALE] = eight_bits_of(weight_FD * smooth_D.float())
-        held[name + SMOOTH] = smooth_D
+        if not is_fine(name):
+            smooth_D = held[name + SMOOTH] = smooth_of(usual[name], weight_FD, EVEN).to(DTYPE)
+            weight_FD = weight_FD * smooth_D.float()
+        held[name + LEVELS], held[name + SCALE] = eight_bits_of(weight_FD)
     return held | others(decoder)
+
+
+def is_fine(name: str) -> bool:
+    """Whether a layer of this name has its inputs in twice eight bits, and its weights as they are.
+
+    A few of their inputs are so much larger than others that eight bits lose the small ones, or the weights that would
+    make them even. The head's weights are vectors of words too. Measured in docs/log.md.
+    """
+    return name.endswith(FINE) and ".experts." not in name
 
 
 def linears(decoder: Decoder) -> list[tuple[str, nn.Linear]]:
@@ -85,9 +96,9 @@ def open_int8(shape: DecoderShape, held: Mapping[str, Tensor]) -> Decoder:
     decoder = empty(shape)
     for name, _ in linears(decoder):
         levels_FD, scale_F = held[name + LEVELS], held[name + SCALE]
-        decoder.set_submodule(name, DynamicLinear(levels_FD, scale_F, smooth_D=held[name + SMOOTH]))
-    smooth_D = held[HEAD + SMOOTH]
-    words = Int8Embedding(held[HEAD + LEVELS], held[HEAD + SCALE], smooth_D=smooth_D, dtype=DTYPE)
+        made = DynamicLinear(levels_FD, scale_F, smooth_D=held.get(name + SMOOTH), fine=is_fine(name))
+        decoder.set_submodule(name, made)
+    words = Int8Embedding(held[HEAD + LEVELS], held[HEAD + SCALE], dtype=DTYPE)
     decoder.embedding = words  # type: ignore[assignment]
     return _filled(decoder, held)
 
@@ -156,7 +167,7 @@ def wanted_of(shape: DecoderShape, scheme: str) -> Wanted:
             wanted[name + WHOLE] = torch.float32, ()
         else:
             wanted[name + LEVELS], wanted[name + SCALE] = (torch.int8, (outputs, inputs)), (torch.float32, (outputs,))
-            wanted[name + SMOOTH] = DTYPE, (inputs,)
+            wanted |= {} if is_fine(name) else {name + SMOOTH: (DTYPE, (inputs,))}
     return wanted
 
 
