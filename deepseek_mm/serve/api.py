@@ -41,7 +41,7 @@ class Api:
         self.tasks.start()
 
     def tidy(self) -> None:
-        """Let go of what was deleted for good, of pictures whose tasks are over, and of memory that is held and free."""
+        """Let go of what was deleted for good, of pictures whose tasks are over, and of free memory."""
         self.assistant.tidy()
         self.tasks.tidy()
         give_back()
