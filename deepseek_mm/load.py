@@ -20,9 +20,10 @@ from deepseek_mm.lm.find import find_folder
 from deepseek_mm.lm.generator import silence
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.retriever import Retriever
-from deepseek_mm.runtime.decode import open_fast
+from deepseek_mm.runtime.decode import open_planned
 from deepseek_mm.runtime.dial import dialled
-from deepseek_mm.runtime.planned import fit
+from deepseek_mm.runtime.hardware import probe
+from deepseek_mm.runtime.planned import encoder_here, fit
 from deepseek_mm.see.caption.captioner import read_captioner
 from deepseek_mm.see.eyes import Eyes
 from deepseek_mm.see.glance.late import LateGlance
@@ -37,7 +38,6 @@ from index.store import RegionStore
 
 Progress = Callable[[str], None]
 Trained = TypeVar("Trained")
-PLAIN = "plain"  # a plan's language model that is left as it is
 
 
 def load(config: Config, *, progress: Progress | None = None) -> Assistant:
@@ -47,10 +47,11 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     """
     say = progress or (lambda text: None)
     make_folder(config.data)
-    config = dialled(config)
-    say(f"loading the vector space {config.encoder.name}")
-    space = open_space(config.encoder)
-    plan = fit(space, config, cache=cache_folder(), say=say)
+    config, hardware = dialled(config), probe()
+    encoder = encoder_here(config, hardware)
+    say(f"loading the vector space {encoder.name}")
+    space = open_space(encoder)
+    plan = fit(space, config, cache=cache_folder(), say=say, hardware=hardware)
     say("opening the eyes")
     noticer = open_trained(read_noticer, space)
     eyes = Eyes(
@@ -66,7 +67,7 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     say("opening the history")
     history = History(config.data / "history.db")
     say(f"opening the language model {config.lm.vlm or config.lm.name}")
-    lm = open_fast(config.lm, cache=cache_folder(), progress=say, plain=plan.lm == PLAIN)
+    lm, plan = open_planned(config.lm, plan, cache=cache_folder(), progress=say)
     retriever = Retriever(space, store, eyes, config)
     jobs = Jobs(config.data / "jobs.db")
     library = Library(

@@ -148,6 +148,7 @@ class Assistant:
             "photos": str(counts.sources),
             "regions": str(counts.regions),
             "plan": self.plan.short if self.plan else "none",
+            "plan's reason": " ".join([self.plan.reason, *self.plan.fell_back]) if self.plan else "",
             "version": str(import_module("deepseek_mm").__version__),
         }
 
