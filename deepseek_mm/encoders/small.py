@@ -33,7 +33,7 @@ WEIGHTS = Path(__file__).parent.parent / "weights" / "small.safetensors"
 NET = "tf_efficientnet_lite0"  # in timm
 SIDE_PX = 224  # the resolution that EfficientNet-Lite0 was trained at
 GRID = 7  # cells a side of the feature map
-HIDDEN = 256  # width inside the head
+HIDDEN = 240  # width inside the head
 TEXT_PARTS = ("text_tower.", "text_head.", "code_head.", "side.text.", "narrow")  # of the default space's weights
 
 
@@ -79,9 +79,10 @@ class SmallSpace(PackagedSpace):
         if not weights.is_file():
             raise MissingWeights(weights, make="python -m deepseek_mm train small")
         self.batch = batch
-        self.model = SmallModel().read_as(text_weights)
         with safe_open(weights, framework="pt") as file:
-            add_deltas(self.model, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+            head = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        self.model = SmallModel(hidden=head["image_head.value.bias"].numel()).read_as(text_weights)
+        add_deltas(self.model, head)
         self.model.eval().requires_grad_(False)
         self.namer = Namer(self.model.image_tower.classifier, read_groups())
         text_tower = text_tower_folder() / "model.safetensors"

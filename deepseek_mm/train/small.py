@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from deepseek_mm.deltas import pack_changes
 from deepseek_mm.encoders.default import DefaultSpace, positions, quick
 from deepseek_mm.encoders.image import MAP_CHANNELS, to_pixels
-from deepseek_mm.encoders.small import GRID, HIDDEN, SIDE_PX, WEIGHTS, SmallModel, SmallSpace
+from deepseek_mm.encoders.small import GRID, SIDE_PX, WEIGHTS, SmallModel, SmallSpace
 from deepseek_mm.encoders.space import Floats
 from deepseek_mm.evaluate.retrieval import (
     CaptionRow,
@@ -38,7 +38,7 @@ from deepseek_mm.train.losses import contrastive_loss
 from deepseek_mm.train.steps import StepsConfig
 from deepseek_mm.whole import write_whole
 
-STEPS = StepsConfig(steps=400, rate=1e-3, decay=0.1, average=0.97)
+STEPS = StepsConfig(steps=300, rate=1e-3, decay=0.1, average=0.97)
 EVERY = 80  # steps after which a checkpoint is kept
 HEAD = "image_head."
 
@@ -47,9 +47,8 @@ HEAD = "image_head."
 class SmallConfig:
     """The recipe beside the steps; the defaults made the weights that are shipped."""
 
-    batch: int = 512  # photos
+    batch: int = 384  # photos
     views: int = 2  # of each photo: itself and a random crop
-    hidden: int = HIDDEN  # width inside the head
     scale: float = 25.0  # inverse temperature
     follow: float = 4.0  # weight of 1 - cosine with the default space's vector of the photo
 
@@ -94,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
     """Train, write the weights, and evaluate on split "dev"; goes on where an earlier call stopped."""
     steps, config = chosen(STEPS, args), chosen(SmallConfig(), args)
     rows = read_caption_rows(args.data, split="train")
-    model = SmallModel(hidden=config.hidden)
+    model = SmallModel()
     lessons = prepare(model, rows, args.images, args.maps or args.out / "maps", config)
     journal = Journal(args.out, {"steps": repr(steps), "small": repr(config), "photos": len(rows)})
     trained = dict(model.image_head.named_parameters())
