@@ -13,6 +13,8 @@ from deepseek_mm.errors import ConfigError
 OUR_LM = "deepseek-mm"  # language model: the packaged one with our attention and experts, in weights/lm.safetensors
 BASE_LM = "smollm2"  # the packaged one as it is
 PACKAGED_LMS = (OUR_LM, BASE_LM)
+AUTO, DEFAULT, SMALL = "auto", "default", "small"  # packaged vector spaces; "auto" is the library's own
+PACKAGED_SPACES = (AUTO, DEFAULT, SMALL)
 
 
 def cache_folder() -> Path:
@@ -30,7 +32,9 @@ def between(name: str, value: float, low: float, high: float) -> None:
 class EncoderConfig:
     """What turns pictures, text and code into vectors."""
 
-    name: str = "default"  # "default", or a CLIP/SigLIP checkpoint: a folder or a hub name
+    name: str = (
+        AUTO  # the library's, or for a new one the plan's; "default", "small", or a CLIP/SigLIP folder or hub name
+    )
     batch: int = 16  # pictures in one pass of the tower
     threads: int = 0  # CPU threads for the towers; 0 is all cores
 

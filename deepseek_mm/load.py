@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -20,9 +21,10 @@ from deepseek_mm.lm.find import find_folder
 from deepseek_mm.lm.generator import silence
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.retriever import Retriever
-from deepseek_mm.runtime.decode import open_fast
+from deepseek_mm.runtime.decode import open_planned
 from deepseek_mm.runtime.dial import dialled
-from deepseek_mm.runtime.planned import fit
+from deepseek_mm.runtime.hardware import probe
+from deepseek_mm.runtime.planned import encoder_here, fit
 from deepseek_mm.see.caption.captioner import read_captioner
 from deepseek_mm.see.eyes import Eyes
 from deepseek_mm.see.glance.late import LateGlance
@@ -37,7 +39,6 @@ from index.store import RegionStore
 
 Progress = Callable[[str], None]
 Trained = TypeVar("Trained")
-PLAIN = "plain"  # a plan's language model that is left as it is
 
 
 def load(config: Config, *, progress: Progress | None = None) -> Assistant:
@@ -47,10 +48,11 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     """
     say = progress or (lambda text: None)
     make_folder(config.data)
-    config = dialled(config)
-    say(f"loading the vector space {config.encoder.name}")
-    space = open_space(config.encoder)
-    planned = fit(space, config, cache=cache_folder(), say=say)
+    config, hardware = dialled(config), probe()
+    encoder = encoder_here(config, hardware)
+    say(f"loading the vector space {encoder.name}")
+    space = open_space(encoder)
+    planned = fit(space, config, cache=cache_folder(), say=say, hardware=hardware)
     say("opening the eyes")
     noticer = open_trained(read_noticer, space)
     eyes = Eyes(
@@ -66,7 +68,7 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     say("opening the history")
     history = History(config.data / "history.db")
     say(f"opening the language model {config.lm.vlm or config.lm.name}")
-    lm = open_fast(config.lm, cache=cache_folder(), progress=say, plain=planned.plan.lm == PLAIN)
+    lm, plan = open_planned(config.lm, planned.plan, cache=cache_folder(), progress=say)
     retriever = Retriever(space, store, eyes, config)
     jobs = Jobs(config.data / "jobs.db")
     library = Library(
@@ -78,7 +80,7 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
         history=history,
     )
     assistant = Assistant(config, eyes=eyes, retriever=retriever, library=library, lm=lm, history=history)
-    assistant.planned = planned
+    assistant.planned = replace(planned, plan=plan)
     return assistant
 
 

@@ -12,7 +12,6 @@ from deepseek_mm.cli import plan as command
 from deepseek_mm.cli.desk import OK, USER_ERROR, Desk
 from deepseek_mm.cli.flags import config_of
 from deepseek_mm.cli.parser import build_parser
-from deepseek_mm.encoders import default
 from deepseek_mm.runtime import calibrate as measuring
 from deepseek_mm.runtime.dial import Setting
 from deepseek_mm.runtime.engines import Timing
@@ -21,7 +20,6 @@ from deepseek_mm.runtime.engines import Timing
 @pytest.fixture
 def desk(tmp_path, monkeypatch):
     monkeypatch.setenv("DEEPSEEK_MM_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(default, "DefaultSpace", TinySpace)
     return Desk(out=io.StringIO(), err=io.StringIO(), open_space=lambda config: TinySpace(), environ={}, cwd=tmp_path)
 
 

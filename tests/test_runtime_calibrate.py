@@ -5,12 +5,11 @@ import json
 import numpy as np
 import pytest
 import torch
-from fakes import picture
+from fakes import ColourSpace, picture
 from towers_help import TinySpace
 
 from deepseek_mm.config import Config, RuntimeConfig
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.runtime import planned as planning
 from deepseek_mm.runtime.calibrate import FILE, calibrate, read_timings, table, write_timings
 from deepseek_mm.runtime.engines import BY_NAME, EngineRow, Timing
 from deepseek_mm.runtime.hardware import GIB, Hardware, probe
@@ -95,9 +94,11 @@ def test_an_engine_that_left_the_table_is_forgotten(tmp_path):
 def test_a_plan_rests_on_what_was_measured_for_this_space_and_machine(tmp_path):
     folder = engines_folder(tmp_path, TinySpace.fingerprint, MACHINE)
     write_timings(folder, [Timing(tower="text", engine="torch-bf16", one_ms=1, many_ms=1, cosine=1.0)])
-    here = plan_here(Config(), TinySpace.fingerprint, cache=tmp_path, hardware=MACHINE).plan
+    here = plan_here(Config(), TinySpace(), cache=tmp_path, hardware=MACHINE).plan
     assert (here.text, here.image, here.measured) == ("torch-bf16", "torch", True)
-    assert plan_here(Config(), "another", cache=tmp_path, hardware=MACHINE).plan.text == "torch"
+    other = TinySpace()
+    other.fingerprint = "another"
+    assert plan_here(Config(), other, cache=tmp_path, hardware=MACHINE).plan.text == "torch"
 
 
 def test_an_engine_that_does_not_open_falls_back_to_torch_and_is_told(tmp_path, monkeypatch):
@@ -106,7 +107,7 @@ def test_an_engine_that_does_not_open_falls_back_to_torch_and_is_told(tmp_path, 
 
     monkeypatch.setitem(installing.OPENERS, "torch", broken)
     config = Config(runtime=RuntimeConfig(engine="torch-bf16"))
-    plan = plan_here(config, TinySpace.fingerprint, cache=tmp_path, hardware=MACHINE).plan
+    plan = plan_here(config, TinySpace(), cache=tmp_path, hardware=MACHINE).plan
     said = []
     space = TinySpace()
     lower = space.model.image_tower["lower"]
@@ -118,12 +119,11 @@ def test_an_engine_that_does_not_open_falls_back_to_torch_and_is_told(tmp_path, 
 
 
 def test_a_space_of_another_kind_stays_as_it_is_and_nothing_fails(tmp_path):
-    plan = fit(TinySpace(), Config(), cache=tmp_path, say=lambda line: None).plan
+    plan = fit(ColourSpace(), Config(), cache=tmp_path, say=lambda line: None).plan
     assert (plan.image, plan.dial) == ("torch", "balanced")
 
 
-def test_a_start_puts_in_what_the_plan_names(tmp_path, monkeypatch):
-    monkeypatch.setattr(planning, "DefaultSpace", TinySpace)
+def test_a_start_puts_in_what_the_plan_names(tmp_path):
     space, said = TinySpace(), []
     before = space.embed_texts(["a dog"])
     config = Config(runtime=RuntimeConfig(engine="torch-fp32"))

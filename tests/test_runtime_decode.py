@@ -1,14 +1,22 @@
 """The product's way to a fast decoder: loops where they can be it, torch where they cannot."""
 
+from dataclasses import replace
+
+import pytest
 import torch
 from lm_help import decoder, experts
 
+from deepseek_mm.config import LMConfig
+from deepseek_mm.errors import BadCheckpoint, MissingWeights
 from deepseek_mm.lm.attend import Whole
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.paged import open_memory
 from deepseek_mm.lm.shape import tiny
-from deepseek_mm.runtime.decode import make_fast
+from deepseek_mm.runtime import decode
+from deepseek_mm.runtime.decode import make_fast, open_planned
+from deepseek_mm.runtime.hardware import GIB, Hardware
 from deepseek_mm.runtime.loops.compiled import FOLDER, kept_in
+from deepseek_mm.runtime.plan import choose
 from deepseek_mm.runtime.quantize import tally
 from deepseek_mm.runtime.quantize.fp4 import quantise
 from deepseek_mm.runtime.quantize.language import linears, open_fp4, tensors_of_fp4
@@ -60,3 +68,48 @@ def test_a_decoder_in_fp4_writes_by_loops_what_torch_reads_of_it():
         with torch.inference_mode():
             truth = four.logits(four(four.embed(seen), Whole(shape, torch.ones_like(seen)))[0])[0, -1].float()
         assert (scores_BV[0] - truth).norm() / truth.norm() < 0.03
+
+
+SMALL = choose(Hardware(memory_bytes=2 * GIB))
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """What was asked to be opened: (bits, plain)."""
+    asked = []
+
+    def open_it(config, *, cache, progress, plain=False):
+        asked.append((config.bits, plain))
+        if config.bits == "fp4" and not cache.exists():
+            raise MissingWeights(cache, make="python -m deepseek_mm quantize lm-fp4")
+        if config.bits == "fp4" and cache.is_file():
+            raise BadCheckpoint("the digest differs")
+        return "a model"
+
+    monkeypatch.setattr(decode, "open_fast", open_it)
+    return asked
+
+
+def test_bits_that_are_left_to_the_machine_are_the_plans(opened, tmp_path):
+    assert SMALL.lm == "fp4"
+    lm, plan = open_planned(LMConfig(), SMALL, cache=tmp_path, progress=lambda line: None)
+    assert (lm, plan, opened) == ("a model", SMALL, [("fp4", False)])
+    open_planned(LMConfig(), replace(SMALL, lm="plain"), cache=tmp_path, progress=lambda line: None)
+    open_planned(LMConfig(bits="int8"), SMALL, cache=tmp_path, progress=lambda line: None)
+    assert opened[1:] == [("auto", True), ("int8", False)]
+
+
+@pytest.mark.parametrize(("damaged", "why"), [(False, "quantize lm-fp4"), (True, "digest differs")])
+def test_a_plans_file_that_is_refused_is_replaced_by_the_packed_model_aloud(opened, tmp_path, damaged, why):
+    file, said = tmp_path / "file", []
+    if damaged:
+        file.write_bytes(b"")
+    _, plan = open_planned(LMConfig(), SMALL, cache=file, progress=said.append)
+    assert (plan.lm, opened) == ("packed", [("fp4", False), ("auto", False)])
+    assert said == list(plan.fell_back)
+    assert why in said[0]
+
+
+def test_a_file_that_was_asked_for_is_not_replaced(opened, tmp_path):
+    with pytest.raises(MissingWeights):
+        open_planned(LMConfig(bits="fp4"), SMALL, cache=tmp_path / "file", progress=lambda line: None)

@@ -7,7 +7,7 @@ import pytest
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.runtime.engines import ENGINES, TOWERS, Timing
 from deepseek_mm.runtime.hardware import GIB, GPU, Hardware
-from deepseek_mm.runtime.plan import choose, why_not
+from deepseek_mm.runtime.plan import Given, choose, why_not
 
 EVERYTHING = tuple((name, "1") for row in ENGINES for name in row.needs)
 DESK = Hardware(cpu="desk", cores=4, memory_bytes=16 * GIB, available_bytes=8 * GIB, packages=EVERYTHING)
@@ -84,11 +84,39 @@ def test_without_a_calibration_torch_stays_and_the_reason_names_the_command():
     assert "bfloat16" in choose(replace(DESK, flags=frozenset(["avx512_bf16"]))).reason
 
 
-def test_little_memory_takes_the_smallest_engine_and_tells_which_models_are_missing():
+def test_little_memory_takes_the_smallest_engine_and_the_small_models_and_tells_what_those_lack():
     plan = choose(TINY, MEASURED, dial="fast")
     assert (plan.branch, plan.image) == ("small", "openvino-int8")
+    assert (plan.lm, plan.image_model, plan.fell_back) == ("fp4", "efficientnet-lite0", ())
+    assert "language model: fp4" in plan.reason
+    assert "no reader of questions" in plan.reason
+
+
+def test_a_small_model_that_cannot_be_had_falls_back_with_the_reason_that_was_found():
+    lacking = {"fp4": "its file was not made", "efficientnet-lite0": "the library is another's"}
+    plan = choose(TINY, given=Given(lacking=lacking))
     assert (plan.lm, plan.image_model) == ("packed", "efficientnet-lite2")
     assert [line.split(" (")[0] for line in plan.fell_back] == ["not fp4", "not efficientnet-lite0"]
+    assert "since its file was not made: packed instead" in plan.fell_back[0]
+
+
+def test_a_large_machine_wishes_for_no_small_model_and_is_told_nothing_of_them():
+    plan = choose(DESK, given=Given(lacking={"fp4": "x", "efficientnet-lite0": "y"}))
+    assert (plan.lm, plan.image_model, plan.fell_back) == ("packed", "efficientnet-lite2", ())
+
+
+def test_what_its_owner_and_the_open_space_settle_stands_whatever_the_machine():
+    plan = choose(DESK, given=Given(lm="int8", image_model="efficientnet-lite0"))
+    assert (plan.lm, plan.image_model, plan.fell_back) == ("int8", "efficientnet-lite0", ())
+    small = choose(TINY, given=Given(lm="fp4", image_model="efficientnet-lite2", lacking={"fp4": "no file"}))
+    assert (small.lm, small.image_model, small.fell_back) == ("fp4", "efficientnet-lite2", ())
+
+
+def test_weights_trained_with_rounding_are_taken_where_they_are_the_fastest_that_is_exact_enough():
+    learned = timed("torch-qat-int8", 4, 0.998)
+    assert choose(DESK, (*MEASURED, learned)).image == "torch-qat-int8"
+    missing = timed("torch-qat-int8", 0, refused="no weights. Make them with: python -m deepseek_mm train qat")
+    assert choose(DESK, (*MEASURED, missing)).image == "openvino-bf16"
 
 
 def test_a_containers_limit_makes_a_large_machine_small():

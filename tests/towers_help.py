@@ -1,6 +1,6 @@
 """A space whose towers are tiny, and cut where the real ones are."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -8,7 +8,9 @@ from PIL.Image import Image
 from torch import nn
 from transformers import BertConfig, BertModel
 
-from deepseek_mm.encoders.image import squeeze, to_pixels
+from deepseek_mm.encoders.default import PackagedSpace
+from deepseek_mm.encoders.image import SIDE_PX, squeeze, to_pixels
+from deepseek_mm.encoders.space import Look
 
 
 class Net(nn.Module):
@@ -39,14 +41,18 @@ class Words:
         return {"input_ids": ids[:, :20], "attention_mask": mask[:, :20]}
 
 
-class TinySpace:
+class TinySpace(PackagedSpace):
     """What a calibration asks of a space."""
 
-    name, fingerprint, dim = "tiny", "0123456789abcdef" * 4, 5
+    name, fingerprint, dim, side_px = "tiny", "0123456789abcdef" * 4, 5, SIDE_PX
 
     def __init__(self) -> None:
         self.model = Net().eval()
         self.model.text_tower.tokenizer = Words()
+
+    def look_many(self, images: Iterable[Image]) -> Iterator[Look]:
+        for vector_D in self.embed_images(images):
+            yield Look(vector_D=vector_D, grid_HWD=vector_D[None, None])
 
     @torch.inference_mode()
     def embed_images(self, images: Iterable[Image]) -> np.ndarray:

@@ -17,7 +17,7 @@ from ui.ask import QUIET
 from ui.html import choices, copier, heading, hint, notice
 from ui.installed import facts, report
 from ui.piece import piece
-from ui.setting import PACKAGED, PACKAGED_SPACE, Look, Setting, shown
+from ui.setting import PACKAGED, PACKAGED_SPACES, Look, Setting, shown
 from ui.shelving import Said, Shelving
 from ui.words import Words
 
@@ -109,7 +109,7 @@ class SettingsTab:
         values, fixed = look.values, look.fixed
         why = next((fixed[name] for name in ("lm.name", "lm.url", "lm.sees", "lm.vlm") if name in fixed), None)
         named = "" if look.model == "none" or values["lm.name"] == PACKAGED else values["lm.name"]
-        own = values["encoder.name"] != PACKAGED_SPACE
+        own = values["encoder.name"] not in PACKAGED_SPACES
         locked = fixed.get("encoder.name")
         return {
             "model": gr.Radio(value=look.model, interactive=not why, info=why),

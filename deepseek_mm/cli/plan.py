@@ -11,7 +11,7 @@ from deepseek_mm.config import Config, cache_folder
 from deepseek_mm.errors import ConfigError
 
 if TYPE_CHECKING:
-    from deepseek_mm.encoders.default import DefaultSpace
+    from deepseek_mm.encoders.default import PackagedSpace
     from deepseek_mm.runtime.dial import Setting
     from deepseek_mm.runtime.engines import Timing
     from deepseek_mm.runtime.planned import Planned
@@ -24,11 +24,11 @@ def run(args: Namespace, desk: Desk) -> int:
     from deepseek_mm.runtime.planned import plan_here
 
     config = config_of(args, desk)
-    space = default_space(config, desk)
-    planned = plan_here(config, space.fingerprint, cache=cache_folder())
+    space = packaged_space(config, desk)
+    planned = plan_here(config, space, cache=cache_folder())
     if args.calibrate:
         measure(space, planned, desk)
-        planned = plan_here(config, space.fingerprint, cache=cache_folder(), hardware=planned.hardware)
+        planned = plan_here(config, space, cache=cache_folder(), hardware=planned.hardware)
     del space  # the dial opens houses of its own
     if args.dial:
         measure_steps(config, planned, desk)
@@ -40,17 +40,18 @@ def run(args: Namespace, desk: Desk) -> int:
     return OK
 
 
-def default_space(config: Config, desk: Desk) -> "DefaultSpace":
-    """ConfigError for another one: its towers are whole."""
-    from deepseek_mm.encoders.default import DefaultSpace
+def packaged_space(config: Config, desk: Desk) -> "PackagedSpace":
+    """That of the library. ConfigError for one that is not packaged: its towers are whole."""
+    from deepseek_mm.encoders.default import PackagedSpace
+    from deepseek_mm.runtime.planned import encoder_here
 
-    space = desk.open_space(config.encoder)
-    if not isinstance(space, DefaultSpace):
+    space = desk.open_space(encoder_here(config))
+    if not isinstance(space, PackagedSpace):
         raise ConfigError(f"encoder.name={config.encoder.name} has no engines to choose from. Try --encoder default")
     return space
 
 
-def measure(space: "DefaultSpace", planned: "Planned", desk: Desk) -> None:
+def measure(space: "PackagedSpace", planned: "Planned", desk: Desk) -> None:
     """Every engine that this machine can have."""
     from deepseek_mm.runtime.calibrate import calibrate, write_timings
 

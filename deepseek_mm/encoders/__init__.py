@@ -8,11 +8,17 @@ if TYPE_CHECKING:
 
 
 def open_space(config: "EncoderConfig") -> "Space":
-    """The space that `config.name` names: the default one, or a CLIP or SigLIP checkpoint."""
-    if config.name == "default":
+    """The space that `config.name` names: the default one ("auto" too), the small one, a CLIP or SigLIP checkpoint."""
+    from deepseek_mm.config import AUTO, DEFAULT, SMALL
+
+    if config.name in (AUTO, DEFAULT):
         from deepseek_mm.encoders.default import DefaultSpace
 
         return DefaultSpace(batch=config.batch)
+    if config.name == SMALL:
+        from deepseek_mm.encoders.small import SmallSpace
+
+        return SmallSpace(batch=config.batch)
     from deepseek_mm.encoders.clip import ClipSpace
 
     return ClipSpace(config.name, batch=config.batch)

@@ -8,6 +8,7 @@ Shape key:  N pictures or texts, B pictures in a batch, P positions of the map (
 """
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
@@ -23,20 +24,45 @@ from torch import Tensor, nn
 from deepseek_mm.deltas import add_deltas
 from deepseek_mm.encoders import boxes
 from deepseek_mm.encoders.ahead import batched_ahead
-from deepseek_mm.encoders.image import GRID, MAP_CHANNELS, MIDDLE_CHANNELS, load_image_tower, squeeze, to_pixels
+from deepseek_mm.encoders.image import (
+    GRID,
+    MAP_CHANNELS,
+    MIDDLE_CHANNELS,
+    SIDE_PX,
+    load_image_tower,
+    squeeze,
+    to_pixels,
+)
 from deepseek_mm.encoders.packaged import image_tower_file, text_tower_folder
 from deepseek_mm.encoders.projection import MAIN_DIM, SPACE_DIM, ImageHead, Side, TextHead, join
 from deepseek_mm.encoders.space import Floats, Look
 from deepseek_mm.encoders.tags import Namer, read_groups
-from deepseek_mm.encoders.text import LAYERS, MAX_TOKENS, in_order_of_length, load_text_tower
+from deepseek_mm.encoders.text import LAYERS, MAX_TOKENS, TextTower, in_order_of_length, load_text_tower
 from deepseek_mm.errors import MissingWeights
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "space.safetensors"
 TEXT_BATCH = 64
 
 
-class SpaceModel(nn.Module):
+class TextSide(nn.Module):
+    """What reads texts and code, whatever tower looks at pictures beside it: whoever builds on it fills these."""
+
+    text_tower: TextTower
+    text_head: TextHead
+    code_head: TextHead
+    side: nn.Module  # with a head `text`
+    narrow: nn.Parameter
+
+    def read(self, texts: Sequence[str], head: nn.Module) -> Tensor:
+        """(N, D): texts or code through the main head given and the side head."""
+        pooled_NLW = self.text_tower(texts)
+        return join(head(pooled_NLW[:, -1]), self.side.text(pooled_NLW), self.narrow)  # type: ignore[operator]
+
+
+class SpaceModel(TextSide):
     """Towers and heads side by side, as training and inference both use them."""
+
+    side: Side
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,11 +90,6 @@ class SpaceModel(nn.Module):
         vector_NM: Tensor = self.text_head(self.text_tower(texts)[:, -1])
         return vector_NM
 
-    def read(self, texts: Sequence[str], head: nn.Module) -> Tensor:
-        """(N, D): texts or code through the main head given and the side head."""
-        pooled_NLW = self.text_tower(texts)
-        return join(head(pooled_NLW[:, -1]), self.side.text(pooled_NLW), self.narrow)
-
     def look(self, middle_BCMM: Tensor, packaged_BCGG: Tensor) -> tuple[Tensor, Tensor]:
         """Vectors (B, D) of the pictures, and (B, P, D) of the cells of their maps."""
         return self.look_at(self.map_of(middle_BCMM), self.side_map_of(middle_BCMM, packaged_BCGG))
@@ -84,10 +105,55 @@ def positions(map_BCGG: Tensor) -> Tensor:
     return map_BCGG.flatten(2).transpose(1, 2)
 
 
-class DefaultSpace:
+class PackagedSpace(ABC):
+    """A space of towers that install as packages: how texts are read, and pictures embedded. Engines know its parts."""
+
+    name: str
+    model: TextSide
+    fingerprint: str
+    side_px: int  # of the squares that the image tower sees
+    dim, max_tokens = SPACE_DIM, MAX_TOKENS
+
+    @abstractmethod
+    def look_many(self, images: Iterable[Image]) -> Iterator[Look]:
+        """One look per picture, in order."""
+
+    def embed_images(self, images: Iterable[Image]) -> Floats:
+        """(N, D), the whole pictures only."""
+        vectors = [look.vector_D for look in self.look_many(images)]
+        return np.stack(vectors) if vectors else np.zeros((0, self.dim), np.float32)
+
+    def embed_texts(self, texts: Sequence[str]) -> Floats:
+        """(N, D)."""
+        return self._read(texts, self.model.text_head)
+
+    def embed_code(self, codes: Sequence[str]) -> Floats:
+        """(N, D): the same tower, a head of its own."""
+        return self._read(codes, self.model.code_head)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each, those at its ends included, however many of them are read."""
+        return self.model.text_tower.count(texts)
+
+    @torch.inference_mode()
+    def _read(self, texts: Sequence[str], head: nn.Module) -> Floats:
+        if not texts:
+            return np.zeros((0, self.dim), np.float32)
+        ordered, back_N = in_order_of_length(texts)
+        with quick():
+            parts = [
+                self.model.read(ordered[start : start + TEXT_BATCH], head).float()
+                for start in range(0, len(ordered), TEXT_BATCH)
+            ]
+        vectors: Floats = torch.cat(parts)[back_N].numpy()
+        return vectors
+
+
+class DefaultSpace(PackagedSpace):
     """EfficientNet-Lite2 and MiniLM with trained heads; fills the `Space` protocol."""
 
-    name, dim, max_tokens = "default", SPACE_DIM, MAX_TOKENS
+    name, side_px = "default", SIDE_PX
+    model: SpaceModel
 
     def __init__(self, weights: Path = WEIGHTS, *, batch: int = 16) -> None:
         if not weights.is_file():
@@ -125,36 +191,6 @@ class DefaultSpace:
             cells_BPD = self.model.look(middle_BCMM, packaged_BCGG)[1].float()
         spoken_BNGG = self.namer.spoken_for(packaged_BCGG, names).float()
         return cells_BPD.unflatten(1, (GRID, GRID)).numpy(), spoken_BNGG.permute(0, 2, 3, 1).numpy()
-
-    def embed_images(self, images: Iterable[Image]) -> Floats:
-        """(N, D), the whole pictures only."""
-        vectors = [look.vector_D for look in self.look_many(images)]
-        return np.stack(vectors) if vectors else np.zeros((0, self.dim), np.float32)
-
-    def embed_texts(self, texts: Sequence[str]) -> Floats:
-        """(N, D)."""
-        return self._read(texts, self.model.text_head)
-
-    def embed_code(self, codes: Sequence[str]) -> Floats:
-        """(N, D): the same tower, a head of its own."""
-        return self._read(codes, self.model.code_head)
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each, those at its ends included, however many of them are read."""
-        return self.model.text_tower.count(texts)
-
-    @torch.inference_mode()
-    def _read(self, texts: Sequence[str], head: nn.Module) -> Floats:
-        if not texts:
-            return np.zeros((0, self.dim), np.float32)
-        ordered, back_N = in_order_of_length(texts)
-        with quick():
-            parts = [
-                self.model.read(ordered[start : start + TEXT_BATCH], head).float()
-                for start in range(0, len(ordered), TEXT_BATCH)
-            ]
-        vectors: Floats = torch.cat(parts)[back_N].numpy()
-        return vectors
 
 
 def quick() -> AbstractContextManager[object]:

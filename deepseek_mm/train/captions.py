@@ -6,7 +6,7 @@ random crops with changed colours) is computed once and read back in every epoch
 Shape key:  N photos, V views, M side of the middle map (17), C its channels (120)
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,43 +49,63 @@ class Captioned:
 
 def prepare(tower: ImageTower, rows: Sequence[CaptionRow], images: Path, folder: Path, *, num_views: int) -> Captioned:
     """Middle maps of every view, made where `folder` does not hold them yet."""
-    paths = open_pictures(images, [row.image for row in rows])
-    folder.mkdir(parents=True, exist_ok=True)
-    views = tuple(_view(tower, paths, folder / f"view{view}.npy", view) for view in range(num_views))
-    return Captioned(rows=tuple(rows), views=views)
+    views = Views(
+        folder=folder, paths=tuple(open_pictures(images, [row.image for row in rows])), shape_of_one=MIDDLE_SHAPE
+    )
+    return Captioned(rows=tuple(rows), views=views.kept(lambda squares: _lower(tower, squares), num_views))
 
 
-def _view(tower: ImageTower, paths: Sequence[Path], file: Path, view: int) -> NDArray[np.int16]:
-    shape = (len(paths), *MIDDLE_SHAPE)
-    if not file.is_file() or np.load(file, mmap_mode="r").shape != shape:
-        draft = file.with_suffix(".draft")
-        maps = np.lib.format.open_memmap(draft, "w+", dtype=np.int16, shape=shape)
-        done = 0
-        for squares in batched_ahead(_squares(paths, view), size=BATCH):
-            maps[done : done + len(squares)] = _lower(tower, squares)
-            done += len(squares)
-        maps.flush()
-        draft.replace(file)
-    loaded: NDArray[np.int16] = np.load(file, mmap_mode="r")
-    return loaded
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Views:
+    """What a tower makes of every view of some photos, an array a view, on disk."""
 
+    folder: Path
+    paths: tuple[Path, ...]
+    shape_of_one: tuple[int, ...]  # of what is made of one photo
+    side_px: int = SIDE_PX
 
-def _squares(paths: Sequence[Path], view: int) -> Iterator[NDArray[np.uint8]]:
-    """View 0 is the photo itself; any other is a random crop that depends on the photo and the view only."""
-    for number, path in enumerate(paths):
-        image = read_picture(path)
-        if view == 0:
-            yield squeeze(image)
-        else:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(view * 100_003 + number)
-                cropped: Image.Image = CROP(image)
-            yield squeeze(cropped)
+    def kept(
+        self, look: Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.int16]], num_views: int
+    ) -> tuple[NDArray[np.int16], ...]:
+        """Each (N, *shape_of_one), made by `look` where the folder does not hold it yet."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return tuple(self._view(look, view) for view in range(num_views))
+
+    def _view(self, look: Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.int16]], view: int) -> NDArray[np.int16]:
+        file, shape = self.folder / f"view{view}.npy", (len(self.paths), *self.shape_of_one)
+        if not file.is_file() or np.load(file, mmap_mode="r").shape != shape:
+            draft = file.with_suffix(".draft")
+            maps = np.lib.format.open_memmap(draft, "w+", dtype=np.int16, shape=shape)
+            done = 0
+            for squares in batched_ahead(self._squares(view), size=BATCH):
+                maps[done : done + len(squares)] = look(squares)
+                done += len(squares)
+            maps.flush()
+            draft.replace(file)
+        loaded: NDArray[np.int16] = np.load(file, mmap_mode="r")
+        return loaded
+
+    def _squares(self, view: int) -> Iterator[NDArray[np.uint8]]:
+        """View 0 is the photo itself; any other is a random crop that depends on the photo and the view only."""
+        for number, path in enumerate(self.paths):
+            image = read_picture(path)
+            if view == 0:
+                yield squeeze(image, self.side_px)
+            else:
+                with torch.random.fork_rng(devices=[]):
+                    torch.manual_seed(view * 100_003 + number)
+                    cropped: Image.Image = CROP(image)
+                yield squeeze(cropped, self.side_px)
 
 
 @torch.inference_mode()
 def _lower(tower: ImageTower, squares: Sequence[NDArray[np.uint8]]) -> NDArray[np.int16]:
     with quick():
         middle_BCMM = tower.lower(to_pixels(squares)).bfloat16()
-    bits: NDArray[np.int16] = middle_BCMM.permute(0, 2, 3, 1).contiguous().view(torch.int16).numpy()
+    return bits_of(middle_BCMM.permute(0, 2, 3, 1))
+
+
+def bits_of(x: Tensor) -> NDArray[np.int16]:
+    """Of bfloat16 numbers, in the same shape."""
+    bits: NDArray[np.int16] = x.contiguous().view(torch.int16).numpy()
     return bits

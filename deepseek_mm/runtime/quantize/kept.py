@@ -68,12 +68,13 @@ def write_kept(file: Path, tensors: Mapping[str, Tensor], told: Told) -> Path:
     return card
 
 
-def read_kept(file: Path, *, scheme: str, base: str, wanted: Wanted | None = None) -> Kept:
+def read_kept(file: Path, *, scheme: str, base: str, wanted: Wanted | None = None, make: str = "") -> Kept:
     """MissingWeights without the file; BadCheckpoint where it is damaged, or for something else, with the reason.
 
-    `base` is the fingerprint that it must have been made of, `wanted` what tensors it must hold, no more and no less.
+    `base` is the fingerprint that it must have been made of, `wanted` what tensors it must hold, no more and no less;
+    `make` the command that makes it, where that is not `quantize`.
     """
-    make = f"python -m deepseek_mm quantize {scheme} --out {file}"
+    make = make or f"python -m deepseek_mm quantize {scheme} --out {file}"
     if not file.is_file():
         raise MissingWeights(file, make=make)
     try:

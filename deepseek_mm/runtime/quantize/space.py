@@ -20,6 +20,7 @@ from deepseek_mm.runtime.quantize.ranges import Ranges
 from deepseek_mm.runtime.quantize.towers import EVEN, Tensors, chains, linears, put_in, quantised, recipe_of
 
 STATIC, QAT, DYNAMIC = "towers-int8", "towers-qat", "towers-dynamic"
+TRAINED = "python -m deepseek_mm train qat --data captions.jsonl --images photos"  # what makes QAT's file
 SEED = 0
 CODE = ("def area(r):\n    return 3.14 * r * r", "for f in *.txt; do wc -l $f; done", "import json", "x = [1, 2, 3]")
 
@@ -92,7 +93,8 @@ def open_quantised(file: Path, *, scheme: str = STATIC, dynamic: bool = False, b
     MissingWeights or BadCheckpoint say why there is none.
     """
     space = DefaultSpace(batch=batch)
-    kept = read_kept(file, scheme=scheme, base=space.fingerprint, wanted=wanted_of(space.model))
+    make, wanted = TRAINED if scheme == QAT else "", wanted_of(space.model)
+    kept = read_kept(file, scheme=scheme, base=space.fingerprint, wanted=wanted, make=make)
     put_in(space.model, kept.tensors, dynamic=dynamic)
     return space
 

@@ -55,16 +55,18 @@ class Chain(NamedTuple):
 def chains(model: SpaceModel) -> Iterator[Chain]:
     """Those of the three image towers, in order."""
     for name in TOWERS:
-        tower: Any = model.get_submodule(name)
-        if hasattr(tower, "stem"):
-            yield Chain(tower, "stem", (Link(f"{name}.stem", tower.stem, tower.norm),), skips=False, stops=True)
-        for number, stage in tower.stages.named_children():
-            for place, block in stage.named_children():
-                yield Chain(
-                    stage, place, links_of(f"{name}.stages.{number}.{place}", block), block.has_skip, stops=False
-                )
-        if hasattr(tower, "close"):
-            yield Chain(tower, "close", (Link(f"{name}.close", tower.close, tower.norm),), skips=False, stops=True)
+        yield from chains_of(model.get_submodule(name), name)
+
+
+def chains_of(tower: Any, name: str) -> Iterator[Chain]:
+    """Those of one, which stands at `name` in the model, in order."""
+    if hasattr(tower, "stem"):
+        yield Chain(tower, "stem", (Link(f"{name}.stem", tower.stem, tower.norm),), skips=False, stops=True)
+    for number, stage in tower.stages.named_children():
+        for place, block in stage.named_children():
+            yield Chain(stage, place, links_of(f"{name}.stages.{number}.{place}", block), block.has_skip, stops=False)
+    if hasattr(tower, "close"):
+        yield Chain(tower, "close", (Link(f"{name}.close", tower.close, tower.norm),), skips=False, stops=True)
 
 
 def links_of(name: str, block: Any) -> tuple[Link, ...]:
@@ -116,11 +118,8 @@ def quantised(model: SpaceModel, recipe: Tensors) -> dict[str, Tensor]:
 
 def put_in(model: SpaceModel, held: Tensors, *, dynamic: bool = False) -> None:
     """Swaps the model's layers for those that `held` describes. `dynamic`: linear layers find ranges themselves."""
-    for chain in list(chains(model)):
-        convs = [_conv(link, held) for link in chain.links]
-        setattr(chain.parent, chain.child, Int8Chain(convs, skips=chain.skips, stops=chain.stops))
     for name in TOWERS:
-        model.get_submodule(name).norm = nn.Identity()
+        put_chains(model.get_submodule(name), name, held)
     for name, _ in list(linears(model)):
         weight, scale, bias = held[name + WEIGHT], held[name + SCALE], held.get(name + BIAS)
         given, smooth_D = _range(held, name), held.get(name + SMOOTH)
@@ -132,6 +131,14 @@ def put_in(model: SpaceModel, held: Tensors, *, dynamic: bool = False) -> None:
         model.set_submodule(name, made)
     for name, _ in list(embeddings(model)):
         model.set_submodule(name, Int8Embedding(held[name + WEIGHT], held[name + SCALE]))
+
+
+def put_chains(tower: Any, name: str, held: Tensors) -> None:
+    """The same for one image tower, which stands at `name` in the model."""
+    for chain in list(chains_of(tower, name)):
+        convs = [_conv(link, held) for link in chain.links]
+        setattr(chain.parent, chain.child, Int8Chain(convs, skips=chain.skips, stops=chain.stops))
+    tower.norm = nn.Identity()
 
 
 def recipe_of(ranges: Mapping[str, Range], smooth: Tensors) -> dict[str, Tensor]:

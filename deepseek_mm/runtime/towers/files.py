@@ -21,6 +21,11 @@ def engines_folder(cache: Path, fingerprint: str, hardware: Hardware) -> Path:
     return cache / "engines" / f"{fingerprint[:SHORT]}-{hardware.key}"
 
 
+def cache_of(folder: Path) -> Path:
+    """The cache that the folder of a space's engines lies in."""
+    return folder.parent.parent
+
+
 def kept(folder: Path, make: Callable[[Path], None]) -> Path:
     """The folder with what `make` puts into an empty one; made once, and again where it is not as it was.
 

@@ -6,18 +6,20 @@ from pathlib import Path
 
 from torch import nn
 
-from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.encoders.default import PackagedSpace
 from deepseek_mm.runtime.engines import AS_IT_IS, TOWERS, EngineRow, Tower
 from deepseek_mm.runtime.plan import Plan
 from deepseek_mm.runtime.towers.by_onnx import open_onnx
 from deepseek_mm.runtime.towers.by_openvino import open_openvino
 from deepseek_mm.runtime.towers.by_tensorrt import open_tensorrt
 from deepseek_mm.runtime.towers.by_torch import open_torch
+from deepseek_mm.runtime.towers.by_training import open_trained
 from deepseek_mm.runtime.towers.parts import Opened, Part, image_parts, put, stand_in, text_parts
 from deepseek_mm.runtime.towers.samples import Samples
 
 OPENERS: Mapping[str, Callable[[Part, EngineRow, Path], Opened]] = {
     "torch": open_torch,
+    "trained": open_trained,
     "onnxruntime": open_onnx,
     "openvino": open_openvino,
     "tensorrt": open_tensorrt,
@@ -38,11 +40,13 @@ class Installed:
             put(self.model, path, module)
 
 
-def parts_of(space: DefaultSpace, tower: Tower, samples: Samples) -> list[Part]:
+def parts_of(space: PackagedSpace, tower: Tower, samples: Samples) -> list[Part]:
     """Of the model as it is now."""
     if tower == "image":
-        return image_parts(space.model, samples.pixels)
-    return text_parts(space.model, lambda: samples.tokens(space.model.text_tower.tokenizer))
+        parts = image_parts(space.model, lambda: samples.pixels(space.side_px), side_px=space.side_px)
+    else:
+        parts = text_parts(space.model, lambda: samples.tokens(space.model.text_tower.tokenizer))
+    return [replace(part, space=space.fingerprint) for part in parts]
 
 
 def install(model: nn.Module, parts: list[Part], row: EngineRow, folder: Path) -> Installed:
@@ -56,7 +60,7 @@ def install(model: nn.Module, parts: list[Part], row: EngineRow, folder: Path) -
     return Installed(model=model, before=before, size_bytes=sum(one.size_bytes for one in opened))
 
 
-def carry_out(plan: Plan, space: DefaultSpace, folder: Path, say: Callable[[str], None]) -> Plan:
+def carry_out(plan: Plan, space: PackagedSpace, folder: Path, say: Callable[[str], None]) -> Plan:
     """Put the plan's engines in. Where one does not open, the tower stays in torch, and the plan that comes back and
     `say` tell why.
     """

@@ -1,7 +1,7 @@
 """The parts of a space's model that an engine may compute, and the modules that stand in their places.
 
 The image tower has three, since what lies between them is used as well: the lower stages, the tuned upper ones, the
-packaged upper ones. The text tower has one: tokens to the states after every layer.
+packaged upper ones; the small space has no tuned ones. The text tower has one: tokens to the states after every layer.
 
 Shape key:  B pictures, N texts, T tokens, W width of the text tower
 """
@@ -22,6 +22,7 @@ PATHS: Mapping[Tower, tuple[str, ...]] = {
     "image": ("image_tower.lower", "packaged_upper", "image_tower.upper"),
     "text": ("text_tower.model",),
 }
+UPPER_TWIN = "packaged_upper"  # of the upper stages, where those were tuned
 NAMES: Mapping[Tower, tuple[str, ...]] = {"image": ("picture",), "text": ("input_ids", "attention_mask")}
 
 
@@ -34,6 +35,7 @@ class Part:
     module: nn.Module  # tensors in, a tuple of tensors out
     example: Callable[[], Batch]  # some rows of the right size, for whoever traces
     seen: Callable[[], Sequence[Batch]]  # what it really sees, for whoever sets scales
+    space: str = ""  # fingerprint of the space whose part it is
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -122,9 +124,14 @@ def put(model: nn.Module, path: str, module: nn.Module) -> nn.Module:
     return before
 
 
+def image_paths(model: nn.Module) -> list[str]:
+    """Those of the image tower's parts that this model has, the lower one first."""
+    return [path for path in PATHS["image"] if path != UPPER_TWIN or hasattr(model, UPPER_TWIN)]
+
+
 def image_parts(model: nn.Module, seen: Callable[[], Sequence[Batch]], *, side_px: int = SIDE_PX) -> list[Part]:
     """The image tower's; `seen` gives batches of pictures (B, 3, S, S)."""
-    first, *rest = PATHS["image"]
+    first, *rest = image_paths(model)
     lower = Bare(model.get_submodule(first), "image").eval()
 
     def example() -> Batch:

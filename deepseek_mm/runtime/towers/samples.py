@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from deepseek_mm.encoders.image import squeeze, to_pixels
+from deepseek_mm.encoders.image import SIDE_PX, squeeze, to_pixels
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.runtime.towers.parts import Batch
 
@@ -46,9 +46,9 @@ class Samples:
         names = [file.stem.replace("-", " ") for file in files or self.files()[1::2]]
         return [*(FORMS[n % len(FORMS)].format(name) for n, name in enumerate(names)), LONG]
 
-    def pixels(self) -> list[Batch]:
+    def pixels(self, side_px: int = SIDE_PX) -> list[Batch]:
         """Batches of those that set scales."""
-        squares = [squeeze(Image.open(file)) for file in self.files()[::2]]
+        squares = [squeeze(Image.open(file), side_px) for file in self.files()[::2]]
         return [(to_pixels(squares[at : at + ROWS]),) for at in range(0, len(squares), ROWS)]
 
     def tokens(self, tokenizer: Any) -> list[Batch]:
