@@ -53,6 +53,8 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     say(f"loading the vector space {encoder.name}")
     space = open_space(encoder)
     planned = fit(space, config, cache=cache_folder(), say=say, hardware=hardware)
+    if isinstance(space, DefaultSpace):
+        space.remember()
     say("opening the eyes")
     noticer = open_trained(read_noticer, space)
     eyes = Eyes(

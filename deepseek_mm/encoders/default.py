@@ -13,10 +13,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from PIL.Image import Image
 from safetensors import safe_open
 from torch import Tensor, nn
@@ -35,6 +37,7 @@ from deepseek_mm.encoders.image import (
 )
 from deepseek_mm.encoders.packaged import image_tower_file, text_tower_folder
 from deepseek_mm.encoders.projection import MAIN_DIM, SPACE_DIM, ImageHead, Side, TextHead, join
+from deepseek_mm.encoders.recent import Recent, Seen
 from deepseek_mm.encoders.space import Floats, Look
 from deepseek_mm.encoders.tags import Namer, read_groups
 from deepseek_mm.encoders.text import LAYERS, MAX_TOKENS, TextTower, in_order_of_length, load_text_tower
@@ -42,6 +45,7 @@ from deepseek_mm.errors import MissingWeights
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "space.safetensors"
 TEXT_BATCH = 64
+FEW = 4  # pictures at once that may come again: those of a question, not those of a folder
 
 
 class TextSide(nn.Module):
@@ -96,8 +100,8 @@ class SpaceModel(TextSide):
 
     def look_at(self, main_BPC: Tensor, side_BPC: Tensor) -> tuple[Tensor, Tensor]:
         """The same from the two maps."""
-        vectors_BD = join(self.image_head(main_BPC), self.side.image(side_BPC), self.narrow)
-        return vectors_BD, join(self.image_head.cells(main_BPC), self.side.image.cells(side_BPC), self.narrow)
+        (main_BM, main_BPM), (side_BK, side_BPK) = self.image_head.both(main_BPC), self.side.image.both(side_BPC)
+        return join(main_BM, side_BK, self.narrow), join(main_BPM, side_BPK, self.narrow)
 
 
 def positions(map_BCGG: Tensor) -> Tensor:
@@ -158,7 +162,7 @@ class DefaultSpace(PackagedSpace):
     def __init__(self, weights: Path = WEIGHTS, *, batch: int = 16) -> None:
         if not weights.is_file():
             raise MissingWeights(weights, make="python -m deepseek_mm train align")
-        self.batch = batch
+        self.batch, self.recent = batch, cast(Recent | None, None)
         self.model = SpaceModel()
         with safe_open(weights, framework="pt") as file:
             add_deltas(self.model, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
@@ -167,18 +171,44 @@ class DefaultSpace(PackagedSpace):
         self.finder = boxes.load_box_head(boxes.WEIGHTS, fingerprint((image_tower_file(),)))
         self.fingerprint = fingerprint((weights, image_tower_file(), text_tower_folder() / "model.safetensors"))
 
-    @torch.inference_mode()
     def look_many(self, images: Iterable[Image]) -> Iterator[Look]:
         """One look per picture, in order; pictures are drawn and squeezed in a thread while the tower works."""
+        return (seen.look for seen in self.see_many(images))
+
+    def remember(self) -> None:
+        """From now on pictures that come again soon are not looked at again: the weights must stay as they are."""
+        self.recent = Recent()
+
+    def see_many(self, images: Iterable[Image]) -> Iterator[Seen]:
+        """The same with the maps that were looked at."""
         for squares in batched_ahead((squeeze(image) for image in images), size=self.batch):
-            with torch.inference_mode(), quick():
-                middle_BCMM = self.model.image_tower.lower(to_pixels(squares))
-                packaged_BCGG = self.model.packaged_upper(middle_BCMM)
-                vectors_BD, cells_BPD = (x.float().numpy() for x in self.model.look(middle_BCMM, packaged_BCGG))
-                tags_B = self.namer(packaged_BCGG)
-                things_B = self.finder.find(middle_BCMM, packaged_BCGG) if self.finder else [None] * len(squares)
-            for vector_D, cells_PD, tags, things in zip(vectors_BD, cells_BPD, tags_B, things_B, strict=True):
-                yield Look(vector_D=vector_D, grid_HWD=cells_PD.reshape(GRID, GRID, -1), tags=tags, things=things)
+            if self.recent is None or len(squares) > FEW:
+                yield from self._see(squares)
+                continue
+            known = [self.recent.get(square) for square in squares]
+            new = [square for square, seen in zip(squares, known, strict=True) if seen is None]
+            fresh = iter(self._see(new) if new else ())
+            for square, seen in zip(squares, known, strict=True):
+                seen = seen or next(fresh)
+                self.recent.put(square, seen)
+                yield seen
+
+    @torch.inference_mode()
+    def _see(self, squares: Sequence[NDArray[np.uint8]]) -> list[Seen]:
+        with quick():
+            middle_BCMM = self.model.image_tower.lower(to_pixels(squares))
+            packaged_BCGG = self.model.packaged_upper(middle_BCMM)
+            main_BPC, side_BPC = self.model.map_of(middle_BCMM), self.model.side_map_of(middle_BCMM, packaged_BCGG)
+            vectors_BD, grid_BPD = (x.float().numpy() for x in self.model.look_at(main_BPC, side_BPC))
+            tags_B = self.namer(packaged_BCGG)
+            things_B = self.finder.find(middle_BCMM, packaged_BCGG) if self.finder else [None] * len(squares)
+        looks = [
+            Look(vector_D=vector_D, grid_HWD=grid_PD.reshape(GRID, GRID, -1), tags=tags, things=things)
+            for vector_D, grid_PD, tags, things in zip(vectors_BD, grid_BPD, tags_B, things_B, strict=True)
+        ]
+        packaged_BPC, shrunk_BPC = side_BPC.split([MAP_CHANNELS, MIDDLE_CHANNELS], dim=-1)
+        cells_BPC = torch.cat([x.bfloat16() for x in (packaged_BPC, main_BPC, shrunk_BPC)], dim=-1)
+        return [Seen(cells_PC=cells_PC, look=look) for cells_PC, look in zip(cells_BPC, looks, strict=True)]
 
     @torch.inference_mode()
     def cells_many(self, images: Sequence[Image], names: Sequence[int]) -> tuple[Floats, Floats]:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from deepseek_mm.encoders.default import DefaultSpace, narrow, quick
 from deepseek_mm.encoders.image import GRID
-from deepseek_mm.encoders.maps import looks_of, maps_of_many
+from deepseek_mm.encoders.recent import Seen
 from deepseek_mm.encoders.space import Floats, Look
 from deepseek_mm.rag.judge import Weights
 from deepseek_mm.see.notice.notice import Noticer
@@ -86,20 +86,20 @@ class Reader:
         for row, (_, image) in enumerate(asked):
             by_picture[number[id(image)]].append(row)
         found: dict[int, Reading] = {}
-        maps = maps_of_many(self.space.model, pictures)
+        seen = self.space.see_many(pictures)
         for start in range(0, len(pictures), AT_ONCE):
             some = by_picture[start : start + AT_ONCE]
-            cells_BPC = torch.stack([next(maps) for _ in some])
+            shown = [next(seen) for _ in some]
             rows = [row for own in some for row in own]
             photo_Q = torch.tensor([n for n, own in enumerate(some) for _ in own])
-            readings = self.read_maps([asked[row][0] for row in rows], photo_Q, cells_BPC)
+            readings = self._read_maps([asked[row][0] for row in rows], photo_Q, shown)
             found |= dict(zip(rows, readings, strict=True))
         return [found[row] for row in range(len(asked))]
 
     @torch.inference_mode()
-    def read_maps(self, questions: Sequence[str], photo_Q: Tensor, cells_BPC: Tensor) -> list[Reading]:
+    def _read_maps(self, questions: Sequence[str], photo_Q: Tensor, seen: Sequence[Seen]) -> list[Reading]:
         """The same from what the tower made of the pictures; `photo_Q` says which one each question is about."""
-        looks = looks_of(self.space, cells_BPC.float())
+        cells_BPC, looks = torch.stack([one.cells_PC for one in seen]), [one.look for one in seen]
         vectors_BD = torch.from_numpy(np.stack([look.vector_D for look in looks]))
         grid_BPD = torch.from_numpy(np.stack([look.grid_HWD for look in looks])).flatten(1, 2)
         asked = read_questions(self.space, [question.lower() for question in questions], self.words)
