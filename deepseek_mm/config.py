@@ -214,7 +214,7 @@ class ServeConfig:
     batch_wait_ms: float = 4.0  # how long a request waits for others to share a pass with
     max_body_bytes: int = 200_000_000  # of one request
     connections: int = 500  # that may be open at once; those beyond are sent away
-    patience_s: float = 10.0  # between two looks at a connection: one that stands still meanwhile is cut
+    patience_s: float = 20.0  # between two looks at a connection: one that stands still meanwhile is cut
     fetch_urls: bool = False  # whether pictures may be named by address
     fetch_bytes: int = 20_000_000  # of one such picture
     fetch_s: float = 10.0  # that fetching one may take

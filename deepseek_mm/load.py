@@ -25,6 +25,7 @@ from deepseek_mm.runtime.decode import open_planned
 from deepseek_mm.runtime.dial import dialled
 from deepseek_mm.runtime.hardware import probe
 from deepseek_mm.runtime.planned import encoder_here, fit
+from deepseek_mm.runtime.spare import hold_few_shapes
 from deepseek_mm.see.caption.captioner import read_captioner
 from deepseek_mm.see.eyes import Eyes
 from deepseek_mm.see.glance.late import LateGlance
@@ -47,6 +48,7 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     LibraryError, an IndexProblem or a missing package or weight file say what to do.
     """
     say = progress or (lambda text: None)
+    hold_few_shapes()
     make_folder(config.data)
     config, hardware = dialled(config), probe()
     encoder = encoder_here(config, hardware)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from deepseek_mm.runtime import spare
 
@@ -20,6 +21,38 @@ del held
 before = own_mb(os.getpid())
 print(before, give_back(), own_mb(os.getpid()))
 """
+
+
+SHAPES = """
+import os, sys
+import torch
+from deepseek_mm.bench.resident import own_mb
+from deepseek_mm.runtime.spare import give_back, hold_few_shapes
+if sys.argv[1] == "few":
+    hold_few_shapes()
+layers = [torch.nn.Linear(384, 1_536).bfloat16() for _ in range(2)]
+def grown(first, last):
+    before = own_mb(os.getpid())
+    with torch.inference_mode():
+        for rows in range(first, last):
+            for layer in layers:
+                layer(torch.zeros(rows, 384, dtype=torch.bfloat16))
+    give_back()
+    return own_mb(os.getpid()) - before
+grown(1, 300)
+print(grown(300, 800))
+"""
+
+
+@pytest.mark.skipif(not torch.cpu._is_avx512_bf16_supported(), reason="bfloat16 is not prepared by oneDNN here")
+def test_products_of_ever_other_shapes_are_forgotten_again():
+    assert memory_of("few") < memory_of("all") / 2
+
+
+def memory_of(held: str) -> float:
+    """MB that 500 further shapes take."""
+    words = [sys.executable, "-c", SHAPES, held]
+    return float(subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators give memory back by themselves")

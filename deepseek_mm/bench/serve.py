@@ -33,7 +33,7 @@ CLIENTS = 8
 MANY = 32  # clients that are all served
 OVERLOAD = 10 * MANY
 ROUNDS = 5
-START_S = 180.0
+START_S, END_S = 600.0, 60.0  # that a start and an end may take on a busy machine
 CONNECT_S = 60.0  # until all clients are connected
 WORDS = ("a dog on a beach", "two people talk", "a red car in the rain", "a plate of food", "an old tower", "a cat")
 Body = dict[str, object]
@@ -208,7 +208,16 @@ def server(setting: Setting) -> Iterator[str]:
             wait_for(url, process, setting.folder / "serve.log")
             yield url
         finally:
-            process.terminate()
+            end(process)
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """Tell it to end; one that does not is killed."""
+    process.terminate()
+    try:
+        process.wait(END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def wait_for(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
