@@ -5,6 +5,9 @@ whose outputs over the inputs that really come are nearest, in squares, to what 
 added to what the layer was given, the error of that sum is made small. GPTAQ (Li et al. 2025, arXiv 2504.02692) has the
 same aim, but goes about it while it rounds.
 
+A sum counts by how far it is off beside its own length: a norm reads it next, and a token that others use as a sink is
+a hundred times longer than they are.
+
 Shape key:  M rows of inputs, D inputs, F outputs
 """
 
@@ -13,6 +16,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+LEAST = 1e-6  # of what is divided by
 RIDGE = 0.02  # of the mean curvature: how firmly weights stay what they were
 ADDED = {"out": "attention_norm", "down": "ffn_norm"}  # matrix -> what is given what its output is added to
 MENDED = ("qkv", "out", "up", "down")  # in this order; not experts and gates: tokens may go elsewhere than before
@@ -43,17 +47,24 @@ def looked_at(name: str) -> list[str]:
     return [name, *([ADDED[name]] if name in ADDED else [])]
 
 
-def mend(linear: nn.Linear, name: str, before: Given, now: Given, curvature_DD: Tensor) -> None:
-    """Changes the weight in place. `before` is what the whole weights gave, `now` what the rounded ones give, and
-    `curvature_DD` is X^T X of the inputs now.
+def mend(linear: nn.Linear, name: str, before: Given, now: Given) -> Tensor:
+    """Changes the weight in place; returns the curvature (D, D) of its outputs' error by the inputs that come now.
+
+    `before` is what the whole weights gave, `now` what the rounded ones give.
     """
-    h_DD = curvature_DD.double()
-    h_DD = h_DD + torch.eye(len(h_DD), dtype=h_DD.dtype) * h_DD.diagonal().mean().clamp_min(1e-12) * RIDGE
+    h_DD = torch.zeros(linear.in_features, linear.in_features)
     lost_DF = torch.zeros(linear.in_features, linear.out_features)
     for number, x_MD in enumerate(now.of[name]):
         error_MF = linear(before.of[name][number] - x_MD).float()
+        weighed_MD = x_MD.float()
         if name in ADDED:
-            error_MF += before.of[ADDED[name]][number].float() - now.of[ADDED[name]][number].float()
-        lost_DF += x_MD.float().T @ error_MF
-    change_DF = torch.linalg.solve(h_DD, lost_DF.double())
+            added_MF = before.of[ADDED[name]][number].float()
+            error_MF += added_MF - now.of[ADDED[name]][number].float()
+            sum_MF = added_MF + linear(before.of[name][number]).float()
+            weighed_MD = weighed_MD / sum_MF.square().mean(1, keepdim=True).clamp_min(LEAST)
+        h_DD += weighed_MD.T @ x_MD.float()
+        lost_DF += weighed_MD.T @ error_MF
+    firm_DD = h_DD.double() + torch.eye(len(h_DD), dtype=torch.double) * RIDGE * h_DD.diagonal().mean().clamp_min(LEAST)
+    change_DF = torch.linalg.solve(firm_DD, lost_DF.double())
     linear.weight.copy_((linear.weight.double() + change_DF.T).to(linear.weight.dtype))
+    return h_DD
