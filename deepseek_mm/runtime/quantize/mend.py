@@ -5,9 +5,6 @@ whose outputs over the inputs that really come are nearest, in squares, to what 
 added to what the layer was given, the error of that sum is made small. GPTAQ (Li et al. 2025, arXiv 2504.02692) has the
 same aim, but goes about it while it rounds.
 
-A sum counts by how far it is off beside its own length: a norm reads it next, and a token that others use as a sink is
-a hundred times longer than they are.
-
 Shape key:  M rows of inputs, D inputs, F outputs
 """
 
@@ -48,7 +45,7 @@ def looked_at(name: str) -> list[str]:
 
 
 def mend(linear: nn.Linear, name: str, before: Given, now: Given) -> Tensor:
-    """Changes the weight in place; returns the curvature (D, D) of its outputs' error by the inputs that come now.
+    """Changes the weight in place; returns X^T X of the inputs that come now, (D, D).
 
     `before` is what the whole weights gave, `now` what the rounded ones give.
     """
@@ -56,14 +53,11 @@ def mend(linear: nn.Linear, name: str, before: Given, now: Given) -> Tensor:
     lost_DF = torch.zeros(linear.in_features, linear.out_features)
     for number, x_MD in enumerate(now.of[name]):
         error_MF = linear(before.of[name][number] - x_MD).float()
-        weighed_MD = x_MD.float()
         if name in ADDED:
-            added_MF = before.of[ADDED[name]][number].float()
-            error_MF += added_MF - now.of[ADDED[name]][number].float()
-            sum_MF = added_MF + linear(before.of[name][number]).float()
-            weighed_MD = weighed_MD / sum_MF.square().mean(1, keepdim=True).clamp_min(LEAST)
-        h_DD += weighed_MD.T @ x_MD.float()
-        lost_DF += weighed_MD.T @ error_MF
+            error_MF += before.of[ADDED[name]][number].float() - now.of[ADDED[name]][number].float()
+        x_MD = x_MD.float()
+        h_DD += x_MD.T @ x_MD
+        lost_DF += x_MD.T @ error_MF
     firm_DD = h_DD.double() + torch.eye(len(h_DD), dtype=torch.double) * RIDGE * h_DD.diagonal().mean().clamp_min(LEAST)
     change_DF = torch.linalg.solve(firm_DD, lost_DF.double())
     linear.weight.copy_((linear.weight.double() + change_DF.T).to(linear.weight.dtype))
