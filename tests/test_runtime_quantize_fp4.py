@@ -105,7 +105,7 @@ def test_rounding_that_makes_up_for_itself_changes_outputs_less_than_rounding_al
 
 def test_curvature_is_that_of_all_inputs_and_nothing_stays_behind():
     model = nn.Sequential(nn.Linear(4, 3))
-    curvature, x = Curvature(model), torch.randn(2, 5, 4)
+    curvature, x = Curvature({"0": model[0]}), torch.randn(2, 5, 4)
     model(x[:1])
     model(x[1:])
     curvature.close()

@@ -39,13 +39,15 @@ def fit_fp4(decoder: Decoder, batches: Sequence[Batch], told: Told = lambda line
         truly = list(_through(decoder, number, truly, batches))
         before.close()
         for turn in MENDED:
-            named = [(name, linear) for name, linear in _linears(layer) if turn_of(name) == turn]
-            curvature, now = Curvature(layer), Given(layer, looked_at(turn))
+            linear, others = _turn(layer, turn)
+            curvature, now = Curvature(others), Given(layer, looked_at(turn))
             list(_through(decoder, number, really, batches))
             curvature.close()
             now.close()
-            mend(layer.get_submodule(turn), turn, before, now, curvature.of[turn])  # type: ignore[arg-type]
-            found |= {f"layers.{number}.{name}": _rounded(linear, curvature, name) for name, linear in named}
+            found[f"layers.{number}.{turn}"] = _rounded(linear, mend(linear, turn, before, now))
+            for name, other in others.items():
+                seen = curvature.rows.get(name, 0) >= LEAST_ROWS
+                found[f"layers.{number}.{name}"] = _rounded(other, curvature.of[name] if seen else None)
         really = list(_through(decoder, number, really, batches))
         told(f"rounded layer {number + 1} of {len(decoder.layers)}")
     states_MD = torch.cat([decoder.norm(x).flatten(0, 1).float() for x in really])
@@ -100,10 +102,15 @@ def _words(head: nn.Linear, states_MD: Tensor) -> Fp4:
     return matrix
 
 
-def _rounded(linear: nn.Linear, curvature: Curvature, name: str) -> Fp4:
+def _turn(layer: nn.Module, turn: str) -> tuple[nn.Linear, dict[str, nn.Linear]]:
+    """The matrix whose turn it is, and those of experts and gate that are rounded with it."""
+    named = {name: linear for name, linear in _linears(layer) if turn_of(name) == turn}
+    return named.pop(turn), named
+
+
+def _rounded(linear: nn.Linear, curvature_DD: Tensor | None) -> Fp4:
     """One matrix, and its rounded weight in place."""
-    seen = curvature.rows.get(name, 0) >= LEAST_ROWS
-    matrix = round_well(linear.weight, curvature.of[name]) if seen else quantise(linear.weight)
+    matrix = quantise(linear.weight) if curvature_DD is None else round_well(linear.weight, curvature_DD)
     linear.weight.copy_(restore(matrix, linear.weight.dtype))
     return matrix
 

@@ -7,7 +7,7 @@ text. The scales of a block are chosen when it is its turn, of the weights as th
 Shape key:  F outputs, D inputs, N blocks of a row, G weights of a block, M rows of inputs
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -20,16 +20,12 @@ Hook = Callable[[nn.Module, tuple[Tensor, ...]], None]
 
 
 class Curvature:
-    """Gathers H = X^T X of the inputs of a model's linear layers while it reads."""
+    """Gathers H = X^T X of the inputs of some linear layers, by their names, while their model reads."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, named: Mapping[str, nn.Linear]) -> None:
         self.of: dict[str, Tensor] = {}  # name of the layer -> H (D, D)
         self.rows: dict[str, int] = {}
-        self._hooks = [
-            module.register_forward_pre_hook(self._seen(name))
-            for name, module in model.named_modules()
-            if isinstance(module, nn.Linear)
-        ]
+        self._hooks = [linear.register_forward_pre_hook(self._seen(name)) for name, linear in named.items()]
 
     def close(self) -> None:
         """The layers are left as they were."""

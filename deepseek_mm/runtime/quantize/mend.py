@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+LEAST = 1e-6  # of what is divided by
 RIDGE = 0.02  # of the mean curvature: how firmly weights stay what they were
 ADDED = {"out": "attention_norm", "down": "ffn_norm"}  # matrix -> what is given what its output is added to
 MENDED = ("qkv", "out", "up", "down")  # in this order; not experts and gates: tokens may go elsewhere than before
@@ -43,17 +44,21 @@ def looked_at(name: str) -> list[str]:
     return [name, *([ADDED[name]] if name in ADDED else [])]
 
 
-def mend(linear: nn.Linear, name: str, before: Given, now: Given, curvature_DD: Tensor) -> None:
-    """Changes the weight in place. `before` is what the whole weights gave, `now` what the rounded ones give, and
-    `curvature_DD` is X^T X of the inputs now.
+def mend(linear: nn.Linear, name: str, before: Given, now: Given) -> Tensor:
+    """Changes the weight in place; returns X^T X of the inputs that come now, (D, D).
+
+    `before` is what the whole weights gave, `now` what the rounded ones give.
     """
-    h_DD = curvature_DD.double()
-    h_DD = h_DD + torch.eye(len(h_DD), dtype=h_DD.dtype) * h_DD.diagonal().mean().clamp_min(1e-12) * RIDGE
+    h_DD = torch.zeros(linear.in_features, linear.in_features)
     lost_DF = torch.zeros(linear.in_features, linear.out_features)
     for number, x_MD in enumerate(now.of[name]):
         error_MF = linear(before.of[name][number] - x_MD).float()
         if name in ADDED:
             error_MF += before.of[ADDED[name]][number].float() - now.of[ADDED[name]][number].float()
-        lost_DF += x_MD.float().T @ error_MF
-    change_DF = torch.linalg.solve(h_DD, lost_DF.double())
+        x_MD = x_MD.float()
+        h_DD += x_MD.T @ x_MD
+        lost_DF += x_MD.T @ error_MF
+    firm_DD = h_DD.double() + torch.eye(len(h_DD), dtype=torch.double) * RIDGE * h_DD.diagonal().mean().clamp_min(LEAST)
+    change_DF = torch.linalg.solve(firm_DD, lost_DF.double())
     linear.weight.copy_((linear.weight.double() + change_DF.T).to(linear.weight.dtype))
+    return h_DD
