@@ -14,7 +14,7 @@ from line_help import serving_house
 
 from deepseek_mm.bench.resident import is_below, own_mb, resident_mb
 from deepseek_mm.bench.result import Setting
-from deepseek_mm.bench.soak import MOST_MB, MOST_SHARE, Sample, drift, kept, settled, soak, told, watched
+from deepseek_mm.bench.soak import MOST_MB, MOST_SHARE, Sample, drift, floors, kept, settled, soak, told, watched
 from deepseek_mm.bench.soak_client import SHARES, Client, Tally, is_expected
 
 CAMPAIGN = pytest.mark.skipif(not os.environ.get("CAMPAIGN"), reason="takes half an hour: make campaign")
@@ -33,6 +33,17 @@ def test_growth_is_that_of_a_straight_line_behind_the_warm_up():
     assert numbers["soak_grew_mb"] == pytest.approx(10.0)
     assert numbers["soak_grew_share"] == pytest.approx(0.01)
     assert numbers["soak_peak_mb"] == 1_010
+
+
+def test_pools_that_fill_and_are_given_back_are_no_growth_and_what_stays_is():
+    fills = (0, 200, 300, 400, 500)  # MB of freed memory in each minute of the five between two tidyings
+    flat = samples_of(*(1_000 + fill for _ in range(9) for fill in fills))
+    leaks = samples_of(*(1_000 + fill + 20 * period for period in range(9) for fill in fills))
+    assert told(flat, Tally()).numbers["soak_grew_mb"] == pytest.approx(0)
+    assert told(leaks, Tally()).numbers["soak_grew_mb"] == pytest.approx(
+        100
+    )  # 20 MB each of the five periods in between
+    assert len(floors(settled(flat)[:4])) == 4
 
 
 def test_what_nobody_expects_is_counted_and_named():

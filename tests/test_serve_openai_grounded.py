@@ -12,6 +12,9 @@ from fakes import Parrot
 from openai_house import offering, shown
 from rag_house import build, paint, put
 
+from deepseek_mm.records import Question
+from deepseek_mm.serve.openai.grounded import kept_if_asked
+from deepseek_mm.serve.openai.wire import ChatRequest
 from deepseek_mm.serve.who import LOCAL
 
 MODEL = "deepseek-mm"
@@ -101,6 +104,16 @@ def test_nothing_stays_in_the_history_unless_it_is_asked_for(client, house):
     reply = ask(client, "Which photos are green?", store=True)
     assert [each.id for each in kept(house)] == [reply.choices[0].message.conversation]
     house.history.delete(kept(house)[0].id, session=LOCAL.session)
+
+
+def test_an_answer_is_given_though_somebody_deletes_its_conversation_meanwhile(house):
+    question = Question(text="Which photos are red?", session=LOCAL.session)
+    request = ChatRequest(model=MODEL, messages=[{"role": "user", "content": question.text}])
+    growing = kept_if_asked(house, request, question, house.stream(question))
+    first = next(growing)
+    house.history.delete(first.conversation, session=LOCAL.session)
+    assert list(growing)[-1].text
+    assert kept(house) == []
 
 
 def test_what_is_not_there_is_said_to_be_not_found(client):

@@ -1,7 +1,8 @@
 """`bench soak`: several clients for a long time, and whether the service's memory stays flat meanwhile.
 
 The memory of the server and of the processes that it started is read every few seconds. The first third is warm-up:
-caches fill and every kind of request has come. A straight line through the rest says how much it grew.
+caches fill and every kind of request has come. Between two tidyings pools of freed memory fill up, and then they are
+given back; so what counts is the least of each such time. A straight line through these says how much it grew.
 """
 
 import json
@@ -20,9 +21,11 @@ from deepseek_mm.bench.serve import filled, server
 from deepseek_mm.bench.soak_client import Client, Tally
 from deepseek_mm.bench.soak_plot import draw
 from deepseek_mm.errors import JobFailed
+from deepseek_mm.serve.start import TIDY_S
 
 CLIENTS = 6
 LOOK_S = 3.0
+FEWEST = 3  # periods that a line is drawn through
 MOST_MB, MOST_SHARE = 50.0, 0.05  # that memory may grow by after warm-up
 
 
@@ -74,6 +77,16 @@ def settled(samples: Sequence[Sample]) -> list[Sample]:
     return list(samples[len(samples) // 3 :])
 
 
+def floors(samples: Sequence[Sample]) -> list[Sample]:
+    """The lowest of each time between two tidyings; all of them where these are too few for a line."""
+    lowest: dict[int, Sample] = {}
+    for one in samples:
+        period = int((one.seconds - samples[0].seconds) // TIDY_S)
+        if period not in lowest or one.resident_mb < lowest[period].resident_mb:
+            lowest[period] = one
+    return list(lowest.values()) if len(lowest) >= FEWEST else list(samples)
+
+
 def drift(samples: Sequence[Sample]) -> tuple[float, float]:
     """MB a minute, and MB at the beginning of the straight line through these samples."""
     at_min = np.array([one.seconds / 60 for one in samples])
@@ -83,7 +96,7 @@ def drift(samples: Sequence[Sample]) -> tuple[float, float]:
 
 def told(samples: Sequence[Sample], tally: Tally) -> Result:
     """As a table and as numbers."""
-    last = settled(samples)
+    last = floors(settled(samples))
     slope, start_mb = drift(last)
     grew_mb = slope * (last[-1].seconds - last[0].seconds) / 60
     strange = tally.strange
@@ -109,7 +122,7 @@ def kept(samples: Sequence[Sample], tally: Tally, folder: Path) -> None:
     answers = Counter({f"{what} {status}": number for (what, status), number in sorted(tally.answers.items())})
     told = {"samples": [asdict(one) for one in samples], "answers": answers}
     (folder / "soak.json").write_text(json.dumps(told, indent=1))
-    last = settled(samples)
+    last = floors(settled(samples))
     draw(
         [one.seconds / 60 for one in samples],
         [one.resident_mb for one in samples],

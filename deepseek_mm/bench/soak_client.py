@@ -91,7 +91,9 @@ class Client:
             "chat stream": lambda: self.read("/v1/chat/completions", self.talk() | {"stream": True}, {}),
             "embeddings": lambda: self.post("/v1/embeddings", {"model": "deepseek-mm-embed", "input": self.words()}),
             "library": lambda: self.get("/library/sources", limit=20, offset=self.chance.randint(0, 50)),
-            "picture": lambda: self.get(f"/library/sources/{self.one_of('/library/sources')}/picture", px=320),
+            "picture": lambda: self.get(
+                f"/library/sources/{self.one_of('/library/sources', kind='photos')}/picture", px=320
+            ),
             "health": lambda: self.get("/health"),
             "metrics": lambda: self.get("/metrics"),
             "wrong": self.misspelt,
@@ -160,9 +162,9 @@ class Client:
         status = self.post("/ask", {"questoin": self.words()})
         return WELL if status == WRONG else -status
 
-    def one_of(self, path: str) -> int | None:
+    def one_of(self, path: str, **query: str) -> int | None:
         """The id of one thing on this list; None if it is empty."""
-        known = [one["id"] for one in self.http.get(path, params={"limit": 20}).json()["items"]]
+        known = [one["id"] for one in self.http.get(path, params={"limit": 20, **query}).json()["items"]]
         return self.chance.choice(known) if known else None
 
     def question(self) -> str:

@@ -15,7 +15,7 @@ def draw(
     figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.subplots()
     axes.plot(minutes, resident_mb, linewidth=1, label="server and the processes that it started")
-    axes.plot([begun, minutes[-1]], [start_mb, end_mb], label=f"after warm-up: {slope:+.2f} MB a minute")
+    axes.plot([begun, minutes[-1]], [start_mb, end_mb], label=f"what stays, after warm-up: {slope:+.2f} MB a minute")
     axes.set(xlabel="minutes under load", ylabel="resident memory, MB", ylim=(0, max(resident_mb) * 1.15))
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")

@@ -7,10 +7,11 @@ the caller's own would make it say what was not checked, and is refused.
 
 import json
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from typing import Any, cast
 
+from deepseek_mm.errors import NothingThere
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Citation, Question
 from deepseek_mm.serve.openai.errors import Refused
@@ -69,7 +70,8 @@ def kept_if_asked(
                 yield answer
     finally:
         if conversation and not request.store:
-            assistant.history.delete(conversation, session=question.session)
+            with suppress(NothingThere):  # somebody has deleted it meanwhile
+                assistant.history.delete(conversation, session=question.session)
 
 
 def fields_of(answer: Answer, request: ChatRequest) -> dict[str, Any]:
