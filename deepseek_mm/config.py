@@ -32,9 +32,7 @@ def between(name: str, value: float, low: float, high: float) -> None:
 class EncoderConfig:
     """What turns pictures, text and code into vectors."""
 
-    name: str = (
-        AUTO  # the library's, or for a new one the plan's; "default", "small", or a CLIP/SigLIP folder or hub name
-    )
+    name: str = AUTO  # the library's, of a new one the plan's; default, small, or a CLIP/SigLIP folder or hub name
     batch: int = 16  # pictures in one pass of the tower
     threads: int = 0  # CPU threads for the towers; 0 is all cores
 
