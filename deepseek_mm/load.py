@@ -24,6 +24,8 @@ from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.runtime.decode import open_planned
 from deepseek_mm.runtime.dial import dialled
 from deepseek_mm.runtime.hardware import probe
+from deepseek_mm.runtime.narrowed import narrow_linears
+from deepseek_mm.runtime.plan import Plan
 from deepseek_mm.runtime.planned import encoder_here, fit
 from deepseek_mm.runtime.spare import hold_few_shapes
 from deepseek_mm.see.caption.captioner import read_captioner
@@ -67,6 +69,7 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
         describer=open_trained(partial(read_captioner, beams=config.see.beams), space),
         paper=open_trained(read_paper, space),
     )
+    narrow_linears(small_nets(eyes, planned.plan))
     say(f"opening the library at {config.data}")
     store = open_store(config, space)
     say("opening the history")
@@ -86,6 +89,16 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     assistant = Assistant(config, eyes=eyes, retriever=retriever, library=library, lm=lm, history=history)
     assistant.planned = replace(planned, plan=plan)
     return assistant
+
+
+def small_nets(eyes: Eyes, plan: Plan) -> list[object]:
+    """Heads of the default space and nets that look, unless the plan wants 32 bits."""
+    if not isinstance(eyes.space, DefaultSpace) or plan.engine("image").numbers == "fp32":
+        return []
+    model, reader = eyes.space.model, eyes.reader
+    nets = [model.image_head, model.side, model.text_head, model.code_head, eyes.space.finder]
+    looking = (reader, getattr(reader, "noticer", None), eyes.describer)
+    return [*nets, *(getattr(each, "net", None) for each in looking)]
 
 
 def open_trained(read: Callable[[DefaultSpace], Trained], space: Space) -> Trained | None:
