@@ -2,7 +2,6 @@
 
 Tower and text side stay as they are, so what they make of photos and captions is computed once and kept. A photo's
 vector is drawn to its captions and away from others', and to where the default space puts the photo, which knows more.
-Photos without captions can only be followed; they show what captions never speak of.
 
 Shape key:  N photos, B photos in a batch, P positions of the map (49), C channels (1280), D width of the space (512)
 """
@@ -11,9 +10,8 @@ import argparse
 import random
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -33,7 +31,6 @@ from deepseek_mm.evaluate.retrieval import (
     read_caption_rows,
     read_picture,
 )
-from deepseek_mm.evaluate.rows import read_rows
 from deepseek_mm.train.captions import Views, bits_of
 from deepseek_mm.train.journal import Journal, learned
 from deepseek_mm.train.loop import add_configs, chosen, gathered, train_steps
@@ -54,47 +51,29 @@ class SmallConfig:
     views: int = 2  # of each photo: itself and a random crop
     scale: float = 25.0  # inverse temperature
     follow: float = 4.0  # weight of 1 - cosine with the default space's vector of the photo
-    num_others: int = 256  # photos without captions in a step, where there are some
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Seen:
-    """What was computed of some photos."""
-
-    maps: Sequence[NDArray[np.int16]]  # a view each: (N, P, C), bfloat16 bits
-    right_ND: Floats  # where the default space puts the photos
-
-    def drawn(self, chance: random.Random, count: int) -> tuple[list[int], Tensor, Tensor]:
-        """Some photos' numbers, their maps in any view (B, P, C), and where they belong (B, D)."""
-        photos = sorted(chance.sample(range(len(self.right_ND)), min(count, len(self.right_ND))))
-        bits = np.stack([self.maps[chance.randrange(len(self.maps))][photo] for photo in photos])
-        return photos, torch.from_numpy(bits).view(torch.bfloat16), torch.from_numpy(self.right_ND[photos])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lessons:
-    """The loss of a step over photos with captions, and perhaps others without."""
+    """What was computed of the photos and captions, and the loss of a step over them."""
 
     head: nn.Module
-    told: Seen
-    texts: Sequence[Floats]  # a photo of `told` each: the vectors of its captions (captions, D)
+    maps: Sequence[NDArray[np.int16]]  # a view each: (N, P, C), bfloat16 bits
+    texts: Sequence[Floats]  # a photo each: the vectors of its captions (captions, D)
+    right_ND: Floats  # where the default space puts the photos
     config: SmallConfig
-    others: Seen | None = None
 
     def loss(self, step: int) -> dict[str, Tensor]:
         """Parts by name; "loss" is made smaller."""
         chance = random.Random(f"small {step}")
         torch.manual_seed(chance.randrange(2**31))
-        photos, map_BPC, right_BD = self.told.drawn(chance, self.config.batch)
-        if self.others:
-            _, more_BPC, more_BD = self.others.drawn(chance, self.config.num_others)
-            map_BPC, right_BD = torch.cat([map_BPC, more_BPC]), torch.cat([right_BD, more_BD])
+        photos = sorted(chance.sample(range(len(self.texts)), min(self.config.batch, len(self.texts))))
+        bits = np.stack([self.maps[chance.randrange(len(self.maps))][photo] for photo in photos])
         with quick():
-            image_BD = self.head(map_BPC)
+            image_BD = self.head(torch.from_numpy(bits).view(torch.bfloat16))
         text_BD = torch.from_numpy(np.stack([chance.choice(self.texts[photo]) for photo in photos]))
-        owner_B, scale = torch.arange(len(photos)), torch.tensor(self.config.scale)
-        told = contrastive_loss(image_BD[: len(photos)], text_BD, owner_B, scale)
-        followed = (1 - (image_BD * right_BD).sum(dim=1)).mean()
+        told = contrastive_loss(image_BD, text_BD, torch.arange(len(photos)), torch.tensor(self.config.scale))
+        followed = (1 - (image_BD * torch.from_numpy(self.right_ND[photos])).sum(dim=1)).mean()
         return {"loss": told + self.config.follow * followed, "told": told, "followed": followed}
 
 
@@ -105,8 +84,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("runs/small"), help="folder of this run: log, plot, checkpoint"
     )
-    parser.add_argument("--others", type=Path, help="JSONL file of rows {image, split}: photos without captions")
-    parser.add_argument("--other-images", type=Path, help="folder of those photos")
     parser.add_argument("--maps", type=Path, help="folder of what was computed of the photos (OUT/maps)")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file to write the head to")
     add_configs(parser, StepsConfig, SmallConfig)
@@ -117,14 +94,8 @@ def run(args: argparse.Namespace) -> int:
     steps, config = chosen(STEPS, args), chosen(SmallConfig(), args)
     rows = read_caption_rows(args.data, split="train")
     model = SmallModel()
-    shelf, maps = Shelf(model), args.maps or args.out / "maps"
-    lessons = shelf.lessons(rows, args.images, maps, config)
-    if args.others:
-        paths = open_pictures(args.other_images, photos_of(args.others))
-        lessons = replace(lessons, others=shelf.seen(paths, maps / "others", num_views=1))
-    journal = Journal(
-        args.out, {"steps": repr(steps), "small": repr(config), "photos": len(rows), "others": str(args.others or "")}
-    )
+    lessons = prepare(model, rows, args.images, args.maps or args.out / "maps", config)
+    journal = Journal(args.out, {"steps": repr(steps), "small": repr(config), "photos": len(rows)})
     trained = dict(model.image_head.named_parameters())
     model.image_head.train()
     train_steps(trained, gathered(lessons.loss), journal, steps, every=EVERY)
@@ -135,11 +106,24 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-class Shelf:
-    """What tower and default space make of photos, kept in folders; the space is opened when it is needed."""
+def prepare(model: SmallModel, rows: Sequence[CaptionRow], images: Path, folder: Path, config: SmallConfig) -> Lessons:
+    """What never changes, made where `folder` does not hold it yet."""
+    paths = tuple(open_pictures(images, [row.image for row in rows]))
+    shape = (GRID * GRID, MAP_CHANNELS)
+    views = Views(folder=folder, paths=paths, shape_of_one=shape, side_px=SIDE_PX)
+    maps = views.kept(lambda squares: _look(model, squares), config.views)
+    right = LateSpace()
+    right_ND = kept(folder / "right.npy", lambda: right.space.embed_images(read_picture(path) for path in paths))
+    captions = [caption for row in rows for caption in row.captions]
+    texts = kept(folder / "texts.npy", lambda: right.space.embed_texts(captions))
+    ends = np.cumsum([len(row.captions) for row in rows])[:-1]
+    return Lessons(head=model.image_head, maps=maps, texts=np.split(texts, ends), right_ND=right_ND, config=config)
 
-    def __init__(self, model: SmallModel) -> None:
-        self._model = model
+
+class LateSpace:
+    """The default space, opened when it is needed."""
+
+    def __init__(self) -> None:
         self._space: DefaultSpace | None = None
 
     @property
@@ -147,30 +131,6 @@ class Shelf:
         """The same each time."""
         self._space = self._space or DefaultSpace()
         return self._space
-
-    def seen(self, paths: Sequence[Path], folder: Path, *, num_views: int) -> Seen:
-        """Made where the folder does not hold it yet."""
-        views = Views(folder=folder, paths=tuple(paths), shape_of_one=(GRID * GRID, MAP_CHANNELS), side_px=SIDE_PX)
-        maps = views.kept(lambda squares: _look(self._model, squares), num_views)
-        right = kept(folder / "right.npy", lambda: self.space.embed_images(read_picture(path) for path in paths))
-        return Seen(maps=maps, right_ND=right)
-
-    def lessons(self, rows: Sequence[CaptionRow], images: Path, folder: Path, config: SmallConfig) -> Lessons:
-        """Of photos with captions."""
-        told = self.seen(open_pictures(images, [row.image for row in rows]), folder, num_views=config.views)
-        captions = [caption for row in rows for caption in row.captions]
-        texts = kept(folder / "texts.npy", lambda: self.space.embed_texts(captions))
-        ends = np.cumsum([len(row.captions) for row in rows])[:-1]
-        return Lessons(head=self._model.image_head, told=told, texts=np.split(texts, ends), config=config)
-
-
-def photos_of(file: Path) -> list[str]:
-    """Names of the photos in rows of split "train", each once. NothingThere where there are none."""
-
-    def made(row: Any) -> str | None:
-        return str(row["image"]) if row["split"] == "train" else None
-
-    return list(dict.fromkeys(read_rows(file, made, shape="{image, split}", split="train")))
 
 
 def kept(file: Path, make: Callable[[], Floats]) -> Floats:
