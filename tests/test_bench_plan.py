@@ -68,9 +68,18 @@ def test_an_ask_counts_where_both_houses_say_as_many_words(houses):
     assert one_ms(houses[0], Picture(image=image), text)[1] == len(
         houses[0].ask(Question(text=text, image=image)).text.split()
     )
-    pair, count = asks(houses[0], houses[0], [Picture(image=picture(colour)) for colour in ("red", "blue")])
+    (pair, mean), count = asks(houses[0], houses[0], [Picture(image=picture(colour)) for colour in ("red", "blue")])
     assert (pair.name, count) == ("ask", 2)
     assert pair.chosen_ms > 0
+    assert mean.name == "ask_mean"
+
+
+def test_the_median_and_the_mean_of_the_same_asks_are_told(houses, monkeypatch):
+    took = iter([(9.0, 1), (9.0, 1), *((own, 5) for own in (1.0, 10.0, 2.0, 20.0, 30.0, 300.0))])  # two to warm up
+    monkeypatch.setattr(bench, "one_ms", lambda house, image, text: next(took))
+    (middle, mean), count = asks(houses[0], houses[1], [Picture(image=picture("red"))] * 3)
+    assert (middle.chosen_ms, middle.eager_ms, count) == (2.0, 20.0, 3)
+    assert (mean.chosen_ms, mean.eager_ms) == (11.0, 110.0)
 
 
 def test_answers_of_other_lengths_are_left_out_and_none_left_is_said(houses, monkeypatch):

@@ -72,7 +72,7 @@ def plan(setting: Setting) -> Result:
         rounds = setting.sizes.plan_rounds
         parts = [*towers(spaces_of(chosen, eager), rounds), *language(setting, rounds)]
         words = {"plan": chosen.planned.plan.short if chosen.planned else "none"}
-    return told([asked[0], *parts], questions=asked[1], words=words)
+    return told([*asked[0], *parts], questions=asked[1], words=words)
 
 
 def told(pairs: Sequence[Pair], *, questions: int, words: dict[str, str]) -> Result:
@@ -125,8 +125,8 @@ def in_full() -> Iterator[None]:
         torch.set_autocast_dtype("cpu", before)
 
 
-def asks(chosen: Assistant, eager: Assistant, pictures: Sequence[Picture]) -> tuple[Pair, int]:
-    """The medians over the questions whose answers have as many words in both houses, and how many those are."""
+def asks(chosen: Assistant, eager: Assistant, pictures: Sequence[Picture]) -> tuple[list[Pair], int]:
+    """The medians and the means over the questions whose answers have as many words in both houses, and how many those are."""
     ahead = Picture(image=turned(pictures[0]), name="ahead.png")
     one_ms(chosen, ahead, QUESTIONS[0])
     with in_full():
@@ -140,8 +140,12 @@ def asks(chosen: Assistant, eager: Assistant, pictures: Sequence[Picture]) -> tu
             kept.append((own_ms, its_ms))
     if not kept:
         raise NothingThere("no two answers were of the same length. Ask about more photos: Sizes(plan_photos=...)")
-    own, its = (statistics.median(column) for column in zip(*kept, strict=True))
-    return Pair(name="ask", says="an ask with one photo", chosen_ms=own, eager_ms=its), len(kept)
+    own_ms, its_ms = zip(*kept, strict=True)
+    middle, mean = (
+        Pair(name=name, says=f"an ask with one photo, the {says}", chosen_ms=over(own_ms), eager_ms=over(its_ms))
+        for name, says, over in (("ask", "median", statistics.median), ("ask_mean", "mean", statistics.fmean))
+    )
+    return [middle, mean], len(kept)
 
 
 def picture_at(path: Path) -> Picture:
