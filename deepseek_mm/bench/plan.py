@@ -126,7 +126,7 @@ def in_full() -> Iterator[None]:
 
 
 def asks(chosen: Assistant, eager: Assistant, pictures: Sequence[Picture]) -> tuple[list[Pair], int]:
-    """The medians and the means over the questions whose answers have as many words in both houses, and how many those are."""
+    """Medians and means over the questions whose answers have as many words in both houses, and how many those are."""
     ahead = Picture(image=turned(pictures[0]), name="ahead.png")
     one_ms(chosen, ahead, QUESTIONS[0])
     with in_full():
@@ -140,9 +140,9 @@ def asks(chosen: Assistant, eager: Assistant, pictures: Sequence[Picture]) -> tu
             kept.append((own_ms, its_ms))
     if not kept:
         raise NothingThere("no two answers were of the same length. Ask about more photos: Sizes(plan_photos=...)")
-    own_ms, its_ms = zip(*kept, strict=True)
+    own, its = zip(*kept, strict=True)
     middle, mean = (
-        Pair(name=name, says=f"an ask with one photo, the {says}", chosen_ms=over(own_ms), eager_ms=over(its_ms))
+        Pair(name=name, says=f"an ask with one photo, the {says}", chosen_ms=over(own), eager_ms=over(its))
         for name, says, over in (("ask", "median", statistics.median), ("ask_mean", "mean", statistics.fmean))
     )
     return [middle, mean], len(kept)
