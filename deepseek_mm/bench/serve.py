@@ -1,30 +1,27 @@
 """`bench serve`: what dynamic batching wins when several clients come at once, and what an overload does to them.
 
-A server of its own process, as `python -m deepseek_mm serve` starts it, and clients in threads here. The same requests
+A server of its own process, as `python -m deepseek_mm serve` starts it, and clients here (`crowd`). The same requests
 go one by one and from eight clients, in turns, round after round; each figure is the median over rounds of the ratio.
-Clients share the processor with the server, so they are as light as can be: plain connections, opened beforehand.
 """
 
 import base64
 import io
-import json
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPConnection
 from itertools import count
 from pathlib import Path
-from socket import IPPROTO_TCP, TCP_NODELAY, create_server
+from socket import create_server
 
 import httpx
 from PIL import Image
 
 from deepseek_mm.bench.answer import QUESTIONS
+from deepseek_mm.bench.crowd import Served, at_once
 from deepseek_mm.bench.intake import BUNDLED
 from deepseek_mm.bench.result import Line, Result, Setting
 from deepseek_mm.errors import JobFailed, NothingThere
@@ -34,17 +31,8 @@ MANY = 32  # clients that are all served
 OVERLOAD = 10 * MANY
 ROUNDS = 5
 START_S, END_S = 600.0, 60.0  # that a start and an end may take on a busy machine
-CONNECT_S = 60.0  # until all clients are connected
 WORDS = ("a dog on a beach", "two people talk", "a red car in the rain", "a plate of food", "an old tower", "a cat")
 Body = dict[str, object]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Served:
-    """One request, as its client saw it."""
-
-    status: int
-    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,8 +113,7 @@ def batched(url: str, name: str, call: Call, note: Callable[[str], None]) -> flo
 def load(url: str, call: Call, clients: int, requests: int, numbers: Iterator[int]) -> float:
     """Seconds that these clients take for so many requests together. JobFailed if one is not answered."""
     bodies = [call.bodies(next(numbers)) for _ in range(requests)]
-    shares, served = [bodies[n::clients] for n in range(clients)], list[Served]()
-    took_s = at_once(url, call.path, shares, served)
+    served, took_s = at_once(url, call.path, [bodies[n::clients] for n in range(clients)])
     if bad := [one.status for one in served if one.status != 200]:
         raise JobFailed(f"{len(bad)} of {requests} requests to {call.path} were answered with {bad[0]}. See its log")
     return took_s
@@ -134,40 +121,8 @@ def load(url: str, call: Call, clients: int, requests: int, numbers: Iterator[in
 
 def crowd(url: str, call: Call, clients: int, *, each: int) -> list[Served]:
     """So many clients at the same time, each with a few requests."""
-    served = list[Served]()
-    at_once(
-        url, call.path, [[call.bodies(1_000_000 + n * each + m) for m in range(each)] for n in range(clients)], served
-    )
-    return served
-
-
-def at_once(url: str, path: str, shares: Sequence[Sequence[Body]], served: list[Served]) -> float:
-    """Seconds until every client has its share; all begin when all are connected."""
-    begin = threading.Barrier(len(shares) + 1)
-    threads = [threading.Thread(target=client, args=(url, path, share, begin, served)) for share in shares]
-    for thread in threads:
-        thread.start()
-    begin.wait(CONNECT_S)
-    begun_s = time.perf_counter()
-    for thread in threads:
-        thread.join()
-    return time.perf_counter() - begun_s
-
-
-def client(url: str, path: str, share: Sequence[Body], begin: threading.Barrier, served: list[Served]) -> None:
-    """One client, one request after another over one connection."""
-    bodies = [json.dumps(body).encode() for body in share]
-    http = HTTPConnection(url.partition("//")[2], timeout=300)
-    with closing(http):
-        http.connect()
-        http.sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
-        begin.wait(CONNECT_S)
-        for body in bodies:
-            begun_s = time.perf_counter()
-            http.request("POST", path, body, {"content-type": "application/json"})
-            answer = http.getresponse()
-            answer.read()
-            served.append(Served(status=answer.status, seconds=time.perf_counter() - begun_s))
+    shares = [[call.bodies(1_000_000 + n * each + m) for m in range(each)] for n in range(clients)]
+    return at_once(url, call.path, shares)[0]
 
 
 def filled(url: str) -> None:
