@@ -58,11 +58,11 @@ class Batcher:
 
     def submit(self, kind: str, item: Any) -> "Future[Any]":
         """The result, later. Cancelling the future before its turn takes the request out. Busy if too many wait."""
-        return self._put(kind, [item])[0]
+        return self.submit_many(kind, [item])[0]
 
     def run(self, kind: str, items: Iterable[Any]) -> list[Any]:
         """The results of all, in order; raises what the first that failed raised. Busy if too many wait."""
-        return [future.result() for future in self._put(kind, list(items))]
+        return [future.result() for future in self.submit_many(kind, list(items))]
 
     def close(self) -> None:
         """Work off what waits, and take nothing more."""
@@ -73,7 +73,8 @@ class Batcher:
         if thread is not None:
             thread.join()
 
-    def _put(self, kind: str, items: Sequence[Any]) -> "list[Future[Any]]":
+    def submit_many(self, kind: str, items: Sequence[Any]) -> "list[Future[Any]]":
+        """As `submit`, all of them or none."""
         with self._changed:
             waiting = sum(map(len, self._waiting.values()))
             if self._closed or waiting + len(items) > max(self._most, len(items)):

@@ -1,6 +1,7 @@
 """The whole service over painted photos at a real port, in this process, for tests that speak to it byte by byte."""
 
 import json
+import re
 import socket
 import threading
 import time
@@ -79,7 +80,7 @@ def serving_house(folder: Path, lm: Dripping | None = None, **numbers):
         put(assistant, *(paint(folder / "photos", f"{name}.png", name) for name in ("red", "green")))
         api = build_api(assistant, SettingsFile.of(assistant.config))
         with closing(api), listening(serve) as sock:
-            server = server_of(guarded(api.app, assistant.config), serve, hush=api.tasks.stop)
+            server = server_of(guarded(api.app, assistant.config), serve, hush=api.tasks.stop, room=api.room)
             thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
             thread.start()
             api.start()
@@ -111,6 +112,19 @@ def heard(line: socket.socket) -> bytes:
             return whole
         whole += piece
     raise AssertionError("the line was never cut")
+
+
+def one_answer(line: socket.socket) -> bytes:
+    """The next answer on a line that stays open."""
+    whole = b""
+    while True:
+        head, end, body = whole.partition(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head.lower())
+        if end and length and len(body) >= int(length[1]):
+            return whole
+        piece = line.recv(65_536)
+        assert piece, f"the line was cut: {whole!r}"
+        whole += piece
 
 
 def status_of(answer: bytes) -> int:

@@ -287,3 +287,15 @@ def test_two_processes_on_one_table_do_a_task_once(tmp_path):
         assert other.claim(["task.ask"]) is not None
         assert api.tasks.jobs.claim(["task.ask"]) is None
         assert client.get(taken.json()["address"]).json()["state"] == "running"
+
+
+def test_few_texts_and_many_and_pictures_get_the_same_vectors(tmp_path):
+    with served(tmp_path) as (_, client):
+        few = client.post("/embed", json={"texts": ["a kite", "grass"], "code": ["f()"]}).json()
+        many = client.post("/embed", json={"texts": ["a kite", "grass"] + ["sea"] * 20, "code": ["f()"]}).json()
+        seen = client.post("/embed", json={"texts": ["a kite"], "pictures": [data_url("red")]}).json()
+        assert few["texts"] == many["texts"][:2]
+        assert (few["code"], few["pictures"], seen["texts"]) == (many["code"], [], few["texts"][:1])
+        assert len(many["texts"]) == 22
+        assert len(seen["pictures"]) == 1
+        assert client.post("/embed", json={}).status_code == 422

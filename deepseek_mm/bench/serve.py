@@ -133,6 +133,8 @@ def filled(url: str) -> None:
             time.sleep(0.2)
         if state["state"] != "done":
             raise JobFailed(f"the bundled photos were not indexed: {state['error']}")
+        while http.get("/library/jobs?state=waiting&state=running").json()["total"]:  # the second pass over them
+            time.sleep(0.2)
 
 
 @contextmanager

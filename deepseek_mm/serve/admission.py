@@ -1,7 +1,10 @@
 """How many requests may be answered at once while their callers wait; those beyond are sent away at once.
 
-Only what computes is counted. Whoever was let in keeps a latency near that of a full house, however many knock.
+Only what computes is counted. Whoever was let in keeps a latency near that of a full house, however many knock: so
+`Room.refusal` lets the line itself (`serve/line`) send them away, before anything of their request is understood.
 """
+
+import re
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -9,26 +12,58 @@ from deepseek_mm.serve.problems import REQUEST_ID, response
 
 COMPUTES = ("/search", "/embed", "/v1/chat/completions", "/v1/embeddings")
 RETRY_S = 1
+ASKED = re.compile(rb"POST (%s) HTTP/1\.1\r\n" % b"|".join(re.escape(path.encode()) for path in COMPUTES))
+LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,9})\r\n", re.IGNORECASE)
+END = b"\r\n\r\n"
+
+
+class Room:
+    """Who is inside. Used in the event loop alone."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.inside, self.turned_away = most, 0, 0
+        self._refusals = {path.encode(): self._refusal(path) for path in COMPUTES}
+
+    @property
+    def detail(self) -> str:
+        """What somebody is told for whom there is no room."""
+        return f"{self.most} requests are being answered, and no more are at once. Try again in {RETRY_S} s"
+
+    def refusal(self, data: bytes) -> bytes | None:
+        """The answer to a whole request that computes, if there is no room; None for anything else."""
+        if self.inside < self.most or (asked := ASKED.match(data)) is None:
+            return None
+        head, _, body = data.partition(END)
+        length = LENGTH.search(head + b"\r\n")
+        if length is None or int(length[1]) != len(body):
+            return None
+        self.turned_away += 1
+        return self._refusals[asked[1]]
+
+    def _refusal(self, path: str) -> bytes:
+        told = response(429, "busy", self.detail, path=path, **{"Retry-After": str(RETRY_S)})
+        head = b"".join(name + b": " + value + b"\r\n" for name, value in told.raw_headers)
+        return b"HTTP/1.1 429 Too Many Requests\r\n" + head + b"\r\n" + bytes(told.body)
 
 
 class Admission:
     """ASGI middleware that counts who is inside."""
 
-    def __init__(self, app: ASGIApp, most: int) -> None:
-        self.app, self.most, self.inside = app, most, 0
+    def __init__(self, app: ASGIApp, room: Room) -> None:
+        self.app, self.room = app, room
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass it on, or answer 429."""
         if scope["type"] != "http" or scope["path"] not in COMPUTES:
             return await self.app(scope, receive, send)
-        if self.inside >= self.most:
-            detail = f"{self.inside} requests are being answered, and no more are at once. Try again in {RETRY_S} s"
-            number = str(scope.get(REQUEST_ID, ""))
-            busy = response(429, "busy", detail, path=scope["path"], request_id=number, **{"Retry-After": str(RETRY_S)})
-            return await busy(scope, receive, send)
-        self.inside += 1
+        room = self.room
+        if room.inside >= room.most:
+            room.turned_away += 1
+            told = {"path": scope["path"], "request_id": str(scope.get(REQUEST_ID, "")), "Retry-After": str(RETRY_S)}
+            return await response(429, "busy", room.detail, **told)(scope, receive, send)
+        room.inside += 1
         try:
             await self.app(scope, receive, send)
         finally:
-            self.inside -= 1
+            room.inside -= 1
         return None

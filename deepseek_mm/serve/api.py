@@ -9,7 +9,7 @@ from starlette.staticfiles import StaticFiles
 
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.runtime.spare import give_back
-from deepseek_mm.serve.admission import Admission
+from deepseek_mm.serve.admission import Admission, Room
 from deepseek_mm.serve.asking import ask_routes
 from deepseek_mm.serve.engine import Engine
 from deepseek_mm.serve.health import ASSETS, described, health_routes, swagger_ui
@@ -35,6 +35,7 @@ class Api:
     assistant: Assistant
     tasks: Tasks
     engine: Engine
+    room: Room
 
     def start(self) -> None:
         """Begin with the tasks that wait."""
@@ -55,7 +56,8 @@ class Api:
 def build_api(assistant: Assistant, file: SettingsFile, *, hush: Callable[[], object] = nothing) -> Api:
     """Every route over this assistant; `hush` stops whoever else is answering, before everything is deleted."""
     config = assistant.config
-    metrics = Metrics(assistant)
+    room = Room(config.serve.at_once)
+    metrics = Metrics(assistant, room)
     pictures = Pictures(config.serve, config.parse)
     inbox = Inbox(config.data, max_pixels=config.parse.max_pixels)
     engine = Engine(assistant, config.serve, heard=metrics.batch)
@@ -74,6 +76,6 @@ def build_api(assistant: Assistant, file: SettingsFile, *, hush: Callable[[], ob
     ):
         app.include_router(router)
     app.mount(ASSETS, StaticFiles(directory=swagger_ui()))
-    app.add_middleware(Admission, most=config.serve.at_once)
+    app.add_middleware(Admission, room=room)
     app.add_middleware(Counted, metrics=metrics)
-    return Api(app=app, assistant=assistant, tasks=tasks, engine=engine)
+    return Api(app=app, assistant=assistant, tasks=tasks, engine=engine, room=room)

@@ -76,7 +76,7 @@ def ask_routes(tasks: Tasks, doing: Doing, pictures: Pictures) -> APIRouter:
     @router.post("/embed", response_model=VectorsOut)
     async def embed(asked: EmbedIn, right: Asks) -> Response:
         """Vectors of texts, code and pictures; those of several callers are computed together."""
-        return as_json(VectorsOut(**await run_in_threadpool(doing.vectors, asked, pictures.open)))
+        return as_json(VectorsOut(**await doing.vectors_soon(asked, pictures.open)))
 
     return router
 

@@ -1,5 +1,6 @@
 """The batcher in front of the models: what several callers want at the same time goes through them together."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from threading import Event
@@ -53,6 +54,11 @@ class Engine:
         """(N, D) vectors of "text", "code" or "picture", in order."""
         rows = self.batcher.run(kind, items)
         return np.stack(rows) if rows else np.zeros((0, self._space.dim), np.float32)
+
+    async def embed_soon(self, kind: str, items: Sequence[str] | Sequence[Image]) -> list[Floats]:
+        """The same without a thread that waits: handing over to one and back costs more than a text in a full pass."""
+        futures = self.batcher.submit_many(kind, items)
+        return [*await asyncio.gather(*map(asyncio.wrap_future, futures))]
 
     def close(self) -> None:
         """Work off what waits."""

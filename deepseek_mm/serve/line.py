@@ -13,6 +13,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from deepseek_mm.config import ServeConfig
+from deepseek_mm.serve.admission import Room
 from deepseek_mm.serve.problems import response
 
 SLOWEST = 1_000  # bytes a second of a body
@@ -22,8 +23,10 @@ Waits = tuple[Literal["head", "body"], RequestResponseCycle | None]  # for what,
 class Line(H11Protocol):
     """One connection."""
 
-    def __init__(self, serve: ServeConfig, **given: Any) -> None:
+    def __init__(self, serve: ServeConfig, room: Room, **given: Any) -> None:
+        """`room` says whom there is no place for, before anything of their request is read."""
         super().__init__(**given)
+        self._room = room
         self._patience_s, self._most = serve.patience_s, serve.connections
         self._waits: Waits | None = None
         self._came, self._unread = 0, 0  # bytes since the last look; bytes that the caller had not read by then
@@ -42,8 +45,17 @@ class Line(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Counted; what comes after the end is dropped: closed with unread bytes the line would lose the answer."""
         self._came += len(data)
-        if not self._over:
+        if self._over:
+            return
+        between = self.cycle is None or self.cycle.response_complete
+        if between and self._is_empty() and (refusal := self._room.refusal(data)):
+            self.transport.write(refusal)
+        else:
             super().data_received(data)
+
+    def _is_empty(self) -> bool:
+        """Whether nothing of another request has come."""
+        return self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing to look at any more."""

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deepseek_mm.lm.tally import Tallied
 from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.serve.admission import Room
 from deepseek_mm.serve.tasks import Tasks
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
@@ -44,8 +45,8 @@ class Language(Collector):
 class Metrics:
     """One registry for each app: nothing is counted in globals."""
 
-    def __init__(self, assistant: Assistant) -> None:
-        self._assistant = assistant
+    def __init__(self, assistant: Assistant, room: Room) -> None:
+        self._assistant, self._room = assistant, room
         self.registry = CollectorRegistry()
         self.registry.register(Language(assistant))
         self.requests = Counter(
@@ -61,6 +62,7 @@ class Metrics:
             "batch_seconds", "in passes", ["kind"], namespace="deepseek_mm", registry=self.registry
         )
         self.tasks = Gauge("tasks", "under way", ["state"], namespace="deepseek_mm", registry=self.registry)
+        self.room = Gauge("room", "requests that compute", ["who"], namespace="deepseek_mm", registry=self.registry)
         self.held = Gauge("library", "that the index holds", ["what"], namespace="deepseek_mm", registry=self.registry)
 
     def batch(self, kind: str, number: int, seconds: float) -> None:
@@ -72,6 +74,8 @@ class Metrics:
         """In Prometheus' text format, as of now."""
         for state, number in tasks.counts().items():
             self.tasks.labels(state).set(number)
+        self.room.labels("inside").set(self._room.inside)
+        self.room.labels("turned_away").set(self._room.turned_away)
         counts = self._assistant.store.counts()
         self.held.labels("files").set(counts.sources)
         self.held.labels("regions").set(counts.regions)

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from deepseek_mm.config import ServeConfig
 from deepseek_mm.errors import CannotListen, LibraryError
+from deepseek_mm.serve.admission import Room
 from deepseek_mm.serve.api import Api
 from deepseek_mm.serve.door import guarded
 from deepseek_mm.serve.keys import Keys, first_key
@@ -40,11 +41,11 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def server_of(app: ASGIApp, serve: ServeConfig, *, hush: Callable[[], object]) -> Server:
+def server_of(app: ASGIApp, serve: ServeConfig, *, hush: Callable[[], object], room: Room) -> Server:
     """What answers requests until it is told to end; `hush` then stops the answers under way."""
     config = uvicorn.Config(
         app,
-        http=partial(Line, serve),  # type: ignore[arg-type]  # called as the class is
+        http=partial(Line, serve, room),  # type: ignore[arg-type]  # called as the class is
         log_level="warning",
         access_log=False,
         proxy_headers=False,
@@ -72,7 +73,7 @@ def run_api(
         api.start()
         say(f"ready: {address(sock)}  ({note})")
         try:
-            server_of(guarded(api.app, config, keys), config.serve, hush=hush).run(sockets=[sock])
+            server_of(guarded(api.app, config, keys), config.serve, hush=hush, room=api.room).run(sockets=[sock])
         finally:
             ended.set()
 

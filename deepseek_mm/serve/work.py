@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from PIL.Image import Image
+from starlette.concurrency import run_in_threadpool
 
 from deepseek_mm.errors import BadQuestion, DeepSeekMMError, JobFailed
 from deepseek_mm.jobs import Task, follow
@@ -19,7 +20,14 @@ from index.errors import IndexProblem
 
 PREFIX = "task."  # of the kinds of jobs that are tasks
 PROBLEM = "problem"  # in the result of a task that failed: status and kind
+FEW = 16  # texts that are written out as fast as a thread is woken
+Vectors = dict[str, list[list[float]]]
 Open = Callable[[str], Image]  # a picture by what the request calls it
+
+
+def wanted_of(asked: EmbedIn, images: list[Image]) -> dict[str, tuple[str, list[Any]]]:
+    """Name in the answer -> kind of the batcher, and what is to go through it."""
+    return {"texts": ("text", asked.texts), "code": ("code", asked.code), "pictures": ("picture", images)}
 
 
 class Doing:
@@ -66,15 +74,20 @@ class Doing:
         task.result |= vectors
         return f"{sum(map(len, vectors.values()))} vectors"
 
-    def vectors(self, asked: EmbedIn, open: Open) -> dict[str, list[list[float]]]:
+    def vectors(self, asked: EmbedIn, open: Open) -> Vectors:
         """Kind -> its vectors, in order."""
         asked.check()
-        wanted: dict[str, tuple[str, list[Any]]] = {
-            "texts": ("text", asked.texts),
-            "code": ("code", asked.code),
-            "pictures": ("picture", [open(name) for name in asked.pictures]),
-        }
+        wanted = wanted_of(asked, [open(name) for name in asked.pictures])
         return {name: self._engine.embed(kind, items).tolist() for name, (kind, items) in wanted.items()}
+
+    async def vectors_soon(self, asked: EmbedIn, open: Open) -> Vectors:
+        """The same; few texts take no thread."""
+        if asked.pictures or len(asked.texts) + len(asked.code) > FEW:
+            return await run_in_threadpool(self.vectors, asked, open)
+        asked.check()
+        wanted = wanted_of(asked, [])
+        told = [await self._engine.embed_soon(kind, items) if items else [] for kind, items in wanted.values()]
+        return {name: [row_D.tolist() for row_D in rows] for name, rows in zip(wanted, told, strict=True)}
 
     def caption(self, task: Task) -> str:
         """A sentence for each picture, one after another, so that it can be stopped between two."""
