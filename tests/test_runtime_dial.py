@@ -1,8 +1,11 @@
 """The dial: what its steps change, what they leave alone, and what was measured of them."""
 
-import pytest
+from dataclasses import replace
 
-from deepseek_mm.config import Config, RuntimeConfig, SeeConfig
+import pytest
+from rag_house import build
+
+from deepseek_mm.config import Config, LMConfig, RagConfig, RuntimeConfig, SeeConfig
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.runtime.dial import DIALS, FILE, Setting, dialled, keep_settings, settings_here
 
@@ -28,6 +31,21 @@ def test_engines_must_be_the_more_exact_the_further_the_dial_is_turned():
 def test_a_number_that_its_owner_set_stays_whatever_the_dial_says():
     assert at("fast", max_parts=5).max_parts == 5
     assert at("fast", max_parts=5).beams == at("fast").beams
+
+
+def test_at_fast_nothing_is_reworded_unless_its_owner_chose_a_wording():
+    fast = Config(runtime=RuntimeConfig(dial="fast"))
+    assert dialled(fast).lm.phrasing == "none"
+    assert dialled(replace(fast, lm=LMConfig(phrasing="claims"))).lm.phrasing == "claims"
+    assert dialled(Config()).lm.phrasing == LMConfig().phrasing
+
+
+def test_a_setting_that_is_saved_at_fast_does_not_bring_the_rewording_back(tmp_path):
+    config = dialled(Config(runtime=RuntimeConfig(dial="fast")))
+    with build(tmp_path / "library") as assistant:
+        assistant.config = replace(assistant.config, runtime=config.runtime, lm=config.lm)
+        assistant.reconfigure(Config(rag=RagConfig(num_regions=3)))
+        assert (assistant.config.lm.phrasing, assistant.config.rag.num_regions) == ("none", 3)
 
 
 def test_a_step_that_nobody_knows_is_refused_by_name():

@@ -132,7 +132,7 @@ def test_about_tells_the_machine_and_no_path_of_it(house, me):
 
 def test_another_step_of_the_dial_needs_a_restart_and_so_does_what_it_brings(house, me):
     changed = me.patch("/settings", json={"changes": {"runtime.dial": "fast"}}).json()
-    assert changed["restart"] == ["see.max_parts", "see.beams", "see.glance", "runtime.dial"]
+    assert changed["restart"] == ["see.max_parts", "see.beams", "see.glance", "lm.phrasing", "runtime.dial"]
     before, house.assistant.config = house.assistant.config, dialled(house.file.read().config)
     assert me.get("/settings").json()["restart"] == []
     house.assistant.config = before

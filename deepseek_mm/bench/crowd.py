@@ -7,7 +7,8 @@ before the first is sent, and of an answer only its status and its length are re
 import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from selectors import EVENT_READ, DefaultSelector
 from socket import IPPROTO_TCP, TCP_NODELAY, create_connection, socket
@@ -62,27 +63,31 @@ class Client:
 def at_once(url: str, path: str, shares: Sequence[Sequence[Mapping[str, object]]]) -> tuple[list[Served], float]:
     """Every client's share, served; and the seconds from when all were connected until the last had its answers."""
     host, _, port = url.partition("//")[2].partition(":")
-    served: list[Served] = []
-    clients = [Client(opened(host, int(port)), [request(host, path, body) for body in share][::-1]) for share in shares]
-    try:
-        with DefaultSelector() as waiting:
-            begun_s = time.perf_counter()
-            for client in clients:
-                if client.ask():
-                    waiting.register(client.line, EVENT_READ, client)
-            while waiting.get_map():
-                ready = waiting.select(PATIENCE_S)
-                if not ready:
-                    raise JobFailed(f"the server answered nobody for {PATIENCE_S:.0f} s. See its log")
-                for key, _ in ready:
-                    if (one := key.data.hear()) is not None:
-                        served.append(one)
-                        if not key.data.ask():
-                            waiting.unregister(key.fileobj)
-            return served, time.perf_counter() - begun_s
-    finally:
+    asked = [[request(host, path, body) for body in share][::-1] for share in shares]
+    with ExitStack() as lines:
+        clients = [Client(lines.enter_context(opened(host, int(port))), left) for left in asked]
+        waiting = lines.enter_context(DefaultSelector())
+        begun_s = time.perf_counter()
         for client in clients:
-            client.line.close()
+            if client.ask():
+                waiting.register(client.line, EVENT_READ, client)
+        served = [*answers(waiting)]
+        return served, time.perf_counter() - begun_s
+
+
+def answers(waiting: DefaultSelector) -> Iterator[Served]:
+    """Whatever comes, until nobody waits any more. JobFailed if nothing comes for too long."""
+    while waiting.get_map():
+        ready = waiting.select(PATIENCE_S)
+        if not ready:
+            raise JobFailed(f"the server answered nobody for {PATIENCE_S:.0f} s. See its log")
+        heard = [(key.data, key.data.hear()) for key, _ in ready]
+        for client, one in heard:
+            if one is None:
+                continue
+            yield one
+            if not client.ask():
+                waiting.unregister(client.line)
 
 
 def opened(host: str, port: int) -> socket:

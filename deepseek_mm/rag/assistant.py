@@ -36,6 +36,7 @@ from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.rag.translate import translated
 from deepseek_mm.rag.uploads import Shelf
 from deepseek_mm.records import Answer, Evidence, Found, Query, Question, State, Verdict, Worked
+from deepseek_mm.runtime.dial import BY_NAME
 from deepseek_mm.runtime.planned import Planned
 from deepseek_mm.see.eyes import Eyes
 from index import EVERYTHING, LIBRARY, Filter, Hit, Source
@@ -130,10 +131,9 @@ class Assistant:
     def reconfigure(self, config: Config) -> None:
         """Answer with other numbers of `rag` and another `lm.phrasing` from the next question on.
 
-        A question under way keeps those it began with. What a start decides (models, folders) stays as it is.
-        """
+        A question under way keeps those it began with. What a start decides (models, dial) stays as it is."""
         with self._changing:
-            lm = replace(self.config.lm, phrasing=config.lm.phrasing)
+            lm = replace(self.config.lm, phrasing=BY_NAME[self.config.runtime.dial].worded(config.lm.phrasing))
             self.config = replace(self.config, rag=config.rag, lm=lm)
             self.retriever = self.retriever.reconfigured(self.config)
             self.at_hand = AtHand(self.shelf, self.retriever)

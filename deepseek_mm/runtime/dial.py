@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from deepseek_mm.config import Config, SeeConfig
+from deepseek_mm.config import Config, LMConfig, SeeConfig
 from deepseek_mm.whole import write_whole
 
 FILE = "dial.json"
@@ -27,6 +27,7 @@ class DialRow:
     name: str
     least_cosine: float  # of an engine's vectors with those in 32 bits, on average
     see: SeeConfig  # what is looked at
+    phrasing: str = LMConfig().phrasing  # who words an answer
     says: str
 
     def applied(self, config: Config) -> Config:
@@ -37,7 +38,12 @@ class DialRow:
             for name in ("max_parts", "beams", "glance")
             if getattr(config.see, name) == getattr(usual, name)
         }
-        return replace(config, see=replace(config.see, **changed))
+        lm = replace(config.lm, phrasing=self.worded(config.lm.phrasing))
+        return replace(config, see=replace(config.see, **changed), lm=lm)
+
+    def worded(self, phrasing: str) -> str:
+        """Who words answers at this step, where the owner left `phrasing` as it was or chose."""
+        return self.phrasing if phrasing == LMConfig().phrasing else phrasing
 
 
 DIALS = (
@@ -45,7 +51,8 @@ DIALS = (
         name="fast",
         least_cosine=0.99,
         see=SeeConfig(max_parts=3, beams=4, glance=False),
-        says="the fastest engines, three parts a photo, no look by the language model",
+        phrasing="none",
+        says="the fastest engines, three parts a photo; the language model neither looks nor rewords",
     ),
     DialRow(name="balanced", least_cosine=0.9975, see=SeeConfig(), says="what the project was tuned with"),
     DialRow(
