@@ -1,6 +1,7 @@
 """Engines in the places of modules: they agree with torch, come out again, and make a damaged file anew."""
 
 import threading
+from importlib.util import find_spec
 
 import pytest
 import torch
@@ -15,8 +16,10 @@ from deepseek_mm.runtime.towers.parts import image_parts, text_parts
 
 openvino = pytest.importorskip("openvino")
 SIDE = 16
+has_onnx = pytest.mark.skipif(find_spec("onnx") is None, reason="the extra engines is not installed")
+ONNX = pytest.param("onnxruntime-fp32", marks=has_onnx)
 ERROR = {"torch-fp32": 1e-6, "torch-bf16": 0.02, "openvino-fp32": 1e-4, "openvino-bf16": 0.03, "onnxruntime-fp32": 1e-4}
-IMAGE = ["torch-fp32", "torch-fp32-rows", "torch-bf16", "openvino-fp32", "openvino-bf16", "onnxruntime-fp32"]
+IMAGE = ["torch-fp32", "torch-fp32-rows", "torch-bf16", "openvino-fp32", "openvino-bf16", ONNX]
 
 
 @pytest.fixture
@@ -60,7 +63,7 @@ def test_an_engine_of_the_image_tower_agrees_with_torch_within_its_error(net, tm
     assert installed.size_bytes > 0
 
 
-@pytest.mark.parametrize("name", ["torch-fp32", "torch-bf16", "openvino-fp32", "openvino-bf16", "onnxruntime-fp32"])
+@pytest.mark.parametrize("name", ["torch-fp32", "torch-bf16", "openvino-fp32", "openvino-bf16", ONNX])
 def test_an_engine_of_the_text_tower_agrees_whatever_is_padded(net, tmp_path, name):
     batches = ((7,), (5, 3), (9, 2, 4))
     truth = [read(net, *lengths) for lengths in batches]

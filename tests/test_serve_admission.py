@@ -49,6 +49,18 @@ def test_with_room_nobody_is_refused():
     assert Room(most=1).refusal(whole("/embed")) is None
 
 
+def test_those_who_come_in_one_turn_count_before_they_are_inside():
+    room = Room(most=2)
+    assert [room.refusal(whole("/embed")) is None for _ in range(3)] == [True, True, False]
+    assert [room.enter(), room.enter()] == [True, True]
+    assert (room.begun, room.inside) == (0, 2)
+    assert not room.enter()
+    room.inside = 0
+    assert room.refusal(whole("/embed")) is None
+    room.forget()  # the door let nobody in
+    assert [room.refusal(whole("/embed")) is None for _ in range(3)] == [True, True, False]
+
+
 def test_over_one_line_refusals_and_answers_follow_each_other(tmp_path):
     with serving_house(tmp_path) as house:
         room = house.api.room

@@ -22,6 +22,7 @@ class Room:
 
     def __init__(self, most: int) -> None:
         self.most, self.inside, self.turned_away = most, 0, 0
+        self.begun = 0  # read by the line, and on their way to `enter`: many may come in one turn of the event loop
         self._refusals = {path.encode(): self._refusal(path) for path in COMPUTES}
 
     @property
@@ -31,14 +32,30 @@ class Room:
 
     def refusal(self, data: bytes) -> bytes | None:
         """The answer to a whole request that computes, if there is no room; None for anything else."""
-        if self.inside < self.most or (asked := ASKED.match(data)) is None:
+        if (asked := ASKED.match(data)) is None:
             return None
         head, _, body = data.partition(END)
         length = LENGTH.search(head + b"\r\n")
         if length is None or int(length[1]) != len(body):
             return None
+        if self.inside + self.begun < self.most:
+            self.begun += 1
+            return None
         self.turned_away += 1
         return self._refusals[asked[1]]
+
+    def enter(self) -> bool:
+        """Somebody comes in, if there is room."""
+        self.begun = max(0, self.begun - 1)
+        if self.inside >= self.most:
+            self.turned_away += 1
+            return False
+        self.inside += 1
+        return True
+
+    def forget(self) -> None:
+        """Whoever has not come in by now was stopped at the door."""
+        self.begun = 0
 
     def _refusal(self, path: str) -> bytes:
         told = response(429, "busy", self.detail, path=path, **{"Retry-After": str(RETRY_S)})
@@ -57,11 +74,9 @@ class Admission:
         if scope["type"] != "http" or scope["path"] not in COMPUTES:
             return await self.app(scope, receive, send)
         room = self.room
-        if room.inside >= room.most:
-            room.turned_away += 1
+        if not room.enter():
             told = {"path": scope["path"], "request_id": str(scope.get(REQUEST_ID, "")), "Retry-After": str(RETRY_S)}
             return await response(429, "busy", room.detail, **told)(scope, receive, send)
-        room.inside += 1
         try:
             await self.app(scope, receive, send)
         finally:

@@ -16,6 +16,7 @@ from deepseek_mm.config import ServeConfig
 from deepseek_mm.serve.admission import Room
 from deepseek_mm.serve.problems import response
 
+AT_THE_DOOR_S = 0.1  # in which a request has come in, or never will
 SLOWEST = 1_000  # bytes a second of a body
 Waits = tuple[Literal["head", "body"], RequestResponseCycle | None]  # for what, and the request before or under way
 
@@ -47,11 +48,14 @@ class Line(H11Protocol):
         self._came += len(data)
         if self._over:
             return
+        room, waited = self._room, self._room.begun
         between = self.cycle is None or self.cycle.response_complete
-        if between and self._is_empty() and (refusal := self._room.refusal(data)):
+        if between and self._is_empty() and (refusal := room.refusal(data)):
             self.transport.write(refusal)
-        else:
-            super().data_received(data)
+            return
+        if room.begun > waited == 0:
+            self.loop.call_later(AT_THE_DOOR_S, room.forget)
+        super().data_received(data)
 
     def _is_empty(self) -> bool:
         """Whether nothing of another request has come."""
