@@ -45,7 +45,7 @@ class SettingsTab:
                 piece(heading(words.set_look), listens="")
                 piece(choices(words), listens="", elem_classes="looks")
             with gr.Column(scale=1, min_width=300):
-                parts |= _place_dial(words)
+                parts |= _place_dial(setting)
                 parts |= _place_models(words)
                 piece(heading(words.set_about), listens="")
                 parts["facts"] = piece(listens="", elem_classes="facts-of-it")
@@ -221,11 +221,11 @@ def _place_answers(words: Words) -> dict[str, Any]:
     return parts | {"said": piece(listens="", visible=False)}
 
 
-def _place_dial(words: Words) -> dict[str, Any]:
+def _place_dial(setting: Setting) -> dict[str, Any]:
     """Speed against quality."""
+    words = setting.words
     piece(heading(words.dial), listens="")
-    steps = [(words.dial_fast, "fast"), (words.dial_balanced, "balanced"), (words.dial_best, "best")]
-    dial = gr.Radio(steps, value="balanced", label=words.dial_label, info=words.dial_hint)
+    dial = gr.Radio(setting.steps(), value="balanced", label=words.dial_label, info=words.dial_hint)
     return {"dial": dial, "said_dial": piece(listens="", visible=False)}
 
 

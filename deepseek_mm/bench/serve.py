@@ -57,9 +57,8 @@ def serve(setting: Setting) -> Result:
         asked = crowd(url, calls["ask_batch"], MANY, each=1)
         crowds = []
         for _ in range(ROUNDS):
-            usual, over = (
-                crowd(url, calls["text_batch"], size, each=each) for size, each in ((MANY, 8), (OVERLOAD, 2))
-            )
+            usual = crowd(url, calls["text_batch"], MANY, each=8)
+            over = crowd(url, calls["text_batch"], OVERLOAD, each=2)
             crowds.append((usual, over))
             setting.note(f"{MANY} clients, then {OVERLOAD}: {slower_by(usual, over):.2f} times the latency")
     return told(ratios, asked, crowds)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -89,19 +89,36 @@ class SpaceModel(TextSide):
         shrunk_BCGG = F.adaptive_avg_pool2d(middle_BCMM.float(), GRID)
         return positions(torch.cat([packaged_BCGG.float(), shrunk_BCGG], dim=1))
 
+    def maps(self, squares: Sequence[NDArray[np.uint8]]) -> "Maps":
+        """All that the towers make of squeezed pictures."""
+        middle_BCMM = self.image_tower.lower(to_pixels(squares))
+        packaged_BCGG = self.packaged_upper(middle_BCMM)
+        side_BPC = self.side_map_of(middle_BCMM, packaged_BCGG)
+        return Maps(middle_BCMM, packaged_BCGG, self.map_of(middle_BCMM), side_BPC)
+
     def texts(self, texts: Sequence[str]) -> Tensor:
         """(N, M): the main vectors alone, which is what alignment trains."""
         vector_NM: Tensor = self.text_head(self.text_tower(texts)[:, -1])
         return vector_NM
 
-    def look(self, middle_BCMM: Tensor, packaged_BCGG: Tensor) -> tuple[Tensor, Tensor]:
-        """Vectors (B, D) of the pictures, and (B, P, D) of the cells of their maps."""
-        return self.look_at(self.map_of(middle_BCMM), self.side_map_of(middle_BCMM, packaged_BCGG))
-
     def look_at(self, main_BPC: Tensor, side_BPC: Tensor) -> tuple[Tensor, Tensor]:
-        """The same from the two maps."""
+        """Vectors (B, D) of the pictures, and (B, P, D) of the cells of their maps."""
         (main_BM, main_BPM), (side_BK, side_BPK) = self.image_head.both(main_BPC), self.side.image.both(side_BPC)
         return join(main_BM, side_BK, self.narrow), join(main_BPM, side_BPK, self.narrow)
+
+
+class Maps(NamedTuple):
+    """What the towers make of pictures, before any head looks at it."""
+
+    middle_BCMM: Tensor
+    packaged_BCGG: Tensor
+    main_BPC: Tensor  # of the tuned tower
+    side_BPC: Tensor  # of the packaged one, with the middle map shrunk to it
+
+    def cells(self) -> Tensor:
+        """(B, P, C) bfloat16, as small models see them: packaged, tuned, middle."""
+        packaged_BPC, shrunk_BPC = self.side_BPC.split([MAP_CHANNELS, MIDDLE_CHANNELS], dim=-1)
+        return torch.cat([x.bfloat16() for x in (packaged_BPC, self.main_BPC, shrunk_BPC)], dim=-1)
 
 
 def positions(map_BCGG: Tensor) -> Tensor:
@@ -162,7 +179,8 @@ class DefaultSpace(PackagedSpace):
     def __init__(self, weights: Path = WEIGHTS, *, batch: int = 16) -> None:
         if not weights.is_file():
             raise MissingWeights(weights, make="python -m deepseek_mm train align")
-        self.batch, self.recent = batch, cast(Recent | None, None)
+        self.batch = batch
+        self.recent: Recent | None = None
         self.model = SpaceModel()
         with safe_open(weights, framework="pt") as file:
             add_deltas(self.model, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
@@ -189,26 +207,24 @@ class DefaultSpace(PackagedSpace):
             new = [square for square, seen in zip(squares, known, strict=True) if seen is None]
             fresh = iter(self._see(new) if new else ())
             for square, seen in zip(squares, known, strict=True):
-                seen = seen or next(fresh)
-                self.recent.put(square, seen)
+                if seen is None:
+                    seen = next(fresh)
+                    self.recent.put(square, seen)
                 yield seen
 
     @torch.inference_mode()
     def _see(self, squares: Sequence[NDArray[np.uint8]]) -> list[Seen]:
         with quick():
-            middle_BCMM = self.model.image_tower.lower(to_pixels(squares))
-            packaged_BCGG = self.model.packaged_upper(middle_BCMM)
-            main_BPC, side_BPC = self.model.map_of(middle_BCMM), self.model.side_map_of(middle_BCMM, packaged_BCGG)
-            vectors_BD, grid_BPD = (x.float().numpy() for x in self.model.look_at(main_BPC, side_BPC))
-            tags_B = self.namer(packaged_BCGG)
-            things_B = self.finder.find(middle_BCMM, packaged_BCGG) if self.finder else [None] * len(squares)
+            maps = self.model.maps(squares)
+            vectors_BD, grid_BPD = (x.float().numpy() for x in self.model.look_at(maps.main_BPC, maps.side_BPC))
+            tags_B = self.namer(maps.packaged_BCGG)
+            nothing = [None] * len(squares)
+            things_B = self.finder.find(maps.middle_BCMM, maps.packaged_BCGG) if self.finder else nothing
         looks = [
             Look(vector_D=vector_D, grid_HWD=grid_PD.reshape(GRID, GRID, -1), tags=tags, things=things)
             for vector_D, grid_PD, tags, things in zip(vectors_BD, grid_BPD, tags_B, things_B, strict=True)
         ]
-        packaged_BPC, shrunk_BPC = side_BPC.split([MAP_CHANNELS, MIDDLE_CHANNELS], dim=-1)
-        cells_BPC = torch.cat([x.bfloat16() for x in (packaged_BPC, main_BPC, shrunk_BPC)], dim=-1)
-        return [Seen(cells_PC=cells_PC, look=look) for cells_PC, look in zip(cells_BPC, looks, strict=True)]
+        return [Seen(cells_PC=cells_PC, look=look) for cells_PC, look in zip(maps.cells(), looks, strict=True)]
 
     @torch.inference_mode()
     def cells_many(self, images: Sequence[Image], names: Sequence[int]) -> tuple[Floats, Floats]:
@@ -216,10 +232,9 @@ class DefaultSpace(PackagedSpace):
         (N, G, G, names).
         """
         with quick():
-            middle_BCMM = self.model.image_tower.lower(to_pixels([squeeze(image) for image in images]))
-            packaged_BCGG = self.model.packaged_upper(middle_BCMM)
-            cells_BPD = self.model.look(middle_BCMM, packaged_BCGG)[1].float()
-        spoken_BNGG = self.namer.spoken_for(packaged_BCGG, names).float()
+            maps = self.model.maps([squeeze(image) for image in images])
+            cells_BPD = self.model.look_at(maps.main_BPC, maps.side_BPC)[1].float()
+        spoken_BNGG = self.namer.spoken_for(maps.packaged_BCGG, names).float()
         return cells_BPD.unflatten(1, (GRID, GRID)).numpy(), spoken_BNGG.permute(0, 2, 3, 1).numpy()
 
 

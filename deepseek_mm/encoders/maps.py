@@ -10,14 +10,13 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL.Image import Image
 from torch import Tensor
 
 from deepseek_mm.encoders.ahead import batched_ahead
-from deepseek_mm.encoders.default import DefaultSpace, SpaceModel, positions, quick
-from deepseek_mm.encoders.image import GRID, MAP_CHANNELS, MIDDLE_CHANNELS, squeeze, to_pixels
+from deepseek_mm.encoders.default import DefaultSpace, SpaceModel, quick
+from deepseek_mm.encoders.image import GRID, MAP_CHANNELS, MIDDLE_CHANNELS, squeeze
 from deepseek_mm.encoders.space import Look
 
 CHANNELS = 2 * MAP_CHANNELS + MIDDLE_CHANNELS
@@ -29,10 +28,7 @@ BATCH = 16
 def maps_of(model: SpaceModel, squares: Sequence[NDArray[np.uint8]]) -> Tensor:
     """(B, P, C) bfloat16 of squeezed pictures."""
     with quick():
-        middle_BCMM = model.image_tower.lower(to_pixels(squares))
-        shrunk_BCGG = F.adaptive_avg_pool2d(middle_BCMM.float(), GRID)
-        both = model.packaged_upper(middle_BCMM), model.image_tower.upper(middle_BCMM), shrunk_BCGG
-    return torch.cat([positions(each).bfloat16() for each in both], dim=-1)
+        return model.maps(squares).cells()
 
 
 def maps_of_many(model: SpaceModel, images: Iterable[Image], *, batch: int = BATCH) -> Iterator[Tensor]:
