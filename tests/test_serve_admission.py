@@ -65,8 +65,8 @@ def test_over_one_line_refusals_and_answers_follow_each_other(tmp_path):
     with serving_house(tmp_path) as house:
         room = house.api.room
         with house.line() as line:
-            for inside, status in ((0, 200), (room.most, 429), (room.most, 429), (0, 200)):
-                room.inside = inside
+            for most, status in ((room.most, 200), (0, 429), (0, 429), (room.most, 200)):
+                room.most = most  # not `inside`: whoever was answered may still be on their way out
                 line.sendall(request("/embed", EMBED))
                 answer = one_answer(line)
                 assert status_of(answer) == status
@@ -76,7 +76,7 @@ def test_over_one_line_refusals_and_answers_follow_each_other(tmp_path):
 
 def test_half_a_request_in_a_full_house_gets_its_429_when_it_is_whole(tmp_path):
     with serving_house(tmp_path) as house:
-        house.api.room.inside = house.api.room.most
+        house.api.room.most = 0
         data = request("/embed", EMBED)
         with house.line() as line:
             line.sendall(data[:30])
