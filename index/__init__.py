@@ -4,7 +4,7 @@
 """
 
 from index.errors import IndexProblem
-from index.region import EVERYTHING, LIBRARY, Box, Counts, Filter, Hit, Label, LabelCount, Region, Source
+from index.region import EVERYTHING, LIBRARY, Box, Counts, Filter, Hit, Label, LabelCount, Region, Source, Symbol
 
 __all__ = [
     "EVERYTHING",
@@ -18,4 +18,5 @@ __all__ = [
     "LabelCount",
     "Region",
     "Source",
+    "Symbol",
 ]

@@ -20,9 +20,21 @@ from index import places, queries
 from index.database import Database
 from index.errors import OtherStore
 from index.exchange import draft_beside
-from index.tables import Base, LabelRow, LibraryRow, MarkRow, PlaceRow, RegionRow, SourceRow, VectorRow
+from index.tables import (
+    Base,
+    CallRow,
+    LabelRow,
+    LibraryRow,
+    MarkRow,
+    PlaceRow,
+    RegionRow,
+    SourceRow,
+    SymbolRow,
+    VectorRow,
+)
 
 PIECE = 4096  # rows at once, so that a large part of a library needs little memory
+OF_REGIONS = (VectorRow, LabelRow, SymbolRow, CallRow)  # what belongs to a region; a symbol comes before its calls
 Change = Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -53,8 +65,8 @@ def _copy_out(session: Session, into: Session, ids: Sequence[int], paths: Sequen
     _pour(_all(SourceRow).where(queries.among(SourceRow.id, ids)), session, into, SourceRow)
     _pour(_all(MarkRow).where(queries.among(MarkRow.source_id, ids)), session, into, MarkRow)
     _pour(_all(RegionRow).where(queries.among(RegionRow.source_id, ids)), session, into, RegionRow)
-    _pour(_all(VectorRow).where(VectorRow.region_id.in_(regions)), session, into, VectorRow)
-    _pour(_all(LabelRow).where(LabelRow.region_id.in_(regions)), session, into, LabelRow)
+    for table in OF_REGIONS:
+        _pour(_all(table).where(table.region_id.in_(regions)), session, into, table)
     own: list[Any] = [SourceRow.path, SourceRow.id.label("source_id")]
     own += [SourceRow.size_bytes, SourceRow.modified_ns]
     _pour(select(*own).where(SourceRow.path.in_(places.among(paths))), session, into, PlaceRow)
@@ -137,7 +149,7 @@ def _first(row: SourceRow, wanted: Sequence[PlaceRow]) -> PlaceRow:
 
 
 def _copy_back(session: Session, aside: Session, ids: Sequence[int]) -> None:
-    """Marks, regions, vectors and labels of these sources; regions keep their order and get ids above all others."""
+    """Marks, regions and what belongs to these; regions keep their order and get ids above all others."""
     query = select(RegionRow.id).where(queries.among(RegionRow.source_id, ids)).order_by(RegionRow.id)
     first = queries.last_region_ever(session) + 1
     new = {old: first + n for n, old in enumerate(aside.scalars(query))}
@@ -150,7 +162,7 @@ def _copy_back(session: Session, aside: Session, ids: Sequence[int]) -> None:
         RegionRow,
         lambda row: row | {"id": new[row["id"]]},
     )
-    for table in (VectorRow, LabelRow):
+    for table in OF_REGIONS:
         of_regions = _all(table).where(table.region_id.in_(regions)).order_by(table.region_id)
         _pour(of_regions, aside, session, table, lambda row: row | {"region_id": new[row["region_id"]]})
 

@@ -11,11 +11,12 @@ import numpy as np
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, insert, select, text, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased, joinedload, selectinload
 
-from index.region import LIBRARY, UPLOADS, Counts, Filter, Label, LabelCount, Order, Region, Source
-from index.tables import LabelRow, MarkRow, PlaceRow, RegionRow, SourceRow, VectorRow
+from index.region import LIBRARY, UPLOADS, Counts, Filter, Label, LabelCount, Order, Region, Source, Symbol
+from index.tables import CallRow, LabelRow, MarkRow, PlaceRow, RegionRow, SourceRow, SymbolRow, VectorRow
 from index.vectors import Floats, Ints, Rows
 
 SOURCE_FIELDS = tuple(field.name for field in fields(Source) if field.name != "id")
+SYMBOL_FIELDS = tuple(field.name for field in fields(Symbol) if field.name != "calls")
 STORED = np.dtype("<f4")  # how a number of a vector lies on disk, on any machine
 READ_ROWS = 8192  # vectors fetched in one piece
 ORDERS: dict[Order, tuple[ColumnElement[Any], ...]] = {  # equals by id
@@ -186,8 +187,9 @@ def leading_regions(session: Session, source_ids: Sequence[int]) -> list[Region]
 
 
 def _region_rows(session: Session, condition: ColumnElement[bool]) -> Sequence[RegionRow]:
-    query = select(RegionRow).where(condition).options(joinedload(RegionRow.source), selectinload(RegionRow.labels))
-    return session.scalars(query).all()
+    symbols = joinedload(RegionRow.symbol).selectinload(SymbolRow.calls)  # nothing is asked for where there are none
+    wanted = (joinedload(RegionRow.source), selectinload(RegionRow.labels), symbols)
+    return session.scalars(select(RegionRow).where(condition).options(*wanted)).all()
 
 
 def commonest_labels(session: Session, where: Filter, limit: int) -> list[LabelCount]:
@@ -235,7 +237,14 @@ def to_region(row: RegionRow) -> Region:
         text=row.text,
         page=row.page,
         lines=(row.first_line, row.last_line),
+        symbol=to_symbol(row.symbol) if row.symbol else None,
     )
+
+
+def to_symbol(row: SymbolRow) -> Symbol:
+    """The noun for a row."""
+    calls = tuple(call.name for call in row.calls)
+    return Symbol(**{name: getattr(row, name) for name in SYMBOL_FIELDS}, calls=calls)
 
 
 def source_row(source: Source) -> SourceRow:
@@ -245,7 +254,7 @@ def source_row(source: Source) -> SourceRow:
 
 
 def add_regions(session: Session, source_id: int, regions: Sequence[Region], vectors_ND: Floats) -> None:
-    """New rows for the regions of a source, with their labels and vectors, in three statements.
+    """New rows for the regions of a source, with what belongs to them, one statement for each table.
 
     The session must be writing: nobody else gives out ids meanwhile.
     """
@@ -258,9 +267,21 @@ def add_regions(session: Session, source_id: int, regions: Sequence[Region], vec
         for n, region in enumerate(regions)
         for place, label in enumerate(region.labels)
     ]
-    for table, values in ((RegionRow, rows), (VectorRow, vectors), (LabelRow, labels)):
+    symbols = [(first + n, region.symbol) for n, region in enumerate(regions) if region.symbol]
+    names = [_symbol_values(symbol) | {"region_id": region_id} for region_id, symbol in symbols]
+    calls = [
+        {"region_id": region_id, "place": place, "name": name}
+        for region_id, symbol in symbols
+        for place, name in enumerate(symbol.calls)
+    ]
+    tables = ((RegionRow, rows), (VectorRow, vectors), (LabelRow, labels), (SymbolRow, names), (CallRow, calls))
+    for table, values in tables:
         if values:
             session.execute(insert(table), values)
+
+
+def _symbol_values(symbol: Symbol) -> dict[str, Any]:
+    return {name: getattr(symbol, name) for name in SYMBOL_FIELDS}
 
 
 def _region_values(region: Region, source_id: int) -> dict[str, Any]:

@@ -45,6 +45,23 @@ class Source:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Symbol:
+    """What a piece of code defines."""
+
+    name: str  # "ask_many"; of a module its file's name without the ending, of a section its heading
+    parent: str = ""  # what encloses it, joined by dots: "Assistant"
+    kind: str  # "function", "method", "class", "module", "section", or "block": a further part of a long one
+    signature: str = ""  # one line: "def ask_many(self, questions: Sequence[Question]) -> list[Answer]"
+    doc: str = ""  # its docstring, or the comment above it
+    calls: tuple[str, ...] = ()  # last parts of the names called inside, each once, in order: "embed", "search"
+
+    @property
+    def path(self) -> str:
+        """The name with what encloses it: "Assistant.ask_many"."""
+        return f"{self.parent}.{self.name}" if self.parent else self.name
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Region:
     """A rectangle of one source, and what is known about it."""
 
@@ -57,6 +74,7 @@ class Region:
     text: str = ""  # what is written there, or says what is seen there
     page: int = 0  # of a document, from 1; 0 where there are no pages
     lines: tuple[int, int] = (0, 0)  # first and last line of a text or code file, from 1; (0, 0) where unknown
+    symbol: Symbol | None = None  # of a piece of code; None where the file was not split by its syntax
 
     @property
     def label(self) -> str:

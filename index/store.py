@@ -1,11 +1,11 @@
 """The store: every source, region and vector of one space, in one SQLite file. It is the truth; FAISS follows it.
 
-Writing is one transaction per file. Reading takes one snapshot per call, so an answer never mixes two moments.
+Writing is one transaction per file. What only reads rows is in `reader`.
 """
 
 import shutil
 import uuid
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -13,36 +13,34 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import insert, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import insert, update
 
 from index import aside, check, places, queries
 from index.check import Problem
 from index.database import Database
-from index.errors import BadPath, NotStored, SpaceMismatch, StoreBusy
+from index.errors import BadPath, SpaceMismatch, StoreBusy
 from index.exchange import draft_beside
 from index.finder import Finder
-from index.region import EVERYTHING, Counts, Filter, Hit, LabelCount, Order, Region, Source, Stamp
+from index.reader import StoreReader
+from index.region import EVERYTHING, Filter, Hit, Region, Source
 from index.tables import LibraryRow, MarkRow, PlaceRow, SourceRow
-from index.tallies import Answer, Tallies
 from index.vectors import Floats, SearchConfig, unit_rows
 
 
-class RegionStore:
+class RegionStore(StoreReader):
     """Regions and vectors of one space in one folder; any number of threads and processes may use it at once."""
 
     def __init__(self, folder: Path, *, space_name: str, fingerprint: str, dim: int, config: SearchConfig) -> None:
         """Opens or makes `folder`/store.db. An IndexProblem says why it cannot be used; then nothing was changed."""
-        self.folder, self._dim = folder, dim
+        super().__init__(Database(folder / "store.db"), dim=dim)
+        self.folder = folder
         self._named_space = LibraryRow(space_name=space_name, fingerprint=fingerprint, dim=dim)
-        self._database = Database(folder / "store.db")
         try:
             _claim(self._database, self._named_space)
         except BaseException:
             self._database.close()
             raise
         self._finder = Finder(folder / "vectors.faiss", dim=dim, config=config)
-        self._tallies = Tallies()
 
     def __enter__(self) -> Self:
         return self
@@ -90,33 +88,10 @@ class RegionStore:
         with self._database.writing() as session:
             return places.reword(session, source_id, region, vectors_1D, mark)
 
-    def unmarked(self, mark: str, *, where: Filter = EVERYTHING, limit: int, after: int = 0) -> list[Source]:
-        """Sources with an id above `after` over which the pass `mark` was not made, by rising id."""
-        with self._database.reading() as session:
-            return queries.rising(session, queries.without_mark(where, mark), limit=limit, after=after)
-
-    def walk(self, where: Filter = EVERYTHING, *, limit: int, after: int = 0) -> list[Source]:
-        """Sources with an id above `after`, by rising id; whoever goes on after the last one misses none."""
-        with self._database.reading() as session:
-            return queries.rising(session, queries.matching_sources(where), limit=limit, after=after)
-
-    def stamps(self, *, collection: str = "library", within: Sequence[str] | None = None) -> dict[str, Stamp]:
-        """Every known path of the collection, with what its file was like when it was read.
-
-        `within` bounds it to some absolute paths and what lies below them, in folders and archives.
-        """
-        with self._database.reading() as session:
-            return places.stamps(session, collection, within)
-
     def touch(self, path: str, *, modified_ns: int) -> None:
         """Note that the file at this path has a new time and the same bytes."""
         with self._database.writing() as session:
             places.touch(session, path, modified_ns)
-
-    def num_unmarked(self, mark: str, *, where: Filter = EVERYTHING) -> int:
-        """How many sources `unmarked` would give in all."""
-        with self._database.reading() as session:
-            return queries.count_of(session, queries.without_mark(where, mark))
 
     def problems(self) -> list[Problem]:
         """What does not fit together in the store, the gravest first. StoreDamaged if it cannot even be read."""
@@ -181,67 +156,6 @@ class RegionStore:
         pairs = zip(scores_Qk.tolist(), ids_Qk.tolist(), strict=True)
         return [[Hit(region=regions[n], score=s) for s, n in zip(*pair, strict=True)] for pair in pairs]
 
-    def source_at(self, path: str) -> Source | None:
-        """What is known of the file at this absolute path, which the source returned carries."""
-        with self._database.reading() as session:
-            return places.source_at(session, path)
-
-    def source_with(self, digest: str, *, collection: str = "library") -> Source | None:
-        """The source that has these bytes, wherever they lie: of the uploads, or of the library with all its parts."""
-        group = queries.of_collection(queries.group_of(collection))
-        same = (SourceRow.digest == digest, group)
-        with self._database.reading() as session:
-            row = session.scalar(select(SourceRow).where(*same).order_by(SourceRow.id).limit(1))
-            return queries.to_source(row) if row else None
-
-    def places_of(self, source_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
-        """Source id -> every path with its bytes, its own first; () where the source is gone."""
-        with self._database.reading() as session:
-            return places.paths_of(session, source_ids)
-
-    def sources(
-        self, where: Filter = EVERYTHING, *, order: Order = "added", limit: int, offset: int = 0
-    ) -> list[Source]:
-        """One page of the sources that `where` allows.
-
-        "added" is the latest added first, "newest" and "oldest" go by the time that a photo was taken, or else that of
-        the file's last change, "name" by the file's name, "size" is the largest first.
-        """
-        query = queries.matching_sources(where, order).limit(limit).offset(offset)
-        with self._database.reading() as session:
-            return queries.sources_in_order(session, query)
-
-    def regions_of(self, source_ids: Sequence[int]) -> dict[int, tuple[Region, ...]]:
-        """Source id -> its regions, the whole picture first; an empty tuple where the source is gone."""
-        found: dict[int, list[Region]] = {source_id: [] for source_id in source_ids}
-        with self._database.reading() as session:
-            for region in queries.regions_by_source(session, source_ids):
-                found[region.source.id].append(region)
-        return {source_id: tuple(regions) for source_id, regions in found.items()}
-
-    def leading(self, source_ids: Sequence[int]) -> dict[int, Region]:
-        """Source id -> the region that stands for it: the whole picture, or what was added first; only where one is."""
-        with self._database.reading() as session:
-            return {region.source.id: region for region in queries.leading_regions(session, source_ids)}
-
-    def vectors_of(self, region_ids: Sequence[int]) -> Floats:
-        """(N, D), row n belonging to region_ids[n]; NotStored names the first that is gone."""
-        with self._database.reading() as session:
-            vectors = queries.vectors_by_id(session, region_ids, self._dim)
-        for region_id in region_ids:
-            if region_id not in vectors:
-                raise NotStored(region_id)
-        return np.array([vectors[n] for n in region_ids], np.float32).reshape(-1, self._dim)
-
-    def counts(self, *, where: Filter = EVERYTHING) -> Counts:
-        """How many sources and regions `where` allows."""
-        return self._tally(("counts", where), lambda session: queries.counts(session, where))
-
-    def labels(self, limit: int, *, where: Filter = EVERYTHING) -> list[LabelCount]:
-        """The commonest labels and how many sources carry each, commonest first."""
-        key = ("labels", where, limit)
-        return list(self._tally(key, lambda session: queries.commonest_labels(session, where, limit)))
-
     def collect(self, paths: Sequence[str], collection: str) -> int:
         """Put what lies at these paths into a collection of this name; returns how many sources were elsewhere."""
         with self._database.writing() as session:
@@ -251,22 +165,6 @@ class RegionStore:
         """Give a collection another name, or join it to the one of that name; returns how many sources it had."""
         with self._database.writing() as session:
             return places.rename_collection(session, old, new)
-
-    def collections(self) -> dict[str, int]:
-        """Name of a part of the library -> how many sources are in it, by name."""
-        return dict(self._tally("collections", queries.collections))
-
-    def kinds(self, *, where: Filter = EVERYTHING) -> dict[str, int]:
-        """Kind -> how many sources of it `where` allows, commonest first."""
-        return dict(self._tally(("kinds", where), lambda session: queries.numbers(session, SourceRow.kind, where)))
-
-    def formats(self, *, where: Filter = EVERYTHING) -> dict[str, int]:
-        """File type -> how many sources of it `where` allows, commonest first."""
-        return dict(self._tally(("formats", where), lambda session: queries.numbers(session, SourceRow.format, where)))
-
-    def _tally(self, key: Hashable, count: Callable[[Session], Answer]) -> Answer:
-        with self._database.reading() as session:
-            return self._tallies.of(session, key, count)
 
     def copy_to(self, file: Path) -> None:
         """The whole content as of this moment, as a new file; other work goes on meanwhile."""

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, Float, ForeignKey, Index, event
+from sqlalchemy import JSON, CheckConstraint, Float, ForeignKey, Index, String, event
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 EPOCH = datetime(1970, 1, 1)
@@ -114,6 +114,7 @@ class RegionRow(Base):
 
     source: Mapped[SourceRow] = relationship()
     labels: Mapped[list["LabelRow"]] = relationship(order_by="LabelRow.place")
+    symbol: Mapped["SymbolRow | None"] = relationship()
 
 
 class VectorRow(Base):
@@ -136,6 +137,33 @@ class LabelRow(Base):
     place: Mapped[int] = mapped_column(primary_key=True)  # 0 is the best
     name: Mapped[str]
     score: Mapped[float] = mapped_column(Float)
+
+
+class SymbolRow(Base):
+    """What a region of a code file defines. Names sort and compare without regard to capitals."""
+
+    __tablename__ = "symbols"
+    __table_args__ = (Index("symbols_by_name", "name", "region_id"),)
+
+    region_id: Mapped[int] = mapped_column(ForeignKey("regions.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(collation="NOCASE"))
+    parent: Mapped[str]
+    kind: Mapped[str]
+    signature: Mapped[str]
+    doc: Mapped[str]
+
+    calls: Mapped[list["CallRow"]] = relationship(order_by="CallRow.place")
+
+
+class CallRow(Base):
+    """A name that is called in a region of a code file."""
+
+    __tablename__ = "calls"
+    __table_args__ = (Index("calls_by_name", "name", "region_id"),)
+
+    region_id: Mapped[int] = mapped_column(ForeignKey("symbols.region_id", ondelete="CASCADE"), primary_key=True)
+    place: Mapped[int] = mapped_column(primary_key=True)  # 0 is called first
+    name: Mapped[str]
 
 
 def sort_keys(path: str, taken_at: datetime | None, modified_ns: int) -> dict[str, Any]:

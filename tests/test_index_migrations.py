@@ -9,7 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from index_help import DIM, fill, found, open_store, rows
 
-from index import Label
+from index import Label, Region, Source, Symbol
 from index.database import MIGRATIONS, Database
 from index.tables import Base
 
@@ -89,9 +89,18 @@ def test_a_first_version_file_opens_with_everything_that_was_in_it(first_version
         assert (region.source.format, region.source.note, region.text, region.lines) == ("jpeg", "", "", (0, 0))
         assert store.places_of([4]) == {4: ("/photos/old.jpg",)}
         assert [source.id for source in store.unmarked("ocr", limit=9)] == [4]
+        assert (region.symbol, store.symbols("kite"), store.callers("kite")) == (None, [], [])
         np.testing.assert_allclose(store.vectors_of([9]), rows(1), atol=1e-7)
         fill(store, [1])
         assert len(found(store, rows(1)[0])) == 4
+
+
+def test_an_upgraded_file_keeps_symbols_like_a_new_one(first_version):
+    symbol = Symbol(name="f", kind="function", calls=("g",))
+    code = Source(path="/f.py", kind="code")
+    with open_store(first_version) as store:
+        store.add(code, [Region(source=code, kind="code", box_px=(0, 0, 0, 0), symbol=symbol)], rows(1))
+        assert [region.symbol for region in store.symbols("f") + store.callers("g")] == [symbol, symbol]
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_models(tmp_path):
@@ -112,7 +121,7 @@ LATER_VERSION = """
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "9000", "0003"
+revision, down_revision = "9000", "0004"
 
 def upgrade():
     op.add_column("sources", sa.Column("camera", sa.String, nullable=False, server_default="unknown"))

@@ -1,0 +1,148 @@
+"""What a store can be asked, rows only: no vectors are compared and nothing is written.
+
+Each call reads one snapshot, so an answer never mixes two moments.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from index import places, queries, symbols
+from index.database import Database
+from index.errors import NotStored
+from index.region import EVERYTHING, Counts, Filter, LabelCount, Order, Region, Source, Stamp
+from index.tables import SourceRow
+from index.tallies import Answer, Tallies
+from index.vectors import Floats
+
+
+class StoreReader:
+    """The reading half of `index.store.RegionStore`."""
+
+    def __init__(self, database: Database, *, dim: int) -> None:
+        self._database, self._dim = database, dim
+        self._tallies = Tallies()
+
+    def unmarked(self, mark: str, *, where: Filter = EVERYTHING, limit: int, after: int = 0) -> list[Source]:
+        """Sources with an id above `after` over which the pass `mark` was not made, by rising id."""
+        with self._database.reading() as session:
+            return queries.rising(session, queries.without_mark(where, mark), limit=limit, after=after)
+
+    def walk(self, where: Filter = EVERYTHING, *, limit: int, after: int = 0) -> list[Source]:
+        """Sources with an id above `after`, by rising id; whoever goes on after the last one misses none."""
+        with self._database.reading() as session:
+            return queries.rising(session, queries.matching_sources(where), limit=limit, after=after)
+
+    def stamps(self, *, collection: str = "library", within: Sequence[str] | None = None) -> dict[str, Stamp]:
+        """Every known path of the collection, with what its file was like when it was read.
+
+        `within` bounds it to some absolute paths and what lies below them, in folders and archives.
+        """
+        with self._database.reading() as session:
+            return places.stamps(session, collection, within)
+
+    def num_unmarked(self, mark: str, *, where: Filter = EVERYTHING) -> int:
+        """How many sources `unmarked` would give in all."""
+        with self._database.reading() as session:
+            return queries.count_of(session, queries.without_mark(where, mark))
+
+    def source_at(self, path: str) -> Source | None:
+        """What is known of the file at this absolute path, which the source returned carries."""
+        with self._database.reading() as session:
+            return places.source_at(session, path)
+
+    def source_with(self, digest: str, *, collection: str = "library") -> Source | None:
+        """The source that has these bytes, wherever they lie: of the uploads, or of the library with all its parts."""
+        group = queries.of_collection(queries.group_of(collection))
+        same = (SourceRow.digest == digest, group)
+        with self._database.reading() as session:
+            row = session.scalar(select(SourceRow).where(*same).order_by(SourceRow.id).limit(1))
+            return queries.to_source(row) if row else None
+
+    def places_of(self, source_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+        """Source id -> every path with its bytes, its own first; () where the source is gone."""
+        with self._database.reading() as session:
+            return places.paths_of(session, source_ids)
+
+    def sources(
+        self, where: Filter = EVERYTHING, *, order: Order = "added", limit: int, offset: int = 0
+    ) -> list[Source]:
+        """One page of the sources that `where` allows.
+
+        "added" is the latest added first, "newest" and "oldest" go by the time that a photo was taken, or else that of
+        the file's last change, "name" by the file's name, "size" is the largest first.
+        """
+        query = queries.matching_sources(where, order).limit(limit).offset(offset)
+        with self._database.reading() as session:
+            return queries.sources_in_order(session, query)
+
+    def regions_of(self, source_ids: Sequence[int]) -> dict[int, tuple[Region, ...]]:
+        """Source id -> its regions, the whole picture first; an empty tuple where the source is gone."""
+        found: dict[int, list[Region]] = {source_id: [] for source_id in source_ids}
+        with self._database.reading() as session:
+            for region in queries.regions_by_source(session, source_ids):
+                found[region.source.id].append(region)
+        return {source_id: tuple(regions) for source_id, regions in found.items()}
+
+    def leading(self, source_ids: Sequence[int]) -> dict[int, Region]:
+        """Source id -> the region that stands for it: the whole picture, or what was added first; only where one is."""
+        with self._database.reading() as session:
+            return {region.source.id: region for region in queries.leading_regions(session, source_ids)}
+
+    def vectors_of(self, region_ids: Sequence[int]) -> Floats:
+        """(N, D), row n belonging to region_ids[n]; NotStored names the first that is gone."""
+        with self._database.reading() as session:
+            vectors = queries.vectors_by_id(session, region_ids, self._dim)
+        for region_id in region_ids:
+            if region_id not in vectors:
+                raise NotStored(region_id)
+        return np.array([vectors[n] for n in region_ids], np.float32).reshape(-1, self._dim)
+
+    def counts(self, *, where: Filter = EVERYTHING) -> Counts:
+        """How many sources and regions `where` allows."""
+        return self._tally(("counts", where), lambda session: queries.counts(session, where))
+
+    def labels(self, limit: int, *, where: Filter = EVERYTHING) -> list[LabelCount]:
+        """The commonest labels and how many sources carry each, commonest first."""
+        key = ("labels", where, limit)
+        return list(self._tally(key, lambda session: queries.commonest_labels(session, where, limit)))
+
+    def collections(self) -> dict[str, int]:
+        """Name of a part of the library -> how many sources are in it, by name."""
+        return dict(self._tally("collections", queries.collections))
+
+    def kinds(self, *, where: Filter = EVERYTHING) -> dict[str, int]:
+        """Kind -> how many sources of it `where` allows, commonest first."""
+        return dict(self._tally(("kinds", where), lambda session: queries.numbers(session, SourceRow.kind, where)))
+
+    def formats(self, *, where: Filter = EVERYTHING) -> dict[str, int]:
+        """File type -> how many sources of it `where` allows, commonest first."""
+        return dict(self._tally(("formats", where), lambda session: queries.numbers(session, SourceRow.format, where)))
+
+    def symbols(self, name: str, *, where: Filter = EVERYTHING) -> list[Region]:
+        """Where `name` is defined: "ask_many", or with as much before it as the caller knows: "Assistant.ask_many",
+        "rag.assistant.Assistant.ask_many". By path and line; empty if it is defined nowhere.
+        """
+        with self._database.reading() as session:
+            return symbols.definitions(session, name, where)
+
+    def callers(self, name: str, *, where: Filter = EVERYTHING) -> list[Region]:
+        """The pieces of code that call something of this name, by path and line; only the last part of `name` counts,
+        for a call does not say to what its object belongs.
+        """
+        with self._database.reading() as session:
+            return symbols.callers(session, name, where)
+
+    def symbol_names(self, prefix: str, *, limit: int, where: Filter = EVERYTHING) -> list[str]:
+        """Names of functions, methods, classes and modules that begin so, whatever the capitals, in their order.
+
+        After a dot the members of what stands before it: "Assistant.as" gives "Assistant.ask".
+        """
+        with self._database.reading() as session:
+            return symbols.names(session, prefix, where, limit)
+
+    def _tally(self, key: Hashable, count: Callable[[Session], Answer]) -> Answer:
+        with self._database.reading() as session:
+            return self._tallies.of(session, key, count)

@@ -1,0 +1,79 @@
+"""Which pieces of code define a name, which call it, and which names there are. Every function uses the session given.
+
+A name is looked up as written in the code, capitals included. What encloses it may stand before it, as much as is
+known: classes, then folders and files, for "rag.assistant.Assistant.ask" is defined in rag/assistant.py.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import PurePath
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from index import queries
+from index.region import Filter, Region
+from index.tables import CallRow, RegionRow, SourceRow, SymbolRow
+
+NAMED = ("function", "method", "class", "module")  # kinds whose names are worth completing
+MODULE = "module"
+PART = "block"  # a further part of what was defined before it
+SEPARATORS = re.compile(r"::|[.#]")  # C++ and Rust, most others, Javadoc
+HIGHEST = chr(0x10FFFF)  # sorts after all that may follow a prefix
+STARTS = ("__init__", "index", "mod")  # files that stand for their folder
+
+
+def parts_of(name: str) -> list[str]:
+    """ "std::vector" -> ["std", "vector"]; brackets of a call do not matter."""
+    return [part for part in SEPARATORS.split(name.strip().removesuffix("()")) if part]
+
+
+def definitions(session: Session, name: str, where: Filter) -> list[Region]:
+    """The regions that define `name`, by path and line."""
+    parts = parts_of(name)
+    if not parts:
+        return []
+    columns = (SymbolRow.region_id, SymbolRow.name, SymbolRow.parent, SymbolRow.kind, SourceRow.path)
+    query = select(*columns).join(RegionRow, RegionRow.id == SymbolRow.region_id)
+    query = query.join(SourceRow, SourceRow.id == RegionRow.source_id)
+    query = query.where(SymbolRow.name.in_([parts[-1], name]), SymbolRow.kind != PART)
+    rows = session.execute(query.where(SymbolRow.region_id.in_(queries.matching_regions(where))))
+    full = (
+        (row.region_id, row.name, _full(row.path, () if row.kind == MODULE else (row.parent, row.name))) for row in rows
+    )
+    ids = [region_id for region_id, own, path in full if own == name or path[-len(parts) :] == parts]
+    return _in_order(session, ids)
+
+
+def callers(session: Session, name: str, where: Filter) -> list[Region]:
+    """The regions in which something of this name is called, by path and line."""
+    parts = parts_of(name)
+    if not parts:
+        return []
+    query = select(CallRow.region_id).where(CallRow.name == parts[-1])
+    ids = session.scalars(query.where(CallRow.region_id.in_(queries.matching_regions(where)))).all()
+    return _in_order(session, ids)
+
+
+def names(session: Session, prefix: str, where: Filter, limit: int) -> list[str]:
+    """Names that begin so, each once; those after a dot are members of what stands before it."""
+    head, dot, start = prefix.rpartition(".")
+    own = SymbolRow.name.collate("BINARY")  # "Ask" and "ask" are two names
+    full = SymbolRow.parent + "." + own if dot else own
+    begins = (SymbolRow.name >= start, SymbolRow.name < start + HIGHEST, SymbolRow.kind.in_(NAMED))
+    query = select(full).where(*begins, SymbolRow.region_id.in_(queries.matching_regions(where)))
+    if dot:
+        query = query.where((SymbolRow.parent == head) | SymbolRow.parent.endswith("." + head, autoescape=True))
+    return list(session.scalars(query.group_by(full).order_by(func.lower(full), full).limit(limit)))
+
+
+def _full(path: str, inside: tuple[str, ...]) -> list[str]:
+    """Folders, file, and what leads to a place inside it."""
+    file = PurePath(path)
+    stem = [] if file.stem in STARTS else [file.stem]
+    return [*file.parent.parts, *stem, *(part for name in inside for part in parts_of(name))]
+
+
+def _in_order(session: Session, ids: Sequence[int]) -> list[Region]:
+    found = queries.regions_by_id(session, sorted(set(ids)))
+    return sorted(found.values(), key=lambda region: (region.source.path, region.lines, region.id))
