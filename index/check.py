@@ -1,7 +1,7 @@
 """Does everything in a store fit together? Looked at piece by piece, so that a large store needs little memory.
 
 SQLite checks its own pages; beyond that every region must have a vector of length 1 and of the right width whose bytes
-are those that were written, and no path may lead to two sources.
+are those that were written, every text must be indexed by its words, and no path may lead to two sources.
 """
 
 import zlib
@@ -14,7 +14,9 @@ from sqlalchemy.orm import Session
 
 from index.queries import READ_ROWS, STORED
 from index.tables import PlaceRow, RegionRow, SourceRow, VectorRow
+from index.words import num_astray
 
+WORDS = "the index of words"  # what its fault is listed under
 ROUNDING = 1e-3  # how far a unit vector's length may be from 1
 
 
@@ -22,7 +24,7 @@ ROUNDING = 1e-3  # how far a unit vector's length may be from 1
 class Problem:
     """Something that does not fit."""
 
-    path: str  # the file whose entry is meant; empty for the store as a whole
+    path: str  # the file whose entry is meant, or WORDS; empty for the store as a whole
     detail: str  # a sentence
 
 
@@ -34,6 +36,8 @@ def problems(session: Session, dim: int) -> Iterator[Problem]:
     orphans = sorted({str(table) for table, *_ in session.execute(text("PRAGMA foreign_key_check"))})
     if orphans:
         yield Problem(path="", detail=f"Rows of {', '.join(orphans)} belong to nothing.")
+    if astray := num_astray(session):
+        yield Problem(path=WORDS, detail=f"It does not agree with the texts of {astray} regions.")
     yield from _regions(session, dim)
     bare = ~exists().where(RegionRow.source_id == SourceRow.id)
     for path in session.scalars(select(SourceRow.path).where(bare)):

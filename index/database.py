@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 
 from index.errors import IndexProblem, StoreBusy, StoreDamaged, StoreFull, StoreReadOnly, StoreTooNew
 from index.exchange import copy_database, empty_log, exchange_database
+from index.words import teach
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 TIMEOUT_S = 30.0  # how long a writer waits for another one
@@ -115,6 +116,7 @@ def _engine(path: Path) -> Engine:
         connection.isolation_level = None  # transactions begin below, reading ones included
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten with zeros
+        teach(connection)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

@@ -59,6 +59,11 @@ class Finder:
             self._tend(session, kept, now)
         return kept.memory.search(queries_QD, k=k, allowed=kept.selections.allowed(session, now, where))
 
+    def allowed(self, session: Session, where: Filter) -> Ints:
+        """Ids of the regions in the session's snapshot that `where` allows, rising."""
+        now = moment_of(session)
+        return self._kept_of(session, now).selections.allowed(session, now, where).ids
+
     def renew(self, session: Session) -> None:
         """Leave no copy of what was removed or exchanged before this session began: not in memory, not in a file."""
         now, kept = moment_of(session), self._kept

@@ -84,10 +84,10 @@ class Region:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hit:
-    """A region and how well it matched: cosine similarity, -1 to 1."""
+    """A region and how well it matched."""
 
     region: Region
-    score: float
+    score: float  # cosine similarity, -1 to 1; of a search for words BM25, above 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

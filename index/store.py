@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import insert, update
 
-from index import aside, check, places, queries
+from index import aside, check, places, queries, words
 from index.check import Problem
 from index.database import Database
 from index.errors import BadPath, SpaceMismatch, StoreBusy
@@ -40,6 +40,7 @@ class RegionStore(StoreReader):
         except BaseException:
             self._database.close()
             raise
+        self._rarity = words.Rarity()
         self._finder = Finder(folder / "vectors.faiss", dim=dim, config=config)
 
     def __enter__(self) -> Self:
@@ -156,6 +157,22 @@ class RegionStore(StoreReader):
         pairs = zip(scores_Qk.tolist(), ids_Qk.tolist(), strict=True)
         return [[Hit(region=regions[n], score=s) for s, n in zip(*pair, strict=True)] for pair in pairs]
 
+    def search_words(self, query: str, *, k: int, where: Filter = EVERYTHING) -> list[Hit]:
+        """The k regions whose texts best fit any words of the query, best first; the score is BM25, above 0.
+
+        Identifiers are split (`index.words.split_words`). Where there are very many regions that have the words, the
+        rarest of these choose. Only regions that have one of them are found.
+        """
+        if k < 1:
+            raise ValueError(f"k={k} must be at least 1")
+        with self._database.reading() as session:
+            scores_k, ids_k = words.ranked(
+                session, query, k=k, allowed=self._finder.allowed(session, where), rarity=self._rarity
+            )
+            regions = queries.regions_by_id(session, ids_k.tolist())
+        pairs = zip(scores_k.tolist(), ids_k.tolist(), strict=True)
+        return [Hit(region=regions[n], score=s) for s, n in pairs]
+
     def collect(self, paths: Sequence[str], collection: str) -> int:
         """Put what lies at these paths into a collection of this name; returns how many sources were elsewhere."""
         with self._database.writing() as session:
@@ -204,12 +221,14 @@ class RegionStore(StoreReader):
         return vectors_ND
 
     def renew_cache(self) -> None:
-        """Leave no copy of what was removed: not in memory, not in the log, unless somebody reads it for long, and not
-        in the cache file, which is made anew when it pays.
+        """Leave no copy of what was removed: not in memory, not among the words, not in the log, unless somebody reads
+        it for long, and not in the cache file, which is made anew when it pays.
         """
         with self._database.reading() as session:
             self._finder.renew(session)
         with suppress(StoreBusy):
+            with self._database.writing() as session:
+                words.tidy(session)
             self._database.empty_log()
 
     def settle(self) -> None:

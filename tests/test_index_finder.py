@@ -9,6 +9,7 @@ import pytest
 from index_help import brute_force, fill, found, open_store, rows
 
 from index import EVERYTHING, Filter, finder
+from index.words import teach
 
 QUERY = rows(1, seed=99)[0]
 EVERY = Filter(collection=None)
@@ -205,6 +206,7 @@ def exchange(folder, *, keep):
     """What a restore does, by another connection: another identity, and other content."""
     with sqlite3.connect(folder / "store.db") as connection:
         connection.execute("PRAGMA foreign_keys = ON")
+        teach(connection)
         connection.execute("DELETE FROM sources WHERE id > ?", (keep,))
         turned = np.roll(rows(3, seed=0), 1, axis=1)[0].tobytes()
         connection.execute("UPDATE vectors SET data = ? WHERE region_id = 1", (turned,))

@@ -106,7 +106,9 @@ def test_an_upgraded_file_keeps_symbols_like_a_new_one(first_version):
 def test_the_migrations_make_exactly_the_tables_of_the_models(tmp_path):
     database = Database(tmp_path / "store.db")
     with database.reading() as session:
-        assert compare_metadata(MigrationContext.configure(session.connection()), Base.metadata) == []
+        options = {"include_name": lambda name, kind, _: kind != "table" or name.partition("_")[0] != "words"}
+        context = MigrationContext.configure(session.connection(), opts=options)  # FTS5 makes the tables of words
+        assert compare_metadata(context, Base.metadata) == []
     database.close()
 
 
@@ -121,7 +123,7 @@ LATER_VERSION = """
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "9000", "0004"
+revision, down_revision = "9000", "0005"
 
 def upgrade():
     op.add_column("sources", sa.Column("camera", sa.String, nullable=False, server_default="unknown"))

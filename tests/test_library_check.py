@@ -7,6 +7,8 @@ import pytest
 from fakes import picture
 from library_help import House, everything, paint
 
+from index.words import teach
+
 
 @pytest.fixture
 def photos(tmp_path):
@@ -29,6 +31,7 @@ def test_a_sound_library_is_found_to_agree(house, photos):
 def damage(house: House, statement: str) -> None:
     with closing(sqlite3.connect(house.store.folder / "store.db")) as connection:
         connection.execute("PRAGMA foreign_keys = ON")
+        teach(connection)
         connection.execute(statement)
         connection.commit()
 
@@ -57,9 +60,19 @@ def test_a_damaged_entry_is_found_named_and_mended(house, photos, statement, det
     assert everything(house) == before
 
 
+def test_words_that_do_not_agree_with_the_texts_are_found_and_made_anew(house, photos):
+    house.done(house.library.add([photos]))
+    damage(house, "INSERT INTO words (rowid, body) VALUES (999, 'nothing')")
+    job = house.done(house.library.verify())
+    assert house.failed(job) == {"the index of words": "It does not agree with the texts of 1 regions."}
+    house.done(house.library.repair())
+    assert house.done(house.library.verify()).message == "everything agrees"
+
+
 def test_rows_that_belong_to_nothing_are_found_and_the_way_out_is_named(house, photos):
     house.done(house.library.add([photos]))
     with closing(sqlite3.connect(house.store.folder / "store.db")) as connection:
+        teach(connection)
         connection.execute("DELETE FROM regions WHERE id = 1")
         connection.commit()
     found = house.failed(house.done(house.library.verify()))

@@ -2,7 +2,7 @@
 
 A check reads everything and changes nothing; each thing that does not agree is one failed item of its job. A repair
 checks, then takes every file with a faulty entry, or with other bytes than were indexed, in again, and makes the cache
-anew. What is gone from the disk is listed, and taken out only if that is wished.
+and a faulty index of words anew. What is gone from the disk is listed, and taken out only if that is wished.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.jobs import Jobs, Task
 from deepseek_mm.library.filling import INDEX
 from deepseek_mm.parse.files import is_gone, open_file
-from index.check import Problem
+from index.check import WORDS, Problem
 from index.region import Stamp
 from index.store import RegionStore
 
@@ -48,7 +48,7 @@ class Check:
         for number, problem in enumerate(self._problems(task), start=1):
             if not problem.path:
                 task.fail(f"{STORE} ({number})", f"{problem.detail} {ANEW}")
-            elif problem.path == CACHE:
+            elif problem.path in (CACHE, WORDS):
                 continue
             elif is_gone(problem.path):
                 gone.append(problem.path)

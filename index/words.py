@@ -1,0 +1,133 @@
+"""Regions by the words in their text: SQLite's own full-text index (FTS5), in the same file as the regions.
+
+What is indexed are the words as written and, of an identifier, its parts: "askMany" is found by "many". Triggers keep
+the index in step: every row of `regions` that comes or goes, by whichever way, brings or takes its words in the same
+transaction. The text itself is not stored again. Words are ranked by BM25 (Robertson and Zaragoza, 2009).
+
+A word in a large part of the library costs time and says little, so the rarest words of a query choose.
+"""
+
+import re
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from index.vectors import Floats, Ints
+
+MOST = 5000  # regions that are ranked for one query: a microsecond each
+TOGETHER = 3  # words that are asked for at once, where each is in more regions than that
+LONGEST = 64  # words of a query that are heard
+REMEMBERED = 10_000  # words whose rarity is known
+WORD = re.compile(r"[^\W_]+(?:_+[^\W_]+)*")
+SINGLE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"  # written without spaces: each sign is a word
+PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")  # of an identifier
+RUN = re.compile(rf"[{SINGLE}]|[^\W_{SINGLE}]+")  # of a word with letters beyond ASCII
+COUNT = "SELECT count(*) FROM words WHERE words MATCH ?"
+SIZE = "SELECT coalesce(max(id), 0) FROM regions"
+RANKED = "SELECT rowid, -bm25(words) FROM words WHERE words MATCH ?"
+NEWEST = " ORDER BY rowid DESC LIMIT ?"
+
+
+def split_words(text: str) -> list[str]:
+    """Words in lower case, in order; an identifier as written, then its parts by case, underscore and digit.
+
+    What is in an index was split like this: another way of splitting needs a migration that makes the index anew.
+    """
+    found: list[str] = []
+    for word in WORD.findall(text):
+        if word.isascii() and word.isalpha() and (word.islower() or word[1:].islower()):
+            found.append(word.lower())
+            continue
+        parts = (PART if word.isascii() else RUN).findall(word)
+        if len(parts) > 1 and word.isascii():
+            parts.insert(0, word)
+        found += [part.lower() for part in parts]
+    return found
+
+
+def says(text: str, phrase: str) -> bool:
+    """Does the text say exactly this? Capitals and the width of gaps do not matter; words are not cut."""
+    inside = r"\s+".join(re.escape(piece) for piece in phrase.split())
+    before = r"(?<!\w)" if phrase.strip()[:1].isalnum() else ""
+    after = r"(?!\w)" if phrase.strip()[-1:].isalnum() else ""
+    return re.search(f"{before}{inside}{after}", text, re.IGNORECASE) is not None
+
+
+def teach(connection: sqlite3.Connection) -> None:
+    """The functions that triggers and filters call."""
+    connection.create_function("words_of", 1, lambda text: " ".join(split_words(text)), deterministic=True)
+    connection.create_function("says", 2, lambda text, phrase: int(says(text, phrase)), deterministic=True)
+
+
+def phrase_match(phrase: str) -> str:
+    """FTS5's expression for these words one after the other; empty if there is no word in it."""
+    return '"' + " ".join(words) + '"' if (words := split_words(phrase)) else ""
+
+
+class Rarity:
+    """In how many regions words are, remembered while the store is of about that size; safe in many threads."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[int, int]] = {}  # word -> regions that have it, and the store's size then
+
+    def count(self, session: Session, word: str, size: int) -> int:
+        """Exact when it was counted; the store may have grown or shrunk by a tenth since."""
+        count, then = self._known.get(word, (0, 0))
+        if abs(size - then) > then // 10:
+            if len(self._known) >= REMEMBERED:
+                self._known = {}
+            count = int(session.connection().exec_driver_sql(COUNT, (f'"{word}"',)).scalar_one())
+            self._known[word] = (count, size)
+        return count
+
+
+def ranked(session: Session, query: str, *, k: int, allowed: Ints, rarity: Rarity) -> tuple[Floats, Ints]:
+    """Scores and ids of at most k regions in `allowed` (rising), best first, equals by id."""
+    size = int(session.connection().exec_driver_sql(SIZE).scalar_one())
+    words = list(dict.fromkeys(split_words(query)))[:LONGEST]
+    match, is_common = expression({word: rarity.count(session, word, size) for word in words})
+    rows = _rows(session, match, bounded=is_common and 2 * len(allowed) > size)
+    ids_n, scores_n = np.array([row[0] for row in rows], np.int64), np.array([row[1] for row in rows], np.float32)
+    kept_n = np.isin(ids_n, allowed, assume_unique=True)
+    ids_n, scores_n = ids_n[kept_n], scores_n[kept_n]
+    order_k = np.lexsort((ids_n, -scores_n))[:k]
+    return scores_n[order_k], ids_n[order_k]
+
+
+def expression(counts: Mapping[str, int]) -> tuple[str, bool]:
+    """FTS5's expression for the words that choose, and whether more than `MOST` regions may have them.
+
+    Any of the rarest, as long as together they are in no more than `MOST` regions; where already the rarest is in
+    more, the `TOGETHER` rarest at once.
+    """
+    there = sorted((word for word in counts if counts[word]), key=lambda word: counts[word])
+    totals = np.cumsum([counts[word] for word in there])
+    rare = there[: int(np.searchsorted(totals, MOST, side="right"))]
+    words, way = (rare, " OR ") if rare else (there[:TOGETHER], " AND ")
+    return way.join(f'"{word}"' for word in words), not rare
+
+
+def _rows(session: Session, match: str, *, bounded: bool) -> Sequence[Any]:
+    if not match:
+        return []
+    sql, values = (RANKED + NEWEST, (match, MOST)) if bounded else (RANKED, (match,))
+    return session.connection().exec_driver_sql(sql, values).fetchall()
+
+
+def tidy(session: Session) -> None:
+    """Leave no word of what was removed, and bring back what is missing; the session must be writing."""
+    sql = session.connection().exec_driver_sql
+    if num_astray(session):
+        sql("INSERT INTO words (words) VALUES ('delete-all')")
+        sql("INSERT INTO words (rowid, body) SELECT id, words_of(text) FROM regions WHERE text != ''")
+    sql("INSERT INTO words (words) VALUES ('optimize')")
+
+
+def num_astray(session: Session) -> int:
+    """How many regions have a text whose words are not indexed, or no text and words; 0 in a sound store."""
+    told, held = "SELECT id FROM regions WHERE text != ''", "SELECT id FROM words_docsize"
+    astray = (f"SELECT count(*) FROM ({one} EXCEPT {other})" for one, other in ((told, held), (held, told)))
+    return sum(int(session.connection().exec_driver_sql(query).scalar_one()) for query in astray)
