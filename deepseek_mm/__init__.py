@@ -47,6 +47,11 @@ if TYPE_CHECKING:
     from deepseek_mm.records import Trace as Trace
     from deepseek_mm.records import Verdict as Verdict
     from deepseek_mm.records import Worked as Worked
+    from deepseek_mm.sandbox.nouns import Protection as Protection
+    from deepseek_mm.sandbox.nouns import Ran as Ran
+    from deepseek_mm.sandbox.run import Sandbox as Sandbox
+    from deepseek_mm.sandbox.run import check_allowed as check_allowed
+    from deepseek_mm.sandbox.run import open_sandbox as open_sandbox
     from deepseek_mm.settings_file import SettingsFile as SettingsFile
     from deepseek_mm.settings_file import value_of as value_of
     from deepseek_mm.sharing import Exported as Exported
@@ -75,11 +80,14 @@ _HOMES = {
     "Match": "records",
     "Packed": "sharing.chosen",
     "Picture": "records",
+    "Protection": "sandbox.nouns",
     "Query": "records",
     "Question": "records",
+    "Ran": "sandbox.nouns",
     "Report": "ingest",
     "Rule": "logic.watch",
     "Said": "records",
+    "Sandbox": "sandbox.run",
     "SettingsFile": "settings_file",
     "Sharing": "sharing",
     "Taken": "library",
@@ -89,6 +97,7 @@ _HOMES = {
     "Turn": "history",
     "address_of": "lm.offer",
     "backups_in": "library.holding",
+    "check_allowed": "sandbox.run",
     "here_in": "sharing",
     "keep_dropped": "library.arriving",
     "keep_rules": "rag.checking",
@@ -96,6 +105,7 @@ _HOMES = {
     "load": "load",
     "models_at": "lm.offer",
     "new_backup": "library.holding",
+    "open_sandbox": "sandbox.run",
     "pack_chosen": "sharing.chosen",
     "period": "dates",
     "read_photo": "parse.photo",

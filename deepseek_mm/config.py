@@ -236,6 +236,32 @@ class ServeConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SandboxConfig:
+    """What a program that is run at somebody's wish may do; `deepseek_mm.sandbox`."""
+
+    run: str = "auto"  # who may run one: "auto" this machine's people, if it listens to them alone; "on" keys; "off"
+    weak: bool = False  # run one also where this machine lacks a protection
+    seconds: float = 10.0  # that it may take
+    memory_mb: int = 1000  # of all its processes together
+    disk_mb: int = 64  # of all its files together
+    processes: int = 32  # at once, threads included
+    open_files: int = 64  # of each process
+    at_once: int = 2  # programs that run side by side; those beyond are sent away
+    output_bytes: int = 200_000  # of what it prints, and as many of errors; it ends there
+
+    def __post_init__(self) -> None:
+        between("sandbox.seconds", self.seconds, 0.1, 3_600)
+        between("sandbox.memory_mb", self.memory_mb, 32, 10**6)
+        between("sandbox.disk_mb", self.disk_mb, 1, 10**5)
+        between("sandbox.processes", self.processes, 1, 10_000)
+        between("sandbox.open_files", self.open_files, 16, 10_000)
+        between("sandbox.at_once", self.at_once, 1, 256)
+        between("sandbox.output_bytes", self.output_bytes, 1, 10**8)
+        if self.run not in ("auto", "on", "off"):
+            raise ConfigError(f"sandbox.run={self.run} must be auto, on or off")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
     """The whole run."""
 
@@ -249,3 +275,4 @@ class Config:
     lm: LMConfig = field(default_factory=LMConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     serve: ServeConfig = field(default_factory=ServeConfig)
+    sandbox: SandboxConfig = field(default_factory=SandboxConfig)

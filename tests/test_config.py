@@ -16,6 +16,7 @@ from deepseek_mm.config import (
     ParseConfig,
     RagConfig,
     RuntimeConfig,
+    SandboxConfig,
     SeeConfig,
     ServeConfig,
     between,
@@ -33,6 +34,7 @@ SECTIONS = (
     LMConfig,
     RuntimeConfig,
     ServeConfig,
+    SandboxConfig,
 )
 
 
@@ -65,6 +67,9 @@ def test_a_number_outside_its_range_is_refused_with_name_value_and_bounds(value)
         (LMConfig, "max_tokens", 0),
         (LMConfig, "timeout_s", 0),
         (ServeConfig, "port", 65_536),
+        (SandboxConfig, "seconds", 0),
+        (SandboxConfig, "memory_mb", 31),
+        (SandboxConfig, "at_once", 0),
     ],
 )
 def test_every_section_checks_itself_where_it_is_made(section, field, value):

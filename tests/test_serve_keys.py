@@ -12,7 +12,7 @@ from deepseek_mm.config import ServeConfig
 from deepseek_mm.errors import BadQuestion, Conflict, LibraryError, NothingThere
 from deepseek_mm.serve import keys as module
 from deepseek_mm.serve.keys import FIRST, Keys, digest_of, first_key, needs_keys
-from deepseek_mm.serve.who import RIGHTS
+from deepseek_mm.serve.who import RIGHTS, USUAL
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_a_key_that_another_process_makes_or_removes_counts_at_once(keys):
         ("two words", ("ask",), BadQuestion, "no name for a key"),
         ("x" * 41, ("ask",), BadQuestion, "no name for a key"),
         ("a\nb", ("ask",), BadQuestion, "no name for a key"),
-        ("phone", (), BadQuestion, "nothing are no rights. Take some of: ask,library,settings,page"),
+        ("phone", (), BadQuestion, "nothing are no rights. Take some of: ask,library,settings,page,run"),
         ("phone", ("ask", "root"), BadQuestion, "ask,root are no rights"),
         ("laptop", ("ask",), Conflict, "keys remove laptop"),
     ],
@@ -175,9 +175,9 @@ def test_a_key_is_needed_as_soon_as_others_than_this_machine_can_come(serve, nee
     assert needs_keys(replace(ServeConfig(), **serve)) is needed
 
 
-def test_the_first_key_is_made_once_with_all_rights_and_only_where_one_is_needed(keys):
+def test_the_first_key_is_made_once_with_the_usual_rights_and_only_where_one_is_needed(keys):
     assert first_key(keys, ServeConfig()) is None
     secret = first_key(keys, ServeConfig(host="0.0.0.0"))
-    assert keys.find(secret).rights == set(RIGHTS)
+    assert keys.find(secret).rights == set(USUAL)
     assert [key.name for key in keys.all()] == [FIRST]
     assert first_key(keys, ServeConfig(host="0.0.0.0")) is None

@@ -38,9 +38,9 @@ def listed(keys: "Keys", args: Namespace, desk: Desk) -> int:
 
 def add_one(keys: "Keys", args: Namespace, desk: Desk) -> int:
     """The key, and nothing else, on stdout."""
-    from deepseek_mm.serve.who import RIGHTS
+    from deepseek_mm.serve.who import USUAL
 
-    rights = RIGHTS if args.rights is None else [right.strip() for right in args.rights.split(",") if right.strip()]
+    rights = USUAL if args.rights is None else [right.strip() for right in args.rights.split(",") if right.strip()]
     secret = keys.add(args.name, rights)
     if args.json:
         desk.give({"name": args.name, "rights": list(rights), "key": secret})
@@ -87,7 +87,9 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument("word", metavar="WORD", choices=tuple(WORDS), help=listing)
     parser.add_argument("name", metavar="NAME", nargs="?", default="", help="what to call the key, such as: laptop")
     parser.add_argument(
-        "--rights", metavar="LIST", help="what it may do, with commas between: ask,library,settings,page (all of them)"
+        "--rights",
+        metavar="LIST",
+        help="what it may do, with commas between: ask,library,settings,page (these if left out), run",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     add_settings(parser)

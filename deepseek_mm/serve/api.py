@@ -19,6 +19,7 @@ from deepseek_mm.serve.openai.routes import openai_routes
 from deepseek_mm.serve.past import history_routes
 from deepseek_mm.serve.pictures import Pictures
 from deepseek_mm.serve.problems import add_problems
+from deepseek_mm.serve.running import run_routes
 from deepseek_mm.serve.shelves import library_routes, nothing
 from deepseek_mm.serve.task_routes import task_routes
 from deepseek_mm.serve.tasks import Tasks
@@ -72,6 +73,7 @@ def build_api(assistant: Assistant, file: SettingsFile, *, hush: Callable[[], ob
         history_routes(assistant),
         settings_routes(assistant, file),
         openai_routes(assistant, engine, pictures),
+        run_routes(config),
         health_routes(assistant, tasks, metrics),
     ):
         app.include_router(router)

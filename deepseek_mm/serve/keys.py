@@ -28,7 +28,7 @@ from typing import Any, cast
 from deepseek_mm.config import ServeConfig
 from deepseek_mm.errors import BadQuestion, Conflict, LibraryError, NothingThere
 from deepseek_mm.serve.hosts import is_loopback
-from deepseek_mm.serve.who import RIGHTS, Right, Who
+from deepseek_mm.serve.who import RIGHTS, USUAL, Right, Who
 from deepseek_mm.whole import write_whole
 
 FILE = "keys.json"  # in the library's folder
@@ -151,8 +151,8 @@ def needs_keys(serve: ServeConfig) -> bool:
 
 
 def first_key(keys: Keys, serve: ServeConfig) -> str | None:
-    """The text of a new key with all rights, to be shown once, if keys are needed and there is none; else None."""
-    return keys.add(FIRST, RIGHTS) if needs_keys(serve) and not keys.all() else None
+    """The text of a new key with the usual rights, to be shown once, where one is needed and there is none; or None."""
+    return keys.add(FIRST, USUAL) if needs_keys(serve) and not keys.all() else None
 
 
 def digest_of(secret: str, salt: bytes) -> bytes:

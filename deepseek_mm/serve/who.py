@@ -8,14 +8,17 @@ from fastapi import Depends, Request
 
 from deepseek_mm.errors import Forbidden
 
-Right = Literal["ask", "library", "settings", "page"]
+Right = Literal["ask", "library", "settings", "page", "run"]
 RIGHTS: tuple[Right, ...] = get_args(Right)
+USUAL: tuple[Right, ...] = ("ask", "library", "settings", "page")  # of a key that is made without naming any
 SCOPE = "deepseek_mm.who"  # where the door leaves it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Who:
-    """One caller. "ask" reads and asks, "library" and "settings" change these, "page" opens the page."""
+    """One caller. "ask" reads and asks, "library" and "settings" change these, "page" opens the page, "run" has
+    programs run.
+    """
 
     name: str  # of the key, for the log
     rights: frozenset[Right]

@@ -1,0 +1,118 @@
+"""/run: a program that somebody wants run, behind the walls of the sandbox, and what these hold on this machine."""
+
+import asyncio
+from threading import Event
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+
+from deepseek_mm.config import Config
+from deepseek_mm.errors import Forbidden
+from deepseek_mm.sandbox.nouns import EndedBy, Protection, Ran
+from deepseek_mm.sandbox.run import MOST_CODE, check_allowed, open_sandbox
+from deepseek_mm.serve.asking import LOOK_S
+from deepseek_mm.serve.problems import DECLARED
+from deepseek_mm.serve.who import LOCAL, Who, needs
+from deepseek_mm.serve.wire import Text, Typed
+
+Me = Annotated[Who, needs("ask")]
+
+
+class RunIn(BaseModel):
+    """A program."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    code: Annotated[Typed, Field(max_length=MOST_CODE, examples=["print(6 * 7)"])]
+    language: Literal["python", "bash"] = "python"
+    text: Annotated[Typed, Field(max_length=MOST_CODE)] = Field(default="", description="lies beside it as input.txt")
+
+
+class ProtectionOut(BaseModel):
+    """One promise."""
+
+    name: str = Field(examples=["network"])
+    holds: bool
+    how: Text = Field(description="by what, or why not", examples=["a network of its own without connections"])
+
+    @classmethod
+    def of(cls, each: Protection) -> "ProtectionOut":
+        """As JSON says it."""
+        return cls(name=each.name, holds=each.holds, how=each.how)
+
+
+class RanOut(BaseModel):
+    """How it ended."""
+
+    stdout: Text = Field(examples=["42\n"])
+    stderr: Text
+    exit: int = Field(description="its code, or minus the number of the signal that ended it", examples=[0])
+    seconds: float
+    ended_by: EndedBy = Field(description="the limit that ended it; empty: it ended by itself")
+    peak_mb: float = Field(description="memory of all its processes, as seen while it ran")
+    protections: list[ProtectionOut] = Field(description="that held while it ran")
+
+    @classmethod
+    def of(cls, ran: Ran) -> "RanOut":
+        """As JSON says it."""
+        return cls(
+            stdout=ran.stdout,
+            stderr=ran.stderr,
+            exit=ran.exit,
+            seconds=round(ran.seconds, 3),
+            ended_by=ran.ended_by,
+            peak_mb=round(ran.peak_mb, 1),
+            protections=[ProtectionOut.of(each) for each in ran.protections],
+        )
+
+
+class RunnableOut(BaseModel):
+    """Whether programs are run for this caller, and behind what."""
+
+    allowed: bool
+    why_not: str = Field(description="empty where it is allowed")
+    protections: list[ProtectionOut]
+
+
+def run_routes(config: Config) -> APIRouter:
+    """GET and POST /run."""
+    router, sandbox = APIRouter(tags=["run"], responses=DECLARED), open_sandbox(config)
+
+    def check(who: Who) -> None:
+        check_allowed(config.sandbox, local=who.session == LOCAL.session, granted="run" in who.rights)
+
+    @router.get("/run")
+    def runnable(who: Me) -> RunnableOut:
+        """Whether the caller may run programs, and which protections hold on this machine."""
+        held = [ProtectionOut.of(each) for each in sandbox.protections()]
+        try:
+            check(who)
+        except Forbidden as error:
+            return RunnableOut(allowed=False, why_not=str(error), protections=held)
+        return RunnableOut(allowed=True, why_not="", protections=held)
+
+    @router.post("/run")
+    async def run(asked: RunIn, request: Request, who: Me) -> RanOut:
+        """Run a program and wait for its end; to stop it, hang up."""
+        check(who)
+        stop = Event()
+        leaving = asyncio.create_task(set_when_left(stop, request))
+        try:
+            ran = await run_in_threadpool(
+                lambda: sandbox.run(asked.code, language=asked.language, text=asked.text, stop=stop)
+            )
+        finally:
+            stop.set()
+            leaving.cancel()
+        return RanOut.of(ran)
+
+    return router
+
+
+async def set_when_left(stop: Event, request: Request) -> None:
+    """Wait until the caller has hung up, and say so."""
+    while not await request.is_disconnected():
+        await asyncio.sleep(LOOK_S)
+    stop.set()
