@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from deepseek_mm.rag.checking import Held as Held
     from deepseek_mm.rag.checking import keep_rules as keep_rules
     from deepseek_mm.rag.checking import kept_rules as kept_rules
+    from deepseek_mm.rag.search import Heat as Heat
+    from deepseek_mm.rag.search import cut as cut
+    from deepseek_mm.rag.search import heat_map as heat_map
+    from deepseek_mm.rag.search import hit_spans as hit_spans
     from deepseek_mm.records import Answer as Answer
     from deepseek_mm.records import Check as Check
     from deepseek_mm.records import Citation as Citation
@@ -73,6 +77,7 @@ _HOMES = {
     "Exported": "sharing",
     "Failed": "jobs",
     "Found": "records",
+    "Heat": "rag.search",
     "Held": "rag.checking",
     "Job": "jobs",
     "LMConfig": "config",
@@ -98,6 +103,9 @@ _HOMES = {
     "address_of": "lm.offer",
     "backups_in": "library.holding",
     "check_allowed": "sandbox.run",
+    "cut": "rag.search",
+    "heat_map": "rag.search",
+    "hit_spans": "rag.search",
     "here_in": "sharing",
     "keep_dropped": "library.arriving",
     "keep_rules": "rag.checking",

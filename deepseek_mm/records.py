@@ -56,6 +56,8 @@ class Query:
     text: str = ""
     image: Image | None = None
     like: int = 0  # id of a region: "more like this"; the region's own source is left out
+    image_weight: float = 1.0  # how much the picture counts, where the words count 1
+    besides: int = 0  # id of a source that is left out: the picture is a part of it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 from PIL import Image
 
@@ -115,6 +116,7 @@ class PaperAssistant:
     says: str = "It is a thing [1] that one can see from afar."
     pause_s: float = 0.0  # before each word
     planned: None = None  # paper needs no engine
+    retriever: ClassVar[Any] = SimpleNamespace(search=SimpleNamespace(measured=None))  # nobody measured its searches
 
     def about(self) -> dict[str, Any]:
         return {"model": "paper", "space": "colours"}

@@ -1,9 +1,10 @@
 """From hits to matches: one a source, duplicates together, reasons that a reader can check."""
 
 import numpy as np
+import pytest
 
 from deepseek_mm.rag.program.phrases import things_in
-from deepseek_mm.rag.search.matches import TWIN, all_written, best_of_each, grouped, reasons, written
+from deepseek_mm.rag.search.matches import TWIN, all_written, best_of_each, grouped, hit_spans, reasons, written
 from deepseek_mm.records import Match
 from index import Hit, Label, Region, Source
 
@@ -65,3 +66,16 @@ def test_photos_that_are_merely_alike_stay_apart():
 
 def test_documents_without_a_whole_picture_are_never_grouped():
     assert len(grouped([Match(region=region(n, n, kind="text"), score=0.5) for n in (1, 2)], {})) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "query", "words"),
+    [
+        ("Two dogs and a Kite.", "a kite and dogs", ["dogs", "Kite"]),
+        ("The end of the day", "the of", []),
+        ("gray sky, 2 suns", "a grey sun", ["gray", "suns"]),
+        ("", "dog", []),
+    ],
+)
+def test_words_of_the_query_are_found_where_they_stand_in_a_text(text, query, words):
+    assert [text[first:end] for first, end in hit_spans(text, query)] == words

@@ -11,8 +11,10 @@ from ui import edges, layout
 from ui.asking import Asking
 from ui.board import exhibits
 from ui.edges import BadBox
+from ui.filters import Wish
 from ui.passing import Passing, box_of
 from ui.pictures import Pictures
+from ui.results import Results
 from ui.running import Running
 from ui.talk import Talk
 from ui.viewer import Viewed
@@ -49,8 +51,32 @@ def viewed(passing) -> Viewed:
     return Viewed(exhibits=exhibits(answer, ENGLISH), turn=answer.turn)
 
 
-def press(passing: Passing, viewed: Viewed, act: str, kept: object = ME, **more):
-    return passing._pressed(viewed, Talk(), kept, SimpleNamespace(act=act, **more))
+def press(passing: Passing, viewed: Viewed, act: str, kept: object = ME, *, results: Results | None = None, **more):
+    return passing._pressed(viewed, Talk(), kept, results or Results(), SimpleNamespace(act=act, **more))
+
+
+def test_a_part_that_was_drawn_is_looked_for_on_the_search_tab(passing, viewed):
+    updates = press(passing, viewed, "part", box=[0.6, 0.6, 0.9, 0.9])
+    found = updates[passing.search.results]
+    assert updates[passing.tabs].selected == "search"
+    assert updates[passing.viewer.html] == ""
+    assert (found.like, found.query.besides) == ("a part of kite.jpg", viewed.at.citation.region.source.id)
+    assert found.query.image.size == (192, 144)
+
+
+def test_a_part_of_the_picture_that_came_along_keeps_the_words_and_the_filters(passing, viewed):
+    before = passing.search.searching.search({"text": "red", "files": [viewed.at.citation.region.source.path]}, Wish())
+    brought = passing.search._brought(before)
+    updates = press(passing, Viewed(exhibits=(brought,)), "part", results=before, box=[0, 0, 0.5, 1])
+    found = updates[passing.search.results]
+    assert (found.query.text, found.query.image.size, found.brought) == ("red", (320, 480), before.brought)
+
+
+@pytest.mark.parametrize("box", [None, "all", [0.5, 0.5, 0.5, 0.9], [1, 1, 2, 2], [float("nan")] * 4])
+def test_a_box_that_holds_nothing_keeps_the_dialog_open_and_says_so(passing, viewed, box):
+    updates = press(passing, viewed, "part", box=box)
+    assert updates[passing.viewer.viewed].said
+    assert passing.tabs not in updates
 
 
 def test_the_dialog_turns_round_in_both_directions(passing, viewed):

@@ -238,3 +238,24 @@ def test_only_the_newest_ticket_counts():
     newest = Newest()
     first, second = newest.take(), newest.take()
     assert first != newest.ticket == second
+
+
+def test_the_picture_counts_more_or_less_beside_the_words_without_another_upload(earnest, tmp_path):
+    file = tmp_path / "mine.png"
+    picture("red").save(file)
+    entry = {"text": "green", "files": [str(file)]}
+    before = earnest.search(entry, ANY, "", 5.0)
+    assert (names(before)[0], before.weighs, before.brought) == ("a.png", True, str(file))
+    after = earnest.weigh(before, 0.2)
+    assert (names(after)[0], after.query.image_weight, after.token != before.token) == ("b.png", 0.2, True)
+
+
+@pytest.mark.parametrize("weight", [float("nan"), -1, 99, "much"])
+def test_a_weight_that_cannot_be_keeps_what_is_shown_and_says_so(earnest, tmp_path, weight):
+    file = tmp_path / "mine.png"
+    picture("red").save(file)
+    before = earnest.search({"text": "green", "files": [str(file)]}, ANY)
+    after = earnest.weigh(before, weight)
+    assert (after.notice != "", names(after)) == (True, names(before))
+    words_only = earnest.search({"text": "green"}, ANY)
+    assert earnest.weigh(words_only, 2.0) is words_only

@@ -7,12 +7,13 @@ import gradio as gr
 import pytest
 from PIL import Image
 
-from deepseek_mm.records import Citation
+from deepseek_mm.records import Citation, Query
 from index import Label, Region, Source
 from index.region import UPLOADS
 from ui.exhibits import exhibit
 from ui.pictures import Pictures
 from ui.viewer import Viewed, Viewer, content
+from ui.why import Why
 from ui.words import ENGLISH
 
 
@@ -36,8 +37,31 @@ def acts(viewed: Viewed, pictures: Pictures) -> list[str]:
 
 
 def test_the_dialog_offers_to_turn_only_where_there_is_something_to_turn_to(pictures):
-    assert acts(Viewed(exhibits=(shown(),)), pictures) == ["close", "like", "ask"]
-    assert acts(Viewed(exhibits=(shown(1), shown(2))), pictures) == ["close", "back", "on", "like", "ask"]
+    assert acts(Viewed(exhibits=(shown(),)), pictures) == ["close", "part", "like", "cut", "ask"]
+    both = ["close", "part", "back", "on", "like", "cut", "ask"]
+    assert acts(Viewed(exhibits=(shown(1), shown(2))), pictures) == both
+
+
+def test_a_part_can_be_looked_for_in_what_is_drawn_and_only_there(pictures):
+    assert "cut" not in acts(Viewed(exhibits=(shown(kind="text", source_kind="document"),)), pictures)
+    html = drawn(Viewed(exhibits=(shown(),)), pictures)
+    assert '<div class="correct" data-for="cut" hidden>' in html
+
+
+def test_a_picture_that_came_with_a_search_is_like_nothing_stored(pictures):
+    source = Source(path="/tmp/mine.jpg", width_px=400, height_px=200, collection=UPLOADS)
+    brought = exhibit(
+        Citation(number=1, region=Region(source=source, kind="whole", box_px=(0, 0, 400, 200)), score=0.0), ENGLISH
+    )
+    assert acts(Viewed(exhibits=(brought,)), pictures) == ["close", "part", "cut", "ask"]
+
+
+def test_a_result_of_a_search_says_why_it_matched_and_marks_the_words(pictures):
+    why = Why(query=Query(text="hi there"), verdict="87 % sure", sure=0.87, needed=0.5)
+    html = drawn(Viewed(exhibits=(shown(kind="text", source_kind="document"),), why=why), pictures)
+    assert "Why it matched" in html
+    assert "<mark>hi</mark>" in html
+    assert "Why it matched" not in drawn(Viewed(exhibits=(shown(),)), pictures)
 
 
 def test_a_box_can_be_called_wrong_where_an_answer_cites_it_and_nowhere_else(pictures):

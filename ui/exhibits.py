@@ -3,7 +3,7 @@
 Values and HTML only, no Gradio. What a file says about itself (names, text, labels) is escaped where it becomes HTML.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -66,14 +66,17 @@ def sure(label: Label) -> str:
     return f"{label.name} {label.score:.0%}".replace("%", " %")
 
 
-def details(each: Exhibit, words: Words) -> str:
-    """HTML: what is written there, what should be known of the file, and which others are much like it."""
+def details(each: Exhibit, words: Words, marked: Callable[[str], str] = escape) -> str:
+    """HTML: what is written there, what should be known of the file, and which others are much like it.
+
+    `marked` makes the text HTML: it may mark words that were looked for.
+    """
     region = each.citation.region
     parts = []
     if region.text:
         text = region.text[:PASSAGE] + (" ..." if len(region.text) > PASSAGE else "")
         parts.append(
-            f'<pre class="passage" dir="auto" tabindex="0" aria-label="{escape(words.written)}">{escape(text)}</pre>'
+            f'<pre class="passage" dir="auto" tabindex="0" aria-label="{escape(words.written)}">{marked(text)}</pre>'
         )
     if region.source.note:
         parts.append(f'<p class="hint">{escape(region.source.note)}</p>')

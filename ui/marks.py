@@ -28,8 +28,10 @@ class Mark:
     strong: bool = True  # False is a thin line: it is there, but not what was asked for
 
 
-def shot(pictures: Pictures, region: Region, marks: Sequence[Mark], words: Words, *, large: bool = False) -> str:
-    """The photo or page with its boxes; or a card with the text, where there is no picture."""
+def shot(
+    pictures: Pictures, region: Region, marks: Sequence[Mark], words: Words, *, large: bool = False, over: str = ""
+) -> str:
+    """The photo or page with its boxes, and HTML `over` it; or a card with the text, where there is no picture."""
     if not is_drawn(region):
         return card(region)
     size = sides_of(pictures, region)
@@ -38,7 +40,7 @@ def shot(pictures: Pictures, region: Region, marks: Sequence[Mark], words: Words
     name = escape(", ".join(filter(None, (region.label, named(region, words)))))
     boxes = "".join(box(mark, size) for mark in marks)
     lazy = "" if large else ' loading="lazy"'
-    return f'<span class="shot"><img src="{address}" alt="{name}"{sides}{lazy} decoding="async">{boxes}</span>'
+    return f'<span class="shot"><img src="{address}" alt="{name}"{sides}{lazy} decoding="async">{over}{boxes}</span>'
 
 
 def sides_of(pictures: Pictures, region: Region) -> tuple[int, int]:

@@ -9,13 +9,14 @@ from typing import Any
 
 import gradio as gr
 
-from deepseek_mm import Assistant, Corrected
+from deepseek_mm import Assistant, Corrected, cut
 from index import Box, Region
 from ui import edges
 from ui.ask import QUIET, AskTab, Visit
 from ui.asking import View
 from ui.exhibits import Exhibit
 from ui.library import LibraryTab
+from ui.results import Results
 from ui.search import SearchTab
 from ui.settings import SettingsTab
 from ui.taking import entry_about
@@ -40,7 +41,7 @@ class Passing:
     def join(self, visit: Visit, emptied: Any, settings: SettingsTab) -> None:
         """Connect the dialog, and the event after which the library may be empty."""
         outputs = [*self.viewer.parts, *self.ask.parts, *self.search.parts, self.tabs]
-        sources = [self.viewer.viewed, self.ask.talk, visit.kept]
+        sources = [self.viewer.viewed, self.ask.talk, visit.kept, self.search.results]
         self.viewer.html.click(self._pressed, sources, outputs, **QUIET)
         for tab in (self.search, self.library):
             tab.join_ask(self.ask_about, self.ask.talk, [*self.ask.parts, self.tabs])
@@ -56,7 +57,9 @@ class Passing:
         """Updates that open the Search tab with more like this one."""
         return {**self.search.like(each), self.tabs: gr.Tabs(selected="search")}
 
-    def _pressed(self, viewed: Viewed, talk: Talk, kept: object, event: gr.EventData) -> dict[Any, Any]:
+    def _pressed(
+        self, viewed: Viewed, talk: Talk, kept: object, results: Results, event: gr.EventData
+    ) -> dict[Any, Any]:
         """A button in the dialog; what it says comes from the browser, and may be anything."""
         act, each = getattr(event, "act", ""), viewed.at
         if each is None or act == "closed":
@@ -69,12 +72,26 @@ class Passing:
             return {**self.viewer.show(Viewed()), **self.like(each)}
         if act == "ask":
             return {**self.viewer.show(Viewed()), **self.ask_about([each.citation.region], talk)}
+        if act == "part":
+            return self._part(viewed, each, results, event)
         if act == "right":
             said = self._correct(viewed, each, kept, event)
             return self.viewer.show(replace(viewed, said=said))
         if act == "describe":
             return self.viewer.show(replace(viewed, said=self._describe(each, str(getattr(event, "text", "")))))
         return {self.viewer.html: gr.skip()}
+
+    def _part(self, viewed: Viewed, each: Exhibit, results: Results, event: gr.EventData) -> dict[Any, Any]:
+        """Search for what lies in the box that was drawn, or say why that cannot be."""
+        source, page = each.citation.region.source, each.citation.region.page
+        try:
+            size = self.viewer.pictures.size(source, page)
+            box = box_of(getattr(event, "box", None), size, self.viewer.words)
+            part = cut(self.assistant.picture(source, page), box, size)
+        except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
+            return self.viewer.show(replace(viewed, said=edges.sentence(error, self.viewer.words)))
+        found = self.search.part(each, part, results)
+        return {**self.viewer.show(Viewed()), **found, self.tabs: gr.Tabs(selected="search")}
 
     def _describe(self, each: Exhibit, text: str) -> str:
         """Keep somebody's own description of a photo, and say so; or say why not."""

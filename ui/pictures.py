@@ -26,6 +26,7 @@ from starlette.routing import Route
 from deepseek_mm import DeepSeekMMError
 from index import Box, Source
 from ui.draw import LARGE_PX, THUMB_PX, blank, shrink
+from ui.heats import Heats
 
 Picture = Callable[[Source, int], Image]  # Assistant.picture: upright, perhaps reduced; the number is a page, or 0
 TINY_PX = 96  # in the text of an answer
@@ -54,6 +55,7 @@ class Pictures:
     def __init__(self, folder: Path, picture: Picture) -> None:
         """Copies lie in `folder`, beside the key that signs addresses; `picture` opens a source's picture."""
         self._folder, self._picture = folder, picture
+        self.heats: Heats | None = None  # heat maps to lay over them, where somebody draws some
         self._key = b""
         self._sizes: dict[tuple[str, str, int], tuple[int, int]] = {}
         self._making = threading.BoundedSemaphore(AT_ONCE)

@@ -24,6 +24,7 @@ class Results:
     query: Query | None = None  # None before the first search
     wish: Wish = Wish()
     like: str = ""  # the name of what they are like, if they are
+    brought: str = ""  # file of the picture that came with the search, if one did
     order: str = ""  # one of ORDERS
     exhibits: tuple[Exhibit, ...] = ()  # all that were found until now, best first, numbered from 1
     found: Found = Found()  # by the last look
@@ -31,12 +32,17 @@ class Results:
     is_all: bool = False  # looking farther has brought nothing more
     num: int = 0  # how many are shown
     notice: str = ""
-    token: str = field(default_factory=lambda: secrets.token_hex(4))  # another search, another token
+    token: str = field(default_factory=lambda: new_token())  # another search, another token
 
     @property
     def certain(self) -> bool:
         """False: what is shown is only the nearest."""
         return self.found.found or not self.exhibits
+
+    @property
+    def weighs(self) -> bool:
+        """Whether words and a picture were looked for, so that one may count more than the other."""
+        return self.query is not None and bool(self.query.text) and self.query.image is not None
 
     @property
     def shown(self) -> tuple[Exhibit, ...]:
@@ -57,6 +63,11 @@ class Results:
         if self.reach and (self.is_all or (len(self.exhibits) >= wanted and not is_short)):
             return None
         return next((step for step in steps if step > self.reach), None)
+
+
+def new_token() -> str:
+    """A name for a search, by which the browser knows that it is another one."""
+    return secrets.token_hex(4)
 
 
 def grown(before: tuple[Exhibit, ...], matches: Sequence[Match], words: Words) -> tuple[Exhibit, ...]:

@@ -11,22 +11,25 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from PIL.Image import Image
 
-from deepseek_mm import Packed
-from index import Region
+from deepseek_mm import Citation, Packed
+from index import Region, Source
+from index.region import UPLOADS
 from ui import edges, grid
 from ui.ask import QUIET
 from ui.asking import Entry
-from ui.exhibits import Exhibit
+from ui.exhibits import Exhibit, exhibit
 from ui.filters import Wish, wish_of
 from ui.html import button, hint, link, notice
 from ui.packing import pack
-from ui.pictures import Pictures
+from ui.pictures import TINY_PX, Pictures
 from ui.piece import piece
 from ui.results import Results, told
 from ui.searching import Newest, Searching
 from ui.talk import Talk
 from ui.viewer import Viewer
+from ui.why import meter, why_of
 from ui.words import Words
 
 Updates = dict[Any, Any]
@@ -49,6 +52,8 @@ class SearchTab:
     notice: gr.HTML
     said: gr.HTML
     order: gr.Dropdown
+    asked: gr.HTML  # the picture that is looked for
+    weight: gr.Slider  # how much it counts beside the words
     grid: gr.HTML
     packed: gr.HTML  # a link to what was exported
     results: gr.State
@@ -66,7 +71,9 @@ class SearchTab:
         with gr.Accordion(words.filters, open=False, elem_classes="filters"):
             filters = _place_filters(words)
             unfilter = gr.Button(words.filters_clear, size="sm", elem_classes="unfilter")
+        weight = gr.Slider(0, 4, value=1, step=0.25, label=words.picture_counts, visible=False, elem_classes="weight")
         with gr.Row(elem_classes="above-grid", equal_height=True):
+            asked = piece(visible=False, elem_classes="asked")
             said = piece(hint(words.results_idle), listens="acts", elem_classes="said")
             order = gr.Dropdown(
                 _orders(words), value="", label=words.sort, show_label=False, container=False, visible=False, scale=0,
@@ -82,6 +89,8 @@ class SearchTab:
             notice=piece(listens="", visible=False),
             said=said,
             order=order,
+            asked=asked,
+            weight=weight,
             packed=piece(listens="download", elem_classes="packed-file"),
             grid=piece(grid.idle(words, empty=False), listens="grid", elem_classes="results"),
             results=gr.State(Results()),
@@ -98,6 +107,8 @@ class SearchTab:
         return {
             self.said: self._said(results),
             self.order: gr.update(value=results.order, visible=bool(results.exhibits)),
+            self.asked: self._asked(results),
+            self.weight: gr.update(visible=results.weighs),
             self.grid: grid.grid(results, self.pictures, self.searching.words),
             self.results: results,
             **self._noticed(results.notice),
@@ -107,6 +118,10 @@ class SearchTab:
         """Updates for a tab as it was at first. The box stays: somebody may be typing already."""
         return self.render(Results())
 
+    def part(self, each: Exhibit, image: Image, before: Results) -> Updates:
+        """Updates that show more of what somebody drew a box around."""
+        return self.render(self.searching.part(each, image, before))
+
     def like(self, each: Exhibit) -> Updates:
         """Updates that show more like this one, whatever the filters say."""
         return self.render(self.searching.like(each))
@@ -114,7 +129,7 @@ class SearchTab:
     @property
     def parts(self) -> list[Any]:
         """Every component that `render` may update."""
-        return [self.notice, self.said, self.order, self.grid, self.results]
+        return [self.notice, self.said, self.order, self.asked, self.weight, self.grid, self.results]
 
     def offer(self, tab: gr.Tab) -> None:
         """Fill the lists of labels, file types and collections whenever the tab is opened."""
@@ -154,9 +169,16 @@ class SearchTab:
         filters = list(self.filters.values())
 
         def search(
-            sent: float | None, newest: Newest, entry: Entry, order: str, *values: str | None
+            sent: float | None, newest: Newest, entry: Entry, order: str, weight: float, *values: str | None
         ) -> Iterator[Updates]:
-            yield from self._run(newest, lambda: self.searching.search(entry, wish_of(*values), order), sent)
+            yield from self._run(newest, lambda: self.searching.search(entry, wish_of(*values), order, weight), sent)
+
+        def weigh(sent: float | None, newest: Newest, results: Results, weight: float) -> Iterator[Updates]:
+            yield from self._run(newest, lambda: self.searching.weigh(results, weight), sent)
+
+        def look(results: Results) -> Updates:
+            brought = self._brought(results)
+            return self.viewer.open([brought], "0") if brought else {self.viewer.html: gr.skip()}
 
         def refine(sent: float | None, newest: Newest, results: Results, *values: str | None) -> Iterator[Updates]:
             yield {self.notice: gr.skip()}  # a generator that says nothing would empty every part
@@ -172,7 +194,9 @@ class SearchTab:
 
         asked = [self.sent_ms, self.newest]
         held = [*asked, self.results]
-        self.box.submit(search, [*asked, self.box, self.order, *filters], self.parts, **ALL_OF_THEM)
+        self.box.submit(search, [*asked, self.box, self.order, self.weight, *filters], self.parts, **ALL_OF_THEM)
+        self.weight.release(weigh, [*held, self.weight], self.parts, **ALL_OF_THEM)
+        self.asked.click(look, self.results, self.viewer.parts, **QUIET)
         self.order.input(sort, [*held, self.order], self.parts, **ALL_OF_THEM)
         for name, each in self.filters.items():
             (each.submit if name in TYPED else each.input)(refine, [*held, *filters], self.parts, **ALL_OF_THEM)
@@ -202,7 +226,8 @@ class SearchTab:
         examples, ticket = self.searching.words.search_examples, newest.ticket
         yield {self.notice: gr.skip()}  # a generator that says nothing would empty every part
         if act == "open":
-            yield self.viewer.open(results.shown, what)
+            why = why_of(results, self.searching.assistant, self.searching.words)
+            yield self.viewer.open(results.shown, what, why=why)
         elif act == "more":
             more = self.searching.more(results, what)
             if ticket == newest.ticket and more is not results:
@@ -231,13 +256,9 @@ class SearchTab:
     def _said(self, results: Results) -> str:
         """The line above the grid, with a meter, and a way out of the filters."""
         words, found = self.searching.words, results.found
-        meter = (
-            f'<span class="meter" style="--sure:{found.certainty:.2f};--needed:{found.threshold:.2f}" '
-            'aria-hidden="true"></span>'
-        )
-        meter = meter if results.exhibits else ""  # of what is not there nothing is measured
+        sure = meter(found.certainty, found.threshold) if results.exhibits else ""  # of nothing, nothing is measured
         out = button("unfilter", "", words.filters_clear) if results.wish != Wish() else ""
-        return f'<p class="hint" role="status">{meter}{escape(told(results, words))}</p>{out}'
+        return f'<p class="hint" role="status">{sure}{escape(told(results, words))}</p>{out}'
 
     def _idle(self) -> Updates:
         """Before the first search."""
@@ -246,7 +267,31 @@ class SearchTab:
             self.said: hint(words.results_no_library if empty else words.results_idle),
             self.grid: grid.idle(words, empty=empty),
             self.order: gr.update(visible=False),
+            self.asked: gr.update(visible=False),
+            self.weight: gr.update(visible=False),
         }
+
+    def _brought(self, results: Results) -> Exhibit | None:
+        """The picture that came with the search, to be opened."""
+        if not results.brought:
+            return None
+        source = Source(path=results.brought, collection=UPLOADS)
+        width, height = self.pictures.size(source)
+        region = Region(source=source, kind="whole", box_px=(0, 0, width, height))
+        return exhibit(Citation(number=1, region=region, score=0.0), self.searching.words)
+
+    def _asked(self, results: Results) -> Any:
+        """A small copy of it that opens it."""
+        brought, words = self._brought(results), self.searching.words
+        if brought is None:
+            return gr.update(visible=False)
+        name = escape(words.asked_picture)
+        address = self.pictures.address(brought.citation.region.source, px=TINY_PX)
+        return gr.HTML(
+            f'<button type="button" data-act="look" data-what="0" title="{name}"><img src="{address}" alt="{name}">'
+            "</button>",
+            visible=True,
+        )
 
     def _noticed(self, text: str) -> Updates:
         return {self.notice: gr.HTML(notice(text), visible=bool(text))}

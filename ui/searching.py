@@ -7,6 +7,9 @@ farther as the end of what is shown comes near; what was shown keeps its number 
 from collections import deque
 from dataclasses import dataclass, replace
 from itertools import count
+from typing import Any
+
+from PIL.Image import Image
 
 from deepseek_mm import Assistant, Query
 from index import LIBRARY
@@ -14,10 +17,12 @@ from ui import edges
 from ui.asking import Entry
 from ui.exhibits import Exhibit
 from ui.filters import Wish, allowed
-from ui.results import ORDERS, STEP, Results, grown
+from ui.results import ORDERS, STEP, Results, grown, new_token
+from ui.viewer import is_brought
 from ui.words import Words
 
 LABELS = 200  # the commonest, to choose from
+ANEW: dict[str, Any] = {"exhibits": (), "reach": 0, "is_all": False, "notice": ""}  # before the same is looked for anew
 
 Choices = list[tuple[str, str]]
 
@@ -56,15 +61,16 @@ class Searching:
     assistant: Assistant
     words: Words
 
-    def search(self, entry: Entry | None, wish: Wish, order: str = "") -> Results:
-        """What is nearest to what is in the box."""
+    def search(self, entry: Entry | None, wish: Wish, order: str = "", weight: float = 1.0) -> Results:
+        """What is nearest to what is in the box; a picture counts `weight` times as much as the words."""
         try:
             text, paths = edges.split_entry(entry)
             path = paths[-1] if paths else None
             if not text and path is None:
                 return Results(notice=self.words.search_empty)
             image = edges.read_upload(path, max_pixels=self.assistant.config.parse.max_pixels) if path else None
-            return self._begin(Results(query=Query(text=text, image=image), wish=wish, order=order))
+            query = Query(text=text, image=image, image_weight=weight if text else 1.0)
+            return self._begin(Results(query=query, wish=wish, order=order, brought=str(path or "")))
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             return Results(notice=edges.sentence(error, self.words))
 
@@ -76,12 +82,31 @@ class Searching:
         except Exception as error:  # noqa: BLE001 - as above
             return Results(notice=edges.sentence(error, self.words))
 
+    def part(self, each: Exhibit, image: Image, before: Results) -> Results:
+        """More of what somebody drew a box around: in a result, or in the picture that came with the search before."""
+        try:
+            region, name = each.citation.region, self.words.part_of.format(name=each.citation.region.source.name)
+            if is_brought(region) and before.query is not None:
+                return self._begin(replace(before, query=replace(before.query, image=image), **ANEW, like=name))
+            return self._begin(Results(query=Query(image=image, besides=region.source.id), like=name))
+        except Exception as error:  # noqa: BLE001 - as above
+            return Results(notice=edges.sentence(error, self.words))
+
+    def weigh(self, before: Results, weight: float) -> Results:
+        """The same words and picture, the picture counting this many times as much."""
+        try:
+            if before.query is None or not before.weighs:
+                return before
+            return self._begin(replace(before, query=replace(before.query, image_weight=float(weight)), **ANEW))
+        except Exception as error:  # noqa: BLE001 - as above
+            return replace(before, notice=edges.sentence(error, self.words))
+
     def refine(self, before: Results, wish: Wish) -> Results:
         """The same search under other filters; what was shown stays when they cannot be understood."""
         try:
             if before.query is None:
                 return before
-            return self._begin(Results(query=before.query, wish=wish, like=before.like, order=before.order))
+            return self._begin(replace(before, wish=wish, **ANEW))
         except Exception as error:  # noqa: BLE001 - as above
             return replace(before, notice=edges.sentence(error, self.words))
 
@@ -116,7 +141,7 @@ class Searching:
         return self.assistant.store.counts().sources == 0
 
     def _begin(self, results: Results) -> Results:
-        return self._enough(replace(results, num=STEP))
+        return self._enough(replace(results, num=STEP, token=new_token()))
 
     def _enough(self, results: Results) -> Results:
         """Look farther until there are as many as shall be shown, or no more."""

@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from deepseek_mm import Answer, Assistant, SettingsFile
 from ui import assets
+from ui.heats import heats_of
 from ui.layout import build_ui
 from ui.pictures import Pictures
 from ui.running import Running
@@ -39,7 +40,8 @@ def add_page(
     send_whole_news()
     os.environ["GRADIO_TEMP_DIR"] = str(cache)  # Gradio asks for it whenever it makes a component
     pictures = Pictures(cache / "pictures", assistant.picture)
-    app.router.routes.append(pictures.route())
+    pictures.heats = heats_of(assistant)
+    app.router.routes += [pictures.route(), pictures.heats.route()]
     for language in LANGUAGES:
         words = in_language(language)
         page = build_ui(assistant, running=running, pictures=pictures, words=words, file=file, photos=photos)

@@ -5,19 +5,21 @@ One for the whole page: every tab hands it what it shows, and which of it was ch
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from html import escape
 from itertools import count
 from typing import Any
 
 import gradio as gr
 
-from index import Source
+from index import Region, Source
 from index.region import UPLOADS
-from ui.exhibits import Exhibit, chosen, details, evidence
+from ui.exhibits import Exhibit, chosen, details, evidence, is_drawn
 from ui.html import button
 from ui.marks import marks_of, shot
 from ui.pictures import Pictures
 from ui.piece import piece
+from ui.why import Why, heat, highlighted, section
 from ui.words import Words
 
 
@@ -29,6 +31,7 @@ class Viewed:
     index: int = 0
     turn: int = 0  # of the answer that cites them; 0 for results of a search: then no box can be corrected
     said: str = ""  # one line above the photo
+    why: Why | None = None  # what was looked for, and how sure the search was; None where nothing was
     showing: int = field(default=0, compare=False)  # the page shows a number once, and may be told it twice
 
     @property
@@ -64,12 +67,14 @@ class Viewer:
         viewed = replace(viewed, showing=next(self.showings))
         return {self.html: content(viewed, self.pictures, self.words, self.described), self.viewed: viewed}
 
-    def open(self, exhibits: Sequence[Exhibit], what: object, *, turn: int = 0) -> dict[Any, Any]:
+    def open(
+        self, exhibits: Sequence[Exhibit], what: object, *, turn: int = 0, why: Why | None = None
+    ) -> dict[Any, Any]:
         """Updates for a press on one of the exhibits, by its index; nothing happens if there is no such one."""
         index = chosen(exhibits, what)
         if index is None:
             return {self.html: gr.skip()}
-        return self.show(Viewed(exhibits=tuple(exhibits), index=index, turn=turn))
+        return self.show(Viewed(exhibits=tuple(exhibits), index=index, turn=turn, why=why))
 
 
 def content(viewed: Viewed, pictures: Pictures, words: Words, described: Callable[[Source], str]) -> str:
@@ -78,15 +83,18 @@ def content(viewed: Viewed, pictures: Pictures, words: Words, described: Callabl
     if each is None:
         return ""
     citations = [other.citation for other in viewed.exhibits]
-    photo = shot(pictures, each.citation.region, marks_of(citations, viewed.index), words, large=True)
+    region, why = each.citation.region, viewed.why
+    over = heat(why, region, pictures)
+    photo = shot(pictures, region, marks_of(citations, viewed.index), words, large=True, over=over)
     said = f'<p class="hint" role="status">{escape(viewed.said)}</p>' if viewed.said else ""
-    title = escape(" - ".join(each.caption.splitlines()))
+    title = escape(" - ".join(each.caption.splitlines()[:1] if why else each.caption.splitlines()))
     return (
         f'<header data-showing="{viewed.showing}"><h2>{title}</h2>'
         f'<button type="button" class="small" data-act="close" autofocus>{escape(words.close)}</button></header>'
-        f'{said}<div class="stage">{photo}</div>{_correction(each, words) if viewed.turn else ""}'
-        f'<nav class="acts">{_buttons(viewed, words)}</nav>{_description(each, words, described)}'
-        f'<p class="hint">{escape(evidence(each, words))}</p>{details(each, words)}'
+        f'{said}<div class="stage">{photo}</div>{_correction(each, words) if viewed.turn else ""}{_cutting(words)}'
+        f'<nav class="acts">{_buttons(viewed, words)}</nav>{section(why, each, words)}'
+        f"{_description(each, words, described)}"
+        f'<p class="hint">{escape(evidence(each, words))}</p>{details(each, words, partial(highlighted, why=why))}'
     )
 
 
@@ -94,11 +102,20 @@ def _buttons(viewed: Viewed, words: Words) -> str:
     parts = []
     if len(viewed.exhibits) > 1:
         parts += [button("back", "", words.previous), button("on", "", words.following)]
-    parts += [button("like", viewed.index, words.more_like), button("ask", viewed.index, words.ask_about)]
     each = viewed.at
+    if each is not None and not is_brought(each.citation.region):
+        parts.append(button("like", viewed.index, words.more_like))
+    if each is not None and is_drawn(each.citation.region):
+        parts.append(button("cut", viewed.index, words.part_search))
+    parts.append(button("ask", viewed.index, words.ask_about))
     if viewed.turn and each is not None and each.citation.region.kind not in ("text", "code", "page"):
         parts.append(button("wrong", viewed.index, words.box_wrong))
     return "".join(parts)
+
+
+def is_brought(region: Region) -> bool:
+    """Whether it is a picture that came with a search, and nothing that is stored."""
+    return region.source.collection == UPLOADS and not region.id
 
 
 def _description(each: Exhibit, words: Words, described: Callable[[Source], str]) -> str:
@@ -112,11 +129,19 @@ def _description(each: Exhibit, words: Words, described: Callable[[Source], str]
     )
 
 
+def _cutting(words: Words) -> str:
+    """What appears when a part shall be looked for."""
+    return (
+        f'<div class="correct" data-for="cut" hidden><p class="hint">{escape(words.part_draw)}</p>'
+        f"{button('part', '', words.part_go)}</div>"
+    )
+
+
 def _correction(each: Exhibit, words: Words) -> str:
     """What appears when "the box is wrong" is pressed."""
     name = escape(each.citation.region.label)
     return (
-        f'<div class="correct" hidden><p class="hint">{escape(words.box_draw)}</p>'
+        f'<div class="correct" data-for="wrong" hidden><p class="hint">{escape(words.box_draw)}</p>'
         f'<label>{escape(words.box_label)} <input type="text" maxlength="80" value="{name}"></label>'
         f"{button('right', each.citation.number, words.box_save)}</div>"
     )

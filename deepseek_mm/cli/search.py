@@ -20,8 +20,12 @@ def query_of(args: Namespace, config: Config) -> Query:
     if args.image is None:
         return Query(text=text)
     from deepseek_mm.parse.photo import read_photo
+    from deepseek_mm.rag.search import cut
 
-    return Query(text=text, image=read_photo(args.image, max_pixels=config.parse.max_pixels).image)
+    photo = read_photo(args.image, max_pixels=config.parse.max_pixels)
+    size = photo.source.width_px, photo.source.height_px
+    image = cut(photo.image, args.box, size) if args.box else photo.image
+    return Query(text=text, image=image, image_weight=args.weight)
 
 
 def line(match: Match) -> str:
@@ -71,6 +75,8 @@ def add(parser: ArgumentParser) -> None:
     """The words of `search`."""
     parser.add_argument("text", metavar="TEXT", nargs="?", help="what to look for")
     parser.add_argument("--image", metavar="FILE", type=Path, help="look for what resembles this picture")
+    parser.add_argument("--box", metavar="L,T,R,B", type=box, help="only this part of it, in pixels: 0,0,320,240")
+    parser.add_argument("--weight", metavar="X", type=float, default=1.0, help="of the picture; words count 1 (1)")
     parser.add_argument("-k", metavar="N", type=count, default=10, help="how many photos or documents (10)")
     parser.add_argument("--collection", metavar="NAME", default="library", help="only what is in it")
     parser.add_argument("--label", metavar="NAME", default="", help="only what shows this")
@@ -85,6 +91,12 @@ def count(text: str) -> int:
     if not 1 <= int(text) <= 1000:
         raise ValueError
     return int(text)
+
+
+def box(text: str) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom; argparse turns the ValueError into its own message."""
+    left, top, right, bottom = map(int, text.split(","))
+    return left, top, right, bottom
 
 
 COMMAND = Command(

@@ -9,6 +9,8 @@ from deepseek_mm.rag.uploads import pictures_of
 from deepseek_mm.records import Check, Picture, Query, Question
 from index.region import UPLOADS
 
+MOST_WEIGHT = 10.0  # of a picture beside words: beyond it the words say nothing any more
+
 
 def askable(question: Question, config: RagConfig) -> Question:
     """The question in printable letters; pictures without words are described. BadQuestion if it cannot be asked."""
@@ -39,6 +41,13 @@ def askable(question: Question, config: RagConfig) -> Question:
 def asked(query: Query) -> Query:
     """The query in printable letters. BadQuestion for a query of nothing."""
     clean = replace(query, text=printable(query.text))
+    if not 0 <= query.image_weight <= MOST_WEIGHT:  # NaN is not
+        raise BadQuestion(
+            f"the picture's weight {query.image_weight} must be a number from 0 to {MOST_WEIGHT:g}. 1 counts it as "
+            "much as the words, 2 twice as much"
+        )
+    if clean.image is not None and not clean.image_weight:
+        clean = replace(clean, image=None)
     if not clean.text and clean.image is None and not clean.like:
         raise BadQuestion("the search is empty. Type some words, for example: a dog on a beach, or add a picture")
     return clean

@@ -24,6 +24,7 @@ from deepseek_mm.serve.shelves import library_routes, nothing
 from deepseek_mm.serve.task_routes import task_routes
 from deepseek_mm.serve.tasks import Tasks
 from deepseek_mm.serve.tuning import settings_routes
+from deepseek_mm.serve.why import why_routes
 from deepseek_mm.serve.work import Doing
 from deepseek_mm.settings_file import SettingsFile
 
@@ -69,6 +70,7 @@ def build_api(assistant: Assistant, file: SettingsFile, *, hush: Callable[[], ob
     for router in (
         task_routes(tasks),
         ask_routes(tasks, doing, pictures),
+        why_routes(assistant, pictures),
         library_routes(assistant, config.serve, hush),
         history_routes(assistant),
         settings_routes(assistant, file),

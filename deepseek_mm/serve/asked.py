@@ -66,6 +66,15 @@ class SearchIn(Asked):
     text: Typed = Field(default="", max_length=MOST_CHARS, examples=["a yellow cap"])
     picture: Address | None = Field(default=None, examples=[None])
     like: Number = Field(default=0, description="id of a region; its own file is left out", examples=[0])
+    source: Number = Field(
+        default=0, description="id of a file: its picture is looked for, it is left out", examples=[0]
+    )
+    page: int = Field(default=0, ge=0, le=1_000_000, description="of that file, from 1", examples=[0])
+    box: list[int] = Field(
+        default=[], max_length=4, description="only this part of the picture: left, top, right, bottom in its pixels",
+        examples=[[]],
+    )  # fmt: skip
+    image_weight: float = Field(default=1.0, description="how much the picture counts, where the words count 1")
     k: int = Field(default=10, ge=1, le=1_000)
     where: WhereIn = WhereIn()
 

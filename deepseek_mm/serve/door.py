@@ -27,7 +27,7 @@ from deepseek_mm.serve.problems import REQUEST_ID, response
 from deepseek_mm.serve.who import LOCAL, MAKE, SCOPE, Who
 
 OPEN = ("/health/live", "/favicon.ico", "/icon.svg")  # whoever asks
-PAGE = ("/en", "/zh", "/picture")  # the page, and what it is made of
+PAGE = ("/en", "/zh", "/picture", "/heat")  # the page, and what it is made of
 FETCHES = re.compile(
     r"/gradio_api/+(?:proxy=|file=\s*[a-z][a-z0-9+.-]*:/)", re.IGNORECASE
 )  # Gradio would, for a caller

@@ -14,9 +14,9 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Request, Response
 from PIL import Image
 
-from deepseek_mm.errors import BadFile
 from deepseek_mm.parse.files import open_file
 from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.rag.search import cut
 from deepseek_mm.serve.shelf_list import source_of
 from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import Number
@@ -85,12 +85,13 @@ def part_of(image: Image.Image, source: Source, page: int, box: str) -> Image.Im
     """What lies in the box, which is given in pixels of the whole; all of it without one. BadFile if nothing does."""
     if not box:
         return image
-    size = image.size if page or not source.width_px else (source.width_px, source.height_px)
-    edges = zip(map(int, box.split(",")), size * 2, image.size * 2, strict=True)
-    left, top, right, bottom = (round(min(edge, whole) * now / whole) for edge, whole, now in edges)
-    if left >= right or top >= bottom:
-        raise BadFile(f"the box {box} holds nothing of this picture, which is {size[0]} x {size[1]}. Name another")
-    return image.crop((left, top, right, bottom))
+    left, top, right, bottom = map(int, box.split(","))
+    return cut(image, (left, top, right, bottom), size_of(image, source, page))
+
+
+def size_of(image: Image.Image, source: Source, page: int = 0) -> tuple[int, int]:
+    """The size in which boxes of it are given: that of the original, of which the image may be a reduced copy."""
+    return image.size if page or not source.width_px else (source.width_px, source.height_px)
 
 
 def jpeg(image: Image.Image, px: int) -> bytes:

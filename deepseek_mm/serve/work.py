@@ -10,11 +10,14 @@ from starlette.concurrency import run_in_threadpool
 from deepseek_mm.errors import BadQuestion, DeepSeekMMError, JobFailed
 from deepseek_mm.jobs import Task, follow
 from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.rag.search import cut
 from deepseek_mm.records import Answer, Picture, Query, Question
 from deepseek_mm.serve.asked import AskIn, CaptionIn, EmbedIn, IndexIn, SearchIn
 from deepseek_mm.serve.engine import Engine
 from deepseek_mm.serve.inbox import Inbox
 from deepseek_mm.serve.problems import problem_of
+from deepseek_mm.serve.shelf_list import source_of
+from deepseek_mm.serve.shelf_pictures import size_of
 from deepseek_mm.serve.wire import AnswerOut, FoundOut
 from index.errors import IndexProblem
 
@@ -28,6 +31,27 @@ Open = Callable[[str], Image]  # a picture by what the request calls it
 def wanted_of(asked: EmbedIn, images: list[Image]) -> dict[str, tuple[str, list[Any]]]:
     """Name in the answer -> kind of the batcher, and what is to go through it."""
     return {"texts": ("text", asked.texts), "code": ("code", asked.code), "pictures": ("picture", images)}
+
+
+def query_of(assistant: Assistant, asked: SearchIn, open: Open) -> Query:
+    """What is looked for: the picture that came, that of a file of the library, or the part of it inside the box.
+
+    BadQuestion, BadFile or NothingThere says what cannot be looked for.
+    """
+    image, size = None if asked.picture is None else open(asked.picture), (0, 0)
+    if asked.source and image is None:
+        source = source_of(assistant, asked.source)
+        image = assistant.picture(source, asked.page)
+        size = size_of(image, source, asked.page)
+    if asked.box:
+        if image is None or len(asked.box) != 4:
+            raise BadQuestion(
+                f"the box {asked.box} needs a picture, and four numbers: left, top, right, bottom. Send both, for "
+                'example: {"source": 7, "box": [0, 0, 320, 240]}'
+            )
+        left, top, right, bottom = asked.box
+        image = cut(image, (left, top, right, bottom), size if all(size) else image.size)
+    return Query(text=asked.text, image=image, like=asked.like, image_weight=asked.image_weight, besides=asked.source)
 
 
 class Doing:
@@ -64,8 +88,7 @@ class Doing:
 
     def found(self, asked: SearchIn, open: Open) -> FoundOut:
         """The search itself."""
-        image = None if asked.picture is None else open(asked.picture)
-        query = Query(text=asked.text, image=image, like=asked.like)
+        query = query_of(self._assistant, asked, open)
         return FoundOut.of(self._assistant.find(query, k=asked.k, where=asked.where.filter()))
 
     def embed(self, task: Task) -> str:

@@ -19,6 +19,7 @@ watch("value", () => {
   latest = showing;
   if (!dialog.open) opener = document.activeElement;
   dialog.replaceChildren(next.content);
+  glow();
   dialog.setAttribute("aria-label", dialog.querySelector("h2")?.textContent ?? "");
   if (!dialog.open) dialog.showModal();
   dialog.querySelector("[autofocus]")?.focus();
@@ -30,18 +31,27 @@ dialog.addEventListener("close", () => {
   if (opener?.isConnected) opener.focus();
 });
 
+// The heat map over the photo, on or off as it was chosen last; off while somebody draws.
+function glow() {
+  const button = dialog.querySelector("[data-heat]"), on = KEPT.get("deepseek-mm-heat") !== "off";
+  if (button) button.ariaPressed = String(on);
+  dialog.classList.toggle("cool", !on);
+}
+
 function isBeside(event) {
   const { left, top, right, bottom } = dialog.getBoundingClientRect();
   return event.clientX < left || event.clientX > right || event.clientY < top || event.clientY > bottom;
 }
 dialog.addEventListener("click", (event) => {
   if (event.target === dialog && isBeside(event)) { dialog.close(); return; }
+  const heat = event.target.closest("[data-heat]");
+  if (heat) { KEPT.set("deepseek-mm-heat", heat.ariaPressed === "true" ? "off" : "on"); glow(); return; }
   const button = event.target.closest("[data-act]");
   if (!button) return;
   const { act, what } = button.dataset;
   if (act === "close") dialog.close();
-  else if (act === "wrong") begin();
-  else if (act === "right") finish(what);
+  else if (act === "wrong" || act === "cut") begin(act);
+  else if (act === "right" || act === "part") finish(act, what);
   else if (act === "describe") send(act, what, { text: dialog.querySelector(".described input").value });
   else send(act, what);
 });
@@ -55,14 +65,14 @@ dialog.addEventListener("keydown", (event) => {
 
 // Drawing: `drawn` is [left, top, right, bottom] as shares of the photo's sides.
 const photo = () => dialog.querySelector(".shot");
-function begin() {
+function begin(act) {
   const box = dialog.querySelector(".box:not(.faint)");
   const share = (name) => (box ? parseFloat(box.style[name]) / 100 : null);
   drawn = box
     ? [share("left"), share("top"), share("left") + share("width"), share("top") + share("height")]
     : [0.25, 0.25, 0.75, 0.75];
   dialog.classList.add("drawing");
-  dialog.querySelector(".correct").hidden = false;
+  for (const panel of dialog.querySelectorAll(".correct")) panel.hidden = panel.dataset.for !== act;
   photo().tabIndex = 0;
   photo().focus();
   show();
@@ -101,9 +111,9 @@ function nudge(event) {
   drawn = drawn.map((share) => Math.min(1, Math.max(0, share)));
   show();
 }
-function finish(what) {
+function finish(act, what) {
   const label = dialog.querySelector(".correct input")?.value ?? "";
-  send("right", what, { box: drawn, label });
+  send(act, what, { box: drawn, label });
   dialog.classList.remove("drawing");
   drawn = null;
 }

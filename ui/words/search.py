@@ -48,6 +48,27 @@ class SearchWords:
     twins = Word("+{count} alike", "另有 {count} 张相似")
     more_like = Word("More like this", "更多类似的")
 
+    why_matched = Word("Why it matched", "匹配原因")
+    heat = Word("Heat map", "热力图")
+    heat_cold = Word("like the rest of the picture", "与画面其余部分相同")
+    heat_hot = Word("nearest to the search", "最接近所搜内容")
+    threshold_means = Word(
+        "With {needed:.0f} % needed, {claimed:.0f} % of things that are not there are called found, and "
+        "{missed:.0f} % of those that are there are missed.",
+        "以 {needed:.0f} % 为界时,不存在的东西有 {claimed:.0f} % 被误认为找到,存在的东西有 {missed:.0f} % 被漏掉。",
+    )
+    part_search = Word("Search for a part", "搜索局部")
+    part_draw = Word(
+        "Drag a box around the part; or move it with the arrow keys, with Shift to change its size.",
+        "拖动画框选中局部;也可用方向键移动,按住 Shift 改变大小。",
+    )
+    part_go = Word("Search for this part", "搜索此局部")
+    part_of = Word("a part of {name}", "{name} 的局部")
+    asked_picture = Word(
+        "The picture that is looked for. Open it to search for a part of it.", "正在搜索的图片。打开后可搜索其局部。"
+    )
+    picture_counts = Word("The picture counts (words count 1)", "图片的权重(文字为 1)")
+
     sort = Word("Sort", "排序")
     sort_best = Word("Best first", "最匹配")
     sort_newest = Word("Newest first", "最新")

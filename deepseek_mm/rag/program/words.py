@@ -32,6 +32,8 @@ UNSEEN = re.compile(  # steering, marks of direction and width, and the letters 
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]+"
 )
 
+WORD = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")  # or a number
+
 
 def singular(word: str) -> str:
     """One of many: dogs -> dog, people -> person, glass -> glass."""
@@ -88,7 +90,7 @@ def names_the_same(label: str, name: str) -> bool:
 def tokens(text: str) -> list[str]:
     """Lower-case words and numbers; not's short forms become a word of their own: isn't -> is not."""
     text = re.sub(r"n['\u2019]t\b", " not", text.lower().replace("can't", "cannot"))
-    return re.findall(r"\d+(?:[.,:]\d+)*|[^\W\d_]+(?:['\u2019-][^\W\d_]+)*", text)
+    return WORD.findall(text)
 
 
 def normal(word: str) -> str:

@@ -77,7 +77,7 @@ class Search:
         return [self._find(query, vector_D, k, where) for query, vector_D in zip(queries, vectors_QD, strict=True)]
 
     def embed(self, queries: Sequence[Query]) -> Floats:
-        """(Q, D): words, a picture, a region that is known, or the mean of them."""
+        """(Q, D): words, a picture, a region that is known, or the mean of them; a picture counts by its weight."""
         sums_QD = np.zeros((len(queries), self.space.dim), np.float32)
         texts = {n: query.text for n, query in enumerate(queries) if query.text}
         pictures = {n: query.image for n, query in enumerate(queries) if query.image is not None}
@@ -85,7 +85,8 @@ class Search:
         if texts:
             sums_QD[list(texts)] += self.space.embed_texts(list(texts.values()))
         if pictures:
-            sums_QD[list(pictures)] += self.space.embed_images(list(pictures.values()))
+            weights_N1 = np.array([[queries[n].image_weight] for n in pictures], np.float32)
+            sums_QD[list(pictures)] += weights_N1 * self.space.embed_images(list(pictures.values()))
         if regions:
             sums_QD[list(regions)] += self._vectors(list(regions.values()))
         return unit(sums_QD)
@@ -147,8 +148,8 @@ class Search:
             named = [hit for t in things for hit in self._near(vector_D, k, replace(where, label=t.name))]
             times.update(hit.region.id for hit in named)
             hits = list({hit.region.id: hit for hit in (*hits, *named)}.values())
-        own = self._source_of(query.like) if query.like else 0
-        hits = [hit for hit in hits if hit.region.source.id != own]
+        own = {query.besides, self._source_of(query.like) if query.like else 0}
+        hits = [hit for hit in hits if hit.region.source.id not in own]
         worth = {h.region.id: w for h, w in zip(hits, self.scales.deviations(hits, vector_D), strict=True)}
         return sorted(hits, key=lambda hit: (-times[hit.region.id], -worth[hit.region.id]))
 

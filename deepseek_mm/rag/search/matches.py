@@ -11,7 +11,7 @@ from dataclasses import replace
 from deepseek_mm.encoders.space import Floats
 from deepseek_mm.rag.program.lexicon import ANYTHING, CUTS, DETERMINERS, FILLERS
 from deepseek_mm.rag.program.phrases import Thing
-from deepseek_mm.rag.program.words import content, names_the_same, normal, tokens
+from deepseek_mm.rag.program.words import WORD, content, names_the_same, normal, tokens
 from deepseek_mm.records import Match
 from index import Hit, Region
 
@@ -40,6 +40,13 @@ def written(regions: Sequence[Region], text: str) -> list[str]:
     there = {normal(word) for region in regions for word in tokens(region.text)}
     skipped = FILLERS | DETERMINERS | CUTS
     return [word for word in dict.fromkeys(tokens(text)) if word not in skipped and normal(word) in there]
+
+
+def hit_spans(text: str, query: str) -> list[tuple[int, int]]:
+    """Where in the text words of the query stand, as (first, end): whatever `written` would name, in any number."""
+    skipped = FILLERS | DETERMINERS | CUTS
+    wanted = {normal(word) for word in tokens(query) if word not in skipped}
+    return [match.span() for match in WORD.finditer(text) if normal(match[0].lower()) in wanted]
 
 
 def all_written(regions: Sequence[Region], text: str) -> bool:

@@ -1,0 +1,63 @@
+"""Where in a picture is what was looked for? Each cell of the tower's map has a vector in the same space as the query.
+
+A cell's heat is its cosine with the query, from the picture's median cell (0, cold) to its nearest one (1, hot). Cells
+that hardly differ stay cold: noise is not stretched until it looks like a find. The two cosines are told along, so that
+a legend can say how near "hot" is.
+
+Shape key:  H, W cells of the map, D width of the space
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from deepseek_mm.encoders.space import Floats
+from deepseek_mm.rag.search.find import Search
+from deepseek_mm.records import Query
+
+LEAST_SPAN = 0.2  # of cosines between cold and hot: in photos without the thing the nearest cell is about 0.15 above
+SIDE_PX = 288  # longest side of the drawn heat: cells are 9 x 9, a browser stretches it over the photo
+INKS = ((59, 15, 112), (140, 41, 129), (222, 73, 104), (254, 159, 109), (252, 253, 191))  # cold to hot, dark to light
+MOST_OPAQUE = 0.78  # the photo stays visible where it is hottest
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Heat:
+    """How much each cell of a picture speaks for a query."""
+
+    cells_HW: tuple[tuple[float, ...], ...]  # rows from the top, 0 (as its usual cell) to 1 (its nearest one)
+    low: float  # the cosine that is 0
+    high: float  # the cosine that is 1
+
+    def drawn(self, size: tuple[int, int]) -> Image.Image:
+        """An RGBA picture of these proportions, clear where it is cold, to be laid over the photo."""
+        scale = SIDE_PX / max(1, *size)
+        width, height = (max(1, round(side * scale)) for side in size)
+        heat = Image.fromarray(np.array(self.cells_HW, np.float32)).resize((width, height), Image.Resampling.BICUBIC)
+        return Image.fromarray(coloured(np.clip(np.asarray(heat), 0, 1)))
+
+
+def heat_map(search: Search, query: Query, image: Image.Image) -> Heat:
+    """What of the picture speaks for the query, by one look of the space's image tower."""
+    vector_D = search.embed([query])[0]
+    (look,) = search.space.look_many([image])
+    return heat_of(look.grid_HWD, vector_D)
+
+
+def heat_of(grid_HWD: Floats, vector_D: Floats) -> Heat:
+    """From the cells' vectors and the query's, all of length 1."""
+    cosine_HW = grid_HWD @ vector_D
+    low = float(np.median(cosine_HW))
+    high = max(float(cosine_HW.max()), low + LEAST_SPAN)
+    heat_HW = np.clip((cosine_HW - low) / (high - low), 0, 1)
+    rows = tuple(tuple(round(float(heat), 4) for heat in row) for row in heat_HW)
+    return Heat(cells_HW=rows, low=round(low, 4), high=round(high, 4))
+
+
+def coloured(heat_HW: Floats) -> NDArray[np.uint8]:
+    """(H, W, 4): dark and clear where it is 0, light and nearly opaque where it is 1."""
+    stops = np.linspace(0, 1, len(INKS))
+    channels = [np.interp(heat_HW, stops, ink) for ink in zip(*INKS, strict=True)]
+    return np.stack([*channels, 255 * MOST_OPAQUE * heat_HW], axis=-1).round().astype(np.uint8)

@@ -1,0 +1,22 @@
+"""Can it be looked for? Weights and pictures of a search."""
+
+import math
+
+import pytest
+from fakes import picture
+
+from deepseek_mm.errors import BadQuestion
+from deepseek_mm.rag.askable import MOST_WEIGHT, asked
+from deepseek_mm.records import Query
+
+
+@pytest.mark.parametrize("weight", [math.nan, math.inf, -math.inf, -0.1, MOST_WEIGHT + 0.1])
+def test_a_weight_that_is_no_number_in_range_is_refused_with_its_value(weight):
+    with pytest.raises(BadQuestion, match=f"the picture's weight {weight} must be a number from 0 to 10"):
+        asked(Query(text="red", image=picture("red"), image_weight=weight))
+
+
+def test_a_picture_that_counts_nothing_leaves_the_words_or_an_empty_search():
+    assert asked(Query(text="red", image=picture("red"), image_weight=0)).image is None
+    with pytest.raises(BadQuestion, match="the search is empty"):
+        asked(Query(image=picture("red"), image_weight=0))
