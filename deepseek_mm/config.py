@@ -63,6 +63,7 @@ class ParseConfig:
     max_unpacked_bytes: int = 4_000_000_000  # of one archive, all members together
     max_chars: int = 4_000_000  # of one text; the rest is left out, and the document says so
     chunk_chars: int = 800  # length of a piece of text that has a vector of its own
+    code_chars: int = 2_000  # the same of code: a longer function is cut
 
     def __post_init__(self) -> None:
         between("parse.max_pixels", self.max_pixels, 1, 10**10)
@@ -73,6 +74,7 @@ class ParseConfig:
         between("parse.max_unpacked_bytes", self.max_unpacked_bytes, 1, 10**13)
         between("parse.max_chars", self.max_chars, 1, 10**9)
         between("parse.chunk_chars", self.chunk_chars, 80, 100_000)
+        between("parse.code_chars", self.code_chars, 80, 100_000)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

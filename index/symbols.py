@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from index import queries
-from index.region import Filter, Region
+from index.region import FOR_FOLDERS, Filter, Region
 from index.tables import CallRow, RegionRow, SourceRow, SymbolRow
 
 NAMED = ("function", "method", "class", "module")  # kinds whose names are worth completing
@@ -20,7 +20,6 @@ MODULE = "module"
 PART = "block"  # a further part of what was defined before it
 SEPARATORS = re.compile(r"::|[.#]")  # C++ and Rust, most others, Javadoc
 HIGHEST = chr(0x10FFFF)  # sorts after all that may follow a prefix
-STARTS = ("__init__", "index", "mod")  # files that stand for their folder
 
 
 def parts_of(name: str) -> list[str]:
@@ -70,7 +69,7 @@ def names(session: Session, prefix: str, where: Filter, limit: int) -> list[str]
 def _full(path: str, inside: tuple[str, ...]) -> list[str]:
     """Folders, file, and what leads to a place inside it."""
     file = PurePath(path)
-    stem = [] if file.stem in STARTS else [file.stem]
+    stem = [] if file.stem in FOR_FOLDERS else [file.stem]
     return [*file.parent.parts, *stem, *(part for name in inside for part in parts_of(name))]
 
 

@@ -115,6 +115,17 @@ def test_markdown_is_split_at_its_headings_and_each_passage_knows_its_lines(tmp_
     ]
 
 
+def test_a_passage_knows_its_section_and_the_headings_above_it(tmp_path):
+    text = "before\n\n# Boats\n\n## Sails ##\n\nred\n\n```\n# no heading\n```\n\n### Of silk\nx\n\nRopes\n-----\ny\n"
+    pieces = read(written(tmp_path / "a.md", text))[1]
+    assert [(piece.symbol.kind, piece.symbol.path) if piece.symbol else None for piece in pieces] == [
+        None,
+        ("section", "Boats.Sails"),
+        ("section", "Boats.Sails.Of silk"),
+        ("section", "Boats.Ropes"),
+    ]
+
+
 def test_what_stands_on_the_lines_of_a_passage_is_its_text(tmp_path):
     lines = [f"line {n} " + "word " * (n % 9) if n % 7 else "" for n in range(1, 400)]
     _, pieces = read(written(tmp_path / "a.txt", "\n".join(lines)), ParseConfig(chunk_chars=200))
@@ -137,11 +148,11 @@ def test_of_a_very_long_text_the_beginning_is_read_and_that_is_said(tmp_path):
     assert sum(len(piece.text.split()) for piece in pieces) == 200
 
 
-def test_a_file_of_code_is_one_piece_with_all_its_lines(tmp_path):
+def test_a_short_function_is_one_piece_with_all_its_lines(tmp_path):
     code = "def f():\n\tx = '\u00e9'\n\n\treturn x\n"
     source, (piece,) = read(written(tmp_path / "a.py", code))
     assert (source.kind, source.format) == ("code", "python")
-    assert (piece.kind, piece.text, piece.lines) == ("code", code, (1, 4))
+    assert (piece.kind, piece.text, piece.lines) == ("code", code.rstrip(), (1, 4))
     assert read(written(tmp_path / "b.go", "package a"))[1][0].lines == (1, 1)
 
 

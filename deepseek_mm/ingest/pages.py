@@ -65,6 +65,7 @@ def region_of(piece: Piece, document: Document) -> Region:
         text=piece.text,
         page=piece.page,
         lines=piece.lines,
+        symbol=piece.symbol,
     )
 
 

@@ -7,9 +7,11 @@ the ending of the name decides, and `text.decode_text` refuses what is no text a
 import re
 
 from deepseek_mm.parse import picture
+from deepseek_mm.parse.code.notebook import read_notebook
+from deepseek_mm.parse.code.read import read_code
 from deepseek_mm.parse.nouns import Format
 from deepseek_mm.parse.pdf import read_pdf
-from deepseek_mm.parse.text import read_code, read_text
+from deepseek_mm.parse.text import read_text
 from deepseek_mm.parse.web import read_html
 from deepseek_mm.parse.word import read_docx
 
@@ -96,6 +98,7 @@ FORMATS = (
     ),
     Format(name="markdown", title="Markdown", kind="document", endings=(".md", ".markdown", ".mdx"), read=read_text),
     Format(name="html", title="HTML", kind="document", endings=(".html", ".htm", ".xhtml"), read=read_html),
+    Format(name="notebook", title="Jupyter notebook", kind="code", endings=(".ipynb",), read=read_notebook),
     *(code(name, endings) for name, endings in LANGUAGES.items()),
 )
 BY_ENDING = {ending: row for row in FORMATS for ending in row.endings}

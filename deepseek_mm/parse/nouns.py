@@ -13,7 +13,7 @@ from PIL.Image import Image
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.parse.exif import Camera
-from index import Box, Source
+from index import Box, Source, Symbol
 
 LONG_SIDE_PX = 1600  # a larger picture is reduced to this, and a page is drawn at it
 NOWHERE: Box = (0, 0, 0, 0)  # the box of a text that was not drawn
@@ -32,6 +32,7 @@ class Piece:
     box_px: Box = NOWHERE  # of a photo in the original's pixels, of a page and its texts in those of the page's picture
     page: int = 0  # from 1; 0 where there are no pages
     lines: tuple[int, int] = (0, 0)  # first and last, from 1; (0, 0) where unknown
+    symbol: Symbol | None = None  # what a piece of code defines, or the section that a text is in
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,7 +7,7 @@ rather than shown as letters without sense.
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from charset_normalizer import from_bytes
 
@@ -15,6 +15,7 @@ from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile
 from deepseek_mm.parse.nouns import Contents, File, Piece
 from deepseek_mm.parse.passages import Line, Paragraph, Passage, pack
+from index import Symbol
 
 MARKS = (  # the longer ones first: UTF-32's begins with UTF-16's
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -40,20 +41,15 @@ CONTROLS = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")  # bytes that no text h
 MOST_CONTROLS = 0.005  # of all bytes
 HEADING = re.compile(r"#{1,6}\s+\S")
 UNDERLINE = re.compile(r"(=|-|~|\^){3,}\s*$")
+UNDERLINES = {"=": 1, "-": 2}  # levels; others lie below
 FENCE = re.compile(r"\s*(```|~~~)")
+Title = tuple[int, str]  # level of a heading and its words
 
 
 def read_text(file: File, config: ParseConfig) -> Contents:
     """Plain text and Markdown, in passages."""
     text, note = shortened(decode_text(file.data, name=file.path), config)
     return Contents(pieces=passages(text, config), note=note)
-
-
-def read_code(file: File, config: ParseConfig) -> Contents:
-    """A file of code as one piece."""
-    text, note = shortened(decode_text(file.data, name=file.path), config)
-    lines = (1, text.count("\n") + (not text.endswith("\n")))
-    return Contents(pieces=iter([Piece(kind="code", text=text, lines=lines)]), note=note)
 
 
 def decode_text(data: bytes, *, name: str) -> str:
@@ -101,10 +97,31 @@ def shortened(text: str, config: ParseConfig) -> tuple[str, str]:
 
 
 def passages(text: str, config: ParseConfig, *, numbered: bool = True) -> Iterator[Piece]:
-    """The text's passages, with the lines that they stand on if the text is the file's own."""
-    for passage in pack(paragraphs(text), config.chunk_chars):
+    """The text's passages, with their sections, and the lines that they stand on if the text is the file's own."""
+    blocks = list(paragraphs(text))
+    titles = {block.lines[0].number: title_of(block) for block in blocks if block.opens}
+    above: tuple[Title, ...] = ()
+    for passage in pack(blocks, config.chunk_chars):
         first, last = passage[0][0].number, passage[-1][-1].number
-        yield Piece(kind="text", text=joined(passage), lines=(first, last) if numbered else (0, 0))
+        for level, name in (titles[line.number] for part in passage for line in part if line.number in titles):
+            above = (*(title for title in above if title[0] < level), (level, name))
+        lines = (first, last) if numbered else (0, 0)
+        yield Piece(kind="text", text=joined(passage), lines=lines, symbol=section(above))
+
+
+def title_of(block: Paragraph) -> Title:
+    """The level of a heading, 1 the highest, and its words."""
+    first, under = block.lines[0].text, block.lines[1].text[:1] if len(block.lines) > 1 else ""
+    marks = len(first) - len(first.lstrip("#"))
+    words = first.strip("# ") if HEADING.match(first) else first.strip()
+    return marks if HEADING.match(first) else UNDERLINES.get(under, len(UNDERLINES) + 1), words
+
+
+def section(titles: Sequence[Title]) -> Symbol | None:
+    """The section below these headings, the highest first; None before the first heading."""
+    if not titles:
+        return None
+    return Symbol(name=titles[-1][1], parent=".".join(name for _, name in titles[:-1]), kind="section")
 
 
 def joined(passage: Passage) -> str:

@@ -1,0 +1,158 @@
+"""An outline becomes pieces: every line of a file in exactly one, each with what it defines and what it calls.
+
+A function is a piece with the comments and decorators above it. A class is one with the signatures of its members in
+place of their bodies; they are pieces of their own. What is in none of these is the module's. A piece that is longer
+than wished is cut between lines, at an empty one if there is one.
+
+Numbers of lines count from 1.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from deepseek_mm.parse.code.outline import Definition, Outline
+from deepseek_mm.parse.nouns import Piece
+from deepseek_mm.parse.passages import Line, broken
+from index import Symbol
+
+ELIDED = " ..."  # in place of a body
+
+
+@dataclass(kw_only=True, slots=True)
+class Item:
+    """A definition and the lines that are its own."""
+
+    symbol: Symbol
+    definition: Definition | None  # None for the module
+    lines: list[Line]
+
+
+def pieces_of(text: str, outline: Outline, *, name: str, most: int) -> Iterator[Piece]:
+    """The pieces of a file in order; `name` is the module's, `most` how many letters a piece may have."""
+    rows = text.split("\n")
+    module = Item(symbol=Symbol(name=name, kind="module", doc=outline.doc), definition=None, lines=[])
+    items = [module, *chosen(outline.definitions, Symbol(name="", kind="module"), rows, most)]
+    for line, owner in zip(numbered(rows), owners(items, len(rows)), strict=True):
+        items[owner].lines.append(line)
+    calls: dict[int, list[str]] = {}
+    for row, called in outline.calls:
+        calls.setdefault(row + 1, []).append(called)
+    made = [piece for item in items for piece in pieces_of_item(item, rows, calls, most)]
+    yield from sorted(made, key=lambda piece: piece.lines)
+
+
+def numbered(rows: Sequence[str]) -> Iterator[Line]:
+    """Rows as lines."""
+    return (Line(text=row.rstrip(), number=number) for number, row in enumerate(rows, 1))
+
+
+def chosen(definitions: Sequence[Definition], around: Symbol, rows: Sequence[str], most: int) -> list[Item]:
+    """The definitions that become pieces: inside a function only if it is longer than wished."""
+    found = []
+    for each in definitions:
+        symbol = symbol_of(each, around)
+        found.append(Item(symbol=symbol, definition=each, lines=[]))
+        length = sum(len(row) + 1 for row in rows[each.first : each.last + 1])
+        if each.kind != "function" or length > most:
+            found += chosen(each.inside, replace(symbol, name=symbol.path, parent=""), rows, most)
+    return found
+
+
+def symbol_of(each: Definition, around: Symbol) -> Symbol:
+    """What a definition defines. A function in a class is its method, and so is one that names its class itself."""
+    above = ".".join(part for part in (around.name, each.parent) if part)
+    is_method = each.kind == "function" and (around.kind == "class" or bool(each.parent))
+    kind = "method" if is_method else each.kind
+    return Symbol(name=each.name, parent=above, kind=kind, signature=each.signature, doc=each.doc)
+
+
+def owners(items: Sequence[Item], count: int) -> list[int]:
+    """Row -> the item that it belongs to: the innermost."""
+    found = [0] * count
+    for number, item in enumerate(items):
+        if item.definition is not None:
+            first, last = item.definition.first, min(item.definition.last, count - 1)
+            found[first : last + 1] = [number] * (last + 1 - first)
+    return found
+
+
+def pieces_of_item(item: Item, rows: Sequence[str], calls: dict[int, list[str]], most: int) -> Iterator[Piece]:
+    """An item's lines in pieces; the first one defines it, further ones are blocks of it."""
+    parts = [part for run in runs_of(item, rows) for part in cut(run, most)]
+    own = {line.number for line in item.lines}  # not those of members
+    symbol = item.symbol
+    for part in parts:
+        numbers = dict.fromkeys(line.number for line in part if line.number in own)
+        called = dict.fromkeys(name for number in numbers for name in calls.get(number, ()))
+        whole = symbol.kind == "class" and len(parts) == 1 and item.definition is not None
+        yield Piece(
+            kind="code",
+            text="\n".join(line.text for line in part),
+            lines=(part[0].number, item.definition.last + 1 if whole and item.definition else part[-1].number),
+            symbol=replace(symbol, calls=tuple(called)),
+        )
+        symbol = replace(symbol, kind="block", doc="")
+
+
+def runs_of(item: Item, rows: Sequence[str]) -> list[list[Line]]:
+    """What of an item is cut into parts, each run by itself."""
+    definition = item.definition
+    if definition is None:
+        return module_runs(item.lines)
+    if not any(map(says, item.lines)):  # it shares its lines with another one
+        return [[Line(text=rows[definition.head].strip(), number=definition.head + 1)]]
+    if definition.kind == "class":
+        return [sorted([*item.lines, *heads(definition, rows)], key=lambda line: line.number)]
+    return [item.lines]
+
+
+def heads(definition: Definition, rows: Sequence[str]) -> Iterator[Line]:
+    """A class's members, a line each."""
+    for each in definition.inside:
+        row = rows[each.head]
+        indent = row[: len(row) - len(row.lstrip())]
+        yield Line(text=indent + (each.signature or row.strip()) + ELIDED, number=each.head + 1)
+
+
+def module_runs(lines: Sequence[Line]) -> list[list[Line]]:
+    """What stands before the first definition, and all the rest of the module's own lines."""
+    runs = [[line for _, line in run] for _, run in groupby(enumerate(lines), lambda at: at[1].number - at[0])]
+    runs = [run for run in runs if any(map(says, run))]
+    return [runs[0], [line for run in runs[1:] for line in run]] if runs else []
+
+
+def says(line: Line) -> bool:
+    """Whether there is a letter or a digit in it; a brace alone says nothing."""
+    return any(map(str.isalnum, line.text))
+
+
+def cut(lines: Sequence[Line], most: int) -> Iterator[list[Line]]:
+    """Parts of at most `most` letters, without empty lines at their ends; parts that say nothing are left out."""
+    part: list[Line] = []
+    length = 0
+    for line in (piece for whole in lines for piece in broken(whole, most)):
+        if part and length + len(line.text) + 1 > most:
+            at = breach(part)
+            yield from trimmed(part[:at])
+            part = part[at:]
+            length = sum(len(kept.text) + 1 for kept in part)
+            if length + len(line.text) + 1 > most:
+                yield from trimmed(part)
+                part, length = [], 0
+        part.append(line)
+        length += len(line.text) + 1
+    yield from trimmed(part)
+
+
+def breach(part: Sequence[Line]) -> int:
+    """Where to cut: after the last empty line of the second half, or else at the end."""
+    empty = [n for n in range(len(part) // 2, len(part)) if not part[n].text.strip()]
+    return empty[-1] + 1 if empty else len(part)
+
+
+def trimmed(part: Sequence[Line]) -> Iterator[list[Line]]:
+    """The part, if it says anything."""
+    told = [n for n, line in enumerate(part) if line.text.strip()]
+    if any(map(says, part)):
+        yield list(part[told[0] : told[-1] + 1])
