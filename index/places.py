@@ -14,7 +14,7 @@ from dataclasses import replace
 from sqlalchemy import ColumnElement, Select, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from index import queries
+from index import nouns, queries
 from index.region import LIBRARY, Region, Source, Stamp
 from index.tables import LibraryRow, MarkRow, PlaceRow, RegionRow, SourceRow
 from index.vectors import Floats
@@ -27,19 +27,19 @@ def source_at(session: Session, path: str) -> Source | None:
     """The source with these bytes, with the path, size and time of the place that was asked for."""
     row = session.scalar(select(SourceRow).where(SourceRow.path == path))
     if row is not None:
-        return queries.to_source(row)
+        return nouns.to_source(row)
     place = session.get(PlaceRow, path)
     if place is None:
         return None
-    source = queries.to_source(session.get_one(SourceRow, place.source_id))
+    source = nouns.to_source(session.get_one(SourceRow, place.source_id))
     return replace(source, path=path, size_bytes=place.size_bytes, modified_ns=place.modified_ns)
 
 
 def paths_of(session: Session, source_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
     """Source id -> its paths, its own first, the others in order of their names; () where the source is gone."""
     found: dict[int, tuple[str, ...]] = dict.fromkeys(source_ids, ())
-    own = select(SourceRow.id, SourceRow.path).where(queries.among(SourceRow.id, source_ids))
-    others = select(PlaceRow.source_id, PlaceRow.path).where(queries.among(PlaceRow.source_id, source_ids))
+    own = select(SourceRow.id, SourceRow.path).where(nouns.among(SourceRow.id, source_ids))
+    others = select(PlaceRow.source_id, PlaceRow.path).where(nouns.among(PlaceRow.source_id, source_ids))
     for query in (own, others.order_by(PlaceRow.path)):
         for source_id, path in session.execute(query):
             found[source_id] += (path,)
@@ -147,7 +147,7 @@ def forget(session: Session, paths: Sequence[str]) -> int:
     bare = session.scalars(select(SourceRow).where(SourceRow.path.in_(wanted))).all()
     copied = set(session.scalars(select(PlaceRow.source_id).distinct())) if bare else set()
     lost = [source.id for source in bare if source.id not in copied or not _moved(session, source)]
-    session.execute(delete(SourceRow).where(queries.among(SourceRow.id, lost)))
+    session.execute(delete(SourceRow).where(nouns.among(SourceRow.id, lost)))
     if known or bare:
         note_change(session)
     return len(known) + len(bare)
@@ -166,9 +166,7 @@ def _moved(session: Session, source: SourceRow) -> bool:
 
 def remove(session: Session, source_ids: Sequence[int]) -> int:
     """Delete sources; their regions, vectors and labels go with them by the foreign keys."""
-    gone = session.scalars(
-        delete(SourceRow).where(queries.among(SourceRow.id, source_ids)).returning(SourceRow.id)
-    ).all()
+    gone = session.scalars(delete(SourceRow).where(nouns.among(SourceRow.id, source_ids)).returning(SourceRow.id)).all()
     if gone:
         note_change(session)
     return len(gone)

@@ -1,22 +1,19 @@
-"""Filters as SQL and rows as nouns: where `region` and `tables` meet. Every function uses the session it is given."""
+"""Filters as SQL and nouns as rows: where `region` and `tables` meet. Every function uses the session it is given."""
 
-import json
 import os
 import zlib
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, insert, select, text, union_all
-from sqlalchemy.orm import InstrumentedAttribute, Session, aliased, joinedload, selectinload
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from index.region import LIBRARY, UPLOADS, Counts, Filter, Label, LabelCount, Order, Region, Source, Symbol
+from index.nouns import SOURCE_FIELDS, SYMBOL_FIELDS, among, regions_of_rows, to_source
+from index.region import LIBRARY, UPLOADS, Counts, Filter, LabelCount, Order, Region, Source, Symbol
 from index.tables import CallRow, LabelRow, MarkRow, PlaceRow, RegionRow, SourceRow, SymbolRow, VectorRow
 from index.vectors import Floats, Ints, Rows
 
-SOURCE_FIELDS = tuple(field.name for field in fields(Source) if field.name != "id")
-SYMBOL_FIELDS = tuple(field.name for field in fields(Symbol) if field.name != "calls")
 STORED = np.dtype("<f4")  # how a number of a vector lies on disk, on any machine
 READ_ROWS = 8192  # vectors fetched in one piece
 ORDERS: dict[Order, tuple[ColumnElement[Any], ...]] = {  # equals by id
@@ -26,12 +23,6 @@ ORDERS: dict[Order, tuple[ColumnElement[Any], ...]] = {  # equals by id
     "name": (SourceRow.sort_name.asc(), SourceRow.id.asc()),
     "size": (SourceRow.size_bytes.desc(), SourceRow.id.desc()),
 }
-
-
-def among(column: InstrumentedAttribute[int], ids: Sequence[int]) -> ColumnElement[bool]:
-    """`column` is one of `ids`, however many: they travel as one parameter."""
-    value = func.json_each(json.dumps([int(n) for n in ids])).table_valued("value").c.value
-    return column.in_(select(value))
 
 
 def source_conditions(where: Filter) -> list[ColumnElement[bool]]:
@@ -169,13 +160,13 @@ def vectors_by_id(session: Session, ids: Sequence[int], dim: int) -> dict[int, F
 
 def regions_by_id(session: Session, ids: Sequence[int]) -> dict[int, Region]:
     """The regions of those `ids` that exist, with their sources, labels and colours."""
-    return {row.id: to_region(row) for row in _region_rows(session, among(RegionRow.id, ids))}
+    return {region.id: region for region in regions_of_rows(session, among(RegionRow.id, ids))}
 
 
 def regions_by_source(session: Session, source_ids: Sequence[int]) -> list[Region]:
     """All regions of the sources; the whole picture before its parts, those in the order they were added."""
-    rows = _region_rows(session, among(RegionRow.source_id, source_ids))
-    return sorted(map(to_region, rows), key=lambda region: (region.kind != "whole", region.id))
+    regions = regions_of_rows(session, among(RegionRow.source_id, source_ids))
+    return sorted(regions, key=lambda region: (region.kind != "whole", region.id))
 
 
 def leading_regions(session: Session, source_ids: Sequence[int]) -> list[Region]:
@@ -184,12 +175,6 @@ def leading_regions(session: Session, source_ids: Sequence[int]) -> list[Region]
     query = select(func.coalesce(whole, func.min(RegionRow.id))).where(among(RegionRow.source_id, source_ids))
     ids = session.scalars(query.group_by(RegionRow.source_id)).all()
     return list(regions_by_id(session, ids).values())
-
-
-def _region_rows(session: Session, condition: ColumnElement[bool]) -> Sequence[RegionRow]:
-    symbols = joinedload(RegionRow.symbol).selectinload(SymbolRow.calls)  # nothing is asked for where there are none
-    wanted = (joinedload(RegionRow.source), selectinload(RegionRow.labels), symbols)
-    return session.scalars(select(RegionRow).where(condition).options(*wanted)).all()
 
 
 def commonest_labels(session: Session, where: Filter, limit: int) -> list[LabelCount]:
@@ -218,33 +203,6 @@ def numbers(session: Session, column: InstrumentedAttribute[str], where: Filter)
     sources = func.count()
     query = matching_sources(where).order_by(None).with_only_columns(column, sources).group_by(column)
     return {name: count for name, count in session.execute(query.order_by(sources.desc(), column)) if name}
-
-
-def to_source(row: SourceRow) -> Source:
-    """The noun for a row."""
-    return Source(id=row.id, **{name: getattr(row, name) for name in SOURCE_FIELDS})
-
-
-def to_region(row: RegionRow) -> Region:
-    """The noun for a row, its source with it."""
-    return Region(
-        id=row.id,
-        source=to_source(row.source),
-        kind=row.kind,
-        box_px=(row.left_px, row.top_px, row.right_px, row.bottom_px),
-        labels=tuple(Label(name=label.name, score=label.score) for label in row.labels),
-        colours=tuple(row.colours),
-        text=row.text,
-        page=row.page,
-        lines=(row.first_line, row.last_line),
-        symbol=to_symbol(row.symbol) if row.symbol else None,
-    )
-
-
-def to_symbol(row: SymbolRow) -> Symbol:
-    """The noun for a row."""
-    calls = tuple(call.name for call in row.calls)
-    return Symbol(**{name: getattr(row, name) for name in SYMBOL_FIELDS}, calls=calls)
 
 
 def source_row(source: Source) -> SourceRow:

@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from index import places, queries, symbols
+from index import nouns, places, queries, symbols
 from index.database import Database
 from index.errors import NotStored
 from index.region import EVERYTHING, Counts, Filter, LabelCount, Order, Region, Source, Stamp
@@ -59,7 +59,7 @@ class StoreReader:
         same = (SourceRow.digest == digest, group)
         with self._database.reading() as session:
             row = session.scalar(select(SourceRow).where(*same).order_by(SourceRow.id).limit(1))
-            return queries.to_source(row) if row else None
+            return nouns.to_source(row) if row else None
 
     def places_of(self, source_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
         """Source id -> every path with its bytes, its own first; () where the source is gone."""

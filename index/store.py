@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import insert, update
 
-from index import aside, check, places, queries, words
+from index import aside, check, nouns, places, queries, words
 from index.check import Problem
 from index.database import Database
 from index.errors import BadPath, SpaceMismatch, StoreBusy
@@ -64,7 +64,7 @@ class RegionStore(StoreReader):
             session.flush()
             queries.add_regions(session, row.id, regions, vectors_ND)
             places.inherit(session, row)
-            return queries.to_source(row)
+            return nouns.to_source(row)
 
     def extend(self, source_id: int, regions: Sequence[Region], vectors_ND: NDArray[Any], *, mark: str) -> bool:
         """Add regions that a later pass found, and note in the same transaction that the pass `mark` is done.

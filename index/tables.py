@@ -11,7 +11,7 @@ from pathlib import PurePath
 from typing import Any
 
 from sqlalchemy import JSON, CheckConstraint, Float, ForeignKey, Index, String, event
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 EPOCH = datetime(1970, 1, 1)
 DIGITS = 12  # that a number in a name is padded to, so that "2.jpg" comes before "10.jpg"
@@ -112,10 +112,6 @@ class RegionRow(Base):
     first_line: Mapped[int]
     last_line: Mapped[int]
 
-    source: Mapped[SourceRow] = relationship()
-    labels: Mapped[list["LabelRow"]] = relationship(order_by="LabelRow.place")
-    symbol: Mapped["SymbolRow | None"] = relationship()
-
 
 class VectorRow(Base):
     """A region's vector, apart from it, so that looking through the regions does not read two kilobytes each."""
@@ -151,8 +147,6 @@ class SymbolRow(Base):
     kind: Mapped[str]
     signature: Mapped[str]
     doc: Mapped[str]
-
-    calls: Mapped[list["CallRow"]] = relationship(order_by="CallRow.place")
 
 
 class CallRow(Base):
