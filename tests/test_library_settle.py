@@ -1,6 +1,6 @@
 """Settling, by a clock set by hand: what rests is told once, what waits takes along what lies below it."""
 
-from deepseek_mm.library.settle import BATCH_S, PATIENCE_S, QUIET_S, STORM, Settling, ancestors
+from deepseek_mm.library.settle import BATCH_S, CODE_QUIET_S, PATIENCE_S, QUIET_S, STORM, Settling, ancestors
 
 
 def test_a_path_is_told_once_when_it_has_been_quiet_for_a_second():
@@ -9,6 +9,13 @@ def test_a_path_is_told_once_when_it_has_been_quiet_for_a_second():
     assert settling.settled(10.0 + QUIET_S - 0.01) == ()
     assert settling.settled(10.0 + QUIET_S) == ("/w/a.jpg", "/w/b.jpg")
     assert settling.settled(99.0) == ()
+
+
+def test_code_is_told_sooner_than_what_may_still_be_copied():
+    settling = Settling("/w")
+    settling.note(["/w/a.py"], 10.0)
+    assert settling.settled(10.0 + CODE_QUIET_S - 0.01) == ()
+    assert settling.settled(10.0 + CODE_QUIET_S) == ("/w/a.py",)
 
 
 def test_a_path_that_changes_again_waits_again():

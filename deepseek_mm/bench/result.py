@@ -18,6 +18,7 @@ class Sizes:
     dim: int = 512
     queries: int = 200
     photos: int = 192  # for the speed of the intake
+    functions: int = 20_000  # of code that goes in
     some_photos: int = 1_000  # while which memory is watched
     many_photos: int = 20_000  # the same with everything
     page_few: int = 500  # photos of the small library behind the page
@@ -49,6 +50,7 @@ class Setting:
     sizes: Sizes = field(default_factory=Sizes)
     config: Config = field(default_factory=Config)
     lm: LMSizes = field(default_factory=LMSizes)
+    code: Path | None = None  # folder of the code that goes in; None is Python's standard library
     out: Path = Path("runs/bench")  # where pictures are saved
     cache: Path = field(default_factory=cache_folder)  # where converted models lie
 

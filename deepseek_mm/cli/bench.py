@@ -15,7 +15,7 @@ from deepseek_mm.config import cache_folder
 if TYPE_CHECKING:
     from deepseek_mm.bench.result import Result, Setting
 
-PARTS = ("index", "page", "lm", "answer", "serve", "soak", "plan")
+PARTS = ("index", "page", "lm", "answer", "serve", "soak", "plan", "code")
 
 
 def measure_of(part: str) -> Callable[["Setting"], "Sequence[Result]"]:
@@ -40,6 +40,10 @@ def measure_of(part: str) -> Callable[["Setting"], "Sequence[Result]"]:
         from deepseek_mm.bench.plan import plan
 
         return lambda setting: [plan(setting)]
+    if part == "code":
+        from deepseek_mm.bench.code import code
+
+        return lambda setting: [code(setting)]
     if part == "lm":
         from deepseek_mm.bench import lm
 
@@ -62,6 +66,7 @@ def run(args: Namespace, desk: Desk) -> int:
             full=args.full,
             minutes=args.minutes,
             config=config,
+            code=desk.cwd / args.code if args.code else None,
             out=desk.cwd / args.out,
             cache=cache_folder(),
         )
@@ -82,7 +87,7 @@ def add(parser: ArgumentParser) -> None:
         "part",
         choices=PARTS,
         help="searching and indexing, the page in Chromium, the language model, an answer, the service, its memory"
-        " under load, or what the machine's plan saves",
+        " under load, what the machine's plan saves, or code that goes in",
     )
     parser.add_argument(
         "--full",
@@ -96,6 +101,9 @@ def add(parser: ArgumentParser) -> None:
         help="where `bench lm` and `bench soak` save their pictures (runs/bench)",
     )
     parser.add_argument("--minutes", type=float, default=30.0, help="how long `bench soak` takes (30)")
+    parser.add_argument(
+        "--code", metavar="FOLDER", help="what `bench code` indexes (20,000 functions of Python's standard library)"
+    )
     parser.add_argument("--json", action="store_true", help="the JSON object without the table")
     add_settings(parser)
     parser.add_argument_group("what `bench page --json` says, each figure the median of its rounds", explained())

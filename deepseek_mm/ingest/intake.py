@@ -12,17 +12,20 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from PIL.Image import Image
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, NothingThere
-from deepseek_mm.ingest.pages import read_leaves
+from deepseek_mm.ingest.pages import Leaves, read_leaves, read_together
 from deepseek_mm.ingest.tally import Hooks, Report, Tally
 from deepseek_mm.parse.document import parse_file
 from deepseek_mm.parse.files import is_gone, open_file, stat_file
 from deepseek_mm.parse.folder import Found, find_files
-from deepseek_mm.parse.nouns import File
+from deepseek_mm.parse.formats import named_format
+from deepseek_mm.parse.nouns import Document, File, Piece
+from deepseek_mm.parse.repository import why_content
 from deepseek_mm.see.eyes import Eyes
 from index import Source
 from index.region import LIBRARY, Stamp
@@ -30,6 +33,7 @@ from index.store import RegionStore
 
 log = logging.getLogger(__name__)
 SEEN_PX = 288  # both sides of a photo are decoded at this or more: the tower sees 260, colours less
+TOGETHER = 256  # pieces of text and code that are put through the tower at once, those of several files
 MEMBER = "!/"  # between an archive and a file in it
 
 
@@ -56,11 +60,13 @@ class Intake:
         for path, reason in found.failed:
             tally.fail(path, reason)
         self._take(Batch(files=sort_out(found.files, stamps, tally, anew=anew), stamps=stamps, tally=tally, anew=anew))
+        self.store.remove_places([path for path, _ in tally.left_out if path in stamps])
         if self.collection:
             self.store.collect(found.files, self.collection)
         return Report(
             **tally.counts,
             failed=tuple(tally.failures),
+            left_out=(*found.left_out, *tally.left_out),
             vanished=vanished(paths, found, stamps),
             stopped=tally.hooks.stopping(),
             seconds=time.monotonic() - start,
@@ -75,6 +81,9 @@ class Intake:
             if batch.tally.hooks.stopping():
                 return
             self._guarded(path, batch, self._take_document)
+            if sum(len(text.pieces) for text in batch.texts) >= TOGETHER:
+                self._keep_texts(batch)
+        self._keep_texts(batch)
         for path in batch.copies:
             self._guarded(path, batch, self._take_copy)
 
@@ -104,6 +113,9 @@ class Intake:
     def _photo(self, path: str, batch: "Batch") -> tuple[Source, Image] | None:
         """A picture to look at; None when the file is known, a copy, or a document, whose turn comes later."""
         file = open_file(path, self.config)
+        if (reason := why_content(file)) is not None:
+            batch.tally.leave(path, reason)
+            return None
         if self._is_known(file, batch):
             return None
         if file.format.kind != "photo":
@@ -147,13 +159,37 @@ class Intake:
             batch.copies.extend([path] if file.digest in batch.digests else [])
             return
         document = parse_file(file, self.config, collection=self._collection_of(path, batch))
-        leaves = read_leaves(document, self.eyes.space, stopping=batch.tally.hooks.stopping)
-        if leaves is None:
+        if file.format.signature is None:  # text and code, which wait for others to share the tower with
+            batch.texts.append(Text(document=document, pieces=list(document.pieces)))
+            batch.digests.add(file.digest)
             return
+        leaves = read_leaves(document, self.eyes.space, stopping=batch.tally.hooks.stopping)
+        if leaves is not None:
+            self._keep(leaves, path, batch)
+            batch.digests.add(file.digest)
+
+    def _keep_texts(self, batch: "Batch") -> None:
+        """Store the files whose pieces were read. Should the tower break, they are tried one by one."""
+        texts = list(batch.texts)
+        batch.texts.clear()
+        try:
+            leaves = read_together([(text.document, text.pieces) for text in texts], self.eyes.space)
+        except (MemoryError, ValueError, ArithmeticError, LookupError, TypeError) as error:
+            log.warning("%d files could not be embedded together", len(texts), exc_info=error)
+            for text in texts:
+                self._guarded(text.document.source.path, batch, partial(self._keep_text, text))
+            return
+        for text, each in zip(texts, leaves, strict=True):
+            self._guarded(text.document.source.path, batch, partial(self._keep, each))
+
+    def _keep_text(self, text: "Text", path: str, batch: "Batch") -> None:
+        (leaves,) = read_together([(text.document, text.pieces)], self.eyes.space)
+        self._keep(leaves, path, batch)
+
+    def _keep(self, leaves: Leaves, path: str, batch: "Batch") -> None:
         if not leaves.regions:
             raise BadFile(f"{path} holds no text and no picture. Nothing in it can be found, so it is left out")
-        self.store.add(document.source, leaves.regions, leaves.vectors_ND)
-        batch.digests.add(file.digest)
+        self.store.add(leaves.regions[0].source, leaves.regions, leaves.vectors_ND)
         batch.tally.note(path, "replaced" if path in batch.stamps else "added")
 
     def _take_copy(self, path: str, batch: "Batch") -> None:
@@ -176,7 +212,16 @@ class Batch:
     anew: bool
     digests: set[str] = field(default_factory=set)  # bytes that this run has put, or is putting, into the store
     documents: list[str] = field(default_factory=list)  # whose turn comes after the photos
+    texts: list["Text"] = field(default_factory=list)  # that were read and have no vectors yet
     copies: list[str] = field(default_factory=list)  # of files of this run
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Text:
+    """A file of text or code that was read."""
+
+    document: Document
+    pieces: Sequence[Piece]
 
 
 Work = Callable[[str, Batch], tuple[Source, Image] | None]
@@ -186,12 +231,20 @@ def sort_out(files: Sequence[str], stamps: Mapping[str, Stamp], tally: Tally, *,
     """The files that need opening; those with the size and the time that the store knows do not."""
     fresh = []
     for path in files:
-        stamp = stamps.get(path)
-        if stamp is not None and not anew and stat_file(path) == (stamp.size_bytes, stamp.modified_ns):
+        stamp, status = stamps.get(path), stat_file(path)
+        if stamp is not None and not anew and status == (stamp.size_bytes, stamp.modified_ns):
             tally.note(path, "unchanged")
+        elif status is not None and status[0] == 0 and is_code(path):  # "__init__.py" is no mistake
+            tally.leave(path, "empty")
         else:
             fresh.append(path)
     return fresh
+
+
+def is_code(path: str) -> bool:
+    """True for a file whose name says that it is code."""
+    named = named_format(path)
+    return named is not None and named.kind == "code"
 
 
 def vanished(paths: Sequence[str | os.PathLike[str]], found: Found, stamps: Mapping[str, Stamp]) -> tuple[str, ...]:

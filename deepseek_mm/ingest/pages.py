@@ -44,6 +44,17 @@ def read_leaves(document: Document, space: Space, *, stopping: Callable[[], bool
     return Leaves(regions=tuple(regions), vectors_ND=vectors_ND)
 
 
+def read_together(texts: Sequence[tuple[Document, Sequence[Piece]]], space: Space) -> list[Leaves]:
+    """What several documents consist of whose pieces were read, in order: through the towers in one go."""
+    vectors_ND = embed([piece for _, pieces in texts for piece in pieces], space)
+    leaves, start = [], 0
+    for document, pieces in texts:
+        regions = tuple(region_of(piece, document) for piece in pieces)
+        leaves.append(Leaves(regions=regions, vectors_ND=vectors_ND[start : start + len(pieces)]))
+        start += len(pieces)
+    return leaves
+
+
 def embed(pieces: Sequence[Piece], space: Space) -> Floats:
     """(N, D), row n belonging to pieces[n]: pictures, text and code each through their own tower."""
     vectors_ND = np.zeros((len(pieces), space.dim), np.float32)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Literal
 
+from deepseek_mm.parse.repository import LeftOut, Reason, in_words
+
 Outcome = Literal["added", "replaced", "unchanged", "copies"]
 Failure = tuple[str, str]  # a path, and a sentence that says why it was not read
 
@@ -27,6 +29,7 @@ class Report:
     unchanged: int = 0
     copies: int = 0  # the same bytes as a file that is known: the new place was noted
     failed: tuple[Failure, ...] = ()  # in the order they were met; a reason is a whole sentence
+    left_out: tuple[LeftOut, ...] = ()  # files and whole folders that are not worth reading, or must not be read
     vanished: tuple[str, ...] = ()  # known files below the folders given that are not there any more, sorted
     stopped: bool = False  # before all files were read
     seconds: float = 0.0
@@ -48,8 +51,9 @@ class Report:
             (len(self.vanished), "no longer there"),
         ]
         more = "".join(f", {count} {what}" for count, what in some if count)
+        left = f", left out: {in_words(self.left_out)}" if self.left_out else ""
         cut = ", stopped before the end" if self.stopped else ""
-        return f"{self.added} added, {self.replaced} replaced, {self.unchanged} unchanged{more}{cut}"
+        return f"{self.added} added, {self.replaced} replaced, {self.unchanged} unchanged{more}{left}{cut}"
 
 
 @dataclass(kw_only=True, slots=True)
@@ -60,6 +64,7 @@ class Tally:
     hooks: Hooks
     counts: dict[Outcome, int] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
     lock: Lock = field(default_factory=Lock)
 
     def note(self, path: str, outcome: Outcome) -> None:
@@ -75,5 +80,12 @@ class Tally:
         self.hooks.failed(path, reason)
         self._tell(path)
 
+    def leave(self, path: str, reason: Reason) -> None:
+        """One file is left out, by what is in it."""
+        with self.lock:
+            self.left_out.append((path, reason))
+        self._tell(path)
+
     def _tell(self, path: str) -> None:
-        self.hooks.progress(sum(self.counts.values()) + len(self.failures), self.total, path)
+        done = sum(self.counts.values()) + len(self.failures) + len(self.left_out)
+        self.hooks.progress(done, self.total, path)

@@ -2,7 +2,8 @@
 
 Both give the paths of files that could be read, of folders that came, and of whatever went; a path may be a folder, and
 then stands for all that is or was in it. What `parse.folder` leaves out (hidden names, what programs make, a library of
-this program, where every write would lead to the next) is left out here. Links to folders are not followed.
+this program, where every write would lead to the next; what a .gitignore names) is left out here. Links to folders are
+not followed.
 """
 
 import os
@@ -13,8 +14,10 @@ from watchfiles import Change, watch
 
 from deepseek_mm.parse.files import stat_file
 from deepseek_mm.parse.folder import LIBRARY_MARK, MACHINE_MADE, is_readable, walk
+from deepseek_mm.parse.repository import is_left_out
 
 YIELD_S = 0.5  # something is yielded that often, if only nothing
+NOTICE_S = 0.25  # the same where notices are waited for, so that code that changed is soon found
 LOOK_S = 10.0  # between two looks at a folder that sends no notices; at least
 REST = 4  # times as long as a look took is the pause after it, so that a slow drive is not kept busy
 STEP = 500  # files looked at between two yields
@@ -26,7 +29,7 @@ def notices(folder: str) -> Iterator[set[str]]:
     OSError where the system has no notices left to give, or a folder may not be looked into (watchfiles' option to
     ignore that ignores every error, and leaves folders unwatched); RuntimeError where some were lost.
     """
-    every_ms, first = int(1000 * YIELD_S), {folder}
+    every_ms, first = int(1000 * min(YIELD_S, NOTICE_S)), {folder}
     for changes in watch(
         folder,
         watch_filter=None,
@@ -49,6 +52,8 @@ def matters(folder: str, path: str, change: Change) -> bool:
         return False
     above = [os.path.join(folder, *names[:depth]) for depth in range(len(names))]
     if any(os.path.exists(os.path.join(each, LIBRARY_MARK)) for each in above):
+        return False
+    if is_left_out(path, folder):
         return False
     if change == Change.deleted:
         return True  # it may have been a folder, by any name

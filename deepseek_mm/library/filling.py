@@ -26,6 +26,7 @@ WAITING: tuple[State, ...] = ("waiting",)
 MARK = "text"  # of sources whose pictures were read
 DESCRIBED = "caption"  # of photos that were described; the kind of the region, too
 PHOTOS = Filter(source_kinds=("photo",))
+MOST_TOLD = 100  # files and folders that were left out, listed in a job's result
 TOGETHER = 16  # photos that are described at a time
 PICTURES = (PHOTOS, Filter(formats=("pdf",)))  # where there is something to read
 
@@ -58,7 +59,10 @@ class Filling:
         report = intake.take(paths, hooks=hooks, anew=bool(payload.get("anew"))) if paths else Report()
         gone = [*report.vanished, *missing(payload["paths"], self.store)]
         said = report.sentence()
-        task.result = report.counts() | {"vanished": gone}
+        task.result = report.counts() | {
+            "vanished": gone,
+            "left_out": [list(each) for each in report.left_out[:MOST_TOLD]],
+        }
         if payload.get("forget") and gone:
             said += f"; {self.store.remove_places(gone)} paths that are gone were taken out"
         if (self.read_text or self.describer) and not report.stopped:

@@ -31,11 +31,11 @@ def open_file(path: str | os.PathLike[str], config: ParseConfig) -> File:
     inside = in_archive(name)
     if inside is None:
         with plain_file(name) as (stream, modified_ns):
-            data, form = taken(stream, name, config)
+            data, form = taken(stream, name, config, size_bytes=os.fstat(stream.fileno()).st_size)
     else:
         modified_ns = (archive.member_status(*inside) or (0, 0))[1]
         with archive.member(*inside, config) as stream:
-            data, form = taken(stream, name, config)
+            data, form = taken(stream, name, config, size_bytes=0)
     digest = hashlib.sha256(data).hexdigest()
     return File(path=name, data=data, digest=digest, size_bytes=len(data), modified_ns=modified_ns, format=form)
 
@@ -103,8 +103,10 @@ def plain_file(name: str) -> Iterator[tuple[IO[bytes], int]]:
         raise BadFile(f"{name} cannot be read: {error.strerror}. Check its permissions and its disk") from error
 
 
-def taken(stream: IO[bytes] | ZipExtFile, name: str, config: ParseConfig) -> tuple[bytes, Format]:
-    """All bytes of a file of a known kind within the limit."""
+def taken(stream: IO[bytes] | ZipExtFile, name: str, config: ParseConfig, *, size_bytes: int) -> tuple[bytes, Format]:
+    """All bytes of a file of a known kind within the limit; of a larger one, as far as its size is known, no more than
+    its head is read.
+    """
     head = stream.read(HEAD_BYTES)
     if not head:
         raise BadFile(f"{name} is empty: 0 bytes. Copy it again from where it came")
@@ -113,8 +115,9 @@ def taken(stream: IO[bytes] | ZipExtFile, name: str, config: ParseConfig) -> tup
         raise unknown(name, head)
     if form.kind == "archive":
         raise BadFile(f"{name} is an archive. Index what is in it with: {INDEX} {name}")
-    data = head + stream.read(config.max_bytes + 1 - len(head)) if len(head) <= config.max_bytes else head
-    if len(data) > config.max_bytes:
+    most = config.max_bytes
+    data = head + stream.read(most + 1 - len(head)) if max(len(head), size_bytes) <= most else head
+    if max(len(data), size_bytes) > most:
         raise BadFile(
             f"{name} has more bytes than parse.max_bytes allows, {config.max_bytes:,}. "
             "Make the file smaller, or raise parse.max_bytes"

@@ -2,8 +2,9 @@
 
 Links to folders are not followed, so a loop of links does no harm. Names that begin with a dot are left out (caches,
 and the notes that some systems write beside each file), so are folders that programs fill by themselves, and so is a
-library of this program: its pictures came with questions. In folders and archives only files of a known ending are
-looked for; a file that is given by its own path is always taken.
+library of this program: its pictures came with questions. What `repository` says is not worth reading is left out, and
+told with the reason. In folders and archives only files of a known ending are looked for; a file that is given by its
+own path is always taken.
 """
 
 import os
@@ -16,9 +17,21 @@ from deepseek_mm.parse import archive
 from deepseek_mm.parse.archive import Failure
 from deepseek_mm.parse.files import in_archive
 from deepseek_mm.parse.formats import named_format
+from deepseek_mm.parse.repository import (
+    INSTALLED,
+    SECRET,
+    LeftOut,
+    Reason,
+    Scope,
+    in_words,
+    scope_at,
+    scope_below,
+    why_file,
+    why_folder,
+)
 
 LIBRARY_MARK = "history.db"  # a folder with this file is a library of this program
-MACHINE_MADE = ("node_modules", "__pycache__", "__MACOSX", "site-packages")
+MACHINE_MADE = (*INSTALLED, "__pycache__", "__MACOSX")
 MOST_REASONS = 3  # in one message
 
 
@@ -28,6 +41,7 @@ class Found:
 
     files: tuple[str, ...]  # absolute, in the order of the paths given, sorted within each
     failed: tuple[Failure, ...]  # folders and archives that hold nothing or could not be looked into, and such members
+    left_out: tuple[LeftOut, ...] = ()  # files and whole folders, with why, in the order they were met
 
 
 def find_files(paths: Sequence[str | os.PathLike[str]], config: ParseConfig) -> Found:
@@ -37,25 +51,29 @@ def find_files(paths: Sequence[str | os.PathLike[str]], config: ParseConfig) -> 
     """
     files: dict[str, None] = {}
     failed: list[Failure] = []
+    left_out: list[LeftOut] = []
     for path in map(os.path.abspath, paths):
         if not os.path.lexists(path) and in_archive(path) is None:
             raise NothingThere(f"no file or folder at {path}. Check the name")
-        files.update(dict.fromkeys(files_at(path, config, failed)))
+        files.update(dict.fromkeys(files_at(path, config, failed, left_out)))
     if not files:
         reasons = "; ".join(reason for _, reason in failed[:MOST_REASONS])
         raise NothingThere(reasons or "nothing to index. Name a folder of photos and documents")
-    return Found(files=tuple(files), failed=tuple(failed))
+    return Found(files=tuple(files), failed=tuple(failed), left_out=tuple(left_out))
 
 
-def files_at(path: str, config: ParseConfig, failed: list[Failure]) -> list[str]:
+def files_at(path: str, config: ParseConfig, failed: list[Failure], left_out: list[LeftOut]) -> list[str]:
     """What a path stands for: a file for itself, a folder or an archive for what is in it."""
-    known = len(failed)
+    known, kept = len(failed), len(left_out)
     if os.path.isdir(path):
-        found = [file for name in walk(path, is_readable, failed) for file in opened(name, config, failed)]
+        names = walk(path, is_readable, failed, left_out=left_out)
+        found = [file for name in names for file in opened(name, config, failed)]
     else:
         found = opened(path, config, failed)
     if not found and len(failed) == known:
-        failed.append((path, f"nothing to read in {path}. It has no photo, PDF, text or code by the ending of a name"))
+        why = f". {in_words(left_out[kept:])} were left out" if len(left_out) > kept else ""
+        reason = f"nothing to read in {path}. It has no photo, PDF, text or code by the ending of a name{why}"
+        failed.append((path, reason))
     return found
 
 
@@ -78,8 +96,12 @@ def is_readable(name: str) -> bool:
     return named_format(name) is not None
 
 
-def walk(folder: str, wanted: Callable[[str], bool], failed: list[Failure]) -> list[str]:
+def walk(
+    folder: str, wanted: Callable[[str], bool], failed: list[Failure], *, left_out: list[LeftOut] | None = None
+) -> list[str]:
     """Sorted files with a wanted name; folders that cannot be looked into are added to `failed`."""
+    left_out = [] if left_out is None else left_out
+    scopes: dict[str, Scope] = {}
 
     def missed(error: OSError) -> None:
         reason = f"{error.filename} cannot be looked into: {error.strerror}. Check its permissions"
@@ -87,9 +109,32 @@ def walk(folder: str, wanted: Callable[[str], bool], failed: list[Failure]) -> l
 
     found = []
     for here, folders, names in os.walk(folder, onerror=missed):
+        around = scopes.pop(here, None)
+        scope = scope_at(here) if around is None else scope_below(around, here, [*folders, *names])
         if LIBRARY_MARK in names:
             folders.clear()
             continue
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in MACHINE_MADE)
-        found += [os.path.join(here, name) for name in sorted(names) if not name.startswith(".") and wanted(name)]
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
+        folders[:] = [name for name in folders if not noted(why_folder, scope, os.path.join(here, name), left_out)]
+        scopes |= {os.path.join(here, name): scope for name in folders}
+        paths = [os.path.join(here, name) for name in sorted(names) if is_met(name, wanted)]
+        found += [path for path in paths if not noted(why_file, scope, path, left_out)]
     return found
+
+
+def is_hidden(folder: str) -> bool:
+    """True for a folder of this name that says nothing, so that nobody asks why it was left out."""
+    return folder.startswith(".") or (folder in MACHINE_MADE and folder not in INSTALLED)
+
+
+def is_met(name: str, wanted: Callable[[str], bool]) -> bool:
+    """True for a file of this name that is read, or that is told to be left out: a secret is, by any name."""
+    return bool(SECRET.fullmatch(name)) or (not name.startswith(".") and wanted(name))
+
+
+def noted(why: Callable[[Scope, str], Reason | None], scope: Scope, path: str, left_out: list[LeftOut]) -> bool:
+    """Whether the path is left out, which is written down with the reason."""
+    reason = why(scope, path)
+    if reason is not None:
+        left_out.append((path, reason))
+    return reason is not None
