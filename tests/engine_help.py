@@ -49,6 +49,15 @@ def together(jobs):
     return results
 
 
+def all_here(engine, number):
+    """Waits until so many stand at the engine's door or are being answered."""
+    for _ in range(12_000):
+        if len(engine._arrived) + len(engine._requests) == number:
+            return
+        threading.Event().wait(0.005)
+    raise AssertionError(f"fewer than {number} came")
+
+
 def settle(runner):
     """Waits until all memory was given back, which is just after the reader heard of the end."""
     for _ in range(2000):

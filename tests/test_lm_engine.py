@@ -4,7 +4,7 @@ import json
 import threading
 
 import pytest
-from engine_help import TOKENIZER, plainly, prompt, said, settle, together
+from engine_help import TOKENIZER, all_here, plainly, prompt, said, settle, together
 from toy_runner import END, LETTERS, ToyRunner, circling, rambling, reciting
 
 from deepseek_mm.lm.engine import Engine
@@ -192,10 +192,29 @@ def test_while_long_prompts_are_read_nobody_who_is_being_answered_waits_for_a_qu
     assert len({len(here) for _, here in steps}) > 2
 
 
-def test_parts_of_prompts_that_there_is_no_time_for_are_read_in_the_next_bite():
+def test_the_prompts_of_a_bite_are_read_in_one_pass_and_fill_it():
+    passes = []
     runner = ToyRunner(room=100_000)
-    engine = Engine(runner, TOKENIZER, pace=Pace(target_s=0.0))
-    jobs = [lambda n=n: said(engine, prompt(f"question {n}"), Sampling(max_tokens=30)) for n in range(5)]
-    assert together(jobs) == [plainly(rambling, prompt(f"question {n}"), Sampling(max_tokens=30)) for n in range(5)]
-    kinds = [call[0] for call in runner.calls if call[0] in ("prefill", "decode")]
-    assert ("prefill", "prefill") not in zip(kinds, kinds[1:], strict=False) or kinds.count("decode") == 0
+    read = runner.prefill
+
+    def prefill(parts):
+        if not passes:
+            all_here(engine, 12)
+        passes.append(parts)
+        return read(parts)
+
+    runner.prefill = prefill
+    engine = Engine(runner, TOKENIZER, pace=Pace(unit=64))
+    jobs = [lambda n=n: said(engine, prompt(length=20), Sampling(max_tokens=200)) for n in range(12)]
+    assert together(jobs) == [plainly(rambling, prompt(length=20), Sampling(max_tokens=200))] * 12
+    assert max(len(parts) for parts in passes) > 1
+    assert all(sum(count for _, count in parts) <= 512 + 512 for parts in passes)
+
+
+def test_a_prompt_that_pauses_where_others_may_begin_alike_goes_on_in_the_next_bite():
+    runner = ToyRunner(room=100_000)
+    runner.stops = (16, 48)
+    engine = Engine(runner, TOKENIZER)
+    jobs = [lambda n=n: said(engine, prompt(f"question {n}", length=60), Sampling(max_tokens=30)) for n in range(5)]
+    right = [plainly(rambling, prompt(f"question {n}", length=60), Sampling(max_tokens=30)) for n in range(5)]
+    assert together(jobs) == right

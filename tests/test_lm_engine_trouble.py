@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from engine_help import TOKENIZER, plainly, prompt, said, settle, together
+from engine_help import TOKENIZER, all_here, plainly, prompt, said, settle, together
 from toy_runner import ToyRunner, rambling
 
 from deepseek_mm.errors import BadQuestion, ConfigError, ModelFailed
 from deepseek_mm.lm.engine import Engine
+from deepseek_mm.lm.pace import Pace
 from deepseek_mm.lm.runner import Prompt
 from deepseek_mm.lm.sampling import Sampling
 
@@ -60,6 +61,28 @@ def test_a_prompt_that_cannot_be_read_is_an_error_and_the_next_one_is_answered(c
     with pytest.raises(ModelFailed, match="broke after 0 tokens of the answer: MemoryError: no memory"):
         said(engine, prompt())
     assert said(engine, prompt()) == plainly(rambling, prompt(), Sampling(max_tokens=40))
+    settle(runner)
+
+
+def test_one_prompt_of_a_bite_that_cannot_be_read_fails_alone_and_the_others_are_answered():
+    runner = ToyRunner(room=100_000)
+    read, widths = runner.prefill, []
+
+    def prefill(parts):
+        if not widths:
+            all_here(engine, 10)
+        widths.append(len(parts))
+        if any(9 not in runner.tokens[number] for number, _ in parts):
+            raise MemoryError("no memory")
+        return read(parts)
+
+    runner.prefill = prefill
+    engine = Engine(runner, TOKENIZER, pace=Pace(unit=128))
+    jobs = [lambda n=n: said(engine, prompt(length=n), Sampling(max_tokens=300)) for n in [30] * 8 + [0] * 2]
+    results = together(jobs)
+    assert [type(result) for result in results[8:]] == [ModelFailed] * 2
+    assert results[:8] == [plainly(rambling, prompt(length=30), Sampling(max_tokens=300))] * 8
+    assert max(widths) > 1
     settle(runner)
 
 

@@ -49,14 +49,3 @@ def test_the_short_end_of_a_prompt_does_not_shrink_the_bite_unless_it_was_slow()
     assert bite(32, 0.01) == 64
     assert bite(3, 0.02) == 64
     assert bite(60, 0.15) == 32
-
-
-def test_the_time_of_a_bite_is_over_when_it_has_taken_as_long_as_it_may():
-    pace, clock, _ = timed()
-    clock.now += 5
-    pace.start()
-    assert not pace.over()
-    clock.now += 0.05
-    assert not pace.over()
-    clock.now += 0.06
-    assert pace.over()

@@ -11,7 +11,7 @@ from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.paged import open_memory
 from deepseek_mm.lm.paged_runner import PagedRunner
 from deepseek_mm.lm.pages import NoPages
-from deepseek_mm.lm.runner import Prompt
+from deepseek_mm.lm.runner import Prompt, read_prompt
 from deepseek_mm.lm.shape import Reach, tiny
 from deepseek_mm.lm.trace import Tracer
 
@@ -54,7 +54,7 @@ def begun(fast, model, number):
     made = PagedRunner(model, fast.memory, steps=fast)
     for n in range(number):
         made.start(n, Prompt(ids=(1 + n, 2)), most=20)
-        made.prefill(n, 2)
+        read_prompt(made, n, 2)
     return made
 
 
@@ -96,8 +96,8 @@ def test_bites_and_tokens_give_the_scores_of_the_whole_text():
     model, ids = awake(), text(120, 0)
     run = runner(model)
     assert run.start(7, Prompt(ids=tuple(ids[:100])), most=120) == 0
-    run.prefill(7, 37)
-    torch.testing.assert_close(run.prefill(7, 63), whole(model, ids)[99], atol=1e-4, rtol=1e-4)
+    read_prompt(run, 7, 37)
+    torch.testing.assert_close(read_prompt(run, 7, 63), whole(model, ids)[99], atol=1e-4, rtol=1e-4)
     for n in range(100, 120):
         (scores,) = run.decode([(7, ids[n])])
         torch.testing.assert_close(scores, whole(model, ids)[n], atol=1e-4, rtol=1e-4)
@@ -108,17 +108,60 @@ def test_several_answers_are_written_at_once_without_meeting():
     run = runner(model)
     for number, ids in enumerate(texts):
         run.start(number, Prompt(ids=tuple(ids[:-1])), most=len(ids))
-        run.prefill(number, len(ids) - 1)
+        read_prompt(run, number, len(ids) - 1)
     scores_BV = run.decode([(number, ids[-1]) for number, ids in enumerate(texts)])
     right_BV = torch.stack([whole(model, ids)[-1] for ids in texts])
     torch.testing.assert_close(scores_BV, right_BV, atol=1e-4, rtol=1e-4)
+
+
+def test_prompts_that_are_read_in_one_pass_say_what_each_says_alone():
+    model, texts = awake(), [text(length, seed) for seed, length in enumerate((40, 150, 1, 90))]
+    run = runner(model)
+    tracers = [Tracer(model.shape.moe) for _ in texts]
+    for number, ids in enumerate(texts):
+        run.start(number, Prompt(ids=tuple(ids)), most=len(ids) + 9)
+        run.trace(number, tracers[number])
+    first = run.prefill([(0, 40), (1, 60), (2, 1), (3, 64)])
+    last = run.prefill([(3, 26), (1, 64)])
+    (end,) = run.prefill([(1, 26)])
+    assert [bite.tokens for bite in (*first, *last, end)] == [40, 60, 1, 64, 26, 64, 26]
+    for scores, ids in zip((first[0], end, first[2], last[0]), texts, strict=True):
+        torch.testing.assert_close(scores.logits_V, whole(model, ids)[-1], atol=1e-4, rtol=1e-4)
+    assert [len(tracer.trace()) for tracer in tracers] == [1] * 4
+    again = run.decode([(number, 5) for number in range(4)])
+    right = torch.stack([whole(model, [*ids, 5])[-1] for ids in texts])
+    torch.testing.assert_close(again, right, atol=1e-4, rtol=1e-4)
+
+
+def test_a_long_and_a_short_text_in_one_pass_are_each_turned_by_their_own_scale():
+    model, ids = awake(), text(50, 5)
+    model.shape = replace(model.shape, context=64, rope_scale=2.0)
+    run = runner(model)
+    for most in (60, 128):
+        run.start(most, Prompt(ids=tuple(ids)), most=most)
+    short, long = run.prefill([(60, 50), (128, 50)])
+    torch.testing.assert_close(short.logits_V, whole(model, ids)[-1], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(long.logits_V, turned_slowly(model, ids), atol=1e-4, rtol=1e-4)
+
+
+def test_a_pass_over_several_prompts_that_fails_leaves_them_unread():
+    model, ids = awake(), text(50, 6)
+    run = runner(model)
+    for number in (0, 1):
+        run.start(number, Prompt(ids=tuple(ids)), most=60)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(model, "embed", lambda ids: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run.prefill([(0, 50), (1, 50)])
+    for bite in run.prefill([(0, 50), (1, 50)]):
+        torch.testing.assert_close(bite.logits_V, whole(model, ids)[-1], atol=1e-4, rtol=1e-4)
 
 
 def test_guesses_that_do_not_stay_leave_no_trace():
     model, ids = awake(), text(60, 1)
     run = runner(model, guesses=4)
     run.start(0, Prompt(ids=tuple(ids[:50])), most=80)
-    run.prefill(0, 50)
+    read_prompt(run, 0, 50)
     scores_TV = run.guess(0, [ids[50], ids[51], 3, 4])
     torch.testing.assert_close(scores_TV[:2], whole(model, ids)[50:52], atol=1e-4, rtol=1e-4)
     run.keep(0, 2)
@@ -131,10 +174,10 @@ def test_who_begins_alike_goes_on_from_what_is_known():
     first, second = shared + text(20, 3), shared + text(30, 4)
     run = runner(model)
     run.start(0, Prompt(ids=tuple(first), marks=(70,)), most=100)
-    run.prefill(0, len(first))
+    read_prompt(run, 0, len(first))
     run.release(0)
     assert (known := run.start(1, Prompt(ids=tuple(second), marks=(70,)), most=110)) == 64
-    scores = run.prefill(1, len(second) - known)
+    scores = read_prompt(run, 1, len(second) - known)
     torch.testing.assert_close(scores, whole(model, second)[-1], atol=1e-4, rtol=1e-4)
 
 
@@ -146,10 +189,10 @@ def test_a_trace_has_the_experts_of_the_whole_text_behind_its_prompt_guessed_or_
     run, tracer = runner(model, guesses=4), Tracer(model.shape.moe)
     run.start(0, Prompt(ids=tuple(ids[:50])), most=60)
     run.trace(0, tracer)
-    run.prefill(0, 20)
-    run.prefill(0, 30)  # the first token comes of the prompt's last one
+    read_prompt(run, 0, 20)
+    read_prompt(run, 0, 30)  # the first token comes of the prompt's last one
     run.start(1, Prompt(ids=tuple(text(30, 4))), most=40)
-    run.prefill(1, 30)
+    read_prompt(run, 1, 30)
     run.decode([(1, 5), (0, ids[50])])  # another one beside it
     run.guess(0, [*ids[51:53], 9, 9])
     run.keep(0, 2)
@@ -168,7 +211,7 @@ def test_a_text_that_may_become_long_is_turned_more_slowly_and_shares_nothing_wi
     for most, says in ((60, lambda some: whole(model, some)[-1]), (128, lambda some: turned_slowly(model, some))):
         right.append(says(ids[:50]))
         assert run.start(most, Prompt(ids=tuple(ids[:50])), most=most) == 0  # nothing is known of the other one's
-        torch.testing.assert_close(run.prefill(most, 50), right[-1], atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(read_prompt(run, most, 50), right[-1], atol=1e-4, rtol=1e-4)
     assert (right[0] - right[1]).abs().max() > 1e-2
     token = 7
     scores_BV = run.decode([(60, token), (128, token)])  # side by side, each with its own turns
@@ -189,7 +232,7 @@ def test_a_failure_leaves_every_answer_as_it_was(monkeypatch):
     model, ids = awake(), text(50, 5)
     run = runner(model)
     run.start(0, Prompt(ids=tuple(ids[:40])), most=60)
-    run.prefill(0, 40)
+    read_prompt(run, 0, 40)
     with monkeypatch.context() as patch:
         patch.setattr(model, "embed", lambda ids: 1 / 0)
         with pytest.raises(ZeroDivisionError):

@@ -6,6 +6,7 @@ from array import array
 import torch
 from tiny_lm import MARKS, tiny_tokenizer
 
+from deepseek_mm.lm.runner import Bite
 from deepseek_mm.lm.tokenizer import Tokenizer
 
 VOCAB = 300
@@ -49,7 +50,8 @@ class ToyRunner:
     """A Runner: checks that it is used as its protocol says, and writes down what it was asked."""
 
     def __init__(self, language=rambling, *, room=10_000, context=2_000, guesses=0, known=0, before=lambda call: None):
-        """`before` is told each call before it is answered; it may wait, raise, or move a clock."""
+        """`before` is told each call before it is answered, of a bite each prompt; it may wait, raise, or move a clock."""
+        self.stops = ()  # lengths at which reading a prompt pauses
         self.vocab_size, self.context, self.guesses = VOCAB, context, guesses
         self.language, self.room, self.known, self.before = language, room, known, before
         self.tokens, self.length, self.most, self.calls = {}, {}, {}, []
@@ -68,12 +70,11 @@ class ToyRunner:
         self.tokens[number], self.length[number], self.most[number] = list(prompt.ids), known, most
         return known
 
-    def prefill(self, number, count):
-        self._note("prefill", number, count)
-        self.length[number] += count
-        assert count > 0
-        assert self.length[number] <= len(self.tokens[number])
-        return self.language(self.tokens[number][: self.length[number]])
+    def prefill(self, parts):
+        for number, count in parts:
+            self._note("prefill", number, count)
+        assert len({number for number, _ in parts}) == len(parts) > 0
+        return [self._read(*part) for part in parts]
 
     def decode(self, rows):
         self._note("decode", *[number for number, _ in rows])
@@ -98,6 +99,13 @@ class ToyRunner:
         self._note("release", number)
         for held in (self.tokens, self.length, self.most):
             del held[number]
+
+    def _read(self, number, count):
+        here = self.length[number]
+        assert 0 < count <= len(self.tokens[number]) - here
+        count = min([count, *(stop - here for stop in self.stops if stop > here)])
+        self.length[number] += count
+        return Bite(count, self.language(self.tokens[number][: here + count]))
 
     def _go_on(self, number, token):
         assert self.length[number] == len(self.tokens[number]) < self.most[number]

@@ -81,7 +81,6 @@ class Ours:
         """The token that follows the prompt."""
         at, scores_V = runner.start(number, prompt, most=most), torch.empty(0)
         while at < len(prompt.ids):
-            bite = min(self._chunk, len(prompt.ids) - at)
-            scores_V = runner.prefill(number, bite)
-            at += bite
+            ((tokens, scores_V),) = runner.prefill([(number, min(self._chunk, len(prompt.ids) - at))])
+            at += tokens
         return int(scores_V.argmax())

@@ -156,22 +156,22 @@ class Engine:
             self._fail(number, BadQuestion(f"{reason} than the language model was given. {advice}"))
 
     def _read(self, parts: Sequence[Part]) -> None:
-        """Read parts of prompts, as many as there is time for: of those who are left out the next bite is."""
+        """Read parts of prompts in one pass, so that the model's weights are fetched once for all of them."""
         self._pace.start()
-        tokens = 0
-        for number, start, stop in parts:
-            try:
-                logits_V = self._runner.prefill(number, stop - start)
-            except Exception as error:  # noqa: BLE001  as above
-                self._fail(number, error)
-                continue
-            self._schedule.read(number, stop - start)
-            if stop == len(self._requests[number].prompt.ids):
+        try:
+            bites = self._runner.prefill([(number, stop - start) for number, start, stop in parts])
+        except Exception as error:  # noqa: BLE001  one of them is the cause: each is tried alone
+            if len(parts) == 1:
+                return self._fail(parts[0].request, error)
+            for part in parts:
+                self._read([part])
+            return None
+        for (number, start, _), (tokens, logits_V) in zip(parts, bites, strict=True):
+            self._schedule.read(number, tokens)
+            if start + tokens == len(self._requests[number].prompt.ids):
                 self._give(number, logits_V)
-            tokens += stop - start
-            if self._pace.over():
-                break
-        self._pace.stop(tokens)
+        self._pace.stop(sum(bite.tokens for bite in bites))
+        return None
 
     def _write(self, numbers: Sequence[int]) -> None:
         """The next token of these answers; of one alone perhaps several."""

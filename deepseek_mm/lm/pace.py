@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 
 class Pace:
-    """Measures bites. One at a time: `start`, `over` in between, `stop`."""
+    """Measures bites. One at a time: `start`, then `stop`."""
 
     def __init__(
         self,
@@ -26,10 +26,6 @@ class Pace:
     def start(self) -> None:
         """A bite begins."""
         self._began = self._clock()
-
-    def over(self) -> bool:
-        """Whether its time is over."""
-        return self._clock() - self._began >= self._target_s
 
     def stop(self, tokens: int) -> None:
         """So many tokens were read. The next bite is at most twice as long."""

@@ -1,4 +1,5 @@
-"""The decoder's memory in pages: one forward pass over a chunk of one text, or over the next token of several.
+"""The decoder's memory in pages: one forward pass over a chunk of one text, over the next token of several, or over
+chunks of several that lie one behind the other.
 
 Everything that is the same for all layers of a group (which rows are written, which are read) is worked out once, when
 the pass begins; a layer then needs a handful of tensor operations. After the pass the caller tells the book how many of
@@ -7,6 +8,7 @@ the tokens came to stay.
     paged = Paged(memory, [text], 256)                  # or Paged(memory, texts) for one token each
     hidden_BTD, _ = decoder(decoder.embed(paged.ids_BT), paged)
     memory.book.advance(text, 256)
+    packed = Packed(memory, [text, other], [256, 40])   # ids_BT is (1, 296)
 
 Shape key:  B texts, T tokens of each, H query heads, G key/value heads, K head width
 """
@@ -90,3 +92,24 @@ class Paged:
     def __call__(self, slot: int, q_BTHK: Tensor, k_BTGK: Tensor, v_BTGK: Tensor) -> Tensor:
         """As `Attend` says; the keys and values are kept on the way."""
         return self._parts[slot](slot, q_BTHK, k_BTGK, v_BTGK)
+
+
+class Packed:
+    """One pass over the next `counts` tokens of several texts, one behind the other as a batch of one, (1, T).
+
+    The matrices are then read once for all of them; each text sees itself alone. Raises NoPages, as `Book.grow` does.
+    """
+
+    def __init__(self, memory: Memory, texts: Sequence[Text], counts: Sequence[int]) -> None:
+        self._counts = list(counts)
+        self._alone = [Paged(memory, [text], count) for text, count in zip(texts, counts, strict=True)]
+        self.ids_BT = torch.cat([paged.ids_BT for paged in self._alone], 1)
+        self.positions_BT = torch.cat([paged.positions_BT for paged in self._alone], 1)
+        each = [text.scale for text, count in zip(texts, counts, strict=True) for _ in range(count)]
+        scale = scale_of(each, memory.cache.device)
+        self.scale = scale if isinstance(scale, float) else scale.transpose(0, 1)
+
+    def __call__(self, slot: int, q_BTHK: Tensor, k_BTGK: Tensor, v_BTGK: Tensor) -> Tensor:
+        """As `Attend` says; the keys and values are kept on the way."""
+        parts = zip(*(x.split(self._counts, 1) for x in (q_BTHK, k_BTGK, v_BTGK)), strict=True)
+        return torch.cat([paged(slot, *part) for paged, part in zip(self._alone, parts, strict=True)], 1)

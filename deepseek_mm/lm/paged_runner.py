@@ -8,6 +8,7 @@ Shape key:  B answers, T tokens, D width, V vocabulary
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Protocol
 
 import torch
@@ -16,8 +17,8 @@ from torch import Tensor
 from deepseek_mm.lm.book import Text
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.moe import Routing
-from deepseek_mm.lm.paged import Memory, Paged
-from deepseek_mm.lm.runner import Prompt
+from deepseek_mm.lm.paged import Memory, Packed, Paged
+from deepseek_mm.lm.runner import Bite, Prompt
 from deepseek_mm.lm.trace import Tracer
 
 
@@ -85,17 +86,19 @@ class PagedRunner:
             self._traced[number] = Watched(tracer, last=len(self._texts[number].ids))
 
     @torch.inference_mode()
-    def prefill(self, number: int, count: int) -> Tensor:
-        """As `Runner` says. It stops at marks on the way, where others may begin alike."""
-        text, end = self._texts[number], self._texts[number].length + count
-        while True:
-            some = self._memory.book.step(text, end - text.length)
-            hidden_BTD, routings = self._pass([text], some)
-            self._memory.book.advance(text, some)
-            if text.length == end:
-                if (traced := self._traced.get(number)) and end == traced.last:
-                    traced.tracer.add(routings, tokens=slice(-1, None))
-                return self._decoder.logits(hidden_BTD[0, -1])
+    def prefill(self, parts: Sequence[tuple[int, int]]) -> list[Bite]:
+        """As `Runner` says. One prompt alone takes the decoder's usual way."""
+        book, texts = self._memory.book, [self._texts[number] for number, _ in parts]
+        counts = [book.step(text, count) for text, (_, count) in zip(texts, parts, strict=True)]
+        packed = Packed(self._memory, texts, counts) if len(texts) > 1 else Paged(self._memory, texts, counts[0])
+        hidden_1TD, routings = self._decoder(self._decoder.embed(packed.ids_BT), packed)
+        ends = list(accumulate(counts))
+        logits_BV = self._decoder.logits(hidden_1TD[0, [end - 1 for end in ends]])
+        for (number, _), text, count, end in zip(parts, texts, counts, ends, strict=True):
+            book.advance(text, count)
+            if (traced := self._traced.get(number)) and text.length == traced.last:
+                traced.tracer.add(routings, tokens=slice(end - 1, end))
+        return [Bite(*one) for one in zip(counts, logits_BV, strict=True)]
 
     @torch.inference_mode()
     def decode(self, rows: Sequence[tuple[int, int]]) -> Tensor:

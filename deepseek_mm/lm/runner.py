@@ -5,7 +5,7 @@ Shape key:  B answers, T tokens, V vocabulary
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
@@ -19,6 +19,13 @@ class Prompt:
     ids: tuple[int, ...]
     marks: tuple[int, ...] = ()  # lengths up to which others may begin alike
     pictures: Mapping[int, str] = field(default_factory=dict)  # place of a visual token -> digest of what it stands for
+
+
+class Bite(NamedTuple):
+    """A part of a prompt that was read."""
+
+    tokens: int  #: fewer than asked for where others may begin alike
+    logits_V: Tensor  # scores of what follows the last of them
 
 
 class Runner(Protocol):
@@ -52,8 +59,8 @@ class Runner(Protocol):
     def trace(self, number: int, tracer: Tracer) -> None:
         """Tell `tracer` which experts work on each token of the answer."""
 
-    def prefill(self, number: int, count: int) -> Tensor:
-        """Read the next `count` tokens of the prompt: scores (V,) of what follows the last of them."""
+    def prefill(self, parts: Sequence[tuple[int, int]]) -> list[Bite]:
+        """Read the next tokens of several prompts in one pass, (number, at most so many): what became of each."""
 
     def decode(self, rows: Sequence[tuple[int, int]]) -> Tensor:
         """Read one more token of several answers, (number, token): scores (B, V) of what follows, in their order."""
@@ -66,3 +73,12 @@ class Runner(Protocol):
 
     def release(self, number: int) -> None:
         """An answer has ended: its memory is free, or kept for those who begin alike while nobody needs it."""
+
+
+def read_prompt(runner: Runner, number: int, count: int) -> Tensor:
+    """Read the next `count` tokens of one prompt: scores (V,) of what follows them."""
+    assert count > 0, "a prompt has at least one token"
+    while count:
+        (bite,) = runner.prefill([(number, count)])
+        count -= bite.tokens
+    return bite.logits_V
