@@ -50,7 +50,7 @@ class ToyRunner:
     """A Runner: checks that it is used as its protocol says, and writes down what it was asked."""
 
     def __init__(self, language=rambling, *, room=10_000, context=2_000, guesses=0, known=0, before=lambda call: None):
-        """`before` is told each call before it is answered, of a bite each prompt; it may wait, raise, or move a clock."""
+        """`before` is told each call before it is answered, each prompt of a bite too; it may wait or raise."""
         self.stops = ()  # lengths at which reading a prompt pauses
         self.vocab_size, self.context, self.guesses = VOCAB, context, guesses
         self.language, self.room, self.known, self.before = language, room, known, before
