@@ -27,6 +27,13 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("campaign_run", range(mark.kwargs["times"]), indirect=True)
 
 
+def pytest_collection_modifyitems(items):
+    """`@pytest.mark.campaign(times=1, only=True)`, of a test or of one of its cases: in `make campaign` alone."""
+    for item in items:
+        if any(mark.kwargs.get("only") for mark in item.iter_markers("campaign")) and not os.environ.get("CAMPAIGN"):
+            item.add_marker(pytest.mark.skip(reason="takes long: make campaign"))
+
+
 @pytest.fixture(scope="module")
 def chromium():
     """A browser for a module's visitors, with a camera that films a test picture."""

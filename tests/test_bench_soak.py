@@ -17,7 +17,6 @@ from deepseek_mm.bench.result import Setting
 from deepseek_mm.bench.soak import MOST_MB, MOST_SHARE, Sample, drift, floors, kept, settled, soak, told, watched
 from deepseek_mm.bench.soak_client import SHARES, Client, Tally, is_expected
 
-CAMPAIGN = pytest.mark.skipif(not os.environ.get("CAMPAIGN"), reason="takes half an hour: make campaign")
 FILL = "held = b'x' * 60_000_000; print(len(held), flush=True); input()"
 
 
@@ -101,8 +100,7 @@ def test_clients_work_at_the_same_time_until_they_are_told_to_stop(tmp_path):
     assert tally.strange == {}
 
 
-@pytest.mark.campaign(times=1)
-@CAMPAIGN
+@pytest.mark.campaign(times=1, only=True)
 def test_half_an_hour_under_load_leaves_memory_flat(tmp_path):
     out = Path(os.environ.get("SOAK_OUT") or tmp_path / "out")
     minutes = float(os.environ.get("SOAK_MINUTES", "30"))

@@ -191,14 +191,22 @@ import pytest
 @pytest.mark.parametrize("how", ["kill", "stop"])
 def test_a(how): pass
 
+@pytest.mark.campaign(times=1, only=True)
+def test_c(): pass
+
+@pytest.mark.parametrize("how", [pytest.param("kill", marks=pytest.mark.campaign(only=True)), "stop"])
+def test_d(how): pass
+
 def test_b(): pass
 """
 
 
-@pytest.mark.parametrize(("environ", "words", "count"), [({}, [], 3), ({"CAMPAIGN": "1"}, ["-m", "campaign"], 6)])
-def test_a_campaign_runs_once_in_test_and_its_number_of_times_in_campaign(tmp_path, environ, words, count):
+@pytest.mark.parametrize(("environ", "words", "count"), [({}, [], 4), ({"CAMPAIGN": "1"}, ["-m", "campaign"], 8)])
+def test_a_campaign_runs_once_or_not_at_all_in_test_and_its_number_of_times_in_campaign(
+    tmp_path, environ, words, count
+):
     shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
-    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = campaign(times): long\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = campaign(times, only): long\n")
     (tmp_path / "test_it.py").write_text(CAMPAIGN)
     clean = {name: value for name, value in os.environ.items() if name != "CAMPAIGN"}
     command = [sys.executable, "-m", "pytest", "-q", *words]

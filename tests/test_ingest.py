@@ -202,7 +202,7 @@ def test_ctrl_c_keeps_what_was_stored_and_the_next_run_does_only_the_rest(photos
 
 
 @pytest.mark.campaign(times=30)
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.campaign(only=True))])
 def test_a_run_that_is_ended_in_the_middle_is_completed_by_the_next_with_none_twice(tmp_path, space, how):
     photos = tmp_path / "photos"
     photos.mkdir()

@@ -20,7 +20,12 @@ def listed(visitor: Visitor, title: str):
     return visitor.page.locator(".past-list button.row").filter(has_text=title)
 
 
-@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+LONG = pytest.mark.campaign(only=True)  # two servers and a browser each
+
+
+@pytest.mark.parametrize(
+    "sig", [pytest.param(signal.SIGTERM, marks=LONG), pytest.param(signal.SIGINT, marks=LONG), signal.SIGKILL]
+)
 def test_a_conversation_survives_the_end_of_the_server_in_mid_answer(chromium, tmp_path, sig):
     first = Served(tmp_path / "library", PAUSE_S="1.0")
     visitor = Visitor(chromium, first.url)

@@ -176,7 +176,7 @@ def test_without_the_package_the_command_that_installs_it_is_named(monkeypatch):
         packaged_gguf()
 
 
-@pytest.mark.slow
+@pytest.mark.campaign(times=1, only=True)
 def test_the_packaged_model_answers_as_it_does_straight_from_its_gguf():
     pytest.importorskip("gguf")
     try:

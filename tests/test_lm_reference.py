@@ -117,7 +117,7 @@ def test_the_packaged_model_says_what_it_says_in_transformers(package):
     check(build(*read_folder(folder), dtype=torch.float32), model, texts)
 
 
-@pytest.mark.slow
+@pytest.mark.campaign(times=1, only=True)
 def test_the_gguf_says_what_transformers_makes_of_it(package, tmp_path):
     gguf, _, texts = package
     packed_up, plain = Gguf(gguf), GgufConfig(dequantize=True)
