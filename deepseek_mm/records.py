@@ -11,6 +11,7 @@ from PIL.Image import Image
 from index import Region
 
 State = Literal["running", "done", "stopped", "failed"]
+About = Literal["photos", "code"]  # photos and documents, or the code of the library
 Role = Literal["system", "user", "assistant"]
 Agreement = Literal["agrees", "contradicts", "not covered"]  # of a program with the answer beside it
 Outcome = Literal["sure", "unsure", "unknown"]  # told; told with its doubt and the runner-up; not told
@@ -47,6 +48,7 @@ class Question:
     told: tuple[Exchange, ...] = ()  # what went before, where the history does not know it; oldest first
     session: str = ""  # whose conversation: the browser's secret; empty on the command line
     task: str = ""  # that asks it: asked again by the same task, the same turn is answered, not another one
+    about: About = "photos"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

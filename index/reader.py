@@ -135,6 +135,11 @@ class StoreReader:
         with self._database.reading() as session:
             return symbols.callers(session, name, where)
 
+    def at_line(self, file: str, line: int, *, where: Filter = EVERYTHING) -> list[Region]:
+        """The regions that hold this line (from 1) of files of this name, the shortest first."""
+        with self._database.reading() as session:
+            return symbols.at_line(session, file, line, where)
+
     def symbol_names(self, prefix: str, *, limit: int, where: Filter = EVERYTHING) -> list[str]:
         """Names of functions, methods, classes and modules that begin so, whatever the capitals, in their order.
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from index import queries
 from index.region import FOR_FOLDERS, Filter, Region
-from index.tables import CallRow, RegionRow, SourceRow, SymbolRow
+from index.tables import CallRow, RegionRow, SourceRow, SymbolRow, sort_keys
 
 NAMED = ("function", "method", "class", "module")  # kinds whose names are worth completing
 MODULE = "module"
@@ -52,6 +52,18 @@ def callers(session: Session, name: str, where: Filter) -> list[Region]:
     query = select(CallRow.region_id).where(CallRow.name == parts[-1])
     ids = session.scalars(query.where(CallRow.region_id.in_(queries.matching_regions(where)))).all()
     return _in_order(session, ids)
+
+
+def at_line(session: Session, file: str, line: int, where: Filter) -> list[Region]:
+    """The regions that hold this line of a file of this name, capitals included, the shortest first."""
+    columns = (RegionRow.id, SourceRow.path, RegionRow.last_line - RegionRow.first_line)
+    query = select(*columns).join(SourceRow, SourceRow.id == RegionRow.source_id)
+    query = query.where(SourceRow.sort_name == sort_keys(file, None, 0)["sort_name"])
+    query = query.where(RegionRow.first_line <= line, RegionRow.last_line >= line)
+    rows = session.execute(query.where(RegionRow.id.in_(queries.matching_regions(where)))).all()
+    sizes = {region_id: size for region_id, path, size in rows if PurePath(path).name == PurePath(file).name}
+    found = queries.regions_by_id(session, sorted(sizes))
+    return sorted(found.values(), key=lambda region: (sizes[region.id], region.source.path, region.id))
 
 
 def names(session: Session, prefix: str, where: Filter, limit: int) -> list[str]:

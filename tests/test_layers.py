@@ -24,6 +24,7 @@ FLOORS = (
     (
         "deepseek_mm.rag.retriever",
         "deepseek_mm.rag.checking",
+        "deepseek_mm.rag.coding",
         "deepseek_mm.rag.uploads",
         "deepseek_mm.rag.phrasing",
         "deepseek_mm.rag.on_paper",

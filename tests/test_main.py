@@ -217,6 +217,14 @@ def test_one_bad_picture_among_several_is_named_and_nothing_is_asked(trip, tmp_p
     assert visit.clerk.asked == []
 
 
+def test_a_question_about_code_says_so_and_its_citations_have_paths_and_lines(trip):
+    region = Region(source=Source(path="/repo/a.py", kind="code"), kind="code", box_px=(0, 0, 0, 0), lines=(3, 9))
+    visit = trip(Answer(text="It is in a.py [1].", citations=(Citation(number=1, region=region, score=1.0),)))
+    assert visit("ask", "Where is load?", "--code") == 0
+    assert visit.clerk.asked[0].about == "code"
+    assert "[1] /repo/a.py:3-9\n" in visit.out.getvalue()
+
+
 def test_ctrl_c_in_mid_answer_stops_it_politely_and_restores_the_handler(trip):
     class Interrupted(Clerk):
         def stream(self, question, *, stop):

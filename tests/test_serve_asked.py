@@ -1,9 +1,11 @@
 """What is asked for never reaches the pictures that came with somebody else's questions."""
 
 import pytest
+from pydantic import ValidationError
 
 from deepseek_mm.errors import BadQuestion
-from deepseek_mm.serve.asked import WhereIn
+from deepseek_mm.serve.asked import AskIn, WhereIn
+from deepseek_mm.serve.work import question_of
 from index import LIBRARY
 
 
@@ -11,3 +13,11 @@ def test_a_search_never_looks_at_the_pictures_of_others_questions():
     with pytest.raises(BadQuestion, match="no collection"):
         WhereIn(collection="uploads").filter()
     assert [WhereIn(collection=each).filter().collection for each in (None, "", "Sky")] == [LIBRARY, LIBRARY, "Sky"]
+
+
+def test_a_question_may_be_about_code_and_about_nothing_that_is_not_known():
+    asked = AskIn(question="who calls load?", about="code")
+    assert question_of(asked, None, session="a", task="t").about == "code"
+    assert question_of(AskIn(question="a dog?"), None, session="a", task="t").about == "photos"
+    with pytest.raises(ValidationError, match="about"):
+        AskIn(question="who calls load?", about="cats")

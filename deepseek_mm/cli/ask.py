@@ -26,6 +26,7 @@ def question_of(args: Namespace, config: Config) -> Question:
         image_path=first.path,
         more=tuple(more),
         conversation=args.continue_id,
+        about="code" if args.code else "photos",
     )
 
 
@@ -52,6 +53,8 @@ def speak(answers: Iterator[Answer], desk: Desk) -> Answer:
 def cited(citation: Citation) -> str:
     """One line: number, file, box, label."""
     region = citation.region
+    if any(region.lines):
+        return f"[{citation.number}] {region.source.path}:{region.lines[0]}-{region.lines[1]}"
     box = ",".join(map(str, region.box_px))
     return f"[{citation.number}] {region.source.path} box {box} {region.label}".rstrip()
 
@@ -102,6 +105,9 @@ def add(parser: ArgumentParser) -> None:
         action="append",
         default=[],
         help="ask about this picture instead of the library; may be given several times",
+    )
+    parser.add_argument(
+        "--code", action="store_true", help="about the code in the library: who calls what, where it is, a traceback"
     )
     parser.add_argument("--continue", dest="continue_id", metavar="ID", type=int, help="go on with this conversation")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of words")

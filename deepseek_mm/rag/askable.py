@@ -27,6 +27,8 @@ def askable(question: Question, config: RagConfig) -> Question:
         )
     if not text and not pictures:
         raise BadQuestion("the question is empty. Type one, for example: Is there a dog on the beach?")
+    if pictures and question.about == "code":
+        raise BadQuestion("a question about code is asked in words. Search with the picture, or ask without it")
     first, *more = pictures or [Picture(name=question.image_name)]
     return replace(
         question,

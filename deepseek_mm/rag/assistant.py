@@ -25,12 +25,13 @@ from deepseek_mm.rag.apart import apart, together
 from deepseek_mm.rag.askable import askable, asked, failed
 from deepseek_mm.rag.at_hand import AtHand, last_shown
 from deepseek_mm.rag.checking import Checked, check
+from deepseek_mm.rag.coding import Coder, no_code
 from deepseek_mm.rag.decider import Decider
 from deepseek_mm.rag.facts import nothing, run
 from deepseek_mm.rag.graph import is_drawn, worked_again, worked_out
 from deepseek_mm.rag.phrasing import grow, grow_text
 from deepseek_mm.rag.pointing import Finger
-from deepseek_mm.rag.program import Case
+from deepseek_mm.rag.program import Case, Program
 from deepseek_mm.rag.program.words import lead, printable
 from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.rag.translate import translated
@@ -218,6 +219,8 @@ class Assistant:
         self, question: Question, earlier: Sequence[str], shown: Sequence[str], uploads: Sequence[Source]
     ) -> Case:
         """What is asked for, of which pictures; one question of the text after the other."""
+        if question.about == "code":
+            return Case(question=question, program=Program(kind="other", text=question.text, library=True))
         parts = apart(question.text)
         told = [replace(question, text=part) for part in parts]
         cases = [self.at_hand.meant(one, [*earlier, *parts[:n]], shown, uploads) for n, one in enumerate(told)]
@@ -235,7 +238,12 @@ class Assistant:
         return [together([next(told) for _ in (case, *case.also)]) for case in cases]
 
     def _looked_up(self, cases: Sequence[Case]) -> list[Case]:
-        """One question each."""
+        """One question each; those about code ask the index, which knows it by its syntax."""
+        coder = Coder(self.store, self.find)
+        photos = iter(self._looked_at_photos([case for case in cases if case.question.about == "photos"]))
+        return [next(photos) if case.question.about == "photos" else coder.looked_up(case) for case in cases]
+
+    def _looked_at_photos(self, cases: Sequence[Case]) -> list[Case]:
         for case in cases:
             self._read(case)
         found = self.retriever.retrieve_many(cases, k=self.config.rag.num_regions)
@@ -267,11 +275,7 @@ class Assistant:
         if not things or len(case.pictures) < 2 or case.program.library or self.eyes.reader is None:
             return list(entries)
         images = {source.path: image for source in case.pictures if (image := self._opened(source)) is not None}
-        asked = [(phrase, path) for path in images for phrase in things]
-        chances = self.decider.presence_many([(phrase, images[path]) for phrase, path in asked])
-        told = dict(zip(asked, chances, strict=True))
-        judged = {path: tuple((phrase, told[phrase, path]) for phrase in things) for path in images}
-        return [replace(entry, judged=judged.get(entry.region.source.path, ())) for entry in entries]
+        return self.decider.judged(entries, things, images)
 
     def _opened(self, source: Source) -> Image | None:
         with suppress(NothingThere):
@@ -297,14 +301,12 @@ class Assistant:
 
     def _looked_at(self, case: Case, evidence: Sequence[Evidence]) -> Image | None:
         """The photo that a closed question is about, or one that asks where a thing is."""
-        if case.source is None or case.program.library:
+        if case.source is None or case.program.library or case.source.kind != "photo":
             return None
         if case.program.kind not in PLACED and not self._is_closed(case, evidence):
             return None
         measured = case.program.kind == "colour" and not case.program.things  # of the whole picture
-        if case.source.kind != "photo" or measured:
-            return None
-        return case.question.image or self._opened(case.source)
+        return None if measured else case.question.image or self._opened(case.source)
 
     def _read(self, case: Case) -> None:
         """Look for text in the pictures at hand, where the question asks for it."""
@@ -337,14 +339,12 @@ class Assistant:
         """From the claims; without one, the honest sentence that nothing was found."""
         if case.claims:
             return grow(self.lm, case, self.config, stop, self._pictures(case))
-        return grow_text(nothing(case.program, empty=not case.evidence), case)
+        lost = no_code(self.store) if case.question.about == "code" else nothing(case.program, empty=not case.evidence)
+        return grow_text(lost, case)
 
     def _pictures(self, case: Case) -> list[Image]:
         """What a model that sees is shown; a photo whose file is gone is left out."""
         sources = {entry.region.source.path: entry.region.source for entry in case.evidence}
-        shown = []
         most = MAX_SHOWN if case.program.library else max(MAX_SHOWN, len(case.pictures))
-        for source in list(sources.values())[:most] if self.lm.sees else []:
-            if (image := self._opened(source)) is not None:
-                shown.append(image)
-        return shown
+        shown = list(sources.values())[:most] if self.lm.sees else []
+        return [image for source in shown if (image := self._opened(source)) is not None]

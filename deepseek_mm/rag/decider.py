@@ -23,7 +23,7 @@ from deepseek_mm.rag.on_paper import settled_on_paper
 from deepseek_mm.rag.program.lexicon import IS_A, PRONOUNS
 from deepseek_mm.rag.program.parse import Program, parse
 from deepseek_mm.rag.program.words import names_the_same, plural, with_article
-from deepseek_mm.records import Verdict
+from deepseek_mm.records import Evidence, Verdict
 from deepseek_mm.see.colours import colours_looked_at
 from deepseek_mm.see.eyes import Eyes
 from deepseek_mm.see.people import PEOPLE
@@ -129,6 +129,16 @@ class Decider:
         """How probable it is that each picture shows its thing."""
         verdicts = self.decide_texts([(f"Is there {with_article(thing)}?", image) for thing, image in asked])
         return [verdict.chance if verdict.answer == YES else 1 - verdict.chance for verdict in verdicts]
+
+    def judged(
+        self, entries: Sequence[Evidence], things: Sequence[str], pictures: Mapping[str, Image]
+    ) -> list[Evidence]:
+        """With how probable each thing is in each of the pictures (path -> picture), as it would be settled of one."""
+        asked = [(thing, path) for path in pictures for thing in things]
+        chances = self.presence_many([(thing, pictures[path]) for thing, path in asked])
+        told = dict(zip(asked, chances, strict=True))
+        judged = {path: tuple((thing, told[thing, path]) for thing in things) for path in pictures}
+        return [replace(entry, judged=judged.get(entry.region.source.path, ())) for entry in entries]
 
     def _read(self, asked: Sequence[tuple[str, Image]]) -> list[Reading | None]:
         return [*self.reader.read_many(asked)] if self.reader and asked else [None] * len(asked)

@@ -55,7 +55,7 @@ class Ear:
 def spoken(lm: Speaks, case: Case, config: Config, stop: Event, images: Sequence[Image] = ()) -> Iterator[Check]:
     """Every sentence that was weighed, in order. A model that fails is named, and the program's own words go on."""
     said: list[Check] = []
-    if config.lm.phrasing_now == "none":
+    if config.lm.phrasing_now == "none" or case.question.about == "code":  # facts of its syntax are told as they are
         checks = iter([own(claim) for claim in case.claims])
     elif config.lm.phrasing_now == "claims":
         checks = phrase_claims(lm, case.claims, case.evidence, config, stop)

@@ -31,6 +31,9 @@ class AskIn(Asked):
     question: Typed = Field(max_length=MOST_CHARS, examples=["Which photos show a dog?"])
     pictures: list[Address] = Field(default=[], max_length=64, examples=[[]])
     conversation: Number | None = Field(default=None, description="none begins a new one", examples=[None])
+    about: Literal["photos", "code"] = Field(
+        default="photos", description="code: who calls what, where, and why it broke"
+    )
 
 
 class WhereIn(Asked):

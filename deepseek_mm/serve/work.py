@@ -164,6 +164,7 @@ def question_of(asked: AskIn, inbox: Inbox, *, session: str, task: str) -> Quest
     ] or [Picture()]
     return Question(
         text=asked.question,
+        about=asked.about,
         image=first.image,
         image_name="picture" if first.image else "",
         image_path=first.path,

@@ -1,0 +1,176 @@
+"""What is certain about code: definitions, callers, docstrings, the places of a traceback, each with path and lines.
+
+The index holds what the syntax says. Where a question names nothing that is defined here, the nearest pieces of code
+are looked for by words and meaning, and it is said that they are only near.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from deepseek_mm.rag.coding.crash import Crash, Frame
+from deepseek_mm.rag.coding.wish import Wish, wish_of
+from deepseek_mm.rag.program import Case, Claim
+from deepseek_mm.rag.program.words import clean, listed
+from deepseek_mm.records import Evidence, Found, Query
+from index import Filter, Region
+from index.store import RegionStore
+
+CODE = Filter(kinds=("code",))
+SURE, LIKELY = 1.0, 0.6  # certainty of what the syntax says, and of what is only near
+MOST = 6  # places that an answer points at
+MOST_NAMES = 8  # names in one sentence
+MAX_NAME, MAX_DOC = 80, 240  # letters
+
+
+class Find(Protocol):
+    """Searches by words and meaning."""
+
+    def __call__(self, query: Query, *, k: int, where: Filter) -> Found:
+        """At most k files, each by its best region."""
+
+
+class Coder:
+    """Answers questions about the code in one store."""
+
+    def __init__(self, store: RegionStore, find: Find) -> None:
+        self._store, self._find = store, find
+
+    def looked_up(self, case: Case) -> Case:
+        """The case with its evidence and claims; without a claim there is nothing of it here."""
+        wish = wish_of(case.question.text, [asked for asked, _ in case.earlier])
+        tell = Telling()
+        if wish.crash:
+            self._crash(wish.crash, tell)
+        else:
+            for region in self._defined(wish)[:MOST]:
+                self._named(wish, region, tell)
+        if not tell.claims:
+            self._near(wish, tell)
+        return replace(case, evidence=tuple(tell.evidence), claims=tuple(tell.claims))
+
+    def _defined(self, wish: Wish) -> list[Region]:
+        """What the names of the question mean, in the files that it is bounded to."""
+        found = [region for name in wish.names for region in self._store.symbols(name, where=CODE)]
+        return within(found, wish.files) or (found if wish.files and wish.named else [])
+
+    def _named(self, wish: Wish, region: Region, tell: "Telling") -> None:
+        if wish.kind == "callers":
+            return self._callers(region, tell)
+        tell.say(f"{what(region)} is defined in {spot(region)}", region)
+        symbol = region.symbol
+        if symbol is None or wish.kind == "where":
+            return None
+        if symbol.doc and wish.kind != "calls":
+            quoted = clean(symbol.doc.strip().split("\n\n")[0], MAX_DOC).replace('"', "'")
+            tell.say(f'It says of itself: "{quoted}"', region)
+        known = [name for name in symbol.calls if self._store.symbols(name, where=CODE)]
+        if known:
+            tell.say(f"It calls {names_of(known)}", region)
+        elif wish.kind == "calls":
+            tell.say("It calls nothing that is defined here", region)
+        return self._callers(region, tell) if wish.kind == "explain" else None
+
+    def _callers(self, region: Region, tell: "Telling") -> None:
+        assert region.symbol is not None, "it was found by its name"
+        callers = [one for one in self._store.callers(region.symbol.name, where=CODE) if one.id != region.id]
+        if not callers:
+            return tell.say(f"Nothing here calls {what(region)}, which is defined in {spot(region)}", region)
+        places = [f"{what(one)} in {spot(one)}" for one in callers[:MOST]]
+        more = f" and {len(callers) - MOST} more" if len(callers) > MOST else ""
+        return tell.say(f"{what(region)} is called by {listed(places)}{more}", *callers[:MOST])
+
+    def _crash(self, crash: Crash, tell: "Telling") -> None:
+        """Frame by frame, the innermost first; those of other projects are counted."""
+        places = [(frame, self._at(frame)) for frame in crash.frames]
+        known = [(frame, region) for frame, region in places if region is not None]
+        for n, (frame, region) in enumerate(known[:MOST]):
+            said = f"{clean(crash.said, MAX_DOC)} came up" if n == 0 and crash.said else "It came through there"
+            where = f"in {what(region)}, {region.source.name} line {frame.line}"
+            tell.say(f"{said} {where}: {quoted_line(region, frame.line)}", region)
+        outside = len(places) - len(known)
+        if known and outside:
+            noun = "call of the traceback is" if outside == 1 else "calls of the traceback are"
+            tell.say(f"{outside} {noun} of files that are not here", known[0][1])
+
+    def _at(self, frame: Frame) -> Region | None:
+        """The shortest piece of code that has this line, of the file whose path ends most alike."""
+        name = frame.path.replace("\\", "/").rsplit("/", 1)[-1]
+        regions = self._store.at_line(name, frame.line, where=CODE)
+        return max(regions, key=lambda one: alike(one.source.path, frame.path), default=None)
+
+    def _near(self, wish: Wish, tell: "Telling") -> None:
+        """What is nearest by words and meaning, if the search counts it as found."""
+        found = self._find(Query(text=wish.text), k=MOST, where=CODE)
+        regions = within([match.region for match in found.matches], wish.files)
+        if not found.found or not regions:
+            return
+        missing = (
+            f"Nothing here is called {names_of(wish.names)}; the nearest is" if wish.named else "Nearest to that is"
+        )
+        for n, region in enumerate(regions):
+            lead = missing if n == 0 else "Then"
+            tell.say(f"{lead} {what(region)} in {spot(region)}", region, certainty=LIKELY)
+
+
+def no_code(store: RegionStore) -> str:
+    """What is said where the code does not have it."""
+    if store.counts(where=CODE).regions:
+        return "I find nothing of that in the code of this library"
+    return "There is no code in this library. Add a folder with it on the Library tab, and ask again"
+
+
+class Telling:
+    """Claims and the evidence that they number."""
+
+    def __init__(self) -> None:
+        self.evidence: list[Evidence] = []
+        self.claims: list[Claim] = []
+
+    def say(self, text: str, *regions: Region, certainty: float = SURE) -> None:
+        """One sentence that rests on these regions."""
+        self.claims.append(Claim(text, tuple(dict.fromkeys(map(self._number, regions))), certainty))
+
+    def _number(self, region: Region) -> int:
+        for entry in self.evidence:
+            if entry.region.id == region.id:
+                return entry.number
+        self.evidence.append(Evidence(number=len(self.evidence) + 1, region=region, score=1.0))
+        return len(self.evidence)
+
+
+def what(region: Region) -> str:
+    """`Assistant.ask`; of code without a symbol its file."""
+    return f"`{clean(region.symbol.path, MAX_NAME)}`" if region.symbol else f"`{clean(region.source.name, MAX_NAME)}`"
+
+
+def spot(region: Region) -> str:
+    """assistant.py:66-68"""
+    first, last = region.lines
+    name = clean(region.source.name, MAX_NAME)
+    return f"{name}:{first}-{last}" if last > first else f"{name}:{first}"
+
+
+def names_of(names: Sequence[str]) -> str:
+    """`a`, `b` and 3 more"""
+    told = [f"`{clean(name, MAX_NAME)}`" for name in names[:MOST_NAMES]]
+    return listed(told) + (f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else "")
+
+
+def within(regions: Sequence[Region], files: Sequence[str]) -> list[Region]:
+    """Those whose path ends with, or has a folder like, one of `files`; all where none are named."""
+    return [one for one in regions if not files or any(f"/{file.strip('/')}" in one.source.path for file in files)]
+
+
+def alike(path: str, other: str) -> int:
+    """How many parts two paths have in common, from the end."""
+    pairs = zip(reversed(path.split("/")), reversed(other.replace("\\", "/").split("/")), strict=False)
+    return next((n for n, (a, b) in enumerate(pairs) if a != b), min(path.count("/"), other.count("/")) + 1)
+
+
+def quoted_line(region: Region, line: int) -> str:
+    """The line of code, in backquotes, where the region has all of its lines."""
+    first, last = region.lines
+    lines = region.text.split("\n")
+    code = clean(lines[line - first], MAX_DOC) if len(lines) == last - first + 1 else ""
+    return f"`{code.replace('`', chr(39))}`" if code else "a line without code"

@@ -1,0 +1,60 @@
+"""A small library of code for tests, split by its syntax as `ingest` does it, with vectors that mean nothing."""
+
+from pathlib import Path
+
+import numpy as np
+
+from deepseek_mm.parse.code.read import module_name, split
+from index import Region, Source
+
+FILES = {
+    "shop/orders.py": '''"""Orders, and what they cost."""
+
+from shop.money import rounded
+
+
+class Order:
+    """What somebody buys."""
+
+    def total(self, prices):
+        """The sum of all prices, rounded to cents.
+
+        More about it.
+        """
+        return rounded(sum(prices))
+
+
+def report(order, prices):
+    return f"{order}: {order.total(prices)}"
+''',
+    "shop/money.py": '''"""Amounts."""
+
+
+def rounded(amount):
+    return checked(round(amount, 2))
+
+
+def checked(amount):
+    """Refuse what is negative."""
+    if amount < 0:
+        raise ValueError(f"{amount} is negative")
+    return amount
+''',
+    "web/orders.py": '''def report(orders):
+    """Another one."""
+    return len(orders)
+''',
+}
+
+
+def put_code(store, folder: Path) -> None:
+    """Store these files as they would lie below `folder`; a piece's vector is its number."""
+    for name, text in FILES.items():
+        path = folder / name
+        source = Source(path=str(path), kind="code", format="python", digest=name)
+        pieces = split(text, "python", name=module_name(str(path)), most=2_000)
+        regions = [
+            Region(source=source, kind="code", box_px=(0, 0, 0, 0), text=one.text, lines=one.lines, symbol=one.symbol)
+            for one in pieces
+        ]
+        store.add(source, regions, np.eye(32, dtype=np.float32)[: len(regions)])

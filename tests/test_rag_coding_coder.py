@@ -1,0 +1,129 @@
+"""Answers about a small library of code: where, who, what, and the places of a traceback."""
+
+from pathlib import Path
+
+import pytest
+from code_house import put_code
+from fakes import picture
+from rag_house import build
+
+from deepseek_mm.errors import BadQuestion
+from deepseek_mm.rag.coding.coder import alike, no_code
+from deepseek_mm.records import Question
+
+REPO = "/repo"
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    with build(tmp_path_factory.mktemp("code")) as house:
+        put_code(house.store, Path(REPO))
+        yield house
+
+
+def asked(house, text, **more):
+    return house.ask(Question(text=text, about="code", **more))
+
+
+def test_where_something_is_defined_is_told_with_its_path_and_lines(house):
+    answer = asked(house, "Where is Order.total defined?")
+    assert answer.text == "`Order.total` is defined in orders.py:9-14 [1]."
+    (citation,) = answer.citations
+    assert (citation.region.source.path, citation.region.lines) == (f"{REPO}/shop/orders.py", (9, 14))
+    assert (answer.found, answer.confidence, answer.model) == (True, 1.0, "")
+
+
+def test_two_of_the_same_name_are_both_told_unless_a_file_is_named(house):
+    both = asked(house, "where is `report` defined?")
+    assert both.text == "`report` is defined in orders.py:17-18 [1]. `report` is defined in orders.py:1-3 [2]."
+    one = asked(house, "where is `report` defined? @web/orders.py")
+    assert [citation.region.source.path for citation in one.citations] == [f"{REPO}/web/orders.py"]
+
+
+def test_who_calls_something_is_told_caller_by_caller(house):
+    answer = asked(house, "who calls rounded?")
+    assert answer.text == "`rounded` is called by `Order.total` in orders.py:9-14 [1]."
+    nobody = asked(house, "who calls Order?")
+    assert nobody.text == "Nothing here calls `Order`, which is defined in orders.py:6-14 [1]."
+
+
+def test_what_something_calls_names_only_what_is_defined_here(house):
+    answer = asked(house, "what does `Order.total` call?")
+    assert answer.text == "`Order.total` is defined in orders.py:9-14 [1]. It calls `rounded` [1]."  # and sum
+    assert "It calls nothing that is defined here [1]." in asked(house, "what does `checked` call?").text
+
+
+def test_an_explanation_has_place_docstring_calls_and_callers(house):
+    answer = asked(house, "explain checked")
+    assert answer.text == (
+        '`checked` is defined in money.py:8-12 [1]. It says of itself: "Refuse what is negative." [1]. '
+        "`checked` is called by `rounded` in money.py:4-5 [2]."
+    )
+
+
+def test_a_pasted_traceback_is_led_through_the_files_that_are_here(house):
+    trace = """Traceback (most recent call last):
+  File "/usr/lib/python3.11/runpy.py", line 196, in _run_module_as_main
+    return _run_code(code)
+  File "/elsewhere/shop/orders.py", line 14, in total
+    return rounded(sum(prices))
+  File "/elsewhere/shop/money.py", line 11, in checked
+    raise ValueError(f"{amount} is negative")
+ValueError: -3 is negative"""
+    answer = asked(house, trace)
+    assert answer.text == (
+        "ValueError: -3 is negative came up in `checked`, money.py line 11: "
+        '`raise ValueError(f"{amount} is negative")` [1]. '
+        "It came through there in `Order.total`, orders.py line 14: `return rounded(sum(prices))` [2]. "
+        "1 call of the traceback is of files that are not here [1]."
+    )
+    assert [citation.region.source.path for citation in answer.citations] == [
+        f"{REPO}/{name}" for name in ("shop/money.py", "shop/orders.py")
+    ]
+
+
+def test_what_is_not_in_the_library_is_said_not_to_be(house):
+    answer = asked(house, "where is `launch_rocket` defined?")
+    assert (answer.found, answer.citations) == (False, ())
+    assert answer.text == "I find nothing of that in the code of this library"
+
+
+def test_who_calls_it_goes_on_from_the_question_before(house):
+    first = asked(house, "explain rounded")
+    second = asked(house, "who calls it?", conversation=first.conversation)
+    assert second.text == "`rounded` is called by `Order.total` in orders.py:9-14 [1]."
+
+
+def test_questions_about_photos_and_code_are_answered_side_by_side(house):
+    code, photos = house.ask_many([Question(text="who calls rounded?", about="code"), Question(text="Is there a dog?")])
+    assert code.text.startswith("`rounded` is called by")
+    assert not photos.found
+
+
+def test_a_question_about_code_with_a_picture_is_refused_with_the_way_out(house):
+    with pytest.raises(BadQuestion, match="asked in words. Search with the picture"):
+        asked(house, "where is this?", image=picture("red"))
+
+
+def test_a_library_without_code_says_how_to_add_some(tmp_path):
+    with build(tmp_path / "empty") as house:
+        answer = asked(house, "who calls load?")
+        assert answer.text == no_code(house.store)
+        assert "no code in this library. Add a folder" in answer.text
+
+
+def test_of_files_with_one_name_the_one_with_the_most_alike_path_is_meant():
+    assert alike("/repo/shop/orders.py", "/x/shop/orders.py") == 2
+    assert alike("/repo/web/orders.py", "/x/shop/orders.py") == 1
+    assert alike("/repo/a.py", "a.py") == 1
+    assert alike("/repo/a.py", "C:\\repo\\a.py") == 2
+
+
+def test_a_line_is_looked_up_in_the_shortest_piece_that_has_it(house):
+    regions = house.store.at_line("orders.py", 14)
+    assert [(region.symbol.path, region.source.path) for region in regions][0] == (
+        "Order.total",
+        f"{REPO}/shop/orders.py",
+    )
+    assert house.store.at_line("ORDERS.py", 14) == []
+    assert house.store.at_line("orders.py", 900) == []
