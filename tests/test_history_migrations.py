@@ -204,6 +204,7 @@ def test_an_upgrade_that_fails_halfway_leaves_the_file_as_it_was(path, monkeypat
     assert History(path).conversations(session="", limit=1) == []
 
 
+@pytest.mark.campaign(times=3, only=True)  # every SQLite file of ours is opened alike: test_sqlite_file
 def test_six_processes_that_open_a_new_file_at_once_all_get_in(path):
     code = "import sys; from pathlib import Path; from deepseek_mm.history import History; History(Path(sys.argv[1]))"
     openers = [

@@ -8,7 +8,8 @@ import pytest
 
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.jobs import Failed, Jobs
-from deepseek_mm.jobs.rows import KEEP
+
+FEW = 20  # ended jobs that are kept here
 
 
 @pytest.fixture
@@ -161,14 +162,15 @@ def test_the_number_of_a_forgotten_job_is_not_given_again(jobs):
     assert jobs.add("read", {}).id > gone
 
 
-def test_ended_jobs_beyond_the_number_kept_go_with_their_failures(jobs):
+def test_ended_jobs_beyond_the_number_kept_go_with_their_failures(jobs, monkeypatch):
+    monkeypatch.setattr("deepseek_mm.jobs.rows.KEEP", FEW)
     long = jobs.add("long", {}).id
     task = jobs.claim(["long"])
     first = jobs.add("read", {}).id
     reading = jobs.claim(["read"])
     reading.fail("a", "b")
     reading.finish("done", "")
-    ended = [end(jobs, "read") for _ in range(KEEP)]
+    ended = [end(jobs, "read") for _ in range(FEW)]
     with pytest.raises(NothingThere):
         jobs.get(first)
     assert jobs.failures(first, limit=9) == []

@@ -31,6 +31,7 @@ def test_a_licence_is_read_from_the_plainest_word_there_is(expression, classifie
     assert is_allowed(expression, classifiers, field) is allowed
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_the_packages_at_hand_are_sorted_and_their_files_are_neither_tests_nor_copies():
     found = packages(10_000)
     names = [package.name for package in found]

@@ -19,7 +19,8 @@ from sqlalchemy import insert
 from deepseek_mm.bench.generated import Crowds
 from deepseek_mm.bench.result import Line, Result, Setting
 from index.database import Database
-from index.queries import SOURCE_FIELDS, STORED
+from index.nouns import SOURCE_FIELDS
+from index.queries import STORED
 from index.region import Source
 from index.store import RegionStore
 from index.tables import LabelRow, RegionRow, SourceRow, VectorRow
