@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Protocol
 
-from deepseek_mm.cli import evaluate_lm, evaluate_quant
+from deepseek_mm.cli import evaluate_code, evaluate_lm, evaluate_quant
 from deepseek_mm.cli.desk import OK, Command, Desk
 from deepseek_mm.cli.flags import add_settings, config_of
 from deepseek_mm.errors import ConfigError
@@ -219,6 +219,11 @@ def quant(args: Namespace, desk: Desk) -> int:
     return tell(evaluate_quant.measure(args, desk), args, desk)
 
 
+def code(args: Namespace, desk: Desk) -> int:
+    """How many programs and lines that our language model writes pass their tests, in the sandbox."""
+    return tell(evaluate_code.measure(args, desk, needed(args.data_file, "--data")), args, desk)
+
+
 def tell(report: Report, args: Namespace, desk: Desk) -> int:
     """The table, unless --json was given, then the object."""
     if not args.json:
@@ -241,6 +246,7 @@ PARTS: dict[str, Callable[[Namespace, Desk], int]] = {
     "scenes": scenes,
     "lm": lm,
     "quant": quant,
+    "code": code,
 }
 
 
@@ -265,7 +271,7 @@ def add(parser: ArgumentParser) -> None:
         metavar="FILE",
         type=Path,
         help="JSONL of rows {image, captions}, for regions {image, person_boxes}, for pointing and placed {image, "
-        "thing, boxes}, for vqa {image, question, answer}; vqa: or easy-vqa, the package",
+        "thing, boxes}, for vqa {image, question, answer}; vqa: or easy-vqa, the package; code: HumanEval's or MBPP's",
     )
     parser.add_argument("--images", metavar="FOLDER", type=Path, help="where the rows' pictures lie")
     parser.add_argument("--split", metavar="NAME", default="", help="only rows of this split")
@@ -288,12 +294,13 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument("--caption-images", metavar="FOLDER", type=Path, help="doubt: where their pictures lie")
     evaluate_lm.add(parser)
     evaluate_quant.add(parser)
+    evaluate_code.add(parser)
     add_settings(parser, data=False)
 
 
 COMMAND = Command(
     name="eval",
-    help="score retrieval, regions, pointing, abstaining, answers, captions, vqa, doubt, scenes, the language model",
+    help="score retrieval, regions, pointing, abstaining, answers, captions, vqa, doubt, scenes, language models, code",
     example="python -m deepseek_mm eval retrieval --data captions.jsonl --images photos --split dev",
     add=add,
     run=run,

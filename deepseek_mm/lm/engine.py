@@ -21,7 +21,7 @@ from deepseek_mm.lm.grammar import Grammars
 from deepseek_mm.lm.local import one_worker
 from deepseek_mm.lm.lookup import Courage, accept, propose
 from deepseek_mm.lm.pace import Pace
-from deepseek_mm.lm.request import Request
+from deepseek_mm.lm.request import Judged, Request
 from deepseek_mm.lm.runner import Prompt, Runner
 from deepseek_mm.lm.sampling import Sampling
 from deepseek_mm.lm.schedule import Part, Read, Schedule
@@ -77,16 +77,28 @@ class Engine:
         grammar = None if sampling.schema is None else self._grammars.start(sampling.schema)
         request = Request(prompt, sampling, stop, spelling=Spelling(self._tokenizer), grammar=grammar)
         request.tracer = tracer
-        with self._lock:
-            self._arrived.append(request)
-            if not self._working:
-                self._working = True
-                self._worker.submit(self._work)
+        self._come(request)
         try:
             yield from request.listen()
         finally:
             if spent is not None:
                 spent.append(request.spent)
+
+    def judge(self, prompt: Prompt, tail: Sequence[int], stop: threading.Event) -> list[float]:
+        """Nats that each token of `tail` costs after the prompt; [] once it is stopped. Raises as `stream` does."""
+        self._check_length(len(prompt.ids), len(tail))
+        request = Judged(prompt, tuple(tail), stop, spelling=Spelling(self._tokenizer))
+        self._come(request)
+        for _ in request.listen():
+            raise AssertionError("what is judged says nothing")
+        return request.nats
+
+    def _come(self, request: Request) -> None:
+        with self._lock:
+            self._arrived.append(request)
+            if not self._working:
+                self._working = True
+                self._worker.submit(self._work)
 
     @cached_property
     def _grammars(self) -> Grammars:
@@ -214,13 +226,26 @@ class Engine:
         return None
 
     def _give(self, number: int, logits_V: torch.Tensor) -> None:
-        """An answer goes on by one token, chosen by its scores."""
+        """An answer goes on by one token, chosen by its scores; or what should follow is weighed by them."""
+        if isinstance(request := self._requests[number], Judged):
+            return self._weigh(number, request, logits_V)
         try:
             token = self._requests[number].choose(logits_V)
         except Exception as error:  # noqa: BLE001  as above
             self._fail(number, error)
         else:
             self._take(number, token)
+        return None
+
+    def _weigh(self, number: int, request: Judged, logits_V: torch.Tensor) -> None:
+        logits_TV = logits_V[None]
+        try:
+            if len(request.tail) > 1:
+                logits_TV = torch.cat((logits_TV, self._runner.guess(number, request.tail[:-1])))
+            request.judge(logits_TV)
+        except Exception as error:  # noqa: BLE001  as above
+            return self._fail(number, error)
+        return self._leave(number)
 
     def _take(self, number: int, token: int) -> None:
         request = self._requests[number]

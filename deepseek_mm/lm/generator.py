@@ -85,6 +85,28 @@ class Sampled(Protocol):
 
 
 @runtime_checkable
+class Writes(Protocol):
+    """A Generator that goes on from any text, chat or not, and can say how well a text follows another."""
+
+    @property
+    def name(self) -> str:
+        """As `Generator` says."""
+
+    @property
+    def context(self) -> int:
+        """Tokens that a text and what follows it may have together."""
+
+    def write(self, text: str, sampling: "Sampling", *, stop: threading.Event, spent: list[Spent]) -> Iterator[str]:
+        """As `Sampled.stream_sampled`, after a text as it is."""
+
+    def nats(self, text: str, tail: str, *, stop: threading.Event) -> float:
+        """What `tail` costs after `text`: minus the logarithm of its probability. BadQuestion: they are too long."""
+
+    def count(self, text: str) -> int:
+        """Tokens of a text."""
+
+
+@runtime_checkable
 class Witness(Protocol):
     """A Generator that can be asked for a yes or no about a picture."""
 

@@ -30,6 +30,7 @@ from deepseek_mm.lm.weights import build, read_folder
 from deepseek_mm.records import Message, Trace
 
 CHUNK = 512  # tokens of a prompt that are computed in one pass
+JUDGED = 480  # tokens of a text that are weighed; they are read in one pass
 ROOM = 2  # times the longest text for which there is memory: one long answer, and many short ones beside it
 AT_ONCE = 32  # answers that share it
 
@@ -66,6 +67,29 @@ class OwnModel:
     ) -> Iterator[str]:
         """By these rules, as `Sampled.stream_sampled` says."""
         return self._engine.stream(self._prompt(messages), sampling, stop, spent=spent)
+
+    @property
+    def context(self) -> int:
+        """As `Writes` says."""
+        return self._engine.context
+
+    def write(self, text: str, sampling: Sampling, *, stop: threading.Event, spent: list[Spent]) -> Iterator[str]:
+        """As `Writes` says."""
+        return self._engine.stream(self._plain(text), sampling, stop, spent=spent)
+
+    def nats(self, text: str, tail: str, *, stop: threading.Event) -> float:
+        """As `Writes` says. The tokens are those of both together, from the first one that the tail changes."""
+        whole = self._ids(text + tail)
+        shared = min(common(self._ids(text), whole), len(whole) - 1)
+        wanted = whole[shared : shared + JUDGED]
+        return sum(self._engine.judge(Prompt(ids=tuple(whole[:shared]), marks=(shared,)), wanted, stop))
+
+    def _plain(self, text: str) -> Prompt:
+        ids = tuple(self._ids(text))
+        return Prompt(ids=ids, marks=(len(ids),))
+
+    def _ids(self, text: str) -> list[int]:
+        return self._tokenizer(text, add_special_tokens=False)["input_ids"]
 
     def room(self, messages: Sequence[Message]) -> int:
         """As `Sampled.room` says."""

@@ -8,7 +8,9 @@ from array import array
 from collections.abc import Iterator
 from queue import SimpleQueue
 
+import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from deepseek_mm.lm.generator import Spent
 from deepseek_mm.lm.grammar import Grammar
@@ -100,3 +102,18 @@ class Request:
                 raise piece
         finally:
             self._abandoned = True
+
+
+class Judged(Request):
+    """A prompt and what is said to follow it: nothing is written, its reader is told how likely that was."""
+
+    def __init__(self, prompt: Prompt, tail: tuple[int, ...], stop: threading.Event, *, spelling: Spelling) -> None:
+        super().__init__(prompt, Sampling(max_tokens=len(tail)), stop, spelling=spelling, grammar=None)
+        self.tail = tail
+        self.nats: list[float] = []  # that each token of the tail costs, once it is known
+
+    def judge(self, logits_TV: Tensor) -> None:
+        """Scores of what follows the prompt, and each token of the tail but the last."""
+        wanted_T = torch.tensor(self.tail, device=logits_TV.device)
+        self.nats = F.cross_entropy(logits_TV.float(), wanted_T, reduction="none").tolist()
+        self.end()

@@ -10,7 +10,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from deepseek_mm.serve.problems import REQUEST_ID, response
 
-COMPUTES = ("/search", "/search/why", "/search/heat", "/embed", "/v1/chat/completions", "/v1/embeddings")
+COMPUTES = (
+    "/search",
+    "/search/why",
+    "/search/heat",
+    "/embed",
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/embeddings",
+)
 RETRY_S = 1
 ASKED = re.compile(rb"POST (%s) HTTP/1\.1\r\n" % b"|".join(re.escape(path.encode()) for path in COMPUTES))
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,9})\r\n", re.IGNORECASE)

@@ -11,7 +11,7 @@ def catalogue(lm: Generator, created: int) -> ModelList:
     """All models, `created` in seconds since 1970. Without a language model the bare one is not among them."""
     told = {
         GROUNDED: "answers about the library, or about pictures that come along, with citations that were checked",
-        BARE: f"the language model {lm.name} by itself: no library, no citations",
+        BARE: f"the language model {lm.name} by itself: no library, no citations; talks, texts, gaps in texts",
         EMBED: "vectors of texts and pictures, in one space",
         EMBED_CODE: "vectors of code, in the same space",
     }

@@ -76,8 +76,11 @@ class Whole(Reply):
         """When the answer has ended."""
         end = await run_sync(_last, pieces)
         if isinstance(end, End) and not stop.is_set():
-            body = completion(self.head, end).model_dump()
-            await send_json(body, scope, receive, send)
+            await send_json(self.told(end), scope, receive, send)
+
+    def told(self, end: End) -> dict[str, Any]:
+        """The object."""
+        return completion(self.head, end).model_dump()
 
 
 class Stream(Reply):
@@ -91,10 +94,10 @@ class Stream(Reply):
         """As soon as each is there."""
         piece = await run_sync(next, pieces, None)
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        events = [self._chunk({"role": "assistant", "content": ""})]
+        events = self.opening()
         try:
             while piece is not None and not stop.is_set():
-                await _send(send, [*events, *self._events(piece)])
+                await _send(send, [*events, *self.events(piece)])
                 events, piece = [], await run_sync(next, pieces, None)
         except Exception as error:  # noqa: BLE001  the status is out: the reader hears of it in an event
             await _send(send, [_trouble(error, str(scope.get(REQUEST_ID, "")))])
@@ -102,7 +105,12 @@ class Stream(Reply):
             await _send(send, ["[DONE]"])
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    def _events(self, piece: str | End) -> list[dict[str, Any]]:
+    def opening(self) -> list[dict[str, Any]]:
+        """Chunks before the first piece."""
+        return [self._chunk({"role": "assistant", "content": ""})]
+
+    def events(self, piece: str | End) -> list[dict[str, Any]]:
+        """The chunks of a piece."""
         if isinstance(piece, str):
             return [self._chunk({"content": piece})] if piece else []
         last = [self._chunk(piece.fields, reason=piece.reason)]

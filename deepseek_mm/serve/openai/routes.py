@@ -1,7 +1,8 @@
-"""/v1/chat/completions, /v1/embeddings, /v1/models: what clients of OpenAI call, over this house."""
+"""/v1/chat/completions, /v1/completions, /v1/embeddings, /v1/models: what clients of OpenAI call, over this house."""
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from threading import Event
 from typing import Any
@@ -13,6 +14,7 @@ from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.engine import Engine
 from deepseek_mm.serve.openai.bare import say
 from deepseek_mm.serve.openai.catalogue import BARE, EMBED, EMBED_CODE, GROUNDED, catalogue, named, no_model
+from deepseek_mm.serve.openai.complete import TextStream, TextWhole, checked, go_on
 from deepseek_mm.serve.openai.embed import embeddings
 from deepseek_mm.serve.openai.fields import check_fields
 from deepseek_mm.serve.openai.grounded import check_grounded, tell
@@ -28,6 +30,7 @@ from deepseek_mm.serve.openai.wire import (
     Model,
     ModelList,
 )
+from deepseek_mm.serve.openai.wire_text import TextCompletion, TextRequest
 from deepseek_mm.serve.who import Who, needs
 
 ERRORS: dict[int | str, dict[str, Any]] = {
@@ -35,6 +38,10 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 }
 EVENTS: dict[int | str, dict[str, Any]] = {
     200: {"model": Completion, "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+}
+
+TEXTS: dict[int | str, dict[str, Any]] = {
+    200: {"model": TextCompletion, "content": {"text/event-stream": {"schema": {"type": "string"}}}}
 }
 
 
@@ -72,6 +79,14 @@ def openai_routes(assistant: Assistant, engine: Engine, pictures: OpensPictures)
         counts = request.stream_options is not None and request.stream_options.include_usage
         return Stream(head_of(assistant, request), work, counts=counts)
 
+    @router.post("/completions", summary="Go on with a text, or fill a gap", response_class=Response, responses=TEXTS)
+    def complete(request: TextRequest, who: Who = asks) -> Response:
+        lm = checked(assistant.lm, request, catalogue(assistant.lm, 0))
+        head = replace(head_of(assistant, request), id=f"cmpl-{uuid4().hex}")
+        work = partial(go_on, lm, request)
+        counts = request.stream_options is not None and request.stream_options.include_usage
+        return TextStream(head, work, counts=counts) if request.stream else TextWhole(head, work)
+
     return router
 
 
@@ -97,7 +112,7 @@ def answer(
         yield from say(assistant.lm, request, messages, stop)
 
 
-def head_of(assistant: Assistant, request: ChatRequest) -> Head:
+def head_of(assistant: Assistant, request: ChatRequest | TextRequest) -> Head:
     """What all parts of the reply to this request say."""
     space = assistant.retriever.space
     return Head(

@@ -1,0 +1,173 @@
+"""Going on with texts as they are, and filling gaps: what an editor asks for. The language model by itself does it.
+
+Without a suffix each choice is drawn as the request says. With one, lines are drawn for the gap and the one is taken
+after which the suffix is least of a surprise (`lm/fill`).
+"""
+
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import Any
+
+from deepseek_mm.lm.generator import Generator as Model
+from deepseek_mm.lm.generator import Spent, Writes
+from deepseek_mm.lm.stops import first_stop
+from deepseek_mm.serve.openai.catalogue import BARE, no_model
+from deepseek_mm.serve.openai.errors import Refused
+from deepseek_mm.serve.openai.fields import check_fields
+from deepseek_mm.serve.openai.pieces import End, usage_of
+from deepseek_mm.serve.openai.replies import Head, Stream, Whole, Work
+from deepseek_mm.serve.openai.wire import ModelList
+from deepseek_mm.serve.openai.wire_text import MOST_CHOICES, TextChoice, TextCompletion, TextRequest
+
+FEW = 16  # tokens of a choice whose caller names no number: OpenAI's
+CHOICES = "choices"  # field of the End that has them all
+
+
+def checked(lm: Model, request: TextRequest, offered: ModelList) -> Writes:
+    """The model that does it. NoModel or Refused says what cannot be done, before anything is."""
+    check_fields(request.model_extra)
+    names = [model.id for model in offered.data if model.id == BARE]
+    if request.model not in names:
+        raise no_model(request.model, names)
+    if not isinstance(lm, Writes):
+        raise Refused(
+            f"the language model {lm.name} answers talks only, and goes on with no text. Use /v1/chat/completions, or"
+            " choose a model of the kind of Llama with --model",
+            param="model",
+        )
+    prompts = prompts_of(request)
+    if len(prompts) * (request.n or 1) > MOST_CHOICES:
+        raise Refused(
+            f"{len(prompts)} prompts with n={request.n} are more than {MOST_CHOICES} choices. Send several requests",
+            param="n",
+        )
+    for name in ("logprobs", "best_of"):
+        if getattr(request, name) not in (None, *((1,) if name == "best_of" else ())):
+            raise Refused(f"{name} is not offered here. Leave {name} out", param=name, code="unsupported_parameter")
+    return lm
+
+
+def prompts_of(request: TextRequest) -> list[str]:
+    """The texts. Refused for tokens, which nobody here numbers as the caller does."""
+    prompts = [request.prompt] if isinstance(request.prompt, str) else request.prompt
+    texts = [each for each in prompts if isinstance(each, str)]
+    if len(texts) < len(prompts) or not texts:
+        raise Refused("the prompt is given as tokens, and texts are taken. Send it as a text", param="prompt")
+    return texts
+
+
+def go_on(lm: Writes, request: TextRequest, stop: Event) -> Iterator[str | End]:
+    """Pieces of the one choice, then its end; of several choices the end alone, which has them all."""
+    texts = prompts_of(request)
+    if request.suffix:
+        choices = [choice for text in texts for choice in filled(lm, request, text, stop)]
+    elif len(texts) * (request.n or 1) == 1:
+        if request.echo:
+            yield texts[0]
+        choices = [(yield from written(lm, request, texts[0], stop))]
+    else:
+        numbered = [(text, n) for text in texts for n in range(request.n or 1)]
+        with ThreadPoolExecutor(len(numbered)) as pool:
+            choices = list(pool.map(lambda each: whole(written(lm, request, each[0], stop, number=each[1])), numbered))
+    read = sum(map(lm.count, texts)) + lm.count(request.suffix or "") * len(texts)
+    usage = usage_of(read, sum(lm.count(choice.text) for choice in choices))
+    count = max(1, len(choices) // len(texts))
+    told = [
+        choice.model_copy(update={"index": n, "text": (texts[n // count] if request.echo else "") + choice.text})
+        for n, choice in enumerate(choices)
+    ]
+    yield End(text="", reason="stop", usage=usage, fields={CHOICES: told})
+
+
+def written(
+    lm: Writes, request: TextRequest, text: str, stop: Event, *, number: int = 0
+) -> Generator[str, None, TextChoice]:
+    """Pieces of a choice; the whole is what comes back."""
+    from deepseek_mm.lm.sampling import Sampling
+
+    spent, said = list[Spent](), ""
+    sampling = Sampling(
+        temperature=request.temperature or 0.0,
+        top_p=1.0 if request.top_p is None else request.top_p,
+        min_p=request.min_p or 0.0,
+        repetition_penalty=request.repetition_penalty or 1.0,
+        seed=None if request.seed is None else request.seed + number,
+        max_tokens=request.max_tokens or FEW,
+        stop=request.stops,
+    )
+    for piece in lm.write(text or "\n", sampling, stop=stop, spent=spent):
+        said += piece
+        yield piece
+    return TextChoice(text=said, index=number, finish_reason="length" if spent and spent[-1].cut else "stop")
+
+
+def whole(pieces: Generator[str, None, TextChoice]) -> TextChoice:
+    """What comes back when all pieces were heard."""
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as over:
+            choice: TextChoice = over.value
+            return choice
+
+
+def filled(lm: Writes, request: TextRequest, text: str, stop: Event) -> list[TextChoice]:
+    """As many lines for the gap as were asked for, best first; an empty one where nothing is known."""
+    from deepseek_mm.lm.fill import Draws, Gap, fill
+
+    draws = Draws(seed=request.seed or 0, most=min(request.max_tokens or FEW, Draws().most))
+    found = fill(lm, Gap(before=text, after=request.suffix or ""), draws, stop=stop, spent=[])
+    lines = [each.text for each in found][: request.n or 1] or [""]
+    lines += [lines[-1]] * ((request.n or 1) - len(lines))  # as many as were asked for, whatever is known
+    cuts = [first_stop(line, request.stops) for line in lines]
+    return [TextChoice(text=line[:cut], index=0, finish_reason="stop") for line, cut in zip(lines, cuts, strict=True)]
+
+
+class TextWhole(Whole):
+    """One JSON object."""
+
+    def told(self, end: End) -> dict[str, Any]:
+        """As clients of /v1/completions read it."""
+        choices: list[TextChoice] = end.fields[CHOICES]
+        head = {name: getattr(self.head, name) for name in ("id", "created", "model", "system_fingerprint")}
+        return TextCompletion(choices=choices, usage=end.usage, **head).model_dump()
+
+
+class TextStream(Stream):
+    """One event a piece; of several choices one event each."""
+
+    def __init__(self, head: Head, work: Work, *, counts: bool) -> None:
+        super().__init__(head, work, counts=counts)
+        self.streamed = False  # whether the one choice has been told already
+
+    def opening(self) -> list[dict[str, Any]]:
+        """Nothing."""
+        return []
+
+    def events(self, piece: str | End) -> list[dict[str, Any]]:
+        """The chunks of a piece."""
+        if isinstance(piece, str):
+            self.streamed = True
+            return [self._part(TextChoice(text=piece, index=0, finish_reason="stop"), ended=False)] if piece else []
+        choices: list[TextChoice] = piece.fields[CHOICES]
+        told = [choice.model_copy(update={"text": ""}) if self.streamed else choice for choice in choices]
+        parts = [self._part(choice, ended=True) for choice in told]
+        if not self.counts:
+            return parts
+        usage = piece.usage and piece.usage.model_dump()
+        return [*parts, self._with([]) | {"usage": usage}]
+
+    def _part(self, choice: TextChoice, *, ended: bool) -> dict[str, Any]:
+        told = choice.model_dump()
+        return self._with([told if ended else told | {"finish_reason": None}])
+
+    def _with(self, choices: list[dict[str, Any]]) -> dict[str, Any]:
+        return {
+            "id": self.head.id,
+            "object": "text_completion",
+            "created": self.head.created,
+            "model": self.head.model,
+            "system_fingerprint": self.head.system_fingerprint,
+            "choices": choices,
+        } | ({"usage": None} if self.counts else {})

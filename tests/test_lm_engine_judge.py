@@ -1,0 +1,111 @@
+"""How likely a text is after another: the engine's word for it against the model's own scores, one by one."""
+
+import threading
+
+import pytest
+import torch
+from engine_help import TOKENIZER, plainly, prompt, said, settle, together
+from tiny_lm import save_tiny, tiny_llama, tiny_tokenizer
+from toy_runner import ToyRunner, rambling
+
+from deepseek_mm.errors import BadQuestion, ModelFailed
+from deepseek_mm.lm.engine import Engine
+from deepseek_mm.lm.generator import Writes
+from deepseek_mm.lm.own import Checkpoint, open_own
+from deepseek_mm.lm.sampling import Sampling
+
+TAIL = TOKENIZER("on the table")["input_ids"]
+LINE = "def add(a, b):\n    return"
+
+
+def nats(tokens, tail, language=rambling):
+    """The same by hand: minus the logarithm of each token's share."""
+    told = []
+    for n, token in enumerate(tail):
+        told.append(-float(language([*tokens, *tail[:n]]).log_softmax(-1)[token]))
+    return told
+
+
+def judged(engine, asked, tail=TAIL, stop=None):
+    return engine.judge(asked, tail, stop or threading.Event())
+
+
+def test_each_token_costs_what_the_models_scores_say():
+    runner = ToyRunner(guesses=100)
+    assert judged(Engine(runner, TOKENIZER), prompt()) == pytest.approx(nats(prompt().ids, TAIL), abs=1e-4)
+    settle(runner)
+
+
+def test_one_token_costs_what_the_prompt_says_of_it_and_nothing_is_guessed():
+    runner = ToyRunner()
+    assert judged(Engine(runner, TOKENIZER), prompt(), TAIL[:1]) == pytest.approx(
+        nats(prompt().ids, TAIL[:1]), abs=1e-4
+    )
+    settle(runner)
+    assert [call[0] for call in runner.calls] == ["start", "prefill", "release"]
+
+
+def test_judging_beside_answers_changes_neither():
+    runner = ToyRunner(guesses=100)
+    engine = Engine(runner, TOKENIZER)
+    sampling = Sampling(max_tokens=30, temperature=1, seed=1)
+    jobs = [lambda: said(engine, prompt("one"), sampling), lambda: judged(engine, prompt("two"))] * 4
+    answer, cost = plainly(rambling, prompt("one"), sampling), nats(prompt("two").ids, TAIL)
+    for n, told in enumerate(together(jobs)):
+        assert told == (pytest.approx(cost, abs=1e-4) if n % 2 else answer)
+    settle(runner)
+
+
+def test_what_breaks_while_it_is_judged_is_told_and_leaves_others_alone():
+    def fail(call):
+        if call[0] == "guess":
+            raise RuntimeError("no luck")
+
+    runner = ToyRunner(guesses=100, before=fail)
+    engine = Engine(runner, TOKENIZER)
+    with pytest.raises(ModelFailed, match="no luck"):
+        judged(engine, prompt())
+    assert said(engine, prompt(), Sampling(max_tokens=5, temperature=1, seed=3))
+    settle(runner)
+
+
+def test_nothing_is_said_of_what_is_too_long_or_stopped():
+    engine = Engine(ToyRunner(context=40), TOKENIZER)
+    with pytest.raises(BadQuestion, match="the language model reads 40"):
+        judged(engine, prompt(length=40))
+    stop = threading.Event()
+    stop.set()
+    assert judged(engine, prompt(), stop=stop) == []
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    model = tiny_llama(seed=1)
+    folder = save_tiny(tmp_path_factory.mktemp("judge") / "tiny", model)
+    return open_own(Checkpoint(folder=folder, name="tiny"), dtype=torch.float32), model
+
+
+def test_a_texts_cost_after_another_is_that_of_transformers(tiny):
+    own, model = tiny
+    assert isinstance(own, Writes)
+    tokenizer, tail = tiny_tokenizer(), " a + b\n\nprint(add(1, 2))\n"
+    ids = tokenizer(LINE + tail, add_special_tokens=False)["input_ids"]
+    before = len(tokenizer(LINE, add_special_tokens=False)["input_ids"])
+    with torch.inference_mode():
+        logits = model(torch.tensor([ids])).logits[0].float()
+    cost = torch.nn.functional.cross_entropy(logits[before - 1 : -1], torch.tensor(ids[before:]), reduction="sum")
+    for _ in range(2):  # the second time the beginning is known
+        assert own.nats(LINE, tail, stop=threading.Event()) == pytest.approx(float(cost), rel=1e-3)
+    assert own.nats(LINE + tail, "", stop=threading.Event()) >= 0
+
+
+def test_a_text_is_gone_on_with_as_it_is_without_a_chat_around_it(tiny):
+    own, model = tiny
+    tokenizer, spent = tiny_tokenizer(), []
+    ids = tokenizer(LINE, add_special_tokens=False, return_tensors="pt")["input_ids"]
+    with torch.inference_mode():
+        told = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=8, do_sample=False)[0]
+    written = "".join(own.write(LINE, Sampling(max_tokens=8), stop=threading.Event(), spent=spent))
+    assert tokenizer.decode(told[ids.shape[1] :], skip_special_tokens=True).startswith(written.rstrip("\ufffd"))
+    assert spent[0].prompt == ids.shape[1]
+    assert own.context == 256
