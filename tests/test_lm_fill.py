@@ -1,14 +1,15 @@
 """Lines for a gap, by a model on paper: what it draws and what surprises it is written down."""
 
 import threading
+from math import inf
 
 import pytest
 
-from deepseek_mm.lm.fill import Draws, Filled, Gap, fill, first_of, parses, tail_of
+from deepseek_mm.lm.fill import Draws, Filled, Gap, faults_of, fill, first_of, tail_of
 
 BEFORE = "def area(r):\n    pi = 3.14\n"
 AFTER = "\n    return a\n"
-TWO = Draws(temperatures=(0.5, 0.9))
+TWO = Draws(temperatures=(0.5, 0.9), begun=())
 
 
 class Scripted:
@@ -40,11 +41,24 @@ def filled(lm, before=BEFORE, after=AFTER, draws=TWO, stop=None) -> list[Filled]
 
 
 def test_the_line_is_taken_after_which_the_rest_surprises_least():
-    lm = Scripted("\n    b = r\n", "\n    a = pi * r * r\n", "\n    c = 1\n", pi=3.0)
+    lm = Scripted("\n    a = r\n", "\n    a = pi * r * r\n", "\n    a = 1\n", pi=3.0)
     told = filled(lm)
-    assert [each.text for each in told] == ["    a = pi * r * r", "    b = r", "    c = 1"]
-    assert (told[0].nats, first_of(told)) == (3.0, "    b = r")
-    assert lm.weighed[0] == (BEFORE, "    b = r" + AFTER)
+    assert [each.text for each in told] == ["    a = pi * r * r", "    a = r", "    a = 1"]
+    assert (told[0].nats, first_of(told)) == (3.0, "    a = r")
+    assert lm.weighed[0] == (BEFORE, "    a = r" + AFTER)
+
+
+def test_a_line_that_leaves_a_name_without_a_value_comes_after_those_that_do_not():
+    lm = Scripted("\n    b = r\n", "\n    a = 1\n", "\n    b = (\n", b=1.0)
+    assert [(each.text, each.faults) for each in filled(lm)] == [("    a = 1", 0), ("    b = r", 1), ("    b = (", inf)]
+    assert [tail for _, tail in lm.weighed] == ["    a = 1" + AFTER]
+
+
+def test_a_line_is_begun_for_the_model_where_its_surroundings_tell_how():
+    lm = Scripted("\n    b = r\n", " pi * r\n")
+    told = filled(lm, draws=Draws(temperatures=(), begun=(0.0,)))
+    assert lm.asked[1][0] == BEFORE.rstrip() + "\n    a ="
+    assert told[0].text == "    a = pi * r"
 
 
 def test_the_model_goes_on_from_the_last_letter_since_line_ends_belong_to_what_follows():
@@ -57,14 +71,14 @@ def test_the_model_goes_on_from_the_last_letter_since_line_ends_belong_to_what_f
 
 def test_what_does_not_parse_in_its_place_is_left_behind():
     lm = Scripted("\n    a = (1\n", "\n    a = 2\n", "\nreturn\n", a=1.0)
-    assert [(each.text, each.parses) for each in filled(lm)][0] == ("    a = 2", True)
+    assert [(each.text, each.faults) for each in filled(lm)][0] == ("    a = 2", 0)
     assert first_of(filled(lm)) == "    a = (1"
 
 
 def test_where_nothing_parses_it_is_no_python_and_all_count():
     lm = Scripted("\n  let a = 1;\n", "\n  let b = 2;\n", "\n  let c = 3;\n", b=1.0)
     told = filled(lm, before="fn f() -> i32 {\n", after="\n  a\n}\n")
-    assert (told[0].text, told[0].parses, len(told)) == ("  let b = 2;", False, 3)
+    assert (told[0].text, told[0].faults, len(told)) == ("  let b = 2;", inf, 3)
 
 
 def test_each_line_is_weighed_once_and_whoever_writes_on_is_let_go():
@@ -125,5 +139,5 @@ def test_of_what_comes_after_whole_lines_are_weighed(after, tail):
 
 @pytest.mark.parametrize("text", ["x = (", "a\0b", "(" * 5000, "x = '\ud800'", "#" * 200_001])
 def test_what_is_no_python_or_too_much_of_it_is_told_apart(text):
-    assert not parses(text)
-    assert parses("x = 1\n")
+    assert faults_of(text) == inf
+    assert faults_of("x = 1\nprint(y)\n") == 1

@@ -3,16 +3,18 @@
 The model was never shown a gap to fill (its tokenizer has no marks for one), it only goes on. So it goes on several
 times, and of what it says that is taken after which the text that follows is least of a surprise: Bayes' rule over the
 drawn ones, P(middle | before) P(after | before, middle), as left-to-right reranking in Fried et al. (arXiv:2204.05999),
-section 4.1. In Python what does not parse in its place is left out, as long as anything does.
+section 4.1. In Python what does not parse in its place is left out, as long as anything does, and so is what leaves a
+name without a value; and a line is begun for the model where its surroundings tell how it must begin (`hints`).
 """
 
-import ast
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from math import inf
 
 from deepseek_mm.lm.generator import Spent, Writes
+from deepseek_mm.lm.hints import beginnings, parsed, unbound
 from deepseek_mm.lm.sampling import Sampling
 
 BEFORE, AFTER = 6000, 400  # characters of the text before that are read, and of the text after that are weighed
@@ -25,7 +27,9 @@ INDENT = " \t"
 class Draws:
     """How lines are drawn: the likeliest one, and these."""
 
-    temperatures: tuple[float, ...] = (0.3, 0.3, 0.6, 0.6, 0.6, 0.6, 0.9, 0.9, 0.9)  # one line each
+    temperatures: tuple[float, ...] = (0.4, 0.6, 0.6, 0.8, 0.8, 1.0)  # one line each
+    begun: tuple[float, ...] = (0.0, 0.6)  # the same of lines that are begun for the model
+    most_begun: int = 4  # beginnings
     seed: int = 0  # of the first; the next ones count on
     most: int = 96  # tokens of a line
     weight: float = 1.0  # of a line's own surprise beside that of the text after it
@@ -37,7 +41,7 @@ class Filled:
 
     text: str
     nats: float  # its weighted surprise with that of the text after it: less is better
-    parses: bool  # the whole is Python with it
+    faults: float  # names that it leaves without a value; infinite where the whole is no Python with it
     first: bool  # the likeliest line, as it would be without looking at what comes after
 
 
@@ -67,6 +71,12 @@ class Gap:
         return self.before[len(self.before.rstrip(INDENT)) :]
 
     @property
+    def begun(self) -> list[str]:
+        """How the line may begin, if it is a fresh one: with its indentation."""
+        before = self.before[: len(self.before) - len(self.spaces)]
+        return beginnings(before, self.after) if self.fresh and len(before + self.after) <= MOST_PARSED else []
+
+    @property
     def rest(self) -> str:
         """What stands behind the cursor on its line."""
         return self.after.partition("\n")[0].strip()
@@ -91,32 +101,39 @@ def fill(lm: Writes, gap: Gap, draws: Draws, *, stop: threading.Event, spent: li
     What was read and written is added to `spent`. BadQuestion: the text is too long.
     """
     lines = list(dict.fromkeys(gap.fitted(line) for line in drawn(lm, gap, draws, stop=stop, spent=spent)))
-    lines = [line for line in lines if line.strip()]
-    parsing = {line for line in lines if parses(gap.whole(line))}
+    faults = {line: faults_of(gap.whole(line)) for line in lines if line.strip()}
+    least = min(faults.values(), default=0.0)
     filled = [
         Filled(
             text=line,
-            nats=surprise(lm, gap, line, draws.weight, stop) if line in parsing or not parsing else float("inf"),
-            parses=line in parsing,
-            first=number == 0,
+            nats=surprise(lm, gap, line, draws.weight, stop) if found == least else inf,
+            faults=found,
+            first=line == lines[0],
         )
-        for number, line in enumerate(lines)
+        for line, found in faults.items()
         if not stop.is_set()
     ]
-    return [] if stop.is_set() else sorted(filled, key=lambda each: each.nats)
+    return [] if stop.is_set() else sorted(filled, key=lambda each: (each.faults, each.nats))
 
 
 def drawn(lm: Writes, gap: Gap, draws: Draws, *, stop: threading.Event, spent: list[Spent]) -> list[str]:
     """The likeliest line first, then one for each temperature; the model writes them side by side."""
-    seeded = ((heat, draws.seed + n) for n, heat in enumerate((0.0, *draws.temperatures)))
-    samplings = [Sampling(temperature=heat, seed=seed, top_p=TOP_P, max_tokens=draws.most) for heat, seed in seeded]
-    with ThreadPoolExecutor(len(samplings)) as pool:
-        pieces = [lm.write(gap.open, each, stop=stop, spent=spent) for each in samplings]
-        return list(pool.map(lambda each: one_line(each, fresh=gap.fresh), pieces))
+    wanted = [("", heat) for heat in (0.0, *draws.temperatures)]
+    wanted += [(words, heat) for words in gap.begun[: draws.most_begun] for heat in draws.begun]
+
+    def draw(number: int) -> str:
+        words, heat = wanted[number]
+        sampling = Sampling(temperature=heat, seed=draws.seed + number, top_p=TOP_P, max_tokens=draws.most)
+        text = f"{gap.open}\n{words}" if words else gap.open
+        pieces = lm.write(text, sampling, stop=stop, spent=spent)
+        return words + one_line(pieces, fresh=gap.fresh and not words, blank=bool(words))
+
+    with ThreadPoolExecutor(len(wanted)) as pool:
+        return list(pool.map(draw, range(len(wanted))))
 
 
-def one_line(pieces: Iterator[str], *, fresh: bool) -> str:
-    """Pieces up to the end of the first line that says something; whoever writes them is then let go.
+def one_line(pieces: Iterator[str], *, fresh: bool, blank: bool = False) -> str:
+    """Pieces up to the end of the first line that says something, or `blank`, of any; who writes them is then let go.
 
     Where the line is a `fresh` one, what is added to the line before is left out.
     """
@@ -124,12 +141,12 @@ def one_line(pieces: Iterator[str], *, fresh: bool) -> str:
     for piece in pieces:
         text += piece
         line = text.partition("\n")[2] if fresh else text
-        if "\n" in line.lstrip():
+        if "\n" in (line if blank else line.lstrip()):
             break
     close = getattr(pieces, "close", None)
     if close is not None:
         close()
-    return line.lstrip("\n").partition("\n")[0]
+    return (line if blank else line.lstrip("\n")).partition("\n")[0]
 
 
 def surprise(lm: Writes, gap: Gap, line: str, weight: float, stop: threading.Event) -> float:
@@ -148,15 +165,10 @@ def tail_of(after: str) -> str:
     return part if len(part) == len(after) or "\n" not in part.strip() else part.rpartition("\n")[0]
 
 
-def parses(text: str) -> bool:
-    """Whether it is Python."""
-    if len(text) > MOST_PARSED:
-        return False
-    try:
-        ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
+def faults_of(text: str) -> float:
+    """How many names have no value; infinite where it is no Python, or too much of it."""
+    tree = parsed(text) if len(text) <= MOST_PARSED else None
+    return inf if tree is None else len(unbound(tree))
 
 
 def first_of(filled: Sequence[Filled]) -> str:
