@@ -13,18 +13,23 @@ TWO = Draws(temperatures=(0.5, 0.9), begun=())
 
 
 class Scripted:
-    """Says what it is told to, the first without chance; `costs` are nats of lines, 50 where there are none."""
+    """Says what it is told to, by the seed, from whatever thread; `costs` are nats of lines, else 50."""
 
     name, context = "scripted", 1000
 
     def __init__(self, *lines: str, **costs: float) -> None:
-        self.lines, self.costs, self.asked, self.weighed, self.closed = lines, costs, [], [], 0
+        self.lines, self.costs, self.by_seed, self.weighed, self.closed = lines, costs, {}, [], 0
+
+    @property
+    def asked(self):
+        """Texts and samplings, by rising seed."""
+        return [self.by_seed[seed] for seed in sorted(self.by_seed)]
 
     def write(self, text, sampling, *, stop, spent):
-        number = len(self.asked)
-        self.asked.append((text, sampling))
+        seed = sampling.seed or 0
+        self.by_seed[seed] = text, sampling
         try:
-            yield from self.lines[number % len(self.lines)]
+            yield from self.lines[seed % len(self.lines)]
         finally:
             self.closed += 1
 

@@ -125,7 +125,7 @@ class Bench:
 
         def one(task: Task) -> Row:
             samplings = [program_sampling(task, 0.0, None)]
-            samplings += [program_sampling(task, temperature, n) for n in range(drawn)]
+            samplings += [program_sampling(task, temperature, n + 1) for n in range(drawn)]
             words = self._written(task, samplings)
             first, *others = self.runs.passes([task.program(each) for each in words])
             return {"greedy": first, "drawn": sum(others), "words": words[0]}
