@@ -10,7 +10,18 @@ import pytest
 from deepseek_mm.config import Config, SandboxConfig, cache_folder
 from deepseek_mm.errors import BadQuestion, Busy, Forbidden, LibraryError
 from deepseek_mm.sandbox.nouns import Order
-from deepseek_mm.sandbox.run import MOST_CODE, Sandbox, check_allowed, judged, open_sandbox, readable
+from deepseek_mm.sandbox.run import (
+    ENV,
+    MOST_CODE,
+    OWN_SPACE,
+    ROOT,
+    Sandbox,
+    check_allowed,
+    judged,
+    open_sandbox,
+    readable,
+    wrapped,
+)
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="walls are Linux's")
 CONFIG = SandboxConfig(seconds=5, memory_mb=400, at_once=3)
@@ -30,6 +41,7 @@ def order(**changes) -> Order:
         files={},
         reads=["/usr"],
         hides=[],
+        through="",
         avoid=[],
         seconds=1,
         memory_mb=100,
@@ -132,6 +144,28 @@ def test_without_namespaces_the_other_walls_must_do(tmp_path):
     assert (held["files"], held["network"]) == ("Landlock", "seccomp refuses sockets")
     open_house = Sandbox(CONFIG, avoid=("namespaces", "landlock"))._run("echo 1", "bash", threading.Event(), "")
     assert [each.name for each in open_house.protections if not each.holds] == ["files"]
+
+
+def test_bubblewrap_shows_what_the_walls_would_and_covers_what_is_hidden():
+    told = wrapped(order(through="/usr/bin/bwrap", reads=["/usr", "/nowhere"], hides=["/usr/share", "/home/me"]))
+    pairs = list(zip(told, told[1:], strict=False))
+    assert ("--ro-bind", "/usr") in pairs
+    assert ("--ro-bind", str(ROOT / "deepseek_mm")) in pairs
+    assert ("--tmpfs", "/usr/share") in pairs
+    assert not {"/nowhere", "/home/me", "/home"} & set(told)
+    assert {"--unshare-all", "--die-with-parent"} <= set(told)
+
+
+def test_bubblewrap_is_asked_only_where_namespaces_are_missing_and_it_can_make_them(monkeypatch, tmp_path):
+    (tmp_path / "bwrap").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "bwrap").chmod(0o755)
+    monkeypatch.setitem(ENV, "PATH", str(tmp_path))
+    whole, half = Sandbox(CONFIG), Sandbox(CONFIG)
+    assert whole.protections()[0].how.startswith(OWN_SPACE)
+    assert whole._through == ""
+    half._known = judged(STANDS | {"files": "EPERM"}, order())
+    assert half._helped() == half._known  # it was tried, and cannot
+    assert half._through == ""
 
 
 def test_a_promise_needs_one_of_its_walls_and_says_why_there_is_none():

@@ -75,6 +75,9 @@ class Launcher:
 
     def separate(self) -> None:
         """New namespaces for all that follows; where one is refused all are, and the other walls must do."""
+        if self.order.through:
+            self.held |= dict.fromkeys(("processes", "network", "files", "ipc"), "")
+            return
         if "namespaces" in self.order.avoid:
             self.held["processes"] = "left out"
             return
@@ -140,9 +143,9 @@ class Keeper:
 
     def __init__(self, launcher: Launcher, theirs: int) -> None:
         self.order, self.uid, self.root = launcher.order, launcher.uid, launcher.root
-        self.alone = launcher.held["processes"] == ""
+        self.alone = launcher.held["processes"] == "" and not self.order.through
         self.theirs, self.held = theirs, Held()
-        self.folder = self.order.folder
+        self.folder = HOME if self.order.through else self.order.folder
 
     def run(self) -> None:
         """Never returns."""
@@ -164,6 +167,8 @@ class Keeper:
 
     def separate(self) -> None:
         """No network, no processes, no files but those of the order."""
+        if self.order.through:
+            return
         spaces = {"network": kernel.NEW_NET, "ipc": kernel.NEW_IPC | kernel.NEW_UTS, "files": kernel.NEW_NS}
         for name, flag in spaces.items():
             self.held[name] = self.tried(lambda flag=flag: kernel.unshare(flag)) if self.alone else "no namespaces"

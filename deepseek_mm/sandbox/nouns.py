@@ -44,6 +44,7 @@ class Order:
     files: dict[str, str]  # name -> text, written into the program's folder
     reads: list[str]  # files and folders that it may read
     hides: list[str]  # never, also where they lie within one of those
+    through: str  # the program that put up namespaces already; empty: the launcher does it
     avoid: list[str]  # walls that are not to be put up: for tests of what the others do without them
     seconds: float
     memory_mb: int

@@ -22,6 +22,7 @@ from typing import Any, cast
 from deepseek_mm.config import Config, SandboxConfig, cache_folder
 from deepseek_mm.errors import BadQuestion, Busy, Forbidden, LibraryError
 from deepseek_mm.sandbox.nouns import EndedBy, Language, Order, Protection, Ran
+from deepseek_mm.sandbox.walls import DEVICES, HOME
 from deepseek_mm.sandbox.watch import empty
 
 ROOT = Path(__file__).parent.parent.parent  # of our package, for the launcher
@@ -43,6 +44,7 @@ ENV = {
     "MPLBACKEND": "agg",
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),  # address space is limited
 }
+OWN_SPACE = "a file system of its own"
 NAMES: Mapping[Language, str] = {"python": "main.py", "bash": "main.sh"}
 GRACE_S = 8.0  # for the launcher to end everything, after the time of the program is over
 LOOK_S = 0.1  # between two looks at whether it is still wanted
@@ -83,6 +85,7 @@ class Sandbox:
         self._room = BoundedSemaphore(config.at_once)
         self._hides, self._avoid = [str(Path(path).absolute()) for path in hides], list(avoid)
         self._known: tuple[Protection, ...] = ()
+        self._through = ""  # bubblewrap, where it is needed
 
     def run(self, code: str, *, language: Language = "python", stop: Event | None = None, text: str = "") -> Ran:
         """The program's output and end. `text` lies beside it as input.txt; `stop` ends it.
@@ -112,9 +115,26 @@ class Sandbox:
         if not self._known:
             try:
                 self._known = self._run("pass", "python", Event(), "").protections
+                self._known = self._helped()
             except LibraryError as error:
                 return (Protection(name="start", holds=False, how=str(error)),)
         return self._known
+
+    def _helped(self) -> tuple[Protection, ...]:
+        """The same through bubblewrap, where that may make the namespaces that this process may not."""
+        helper = shutil.which("bwrap", path=ENV["PATH"])
+        if (
+            helper is None
+            or "bubblewrap" in self._avoid
+            or any(OWN_SPACE in each.how for each in self._known if each.holds)
+        ):
+            return self._known
+        self._through = helper
+        try:
+            return self._run("pass", "python", Event(), "").protections
+        except LibraryError:  # it may not make them either
+            self._through = ""
+            return self._known
 
     def _run(self, code: str, language: Language, stop: Event, text: str) -> Ran:
         folder = os.path.realpath(tempfile.mkdtemp(prefix="deepseek-mm-run-"))
@@ -136,6 +156,7 @@ class Sandbox:
             files=files,
             reads=readable(),
             hides=self._hides,
+            through=self._through,
             avoid=self._avoid,
             seconds=config.seconds,
             memory_mb=config.memory_mb,
@@ -153,6 +174,8 @@ class Running:
         self.ended_by: EndedBy = ""
         report, theirs = os.pipe()
         argv = [sys.executable, "-E", "-s", "-S", "-B", "-c", START, str(ROOT), str(theirs)]
+        if order.through:
+            argv = [*wrapped(order), *argv]
         try:
             self.process = subprocess.Popen(
                 argv,
@@ -253,7 +276,7 @@ def judged(held: Mapping[str, str], order: Order) -> tuple[Protection, ...]:
     """What the walls that stand are worth; each promise needs one of some walls. "" in `held`: the wall stands."""
     overlap = any(Path(path).is_relative_to(read) for path in order.hides for read in order.reads)
     ways = {
-        "files": (("files", "a file system of its own"), *(() if overlap else (("landlock", "Landlock"),))),
+        "files": (("files", OWN_SPACE), *(() if overlap else (("landlock", "Landlock"),))),
         "network": (("network", "a network of its own without connections"), ("calls", "seccomp refuses sockets")),
         "other processes": (
             ("processes", "a process namespace"),
@@ -274,6 +297,21 @@ def judged(held: Mapping[str, str], order: Order) -> tuple[Protection, ...]:
         missing = [f"{what} ({held.get(wall) or 'not tried'})" for wall, what in walls]
         made.append(Protection(name=name, holds=bool(standing), how=" and ".join(standing or missing)))
     return (*made, Protection(name="limits", holds=True, how=limits))
+
+
+def wrapped(order: Order) -> list[str]:
+    """What bubblewrap is told: the same file system as `walls` makes, with our launcher in it."""
+    told = [order.through, "--unshare-all", "--die-with-parent", "--size", str(order.disk_mb * 2**20), "--tmpfs", HOME]
+    for path in sorted({*order.reads, str(ROOT / "deepseek_mm")}):
+        if os.path.islink(path):
+            told += ["--symlink", os.readlink(path), path]
+        elif os.path.exists(path):
+            told += ["--ro-bind", path, path]
+    for path in order.hides:
+        told += ["--tmpfs", path] if any(Path(path).is_relative_to(read) for read in order.reads) else []
+    for path in DEVICES:
+        told += ["--dev-bind", path, path]
+    return [*told, "--proc", "/proc", "--chdir", "/"]
 
 
 def command(language: Language) -> list[str]:
