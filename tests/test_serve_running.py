@@ -11,7 +11,7 @@ from deepseek_mm.serve.running import run_routes
 from deepseek_mm.serve.who import LOCAL, RIGHTS, USUAL, Who
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="walls are Linux's")
-SMALL = SandboxConfig(seconds=3, memory_mb=300)
+SMALL = SandboxConfig(seconds=20, memory_mb=300)
 USER = Who(name="phone", rights=frozenset(USUAL), session="key:phone")
 RUNNER = Who(name="laptop", rights=frozenset(RIGHTS), session="key:laptop")
 
@@ -25,7 +25,7 @@ def test_a_program_comes_back_with_its_words_its_end_and_what_protected_us(tmp_p
     told = reply.json()
     assert (reply.status_code, told["stdout"], told["exit"], told["ended_by"]) == (200, "input x\n", 0, "")
     assert {"files", "network", "system calls", "limits"} <= {each["name"] for each in told["protections"]}
-    assert 0 < told["seconds"] < 3
+    assert 0 < told["seconds"] < 20
 
 
 def test_a_shell_script_that_takes_too_long_is_told_so(tmp_path):
