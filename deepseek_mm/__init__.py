@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from deepseek_mm.jobs import Job as Job
     from deepseek_mm.library import Library as Library
     from deepseek_mm.library import Taken as Taken
+    from deepseek_mm.library import Twins as Twins
     from deepseek_mm.library.arriving import keep_dropped as keep_dropped
     from deepseek_mm.library.holding import backups_in as backups_in
     from deepseek_mm.library.holding import new_backup as new_backup
@@ -97,6 +98,7 @@ _HOMES = {
     "Sharing": "sharing",
     "Taken": "library",
     "Trace": "records",
+    "Twins": "library",
     "Verdict": "records",
     "Worked": "records",
     "Turn": "history",

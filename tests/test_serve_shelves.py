@@ -231,3 +231,14 @@ def test_a_number_that_no_file_can_have_is_refused(reader):
     assert reader.get(f"/library/sources/{2**63}").status_code == 422
     assert reader.get(f"/library/sources/{2**53 - 1}").status_code == 404
     assert reader.get(f"/library/jobs/{10**30}").status_code == 422
+
+
+def test_near_duplicates_are_looked_for_listed_told_apart_and_refused_where_there_are_none(me):
+    assert me.get("/library/duplicates").json() == {"items": [], "total": 0, "offset": 0, "next_offset": None}
+    job = me.post("/library/duplicates")
+    assert (job.status_code, job.json()["kind"]) == (202, "duplicates")
+    refused = me.post("/library/duplicates/apart", json={"sources": [998, 999]})
+    assert (refused.status_code, "two can be told apart" in refused.json()["detail"]) == (404, True)
+    assert me.post("/library/duplicates/apart", json={"sources": [1, 2]}).json() == {"pairs": 1}
+    assert me.post("/library/duplicates/apart", json={"sources": [2, 1]}).json() == {"pairs": 0}
+    assert me.get("/library/duplicates?keep=prettiest").status_code == 422

@@ -20,11 +20,13 @@ from ui.listing import Lister, Listing
 from ui.looking import Look, look
 from ui.pictures import Pictures
 from ui.piece import piece
+from ui.reviewing import TwinsPart
 from ui.rules import RulesPart
 from ui.ruling import Ruling
 from ui.shelf import SHOWING, Shelf, Updates
 from ui.shelving import Said, Shelving
 from ui.talk import Talk
+from ui.twins import Comparing
 from ui.viewer import Viewer
 
 LISTS = ("running", "news", "ended", "watched", "taken", "backups", "facts")  # parts that a Look fills
@@ -40,6 +42,7 @@ class LibraryTab:
     shelving: Shelving
     shelf: Shelf
     rules: RulesPart
+    twins: TwinsPart
     parts: dict[str, Any]  # components by name
     timer: gr.Timer
     seen: gr.State  # the last Look: only what has changed is sent
@@ -62,12 +65,13 @@ class LibraryTab:
                 parts |= place_add(words) | place_state(words) | place_care(words)
             with gr.Column(scale=3, min_width=300):
                 rules = RulesPart.place(Ruling(assistant=shelving.assistant, words=words), pictures, viewer)
+                twins = TwinsPart.place(Comparing(shelving=shelving), pictures)
                 piece(heading(words.state), listens="", elem_id=LIST)
                 lister = Lister(assistant=shelving.assistant, words=words)
                 shelf = Shelf.place(lister, pictures, viewer, offer=shelving.photos is not None)
         return cls(
-            shelving=shelving, shelf=shelf, rules=rules, parts=parts, timer=gr.Timer(LATER_S, active=False),
-            seen=gr.State(Look()), opened=gr.State(False), top=top, head=head,
+            shelving=shelving, shelf=shelf, rules=rules, twins=twins, parts=parts, top=top, head=head,
+            timer=gr.Timer(LATER_S, active=False), seen=gr.State(Look()), opened=gr.State(False),
         )  # fmt: skip
 
     def join(self, tabs: gr.Tabs) -> None:
@@ -75,6 +79,8 @@ class LibraryTab:
         shelving, parts = self.shelving, self.parts
         self.shelf.join()
         self.rules.join(self.shelf.listing)
+        self.twins.join(self._answer, self._seen, [*self._shown, self.parts["said"]])
+        self.twins.renew(self.timer)
         self.timer.tick(self._look, self._seen, self._shown, **QUIET)
         turned = [*self._shown, self.parts["said"], self.opened]
         tabs.select(self._turn, self._seen[:2], turned, **QUIET, trigger_mode="multiple")  # no quick one is lost

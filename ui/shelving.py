@@ -54,7 +54,7 @@ class Shelving:
                 return ""
             return self._begun(self.library.add(paths, collection=collection), self.words.added)
 
-        return self._say(begin, otherwise=self.words.add_nothing)
+        return self.say(begin, otherwise=self.words.add_nothing)
 
     def add_bundled(self) -> Said:
         """Index the bundled photos: something to begin with."""
@@ -62,7 +62,7 @@ class Shelving:
         def begin() -> str:
             return self._begun(self.library.add([self.photos]), self.words.added) if self.photos else ""
 
-        return self._say(begin, otherwise=self.words.bug)
+        return self.say(begin, otherwise=self.words.bug)
 
     def watch(self, path: str) -> Said:
         """Index a folder now, and whenever something changes in it."""
@@ -72,12 +72,12 @@ class Shelving:
             self.library.watch(folder)
             return self.words.watching.format(folder=folder)
 
-        return self._say(begin if path.strip() else str, otherwise=self.words.watch_which)
+        return self.say(begin if path.strip() else str, otherwise=self.words.watch_which)
 
     def act(self, act: object, what: object) -> Said:
         """A button in a list was pressed; both words come from the browser, and may be anything."""
         acts = {"cancel": self._cancel, "retry": self._retry, "unwatch": self._unwatch, "undo": self._put_back}
-        return self._say(lambda: acts[str(act)](str(what)) if str(act) in acts else "", otherwise=self.words.bug)
+        return self.say(lambda: acts[str(act)](str(what)) if str(act) in acts else "", otherwise=self.words.bug)
 
     def take_out(self, path: str) -> Said:
         """Forget a file or what lies below a folder; it can be put back for a while."""
@@ -93,7 +93,7 @@ class Shelving:
                 raise edges.BadPath(self.words.taken_out_none.format(path=paths[0]))
             return counted(self.words.taken_out, count)
 
-        said = self._say(take if paths else str, otherwise=otherwise)
+        said = self.say(take if paths else str, otherwise=otherwise)
         return replace(said, shown=said.wrong)
 
     def collect(self, paths: Sequence[str], name: str) -> Said:
@@ -103,7 +103,7 @@ class Shelving:
             self.library.assign(paths, name)
             return self.words.collection_has.format(files=counted(self.words.files, len(paths)), name=_named(name))
 
-        return self._say(put if name.strip() else str, otherwise=self.words.collection_which)
+        return self.say(put if name.strip() else str, otherwise=self.words.collection_which)
 
     def release(self, paths: Sequence[str], name: str) -> Said:
         """Take files out of their collection; they stay in the library."""
@@ -112,7 +112,7 @@ class Shelving:
             self.library.assign(paths, LIBRARY)
             return self.words.collection_left.format(files=counted(self.words.files, len(paths)), name=name)
 
-        return self._say(leave)
+        return self.say(leave)
 
     def rename(self, old: str, new: str) -> Said:
         """Give a collection another name."""
@@ -121,15 +121,15 @@ class Shelving:
             self.library.rename_collection(old, new)
             return self.words.collection_renamed.format(name=_named(new))
 
-        return self._say(rename if new.strip() else str, otherwise=self.words.collection_which)
+        return self.say(rename if new.strip() else str, otherwise=self.words.collection_which)
 
     def verify(self) -> Said:
         """Compare store, cache and disk."""
-        return self._say(lambda: self._begun(self.library.verify()))
+        return self.say(lambda: self._begun(self.library.verify()))
 
     def repair(self, forget: bool) -> Said:
         """Mend what a check finds."""
-        return self._say(lambda: self._begun(self.library.repair(forget=forget)))
+        return self.say(lambda: self._begun(self.library.repair(forget=forget)))
 
     def backup(self, path: str) -> Said:
         """Back up to this file, or to one with the time in its name."""
@@ -139,7 +139,7 @@ class Shelving:
                 self.library.backup(_typed(path) if path.strip() else new_backup(self.assistant.config.data))
             )
 
-        return self._say(begin)
+        return self.say(begin)
 
     def restore(self, path: str) -> Said:
         """Everything as it was when this backup was made."""
@@ -148,7 +148,7 @@ class Shelving:
             self.hush()
             return self._begun(self.library.restore(_typed(path)))
 
-        return self._say(begin if path.strip() else str, otherwise=self.words.restore_which)
+        return self.say(begin if path.strip() else str, otherwise=self.words.restore_which)
 
     def empty(self, typed: str) -> Said:
         """Delete everything, if the right words were typed."""
@@ -160,9 +160,9 @@ class Shelving:
             return self.words.emptied
 
         right = " ".join(typed.lower().split()) == word
-        return self._say(delete if right else str, otherwise=self.words.empty_wrong.format(word=word))
+        return self.say(delete if right else str, otherwise=self.words.empty_wrong.format(word=word))
 
-    def _say(self, act: Callable[[], str], *, otherwise: str = "") -> Said:
+    def say(self, act: Callable[[], str], *, otherwise: str = "") -> Said:
         """What it says; an error becomes a sentence. `otherwise` is what is wrong when it says nothing."""
         try:
             said = act()

@@ -5,7 +5,7 @@ unless a page that is open on the same library is faster.
 """
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from deepseek_mm.jobs import Job
     from deepseek_mm.library import Library
 
+KEEPS = ("largest", "oldest", "newest")
 SHOWN = 20  # jobs in a list
 
 
@@ -129,6 +130,31 @@ def repair(library: "Library", args: Namespace, desk: Desk) -> int:
     return finished(library, library.repair(forget=args.forget), args, desk)
 
 
+def duplicates(library: "Library", args: Namespace, desk: Desk) -> int:
+    """Look, and list the groups, what is to be kept first; with --take-out the others go, and can be put back."""
+    with working(library):
+        job = finish(library, library.duplicates(), desk)
+    failed = tell_failures(library, job, desk)
+    groups = library.twins(args.keep)
+    spare = [path for group in groups for path in paths_of(library, [source.id for source in group.sources[1:]])]
+    if args.json:
+        desk.give({"groups": [[source.path for source in group.sources] for group in groups], "failed": failed})
+    for group in () if args.json else groups:
+        desk.say(
+            "\n".join([f"keep  {group.sources[0].path}", *(f"      {each.path}" for each in group.sources[1:]), ""])
+        )
+    desk.note(job.message)
+    if args.take_out and spare:
+        taken = library.take_out(spare)
+        desk.note(f"{taken.num_sources} photos were taken out of the library; their files were not touched")
+    return NOTHING if failed or job.state != "done" else OK
+
+
+def paths_of(library: "Library", source_ids: Sequence[int]) -> list[str]:
+    """Every place of these files."""
+    return [path for places in library.store.places_of(source_ids).values() for path in places]
+
+
 def backup(library: "Library", args: Namespace, desk: Desk) -> int:
     """Everything into one file."""
     return finished(library, library.backup(args.what[0]), args, desk)
@@ -142,6 +168,7 @@ def restore(library: "Library", args: Namespace, desk: Desk) -> int:
 WORDS = {
     "verify": Word(help="compare index, cache and disk", run=verify),
     "repair": Word(help="mend what verify finds", run=repair),
+    "duplicates": Word(help="find photos that show the same; --keep, --take-out", run=duplicates),
     "backup": Word(help="all into FILE", takes="FILE", run=backup),
     "restore": Word(help="all out of FILE", takes="FILE", run=restore),
     "forget": Word(help="take files or folders out", takes="PATH", run=forget),
@@ -173,6 +200,8 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument("word", metavar="WORD", choices=tuple(WORDS), help=listed)
     parser.add_argument("what", metavar="WHAT", nargs="*", help="file, folder, path or number of a job, as WORD needs")
     parser.add_argument("--forget", action="store_true", help="with repair: take out files that are gone")
+    parser.add_argument("--keep", choices=KEEPS, default="largest", help="with duplicates: which of a group stays")
+    parser.add_argument("--take-out", action="store_true", help="with duplicates: take the others out of the library")
     parser.add_argument("--yes", action="store_true", help="with delete-everything: do it")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     add_settings(parser)

@@ -26,6 +26,7 @@ from deepseek_mm.errors import BadFile, LibraryError
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs, Task
 from deepseek_mm.library.dropped import FOLDER, taken_out
+from deepseek_mm.library.duplicates import APART
 from deepseek_mm.library.leftovers import sweep_drafts_of
 from deepseek_mm.library.trash import Trash
 from deepseek_mm.library.watch import WATCH
@@ -36,7 +37,7 @@ BACKUP, RESTORE = "back up", "restore"  # kinds of jobs
 MANIFEST = "manifest.json"
 FORMAT = "deepseek-mm library 1"
 STORE = "store.db"
-TEXTS = ("config.toml", "rules.txt")  # that their owner changes, on the page or by hand
+TEXTS = ("config.toml", "rules.txt", APART)  # that their owner changes, on the page or by hand
 KEPT = ("uploads", FOLDER)  # folders of files that the library itself holds: with questions, and dropped on the page
 
 

@@ -19,6 +19,7 @@ from deepseek_mm.jobs import Job, Jobs, State, Task, Worker
 from deepseek_mm.library.bundle import BACKUP, KEPT, RESTORE, Bundle
 from deepseek_mm.library.check import REPAIR, VERIFY, Check
 from deepseek_mm.library.dropped import tidy
+from deepseek_mm.library.duplicates import DUPLICATES, Duplicates, Keep, Twins, keep_apart, read_apart, twins_of
 from deepseek_mm.library.filling import DESCRIBED, INDEX, READ, Filling, below
 from deepseek_mm.library.leftovers import sweep
 from deepseek_mm.library.trash import Taken, Trash
@@ -26,11 +27,12 @@ from deepseek_mm.library.watch import WATCH, Watch
 from deepseek_mm.parse.files import absolute
 from deepseek_mm.see.eyes import Eyes
 from deepseek_mm.see.ocr import TextReader
-from index import Source
+from index import Filter, Source
 from index.region import LIBRARY, UPLOADS
 from index.store import RegionStore
 
 ACTIVE: tuple[State, ...] = ("waiting", "running")
+OVER: tuple[State, ...] = ("done",)
 MOST_WORDS = 500  # letters of a description
 REST_S = 30.0  # how long work may take to stop before everything is deleted
 STOP_S = 5.0  # how long a program that ends waits for the work at hand
@@ -61,6 +63,7 @@ class Library:
         self._workers = (
             Worker(jobs, towers),
             Worker(jobs, {VERIFY: check.verify, REPAIR: check.repair, BACKUP: bundle.backup, RESTORE: bundle.restore}),
+            Worker(jobs, {DUPLICATES: Duplicates(store=store, parse=config.parse).look}),
             Worker(jobs, {WATCH: watch.run}, threads=config.library.most_watched),
         )
 
@@ -203,6 +206,39 @@ class Library:
     def repair(self, *, forget: bool = False) -> Job:
         """Mend what a check finds; with `forget` files that are gone are taken out."""
         return self.jobs.add(REPAIR, {"forget": forget}, title="Repair the library", unique=True)
+
+    def duplicates(self) -> Job:
+        """Look for near duplicates among all photos; `twins` has what the last look found."""
+        return self.jobs.add(DUPLICATES, {}, title="Look for near duplicates", unique=True)
+
+    def twins(self, keep: Keep = "largest") -> list[Twins]:
+        """Groups of near duplicates that are still there, those that would free most first.
+
+        In each the photo that `keep` chooses stands first. Empty where nobody has looked, see `looked`.
+        """
+        job = self._last_look()
+        pairs = [(one, other) for one, other in job.result["pairs"]] if job else []
+        return twins_of(self.store, pairs, read_apart(self.config.data), keep)
+
+    def looked(self) -> int:
+        """Id of the job that looked for near duplicates last; 0 where none did."""
+        job = self._last_look()
+        return job.id if job else 0
+
+    def tell_apart(self, source_ids: Sequence[int]) -> int:
+        """These photos are no duplicates of each other, now and after any look; returns how many pairs that is new for.
+
+        NothingThere if fewer than two of them are in the library.
+        """
+        ids = tuple(dict.fromkeys(source_ids))
+        found = self.store.sources(Filter(source_ids=ids), limit=len(ids)) if ids else []
+        if len(found) < 2:
+            raise NothingThere(f"{len(found)} of these photos are in the library, and two can be told apart. Name more")
+        return keep_apart(self.config.data, found)
+
+    def _last_look(self) -> Job | None:
+        over = self.jobs.find(kinds=(DUPLICATES,), states=OVER, limit=3)
+        return next((job for job in over if "pairs" in job.result), None)
 
     def backup(self, file: str | os.PathLike[str]) -> Job:
         """Index, history, uploads and settings into one file, while everything goes on."""

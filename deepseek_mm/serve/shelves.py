@@ -14,6 +14,7 @@ from deepseek_mm.serve.shelf_jobs import job_routes
 from deepseek_mm.serve.shelf_list import list_routes
 from deepseek_mm.serve.shelf_pictures import picture_routes
 from deepseek_mm.serve.shelf_rules import rule_routes
+from deepseek_mm.serve.shelf_twins import twin_routes
 from deepseek_mm.serve.shelf_zip import zip_routes
 
 
@@ -32,4 +33,5 @@ def library_routes(assistant: Assistant, serve: ServeConfig, hush: Callable[[], 
     router.include_router(care_routes(assistant, serve, hush))
     router.include_router(job_routes(assistant))
     router.include_router(rule_routes(assistant))
+    router.include_router(twin_routes(assistant))
     return router

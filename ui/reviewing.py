@@ -1,0 +1,81 @@
+"""The near duplicates of the Library tab: a button that looks for them, which to keep, and the groups side by side.
+
+It places the components, and turns what its handlers (`twins`) say into updates.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from ui.ask import QUIET
+from ui.html import hint
+from ui.listing import Listing
+from ui.looking import Look
+from ui.pictures import Pictures
+from ui.piece import piece
+from ui.shelving import Said
+from ui.twins import KEEPS, Comparing, review
+
+Updates = dict[Any, Any]
+Answer = Callable[[Said, Look, Listing], Updates]  # of the whole tab to what was said
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwinsPart:
+    """Where things are in it."""
+
+    comparing: Comparing
+    pictures: Pictures
+    fold: gr.Accordion
+    keep: gr.Dropdown
+    look: gr.Button
+    html: gr.HTML
+    shown: gr.State  # which look is shown, so that a new one is shown once
+
+    @classmethod
+    def place(cls, comparing: Comparing, pictures: Pictures) -> "TwinsPart":
+        """Put it on the page that is being built, folded."""
+        words = comparing.shelving.words
+        keeps = list(zip((words.twins_largest, words.twins_oldest, words.twins_newest), KEEPS, strict=True))
+        with gr.Accordion(words.twins_title, open=False, elem_classes="twins-part") as fold:
+            piece(hint(words.twins_hint), listens="")
+            with gr.Row():
+                look = gr.Button(words.twins_look, variant="primary", size="sm", min_width=120)
+                keep = gr.Dropdown(keeps, value=KEEPS[0], label=words.twins_keep_which, min_width=150)
+            html = piece(elem_classes="twins-review")
+        return cls(
+            comparing=comparing, pictures=pictures, fold=fold, keep=keep, look=look, html=html, shown=gr.State(-1)
+        )
+
+    def join(self, answer: Answer, seen: list[Any], outputs: list[Any]) -> None:
+        """Connect it; `answer` says on the tab what was said, from the components `seen` into `outputs`."""
+
+        def look(now: Look, listing: Listing, opened: bool) -> Updates:
+            return answer(self.comparing.look(), now, listing)
+
+        def pressed(now: Look, listing: Listing, opened: bool, keep: object, event: gr.EventData) -> Updates:
+            said = self.comparing.act(str(getattr(event, "act", "")), getattr(event, "what", ""), keep)
+            return {**answer(said, now, listing), **self.review(keep)}
+
+        self.look.click(look, seen, outputs, **QUIET)
+        self.html.click(pressed, [*seen, self.keep], [*outputs, self.html, self.shown], **QUIET)
+        for event in (self.keep.input, self.fold.expand):
+            event(self.review, self.keep, [self.html, self.shown], **QUIET)
+
+    def renew(self, timer: gr.Timer) -> None:
+        """Show what a look found as soon as it has ended."""
+
+        def renewed(shown: int, keep: object) -> Updates:
+            now = self.comparing.assistant.library.looked()
+            return self.review(keep) if shown not in (-1, now) else {self.html: gr.skip()}
+
+        timer.tick(renewed, [self.shown, self.keep], [self.html, self.shown], **QUIET)
+
+    def review(self, keep: object) -> Updates:
+        """The groups as they stand now."""
+        looked = self.comparing.assistant.library.looked()
+        groups = self.comparing.groups(keep) if looked else []
+        html = review(groups, self.pictures, self.comparing.shelving.words, looked=bool(looked))
+        return {self.html: html, self.shown: looked}
