@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from deepseek_mm.ingest import Report as Report
     from deepseek_mm.jobs import Failed as Failed
     from deepseek_mm.jobs import Job as Job
+    from deepseek_mm.library import Health as Health
     from deepseek_mm.library import Library as Library
     from deepseek_mm.library import Taken as Taken
     from deepseek_mm.library import Twins as Twins
@@ -78,6 +79,7 @@ _HOMES = {
     "Exported": "sharing",
     "Failed": "jobs",
     "Found": "records",
+    "Health": "library",
     "Heat": "rag.search",
     "Held": "rag.checking",
     "Job": "jobs",

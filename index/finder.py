@@ -88,6 +88,13 @@ class Finder:
             return str(reason)
         return ""
 
+    def cached_ids(self, session: Session) -> Ints:
+        """Ids in the cache file; none where there is no file, or one that would not be used."""
+        try:
+            return load_index(self._cache_path, store=moment_of(session).identity, dim=self._dim).ids_N
+        except CacheUnusable:
+            return np.zeros(0, np.int64)
+
     def settle(self) -> None:
         """Wait for the cache file that is being written in the background, if any."""
         self._filing.settle()

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from index import nouns, places, queries, symbols
+from index import places, queries, symbols, words
 from index.database import Database
 from index.errors import NotStored
 from index.region import EVERYTHING, Counts, Filter, LabelCount, Order, Region, Source, Stamp
@@ -42,6 +43,11 @@ class StoreReader:
         """
         with self._database.reading() as session:
             return places.stamps(session, collection, within)
+
+    def count_phrase(self, phrase: str) -> int:
+        """How many entries of the index of words have these words one after the other."""
+        with self._database.reading() as session:
+            return words.num_with(session, phrase)
 
     def num_unmarked(self, mark: str, *, where: Filter = EVERYTHING) -> int:
         """How many sources `unmarked` would give in all."""

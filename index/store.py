@@ -7,6 +7,7 @@ import shutil
 import uuid
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,11 +17,13 @@ from numpy.typing import NDArray
 from sqlalchemy import insert, update
 
 from index import aside, check, nouns, places, queries, words
+from index import aside, check, health, places, queries, words
 from index.check import Problem
 from index.database import Database
 from index.errors import BadPath, SpaceMismatch, StoreBusy
 from index.exchange import draft_beside
-from index.finder import Finder
+from index.finder import ANYTHING, Finder
+from index.health import StoreHealth
 from index.reader import StoreReader
 from index.region import EVERYTHING, Filter, Hit, Region, Source
 from index.tables import LibraryRow, MarkRow, PlaceRow, SourceRow
@@ -103,6 +106,17 @@ class RegionStore(StoreReader):
         """Where the cache file does not agree with the store, a sentence; empty if it does or there is none."""
         with self._database.reading() as session:
             return self._finder.fault(session)
+
+    def health(self) -> StoreHealth:
+        """How much of what is nearest a search finds, and what is left of deleted things. Reads every vector."""
+        with suppress(StoreBusy):
+            self._database.empty_log()
+        with self._database.reading() as session:
+            num = health.num_regions(session)  # from here on the session reads, and nobody writes into the file
+            find = partial(self._finder.find, session, where=ANYTHING)
+            share, sampled = health.recall(session, lambda queries_QD, k: find(queries_QD, k=k), self._dim)
+            left = health.traces(session, self._database.path, self._finder.cached_ids(session))
+            return StoreHealth(recall=share, sampled=sampled, regions=num, traces=left)
 
     def add_place(self, source_id: int, path: str, *, size_bytes: int, modified_ns: int) -> bool:
         """Note that the same bytes lie at one more path; what was known of that path is forgotten.

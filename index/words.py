@@ -110,6 +110,12 @@ def expression(counts: Mapping[str, int]) -> tuple[str, bool]:
     return way.join(f'"{word}"' for word in words), not rare
 
 
+def num_with(session: Session, phrase: str) -> int:
+    """How many regions have these words one after the other, also of regions that are gone."""
+    match = phrase_match(phrase)
+    return int(session.connection().exec_driver_sql(COUNT, (match,)).scalar_one()) if match else 0
+
+
 def _rows(session: Session, match: str, *, bounded: bool) -> Sequence[Any]:
     if not match:
         return []

@@ -118,3 +118,12 @@ def test_a_search_is_bounded_by_collection_label_type_and_folder(shop):
     assert names("--collection", "Warm") == {"red.png"}
     assert names("--type", "PNG", "--folder", str(photos)) == names()
     assert names("--type", "pdf") == names("--folder", "/nowhere") == set()
+
+
+def test_the_health_of_the_index_is_told_and_a_text_that_is_still_there_is_exit_code_one(shop):
+    assert shop("library", "health") == 0
+    assert "ok    recall@10 1.000 over 4 searches" in shop.out
+    red = str(shop.folder / "photos" / "red.png")
+    assert shop("library", "health", "--gone", red, "--json") == 1
+    assert [each["path"].rsplit("/", 1)[1] for each in json.loads(shop.out)["found"]][:1] == ["store.db"]
+    assert shop("library", "health", "--gone", "/nowhere/at/all.png") == 0

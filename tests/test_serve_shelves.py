@@ -242,3 +242,11 @@ def test_near_duplicates_are_looked_for_listed_told_apart_and_refused_where_ther
     assert me.post("/library/duplicates/apart", json={"sources": [1, 2]}).json() == {"pairs": 1}
     assert me.post("/library/duplicates/apart", json={"sources": [2, 1]}).json() == {"pairs": 0}
     assert me.get("/library/duplicates?keep=prettiest").status_code == 422
+
+
+def test_the_health_of_the_index_comes_with_proof_that_something_is_gone(reader):
+    told = reader.get("/library/health", params={"gone": "/nowhere/at/all.png"}).json()
+    assert (told["well"], told["recall_at_10"], told["found"]) == (True, 1.0, [])
+    assert told["traces"]["dirty_pages"] == 0
+    assert reader.get("/library/health").json()["found"] is None
+    assert reader.get("/library/health", params={"gone": "x"}).status_code == 422

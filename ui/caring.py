@@ -44,6 +44,10 @@ def place_care(words: Words) -> dict[str, Any]:
         with gr.Row():
             parts["verify"] = gr.Button(words.verify, size="sm", min_width=120)
             parts["repair"] = gr.Button(words.repair, size="sm", min_width=120)
+    with gr.Accordion(words.health, open=False):
+        parts["gone_text"] = gr.Textbox(label=words.health_gone_text, placeholder=words.health_gone_hint, max_lines=1)
+        parts["measure"] = gr.Button(words.health_measure, size="sm")
+        parts["health"] = piece(listens="")
     with gr.Accordion(words.keep, open=False):
         parts["backup_path"] = gr.Textbox(label=words.backup_path, max_lines=1)
         parts["backup"] = gr.Button(words.backup, size="sm")

@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 
 from index import Region
-from ui import edges
+from ui import edges, health
 from ui.ask import QUIET
 from ui.caring import place_add, place_care, place_state
 from ui.html import for_ears, heading, hint, notice
@@ -92,6 +92,8 @@ class LibraryTab:
         self._press("watch", shelving.watch, "path")
         self._press("verify", shelving.verify)
         self._press("repair", shelving.repair, "gone")
+        for event in (parts["measure"].click, parts["gone_text"].submit):
+            event(self._measure, parts["gone_text"], parts["health"], **QUIET)
         self._press("take_out", shelving.take_out, "take_out_path")
         self._press("backup", shelving.backup, "backup_path")
         self._press("restore", shelving.restore, "restore_path")
@@ -166,6 +168,10 @@ class LibraryTab:
         now = self._look(seen, listing, True)
         shown = self.shelf.renewed(listing) if not said.wrong else {}
         return {**now, **shown, **emptied, self.parts["said"]: line(said)}
+
+    def _measure(self, gone: str) -> str:
+        """How well the index does."""
+        return health.look(self.shelving.assistant, str(gone or ""), self.shelving.words)
 
     def _listed(self, seen: Look, listing: Listing, opened: bool, event: gr.EventData) -> Updates:
         """A button in one of the lists at the side."""

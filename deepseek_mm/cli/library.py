@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from deepseek_mm.cli.desk import NOTHING, OK, Command, Desk
 from deepseek_mm.cli.flags import add_settings, config_of
+from deepseek_mm.cli.health import health
 from deepseek_mm.cli.work import finish, tell_failures, working
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.shapes import job_shape
@@ -167,6 +168,7 @@ def restore(library: "Library", args: Namespace, desk: Desk) -> int:
 
 WORDS = {
     "verify": Word(help="compare index, cache and disk", run=verify),
+    "health": Word(help="recall, orphans, failures, sizes, what is left of deleted things; --gone TEXT", run=health),
     "repair": Word(help="mend what verify finds", run=repair),
     "duplicates": Word(help="find photos that show the same; --keep, --take-out", run=duplicates),
     "backup": Word(help="all into FILE", takes="FILE", run=backup),
@@ -202,6 +204,7 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument("--forget", action="store_true", help="with repair: take out files that are gone")
     parser.add_argument("--keep", choices=KEEPS, default="largest", help="with duplicates: which of a group stays")
     parser.add_argument("--take-out", action="store_true", help="with duplicates: take the others out of the library")
+    parser.add_argument("--gone", metavar="TEXT", help="with health: look for this path or sentence in every file")
     parser.add_argument("--yes", action="store_true", help="with delete-everything: do it")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     add_settings(parser)

@@ -21,6 +21,7 @@ from deepseek_mm.library.check import REPAIR, VERIFY, Check
 from deepseek_mm.library.dropped import tidy
 from deepseek_mm.library.duplicates import DUPLICATES, Duplicates, Keep, Twins, keep_apart, read_apart, twins_of
 from deepseek_mm.library.filling import DESCRIBED, INDEX, READ, Filling, below
+from deepseek_mm.library.health import Found, Health, examine, search_traces
 from deepseek_mm.library.leftovers import sweep
 from deepseek_mm.library.trash import Taken, Trash
 from deepseek_mm.library.watch import WATCH, Watch
@@ -202,6 +203,14 @@ class Library:
     def verify(self) -> Job:
         """Compare store, cache and disk; what does not agree is listed with the job."""
         return self.jobs.add(VERIFY, {}, title="Check the library", unique=True)
+
+    def health(self) -> Health:
+        """Recall, what belongs to nothing, what failed, how large everything is, and what is left of deleted things."""
+        return examine(self.config.data, self.store, self.jobs, in_trash=len(self._trash.files()))
+
+    def find_traces(self, text: str) -> list[Found]:
+        """Where a text of something deleted still stands in the library's files; [] proves that it is gone. BadFile."""
+        return search_traces(text, self.config.data, self.store)
 
     def repair(self, *, forget: bool = False) -> Job:
         """Mend what a check finds; with `forget` files that are gone are taken out."""

@@ -10,6 +10,7 @@ from deepseek_mm.serve.problems import DECLARED
 from deepseek_mm.serve.shelf_add import add_routes
 from deepseek_mm.serve.shelf_care import care_routes
 from deepseek_mm.serve.shelf_change import change_routes
+from deepseek_mm.serve.shelf_health import health_of
 from deepseek_mm.serve.shelf_jobs import job_routes
 from deepseek_mm.serve.shelf_list import list_routes
 from deepseek_mm.serve.shelf_pictures import picture_routes
@@ -34,4 +35,5 @@ def library_routes(assistant: Assistant, serve: ServeConfig, hush: Callable[[], 
     router.include_router(job_routes(assistant))
     router.include_router(rule_routes(assistant))
     router.include_router(twin_routes(assistant))
+    router.include_router(health_of(assistant))
     return router

@@ -5,6 +5,7 @@ What comes from files, labels, questions or the model never stands here, and is 
 
 from ui.words.ask import AskWords
 from ui.words.care import CareWords
+from ui.words.health import HealthWords
 from ui.words.history import HistoryWords
 from ui.words.library import LibraryWords
 from ui.words.page import PageWords
@@ -16,7 +17,9 @@ from ui.words.word import LANGUAGES, Language, Word, counted
 __all__ = ["CHINESE", "ENGLISH", "LANGUAGES", "Language", "Word", "Words", "counted", "in_language"]
 
 
-class Words(PageWords, AskWords, SearchWords, LibraryWords, RulesWords, CareWords, HistoryWords, SettingsWords):
+class Words(
+    PageWords, AskWords, SearchWords, LibraryWords, RulesWords, CareWords, HealthWords, HistoryWords, SettingsWords
+):
     """The table, read in one language."""
 
     def __init__(self, language: Language) -> None:

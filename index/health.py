@@ -1,0 +1,127 @@
+"""How well a store does on the data that is in it: does a search find the nearest, and is what was deleted gone?
+
+Recall is measured, not assumed: vectors of the store's own regions are searched for as any search is, and compared with
+all vectors, read out of the database piece by piece. What was deleted is looked for where it could linger: on pages
+that SQLite has freed (it overwrites them with zeros), in its log, in the cache file, among the indexed words.
+
+Shape key:  Q queries, N vectors, D width of the space
+"""
+
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from index import queries, words
+from index.tables import RegionRow
+from index.vectors import Floats, Ints
+
+K = 10  # nearest regions that are compared
+SAMPLE = 50  # regions that are searched for: so many finds make one half per cent
+EQUAL = 1e-4  # cosines that differ less are the same: a code is rounded
+HEADER = 100  # bytes before the first page's own
+Find = Callable[[Floats, int], tuple[Floats, Ints]]  # scores and ids (Q, k) of the nearest, as any search finds them
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Traces:
+    """What deleted things have left; all of it is zero in a store without any."""
+
+    free_pages: int = 0  # that SQLite keeps for later use; not a trace by itself
+    dirty_pages: int = 0  # of them, those that are not all zeros
+    log_bytes: int = 0  # of the write-ahead log: it may hold what was deleted since it was emptied
+    cached: int = 0  # vectors in the cache file whose regions are gone
+    words: int = 0  # regions that are gone or changed, and whose words are indexed
+    overwrites: bool = True  # SQLite's secure_delete is on
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoreHealth:
+    """What was measured of a store."""
+
+    recall: float  # share of the K nearest that a search finds, 0 to 1; 1 of an empty store
+    sampled: int  # searches that this is the mean of
+    regions: int
+    traces: Traces
+
+
+def recall(session: Session, find: Find, dim: int, *, sample: int = SAMPLE, k: int = K) -> tuple[float, int]:
+    """Share of the k nearest that `find` finds of vectors of the store itself, and how many were asked for.
+
+    What is found counts by how near it is, so that equals may stand for each other.
+    """
+    queries_QD = sampled(session, dim, sample)
+    if not len(queries_QD):
+        return 1.0, 0
+    best_Qk = exact(session, queries_QD, dim, k)
+    found_Qk, _ = find(queries_QD, best_Qk.shape[1])
+    good = (found_Qk >= best_Qk[:, -1:] - EQUAL).sum()
+    return float(good / best_Qk.size), len(queries_QD)
+
+
+def sampled(session: Session, dim: int, sample: int) -> Floats:
+    """(Q, D): vectors spread evenly over the ids that exist."""
+    ids = session.scalars(select(RegionRow.id).order_by(RegionRow.id)).all()
+    chosen = (
+        [ids[n] for n in sorted({int(n) for n in np.linspace(0, len(ids) - 1, min(sample, len(ids)))})] if ids else []
+    )
+    vectors = queries.vectors_by_id(session, chosen, dim)
+    return np.array([vectors[n] for n in chosen if n in vectors], np.float32).reshape(-1, dim)
+
+
+def exact(session: Session, queries_QD: Floats, dim: int, k: int) -> Floats:
+    """(Q, at most k): the highest cosines with all vectors, the highest first."""
+    best_Qk = np.empty((len(queries_QD), 0), np.float32)
+    for _, vectors_ND in queries.vectors_after(session, 0, dim):
+        both_QN = np.concatenate([best_Qk, queries_QD @ vectors_ND.T], axis=1)
+        best_Qk = -np.sort(-both_QN, axis=1)[:, :k]
+    return best_Qk
+
+
+def traces(session: Session, database: Path, cached: NDArray[np.int64]) -> Traces:
+    """What is left of deleted things. The log must just have been emptied, and the session begun after that: as long
+    as it reads, nobody writes into the file. `cached` are the ids in the cache file.
+    """
+    alive = np.array(session.scalars(select(RegionRow.id).order_by(RegionRow.id)).all(), np.int64)
+    log = database.with_name(database.name + "-wal")
+    free = list(free_pages(database))
+    return Traces(
+        free_pages=len(free),
+        dirty_pages=sum(dirty for _, dirty in free),
+        log_bytes=log.stat().st_size if log.exists() else 0,
+        cached=int((~np.isin(cached, alive)).sum()),
+        words=words.num_astray(session),
+        overwrites=bool(session.connection().exec_driver_sql("PRAGMA secure_delete").scalar()),
+    )
+
+
+def free_pages(file: Path) -> Iterator[tuple[int, bool]]:
+    """Number of each page that is in no use, and whether anything but zeros is on it.
+
+    See "The Freelist" of SQLite's file format: trunk pages name the next trunk, then leaves, which hold nothing.
+    """
+    with file.open("rb") as stream:
+        head = stream.read(HEADER)
+        (size,) = struct.unpack_from(">H", head, 16)
+        size = 65536 if size == 1 else size
+        (trunk,) = struct.unpack_from(">I", head, 32)
+        while trunk:
+            stream.seek((trunk - 1) * size)
+            page = stream.read(size)
+            after, count = struct.unpack_from(">II", page)
+            leaves = struct.unpack_from(f">{count}I", page, 8)
+            yield trunk, any(page[8 + 4 * count :])
+            for leaf in leaves:
+                stream.seek((leaf - 1) * size)
+                yield leaf, any(stream.read(size))
+            trunk = after
+
+
+def num_regions(session: Session) -> int:
+    """All of them, in every collection."""
+    return session.scalar(select(func.count()).select_from(RegionRow)) or 0

@@ -1,0 +1,61 @@
+"""How well the index does, as a list that is read at a glance: a tick or a cross, and what was measured."""
+
+from collections.abc import Iterator
+from html import escape
+
+from deepseek_mm import Assistant, Health
+from ui import edges
+from ui.html import hint, notice
+from ui.words import Words
+from ui.work import in_bytes, said
+
+LEAST_RECALL = 0.99  # below it a search misses one of a hundred
+
+
+def look(assistant: Assistant, gone: str, words: Words) -> str:
+    """Measure, and look for a text that should be gone; whatever goes wrong ends as a sentence."""
+    try:
+        panel = health(assistant.library.health(), words)
+        return panel + (traces(assistant, gone.strip(), words) if gone.strip() else "")
+    except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
+        return notice(edges.sentence(error, words))
+
+
+def health(told: Health, words: Words) -> str:
+    """The list, with what does not fit and what failed below it."""
+    rows = "".join(_row(good, text, words) for good, text in lines(told, words))
+    sizes = " · ".join(f"{getattr(words, f'part_{each.name}')} {in_bytes(each.size_bytes)}" for each in told.sizes)
+    listed = [f"{each.path}: {each.detail}" for each in told.problems]
+    listed += [each.reason if each.item in each.reason else f"{each.item}: {each.reason}" for each in told.failed]
+    more = "".join(f"<li>{said(each)}</li>" for each in listed)
+    below = f"<details><summary>{escape(words.health_listed)}</summary><ul>{more}</ul></details>" if more else ""
+    return f'<ul class="health" role="status">{rows}</ul>{below}{hint(sizes)}'
+
+
+def _row(good: bool, text: str, words: Words) -> str:
+    look, sign, name = ("good", "&#10003;", words.is_well) if good else ("bad", "&#10007;", words.is_not_well)
+    return f'<li class="{look}"><span role="img" aria-label="{escape(name)}">{sign}</span> {escape(text)}</li>'
+
+
+def lines(told: Health, words: Words) -> Iterator[tuple[bool, str]]:
+    """Whether it is as it should be, and what it is."""
+    left = told.store.traces
+    share, sampled = f"{100 * told.store.recall:.1f}", told.store.sampled
+    yield told.store.recall >= LEAST_RECALL, words.health_recall.format(share=share, sampled=sampled)
+    yield not told.num_problems, words.health_orphans.format(count=told.num_problems)
+    yield not told.gone, words.health_gone.format(count=told.gone)
+    yield not told.num_failed, words.health_failed.format(count=told.num_failed)
+    clean = left.overwrites and not (left.dirty_pages or left.cached or left.words)
+    text = words.health_clean if clean else words.health_traces
+    yield clean, text.format(free=left.free_pages, dirty=left.dirty_pages, cached=left.cached, words=left.words)
+    if told.in_trash:
+        yield True, words.health_trash.format(count=told.in_trash)
+
+
+def traces(assistant: Assistant, gone: str, words: Words) -> str:
+    """Where the text still stands, or that it stands nowhere."""
+    found = assistant.library.find_traces(gone)
+    if not found:
+        return hint(words.health_is_gone.format(text=gone))
+    rows = "".join(f"<li>{escape(each.path)} ({each.count})</li>" for each in found)
+    return f"{hint(words.health_still.format(text=gone))}<ul>{rows}</ul>"
