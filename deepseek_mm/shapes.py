@@ -57,6 +57,7 @@ def found_shape(found: Found) -> dict[str, Any]:
         "found": found.found,
         "certainty": rounded(found.certainty),
         "threshold": rounded(found.threshold),
+        "language": found.language,
         "hits": [match_shape(match) for match in found.matches],
     }
 

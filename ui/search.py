@@ -257,8 +257,10 @@ class SearchTab:
         """The line above the grid, with a meter, and a way out of the filters."""
         words, found = self.searching.words, results.found
         sure = meter(found.certainty, found.threshold) if results.exhibits else ""  # of nothing, nothing is measured
+        foreign = words.not_english.format(language=found.language) if found.language else ""
+        foreign = f'<p class="notice foreign" role="status">{escape(foreign)}</p>' if foreign else ""
         out = button("unfilter", "", words.filters_clear) if results.wish != Wish() else ""
-        return f'<p class="hint" role="status">{sure}{escape(told(results, words))}</p>{out}'
+        return f'<p class="hint" role="status">{sure}{escape(told(results, words))}</p>{out}{foreign}'
 
     def _idle(self) -> Updates:
         """Before the first search."""

@@ -11,6 +11,8 @@ from deepseek_mm.records import Found, Match, Query
 from deepseek_mm.shapes import found_shape
 from index import Filter
 
+OTHER_SPACE = "take one for many languages: --encoder google/siglip2-base-patch16-224 (index --rebuild once)"
+
 
 def query_of(args: Namespace, config: Config) -> Query:
     """What to look for; BadQuestion when nothing is named."""
@@ -63,6 +65,10 @@ def run(args: Namespace, desk: Desk) -> int:
         desk.give(found_shape(found))
     else:
         desk.note(verdict(found))
+    if found.language and not args.json:
+        desk.note(
+            f"this seems to be {found.language}, and this space reads English. Say it in English, or {OTHER_SPACE}"
+        )
     for match in () if args.json else found.matches:
         desk.say(line(match))
     if not known:

@@ -230,6 +230,7 @@ class FoundOut(BaseModel):
     found: bool
     certainty: float = Field(description="probability that the library has it", examples=[0.87])
     threshold: float = Field(description="of the certainty", examples=[0.5])
+    language: str = Field(description="of the words, where it is one that this space cannot read; else empty")
     hits: list[MatchOut] = Field(description="best first; the nearest only, where `found` is false")
 
     @classmethod

@@ -48,6 +48,12 @@ class SearchWords:
     twins = Word("+{count} alike", "另有 {count} 张相似")
     more_like = Word("More like this", "更多类似的")
 
+    not_english = Word(
+        "This seems to be {language}. The search reads English: say it in English, or take an encoder for many "
+        "languages, such as --encoder google/siglip2-base-patch16-224.",
+        "这似乎不是英文({language})。搜索只懂英文:请用英文描述,或改用多语言编码器,例如 "
+        "--encoder google/siglip2-base-patch16-224。",
+    )
     why_matched = Word("Why it matched", "匹配原因")
     heat = Word("Heat map", "热力图")
     heat_cold = Word("like the rest of the picture", "与画面其余部分相同")

@@ -1,5 +1,6 @@
 """A search that owns up: `find` looks, `scales` compares kinds, `matches` groups, `certainty` says if it is there,
-`measured` how often that is wrong, `heat` where in a picture it is, `part` cuts what somebody drew a box around."""
+`measured` how often that is wrong, `heat` where in a picture it is, `part` cuts what somebody drew a box around,
+`language` tells words that are not English."""
 
 from deepseek_mm.rag.search.certainty import read_certainty
 from deepseek_mm.rag.search.find import Presence, Search

@@ -16,13 +16,14 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from deepseek_mm.config import RagConfig
+from deepseek_mm.config import DEFAULT, SMALL, RagConfig
 from deepseek_mm.encoders.space import Floats, Space, unit
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.rag.program.lexicon import ANYTHING
 from deepseek_mm.rag.program.phrases import Thing, things_in
 from deepseek_mm.rag.program.words import names_the_same
 from deepseek_mm.rag.search.certainty import NEAREST, Certainty, Trace
+from deepseek_mm.rag.search.language import language_of
 from deepseek_mm.rag.search.matches import all_written, best_of_each, grouped, reasons
 from deepseek_mm.rag.search.measured import Measured, read_measured
 from deepseek_mm.rag.search.scales import CODES, KINDS, PICTURES, TEXTS, Scales, group_of
@@ -33,6 +34,7 @@ from index.store import RegionStore
 
 SPREAD = 8  # regions looked at for each match kept: many of them lie in one photo
 AHEAD = 2  # photos and documents looked at for each match kept: some stand behind others as near duplicates
+ENGLISH_ONLY = (DEFAULT, SMALL)  # spaces whose text tower was trained on English
 WHOLE_PICTURES = ("whole", "page")
 MOST_LABELS = 10_000  # of a collection that are looked through
 WRITTEN = 0.99  # certainty of a query whose every word is written in one region
@@ -74,7 +76,12 @@ class Search:
     def find_many(self, queries: Sequence[Query], *, k: int, where: Filter = EVERYTHING) -> list[Found]:
         """At most k matches for each query, best first. NothingThere if `like` names a region that is gone."""
         vectors_QD = self.embed(queries)
-        return [self._find(query, vector_D, k, where) for query, vector_D in zip(queries, vectors_QD, strict=True)]
+        found = [self._find(query, vector_D, k, where) for query, vector_D in zip(queries, vectors_QD, strict=True)]
+        return [replace(each, language=self.foreign(query.text)) for query, each in zip(queries, found, strict=True)]
+
+    def foreign(self, text: str) -> str:
+        """The language of words that this space cannot read, or ""; a space that somebody chose may read any."""
+        return language_of(text) if self.space.name in ENGLISH_ONLY else ""
 
     def embed(self, queries: Sequence[Query]) -> Floats:
         """(Q, D): words, a picture, a region that is known, or the mean of them; a picture counts by its weight."""
