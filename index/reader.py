@@ -9,8 +9,7 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from index import nouns, places, queries, symbols
-from index import places, queries, symbols, words
+from index import nouns, places, queries, symbols, words
 from index.database import Database
 from index.errors import NotStored
 from index.region import EVERYTHING, Counts, Filter, LabelCount, Order, Region, Source, Stamp

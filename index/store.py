@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import insert, update
 
-from index import aside, check, nouns, places, queries, words
-from index import aside, check, health, places, queries, words
+from index import aside, check, health, nouns, places, queries, words
 from index.check import Problem
 from index.database import Database
 from index.errors import BadPath, SpaceMismatch, StoreBusy
