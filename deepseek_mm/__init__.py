@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from deepseek_mm.errors import DeepSeekMMError as DeepSeekMMError
     from deepseek_mm.history import Conversation as Conversation
     from deepseek_mm.history import Corrected as Corrected
+    from deepseek_mm.history import Saved as Saved
     from deepseek_mm.history import Turn as Turn
     from deepseek_mm.ingest import Report as Report
     from deepseek_mm.jobs import Failed as Failed
@@ -96,6 +97,7 @@ _HOMES = {
     "Rule": "logic.watch",
     "Said": "records",
     "Sandbox": "sandbox.run",
+    "Saved": "history",
     "SettingsFile": "settings_file",
     "Sharing": "sharing",
     "Taken": "library",

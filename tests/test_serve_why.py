@@ -96,3 +96,13 @@ def test_a_weight_that_is_no_number_never_reaches_the_vectors(me):
 def test_an_empty_search_or_a_file_that_is_gone_explains_nothing(me, ids):
     assert me.post("/search/why", json={"of": ids["red.png"]}).status_code == 422
     assert me.post("/search/heat", json={"text": "red", "of": 99}).status_code == 404
+
+
+def test_searches_are_saved_listed_and_deleted_each_by_its_caller(me):
+    dogs = {"name": "dogs", "text": "a dog", "filters": {"since": "2024", "kind": "photos"}}
+    made = me.post("/search/saved", json=dogs)
+    assert (made.status_code, made.json()["filters"]) == (201, {"since": "2024", "kind": "photos"})
+    assert me.get("/search/saved").json() == [made.json()]
+    assert me.post("/search/saved", json={"name": " "}).status_code == 422
+    assert me.delete(f"/search/saved/{made.json()['id']}").status_code == 204
+    assert me.delete(f"/search/saved/{made.json()['id']}").status_code == 404

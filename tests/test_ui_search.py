@@ -38,9 +38,9 @@ def found(tab) -> Results:
 
 def test_an_older_search_that_speaks_late_puts_the_line_of_the_newer_one_back(tab, found):
     newest = Newest()
-    older = tab._run(newest, lambda: Results())
+    older = tab.run(newest, lambda: Results())
     next(older)
-    newer = tab._run(newest, lambda: found)
+    newer = tab.run(newest, lambda: found)
     next(newer)
     shown = next(newer)
     assert next(older) == {tab.said: shown[tab.said]}
@@ -111,9 +111,9 @@ def test_an_example_is_put_into_the_box_and_searched(tab):
 
 def test_of_two_searches_at_once_the_newer_one_is_shown(tab, found):
     newest = Newest()
-    older = tab._run(newest, lambda: Results())
+    older = tab.run(newest, lambda: Results())
     assert ENGLISH.searching in next(older)[tab.said]
-    newer = tab._run(newest, lambda: found)
+    newer = tab.run(newest, lambda: found)
     next(newer)
     assert tab.results not in next(older)
     assert next(newer)[tab.results] is found
@@ -121,9 +121,9 @@ def test_of_two_searches_at_once_the_newer_one_is_shown(tab, found):
 
 def test_a_search_that_was_sent_earlier_and_arrives_later_is_not_made(tab, found):
     newest = Newest()
-    newer = tab._run(newest, lambda: found, 20.5)
+    newer = tab.run(newest, lambda: found, 20.5)
     next(newer)
-    older = tab._run(newest, lambda: pytest.fail("searched in vain"), 10.25)
+    older = tab.run(newest, lambda: pytest.fail("searched in vain"), 10.25)
     next(older)
     assert next(newer)[tab.results] is found
     assert next(older) == {tab.said: tab._said(found)}
@@ -132,10 +132,10 @@ def test_a_search_that_was_sent_earlier_and_arrives_later_is_not_made(tab, found
 
 def test_results_that_reach_the_page_after_newer_ones_are_replaced_by_them(tab, found):
     newest, before = Newest(), Results(notice="before")
-    older = tab._run(newest, lambda: before)
+    older = tab.run(newest, lambda: before)
     next(older)
     assert next(older)[tab.results] is before  # and this is still on its way when
-    newer = tab._run(newest, lambda: found)
+    newer = tab.run(newest, lambda: found)
     next(newer), next(newer)
     assert next(older)[tab.results] is found
 

@@ -20,6 +20,7 @@ from ui.pictures import Pictures
 from ui.piece import piece
 from ui.remembering import Remembering
 from ui.running import Running
+from ui.saved import SavedPart
 from ui.search import SearchTab
 from ui.searching import Searching
 from ui.setting import Setting
@@ -68,6 +69,7 @@ def build_ui(
                 settings = SettingsTab.place(Setting(assistant=assistant, file=file, words=words), shelving)
         ask.join()
         search.offer(search_tab)
+        SavedPart(tab=search).join(visit.kept, search_tab)
         history.join(history_tab, tabs, ask, visit)
         library.join(tabs)
         emptied = settings.join(settings_tab)

@@ -49,6 +49,7 @@ class SearchTab:
     box: gr.MultimodalTextbox
     filters: dict[str, Any]  # by the fields of a Wish
     unfilter: gr.Button
+    saved: gr.HTML  # searches that this browser saved
     notice: gr.HTML
     said: gr.HTML
     order: gr.Dropdown
@@ -71,6 +72,7 @@ class SearchTab:
         with gr.Accordion(words.filters, open=False, elem_classes="filters"):
             filters = _place_filters(words)
             unfilter = gr.Button(words.filters_clear, size="sm", elem_classes="unfilter")
+        saved = piece(elem_classes="saved-part")
         weight = gr.Slider(0, 4, value=1, step=0.25, label=words.picture_counts, visible=False, elem_classes="weight")
         with gr.Row(elem_classes="above-grid", equal_height=True):
             asked = piece(visible=False, elem_classes="asked")
@@ -89,6 +91,7 @@ class SearchTab:
             notice=piece(listens="", visible=False),
             said=said,
             order=order,
+            saved=saved,
             asked=asked,
             weight=weight,
             packed=piece(listens="download", elem_classes="packed-file"),
@@ -103,7 +106,7 @@ class SearchTab:
     def render(self, results: Results) -> Updates:
         """Results as updates of components."""
         if results.query is None:
-            return {**self._idle(), **self._noticed(results.notice), self.results: results}
+            return {**self._idle(), **self.noticed(results.notice), self.results: results}
         return {
             self.said: self._said(results),
             self.order: gr.update(value=results.order, visible=bool(results.exhibits)),
@@ -111,7 +114,7 @@ class SearchTab:
             self.weight: gr.update(visible=results.weighs),
             self.grid: grid.grid(results, self.pictures, self.searching.words),
             self.results: results,
-            **self._noticed(results.notice),
+            **self.noticed(results.notice),
         }
 
     def clear(self) -> Updates:
@@ -171,10 +174,10 @@ class SearchTab:
         def search(
             sent: float | None, newest: Newest, entry: Entry, order: str, weight: float, *values: str | None
         ) -> Iterator[Updates]:
-            yield from self._run(newest, lambda: self.searching.search(entry, wish_of(*values), order, weight), sent)
+            yield from self.run(newest, lambda: self.searching.search(entry, wish_of(*values), order, weight), sent)
 
         def weigh(sent: float | None, newest: Newest, results: Results, weight: float) -> Iterator[Updates]:
-            yield from self._run(newest, lambda: self.searching.weigh(results, weight), sent)
+            yield from self.run(newest, lambda: self.searching.weigh(results, weight), sent)
 
         def look(results: Results) -> Updates:
             brought = self._brought(results)
@@ -183,14 +186,14 @@ class SearchTab:
         def refine(sent: float | None, newest: Newest, results: Results, *values: str | None) -> Iterator[Updates]:
             yield {self.notice: gr.skip()}  # a generator that says nothing would empty every part
             if results.query is not None:
-                yield from self._run(newest, lambda: self.searching.refine(results, wish_of(*values)), sent)
+                yield from self.run(newest, lambda: self.searching.refine(results, wish_of(*values)), sent)
 
         def unfilter(sent: float | None, newest: Newest, results: Results) -> Iterator[Updates]:
             yield dict.fromkeys(filters, "")
             yield from refine(sent, newest, results, *[""] * len(filters))
 
         def sort(sent: float | None, newest: Newest, results: Results, order: str) -> Iterator[Updates]:
-            yield from self._run(newest, lambda: self.searching.sort(results, order), sent)
+            yield from self.run(newest, lambda: self.searching.sort(results, order), sent)
 
         asked = [self.sent_ms, self.newest]
         held = [*asked, self.results]
@@ -203,7 +206,7 @@ class SearchTab:
         for press in (self.unfilter.click, self.said.click):
             press(unfilter, held, [*self.parts, *filters], **ALL_OF_THEM)
 
-    def _run(self, newest: Newest, work: Callable[[], Results], sent: float | None = None) -> Iterator[Updates]:
+    def run(self, newest: Newest, work: Callable[[], Results], sent: float | None = None) -> Iterator[Updates]:
         """Say that it is at work; show what it finds, unless something newer was sent (see Newest).
 
         Each of its updates may reach the page after those of a newer one: then it puts back what that one showed.
@@ -237,7 +240,7 @@ class SearchTab:
         elif act == "try" and str(what) in map(str, range(len(examples))):
             entry: Entry = {"text": examples[int(str(what))], "files": []}
             yield {self.box: entry}
-            yield from self._run(newest, lambda: self.searching.search(entry, wish), sent)
+            yield from self.run(newest, lambda: self.searching.search(entry, wish), sent)
 
     def _export(self, chosen: Sequence[Exhibit], results: Results) -> Iterator[Updates]:
         """Pack them, saying how far it is; the browser then fetches the file."""
@@ -248,7 +251,7 @@ class SearchTab:
                 if packed.file is not None:
                     yield {self.packed: link(packed.file), self.said: hint(_ready(packed, words))}
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
-            yield {**self._noticed(edges.sentence(error, words)), self.said: self._said(results)}
+            yield {**self.noticed(edges.sentence(error, words)), self.said: self._said(results)}
 
     def _regions(self, results: Results, what: object) -> list[Region]:
         return [each.citation.region for each in grid.picked(results.shown, what)]
@@ -295,7 +298,8 @@ class SearchTab:
             visible=True,
         )
 
-    def _noticed(self, text: str) -> Updates:
+    def noticed(self, text: str) -> Updates:
+        """Updates that say what is wrong, or with an empty text nothing."""
         return {self.notice: gr.HTML(notice(text), visible=bool(text))}
 
 

@@ -20,10 +20,10 @@ from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from deepseek_mm.ages import Ages
-from deepseek_mm.history import feedback, search, threads
+from deepseek_mm.history import feedback, saved, search, threads
 from deepseek_mm.history.access import hash_of, owned, owned_turn
 from deepseek_mm.history.freeze import freeze
-from deepseek_mm.history.nouns import Conversation, Corrected, Rating, Turn
+from deepseek_mm.history.nouns import Conversation, Corrected, Rating, Saved, Turn
 from deepseek_mm.history.tables import CitationRow, ConversationRow, TurnRow
 from deepseek_mm.records import Answer, Question
 from deepseek_mm.sqlite.file import File, Kind
@@ -210,6 +210,21 @@ class History:
         """Every turn of every session with a rating or a corrected box, oldest first; a negative limit is none."""
         with self._file.session() as reading:
             return threads.read(reading, feedback.judged(limit))
+
+    def save_search(self, name: str, text: str, filters: Mapping[str, str], *, session: str) -> Saved:
+        """Keep a search under this name, in place of the one of that name. BadQuestion says why it cannot be."""
+        with self._file.session(writes=True) as rows:
+            return saved.save(rows, session, name, text, filters)
+
+    def saved_searches(self, *, session: str) -> list[Saved]:
+        """Those that the session saved, by name."""
+        with self._file.session() as rows:
+            return saved.listed(rows, session)
+
+    def forget_search(self, number: int, *, session: str) -> None:
+        """Forget one. NothingThere."""
+        with self._file.session(writes=True) as rows:
+            saved.forget(rows, session, number)
 
     def adopt(self, turns: Sequence[Turn], *, title: str, pinned: bool = False, session: str) -> int:
         """Take in a conversation that came out of an export, feedback too, under new ids: the conversation's."""

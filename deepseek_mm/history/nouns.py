@@ -50,3 +50,13 @@ class Turn:
     more: tuple[tuple[str, str], ...] = ()  # name and path of each further picture
     rating: Rating = ""  # what the user thinks of the answer
     boxes: tuple[Corrected, ...] = ()  # newest last
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Saved:
+    """A search that was saved under a name."""
+
+    id: int
+    name: str
+    text: str
+    filters: tuple[tuple[str, str], ...] = ()  # name of a filter of the page, and what was typed there

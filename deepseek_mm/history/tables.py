@@ -154,3 +154,17 @@ class CorrectionRow(Base):
     bottom_px: Mapped[int]
     label: Mapped[str]
     made_at: Mapped[datetime]
+
+
+class SavedRow(Base):
+    """A search under a name, which is one session's own."""
+
+    __tablename__ = "saved_searches"
+    __table_args__ = (Index("once_a_name", "session_hash", "name", unique=True), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    session_hash: Mapped[str]
+    name: Mapped[str]
+    text: Mapped[str]
+    filters: Mapped[dict[str, Any]] = mapped_column(JSON)  # name of a filter of the page -> what was typed there
+    saved_at: Mapped[datetime]

@@ -20,6 +20,7 @@ from deepseek_mm.serve.past import history_routes
 from deepseek_mm.serve.pictures import Pictures
 from deepseek_mm.serve.problems import add_problems
 from deepseek_mm.serve.running import run_routes
+from deepseek_mm.serve.saved import saved_routes
 from deepseek_mm.serve.shelves import library_routes, nothing
 from deepseek_mm.serve.task_routes import task_routes
 from deepseek_mm.serve.tasks import Tasks
@@ -71,6 +72,7 @@ def build_api(assistant: Assistant, file: SettingsFile, *, hush: Callable[[], ob
         task_routes(tasks),
         ask_routes(tasks, doing, pictures),
         why_routes(assistant, pictures),
+        saved_routes(assistant),
         library_routes(assistant, config.serve, hush),
         history_routes(assistant),
         settings_routes(assistant, file),

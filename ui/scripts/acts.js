@@ -5,8 +5,14 @@ const act = (target) => target.closest("[data-act]");
 element.addEventListener("click", (event) => {
   const button = act(event.target);
   if (!button || button.disabled) return;
-  const text = button.closest("[data-form]")?.querySelector("textarea")?.value;
+  const field = button.closest("[data-form]")?.querySelector("textarea") ?? button.closest(".typed")?.querySelector("input");
+  const text = field?.value;
   trigger("click", { act: button.dataset.act, what: button.dataset.what, ...(text === undefined ? {} : { text }) });
+});
+element.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.isComposing || !event.target.matches(".typed input")) return;
+  event.preventDefault();
+  event.target.closest(".typed").querySelector("[data-act]").click();
 });
 element.addEventListener("focusin", (event) => { last = act(event.target); });
 watch("value", () => {

@@ -54,6 +54,10 @@ class SearchWords:
         "这似乎不是英文({language})。搜索只懂英文:请用英文描述,或改用多语言编码器,例如 "
         "--encoder google/siglip2-base-patch16-224。",
     )
+    saved = Word("Saved searches", "已保存的搜索")
+    saved_name = Word("Save this search as ...", "将此搜索保存为……")
+    saved_save = Word("Save", "保存")
+    saved_forget = Word("Delete the saved search {name}", "删除已保存的搜索 {name}")
     why_matched = Word("Why it matched", "匹配原因")
     heat = Word("Heat map", "热力图")
     heat_cold = Word("like the rest of the picture", "与画面其余部分相同")

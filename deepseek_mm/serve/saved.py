@@ -1,0 +1,70 @@
+"""/search/saved: searches under names, each caller's own. They are made with POST /search, their filters in `where`."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from deepseek_mm.history import Saved
+from deepseek_mm.history.saved import NAME_CHARS, TEXT_CHARS
+from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.serve.paging import Wish
+from deepseek_mm.serve.problems import DECLARED
+from deepseek_mm.serve.who import Who, needs
+from deepseek_mm.serve.wire import Number, Text, Typed
+
+Me = Annotated[Who, needs("ask")]
+
+
+class SavedIn(BaseModel):
+    """A search to be kept."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Typed = Field(max_length=NAME_CHARS, examples=["dogs on the beach"])
+    text: Typed = Field(default="", max_length=TEXT_CHARS, examples=["a dog on a beach"])
+    filters: Wish = Wish()
+
+
+class SavedOut(BaseModel):
+    """One that is kept."""
+
+    id: int
+    name: Text
+    text: Text
+    filters: dict[str, Text] = Field(description="those that say something", examples=[{"since": "2024"}])
+
+    @classmethod
+    def of(cls, saved: Saved) -> "SavedOut":
+        """As JSON says it."""
+        return cls(id=saved.id, name=saved.name, text=saved.text, filters=dict(saved.filters))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keeping:
+    """Keeps searches."""
+
+    assistant: Assistant
+
+    def listed(self, who: Me) -> list[SavedOut]:
+        """The caller's, by name."""
+        return [SavedOut.of(each) for each in self.assistant.history.saved_searches(session=who.session)]
+
+    def save(self, asked: SavedIn, who: Me) -> SavedOut:
+        """Keep a search, in place of the one of that name."""
+        filters = {name: str(value) for name, value in asked.filters.model_dump().items()}
+        return SavedOut.of(self.assistant.history.save_search(asked.name, asked.text, filters, session=who.session))
+
+    def forget(self, saved: Number, who: Me) -> None:
+        """Forget one."""
+        self.assistant.history.forget_search(saved, session=who.session)
+
+
+def saved_routes(assistant: Assistant) -> APIRouter:
+    """/search/saved."""
+    keeping, router = Keeping(assistant=assistant), APIRouter(tags=["ask"], responses=DECLARED)
+    router.get("/search/saved")(keeping.listed)
+    router.post("/search/saved", status_code=201)(keeping.save)
+    router.delete("/search/saved/{saved}", status_code=204)(keeping.forget)
+    return router

@@ -1,0 +1,103 @@
+"""Saved searches on the Search tab."""
+
+from types import SimpleNamespace
+
+import gradio as gr
+import pytest
+from fake_app import paper
+
+from deepseek_mm.config import Config
+from deepseek_mm.history import Saved
+from deepseek_mm.records import Query
+from ui.filters import Wish
+from ui.pictures import Pictures
+from ui.results import Results
+from ui.saved import SavedPart, is_new, listed, wish_of_saved
+from ui.search import SearchTab
+from ui.searching import Newest, Searching
+from ui.viewer import Viewer
+from ui.words import CHINESE, ENGLISH
+
+ME = "m" * 43
+DOGS = Saved(id=7, name="<dogs>", text="a dog", filters=(("since", "2024"),))
+AT_HAND = Results(query=Query(text="red green"), wish=Wish(kind="photos"))
+
+
+@pytest.fixture
+def part(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "page"))
+    assistant = paper(Config(data=tmp_path / "library"))
+    pictures = Pictures(tmp_path / "pictures", assistant.picture)
+    with gr.Blocks():
+        viewer = Viewer.place(pictures, ENGLISH, lambda source: "")
+        yield SavedPart(tab=SearchTab.place(Searching(assistant=assistant, words=ENGLISH), pictures, viewer))
+    assistant.close()
+
+
+def press(part, act: str, what: object = "", text: str = "", *, kept: object = ME, results=AT_HAND) -> dict:
+    """All updates of one press, the later over the earlier."""
+    event = SimpleNamespace(act=act, what=what, text=text)
+    updates: dict = {}
+    for some in part._pressed(None, kept, results, Newest(), event):
+        updates |= some
+    return updates
+
+
+def history(part):
+    return part.tab.searching.assistant.history
+
+
+def test_the_search_at_hand_is_saved_with_its_filters_and_found_again_by_a_press(part):
+    html = press(part, "save", text="two colours")[part.tab.saved]
+    (kept,) = history(part).saved_searches(session=ME)
+    assert (kept.text, kept.filters) == ("red green", (("kind", "photos"),))
+    assert ">two colours</button>" in html
+    updates = press(part, "again", str(kept.id), results=Results())
+    assert updates[part.tab.box] == {"text": "red green", "files": []}
+    assert updates[part.tab.filters["kind"]] == "photos"
+    assert updates[part.tab.filters["since"]] == ""
+    assert len(updates[part.tab.results].exhibits) == 2
+
+
+def test_a_saved_search_is_deleted_and_another_browsers_is_not(part):
+    kept = history(part).save_search("dogs", "a dog", {}, session="y" * 43)
+    assert "no saved search" in press(part, "forget", str(kept.id))[part.tab.notice].value
+    mine = history(part).save_search("dogs", "a dog", {}, session=ME)
+    press(part, "forget", str(mine.id))
+    assert history(part).saved_searches(session=ME) == []
+
+
+@pytest.mark.parametrize(("act", "what"), [("again", "99"), ("again", "x"), ("", ""), ("drop", "1")])
+def test_a_press_that_makes_no_sense_searches_nothing(part, act, what):
+    assert part.tab.results not in press(part, act, what)
+
+
+def test_a_browser_without_a_secret_is_told_so_and_has_no_searches(part):
+    assert press(part, "save", text="x", kept=None)[part.tab.notice].visible
+    assert "again" not in part.html(None, AT_HAND)
+
+
+def test_a_nameless_search_is_refused_in_a_sentence(part):
+    assert "needs a name" in press(part, "save", text=" ")[part.tab.notice].value
+
+
+def test_names_stay_text_and_each_has_a_button_that_deletes_it():
+    html = listed([DOGS], Results(), ENGLISH)
+    assert "&lt;dogs&gt;" in html
+    assert 'aria-label="Delete the saved search &lt;dogs&gt;"' in html
+    assert "typed" not in html  # nothing is at hand to be saved
+    assert listed([], Results(), CHINESE) == ""
+
+
+def test_what_is_saved_already_or_says_nothing_is_not_offered_to_be_saved():
+    same = Results(query=Query(text="a dog"), wish=Wish(since="2024"))
+    known = {(DOGS.text, DOGS.filters)}
+    assert not is_new(same, known)
+    assert is_new(Results(query=Query(text="a dog")), known)
+    assert not is_new(Results(query=Query(like=3)), known)
+
+
+def test_a_filter_that_this_page_does_not_know_is_passed_over():
+    assert wish_of_saved(Saved(id=1, name="x", text="", filters=(("since", "2024"), ("zoom", "3")))) == Wish(
+        since="2024"
+    )
