@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from deepseek_mm.records import Answer, Citation, Found, Match
-from index import Region
+from index import Region, Symbol
 
 if TYPE_CHECKING:
     from deepseek_mm.jobs import Job
@@ -23,7 +23,13 @@ def region_shape(region: Region) -> dict[str, Any]:
         "label": region.label,
         "labels": [{"name": label.name, "score": rounded(label.score)} for label in region.labels],
         "colours": list(region.colours),
+        "symbol": symbol_shape(region.symbol) if region.symbol else None,
     }
+
+
+def symbol_shape(symbol: Symbol) -> dict[str, str]:
+    """What a piece of code defines; the names that it calls are asked for by name."""
+    return {name: getattr(symbol, name) for name in ("name", "parent", "kind", "signature", "doc")}
 
 
 def citation_shape(citation: Citation) -> dict[str, Any]:

@@ -18,10 +18,11 @@ import deepseek_mm
 from deepseek_mm.__main__ import main
 from deepseek_mm.cli.desk import Desk
 from deepseek_mm.cli.parser import COMMANDS
+from deepseek_mm.cli.search import line
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadQuestion, LibraryError
 from deepseek_mm.records import Answer, Citation, Found, Match, Query, Question
-from index import EVERYTHING, Filter, Hit, IndexProblem, Label, Region, Source
+from index import EVERYTHING, Filter, Hit, IndexProblem, Label, Region, Source, Symbol
 
 ROOT = Path(__file__).parent.parent
 KITE = Region(
@@ -176,6 +177,7 @@ def test_an_answer_as_json_is_one_line_and_nothing_else_on_standard_output(trip)
             "label": "kite",
             "labels": [{"name": "kite", "score": 0.9123}],
             "colours": ["red"],
+            "symbol": None,
         }
     ]
     assert "opening the models" in visit.err.getvalue()
@@ -251,6 +253,14 @@ def test_a_search_prints_score_file_box_and_label_best_first(trip):
         "0.750  /photos/kite.jpg  1,2,30,40  kite",
         "0.500  /photos/kite.jpg  1,2,30,40",
     ]
+
+
+def test_a_piece_of_code_is_printed_as_editors_write_places_with_its_name():
+    symbol = Symbol(name="ask", parent="Assistant", kind="method")
+    source = Source(path="/repo/app.py", kind="code")
+    piece = Region(source=source, kind="code", box_px=(0, 0, 0, 0), lines=(3, 9), symbol=symbol)
+    assert line(Match(region=piece, score=0.5)) == "0.500  /repo/app.py:3-9  Assistant.ask"
+    assert line(Match(region=replace(piece, symbol=None), score=0.5)) == "0.500  /repo/app.py:3-9"
 
 
 def test_a_search_returns_as_many_as_asked_for_and_opens_no_language_model(trip):

@@ -9,7 +9,7 @@ from deepseek_mm import shapes
 from deepseek_mm.jobs import Jobs
 from deepseek_mm.records import Answer, Check, Citation, Found, Match, Said, Verdict, Worked
 from deepseek_mm.serve.wire import AnswerOut, FoundOut, JobOut, Number, RegionOut, SourceOut, Typed
-from index import Label, Region, Source
+from index import Label, Region, Source, Symbol
 
 KITE = Source(id=7, path="/photos/kite.jpg", width_px=640, height_px=480, modified_ns=1_000_000_000)
 PART = Region(id=31, source=KITE, box_px=(1, 2, 3, 4), labels=(Label(name="kite", score=0.93456),), colours=("red",))
@@ -64,6 +64,14 @@ def test_a_region_names_the_picture_that_this_server_has_of_it():
         "",
         "",
     ]
+
+
+def test_a_piece_of_code_tells_what_it_defines():
+    symbol = Symbol(name="ask", parent="Assistant", kind="method", signature="def ask(self)", doc="Asks.", calls=("f",))
+    piece = Region(source=Source(id=9, path="/c.py", kind="code"), kind="code", box_px=(0, 0, 0, 0), symbol=symbol)
+    told = {"name": "ask", "parent": "Assistant", "kind": "method", "signature": "def ask(self)", "doc": "Asks."}
+    assert RegionOut.of(piece).model_dump()["symbol"] == told
+    assert RegionOut.of(PART).symbol is None
 
 
 def test_the_worth_of_a_verdict_travels_without_its_map_of_looks():

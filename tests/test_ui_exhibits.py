@@ -3,10 +3,11 @@
 import pytest
 
 from deepseek_mm.records import Citation
-from index import Label, Region, Source
+from index import Label, Region, Source, Symbol
 from ui.exhibits import Exhibit, caption, chosen, details, evidence, exhibit, is_drawn
 from ui.words import CHINESE, ENGLISH
 
+ASK = Symbol(name="ask", parent="Assistant", kind="method")
 PDF = {"source_kind": "document", "path": "/docs/bill.pdf", "page": 2}
 NOTES = {"source_kind": "document", "path": "/docs/notes.md", "kind": "text", "box_px": (0, 0, 0, 0), "label": ""}
 
@@ -29,6 +30,14 @@ def citation(
         (citation(label="", kind="page", **PDF), "[1] bill.pdf, page 2"),
         (citation(label="", kind="text", text="Total\n due", **PDF), '[1] "Total due" - bill.pdf, page 2'),
         (citation(kind="text", text="x" * 99), f'[1] "{"x" * 40}..." - beach.jpg'),
+        (
+            citation(text="x = 1", lines=(3, 9), kind="code", path="/a/app.py", source_kind="code"),
+            '[1] "x = 1" - app.py:3-9',
+        ),
+        (
+            citation(text="def", lines=(3, 9), kind="code", path="/a/app.py", symbol=ASK),
+            "[1] Assistant.ask - app.py:3-9",
+        ),
         (citation(text="Hello", lines=(3, 9), **NOTES), '[1] "Hello" - notes.md, lines 3-9'),
     ],
 )

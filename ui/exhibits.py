@@ -38,9 +38,11 @@ def caption(citation: Citation, words: Words) -> str:
 
 
 def named(region: Region, words: Words) -> str:
-    """The file, and where in it: "bill.pdf, page 2"."""
+    """The file, and where in it: "bill.pdf, page 2", of code as editors write it: "app.py:3-9"."""
     place = ""
-    if region.page:
+    if region.kind == "code" and region.lines[0]:
+        place = f":{region.lines[0]}-{region.lines[1]}"
+    elif region.page:
         place = ", " + words.on_page.format(page=region.page)
     elif region.lines[0]:
         place = ", " + words.on_lines.format(first=region.lines[0], last=region.lines[1])
@@ -95,6 +97,8 @@ def chosen(shown: Sequence[object], what: object) -> int | None:
 
 
 def _what(region: Region, words: Words) -> str:
+    if region.kind == "code" and region.symbol:
+        return region.symbol.path
     if region.kind in WRITTEN and region.text:
         text = " ".join(region.text.split())
         return f'"{text[:QUOTED].rstrip()}{"..." if len(text) > QUOTED else ""}"'

@@ -9,7 +9,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.records import Found, Match, Query
 from deepseek_mm.shapes import found_shape
-from index import Filter
+from index import Filter, Region
 
 OTHER_SPACE = "take one for many languages: --encoder google/siglip2-base-patch16-224 (index --rebuild once)"
 
@@ -31,13 +31,20 @@ def query_of(args: Namespace, config: Config) -> Query:
 
 
 def line(match: Match) -> str:
-    """Score, file, box, label; then why, and how many near duplicates stand behind it."""
+    """Score, file, box and label, of code lines and name; then why, and how many near duplicates stand behind it."""
     region = match.region
-    place = ",".join(map(str, region.box_px))
     notes = [f"because of {', '.join(match.why)}"] if match.why else []
     notes += [f"{len(match.twins)} more like it"] if match.twins else []
-    first = f"{match.score:.3f}  {region.source.path}  {place}  {region.label}".rstrip()
+    first = f"{match.score:.3f}  {place(region)}".rstrip()
     return f"{first}  ({'; '.join(notes)})" if notes else first
+
+
+def place(region: Region) -> str:
+    """ "/a/kite.jpg  0,0,64,48  kite", "/a/app.py:3-9  Assistant.ask"."""
+    if region.lines[0]:
+        name = region.symbol.path if region.symbol else ""
+        return f"{region.source.path}:{region.lines[0]}-{region.lines[1]}  {name}"
+    return f"{region.source.path}  {','.join(map(str, region.box_px))}  {region.label}"
 
 
 def verdict(found: Found) -> str:

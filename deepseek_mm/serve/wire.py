@@ -80,12 +80,23 @@ class RegionOut(BaseModel):
     label: Text = Field(examples=["kite"])
     labels: list["LabelOut"]
     colours: list[str] = Field(examples=[["red"]])
+    symbol: "SymbolOut | None" = Field(description="what a piece of code defines, or a text's section")
     picture: str = Field(description="address here; empty where there is none", examples=[PICTURE])
 
     @classmethod
     def of(cls, region: Region) -> Self:
         """As JSON says it."""
         return cls(**placed(region))
+
+
+class SymbolOut(BaseModel):
+    """What a piece of code defines."""
+
+    name: Text = Field(examples=["ask_many"])
+    parent: Text = Field(description="what encloses it, joined by dots", examples=["Assistant"])
+    kind: str = Field(description="function, method, class, module, section or block", examples=["method"])
+    signature: Text = Field(examples=["def ask_many(self, questions)"])
+    doc: Text = Field(description="its docstring, or the comment above it")
 
 
 class LabelOut(BaseModel):
