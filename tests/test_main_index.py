@@ -270,3 +270,16 @@ def test_a_job_that_waits_for_longer_than_a_moment_says_so():
 def test_a_job_of_unknown_length_shows_how_much_is_done():
     assert sentence(job(total=None, done=7, seconds_left=None, message="/p/a.pdf")) == "7  2.0/s  a.pdf"
     assert sentence(job(per_second=0.0, seconds_left=None)) == "0/10  looking"
+
+
+def test_a_repository_is_named_by_its_address_and_fetched_first(shop, tmp_path):
+    origin = tmp_path / "kites"
+    origin.mkdir()
+    (origin / "a.py").write_text("def fly(): pass\n")
+    who = ["-c", "user.name=A", "-c", "user.email=a@b.c"]
+    for words in (["init", "-q"], ["add", "a.py"], [*who, "commit", "-q", "-m", "one"]):
+        subprocess.run(["git", "-C", str(origin), *words], check=True)
+    assert shop("index", f"file://{origin}") == 0
+    assert "fetching file://" in shop.err
+    assert shop("index", "file:///nowhere/kites") == 2
+    assert "cannot be fetched" in shop.err

@@ -1,14 +1,21 @@
 """`bench code`: how long a repository takes to go in, to be looked through again without a change, and after one.
 
+Then the folder is watched, as the library does it, and files change in it.
+
 Files are copied in the order of their names until they hold as many functions as are wanted, so that the measurement
 has a folder of its own. Functions and methods are counted; classes, modules and further parts of long functions go in
 beside them and cost the same.
 """
 
 import shutil
+import statistics
 import sysconfig
+import time
 from collections import Counter
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from threading import Event
 
 from deepseek_mm.bench.intake import seconds_of
 from deepseek_mm.bench.result import Line, Result, Setting
@@ -16,6 +23,8 @@ from deepseek_mm.config import ParseConfig
 from deepseek_mm.encoders import open_space
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.ingest import Hooks, Intake, Report
+from deepseek_mm.jobs import Jobs, Task, Worker
+from deepseek_mm.library.watch import WATCH, Watch
 from deepseek_mm.parse.document import parse_file
 from deepseek_mm.parse.files import open_file
 from deepseek_mm.parse.folder import find_files
@@ -25,6 +34,9 @@ from index.store import RegionStore
 
 FUNCTIONS = ("function", "method")
 EVERY = 100  # files between two lines of progress
+CHANGES = 3  # of a watched folder
+PATIENCE_S = 60.0
+LOOK_S = 0.01
 CHANGE = "\n\ndef added_by_the_bench():\n    return 1\n"
 
 
@@ -47,6 +59,8 @@ def code(setting: Setting) -> Result:
             file.write(CHANGE)
         reports.append(intake.take([folder]))
         assert store.symbols("added_by_the_bench"), "what changed is found"
+        setting.note("changing files of a watched folder")
+        watch_s = watched(intake, folder, setting.folder / "jobs.db")
     first_s, again_s, changed_s = (report.seconds for report in reports)
     line = Line(
         what=f"{functions:,} functions in ({sum(kinds.values()):,} pieces of {reports[0].added:,} files)",
@@ -56,9 +70,40 @@ def code(setting: Setting) -> Result:
     )
     again = Line(what="  again, nothing changed", value=f"{again_s:.2f} s", bar="5 s")
     changed = Line(what="  again, one file changed", value=f"{changed_s:.2f} s")
+    found = Line(what="  a changed file of a watched folder is found", value=f"{watch_s:.2f} s", bar="2 s")
     numbers = {"functions": functions, "pieces": sum(kinds.values()), "files": reports[0].added, "index_s": first_s}
     numbers |= {"functions_per_s": functions / first_s, "again_s": again_s, "changed_s": changed_s}
-    return Result(lines=(line, again, changed), numbers=numbers | {"split_s": split_s})
+    return Result(lines=(line, again, changed, found), numbers=numbers | {"split_s": split_s, "watch_s": watch_s})
+
+
+def watched(intake: Intake, folder: Path, jobs_file: Path) -> float:
+    """Seconds from the change of a file until a name in it is found, the median of some changes."""
+    began = Event()
+
+    def changed(task: Task, paths: Sequence[str]) -> None:
+        intake.take(paths)
+        began.set()
+
+    jobs = Jobs(jobs_file)
+    worker = Worker(jobs, {WATCH: Watch(changed=changed).run})
+    jobs.add(WATCH, {"folder": str(folder)})
+    worker.start()
+    try:
+        assert began.wait(PATIENCE_S), "the folder itself is told first"
+        times_s = [seconds_of(partial(found_after, intake, folder / f"watched_{n}.py")) for n in range(CHANGES)]
+    finally:
+        worker.stop(PATIENCE_S)
+        jobs.close()
+    return statistics.median(times_s)
+
+
+def found_after(intake: Intake, file: Path) -> None:
+    """Writes a function into the file, and waits until the store knows its name."""
+    file.write_text(f"def {file.stem}():\n    return 1\n")
+    until_s = time.monotonic() + PATIENCE_S
+    while not intake.store.symbols(f"{file.stem}.{file.stem}"):
+        assert time.monotonic() < until_s, "a watch tells what changed"
+        time.sleep(LOOK_S)
 
 
 def told(setting: Setting) -> Hooks:

@@ -31,7 +31,7 @@ POLL_S = 0.5
 def run(args: Namespace, desk: Desk) -> int:
     """Exit code 1 when there were files and none could be read."""
     config = config_of(args, desk)
-    paths = checked(args.paths) or known_files(config, desk, rebuild=args.rebuild)
+    paths = checked(args.paths, config, desk) or known_files(config, desk, rebuild=args.rebuild)
     with opened(config, desk, rebuild=args.rebuild) as assistant, working(assistant.library):
         library = assistant.library
         if args.watch:
@@ -46,8 +46,15 @@ def run(args: Namespace, desk: Desk) -> int:
     return code
 
 
-def checked(paths: list[Path]) -> list[Path]:
-    """The paths; NothingThere if one does not exist. (A job would only list it.)"""
+def checked(names: list[str], config: Config, desk: Desk) -> list[Path]:
+    """The paths, repositories that are named by an address fetched; NothingThere if one does not exist. (A job would
+    only list it.)
+    """
+    from deepseek_mm.library.cloned import fetched, is_address
+
+    for address in filter(is_address, names):
+        desk.note(f"fetching {address}")
+    paths = [fetched(name, config.data) if is_address(name) else Path(name) for name in names]
     for path in paths:
         if not path.is_symlink() and not path.exists() and "!/" not in str(path):
             raise NothingThere(f"no file or folder at {path.absolute()}. Check the name")
@@ -132,7 +139,10 @@ def keep_watching(library: "Library", desk: Desk) -> None:
 def add(parser: ArgumentParser) -> None:
     """The words of `index`."""
     parser.add_argument(
-        "paths", metavar="PATH", nargs="*", type=Path, help="photos, documents, code, archives, and folders of them"
+        "paths",
+        metavar="PATH",
+        nargs="*",
+        help="photos, documents, code, archives, folders of them, or the address of a git repository",
     )
     parser.add_argument("--rebuild", action="store_true", help="read every known file again, or those that are named")
     parser.add_argument("--collection", metavar="NAME", default="", help="put all of it into a collection of this name")

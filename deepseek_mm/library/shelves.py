@@ -18,6 +18,7 @@ from deepseek_mm.history import History
 from deepseek_mm.jobs import Job, Jobs, State, Task, Worker
 from deepseek_mm.library.bundle import BACKUP, KEPT, RESTORE, Bundle
 from deepseek_mm.library.check import REPAIR, VERIFY, Check
+from deepseek_mm.library.cloned import FOLDER as REPOSITORIES
 from deepseek_mm.library.dropped import tidy
 from deepseek_mm.library.duplicates import DUPLICATES, Duplicates, Keep, Twins, keep_apart, read_apart, twins_of
 from deepseek_mm.library.filling import DESCRIBED, INDEX, READ, Filling, below
@@ -272,7 +273,7 @@ class Library:
         self.jobs.clear()
         sweep(self.config.data, everything=True)
         own = Path(self.store.folder).resolve()
-        for name in (*KEPT, "page"):
+        for name in (*KEPT, REPOSITORIES, "page"):
             shutil.rmtree(self.config.data / name, ignore_errors=True)
         for folder in (self.config.data / "spaces").glob("*"):
             if folder.resolve() != own:
