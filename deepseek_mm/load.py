@@ -12,6 +12,7 @@ from typing import TypeVar
 from deepseek_mm.config import BASE_LM, Config, cache_folder
 from deepseek_mm.encoders import open_space
 from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.encoders.quick import narrow_linears
 from deepseek_mm.encoders.space import Space
 from deepseek_mm.errors import LibraryError, MissingWeights
 from deepseek_mm.history import History
@@ -24,7 +25,6 @@ from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.runtime.decode import open_planned
 from deepseek_mm.runtime.dial import dialled
 from deepseek_mm.runtime.hardware import probe
-from deepseek_mm.runtime.narrowed import narrow_linears
 from deepseek_mm.runtime.plan import Plan
 from deepseek_mm.runtime.planned import encoder_here, fit
 from deepseek_mm.runtime.spare import hold_few_shapes
@@ -96,7 +96,7 @@ def small_nets(eyes: Eyes, plan: Plan) -> list[object]:
     if not isinstance(eyes.space, DefaultSpace) or plan.engine("image").numbers == "fp32":
         return []
     model, reader = eyes.space.model, eyes.reader
-    nets = [model.image_head, model.side, model.text_head, model.code_head, eyes.space.finder]
+    nets = [model.image_head, model.side, model.text_head, eyes.space.finder]
     looking = (reader, getattr(reader, "noticer", None), eyes.describer)
     return [*nets, *(getattr(each, "net", None) for each in looking)]
 

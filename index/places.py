@@ -172,15 +172,17 @@ def remove(session: Session, source_ids: Sequence[int]) -> int:
     return len(gone)
 
 
-def reword(session: Session, source_id: int, region: Region, vectors_1D: Floats, mark: str) -> bool:
-    """One region in the place of all others of its kind; False if the source is gone."""
+def exchange_regions(
+    session: Session, source_id: int, regions: Sequence[Region], vectors_ND: Floats, mark: str
+) -> bool:
+    """Regions in the place of all others of their kinds; False if the source is gone."""
     if session.get(SourceRow, source_id) is None:
         return False
-    same = (RegionRow.source_id == source_id, RegionRow.kind == region.kind)
+    same = (RegionRow.source_id == source_id, RegionRow.kind.in_({region.kind for region in regions}))
     if session.scalars(delete(RegionRow).where(*same).returning(RegionRow.id)).all():
         note_change(session)
     session.merge(MarkRow(source_id=source_id, name=mark))
-    queries.add_regions(session, source_id, [region], vectors_1D)
+    queries.add_regions(session, source_id, regions, vectors_ND)
     return True
 
 

@@ -51,11 +51,14 @@ class RegionStore(StoreReader):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def add(self, source: Source, regions: Sequence[Region], vectors_ND: NDArray[Any]) -> Source:
+    def add(
+        self, source: Source, regions: Sequence[Region], vectors_ND: NDArray[Any], *, marks: Sequence[str] = ()
+    ) -> Source:
         """Store a file's regions, row n of the vectors belonging to regions[n]; replaces what was at the same path.
 
-        Of a source with the same bytes it takes over every place, so that bytes are stored once in a collection.
-        Returns the source with its id. One transaction: after a crash all of it is there or nothing.
+        `marks` are passes that need not be made over it. Of a source with the same bytes it takes over every place, so
+        that bytes are stored once in a collection. Returns the source with its id. One transaction: after a crash all
+        of it is there or nothing.
         """
         vectors_ND = self._fitting(regions, vectors_ND)
         _check_text(source.path)
@@ -64,6 +67,7 @@ class RegionStore(StoreReader):
             row = queries.source_row(source)
             session.add(row)
             session.flush()
+            session.add_all(MarkRow(source_id=row.id, name=mark) for mark in marks)
             queries.add_regions(session, row.id, regions, vectors_ND)
             places.inherit(session, row)
             return nouns.to_source(row)
@@ -82,14 +86,15 @@ class RegionStore(StoreReader):
             queries.add_regions(session, source_id, regions, vectors_ND)
         return True
 
-    def reword(self, source_id: int, region: Region, vector_D: NDArray[Any], *, mark: str) -> bool:
-        """Put this region in the place of all others of its kind that the source has, and note that the pass is done.
-
-        False if the source is gone.
+    def exchange_regions(
+        self, source_id: int, regions: Sequence[Region], vectors_ND: NDArray[Any], *, mark: str
+    ) -> bool:
+        """Put these regions in the place of all others of their kinds that the source has, and note that the pass is
+        done. False if the source is gone.
         """
-        vectors_1D = self._fitting([region], vector_D[None])
+        vectors_ND = self._fitting(regions, vectors_ND)
         with self._database.writing() as session:
-            return places.reword(session, source_id, region, vectors_1D, mark)
+            return places.exchange_regions(session, source_id, regions, vectors_ND, mark)
 
     def touch(self, path: str, *, modified_ns: int) -> None:
         """Note that the file at this path has a new time and the same bytes."""

@@ -16,7 +16,7 @@ FILES = sorted(WEIGHTS.glob("*.safetensors"))
 
 def test_every_file_is_described_in_the_card_and_nothing_else_lies_there():
     card = (WEIGHTS / "CARD.md").read_text()
-    assert {"lm", "names", "regions", "small", "space", "vocabulary"} <= {file.stem for file in FILES}
+    assert {"code", "lm", "names", "regions", "small", "space", "vocabulary"} <= {file.stem for file in FILES}
     assert all(name in card for name in ("certainty.json", *(file.name for file in FILES)))
     assert {path.name for path in WEIGHTS.iterdir()} == {"CARD.md", "certainty.json", *(file.name for file in FILES)}
 
@@ -25,7 +25,7 @@ def test_the_card_names_data_command_scores_and_licence():
     card = (WEIGHTS / "CARD.md").read_text()
     for heading in ("## Data", "## Recipe", "## Scores", "## Licence", "## Limits"):
         assert heading in card
-    for trainer in ("align", "small", "boxes", "names", "lm", "reader", "caption", "notice", "see", "scenes"):
+    for trainer in ("align", "code", "small", "boxes", "names", "lm", "reader", "caption", "notice", "see", "scenes"):
         assert f"python -m deepseek_mm train {trainer}" in card
 
 
@@ -33,6 +33,7 @@ def test_every_part_keeps_to_its_megabytes():
     sizes = {file.stem: file.stat().st_size for file in FILES}
     assert sizes.pop("lm") + sizes.pop("glance") < 25e6
     assert sizes.pop("reader") + sizes.pop("captions") < 15e6
+    assert sizes.pop("code") < 25e6
     assert sum(sizes.values()) < 30e6
 
 

@@ -9,7 +9,8 @@ from PIL import Image
 
 from deepseek_mm.config import EncoderConfig
 from deepseek_mm.encoders import open_space
-from deepseek_mm.encoders.default import DefaultSpace, fingerprint
+from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.encoders.packaged import fingerprint
 from deepseek_mm.errors import MissingWeights
 
 PHOTOS = Path(__file__).parent.parent / "examples" / "photos"

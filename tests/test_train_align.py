@@ -28,7 +28,6 @@ def painted(tmp_path_factory):
         split = "train" if n < 12 else "dev"
         rows.append({"image": f"{n}.png", "captions": [f"a {colour} wall", f"{colour} paint"], "split": split})
     (folder / "rows.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
-    (folder / "code.jsonl").write_text("\n".join(json.dumps({"text": f"add {n}", "code": f"+{n}"}) for n in range(12)))
     return folder
 
 
@@ -50,21 +49,20 @@ def test_the_command_trains_and_writes_a_space_that_opens(painted, tmp_path, cap
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     weights = tmp_path / "space.safetensors"
-    flags = f"--data {painted}/rows.jsonl --images {painted} --code {painted}/code.jsonl --out {tmp_path}/run"
+    flags = f"--data {painted}/rows.jsonl --images {painted} --out {tmp_path}/run"
     args = parser.parse_args(
         [*flags.split(), *f"--weights {weights} --epochs 2 --batch 6 --views 1 --side-epochs 2 --upper-from 1".split()]
     )
     assert run(args) == 0
     told = capsys.readouterr().err
     assert "text to image" in told
-    assert "code head: mean reciprocal rank over 2 unseen pairs" in told
     space = DefaultSpace(weights)
     assert space.embed_images([picture("red")]).shape == (1, 512)
     assert "the vocabulary stays without curves: no word of the vocabulary occurs in 15 of 12 photos" in told
     assert weights.stat().st_size < 30e6
     assert len((tmp_path / "run/log.jsonl").read_text().splitlines()) == 4
 
-    # the alignment is finished: the same command trains it no further (side and code heads are short and start anew)
+    # the alignment is finished: the same command trains it no further (side heads are short and start anew)
     first = load_file(weights)
     assert run(args) == 0
     again = load_file(weights)

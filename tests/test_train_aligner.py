@@ -50,7 +50,7 @@ class ToyModel(nn.Module):
         torch.manual_seed(1)
         self.image_tower, self.text_tower = ToyTower(), ToyTexts()
         self.packaged_upper = nn.Conv2d(120, 16, 1)
-        self.image_head, self.text_head, self.code_head = ImageHead(), TextHead(), TextHead()
+        self.image_head, self.text_head = ImageHead(), TextHead()
         self.side = Side(channels=16, layers=1)
         self.narrow = nn.Parameter(torch.eye(512, 256), requires_grad=False)
 

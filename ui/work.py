@@ -86,6 +86,7 @@ def title(job: Job, words: Words) -> str:
         "index": words.job_index, "read text": words.job_read, "verify": words.job_verify, "repair": words.job_repair,
         "back up": words.job_backup, "restore": words.job_restore, "watch": words.job_watch,
         "duplicates": words.job_duplicates,
+        "renew code": words.job_renew,
     }  # fmt: skip
     paths = payload.get("only") or payload.get("paths") or [payload.get("file") or payload.get("folder") or ""]
     more = len(paths) - 1

@@ -199,6 +199,17 @@ def decider(args: Namespace, desk: Desk) -> Iterator["Assistant"]:
             yield assistant
 
 
+def code_search(args: Namespace, desk: Desk) -> int:
+    """How early questions find functions of packages that nothing was trained on; `--split dev` for choosing."""
+    from deepseek_mm.evaluate.code_search import evaluate_code_search, held_functions
+    from deepseek_mm.parse.packages import packages
+
+    desk.note("taking installed packages apart")
+    functions = held_functions(args.split or "test", packages())[:: args.every]
+    space = desk.open_space(config_of(args, desk).encoder)
+    return tell(evaluate_code_search(space, functions, desk.note), args, desk)
+
+
 def scenes(args: Namespace, desk: Desk) -> int:
     """Questions about scenes that are drawn for this, answered with programs and without."""
     from deepseek_mm.evaluate.scenes.score import evaluate_scenes
@@ -244,6 +255,7 @@ PARTS: dict[str, Callable[[Namespace, Desk], int]] = {
     "presence": presence,
     "doubt": doubt,
     "scenes": scenes,
+    "code-search": code_search,
     "lm": lm,
     "quant": quant,
     "code": code,
@@ -281,7 +293,9 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument("--things", metavar="FILE", type=Path, help="abstain: JSONL of rows {thing, there}")
     parser.add_argument("--scores", metavar="FILE", type=Path, help="abstain: keep how certain it was of each thing")
     parser.add_argument("--way", choices=("all", "read", "draft", "answer"), default="all", help="answers: how to ask")
-    parser.add_argument("--every", metavar="N", type=int, default=1, help="answers: only every Nth question")
+    parser.add_argument(
+        "--every", metavar="N", type=int, default=1, help="answers, code-search: every Nth question only"
+    )
     parser.add_argument(
         "--captioner", metavar="FILE", type=Path, nargs="+", help="caption: other weights; several vote"
     )
@@ -300,7 +314,7 @@ def add(parser: ArgumentParser) -> None:
 
 COMMAND = Command(
     name="eval",
-    help="score retrieval, regions, pointing, abstaining, answers, captions, vqa, doubt, scenes, language models, code",
+    help="score retrieval, regions, pointing, abstaining, answers, captions, vqa, doubt, scenes, models, code",
     example="python -m deepseek_mm eval retrieval --data captions.jsonl --images photos --split dev",
     add=add,
     run=run,

@@ -88,7 +88,12 @@ class ClipSpace:
         starts = range(0, len(texts), TEXT_BATCH)
         return self._stack([self._read(texts[start : start + TEXT_BATCH]) for start in starts])
 
-    embed_code = embed_texts  # these models know code as text only
+    embed_code = embed_code_questions = embed_texts  # these models know code as text only
+
+    @property
+    def code_fingerprint(self) -> str:
+        """Code is read by what reads texts."""
+        return self.fingerprint
 
     def _stack(self, parts: list[Floats]) -> Floats:
         return np.concatenate([np.zeros((0, self.dim), np.float32), *parts])

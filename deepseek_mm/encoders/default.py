@@ -7,10 +7,8 @@ Shape key:  N pictures or texts, B pictures in a batch, P positions of the map (
             M side of the middle map (17) or width of a main vector (512), L layers, W width of the text tower
 """
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +24,8 @@ from torch import Tensor, nn
 from deepseek_mm.deltas import add_deltas
 from deepseek_mm.encoders import boxes
 from deepseek_mm.encoders.ahead import batched_ahead
+from deepseek_mm.encoders.code import CodeReader
+from deepseek_mm.encoders.code_text import broken_up
 from deepseek_mm.encoders.image import (
     GRID,
     MAP_CHANNELS,
@@ -35,8 +35,9 @@ from deepseek_mm.encoders.image import (
     squeeze,
     to_pixels,
 )
-from deepseek_mm.encoders.packaged import image_tower_file, text_tower_folder
+from deepseek_mm.encoders.packaged import fingerprint, image_tower_file, text_tower_folder
 from deepseek_mm.encoders.projection import MAIN_DIM, SPACE_DIM, ImageHead, Side, TextHead, join
+from deepseek_mm.encoders.quick import quick
 from deepseek_mm.encoders.recent import Recent, Seen
 from deepseek_mm.encoders.space import Floats, Look
 from deepseek_mm.encoders.tags import Namer, read_groups
@@ -45,22 +46,22 @@ from deepseek_mm.errors import MissingWeights
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "space.safetensors"
 TEXT_BATCH = 64
+OLD = "code_head."  # in files from before code had a tower of its own
 FEW = 4  # pictures at once that may come again: those of a question, not those of a folder
 
 
 class TextSide(nn.Module):
-    """What reads texts and code, whatever tower looks at pictures beside it: whoever builds on it fills these."""
+    """What reads texts, whatever tower looks at pictures beside it: whoever builds on it fills these."""
 
     text_tower: TextTower
     text_head: TextHead
-    code_head: TextHead
     side: nn.Module  # with a head `text`
     narrow: nn.Parameter
 
-    def read(self, texts: Sequence[str], head: nn.Module) -> Tensor:
-        """(N, D): texts or code through the main head given and the side head."""
+    def read(self, texts: Sequence[str]) -> Tensor:
+        """(N, D): texts through the main head and the side head."""
         pooled_NLW = self.text_tower(texts)
-        return join(head(pooled_NLW[:, -1]), self.side.text(pooled_NLW), self.narrow)  # type: ignore[operator]
+        return join(self.text_head(pooled_NLW[:, -1]), self.side.text(pooled_NLW), self.narrow)  # type: ignore[operator]
 
 
 class SpaceModel(TextSide):
@@ -76,7 +77,6 @@ class SpaceModel(TextSide):
         self.text_tower = load_text_tower(text_tower_folder())
         self.image_head = ImageHead()
         self.text_head = TextHead()
-        self.code_head = TextHead()
         self.side = Side(MAP_CHANNELS + MIDDLE_CHANNELS, len(LAYERS))
         self.narrow = nn.Parameter(torch.eye(SPACE_DIM, MAIN_DIM), requires_grad=False)
 
@@ -135,6 +135,14 @@ class PackagedSpace(ABC):
     side_px: int  # of the squares that the image tower sees
     dim, max_tokens = SPACE_DIM, MAX_TOKENS
 
+    def __init__(self) -> None:
+        self.code = CodeReader()
+
+    @property
+    def code_fingerprint(self) -> str:
+        """Of what reads code: pictures and texts do not depend on it."""
+        return self.code.fingerprint
+
     @abstractmethod
     def look_many(self, images: Iterable[Image]) -> Iterator[Look]:
         """One look per picture, in order."""
@@ -144,30 +152,31 @@ class PackagedSpace(ABC):
         vectors = [look.vector_D for look in self.look_many(images)]
         return np.stack(vectors) if vectors else np.zeros((0, self.dim), np.float32)
 
+    @torch.inference_mode()
     def embed_texts(self, texts: Sequence[str]) -> Floats:
         """(N, D)."""
-        return self._read(texts, self.model.text_head)
-
-    def embed_code(self, codes: Sequence[str]) -> Floats:
-        """(N, D): the same tower, a head of its own."""
-        return self._read(codes, self.model.code_head)
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each, those at its ends included, however many of them are read."""
-        return self.model.text_tower.count(texts)
-
-    @torch.inference_mode()
-    def _read(self, texts: Sequence[str], head: nn.Module) -> Floats:
         if not texts:
             return np.zeros((0, self.dim), np.float32)
         ordered, back_N = in_order_of_length(texts)
         with quick():
             parts = [
-                self.model.read(ordered[start : start + TEXT_BATCH], head).float()
+                self.model.read(ordered[start : start + TEXT_BATCH]).float()
                 for start in range(0, len(ordered), TEXT_BATCH)
             ]
         vectors: Floats = torch.cat(parts)[back_N].numpy()
         return vectors
+
+    def embed_code(self, codes: Sequence[str]) -> Floats:
+        """(N, D), by a tower of its own; `code_text` makes what it reads best."""
+        return self.code.read(codes, asks=False)
+
+    def embed_code_questions(self, texts: Sequence[str]) -> Floats:
+        """(N, D): near the code that does what they say, and near nothing else."""
+        return self.code.read([broken_up(text) for text in texts], asks=True)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each, those at its ends included, however many of them are read."""
+        return self.model.text_tower.count(texts)
 
 
 class DefaultSpace(PackagedSpace):
@@ -179,11 +188,13 @@ class DefaultSpace(PackagedSpace):
     def __init__(self, weights: Path = WEIGHTS, *, batch: int = 16) -> None:
         if not weights.is_file():
             raise MissingWeights(weights, make="python -m deepseek_mm train align")
+        super().__init__()
         self.batch = batch
         self.recent: Recent | None = None
         self.model = SpaceModel()
         with safe_open(weights, framework="pt") as file:
-            add_deltas(self.model, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+            names = [name for name in file.keys() if not name.startswith(OLD)]  # noqa: SIM118
+            add_deltas(self.model, {name: file.get_tensor(name) for name in names})
         self.model.eval().requires_grad_(False)
         self.namer = Namer(self.model.image_tower.classifier, read_groups())
         self.finder = boxes.load_box_head(boxes.WEIGHTS, fingerprint((image_tower_file(),)))
@@ -236,25 +247,3 @@ class DefaultSpace(PackagedSpace):
             cells_BPD = self.model.look_at(maps.main_BPC, maps.side_BPC)[1].float()
         spoken_BNGG = self.namer.spoken_for(maps.packaged_BCGG, names).float()
         return cells_BPD.unflatten(1, (GRID, GRID)).numpy(), spoken_BNGG.permute(0, 2, 3, 1).numpy()
-
-
-def quick() -> AbstractContextManager[object]:
-    """bfloat16 where the CPU multiplies it in hardware; float32 elsewhere, and where torch's autocast is set to it."""
-    if torch.get_autocast_dtype("cpu") is torch.bfloat16 and torch.cpu._is_avx512_bf16_supported():
-        return torch.autocast("cpu", torch.bfloat16)
-    return nullcontext()
-
-
-def narrow(x: Tensor) -> Tensor:
-    """What goes into nets under `quick`: bfloat16 where they compute in it, else float32, as their weights are."""
-    with quick():
-        return x.bfloat16() if torch.is_autocast_enabled("cpu") else x.float()
-
-
-def fingerprint(files: Sequence[Path]) -> str:
-    """SHA-256 over the bytes of the files, in order, hexadecimal."""
-    digest = hashlib.sha256()
-    for file in files:
-        with file.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
-    return digest.hexdigest()

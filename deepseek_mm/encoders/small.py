@@ -20,10 +20,11 @@ from torch import Tensor, nn
 from deepseek_mm.deltas import add_deltas
 from deepseek_mm.encoders.ahead import batched_ahead
 from deepseek_mm.encoders.default import WEIGHTS as TEXT_WEIGHTS
-from deepseek_mm.encoders.default import PackagedSpace, TextSide, fingerprint, positions, quick
+from deepseek_mm.encoders.default import PackagedSpace, TextSide, positions
 from deepseek_mm.encoders.image import MAP_CHANNELS, load_image_tower, squeeze, to_pixels
-from deepseek_mm.encoders.packaged import small_tower_file, text_tower_folder
+from deepseek_mm.encoders.packaged import fingerprint, small_tower_file, text_tower_folder
 from deepseek_mm.encoders.projection import MAIN_DIM, SPACE_DIM, ImageHead, LayersHead, TextHead
+from deepseek_mm.encoders.quick import quick
 from deepseek_mm.encoders.space import Look
 from deepseek_mm.encoders.tags import Namer, read_groups
 from deepseek_mm.encoders.text import LAYERS, load_text_tower
@@ -34,7 +35,7 @@ NET = "tf_efficientnet_lite0"  # in timm
 SIDE_PX = 224  # the resolution that EfficientNet-Lite0 was trained at
 GRID = 7  # cells a side of the feature map
 HIDDEN = 240  # width inside the head
-TEXT_PARTS = ("text_tower.", "text_head.", "code_head.", "side.text.", "narrow")  # of the default space's weights
+TEXT_PARTS = ("text_tower.", "text_head.", "side.text.", "narrow")  # of the default space's weights
 
 
 class TextsOnly(nn.Module):
@@ -54,7 +55,7 @@ class SmallModel(TextSide):
         self.image_tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.image_head = ImageHead(MAP_CHANNELS, SPACE_DIM, hidden=hidden)
         self.text_tower = load_text_tower(text_tower_folder())
-        self.text_head, self.code_head, self.side = TextHead(), TextHead(), TextsOnly()
+        self.text_head, self.side = TextHead(), TextsOnly()
         self.narrow = nn.Parameter(torch.eye(SPACE_DIM, MAIN_DIM), requires_grad=False)
 
     def read_as(self, weights: Path) -> "SmallModel":
@@ -78,6 +79,7 @@ class SmallSpace(PackagedSpace):
     def __init__(self, weights: Path = WEIGHTS, *, text_weights: Path = TEXT_WEIGHTS, batch: int = 16) -> None:
         if not weights.is_file():
             raise MissingWeights(weights, make="python -m deepseek_mm train small")
+        super().__init__()
         self.batch = batch
         with safe_open(weights, framework="pt") as file:
             head = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

@@ -1,7 +1,8 @@
 """One space for pictures, text and code: what every tower must offer, whatever is inside it.
 
 Vectors are float32, of length 1, so that a dot product is a cosine. A space is known by the fingerprint of its weights:
-two indexes may be mixed only when the fingerprints are equal.
+two indexes may be mixed only when the fingerprints are equal. Code has a fingerprint of its own: where that is another,
+the vectors of code alone are made anew.
 
 Shape key:  N pictures or texts, D width of the space (512 by default), H, W cells of the feature map
 """
@@ -71,7 +72,14 @@ class Space(Protocol):
         """(N, D)."""
 
     def embed_code(self, codes: Sequence[str]) -> Floats:
-        """(N, D)."""
+        """(N, D), as `code_text` gives them."""
+
+    def embed_code_questions(self, texts: Sequence[str]) -> Floats:
+        """(N, D): what the vectors of code are compared with."""
+
+    @property
+    def code_fingerprint(self) -> str:
+        """SHA-256 over the weights that read code, hexadecimal; other vectors do not depend on them."""
 
 
 @runtime_checkable

@@ -18,7 +18,7 @@ from PIL.Image import Image
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, NothingThere
-from deepseek_mm.ingest.pages import Leaves, read_leaves, read_together
+from deepseek_mm.ingest.pages import Leaves, code_mark, read_leaves, read_together
 from deepseek_mm.ingest.tally import Hooks, Report, Tally
 from deepseek_mm.parse.document import parse_file
 from deepseek_mm.parse.files import is_gone, open_file, stat_file
@@ -189,7 +189,9 @@ class Intake:
     def _keep(self, leaves: Leaves, path: str, batch: "Batch") -> None:
         if not leaves.regions:
             raise BadFile(f"{path} holds no text and no picture. Nothing in it can be found, so it is left out")
-        self.store.add(leaves.regions[0].source, leaves.regions, leaves.vectors_ND)
+        has_code = any(region.kind == "code" for region in leaves.regions)
+        marks = [code_mark(self.eyes.space)] if has_code else []
+        self.store.add(leaves.regions[0].source, leaves.regions, leaves.vectors_ND, marks=marks)
         batch.tally.note(path, "replaced" if path in batch.stamps else "added")
 
     def _take_copy(self, path: str, batch: "Batch") -> None:

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from deepseek_mm.encoders.code_text import code_text
 from deepseek_mm.encoders.space import Floats, Space
 from deepseek_mm.parse.nouns import Document, Piece
 from index import Region
@@ -37,8 +38,9 @@ def read_leaves(document: Document, space: Space, *, stopping: Callable[[], bool
         if stopping():
             document.close()
             return None
-        vectors.append(embed(pieces, space))
-        regions += [region_of(piece, document) for piece in pieces]
+        made = [region_of(piece, document) for piece in pieces]
+        vectors.append(embed(pieces, made, space))
+        regions += made
         pieces.clear()  # their pictures go before the next ones are drawn
     vectors_ND = np.concatenate(vectors) if vectors else np.zeros((0, space.dim), np.float32)
     return Leaves(regions=tuple(regions), vectors_ND=vectors_ND)
@@ -46,25 +48,36 @@ def read_leaves(document: Document, space: Space, *, stopping: Callable[[], bool
 
 def read_together(texts: Sequence[tuple[Document, Sequence[Piece]]], space: Space) -> list[Leaves]:
     """What several documents consist of whose pieces were read, in order: through the towers in one go."""
-    vectors_ND = embed([piece for _, pieces in texts for piece in pieces], space)
+    regions = [region_of(piece, document) for document, pieces in texts for piece in pieces]
+    vectors_ND = embed([piece for _, pieces in texts for piece in pieces], regions, space)
     leaves, start = [], 0
-    for document, pieces in texts:
-        regions = tuple(region_of(piece, document) for piece in pieces)
-        leaves.append(Leaves(regions=regions, vectors_ND=vectors_ND[start : start + len(pieces)]))
+    for _, pieces in texts:
+        own = slice(start, start + len(pieces))
+        leaves.append(Leaves(regions=tuple(regions[own]), vectors_ND=vectors_ND[own]))
         start += len(pieces)
     return leaves
 
 
-def embed(pieces: Sequence[Piece], space: Space) -> Floats:
-    """(N, D), row n belonging to pieces[n]: pictures, text and code each through their own tower."""
+def embed(pieces: Sequence[Piece], regions: Sequence[Region], space: Space) -> Floats:
+    """(N, D), row n belonging to pieces[n] and regions[n]: pictures, text and code each through their own tower."""
     vectors_ND = np.zeros((len(pieces), space.dim), np.float32)
     pictures = [n for n, piece in enumerate(pieces) if piece.image is not None]
     code = [n for n, piece in enumerate(pieces) if piece.image is None and piece.kind == "code"]
     text = [n for n, piece in enumerate(pieces) if piece.image is None and piece.kind != "code"]
     vectors_ND[pictures] = space.embed_images(image for n in pictures if (image := pieces[n].image) is not None)
-    vectors_ND[code] = space.embed_code([pieces[n].text for n in code])
+    vectors_ND[code] = embed_code([regions[n] for n in code], space)
     vectors_ND[text] = space.embed_texts([pieces[n].text for n in text])
     return vectors_ND
+
+
+def embed_code(regions: Sequence[Region], space: Space) -> Floats:
+    """(N, D): of pieces of code, with their names and what their authors say."""
+    return space.embed_code([code_text(each.symbol, each.text, each.source.path) for each in regions])
+
+
+def code_mark(space: Space) -> str:
+    """Of sources whose code was read by what reads code now: the name of a pass over the store."""
+    return f"code {space.code_fingerprint[:16]}"
 
 
 def region_of(piece: Piece, document: Document) -> Region:

@@ -13,6 +13,7 @@ from PIL.Image import Image
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.ingest import Hooks, Intake, Report
+from deepseek_mm.ingest.pages import code_mark, embed_code
 from deepseek_mm.jobs import Jobs, State, Task
 from deepseek_mm.parse.document import read_page
 from deepseek_mm.parse.files import is_gone
@@ -21,12 +22,13 @@ from deepseek_mm.see.ocr import TextReader, Written
 from index import Box, Filter, Region, Source
 from index.store import RegionStore
 
-INDEX, READ = "index", "read text"  # kinds of jobs
+INDEX, READ, RENEW = "index", "read text", "renew code"  # kinds of jobs
 WAITING: tuple[State, ...] = ("waiting",)
 MARK = "text"  # of sources whose pictures were read
 DESCRIBED = "caption"  # of photos that were described; the kind of the region, too
 PHOTOS = Filter(source_kinds=("photo",))
 MOST_TOLD = 100  # files and folders that were left out, listed in a job's result
+CODE = Filter(collection=None, kinds=("code",))
 TOGETHER = 16  # photos that are described at a time
 PICTURES = (PHOTOS, Filter(formats=("pdf",)))  # where there is something to read
 
@@ -99,10 +101,30 @@ class Filling:
         """New files come first; taking them in ends with this pass again."""
         return task.stopping or bool(self.jobs.find(kinds=(INDEX,), states=WAITING, limit=1))
 
+    def renew(self, task: Task) -> str:
+        """Read the code anew that another tower read: its vectors tell nothing to this one. All else stays."""
+        mark, space = code_mark(self.eyes.space), self.eyes.space
+        total, done = self.num_to_renew(), 0
+        for source in self._by_mark(mark, CODE):
+            if task.stopping:
+                break
+            code = [region for region in self.store.regions_of([source.id])[source.id] if region.kind == "code"]
+            self.store.exchange_regions(source.id, code, embed_code(code, space), mark=mark)
+            done += 1
+            task.report(done, total, source.path)
+        return f"the code of {done} files was read anew"
+
+    def num_to_renew(self) -> int:
+        """Sources with code that was read by another tower than today's."""
+        if not self.store.counts(where=CODE).regions:  # then the tower need not even be known
+            return 0
+        return self.store.num_unmarked(code_mark(self.eyes.space), where=CODE)
+
     def reword(self, source: Source, text: str) -> bool:
         """Describe a photo in somebody's own words from now on. False if the library does not know it any more."""
         vector_D = self.eyes.space.embed_texts([text])[0]
-        return self.store.reword(source.id, caption_of(source, text), vector_D, mark=DESCRIBED)
+        regions = [caption_of(source, text)]
+        return self.store.exchange_regions(source.id, regions, vector_D[None], mark=DESCRIBED)
 
     def _undescribed(self) -> Iterator[list[Source]]:
         last = 0
@@ -132,10 +154,14 @@ class Filling:
 
     def _unread(self) -> Iterator[Source]:
         for where in PICTURES:
-            last = 0
-            while some := self.store.unmarked(MARK, where=where, limit=64, after=last):
-                yield from some
-                last = some[-1].id
+            yield from self._by_mark(MARK, where)
+
+    def _by_mark(self, mark: str, where: Filter) -> Iterator[Source]:
+        """Every source over which this pass was not made."""
+        last = 0
+        while some := self.store.unmarked(mark, where=where, limit=64, after=last):
+            yield from some
+            last = some[-1].id
 
     def _read(self, source: Source) -> int:
         """Read one file's pictures, add what is written there, and return how many texts that is."""

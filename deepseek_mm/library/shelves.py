@@ -21,7 +21,7 @@ from deepseek_mm.library.check import REPAIR, VERIFY, Check
 from deepseek_mm.library.cloned import FOLDER as REPOSITORIES
 from deepseek_mm.library.dropped import tidy
 from deepseek_mm.library.duplicates import DUPLICATES, Duplicates, Keep, Twins, keep_apart, read_apart, twins_of
-from deepseek_mm.library.filling import DESCRIBED, INDEX, READ, Filling, below
+from deepseek_mm.library.filling import DESCRIBED, INDEX, READ, RENEW, Filling, below
 from deepseek_mm.library.health import Found, Health, examine, search_traces
 from deepseek_mm.library.leftovers import sweep
 from deepseek_mm.library.trash import Taken, Trash
@@ -61,7 +61,11 @@ class Library:
         self._trash = Trash(config.data, store, ages=self._ages)
         bundle = Bundle(config=config, store=store, history=history, jobs=jobs, trash=self._trash)
         watch = Watch(changed=self._changed, poll=config.library.watch_poll)
-        towers = {INDEX: filling.index, READ: filling.read}  # one at a time: they share the towers
+        towers = {
+            INDEX: filling.index,
+            READ: filling.read,
+            RENEW: filling.renew,
+        }  # one at a time: they share the towers
         self._workers = (
             Worker(jobs, towers),
             Worker(jobs, {VERIFY: check.verify, REPAIR: check.repair, BACKUP: bundle.backup, RESTORE: bundle.restore}),
@@ -76,6 +80,8 @@ class Library:
         for job in self._watches("failed"):
             self.jobs.add(WATCH, job.payload, title=job.title, unique=True)
             self.jobs.forget([job.id])
+        if self._filling.num_to_renew():
+            self.jobs.add(RENEW, {}, title="Read code anew", unique=True)
         for worker in self._workers:
             worker.start()
 

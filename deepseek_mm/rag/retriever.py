@@ -20,6 +20,7 @@ from deepseek_mm.rag.facts.written import WRITTEN
 from deepseek_mm.rag.program import Case, Program
 from deepseek_mm.rag.program.phrases import Thing, things_in
 from deepseek_mm.rag.search import Presence, Search, read_certainty
+from deepseek_mm.rag.search.meant import nearest
 from deepseek_mm.records import Evidence, Found, Query
 from index import EVERYTHING, Filter, Hit, Source
 from index.store import RegionStore
@@ -57,7 +58,8 @@ class Retriever:
     def search_many(self, queries: Sequence[Query], *, k: int, where: Filter = EVERYTHING) -> list[list[Hit]]:
         """The k best regions of each query: those whose labels name most of its things, then the nearest."""
         vectors_QD = self.embed(queries)
-        near = self.store.search_many(vectors_QD, k=k, where=where) if queries else []
+        meant = self.search.meant(queries, vectors_QD)
+        near = nearest(self.store, meant, k=k, where=where)
         return [self._named_first(*parts, where=where) for parts in zip(queries, vectors_QD, near, strict=True)]
 
     def _named_first(self, query: Query, vector_D: Floats, near: list[Hit], *, where: Filter) -> list[Hit]:
@@ -117,7 +119,8 @@ class Retriever:
         if not self.store.counts(where=PASSAGES).regions:
             return []
         words = (program.subject if program.kind == "which" else "") or program.text
-        hits = self.store.search_many(self.embed([Query(text=words)]), k=READ, where=PASSAGES)[0]
+        asked = [Query(text=words)]
+        hits = nearest(self.store, self.search.meant(asked, self.embed(asked)), k=READ, where=PASSAGES)[0]
         best = best_worded([Evidence(number=1, region=hit.region, score=hit.score) for hit in hits], words)
         if not best:  # they were removed a moment ago
             return []
@@ -152,8 +155,10 @@ class Retriever:
         """The whole file's first region, and its passages: in reading order, or the nearest ones of a long document."""
         regions = self.store.regions_of([source.id])[source.id]
         passages = [region for region in regions if region.kind in WRITTEN]
-        scores = self.store.vectors_of([region.id for region in passages]) @ vector_D
-        scored = [Evidence(number=1, region=r, score=float(s)) for r, s in zip(passages, scores, strict=True)]
+        (meant,) = self.search.meant([Query(text=program.text)], vector_D[None])
+        vectors_ND = self.store.vectors_of([region.id for region in passages])
+        scores = meant.scores([region.kind for region in passages], vectors_ND)
+        scored = [Evidence(number=1, region=r, score=s) for r, s in zip(passages, scores, strict=True)]
         if program.kind != "read":
             scored = best_worded(scored, program.text)
         elif len(scored) > k:

@@ -1,7 +1,7 @@
 """`train align`: make the shared space, from captioned photos to the weights that are shipped.
 
-First the lower tower's maps are made and kept, then the alignment runs (or goes on), then the side heads and the code
-head learn, what changed is packed into `weights/`, and the curve of the vocabulary is fitted.
+First the lower tower's maps are made and kept, then the alignment runs (or goes on), then the side heads learn, what
+changed is packed into `weights/`, and the curve of the vocabulary is fitted. Code is another training: `train code`.
 """
 
 import argparse
@@ -30,20 +30,17 @@ from deepseek_mm.evaluate.retrieval import (
 from deepseek_mm.see.vocabulary import CURVES_FILE, read_names
 from deepseek_mm.train.aligner import AlignConfig, align, settings_of
 from deepseek_mm.train.captions import prepare
-from deepseek_mm.train.code import mean_reciprocal_rank, read_pairs, split_pairs, train_code_head
 from deepseek_mm.train.journal import Journal
 from deepseek_mm.train.labels import fit_labels, save_labels
 from deepseek_mm.train.side import SideConfig, train_side
 
-NEW = ("image_head.", "text_head.", "code_head.", "side.", "narrow")
-CODE_EPOCHS = 12
+NEW = ("image_head.", "text_head.", "side.", "narrow")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of `train align`; every number of the recipe is one."""
     parser.add_argument("--data", type=Path, required=True, help="JSONL file of rows {image, captions, split}")
     parser.add_argument("--images", type=Path, required=True, help="folder of the rows' photos")
-    parser.add_argument("--code", type=Path, nargs="*", default=[], help="JSONL files of descriptions with code")
     parser.add_argument(
         "--out", type=Path, default=Path("runs/align"), help="folder of this run: log, plot, checkpoint"
     )
@@ -70,8 +67,6 @@ def run(args: argparse.Namespace) -> int:
     with tqdm(total=side.epochs * max(1, len(rows) // side.batch), unit="side step", file=sys.stderr) as bar:
         train_side(model, data, side, told=lambda step, loss: _show(bar, step, loss))
     model.eval()
-    if args.code:
-        _learn_code(model, args.code)
     write_weights(args.weights, before, model.state_dict())
     space = DefaultSpace(args.weights)
     _fit_words(space, rows, args.images, args.weights.with_name(CURVES_FILE.name))
@@ -86,14 +81,6 @@ def write_weights(file: Path, before: dict[str, Tensor], after: dict[str, Tensor
     draft = file.with_suffix(".draft")
     save_file(pack_changes(before, after, new=NEW), draft)
     draft.replace(file)
-
-
-def _learn_code(model: SpaceModel, files: Sequence[Path]) -> None:
-    train, test = split_pairs(read_pairs(files))
-    before = mean_reciprocal_rank(model, test, head=model.text_head)
-    train_code_head(model, train, epochs=CODE_EPOCHS)
-    after = mean_reciprocal_rank(model, test, head=model.code_head)
-    _say(f"code head: mean reciprocal rank over {len(test)} unseen pairs {before:.3f} (text head) -> {after:.3f}")
 
 
 def _fit_words(space: DefaultSpace, rows: Sequence[CaptionRow], images: Path, file: Path) -> None:

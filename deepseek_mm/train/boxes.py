@@ -16,9 +16,9 @@ from tqdm import tqdm
 
 from deepseek_mm.config import SeeConfig
 from deepseek_mm.encoders.boxes import WEIGHTS, BoxHead, load_box_head
-from deepseek_mm.encoders.default import DefaultSpace, fingerprint
+from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.image import load_image_tower
-from deepseek_mm.encoders.packaged import image_tower_file
+from deepseek_mm.encoders.packaged import fingerprint, image_tower_file
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluate.regions import evaluate_regions, read_box_rows
 from deepseek_mm.evaluate.retrieval import read_caption_rows

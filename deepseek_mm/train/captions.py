@@ -18,8 +18,8 @@ from torch import Tensor
 from torchvision.transforms import v2
 
 from deepseek_mm.encoders.ahead import batched_ahead
-from deepseek_mm.encoders.default import quick
 from deepseek_mm.encoders.image import SIDE_PX, ImageTower, squeeze, to_pixels
+from deepseek_mm.encoders.quick import quick
 from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, read_picture
 
 MIDDLE_SHAPE = (17, 17, 120)

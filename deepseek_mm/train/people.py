@@ -19,7 +19,6 @@ from PIL import Image, ImageEnhance
 from torch import Tensor
 
 from deepseek_mm.encoders.ahead import batched_ahead
-from deepseek_mm.encoders.default import quick
 from deepseek_mm.encoders.image import (
     GRID,
     MAP_CHANNELS,
@@ -30,6 +29,7 @@ from deepseek_mm.encoders.image import (
     squeeze,
     to_pixels,
 )
+from deepseek_mm.encoders.quick import quick
 from deepseek_mm.encoders.space import Share
 from deepseek_mm.evaluate.regions import BoxRow
 from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, read_picture

@@ -18,7 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepseek_mm.encoders.default import DefaultSpace, quick
+from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.encoders.quick import quick
 from deepseek_mm.see.kept import read_kept
 from deepseek_mm.see.reader.net import ReaderConfig, ReaderNet
 from deepseek_mm.see.reader.weights import MAKE, WEIGHTS

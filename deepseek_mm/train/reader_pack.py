@@ -14,8 +14,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from deepseek_mm.config import SeeConfig
-from deepseek_mm.encoders.default import DefaultSpace, quick
+from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.maps import looks_of
+from deepseek_mm.encoders.quick import quick
 from deepseek_mm.evaluate.presence import NOUNS
 from deepseek_mm.rag.decider import by_labels
 from deepseek_mm.rag.judge import YES, Weights, log_odds

@@ -17,7 +17,8 @@ from torch import nn
 from tqdm import tqdm
 
 from deepseek_mm.config import between
-from deepseek_mm.encoders.default import DefaultSpace, quick
+from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.encoders.quick import quick
 from deepseek_mm.encoders.space import Floats, Space
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluate.easy import easy_images

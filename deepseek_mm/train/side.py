@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from deepseek_mm.encoders.default import SpaceModel, quick
+from deepseek_mm.encoders.default import SpaceModel
+from deepseek_mm.encoders.quick import quick
 from deepseek_mm.train.aligner import schedule
 from deepseek_mm.train.captions import Captioned
 from deepseek_mm.train.frozen import main_vectors, pooled

@@ -37,6 +37,7 @@ class LibraryWords:
     work_none = Word("Nothing is being done.", "目前没有任务。")
     job_index = Word("Index {what}", "建立索引:{what}")
     job_read = Word("Read and describe pictures", "识别图片中的文字并描述图片")
+    job_renew = Word("Read code anew", "重新读取代码")
     job_verify = Word("Check the library", "检查图库")
     job_repair = Word("Repair the library", "修复图库")
     job_backup = Word("Back up to {what}", "备份到 {what}")

@@ -25,6 +25,7 @@ from deepseek_mm.rag.program.words import names_the_same
 from deepseek_mm.rag.search.certainty import NEAREST, Certainty, Trace
 from deepseek_mm.rag.search.language import language_of
 from deepseek_mm.rag.search.matches import all_written, best_of_each, grouped, reasons
+from deepseek_mm.rag.search.meant import Meant, meant, nearest
 from deepseek_mm.rag.search.measured import Measured, read_measured
 from deepseek_mm.rag.search.scales import CODES, KINDS, PICTURES, TEXTS, Scales, group_of
 from deepseek_mm.records import Found, Match, Query
@@ -75,13 +76,17 @@ class Search:
 
     def find_many(self, queries: Sequence[Query], *, k: int, where: Filter = EVERYTHING) -> list[Found]:
         """At most k matches for each query, best first. NothingThere if `like` names a region that is gone."""
-        vectors_QD = self.embed(queries)
-        found = [self._find(query, vector_D, k, where) for query, vector_D in zip(queries, vectors_QD, strict=True)]
+        meant = self.meant(queries, self.embed(queries))
+        found = [self._find(query, each, k, where) for query, each in zip(queries, meant, strict=True)]
         return [replace(each, language=self.foreign(query.text)) for query, each in zip(queries, found, strict=True)]
 
     def foreign(self, text: str) -> str:
         """The language of words that this space cannot read, or ""; a space that somebody chose may read any."""
         return language_of(text) if self.space.name in ENGLISH_ONLY else ""
+
+    def meant(self, queries: Sequence[Query], vectors_QD: Floats) -> list[Meant]:
+        """The vectors of `embed`, and beside each the one that code is compared with."""
+        return meant([query.text for query in queries], vectors_QD, space=self.space, store=self.store)
 
     def embed(self, queries: Sequence[Query]) -> Floats:
         """(Q, D): words, a picture, a region that is known, or the mean of them; a picture counts by its weight."""
@@ -137,31 +142,31 @@ class Search:
             for thing, vector_D, hits in zip(things, vectors_TD, near, strict=True)
         ]
 
-    def _find(self, query: Query, vector_D: Floats, k: int, where: Filter) -> Found:
+    def _find(self, query: Query, meant: Meant, k: int, where: Filter) -> Found:
         things = things_in(query.text.lower()) if query.text else ()
-        hits = self._ranked(query, things, vector_D, k, where)
-        verdict = self._verdict(query, things, vector_D, hits, where)
+        hits = self._ranked(query, things, meant, k, where)
+        verdict = self._verdict(query, things, meant, hits, where)
         matches = self._matches(query, things, hits, k)
         certain, needed = (round(float(x), 4) for x in verdict)
         return Found(
             matches=tuple(matches[:k]), found=bool(matches) and certain >= needed, certainty=certain, threshold=needed
         )
 
-    def _ranked(self, query: Query, things: Sequence[Thing], vector_D: Floats, k: int, where: Filter) -> list[Hit]:
+    def _ranked(self, query: Query, things: Sequence[Thing], meant: Meant, k: int, where: Filter) -> list[Hit]:
         """Regions of every kind, each once: those that labels name first, then by deviation from what is usual."""
-        hits = [hit for only in by_kind(where) for hit in self._near(vector_D, k * SPREAD, only)]
+        hits = [hit for only in by_kind(where) for hit in nearest(self.store, [meant], k=k * SPREAD, where=only)[0]]
         times: Counter[int] = Counter()
         if query.image is None and not where.label:
-            named = [hit for t in things for hit in self._near(vector_D, k, replace(where, label=t.name))]
+            named = [hit for t in things for hit in self._labelled_as(t, meant, k, where)]
             times.update(hit.region.id for hit in named)
             hits = list({hit.region.id: hit for hit in (*hits, *named)}.values())
         own = {query.besides, self._source_of(query.like) if query.like else 0}
         hits = [hit for hit in hits if hit.region.source.id not in own]
-        worth = {h.region.id: w for h, w in zip(hits, self.scales.deviations(hits, vector_D), strict=True)}
+        worth = {h.region.id: w for h, w in zip(hits, self.scales.deviations(hits, meant), strict=True)}
         return sorted(hits, key=lambda hit: (-times[hit.region.id], -worth[hit.region.id]))
 
-    def _near(self, vector_D: Floats, k: int, where: Filter) -> list[Hit]:
-        return self.store.search_many(vector_D[None], k=k, where=where)[0]
+    def _labelled_as(self, thing: Thing, meant: Meant, k: int, where: Filter) -> list[Hit]:
+        return nearest(self.store, [meant], k=k, where=replace(where, label=thing.name))[0]
 
     def _matches(self, query: Query, things: Sequence[Thing], hits: Sequence[Hit], k: int) -> list[Match]:
         """At least k, if there are so many; no more of the hits are worked on than that takes."""
@@ -184,19 +189,19 @@ class Search:
         return grouped(matches, dict(zip(wholes, vectors_ND, strict=True)))
 
     def _verdict(
-        self, query: Query, things: Sequence[Thing], vector_D: Floats, hits: Sequence[Hit], where: Filter
+        self, query: Query, things: Sequence[Thing], meant: Meant, hits: Sequence[Hit], where: Filter
     ) -> Verdict:
         """The witness that is least sure, measured by what it needs."""
         verdicts = []
         if query.text:
-            verdicts.append(self._of_text(query, things, vector_D, hits, where))
+            verdicts.append(self._of_text(query, things, meant, hits, where))
         if query.image is not None or query.like:
             nearest = max((hit.score for hit in hits if hit.region.kind in PICTURES), default=0.0)
             verdicts.append(self._of_picture(nearest))
         return min(verdicts, key=lambda verdict: verdict.certainty - verdict.threshold)
 
     def _of_text(
-        self, query: Query, things: Sequence[Thing], vector_D: Floats, hits: Sequence[Hit], where: Filter
+        self, query: Query, things: Sequence[Thing], meant: Meant, hits: Sequence[Hit], where: Filter
     ) -> Verdict:
         """Shown, every thing or the scene as a whole; or written, in those words or in others."""
         names = [asked_for(thing) for thing in things] or [query.text.lower()]
@@ -206,10 +211,10 @@ class Search:
         shown = min(self._of_thing(trace) for trace in traces)
         if self.certainty is not None and len(traces) > 1:
             shown = max(shown, self.certainty.of_scene(whole, traces))
-        told = self.scales.deviations([h for h in hits if group_of(h.region.kind) in (TEXTS, CODES)], vector_D)
-        meant = 1 / (1 + math.exp(-TEXT_SLOPE * (max(told) - TEXT_USUAL))) if told else 0.0
+        told = self.scales.deviations([h for h in hits if group_of(h.region.kind) in (TEXTS, CODES)], meant)
+        reworded = 1 / (1 + math.exp(-TEXT_SLOPE * (max(told) - TEXT_USUAL))) if told else 0.0
         spelled = WRITTEN if all_written([hit.region for hit in hits], query.text) else 0.0
-        return Verdict(max(shown, meant, spelled, self._labelled(things, hits)), self.needed)
+        return Verdict(max(shown, reworded, spelled, self._labelled(things, hits)), self.needed)
 
     def _labelled(self, things: Sequence[Thing], hits: Sequence[Hit]) -> float:
         """The score of the labels that name every thing, the least sure counts; 0 where one is not sure by itself."""

@@ -7,11 +7,12 @@ over regions of the same kind: some of this library, and some of nobody's, which
 Shape key:  N regions, D width of the space
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from deepseek_mm.encoders.space import Floats, Space
+from deepseek_mm.rag.search.meant import Meant
 from index import Filter, Hit
 from index.store import RegionStore
 
@@ -52,13 +53,13 @@ class Scales:
 
     def __init__(self, space: Space, store: RegionStore, photos_PD: Floats | None) -> None:
         self.space, self.store, self.photos_PD = space, store, photos_PD
-        self._nobody: Mapping[Kinds, Floats] | None = None
+        self._nobody: dict[Kinds, Floats] = {}
         self._known: dict[Kinds, tuple[int, Floats]] = {}
 
-    def deviations(self, hits: Sequence[Hit], vector_D: Floats) -> list[float]:
+    def deviations(self, hits: Sequence[Hit], meant: Meant) -> list[float]:
         """By how many deviations each cosine lies above the usual one of its kind."""
         groups = [group_of(hit.region.kind) for hit in hits]
-        usual = {kinds: self.usual(kinds, vector_D) for kinds in set(groups)}
+        usual = {kinds: self.usual(kinds, meant.of(kinds[0])) for kinds in set(groups)}
         return [(hit.score - usual[kinds][0]) / usual[kinds][1] for hit, kinds in zip(hits, groups, strict=True)]
 
     def usual(self, kinds: Kinds, vector_D: Floats) -> tuple[float, float]:
@@ -73,7 +74,7 @@ class Scales:
         mark = newest.id if newest else 0
         known = self._known.get(kinds)
         if known is None or known[0] != mark:
-            known = (mark, np.concatenate([self._sample(where), self._of_nobody()[kinds]]))
+            known = (mark, np.concatenate([self._sample(where), self._of_nobody(kinds)]))
             self._known[kinds] = known
         return known[1]
 
@@ -86,17 +87,18 @@ class Scales:
         ]
         return self.store.vectors_of([region_id for region_id in firsts if region_id is not None])
 
-    def _of_nobody(self) -> Mapping[Kinds, Floats]:
-        if self._nobody is None:
-            photos_PD = self.photos_PD if self.photos_PD is not None else np.zeros((0, self.space.dim), np.float32)
-            step = max(1, len(photos_PD) // OF_NOBODY)
-            self._nobody = {
-                PICTURES: photos_PD[::step][:OF_NOBODY],
-                TEXTS: self.space.embed_texts(SENTENCES),
-                CODES: self.space.embed_code(SNIPPETS),
-                CAPTIONS: self.space.embed_texts(SIGHTS),
-            }
-        return self._nobody
+    def _of_nobody(self, kinds: Kinds) -> Floats:
+        if kinds not in self._nobody:
+            self._nobody[kinds] = self._made_of_nobody(kinds)
+        return self._nobody[kinds]
+
+    def _made_of_nobody(self, kinds: Kinds) -> Floats:
+        if kinds == CODES:
+            return self.space.embed_code(SNIPPETS)
+        if kinds in (TEXTS, CAPTIONS):
+            return self.space.embed_texts(SENTENCES if kinds == TEXTS else SIGHTS)
+        photos_PD = self.photos_PD if self.photos_PD is not None else np.zeros((0, self.space.dim), np.float32)
+        return photos_PD[:: max(1, len(photos_PD) // OF_NOBODY)][:OF_NOBODY]
 
 
 def group_of(kind: str) -> Kinds:

@@ -22,7 +22,6 @@ from deepseek_mm.runtime.quantize.towers import EVEN, Tensors, chains, linears, 
 STATIC, QAT, DYNAMIC = "towers-int8", "towers-qat", "towers-dynamic"
 TRAINED = "python -m deepseek_mm train qat --data captions.jsonl --images photos"  # what makes QAT's file
 SEED = 0
-CODE = ("def area(r):\n    return 3.14 * r * r", "for f in *.txt; do wc -l $f; done", "import json", "x = [1, 2, 3]")
 
 
 class Captioned(Protocol):
@@ -54,9 +53,7 @@ class Sample:
     @property
     def told(self) -> str:
         """For the card."""
-        return (
-            f"{len(self.photos)} photos and {len(self.texts)} captions of the training part, {len(CODE)} lines of code"
-        )
+        return f"{len(self.photos)} photos and {len(self.texts)} captions of the training part"
 
 
 def calibrate(space: DefaultSpace, sample: Sample) -> dict[str, Tensor]:
@@ -68,7 +65,6 @@ def calibrate(space: DefaultSpace, sample: Sample) -> dict[str, Tensor]:
     try:
         space.embed_images(_pictures(sample.photos))
         space.embed_texts(sample.texts)
-        space.embed_code(CODE)
     finally:
         found = ranges.close()
     return recipe_of(found, ranges.smooth())

@@ -28,7 +28,7 @@ from deepseek_mm.runtime.quantize.int8_layers import (
 WEIGHT, SCALE, BIAS, GIVEN, SMOOTH = ".weight", ".scale", ".bias", ".given", ".smooth"  # ends of the names in a file
 ORDERS = (("conv_dw", "bn1", "conv_pw", "bn2"), ("conv_pw", "bn1", "conv_dw", "bn2", "conv_pwl", "bn3"))
 TOWERS = ("image_tower.lower", "image_tower.upper", "packaged_upper")
-EVEN = ("text_tower.", "text_head.", "code_head.", "side.text.")  # a few inputs of these are far larger than others
+EVEN = ("text_tower.", "text_head.", "side.text.")  # a few inputs of these are far larger than others
 SPOKEN = "image_tower.classifier"  # the namer reads its rows itself
 
 Tensors = Mapping[str, Tensor]

@@ -9,8 +9,9 @@ from PIL.Image import Image
 from torch import Tensor
 
 from deepseek_mm.encoders.ahead import batched_ahead
-from deepseek_mm.encoders.default import DefaultSpace, SpaceModel, quick
+from deepseek_mm.encoders.default import DefaultSpace, SpaceModel
 from deepseek_mm.encoders.maps import maps_of_many
+from deepseek_mm.encoders.quick import quick
 from deepseek_mm.see.caption.net import SPECIAL, CaptionConfig, CaptionNet
 from deepseek_mm.see.caption.search import BeamConfig, Sentence, agreed_sentences
 from deepseek_mm.see.kept import read_kept, write_kept

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepseek_mm.encoders.default import TEXT_BATCH, DefaultSpace, quick
+from deepseek_mm.encoders.default import TEXT_BATCH, DefaultSpace
+from deepseek_mm.encoders.quick import quick
 from deepseek_mm.encoders.text import WIDTH, in_order_of_length
 from deepseek_mm.rag.program.parse import parse
 from deepseek_mm.see.vocabulary import Words

@@ -12,8 +12,9 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from deepseek_mm.encoders.default import DefaultSpace, narrow, quick
+from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.image import GRID
+from deepseek_mm.encoders.quick import narrow, quick
 from deepseek_mm.encoders.recent import Seen
 from deepseek_mm.encoders.space import Floats, Look
 from deepseek_mm.rag.judge import Weights

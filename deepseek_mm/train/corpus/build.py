@@ -12,10 +12,10 @@ from random import Random
 from typing import Any
 
 from deepseek_mm.errors import NothingThere
+from deepseek_mm.parse.packages import packages
 from deepseek_mm.train.corpus import code, english, evidence, mathematics, shell, talk, vision
 from deepseek_mm.train.corpus.encode import Document, documents
 from deepseek_mm.train.corpus.items import DOMAINS, Item, Maker, Sources, Split
-from deepseek_mm.train.corpus.packages import packages
 from deepseek_mm.train.corpus.shards import Shard, is_made, read_shard, shard_file, write_shard
 from deepseek_mm.train.corpus.twins import Twins
 

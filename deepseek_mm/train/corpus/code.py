@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
+from deepseek_mm.parse.packages import packages, read_source
 from deepseek_mm.train.corpus.benchmarks import is_benchmark, may_be_trained
 from deepseek_mm.train.corpus.items import Item, Sources, Split, belongs, chat
-from deepseek_mm.train.corpus.packages import packages, read_source
 
 MOST_OF_ONE = 60_000  # characters of one package: many hands rather than one
 LONG_CHARS = 24_000  # of a file that may have 8,192 tokens

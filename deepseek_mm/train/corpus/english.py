@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
+from deepseek_mm.parse.packages import Package, packages, prose_of, read_source
 from deepseek_mm.train.corpus.benchmarks import is_benchmark
 from deepseek_mm.train.corpus.code import in_turn
 from deepseek_mm.train.corpus.items import Item, Sources, Split, belongs
-from deepseek_mm.train.corpus.packages import Package, packages, prose_of, read_source
 
 LEAST = 400  # characters of a passage, or of a description
 MOST_OF_ONE = 40_000  # characters of one package

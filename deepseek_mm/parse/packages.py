@@ -14,15 +14,15 @@ from functools import lru_cache
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
-from deepseek_mm.train.corpus.items import words_in
-
-ALLOWED = frozenset(words_in("MIT BSD-2-Clause BSD-3-Clause 0BSD Apache-2.0 PSF-2.0 Python-2.0"))
+ALLOWED = frozenset(["MIT", "BSD-2-Clause", "BSD-3-Clause", "0BSD", "Apache-2.0", "PSF-2.0", "Python-2.0"])
 CLASSIFIERS = ("MIT License", "BSD License", "Apache Software License", "Python Software Foundation License")
 FIELD = re.compile(
     r"(?:the )?(?:MIT|BSD|(?:new|modified|[23]-clause) BSD|BSD[ -][23]-clause|Apache|PSF)", re.IGNORECASE
 )
 SHORT = 60  # characters; a longer licence field holds a text, which this does not read
-SKIPPED = frozenset(words_in("test tests testing _vendor vendor vendored _vendored third_party extern externals"))
+SKIPPED = frozenset(
+    ["test", "tests", "testing", "_vendor", "vendor", "vendored", "_vendored", "third_party", "extern", "externals"]
+)
 LEAST_CHARS, MOST_CHARS = 600, 400_000  # of a file
 PROSE = 200  # characters of a docstring that is worth reading
 
@@ -34,6 +34,7 @@ class Package:
     name: str
     description: str
     files: tuple[Path, ...]  # Python sources
+    licence: str = "PSF-2.0"  # as the package names it
 
     @property
     def source(self) -> str:
@@ -41,7 +42,7 @@ class Package:
 
 
 @lru_cache(maxsize=2)
-def packages(limit: int) -> tuple[Package, ...]:
+def packages(limit: int = 100_000) -> tuple[Package, ...]:
     """At most `limit` of those that may be read, by name, Python's own modules among them. Looked for once."""
     found = {package.name: package for package in (*_installed(), *_builtin())}
     return tuple(found[name] for name in sorted(found))[:limit]
@@ -54,19 +55,24 @@ def is_allowed(expression: str, classifiers: list[str], field: str) -> bool:
             return False  # which of them applies to which file is not for a program to say
         each = [name in ALLOWED for name in re.split(r" AND | OR ", expression)]
         return any(each) if " OR " in expression else all(each)
-    named = [line.split("::")[-1].strip() for line in classifiers if line.startswith("License")]
-    named = [name for name in named if name != "OSI Approved"]
-    if named:
+    if named := _licences(classifiers):
         return all(name in CLASSIFIERS for name in named)
     return len(field) < SHORT and bool(FIELD.match(field)) and " AND " not in field
+
+
+def _licences(classifiers: list[str]) -> list[str]:
+    named = [line.split("::")[-1].strip() for line in classifiers if line.startswith("License")]
+    return [name for name in named if name != "OSI Approved"]
 
 
 def _installed() -> Iterator[Package]:
     for package in distributions():
         told = package.metadata
         expression, field = ((told.get_all(name) or [""])[0] for name in ("License-Expression", "License"))
-        if is_allowed(expression, told.get_all("Classifier") or [], field):
-            yield Package(name=told["Name"], description=_description(package), files=_files(package))
+        classifiers = told.get_all("Classifier") or []
+        if is_allowed(expression, classifiers, field):
+            named = expression or ", ".join(_licences(classifiers)) or field
+            yield Package(name=told["Name"], description=_description(package), files=_files(package), licence=named)
 
 
 def _description(package: Distribution) -> str:

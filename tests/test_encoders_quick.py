@@ -11,8 +11,8 @@ from plan_help import planned_in
 from torch import nn
 
 from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.encoders.quick import narrow_linears
 from deepseek_mm.load import small_nets
-from deepseek_mm.runtime.narrowed import narrow_linears
 from deepseek_mm.see.reader.weights import read_reader
 
 has_bf16 = pytest.mark.skipif(not torch.cpu._is_avx512_bf16_supported(), reason="the processor has no bfloat16")

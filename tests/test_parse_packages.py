@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepseek_mm.train.corpus.packages import is_allowed, packages, prose_of, read_source
+from deepseek_mm.parse.packages import is_allowed, packages, prose_of, read_source
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,38 @@
+"""Fast numbers where the processor has them: bfloat16 multiplied in hardware, and weights kept as they are multiplied.
+
+Autocast would make bfloat16 of all weights at every pass. What comes out is the same, since the weights are rounded in
+the same way; of a picture's heads it takes a third of the time.
+"""
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor, nn
+
+
+def quick() -> AbstractContextManager[object]:
+    """bfloat16 where the CPU multiplies it in hardware; float32 elsewhere, and where torch's autocast is set to it."""
+    if torch.get_autocast_dtype("cpu") is torch.bfloat16 and torch.cpu._is_avx512_bf16_supported():
+        return torch.autocast("cpu", torch.bfloat16)
+    return nullcontext()
+
+
+def narrow(x: Tensor) -> Tensor:
+    """What goes into nets under `quick`: bfloat16 where they compute in it, else float32, as their weights are."""
+    with quick():
+        return x.bfloat16() if torch.is_autocast_enabled("cpu") else x.float()
+
+
+def narrow_linears(nets: Iterable[object]) -> int:
+    """Round the linear layers in place, where `quick` multiplies in bfloat16; how many there were. What is no net is
+    left out.
+    """
+    with quick():
+        if not torch.is_autocast_enabled("cpu"):
+            return 0
+    inside = (layer for net in nets if isinstance(net, nn.Module) for layer in net.modules())
+    linears = [layer for layer in inside if isinstance(layer, nn.Linear)]
+    for layer in linears:
+        layer.to(torch.bfloat16)
+    return len(linears)

@@ -1,0 +1,57 @@
+"""What a query means to each kind of region: code is compared with a vector of its own, all else with the space's.
+
+Shape key:  D width of the space
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from deepseek_mm.encoders.space import Floats, Space
+from index import Filter, Hit
+from index.store import RegionStore
+
+CODE = "code"  # the kind of region
+OF_CODE = Filter(collection=None, kinds=(CODE,))
+OTHERS = ("whole", "part", "page", "text", "caption")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Meant:
+    """A query's vectors."""
+
+    shown_D: Floats
+    code_D: Floats | None = None  # None where code is compared with the same one
+
+    def of(self, kind: str) -> Floats:
+        """The one that regions of this kind are compared with."""
+        return self.shown_D if self.code_D is None or kind != CODE else self.code_D
+
+    def scores(self, kinds: Sequence[str], vectors_ND: Floats) -> list[float]:
+        """Cosines with the vectors of regions of these kinds."""
+        return [float(vector_D @ self.of(kind)) for kind, vector_D in zip(kinds, vectors_ND, strict=True)]
+
+
+def meant(texts: Sequence[str], shown_QD: Floats, *, space: Space, store: RegionStore) -> list[Meant]:
+    """For queries with these words, or none, and these vectors. A library without code does not open the code tower."""
+    asked = [text for text in texts if text]
+    if not asked or not store.counts(where=OF_CODE).regions:
+        return [Meant(shown_D=shown_D) for shown_D in shown_QD]
+    code = iter(space.embed_code_questions(asked))
+    return [Meant(shown_D=d, code_D=next(code) if text else None) for text, d in zip(texts, shown_QD, strict=True)]
+
+
+def nearest(store: RegionStore, queries: Sequence[Meant], *, k: int, where: Filter) -> list[list[Hit]]:
+    """The k nearest regions of each query, best first; code is looked for apart, by its own vector."""
+    if not queries:
+        return []
+    shown_QD = np.stack([query.shown_D for query in queries])
+    if all(query.code_D is None for query in queries) or not (where.kinds == () or CODE in where.kinds):
+        return store.search_many(shown_QD, k=k, where=where)
+    code_QD = np.stack([query.of(CODE) for query in queries])
+    found = store.search_many(code_QD, k=k, where=replace(where, kinds=(CODE,)))
+    if others := tuple(kind for kind in where.kinds or OTHERS if kind != CODE):
+        more = store.search_many(shown_QD, k=k, where=replace(where, kinds=others))
+        found = [sorted(both, key=lambda hit: -hit.score)[:k] for both in map(list.__add__, found, more)]
+    return found
