@@ -66,6 +66,13 @@ def test_a_folder_inside_a_repository_obeys_the_rules_above_it(repository):
     assert not {"other.log.txt", "only_here.py", "xa.py"} & set(names)
 
 
+def test_a_folder_that_is_ignored_is_read_all_the_same_by_whoever_names_it(tmp_path):
+    wrote(tmp_path, {".git/HEAD": "", ".gitignore": "/env\n", "env/.gitignore": "*\n", "env/lib/pkg/a.py": "x = 1\n"})
+    wrote(tmp_path, {"b.py": "x = 1\n"})
+    assert read_and_left(tmp_path)[0] == ["b.py"]
+    assert read_and_left(tmp_path / "env" / "lib")[0] == ["pkg/a.py"]
+
+
 def test_rules_above_a_folder_that_is_in_no_repository_say_nothing(tmp_path):
     wrote(tmp_path, {".gitignore": "*.py\n", "inner/a.py": "x = 1\n"})
     assert read_and_left(tmp_path / "inner")[0] == ["a.py"]

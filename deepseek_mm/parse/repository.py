@@ -80,7 +80,10 @@ class Scope:
 
 
 def scope_at(folder: str) -> Scope:
-    """The rules in a folder, those of the folders above it included."""
+    """The rules in a folder, those of the folders above it included.
+
+    Whoever names a folder that is ignored wants it all the same: what lies above it says nothing then.
+    """
     above = [folder]
     while not os.path.lexists(os.path.join(above[-1], GIT)) and os.path.dirname(above[-1]) != above[-1]:
         above.append(os.path.dirname(above[-1]))
@@ -88,7 +91,7 @@ def scope_at(folder: str) -> Scope:
         return scope_below(Scope(), folder)  # in no repository: what lies above it says nothing
     scope = Scope()
     for each in reversed(above):
-        scope = scope_below(scope, each)
+        scope = scope_below(Scope() if is_ignored(scope, each + os.sep) else scope, each)
     return scope
 
 
