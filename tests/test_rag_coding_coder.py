@@ -47,6 +47,25 @@ def test_who_calls_something_is_told_caller_by_caller(house):
     assert nobody.text == "Nothing here calls `Order`, which is defined in orders.py:6-14 [1]."
 
 
+def test_callers_of_a_name_that_several_places_define_are_told_once(house):
+    answer = asked(house, "who calls `report`?")
+    assert answer.text == "Nothing here calls `report`, which is defined in orders.py:17-18 [1]."
+    assert asked(house, "who calls `rounded`, and who calls `checked`?").text.count("is called by") == 2
+
+
+def test_a_file_alone_is_explained_by_its_module(house):
+    answer = asked(house, "explain @shop/money.py")
+    assert answer.text.startswith("`money` is defined in money.py:1")
+    assert 'It says of itself: "Amounts." [1].' in answer.text
+
+
+def test_a_question_without_a_name_leads_to_what_has_its_words(house):
+    answer = asked(house, "where are amounts that are negative refused?")
+    assert answer.text.startswith("Nearest to that is `checked` in money.py:8-12 [1].")
+    assert answer.confidence < 1
+    assert not asked(house, "what is the capital of France?").found
+
+
 def test_what_something_calls_names_only_what_is_defined_here(house):
     answer = asked(house, "what does `Order.total` call?")
     assert answer.text == "`Order.total` is defined in orders.py:9-14 [1]. It calls `rounded` [1]."  # and sum

@@ -11,15 +11,21 @@ from typing import Protocol
 from deepseek_mm.rag.coding.crash import Crash, Frame
 from deepseek_mm.rag.coding.wish import Wish, wish_of
 from deepseek_mm.rag.program import Case, Claim
-from deepseek_mm.rag.program.words import clean, listed
+from deepseek_mm.rag.program.words import clean, content, listed, singular
 from deepseek_mm.records import Evidence, Found, Query
 from index import Filter, Region
 from index.store import RegionStore
+from index.words import split_words
 
 CODE = Filter(kinds=("code",))
 SURE, LIKELY = 1.0, 0.6  # certainty of what the syntax says, and of what is only near
 MOST = 6  # places that an answer points at
 MOST_NAMES = 8  # names in one sentence
+READ = 50  # pieces that have words of a question
+ENOUGH = 0.6  # of the words of a question, that a piece needs to count as near
+ABOUT_CODE = frozenset(  # words that say nothing of which code is meant
+    ["code", "function", "method", "class", "file", "module", "symbol", "line", "place", "compute", "call", "define"]
+)
 MAX_NAME, MAX_DOC = 80, 240  # letters
 
 
@@ -42,6 +48,8 @@ class Coder:
         tell = Telling()
         if wish.crash:
             self._crash(wish.crash, tell)
+        elif wish.kind == "callers":
+            self._callers(self._defined(wish), tell)
         else:
             for region in self._defined(wish)[:MOST]:
                 self._named(wish, region, tell)
@@ -50,13 +58,15 @@ class Coder:
         return replace(case, evidence=tuple(tell.evidence), claims=tuple(tell.claims))
 
     def _defined(self, wish: Wish) -> list[Region]:
-        """What the names of the question mean, in the files that it is bounded to."""
+        """What the names of the question mean, in the files that it is bounded to; of a file alone its module."""
+        if wish.files and not wish.names:
+            names = [file.rstrip("/").rsplit("/", 1)[-1] for file in wish.files]
+            opened = [region for name in names for region in self._store.at_line(name, 1, where=CODE)]
+            return within(opened, wish.files)[:1]
         found = [region for name in wish.names for region in self._store.symbols(name, where=CODE)]
         return within(found, wish.files) or (found if wish.files and wish.named else [])
 
     def _named(self, wish: Wish, region: Region, tell: "Telling") -> None:
-        if wish.kind == "callers":
-            return self._callers(region, tell)
         tell.say(f"{what(region)} is defined in {spot(region)}", region)
         symbol = region.symbol
         if symbol is None or wish.kind == "where":
@@ -69,16 +79,24 @@ class Coder:
             tell.say(f"It calls {names_of(known)}", region)
         elif wish.kind == "calls":
             tell.say("It calls nothing that is defined here", region)
-        return self._callers(region, tell) if wish.kind == "explain" else None
+        return self._callers([region], tell) if wish.kind == "explain" and symbol.kind != "module" else None
 
-    def _callers(self, region: Region, tell: "Telling") -> None:
-        assert region.symbol is not None, "it was found by its name"
-        callers = [one for one in self._store.callers(region.symbol.name, where=CODE) if one.id != region.id]
-        if not callers:
-            return tell.say(f"Nothing here calls {what(region)}, which is defined in {spot(region)}", region)
-        places = [f"{what(one)} in {spot(one)}" for one in callers[:MOST]]
-        more = f" and {len(callers) - MOST} more" if len(callers) > MOST else ""
-        return tell.say(f"{what(region)} is called by {listed(places)}{more}", *callers[:MOST])
+    def _callers(self, defined: Sequence[Region], tell: "Telling") -> None:
+        """Who calls them, told once for all of one name: a call does not say which of them it means."""
+        by_name: dict[str, list[Region]] = {}
+        for region in defined:
+            by_name.setdefault(region.symbol.name if region.symbol else region.source.name, []).append(region)
+        for name, same in by_name.items():
+            own = {region.id for region in same}
+            callers = [one for one in self._store.callers(name, where=CODE) if one.id not in own]
+            called = what(same[0]) if len(same) == 1 else f"`{clean(name, MAX_NAME)}`, which {len(same)} places define,"
+            if not callers:
+                tell.say(f"Nothing here calls {what(same[0])}, which is defined in {spot(same[0])}", same[0])
+                continue
+            places = [f"{what(one)} in {spot(one)}" for one in callers[:MOST]]
+            if len(callers) > MOST:
+                places.append(f"{len(callers) - MOST} more")
+            tell.say(f"{called} is called by {listed(places)}", *callers[:MOST])
 
     def _crash(self, crash: Crash, tell: "Telling") -> None:
         """Frame by frame, the innermost first; those of other projects are counted."""
@@ -100,11 +118,14 @@ class Coder:
         return max(regions, key=lambda one: alike(one.source.path, frame.path), default=None)
 
     def _near(self, wish: Wish, tell: "Telling") -> None:
-        """What is nearest by words and meaning, if the search counts it as found."""
-        found = self._find(Query(text=wish.text), k=MOST, where=CODE)
-        regions = within([match.region for match in found.matches], wish.files)
-        if not found.found or not regions:
-            return
+        """What is nearest by words and by meaning, as far as it has enough of the question's own words."""
+        worded = [hit.region for hit in self._store.search_words(wish.text, k=READ, where=CODE)]
+        meant = [match.region for match in self._find(Query(text=wish.text), k=MOST, where=CODE).matches]
+        regions = within(list({region.id: region for region in (*meant, *worded)}.values()), wish.files)
+        asked = turned_on(wish.text)
+        shares = {r.id: share_of(asked, f"{r.text} {names_and_doc(r)} {r.source.path}") for r in regions}
+        near = [region for region in regions if shares[region.id] >= ENOUGH]
+        regions = sorted(near, key=lambda r: -shares[r.id] - share_of(asked, names_and_doc(r)))[:MOST]
         missing = (
             f"Nothing here is called {names_of(wish.names)}; the nearest is" if wish.named else "Nearest to that is"
         )
@@ -155,6 +176,22 @@ def names_of(names: Sequence[str]) -> str:
     """`a`, `b` and 3 more"""
     told = [f"`{clean(name, MAX_NAME)}`" for name in names[:MOST_NAMES]]
     return listed(told) + (f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else "")
+
+
+def turned_on(text: str) -> frozenset[str]:
+    """The words that a question turns on, one of many each: identifiers in it are split."""
+    return frozenset(singular(word) for word in split_words(" ".join(content(text)))) - ABOUT_CODE
+
+
+def share_of(asked: frozenset[str], told: str) -> float:
+    """How many of these words stand in a text, 0 to 1."""
+    return len(asked & {singular(word) for word in split_words(told)}) / len(asked) if asked else 0.0
+
+
+def names_and_doc(region: Region) -> str:
+    """What somebody called a piece of code, and what they say of it."""
+    symbol = region.symbol
+    return f"{symbol.path} {symbol.doc}" if symbol else region.source.name
 
 
 def within(regions: Sequence[Region], files: Sequence[str]) -> list[Region]:
