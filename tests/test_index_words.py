@@ -129,9 +129,8 @@ def test_a_text_that_is_replaced_reworded_or_removed_is_found_by_its_new_words_a
     source = store.source_at("/books/1.txt")
     said = Region(source=source, kind="caption", box_px=(0, 0, 9, 9), text="a boat")
     store.extend(source.id, [said], rows(1, seed=5), mark="describe")
-    store.reword(
-        source.id, Region(source=source, kind="caption", box_px=(0, 0, 9, 9), text="a ship"), rows(1)[0], mark="x"
-    )
+    said = Region(source=source, kind="caption", box_px=(0, 0, 9, 9), text="a ship")
+    store.exchange_regions(source.id, [said], rows(1), mark="x")
     assert (texts(store, "boat"), texts(store, "ship")) == ([], ["a ship"])
     store.remove([source.id])
     assert texts(store, "ship kite") == []
