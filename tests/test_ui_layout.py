@@ -86,3 +86,10 @@ def test_every_response_tells_the_browser_to_stay_here():
         assert response.headers["content-security-policy"] == POLICY
         assert response.headers["referrer-policy"] == "no-referrer"
     assert not re.search(r"https?:|\*", POLICY)
+
+
+def test_no_state_is_watched_for_changes_since_gradio_would_hash_the_pictures_in_it(assistant, tmp_path):
+    page = build(assistant, tmp_path)
+    watched = {block for fn in page.fns.values() for block, event in fn.targets if event == "change"}
+    assert watched
+    assert [page.blocks[block] for block in watched if isinstance(page.blocks[block], gr.State)] == []

@@ -34,7 +34,7 @@ class SavedPart:
         inputs = [tab.sent_ms, kept, tab.results, tab.newest]
         outputs = [tab.saved, *tab.parts, tab.box, *tab.filters.values()]
         tab.saved.click(self._pressed, inputs, outputs, **ALL_OF_THEM)
-        for event in (tab.results.change, opened.select):
+        for event in (tab.grid.change, opened.select):  # a state's own change would hash it, with its pictures
             event(self.html, [kept, tab.results], tab.saved, **QUIET)
 
     def html(self, kept: object, results: Results) -> str:
