@@ -52,6 +52,14 @@ class Question:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Term:
+    """A part of a search's words, and how much it counts; what shall be taken away counts less than nothing."""
+
+    text: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Query:
     """What to look for: words, a picture, or both; or more of what one region shows."""
 
@@ -59,6 +67,9 @@ class Query:
     image: Image | None = None
     like: int = 0  # id of a region: "more like this"; the region's own source is left out
     image_weight: float = 1.0  # how much the picture counts, where the words count 1
+    terms: tuple[
+        Term, ...
+    ] = ()  # what stands for the words, if they do not count alike; `text` has those not taken away
     besides: int = 0  # id of a source that is left out: the picture is a part of it
 
 

@@ -6,13 +6,29 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, insert, select, text, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    case,
+    column,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    union_all,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from index.nouns import SOURCE_FIELDS, SYMBOL_FIELDS, among, regions_of_rows, to_source
 from index.region import LIBRARY, UPLOADS, Counts, Filter, LabelCount, Order, Region, Source, Symbol
 from index.tables import CallRow, LabelRow, MarkRow, PlaceRow, RegionRow, SourceRow, SymbolRow, VectorRow
 from index.vectors import Floats, Ints, Rows
+from index.words import phrase_match
 
 STORED = np.dtype("<f4")  # how a number of a vector lies on disk, on any machine
 READ_ROWS = 8192  # vectors fetched in one piece
@@ -41,6 +57,9 @@ def source_conditions(where: Filter) -> list[ColumnElement[bool]]:
         paths = select(own.id).where(_below(own.path, where.folder))
         elsewhere = select(PlaceRow.source_id).where(_below(PlaceRow.path, where.folder))
         conditions.append(SourceRow.id.in_(union_all(paths, elsewhere)))
+    if where.path:
+        inside = select(PlaceRow.source_id).where(func.instr(PlaceRow.path, where.path) > 0)
+        conditions.append(or_(func.instr(SourceRow.path, where.path) > 0, SourceRow.id.in_(inside)))
     if where.taken_after is not None:
         conditions.append(SourceRow.taken_at >= where.taken_after)
     if where.taken_before is not None:
@@ -71,7 +90,25 @@ def region_conditions(where: Filter) -> list[ColumnElement[bool]]:
         conditions.append(RegionRow.kind.in_(where.kinds))
     if where.label:
         conditions.append(RegionRow.id.in_(select(LabelRow.region_id).where(LabelRow.name == where.label)))
+    for colour in where.colours:
+        shown = func.json_each(RegionRow.colours).table_valued("value")
+        conditions.append(exists(select(shown.c.value).where(shown.c.value == colour)))
+    conditions += [_written(phrase) for phrase in where.phrases]
     return conditions
+
+
+def _written(phrase: str) -> ColumnElement[bool]:
+    """The phrase stands in the region's text, or in that of another region of the picture that it is the whole of."""
+    own = aliased(RegionRow)
+    saying = select(own.id).where(func.says(own.text, phrase))
+    if match := phrase_match(phrase):
+        near = text("SELECT rowid FROM words WHERE words MATCH :words").bindparams(
+            bindparam("words", match, unique=True)
+        )
+        saying = saying.where(own.id.in_(near.columns(column("rowid", Integer))))
+    home = aliased(RegionRow)
+    whole = select(home.source_id).where(home.id.in_(saying))
+    return or_(RegionRow.id.in_(saying), and_(RegionRow.kind == "whole", RegionRow.source_id.in_(whole)))
 
 
 def matching_regions(where: Filter) -> Select[Any]:
@@ -114,6 +151,12 @@ def matching_ids(session: Session, where: Filter, *, after: int = 0) -> Ints:
     query = matching_regions(where)
     found = session.execute(query.where(RegionRow.id > after) if after else query).scalars()
     return np.sort(np.fromiter(found, np.int64))
+
+
+def labelled_ids(session: Session, name: str) -> Ints:
+    """Ids of the regions that carry this label, rising."""
+    found = session.execute(select(LabelRow.region_id).where(LabelRow.name == name)).scalars()
+    return np.unique(np.fromiter(found, np.int64))
 
 
 def newest_region(session: Session) -> int:

@@ -109,6 +109,15 @@ class StoreReader:
         """How many sources and regions `where` allows."""
         return self._tally(("counts", where), lambda session: queries.counts(session, where))
 
+    def latest(self, *, where: Filter = EVERYTHING) -> int:
+        """Id of the source that was added last among those that `where` allows; 0 where there is none."""
+
+        def look(session: Session) -> int:
+            found = queries.matching_sources(where).with_only_columns(SourceRow.id)
+            return session.scalar(found.limit(1)) or 0
+
+        return self._tally(("latest", where), look)
+
     def labels(self, limit: int, *, where: Filter = EVERYTHING) -> list[LabelCount]:
         """The commonest labels and how many sources carry each, commonest first."""
         key = ("labels", where, limit)

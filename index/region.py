@@ -125,6 +125,9 @@ class Filter:
     source_ids: tuple[int, ...] = ()  # empty is any
     label: str = ""  # a region must carry this label
     folder: str = ""  # one of a source's paths must lie below this folder
+    path: str = ""  # must occur in one of a source's paths
+    colours: tuple[str, ...] = ()  # a region must show all of these
+    phrases: tuple[str, ...] = ()  # must be written in a region, word for word; a whole picture has its regions' texts
     taken_after: datetime | None = None  # inclusive
     taken_before: datetime | None = None  # exclusive
 

@@ -5,7 +5,7 @@ higher id. A search during a long ingestion therefore asks for the new ids only.
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 
 import numpy as np
@@ -13,11 +13,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from index.allowed import Allowed
-from index.queries import matching_ids
+from index.queries import labelled_ids, matching_ids
 from index.region import Filter
 from index.tables import LibraryRow, RegionRow
+from index.vectors import Ints
 
-REMEMBERED = 32  # filters
+REMEMBERED = 64  # filters
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,16 +48,24 @@ class Selections:
         """The regions that exist in the session's snapshot, which is `now`, and that `where` allows."""
         known = self._known.get(where)
         if known is None or known[0].removals != now.removals:
-            allowed = Allowed(matching_ids(session, where))
+            allowed = Allowed(self._looked_up(session, now, where))
         elif known[0].newest < now.newest:
             added = matching_ids(session, where, after=known[0].newest)
             allowed = Allowed(np.concatenate([known[1].ids, added]))
         elif known[0].newest == now.newest:
+            self._remember(where, now, known[1])  # what is asked for again and again outlasts what was asked for once
             return known[1]
         else:
             return Allowed(known[1].ids[: np.searchsorted(known[1].ids, now.newest, side="right")])
         self._remember(where, now, allowed)
         return allowed
+
+    def _looked_up(self, session: Session, now: Moment, where: Filter) -> Ints:
+        """A label's few regions are looked up by themselves, and compared with what is allowed without it."""
+        if not where.label:
+            return matching_ids(session, where)
+        ids = self.allowed(session, now, replace(where, label="")).ids
+        return ids[np.isin(ids, labelled_ids(session, where.label), assume_unique=True)]
 
     def _remember(self, where: Filter, now: Moment, allowed: Allowed) -> None:
         with self._lock:

@@ -3,6 +3,7 @@
 import math
 import sqlite3
 from contextlib import closing, suppress
+from dataclasses import replace
 
 import pytest
 from index_help import finished, in_another_process, open_store, photo, rows
@@ -226,3 +227,32 @@ def test_words_that_do_not_agree_with_the_texts_are_a_problem_and_tidying_mends_
 )
 def test_a_phrase_is_said_word_for_word_whatever_its_capitals_and_gaps(text, phrase, is_said):
     assert says(text, phrase) is is_said
+
+
+def test_a_filter_of_exact_words_allows_the_texts_that_say_them_and_the_whole_pictures_of_those(store):
+    shown = photo(1)
+    whole = Region(source=shown, kind="whole", box_px=(0, 0, 9, 9))
+    store.add(shown, [whole, replace(whole, kind="part"), replace(whole, kind="text", text="NO  Entry!")], rows(3))
+    written(store, "no entry here", "no dog, entry")
+    only = Filter(phrases=("no entry",))
+    found = [(hit.region.kind, hit.region.text) for hit in store.search_many(rows(1), k=9, where=only)[0]]
+    assert sorted(found) == [("text", "NO  Entry!"), ("text", "no entry here"), ("whole", "")]
+    assert texts(store, "no entry", where=Filter(phrases=("no entry", "here"))) == ["no entry here"]
+    assert texts(store, "no entry", where=Filter(phrases=("!",))) == ["NO  Entry!"]
+
+
+def test_filters_of_colours_and_of_a_part_of_the_path_hold_in_every_search(store):
+    for n, colours in ((1, ("red", "blue")), (2, ("red",))):
+        store.add(
+            photo(n), [Region(source=photo(n), kind="whole", box_px=(0, 0, 9, 9), colours=colours)], rows(1, seed=n)
+        )
+    store.add_place(2, "/copies/old/two.jpg", size_bytes=1, modified_ns=1)
+
+    def ids(**how):
+        return sorted(hit.region.source.id for hit in store.search_many(rows(1), k=9, where=Filter(**how))[0])
+
+    assert ids(colours=("red",)) == [1, 2]
+    assert ids(colours=("red", "blue")) == [1]
+    assert ids(path="/1/") == [1]
+    assert ids(path="old/t") == [2]
+    assert ids(path="nothing") == []

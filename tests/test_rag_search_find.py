@@ -230,3 +230,47 @@ def test_a_scene_may_be_surer_than_its_least_certain_thing(house):
     search = Search(house.retriever.space, house.store, house.eyes, RagConfig(), certainty=judged)
     alone, together = search.find_many([Query(text="zebra"), Query(text="a red kite and a zebra")], k=1)
     assert together.certainty > alone.certainty  # the colour space reads the sentence as red
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("blue is:photo type:png path:sky", ["sky.png"]),
+        ("Berlin is:document", ["town.md"]),
+        ('"is in"', ["town.md"]),
+        ("colour:yellow", ["sun.png"]),
+        ("type:markdown", ["town.md"]),
+        ('red "nowhere"', []),
+    ],
+)
+def test_operators_and_exact_words_narrow_what_is_found(house, text, expected):
+    write(house, "town.md", "Berlin is in Germany")
+    assert names(house.find(Query(text=text), k=1)) == expected
+
+
+def test_operators_alone_list_what_they_allow_and_count_as_found(house):
+    found = house.find(Query(text="is:photo"), k=9)
+    assert (sorted(names(found)), found.found) == (["meadow.png", "red.png", "sky.png", "sun.png"], True)
+    assert house.find(Query(text="type:pdf"), k=9).found is False
+
+
+def test_what_is_taken_away_comes_later_than_without(house):
+    plain, away = (names(house.find(Query(text=text), k=9)) for text in ("yellow", "yellow - blue"))
+    assert plain[0] == away[0] == "sun.png"
+    assert away.index("sky.png") >= plain.index("sky.png")
+
+
+def test_what_the_box_does_not_know_is_refused_before_anything_is_looked_for(house):
+    with pytest.raises(BadQuestion, match="Did you mean type:png"):
+        house.find(Query(text="blue tipe:png"), k=9)
+    with pytest.raises(BadQuestion, match="there is no collection uploads"):
+        house.find(Query(text="blue in:uploads"), k=9)
+    with pytest.raises(BadQuestion, match="nothing can be both"):
+        house.find(Query(text="blue type:png"), k=9, where=Filter(formats=("jpeg",)))
+
+
+def test_a_text_with_the_words_is_found_though_its_vector_is_far(house):
+    write(house, "a.md", *(f"blue {n}" for n in range(30)))
+    write(house, "b.md", "max_wait_ms is how long a request waits")
+    (found,) = house.retriever.find_many([Query(text="blue maxWait")], k=2, where=Filter(kinds=("text",)))
+    assert names(found) == ["a.md", "b.md"]

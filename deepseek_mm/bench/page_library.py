@@ -17,7 +17,7 @@ from typing import Any
 from PIL import Image
 from sqlalchemy import insert
 
-from deepseek_mm.bench.generated import Crowds, Floats
+from deepseek_mm.bench.generated import Crowds, Floats, Likenesses
 from deepseek_mm.see.vocabulary import read_names
 from index.database import Database
 from index.queries import STORED
@@ -63,12 +63,17 @@ def source_of(folder: Path, number: int, shot: Shot) -> Source:
     )
 
 
-def fill(store: Path, folder: Path, shots: Sequence[Shot], count: int, *, regions: int) -> None:
-    """Put `count` photos in `folder`, `regions` regions each, into the empty store of a server that may be using it."""
+def fill(
+    store: Path, folder: Path, shots: Sequence[Shot], count: int, *, regions: int, like: Likenesses | None = None
+) -> None:
+    """Put `count` photos in `folder`, `regions` regions each, into the empty store of a server that may be using it.
+
+    Vectors spread like those of photos, or are like photos where `like` has some.
+    """
     with closing(Database(store)) as database:
         with database.reading() as session:
             dim = session.get_one(LibraryRow, 1).dim
-        crowds = Crowds(count * regions, dim)
+        crowds = like or Crowds(count * regions, dim)
         for first in range(1, count + 1, AT_ONCE):
             numbers = range(first, min(first + AT_ONCE, count + 1))
             sources = [linked(folder, n, shots[n % len(shots)]) for n in numbers]

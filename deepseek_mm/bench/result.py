@@ -30,6 +30,8 @@ class Sizes:
     page_results: int = 500  # that are scrolled through
     page_turns: int = 500  # of the long conversation
     page_talks: int = 3  # rounds of conversations
+    search_queries: int = 200  # of `bench search`, one by one, and again from eight clients
+    search_rounds: int = 5  # in the browser
     plan_photos: int = 24  # that are asked about by the chosen plan and beside it
     plan_rounds: int = 3  # of each part
     moe_times: int = 16  # as wide as the table's experts are those that are raced

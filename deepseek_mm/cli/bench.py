@@ -15,7 +15,7 @@ from deepseek_mm.config import cache_folder
 if TYPE_CHECKING:
     from deepseek_mm.bench.result import Result, Setting
 
-PARTS = ("index", "page", "lm", "answer", "serve", "soak", "plan", "code")
+PARTS = ("index", "search", "page", "lm", "answer", "serve", "soak", "plan", "code")
 
 
 def measure_of(part: str) -> Callable[["Setting"], "Sequence[Result]"]:
@@ -24,6 +24,10 @@ def measure_of(part: str) -> Callable[["Setting"], "Sequence[Result]"]:
         from deepseek_mm.bench.page import page
 
         return lambda setting: [page(setting)]
+    if part == "search":
+        from deepseek_mm.bench.search import search
+
+        return lambda setting: [search(setting)]
     if part == "answer":
         from deepseek_mm.bench.answer import answer
 

@@ -41,6 +41,18 @@ def retrieval(args: Namespace, desk: Desk) -> int:
     return tell(report, args, desk)
 
 
+def combined(args: Namespace, desk: Desk) -> int:
+    """Pluses and minuses of the search box beside plain words."""
+    from deepseek_mm.evaluate.combined import evaluate_combined, read_cases
+    from deepseek_mm.evaluate.retrieval import read_caption_rows
+
+    config = config_of(args, desk)
+    rows = read_caption_rows(needed(args.data_file, "--data"), split=args.split)
+    images = needed(args.images, "--images")
+    desk.note(f"embedding {len(rows)} photos")
+    return tell(evaluate_combined(desk.open_space(config.encoder), rows, images, read_cases()), args, desk)
+
+
 def regions(args: Namespace, desk: Desk) -> int:
     """The pointing game for people, or with `--sheet` a picture of photos with their regions drawn."""
     from deepseek_mm.evaluate.regions import evaluate_regions, read_box_rows
@@ -245,6 +257,7 @@ def tell(report: Report, args: Namespace, desk: Desk) -> int:
 
 PARTS: dict[str, Callable[[Namespace, Desk], int]] = {
     "retrieval": retrieval,
+    "combined": combined,
     "regions": regions,
     "pointing": pointing,
     "placed": placed,
@@ -314,7 +327,7 @@ def add(parser: ArgumentParser) -> None:
 
 COMMAND = Command(
     name="eval",
-    help="score retrieval, regions, pointing, abstaining, answers, captions, vqa, doubt, scenes, models, code",
+    help="score retrieval, combined words, regions, pointing, abstaining, answers, captions, vqa, scenes, models, code",
     example="python -m deepseek_mm eval retrieval --data captions.jsonl --images photos --split dev",
     add=add,
     run=run,

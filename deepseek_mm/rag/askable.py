@@ -1,12 +1,15 @@
 """Can it be asked? Questions and queries in printable letters, and what is said of those that cannot be."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from deepseek_mm.config import RagConfig
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.rag.program.words import printable
+from deepseek_mm.rag.query import joined, read_box
 from deepseek_mm.rag.uploads import pictures_of
 from deepseek_mm.records import Check, Picture, Query, Question
+from index import Filter
 from index.region import UPLOADS
 
 MOST_WEIGHT = 10.0  # of a picture beside words: beyond it the words say nothing any more
@@ -43,16 +46,19 @@ def askable(question: Question, config: RagConfig) -> Question:
 def asked(query: Query) -> Query:
     """The query in printable letters. BadQuestion for a query of nothing."""
     clean = replace(query, text=printable(query.text))
-    if not 0 <= query.image_weight <= MOST_WEIGHT:  # NaN is not
-        raise BadQuestion(
-            f"the picture's weight {query.image_weight} must be a number from 0 to {MOST_WEIGHT:g}. 1 counts it as "
-            "much as the words, 2 twice as much"
-        )
-    if clean.image is not None and not clean.image_weight:
-        clean = replace(clean, image=None)
     if not clean.text and clean.image is None and not clean.like:
         raise BadQuestion("the search is empty. Type some words, for example: a dog on a beach, or add a picture")
     return clean
+
+
+def boxed(query: Query, where: Filter, collections: Collection[str]) -> tuple[Query, Filter]:
+    """The query as the search box's language means it, and what it may find besides what `where` bounds it to.
+
+    BadQuestion for a query of nothing, one that contradicts itself or `where`, and what the language does not know.
+    """
+    clean = asked(query)
+    box = read_box(clean.text, collections=collections)
+    return replace(clean, text=box.text, terms=box.terms), joined(where, box.where)
 
 
 def searchable(collection: str) -> str:

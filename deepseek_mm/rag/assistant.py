@@ -22,7 +22,7 @@ from deepseek_mm.logic.english import program_of
 from deepseek_mm.logic.watch import Rule
 from deepseek_mm.parse.document import read_page
 from deepseek_mm.rag.apart import apart, together
-from deepseek_mm.rag.askable import askable, asked, failed
+from deepseek_mm.rag.askable import askable, asked, boxed, failed
 from deepseek_mm.rag.at_hand import AtHand, last_shown
 from deepseek_mm.rag.checking import Checked, check
 from deepseek_mm.rag.coding import Coder, no_code
@@ -119,14 +119,12 @@ class Assistant:
         return self.retriever.search_many([asked(query) for query in queries], k=k, where=where)
 
     def find(self, query: Query, *, k: int, where: Filter = EVERYTHING) -> Found:
-        """At most k photos and documents, best first, and whether the library has what is looked for. BadQuestion."""
-        return self.retriever.find_many([asked(query)], k=k, where=where)[0]
+        """At most k files, best first, and whether the library has what the box (`rag.query`) asks for. BadQuestion."""
+        wanted, bounds = boxed(query, where, self.store.collections())
+        return self.retriever.find_many([wanted], k=k, where=bounds)[0]
 
     def picture(self, source: Source, page: int = 0) -> Image:
-        """The upright picture, or that of a page of a PDF; large ones are reduced (see `parse`).
-
-        NothingThere if the file is gone, BadFile if it has no such picture.
-        """
+        """The upright picture, or that of a page of a PDF, reduced if it is large. NothingThere or BadFile if none."""
         return read_page(source.path, page, self.config.parse)
 
     def reconfigure(self, config: Config) -> None:

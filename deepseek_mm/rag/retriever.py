@@ -21,6 +21,7 @@ from deepseek_mm.rag.program import Case, Program
 from deepseek_mm.rag.program.phrases import Thing, things_in
 from deepseek_mm.rag.search import Presence, Search, read_certainty
 from deepseek_mm.rag.search.meant import nearest
+from deepseek_mm.rag.search.worded import worded
 from deepseek_mm.records import Evidence, Found, Query
 from index import EVERYTHING, Filter, Hit, Source
 from index.store import RegionStore
@@ -120,7 +121,10 @@ class Retriever:
             return []
         words = (program.subject if program.kind == "which" else "") or program.text
         asked = [Query(text=words)]
-        hits = nearest(self.store, self.search.meant(asked, self.embed(asked)), k=READ, where=PASSAGES)[0]
+        meant = self.search.meant(asked, self.embed(asked))
+        hits = nearest(self.store, meant, k=READ, where=PASSAGES)[0]
+        written = worded(self.store, words, meant[0], k=READ, where=PASSAGES).hits
+        hits = list({hit.region.id: hit for hit in (*hits, *written)}.values())
         best = best_worded([Evidence(number=1, region=hit.region, score=hit.score) for hit in hits], words)
         if not best:  # they were removed a moment ago
             return []

@@ -182,6 +182,11 @@ def read_certainty(fingerprint: str, file: Path = FILE) -> Certainty | None:
     )
 
 
+def photos_of_nobody(file: Path = FILE) -> Floats:
+    """(P, D): the vectors of the background's photos."""
+    return np.asarray(load_file(file)["photos"], np.float32)
+
+
 def curve_of(told: Mapping[str, Any]) -> Curve:
     """A curve that was written as JSON."""
     return Curve(weights=tuple(told["weights"]), offset=told["offset"], threshold=told["threshold"])

@@ -11,7 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -23,21 +23,24 @@ from deepseek_mm.rag.program.lexicon import ANYTHING
 from deepseek_mm.rag.program.phrases import Thing, things_in
 from deepseek_mm.rag.program.words import names_the_same
 from deepseek_mm.rag.search.certainty import NEAREST, Certainty, Trace
+from deepseek_mm.rag.search.combined import Texts
 from deepseek_mm.rag.search.language import language_of
 from deepseek_mm.rag.search.matches import all_written, best_of_each, grouped, reasons
 from deepseek_mm.rag.search.meant import Meant, meant, nearest
 from deepseek_mm.rag.search.measured import Measured, read_measured
 from deepseek_mm.rag.search.scales import CODES, KINDS, PICTURES, TEXTS, Scales, group_of
+from deepseek_mm.rag.search.worded import joined, worded
 from deepseek_mm.records import Found, Match, Query
 from index import EVERYTHING, Filter, Hit, Region
 from index.errors import NotStored
 from index.store import RegionStore
 
-SPREAD = 8  # regions looked at for each match kept: many of them lie in one photo
+SPREADS = (3, 8)  # regions looked at for each match kept, the second only where too many of them lie in one photo
 AHEAD = 2  # photos and documents looked at for each match kept: some stand behind others as near duplicates
 ENGLISH_ONLY = (DEFAULT, SMALL)  # spaces whose text tower was trained on English
 WHOLE_PICTURES = ("whole", "page")
 MOST_LABELS = 10_000  # of a collection that are looked through
+MOST_COUNTED = 7  # filters whose photos and labels stay counted, besides the latest
 WRITTEN = 0.99  # certainty of a query whose every word is written in one region
 TEXT_SLOPE, TEXT_USUAL = 1.5, 4.0  # of 300 pieces the best wrong one has 3.1 deviations (median), a right one 4.1
 SAME_PICTURE = 0.6  # cosine from which another picture counts as found in a space without a fitted curve
@@ -57,11 +60,19 @@ class Verdict(NamedTuple):
     threshold: float
 
 
-class Census(NamedTuple):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Census:
     """How many photos a collection has, and how many carry each label."""
 
     num_photos: int
     labels: dict[str, int]
+    asked: dict[str, int] = field(default_factory=dict)  # thing -> photos with a label that names it, worked out once
+
+    def named(self, thing: str) -> int:
+        """How many photos carry a label that names it; some twice, by two labels."""
+        if thing not in self.asked:
+            self.asked[thing] = sum(n for label, n in self.labels.items() if names_the_same(label, thing))
+        return self.asked[thing]
 
 
 class Search:
@@ -72,10 +83,12 @@ class Search:
     ) -> None:
         self.space, self.store, self.eyes, self.config, self.certainty = space, store, eyes, config, certainty
         self.scales = Scales(space, store, None if certainty is None else certainty.photos_PD)
+        self.texts = Texts(space)
         self._census: dict[Filter, tuple[object, Census]] = {}
 
     def find_many(self, queries: Sequence[Query], *, k: int, where: Filter = EVERYTHING) -> list[Found]:
         """At most k matches for each query, best first. NothingThere if `like` names a region that is gone."""
+        self._read_ahead(queries)
         meant = self.meant(queries, self.embed(queries))
         found = [self._find(query, each, k, where) for query, each in zip(queries, meant, strict=True)]
         return [replace(each, language=self.foreign(query.text)) for query, each in zip(queries, found, strict=True)]
@@ -88,14 +101,21 @@ class Search:
         """The vectors of `embed`, and beside each the one that code is compared with."""
         return meant([query.text for query in queries], vectors_QD, space=self.space, store=self.store)
 
+    def _read_ahead(self, queries: Sequence[Query]) -> None:
+        """Every text that will be asked for, in one pass."""
+        texts = [
+            [query.text, *(term.text for term in query.terms), *names_of(query)] for query in queries if query.text
+        ]
+        self.texts.vectors([text for said in texts for text in said])
+
     def embed(self, queries: Sequence[Query]) -> Floats:
         """(Q, D): words, a picture, a region that is known, or the mean of them; a picture counts by its weight."""
         sums_QD = np.zeros((len(queries), self.space.dim), np.float32)
-        texts = {n: query.text for n, query in enumerate(queries) if query.text}
+        texts = {n: query for n, query in enumerate(queries) if query.text}
         pictures = {n: query.image for n, query in enumerate(queries) if query.image is not None}
         regions = {n: query.like for n, query in enumerate(queries) if query.like}
         if texts:
-            sums_QD[list(texts)] += self.space.embed_texts(list(texts.values()))
+            sums_QD[list(texts)] += self.texts.words(list(texts.values()))
         if pictures:
             weights_N1 = np.array([[queries[n].image_weight] for n in pictures], np.float32)
             sums_QD[list(pictures)] += weights_N1 * self.space.embed_images(list(pictures.values()))
@@ -136,33 +156,53 @@ class Search:
                 phrase=thing,
                 vector_D=vector_D,
                 nearest_kD=self.store.vectors_of([hit.region.id for hit in hits if hit.region.kind in WHOLE_PICTURES]),
-                named=sum(n for label, n in census.labels.items() if names_the_same(label, thing)),
+                named=census.named(thing),
                 num_photos=census.num_photos,
             )
             for thing, vector_D, hits in zip(things, vectors_TD, near, strict=True)
         ]
 
     def _find(self, query: Query, meant: Meant, k: int, where: Filter) -> Found:
+        if not query.text and query.image is None and not query.like:
+            return self._listed(k, where)
         things = things_in(query.text.lower()) if query.text else ()
-        hits = self._ranked(query, things, meant, k, where)
+        for spread in SPREADS:
+            hits = self._ranked(query, things, meant, k, spread, where)
+            matches = self._matches(query, things, hits, k)
+            if len(matches) >= k or len(hits) < spread * k:
+                break
         verdict = self._verdict(query, things, meant, hits, where)
-        matches = self._matches(query, things, hits, k)
         certain, needed = (round(float(x), 4) for x in verdict)
         return Found(
             matches=tuple(matches[:k]), found=bool(matches) and certain >= needed, certainty=certain, threshold=needed
         )
 
-    def _ranked(self, query: Query, things: Sequence[Thing], meant: Meant, k: int, where: Filter) -> list[Hit]:
-        """Regions of every kind, each once: those that labels name first, then by deviation from what is usual."""
-        hits = [hit for only in by_kind(where) for hit in nearest(self.store, [meant], k=k * SPREAD, where=only)[0]]
+    def _listed(self, k: int, where: Filter) -> Found:
+        """Everything that the filter allows, the newest first: nothing else was asked for."""
+        sources = self.store.sources(where, order="newest", limit=k)
+        leading = self.store.leading([source.id for source in sources])
+        matches = tuple(Match(region=leading[source.id], score=0.0) for source in sources if source.id in leading)
+        return Found(matches=matches, found=bool(matches), certainty=float(bool(matches)), threshold=self.needed)
+
+    def _ranked(
+        self, query: Query, things: Sequence[Thing], meant: Meant, k: int, spread: int, where: Filter
+    ) -> list[Hit]:
+        """Regions of every kind, each once: those that labels name first, then by deviation from what is usual.
+
+        Among texts, code and captions words count as well as vectors.
+        """
+        hits = [hit for only in by_kind(where) for hit in nearest(self.store, [meant], k=k * spread, where=only)[0]]
         times: Counter[int] = Counter()
         if query.image is None and not where.label:
             named = [hit for t in things for hit in self._labelled_as(t, meant, k, where)]
             times.update(hit.region.id for hit in named)
-            hits = list({hit.region.id: hit for hit in (*hits, *named)}.values())
+            hits += named
+        written = worded(self.store, query.text, meant, k=AHEAD * k, where=where)
         own = {query.besides, self._source_of(query.like) if query.like else 0}
-        hits = [hit for hit in hits if hit.region.source.id not in own]
+        each = {hit.region.id: hit for hit in (*hits, *written.hits) if hit.region.source.id not in own}
+        hits = list(each.values())
         worth = {h.region.id: w for h, w in zip(hits, self.scales.deviations(hits, meant), strict=True)}
+        worth = joined(hits, worth, written)
         return sorted(hits, key=lambda hit: (-times[hit.region.id], -worth[hit.region.id]))
 
     def _labelled_as(self, thing: Thing, meant: Meant, k: int, where: Filter) -> list[Hit]:
@@ -204,9 +244,9 @@ class Search:
         self, query: Query, things: Sequence[Thing], meant: Meant, hits: Sequence[Hit], where: Filter
     ) -> Verdict:
         """Shown, every thing or the scene as a whole; or written, in those words or in others."""
-        names = [asked_for(thing) for thing in things] or [query.text.lower()]
+        names = names_of(query)
         *traces, whole = self.traces(
-            [*names, query.text.lower()], self.space.embed_texts([*names, query.text]), where=where
+            [*names, query.text.lower()], self.texts.vectors([*names, query.text]), where=where
         )
         shown = min(self._of_thing(trace) for trace in traces)
         if self.certainty is not None and len(traces) > 1:
@@ -237,12 +277,14 @@ class Search:
 
     def _count(self, where: Filter) -> Census:
         """Photos and labels of the collection, counted again when it has changed."""
-        now = (self.store.counts(where=where), [source.id for source in self.store.sources(where=where, limit=1)])
+        now = (self.store.counts(where=where), self.store.latest(where=where))
         known = self._census.get(where)
         if known is None or known[0] != now:
             labels = {label.name: label.sources for label in self.store.labels(MOST_LABELS, where=where)}
-            known = (now, Census(self.store.counts(where=replace(where, kinds=WHOLE_PICTURES)).sources, labels))
-            self._census = {where: known}  # of the last filter only: a collection may be large
+            photos = self.store.counts(where=replace(where, kinds=WHOLE_PICTURES)).sources
+            known = (now, Census(num_photos=photos, labels=labels))
+            kept = list(self._census.items())[-MOST_COUNTED:]
+            self._census = dict(kept) | {where: known}
         return known[1]
 
     def _vectors(self, region_ids: Sequence[int]) -> Floats:
@@ -253,7 +295,7 @@ class Search:
 
     def _source_of(self, region_id: int) -> int:
         vector_D = self._vectors([region_id])
-        hits = self.store.search_many(vector_D, k=SPREAD, where=Filter(collection=None))[0]
+        hits = self.store.search_many(vector_D, k=SPREADS[-1], where=Filter(collection=None))[0]
         return next((hit.region.source.id for hit in hits if hit.region.id == region_id), 0)
 
 
@@ -268,6 +310,11 @@ def by_kind(where: Filter) -> Iterator[Filter]:
 def asked_for(thing: Thing) -> str:
     """The thing without its colour and size, which the space hardly tells; "red" alone asks for anything red."""
     return thing.phrase if thing.name == ANYTHING else thing.name
+
+
+def names_of(query: Query) -> list[str]:
+    """The things of the query; one without any is a thing itself."""
+    return [asked_for(thing) for thing in things_in(query.text.lower())] or [query.text.lower()]
 
 
 def is_whole(region: Region) -> bool:

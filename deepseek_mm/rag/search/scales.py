@@ -70,8 +70,7 @@ class Scales:
     def background(self, kinds: Kinds) -> Floats:
         """(N, D): regions of this kind, the library's and nobody's."""
         where = Filter(collection=None, kinds=kinds)
-        newest = next(iter(self.store.sources(where=where, limit=1)), None)
-        mark = newest.id if newest else 0
+        mark = self.store.latest(where=where)
         known = self._known.get(kinds)
         if known is None or known[0] != mark:
             known = (mark, np.concatenate([self._sample(where), self._of_nobody(kinds)]))

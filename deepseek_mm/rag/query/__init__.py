@@ -1,0 +1,7 @@
+"""The search box's language: `operators` is the table, `read` understands a text, `complete` what may follow."""
+
+from deepseek_mm.rag.query.complete import HELP, Suggestion, suggest
+from deepseek_mm.rag.query.operators import joined
+from deepseek_mm.rag.query.read import Asked, read_box
+
+__all__ = ["HELP", "Asked", "Suggestion", "joined", "read_box", "suggest"]

@@ -1,0 +1,191 @@
+"""The operators of the search box, one row each: what it is called, what may stand behind it, what it narrows.
+
+A row turns one value into a part of a Filter. Several values of one operator mean "any of these" where a file can have
+only one of them anyway (`type:pdf type:docx`), and "all of these" where it can have several (`colour:red colour:blue`).
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from difflib import get_close_matches
+from typing import Any
+
+from deepseek_mm.dates import period
+from deepseek_mm.errors import BadQuestion
+from deepseek_mm.parse.formats import FORMATS
+from deepseek_mm.rag.program.lexicon import COLOURS
+from index import Filter
+
+DATE = re.compile(r"(\d{4})(?:-(\d\d?)(?:-(\d\d?))?)?")
+KINDS = ("page", "text", "code", "caption", "whole", "part")  # of regions
+SOURCES = ("photo", "document", "code")
+Values = Sequence[str]
+ANY_OF = ("formats", "kinds", "source_kinds")  # fields of a Filter that join; the others must not be said twice
+ALL_OF = ("colours",)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Operator:
+    """One row."""
+
+    name: str
+    help: str  # what it narrows the search to, after "only"
+    example: str
+    narrow: Callable[[str], dict[str, Any]]  # a value -> fields of a Filter
+    values: Values = ()  # all that are possible; empty where anything is
+    other_names: Values = ()
+
+
+def one_of(field: str, values: Values, *, more: Callable[[str], str] = str) -> Callable[[str], dict[str, Any]]:
+    """A value of a list, as a tuple of one."""
+
+    def narrow(value: str) -> dict[str, Any]:
+        wanted = more(value.lower())
+        if wanted not in values:
+            raise ValueError(f"is none of {', '.join(values)}" if len(values) < 20 else nearest(wanted, values))
+        return {field: (wanted,)}
+
+    return narrow
+
+
+def nearest(word: str, known: Values) -> str:
+    """What to say of a word that is not known."""
+    close = get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"is not known; the nearest is {close[0]}" if close else f"is not known; there are {', '.join(known)}"
+
+
+def starts(value: str) -> dict[str, Any]:
+    """After the beginning of a year, a month or a day."""
+    return {"taken_after": _period(value)}
+
+
+def ends(value: str) -> dict[str, Any]:
+    """Before the beginning of a year, a month or a day."""
+    return {"taken_before": _period(value)}
+
+
+def _period(value: str) -> datetime:
+    try:
+        return period(DATE.fullmatch(value))[0]
+    except (ValueError, OverflowError) as error:
+        raise ValueError("is no date. Write a year, a month or a day: 2020, 2020-05 or 2020-05-31") from error
+
+
+TYPES = tuple(row.name for row in FORMATS if row.read is not None)
+LANGUAGES = tuple(row.name for row in FORMATS if row.kind == "code")
+ENDINGS = {ending.removeprefix("."): row.name for row in FORMATS for ending in row.endings}
+COLOUR_NAMES = tuple(sorted(set(COLOURS.values())))
+
+OPERATORS = (
+    Operator(
+        name="type",
+        help="files of this type",
+        example="type:pdf",
+        narrow=one_of("formats", TYPES, more=lambda value: ENDINGS.get(value, value)),
+        values=TYPES,
+    ),
+    Operator(
+        name="after", help="photos taken from then on", example="after:2019-05", narrow=starts, other_names=("since",)
+    ),
+    Operator(
+        name="before", help="photos taken before then", example="before:2020", narrow=ends, other_names=("until",)
+    ),
+    Operator(
+        name="in",
+        help="what is in this collection",
+        example="in:holidays",
+        narrow=lambda value: {"collection": value},
+        other_names=("collection",),
+    ),
+    Operator(
+        name="is",
+        help="photos, documents or code",
+        example="is:photo",
+        narrow=one_of("source_kinds", SOURCES, more=lambda value: value.removesuffix("s")),
+        values=SOURCES,
+    ),
+    Operator(name="kind", help="pieces of this kind", example="kind:page", narrow=one_of("kinds", KINDS), values=KINDS),
+    Operator(
+        name="colour",
+        help="what shows this colour",
+        example="colour:red",
+        narrow=one_of("colours", COLOUR_NAMES, more=lambda value: COLOURS.get(value, value)),
+        values=COLOUR_NAMES,
+        other_names=("color",),
+    ),
+    Operator(
+        name="label", help="what shows this thing", example="label:dog", narrow=lambda value: {"label": value.lower()}
+    ),
+    Operator(
+        name="lang",
+        help="code in this language",
+        example="lang:python",
+        narrow=one_of("formats", LANGUAGES, more=lambda value: ENDINGS.get(value, value)),
+        values=LANGUAGES,
+        other_names=("language",),
+    ),
+    Operator(name="path", help="files whose path has this", example="path:src/", narrow=lambda value: {"path": value}),
+)
+BY_NAME = {name: row for row in OPERATORS for name in (row.name, *row.other_names)}
+KIND_OF = {row.name: row.kind for row in FORMATS}
+
+
+def narrowed_by(name: str, value: str) -> dict[str, Any]:
+    """The fields of a Filter that `name:value` asks for. BadQuestion says what does not fit and what would."""
+    row = BY_NAME.get(name.lower())
+    if row is None:
+        close = get_close_matches(name.lower(), list(BY_NAME), n=1, cutoff=0.4)
+        hint = (
+            f"Did you mean {close[0]}:{value}?" if close else f"There are {', '.join(r.name + ':' for r in OPERATORS)}."
+        )
+        raise BadQuestion(f'there is no operator {name}: here. {hint} To look for it as it is, write "{name}:{value}"')
+    try:
+        return row.narrow(value)
+    except ValueError as error:
+        raise BadQuestion(f"{name}:{value} cannot be: {value} {error}. For example: {row.example}") from error
+
+
+def joined(first: Filter, second: Filter) -> Filter:
+    """What both allow. BadQuestion if they contradict each other."""
+    bare = Filter()
+    values: dict[str, Any] = {}
+    for field in (each.name for each in fields(Filter)):
+        one, other, none = getattr(first, field), getattr(second, field), getattr(bare, field)
+        values[field] = one if other == none else other if one == none else _both(field, one, other)
+    both = Filter(**values)
+    _check_dates(both)
+    _check_kinds(both)
+    return both
+
+
+def _both(field: str, one: Any, other: Any) -> Any:
+    if one == other:
+        return one
+    if field in ALL_OF:
+        return tuple(dict.fromkeys((*one, *other)))
+    if field == "phrases":
+        return (*one, *other)
+    if field == "taken_after":
+        return max(one, other)
+    if field == "taken_before":
+        return min(one, other)
+    if isinstance(one, tuple) and (common := tuple(value for value in one if value in other)):
+        return common
+    said = [", ".join(map(str, value)) if isinstance(value, tuple) else str(value) for value in (one, other)]
+    raise BadQuestion(f"nothing can be both {said[0]} and {said[1]}. Take one of the two out of the search")
+
+
+def _check_dates(where: Filter) -> None:
+    after, before = where.taken_after, where.taken_before
+    if after is not None and before is not None and after >= before:
+        raise BadQuestion(
+            f"nothing was taken after {after:%Y-%m-%d} and before {before:%Y-%m-%d}. Exchange the two, or take one out"
+        )
+
+
+def _check_kinds(where: Filter) -> None:
+    kinds = {KIND_OF.get(name, "") for name in where.formats} - {""}
+    if where.source_kinds and kinds and not kinds & set(where.source_kinds):
+        named, kind = where.formats[0], " or ".join(where.source_kinds)
+        raise BadQuestion(f"{named} files are {kinds.pop()}s, and the search asks for {kind}. Take one of the two out")
