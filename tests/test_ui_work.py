@@ -151,6 +151,7 @@ def test_a_watched_folder_says_how_many_files_are_known_and_when_the_last_came()
         ("repair", {"forget": True}, "Repair the library", "修复图库"),
         ("back up", {"file": "/b"}, "Back up to /b", "备份到 /b"),
         ("restore", {"file": "/b"}, "Restore /b", "恢复自 /b"),
+        ("renew code", {}, "Read code anew", "重新读取代码"),
         ("watch", {"folder": "/a"}, "Watch /a", "监视 /a"),
         ("fly", {}, "As it was named", "As it was named"),
     ],
@@ -165,7 +166,7 @@ def test_every_kind_of_job_that_the_library_makes_has_a_name_in_the_table():
     told = " ".join(file.read_text() for file in source.glob("*.py"))
     lines = re.findall(r"^.*# (?:the kind of job|kinds of jobs)$", told, re.MULTILINE)
     kinds = [kind for line in lines for kind in re.findall(r'"([a-z ]+)"', line)]
-    assert sorted(kinds) == ["back up", "index", "read text", "repair", "restore", "verify", "watch"]
+    assert sorted(kinds) == ["back up", "index", "read text", "renew code", "repair", "restore", "verify", "watch"]
     assert [kind for kind in kinds if title(job(kind=kind, title="?"), ENGLISH) == "?"] == []
 
 
