@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from deepseek_mm.rag.checking import Held as Held
     from deepseek_mm.rag.checking import keep_rules as keep_rules
     from deepseek_mm.rag.checking import kept_rules as kept_rules
+    from deepseek_mm.rag.query import SEARCH_HELP as SEARCH_HELP
     from deepseek_mm.rag.search import Heat as Heat
     from deepseek_mm.rag.search import cut as cut
     from deepseek_mm.rag.search import heat_map as heat_map
@@ -95,6 +96,7 @@ _HOMES = {
     "Ran": "sandbox.nouns",
     "Report": "ingest",
     "Rule": "logic.watch",
+    "SEARCH_HELP": "rag.query",
     "Said": "records",
     "Sandbox": "sandbox.run",
     "Saved": "history",

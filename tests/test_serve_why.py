@@ -106,3 +106,11 @@ def test_searches_are_saved_listed_and_deleted_each_by_its_caller(me):
     assert me.post("/search/saved", json={"name": " "}).status_code == 422
     assert me.delete(f"/search/saved/{made.json()['id']}").status_code == 204
     assert me.delete(f"/search/saved/{made.json()['id']}").status_code == 404
+
+
+def test_the_box_is_completed_with_operators_and_with_what_this_library_has(me):
+    names = [each["insert"] for each in me.get("/search/complete", params={"text": "a dog ty"}).json()]
+    assert names == ["type:"]
+    told = me.get("/search/complete", params={"text": "a dog type:pn"}).json()
+    assert told[0]["text"] == "a dog type:png "
+    assert me.get("/search/complete", params={"text": "a dog"}).json() == []

@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 from PIL.Image import Image
 
-from deepseek_mm import Citation, Packed
+from deepseek_mm import SEARCH_HELP, Citation, Packed
 from index import Region, Source
 from index.region import UPLOADS
 from ui import edges, grid
@@ -69,6 +69,10 @@ class SearchTab:
             label=words.search_label, show_label=False, placeholder=words.search_hint, file_types=["image"],
             sources=["upload"], max_plain_text_length=1_000_000, elem_classes=["box", "search-box"],
         )  # fmt: skip
+        piece(
+            f'<p class="hint box-help">{escape(words.search_help)} <code>{escape(SEARCH_HELP)}</code></p>',
+            listens="complete",
+        )
         with gr.Accordion(words.filters, open=False, elem_classes="filters"):
             filters = _place_filters(words)
             unfilter = gr.Button(words.filters_clear, size="sm", elem_classes="unfilter")

@@ -46,6 +46,13 @@ def askable(question: Question, config: RagConfig) -> Question:
 def asked(query: Query) -> Query:
     """The query in printable letters. BadQuestion for a query of nothing."""
     clean = replace(query, text=printable(query.text))
+    if not 0 <= query.image_weight <= MOST_WEIGHT:  # NaN is not
+        raise BadQuestion(
+            f"the picture's weight {query.image_weight} must be a number from 0 to {MOST_WEIGHT:g}. 1 counts it as "
+            "much as the words, 2 twice as much"
+        )
+    if clean.image is not None and not clean.image_weight:
+        clean = replace(clean, image=None)
     if not clean.text and clean.image is None and not clean.like:
         raise BadQuestion("the search is empty. Type some words, for example: a dog on a beach, or add a picture")
     return clean

@@ -11,6 +11,7 @@ from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.runtime.spare import give_back
 from deepseek_mm.serve.admission import Admission, Room
 from deepseek_mm.serve.asking import ask_routes
+from deepseek_mm.serve.complete import complete_routes
 from deepseek_mm.serve.engine import Engine
 from deepseek_mm.serve.health import ASSETS, described, health_routes, swagger_ui
 from deepseek_mm.serve.inbox import Inbox
@@ -72,6 +73,7 @@ def build_api(assistant: Assistant, file: SettingsFile, *, hush: Callable[[], ob
         task_routes(tasks),
         ask_routes(tasks, doing, pictures),
         why_routes(assistant, pictures),
+        complete_routes(assistant),
         saved_routes(assistant),
         library_routes(assistant, config.serve, hush),
         history_routes(assistant),

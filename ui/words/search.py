@@ -54,6 +54,7 @@ class SearchWords:
         "这似乎不是英文({language})。搜索只懂英文:请用英文描述,或改用多语言编码器,例如 "
         "--encoder google/siglip2-base-patch16-224。",
     )
+    search_help = Word("Also:", "还可以写:")
     saved = Word("Saved searches", "已保存的搜索")
     saved_name = Word("Save this search as ...", "将此搜索保存为……")
     saved_save = Word("Save", "保存")

@@ -4,4 +4,6 @@ from deepseek_mm.rag.query.complete import HELP, Suggestion, suggest
 from deepseek_mm.rag.query.operators import joined
 from deepseek_mm.rag.query.read import Asked, read_box
 
-__all__ = ["HELP", "Asked", "Suggestion", "joined", "read_box", "suggest"]
+SEARCH_HELP = HELP  # by this name the page has it
+
+__all__ = ["HELP", "SEARCH_HELP", "Asked", "Suggestion", "joined", "read_box", "suggest"]

@@ -1,0 +1,42 @@
+"""/search/complete: what the unfinished word in the search box may become."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.rag.query import suggest
+from deepseek_mm.serve.problems import DECLARED
+from deepseek_mm.serve.who import needs
+from deepseek_mm.serve.wire import Text, Typed
+from index import LIBRARY
+
+LABELS = 200  # the commonest, that are proposed
+Box = Annotated[Typed, Query(max_length=500, description="what stands in the box", examples=["a dog ty"])]
+
+
+class SuggestionOut(BaseModel):
+    """One thing that could be meant."""
+
+    text: Text = Field(description="the whole box, if it is taken", examples=["a dog type:"])
+    insert: Text = Field(description="what takes the place of the unfinished word", examples=["type:"])
+    help: Text = Field(examples=["only files of this type"])
+
+
+def complete_routes(assistant: Assistant) -> APIRouter:
+    """The route."""
+    router = APIRouter(tags=["ask"], responses=DECLARED)
+
+    @router.get("/search/complete")
+    def complete(who: Annotated[object, needs("ask")], text: Box = "") -> list[SuggestionOut]:
+        """Operators, and behind a colon their values: those of this library, too."""
+        store = assistant.store
+        known = {
+            "in": [name for name in store.collections() if name != LIBRARY],
+            "label": [label.name for label in store.labels(LABELS)],
+        }
+        found = suggest(text, known=known)
+        return [SuggestionOut(text=each.text, insert=each.insert, help=each.help) for each in found]
+
+    return router
