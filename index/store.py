@@ -12,7 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import insert, update
 
@@ -166,14 +165,21 @@ class RegionStore(StoreReader):
 
     def search_many(self, vectors_QD: NDArray[Any], *, k: int, where: Filter = EVERYTHING) -> list[list[Hit]]:
         """The k nearest regions of each query that `where` allows, best first; fewer only if fewer exist."""
-        if k < 1:
-            raise ValueError(f"k={k} must be at least 1")
-        queries_QD = unit_rows(vectors_QD, self._dim)
+        return self.search_each([(vectors_QD, k, where)])[0]
+
+    def search_each(self, asked: Sequence[tuple[NDArray[Any], int, Filter]]) -> list[list[list[Hit]]]:
+        """Several `search_many` in one snapshot, each with its vectors, k and filter; rows are fetched once for all."""
+        for _, k, _ in asked:
+            if k < 1:
+                raise ValueError(f"k={k} must be at least 1")
         with self._database.reading() as session:
-            scores_Qk, ids_Qk = self._finder.find(session, queries_QD, k=k, where=where)
-            regions = queries.regions_by_id(session, np.unique(ids_Qk).tolist())
-        pairs = zip(scores_Qk.tolist(), ids_Qk.tolist(), strict=True)
-        return [[Hit(region=regions[n], score=s) for s, n in zip(*pair, strict=True)] for pair in pairs]
+            found = [self._finder.find(session, unit_rows(x, self._dim), k=k, where=where) for x, k, where in asked]
+            ids = {region_id for _, ids_Qk in found for region_id in ids_Qk.ravel().tolist()}
+            regions = queries.regions_by_id(session, sorted(ids))
+        return [
+            [[Hit(region=regions[n], score=s) for s, n in zip(*row, strict=True)] for row in zip(*pair, strict=True)]
+            for pair in ((scores_Qk.tolist(), ids_Qk.tolist()) for scores_Qk, ids_Qk in found)
+        ]
 
     def search_words(self, query: str, *, k: int, where: Filter = EVERYTHING) -> list[Hit]:
         """The k regions whose texts best fit any words of the query, best first; the score is BM25, above 0.

@@ -229,3 +229,13 @@ def test_file_types_are_counted_commonest_first_and_the_filter_holds(store):
         store.add(source, regions_for(source, 1), rows(1, seed=n))
     assert list(store.formats().items()) == [("jpeg", 2), ("pdf", 1), ("png", 1)]
     assert store.formats(where=Filter(source_kinds=("document",))) == {"pdf": 1}
+
+
+def test_several_searches_at_once_find_what_each_finds_alone(tmp_path):
+    with open_store(tmp_path) as store:
+        fill(store, range(5), labels=["dog"])
+        asked = [(rows(2, seed=3), 4, EVERYTHING), (rows(1, seed=4), 2, Filter(kinds=("whole",)))]
+        assert store.search_each(asked) == [store.search_many(x, k=k, where=where) for x, k, where in asked]
+        assert store.search_each([]) == []
+        with pytest.raises(ValueError, match="k=0"):
+            store.search_each([(rows(1), 0, EVERYTHING)])

@@ -26,7 +26,7 @@ from deepseek_mm.rag.search.certainty import NEAREST, Certainty, Trace
 from deepseek_mm.rag.search.combined import Texts
 from deepseek_mm.rag.search.language import language_of
 from deepseek_mm.rag.search.matches import all_written, best_of_each, grouped, reasons
-from deepseek_mm.rag.search.meant import Meant, meant, nearest
+from deepseek_mm.rag.search.meant import Meant, meant, nearest_each
 from deepseek_mm.rag.search.measured import Measured, read_measured
 from deepseek_mm.rag.search.scales import CODES, KINDS, PICTURES, TEXTS, Scales, group_of
 from deepseek_mm.rag.search.worded import joined, worded
@@ -151,15 +151,18 @@ class Search:
         census = self._count(where)
         kinds = tuple(kind for kind in WHOLE_PICTURES if not where.kinds or kind in where.kinds)
         near = self.store.search_many(vectors_TD, k=NEAREST, where=replace(where, kinds=kinds or where.kinds))
+        ids = [[hit.region.id for hit in hits if hit.region.kind in WHOLE_PICTURES] for hits in near]
+        flat_ND = self.store.vectors_of([each for some in ids for each in some])
+        nearest = np.split(flat_ND, np.cumsum([len(some) for some in ids])[:-1])
         return [
             Trace(
                 phrase=thing,
                 vector_D=vector_D,
-                nearest_kD=self.store.vectors_of([hit.region.id for hit in hits if hit.region.kind in WHOLE_PICTURES]),
+                nearest_kD=nearest_kD,
                 named=census.named(thing),
                 num_photos=census.num_photos,
             )
-            for thing, vector_D, hits in zip(things, vectors_TD, near, strict=True)
+            for thing, vector_D, nearest_kD in zip(things, vectors_TD, nearest, strict=True)
         ]
 
     def _find(self, query: Query, meant: Meant, k: int, where: Filter) -> Found:
@@ -191,12 +194,12 @@ class Search:
 
         Among texts, code and captions words count as well as vectors.
         """
-        hits = [hit for only in by_kind(where) for hit in nearest(self.store, [meant], k=k * spread, where=only)[0]]
-        times: Counter[int] = Counter()
-        if query.image is None and not where.label:
-            named = [hit for t in things for hit in self._labelled_as(t, meant, k, where)]
-            times.update(hit.region.id for hit in named)
-            hits += named
+        kinds = [(k * spread, only) for only in by_kind(where)]
+        things = () if query.image is not None or where.label else things
+        labels = [(k, replace(where, label=thing.name)) for thing in things]
+        found = [hits for (hits,) in nearest_each(self.store, [meant], [*kinds, *labels])]
+        hits = [hit for some in found for hit in some]
+        times = Counter(hit.region.id for some in found[len(kinds) :] for hit in some)
         written = worded(self.store, query.text, meant, k=AHEAD * k, where=where)
         own = {query.besides, self._source_of(query.like) if query.like else 0}
         each = {hit.region.id: hit for hit in (*hits, *written.hits) if hit.region.source.id not in own}
@@ -204,9 +207,6 @@ class Search:
         worth = {h.region.id: w for h, w in zip(hits, self.scales.deviations(hits, meant), strict=True)}
         worth = joined(hits, worth, written)
         return sorted(hits, key=lambda hit: (-times[hit.region.id], -worth[hit.region.id]))
-
-    def _labelled_as(self, thing: Thing, meant: Meant, k: int, where: Filter) -> list[Hit]:
-        return nearest(self.store, [meant], k=k, where=replace(where, label=thing.name))[0]
 
     def _matches(self, query: Query, things: Sequence[Thing], hits: Sequence[Hit], k: int) -> list[Match]:
         """At least k, if there are so many; no more of the hits are worked on than that takes."""

@@ -44,14 +44,33 @@ def meant(texts: Sequence[str], shown_QD: Floats, *, space: Space, store: Region
 
 def nearest(store: RegionStore, queries: Sequence[Meant], *, k: int, where: Filter) -> list[list[Hit]]:
     """The k nearest regions of each query, best first; code is looked for apart, by its own vector."""
+    return nearest_each(store, queries, [(k, where)])[0]
+
+
+def nearest_each(
+    store: RegionStore, queries: Sequence[Meant], asked: Sequence[tuple[int, Filter]]
+) -> list[list[list[Hit]]]:
+    """The same for several k and filters at once."""
     if not queries:
-        return []
+        return [[] for _ in asked]
+    parts = [_parts(queries, k, where) for k, where in asked]
+    found = iter(store.search_each([part for each in parts for part in each]))
+    return [_best([next(found) for _ in each], k) for each, (k, _) in zip(parts, asked, strict=True)]
+
+
+def _parts(queries: Sequence[Meant], k: int, where: Filter) -> list[tuple[Floats, int, Filter]]:
+    """One search, or two where code has a vector of its own."""
     shown_QD = np.stack([query.shown_D for query in queries])
     if all(query.code_D is None for query in queries) or not (where.kinds == () or CODE in where.kinds):
-        return store.search_many(shown_QD, k=k, where=where)
+        return [(shown_QD, k, where)]
     code_QD = np.stack([query.of(CODE) for query in queries])
-    found = store.search_many(code_QD, k=k, where=replace(where, kinds=(CODE,)))
-    if others := tuple(kind for kind in where.kinds or OTHERS if kind != CODE):
-        more = store.search_many(shown_QD, k=k, where=replace(where, kinds=others))
-        found = [sorted(both, key=lambda hit: -hit.score)[:k] for both in map(list.__add__, found, more)]
-    return found
+    others = tuple(kind for kind in where.kinds or OTHERS if kind != CODE)
+    more = [(shown_QD, k, replace(where, kinds=others))] if others else []
+    return [(code_QD, k, replace(where, kinds=(CODE,))), *more]
+
+
+def _best(found: Sequence[list[list[Hit]]], k: int) -> list[list[Hit]]:
+    """The k best of each query's searches."""
+    if len(found) == 1:
+        return found[0]
+    return [sorted(both, key=lambda hit: -hit.score)[:k] for both in map(list.__add__, *found)]
