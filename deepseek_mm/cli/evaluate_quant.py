@@ -55,14 +55,13 @@ def towers(args: Namespace, desk: Desk) -> "Iterator[Scheme]":
 
 def language(args: Namespace, desk: Desk) -> "Iterator[Scheme]":
     """The language model: perplexity over held-out rows of every domain."""
-    from deepseek_mm.cli.quantize import our_checkpoint
     from deepseek_mm.evaluate.quant import Scheme, measure_apart, score_decoder
-    from deepseek_mm.lm.own import opened
+    from deepseek_mm.lm.own import opened, our_checkpoint
     from deepseek_mm.runtime.quantize.language import full_bytes, open_quantised_lm
     from deepseek_mm.train.corpus import DOMAINS
     from deepseek_mm.train.runs import held_rows
 
-    checkpoint = our_checkpoint(desk)
+    checkpoint = our_checkpoint(desk.note)
     rows = held_rows(args.corpus or cache_folder() / "corpus", rows=args.rows)
     whole = 0
     for name in LANGUAGE:

@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepseek_mm.cli.desk import OK, Command, Desk
-from deepseek_mm.config import BASE_LM, OUR_LM, cache_folder
+from deepseek_mm.config import cache_folder
 from deepseek_mm.errors import ConfigError
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from deepseek_mm.lm.own import Checkpoint
 
 PHOTOS, ROWS = 256, 4  # that ranges, curvature and sizes are looked at on
 EVIDENCE = 5  # times as many rows of evidence as of other domains: the answers that are shown come of it
@@ -35,13 +33,13 @@ def towers(args: Namespace, desk: Desk, file: Path) -> Path:
 
 def language(args: Namespace, desk: Desk, file: Path) -> Path:
     """The language model, FP4 or int8."""
-    from deepseek_mm.lm.own import opened
+    from deepseek_mm.lm.own import opened, our_checkpoint
     from deepseek_mm.runtime.quantize.fit import fit_fp4, usual_inputs
     from deepseek_mm.runtime.quantize.kept import Told, write_kept
     from deepseek_mm.runtime.quantize.language import FP4, full_bytes, known_by, tensors_of_fp4, tensors_of_int8
 
     batches = training_rows(args.corpus or cache_folder() / "corpus", args.rows)
-    checkpoint = our_checkpoint(desk)
+    checkpoint = our_checkpoint(desk.note)
     decoder, _ = opened(checkpoint)
     decoder.eval().requires_grad_(False)
     if args.scheme == FP4:
@@ -80,16 +78,6 @@ def training_rows(corpus: Path, rows: int) -> "list[tuple[Tensor, Tensor]]":
         for number, name in enumerate(DOMAINS)
     ]
     return [(ids, segments) for ids, segments, _, _ in batches(mix(parts, 0))]
-
-
-def our_checkpoint(desk: Desk) -> "Checkpoint":
-    """The language model that comes along."""
-    from deepseek_mm.lm.changes import WEIGHTS
-    from deepseek_mm.lm.find import find_folder
-    from deepseek_mm.lm.own import Checkpoint
-
-    folder = find_folder(BASE_LM, cache=cache_folder(), progress=desk.note)
-    return Checkpoint(folder=folder, name=OUR_LM, changes=WEIGHTS)
 
 
 def command_of(args: Namespace, file: Path) -> str:

@@ -18,6 +18,7 @@ TRAINERS = {  # name -> its module, which offers add_arguments(parser) and run(a
     "see": ("deepseek_mm.train.see", "--stage look --data data"),
     "scenes": ("deepseek_mm.train.scenes", "--stage find --out runs/scenes"),
     "qat": ("deepseek_mm.train.qat", "--data captions.jsonl --images photos --out runs/qat"),
+    "fp4": ("deepseek_mm.train.fp4", "--out runs/fp4"),
     "corpus": ("deepseek_mm.train.corpus", "--text data/text --captions captions.jsonl"),
     "abstain": (
         "deepseek_mm.train.abstain",

@@ -15,15 +15,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from deepseek_mm.config import BASE_LM, OUR_LM, cache_folder
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.space import Space
 from deepseek_mm.lm.attend import Whole
-from deepseek_mm.lm.changes import WEIGHTS
-from deepseek_mm.lm.find import find_folder
-from deepseek_mm.lm.generator import silence
 from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.own import Checkpoint, opened
+from deepseek_mm.lm.own import opened, our_checkpoint
 from deepseek_mm.runtime.quantize.language import open_quantised_lm
 from deepseek_mm.runtime.quantize.space import open_quantised
 
@@ -46,8 +42,7 @@ def towers(scheme: str, file: Path) -> Callable[[], object]:
 
 def language(scheme: str, file: Path) -> Callable[[], object]:
     """A prompt of 128 tokens."""
-    folder = find_folder(BASE_LM, cache=cache_folder(), progress=silence)
-    checkpoint = Checkpoint(folder=folder, name=OUR_LM, changes=WEIGHTS)
+    checkpoint = our_checkpoint()
     if scheme == FULL:
         decoder: Decoder = opened(checkpoint)[0]
     else:

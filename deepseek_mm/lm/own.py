@@ -11,11 +11,12 @@ from pathlib import Path
 
 import torch
 
+from deepseek_mm.config import BASE_LM, OUR_LM, cache_folder
 from deepseek_mm.errors import LibraryError
-from deepseek_mm.lm.changes import fingerprint_with, with_changes
+from deepseek_mm.lm.changes import WEIGHTS, fingerprint_with, with_changes
 from deepseek_mm.lm.chat import encode_chat
 from deepseek_mm.lm.engine import Engine
-from deepseek_mm.lm.find import fingerprint, first_line
+from deepseek_mm.lm.find import find_folder, fingerprint, first_line
 from deepseek_mm.lm.generator import Prepare, Progress, Spent, silence
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.paged import open_memory
@@ -122,6 +123,12 @@ class Checkpoint:
     name: str
     changes: Path | None = None  # what our training made of it: experts, gates, how far each layer sees
     opens: "Opens | None" = None  # what makes the decoder of it, where that is not `opened`: from other files, perhaps
+
+
+def our_checkpoint(progress: Progress = silence) -> Checkpoint:
+    """The language model that comes along. MissingWeights says what its base lacks."""
+    folder = find_folder(BASE_LM, cache=cache_folder(), progress=progress)
+    return Checkpoint(folder=folder, name=OUR_LM, changes=WEIGHTS)
 
 
 Opens = Callable[[Checkpoint], tuple[Decoder, str]]  # the decoder, and the fingerprint that its answers are known by
