@@ -14,6 +14,7 @@ from contextlib import closing
 from dataclasses import replace
 from itertools import count, islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -31,6 +32,9 @@ from deepseek_mm.errors import JobFailed, MissingPackage, NothingThere
 from deepseek_mm.rag.search.certainty import photos_of_nobody
 from deepseek_mm.see.vocabulary import read_names
 from index.queries import STORED
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 CLIENTS = 8
 K = 10
@@ -114,18 +118,21 @@ def scan(connection: sqlite3.Connection, query_D: Floats) -> list[int]:
 
 def in_browser(url: str, setting: Setting) -> dict[str, float]:
     """From Enter to the first result on the screen; nothing where there is no browser."""
-    times_ms = []
     try:
         with chromium() as browser:
-            for n in range(setting.sizes.search_rounds + 1):
-                with Visit(browser, url, session=SESSION) as visit:
-                    visit.load()
-                    visit.tab("search")
-                    times_ms.append(visit.search(SEARCHES[n % len(SEARCHES)], within_ms=FIRST_MS)[0])
+            times_ms = [first_ms(browser, url, n) for n in range(setting.sizes.search_rounds + 1)]
     except (MissingPackage, NothingThere) as error:
         setting.note(f"not in a browser: {error}")
         return {}
     return {"first_result_ms": statistics.median(times_ms[1:])}
+
+
+def first_ms(browser: "Browser", url: str, number: int) -> float:
+    """Of one visit that searches: milliseconds from Enter to the first result."""
+    with Visit(browser, url, session=SESSION) as visit:
+        visit.load()
+        visit.tab("search")
+        return visit.search(SEARCHES[number % len(SEARCHES)], within_ms=FIRST_MS)[0]
 
 
 def lines_of(numbers: dict[str, float]) -> tuple[Line, ...]:
