@@ -9,7 +9,7 @@ PYTHON ?=
 DISK_GB ?= 8# torch from PyPI brings its CUDA libraries; a machine with a CPU build needs 3
 FLICKR8K ?= build/flickr8k# the unpacked photos and captions of the retrieval bench
 FLICKR8K_TAR ?= ../shared/data/flickr8k.tar
-WORKERS ?= 3# test processes: many tests wait for other processes, so a few more than there are cores
+WORKERS ?= 4# test processes: many tests wait for other processes, so a few more than there are cores
 ARGS ?=
 .DEFAULT_GOAL := help
 .PHONY: help run setup test chromium lint bench campaign image clean

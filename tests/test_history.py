@@ -18,7 +18,15 @@ from index import Label
 def test_the_sample_answer_differs_from_the_defaults_in_every_field():
     """Guards the round trip below: a field that a record gains must be stored as well."""
     for record in (ANSWER, KITE, KITE_PHOTO):
-        left_out = ("conversation", "turn", "trace", "unread", "verdict", "worked")  # from trace on told, not kept
+        left_out = (
+            "conversation",
+            "turn",
+            "trace",
+            "unread",
+            "verdict",
+            "worked",
+            "symbol",
+        )  # from trace on told, not kept
         plain = {f.name: f.default for f in fields(record) if f.name not in left_out}
         assert [name for name, default in plain.items() if getattr(record, name) == default] == []
 

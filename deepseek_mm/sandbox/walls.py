@@ -19,13 +19,13 @@ def build(root: str, reads: Sequence[str], hides: Sequence[str], disk_mb: int) -
     """Put it together below `root` and move in. OSError says which step this machine does not allow."""
     mount("", "/", "", REC | PRIVATE)
     mount("tmpfs", root, "tmpfs", NOSUID, "size=1m,mode=755")
-    for path in reads:
-        _show(root, path)
-    for path in DEVICES:
-        _bind(path, root + path)
     home = root + HOME
     os.makedirs(home, exist_ok=True)
     mount("tmpfs", home, "tmpfs", NOSUID | NODEV, f"size={disk_mb}m,nr_inodes={FILES},mode=1777")
+    for path in reads:  # some may lie below HOME: a clone in /tmp
+        _show(root, path)
+    for path in DEVICES:
+        _bind(path, root + path)
     for path in hides:
         if os.path.isdir(root + path):
             mount("tmpfs", root + path, "tmpfs", NOSUID | NODEV, "size=4k,mode=755")

@@ -9,7 +9,7 @@ document.body.append(list);
 let box = null, found = [], at = -1, asked = 0, waiting = 0;
 
 const isBox = (target) => target.matches?.(".search-box textarea");
-function close() { list.hidden = true; at = -1; found = []; box?.removeAttribute("aria-activedescendant"); box?.setAttribute("aria-expanded", "false"); }
+function close() { list.hidden = true; at = -1; found = []; box?.removeAttribute("aria-activedescendant"); if (box?.role === "combobox") box.ariaExpanded = "false"; }
 
 document.addEventListener("input", (event) => {
   if (!isBox(event.target) || !event.isTrusted || event.isComposing) return;
