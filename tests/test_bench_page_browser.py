@@ -82,6 +82,7 @@ def test_what_never_comes_is_an_error_that_names_it(visit, monkeypatch):
         visit.more()
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_the_whole_bench_gives_every_key_a_plausible_figure(tmp_path, monkeypatch):
     monkeypatch.setattr(page_browser, "SETTLE_MS", 300)
     monkeypatch.setattr(page_browser, "PATIENCE_MS", 3_000)

@@ -62,6 +62,7 @@ def test_one_thread_is_taken_and_the_others_given_back():
     assert lib.omp_get_max_threads() == 2
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_a_hundred_thousand_gives_the_promised_keys_and_lines(tmp_path):
     result = hundred_thousand(setting(tmp_path))
     assert {"ms_100k", "recall_100k", "flat_ms_100k", "build_100k_s", "memory_100k_mb"} <= set(result.numbers)

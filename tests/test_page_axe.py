@@ -29,8 +29,24 @@ def open_tab(visitor: Visitor, name: str) -> None:
     tab.click()
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize(("language", "scheme"), [("en", "light"), ("en", "dark"), ("zh", "light"), ("zh", "dark")])
+LONG = pytest.mark.campaign(only=True)
+
+
+@pytest.mark.parametrize(
+    ("language", "scheme", "width"),
+    [
+        ("en", "light", 1280),
+        ("zh", "dark", 390),
+        *(
+            pytest.param(*each, marks=LONG)
+            for each in [("en", "dark", 1280), ("zh", "light", 1280), ("zh", "dark", 1280)]
+        ),
+        *(
+            pytest.param(*each, marks=LONG)
+            for each in [("en", "light", 390), ("en", "dark", 390), ("zh", "light", 390)]
+        ),
+    ],
+)
 def test_nothing_serious_is_found_on_any_tab(chromium, served, language, scheme, width):
     visitor, words = filled(chromium, served.url, language, scheme, width)
     found = {"ask": grave(visitor.page)}

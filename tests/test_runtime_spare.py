@@ -46,6 +46,7 @@ print(grown(300, 800))
 
 
 @pytest.mark.skipif(not torch.cpu._is_avx512_bf16_supported(), reason="bfloat16 is not prepared by oneDNN here")
+@pytest.mark.campaign(times=1, only=True)
 def test_products_of_ever_other_shapes_are_forgotten_again():
     assert memory_of("few") < memory_of("all") / 2
 

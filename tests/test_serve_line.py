@@ -87,7 +87,7 @@ def test_an_answer_that_is_not_read_is_given_up_and_others_are_served_meanwhile(
         for _ in range(40):  # asked again and again, without ever listening
             line.sendall(request("/embed", texts))
         assert house.answers()
-        eventually(lambda: cut(line), within_s=60)
+        eventually(lambda: cut(line), within_s=180)  # its answers have to fill the line first, on a busy machine
     assert house.answers()
 
 
