@@ -28,6 +28,7 @@ from deepseek_mm.encoders.text import in_order_of_length, load_text_tower
 from deepseek_mm.errors import ConfigError, MissingPackage
 from deepseek_mm.evaluate.functions import Function, distinct, functions_of
 from deepseek_mm.parse.packages import Package
+from deepseek_mm.rag.search.fused import fused
 from index import Region, Source
 from index.store import RegionStore
 
@@ -176,13 +177,9 @@ def score(ranked_NK: Ranked) -> Way:
 
 
 def joined(rankings: Sequence[Ranked]) -> Ranked:
-    """By the sum of 1 / (EARLY + rank) over the rankings (Cormack et al., 2009); equals by their place in the first."""
-    fused = np.full_like(rankings[0], -1)
-    for row, ranked in zip(fused, zip(*rankings, strict=True), strict=True):
-        worth: dict[int, float] = {}
-        for one in ranked:
-            for rank, number in enumerate(one[one >= 0].tolist(), start=1):
-                worth[number] = worth.get(number, 0.0) + 1 / (EARLY + rank)
-        best = sorted(worth, key=lambda number: -worth[number])[: len(row)]
+    """Row by row as search joins them; equals by their place in the first."""
+    together = np.full_like(rankings[0], -1)
+    for row, ranked in zip(together, zip(*rankings, strict=True), strict=True):
+        best = fused([one[one >= 0].tolist() for one in ranked], depth=EARLY)[: len(row)]
         row[: len(best)] = best
-    return fused
+    return together
