@@ -18,6 +18,7 @@ from typing import Any
 
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from deepseek_mm.ages import Ages
 from deepseek_mm.history import feedback, saved, search, threads
@@ -91,8 +92,12 @@ class History:
         assert answer.state != "running", "a finished answer is done, stopped or failed"
         with self._file.session(writes=True) as session:
             row = session.get(TurnRow, turn)
-            if row is not None:
-                freeze(row, answer)
+            if row is None:
+                return
+            if row.state == "running":  # has none yet: they need not be looked up
+                set_committed_value(row, "citations", [])
+                set_committed_value(row, "checks", [])
+            freeze(row, answer)
 
     def conversations(self, *, session: str, limit: int, offset: int = 0, text: str = "") -> list[Conversation]:
         """The session's conversations: pinned ones first, then newest first, by their last question.
