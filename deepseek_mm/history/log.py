@@ -55,7 +55,8 @@ class History:
     ) -> tuple[int, int]:
         """Write the question down as a running turn: (conversation, turn). `more`: further pictures, (name, path).
 
-        A turn that the same task began before, in a process that died perhaps, is taken up again.
+        A turn that the same task began before, in a process that died perhaps, is taken up again. The disk has it for
+        certain with the turn's end: who loses the machine's power before may have to ask again.
         """
         now = datetime.now(UTC)
         turn = TurnRow(
@@ -71,7 +72,7 @@ class History:
             more=[list(picture) for picture in more],
             task=question.task,
         )
-        with self._file.session(writes=True) as session:
+        with self._file.session(writes=True, hasty=True) as session:
             if (known := threads.begun_before(session, turn)) is not None:
                 return known
             thread = self._thread(session, question, now)
