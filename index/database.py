@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
+from threading import Lock, local
 
 from alembic import command
 from alembic.config import Config
@@ -29,6 +29,13 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 TIMEOUT_S = 30.0  # how long a writer waits for another one
 PAGE_BYTES = 8192  # three vectors of 512 fit, where only one fits SQLite's usual 4096
 HEADER = b"SQLite format 3\0"
+NOTES = "notes"  # of a session that only reads: what it found out once stays true
+
+
+class Own(local):
+    """What belongs to one thread."""
+
+    session: Session | None = None  # of its snapshot
 
 
 class Database:
@@ -39,6 +46,7 @@ class Database:
         _check_place(path)
         readers = _engine(path)
         self._readers, self._writers = readers, readers.execution_options(writes=True)
+        self._own = Own()
         self._turn = Lock()  # SQLite lets writers wait by polling; within one process a lock is fair
         try:
             self._prepare()
@@ -48,9 +56,25 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """One snapshot: everything read inside belongs to the same moment."""
-        with _explained(self.path), Session(self._readers) as session:
+        """One snapshot: everything read inside belongs to the same moment. Inside `snapshot` it is that one."""
+        if self._own.session is not None:
+            yield self._own.session
+            return
+        with _explained(self.path), Session(self._readers, info={NOTES: {}}) as session:
             yield session
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All that this thread reads inside belongs to one moment; what anybody writes meanwhile is not seen."""
+        if self._own.session is not None:
+            yield
+            return
+        with self.reading() as session:
+            self._own.session = session
+            try:
+                yield
+            finally:
+                self._own.session = None
 
     @contextmanager
     def writing(self, *, synced: bool = False) -> Iterator[Session]:

@@ -5,7 +5,7 @@ New vectors become a small index; small neighbours are merged, so there are neve
 changes, searches go on with what is there: a finished tuple of indexes takes its place in one assignment.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import chain
 from threading import Lock
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from index.allowed import Allowed
 from index.codes import FEWEST, Codes
-from index.vectors import Floats, Ints, Rows, SearchConfig, VectorIndex, flat_index
+from index.vectors import Ask, Floats, Ints, Rows, SearchConfig, VectorIndex, flat_index
 
 Indexes = tuple[VectorIndex, ...]
 Masks = list[NDArray[np.bool_]]
@@ -62,14 +62,12 @@ class Memory:
 
     def search(self, queries_QD: Floats, *, k: int, allowed: Allowed) -> tuple[Floats, Ints]:
         """Scores and ids, (Q, at most k), best first, equals by id; only ids in `allowed`."""
-        parts = [x.search(queries_QD, k=k, allowed=allowed, config=self._config) for x in self._indexes]
-        if not parts:
-            return np.empty((len(queries_QD), 0), np.float32), np.empty((len(queries_QD), 0), np.int64)
-        scores_Qn = np.concatenate([scores for scores, _ in parts], axis=1)
-        ids_Qn = np.concatenate([ids for _, ids in parts], axis=1)
-        order_Qk = np.lexsort((ids_Qn, -scores_Qn), axis=1)[:, :k]
-        scores_Qk = np.take_along_axis(scores_Qn, order_Qk, axis=1).clip(-1, 1)  # rounding may exceed a cosine's range
-        return scores_Qk, np.take_along_axis(ids_Qn, order_Qk, axis=1)
+        return self.search_each([Ask(queries_QD, k, allowed)])[0]
+
+    def search_each(self, asked: Sequence[Ask]) -> list[tuple[Floats, Ints]]:
+        """The same for several at once."""
+        parts = [index.search_each(asked, config=self._config) for index in self._indexes]
+        return [best_of([part[n] for part in parts], ask) for n, ask in enumerate(asked)]
 
     def count(self, *, after: int = 0, up_to: int = MANY) -> int:
         """How many vectors are held, with ids above `after` and up to `up_to`."""
@@ -127,6 +125,16 @@ class Memory:
 
     def _is_long(self, index: VectorIndex) -> bool:
         return len(index) > max(self._config.exact_up_to, FEWEST)
+
+
+def best_of(parts: Sequence[tuple[Floats, Ints]], ask: Ask) -> tuple[Floats, Ints]:
+    """Scores and ids, (Q, at most k), of what each index found."""
+    if not parts:
+        return np.empty((len(ask.queries_QD), 0), np.float32), np.empty((len(ask.queries_QD), 0), np.int64)
+    scores_Qn, ids_Qn = (np.concatenate(column, axis=1) for column in zip(*parts, strict=True))
+    order_Qk = np.lexsort((ids_Qn, -scores_Qn), axis=1)[:, : ask.k]
+    scores_Qk = np.take_along_axis(scores_Qn, order_Qk, axis=1).clip(-1, 1)  # rounding may exceed a cosine's range
+    return scores_Qk, np.take_along_axis(ids_Qn, order_Qk, axis=1)
 
 
 def everything(index: VectorIndex) -> NDArray[np.bool_]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import (
     ColumnElement,
+    Executable,
     Integer,
     Select,
     and_,
@@ -24,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from index.nouns import SOURCE_FIELDS, SYMBOL_FIELDS, among, regions_of_rows, to_source
+from index.nouns import IDS, SOURCE_FIELDS, SYMBOL_FIELDS, among, regions_by, rows_of, to_source
 from index.region import LIBRARY, UPLOADS, Counts, Filter, LabelCount, Order, Region, Source, Symbol
 from index.tables import CallRow, LabelRow, MarkRow, PlaceRow, RegionRow, SourceRow, SymbolRow, VectorRow
 from index.vectors import Floats, Ints, Rows
@@ -32,6 +33,7 @@ from index.words import phrase_match
 
 STORED = np.dtype("<f4")  # how a number of a vector lies on disk, on any machine
 READ_ROWS = 8192  # vectors fetched in one piece
+VECTORS: Executable = select(VectorRow.region_id, VectorRow.data).where(VectorRow.region_id.in_(IDS))
 ORDERS: dict[Order, tuple[ColumnElement[Any], ...]] = {  # equals by id
     "added": (SourceRow.id.desc(),),
     "newest": (SourceRow.dated_us.desc(), SourceRow.id.desc()),
@@ -155,8 +157,8 @@ def matching_ids(session: Session, where: Filter, *, after: int = 0) -> Ints:
 
 def labelled_ids(session: Session, name: str) -> Ints:
     """Ids of the regions that carry this label, rising."""
-    found = session.execute(select(LabelRow.region_id).where(LabelRow.name == name)).scalars()
-    return np.unique(np.fromiter(found, np.int64))
+    rows = session.connection().exec_driver_sql("SELECT region_id FROM labels WHERE name = ?", (name,)).fetchall()
+    return np.unique(np.array([region_id for (region_id,) in rows], np.int64))
 
 
 def newest_region(session: Session) -> int:
@@ -197,18 +199,18 @@ def latest_vectors(session: Session, limit: int, *, up_to: int, dim: int) -> lis
 
 def vectors_by_id(session: Session, ids: Sequence[int], dim: int) -> dict[int, Floats]:
     """The vectors of those `ids` that exist."""
-    rows = session.execute(select(VectorRow.region_id, VectorRow.data).where(among(VectorRow.region_id, ids)))
+    rows = rows_of(session, VECTORS, ids)
     return {region_id: from_blobs([data], dim)[0] for region_id, data in rows}
 
 
 def regions_by_id(session: Session, ids: Sequence[int]) -> dict[int, Region]:
     """The regions of those `ids` that exist, with their sources, labels and colours."""
-    return {region.id: region for region in regions_of_rows(session, among(RegionRow.id, ids))}
+    return {region.id: region for region in regions_by(session, "id", ids)}
 
 
 def regions_by_source(session: Session, source_ids: Sequence[int]) -> list[Region]:
     """All regions of the sources; the whole picture before its parts, those in the order they were added."""
-    regions = regions_of_rows(session, among(RegionRow.source_id, source_ids))
+    regions = regions_by(session, "source_id", source_ids)
     return sorted(regions, key=lambda region: (region.kind != "whole", region.id))
 
 
@@ -281,11 +283,6 @@ def add_regions(session: Session, source_id: int, regions: Sequence[Region], vec
             session.execute(insert(table), values)
 
 
-def called(symbol: Symbol | None) -> str:
-    """The name of a piece of code with what encloses it, twice: of all its words those of the name say most."""
-    return f"{symbol.path} {symbol.path}" if symbol else ""
-
-
 def _symbol_values(symbol: Symbol) -> dict[str, Any]:
     return {name: getattr(symbol, name) for name in SYMBOL_FIELDS}
 
@@ -298,7 +295,6 @@ def _region_values(region: Region, source_id: int) -> dict[str, Any]:
         "kind": region.kind,
         "colours": list(region.colours),
         "text": region.text,
-        "called": called(region.symbol),
         "page": region.page,
         "first_line": first_line,
         "last_line": last_line,

@@ -4,6 +4,7 @@ Each call reads one snapshot, so an answer never mixes two moments.
 """
 
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import AbstractContextManager
 
 import numpy as np
 from sqlalchemy import select
@@ -24,6 +25,10 @@ class StoreReader:
     def __init__(self, database: Database, *, dim: int) -> None:
         self._database, self._dim = database, dim
         self._tallies = Tallies()
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """All that this thread reads inside belongs to one moment, and costs less; what is written is not seen."""
+        return self._database.snapshot()
 
     def unmarked(self, mark: str, *, where: Filter = EVERYTHING, limit: int, after: int = 0) -> list[Source]:
         """Sources with an id above `after` over which the pass `mark` was not made, by rising id."""

@@ -9,16 +9,18 @@ from dataclasses import dataclass, replace
 from threading import Lock
 
 import numpy as np
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from index.allowed import Allowed
+from index.database import NOTES
 from index.queries import labelled_ids, matching_ids
 from index.region import Filter
-from index.tables import LibraryRow, RegionRow
 from index.vectors import Ints
 
 REMEMBERED = 64  # filters
+NEWEST = "(SELECT coalesce(max(id), 0) FROM {})"
+NOW = f"SELECT identity, removals, {NEWEST.format('regions')}, {NEWEST.format('sources')} FROM library"
+MOMENT = "moment"  # in a session's notes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,13 +30,16 @@ class Moment:
     identity: str  # another one after the whole content was exchanged
     removals: int  # how often something was removed or moved
     newest: int  # highest region id in use
+    newest_source: int = 0  # highest source id in use: one without regions is new as well
 
 
 def moment_of(session: Session) -> Moment:
-    """The state that the session's snapshot shows."""
-    newest = select(func.max(RegionRow.id)).scalar_subquery()
-    identity, removals, newest_id = session.execute(select(LibraryRow.identity, LibraryRow.removals, newest)).one()
-    return Moment(identity=identity, removals=removals, newest=newest_id or 0)
+    """The state that the session's snapshot shows; looked up once in a session of `Database.reading`."""
+    notes: dict[str, Moment] = session.info.get(NOTES, {})
+    if MOMENT not in notes:
+        identity, removals, newest, newest_source = session.connection().exec_driver_sql(NOW).one()
+        notes[MOMENT] = Moment(identity=identity, removals=removals, newest=newest, newest_source=newest_source)
+    return notes[MOMENT]
 
 
 class Selections:
@@ -64,8 +69,9 @@ class Selections:
         """A label's few regions are looked up by themselves, and compared with what is allowed without it."""
         if not where.label:
             return matching_ids(session, where)
-        ids = self.allowed(session, now, replace(where, label="")).ids
-        return ids[np.isin(ids, labelled_ids(session, where.label), assume_unique=True)]
+        ids, labelled = self.allowed(session, now, replace(where, label="")).ids, labelled_ids(session, where.label)
+        places = np.searchsorted(ids, labelled).clip(max=max(0, len(ids) - 1))
+        return labelled[ids[places] == labelled] if len(ids) else ids
 
     def _remember(self, where: Filter, now: Moment, allowed: Allowed) -> None:
         with self._lock:

@@ -20,12 +20,14 @@ from index.check import Problem
 from index.database import Database
 from index.errors import BadPath, SpaceMismatch, StoreBusy
 from index.exchange import draft_beside
-from index.finder import ANYTHING, Finder
+from index.finder import ANYTHING, Finder, Sought
 from index.health import StoreHealth
 from index.reader import StoreReader
 from index.region import EVERYTHING, Filter, Hit, Region, Source
 from index.tables import LibraryRow, MarkRow, PlaceRow, SourceRow
-from index.vectors import Floats, SearchConfig, unit_rows
+from index.vectors import Floats, Ints, SearchConfig, unit_rows
+
+Near = tuple[Floats, Ints]  # scores and ids, (Q, k)
 
 
 class RegionStore(StoreReader):
@@ -167,18 +169,30 @@ class RegionStore(StoreReader):
         """The k nearest regions of each query that `where` allows, best first; fewer only if fewer exist."""
         return self.search_each([(vectors_QD, k, where)])[0]
 
-    def search_each(self, asked: Sequence[tuple[NDArray[Any], int, Filter]]) -> list[list[list[Hit]]]:
+    def search_each(self, asked: Sequence[Sought]) -> list[list[list[Hit]]]:
         """Several `search_many` in one snapshot, each with its vectors, k and filter; rows are fetched once for all."""
+        with self.snapshot():
+            return self.hits(self.near_each(asked))
+
+    def near_each(self, asked: Sequence[Sought]) -> list[Near]:
+        """What `search_each` finds, in numbers alone: of each search scores and ids, (Q, at most k), best first."""
         for _, k, _ in asked:
             if k < 1:
                 raise ValueError(f"k={k} must be at least 1")
         with self._database.reading() as session:
-            found = [self._finder.find(session, unit_rows(x, self._dim), k=k, where=where) for x, k, where in asked]
-            ids = {region_id for _, ids_Qk in found for region_id in ids_Qk.ravel().tolist()}
+            return self._finder.find_each(session, [(unit_rows(x, self._dim), k, where) for x, k, where in asked])
+
+    def hits(self, near: Sequence[Near]) -> list[list[list[Hit]]]:
+        """The same with its regions; within one `snapshot` all of them are still there."""
+        ids = {region_id for _, ids_Qk in near for region_id in ids_Qk.ravel().tolist()}
+        with self._database.reading() as session:
             regions = queries.regions_by_id(session, sorted(ids))
         return [
-            [[Hit(region=regions[n], score=s) for s, n in zip(*row, strict=True)] for row in zip(*pair, strict=True)]
-            for pair in ((scores_Qk.tolist(), ids_Qk.tolist()) for scores_Qk, ids_Qk in found)
+            [
+                [Hit(region=regions[n], score=s) for s, n in zip(*row, strict=True) if n in regions]
+                for row in zip(scores_Qk.tolist(), ids_Qk.tolist(), strict=True)
+            ]
+            for scores_Qk, ids_Qk in near
         ]
 
     def search_words(self, query: str, *, k: int, where: Filter = EVERYTHING) -> list[Hit]:

@@ -8,28 +8,25 @@ from collections.abc import Callable, Hashable
 from threading import Lock
 from typing import Any, TypeVar
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from index.selection import Moment, moment_of
-from index.tables import SourceRow
 
 REMEMBERED = 64  # answers of one moment
 Answer = TypeVar("Answer")
-State = tuple[Moment, int]  # and the newest source: one without regions counts too
 
 
 class Tallies:
     """The answers of the latest moment that was asked about; safe in many threads."""
 
     def __init__(self) -> None:
-        self._state: State | None = None
+        self._state: Moment | None = None
         self._answers: dict[Hashable, Any] = {}
         self._lock = Lock()
 
     def of(self, session: Session, key: Hashable, count: Callable[[Session], Answer]) -> Answer:
         """The answer to `key` in the session's snapshot; `count` finds it where it is not known. Not to be changed."""
-        now = (moment_of(session), session.scalar(select(func.max(SourceRow.id))) or 0)
+        now = moment_of(session)
         with self._lock:
             if self._state == now and key in self._answers:
                 known: Answer = self._answers[key]

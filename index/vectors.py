@@ -4,13 +4,14 @@ A `VectorIndex` never changes once it is made, so any number of threads may sear
 a new index. A long one keeps a short code beside each vector (`index.codes`). A search then scans all codes, compares a
 shortlist with the vectors themselves, and lengthens it until the k-th best stands clear of all that was left out:
 further above the last estimate than three times the error of the estimates. So clear neighbours come fast, and dense
-crowds cost time instead of being missed.
+crowds cost time instead of being missed. Reading the codes is most of a search, so several searches share a scan.
 
 Shape key:  N vectors held, n allowed ones, Q queries, D width, k neighbours, R shortlist
 """
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import faiss
 import numpy as np
@@ -42,6 +43,25 @@ class SearchConfig(Protocol):
         """Vectors compared one by one; beyond it their codes choose."""
 
 
+class Ask(NamedTuple):
+    """One search: the k nearest of each query among the allowed ids."""
+
+    queries_QD: Floats
+    k: int
+    allowed: Allowed
+
+
+@dataclass(slots=True)
+class Shortlist:
+    """What one query is compared with by itself, longer with every scan until the best are clear."""
+
+    query_D: Floats
+    k: int
+    part: Part | None
+    num: int  # codes that the next scan chooses, allowed or not
+    found: tuple[Floats, Ints] | None = None  # scores and places, (k,)
+
+
 class VectorIndex:
     """Vectors with ids, ready to be searched; it never changes."""
 
@@ -70,17 +90,34 @@ class VectorIndex:
 
     def search(self, queries_QD: Floats, *, k: int, allowed: Allowed, config: SearchConfig) -> tuple[Floats, Ints]:
         """Scores and ids, (Q, k), best first, among the ids in `allowed`; k is cut to how many of those are held."""
-        part = allowed.part_of(self)
-        found = len(self) if part is None else len(part.places_n)
-        k = min(k, found)
-        if k == 0:
-            return np.empty((len(queries_QD), 0), np.float32), np.empty((len(queries_QD), 0), np.int64)
-        if self.codes is None or found <= config.exact_up_to:
-            scores_Qk, places_Qk = self._exact(queries_QD, k, part)
-        else:
-            pairs = [self._by_codes(query_D, k, part, self.codes) for query_D in queries_QD]
+        return self.search_each([Ask(queries_QD, k, allowed)], config=config)[0]
+
+    def search_each(self, asked: Sequence[Ask], *, config: SearchConfig) -> list[tuple[Floats, Ints]]:
+        """The same for several, which share what is scanned."""
+        lists = [self._shortlists(ask, config) for ask in asked]
+        self._by_codes([shortlist for some in lists for shortlist in some])
+        found = [self._found(ask, some) for ask, some in zip(asked, lists, strict=True)]
+        return [(scores_Qk, self.ids_N[places_Qk]) for scores_Qk, places_Qk in found]
+
+    def _shortlists(self, ask: Ask, config: SearchConfig) -> list[Shortlist]:
+        """One for each query; none where so few are allowed that they are compared one by one."""
+        part = ask.allowed.part_of(self)
+        num_allowed = len(self) if part is None else len(part.places_n)
+        k = min(ask.k, num_allowed)
+        if self.codes is None or num_allowed <= config.exact_up_to or k == 0:
+            return []
+        num = int(max(SHORTLIST, PER_NEIGHBOUR * k, len(self) // ONE_OF) * len(self) / num_allowed)
+        return [Shortlist(query_D, k, part, num) for query_D in ask.queries_QD]
+
+    def _found(self, ask: Ask, lists: Sequence[Shortlist]) -> tuple[Floats, Ints]:
+        if pairs := [shortlist.found for shortlist in lists if shortlist.found is not None]:
             scores_Qk, places_Qk = (np.stack(column) for column in zip(*pairs, strict=True))
-        return scores_Qk, self.ids_N[places_Qk]
+            return scores_Qk, places_Qk
+        part = ask.allowed.part_of(self)
+        k = min(ask.k, len(self) if part is None else len(part.places_n))
+        if k == 0:
+            return np.empty((len(ask.queries_QD), 0), np.float32), np.empty((len(ask.queries_QD), 0), np.int64)
+        return self._exact(ask.queries_QD, k, part)
 
     def _exact(self, queries_QD: Floats, k: int, part: Part | None) -> tuple[Floats, Ints]:
         if part is None:
@@ -94,24 +131,37 @@ class VectorIndex:
             scores_Qk, places_Qk = self.flat.search(queries_QD, k, params=lib.SearchParameters(sel=only))
         return scores_Qk, places_Qk
 
-    def _by_codes(self, query_D: Floats, k: int, part: Part | None, codes: "Codes") -> tuple[Floats, Ints]:
-        share = 1.0 if part is None else len(part.places_n) / len(self)
-        num = int(max(SHORTLIST, PER_NEIGHBOUR * k, len(self) // ONE_OF) / share)
-        while num < len(self) // 2:
-            estimates_R, places_R = codes.scan(query_D, num)
-            if places_R[-1] < 0:  # all estimates are equal: FAISS has nothing to choose by
-                break
-            last = float(estimates_R[-1])
-            if part is not None:
-                kept_R = part.mask_N[places_R]
-                estimates_R, places_R = estimates_R[kept_R], places_R[kept_R]
-            scores_R = self.vectors_ND[places_R] @ query_D
-            if is_clear(scores_R, estimates_R, k=k, last=last):
-                best_k = np.argsort(-scores_R, kind="stable")[:k]
-                return scores_R[best_k], places_R[best_k]
-            num *= WIDER
-        scores_1k, places_1k = self._exact(query_D[None], k, part)
-        return scores_1k[0], places_1k[0]
+    def _by_codes(self, lists: Sequence[Shortlist]) -> None:
+        """Find what each shortlist is for; those that a scan does not settle share the next one."""
+        while lists := [each for each in lists if each.found is None]:
+            near = [each for each in lists if each.num < len(self) // 2]
+            for each in lists:
+                if each.num >= len(self) // 2:
+                    self._one_by_one(each)
+            if near:
+                assert self.codes is not None, "without codes there are no shortlists"
+                scanned = self.codes.scan(np.stack([each.query_D for each in near]), max(each.num for each in near))
+                for each, estimates_R, places_R in zip(near, *scanned, strict=True):
+                    self._settle(each, estimates_R[: each.num], places_R[: each.num])
+
+    def _settle(self, each: Shortlist, estimates_R: Floats, places_R: Ints) -> None:
+        """Compare what was chosen, and see whether the best are clear."""
+        if places_R[-1] < 0:  # all estimates are equal: FAISS has nothing to choose by
+            self._one_by_one(each)
+            return
+        last = float(estimates_R[-1])
+        if each.part is not None:
+            kept_R = each.part.mask_N[places_R]
+            estimates_R, places_R = estimates_R[kept_R], places_R[kept_R]
+        scores_R = self.vectors_ND[places_R] @ each.query_D
+        if is_clear(scores_R, estimates_R, k=each.k, last=last):
+            best_k = np.argsort(-scores_R, kind="stable")[: each.k]
+            each.found = scores_R[best_k], places_R[best_k]
+        each.num *= WIDER
+
+    def _one_by_one(self, each: Shortlist) -> None:
+        scores_1k, places_1k = self._exact(each.query_D[None], each.k, each.part)
+        each.found = scores_1k[0], places_1k[0]
 
 
 def is_clear(scores_R: Floats, estimates_R: Floats, *, k: int, last: float) -> bool:

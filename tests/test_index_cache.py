@@ -44,7 +44,7 @@ def test_codes_are_kept_too_and_outlive_what_they_were_read_with(tmp_path):
     save_index(index, path, store="mine")
     again = load_index(path, store="mine", dim=DIM)
     for query_D in rows(5, seed=1):
-        np.testing.assert_array_equal(again.codes.scan(query_D, 50), index.codes.scan(query_D, 50))
+        np.testing.assert_array_equal(again.codes.scan(query_D[None], 50), index.codes.scan(query_D[None], 50))
     assert again.ids_N.tolist() == list(range(1, 1001))
     memory = Memory(DIM, IndexConfig(exact_up_to=300))
     memory.start_with(again)

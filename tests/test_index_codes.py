@@ -19,14 +19,14 @@ def codes_of(vectors, book=None) -> Codes:
 
 
 def by_place(codes: Codes):
-    estimates, places = codes.scan(QUERY, len(codes))
+    (estimates,), (places,) = codes.scan(QUERY[None], len(codes))
     return estimates[np.argsort(places)]
 
 
 @pytest.mark.parametrize("dim", [64, 33], ids=["even", "odd"])
 def test_estimates_err_by_a_third_of_what_chance_spreads_the_scores(dim):
     vectors, query = rows(3000, dim=dim), rows(1, seed=1, dim=dim)[0]
-    estimates, places = codes_of(vectors).scan(query, 3000)
+    (estimates,), (places,) = codes_of(vectors).scan(query[None], 3000)
     error = estimates - vectors[places] @ query
     assert abs(error.mean()) < 0.1 / dim**0.5
     assert error.std() < 0.4 / dim**0.5  # scores of random vectors spread by 1 / sqrt(dim)
@@ -37,7 +37,7 @@ def test_a_space_that_uses_few_dimensions_is_spread_over_all_of_them():
     narrow = np.zeros((3000, DIM))
     narrow[:, :6] = np.random.default_rng(0).exponential(size=(3000, 6)) ** 3
     narrow = unit_rows(narrow, DIM)
-    estimates, places = codes_of(narrow).scan(narrow[0], 3000)
+    (estimates,), (places,) = codes_of(narrow).scan(narrow[:1], 3000)
     assert (estimates - narrow[places] @ narrow[0]).std() < 0.05  # 0.06 without the rotation
 
 

@@ -6,8 +6,7 @@ import pytest
 from index_help import open_store, photo, rows
 
 from index import Label, Region, Source, Symbol
-from index.nouns import among, regions_of_rows
-from index.tables import RegionRow
+from index.nouns import regions_by
 
 BOOK = Source(path="/src/a.py", kind="code", format="python", note="cut", latitude=1.5)
 
@@ -20,7 +19,7 @@ def store(tmp_path):
 
 def read(store, ids) -> dict[int, Region]:
     with store._database.reading() as session:
-        return {region.id: region for region in regions_of_rows(session, among(RegionRow.id, ids))}
+        return {region.id: region for region in regions_by(session, "id", ids)}
 
 
 def test_regions_come_with_labels_in_order_symbols_calls_and_their_source(store):

@@ -1,5 +1,6 @@
 """What the store promises, against brute force over its own vectors."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 
@@ -239,3 +240,32 @@ def test_several_searches_at_once_find_what_each_finds_alone(tmp_path):
         assert store.search_each([]) == []
         with pytest.raises(ValueError, match="k=0"):
             store.search_each([(rows(1), 0, EVERYTHING)])
+
+
+def test_a_search_in_numbers_finds_the_same_and_regions_that_are_gone_by_then_are_left_out(store):
+    sources = fill(store, range(5))
+    asked = [(rows(2, seed=3), 4, EVERYTHING), (rows(1, seed=4), 2, Filter(kinds=("whole",)))]
+    near, hits = store.near_each(asked), store.search_each(asked)
+    assert [[[hit.region.id for hit in row] for row in each] for each in hits] == [ids.tolist() for _, ids in near]
+    assert [[[hit.score for hit in row] for row in each] for each in hits] == [scores.tolist() for scores, _ in near]
+    assert store.hits(near) == hits
+    store.remove([hits[0][0][0].region.source.id])
+    left = [hit.region.source.id for each in store.hits(near) for row in each for hit in row]
+    assert set(left) < {source.id for source in sources}
+
+
+def test_inside_a_snapshot_nothing_comes_or_goes_and_afterwards_all_is_seen(store):
+    first, query = fill(store, range(2))[0], rows(1)[0]
+    with store.snapshot():
+        before = (found(store, query), store.counts(), store.latest())
+        store.remove([first.id])
+        fill(store, range(2, 6))
+        with store.snapshot():  # one inside another is the same
+            assert (found(store, query), store.counts(), store.latest()) == before
+        assert store.vectors_of([1]).shape == (1, DIM)
+        with ThreadPoolExecutor(1) as other:
+            assert other.submit(store.counts).result() == Counts(sources=5, regions=15)
+    assert store.counts() == Counts(sources=5, regions=15)
+    assert found(store, query) == brute_force(store, query, k=10, where=EVERYTHING)
+    with pytest.raises(NotStored):
+        store.vectors_of([1])

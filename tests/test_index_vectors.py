@@ -7,7 +7,7 @@ from index_help import rows
 from deepseek_mm.config import IndexConfig
 from index.allowed import Allowed
 from index.codes import Codes
-from index.vectors import VectorIndex, flat_index, is_clear, unit_rows
+from index.vectors import Ask, VectorIndex, flat_index, is_clear, unit_rows
 
 COUNT = 6000
 IDS = np.arange(1, COUNT + 1, dtype=np.int64) * 3  # ids are not places
@@ -108,6 +108,38 @@ def test_what_codes_cannot_tell_apart_is_compared_one_by_one(coded):
     scores, ids = index.search(VECTORS[:1], k=3, allowed=Allowed(IDS), config=CODED)
     np.testing.assert_allclose(scores, 1, atol=1e-6)
     assert len(set(ids[0])) == 3
+
+
+def test_several_searches_share_a_scan_and_find_what_each_finds_alone(coded, monkeypatch):
+    asked = [
+        Ask(QUERIES[:2], 10, Allowed(IDS)),
+        Ask(QUERIES[2:5], 7, Allowed(IDS[::3])),
+        Ask(QUERIES, 3, Allowed(IDS[:5])),
+    ]
+    alone = [coded.search(x, k=k, allowed=allowed, config=CODED) for x, k, allowed in asked]
+    scans, scan = [], Codes.scan
+    monkeypatch.setattr(Codes, "scan", lambda self, rows, num: scans.append((len(rows), num)) or scan(self, rows, num))
+    together = coded.search_each(asked, config=CODED)
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one[1], other[1])
+        np.testing.assert_array_equal(one[0], other[0])
+    assert scans[0] == (5, 1200)  # the five are compared by codes, the third search one by one
+    assert coded.search_each([], config=CODED) == []
+
+
+def test_what_one_scan_does_not_settle_shares_the_next_and_the_rest_is_left_in_peace(monkeypatch):
+    crowd = unit_rows(VECTORS[:1] + 0.05 * rows(COUNT // 2, seed=5), VECTORS.shape[1])
+    vectors = np.concatenate([crowd, VECTORS[COUNT // 2 :]])
+    codes = Codes.learn(vectors)
+    codes.add(vectors)
+    index = VectorIndex(IDS, flat_index(VECTORS.shape[1], [(IDS, vectors)]).flat, codes)
+    clear = vectors[[-1]]
+    scans, scan = [], Codes.scan
+    monkeypatch.setattr(Codes, "scan", lambda self, rows, num: scans.append(len(rows)) or scan(self, rows, num))
+    asked = [Ask(np.concatenate([crowd[:2], clear]), 1, Allowed(IDS))]
+    ((_, ids),) = index.search_each(asked, config=CODED)
+    assert ids[:, 0].tolist() == [IDS[0], IDS[1], IDS[-1]]
+    assert scans[0] == 3
 
 
 def test_the_kth_best_is_clear_three_errors_above_what_was_left_out():

@@ -32,7 +32,8 @@ FLOORS = (
         "deepseek_mm.see",
         "deepseek_mm.runtime",
     ),
-    ("deepseek_mm.rag.search", "deepseek_mm.rag.query", "deepseek_mm.sharing"),
+    ("deepseek_mm.rag.search", "deepseek_mm.sharing"),
+    ("deepseek_mm.rag.query",),
     (
         "deepseek_mm.encoders",
         "deepseek_mm.lm",

@@ -285,6 +285,12 @@ def test_a_search_for_nothing_and_one_that_finds_nothing_are_told_apart(trip):
     assert "python -m deepseek_mm index" in visit.err.getvalue()
 
 
+def test_a_box_without_a_picture_is_refused_before_anything_is_opened(trip):
+    visit = trip(hits=(Hit(region=KITE, score=0.75),))
+    assert visit("search", "a kite", "--box", "0,0,9,9") == 2
+    assert "Name the picture too: --image FILE --box 0,0,320,240" in visit.err.getvalue()
+
+
 def test_a_search_says_nothing_found_with_how_sure_it_is_and_shows_the_nearest(trip):
     visit = trip(hits=(Hit(region=KITE, score=0.25),))
     visit.clerk.sure = 0.12

@@ -56,6 +56,19 @@ def test_json_alone_is_one_line_and_a_split_leaves_the_others_out(examples):
     assert "2 photos and 4 captions" in err
 
 
+def test_distractors_are_other_pictures_of_the_folder_and_of_those_that_are_named(examples, monkeypatch):
+    monkeypatch.setenv("DEEPSEEK_MM_CACHE", str(examples / "cache"))
+    (examples / "more").mkdir()
+    picture("red").save(examples / "more" / "red.png")
+    code, out, err = score(examples, "--split", "dev", "--distractors", "2", "--others", str(examples / "more"))
+    told = json.loads(out.splitlines()[-1])
+    assert (code, told["distractors"], told["images"]) == (0, 2, 2)
+    assert (told["t2i_r1"], told["distractors_t2i_r1"], told["distractors_t2i_r5"]) == (100.0, 50.0, 100.0)
+    assert "looked at 2 of 2 other photos" in err
+    code, _, err = score(examples, "--split", "dev", "--distractors", "2")
+    assert (code, "--distractors 1" in err) == (2, True)
+
+
 def test_a_split_that_no_row_has_is_a_user_error(examples):
     code, out, err = score(examples, "--split", "tset")
     assert (code, out) == (2, "")

@@ -3,10 +3,12 @@
 import pytest
 
 from deepseek_mm.rag.program import Thing, parse
+from deepseek_mm.rag.program.lexicon import ANYTHING
 from deepseek_mm.rag.program.phrases import things_in
 from deepseek_mm.rag.program.words import (
     clean,
     content,
+    heads_of,
     hedged,
     lead,
     listed,
@@ -218,6 +220,17 @@ def test_a_label_answers_for_its_kind_but_not_the_other_way_round():
     assert not names_the_same("ball", "tennis ball")
     assert names_the_same("cup", "coffee cup")
     assert names_the_same("panda", "animal")
+
+
+def test_only_labels_that_end_in_the_right_word_can_name_a_thing():
+    assert heads_of("Dog") >= {"dog", "puppy"}
+    assert heads_of("traffic light") == {"light"}
+    assert heads_of("mobile phone") == {"phone", "cellphone"}
+    assert heads_of(ANYTHING) is None
+    names = ["dog", "guide dog", "puppy", "coffee cup", "cup", "sofa", "couch", "panda", "traffic light", "animal"]
+    for name in names:
+        heads = heads_of(name)
+        assert all(label.split(" ")[-1] in heads for label in names if names_the_same(label, name))
 
 
 def test_a_leading_no_is_an_answer_and_not_a_denial():

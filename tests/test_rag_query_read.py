@@ -5,8 +5,8 @@ from datetime import datetime
 import pytest
 
 from deepseek_mm.errors import BadQuestion
-from deepseek_mm.rag.query import Asked, joined, read_box
-from deepseek_mm.records import Term
+from deepseek_mm.rag.query import Asked, in_words, joined, read_box
+from deepseek_mm.records import Query, Term
 from index import Filter
 
 
@@ -127,6 +127,14 @@ def test_a_collection_that_is_not_there_is_refused_with_the_nearest_one():
     with pytest.raises(BadQuestion, match='there is no collection tripp. Did you mean in:"my trip"?'):
         read_box("x in:tripp", collections=["my trip", "work"])
     assert read_box("x in:work", collections=["work"]).where.collection == "work"
+
+
+def test_a_query_in_words_keeps_its_picture_and_what_was_understood_before():
+    plain, term = Query(text="a red kite", image_weight=2.0), Term(text="kite", weight=2.0)
+    assert in_words(plain) == plain
+    boxed = in_words(Query(text="kite^2 type:pdf - grass", like=7))
+    assert (boxed.text, boxed.terms, boxed.like) == ("kite", (term, Term(text="grass", weight=-1.0)), 7)
+    assert in_words(boxed) == boxed
 
 
 def test_the_narrower_of_two_filters_counts_and_contradictions_are_named():

@@ -5,6 +5,7 @@ import pytest
 from fakes import ColourSpace, picture
 from rag_house import build
 
+from deepseek_mm.errors import BadQuestion
 from deepseek_mm.rag.search.heat import INKS, LEAST_SPAN, MOST_OPAQUE, Heat, coloured, heat_map, heat_of
 from deepseek_mm.records import Query
 
@@ -31,6 +32,18 @@ def test_a_red_corner_is_where_a_search_for_red_is_hot(tmp_path):
         assert [round(row[3]) for row in heat.cells_HW] == [0, 0, 0, 0]
         by_picture = heat_map(house.retriever.search, Query(image=picture("red")), picture("green", patch="red"))
         assert by_picture.cells_HW[0][0] == 1.0
+
+
+def test_operators_and_what_is_taken_away_are_no_words_of_a_heat_map(tmp_path):
+    with build(tmp_path / "data", space=ColourSpace()) as house:
+        search, photo = house.retriever.search, picture("green", patch="red")
+        plain = heat_map(search, Query(text="red"), photo)
+        assert heat_map(search, Query(text="red kind:whole colour:green"), photo) == plain
+        assert heat_map(search, Query(text="colour:red"), photo).cells_HW[0][0] == 0  # nothing is looked for
+        away = heat_map(search, Query(text="red - green"), photo)
+        assert away.high > plain.high - 0.2
+        with pytest.raises(BadQuestion, match="only what to take away"):
+            heat_map(search, Query(text="- green"), photo)
 
 
 def test_cold_is_clear_and_hot_is_the_lightest_ink_yet_the_photo_shows_through():

@@ -75,6 +75,8 @@ def test_documents_without_a_whole_picture_are_never_grouped():
         ("The end of the day", "the of", []),
         ("gray sky, 2 suns", "a grey sun", ["gray", "suns"]),
         ("", "dog", []),
+        ("A pdf of a dog on grass", "type:pdf dog - grass", ["dog"]),
+        ("the dog sat, no dog sat", '"dog sat" colour:red', ["dog", "sat", "dog", "sat"]),
     ],
 )
 def test_words_of_the_query_are_found_where_they_stand_in_a_text(text, query, words):

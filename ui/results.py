@@ -12,7 +12,7 @@ from ui.filters import Wish
 from ui.words import Words
 
 STEP = 24  # photos and documents that are shown at first, and each time more
-REACH = (2 * STEP, 6 * STEP, 18 * STEP)  # how many are looked for, one after the other
+REACH = (STEP, 6 * STEP, 18 * STEP)  # how many are looked for, one after the other: at first what is shown
 SORTED = 200  # the nearest ones that are sorted otherwise than best first
 ORDERS = ("", "newest", "oldest", "name")  # "" is best first
 

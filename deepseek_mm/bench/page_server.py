@@ -61,6 +61,12 @@ class Server:
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
+    def processor_ms(self) -> float:
+        """Time that its process has had on the processor, all threads together."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        user, system = int(fields[11]), int(fields[12])  # counted from the state, which stands behind the name
+        return 1000 * (user + system) / os.sysconf("SC_CLK_TCK")
+
 
 def settings(config: Config) -> str:
     """The settings as a file of the library, which says nothing of where it lies itself."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from deepseek_mm.cli import evaluate_code, evaluate_lm, evaluate_quant
 from deepseek_mm.cli.desk import OK, Command, Desk
 from deepseek_mm.cli.flags import add_settings, config_of
+from deepseek_mm.config import cache_folder
 from deepseek_mm.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -30,15 +31,19 @@ class Report(Protocol):
 
 
 def retrieval(args: Namespace, desk: Desk) -> int:
-    """Recalls of captions and photos; with `--json` the last line only."""
+    """Recalls of captions and photos, with `--distractors` among other photos as well."""
+    from deepseek_mm.evaluate.crowd import looked_at, others_in
     from deepseek_mm.evaluate.retrieval import evaluate_retrieval, read_caption_rows
 
     config = config_of(args, desk)
     rows = read_caption_rows(needed(args.data_file, "--data"), split=args.split)
     images = needed(args.images, "--images")
+    own = {images / row.image for row in rows}
+    others = others_in([images, *args.others], but=own, count=args.distractors) if args.distractors else []
+    space = desk.open_space(config.encoder)
+    others_OD = looked_at(space, others, cache_folder(), note=desk.note) if others else None
     desk.note(f"embedding {len(rows)} photos and {sum(len(row.captions) for row in rows)} captions")
-    report = evaluate_retrieval(desk.open_space(config.encoder), rows, images)
-    return tell(report, args, desk)
+    return tell(evaluate_retrieval(space, rows, images, others_OD=others_OD), args, desk)
 
 
 def combined(args: Namespace, desk: Desk) -> int:
@@ -301,6 +306,12 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument("--images", metavar="FOLDER", type=Path, help="where the rows' pictures lie")
     parser.add_argument("--split", metavar="NAME", default="", help="only rows of this split")
     parser.add_argument("--json", action="store_true", help="the JSON object without the table")
+    parser.add_argument(
+        "--distractors", metavar="N", type=int, default=0, help="retrieval: captions also among so many other photos"
+    )
+    parser.add_argument(
+        "--others", metavar="FOLDER", type=Path, nargs="+", default=[], help="retrieval: where more of them lie"
+    )
     parser.add_argument("--sheet", metavar="FILE", type=Path, help="regions: draw them into this picture instead")
     parser.add_argument("--photos", metavar="NAME", nargs="+", help="for --sheet: only these photos of --images")
     parser.add_argument("--things", metavar="FILE", type=Path, help="abstain: JSONL of rows {thing, there}")

@@ -19,6 +19,8 @@ def query_of(args: Namespace, config: Config) -> Query:
     text = (args.text or "").strip()
     if not text and args.image is None:
         raise BadQuestion('a search needs words, a picture, or both. Try: python -m deepseek_mm search "a dog"')
+    if args.image is None and args.box:
+        raise BadQuestion("--box is a part of a picture. Name the picture too: --image FILE --box 0,0,320,240")
     if args.image is None:
         return Query(text=text)
     from deepseek_mm.parse.photo import read_photo

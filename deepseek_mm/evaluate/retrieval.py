@@ -1,14 +1,15 @@
 """How often does a caption find its photo, and a photo one of its captions?
 
 R@K is the share of queries whose right answer is among the first K: for a caption its one photo among all photos, for a
-photo any of its captions among all captions (Hodosh, Young and Hockenmaier, 2013). A tie counts against us.
+photo any of its captions among all captions (Hodosh, Young and Hockenmaier, 2013). A tie counts against us. With
+distractors, other photos that nobody asks for, captions look for theirs once more among all of them.
 
-Shape key:  M photos, N captions, D width of the space
+Shape key:  M photos, N captions, D width of the space, O other photos
 """
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,18 +44,27 @@ class RetrievalReport:
     i2t_r10: float
     images: int
     captions: int
+    distractors: int = 0
+    distractors_t2i_r1: float | None = None  # the same captions among these as well
+    distractors_t2i_r5: float | None = None
+    distractors_t2i_r10: float | None = None
 
     def table(self) -> str:
         """For people."""
         rows: list[tuple[str, ...]] = [("", "R@1", "R@5", "R@10")]
-        for way, name in (("t2i", "text to image"), ("i2t", "image to text")):
+        ways = [("t2i", "text to image"), ("i2t", "image to text")]
+        if self.distractors:
+            ways.append(("distractors_t2i", "among others"))
+        for way, name in ways:
             rows.append((name, *(f"{getattr(self, f'{way}_r{cut}'):.1f}" for cut in CUTS)))
         lines = [f"{name:<14}{first:>7}{second:>7}{third:>7}" for name, first, second, third in rows]
-        return "\n".join([*lines, f"{self.images} photos, {self.captions} captions"])
+        others = f"; the others are {self.distractors:,} more photos" if self.distractors else ""
+        return "\n".join([*lines, f"{self.images} photos, {self.captions} captions{others}"])
 
     def json(self) -> str:
         """For machines: one line."""
-        return json.dumps(asdict(self))
+        told = asdict(self)
+        return json.dumps({key: value for key, value in told.items() if self.distractors or "distractors" not in key})
 
 
 def read_caption_rows(file: Path, *, split: str = "") -> list[CaptionRow]:
@@ -89,13 +99,16 @@ def read_picture(path: Path) -> Image.Image:
         raise BadPicture(f"{path} is no picture that can be read: {error}. Replace it or take its row out") from error
 
 
-def evaluate_retrieval(space: Space, rows: Sequence[CaptionRow], images: Path) -> RetrievalReport:
-    """Embed every photo and caption once, and rank all against all."""
+def evaluate_retrieval(
+    space: Space, rows: Sequence[CaptionRow], images: Path, *, others_OD: Floats | None = None
+) -> RetrievalReport:
+    """Embed every photo and caption once, and rank all against all; captions also among the `others_OD`."""
     paths = open_pictures(images, [row.image for row in rows])
     photos_MD = space.embed_images(read_picture(path) for path in paths)
     captions_ND = space.embed_texts([caption for row in rows for caption in row.captions])
     owner_N = np.repeat(np.arange(len(rows)), [len(row.captions) for row in rows])
-    return score(photos_MD, captions_ND, owner_N)
+    report = score(photos_MD, captions_ND, owner_N)
+    return report if others_OD is None else among_others(report, photos_MD, captions_ND, owner_N, others_OD=others_OD)
 
 
 def score(photos_MD: Floats, captions_ND: Floats, owner_N: NDArray[np.int64]) -> RetrievalReport:
@@ -107,12 +120,19 @@ def score(photos_MD: Floats, captions_ND: Floats, owner_N: NDArray[np.int64]) ->
     np.maximum.at(best_M, owner_N, own_N1[:, 0])
     foreign_NM = owner_N[:, None] != np.arange(len(photos_MD))
     photo_rank_M = ((cosine_NM >= best_M) & foreign_NM).sum(axis=0)
-    return RetrievalReport(
-        **{f"t2i_r{cut}": percent(caption_rank_N < cut) for cut in CUTS},
-        **{f"i2t_r{cut}": percent(photo_rank_M < cut) for cut in CUTS},
-        images=len(photos_MD),
-        captions=len(captions_ND),
-    )
+    recalls: dict[str, Any] = {f"t2i_r{cut}": percent(caption_rank_N < cut) for cut in CUTS}
+    recalls |= {f"i2t_r{cut}": percent(photo_rank_M < cut) for cut in CUTS}
+    return RetrievalReport(**recalls, images=len(photos_MD), captions=len(captions_ND))
+
+
+def among_others(
+    report: RetrievalReport, photos_MD: Floats, captions_ND: Floats, owner_N: NDArray[np.int64], *, others_OD: Floats
+) -> RetrievalReport:
+    """The same report, with the recalls of captions whose photo lies among these others too."""
+    own_N1 = (captions_ND @ photos_MD.T)[np.arange(len(owner_N)), owner_N][:, None]
+    ahead_N = (captions_ND @ photos_MD.T >= own_N1).sum(axis=1) - 1 + (captions_ND @ others_OD.T >= own_N1).sum(axis=1)
+    recalls: dict[str, Any] = {f"distractors_t2i_r{cut}": percent(ahead_N < cut) for cut in CUTS}
+    return replace(report, distractors=len(others_OD), **recalls)
 
 
 def percent(hits: NDArray[np.bool_] | Sequence[bool]) -> float:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from deepseek_mm.config import RagConfig
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.rag.program.words import printable
-from deepseek_mm.rag.query import joined, read_box
+from deepseek_mm.rag.query import check_collection, joined, read_box
 from deepseek_mm.rag.uploads import pictures_of
 from deepseek_mm.records import Check, Picture, Query, Question
 from index import Filter
@@ -61,9 +61,12 @@ def asked(query: Query) -> Query:
 def boxed(query: Query, where: Filter, collections: Collection[str]) -> tuple[Query, Filter]:
     """The query as the search box's language means it, and what it may find besides what `where` bounds it to.
 
-    BadQuestion for a query of nothing, one that contradicts itself or `where`, and what the language does not know.
+    BadQuestion for a query of nothing, one that contradicts itself or `where`, a collection that there is not, and
+    what the language does not know.
     """
     clean = asked(query)
+    if where.collection != UPLOADS:
+        check_collection(where, collections)
     box = read_box(clean.text, collections=collections)
     return replace(clean, text=box.text, terms=box.terms), joined(where, box.where)
 

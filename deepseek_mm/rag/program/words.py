@@ -4,6 +4,7 @@ Everything here is a pure function of a text; the tables are in `lexicon`.
 """
 
 import re
+from functools import lru_cache
 
 from deepseek_mm.rag.program.lexicon import (
     ALWAYS_MANY,
@@ -32,9 +33,14 @@ UNSEEN = re.compile(  # steering, marks of direction and width, and the letters 
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]+"
 )
 
+REMEMBERED = 10_000  # words: labels are compared again and again
+NONE: frozenset[str] = frozenset()
+OTHER_NAMES = {name: frozenset(same) for same in SAME for name in same}  # no name is in two of them
+
 WORD = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")  # or a number
 
 
+@lru_cache(maxsize=REMEMBERED)
 def singular(word: str) -> str:
     """One of many: dogs -> dog, people -> person, glass -> glass."""
     if word in IRREGULAR:
@@ -79,12 +85,21 @@ def is_or_are(name: str) -> str:
 def names_the_same(label: str, name: str) -> bool:
     """Does this label of a region answer a question for that thing? dog: dog, puppy, guide dog; coffee cup: cup."""
     label, name = singular(label.lower()), name.lower()
-    if name == ANYTHING or label == name or label.endswith(" " + name) or any({label, name} <= same for same in SAME):
+    if name == ANYTHING or label == name or label.endswith(" " + name) or label in OTHER_NAMES.get(name, NONE):
         return True
     if name.endswith(" " + label) and label in HOLDERS:
         return True
-    members = IS_A.get(name, frozenset())
+    members = IS_A.get(name, NONE)
     return label in members or label.split(" ")[-1] in members
+
+
+def heads_of(name: str) -> frozenset[str] | None:
+    """The last words that a label has which names this thing: so most labels need not be looked at. None is any."""
+    name = name.lower()
+    if name == ANYTHING:
+        return None
+    others = OTHER_NAMES.get(name, NONE) | IS_A.get(name, NONE)
+    return frozenset(each.split(" ")[-1] for each in (name, *others))
 
 
 def tokens(text: str) -> list[str]:

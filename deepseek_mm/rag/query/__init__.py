@@ -2,8 +2,18 @@
 
 from deepseek_mm.rag.query.complete import HELP, Suggestion, suggest
 from deepseek_mm.rag.query.operators import joined
-from deepseek_mm.rag.query.read import Asked, read_box
+from deepseek_mm.rag.query.read import Asked, check_collection, in_words, read_box
 
 SEARCH_HELP = HELP  # by this name the page has it
 
-__all__ = ["HELP", "SEARCH_HELP", "Asked", "Suggestion", "joined", "read_box", "suggest"]
+__all__ = [
+    "HELP",
+    "SEARCH_HELP",
+    "Asked",
+    "Suggestion",
+    "check_collection",
+    "in_words",
+    "joined",
+    "read_box",
+    "suggest",
+]

@@ -8,12 +8,12 @@ is found, and count as words besides. A text without any of these means itself, 
 import math
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.rag.query.operators import ANY_OF, joined, narrowed_by
-from deepseek_mm.records import Term
+from deepseek_mm.records import Query, Term
 from index import Filter
 
 TOKEN = re.compile(
@@ -62,6 +62,12 @@ def read_box(text: str, *, collections: Collection[str] | None = None) -> Asked:
     return Asked(text=shown, terms=() if plain else tuple(terms), where=where)
 
 
+def in_words(query: Query) -> Query:
+    """The query as its box means it, words and terms, without what bounds a search. BadQuestion as `read_box`."""
+    box = read_box(query.text)
+    return replace(query, text=box.text, terms=box.terms or query.terms)
+
+
 def _take(token: re.Match[str], draft: Draft) -> None:
     found = token.groupdict()
     if found["operator"]:
@@ -101,12 +107,18 @@ def _joined(draft: Draft, collections: Collection[str] | None) -> Filter:
     where = Filter(phrases=tuple(draft.phrases))
     for each in draft.narrowed:
         where = joined(where, each)
+    if collections is not None:
+        check_collection(where, collections)
+    return where
+
+
+def check_collection(where: Filter, collections: Collection[str]) -> None:
+    """BadQuestion if it names a collection that is none of these."""
     named = where.collection
-    if collections is not None and named != Filter().collection and named not in collections:
-        close = get_close_matches(str(named), list(collections), n=1, cutoff=0.4)
+    if named is not None and named != Filter().collection and named not in collections:
+        close = get_close_matches(named, list(collections), n=1, cutoff=0.4)
         hint = f"Did you mean in:{quoted(close[0])}?" if close else "The Library tab lists them."
         raise BadQuestion(f"there is no collection {named}. {hint}")
-    return where
 
 
 def quoted(value: str) -> str:

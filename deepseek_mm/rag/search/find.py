@@ -11,7 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -22,25 +22,23 @@ from deepseek_mm.errors import NothingThere
 from deepseek_mm.rag.program.lexicon import ANYTHING
 from deepseek_mm.rag.program.phrases import Thing, things_in
 from deepseek_mm.rag.program.words import names_the_same
-from deepseek_mm.rag.search.certainty import NEAREST, Certainty, Trace
+from deepseek_mm.rag.search.certainty import Certainty, Trace
 from deepseek_mm.rag.search.combined import Texts
 from deepseek_mm.rag.search.language import language_of
 from deepseek_mm.rag.search.matches import all_written, best_of_each, grouped, reasons
 from deepseek_mm.rag.search.meant import Meant, meant, nearest_each
 from deepseek_mm.rag.search.measured import Measured, read_measured
 from deepseek_mm.rag.search.scales import CODES, KINDS, PICTURES, TEXTS, Scales, group_of
+from deepseek_mm.rag.search.traces import Traces
 from deepseek_mm.rag.search.worded import joined, worded
 from deepseek_mm.records import Found, Match, Query
 from index import EVERYTHING, Filter, Hit, Region
 from index.errors import NotStored
-from index.store import RegionStore
+from index.store import Near, RegionStore
 
 SPREADS = (3, 8)  # regions looked at for each match kept, the second only where too many of them lie in one photo
 AHEAD = 2  # photos and documents looked at for each match kept: some stand behind others as near duplicates
 ENGLISH_ONLY = (DEFAULT, SMALL)  # spaces whose text tower was trained on English
-WHOLE_PICTURES = ("whole", "page")
-MOST_LABELS = 10_000  # of a collection that are looked through
-MOST_COUNTED = 7  # filters whose photos and labels stay counted, besides the latest
 WRITTEN = 0.99  # certainty of a query whose every word is written in one region
 TEXT_SLOPE, TEXT_USUAL = 1.5, 4.0  # of 300 pieces the best wrong one has 3.1 deviations (median), a right one 4.1
 SAME_PICTURE = 0.6  # cosine from which another picture counts as found in a space without a fitted curve
@@ -61,18 +59,16 @@ class Verdict(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Census:
-    """How many photos a collection has, and how many carry each label."""
+class Sought:
+    """A query with all that it asks for."""
 
-    num_photos: int
-    labels: dict[str, int]
-    asked: dict[str, int] = field(default_factory=dict)  # thing -> photos with a label that names it, worked out once
-
-    def named(self, thing: str) -> int:
-        """How many photos carry a label that names it; some twice, by two labels."""
-        if thing not in self.asked:
-            self.asked[thing] = sum(n for label, n in self.labels.items() if names_the_same(label, thing))
-        return self.asked[thing]
+    query: Query
+    meant: Meant
+    k: int
+    where: Filter
+    things: tuple[Thing, ...] = ()
+    asked: tuple[str, ...] = ()  # things, each asked after in the whole collection, and the text as a whole
+    vectors_TD: Floats  # of these
 
 
 class Search:
@@ -84,13 +80,14 @@ class Search:
         self.space, self.store, self.eyes, self.config, self.certainty = space, store, eyes, config, certainty
         self.scales = Scales(space, store, None if certainty is None else certainty.photos_PD)
         self.texts = Texts(space)
-        self._census: dict[Filter, tuple[object, Census]] = {}
+        self._traces = Traces(store)
 
     def find_many(self, queries: Sequence[Query], *, k: int, where: Filter = EVERYTHING) -> list[Found]:
         """At most k matches for each query, best first. NothingThere if `like` names a region that is gone."""
         self._read_ahead(queries)
-        meant = self.meant(queries, self.embed(queries))
-        found = [self._find(query, each, k, where) for query, each in zip(queries, meant, strict=True)]
+        with self.store.snapshot():
+            meant = self.meant(queries, self.embed(queries))
+            found = [self._find(query, each, k, where) for query, each in zip(queries, meant, strict=True)]
         return [replace(each, language=self.foreign(query.text)) for query, each in zip(queries, found, strict=True)]
 
     def foreign(self, text: str) -> str:
@@ -148,34 +145,32 @@ class Search:
         """What the pictures of the collection say about each thing."""
         if not things:
             return []
-        census = self._count(where)
-        kinds = tuple(kind for kind in WHOLE_PICTURES if not where.kinds or kind in where.kinds)
-        near = self.store.search_many(vectors_TD, k=NEAREST, where=replace(where, kinds=kinds or where.kinds))
-        ids = [[hit.region.id for hit in hits if hit.region.kind in WHOLE_PICTURES] for hits in near]
-        flat_ND = self.store.vectors_of([each for some in ids for each in some])
-        nearest = np.split(flat_ND, np.cumsum([len(some) for some in ids])[:-1])
-        return [
-            Trace(
-                phrase=thing,
-                vector_D=vector_D,
-                nearest_kD=nearest_kD,
-                named=census.named(thing),
-                num_photos=census.num_photos,
-            )
-            for thing, vector_D, nearest_kD in zip(things, vectors_TD, nearest, strict=True)
-        ]
+        with self.store.snapshot():
+            near = self.store.near_each(self._traces.looked_for(vectors_TD, where))
+            return self._traces.of(things, vectors_TD, ids_of(near, len(things)), where=where)
+
+    def _sought(self, query: Query, meant: Meant, k: int, where: Filter) -> Sought:
+        asked = (*names_of(query), query.text.lower()) if query.text else ()
+        return Sought(
+            query=query,
+            meant=meant,
+            k=k,
+            where=where,
+            things=tuple(things_in(query.text.lower())),
+            asked=asked,
+            vectors_TD=self.texts.vectors([*asked[:-1], query.text] if asked else []),
+        )
 
     def _find(self, query: Query, meant: Meant, k: int, where: Filter) -> Found:
         if not query.text and query.image is None and not query.like:
             return self._listed(k, where)
-        things = things_in(query.text.lower()) if query.text else ()
+        sought = self._sought(query, meant, k, where)
         for spread in SPREADS:
-            hits = self._ranked(query, things, meant, k, spread, where)
-            matches = self._matches(query, things, hits, k)
+            hits, near = self._ranked(sought, spread)
+            matches = self._matches(sought, hits)
             if len(matches) >= k or len(hits) < spread * k:
                 break
-        verdict = self._verdict(query, things, meant, hits, where)
-        certain, needed = (round(float(x), 4) for x in verdict)
+        certain, needed = (round(float(x), 4) for x in self._verdict(sought, hits, near))
         return Found(
             matches=tuple(matches[:k]), found=bool(matches) and certain >= needed, certainty=certain, threshold=needed
         )
@@ -187,74 +182,68 @@ class Search:
         matches = tuple(Match(region=leading[source.id], score=0.0) for source in sources if source.id in leading)
         return Found(matches=matches, found=bool(matches), certainty=float(bool(matches)), threshold=self.needed)
 
-    def _ranked(
-        self, query: Query, things: Sequence[Thing], meant: Meant, k: int, spread: int, where: Filter
-    ) -> list[Hit]:
+    def _ranked(self, sought: Sought, spread: int) -> tuple[list[Hit], list[Near]]:
         """Regions of every kind, each once: those that labels name first, then by deviation from what is usual.
 
-        Among texts, code and captions words count as well as vectors.
+        Among texts, code and captions words count as well as vectors. Beside them what each thing asked for is near to.
         """
+        query, k, where = sought.query, sought.k, sought.where
         kinds = [(k * spread, only) for only in by_kind(where)]
-        things = () if query.image is not None or where.label else things
+        things = () if query.image is not None or where.label else sought.things
         labels = [(k, replace(where, label=thing.name)) for thing in things]
-        found = [hits for (hits,) in nearest_each(self.store, [meant], [*kinds, *labels])]
-        hits = [hit for some in found for hit in some]
-        times = Counter(hit.region.id for some in found[len(kinds) :] for hit in some)
-        written = worded(self.store, query.text, meant, k=AHEAD * k, where=where)
+        looks = self._traces.looked_for(sought.vectors_TD, where)
+        found, near = nearest_each(self.store, [sought.meant], [*kinds, *labels], beside=looks)
+        hits = [hit for (some,) in found for hit in some]
+        times = Counter(hit.region.id for (some,) in found[len(kinds) :] for hit in some)
+        written = worded(self.store, query.text, sought.meant, k=AHEAD * k, where=where)
         own = {query.besides, self._source_of(query.like) if query.like else 0}
         each = {hit.region.id: hit for hit in (*hits, *written.hits) if hit.region.source.id not in own}
         hits = list(each.values())
-        worth = {h.region.id: w for h, w in zip(hits, self.scales.deviations(hits, meant), strict=True)}
+        worth = {h.region.id: w for h, w in zip(hits, self.scales.deviations(hits, sought.meant), strict=True)}
         worth = joined(hits, worth, written)
-        return sorted(hits, key=lambda hit: (-times[hit.region.id], -worth[hit.region.id]))
+        return sorted(hits, key=lambda hit: (-times[hit.region.id], -worth[hit.region.id])), near
 
-    def _matches(self, query: Query, things: Sequence[Thing], hits: Sequence[Hit], k: int) -> list[Match]:
+    def _matches(self, sought: Sought, hits: Sequence[Hit]) -> list[Match]:
         """At least k, if there are so many; no more of the hits are worked on than that takes."""
         firsts = best_of_each(hits)
-        num = AHEAD * k
-        while len(matches := self._of_firsts(query, things, firsts[:num])) < k and num < len(firsts):
+        num = AHEAD * sought.k
+        while len(matches := self._of_firsts(sought, firsts[:num])) < sought.k and num < len(firsts):
             num *= 2
         return matches
 
-    def _of_firsts(self, query: Query, things: Sequence[Thing], firsts: Sequence[Hit]) -> list[Match]:
+    def _of_firsts(self, sought: Sought, firsts: Sequence[Hit]) -> list[Match]:
         photos = [hit.region.source.id for hit in firsts if hit.region.source.kind == "photo"]
         siblings = self.store.regions_of(photos)
         matches = []
         for hit in firsts:
             regions = siblings.get(hit.region.source.id) or (hit.region,)
-            why = reasons((hit.region, *regions), things, query.text)
+            why = reasons((hit.region, *regions), sought.things, sought.query.text)
             matches.append(Match(region=hit.region, score=hit.score, why=why))
         wholes = {source: regions[0].id for source, regions in siblings.items() if regions and is_whole(regions[0])}
         vectors_ND = self.store.vectors_of(list(wholes.values()))
         return grouped(matches, dict(zip(wholes, vectors_ND, strict=True)))
 
-    def _verdict(
-        self, query: Query, things: Sequence[Thing], meant: Meant, hits: Sequence[Hit], where: Filter
-    ) -> Verdict:
+    def _verdict(self, sought: Sought, hits: Sequence[Hit], near: Sequence[Near]) -> Verdict:
         """The witness that is least sure, measured by what it needs."""
         verdicts = []
-        if query.text:
-            verdicts.append(self._of_text(query, things, meant, hits, where))
-        if query.image is not None or query.like:
+        if sought.query.text:
+            verdicts.append(self._of_text(sought, hits, near))
+        if sought.query.image is not None or sought.query.like:
             nearest = max((hit.score for hit in hits if hit.region.kind in PICTURES), default=0.0)
             verdicts.append(self._of_picture(nearest))
         return min(verdicts, key=lambda verdict: verdict.certainty - verdict.threshold)
 
-    def _of_text(
-        self, query: Query, things: Sequence[Thing], meant: Meant, hits: Sequence[Hit], where: Filter
-    ) -> Verdict:
+    def _of_text(self, sought: Sought, hits: Sequence[Hit], near: Sequence[Near]) -> Verdict:
         """Shown, every thing or the scene as a whole; or written, in those words or in others."""
-        names = names_of(query)
-        *traces, whole = self.traces(
-            [*names, query.text.lower()], self.texts.vectors([*names, query.text]), where=where
-        )
+        text, ids = sought.query.text, ids_of(near, len(sought.asked))
+        *traces, whole = self._traces.of(sought.asked, sought.vectors_TD, ids, where=sought.where)
         shown = min(self._of_thing(trace) for trace in traces)
         if self.certainty is not None and len(traces) > 1:
             shown = max(shown, self.certainty.of_scene(whole, traces))
-        told = self.scales.deviations([h for h in hits if group_of(h.region.kind) in (TEXTS, CODES)], meant)
+        told = self.scales.deviations([h for h in hits if group_of(h.region.kind) in (TEXTS, CODES)], sought.meant)
         reworded = 1 / (1 + math.exp(-TEXT_SLOPE * (max(told) - TEXT_USUAL))) if told else 0.0
-        spelled = WRITTEN if all_written([hit.region for hit in hits], query.text) else 0.0
-        return Verdict(max(shown, reworded, spelled, self._labelled(things, hits)), self.needed)
+        spelled = WRITTEN if all_written([hit.region for hit in hits], text) else 0.0
+        return Verdict(max(shown, reworded, spelled, self._labelled(sought.things, hits)), self.needed)
 
     def _labelled(self, things: Sequence[Thing], hits: Sequence[Hit]) -> float:
         """The score of the labels that name every thing, the least sure counts; 0 where one is not sure by itself."""
@@ -274,18 +263,6 @@ class Search:
         if self.certainty is None:
             return Verdict(max(0.0, cosine), SAME_PICTURE)
         return Verdict(self.certainty.of_picture(cosine), self.certainty.pictures.threshold)
-
-    def _count(self, where: Filter) -> Census:
-        """Photos and labels of the collection, counted again when it has changed."""
-        now = (self.store.counts(where=where), self.store.latest(where=where))
-        known = self._census.get(where)
-        if known is None or known[0] != now:
-            labels = {label.name: label.sources for label in self.store.labels(MOST_LABELS, where=where)}
-            photos = self.store.counts(where=replace(where, kinds=WHOLE_PICTURES)).sources
-            known = (now, Census(num_photos=photos, labels=labels))
-            kept = list(self._census.items())[-MOST_COUNTED:]
-            self._census = dict(kept) | {where: known}
-        return known[1]
 
     def _vectors(self, region_ids: Sequence[int]) -> Floats:
         try:
@@ -315,6 +292,11 @@ def asked_for(thing: Thing) -> str:
 def names_of(query: Query) -> list[str]:
     """The things of the query; one without any is a thing itself."""
     return [asked_for(thing) for thing in things_in(query.text.lower())] or [query.text.lower()]
+
+
+def ids_of(near: Sequence[Near], count: int) -> list[list[int]]:
+    """Of what was found for each of `count` vectors, best first; nothing where nothing was looked for."""
+    return near[0][1].tolist() if near else [[] for _ in range(count)]
 
 
 def is_whole(region: Region) -> bool:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from deepseek_mm.encoders.space import Floats
+from deepseek_mm.rag.query import in_words
 from deepseek_mm.rag.search.find import Search
 from deepseek_mm.records import Query
 
@@ -40,8 +41,8 @@ class Heat:
 
 
 def heat_map(search: Search, query: Query, image: Image.Image) -> Heat:
-    """What of the picture speaks for the query, by one look of the space's image tower."""
-    vector_D = search.embed([query])[0]
+    """What of the picture speaks for what the query's box means, by one look of the space's image tower."""
+    vector_D = search.embed([in_words(query)])[0]
     (look,) = search.space.look_many([image])
     return heat_of(look.grid_HWD, vector_D)
 

@@ -12,6 +12,7 @@ from deepseek_mm.encoders.space import Floats
 from deepseek_mm.rag.program.lexicon import ANYTHING, CUTS, DETERMINERS, FILLERS
 from deepseek_mm.rag.program.phrases import Thing
 from deepseek_mm.rag.program.words import WORD, content, names_the_same, normal, tokens
+from deepseek_mm.rag.query import read_box
 from deepseek_mm.records import Match
 from index import Hit, Region
 
@@ -43,9 +44,12 @@ def written(regions: Sequence[Region], text: str) -> list[str]:
 
 
 def hit_spans(text: str, query: str) -> list[tuple[int, int]]:
-    """Where in the text words of the query stand, as (first, end): whatever `written` would name, in any number."""
+    """Where in the text words stand that the query's box looks for, as (first, end): whatever `written` would name.
+
+    Operators and what is taken away are not looked for. BadQuestion for a box that cannot be read.
+    """
     skipped = FILLERS | DETERMINERS | CUTS
-    wanted = {normal(word) for word in tokens(query) if word not in skipped}
+    wanted = {normal(word) for word in tokens(read_box(query).text) if word not in skipped}
     return [match.span() for match in WORD.finditer(text) if normal(match[0].lower()) in wanted]
 
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from deepseek_mm.encoders.space import Floats, Space
 from index import Filter, Hit
-from index.store import RegionStore
+from index.finder import Sought
+from index.store import Near, RegionStore
 
 CODE = "code"  # the kind of region
 OF_CODE = Filter(collection=None, kinds=(CODE,))
@@ -44,21 +45,23 @@ def meant(texts: Sequence[str], shown_QD: Floats, *, space: Space, store: Region
 
 def nearest(store: RegionStore, queries: Sequence[Meant], *, k: int, where: Filter) -> list[list[Hit]]:
     """The k nearest regions of each query, best first; code is looked for apart, by its own vector."""
-    return nearest_each(store, queries, [(k, where)])[0]
+    return nearest_each(store, queries, [(k, where)])[0][0] if queries else []
 
 
 def nearest_each(
-    store: RegionStore, queries: Sequence[Meant], asked: Sequence[tuple[int, Filter]]
-) -> list[list[list[Hit]]]:
-    """The same for several k and filters at once."""
-    if not queries:
-        return [[] for _ in asked]
+    store: RegionStore, queries: Sequence[Meant], asked: Sequence[tuple[int, Filter]], *, beside: Sequence[Sought] = ()
+) -> tuple[list[list[list[Hit]]], list[Near]]:
+    """The same for several k and filters at once; and in numbers alone what other searches find, `beside` these."""
     parts = [_parts(queries, k, where) for k, where in asked]
-    found = iter(store.search_each([part for each in parts for part in each]))
-    return [_best([next(found) for _ in each], k) for each, (k, _) in zip(parts, asked, strict=True)]
+    flat = [part for each in parts for part in each]
+    with store.snapshot():
+        near = store.near_each([*flat, *beside])
+        found = iter(store.hits(near[: len(flat)]))
+    hits = [_best([next(found) for _ in each], k) for each, (k, _) in zip(parts, asked, strict=True)]
+    return hits, near[len(flat) :]
 
 
-def _parts(queries: Sequence[Meant], k: int, where: Filter) -> list[tuple[Floats, int, Filter]]:
+def _parts(queries: Sequence[Meant], k: int, where: Filter) -> list[Sought]:
     """One search, or two where code has a vector of its own."""
     shown_QD = np.stack([query.shown_D for query in queries])
     if all(query.code_D is None for query in queries) or not (where.kinds == () or CODE in where.kinds):
