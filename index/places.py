@@ -147,7 +147,8 @@ def forget(session: Session, paths: Sequence[str]) -> int:
     bare = session.scalars(select(SourceRow).where(SourceRow.path.in_(wanted))).all()
     copied = set(session.scalars(select(PlaceRow.source_id).distinct())) if bare else set()
     lost = [source.id for source in bare if source.id not in copied or not _moved(session, source)]
-    session.execute(delete(SourceRow).where(nouns.among(SourceRow.id, lost)))
+    if lost:
+        session.execute(delete(SourceRow).where(nouns.among(SourceRow.id, lost)))
     if known or bare:
         note_change(session)
     return len(known) + len(bare)

@@ -283,6 +283,11 @@ def add_regions(session: Session, source_id: int, regions: Sequence[Region], vec
             session.execute(insert(table), values)
 
 
+def called(symbol: Symbol | None) -> str:
+    """The name of a piece of code with what encloses it, twice: of all its words those of the name say most."""
+    return f"{symbol.path} {symbol.path}" if symbol else ""
+
+
 def _symbol_values(symbol: Symbol) -> dict[str, Any]:
     return {name: getattr(symbol, name) for name in SYMBOL_FIELDS}
 
@@ -295,6 +300,7 @@ def _region_values(region: Region, source_id: int) -> dict[str, Any]:
         "kind": region.kind,
         "colours": list(region.colours),
         "text": region.text,
+        "called": called(region.symbol),
         "page": region.page,
         "first_line": first_line,
         "last_line": last_line,

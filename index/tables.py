@@ -108,6 +108,7 @@ class RegionRow(Base):
     bottom_px: Mapped[int]
     colours: Mapped[list[str]] = mapped_column(JSON)
     text: Mapped[str]
+    called: Mapped[str]  # what else its words are found by: see queries.called
     page: Mapped[int]
     first_line: Mapped[int]
     last_line: Mapped[int]

@@ -1,8 +1,9 @@
 """Regions by the words in their text: SQLite's own full-text index (FTS5), in the same file as the regions.
 
-What is indexed are the words as written and, of an identifier, its parts: "askMany" is found by "many". Triggers keep
-the index in step: every row of `regions` that comes or goes, by whichever way, brings or takes its words in the same
-transaction. The text itself is not stored again. Words are ranked by BM25 (Robertson and Zaragoza, 2009).
+What is indexed are the words as written and, of an identifier, its parts: "askMany" is found by "many". Of code the
+name counts too, with what encloses it. Triggers keep the index in step: every row of `regions` that comes or goes, by
+whichever way, brings or takes its words in the same transaction. The text itself is not stored again. Words are ranked
+by BM25 (Robertson and Zaragoza, 2009).
 
 A word in a large part of the library costs time and says little, so the rarest words of a query choose.
 """
@@ -128,7 +129,7 @@ def tidy(session: Session) -> None:
     sql = session.connection().exec_driver_sql
     if num_astray(session):
         sql("INSERT INTO words (words) VALUES ('delete-all')")
-        sql("INSERT INTO words (rowid, body) SELECT id, words_of(text) FROM regions WHERE text != ''")
+        sql("INSERT INTO words (rowid, body) SELECT id, words_of(called || ' ' || text) FROM regions WHERE text != ''")
     sql("INSERT INTO words (words) VALUES ('optimize')")
 
 

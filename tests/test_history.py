@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from history_samples import ANSWER, KITE, KITE_PHOTO, ask, count, stored
+from sqlalchemy import Engine, event
 
 from deepseek_mm.errors import LibraryError, NothingThere
 from deepseek_mm.history import Conversation, History
@@ -192,3 +193,21 @@ def test_a_task_that_is_begun_again_answers_the_same_turn(history):
     other = history.begin(Question(text="a dog?", session="me", task="t2"), **begin)
     plain = [history.begin(Question(text="a dog?", session="me"), **begin) for _ in range(2)]
     assert len({(conversation, turn), other, *plain}) == 4
+
+
+def test_the_end_of_a_turn_looks_up_nothing_that_it_cannot_have(history):
+    _, turn = ask(history)
+    said = []
+
+    def note(connection, cursor, statement, *rest):
+        said.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        history.finish(turn, ANSWER)
+        first = list(said)
+        history.finish(turn, ANSWER)
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert [statement for statement in first if "FROM citations" in statement or "FROM checks" in statement] == []
+    assert any("FROM citations" in statement for statement in said[len(first) :])  # of one that has ended it does

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from index_help import finished, in_another_process, open_store, photo, rows
 
-from index import Filter, Region, Source
+from index import Filter, Region, Source, Symbol
 from index.words import Rarity, expression, says, split_words
 
 TEXTS = ("def askMany(cases): return cases", "a dog runs through the grass", "the dog and the cat and the mouse sleep")
@@ -105,6 +105,21 @@ def test_the_rarest_words_are_asked_for_as_long_as_they_are_in_few_regions(count
     assert expression(counts) == (match, is_common)
 
 
+def test_code_is_found_by_its_own_name_and_by_what_encloses_it_until_it_goes(store):
+    source = Source(path="/code/1.py", kind="code")
+    methods = [Symbol(name="tell", parent=parent, kind="method") for parent in ("Assistant", "Watcher")]
+    pieces = [
+        Region(source=source, kind="code", box_px=(0, 0, 0, 0), text=f"def {m.name}(self): ...", symbol=m)
+        for m in methods
+    ]
+    source = store.add(source, pieces, rows(2))
+    found = [[hit.region.symbol for hit in store.search_words(words, k=9)] for words in ("assistant", "tell watcher")]
+    assert found == [[methods[0]], [methods[1], methods[0]]]
+    store.remove([source.id])
+    assert store.search_words("assistant tell watcher", k=9) == []
+    assert store.problems() == []
+
+
 def test_how_rare_a_word_is_is_counted_again_when_the_store_has_grown_by_a_tenth(store):
     rarity = Rarity()
     written(store, "a dog")
@@ -189,18 +204,26 @@ def test_a_transaction_that_fails_takes_its_words_with_it(store):
     assert texts(store, "dog") == ["a dog"]
 
 
-def test_a_store_of_the_version_before_gets_the_words_of_its_texts(tmp_path):
+def test_a_store_of_the_version_before_gets_the_words_of_its_texts_and_names(tmp_path):
+    source = Source(path="/code/1.py", kind="code")
     with open_store(tmp_path) as store:
         written(store, "a dog")
         store.add(photo(1), [Region(source=photo(1), kind="whole", box_px=(0, 0, 9, 9))], rows(1))
+        symbol = Symbol(name="tell", parent="Assistant", kind="method")
+        store.add(
+            source, [Region(source=source, kind="code", box_px=(0, 0, 0, 0), text="pass", symbol=symbol)], rows(1)
+        )
     with closing(sqlite3.connect(tmp_path / "store.db")) as old:
         old.executescript(
             "DROP TRIGGER words_added; DROP TRIGGER words_removed; DROP TABLE words;"
-            "UPDATE alembic_version SET version_num = '0004'"
+            "ALTER TABLE regions DROP COLUMN called; UPDATE alembic_version SET version_num = '0004'"
         )
     with open_store(tmp_path) as store:
         assert texts(store, "dog") == ["a dog"]
+        assert texts(store, "assistant") == ["pass"]
         assert store.problems() == []
+        assert store.remove([source.id for source in store.sources(limit=9)]) == 3
+        assert texts(store, "assistant dog pass") == []
 
 
 def test_words_that_do_not_agree_with_the_texts_are_a_problem_and_tidying_mends_it(store):

@@ -88,3 +88,20 @@ def test_the_picture_that_two_conversations_name_stays_with_the_other(house):
     house.history.purge(older_s=-1)
     house.tidy()
     assert path.exists()
+
+
+def test_a_picture_is_held_by_the_disk_before_its_question_is_written_down(house, monkeypatch):
+    order = []
+    monkeypatch.setattr("deepseek_mm.rag.uploads.hold", lambda path: order.append(path.name))
+    begin = house.history.begin
+    monkeypatch.setattr(house.history, "begin", lambda *args, **how: order.append("begin") or begin(*args, **how))
+    asked(house, "red")
+    assert order == ["red.png", "begin"]
+
+
+def test_a_half_file_that_a_crash_of_the_machine_left_is_written_again(house):
+    _, path = asked(house, "red")
+    data = path.read_bytes()
+    path.write_bytes(b"")
+    asked(house, "red")
+    assert path.read_bytes() == data

@@ -51,6 +51,29 @@ def test_products_of_ever_other_shapes_are_forgotten_again():
     assert memory_of("few") < memory_of("all") / 2
 
 
+STILL = """
+import gc
+from deepseek_mm.runtime.spare import keep_for_good
+class Ring:
+    def __init__(self): self.own = self
+kept = [Ring() for _ in range(1_000)]
+before = Ring()
+del before  # garbage already: it is not kept
+keep_for_good()
+after = Ring()
+held = gc.get_objects()
+print(gc.get_freeze_count() >= 1_000, sum(isinstance(each, Ring) for each in held))
+del after, held
+gc.collect()
+print(sum(isinstance(each, Ring) for each in gc.get_objects()))
+"""
+
+
+def test_what_is_open_is_left_out_and_later_garbage_still_goes():
+    told = subprocess.run([sys.executable, "-c", STILL], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert told.split() == ["True", "1", "0"]
+
+
 def memory_of(held: str) -> float:
     """MB that 500 further shapes take."""
     words = [sys.executable, "-c", SHAPES, held]

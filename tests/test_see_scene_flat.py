@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from deepseek_mm.see.scene.flat import TINTS, shapes_in
+from deepseek_mm.see.scene.flat import EVEN, TINTS, away, brought, may_be_flat, most_frequent, shapes_in
+from deepseek_mm.see.scene.flat import GROUND as LEAST
 
 GROUND = (240, 236, 228)
 CORNERS = {
@@ -101,3 +102,17 @@ def test_noise_a_shade_and_an_empty_page_are_no_drawings():
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
     for image in (Image.fromarray(shade), Image.fromarray(noise), drawing(), Image.new("RGB", (1, 1))):
         assert shapes_in(image) == ()
+
+
+def test_a_photo_is_told_from_drawings_at_a_glance():
+    noise = np.random.default_rng(3).integers(0, 255, (300, 400, 3), np.uint8)
+    assert not may_be_flat(Image.fromarray(noise))
+    assert not may_be_flat(Image.linear_gradient("L").convert("RGB"))
+
+
+@pytest.mark.parametrize("half", [0.15, 0.3, 0.41])
+def test_no_ground_that_a_full_look_finds_is_missed_at_a_glance(half):
+    image = drawing(("rectangle", "red", 0.5, 0.5, half), ("circle", "blue", 0.5, 0.5, half / 2), side=301)
+    pixels = brought(image)
+    assert (away(pixels, most_frequent(pixels)) <= EVEN).mean() >= LEAST
+    assert may_be_flat(image)

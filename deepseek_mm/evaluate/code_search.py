@@ -143,13 +143,16 @@ def packaged_vectors(texts: Sequence[str]) -> Floats:
 
 
 def by_words(functions: Sequence[Function]) -> Ranked:
-    """By the library's own index of words, over the code as it would be stored."""
+    """By the library's own index of words, over the code as a library stores it, but for its docstring."""
     with (
         TemporaryDirectory() as folder,
         RegionStore(Path(folder), space_name="words", fingerprint="0" * 64, dim=1, config=IndexConfig()) as store,
     ):
         source = Source(path="/code.py", kind="code", digest="0" * 64)
-        regions = [Region(source=source, kind="code", box_px=NOWHERE, text=named(f)) for f in functions]
+        regions = [
+            Region(source=source, kind="code", box_px=NOWHERE, text=f.text, symbol=replace(f.symbol, doc=""))
+            for f in functions
+        ]
         source = store.add(source, regions, np.ones((len(regions), 1), np.float32))
         number = {region.id: n for n, region in enumerate(store.regions_of([source.id])[source.id])}
         ranked = np.full((len(functions), MOST), -1, np.int64)
@@ -157,12 +160,6 @@ def by_words(functions: Sequence[Function]) -> Ranked:
             hits = store.search_words(function.question, k=MOST)
             row[: len(hits)] = [number[hit.region.id] for hit in hits]
     return ranked
-
-
-def named(function: Function) -> str:
-    """The code below its name with what encloses it, said twice: of all words those of the name say most."""
-    path = function.symbol.path
-    return f"{path} {path}\n{function.text}"
 
 
 def score(ranked_NK: Ranked) -> Way:

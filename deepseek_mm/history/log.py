@@ -18,6 +18,7 @@ from typing import Any
 
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from deepseek_mm.ages import Ages
 from deepseek_mm.history import feedback, saved, search, threads
@@ -54,7 +55,8 @@ class History:
     ) -> tuple[int, int]:
         """Write the question down as a running turn: (conversation, turn). `more`: further pictures, (name, path).
 
-        A turn that the same task began before, in a process that died perhaps, is taken up again.
+        A turn that the same task began before, in a process that died perhaps, is taken up again. The disk has it for
+        certain with the turn's end: who loses the machine's power before may have to ask again.
         """
         now = datetime.now(UTC)
         turn = TurnRow(
@@ -70,7 +72,7 @@ class History:
             more=[list(picture) for picture in more],
             task=question.task,
         )
-        with self._file.session(writes=True) as session:
+        with self._file.session(writes=True, hasty=True) as session:
             if (known := threads.begun_before(session, turn)) is not None:
                 return known
             thread = self._thread(session, question, now)
@@ -91,8 +93,12 @@ class History:
         assert answer.state != "running", "a finished answer is done, stopped or failed"
         with self._file.session(writes=True) as session:
             row = session.get(TurnRow, turn)
-            if row is not None:
-                freeze(row, answer)
+            if row is None:
+                return
+            if row.state == "running":  # has none yet: they need not be looked up
+                set_committed_value(row, "citations", [])
+                set_committed_value(row, "checks", [])
+            freeze(row, answer)
 
     def conversations(self, *, session: str, limit: int, offset: int = 0, text: str = "") -> list[Conversation]:
         """The session's conversations: pinned ones first, then newest first, by their last question.

@@ -314,7 +314,7 @@ class Assistant:
 
     def _tell(self, case: Case, stop: Event) -> Iterator[Answer]:
         """Growing answers, kept in the history on the way; a reader who leaves early leaves a stopped one."""
-        written, state = 0.0, "stopped"
+        written, state = time.monotonic(), "stopped"
         answer = Answer(text="", state="running", conversation=case.conversation, turn=case.turn)
         try:
             yield answer

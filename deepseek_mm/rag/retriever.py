@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import replace
 
+import numpy as np
+
 from deepseek_mm.chance import expected
 from deepseek_mm.config import Config
 from deepseek_mm.encoders.space import Floats, Space, unit
@@ -182,8 +184,9 @@ class Retriever:
         photos = [shown for regions in known if (shown := tuple(r for r in regions if r.kind in PHOTOS.kinds))]
         if not photos:
             return []
-        scores = iter((self.store.vectors_of([r.id for regions in photos for r in regions]) @ vector_D).tolist())
-        wholes_ND = self.store.vectors_of([regions[0].id for regions in photos])
+        vectors_ND = self.store.vectors_of([r.id for regions in photos for r in regions])
+        scores = iter((vectors_ND @ vector_D).tolist())
+        wholes_ND = vectors_ND[np.cumsum([0, *map(len, photos[:-1])])]
         presence_NT = self.eyes.presence(program.wanted, wholes_ND) if program.things else [()] * len(photos)
         prior = self.config.rag.prior if program.library else 0.5
         shots = []

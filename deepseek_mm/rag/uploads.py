@@ -10,6 +10,7 @@ import io
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -23,7 +24,7 @@ from deepseek_mm.errors import BadPicture, NothingThere
 from deepseek_mm.parse.photo import Photo, read_photo
 from deepseek_mm.rag.program.words import clean
 from deepseek_mm.records import Picture, Question
-from deepseek_mm.whole import write_whole
+from deepseek_mm.whole import hold, write_whole
 from index import Region, Source
 from index.store import RegionStore
 
@@ -64,7 +65,11 @@ class Shelf:
         """
         folder, most = self.config.data / "uploads", self.config.parse.max_pixels
         kept = [[keep(picture, folder, max_pixels=most) for picture in pictures_of(q)] for q in questions]
-        return [tuple(self.seen(photo) for photo in photos) for photos in kept]
+        with ThreadPoolExecutor(1) as disk:  # takes as long as a look does
+            held = disk.map(hold, [Path(photo.source.path) for photos in kept for photo in photos])
+            placed = [tuple(self.seen(photo) for photo in photos) for photos in kept]
+            list(held)
+        return placed
 
     def again(self, path: str) -> Source | None:
         """The source of a picture that was kept before; None if its file is gone."""
@@ -113,12 +118,12 @@ def pictures_of(question: Question) -> tuple[Picture, ...]:
 
 
 def keep(picture: Picture, folder: Path, *, max_pixels: int) -> Photo:
-    """The picture, kept below `folder` and read again from there. BadPicture if it is none."""
+    """The picture, kept below `folder` and read again from there; not yet held. BadPicture if it is none."""
     data, suffix = original(picture)
     digest = hashlib.sha256(data).hexdigest()[:DIGEST_CHARS]
     path = folder / digest / safe_name(picture.name, suffix)
-    if not path.exists():
-        write_whole(path, data)
+    if not path.exists() or path.stat().st_size != len(data):  # a half one is of a machine that crashed
+        write_whole(path, data, at_once=False)
     try:
         return read_photo(path.absolute(), max_pixels=max_pixels, collection=COLLECTION)
     except Exception:

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.runtime.spare import give_back
+from deepseek_mm.runtime.spare import give_back, keep_for_good
 from deepseek_mm.serve.admission import Admission, Room
 from deepseek_mm.serve.asking import ask_routes
 from deepseek_mm.serve.complete import complete_routes
@@ -44,6 +44,7 @@ class Api:
     def start(self) -> None:
         """Begin with the tasks that wait."""
         self.tasks.start()
+        keep_for_good()
 
     def tidy(self) -> None:
         """Let go of what was deleted for good, of pictures whose tasks are over, and of free memory."""

@@ -22,6 +22,8 @@ SIDE_PX = 256  # the longer side that drawings are brought to
 GROUND = 0.3  # of the drawing, at least
 EVEN = 12  # steps of 255 by which one colour may differ from itself
 INK = 36  # steps of 255 from which a pixel is not of the ground
+LOOKS = 48  # a side, at which a picture is glanced at first
+NO_GROUND = 0.8  # of `GROUND` that a glance must find
 BETWEEN = 0.03  # of the drawing may be neither ground nor ink: the soft edges of shapes
 SMALLEST = 40  # pixels of a shape
 MOST = 12  # shapes
@@ -41,9 +43,11 @@ Pixels = NDArray[np.uint8]
 
 def shapes_in(image: Image.Image) -> tuple[Item, ...]:
     """The shapes of a flat drawing, from left to right; none where it is no such drawing."""
+    if not may_be_flat(image):
+        return ()
     pixels_HW3 = brought(image)
     ground_3 = most_frequent(pixels_HW3)
-    off_HW = np.abs(pixels_HW3.astype(np.int16) - ground_3).max(axis=-1)
+    off_HW = away(pixels_HW3, ground_3)
     ink_HW = (off_HW > INK).astype(np.uint8)
     if (off_HW <= EVEN).mean() < GROUND or ((off_HW > EVEN) & (off_HW <= INK)).mean() > BETWEEN:
         return ()
@@ -58,6 +62,20 @@ def shapes_in(image: Image.Image) -> tuple[Item, ...]:
         solid(item.traits, item.box, number=n, chance=SURE, names=item.names[1:])
         for n, item in enumerate(found, start=1)
     )
+
+
+def may_be_flat(image: Image.Image) -> bool:
+    """Is there a ground at a glance? Most photos have none, and cost no more than this."""
+    if image.has_transparency_data:
+        return True
+    looks_HW3 = np.asarray(image.resize((LOOKS, LOOKS), Image.Resampling.NEAREST).convert("RGB"))
+    return bool((away(looks_HW3, most_frequent(looks_HW3)) <= EVEN).mean() >= NO_GROUND * GROUND)
+
+
+def away(pixels_HW3: Pixels, ground_3: NDArray[np.int16]) -> NDArray[np.int16]:
+    """(H, W): steps of 255 between each pixel and the ground, in the channel that differs most."""
+    off_HW: NDArray[np.int16] = np.abs(pixels_HW3.astype(np.int16) - ground_3).max(axis=-1)
+    return off_HW
 
 
 def brought(image: Image.Image) -> Pixels:
