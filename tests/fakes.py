@@ -64,7 +64,7 @@ class ColourSpace:
 class BlankPaper(TextReader):
     """A reader for pictures without writing; takes no time."""
 
-    def read(self, image: Image.Image) -> list[Written]:
+    def lines(self, image: Image.Image) -> list[Written]:
         return []
 
 

@@ -10,7 +10,7 @@ import pytest
 from fakes import picture
 
 from deepseek_mm.__main__ import main
-from deepseek_mm.bench import page, page_browser
+from deepseek_mm.bench import page
 from deepseek_mm.bench.page_keys import LIBRARY, TALKS, Figure, explained, sentences
 from deepseek_mm.bench.page_library import fill, measured, source_of
 from deepseek_mm.bench.page_race import Side
@@ -20,6 +20,7 @@ from deepseek_mm.bench.result import Line, Result, Sizes
 from deepseek_mm.cli.desk import Desk
 from deepseek_mm.config import Config
 from deepseek_mm.errors import MissingPackage, NothingThere, ServerError
+from deepseek_mm.evaluate.chromium import chromium
 from deepseek_mm.history import History
 from deepseek_mm.parse.photo import read_photo
 from deepseek_mm.settings import read_settings
@@ -128,13 +129,13 @@ def test_outside_of_a_clone_there_is_no_page_to_start(tmp_path):
 
 def test_without_a_browser_the_error_says_how_to_install_one(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(NothingThere, match="apt-get install chromium"), page_browser.chromium():
+    with pytest.raises(NothingThere, match="apt-get install chromium"), chromium():
         pass
 
 
 def test_without_playwright_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "playwright.sync_api", None)
-    with pytest.raises(MissingPackage, match=r"deepseek-mm\[dev\]"), page_browser.chromium():
+    with pytest.raises(MissingPackage, match=r"deepseek-mm\[dev\]"), chromium():
         pass
 
 

@@ -7,10 +7,11 @@ import pytest
 
 from deepseek_mm.bench import page_browser
 from deepseek_mm.bench.page import page
-from deepseek_mm.bench.page_browser import Visit, chromium
+from deepseek_mm.bench.page_browser import Visit
 from deepseek_mm.bench.page_keys import sentences
 from deepseek_mm.bench.result import Setting, Sizes
 from deepseek_mm.errors import ServerError
+from deepseek_mm.evaluate.chromium import chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

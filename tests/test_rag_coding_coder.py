@@ -7,9 +7,9 @@ from code_house import put_code
 from fakes import picture
 from rag_house import build
 
-from deepseek_mm.errors import BadQuestion
 from deepseek_mm.rag.coding.coder import alike, no_code
-from deepseek_mm.records import Question
+from deepseek_mm.records import Query, Question
+from index import Filter
 
 REPO = "/repo"
 
@@ -119,15 +119,53 @@ def test_questions_about_photos_and_code_are_answered_side_by_side(house):
     assert not photos.found
 
 
-def test_a_question_about_code_with_a_picture_is_refused_with_the_way_out(house):
-    with pytest.raises(BadQuestion, match="asked in words. Search with the picture"):
-        asked(house, "where is this?", image=picture("red"))
+def shot(house, monkeypatch, *lines):
+    """From now on every picture has these lines."""
+    monkeypatch.setattr(house.library, "lines_in", lambda image: list(lines))
+    return picture("red")
+
+
+def test_a_picture_of_an_editor_leads_to_what_it_shows(house, monkeypatch):
+    image = shot(house, monkeypatch, "def checked(amount):", '"""Refuse what is negative."""', "if amount < 0:")
+    answer = asked(house, "", image=image)
+    assert answer.text.startswith("Nearest to what is written in the picture is `checked` in money.py:8-12 [1].")
+    assert answer.citations[0].region.source.path == f"{REPO}/shop/money.py"
+    assert answer.confidence < 1
+
+
+def test_of_a_picture_that_code_has_little_of_that_is_said(house, monkeypatch):
+    answer = asked(house, "which code?", image=shot(house, monkeypatch, "negative zebra", "two kangaroos", "a b c"))
+    assert "though little of it stands there, is `checked`" in answer.text
+
+
+def test_a_traceback_in_a_picture_is_followed_like_a_pasted_one(house, monkeypatch):
+    lines = ['File "/x/shop/money.py", line 11,in checked', "ValueError: -3 is negative"]
+    answer = asked(house, "", image=shot(house, monkeypatch, *lines))
+    assert answer.text.startswith("ValueError: -3 is negative came up in `checked`, money.py line 11")
+
+
+def test_a_picture_without_words_says_that_nothing_was_read(house, monkeypatch):
+    answer = asked(house, "", image=shot(house, monkeypatch, "0.5"))
+    assert (answer.found, answer.text) == (False, no_code(house.store, Question(text="", image=picture("red"))))
+    assert "larger or sharper" in answer.text
+
+
+def test_a_name_in_the_question_is_looked_up_beside_the_picture(house, monkeypatch):
+    answer = asked(house, "who calls `rounded`?", image=shot(house, monkeypatch, "if amount < 0:"))
+    assert "`rounded` is called by `Order.total`" in answer.text
+
+
+def test_a_search_for_code_with_a_picture_reads_the_picture(house, monkeypatch):
+    image = shot(house, monkeypatch, "def checked(amount):", '"""Refuse what is negative."""')
+    found = house.find(Query(image=image), k=3, where=Filter(source_kinds=("code",)))
+    assert found.matches[0].region.source.path == f"{REPO}/shop/money.py"
+    assert (found.found, found.certainty) == (True, 1.0)
 
 
 def test_a_library_without_code_says_how_to_add_some(tmp_path):
     with build(tmp_path / "empty") as house:
         answer = asked(house, "who calls load?")
-        assert answer.text == no_code(house.store)
+        assert answer.text == no_code(house.store, Question(text=""))
         assert "no code in this library. Add a folder" in answer.text
 
 

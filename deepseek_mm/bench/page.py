@@ -13,13 +13,13 @@ from pathlib import Path
 
 from deepseek_mm.bench import page_race
 from deepseek_mm.bench.intake import SIZES_PX, made
-from deepseek_mm.bench.page_browser import chromium
 from deepseek_mm.bench.page_keys import LIBRARY, LONG, MANY, TALKS, Figure
 from deepseek_mm.bench.page_library import Shot, fill, measured, source_of
 from deepseek_mm.bench.page_race import Side
 from deepseek_mm.bench.page_server import APP, Server
 from deepseek_mm.bench.page_talks import remember_all
 from deepseek_mm.bench.result import Line, Result, Setting
+from deepseek_mm.evaluate.chromium import chromium
 from index.region import Source
 
 

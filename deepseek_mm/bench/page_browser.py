@@ -5,22 +5,18 @@ in the first frame in which what was waited for has a place on the screen.
 """
 
 import re
-import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from deepseek_mm.errors import MissingPackage, NothingThere, ServerError
+from deepseek_mm.errors import ServerError
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator
 
 SCRIPT = Path(__file__).parent / "page.js"
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 SIZE = {"width": 1280, "height": 800}
 WAIT_MS = 60_000.0
 FIRST_MS = 300_000.0  # for a server's first search: the vectors of a large library are read then
@@ -46,24 +42,6 @@ class Scrolled:
     seconds: float
     gaps_ms: tuple[float, ...]  # between two frames
     results: int
-
-
-@contextmanager
-def chromium() -> Iterator["Browser"]:
-    """A browser without a window. MissingPackage or NothingThere say what to install."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError as error:
-        raise MissingPackage("playwright", needed_for="bench page", extra="dev") from error
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    if program is None:
-        raise NothingThere("no chromium on the PATH. Install it with: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=ARGS)
-        try:
-            yield browser
-        finally:
-            browser.close()
 
 
 class Visit:

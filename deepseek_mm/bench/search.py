@@ -23,13 +23,14 @@ from deepseek_mm.bench.crowd import at_once
 from deepseek_mm.bench.generated import Floats, Likenesses
 from deepseek_mm.bench.intake import SIZES_PX, made
 from deepseek_mm.bench.page import photos_of, store_of
-from deepseek_mm.bench.page_browser import FIRST_MS, Visit, chromium
+from deepseek_mm.bench.page_browser import FIRST_MS, Visit
 from deepseek_mm.bench.page_library import fill, measured
 from deepseek_mm.bench.page_race import SEARCHES
 from deepseek_mm.bench.page_server import APP, Server
 from deepseek_mm.bench.page_talks import SESSION
 from deepseek_mm.bench.result import Line, Result, Setting
 from deepseek_mm.errors import JobFailed, MissingPackage, NothingThere
+from deepseek_mm.evaluate.chromium import chromium
 from deepseek_mm.rag.search.certainty import photos_of_nobody
 from deepseek_mm.see.vocabulary import read_names
 from index.queries import STORED

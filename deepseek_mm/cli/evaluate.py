@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Protocol
 
-from deepseek_mm.cli import evaluate_code, evaluate_lm, evaluate_quant
+from deepseek_mm.cli import evaluate_code, evaluate_lm, evaluate_quant, evaluate_screenshot
 from deepseek_mm.cli.desk import OK, Command, Desk
 from deepseek_mm.cli.flags import add_settings, config_of
 from deepseek_mm.config import cache_folder
@@ -227,6 +227,11 @@ def code_search(args: Namespace, desk: Desk) -> int:
     return tell(evaluate_code_search(space, functions, desk.note), args, desk)
 
 
+def screenshot(args: Namespace, desk: Desk) -> int:
+    """How often a screenshot finds the file that it shows or that makes it; `--split dev` for choosing."""
+    return tell(evaluate_screenshot.measure(args, desk), args, desk)
+
+
 def scenes(args: Namespace, desk: Desk) -> int:
     """Questions about scenes that are drawn for this, answered with programs and without."""
     from deepseek_mm.evaluate.scenes.score import evaluate_scenes
@@ -274,6 +279,7 @@ PARTS: dict[str, Callable[[Namespace, Desk], int]] = {
     "doubt": doubt,
     "scenes": scenes,
     "code-search": code_search,
+    "screenshot": screenshot,
     "lm": lm,
     "quant": quant,
     "code": code,
@@ -318,7 +324,7 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument("--scores", metavar="FILE", type=Path, help="abstain: keep how certain it was of each thing")
     parser.add_argument("--way", choices=("all", "read", "draft", "answer"), default="all", help="answers: how to ask")
     parser.add_argument(
-        "--every", metavar="N", type=int, default=1, help="answers, code-search: every Nth question only"
+        "--every", metavar="N", type=int, default=1, help="answers, code-search, screenshot: every Nth only"
     )
     parser.add_argument(
         "--captioner", metavar="FILE", type=Path, nargs="+", help="caption: other weights; several vote"
@@ -333,6 +339,7 @@ def add(parser: ArgumentParser) -> None:
     evaluate_lm.add(parser)
     evaluate_quant.add(parser)
     evaluate_code.add(parser)
+    evaluate_screenshot.add(parser)
     add_settings(parser, data=False)
 
 

@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from PIL.Image import Image
+
 from deepseek_mm.ages import Ages
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadFile, LibraryError, NothingThere
@@ -116,6 +118,10 @@ class Library:
         """See that the text in this file's pictures was read; one that cannot be read now has none."""
         with suppress(BadFile, NothingThere):
             self._filling.read_now(source)
+
+    def lines_in(self, image: Image) -> list[str]:
+        """The lines that are written in a picture, from top to bottom. MissingPackage."""
+        return [line.text for line in self._filling.reader.lines(image)]
 
     def described(self, source: Source) -> str:
         """What was said of a photo; empty where nothing was."""

@@ -12,6 +12,7 @@ from deepseek_mm.records import Check, Picture, Query, Question
 from index import Filter
 from index.region import UPLOADS
 
+PHOTO_ASKED, CODE_ASKED = "What is in this photo?", "Which code shows or makes this?"  # where a picture has no words
 MOST_WEIGHT = 10.0  # of a picture beside words: beyond it the words say nothing any more
 
 
@@ -30,12 +31,11 @@ def askable(question: Question, config: RagConfig) -> Question:
         )
     if not text and not pictures:
         raise BadQuestion("the question is empty. Type one, for example: Is there a dog on the beach?")
-    if pictures and question.about == "code":
-        raise BadQuestion("a question about code is asked in words. Search with the picture, or ask without it")
     first, *more = pictures or [Picture(name=question.image_name)]
     return replace(
         question,
-        text=text or ("What is in these pictures?" if more else "What is in this photo?"),
+        text=text
+        or (CODE_ASKED if question.about == "code" else "What is in these pictures?" if more else PHOTO_ASKED),
         image=first.image,
         image_name=printable(first.name),
         image_path=first.path,

@@ -43,8 +43,7 @@ from deepseek_mm.see.eyes import Eyes
 from index import EVERYTHING, LIBRARY, Filter, Hit, Source
 
 UNNAMED_S = 3600.0  # how long an upload may lie without a turn that names it: its question is about to be asked
-WRITES_PER_S = 5  # of a growing answer into the history
-REMEMBERED = 50  # turns for which a conversation knows the pictures that it spoke of last
+WRITES_PER_S, REMEMBERED = 5, 50  # of an answer into the history; turns whose pictures a conversation knows
 SETTLED = frozenset(["exist", "count", "colour", "sort", "other"])  # kinds of questions that witnesses settle
 WORKED = frozenset(["exist", "count", "colour", "compare"])  # those that may become programs by the language model
 PLACED = frozenset(["where", "compare"])  # and those that are answered with the place of a thing
@@ -121,6 +120,8 @@ class Assistant:
     def find(self, query: Query, *, k: int, where: Filter = EVERYTHING) -> Found:
         """At most k files, best first, and whether the library has what the box (`rag.query`) asks for. BadQuestion."""
         wanted, bounds = boxed(query, where, self.store.collections())
+        if wanted.image is not None and bounds.source_kinds == ("code",):
+            return Coder(self.store, self.find, self.library.lines_in).found(wanted, k=k, where=bounds)
         return self.retriever.find_many([wanted], k=k, where=bounds)[0]
 
     def picture(self, source: Source, page: int = 0) -> Image:
@@ -237,7 +238,7 @@ class Assistant:
 
     def _looked_up(self, cases: Sequence[Case]) -> list[Case]:
         """One question each; those about code ask the index, which knows it by its syntax."""
-        coder = Coder(self.store, self.find)
+        coder = Coder(self.store, self.find, self.library.lines_in)
         photos = iter(self._looked_at_photos([case for case in cases if case.question.about == "photos"]))
         return [next(photos) if case.question.about == "photos" else coder.looked_up(case) for case in cases]
 
@@ -337,7 +338,8 @@ class Assistant:
         """From the claims; without one, the honest sentence that nothing was found."""
         if case.claims:
             return grow(self.lm, case, self.config, stop, self._pictures(case))
-        lost = no_code(self.store) if case.question.about == "code" else nothing(case.program, empty=not case.evidence)
+        code = case.question.about == "code"
+        lost = no_code(self.store, case.question) if code else nothing(case.program, empty=not case.evidence)
         return grow_text(lost, case)
 
     def _pictures(self, case: Case) -> list[Image]:

@@ -41,17 +41,20 @@ class TextReader:
 
     def read(self, image: Image) -> list[Written]:
         """Paragraphs of an RGB picture, from top to bottom. MissingPackage when rapidocr is not installed."""
+        return [block for block in paragraphs(self.lines(image)) if sum(map(str.isalnum, block.text)) >= MIN_LETTERS]
+
+    def lines(self, image: Image) -> list[Written]:
+        """Line by line, as the engine finds them. MissingPackage."""
         with self._lock:
             self._engine = self._engine or _open_engine(self._threads)
             found = self._engine(np.asarray(image.convert("RGB"))[:, :, ::-1], use_cls=False)
         if found.txts is None:
             return []
-        lines = [
+        return [
             Written(text=text.strip(), box_px=_box(corners_42), score=float(score))
             for text, corners_42, score in zip(found.txts, found.boxes, found.scores, strict=True)
             if score >= MIN_SCORE
         ]
-        return [block for block in paragraphs(lines) if sum(map(str.isalnum, block.text)) >= MIN_LETTERS]
 
 
 def paragraphs(lines: Sequence[Written]) -> list[Written]:

@@ -4,15 +4,21 @@ The index holds what the syntax says. Where a question names nothing that is def
 are looked for by words and meaning, and it is said that they are only near.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Protocol
 
-from deepseek_mm.rag.coding.crash import Crash, Frame
+from PIL.Image import Image
+
+from deepseek_mm.config import ParseConfig
+from deepseek_mm.parse.photo import read_photo
+from deepseek_mm.rag.coding.crash import Crash, Frame, crash_of
+from deepseek_mm.rag.coding.shown import WHERE, as_printed, located
 from deepseek_mm.rag.coding.wish import Wish, wish_of
 from deepseek_mm.rag.program import Case, Claim
 from deepseek_mm.rag.program.words import clean, content, listed, singular
-from deepseek_mm.records import Evidence, Found, Query
+from deepseek_mm.records import Evidence, Found, Match, Query, Question
 from index import Filter, Region
 from index.store import RegionStore
 from index.words import split_words
@@ -27,6 +33,7 @@ ABOUT_CODE = frozenset(  # words that say nothing of which code is meant
     ["code", "function", "method", "class", "file", "module", "symbol", "line", "place", "compute", "call", "define"]
 )
 MAX_NAME, MAX_DOC = 80, 240  # letters
+MUCH = 0.5  # of a picture's lines, that stand in a file which is said to have them
 
 
 class Find(Protocol):
@@ -39,13 +46,18 @@ class Find(Protocol):
 class Coder:
     """Answers questions about the code in one store."""
 
-    def __init__(self, store: RegionStore, find: Find) -> None:
-        self._store, self._find = store, find
+    def __init__(
+        self, store: RegionStore, find: Find, read: Callable[[Image], Sequence[str]] = lambda image: ()
+    ) -> None:
+        """`read` gives the lines that are written in a picture."""
+        self._store, self._find, self._read = store, find, read
 
     def looked_up(self, case: Case) -> Case:
         """The case with its evidence and claims; without a claim there is nothing of it here."""
         wish = wish_of(case.question.text, [asked for asked, _ in case.earlier])
         tell = Telling()
+        if pictures := shown_with(case.question):
+            self._shown([line for image in pictures for line in self._read(image)], tell)
         if wish.crash:
             self._crash(wish.crash, tell)
         elif wish.kind == "callers":
@@ -53,7 +65,7 @@ class Coder:
         else:
             for region in self._defined(wish)[:MOST]:
                 self._named(wish, region, tell)
-        if not tell.claims:
+        if not tell.claims and not pictures:
             self._near(wish, tell)
         return replace(case, evidence=tuple(tell.evidence), claims=tuple(tell.claims))
 
@@ -117,10 +129,32 @@ class Coder:
         regions = self._store.at_line(name, frame.line, where=CODE)
         return max(regions, key=lambda one: alike(one.source.path, frame.path), default=None)
 
+    def found(self, query: Query, *, k: int, where: Filter) -> Found:
+        """At most k files of code that a picture shows, or that make what it shows; as sure as they have its lines."""
+        assert query.image is not None, "a picture"
+        bounds = replace(where, kinds=WHERE.kinds, source_kinds=("code", "document"))  # pages' sources are among these
+        places = located(self._store, [*self._read(query.image), query.text], self._meant, k=k, where=bounds)
+        sure = max((place.share for place in places), default=0.0)
+        matches = tuple(Match(region=place.region, score=place.share) for place in places)
+        return Found(matches=matches, found=sure >= MUCH, certainty=round(sure, 4), threshold=MUCH)
+
+    def _shown(self, lines: Sequence[str], tell: "Telling") -> None:
+        """What a picture shows or what makes it, by the words in it; a traceback in it is followed first."""
+        if crash := crash_of(as_printed(lines)):
+            self._crash(crash, tell)
+        places = located(self._store, lines, self._meant, k=MOST, where=WHERE)
+        for n, place in enumerate(places):
+            much = "" if place.share >= MUCH else ", though little of it stands there,"
+            lead = f"Nearest to what is written in the picture{much} is" if n == 0 else "Then"
+            tell.say(f"{lead} {what(place.region)} in {spot(place.region)}", place.region, certainty=LIKELY)
+
+    def _meant(self, words: str) -> list[Region]:
+        return [match.region for match in self._find(Query(text=words), k=MOST, where=CODE).matches]
+
     def _near(self, wish: Wish, tell: "Telling") -> None:
         """What is nearest by words and by meaning, as far as it has enough of the question's own words."""
         worded = [hit.region for hit in self._store.search_words(wish.text, k=READ, where=CODE)]
-        meant = [match.region for match in self._find(Query(text=wish.text), k=MOST, where=CODE).matches]
+        meant = self._meant(wish.text)
         regions = within(list({region.id: region for region in (*meant, *worded)}.values()), wish.files)
         asked = turned_on(wish.text)
         shares = {r.id: share_of(asked, f"{r.text} {names_and_doc(r)} {r.source.path}") for r in regions}
@@ -134,8 +168,18 @@ class Coder:
             tell.say(f"{lead} {what(region)} in {spot(region)}", region, certainty=LIKELY)
 
 
-def no_code(store: RegionStore) -> str:
+def shown_with(question: Question) -> list[Image]:
+    """The pictures that came with a question."""
+    given = [(question.image, question.image_path), *((one.image, one.path) for one in question.more)]
+    most = ParseConfig().max_pixels
+    opened = (image or (read_photo(Path(path), max_pixels=most).image if path else None) for image, path in given)
+    return [image for image in opened if image is not None]
+
+
+def no_code(store: RegionStore, question: Question) -> str:
     """What is said where the code does not have it."""
+    if question.image is not None and store.counts(where=CODE).regions:
+        return "I read nothing in the picture that leads to code of this library. A larger or sharper part of it may do"
     if store.counts(where=CODE).regions:
         return "I find nothing of that in the code of this library"
     return "There is no code in this library. Add a folder with it on the Library tab, and ask again"

@@ -1,0 +1,1 @@
+"""A screenshot finds code: the pictures, the repository they are looked for in, and the score."""
