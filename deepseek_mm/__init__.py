@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from deepseek_mm.rag.checking import Held as Held
     from deepseek_mm.rag.checking import keep_rules as keep_rules
     from deepseek_mm.rag.checking import kept_rules as kept_rules
+    from deepseek_mm.rag.coding import Listing as Listing
+    from deepseek_mm.rag.coding import listing_of as listing_of
+    from deepseek_mm.rag.coding import questions_to_try as questions_to_try
     from deepseek_mm.rag.query import SEARCH_HELP as SEARCH_HELP
     from deepseek_mm.rag.search import Heat as Heat
     from deepseek_mm.rag.search import cut as cut
@@ -87,6 +90,7 @@ _HOMES = {
     "Job": "jobs",
     "LMConfig": "config",
     "Library": "library",
+    "Listing": "rag.coding",
     "Match": "records",
     "Packed": "sharing.chosen",
     "Picture": "records",
@@ -118,12 +122,14 @@ _HOMES = {
     "keep_dropped": "library.arriving",
     "keep_rules": "rag.checking",
     "kept_rules": "rag.checking",
+    "listing_of": "rag.coding",
     "load": "load",
     "models_at": "lm.offer",
     "new_backup": "library.holding",
     "open_sandbox": "sandbox.run",
     "pack_chosen": "sharing.chosen",
     "period": "dates",
+    "questions_to_try": "rag.coding",
     "read_photo": "parse.photo",
     "read_rules": "logic.watch",
     "rules_of": "logic.watch",

@@ -127,6 +127,7 @@ class RagConfig:
     prior: float = 0.1  # share of a library's photos that show a thing; presence is calibrated for one half
     sure: float = 0.8  # probability from which an answer does without "probably"
     max_question_chars: int = 4_000  # a longer question is refused
+    max_code_chars: int = 20_000  # the same of a question about code: a traceback is long
     max_pictures: int = 8  # a question that brings more is refused
     history_turns: int = 4  # earlier turns the prompt carries
 
@@ -138,6 +139,7 @@ class RagConfig:
         between("rag.prior", self.prior, 0.0001, 0.9999)
         between("rag.sure", self.sure, 0, 1)
         between("rag.max_question_chars", self.max_question_chars, 1, 1_000_000)
+        between("rag.max_code_chars", self.max_code_chars, 1, 1_000_000)
         between("rag.max_pictures", self.max_pictures, 1, 64)
         between("rag.history_turns", self.history_turns, 0, 100)
 

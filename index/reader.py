@@ -167,6 +167,11 @@ class StoreReader:
         with self._database.reading() as session:
             return symbols.names(session, prefix, where, limit)
 
+    def busiest(self, *, limit: int, where: Filter = EVERYTHING) -> list[Region]:
+        """Functions, methods and classes that are called most often, of those whose name is defined once."""
+        with self._database.reading() as session:
+            return symbols.busiest(session, where, limit)
+
     def _tally(self, key: Hashable, count: Callable[[Session], Answer]) -> Answer:
         with self._database.reading() as session:
             return self._tallies.of(session, key, count)

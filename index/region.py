@@ -83,6 +83,12 @@ class Region:
         return self.labels[0].name if self.labels else ""
 
 
+def at_lines(path: str, lines: tuple[int, int]) -> str:
+    """A place in a file as editors write it: "app.py:3-9", of one line "app.py:3"."""
+    first, last = lines
+    return f"{path}:{first}-{last}" if last > first else f"{path}:{first}"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hit:
     """A region and how well it matched."""

@@ -16,6 +16,7 @@ from index.region import FOR_FOLDERS, Filter, Region
 from index.tables import CallRow, RegionRow, SourceRow, SymbolRow, sort_keys
 
 NAMED = ("function", "method", "class", "module")  # kinds whose names are worth completing
+CALLED = NAMED[:-1]
 MODULE = "module"
 PART = "block"  # a further part of what was defined before it
 SEPARATORS = re.compile(r"::|[.#]")  # C++ and Rust, most others, Javadoc
@@ -76,6 +77,17 @@ def names(session: Session, prefix: str, where: Filter, limit: int) -> list[str]
     if dot:
         query = query.where((SymbolRow.parent == head) | SymbolRow.parent.endswith("." + head, autoescape=True))
     return list(session.scalars(query.group_by(full).order_by(func.lower(full), full).limit(limit)))
+
+
+def busiest(session: Session, where: Filter, limit: int) -> list[Region]:
+    """What is called from most places, of names that are defined once: with two, nobody knows which one is meant."""
+    called = select(CallRow.name, func.count().label("times")).group_by(CallRow.name).subquery()
+    query = select(func.min(SymbolRow.region_id)).join(called, called.c.name == SymbolRow.name)
+    query = query.where(SymbolRow.kind.in_(CALLED), SymbolRow.region_id.in_(queries.matching_regions(where)))
+    query = query.group_by(SymbolRow.name).having(func.count() == 1)
+    ids = session.scalars(query.order_by(called.c.times.desc(), SymbolRow.name).limit(limit)).all()
+    found = queries.regions_by_id(session, ids)
+    return [found[region_id] for region_id in ids]
 
 
 def _full(path: str, inside: tuple[str, ...]) -> list[str]:

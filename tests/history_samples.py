@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deepseek_mm.history import Corrected, History
 from deepseek_mm.records import Answer, Check, Citation, Question
-from index import Label, Region, Source
+from index import Label, Region, Source, Symbol
 
 KITE_PHOTO = Source(
     id=3,
@@ -36,6 +36,7 @@ KITE = Region(
     text="MILK 1.5 %",
     page=3,
     lines=(5, 9),
+    symbol=Symbol(name="fly", parent="Kite", kind="method", signature="def fly(self)", doc="Up.", calls=("lift", "pull")),
 )
 ANSWER = Answer(
     text="A red kite [2].",

@@ -14,9 +14,10 @@ from deepseek_mm.history import Corrected, History, Turn
 from deepseek_mm.records import Answer, Check, Citation
 from deepseek_mm.sharing import Limits, Sharing
 from deepseek_mm.sharing.files import sha256
-from index import Label, Region, Source
+from index import Label, Region, Source, Symbol
 from index.region import UPLOADS
 
+HEADING = Symbol(name="Shopping", parent="Home", kind="section", doc="What to buy.", calls=("milk",))
 NOON = datetime(2026, 11, 25, 12, 0, 0, 250, tzinfo=UTC)
 LATER = datetime(2026, 11, 26, 8, 30, tzinfo=UTC)
 SETTINGS = {
@@ -119,7 +120,7 @@ def talk(home: Home, *, size: tuple[int, int] = (2048, 1024)) -> list[Turn]:
         image_path="",
         answer=Answer(
             text="A red kite [2], as the note says [1].",
-            citations=(cite(2, kite), cite(1, note, kind="text", box_px=(0, 0, 0, 0), lines=(5, 9))),
+            citations=(cite(2, kite), cite(1, note, kind="text", box_px=(0, 0, 0, 0), lines=(5, 9), symbol=HEADING)),
             checks=(
                 Check(claim="A red kite", numbers=(2,), kept=True, reason="[2] is labelled kite"),
                 Check(claim="a dog", numbers=(1, 2), kept=False, reason="no evidence shows a dog"),
@@ -144,6 +145,7 @@ def talk(home: Home, *, size: tuple[int, int] = (2048, 1024)) -> list[Turn]:
         answer=Answer(text="Grass [1].", citations=(cite(1, mine, box_px=(0, 0, 32, 24)),), state="stopped"),
         rating="",
         boxes=(),
+        about="code",
     )
     return [first, second]
 

@@ -62,6 +62,7 @@ def test_a_number_outside_its_range_is_refused_with_name_value_and_bounds(value)
         (RagConfig, "min_score", -1.1),
         (RagConfig, "min_presence", 1.1),
         (RagConfig, "max_question_chars", 0),
+        (RagConfig, "max_code_chars", 0),
         (RagConfig, "max_pictures", 0),
         (RagConfig, "history_turns", -1),
         (LMConfig, "max_tokens", 0),

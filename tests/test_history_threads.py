@@ -106,6 +106,13 @@ def test_a_branch_copies_the_turns_before_the_place_and_knows_its_parent(history
     assert (oldest.id, oldest.parent, oldest.num_turns) == (conversation, 0, 3)
 
 
+def test_what_was_asked_of_code_stays_about_code_in_a_branch_too(history):
+    conversation, turn = told(history, about="code")
+    told(history, "and where?", conversation=conversation, about="code", session="")
+    branch = history.branch(conversation, before=turn + 1, session="")
+    assert [turn.about for turn in history.turns(branch, session="")] == ["code"]
+
+
 def test_a_branch_before_the_first_turn_has_nothing_to_copy_and_is_not_made(history):
     conversation, ids = talk(history, "one", "two")
     assert history.branch(conversation, before=ids[0], session="") is None

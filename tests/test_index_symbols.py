@@ -48,6 +48,18 @@ def store(tmp_path_factory):
         yield store
 
 
+def test_what_is_called_most_and_defined_once_comes_first(tmp_path):
+    with open_store(tmp_path) as store:
+        fill(store)
+        load = Symbol(name="load", kind="function", calls=("run",))
+        run = Symbol(name="run", kind="function")
+        twice = Symbol(name="twice", kind="function")
+        store.add(code("/repo/a.py"), pieces("/repo/a.py", [load, run, twice, twice]), rows(4))
+        names = [region.symbol.name for region in store.busiest(limit=9)]
+        assert names[:2] == ["load", "run"]
+        assert not {"ask", "twice", "a"} & set(names)  # defined twice, or a module
+
+
 def places(regions) -> list[str]:
     return [f"{region.source.path.removeprefix('/repo/')}:{region.lines[0]}" for region in regions]
 

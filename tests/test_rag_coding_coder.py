@@ -53,6 +53,20 @@ def test_callers_of_a_name_that_several_places_define_are_told_once(house):
     assert asked(house, "who calls `rounded`, and who calls `checked`?").text.count("is called by") == 2
 
 
+def test_a_question_about_code_may_be_as_long_as_a_traceback_is(house):
+    assert asked(house, f"explain `checked` {'x' * 15_000}").text.startswith("`checked` is defined in")
+    with pytest.raises(BadQuestion, match=r"25,\d+ characters, and rag.max_code_chars allows 20,000"):
+        asked(house, "x" * 25_000)
+
+
+def test_an_answer_about_code_comes_out_of_the_history_with_its_names_and_lines(house):
+    answer = asked(house, "Where is Order.total defined?")
+    (turn,) = house.history.turns(answer.conversation, session="")
+    assert turn.about == "code"
+    (citation,) = turn.answer.citations
+    assert (citation.region.symbol, citation.region.lines) == (answer.citations[0].region.symbol, (9, 14))
+
+
 def test_a_file_alone_is_explained_by_its_module(house):
     answer = asked(house, "explain @shop/money.py")
     assert answer.text.startswith("`money` is defined in money.py:1")

@@ -114,3 +114,5 @@ def test_the_box_is_completed_with_operators_and_with_what_this_library_has(me):
     told = me.get("/search/complete", params={"text": "a dog type:pn"}).json()
     assert told[0]["text"] == "a dog type:png "
     assert me.get("/search/complete", params={"text": "a dog"}).json() == []
+    code = {"text": "explain @no", "about": "code"}
+    assert me.get("/search/complete", params=code).json() == []  # there is no code here

@@ -59,9 +59,21 @@ def test_a_file_that_is_cut_short_is_no_whole_json(data):
 
 
 def test_a_newer_version_says_how_to_update(data):
-    told = refusal(head(data, version=2))
+    told = refusal(head(data, version=3))
     assert "newer version" in told
     assert "pip install -U deepseek-mm" in told
+
+
+def test_a_file_of_the_first_version_which_knew_nothing_of_code_is_read_all_the_same(data):
+    def forget(payload: dict) -> None:
+        for turn in payload["turns"]:
+            del turn["about"]
+            for citation in turn["answer"]["citations"]:
+                del citation["symbol"]
+
+    first, second = read(head(changed(data, forget), version=1), limits=Limits()).turns
+    assert (first.about, second.about) == ("photos", "photos")
+    assert [each.symbol for each in first.answer.citations] == [None, None]
 
 
 @pytest.mark.parametrize("version", [0, -1, True, "1", None, 1.0])

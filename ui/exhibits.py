@@ -9,6 +9,7 @@ from html import escape
 
 from deepseek_mm import Citation
 from index import Label, Region
+from index.region import at_lines
 from ui.words import Words
 
 QUOTED = 40  # letters of a text in a caption
@@ -39,10 +40,10 @@ def caption(citation: Citation, words: Words) -> str:
 
 def named(region: Region, words: Words) -> str:
     """The file, and where in it: "bill.pdf, page 2", of code as editors write it: "app.py:3-9"."""
-    place = ""
     if region.kind == "code" and region.lines[0]:
-        place = f":{region.lines[0]}-{region.lines[1]}"
-    elif region.page:
+        return at_lines(region.source.name, region.lines)
+    place = ""
+    if region.page:
         place = ", " + words.on_page.format(page=region.page)
     elif region.lines[0]:
         place = ", " + words.on_lines.format(first=region.lines[0], last=region.lines[1])

@@ -13,6 +13,7 @@ from deepseek_mm.cli.flags import MARK, add_settings, config_of
 from deepseek_mm.config import Config
 from deepseek_mm.records import Answer, Citation, Picture, Question
 from deepseek_mm.shapes import answer_shape
+from index.region import at_lines
 
 
 def question_of(args: Namespace, config: Config) -> Question:
@@ -54,7 +55,7 @@ def cited(citation: Citation) -> str:
     """One line: number, file, box, label."""
     region = citation.region
     if any(region.lines):
-        return f"[{citation.number}] {region.source.path}:{region.lines[0]}-{region.lines[1]}"
+        return f"[{citation.number}] {at_lines(region.source.path, region.lines)}"
     box = ",".join(map(str, region.box_px))
     return f"[{citation.number}] {region.source.path} box {box} {region.label}".rstrip()
 

@@ -10,6 +10,7 @@ from deepseek_mm.errors import BadQuestion
 from deepseek_mm.records import Found, Match, Query
 from deepseek_mm.shapes import found_shape
 from index import Filter, Region
+from index.region import at_lines
 
 OTHER_SPACE = "take one for many languages: --encoder google/siglip2-base-patch16-224 (index --rebuild once)"
 
@@ -45,7 +46,7 @@ def place(region: Region) -> str:
     """ "/a/kite.jpg  0,0,64,48  kite", "/a/app.py:3-9  Assistant.ask"."""
     if region.lines[0]:
         name = region.symbol.path if region.symbol else ""
-        return f"{region.source.path}:{region.lines[0]}-{region.lines[1]}  {name}"
+        return f"{at_lines(region.source.path, region.lines)}  {name}"
     return f"{region.source.path}  {','.join(map(str, region.box_px))}  {region.label}"
 
 

@@ -1,10 +1,12 @@
 """An Answer or a whole Turn becomes rows, and rows become the same Answer or Turn again."""
 
+from dataclasses import asdict
+
 from deepseek_mm.history.feedback import correction, correction_row
 from deepseek_mm.history.nouns import Turn
 from deepseek_mm.history.tables import CheckRow, CitationRow, TurnRow
 from deepseek_mm.records import Answer, Check, Citation
-from index import Label, Region, Source
+from index import Label, Region, Source, Symbol
 
 
 def freeze(turn: TurnRow, answer: Answer) -> None:
@@ -52,6 +54,7 @@ def turn_row(turn: Turn, conversation: int) -> TurnRow:
         more=[list(picture) for picture in turn.more],
         rating=turn.rating,
         corrections=[correction_row(box) for box in turn.boxes],
+        about=turn.about,
     )
     freeze(row, turn.answer)
     return row
@@ -72,6 +75,7 @@ def thaw_turn(row: TurnRow) -> Turn:
         more=tuple((name, path) for name, path in row.more),
         rating=row.rating,  # type: ignore[arg-type]  # only a Rating is ever written
         boxes=tuple(correction(box) for box in row.corrections),
+        about=row.about,  # type: ignore[arg-type]  # only an About is ever written
     )
 
 
@@ -107,6 +111,7 @@ def _citation_row(citation: Citation) -> CitationRow:
         page=int(region.page),
         first_line=int(region.lines[0]),
         last_line=int(region.lines[1]),
+        symbol=asdict(region.symbol) if region.symbol else None,
     )
 
 
@@ -121,6 +126,7 @@ def _citation(row: CitationRow) -> Citation:
         text=row.region_text,
         page=row.page,
         lines=(row.first_line, row.last_line),
+        symbol=Symbol(**row.symbol | {"calls": tuple(row.symbol["calls"])}) if row.symbol else None,
     )
     return Citation(number=row.number, region=region, score=row.score)
 

@@ -71,6 +71,7 @@ class History:
             owner_started=self._owner.started,
             more=[list(picture) for picture in more],
             task=question.task,
+            about=question.about,
         )
         with self._file.session(writes=True, hasty=True) as session:
             if (known := threads.begun_before(session, turn)) is not None:

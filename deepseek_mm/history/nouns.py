@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from deepseek_mm.records import Answer
+from deepseek_mm.records import About, Answer
 from index import Box
 
 Rating = Literal["", "up", "down"]
@@ -50,6 +50,7 @@ class Turn:
     more: tuple[tuple[str, str], ...] = ()  # name and path of each further picture
     rating: Rating = ""  # what the user thinks of the answer
     boxes: tuple[Corrected, ...] = ()  # newest last
+    about: About = "photos"  # what the question was asked of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

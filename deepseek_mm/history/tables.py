@@ -79,6 +79,7 @@ class TurnRow(Base):
     more: Mapped[list[list[str]]] = mapped_column(JSON, default=list)  # [name, path] of each further picture
     rating: Mapped[str] = mapped_column(default="", index=True)  # nouns.Rating
     task: Mapped[str] = mapped_column(default="")  # that asked it; one that is done again answers the same turn
+    about: Mapped[str] = mapped_column(default="photos")  # records.About
     citations: Mapped[list["CitationRow"]] = relationship(
         cascade="all, delete-orphan", passive_deletes=True, order_by="CitationRow.id"
     )
@@ -125,6 +126,7 @@ class CitationRow(Base):
     page: Mapped[int]
     first_line: Mapped[int]
     last_line: Mapped[int]
+    symbol: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # fields of an index.Symbol
 
 
 class CheckRow(Base):

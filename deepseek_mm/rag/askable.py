@@ -18,10 +18,11 @@ MOST_WEIGHT = 10.0  # of a picture beside words: beyond it the words say nothing
 
 def askable(question: Question, config: RagConfig) -> Question:
     """The question in printable letters; pictures without words are described. BadQuestion if it cannot be asked."""
-    if len(question.text) > config.max_question_chars:
+    name = "max_code_chars" if question.about == "code" else "max_question_chars"
+    if len(question.text) > (most := getattr(config, name)):
         raise BadQuestion(
-            f"the question has {len(question.text):,} characters, and rag.max_question_chars allows "
-            f"{config.max_question_chars:,}. Shorten it, or raise rag.max_question_chars"
+            f"the question has {len(question.text):,} characters, and rag.{name} allows {most:,}. "
+            f"Shorten it, or raise rag.{name}"
         )
     text, pictures = printable(question.text), pictures_of(question)
     if len(pictures) > config.max_pictures:

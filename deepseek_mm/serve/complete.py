@@ -1,4 +1,4 @@
-"""/search/complete: what the unfinished word in the search box may become."""
+"""/search/complete: what the unfinished word in the search box may become, or an `@` in a question about code."""
 
 from typing import Annotated
 
@@ -6,7 +6,9 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.rag.query import suggest
+from deepseek_mm.rag.coding import mentions, questions_to_try
+from deepseek_mm.rag.query import Suggestion, suggest
+from deepseek_mm.records import About
 from deepseek_mm.serve.problems import DECLARED
 from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import Text, Typed
@@ -29,14 +31,25 @@ def complete_routes(assistant: Assistant) -> APIRouter:
     router = APIRouter(tags=["ask"], responses=DECLARED)
 
     @router.get("/search/complete")
-    def complete(who: Annotated[object, needs("ask")], text: Box = "") -> list[SuggestionOut]:
-        """Operators, and behind a colon their values: those of this library, too."""
+    def complete(
+        who: Annotated[object, needs("ask")], text: Box = "", about: About = "photos"
+    ) -> list[SuggestionOut]:
+        """Operators, and behind a colon their values: those of this library, too. About code: `@file` and `@name`, or
+        whole questions to begin with where the box is empty.
+        """
         store = assistant.store
+        if about == "code":
+            tried = [Suggestion(text=each, insert=each, help="") for each in questions_to_try(store)] if not text else []
+            return shown(tried or mentions(text, store))
         known = {
             "in": [name for name in store.collections() if name != LIBRARY],
             "label": [label.name for label in store.labels(LABELS)],
         }
-        found = suggest(text, known=known)
-        return [SuggestionOut(text=each.text, insert=each.insert, help=each.help) for each in found]
+        return shown(suggest(text, known=known))
 
     return router
+
+
+def shown(found: list[Suggestion]) -> list[SuggestionOut]:
+    """As JSON says them."""
+    return [SuggestionOut(text=each.text, insert=each.insert, help=each.help) for each in found]

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from deepseek_mm.history import Conversation, Corrected, Turn
 from deepseek_mm.history.threads import NAME_CHARS
+from deepseek_mm.records import About
 from deepseek_mm.serve.wire import AnswerOut, BoxOut, Number, Text, Typed
 
 Thumb = Literal["", "up", "down"]
@@ -66,6 +67,7 @@ class TurnOut(BaseModel):
     question: Text = Field(examples=["Is there a kite?"])
     pictures: list[UploadOut] = Field(description="that came with the question")
     answer: AnswerOut
+    about: About = Field(description="what it was asked of, to go on with it")
     rating: Thumb
     boxes: list[CorrectedOut] = Field(description="newest last")
 
@@ -81,6 +83,7 @@ class TurnOut(BaseModel):
             question=turn.question,
             pictures=[UploadOut(name=name, picture=f"{address}/{n}") for n, name in enumerate(named, start=1)],
             answer=AnswerOut.of(turn.answer),
+            about=turn.about,
             rating=turn.rating,
             boxes=[CorrectedOut.of(box) for box in turn.boxes],
         )

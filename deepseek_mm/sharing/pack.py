@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from deepseek_mm.history import Conversation, Corrected, Turn
@@ -20,6 +20,7 @@ from deepseek_mm.sharing.parcel import (
     SharedPhoto,
     SharedPicture,
     SharedSource,
+    SharedSymbol,
     SharedTurn,
 )
 from deepseek_mm.sharing.photos import Album
@@ -58,6 +59,7 @@ class Packer:
             corrected=tuple(correction(each) for each in turn.boxes),
             settings=allowed(turn.settings),
             fingerprint=turn.fingerprint,
+            about=turn.about,
         )
 
     def _picture(self, name: str, path: str) -> SharedPicture:
@@ -102,6 +104,7 @@ class Packer:
             page=region.page,
             lines=region.lines,
             photo=self._photo(citation),
+            symbol=SharedSymbol(**asdict(region.symbol)) if region.symbol else None,
         )
 
     def _source(self, source: Source) -> SharedSource:

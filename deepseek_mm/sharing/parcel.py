@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NaiveDatetime
 
 FORMAT = "deepseek-mm conversation"
-VERSION = 1
+VERSION = 2  # 1 knew nothing of code
 
 Name = Annotated[str, Field(max_length=4_096)]
 Text = Annotated[str, Field(max_length=4_000_000)]
@@ -62,6 +62,17 @@ class SharedPhoto(Part):
     scale: float  # the copy's width through that width
 
 
+class SharedSymbol(Part):
+    """As index.Symbol."""
+
+    name: Name
+    parent: Name
+    kind: Name
+    signature: Text
+    doc: Text
+    calls: Annotated[tuple[Name, ...], Field(max_length=10_000)]
+
+
 class SharedCitation(Part):
     """As records.Citation, with the whole region."""
 
@@ -76,6 +87,7 @@ class SharedCitation(Part):
     page: Whole
     lines: tuple[Whole, Whole]
     photo: SharedPhoto | None
+    symbol: SharedSymbol | None = None
 
 
 class SharedCheck(Part):
@@ -129,6 +141,7 @@ class SharedTurn(Part):
     corrected: Annotated[tuple[SharedCorrection, ...], Field(max_length=10_000)]
     settings: dict[Name, dict[Name, Setting]]
     fingerprint: Name
+    about: Literal["photos", "code"] = "photos"
 
 
 class Parcel(Part):

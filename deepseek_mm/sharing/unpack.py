@@ -19,7 +19,7 @@ from deepseek_mm.sharing.files import look_at, sha256
 from deepseek_mm.sharing.names import same_name
 from deepseek_mm.sharing.parcel import Parcel, SharedCitation, SharedPicture, SharedTurn
 from deepseek_mm.sharing.places import Here
-from index import Box, Label, Region, Source
+from index import Box, Label, Region, Source, Symbol
 from index.region import UPLOADS
 
 IMPORTED = "imported"
@@ -74,6 +74,7 @@ class Unpacker:
             ),
             settings=allowed(turn.settings),
             fingerprint=turn.fingerprint,
+            about=turn.about,
         )
 
     def _picture(self, picture: SharedPicture) -> tuple[str, str]:
@@ -165,6 +166,7 @@ def region_of(shared: SharedCitation) -> Region:
         text=shared.text,
         page=shared.page,
         lines=shared.lines,
+        symbol=Symbol(**shared.symbol.model_dump()) if shared.symbol else None,
     )
 
 

@@ -20,6 +20,7 @@ from deepseek_mm.rag.program import Case, Claim
 from deepseek_mm.rag.program.words import clean, content, listed, singular
 from deepseek_mm.records import Evidence, Found, Match, Query, Question
 from index import Filter, Region
+from index.region import at_lines
 from index.store import RegionStore
 from index.words import split_words
 
@@ -211,9 +212,7 @@ def what(region: Region) -> str:
 
 def spot(region: Region) -> str:
     """assistant.py:66-68"""
-    first, last = region.lines
-    name = clean(region.source.name, MAX_NAME)
-    return f"{name}:{first}-{last}" if last > first else f"{name}:{first}"
+    return at_lines(clean(region.source.name, MAX_NAME), region.lines)
 
 
 def names_of(names: Sequence[str]) -> str:

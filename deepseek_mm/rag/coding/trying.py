@@ -1,0 +1,30 @@
+"""Questions to begin with, about what the library's own code calls most."""
+
+from deepseek_mm.rag.coding.coder import CODE
+from index import Region
+from index.store import RegionStore
+
+LOOKED = 30  # names that are called most
+TRACEBACK = '''Traceback (most recent call last):
+  File "{path}", line {line}, in {name}
+ValueError: an example'''
+
+
+def questions_to_try(store: RegionStore) -> tuple[str, ...]:
+    """Who calls it, what is it, where is it, and a traceback through it; none where there is no code with names."""
+    found = store.busiest(limit=LOOKED, where=CODE)
+    if not found:
+        return ()
+    told = [region for region in found if region.symbol and region.symbol.doc] or found
+    first, second, third = (told * 3)[:3]
+    return (
+        f"Who calls {named(first)}?",
+        f"Explain {named(second)}",
+        f"Where is {named(third)} defined?",
+        TRACEBACK.format(path=first.source.path, line=sum(first.lines) // 2, name=first.symbol and first.symbol.name),
+    )
+
+
+def named(region: Region) -> str:
+    """Its name in backquotes."""
+    return f"`{region.symbol.path}`" if region.symbol else f"`{region.source.name}`"
