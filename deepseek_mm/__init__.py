@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from deepseek_mm.rag.search import cut as cut
     from deepseek_mm.rag.search import heat_map as heat_map
     from deepseek_mm.rag.search import hit_spans as hit_spans
+    from deepseek_mm.records import About as About
     from deepseek_mm.records import Answer as Answer
     from deepseek_mm.records import Check as Check
     from deepseek_mm.records import Citation as Citation
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
     from deepseek_mm.sharing.chosen import pack_chosen as pack_chosen
 
 _HOMES = {
+    "About": "records",
     "Answer": "records",
     "Assistant": "rag.assistant",
     "Check": "records",

@@ -59,6 +59,12 @@ class Shelf:
     def kinds(self, *, where: Filter = EVERYTHING) -> dict[str, int]:
         return {"photo": len(NAMES), "document": 0, "code": 0}
 
+    def busiest(self, *, limit: int, where: Filter = EVERYTHING) -> list[Region]:
+        return []
+
+    def symbol_names(self, prefix: str, *, limit: int, where: Filter = EVERYTHING) -> list[str]:
+        return []
+
     def sources(self, where: Filter = EVERYTHING, *, order: str = "added", limit: int, offset: int = 0) -> list[Source]:
         return [region.source for region in self.regions][offset : offset + limit]
 

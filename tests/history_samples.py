@@ -36,7 +36,9 @@ KITE = Region(
     text="MILK 1.5 %",
     page=3,
     lines=(5, 9),
-    symbol=Symbol(name="fly", parent="Kite", kind="method", signature="def fly(self)", doc="Up.", calls=("lift", "pull")),
+    symbol=Symbol(
+        name="fly", parent="Kite", kind="method", signature="def fly(self)", doc="Up.", calls=("lift", "pull")
+    ),
 )
 ANSWER = Answer(
     text="A red kite [2].",

@@ -7,6 +7,7 @@ from code_house import put_code
 from fakes import picture
 from rag_house import build
 
+from deepseek_mm.errors import BadQuestion
 from deepseek_mm.rag.coding.coder import alike, no_code
 from deepseek_mm.records import Query, Question
 from index import Filter

@@ -8,6 +8,7 @@ import ast
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_origin
 
 import pytest
 from rag_house import build
@@ -72,9 +73,12 @@ def called(tree: ast.AST) -> set[str]:
             if name in HOUSE and callable(getattr(HOUSE[name], node.attr, None)):
                 found.add(f"{name}.{node.attr}")
         if isinstance(node, ast.ImportFrom) and node.module == "deepseek_mm":
-            names = [alias.name for alias in node.names]
-            found |= {name for name in names if not isinstance(getattr(deepseek_mm, name), type)}
+            found |= {alias.name for alias in node.names if not is_noun(getattr(deepseek_mm, alias.name))}
     return found
+
+
+def is_noun(value: object) -> bool:
+    return isinstance(value, type) or get_origin(value) is Literal
 
 
 def page_calls() -> set[str]:

@@ -8,7 +8,8 @@ from PIL import Image
 
 from deepseek_mm.records import Answer, Citation
 from index import Label, Region, Source
-from ui.chat import Chat, about, sentences
+from ui.blocks import sentences
+from ui.chat import Chat, about
 from ui.pictures import Pictures
 from ui.talk import Exchange, Talk, Upload
 from ui.words import CHINESE, ENGLISH
@@ -171,4 +172,4 @@ def test_the_foot_says_how_it_ended_how_long_it_took_and_who_spoke(answer, line)
 def test_what_is_said_runs_in_the_direction_of_its_own_letters(chat):
     html = chat.html(talk("نعم [1].", "هل هناك قطة؟"))
     assert '<p class="question" dir="auto">هل هناك قطة؟</p>' in html
-    assert '<p class="say" dir="auto">' in html
+    assert '<div class="say" dir="auto">' in html

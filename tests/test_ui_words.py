@@ -6,10 +6,12 @@ from string import Formatter
 
 import pytest
 
-from ui.words import CHINESE, ENGLISH, LANGUAGES, Word, Words, in_language
+from ui.words import CHINESE, ENGLISH, LANGUAGES, Word, Words, WordsOfCode, in_language
+from ui.words.code import OfCode
 
 UI = Path(__file__).parent.parent / "ui"
 TABLE = {name: word for table in Words.__mro__ for name, word in vars(table).items() if isinstance(word, Word)}
+TABLE |= {f"{name} of code": word for name, word in vars(OfCode).items() if isinstance(word, Word)}
 # Asked of the model, or the same everywhere:
 ALIKE = {"title", "folder_hint", "examples", "picture_alone", "search_examples", "set_url_hint"}
 
@@ -52,7 +54,14 @@ def test_every_word_is_used_somewhere_on_the_page():
     indirect |= {name for name in TABLE if name.startswith("part_") and name.count("_") == 1}  # by a folder's part
     witnesses = ["reader", "likeness", "labels", "notice", "glance", "colours", "model", "program", "network"]
     indirect |= {f"by_{name}" for name in witnesses}
+    indirect |= {name for name in TABLE if name.endswith(" of code")}  # by that of photos
     assert [name for name in TABLE if not re.search(rf"\.{name}\b", source) and name not in indirect] == []
+
+
+def test_what_is_said_otherwise_of_code_is_said_of_photos_too():
+    assert {name.removesuffix(" of code") for name in TABLE if name.endswith(" of code")} <= set(TABLE)
+    assert WordsOfCode("en").welcome_title != ENGLISH.welcome_title
+    assert WordsOfCode("zh").stop == CHINESE.stop
 
 
 def test_a_table_speaks_its_own_language():

@@ -1,9 +1,10 @@
 """The Ask tab: a conversation whose words stream, beside the photos that the answer rests on.
 
-It places the components, and turns the views that its handlers (`asking`) yield into updates.
+It places the components, and turns the views that its handlers (`asking`) yield into updates. `code` is this tab again,
+for questions about code.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +47,11 @@ class AskTab:
     shown: gr.State  # the answer whose evidence is on the board
     parts_by_name: dict[str, Any]
 
+    @property
+    def id(self) -> str:
+        """Of the tab."""
+        return "code" if self.asking.about == "code" else "ask"
+
     @classmethod
     def place(cls, asking: Asking, pictures: Pictures, viewer: Viewer, visit: Visit) -> "AskTab":
         """Put the tab on the page that is being built."""
@@ -53,7 +59,7 @@ class AskTab:
         chatting = Chat(pictures=pictures, words=words)
         with gr.Row(elem_classes="halves"):
             with gr.Column(scale=3, min_width=300):
-                parts = _place_chat(chatting, words)
+                parts = _place_with_pictures(chatting.html(Talk()), words)
             with gr.Column(scale=2, min_width=300):
                 parts["board"] = piece(board(None, pictures, words), elem_classes="side")
         return cls(
@@ -74,7 +80,7 @@ class AskTab:
         updates: dict[Any, Any] = {
             self.talk: view.talk,
             self.visit.at: str(view.talk.conversation or ""),
-            named["chat"]: self.chatting.html(view.talk),
+            named["chat"]: self.chat(view.talk),
             named["notice"]: gr.HTML(
                 notice(view.notice) or (hint(view.told) if view.told else ""), visible=bool(view.notice or view.told)
             ),
@@ -84,10 +90,22 @@ class AskTab:
             ),
         }
         if view.entry is not None:
-            updates[named["box"]] = dict(view.entry)
+            updates[named["box"]] = self.boxed(view.entry)
         if view.shown is not None:
             updates |= self.evidence(view.shown)
         return updates
+
+    def chat(self, talk: Talk) -> str:
+        """The conversation as HTML."""
+        return self.chatting.html(talk)
+
+    def boxed(self, entry: Entry) -> Any:
+        """What goes into the box."""
+        return dict(entry)
+
+    def read(self, sent: Any) -> Entry | None:
+        """What the box sent."""
+        return sent  # type: ignore[no-any-return]  # as gr.MultimodalTextbox has it
 
     def evidence(self, answer: Answer | None) -> dict[Any, Any]:
         """Updates that put an answer's evidence on the board."""
@@ -95,6 +113,11 @@ class AskTab:
             self.parts_by_name["board"]: board(answer, self.chatting.pictures, self.words),
             self.shown: answer,
         }
+
+    @property
+    def box(self) -> Any:
+        """Where a question is typed."""
+        return self.parts_by_name["box"]
 
     @property
     def parts(self) -> list[Any]:
@@ -108,8 +131,8 @@ class AskTab:
         named, asking, visit = self.parts_by_name, self.asking, self.visit
         who = [self.talk, visit.kept, visit.page, visit.at]
 
-        def ask(entry: Entry, talk: Talk, kept: object, page: str, at: str) -> Iterator[dict[Any, Any]]:
-            for view in asking.ask(entry, asking.found(talk, at, kept, page), kept, page):
+        def ask(sent: Any, talk: Talk, kept: object, page: str, at: str) -> Iterator[dict[Any, Any]]:
+            for view in asking.ask(self.read(sent), asking.found(talk, at, kept, page), kept, page):
                 yield self.render(view)
 
         def cleared(page: str) -> dict[Any, Any]:
@@ -136,7 +159,9 @@ class AskTab:
         named["new"].click(asking.begin_anew, visit.page, None, queue=False, **QUIET).then(
             cleared, visit.page, self.parts, **QUIET
         )
-        named["camera"].change(_photographed, [named["camera"], named["box"]], [named["box"], named["camera"]], **QUIET)
+        if "camera" in named:
+            both = [named["camera"], named["box"]]
+            named["camera"].change(_photographed, both, both[::-1], **QUIET)
 
     def _worked(self, answer: Answer, program: str) -> dict[Any, Any]:
         """Updates for a program that the reader wrote: what it gives, or what is wrong with it."""
@@ -164,9 +189,9 @@ class AskTab:
                 yield self.render(view)
 
     def _views(self, act: str, turn: int, talk: Talk, kept: object, page: str) -> Iterator[View]:
-        asking, examples = self.asking, self.words.examples
-        if act == "example" and turn < len(examples):
-            return asking.ask({"text": examples[turn], "files": []}, talk, kept, page)
+        asking = self.asking
+        if act == "example":
+            return self._tried(turn, talk, kept, page)
         if act == "retry":
             return asking.again(turn, talk, kept, page)
         one = {
@@ -177,6 +202,13 @@ class AskTab:
             "earlier": lambda: asking.earlier(talk, kept),
         }.get(act)
         return iter([one()] if one else [])
+
+    def _tried(self, number: int, talk: Talk, kept: object, page: str) -> Iterator[View]:
+        """A question to begin with is asked."""
+        examples = self.words.examples
+        if number >= len(examples):
+            return iter(())
+        return self.asking.ask({"text": examples[number], "files": []}, talk, kept, page)
 
     def _cited(self, what: str, talk: Talk) -> dict[Any, Any]:
         """A citation in the text: its photo large, and its answer's evidence on the board."""
@@ -199,21 +231,31 @@ def _photographed(photo: str | None, entry: Entry | None) -> Any:
     return {"text": entry["text"], "files": files}, None
 
 
-def _place_chat(chatting: Chat, words: Words) -> dict[str, Any]:
-    """The left half: the chat, what went wrong, the box, the camera, two buttons."""
+def place_chat(html: str, words: Words, box: Callable[[], Any], *, listens: str = "chat") -> dict[str, Any]:
+    """The left half: the chat, what went wrong, the box, two buttons."""
     parts: dict[str, Any] = {
-        "chat": piece(chatting.html(Talk()), listens="chat", elem_classes="chat"),
+        "chat": piece(html, listens=listens, elem_classes="chat"),
         "notice": piece(listens="", visible=False),
         "editing": piece(visible=False, elem_classes="editing"),
-        "box": gr.MultimodalTextbox(
-            label=words.question, show_label=False, placeholder=words.question_hint, file_types=["image"],
-            file_count="multiple", sources=["upload"], max_plain_text_length=1_000_000, elem_classes="box",
-            autofocus=True,
-        ),
-    }  # fmt: skip
+        "box": box(),
+    }
     with gr.Row(elem_classes="under-box"):
         parts["stop"] = gr.Button(words.stop, variant="stop", size="sm", visible=False, elem_classes="stop-answer")
         parts["new"] = gr.Button(words.new, variant="secondary", size="sm")
+    return parts
+
+
+def _place_with_pictures(html: str, words: Words) -> dict[str, Any]:
+    """The same with a box that takes pictures, and a camera."""
+
+    def box() -> Any:
+        return gr.MultimodalTextbox(
+            label=words.question, show_label=False, placeholder=words.question_hint, file_types=["image"],
+            file_count="multiple", sources=["upload"], max_plain_text_length=1_000_000, elem_classes="box",
+            autofocus=True,
+        )  # fmt: skip
+
+    parts = place_chat(html, words, box)
     with gr.Accordion(words.webcam, open=False):
         parts["camera"] = gr.Image(
             label=words.webcam_label, sources=["webcam"], type="filepath", format="jpeg", buttons=[], height=260

@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL.Image import Image
 
-from deepseek_mm import Answer, Assistant, Citation, Picture, Question
+from deepseek_mm import About, Answer, Assistant, Citation, Picture, Question
 from ui import edges
 from ui.running import Running
 from ui.talk import Exchange, Talk, Upload, talk_of
@@ -53,10 +53,11 @@ class Asking:
     running: Running[Answer]
     words: Words
     anew: set[str] = field(default_factory=set)  # pages whose next question begins a new conversation
+    about: About = "photos"
 
     def ask(self, entry: Entry | None, talk: Talk, kept: object, page: str) -> Iterator[View]:
         """Answer what is in the box, view by view. An error becomes a sentence, and the question stays in the box."""
-        begun = page in self.anew  # and the page may not even have shown yet that it is empty
+        begun = self._own(page) in self.anew  # and the page may not even have shown yet that it is empty
         if begun:
             self.quiet(page)
             talk = Talk()
@@ -148,7 +149,7 @@ class Asking:
 
     def found(self, talk: Talk, at: str, kept: object, page: str) -> Talk:
         """The talk; or, where a server that was started anew has forgotten it, the conversation that the page shows."""
-        if talk.exchanges or page in self.anew or not edges.number(at):
+        if talk.exchanges or self._own(page) in self.anew or not edges.number(at):
             return talk
         try:
             return self.resume(int(at), kept).talk
@@ -171,21 +172,25 @@ class Asking:
 
     def stop(self, page: str) -> None:
         """Stop what this page is waiting for."""
-        self.running.stop(page)
+        self.running.stop(self._own(page))
 
     def quiet(self, page: str) -> None:
         """Stop it and wait, so that no late view of it follows what is shown next."""
-        self.anew.discard(page)
-        self.running.stop(page, wait_s=QUIET_S)
+        self.anew.discard(self._own(page))
+        self.running.stop(self._own(page), wait_s=QUIET_S)
 
     def begin_anew(self, page: str) -> None:
         """A new conversation is wanted: what runs is stopped, and the next question does not go on with the old one."""
-        self.anew.add(page)
-        self.running.stop(page, wait_s=QUIET_S)
+        self.anew.add(self._own(page))
+        self.running.stop(self._own(page), wait_s=QUIET_S)
 
     def is_still_new(self, page: str) -> bool:
         """Whether the empty conversation is still to be shown: not if a question was asked in it already."""
-        return page in self.anew
+        return self._own(page) in self.anew
+
+    def _own(self, page: str) -> str:
+        """By what name the answers of this tab are known: a page may wait for one about photos and one about code."""
+        return page if self.about == "photos" else f"{page} {self.about}"
 
     def _edited(self, talk: Talk, kept: object) -> Talk:
         """The talk up to the question that is asked otherwise, as a branch of its own."""
@@ -207,6 +212,7 @@ class Asking:
             image_path=first.path,
             more=tuple(pictures[1:]),
             session=edges.require_session(kept, self.words),
+            about=self.about,
         )
         uploads = tuple(Upload(name=picture.name, path=picture.path) for picture in pictures)
         said = self.words.left_out.format(reasons=" ".join(left_out)) if left_out else ""
@@ -246,7 +252,7 @@ class Asking:
             return self.assistant.stream(question, stop=stop)
 
         cited: tuple[Citation, ...] = ()
-        for answer in self.running.follow(page, make):
+        for answer in self.running.follow(self._own(page), make):
             talk, over = talk.answered(answer), answer.state != "running"
             changed = answer.citations != cited
             cited = answer.citations

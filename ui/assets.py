@@ -28,5 +28,5 @@ def icon() -> str:
 def head(language: Language) -> str:
     """What goes into the page's head: its language, and what the page does by itself."""
     page = json.dumps({"language": language, "languages": LANGUAGES})
-    scripts = "\n".join(map(script, ("stream", "page")))
+    scripts = "\n".join(map(script, ("stream", "page", "complete")))
     return f'<link rel="icon" href="/icon.svg">\n<script>const PAGE = {page};\n{scripts}</script>'

@@ -5,6 +5,7 @@ from html import escape
 from deepseek_mm import Answer, Check
 from ui.exhibits import Exhibit, evidence, exhibit
 from ui.html import hint
+from ui.lines import is_listed
 from ui.marks import Mark, shot
 from ui.pictures import Pictures
 from ui.settled import program, settled
@@ -44,8 +45,16 @@ def _item(index: int, each: Exhibit, pictures: Pictures, words: Words) -> str:
     return (
         f'<li data-number="{citation.number}"><button type="button" class="look" data-act="open" data-what="{index}" '
         f'aria-label="{escape(each.caption)}">{photo}</button><p class="caption">{escape(each.caption)}</p>'
-        f'<p class="hint">{escape(evidence(each, words))}</p></li>'
+        f"{_known(each, words)}</li>"
     )
+
+
+def _known(each: Exhibit, words: Words) -> str:
+    """What speaks for it; of code where its file lies."""
+    region = each.citation.region
+    if is_listed(region):
+        return f'<p class="hint path">{escape(region.source.path)}</p>'
+    return f'<p class="hint">{escape(evidence(each, words))}</p>'
 
 
 def why(answer: Answer, words: Words) -> str:

@@ -11,42 +11,55 @@ from html import escape
 
 from deepseek_mm import Answer, Citation
 from index import Source
+from index.region import at_lines
+from ui.blocks import QUOTED, Block, block, pieces, run_words, sentences
 from ui.exhibits import caption
-from ui.html import button
+from ui.html import button, copier
+from ui.lines import is_listed
 from ui.marks import crop
 from ui.pictures import Pictures
 from ui.talk import Exchange, Talk, Upload
 from ui.words import Words
 
 CITED = re.compile(r"\[(\d{1,4})\]")
-SENTENCE = re.compile(r".*?[.!?](?:\s*\[\d{1,4}\])*(?:\s+|$)|.+", re.DOTALL)  # with the numbers behind it
+KEPT = "deepseek-mm-at"  # where the browser keeps which conversation a page shows
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chat:
-    """Makes the HTML of a talk. `acts` is False where it is only read."""
+    """Makes the HTML of a talk. `acts` is False where it is only read, `runs` True where code in it can be run."""
 
     pictures: Pictures
     words: Words
     acts: bool = True
+    runs: bool = False
+    kept: str = KEPT
 
-    def html(self, talk: Talk) -> str:
-        """The whole talk, or what to do first where there is none yet."""
+    def html(self, talk: Talk, offers: Sequence[str] | None = None, *, lacks: str = "") -> str:
+        """The whole talk; or what to do first where there is none yet: questions to begin with, or what `lacks`."""
         rows = "".join(self._exchange(each, is_last=each is talk.exchanges[-1]) for each in talk.exchanges)
         if not rows:
-            return self._welcome() if self.acts else ""
+            return self._welcome(self.words.examples if offers is None else offers, lacks) if self.acts else ""
         more = button("earlier", "", self.words.earlier.format(count=talk.earlier)) if talk.earlier else ""
         busy = str(talk.exchanges[-1].answer.state == "running").lower()
-        name = f'aria-label="{escape(self.words.conversation)}" data-at="{talk.conversation or ""}"'
-        return f'<div class="talk" role="log" tabindex="0" aria-busy="{busy}" {name}>{more}{rows}</div>'
+        name = f'aria-label="{escape(self.words.conversation)}" data-at="{talk.conversation or ""}" {self._data}'
+        look = "talk of-code" if self.runs or talk.about == "code" else "talk"
+        return f'<div class="{look}" role="log" tabindex="0" aria-busy="{busy}" {name}>{more}{rows}</div>'
 
-    def _welcome(self) -> str:
+    @property
+    def _data(self) -> str:
+        """What the scripts need to know of a conversation."""
+        told = f'data-kept="{escape(self.kept)}"'
+        return f'{told} data-words="{escape(run_words(self.words))}"' if self.runs else told
+
+    def _welcome(self, offers: Sequence[str], lacks: str) -> str:
         words = self.words
         lines = "".join(f"<li>{escape(line)}</li>" for line in words.welcome)
-        offers = "".join(button("example", n, text, look="offer") for n, text in enumerate(words.examples))
+        tried = "".join(button("example", n, offered(text, words), look="offer") for n, text in enumerate(offers))
+        hint = f'<p class="hint">{escape(words.welcome_try)}</p><div class="offers">{tried}</div>' if offers else lacks
         return (
-            f'<div class="talk fresh" data-at=""><h2>{escape(words.welcome_title)}</h2><ol>{lines}</ol>'
-            f'<p class="hint">{escape(words.welcome_try)}</p><div class="offers">{offers}</div></div>'
+            f'<div class="talk fresh" data-at="" {self._data}><h2>{escape(words.welcome_title)}</h2><ol>{lines}</ol>'
+            f"{hint}</div>"
         )
 
     def _exchange(self, each: Exchange, *, is_last: bool) -> str:
@@ -58,27 +71,51 @@ class Chat:
         return (
             f'<article class="exchange" data-turn="{answer.turn}"><div class="asked">{pictures}'
             f'<p class="question" dir="auto">{escape(each.question)}</p>{self._under_question(each)}</div>'
-            f'<div class="answered {answer.state}"><p class="say" dir="auto">{said}{cut}</p>'
+            f'<div class="answered {answer.state}"><div class="say" dir="auto">{said}{cut}</div>'
             f"{self._under_answer(each, is_last)}"
             "</div></article>"
         )
 
     def _claims(self, answer: Answer) -> str:
-        """The answer's sentences; one that cites is a claim, which lights its boxes."""
+        """The answer's sentences; one that cites is a claim, which lights its boxes. Between them blocks of code."""
         by_number = {citation.number: citation for citation in answer.citations}
-        return "".join(self._claim(sentence, answer.turn, by_number) for sentence in sentences(answer.text))
+        parts = []
+        for n, piece in enumerate(pieces(answer.text)):
+            if isinstance(piece, Block):
+                parts.append(block(piece, f"{answer.turn}:{n}", self.words, runs=self.runs))
+            else:
+                parts += [self._claim(sentence, answer.turn, by_number) for sentence in sentences(piece)]
+        return "".join(parts)
 
     def _claim(self, sentence: str, turn: int, by_number: dict[int, Citation]) -> str:
-        numbers = [int(n) for n in CITED.findall(sentence) if int(n) in by_number]
-        parts = CITED.split(sentence)  # text, number, text, number, ..., text
-        html = "".join(
-            self._cite(turn, by_number[int(part)]) if n % 2 and int(part) in by_number
-            else escape(f"[{part}]" if n % 2 else part)
-            for n, part in enumerate(parts)
-        )  # fmt: skip
+        plain = QUOTED.sub("", sentence)
+        numbers = [int(n) for n in CITED.findall(plain) if int(n) in by_number]
+        cited = [by_number[number] for number in dict.fromkeys(numbers)]
+        at, parts = 0, []
+        for code in QUOTED.finditer(sentence):
+            parts += [self._prose(sentence[at : code.start()], turn, cited), f"<code>{escape(code[0][1:-1])}</code>"]
+            at = code.end()
+        html = "".join([*parts, self._prose(sentence[at:], turn, cited)])
         if not numbers:
             return html
         return f'<span class="claim" data-numbers="{" ".join(map(str, numbers))}">{html}</span>'
+
+    def _prose(self, text: str, turn: int, cited: Sequence[Citation]) -> str:
+        """A part of a sentence: numbers that it cites become buttons, and so do their places where it tells them."""
+        known = {f"[{each.number}]": self._cite(turn, each) for each in cited}
+        for each in reversed(cited):  # of two at one place the first
+            if is_listed(each.region):
+                place = at_lines(each.region.source.name, each.region.lines)
+                known[place] = self._place(turn, each, place)
+        if not known:
+            return escape(text)
+        longest = sorted(known, key=len, reverse=True)
+        parts = re.split("(" + "|".join(map(alone, longest)) + ")", text)
+        return "".join(known[part] if n % 2 else escape(part) for n, part in enumerate(parts))
+
+    def _place(self, turn: int, citation: Citation, place: str) -> str:
+        what = f'data-act="cite" data-what="{turn}:{citation.number}" title="{escape(citation.region.source.path)}"'
+        return f'<button type="button" class="place" {what}>{escape(place)}</button>'
 
     def _cite(self, turn: int, citation: Citation) -> str:
         name = escape(caption(citation, self.words))
@@ -123,15 +160,17 @@ class Chat:
 
     def _copy(self, text: str) -> str:
         words = self.words
-        return (
-            f'<button type="button" class="small copy" data-copy="{escape(text)}" data-done="{escape(words.copied)}" '
-            f'aria-label="{escape(f"{words.copy}: {text[:80]}")}">{escape(words.copy)}</button>'
-        )
+        return copier(text, words.copy, words.copied, label=f"{words.copy}: {text[:80]}")
 
 
-def sentences(text: str) -> list[str]:
-    """The text in sentences, each with the numbers and the space that follow it; together they are the text."""
-    return SENTENCE.findall(text)
+def alone(what: str) -> str:
+    """A pattern for a number in brackets; or for a place, where it is no part of a longer one."""
+    return re.escape(what) if what.startswith("[") else rf"(?<![\w./-]){re.escape(what)}(?![-\d])"
+
+
+def offered(text: str, words: Words) -> str:
+    """A question as its button says it: one of several lines is a traceback."""
+    return words.code_crash if "\n" in text else text.replace("`", "")
 
 
 def about(answer: Answer, words: Words) -> Sequence[str]:

@@ -56,9 +56,9 @@ def is_drawn(region: Region) -> bool:
 
 
 def evidence(each: Exhibit, words: Words) -> str:
-    """One line of what speaks for it: "score 0.31 - kite 93 %, sky 40 % - red, blue"; 0 is no score."""
+    """One line of what speaks for it: "score 0.31 - kite 93 %, sky 40 % - red, blue"; 0 and 1 are no scores."""
     region = each.citation.region
-    score = words.score.format(score=each.citation.score) if each.citation.score else ""
+    score = words.score.format(score=each.citation.score) if 0 < abs(each.citation.score) < 1 else ""
     labels = ", ".join(map(sure, region.labels[:LABELS]))
     parts = [score, labels, ", ".join(region.colours)]
     return " - ".join(filter(None, parts))
@@ -69,14 +69,14 @@ def sure(label: Label) -> str:
     return f"{label.name} {label.score:.0%}".replace("%", " %")
 
 
-def details(each: Exhibit, words: Words, marked: Callable[[str], str] = escape) -> str:
+def details(each: Exhibit, words: Words, marked: Callable[[str], str] = escape, *, listed: str = "") -> str:
     """HTML: what is written there, what should be known of the file, and which others are much like it.
 
-    `marked` makes the text HTML: it may mark words that were looked for.
+    `marked` makes the text HTML: it may mark words that were looked for. `listed`: what is shown in its place.
     """
     region = each.citation.region
-    parts = []
-    if region.text:
+    parts = [listed]
+    if region.text and not listed:
         text = region.text[:PASSAGE] + (" ..." if len(region.text) > PASSAGE else "")
         parts.append(
             f'<pre class="passage" dir="auto" tabindex="0" aria-label="{escape(words.written)}">{marked(text)}</pre>'

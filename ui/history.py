@@ -3,7 +3,7 @@
 It places the components, and turns what its handlers (`remembering`) return into updates.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -76,9 +76,9 @@ class HistoryTab:
             self.pieces["file"]: link(Path(past.file)) if past.file else "",
         }
 
-    def join(self, tab: gr.Tab, tabs: gr.Tabs, ask: AskTab, visit: Visit) -> None:
-        """Connect the components with the handlers, and "continue" with the Ask tab."""
-        pieces, limit = self.pieces, self.limit
+    def join(self, tab: gr.Tab, tabs: gr.Tabs, asks: Sequence[AskTab], visit: Visit) -> None:
+        """Connect the components with the handlers, and "continue" with the tab that asks about the same."""
+        pieces, limit, parts = self.pieces, self.limit, [part for ask in asks for part in ask.parts]
         state = [self.past, self.find, limit, visit.kept]
 
         def refresh(past: Past, text: str, limit: int, kept: object) -> dict[Any, Any]:
@@ -104,7 +104,8 @@ class HistoryTab:
                 yield self._acted(past, text, most, kept, event)
                 return
             yield {limit: gr.skip()}
-            yield self._resumed(past, kept, page, ask) | {tabs: gr.Tabs(selected="ask")}
+            ask = next((ask for ask in asks if ask.asking.about == past.talk.about), asks[0])
+            yield self._resumed(past, kept, page, ask) | {tabs: gr.Tabs(selected=ask.id)}
 
         def take(past: Past, text: str, most: int, kept: object, file: str) -> dict[Any, Any]:
             after = self.remembering.act(past, "import", file, kept)
@@ -116,7 +117,7 @@ class HistoryTab:
                          trigger_mode="always_last")  # fmt: skip
         pieces["above"].click(self._acted, state, self.parts, **PRESSED)
         pieces["listed"].click(listed, state, [*self.parts, limit, self.find, tabs], **PRESSED)
-        pieces["head"].click(head, [*state, visit.page], [*self.parts, limit, *ask.parts, tabs], **PRESSED)
+        pieces["head"].click(head, [*state, visit.page], [*self.parts, limit, *parts, tabs], **PRESSED)
         pieces["chat"].click(self._read, state, [*self.parts, *self.viewer.parts], **PRESSED)
         self.take.upload(take, [*state, self.take], [*self.parts, self.take], **QUIET)
 
@@ -147,7 +148,7 @@ class HistoryTab:
         return self.viewer.open(exhibits(answer, self._words), index, turn=answer.turn)
 
     def _resumed(self, past: Past, kept: object, page: str, ask: AskTab) -> dict[Any, Any]:
-        """The open conversation in the Ask tab, once nothing else is being answered there."""
+        """The open conversation in its tab, once nothing else is being answered there."""
         ask.asking.quiet(page)
         return ask.render(self.remembering.resume(past, kept))
 

@@ -60,10 +60,11 @@ def choices(words: Words) -> str:
     )
 
 
-def copier(text: str, name: str, done: str) -> str:
-    """A button that copies a text, which `page.js` does; it says `done` for a moment then."""
+def copier(text: str, name: str, done: str, *, label: str = "") -> str:
+    """A button that copies a text, which `page.js` does; it says `done` for a moment then. `label`: for ears."""
+    ears = f' aria-label="{escape(label)}"' if label else ""
     return (
-        f'<button type="button" class="small" data-copy="{escape(text)}" data-done="{escape(done)}">'
+        f'<button type="button" class="small copy" data-copy="{escape(text)}" data-done="{escape(done)}"{ears}>'
         f"{escape(name)}</button>"
     )
 

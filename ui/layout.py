@@ -1,6 +1,6 @@
 """Where things are on the page. Each tab joins its own handlers, and `passing` joins the tabs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -8,13 +8,15 @@ from typing import Any
 
 import gradio as gr
 
-from deepseek_mm import Answer, Assistant, SettingsFile
+from deepseek_mm import Answer, Assistant, SettingsFile, listing_of
 from ui import edges
 from ui.ask import QUIET, AskTab, Visit
 from ui.asking import Asking
+from ui.code import CodeTab
 from ui.history import HistoryTab
 from ui.html import choices
 from ui.library import LibraryTab
+from ui.lines import Opened
 from ui.passing import Passing
 from ui.pictures import Pictures
 from ui.piece import piece
@@ -27,9 +29,10 @@ from ui.setting import Setting
 from ui.settings import SettingsTab
 from ui.shelving import Shelving
 from ui.viewer import Viewer
-from ui.words import Words
+from ui.words import Words, WordsOfCode
 from ui.work import holding
 
+AROUND = 1_000  # lines before and behind those that are cited
 HUSH_S = 5.0  # how long answers under way may take to end before the library is emptied
 
 
@@ -43,21 +46,22 @@ def build_ui(
     photos: Path | None = None,
 ) -> gr.Blocks:
     """The whole page in one language; `photos` is a folder of photos that an empty library can begin with."""
-    asking = Asking(assistant=assistant, running=running, words=words)
+    asks = partial(Asking, assistant=assistant, running=running)
+    asking = asks(words=words)
     hush = partial(running.stop_all, wait_s=HUSH_S)
     shelving = Shelving(assistant=assistant, words=words, hush=hush, photos=photos)
     page: gr.Blocks
     with gr.Blocks(title=words.title, analytics_enabled=False, delete_cache=(3600, 7 * 86400)) as page:
-        visit = Visit(
-            kept=gr.Textbox(visible="hidden", label=words.browser),
-            page=gr.Textbox(visible="hidden", label=words.this_page),
-            at=gr.Textbox(visible="hidden", label=words.at),
-        )
+        visit, code_visit = visits(words)
         top = piece(head("", words), listens="")
-        viewer = Viewer.place(pictures, words, assistant.library.described)
+        viewer = Viewer.place(pictures, words, assistant.library.described, opener(assistant))
         with gr.Tabs() as tabs:
             with gr.Tab(words.ask, id="ask"):
                 ask = AskTab.place(asking, pictures, viewer, visit)
+            with gr.Tab(words.code_tab, id="code") as code_tab:
+                code = CodeTab.place(
+                    asks(words=WordsOfCode(words.language), about="code"), pictures, viewer, code_visit
+                )
             with gr.Tab(words.search, id="search") as search_tab:
                 search = SearchTab.place(Searching(assistant=assistant, words=words), pictures, viewer)
             with gr.Tab(words.library, id="library"):
@@ -68,35 +72,54 @@ def build_ui(
             with gr.Tab(words.settings, id="settings") as settings_tab:
                 settings = SettingsTab.place(Setting(assistant=assistant, file=file, words=words), shelving)
         ask.join()
+        code.join(code_tab)
         search.offer(search_tab)
         SavedPart(tab=search).join(visit.kept, search_tab)
-        history.join(history_tab, tabs, ask, visit)
+        history.join(history_tab, tabs, (ask, code), visit)
         library.join(tabs)
         emptied = settings.join(settings_tab)
         emptied.then(lambda: head(status(assistant, words), words), None, top, **QUIET)
-        passing = Passing(assistant=assistant, tabs=tabs, ask=ask, search=search, library=library, viewer=viewer)
+        passing = Passing(
+            assistant=assistant, tabs=tabs, ask=ask, code=code, search=search, library=library, viewer=viewer
+        )
         passing.join(visit, emptied, settings)
-        _load(page, assistant, visit, ask, library)
+        _load(page, assistant, (ask, code), library)
     return page
 
 
-def _load(page: gr.Blocks, assistant: Assistant, visit: Visit, ask: AskTab, library: LibraryTab) -> None:
+def visits(words: Words) -> tuple[Visit, Visit]:
+    """The hidden fields, for questions about photos and about code: one browser, one page, two conversations."""
+    kept, page, at, code_at = (
+        gr.Textbox(visible="hidden", label=label) for label in (words.browser, words.this_page, words.at, words.at)
+    )
+    return Visit(kept=kept, page=page, at=at), Visit(kept=kept, page=page, at=code_at)
+
+
+def _load(page: gr.Blocks, assistant: Assistant, asks: Sequence[AskTab], library: LibraryTab) -> None:
     """What happens when the page has arrived in the browser: it says who it is, and shows again what it had shown."""
-    words = ask.words
+    words = library.rules.ruling.words
 
     def known(secret: object) -> tuple[str, str, Any, str]:
         session = edges.session_of(secret) or edges.new_session()
         return session, head(status(assistant, words), words), library.wake(), library.rules.ruling.text()
 
-    def restore(secret: object, at: str) -> Iterator[dict[Any, Any]]:
+    def restore(ask: AskTab, secret: object, at: str) -> Iterator[dict[Any, Any]]:
         yield {ask.talk: gr.skip()}  # a generator that says nothing would empty every part
         for view in ask.asking.restore(at, secret):
             yield ask.render(view)
 
-    who = [visit.kept, visit.page, visit.at]
-    page.load(lambda *sent: sent, who, who, js="() => arrive()", **QUIET).then(
-        known, visit.kept, [visit.kept, library.top, library.timer, library.rules.text], **QUIET
-    ).then(restore, [visit.kept, visit.at], ask.parts, **QUIET)
+    kept = asks[0].visit.kept
+    who = [kept, asks[0].visit.page, *(ask.visit.at for ask in asks)]
+    arrived = page.load(lambda *sent: sent, who, who, js="() => arrive()", **QUIET).then(
+        known, kept, [kept, library.top, library.timer, library.rules.text], **QUIET
+    )
+    for ask in asks:
+        arrived.then(partial(restore, ask), [kept, ask.visit.at], ask.parts, **QUIET)
+
+
+def opener(assistant: Assistant) -> Opened:
+    """How the dialog opens a file of code."""
+    return partial(listing_of, store=assistant.store, config=assistant.config.parse, around=AROUND)
 
 
 def status(assistant: Assistant, words: Words) -> str:

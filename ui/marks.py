@@ -6,6 +6,7 @@ A box stands over its photo in per cent of the sides, so it fits at any size. Ev
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from textwrap import dedent
 
 from deepseek_mm import Citation
 from index import Box, Region
@@ -78,7 +79,8 @@ def crop(pictures: Pictures, citation: Citation) -> str:
 
 def card(region: Region) -> str:
     """The beginning of a text on a sheet."""
-    text = region.text[:EXCERPT] + (" ..." if len(region.text) > EXCERPT else "")
+    text = dedent(region.text) if region.kind == "code" else region.text
+    text = text[:EXCERPT] + (" ..." if len(text) > EXCERPT else "")
     return f'<span class="shot sheet" dir="auto">{escape(text)}</span>'
 
 

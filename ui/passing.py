@@ -16,10 +16,11 @@ from ui.ask import QUIET, AskTab, Visit
 from ui.asking import View
 from ui.exhibits import Exhibit
 from ui.library import LibraryTab
+from ui.lines import is_listed
 from ui.results import Results
 from ui.search import SearchTab
 from ui.settings import SettingsTab
-from ui.taking import entry_about
+from ui.taking import entry_about, question_about
 from ui.talk import Talk
 from ui.viewer import Viewed, Viewer
 from ui.words import Words
@@ -34,21 +35,26 @@ class Passing:
     assistant: Assistant
     tabs: gr.Tabs
     ask: AskTab
+    code: AskTab
     search: SearchTab
     library: LibraryTab
     viewer: Viewer
 
     def join(self, visit: Visit, emptied: Any, settings: SettingsTab) -> None:
         """Connect the dialog, and the event after which the library may be empty."""
-        outputs = [*self.viewer.parts, *self.ask.parts, *self.search.parts, self.tabs]
+        outputs = [*self.viewer.parts, *self.ask.parts, self.code.box, *self.search.parts, self.tabs]
         sources = [self.viewer.viewed, self.ask.talk, visit.kept, self.search.results]
         self.viewer.html.click(self._pressed, sources, outputs, **QUIET)
         for tab in (self.search, self.library):
-            tab.join_ask(self.ask_about, self.ask.talk, [*self.ask.parts, self.tabs])
-        emptied.then(self._forget, settings.parts["emptied"], [*self.ask.parts, *self.search.parts], **QUIET)
+            tab.join_ask(self.ask_about, self.ask.talk, [*self.ask.parts, self.code.box, self.tabs])
+        parts = [*self.ask.parts, *self.code.parts, *self.search.parts]
+        emptied.then(self._forget, settings.parts["emptied"], parts, **QUIET)
 
     def ask_about(self, regions: Sequence[Region], talk: Talk) -> dict[Any, Any]:
-        """Updates that open the Ask tab with these in its box."""
+        """Updates that open the Ask tab with these in its box; of code the Code tab, with their names in it."""
+        if regions and all(is_listed(region) for region in regions):
+            box = self.code.boxed({"text": question_about(regions)})
+            return {self.code.box: box, self.tabs: gr.Tabs(selected=self.code.id)}
         folder = Path(os.environ.get("GRADIO_TEMP_DIR", "")) / "taken"
         entry = entry_about(self.assistant, regions, folder)
         return {**self.ask.render(View(talk=talk, entry=entry)), self.tabs: gr.Tabs(selected="ask")}
@@ -124,7 +130,9 @@ class Passing:
 
     def _forget(self, emptied: bool) -> dict[Any, Any]:
         """When the library has been emptied, the other tabs forget what they show of it."""
-        return {**self.ask.clear(), **self.search.clear()} if emptied else {self.ask.talk: gr.skip()}
+        return (
+            {**self.ask.clear(), **self.code.clear(), **self.search.clear()} if emptied else {self.ask.talk: gr.skip()}
+        )
 
 
 def box_of(shares: object, size: tuple[int, int], words: Words) -> Box:

@@ -49,7 +49,7 @@ def heading(past: Past, words: Words) -> str:
         f'<header class="past-head"><button type="button" class="small back" data-act="back" data-what="">'
         f"&larr; {escape(words.past_back)}</button>{_title(past, about, words)}"
         f'<p class="hint">{_facts(about, words, f"{about.last_at.astimezone():%Y-%m-%d %H:%M}")}</p>'
-        f"{_acts(about, words)}</header>"
+        f"{_acts(past, about, words)}</header>"
     )
 
 
@@ -108,10 +108,11 @@ def _title(past: Past, about: Conversation, words: Words) -> str:
     )
 
 
-def _acts(about: Conversation, words: Words) -> str:
+def _acts(past: Past, about: Conversation, words: Words) -> str:
+    resume = words.code_resume if past.talk.about == "code" else words.past_resume
     files = "".join(button(kind, "", NAMES[kind], label=f"{words.past_export} {NAMES[kind]}") for kind in KINDS)
     return (
-        f'<div class="acts">{button("resume", about.id, words.past_resume, look="small go")}'
+        f'<div class="acts">{button("resume", about.id, resume, look="small go")}'
         f"{button('rename', '', words.past_rename)}"
         f"{button('pin', '', words.past_unpin if about.pinned else words.past_pin)}"
         f"{button('delete', '', words.delete)}"

@@ -71,7 +71,7 @@ class SearchTab:
         )  # fmt: skip
         piece(
             f'<p class="hint box-help">{escape(words.search_help)} <code>{escape(SEARCH_HELP)}</code></p>',
-            listens="complete",
+            listens="",
         )
         with gr.Accordion(words.filters, open=False, elem_classes="filters"):
             filters = _place_filters(words)

@@ -23,6 +23,12 @@ def entry_about(assistant: Assistant, regions: Sequence[Region], folder: Path) -
     return {"text": f"{named}: " if named and not files else "", "files": files}
 
 
+def question_about(regions: Sequence[Region]) -> str:
+    """A question about pieces of code, by their names and files."""
+    named = [f"`{each.symbol.path}` @{each.source.name}" if each.symbol else f"@{each.source.name}" for each in regions]
+    return f"Explain {', '.join(dict.fromkeys(named[:MOST]))}"
+
+
 def _copy(assistant: Assistant, region: Region, folder: Path) -> Path | None:
     if not is_drawn(region):
         return None

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from deepseek_mm import Answer, Turn
+from deepseek_mm import About, Answer, Turn
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,6 +32,7 @@ class Talk:
     conversation: int | None = None  # None until its first answer is in the history
     exchanges: tuple[Exchange, ...] = ()
     earlier: int = 0  # how many came before these
+    about: About = "photos"
     editing: int = 0  # the turn whose question is in the box to be asked otherwise; 0 if none is
 
     def answered(self, answer: Answer) -> "Talk":
@@ -72,4 +73,5 @@ def exchange_of(turn: Turn) -> Exchange:
 def talk_of(turns: Sequence[Turn], earlier: int = 0) -> Talk:
     """A conversation out of the history, `earlier` turns of it not among these."""
     number = turns[0].conversation if turns else None
-    return Talk(conversation=number, exchanges=tuple(map(exchange_of, turns)), earlier=earlier)
+    about: About = turns[-1].about if turns else "photos"
+    return Talk(conversation=number, exchanges=tuple(map(exchange_of, turns)), earlier=earlier, about=about)

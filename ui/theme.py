@@ -23,6 +23,7 @@ def calm() -> gr.themes.Base:
         body_text_color_subdued="*neutral_600",
         body_text_color_subdued_dark="*neutral_300",
         input_placeholder_color="*neutral_500",
+        input_placeholder_color_dark="#b0b7c3",  # 5 to 1 on a dark box
         block_background_fill="white",
         block_background_fill_dark="*neutral_900",
         block_border_width="1px",

@@ -16,6 +16,7 @@ from index import Region, Source
 from index.region import UPLOADS
 from ui.exhibits import Exhibit, chosen, details, evidence, is_drawn
 from ui.html import button
+from ui.lines import Opened, is_listed, listing
 from ui.marks import marks_of, shot
 from ui.pictures import Pictures
 from ui.piece import piece
@@ -49,13 +50,18 @@ class Viewer:
     html: gr.HTML
     viewed: gr.State
     described: Callable[[Source], str]  # what was said of a photo of the library
+    opened: Opened | None = None  # the lines of a file of code around those that are cited
     showings: Iterator[int] = field(default_factory=lambda: count(1))
 
     @classmethod
-    def place(cls, pictures: Pictures, words: Words, described: Callable[[Source], str]) -> "Viewer":
+    def place(
+        cls, pictures: Pictures, words: Words, described: Callable[[Source], str], opened: Opened | None = None
+    ) -> "Viewer":
         """Put it on the page that is being built; it is not seen until it shows something."""
         html = piece(listens="viewer", html_template="", elem_classes="viewer-source")
-        return cls(pictures=pictures, words=words, html=html, viewed=gr.State(Viewed()), described=described)
+        return cls(
+            pictures=pictures, words=words, html=html, viewed=gr.State(Viewed()), described=described, opened=opened
+        )
 
     @property
     def parts(self) -> list[Any]:
@@ -65,7 +71,11 @@ class Viewer:
     def show(self, viewed: Viewed) -> dict[Any, Any]:
         """Updates that open the dialog, or turn it to something else."""
         viewed = replace(viewed, showing=next(self.showings))
-        return {self.html: content(viewed, self.pictures, self.words, self.described), self.viewed: viewed}
+        region, lines = viewed.at.citation.region if viewed.at else None, ""
+        if region is not None and self.opened is not None and is_listed(region):
+            lines = listing(region, self.opened(region), self.words)
+        html = content(viewed, self.pictures, self.words, self.described, lines=lines)
+        return {self.html: html, self.viewed: viewed}
 
     def open(
         self, exhibits: Sequence[Exhibit], what: object, *, turn: int = 0, why: Why | None = None
@@ -77,13 +87,16 @@ class Viewer:
         return self.show(Viewed(exhibits=tuple(exhibits), index=index, turn=turn, why=why))
 
 
-def content(viewed: Viewed, pictures: Pictures, words: Words, described: Callable[[Source], str]) -> str:
-    """The dialog's HTML."""
+def content(
+    viewed: Viewed, pictures: Pictures, words: Words, described: Callable[[Source], str], *, lines: str = ""
+) -> str:
+    """The dialog's HTML; `lines` is a file of code, where it shows one."""
     each = viewed.at
     if each is None:
         return ""
     citations = [other.citation for other in viewed.exhibits]
     region, why = each.citation.region, viewed.why
+    known = details(each, words, partial(highlighted, why=why), listed=lines)
     over = heat(why, region, pictures)
     photo = shot(pictures, region, marks_of(citations, viewed.index), words, large=True, over=over)
     said = f'<p class="hint" role="status">{escape(viewed.said)}</p>' if viewed.said else ""
@@ -94,7 +107,7 @@ def content(viewed: Viewed, pictures: Pictures, words: Words, described: Callabl
         f'{said}<div class="stage">{photo}</div>{_correction(each, words) if viewed.turn else ""}{_cutting(words)}'
         f'<nav class="acts">{_buttons(viewed, words)}</nav>{section(why, each, words)}'
         f"{_description(each, words, described)}"
-        f'<p class="hint">{escape(evidence(each, words))}</p>{details(each, words, partial(highlighted, why=why))}'
+        f'<p class="hint">{escape(evidence(each, words))}</p>{known}'
     )
 
 

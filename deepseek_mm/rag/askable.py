@@ -31,7 +31,8 @@ def askable(question: Question, config: RagConfig) -> Question:
             "Leave some out, or add them to the library and ask there"
         )
     if not text and not pictures:
-        raise BadQuestion("the question is empty. Type one, for example: Is there a dog on the beach?")
+        example = "Who calls load?" if question.about == "code" else "Is there a dog on the beach?"
+        raise BadQuestion(f"the question is empty. Type one, for example: {example}")
     first, *more = pictures or [Picture(name=question.image_name)]
     return replace(
         question,

@@ -31,15 +31,15 @@ def complete_routes(assistant: Assistant) -> APIRouter:
     router = APIRouter(tags=["ask"], responses=DECLARED)
 
     @router.get("/search/complete")
-    def complete(
-        who: Annotated[object, needs("ask")], text: Box = "", about: About = "photos"
-    ) -> list[SuggestionOut]:
+    def complete(who: Annotated[object, needs("ask")], text: Box = "", about: About = "photos") -> list[SuggestionOut]:
         """Operators, and behind a colon their values: those of this library, too. About code: `@file` and `@name`, or
         whole questions to begin with where the box is empty.
         """
         store = assistant.store
         if about == "code":
-            tried = [Suggestion(text=each, insert=each, help="") for each in questions_to_try(store)] if not text else []
+            tried = (
+                [Suggestion(text=each, insert=each, help="") for each in questions_to_try(store)] if not text else []
+            )
             return shown(tried or mentions(text, store))
         known = {
             "in": [name for name in store.collections() if name != LIBRARY],

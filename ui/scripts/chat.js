@@ -31,6 +31,6 @@ function settle() {
   if (end || exchanges !== count) now.scrollTop = now.scrollHeight;
   count = exchanges;
 }
-watch("value", () => { settle(); KEPT.note("deepseek-mm-at", talk()?.dataset.at ?? ""); });
+watch("value", () => { settle(); if (talk()) KEPT.note(talk().dataset.kept, talk().dataset.at); });
 element.addEventListener("load", () => { if (end && talk()) talk().scrollTop = talk().scrollHeight; }, true);  // pictures
 settle();

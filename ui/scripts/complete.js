@@ -1,14 +1,16 @@
-// Completion in the search box: what the unfinished word may become is asked of the server while one types. Arrows choose,
-// Tab or Enter takes, Esc closes; without a choice Enter searches as ever.
+// Completion in the search box, and of @names in questions about code: what the unfinished word may become is asked of the
+// server while one types. Arrows choose, Tab or Enter takes, Esc closes; without a choice Enter sends as ever.
+(() => {
+const TAIL = 400;  // letters at the end that are looked at
 const list = document.createElement("ul");
 list.className = "proposals";
 list.id = "search-proposals";
 list.setAttribute("role", "listbox");
 list.hidden = true;
-document.body.append(list);
 let box = null, found = [], at = -1, asked = 0, waiting = 0;
 
-const isBox = (target) => target.matches?.(".search-box textarea");
+const isBox = (target) => target.matches?.(".search-box textarea, .code-box textarea");
+const isOfCode = () => !!box.closest(".code-box");
 function close() { list.hidden = true; at = -1; found = []; box?.removeAttribute("aria-activedescendant"); if (box?.role === "combobox") box.ariaExpanded = "false"; }
 
 document.addEventListener("input", (event) => {
@@ -19,11 +21,13 @@ document.addEventListener("input", (event) => {
 });
 async function ask() {
   const text = box.value, mine = ++asked;
-  if (!text || text.length > 500 || box.selectionEnd !== text.length) { close(); return; }
+  const code = isOfCode(), head = code ? text.slice(0, -TAIL) : "", tail = text.slice(head.length);
+  const begun = code ? /(^|[^\w.])@[\w./-]*$/.test(tail) : tail && tail.length <= 500;
+  if (!begun || box.selectionEnd !== text.length) { close(); return; }
   try {
-    const answer = await fetch(`/search/complete?text=${encodeURIComponent(text)}`);
+    const answer = await fetch(`/search/complete?text=${encodeURIComponent(tail)}${code ? "&about=code" : ""}`);
     const proposals = answer.ok ? await answer.json() : [];
-    if (mine === asked && box.value === text) show(proposals);
+    if (mine === asked && box.value === text) show(proposals.map((each) => ({ ...each, text: head + each.text })));
   } catch { close(); }
 }
 function show(proposals) {
@@ -40,6 +44,7 @@ function show(proposals) {
     row.addEventListener("pointerdown", (event) => { event.preventDefault(); take(n); });
     return row;
   }));
+  if (!list.isConnected) document.body.append(list);
   const { left, bottom } = box.getBoundingClientRect();
   Object.assign(list.style, { left: `${left + scrollX}px`, top: `${bottom + scrollY}px` });
   for (const [name, value] of [["role", "combobox"], ["aria-controls", list.id], ["aria-autocomplete", "list"], ["aria-expanded", "true"]])
@@ -71,3 +76,4 @@ document.addEventListener("keydown", (event) => {
   event.stopImmediatePropagation();
 }, true);
 document.addEventListener("focusout", (event) => { if (event.target === box) close(); });
+})();

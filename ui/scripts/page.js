@@ -41,6 +41,8 @@ document.addEventListener("click", (event) => {
   if (chosen?.dataset.languageChoice) speak(chosen.dataset.languageChoice);
   const copy = event.target.closest?.("[data-copy]");
   if (copy) take(copy);
+  const to = event.target.closest?.("[data-open-tab]");
+  if (to) openTab(to.dataset.openTab);
 });
 
 // A button that copies a text says so for a moment.
@@ -118,7 +120,8 @@ function names() {
 new MutationObserver(() => { names(); sendEarly(); THEME.show(); })
   .observe(document, { childList: true, subtree: true, attributes: true, attributeFilter: ["class"] });
 
-// What a page tells the server when it loads: the browser's secret, this page's own name, where it was.
+// What a page tells the server when it loads: the browser's secret, this page's own name, where it was with its
+// questions, and with those about code.
 // (gr.BrowserState keeps values too, but reads its storage after the load event on a slow machine, and loses them.)
 async function arrive() {
   const draw = () => btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32))))
@@ -129,7 +132,7 @@ async function arrive() {
   let page = KEPT.here("deepseek-mm-page");
   if (!isDrawn(page) || !(await mine(page))) { page = draw(); await mine(page); }
   KEPT.note("deepseek-mm-page", page);
-  return [secret, page, KEPT.here("deepseek-mm-at")];
+  return [secret, page, KEPT.here("deepseek-mm-at"), KEPT.here("deepseek-mm-at-code")];
 }
 
 // A tab that was duplicated has the name of the one that it was copied from, which still holds the name's lock.

@@ -23,7 +23,16 @@ watch("value", () => {
   dialog.setAttribute("aria-label", dialog.querySelector("h2")?.textContent ?? "");
   if (!dialog.open) dialog.showModal();
   dialog.querySelector("[autofocus]")?.focus();
+  turn();
 });
+
+// A file of code is turned to the lines that are cited.
+function turn() {
+  const list = dialog.querySelector(".listing"), hits = dialog.querySelectorAll(".listing .hit");
+  if (!hits.length) return;
+  const top = hits[0].offsetTop - list.offsetTop, high = hits[hits.length - 1].offsetTop + hits[hits.length - 1].offsetHeight - hits[0].offsetTop;
+  list.scrollTop = top - Math.max(24, (list.clientHeight - high) / 2);
+}
 
 dialog.addEventListener("close", () => {
   drawn = from = null;

@@ -5,6 +5,7 @@ What comes from files, labels, questions or the model never stands here, and is 
 
 from ui.words.ask import AskWords
 from ui.words.care import CareWords
+from ui.words.code import CodeWords, OfCode
 from ui.words.health import HealthWords
 from ui.words.history import HistoryWords
 from ui.words.library import LibraryWords
@@ -14,16 +15,29 @@ from ui.words.search import SearchWords
 from ui.words.settings import SettingsWords
 from ui.words.word import LANGUAGES, Language, Word, counted
 
-__all__ = ["CHINESE", "ENGLISH", "LANGUAGES", "Language", "Word", "Words", "counted", "in_language"]
+__all__ = ["CHINESE", "ENGLISH", "LANGUAGES", "Language", "Word", "Words", "WordsOfCode", "counted", "in_language"]
 
 
 class Words(
-    PageWords, AskWords, SearchWords, LibraryWords, RulesWords, CareWords, HealthWords, HistoryWords, SettingsWords
+    PageWords,
+    AskWords,
+    CodeWords,
+    SearchWords,
+    LibraryWords,
+    RulesWords,
+    CareWords,
+    HealthWords,
+    HistoryWords,
+    SettingsWords,
 ):
     """The table, read in one language."""
 
     def __init__(self, language: Language) -> None:
         self.language = language
+
+
+class WordsOfCode(OfCode, Words):
+    """The same where it is about code."""
 
 
 ENGLISH, CHINESE = Words("en"), Words("zh")

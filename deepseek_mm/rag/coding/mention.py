@@ -30,7 +30,7 @@ def mentions(text: str, store: RegionStore) -> list[Suggestion]:
 
 
 def files_like(word: str, store: RegionStore) -> list[Source]:
-    """Files of code whose name, or path from some folder on, begins so; then those that have it anywhere in the name."""
+    """Files of code whose name, or path from some folder on, begins so; then those that have it inside."""
     where = Filter(source_kinds=("code",), path=word)
     found = store.sources(where, order="name", limit=LOOKED)
     begin = [source for source in found if f"/{word}".lower() in source.path.lower()]

@@ -5,9 +5,9 @@ from index import Region
 from index.store import RegionStore
 
 LOOKED = 30  # names that are called most
-TRACEBACK = '''Traceback (most recent call last):
+TRACEBACK = """Traceback (most recent call last):
   File "{path}", line {line}, in {name}
-ValueError: an example'''
+ValueError: an example"""
 
 
 def questions_to_try(store: RegionStore) -> tuple[str, ...]:

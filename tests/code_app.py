@@ -1,0 +1,49 @@
+"""The page over a small library of code, for one test in a browser: real index, real answers about code, no model.
+
+    python tests/code_app.py --port 8001 --data /tmp/library
+
+A question with the word "example" is answered with a program.
+"""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+if __name__ == "__main__":  # as a script
+    sys.path[:0] = [str(Path(__file__).parent.parent)]
+
+from code_house import FILES, put_code
+from rag_house import build
+
+import app
+from deepseek_mm.config import Config
+from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.records import Answer, Question
+
+PROGRAM = "Like this:\n\n```python\nprint(6 * 7)\n```\n"
+
+
+class Shop(Assistant):
+    """Answers about code, and has an example."""
+
+    def stream(self, question: Question, **more: object) -> Iterator[Answer]:
+        for answer in super().stream(question, **more):
+            told = answer.state != "running" and "example" in question.text
+            yield replace(answer, text=PROGRAM) if told else answer
+
+
+def shop(config: Config) -> Assistant:
+    """The files of `code_house` lie in a folder beside the library."""
+    folder = config.data.absolute().parent / "repo"
+    for name, text in FILES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    assistant = build(config.data)
+    put_code(assistant.store, folder)
+    assistant.__class__ = Shop
+    return assistant
+
+
+if __name__ == "__main__":
+    app.leave(app.main(sys.argv[1:], load=shop))

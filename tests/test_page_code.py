@@ -1,0 +1,54 @@
+"""The Code tab as its visitors use it, in Debian's Chromium: one way through all of it."""
+
+from pathlib import Path
+
+import pytest
+from browsing import WAIT_MS, Visitor
+from playwright.sync_api import expect
+from serving import serving
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+APP = Path(__file__).parent / "code_app.py"
+
+
+@pytest.fixture
+def visitor(chromium, tmp_path):
+    with serving(tmp_path / "library", script=APP) as server:
+        visitor = Visitor(chromium, server.url, width=390, color_scheme="dark")
+        yield visitor
+        assert visitor.errors == []
+        visitor.context.close()
+
+
+def test_a_question_about_code_leads_to_the_cited_lines_and_its_programs_run(visitor):
+    page = visitor.page
+    visitor.tab("Code")
+    box = page.get_by_label("Your question about the code")  # a text box, and a combo box while names are proposed
+    page.get_by_role("button", name="Who calls checked?").click()
+    expect(box).to_have_value("Who calls `checked`?", timeout=WAIT_MS)
+    box.fill("Where is @Order.to")
+    box.press("End")
+    box.press_sequentially("t")
+    expect(page.get_by_role("option")).to_have_text(["@Order.total"], timeout=WAIT_MS)
+    box.press("ArrowDown")
+    box.press("Enter")
+    expect(box).to_have_value("Where is @Order.total ")
+    visitor.expected = 1
+    box.press_sequentially("defined?")
+    box.press("Enter")
+    visitor.done()
+    expect(visitor.said()).to_contain_text("Order.total is defined in orders.py:9-14")
+    page.get_by_role("button", name="orders.py:9-14", exact=True).click()
+    lines = page.get_by_role("dialog").locator(".listing .hit")
+    expect(lines).to_have_count(6, timeout=WAIT_MS)
+    expect(lines.first).to_have_attribute("data-n", "9")
+    expect(lines.first).to_be_in_viewport()
+    page.keyboard.press("Escape")
+    box.fill("show an example")
+    box.press("Enter")
+    expect(visitor.answers).to_have_count(2, timeout=WAIT_MS)
+    visitor.press("Run it")
+    expect(page.locator(".ran")).to_contain_text("42", timeout=WAIT_MS)
+    expect(page.locator(".ran")).to_contain_text("exit 0 after")
+    expect(page.locator(".ran .walls summary")).to_contain_text("hold here")
+    assert visitor.no_sideways()

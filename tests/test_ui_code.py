@@ -1,0 +1,139 @@
+"""The Code tab on paper: what it shows before a question, what it asks, where History and the dialog lead to it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import gradio as gr
+import pytest
+from code_house import put_code
+from fake_app import paper
+from index_help import open_store
+
+from deepseek_mm.config import Config
+from deepseek_mm.records import Answer, Citation, Question
+from index import Region, Source, Symbol
+from ui.ask import Visit
+from ui.asking import CLEAR, Asking, View
+from ui.chat import Chat
+from ui.code import COMMAND, CodeTab
+from ui.history import HistoryTab
+from ui.pictures import Pictures
+from ui.remembering import Past, Remembering
+from ui.running import Running
+from ui.taking import question_about
+from ui.talk import Exchange, Talk
+from ui.viewer import Viewer
+from ui.words import ENGLISH, WordsOfCode
+
+ME = "m" * 43
+SOURCE = Source(path="/repo/shop/orders.py", kind="code", format="python")
+TOTAL = Region(
+    source=SOURCE, kind="code", box_px=(0, 0, 0, 0), lines=(9, 14), text="    def total(self):\n        pass",
+    symbol=Symbol(name="total", parent="Order", kind="method", signature="def total(self)"),
+)  # fmt: skip
+TOLD = "`Order.total` is defined in orders.py:9-14 [1]. See orders.py:9-140, xorders.py:9-14 and `a[1]`."
+
+
+@pytest.fixture
+def assistant(tmp_path):
+    with open_store(tmp_path / "index", dim=32) as store:
+        assistant = replace(paper(Config(data=tmp_path / "library")), store=store)
+        yield assistant
+        assistant.close()
+
+
+@pytest.fixture
+def tab(assistant, tmp_path):
+    asking = Asking(assistant=assistant, running=Running(), words=WordsOfCode("en"), about="code")
+    pictures = Pictures(tmp_path / "small", assistant.picture)
+    with gr.Blocks():
+        visit = Visit(kept=gr.Textbox(), page=gr.Textbox(), at=gr.Textbox())
+        return CodeTab.place(asking, pictures, Viewer.place(pictures, ENGLISH, lambda source: ""), visit)
+
+
+def test_a_library_without_code_says_how_some_comes_in(tab):
+    html = tab.chat(Talk())
+    assert COMMAND in html
+    assert 'data-open-tab="library"' in html
+    assert 'data-act="example"' not in html
+
+
+def test_the_first_questions_are_about_the_code_that_is_there_and_go_into_the_box(tab, assistant):
+    put_code(assistant.store, Path("/repo"))
+    html = tab.chat(Talk())
+    assert "Who calls checked?" in html
+    assert ENGLISH.code_crash in html
+    assert COMMAND not in html
+    (view,) = tab._views("example", 0, Talk(), ME, "page")
+    assert tab.boxed(view.entry) == "Who calls `checked`?"
+    assert list(tab._views("example", 99, Talk(), ME, "page")) == []
+
+
+def test_what_shows_a_view_fits_the_box_which_takes_no_files(tab):
+    updates = tab.render(View(talk=Talk(), entry=CLEAR))
+    assert updates[tab.box] == ""
+    assert tab.read("who?") == {"text": "who?", "files": []}
+    assert tab.read(None) == CLEAR
+    assert set(updates) <= set(tab.parts)
+
+
+def test_its_questions_are_about_code_and_stopped_by_a_name_of_their_own(assistant, monkeypatch):
+    asked: list[Question] = []
+
+    def stream(question, *, stop=None):
+        asked.append(question)
+        yield Answer(text="", state="running")
+
+    monkeypatch.setattr(assistant, "stream", stream, raising=False)
+    running = Running()
+    code = Asking(assistant=assistant, running=running, words=ENGLISH, about="code")
+    views = code.ask({"text": "who?", "files": []}, Talk(), ME, "page")
+    next(views)
+    code.begin_anew("page")
+    assert code.is_still_new("page")
+    assert not Asking(assistant=assistant, running=running, words=ENGLISH).is_still_new("page")
+    list(views)
+    assert [question.about for question in asked] == ["code"]
+
+
+def test_a_place_that_is_told_opens_like_its_number_but_no_part_of_a_longer_one(tab):
+    cited = Citation(number=1, region=TOTAL, score=1.0)
+    answer = Answer(text=TOLD, citations=(cited,), turn=5)
+    html = tab.chat(Talk(exchanges=(Exchange(question="?", answer=answer),)))
+    assert html.count('class="place"') == 1
+    assert html.count('data-act="cite" data-what="5:1"') == 2
+    assert "<code>Order.total</code>" in html
+    assert "<code>a[1]</code>" in html
+    assert "orders.py:9-140, xorders.py:9-14" in html
+
+
+def test_a_conversation_about_code_goes_on_in_the_code_tab(tab, assistant, tmp_path):
+    photos = Asking(assistant=assistant, running=tab.asking.running, words=ENGLISH)
+    with gr.Blocks():
+        past = HistoryTab.place(
+            Remembering(assistant=assistant, asking=photos, words=ENGLISH), tab.chatting.pictures, tab.viewer
+        )
+    conversation, turn = assistant.history.begin(
+        Question(text="who calls it?", session=ME, about="code"), image_path="", settings={}, fingerprint=""
+    )
+    assistant.history.finish(turn, Answer(text=TOLD, citations=(Citation(number=1, region=TOTAL, score=1.0),)))
+    opened = past.remembering.act(Past(), "open", str(conversation), ME)
+    assert opened.talk.about == "code"
+    assert "Continue in Code" in past.render(opened, "", 20, ME)[past.pieces["head"]]
+    resumed = past._resumed(opened, ME, "page", tab)[tab.talk]
+    (citation,) = resumed.exchanges[0].answer.citations
+    assert (citation.region.symbol, citation.region.lines) == (TOTAL.symbol, (9, 14))
+
+
+def test_what_is_read_in_the_history_cannot_be_run_there(tmp_path):
+    pictures = Pictures(tmp_path, lambda source, page: None)
+    answer = Answer(text="So:\n```python\nprint(1)\n```", turn=5)
+    talk = Talk(about="code", exchanges=(Exchange(question="?", answer=answer),))
+    assert "data-run=" not in Chat(pictures=pictures, words=ENGLISH, acts=False).html(talk)
+    assert 'data-run="python"' in Chat(pictures=pictures, words=ENGLISH, runs=True).html(talk)
+
+
+def test_pieces_of_code_are_asked_about_by_their_names_and_files():
+    alone = replace(TOTAL, symbol=None)
+    assert question_about([TOTAL, TOTAL]) == "Explain `Order.total` @orders.py"
+    assert question_about([TOTAL, alone]) == "Explain `Order.total` @orders.py, @orders.py"

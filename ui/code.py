@@ -1,0 +1,91 @@
+"""The Code tab: the Ask tab for questions about code. Answers cite path and lines, and code in them can be run.
+
+A program is run by the browser's own request to POST /run (`scripts/code.js`), which stops it by hanging up: so the
+rights, the limits and the walls are those of the API.
+"""
+
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from deepseek_mm import questions_to_try
+from ui.ask import QUIET, AskTab, Visit, place_chat
+from ui.asking import Asking, Entry, View
+from ui.board import board
+from ui.chat import KEPT, Chat
+from ui.html import hint
+from ui.pictures import Pictures
+from ui.piece import piece
+from ui.talk import Talk
+from ui.viewer import Viewer
+from ui.words import Words
+
+COMMAND = "python -m deepseek_mm index FOLDER"
+MOST_LINES = 12  # of the box; what is longer scrolls
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeTab(AskTab):
+    """The Ask tab with another box, other words and questions out of the library's own code."""
+
+    @classmethod
+    def place(cls, asking: Asking, pictures: Pictures, viewer: Viewer, visit: Visit) -> "CodeTab":
+        """Put the tab on the page that is being built."""
+        words = asking.words
+        chatting = Chat(pictures=pictures, words=words, runs=True, kept=f"{KEPT}-code")
+        with gr.Row(elem_classes="halves"):
+            with gr.Column(scale=3, min_width=300):
+                parts = place_chat(chatting.html(Talk(), ()), words, lambda: _box(words), listens="chat code")
+            with gr.Column(scale=2, min_width=300):
+                parts["board"] = piece(board(None, pictures, words), elem_classes="side code-side")
+        return cls(
+            asking=asking, words=words, chatting=chatting, viewer=viewer, visit=visit, talk=gr.State(Talk()),
+            shown=gr.State(None), parts_by_name=parts,
+        )  # fmt: skip
+
+    def chat(self, talk: Talk) -> str:
+        """The conversation as HTML; before it questions to try, or how code comes into a library without any."""
+        if talk.exchanges:
+            return self.chatting.html(talk)
+        return self.chatting.html(talk, self._tries(), lacks=lacks(self.words))
+
+    def boxed(self, entry: Entry) -> str:
+        """A text box has no files."""
+        return str(entry["text"])
+
+    def read(self, sent: Any) -> Entry:
+        """As the other box sends it."""
+        return {"text": str(sent or ""), "files": []}
+
+    def join(self, tab: gr.Tab | None = None) -> None:
+        """Connect the components; what there is to ask about is looked up whenever the tab opens before a question."""
+
+        def offered(talk: Talk) -> Any:
+            return gr.skip() if talk.exchanges else self.chat(talk)
+
+        super().join()
+        if tab is not None:
+            tab.select(offered, self.talk, self.parts_by_name["chat"], **QUIET)
+
+    def _tries(self) -> tuple[str, ...]:
+        return questions_to_try(self.asking.assistant.store)
+
+    def _tried(self, number: int, talk: Talk, kept: object, page: str) -> Any:
+        """A question to begin with goes into the box, where it can be changed."""
+        tries = self._tries()
+        return iter([View(talk=talk, entry={"text": tries[number], "files": []})] if number < len(tries) else [])
+
+
+def lacks(words: Words) -> str:
+    """What is said where there is no code: how some comes in, by the page and by the command."""
+    add = f'<button type="button" class="offer" data-open-tab="library">{escape(words.code_add)}</button>'
+    return f'{hint(words.code_none)}<div class="offers">{add}<code>{escape(COMMAND)}</code></div>'
+
+
+def _box(words: Words) -> gr.Textbox:
+    return gr.Textbox(
+        label=words.question, show_label=False, placeholder=words.question_hint, lines=1, max_lines=MOST_LINES,
+        submit_btn=True, container=False, elem_classes="box code-box",
+    )  # fmt: skip
