@@ -21,6 +21,8 @@ from deepseek_mm.rag.coding.wish import wish_of
         ("show me checked", "where", ("checked",), False),
         ("explain parse", "explain", ("parse",), False),
         ("Explain the class Order", "explain", ("Order",), False),
+        ("what does the Order class do?", "explain", ("Order",), False),
+        ("who calls the parse function?", "callers", ("parse",), False),
         ("How does wish_of() work?", "explain", ("wish_of",), True),
         ("What does std::vector do?", "explain", ("std::vector",), True),
         ("what is ParseConfig?", "explain", ("ParseConfig",), True),

@@ -4,6 +4,7 @@ The index holds what the syntax says. Where a question names nothing that is def
 are looked for by words and meaning, and it is said that they are only near.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -85,8 +86,8 @@ class Coder:
         if symbol is None or wish.kind == "where":
             return None
         if symbol.doc and wish.kind != "calls":
-            quoted = clean(symbol.doc.strip().split("\n\n")[0], MAX_DOC).replace('"', "'")
-            tell.say(f'It says of itself: "{quoted}"', region)
+            paragraph = symbol.doc.strip().split("\n\n")[0]
+            tell.say(f'It says of itself: "{quotable(paragraph)}"', region)
         known = [name for name in symbol.calls if self._store.symbols(name, where=CODE)]
         if known:
             tell.say(f"It calls {names_of(known)}", region)
@@ -166,7 +167,7 @@ class Coder:
         )
         for n, region in enumerate(regions):
             lead = missing if n == 0 else "Then"
-            tell.say(f"{lead} {what(region)} in {spot(region)}", region, certainty=LIKELY)
+            tell.say(f"{lead} {what(region)} in {spot(region)}{its_words(region)}", region, certainty=LIKELY)
 
 
 def shown_with(question: Question) -> list[Image]:
@@ -208,6 +209,18 @@ class Telling:
 def what(region: Region) -> str:
     """`Assistant.ask`; of code without a symbol its file."""
     return f"`{clean(region.symbol.path, MAX_NAME)}`" if region.symbol else f"`{clean(region.source.name, MAX_NAME)}`"
+
+
+def its_words(region: Region) -> str:
+    """, which says: "Keeps what is asked." - the first sentence of its docstring, if it has one"""
+    doc = region.symbol.doc.strip() if region.symbol else ""
+    first = re.split(r"(?<=[.!?])\s|\n\s*\n", doc)[0]
+    return f', which says: "{quotable(first)}"' if first else ""
+
+
+def quotable(words: str) -> str:
+    """Between double quotes."""
+    return clean(words, MAX_DOC).replace('"', "'")
 
 
 def spot(region: Region) -> str:

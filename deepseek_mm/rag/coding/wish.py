@@ -20,7 +20,8 @@ NAME = re.compile(
     r"(?<![\w.@/`])(?:[A-Za-z_]\w*(?:(?:\.|::)[A-Za-z_]\w*)+|[A-Za-z]\w*_\w+|_\w+|[a-z]+[A-Z]\w*|[A-Z]\w*[a-z]\w*[A-Z]\w*|"
     r"[A-Za-z_]\w*(?=\(\)))(?:\(\))?"
 )
-PLAIN = r"(?:the |a |an )?(?:function |method |class |module |symbol )?([A-Za-z_]\w*)"
+NOUN = "function|method|class|module|symbol"
+PLAIN = rf"(?:the |a |an )?(?:(?:{NOUN}) )?([A-Za-z_]\w*)(?: (?:{NOUN})\b)?"
 SHAPES: tuple[tuple[Kind, str], ...] = (  # the first one that fits
     ("callers", rf"\b(?:callers|users|usages?|uses|call sites) of {PLAIN}"),
     ("callers", rf"\b(?:who|what|which \w+) (?:else )?(?:calls?|uses?|invokes?) {PLAIN}"),
