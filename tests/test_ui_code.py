@@ -17,6 +17,7 @@ from ui.asking import CLEAR, Asking, View
 from ui.chat import Chat
 from ui.code import COMMAND, CodeTab
 from ui.history import HistoryTab
+from ui.passing import Passing
 from ui.pictures import Pictures
 from ui.remembering import Past, Remembering
 from ui.running import Running
@@ -65,16 +66,24 @@ def test_the_first_questions_are_about_the_code_that_is_there_and_go_into_the_bo
     assert ENGLISH.code_crash in html
     assert COMMAND not in html
     (view,) = tab._views("example", 0, Talk(), ME, "page")
-    assert tab.boxed(view.entry) == "Who calls `checked`?"
+    assert view.entry == {"text": "Who calls `checked`?", "files": []}
     assert list(tab._views("example", 99, Talk(), ME, "page")) == []
 
 
-def test_what_shows_a_view_fits_the_box_which_takes_no_files(tab):
+def test_it_has_every_part_of_the_ask_tab_but_the_camera(tab):
+    assert "camera" not in tab.parts_by_name
     updates = tab.render(View(talk=Talk(), entry=CLEAR))
-    assert updates[tab.box] == ""
-    assert tab.read("who?") == {"text": "who?", "files": []}
-    assert tab.read(None) == CLEAR
     assert set(updates) <= set(tab.parts)
+    assert tab.id == "code"
+
+
+def test_pieces_of_code_in_a_list_are_asked_about_in_the_code_tab(tab, assistant):
+    passing = Passing(
+        assistant=assistant, tabs=gr.Tabs(), ask=tab, code=tab, search=None, library=None, viewer=tab.viewer
+    )
+    updates = passing.ask_about([TOTAL], Talk())
+    assert updates[tab.box] == {"text": "Explain `Order.total` @orders.py", "files": []}
+    assert updates[passing.tabs].selected == "code"
 
 
 def test_its_questions_are_about_code_and_stopped_by_a_name_of_their_own(assistant, monkeypatch):

@@ -13,7 +13,15 @@ UI = Path(__file__).parent.parent / "ui"
 TABLE = {name: word for table in Words.__mro__ for name, word in vars(table).items() if isinstance(word, Word)}
 TABLE |= {f"{name} of code": word for name, word in vars(OfCode).items() if isinstance(word, Word)}
 # Asked of the model, or the same everywhere:
-ALIKE = {"title", "folder_hint", "examples", "picture_alone", "search_examples", "set_url_hint"}
+ALIKE = {
+    "picture_alone of code",
+    "title",
+    "folder_hint",
+    "examples",
+    "picture_alone",
+    "search_examples",
+    "set_url_hint",
+}
 
 
 def texts(word: Word) -> dict:

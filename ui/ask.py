@@ -4,7 +4,7 @@ It places the components, and turns the views that its handlers (`asking`) yield
 for questions about code.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +59,7 @@ class AskTab:
         chatting = Chat(pictures=pictures, words=words)
         with gr.Row(elem_classes="halves"):
             with gr.Column(scale=3, min_width=300):
-                parts = _place_with_pictures(chatting.html(Talk()), words)
+                parts = place_chat(chatting.html(Talk()), words) | {"camera": _place_camera(words)}
             with gr.Column(scale=2, min_width=300):
                 parts["board"] = piece(board(None, pictures, words), elem_classes="side")
         return cls(
@@ -90,7 +90,7 @@ class AskTab:
             ),
         }
         if view.entry is not None:
-            updates[named["box"]] = self.boxed(view.entry)
+            updates[named["box"]] = dict(view.entry)
         if view.shown is not None:
             updates |= self.evidence(view.shown)
         return updates
@@ -98,14 +98,6 @@ class AskTab:
     def chat(self, talk: Talk) -> str:
         """The conversation as HTML."""
         return self.chatting.html(talk)
-
-    def boxed(self, entry: Entry) -> Any:
-        """What goes into the box."""
-        return dict(entry)
-
-    def read(self, sent: Any) -> Entry | None:
-        """What the box sent."""
-        return sent  # type: ignore[no-any-return]  # as gr.MultimodalTextbox has it
 
     def evidence(self, answer: Answer | None) -> dict[Any, Any]:
         """Updates that put an answer's evidence on the board."""
@@ -131,8 +123,8 @@ class AskTab:
         named, asking, visit = self.parts_by_name, self.asking, self.visit
         who = [self.talk, visit.kept, visit.page, visit.at]
 
-        def ask(sent: Any, talk: Talk, kept: object, page: str, at: str) -> Iterator[dict[Any, Any]]:
-            for view in asking.ask(self.read(sent), asking.found(talk, at, kept, page), kept, page):
+        def ask(entry: Entry, talk: Talk, kept: object, page: str, at: str) -> Iterator[dict[Any, Any]]:
+            for view in asking.ask(entry, asking.found(talk, at, kept, page), kept, page):
                 yield self.render(view)
 
         def cleared(page: str) -> dict[Any, Any]:
@@ -231,33 +223,26 @@ def _photographed(photo: str | None, entry: Entry | None) -> Any:
     return {"text": entry["text"], "files": files}, None
 
 
-def place_chat(html: str, words: Words, box: Callable[[], Any], *, listens: str = "chat") -> dict[str, Any]:
+def place_chat(html: str, words: Words, *, listens: str = "chat", look: str = "box") -> dict[str, Any]:
     """The left half: the chat, what went wrong, the box, two buttons."""
     parts: dict[str, Any] = {
         "chat": piece(html, listens=listens, elem_classes="chat"),
         "notice": piece(listens="", visible=False),
         "editing": piece(visible=False, elem_classes="editing"),
-        "box": box(),
-    }
+        "box": gr.MultimodalTextbox(
+            label=words.question, show_label=False, placeholder=words.question_hint, file_types=["image"],
+            file_count="multiple", sources=["upload"], max_plain_text_length=1_000_000, elem_classes=look,
+            autofocus=look == "box",
+        ),
+    }  # fmt: skip
     with gr.Row(elem_classes="under-box"):
         parts["stop"] = gr.Button(words.stop, variant="stop", size="sm", visible=False, elem_classes="stop-answer")
         parts["new"] = gr.Button(words.new, variant="secondary", size="sm")
     return parts
 
 
-def _place_with_pictures(html: str, words: Words) -> dict[str, Any]:
-    """The same with a box that takes pictures, and a camera."""
-
-    def box() -> Any:
-        return gr.MultimodalTextbox(
-            label=words.question, show_label=False, placeholder=words.question_hint, file_types=["image"],
-            file_count="multiple", sources=["upload"], max_plain_text_length=1_000_000, elem_classes="box",
-            autofocus=True,
-        )  # fmt: skip
-
-    parts = place_chat(html, words, box)
+def _place_camera(words: Words) -> gr.Image:
     with gr.Accordion(words.webcam, open=False):
-        parts["camera"] = gr.Image(
+        return gr.Image(
             label=words.webcam_label, sources=["webcam"], type="filepath", format="jpeg", buttons=[], height=260
         )
-    return parts

@@ -12,7 +12,7 @@ import gradio as gr
 
 from deepseek_mm import questions_to_try
 from ui.ask import QUIET, AskTab, Visit, place_chat
-from ui.asking import Asking, Entry, View
+from ui.asking import Asking, View
 from ui.board import board
 from ui.chat import KEPT, Chat
 from ui.html import hint
@@ -23,12 +23,11 @@ from ui.viewer import Viewer
 from ui.words import Words
 
 COMMAND = "python -m deepseek_mm index FOLDER"
-MOST_LINES = 12  # of the box; what is longer scrolls
 
 
 @dataclass(frozen=True, kw_only=True)
 class CodeTab(AskTab):
-    """The Ask tab with another box, other words and questions out of the library's own code."""
+    """The Ask tab without a camera, with other words and questions out of the library's own code."""
 
     @classmethod
     def place(cls, asking: Asking, pictures: Pictures, viewer: Viewer, visit: Visit) -> "CodeTab":
@@ -37,7 +36,8 @@ class CodeTab(AskTab):
         chatting = Chat(pictures=pictures, words=words, runs=True, kept=f"{KEPT}-code")
         with gr.Row(elem_classes="halves"):
             with gr.Column(scale=3, min_width=300):
-                parts = place_chat(chatting.html(Talk(), ()), words, lambda: _box(words), listens="chat code")
+                html = chatting.html(Talk(), ())
+                parts = place_chat(html, words, listens="chat code", look="box code-box")
             with gr.Column(scale=2, min_width=300):
                 parts["board"] = piece(board(None, pictures, words), elem_classes="side code-side")
         return cls(
@@ -50,14 +50,6 @@ class CodeTab(AskTab):
         if talk.exchanges:
             return self.chatting.html(talk)
         return self.chatting.html(talk, self._tries(), lacks=lacks(self.words))
-
-    def boxed(self, entry: Entry) -> str:
-        """A text box has no files."""
-        return str(entry["text"])
-
-    def read(self, sent: Any) -> Entry:
-        """As the other box sends it."""
-        return {"text": str(sent or ""), "files": []}
 
     def join(self, tab: gr.Tab | None = None) -> None:
         """Connect the components; what there is to ask about is looked up whenever the tab opens before a question."""
@@ -82,10 +74,3 @@ def lacks(words: Words) -> str:
     """What is said where there is no code: how some comes in, by the page and by the command."""
     add = f'<button type="button" class="offer" data-open-tab="library">{escape(words.code_add)}</button>'
     return f'{hint(words.code_none)}<div class="offers">{add}<code>{escape(COMMAND)}</code></div>'
-
-
-def _box(words: Words) -> gr.Textbox:
-    return gr.Textbox(
-        label=words.question, show_label=False, placeholder=words.question_hint, lines=1, max_lines=MOST_LINES,
-        submit_btn=True, container=False, elem_classes="box code-box",
-    )  # fmt: skip

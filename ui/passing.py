@@ -53,8 +53,8 @@ class Passing:
     def ask_about(self, regions: Sequence[Region], talk: Talk) -> dict[Any, Any]:
         """Updates that open the Ask tab with these in its box; of code the Code tab, with their names in it."""
         if regions and all(is_listed(region) for region in regions):
-            box = self.code.boxed({"text": question_about(regions)})
-            return {self.code.box: box, self.tabs: gr.Tabs(selected=self.code.id)}
+            asked = {"text": question_about(regions), "files": []}
+            return {self.code.box: asked, self.tabs: gr.Tabs(selected=self.code.id)}
         folder = Path(os.environ.get("GRADIO_TEMP_DIR", "")) / "taken"
         entry = entry_about(self.assistant, regions, folder)
         return {**self.ask.render(View(talk=talk, entry=entry)), self.tabs: gr.Tabs(selected="ask")}

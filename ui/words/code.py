@@ -47,12 +47,12 @@ class OfCode:
     welcome_title = Word("Ask your code", "向你的代码提问")
     welcome = Word(
         (
-            "Ask who calls something, where it is defined, what it does; or paste a traceback.",
+            "Ask who calls something, where it is defined, what it does; or paste a traceback, or a picture of one.",
             "@ completes names and files. Every answer says path and lines: click them to open the file there.",
             "Answers come from the syntax of the files; nothing leaves this machine.",
         ),
         (
-            "可以问谁调用了某个函数、它在哪里定义、它做什么;也可以粘贴错误回溯。",
+            "可以问谁调用了某个函数、它在哪里定义、它做什么;也可以粘贴错误回溯或它的截图。",
             "输入 @ 可补全名称和文件。每个回答都标明文件和行号:点击即可打开。",
             "回答来自文件的语法结构;一切只留在本机。",
         ),
@@ -60,8 +60,10 @@ class OfCode:
     welcome_try = Word("One click puts a question into the box:", "点一下,把问题放入输入框(请用英文提问):")
     question = Word("Your question about the code", "你对代码的问题")
     question_hint = Word(
-        "Who calls load? Explain @name, or paste a traceback.", "请用英文提问,@ 补全名称,或粘贴错误回溯。"
+        "Who calls load? @ completes names. Or paste a traceback, or a picture.",
+        "请用英文提问,@ 补全名称;也可粘贴错误回溯或图片。",
     )
+    picture_alone = Word("Which code shows or makes this?", "Which code shows or makes this?")  # as rag asks it
     looking = Word("Looking through the code ...", "正在查看代码……")
     evidence_hint = Word("Click one to open the file there.", "点击任意一项可打开文件。")
     evidence_none = Word("This answer cites no place in the code.", "这个回答没有引用代码中的位置。")
