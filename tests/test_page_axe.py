@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, expect
 from ui.words import Words, in_language
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-TABS = ("ask", "search", "library", "history", "settings")
+TABS = ("ask", "code_tab", "search", "library", "history", "settings")
 
 
 def filled(chromium: Browser, url: str, language: str, scheme: str, width: int) -> tuple[Visitor, Words]:

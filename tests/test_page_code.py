@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from axe import grave
 from browsing import WAIT_MS, Visitor
 from playwright.sync_api import expect
 from serving import serving
@@ -14,7 +15,7 @@ APP = Path(__file__).parent / "code_app.py"
 @pytest.fixture
 def visitor(chromium, tmp_path):
     with serving(tmp_path / "library", script=APP) as server:
-        visitor = Visitor(chromium, server.url, width=390, color_scheme="dark")
+        visitor = Visitor(chromium, server.url, width=390, color_scheme="dark", bypass_csp=True)
         yield visitor
         assert visitor.errors == []
         visitor.context.close()
@@ -43,6 +44,7 @@ def test_a_question_about_code_leads_to_the_cited_lines_and_its_programs_run(vis
     expect(lines).to_have_count(6, timeout=WAIT_MS)
     expect(lines.first).to_have_attribute("data-n", "9")
     expect(lines.first).to_be_in_viewport()
+    assert grave(page) == []
     page.keyboard.press("Escape")
     box.fill("show an example")
     box.press("Enter")
@@ -52,3 +54,4 @@ def test_a_question_about_code_leads_to_the_cited_lines_and_its_programs_run(vis
     expect(page.locator(".ran")).to_contain_text("exit 0 after")
     expect(page.locator(".ran .walls summary")).to_contain_text("hold here")
     assert visitor.no_sideways()
+    assert grave(page) == []

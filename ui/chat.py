@@ -22,6 +22,7 @@ from ui.talk import Exchange, Talk, Upload
 from ui.words import Words
 
 CITED = re.compile(r"\[(\d{1,4})\]")
+END = "([.,;:!?]?)"  # stays on the line of the number before it
 KEPT = "deepseek-mm-at"  # where the browser keeps which conversation a page shows
 
 
@@ -110,8 +111,9 @@ class Chat:
         if not known:
             return escape(text)
         longest = sorted(known, key=len, reverse=True)
-        parts = re.split("(" + "|".join(map(alone, longest)) + ")", text)
-        return "".join(known[part] if n % 2 else escape(part) for n, part in enumerate(parts))
+        first, *rest = re.split("(" + "|".join(map(alone, longest)) + f"){END}", text)
+        told = zip(rest[::3], rest[1::3], rest[2::3], strict=True)  # what is known, the mark behind it, what follows
+        return escape(first) + "".join(held(known[what] + mark, what) + escape(after) for what, mark, after in told)
 
     def _place(self, turn: int, citation: Citation, place: str) -> str:
         what = f'data-act="cite" data-what="{turn}:{citation.number}" title="{escape(citation.region.source.path)}"'
@@ -166,6 +168,11 @@ class Chat:
 def alone(what: str) -> str:
     """A pattern for a number in brackets; or for a place, where it is no part of a longer one."""
     return re.escape(what) if what.startswith("[") else rf"(?<![\w./-]){re.escape(what)}(?![-\d])"
+
+
+def held(html: str, what: str) -> str:
+    """A number and the mark behind it on one line; a place may be longer than that."""
+    return f'<span class="held">{html}</span>' if what.startswith("[") else html
 
 
 def offered(text: str, words: Words) -> str:
