@@ -49,6 +49,7 @@ class Question:
     session: str = ""  # whose conversation: the browser's secret; empty on the command line
     task: str = ""  # that asks it: asked again by the same task, the same turn is answered, not another one
     about: About = "photos"
+    run: bool = False  # whoever asks may run programs and wants it: tests that are written are tried in the sandbox
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from code_house import put_code
+from code_house import FILES, put_code
 from fakes import picture
 from rag_house import build
 
@@ -200,3 +200,44 @@ def test_a_line_is_looked_up_in_the_shortest_piece_that_has_it(house):
     )
     assert house.store.at_line("ORDERS.py", 14) == []
     assert house.store.at_line("orders.py", 900) == []
+
+
+@pytest.fixture(scope="module")
+def on_disk(tmp_path_factory):
+    """The same library, over files that are there."""
+    folder = tmp_path_factory.mktemp("disk")
+    for name, text in FILES.items():
+        (folder / "repo" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "repo" / name).write_text(text)
+    with build(folder / "house") as house:
+        put_code(house.store, folder / "repo")
+        yield house
+
+
+def test_a_test_that_is_asked_for_is_a_draft_until_it_may_run(on_disk):
+    answer = asked(on_disk, "write a test for `checked`")
+    assert answer.text.startswith("This is a draft for `checked` in money.py:8-12, of which nothing was run")
+    assert "\n\n```python\n" in answer.text
+    assert answer.text.endswith("\n```")
+    assert [citation.region.symbol.path for citation in answer.citations] == ["checked"]
+
+
+def test_a_test_that_may_run_holds_what_was_seen(on_disk):
+    answer = asked(on_disk, "write a test for `checked`", run=True)
+    assert "does now: in the sandbox each gave the same 4 times, and the whole file passed" in answer.text
+    assert "from shop.money import checked" in answer.text
+    assert "assert checked(3) == 3" in answer.text
+
+
+def test_what_no_test_can_be_written_for_is_said_with_the_reason(on_disk):
+    answer = asked(on_disk, "write a test for `Order`")
+    assert answer.text == (
+        "I can write no test for `Order` in orders.py:6-14: "
+        "it is no function or method of Python that a test could call [1]."
+    )
+    assert not asked(on_disk, "write a test for `launch_rocket`").found
+
+
+def test_of_several_places_with_one_name_the_first_is_tested_and_that_is_said(on_disk):
+    answer = asked(on_disk, "write tests for `report`")
+    assert answer.text.endswith("2 places define that name. Bound the question to a file with @ for another [1].")

@@ -19,5 +19,9 @@ def test_a_question_may_be_about_code_and_about_nothing_that_is_not_known():
     asked = AskIn(question="who calls load?", about="code")
     assert question_of(asked, None, session="a", task="t").about == "code"
     assert question_of(AskIn(question="a dog?"), None, session="a", task="t").about == "photos"
+    assert [question_of(AskIn(question="x", run=run), None, session="a", task="t").run for run in (True, False)] == [
+        True,
+        False,
+    ]
     with pytest.raises(ValidationError, match="about"):
         AskIn(question="who calls load?", about="cats")

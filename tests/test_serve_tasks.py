@@ -66,6 +66,16 @@ def test_every_kind_of_task_is_taken_at_once_and_done(tmp_path):
         assert [len(results["embed"]["result"][name]) for name in ("texts", "code", "pictures")] == [2, 0, 1]
 
 
+def test_only_whom_run_would_serve_may_have_tests_tried(tmp_path):
+    with served(tmp_path, begin=False) as (api, client):
+        stranger = TestClient(As(api.app, STRANGER))
+        asked = {"question": "write a test for load", "about": "code", "run": True}
+        for refused in (infer(stranger, **asked), stranger.post("/ask", json=asked)):
+            assert (refused.status_code, "people of this machine only" in refused.text) == (403, True)
+        assert infer(stranger, **(asked | {"run": False})).status_code == 202
+        assert infer(client, **asked).status_code == 202
+
+
 def test_a_task_belongs_to_its_asker_alone(tmp_path):
     with served(tmp_path, begin=False) as (api, client):
         token = infer(client).json()["task_id"]

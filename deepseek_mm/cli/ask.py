@@ -28,6 +28,7 @@ def question_of(args: Namespace, config: Config) -> Question:
         more=tuple(more),
         conversation=args.continue_id,
         about="code" if args.code else "photos",
+        run=args.leave_to_run,
     )
 
 
@@ -109,6 +110,12 @@ def add(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--code", action="store_true", help="about the code in the library: who calls what, where it is, a traceback"
+    )
+    parser.add_argument(
+        "--run",
+        dest="leave_to_run",
+        action="store_true",
+        help='with --code "write a test for NAME": try it, behind the walls of the sandbox',
     )
     parser.add_argument("--continue", dest="continue_id", metavar="ID", type=int, help="go on with this conversation")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of words")

@@ -227,11 +227,6 @@ def code_search(args: Namespace, desk: Desk) -> int:
     return tell(evaluate_code_search(space, functions, desk.note), args, desk)
 
 
-def screenshot(args: Namespace, desk: Desk) -> int:
-    """How often a screenshot finds the file that it shows or that makes it; `--split dev` for choosing."""
-    return tell(evaluate_screenshot.measure(args, desk), args, desk)
-
-
 def scenes(args: Namespace, desk: Desk) -> int:
     """Questions about scenes that are drawn for this, answered with programs and without."""
     from deepseek_mm.evaluate.scenes.score import evaluate_scenes
@@ -242,19 +237,14 @@ def scenes(args: Namespace, desk: Desk) -> int:
     return tell(evaluate_scenes(*read_scene_weights(), scenes=args.scenes, seed=seed), args, desk)
 
 
-def lm(args: Namespace, desk: Desk) -> int:
-    """Perplexities of our language model beside its base's, what its experts do, and what it finds in long texts."""
-    return tell(evaluate_lm.measure(args, desk), args, desk)
-
-
-def quant(args: Namespace, desk: Desk) -> int:
-    """Size, scores, speed and memory of quantised weights beside those as they are."""
-    return tell(evaluate_quant.measure(args, desk), args, desk)
-
-
 def code(args: Namespace, desk: Desk) -> int:
     """How many programs and lines that our language model writes pass their tests, in the sandbox."""
     return tell(evaluate_code.measure(args, desk, needed(args.data_file, "--data")), args, desk)
+
+
+def telling(measure: Callable[[Namespace, Desk], Report]) -> Callable[[Namespace, Desk], int]:
+    """A part that measures, and then tells."""
+    return lambda args, desk: tell(measure(args, desk), args, desk)
 
 
 def tell(report: Report, args: Namespace, desk: Desk) -> int:
@@ -279,9 +269,9 @@ PARTS: dict[str, Callable[[Namespace, Desk], int]] = {
     "doubt": doubt,
     "scenes": scenes,
     "code-search": code_search,
-    "screenshot": screenshot,
-    "lm": lm,
-    "quant": quant,
+    "screenshot": telling(evaluate_screenshot.measure),
+    "lm": telling(evaluate_lm.measure),
+    "quant": telling(evaluate_quant.measure),
     "code": code,
 }
 

@@ -25,7 +25,7 @@ from deepseek_mm.rag.apart import apart, together
 from deepseek_mm.rag.askable import askable, asked, boxed, failed
 from deepseek_mm.rag.at_hand import AtHand, last_shown
 from deepseek_mm.rag.checking import Checked, check
-from deepseek_mm.rag.coding import Coder, no_code
+from deepseek_mm.rag.coding import Coder, Prover, no_code
 from deepseek_mm.rag.decider import Decider
 from deepseek_mm.rag.facts import nothing, run
 from deepseek_mm.rag.graph import is_drawn, worked_again, worked_out
@@ -60,7 +60,7 @@ class Assistant:
         self.library, self.store = library, library.store
         self.lm, self.history = lm, history
         self.decider = Decider(eyes, lm if isinstance(lm, Witness) else None)
-        self.finger = Finger(eyes, self.decider, config)
+        self.finger, self.prover = Finger(eyes, self.decider, config), Prover(config, lm)
         self.shelf = Shelf(config, eyes=eyes, store=library.store)
         self.at_hand = AtHand(self.shelf, retriever)
         self._changing, self.planned = Lock(), cast(Planned | None, None)  # put there by who joined the parts
@@ -238,7 +238,7 @@ class Assistant:
 
     def _looked_up(self, cases: Sequence[Case]) -> list[Case]:
         """One question each; those about code ask the index, which knows it by its syntax."""
-        coder = Coder(self.store, self.find, self.library.lines_in)
+        coder = Coder(self.store, self.find, self.library.lines_in, self.prover)
         photos = iter(self._looked_at_photos([case for case in cases if case.question.about == "photos"]))
         return [next(photos) if case.question.about == "photos" else coder.looked_up(case) for case in cases]
 

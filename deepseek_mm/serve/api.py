@@ -67,7 +67,7 @@ def build_api(assistant: Assistant, file: SettingsFile, *, hush: Callable[[], ob
     inbox = Inbox(config.data, max_pixels=config.parse.max_pixels)
     engine = Engine(assistant, config.serve, heard=metrics.batch)
     doing = Doing(assistant, engine, inbox)
-    tasks = Tasks(assistant.library.jobs, doing, inbox, pictures, config.serve)
+    tasks = Tasks(assistant.library.jobs, doing, inbox, pictures, config)
     app = FastAPI(version=str(import_module("deepseek_mm").__version__), **described())
     add_problems(app)
     for router in (

@@ -34,6 +34,7 @@ class AskIn(Asked):
     about: Literal["photos", "code"] = Field(
         default="photos", description="code: who calls what, where, and why it broke"
     )
+    run: bool = Field(default=False, description="code: try the tests that are asked for, behind the walls of /run")
 
 
 class WhereIn(Asked):

@@ -57,6 +57,7 @@ def ask_routes(tasks: Tasks, doing: Doing, pictures: Pictures) -> APIRouter:
     @router.post("/ask", response_model=AnswerOut, responses={200: {"content": {STREAM: {}}}})
     async def ask(asked: AskIn, request: Request, right: Asks, accept: Annotated[str, Header()] = "") -> Any:
         """The answer; with `Accept: text/event-stream` as events while it grows. To stop it, hang up."""
+        tasks.check_run(asked, right)
         job = await submitted(tasks, AskTask(kind="ask", input=asked), request)
         if STREAM in accept:
             return EventSourceResponse(until_left(tasks, job, request))

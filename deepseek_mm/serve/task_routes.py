@@ -40,6 +40,8 @@ def task_routes(tasks: Tasks) -> APIRouter:
         """Take a piece of work: ask, search, embed, caption, or index. 429 where too many wait."""
         if task.kind == "index":
             tasks.check_index(task.input, who)
+        if task.kind == "ask":
+            tasks.check_run(task.input, who)
         job = tasks.submit(task, by=who.session, key=idempotency_key)
         return TakenOut(task_id=job.token, state=job.state, address=f"/tasks/{job.token}")
 

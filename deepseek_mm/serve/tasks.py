@@ -10,14 +10,15 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from deepseek_mm.config import ServeConfig
+from deepseek_mm.config import Config
 from deepseek_mm.errors import Forbidden
 from deepseek_mm.jobs import Asked, Job, Jobs, State, Worker
-from deepseek_mm.serve.asked import AskTask, CaptionTask, EmbedTask, IndexIn, IndexTask, SearchTask
+from deepseek_mm.sandbox.run import check_allowed
+from deepseek_mm.serve.asked import AskIn, AskTask, CaptionTask, EmbedTask, IndexIn, IndexTask, SearchTask
 from deepseek_mm.serve.inbox import Inbox
 from deepseek_mm.serve.pictures import Pictures
 from deepseek_mm.serve.roots import allowed
-from deepseek_mm.serve.who import MAKE, Who
+from deepseek_mm.serve.who import LOCAL, MAKE, Who
 from deepseek_mm.serve.wire import Text
 from deepseek_mm.serve.work import PREFIX, Doing
 
@@ -59,11 +60,12 @@ class TaskOut(BaseModel):
 class Tasks:
     """Takes tasks in, has them done, and says how they stand."""
 
-    def __init__(self, jobs: Jobs, doing: Doing, inbox: Inbox, pictures: Pictures, serve: ServeConfig) -> None:
-        self.jobs, self._inbox, self._pictures, self._serve = jobs, inbox, pictures, serve
+    def __init__(self, jobs: Jobs, doing: Doing, inbox: Inbox, pictures: Pictures, config: Config) -> None:
+        self.jobs, self._inbox, self._pictures = jobs, inbox, pictures
+        self._serve, self._sandbox = config.serve, config.sandbox
         quick, slow = doing.quick(), doing.slow()
         self._groups = (tuple(quick), tuple(slow))
-        self._workers = (Worker(jobs, quick, threads=serve.workers), Worker(jobs, slow, threads=SLOW_WORKERS))
+        self._workers = (Worker(jobs, quick, threads=config.serve.workers), Worker(jobs, slow, threads=SLOW_WORKERS))
 
     def start(self) -> None:
         """Begin with what waits, also from earlier runs."""
@@ -89,6 +91,11 @@ class Tasks:
             raise Forbidden(f"the key {who.name!r} may not change the library. Make one that may: {MAKE}")
         for path in asked.paths:
             allowed(path, who, self._serve)
+
+    def check_run(self, asked: AskIn, who: Who) -> None:
+        """What is asked may run only for whom /run would. Forbidden."""
+        if asked.run:
+            check_allowed(self._sandbox, local=who.session == LOCAL.session, granted="run" in who.rights)
 
     def get(self, token: str, *, by: str) -> Job:
         """NothingThere if the caller has no such task."""

@@ -165,6 +165,7 @@ def question_of(asked: AskIn, inbox: Inbox, *, session: str, task: str) -> Quest
     return Question(
         text=asked.question,
         about=asked.about,
+        run=asked.run,
         image=first.image,
         image_name="picture" if first.image else "",
         image_path=first.path,

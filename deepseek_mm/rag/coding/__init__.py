@@ -1,4 +1,5 @@
 """Questions about code: `wish` understands them, `crash` reads a pasted traceback, `coder` looks up what is certain;
+`shown` finds what a picture shows, `proving` writes tests (`trials` are calls, `probes` programs that make them),
 `mention` completes a name as one types it, `listing` opens a cited file, `trying` has questions to begin with.
 
 Who calls what, where something is defined, what it says of itself: the index knows that from the syntax of the files,
@@ -8,6 +9,7 @@ so a small language model has nothing to guess.
 from deepseek_mm.rag.coding.coder import Coder, no_code
 from deepseek_mm.rag.coding.listing import Listing, listing_of
 from deepseek_mm.rag.coding.mention import mentions
+from deepseek_mm.rag.coding.proving import Prover
 from deepseek_mm.rag.coding.trying import questions_to_try
 
-__all__ = ["Coder", "Listing", "listing_of", "mentions", "no_code", "questions_to_try"]
+__all__ = ["Coder", "Listing", "Prover", "listing_of", "mentions", "no_code", "questions_to_try"]

@@ -15,6 +15,7 @@ from PIL.Image import Image
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.parse.photo import read_photo
 from deepseek_mm.rag.coding.crash import Crash, Frame, crash_of
+from deepseek_mm.rag.coding.proving import PROBES, Prover, Written
 from deepseek_mm.rag.coding.shown import WHERE, as_printed, located
 from deepseek_mm.rag.coding.wish import Wish, wish_of
 from deepseek_mm.rag.program import Case, Claim
@@ -35,6 +36,7 @@ ABOUT_CODE = frozenset(  # words that say nothing of which code is meant
     ["code", "function", "method", "class", "file", "module", "symbol", "line", "place", "compute", "call", "define"]
 )
 MAX_NAME, MAX_DOC = 80, 240  # letters
+TRIED = frozenset(["function", "method"])  # kinds of definitions that tests are written for
 MUCH = 0.5  # of a picture's lines, that stand in a file which is said to have them
 
 
@@ -49,10 +51,14 @@ class Coder:
     """Answers questions about the code in one store."""
 
     def __init__(
-        self, store: RegionStore, find: Find, read: Callable[[Image], Sequence[str]] = lambda image: ()
+        self,
+        store: RegionStore,
+        find: Find,
+        read: Callable[[Image], Sequence[str]] = lambda image: (),
+        prover: Prover | None = None,
     ) -> None:
-        """`read` gives the lines that are written in a picture."""
-        self._store, self._find, self._read = store, find, read
+        """`read` gives the lines that are written in a picture; `prover` writes tests."""
+        self._store, self._find, self._read, self._prover = store, find, read, prover
 
     def looked_up(self, case: Case) -> Case:
         """The case with its evidence and claims; without a claim there is nothing of it here."""
@@ -62,6 +68,8 @@ class Coder:
             self._shown([line for image in pictures for line in self._read(image)], tell)
         if wish.crash:
             self._crash(wish.crash, tell)
+        elif wish.kind == "test":
+            self._test(wish, tell, run=case.question.run)
         elif wish.kind == "callers":
             self._callers(self._defined(wish), tell)
         else:
@@ -94,6 +102,20 @@ class Coder:
         elif wish.kind == "calls":
             tell.say("It calls nothing that is defined here", region)
         return self._callers([region], tell) if wish.kind == "explain" and symbol.kind != "module" else None
+
+    def _test(self, wish: Wish, tell: "Telling", *, run: bool) -> None:
+        """A test file for the first of what is named that can be tried; a draft where nothing may run."""
+        assert self._prover is not None, "what writes tests"
+        defined = self._defined(wish)
+        region = next((one for one in defined if one.symbol and one.symbol.kind in TRIED), next(iter(defined), None))
+        if region is None:
+            return
+        made = self._prover.written(region, self._store, run=run)
+        tell.say(told_of(made, f"{what(region)} in {spot(region)}"), region, block=made.text)
+        if made.verified and made.dropped:
+            tell.say(f"{made.dropped} more calls are left out: they took long, or gave what no test can say", region)
+        if len(defined) > 1:
+            tell.say(f"{len(defined)} places define that name. Bound the question to a file with @ for another", region)
 
     def _callers(self, defined: Sequence[Region], tell: "Telling") -> None:
         """Who calls them, told once for all of one name: a call does not say which of them it means."""
@@ -194,9 +216,10 @@ class Telling:
         self.evidence: list[Evidence] = []
         self.claims: list[Claim] = []
 
-    def say(self, text: str, *regions: Region, certainty: float = SURE) -> None:
-        """One sentence that rests on these regions."""
-        self.claims.append(Claim(text, tuple(dict.fromkeys(map(self._number, regions))), certainty))
+    def say(self, text: str, *regions: Region, certainty: float = SURE, block: str = "") -> None:
+        """One sentence that rests on these regions, and a file behind it."""
+        numbers = tuple(dict.fromkeys(map(self._number, regions)))
+        self.claims.append(Claim(text, numbers, certainty, block=block))
 
     def _number(self, region: Region) -> int:
         for entry in self.evidence:
@@ -204,6 +227,20 @@ class Telling:
                 return entry.number
         self.evidence.append(Evidence(number=len(self.evidence) + 1, region=region, score=1.0))
         return len(self.evidence)
+
+
+def told_of(made: Written, named: str) -> str:
+    """How a test file came about."""
+    why = clean(made.why_not, MAX_DOC).rstrip(".").replace("`", "'")
+    if made.verified:
+        many = "This test holds" if made.count == 1 else f"These {made.count} tests hold"
+        seen = f"in the sandbox each gave the same {len(PROBES)} times, and the whole file passed"
+        return f"{many} what {named} does now: {seen}. Whether that is right, no test here says"
+    if not made.text:
+        return f"I can write no test for {named}: {why}"
+    if why:
+        return f"This is a draft that was not tried: {named} cannot be run in the sandbox ({why})"
+    return f"This is a draft for {named}, of which nothing was run: ask once more with leave to run it (--run)"
 
 
 def what(region: Region) -> str:

@@ -12,7 +12,7 @@ from typing import Literal
 from deepseek_mm.parse.formats import named_format
 from deepseek_mm.rag.coding.crash import Crash, crash_of
 
-Kind = Literal["crash", "callers", "calls", "where", "explain", "find"]
+Kind = Literal["crash", "test", "callers", "calls", "where", "explain", "find"]
 
 MENTION = re.compile(r"(?<![\w.])@([\w./\-]*[\w/])")
 QUOTED = re.compile(r"`([^`\n]+)`")
@@ -23,6 +23,8 @@ NAME = re.compile(
 NOUN = "function|method|class|module|symbol"
 PLAIN = rf"(?:the |a |an )?(?:(?:{NOUN}) )?([A-Za-z_]\w*)(?: (?:{NOUN})\b)?"
 SHAPES: tuple[tuple[Kind, str], ...] = (  # the first one that fits
+    ("test", rf"\b(?:write|make|add|generate|create|give)\b[^?.]*?\btests?\b[^?.]*? (?:for|of) {PLAIN}"),
+    ("test", rf"^ *tests? (?:for )?{PLAIN} *$"),
     ("callers", rf"\b(?:callers|users|usages?|uses|call sites) of {PLAIN}"),
     ("callers", rf"\b(?:who|what|which \w+) (?:else )?(?:calls?|uses?|invokes?) {PLAIN}"),
     ("callers", rf"\bwhere (?:is|are) {PLAIN} (?:being )?(?:called|used|invoked)\b"),

@@ -46,11 +46,13 @@ class Claim:
     certainty: float  # probability that it is true, 0 to 1
     shape: str = ""  # a key of `rag.prompt.SHAPES` if a small model may phrase it
     draft: str = ""  # what that model reads instead of the sentence
+    block: str = ""  # a Python file that follows the sentence
 
     @property
     def sentence(self) -> str:
         """With its citation, as an answer shows it."""
-        return f"{self.text} {''.join(f'[{n}]' for n in self.numbers)}."
+        told = f"{self.text} {''.join(f'[{n}]' for n in self.numbers)}."
+        return f"{told}\n\n```python\n{self.block}\n```\n" if self.block else told
 
 
 SHORT = {"n't": " not", "n\u2019t": " not", "'re": " are", "\u2019re": " are", "i'm": "i am", "i'd": "i would"}

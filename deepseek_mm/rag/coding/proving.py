@@ -1,0 +1,226 @@
+"""A test file for a function: calls are tried in the sandbox, and what comes out twice becomes an assertion.
+
+Nothing runs unless whoever asks wants it run; before that there is a draft. The files of the function's own package
+are copied into the sandbox, so what it imports from elsewhere must be installed for the program's Python. Such tests
+hold what the code does today; that it is right, they do not say (Feathers, "Working Effectively with Legacy Code",
+2004: characterization tests).
+"""
+
+import ast
+import sysconfig
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from deepseek_mm.config import Config, ParseConfig
+from deepseek_mm.errors import BadFile, DeepSeekMMError, NothingThere
+from deepseek_mm.lm.fill import Draws, Gap, fill
+from deepseek_mm.lm.generator import Generator, Writes
+from deepseek_mm.parse.files import open_file
+from deepseek_mm.parse.text import decode_text
+from deepseek_mm.rag.coding.probes import Seen, draft_file, file_of, packed, printed, probe, prove, seen_of
+from deepseek_mm.rag.coding.trials import Target, Trial, target_of, trials
+from deepseek_mm.sandbox.nouns import Ran
+from deepseek_mm.sandbox.run import check_allowed, open_sandbox
+from index import Filter, Region
+from index.store import RegionStore
+
+CODE = Filter(kinds=("code",))
+MOST_FILES, MOST_BYTES = 2_000, 12_000_000  # of a package that are copied
+MOST_TESTS = 10
+MOST_DEEP = 4  # folders between a file and where imports start
+PROBES = (False, True, True, True)  # one here and now, three elsewhere: chance seldom falls the same way four times
+DRAWS = Draws(temperatures=(0.4, 0.6, 0.8), begun=(), most=32)  # of calls that the language model proposes
+INIT = "__init__.py"
+
+
+class Runs(Protocol):
+    """The sandbox."""
+
+    def __call__(self, code: str, *, text: str) -> Ran:
+        """How a program ended that finds `text` beside it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Written:
+    """A test file, and how it came about."""
+
+    text: str  # of the file; empty where there is nothing to try
+    verified: bool  # every assertion was seen, and the whole file passed
+    count: int = 0  # tests
+    dropped: int = 0  # calls whose outcome is not the same twice, takes too long or cannot be told
+    why_not: str = ""  # it was not run, in words
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Package:
+    """The files that a function needs of its own project."""
+
+    module: str  # as it is imported: "shop.money"
+    files: dict[str, str]  # path from the place of imports on -> text
+
+
+class Prover:
+    """Writes tests with this sandbox and this language model."""
+
+    def __init__(self, config: Config, lm: Generator) -> None:
+        self._config, self._lm, self._sandbox = config.sandbox, lm, open_sandbox(config)
+
+    def written(self, region: Region, store: RegionStore, *, run: bool) -> Written:
+        """Tests of what a region defines: tried in the sandbox where that was asked for, else a draft."""
+        draft = try_out(region, store, None, lambda region: ())
+        if not run or draft.why_not:
+            return draft
+        try:
+            check_allowed(self._config, local=True, granted=True)  # of others the edges see to it
+            return try_out(region, store, self._run, self._proposed)
+        except DeepSeekMMError as error:  # a wall is missing, or others run
+            return replace(draft, why_not=str(error))
+
+    def _run(self, code: str, *, text: str) -> Ran:
+        return self._sandbox.run(code, text=text)
+
+    def _proposed(self, region: Region) -> list[str]:
+        """Calls that the language model writes behind the code; none by one that does not go on from a text."""
+        if not isinstance(self._lm, Writes) or region.symbol is None:
+            return []
+        gap = Gap(before=f"{region.text}\n\n\nassert {region.symbol.name}(", after="")
+        filled = fill(self._lm, gap, DRAWS, stop=threading.Event(), spent=[])
+        return [f"{region.symbol.name}({each.text.strip()}" for each in filled]
+
+
+def try_out(
+    region: Region,
+    store: RegionStore,
+    runs: Runs | None,
+    propose: Callable[[Region], Sequence[str]],
+) -> Written:
+    """A test file for the function that a region defines; without `runs` a draft. `propose` gives calls."""
+    assert region.symbol is not None, "a definition"
+    try:
+        source = text_of(region.source.path)
+    except (DeepSeekMMError, OSError) as error:
+        return Written(text="", verified=False, why_not=f"its file cannot be read now: {error}")
+    found = target_of(source, region.symbol.path)
+    if found is None or not region.source.path.endswith(".py"):
+        return Written(text="", verified=False, why_not="it is no function or method of Python that a test could call")
+    target, node = found
+    if isinstance(node, ast.AsyncFunctionDef):
+        return Written(text="", verified=False, why_not="it is asynchronous, and tests of such are not written yet")
+    callers = [one.text for one in store.callers(target.name, where=CODE)]
+    tried = trials(target, region.symbol.doc or ast.get_docstring(node) or "", callers, propose(region))
+    place = f"{region.source.name}:{region.lines[0]}-{region.lines[1]}"
+    package = package_of(region.source.path, source, store)
+    draft = Written(
+        text=draft_file(target, package.module, tried[:MOST_TESTS], place), verified=False, count=len(tried)
+    )
+    return draft if runs is None else seen_twice(target, package, tried, place, runs=runs, draft=draft)
+
+
+def seen_twice(
+    target: Target, package: Package, tried: Sequence[Trial], place: str, *, runs: Runs, draft: Written
+) -> Written:
+    """Two probes, then the file itself; the draft with the reason where that fails."""
+    told = {"calls": [trial.call for trial in tried], "module": package.module, "name": target.imported}
+    outcomes: list[list[Seen]] = []
+    for elsewhere in PROBES:
+        ran = runs(probe(elsewhere), text=packed(package.files, **told))
+        heard = printed(ran.stdout)
+        if heard is None or heard.get("trouble"):
+            return with_reason(draft, ran, str((heard or {}).get("trouble", "")))
+        outcomes.append(seen_of(heard, tried))
+    steady = [
+        one for one, *others in zip(*outcomes, strict=False) if {one.key} == {o.key for o in others} and one.stands
+    ]
+    chosen = steady[:MOST_TESTS]
+    while chosen:
+        text = file_of(target, package.module, chosen, place)
+        ran = runs(prove(), text=packed(package.files, test=text))
+        heard = printed(ran.stdout)
+        failed = heard.get("failed") if heard else None
+        if not isinstance(failed, list):
+            return with_reason(draft, ran, "")
+        if not failed:
+            return Written(text=text, verified=True, count=len(chosen), dropped=len(tried) - len(steady))
+        bad = {int(str(name).rpartition("_")[2]) for name in failed}
+        chosen = [one for n, one in enumerate(chosen, start=1) if n not in bad]
+    return with_reason(draft, None, none_stands(outcomes[0]))
+
+
+def none_stands(seen: Sequence[Seen]) -> str:
+    """Why no call became a test: nobody wrote one, and guesses were of the wrong types; or all of them vary."""
+    if seen and all(one.guessed_wrong for one in seen):
+        return (
+            f"no call of it is written anywhere, and those that were guessed failed: {seen[0].error}: {seen[0].words}"
+        )
+    return "no call of it gave the same each time that a test could say"
+
+
+def with_reason(draft: Written, ran: Ran | None, trouble: str) -> Written:
+    """The draft, and why it is no more than that."""
+    if trouble or ran is None:
+        why = trouble
+    elif ran.ended_by:
+        why = f"the run was ended by its limit of {ran.ended_by}"
+    else:
+        why = (ran.stderr.strip().splitlines() or ["the program ended without a word"])[-1]
+    return Written(text=draft.text, verified=False, count=draft.count, why_not=why)
+
+
+def text_of(path: str) -> str:
+    """A file as it is now. BadFile or NothingThere."""
+    return decode_text(open_file(path, ParseConfig()).data, name=path)
+
+
+def package_of(path: str, source: str, store: RegionStore) -> Package:
+    """The file with its package, as far as the library knows it: those with many or large files stay incomplete."""
+    file, installed = PurePosixPath(path), PurePosixPath(sysconfig.get_paths()["purelib"])
+    if file.is_relative_to(installed):  # the program's Python has it
+        return Package(module=module_of(file, installed), files={})
+    root = root_of(file, source, store)
+    top = root / file.relative_to(root).parts[0] if file.parent != root else root
+    files, size = {str(file.relative_to(root)): source}, len(source)
+    where = Filter(folder=str(top), source_kinds=("code",), formats=("python",))
+    for other in store.sources(where, order="name", limit=MOST_FILES):
+        if other.path == path or "!/" in other.path or (top == root and PurePosixPath(other.path).parent != root):
+            continue
+        try:
+            text = text_of(other.path)
+        except (BadFile, NothingThere, OSError):
+            continue
+        size += len(text)
+        if size <= MOST_BYTES:
+            files[str(PurePosixPath(other.path).relative_to(root))] = text
+    return Package(module=module_of(file, root), files=files)
+
+
+def module_of(file: PurePosixPath, root: PurePosixPath) -> str:
+    """What it is imported as."""
+    return ".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+
+
+def root_of(file: PurePosixPath, source: str, store: RegionStore) -> PurePosixPath:
+    """The folder that imports start from: above the packages around a file, else above the folder that it imports from
+    or that others import it by, else the file's own.
+    """
+    folder = file.parent
+    while len(folder.parts) > 1 and Path(folder / INIT).is_file():
+        folder = folder.parent
+    if folder != file.parent:
+        return folder
+    named = {name.partition(".")[0] for node in ast.walk(ast.parse(source)) for name in imported(node)}
+    for parent in file.parents[:MOST_DEEP]:
+        words = " ".join(file.relative_to(parent.parent).with_suffix("").parts)
+        by_others = store.count_phrase(f"from {words} import") + store.count_phrase(f"import {words}")
+        if parent.name in named or by_others:
+            return parent.parent
+    return folder
+
+
+def imported(node: ast.AST) -> list[str]:
+    """Modules that a statement imports by their whole names."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
