@@ -53,8 +53,8 @@ def test_a_function_like_another_one_to_the_last_bit_comes_after_it():
 
 def test_what_both_rankings_have_early_comes_first_when_they_are_joined():
     first, second = np.array([[3, 1, 2]]), np.array([[1, 4, -1]])
-    assert joined([first, second]).tolist() == [[1, 3, 4]]
-    assert joined([first]).tolist() == first.tolist()
+    assert joined(first, second).tolist() == [[1, 3, 2]]
+    assert joined(first, np.full_like(first, -1)).tolist() == first.tolist()
 
 
 def test_words_are_ranked_by_the_librarys_own_index():

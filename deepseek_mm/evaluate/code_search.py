@@ -1,8 +1,8 @@
 """How early does a question find its function, among thousands of functions of packages that nothing was trained on?
 
 The packages are written down in `code_packages.json`. All ways read the same text: MiniLM as packaged, by cosine; BM25
-over the library's own index of words, in which a name counts twice; our vectors; and the ranks of the last two joined,
-our vectors' with twice the weight, as was best on the dev part. MRR@10 counts 1 / rank, and nothing beyond the tenth
+over the library's own index of words; our vectors; and the ranks of the last two joined as search joins them, with the
+weights that were best on the dev part. MRR@10 counts 1 / rank, and nothing beyond the tenth
 (Husain et al., CodeSearchNet, 2019, arXiv:1909.09436).
 
 Shape key:  N questions and as many functions, question n belonging to function n; K ranked ones (100)
@@ -29,13 +29,13 @@ from deepseek_mm.errors import ConfigError, MissingPackage
 from deepseek_mm.evaluate.functions import Function, distinct, functions_of
 from deepseek_mm.parse.packages import Package
 from deepseek_mm.rag.search.fused import fused
+from deepseek_mm.rag.search.worded import BY_VECTOR, BY_WORDS, DEPTH
 from index import Region, Source
 from index.store import RegionStore
 
 SPLITS = Path(__file__).with_name("code_packages.json")  # {split: names of packages}
 MOST = 100  # functions that are ranked for a question
 CUT = 10
-EARLY = 3  # of the joined ranks: the smaller, the more the first places of one ranking count
 BATCH = 64  # texts at a time
 NOWHERE = (0, 0, 0, 0)
 
@@ -117,7 +117,7 @@ def evaluate_code_search(
         minilm=score(plain),
         bm25=score(worded),
         vectors=score(vectors),
-        hybrid=score(joined([vectors, vectors, worded])),
+        hybrid=score(joined(vectors, worded)),
         functions=len(functions),
         packages=len({function.package for function in functions}),
     )
@@ -173,10 +173,11 @@ def score(ranked_NK: Ranked) -> Way:
     )
 
 
-def joined(rankings: Sequence[Ranked]) -> Ranked:
-    """Row by row as search joins them; equals by their place in the first."""
-    together = np.full_like(rankings[0], -1)
-    for row, ranked in zip(together, zip(*rankings, strict=True), strict=True):
-        best = fused([one[one >= 0].tolist() for one in ranked], depth=EARLY)[: len(row)]
+def joined(vectors: Ranked, words: Ranked) -> Ranked:
+    """Row by row as search joins them; equals by their place among the vectors."""
+    together = np.full_like(vectors, -1)
+    for row, *ranked in zip(together, vectors, words, strict=True):
+        both = [one[one >= 0].tolist() for one in ranked]
+        best = fused(both, [BY_VECTOR, BY_WORDS], depth=DEPTH)[: len(row)]
         row[: len(best)] = best
     return together

@@ -35,7 +35,7 @@ PAIRS, READ = "pairs.jsonl", "packages.tsv"
 TASKS, SHELL = "mbpp_511_974.jsonl", "tldr_en.jsonl"
 LAYERS = 3  # of the tower's six that are trained
 NEW = ("table.", "share")  # without a packaged twin
-TOWER = StepsConfig(steps=100, rate=2e-4, warm=0.08, decay=0.01, average=0.97)
+TOWER = StepsConfig(steps=400, rate=2e-4, warm=0.08, decay=0.01, average=0.97)
 TABLE = StepsConfig(steps=120, rate=5e-3, warm=0.05, average=0.97)
 TOWER_BATCH = BatchConfig(batch=112, tokens=64)
 TABLE_BATCH = BatchConfig(batch=384, tokens=128, doc=0.75, name=0.1, call=0.05, shell=0.07, task=0.03)
