@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from deepseek_mm.rag.coding import listing_of as listing_of
     from deepseek_mm.rag.coding import questions_to_try as questions_to_try
     from deepseek_mm.rag.query import SEARCH_HELP as SEARCH_HELP
+    from deepseek_mm.rag.query import search_parts as search_parts
+    from deepseek_mm.rag.query import search_with as search_with
+    from deepseek_mm.rag.query import search_without as search_without
     from deepseek_mm.rag.search import Heat as Heat
     from deepseek_mm.rag.search import cut as cut
     from deepseek_mm.rag.search import heat_map as heat_map
@@ -120,6 +123,9 @@ _HOMES = {
     "cut": "rag.search",
     "heat_map": "rag.search",
     "hit_spans": "rag.search",
+    "search_parts": "rag.query",
+    "search_with": "rag.query",
+    "search_without": "rag.query",
     "here_in": "sharing",
     "keep_dropped": "library.arriving",
     "keep_rules": "rag.checking",

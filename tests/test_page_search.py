@@ -186,27 +186,35 @@ def test_all_shown_are_selected_too_many_to_ask_and_let_go(visitor):
     expect(page.locator(".pick:checked")).to_have_count(0, timeout=WAIT_MS)
 
 
-def test_filters_search_again_are_told_and_can_be_cleared(visitor):
+def test_filters_stand_in_the_box_search_again_are_told_and_can_be_cleared(visitor):
     page = visitor.page
+    box, kind = page.get_by_role("textbox", name="What to look for"), page.get_by_role("combobox", name="Kind")
     search(page, "orange")
     expect(tiles(page)).to_have_count(24, timeout=WAIT_MS)
     page.get_by_role("button", name="Filters").first.click()
-    page.get_by_role("combobox", name="Kind").click()
+    kind.click()
     page.get_by_role("option", name="Documents").click()
     expect(page.get_by_text("Nothing found. Try other words, or another picture.")).to_be_visible(timeout=WAIT_MS)
     expect(page.get_by_text("Only what the filters allow.")).to_be_visible()
-    page.get_by_role("button", name="Clear filters").last.click()
+    expect(box).to_have_value("orange is:document")
+    page.get_by_role("button", name="Take is:document out of the search").press("Enter")
     expect(tiles(page)).to_have_count(24, timeout=WAIT_MS)
-    expect(page.get_by_role("combobox", name="Kind")).to_have_value("Any", timeout=WAIT_MS)
+    expect(box).to_have_value("orange")
+    expect(kind).to_have_value("Any", timeout=WAIT_MS)
 
     since = page.get_by_role("textbox", name="Taken from")
     since.fill("soon")
     since.press("Enter")
-    expect(page.get_by_role("alert").filter(has_text="'soon' is no date")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_role("alert").filter(has_text="soon is no date")).to_be_visible(timeout=WAIT_MS)
     expect(tiles(page)).to_have_count(24)  # what was there stays
     page.get_by_role("button", name="Clear filters").first.click()
     expect(since).to_have_value("", timeout=WAIT_MS)
     expect(page.get_by_role("alert")).to_have_count(0, timeout=WAIT_MS)
+    page.get_by_role("button", name="red", exact=True).click()
+    expect(box).to_have_value("orange colour:red", timeout=WAIT_MS)
+    box.press_sequentially(" type:png")
+    expect(page.locator(".chips li")).to_have_count(2, timeout=WAIT_MS)
+    expect(page.get_by_role("button", name="red", exact=True)).to_have_attribute("aria-pressed", "true")
 
 
 def test_results_are_sorted_by_name_and_best_first_again(visitor):

@@ -116,3 +116,12 @@ def test_the_box_is_completed_with_operators_and_with_what_this_library_has(me):
     assert me.get("/search/complete", params={"text": "a dog"}).json() == []
     code = {"text": "explain @no", "about": "code"}
     assert me.get("/search/complete", params=code).json() == []  # there is no code here
+
+
+def test_the_box_is_taken_apart_and_each_part_comes_with_what_is_left_without_it(me):
+    told = me.get("/search/parts", params={"text": "a dog until:2020 - grass"}).json()
+    assert told == [
+        {"name": "before", "value": "2020", "text": "until:2020", "rest": "a dog - grass"},
+        {"name": "away", "value": "grass", "text": "- grass", "rest": "a dog until:2020"},
+    ]
+    assert me.get("/search/parts", params={"text": "a dog"}).json() == []

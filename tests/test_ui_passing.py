@@ -11,7 +11,6 @@ from ui import edges, layout
 from ui.asking import Asking
 from ui.board import exhibits
 from ui.edges import BadBox
-from ui.filters import Wish
 from ui.passing import Passing, box_of
 from ui.pictures import Pictures
 from ui.results import Results
@@ -65,7 +64,7 @@ def test_a_part_that_was_drawn_is_looked_for_on_the_search_tab(passing, viewed):
 
 
 def test_a_part_of_the_picture_that_came_along_keeps_the_words_and_the_filters(passing, viewed):
-    before = passing.search.searching.search({"text": "red", "files": [viewed.at.citation.region.source.path]}, Wish())
+    before = passing.search.searching.search({"text": "red", "files": [viewed.at.citation.region.source.path]})
     brought = passing.search._brought(before)
     updates = press(passing, Viewed(exhibits=(brought,)), "part", results=before, box=[0, 0, 0.5, 1])
     found = updates[passing.search.results]

@@ -6,7 +6,6 @@ import pytest
 
 from deepseek_mm.records import Found, Match, Query
 from index import Label, Region, Source
-from ui.filters import Wish
 from ui.results import SORTED, Results, exhibit, grown, in_order, told, verdict, when
 from ui.words import CHINESE, ENGLISH
 
@@ -77,13 +76,12 @@ def test_the_line_tells_likeness_order_and_filters():
     exhibits = grown((), [match(1), match(2)], ENGLISH)
     found = Found(matches=(match(1), match(2)), found=True, certainty=0.9)
     results = Results(
-        query=Query(like=1),
+        query=Query(like=1, text="is:photo"),
         like="[1] dog",
         found=found,
         exhibits=exhibits,
         num=2,
         order="newest",
-        wish=Wish(kind="photos"),
     )
     assert told(results, ENGLISH) == (
         "Like [1] dog. The 2 nearest, newest first. 90 % sure that the library has it, 50 % needed. "

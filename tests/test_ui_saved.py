@@ -9,10 +9,9 @@ from fake_app import paper
 from deepseek_mm.config import Config
 from deepseek_mm.history import Saved
 from deepseek_mm.records import Query
-from ui.filters import Wish
 from ui.pictures import Pictures
 from ui.results import Results
-from ui.saved import SavedPart, is_new, listed, wish_of_saved
+from ui.saved import SavedPart, is_new, listed, text_of
 from ui.search import SearchTab
 from ui.searching import Newest, Searching
 from ui.viewer import Viewer
@@ -20,7 +19,7 @@ from ui.words import CHINESE, ENGLISH
 
 ME = "m" * 43
 DOGS = Saved(id=7, name="<dogs>", text="a dog", filters=(("since", "2024"),))
-AT_HAND = Results(query=Query(text="red green"), wish=Wish(kind="photos"))
+AT_HAND = Results(query=Query(text="red green is:photo"))
 
 
 @pytest.fixture
@@ -50,12 +49,12 @@ def history(part):
 def test_the_search_at_hand_is_saved_with_its_filters_and_found_again_by_a_press(part):
     html = press(part, "save", text="two colours")[part.tab.saved]
     (kept,) = history(part).saved_searches(session=ME)
-    assert (kept.text, kept.filters) == ("red green", (("kind", "photos"),))
+    assert (kept.text, kept.filters) == ("red green is:photo", ())
     assert ">two colours</button>" in html
     updates = press(part, "again", str(kept.id), results=Results())
-    assert updates[part.tab.box] == {"text": "red green", "files": []}
-    assert updates[part.tab.filters["kind"]] == "photos"
-    assert updates[part.tab.filters["since"]] == ""
+    assert updates[part.tab.box] == {"text": "red green is:photo", "files": []}
+    assert updates[part.tab.steering.fields["is"]] == "photos"
+    assert updates[part.tab.steering.fields["after"]] == ""
     assert len(updates[part.tab.results].exhibits) == 2
 
 
@@ -90,14 +89,14 @@ def test_names_stay_text_and_each_has_a_button_that_deletes_it():
 
 
 def test_what_is_saved_already_or_says_nothing_is_not_offered_to_be_saved():
-    same = Results(query=Query(text="a dog"), wish=Wish(since="2024"))
-    known = {(DOGS.text, DOGS.filters)}
-    assert not is_new(same, known)
+    known = {text_of(DOGS, ENGLISH)}
+    assert not is_new(Results(query=Query(text="a dog after:2024")), known)
     assert is_new(Results(query=Query(text="a dog")), known)
     assert not is_new(Results(query=Query(like=3)), known)
+    assert not is_new(Results(), known)
 
 
-def test_a_filter_that_this_page_does_not_know_is_passed_over():
-    assert wish_of_saved(Saved(id=1, name="x", text="", filters=(("since", "2024"), ("zoom", "3")))) == Wish(
-        since="2024"
-    )
+def test_filters_that_were_saved_beside_the_words_stand_in_the_box_now():
+    filters = (("kind", "written"), ("since", "2024"), ("until", "2024-05"), ("collection", "my trip"), ("zoom", "3"))
+    text = text_of(Saved(id=1, name="x", text="a dog", filters=filters), ENGLISH)
+    assert text == 'a dog is:photo kind:text in:"my trip" after:2024 before:2024-06-01'

@@ -1,6 +1,5 @@
 """The Search tab: what is placed, which updates results become, and what a press in the grid does."""
 
-from dataclasses import fields
 from types import SimpleNamespace
 from urllib.parse import unquote
 
@@ -9,15 +8,12 @@ import pytest
 from fake_app import paper
 
 from deepseek_mm.config import Config
-from ui.filters import Wish
 from ui.pictures import Pictures
 from ui.results import ORDERS, Results
 from ui.search import SearchTab
 from ui.searching import Newest, Searching
 from ui.viewer import Viewer
 from ui.words import ENGLISH
-
-ANY = Wish()
 
 
 @pytest.fixture
@@ -33,7 +29,7 @@ def tab(tmp_path, monkeypatch):
 
 @pytest.fixture
 def found(tab) -> Results:
-    return tab.searching.search({"text": "red green"}, ANY)
+    return tab.searching.search({"text": "red green"})
 
 
 def test_an_older_search_that_speaks_late_puts_the_line_of_the_newer_one_back(tab, found):
@@ -49,15 +45,29 @@ def test_an_older_search_that_speaks_late_puts_the_line_of_the_newer_one_back(ta
 def press(tab, act: str, what: object, results: Results, newest: Newest | None = None) -> dict:
     """All updates of one press, the later over the earlier."""
     updates: dict = {}
-    for each in tab._pressed(act, what, results, newest or Newest(), ANY):
+    for each in tab._pressed(act, what, results, newest or Newest()):
         updates |= each
     return updates
 
 
-def test_there_is_one_component_for_each_filter_in_the_order_of_a_wish(tab):
-    assert list(tab.filters) == [field.name for field in fields(Wish)]
-    assert [each.value or "" for each in tab.filters.values()] == [""] * 7
+def test_every_order_of_results_can_be_chosen(tab):
     assert tuple(value for _, value in tab.order.choices) == ORDERS
+
+
+def test_a_control_writes_into_the_box_which_is_searched_and_read_back(tab, found):
+    entry = {"text": "red green", "files": []}
+    first, *_, last = tab.steered(Newest(), found, entry, lambda text: f"{text} type:pdf colour:red")
+    assert first[tab.box] == {"text": "red green type:pdf colour:red", "files": []}
+    assert first[tab.steering.fields["type"]] == "pdf"
+    assert first[tab.steering.chips].count("<li>") == 2
+    assert set(tab.steering.parts) < set(first)
+    assert last[tab.results].query.text == "red green type:pdf colour:red"
+
+
+def test_a_box_that_is_emptied_by_a_press_is_a_tab_as_it_was_at_first(tab, found):
+    *_, last = tab.steered(Newest(), found, {"text": "type:pdf", "files": []}, lambda text: "")
+    assert last[tab.results].query is None
+    assert 'data-act="try"' in last[tab.grid]
 
 
 def test_results_become_a_grid_a_line_and_an_order(tab, found):
@@ -71,7 +81,7 @@ def test_results_become_a_grid_a_line_and_an_order(tab, found):
 
 
 def test_filters_at_work_can_be_left_where_they_are_told(tab):
-    updates = tab.render(tab.searching.search({"text": "red"}, Wish(kind="photos")))
+    updates = tab.render(tab.searching.search({"text": "red is:photo"}))
     assert ENGLISH.results_filtered in updates[tab.said]
     assert 'data-act="unfilter"' in updates[tab.said]
 
@@ -106,6 +116,7 @@ def test_a_press_on_a_tile_opens_it_large_and_a_wrong_one_does_nothing(tab, foun
 def test_an_example_is_put_into_the_box_and_searched(tab):
     updates = press(tab, "try", "0", Results())
     assert updates[tab.box] == {"text": ENGLISH.search_examples[0], "files": []}
+    assert updates[tab.steering.chips] == ""
     assert updates[tab.results].query.text == ENGLISH.search_examples[0]
 
 
@@ -142,7 +153,7 @@ def test_results_that_reach_the_page_after_newer_ones_are_replaced_by_them(tab, 
 
 def test_more_that_comes_after_a_newer_search_is_not_shown(tab, found):
     newest = Newest()
-    pressed = tab._pressed("more", str(found.num), found, newest, ANY)
+    pressed = tab._pressed("more", str(found.num), found, newest)
     next(pressed)
     newest.take()
     assert list(pressed) == []

@@ -1,6 +1,7 @@
 """The Search tab's handlers: over paper, and over a real library whose towers know colours."""
 
 from dataclasses import dataclass, field, replace
+from unittest.mock import ANY as ANYTHING
 
 import pytest
 from fake_app import paper
@@ -10,12 +11,9 @@ from rag_house import build, paint, put
 from deepseek_mm.config import Config
 from deepseek_mm.records import Found, Match, Query
 from index import EVERYTHING, Filter, Region, Source
-from ui.filters import Wish
 from ui.results import REACH, SORTED, STEP, Results, told
 from ui.searching import Newest, Searching
 from ui.words import ENGLISH
-
-ANY = Wish()
 
 
 @pytest.fixture
@@ -69,7 +67,7 @@ def numbers(results) -> list[int]:
 
 
 def test_words_find_regions_that_are_numbered_from_one(searching):
-    results = searching.search({"text": "red green", "files": []}, ANY)
+    results = searching.search({"text": "red green", "files": []})
     assert names(results) == ["kite.jpg", "grass.jpg"]
     assert numbers(results) == [1, 2]
     assert told(results, ENGLISH) == "The nearest, best first. 90 % sure that the library has it, 50 % needed."
@@ -80,18 +78,18 @@ def test_words_find_regions_that_are_numbered_from_one(searching):
 def test_a_picture_finds_its_like_with_or_without_words(searching, tmp_path):
     path = tmp_path / "mine.png"
     picture("green").save(path)
-    assert names(searching.search({"text": "", "files": [str(path)]}, ANY)) == ["grass.jpg"]
-    assert names(searching.search({"text": "red", "files": [str(path)]}, ANY)) == ["kite.jpg", "grass.jpg"]
+    assert names(searching.search({"text": "", "files": [str(path)]})) == ["grass.jpg"]
+    assert names(searching.search({"text": "red", "files": [str(path)]})) == ["kite.jpg", "grass.jpg"]
 
 
 def test_finding_nothing_at_all_is_said(searching):
-    results = searching.search({"text": "purple"}, ANY)
+    results = searching.search({"text": "purple"})
     assert (results.shown, told(results, ENGLISH), results.notice) == ((), ENGLISH.results_none, "")
 
 
 @pytest.mark.parametrize("entry", [None, {"text": "  ", "files": []}])
 def test_an_empty_search_is_told_what_to_do(searching, entry):
-    results = searching.search(entry, ANY)
+    results = searching.search(entry)
     assert results.notice == ENGLISH.search_empty
     assert results.query is None
 
@@ -99,46 +97,51 @@ def test_an_empty_search_is_told_what_to_do(searching, entry):
 def test_errors_become_sentences(searching, tmp_path):
     path = tmp_path / "notes.jpg"
     path.write_text("hello")
-    assert "notes.jpg" in searching.search({"text": "", "files": [str(path)]}, ANY).notice
-    assert searching.search({"text": "crash"}, ANY).notice == ENGLISH.bug
-    assert "'soon' is no date" in searching.search({"text": "red"}, Wish(since="soon")).notice
+    assert "notes.jpg" in searching.search({"text": "", "files": [str(path)]}).notice
+    assert searching.search({"text": "crash"}).notice == ENGLISH.bug
 
 
-def test_filters_reach_the_search_and_are_mentioned(earnest):
-    entry = {"text": "red"}
-    assert "a.png" in names(earnest.search(entry, ANY))
-    documents = earnest.search(entry, Wish(kind="documents"))
+def test_operators_bound_the_search_and_are_mentioned(earnest):
+    assert "a.png" in names(earnest.search({"text": "red"}))
+    documents = earnest.search({"text": "red is:document"})
     assert names(documents) == []
     assert ENGLISH.results_filtered in told(documents, ENGLISH)
 
 
-def test_other_filters_search_again_for_what_was_sent_and_not_for_what_is_in_the_box(earnest):
-    before = earnest.search({"text": "red"}, Wish(kind="documents"))
-    assert names(earnest.refine(before, ANY))[0] == "a.png"
-    assert earnest.refine(before, ANY).token != before.token
+def test_what_a_control_wrote_is_searched_with_all_that_stands_in_the_box(earnest):
+    before = earnest.search({"text": "red is:document"}, "newest")
+    after = earnest.steer({"text": "red", "files": []}, before)
+    assert names(after)
+    assert (after.order, after.token == before.token) == ("newest", False)
+    assert earnest.steer({"text": "", "files": []}, before) == replace(Results(), token=ANYTHING)
 
 
-def test_a_filter_that_says_nothing_leaves_the_results_where_they_are(earnest):
-    before = earnest.search({"text": "red"}, ANY)
-    after = earnest.refine(before, Wish(since="soon"))
-    assert "'soon' is no date" in after.notice
+def test_what_cannot_be_understood_leaves_the_results_where_they_are(earnest):
+    before = earnest.search({"text": "red"})
+    after = earnest.steer({"text": "red after:soon", "files": []}, before)
+    assert "soon is no date" in after.notice
     assert (after.shown, after.token) == (before.shown, before.token)
 
 
-def test_a_filter_before_the_first_search_searches_nothing(searching):
-    nothing = searching.search(None, ANY)
-    assert searching.refine(nothing, Wish(kind="photos")) is nothing
+def test_of_more_like_a_result_the_box_bounds_where_alone(earnest):
+    like = earnest.like(earnest.search({"text": "red"}).shown[0])
+    bounded = earnest.steer({"text": "red kite - grass is:document", "files": []}, like)
+    assert (bounded.query.text, bounded.query.like, names(bounded)) == ("is:document", like.query.like, [])
+    free = earnest.steer({"text": "red kite", "files": []}, bounded)
+    assert names(free) == names(like)
+    wrong = earnest.steer({"text": "after:soon", "files": []}, like)
+    assert ("soon is no date" in wrong.notice, names(wrong)) == (True, names(like))
 
 
 def test_more_like_one_result_leaves_out_that_one(earnest):
-    first = earnest.search({"text": "red"}, ANY).shown[0]
+    first = earnest.search({"text": "red"}).shown[0]
     results = earnest.like(first)
     assert first.citation.region.source.name not in names(results)
     assert told(results, ENGLISH).startswith(f"Like {first.caption.splitlines()[0]}.")
 
 
 def test_more_like_what_was_removed_meanwhile_becomes_a_sentence(earnest):
-    first = earnest.search({"text": "red"}, ANY).shown[0]
+    first = earnest.search({"text": "red"}).shown[0]
     earnest.assistant.store.remove([first.citation.region.source.id])
     results = earnest.like(first)
     assert results.notice
@@ -163,7 +166,7 @@ def test_an_empty_library_is_known_as_such(earnest, tmp_path):
 
 def test_more_come_step_by_step_until_the_farthest_look_and_numbers_go_on():
     searching = endless(10_000)
-    results = searching.search({"text": "anything"}, ANY)
+    results = searching.search({"text": "anything"})
     first = names(results)
     assert numbers(results) == list(range(1, STEP + 1))
     while not results.is_end:
@@ -177,7 +180,7 @@ def test_more_come_step_by_step_until_the_farthest_look_and_numbers_go_on():
 
 def test_all_of_a_small_library_is_shown_and_then_it_is_the_end():
     searching = endless(30)
-    results = searching.search({"text": "anything"}, ANY)
+    results = searching.search({"text": "anything"})
     assert (results.num, results.is_end) == (STEP, False)
     results = searching.more(results, results.num)
     assert (results.num, results.is_end, results.is_all) == (30, True, True)
@@ -185,13 +188,13 @@ def test_all_of_a_small_library_is_shown_and_then_it_is_the_end():
 
 
 def test_many_regions_of_few_photos_do_not_end_the_search_early():
-    results = endless(40, per_photo=2).search({"text": "anything"}, ANY)
+    results = endless(40, per_photo=2).search({"text": "anything"})
     assert len(results.exhibits) == 40
 
 
 def test_asking_twice_for_more_brings_more_once():
     searching = endless(10_000)
-    results = searching.search({"text": "anything"}, ANY)
+    results = searching.search({"text": "anything"})
     more = searching.more(results, STEP)
     assert searching.more(more, STEP) is more
     assert searching.more(more, "<b>") is more
@@ -199,7 +202,7 @@ def test_asking_twice_for_more_brings_more_once():
 
 def test_another_order_is_that_of_the_nearest_two_hundred():
     searching = endless(10_000)
-    best = searching.search({"text": "anything"}, ANY)
+    best = searching.search({"text": "anything"})
     oldest = searching.sort(best, "oldest")
     assert names(oldest)[0] == f"{SORTED - 1:04}.jpg"  # the one with the greatest number is the oldest
     assert told(oldest, ENGLISH).startswith("The 200 nearest, oldest first.")
@@ -211,12 +214,12 @@ def test_another_order_is_that_of_the_nearest_two_hundred():
 
 def test_an_order_that_nobody_knows_is_best_first():
     searching = endless(30)
-    best = searching.search({"text": "anything"}, ANY)
+    best = searching.search({"text": "anything"})
     assert searching.sort(best, ["<b>"]).order == ""
 
 
 def test_an_error_while_more_is_looked_for_leaves_what_is_there(searching):
-    results = replace(searching.search({"text": "red"}, ANY), query=Query(text="crash"), is_all=False, num=0)
+    results = replace(searching.search({"text": "red"}), query=Query(text="crash"), is_all=False, num=0)
     for after in (searching.more(results, 0), searching.sort(results, "newest")):
         assert after.notice == ENGLISH.bug
         assert after.exhibits == results.exhibits
@@ -244,7 +247,7 @@ def test_the_picture_counts_more_or_less_beside_the_words_without_another_upload
     file = tmp_path / "mine.png"
     picture("red").save(file)
     entry = {"text": "green", "files": [str(file)]}
-    before = earnest.search(entry, ANY, "", 5.0)
+    before = earnest.search(entry, "", 5.0)
     assert (names(before)[0], before.weighs, before.brought) == ("a.png", True, str(file))
     after = earnest.weigh(before, 0.2)
     assert (names(after)[0], after.query.image_weight, after.token != before.token) == ("b.png", 0.2, True)
@@ -254,8 +257,8 @@ def test_the_picture_counts_more_or_less_beside_the_words_without_another_upload
 def test_a_weight_that_cannot_be_keeps_what_is_shown_and_says_so(earnest, tmp_path, weight):
     file = tmp_path / "mine.png"
     picture("red").save(file)
-    before = earnest.search({"text": "green", "files": [str(file)]}, ANY)
+    before = earnest.search({"text": "green", "files": [str(file)]})
     after = earnest.weigh(before, weight)
     assert (after.notice != "", names(after)) == (True, names(before))
-    words_only = earnest.search({"text": "green"}, ANY)
+    words_only = earnest.search({"text": "green"})
     assert earnest.weigh(words_only, 2.0) is words_only

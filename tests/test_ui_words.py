@@ -17,6 +17,7 @@ ALIKE = {
     "picture_alone of code",
     "title",
     "folder_hint",
+    "path_hint",
     "examples",
     "picture_alone",
     "search_examples",

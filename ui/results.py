@@ -8,7 +8,7 @@ from datetime import datetime
 
 from deepseek_mm import Citation, Found, Match, Query
 from ui.exhibits import Exhibit, caption
-from ui.filters import Wish
+from ui.steering import bounds_in
 from ui.words import Words
 
 STEP = 24  # photos and documents that are shown at first, and each time more
@@ -22,7 +22,6 @@ class Results:
     """What the tab shall show, and what is needed to show more of it."""
 
     query: Query | None = None  # None before the first search
-    wish: Wish = Wish()
     like: str = ""  # the name of what they are like, if they are
     brought: str = ""  # file of the picture that came with the search, if one did
     order: str = ""  # one of ORDERS
@@ -38,6 +37,11 @@ class Results:
     def certain(self) -> bool:
         """False: what is shown is only the nearest."""
         return self.found.found or not self.exhibits
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether operators in the box leave something out."""
+        return self.query is not None and bool(bounds_in(self.query.text))
 
     @property
     def weighs(self) -> bool:
@@ -102,7 +106,7 @@ def told(results: Results, words: Words) -> str:
     if results.query is None:
         return ""
     like = words.results_like.format(name=results.like) if results.like else ""
-    filtered = words.results_filtered if results.wish != Wish() else ""
+    filtered = words.results_filtered if results.is_bounded else ""
     return _sentences(words, (like, verdict(results.found, words, _sorted(results, words)), filtered))
 
 

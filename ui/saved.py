@@ -4,9 +4,8 @@ HTML and the joining of its buttons; what is saved belongs to the browser that s
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from html import escape
-from typing import Any
 
 import gradio as gr
 
@@ -14,11 +13,11 @@ from deepseek_mm import Saved
 from ui import edges
 from ui.ask import QUIET
 from ui.asking import Entry
-from ui.filters import Wish
 from ui.html import button
 from ui.results import Results
-from ui.search import ALL_OF_THEM, SearchTab, Updates
+from ui.search import ALL_OF_THEM, SearchTab
 from ui.searching import Newest
+from ui.steering import Updates, box_of
 from ui.words import Words
 
 
@@ -32,7 +31,7 @@ class SavedPart:
         """Connect it; `kept` is the browser's secret, `opened` the tab that shows them."""
         tab = self.tab
         inputs = [tab.sent_ms, kept, tab.results, tab.newest]
-        outputs = [tab.saved, *tab.parts, tab.box, *tab.filters.values()]
+        outputs = [tab.saved, *tab.parts, tab.box, *tab.steering.parts]
         tab.saved.click(self._pressed, inputs, outputs, **ALL_OF_THEM)
         for event in (tab.grid.change, opened.select):  # a state's own change would hash it, with its pictures
             event(self.html, [kept, tab.results], tab.saved, **QUIET)
@@ -54,7 +53,7 @@ class SavedPart:
         try:
             session = edges.require_session(kept, words)
             if act == "save" and results.query is not None:
-                history.save_search(text, results.query.text, asdict(results.wish), session=session)
+                history.save_search(text, results.query.text, {}, session=session)
             elif act == "forget":
                 history.forget_search(edges.number(what), session=session)
             elif act == "again":
@@ -67,16 +66,16 @@ class SavedPart:
             yield {tab.saved: self.html(kept, results)}
 
     def _again(self, saved: Saved, newest: Newest, sent: float | None) -> Iterator[Updates]:
-        """The box and the filters as they were, and what is found now."""
-        tab, wish = self.tab, wish_of_saved(saved)
-        entry: Entry = {"text": saved.text, "files": []}
-        yield {tab.box: entry, **{tab.filters[name]: value for name, value in asdict(wish).items()}}
-        yield from tab.run(newest, lambda: tab.searching.search(entry, wish), sent)
+        """The box as it was, and what is found now."""
+        tab = self.tab
+        entry: Entry = {"text": text_of(saved, tab.searching.words), "files": []}
+        yield {tab.box: entry, **tab.steering.mirror(entry["text"])}
+        yield from tab.run(newest, lambda: tab.searching.search(entry), sent)
 
 
-def wish_of_saved(saved: Saved) -> Wish:
-    """Its filters; one that this page does not know is passed over."""
-    return Wish(**{name: value for name, value in saved.filters if name in Wish.__dataclass_fields__})
+def text_of(saved: Saved, words: Words) -> str:
+    """What stood in the box; filters that were saved beside it, as pages once did, stand in it now."""
+    return box_of(saved.text, dict(saved.filters), words)
 
 
 def listed(saved: list[Saved], results: Results, words: Words) -> str:
@@ -86,8 +85,8 @@ def listed(saved: list[Saved], results: Results, words: Words) -> str:
         f"{button('forget', each.id, 'x', label=words.saved_forget.format(name=each.name))}</span>"
         for each in saved
     )
-    known = {(each.text, each.filters) for each in saved}
-    field = _field(words) if results.query is not None and is_new(results, known) else ""
+    known = {text_of(each, words) for each in saved}
+    field = _field(words) if is_new(results, known) else ""
     return (
         f'<div class="saved" role="group" aria-label="{escape(words.saved)}">{chips}{field}</div>'
         if chips + field
@@ -95,11 +94,10 @@ def listed(saved: list[Saved], results: Results, words: Words) -> str:
     )
 
 
-def is_new(results: Results, known: set[tuple[str, Any]]) -> bool:
-    """Whether the search at hand has words or filters, and is not saved yet."""
-    filters = tuple(sorted((name, value) for name, value in asdict(results.wish).items() if value))
+def is_new(results: Results, known: set[str]) -> bool:
+    """Whether the search at hand has words or operators, and is not saved yet."""
     text = results.query.text if results.query else ""
-    return bool(text or filters) and (text, filters) not in known
+    return bool(text) and text not in known
 
 
 def _field(words: Words) -> str:

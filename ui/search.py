@@ -20,21 +20,20 @@ from ui import edges, grid
 from ui.ask import QUIET
 from ui.asking import Entry
 from ui.exhibits import Exhibit, exhibit
-from ui.filters import Wish, wish_of
 from ui.html import button, hint, link, notice
 from ui.packing import pack
 from ui.pictures import TINY_PX, Pictures
 from ui.piece import piece
 from ui.results import Results, told
 from ui.searching import Newest, Searching
+from ui.steering import TYPED, Steering, Updates, pressed, unbounded, written
 from ui.talk import Talk
 from ui.viewer import Viewer
 from ui.why import meter, why_of
 from ui.words import Words
 
-Updates = dict[Any, Any]
-TYPED = ("since", "until", "folder")  # filters that count when Enter is pressed
 SENT_MS = "(_, ...all) => [performance.now(), ...all]"  # the browser fills in the first input: when it sends
+LATEST: dict[str, Any] = {"trigger_mode": "always_last", **QUIET}  # of what is typed
 # of events none is lost
 ALL_OF_THEM: dict[str, Any] = {"js": SENT_MS, "trigger_mode": "multiple", "concurrency_limit": 8, **QUIET}
 
@@ -47,8 +46,7 @@ class SearchTab:
     pictures: Pictures
     viewer: Viewer
     box: gr.MultimodalTextbox
-    filters: dict[str, Any]  # by the fields of a Wish
-    unfilter: gr.Button
+    steering: Steering
     saved: gr.HTML  # searches that this browser saved
     notice: gr.HTML
     said: gr.HTML
@@ -73,9 +71,7 @@ class SearchTab:
             f'<p class="hint box-help">{escape(words.search_help)} <code>{escape(SEARCH_HELP)}</code></p>',
             listens="",
         )
-        with gr.Accordion(words.filters, open=False, elem_classes="filters"):
-            filters = _place_filters(words)
-            unfilter = gr.Button(words.filters_clear, size="sm", elem_classes="unfilter")
+        steering = Steering.place(words)
         saved = piece(elem_classes="saved-part")
         weight = gr.Slider(0, 4, value=1, step=0.25, label=words.picture_counts, visible=False, elem_classes="weight")
         with gr.Row(elem_classes="above-grid", equal_height=True):
@@ -90,8 +86,7 @@ class SearchTab:
             pictures=pictures,
             viewer=viewer,
             box=box,
-            filters=filters,
-            unfilter=unfilter,
+            steering=steering,
             notice=piece(listens="", visible=False),
             said=said,
             order=order,
@@ -140,7 +135,7 @@ class SearchTab:
 
     def offer(self, tab: gr.Tab) -> None:
         """Fill the lists of labels, file types and collections whenever the tab is opened."""
-        lists = [self.filters[name] for name in ("label", "format", "collection")]
+        lists = [self.steering.fields[name] for name in ("label", "type", "in")]
 
         def offered(results: Results) -> Updates:
             updates: Updates = {
@@ -152,8 +147,8 @@ class SearchTab:
 
     def join_ask(self, ask_about: Callable[[Sequence[Region], Talk], Updates], talk: gr.State, also: list[Any]) -> None:
         """Connect the grid. `ask_about` opens the Ask tab with the chosen ones; `also` is what else it updates."""
-        inputs = [self.sent_ms, self.results, self.newest, talk, *self.filters.values()]
-        outputs = [*self.parts, self.box, self.packed, *self.viewer.parts, *also]
+        inputs = [self.sent_ms, self.results, self.newest, talk]
+        outputs = [*self.parts, self.box, *self.steering.parts, self.packed, *self.viewer.parts, *also]
 
         def pressed(
             sent: float | None,
@@ -161,24 +156,22 @@ class SearchTab:
             newest: Newest,
             talk: Talk,
             event: gr.EventData,
-            *values: str | None,
         ) -> Iterator[Updates]:
             act, what = str(getattr(event, "act", "")), getattr(event, "what", "")
             if act == "ask" and (regions := self._regions(results, what)):
                 yield ask_about(regions, talk)
             else:
-                yield from self._pressed(act, what, results, newest, wish_of(*values), sent)
+                yield from self._pressed(act, what, results, newest, sent)
 
         self.grid.click(pressed, inputs, outputs, **ALL_OF_THEM)
 
     def _join(self) -> None:
         """Connect all but the grid. Whatever is sent while a search runs is sent: the newest wins."""
-        filters = list(self.filters.values())
+        steering = self.steering
 
-        def search(
-            sent: float | None, newest: Newest, entry: Entry, order: str, weight: float, *values: str | None
-        ) -> Iterator[Updates]:
-            yield from self.run(newest, lambda: self.searching.search(entry, wish_of(*values), order, weight), sent)
+        def search(sent: float | None, newest: Newest, entry: Entry, order: str, weight: float) -> Iterator[Updates]:
+            yield steering.mirror(edges.split_entry(entry)[0])
+            yield from self.run(newest, lambda: self.searching.search(entry, order, weight), sent)
 
         def weigh(sent: float | None, newest: Newest, results: Results, weight: float) -> Iterator[Updates]:
             yield from self.run(newest, lambda: self.searching.weigh(results, weight), sent)
@@ -187,28 +180,55 @@ class SearchTab:
             brought = self._brought(results)
             return self.viewer.open([brought], "0") if brought else {self.viewer.html: gr.skip()}
 
-        def refine(sent: float | None, newest: Newest, results: Results, *values: str | None) -> Iterator[Updates]:
-            yield {self.notice: gr.skip()}  # a generator that says nothing would empty every part
-            if results.query is not None:
-                yield from self.run(newest, lambda: self.searching.refine(results, wish_of(*values)), sent)
-
-        def unfilter(sent: float | None, newest: Newest, results: Results) -> Iterator[Updates]:
-            yield dict.fromkeys(filters, "")
-            yield from refine(sent, newest, results, *[""] * len(filters))
-
         def sort(sent: float | None, newest: Newest, results: Results, order: str) -> Iterator[Updates]:
             yield from self.run(newest, lambda: self.searching.sort(results, order), sent)
 
         asked = [self.sent_ms, self.newest]
         held = [*asked, self.results]
-        self.box.submit(search, [*asked, self.box, self.order, self.weight, *filters], self.parts, **ALL_OF_THEM)
+        shown = [*self.parts, *steering.parts]
+        self.box.submit(search, [*asked, self.box, self.order, self.weight], shown, **ALL_OF_THEM)
+        self.box.change(lambda entry: steering.mirror(edges.split_entry(entry)[0]), self.box, steering.parts, **LATEST)
         self.weight.release(weigh, [*held, self.weight], self.parts, **ALL_OF_THEM)
         self.asked.click(look, self.results, self.viewer.parts, **QUIET)
         self.order.input(sort, [*held, self.order], self.parts, **ALL_OF_THEM)
-        for name, each in self.filters.items():
-            (each.submit if name in TYPED else each.input)(refine, [*held, *filters], self.parts, **ALL_OF_THEM)
-        for press in (self.unfilter.click, self.said.click):
-            press(unfilter, held, [*self.parts, *filters], **ALL_OF_THEM)
+        self._join_steering([*held, self.box], [*shown, self.box])
+
+    def _join_steering(self, held: list[Any], outputs: list[Any]) -> None:
+        """Connect what writes into the box."""
+
+        def write(name: str) -> Callable[..., Iterator[Updates]]:
+            def act(
+                sent: float | None, newest: Newest, results: Results, entry: Entry, value: str | None
+            ) -> Iterator[Updates]:
+                yield from self.steered(newest, results, entry, lambda text: written(text, name, value), sent)
+
+            return act
+
+        def press(
+            sent: float | None, newest: Newest, results: Results, entry: Entry, event: gr.EventData
+        ) -> Iterator[Updates]:
+            said, what = (str(getattr(event, each, "")) for each in ("act", "what"))
+            change = unbounded if said == "unfilter" else lambda text: pressed(text, said, what)
+            yield from self.steered(newest, results, entry, change, sent)
+
+        def clear(sent: float | None, newest: Newest, results: Results, entry: Entry) -> Iterator[Updates]:
+            yield from self.steered(newest, results, entry, unbounded, sent)
+
+        self.steering.clear.click(clear, held, outputs, **ALL_OF_THEM)
+        for name, each in self.steering.fields.items():
+            (each.submit if name in TYPED else each.input)(write(name), [*held, each], outputs, **ALL_OF_THEM)
+        for each in (self.steering.chips, self.steering.colours, self.said):
+            each.click(press, held, outputs, **ALL_OF_THEM)
+
+    def steered(
+        self, newest: Newest, results: Results, entry: Entry, change: Callable[[str], str], sent: float | None = None
+    ) -> Iterator[Updates]:
+        """Change the box's text and search for what it says then."""
+        text, paths = edges.split_entry(entry)
+        now: Entry = {"text": change(text), "files": [str(path) for path in paths]}
+        yield {self.box: now, **self.steering.mirror(now["text"])}
+        weight = results.query.image_weight if results.query is not None else 1.0
+        yield from self.run(newest, lambda: self.searching.steer(now, results, weight), sent)
 
     def run(self, newest: Newest, work: Callable[[], Results], sent: float | None = None) -> Iterator[Updates]:
         """Say that it is at work; show what it finds, unless something newer was sent (see Newest).
@@ -227,7 +247,7 @@ class SearchTab:
             yield {self.said: self._said(newest.shown) if newest.shown is not None else gr.skip()}
 
     def _pressed(
-        self, act: str, what: object, results: Results, newest: Newest, wish: Wish, sent: float | None = None
+        self, act: str, what: object, results: Results, newest: Newest, sent: float | None = None
     ) -> Iterator[Updates]:
         """A button in the grid; both words come from the browser, and may be anything."""
         examples, ticket = self.searching.words.search_examples, newest.ticket
@@ -243,8 +263,8 @@ class SearchTab:
             yield from self._export(grid.picked(results.shown, what), results)
         elif act == "try" and str(what) in map(str, range(len(examples))):
             entry: Entry = {"text": examples[int(str(what))], "files": []}
-            yield {self.box: entry}
-            yield from self.run(newest, lambda: self.searching.search(entry, wish), sent)
+            yield {self.box: entry, **self.steering.mirror(entry["text"])}
+            yield from self.run(newest, lambda: self.searching.search(entry), sent)
 
     def _export(self, chosen: Sequence[Exhibit], results: Results) -> Iterator[Updates]:
         """Pack them, saying how far it is; the browser then fetches the file."""
@@ -266,7 +286,7 @@ class SearchTab:
         sure = meter(found.certainty, found.threshold) if results.exhibits else ""  # of nothing, nothing is measured
         foreign = words.not_english.format(language=found.language) if found.language else ""
         foreign = f'<p class="notice foreign" role="status">{escape(foreign)}</p>' if foreign else ""
-        out = button("unfilter", "", words.filters_clear) if results.wish != Wish() else ""
+        out = button("unfilter", "", words.filters_clear) if results.is_bounded else ""
         return f'<p class="hint" role="status">{sure}{escape(told(results, words))}</p>{out}{foreign}'
 
     def _idle(self) -> Updates:
@@ -318,27 +338,3 @@ def _orders(words: Words) -> list[tuple[str, str]]:
     return [
         (words.sort_best, ""), (words.sort_newest, "newest"), (words.sort_oldest, "oldest"), (words.sort_name, "name"),
     ]  # fmt: skip
-
-
-def _place_filters(words: Words) -> dict[str, Any]:
-    """One component for each field of a Wish, in the same order."""
-    kinds = [
-        (words.any, ""), (words.kind_photos, "photos"), (words.kind_documents, "documents"),
-        (words.kind_code, "code"), (words.kind_written, "written"),
-    ]  # fmt: skip
-    any_one = [(words.any, "")]
-    with gr.Row():
-        first = {
-            "kind": gr.Dropdown(kinds, value="", label=words.kind, min_width=150),
-            "label": gr.Dropdown(any_one, value="", label=words.label, allow_custom_value=True, min_width=150),
-            "format": gr.Dropdown(any_one, value="", label=words.format, allow_custom_value=True, min_width=150),
-            "collection": gr.Dropdown(
-                any_one, value="", label=words.collection, allow_custom_value=True, min_width=150
-            ),
-        }
-    with gr.Row():
-        return first | {
-            "since": gr.Textbox(label=words.since, placeholder=words.date_hint, max_lines=1, min_width=150),
-            "until": gr.Textbox(label=words.until, placeholder=words.date_hint, max_lines=1, min_width=150),
-            "folder": gr.Textbox(label=words.folder, placeholder=words.folder_hint, max_lines=1, min_width=150),
-        }

@@ -16,8 +16,8 @@ from index import LIBRARY
 from ui import edges
 from ui.asking import Entry
 from ui.exhibits import Exhibit
-from ui.filters import Wish, allowed
 from ui.results import ORDERS, STEP, Results, grown, new_token
+from ui.steering import bounds_in
 from ui.viewer import is_brought
 from ui.words import Words
 
@@ -61,7 +61,7 @@ class Searching:
     assistant: Assistant
     words: Words
 
-    def search(self, entry: Entry | None, wish: Wish, order: str = "", weight: float = 1.0) -> Results:
+    def search(self, entry: Entry | None, order: str = "", weight: float = 1.0) -> Results:
         """What is nearest to what is in the box; a picture counts `weight` times as much as the words."""
         try:
             text, paths = edges.split_entry(entry)
@@ -70,7 +70,7 @@ class Searching:
                 return Results(notice=self.words.search_empty)
             image = edges.read_upload(path, max_pixels=self.assistant.config.parse.max_pixels) if path else None
             query = Query(text=text, image=image, image_weight=weight if text else 1.0)
-            return self._begin(Results(query=query, wish=wish, order=order, brought=str(path or "")))
+            return self._begin(Results(query=query, order=order, brought=str(path or "")))
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             return Results(notice=edges.sentence(error, self.words))
 
@@ -101,12 +101,24 @@ class Searching:
         except Exception as error:  # noqa: BLE001 - as above
             return replace(before, notice=edges.sentence(error, self.words))
 
-    def refine(self, before: Results, wish: Wish) -> Results:
-        """The same search under other filters; what was shown stays when they cannot be understood."""
+    def steer(self, entry: Entry, before: Results, weight: float = 1.0) -> Results:
+        """What the box says after a control has written into it; what was shown stays when that cannot be understood.
+
+        Of a search for more like a result the box only bounds where.
+        """
+        if before.query is not None and before.like:
+            return self._bound(before, entry["text"])
+        if not entry["text"] and not entry["files"]:
+            return Results()
+        found = self.search(entry, before.order, weight)
+        return found if found.query is not None else replace(before, notice=found.notice)
+
+    def _bound(self, before: Results, text: str) -> Results:
         try:
-            if before.query is None:
-                return before
-            return self._begin(replace(before, wish=wish, **ANEW))
+            query = before.query or Query()
+            has_words = query.text != bounds_in(query.text)  # beside the part of a picture that somebody brought
+            said = text if has_words else bounds_in(text)
+            return self._begin(replace(before, query=replace(query, text=said), **ANEW))
         except Exception as error:  # noqa: BLE001 - as above
             return replace(before, notice=edges.sentence(error, self.words))
 
@@ -146,7 +158,7 @@ class Searching:
     def _enough(self, results: Results) -> Results:
         """Look farther until there are as many as shall be shown, or no more."""
         while (reach := results.next_reach()) is not None:
-            found = self.assistant.find(results.query or Query(), k=reach, where=allowed(results.wish, self.words))
+            found = self.assistant.find(results.query or Query(), k=reach)
             exhibits = grown(results.exhibits, found.matches, self.words)
             is_all = len(exhibits) == len(results.exhibits) and len(found.matches) < reach
             results = replace(results, found=found, exhibits=exhibits, reach=reach, is_all=is_all)

@@ -1,4 +1,4 @@
-"""/search/complete: what the unfinished word in the search box may become, or an `@` in a question about code."""
+"""What the last word in the search box may become, or an `@` in a question about code; and what the box consists of."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.coding import mentions, questions_to_try
-from deepseek_mm.rag.query import Suggestion, suggest
+from deepseek_mm.rag.query import Suggestion, search_parts, search_without, suggest
 from deepseek_mm.records import About
 from deepseek_mm.serve.problems import DECLARED
 from deepseek_mm.serve.who import needs
@@ -26,8 +26,17 @@ class SuggestionOut(BaseModel):
     help: Text = Field(examples=["only files of this type"])
 
 
+class PartOut(BaseModel):
+    """An operator, exact words, or what is taken away."""
+
+    name: Text = Field(description='of the operator; or "exact", "away"', examples=["type"])
+    value: Text = Field(examples=["pdf"])
+    text: Text = Field(description="as it stands in the box", examples=["type:pdf"])
+    rest: Text = Field(description="the box without it", examples=["a dog"])
+
+
 def complete_routes(assistant: Assistant) -> APIRouter:
-    """The route."""
+    """The routes."""
     router = APIRouter(tags=["ask"], responses=DECLARED)
 
     @router.get("/search/complete")
@@ -46,6 +55,14 @@ def complete_routes(assistant: Assistant) -> APIRouter:
             "label": [label.name for label in store.labels(LABELS)],
         }
         return shown(suggest(text, known=known))
+
+    @router.get("/search/parts")
+    def parts(who: Annotated[object, needs("ask")], text: Box = "") -> list[PartOut]:
+        """What bounds the search that stands in the box, in its order; what is wrong with it `POST /search` says."""
+        return [
+            PartOut(name=part.name, value=part.value, text=part.text, rest=search_without(text, part.text))
+            for part in search_parts(text)
+        ]
 
     return router
 

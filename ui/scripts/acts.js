@@ -19,4 +19,6 @@ watch("value", () => {
   if (!last || last.isConnected || document.activeElement !== document.body) return;
   for (const button of element.querySelectorAll("[data-act]"))
     if (button.dataset.act === last.dataset.act && button.dataset.what === last.dataset.what) button.focus();
+  if (last.dataset.act !== "drop" || document.activeElement !== document.body) return;
+  (element.querySelector("[data-act=drop]") ?? document.querySelector(".search-box textarea"))?.focus();  // what was taken out is gone
 });

@@ -111,6 +111,17 @@ class SearchWords:
     export_gone = Word("it cannot be read any more", "已无法读取")
 
     filters = Word("Filters", "筛选")
+    parts = Word("What bounds the search", "搜索限定条件")
+    part_out = Word("Take {part} out of the search", "从搜索中去掉 {part}")
+    part_away = Word("without {what}", "不含 {what}")
+    colour = Word("Shows the colour", "含有颜色")
+    colours = Word(
+        (
+            *("beige", "black", "blue", "brown", "green", "grey"),
+            *("orange", "pink", "purple", "red", "white", "yellow"),
+        ),
+        ("米色", "黑色", "蓝色", "棕色", "绿色", "灰色", "橙色", "粉色", "紫色", "红色", "白色", "黄色"),
+    )
     filters_clear = Word("Clear filters", "清除筛选")
     kind = Word("Kind", "类别")
     kind_photos = Word("Photos", "照片")
@@ -121,10 +132,12 @@ class SearchWords:
     format = Word("File type", "文件类型")
     collection = Word("Collection", "合集")
     since = Word("Taken from", "拍摄时间从")
-    until = Word("Taken until", "拍摄时间到")
+    before = Word("Taken before", "拍摄时间早于")
+    path = Word("Path has", "路径包含")
     date_hint = Word("2024, 2024-05 or 2024-05-31", "2024、2024-05 或 2024-05-31")
     folder = Word("In the folder", "所在文件夹")
     folder_hint = Word("/home/me/Pictures", "/home/me/Pictures")
+    path_hint = Word("Pictures/2024", "Pictures/2024")
     bad_date = Word(
         "{text!r} is no date. Write a year, a month or a day: 2024, 2024-05 or 2024-05-31.",
         "{text!r} 不是日期。请写年、月或日:2024、2024-05 或 2024-05-31。",

@@ -1,19 +1,26 @@
-"""The search box's language: `operators` is the table, `read` understands a text, `complete` what may follow."""
+"""The search box's language: `operators` is the table, `read` understands a text, `complete` what may follow,
+`parts` takes it apart and puts it together."""
 
 from deepseek_mm.rag.query.complete import HELP, Suggestion, suggest
 from deepseek_mm.rag.query.operators import joined
+from deepseek_mm.rag.query.parts import AWAY, Part, search_parts, search_with, search_without
 from deepseek_mm.rag.query.read import Asked, check_collection, in_words, read_box
 
 SEARCH_HELP = HELP  # by this name the page has it
 
 __all__ = [
+    "AWAY",
     "HELP",
     "SEARCH_HELP",
     "Asked",
+    "Part",
     "Suggestion",
     "check_collection",
     "in_words",
     "joined",
     "read_box",
+    "search_parts",
+    "search_with",
+    "search_without",
     "suggest",
 ]
