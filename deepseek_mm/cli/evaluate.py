@@ -216,17 +216,6 @@ def decider(args: Namespace, desk: Desk) -> Iterator["Assistant"]:
             yield assistant
 
 
-def code_search(args: Namespace, desk: Desk) -> int:
-    """How early questions find functions of packages that nothing was trained on; `--split dev` for choosing."""
-    from deepseek_mm.evaluate.code_search import evaluate_code_search, held_functions
-    from deepseek_mm.parse.packages import packages
-
-    desk.note("taking installed packages apart")
-    functions = held_functions(args.split or "test", packages())[:: args.every]
-    space = desk.open_space(config_of(args, desk).encoder)
-    return tell(evaluate_code_search(space, functions, desk.note), args, desk)
-
-
 def scenes(args: Namespace, desk: Desk) -> int:
     """Questions about scenes that are drawn for this, answered with programs and without."""
     from deepseek_mm.evaluate.scenes.score import evaluate_scenes
@@ -268,7 +257,7 @@ PARTS: dict[str, Callable[[Namespace, Desk], int]] = {
     "presence": presence,
     "doubt": doubt,
     "scenes": scenes,
-    "code-search": code_search,
+    "code-search": telling(evaluate_code.search),
     "screenshot": telling(evaluate_screenshot.measure),
     "lm": telling(evaluate_lm.measure),
     "quant": telling(evaluate_quant.measure),

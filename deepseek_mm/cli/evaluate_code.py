@@ -1,4 +1,4 @@
-"""`eval code`: programs and lines that the language model writes, run against their tests."""
+"""`eval code`: programs and lines that the language model writes, run against their tests. `eval code-search`."""
 
 from argparse import ArgumentParser, Namespace
 from functools import partial
@@ -11,6 +11,7 @@ from deepseek_mm.errors import ConfigError
 
 if TYPE_CHECKING:
     from deepseek_mm.evaluate.code.score import CodeReport
+    from deepseek_mm.evaluate.code_search import CodeSearchReport
 
 PARTS = ("lines", "programs")
 
@@ -51,3 +52,14 @@ def measure(args: Namespace, desk: Desk, file: Path) -> "CodeReport":
         parts=args.what,
         drawn=(args.drawn, args.temperature),
     )
+
+
+def search(args: Namespace, desk: Desk) -> "CodeSearchReport":
+    """How early questions find functions of packages that nothing was trained on; `--split dev` for choosing."""
+    from deepseek_mm.evaluate.code_search import evaluate_code_search, held_functions
+    from deepseek_mm.parse.packages import packages
+
+    desk.note("taking installed packages apart")
+    functions = held_functions(args.split or "test", packages())[:: args.every]
+    space = desk.open_space(config_of(args, desk).encoder)
+    return evaluate_code_search(space, functions, desk.note)
