@@ -32,7 +32,7 @@ FLOORS = (
         "deepseek_mm.see",
         "deepseek_mm.runtime",
     ),
-    ("deepseek_mm.rag.search", "deepseek_mm.sharing"),
+    ("deepseek_mm.rag.search", "deepseek_mm.rag.code_talk", "deepseek_mm.sharing"),
     ("deepseek_mm.rag.query",),
     (
         "deepseek_mm.encoders",

@@ -50,6 +50,11 @@ def test_a_picture_without_words_leads_to_nothing(store):
     assert located(store, [], nothing, k=5) == []
 
 
+def test_one_letter_that_stands_in_a_file_proves_little(store):
+    (first, *_) = located(store, ["amount", "0.5"], nothing, k=5)
+    assert first.share == pytest.approx(0.2)
+
+
 def test_words_that_are_nowhere_here_lead_to_nothing(store):
     assert located(store, ["zebra crossing", "kangaroo"], nothing, k=5) == []
 

@@ -14,7 +14,7 @@ from typing import Self, cast
 from PIL.Image import Image
 
 from deepseek_mm.config import Config
-from deepseek_mm.errors import NothingThere
+from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.history import History, Turn
 from deepseek_mm.library import Library
 from deepseek_mm.lm.generator import Generator, Witness
@@ -277,7 +277,7 @@ class Assistant:
         return self.decider.judged(entries, things, images)
 
     def _opened(self, source: Source) -> Image | None:
-        with suppress(NothingThere):
+        with suppress(NothingThere, BadFile):  # it went, or it is code
             return self.picture(source)
         return None
 

@@ -6,7 +6,7 @@ Either way every claim is in the answer at the end, in the program's own words w
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from threading import Event
 from typing import Protocol
@@ -16,6 +16,7 @@ from PIL.Image import Image
 from deepseek_mm.config import Config
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.lm.generator import Traced
+from deepseek_mm.rag.code_talk import check_code, code_prompt
 from deepseek_mm.rag.decide import before, covers, decide, missing, own, text_of, useful
 from deepseek_mm.rag.program import Case, Claim
 from deepseek_mm.rag.program.words import lead
@@ -55,13 +56,14 @@ class Ear:
 def spoken(lm: Speaks, case: Case, config: Config, stop: Event, images: Sequence[Image] = ()) -> Iterator[Check]:
     """Every sentence that was weighed, in order. A model that fails is named, and the program's own words go on."""
     said: list[Check] = []
-    if config.lm.phrasing_now == "none" or case.question.about == "code":  # facts of its syntax are told as they are
-        checks = iter([own(claim) for claim in case.claims])
-    elif config.lm.phrasing_now == "claims":
+    code, how = case.question.about == "code", config.lm.phrasing_now
+    if how == "none" or (code and how != "free") or any(claim.block for claim in case.claims):
+        checks = iter([own(claim) for claim in case.claims])  # a small model adds nothing to facts of syntax
+    elif how == "claims":
         checks = phrase_claims(lm, case.claims, case.evidence, config, stop)
     else:
-        prompt = build_prompt(case.question, case.program, case.evidence, case.claims, case.earlier)
-        checks = speak_freely(lm, with_images(prompt, images), case.claims, case.evidence, config, stop)
+        prompt, weigh = asked_freely(case, config)
+        checks = speak_freely(lm, with_images(prompt, images), case.claims, weigh, config, stop)
     try:
         for check_made in checks:
             said.append(check_made)
@@ -69,6 +71,16 @@ def spoken(lm: Speaks, case: Case, config: Config, stop: Event, images: Sequence
     except DeepSeekMMError as error:  # an answer is never lost because its phrasing is
         yield Check(claim=f"{lm.name} failed", numbers=(), kept=False, reason=str(error))
         yield from (own(claim) for claim in missing(said, case.claims))
+
+
+def asked_freely(case: Case, config: Config) -> tuple[tuple[Message, ...], Callable[[str], Check]]:
+    """What a larger model is asked, and how its sentences are weighed."""
+    about, shown, claims = case.question, case.evidence, case.claims
+    if about.about == "code":
+        prompt = code_prompt(about, shown, claims, case.earlier)
+        return prompt, lambda sentence: check_code(sentence, shown, claims, case.knows)
+    prompt = build_prompt(about, case.program, shown, claims, case.earlier)
+    return prompt, lambda sentence: check(sentence, shown, claims, config)
 
 
 def grow(lm: Speaks, case: Case, config: Config, stop: Event, images: Sequence[Image] = ()) -> Iterator[Answer]:
@@ -152,17 +164,17 @@ def speak_freely(
     lm: Speaks,
     messages: Sequence[Message],
     claims: Sequence[Claim],
-    evidence: Sequence[Evidence],
+    weigh: Callable[[str], Check],
     config: Config,
     stop: Event,
 ) -> Iterator[Check]:
-    """Sentence by sentence; then every claim that is still missing."""
+    """Sentence by sentence, each weighed; then every claim that is still missing."""
     said: list[Check] = []
     dropped = 0
     for sentence in sentences(lm.stream(messages, max_tokens=config.lm.max_tokens, stop=stop)):
         if not sentence.strip():
             continue
-        spoken = useful(check(sentence, evidence, claims, config), said, claims)
+        spoken = useful(weigh(sentence), said, claims)
         for entry in (*(own(claim) for claim in before(spoken, said, claims)), spoken):
             said.append(entry)
             yield entry

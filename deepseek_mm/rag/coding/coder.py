@@ -77,7 +77,10 @@ class Coder:
                 self._named(wish, region, tell)
         if not tell.claims and not pictures:
             self._near(wish, tell)
-        return replace(case, evidence=tuple(tell.evidence), claims=tuple(tell.claims))
+        return replace(case, evidence=tuple(tell.evidence), claims=tuple(tell.claims), knows=self._knows)
+
+    def _knows(self, name: str) -> bool:
+        return bool(self._store.symbols(name, where=CODE) or self._store.callers(name, where=CODE))
 
     def _defined(self, wish: Wish) -> list[Region]:
         """What the names of the question mean, in the files that it is bounded to; of a file alone its module."""

@@ -23,6 +23,7 @@ PAGES = frozenset(["html", "markdown"])  # documents that are as good as code
 READ, READ_ALL = 40, 200  # pieces that a line's words, and all words together, may find
 MOST_LINES, MOST_NAMES = 120, 40  # that vote
 EARLY = 3.0  # of a line's ranking: the smaller, the more its first places count
+ENOUGH_WORDS = 5  # different ones of a picture, from which on a file that has them all is surely meant
 FEW = 4  # places at which a name may be defined, to say anything
 WEIGHTS = (2.0, 1.0, 1.0, 4.0, 0.5)  # of the rankings by lines, all words, names, frames and meaning
 SHARED, AHEAD = 2.0, 15  # weight of the ranking by share of lines, and files beyond those wanted that have a share
@@ -114,11 +115,15 @@ def best_piece(source: int, ballots: Sequence[Ballot]) -> Region:
 
 
 def share_of(asked: Sequence[str], source: int, store: RegionStore) -> float:
-    """The share of lines with at least two words whose words all stand in this file; of all lines if none has two."""
+    """The share of lines with at least two words whose words all stand in this file; of all lines if none has two.
+
+    Few different words prove little, whatever file has them: the share is less in proportion.
+    """
     there = {word for region in store.regions_of([source])[source] for word in split_words(region.text)}
     wanted = [set(split_words(line)) for line in asked]
     wanted = [words for words in wanted if len(words) > 1] or wanted
-    return sum(words <= there for words in wanted) / len(wanted)
+    proof = min(1.0, len(set().union(*wanted)) / ENOUGH_WORDS)
+    return proof * sum(words <= there for words in wanted) / len(wanted)
 
 
 def names_in(lines: Sequence[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """One question on its way through the house: what was asked, where to look, what was found, what is certain."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from PIL.Image import Image
@@ -7,6 +8,11 @@ from PIL.Image import Image
 from deepseek_mm.rag.program.parse import Claim, Program
 from deepseek_mm.records import Evidence, Question, Verdict, Worked
 from index import Source
+
+
+def nobody(name: str) -> bool:
+    """No name is known."""
+    return False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,3 +34,4 @@ class Case:
     verdict: Verdict | None = None  # of a closed question about the photo at hand
     worked: Worked | None = None  # the question as a program over that photo
     also: tuple["Case", ...] = ()  # of more questions in the same text
+    knows: Callable[[str], bool] = nobody  # whether the code of the library defines or calls something of this name
