@@ -41,12 +41,25 @@ def test_the_lines_around_a_region_are_listed_with_their_numbers(store, region):
     listing = listed(store, region)
     text = FILES["shop/orders.py"].split("\n")
     assert listing.lines == tuple(text[6:16])
-    assert (listing.first, listing.total, listing.state) == (7, len(text), "")
+    assert (listing.cited, listing.first, listing.total, listing.state) == ((9, 14), 7, len(text), "")
 
 
 def test_a_file_that_was_written_to_since_says_so(store, region):
     Path(region.source.path).write_text("one = 1\n" + FILES["shop/orders.py"])
     assert listed(store, region).state == "changed"
+
+
+def test_a_piece_that_moved_is_marked_where_it_is_now_once_the_file_was_read_again(store, region):
+    path = Path(region.source.path)
+    path.write_text("one = 1\n" + FILES["shop/orders.py"])
+    (known,) = [source for source in store.sources(limit=9) if source.path == str(path)]
+    store.remove([known.id])
+    source = replace(region.source, digest=open_file(path, ParseConfig()).digest)
+    store.add(source, [replace(region, source=source, lines=(10, 15))], [[1.0] * 32])
+    listing = listed(store, region)
+    assert (listing.cited, listing.first, listing.state) == ((10, 15), 8, "")
+    unnamed = listed(store, replace(region, symbol=None))
+    assert (unnamed.cited, unnamed.state) == ((9, 14), "changed")
 
 
 def test_of_a_file_that_is_gone_the_kept_lines_are_listed(store, region):

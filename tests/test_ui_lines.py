@@ -9,7 +9,7 @@ from ui.words import ENGLISH
 
 SOURCE = Source(path="/repo/a.py", kind="code", format="python")
 REGION = Region(source=SOURCE, kind="code", box_px=(0, 0, 0, 0), lines=(8, 9), text="x\ny")
-SIX = Listing(lines=("a = 1", "", "<b>", "d", "e", "f"), first=6, total=30)
+SIX = Listing(lines=("a = 1", "", "<b>", "d", "e", "f"), cited=(8, 9), first=6, total=30)
 
 
 def numbered(html: str) -> list[tuple[str, str]]:
@@ -25,15 +25,15 @@ def test_lines_have_their_numbers_and_the_cited_ones_are_marked():
 
 
 def test_a_whole_file_says_nothing_and_one_that_changed_or_is_gone_says_so():
-    whole = Listing(lines=("a",), first=1, total=1)
+    whole = Listing(lines=("a",), cited=(1, 1), total=1)
     assert 'class="hint"' not in listing(REGION, whole, ENGLISH)
-    changed, gone = (Listing(lines=("a",), total=1, state=state) for state in ("changed", "gone"))
+    changed, gone = (Listing(lines=("a",), cited=(1, 1), total=1, state=state) for state in ("changed", "gone"))
     assert ENGLISH.code_changed in listing(REGION, changed, ENGLISH)
     assert ENGLISH.code_gone in listing(REGION, gone, ENGLISH)
 
 
 def test_an_endless_line_is_cut():
-    html = listing(REGION, Listing(lines=("x" * 1_000_000,), total=1), ENGLISH)
+    html = listing(REGION, Listing(lines=("x" * 1_000_000,), cited=(1, 1), total=1), ENGLISH)
     assert len(html) < MOST_CHARS + 500
 
 

@@ -49,7 +49,8 @@ class CodeTab(AskTab):
         """The conversation as HTML; before it questions to try, or how code comes into a library without any."""
         if talk.exchanges:
             return self.chatting.html(talk)
-        return self.chatting.html(talk, self._tries(), lacks=lacks(self.words))
+        has_code = self.asking.assistant.store.kinds().get("code", 0) > 0
+        return self.chatting.html(talk, self._tries(), lacks="" if has_code else lacks(self.words))
 
     def join(self, tab: gr.Tab | None = None) -> None:
         """Connect the components; what there is to ask about is looked up whenever the tab opens before a question."""

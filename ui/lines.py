@@ -20,7 +20,7 @@ def is_listed(region: Region) -> bool:
 
 def listing(region: Region, opened: Listing, words: Words) -> str:
     """The lines; above them what is to be known of them. `viewer.js` scrolls to those that are marked."""
-    first, last = region.lines
+    first, last = opened.cited
     shown = [line if len(line) <= MOST_CHARS else f"{line[:MOST_CHARS]} ..." for line in opened.lines]
     rows = "".join(
         f'<span class="line{" hit" if first <= n <= last else ""}" data-n="{n}">{line}\n</span>'
