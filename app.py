@@ -10,11 +10,11 @@ import signal
 import socket
 import sys
 from argparse import ArgumentParser
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -24,6 +24,7 @@ from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.records import Answer
 from deepseek_mm.serve.api import Api, build_api
 from deepseek_mm.serve.start import listening, locked, run_api
+from deepseek_mm.serve.who import SCOPE, check_run
 from deepseek_mm.settings import split_flags
 from deepseek_mm.settings_file import SettingsFile
 from index import IndexProblem
@@ -112,8 +113,11 @@ def build_app(
     """The page at /, and the API beside it; what stands in front of both is `guarded`."""
     running, file = running or Running(), file or SettingsFile.of(assistant.config)
     api = build_api(assistant, file, hush=running.stop_all)
-    cache = assistant.config.data.absolute() / "page"
-    add_page(api.app, assistant, running=running, cache=cache, file=file, photos=PHOTOS)
+
+    def leave(scope: Mapping[str, Any]) -> None:
+        check_run(assistant.config.sandbox, scope[SCOPE])
+
+    add_page(api.app, assistant, running=running, file=file, photos=PHOTOS, leave=leave)
     api.app.add_middleware(Guard)
     return api
 

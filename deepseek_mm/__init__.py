@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from deepseek_mm.rag.checking import Held as Held
     from deepseek_mm.rag.checking import keep_rules as keep_rules
     from deepseek_mm.rag.checking import kept_rules as kept_rules
+    from deepseek_mm.rag.coding import ASK_LEAVE as ASK_LEAVE
     from deepseek_mm.rag.coding import Listing as Listing
     from deepseek_mm.rag.coding import listing_of as listing_of
     from deepseek_mm.rag.coding import questions_to_try as questions_to_try
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
     from deepseek_mm.sharing.chosen import pack_chosen as pack_chosen
 
 _HOMES = {
+    "ASK_LEAVE": "rag.coding",
     "About": "records",
     "Answer": "records",
     "Assistant": "rag.assistant",

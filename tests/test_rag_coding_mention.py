@@ -41,7 +41,8 @@ def test_what_is_taken_is_the_whole_box_with_room_for_the_next_word(store):
 
 
 def test_questions_to_try_are_about_what_is_called_most_and_one_is_a_traceback(store):
-    who, explain, where, crash = questions_to_try(store)
+    who, explain, where, test, crash = questions_to_try(store)
+    assert test == "Write a test for `checked`"
     assert (who, explain) == ("Who calls `checked`?", "Explain `Order.total`")
     assert where.endswith("defined?")
     assert crash_of(crash).frames[0].path == "/repo/shop/money.py"

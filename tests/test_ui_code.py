@@ -9,7 +9,9 @@ from code_house import put_code
 from fake_app import paper
 from index_help import open_store
 
+from deepseek_mm import ASK_LEAVE
 from deepseek_mm.config import Config
+from deepseek_mm.errors import Forbidden
 from deepseek_mm.records import Answer, Citation, Question
 from index import Region, Source, Symbol
 from ui.ask import Visit
@@ -132,6 +134,31 @@ def test_a_conversation_about_code_goes_on_in_the_code_tab(tab, assistant, tmp_p
     resumed = past._resumed(opened, ME, "page", tab)[tab.talk]
     (citation,) = resumed.exchanges[0].answer.citations
     assert (citation.region.symbol, citation.region.lines) == (TOTAL.symbol, (9, 14))
+
+
+def test_a_draft_of_a_test_is_tried_for_those_alone_who_may_run_programs(tab, assistant, monkeypatch):
+    asked: list[Question] = []
+
+    def stream(question, *, stop=None):
+        asked.append(question)
+        yield Answer(text="These 3 tests hold.", turn=6)
+
+    def leave(scope):
+        if scope["who"] != "local":
+            raise Forbidden("the key may not run programs")
+
+    monkeypatch.setattr(assistant, "stream", stream, raising=False)
+    question = Question(text="write a test for load", session=ME, about="code")
+    conversation, turn = assistant.history.begin(question, image_path="", settings={}, fingerprint="")
+    assistant.history.finish(turn, Answer(text=f"This is a draft: {ASK_LEAVE} (--run) [1]."))
+    talk = tab.asking.resume(conversation, ME).talk
+    assert 'data-act="try"' in tab.chat(talk)
+    asking = replace(tab.asking, leave=leave)
+    (refused,) = asking.tried({"who": "stranger"}, turn, talk, ME, "page")
+    assert (refused.notice, asked) == ("the key may not run programs", [])
+    tried = list(asking.tried({"who": "local"}, turn, talk, ME, "page"))
+    assert [(question.text, question.run) for question in asked] == [("write a test for load", True)]
+    assert 'data-act="try"' not in tab.chat(tried[-1].talk)
 
 
 def test_what_is_read_in_the_history_cannot_be_run_there(tmp_path):

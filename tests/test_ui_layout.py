@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from deepseek_mm.config import Config
 from deepseek_mm.settings_file import SettingsFile
 from ui.guard import POLICY, Guard
-from ui.layout import build_ui, head, status
+from ui.layout import Means, build_ui, head, status
 from ui.pictures import Pictures
 from ui.running import Running
 from ui.words import CHINESE, ENGLISH, Words, in_language
@@ -28,7 +28,7 @@ def assistant(tmp_path):
 def build(assistant, tmp_path, words: Words = ENGLISH) -> gr.Blocks:
     pictures = Pictures(tmp_path / "pictures", assistant.picture)
     file = SettingsFile.of(assistant.config)
-    return build_ui(assistant, running=Running(), pictures=pictures, words=words, file=file)
+    return build_ui(Means(assistant=assistant, running=Running(), pictures=pictures, file=file), words)
 
 
 def blocks(page: gr.Blocks, *kinds: str) -> list:

@@ -37,7 +37,7 @@ def passing(tmp_path, monkeypatch):
     assistant = paper(Config(data=tmp_path / "library"))
     pictures = Pictures(tmp_path / "pictures", assistant.picture)
     file = SettingsFile.of(assistant.config)
-    layout.build_ui(assistant, running=Running(), pictures=pictures, words=ENGLISH, file=file)
+    layout.build_ui(layout.Means(assistant=assistant, running=Running(), pictures=pictures, file=file), ENGLISH)
     yield made[0]
     assistant.close()
 

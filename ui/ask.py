@@ -4,7 +4,7 @@ It places the components, and turns the views that its handlers (`asking`) yield
 for questions about code.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -165,7 +165,9 @@ class AskTab:
         """Updates for a tab as it was at first. The box stays: somebody may be typing already."""
         return {**self.render(View(talk=Talk())), **self.evidence(None)}
 
-    def _pressed(self, talk: Talk, kept: object, page: str, at: str, event: gr.EventData) -> Iterator[dict[Any, Any]]:
+    def _pressed(
+        self, talk: Talk, kept: object, page: str, at: str, request: gr.Request, event: gr.EventData
+    ) -> Iterator[dict[Any, Any]]:
         """A button in the conversation; both words come from the browser, and may be anything."""
         talk = self.asking.found(talk, at, kept, page)
         act, what = str(getattr(event, "act", "")), str(getattr(event, "what", ""))
@@ -177,7 +179,10 @@ class AskTab:
             yield self.evidence(exchange.answer) if exchange else {self.talk: gr.skip()}
         else:
             yield {self.talk: gr.skip()}  # a generator that says nothing would empty every part
-            for view in self._views(act, turn, talk, kept, page):
+            views = self._views(act, turn, talk, kept, page)
+            if act == "try":
+                views = self.asking.tried(scope_of(request), turn, talk, kept, page)
+            for view in views:
                 yield self.render(view)
 
     def _views(self, act: str, turn: int, talk: Talk, kept: object, page: str) -> Iterator[View]:
@@ -214,6 +219,12 @@ class AskTab:
             **self.viewer.open(exhibits(answer, self.words), index, turn=answer.turn),
             **self.evidence(answer),
         }
+
+
+def scope_of(request: gr.Request) -> Mapping[str, Any]:
+    """The visitor's request, as ASGI has it: the door has left in it who that is."""
+    assert request.request is not None, "events come over HTTP"
+    return request.request.scope
 
 
 def _photographed(photo: str | None, entry: Entry | None) -> Any:

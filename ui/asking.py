@@ -1,7 +1,7 @@
 """What happens when something is pressed in the Ask tab: plain generators and functions, tested without a browser."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
@@ -45,6 +45,14 @@ class Asked:
     begun: bool = False  # it begins a new conversation on a page that still shows the old one
 
 
+Leave = Callable[[Mapping[str, Any]], None]  # the visitor's request, as ASGI has it; Forbidden says why not
+
+
+def nobody(scope: Mapping[str, Any]) -> None:
+    """A page that runs no programs for anybody."""
+    raise edges.NoTurn("this page runs no programs. Ask on the command line: python -m deepseek_mm ask --code --run")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Asking:
     """What happens when something is pressed in the Ask tab. `page` is the name of one open page."""
@@ -54,6 +62,7 @@ class Asking:
     words: Words
     anew: set[str] = field(default_factory=set)  # pages whose next question begins a new conversation
     about: About = "photos"
+    leave: Leave = nobody  # says whether a visitor may have programs run
 
     def ask(self, entry: Entry | None, talk: Talk, kept: object, page: str) -> Iterator[View]:
         """Answer what is in the box, view by view. An error becomes a sentence, and the question stays in the box."""
@@ -69,13 +78,16 @@ class Asking:
             return
         yield from self._answer(asked, talk, page)
 
-    def again(self, turn: int, talk: Talk, kept: object, page: str) -> Iterator[View]:
-        """Ask a question again: the last one's answer is replaced, an earlier one begins a branch."""
+    def again(self, turn: int, talk: Talk, kept: object, page: str, *, run: bool = False) -> Iterator[View]:
+        """Ask a question again: the last one's answer is replaced, an earlier one begins a branch. `run`: it may run
+        programs.
+        """
         try:
             exchange = _there(talk.find(turn), self.words)
             session = edges.require_session(kept, self.words)
             entry: Entry = {"text": exchange.question, "files": [upload.path for upload in exchange.uploads]}
             asked = self._question(entry, kept, names=[upload.name for upload in exchange.uploads])
+            asked = replace(asked, question=replace(asked.question, run=run))
             if talk.conversation and exchange is talk.exchanges[-1]:
                 self.assistant.history.drop_last(talk.conversation, turn, session=session)
                 kept_talk = talk.before(turn)
@@ -85,6 +97,14 @@ class Asking:
             yield View(talk=talk, notice=edges.sentence(error, self.words))
             return
         yield from self._answer(asked, kept_talk, page)
+
+    def tried(self, who: Mapping[str, Any], turn: int, talk: Talk, kept: object, page: str) -> Iterator[View]:
+        """Ask for a test again, which is tried in the sandbox this time, if the visitor may have programs run."""
+        try:
+            self.leave(who)
+        except Exception as error:  # noqa: BLE001 - as above
+            return iter([View(talk=talk, notice=edges.sentence(error, self.words))])
+        return self.again(turn, talk, kept, page, run=True)
 
     def edit(self, turn: int, talk: Talk) -> View:
         """Put an earlier question, with its pictures, into the box, to be asked otherwise."""

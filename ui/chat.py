@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from deepseek_mm import Answer, Citation
+from deepseek_mm import ASK_LEAVE, Answer, Citation
 from index import Source
 from index.region import at_lines
 from ui.blocks import QUOTED, Block, block, pieces, run_words, sentences
@@ -145,12 +145,14 @@ class Chat:
         if not self.acts or not answer.turn:
             return foot
         votes = self._vote(each, "up", self.words.good) + self._vote(each, "down", self.words.bad)
-        acts = "".join(self._act(name, each) for name in ("retry", "branch", "evidence"))
+        names = ("retry", "branch", "evidence")
+        acts = "".join(self._act(name, each) for name in (("try", *names) if ASK_LEAVE in answer.text else names))
         return f'{foot}<div class="acts">{self._copy(answer.text)}{acts}{votes}</div>'
 
     def _act(self, act: str, each: Exchange) -> str:
         text = {
             "edit": self.words.edit,
+            "try": self.words.code_try,
             "retry": self.words.ask_again,
             "branch": self.words.branch,
             "evidence": self.words.show_evidence,

@@ -1,6 +1,7 @@
 """Where things are on the page. Each tab joins its own handlers, and `passing` joins the tabs."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -11,7 +12,7 @@ import gradio as gr
 from deepseek_mm import Answer, Assistant, SettingsFile, listing_of
 from ui import edges
 from ui.ask import QUIET, AskTab, Visit
-from ui.asking import Asking
+from ui.asking import Asking, Leave, nobody
 from ui.code import CodeTab
 from ui.history import HistoryTab
 from ui.html import choices
@@ -36,20 +37,25 @@ AROUND = 1_000  # lines before and behind those that are cited
 HUSH_S = 5.0  # how long answers under way may take to end before the library is emptied
 
 
-def build_ui(
-    assistant: Assistant,
-    *,
-    running: Running[Answer],
-    pictures: Pictures,
-    words: Words,
-    file: SettingsFile,
-    photos: Path | None = None,
-) -> gr.Blocks:
-    """The whole page in one language; `photos` is a folder of photos that an empty library can begin with."""
-    asks = partial(Asking, assistant=assistant, running=running)
+@dataclass(frozen=True, kw_only=True)
+class Means:
+    """What a page is built from, in whichever language."""
+
+    assistant: Assistant
+    running: Running[Answer]
+    pictures: Pictures
+    file: SettingsFile
+    photos: Path | None = None  # a folder of photos that an empty library can begin with
+    leave: Leave = nobody  # says whether a visitor may have programs run
+
+
+def build_ui(means: Means, words: Words) -> gr.Blocks:
+    """The whole page in one language."""
+    assistant, running, pictures = means.assistant, means.running, means.pictures
+    asks = partial(Asking, assistant=assistant, running=running, leave=means.leave)
     asking = asks(words=words)
     hush = partial(running.stop_all, wait_s=HUSH_S)
-    shelving = Shelving(assistant=assistant, words=words, hush=hush, photos=photos)
+    shelving = Shelving(assistant=assistant, words=words, hush=hush, photos=means.photos)
     page: gr.Blocks
     with gr.Blocks(title=words.title, analytics_enabled=False, delete_cache=(3600, 7 * 86400)) as page:
         visit, code_visit = visits(words)
@@ -70,7 +76,7 @@ def build_ui(
                 remembering = Remembering(assistant=assistant, asking=asking, words=words)
                 history = HistoryTab.place(remembering, pictures, viewer)
             with gr.Tab(words.settings, id="settings") as settings_tab:
-                settings = SettingsTab.place(Setting(assistant=assistant, file=file, words=words), shelving)
+                settings = SettingsTab.place(Setting(assistant=assistant, file=means.file, words=words), shelving)
         ask.join()
         code.join(code_tab)
         search.offer(search_tab)

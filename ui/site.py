@@ -11,8 +11,9 @@ from starlette.responses import RedirectResponse, Response
 
 from deepseek_mm import Answer, Assistant, SettingsFile
 from ui import assets
+from ui.asking import Leave, nobody
 from ui.heats import heats_of
-from ui.layout import build_ui
+from ui.layout import Means, build_ui
 from ui.pictures import Pictures
 from ui.running import Running
 from ui.theme import calm
@@ -29,22 +30,24 @@ def add_page(
     assistant: Assistant,
     *,
     running: Running[Answer],
-    cache: Path,
     file: SettingsFile,
     photos: Path | None = None,
+    leave: Leave = nobody,
 ) -> None:
-    """Serve the page from `app`; its copies of files lie in `cache`, and what is chosen there goes into `file`.
+    """Serve the page from `app`; its copies of files lie in DATA/page, and what is chosen there goes into `file`.
 
-    `photos` is a folder of photos that an empty library can begin with.
+    `photos` is a folder of photos that an empty library can begin with; `leave` says whether a visitor may have
+    programs run.
     """
     send_whole_news()
+    cache = assistant.config.data.absolute() / "page"
     os.environ["GRADIO_TEMP_DIR"] = str(cache)  # Gradio asks for it whenever it makes a component
     pictures = Pictures(cache / "pictures", assistant.picture)
     pictures.heats = heats_of(assistant)
     app.router.routes += [pictures.route(), pictures.heats.route()]
+    means = Means(assistant=assistant, running=running, pictures=pictures, file=file, photos=photos, leave=leave)
     for language in LANGUAGES:
-        words = in_language(language)
-        page = build_ui(assistant, running=running, pictures=pictures, words=words, file=file, photos=photos)
+        page = build_ui(means, in_language(language))
         page.queue(default_concurrency_limit=AT_ONCE)
         gr.mount_gradio_app(
             app, page, path=f"/{language}", theme=calm(), css=assets.css(), head=assets.head(language),

@@ -11,10 +11,10 @@ from starlette.concurrency import run_in_threadpool
 from deepseek_mm.config import Config
 from deepseek_mm.errors import Forbidden
 from deepseek_mm.sandbox.nouns import EndedBy, Protection, Ran
-from deepseek_mm.sandbox.run import MOST_CODE, check_allowed, open_sandbox
+from deepseek_mm.sandbox.run import MOST_CODE, open_sandbox
 from deepseek_mm.serve.asking import LOOK_S
 from deepseek_mm.serve.problems import DECLARED
-from deepseek_mm.serve.who import LOCAL, Who, needs
+from deepseek_mm.serve.who import Who, check_run, needs
 from deepseek_mm.serve.wire import Text, Typed
 
 Me = Annotated[Who, needs("ask")]
@@ -80,15 +80,12 @@ def run_routes(config: Config) -> APIRouter:
     """GET and POST /run."""
     router, sandbox = APIRouter(tags=["run"], responses=DECLARED), open_sandbox(config)
 
-    def check(who: Who) -> None:
-        check_allowed(config.sandbox, local=who.session == LOCAL.session, granted="run" in who.rights)
-
     @router.get("/run")
     def runnable(who: Me) -> RunnableOut:
         """Whether the caller may run programs, and which protections hold on this machine."""
         held = [ProtectionOut.of(each) for each in sandbox.protections()]
         try:
-            check(who)
+            check_run(config.sandbox, who)
         except Forbidden as error:
             return RunnableOut(allowed=False, why_not=str(error), protections=held)
         return RunnableOut(allowed=True, why_not="", protections=held)
@@ -96,7 +93,7 @@ def run_routes(config: Config) -> APIRouter:
     @router.post("/run")
     async def run(asked: RunIn, request: Request, who: Me) -> RanOut:
         """Run a program and wait for its end; to stop it, hang up."""
-        check(who)
+        check_run(config.sandbox, who)
         stop = Event()
         leaving = asyncio.create_task(set_when_left(stop, request))
         try:

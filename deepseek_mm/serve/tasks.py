@@ -13,12 +13,11 @@ from pydantic import BaseModel, Field
 from deepseek_mm.config import Config
 from deepseek_mm.errors import Forbidden
 from deepseek_mm.jobs import Asked, Job, Jobs, State, Worker
-from deepseek_mm.sandbox.run import check_allowed
 from deepseek_mm.serve.asked import AskIn, AskTask, CaptionTask, EmbedTask, IndexIn, IndexTask, SearchTask
 from deepseek_mm.serve.inbox import Inbox
 from deepseek_mm.serve.pictures import Pictures
 from deepseek_mm.serve.roots import allowed
-from deepseek_mm.serve.who import LOCAL, MAKE, Who
+from deepseek_mm.serve.who import MAKE, Who, check_run
 from deepseek_mm.serve.wire import Text
 from deepseek_mm.serve.work import PREFIX, Doing
 
@@ -95,7 +94,7 @@ class Tasks:
     def check_run(self, asked: AskIn, who: Who) -> None:
         """What is asked may run only for whom /run would. Forbidden."""
         if asked.run:
-            check_allowed(self._sandbox, local=who.session == LOCAL.session, granted="run" in who.rights)
+            check_run(self._sandbox, who)
 
     def get(self, token: str, *, by: str) -> Job:
         """NothingThere if the caller has no such task."""

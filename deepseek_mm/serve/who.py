@@ -6,7 +6,9 @@ from typing import Any, Literal, get_args
 
 from fastapi import Depends, Request
 
+from deepseek_mm.config import SandboxConfig
 from deepseek_mm.errors import Forbidden
+from deepseek_mm.sandbox.run import check_allowed
 
 Right = Literal["ask", "library", "settings", "page", "run"]
 RIGHTS: tuple[Right, ...] = get_args(Right)
@@ -33,6 +35,11 @@ def who_of(request: Request) -> Who:
     who = request.scope[SCOPE]
     assert isinstance(who, Who), "the door names the caller"
     return who
+
+
+def check_run(config: SandboxConfig, who: Who) -> None:
+    """Forbidden says why the caller may have no programs run."""
+    check_allowed(config, local=who.session == LOCAL.session, granted="run" in who.rights)
 
 
 def needs(right: Right) -> Any:

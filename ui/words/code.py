@@ -14,6 +14,7 @@ class CodeWords:
     code_add = Word("Add a folder", "添加文件夹")
     code_crash = Word("A traceback", "一段错误回溯")
     code_resume = Word("Continue in Code", "在代码页继续")
+    code_try = Word("Try it in the sandbox", "在沙箱中试运行")
     code_changed = Word(
         "The file has changed since it was read: lines may have moved. Adding its folder again reads it anew.",
         "文件在读取之后有改动,行号可能已经移动。重新添加其文件夹即可再次读取。",

@@ -6,10 +6,10 @@ Who calls what, where something is defined, what it says of itself: the index kn
 so a small language model has nothing to guess.
 """
 
-from deepseek_mm.rag.coding.coder import Coder, no_code
+from deepseek_mm.rag.coding.coder import ASK_LEAVE, Coder, no_code
 from deepseek_mm.rag.coding.listing import Listing, listing_of
 from deepseek_mm.rag.coding.mention import mentions
 from deepseek_mm.rag.coding.proving import Prover
 from deepseek_mm.rag.coding.trying import questions_to_try
 
-__all__ = ["Coder", "Listing", "Prover", "listing_of", "mentions", "no_code", "questions_to_try"]
+__all__ = ["ASK_LEAVE", "Coder", "Listing", "Prover", "listing_of", "mentions", "no_code", "questions_to_try"]

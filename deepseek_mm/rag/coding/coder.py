@@ -36,6 +36,7 @@ ABOUT_CODE = frozenset(  # words that say nothing of which code is meant
     ["code", "function", "method", "class", "file", "module", "symbol", "line", "place", "compute", "call", "define"]
 )
 MAX_NAME, MAX_DOC = 80, 240  # letters
+ASK_LEAVE = "ask once more with leave to run it"  # what a draft of a test ends with
 TRIED = frozenset(["function", "method"])  # kinds of definitions that tests are written for
 MUCH = 0.5  # of a picture's lines, that stand in a file which is said to have them
 
@@ -243,7 +244,7 @@ def told_of(made: Written, named: str) -> str:
         return f"I can write no test for {named}: {why}"
     if why:
         return f"This is a draft that was not tried: {named} cannot be run in the sandbox ({why})"
-    return f"This is a draft for {named}, of which nothing was run: ask once more with leave to run it (--run)"
+    return f"This is a draft for {named}, of which nothing was run: {ASK_LEAVE} (--run)"
 
 
 def what(region: Region) -> str:

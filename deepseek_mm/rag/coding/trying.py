@@ -11,16 +11,18 @@ ValueError: an example"""
 
 
 def questions_to_try(store: RegionStore) -> tuple[str, ...]:
-    """Who calls it, what is it, where is it, and a traceback through it; none where there is no code with names."""
+    """Who calls it, what is it, where is it, a test for it, a traceback through it; none without code with names."""
     found = store.busiest(limit=LOOKED, where=CODE)
     if not found:
         return ()
     told = [region for region in found if region.symbol and region.symbol.doc] or found
     first, second, third = (told * 3)[:3]
+    alone = [region for region in told if region.symbol and region.symbol.kind == "function"]
     return (
         f"Who calls {named(first)}?",
         f"Explain {named(second)}",
         f"Where is {named(third)} defined?",
+        *(f"Write a test for {named(region)}" for region in alone[:1]),
         TRACEBACK.format(path=first.source.path, line=sum(first.lines) // 2, name=first.symbol and first.symbol.name),
     )
 
