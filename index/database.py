@@ -29,6 +29,8 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 TIMEOUT_S = 30.0  # how long a writer waits for another one
 PAGE_BYTES = 8192  # three vectors of 512 fit, where only one fits SQLite's usual 4096
 HEADER = b"SQLite format 3\0"
+HELD = 16  # connections that stay open when nobody reads: with fewer, many readers at once would open theirs each time
+CACHE_KB = 8000  # of pages for each: of a large library, what leads to its rows
 NOTES = "notes"  # of a session that only reads: what it found out once stays true
 
 
@@ -132,12 +134,16 @@ def _check_place(path: Path) -> None:
 
 def _engine(path: Path) -> Engine:
     engine = create_engine(
-        URL.create("sqlite", database=str(path)), max_overflow=-1, connect_args={"timeout": TIMEOUT_S}
+        URL.create("sqlite", database=str(path)),
+        pool_size=HELD,
+        max_overflow=-1,
+        connect_args={"timeout": TIMEOUT_S},
     )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _: object) -> None:
         connection.isolation_level = None  # transactions begin below, reading ones included
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KB}")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten with zeros
         teach(connection)

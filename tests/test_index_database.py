@@ -5,12 +5,16 @@ import shutil
 import sqlite3
 import stat
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from index_help import fill, finished, found, in_another_process, open_store, photo, regions_for, rows
+from sqlalchemy import event
 
 from index import IndexProblem
+from index.database import HELD
 from index.errors import SpaceMismatch, StoreBusy, StoreDamaged, StoreFull, StoreReadOnly, StoreTooNew
 
 
@@ -50,7 +54,7 @@ def test_an_index_of_a_later_version_is_refused(folder):
     with sqlite3.connect(folder / "store.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
-    assert_refused(folder, StoreTooNew, "has schema version 9999, this program knows up to 0005.*Update the program")
+    assert_refused(folder, StoreTooNew, "has schema version 9999, this program knows up to 0006.*Update the program")
 
 
 def test_a_file_that_is_no_database_is_refused(folder):
@@ -149,3 +153,20 @@ def test_vectors_of_512_take_at_most_half_as_much_again_on_disk(tmp_path):
     with open_store(tmp_path, dim=512) as store:
         store.add(photo(1), regions_for(photo(1), 2000), rows(2000, dim=512))
     assert (tmp_path / "store.db").stat().st_size < 1.5 * 2000 * 512 * 4
+
+
+def test_many_readers_at_once_keep_their_connections_for_the_next_time(folder):
+    opened = []
+    with open_store(folder) as store:
+        event.listen(store._database._readers, "connect", lambda *_: opened.append(1))
+        for _ in range(3):
+            together = Barrier(HELD)
+
+            def read(store=store, together=together):
+                with store.snapshot():
+                    store.counts()
+                    together.wait(30)
+
+            with ThreadPoolExecutor(HELD) as pool:
+                list(pool.map(lambda _, read=read: read(), range(HELD)))
+    assert len(opened) <= HELD
