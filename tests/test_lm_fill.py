@@ -146,3 +146,15 @@ def test_of_what_comes_after_whole_lines_are_weighed(after, tail):
 def test_what_is_no_python_or_too_much_of_it_is_told_apart(text):
     assert faults_of(text) == inf
     assert faults_of("x = 1\nprint(y)\n") == 1
+
+
+def test_the_long_prompt_is_read_once_before_others_go_on_from_it():
+    begun = []
+
+    class First(Scripted):
+        def write(self, text, sampling, *, stop, spent):
+            begun.append(self.closed)
+            yield from super().write(text, sampling, stop=stop, spent=spent)
+
+    filled(First("\n    a = r\n"))
+    assert (begun[0], min(begun[1:]), len(begun)) == (0, 1, 3)

@@ -117,7 +117,10 @@ def fill(lm: Writes, gap: Gap, draws: Draws, *, stop: threading.Event, spent: li
 
 
 def drawn(lm: Writes, gap: Gap, draws: Draws, *, stop: threading.Event, spent: list[Spent]) -> list[str]:
-    """The likeliest line first, then one for each temperature; the model writes them side by side."""
+    """The likeliest line first, then one for each temperature; the model writes them side by side.
+
+    The first one is written alone, so that the others find its long prompt read.
+    """
     wanted = [("", heat) for heat in (0.0, *draws.temperatures)]
     wanted += [(words, heat) for words in gap.begun[: draws.most_begun] for heat in draws.begun]
 
@@ -128,8 +131,9 @@ def drawn(lm: Writes, gap: Gap, draws: Draws, *, stop: threading.Event, spent: l
         pieces = lm.write(text, sampling, stop=stop, spent=spent)
         return words + one_line(pieces, fresh=gap.fresh and not words, blank=bool(words))
 
+    first = draw(0)
     with ThreadPoolExecutor(len(wanted)) as pool:
-        return list(pool.map(draw, range(len(wanted))))
+        return [first, *pool.map(draw, range(1, len(wanted)))]
 
 
 def one_line(pieces: Iterator[str], *, fresh: bool, blank: bool = False) -> str:
