@@ -227,6 +227,13 @@ def test_a_question_about_code_says_so_and_its_citations_have_paths_and_lines(tr
     assert "[1] /repo/a.py:3-9\n" in visit.out.getvalue()
 
 
+@pytest.mark.parametrize("flags", [(), ("--run",)])
+def test_only_the_flag_gives_leave_to_run_what_is_written(trip, flags):
+    visit = trip(Answer(text="A draft [1]."))
+    visit("ask", "write a test for load", "--code", *flags)
+    assert [question.run for question in visit.clerk.asked] == [bool(flags)]
+
+
 def test_ctrl_c_in_mid_answer_stops_it_politely_and_restores_the_handler(trip):
     class Interrupted(Clerk):
         def stream(self, question, *, stop):
