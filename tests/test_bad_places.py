@@ -314,6 +314,7 @@ tell(job)
 """
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_two_instances_that_take_in_the_same_folder_at_once_have_each_file_once(tmp_path, photos):
     """One has the folder, the other the one above it, so that neither can leave the work to the other."""
     for n in range(60):

@@ -16,6 +16,7 @@ from deepseek_mm.cli.desk import Desk
 from deepseek_mm.errors import NothingThere
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_every_row_is_there_and_what_cannot_be_measured_says_why(tmp_path, monkeypatch):
     model = save_deep(tmp_path / "model")
     monkeypatch.setattr(lm, "num_cores", lambda: 1)

@@ -23,6 +23,7 @@ QUESTIONS = (
 )
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_fifty_questions_are_asked_as_they_are_settled(shipped):
     pictures = {name: Image.open(PHOTOS / f"{name}.jpg").convert("RGB") for name in NAMES}
     rows = list(product(NAMES, QUESTIONS))

@@ -123,6 +123,7 @@ def test_every_control_in_the_browser_has_a_name(chromium, served):
         assert nameless == [], tab
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_a_second_server_says_who_holds_library_and_port(served, tmp_path):
     port = served.url.rsplit(":", 1)[1]
     for data, said in ((served.data, "DATA="), (tmp_path / "other", "PORT=")):
@@ -139,6 +140,7 @@ def test_the_app_script_names_what_it_can_do():
     assert "--port" in "\n".join(server.lines)
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_a_page_that_lost_its_server_goes_on_once_it_is_back(chromium, tmp_path):
     first = Served(tmp_path / "library")
     visitor = Visitor(chromium, first.url)

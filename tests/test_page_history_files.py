@@ -72,6 +72,7 @@ def test_a_file_that_is_no_export_gets_a_sentence(reader, tmp_path, name, data):
     expect(reader.rows).to_have_count(0)
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_a_kill_in_the_middle_of_an_import_leaves_all_of_it_or_nothing(chromium, tmp_path):
     file = heavy_export(tmp_path / "elsewhere", pictures=12)
     first = Served(tmp_path / "library", PAUSE_S="0")

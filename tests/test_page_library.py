@@ -198,6 +198,7 @@ def test_files_are_looked_at_sorted_collected_asked_about_and_taken_out(chromium
     assert one.errors == []
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_the_library_is_checked_repaired_backed_up_emptied_by_path_and_restored(chromium, serve, photos):
     served = serve()
     one = Shelves(chromium, served.url, photos=0)
@@ -231,6 +232,7 @@ def test_the_library_is_checked_repaired_backed_up_emptied_by_path_and_restored(
     assert one.errors == []
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_a_page_killed_in_the_middle_of_indexing_goes_on_and_has_every_file_once(chromium, serve, photos):
     first = serve("1.5")  # on a busy machine the page looks seldom, and is to see it under way
     one = Shelves(chromium, first.url, photos=0)
@@ -248,6 +250,7 @@ def test_a_page_killed_in_the_middle_of_indexing_goes_on_and_has_every_file_once
     assert again.errors == []
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_dropped_files_are_kept_and_a_folder_is_watched_on_a_phone(chromium, serve, tmp_path):
     served = serve()
     one = Shelves(chromium, served.url, width=390, height=844, photos=0)
@@ -279,6 +282,7 @@ def test_dropped_files_are_kept_and_a_folder_is_watched_on_a_phone(chromium, ser
     assert one.errors == []
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_nothing_serious_is_found_in_either_theme_and_nothing_is_too_wide(chromium, serve, photos):
     served = serve()
     Shelves(chromium, served.url, photos=0).fill(photos, 7)

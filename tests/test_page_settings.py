@@ -176,6 +176,7 @@ def test_everything_is_deleted_after_the_words_were_typed(visitor, served, tmp_p
     assert (tmp_path / "red.png").exists()
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_what_the_environment_fixes_is_disabled_and_says_how_to_change_it(chromium, tmp_path):
     server = Served(tmp_path / "library", script=LIBRARY, DEEPSEEK_MM_RAG__NUM_REGIONS="3")
     try:

@@ -29,6 +29,7 @@ window.fetch = async (...args) => {
 """
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_what_is_sent_while_the_stream_is_being_closed_is_answered(chromium, served):
     page = chromium.new_page()
     page.set_default_timeout(WAIT_MS)

@@ -45,6 +45,7 @@ def test_maps_are_made_once_and_equal_the_tower(painted, tmp_path):
     assert (tmp_path / "view1.npy").stat().st_mtime_ns == stamp
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_the_command_trains_and_writes_a_space_that_opens(painted, tmp_path, capsys):
     parser = argparse.ArgumentParser()
     add_arguments(parser)
