@@ -2,7 +2,7 @@
 
     python tests/code_app.py --port 8001 --data /tmp/library
 
-A question with the word "example" is answered with a program.
+A question with the word "example" is answered with a program, with "endless" besides with one that does not end.
 """
 
 import sys
@@ -22,6 +22,7 @@ from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Question
 
 PROGRAM = "Like this:\n\n```python\nprint(6 * 7)\n```\n"
+ENDLESS = PROGRAM.replace("print(6 * 7)", "while True: pass")
 
 
 class Shop(Assistant):
@@ -30,7 +31,7 @@ class Shop(Assistant):
     def stream(self, question: Question, **more: object) -> Iterator[Answer]:
         for answer in super().stream(question, **more):
             told = answer.state != "running" and "example" in question.text
-            yield replace(answer, text=PROGRAM) if told else answer
+            yield replace(answer, text=ENDLESS if "endless" in question.text else PROGRAM) if told else answer
 
 
 def shop(config: Config) -> Assistant:

@@ -55,3 +55,50 @@ def test_a_question_about_code_leads_to_the_cited_lines_and_its_programs_run(vis
     expect(page.locator(".ran .walls summary")).to_contain_text("hold here")
     assert visitor.no_sideways()
     assert grave(page) == []
+
+
+@pytest.mark.campaign(times=1, only=True)
+def test_a_conversation_about_code_goes_on_after_a_reload_and_from_the_history(visitor):
+    page = visitor.page
+
+    def ask(text: str, answers: int) -> None:
+        box = page.get_by_label("Your question about the code")
+        box.fill(text)
+        box.press("Enter")
+        visitor.done(answers)
+
+    visitor.tab("Code")
+    ask("Where is Order.total defined?", 1)
+    page.reload()
+    expect(page.locator(".head[data-ready]")).to_be_attached(timeout=WAIT_MS)
+    visitor.tab("Code")
+    ask("Who calls it?", 2)
+    expect(visitor.said()).to_contain_text("is called by report")
+    visitor.press("New conversation")
+    expect(page.locator(".talk.fresh").locator("visible=true")).to_be_visible(timeout=WAIT_MS)
+    visitor.tab("History")
+    page.locator("button.row").first.click()
+    page.locator(".past-right button.place").first.click()
+    expect(page.get_by_role("dialog").locator(".listing .hit").first).to_have_attribute("data-n", "9", timeout=WAIT_MS)
+    page.keyboard.press("Escape")
+    visitor.press("Continue in Code")
+    expect(page.get_by_role("tab", name="Code")).to_have_attribute("aria-selected", "true", timeout=WAIT_MS)
+    ask("Explain it", 3)
+
+
+@pytest.mark.campaign(times=1, only=True)
+def test_a_program_that_never_ends_is_stopped_and_leaves_the_next_answer_alone(visitor):
+    page = visitor.page
+    visitor.tab("Code")
+    box = page.get_by_label("Your question about the code")
+    box.fill("show an endless example")
+    box.press("Enter")
+    visitor.done(1)
+    visitor.press("Run it")
+    expect(page.locator(".ran")).to_contain_text("Running behind walls", timeout=WAIT_MS)
+    box.fill("Who calls checked?")
+    box.press("Enter")
+    visitor.done(2)
+    visitor.press("Stop it")
+    expect(page.locator(".ran")).to_contain_text("stopped after", timeout=WAIT_MS)
+    expect(page.get_by_role("button", name="Run again")).to_be_enabled()

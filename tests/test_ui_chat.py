@@ -169,6 +169,13 @@ def test_the_foot_says_how_it_ended_how_long_it_took_and_who_spoke(answer, line)
     assert about(answer, ENGLISH) == line
 
 
+def test_backquotes_are_letters_like_others_where_it_is_not_about_code(chat):
+    html = chat.html(talk("It says `a.b [1]` and:\n```python\nx\n``` [1]."))
+    assert "<code>" not in html
+    assert html.count('class="cite"') == 2
+    assert "```python" in html
+
+
 def test_what_is_said_runs_in_the_direction_of_its_own_letters(chat):
     html = chat.html(talk("نعم [1].", "هل هناك قطة؟"))
     assert '<p class="question" dir="auto">هل هناك قطة؟</p>' in html

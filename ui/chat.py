@@ -6,7 +6,7 @@ raw markup. So the chat is one piece of our own HTML, with `scripts/chat.js` for
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 from deepseek_mm import ASK_LEAVE, Answer, Citation
@@ -28,23 +28,28 @@ KEPT = "deepseek-mm-at"  # where the browser keeps which conversation a page sho
 
 @dataclass(frozen=True, kw_only=True)
 class Chat:
-    """Makes the HTML of a talk. `acts` is False where it is only read, `runs` True where code in it can be run."""
+    """Makes the HTML of a talk. `acts` is False where it is only read, `runs` True where code in it can be run.
+
+    Backquotes mean `code` in talks about code only: text that was read in a photo is shown letter by letter.
+    """
 
     pictures: Pictures
     words: Words
     acts: bool = True
+    code: bool = False
     runs: bool = False
     kept: str = KEPT
 
     def html(self, talk: Talk, offers: Sequence[str] | None = None, *, lacks: str = "") -> str:
         """The whole talk; or what to do first where there is none yet: questions to begin with, or what `lacks`."""
-        rows = "".join(self._exchange(each, is_last=each is talk.exchanges[-1]) for each in talk.exchanges)
+        chat = replace(self, code=True) if talk.about == "code" else self
+        rows = "".join(chat._exchange(each, is_last=each is talk.exchanges[-1]) for each in talk.exchanges)
         if not rows:
             return self._welcome(self.words.examples if offers is None else offers, lacks) if self.acts else ""
         more = button("earlier", "", self.words.earlier.format(count=talk.earlier)) if talk.earlier else ""
         busy = str(talk.exchanges[-1].answer.state == "running").lower()
         name = f'aria-label="{escape(self.words.conversation)}" data-at="{talk.conversation or ""}" {self._data}'
-        look = "talk of-code" if self.runs or talk.about == "code" else "talk"
+        look = "talk of-code" if chat.code else "talk"
         return f'<div class="{look}" role="log" tabindex="0" aria-busy="{busy}" {name}>{more}{rows}</div>'
 
     @property
@@ -81,7 +86,7 @@ class Chat:
         """The answer's sentences; one that cites is a claim, which lights its boxes. Between them blocks of code."""
         by_number = {citation.number: citation for citation in answer.citations}
         parts = []
-        for n, piece in enumerate(pieces(answer.text)):
+        for n, piece in enumerate(pieces(answer.text) if self.code else [answer.text]):
             if isinstance(piece, Block):
                 parts.append(block(piece, f"{answer.turn}:{n}", self.words, runs=self.runs))
             else:
@@ -89,11 +94,12 @@ class Chat:
         return "".join(parts)
 
     def _claim(self, sentence: str, turn: int, by_number: dict[int, Citation]) -> str:
-        plain = QUOTED.sub("", sentence)
+        quoted = list(QUOTED.finditer(sentence)) if self.code else []
+        plain = QUOTED.sub("", sentence) if self.code else sentence
         numbers = [int(n) for n in CITED.findall(plain) if int(n) in by_number]
         cited = [by_number[number] for number in dict.fromkeys(numbers)]
         at, parts = 0, []
-        for code in QUOTED.finditer(sentence):
+        for code in quoted:
             parts += [self._prose(sentence[at : code.start()], turn, cited), f"<code>{escape(code[0][1:-1])}</code>"]
             at = code.end()
         html = "".join([*parts, self._prose(sentence[at:], turn, cited)])

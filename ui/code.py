@@ -33,7 +33,7 @@ class CodeTab(AskTab):
     def place(cls, asking: Asking, pictures: Pictures, viewer: Viewer, visit: Visit) -> "CodeTab":
         """Put the tab on the page that is being built."""
         words = asking.words
-        chatting = Chat(pictures=pictures, words=words, runs=True, kept=f"{KEPT}-code")
+        chatting = Chat(pictures=pictures, words=words, code=True, runs=True, kept=f"{KEPT}-code")
         with gr.Row(elem_classes="halves"):
             with gr.Column(scale=3, min_width=300):
                 html = chatting.html(Talk(), ())
