@@ -298,6 +298,13 @@ def test_a_box_without_a_picture_is_refused_before_anything_is_opened(trip):
     assert "Name the picture too: --image FILE --box 0,0,320,240" in visit.err.getvalue()
 
 
+@pytest.mark.parametrize("box", ["1,2,x", "1,2,3", "", "1,2,3,4,5", "0,0,inf,9"])
+def test_a_box_that_is_no_four_numbers_is_refused_with_how_one_is_written(trip, box, capsys):
+    with pytest.raises(SystemExit):
+        trip()("search", "a kite", "--box", box)
+    assert "Give left, top, right, bottom in pixels: 0,0,320,240" in capsys.readouterr().err
+
+
 def test_a_search_says_nothing_found_with_how_sure_it_is_and_shows_the_nearest(trip):
     visit = trip(hits=(Hit(region=KITE, score=0.25),))
     visit.clerk.sure = 0.12

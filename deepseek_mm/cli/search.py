@@ -1,6 +1,6 @@
 """`search`: the photos and documents that match words, a picture, or both, best first; or that nothing does."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
 from deepseek_mm.cli.desk import NOTHING, OK, Command, Desk
@@ -110,8 +110,11 @@ def count(text: str) -> int:
 
 
 def box(text: str) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom; argparse turns the ValueError into its own message."""
-    left, top, right, bottom = map(int, text.split(","))
+    """Left, top, right, bottom. ArgumentTypeError says how they are written."""
+    try:
+        left, top, right, bottom = map(int, text.split(","))
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is no box. Give left, top, right, bottom in pixels: 0,0,320,240") from error
     return left, top, right, bottom
 
 
