@@ -170,8 +170,10 @@ class SearchTab:
         steering = self.steering
 
         def search(sent: float | None, newest: Newest, entry: Entry, order: str, weight: float) -> Iterator[Updates]:
-            yield steering.mirror(edges.split_entry(entry)[0])
             yield from self.run(newest, lambda: self.searching.search(entry, order, weight), sent)
+
+        def follow(entry: Entry, before: str) -> Updates:
+            return steering.follow(edges.split_entry(entry)[0], before)
 
         def weigh(sent: float | None, newest: Newest, results: Results, weight: float) -> Iterator[Updates]:
             yield from self.run(newest, lambda: self.searching.weigh(results, weight), sent)
@@ -185,13 +187,12 @@ class SearchTab:
 
         asked = [self.sent_ms, self.newest]
         held = [*asked, self.results]
-        shown = [*self.parts, *steering.parts]
-        self.box.submit(search, [*asked, self.box, self.order, self.weight], shown, **ALL_OF_THEM)
-        self.box.change(lambda entry: steering.mirror(edges.split_entry(entry)[0]), self.box, steering.parts, **LATEST)
+        self.box.submit(search, [*asked, self.box, self.order, self.weight], self.parts, **ALL_OF_THEM)
+        self.box.change(follow, [self.box, steering.shown], steering.parts, **LATEST)
         self.weight.release(weigh, [*held, self.weight], self.parts, **ALL_OF_THEM)
         self.asked.click(look, self.results, self.viewer.parts, **QUIET)
         self.order.input(sort, [*held, self.order], self.parts, **ALL_OF_THEM)
-        self._join_steering([*held, self.box], [*shown, self.box])
+        self._join_steering([*held, self.box], [*self.parts, *steering.parts, self.box])
 
     def _join_steering(self, held: list[Any], outputs: list[Any]) -> None:
         """Connect what writes into the box."""

@@ -33,6 +33,7 @@ class Steering:
     colours: gr.HTML
     fields: dict[str, Any]  # by the operator that each writes; "is" writes kind: as well
     clear: gr.Button
+    shown: gr.State  # the parts of the box that chips and controls show
 
     @classmethod
     def place(cls, words: Words) -> "Steering":
@@ -58,21 +59,31 @@ class Steering:
                 }
             colours = piece(swatches("", words), elem_classes="colours")
             clear = gr.Button(words.filters_clear, size="sm", elem_classes="unfilter")
-        return cls(words=words, chips=chips, colours=colours, fields=fields, clear=clear)
+        return cls(words=words, chips=chips, colours=colours, fields=fields, clear=clear, shown=gr.State(""))
 
     @property
     def parts(self) -> list[Any]:
         """Every component that `mirror` updates."""
-        return [self.chips, self.colours, *self.fields.values()]
+        return [self.shown, self.chips, self.colours, *self.fields.values()]
 
     def mirror(self, text: str) -> Updates:
         """Updates that show what stands in the box."""
         shown = values_in(text)
         return {
+            self.shown: key_of(text),
             self.chips: chips_of(text, self.words),
             self.colours: swatches(text, self.words),
             **{each: shown.get(name, "") for name, each in self.fields.items()},
         }
+
+    def follow(self, text: str, before: str) -> Updates:
+        """The same while somebody types; nothing where the parts are those that are shown."""
+        return {self.shown: gr.skip()} if key_of(text) == before else self.mirror(text)
+
+
+def key_of(text: str) -> str:
+    """The parts of a box, told from all others."""
+    return " ".join(part.text for part in search_parts(text))
 
 
 def written(text: str, name: str, value: object) -> str:
