@@ -41,6 +41,7 @@ def shop(config: Config) -> Assistant:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     assistant = build(config.data)
+    assistant.config = replace(assistant.config, sandbox=config.sandbox)
     put_code(assistant.store, folder)
     assistant.__class__ = Shop
     return assistant
