@@ -173,7 +173,7 @@ def _all(table: type[Base]) -> Select[Any]:
 
 def _pour(query: Select[Any], source: Session, target: Session, table: type[Base], change: Change = dict) -> None:
     """Every row that `query` finds in the one becomes a row of the other."""
-    for rows in source.execute(query).mappings().partitions(PIECE):
+    for rows in source.connection().execute(query).mappings().partitions(PIECE):
         target.execute(insert(Base.metadata.tables[table.__tablename__]), [change(dict(row)) for row in rows])
 
 

@@ -53,7 +53,7 @@ def _regions(session: Session, dim: int) -> Iterator[Problem]:
         .outerjoin(VectorRow, VectorRow.region_id == RegionRow.id)
         .order_by(RegionRow.id)
     )
-    for piece in session.execute(query).partitions(READ_ROWS):
+    for piece in session.connection().execute(query).partitions(READ_ROWS):
         for path, region_id, data, checksum in piece:
             fault = _fault(data, checksum, dim)
             if fault:

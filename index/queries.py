@@ -151,7 +151,7 @@ def rising(session: Session, query: Select[Any], *, limit: int, after: int) -> l
 def matching_ids(session: Session, where: Filter, *, after: int = 0) -> Ints:
     """Ids of the regions above `after` that `where` allows, rising."""
     query = matching_regions(where)
-    found = session.execute(query.where(RegionRow.id > after) if after else query).scalars()
+    found = session.connection().execute(query.where(RegionRow.id > after) if after else query).scalars()
     return np.sort(np.fromiter(found, np.int64))
 
 
@@ -183,9 +183,12 @@ def counts(session: Session, where: Filter) -> Counts:
 
 
 def vectors_after(session: Session, last_id: int, dim: int) -> Rows:
-    """Ids above `last_id` and their vectors, rising, in pieces."""
+    """Ids above `last_id` and their vectors, rising, in pieces.
+
+    Asked of the connection: a session would fetch every row before it gives the first.
+    """
     query = select(VectorRow.region_id, VectorRow.data).where(VectorRow.region_id > last_id)
-    for piece in session.execute(query.order_by(VectorRow.region_id)).partitions(READ_ROWS):
+    for piece in session.connection().execute(query.order_by(VectorRow.region_id)).partitions(READ_ROWS):
         ids, blobs = zip(*piece, strict=True)
         yield np.array(ids, np.int64), from_blobs(blobs, dim)
 

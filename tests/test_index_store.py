@@ -1,5 +1,6 @@
 """What the store promises, against brute force over its own vectors."""
 
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from index_help import DIM, LABELS, brute_force, fill, found, open_store, photo, regions_for, rows
 
-from index import EVERYTHING, Counts, Filter, Label, LabelCount, Region, Source
+from index import EVERYTHING, Counts, Filter, Label, LabelCount, Region, Source, queries
 from index.errors import BadPath, NotStored
 
 
@@ -269,3 +270,18 @@ def test_inside_a_snapshot_nothing_comes_or_goes_and_afterwards_all_is_seen(stor
     assert found(store, query) == brute_force(store, query, k=10, where=EVERYTHING)
     with pytest.raises(NotStored):
         store.vectors_of([1])
+
+
+def test_reading_all_vectors_never_holds_more_than_some_of_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(queries, "READ_ROWS", 100)
+    with open_store(tmp_path, dim=512) as store:
+        store.add(photo(1), regions_for(photo(1), 3000), rows(3000, dim=512))
+        with store._database.reading() as session:
+            tracemalloc.start()
+            try:
+                held = sum(len(ids) for ids, _ in queries.vectors_after(session, 0, 512))
+                peak = tracemalloc.get_traced_memory()[1]
+            finally:
+                tracemalloc.stop()
+    assert held == 3000
+    assert peak < 3000 * 2048 / 4
