@@ -8,6 +8,7 @@ from index_help import open_store
 
 from deepseek_mm.rag.coding import mentions, questions_to_try
 from deepseek_mm.rag.coding.crash import crash_of
+from deepseek_mm.rag.coding.trying import is_telling
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,11 @@ def test_questions_to_try_are_about_what_is_called_most_and_one_is_a_traceback(s
     assert (who, explain) == ("Who calls `checked`?", "Explain `Order.total`")
     assert where.endswith("defined?")
     assert crash_of(crash).frames[0].path == "/repo/shop/money.py"
+
+
+def test_names_that_are_everyday_words_are_asked_about_last(store):
+    everyday, telling, method = (store.symbols(name)[0] for name in ("report", "checked", "Order.total"))
+    assert [is_telling(region) for region in (everyday, telling, method)] == [False, True, True]
 
 
 def test_a_library_without_code_has_no_questions_to_try(tmp_path):

@@ -5,6 +5,7 @@ from index import Region
 from index.store import RegionStore
 
 LOOKED = 30  # names that are called most
+TELLING = 7  # letters of a name with what encloses it
 TRACEBACK = """Traceback (most recent call last):
   File "{path}", line {line}, in {name}
 ValueError: an example"""
@@ -16,6 +17,7 @@ def questions_to_try(store: RegionStore) -> tuple[str, ...]:
     if not found:
         return ()
     told = [region for region in found if region.symbol and region.symbol.doc] or found
+    told.sort(key=lambda region: not is_telling(region))
     first, second, third = (told * 3)[:3]
     alone = [region for region in told if region.symbol and region.symbol.kind == "function"]
     return (
@@ -25,6 +27,11 @@ def questions_to_try(store: RegionStore) -> tuple[str, ...]:
         *(f"Write a test for {named(region)}" for region in alone[:1]),
         TRACEBACK.format(path=first.source.path, line=sum(first.lines) // 2, name=first.symbol and first.symbol.name),
     )
+
+
+def is_telling(region: Region) -> bool:
+    """No everyday word: "Who calls `where`?" reads like a slip."""
+    return region.symbol is not None and len(region.symbol.path) >= TELLING
 
 
 def named(region: Region) -> str:
