@@ -91,7 +91,7 @@ class Judge:
         full = self._full = self._full or (photos_MD, captions_ND)
         recalls = asdict(score(photos_MD, captions_ND, self._owner_N))
         return {
-            **{name: float(value) for name, value in recalls.items() if "_r" in name},
+            **{name: float(value) for name, value in recalls.items() if name.startswith(("t2i_", "i2t_"))},
             "photos_alike": float((photos_MD * full[0]).sum(1).mean()),
             "captions_alike": float((captions_ND * full[1]).sum(1).mean()),
         }
