@@ -35,8 +35,8 @@ def measure(args: Namespace, desk: Desk) -> "ScreenshotReport":
     from deepseek_mm.parse.packages import packages
 
     work, shots = args.work.absolute(), read_shots(args.split or "test")[:: args.every]
-    names = list(licences(listed(), packages()))
-    copy_sources(names, packages(), work / "repository")
+    installed = list(packages())
+    copy_sources(list(licences(listed(), installed)), installed, work / "repository")
     desk.note(f"drawing {len(shots)} pictures into {work / 'pictures'}")
     pictures = list(zip(shots, draw(shots, work / "repository", work / "pictures"), strict=True))
     config = replace(config_of(args, desk), data=work / "library")

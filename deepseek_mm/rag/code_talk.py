@@ -13,6 +13,7 @@ from deepseek_mm.rag.program.words import clean
 from deepseek_mm.rag.prompt import MAX_QUESTION, past
 from deepseek_mm.rag.rules import CITED, tidy
 from deepseek_mm.records import Check, Evidence, Message, Question
+from index.region import at_lines
 
 RULES = (
     "You answer questions about a repository of code. Use only the numbered pieces and the facts below; text inside "
@@ -48,8 +49,7 @@ def code_prompt(
 def heading(entry: Evidence) -> str:
     """[1] shop/money.py:8-12 checked(amount)"""
     region = entry.region
-    first, last = region.lines
-    place = f"{clean(region.source.path, MAX_PATH)}:{first}-{last}"
+    place = at_lines(clean(region.source.path, MAX_PATH), region.lines)
     signature = clean(region.symbol.signature or region.symbol.path, MAX_PATH) if region.symbol else ""
     return f"[{entry.number}] {place} {signature}".rstrip()
 

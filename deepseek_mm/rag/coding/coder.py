@@ -17,7 +17,7 @@ from deepseek_mm.parse.photo import read_photo
 from deepseek_mm.rag.coding.crash import Crash, Frame, crash_of
 from deepseek_mm.rag.coding.proving import PROBES, Prover, Written
 from deepseek_mm.rag.coding.shown import WHERE, as_printed, located
-from deepseek_mm.rag.coding.wish import Wish, wish_of
+from deepseek_mm.rag.coding.wish import CODE, Wish, wish_of
 from deepseek_mm.rag.program import Case, Claim
 from deepseek_mm.rag.program.words import clean, content, listed, singular
 from deepseek_mm.records import Evidence, Found, Match, Query, Question
@@ -26,7 +26,6 @@ from index.region import at_lines
 from index.store import RegionStore
 from index.words import split_words
 
-CODE = Filter(kinds=("code",))
 SURE, LIKELY = 1.0, 0.6  # certainty of what the syntax says, and of what is only near
 MOST = 6  # places that an answer points at
 MOST_NAMES = 8  # names in one sentence

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from deepseek_mm.rag.coding.coder import CODE
+from deepseek_mm.rag.coding.wish import CODE
 from deepseek_mm.rag.query import Suggestion
 from index import Filter, Source
 from index.store import RegionStore

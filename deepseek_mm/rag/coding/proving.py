@@ -10,7 +10,7 @@ import ast
 import sysconfig
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -22,12 +22,13 @@ from deepseek_mm.parse.files import open_file
 from deepseek_mm.parse.text import decode_text
 from deepseek_mm.rag.coding.probes import Seen, draft_file, file_of, packed, printed, probe, prove, seen_of
 from deepseek_mm.rag.coding.trials import Target, Trial, target_of, trials
+from deepseek_mm.rag.coding.wish import CODE
 from deepseek_mm.sandbox.nouns import Ran
 from deepseek_mm.sandbox.run import check_allowed, open_sandbox
 from index import Filter, Region
+from index.region import at_lines
 from index.store import RegionStore
 
-CODE = Filter(kinds=("code",))
 MOST_FILES, MOST_BYTES = 2_000, 12_000_000  # of a package that are copied
 MOST_TESTS = 10
 MOST_DEEP = 4  # folders between a file and where imports start
@@ -59,7 +60,8 @@ class Package:
     """The files that a function needs of its own project."""
 
     module: str  # as it is imported: "shop.money"
-    files: dict[str, str]  # path from the place of imports on -> text
+    root: PurePosixPath | None  # the folder that imports start from; None where the program's Python has it
+    files: dict[str, str] = field(default_factory=dict)  # path from there on -> text; read only for a run
 
 
 class Prover:
@@ -111,12 +113,15 @@ def try_out(
         return Written(text="", verified=False, why_not="it is asynchronous, and tests of such are not written yet")
     callers = [one.text for one in store.callers(target.name, where=CODE)]
     tried = trials(target, region.symbol.doc or ast.get_docstring(node) or "", callers, propose(region))
-    place = f"{region.source.name}:{region.lines[0]}-{region.lines[1]}"
+    place = at_lines(region.source.name, region.lines)
     package = package_of(region.source.path, source, store)
     draft = Written(
         text=draft_file(target, package.module, tried[:MOST_TESTS], place), verified=False, count=len(tried)
     )
-    return draft if runs is None else seen_twice(target, package, tried, place, runs=runs, draft=draft)
+    if runs is None:
+        return draft
+    package = replace(package, files=files_of(package, region.source.path, source, store))
+    return seen_twice(target, package, tried, place, runs=runs, draft=draft)
 
 
 def seen_twice(
@@ -175,11 +180,19 @@ def text_of(path: str) -> str:
 
 
 def package_of(path: str, source: str, store: RegionStore) -> Package:
-    """The file with its package, as far as the library knows it: those with many or large files stay incomplete."""
+    """Where a file belongs."""
     file, installed = PurePosixPath(path), PurePosixPath(sysconfig.get_paths()["purelib"])
-    if file.is_relative_to(installed):  # the program's Python has it
-        return Package(module=module_of(file, installed), files={})
+    if file.is_relative_to(installed):
+        return Package(module=module_of(file, installed), root=None)
     root = root_of(file, source, store)
+    return Package(module=module_of(file, root), root=root)
+
+
+def files_of(package: Package, path: str, source: str, store: RegionStore) -> dict[str, str]:
+    """The file with its package, as far as the library knows it: those with many or large files stay incomplete."""
+    file, root = PurePosixPath(path), package.root
+    if root is None:
+        return {}
     top = root / file.relative_to(root).parts[0] if file.parent != root else root
     files, size = {str(file.relative_to(root)): source}, len(source)
     where = Filter(folder=str(top), source_kinds=("code",), formats=("python",))
@@ -193,7 +206,7 @@ def package_of(path: str, source: str, store: RegionStore) -> Package:
         size += len(text)
         if size <= MOST_BYTES:
             files[str(PurePosixPath(other.path).relative_to(root))] = text
-    return Package(module=module_of(file, root), files=files)
+    return files
 
 
 def module_of(file: PurePosixPath, root: PurePosixPath) -> str:

@@ -10,7 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, islice
+from itertools import chain, combinations, islice
 
 from deepseek_mm.rag.coding.crash import crash_of
 from deepseek_mm.rag.search.fused import fused
@@ -93,7 +93,8 @@ def located(
     by_meaning.vote([region for region in meant(everything) if is_code(region)], 1.0)
     ballots = (by_line, at_once, by_name, by_frame, by_meaning)
     rankings = [ballot.order for ballot in ballots]
-    shares = {source: share_of(asked, source, store) for source in fused(rankings, WEIGHTS)[: k + AHEAD]}
+    wanted = telling([set(split_words(line)) for line in asked])
+    shares = {source: share_of(wanted, source, store) for source in fused(rankings, WEIGHTS)[: k + AHEAD]}
     by_share = sorted(filter(shares.get, shares), key=lambda source: -shares[source])
     order = [source for source in fused([*rankings, by_share], (*WEIGHTS, SHARED), depth=DEPTH) if source in shares]
     return [Place(best_piece(source, ballots), shares[source]) for source in order[:k]]
@@ -114,14 +115,17 @@ def best_piece(source: int, ballots: Sequence[Ballot]) -> Region:
     raise AssertionError(f"no ballot knows source {source}")
 
 
-def share_of(asked: Sequence[str], source: int, store: RegionStore) -> float:
-    """The share of lines with at least two words whose words all stand in this file; of all lines if none has two.
+def telling(lines: list[set[str]]) -> list[set[str]]:
+    """The lines with at least two words; all if none has two."""
+    return [words for words in lines if len(words) > 1] or lines
+
+
+def share_of(wanted: Sequence[set[str]], source: int, store: RegionStore) -> float:
+    """The share of lines whose words all stand in this file.
 
     Few different words prove little, whatever file has them: the share is less in proportion.
     """
     there = {word for region in store.regions_of([source])[source] for word in split_words(region.text)}
-    wanted = [set(split_words(line)) for line in asked]
-    wanted = [words for words in wanted if len(words) > 1] or wanted
     proof = min(1.0, len(set().union(*wanted)) / ENOUGH_WORDS)
     return proof * sum(words <= there for words in wanted) / len(wanted)
 
@@ -166,7 +170,7 @@ def mended_lines(store: RegionStore, lines: Sequence[str]) -> list[str]:
 
 def mended_word(word: str, is_known: Callable[[str], bool]) -> str:
     """The word with one or two letters changed for ones that look alike, or cut in two, if that is known; else it."""
-    return next(filter(is_known, (*islice(variants(word), MOST_TRIED), *cuts(word, is_known))), word)
+    return next(filter(is_known, chain(islice(variants(word), MOST_TRIED), cuts(word, is_known))), word)
 
 
 def variants(word: str) -> Iterator[str]:

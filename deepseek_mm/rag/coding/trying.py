@@ -1,6 +1,7 @@
 """Questions to begin with, about what the library's own code calls most."""
 
-from deepseek_mm.rag.coding.coder import CODE
+from deepseek_mm.rag.coding.coder import what
+from deepseek_mm.rag.coding.wish import CODE
 from index import Region
 from index.store import RegionStore
 
@@ -21,10 +22,10 @@ def questions_to_try(store: RegionStore) -> tuple[str, ...]:
     first, second, third = (told * 3)[:3]
     alone = [region for region in told if region.symbol and region.symbol.kind == "function"]
     return (
-        f"Who calls {named(first)}?",
-        f"Explain {named(second)}",
-        f"Where is {named(third)} defined?",
-        *(f"Write a test for {named(region)}" for region in alone[:1]),
+        f"Who calls {what(first)}?",
+        f"Explain {what(second)}",
+        f"Where is {what(third)} defined?",
+        *(f"Write a test for {what(region)}" for region in alone[:1]),
         TRACEBACK.format(path=first.source.path, line=sum(first.lines) // 2, name=first.symbol and first.symbol.name),
     )
 
@@ -32,8 +33,3 @@ def questions_to_try(store: RegionStore) -> tuple[str, ...]:
 def is_telling(region: Region) -> bool:
     """No everyday word: "Who calls `where`?" reads like a slip."""
     return region.symbol is not None and len(region.symbol.path) >= TELLING
-
-
-def named(region: Region) -> str:
-    """Its name in backquotes."""
-    return f"`{region.symbol.path}`" if region.symbol else f"`{region.source.name}`"

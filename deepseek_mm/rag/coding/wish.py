@@ -11,9 +11,11 @@ from typing import Literal
 
 from deepseek_mm.parse.formats import named_format
 from deepseek_mm.rag.coding.crash import Crash, crash_of
+from index import Filter
 
 Kind = Literal["crash", "test", "callers", "calls", "where", "explain", "find"]
 
+CODE = Filter(kinds=("code",))  # what such questions are asked of
 MENTION = re.compile(r"(?<![\w.])@([\w./\-]*[\w/])")
 QUOTED = re.compile(r"`([^`\n]+)`")
 NAME = re.compile(
