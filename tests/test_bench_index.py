@@ -8,9 +8,9 @@ import pytest
 
 from deepseek_mm.__main__ import main
 from deepseek_mm.bench import index as bench
-from deepseek_mm.bench.machine import about, commit, processor
 from deepseek_mm.bench.result import Line, Result, Setting, one_object, table
 from deepseek_mm.cli.desk import Desk
+from deepseek_mm.machine import about, commit, processor
 
 SLOW = Result(lines=(Line(what="a long name", value="3 s", bar="5 s"),), numbers={"slow_s": 3.0})
 FAST = Result(lines=(Line(what="b", value="10 ms", beside="99 ms"),), numbers={"fast_ms": 10.0})

@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from deepseek_mm.bench.machine import ROOT
 from deepseek_mm.bench.result import Line, Result, Setting
 from deepseek_mm.encoders import open_space
 from deepseek_mm.encoders.image import SIDE_PX
 from deepseek_mm.encoders.space import Space
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.ingest import Hooks, Intake
+from deepseek_mm.machine import ROOT
 from deepseek_mm.see.eyes import Eyes
 from deepseek_mm.see.ocr import TextReader
 from index.store import RegionStore

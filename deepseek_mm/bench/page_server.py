@@ -8,9 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from deepseek_mm.bench.machine import ROOT
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere, ServerError
+from deepseek_mm.machine import ROOT
 from deepseek_mm.settings import describe
 
 APP = ROOT / "app.py"

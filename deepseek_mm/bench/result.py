@@ -7,6 +7,7 @@ from pathlib import Path
 
 from deepseek_mm.bench.lm_sizes import LMSizes
 from deepseek_mm.config import Config, cache_folder
+from deepseek_mm.train.report import REPORTS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +55,7 @@ class Setting:
     lm: LMSizes = field(default_factory=LMSizes)
     code: Path | None = None  # folder of the code that goes in; None is Python's standard library
     out: Path = Path("runs/bench")  # where pictures are saved
+    reports: Path = REPORTS  # of what was trained
     cache: Path = field(default_factory=cache_folder)  # where converted models lie
 
 

@@ -15,7 +15,7 @@ from deepseek_mm.config import cache_folder
 if TYPE_CHECKING:
     from deepseek_mm.bench.result import Result, Setting
 
-PARTS = ("index", "search", "page", "lm", "answer", "serve", "soak", "plan", "code")
+PARTS = ("index", "search", "page", "lm", "answer", "serve", "soak", "plan", "code", "learning")
 
 
 def measure_of(part: str) -> Callable[["Setting"], "Sequence[Result]"]:
@@ -48,6 +48,10 @@ def measure_of(part: str) -> Callable[["Setting"], "Sequence[Result]"]:
         from deepseek_mm.bench.code import code
 
         return lambda setting: [code(setting)]
+    if part == "learning":
+        from deepseek_mm.bench.learning import learning
+
+        return lambda setting: [learning(setting)]
     if part == "lm":
         from deepseek_mm.bench import lm
 
@@ -59,8 +63,9 @@ def measure_of(part: str) -> Callable[["Setting"], "Sequence[Result]"]:
 
 def run(args: Namespace, desk: Desk) -> int:
     """Measure in a folder that is removed afterwards; with `--json` the last line only."""
-    from deepseek_mm.bench.machine import about
     from deepseek_mm.bench.result import Setting, one_object, table
+    from deepseek_mm.machine import about
+    from deepseek_mm.train.report import REPORTS
 
     config, start = config_of(args, desk), time.monotonic()
     with TemporaryDirectory(prefix="deepseek-mm-bench-") as folder:
@@ -72,6 +77,7 @@ def run(args: Namespace, desk: Desk) -> int:
             config=config,
             code=desk.cwd / args.code if args.code else None,
             out=desk.cwd / args.out,
+            reports=desk.cwd / args.reports if args.reports else REPORTS,
             cache=cache_folder(),
         )
         results = measure_of(args.part)(setting)
@@ -91,7 +97,7 @@ def add(parser: ArgumentParser) -> None:
         "part",
         choices=PARTS,
         help="searching and indexing, the page in Chromium, the language model, an answer, the service, its memory"
-        " under load, what the machine's plan saves, or code that goes in",
+        " under load, what the machine's plan saves, code that goes in, or the reports of what was learned",
     )
     parser.add_argument(
         "--full",
@@ -107,6 +113,11 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument("--minutes", type=float, default=30.0, help="how long `bench soak` takes (30)")
     parser.add_argument(
         "--code", metavar="FOLDER", help="what `bench code` indexes (20,000 functions of Python's standard library)"
+    )
+    parser.add_argument(
+        "--reports",
+        metavar="FOLDER",
+        help="where the reports are that `bench learning` reads (docs/learning of the project)",
     )
     parser.add_argument("--json", action="store_true", help="the JSON object without the table")
     add_settings(parser)
