@@ -20,6 +20,7 @@ TRAINERS = {  # name -> its module, which offers add_arguments(parser) and run(a
     "qat": ("deepseek_mm.train.qat", "--data captions.jsonl --images photos --out runs/qat"),
     "fp4": ("deepseek_mm.train.fp4", "--out runs/fp4"),
     "corpus": ("deepseek_mm.train.corpus", "--text data/text --captions captions.jsonl"),
+    "parallel": ("deepseek_mm.train.parallel", "--data 2 --pipeline 2 --tensor 2 --out runs/parallel"),
     "abstain": (
         "deepseek_mm.train.abstain",
         "--data captions.jsonl --images photos --questions qa.jsonl --question-images more-photos",

@@ -41,8 +41,11 @@ class MoE(nn.Module):
     def forward(self, x_BTD: Tensor, look_back: LookBack) -> tuple[Tensor, Routing]:
         """What the experts add (B, T, D), and who they were. `look_back` is the gate's attention."""
         routing = choose(self.gate(x_BTD, look_back), self.top_k)
-        visit = self._one if x_BTD.shape[:2].numel() == 1 else self._many
-        return visit(x_BTD, routing), routing
+        return self.visit(x_BTD, routing), routing
+
+    def visit(self, x_BTD: Tensor, routing: Routing) -> Tensor:
+        """What the experts that were chosen add, (B, T, D)."""
+        return self._one(x_BTD, routing) if x_BTD.shape[:2].numel() == 1 else self._many(x_BTD, routing)
 
     def _one(self, x_11D: Tensor, routing: Routing) -> Tensor:
         """One token, as when text is decoded: nothing to put in order."""

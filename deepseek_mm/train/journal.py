@@ -57,7 +57,7 @@ class Journal:
         if saved["settings"] != self.settings:
             differ = sorted(k for k in self.settings if self.settings[k] != saved["settings"].get(k))
             raise ConfigError(f"{self.folder} was begun with other settings ({', '.join(differ)}). Use another --out")
-        self._cut_log(saved["step"])
+        self.cut(saved["step"])
         return saved
 
     def save(self, step: int, state: Mapping[str, Any]) -> None:
@@ -93,6 +93,7 @@ class Journal:
         figure.savefig(self.folder / PLOT, dpi=120)
         return self.folder / PLOT
 
-    def _cut_log(self, step: int) -> None:
+    def cut(self, step: int) -> None:
+        """Drop the lines behind this step."""
         kept = [line for line in self.lines() if line["step"] <= step]
         (self.folder / LOG).write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")

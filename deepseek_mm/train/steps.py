@@ -13,6 +13,8 @@ from torch import nn
 
 from deepseek_mm.config import between
 
+BETAS = (0.9, 0.98)  # AdamW's memory of gradients, and of their squares
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StepsConfig:
@@ -42,7 +44,7 @@ class Steps:
     def __init__(self, trained: Mapping[str, nn.Parameter], config: StepsConfig) -> None:
         self.trained, self.config = dict(trained), config
         self.optimiser = torch.optim.AdamW(
-            self.trained.values(), lr=config.rate, betas=(0.9, 0.98), weight_decay=config.decay, fused=True
+            self.trained.values(), lr=config.rate, betas=BETAS, weight_decay=config.decay, fused=True
         )
         self.average = {n: p.detach().float().clone() for n, p in self.trained.items()} if config.average else {}
 

@@ -1,0 +1,145 @@
+"""Who does what: ranks stand in a box of data x pipeline x tensor, and each axis shares something else.
+
+Ranks that differ in `data` have the same weights and read other rows; in `pipeline`, other layers; in `tensor`, other
+heads and columns of the same layers. Tensor ranks talk most and stand side by side, on the fastest wires.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import distributed as dist
+from torch.distributed.device_mesh import init_device_mesh
+
+from deepseek_mm.config import between
+from deepseek_mm.errors import ConfigError
+from deepseek_mm.lm.shape import DecoderShape
+
+AXES = ("data", "pipeline", "tensor")
+ENDS = "ends"  # the first and the last stage, where words come in and go out
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Layout:
+    """Ranks along each axis."""
+
+    data: int = 1
+    pipeline: int = 1
+    tensor: int = 1
+
+    def __post_init__(self) -> None:
+        for axis in AXES:
+            between(axis, getattr(self, axis), 1, 4096)
+
+    def __str__(self) -> str:
+        return "x".join(str(size) for size in self.sizes)
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """In the order of AXES."""
+        return self.data, self.pipeline, self.tensor
+
+    @property
+    def ranks(self) -> int:
+        """Processes in all."""
+        return self.data * self.pipeline * self.tensor
+
+    def place(self, rank: int) -> tuple[int, int, int]:
+        """Where a rank stands along each axis."""
+        return rank // (self.pipeline * self.tensor), rank // self.tensor % self.pipeline, rank % self.tensor
+
+    def rank(self, data: int, pipeline: int, tensor: int) -> int:
+        """Who stands there."""
+        return (data * self.pipeline + pipeline) * self.tensor + tensor
+
+    def named(self, rank: int) -> str:
+        """A rank in words."""
+        where = ", ".join(f"{axis} {place}" for axis, place in zip(AXES, self.place(rank), strict=True))
+        return f"rank {rank} ({where})"
+
+    def layers(self, shape: DecoderShape, stage: int) -> range:
+        """Layers of a stage; the first ones have one more where they cannot be shared evenly."""
+        each, more = divmod(shape.num_layers, self.pipeline)
+        first = stage * each + min(stage, more)
+        return range(first, first + each + (stage < more))
+
+    def check(self, shape: DecoderShape) -> None:
+        """ConfigError if this model cannot be shared so."""
+        if self.pipeline > shape.num_layers:
+            raise ConfigError(
+                f"pipeline={self.pipeline} stages, and the model has {shape.num_layers} layers. Use fewer"
+            )
+        shared = {"num_heads": shape.num_heads, "num_kv_heads": shape.num_kv_heads, "ffn_width": shape.ffn_width}
+        shared["vocab_size"] = shape.vocab_size
+        shared |= {f"width of expert {spec.name}": spec.width for spec in (shape.moe.experts if shape.moe else ())}
+        odd = [f"{name}={size}" for name, size in shared.items() if size % self.tensor]
+        if odd:
+            raise ConfigError(
+                f"tensor={self.tensor} ranks cannot share {', '.join(odd)} evenly. Use a divisor of these"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One rank's place among those that it shares something with."""
+
+    size: int = 1
+    place: int = 0
+    group: Any = None  # torch's process group; None where nobody else is
+
+    def sum(self, x: torch.Tensor) -> torch.Tensor:
+        """The sum over all of them, in place."""
+        if self.size > 1:
+            dist.all_reduce(x, group=self.group)
+        return x
+
+    def largest(self, x: torch.Tensor) -> torch.Tensor:
+        """The largest of all of them, in place."""
+        if self.size > 1:
+            dist.all_reduce(x, op=dist.ReduceOp.MAX, group=self.group)
+        return x
+
+
+ALONE = Axis()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """Where this process stands."""
+
+    layout: Layout
+    rank: int
+    data: Axis = ALONE
+    pipeline: Axis = ALONE
+    tensor: Axis = ALONE
+    ends: Axis = ALONE  # of the first and the last stage only
+    world: Axis = ALONE
+
+    @property
+    def first(self) -> bool:
+        """Whether words come in here."""
+        return self.pipeline.place == 0
+
+    @property
+    def last(self) -> bool:
+        """Whether words go out here."""
+        return self.pipeline.place == self.pipeline.size - 1
+
+
+def take_place(layout: Layout) -> Place:
+    """This process's place; all ranks call it, after init_process_group."""
+    mesh = init_device_mesh("cpu", layout.sizes, mesh_dim_names=AXES)
+    axes = {axis: Axis(mesh.size(n), mesh.get_local_rank(axis), mesh.get_group(axis)) for n, axis in enumerate(AXES)}
+    rank = dist.get_rank()
+    return Place(layout=layout, rank=rank, **axes, ends=_ends(layout, rank), world=Axis(layout.ranks, rank))
+
+
+def _ends(layout: Layout, rank: int) -> Axis:
+    """The other end's rank and this one; every rank makes every group, as torch wants it."""
+    found = ALONE
+    for data in range(layout.data if layout.pipeline > 1 else 0):
+        for tensor in range(layout.tensor):
+            ranks = [layout.rank(data, stage, tensor) for stage in (0, layout.pipeline - 1)]
+            group = dist.new_group(ranks)
+            found = Axis(len(ranks), ranks.index(rank), group) if rank in ranks else found
+    return found
