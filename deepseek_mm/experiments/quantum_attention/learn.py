@@ -1,0 +1,145 @@
+"""One run: a task, an arm and a seed. Runs are kept line by line, so what was stopped goes on with the next one."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from deepseek_mm.config import between
+from deepseek_mm.errors import ConfigError
+from deepseek_mm.experiments.quantum_attention.circuit import Ansatz
+from deepseek_mm.experiments.quantum_attention.scores import Quantum, count, make
+from deepseek_mm.experiments.quantum_attention.task import TASKS, TaskConfig, accuracy, draw
+
+ARMS = {"quantum": "quantum", "noisy": "quantum", "sines": "sines", "dots": "dots"}  # arm -> whose scores
+NOISES = (0.01, 0.03, 0.1, 0.3)  # under which a circuit that was trained without noise is measured
+SHOTS = (10, 100, 1000)  # with which it is measured without noise
+RATES = (0.02, 0.05, 0.1)  # of Adam, falling to zero along half a cosine; each arm takes its best of them
+TRIAL = -1  # seed of the runs that choose the rate; none of those that count
+HELD, TUNED, TRAINED = 10**9, 2 * 10**9, 10**6  # seeds of questions: held out, for choosing, and of a run's first batch
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LearnConfig:
+    """How everybody learns."""
+
+    steps: int = 300
+    batch: int = 24  # questions of one step
+    noise: float = 0.05  # that the arm `noisy` is trained and measured with
+    layers: int = 3  # of the circuit
+    held: int = 500  # questions that are measured with
+    seeds: int = 5
+
+    def __post_init__(self) -> None:
+        between("steps", self.steps, 1, 10**6)
+        between("batch", self.batch, 1, 10**4)
+        between("held", self.held, 1, 10**6)
+        between("seeds", self.seeds, 1, 100)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """What became of it."""
+
+    task: str
+    arm: str
+    seed: int
+    rate: float
+    parameters: int
+    accuracy: float  # share of held-out questions
+    seconds: float  # of training
+    under_noise: dict[str, float]  # probability -> accuracy; of the arm `quantum` only
+    with_shots: dict[str, float]  # shots -> accuracy; likewise
+
+
+def all_runs(config: LearnConfig, out: Path) -> Iterator[Run]:
+    """Every task, arm and seed, in that order; those that `out` has already are not done again."""
+    known = {(run.task, run.arm, run.seed, run.rate): run for run in read_runs(out, config)}
+
+    def run_of(task: str, arm: str, seed: int, rate: float) -> Run:
+        if (task, arm, seed, rate) not in known:
+            run = known[task, arm, seed, rate] = one_run(
+                TaskConfig(name=task), arm, seed=seed, rate=rate, config=config
+            )
+            _keep(run, out, config)
+        return known[task, arm, seed, rate]
+
+    for task in TASKS:
+        for arm, whose in ARMS.items():
+            tried = [run_of(task, whose, TRIAL, rate) for rate in RATES]
+            best = max(tried, key=lambda run: run.accuracy)
+            yield from (run_of(task, arm, seed, best.rate) for seed in range(config.seeds))
+
+
+def one_run(task: TaskConfig, arm: str, *, seed: int, rate: float, config: LearnConfig) -> Run:
+    """Train and measure."""
+    ansatz = Ansatz(layers=config.layers, noise=config.noise if arm == "noisy" else 0.0)
+    scores = make(ARMS[arm], ansatz=ansatz, seed=seed)
+    begun = time.perf_counter()
+    train(scores, task, seed=seed, rate=rate, config=config)
+    seconds = time.perf_counter() - begun
+    circuit = scores if arm == "quantum" and seed != TRIAL and isinstance(scores, Quantum) else None
+    return Run(
+        task=task.name,
+        arm=arm,
+        seed=seed,
+        rate=rate,
+        parameters=count(scores),
+        accuracy=accuracy(scores, draw(task, config.held, TUNED if seed == TRIAL else HELD)),
+        seconds=seconds,
+        under_noise=_under_noise(circuit, task, config) if circuit else {},
+        with_shots=_with_shots(circuit, task, config) if circuit else {},
+    )
+
+
+def train(scores: nn.Module, task: TaskConfig, *, seed: int, rate: float, config: LearnConfig) -> None:
+    """Cross-entropy over the keys of fresh questions. Every arm of a seed sees the same ones."""
+    optimiser = torch.optim.Adam(scores.parameters(), lr=rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, config.steps)
+    for step in tqdm(range(config.steps), desc=f"{task.name} {type(scores).__name__} {seed}", file=sys.stderr):
+        asked = draw(task, config.batch, TRAINED * (seed + 2) + step)
+        loss = F.cross_entropy(scores(asked.query_B2, asked.keys_BT2), asked.right_B)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+
+
+def read_runs(out: Path, config: LearnConfig) -> list[Run]:
+    """Those kept in the folder. ConfigError if they were made with other numbers."""
+    file = out / "runs.jsonl"
+    lines = [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
+    if any(line["config"] != asdict(config) for line in lines):
+        raise ConfigError(f"{file} holds runs with other settings than these. Use another --out")
+    return [Run(**line["run"]) for line in lines]
+
+
+def _keep(run: Run, out: Path, config: LearnConfig) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / "runs.jsonl").open("a") as stream:
+        stream.write(json.dumps({"config": asdict(config), "run": asdict(run)}) + "\n")
+
+
+def _under_noise(scores: Quantum, task: TaskConfig, config: LearnConfig) -> dict[str, float]:
+    """The trained circuit with a channel after each layer."""
+    held, exact = draw(task, config.held, HELD), scores.ansatz
+    found = {}
+    for noise in NOISES:
+        scores.ansatz = replace(exact, noise=noise)
+        found[str(noise)] = accuracy(scores, held)
+    scores.ansatz = exact
+    return found
+
+
+def _with_shots(scores: Quantum, task: TaskConfig, config: LearnConfig) -> dict[str, float]:
+    """The trained circuit where each value is the mean of so many measurements."""
+    held = draw(task, config.held, HELD)
+    return {str(shots): accuracy(partial(scores.shot, shots=shots, seed=HELD), held) for shots in SHOTS}
