@@ -19,6 +19,7 @@ TRAINERS = {  # name -> its module, which offers add_arguments(parser) and run(a
     "scenes": ("deepseek_mm.train.scenes", "--stage find --out runs/scenes"),
     "qat": ("deepseek_mm.train.qat", "--data captions.jsonl --images photos --out runs/qat"),
     "fp4": ("deepseek_mm.train.fp4", "--out runs/fp4"),
+    "ppo": ("deepseek_mm.train.ppo", "--text data/text --out runs/ppo"),
     "corpus": ("deepseek_mm.train.corpus", "--text data/text --captions captions.jsonl"),
     "parallel": ("deepseek_mm.train.parallel", "--data 2 --pipeline 2 --tensor 2 --out runs/parallel"),
     "abstain": (
