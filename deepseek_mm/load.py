@@ -38,6 +38,7 @@ from deepseek_mm.see.ocr import TextReader
 from deepseek_mm.see.reader.weights import read_reader
 from deepseek_mm.see.scene.weights import read_paper
 from deepseek_mm.see.vocabulary import read_names
+from deepseek_mm.threads import one_for_blas
 from index.store import RegionStore
 
 Progress = Callable[[str], None]
@@ -51,6 +52,7 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     """
     say = progress or (lambda text: None)
     hold_few_shapes()
+    one_for_blas()
     make_folder(config.data)
     config, hardware = dialled(config), probe()
     encoder = encoder_here(config, hardware)

@@ -51,6 +51,12 @@ class Question:
     about: About = "photos"
     run: bool = False  # whoever asks may run programs and wants it: tests that are written are tried in the sandbox
 
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """All that come with it, the first one included."""
+        first = Picture(image=self.image, name=self.image_name, path=self.image_path)
+        return tuple(each for each in (first, *self.more) if each.image is not None or each.path)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Term:

@@ -58,6 +58,7 @@ FLOORS = (
         "deepseek_mm.deltas",
         "deepseek_mm.dates",
         "deepseek_mm.ages",
+        "deepseek_mm.threads",
         "deepseek_mm.machine",
     ),
     ("deepseek_mm.errors", "index"),

@@ -7,8 +7,10 @@ from code_house import FILES, put_code
 from fakes import picture
 from rag_house import build
 
-from deepseek_mm.errors import BadQuestion
-from deepseek_mm.rag.coding.coder import alike, no_code
+from deepseek_mm.config import ParseConfig
+from deepseek_mm.errors import BadPicture, BadQuestion
+from deepseek_mm.rag.coding.coder import Coder, alike, no_code
+from deepseek_mm.rag.program import Case, parse
 from deepseek_mm.records import Query, Question
 from index import Filter
 
@@ -169,6 +171,17 @@ def test_a_picture_without_words_says_that_nothing_was_read(house, monkeypatch):
 def test_a_name_in_the_question_is_looked_up_beside_the_picture(house, monkeypatch):
     answer = asked(house, "who calls `rounded`?", image=shot(house, monkeypatch, "if amount < 0:"))
     assert "`rounded` is called by `Order.total`" in answer.text
+
+
+def test_a_picture_that_comes_as_a_file_is_read_within_the_limits_that_the_user_set(house, monkeypatch, tmp_path):
+    shot(house, monkeypatch, "def checked(amount):", '"""Refuse what is negative."""').save(tmp_path / "shot.png")
+    question = Question(text="which code?", image_path=str(tmp_path / "shot.png"), about="code")
+    case = Case(question=question, program=parse(question.text))
+    small = Coder(house.store, house.find, house.library.lines_in, limits=ParseConfig(max_pixels=9))
+    with pytest.raises(BadPicture, match="allows 9"):
+        small.looked_up(case)
+    seen = Coder(house.store, house.find, house.library.lines_in).looked_up(case)
+    assert seen.evidence[0].region.source.path == f"{REPO}/shop/money.py"
 
 
 def test_a_search_for_code_with_a_picture_reads_the_picture(house, monkeypatch):

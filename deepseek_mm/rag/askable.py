@@ -7,7 +7,6 @@ from deepseek_mm.config import RagConfig
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.rag.program.words import printable
 from deepseek_mm.rag.query import check_collection, joined, read_box
-from deepseek_mm.rag.uploads import pictures_of
 from deepseek_mm.records import Check, Picture, Query, Question
 from index import Filter
 from index.region import UPLOADS
@@ -24,7 +23,7 @@ def askable(question: Question, config: RagConfig) -> Question:
             f"the question has {len(question.text):,} characters, and rag.{name} allows {most:,}. "
             f"Shorten it, or raise rag.{name}"
         )
-    text, pictures = printable(question.text), pictures_of(question)
+    text, pictures = printable(question.text), question.pictures
     if len(pictures) > config.max_pictures:
         raise BadQuestion(
             f"the question brings {len(pictures)} pictures, and rag.max_pictures allows {config.max_pictures}. "

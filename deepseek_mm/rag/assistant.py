@@ -238,7 +238,7 @@ class Assistant:
 
     def _looked_up(self, cases: Sequence[Case]) -> list[Case]:
         """One question each; those about code ask the index, which knows it by its syntax."""
-        coder = Coder(self.store, self.find, self.library.lines_in, self.prover)
+        coder = Coder(self.store, self.find, self.library.lines_in, self.prover, self.config.parse)
         photos = iter(self._looked_at_photos([case for case in cases if case.question.about == "photos"]))
         return [next(photos) if case.question.about == "photos" else coder.looked_up(case) for case in cases]
 

@@ -25,6 +25,7 @@ from deepseek_mm.rag.search import Presence, Search, read_certainty
 from deepseek_mm.rag.search.meant import nearest
 from deepseek_mm.rag.search.worded import worded
 from deepseek_mm.records import Evidence, Found, Query
+from deepseek_mm.threads import alone
 from index import EVERYTHING, Filter, Hit, Source
 from index.store import RegionStore
 
@@ -56,7 +57,8 @@ class Retriever:
         """Evidence for each question, numbered from 1: the whole photo at hand and at most k parts, or k regions."""
         vectors_QD = self.embed([query_of(case) for case in cases])
         meant = [self.looked_for(*parts) for parts in zip(cases, vectors_QD, strict=True)]
-        return [self._evidence(case, vector_D, k) for case, vector_D in zip(cases, meant, strict=True)]
+        with alone():
+            return [self._evidence(case, vector_D, k) for case, vector_D in zip(cases, meant, strict=True)]
 
     def search_many(self, queries: Sequence[Query], *, k: int, where: Filter = EVERYTHING) -> list[list[Hit]]:
         """The k best regions of each query: those whose labels name most of its things, then the nearest."""

@@ -64,7 +64,7 @@ class Shelf:
         BadPicture, BadFile or NothingThere names the first that cannot be read; then none is looked at.
         """
         folder, most = self.config.data / "uploads", self.config.parse.max_pixels
-        kept = [[keep(picture, folder, max_pixels=most) for picture in pictures_of(q)] for q in questions]
+        kept = [[keep(picture, folder, max_pixels=most) for picture in q.pictures] for q in questions]
         with ThreadPoolExecutor(1) as disk:  # takes as long as a look does
             held = disk.map(hold, [Path(photo.source.path) for photos in kept for photo in photos])
             placed = [tuple(self.seen(photo) for photo in photos) for photos in kept]
@@ -109,12 +109,6 @@ class Shelf:
             return path.is_file() and self._ages.ago_s(path.stat().st_mtime) > older_s
         except OSError:  # it went while we looked
             return False
-
-
-def pictures_of(question: Question) -> tuple[Picture, ...]:
-    """The pictures that come with it, the first one included."""
-    first = Picture(image=question.image, name=question.image_name, path=question.image_path)
-    return tuple(each for each in (first, *question.more) if each.image is not None or each.path)
 
 
 def keep(picture: Picture, folder: Path, *, max_pixels: int) -> Photo:

@@ -20,7 +20,7 @@ from deepseek_mm.rag.coding.shown import WHERE, as_printed, located
 from deepseek_mm.rag.coding.wish import CODE, Wish, wish_of
 from deepseek_mm.rag.program import Case, Claim
 from deepseek_mm.rag.program.words import clean, content, listed, singular
-from deepseek_mm.records import Evidence, Found, Match, Query, Question
+from deepseek_mm.records import Evidence, Found, Match, Picture, Query, Question
 from index import Filter, Region
 from index.region import at_lines
 from index.store import RegionStore
@@ -37,6 +37,7 @@ ABOUT_CODE = frozenset(  # words that say nothing of which code is meant
 MAX_NAME, MAX_DOC = 80, 240  # letters
 ASK_LEAVE = "ask once more with leave to run it"  # what a draft of a test ends with
 TRIED = frozenset(["function", "method"])  # kinds of definitions that tests are written for
+LIMITS = ParseConfig()  # of pictures, where nobody chose others
 MUCH = 0.5  # of a picture's lines, that stand in a file which is said to have them
 
 
@@ -56,16 +57,18 @@ class Coder:
         find: Find,
         read: Callable[[Image], Sequence[str]] = lambda image: (),
         prover: Prover | None = None,
+        limits: ParseConfig = LIMITS,
     ) -> None:
-        """`read` gives the lines that are written in a picture; `prover` writes tests."""
-        self._store, self._find, self._read, self._prover = store, find, read, prover
+        """`read` gives the lines that are written in a picture; `prover` writes tests; pictures keep to `limits`."""
+        self._store, self._find, self._read, self._prover, self._limits = store, find, read, prover, limits
 
     def looked_up(self, case: Case) -> Case:
         """The case with its evidence and claims; without a claim there is nothing of it here."""
         wish = wish_of(case.question.text, [asked for asked, _ in case.earlier])
         tell = Telling()
-        if pictures := shown_with(case.question):
-            self._shown([line for image in pictures for line in self._read(image)], tell)
+        pictures = case.question.pictures
+        if pictures:
+            self._shown([line for picture in pictures for line in self._read(self._opened(picture))], tell)
         if wish.crash:
             self._crash(wish.crash, tell)
         elif wish.kind == "test":
@@ -78,6 +81,11 @@ class Coder:
         if not tell.claims and not pictures:
             self._near(wish, tell)
         return replace(case, evidence=tuple(tell.evidence), claims=tuple(tell.claims), knows=self._knows)
+
+    def _opened(self, picture: Picture) -> Image:
+        if picture.image is not None:
+            return picture.image
+        return read_photo(Path(picture.path), max_pixels=self._limits.max_pixels).image
 
     def _knows(self, name: str) -> bool:
         return bool(self._store.symbols(name, where=CODE) or self._store.callers(name, where=CODE))
@@ -195,17 +203,9 @@ class Coder:
             tell.say(f"{lead} {what(region)} in {spot(region)}{its_words(region)}", region, certainty=LIKELY)
 
 
-def shown_with(question: Question) -> list[Image]:
-    """The pictures that came with a question."""
-    given = [(question.image, question.image_path), *((one.image, one.path) for one in question.more)]
-    most = ParseConfig().max_pixels
-    opened = (image or (read_photo(Path(path), max_pixels=most).image if path else None) for image, path in given)
-    return [image for image in opened if image is not None]
-
-
 def no_code(store: RegionStore, question: Question) -> str:
     """What is said where the code does not have it."""
-    if question.image is not None and store.counts(where=CODE).regions:
+    if question.pictures and store.counts(where=CODE).regions:
         return "I read nothing in the picture that leads to code of this library. A larger or sharper part of it may do"
     if store.counts(where=CODE).regions:
         return "I find nothing of that in the code of this library"

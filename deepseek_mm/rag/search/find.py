@@ -32,6 +32,7 @@ from deepseek_mm.rag.search.scales import CODES, KINDS, PICTURES, TEXTS, Scales,
 from deepseek_mm.rag.search.traces import Traces
 from deepseek_mm.rag.search.worded import joined, worded
 from deepseek_mm.records import Found, Match, Query
+from deepseek_mm.threads import alone
 from index import EVERYTHING, Filter, Hit, Region
 from index.errors import NotStored
 from index.store import Near, RegionStore
@@ -84,10 +85,12 @@ class Search:
 
     def find_many(self, queries: Sequence[Query], *, k: int, where: Filter = EVERYTHING) -> list[Found]:
         """At most k matches for each query, best first. NothingThere if `like` names a region that is gone."""
-        self._read_ahead(queries)
+        with alone():
+            self._read_ahead(queries)
         with self.store.snapshot():
             meant = self.meant(queries, self.embed(queries))
-            found = [self._find(query, each, k, where) for query, each in zip(queries, meant, strict=True)]
+            with alone():
+                found = [self._find(query, each, k, where) for query, each in zip(queries, meant, strict=True)]
         return [replace(each, language=self.foreign(query.text)) for query, each in zip(queries, found, strict=True)]
 
     def foreign(self, text: str) -> str:

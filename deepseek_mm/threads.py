@@ -1,0 +1,33 @@
+"""Threads inside libraries: where several would wait for each other longer than they work, one works alone.
+
+OpenBLAS (of numpy and FAISS) and OpenMP (of torch and FAISS) give each core a share of whatever they multiply, and
+those that are done first spin until the last one is. For the few rows of a search that costs more than it brings: two
+threads spend four times the processor's time of one. With anybody else on the machine, or several searches at once, the
+spinning ones take the cores from those that still have to work, and a search takes seconds.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+from threadpoolctl import ThreadpoolController, threadpool_limits
+
+
+def one_for_blas() -> None:
+    """From now on numpy and FAISS multiply matrices in the thread that asks. For the whole process, as OpenBLAS has
+    it; to be called once they are imported.
+    """
+    threadpool_limits(limits=1, user_api="blas")
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Inside, torch and FAISS work for this thread without others; what other threads do is not changed."""
+    with _parallel().limit(limits=1):
+        yield
+
+
+@cache
+def _parallel() -> ThreadpoolController:
+    """The OpenMP libraries of this process, looked for once: torch and FAISS are imported before anything is open."""
+    return ThreadpoolController().select(user_api="openmp")
