@@ -140,12 +140,22 @@ class VectorIndex:
                     self._one_by_one(each)
             if near:
                 assert self.codes is not None, "without codes there are no shortlists"
-                scanned = self.codes.scan(np.stack([each.query_D for each in near]), max(each.num for each in near))
-                for each, estimates_R, places_R in zip(near, *scanned, strict=True):
-                    self._settle(each, estimates_R[: each.num], places_R[: each.num])
+                queries = {each.query_D.tobytes(): each.query_D for each in near}  # several may look for one thing
+                scanned = self.codes.scan(np.stack([*queries.values()]), max(each.num for each in near))
+                rows = dict(zip(queries, zip(*scanned, strict=True), strict=True))
+                for each in near:
+                    self._settle(each, *rows[each.query_D.tobytes()])
 
     def _settle(self, each: Shortlist, estimates_R: Floats, places_R: Ints) -> None:
-        """Compare what was chosen, and see whether the best are clear."""
+        """Compare what it asked for; where the best are not clear, all that was scanned, since others needed more."""
+        for num in dict.fromkeys((each.num, len(places_R))):
+            if each.found is None:
+                self._compare(each, estimates_R[:num], places_R[:num])
+        while each.num <= len(places_R):
+            each.num *= WIDER
+
+    def _compare(self, each: Shortlist, estimates_R: Floats, places_R: Ints) -> None:
+        """Compare these with the vectors themselves, and see whether the best are clear."""
         if places_R[-1] < 0:  # all estimates are equal: FAISS has nothing to choose by
             self._one_by_one(each)
             return
@@ -157,7 +167,6 @@ class VectorIndex:
         if is_clear(scores_R, estimates_R, k=each.k, last=last):
             best_k = np.argsort(-scores_R, kind="stable")[: each.k]
             each.found = scores_R[best_k], places_R[best_k]
-        each.num *= WIDER
 
     def _one_by_one(self, each: Shortlist) -> None:
         scores_1k, places_1k = self._exact(each.query_D[None], each.k, each.part)

@@ -97,8 +97,7 @@ class SmallSpace(PackagedSpace):
             with torch.inference_mode(), quick():
                 map_BCGG = self.model.map_of(to_pixels(squares))
                 map_BPC = positions(map_BCGG)
-                vectors_BD = self.model.image_head(map_BPC).float().numpy()
-                cells_BPD = self.model.image_head.cells(map_BPC).float().numpy()
+                vectors_BD, cells_BPD = (x.float().numpy() for x in self.model.image_head.both(map_BPC))
                 tags_B = self.namer(map_BCGG)
             for vector_D, cells_PD, tags in zip(vectors_BD, cells_BPD, tags_B, strict=True):
                 yield Look(vector_D=vector_D, grid_HWD=cells_PD.reshape(GRID, GRID, -1), tags=tags)
