@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
+from random import Random
 
 import pytest
 import torch
@@ -26,8 +26,20 @@ NEAR = 1e-4  # how far losses and weights may be off
 STEPS = 4
 
 
-def small_order(out, layout=None, *, steps=STEPS, every=2) -> Order:
+@pytest.fixture(scope="module")
+def text(tmp_path_factory):
+    """Always the same bytes: what is read may not change with our source."""
+    folder = tmp_path_factory.mktemp("text")
+    chance = Random(0)
+    (folder / "words.py").write_text(
+        " ".join(chance.choice(("def", "return", "x", "y", "=", "+")) for _ in range(4000))
+    )
+    return folder
+
+
+def small_order(out, text, layout=None, *, steps=STEPS, every=2) -> Order:
     return Order(
+        text=text,
         out=out,
         layout=layout or Layout(),
         model=ModelConfig(num_layers=2, width=32, num_heads=2, num_kv_heads=2, ffn_width=32, experts=3),
@@ -38,14 +50,14 @@ def small_order(out, layout=None, *, steps=STEPS, every=2) -> Order:
 
 
 @pytest.fixture(scope="module")
-def truth():
-    order = small_order(None)
-    return train_single(order.model.shape(), order.batch, order.steps)
+def truth(text):
+    order = small_order(None, text)
+    return train_single(order.model.shape(), order.batch, order.steps, text=text)
 
 
 @pytest.fixture(scope="module")
-def eight(tmp_path_factory) -> Order:
-    order = small_order(tmp_path_factory.mktemp("eight"), Layout(data=2, pipeline=2, tensor=2))
+def eight(tmp_path_factory, text) -> Order:
+    order = small_order(tmp_path_factory.mktemp("eight"), text, Layout(data=2, pipeline=2, tensor=2))
     run_local(order)
     return order
 
@@ -84,8 +96,8 @@ def test_no_rank_keeps_more_of_the_moments_than_its_share(eight):
     assert max(sizes) < 3 * 4 * own / 2 * 1.1  # three numbers of half of its parameters, and their names
 
 
-def test_another_layout_goes_on_from_their_checkpoint_as_if_nothing_had_changed(eight, truth, tmp_path):
-    order = small_order(tmp_path / "out", Layout(tensor=2))
+def test_another_layout_goes_on_from_their_checkpoint_as_if_nothing_had_changed(eight, truth, text, tmp_path):
+    order = small_order(tmp_path / "out", text, Layout(tensor=2))
     shutil.copytree(eight.out, order.out)
     shutil.rmtree(order.out / "step-00000004")
     run_local(order)
@@ -93,20 +105,20 @@ def test_another_layout_goes_on_from_their_checkpoint_as_if_nothing_had_changed(
     assert json.loads((order.out / "step-00000004" / "manifest.json").read_text())["layout"] == "1x1x2"
 
 
-def test_a_killed_rank_stops_all_and_is_named_and_the_run_goes_on_to_the_same_end(tmp_path):
-    order = small_order(tmp_path, Layout(data=2), steps=30, every=5)
+def test_a_killed_rank_stops_all_and_is_named_and_the_run_goes_on_to_the_same_end(tmp_path, text):
+    order = small_order(tmp_path, text, Layout(data=2), steps=30, every=5)
     with pytest.raises(
         RankLost, match=r"rank 1 \(data 1, pipeline 0, tensor 0\) was killed by SIGKILL in step \d+\. All"
     ):
         run_local(order, started=measure.killer(order.out, rank=1, step=6))
     assert checkpoint.latest(order.out).name == "step-00000005"
     run_local(order)
-    truth = train_single(order.model.shape(), order.batch, order.steps)
+    truth = train_single(order.model.shape(), order.batch, order.steps, text=text)
     assert max(measure.off(order, truth)) < NEAR
 
 
 def test_a_rank_that_fails_says_why_through_the_launcher(tmp_path):
-    order = replace(small_order(tmp_path), text=tmp_path / "nothing")
+    order = small_order(tmp_path, tmp_path / "nothing")
     with pytest.raises(RankLost, match="failed \\(no Python files in .*nothing"):
         run_local(order)
 
@@ -189,7 +201,7 @@ def test_flags_make_the_order_and_the_arithmetic_is_printed(capsys):
 
 def test_torchrun_with_another_number_of_processes_is_refused():
     with pytest.raises(ConfigError, match="started 4 processes, and 2x2x2 needs 8"):
-        check_world(small_order(None, Layout(data=2, pipeline=2, tensor=2)), 4)
+        check_world(small_order(None, None, Layout(data=2, pipeline=2, tensor=2)), 4)
 
 
 @pytest.mark.campaign(times=1, only=True)
