@@ -11,7 +11,7 @@ import torch
 
 from deepseek_mm.errors import BadCheckpoint, ConfigError, NothingThere
 from deepseek_mm.train.journal import Journal
-from deepseek_mm.train.parallel import add_arguments, check_world, checkpoint, measure, order_of, run
+from deepseek_mm.train.parallel import add_arguments, add_to_report, check_world, checkpoint, measure, order_of, run
 from deepseek_mm.train.parallel.cuts import cuts_of
 from deepseek_mm.train.parallel.launch import how, run_local, why
 from deepseek_mm.train.parallel.layout import Layout
@@ -20,6 +20,7 @@ from deepseek_mm.train.parallel.roll import RankLost, Roll
 from deepseek_mm.train.parallel.single import train_single
 from deepseek_mm.train.parallel.sizes import of_rank
 from deepseek_mm.train.parallel.worker import KeepConfig, Order
+from deepseek_mm.train.report import read
 from deepseek_mm.train.steps import StepsConfig
 
 NEAR = 1e-4  # how far losses and weights may be off
@@ -197,6 +198,16 @@ def test_flags_make_the_order_and_the_arithmetic_is_printed(capsys):
     assert (str(order.layout), order.batch.length, order.keep.every, order.steps.steps) == ("2x1x2", 8, 3, 20)
     assert run(parsed("--stage", "arithmetic")) == 0
     assert "| 8x8x8 |" in capsys.readouterr().out
+
+
+def test_the_report_of_a_stage_leaves_what_another_stage_has_measured(tmp_path):
+    file = tmp_path / "parallel.json"
+    add_to_report(parsed("--stage", "layouts", "--report", str(file)), {"a": 1, "b": 2}, ["first"])
+    add_to_report(parsed("--stage", "memory", "--report", str(file)), {"c": 3}, ["other"])
+    add_to_report(parsed("--stage", "layouts", "--report", str(file)), {"a": 4}, ["second"])
+    told = read(file)
+    assert told.figures == {"a": 4, "b": 2, "c": 3}
+    assert told.notes == ("memory: other", "layouts: second")
 
 
 def test_torchrun_with_another_number_of_processes_is_refused():

@@ -7,6 +7,7 @@ stopped goes on from its last checkpoint, with any layout.
 import argparse
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,13 +21,14 @@ from deepseek_mm.train.parallel.layout import Layout
 from deepseek_mm.train.parallel.recipe import SOURCE, BatchConfig, ModelConfig
 from deepseek_mm.train.parallel.single import train_single
 from deepseek_mm.train.parallel.worker import STEPS, KeepConfig, Order, run_rank
-from deepseek_mm.train.report import made_now, write
+from deepseek_mm.train.report import made_now, read, write
 from deepseek_mm.train.steps import StepsConfig
 
 STAGES = ("train", "layouts", "memory", "arithmetic")
 LAYOUTS = tuple(Layout(data=d, pipeline=p, tensor=t) for d in (1, 2) for p in (1, 2) for t in (1, 2))
 EIGHT, FOUR = Layout(data=2, pipeline=2, tensor=2), Layout(pipeline=2, tensor=2)
-COMMAND = "python -m deepseek_mm train parallel --stage {} --report docs/learning/{}.json --pictures docs/learning"
+WORDS = "--report docs/learning/parallel.json --pictures docs/learning"
+COMMAND = f"python -m deepseek_mm train parallel --stage layouts {WORDS}; and the same with --stage memory"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,9 +74,8 @@ def measure_layouts(args: argparse.Namespace) -> None:
     told |= {"parallel_resumed_loss_difference": loss_off, "parallel_resumed_weight_difference": weight_off}
     measure.draw(found, (args.pictures or args.out) / "parallel_layouts.png")
     sys.stdout.write(f"{measure.table(found)}killed: {said}\nresumed as {FOUR}: weights off by {weight_off:.1e}\n")
-    if args.report:
-        notes = (f"A killed rank: {said}", f"It was resumed as {FOUR}.", "Bytes are those of all ranks in one step.")
-        write(made_now("parallel", COMMAND.format("layouts", "parallel"), told, notes), args.report)
+    notes = (f"a killed rank: {said}", f"it was resumed as {FOUR}", "bytes are those of all ranks in one step")
+    add_to_report(args, told, notes)
 
 
 def measure_memory(args: argparse.Namespace) -> None:
@@ -87,8 +88,19 @@ def measure_memory(args: argparse.Namespace) -> None:
         name = f"memory_{cost.layers}_layers"
         told |= {f"{name}_kept_mb": cost.kept_mb, f"{name}_peak_mb": cost.peak_mb, f"{name}_seconds": cost.seconds}
     sys.stdout.write("".join(f"{name:<32} {value:,.4g}\n" for name, value in told.items()))
-    if args.report:
-        write(made_now("memory", COMMAND.format("memory", "memory"), told, (title,)), args.report)
+    add_to_report(args, told, (title,))
+
+
+def add_to_report(args: argparse.Namespace, figures: Mapping[str, float], notes: Sequence[str]) -> None:
+    """Write these into the report that was named; what another stage put there stays."""
+    if not args.report:
+        return
+    before = read(args.report) if args.report.is_file() else None
+    now = made_now("parallel", COMMAND, figures, [f"{args.stage}: {note}" for note in notes])
+    if before:
+        kept = [note for note in before.notes if not note.startswith(f"{args.stage}: ")]
+        now = replace(now, figures={**before.figures, **now.figures}, notes=(*kept, *now.notes))
+    write(now, args.report)
 
 
 def order_of(args: argparse.Namespace) -> Order:
