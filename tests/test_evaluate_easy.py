@@ -7,8 +7,8 @@ from PIL import Image
 
 from deepseek_mm.errors import ConfigError, MissingPackage
 from deepseek_mm.evaluate.easy import easy_images, easy_rows
-from deepseek_mm.evaluate.vqa_answers import normal
 from deepseek_mm.logic.english import program_of
+from deepseek_mm.rag.program.answers import normal
 from deepseek_mm.see.scene.flat import shapes_in
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from deepseek_mm.evaluate.vqa_answers import credit, normal
+from deepseek_mm.evaluate.vqa_answers import credit
+from deepseek_mm.rag.program.answers import normal
 
 
 @pytest.mark.parametrize(

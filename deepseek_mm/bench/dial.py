@@ -14,8 +14,8 @@ from deepseek_mm.config import Config
 from deepseek_mm.evaluate.placed import asked_of, covered
 from deepseek_mm.evaluate.pointing import PointRow, pointed, questions_for, read_point_rows
 from deepseek_mm.evaluate.retrieval import open_pictures, read_picture
-from deepseek_mm.evaluate.vqa_answers import normal
 from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.rag.program.answers import normal
 from deepseek_mm.records import Question
 from deepseek_mm.runtime.dial import DIALS, DialRow, Setting
 

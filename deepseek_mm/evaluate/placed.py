@@ -18,7 +18,7 @@ from PIL.Image import Image
 
 from deepseek_mm.evaluate.pointing import PointRow, error
 from deepseek_mm.evaluate.retrieval import open_pictures, percent, read_picture
-from deepseek_mm.evaluate.vqa_answers import normal
+from deepseek_mm.rag.program.answers import normal
 from deepseek_mm.rag.program.words import plural
 from deepseek_mm.records import Answer, Question, Verdict
 

@@ -21,7 +21,8 @@ from PIL import Image
 
 from deepseek_mm.evaluate.retrieval import open_pictures, read_picture
 from deepseek_mm.evaluate.rows import read_rows
-from deepseek_mm.evaluate.vqa_answers import credit, normal
+from deepseek_mm.evaluate.vqa_answers import credit
+from deepseek_mm.rag.program.answers import normal
 
 BINS = 10
 PRECISE = 90  # percent that must be right of what is answered

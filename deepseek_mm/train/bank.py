@@ -24,7 +24,7 @@ from deepseek_mm.encoders.maps import CELLS, places_of
 from deepseek_mm.encoders.projection import SPACE_DIM
 from deepseek_mm.evaluate.retrieval import open_pictures, read_caption_rows
 from deepseek_mm.evaluate.vqa import QuestionRow, read_question_rows
-from deepseek_mm.evaluate.vqa_answers import normal
+from deepseek_mm.rag.program.answers import normal
 from deepseek_mm.see.reader.net import Shown
 from deepseek_mm.train.asking import Asking, Pair
 from deepseek_mm.train.implied import implied

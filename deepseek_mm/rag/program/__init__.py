@@ -1,7 +1,7 @@
 """What a question asks, read without a model: `parse` turns it into a Program, and Claims answer it.
 
 `grammar` holds the patterns of questions, `several` reads those over several pictures, `phrases` finds things in them,
-`lexicon` holds word tables, `words` compares words, and `case` is a question on its way through the house.
+`lexicon` holds word tables, `words` compares words and `answers` answers, `case` is a question on its way.
 """
 
 from deepseek_mm.rag.program.case import Case
