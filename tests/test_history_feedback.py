@@ -28,6 +28,16 @@ def test_a_rating_that_is_none_is_refused_and_changes_nothing(history):
     assert history.turns(conversation, session="")[0].rating == "up"
 
 
+def test_a_right_answer_replaces_the_one_before_and_empty_words_take_it_back(history):
+    conversation, turn = told(history)
+    for said, kept in ((" light  blue ", "light blue"), ("red", "red"), ("  ", "")):
+        history.put_right(turn, said, session="")
+        assert history.turns(conversation, session="")[0].right == kept
+        assert [each.right for each in history.feedback()] == ([kept] if kept else [])
+    with pytest.raises(BadFeedback, match="has 81 characters, and 80 are the most"):
+        history.put_right(turn, "x" * 81, session="")
+
+
 def test_corrected_boxes_are_kept_whole_with_the_newest_last(history, path):
     conversation, turn = told(history)
     second = Corrected(number=1, box_px=(5, 6, 7, 8), label="", made_at=datetime(2026, 11, 25, 9, tzinfo=UTC))
@@ -52,6 +62,7 @@ def test_a_turn_with_everything_differs_from_an_empty_one_in_every_field(history
     )
     history.finish(turn, ANSWER)
     history.rate(turn, "up", session="")
+    history.put_right(turn, "a kite", session="")
     history.correct(turn, BOX, session="")
     (kept,) = history.turns(conversation, session="")
     assert [field.name for field in fields(Turn) if not getattr(kept, field.name)] == []

@@ -1,4 +1,4 @@
-"""What the user thinks of an answer: a thumb, and boxes drawn right. Kept with the turn, for the regression set."""
+"""What the user thinks of an answer: a thumb, the right answer, boxes drawn right. Kept with the turn, to learn."""
 
 from typing import Any
 
@@ -8,12 +8,25 @@ from deepseek_mm.errors import BadFeedback
 from deepseek_mm.history.nouns import RATINGS, Corrected, Rating
 from deepseek_mm.history.tables import ConversationRow, CorrectionRow, TurnRow
 
+MOST_RIGHT = 80  # characters of a right answer
+
 
 def rate(turn: TurnRow, rating: Rating) -> None:
     """Keep a thumb in place of the one before; an empty one takes it back. BadFeedback if it is no rating."""
     if rating not in RATINGS:
         raise BadFeedback(f"{rating!r} is no rating. Say 'up' or 'down', or '' to take it back")
     turn.rating = rating
+
+
+def put_right(turn: TurnRow, right: str) -> None:
+    """Keep what the answer should have been, in few words; empty words take it back. BadFeedback if it is long."""
+    words = " ".join(right.split())
+    if len(words) > MOST_RIGHT:
+        raise BadFeedback(
+            f"the right answer has {len(words)} characters, and {MOST_RIGHT} are the most. "
+            "Say it in a few words, for example: blue"
+        )
+    turn.right = words
 
 
 def correct(turn: TurnRow, corrected: Corrected) -> None:
@@ -49,8 +62,8 @@ def correction(row: CorrectionRow) -> Corrected:
 
 
 def judged(limit: int) -> Select[Any]:
-    """Every turn with a rating or a corrected box, oldest first; a negative limit is none."""
-    rated = select(TurnRow.id).where(TurnRow.rating.in_(("up", "down")))
+    """Every turn with a rating, a right answer or a corrected box, oldest first; a negative limit is none."""
+    rated = select(TurnRow.id).where(TurnRow.rating.in_(("up", "down")) | (TurnRow.right != ""))
     hidden = select(ConversationRow.id).where(ConversationRow.deleted_at.is_not(None))
     return (
         select(TurnRow)

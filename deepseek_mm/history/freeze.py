@@ -55,6 +55,7 @@ def turn_row(turn: Turn, conversation: int) -> TurnRow:
         rating=turn.rating,
         corrections=[correction_row(box) for box in turn.boxes],
         about=turn.about,
+        right=turn.right,
     )
     freeze(row, turn.answer)
     return row
@@ -76,6 +77,7 @@ def thaw_turn(row: TurnRow) -> Turn:
         rating=row.rating,  # type: ignore[arg-type]  # only a Rating is ever written
         boxes=tuple(correction(box) for box in row.corrections),
         about=row.about,  # type: ignore[arg-type]  # only an About is ever written
+        right=row.right,
     )
 
 

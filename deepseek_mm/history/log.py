@@ -191,7 +191,7 @@ class History:
             new = ConversationRow(
                 session_hash=old.session_hash, title=old.title, started_at=now, last_at=now, parent=old.id
             )
-            return threads.write(writing, new, (replace(turn, rating="", boxes=()) for turn in turns))
+            return threads.write(writing, new, (replace(turn, rating="", boxes=(), right="") for turn in turns))
 
     def drop_last(self, conversation: int, turn: int, *, session: str) -> bool:
         """Remove this turn if it is the conversation's last one, so that a retry takes its place: whether it was."""
@@ -213,8 +213,15 @@ class History:
         with self._file.session(writes=True) as writing:
             feedback.correct(owned_turn(writing, turn, session), corrected)
 
+    def put_right(self, turn: int, right: str, *, session: str) -> None:
+        """Keep what the answer should have been, in few words; "" takes it back. BadFeedback if it is long."""
+        with self._file.session(writes=True) as writing:
+            feedback.put_right(owned_turn(writing, turn, session), right)
+
     def feedback(self, limit: int = -1) -> list[Turn]:
-        """Every turn of every session with a rating or a corrected box, oldest first; a negative limit is none."""
+        """Every turn of every session with a rating, a right answer or a corrected box, oldest first; a negative limit
+        is none.
+        """
         with self._file.session() as reading:
             return threads.read(reading, feedback.judged(limit))
 

@@ -51,6 +51,7 @@ class Turn:
     rating: Rating = ""  # what the user thinks of the answer
     boxes: tuple[Corrected, ...] = ()  # newest last
     about: About = "photos"  # what the question was asked of
+    right: str = ""  # what the answer should have been, in the user's words; empty: nothing was said of that
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,4 +1,4 @@
-"""What somebody thinks of an answer: a thumb, and boxes drawn right."""
+"""What somebody thinks of an answer: a thumb, the right answer, and boxes drawn right."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.paging import Page, Paged
 from deepseek_mm.serve.who import Who, needs
 from deepseek_mm.serve.wire import Number
-from deepseek_mm.serve.wire_past import BoxIn, CorrectedOut, RatingIn, TurnOut
+from deepseek_mm.serve.wire_past import BoxIn, CorrectedOut, RatingIn, RightIn, TurnOut
 
 Me = Annotated[Who, needs("ask")]
 
@@ -23,7 +23,7 @@ class Judged:
     assistant: Assistant
 
     def feedback(self, page: Paged, who: Me) -> Page[TurnOut]:
-        """The caller's turns with a thumb or a corrected box, oldest first."""
+        """The caller's turns with a thumb, a right answer or a corrected box, oldest first."""
         history = self.assistant.history
         mine = {each.id for each in history.conversations(session=who.session, limit=-1)}
         every = [turn for turn in history.feedback() if turn.conversation in mine]
@@ -33,6 +33,11 @@ class Judged:
     def rate(self, turn: Number, asked: RatingIn, who: Me) -> RatingIn:
         """Thumb up or down, in place of the one before."""
         self.assistant.history.rate(turn, asked.rating, session=who.session)
+        return asked
+
+    def put_right(self, turn: Number, asked: RightIn, who: Me) -> RightIn:
+        """Say what the answer should have been, in few words: it can be learned from, see /learning."""
+        self.assistant.history.put_right(turn, asked.answer, session=who.session)
         return asked
 
     def correct(self, turn: Number, asked: BoxIn, who: Me) -> CorrectedOut:
@@ -48,5 +53,6 @@ def feedback_routes(assistant: Assistant) -> APIRouter:
     judged, router = Judged(assistant=assistant), APIRouter()
     router.get("/feedback")(judged.feedback)
     router.put("/feedback/{turn}")(judged.rate)
+    router.put("/feedback/{turn}/answer")(judged.put_right)
     router.post("/feedback/{turn}/boxes", status_code=201)(judged.correct)
     return router

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from deepseek_mm.history import Conversation, Corrected, Turn
+from deepseek_mm.history.feedback import MOST_RIGHT
 from deepseek_mm.history.threads import NAME_CHARS
 from deepseek_mm.records import About
 from deepseek_mm.serve.wire import AnswerOut, BoxOut, Number, Text, Typed
@@ -70,6 +71,7 @@ class TurnOut(BaseModel):
     about: About = Field(description="what it was asked of, to go on with it")
     rating: Thumb
     boxes: list[CorrectedOut] = Field(description="newest last")
+    right: Text = Field(description="what the answer should have been, as somebody said; mostly empty")
 
     @classmethod
     def of(cls, turn: Turn) -> Self:
@@ -86,6 +88,7 @@ class TurnOut(BaseModel):
             about=turn.about,
             rating=turn.rating,
             boxes=[CorrectedOut.of(box) for box in turn.boxes],
+            right=turn.right,
         )
 
 
@@ -127,6 +130,14 @@ class RatingIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     rating: Thumb = Field(description='"" takes it back', examples=["up"])
+
+
+class RightIn(BaseModel):
+    """What an answer should have been."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    answer: Annotated[Typed, Field(max_length=MOST_RIGHT, examples=["blue"])] = Field(description='"" takes it back')
 
 
 class BoxIn(BaseModel):

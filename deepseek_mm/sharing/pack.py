@@ -60,6 +60,7 @@ class Packer:
             settings=allowed(turn.settings),
             fingerprint=turn.fingerprint,
             about=turn.about,
+            right=turn.right,
         )
 
     def _picture(self, name: str, path: str) -> SharedPicture:

@@ -142,6 +142,7 @@ class SharedTurn(Part):
     settings: dict[Name, dict[Name, Setting]]
     fingerprint: Name
     about: Literal["photos", "code"] = "photos"
+    right: Name = ""
 
 
 class Parcel(Part):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from deepseek_mm.errors import BadFile
 from deepseek_mm.history import Corrected, Turn
+from deepseek_mm.history.feedback import MOST_RIGHT
 from deepseek_mm.records import Answer, Check, Citation
 from deepseek_mm.sharing.allowed import allowed
 from deepseek_mm.sharing.files import look_at, sha256
@@ -75,6 +76,7 @@ class Unpacker:
             settings=allowed(turn.settings),
             fingerprint=turn.fingerprint,
             about=turn.about,
+            right=turn.right[:MOST_RIGHT],
         )
 
     def _picture(self, picture: SharedPicture) -> tuple[str, str]:
