@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from deepseek_mm.ingest import Report as Report
     from deepseek_mm.jobs import Failed as Failed
     from deepseek_mm.jobs import Job as Job
+    from deepseek_mm.learning import Learning as Learning
+    from deepseek_mm.learning import Score as Score
+    from deepseek_mm.learning import Version as Version
     from deepseek_mm.library import Health as Health
     from deepseek_mm.library import Library as Library
     from deepseek_mm.library import Taken as Taken
@@ -96,6 +99,7 @@ _HOMES = {
     "Held": "rag.checking",
     "Job": "jobs",
     "LMConfig": "config",
+    "Learning": "learning",
     "Library": "library",
     "Listing": "rag.coding",
     "Match": "records",
@@ -111,12 +115,14 @@ _HOMES = {
     "Said": "records",
     "Sandbox": "sandbox.run",
     "Saved": "history",
+    "Score": "learning",
     "SettingsFile": "settings_file",
     "Sharing": "sharing",
     "Taken": "library",
     "Trace": "records",
     "Twins": "library",
     "Verdict": "records",
+    "Version": "learning",
     "Worked": "records",
     "Turn": "history",
     "address_of": "lm.offer",

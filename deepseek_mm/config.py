@@ -266,6 +266,34 @@ class SandboxConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LearningConfig:
+    """How the reader learns from corrections, and when a version is refused; `deepseek_mm.learning`."""
+
+    fewest: int = 4  # corrections that a training needs
+    held_out: int = 4  # one correction of so many is not learned but asked before and after
+    remembered: int = 500  # accepted corrections that are replayed: a random sample where there are more
+    steps: int = 100  # of a training
+    rate: float = 1e-3  # learning rate
+    hold: float = 1000.0  # how stiffly weights that the built-in questions need are held
+    again: float = 1.0  # what a replayed example counts beside a new one
+    tolerated: float = 0.015  # share of the built-in questions that may be lost
+    tolerated_near: float = 0.05  # the same of those most like the corrections, and of corrections accepted earlier
+    most_strange: float = 0.4  # share of the right answers given that may have seemed as good as ruled out
+
+    def __post_init__(self) -> None:
+        between("learning.fewest", self.fewest, 1, 10_000)
+        between("learning.held_out", self.held_out, 2, 1_000)
+        between("learning.remembered", self.remembered, 1, 100_000)
+        between("learning.steps", self.steps, 1, 100_000)
+        between("learning.rate", self.rate, 0, 1)
+        between("learning.hold", self.hold, 0, 10**9)
+        between("learning.again", self.again, 0, 1_000)
+        between("learning.tolerated", self.tolerated, 0, 1)
+        between("learning.tolerated_near", self.tolerated_near, 0, 1)
+        between("learning.most_strange", self.most_strange, 0, 1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
     """The whole run."""
 
@@ -280,3 +308,4 @@ class Config:
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     serve: ServeConfig = field(default_factory=ServeConfig)
     sandbox: SandboxConfig = field(default_factory=SandboxConfig)
+    learning: LearningConfig = field(default_factory=LearningConfig)

@@ -11,6 +11,7 @@ from deepseek_mm.config import (
     Config,
     EncoderConfig,
     IndexConfig,
+    LearningConfig,
     LibraryConfig,
     LMConfig,
     ParseConfig,
@@ -35,6 +36,7 @@ SECTIONS = (
     RuntimeConfig,
     ServeConfig,
     SandboxConfig,
+    LearningConfig,
 )
 
 
@@ -68,6 +70,11 @@ def test_a_number_outside_its_range_is_refused_with_name_value_and_bounds(value)
         (LMConfig, "max_tokens", 0),
         (LMConfig, "timeout_s", 0),
         (ServeConfig, "port", 65_536),
+        (LearningConfig, "fewest", 0),
+        (LearningConfig, "held_out", 1),
+        (LearningConfig, "remembered", 0),
+        (LearningConfig, "tolerated", 1.1),
+        (LearningConfig, "most_strange", -0.1),
         (SandboxConfig, "seconds", 0),
         (SandboxConfig, "memory_mb", 31),
         (SandboxConfig, "at_once", 0),

@@ -50,9 +50,9 @@ def test_a_question_is_answered_alike_alone_and_in_company():
 
 def test_looks_sum_to_one_and_change_no_answer():
     net, pictures, questions = ReaderNet(len(ANSWERS), SMALL).eval(), shown(2), asked(2)
-    scores, looked = net.looked(pictures, torch.tensor([0, 1]), questions)
+    read, looked = net.looked(pictures, torch.tensor([0, 1]), questions)
     assert torch.allclose(looked.sum(dim=-1), torch.ones(2), atol=1e-5)
-    assert torch.allclose(scores, net(pictures, torch.tensor([0, 1]), questions), atol=1e-5)
+    assert torch.allclose(net.out(read), net(pictures, torch.tensor([0, 1]), questions), atol=1e-5)
 
 
 @pytest.mark.parametrize(

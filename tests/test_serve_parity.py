@@ -19,6 +19,7 @@ from deepseek_mm.cli.library import WORDS as LIBRARY
 from deepseek_mm.cli.parser import COMMANDS
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs
+from deepseek_mm.learning import Learning
 from deepseek_mm.library import Library
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.api import build_api
@@ -33,6 +34,7 @@ HOUSE = {  # by what the page calls them
     "history": History,
     "store": RegionStore,
     "jobs": Jobs,
+    "learning": Learning,
     "_door": Sharing,
     "file": SettingsFile,
 }

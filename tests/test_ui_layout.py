@@ -36,9 +36,10 @@ def blocks(page: gr.Blocks, *kinds: str) -> list:
 
 
 @pytest.mark.parametrize("words", [ENGLISH, CHINESE])
-def test_the_page_builds_with_its_six_tabs(assistant, tmp_path, words):
+def test_the_page_builds_with_its_seven_tabs(assistant, tmp_path, words):
     labels = [tab.label for tab in blocks(build(assistant, tmp_path, words), "Tab")]
-    assert labels == [words.ask, words.code_tab, words.search, words.library, words.history, words.settings]
+    tabs = (words.ask, words.code_tab, words.search, words.library, words.history, words.learning, words.settings)
+    assert labels == [*tabs]
 
 
 def test_no_handler_can_be_called_by_name_from_outside(assistant, tmp_path):

@@ -61,6 +61,7 @@ def test_every_word_is_used_somewhere_on_the_page():
     indirect = {"done", "running", "stopped", "failed"}  # named by an answer's state
     indirect |= {"is_sure", "is_unsure", "is_unknown"}  # by a verdict
     indirect |= {name for name in TABLE if name.startswith("part_") and name.count("_") == 1}  # by a folder's part
+    indirect |= {name for name in TABLE if name.startswith("asked_")}  # by a report's set of questions
     witnesses = ["reader", "likeness", "labels", "notice", "glance", "colours", "model", "program", "network"]
     indirect |= {f"by_{name}" for name in witnesses}
     indirect |= {name for name in TABLE if name.endswith(" of code")}  # by that of photos

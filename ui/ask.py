@@ -180,6 +180,8 @@ class AskTab:
         else:
             yield {self.talk: gr.skip()}  # a generator that says nothing would empty every part
             views = self._views(act, turn, talk, kept, page)
+            if act == "right":
+                views = iter([self.asking.put_right(turn, str(getattr(event, "text", "")), talk, kept)])
             if act == "try":
                 views = self.asking.tried(scope_of(request), turn, talk, kept, page)
             for view in views:

@@ -137,6 +137,16 @@ class Asking:
         except Exception as error:  # noqa: BLE001 - as above
             return View(talk=talk, notice=edges.sentence(error, self.words))
 
+    def put_right(self, turn: int, right: str, talk: Talk, kept: object) -> View:
+        """What an answer should have been; empty words take it back."""
+        try:
+            _there(talk.find(turn), self.words)
+            session = edges.require_session(kept, self.words)
+            self.assistant.history.put_right(turn, right, session=session)
+            return View(talk=talk.changed(turn, right=" ".join(right.split())))
+        except Exception as error:  # noqa: BLE001 - as above
+            return View(talk=talk, notice=edges.sentence(error, self.words))
+
     def work_out(self, answer: Answer, program: str) -> tuple[Answer, str]:
         """The answer with another program run over its photo; or as it was, and what is wrong with the program."""
         try:

@@ -153,7 +153,8 @@ class Chat:
         votes = self._vote(each, "up", self.words.good) + self._vote(each, "down", self.words.bad)
         names = ("retry", "branch", "evidence")
         acts = "".join(self._act(name, each) for name in (("try", *names) if ASK_LEAVE in answer.text else names))
-        return f'{foot}<div class="acts">{self._copy(answer.text)}{acts}{votes}</div>'
+        right = self._right(each) if each.rating == "down" and not self.code else ""
+        return f'{foot}<div class="acts">{self._copy(answer.text)}{acts}{votes}</div>{right}'
 
     def _act(self, act: str, each: Exchange) -> str:
         text = {
@@ -167,6 +168,17 @@ class Chat:
 
     def _vote(self, each: Exchange, rating: str, text: str) -> str:
         return button(rating, each.answer.turn, text, look=f"small {rating}", pressed=each.rating == rating)
+
+    def _right(self, each: Exchange) -> str:
+        """A field for what the answer should have been; it can be learned from."""
+        words = self.words
+        name, keep = escape(words.right_answer), button("right", each.answer.turn, words.right_keep)
+        field = (
+            f'<input type="text" maxlength="80" placeholder="{escape(words.right_hint)}" aria-label="{name}" '
+            f'value="{escape(each.right)}">'
+        )
+        kept = f'<span class="hint" role="status">{escape(words.right_kept)}</span>' if each.right else ""
+        return f'<div class="acts typed right-answer"><span class="hint">{name}</span>{field}{keep}{kept}</div>'
 
     def _copy(self, text: str) -> str:
         words = self.words

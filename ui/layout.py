@@ -16,6 +16,8 @@ from ui.asking import Asking, Leave, nobody
 from ui.code import CodeTab
 from ui.history import HistoryTab
 from ui.html import choices
+from ui.learning import LearningTab
+from ui.lessons import Lessons
 from ui.library import LibraryTab
 from ui.lines import Opened
 from ui.passing import Passing
@@ -75,6 +77,8 @@ def build_ui(means: Means, words: Words) -> gr.Blocks:
             with gr.Tab(words.history, id="history") as history_tab:
                 remembering = Remembering(assistant=assistant, asking=asking, words=words)
                 history = HistoryTab.place(remembering, pictures, viewer)
+            with gr.Tab(words.learning, id="learning") as learning_tab:
+                learning = LearningTab.place(Lessons(assistant=assistant, words=words))
             with gr.Tab(words.settings, id="settings") as settings_tab:
                 settings = SettingsTab.place(Setting(assistant=assistant, file=means.file, words=words), shelving)
         ask.join()
@@ -83,6 +87,7 @@ def build_ui(means: Means, words: Words) -> gr.Blocks:
         SavedPart(tab=search).join(visit.kept, search_tab)
         history.join(history_tab, tabs, (ask, code), visit)
         library.join(tabs)
+        learning.join(learning_tab)
         emptied = settings.join(settings_tab)
         emptied.then(lambda: head(status(assistant, words), words), None, top, **QUIET)
         passing = Passing(

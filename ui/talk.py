@@ -23,6 +23,7 @@ class Exchange:
     answer: Answer
     uploads: tuple[Upload, ...] = ()
     rating: str = ""  # "up", "down", or none
+    right: str = ""  # what the answer should have been, where somebody said so
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,7 +68,7 @@ def exchange_of(turn: Turn) -> Exchange:
     """A turn out of the history."""
     first = [(turn.image_name, turn.image_path)] if turn.image_name or turn.image_path else []
     uploads = tuple(Upload(name=name or Path(path).name, path=path) for name, path in (*first, *turn.more))
-    return Exchange(question=turn.question, answer=turn.answer, uploads=uploads, rating=turn.rating)
+    return Exchange(question=turn.question, answer=turn.answer, uploads=uploads, rating=turn.rating, right=turn.right)
 
 
 def talk_of(turns: Sequence[Turn], earlier: int = 0) -> Talk:

@@ -85,7 +85,7 @@ def title(job: Job, words: Words) -> str:
     names = {
         "index": words.job_index, "read text": words.job_read, "verify": words.job_verify, "repair": words.job_repair,
         "back up": words.job_backup, "restore": words.job_restore, "watch": words.job_watch,
-        "duplicates": words.job_duplicates,
+        "duplicates": words.job_duplicates, "learn": words.job_learn,
         "renew code": words.job_renew,
     }  # fmt: skip
     paths = payload.get("only") or payload.get("paths") or [payload.get("file") or payload.get("folder") or ""]

@@ -12,6 +12,7 @@ from deepseek_mm.cli import (
     history,
     index,
     keys,
+    learning,
     library,
     mcp,
     plan,
@@ -26,7 +27,7 @@ PROGRAM = "python -m deepseek_mm"
 COMMANDS = tuple(
     module.COMMAND
     for module in (
-        *(ask, search, rules, index, library, history, serve, mcp, keys),
+        *(ask, search, rules, index, library, history, learning, serve, mcp, keys),
         *(plan, evaluate, bench, train, quantize, doctor, configure),
     )
 )

@@ -22,6 +22,7 @@ TRAINERS = {  # name -> its module, which offers add_arguments(parser) and run(a
     "ppo": ("deepseek_mm.train.ppo", "--text data/text --out runs/ppo"),
     "corpus": ("deepseek_mm.train.corpus", "--text data/text --captions captions.jsonl"),
     "parallel": ("deepseek_mm.train.parallel", "--data 2 --pipeline 2 --tensor 2 --out runs/parallel"),
+    "continual": ("deepseek_mm.cli.continual", "--library library"),
     "abstain": (
         "deepseek_mm.train.abstain",
         "--data captions.jsonl --images photos --questions qa.jsonl --question-images more-photos",

@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +25,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.errors import BadFile, LibraryError
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs, Task
+from deepseek_mm.learning.versions import FOLDER as LEARNING
 from deepseek_mm.library.dropped import FOLDER, taken_out
 from deepseek_mm.library.duplicates import APART
 from deepseek_mm.library.leftovers import sweep_drafts_of
@@ -38,7 +39,7 @@ MANIFEST = "manifest.json"
 FORMAT = "deepseek-mm library 1"
 STORE = "store.db"
 TEXTS = ("config.toml", "rules.txt", APART)  # that their owner changes, on the page or by hand
-KEPT = ("uploads", FOLDER)  # folders of files that the library itself holds: with questions, and dropped on the page
+KEPT = ("uploads", FOLDER, LEARNING)  # folders of files that the library itself holds: with questions, dropped, learned
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,6 +51,7 @@ class Bundle:
     history: History
     jobs: Jobs
     trash: Trash
+    restored: Callable[[], None] = lambda: None  # told when everything is as it was
 
     def backup(self, task: Task) -> str:
         """Payload: file. LibraryError says why it cannot be written; then there is no such file."""
@@ -122,6 +124,7 @@ class Bundle:
             for name in TEXTS:
                 if (room / name).is_file():
                     os.replace(room / name, self.config.data / name)
+        self.restored()
         for folder in told["watched"]:
             self.jobs.add(WATCH, {"folder": folder}, title=f"Watch {folder}", unique=True)
         return f"as it was at {told['made_at']}: {self.store.counts().sources} files"

@@ -18,6 +18,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.errors import BadFile, LibraryError, NothingThere
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Job, Jobs, State, Task, Worker
+from deepseek_mm.learning import LEARN, Learning
 from deepseek_mm.library.bundle import BACKUP, KEPT, RESTORE, Bundle
 from deepseek_mm.library.check import REPAIR, VERIFY, Check
 from deepseek_mm.library.cloned import FOLDER as REPOSITORIES
@@ -59,19 +60,18 @@ class Library:
             describe=config.library.describe,
         )
         check = Check(store=store, jobs=jobs, config=config)
-        self._ages = Ages()
+        self.learning, self._ages = Learning(config, eyes=eyes, jobs=jobs, history=history), Ages()
         self._trash = Trash(config.data, store, ages=self._ages)
-        bundle = Bundle(config=config, store=store, history=history, jobs=jobs, trash=self._trash)
+        bundle = Bundle(
+            config=config, store=store, history=history, jobs=jobs, trash=self._trash, restored=self.learning.use
+        )
         watch = Watch(changed=self._changed, poll=config.library.watch_poll)
-        towers = {
-            INDEX: filling.index,
-            READ: filling.read,
-            RENEW: filling.renew,
-        }  # one at a time: they share the towers
+        towers = {INDEX: filling.index, READ: filling.read, RENEW: filling.renew}  # one at a time: they share them
         self._workers = (
             Worker(jobs, towers),
             Worker(jobs, {VERIFY: check.verify, REPAIR: check.repair, BACKUP: bundle.backup, RESTORE: bundle.restore}),
             Worker(jobs, {DUPLICATES: Duplicates(store=store, parse=config.parse).look}),
+            Worker(jobs, {LEARN: self.learning.run}),
             Worker(jobs, {WATCH: watch.run}, threads=config.library.most_watched),
         )
 
@@ -135,6 +135,7 @@ class Library:
             raise BadFile("a description needs words. Type some, for example: a dog on a beach")
         if not self._filling.reword(source, words[:MOST_WORDS]):
             raise NothingThere(f"the library does not know {source.name} any more. Index it again")
+        self.learning.teach([{"image": source.path, "words": words[:MOST_WORDS]}])
 
     def watch(self, folder: str | os.PathLike[str]) -> Job:
         """Take a folder in, now and whenever something changes in it. BadFile if it is no folder."""
@@ -290,6 +291,7 @@ class Library:
         for folder in (self.config.data / "spaces").glob("*"):
             if folder.resolve() != own:
                 shutil.rmtree(folder, ignore_errors=True)
+        self.learning.use()
         self.start()
 
     def _rest(self) -> None:

@@ -26,7 +26,7 @@ from deepseek_mm.rag.askable import askable, asked, boxed, failed
 from deepseek_mm.rag.at_hand import AtHand, last_shown
 from deepseek_mm.rag.checking import Checked, check
 from deepseek_mm.rag.coding import Coder, Prover, no_code
-from deepseek_mm.rag.decider import Decider
+from deepseek_mm.rag.decider import SETTLED, Decider
 from deepseek_mm.rag.facts import nothing, run
 from deepseek_mm.rag.graph import is_drawn, worked_again, worked_out
 from deepseek_mm.rag.phrasing import grow, grow_text
@@ -44,7 +44,6 @@ from index import EVERYTHING, LIBRARY, Filter, Hit, Source
 
 UNNAMED_S = 3600.0  # how long an upload may lie without a turn that names it: its question is about to be asked
 WRITES_PER_S, REMEMBERED = 5, 50  # of an answer into the history; turns whose pictures a conversation knows
-SETTLED = frozenset(["exist", "count", "colour", "sort", "other"])  # kinds of questions that witnesses settle
 WORKED = frozenset(["exist", "count", "colour", "compare"])  # those that may become programs by the language model
 PLACED = frozenset(["where", "compare"])  # and those that are answered with the place of a thing
 MAX_SHOWN = 2  # pictures that go along to a model that sees
@@ -147,6 +146,7 @@ class Assistant:
             "language model": self.lm.name,
             "photos": str(counts.sources),
             "regions": str(counts.regions),
+            "learned": self.library.learning.told,
             "plan": self.planned.plan.short if self.planned else "none",
             "version": str(import_module("deepseek_mm").__version__),
         }

@@ -15,6 +15,7 @@ from deepseek_mm.serve.complete import complete_routes
 from deepseek_mm.serve.engine import Engine
 from deepseek_mm.serve.health import ASSETS, described, health_routes, swagger_ui
 from deepseek_mm.serve.inbox import Inbox
+from deepseek_mm.serve.learning import learning_routes
 from deepseek_mm.serve.metrics import Counted, Metrics
 from deepseek_mm.serve.openai.routes import openai_routes
 from deepseek_mm.serve.past import history_routes
@@ -78,6 +79,7 @@ def build_api(assistant: Assistant, file: SettingsFile, *, hush: Callable[[], ob
         saved_routes(assistant),
         library_routes(assistant, config.serve, hush),
         history_routes(assistant),
+        learning_routes(assistant),
         settings_routes(assistant, file),
         openai_routes(assistant, engine, pictures),
         run_routes(config),

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from deepseek_mm.errors import Conflict, NothingThere
 from deepseek_mm.jobs import Job
+from deepseek_mm.learning import LEARN
 from deepseek_mm.library.bundle import BACKUP, RESTORE
 from deepseek_mm.library.check import REPAIR, VERIFY
 from deepseek_mm.library.filling import INDEX, READ
@@ -20,7 +21,7 @@ from deepseek_mm.serve.paging import Page, Paged
 from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import JobOut, Number, Text
 
-KINDS = (INDEX, READ, VERIFY, REPAIR, BACKUP, RESTORE, WATCH)
+KINDS = (INDEX, READ, VERIFY, REPAIR, BACKUP, RESTORE, WATCH, LEARN)
 States = Annotated[list[Literal["waiting", "running", "done", "cancelled", "failed"]], Query(alias="state")]
 
 

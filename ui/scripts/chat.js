@@ -5,7 +5,14 @@ let end = true, count = 0;  // whether its end was in view, and how many exchang
 
 element.addEventListener("click", (event) => {
   const button = act(event.target);
-  if (button) trigger("click", { act: button.dataset.act, what: button.dataset.what });
+  if (!button) return;
+  const text = button.closest(".typed")?.querySelector("input").value;  // of a field for what would have been right
+  trigger("click", { act: button.dataset.act, what: button.dataset.what, ...(text === undefined ? {} : { text }) });
+});
+element.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.isComposing || !event.target.matches(".typed input")) return;
+  event.preventDefault();
+  event.target.closest(".typed").querySelector("[data-act]").click();
 });
 
 // A claim under the pointer, or one whose button has the focus, lights its boxes in the panel.

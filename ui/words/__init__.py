@@ -8,6 +8,7 @@ from ui.words.care import CareWords
 from ui.words.code import CodeWords, OfCode
 from ui.words.health import HealthWords
 from ui.words.history import HistoryWords
+from ui.words.learning import LearningWords
 from ui.words.library import LibraryWords
 from ui.words.page import PageWords
 from ui.words.rules import RulesWords
@@ -28,6 +29,7 @@ class Words(
     CareWords,
     HealthWords,
     HistoryWords,
+    LearningWords,
     SettingsWords,
 ):
     """The table, read in one language."""

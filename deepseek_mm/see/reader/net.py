@@ -95,14 +95,19 @@ class ReaderNet(nn.Module):
 
     def forward(self, shown: Shown, photo_Q: Tensor, asked: Asked) -> Tensor:
         """(Q, V): the questions, each about the photo of its number."""
+        scores_QV: Tensor = self.out(self.read(shown, photo_Q, asked))
+        return scores_QV
+
+    def read(self, shown: Shown, photo_Q: Tensor, asked: Asked) -> Tensor:
+        """(Q, W): the same before the last layer, which makes scores of it."""
         x_QNW, cells, hidden_Q11N, alike_QPA = self.begin(shown, photo_Q, asked)
         for layer, seen in zip(self.layers, cells, strict=True):
             x_QNW = layer(x_QNW, seen, hidden_Q11N, alike_QPA)
-        scores_QV: Tensor = self.out(self.norm(x_QNW[:, 0]))
-        return scores_QV
+        read_QW: Tensor = self.norm(x_QNW[:, 0])
+        return read_QW
 
     def looked(self, shown: Shown, photo_Q: Tensor, asked: Asked) -> tuple[Tensor, Tensor]:
-        """The same, and how much the answer looked at each cell in all layers (Q, P); sums to 1."""
+        """What `read` gives, and how much the answer looked at each cell in all layers (Q, P); sums to 1."""
         x_QNW, cells, hidden_Q11N, alike_QPA = self.begin(shown, photo_Q, asked)
         looks = []
         for layer, seen in zip(self.layers, cells, strict=True):
@@ -110,7 +115,7 @@ class ReaderNet(nn.Module):
             easier_QH1P = layer.easier(alike_QPA)  # type: ignore[operator]
             looks.append(layer.look.looked(middle_Q1W, seen, added=easier_QH1P)[:, 0])  # type: ignore[union-attr, operator]
             x_QNW = layer(x_QNW, seen, hidden_Q11N, alike_QPA)
-        return self.out(self.norm(x_QNW[:, 0])), torch.stack(looks).mean(dim=0)
+        return self.norm(x_QNW[:, 0]), torch.stack(looks).mean(dim=0)
 
     def begin(self, shown: Shown, photo_Q: Tensor, asked: Asked) -> tuple[Tensor, list[Seen], Tensor, Tensor]:
         """Tokens, keys and values of the cells for each layer, which tokens are hidden, and how alike cells are."""

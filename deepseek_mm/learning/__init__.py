@@ -1,0 +1,10 @@
+"""What somebody corrects becomes training, without forgetting: `examples` reads corrections, `fit` learns the reader's
+last layer from them beside a `reservoir` of what was learned before and an `anchor` at the shipped weights; `outcome`
+says what improved and what was forgotten, `versions` keeps every version, and `Learning` joins them.
+"""
+
+from deepseek_mm.learning.learning import LEARN, Learning
+from deepseek_mm.learning.outcome import Score
+from deepseek_mm.learning.versions import Version
+
+__all__ = ["LEARN", "Learning", "Score", "Version"]

@@ -1,0 +1,75 @@
+"""A few hundred steps that learn new examples: beside them some old ones are learned again, and an anchor holds.
+
+Shape key:  N examples, V answers
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from deepseek_mm.config import between
+from deepseek_mm.learning.anchor import Anchor
+from deepseek_mm.learning.rows import Rows
+
+LEAST = 1e-6  # probability that a wrong answer leaves to all others
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FitConfig:
+    """How new examples are learned."""
+
+    steps: int = 200
+    batch: int = 64  # new examples of a step
+    replayed: int = 256  # old examples of a step
+    rate: float = 1e-3  # learning rate
+    hold: float = 0.0  # what the anchor's penalty counts
+    again: float = 1.0  # what the old examples count
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        between("fit.steps", self.steps, 1, 10**6)
+        between("fit.batch", self.batch, 1, 65_536)
+        between("fit.replayed", self.replayed, 1, 65_536)
+        between("fit.rate", self.rate, 0, 1)
+        between("fit.hold", self.hold, 0, 10**9)
+        between("fit.again", self.again, 0, 1_000)
+
+
+def surprise_at(scores_NV: Tensor, rows: Rows) -> Tensor:
+    """Weighted mean of -log p of right answers, and of -log(1 - p) of wrong ones (Welleck et al. 2019,
+    arXiv:1908.04319, eq. 4); a scalar.
+    """
+    log_NV = scores_NV.log_softmax(-1)
+    log_N = log_NV.gather(1, rows.right_N[:, None]).squeeze(1)
+    other_N = (1 - log_N.exp()).clamp_min(LEAST).log()
+    loss_N = -torch.where(rows.wrong_N, other_N, log_N)
+    return (rows.weight_N * loss_N).sum() / rows.weight_N.sum()
+
+
+def fit(
+    net: nn.Module, new: Rows, config: FitConfig, *, old: Rows | None = None, anchor: Anchor | None = None
+) -> float:
+    """Learn `new` in place, with Adam; returns the loss of the last step. Chance depends on the seed alone."""
+    chance = torch.Generator().manual_seed(config.seed)
+    optimiser = torch.optim.Adam(net.parameters(), lr=config.rate)
+    loss = torch.zeros(())
+    for _ in range(config.steps):
+        some = drawn(new, config.batch, chance)
+        loss = surprise_at(net(some.x_NW), some)
+        if old is not None and len(old):
+            again = drawn(old, config.replayed, chance)
+            loss = loss + config.again * surprise_at(net(again.x_NW), again)
+        if anchor is not None:
+            loss = loss + config.hold * anchor.pull(net)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return float(loss.detach())
+
+
+def drawn(rows: Rows, count: int, chance: torch.Generator) -> Rows:
+    """So many of them, or all where there are no more."""
+    if len(rows) <= count:
+        return rows
+    return rows.at(torch.randperm(len(rows), generator=chance)[:count])

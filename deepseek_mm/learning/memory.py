@@ -1,0 +1,97 @@
+"""What is remembered of corrections that were learned: a reservoir of what the reader made of them, no words.
+
+A correction that was made anew takes the place of the one before. Those that were held out are remembered too, to be
+asked again whenever something new was learned.
+
+Shape key:  N corrections, W width of what is seen
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from deepseek_mm.learning.reservoir import Reservoir
+from deepseek_mm.learning.rows import Rows, joined
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """Corrections: what is known of each, which are answered with yes or no, and what each asks."""
+
+    rows: Rows
+    closed_N: Tensor  # bool
+    asks_N: Tensor  # int64: the same for the same question about the same photo
+
+    def at(self, some_K: Tensor) -> "Asked":
+        """Those of these numbers, or where a mask holds."""
+        return Asked(rows=self.rows.at(some_K), closed_N=self.closed_N[some_K], asks_N=self.asks_N[some_K])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def both(parts: Sequence[Asked]) -> Asked:
+    """All of them, in order; at least one part."""
+    return Asked(
+        rows=joined([part.rows for part in parts]),
+        closed_N=torch.cat([part.closed_N for part in parts]),
+        asks_N=torch.cat([part.asks_N for part in parts]),
+    )
+
+
+def nothing_asked(width: int) -> Asked:
+    """No correction."""
+    none = torch.zeros(0, dtype=torch.int64)
+    return Asked(rows=Rows.of(torch.zeros(0, width), none), closed_N=none.bool(), asks_N=none)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Remembered:
+    """The sample, which of it was held out, and how many it was drawn from."""
+
+    asked: Asked
+    held_N: Tensor  # bool
+    seen: int
+
+    @classmethod
+    def nothing(cls, width: int) -> Self:
+        """Before the first."""
+        asked = nothing_asked(width)
+        return cls(asked=asked, held_N=asked.closed_N, seen=0)
+
+    def with_more(self, new: Asked, held_N: Tensor, *, size: int) -> "Remembered":
+        """After these, too."""
+        still_N = ~torch.isin(self.asked.asks_N, new.asks_N)
+        every = both([self.asked.at(still_N), new])
+        held = torch.cat([self.held_N[still_N], held_N])
+        old = int(still_N.sum())
+        sample = Reservoir(size=size, kept=tuple(range(old)), seen=max(self.seen, old))
+        sample = sample.with_more(range(old, len(every)))
+        kept = torch.tensor(sample.kept, dtype=torch.int64)
+        return Remembered(asked=every.at(kept), held_N=held[kept], seen=sample.seen)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """As they are kept."""
+        rows = self.asked.rows
+        return {
+            "x": rows.x_NW.half(),
+            "right": rows.right_N,
+            "wrong": rows.wrong_N,
+            "weight": rows.weight_N.half(),
+            "closed": self.asked.closed_N,
+            "asks": self.asked.asks_N,
+            "held": self.held_N,
+            "seen": torch.tensor([self.seen]),
+        }
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Tensor]) -> Self:
+        """Out of what `tensors` gave."""
+        rows = Rows(
+            x_NW=kept["x"].float(), right_N=kept["right"], wrong_N=kept["wrong"], weight_N=kept["weight"].float()
+        )
+        asked = Asked(rows=rows, closed_N=kept["closed"], asks_N=kept["asks"])
+        return cls(asked=asked, held_N=kept["held"], seen=int(kept["seen"]))

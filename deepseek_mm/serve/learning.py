@@ -1,0 +1,182 @@
+"""/learning: what was corrected, the versions that were learned from it, and which of these answers."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Annotated, Self
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from deepseek_mm.learning import Learning, Score, Version
+from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.serve.problems import DECLARED
+from deepseek_mm.serve.shelf_list import source_of
+from deepseek_mm.serve.who import Who, needs
+from deepseek_mm.serve.wire import JobOut, Number, Text, Typed
+
+Keeper = Annotated[Who, needs("settings")]
+MOST_ROWS = 1_000  # at a time
+Told = Annotated[Typed, Field(max_length=500)]
+
+
+class ScoreOut(BaseModel):
+    """A set of questions before and after."""
+
+    name: str = Field(examples=["built-in"])
+    count: int
+    before: int = Field(description="answered right")
+    after: int
+    gained: int = Field(description="right now and not before")
+    lost: int
+
+    @classmethod
+    def of(cls, score: Score) -> Self:
+        """As JSON says it."""
+        return cls(**{name: getattr(score, name) for name in cls.model_fields})
+
+
+class ChangedOut(BaseModel):
+    """A corrected question."""
+
+    question: Text
+    photo: Text
+    before: Text
+    after: Text
+
+
+class VersionOut(BaseModel):
+    """Something that was learned."""
+
+    number: int
+    made_at: str
+    base: int = Field(description="version that it went on from; 0 is the shipped weights")
+    accepted: bool = Field(description="it answers now")
+    scores: list[ScoreOut]
+    objections: list[Text] = Field(description="why it should not be taken")
+    counts: dict[str, int] = Field(description="corrections by where they came from")
+    changed: list[ChangedOut] = Field(description="some of the corrected questions")
+    new_answers: list[Text]
+    seconds: float
+
+    @classmethod
+    def of(cls, version: Version, answering: int) -> Self:
+        """As JSON says it."""
+        return cls(
+            number=version.number,
+            made_at=version.made_at,
+            base=version.base,
+            accepted=version.number == answering,
+            scores=[ScoreOut.of(score) for score in version.scores],
+            objections=list(version.objections),
+            counts=dict(version.counts),
+            changed=[ChangedOut(question=q, photo=p, before=b, after=a) for q, p, b, a in version.changed],
+            new_answers=list(version.answers),
+            seconds=round(version.seconds, 2),
+        )
+
+
+class LearningOut(BaseModel):
+    """How learning stands."""
+
+    answers: Text = Field(description="what answers now", examples=["as shipped"])
+    trouble: Text = Field(description="why it is not what was accepted; mostly empty")
+    waiting: int = Field(description="corrections that are new")
+    waiting_by: dict[str, int] = Field(description="by where they come from", examples=[{"answer": 5, "thumb": 2}])
+    versions: list[VersionOut] = Field(description="newest first")
+
+
+class AcceptIn(BaseModel):
+    """Whether to insist."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    force: bool = Field(default=False, description="also where the report speaks against it")
+
+
+class ExampleIn(BaseModel):
+    """A photo of the library with a question and its right answer, or with a description."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source: Number
+    question: Told = ""
+    answer: Told = ""
+    words: Told = Field(default="", description="a description; instead of question and answer")
+
+
+class ExamplesIn(BaseModel):
+    """Some of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    examples: Annotated[list[ExampleIn], Field(min_length=1, max_length=MOST_ROWS)]
+
+
+class KeptOut(BaseModel):
+    """What came of it."""
+
+    kept: int
+    waiting: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taught:
+    """Trains, tells, accepts."""
+
+    assistant: Assistant
+
+    @property
+    def learning(self) -> Learning:
+        """The library's."""
+        return self.assistant.library.learning
+
+    def state(self, who: Keeper) -> LearningOut:
+        """What answers, how much is new, and every version with its report."""
+        learning = self.learning
+        new = learning.waiting()
+        versions = [VersionOut.of(version, learning.answering) for version in learning.list()]
+        return LearningOut(
+            answers=learning.told,
+            trouble=learning.trouble,
+            waiting=len(new),
+            waiting_by=Counter(example.by for example in new),
+            versions=versions,
+        )
+
+    def train(self, who: Keeper) -> JobOut:
+        """Learn from what is new: a job, whose result names the version; it answers once it is accepted."""
+        return JobOut.of(self.learning.train())
+
+    def version(self, number: Number, who: Keeper) -> VersionOut:
+        """One version's report."""
+        return VersionOut.of(self.learning.get(number), self.learning.answering)
+
+    def accept(self, number: Number, asked: AcceptIn, who: Keeper) -> VersionOut:
+        """Answer with it from the next question on; 409 says what its report says against it."""
+        return VersionOut.of(self.learning.accept(number, force=asked.force), number)
+
+    def back(self, who: Keeper) -> LearningOut:
+        """Answer with what answered before."""
+        self.learning.back()
+        return self.state(who)
+
+    def examples(self, asked: ExamplesIn, who: Keeper) -> KeptOut:
+        """Keep photos with right answers, or descriptions, to learn from."""
+        rows = [self._row(each) for each in asked.examples]
+        return KeptOut(kept=self.learning.teach(rows), waiting=len(self.learning.waiting()))
+
+    def _row(self, each: ExampleIn) -> dict[str, str]:
+        told = {"words": each.words} if each.words else {"question": each.question, "answer": each.answer}
+        return {"image": source_of(self.assistant, each.source).path, **told}
+
+
+def learning_routes(assistant: Assistant) -> APIRouter:
+    """The routes."""
+    taught, router = Taught(assistant=assistant), APIRouter(tags=["learning"], responses=DECLARED)
+    router.get("/learning")(taught.state)
+    router.post("/learning/train", status_code=202)(taught.train)
+    router.get("/learning/versions/{number}")(taught.version)
+    router.post("/learning/versions/{number}/accept")(taught.accept)
+    router.post("/learning/back")(taught.back)
+    router.post("/learning/examples", status_code=201)(taught.examples)
+    return router

@@ -1,0 +1,131 @@
+"""What happens in the Learning tab, and its HTML: plain functions over the public names, no Gradio."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+
+from deepseek_mm import Assistant, Learning, Score, Version
+from ui import edges
+from ui.html import button, hint, notice
+from ui.shelving import Said
+from ui.words import Words, counted
+
+LEARN = "learn"  # kind of the job
+BUSY = ("waiting", "running")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """The tab as it stands."""
+
+    state: str
+    versions: str
+    running: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lessons:
+    """Learns, accepts and goes back."""
+
+    assistant: Assistant
+    words: Words
+
+    @property
+    def learning(self) -> Learning:
+        """The library's."""
+        return self.assistant.library.learning
+
+    def look(self) -> Look:
+        """What is new, what answers, what the last training came to, and all versions."""
+        words, learning = self.words, self.learning
+        try:
+            jobs = self.assistant.library.jobs.find(kinds=(LEARN,), limit=1)
+            running, last = bool(jobs) and jobs[0].state in BUSY, jobs[0] if jobs else None
+            lines = [words.learn_answers.format(told=self._told(learning.answering if not learning.trouble else 0))]
+            lines.append(counted(words.learn_waiting, len(learning.waiting())))
+            shown = "".join(map(hint, lines)) + notice(learning.trouble)
+            if running:
+                shown += hint(words.learn_running)
+            elif last and last.state == "failed":
+                shown += notice(last.message)
+            versions = "".join(self._version(each) for each in learning.list())
+            return Look(state=shown, versions=versions or hint(words.learn_none), running=running)
+        except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
+            return Look(state=notice(edges.sentence(error, words)), versions="")
+
+    def learn(self) -> Said:
+        """Begin to learn from what is new."""
+
+        def begin() -> str:
+            self.learning.train()
+            return self.words.learn_begun
+
+        return self._say(begin)
+
+    def back(self) -> Said:
+        """Answer with what answered before."""
+        return self._say(lambda: self.words.learn_gone_back.format(told=self._told(self.learning.back())))
+
+    def accept(self, what: str, insisted: int) -> tuple[Said, int]:
+        """Answer with a version; one that should not be taken needs a second press. And the number that was refused."""
+        words, number = self.words, edges.number(what)
+        try:
+            version = self.learning.get(number)
+            if version.objections and insisted != number:
+                why = "; ".join(version.objections)
+                return Said(text=words.learn_insist_why.format(number=number, why=why), wrong=True), number
+            self.learning.accept(number, force=insisted == number)
+        except Exception as error:  # noqa: BLE001 - as above
+            return Said(text=edges.sentence(error, words), wrong=True), 0
+        return Said(text=words.learn_accepted.format(number=number)), 0
+
+    def _say(self, act: Callable[[], str]) -> Said:
+        try:
+            return Said(text=act())
+        except Exception as error:  # noqa: BLE001 - as above
+            return Said(text=edges.sentence(error, self.words), wrong=True)
+
+    def _told(self, number: int) -> str:
+        return self.words.learn_version.format(number=number) if number else self.words.learn_shipped
+
+    def _version(self, version: Version) -> str:
+        """One version: what it changed, what speaks against it, and its button."""
+        words, now = self.words, version.number == self.learning.answering
+        title = words.learn_made.format(number=version.number, made=version.made_at[:16].replace("T", " "))
+        base = words.learn_on.format(base=self._told(version.base))
+        against = "".join(f"<li>{escape(each)}</li>" for each in version.objections)
+        against = f'<div class="notice"><p>{escape(words.learn_against)}</p><ul>{against}</ul></div>' if against else ""
+        text = words.learn_insist if version.objections else words.learn_accept
+        act = (
+            f"<b>{escape(words.learn_is_now)}</b>"
+            if now
+            else button("accept", version.number, text, label=f"{text}: {title}")
+        )
+        return (
+            f'<section class="lesson" aria-label="{escape(title)}"><header><h3>{escape(title)}</h3>{act}</header>'
+            f"{hint(base)}{against}{self._table(version)}{self._changed(version)}{hint(words.learn_no_index)}</section>"
+        )
+
+    def _table(self, version: Version) -> str:
+        words = self.words
+        names = (words.learn_questions, words.learn_count, words.learn_before, words.learn_after, words.learn_change)
+        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
+        rows = "".join(f"<tr>{self._row(score)}</tr>" for score in version.scores)
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+    def _row(self, score: Score) -> str:
+        name = getattr(self.words, f"asked_{score.name.replace(' ', '_').replace('-', '_')}", score.name)
+        look = "up" if score.gained > score.lost else "down" if score.lost > score.gained else ""
+        change = f'<td class="{look}">+{score.gained} &minus;{score.lost}</td>'
+        numbers = "".join(f"<td>{number}</td>" for number in (score.count, score.before, score.after))
+        return f'<th scope="row">{escape(name)}</th>{numbers}{change}'
+
+    def _changed(self, version: Version) -> str:
+        """Questions whose answers are others now."""
+        rows = "".join(
+            f"<li>{escape(photo)}: {escape(question)} {escape(old)} &rarr; <b>{escape(new)}</b></li>"
+            for question, photo, old, new in version.changed
+            if old != new
+        )
+        title = escape(self.words.learn_changed)
+        return f"<details><summary>{title}</summary><ul>{rows}</ul></details>" if rows else ""
