@@ -8,6 +8,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is imported: see deepseek_mm/threads.py
+
 from deepseek_mm.cli.desk import OK, STOPPED, USER_ERROR, Desk
 from deepseek_mm.cli.parser import build_parser
 from deepseek_mm.errors import DeepSeekMMError

@@ -3,7 +3,8 @@
 OpenBLAS (of numpy and FAISS) and OpenMP (of torch and FAISS) give each core a share of whatever they multiply, and
 those that are done first spin until the last one is. For the few rows of a search that costs more than it brings: two
 threads spend four times the processor's time of one. With anybody else on the machine, or several searches at once, the
-spinning ones take the cores from those that still have to work, and a search takes seconds.
+spinning ones take the cores from those that still have to work, and a search takes seconds. Where several do
+pay, as for a picture, those that wait sleep: `app.py` and the command line set OMP_WAIT_POLICY, read when torch comes.
 """
 
 from collections.abc import Iterator

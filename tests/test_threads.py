@@ -1,6 +1,10 @@
 """One thread where several would wait for each other: in this thread only, and for BLAS in the whole process."""
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import faiss
 import numpy as np
@@ -12,6 +16,7 @@ from threadpoolctl import threadpool_info
 from deepseek_mm.records import Query
 from deepseek_mm.threads import alone, one_for_blas
 
+ROOT = Path(__file__).parent.parent
 MANY = 3  # threads that are wished for
 
 
@@ -56,6 +61,15 @@ def test_matrices_are_multiplied_in_the_thread_that_asks_once_that_is_said():
     one_for_blas()
     assert {lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"} == {1}
     assert (np.eye(300) @ np.eye(300)).trace() == 300
+
+
+@pytest.mark.parametrize("edge", ["app", "deepseek_mm.__main__"])
+def test_whoever_starts_has_threads_that_sleep_while_they_wait_unless_the_user_says_otherwise(edge):
+    for given, held in (({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")):
+        code = f"import os, {edge}; print(os.environ['OMP_WAIT_POLICY'])"
+        kept = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+        ran = subprocess.run([sys.executable, "-c", code], env=kept | given, cwd=ROOT, capture_output=True, text=True)
+        assert ran.stdout.split()[:1] == [held], ran.stderr
 
 
 def test_a_search_looks_through_the_store_alone(wide, tmp_path, monkeypatch):

@@ -18,7 +18,7 @@ from index.errors import IndexProblem
 
 Handler = Callable[[Task], str]  # returns the closing message
 
-POLL_S = 0.2  # between two looks for a job
+POLL_S = 0.5  # between two looks for a job that another process wrote down; of those of this one the bell tells
 RETRY_S = 1.0  # between two attempts to use a table that refuses (locked, or on a full disk)
 LEFT = "It was stopped with the program, and goes on with the next start."
 log = logging.getLogger(__name__)
