@@ -33,16 +33,15 @@ class Solved:
 
 def measure(writer: Writer, judge: Judge, puzzles: Sequence[Puzzle]) -> list[Solved]:
     """Every puzzle's outcome, in order."""
-    drawn = writer.write(puzzles, DRAWN, seed=SEED)
-    likeliest = writer.write(puzzles, 1, seed=SEED, greedy=True)
-    return [solved(writer, judge, some, one) for some, one in zip(drawn, likeliest, strict=True)]
+    rollouts = writer.write(puzzles, DRAWN + 1, seed=SEED, greedy=True)
+    judge.judge([(rollout.puzzle, text) for rollout in rollouts for text in rollout.texts])  # all in one; remembered
+    return [solved(writer, judge, rollout) for rollout in rollouts]
 
 
-def solved(writer: Writer, judge: Judge, some: Rollout, likeliest: Rollout) -> Solved:
-    """Of one puzzle."""
+def solved(writer: Writer, judge: Judge, some: Rollout) -> Solved:
+    """Of one puzzle; the last of its answers is the likeliest one and was not drawn."""
     puzzle = some.puzzle
-    verdicts = judge.judge([(puzzle, text) for text in (*some.texts, *likeliest.texts)])
-    right = [verdict.right for verdict in verdicts]
+    right = [verdict.right for verdict in judge.judge([(puzzle, text) for text in some.texts])]
     return Solved(
         name=puzzle.name,
         level=puzzle.level,
@@ -55,10 +54,10 @@ def solved(writer: Writer, judge: Judge, some: Rollout, likeliest: Rollout) -> S
 
 @torch.no_grad()
 def picked(writer: Writer, some: Rollout) -> int:
-    """The number of the answer with the highest probability a token."""
+    """The number of the drawn answer with the highest probability a token."""
     logprobs = writer.policy.said([some.group]).logprob_A
     means = [float(each.mean()) for each in logprobs.split([len(answer) for answer in some.group.answers])]
-    return max(range(len(means)), key=lambda n: means[n])
+    return max(range(DRAWN), key=lambda n: means[n])
 
 
 def rates(outcomes: Sequence[Solved]) -> dict[str, float]:

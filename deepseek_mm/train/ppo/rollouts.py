@@ -37,7 +37,7 @@ class Writer:
         self.ends = tokenizer.ends
 
     def write(self, puzzles: Sequence[Puzzle], count: int, *, seed: int, greedy: bool = False) -> list[Rollout]:
-        """`count` answers of each puzzle, in the order of the puzzles."""
+        """`count` answers of each puzzle, in the order of the puzzles; `greedy`: the last of them is the likeliest."""
         ids = [self.tokenizer(puzzle.prompt)["input_ids"] for puzzle in puzzles]
         order = sorted(range(len(puzzles)), key=lambda n: len(ids[n]))
         size, done = max(1, ROWS // count), dict[int, Rollout]()
@@ -77,7 +77,10 @@ class Batch:
         growing = Growing(self.policy.decoder.shape, kept, torch.arange(len(stems)), cells=longest)
         logits_RV = self.policy.logits(hidden_BD)
         while stems:
-            parents, stems = self.split(stems, drawn(logits_RV, [len(s.members) for s in stems], chance, greedy=greedy))
+            tokens = drawn(logits_RV, [len(stem.members) for stem in stems], chance)
+            if greedy:
+                tokens = self.likeliest(stems, tokens, logits_RV)
+            parents, stems = self.split(stems, tokens)
             if stems:
                 growing.keep(torch.tensor(parents))
                 logits_RV = self.grow(stems, growing)
@@ -112,6 +115,14 @@ class Batch:
                     grown.append(new)
         return parents, grown
 
+    def likeliest(self, stems: list[Stem], tokens: list[list[int]], logits_RV: Tensor) -> list[list[int]]:
+        """The tokens, but for the last answer of each prompt the likeliest one."""
+        best, last = logits_RV.argmax(-1).tolist(), self.count - 1
+        return [
+            [top if member == last else token for member, token in zip(stem.members, row, strict=True)]
+            for stem, row, top in zip(stems, tokens, best, strict=True)
+        ]
+
     def over(self, stem: Stem) -> bool:
         """Whether an answer has come to its end."""
         ended = len(stem.tokens) == LONGEST_ANSWER or stem.tokens[-1] in self.writer.ends
@@ -143,10 +154,8 @@ class Batch:
         return self.writer.tokenizer.decode(tokens[:-1] if tokens[-1] in self.writer.ends else tokens)
 
 
-def drawn(logits_RV: Tensor, counts: Sequence[int], chance: torch.Generator, *, greedy: bool) -> list[list[int]]:
+def drawn(logits_RV: Tensor, counts: Sequence[int], chance: torch.Generator) -> list[list[int]]:
     """So many tokens of each row, each drawn by itself."""
-    if greedy:
-        return [[int(token)] * count for token, count in zip(logits_RV.argmax(-1), counts, strict=True)]
     sums_RV = logits_RV.softmax(-1).cumsum(-1)
     at_RC = torch.rand(len(counts), max(counts), generator=chance) * sums_RV[:, -1:]
     tokens_RC = torch.searchsorted(sums_RV, at_RC).clamp(max=logits_RV.shape[-1] - 1)
