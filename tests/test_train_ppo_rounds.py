@@ -78,6 +78,7 @@ def test_rejection_repeats_only_what_was_right(tmp_path):
     run.one(PUZZLES, 0)
     line = json.loads((tmp_path / "log.jsonl").read_text())
     assert line["pass_rate"] == 1.0
+    assert line["tokens_read"] < line["tokens"]
     assert line["updates"] == CONFIG.update_epochs * 2
     none = begun(tmp_path / "none", method="rejection", letter="nothing has this")
     none.one(PUZZLES, 0)

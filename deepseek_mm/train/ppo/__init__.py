@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/ppo"), help="each stage has a file or folder in it")
     parser.add_argument("--method", choices=METHODS, default="ppo", help="how the stage learn learns (ppo)")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="runs of the stage all, seeds 0, 1, ... (3)")
-    parser.add_argument("--tests", type=int, default=10_000, help="puzzles that the stage measure takes at most")
+    parser.add_argument("--tests", type=int, default=10_000, help="about so many puzzles are measured (all)")
     parser.add_argument("--report", type=Path, default=REPORTS / "ppo.json", help="file that the stage report writes")
     add_configs(parser, PPOConfig, PolicyConfig, WarmConfig)
     parser.add_argument("--warm-steps", type=int, default=STEPS.steps, help="of the warm-up")
@@ -113,7 +113,8 @@ def learn(args: argparse.Namespace) -> None:
 
 def measured(args: argparse.Namespace) -> None:
     """Pass rates of the warm-up and of every run, as far as they are not known for as many rounds."""
-    puzzles = [puzzle for puzzle in read_puzzles(args.out / PUZZLES) if not puzzle.seen][: args.tests]
+    unseen = [puzzle for puzzle in read_puzzles(args.out / PUZZLES) if not puzzle.seen]
+    puzzles = unseen[:: max(1, len(unseen) // args.tests)]
     for folder in sorted(path.parent for path in args.out.glob(f"*/{CHECKPOINT}")):
         rounds, known = int(recorded(folder)["step"]), read_outcomes(folder)
         if known and known.rounds == rounds and len(known.solved) == len(puzzles):

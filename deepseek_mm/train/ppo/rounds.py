@@ -66,7 +66,7 @@ class Rounds:
     def one(self, puzzles: Sequence[Puzzle], number: int) -> str:
         """Round `number`; returns what is shown of it."""
         config = self.learner.config
-        start = time.monotonic()
+        start, processor = time.monotonic(), time.process_time()
         chosen = chosen_puzzles(puzzles, config, number)
         seed = Random(f"{config.seed} answers {number}").randrange(2**31)
         rollouts = self.writer.write(chosen, config.answers, seed=seed)
@@ -77,7 +77,8 @@ class Rounds:
         told = self.learn(rollouts, verdicts, rewards, number)
         ended = time.monotonic()
         seconds = {"draw_s": drawn - start, "judge_s": judged - drawn, "learn_s": ended - judged}
-        numbers = {**means(verdicts, rewards), **told, **seconds, "runs": float(self.judge.runs)}
+        seconds["processor_s"] = time.process_time() - processor  # without the sandbox's
+        numbers = {**means(verdicts, rewards), **told, **seconds, **sizes(rollouts), "runs": float(self.judge.runs)}
         shown = samples(rollouts, verdicts, rewards)
         self.journal.log(number + 1, **{name: round(value, 5) for name, value in numbers.items()})
         with (self.journal.folder / SAMPLES).open("a", encoding="utf-8") as file:
@@ -127,6 +128,13 @@ def means(verdicts: Sequence[Sequence[Verdict]], rewards: Sequence[Sequence[floa
         "syntax": sum(v.parses for v in every) / len(every),
         "solved": sum(any(v.right for v in each) for each in verdicts) / len(verdicts),
     }
+
+
+def sizes(rollouts: Sequence[Rollout]) -> dict[str, float]:
+    """Tokens that were drawn, and how many of them were read again: those that answers have in common once."""
+    drawn = sum(len(answer) for rollout in rollouts for answer in rollout.group.answers)
+    read = sum(len(rollout.group.lower_TD) - len(rollout.group.prompt) for rollout in rollouts)
+    return {"tokens": float(drawn), "tokens_read": float(read)}
 
 
 def samples(
