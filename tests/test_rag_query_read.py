@@ -109,6 +109,7 @@ def test_operators_alone_are_a_search_without_words():
         ("x after:2021 before:2020", "nothing was taken after 2021-01-01 and before 2020-01-01"),
         ("x in:a in:b", "nothing can be both a and b"),
         ("x is:photo type:pdf", "pdf files are documents, and the search asks for photo"),
+        ("x is:photo kind:page", "only documents have a page, the search asks for photo"),
         ("x -type:pdf", "only words can be taken away, not type:"),
         ("horse^nan", "the weight nan of horse is no number above 0 and up to 10: horse^2"),
         ("horse^inf", "the weight inf of horse"),
@@ -121,6 +122,11 @@ def test_what_cannot_be_meant_is_refused_with_what_to_write(text, complaint):
     with pytest.raises(BadQuestion) as caught:
         read_box(text)
     assert complaint in str(caught.value)
+
+
+def test_pieces_that_several_kinds_of_files_have_go_with_each_of_these():
+    for text in ("x is:photo kind:text", "x is:document kind:page", "x is:photo kind:whole kind:page"):
+        assert read_box(text).where.source_kinds
 
 
 def test_a_collection_that_is_not_there_is_refused_with_the_nearest_one():

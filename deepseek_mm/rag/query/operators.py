@@ -127,6 +127,7 @@ OPERATORS = (
     ),
     Operator(name="path", help="files whose path has this", example="path:src/", narrow=lambda value: {"path": value}),
 )
+HOLDER = {"page": "document", "whole": "photo", "caption": "photo"}  # pieces -> the one kind of files that has them
 BY_NAME = {name: row for row in OPERATORS for name in (row.name, *row.other_names)}
 KIND_OF = {row.name: row.kind for row in FORMATS}
 
@@ -189,3 +190,9 @@ def _check_kinds(where: Filter) -> None:
     if where.source_kinds and kinds and not kinds & set(where.source_kinds):
         named, kind = where.formats[0], " or ".join(where.source_kinds)
         raise BadQuestion(f"{named} files are {kinds.pop()}s, and the search asks for {kind}. Take one of the two out")
+    holders = {HOLDER.get(kind, "") for kind in where.kinds}
+    if where.source_kinds and holders and "" not in holders and not holders & set(where.source_kinds):
+        named, kind = " or ".join(where.kinds), " or ".join(where.source_kinds)
+        raise BadQuestion(
+            f"only {holders.pop()}s have a {named}, and the search asks for {kind}. Take one of the two out"
+        )
