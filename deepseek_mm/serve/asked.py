@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.rag.askable import searchable
+from deepseek_mm.rag.query.operators import narrowed_by
 from deepseek_mm.serve.wire import Number, Typed
 from index import LIBRARY, Filter
 
@@ -49,15 +50,17 @@ class WhereIn(Asked):
     taken_before: datetime | None = Field(default=None, examples=[None])
 
     def filter(self) -> Filter:
-        """As the index knows it; the camera's local time has no zone. BadQuestion for others' pictures."""
+        """As the index knows it; the camera's local time has no zone. BadQuestion for others' pictures, and for formats
+        and kinds that nobody knows.
+        """
         after, before = (at and at.replace(tzinfo=None) for at in (self.taken_after, self.taken_before))
         return Filter(
             collection=searchable(
                 self.collection or LIBRARY
             ),  # none at all would find what came with others' questions
             label=self.label,
-            formats=tuple(self.formats),
-            source_kinds=tuple(self.kinds),
+            formats=tuple(name for each in self.formats for name in narrowed_by("type", each)["formats"]),
+            source_kinds=tuple(name for each in self.kinds for name in narrowed_by("is", each)["source_kinds"]),
             folder=self.folder,
             taken_after=after,
             taken_before=before,

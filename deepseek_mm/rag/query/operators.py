@@ -193,6 +193,4 @@ def _check_kinds(where: Filter) -> None:
     holders = {HOLDER.get(kind, "") for kind in where.kinds}
     if where.source_kinds and holders and "" not in holders and not holders & set(where.source_kinds):
         named, kind = " or ".join(where.kinds), " or ".join(where.source_kinds)
-        raise BadQuestion(
-            f"only {holders.pop()}s have a {named}, and the search asks for {kind}. Take one of the two out"
-        )
+        raise BadQuestion(f"only {holders.pop()}s have a {named}, the search asks for {kind}. Take one of the two out")
