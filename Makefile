@@ -12,7 +12,7 @@ FLICKR8K_TAR ?= ../shared/data/flickr8k.tar
 WORKERS ?= 4# test processes: many tests wait for other processes, so a few more than there are cores
 ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help run setup test chromium lint bench campaign image clean
+.PHONY: help run setup test chromium lint bench edge campaign image clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -32,6 +32,9 @@ lint: setup .venv/.dev  ## style, format and types
 
 bench: setup $(FLICKR8K)/captions.jsonl  ## score retrieval on the dev gallery; FLICKR8K= names the unpacked folder
 	@$(PY) -m deepseek_mm eval retrieval --data $(FLICKR8K)/captions.jsonl --images $(FLICKR8K)/images --split dev $(ARGS)
+
+edge: setup .venv/.dev  ## write the towers of small machines as ONNX into build/edge
+	@$(PY) -m deepseek_mm.runtime.towers.export $(ARGS)
 
 campaign: setup .venv/.dev chromium  ## long fault and load runs; write what they find into docs/log.md
 	@CAMPAIGN=1 $(PY) -m pytest -m campaign --durations=10 $(ARGS)

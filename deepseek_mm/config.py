@@ -13,8 +13,9 @@ from deepseek_mm.errors import ConfigError
 OUR_LM = "deepseek-mm"  # language model: the packaged one with our attention and experts, in weights/lm.safetensors
 BASE_LM = "smollm2"  # the packaged one as it is
 PACKAGED_LMS = (OUR_LM, BASE_LM)
-AUTO, DEFAULT, SMALL = "auto", "default", "small"  # packaged vector spaces; "auto" is the library's own
-PACKAGED_SPACES = (AUTO, DEFAULT, SMALL)
+EDGE_LM = "deepseek-mm-edge"  # what a small machine speaks with: fewer layers and words, taught by ours
+AUTO, DEFAULT, SMALL, EDGE = "auto", "default", "small", "edge"  # packaged vector spaces; "auto" is the library's own
+PACKAGED_SPACES = (AUTO, DEFAULT, SMALL, EDGE)
 
 
 def cache_folder() -> Path:
@@ -32,7 +33,9 @@ def between(name: str, value: float, low: float, high: float) -> None:
 class EncoderConfig:
     """What turns pictures, text and code into vectors."""
 
-    name: str = AUTO  # the library's, of a new one the plan's; default, small, or a CLIP/SigLIP folder or hub name
+    name: str = (
+        AUTO  # the library's, of a new one the plan's; default, edge, small, or a folder or hub name (CLIP, SigLIP)
+    )
     batch: int = 16  # pictures in one pass of the tower
     threads: int = 0  # CPU threads for the towers; 0 is all cores
 
@@ -169,7 +172,7 @@ class LMConfig:
             raise ConfigError(f"lm.phrasing={self.phrasing} must be auto, claims, free or none")
         if self.bits not in ("auto", "int8", "fp4"):
             raise ConfigError(f"lm.bits={self.bits} must be auto, int8 or fp4")
-        if self.bits != "auto" and not self.trained_here:
+        if self.bits != "auto" and not (self.trained_here and self.name == OUR_LM):
             raise ConfigError(f"lm.bits={self.bits} is made for lm.name={OUR_LM} alone. Leave it at auto with others")
         if self.vlm and self.url:
             raise ConfigError(f"lm.vlm={self.vlm} and lm.url each name a model. Leave one empty: --vlm '' or --llm ''")
@@ -177,7 +180,7 @@ class LMConfig:
     @property
     def trained_here(self) -> bool:
         """Whether it learned our prompts."""
-        return self.name == OUR_LM and not self.url and not self.vlm
+        return self.name in (OUR_LM, EDGE_LM) and not self.url and not self.vlm
 
     @property
     def phrasing_now(self) -> str:
@@ -186,7 +189,7 @@ class LMConfig:
             return "none"
         if self.phrasing != "auto":
             return self.phrasing
-        return "claims" if self.name in PACKAGED_LMS and not self.url and not self.vlm else "free"
+        return "claims" if self.name in (*PACKAGED_LMS, EDGE_LM) and not self.url and not self.vlm else "free"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 DELTA, WHOLE, SCALE = ".delta", ".whole", ".scale"
+SMALL = 16_384  # numbers of a matrix that `pack_whole` leaves in bfloat16
 
 
 def pack_delta(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
@@ -42,8 +43,21 @@ def pack_changes(
     return packed
 
 
+def pack_whole(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A whole model in few bytes, as `unpack_whole` reads it: large matrices in int8; small ones and those of one input
+    a row (depthwise convolutions), which lose most by it, in bfloat16; vectors as they are.
+    """
+    packed = {}
+    for name, value in state.items():
+        if value.ndim > 1 and value.numel() > SMALL and value.shape[1] > 1:
+            packed[name + WHOLE], packed[name + SCALE] = pack_delta(torch.zeros_like(value), value)
+        else:
+            packed[name] = (value.bfloat16() if value.ndim > 1 else value.float()).contiguous()
+    return packed
+
+
 def unpack_whole(packed: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The matrices and vectors without a packaged twin that `pack_changes` packed, float32."""
+    """The matrices and vectors without a packaged twin that `pack_changes` or `pack_whole` packed, float32."""
     names = {name.removesuffix(WHOLE) for name in packed if name.endswith(WHOLE)}
     whole = {name: unpack_delta(packed[name + WHOLE], packed[name + SCALE]) for name in names}
     plain = {name: value.float() for name, value in packed.items() if not name.endswith((WHOLE, SCALE))}

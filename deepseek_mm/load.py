@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from deepseek_mm.config import BASE_LM, Config, cache_folder
 from deepseek_mm.encoders import open_space
-from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.encoders.default import DefaultSpace, SeeingSpace
 from deepseek_mm.encoders.quick import narrow_linears
 from deepseek_mm.encoders.space import Space
 from deepseek_mm.errors import LibraryError, MissingWeights
@@ -27,7 +27,7 @@ from deepseek_mm.runtime.dial import dialled
 from deepseek_mm.runtime.hardware import probe
 from deepseek_mm.runtime.plan import Plan
 from deepseek_mm.runtime.planned import encoder_here, fit
-from deepseek_mm.runtime.spare import hold_few_shapes
+from deepseek_mm.runtime.spare import give_back, hold_few_shapes
 from deepseek_mm.see.caption.captioner import read_captioner
 from deepseek_mm.see.eyes import Eyes
 from deepseek_mm.see.glance.late import LateGlance
@@ -59,7 +59,7 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     say(f"loading the vector space {encoder.name}")
     space = open_space(encoder)
     planned = fit(space, config, cache=cache_folder(), say=say, hardware=hardware)
-    if isinstance(space, DefaultSpace):
+    if isinstance(space, SeeingSpace):
         space.remember()
     say("opening the eyes")
     noticer = open_trained(read_noticer, space)
@@ -76,6 +76,7 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     store = open_store(config, space)
     say("opening the history")
     history = History(config.data / "history.db")
+    give_back()  # what opening the towers took for a moment
     say(f"opening the language model {config.lm.vlm or config.lm.name}")
     lm, plan = open_planned(config.lm, planned.plan, cache=cache_folder(), progress=say)
     retriever = Retriever(space, store, eyes, config)
@@ -90,22 +91,23 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     )
     assistant = Assistant(config, eyes=eyes, retriever=retriever, library=library, lm=lm, history=history)
     assistant.planned = replace(planned, plan=plan)
+    give_back()
     return assistant
 
 
 def small_nets(eyes: Eyes, plan: Plan) -> list[object]:
-    """Heads of the default space and nets that look, unless the plan wants 32 bits."""
-    if not isinstance(eyes.space, DefaultSpace) or plan.engine("image").numbers == "fp32":
+    """Heads of the space and nets that look, unless the plan wants 32 bits."""
+    if not isinstance(eyes.space, SeeingSpace) or plan.engine("image").numbers == "fp32":
         return []
     model, reader = eyes.space.model, eyes.reader
-    nets = [model.image_head, model.side, model.text_head, eyes.space.finder]
+    nets = [*model.heads, eyes.space.finder]
     looking = (reader, getattr(reader, "noticer", None), eyes.describer)
     return [*nets, *(getattr(each, "net", None) for each in looking)]
 
 
-def open_trained(read: Callable[[DefaultSpace], Trained], space: Space) -> Trained | None:
-    """A small model that looks at the default space's maps; None in another space, or where it was not trained."""
-    if not isinstance(space, DefaultSpace):
+def open_trained(read: Callable[[SeeingSpace], Trained], space: Space) -> Trained | None:
+    """A small model that looks at the space's cells; None in a space without any, or where it was not trained."""
+    if not isinstance(space, SeeingSpace):
         return None
     try:
         return read(space)

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from deepseek_mm.deltas import add_deltas, pack_changes, pack_delta, unpack_delta, unpack_whole
+from deepseek_mm.deltas import add_deltas, pack_changes, pack_delta, pack_whole, unpack_delta, unpack_whole
 
 
 def test_a_packed_difference_is_off_by_at_most_half_a_step_of_its_row():
@@ -51,3 +51,15 @@ def test_what_has_no_packaged_twin_comes_back_whole_within_half_a_step():
     assert found.keys() == made.keys()
     assert torch.equal(found["a.norm"], made["a.norm"])
     assert (found["a.weight"] - made["a.weight"]).abs().max() <= made["a.weight"].abs().max() / 127
+
+
+def test_a_whole_model_is_packed_in_eight_bits_but_for_what_would_lose_most_by_it():
+    torch.manual_seed(0)
+    state = {"wide": torch.randn(256, 256), "small": torch.randn(8, 8), "deep": torch.randn(40_000, 1, 3)}
+    state["bias"] = torch.randn(9)
+    packed = pack_whole(state)
+    kinds = {name: packed[name].dtype for name in packed}
+    assert (kinds["wide.whole"], kinds["small"], kinds["deep"]) == (torch.int8, torch.bfloat16, torch.bfloat16)
+    again = unpack_whole(packed)
+    assert torch.equal(again["bias"], state["bias"])
+    assert all((again[name] - value).abs().max() < 0.03 for name, value in state.items())

@@ -113,9 +113,9 @@ def test_a_picture_counts_by_the_cosine_of_the_nearest_one():
 def test_what_was_fitted_reads_back_for_its_own_space_only(tmp_path):
     file = tmp_path / "certainty.safetensors"
     save_certainty(file, "mine", certainty())
-    again = read_certainty("mine", file)
+    again = read_certainty("mine", file=file)
     assert again is not None
     assert again.witnesses(trace(named=2)) == pytest.approx(certainty().witnesses(trace(named=2)), abs=1e-3)
     assert (again.things, again.pictures) == (certainty().things, certainty().pictures)
-    assert read_certainty("another", file) is None
-    assert read_certainty("mine", tmp_path / "absent") is None
+    assert read_certainty("another", file=file) is None
+    assert read_certainty("mine", file=tmp_path / "absent") is None

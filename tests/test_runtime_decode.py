@@ -6,7 +6,7 @@ import pytest
 import torch
 from lm_help import decoder, experts
 
-from deepseek_mm.config import LMConfig
+from deepseek_mm.config import EDGE_LM, LMConfig
 from deepseek_mm.errors import BadCheckpoint, MissingWeights
 from deepseek_mm.lm.attend import Whole
 from deepseek_mm.lm.model import Decoder
@@ -75,14 +75,16 @@ SMALL = choose(Hardware(memory_bytes=2 * GIB))
 
 @pytest.fixture
 def opened(monkeypatch):
-    """What was asked to be opened: (bits, plain)."""
+    """What was asked to be opened: (bits, plain), or (the student's name, plain)."""
     asked = []
 
     def open_it(config, *, cache, progress, plain=False):
-        asked.append((config.bits, plain))
-        if config.bits == "fp4" and not cache.exists():
+        asked.append((config.name if config.name == EDGE_LM else config.bits, plain))
+        if asked[-1][0] != EDGE_LM and config.bits != "fp4":
+            return "a model"
+        if not cache.exists():
             raise MissingWeights(cache, make="python -m deepseek_mm quantize lm-fp4")
-        if config.bits == "fp4" and cache.is_file():
+        if cache.is_file():
             raise BadCheckpoint("the digest differs")
         return "a model"
 
@@ -91,12 +93,13 @@ def opened(monkeypatch):
 
 
 def test_bits_that_are_left_to_the_machine_are_the_plans(opened, tmp_path):
-    assert SMALL.lm == "fp4"
+    assert SMALL.lm == "edge-lm"
     lm, plan = open_planned(LMConfig(), SMALL, cache=tmp_path, progress=lambda line: None)
-    assert (lm, plan, opened) == ("a model", SMALL, [("fp4", False)])
+    assert (lm, plan, opened) == ("a model", SMALL, [(EDGE_LM, False)])
+    open_planned(LMConfig(), replace(SMALL, lm="fp4"), cache=tmp_path, progress=lambda line: None)
     open_planned(LMConfig(), replace(SMALL, lm="plain"), cache=tmp_path, progress=lambda line: None)
     open_planned(LMConfig(bits="int8"), SMALL, cache=tmp_path, progress=lambda line: None)
-    assert opened[1:] == [("auto", True), ("int8", False)]
+    assert opened[1:] == [("fp4", False), ("auto", True), ("int8", False)]
 
 
 @pytest.mark.parametrize(("damaged", "why"), [(False, "quantize lm-fp4"), (True, "digest differs")])
@@ -105,7 +108,7 @@ def test_a_plans_file_that_is_refused_is_replaced_by_the_packed_model_aloud(open
     if damaged:
         file.write_bytes(b"")
     _, plan = open_planned(LMConfig(), SMALL, cache=file, progress=said.append)
-    assert (plan.lm, opened) == ("packed", [("fp4", False), ("auto", False)])
+    assert (plan.lm, opened) == ("packed", [(EDGE_LM, False), ("auto", False)])
     assert said == list(plan.fell_back)
     assert why in said[0]
 

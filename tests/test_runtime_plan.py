@@ -87,21 +87,21 @@ def test_without_a_calibration_torch_stays_and_the_reason_names_the_command():
 def test_little_memory_takes_the_smallest_engine_and_the_small_models_and_tells_what_those_lack():
     plan = choose(TINY, MEASURED, dial="fast")
     assert (plan.branch, plan.image) == ("small", "openvino-int8")
-    assert (plan.lm, plan.image_model, plan.fell_back) == ("fp4", "efficientnet-lite0", ())
-    assert "language model: fp4" in plan.reason
-    assert "no reader of questions" in plan.reason
+    assert (plan.lm, plan.image_model, plan.fell_back) == ("edge-lm", "edge-towers", ())
+    assert "language model: edge-lm" in plan.reason
+    assert "no descriptions" in plan.reason
 
 
 def test_a_small_model_that_cannot_be_had_falls_back_with_the_reason_that_was_found():
-    lacking = {"fp4": "its file was not made", "efficientnet-lite0": "the library is another's"}
+    lacking = {"edge-lm": "it does not come along", "edge-towers": "the library is another's"}
     plan = choose(TINY, given=Given(lacking=lacking))
     assert (plan.lm, plan.image_model) == ("packed", "efficientnet-lite2")
-    assert [line.split(" (")[0] for line in plan.fell_back] == ["not fp4", "not efficientnet-lite0"]
-    assert "since its file was not made: packed instead" in plan.fell_back[0]
+    assert [line.split(" (")[0] for line in plan.fell_back] == ["not edge-lm", "not edge-towers"]
+    assert "since it does not come along: packed instead" in plan.fell_back[0]
 
 
 def test_a_large_machine_wishes_for_no_small_model_and_is_told_nothing_of_them():
-    plan = choose(DESK, given=Given(lacking={"fp4": "x", "efficientnet-lite0": "y"}))
+    plan = choose(DESK, given=Given(lacking={"edge-lm": "x", "edge-towers": "y"}))
     assert (plan.lm, plan.image_model, plan.fell_back) == ("packed", "efficientnet-lite2", ())
 
 

@@ -5,21 +5,20 @@ from dataclasses import replace
 import pytest
 from towers_help import TinySpace
 
-from deepseek_mm.config import Config, EncoderConfig, LMConfig
+from deepseek_mm.config import EDGE_LM, Config, EncoderConfig, LMConfig
 from deepseek_mm.encoders import open_space
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.runtime import planned as planning
 from deepseek_mm.runtime.hardware import GIB, Hardware
 from deepseek_mm.runtime.planned import encoder_here, given_here, plan_here
-from deepseek_mm.runtime.quantize.kept import cache_file
-from deepseek_mm.runtime.quantize.language import FP4
+from deepseek_mm.runtime.quantize.student import FILE
 
 DESK = Hardware(memory_bytes=16 * GIB, available_bytes=8 * GIB)
 BOX = replace(DESK, limit_bytes=3 * GIB)  # a container on it
 
 
-class SmallTinySpace(TinySpace):
-    name = "small"
+class EdgeTinySpace(TinySpace):
+    name = "edge"
 
 
 class DefaultTinySpace(TinySpace):
@@ -37,68 +36,82 @@ def filled(config, *spaces):
     return config
 
 
-def with_fp4(cache):
-    cache_file(cache, FP4).parent.mkdir(parents=True)
-    cache_file(cache, FP4).write_bytes(b"")
-    return cache
+@pytest.fixture
+def student(tmp_path, monkeypatch):
+    """Where the student's files lie; they are made here, empty."""
+    folder = tmp_path / "student"
+    folder.mkdir()
+    for file in (folder / "edge.safetensors", folder / FILE):
+        file.write_bytes(b"")
+    monkeypatch.setattr(planning, "EDGE_SPACE", folder / "edge.safetensors")
+    monkeypatch.setattr(planning, "EDGE_FOLDER", folder)
+    return folder
 
 
-def test_a_new_library_is_filled_in_the_small_space_where_memory_is_short_and_else_in_the_default_one(config):
-    assert encoder_here(config, BOX).name == "small"
+def test_a_new_library_is_filled_in_the_students_space_where_memory_is_short_and_else_in_the_default_one(
+    config, student
+):
+    assert encoder_here(config, BOX).name == "edge"
     assert encoder_here(config, DESK).name == "default"
 
 
 @pytest.mark.parametrize("machine", [DESK, BOX])
-def test_a_library_keeps_its_space_when_it_moves_to_another_machine(config, machine):
+def test_a_library_keeps_its_space_when_it_moves_to_another_machine(config, machine, student):
     assert encoder_here(filled(config, "small"), machine).name == "small"
     assert encoder_here(filled(config, "default"), machine).name == "default"  # now it has both
 
 
-def test_a_space_that_is_named_is_taken_whatever_the_machine_and_its_numbers_are_kept(config):
+def test_a_space_that_is_named_is_taken_whatever_the_machine_and_its_numbers_are_kept(config, student):
     named = replace(config, encoder=EncoderConfig(name="default", batch=3))
     assert encoder_here(named, BOX) == named.encoder
     auto = replace(config, encoder=EncoderConfig(batch=3))
-    assert encoder_here(auto, BOX) == EncoderConfig(name="small", batch=3)
+    assert encoder_here(auto, BOX) == EncoderConfig(name="edge", batch=3)
 
 
-def test_without_its_package_the_small_space_is_not_chosen_and_the_plan_names_what_installs_it(
-    config, tmp_path, monkeypatch
+def test_where_the_student_does_not_come_along_the_plan_says_so_and_takes_other_models(
+    config, student, tmp_path, monkeypatch
 ):
+    for file in student.iterdir():
+        file.unlink()
+    assert encoder_here(config, BOX).name == "small"
     monkeypatch.setattr(planning, "SMALL_TOWER", "no_such_module")
     assert encoder_here(config, BOX).name == "default"
-    plan = plan_here(config, DefaultTinySpace(), cache=with_fp4(tmp_path), hardware=BOX).plan
-    assert (plan.lm, plan.image_model, len(plan.fell_back)) == ("fp4", "efficientnet-lite2", 1)
-    assert "requirements-models.txt" in plan.fell_back[0]
+    plan = plan_here(config, DefaultTinySpace(), cache=tmp_path, hardware=BOX).plan
+    assert (plan.lm, plan.image_model) == ("packed", "efficientnet-lite2")
+    assert ["does not come along" in line for line in plan.fell_back] == [True, True]
 
 
-def test_a_small_machine_speaks_in_four_bits_where_the_file_lies_and_else_names_its_command(config, tmp_path):
-    plan = plan_here(config, SmallTinySpace(), cache=tmp_path, hardware=BOX).plan
-    assert (plan.branch, plan.lm, plan.image_model) == ("small", "packed", "efficientnet-lite0")
-    assert "python -m deepseek_mm quantize lm-fp4" in " ".join(plan.fell_back)
-    plan = plan_here(config, SmallTinySpace(), cache=with_fp4(tmp_path), hardware=BOX).plan
-    assert (plan.lm, plan.fell_back) == ("fp4", ())
-    assert "language model fp4" in plan.short
+def test_a_small_machine_sees_and_speaks_with_the_student_by_itself_and_says_so(config, student, tmp_path):
+    plan = plan_here(config, EdgeTinySpace(), cache=tmp_path, hardware=BOX).plan
+    assert (plan.branch, plan.lm, plan.image_model, plan.fell_back) == ("small", "edge-lm", "edge-towers", ())
+    assert "language model edge-lm" in plan.short
+    assert "taught to see" in plan.reason
 
 
-def test_a_model_of_others_is_never_said_to_speak_in_four_bits(config, tmp_path):
+def test_a_model_of_others_is_never_said_to_be_the_student(config, student, tmp_path):
     other = replace(config, lm=LMConfig(name="smollm2"))
-    plan = plan_here(other, SmallTinySpace(), cache=with_fp4(tmp_path), hardware=BOX).plan
+    plan = plan_here(other, EdgeTinySpace(), cache=tmp_path, hardware=BOX).plan
     assert plan.lm == "packed"
     assert "packaged language model alone" in " ".join(plan.fell_back)
 
 
-def test_bits_that_are_asked_for_are_what_the_plan_tells_on_any_machine(config, tmp_path):
+def test_the_student_that_is_named_speaks_on_a_large_machine_too(config, student, tmp_path):
+    named = replace(config, lm=LMConfig(name=EDGE_LM))
+    assert plan_here(named, DefaultTinySpace(), cache=tmp_path, hardware=DESK).plan.lm == "edge-lm"
+
+
+def test_bits_that_are_asked_for_are_what_the_plan_tells_on_any_machine(config, student, tmp_path):
     asked = replace(config, lm=LMConfig(bits="int8"))
     for machine in (DESK, BOX):
         assert plan_here(asked, DefaultTinySpace(), cache=tmp_path, hardware=machine).plan.lm == "int8"
 
 
-def test_a_library_of_the_default_space_says_on_a_small_machine_how_it_could_be_the_small_one(config, tmp_path):
+def test_a_library_of_the_default_space_says_on_a_small_machine_how_it_could_be_the_students(config, student, tmp_path):
     given = given_here(config, DefaultTinySpace(), tmp_path)
     assert given.image_model == "efficientnet-lite2"
-    assert "index --rebuild" in given.lacking["efficientnet-lite0"]
+    assert "index --rebuild" in given.lacking["edge-towers"]
     named = replace(config, encoder=EncoderConfig(name="default"))
-    assert "encoder.name=default asks" in given_here(named, DefaultTinySpace(), tmp_path).lacking["efficientnet-lite0"]
+    assert "encoder.name=default asks" in given_here(named, DefaultTinySpace(), tmp_path).lacking["edge-towers"]
 
 
 def test_auto_without_a_library_is_the_default_space():

@@ -106,7 +106,7 @@ def test_the_trainer_goes_from_files_to_weights_that_read_back(photos, tmp_path,
     words = ["--data", "captions.jsonl", "--images", ".", "--questions", "qa.jsonl", "--question-images", "more"]
     monkeypatch.chdir(tmp_path)
     assert main(["train", "abstain", *words, "--weights", str(weights), "--photos", "50"]) == 0
-    certainty = read_certainty(ColourSpace.fingerprint, weights)
+    certainty = read_certainty(ColourSpace.fingerprint, file=weights)
     assert certainty is not None
     assert certainty.commons.counts["dog"] == len(PAIRS)
     assert len(certainty.things.weights) == 5

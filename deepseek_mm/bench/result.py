@@ -56,6 +56,8 @@ class Setting:
     code: Path | None = None  # folder of the code that goes in; None is Python's standard library
     out: Path = Path("runs/bench")  # where pictures are saved
     reports: Path = REPORTS  # of what was trained
+    data: Path | None = None  # folder with the sets that models are judged on
+    report: Path | None = None  # file that the student's report is written to
     cache: Path = field(default_factory=cache_folder)  # where converted models lie
 
 

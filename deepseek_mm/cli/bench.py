@@ -15,7 +15,7 @@ from deepseek_mm.config import cache_folder
 if TYPE_CHECKING:
     from deepseek_mm.bench.result import Result, Setting
 
-PARTS = ("index", "search", "page", "lm", "answer", "serve", "soak", "plan", "code", "learning")
+PARTS = ("index", "search", "page", "lm", "answer", "serve", "soak", "plan", "code", "learning", "edge")
 
 
 def measure_of(part: str) -> Callable[["Setting"], "Sequence[Result]"]:
@@ -52,6 +52,10 @@ def measure_of(part: str) -> Callable[["Setting"], "Sequence[Result]"]:
         from deepseek_mm.bench.learning import learning
 
         return lambda setting: [learning(setting)]
+    if part == "edge":
+        from deepseek_mm.bench.edge import edge
+
+        return lambda setting: [edge(setting)]
     if part == "lm":
         from deepseek_mm.bench import lm
 
@@ -78,6 +82,8 @@ def run(args: Namespace, desk: Desk) -> int:
             code=desk.cwd / args.code if args.code else None,
             out=desk.cwd / args.out,
             reports=desk.cwd / args.reports if args.reports else REPORTS,
+            data=desk.cwd / args.judged if args.judged else None,
+            report=desk.cwd / args.report if args.report else None,
             cache=cache_folder(),
         )
         results = measure_of(args.part)(setting)
@@ -97,7 +103,8 @@ def add(parser: ArgumentParser) -> None:
         "part",
         choices=PARTS,
         help="searching and indexing, the page in Chromium, the language model, an answer, the service, its memory"
-        " under load, what the machine's plan saves, code that goes in, or the reports of what was learned",
+        " under load, what the machine's plan saves, code that goes in, the reports of what was"
+        " learned, or the student of small machines",
     )
     parser.add_argument(
         "--full",
@@ -119,6 +126,10 @@ def add(parser: ArgumentParser) -> None:
         metavar="FOLDER",
         help="where the reports are that `bench learning` reads (docs/learning of the project)",
     )
+    parser.add_argument(
+        "--judged", metavar="FOLDER", help="with flickr8k and coco_vqa: what `bench edge` judges both models on"
+    )
+    parser.add_argument("--report", metavar="FILE", help="where `bench edge` writes the student's report")
     parser.add_argument("--json", action="store_true", help="the JSON object without the table")
     add_settings(parser)
     parser.add_argument_group("what `bench page --json` says, each figure the median of its rounds", explained())

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
-from deepseek_mm.config import BASE_LM, OUR_LM, Config
+from deepseek_mm.config import BASE_LM, EDGE_LM, OUR_LM, Config
 from deepseek_mm.settings import Settings, split_flags, trace_settings
 
 if TYPE_CHECKING:
@@ -18,7 +18,12 @@ SHORT = (  # flag, what it names, the setting behind it, help
         "vector space: auto, default, small, or a CLIP or SigLIP checkpoint by folder or hub name",
     ),
     ("--llm", "URL", "lm.url", "an OpenAI-compatible server, such as http://127.0.0.1:8000/v1"),
-    ("--model", "NAME", "lm.name", f"language model: {OUR_LM}, {BASE_LM}, none, or the server's name for one"),
+    (
+        "--model",
+        "NAME",
+        "lm.name",
+        f"language model: {OUR_LM}, {EDGE_LM}, {BASE_LM}, none, or the server's name for one",
+    ),
     (
         "--vlm",
         "NAME",

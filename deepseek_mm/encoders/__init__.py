@@ -8,13 +8,18 @@ if TYPE_CHECKING:
 
 
 def open_space(config: "EncoderConfig") -> "Space":
-    """The space that `config.name` names: the default one ("auto" too), the small one, a CLIP or SigLIP checkpoint."""
-    from deepseek_mm.config import AUTO, DEFAULT, SMALL
+    """The space that `config.name` names: the default one ("auto" too), the one that it
+    taught, the small one, a CLIP or SigLIP checkpoint."""
+    from deepseek_mm.config import AUTO, DEFAULT, EDGE, SMALL
 
     if config.name in (AUTO, DEFAULT):
         from deepseek_mm.encoders.default import DefaultSpace
 
         return DefaultSpace(batch=config.batch)
+    if config.name == EDGE:
+        from deepseek_mm.encoders.edge import EdgeSpace
+
+        return EdgeSpace(batch=config.batch)
     if config.name == SMALL:
         from deepseek_mm.encoders.small import SmallSpace
 

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -60,7 +60,10 @@ class TextSide(nn.Module):
 
     def read(self, texts: Sequence[str]) -> Tensor:
         """(N, D): texts through the main head and the side head."""
-        pooled_NLW = self.text_tower(texts)
+        return self.told(self.text_tower(texts))
+
+    def told(self, pooled_NLW: Tensor) -> Tensor:
+        """The same of what the tower made of them."""
         return join(self.text_head(pooled_NLW[:, -1]), self.side.text(pooled_NLW), self.narrow)  # type: ignore[operator]
 
 
@@ -79,6 +82,11 @@ class SpaceModel(TextSide):
         self.text_head = TextHead()
         self.side = Side(MAP_CHANNELS + MIDDLE_CHANNELS, len(LAYERS))
         self.narrow = nn.Parameter(torch.eye(SPACE_DIM, MAIN_DIM), requires_grad=False)
+
+    @property
+    def heads(self) -> list[nn.Module]:
+        """What may be rounded where `quick` computes in fewer bits: engines have the rest."""
+        return [self.image_head, self.side, self.text_head]
 
     def map_of(self, middle_BCMM: Tensor) -> Tensor:
         """The tuned tower's feature map as positions: (B, P, C)."""
@@ -100,6 +108,10 @@ class SpaceModel(TextSide):
         """(N, M): the main vectors alone, which is what alignment trains."""
         vector_NM: Tensor = self.text_head(self.text_tower(texts)[:, -1])
         return vector_NM
+
+    def looks(self, maps: "Maps") -> tuple[Tensor, Tensor]:
+        """`look_at` of all that the towers made."""
+        return self.look_at(maps.main_BPC, maps.side_BPC)
 
     def look_at(self, main_BPC: Tensor, side_BPC: Tensor) -> tuple[Tensor, Tensor]:
         """Vectors (B, D) of the pictures, and (B, P, D) of the cells of their maps."""
@@ -179,26 +191,20 @@ class PackagedSpace(ABC):
         return self.model.text_tower.count(texts)
 
 
-class DefaultSpace(PackagedSpace):
-    """EfficientNet-Lite2 and MiniLM with trained heads; fills the `Space` protocol."""
+class SeeingSpace(PackagedSpace):
+    """A packaged space with cells that small models look at: the default one, and the one that it taught."""
 
-    name, side_px = "default", SIDE_PX
-    model: SpaceModel
+    side_px = SIDE_PX
+    model: Any  # with `maps` of squares, `looks` of maps, and what reads
+    prefix = ""  # of the files of the small models that look at its cells
+    taught_by = ""  # fingerprint of the space whose vectors it learned, if it did: what was fitted to those fits here
+    namer: Namer
+    finder: boxes.BoxHead | None = None  # of people
 
-    def __init__(self, weights: Path = WEIGHTS, *, batch: int = 16) -> None:
-        if not weights.is_file():
-            raise MissingWeights(weights, make="python -m deepseek_mm train align")
+    def __init__(self, *, batch: int = 16) -> None:
         super().__init__()
         self.batch = batch
         self.recent: Recent | None = None
-        self.model = SpaceModel()
-        with safe_open(weights, framework="pt") as file:
-            names = [name for name in file.keys() if not name.startswith(OLD)]  # noqa: SIM118
-            add_deltas(self.model, {name: file.get_tensor(name) for name in names})
-        self.model.eval().requires_grad_(False)
-        self.namer = Namer(self.model.image_tower.classifier, read_groups())
-        self.finder = boxes.load_box_head(boxes.WEIGHTS, fingerprint((image_tower_file(),)))
-        self.fingerprint = fingerprint((weights, image_tower_file(), text_tower_folder() / "model.safetensors"))
 
     def look_many(self, images: Iterable[Image]) -> Iterator[Look]:
         """One look per picture, in order; pictures are drawn and squeezed in a thread while the tower works."""
@@ -227,7 +233,7 @@ class DefaultSpace(PackagedSpace):
     def _see(self, squares: Sequence[NDArray[np.uint8]]) -> list[Seen]:
         with quick():
             maps = self.model.maps(squares)
-            vectors_BD, grid_BPD = (x.float().numpy() for x in self.model.look_at(maps.main_BPC, maps.side_BPC))
+            vectors_BD, grid_BPD = (x.float().numpy() for x in self.model.looks(maps))
             tags_B = self.namer(maps.packaged_BCGG)
             nothing = [None] * len(squares)
             things_B = self.finder.find(maps.middle_BCMM, maps.packaged_BCGG) if self.finder else nothing
@@ -244,6 +250,26 @@ class DefaultSpace(PackagedSpace):
         """
         with quick():
             maps = self.model.maps([squeeze(image) for image in images])
-            cells_BPD = self.model.look_at(maps.main_BPC, maps.side_BPC)[1].float()
+            cells_BPD = self.model.looks(maps)[1].float()
         spoken_BNGG = self.namer.spoken_for(maps.packaged_BCGG, names).float()
         return cells_BPD.unflatten(1, (GRID, GRID)).numpy(), spoken_BNGG.permute(0, 2, 3, 1).numpy()
+
+
+class DefaultSpace(SeeingSpace):
+    """EfficientNet-Lite2 and MiniLM with trained heads; fills the `Space` protocol."""
+
+    name = "default"
+    model: SpaceModel
+
+    def __init__(self, weights: Path = WEIGHTS, *, batch: int = 16) -> None:
+        if not weights.is_file():
+            raise MissingWeights(weights, make="python -m deepseek_mm train align")
+        super().__init__(batch=batch)
+        self.model = SpaceModel()
+        with safe_open(weights, framework="pt") as file:
+            names = [name for name in file.keys() if not name.startswith(OLD)]  # noqa: SIM118
+            add_deltas(self.model, {name: file.get_tensor(name) for name in names})
+        self.model.eval().requires_grad_(False)
+        self.namer = Namer(self.model.image_tower.classifier, read_groups())
+        self.finder = boxes.load_box_head(boxes.WEIGHTS, fingerprint((image_tower_file(),)))
+        self.fingerprint = fingerprint((weights, image_tower_file(), text_tower_folder() / "model.safetensors"))

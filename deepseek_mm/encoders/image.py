@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import timm
 import torch
 from PIL import Image
 from torch import Tensor, nn
@@ -77,6 +76,8 @@ def load_image_tower(file: Path, net_name: str = NET) -> ImageTower:
     """
     if not file.is_file():
         raise MissingWeights(file, make="make setup")
+    import timm  # seconds and 110 MB, which the edge space does without
+
     given = torch.load(file, map_location="cpu", weights_only=True)
     net = timm.create_model(net_name, pretrained=False)
     names = [name for name in net.state_dict() if not name.endswith("num_batches_tracked")]

@@ -94,6 +94,12 @@ class Counts(Protocol):
         """Tokens of each, however many are read."""
 
 
+def known_as(space: Space) -> tuple[str, ...]:
+    """Fingerprints of the spaces whose fitted weights hold here: its own, and that of the space that taught it."""
+    taught_by: str = getattr(space, "taught_by", "")
+    return (space.fingerprint, taught_by) if taught_by else (space.fingerprint,)
+
+
 def unit(x_ND: Floats) -> Floats:
     """Rows scaled to length 1; a row of zeros stays zero."""
     length_N1 = np.linalg.norm(x_ND, axis=-1, keepdims=True)

@@ -11,9 +11,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoModel, AutoTokenizer
-from transformers.utils import logging as hf_logging
 
+from deepseek_mm.encoders.minilm import MiniLM, Pieces
 from deepseek_mm.errors import MissingWeights
 
 WIDTH = 384
@@ -24,15 +23,19 @@ MAX_TOKENS = 128  # the rest of a longer text is not read
 class TextTower(nn.Module):
     """Texts to pooled states (N, L, W), not normalised."""
 
-    def __init__(self, model: nn.Module, tokenizer: Any) -> None:
+    def __init__(self, model: nn.Module, tokenizer: Any, layers: Sequence[int] = LAYERS) -> None:
         super().__init__()
-        self.model, self.tokenizer = model, tokenizer
+        self.model, self.tokenizer, self.layers = model, tokenizer, tuple(layers)
 
     def forward(self, texts: Sequence[str]) -> Tensor:
         tokens = self.tokenizer(list(texts), padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
-        states = self.model(**tokens, output_hidden_states=True).hidden_states
-        mask_NT1 = tokens["attention_mask"][..., None].to(states[0].dtype)
-        return torch.stack([(states[n] * mask_NT1).sum(dim=1) / mask_NT1.sum(dim=1) for n in LAYERS], dim=1)
+        return self.pooled(tokens["input_ids"], tokens["attention_mask"])
+
+    def pooled(self, ids_NT: Tensor, mask_NT: Tensor) -> Tensor:
+        """The same of token numbers, and of where there are any."""
+        states = self.model(input_ids=ids_NT, attention_mask=mask_NT, output_hidden_states=True).hidden_states
+        mask_NT1 = mask_NT[..., None].to(states[0].dtype)
+        return torch.stack([(states[n] * mask_NT1).sum(dim=1) / mask_NT1.sum(dim=1) for n in self.layers], dim=1)
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each, none left out."""
@@ -43,10 +46,20 @@ def load_text_tower(folder: Path) -> TextTower:
     """The packaged tower in evaluation mode; MissingWeights when its folder is not whole."""
     if not (folder / "model.safetensors").is_file():
         raise MissingWeights(folder / "model.safetensors", make="make setup")
+    from transformers import AutoModel, AutoTokenizer  # 130 MB, which the edge space does without
+    from transformers.utils import logging as hf_logging
+
     hf_logging.set_verbosity_error()  # it reports the packaged pooling layer, which is not used
     hf_logging.disable_progress_bar()
     model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True, add_pooling_layer=False)
     return TextTower(model, AutoTokenizer.from_pretrained(folder, local_files_only=True)).eval()
+
+
+def blank_text_tower(folder: Path, layers: int, *, read_after: Sequence[int]) -> TextTower:
+    """A tower of so many layers without weights, read after these of them (0 is the embedding), with the folder's
+    tokenizer.
+    """
+    return TextTower(MiniLM(layers), Pieces(folder / "tokenizer.json"), read_after).eval()
 
 
 def in_order_of_length(texts: Sequence[str]) -> tuple[list[str], Tensor]:

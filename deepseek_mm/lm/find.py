@@ -10,11 +10,12 @@ from pathlib import Path
 from huggingface_hub import snapshot_download, try_to_load_from_cache
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-from deepseek_mm.config import BASE_LM, OUR_LM, PACKAGED_LMS
+from deepseek_mm.config import BASE_LM, EDGE_LM, OUR_LM, PACKAGED_LMS
 from deepseek_mm.errors import BadCheckpoint, NothingThere
 from deepseek_mm.lm.convert import converted, packaged_gguf
 from deepseek_mm.lm.generator import Progress
 
+EDGE_FOLDER = Path(__file__).parent.parent / "weights" / "edge_lm"
 WANTED = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]  # of a hub repository; never pickles or code
 HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)  # OWNER/MODEL
 UNWANTED = ["original/*", "consolidated*"]  # the same weights a second time
@@ -24,6 +25,8 @@ def find_folder(name: str, *, cache: Path, progress: Progress) -> Path:
     """Where the checkpoint lies on this machine; what is not there yet is converted or fetched. Ours has its base's."""
     if name in PACKAGED_LMS:
         return converted(packaged_gguf(), cache=cache, progress=progress)
+    if name == EDGE_LM:
+        return EDGE_FOLDER
     return here_or_fetched(name, progress, otherwise=f"Name a folder, a hub model, {OUR_LM!r}, {BASE_LM!r} or 'none'")
 
 

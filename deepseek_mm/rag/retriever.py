@@ -15,7 +15,7 @@ import numpy as np
 
 from deepseek_mm.chance import expected
 from deepseek_mm.config import Config
-from deepseek_mm.encoders.space import Floats, Space, unit
+from deepseek_mm.encoders.space import Floats, Space, known_as, unit
 from deepseek_mm.rag.facts.shots import Shot, shows
 from deepseek_mm.rag.facts.wording import answers, worths
 from deepseek_mm.rag.facts.written import WRITTEN
@@ -45,7 +45,7 @@ class Retriever:
 
     def __init__(self, space: Space, store: RegionStore, eyes: Presence, config: Config) -> None:
         self.space, self.store, self.eyes, self.config = space, store, eyes, config
-        self.search = Search(space, store, eyes, config.rag, certainty=read_certainty(space.fingerprint))
+        self.search = Search(space, store, eyes, config.rag, certainty=read_certainty(*known_as(space)))
 
     def reconfigured(self, config: Config) -> "Retriever":
         """The same retriever with other numbers."""

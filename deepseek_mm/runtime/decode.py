@@ -7,18 +7,20 @@ tensors around, half of the time; the loops have none. Where they cannot be the 
 from dataclasses import replace
 from pathlib import Path
 
-from deepseek_mm.config import LMConfig
+from deepseek_mm.config import EDGE_LM, LMConfig
 from deepseek_mm.errors import BadCheckpoint, MissingWeights
 from deepseek_mm.lm import open_generator
 from deepseek_mm.lm.generator import Generator, Over, Progress
 from deepseek_mm.lm.model import Decoder
+from deepseek_mm.lm.own import Opens
 from deepseek_mm.lm.paged import Memory
 from deepseek_mm.lm.paged_runner import Steps
 from deepseek_mm.runtime.plan import Plan
 from deepseek_mm.runtime.quantize import WIDE, pack_for_decode, pack_linears
 
 PACKED, PLAIN = "packed", "plain"  # of a plan's language models
-BY_FILE = ("fp4", "int8")  # those that quantize made
+EDGE = "edge-lm"  # the student
+OTHERS = ("fp4", "int8", EDGE)  # files that quantize made, and the student
 
 
 def open_planned(config: LMConfig, plan: Plan, *, cache: Path, progress: Progress) -> tuple[Generator, Plan]:
@@ -27,9 +29,10 @@ def open_planned(config: LMConfig, plan: Plan, *, cache: Path, progress: Progres
     Where the plan's file is refused, the packed model opens instead, and `progress` and the plan tell why; what
     `lm.bits` asks for is not replaced. Raises what `open_generator` raises.
     """
-    if config.bits == "auto" and plan.lm in BY_FILE:
+    if config.bits == "auto" and plan.lm in OTHERS:
+        wanted = replace(config, name=EDGE_LM) if plan.lm == EDGE else replace(config, bits=plan.lm)
         try:
-            return open_fast(replace(config, bits=plan.lm), cache=cache, progress=progress), plan
+            return open_fast(wanted, cache=cache, progress=progress), plan
         except (BadCheckpoint, MissingWeights) as error:
             line = f"not {plan.lm}, since its file does not open ({error}): {PACKED} instead"
             progress(line)
@@ -42,12 +45,17 @@ def open_fast(config: LMConfig, *, cache: Path, progress: Progress | None = None
 
     Raises what `open_generator` raises.
     """
-    opens = None
-    if config.bits != "auto":
+    opens: Opens | None = None
+    if config.name == EDGE_LM and config.trained_here:
+        from deepseek_mm.runtime.quantize.student import open_student
+
+        opens = open_student
+    elif config.bits != "auto":
         from deepseek_mm.runtime.quantize.language import opens_in
 
         opens = opens_in(config.bits, cache)
-    return open_generator(config, cache=cache, progress=progress, prepare=None if plain else make_fast, opens=opens)
+    prepare = make_fast if config.name != EDGE_LM else make_small
+    return open_generator(config, cache=cache, progress=progress, prepare=None if plain else prepare, opens=opens)
 
 
 def make_fast(decoder: Decoder) -> Over:
@@ -67,6 +75,12 @@ def make_fast(decoder: Decoder) -> Over:
         return steps
 
     return over
+
+
+def make_small(decoder: Decoder) -> Over:
+    """The same without loops, whose compiler takes 180 MB of memory: what is opened so is small, and little slower."""
+    pack_for_decode(decoder)
+    return torch_alone
 
 
 def torch_alone(memory: Memory) -> Steps | None:

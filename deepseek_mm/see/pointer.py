@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image as PILImage
 from PIL.Image import Image
 
-from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.encoders.default import SeeingSpace
 from deepseek_mm.encoders.space import Floats, Share, Space
 from deepseek_mm.rag.program.phrases import Thing
 from deepseek_mm.see.colours import coloured
@@ -38,7 +38,7 @@ FLAT = 1e-6
 class Pointer:
     """Things and pictures to places."""
 
-    def __init__(self, space: DefaultSpace, learned: Learned | None, vocabulary: Vocabulary) -> None:
+    def __init__(self, space: SeeingSpace, learned: Learned | None, vocabulary: Vocabulary) -> None:
         """The vocabulary spares reading most of the names."""
         self.space, self.vocabulary = space, vocabulary
         self.groups = [group.name for group in space.namer.groups]
@@ -145,4 +145,4 @@ def where_coloured(image: Image, colour: str) -> NDArray[np.float32]:
 
 def read_pointer(space: Space, learned: Learned | None, vocabulary: Vocabulary) -> Pointer | None:
     """None for a space without a classifier of its own: nothing else tells well enough where a thing is."""
-    return Pointer(space, learned, vocabulary) if isinstance(space, DefaultSpace) else None
+    return Pointer(space, learned, vocabulary) if isinstance(space, SeeingSpace) else None

@@ -19,7 +19,7 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
-from deepseek_mm.encoders.space import Floats, Space, unit
+from deepseek_mm.encoders.space import Floats, Space, known_as, unit
 
 NAMES_FILE = Path(__file__).parent / "labels.txt"
 CURVES_FILE = Path(__file__).parent.parent / "weights" / "vocabulary.safetensors"
@@ -157,12 +157,12 @@ def read_names(file: Path = NAMES_FILE) -> tuple[str, ...]:
 
 
 def read_calibration(space: Space, file: Path = CURVES_FILE) -> Calibration | None:
-    """The calibration that was fitted for this very space, or None."""
+    """The calibration that was fitted for this space, or for the one that taught it; or None."""
     if not file.is_file():
         return None
     with safe_open(file, framework="numpy") as opened:
         told = json.loads(opened.metadata()["curves"])
-    if told["fingerprint"] != space.fingerprint:
+    if told["fingerprint"] not in known_as(space):
         return None
     arrays = load_file(file)
     return Calibration(

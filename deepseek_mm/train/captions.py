@@ -8,6 +8,7 @@ Shape key:  N photos, V views, M side of the middle map (17), C its channels (12
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -77,7 +78,7 @@ class Views:
             draft = file.with_suffix(".draft")
             maps = np.lib.format.open_memmap(draft, "w+", dtype=np.int16, shape=shape)
             done = 0
-            for squares in batched_ahead(self._squares(view), size=BATCH):
+            for squares in batched_ahead(self.squares(view), size=BATCH):
                 maps[done : done + len(squares)] = look(squares)
                 done += len(squares)
             maps.flush()
@@ -85,9 +86,11 @@ class Views:
         loaded: NDArray[np.int16] = np.load(file, mmap_mode="r")
         return loaded
 
-    def _squares(self, view: int) -> Iterator[NDArray[np.uint8]]:
-        """View 0 is the photo itself; any other is a random crop that depends on the photo and the view only."""
-        for number, path in enumerate(self.paths):
+    def squares(self, view: int, *, start: int = 0) -> Iterator[NDArray[np.uint8]]:
+        """From photo `start` on. View 0 is the photo itself; any other is a random crop that depends on the photo and
+        the view only.
+        """
+        for number, path in islice(enumerate(self.paths), start, None):
             image = read_picture(path)
             if view == 0:
                 yield squeeze(image, self.side_px)

@@ -158,13 +158,13 @@ def save_certainty(file: Path, fingerprint: str, certainty: Certainty) -> None:
     draft.replace(file)
 
 
-def read_certainty(fingerprint: str, file: Path = FILE) -> Certainty | None:
-    """What was fitted for the space with this fingerprint, or None."""
+def read_certainty(*fingerprints: str, file: Path = FILE) -> Certainty | None:
+    """What was fitted for a space with one of these fingerprints, or None."""
     if not file.is_file():
         return None
     with safe_open(file, framework="numpy") as opened:
         told: dict[str, Any] = json.loads(opened.metadata()["certainty"])
-    if told["fingerprint"] != fingerprint:
+    if told["fingerprint"] not in fingerprints:
         return None
     arrays = {name: array.astype(np.float32) for name, array in load_file(file).items()}
     return Certainty(

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from deepseek_mm.encoders.image import SIDE_PX
+from deepseek_mm.encoders.minilm import States
 from deepseek_mm.runtime.engines import Tower
 
 Run = Callable[[Sequence[Tensor]], Sequence[Tensor]]  # what an engine does: float32 or int64 in, floats out
@@ -54,18 +55,6 @@ class Opened:
 
     run: Run
     size_bytes: int  # of its weights
-
-
-@dataclass(slots=True)
-class States:
-    """What transformers' models return, as far as it is read: the states after each layer, the embedding first."""
-
-    hidden_states: tuple[Tensor, ...]
-
-    @property
-    def last_hidden_state(self) -> Tensor:
-        """(N, T, W)."""
-        return self.hidden_states[-1]
 
 
 class AsMap(nn.Module):

@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.see.kept import read_kept, write_kept
+from deepseek_mm.encoders.default import SeeingSpace
+from deepseek_mm.see.kept import read_kept, weights_for, write_kept
 from deepseek_mm.see.notice.net import NoticeConfig, NoticeNet
 from deepseek_mm.see.notice.notice import Noticer
 
@@ -40,9 +40,9 @@ def write_noticer(file: Path, states: Sequence[Mapping[str, Tensor]], told: Kept
     write_kept(file, {f"{n}.{name}": value for n, own in enumerate(states) for name, value in own.items()}, beside)
 
 
-def read_noticer(space: DefaultSpace, file: Path = WEIGHTS) -> Noticer:
+def read_noticer(space: SeeingSpace, file: Path | None = None) -> Noticer:
     """Ready to look. MissingWeights without the file, or where it was trained for another space."""
-    state, told = read_kept(file, space, make=MAKE)
+    state, told = read_kept(file or weights_for(space, WEIGHTS), space, make=MAKE)
     nets = [NoticeNet(len(told["names"]), NoticeConfig(**told["config"])) for _ in range(told["nets"])]
     for n, net in enumerate(nets):
         own = f"{n}."

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepseek_mm.encoders.default import TEXT_BATCH, DefaultSpace
+from deepseek_mm.encoders.default import TEXT_BATCH, SeeingSpace
 from deepseek_mm.encoders.quick import quick
 from deepseek_mm.encoders.text import WIDTH, in_order_of_length
 from deepseek_mm.rag.program.parse import parse
@@ -40,7 +40,7 @@ class Asked:
 
 
 @torch.inference_mode()
-def read_questions(space: DefaultSpace, questions: Sequence[str], words: Words | None = None) -> Asked:
+def read_questions(space: SeeingSpace, questions: Sequence[str], words: Words | None = None) -> Asked:
     """All of them, in order; at least one."""
     words_QTW = torch.zeros(len(questions), MOST_WORDS, WIDTH, dtype=torch.bfloat16)
     there_QT = torch.zeros(len(questions), MOST_WORDS, dtype=torch.bool)
@@ -64,7 +64,7 @@ def read_questions(space: DefaultSpace, questions: Sequence[str], words: Words |
 
 
 def vectors_of(
-    space: DefaultSpace, questions: Sequence[str], words: Words
+    space: SeeingSpace, questions: Sequence[str], words: Words
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     """(Q, A, D)."""
     own_QD = space.embed_texts(questions)

@@ -12,7 +12,7 @@ import torch
 from PIL.Image import Image
 from torch import Tensor, nn
 
-from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.encoders.default import SeeingSpace
 from deepseek_mm.encoders.image import GRID
 from deepseek_mm.encoders.quick import narrow, quick
 from deepseek_mm.encoders.recent import Seen
@@ -66,7 +66,7 @@ class Reader:
 
     def __init__(
         self,
-        space: DefaultSpace,
+        space: SeeingSpace,
         net: ReaderNet,
         answers: Sequence[str],
         sure: Sure,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from torch import Tensor
 
-from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.encoders.default import SeeingSpace
 from deepseek_mm.rag.judge import Weights
-from deepseek_mm.see.kept import read_kept, write_kept
+from deepseek_mm.see.kept import read_kept, weights_for, write_kept
 from deepseek_mm.see.notice.notice import Noticer
 from deepseek_mm.see.reader.net import ReaderConfig, ReaderNet
 from deepseek_mm.see.reader.reader import Glances, Reader
@@ -40,10 +40,10 @@ def write_reader(
 
 
 def read_reader(
-    space: DefaultSpace, file: Path = WEIGHTS, *, noticer: Noticer | None = None, glance: Glances | None = None
+    space: SeeingSpace, file: Path | None = None, *, noticer: Noticer | None = None, glance: Glances | None = None
 ) -> Reader:
     """Ready to answer. MissingWeights without the file, or where it was trained for another space."""
-    state, told = read_kept(file, space, make=MAKE)
+    state, told = read_kept(file or weights_for(space, WEIGHTS), space, make=MAKE)
     net = ReaderNet(len(told["answers"]), ReaderConfig(**told["config"]))
     net.load_state_dict(state)
     families = {family: tuple(pair) for family, pair in told["sure"].items()}

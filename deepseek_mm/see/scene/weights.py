@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.encoders.default import SeeingSpace
 from deepseek_mm.encoders.space import Floats
 from deepseek_mm.see.kept import read_any, read_kept, write_kept
 from deepseek_mm.see.scene.answerer import AnswererConfig, AnswerNet, SceneAnswerer
@@ -61,8 +61,8 @@ def nets_of(tensors: Mapping[str, Tensor], told: Mapping[str, Any]) -> tuple[Sce
     return SceneFinder(finder), SceneAnswerer(answerer, told["vocabulary"])
 
 
-def read_paper(space: DefaultSpace, file: Path = WEIGHTS) -> Paper:
+def read_paper(space: SeeingSpace, file: Path = WEIGHTS) -> Paper:
     """The same, and how scenes are known among other pictures. MissingWeights too where another space looked."""
-    tensors, told = read_kept(file, space, make=MAKE)
+    tensors, told = read_kept(file, space, make=MAKE, vectors_only=True)
     looks = tensors[LOOKS].numpy()
     return Paper(*nets_of(tensors, told), looks[:-1], float(looks[-1]))

@@ -1,0 +1,103 @@
+"""The edge space as two ONNX files, for devices without torch: pictures to vectors, texts to vectors. `make edge`.
+
+`picture.onnx` takes squares as `encoders.image.to_pixels` makes them, (B, 3, 260, 260), and gives vectors (B, 512), the
+cells' vectors (B, 81, 512) and the map that the classifier reads (B, 1280, 9, 9). `text.onnx` takes the tokenizer's
+`input_ids` and `attention_mask` (N, T) and gives vectors (N, 512).
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from warnings import catch_warnings, simplefilter
+
+import torch
+from torch import Tensor, nn
+
+from deepseek_mm.encoders.default import positions
+from deepseek_mm.encoders.edge import EdgeModel, EdgeSpace, shrunk
+from deepseek_mm.encoders.image import SIDE_PX
+from deepseek_mm.errors import MissingPackage
+from deepseek_mm.runtime.towers.by_onnx import OPSET
+from deepseek_mm.runtime.towers.parts import two_texts
+
+PICTURE, TEXT = "picture.onnx", "text.onnx"
+OUT = Path("build/edge")
+
+
+class Sees(nn.Module):
+    """Pixels to vectors, cells and map."""
+
+    def __init__(self, model: EdgeModel) -> None:
+        super().__init__()
+        self.tower, self.sight = model.image_tower, model.sight
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As the space's model does."""
+        middle_BCMM = self.tower.lower(pixels)
+        map_BCGG = self.tower.upper(middle_BCMM)
+        cells_BPN = self.sight.neck(positions(map_BCGG), shrunk(middle_BCMM))
+        vector_BD, grid_BPD = self.sight.image_head.both(cells_BPN)
+        return vector_BD, grid_BPD, map_BCGG
+
+
+class Reads(nn.Module):
+    """Tokens to vectors."""
+
+    def __init__(self, model: EdgeModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """As the space's model does."""
+        return self.model.told(self.model.text_tower.pooled(input_ids, attention_mask))
+
+
+def export_edge(model: EdgeModel, folder: Path) -> list[Path]:
+    """Write both files, float32, for any number of rows. MissingPackage without onnx."""
+    folder.mkdir(parents=True, exist_ok=True)
+    picture, text = folder / PICTURE, folder / TEXT
+    pixels = torch.zeros(2, 3, SIDE_PX, SIDE_PX)
+    _write(Sees(model), (pixels,), picture, names=["pixels"], outputs=["vectors", "cells", "map"], lengths=["rows"])
+    names = ["input_ids", "attention_mask"]
+    _write(Reads(model), two_texts(), text, names=names, outputs=["vectors"], lengths=["rows", "tokens"])
+    return [picture, text]
+
+
+def _write(
+    module: nn.Module,
+    example: tuple[Tensor, ...],
+    file: Path,
+    *,
+    names: list[str],
+    outputs: list[str],
+    lengths: list[str],
+) -> None:
+    axes = {name: dict(enumerate(lengths)) for name in names} | {name: {0: "rows"} for name in outputs}
+    try:
+        with catch_warnings(), torch.no_grad():
+            simplefilter("ignore")  # of tracing: what it warns of was compared with torch
+            torch.onnx.export(
+                module.eval(),
+                example,
+                str(file),
+                dynamo=False,
+                opset_version=OPSET,
+                input_names=names,
+                output_names=outputs,
+                dynamic_axes=axes,
+            )
+    except (ImportError, torch.onnx.errors.OnnxExporterError) as error:
+        raise MissingPackage("onnx", needed_for="ONNX files of the edge space", extra="engines") from error
+
+
+def main() -> int:
+    """Write them, and say where."""
+    parser = argparse.ArgumentParser(prog="python -m deepseek_mm.runtime.towers.export", description=__doc__)
+    parser.add_argument("--out", type=Path, default=OUT, help=f"folder of the files ({OUT})")
+    for file in export_edge(EdgeSpace().model, parser.parse_args().out):
+        sys.stdout.write(f"{file} ({file.stat().st_size / 1e6:.1f} MB)\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

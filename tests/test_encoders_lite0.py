@@ -1,0 +1,33 @@
+"""EfficientNet-Lite0 of ours beside timm's, with the same weights."""
+
+import pytest
+import torch
+
+from deepseek_mm.encoders.image import ImageTower, load_image_tower
+from deepseek_mm.encoders.lite0 import Lite0
+from deepseek_mm.encoders.packaged import small_tower_file
+from deepseek_mm.encoders.small import NET
+
+
+@pytest.fixture(scope="module")
+def towers():
+    """timm's with the packaged weights, and ours."""
+    theirs = load_image_tower(small_tower_file(), NET)
+    mine = ImageTower(Lite0()).eval()
+    mine.load_state_dict(theirs.state_dict())
+    return theirs, mine
+
+
+@pytest.mark.parametrize("side_px", [64, 65, 75])  # what is odd is padded on one side
+def test_both_see_the_same_in_pictures_of_any_size(towers, side_px):
+    torch.manual_seed(side_px)
+    pixels_BCSS = torch.randn(1, 3, side_px, side_px)
+    with torch.inference_mode():
+        right, got = (tower(pixels_BCSS) for tower in towers)
+    assert right.shape == got.shape
+    assert (right - got).abs().max() < 1e-4
+
+
+def test_both_have_the_same_numbers_by_the_same_names(towers):
+    theirs, mine = towers
+    assert [name for name, _ in mine.named_parameters()] == [name for name, _ in theirs.named_parameters()]
