@@ -277,8 +277,8 @@ class LearningConfig:
     remembered: int = 500  # accepted corrections that are replayed: a random sample where there are more
     steps: int = 100  # of a training
     rate: float = 1e-3  # learning rate
-    hold: float = 1000.0  # how stiffly weights that the built-in questions need are held
-    again: float = 1.0  # what a replayed example counts beside a new one
+    hold: float = 3000.0  # how stiffly weights that the built-in questions need are held
+    again: float = 3.0  # what a replayed example counts beside a new one
     tolerated: float = 0.015  # share of the built-in questions that may be lost
     tolerated_near: float = 0.05  # the same of those most like the corrections, and of corrections accepted earlier
     most_strange: float = 0.4  # share of the right answers given that may have seemed as good as ruled out

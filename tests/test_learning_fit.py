@@ -6,7 +6,7 @@ from torch import nn
 
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.learning.anchor import Anchor, fisher_of, weights_of
-from deepseek_mm.learning.fit import FitConfig, fit, surprise_at
+from deepseek_mm.learning.fit import FitConfig, Opinions, fit, surprise_at
 from deepseek_mm.learning.rows import Rows, joined
 
 QUICK = FitConfig(steps=80, rate=0.05)
@@ -52,6 +52,14 @@ def test_an_anchor_keeps_weights_near_and_more_where_they_matter():
     fit(held, blobs([2, 3]), FitConfig(steps=80, rate=0.05, hold=1_000), anchor=anchor)
     moved = [(net.weight.detach() - before).square().mul(anchor.stiff["weight"]).sum() for net in (free, held)]
     assert moved[1] < 0.2 * moved[0]
+
+
+def test_opinions_that_shall_stay_stay_whether_they_are_right_or_not():
+    net, asked = learned_first(), blobs([0, 1], seed=1).x_NW
+    chance_NV = net(asked).detach().softmax(-1)[:, [1, 0, 2, 3]]  # nothing but wrong
+    fit(net, blobs([2, 3]), FitConfig(steps=300, rate=0.05, again=3.0), opinions=Opinions(asked, chance_NV))
+    assert torch.equal(net(asked).argmax(-1), chance_NV.argmax(-1))
+    assert share_right(net, blobs([2, 3])) == 1.0
 
 
 def test_a_wrong_answer_becomes_less_likely_and_no_other_is_named():

@@ -36,6 +36,22 @@ class FitConfig:
         between("fit.again", self.again, 0, 1_000)
 
 
+@dataclass(frozen=True, slots=True)
+class Opinions:
+    """What shall stay as it is: what was seen, and how probable each answer was held then (Buzzega et al. 2020,
+    arXiv:2004.07211, eq. 3, with probabilities).
+    """
+
+    x_NW: Tensor
+    chance_NV: Tensor
+
+    def loss(self, net: nn.Module, count: int, chance: torch.Generator) -> Tensor:
+        """Cross entropy with the opinions of so many, drawn by chance; a scalar."""
+        some_K = torch.randperm(len(self.x_NW), generator=chance)[:count]
+        log_KV: Tensor = net(self.x_NW[some_K]).log_softmax(-1)
+        return -(self.chance_NV[some_K] * log_KV).sum(-1).mean()
+
+
 def surprise_at(scores_NV: Tensor, rows: Rows) -> Tensor:
     """Weighted mean of -log p of right answers, and of -log(1 - p) of wrong ones (Welleck et al. 2019,
     arXiv:1908.04319, eq. 4); a scalar.
@@ -48,7 +64,13 @@ def surprise_at(scores_NV: Tensor, rows: Rows) -> Tensor:
 
 
 def fit(
-    net: nn.Module, new: Rows, config: FitConfig, *, old: Rows | None = None, anchor: Anchor | None = None
+    net: nn.Module,
+    new: Rows,
+    config: FitConfig,
+    *,
+    old: Rows | None = None,
+    anchor: Anchor | None = None,
+    opinions: Opinions | None = None,
 ) -> float:
     """Learn `new` in place, with Adam; returns the loss of the last step. Chance depends on the seed alone."""
     chance = torch.Generator().manual_seed(config.seed)
@@ -60,6 +82,8 @@ def fit(
         if old is not None and len(old):
             again = drawn(old, config.replayed, chance)
             loss = loss + config.again * surprise_at(net(again.x_NW), again)
+        if opinions is not None:
+            loss = loss + config.again * opinions.loss(net, config.replayed, chance)
         if anchor is not None:
             loss = loss + config.hold * anchor.pull(net)
         optimiser.zero_grad()

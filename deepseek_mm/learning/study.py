@@ -1,7 +1,8 @@
 """One training of the reader's last layer, from rows to rows: no photo, no file, no conversation.
 
-It goes on from the layer that answers now, with a row for each answer that is new. Beside the corrections it replays
-the built-in sample and what was accepted earlier, and an anchor holds it at the shipped weights, as stiffly as the
+It goes on from the layer that answers now, with a row for each answer that is new. Beside the corrections it learns
+what was accepted earlier again, and the shipped layer's own opinions of the built-in sample (their right answers would
+pull it towards those few); and an anchor holds it at the shipped weights, as stiffly as the
 built-in questions need them.
 
 Shape key:  N questions, W width of what is seen, V answers
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from deepseek_mm.config import LearningConfig
 from deepseek_mm.learning.anchor import Anchor, weights_of
 from deepseek_mm.learning.builtin import Builtin
-from deepseek_mm.learning.fit import FitConfig, fit
+from deepseek_mm.learning.fit import FitConfig, Opinions, fit
 from deepseek_mm.learning.memory import Asked, Remembered, both
 from deepseek_mm.learning.outcome import (
     BUILTIN,
@@ -68,8 +69,10 @@ def study(material: Material, config: LearningConfig) -> Studied:
     out = widened(before, 0).requires_grad_(True)
     anchor = Anchor(weights_of(widened(material.shipped.out, 0)), material.builtin.stiff)
     told = FitConfig(steps=config.steps, rate=config.rate, hold=config.hold, again=config.again)
-    old = joined([material.builtin.replay, material.earlier.asked.at(~material.earlier.held_N).rows])
-    fit(out, material.trained.rows, told, old=old, anchor=anchor)
+    old, seen_NW = material.earlier.asked.at(~material.earlier.held_N).rows, material.builtin.replay.x_NW
+    as_shipped = widened(material.shipped.out, out.out_features - material.shipped.out.out_features)
+    opinions = Opinions(seen_NW, as_shipped(seen_NW).softmax(-1))
+    fit(out, material.trained.rows, told, old=old, anchor=anchor, opinions=opinions)
     out.requires_grad_(False)
     answers = (*material.now.answers, *material.new_answers)
     scores = scored(before, out, material, answers)

@@ -22,9 +22,9 @@ from deepseek_mm.learning.reservoir import Reservoir
 from deepseek_mm.learning.rows import Rows, joined
 
 WAYS = ("plain", "ewc", "replay", "both", "joint")
-WIDTH = 256  # of the head
+WIDTH = 64  # of the head
 REPLAYED = 64  # examples of the reservoir in a step, beside as many new ones
-KNOWN = 512  # examples of a domain that its Fisher information is reckoned from
+KNOWN = 128  # examples of a domain that its Fisher information is reckoned from
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
