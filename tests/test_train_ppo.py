@@ -55,6 +55,7 @@ def test_a_puzzle_is_sound_if_its_answer_passes_and_nothing_in_its_place_does_no
     assert ppo.sound([PUZZLE, idle], Likes("return")) == [PUZZLE, idle]
     assert ppo.sound([PUZZLE, idle], Likes("a")) == []  # "pass" has an a
     assert ppo.sound([PUZZLE], Likes("z")) == []
+    assert ppo.sound([PUZZLE], Likes("")) == []  # a line that is not needed at all
 
 
 def test_a_lesson_is_what_follows_the_signature():

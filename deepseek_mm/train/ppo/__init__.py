@@ -79,10 +79,13 @@ def collect(args: argparse.Namespace) -> None:
 
 
 def sound(puzzles: list[Puzzle], judge: Judge) -> list[Puzzle]:
-    """Those whose own answer passes every test, and where nothing in its place does not."""
+    """Those whose own answer passes every test, and where nothing does not: neither `pass` nor no line at all."""
     right = judge.judge([(puzzle, puzzle.answer) for puzzle in puzzles])
     empty = judge.judge([(puzzle, puzzle.without) for puzzle in puzzles])
-    return [p for p, a, b in zip(puzzles, right, empty, strict=True) if a.right and not b.right]
+    gone = judge.judge([(puzzle, "") for puzzle in puzzles])
+    return [
+        p for p, a, *idle in zip(puzzles, right, empty, gone, strict=True) if a.right and not any(i.right for i in idle)
+    ]
 
 
 def warm(args: argparse.Namespace) -> None:

@@ -26,7 +26,7 @@ from deepseek_mm.train.ppo.policy import Group, Policy, Said
 class PPOConfig:
     """How a policy follows its rewards."""
 
-    rounds: int = 4
+    rounds: int = 5
     trajectories: int = 2_048  # of a round
     answers: int = 32  # of one prompt
     gamma: float = 1.0  # how much a step counts for the one before it
@@ -36,9 +36,9 @@ class PPOConfig:
     vf_coef: float = 0.1
     kl_coef: float = 0.02  # of the KL to the reference
     target_kl: float = 0.05  # approx_kl beyond which a round's updates end
-    update_epochs: int = 2
+    update_epochs: int = 4
     minibatch: int = 8  # prompts of one update
-    rate: float = 1e-3  # of the changes
+    rate: float = 2e-3  # of the changes
     value_rate: float = 2e-3  # of the value head
     value_steps: int = 60  # of the value head alone, before the first round's updates
     max_grad_norm: float = 1.0
