@@ -59,7 +59,10 @@ def run_experiment(data: Path, out: Path, report: Path | None, *, seeds: int, co
     for name, value in figures.items():
         tqdm.write(f"{name} {value:.4g}", file=sys.stderr)
     if report:
-        write(made_now("continual", COMMAND, figures, notes_of(lessons, answers, seeds, config)), report)
+        write(
+            made_now("continual", f"{COMMAND} --seeds {seeds}", figures, notes_of(lessons, answers, seeds, config)),
+            report,
+        )
         draw(found, report.with_name(PLOT))
     return 0
 
