@@ -25,7 +25,20 @@ def test_the_card_names_data_command_scores_and_licence():
     card = (WEIGHTS / "CARD.md").read_text()
     for heading in ("## Data", "## Recipe", "## Scores", "## Licence", "## Limits"):
         assert heading in card
-    for trainer in ("align", "code", "small", "boxes", "names", "lm", "reader", "caption", "notice", "see", "scenes"):
+    for trainer in (
+        "align",
+        "code",
+        "small",
+        "boxes",
+        "names",
+        "lm",
+        "reader",
+        "caption",
+        "notice",
+        "see",
+        "scenes",
+        "continual",
+    ):
         assert f"python -m deepseek_mm train {trainer}" in card
 
 
@@ -34,6 +47,7 @@ def test_every_part_keeps_to_its_megabytes():
     assert sizes.pop("lm") + sizes.pop("glance") < 25e6
     assert sizes.pop("reader") + sizes.pop("captions") < 15e6
     assert sizes.pop("code") < 25e6
+    assert sizes.pop("replay") < 1.5e6
     assert sum(sizes.values()) < 30e6
 
 
