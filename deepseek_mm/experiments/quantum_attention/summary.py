@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean, median, stdev
 
 from deepseek_mm.experiments.quantum_attention.cost import Cost
 from deepseek_mm.experiments.quantum_attention.learn import ARMS, Run
@@ -94,7 +94,7 @@ def _of_arm(name: str, runs: Sequence[Run]) -> dict[str, float]:
     found = {
         f"{name}_accuracy": mean(run.accuracy for run in runs),
         f"{name}_spread": stdev(run.accuracy for run in runs) if len(runs) > 1 else 0.0,
-        f"{name}_seconds": mean(run.seconds for run in runs),
+        f"{name}_seconds": median(run.seconds for run in runs),  # one may have waited for others
         f"{name}_parameters": runs[0].parameters,
     }
     for kind in ("under_noise", "with_shots"):
