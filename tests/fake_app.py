@@ -29,6 +29,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.errors import BadFile, BadQuestion
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs
+from deepseek_mm.learning import Learning
 from deepseek_mm.rag.graph import worked_again
 from deepseek_mm.records import Answer, Check, Citation, Found, Match, Query, Question, Said, Verdict, Worked
 from index import EVERYTHING, Counts, Filter, Hit, Label, LabelCount, Region, Source
@@ -98,6 +99,8 @@ class Shelves:
     def __init__(self, data: Path) -> None:
         self.jobs = Jobs(data / "jobs.db")
         self.said: dict[str, str] = {}
+        paper: Any = SimpleNamespace(reader=None)  # has nothing that could learn
+        self.learning = Learning(Config(data=data), eyes=paper, jobs=self.jobs, history=paper)
 
     def described(self, source: Source) -> str:
         return self.said.get(source.path, "A thing on paper")
