@@ -4,15 +4,16 @@ Listing and writing need no models. Taking one in asks the library which of the 
 """
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepseek_mm.cli.desk import OK, Command, Desk
 from deepseek_mm.cli.flags import add_settings, config_of
+from deepseek_mm.cli.words import Word, chosen, listed
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadFile, BadQuestion, NothingThere
 
@@ -24,16 +25,7 @@ OURS = ""  # the command line's session; every browser has one of its own
 KINDS: dict[str, "Kind"] = {".md": "markdown", ".html": "html", ".htm": "html", ".json": "json"}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Word:
-    """One thing that can be done with the history."""
-
-    help: str
-    run: Callable[[Namespace, Config, Desk], int]
-    takes: str = ""  # what must follow: FILE, ID; empty for nothing
-
-
-def listed(args: Namespace, config: Config, desk: Desk) -> int:
+def list_all(args: Namespace, config: Config, desk: Desk) -> int:
     """One conversation a line, in the history's own order."""
     with open_history(config) as history:
         found = history.conversations(session=OURS, limit=-1)
@@ -144,7 +136,7 @@ def shape(conversation: "Conversation") -> dict[str, Any]:
 
 
 WORDS = {
-    "list": Word(help="what there is, pinned first, then newest first", run=listed),
+    "list": Word(help="what there is, pinned first, then newest first", run=list_all),
     "export": Word(help="into the file or folder --to", takes="ID", run=export),
     "import": Word(help="out of a JSON file that export wrote", takes="FILE", run=take_in),
 }
@@ -152,19 +144,13 @@ WORDS = {
 
 def run(args: Namespace, desk: Desk) -> int:
     """BadQuestion when a word lacks what it needs, or has too much."""
-    word = WORDS[args.word]
-    if bool(word.takes) != bool(args.what):
-        needs = f"needs {word.takes}" if word.takes else "takes nothing"
-        raise BadQuestion(
-            f"history {args.word} {needs}: python -m deepseek_mm history {args.word} {word.takes}".strip()
-        )
+    word = chosen("history", args.word, WORDS, [args.what] if args.what else [])
     return word.run(args, config_of(args, desk), desk)
 
 
 def add(parser: ArgumentParser) -> None:
     """The words of `history`."""
-    listed = "; ".join(f"{name} {word.takes}".strip() + f": {word.help}" for name, word in WORDS.items())
-    parser.add_argument("word", metavar="WORD", choices=tuple(WORDS), help=listed)
+    parser.add_argument("word", metavar="WORD", choices=tuple(WORDS), help=listed(WORDS))
     parser.add_argument("what", metavar="WHAT", nargs="?", default="", help="number or file, as WORD needs")
     parser.add_argument("--to", metavar="FILE", default=".", help="with export: the file, or a folder (here)")
     parser.add_argument(

@@ -1,29 +1,18 @@
 """`keys`: who may use the server from elsewhere: list the keys, make one, remove one, also while it runs."""
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from deepseek_mm.cli.desk import OK, Command, Desk
 from deepseek_mm.cli.flags import add_settings, config_of
-from deepseek_mm.errors import BadQuestion
+from deepseek_mm.cli.words import Word, chosen, listed
 
 if TYPE_CHECKING:
     from deepseek_mm.serve.keys import Key, Keys
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Word:
-    """One thing that can be done with keys."""
-
-    help: str
-    run: Callable[["Keys", Namespace, Desk], int]
-    takes: str = ""  # what must follow; empty for nothing
-
-
-def listed(keys: "Keys", args: Namespace, desk: Desk) -> int:
+def list_all(keys: "Keys", args: Namespace, desk: Desk) -> int:
     """One key a line, oldest first; a key itself cannot be shown again."""
     found = [shape(key) for key in keys.all()]
     if args.json:
@@ -64,7 +53,7 @@ def shape(key: "Key") -> dict[str, Any]:
 
 
 WORDS = {
-    "list": Word(help="names and rights, oldest first", run=listed),
+    "list": Word(help="names and rights, oldest first", run=list_all),
     "add": Word(help="make a key, which is shown once", takes="NAME", run=add_one),
     "remove": Word(help="let nobody in with it any more", takes="NAME", run=remove),
 }
@@ -74,17 +63,13 @@ def run(args: Namespace, desk: Desk) -> int:
     """BadQuestion when a word lacks its name, or has one too many."""
     from deepseek_mm.serve.keys import Keys
 
-    word = WORDS[args.word]
-    if bool(word.takes) != bool(args.name):
-        needs = f"needs {word.takes}" if word.takes else "takes nothing"
-        raise BadQuestion(f"keys {args.word} {needs}: python -m deepseek_mm keys {args.word} {word.takes}".strip())
+    word = chosen("keys", args.word, WORDS, [args.name] if args.name else [])
     return word.run(Keys(config_of(args, desk).data), args, desk)
 
 
 def add(parser: ArgumentParser) -> None:
     """The words of `keys`."""
-    listing = "; ".join(f"{name} {word.takes}".strip() + f": {word.help}" for name, word in WORDS.items())
-    parser.add_argument("word", metavar="WORD", choices=tuple(WORDS), help=listing)
+    parser.add_argument("word", metavar="WORD", choices=tuple(WORDS), help=listed(WORDS))
     parser.add_argument("name", metavar="NAME", nargs="?", default="", help="what to call the key, such as: laptop")
     parser.add_argument(
         "--rights",

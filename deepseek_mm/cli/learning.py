@@ -2,13 +2,13 @@
 
 import json
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepseek_mm.cli.desk import OK, Command, Desk
 from deepseek_mm.cli.flags import add_settings, config_of
+from deepseek_mm.cli.words import Word, chosen, listed
 from deepseek_mm.cli.work import finish, tell_failures, working
 from deepseek_mm.errors import BadFile, BadQuestion, NothingThere
 
@@ -17,15 +17,6 @@ if TYPE_CHECKING:
     from deepseek_mm.library import Library
 
 OURS = ""  # conversations of the command line
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Word:
-    """One thing that can be done."""
-
-    help: str
-    run: Callable[["Library", Namespace, Desk], int]
-    takes: tuple[str, ...] = ()  # what must follow
 
 
 def train(library: "Library", args: Namespace, desk: Desk) -> int:
@@ -37,7 +28,7 @@ def train(library: "Library", args: Namespace, desk: Desk) -> int:
     return tell(library.learning.get(job.result["version"]), library, args, desk) if job.result else OK
 
 
-def listed(library: "Library", args: Namespace, desk: Desk) -> int:
+def list_all(library: "Library", args: Namespace, desk: Desk) -> int:
     """What answers, what is new, and every version, the newest first."""
     learning = library.learning
     versions = learning.list()
@@ -130,31 +121,25 @@ def shape(version: "Version", answering: int) -> dict[str, Any]:
 
 WORDS = {
     "train": Word(help="learn from the corrections that are new", run=train),
-    "list": Word(help="what answers, and every version", run=listed),
-    "show": Word(help="the report of a version", takes=("NUMBER",), run=show),
-    "accept": Word(help="answer with a version from now on", takes=("NUMBER",), run=accept),
+    "list": Word(help="what answers, and every version", run=list_all),
+    "show": Word(help="the report of a version", takes="NUMBER", run=show),
+    "accept": Word(help="answer with a version from now on", takes="NUMBER", run=accept),
     "back": Word(help="answer with what answered before", run=back),
-    "correct": Word(help="say what an answer should have been", takes=("TURN", "ANSWER"), run=correct),
-    "teach": Word(help="take in rows {image, question, answer} or {image, words}", takes=("FILE",), run=teach),
+    "correct": Word(help="say what an answer should have been", takes="TURN ANSWER", run=correct),
+    "teach": Word(help="take in rows {image, question, answer} or {image, words}", takes="FILE", run=teach),
 }
 
 
 def run(args: Namespace, desk: Desk) -> int:
     """BadQuestion when a word lacks what it needs, or has too much."""
-    word = WORDS[args.word]
-    if len(word.takes) != len(args.what):
-        needs = f"needs {' '.join(word.takes)}" if word.takes else "takes nothing"
-        raise BadQuestion(
-            f"learning {args.word} {needs}: python -m deepseek_mm learning {args.word} {' '.join(word.takes)}".strip()
-        )
+    word = chosen("learning", args.word, WORDS, args.what)
     with desk.assistant(config_of(args, desk), speaks=False) as assistant:
         return word.run(assistant.library, args, desk)
 
 
 def add(parser: ArgumentParser) -> None:
     """The words of `learning`."""
-    listing = "; ".join(f"{name} {' '.join(word.takes)}".strip() + f": {word.help}" for name, word in WORDS.items())
-    parser.add_argument("word", metavar="WORD", choices=tuple(WORDS), help=listing)
+    parser.add_argument("word", metavar="WORD", choices=tuple(WORDS), help=listed(WORDS))
     parser.add_argument("what", metavar="WHAT", nargs="*", help="number, turn and answer, or file, as WORD needs")
     parser.add_argument("--force", action="store_true", help="with accept: also where the report speaks against it")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")

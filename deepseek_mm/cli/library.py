@@ -5,13 +5,13 @@ unless a page that is open on the same library is faster.
 """
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from deepseek_mm.cli.desk import NOTHING, OK, Command, Desk
 from deepseek_mm.cli.flags import add_settings, config_of
 from deepseek_mm.cli.health import health
+from deepseek_mm.cli.words import Word, chosen, listed
 from deepseek_mm.cli.work import finish, tell_failures, working
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.shapes import job_shape
@@ -22,15 +22,6 @@ if TYPE_CHECKING:
 
 KEEPS = ("largest", "oldest", "newest")
 SHOWN = 20  # jobs in a list
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Word:
-    """One thing that can be done to a library."""
-
-    help: str
-    run: Callable[["Library", Namespace, Desk], int]
-    takes: str = ""  # what must follow: FILE, PATH, FOLDER, ID; empty for nothing
 
 
 def finished(library: "Library", job: "Job", args: Namespace, desk: Desk) -> int:
@@ -173,7 +164,7 @@ WORDS = {
     "duplicates": Word(help="find photos that show the same; --keep, --take-out", run=duplicates),
     "backup": Word(help="all into FILE", takes="FILE", run=backup),
     "restore": Word(help="all out of FILE", takes="FILE", run=restore),
-    "forget": Word(help="take files or folders out", takes="PATH", run=forget),
+    "forget": Word(help="take files or folders out", takes="PATH ...", run=forget),
     "watch": Word(help="follow a folder from now on", takes="FOLDER", run=watch),
     "unwatch": Word(help="follow it no longer", takes="FOLDER", run=unwatch),
     "watched": Word(help="the folders that are followed", run=watched),
@@ -186,20 +177,14 @@ WORDS = {
 
 def run(args: Namespace, desk: Desk) -> int:
     """BadQuestion when a word lacks what it needs, or has too much."""
-    word = WORDS[args.word]
-    if bool(word.takes) != bool(args.what):
-        needs = f"needs {word.takes}" if word.takes else "takes nothing"
-        raise BadQuestion(
-            f"library {args.word} {needs}: python -m deepseek_mm library {args.word} {word.takes}".strip()
-        )
+    word = chosen("library", args.word, WORDS, args.what)
     with desk.assistant(config_of(args, desk), speaks=False) as assistant:
         return word.run(assistant.library, args, desk)
 
 
 def add(parser: ArgumentParser) -> None:
     """The words of `library`."""
-    listed = "; ".join(f"{name} {word.takes}".strip() + f": {word.help}" for name, word in WORDS.items())
-    parser.add_argument("word", metavar="WORD", choices=tuple(WORDS), help=listed)
+    parser.add_argument("word", metavar="WORD", choices=tuple(WORDS), help=listed(WORDS))
     parser.add_argument("what", metavar="WHAT", nargs="*", help="file, folder, path or number of a job, as WORD needs")
     parser.add_argument("--forget", action="store_true", help="with repair: take out files that are gone")
     parser.add_argument("--keep", choices=KEEPS, default="largest", help="with duplicates: which of a group stays")

@@ -1,0 +1,42 @@
+"""Tables of words: what each takes is checked before anything is opened, and stands in --help."""
+
+import pytest
+
+from deepseek_mm.cli.words import Word, chosen, listed
+from deepseek_mm.errors import BadQuestion
+
+WORDS = {
+    "list": Word(help="show all", run=1),
+    "add": Word(help="take one in", run=2, takes="NAME"),
+    "right": Word(help="say what is right", run=3, takes="TURN ANSWER"),
+    "drop": Word(help="take some out", run=4, takes="PATH ..."),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "given"), [("list", ()), ("add", ("a",)), ("right", ("1", "b")), ("drop", ("a",)), ("drop", ("a", "b"))]
+)
+def test_a_word_with_what_it_takes_is_found(name, given):
+    assert chosen("shelf", name, WORDS, given) is WORDS[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "complaint"),
+    [
+        ("list", ("x",), "shelf list takes nothing: python -m deepseek_mm shelf list"),
+        ("add", (), "shelf add needs NAME: python -m deepseek_mm shelf add NAME"),
+        ("add", ("a", "b"), "shelf add needs NAME"),
+        ("right", ("1",), "shelf right needs TURN ANSWER"),
+        ("drop", (), "shelf drop needs PATH ..."),
+    ],
+)
+def test_a_word_with_too_little_or_too_much_says_how_it_is_written(name, given, complaint):
+    with pytest.raises(BadQuestion) as caught:
+        chosen("shelf", name, WORDS, given)
+    assert str(caught.value).startswith(complaint)
+
+
+def test_the_help_lists_every_word_with_what_it_takes():
+    assert listed(WORDS) == (
+        "list: show all; add NAME: take one in; right TURN ANSWER: say what is right; drop PATH ...: take some out"
+    )
