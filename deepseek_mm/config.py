@@ -33,9 +33,7 @@ def between(name: str, value: float, low: float, high: float) -> None:
 class EncoderConfig:
     """What turns pictures, text and code into vectors."""
 
-    name: str = (
-        AUTO  # the library's, of a new one the plan's; default, edge, small, or a folder or hub name (CLIP, SigLIP)
-    )
+    name: str = AUTO  # the library's, of a new one the plan's; default, edge, small, or a CLIP/SigLIP folder or name
     batch: int = 16  # pictures in one pass of the tower
     threads: int = 0  # CPU threads for the towers; 0 is all cores
 

@@ -1,5 +1,7 @@
 """The course: what each way forgets, on a toy that is learned in a second; matrices against numbers by hand."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -31,9 +33,9 @@ def test_replay_forgets_far_less_than_plain_learning_and_learns_the_new_as_well(
     assert all(matrix.shape == (3, 3) for matrix in told.values())
 
 
-def test_an_anchor_alone_changes_what_is_learned():
-    plain, held = (course(lessons()[:2], 6, way, QUICK) for way in ("plain", "ewc"))
-    assert not torch.equal(plain, held)
+def test_an_anchor_that_is_stiff_enough_lets_little_new_be_learned():
+    plain, held = (course(lessons()[:2], 6, way, replace(QUICK, hold=1e7)) for way in ("plain", "ewc"))
+    assert learned_newly(held) < learned_newly(plain) - 0.1
 
 
 def test_who_learns_all_at_once_forgets_nothing():

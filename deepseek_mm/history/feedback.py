@@ -63,11 +63,14 @@ def correction(row: CorrectionRow) -> Corrected:
 
 def judged(limit: int) -> Select[Any]:
     """Every turn with a rating, a right answer or a corrected box, oldest first; a negative limit is none."""
-    rated = select(TurnRow.id).where(TurnRow.rating.in_(("up", "down")) | (TurnRow.right != ""))
+    rated = select(TurnRow.id).where(TurnRow.rating.in_(("up", "down")))
+    told = select(TurnRow.id).where(TurnRow.right > "")  # as an index can say it
     hidden = select(ConversationRow.id).where(ConversationRow.deleted_at.is_not(None))
     return (
         select(TurnRow)
-        .where(TurnRow.id.in_(union(rated, select(CorrectionRow.turn_id))), TurnRow.conversation_id.not_in(hidden))
+        .where(
+            TurnRow.id.in_(union(rated, told, select(CorrectionRow.turn_id))), TurnRow.conversation_id.not_in(hidden)
+        )
         .order_by(TurnRow.id)
         .limit(limit)
     )

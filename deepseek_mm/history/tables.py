@@ -80,7 +80,7 @@ class TurnRow(Base):
     rating: Mapped[str] = mapped_column(default="", index=True)  # nouns.Rating
     task: Mapped[str] = mapped_column(default="")  # that asked it; one that is done again answers the same turn
     about: Mapped[str] = mapped_column(default="photos")  # records.About
-    right: Mapped[str] = mapped_column(default="")  # the right answer, in the user's words; empty where none was given
+    right: Mapped[str] = mapped_column(default="", index=True)  # the right answer, as the user has it; or empty
     citations: Mapped[list["CitationRow"]] = relationship(
         cascade="all, delete-orphan", passive_deletes=True, order_by="CitationRow.id"
     )
