@@ -95,9 +95,13 @@ def test_little_memory_takes_the_smallest_engine_and_the_small_models_and_tells_
 def test_a_small_model_that_cannot_be_had_falls_back_with_the_reason_that_was_found():
     lacking = {"edge-lm": "it does not come along", "edge-towers": "the library is another's"}
     plan = choose(TINY, given=Given(lacking=lacking))
-    assert (plan.lm, plan.image_model) == ("packed", "efficientnet-lite2")
+    assert (plan.lm, plan.image_model) == ("fp4", "efficientnet-lite2")
     assert [line.split(" (")[0] for line in plan.fell_back] == ["not edge-lm", "not edge-towers"]
-    assert "since it does not come along: packed instead" in plan.fell_back[0]
+    assert "since it does not come along: fp4 instead" in plan.fell_back[0]
+    plan = choose(TINY, given=Given(lacking=lacking | {"fp4": "its file was not made"}))
+    assert plan.lm == "packed"
+    assert [line.split(" (")[0] for line in plan.fell_back] == ["not edge-lm", "not fp4", "not edge-towers"]
+    assert "since its file was not made: packed instead" in plan.fell_back[1]
 
 
 def test_a_large_machine_wishes_for_no_small_model_and_is_told_nothing_of_them():

@@ -11,6 +11,8 @@ from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.runtime import planned as planning
 from deepseek_mm.runtime.hardware import GIB, Hardware
 from deepseek_mm.runtime.planned import encoder_here, given_here, plan_here
+from deepseek_mm.runtime.quantize.kept import cache_file
+from deepseek_mm.runtime.quantize.language import FP4
 from deepseek_mm.runtime.quantize.student import FILE
 
 DESK = Hardware(memory_bytes=16 * GIB, available_bytes=8 * GIB)
@@ -78,7 +80,22 @@ def test_where_the_student_does_not_come_along_the_plan_says_so_and_takes_other_
     assert encoder_here(config, BOX).name == "default"
     plan = plan_here(config, DefaultTinySpace(), cache=tmp_path, hardware=BOX).plan
     assert (plan.lm, plan.image_model) == ("packed", "efficientnet-lite2")
-    assert ["does not come along" in line for line in plan.fell_back] == [True, True]
+    assert ["does not come along" in line for line in plan.fell_back] == [True, False, True]
+    assert "python -m deepseek_mm quantize lm-fp4" in plan.fell_back[1]
+
+
+def test_where_the_students_words_do_not_come_along_a_small_machine_speaks_in_four_bits_if_those_were_made(
+    config, student, tmp_path
+):
+    (student / FILE).unlink()
+    made = cache_file(tmp_path, FP4)
+    made.parent.mkdir(parents=True)
+    made.write_bytes(b"")
+    plan = plan_here(config, EdgeTinySpace(), cache=tmp_path, hardware=BOX).plan
+    assert (plan.lm, plan.image_model) == ("fp4", "edge-towers")
+    (line,) = plan.fell_back
+    assert line.startswith("not edge-lm (")
+    assert line.endswith(f"since it does not come along (no {student / FILE}): fp4 instead")
 
 
 def test_a_small_machine_sees_and_speaks_with_the_student_by_itself_and_says_so(config, student, tmp_path):

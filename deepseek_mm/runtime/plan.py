@@ -3,14 +3,15 @@
     GPU               TensorRT, else bfloat16 by CUDA
     NPU               OpenVINO
     CPU               eight bits or bfloat16: whatever is fastest among the engines that are exact enough for the dial
-    little memory     the student of the language model and, in a new library, of the towers; of the engines the
-                      smallest ones
+    little memory     the language model's student, else it in four bits; in a new library the towers' student; the
+                      smallest engines
 
 What was wished for and cannot be had is told in `fell_back`, with what would bring it.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Literal
 
 from deepseek_mm.errors import ConfigError
@@ -217,30 +218,30 @@ def _inexact(timing: Timing, dial: DialRow) -> str:
     return f"its vectors are {timing.cosine:.4f} alike to 32 bits and {dial.name} asks for {dial.least_cosine}"
 
 
-def wished_models(branch: Branch) -> tuple[str, str]:
-    """Language model and image model that a branch would have."""
+def wished_models(branch: Branch) -> tuple[Sequence[str], Sequence[str]]:
+    """Language models and image models that a branch would have, the best one first."""
     if branch == "small":
-        return "edge-lm", "edge-towers"
-    return LANGUAGE_MODELS[0].name, IMAGE_MODELS[0].name
+        return ("edge-lm", "fp4"), ("edge-towers",)
+    return (LANGUAGE_MODELS[0].name,), (IMAGE_MODELS[0].name,)
 
 
 def _models(branch: Branch, given: Given) -> tuple[str, str, tuple[str, ...]]:
     """Language model, image model, and what was wished for and is missing."""
-    lm_wish, image_wish = wished_models(branch)
-    lm = _model(LANGUAGE_MODELS, lm_wish, given.lm, given.lacking)
-    image = _model(IMAGE_MODELS, image_wish, given.image_model, given.lacking)
+    lm_wishes, image_wishes = wished_models(branch)
+    lm = _model(LANGUAGE_MODELS, lm_wishes, given.lm, given.lacking)
+    image = _model(IMAGE_MODELS, image_wishes, given.image_model, given.lacking)
     return lm[0], image[0], (*lm[1], *image[1])
 
 
 def _model(
-    rows: Sequence[ModelRow], wish: str, settled: str, lacking: Mapping[str, str]
+    rows: Sequence[ModelRow], wishes: Sequence[str], settled: str, lacking: Mapping[str, str]
 ) -> tuple[str, tuple[str, ...]]:
-    """The model that is settled or else wished for; where that one cannot be had, the first one, and why."""
-    name = settled or (rows[0].name if wish in lacking else wish)
-    if wish not in lacking or name == wish:
-        return name, ()
-    row = _row(rows, wish)
-    return name, (f"not {row.name} ({row.says}), since {lacking[wish]}: {name} instead",)
+    """The model that is settled, or else the first of the wishes that can be had, or the usual one; and why not those
+    that were wished for more.
+    """
+    name = settled or next((wish for wish in wishes if wish not in lacking), rows[0].name)
+    missed = [_row(rows, wish) for wish in takewhile(lambda wish: wish != name, wishes) if wish in lacking]
+    return name, tuple(f"not {row.name} ({row.says}), since {lacking[row.name]}: {name} instead" for row in missed)
 
 
 def _row(rows: Sequence[ModelRow], name: str) -> ModelRow:

@@ -19,11 +19,13 @@ from deepseek_mm.runtime.dial import Setting, settings_here
 from deepseek_mm.runtime.engines import AS_IT_IS
 from deepseek_mm.runtime.hardware import Hardware, probe
 from deepseek_mm.runtime.plan import Given, Plan, branch_of, choose, wished_models
+from deepseek_mm.runtime.quantize.kept import cache_file
+from deepseek_mm.runtime.quantize.language import SCHEMES
 from deepseek_mm.runtime.quantize.student import FILE
 from deepseek_mm.runtime.towers.files import engines_folder
 from deepseek_mm.runtime.towers.install import carry_out
 
-LITE2, LITE0, SEES, SPEAKS = "efficientnet-lite2", "efficientnet-lite0", "edge-towers", "edge-lm"
+LITE2, LITE0, SEES, SPEAKS, FOUR = "efficientnet-lite2", "efficientnet-lite0", "edge-towers", "edge-lm", "fp4"
 TOWERS_OF = {DEFAULT: LITE2, EDGE: SEES, SMALL: LITE0}  # space -> its image model
 
 
@@ -46,9 +48,9 @@ def encoder_here(config: Config, hardware: Hardware | None = None) -> EncoderCon
     """
     if config.encoder.name != AUTO:
         return config.encoder
-    wish = LITE2 if spaces_of(config.data) else wished_models(branch_of(hardware or probe()))[1]
+    wishes = () if spaces_of(config.data) else wished_models(branch_of(hardware or probe()))[1]
     little = EDGE if EDGE_SPACE.is_file() else SMALL if find_spec(SMALL_TOWER) else DEFAULT
-    wanted = little if wish == SEES else DEFAULT
+    wanted = little if SEES in wishes else DEFAULT
     return replace(config.encoder, name=next(iter(spaces_of(config.data)), wanted))
 
 
@@ -69,7 +71,7 @@ def plan_here(config: Config, space: Space, *, cache: Path, hardware: Hardware |
 def given_here(config: Config, space: Space, cache: Path) -> Given:
     """What settings, library and cache have settled."""
     lm = "" if config.lm.bits == "auto" else config.lm.bits
-    lacking = {SPEAKS: _why_not_spoken(config), SEES: _why_not_seen(config, space)}
+    lacking = {SPEAKS: _why_not_spoken(config), FOUR: _why_not_four(config, cache), SEES: _why_not_seen(config, space)}
     return Given(
         lm=SPEAKS if config.lm.name == EDGE_LM else lm,
         image_model=TOWERS_OF.get(space.name, LITE2),
@@ -106,6 +108,14 @@ def _why_not_spoken(config: Config) -> str:
     if config.lm.bits != "auto":
         return f"lm.bits={config.lm.bits} asks for another"
     return "" if (EDGE_FOLDER / FILE).is_file() else f"it does not come along (no {EDGE_FOLDER / FILE})"
+
+
+def _why_not_four(config: Config, cache: Path) -> str:
+    """Empty where the packaged language model may speak in four bits."""
+    if not config.lm.trained_here:
+        return "it is made for the packaged language model alone"
+    made = cache_file(cache, SCHEMES[FOUR]).is_file()
+    return "" if made else f"its file was not made yet (python -m deepseek_mm quantize {SCHEMES[FOUR]})"
 
 
 def _why_not_seen(config: Config, space: Space) -> str:
