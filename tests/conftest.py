@@ -13,9 +13,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts what it 
     signal.signal(signal.SIGINT, signal.default_int_handler)  # and the programs that tests interrupt would inherit that
 
 
-LONG = tuple(f"test_{name}" for name in ("page", "journey", "readme", "bench", "train", "serve", "bad", "learning"))
-
-
 @pytest.fixture
 def campaign_run(request):
     """Which repetition this is; counted from 0."""
@@ -31,11 +28,7 @@ def pytest_generate_tests(metafunc):
 
 
 def pytest_collection_modifyitems(items):
-    """`@pytest.mark.campaign(times=1, only=True)`, of a test or of one of its cases: in `make campaign` alone.
-
-    Files that take long begin first, so that the last minutes are not one process's.
-    """
-    items.sort(key=lambda item: not item.path.name.startswith(LONG))
+    """`@pytest.mark.campaign(times=1, only=True)`, of a test or of one of its cases: in `make campaign` alone."""
     for item in items:
         if any(mark.kwargs.get("only") for mark in item.iter_markers("campaign")) and not os.environ.get("CAMPAIGN"):
             item.add_marker(pytest.mark.skip(reason="takes long: make campaign"))

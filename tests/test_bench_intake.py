@@ -43,6 +43,7 @@ def test_both_ways_see_every_photo_and_the_ratio_is_that_of_their_speeds(setting
     assert [line.bar for line in result.lines] == ["0.6 (aim 0.8)", ""]
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_what_a_store_holds_on_to_for_every_photo_is_seen_as_growth(setting, monkeypatch):
     held = []
 
@@ -66,6 +67,7 @@ def test_what_a_store_holds_on_to_for_every_photo_is_seen_as_growth(setting, mon
     assert leaky.numbers["growth_photos"] == 100
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_the_full_bench_watches_more_photos(setting):
     assert intake.growth(replace(setting, full=True)).numbers["growth_photos"] == 120
 

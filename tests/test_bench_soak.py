@@ -79,6 +79,7 @@ def test_samples_answers_and_a_plot_are_kept(tmp_path):
     assert (tmp_path / "out" / "soak.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_every_kind_of_request_is_answered_as_it_should_be(tmp_path):
     tally = Tally()
     with serving_house(tmp_path) as house:

@@ -79,6 +79,7 @@ def test_every_tensor_of_a_file_is_one_that_is_wanted(made):
     assert held == dict(wanted_of(space.model))
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_training_feels_what_whole_numbers_do_and_lessens_it(made):
     space, recipe, _ = made
     aware, eight = DefaultSpace().model, DefaultSpace().model

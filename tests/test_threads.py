@@ -63,10 +63,22 @@ def test_matrices_are_multiplied_in_the_thread_that_asks_once_that_is_said():
     assert (np.eye(300) @ np.eye(300)).trace() == 300
 
 
-@pytest.mark.parametrize("edge", ["app", "deepseek_mm.__main__"])
-def test_whoever_starts_has_threads_that_sleep_while_they_wait_unless_the_user_says_otherwise(edge):
+HALT = """import os, sys
+sys.modules["{first}"] = None  # nothing of ours is imported: nor is torch
+try:
+    import {edge}
+except ImportError:
+    print(os.environ["OMP_WAIT_POLICY"])
+"""
+
+
+EDGES = [("app", "deepseek_mm.config"), ("deepseek_mm.__main__", "deepseek_mm.cli")]
+
+
+@pytest.mark.parametrize(("edge", "first"), EDGES)
+def test_whoever_starts_has_threads_that_sleep_while_they_wait_unless_the_user_says_so(edge, first):
     for given, held in (({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")):
-        code = f"import os, {edge}; print(os.environ['OMP_WAIT_POLICY'])"
+        code = HALT.format(edge=edge, first=first)
         kept = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
         ran = subprocess.run([sys.executable, "-c", code], env=kept | given, cwd=ROOT, capture_output=True, text=True)
         assert ran.stdout.split()[:1] == [held], ran.stderr
