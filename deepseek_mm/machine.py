@@ -1,4 +1,6 @@
-"""Where numbers come from: the machine, the commit and the versions that a result is worth nothing without."""
+"""Where numbers come from: the machine, the commit and the versions that a result is worth nothing without, and how
+much memory this process has had.
+"""
 
 import os
 import platform
@@ -8,6 +10,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("faiss-cpu", "numpy", "SQLAlchemy")
+STATUS, REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+SET_BACK = "5"  # what clear_refs calls the mark of the highest resident memory
 
 
 def about() -> dict[str, str]:
@@ -36,6 +40,17 @@ def commit(root: Path = ROOT) -> str:
         return head + ("+" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def memory_mb(name: str, status: Path = STATUS) -> float:
+    """Resident memory of this process: VmRSS is now, VmHWM the highest since it was set back."""
+    (line,) = (line for line in status.read_text().splitlines() if line.startswith(f"{name}:"))
+    return int(line.split()[1]) * 1024 / 1e6
+
+
+def set_peak_back() -> None:
+    """From now on the highest counts anew. OSError where the system has no such mark (no `REFS`)."""
+    REFS.write_text(SET_BACK)
 
 
 def _git(root: Path, *words: str) -> str:

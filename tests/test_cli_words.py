@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepseek_mm.cli.words import Word, chosen, listed
+from deepseek_mm.cli.words import Word, chosen, listed, number_in
 from deepseek_mm.errors import BadQuestion
 
 WORDS = {
@@ -34,6 +34,13 @@ def test_a_word_with_too_little_or_too_much_says_how_it_is_written(name, given, 
     with pytest.raises(BadQuestion) as caught:
         chosen("shelf", name, WORDS, given)
     assert str(caught.value).startswith(complaint)
+
+
+def test_a_number_is_read_and_what_is_none_is_refused_with_the_command_that_lists_them():
+    assert number_in("12", of="a job", see="library jobs") == 12
+    with pytest.raises(BadQuestion) as caught:
+        number_in("first", of="a job", see="library jobs")
+    assert str(caught.value) == "'first' is no number of a job. See them with: python -m deepseek_mm library jobs"
 
 
 def test_the_help_lists_every_word_with_what_it_takes():

@@ -7,12 +7,12 @@ import torch
 from ppo_help import Letters, Likes, policy, puzzles
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.train.journal import Journal, learned
+from deepseek_mm.train.journal import Journal, learned, read_lines
 from deepseek_mm.train.ppo import rollouts, rounds
 from deepseek_mm.train.ppo.judge import Verdict
 from deepseek_mm.train.ppo.learn import Learner, PPOConfig
 from deepseek_mm.train.ppo.rollouts import Rollout, Writer
-from deepseek_mm.train.ppo.rounds import SAMPLES, Rounds, chosen_puzzles, means, read_lines, right_ones, shares_of
+from deepseek_mm.train.ppo.rounds import SAMPLES, Rounds, chosen_puzzles, means, right_ones, shares_of
 
 CONFIG = PPOConfig(rounds=2, trajectories=12, answers=4, minibatch=2, rate=1e-2)
 PUZZLES = puzzles(9)

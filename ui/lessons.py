@@ -41,14 +41,15 @@ class Lessons:
         try:
             jobs = self.assistant.library.jobs.find(kinds=(LEARN,), limit=1)
             running, last = bool(jobs) and jobs[0].state in BUSY, jobs[0] if jobs else None
-            lines = [words.learn_answers.format(told=self._told(learning.answering if not learning.trouble else 0))]
+            answering = learning.answering
+            lines = [words.learn_answers.format(told=self._told(answering if not learning.trouble else 0))]
             lines.append(counted(words.learn_waiting, len(learning.waiting())))
             shown = "".join(map(hint, lines)) + notice(learning.trouble)
             if running:
                 shown += hint(words.learn_running)
             elif last and last.state == "failed":
                 shown += notice(last.message)
-            versions = "".join(self._version(each) for each in learning.list())
+            versions = "".join(self._version(each, now=each.number == answering) for each in learning.list())
             return Look(state=shown, versions=versions or hint(words.learn_none), running=running)
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             return Look(state=notice(edges.sentence(error, words)), versions="")
@@ -88,9 +89,9 @@ class Lessons:
     def _told(self, number: int) -> str:
         return self.words.learn_version.format(number=number) if number else self.words.learn_shipped
 
-    def _version(self, version: Version) -> str:
-        """One version: what it changed, what speaks against it, and its button."""
-        words, now = self.words, version.number == self.learning.answering
+    def _version(self, version: Version, *, now: bool) -> str:
+        """One version: what it changed, what speaks against it, and its button unless it answers `now`."""
+        words = self.words
         title = words.learn_made.format(number=version.number, made=version.made_at[:16].replace("T", " "))
         base = words.learn_on.format(base=self._told(version.base))
         against = "".join(f"<li>{escape(each)}</li>" for each in version.objections)

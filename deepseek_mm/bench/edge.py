@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from deepseek_mm.bench.result import Line, Result, Setting, joined
 from deepseek_mm.config import EDGE, EDGE_LM, Config
 from deepseek_mm.errors import DeepSeekMMError, NothingThere
+from deepseek_mm.machine import STATUS, memory_mb
 from deepseek_mm.train.report import made_now, write
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ NOTES = (
     "R@10: 1,000 Flickr8k dev photos, both directions; answers: 1,054 VQA v2 questions about COCO dev photos.",
     "Memory is the process's VmHWM after 25 asks about photos.",
 )
-STATUS = Path("/proc/self/status")
-PEAK = "VmHWM:"
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 _here: "list[Assistant]" = []  # in the other process: the product, once it is open
 
@@ -152,8 +151,7 @@ class Apart:
 
 def peak_mb(status: Path = STATUS) -> float:
     """Of this process."""
-    line = next(line for line in status.read_text().splitlines() if line.startswith(PEAK))
-    return round(int(line.split()[1]) * 1024 / 1e6, 1)
+    return round(memory_mb("VmHWM", status), 1)
 
 
 def _open(config: Config) -> str:

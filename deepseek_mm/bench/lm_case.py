@@ -10,7 +10,6 @@ worked out on the way. On a GPU it is what torch has allocated.
 Shape key:  T tokens
 """
 
-import ctypes
 import gc
 import json
 import math
@@ -31,6 +30,8 @@ from deepseek_mm.bench.peer import made_up
 from deepseek_mm.lm.book import Text
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.paged import Memory, Paged, open_memory
+from deepseek_mm.machine import REFS, memory_mb, set_peak_back
+from deepseek_mm.runtime.spare import give_back
 
 Kind = Literal["ours", "sdpa", "full"]  # progressive; full attention by torch's kernel; by our own
 ATTEND: dict[Kind, Callable[[Memory, Sequence[Text], int], Paged | Plain]] = {
@@ -39,8 +40,6 @@ ATTEND: dict[Kind, Callable[[Memory, Sequence[Text], int], Paged | Plain]] = {
     "full": Paged,
 }
 WARM = 4  # chunks of the prompt that warms up
-STATUS, REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-SET_BACK = "5"  # what clear_refs calls the mark of the highest resident memory
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,28 +114,15 @@ def peak_of(device: str) -> Iterator[list[float]]:
         peak.append((torch.cuda.max_memory_allocated() - before) / 1e6)
         return
     gc.collect()
-    _give_back()
+    give_back()
     if not REFS.exists():
         yield peak
         peak.append(math.nan)
         return
-    REFS.write_text(SET_BACK)
-    before_mb = resident_mb("VmRSS")
+    set_peak_back()
+    before_mb = memory_mb("VmRSS")
     yield peak
-    peak.append(resident_mb("VmHWM") - before_mb)
-
-
-def resident_mb(name: str) -> float:
-    """Resident memory of this process: VmRSS is now, VmHWM the highest since it was set back."""
-    (line,) = (line for line in STATUS.read_text().splitlines() if line.startswith(f"{name}:"))
-    return int(line.split()[1]) * 1024 / 1e6
-
-
-def _give_back() -> None:
-    """Freed memory that the C library keeps goes back to the system, where that can be asked for."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+    peak.append(memory_mb("VmHWM") - before_mb)
 
 
 if __name__ == "__main__":

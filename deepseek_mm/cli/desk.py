@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from deepseek_mm.rag.assistant import Assistant
 
 OK, NOTHING, USER_ERROR, STOPPED = 0, 1, 2, 130
+OURS = ""  # the command line's session in the history; every browser has one of its own
 Progress = Callable[[str], None]
 UNSHOWN = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")  # in a name, perhaps
 

@@ -11,9 +11,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepseek_mm.cli.desk import OK, Command, Desk
+from deepseek_mm.cli.desk import OK, OURS, Command, Desk
 from deepseek_mm.cli.flags import add_settings, config_of
-from deepseek_mm.cli.words import Word, chosen, listed
+from deepseek_mm.cli.words import Word, chosen, listed, number_in
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadFile, BadQuestion, NothingThere
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from deepseek_mm.history import Conversation, History
     from deepseek_mm.sharing import Kind, Sharing
 
-OURS = ""  # the command line's session; every browser has one of its own
 KINDS: dict[str, "Kind"] = {".md": "markdown", ".html": "html", ".htm": "html", ".json": "json"}
 
 
@@ -105,11 +104,7 @@ def bytes_of(file: Path, most: int) -> bytes:
 
 def number_of(args: Namespace) -> int:
     """The id that was given. BadQuestion if it is no number."""
-    if not args.what.isdecimal():
-        raise BadQuestion(
-            f"{args.what!r} is no number of a conversation. See them with: python -m deepseek_mm history list"
-        )
-    return int(args.what)
+    return number_in(args.what, of="a conversation", see="history list")
 
 
 def kind_of(target: Path) -> "Kind":

@@ -6,17 +6,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepseek_mm.cli.desk import OK, Command, Desk
+from deepseek_mm.cli.desk import OK, OURS, Command, Desk
 from deepseek_mm.cli.flags import add_settings, config_of
-from deepseek_mm.cli.words import Word, chosen, listed
+from deepseek_mm.cli.words import Word, chosen, listed, number_in
 from deepseek_mm.cli.work import finish, tell_failures, working
-from deepseek_mm.errors import BadFile, BadQuestion, NothingThere
+from deepseek_mm.errors import BadFile, NothingThere
 
 if TYPE_CHECKING:
     from deepseek_mm.learning import Version
     from deepseek_mm.library import Library
-
-OURS = ""  # conversations of the command line
 
 
 def train(library: "Library", args: Namespace, desk: Desk) -> int:
@@ -31,16 +29,14 @@ def train(library: "Library", args: Namespace, desk: Desk) -> int:
 def list_all(library: "Library", args: Namespace, desk: Desk) -> int:
     """What answers, what is new, and every version, the newest first."""
     learning = library.learning
-    versions = learning.list()
+    versions, answering = learning.list(), learning.answering
     if args.json:
         new = [asdict(each) for each in learning.waiting()]
-        desk.give(
-            {"answers": learning.told, "new": new, "versions": [shape(each, learning.answering) for each in versions]}
-        )
+        desk.give({"answers": learning.told, "new": new, "versions": [shape(each, answering) for each in versions]})
         return OK
     desk.say(f"answers: {learning.told}; {len(learning.waiting())} corrections are new")
     for each in versions:
-        mark = "*" if each.number == learning.answering else " "
+        mark = "*" if each.number == answering else " "
         against = f"  against it: {'; '.join(each.objections)}" if each.objections else ""
         desk.say(f"{mark}{each.number:>4}  {each.made_at[:16].replace('T', ' ')}  {len(each.learned)} learned{against}")
     if learning.trouble:
@@ -50,12 +46,12 @@ def list_all(library: "Library", args: Namespace, desk: Desk) -> int:
 
 def show(library: "Library", args: Namespace, desk: Desk) -> int:
     """The report of one version."""
-    return tell(library.learning.get(number_of(args)), library, args, desk)
+    return tell(library.learning.get(version_in(args)), library, args, desk)
 
 
 def accept(library: "Library", args: Namespace, desk: Desk) -> int:
     """Answer with it from now on."""
-    version = library.learning.accept(number_of(args), force=args.force)
+    version = library.learning.accept(version_in(args), force=args.force)
     desk.say(f"version {version.number} answers from now on; a page that is open takes it at its next start")
     return OK
 
@@ -69,7 +65,7 @@ def back(library: "Library", args: Namespace, desk: Desk) -> int:
 
 def correct(library: "Library", args: Namespace, desk: Desk) -> int:
     """Say what the answer of a turn should have been."""
-    library.history.put_right(number_of(args), args.what[1], session=OURS)
+    library.history.put_right(number_in(args.what[0], of="a turn", see="ask --json"), args.what[1], session=OURS)
     desk.say(f"kept; {len(library.learning.waiting())} corrections are new")
     return OK
 
@@ -88,11 +84,9 @@ def teach(library: "Library", args: Namespace, desk: Desk) -> int:
     return OK
 
 
-def number_of(args: Namespace) -> int:
+def version_in(args: Namespace) -> int:
     """The number that was given. BadQuestion if it is none."""
-    if not args.what[0].isdecimal():
-        raise BadQuestion(f"{args.what[0]!r} is no number. See them with: python -m deepseek_mm learning list")
-    return int(args.what[0])
+    return number_in(args.what[0], of="a version", see="learning list")
 
 
 def tell(version: "Version", library: "Library", args: Namespace, desk: Desk) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from deepseek_mm.cli.desk import NOTHING, OK, Command, Desk
 from deepseek_mm.cli.flags import add_settings, config_of
 from deepseek_mm.cli.health import health
-from deepseek_mm.cli.words import Word, chosen, listed
+from deepseek_mm.cli.words import Word, chosen, listed, number_in
 from deepseek_mm.cli.work import finish, tell_failures, working
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.shapes import job_shape
@@ -78,9 +78,7 @@ def jobs(library: "Library", args: Namespace, desk: Desk) -> int:
 
 def number(args: Namespace) -> int:
     """The id that was given. BadQuestion if it is no number."""
-    if not args.what[0].isdecimal():
-        raise BadQuestion(f"{args.what[0]!r} is no number of a job. See them with: python -m deepseek_mm library jobs")
-    return int(args.what[0])
+    return number_in(args.what[0], of="a job", see="library jobs")
 
 
 def cancel(library: "Library", args: Namespace, desk: Desk) -> int:

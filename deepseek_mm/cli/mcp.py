@@ -10,14 +10,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from deepseek_mm.cli.desk import OK, Command, Desk
+from deepseek_mm.cli.desk import OK, OURS, Command, Desk
 from deepseek_mm.cli.flags import add_settings, config_of
 from deepseek_mm.config import Config
 
 if TYPE_CHECKING:
     from deepseek_mm.rag.assistant import Assistant
-
-OURS = ""  # the command line's session: its history shows what the agent asked
 
 
 class Late:

@@ -32,6 +32,13 @@ def chosen(command: str, name: str, words: Mapping[str, Word[Run]], given: Seque
     return word
 
 
+def number_in(text: str, *, of: str, see: str) -> int:
+    """The number of a job, a conversation, ...; `see` is the command that lists them. BadQuestion if it is none."""
+    if not text.isdecimal():
+        raise BadQuestion(f"{text!r} is no number of {of}. See them with: python -m deepseek_mm {see}")
+    return int(text)
+
+
 def listed(words: Mapping[str, Word[Run]]) -> str:
     """For --help: each word with what it takes and does."""
     return "; ".join(f"{name} {word.takes}".strip() + f": {word.help}" for name, word in words.items())

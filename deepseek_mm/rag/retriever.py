@@ -64,8 +64,9 @@ class Retriever:
         """The k best regions of each query: those whose labels name most of its things, then the nearest."""
         vectors_QD = self.embed(queries)
         meant = self.search.meant(queries, vectors_QD)
-        near = nearest(self.store, meant, k=k, where=where)
-        return [self._named_first(*parts, where=where) for parts in zip(queries, vectors_QD, near, strict=True)]
+        with alone():
+            near = nearest(self.store, meant, k=k, where=where)
+            return [self._named_first(*parts, where=where) for parts in zip(queries, vectors_QD, near, strict=True)]
 
     def _named_first(self, query: Query, vector_D: Floats, near: list[Hit], *, where: Filter) -> list[Hit]:
         things = things_in(query.text.lower()) if query.image is None and not where.label else ()

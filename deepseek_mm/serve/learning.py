@@ -133,8 +133,8 @@ class Taught:
     def state(self, who: Keeper) -> LearningOut:
         """What answers, how much is new, and every version with its report."""
         learning = self.learning
-        new = learning.waiting()
-        versions = [VersionOut.of(version, learning.answering) for version in learning.list()]
+        new, answering = learning.waiting(), learning.answering
+        versions = [VersionOut.of(version, answering) for version in learning.list()]
         return LearningOut(
             answers=learning.told,
             trouble=learning.trouble,

@@ -76,8 +76,7 @@ class Journal:
 
     def lines(self) -> list[dict[str, float]]:
         """Every logged line, oldest first."""
-        file = self.folder / LOG
-        return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.is_file() else []
+        return read_lines(self.folder / LOG)
 
     def plot(self, *names: str) -> Path:
         """Draw the named numbers against the step."""
@@ -97,3 +96,8 @@ class Journal:
         """Drop the lines behind this step."""
         kept = [line for line in self.lines() if line["step"] <= step]
         (self.folder / LOG).write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+
+
+def read_lines(file: Path) -> list[dict[str, Any]]:
+    """Rows of a JSONL file, oldest first; none without one."""
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.is_file() else []

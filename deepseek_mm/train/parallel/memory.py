@@ -13,12 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from deepseek_mm.lm.shape import SMOLLM2, DecoderShape
+from deepseek_mm.machine import memory_mb, set_peak_back
 from deepseek_mm.train.parallel.recipe import first_weights, open_whole
 from deepseek_mm.train.parallel.single import loss_of
 from deepseek_mm.train.parallel.stage import recompute
 
-STATUS, REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-SET_BACK = "5"  # what clear_refs calls the mark of the highest resident memory
 TOKENS, POINTS, TIMES = 512, 6, 2  # of the row; cases between no layer and all; steps, of which the fastest counts
 
 
@@ -77,19 +76,13 @@ def cost(shape: DecoderShape, *, tokens: int, layers: int, times: int = TIMES) -
     recompute(decoder, range(layers))
     for parameter in decoder.parameters():
         parameter.grad = torch.zeros_like(parameter).fill_(0.0)  # what is never written has no memory yet
-    REFS.write_text(SET_BACK)
-    before_mb = resident_mb("VmRSS")  # before the first step: what is freed later may stay with the process
+    set_peak_back()
+    before_mb = memory_mb("VmRSS")  # before the first step: what is freed later may stay with the process
     seconds = min(_step(decoder, ids) for _ in range(times))
-    peak_mb = resident_mb("VmHWM") - before_mb
+    peak_mb = memory_mb("VmHWM") - before_mb
     with Kept(decoder) as kept:
         loss_of(decoder, ids)
     return Cost(layers=layers, kept_mb=kept.bytes / 1e6, peak_mb=peak_mb, seconds=seconds)
-
-
-def resident_mb(what: str) -> float:
-    """Of this process: VmRSS is now, VmHWM the highest since it was set back."""
-    line = next(line for line in STATUS.read_text().splitlines() if line.startswith(what))
-    return int(line.split()[1]) / 1e3
 
 
 def draw(spent: Sequence[Cost], file: Path, *, title: str) -> Path:

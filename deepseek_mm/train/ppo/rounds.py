@@ -6,11 +6,10 @@ Chance depends on the seed and the round alone; puzzles get harder from round to
 import json
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from random import Random
 from typing import Any, Literal
 
-from deepseek_mm.train.journal import Journal
+from deepseek_mm.train.journal import Journal, read_lines
 from deepseek_mm.train.ppo.judge import Judge, Verdict
 from deepseek_mm.train.ppo.learn import Learner, PPOConfig
 from deepseek_mm.train.ppo.policy import some_of
@@ -163,8 +162,3 @@ def told_of(number: int, numbers: dict[str, float], shown: Sequence[dict[str, An
     head = f"round {number}: " + ", ".join(f"{name} {value:.3g}" for name, value in numbers.items())
     lines = [f"  {each['reward']:.2f} {each['right']:>8} {each['puzzle']}: {each['text'].strip()!r}" for each in shown]
     return "\n".join([head, *lines])
-
-
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Rows of a JSONL file; none without one."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []

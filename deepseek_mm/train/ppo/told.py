@@ -10,10 +10,10 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.train.journal import LOG
+from deepseek_mm.train.journal import LOG, read_lines
 from deepseek_mm.train.ppo.learn import PPOConfig
 from deepseek_mm.train.ppo.measure import Solved, rates
-from deepseek_mm.train.ppo.rounds import SAMPLES, read_lines
+from deepseek_mm.train.ppo.rounds import SAMPLES
 from deepseek_mm.train.report import Report, made_now, write
 from deepseek_mm.whole import write_whole
 
