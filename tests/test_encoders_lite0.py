@@ -1,10 +1,12 @@
 """EfficientNet-Lite0 of ours beside timm's, with the same weights."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 
 from deepseek_mm.encoders.image import ImageTower, load_image_tower
-from deepseek_mm.encoders.lite0 import Lite0
+from deepseek_mm.encoders.lite0 import Lite0, Norm, fold_norms
 from deepseek_mm.encoders.packaged import small_tower_file
 from deepseek_mm.encoders.small import NET
 
@@ -31,3 +33,15 @@ def test_both_see_the_same_in_pictures_of_any_size(towers, side_px):
 def test_both_have_the_same_numbers_by_the_same_names(towers):
     theirs, mine = towers
     assert [name for name, _ in mine.named_parameters()] == [name for name, _ in theirs.named_parameters()]
+
+
+def test_without_norms_the_same_is_seen(towers):
+    theirs, mine = towers
+    folded = deepcopy(mine)
+    fold_norms(folded)
+    assert not any(isinstance(part, Norm) for part in folded.modules())
+    torch.manual_seed(0)
+    pixels_BCSS = torch.randn(2, 3, 65, 64)
+    with torch.inference_mode():
+        right, got = theirs(pixels_BCSS), folded(pixels_BCSS)
+    assert (right - got).abs().max() < 1e-4 * right.abs().max()

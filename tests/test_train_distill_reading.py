@@ -38,7 +38,7 @@ ALBUM = Album("flickr8k", Path(), ("a", "b", "c", "d"), (ASKED,) * PHOTOS)
 @pytest.fixture
 def net():
     torch.manual_seed(0)
-    return ReaderNet(3, SIZE).eval()
+    return ReaderNet(20, SIZE).eval()  # more answers than it is wide
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def bank(channels, seed):
 
 def mixed(own, asked):
     rows = {question: n for n, question in enumerate(QUESTIONS)}
-    return Mixed([own], [range(PHOTOS)], [(3, 2)], asked, rows, {"yes": 0, "no": 1, "dog": 2})
+    return Mixed([own], [range(PHOTOS)], [(3, 2)], asked, rows, {"yes": 0, "no": 1, "dog": 19})
 
 
 def test_a_reader_without_its_first_layer_answers_as_before_from_what_that_layer_made(net, asked):

@@ -248,11 +248,16 @@ class SeeingSpace(PackagedSpace):
         """Of each picture the cells of its map (N, G, G, D), and how much each speaks for these of the namer's groups
         (N, G, G, names).
         """
-        with quick():
-            maps = self.model.maps([squeeze(image) for image in images])
-            cells_BPD = self.model.looks(maps)[1].float()
-        spoken_BNGG = self.namer.spoken_for(maps.packaged_BCGG, names).float()
-        return cells_BPD.unflatten(1, (GRID, GRID)).numpy(), spoken_BNGG.permute(0, 2, 3, 1).numpy()
+        cells: list[Floats] = []
+        spoken: list[Floats] = []
+        for start in range(0, len(images), self.batch):
+            with quick():
+                maps = self.model.maps([squeeze(image) for image in images[start : start + self.batch]])
+                cells_BPD = self.model.looks(maps)[1].float()
+            spoken_BNGG = self.namer.spoken_for(maps.packaged_BCGG, names).float()
+            cells.append(cells_BPD.unflatten(1, (GRID, GRID)).numpy())
+            spoken.append(spoken_BNGG.permute(0, 2, 3, 1).numpy())
+        return np.concatenate(cells), np.concatenate(spoken)
 
 
 class DefaultSpace(SeeingSpace):

@@ -26,7 +26,7 @@ from deepseek_mm.config import between
 from deepseek_mm.deltas import SCALE, WHOLE, pack_whole, unpack_delta
 from deepseek_mm.encoders.default import SeeingSpace, TextSide, positions
 from deepseek_mm.encoders.image import GRID, MAP_CHANNELS, ImageTower, to_pixels
-from deepseek_mm.encoders.lite0 import Lite0
+from deepseek_mm.encoders.lite0 import Lite0, fold_norms
 from deepseek_mm.encoders.packaged import fingerprint, text_tower_folder
 from deepseek_mm.encoders.projection import MAIN_DIM, SPACE_DIM, ImageHead, Residual, TextHead
 from deepseek_mm.encoders.quick import quick
@@ -157,13 +157,14 @@ class EdgeSpace(SeeingSpace):
     name, prefix = "edge", "edge_"
     model: EdgeModel
 
-    def __init__(self, weights: Path = WEIGHTS, *, batch: int = 16) -> None:
+    def __init__(self, weights: Path = WEIGHTS, *, batch: int = 4) -> None:
         super().__init__(batch=batch)
         told = read_told(weights)
         config = EdgeConfig(**told["config"] | {"read_after": tuple(told["config"]["read_after"])})
         text_tower = blank_text_tower(text_tower_folder(), config.layers, read_after=config.read_after)
         self.model = EdgeModel(config, ImageTower(Lite0()).eval(), text_tower)
         fill(self.model, weights)
+        fold_norms(self.model.image_tower)
         self.model.image_tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.model.eval().requires_grad_(False)
         self.namer = Namer(self.model.image_tower.classifier, read_groups())

