@@ -173,3 +173,12 @@ def test_pieces_of_code_are_asked_about_by_their_names_and_files():
     alone = replace(TOTAL, symbol=None)
     assert question_about([TOTAL, TOTAL]) == "Explain `Order.total` @orders.py"
     assert question_about([TOTAL, alone]) == "Explain `Order.total` @orders.py, @orders.py"
+
+
+def test_opening_the_tab_offers_questions_but_never_over_an_answer_on_its_way(tab):
+    assert COMMAND in tab._offered(Talk(), "page")
+    states = tab.asking.running.follow("page code", lambda stop: iter(["first", "last"]))
+    next(states)
+    assert tab._offered(Talk(), "page") == gr.skip()
+    list(states)
+    assert COMMAND in tab._offered(Talk(), "page")

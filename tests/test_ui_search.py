@@ -94,7 +94,7 @@ def test_a_notice_is_an_alert_and_goes_with_the_next_search(tab, found):
 
 def test_clearing_puts_everything_away_and_offers_examples(tab):
     updates = tab.clear()
-    assert set(updates) == set(tab.parts)
+    assert set(updates) == {*tab.parts, tab.newest}
     assert updates[tab.results].query is None
     assert 'data-act="try"' in updates[tab.grid]
     assert not updates[tab.order]["visible"]
@@ -179,3 +179,30 @@ def test_more_like_one_is_shown_best_first(tab, found):
     updates = tab.like(found.shown[0])
     assert updates[tab.results].order == ""
     assert set(updates) == set(tab.parts)
+
+
+def test_an_opened_tab_says_how_to_begin_but_never_over_what_somebody_searched_for_meanwhile(tab, found, monkeypatch):
+    newest = Newest()
+    assert tab.grid in tab._offered(newest)
+    running = tab.run(newest, lambda: found)
+    next(running)
+    assert tab.grid not in tab._offered(newest)  # it is on its way
+    fresh, choices = Newest(), tab.searching.choices
+
+    def while_somebody_searches():
+        list(tab.run(fresh, lambda: found))
+        return choices()
+
+    monkeypatch.setattr(Searching, "choices", lambda self: while_somebody_searches())
+    updates = tab._offered(fresh)
+    assert tab.grid not in updates
+    assert tab.steering.fields["label"] in updates
+
+
+def test_a_tab_that_was_emptied_says_again_how_to_begin(tab, found):
+    newest = Newest()
+    list(tab.run(newest, lambda: found))
+    assert tab.grid not in tab._offered(newest)
+    assert tab.grid in tab._offered(tab.clear()[tab.newest])
+    list(tab.run(newest, lambda: Results()))  # the last condition was taken away
+    assert tab.grid in tab._offered(newest)

@@ -218,6 +218,10 @@ class Asking:
         """Whether the empty conversation is still to be shown: not if a question was asked in it already."""
         return self._own(page) in self.anew
 
+    def is_answering(self, page: str) -> bool:
+        """Whether an answer is on its way to it."""
+        return self.running.is_followed(self._own(page))
+
     def _own(self, page: str) -> str:
         """By what name the answers of this tab are known: a page may wait for one about photos and one about code."""
         return page if self.about == "photos" else f"{page} {self.about}"

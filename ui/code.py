@@ -54,13 +54,13 @@ class CodeTab(AskTab):
 
     def join(self, tab: gr.Tab | None = None) -> None:
         """Connect the components; what there is to ask about is looked up whenever the tab opens before a question."""
-
-        def offered(talk: Talk) -> Any:
-            return gr.skip() if talk.exchanges else self.chat(talk)
-
         super().join()
         if tab is not None:
-            tab.select(offered, self.talk, self.parts_by_name["chat"], **QUIET)
+            tab.select(self._offered, [self.talk, self.visit.page], self.parts_by_name["chat"], **QUIET)
+
+    def _offered(self, talk: Talk, page: str) -> Any:
+        chat = None if talk.exchanges else self.chat(talk)  # takes a while, in which a question may be asked
+        return gr.skip() if chat is None or self.asking.is_answering(page) else chat
 
     def _tries(self) -> tuple[str, ...]:
         return questions_to_try(self.asking.assistant.store)

@@ -47,7 +47,7 @@ class Passing:
         self.viewer.html.click(self._pressed, sources, outputs, **QUIET)
         for tab in (self.search, self.library):
             tab.join_ask(self.ask_about, self.ask.talk, [*self.ask.parts, self.code.box, self.tabs])
-        parts = [*self.ask.parts, *self.code.parts, *self.search.parts]
+        parts = [*self.ask.parts, *self.code.parts, *self.search.parts, self.search.newest]
         emptied.then(self._forget, settings.parts["emptied"], parts, **QUIET)
 
     def ask_about(self, regions: Sequence[Region], talk: Talk) -> dict[Any, Any]:

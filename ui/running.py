@@ -37,15 +37,19 @@ class Running(Generic[State]):
         threading.Thread(target=self._work, args=(page, make, stop, states), name="answer", daemon=True).start()
         return self._states(page, states)
 
+    def is_followed(self, page: str) -> bool:
+        """Whether this page is still taking states of an answer."""
+        return page in self._followed
+
     def stop(self, page: str, *, wait_s: float = 0.0) -> bool:
         """Ask every answer of this page to stop; wait at most `wait_s` until the page has taken their last states."""
         with self._lock:
             for stop in self._stops.get(page, ()):
                 stop.set()
         until = time.monotonic() + wait_s
-        while page in self._followed and time.monotonic() < until:
+        while self.is_followed(page) and time.monotonic() < until:
             time.sleep(0.01)
-        return page not in self._followed
+        return not self.is_followed(page)
 
     def stop_all(self, *, wait_s: float = 0.0) -> bool:
         """Ask all answers to stop, wait for them at most `wait_s`, and say whether all have."""

@@ -118,7 +118,7 @@ class SearchTab:
 
     def clear(self) -> Updates:
         """Updates for a tab as it was at first. The box stays: somebody may be typing already."""
-        return self.render(Results())
+        return {**self.render(Results()), self.newest: Newest()}
 
     def part(self, each: Exhibit, image: Image, before: Results) -> Updates:
         """Updates that show more of what somebody drew a box around."""
@@ -134,16 +134,21 @@ class SearchTab:
         return [self.notice, self.said, self.order, self.asked, self.weight, self.grid, self.results]
 
     def offer(self, tab: gr.Tab) -> None:
-        """Fill the lists of labels, file types and collections whenever the tab is opened."""
-        lists = [self.steering.fields[name] for name in ("label", "type", "in")]
+        """Fill the lists of labels, file types and collections whenever the tab is opened.
 
-        def offered(results: Results) -> Updates:
-            updates: Updates = {
-                each: gr.Dropdown(choices) for each, choices in zip(lists, self.searching.choices(), strict=True)
-            }
-            return updates | (self._idle() if results.query is None else {})
+        In a large library that takes a while: who searches meanwhile keeps what was found.
+        """
+        tab.select(self._offered, self.newest, [*self._lists, *self.parts], **QUIET)
 
-        tab.select(offered, self.results, [*lists, *self.parts], **QUIET)
+    def _offered(self, newest: Newest) -> Updates:
+        updates: Updates = {
+            each: gr.Dropdown(choices) for each, choices in zip(self._lists, self.searching.choices(), strict=True)
+        }
+        return updates | (self._idle() if newest.is_idle else {})
+
+    @property
+    def _lists(self) -> list[gr.Dropdown]:
+        return [self.steering.fields[name] for name in ("label", "type", "in")]
 
     def join_ask(self, ask_about: Callable[[Sequence[Region], Talk], Updates], talk: gr.State, also: list[Any]) -> None:
         """Connect the grid. `ask_about` opens the Ask tab with the chosen ones; `also` is what else it updates."""

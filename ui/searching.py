@@ -28,6 +28,7 @@ Choices = list[tuple[str, str]]
 
 
 Ticket = tuple[float, int]
+NO_SEARCH: Ticket = (0.0, 0)  # before the first
 
 
 class Newest:
@@ -37,13 +38,18 @@ class Newest:
     """
 
     def __init__(self) -> None:
-        self._taken: deque[Ticket] = deque([(0.0, 0)], maxlen=64)  # of searches that may still be running
+        self._taken: deque[Ticket] = deque([NO_SEARCH], maxlen=64)  # of searches that may still be running
         self._arrivals = count(1)
         self.shown: Results | None = None  # what the newest one found, once it is shown
 
     @property
     def ticket(self) -> Ticket:
         return max(self._taken)
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is shown and nothing is on its way."""
+        return self.ticket == NO_SEARCH if self.shown is None else self.shown.query is None
 
     def take(self, sent: float | None = None) -> Ticket:
         """One for a search sent at that time, or now; if it is the newest, all others are void."""
