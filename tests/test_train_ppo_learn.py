@@ -13,6 +13,7 @@ from deepseek_mm.train.ppo.learn import (
     PPOConfig,
     Steps,
     as_if,
+    centred,
     explained_var,
     gae,
     minibatches,
@@ -35,6 +36,27 @@ def test_with_lambda_one_an_advantage_is_what_came_minus_what_was_expected():
     advantages, returns = gae(torch.tensor([0.0, 0.0, 0.8]), torch.tensor([0.1, 0.2, 0.3]), gamma=1.0, lam=1.0)
     assert advantages.tolist() == pytest.approx([0.7, 0.6, 0.5])
     assert returns.tolist() == pytest.approx([0.8, 0.8, 0.8])
+
+
+def test_a_reward_is_compared_with_what_other_answers_to_the_prompt_got():
+    # others' means: (0 + 0.5) / 2, (1 + 0.5) / 2, (1 + 0) / 2
+    assert centred([1.0, 0.0, 0.5]) == pytest.approx([0.75, -0.75, 0.0])
+    assert centred([0.8, 0.8]) == pytest.approx([0.0, 0.0])  # nothing to learn where all are as good
+    assert centred([0.3]) == [0.3]
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_an_easy_prompt_is_no_reason_to_say_more_of_the_same_unless_rewards_are_taken_plainly(plain):
+    mine = policy()
+    learner = Learner(mine, PPOConfig(plain=plain, value_steps=0))
+    groups = [each.group for each in Writer(mine, Letters()).write([PUZZLE, PUZZLE], 4, seed=0)]
+    rewards = [[1.0] * 4, [0.0, 0.0, 0.5, 0.5]]
+    told = []
+    learner._remembered = lambda groups, rewards, *, same: (
+        told.append(rewards) or Learner._remembered(learner, groups, rewards, same=same)
+    )
+    learner.update(groups, rewards, 0)
+    assert told[0] == (rewards if plain else [[0.0] * 4, pytest.approx([-1 / 3, -1 / 3, 1 / 3, 1 / 3])])
 
 
 def steps(logprobs, advantages, *, refs=None, values=0.0, returns=0.0):

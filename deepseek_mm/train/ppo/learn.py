@@ -26,19 +26,20 @@ from deepseek_mm.train.ppo.policy import Group, Policy, Said
 class PPOConfig:
     """How a policy follows its rewards."""
 
-    rounds: int = 5
+    rounds: int = 10
     trajectories: int = 2_048  # of a round
-    answers: int = 32  # of one prompt
+    answers: int = 16  # of one prompt
     gamma: float = 1.0  # how much a step counts for the one before it
-    gae_lambda: float = 0.95
+    gae_lambda: float = 0.98
+    plain: bool = False  # rewards as they are, not less what other answers to the prompt got
     clip_coef: float = 0.3  # of the ratio, and of a value's change
     ent_coef: float = 0.002
     vf_coef: float = 0.1
     kl_coef: float = 0.02  # of the KL to the reference
     target_kl: float = 0.05  # approx_kl beyond which a round's updates end
-    update_epochs: int = 4
-    minibatch: int = 8  # prompts of one update
-    rate: float = 2e-3  # of the changes
+    update_epochs: int = 2
+    minibatch: int = 16  # prompts of one update
+    rate: float = 1.5e-3  # of the changes
     value_rate: float = 2e-3  # of the value head
     value_steps: int = 60  # of the value head alone, before the first round's updates
     max_grad_norm: float = 1.0
@@ -70,6 +71,16 @@ def gae(rewards_T: Tensor, values_T: Tensor, *, gamma: float, lam: float) -> tup
         last = delta + gamma * lam * last
         advantages_T[t] = last
     return advantages_T, advantages_T + values_T
+
+
+def centred(rewards: Sequence[float]) -> list[float]:
+    """Each less the mean of the others: a baseline that knows how hard the prompt is and not the answer (leave-one-out,
+    Kool et al. 2019), so that nothing it tells is biased. What is left for the values is the course of an answer.
+    """
+    if len(rewards) < 2:
+        return list(rewards)
+    whole = sum(rewards)
+    return [reward - (whole - reward) / (len(rewards) - 1) for reward in rewards]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,6 +136,8 @@ class Learner:
     def update(self, groups: Sequence[Group], rewards: Sequence[Sequence[float]], number: int) -> dict[str, float]:
         """One round's updates by PPO, from every answer's reward; what is told of them."""
         config = self.config
+        if not config.plain:
+            rewards = [centred(each) for each in rewards]
         if number == 0:
             self._fit_values(groups, rewards)
         steps = self._remembered(groups, rewards, same=number == 0)
