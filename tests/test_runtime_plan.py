@@ -84,9 +84,12 @@ def test_without_a_calibration_torch_stays_and_the_reason_names_the_command():
     assert "bfloat16" in choose(replace(DESK, flags=frozenset(["avx512_bf16"]))).reason
 
 
-def test_little_memory_takes_the_smallest_engine_and_the_small_models_and_tells_what_those_lack():
-    plan = choose(TINY, MEASURED, dial="fast")
-    assert (plan.branch, plan.image) == ("small", "openvino-int8")
+def test_little_memory_takes_an_engine_without_libraries_and_the_small_models_and_tells_what_those_lack():
+    plan = choose(TINY, (*MEASURED, timed("torch-bf16", 15, 0.998)), dial="fast")
+    assert (plan.branch, plan.image) == ("small", "torch-bf16")
+    assert "without libraries of its own of " in plan.reason
+    others = [timing for timing in MEASURED if not timing.engine.startswith("torch")]
+    assert choose(TINY, others, dial="fast").image == "openvino-int8"  # better than none
     assert (plan.lm, plan.image_model, plan.fell_back) == ("edge-lm", "edge-towers", ())
     assert "language model: edge-lm" in plan.reason
     assert "no descriptions" in plan.reason

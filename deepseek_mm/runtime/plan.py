@@ -149,6 +149,9 @@ def why_not(row: EngineRow, hardware: Hardware) -> str:
     return ""
 
 
+LIGHT = ("torch", "trained")  # makers whose engines bring no libraries: OpenVINO's take more than any tower saves
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Pick:
     """One tower's engine."""
@@ -187,7 +190,7 @@ def _named(tower: Tower, engine: str, hardware: Hardware, timings: dict[str, Tim
 def _on_the_processor(
     tower: Tower, hardware: Hardware, timings: dict[str, Timing], dial: DialRow, fell_back: tuple[str, ...]
 ) -> _Pick:
-    """The fastest that was measured and is exact enough; the smallest one where memory is short."""
+    """The fastest that was measured and is exact enough; where memory is short, of those that bring no libraries."""
     rows = {row.name for row in ENGINES if row.device == "cpu" and tower in row.towers}
     able = [t for t in timings.values() if t.engine in rows and not _inexact(t, dial) and not t.refused]
     able = [timing for timing in able if not why_not(BY_NAME[timing.engine], hardware)]
@@ -195,8 +198,9 @@ def _on_the_processor(
         line = f"{_name(tower)}: torch in {_usual(hardware)}, since nothing was measured (plan --calibrate does it)."
         return _Pick(engine=AS_IT_IS, reason=line, fell_back=fell_back)
     small = branch_of(hardware) == "small"
-    best = min(able, key=lambda timing: (timing.size_bytes if small else 0, timing.cost_ms))
-    how = "the smallest" if small else "the fastest"
+    light = [timing for timing in able if BY_NAME[timing.engine].maker in LIGHT] if small else []
+    best = min(light or able, key=lambda timing: timing.cost_ms)
+    how = "the fastest without libraries of its own" if light else "the fastest"
     usual = timings.get(AS_IT_IS)
     beside = f", torch {usual.one_ms:.1f} and {usual.many_ms:.1f}" if usual and usual.engine != best.engine else ""
     reason = (
