@@ -17,7 +17,9 @@ from index.queries import labelled_ids, matching_ids
 from index.region import Filter
 from index.vectors import Ints
 
-REMEMBERED = 64  # filters
+REMEMBERED = 512  # filters: a search has a dozen, one for each kind of region and each label
+MOST_IDS = 20_000_000  # in all of them together, eight bytes each; the latest filter is remembered anyhow
+TURNS = 32  # filters that can be looked up at once
 NEWEST = "(SELECT coalesce(max(id), 0) FROM {})"
 NOW = f"SELECT identity, removals, {NEWEST.format('regions')}, {NEWEST.format('sources')} FROM library"
 MOMENT = "moment"  # in a session's notes
@@ -47,21 +49,38 @@ class Selections:
 
     def __init__(self) -> None:
         self._known: OrderedDict[Filter, tuple[Moment, Allowed]] = OrderedDict()
-        self._lock = Lock()
+        self._num_ids = 0
+        self._lock, self._turns = Lock(), [Lock() for _ in range(TURNS)]
 
     def allowed(self, session: Session, now: Moment, where: Filter) -> Allowed:
         """The regions that exist in the session's snapshot, which is `now`, and that `where` allows."""
+        known = self._at_hand(now, where)
+        if known is not None:
+            return known
+        if where.label:  # few, and what is allowed without it has its own turn
+            return self._found(session, now, where)
+        with self._turns[hash(where) % TURNS]:  # who comes second takes what the first one found
+            known = self._at_hand(now, where)
+            return self._found(session, now, where) if known is None else known
+
+    def _at_hand(self, now: Moment, where: Filter) -> Allowed | None:
+        """What is remembered, as far as nothing was added or removed since."""
         known = self._known.get(where)
-        if known is None or known[0].removals != now.removals:
-            allowed = Allowed(self._looked_up(session, now, where))
-        elif known[0].newest < now.newest:
+        if known is None or known[0].removals != now.removals or known[0].newest < now.newest:
+            return None
+        if known[0].newest > now.newest:
+            return Allowed(known[1].ids[: np.searchsorted(known[1].ids, now.newest, side="right")])
+        self._remember(where, now, known[1])  # what is asked for again and again outlasts what was asked for once
+        return known[1]
+
+    def _found(self, session: Session, now: Moment, where: Filter) -> Allowed:
+        """Looked up, or what is remembered and what was added since."""
+        known = self._known.get(where)
+        if known is not None and known[0].removals == now.removals and known[0].newest < now.newest:
             added = matching_ids(session, where, after=known[0].newest)
             allowed = Allowed(np.concatenate([known[1].ids, added]))
-        elif known[0].newest == now.newest:
-            self._remember(where, now, known[1])  # what is asked for again and again outlasts what was asked for once
-            return known[1]
         else:
-            return Allowed(known[1].ids[: np.searchsorted(known[1].ids, now.newest, side="right")])
+            allowed = Allowed(self._looked_up(session, now, where))
         self._remember(where, now, allowed)
         return allowed
 
@@ -78,6 +97,8 @@ class Selections:
             known = self._known.get(where)
             if known is None or (known[0].removals, known[0].newest) < (now.removals, now.newest):
                 self._known[where] = (now, allowed)
+                self._num_ids += len(allowed.ids) - (len(known[1].ids) if known else 0)
             self._known.move_to_end(where)
-            while len(self._known) > REMEMBERED:
-                self._known.popitem(last=False)
+            while len(self._known) > REMEMBERED or (self._num_ids > MOST_IDS and len(self._known) > 1):
+                _, (_, gone) = self._known.popitem(last=False)
+                self._num_ids -= len(gone.ids)

@@ -8,11 +8,10 @@ by BM25 (Robertson and Zaragoza, 2009).
 A word in a large part of the library costs time and says little, so the rarest words of a query choose.
 """
 
+import json
 import re
 import sqlite3
-from collections.abc import Mapping, Sequence
-from contextlib import closing
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -29,8 +28,10 @@ PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")  # of an identifier
 RUN = re.compile(rf"[{SINGLE}]|[^\W_{SINGLE}]+")  # of a word with letters beyond ASCII
 COUNT = "SELECT count(*) FROM words WHERE words MATCH ?"
 SIZE = "SELECT coalesce(max(id), 0) FROM regions"
-RANKED = "SELECT rowid, -bm25(words) FROM words WHERE words MATCH ?"
+RANKED = "SELECT rowid AS id, -bm25(words) AS score FROM words WHERE words MATCH ?"
 NEWEST = " ORDER BY rowid DESC LIMIT ?"
+ALL = " LIMIT -1 OFFSET 0"  # SQLite would merge the two queries, and then has no BM25
+AS_ONE = "SELECT json_group_array(id), json_group_array(score) FROM ({})"  # see `_rows`
 
 
 def split_words(text: str) -> list[str]:
@@ -91,8 +92,7 @@ def ranked(session: Session, query: str, *, k: int, allowed: Ints, rarity: Rarit
     size = int(session.connection().exec_driver_sql(SIZE).scalar_one())
     words = list(dict.fromkeys(split_words(query)))[:LONGEST]
     match, is_common = expression({word: rarity.count(session, word, size) for word in words})
-    rows = _rows(session, match, bounded=is_common and 2 * len(allowed) > size)
-    ids_n, scores_n = np.array([row[0] for row in rows], np.int64), np.array([row[1] for row in rows], np.float32)
+    ids_n, scores_n = _rows(session, match, bounded=is_common and 2 * len(allowed) > size)
     at_n = np.searchsorted(allowed, ids_n)
     below_n = np.flatnonzero(at_n < len(allowed))
     kept_n = below_n[allowed[at_n[below_n]] == ids_n[below_n]]
@@ -120,12 +120,15 @@ def num_with(session: Session, phrase: str) -> int:
     return int(session.connection().exec_driver_sql(COUNT, (match,)).scalar_one()) if match else 0
 
 
-def _rows(session: Session, match: str, *, bounded: bool) -> Sequence[Any]:
+def _rows(session: Session, match: str, *, bounded: bool) -> tuple[Ints, Floats]:
+    """Ids and scores of thousands, as one row of SQLite's: for each row sqlite3 lets the interpreter's lock go and asks
+    for it again, which other threads that compute give back after 5 ms.
+    """
     if not match:
-        return []
-    sql, values = (RANKED + NEWEST, (match, MOST)) if bounded else (RANKED, (match,))
-    with closing(session.connection().exec_driver_sql(sql, values)) as result:
-        return result.cursor.fetchall()  # thousands: SQLAlchemy's rows take as long as SQLite
+        return np.zeros(0, np.int64), np.zeros(0, np.float32)
+    sql, values = (RANKED + NEWEST, (match, MOST)) if bounded else (RANKED + ALL, (match,))
+    ids, scores = session.connection().exec_driver_sql(AS_ONE.format(sql), values).one()
+    return np.array(json.loads(ids), np.int64), np.array(json.loads(scores), np.float32)
 
 
 def tidy(session: Session) -> None:

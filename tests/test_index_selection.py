@@ -1,12 +1,16 @@
 """Which regions a filter allows, remembered from search to search."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Event
+from time import sleep
 
 import pytest
 from index_help import fill, open_store, photo
 from sqlalchemy import Engine, event, update
 
-from index import EVERYTHING, Filter
+from index import EVERYTHING, Filter, selection
+from index.queries import matching_ids
 from index.selection import REMEMBERED, Selections, moment_of
 from index.tables import LibraryRow
 
@@ -106,3 +110,36 @@ def test_only_the_latest_filters_are_remembered(store):
     with statements() as seen:
         ask(store, selections, Filter(source_ids=(REMEMBERED,)))
     assert len(seen) == 1
+
+
+def test_many_that_ask_for_the_same_at_once_wait_for_the_first_one(store, monkeypatch):
+    selections, looked_up, go_on = Selections(), [], Event()
+
+    def slowly(session, where, **rest):
+        looked_up.append(where)
+        assert go_on.wait(20)
+        return matching_ids(session, where, **rest)
+
+    monkeypatch.setattr(selection, "matching_ids", slowly)
+    with ThreadPoolExecutor(4) as pool:
+        asks = [pool.submit(ask, store, selections) for _ in range(4)]
+        while not looked_up:
+            sleep(0.01)
+        go_on.set()
+        found = [each.result(20) for each in asks]
+    assert len(looked_up) == 1
+    assert all(each is found[0] for each in found)
+
+
+def test_large_selections_are_forgotten_before_there_are_many(store, monkeypatch):
+    monkeypatch.setattr(selection, "MOST_IDS", 25)
+    selections = Selections()
+    wheres = [Filter(kinds=("whole", "object")), Filter(kinds=("whole", "object", "text")), Filter(label="dog")]
+    for where in wheres:
+        ask(store, selections, where)
+    assert wheres[0] not in selections._known
+    assert wheres[2] in selections._known
+    assert selections._num_ids == sum(len(each.ids) for _, each in selections._known.values()) <= 25
+    monkeypatch.setattr(selection, "MOST_IDS", 1)
+    ask(store, selections, wheres[0])
+    assert list(selections._known) == [wheres[0]]

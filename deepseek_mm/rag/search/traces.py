@@ -3,8 +3,9 @@
 Shape key:  T things, D width of the space
 """
 
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from index.store import RegionStore
 WHOLE_PICTURES = ("whole", "page")
 MOST_LABELS = 10_000  # of a collection that are looked through
 MOST_COUNTED = 7  # filters whose photos and labels stay counted, besides the latest
+LONG_S, PATIENCE = 0.05, 50  # what takes longer to count is good for so many times as long
 
 
 class Census:
@@ -37,12 +39,21 @@ class Census:
         return sum(self._labels[label] for label in likely if names_the_same(label, thing))
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counted:
+    """A census, and when it has to be looked after."""
+
+    census: Census
+    state: object  # of the collection when it was taken
+    good_until: float  # by the monotonic clock
+
+
 class Traces:
     """Looks for them in one store."""
 
     def __init__(self, store: RegionStore) -> None:
         self.store = store
-        self._census: dict[Filter, tuple[object, Census]] = {}
+        self._census: dict[Filter, Counted] = {}
 
     def looked_for(self, vectors_TD: Floats, where: Filter) -> list[Sought]:
         """The one search that has to be made, if there are pictures among what is allowed."""
@@ -68,13 +79,22 @@ class Traces:
         ]
 
     def _count(self, where: Filter) -> Census:
-        """Photos and labels of the collection, counted again when it has changed."""
+        """Photos and labels of the collection, counted again when it has changed.
+
+        What takes long to count, in a large library that something is written into all the time, is good for a while.
+        """
+        known, start = self._census.get(where), time.monotonic()
+        if known is not None and start < known.good_until:
+            return known.census
         now = (self.store.counts(where=where), self.store.latest(where=where))
-        known = self._census.get(where)
-        if known is None or known[0] != now:
-            labels = {label.name: label.sources for label in self.store.labels(MOST_LABELS, where=where)}
-            photos = self.store.counts(where=replace(where, kinds=WHOLE_PICTURES)).sources
-            known = (now, Census(photos, labels))
-            kept = list(self._census.items())[-MOST_COUNTED:]
-            self._census = dict(kept) | {where: known}
-        return known[1]
+        census = known.census if known is not None and known.state == now else self._counted(where)
+        took = time.monotonic() - start
+        counted = Counted(census=census, state=now, good_until=start + (PATIENCE * took if took > LONG_S else 0))
+        kept = list(self._census.items())[-MOST_COUNTED:]
+        self._census = dict(kept) | {where: counted}
+        return census
+
+    def _counted(self, where: Filter) -> Census:
+        labels = {label.name: label.sources for label in self.store.labels(MOST_LABELS, where=where)}
+        photos = self.store.counts(where=replace(where, kinds=WHOLE_PICTURES)).sources
+        return Census(photos, labels)

@@ -39,7 +39,7 @@ def draw(house: House, out: Path) -> Path:
     axes.set_yticks(places + 0.2, list(told))
     axes.invert_yaxis()
     axes.set_xlabel("R@10, 1,000 dev photos, percent")
-    axes.legend(loc="lower left")
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
     out.mkdir(parents=True, exist_ok=True)
     figure.savefig(out / PICTURE, dpi=90)
     for name, own in told.items():
