@@ -72,6 +72,14 @@ def test_programs_are_scored_by_their_tests_and_the_drawn_ones_by_the_estimate(t
     assert {sampling.temperature for _, sampling in lm.asked} == {0.0, 0.8}
 
 
+def test_a_function_that_is_gone_on_with_is_shown_without_the_new_line_that_its_next_token_brings(tmp_path):
+    assert HUMANEVAL["prompt"].endswith("\n")
+    lm = Scripted("\n" + HUMANEVAL["canonical_solution"])
+    report = score(tmp_path, lm, rows=[HUMANEVAL], parts=["programs"], drawn=(0, 0.8))
+    assert [shown for shown, _ in lm.asked] == [HUMANEVAL["prompt"].rstrip("\n")]
+    assert (report.pass_1.passed, report.pass_1.n) == (1, 1)
+
+
 def test_a_task_whose_own_solution_fails_here_is_left_out_and_named(tmp_path):
     report = score(tmp_path, Scripted("x"), parts=["lines"])
     assert report.unfit == ("13",)

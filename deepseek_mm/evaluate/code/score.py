@@ -146,11 +146,17 @@ class Bench:
         return self._each("line", [(hole.name, hole) for hole in holes], one)
 
     def _written(self, task: Task, samplings: Sequence[Sampling]) -> list[str]:
-        stop = threading.Event()
+        """A function that is gone on with is shown without its last new line: the token behind a line holds that and
+        the spaces of the next one, and no model has seen it parted.
+        """
+        shown, stop = task.prompt.rstrip("\n") if task.prompt == task.head else task.prompt, threading.Event()
+
+        def written(each: Sampling) -> str:
+            words = "".join(self.lm.write(shown, each, stop=stop, spent=[]))
+            return words.removeprefix(task.prompt[len(shown) :])
+
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-            return list(
-                pool.map(lambda each: "".join(self.lm.write(task.prompt, each, stop=stop, spent=[])), samplings)
-            )
+            return list(pool.map(written, samplings))
 
     def _run(self, names: Sequence[str], programs: Sequence[str]) -> Row:
         return dict(zip(names, self.runs.passes(programs), strict=True))
