@@ -46,3 +46,11 @@ class Allowed:
         mask_N = np.zeros(len(held_N), bool)
         mask_N[places_n] = True
         return Part(places_n, mask_N)
+
+
+def is_among(ids_n: "Ints", rising_N: "Ints") -> NDArray[np.bool_]:
+    """(n,): which of the ids are in a rising array, that may be far longer."""
+    at_n = np.searchsorted(rising_N, ids_n)
+    here_n = at_n < len(rising_N)
+    here_n[here_n] = rising_N[at_n[here_n]] == ids_n[here_n]
+    return np.asarray(here_n)

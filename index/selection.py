@@ -11,7 +11,7 @@ from threading import Lock
 import numpy as np
 from sqlalchemy.orm import Session
 
-from index.allowed import Allowed
+from index.allowed import Allowed, is_among
 from index.database import NOTES
 from index.queries import labelled_ids, matching_ids
 from index.region import Filter
@@ -89,8 +89,7 @@ class Selections:
         if not where.label:
             return matching_ids(session, where)
         ids, labelled = self.allowed(session, now, replace(where, label="")).ids, labelled_ids(session, where.label)
-        places = np.searchsorted(ids, labelled).clip(max=max(0, len(ids) - 1))
-        return labelled[ids[places] == labelled] if len(ids) else ids
+        return labelled[is_among(labelled, ids)]
 
     def _remember(self, where: Filter, now: Moment, allowed: Allowed) -> None:
         with self._lock:

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 import numpy as np
 from sqlalchemy.orm import Session
 
+from index.allowed import is_among
 from index.vectors import Floats, Ints
 
 MOST = 5000  # regions that are ranked for one query: a microsecond each
@@ -93,9 +94,7 @@ def ranked(session: Session, query: str, *, k: int, allowed: Ints, rarity: Rarit
     words = list(dict.fromkeys(split_words(query)))[:LONGEST]
     match, is_common = expression({word: rarity.count(session, word, size) for word in words})
     ids_n, scores_n = _rows(session, match, bounded=is_common and 2 * len(allowed) > size)
-    at_n = np.searchsorted(allowed, ids_n)
-    below_n = np.flatnonzero(at_n < len(allowed))
-    kept_n = below_n[allowed[at_n[below_n]] == ids_n[below_n]]
+    kept_n = is_among(ids_n, allowed)
     ids_n, scores_n = ids_n[kept_n], scores_n[kept_n]
     order_k = np.lexsort((ids_n, -scores_n))[:k]
     return scores_n[order_k], ids_n[order_k]

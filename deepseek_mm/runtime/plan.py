@@ -41,6 +41,7 @@ WISHED = {  # engines of a branch in the order in which they are wished for; the
     "cpu": (),
     "small": (),
 }
+LIGHT = ("torch", "trained")  # makers whose engines bring no libraries: OpenVINO's take more than any tower saves
 PROVIDER = {"onnxruntime-tensorrt": "TensorrtExecutionProvider"}  # that ONNX Runtime must bring
 
 
@@ -147,9 +148,6 @@ def why_not(row: EngineRow, hardware: Hardware) -> str:
     if provider and provider not in hardware.providers:
         return f"this ONNX Runtime has no {provider}"
     return ""
-
-
-LIGHT = ("torch", "trained")  # makers whose engines bring no libraries: OpenVINO's take more than any tower saves
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
