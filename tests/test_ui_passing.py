@@ -13,8 +13,8 @@ from ui.board import exhibits
 from ui.edges import BadBox
 from ui.passing import Passing, box_of
 from ui.pictures import Pictures
-from ui.results import Results
 from ui.running import Running
+from ui.searching import Newest
 from ui.talk import Talk
 from ui.viewer import Viewed
 from ui.words import ENGLISH
@@ -50,8 +50,13 @@ def viewed(passing) -> Viewed:
     return Viewed(exhibits=exhibits(answer, ENGLISH), turn=answer.turn)
 
 
-def press(passing: Passing, viewed: Viewed, act: str, kept: object = ME, *, results: Results | None = None, **more):
-    return passing._pressed(viewed, Talk(), kept, results or Results(), SimpleNamespace(act=act, **more))
+def press(passing: Passing, viewed: Viewed, act: str, kept: object = ME, *, newest: Newest | None = None, **more):
+    """What the page shows in the end."""
+    event = SimpleNamespace(act=act, **more)
+    updates = {}
+    for each in passing._pressed(2.0, viewed, Talk(), kept, newest or Newest(), event):
+        updates.update(each)
+    return updates
 
 
 def test_a_part_that_was_drawn_is_looked_for_on_the_search_tab(passing, viewed):
@@ -66,7 +71,7 @@ def test_a_part_that_was_drawn_is_looked_for_on_the_search_tab(passing, viewed):
 def test_a_part_of_the_picture_that_came_along_keeps_the_words_and_the_filters(passing, viewed):
     before = passing.search.searching.search({"text": "red", "files": [viewed.at.citation.region.source.path]})
     brought = passing.search._brought(before)
-    updates = press(passing, Viewed(exhibits=(brought,)), "part", results=before, box=[0, 0, 0.5, 1])
+    updates = press(passing, Viewed(exhibits=(brought,), sought=before), "part", box=[0, 0, 0.5, 1])
     found = updates[passing.search.results]
     assert (found.query.text, found.query.image.size, found.brought) == ("red", (320, 480), before.brought)
 
@@ -91,8 +96,26 @@ def test_a_dialog_that_was_closed_forgets_what_it_showed(passing, viewed):
 
 def test_more_like_this_closes_the_dialog_and_searches(passing, viewed):
     updates = press(passing, viewed, "like")
+    assert updates[passing.search.results].order == ""  # best first
     assert updates[passing.viewer.html] == ""
     assert updates[passing.tabs].selected == "search"
+
+
+@pytest.mark.parametrize(("act", "more"), [("like", {}), ("part", {"box": [0.6, 0.6, 0.9, 0.9]})])
+def test_what_the_dialog_looks_for_is_not_replaced_by_a_search_that_was_sent_before(passing, viewed, act, more):
+    tab, newest = passing.search, Newest()
+    before = tab.run(newest, lambda: tab.searching.search({"text": "red", "files": []}), 1.0)
+    next(before)  # it is at work
+    found = press(passing, viewed, act, newest=newest, **more)[tab.results]
+    assert found.like
+    assert newest.shown is found
+    assert [tab.results in each for each in before] == [False]
+
+
+def test_what_the_dialog_looks_for_is_kept_when_the_search_tab_is_opened_with_it(passing, viewed):
+    newest = Newest()
+    press(passing, viewed, "like", newest=newest)
+    assert passing.search.grid not in passing.search._offered(newest)
 
 
 def test_asking_about_a_photo_puts_a_copy_of_it_into_the_box(passing, viewed):

@@ -175,12 +175,6 @@ def test_an_export_without_room_is_a_sentence_and_the_line_comes_back(tab, found
     assert "90 % sure" in updates[tab.said]
 
 
-def test_more_like_one_is_shown_best_first(tab, found):
-    updates = tab.like(found.shown[0])
-    assert updates[tab.results].order == ""
-    assert set(updates) == set(tab.parts)
-
-
 def test_an_opened_tab_says_how_to_begin_but_never_over_what_somebody_searched_for_meanwhile(tab, found, monkeypatch):
     newest = Newest()
     assert tab.grid in tab._offered(newest)

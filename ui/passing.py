@@ -1,7 +1,7 @@
 """What leads from one part of the page to another: the dialog's buttons, and what an emptied library takes along."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,8 +18,10 @@ from ui.exhibits import Exhibit
 from ui.library import LibraryTab
 from ui.lines import is_listed
 from ui.results import Results
-from ui.search import SearchTab
+from ui.search import ALL_OF_THEM, SearchTab
+from ui.searching import Newest
 from ui.settings import SettingsTab
+from ui.steering import Updates
 from ui.taking import entry_about, question_about
 from ui.talk import Talk
 from ui.viewer import Viewed, Viewer
@@ -43,14 +45,14 @@ class Passing:
     def join(self, visit: Visit, emptied: Any, settings: SettingsTab) -> None:
         """Connect the dialog, and the event after which the library may be empty."""
         outputs = [*self.viewer.parts, *self.ask.parts, self.code.box, *self.search.parts, self.tabs]
-        sources = [self.viewer.viewed, self.ask.talk, visit.kept, self.search.results]
-        self.viewer.html.click(self._pressed, sources, outputs, **QUIET)
+        inputs = [self.search.sent_ms, self.viewer.viewed, self.ask.talk, visit.kept, self.search.newest]
+        self.viewer.html.click(self._pressed, inputs, outputs, **ALL_OF_THEM)
         for tab in (self.search, self.library):
             tab.join_ask(self.ask_about, self.ask.talk, [*self.ask.parts, self.code.box, self.tabs])
         parts = [*self.ask.parts, *self.code.parts, *self.search.parts, self.search.newest]
         emptied.then(self._forget, settings.parts["emptied"], parts, **QUIET)
 
-    def ask_about(self, regions: Sequence[Region], talk: Talk) -> dict[Any, Any]:
+    def ask_about(self, regions: Sequence[Region], talk: Talk) -> Updates:
         """Updates that open the Ask tab with these in its box; of code the Code tab, with their names in it."""
         if regions and all(is_listed(region) for region in regions):
             asked = {"text": question_about(regions), "files": []}
@@ -59,14 +61,25 @@ class Passing:
         entry = entry_about(self.assistant, regions, folder)
         return {**self.ask.render(View(talk=talk, entry=entry)), self.tabs: gr.Tabs(selected="ask")}
 
-    def like(self, each: Exhibit) -> dict[Any, Any]:
-        """Updates that open the Search tab with more like this one."""
-        return {**self.search.like(each), self.tabs: gr.Tabs(selected="search")}
-
     def _pressed(
-        self, viewed: Viewed, talk: Talk, kept: object, results: Results, event: gr.EventData
-    ) -> dict[Any, Any]:
+        self, sent: float | None, viewed: Viewed, talk: Talk, kept: object, newest: Newest, event: gr.EventData
+    ) -> Iterator[Updates]:
         """A button in the dialog; what it says comes from the browser, and may be anything."""
+        act, each, search = getattr(event, "act", ""), viewed.at, self.search
+        if each is not None and act == "like":
+            yield self._to_search()
+            yield from search.run(newest, lambda: search.searching.like(each), sent)
+        elif each is not None and act == "part":
+            yield from self._part(viewed, each, newest, sent, event)
+        else:
+            yield self._answer(viewed, talk, kept, event)
+
+    def _to_search(self) -> Updates:
+        """Updates that close the dialog and open the Search tab."""
+        return {**self.viewer.show(Viewed()), self.tabs: gr.Tabs(selected="search")}
+
+    def _answer(self, viewed: Viewed, talk: Talk, kept: object, event: gr.EventData) -> Updates:
+        """What a button does that searches nothing."""
         act, each = getattr(event, "act", ""), viewed.at
         if each is None or act == "closed":
             return {self.viewer.viewed: Viewed()}
@@ -74,12 +87,8 @@ class Passing:
             step = 1 if act == "on" else -1
             index = (viewed.index + step) % len(viewed.exhibits)
             return self.viewer.show(replace(viewed, index=index, said=""))
-        if act == "like":
-            return {**self.viewer.show(Viewed()), **self.like(each)}
         if act == "ask":
             return {**self.viewer.show(Viewed()), **self.ask_about([each.citation.region], talk)}
-        if act == "part":
-            return self._part(viewed, each, results, event)
         if act == "right":
             said = self._correct(viewed, each, kept, event)
             return self.viewer.show(replace(viewed, said=said))
@@ -87,7 +96,9 @@ class Passing:
             return self.viewer.show(replace(viewed, said=self._describe(each, str(getattr(event, "text", "")))))
         return {self.viewer.html: gr.skip()}
 
-    def _part(self, viewed: Viewed, each: Exhibit, results: Results, event: gr.EventData) -> dict[Any, Any]:
+    def _part(
+        self, viewed: Viewed, each: Exhibit, newest: Newest, sent: float | None, event: gr.EventData
+    ) -> Iterator[Updates]:
         """Search for what lies in the box that was drawn, or say why that cannot be."""
         source, page = each.citation.region.source, each.citation.region.page
         try:
@@ -95,9 +106,11 @@ class Passing:
             box = box_of(getattr(event, "box", None), size, self.viewer.words)
             part = cut(self.assistant.picture(source, page), box, size)
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
-            return self.viewer.show(replace(viewed, said=edges.sentence(error, self.viewer.words)))
-        found = self.search.part(each, part, results)
-        return {**self.viewer.show(Viewed()), **found, self.tabs: gr.Tabs(selected="search")}
+            yield self.viewer.show(replace(viewed, said=edges.sentence(error, self.viewer.words)))
+            return
+        before = viewed.sought or Results()
+        yield self._to_search()
+        yield from self.search.run(newest, lambda: self.search.searching.part(each, part, before), sent)
 
     def _describe(self, each: Exhibit, text: str) -> str:
         """Keep somebody's own description of a photo, and say so; or say why not."""
@@ -128,7 +141,7 @@ class Passing:
             return edges.sentence(error, words)
         return words.box_saved
 
-    def _forget(self, emptied: bool) -> dict[Any, Any]:
+    def _forget(self, emptied: bool) -> Updates:
         """When the library has been emptied, the other tabs forget what they show of it."""
         return (
             {**self.ask.clear(), **self.code.clear(), **self.search.clear()} if emptied else {self.ask.talk: gr.skip()}

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from PIL.Image import Image
 
 from deepseek_mm import SEARCH_HELP, Citation, Packed
 from index import Region, Source
@@ -120,14 +119,6 @@ class SearchTab:
         """Updates for a tab as it was at first. The box stays: somebody may be typing already."""
         return {**self.render(Results()), self.newest: Newest()}
 
-    def part(self, each: Exhibit, image: Image, before: Results) -> Updates:
-        """Updates that show more of what somebody drew a box around."""
-        return self.render(self.searching.part(each, image, before))
-
-    def like(self, each: Exhibit) -> Updates:
-        """Updates that show more like this one, whatever the filters say."""
-        return self.render(self.searching.like(each))
-
     @property
     def parts(self) -> list[Any]:
         """Every component that `render` may update."""
@@ -185,7 +176,7 @@ class SearchTab:
 
         def look(results: Results) -> Updates:
             brought = self._brought(results)
-            return self.viewer.open([brought], "0") if brought else {self.viewer.html: gr.skip()}
+            return self.viewer.bring(brought, results) if brought else {self.viewer.html: gr.skip()}
 
         def sort(sent: float | None, newest: Newest, results: Results, order: str) -> Iterator[Updates]:
             yield from self.run(newest, lambda: self.searching.sort(results, order), sent)

@@ -20,6 +20,7 @@ from ui.lines import Opened, is_listed, listing
 from ui.marks import marks_of, shot
 from ui.pictures import Pictures
 from ui.piece import piece
+from ui.results import Results
 from ui.why import Why, heat, highlighted, section
 from ui.words import Words
 
@@ -33,6 +34,7 @@ class Viewed:
     turn: int = 0  # of the answer that cites them; 0 for results of a search: then no box can be corrected
     said: str = ""  # one line above the photo
     why: Why | None = None  # what was looked for, and how sure the search was; None where nothing was
+    sought: Results | None = None  # what was found for the picture, if it came with a search
     showing: int = field(default=0, compare=False)  # the page shows a number once, and may be told it twice
 
     @property
@@ -76,6 +78,10 @@ class Viewer:
             lines = listing(region, self.opened(region), self.words)
         html = content(viewed, self.pictures, self.words, self.described, lines=lines)
         return {self.html: html, self.viewed: viewed}
+
+    def bring(self, each: Exhibit, sought: Results) -> dict[Any, Any]:
+        """Updates that open the picture that came with a search."""
+        return self.show(Viewed(exhibits=(each,), sought=sought))
 
     def open(
         self, exhibits: Sequence[Exhibit], what: object, *, turn: int = 0, why: Why | None = None
