@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from fakes import ColourSpace, picture
+from fakes import COLOURS, ColourSpace, picture
 from lm_help import shard
 from test_runtime_quantize_fp4 import held_of
 
-from deepseek_mm.evaluate.quant import Apart, Judge, QuantReport, Scheme, score_decoder
+from deepseek_mm.evaluate.quant import Apart, Judge, QuantReport, Scheme, score_decoder, won
 from deepseek_mm.evaluate.retrieval import CaptionRow
 from deepseek_mm.lm.shape import tiny
 from deepseek_mm.runtime.quantize.language import INT8, open_int8
@@ -50,6 +50,24 @@ def test_a_judge_compares_vectors_with_those_of_the_first_space(tmp_path):
     turned = judge.scores(Turned())
     assert turned["photos_alike"] == pytest.approx(-1.0)
     assert turned["captions_alike"] == pytest.approx(1.0)
+
+
+def test_what_one_scheme_wins_over_another_has_the_error_of_the_photos_differences():
+    before, now = np.array([1.0, 0.0, 0.5, 1.0]), np.array([1.0, 0.5, 0.5, 1.0])
+    found = won((now, before), (before, before), "int8")
+    assert found["t2i_r10_over_int8"] == 12.5
+    assert found["t2i_r10_over_int8_se"] == pytest.approx(12.5)  # 0, 50, 0, 0 points: 25 over the root of 4
+    assert (found["i2t_r10_over_int8"], found["i2t_r10_over_int8_se"]) == (0, 0)
+
+
+def test_a_judge_tells_what_is_won_over_a_scheme_that_it_scored_before(tmp_path):
+    names = [*COLOURS][:3]
+    rows = [CaptionRow(image=f"{name}.png", captions=(name, name)) for name in names]
+    for name in names:
+        picture(name).save(tmp_path / f"{name}.png")
+    judge = Judge(rows, tmp_path)
+    assert "t2i_r10_over_first" not in judge.scores(ColourSpace(), "now", beside="first")
+    assert judge.scores(ColourSpace(), "first", beside="now")["t2i_r10_over_now"] == 0
 
 
 def test_a_decoder_is_scored_by_the_mean_of_its_domains():

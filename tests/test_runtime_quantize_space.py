@@ -22,7 +22,7 @@ from deepseek_mm.runtime.quantize.space import (
     write_space,
 )
 from deepseek_mm.runtime.quantize.towers import put_in, quantised
-from deepseek_mm.train.qat import QatConfig, Seen, distance, trained_of
+from deepseek_mm.train.qat import Captions, QatConfig, Seen, distance, trained_of
 
 TEXTS = ["a black dog runs over green grass", "two cups on a table", "a red kite over the sea"]
 
@@ -77,6 +77,19 @@ def test_every_tensor_of_a_file_is_one_that_is_wanted(made):
     space, recipe, _ = made
     held = {name: (value.dtype, tuple(value.shape)) for name, value in quantised(space.model, recipe).items()}
     assert held == dict(wanted_of(space.model))
+
+
+def test_captions_share_a_picture_as_its_vector_says(made):
+    space, recipe, _ = made
+    rows = [CaptionRow(image="", captions=(text,)) for text in TEXTS]
+    captions = Captions.of(space, recipe, rows, count=9)
+    assert captions.whole_KD.shape == captions.rounded_KD.shape == (3, 512)
+    first, second = (captions.whole_KD[n : n + 1] for n in range(2))
+    same, other = (float(captions.apart(told, first)) for told in (first, second))
+    assert abs(same) < 0.01 < other
+    alike = (captions.whole_KD * captions.rounded_KD).sum(1)
+    assert 0.9 < float(alike.min())
+    assert float(alike.max()) < 1 - 1e-6  # the student meets captions in eight bits
 
 
 @pytest.mark.campaign(times=1, only=True)

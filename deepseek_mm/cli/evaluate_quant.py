@@ -49,7 +49,7 @@ def towers(args: Namespace, desk: Desk) -> "Iterator[Scheme]":
         space = DefaultSpace() if full else open_quantised(file, scheme=kept, dynamic=kept != name)
         size = whole if full else file.stat().st_size
         apart = measure_apart("towers", name, file) if args.apart else None
-        scores = judge.scores(space)
+        scores = judge.scores(space, name, beside="towers-int8" if name == "towers-qat" else "")
         yield Scheme(name=name, part="towers", bytes=size, share=size / whole, scores=scores, apart=apart)
 
 

@@ -12,16 +12,20 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from deepseek_mm.encoders.space import Floats, Space
 from deepseek_mm.evaluate.language import Rows, read_rows
-from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, read_picture, score
+from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, ranks, read_picture, score
 from deepseek_mm.evaluate.vqa import Decides, QuestionRow, Settled, evaluate_vqa
 from deepseek_mm.lm.model import Decoder
 
 FULL = "full"  # the weights as they are
 RECALLS = ("t2i_r10", "i2t_r10")
+TEN = 10  # the first that count for both
+
+Shares = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,18 +87,42 @@ class Judge:
         self._captions = [caption for row in rows for caption in row.captions]
         self._owner_N = np.repeat(np.arange(len(rows)), [len(row.captions) for row in rows])
         self._full: tuple[Floats, Floats] | None = None
+        self._found: dict[str, tuple[Shares, Shares]] = {}
 
-    def scores(self, space: Space) -> dict[str, float]:
-        """Recalls in percent; and the mean cosine of photos' and of captions' vectors with those of the first."""
+    def scores(self, space: Space, name: str = "", beside: str = "") -> dict[str, float]:
+        """Recalls in percent; and the mean cosine of photos' and of captions' vectors with those of the first.
+
+        Where a scheme of the name `beside` was scored before, also what is won over it at R@10, in points, with the
+        standard error of the difference over the photos, which both were asked for.
+        """
         photos_MD = space.embed_images(read_picture(path) for path in self._paths)
         captions_ND = space.embed_texts(self._captions)
         full = self._full = self._full or (photos_MD, captions_ND)
         recalls = asdict(score(photos_MD, captions_ND, self._owner_N))
+        found = self._found[name] = self._found_of(photos_MD, captions_ND)
+        over = won(found, self._found[beside], beside) if beside in self._found else {}
         return {
             **{name: float(value) for name, value in recalls.items() if name.startswith(("t2i_", "i2t_"))},
             "photos_alike": float((photos_MD * full[0]).sum(1).mean()),
             "captions_alike": float((captions_ND * full[1]).sum(1).mean()),
+            **over,
         }
+
+    def _found_of(self, photos_MD: Floats, captions_ND: Floats) -> tuple[Shares, Shares]:
+        """Of each photo the share of its captions that find it among ten, and whether it finds one of them."""
+        caption_rank_N, photo_rank_M = ranks(photos_MD, captions_ND, self._owner_N)
+        hits_M = np.bincount(self._owner_N, weights=caption_rank_N < TEN, minlength=len(photos_MD))
+        return hits_M / np.bincount(self._owner_N, minlength=len(photos_MD)), (photo_rank_M < TEN).astype(float)
+
+
+def won(now: tuple[Shares, Shares], before: tuple[Shares, Shares], name: str) -> dict[str, float]:
+    """Mean difference of both recalls in points, and its standard error over the photos."""
+    found: dict[str, float] = {}
+    for recall, now_M, before_M in zip(RECALLS, now, before, strict=True):
+        apart_M = 100 * (now_M - before_M)
+        error = apart_M.std(ddof=1) / len(apart_M) ** 0.5 if len(apart_M) > 1 else np.nan
+        found |= {f"{recall}_over_{name}": float(apart_M.mean()), f"{recall}_over_{name}_se": float(error)}
+    return found
 
 
 class Hearing:

@@ -23,6 +23,8 @@ from deepseek_mm.evaluate.rows import read_rows
 
 CUTS = (1, 5, 10)
 
+Ranks = NDArray[np.int64]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CaptionRow:
@@ -113,16 +115,21 @@ def evaluate_retrieval(
 
 def score(photos_MD: Floats, captions_ND: Floats, owner_N: NDArray[np.int64]) -> RetrievalReport:
     """Recalls from vectors; caption n belongs to photo `owner_N[n]`."""
+    caption_rank_N, photo_rank_M = ranks(photos_MD, captions_ND, owner_N)
+    recalls: dict[str, Any] = {f"t2i_r{cut}": percent(caption_rank_N < cut) for cut in CUTS}
+    recalls |= {f"i2t_r{cut}": percent(photo_rank_M < cut) for cut in CUTS}
+    return RetrievalReport(**recalls, images=len(photos_MD), captions=len(captions_ND))
+
+
+def ranks(photos_MD: Floats, captions_ND: Floats, owner_N: NDArray[np.int64]) -> tuple[Ranks, Ranks]:
+    """How many photos come before a caption's own, (N,); how many foreign captions before all of a photo's, (M,)."""
     cosine_NM = captions_ND @ photos_MD.T
     own_N1 = cosine_NM[np.arange(len(owner_N)), owner_N][:, None]
     caption_rank_N = (cosine_NM >= own_N1).sum(axis=1) - 1
     best_M = np.full(len(photos_MD), -np.inf, np.float32)
     np.maximum.at(best_M, owner_N, own_N1[:, 0])
     foreign_NM = owner_N[:, None] != np.arange(len(photos_MD))
-    photo_rank_M = ((cosine_NM >= best_M) & foreign_NM).sum(axis=0)
-    recalls: dict[str, Any] = {f"t2i_r{cut}": percent(caption_rank_N < cut) for cut in CUTS}
-    recalls |= {f"i2t_r{cut}": percent(photo_rank_M < cut) for cut in CUTS}
-    return RetrievalReport(**recalls, images=len(photos_MD), captions=len(captions_ND))
+    return caption_rank_N, ((cosine_NM >= best_M) & foreign_NM).sum(axis=0)
 
 
 def among_others(
