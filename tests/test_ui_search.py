@@ -175,9 +175,24 @@ def test_an_export_without_room_is_a_sentence_and_the_line_comes_back(tab, found
     assert "90 % sure" in updates[tab.said]
 
 
-def test_an_opened_tab_says_how_to_begin_but_never_over_what_somebody_searched_for_meanwhile(tab, found, monkeypatch):
+def holds(monkeypatch, *, nothing: bool) -> None:
+    monkeypatch.setattr(Searching, "is_empty", lambda self: nothing)
+
+
+def test_an_opened_tab_says_how_to_begin_only_where_that_has_changed(tab, monkeypatch):
     newest = Newest()
+    holds(monkeypatch, nothing=False)
+    assert tab.grid not in tab._offered(newest)  # so nothing of a search can be wiped, however late this arrives
+    holds(monkeypatch, nothing=True)
+    assert ENGLISH.results_no_library in tab._offered(newest)[tab.said]
+    assert tab.grid not in tab._offered(newest)
+    holds(monkeypatch, nothing=False)
     assert tab.grid in tab._offered(newest)
+
+
+def test_what_an_opened_tab_says_never_comes_over_what_somebody_searched_for_meanwhile(tab, found, monkeypatch):
+    holds(monkeypatch, nothing=True)
+    newest = Newest()
     running = tab.run(newest, lambda: found)
     next(running)
     assert tab.grid not in tab._offered(newest)  # it is on its way
@@ -193,10 +208,14 @@ def test_an_opened_tab_says_how_to_begin_but_never_over_what_somebody_searched_f
     assert tab.steering.fields["label"] in updates
 
 
-def test_a_tab_that_was_emptied_says_again_how_to_begin(tab, found):
+def test_a_tab_that_was_emptied_says_again_how_to_begin_once_something_is_there(tab, found, monkeypatch):
     newest = Newest()
     list(tab.run(newest, lambda: found))
+    holds(monkeypatch, nothing=True)
     assert tab.grid not in tab._offered(newest)
-    assert tab.grid in tab._offered(tab.clear()[tab.newest])
+    emptied = tab.clear()
+    assert tab.grid in emptied
     list(tab.run(newest, lambda: Results()))  # the last condition was taken away
+    holds(monkeypatch, nothing=False)
+    assert tab.grid in tab._offered(emptied[tab.newest])
     assert tab.grid in tab._offered(newest)

@@ -117,7 +117,9 @@ class SearchTab:
 
     def clear(self) -> Updates:
         """Updates for a tab as it was at first. The box stays: somebody may be typing already."""
-        return {**self.render(Results()), self.newest: Newest()}
+        newest = Newest()
+        newest.says_empty = self.searching.is_empty()
+        return {**self.render(Results()), self.newest: newest}
 
     @property
     def parts(self) -> list[Any]:
@@ -127,7 +129,8 @@ class SearchTab:
     def offer(self, tab: gr.Tab) -> None:
         """Fill the lists of labels, file types and collections whenever the tab is opened.
 
-        In a large library that takes a while: who searches meanwhile keeps what was found.
+        In a large library that takes a while: who searches meanwhile keeps what was found. What the page says before
+        the first search is sent again only where it is no longer true.
         """
         tab.select(self._offered, self.newest, [*self._lists, *self.parts], **QUIET)
 
@@ -135,7 +138,11 @@ class SearchTab:
         updates: Updates = {
             each: gr.Dropdown(choices) for each, choices in zip(self._lists, self.searching.choices(), strict=True)
         }
-        return updates | (self._idle() if newest.is_idle else {})
+        empty = self.searching.is_empty()
+        if newest.is_idle and newest.says_empty != empty:
+            newest.says_empty = empty
+            updates |= self._idle()
+        return updates
 
     @property
     def _lists(self) -> list[gr.Dropdown]:
@@ -237,6 +244,7 @@ class SearchTab:
         results = work() if ticket == newest.ticket else None
         if results is not None and ticket == newest.ticket:
             newest.shown = results
+            newest.says_empty = results.query is None and self.searching.is_empty()
             yield self.render(results)
             if newest.shown is not None and newest.shown is not results:
                 yield self.render(newest.shown)

@@ -41,6 +41,7 @@ class Newest:
         self._taken: deque[Ticket] = deque([NO_SEARCH], maxlen=64)  # of searches that may still be running
         self._arrivals = count(1)
         self.shown: Results | None = None  # what the newest one found, once it is shown
+        self.says_empty = False  # what the page says of the library while nothing is searched
 
     @property
     def ticket(self) -> Ticket:
