@@ -9,10 +9,11 @@ from tempfile import TemporaryFile
 from types import ModuleType
 from typing import TypeVar
 
-from deepseek_mm.config import BASE_LM, Config, cache_folder
+from deepseek_mm.config import BASE_LM, EDGE, Config, cache_folder
 from deepseek_mm.encoders import open_space
 from deepseek_mm.encoders.default import DefaultSpace, SeeingSpace
-from deepseek_mm.encoders.quick import narrow_linears
+from deepseek_mm.encoders.prepacked import can_prepack, prepack_convs
+from deepseek_mm.encoders.quick import is_narrow, narrow_linears
 from deepseek_mm.encoders.space import Space
 from deepseek_mm.errors import LibraryError, MissingWeights
 from deepseek_mm.history import History
@@ -24,6 +25,7 @@ from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.runtime.decode import open_planned
 from deepseek_mm.runtime.dial import dialled
+from deepseek_mm.runtime.engines import AS_IT_IS
 from deepseek_mm.runtime.hardware import probe
 from deepseek_mm.runtime.plan import Plan
 from deepseek_mm.runtime.planned import encoder_here, fit
@@ -72,6 +74,7 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
         paper=open_trained(read_paper, space),
     )
     narrow_linears(small_nets(eyes, planned.plan))
+    prepack_tower(space, planned.plan)
     say(f"opening the library at {config.data}")
     store = open_store(config, space)
     say("opening the history")
@@ -103,6 +106,14 @@ def small_nets(eyes: Eyes, plan: Plan) -> list[object]:
     nets = [*model.heads, eyes.space.finder]
     looking = (reader, getattr(reader, "noticer", None), eyes.describer)
     return [*nets, *(getattr(each, "net", None) for each in looking)]
+
+
+def prepack_tower(space: Space, plan: Plan) -> None:
+    """The student's tower keeps to torch, since engines' libraries are large: it is laid out as torch is fastest."""
+    if not isinstance(space, SeeingSpace) or space.name != EDGE or plan.image != AS_IT_IS:
+        return
+    if is_narrow() and can_prepack():
+        prepack_convs(space.model.image_tower)
 
 
 def open_trained(read: Callable[[SeeingSpace], Trained], space: Space) -> Trained | None:

@@ -6,12 +6,13 @@ seconds to import, which is more than a small machine has to spare.
 Shape key:  B pictures, C channels, H, W sides of a map
 """
 
-import math
 from collections.abc import Iterator
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from deepseek_mm.encoders.prepacked import lacking
 
 STAGES = (  # blocks, size of the kernel, stride of the first, times as many channels inside, channels
     (1, 3, 1, 1, 16),
@@ -35,15 +36,11 @@ class Conv(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H / stride, W / stride), rounded up."""
-        down, across = (self._lacking(x.shape[axis], axis - 2) for axis in (2, 3))
+        down, across = (lacking(x.shape[2 + axis], self.kernel_size[axis], self.stride[axis]) for axis in (0, 1))
         evenly = (down // 2, across // 2)
         if down % 2 or across % 2:
             x, evenly = F.pad(x, (across // 2, across - across // 2, down // 2, down - down // 2)), (0, 0)
         return F.conv2d(x, self.weight, self.bias, self.stride, evenly, self.dilation, self.groups)
-
-    def _lacking(self, size: int, axis: int) -> int:
-        kernel, stride = self.kernel_size[axis], self.stride[axis]
-        return max(0, (math.ceil(size / stride) - 1) * stride + kernel - size)
 
 
 class Norm(nn.BatchNorm2d):

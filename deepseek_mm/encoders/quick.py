@@ -10,6 +10,8 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor, nn
 
+from deepseek_mm.encoders.prepacked import PrepackedLinear, can_prepack
+
 
 def quick() -> AbstractContextManager[object]:
     """bfloat16 where the CPU multiplies it in hardware; float32 elsewhere, and where torch's autocast is set to it."""
@@ -18,21 +20,27 @@ def quick() -> AbstractContextManager[object]:
     return nullcontext()
 
 
+def is_narrow() -> bool:
+    """Whether nets under `quick` compute in bfloat16."""
+    with quick():
+        return torch.is_autocast_enabled("cpu")
+
+
 def narrow(x: Tensor) -> Tensor:
     """What goes into nets under `quick`: bfloat16 where they compute in it, else float32, as their weights are."""
-    with quick():
-        return x.bfloat16() if torch.is_autocast_enabled("cpu") else x.float()
+    return x.bfloat16() if is_narrow() else x.float()
 
 
 def narrow_linears(nets: Iterable[object]) -> int:
-    """Round the linear layers in place, where `quick` multiplies in bfloat16; how many there were. What is no net is
-    left out.
+    """Round the linear layers in place, where `quick` multiplies in bfloat16, and lay them out for it; how many there
+    were. What is no net is left out.
     """
-    with quick():
-        if not torch.is_autocast_enabled("cpu"):
-            return 0
+    if not is_narrow():
+        return 0
     inside = (layer for net in nets if isinstance(net, nn.Module) for layer in net.modules())
-    linears = [layer for layer in inside if isinstance(layer, nn.Linear)]
+    linears = [layer for layer in inside if type(layer) is nn.Linear]
     for layer in linears:
         layer.to(torch.bfloat16)
+        if can_prepack():
+            PrepackedLinear.take(layer)
     return len(linears)
