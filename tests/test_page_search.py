@@ -56,6 +56,12 @@ def first(page: Page, name: str | re.Pattern[str]) -> None:
     expect(page.locator("ul.grid .caption").first).to_have_text(name, timeout=WAIT_MS)
 
 
+def pick(page: Page, n: int) -> None:
+    """Choose a result as a hand does: once it stands still."""
+    page.locator("ul.grid li").nth(n).hover()
+    page.locator(".pick").nth(n).check()
+
+
 def to_the_end(page: Page) -> int:
     """Scroll until all is shown; how many that is."""
     for _ in range(20):
@@ -79,7 +85,7 @@ def test_more_come_while_one_scrolls_until_there_are_no_more(visitor):
     page = visitor.page
     search(page, "green")
     expect(tiles(page)).to_have_count(24, timeout=WAIT_MS)
-    page.locator(".pick").nth(1).check(force=True)
+    pick(page, 1)
     names = page.locator("ul.grid .caption").all_text_contents()
     num = to_the_end(page)
     assert num > 40
@@ -148,8 +154,7 @@ def test_what_is_selected_is_asked_about_copied_and_exported(visitor):
     expect(tiles(page)).to_have_count(24, timeout=WAIT_MS)
     names = page.locator("ul.grid .caption").all_text_contents()
     for n in (0, 2):
-        page.locator("ul.grid li").nth(n).hover()
-        page.locator(".pick").nth(n).check()
+        pick(page, n)
     expect(page.locator(".picked .count")).to_have_text("2 selected")
 
     visitor.press("Copy paths")
@@ -173,15 +178,14 @@ def test_what_is_selected_is_asked_about_copied_and_exported(visitor):
 def test_all_shown_are_selected_too_many_to_ask_and_let_go(visitor):
     page = visitor.page
     search(page, "white")
-    page.locator("ul.grid li").first.hover()
-    page.locator(".pick").first.check()
+    pick(page, 0)
     visitor.press("Select all shown")
     expect(page.locator(".picked .count")).to_have_text(re.compile(r"^(24|4\d|5\d) selected$"))
     expect(page.get_by_role("button", name="Ask about these (at most 8)")).to_be_disabled()
     visitor.press("Clear")
     expect(page.locator(".picked")).not_to_be_visible()
     expect(page.locator(".pick:checked")).to_have_count(0)
-    page.locator(".pick").first.check(force=True)
+    pick(page, 0)
     search(page, "black")  # another search chooses anew
     expect(page.locator(".pick:checked")).to_have_count(0, timeout=WAIT_MS)
 
@@ -293,7 +297,7 @@ def test_axe_finds_nothing_grave_among_results_that_are_chosen(chromium, served,
     search(page, "zeppelin")
     expect(page.get_by_text("Nothing found that is certain")).to_be_visible(timeout=WAIT_MS)
     page.get_by_role("button", name="Filters").first.click()
-    page.locator(".pick").first.check(force=True)
+    pick(page, 0)
     tiles(page).nth(1).focus()
     assert grave(page) == []
     visitor.context.close()

@@ -77,8 +77,12 @@ class Steering:
         }
 
     def follow(self, text: str, before: str) -> Updates:
-        """The same while somebody types; nothing where the parts are those that are shown."""
-        return {self.shown: gr.skip()} if key_of(text) == before else self.mirror(text)
+        """The same while somebody types, of what is not shown yet: in another control something may be half written."""
+        if key_of(text) == before:
+            return {self.shown: gr.skip()}
+        now, shown = values_in(text), values_in(before)
+        same = {each for name, each in self.fields.items() if now.get(name, "") == shown.get(name, "")}
+        return {part: value for part, value in self.mirror(text).items() if part not in same}
 
 
 def key_of(text: str) -> str:
