@@ -13,6 +13,13 @@ def test_items_come_in_order_in_batches_and_the_last_may_be_short():
     assert list(batched_ahead([], size=3)) == []
 
 
+def test_what_fits_into_one_batch_is_drawn_by_whoever_asks():
+    drew = []
+    batches = list(batched_ahead((drew.append(threading.get_ident()) or n for n in range(2)), size=3))
+    assert batches == [[0, 1]]
+    assert set(drew) == {threading.get_ident()}
+
+
 def test_the_next_batches_are_drawn_while_the_first_is_used():
     drawn = []
     batches = batched_ahead((drawn.append(n) or n for n in range(100)), size=2)

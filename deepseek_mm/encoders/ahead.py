@@ -13,11 +13,20 @@ POLL_S = 0.1  # how soon the thread notices that nobody listens any more
 
 
 def batched_ahead(items: Iterable[Item], *, size: int) -> Iterator[list[Item]]:
-    """Lists of up to `size` items, in order. What drawing raises is raised here, after the batches before it."""
+    """Lists of up to `size` items, in order. What drawing raises is raised here, after the batches before it.
+
+    The first one is drawn at once, since nobody is busy yet; if it is all, there is no thread.
+    """
+    items = iter(items)
+    first = list(islice(items, size))
+    if len(first) < size:
+        yield from [first] if first else []
+        return
     waiting: Queue[list[Item] | BaseException | None] = Queue(DEPTH)
     left = threading.Event()
-    threading.Thread(target=_draw, args=(iter(items), size, waiting, left), daemon=True).start()
+    threading.Thread(target=_draw, args=(items, size, waiting, left), daemon=True).start()
     try:
+        yield first
         while (batch := waiting.get()) is not None:
             if isinstance(batch, BaseException):
                 raise batch

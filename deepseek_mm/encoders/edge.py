@@ -11,6 +11,7 @@ Shape key:  B pictures, P cells (81), C channels of a map, N width of the neck, 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -92,8 +93,15 @@ class EdgeMaps(NamedTuple):
 
 def shrunk(middle_BCMM: Tensor) -> Tensor:
     """The middle map as cells of the feature map, each the mean of what it covers: (B, P, C)."""
-    means_GM = means(int(middle_BCMM.shape[-1]), GRID)
-    return positions(means_GM @ middle_BCMM.float() @ means_GM.T)
+    return cover(int(middle_BCMM.shape[-1])) @ positions(middle_BCMM).float()
+
+
+@cache
+def cover(side: int) -> Tensor:
+    """(P, side * side): the share of each place of a map in each cell."""
+    with torch.inference_mode(mode=False):  # whoever asks first: others may train with it
+        means_GM = means(side, GRID)
+        return torch.kron(means_GM, means_GM)
 
 
 def means(before: int, after: int) -> Tensor:

@@ -9,6 +9,7 @@ Shape key:  B pictures, C channels, F channels or outputs, H, W sides of a map, 
 """
 
 from functools import cache
+from itertools import product
 from typing import Any
 
 import torch
@@ -73,8 +74,8 @@ class PrepackedLinear(nn.Linear):
 class PrepackedConv(nn.Module):
     """A convolution, and what cuts its map off behind it; without gradients.
 
-    Padded as the convolution is; a subclass of torch's pads as TensorFlow does ("same"), what is odd to the right and
-    below.
+    Padded as the convolution is; a subclass of torch's pads as TensorFlow does ("same"): what is odd goes to the right
+    and below. oneDNN pads both sides alike, so the kernel then has a row or column of zeros more in front.
     """
 
     def __init__(self, conv: nn.Conv2d, *, cuts: bool) -> None:
@@ -83,25 +84,28 @@ class PrepackedConv(nn.Module):
         self.padding = None if type(conv) is not nn.Conv2d else conv.padding
         self.dilation = conv.dilation
         self.how, self.between = ("hardtanh", list(CUT)) if cuts else ("none", [])
-        weight = conv.weight.detach().bfloat16().contiguous(memory_format=torch.channels_last)
-        self.num_weights = weight.numel()
-        self.packed = torch.ops.mkldnn._reorder_convolution_weight(
-            weight, [0, 0], list(self.stride), list(self.dilation), self.groups, None
-        )
         self.bias_F = None if conv.bias is None else conv.bias.detach().bfloat16()
+        weight = conv.weight.detach().bfloat16()
+        uneven = self.padding is None and (self.stride != (1, 1) or min(size % 2 for size in self.kernel) == 0)
+        self.packed = {odd: self._laid_out(weight, *odd) for odd in product((0, 1), repeat=2) if uneven or not any(odd)}
+
+    def _laid_out(self, weight: Tensor, down: int, across: int) -> Tensor:
+        wide = F.pad(weight, (across, 0, down, 0)).contiguous(memory_format=torch.channels_last)
+        packed: Tensor = torch.ops.mkldnn._reorder_convolution_weight(
+            wide, [0, 0], list(self.stride), list(self.dilation), self.groups, None
+        )
+        return packed
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """(B, F, H / stride, W / stride) bfloat16."""
-        x, evenly = x_BCHW.bfloat16(), self.padding
+        evenly, odd = self.padding, (0, 0)
         if evenly is None:
-            down, across = (lacking(x.shape[2 + axis], self.kernel[axis], self.stride[axis]) for axis in (0, 1))
-            evenly = (down // 2, across // 2)
-            if down % 2 or across % 2:
-                x = F.pad(x, (across // 2, across - across // 2, down // 2, down - down // 2))
-                evenly = (0, 0)
+            down, across = (lacking(x_BCHW.shape[2 + n], self.kernel[n], self.stride[n]) for n in (0, 1))
+            evenly, odd = ((down + 1) // 2, (across + 1) // 2), (down % 2, across % 2)
         y: Tensor = torch.ops.mkldnn._convolution_pointwise(
-            x, self.packed, self.bias_F, evenly, self.stride, self.dilation, self.groups, self.how, self.between, None
-        )
+            x_BCHW.bfloat16(), self.packed[odd], self.bias_F, evenly, self.stride, self.dilation, self.groups,
+            self.how, self.between, None,
+        )  # fmt: skip
         return y
 
 

@@ -56,6 +56,8 @@ class Namer(nn.Module):
         super().__init__()
         self.classifier, self.groups = classifier, tuple(groups)
         self.rows_KC = classifier.weight.detach().float()
+        self.members_M = np.array([k for group in groups for k in group.classes], dtype=np.int64)
+        self.starts_N = np.cumsum([0, *(len(group.classes) for group in groups[:-1])])  # of each group among them
 
     @torch.no_grad()
     def forward(self, map_BCGG: Tensor) -> list[tuple[Tag, ...]]:
@@ -75,9 +77,8 @@ class Namer(nn.Module):
         return torch.stack(heats, dim=1) if heats else map_BCGG.new_zeros(len(map_BCGG), 0, *map_BCGG.shape[2:])
 
     def _tags(self, chance_K: Tensor, map_CGG: Tensor) -> tuple[Tag, ...]:
-        chances = chance_K.tolist()
-        scored = [(sum(chances[k] for k in group.classes), group) for group in self.groups]
-        likely = [(score, group) for score, group in scored if score >= MIN_SCORE]
+        score_N = np.add.reduceat(chance_K.double().numpy()[self.members_M], self.starts_N)
+        likely = [(float(score_N[n]), self.groups[n]) for n in np.flatnonzero(score_N >= MIN_SCORE)]
         likely.sort(key=lambda pair: (-round(pair[0], 2), len(pair[1].classes)))
         return tuple(
             Tag(name=group.name, score=min(1.0, score), heat_HW=self._heat(chance_K, map_CGG, group))
