@@ -9,7 +9,7 @@ from tempfile import TemporaryFile
 from types import ModuleType
 from typing import TypeVar
 
-from deepseek_mm.config import BASE_LM, EDGE, Config, cache_folder
+from deepseek_mm.config import BASE_LM, EDGE, SMALL, Config, cache_folder
 from deepseek_mm.encoders import open_space
 from deepseek_mm.encoders.default import DefaultSpace, SeeingSpace
 from deepseek_mm.encoders.prepacked import can_prepack, prepack_convs
@@ -53,11 +53,11 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     LibraryError, an IndexProblem or a missing package or weight file say what to do.
     """
     say = progress or (lambda text: None)
-    hold_few_shapes()
     one_for_blas()
     make_folder(config.data)
     config, hardware = dialled(config), probe()
     encoder = encoder_here(config, hardware)
+    hold_few_shapes(little=encoder.name in (EDGE, SMALL))
     say(f"loading the vector space {encoder.name}")
     space = open_space(encoder)
     planned = fit(space, config, cache=cache_folder(), say=say, hardware=hardware)

@@ -8,10 +8,12 @@ pay, as for a picture, those that wait sleep: `app.py` and the command line set 
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 
 from threadpoolctl import ThreadpoolController, threadpool_limits
+
+FEW = 4  # of which each layer takes no longer than waking a thread
 
 
 def one_for_blas() -> None:
@@ -26,6 +28,11 @@ def alone() -> Iterator[None]:
     """Inside, torch and FAISS work for this thread without others; what other threads do is not changed."""
     with _parallel().limit(limits=1):
         yield
+
+
+def alone_with(rows: int) -> AbstractContextManager[None]:
+    """`alone` for a few texts, or for what is small and made of a few pictures; everybody for more."""
+    return alone() if rows <= FEW else nullcontext()
 
 
 @cache

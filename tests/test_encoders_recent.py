@@ -7,7 +7,7 @@ from fakes import picture
 
 from deepseek_mm.encoders.default import FEW, DefaultSpace
 from deepseek_mm.encoders.maps import looks_of, maps_of_many
-from deepseek_mm.encoders.recent import Recent, Seen
+from deepseek_mm.encoders.recent import Recent, Seen, key_of
 from deepseek_mm.encoders.space import Look
 
 
@@ -16,8 +16,8 @@ def own_space():
     return DefaultSpace()
 
 
-def square(value: int) -> np.ndarray:
-    return np.full((4, 4, 3), value, np.uint8)
+def key(value: int) -> bytes:
+    return key_of(np.full((4, 4, 3), value, np.uint8))
 
 
 def seen(n: int) -> Seen:
@@ -27,18 +27,18 @@ def seen(n: int) -> Seen:
 
 def test_only_the_same_pixels_are_known_again():
     recent, kept = Recent(), seen(1)
-    recent.put(square(1), kept)
-    assert recent.get(square(1).copy()) is kept
-    assert recent.get(square(2)) is None
+    recent.put(key(1), kept)
+    assert recent.get(key(1)) is kept
+    assert recent.get(key(2)) is None
 
 
 def test_the_one_longest_unasked_is_forgotten():
     recent = Recent(most=2)
     for n in (1, 2):
-        recent.put(square(n), seen(n))
-    recent.get(square(1))
-    recent.put(square(3), seen(3))
-    assert [recent.get(square(n)) is not None for n in (1, 2, 3)] == [True, False, True]
+        recent.put(key(n), seen(n))
+    recent.get(key(1))
+    recent.put(key(3), seen(3))
+    assert [recent.get(key(n)) is not None for n in (1, 2, 3)] == [True, False, True]
 
 
 def test_a_question_s_photo_passes_the_tower_once(own_space):

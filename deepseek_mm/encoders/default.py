@@ -38,11 +38,12 @@ from deepseek_mm.encoders.image import (
 from deepseek_mm.encoders.packaged import fingerprint, image_tower_file, text_tower_folder
 from deepseek_mm.encoders.projection import MAIN_DIM, SPACE_DIM, ImageHead, Side, TextHead, join
 from deepseek_mm.encoders.quick import quick
-from deepseek_mm.encoders.recent import Recent, Seen
+from deepseek_mm.encoders.recent import Recent, Seen, key_of
 from deepseek_mm.encoders.space import Floats, Look
 from deepseek_mm.encoders.tags import Namer, read_groups
 from deepseek_mm.encoders.text import LAYERS, MAX_TOKENS, TextTower, in_order_of_length, load_text_tower
 from deepseek_mm.errors import MissingWeights
+from deepseek_mm.threads import alone_with
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "space.safetensors"
 TEXT_BATCH = 64
@@ -170,7 +171,7 @@ class PackagedSpace(ABC):
         if not texts:
             return np.zeros((0, self.dim), np.float32)
         ordered, back_N = in_order_of_length(texts)
-        with quick():
+        with alone_with(len(texts)), quick():
             parts = [
                 self.model.read(ordered[start : start + TEXT_BATCH]).float()
                 for start in range(0, len(ordered), TEXT_BATCH)
@@ -220,19 +221,21 @@ class SeeingSpace(PackagedSpace):
             if self.recent is None or len(squares) > FEW:
                 yield from self._see(squares)
                 continue
-            known = [self.recent.get(square) for square in squares]
+            keys = [key_of(square) for square in squares]
+            known = [self.recent.get(key) for key in keys]
             new = [square for square, seen in zip(squares, known, strict=True) if seen is None]
             fresh = iter(self._see(new) if new else ())
-            for square, seen in zip(squares, known, strict=True):
+            for key, seen in zip(keys, known, strict=True):
                 if seen is None:
                     seen = next(fresh)
-                    self.recent.put(square, seen)
+                    self.recent.put(key, seen)
                 yield seen
 
     @torch.inference_mode()
     def _see(self, squares: Sequence[NDArray[np.uint8]]) -> list[Seen]:
         with quick():
             maps = self.model.maps(squares)
+        with alone_with(len(squares)), quick():
             vectors_BD, grid_BPD = (x.float().numpy() for x in self.model.looks(maps))
             tags_B = self.namer(maps.packaged_BCGG)
             nothing = [None] * len(squares)

@@ -88,7 +88,8 @@ def load_image_tower(file: Path, net_name: str = NET) -> ImageTower:
 
 def squeeze(image: Image.Image, side_px: int = SIDE_PX) -> np.ndarray:
     """An RGB picture of any shape as a square, (S, S, 3) bytes."""
-    square = image.convert("RGB").resize((side_px, side_px), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    image = image if image.mode == "RGB" else image.convert("RGB")  # which would copy all of it
+    square = image.resize((side_px, side_px), Image.Resampling.BICUBIC, reducing_gap=2.0)
     return np.asarray(square, dtype=np.uint8)
 
 

@@ -26,24 +26,22 @@ class Seen:
 
 
 class Recent:
-    """The last few, by what their squeezed pixels are. From any thread."""
+    """The last few, by `key_of` their squeezed pixels. From any thread."""
 
     def __init__(self, most: int = MOST) -> None:
         self.most = most
         self._seen: OrderedDict[bytes, Seen] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, square_SSC: NDArray[np.uint8]) -> Seen | None:
+    def get(self, key: bytes) -> Seen | None:
         """What was seen of it, if it is remembered."""
-        key = key_of(square_SSC)
         with self._lock:
             if key in self._seen:
                 self._seen.move_to_end(key)
             return self._seen.get(key)
 
-    def put(self, square_SSC: NDArray[np.uint8], seen: Seen) -> None:
+    def put(self, key: bytes, seen: Seen) -> None:
         """Remember it; whoever was not asked for longest is forgotten."""
-        key = key_of(square_SSC)
         with self._lock:
             self._seen[key] = seen
             self._seen.move_to_end(key)

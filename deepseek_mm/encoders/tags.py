@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from deepseek_mm.encoders.space import Tag
@@ -77,16 +78,17 @@ class Namer(nn.Module):
         return torch.stack(heats, dim=1) if heats else map_BCGG.new_zeros(len(map_BCGG), 0, *map_BCGG.shape[2:])
 
     def _tags(self, chance_K: Tensor, map_CGG: Tensor) -> tuple[Tag, ...]:
-        score_N = np.add.reduceat(chance_K.double().numpy()[self.members_M], self.starts_N)
+        chances = chance_K.double().numpy()
+        score_N = np.add.reduceat(chances[self.members_M], self.starts_N)
         likely = [(float(score_N[n]), self.groups[n]) for n in np.flatnonzero(score_N >= MIN_SCORE)]
         likely.sort(key=lambda pair: (-round(pair[0], 2), len(pair[1].classes)))
         return tuple(
-            Tag(name=group.name, score=min(1.0, score), heat_HW=self._heat(chance_K, map_CGG, group))
+            Tag(name=group.name, score=min(1.0, score), heat_HW=self._heat(chances, map_CGG, group))
             for score, group in likely[:MOST]
         )
 
-    def _heat(self, chance_K: Tensor, map_CGG: Tensor, group: Group) -> np.ndarray:
-        best = max(group.classes, key=lambda k: float(chance_K[k]))
+    def _heat(self, chances: NDArray[np.float64], map_CGG: Tensor, group: Group) -> np.ndarray:
+        best = max(group.classes, key=lambda k: float(chances[k]))
         heat_GG = torch.einsum("c,cgh->gh", self.rows_KC[best], map_CGG).clamp_min(0)
         heat: np.ndarray = (heat_GG / heat_GG.max().clamp_min(1e-6)).float().numpy()
         return heat

@@ -33,7 +33,17 @@ class TextTower(nn.Module):
 
     def pooled(self, ids_NT: Tensor, mask_NT: Tensor) -> Tensor:
         """The same of token numbers, and of where there are any."""
-        states = self.model(input_ids=ids_NT, attention_mask=mask_NT, output_hidden_states=True).hidden_states
+        return self.pool(self.states(ids_NT, mask_NT), mask_NT)
+
+    def states(self, ids_NT: Tensor, mask_NT: Tensor) -> tuple[Tensor, ...]:
+        """(N, T, W) after the embedding and after each layer."""
+        found: tuple[Tensor, ...] = self.model(
+            input_ids=ids_NT, attention_mask=mask_NT, output_hidden_states=True
+        ).hidden_states
+        return found
+
+    def pool(self, states: Sequence[Tensor], mask_NT: Tensor) -> Tensor:
+        """(N, L, W): the means of what there is."""
         mask_NT1 = mask_NT[..., None].to(states[0].dtype)
         return torch.stack([(states[n] * mask_NT1).sum(dim=1) / mask_NT1.sum(dim=1) for n in self.layers], dim=1)
 

@@ -10,14 +10,15 @@ import ctypes
 import gc
 import os
 
-FEW = {"LRU_CACHE_CAPACITY": "8", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "256"}  # torch's of each thread; oneDNN's of all
+TORCHS, ONEDNNS = "LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"  # of each thread; of all
+FEW, FEWEST = {TORCHS: "8", ONEDNNS: "512"}, {TORCHS: "8", ONEDNNS: "256"}  # a question takes some 150 of oneDNN's
 
 
-def hold_few_shapes() -> None:
-    """Let torch and oneDNN forget what they have not used for long. To be called before anything is computed; what the
-    environment says already stays.
+def hold_few_shapes(*, little: bool = False) -> None:
+    """Let torch and oneDNN forget what they have not used for long; `little`: where memory is short. To be called
+    before anything is computed; what the environment says already stays.
     """
-    for name, most in FEW.items():
+    for name, most in (FEWEST if little else FEW).items():
         os.environ.setdefault(name, most)
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from deepseek_mm.encoders.default import TEXT_BATCH, SeeingSpace
 from deepseek_mm.encoders.quick import quick
+from deepseek_mm.encoders.space import Floats
 from deepseek_mm.encoders.text import WIDTH, in_order_of_length
 from deepseek_mm.rag.program.parse import parse
 from deepseek_mm.see.vocabulary import Words
@@ -44,6 +45,7 @@ def read_questions(space: SeeingSpace, questions: Sequence[str], words: Words | 
     """All of them, in order; at least one."""
     words_QTW = torch.zeros(len(questions), MOST_WORDS, WIDTH, dtype=torch.bfloat16)
     there_QT = torch.zeros(len(questions), MOST_WORDS, dtype=torch.bool)
+    own_QD = torch.zeros(len(questions), space.dim)
     ordered, back_Q = in_order_of_length(questions)
     place_Q = back_Q.argsort()
     tower = space.model.text_tower
@@ -56,22 +58,24 @@ def read_questions(space: SeeingSpace, questions: Sequence[str], words: Words | 
             max_length=MOST_WORDS,
             return_tensors="pt",
         )
+        mask_BT = told["attention_mask"]
         with quick():
-            states_BTW = tower.model(**told).last_hidden_state
-        length = states_BTW.shape[1]
-        words_QTW[own, :length], there_QT[own, :length] = states_BTW.bfloat16(), told["attention_mask"].bool()
-    return Asked(words_QTW, there_QT, torch.from_numpy(vectors_of(space, questions, words or Words(space))).bfloat16())
+            states = tower.states(told["input_ids"], mask_BT)
+            own_QD[own] = space.model.told(tower.pool(states, mask_BT)).float()
+        length = mask_BT.shape[1]
+        words_QTW[own, :length], there_QT[own, :length] = states[-1].bfloat16(), mask_BT.bool()
+    if cut := torch.nonzero(there_QT.all(dim=1)).flatten().tolist():  # perhaps: a vector is of all of a question
+        own_QD[cut] = torch.from_numpy(space.embed_texts([questions[n] for n in cut]))
+    vectors_QAD = vectors_of(own_QD.numpy(), questions, words or Words(space))
+    return Asked(words_QTW, there_QT, torch.from_numpy(vectors_QAD).bfloat16())
 
 
-def vectors_of(
-    space: SeeingSpace, questions: Sequence[str], words: Words
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    """(Q, A, D)."""
-    own_QD = space.embed_texts(questions)
+def vectors_of(own_QD: Floats, questions: Sequence[str], words: Words) -> Floats:
+    """(Q, A, D): of each question its own and those of the things it names."""
     named = [parse(question).wanted[:THINGS] for question in questions]
     phrases = sorted({phrase for things in named for phrase in things})
     vector_of = dict(zip(phrases, words.vectors(phrases), strict=True))
-    vectors_QAD = np.repeat(own_QD[:, None], VECTORS, axis=1)
+    vectors_QAD: Floats = np.repeat(own_QD[:, None], VECTORS, axis=1)
     for row, things in enumerate(named):
         for place, phrase in enumerate(things, start=1):
             vectors_QAD[row, place] = vector_of[phrase]

@@ -23,6 +23,7 @@ from deepseek_mm.see.reader.asked import Asked, read_questions
 from deepseek_mm.see.reader.net import ReaderNet, Shown
 from deepseek_mm.see.reader.sure import THERE, Sure
 from deepseek_mm.see.vocabulary import Words
+from deepseek_mm.threads import alone_with
 
 LIKELIEST = 5  # answers that are told
 STRANGE = Weights(
@@ -150,12 +151,13 @@ class Reader:
     def _read_maps(self, questions: Sequence[str], photo_Q: Tensor, seen: Sequence[Seen]) -> list[Reading]:
         """The same from what the tower made of the pictures; `photo_Q` says which one each question is about."""
         head, looks = self.head, [one.look for one in seen]
-        shown, whole = self._prepared(questions, seen)
-        with quick():
-            read_QW, looked_QP = self.net.looked(shown, photo_Q, whole)
-            scores_QV = head.out(read_QW)
         vectors_BD = torch.from_numpy(np.stack([look.vector_D for look in looks]))
-        noticed = self.noticer.notice(shown.cells_BPC, vectors_BD) if self.noticer else [{}] * len(looks)
+        with alone_with(len(questions)):
+            shown, whole = self._prepared(questions, seen)
+            with quick():
+                read_QW, looked_QP = self.net.looked(shown, photo_Q, whole)
+                scores_QV = head.out(read_QW)
+            noticed = self.noticer.notice(shown.cells_BPC, vectors_BD) if self.noticer else [{}] * len(looks)
         told = zip(questions, scores_QV.float(), looked_QP.float(), photo_Q.tolist(), strict=True)
         readings = [
             replace(
