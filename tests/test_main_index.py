@@ -171,7 +171,7 @@ from deepseek_mm.__main__ import main
 from deepseek_mm.cli.desk import Desk
 from slow_ingest import SlowSpace
 from test_main_index import assemble
-sys.exit(main(sys.argv[1:], Desk(load=lambda config, progress: assemble(config, SlowSpace(seconds=0.05)))))
+sys.exit(main(sys.argv[1:], Desk(load=lambda config, progress: assemble(config, SlowSpace(seconds=0.2)))))
 """
 
 
