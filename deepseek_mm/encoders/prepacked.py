@@ -9,7 +9,7 @@ Shape key:  B pictures, C channels, F channels or outputs, H, W sides of a map, 
 """
 
 from functools import cache
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import torch
@@ -119,20 +119,16 @@ def prepack_convs(net: nn.Module) -> int:
 
     What follows a convolution stands behind it in its parent, as in every EfficientNet here.
     """
-    count, before, place = 0, None, ""
-    for name, part in list(net.named_children()):
-        if isinstance(before, nn.Conv2d):
-            cuts = isinstance(part, nn.ReLU6) or cuts_off(part)
-            conv = fuse_conv_bn_eval(before, part) if isinstance(part, nn.BatchNorm2d) else before
-            setattr(net, place, PrepackedConv(conv, cuts=cuts))
-            if cuts or conv is not before:
-                setattr(net, name, nn.Identity())
-            count += 1
-        before, place = part, name
+    count = 0
+    for (place, part), (name, behind) in pairwise([*net.named_children(), ("", nn.Identity())]):
         if not isinstance(part, nn.Conv2d):
             count += prepack_convs(part)
-    if isinstance(before, nn.Conv2d):
-        setattr(net, place, PrepackedConv(before, cuts=False))
+            continue
+        cuts = isinstance(behind, nn.ReLU6) or cuts_off(behind)
+        conv = fuse_conv_bn_eval(part, behind) if isinstance(behind, nn.BatchNorm2d) else part
+        setattr(net, place, PrepackedConv(conv, cuts=cuts))
+        if cuts or conv is not part:
+            setattr(net, name, nn.Identity())
         count += 1
     return count
 

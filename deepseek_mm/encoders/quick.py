@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor, nn
 
-from deepseek_mm.encoders.prepacked import PrepackedLinear, can_prepack
+from deepseek_mm.encoders.prepacked import can_prepack, prepack_linears
 
 
 def quick() -> AbstractContextManager[object]:
@@ -42,5 +42,5 @@ def narrow_linears(nets: Iterable[object]) -> int:
     for layer in linears:
         layer.to(torch.bfloat16)
         if can_prepack():
-            PrepackedLinear.take(layer)
+            prepack_linears(layer)
     return len(linears)

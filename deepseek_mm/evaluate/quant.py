@@ -17,7 +17,7 @@ from PIL import Image
 
 from deepseek_mm.encoders.space import Floats, Space
 from deepseek_mm.evaluate.language import Rows, read_rows
-from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, ranks, read_picture, score
+from deepseek_mm.evaluate.retrieval import CaptionRow, Ranks, open_pictures, ranks, read_picture, recalls_of
 from deepseek_mm.evaluate.vqa import Decides, QuestionRow, Settled, evaluate_vqa
 from deepseek_mm.lm.model import Decoder
 
@@ -98,8 +98,9 @@ class Judge:
         photos_MD = space.embed_images(read_picture(path) for path in self._paths)
         captions_ND = space.embed_texts(self._captions)
         full = self._full = self._full or (photos_MD, captions_ND)
-        recalls = asdict(score(photos_MD, captions_ND, self._owner_N))
-        found = self._found[name] = self._found_of(photos_MD, captions_ND)
+        both = ranks(photos_MD, captions_ND, self._owner_N)
+        recalls = asdict(recalls_of(*both))
+        found = self._found[name] = self._found_of(*both)
         over = won(found, self._found[beside], beside) if beside in self._found else {}
         return {
             **{name: float(value) for name, value in recalls.items() if name.startswith(("t2i_", "i2t_"))},
@@ -108,11 +109,10 @@ class Judge:
             **over,
         }
 
-    def _found_of(self, photos_MD: Floats, captions_ND: Floats) -> tuple[Shares, Shares]:
+    def _found_of(self, caption_rank_N: Ranks, photo_rank_M: Ranks) -> tuple[Shares, Shares]:
         """Of each photo the share of its captions that find it among ten, and whether it finds one of them."""
-        caption_rank_N, photo_rank_M = ranks(photos_MD, captions_ND, self._owner_N)
-        hits_M = np.bincount(self._owner_N, weights=caption_rank_N < TEN, minlength=len(photos_MD))
-        return hits_M / np.bincount(self._owner_N, minlength=len(photos_MD)), (photo_rank_M < TEN).astype(float)
+        hits_M = np.bincount(self._owner_N, weights=caption_rank_N < TEN, minlength=len(photo_rank_M))
+        return hits_M / np.bincount(self._owner_N, minlength=len(photo_rank_M)), (photo_rank_M < TEN).astype(float)
 
 
 def won(now: tuple[Shares, Shares], before: tuple[Shares, Shares], name: str) -> dict[str, float]:

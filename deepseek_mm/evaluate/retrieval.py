@@ -115,10 +115,14 @@ def evaluate_retrieval(
 
 def score(photos_MD: Floats, captions_ND: Floats, owner_N: NDArray[np.int64]) -> RetrievalReport:
     """Recalls from vectors; caption n belongs to photo `owner_N[n]`."""
-    caption_rank_N, photo_rank_M = ranks(photos_MD, captions_ND, owner_N)
+    return recalls_of(*ranks(photos_MD, captions_ND, owner_N))
+
+
+def recalls_of(caption_rank_N: Ranks, photo_rank_M: Ranks) -> RetrievalReport:
+    """The same from ranks."""
     recalls: dict[str, Any] = {f"t2i_r{cut}": percent(caption_rank_N < cut) for cut in CUTS}
     recalls |= {f"i2t_r{cut}": percent(photo_rank_M < cut) for cut in CUTS}
-    return RetrievalReport(**recalls, images=len(photos_MD), captions=len(captions_ND))
+    return RetrievalReport(**recalls, images=len(photo_rank_M), captions=len(caption_rank_N))
 
 
 def ranks(photos_MD: Floats, captions_ND: Floats, owner_N: NDArray[np.int64]) -> tuple[Ranks, Ranks]:
