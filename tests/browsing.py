@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Error, Locator, Page, expect, sync_play
 ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 WAIT_MS = 30_000
+expect.set_options(timeout=WAIT_MS)  # a busy machine is no fault of the page
 LEAVING = "the visitor leaves this page"  # told by the page, before Gradio complains that its streams are cut off
 
 
@@ -57,9 +58,9 @@ class Visitor:
             if "ERR_ABORTED" not in error.message:
                 raise
             self.page.goto(url)  # a page whose server came back reloads by itself, and may be just about to
-        expect(self.page.get_by_role("tab").first).to_be_visible(timeout=WAIT_MS)
-        expect(self.page.locator(".head")).to_contain_text(self.photos, timeout=WAIT_MS)
-        expect(self.page.locator(".head[data-ready]")).to_be_attached(timeout=WAIT_MS)  # the load event is through
+        expect(self.page.get_by_role("tab").first).to_be_visible()
+        expect(self.page.locator(".head")).to_contain_text(self.photos)
+        expect(self.page.locator(".head[data-ready]")).to_be_attached()  # the load event is through
 
     def _heard(self, kind: str, text: str) -> None:
         self.leaving = self.leaving or text == LEAVING
@@ -86,12 +87,12 @@ class Visitor:
         if files:
             self.page.locator(".box input[type=file]").first.set_input_files([str(file) for file in files])
             thumbs = self.page.locator(".box .thumbnail-item")
-            expect(thumbs).to_have_count(len(files), timeout=WAIT_MS)
+            expect(thumbs).to_have_count(len(files))
 
     def done(self, answers: int | None = None) -> None:
         """Wait until that many answers are there (one more than before the question), and the last one is whole."""
-        expect(self.answers).to_have_count(answers or self.expected, timeout=WAIT_MS)
-        expect(self.answers.last.locator(".foot")).to_contain_text("Answered in", timeout=WAIT_MS)
+        expect(self.answers).to_have_count(answers or self.expected)
+        expect(self.answers.last.locator(".foot")).to_contain_text("Answered in")
 
     @property
     def answers(self) -> Locator:

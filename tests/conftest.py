@@ -28,8 +28,14 @@ def pytest_generate_tests(metafunc):
 
 
 def pytest_collection_modifyitems(items):
-    """`@pytest.mark.campaign(times=1, only=True)`, of a test or of one of its cases: in `make campaign` alone."""
+    """`@pytest.mark.campaign(times=1, only=True)`, of a test or of one of its cases: in `make campaign` alone.
+
+    A browser, a server and four test processes share two cores in `make test`: what fails in the browser there is tried
+    once more, and named in the summary as RERUN. `make campaign` and STRICT=1 give no second try.
+    """
     for item in items:
+        if item.get_closest_marker("browser") and not (os.environ.get("CAMPAIGN") or os.environ.get("STRICT")):
+            item.add_marker(pytest.mark.flaky(reruns=1))
         if any(mark.kwargs.get("only") for mark in item.iter_markers("campaign")) and not os.environ.get("CAMPAIGN"):
             item.add_marker(pytest.mark.skip(reason="takes long: make campaign"))
 

@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-from browsing import WAIT_MS, Visitor
+from browsing import Visitor
 from past_help import keep
 from playwright.sync_api import Locator, expect
 from serving import Served
 
 from deepseek_mm.history import History
 
-expect.set_options(timeout=WAIT_MS)
 FIND = "Search your conversations"
 LOOKS = """async (all) => { const seen = [];
   for (const image of all) {

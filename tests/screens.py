@@ -13,7 +13,7 @@ from pathlib import Path
 if __name__ == "__main__":  # as a script
     sys.path[:0] = [str(Path(__file__).parent.parent)]
 
-from browsing import WAIT_MS, Visitor, chromium_of
+from browsing import Visitor, chromium_of
 from PIL import Image
 from playwright.sync_api import Browser, expect
 
@@ -35,7 +35,7 @@ def shots(browser: Browser, url: str, words: Words, theme: str, size: tuple[int,
         box = page.get_by_role("textbox", name=words.question)
         box.fill(question)
         box.press("Enter")
-        expect(page.locator(".answered .foot")).to_have_count(1 + (question[0] == "W"), timeout=WAIT_MS)
+        expect(page.locator(".answered .foot")).to_have_count(1 + (question[0] == "W"))
     taken = []
     for name in TABS:
         page.get_by_role("tab", name=getattr(words, name)).click()
@@ -43,7 +43,7 @@ def shots(browser: Browser, url: str, words: Words, theme: str, size: tuple[int,
             box = page.get_by_role("textbox", name=words.search_label)
             box.fill("red fruit in a shop")
             box.press("Enter")
-            expect(page.locator(".grid .caption").first).to_be_visible(timeout=WAIT_MS)
+            expect(page.locator(".grid .caption").first).to_be_visible()
         if name == "history" and size[0] > 800:
             page.locator(".past-list button.row").first.click()
         page.wait_for_timeout(2500)  # pictures

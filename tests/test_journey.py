@@ -8,7 +8,7 @@ import signal
 import time
 
 import pytest
-from browsing import WAIT_MS, Visitor
+from browsing import Visitor
 from playwright.sync_api import expect
 from serving import ROOT, Served
 
@@ -30,7 +30,7 @@ def test_a_conversation_survives_the_end_of_the_server_in_mid_answer(chromium, t
     first = Served(tmp_path / "library", PAUSE_S="1.0")
     visitor = Visitor(chromium, first.url)
     visitor.ask("Is it red?")
-    expect(visitor.said()).to_contain_text("It is", timeout=WAIT_MS)
+    expect(visitor.said()).to_contain_text("It is")
     start = time.monotonic()
     code = first.end(sig)
     assert code == (-9 if sig == signal.SIGKILL else 0)
@@ -39,11 +39,11 @@ def test_a_conversation_survives_the_end_of_the_server_in_mid_answer(chromium, t
     second = Served(tmp_path / "library", "--port", first.url.rsplit(":", 1)[1])
     try:
         visitor.open(second.url)  # the page shows again what it had shown, as far as it had come
-        expect(visitor.said()).to_have_text(re.compile(r"^It is.*\(stopped\)$", re.DOTALL), timeout=WAIT_MS)
+        expect(visitor.said()).to_have_text(re.compile(r"^It is.*\(stopped\)$", re.DOTALL))
         visitor.ask("Is it green?")
         visitor.done(2)
         visitor.tab("History")
-        expect(listed(visitor, "Is it red?")).to_have_count(1, timeout=WAIT_MS)
+        expect(listed(visitor, "Is it red?")).to_have_count(1)
     finally:
         second.end()
 
@@ -57,7 +57,7 @@ def test_two_browsers_never_see_each_other(chromium, served):
     for visitor, own, other in ((one, "Is it red?", "Is it green?"), (two, "Is it green?", "Is it red?")):
         expect(visitor.questions).to_have_text([own])
         visitor.tab("History")
-        expect(listed(visitor, own)).to_have_count(1, timeout=WAIT_MS)
+        expect(listed(visitor, own)).to_have_count(1)
         expect(listed(visitor, other)).to_have_count(0)
 
 
@@ -66,13 +66,13 @@ def test_a_new_conversation_starts_empty_even_in_mid_answer(chromium, tmp_path):
     try:
         visitor = Visitor(chromium, server.url)
         visitor.ask("Is it red?")
-        expect(visitor.said()).to_contain_text("It is", timeout=WAIT_MS)
+        expect(visitor.said()).to_contain_text("It is")
         visitor.press("New conversation")
-        expect(visitor.answers).to_have_count(0, timeout=WAIT_MS)
+        expect(visitor.answers).to_have_count(0)
         time.sleep(2)
         expect(visitor.answers).to_have_count(0)
         visitor.press("Show me something red.")
-        expect(visitor.said()).to_contain_text("It is", timeout=WAIT_MS)
+        expect(visitor.said()).to_contain_text("It is")
         expect(visitor.answers).to_have_count(1)
     finally:
         server.end()
@@ -83,13 +83,13 @@ def test_a_question_sent_right_after_new_conversation_is_answered_in_it(chromium
     try:
         visitor = Visitor(chromium, server.url)
         visitor.ask("Is it red?")
-        expect(visitor.said()).to_contain_text("It is", timeout=WAIT_MS)
+        expect(visitor.said()).to_contain_text("It is")
         visitor.press("New conversation")
         visitor.ask("Is it green?")  # nothing is waited for
         visitor.done(1)
         expect(visitor.questions).to_have_text(["Is it green?"])
         visitor.tab("History")
-        expect(listed(visitor, "Is it")).to_have_count(2, timeout=WAIT_MS)
+        expect(listed(visitor, "Is it")).to_have_count(2)
     finally:
         server.end()
 
@@ -103,7 +103,7 @@ def test_a_bad_question_gets_a_sentence_and_stays_in_the_box(chromium, served, t
     path.write_bytes(content)
     visitor = Visitor(chromium, served.url)
     visitor.ask(text, *([path] if content else []))
-    expect(visitor.page.get_by_role("alert")).to_contain_text(said, timeout=WAIT_MS)
+    expect(visitor.page.get_by_role("alert")).to_contain_text(said)
     expect(visitor.page.get_by_role("textbox", name="Your question")).to_have_value(text)
     assert "Traceback" not in "\n".join(served.lines)
 
@@ -151,8 +151,8 @@ def test_a_page_that_lost_its_server_goes_on_once_it_is_back(chromium, tmp_path)
     try:
         assert second.url == first.url
         visitor.page.wait_for_timeout(4_000)  # nobody reloads: the page looks for its server by itself
-        expect(visitor.questions).to_have_text(["Is it red?"], timeout=WAIT_MS)
-        expect(visitor.page.locator(".head[data-ready]")).to_be_attached(timeout=WAIT_MS)
+        expect(visitor.questions).to_have_text(["Is it red?"])
+        expect(visitor.page.locator(".head[data-ready]")).to_be_attached()
         visitor.ask("Is it green?")
         visitor.done(2)
     finally:

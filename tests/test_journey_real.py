@@ -4,7 +4,7 @@ import signal
 from collections.abc import Callable, Iterator
 
 import pytest
-from browsing import WAIT_MS, Visitor
+from browsing import Visitor
 from playwright.sync_api import expect
 from serving import ROOT, Served
 
@@ -38,22 +38,22 @@ def test_a_first_start_answers_about_bundled_and_uploaded_photos_and_remembers(c
     expect(visitor.said()).to_contain_text("cat.jpg")
     visitor.page.get_by_role("button", name="[1] cat - cat.jpg").first.click()
     dialog = visitor.page.get_by_role("dialog")
-    expect(dialog.locator(".stage img")).to_be_visible(timeout=WAIT_MS)
+    expect(dialog.locator(".stage img")).to_be_visible()
     visitor.page.keyboard.press("Escape")
 
     visitor.ask("What is in this photo?", PHOTOS / "coffee.jpg")
     visitor.done()
-    expect(visitor.said()).to_contain_text("cup", timeout=WAIT_MS)
+    expect(visitor.said()).to_contain_text("cup")
 
     visitor.ask("Which one shows a dog?", PHOTOS / "cat.jpg", PHOTOS / "dogs-window.jpg")
     visitor.done()
-    expect(visitor.said()).to_contain_text("dogs-window.jpg", timeout=WAIT_MS)
+    expect(visitor.said()).to_contain_text("dogs-window.jpg")
 
     visitor.tab("Search")
     box = visitor.page.get_by_role("textbox", name="What to look for")
     box.fill("a cup of coffee")
     box.press("Enter")
-    expect(visitor.page.locator(".grid .caption").first).to_contain_text("coffee.jpg", timeout=WAIT_MS)
+    expect(visitor.page.locator(".grid .caption").first).to_contain_text("coffee.jpg")
 
     first.end(signal.SIGKILL)
     second = start(first.url.rsplit(":", 1)[1])
@@ -61,6 +61,6 @@ def test_a_first_start_answers_about_bundled_and_uploaded_photos_and_remembers(c
     assert not any("indexing" in line for line in second.lines)
     visitor.tab("History")
     visitor.page.locator(".past-list button.row").filter(has_text="Is there a cat?").click()
-    expect(visitor.answers.first).to_contain_text("cat.jpg", timeout=WAIT_MS)
+    expect(visitor.answers.first).to_contain_text("cat.jpg")
     assert visitor.hosts() == {second.url.split("/")[2]}
     assert visitor.no_sideways()

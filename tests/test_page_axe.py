@@ -2,7 +2,7 @@
 
 import pytest
 from axe import grave
-from browsing import WAIT_MS, Visitor
+from browsing import Visitor
 from playwright.sync_api import Browser, expect
 
 from ui.words import Words, in_language
@@ -18,7 +18,7 @@ def filled(chromium: Browser, url: str, language: str, scheme: str, width: int) 
     box = visitor.page.get_by_role("textbox", name=words.question)
     box.fill("Is it red green?")
     box.press("Enter")
-    expect(visitor.page.locator(".answered .foot")).to_be_visible(timeout=WAIT_MS)
+    expect(visitor.page.locator(".answered .foot")).to_be_visible()
     return visitor, words
 
 
@@ -52,7 +52,7 @@ def test_nothing_serious_is_found_on_any_tab(chromium, served, language, scheme,
     found = {"ask": grave(visitor.page)}
     visitor.page.get_by_text(words.why).click()
     visitor.page.locator("button.cite").click()
-    expect(visitor.page.get_by_role("dialog")).to_be_visible(timeout=WAIT_MS)
+    expect(visitor.page.get_by_role("dialog")).to_be_visible()
     found["dialog"] = grave(visitor.page)
     visitor.page.keyboard.press("Escape")
     for name in TABS[1:]:
@@ -61,7 +61,7 @@ def test_nothing_serious_is_found_on_any_tab(chromium, served, language, scheme,
             box = visitor.page.get_by_role("textbox", name=words.search_label)
             box.fill("red green")
             box.press("Enter")
-            expect(visitor.page.locator(".grid .caption").first).to_be_visible(timeout=WAIT_MS)
+            expect(visitor.page.locator(".grid .caption").first).to_be_visible()
         visitor.page.wait_for_timeout(500)  # what a tab fetches when it is opened
         found[name] = grave(visitor.page)
         assert visitor.no_sideways(), name

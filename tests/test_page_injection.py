@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from browsing import WAIT_MS, Visitor
+from browsing import Visitor
 from fakes import picture
 from nasty import TEXTS
 from playwright.sync_api import expect
@@ -31,7 +31,7 @@ def test_a_nasty_text_stays_a_text_everywhere(visitor, n, tmp_path):
     picture("white").save(upload)  # a colour that no photo has
     visitor.tab("Ask")
     visitor.press("New conversation")
-    expect(visitor.answers).to_have_count(0, timeout=WAIT_MS)
+    expect(visitor.answers).to_have_count(0)
     visitor.expected = 1
     visitor.ask(f"nasty{n} {text}", upload)  # a question, an answer, a check, a label, a file's name, a note
     visitor.done()
@@ -42,16 +42,16 @@ def test_a_nasty_text_stays_a_text_everywhere(visitor, n, tmp_path):
     visitor.page.locator("button.cite").first.hover()
     visitor.page.locator("button.cite").first.click()
     dialog = visitor.page.get_by_role("dialog")
-    expect(dialog.locator(".passage")).to_contain_text(shown, timeout=WAIT_MS)
+    expect(dialog.locator(".passage")).to_contain_text(shown)
     visitor.page.keyboard.press("Escape")
     visitor.tab("Search")
     box = visitor.page.get_by_role("textbox", name="What to look for")
     box.fill(f"nasty{n} {text}")
     box.press("Enter")
-    expect(visitor.page.locator(".grid .caption").first).to_be_visible(timeout=WAIT_MS)
+    expect(visitor.page.locator(".grid .caption").first).to_be_visible()
     visitor.page.locator(".grid button.look").first.hover()
     visitor.tab("History")  # the title is the question
-    expect(visitor.page.get_by_text(f"nasty{n} ").locator("visible=true").first).to_be_visible(timeout=WAIT_MS)
+    expect(visitor.page.get_by_text(f"nasty{n} ").locator("visible=true").first).to_be_visible()
     assert is_safe(visitor)
 
 

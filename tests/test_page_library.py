@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from axe import grave
-from browsing import WAIT_MS, Visitor, chromium_of
+from browsing import Visitor, chromium_of
 from fakes import picture
 from made_files import pdf_bytes
 from playwright.sync_api import Browser, Locator, expect
@@ -20,7 +20,6 @@ from ui.words import ENGLISH, in_language
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 NASTY = "${window.hit=1}{{7}}<img src=x onerror=hit=1>.png"  # a file's name
 COLOURS = ("red", "green", "blue", "yellow", "orange", "purple")
-expect.set_options(timeout=WAIT_MS)
 
 
 @pytest.fixture(scope="module")

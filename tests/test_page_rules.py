@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from axe import grave
-from browsing import WAIT_MS, Visitor
+from browsing import Visitor
 from playwright.sync_api import expect
 from serving import ROOT, Served, serving
 
@@ -14,7 +14,6 @@ from ui.words import ENGLISH, Words, in_language
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 BARE = 200
 WARN, NOTE = 'near(cup, laptop) -> warn "<b>careful</b>"', 'exist(cup) and not exist(laptop) -> note "no laptop"'
-expect.set_options(timeout=WAIT_MS)
 
 
 @pytest.fixture(scope="module")

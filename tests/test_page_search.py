@@ -42,7 +42,7 @@ def visitor(chromium, served) -> Iterator[Visitor]:
 def search(page: Page, text: str, *files: Path) -> None:
     if files:
         page.locator(".search-box input[type=file]").set_input_files([str(file) for file in files])
-        expect(page.locator(".search-box .thumbnail-item")).to_have_count(len(files), timeout=WAIT_MS)
+        expect(page.locator(".search-box .thumbnail-item")).to_have_count(len(files))
     box = page.get_by_role("textbox", name="What to look for")
     box.fill(text)
     box.press("Enter")
@@ -53,7 +53,7 @@ def tiles(page: Page) -> Locator:
 
 
 def first(page: Page, name: str | re.Pattern[str]) -> None:
-    expect(page.locator("ul.grid .caption").first).to_have_text(name, timeout=WAIT_MS)
+    expect(page.locator("ul.grid .caption").first).to_have_text(name)
 
 
 def pick(page: Page, n: int) -> None:
@@ -69,22 +69,22 @@ def to_the_end(page: Page) -> int:
         if page.get_by_text("That is all").is_visible():
             break
         page.wait_for_timeout(200)
-    expect(page.get_by_text(re.compile(r"^That is all: \d+\.$"))).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text(re.compile(r"^That is all: \d+\.$"))).to_be_visible()
     return tiles(page).count()
 
 
 def test_a_first_visit_offers_searches_and_one_click_makes_one(visitor):
     page = visitor.page
     visitor.press("red fruit")
-    expect(page.get_by_role("textbox", name="What to look for")).to_have_value("red fruit", timeout=WAIT_MS)
-    expect(tiles(page)).to_have_count(24, timeout=WAIT_MS)
-    expect(page.get_by_role("status").filter(has_text="% needed")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_role("textbox", name="What to look for")).to_have_value("red fruit")
+    expect(tiles(page)).to_have_count(24)
+    expect(page.get_by_role("status").filter(has_text="% needed")).to_be_visible()
 
 
 def test_more_come_while_one_scrolls_until_there_are_no_more(visitor):
     page = visitor.page
     search(page, "green")
-    expect(tiles(page)).to_have_count(24, timeout=WAIT_MS)
+    expect(tiles(page)).to_have_count(24)
     pick(page, 1)
     names = page.locator("ul.grid .caption").all_text_contents()
     num = to_the_end(page)
@@ -102,9 +102,9 @@ def test_more_come_also_when_the_button_is_pressed(visitor):
     page = visitor.page
     page.evaluate("IntersectionObserver.prototype.observe = () => {}")  # nothing comes by itself
     search(page, "green")
-    expect(tiles(page)).to_have_count(24, timeout=WAIT_MS)
+    expect(tiles(page)).to_have_count(24)
     page.get_by_role("button", name="Show more").press("Enter")
-    expect(tiles(page)).to_have_count(48, timeout=WAIT_MS)
+    expect(tiles(page)).to_have_count(48)
 
 
 def test_the_grid_is_used_with_the_keyboard_alone(visitor):
@@ -131,7 +131,7 @@ def test_the_grid_is_used_with_the_keyboard_alone(visitor):
     page.keyboard.press("End")
     expect(tiles(page).nth(23)).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("dialog")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
     expect(tiles(page).nth(23)).to_be_focused()
 
@@ -140,7 +140,7 @@ def test_boxes_appear_under_the_pointer_and_with_the_focus(visitor):
     page = visitor.page
     search(page, "red")
     boxed = page.locator("ul.grid li").filter(has=page.locator(".box")).first
-    expect(boxed.locator(".box")).to_have_css("opacity", "0", timeout=WAIT_MS)
+    expect(boxed.locator(".box")).to_have_css("opacity", "0")
     boxed.hover()
     expect(boxed.locator(".box")).to_have_css("opacity", "1")
     page.mouse.move(0, 0)
@@ -151,7 +151,7 @@ def test_boxes_appear_under_the_pointer_and_with_the_focus(visitor):
 def test_what_is_selected_is_asked_about_copied_and_exported(visitor):
     page = visitor.page
     search(page, "yellow")
-    expect(tiles(page)).to_have_count(24, timeout=WAIT_MS)
+    expect(tiles(page)).to_have_count(24)
     names = page.locator("ul.grid .caption").all_text_contents()
     for n in (0, 2):
         pick(page, n)
@@ -168,10 +168,10 @@ def test_what_is_selected_is_asked_about_copied_and_exported(visitor):
     rows = list(csv.DictReader(io.StringIO(archive.read("found.csv").decode("utf-8-sig"))))
     assert [row["path"] for row in rows] == copied
     assert [archive.read(row["file"]) for row in rows] == [Path(path).read_bytes() for path in copied]
-    expect(page.get_by_text("2 packed")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text("2 packed")).to_be_visible()
 
     visitor.press("Ask about these")
-    expect(page.locator(".box .thumbnail-item").locator("visible=true")).to_have_count(2, timeout=WAIT_MS)
+    expect(page.locator(".box .thumbnail-item").locator("visible=true")).to_have_count(2)
     expect(page.get_by_role("tab", name="Ask")).to_have_attribute("aria-selected", "true")
 
 
@@ -187,48 +187,48 @@ def test_all_shown_are_selected_too_many_to_ask_and_let_go(visitor):
     expect(page.locator(".pick:checked")).to_have_count(0)
     pick(page, 0)
     search(page, "black")  # another search chooses anew
-    expect(page.locator(".pick:checked")).to_have_count(0, timeout=WAIT_MS)
+    expect(page.locator(".pick:checked")).to_have_count(0)
 
 
 def test_filters_stand_in_the_box_search_again_are_told_and_can_be_cleared(visitor):
     page = visitor.page
     box, kind = page.get_by_role("textbox", name="What to look for"), page.get_by_role("combobox", name="Kind")
     search(page, "orange")
-    expect(tiles(page)).to_have_count(24, timeout=WAIT_MS)
+    expect(tiles(page)).to_have_count(24)
     page.get_by_role("button", name="Filters").first.click()
     kind.click()
     page.get_by_role("option", name="Documents").click()
-    expect(page.get_by_text("Nothing found. Try other words, or another picture.")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text("Nothing found. Try other words, or another picture.")).to_be_visible()
     expect(page.get_by_text("Only what the filters allow.")).to_be_visible()
     expect(box).to_have_value("orange is:document")
     page.get_by_role("button", name="Take is:document out of the search").press("Enter")
-    expect(tiles(page)).to_have_count(24, timeout=WAIT_MS)
+    expect(tiles(page)).to_have_count(24)
     expect(box).to_have_value("orange")
-    expect(kind).to_have_value("Any", timeout=WAIT_MS)
+    expect(kind).to_have_value("Any")
 
     since = page.get_by_role("textbox", name="Taken from")
     since.fill("soon")
     since.press("Enter")
-    expect(page.get_by_role("alert").filter(has_text="soon is no date")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_role("alert").filter(has_text="soon is no date")).to_be_visible()
     expect(tiles(page)).to_have_count(24)  # what was there stays
     page.get_by_role("button", name="Clear filters").first.click()
-    expect(since).to_have_value("", timeout=WAIT_MS)
-    expect(page.get_by_role("alert")).to_have_count(0, timeout=WAIT_MS)
+    expect(since).to_have_value("")
+    expect(page.get_by_role("alert")).to_have_count(0)
     page.get_by_role("button", name="red", exact=True).click()
-    expect(box).to_have_value("orange colour:red", timeout=WAIT_MS)
+    expect(box).to_have_value("orange colour:red")
     box.press_sequentially(" type:png")
-    expect(page.locator(".chips li")).to_have_count(2, timeout=WAIT_MS)
+    expect(page.locator(".chips li")).to_have_count(2)
     expect(page.get_by_role("button", name="red", exact=True)).to_have_attribute("aria-pressed", "true")
 
 
 def test_results_are_sorted_by_name_and_best_first_again(visitor):
     page = visitor.page
     search(page, "purple")
-    expect(tiles(page)).to_have_count(24, timeout=WAIT_MS)
+    expect(tiles(page)).to_have_count(24)
     best = page.locator("ul.grid .caption").all_text_contents()
     page.get_by_role("combobox", name="Sort").click()
     page.get_by_role("option", name="By name").click()
-    expect(page.get_by_text(re.compile(r"nearest, by name\."))).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text(re.compile(r"nearest, by name\."))).to_be_visible()
     names = page.locator("ul.grid .caption").all_text_contents()
     assert names == sorted(names)
     page.get_by_role("combobox", name="Sort").click()
@@ -247,7 +247,7 @@ def test_a_picture_is_searched_with_and_without_words_and_more_like_a_result(vis
     dialog = page.get_by_role("dialog")
     name = dialog.get_by_role("heading", level=2).inner_text()
     dialog.get_by_role("button", name="More like this").click()
-    expect(page.get_by_text(re.compile(r"^Like \[1\]"))).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text(re.compile(r"^Like \[1\]"))).to_be_visible()
     expect(page.locator("ul.grid .caption").first).not_to_have_text(name)
 
 
@@ -266,13 +266,13 @@ def test_a_phone_searches_scrolls_opens_and_turns(chromium, served):
     page = visitor.page
     visitor.tab("Search")
     search(page, "green")
-    expect(tiles(page)).to_have_count(24, timeout=WAIT_MS)
+    expect(tiles(page)).to_have_count(24)
     assert visitor.no_sideways()
     tiles(page).nth(1).tap()
     title = page.get_by_role("dialog").get_by_role("heading", level=2)
-    expect(title).to_contain_text("[2]", timeout=WAIT_MS)
+    expect(title).to_contain_text("[2]")
     page.keyboard.press("ArrowRight")
-    expect(title).to_contain_text("[3]", timeout=WAIT_MS)
+    expect(title).to_contain_text("[3]")
     page.get_by_role("dialog").get_by_role("button", name="Close").tap()
     page.wait_for_timeout(500)  # two taps at once are a double tap, which is no press
     page.locator(".pick").first.tap()
@@ -295,7 +295,7 @@ def test_axe_finds_nothing_grave_among_results_that_are_chosen(chromium, served,
     visitor.tab("Search")
     assert grave(page) == []
     search(page, "zeppelin")
-    expect(page.get_by_text("Nothing found that is certain")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text("Nothing found that is certain")).to_be_visible()
     page.get_by_role("button", name="Filters").first.click()
     pick(page, 0)
     tiles(page).nth(1).focus()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from axe import grave
-from browsing import WAIT_MS, Visitor
+from browsing import Visitor
 from chat_server import chat_server
 from fakes import picture
 from playwright.sync_api import Locator, expect
@@ -28,7 +28,7 @@ def served(tmp_path_factory) -> Iterator[Served]:
 def visitor(chromium, served) -> Iterator[Visitor]:
     visitor = Visitor(chromium, served.url, photos=None, permissions=["clipboard-read", "clipboard-write"])
     visitor.tab(ENGLISH.settings)
-    expect(shown(visitor, "dl.facts")).to_be_visible(timeout=WAIT_MS)
+    expect(shown(visitor, "dl.facts")).to_be_visible()
     yield visitor
     assert visitor.errors == []
     visitor.context.close()
@@ -44,7 +44,7 @@ def number(visitor: Visitor, label: str) -> Locator:
 
 
 def told(visitor: Visitor, text: str) -> None:
-    expect(shown(visitor, "[role=status], [role=alert]").filter(has_text=text).first).to_be_visible(timeout=WAIT_MS)
+    expect(shown(visitor, "[role=status], [role=alert]").filter(has_text=text).first).to_be_visible()
 
 
 def kept(served: Served) -> str:
@@ -140,16 +140,16 @@ def test_theme_language_and_a_report_without_private_things(visitor, served):
     assert str(served.data) not in report
     expect(shown(visitor, "dl.facts")).to_contain_text(str(served.data))
     looks.get_by_role("button", name="中文").click()
-    expect(visitor.page.get_by_role("tab", name=CHINESE.settings)).to_be_visible(timeout=WAIT_MS)
+    expect(visitor.page.get_by_role("tab", name=CHINESE.settings)).to_be_visible()
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
 def test_the_tab_has_no_serious_barrier_and_fits_the_window(chromium, served, scheme, width):
     visitor = Visitor(chromium, served.url, width=width, photos=None, color_scheme=scheme, bypass_csp=True)
     visitor.tab(ENGLISH.settings)
-    expect(shown(visitor, "dl.facts")).to_be_visible(timeout=WAIT_MS)
+    expect(shown(visitor, "dl.facts")).to_be_visible()
     visitor.page.get_by_label(ENGLISH.set_lm_server).check()
-    expect(visitor.page.get_by_label(ENGLISH.set_url)).to_be_visible(timeout=WAIT_MS)
+    expect(visitor.page.get_by_label(ENGLISH.set_url)).to_be_visible()
     visitor.page.get_by_role("button", name=ENGLISH.empty_all).first.click()
     assert grave(visitor.page) == []
     assert visitor.no_sideways()
@@ -161,7 +161,7 @@ def test_everything_is_deleted_after_the_words_were_typed(visitor, served, tmp_p
     visitor.tab(ENGLISH.library)
     visitor.page.get_by_label(ENGLISH.add_path).fill(str(tmp_path / "red.png"))
     visitor.page.get_by_label(ENGLISH.add_path).press("Enter")
-    expect(visitor.page.locator("header.head")).to_contain_text("1 file", timeout=WAIT_MS)
+    expect(visitor.page.locator("header.head")).to_contain_text("1 file")
     visitor.tab(ENGLISH.settings)
     visitor.press(ENGLISH.empty_all, exact=False)  # opens the fold
     word = visitor.page.get_by_label(ENGLISH.empty_sure)
@@ -172,7 +172,7 @@ def test_everything_is_deleted_after_the_words_were_typed(visitor, served, tmp_p
     word.fill(ENGLISH.empty_word)
     delete.click()
     told(visitor, ENGLISH.emptied)
-    expect(visitor.page.locator("header.head")).to_contain_text("0 files", timeout=WAIT_MS)
+    expect(visitor.page.locator("header.head")).to_contain_text("0 files")
     assert (tmp_path / "red.png").exists()
 
 
@@ -182,7 +182,7 @@ def test_what_the_environment_fixes_is_disabled_and_says_how_to_change_it(chromi
     try:
         visitor = Visitor(chromium, server.url, photos=None)
         visitor.tab(ENGLISH.settings)
-        expect(visitor.page.get_by_text("DEEPSEEK_MM_RAG__NUM_REGIONS")).to_be_visible(timeout=WAIT_MS)
+        expect(visitor.page.get_by_text("DEEPSEEK_MM_RAG__NUM_REGIONS")).to_be_visible()
         expect(number(visitor, ENGLISH.set_regions)).to_be_disabled()
         expect(number(visitor, ENGLISH.set_certainty)).to_be_enabled()
     finally:

@@ -35,14 +35,14 @@ def test_what_is_sent_while_the_stream_is_being_closed_is_answered(chromium, ser
     page.set_default_timeout(WAIT_MS)
     page.add_init_script(LATE_NEWS.replace("KIND", "close_stream"))
     page.goto(served.url)
-    expect(page.locator(".head[data-ready]")).to_be_attached(timeout=WAIT_MS)
+    expect(page.locator(".head[data-ready]")).to_be_attached()
     page.get_by_role("tab", name="Search").click()
     box = page.get_by_role("textbox", name="What to look for")
     for n, (colour, name) in enumerate([("red", "kite"), ("green", "grass")] * 2):
         box.fill(colour)
         box.press("Enter")
         found = page.locator("ul.grid li").filter(has_text=f"{name}.jpg")
-        expect(found, f"the search number {n} is answered").to_have_count(1, timeout=WAIT_MS)
+        expect(found, f"the search number {n} is answered").to_have_count(1)
 
 
 def test_a_photo_that_was_closed_stays_closed_when_the_end_of_its_event_says_it_again(chromium, served, tmp_path):
@@ -53,13 +53,13 @@ def test_a_photo_that_was_closed_stays_closed_when_the_end_of_its_event_says_it_
     visitor.page.evaluate("() => {" + LATE_NEWS.replace("KIND", "process_completed") + "}")
     dialog, cited = visitor.page.get_by_role("dialog"), visitor.page.locator("button.cite").first
     cited.click()
-    expect(dialog).to_be_visible(timeout=WAIT_MS)
+    expect(dialog).to_be_visible()
     visitor.page.keyboard.press("Escape")
-    expect(dialog).to_be_hidden(timeout=WAIT_MS)
+    expect(dialog).to_be_hidden()
     visitor.page.wait_for_timeout(4000)  # the late news is through
     expect(dialog).to_be_hidden()
     cited.click()
-    expect(dialog).to_be_visible(timeout=WAIT_MS)
+    expect(dialog).to_be_visible()
     assert visitor.errors == []
 
 
@@ -81,7 +81,7 @@ def test_the_box_is_empty_after_a_question_whose_views_all_come_at_once(chromium
         photo = tmp_path / f"{n}.png"
         picture("white").save(photo)
         visitor.press("New conversation")
-        expect(visitor.answers).to_have_count(0, timeout=WAIT_MS)
+        expect(visitor.answers).to_have_count(0)
         visitor.ask("What is white?", photo)
         visitor.done()
         expect(visitor.page.locator(".box .thumbnail-item")).to_have_count(0)

@@ -40,8 +40,17 @@ def shot(
     sides = f' width="{size[0]}" height="{size[1]}"' if all(size) else ""
     name = escape(", ".join(filter(None, (region.label, named(region, words)))))
     boxes = "".join(box(mark, size) for mark in marks)
-    lazy = "" if large else ' loading="lazy"'
-    return f'<span class="shot"><img src="{address}" alt="{name}"{sides}{lazy} decoding="async">{over}{boxes}</span>'
+    lazy, room = ("", room_of(size)) if large else (' loading="lazy"', "")
+    photo = f'<img src="{address}" alt="{name}"{sides}{lazy} decoding="async">'
+    return f'<span class="shot"{room}>{photo}{over}{boxes}</span>'
+
+
+def room_of(size: tuple[int, int]) -> str:
+    """The sides of the large picture as a style attribute: its place is kept before it has come."""
+    if not all(size):
+        return ""
+    scale = min(1.0, LARGE_PX / max(size))
+    return f' style="--wide:{max(1, round(size[0] * scale))};--high:{max(1, round(size[1] * scale))}"'
 
 
 def sides_of(pictures: Pictures, region: Region) -> tuple[int, int]:

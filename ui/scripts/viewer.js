@@ -108,7 +108,9 @@ dialog.addEventListener("pointerdown", (event) => {
 dialog.addEventListener("pointermove", (event) => {
   if (!from) return;
   const [x, y] = at(event);
-  drawn = [Math.min(x, from[0]), Math.min(y, from[1]), Math.max(x, from[0]), Math.max(y, from[1])];
+  const box = [Math.min(x, from[0]), Math.min(y, from[1]), Math.max(x, from[0]), Math.max(y, from[1])];
+  if (box[2] - box[0] < 0.01 || box[3] - box[1] < 0.01) return;  // a click is no box: the one before it stays
+  drawn = box;
   show();
 });
 dialog.addEventListener("pointerup", () => { from = null; });
