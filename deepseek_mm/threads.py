@@ -7,11 +7,16 @@ spinning ones take the cores from those that still have to work, and a search ta
 pay, as for a picture, those that wait sleep: `app.py` and the command line set OMP_WAIT_POLICY, read when torch comes.
 """
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
+from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController, threadpool_limits
+
+Result = TypeVar("Result")
 
 FEW = 4  # of which each layer takes no longer than waking a thread
 
@@ -33,6 +38,33 @@ def alone() -> Iterator[None]:
 def alone_with(rows: int) -> AbstractContextManager[None]:
     """`alone` for a few texts, or for what is small and made of a few pictures; everybody for more."""
     return alone() if rows <= FEW else nullcontext()
+
+
+@contextmanager
+def beside(work: Callable[[], Result], *, rows: int) -> Iterator[Callable[[], Result]]:
+    """Another thread does the work meanwhile, and what is given waits for its result.
+
+    For few rows, where one thread works `alone` and leaves a core. With many, which keep every core busy, and on one
+    core the work is done when its result is asked for.
+    """
+    if rows > FEW or num_cores() < 2:
+        yield work
+        return
+    future = _helpers().submit(work)
+    try:
+        yield future.result
+    finally:
+        wait([future])
+
+
+def num_cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def _helpers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(num_cores(), thread_name_prefix="beside")
 
 
 @cache

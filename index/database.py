@@ -21,6 +21,7 @@ from sqlalchemy import URL, Connection, Engine, PoolProxiedConnection, create_en
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from index.begin import WRITES, begin
 from index.errors import IndexProblem, StoreBusy, StoreDamaged, StoreFull, StoreReadOnly, StoreTooNew
 from index.exchange import copy_database, empty_log, exchange_database
 from index.words import teach
@@ -46,8 +47,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         _check_place(path)
-        readers = _engine(path)
-        self._readers, self._writers = readers, readers.execution_options(writes=True)
+        self._engine = _engine(path)
         self._own = Own()
         self._turn = Lock()  # SQLite lets writers wait by polling; within one process a lock is fair
         try:
@@ -62,7 +62,7 @@ class Database:
         if self._own.session is not None:
             yield self._own.session
             return
-        with _explained(self.path), Session(self._readers, info={NOTES: {}}) as session:
+        with _explained(self.path), Session(self._engine, info={NOTES: {}}) as session:
             yield session
 
     @contextmanager
@@ -84,8 +84,8 @@ class Database:
 
         With `synced` it outlives a power cut as well.
         """
-        engine = self._writers.execution_options(synced=synced)
-        with self._turn, _explained(self.path), Session(engine) as session, session.begin():
+        with self._turn, _explained(self.path), Session(self._engine) as session, session.begin():
+            session.connection(execution_options=WRITES | {"synced": synced})
             yield session
 
     def copy_to(self, path: Path) -> None:
@@ -105,15 +105,15 @@ class Database:
 
     def close(self) -> None:
         """Let go of the file."""
-        self._readers.dispose()
+        self._engine.dispose()
 
     def _prepare(self) -> None:
         with _explained(self.path):
-            with self._readers.connect() as connection:
+            with self._engine.connect() as connection:
                 current = _version(connection, self.path)
             if current != _head():
-                _switch_to_wal(self._readers)
-                with self._writers.begin() as connection:
+                _switch_to_wal(self._engine)
+                with self._engine.execution_options(**WRITES).begin() as connection:
                     _upgrade(connection)
 
 
@@ -149,11 +149,9 @@ def _engine(path: Path) -> Engine:
         teach(connection)
 
     @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        options = connection.get_execution_options()
-        # with NORMAL a power cut may undo the last transactions, but never tear one
-        connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if options.get('synced') else 'NORMAL'}")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")
+    def begun(connection: Connection) -> None:
+        # where it is not synced a power cut may undo the last transactions, but never tear one
+        begin(connection, synced=bool(connection.get_execution_options().get("synced")))
 
     return engine
 

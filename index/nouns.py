@@ -59,7 +59,7 @@ def rows_of(session: Session, query: Executable, ids: Iterable[int]) -> Sequence
 def regions_by(session: Session, column: Literal["id", "source_id"], ids: Iterable[int]) -> list[Region]:
     """The regions with these ids, or of these sources, in no order, with all that belongs to them."""
     rows = rows_of(session, REGIONS[column], ids)
-    sources = _sources(session, {row[1] for row in rows})
+    sources = sources_by(session, {row[1] for row in rows})
     labels = _labels(session, [row[0] for row in rows])
     symbols = _symbols(session, [row[0] for row in rows if row[2] in SPLIT])
     return [_region(row, sources[row[1]], labels.get(row[0], ()), symbols.get(row[0])) for row in rows]
@@ -81,9 +81,14 @@ def _region(row: Sequence[Any], source: Source, labels: tuple[Label, ...], symbo
     )
 
 
-def _sources(session: Session, ids: Iterable[int]) -> dict[int, Source]:
-    rows = rows_of(session, SOURCES, sorted(ids))
-    return {row[0]: Source(id=row[0], **dict(zip(SOURCE_FIELDS, row[1:], strict=True))) for row in rows}
+def source_of(row: Sequence[Any]) -> Source:
+    """The noun for what SOURCE_COLUMNS hold."""
+    return Source(id=row[0], **dict(zip(SOURCE_FIELDS, row[1:], strict=True)))
+
+
+def sources_by(session: Session, ids: Iterable[int]) -> dict[int, Source]:
+    """The sources with these ids that exist, by id."""
+    return {row[0]: source_of(row) for row in rows_of(session, SOURCES, sorted(ids))}
 
 
 def _labels(session: Session, ids: Sequence[int]) -> dict[int, tuple[Label, ...]]:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import ColumnElement, Select, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, delete, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from index import nouns, queries
@@ -21,17 +21,26 @@ from index.vectors import Floats
 
 ARCHIVE = "!"  # ends an archive's name where a path goes on inside it: "/abs/a.zip!/inner/b.jpg"
 Stamped = Select[str, int, int, str]  # path, size, time, digest
+AT = select(*nouns.SOURCE_COLUMNS).where(SourceRow.path == bindparam("path"))
+PLACE = (PlaceRow.source_id, PlaceRow.size_bytes, PlaceRow.modified_ns)
+PLACE_AT = select(*PLACE).where(PlaceRow.path == bindparam("path"))
+TWINS = select(SourceRow.id).where(SourceRow.digest == bindparam("digest"), SourceRow.id != bindparam("id")).limit(1)
+KNOWN = text("""
+    WITH wanted AS (SELECT value FROM json_each(:paths))
+    SELECT EXISTS (SELECT 1 FROM sources WHERE path IN wanted) OR EXISTS (SELECT 1 FROM places WHERE path IN wanted)
+""")
 
 
 def source_at(session: Session, path: str) -> Source | None:
     """The source with these bytes, with the path, size and time of the place that was asked for."""
-    row = session.scalar(select(SourceRow).where(SourceRow.path == path))
+    connection = session.connection()
+    row = connection.execute(AT, {"path": path}).first()
     if row is not None:
-        return nouns.to_source(row)
-    place = session.get(PlaceRow, path)
+        return nouns.source_of(row)
+    place = connection.execute(PLACE_AT, {"path": path}).first()
     if place is None:
         return None
-    source = nouns.to_source(session.get_one(SourceRow, place.source_id))
+    (source,) = nouns.sources_by(session, [place.source_id]).values()
     return replace(source, path=path, size_bytes=place.size_bytes, modified_ns=place.modified_ns)
 
 
@@ -126,11 +135,14 @@ def add(session: Session, place: PlaceRow) -> bool:
     return True
 
 
-def inherit(session: Session, heir: SourceRow) -> None:
+def inherit(session: Session, heir: Source) -> None:
     """Let a new source, which carries its path already, stand for all others of its collection with the same bytes."""
+    known = {"digest": heir.digest, "id": heir.id}
+    if not heir.digest or session.connection().execute(TWINS, known).first() is None:
+        return
     group = queries.of_collection(queries.group_of(heir.collection))
     same = (SourceRow.digest == heir.digest, group, SourceRow.id != heir.id)
-    others = session.scalars(select(SourceRow).where(*same)).all() if heir.digest else []
+    others = session.scalars(select(SourceRow).where(*same)).all()
     for other in others:
         session.execute(update(PlaceRow).where(PlaceRow.source_id == other.id).values(source_id=heir.id))
         place = {"size_bytes": other.size_bytes, "modified_ns": other.modified_ns}
@@ -142,6 +154,8 @@ def inherit(session: Session, heir: SourceRow) -> None:
 
 def forget(session: Session, paths: Sequence[str]) -> int:
     """Forget these paths, and with its last path a source; returns how many paths were known."""
+    if not session.connection().execute(KNOWN, {"paths": json.dumps(list(paths))}).scalar_one():
+        return 0
     wanted = among(paths)
     known = session.scalars(delete(PlaceRow).where(PlaceRow.path.in_(wanted)).returning(PlaceRow.path)).all()
     bare = session.scalars(select(SourceRow).where(SourceRow.path.in_(wanted))).all()

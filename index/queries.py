@@ -4,6 +4,7 @@ import json
 import os
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from index.nouns import IDS, SOURCE_FIELDS, SYMBOL_FIELDS, among, regions_by, rows_of, to_source
 from index.region import LIBRARY, UPLOADS, Counts, Filter, LabelCount, Order, Region, Source, Symbol
-from index.tables import CallRow, LabelRow, MarkRow, PlaceRow, RegionRow, SourceRow, SymbolRow, VectorRow
+from index.tables import CallRow, LabelRow, MarkRow, PlaceRow, RegionRow, SourceRow, SymbolRow, VectorRow, sort_keys
 from index.vectors import Floats, Ints, Rows
 from index.words import phrase_match
 
@@ -36,6 +37,7 @@ STORED = np.dtype("<f4")  # how a number of a vector lies on disk, on any machin
 LABELLED = "SELECT json_group_array(region_id) FROM labels WHERE name = ?"
 READ_ROWS = 8192  # vectors fetched in one piece
 VECTORS: Executable = select(VectorRow.region_id, VectorRow.data).where(VectorRow.region_id.in_(IDS))
+SOURCE, *ROWS = (insert(table) for table in (SourceRow, RegionRow, VectorRow, LabelRow, SymbolRow, CallRow))
 ORDERS: dict[Order, tuple[ColumnElement[Any], ...]] = {  # equals by id
     "added": (SourceRow.id.desc(),),
     "newest": (SourceRow.dated_us.desc(), SourceRow.id.desc()),
@@ -260,10 +262,11 @@ def numbers(session: Session, column: InstrumentedAttribute[str], where: Filter)
     return {name: count for name, count in session.execute(query.order_by(sources.desc(), column)) if name}
 
 
-def source_row(source: Source) -> SourceRow:
-    """A new row for the noun."""
+def add_source(session: Session, source: Source) -> Source:
+    """A new row for the noun, which comes back with its id."""
     values: dict[str, Any] = {name: getattr(source, name) for name in SOURCE_FIELDS}
-    return SourceRow(**values)
+    values |= sort_keys(source.path, source.taken_at, source.modified_ns)
+    return replace(source, id=session.connection().execute(SOURCE, values).lastrowid)
 
 
 def add_regions(session: Session, source_id: int, regions: Sequence[Region], vectors_ND: Floats) -> None:
@@ -287,10 +290,10 @@ def add_regions(session: Session, source_id: int, regions: Sequence[Region], vec
         for region_id, symbol in symbols
         for place, name in enumerate(symbol.calls)
     ]
-    tables = ((RegionRow, rows), (VectorRow, vectors), (LabelRow, labels), (SymbolRow, names), (CallRow, calls))
-    for table, values in tables:
+    connection = session.connection()
+    for table, values in zip(ROWS, (rows, vectors, labels, names, calls), strict=True):
         if values:
-            session.execute(insert(table), values)
+            connection.execute(table, values)
 
 
 def called(symbol: Symbol | None) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Self
 from numpy.typing import NDArray
 from sqlalchemy import insert, update
 
-from index import aside, check, health, nouns, places, queries, words
+from index import aside, check, health, places, queries, words
 from index.check import Problem
 from index.database import Database
 from index.errors import BadPath, SpaceMismatch, StoreBusy
@@ -65,13 +65,11 @@ class RegionStore(StoreReader):
         _check_text(source.path)
         with self._database.writing() as session:
             places.forget(session, [source.path])
-            row = queries.source_row(source)
-            session.add(row)
-            session.flush()
-            session.add_all(MarkRow(source_id=row.id, name=mark) for mark in marks)
-            queries.add_regions(session, row.id, regions, vectors_ND)
-            places.inherit(session, row)
-            return nouns.to_source(row)
+            stored = queries.add_source(session, source)
+            session.add_all(MarkRow(source_id=stored.id, name=mark) for mark in marks)
+            queries.add_regions(session, stored.id, regions, vectors_ND)
+            places.inherit(session, stored)
+            return stored
 
     def extend(self, source_id: int, regions: Sequence[Region], vectors_ND: NDArray[Any], *, mark: str) -> bool:
         """Add regions that a later pass found, and note in the same transaction that the pass `mark` is done.

@@ -1,12 +1,11 @@
 """What all peers share: made-up tokens, and the time that others did not disturb."""
 
-import os
 import time
 from contextlib import suppress
 
 import torch
 
-from deepseek_mm.bench.peer import fastest_s, made_up, num_cores, torch_threads
+from deepseek_mm.bench.peer import fastest_s, made_up, torch_threads
 
 
 def test_made_up_tokens_are_words_that_do_not_repeat_within_the_vocabulary():
@@ -31,12 +30,3 @@ def test_torch_has_so_many_threads_meanwhile_and_as_many_as_before_afterwards():
         raise KeyError
     assert seen == [before + 1]
     assert torch.get_num_threads() == before
-
-
-def test_cores_are_those_that_this_process_may_use():
-    allowed = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(allowed)})
-    try:
-        assert num_cores() == 1
-    finally:
-        os.sched_setaffinity(0, allowed)

@@ -20,6 +20,13 @@ def test_vectors_have_length_one_and_the_width_of_the_space(head):
     torch.testing.assert_close(text.norm(dim=-1), torch.ones(5))
 
 
+def test_a_picture_and_its_cells_in_one_go_are_those_of_a_pass_each(head):
+    cells = torch.randn(3, 81, 16)
+    vector_BD, cell_BPD = head.both(cells)
+    torch.testing.assert_close(vector_BD, head(cells))
+    torch.testing.assert_close(cell_BPD, head.cells(cells))
+
+
 def test_a_cover_of_everything_is_no_cover(head):
     cells = torch.randn(2, 81, 16)
     torch.testing.assert_close(head(cells, torch.ones(2, 81)), head(cells))

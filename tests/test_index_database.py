@@ -158,7 +158,7 @@ def test_vectors_of_512_take_at_most_half_as_much_again_on_disk(tmp_path):
 def test_many_readers_at_once_keep_their_connections_for_the_next_time(folder):
     opened = []
     with open_store(folder) as store:
-        event.listen(store._database._readers, "connect", lambda *_: opened.append(1))
+        event.listen(store._database._engine, "connect", lambda *_: opened.append(1))
         for _ in range(3):
             together = Barrier(HELD)
 

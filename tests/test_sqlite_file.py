@@ -124,6 +124,17 @@ def test_only_a_hasty_session_may_skip_the_sync(path, songs, options, level):
         assert session.scalar(text("PRAGMA synchronous")) == level  # 1 normal, 2 full
 
 
+def test_how_commits_reach_the_disk_is_set_anew_where_a_connection_was_used_otherwise_before(path, songs):
+    with closing(File(path, songs)) as file:
+        levels = []
+        for options in ({"hasty": True}, {}, {}, {"hasty": True}, {}):
+            with file.session(writes=True, **options) as session:
+                levels.append(session.scalar(text("PRAGMA synchronous")))
+            with file.session() as session:
+                session.scalar(text("SELECT count(*) FROM songs"))
+        assert levels == [1, 2, 2, 1, 2]
+
+
 OPENS = """
 import sys
 from pathlib import Path

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from rag_house import build
 from threadpoolctl import threadpool_info
 
 from deepseek_mm.records import Query
-from deepseek_mm.threads import alone, one_for_blas
+from deepseek_mm.threads import FEW, alone, beside, num_cores, one_for_blas
 
 ROOT = Path(__file__).parent.parent
 MANY = 3  # threads that are wished for
@@ -93,3 +94,57 @@ def test_a_search_looks_through_the_store_alone(wide, tmp_path, monkeypatch):
         assert seen
         assert set(seen) == {(1, 1)}
         assert widths() == (MANY, MANY)
+
+
+def test_cores_are_those_that_this_process_may_use():
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        assert num_cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+@pytest.fixture
+def two_cores(monkeypatch):
+    monkeypatch.setattr("deepseek_mm.threads.num_cores", lambda: 2)
+
+
+def test_few_rows_are_worked_at_in_another_thread_while_the_caller_goes_on(two_cores):
+    go_on = threading.Event()
+
+    def work():
+        assert go_on.wait(30)
+        return threading.get_ident()
+
+    with beside(work, rows=FEW) as result:
+        go_on.set()  # the caller came here before the work was done
+        assert result() != threading.get_ident()
+
+
+def test_many_rows_and_those_of_one_core_are_worked_at_by_the_caller_when_it_asks(two_cores, monkeypatch):
+    done = []
+    with beside(lambda: done.append(1) or threading.get_ident(), rows=FEW + 1) as result:
+        assert not done
+        assert result() == threading.get_ident()
+    monkeypatch.setattr("deepseek_mm.threads.num_cores", lambda: 1)
+    with beside(threading.get_ident, rows=1) as result:
+        assert result() == threading.get_ident()
+
+
+def test_what_breaks_in_the_other_thread_is_raised_where_it_is_asked_for(two_cores):
+    with pytest.raises(ZeroDivisionError), beside(lambda: 1 / 0, rows=1) as result:
+        result()
+
+
+def test_nothing_goes_on_behind_the_callers_error(two_cores):
+    ended, begun = threading.Event(), threading.Event()
+
+    def work():
+        begun.set()
+        ended.wait(0.2)
+        ended.set()
+
+    with pytest.raises(KeyError), beside(work, rows=1):
+        raise KeyError(begun.wait(30))
+    assert ended.is_set()

@@ -15,13 +15,14 @@ from deepseek_mm.bench.lm_peers import LLAMA, TRANSFORMERS, Open, at_once, besid
 from deepseek_mm.bench.lm_prefill import prompts
 from deepseek_mm.bench.lm_words import words_expected
 from deepseek_mm.bench.moe import moe_beside_dense
-from deepseek_mm.bench.peer import num_cores, torch_threads
+from deepseek_mm.bench.peer import torch_threads
 from deepseek_mm.bench.peer_apart import Apart
 from deepseek_mm.bench.peer_transformers import Transformers
 from deepseek_mm.bench.result import Result, Setting
 from deepseek_mm.config import PACKAGED_LMS
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.lm.convert import packaged_gguf
+from deepseek_mm.threads import num_cores
 
 
 def measure(setting: Setting) -> Sequence[Result]:

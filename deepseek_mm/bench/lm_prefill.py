@@ -20,10 +20,10 @@ from deepseek_mm.bench.lm_case import Case, Kind, Outcome
 from deepseek_mm.bench.lm_open import Model, read_ours
 from deepseek_mm.bench.lm_plot import draw
 from deepseek_mm.bench.lm_readings import NAMES, Readings, rows_of
-from deepseek_mm.bench.peer import num_cores
 from deepseek_mm.bench.result import Line, Result, Setting, joined
 from deepseek_mm.errors import ModelFailed
 from deepseek_mm.machine import ROOT
+from deepseek_mm.threads import num_cores
 
 TURNS: tuple[Kind, ...] = ("ours", "sdpa", "ours", "full")
 Run = Callable[[Case], Outcome]

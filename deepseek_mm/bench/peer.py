@@ -5,7 +5,6 @@ arithmetic alone: tokens are made up, so that nobody gains by answering briefly,
 Every measure is repeated and the fastest time counts: on a shared machine that is what the others did not disturb.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,11 +43,6 @@ def fastest_s(work: Callable[[], object], *, before: Callable[[], object], round
         work()
         times_s.append(time.perf_counter() - start)
     return min(times_s)
-
-
-def num_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 @contextmanager

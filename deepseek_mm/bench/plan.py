@@ -21,7 +21,6 @@ from deepseek_mm.bench.answer import QUESTIONS
 from deepseek_mm.bench.intake import BUNDLED
 from deepseek_mm.bench.lm_open import Model, find_model, open_fast, open_plain
 from deepseek_mm.bench.lm_ours import Ours
-from deepseek_mm.bench.peer import num_cores
 from deepseek_mm.bench.result import Line, Result, Setting
 from deepseek_mm.config import OUR_LM, cache_folder
 from deepseek_mm.encoders.default import DefaultSpace
@@ -37,6 +36,7 @@ from deepseek_mm.runtime.calibrate import pass_ms
 from deepseek_mm.runtime.decode import torch_alone
 from deepseek_mm.see.glance.late import LateGlance
 from deepseek_mm.see.reader.reader import Reader
+from deepseek_mm.threads import num_cores
 
 BAR = 0.60  # of the time, saved
 PROMPT, CONTEXT, WRITTEN = 256, 256, 24  # tokens

@@ -10,6 +10,7 @@ Shape key:  N pictures or texts, B pictures in a batch, P positions of the map (
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,11 +40,11 @@ from deepseek_mm.encoders.packaged import fingerprint, image_tower_file, text_to
 from deepseek_mm.encoders.projection import MAIN_DIM, SPACE_DIM, ImageHead, Side, TextHead, join
 from deepseek_mm.encoders.quick import quick
 from deepseek_mm.encoders.recent import Recent, Seen, key_of
-from deepseek_mm.encoders.space import Floats, Look
+from deepseek_mm.encoders.space import Floats, Look, Tag, Thing
 from deepseek_mm.encoders.tags import Namer, read_groups
 from deepseek_mm.encoders.text import LAYERS, MAX_TOKENS, TextTower, in_order_of_length, load_text_tower
 from deepseek_mm.errors import MissingWeights
-from deepseek_mm.threads import alone_with
+from deepseek_mm.threads import alone_with, beside
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "space.safetensors"
 TEXT_BATCH = 64
@@ -235,16 +236,23 @@ class SeeingSpace(PackagedSpace):
     def _see(self, squares: Sequence[NDArray[np.uint8]]) -> list[Seen]:
         with quick():
             maps = self.model.maps(squares)
-        with alone_with(len(squares)), quick():
+        with beside(partial(self._named, maps), rows=len(squares)) as named, alone_with(len(squares)), quick():
             vectors_BD, grid_BPD = (x.float().numpy() for x in self.model.looks(maps))
-            tags_B = self.namer(maps.packaged_BCGG)
-            nothing = [None] * len(squares)
-            things_B = self.finder.find(maps.middle_BCMM, maps.packaged_BCGG) if self.finder else nothing
+            tags_B, things_B = named()
         looks = [
             Look(vector_D=vector_D, grid_HWD=grid_PD.reshape(GRID, GRID, -1), tags=tags, things=things)
             for vector_D, grid_PD, tags, things in zip(vectors_BD, grid_BPD, tags_B, things_B, strict=True)
         ]
         return [Seen(cells_PC=cells_PC, look=look) for cells_PC, look in zip(maps.cells(), looks, strict=True)]
+
+    @torch.inference_mode()
+    def _named(self, maps: Any) -> tuple[Sequence[tuple[Tag, ...]], Sequence[tuple[Thing, ...] | None]]:
+        """What the packaged tower names in each picture, and the people there."""
+        num = len(maps.packaged_BCGG)
+        with alone_with(num), quick():
+            tags_B = self.namer(maps.packaged_BCGG)
+            things_B = self.finder.find(maps.middle_BCMM, maps.packaged_BCGG) if self.finder else [None] * num
+        return tags_B, things_B
 
     @torch.inference_mode()
     def cells_many(self, images: Sequence[Image], names: Sequence[int]) -> tuple[Floats, Floats]:

@@ -56,23 +56,24 @@ class ImageHead(nn.Module):
 
     def forward(self, map_BPC: Tensor, cover_BP: Tensor | None = None) -> Tensor:
         """(B, D): one vector a picture. `cover_BP` (0 to 1) says how much of each cell a box covers; None is all."""
-        return self._pooled(*self._values(map_BPC), cover_BP)
+        return self._finish(self._pooled(*self._values(map_BPC), cover_BP))
 
     def cells(self, map_BPC: Tensor) -> Tensor:
         """(B, P, D): each cell on its own."""
         return self._finish(self._values(map_BPC)[0])
 
     def both(self, map_BPC: Tensor) -> tuple[Tensor, Tensor]:
-        """The picture and its cells, in one go."""
+        """The picture and its cells, in one go: one row more takes next to nothing, a pass of its own takes a third."""
         value_BPD, logit_BPH = self._values(map_BPC)
-        return self._pooled(value_BPD, logit_BPH), self._finish(value_BPD)
+        all_BQD = torch.cat([self._pooled(value_BPD, logit_BPH)[:, None], value_BPD], dim=1)
+        vector_BQD = self._finish(all_BQD)
+        return vector_BQD[:, 0], vector_BQD[:, 1:]
 
     def _pooled(self, value_BPD: Tensor, logit_BPH: Tensor, cover_BP: Tensor | None = None) -> Tensor:
         if cover_BP is not None:
             logit_BPH = logit_BPH + cover_BP.clamp_min(1e-6).log()[..., None]
         share_BPH = logit_BPH.softmax(dim=1)
-        pooled_BHK = torch.einsum("bph,bphk->bhk", share_BPH, value_BPD.unflatten(-1, (HEADS, -1)))
-        return self._finish(pooled_BHK.flatten(1))
+        return torch.einsum("bph,bphk->bhk", share_BPH, value_BPD.unflatten(-1, (HEADS, -1))).flatten(1)
 
     def _values(self, map_BPC: Tensor) -> tuple[Tensor, Tensor]:
         x_BPC = self.edge(self.norm(map_BPC))

@@ -1,6 +1,7 @@
 """An Answer or a whole Turn becomes rows, and rows become the same Answer or Turn again."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from deepseek_mm.history.feedback import correction, correction_row
 from deepseek_mm.history.nouns import Turn
@@ -9,16 +10,34 @@ from deepseek_mm.records import Answer, Check, Citation
 from index import Label, Region, Source, Symbol
 
 
-def freeze(turn: TurnRow, answer: Answer) -> None:
-    """Write `answer` into `turn`, replacing what was there. Numbers may come from numpy; the file gets plain ones."""
-    turn.text, turn.found, turn.state, turn.model = answer.text, bool(answer.found), answer.state, answer.model
-    turn.confidence = None if answer.confidence is None else float(answer.confidence)
-    turn.seconds = float(answer.seconds)
-    turn.citations = [_citation_row(citation) for citation in answer.citations]
-    turn.checks = [
-        CheckRow(claim=c.claim, numbers=[int(n) for n in c.numbers], kept=bool(c.kept), reason=c.reason)
-        for c in answer.checks
-    ]
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Frozen:
+    """An answer as columns of its turn and of the rows that hang on it. Numbers may come from numpy; here are plain
+    ones.
+    """
+
+    turn: dict[str, Any]
+    citations: list[dict[str, Any]]
+    checks: list[dict[str, Any]]
+
+
+def freeze(answer: Answer) -> Frozen:
+    """What is kept of it."""
+    return Frozen(
+        turn={
+            "text": answer.text,
+            "found": bool(answer.found),
+            "state": answer.state,
+            "model": answer.model,
+            "confidence": None if answer.confidence is None else float(answer.confidence),
+            "seconds": float(answer.seconds),
+        },
+        citations=[_cited(citation) for citation in answer.citations],
+        checks=[
+            {"claim": c.claim, "numbers": [int(n) for n in c.numbers], "kept": bool(c.kept), "reason": c.reason}
+            for c in answer.checks
+        ],
+    )
 
 
 def thaw(turn: TurnRow) -> Answer:
@@ -41,7 +60,8 @@ def thaw(turn: TurnRow) -> Answer:
 
 def turn_row(turn: Turn, conversation: int) -> TurnRow:
     """A finished turn as a new row of `conversation`."""
-    row = TurnRow(
+    frozen = freeze(turn.answer)
+    return TurnRow(
         conversation_id=conversation,
         asked_at=turn.asked_at,
         question=turn.question,
@@ -56,9 +76,10 @@ def turn_row(turn: Turn, conversation: int) -> TurnRow:
         corrections=[correction_row(box) for box in turn.boxes],
         about=turn.about,
         right=turn.right,
+        citations=[CitationRow(**values) for values in frozen.citations],
+        checks=[CheckRow(**values) for values in frozen.checks],
+        **frozen.turn,
     )
-    freeze(row, turn.answer)
-    return row
 
 
 def thaw_turn(row: TurnRow) -> Turn:
@@ -81,40 +102,40 @@ def thaw_turn(row: TurnRow) -> Turn:
     )
 
 
-def _citation_row(citation: Citation) -> CitationRow:
+def _cited(citation: Citation) -> dict[str, Any]:
     region, source = citation.region, citation.region.source
     left, top, right, bottom = (int(edge) for edge in region.box_px)
-    return CitationRow(
-        number=int(citation.number),
-        score=float(citation.score),
-        region_id=int(region.id),
-        region_kind=region.kind,
-        left_px=left,
-        top_px=top,
-        right_px=right,
-        bottom_px=bottom,
-        labels=[[label.name, float(label.score)] for label in region.labels],
-        colours=list(region.colours),
-        source_id=int(source.id),
-        path=source.path,
-        source_kind=source.kind,
-        collection=source.collection,
-        digest=source.digest,
-        size_bytes=int(source.size_bytes),
-        modified_ns=int(source.modified_ns),
-        width_px=int(source.width_px),
-        height_px=int(source.height_px),
-        taken_at=source.taken_at,
-        latitude=source.latitude,
-        longitude=source.longitude,
-        format=source.format,
-        note=source.note,
-        region_text=region.text,
-        page=int(region.page),
-        first_line=int(region.lines[0]),
-        last_line=int(region.lines[1]),
-        symbol=asdict(region.symbol) if region.symbol else None,
-    )
+    return {
+        "number": int(citation.number),
+        "score": float(citation.score),
+        "region_id": int(region.id),
+        "region_kind": region.kind,
+        "left_px": left,
+        "top_px": top,
+        "right_px": right,
+        "bottom_px": bottom,
+        "labels": [[label.name, float(label.score)] for label in region.labels],
+        "colours": list(region.colours),
+        "source_id": int(source.id),
+        "path": source.path,
+        "source_kind": source.kind,
+        "collection": source.collection,
+        "digest": source.digest,
+        "size_bytes": int(source.size_bytes),
+        "modified_ns": int(source.modified_ns),
+        "width_px": int(source.width_px),
+        "height_px": int(source.height_px),
+        "taken_at": source.taken_at,
+        "latitude": source.latitude,
+        "longitude": source.longitude,
+        "format": source.format,
+        "note": source.note,
+        "region_text": region.text,
+        "page": int(region.page),
+        "first_line": int(region.lines[0]),
+        "last_line": int(region.lines[1]),
+        "symbol": asdict(region.symbol) if region.symbol else None,
+    }
 
 
 def _citation(row: CitationRow) -> Citation:

@@ -18,7 +18,6 @@ from typing import Any
 
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
-from sqlalchemy.orm.attributes import set_committed_value
 
 from deepseek_mm.ages import Ages
 from deepseek_mm.history import feedback, saved, search, threads
@@ -59,29 +58,25 @@ class History:
         certain with the turn's end: who loses the machine's power before may have to ask again.
         """
         now = datetime.now(UTC)
-        turn = TurnRow(
-            asked_at=now,
-            question=question.text,
-            image_name=question.image_name,
-            image_path=image_path,
-            settings=json.loads(json.dumps(dict(settings), default=str)),  # paths become text
-            fingerprint=fingerprint,
-            state="running",
-            owner_pid=self._owner.pid,
-            owner_started=self._owner.started,
-            more=[list(picture) for picture in more],
-            task=question.task,
-            about=question.about,
-        )
+        turn = {
+            "asked_at": now,
+            "question": question.text,
+            "image_name": question.image_name,
+            "image_path": image_path,
+            "settings": json.loads(json.dumps(dict(settings), default=str)),  # paths become text
+            "fingerprint": fingerprint,
+            "state": "running",
+            "owner_pid": self._owner.pid,
+            "owner_started": self._owner.started,
+            "more": [list(picture) for picture in more],
+            "task": question.task,
+            "about": question.about,
+        }
         with self._file.session(writes=True, hasty=True) as session:
             if (known := threads.begun_before(session, turn)) is not None:
                 return known
             thread = self._thread(session, question, now)
-            thread.last_at = now
-            turn.conversation_id = thread.id
-            session.add(turn)
-            session.flush()
-            return thread.id, turn.id
+            return thread, threads.insert_row(session, TurnRow, turn | {"conversation_id": thread})
 
     def progress(self, turn: int, text: str) -> None:
         """Keep the answer's text so far (all of it, not the new piece). Nothing happens once the turn is over."""
@@ -93,13 +88,7 @@ class History:
         """Keep the answer whole. Nothing happens if the turn is gone meanwhile."""
         assert answer.state != "running", "a finished answer is done, stopped or failed"
         with self._file.session(writes=True) as session:
-            row = session.get(TurnRow, turn)
-            if row is None:
-                return
-            if row.state == "running":  # has none yet: they need not be looked up
-                set_committed_value(row, "citations", [])
-                set_committed_value(row, "checks", [])
-            freeze(row, answer)
+            threads.answered(session, turn, freeze(answer))
 
     def conversations(self, *, session: str, limit: int, offset: int = 0, text: str = "") -> list[Conversation]:
         """The session's conversations: pinned ones first, then newest first, by their last question.
@@ -278,15 +267,15 @@ class History:
         """Let go of the file."""
         self._file.close()
 
-    def _thread(self, session: Session, question: Question, now: datetime) -> ConversationRow:
+    def _thread(self, session: Session, question: Question, now: datetime) -> int:
         """The conversation that the question goes on with, or a new one."""
         if question.conversation is not None:
-            return owned(session, question.conversation, question.session)
+            row = owned(session, question.conversation, question.session)
+            row.last_at = now
+            return row.id
         title = threads.title_of(question.text or question.image_name)
-        thread = ConversationRow(session_hash=hash_of(question.session), title=title, started_at=now, last_at=now)
-        session.add(thread)
-        session.flush()
-        return thread
+        new = {"session_hash": hash_of(question.session), "title": title, "started_at": now, "last_at": now}
+        return threads.insert_row(session, ConversationRow, new)
 
     def _stop_orphans(self) -> None:
         """Running turns whose process is gone become stopped."""

@@ -1,18 +1,20 @@
 """A conversation as a thread of turns: a page of it read, a whole one written, a new title."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session, selectinload
 
-from deepseek_mm.history.freeze import thaw_turn, turn_row
+from deepseek_mm.history.freeze import Frozen, thaw_turn, turn_row
 from deepseek_mm.history.nouns import Conversation, Turn
-from deepseek_mm.history.tables import ConversationRow, TurnRow
+from deepseek_mm.history.tables import Base, CheckRow, CitationRow, ConversationRow, TurnRow
 
 TITLE_CHARS = 60  # of a question that becomes a title
 NAME_CHARS = 200  # of a title that the user gives
+STATE = select(TurnRow.state).where(TurnRow.id == bindparam("turn"))
+ANSWERED = update(TurnRow).where(TurnRow.id == bindparam("turn"))
 PARTS = (TurnRow.citations, TurnRow.checks, TurnRow.corrections)
 
 
@@ -50,16 +52,35 @@ def write(session: Session, thread: ConversationRow, turns: Iterable[Turn]) -> i
     return thread.id
 
 
-def begun_before(session: Session, turn: TurnRow) -> tuple[int, int] | None:
+def begun_before(session: Session, turn: Mapping[str, Any]) -> tuple[int, int] | None:
     """(conversation, turn) of the turn that the same task began earlier, empty and running again; None of none."""
-    if not turn.task:
+    if not turn["task"]:
         return None
-    row = session.scalar(select(TurnRow).where(TurnRow.task == turn.task))
+    row = session.scalar(select(TurnRow).where(TurnRow.task == turn["task"]))
     if row is None:
         return None
-    row.state, row.text, row.citations, row.checks = turn.state, "", [], []
-    row.owner_pid, row.owner_started = turn.owner_pid, turn.owner_started
+    row.state, row.text, row.citations, row.checks = turn["state"], "", [], []
+    row.owner_pid, row.owner_started = turn["owner_pid"], turn["owner_started"]
     return row.conversation_id, row.id
+
+
+def insert_row(session: Session, table: type[Base], values: Mapping[str, Any]) -> int:
+    """Write a new row at once: its id. By the connection, as no row is kept track of that nobody changes any more."""
+    return int(session.connection().execute(insert(table), dict(values)).lastrowid)
+
+
+def answered(session: Session, turn: int, frozen: Frozen) -> None:
+    """Keep the turn's answer in place of what was there; nothing happens if the turn is gone."""
+    connection = session.connection()
+    state = connection.execute(STATE, {"turn": turn}).scalar()
+    if state is None:
+        return
+    connection.execute(ANSWERED, {"turn": turn} | frozen.turn)
+    for table, values in ((CitationRow, frozen.citations), (CheckRow, frozen.checks)):
+        if state != "running":  # a running one has none yet
+            connection.execute(delete(table).where(table.turn_id == turn))
+        if values:
+            connection.execute(insert(table), [each | {"turn_id": turn} for each in values])
 
 
 def title_of(question: str, chars: int = TITLE_CHARS) -> str:

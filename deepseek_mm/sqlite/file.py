@@ -22,6 +22,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from deepseek_mm.errors import DeepSeekMMError, LibraryError
+from index.begin import WRITES, begin
 from index.exchange import copy_database, draft_beside, empty_log, exchange_database
 
 BUSY_TIMEOUT_S = 30.0  # how long one writer waits for another
@@ -56,8 +57,9 @@ class File:
     @contextmanager
     def session(self, *, writes: bool = False, hasty: bool = False) -> Iterator[Session]:
         """One transaction: a snapshot to read, or with `writes` all or nothing of what is written."""
-        engine = self.engine.execution_options(writes=writes, hasty=hasty)
-        with self._readable_errors(), Session(engine) as session, session.begin():
+        with self._readable_errors(), Session(self.engine) as session, session.begin():
+            if writes:
+                session.connection(execution_options=WRITES | {"hasty": hasty})
             yield session
 
     def copy_to(self, path: Path) -> None:
@@ -122,7 +124,7 @@ class File:
         event.listen(self.engine, "connect", _log_ahead)
         if current:
             return
-        with self.engine.execution_options(writes=True).begin() as connection:  # all or nothing, one process at a time
+        with self.engine.execution_options(**WRITES).begin() as connection:  # all or nothing, one process at a time
             self._refuse_strangers(connection, script)
             config = AlembicConfig(attributes={"connection": connection})
             config.set_main_option("script_location", str(self.kind.migrations).replace("%", "%%"))
@@ -172,9 +174,7 @@ def _log_ahead(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    options = connection.get_execution_options()
-    connection.exec_driver_sql(f"PRAGMA synchronous={'NORMAL' if options.get('hasty') else 'FULL'}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")
+    begin(connection, synced=not connection.get_execution_options().get("hasty"))
 
 
 def _revision(connection: Connection) -> str | None:
