@@ -67,6 +67,30 @@ def test_what_the_work_brought_is_kept_for_programs(jobs, path, work):
     assert Jobs(path).get(number).result == {"photos": {"added": 3}}
 
 
+def test_workers_look_for_work_when_a_job_of_theirs_waits_and_not_when_others_work_grows(jobs, work, monkeypatch):
+    monkeypatch.setattr("deepseek_mm.jobs.worker.POLL_S", 60.0)
+    looked: list[str] = []
+    claim = jobs.claim
+
+    def noted(kinds, **how):
+        looked.extend(kinds)
+        return claim(kinds, **how)
+
+    monkeypatch.setattr(jobs, "claim", noted)
+
+    def talk(task):
+        for n in range(50):
+            task.say("word " * n)
+        return "said"
+
+    work(talk=talk)
+    work(idle=talk)
+    eventually(lambda: sorted(looked) == ["idle", "talk"])
+    assert ended(jobs, jobs.add("talk", {}).id).message == "said"
+    eventually(lambda: looked.count("talk") == 3)  # before, for the job, and after it
+    assert looked.count("idle") == 1
+
+
 def test_a_worker_leaves_kinds_alone_that_it_has_no_handler_for(jobs, work):
     unknown = jobs.add("unknown", {}).id
     work(known=lambda task: "")

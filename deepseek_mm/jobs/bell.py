@@ -4,30 +4,45 @@ The file stays the truth: whoever hears nothing, because another process does th
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 
 class Bell:
-    """Rung when something happens to a job; also holds the text of jobs that are at it, fresher than the file's."""
+    """Rung when something happens to a job, and calls workers when one waits; also holds the text of jobs that are at
+    it, fresher than the file's.
+    """
 
     def __init__(self) -> None:
         self._rung = threading.Condition()
-        self._count = 0
+        self._calls: Counter[str] = Counter()
+        self._calls_to_all = 0
         self._texts: dict[int, str] = {}
         self._halts: dict[int, threading.Event] = {}
         self._ears: dict[int, list[Callable[[], None]]] = {}
 
-    @property
-    def count(self) -> int:
-        """How often it was rung."""
-        return self._count
-
-    def ring(self, job_id: int = 0) -> None:
-        """Something happened, to this job if one is named."""
+    def call(self, kind: str = "") -> None:
+        """A job of this kind waits; without one everybody who waits for work shall look up."""
         with self._rung:
-            self._count += 1
+            if kind:
+                self._calls[kind] += 1
+            else:
+                self._calls_to_all += 1
             self._rung.notify_all()
+
+    def calls(self, kinds: Collection[str]) -> int:
+        """How often somebody was called who does these kinds."""
+        return self._calls_to_all + sum(self._calls[kind] for kind in kinds)
+
+    def wait(self, kinds: Collection[str], since: int, timeout_s: float) -> bool:
+        """Wait until who does these kinds was called more than `since` times, but not for ever: whether it was."""
+        with self._rung:
+            return self._rung.wait_for(lambda: self.calls(kinds) > since, timeout_s)
+
+    def ring(self, job_id: int) -> None:
+        """Something happened to this job."""
+        with self._rung:
             ears = tuple(self._ears.get(job_id, ()))
         for ear in ears:
             ear()
@@ -69,8 +84,3 @@ class Bell:
         self._texts.pop(job_id, None)
         self._halts.pop(job_id, None)
         self.ring(job_id)
-
-    def wait(self, since: int, timeout_s: float) -> bool:
-        """Wait until it was rung more than `since` times, but not for ever: whether it was."""
-        with self._rung:
-            return self._rung.wait_for(lambda: self._count > since, timeout_s)

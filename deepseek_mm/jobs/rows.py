@@ -1,6 +1,6 @@
 """Changes of a row that more than one part needs: reading it, ending it, and taking it from a process that died."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import delete, func, select
@@ -13,6 +13,7 @@ from deepseek_mm.sqlite.owner import Owner
 
 KEEP = 200  # ended jobs of the library; those that ended earlier are forgotten
 KEEP_ASKED = 1_000  # the same of those that somebody asked for over the API
+OWNERS = select(JobRow.owner_pid, JobRow.owner_started).where(JobRow.state == "running").distinct()
 MAX_DEATHS = 3  # processes that may die with a job at the same place before it fails
 
 
@@ -63,15 +64,26 @@ def _prune(session: Session, *, asked: bool) -> None:
     session.execute(delete(JobRow).where(JobRow.id.in_(ended.offset(most).limit(-1))))
 
 
+def owners_of(session: Session) -> list[Owner]:
+    """Who has running jobs."""
+    return [Owner(pid=pid, started=started) for pid, started in session.connection().execute(OWNERS)]
+
+
 def release_orphans(file: File, me: Owner) -> None:
     """Jobs whose process is gone wait again; or end, if they were being cancelled or take every process with them."""
     with file.session() as session:
-        query = select(JobRow.owner_pid, JobRow.owner_started).where(JobRow.state == "running").distinct()
-        owners = [Owner(pid=pid, started=started) for pid, started in session.execute(query)]
-    for owner in (owner for owner in owners if owner != me and not owner.lives):
+        owners = owners_of(session)
+    release(file, owners, me)
+
+
+def release(file: File, owners: Sequence[Owner], me: Owner) -> bool:
+    """The same for these who have running jobs: whether one of them is gone."""
+    gone = [owner for owner in owners if owner != me and not owner.lives]
+    for owner in gone:
         with file.session(writes=True) as session:
             for row in _held_by(session, owner):
                 leave(session, row, *_after_a_death(row))
+    return bool(gone)
 
 
 def _held_by(session: Session, owner: Owner) -> Iterator[JobRow]:

@@ -16,13 +16,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, bindparam, delete, func, select
 from sqlalchemy.orm import Session
 
 from deepseek_mm.errors import Busy, Conflict, NothingThere
 from deepseek_mm.jobs.bell import Bell
 from deepseek_mm.jobs.nouns import ENDED, Asked, Failed, Job, State
-from deepseek_mm.jobs.rows import job_of, leave, release_orphans
+from deepseek_mm.jobs.rows import job_of, leave, owners_of, release, release_orphans
 from deepseek_mm.jobs.tables import FailedRow, JobRow
 from deepseek_mm.jobs.task import Task
 from deepseek_mm.sqlite.file import File, Kind
@@ -35,6 +35,9 @@ FILE = Kind(
 )
 OURS = Asked(by="")  # the library's own work
 TOKEN_BYTES = 16
+WAITING = (
+    select(JobRow.id).where(JobRow.state == "waiting", JobRow.kind.in_(bindparam("kinds", expanding=True))).limit(1)
+)
 RETRY_S = 2  # after which somebody who found too many waiting may try again
 
 
@@ -70,7 +73,7 @@ class Jobs:
             session.add(row)
             session.flush()
             job = job_of(row)
-        self.bell.ring()
+        self.bell.call(kind)
         return job
 
     def get(self, job_id: int) -> Job:
@@ -135,14 +138,14 @@ class Jobs:
 
         `stop` tells its task to stop.
         """
-        release_orphans(self._file, self._owner)
+        with self._file.session() as session:  # looking takes no lock, and is all that most calls do
+            owners = owners_of(session)
+            waits = session.connection().execute(WAITING, {"kinds": list(kinds)}).first() is not None
+        if not release(self._file, owners, self._owner) and not waits:
+            return None
         query = select(JobRow).where(JobRow.state == "waiting", JobRow.kind.in_(kinds))
-        query = query.order_by(JobRow.bulk, JobRow.id).limit(1)
-        with self._file.session() as session:
-            if session.scalar(query) is None:
-                return None  # looking takes no lock
-        with self._file.session(writes=True) as session:
-            row = session.scalar(query)
+        with self._file.session(writes=True, hasty=True) as session:  # by a power cut the claim is void anyway
+            row = session.scalar(query.order_by(JobRow.bulk, JobRow.id).limit(1))
             if row is None:
                 return None
             row.state, row.message, row.per_second, row.partial = "running", "", 0.0, ""
