@@ -27,6 +27,7 @@ class Work:
 
     do: Callable[[Sequence[Any]], Sequence[Any]]  # one result for each, in order
     most: int  # that share a pass
+    at_once: int = 1  # passes under way: more where one pass waits for something that the next does not need yet
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +38,7 @@ class _Waiting:
 
 
 class Batcher:
-    """Works off requests of several kinds in one thread of its own."""
+    """Works off requests of several kinds in threads of its own: one, or as many as a kind may have under way."""
 
     def __init__(
         self,
@@ -54,7 +55,8 @@ class Batcher:
         self._company = dict.fromkeys(kinds, 1)  # how many shared the last pass
         self._changed = threading.Condition()
         self._closed = False
-        self._thread: threading.Thread | None = None  # begun with the first request
+        self._under_way = dict.fromkeys(kinds, 0)
+        self._threads: list[threading.Thread] = []  # begun with the first request
 
     def submit(self, kind: str, item: Any) -> "Future[Any]":
         """The result, later. Cancelling the future before its turn takes the request out. Busy if too many wait."""
@@ -69,8 +71,7 @@ class Batcher:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-            thread = self._thread
-        if thread is not None:
+        for thread in self._threads:
             thread.join()
 
     def submit_many(self, kind: str, items: Sequence[Any]) -> "list[Future[Any]]":
@@ -82,9 +83,11 @@ class Batcher:
                 raise Busy(f"the service takes no more now: {told}. Try again in {RETRY_S} s", retry_after_s=RETRY_S)
             entries = [_Waiting(item=item, since_s=self._clock(), future=Future()) for item in items]
             self._waiting[kind].extend(entries)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="batcher")
-                self._thread.start()
+            if not self._threads:
+                lanes = max(work.at_once for work in self._kinds.values())
+                self._threads = [threading.Thread(target=self._run, name=f"batcher-{n}") for n in range(lanes)]
+                for thread in self._threads:
+                    thread.start()
             self._changed.notify_all()
         return [entry.future for entry in entries]
 
@@ -93,7 +96,10 @@ class Batcher:
             kind, entries = batch
             begun_s = self._clock()
             self._work(kind, entries)
-            self._company[kind] = len(entries)
+            with self._changed:
+                self._company[kind] = len(entries)
+                self._under_way[kind] -= 1
+                self._changed.notify_all()
             self._heard(kind, len(entries), self._clock() - begun_s)
 
     def _next(self) -> tuple[str, list[_Waiting]] | None:
@@ -101,16 +107,19 @@ class Batcher:
         with self._changed:
             while True:
                 kind = self._longest()
-                if kind is None and self._closed:
+                if self._closed and not any(self._waiting.values()):
                     return None
                 left_s = None if kind is None else self._left_s(kind)
                 if kind is not None and left_s is not None and left_s <= 0:
+                    self._under_way[kind] += 1
                     return kind, self._taken(kind)
                 self._changed.wait(left_s)
 
     def _longest(self) -> str | None:
-        """The kind whose first request has waited longest."""
-        there = [kind for kind, queue in self._waiting.items() if queue]
+        """The kind whose first request has waited longest, of those of which another pass may begin."""
+        there = [
+            kind for kind, queue in self._waiting.items() if queue and self._under_way[kind] < self._kinds[kind].at_once
+        ]
         return min(there, key=lambda kind: self._waiting[kind][0].since_s, default=None)
 
     def _left_s(self, kind: str) -> float:

@@ -96,6 +96,27 @@ def test_waiting_for_company_ends_after_the_time_that_was_set(batcher):
     assert b.submit("a", 2).result(60) == "2"
 
 
+def test_no_pass_of_a_kind_begins_before_the_last_one_is_over(batcher):
+    gate = Gate(open=False)
+    b = batcher(a=Work(do=gate, most=1), other=Work(do=list, most=1, at_once=2))
+    first, second = behind_a_first(gate, b), b.submit("a", "second")
+    assert b.submit("other", 1).result(60) == 1  # there is a thread for it
+    assert gate.batches == [["first"]]
+    gate.leave.set()
+    assert [first.result(60), second.result(60)] == ["first", "second"]
+
+
+def test_as_many_passes_of_a_kind_are_under_way_as_it_may_have(batcher):
+    together = threading.Barrier(2)
+
+    def work(items):
+        together.wait(60)  # neither goes on without the other
+        return items
+
+    b = batcher(a=Work(do=work, most=1, at_once=2))
+    assert [future.result(60) for future in b.submit_many("a", ["x", "y"])] == ["x", "y"]
+
+
 def test_what_is_cancelled_before_its_turn_is_left_out(batcher):
     gate = Gate(open=False)
     b = batcher(a=Work(do=gate, most=8))

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 from pathlib import Path
 from socket import create_server
@@ -40,7 +41,9 @@ class Call:
     """What is asked again and again."""
 
     path: str
-    bodies: Callable[[int], Body]  # the n-th request's, never the same twice
+    body: Callable[
+        [int, int], Body
+    ]  # of the n-th request; versions of it take as long, and nothing is remembered of them
     requests: int  # of one round
 
 
@@ -95,44 +98,50 @@ def told(
 
 def calls_of(photos: Sequence[Image.Image]) -> dict[str, Call]:
     """The three kinds of requests that share passes."""
-    small = [url_of(photo, n) for n, photo in enumerate(photos)]
+    shot = cache(lambda n, version: url_of(photos[n % len(photos)], version))
     return {
-        "text_batch": Call(path="/embed", requests=160, bodies=lambda n: {"texts": [f"{WORDS[n % 6]}, number {n}"]}),
-        "image_batch": Call(path="/embed", requests=48, bodies=lambda n: {"pictures": [small[n % len(small)]]}),
+        "text_batch": Call(
+            path="/embed",
+            requests=160,
+            body=lambda n, version: {"texts": [f"{WORDS[n % 6]}, number {n}, {version}"]},
+        ),
+        "image_batch": Call(path="/embed", requests=48, body=lambda n, version: {"pictures": [shot(n, version)]}),
         "ask_batch": Call(
             path="/ask",
             requests=24,
-            bodies=lambda n: {"question": QUESTIONS[n % len(QUESTIONS)], "pictures": [small[n % len(small)]]},
+            body=lambda n, version: {"question": QUESTIONS[n % len(QUESTIONS)], "pictures": [shot(n, version)]},
         ),
     }
 
 
 def batched(url: str, name: str, call: Call, note: Callable[[str], None]) -> float:
-    """How many times as fast eight clients are served as one."""
-    numbers = count()
-    load(url, call, 1, call.requests // 4, numbers)  # warm
-    load(url, call, CLIENTS, call.requests // 4, numbers)
+    """How many times as fast eight clients are served as one, with the same requests: each in two versions."""
+    versions = count(1)
+    warm = range(call.requests // 4)
+    load(url, call, 1, warm, next(versions))
+    load(url, call, CLIENTS, warm, next(versions))
     ratios = []
-    for _ in range(ROUNDS):
-        alone_s = load(url, call, 1, call.requests, numbers)
-        together_s = load(url, call, CLIENTS, call.requests, numbers)
+    for turn in range(ROUNDS):
+        asked = range(turn * call.requests, (turn + 1) * call.requests)
+        alone_s = load(url, call, 1, asked, next(versions))
+        together_s = load(url, call, CLIENTS, asked, next(versions))
         ratios.append(alone_s / together_s)
         note(f"{name}: {call.requests / alone_s:.1f} a second one by one, {call.requests / together_s:.1f} together")
     return round(statistics.median(ratios), 3)
 
 
-def load(url: str, call: Call, clients: int, requests: int, numbers: Iterator[int]) -> float:
-    """Seconds that these clients take for so many requests together. JobFailed if one is not answered."""
-    bodies = [call.bodies(next(numbers)) for _ in range(requests)]
+def load(url: str, call: Call, clients: int, asked: Sequence[int], version: int) -> float:
+    """Seconds that these clients take for these requests together. JobFailed if one is not answered."""
+    bodies = [call.body(n, version) for n in asked]
     served, took_s = at_once(url, call.path, [bodies[n::clients] for n in range(clients)])
     if bad := [one.status for one in served if one.status != 200]:
-        raise JobFailed(f"{len(bad)} of {requests} requests to {call.path} were answered with {bad[0]}. See its log")
+        raise JobFailed(f"{len(bad)} of {len(asked)} requests to {call.path} were answered with {bad[0]}. See its log")
     return took_s
 
 
 def crowd(url: str, call: Call, clients: int, *, each: int) -> list[Served]:
     """So many clients at the same time, each with a few requests."""
-    shares = [[call.bodies(1_000_000 + n * each + m) for m in range(each)] for n in range(clients)]
+    shares = [[call.body(n * each + m, 0) for m in range(each)] for n in range(clients)]
     return at_once(url, call.path, shares)[0]
 
 
@@ -201,8 +210,8 @@ def wait_for(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
     raise JobFailed(f"the server did not start. Its last words: {log.read_text()[-500:]}")
 
 
-def url_of(photo: Image.Image, n: int) -> str:
-    """A photo as a data URL, as a browser would send it."""
+def url_of(photo: Image.Image, version: int) -> str:
+    """A photo as a data URL, as a browser would send it; each version lacks other columns and rows at its edge."""
     file = io.BytesIO()
-    photo.crop((n % 7, n % 5, photo.width, photo.height)).save(file, "JPEG", quality=88)
+    photo.crop((version % 7, version // 7 % 7, photo.width, photo.height)).save(file, "JPEG", quality=88)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()

@@ -17,6 +17,7 @@ from deepseek_mm.records import Answer, Question
 TEXTS = 64  # that share a pass of the text tower
 PICTURES = 16  # the same of the image tower
 ASKS = 8  # questions that are looked up together
+ASKS_AT_ONCE = 2  # such passes: while one waits for the language model, others look at pictures
 KINDS = ("text", "code", "picture", "ask")
 
 
@@ -38,7 +39,7 @@ class Engine:
                 "text": Work(do=lambda texts: list(self._space.embed_texts(texts)), most=TEXTS),
                 "code": Work(do=lambda codes: list(self._space.embed_code(codes)), most=TEXTS),
                 "picture": Work(do=lambda images: list(self._space.embed_images(images)), most=PICTURES),
-                "ask": Work(do=self._begin, most=ASKS),
+                "ask": Work(do=self._begin, most=ASKS, at_once=ASKS_AT_ONCE),
             },
             wait_s=serve.batch_wait_ms / 1_000,
             most_waiting=serve.bulk_queue,
