@@ -67,14 +67,15 @@ class Shelf:
         kept = [[keep(picture, folder, max_pixels=most) for picture in q.pictures] for q in questions]
         with ThreadPoolExecutor(1) as disk:  # takes as long as a look does
             held = disk.map(hold, [Path(photo.source.path) for photos in kept for photo in photos])
-            placed = [tuple(self.seen(photo) for photo in photos) for photos in kept]
+            known = self._seen([photo for photos in kept for photo in photos])
             list(held)
-        return placed
+        return [tuple(known[photo.source.path] for photo in photos) for photos in kept]
 
     def again(self, path: str) -> Source | None:
         """The source of a picture that was kept before; None if its file is gone."""
         try:
-            return self.seen(read_photo(Path(path), max_pixels=self.config.parse.max_pixels, collection=COLLECTION))
+            photo = read_photo(Path(path), max_pixels=self.config.parse.max_pixels, collection=COLLECTION)
+            return self._seen([photo])[photo.source.path]
         except (NothingThere, BadPicture):
             return None
 
@@ -95,13 +96,19 @@ class Shelf:
                     (folder / parent).rmdir()
         return len(left)
 
-    def seen(self, photo: Photo) -> Source:
-        """As the store knows it, looked at now if it was not before."""
-        known = self.store.source_at(photo.source.path)
-        if known is not None and known.digest == photo.source.digest:
-            return known
-        (sight,) = self.eyes.see_many([(photo.source, photo.image)])
-        return self.store.add(photo.source, sight.regions, sight.vectors_ND)
+    def _seen(self, photos: Sequence[Photo]) -> dict[str, Source]:
+        """By path, as the store knows them; those that it did not know are looked at now, together."""
+        known, new = dict[str, Source](), dict[str, Photo]()
+        for photo in photos:
+            path, stored = photo.source.path, self.store.source_at(photo.source.path)
+            if stored is not None and stored.digest == photo.source.digest:
+                known[path] = stored
+            else:
+                new[path] = photo
+        sights = self.eyes.see_many([(photo.source, photo.image) for photo in new.values()])
+        for (path, photo), sight in zip(new.items(), sights, strict=True):
+            known[path] = self.store.add(photo.source, sight.regions, sight.vectors_ND)
+        return known
 
     def _is_old(self, path: Path, older_s: float) -> bool:
         """Whether it is a file, and too old for a question that is only about to be written down."""
