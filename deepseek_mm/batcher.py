@@ -2,9 +2,10 @@
 
 It knows no model and no web framework. Requests of one kind are collected until there are enough of them, or the first
 has waited long enough; then one thread works them off together and each caller gets its own result, in the order in
-which they came. The kind whose first request has waited longest goes first. Somebody who comes alone is not made to
-wait: a batch lingers for company only where the one before it had some. What is cancelled before its turn is left out,
-and beyond a number of waiting requests a caller is sent away at once.
+which they came. Of a kind one pass is under way, or as many as its `Work` allows. The kind whose first request has
+waited longest goes first. Somebody who comes alone is not made to wait: a batch lingers for company only where the one
+before it had some. What is cancelled before its turn is left out, and beyond a number of waiting requests a caller is
+sent away at once.
 """
 
 import threading

@@ -62,31 +62,38 @@ def dtype_of_quick():
         return torch.ones(2, 2).mm(torch.ones(2, 2)).dtype
 
 
-def test_an_ask_counts_where_both_houses_say_as_many_words(houses):
+def paint(folder, *colours):
+    paths = [folder / f"{colour}.png" for colour in colours]
+    for path, colour in zip(paths, colours, strict=True):
+        picture(colour).save(path)
+    return paths
+
+
+def test_an_ask_counts_where_both_houses_say_as_many_words(houses, tmp_path):
     image = picture("red")
     text = "what is in this photo?"
     assert one_ms(houses[0], Picture(image=image), text)[1] == len(
         houses[0].ask(Question(text=text, image=image)).text.split()
     )
-    (pair, mean), count = asks(houses[0], houses[0], [Picture(image=picture(colour)) for colour in ("red", "blue")])
+    (pair, mean), count = asks(houses[0], houses[0], paint(tmp_path, "red", "blue"))
     assert (pair.name, count) == ("ask", 2)
     assert pair.chosen_ms > 0
     assert mean.name == "ask_mean"
 
 
-def test_the_median_and_the_mean_of_the_same_asks_are_told(houses, monkeypatch):
+def test_the_median_and_the_mean_of_the_same_asks_are_told(houses, tmp_path, monkeypatch):
     took = iter([(9.0, 1), (9.0, 1), *((own, 5) for own in (1.0, 10.0, 2.0, 20.0, 30.0, 300.0))])  # two to warm up
     monkeypatch.setattr(bench, "one_ms", lambda house, image, text: next(took))
-    (middle, mean), count = asks(houses[0], houses[1], [Picture(image=picture("red"))] * 3)
+    (middle, mean), count = asks(houses[0], houses[1], paint(tmp_path, "red") * 3)
     assert (middle.chosen_ms, middle.eager_ms, count) == (2.0, 20.0, 3)
     assert (mean.chosen_ms, mean.eager_ms) == (11.0, 110.0)
 
 
-def test_answers_of_other_lengths_are_left_out_and_none_left_is_said(houses, monkeypatch):
+def test_answers_of_other_lengths_are_left_out_and_none_left_is_said(houses, tmp_path, monkeypatch):
     lengths = iter(range(20))
     monkeypatch.setattr(bench, "one_ms", lambda house, image, text: (1.0, next(lengths)))
     with pytest.raises(NothingThere, match="same length"):
-        asks(houses[0], houses[1], [Picture(image=picture("red"))])
+        asks(houses[0], houses[1], paint(tmp_path, "red"))
 
 
 def test_each_step_of_the_dial_is_asked_the_same_and_gets_seconds_and_a_score(tmp_path):

@@ -1,5 +1,6 @@
 """Rounded weights of small nets: the same vectors and readings, and nothing where 32 bits are wanted."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -10,8 +11,9 @@ from fakes import picture
 from plan_help import planned_in
 from torch import nn
 
+from deepseek_mm.bench.plan import in_full
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.encoders.quick import narrow_linears
+from deepseek_mm.encoders.quick import carried, narrow_linears, quick
 from deepseek_mm.load import small_nets
 from deepseek_mm.see.reader.weights import read_reader
 
@@ -29,6 +31,19 @@ def told(eyes):
     (look,) = eyes.space.look_many([image])
     (reading,) = eyes.reader.read_many([("Is it red?", image)])
     return look.vector_D, eyes.space.embed_texts(["a kite"]), reading
+
+
+@has_bf16
+def test_work_in_another_thread_computes_with_the_numbers_of_who_asked():
+    def dtype():
+        with quick():
+            return torch.ones(2, 2).mm(torch.ones(2, 2)).dtype
+
+    with ThreadPoolExecutor(1) as other:
+        with in_full():
+            assert other.submit(carried(dtype)).result() is torch.float32
+        assert other.submit(dtype).result() is torch.bfloat16  # the thread has its own again
+        assert other.submit(carried(dtype)).result() is torch.bfloat16
 
 
 @has_bf16

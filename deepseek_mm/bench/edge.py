@@ -166,12 +166,12 @@ def _open(config: Config) -> str:
 
 
 def _ask(photo: Path, text: str) -> Asked:
-    from deepseek_mm.evaluate.retrieval import read_picture
+    from deepseek_mm.parse.photo import read_photo
     from deepseek_mm.records import Question
 
-    start = time.perf_counter()
-    question = Question(text=text, image=read_picture(photo), image_name=photo.name, image_path=str(photo))
-    answer = _here[0].ask(question)
+    start, house = time.perf_counter(), _here[0]
+    image = read_photo(photo, max_pixels=house.config.parse.max_pixels).image
+    answer = house.ask(Question(text=text, image=image, image_name=photo.name, image_path=str(photo)))
     return Asked(ms=1000 * (time.perf_counter() - start), words=len(answer.text.split()), text=answer.text)
 
 

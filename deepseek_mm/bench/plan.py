@@ -25,11 +25,11 @@ from deepseek_mm.bench.result import Line, Result, Setting
 from deepseek_mm.config import OUR_LM, cache_folder
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.evaluate.retrieval import read_picture
 from deepseek_mm.lm.changes import WEIGHTS
 from deepseek_mm.lm.find import find_folder
 from deepseek_mm.lm.own import Checkpoint, open_own
 from deepseek_mm.load import load
+from deepseek_mm.parse.photo import read_photo
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Picture, Question
 from deepseek_mm.runtime.calibrate import pass_ms
@@ -67,7 +67,7 @@ def plan(setting: Setting) -> Result:
         chosen = stack.enter_context(load(replace(setting.config, data=setting.folder / "a"), progress=setting.note))
         eager = stack.enter_context(open_eager(setting))
         setting.note(f"asking about {len(paths)} photos, in turns")
-        asked = asks(chosen, eager, [picture_at(path) for path in paths])
+        asked = asks(chosen, eager, paths)
         setting.note("timing the parts, in turns")
         rounds = setting.sizes.plan_rounds
         parts = [*towers(spaces_of(chosen, eager), rounds), *language(setting, rounds)]
@@ -125,14 +125,15 @@ def in_full() -> Iterator[None]:
         torch.set_autocast_dtype("cpu", before)
 
 
-def asks(chosen: Assistant, eager: Assistant, pictures: Sequence[Picture]) -> tuple[list[Pair], int]:
+def asks(chosen: Assistant, eager: Assistant, paths: Sequence[Path]) -> tuple[list[Pair], int]:
     """Medians and means over the questions whose answers have as many words in both houses, and how many those are."""
-    ahead = Picture(image=turned(pictures[0]), name="ahead.png")
+    ahead = Picture(image=turned(picture_at(paths[0], chosen)), name="ahead.png")
     one_ms(chosen, ahead, QUESTIONS[0])
     with in_full():
         one_ms(eager, ahead, QUESTIONS[0])
     kept: list[tuple[float, float]] = []
-    for picture, text in zip(pictures, cycle(QUESTIONS), strict=False):
+    for path, text in zip(paths, cycle(QUESTIONS), strict=False):
+        picture = picture_at(path, chosen)
         own_ms, own_words = one_ms(chosen, picture, text)
         with in_full():
             its_ms, its_words = one_ms(eager, picture, text)
@@ -148,9 +149,10 @@ def asks(chosen: Assistant, eager: Assistant, pictures: Sequence[Picture]) -> tu
     return [middle, mean], len(kept)
 
 
-def picture_at(path: Path) -> Picture:
-    """As it comes with a question: decoded, and with its file."""
-    return Picture(image=read_picture(path), name=path.name, path=str(path))
+def picture_at(path: Path, assistant: Assistant) -> Picture:
+    """As it comes with a question by the page or the command line: read, and with its file."""
+    photo = read_photo(path, max_pixels=assistant.config.parse.max_pixels)
+    return Picture(image=photo.image, name=path.name, path=str(path))
 
 
 def turned(picture: Picture) -> Image.Image:

@@ -38,7 +38,7 @@ from deepseek_mm.encoders.image import (
 )
 from deepseek_mm.encoders.packaged import fingerprint, image_tower_file, text_tower_folder
 from deepseek_mm.encoders.projection import MAIN_DIM, SPACE_DIM, ImageHead, Side, TextHead, join
-from deepseek_mm.encoders.quick import quick
+from deepseek_mm.encoders.quick import carried, quick
 from deepseek_mm.encoders.recent import Recent, Seen, key_of
 from deepseek_mm.encoders.space import Floats, Look, Tag, Thing
 from deepseek_mm.encoders.tags import Namer, read_groups
@@ -112,13 +112,24 @@ class SpaceModel(TextSide):
         return vector_NM
 
     def looks(self, maps: "Maps") -> tuple[Tensor, Tensor]:
-        """`look_at` of all that the towers made."""
-        return self.look_at(maps.main_BPC, maps.side_BPC)
+        """`look_at` of all that the towers made, for reading; the two heads see few pictures at the same time."""
+        side_soon = beside(carried(partial(_seen_by, self.side.image, maps.side_BPC)), rows=len(maps.side_BPC))
+        with side_soon as side:
+            return self._joined(self.image_head.both(maps.main_BPC), side())
 
     def look_at(self, main_BPC: Tensor, side_BPC: Tensor) -> tuple[Tensor, Tensor]:
         """Vectors (B, D) of the pictures, and (B, P, D) of the cells of their maps."""
-        (main_BM, main_BPM), (side_BK, side_BPK) = self.image_head.both(main_BPC), self.side.image.both(side_BPC)
-        return join(main_BM, side_BK, self.narrow), join(main_BPM, side_BPK, self.narrow)
+        return self._joined(self.image_head.both(main_BPC), self.side.image.both(side_BPC))
+
+    def _joined(self, main: tuple[Tensor, Tensor], side: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        return join(main[0], side[0], self.narrow), join(main[1], side[1], self.narrow)
+
+
+@torch.inference_mode()
+def _seen_by(head: ImageHead, map_BPC: Tensor) -> tuple[Tensor, Tensor]:
+    """`head.both` in a thread of its own."""
+    with alone_with(len(map_BPC)), quick():
+        return head.both(map_BPC)
 
 
 class Maps(NamedTuple):
@@ -236,7 +247,8 @@ class SeeingSpace(PackagedSpace):
     def _see(self, squares: Sequence[NDArray[np.uint8]]) -> list[Seen]:
         with quick():
             maps = self.model.maps(squares)
-        with beside(partial(self._named, maps), rows=len(squares)) as named, alone_with(len(squares)), quick():
+        named_soon = beside(carried(partial(self._named, maps)), rows=len(squares))
+        with named_soon as named, alone_with(len(squares)), quick():
             vectors_BD, grid_BPD = (x.float().numpy() for x in self.model.looks(maps))
             tags_B, things_B = named()
         looks = [

@@ -4,13 +4,16 @@ Autocast would make bfloat16 of all weights at every pass. What comes out is the
 the same way; of a picture's heads it takes a third of the time.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from deepseek_mm.encoders.prepacked import can_prepack, prepack_linears
+
+Result = TypeVar("Result")
 
 
 def quick() -> AbstractContextManager[object]:
@@ -18,6 +21,21 @@ def quick() -> AbstractContextManager[object]:
     if torch.get_autocast_dtype("cpu") is torch.bfloat16 and torch.cpu._is_avx512_bf16_supported():
         return torch.autocast("cpu", torch.bfloat16)
     return nullcontext()
+
+
+def carried(work: Callable[[], Result]) -> Callable[[], Result]:
+    """The same work, which computes with the numbers of the thread that asks now, in whatever thread it is done."""
+    dtype = torch.get_autocast_dtype("cpu")
+
+    def done() -> Result:
+        own = torch.get_autocast_dtype("cpu")
+        torch.set_autocast_dtype("cpu", dtype)
+        try:
+            return work()
+        finally:
+            torch.set_autocast_dtype("cpu", own)
+
+    return done
 
 
 def is_narrow() -> bool:

@@ -1,14 +1,21 @@
-"""A picture file becomes an upright RGB picture with its place and time, or an error that says why not."""
+"""A picture file becomes an upright RGB picture with its place and time, or an error that says why not.
 
+A picture that comes with a question is read by whoever receives it, and again where it is kept, at another path. So the
+last few are remembered by their bytes, and nobody may draw on what is handed out.
+"""
+
+from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 from PIL.Image import Image
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, BadPicture
-from deepseek_mm.parse.document import parse_file
+from deepseek_mm.parse.document import source_of
 from deepseek_mm.parse.files import no_picture, open_file
+from deepseek_mm.parse.nouns import Contents, File
 from index import Source
 
 
@@ -20,6 +27,34 @@ class Photo:
     image: Image  # upright RGB; its long side is at most LONG_SIDE_PX, the original's size is in the source
 
 
+class Lately:
+    """The last few pictures that were decoded, by their bytes. From any thread."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._lock = most, Lock()
+        self._known: OrderedDict[tuple[str, str, int], tuple[Image, Contents]] = OrderedDict()
+
+    def read(self, file: File, config: ParseConfig) -> tuple[Image, Contents]:
+        """The picture, and what else its file says. BadPicture."""
+        key = (file.digest, file.format.name, config.max_pixels)
+        with self._lock:
+            known = self._known.pop(key, None)
+        if known is None:
+            assert file.format.read is not None, "a photo can be read"
+            contents = file.format.read(file, config)
+            (image,) = (piece.image for piece in contents.pieces)
+            assert image is not None, "a photo's one piece is its picture"
+            known = image, contents
+        with self._lock:
+            self._known[key] = known
+            while len(self._known) > self._most:
+                self._known.popitem(last=False)
+        return known
+
+
+LATELY = Lately(most=4)  # 30 MB at most: a decoded picture has LONG_SIDE_PX
+
+
 def read_photo(path: Path, *, max_pixels: int, collection: str = "library") -> Photo:
     """The picture at `path`. Raises NothingThere, or BadPicture with the reason and what to do."""
     config = ParseConfig(max_pixels=max_pixels)
@@ -27,11 +62,9 @@ def read_photo(path: Path, *, max_pixels: int, collection: str = "library") -> P
         file = open_file(str(path), config)
         if file.format.kind != "photo":
             raise no_picture(file.path, file.data)
-        document = parse_file(file, config, collection=collection)
+        image, contents = LATELY.read(file, config)
     except BadPicture:
         raise
     except BadFile as error:
         raise BadPicture(str(error)) from error
-    (image,) = (piece.image for piece in document.pieces)
-    assert image is not None, "a photo's one piece is its picture"
-    return Photo(source=document.source, image=image)
+    return Photo(source=source_of(file, contents, collection), image=image)
