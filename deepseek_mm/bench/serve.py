@@ -102,7 +102,7 @@ def calls_of(photos: Sequence[Image.Image]) -> dict[str, Call]:
     return {
         "text_batch": Call(
             path="/embed",
-            requests=160,
+            requests=480,
             body=lambda n, version: {"texts": [f"{WORDS[n % 6]}, number {n}, {version}"]},
         ),
         "image_batch": Call(path="/embed", requests=48, body=lambda n, version: {"pictures": [shot(n, version)]}),
