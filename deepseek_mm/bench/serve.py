@@ -41,9 +41,7 @@ class Call:
     """What is asked again and again."""
 
     path: str
-    body: Callable[
-        [int, int], Body
-    ]  # of the n-th request; versions of it take as long, and nothing is remembered of them
+    body: Callable[[int, int], Body]  # of the n-th request, in a version: all take as long, and none was seen before
     requests: int  # of one round
 
 
