@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from axe import grave
+from late_news import LATE_NEWS
 from past_help import days_ago, kite, turn
 from past_reader import Reader
 from playwright.sync_api import expect
@@ -160,6 +161,19 @@ def test_a_conversation_goes_on_in_the_ask_tab(reader, served):
     reader.past(rows=2)
     expect(reader.titles.first).to_have_text("Is it green?")
     expect(reader.questions).to_have_text(["Is it green?", "And blue?"])  # it was open here
+
+
+def test_what_is_typed_right_after_a_conversation_came_into_its_tab_stays(reader, served):
+    reader.lived(served, "Is it green?")
+    reader.past(rows=1)
+    reader.read("Is it green?")
+    reader.page.evaluate("() => {" + LATE_NEWS.replace("KIND", "process_completed") + "}")
+    reader.press("Continue in Ask")
+    expect(reader.questions).to_have_text(["Is it green?"])
+    box = reader.page.get_by_role("textbox", name="Your question")
+    box.fill("And blue?")
+    reader.page.wait_for_timeout(4000)  # the late news is through
+    expect(box).to_have_value("And blue?")
 
 
 def test_two_browsers_never_see_each_others_past(chromium, served, tmp_path):

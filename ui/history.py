@@ -106,6 +106,7 @@ class HistoryTab:
             yield {limit: gr.skip()}
             ask = next((ask for ask in asks if ask.asking.about == past.talk.about), asks[0])
             yield self._resumed(past, kept, page, ask) | {tabs: gr.Tabs(selected=ask.id)}
+            yield {limit: gr.skip()}  # Gradio says the last view twice: what is typed by then would be cleared again
 
         def take(past: Past, text: str, most: int, kept: object, file: str) -> dict[Any, Any]:
             after = self.remembering.act(past, "import", file, kept)
