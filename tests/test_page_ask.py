@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from browsing import Visitor
 from fakes import picture
+from late_news import LATE_NEWS
 from playwright.sync_api import expect
 from serving import Served
 
@@ -124,6 +125,18 @@ def test_a_question_is_edited_and_asked_in_a_branch(visitor):
     box.press("Enter")
     expect(visitor.questions).to_have_text(["Is it red?", "Is it blue?"])
     visitor.done(2)
+
+
+def test_what_is_typed_into_a_question_that_is_edited_stays(visitor):
+    visitor.ask("Is it red?")
+    visitor.done()
+    visitor.page.evaluate("() => {" + LATE_NEWS.replace("KIND", "process_completed") + "}")
+    visitor.page.get_by_role("button", name="Edit: Is it red?").click()
+    box = visitor.page.get_by_role("textbox", name="Your question")
+    expect(box).to_have_value("Is it red?")
+    box.fill("Is it blue?")
+    visitor.page.wait_for_timeout(4000)  # the late news is through
+    expect(box).to_have_value("Is it blue?")
 
 
 def test_an_answer_is_given_again_and_a_branch_goes_on_by_itself(visitor):
@@ -259,6 +272,19 @@ def test_more_like_this_and_ask_about_this_lead_on(visitor):
     box.press("Enter")
     visitor.done(2)
     expect(visitor.page.locator("img.upload")).to_have_count(1)
+
+
+def test_what_is_typed_right_after_ask_about_this_stays(visitor):
+    visitor.ask("Is it red?")
+    visitor.done()
+    visitor.page.locator("button.cite").click()
+    visitor.page.evaluate("() => {" + LATE_NEWS.replace("KIND", "process_completed") + "}")
+    visitor.page.get_by_role("dialog").get_by_role("button", name="Ask about this").click()
+    expect(visitor.page.locator(".box .thumbnail-item").first).to_be_visible()
+    box = visitor.page.get_by_role("textbox", name="Your question")
+    box.fill("What is it?")
+    visitor.page.wait_for_timeout(4000)  # the late news is through
+    expect(box).to_have_value("What is it?")
 
 
 def test_five_pictures_are_asked_about_and_the_broken_one_is_named(visitor, tmp_path):

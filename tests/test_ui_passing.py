@@ -91,7 +91,7 @@ def test_the_dialog_turns_round_in_both_directions(passing, viewed):
 
 
 def test_a_dialog_that_was_closed_forgets_what_it_showed(passing, viewed):
-    assert press(passing, viewed, "closed") == {passing.viewer.viewed: Viewed()}
+    assert press(passing, viewed, "closed")[passing.viewer.viewed] == Viewed()
 
 
 def test_more_like_this_closes_the_dialog_and_searches(passing, viewed):

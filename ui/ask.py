@@ -20,6 +20,7 @@ from ui.pictures import Pictures
 from ui.piece import piece
 from ui.talk import Talk
 from ui.viewer import Viewer
+from ui.whole_news import told_once
 from ui.words import Words
 
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}  # of every event
@@ -184,8 +185,8 @@ class AskTab:
                 views = iter([self.asking.put_right(turn, str(getattr(event, "text", "")), talk, kept)])
             if act == "try":
                 views = self.asking.tried(scope_of(request), turn, talk, kept, page)
-            for view in views:
-                yield self.render(view)
+            shown = map(self.render, views)
+            yield from told_once(shown, self.talk) if act in ("edit", "branch") else shown
 
     def _views(self, act: str, turn: int, talk: Talk, kept: object, page: str) -> Iterator[View]:
         asking = self.asking

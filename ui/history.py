@@ -20,6 +20,7 @@ from ui.pictures import Pictures
 from ui.piece import piece
 from ui.remembering import PAGE, Past, Remembering, cited
 from ui.viewer import Viewer
+from ui.whole_news import told_once
 from ui.words import Words
 
 # Each press is handled, one after the other: Gradio's "always_last" would repeat the first press in place of the last.
@@ -105,8 +106,7 @@ class HistoryTab:
                 return
             yield {limit: gr.skip()}
             ask = next((ask for ask in asks if ask.asking.about == past.talk.about), asks[0])
-            yield self._resumed(past, kept, page, ask) | {tabs: gr.Tabs(selected=ask.id)}
-            yield {limit: gr.skip()}  # Gradio says the last view twice: what is typed by then would be cleared again
+            yield from told_once([self._resumed(past, kept, page, ask) | {tabs: gr.Tabs(selected=ask.id)}], limit)
 
         def take(past: Past, text: str, most: int, kept: object, file: str) -> dict[Any, Any]:
             after = self.remembering.act(past, "import", file, kept)

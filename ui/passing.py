@@ -25,6 +25,7 @@ from ui.steering import Updates
 from ui.taking import entry_about, question_about
 from ui.talk import Talk
 from ui.viewer import Viewed, Viewer
+from ui.whole_news import told_once
 from ui.words import Words
 
 LEAST_PX = 2  # sides of a box that was drawn
@@ -72,7 +73,7 @@ class Passing:
         elif each is not None and act == "part":
             yield from self._part(viewed, each, newest, sent, event)
         else:
-            yield self._answer(viewed, talk, kept, event)
+            yield from told_once([self._answer(viewed, talk, kept, event)], self.viewer.html)
 
     def _to_search(self) -> Updates:
         """Updates that close the dialog and open the Search tab."""

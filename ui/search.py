@@ -28,6 +28,7 @@ from ui.searching import Newest, Searching
 from ui.steering import TYPED, Steering, Updates, pressed, unbounded, written
 from ui.talk import Talk
 from ui.viewer import Viewer
+from ui.whole_news import told_once
 from ui.why import meter, why_of
 from ui.words import Words
 
@@ -162,7 +163,7 @@ class SearchTab:
         ) -> Iterator[Updates]:
             act, what = str(getattr(event, "act", "")), getattr(event, "what", "")
             if act == "ask" and (regions := self._regions(results, what)):
-                yield ask_about(regions, talk)
+                yield from told_once([ask_about(regions, talk)], self.notice)
             else:
                 yield from self._pressed(act, what, results, newest, sent)
 

@@ -6,6 +6,10 @@ asked for them came late), what only the first one said is gone: the question bo
 they were sent. A value that is replaced as a whole cannot be written into.
 """
 
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import gradio as gr
 import gradio.utils
 
 
@@ -21,3 +25,11 @@ def edits(old: object, new: object) -> list[list[object]]:
     if isinstance(old, str) and isinstance(new, str) and new.startswith(old):
         return [["append", [], new[len(old) :]]]
     return [["replace", [], new]]
+
+
+def told_once(views: Iterable[dict[Any, Any]], part: Any) -> Iterator[dict[Any, Any]]:
+    """The views, and one that changes nothing, not even `part`: Gradio tells an event's last view twice, and the second
+    time would undo what somebody typed meanwhile.
+    """
+    yield from views
+    yield {part: gr.skip()}
