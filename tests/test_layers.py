@@ -57,6 +57,7 @@ FLOORS = (
         "deepseek_mm.sqlite",
         "deepseek_mm.whole",
         "deepseek_mm.deltas",
+        "deepseek_mm.recently",
         "deepseek_mm.dates",
         "deepseek_mm.ages",
         "deepseek_mm.threads",

@@ -9,7 +9,7 @@ language model's reading of a prompt and its writing behind one.
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import cycle
 from pathlib import Path
@@ -24,6 +24,7 @@ from deepseek_mm.bench.lm_ours import Ours
 from deepseek_mm.bench.result import Line, Result, Setting
 from deepseek_mm.config import OUR_LM, cache_folder
 from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.encoders.quick import narrowest
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.lm.changes import WEIGHTS
 from deepseek_mm.lm.find import find_folder
@@ -114,15 +115,9 @@ def open_eager(setting: Setting) -> Iterator[Assistant]:
         yield assistant
 
 
-@contextmanager
-def in_full() -> Iterator[None]:
+def in_full() -> AbstractContextManager[None]:
     """Nothing becomes bfloat16 of itself meanwhile, in this thread."""
-    before = torch.get_autocast_dtype("cpu")
-    torch.set_autocast_dtype("cpu", torch.float32)
-    try:
-        yield
-    finally:
-        torch.set_autocast_dtype("cpu", before)
+    return narrowest(torch.float32)
 
 
 def asks(chosen: Assistant, eager: Assistant, paths: Sequence[Path]) -> tuple[list[Pair], int]:

@@ -4,8 +4,8 @@ Autocast would make bfloat16 of all weights at every pass. What comes out is the
 the same way; of a picture's heads it takes a third of the time.
 """
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TypeVar
 
 import torch
@@ -28,14 +28,21 @@ def carried(work: Callable[[], Result]) -> Callable[[], Result]:
     dtype = torch.get_autocast_dtype("cpu")
 
     def done() -> Result:
-        own = torch.get_autocast_dtype("cpu")
-        torch.set_autocast_dtype("cpu", dtype)
-        try:
+        with narrowest(dtype):
             return work()
-        finally:
-            torch.set_autocast_dtype("cpu", own)
 
     return done
+
+
+@contextmanager
+def narrowest(dtype: torch.dtype) -> Iterator[None]:
+    """What `quick` may round to meanwhile, in this thread."""
+    before = torch.get_autocast_dtype("cpu")
+    torch.set_autocast_dtype("cpu", dtype)
+    try:
+        yield
+    finally:
+        torch.set_autocast_dtype("cpu", before)
 
 
 def is_narrow() -> bool:

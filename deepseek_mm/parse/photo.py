@@ -4,10 +4,8 @@ A picture that comes with a question is read by whoever receives it, and again w
 last few are remembered by their bytes, and nobody may draw on what is handed out.
 """
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 
 from PIL.Image import Image
 
@@ -16,6 +14,7 @@ from deepseek_mm.errors import BadFile, BadPicture
 from deepseek_mm.parse.document import source_of
 from deepseek_mm.parse.files import no_picture, open_file
 from deepseek_mm.parse.nouns import Contents, File
+from deepseek_mm.recently import Recently
 from index import Source
 
 
@@ -27,29 +26,20 @@ class Photo:
     image: Image  # upright RGB; its long side is at most LONG_SIDE_PX, the original's size is in the source
 
 
-class Lately:
-    """The last few pictures that were decoded, by their bytes. From any thread."""
-
-    def __init__(self, most: int) -> None:
-        self._most, self._lock = most, Lock()
-        self._known: OrderedDict[tuple[str, str, int], tuple[Image, Contents]] = OrderedDict()
+class Lately(Recently[tuple[str, str, int], tuple[Image, Contents]]):
+    """The last few pictures that were decoded, by their bytes."""
 
     def read(self, file: File, config: ParseConfig) -> tuple[Image, Contents]:
         """The picture, and what else its file says. BadPicture."""
         key = (file.digest, file.format.name, config.max_pixels)
-        with self._lock:
-            known = self._known.pop(key, None)
-        if known is None:
-            assert file.format.read is not None, "a photo can be read"
-            contents = file.format.read(file, config)
-            (image,) = (piece.image for piece in contents.pieces)
-            assert image is not None, "a photo's one piece is its picture"
-            known = image, contents
-        with self._lock:
-            self._known[key] = known
-            while len(self._known) > self._most:
-                self._known.popitem(last=False)
-        return known
+        if (known := self.get(key)) is not None:
+            return known
+        assert file.format.read is not None, "a photo can be read"
+        contents = file.format.read(file, config)
+        (image,) = (piece.image for piece in contents.pieces)
+        assert image is not None, "a photo's one piece is its picture"
+        self.put(key, (image, contents))
+        return image, contents
 
 
 LATELY = Lately(most=4)  # 30 MB at most: a decoded picture has LONG_SIDE_PX
