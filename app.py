@@ -20,12 +20,12 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio i
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is imported: see deepseek_mm/threads.py
 
+from deepseek_mm.accounts.permissions import SCOPE, check_run
 from deepseek_mm.config import Config
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.records import Answer
 from deepseek_mm.serve.api import Api, build_api
 from deepseek_mm.serve.start import listening, locked, run_api
-from deepseek_mm.serve.who import SCOPE, check_run
 from deepseek_mm.settings import split_flags
 from deepseek_mm.settings_file import SettingsFile
 from index import IndexProblem

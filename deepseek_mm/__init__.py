@@ -7,6 +7,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from deepseek_mm.accounts.permissions import LOCAL as LOCAL
+    from deepseek_mm.accounts.permissions import RIGHTS as RIGHTS
+    from deepseek_mm.accounts.permissions import SCOPE as SCOPE
+    from deepseek_mm.accounts.permissions import Caller as Caller
+    from deepseek_mm.accounts.permissions import Right as Right
+    from deepseek_mm.accounts.permissions import caller_in as caller_in
+    from deepseek_mm.accounts.permissions import check_allowed as check_allowed
+    from deepseek_mm.accounts.permissions import check_run as check_run
+    from deepseek_mm.accounts.permissions import require_local as require_local
+    from deepseek_mm.accounts.permissions import require_right as require_right
+    from deepseek_mm.accounts.permissions import right_of as right_of
     from deepseek_mm.config import Config as Config
     from deepseek_mm.config import LMConfig as LMConfig
     from deepseek_mm.dates import period as period
@@ -69,8 +80,9 @@ if TYPE_CHECKING:
     from deepseek_mm.sandbox.nouns import Protection as Protection
     from deepseek_mm.sandbox.nouns import Ran as Ran
     from deepseek_mm.sandbox.run import Sandbox as Sandbox
-    from deepseek_mm.sandbox.run import check_allowed as check_allowed
     from deepseek_mm.sandbox.run import open_sandbox as open_sandbox
+    from deepseek_mm.services import Services as Services
+    from deepseek_mm.services import build_services as build_services
     from deepseek_mm.settings_file import SettingsFile as SettingsFile
     from deepseek_mm.settings_file import value_of as value_of
     from deepseek_mm.sharing import Exported as Exported
@@ -80,6 +92,18 @@ if TYPE_CHECKING:
     from deepseek_mm.sharing.chosen import pack_chosen as pack_chosen
 
 _HOMES = {
+    "Caller": "accounts.permissions",
+    "LOCAL": "accounts.permissions",
+    "RIGHTS": "accounts.permissions",
+    "Right": "accounts.permissions",
+    "SCOPE": "accounts.permissions",
+    "Services": "services",
+    "build_services": "services",
+    "caller_in": "accounts.permissions",
+    "check_run": "accounts.permissions",
+    "require_local": "accounts.permissions",
+    "require_right": "accounts.permissions",
+    "right_of": "accounts.permissions",
     "ASK_LEAVE": "rag.coding",
     "About": "records",
     "Answer": "records",
@@ -127,7 +151,7 @@ _HOMES = {
     "Turn": "history",
     "address_of": "lm.offer",
     "backups_in": "library.holding",
-    "check_allowed": "sandbox.run",
+    "check_allowed": "accounts.permissions",
     "cut": "rag.search",
     "heat_map": "rag.search",
     "hit_spans": "rag.search",

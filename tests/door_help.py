@@ -6,11 +6,12 @@ from typing import Annotated
 from fastapi import FastAPI, Request, WebSocket
 from starlette.testclient import TestClient
 
+from deepseek_mm.accounts.permissions import RIGHTS, Caller, caller_in
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.serve.door import guarded
 from deepseek_mm.serve.keys import Keys
 from deepseek_mm.serve.problems import add_problems
-from deepseek_mm.serve.who import RIGHTS, Who, needs, who_of
+from deepseek_mm.serve.who import needs
 
 HERE = "http://127.0.0.1:7860"
 ALWAYS = ServeConfig(keys="always")
@@ -34,11 +35,11 @@ def behind() -> FastAPI:
     @app.get("/me")
     @app.post("/me")
     def me(request: Request) -> dict:
-        who = who_of(request)
+        who = caller_in(request.scope)
         return {"name": who.name, "session": who.session, "rights": sorted(who.rights)}
 
     @app.post("/settings")
-    def change(who: Annotated[Who, needs("settings")]) -> str:
+    def change(who: Annotated[Caller, needs("settings")]) -> str:
         return who.name
 
     @app.get("/tasks/{number}")

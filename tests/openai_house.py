@@ -5,6 +5,7 @@ import io
 import threading
 import time
 from contextlib import closing, contextmanager
+from types import SimpleNamespace
 
 import uvicorn
 from fakes import picture
@@ -16,6 +17,7 @@ from deepseek_mm.config import ServeConfig
 from deepseek_mm.errors import BadPicture
 from deepseek_mm.serve.engine import Engine
 from deepseek_mm.serve.openai.routes import openai_routes
+from deepseek_mm.services.history_service import HistoryService
 
 
 class DataPictures:
@@ -66,9 +68,10 @@ def unheard(*told):
 @contextmanager
 def offering(assistant, **options):
     """The real client of OpenAI, talking to the endpoints over `assistant`."""
+    services = SimpleNamespace(history=HistoryService(assistant=assistant))
     with (
         closing(Engine(assistant, ServeConfig(), heard=unheard)) as engine,
-        listening(app_of(openai_routes(assistant, engine, DataPictures()), **options)) as url,
+        listening(app_of(openai_routes(services, assistant, engine, DataPictures()), **options)) as url,
         OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client,
     ):
         yield client

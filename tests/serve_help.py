@@ -4,14 +4,14 @@ from fastapi import APIRouter, FastAPI
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from deepseek_mm.accounts.permissions import LOCAL, SCOPE, Caller
 from deepseek_mm.serve.problems import add_problems
-from deepseek_mm.serve.who import LOCAL, SCOPE, Who
 
 
 class As:
     """ASGI middleware: every request comes from `who`."""
 
-    def __init__(self, app: ASGIApp, who: Who = LOCAL) -> None:
+    def __init__(self, app: ASGIApp, who: Caller = LOCAL) -> None:
         self.app, self.who = app, who
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -20,7 +20,7 @@ class As:
         await self.app(scope, receive, send)
 
 
-def app_of(*routers: APIRouter, who: Who = LOCAL) -> FastAPI:
+def app_of(*routers: APIRouter, who: Caller = LOCAL) -> FastAPI:
     """These routes, with problems told as the service tells them."""
     app = FastAPI()
     add_problems(app)
@@ -30,6 +30,6 @@ def app_of(*routers: APIRouter, who: Who = LOCAL) -> FastAPI:
     return app
 
 
-def client_of(*routers: APIRouter, who: Who = LOCAL) -> TestClient:
+def client_of(*routers: APIRouter, who: Caller = LOCAL) -> TestClient:
     """A client of that app; errors of ours come as status 500, not as exceptions."""
     return TestClient(app_of(*routers, who=who), raise_server_exceptions=False)

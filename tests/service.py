@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from rag_house import build, paint, put
 from serve_help import As
 
+from deepseek_mm.accounts.permissions import LOCAL, Caller
 from deepseek_mm.jobs import follow
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Citation, Question
@@ -17,11 +18,13 @@ from deepseek_mm.serve.past import history_routes
 from deepseek_mm.serve.problems import add_problems
 from deepseek_mm.serve.shelves import library_routes
 from deepseek_mm.serve.tuning import settings_routes
-from deepseek_mm.serve.who import LOCAL, Who
+from deepseek_mm.services import build_services
 from deepseek_mm.settings_file import SettingsFile
 from index import Region, Source
 
-STRANGER = replace(LOCAL, name="stranger", session="api:stranger")  # a key with every right, on another machine
+STRANGER = replace(
+    LOCAL, name="stranger", session="api:stranger", local=False
+)  # a key with every right, on another machine
 
 
 class House:
@@ -41,13 +44,12 @@ class House:
     def _app(self) -> FastAPI:
         app = FastAPI()
         add_problems(app)
-        serve = self.assistant.config.serve
-        app.include_router(library_routes(self.assistant, serve, lambda: self.hushed.append("hush")))
-        app.include_router(history_routes(self.assistant))
-        app.include_router(settings_routes(self.assistant, self.file))
+        services = build_services(self.assistant, self.file, hush=lambda: self.hushed.append("hush"))
+        for routes in (library_routes, history_routes, settings_routes):
+            app.include_router(routes(services, self.assistant))
         return app
 
-    def caller(self, who: Who = LOCAL) -> TestClient:
+    def caller(self, who: Caller = LOCAL) -> TestClient:
         """Somebody who asks; an error that nobody foresaw is raised."""
         return TestClient(As(self.app, who))
 
@@ -59,7 +61,7 @@ class House:
         list(follow(self.assistant.library.jobs, job["id"]))
         return self.caller().get(f"/library/jobs/{job['id']}").json()
 
-    def asked(self, text: str = "Is there a kite?", *, who: Who = LOCAL, conversation: int | None = None) -> Answer:
+    def asked(self, text: str = "Is there a kite?", *, who: Caller = LOCAL, conversation: int | None = None) -> Answer:
         """A question that was answered, citing the first photo."""
         question = Question(text=text, conversation=conversation, session=who.session)
         number, turn = self.assistant.history.begin(question, image_path="", settings={}, fingerprint="test")

@@ -15,6 +15,7 @@ FLOORS = (
     ("deepseek_mm.cli",),
     ("deepseek_mm.bench",),
     ("ui", "deepseek_mm.serve"),
+    ("deepseek_mm.services",),
     ("deepseek_mm.load",),
     ("deepseek_mm.train",),
     ("deepseek_mm.evaluate",),
@@ -51,7 +52,14 @@ FLOORS = (
     ),
     ("deepseek_mm.rag.facts", "deepseek_mm.logic"),
     ("deepseek_mm.rag.program",),
-    ("deepseek_mm.records", "deepseek_mm.jobs", "deepseek_mm.settings", "deepseek_mm.chance", "deepseek_mm.batcher"),
+    (
+        "deepseek_mm.accounts",
+        "deepseek_mm.records",
+        "deepseek_mm.jobs",
+        "deepseek_mm.settings",
+        "deepseek_mm.chance",
+        "deepseek_mm.batcher",
+    ),
     (
         "deepseek_mm.config",
         "deepseek_mm.sqlite",

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from deepseek_mm.accounts.permissions import check_allowed
 from deepseek_mm.config import Config, SandboxConfig, cache_folder
 from deepseek_mm.errors import BadQuestion, Busy, Forbidden, LibraryError
 from deepseek_mm.sandbox.nouns import Order
@@ -16,7 +17,6 @@ from deepseek_mm.sandbox.run import (
     OWN_SPACE,
     ROOT,
     Sandbox,
-    check_allowed,
     judged,
     open_sandbox,
     readable,

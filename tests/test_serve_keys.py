@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 
+from deepseek_mm.accounts.permissions import RIGHTS, USUAL
 from deepseek_mm.config import ServeConfig
 from deepseek_mm.errors import BadQuestion, Conflict, LibraryError, NothingThere
 from deepseek_mm.serve import keys as module
 from deepseek_mm.serve.keys import FIRST, Keys, digest_of, first_key, needs_keys
-from deepseek_mm.serve.who import RIGHTS, USUAL
 
 
 @pytest.fixture

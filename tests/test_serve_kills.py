@@ -17,8 +17,8 @@ import pytest
 from jobs_help import eventually
 from rag_house import build, paint, put
 
+from deepseek_mm.accounts.permissions import LOCAL
 from deepseek_mm.history import History
-from deepseek_mm.serve.who import LOCAL
 
 SCRIPT = Path(__file__).parent / "killed_service.py"
 TASKS, KILLS = (200, 20) if os.environ.get("CAMPAIGN") else (20, 1)

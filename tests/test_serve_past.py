@@ -3,8 +3,8 @@
 import pytest
 from service import STRANGER, house_in
 
+from deepseek_mm.accounts.permissions import LOCAL
 from deepseek_mm.records import Question
-from deepseek_mm.serve.who import LOCAL
 
 
 @pytest.fixture(scope="module")

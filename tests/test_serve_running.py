@@ -2,22 +2,25 @@
 
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from serve_help import client_of
 
+from deepseek_mm.accounts.permissions import LOCAL, RIGHTS, USUAL, Caller
 from deepseek_mm.config import Config, SandboxConfig
 from deepseek_mm.serve.running import run_routes
-from deepseek_mm.serve.who import LOCAL, RIGHTS, USUAL, Who
+from deepseek_mm.services.program_service import ProgramService
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="walls are Linux's")
 SMALL = SandboxConfig(seconds=20, memory_mb=300)
-USER = Who(name="phone", rights=frozenset(USUAL), session="key:phone")
-RUNNER = Who(name="laptop", rights=frozenset(RIGHTS), session="key:laptop")
+USER = Caller(name="phone", rights=frozenset(USUAL), session="key:phone")
+RUNNER = Caller(name="laptop", rights=frozenset(RIGHTS), session="key:laptop")
 
 
 def client(tmp_path, *, who=LOCAL, **numbers):
-    return client_of(run_routes(Config(data=tmp_path, sandbox=replace(SMALL, **numbers))), who=who)
+    config = Config(data=tmp_path, sandbox=replace(SMALL, **numbers))
+    return client_of(run_routes(SimpleNamespace(programs=ProgramService.of(config))), who=who)
 
 
 def test_a_program_comes_back_with_its_words_its_end_and_what_protected_us(tmp_path):

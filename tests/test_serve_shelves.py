@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from service import STRANGER, house_in
 
+from deepseek_mm.accounts.permissions import LOCAL
 from deepseek_mm.library.arriving import FOLDER
-from deepseek_mm.serve.who import LOCAL
 
 
 @pytest.fixture

@@ -14,12 +14,12 @@ from fastapi.testclient import TestClient
 from jobs_help import eventually
 from serve_help import As
 
+from deepseek_mm.accounts.permissions import LOCAL
 from deepseek_mm.jobs import Asked, Jobs
 from deepseek_mm.serve.watching import ended as over
 from deepseek_mm.serve.watching import place_of
-from deepseek_mm.serve.who import LOCAL
 
-STRANGER = replace(LOCAL, name="stranger", session="api:stranger")
+STRANGER = replace(LOCAL, name="stranger", session="api:stranger", local=False)
 
 
 def infer(client, kind="ask", *, key="", **asked):
@@ -129,7 +129,7 @@ def test_a_task_that_is_begun_twice_leaves_one_turn(tmp_path):
         from deepseek_mm.serve.work import Doing
 
         assert isinstance(dead.job.token, str)
-        doing = Doing(api.engine._assistant, api.engine, api.tasks._inbox)
+        doing = Doing(api.services, api.engine._assistant, api.engine, api.tasks._inbox)
         doing.ask(dead)
         dead.finish("waiting", "")
         answer = ended(client, taken)["result"]

@@ -7,10 +7,11 @@ import pytest
 from serve_help import client_of
 from service import STRANGER, house_in
 
+from deepseek_mm.accounts.permissions import LOCAL
 from deepseek_mm.runtime.dial import dialled
-from deepseek_mm.serve.described import defaults, descriptions
 from deepseek_mm.serve.tuning import settings_routes
-from deepseek_mm.serve.who import LOCAL
+from deepseek_mm.services import build_services
+from deepseek_mm.services.setting_descriptions import defaults, descriptions
 from deepseek_mm.settings_file import SettingsFile
 
 
@@ -87,7 +88,7 @@ def test_what_cannot_be_set_is_refused_and_nothing_is_changed(house, me, changes
 def test_a_flag_wins_and_cannot_be_changed_here(house):
     data = str(house.assistant.config.data)
     file = SettingsFile({"data": data, "rag.num_regions": "7"}, environ={}, cwd=house.folder)
-    other = client_of(settings_routes(house.assistant, file))
+    other = client_of(settings_routes(build_services(house.assistant, file), house.assistant))
     assert told(other.get("/settings"))["rag.num_regions"]["fixed"]
     answer = other.patch("/settings", json={"changes": {"rag.num_regions": 8}})
     assert (answer.status_code, "flag rag.num_regions" in answer.json()["detail"]) == (409, True)

@@ -7,10 +7,10 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 import app
+from deepseek_mm.accounts.permissions import RIGHTS
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.serve.door import PAGE, guarded
 from deepseek_mm.serve.keys import Keys
-from deepseek_mm.serve.who import RIGHTS
 
 FILE = "/en/gradio_api/file="
 

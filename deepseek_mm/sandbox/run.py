@@ -58,24 +58,6 @@ def open_sandbox(config: Config) -> "Sandbox":
     return Sandbox(config.sandbox, (config.data, cache_folder()))
 
 
-def check_allowed(config: SandboxConfig, *, local: bool, granted: bool) -> None:
-    """Forbidden says why somebody may run no programs. `local`: of this machine, without a key; `granted`: by a key."""
-    if config.run == "off":
-        raise Forbidden("programs are not run here: sandbox.run is off. Switch it on with: --set sandbox.run=on")
-    if local:
-        return
-    if config.run == "auto":
-        raise Forbidden(
-            "programs are run for people of this machine only, as long as sandbox.run is auto. To let keys with the"
-            ' right "run" do it, start with: --set sandbox.run=on'
-        )
-    if not granted:
-        raise Forbidden(
-            'the key may not run programs: it needs the right "run". Make one: python -m deepseek_mm keys add NAME'
-            " --rights ask,page,run"
-        )
-
-
 class Sandbox:
     """Runs programs, each apart from all others. May be used from many threads."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
@@ -23,12 +24,14 @@ from deepseek_mm.serve.pictures import Pictures
 from deepseek_mm.serve.problems import add_problems
 from deepseek_mm.serve.running import run_routes
 from deepseek_mm.serve.saved import saved_routes
-from deepseek_mm.serve.shelves import library_routes, nothing
+from deepseek_mm.serve.shelves import library_routes
 from deepseek_mm.serve.task_routes import task_routes
 from deepseek_mm.serve.tasks import Tasks
 from deepseek_mm.serve.tuning import settings_routes
 from deepseek_mm.serve.why import why_routes
 from deepseek_mm.serve.work import Doing
+from deepseek_mm.services import Services, build_services
+from deepseek_mm.services.services import do_nothing
 from deepseek_mm.settings_file import SettingsFile
 
 
@@ -41,6 +44,7 @@ class Api:
     tasks: Tasks
     engine: Engine
     room: Room
+    services: Services
 
     def start(self) -> None:
         """Begin with the tasks that wait."""
@@ -59,34 +63,37 @@ class Api:
         self.engine.close()
 
 
-def build_api(assistant: Assistant, file: SettingsFile, *, hush: Callable[[], object] = nothing) -> Api:
-    """Every route over this assistant; `hush` stops whoever else is answering, before everything is deleted."""
+def build_api(
+    assistant: Assistant, file: SettingsFile, *, hush: Callable[[], object] = do_nothing, photos: Path | None = None
+) -> Api:
+    """Every route over this assistant. `hush` and `photos` are what `build_services` wants."""
     config = assistant.config
+    services = build_services(assistant, file, hush=hush, photos=photos)
     room = Room(config.serve.at_once)
     metrics = Metrics(assistant, room)
     pictures = Pictures(config.serve, config.parse)
     inbox = Inbox(config.data, max_pixels=config.parse.max_pixels)
     engine = Engine(assistant, config.serve, heard=metrics.batch)
-    doing = Doing(assistant, engine, inbox)
+    doing = Doing(services, assistant, engine, inbox)
     tasks = Tasks(assistant.library.jobs, doing, inbox, pictures, config)
     app = FastAPI(version=str(import_module("deepseek_mm").__version__), **described())
     add_problems(app)
     for router in (
         task_routes(tasks),
         ask_routes(tasks, doing, pictures),
-        why_routes(assistant, pictures),
+        why_routes(services, assistant, pictures),
         complete_routes(assistant),
-        saved_routes(assistant),
-        library_routes(assistant, config.serve, hush),
-        history_routes(assistant),
-        learning_routes(assistant),
-        settings_routes(assistant, file),
-        openai_routes(assistant, engine, pictures),
-        run_routes(config),
+        saved_routes(services),
+        library_routes(services, assistant),
+        history_routes(services, assistant),
+        learning_routes(services),
+        settings_routes(services, assistant),
+        openai_routes(services, assistant, engine, pictures),
+        run_routes(services),
         health_routes(assistant, tasks, metrics),
     ):
         app.include_router(router)
     app.mount(ASSETS, StaticFiles(directory=swagger_ui()))
     app.add_middleware(Admission, room=room)
     app.add_middleware(Counted, metrics=metrics)
-    return Api(app=app, assistant=assistant, tasks=tasks, engine=engine, room=room)
+    return Api(app=app, assistant=assistant, tasks=tasks, engine=engine, room=room, services=services)

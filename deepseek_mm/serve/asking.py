@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
+from deepseek_mm.accounts.permissions import Caller, caller_in
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.jobs import Job
 from deepseek_mm.serve.asked import AskIn, AskTask, CaptionIn, CaptionTask, EmbedIn, SearchIn
@@ -21,11 +22,11 @@ from deepseek_mm.serve.pictures import Pictures
 from deepseek_mm.serve.problems import DECLARED, Failed
 from deepseek_mm.serve.tasks import Tasks
 from deepseek_mm.serve.watching import ended, events
-from deepseek_mm.serve.who import Who, needs, who_of
+from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import AnswerOut, FoundOut
 from deepseek_mm.serve.work import PROBLEM, Doing
 
-Asks = Annotated[Who, needs("ask")]
+Asks = Annotated[Caller, needs("ask")]
 LOOK_S = 0.2  # between two looks whether the caller is still there
 STREAM = "text/event-stream"
 
@@ -57,7 +58,6 @@ def ask_routes(tasks: Tasks, doing: Doing, pictures: Pictures) -> APIRouter:
     @router.post("/ask", response_model=AnswerOut, responses={200: {"content": {STREAM: {}}}})
     async def ask(asked: AskIn, request: Request, right: Asks, accept: Annotated[str, Header()] = "") -> Any:
         """The answer; with `Accept: text/event-stream` as events while it grows. To stop it, hang up."""
-        tasks.check_run(asked, right)
         job = await submitted(tasks, AskTask(kind="ask", input=asked), request)
         if STREAM in accept:
             return EventSourceResponse(until_left(tasks, job, request))
@@ -89,7 +89,7 @@ def as_json(told: BaseModel) -> Response:
 
 async def submitted(tasks: Tasks, wanted: AskTask | CaptionTask, request: Request) -> Job:
     """The task, written down."""
-    return await run_in_threadpool(lambda: tasks.submit(wanted, by=who_of(request).session))
+    return await run_in_threadpool(lambda: tasks.submit(wanted, caller_in(request.scope)))
 
 
 async def waited(tasks: Tasks, job: Job, request: Request) -> Job:

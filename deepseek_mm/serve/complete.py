@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.coding import mentions, questions_to_try
 from deepseek_mm.rag.query import Suggestion, search_parts, search_without, suggest
@@ -40,7 +41,9 @@ def complete_routes(assistant: Assistant) -> APIRouter:
     router = APIRouter(tags=["ask"], responses=DECLARED)
 
     @router.get("/search/complete")
-    def complete(who: Annotated[object, needs("ask")], text: Box = "", about: About = "photos") -> list[SuggestionOut]:
+    def complete(
+        caller: Annotated[Caller, needs("ask")], text: Box = "", about: About = "photos"
+    ) -> list[SuggestionOut]:
         """Operators, and behind a colon their values: those of this library, too. About code: `@file` and `@name`, or
         whole questions to begin with where the box is empty.
         """
@@ -57,7 +60,7 @@ def complete_routes(assistant: Assistant) -> APIRouter:
         return shown(suggest(text, known=known))
 
     @router.get("/search/parts")
-    def parts(who: Annotated[object, needs("ask")], text: Box = "") -> list[PartOut]:
+    def parts(caller: Annotated[Caller, needs("ask")], text: Box = "") -> list[PartOut]:
         """What bounds the search that stands in the box, in its order; what is wrong with it `POST /search` says."""
         return [
             PartOut(name=part.name, value=part.value, text=part.text, rest=search_without(text, part.text))

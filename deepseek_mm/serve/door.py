@@ -15,6 +15,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from deepseek_mm.accounts.permissions import LOCAL, MAKE, SCOPE, Caller
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.serve.bodies import Limited
@@ -24,7 +25,6 @@ from deepseek_mm.serve.login import COOKIE, LOGIN, LOGOUT, LoginPage, login_path
 from deepseek_mm.serve.logins import Clock, Guesses, Logins
 from deepseek_mm.serve.logs import ROUTE, Logged
 from deepseek_mm.serve.problems import REQUEST_ID, response
-from deepseek_mm.serve.who import LOCAL, MAKE, SCOPE, Who
 
 OPEN = ("/health/live", "/favicon.ico", "/icon.svg")  # whoever asks
 PAGE = ("/en", "/zh", "/picture", "/heat")  # the page, and what it is made of
@@ -114,7 +114,7 @@ class Door:
         scope[SCOPE] = who
         return None
 
-    def _who(self, asking: HTTPConnection) -> Who | Response:
+    def _who(self, asking: HTTPConnection) -> Caller | Response:
         scheme, _, shown = asking.headers.get("authorization", "").partition(" ")
         by_key = self._keys.find(shown.strip()) if scheme.lower() == "bearer" else None
         if by_key is not None:

@@ -6,51 +6,50 @@ from typing import Annotated
 
 from fastapi import APIRouter
 
+from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.history import Corrected
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.paging import Page, Paged
-from deepseek_mm.serve.who import Who, needs
+from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import Number
 from deepseek_mm.serve.wire_past import BoxIn, CorrectedOut, RatingIn, RightIn, TurnOut
+from deepseek_mm.services import Services
 
-Me = Annotated[Who, needs("ask")]
+Me = Annotated[Caller, needs("ask")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
     """Keeps feedback with the turns."""
 
-    assistant: Assistant
+    services: Services
 
-    def feedback(self, page: Paged, who: Me) -> Page[TurnOut]:
+    def feedback(self, page: Paged, caller: Me) -> Page[TurnOut]:
         """The caller's turns with a thumb, a right answer or a corrected box, oldest first."""
-        history = self.assistant.history
-        mine = {each.id for each in history.conversations(session=who.session, limit=-1)}
-        every = [turn for turn in history.feedback() if turn.conversation in mine]
+        every = self.services.history.list_feedback(caller)
         items = [TurnOut.of(turn) for turn in every[page.offset : page.offset + page.limit]]
         return Page[TurnOut](**page.page(items, len(every)))
 
-    def rate(self, turn: Number, asked: RatingIn, who: Me) -> RatingIn:
+    def rate(self, turn: Number, asked: RatingIn, caller: Me) -> RatingIn:
         """Thumb up or down, in place of the one before."""
-        self.assistant.history.rate(turn, asked.rating, session=who.session)
+        self.services.history.rate(caller, turn, asked.rating)
         return asked
 
-    def put_right(self, turn: Number, asked: RightIn, who: Me) -> RightIn:
+    def put_right(self, turn: Number, asked: RightIn, caller: Me) -> RightIn:
         """Say what the answer should have been, in few words: it can be learned from, see /learning."""
-        self.assistant.history.put_right(turn, asked.answer, session=who.session)
+        self.services.history.put_right(caller, turn, asked.answer)
         return asked
 
-    def correct(self, turn: Number, asked: BoxIn, who: Me) -> CorrectedOut:
+    def correct(self, turn: Number, asked: BoxIn, caller: Me) -> CorrectedOut:
         """Draw the box of a citation right, and say what it shows."""
         now = datetime.now(UTC)
         corrected = Corrected(number=asked.number, box_px=asked.box_px, label=asked.label.strip(), made_at=now)
-        self.assistant.history.correct(turn, corrected, session=who.session)
+        self.services.history.correct(caller, turn, corrected)
         return CorrectedOut.of(corrected)
 
 
-def feedback_routes(assistant: Assistant) -> APIRouter:
+def feedback_routes(services: Services) -> APIRouter:
     """/feedback."""
-    judged, router = Judged(assistant=assistant), APIRouter()
+    judged, router = Judged(services=services), APIRouter()
     router.get("/feedback")(judged.feedback)
     router.put("/feedback/{turn}")(judged.rate)
     router.put("/feedback/{turn}/answer")(judged.put_right)

@@ -8,13 +8,14 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse
 
+from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.encoders.packaged import package_folder
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.metrics import Metrics
 from deepseek_mm.serve.plans import PlanOut, plan_of
 from deepseek_mm.serve.problems import DECLARED
 from deepseek_mm.serve.tasks import Tasks
-from deepseek_mm.serve.who import Who, needs
+from deepseek_mm.serve.who import needs
 
 ASSETS = "/docs/assets"
 FORMAT = "text/plain; version=0.0.4; charset=utf-8"
@@ -34,7 +35,7 @@ def health_routes(assistant: Assistant, tasks: Tasks, metrics: Metrics) -> APIRo
     router = APIRouter(tags=["health"], responses=DECLARED)
 
     @router.get("/health")
-    def health(who: Annotated[Who, needs("ask")]) -> HealthOut:
+    def health(caller: Annotated[Caller, needs("ask")]) -> HealthOut:
         """What answers here, and how much is under way."""
         return HealthOut(
             status="ok",
@@ -49,13 +50,13 @@ def health_routes(assistant: Assistant, tasks: Tasks, metrics: Metrics) -> APIRo
         return {"status": "ok"}
 
     @router.get("/health/ready")
-    def ready(who: Annotated[Who, needs("ask")]) -> dict[str, str]:
+    def ready(caller: Annotated[Caller, needs("ask")]) -> dict[str, str]:
         """The library can be read."""
         assistant.store.counts()
         return {"status": "ok"}
 
     @router.get("/metrics", response_class=Response)
-    def metered(who: Annotated[Who, needs("settings")]) -> Response:
+    def metered(caller: Annotated[Caller, needs("settings")]) -> Response:
         """For Prometheus."""
         return Response(metrics.text(tasks), media_type=FORMAT)
 

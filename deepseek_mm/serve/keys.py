@@ -25,10 +25,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from deepseek_mm.accounts.permissions import RIGHTS, USUAL, Caller, Right
 from deepseek_mm.config import ServeConfig
 from deepseek_mm.errors import BadQuestion, Conflict, LibraryError, NothingThere
 from deepseek_mm.serve.hosts import is_loopback
-from deepseek_mm.serve.who import RIGHTS, USUAL, Right, Who
 from deepseek_mm.whole import write_whole
 
 FILE = "keys.json"  # in the library's folder
@@ -57,9 +57,9 @@ class Key:
         """Whether it is this key, in a time that does not depend on how much of it is right."""
         return hmac.compare_digest(self.digest, digest_of(secret, self.salt))
 
-    def who(self) -> Who:
+    def who(self) -> Caller:
         """The caller who has it."""
-        return Who(name=self.name, rights=self.rights, session=f"key:{self.id}")
+        return Caller(name=self.name, rights=self.rights, session=f"key:{self.id}")
 
 
 class Keys:

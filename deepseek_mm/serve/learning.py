@@ -1,20 +1,20 @@
 """/learning: what was corrected, the versions that were learned from it, and which of these answers."""
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import Annotated, Self
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from deepseek_mm.learning import Learning, Score, Version
-from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.accounts.permissions import Caller
+from deepseek_mm.learning import Score, Version
 from deepseek_mm.serve.problems import DECLARED
-from deepseek_mm.serve.shelf_list import source_of
-from deepseek_mm.serve.who import Who, needs
+from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import JobOut, Number, Text, Typed
+from deepseek_mm.services import Services
+from deepseek_mm.services.learning_service import Lesson
 
-Keeper = Annotated[Who, needs("settings")]
+Keeper = Annotated[Caller, needs("settings")]
 MOST_ROWS = 1_000  # at a time
 Told = Annotated[Typed, Field(max_length=500)]
 
@@ -123,56 +123,47 @@ class KeptOut(BaseModel):
 class Taught:
     """Trains, tells, accepts."""
 
-    assistant: Assistant
+    services: Services
 
-    @property
-    def learning(self) -> Learning:
-        """The library's."""
-        return self.assistant.library.learning
-
-    def state(self, who: Keeper) -> LearningOut:
+    def state(self, caller: Keeper) -> LearningOut:
         """What answers, how much is new, and every version with its report."""
-        learning = self.learning
-        new, answering = learning.waiting(), learning.answering
-        versions = [VersionOut.of(version, answering) for version in learning.list()]
+        now = self.services.learning.describe_state(caller)
         return LearningOut(
-            answers=learning.told,
-            trouble=learning.trouble,
-            waiting=len(new),
-            waiting_by=Counter(example.by for example in new),
-            versions=versions,
+            answers=now.answers,
+            trouble=now.trouble,
+            waiting=sum(now.waiting.values()),
+            waiting_by=dict(now.waiting),
+            versions=[VersionOut.of(version, now.answering) for version in now.versions],
         )
 
-    def train(self, who: Keeper) -> JobOut:
+    def train(self, caller: Keeper) -> JobOut:
         """Learn from what is new: a job, whose result names the version; it answers once it is accepted."""
-        return JobOut.of(self.learning.train())
+        return JobOut.of(self.services.learning.train(caller))
 
-    def version(self, number: Number, who: Keeper) -> VersionOut:
+    def version(self, number: Number, caller: Keeper) -> VersionOut:
         """One version's report."""
-        return VersionOut.of(self.learning.get(number), self.learning.answering)
+        return VersionOut.of(
+            self.services.learning.find_version(caller, number), self.services.learning.describe_state(caller).answering
+        )
 
-    def accept(self, number: Number, asked: AcceptIn, who: Keeper) -> VersionOut:
+    def accept(self, number: Number, asked: AcceptIn, caller: Keeper) -> VersionOut:
         """Answer with it from the next question on; 409 says what its report says against it."""
-        return VersionOut.of(self.learning.accept(number, force=asked.force), number)
+        return VersionOut.of(self.services.learning.accept(caller, number, force=asked.force), number)
 
-    def back(self, who: Keeper) -> LearningOut:
+    def back(self, caller: Keeper) -> LearningOut:
         """Answer with what answered before."""
-        self.learning.back()
-        return self.state(who)
+        self.services.learning.go_back(caller)
+        return self.state(caller)
 
-    def examples(self, asked: ExamplesIn, who: Keeper) -> KeptOut:
+    def examples(self, asked: ExamplesIn, caller: Keeper) -> KeptOut:
         """Keep photos with right answers, or descriptions, to learn from."""
-        rows = [self._row(each) for each in asked.examples]
-        return KeptOut(kept=self.learning.teach(rows), waiting=len(self.learning.waiting()))
-
-    def _row(self, each: ExampleIn) -> dict[str, str]:
-        told = {"words": each.words} if each.words else {"question": each.question, "answer": each.answer}
-        return {"image": source_of(self.assistant, each.source).path, **told}
+        kept = self.services.learning.teach(caller, [Lesson(**dict(each)) for each in asked.examples])
+        return KeptOut(kept=kept, waiting=sum(self.services.learning.describe_state(caller).waiting.values()))
 
 
-def learning_routes(assistant: Assistant) -> APIRouter:
+def learning_routes(services: Services) -> APIRouter:
     """The routes."""
-    taught, router = Taught(assistant=assistant), APIRouter(tags=["learning"], responses=DECLARED)
+    taught, router = Taught(services=services), APIRouter(tags=["learning"], responses=DECLARED)
     router.get("/learning")(taught.state)
     router.post("/learning/train", status_code=202)(taught.train)
     router.get("/learning/versions/{number}")(taught.version)

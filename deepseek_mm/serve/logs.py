@@ -22,10 +22,10 @@ from typing import Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from deepseek_mm.accounts.permissions import SCOPE, Caller
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.serve.problems import LEFT, REQUEST_ID
-from deepseek_mm.serve.who import SCOPE, Who
 
 HEADER = "X-Request-ID"
 SENT_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")  # a caller's own number is kept if it looks like this
@@ -129,7 +129,7 @@ class Logged:
     def _write(self, scope: Scope, tally: dict[str, int], seconds: float, target: str) -> None:
         who = scope.get(SCOPE)
         fields = {
-            "who": who.name if isinstance(who, Who) else NONE,
+            "who": who.name if isinstance(who, Caller) else NONE,
             "method": scope.get("method", scope["type"].upper()),
             "route": template_of(scope),
             "status": tally["status"] or LEFT,  # nothing was answered: the caller had gone

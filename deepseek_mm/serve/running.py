@@ -1,6 +1,7 @@
 """/run: a program that somebody wants run, behind the walls of the sandbox, and what these hold on this machine."""
 
 import asyncio
+from functools import partial
 from threading import Event
 from typing import Annotated, Literal
 
@@ -8,16 +9,16 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from deepseek_mm.config import Config
-from deepseek_mm.errors import Forbidden
+from deepseek_mm.accounts.permissions import Caller, check_run
 from deepseek_mm.sandbox.nouns import EndedBy, Protection, Ran
-from deepseek_mm.sandbox.run import MOST_CODE, open_sandbox
+from deepseek_mm.sandbox.run import MOST_CODE
 from deepseek_mm.serve.asking import LOOK_S
 from deepseek_mm.serve.problems import DECLARED
-from deepseek_mm.serve.who import Who, check_run, needs
+from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import Text, Typed
+from deepseek_mm.services import Services
 
-Me = Annotated[Who, needs("ask")]
+Me = Annotated[Caller, needs("ask")]
 
 
 class RunIn(BaseModel):
@@ -76,29 +77,26 @@ class RunnableOut(BaseModel):
     protections: list[ProtectionOut]
 
 
-def run_routes(config: Config) -> APIRouter:
+def run_routes(services: Services) -> APIRouter:
     """GET and POST /run."""
-    router, sandbox = APIRouter(tags=["run"], responses=DECLARED), open_sandbox(config)
+    router, programs = APIRouter(tags=["run"], responses=DECLARED), services.programs
+    may_run = needs("run", first=partial(check_run, programs.config))
 
     @router.get("/run")
-    def runnable(who: Me) -> RunnableOut:
+    def runnable(caller: Me) -> RunnableOut:
         """Whether the caller may run programs, and which protections hold on this machine."""
-        held = [ProtectionOut.of(each) for each in sandbox.protections()]
-        try:
-            check_run(config.sandbox, who)
-        except Forbidden as error:
-            return RunnableOut(allowed=False, why_not=str(error), protections=held)
-        return RunnableOut(allowed=True, why_not="", protections=held)
+        held = [ProtectionOut.of(each) for each in programs.list_protections(caller)]
+        why_not = programs.explain_refusal(caller)
+        return RunnableOut(allowed=not why_not, why_not=why_not, protections=held)
 
     @router.post("/run")
-    async def run(asked: RunIn, request: Request, who: Me) -> RanOut:
+    async def run(asked: RunIn, request: Request, caller: Caller = may_run) -> RanOut:
         """Run a program and wait for its end; to stop it, hang up."""
-        check_run(config.sandbox, who)
         stop = Event()
         leaving = asyncio.create_task(set_when_left(stop, request))
         try:
             ran = await run_in_threadpool(
-                lambda: sandbox.run(asked.code, language=asked.language, text=asked.text, stop=stop)
+                lambda: programs.run(caller, asked.code, language=asked.language, text=asked.text, stop=stop)
             )
         finally:
             stop.set()

@@ -6,15 +6,16 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
+from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.history import Saved
 from deepseek_mm.history.saved import NAME_CHARS, TEXT_CHARS
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.paging import Wish
 from deepseek_mm.serve.problems import DECLARED
-from deepseek_mm.serve.who import Who, needs
+from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import Number, Text, Typed
+from deepseek_mm.services import Services
 
-Me = Annotated[Who, needs("ask")]
+Me = Annotated[Caller, needs("ask")]
 
 
 class SavedIn(BaseModel):
@@ -45,25 +46,25 @@ class SavedOut(BaseModel):
 class Keeping:
     """Keeps searches."""
 
-    assistant: Assistant
+    services: Services
 
-    def listed(self, who: Me) -> list[SavedOut]:
+    def listed(self, caller: Me) -> list[SavedOut]:
         """The caller's, by name."""
-        return [SavedOut.of(each) for each in self.assistant.history.saved_searches(session=who.session)]
+        return [SavedOut.of(each) for each in self.services.history.list_searches(caller)]
 
-    def save(self, asked: SavedIn, who: Me) -> SavedOut:
+    def save(self, asked: SavedIn, caller: Me) -> SavedOut:
         """Keep a search, in place of the one of that name."""
         filters = {name: str(value) for name, value in asked.filters.model_dump().items()}
-        return SavedOut.of(self.assistant.history.save_search(asked.name, asked.text, filters, session=who.session))
+        return SavedOut.of(self.services.history.save_search(caller, asked.name, asked.text, filters))
 
-    def forget(self, saved: Number, who: Me) -> None:
+    def forget(self, saved: Number, caller: Me) -> None:
         """Forget one."""
-        self.assistant.history.forget_search(saved, session=who.session)
+        self.services.history.forget_search(caller, saved)
 
 
-def saved_routes(assistant: Assistant) -> APIRouter:
+def saved_routes(services: Services) -> APIRouter:
     """/search/saved."""
-    keeping, router = Keeping(assistant=assistant), APIRouter(tags=["ask"], responses=DECLARED)
+    keeping, router = Keeping(services=services), APIRouter(tags=["ask"], responses=DECLARED)
     router.get("/search/saved")(keeping.listed)
     router.post("/search/saved", status_code=201)(keeping.save)
     router.delete("/search/saved/{saved}", status_code=204)(keeping.forget)

@@ -1,7 +1,7 @@
 """What comes into the library: uploads, paths of this machine, watched folders. Each is a job, told at once.
 
 Uploads lie apart, below the library's own folder, under names that are only names. Paths are for callers on this
-machine (`roots`).
+machine, or below `serve.roots`: the service sees to it.
 """
 
 import os
@@ -14,13 +14,12 @@ from typing import Annotated
 from fastapi import APIRouter, File, Form, Query, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
-from deepseek_mm.config import ServeConfig
-from deepseek_mm.errors import BadFile, Conflict, NothingThere, TooLarge
-from deepseek_mm.library.arriving import keep_dropped
-from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.serve.roots import allowed
-from deepseek_mm.serve.who import Who, needs
+from deepseek_mm.accounts.permissions import Caller
+from deepseek_mm.config import Config
+from deepseek_mm.errors import BadFile, Conflict, TooLarge
+from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import JobOut, PathIn, Text, Typed
+from deepseek_mm.services import Services
 from deepseek_mm.sharing.names import same_name
 
 MOST_FILES = 1000  # of one upload
@@ -56,44 +55,44 @@ class WatchedOut(BaseModel):
 class Added:
     """Begins what takes files in."""
 
-    assistant: Assistant
-    serve: ServeConfig
+    services: Services
+    config: Config
 
     def files(
         self,
-        who: Annotated[Who, needs("library")],
+        caller: Annotated[Caller, needs("library")],
         files: Annotated[list[UploadFile], File(description="photos, documents, code, archives of them")],
         collection: Annotated[Named, Form()] = "",
     ) -> JobOut:
         """Keep uploaded files in the library's folder, and take them in."""
         if not 0 < len(files) <= MOST_FILES:
             raise BadFile(f"{len(files)} files came, and 1 to {MOST_FILES} are taken at once. Send them in turn")
-        if sum(file.size or 0 for file in files) > self.serve.max_body_bytes:
-            raise TooLarge(f"the files have more than serve.max_body_bytes={self.serve.max_body_bytes:,}. Send fewer")
-        data = self.assistant.config.data
-        with TemporaryDirectory(prefix=f"upload-{os.getpid()}-", dir=data) as room:  # as `leftovers` knows them
-            kept = keep_dropped([landed(file, Path(room) / str(n)) for n, file in enumerate(files)], data)
-        return JobOut.of(self.assistant.library.add(kept, collection=collection))
+        if sum(file.size or 0 for file in files) > self.config.serve.max_body_bytes:
+            raise TooLarge(
+                f"the files have more than serve.max_body_bytes={self.config.serve.max_body_bytes:,}. Send fewer"
+            )
+        with TemporaryDirectory(
+            prefix=f"upload-{os.getpid()}-", dir=self.config.data
+        ) as room:  # as `leftovers` knows them
+            kept = [landed(file, Path(room) / str(n)) for n, file in enumerate(files)]
+            return JobOut.of(self.services.library.add(caller, uploads=kept, collection=collection))
 
-    def paths(self, asked: PathsIn, who: Annotated[Who, needs("library")]) -> JobOut:
+    def paths(self, asked: PathsIn, caller: Annotated[Caller, needs("library")]) -> JobOut:
         """Take files and folders in where they lie."""
-        paths = [allowed(path, who, self.serve) for path in asked.paths]
-        for path in paths:
-            if not os.path.lexists(path):
-                raise NothingThere(f"there is nothing at {path}. Check the name")
-        return JobOut.of(self.assistant.library.add(paths, collection=asked.collection, anew=asked.anew))
+        added = self.services.library.add(caller, asked.paths, collection=asked.collection, anew=asked.anew)
+        return JobOut.of(added)
 
-    def watched(self, who: Annotated[Who, needs("ask")]) -> list[WatchedOut]:
+    def watched(self, caller: Annotated[Caller, needs("ask")]) -> list[WatchedOut]:
         """The folders that are watched, sorted."""
-        return [WatchedOut(folder=folder) for folder in self.assistant.library.watched()]
+        return [WatchedOut(folder=folder) for folder in self.services.library.list_watched(caller)]
 
-    def watch(self, asked: FolderIn, who: Annotated[Who, needs("library")]) -> JobOut:
+    def watch(self, asked: FolderIn, caller: Annotated[Caller, needs("library")]) -> JobOut:
         """Take a folder in, now and whenever something changes in it."""
-        return JobOut.of(self.assistant.library.watch(allowed(asked.folder, who, self.serve)))
+        return JobOut.of(self.services.library.watch(caller, asked.folder))
 
-    def unwatch(self, folder: Annotated[PathIn, Query()], who: Annotated[Who, needs("library")]) -> WatchedOut:
+    def unwatch(self, folder: Annotated[PathIn, Query()], caller: Annotated[Caller, needs("library")]) -> WatchedOut:
         """Watch it no longer; what is known of it stays."""
-        if not self.assistant.library.unwatch(folder):
+        if not self.services.library.unwatch(caller, folder):
             raise Conflict(f"{folder} is not watched. See what is: GET /library/watched")
         return WatchedOut(folder=folder)
 
@@ -107,9 +106,9 @@ def landed(file: UploadFile, room: Path) -> str:
     return str(target)
 
 
-def add_routes(assistant: Assistant, serve: ServeConfig) -> APIRouter:
+def add_routes(services: Services, config: Config) -> APIRouter:
     """What comes in."""
-    added, router = Added(assistant=assistant, serve=serve), APIRouter()
+    added, router = Added(services=services, config=config), APIRouter()
     router.post("/library/files", status_code=202)(added.files)
     router.post("/library/paths", status_code=202)(added.paths)
     router.get("/library/watched")(added.watched)

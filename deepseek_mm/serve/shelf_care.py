@@ -3,7 +3,6 @@
 Who restores or empties changes settings and conversations of everybody too, so that needs the right to settings.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,13 +11,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from deepseek_mm.config import ServeConfig
-from deepseek_mm.errors import NothingThere
-from deepseek_mm.library.holding import backups_in, new_backup
-from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.serve.roots import allowed
-from deepseek_mm.serve.who import Who, needs
+from deepseek_mm.accounts.permissions import Caller
+from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import JobOut, PathIn, Text, Typed
+from deepseek_mm.services import Services
 
 
 class RepairIn(BaseModel):
@@ -76,46 +72,31 @@ class EmptiedOut(BaseModel):
 class Cared:
     """Looks after the library."""
 
-    assistant: Assistant
-    serve: ServeConfig
-    hush: Callable[[], object]  # ends the answers under way, before what they are written into is exchanged
+    services: Services
 
-    def verify(self, who: Annotated[object, needs("library")]) -> JobOut:
+    def verify(self, caller: Annotated[Caller, needs("library")]) -> JobOut:
         """Compare index, cache and disk; what does not agree are the job's failures."""
-        return JobOut.of(self.assistant.library.verify())
+        return JobOut.of(self.services.library.verify(caller))
 
-    def repair(self, who: Annotated[object, needs("library")], asked: RepairIn | None = None) -> JobOut:
+    def repair(self, caller: Annotated[Caller, needs("library")], asked: RepairIn | None = None) -> JobOut:
         """Mend what a check finds."""
-        return JobOut.of(self.assistant.library.repair(forget=bool(asked and asked.forget)))
+        return JobOut.of(self.services.library.repair(caller, forget=bool(asked and asked.forget)))
 
-    def backup(self, who: Annotated[Who, needs("library")], asked: BackupIn | None = None) -> JobOut:
+    def backup(self, caller: Annotated[Caller, needs("library")], asked: BackupIn | None = None) -> JobOut:
         """Index, history, uploads and settings into one file, while everything goes on."""
-        named = asked.file.strip() if asked else ""
-        file = allowed(named, who, self.serve) if named else new_backup(self.assistant.config.data)
-        return JobOut.of(self.assistant.library.backup(file))
+        return JobOut.of(self.services.library.backup(caller, asked.file if asked else ""))
 
-    def backups(self, who: Annotated[object, needs("library")]) -> list[BackupOut]:
+    def backups(self, caller: Annotated[Caller, needs("library")]) -> list[BackupOut]:
         """Those in the library's folder, the newest first."""
-        return [backup_out(file) for file in backups_in(self.assistant.config.data)]
+        return [backup_out(file) for file in self.services.library.list_backups(caller)]
 
-    def restore(self, asked: RestoreIn, who: Annotated[Who, needs("settings")]) -> JobOut:
+    def restore(self, asked: RestoreIn, caller: Annotated[Caller, needs("settings")]) -> JobOut:
         """Everything as it was when the backup was made."""
-        file = self._named(asked.file) if "/" not in asked.file else allowed(asked.file, who, self.serve)
-        self.hush()
-        return JobOut.of(self.assistant.library.restore(file))
+        return JobOut.of(self.services.library.restore(caller, asked.file))
 
-    def delete_everything(self, asked: DeleteIn, who: Annotated[object, needs("settings")]) -> EmptiedOut:
-        """Forget every file, conversation and upload. Photos, documents and settings stay."""
-        self.hush()
-        self.assistant.library.delete_everything()
-        return EmptiedOut(sources=self.assistant.store.counts().sources)
-
-    def _named(self, name: str) -> Path:
-        """A backup in the library's folder. NothingThere if there is none of that name."""
-        found = [file for file in backups_in(self.assistant.config.data) if file.name == name]
-        if not found:
-            raise NothingThere(f"no backup is called {name}. See which there are: GET /library/backups")
-        return found[0]
+    def delete_everything(self, asked: DeleteIn, caller: Annotated[Caller, needs("settings")]) -> EmptiedOut:
+        """Forget every file, upload and conversation, those of all callers. Photos, documents and settings stay."""
+        return EmptiedOut(sources=self.services.library.delete_everything(caller))
 
 
 def backup_out(file: Path) -> BackupOut:
@@ -124,9 +105,9 @@ def backup_out(file: Path) -> BackupOut:
     return BackupOut(name=file.name, size_bytes=status.st_size, made_at=datetime.fromtimestamp(status.st_mtime, UTC))
 
 
-def care_routes(assistant: Assistant, serve: ServeConfig, hush: Callable[[], object]) -> APIRouter:
+def care_routes(services: Services) -> APIRouter:
     """What is done to all of it."""
-    cared, router = Cared(assistant=assistant, serve=serve, hush=hush), APIRouter()
+    cared, router = Cared(services=services), APIRouter()
     router.post("/library/verify", status_code=202)(cared.verify)
     router.post("/library/repair", status_code=202)(cared.repair)
     router.post("/library/backup", status_code=202)(cared.backup)

@@ -7,12 +7,14 @@ from typing import Annotated, Self
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from deepseek_mm.errors import BadFile, NothingThere
+from deepseek_mm.accounts.permissions import Caller
+from deepseek_mm.errors import NothingThere
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.shelf_add import NAME_CHARS
-from deepseek_mm.serve.shelf_list import CountOut, collections, source_of
+from deepseek_mm.serve.shelf_list import CountOut, collections
 from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import Number, PathIn, Text, Typed
+from deepseek_mm.services import Services
 from index import Filter
 
 MOST_CHOSEN = 1000  # files or folders at once
@@ -88,42 +90,43 @@ class DescribedOut(BaseModel):
 class Changed:
     """Changes what is known of files; the files themselves are never touched."""
 
+    services: Services
     assistant: Assistant
 
-    def collections(self, who: Annotated[object, needs("ask")]) -> list[CountOut]:
+    def collections(self, caller: Annotated[Caller, needs("ask")]) -> list[CountOut]:
         """Their names, and how many files each has."""
         return collections(self.assistant.store.collections())
 
-    def collect(self, asked: CollectIn, who: Annotated[object, needs("library")]) -> MovedOut:
+    def collect(self, asked: CollectIn, caller: Annotated[Caller, needs("library")]) -> MovedOut:
         """Put files into a collection, which may be a new one."""
-        return MovedOut(sources=self.assistant.library.assign(self._paths(asked), asked.name))
+        return MovedOut(sources=self.services.library.assign(caller, self._paths(asked), asked.name))
 
-    def rename(self, asked: RenameIn, who: Annotated[object, needs("library")]) -> MovedOut:
+    def rename(self, asked: RenameIn, caller: Annotated[Caller, needs("library")]) -> MovedOut:
         """Give a collection another name; "library" dissolves it."""
-        return MovedOut(sources=self.assistant.library.rename_collection(asked.name, asked.new_name))
+        return MovedOut(sources=self.services.library.rename_collection(caller, asked.name, asked.new_name))
 
-    def take_out(self, asked: Chosen, who: Annotated[object, needs("library")]) -> TakenOut:
+    def take_out(self, asked: Chosen, caller: Annotated[Caller, needs("library")]) -> TakenOut:
         """Forget files; put-back undoes it for library.undo_s seconds."""
-        taken = self.assistant.library.take_out(self._paths(asked))
+        taken = self.services.library.take_out(caller, self._paths(asked))
         if not taken.num_sources:
             raise NothingThere("the library knows none of these. List what it knows: GET /library/sources")
         return TakenOut(token=taken.token, sources=taken.num_sources)
 
-    def taken(self, who: Annotated[object, needs("library")]) -> list[TakenOut]:
+    def taken(self, caller: Annotated[Caller, needs("library")]) -> list[TakenOut]:
         """What can be put back, the newest first."""
-        return [TakenOut(token=each.token, sources=each.num_sources) for each in self.assistant.library.taken()]
+        return [
+            TakenOut(token=each.token, sources=each.num_sources) for each in self.services.library.list_taken(caller)
+        ]
 
-    def put_back(self, asked: TokenIn, who: Annotated[object, needs("library")]) -> MovedOut:
+    def put_back(self, asked: TokenIn, caller: Annotated[Caller, needs("library")]) -> MovedOut:
         """Undo a take-out."""
-        return MovedOut(sources=self.assistant.library.put_back(asked.token))
+        return MovedOut(sources=self.services.library.put_back(caller, asked.token))
 
-    def describe(self, source: Number, asked: DescriptionIn, who: Annotated[object, needs("library")]) -> DescribedOut:
+    def describe(
+        self, source: Number, asked: DescriptionIn, caller: Annotated[Caller, needs("library")]
+    ) -> DescribedOut:
         """Say in one's own words what a photo shows; searches find it by them."""
-        found = source_of(self.assistant, source)
-        if found.kind != "photo":
-            raise BadFile(f"{found.name} is no photo but {found.kind}, and only photos are described. Choose another")
-        self.assistant.library.describe(found, asked.text)
-        return DescribedOut(text=self.assistant.library.described(found))
+        return DescribedOut(text=self.services.library.describe(caller, source, asked.text))
 
     def _paths(self, chosen: Chosen) -> list[str]:
         """Every place of the chosen files. NothingThere if an id is none of the library's."""
@@ -137,9 +140,9 @@ class Changed:
         return [os.path.expanduser(path) for path in chosen.paths] + [path for each in ids for path in places[each]]
 
 
-def change_routes(assistant: Assistant) -> APIRouter:
+def change_routes(services: Services, assistant: Assistant) -> APIRouter:
     """What is done to known files."""
-    changed, router = Changed(assistant=assistant), APIRouter()
+    changed, router = Changed(services=services, assistant=assistant), APIRouter()
     router.get("/library/collections")(changed.collections)
     router.post("/library/collections")(changed.collect)
     router.patch("/library/collections")(changed.rename)

@@ -5,10 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.library import Health
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import Text, Typed
+from deepseek_mm.services import Services
 
 Gone = Annotated[Typed, Query(max_length=4096, description="a path or a sentence of something deleted")]
 
@@ -83,16 +84,16 @@ class HealthOut(BaseModel):
         )
 
 
-def health_of(assistant: Assistant) -> APIRouter:
+def health_of(services: Services) -> APIRouter:
     """The route."""
     router = APIRouter()
 
     @router.get("/library/health")
-    def health(who: Annotated[object, needs("library")], gone: Gone = "") -> HealthOut:
+    def health(caller: Annotated[Caller, needs("library")], gone: Gone = "") -> HealthOut:
         """Measure the index on the data that is in it; with `gone` also look for traces of something deleted."""
-        told = HealthOut.of(assistant.library.health())
+        told = HealthOut.of(services.library.measure_health(caller))
         if gone:
-            found = assistant.library.find_traces(gone)
+            found = services.library.find_traces(caller, gone)
             told.found = [TraceOut(path=each.path, count=each.count) for each in found]
         return told
 

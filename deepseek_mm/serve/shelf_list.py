@@ -6,13 +6,14 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from deepseek_mm.errors import NothingThere
+from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.library.holding import size_of
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.paging import Page, Paged, Where
 from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import Number, RegionOut, SourceOut, Text
-from index import LIBRARY, Filter, Region, Source
+from deepseek_mm.services import Services
+from index import LIBRARY, Region, Source
 from index.region import Order
 
 MOST_LABELS = 50  # that are counted
@@ -57,13 +58,14 @@ class KnownOut(SourceOut):
 class Shown:
     """Reads the shelves."""
 
+    services: Services
     assistant: Assistant
 
-    def library(self, who: Annotated[object, needs("ask")]) -> LibraryOut:
+    def library(self, caller: Annotated[Caller, needs("ask")]) -> LibraryOut:
         """How much there is, and by what it can be filtered."""
         store = self.assistant.store
         kinds = store.kinds()
-        jobs = self.assistant.library.jobs.find(states=("running", "waiting"), limit=-1)
+        jobs = self.services.library.list_jobs(caller, states=("running", "waiting"))
         return LibraryOut(
             photos=kinds.get("photo", 0),
             documents=kinds.get("document", 0),
@@ -80,7 +82,7 @@ class Shown:
         self,
         page: Paged,
         where: Where,
-        who: Annotated[object, needs("ask")],
+        caller: Annotated[Caller, needs("ask")],
         order: Order = "added",
     ) -> Page[ListedOut]:
         """The files, page by page: "added" is the latest first, "size" the largest."""
@@ -91,31 +93,23 @@ class Shown:
         items = [listed(source, leading.get(source.id)) for source in found]
         return Page[ListedOut](**page.page(items, total))
 
-    def source(self, source: Number, who: Annotated[object, needs("ask")]) -> KnownOut:
+    def source(self, source: Number, caller: Annotated[Caller, needs("ask")]) -> KnownOut:
         """One file."""
-        found = source_of(self.assistant, source)
+        found = self.services.library.find_source(caller, source)
         regions = self.assistant.store.regions_of([source])[source]
         return KnownOut(
             **SourceOut.of(found).model_dump(),
             paths=list(self.assistant.store.places_of([source])[source]),
-            described=self.assistant.library.described(found),
+            described=self.services.library.read_description(caller, found),
             num_regions=len(regions),
         )
 
-    def regions(self, source: Number, page: Paged, who: Annotated[object, needs("ask")]) -> Page[RegionOut]:
+    def regions(self, source: Number, page: Paged, caller: Annotated[Caller, needs("ask")]) -> Page[RegionOut]:
         """What was found in one file, the whole picture first."""
-        source_of(self.assistant, source)
+        self.services.library.find_source(caller, source)
         every = self.assistant.store.regions_of([source])[source]
         items = [RegionOut.of(region) for region in every[page.offset : page.offset + page.limit]]
         return Page[RegionOut](**page.page(items, len(every)))
-
-
-def source_of(assistant: Assistant, source: int) -> Source:
-    """A file of the library by its id. NothingThere if there is none: pictures of questions are somebody's own."""
-    found = assistant.store.sources(Filter(source_ids=(source,)), limit=1)
-    if not found:
-        raise NothingThere(f"no file {source} in the library. It was taken out, or read anew: list /library/sources")
-    return found[0]
 
 
 def listed(source: Source, leading: Region | None) -> ListedOut:
@@ -134,9 +128,9 @@ def collections(counts: dict[str, int]) -> list[CountOut]:
     return counted({name: count for name, count in counts.items() if name != LIBRARY})
 
 
-def list_routes(assistant: Assistant) -> APIRouter:
+def list_routes(services: Services, assistant: Assistant) -> APIRouter:
     """What is there."""
-    shown, router = Shown(assistant=assistant), APIRouter()
+    shown, router = Shown(services=services, assistant=assistant), APIRouter()
     router.get("/library")(shown.library)
     router.get("/library/sources")(shown.sources)
     router.get("/library/sources/{source}")(shown.source)

@@ -14,12 +14,13 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Request, Response
 from PIL import Image
 
+from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.parse.files import open_file
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.search import cut
-from deepseek_mm.serve.shelf_list import source_of
 from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import Number
+from deepseek_mm.services import Services
 from deepseek_mm.sharing.names import same_name
 from index import Source
 
@@ -46,6 +47,7 @@ BYTES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-s
 class Drawn:
     """Draws pictures."""
 
+    services: Services
     assistant: Assistant
     turn: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(AT_ONCE))
 
@@ -53,13 +55,13 @@ class Drawn:
         self,
         request: Request,
         source: Number,
-        who: Annotated[object, needs("ask")],
+        caller: Annotated[Caller, needs("ask")],
         page: PageNumber = 0,
         px: Px = 1024,
         box: Box | None = None,
     ) -> Response:
         """A photo, or a page of a document, upright."""
-        found = source_of(self.assistant, source)
+        found = self.services.library.find_source(caller, source)
         return self.answer(request, found, (page, px, box or ""))
 
     def answer(self, request: Request, source: Source, how: tuple[int, int, str]) -> Response:
@@ -74,9 +76,9 @@ class Drawn:
             data = jpeg(part_of(image, source, page, box), px)
         return Response(data, media_type="image/jpeg", headers=headers)
 
-    def file(self, source: Number, who: Annotated[object, needs("ask")]) -> Response:
+    def file(self, source: Number, caller: Annotated[Caller, needs("ask")]) -> Response:
         """The file itself, as a download."""
-        found = source_of(self.assistant, source)
+        found = self.services.library.find_source(caller, source)
         data = open_file(found.path, self.assistant.config.parse).data
         return download(data, same_name(found.name), "application/octet-stream")
 
@@ -110,9 +112,9 @@ def download(data: bytes, name: str, media_type: str) -> Response:
     return Response(data, media_type=media_type, headers=SAFE | {"Content-Disposition": named})
 
 
-def picture_routes(assistant: Assistant) -> APIRouter:
+def picture_routes(services: Services, assistant: Assistant) -> APIRouter:
     """Pictures and files."""
-    drawn, router = Drawn(assistant=assistant), APIRouter()
+    drawn, router = Drawn(services=services, assistant=assistant), APIRouter()
     router.get("/library/sources/{source}/picture", responses=JPEG, response_class=Response)(drawn.picture)
     router.get("/library/sources/{source}/file", responses=BYTES, response_class=Response)(drawn.file)
     return router

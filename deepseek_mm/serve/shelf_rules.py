@@ -8,11 +8,12 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
+from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.logic.watch import FORM, Rule, rules_of
-from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.rag.checking import Checked, Held, keep_rules, kept_rules
+from deepseek_mm.rag.checking import Checked, Held
 from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import BoxOut, RegionOut, Text, Typed
+from deepseek_mm.services import Services
 from deepseek_mm.shapes import held_shape, rule_shape
 from index import LIBRARY
 
@@ -93,24 +94,23 @@ class CheckedOut(BaseModel):
 class Ruled:
     """Keeps rules, and checks them."""
 
-    assistant: Assistant
+    services: Services
 
-    def read(self, who: Annotated[object, needs("ask")]) -> RulesOut:
+    def read(self, caller: Annotated[Caller, needs("ask")]) -> RulesOut:
         """What is kept; empty at first."""
-        text = kept_rules(self.assistant.config.data)
+        text = self.services.rules.read(caller)
         return RulesOut(text=text, rules=told(text))
 
-    def write(self, asked: RulesIn, who: Annotated[object, needs("library")]) -> RulesOut:
+    def write(self, asked: RulesIn, caller: Annotated[Caller, needs("library")]) -> RulesOut:
         """Keep these, if all of them can be understood."""
-        rules = told(asked.text)
-        keep_rules(self.assistant.config.data, asked.text)
-        return RulesOut(text=asked.text, rules=rules)
+        rules = self.services.rules.write(caller, asked.text)
+        return RulesOut(text=asked.text, rules=[RuleOut(**rule_shape(rule)) for rule in rules])
 
-    def check(self, asked: CheckIn, who: Annotated[object, needs("ask")]) -> CheckedOut:
+    def check(self, asked: CheckIn, caller: Annotated[Caller, needs("ask")]) -> CheckedOut:
         """In which photos each rule holds, and by which boxes. Nothing is kept."""
-        text = kept_rules(self.assistant.config.data) if asked.text is None else asked.text
+        text = self.services.rules.read(caller) if asked.text is None else asked.text
         rules = rules_of(text.splitlines())
-        every = self.assistant.check_rules(rules, collection=asked.collection or LIBRARY, engine=asked.engine)
+        every = self.services.rules.check(caller, rules, collection=asked.collection or LIBRARY, engine=asked.engine)
         return found(rules, every, asked.most)
 
 
@@ -138,9 +138,9 @@ def held_out(held: Held) -> HeldOut:
     return HeldOut(**shape)
 
 
-def rule_routes(assistant: Assistant) -> APIRouter:
+def rule_routes(services: Services) -> APIRouter:
     """Rules."""
-    ruled, router = Ruled(assistant=assistant), APIRouter()
+    ruled, router = Ruled(services=services), APIRouter()
     router.get("/library/rules")(ruled.read)
     router.put("/library/rules")(ruled.write)
     router.post("/library/rules/check")(ruled.check)

@@ -6,11 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
+from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.library.duplicates import Keep
-from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.paging import Page, Paged
 from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import JobOut, Number, SourceOut
+from deepseek_mm.services import Services
 
 MOST_APART = 100  # photos that are told apart at once
 
@@ -40,15 +41,15 @@ class ApartOut(BaseModel):
 class Compared:
     """Compares photos."""
 
-    assistant: Assistant
+    services: Services
 
-    def look(self, who: Annotated[object, needs("library")]) -> JobOut:
+    def look(self, caller: Annotated[Caller, needs("library")]) -> JobOut:
         """Look for near duplicates among all photos."""
-        return JobOut.of(self.assistant.library.duplicates())
+        return JobOut.of(self.services.library.find_duplicates(caller))
 
-    def groups(self, page: Paged, who: Annotated[object, needs("ask")], keep: Keep = "largest") -> Page[TwinsOut]:
+    def groups(self, page: Paged, caller: Annotated[Caller, needs("ask")], keep: Keep = "largest") -> Page[TwinsOut]:
         """What the last look found and is still there; `keep` says which photo of a group stands first."""
-        every = self.assistant.library.twins(keep)
+        every = self.services.library.list_duplicates(caller, keep)
         part = every[page.offset : page.offset + page.limit]
         items = [
             TwinsOut(sources=[SourceOut.of(source) for source in each.sources], spare_bytes=each.spare_bytes)
@@ -56,14 +57,14 @@ class Compared:
         ]
         return Page[TwinsOut](**page.page(items, len(every)))
 
-    def apart(self, asked: ApartIn, who: Annotated[object, needs("library")]) -> ApartOut:
+    def apart(self, asked: ApartIn, caller: Annotated[Caller, needs("library")]) -> ApartOut:
         """Say that photos are no duplicates; it is remembered by their bytes, also after they were read anew."""
-        return ApartOut(pairs=self.assistant.library.tell_apart(asked.sources))
+        return ApartOut(pairs=self.services.library.tell_apart(caller, asked.sources))
 
 
-def twin_routes(assistant: Assistant) -> APIRouter:
+def twin_routes(services: Services) -> APIRouter:
     """Near duplicates."""
-    compared, router = Compared(assistant=assistant), APIRouter()
+    compared, router = Compared(services=services), APIRouter()
     router.post("/library/duplicates", status_code=202)(compared.look)
     router.get("/library/duplicates")(compared.groups)
     router.post("/library/duplicates/apart")(compared.apart)

@@ -10,13 +10,14 @@ from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Citation
-from deepseek_mm.serve.shelf_list import source_of
 from deepseek_mm.serve.shelf_pictures import SAFE
 from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import Number
+from deepseek_mm.services import Services
 from deepseek_mm.sharing.chosen import pack_chosen
 from index import Region, Source
 
@@ -39,11 +40,12 @@ class ZipIn(BaseModel):
 class Zipped:
     """Packs files."""
 
+    services: Services
     assistant: Assistant
 
-    def zip(self, asked: ZipIn, who: Annotated[object, needs("ask")]) -> StreamingResponse:
+    def zip(self, asked: ZipIn, caller: Annotated[Caller, needs("ask")]) -> StreamingResponse:
         """The files themselves, and found.csv: path, label, box of each, and which could not be read any more."""
-        sources = [source_of(self.assistant, number) for number in dict.fromkeys(asked.sources)]
+        sources = [self.services.library.find_source(caller, number) for number in dict.fromkeys(asked.sources)]
         leading = self.assistant.store.leading([source.id for source in sources])
         chosen = [cited(number, leading.get(each.id), each) for number, each in enumerate(sources, start=1)]
         room = self.assistant.config.data.absolute() / ROOM
@@ -72,8 +74,8 @@ def pieces(file: Path) -> Iterator[bytes]:
         shutil.rmtree(file.parent, ignore_errors=True)
 
 
-def zip_routes(assistant: Assistant) -> APIRouter:
+def zip_routes(services: Services, assistant: Assistant) -> APIRouter:
     """Chosen files."""
-    zipped, router = Zipped(assistant=assistant), APIRouter()
+    zipped, router = Zipped(services=services, assistant=assistant), APIRouter()
     router.post("/library/zip", responses=ZIP, response_class=StreamingResponse)(zipped.zip)
     return router

@@ -1,10 +1,7 @@
 """Everything that the Library tab does, over HTTP; each part is a file of its own."""
 
-from collections.abc import Callable
-
 from fastapi import APIRouter
 
-from deepseek_mm.config import ServeConfig
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.problems import DECLARED
 from deepseek_mm.serve.shelf_add import add_routes
@@ -17,23 +14,20 @@ from deepseek_mm.serve.shelf_pictures import picture_routes
 from deepseek_mm.serve.shelf_rules import rule_routes
 from deepseek_mm.serve.shelf_twins import twin_routes
 from deepseek_mm.serve.shelf_zip import zip_routes
+from deepseek_mm.services import Services
 
 
-def nothing() -> None:
-    """Where no answers are under way."""
-
-
-def library_routes(assistant: Assistant, serve: ServeConfig, hush: Callable[[], object] = nothing) -> APIRouter:
-    """/library. `hush` ends the answers under way before everything is exchanged or deleted."""
+def library_routes(services: Services, assistant: Assistant) -> APIRouter:
+    """/library."""
     router = APIRouter(tags=["library"], responses=DECLARED)
-    router.include_router(list_routes(assistant))
-    router.include_router(picture_routes(assistant))
-    router.include_router(zip_routes(assistant))
-    router.include_router(add_routes(assistant, serve))
-    router.include_router(change_routes(assistant))
-    router.include_router(care_routes(assistant, serve, hush))
-    router.include_router(job_routes(assistant))
-    router.include_router(rule_routes(assistant))
-    router.include_router(twin_routes(assistant))
-    router.include_router(health_of(assistant))
+    router.include_router(list_routes(services, assistant))
+    router.include_router(picture_routes(services, assistant))
+    router.include_router(zip_routes(services, assistant))
+    router.include_router(add_routes(services, assistant.config))
+    router.include_router(change_routes(services, assistant))
+    router.include_router(care_routes(services))
+    router.include_router(job_routes(services))
+    router.include_router(rule_routes(services))
+    router.include_router(twin_routes(services))
+    router.include_router(health_of(services))
     return router

@@ -8,11 +8,12 @@ from pydantic import BaseModel, Field
 from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
+from deepseek_mm.accounts.permissions import Caller, caller_in
 from deepseek_mm.serve.asked import TaskIn
 from deepseek_mm.serve.problems import DECLARED
 from deepseek_mm.serve.tasks import TaskOut, Tasks
 from deepseek_mm.serve.watching import events
-from deepseek_mm.serve.who import Who, needs, who_of
+from deepseek_mm.serve.who import needs
 
 Key = Annotated[str, Header(max_length=200, description="the same key gives the same task")]
 Kind = Literal["ask", "search", "embed", "caption", "index"]
@@ -36,46 +37,42 @@ def task_routes(tasks: Tasks) -> APIRouter:
     router = APIRouter(tags=["tasks"], responses=DECLARED)
 
     @router.post("/infer", status_code=202)
-    def infer(task: TaskIn, who: Annotated[Who, needs("ask")], idempotency_key: Key = "") -> TakenOut:
+    def infer(task: TaskIn, caller: Annotated[Caller, needs("ask")], idempotency_key: Key = "") -> TakenOut:
         """Take a piece of work: ask, search, embed, caption, or index. 429 where too many wait."""
-        if task.kind == "index":
-            tasks.check_index(task.input, who)
-        if task.kind == "ask":
-            tasks.check_run(task.input, who)
-        job = tasks.submit(task, by=who.session, key=idempotency_key)
+        job = tasks.submit(task, caller, key=idempotency_key)
         return TakenOut(task_id=job.token, state=job.state, address=f"/tasks/{job.token}")
 
     @router.get("/tasks")
     def listed(
-        who: Annotated[Who, needs("ask")],
+        caller: Annotated[Caller, needs("ask")],
         kind: Annotated[list[Kind], Query()] = [],  # noqa: B006  fastapi copies it
         state: Annotated[list[StateIn], Query()] = [],  # noqa: B006
         limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
         offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
     ) -> list[TaskOut]:
         """Your tasks, newest first."""
-        found = tasks.find(by=who.session, kinds=tuple(kind), states=tuple(state), limit=limit, offset=offset)
+        found = tasks.find(by=caller.session, kinds=tuple(kind), states=tuple(state), limit=limit, offset=offset)
         return [tasks.out(job) for job in found]
 
     @router.get("/tasks/{task_id}")
-    def one(task_id: str, who: Annotated[Who, needs("ask")]) -> TaskOut:
+    def one(task_id: str, caller: Annotated[Caller, needs("ask")]) -> TaskOut:
         """State, place in the queue, progress, the text so far, and the result."""
-        return tasks.out(tasks.get(task_id, by=who.session))
+        return tasks.out(tasks.get(task_id, by=caller.session))
 
     @router.delete("/tasks/{task_id}")
-    def cancel(task_id: str, who: Annotated[Who, needs("ask")]) -> TaskOut:
+    def cancel(task_id: str, caller: Annotated[Caller, needs("ask")]) -> TaskOut:
         """Stop it: at once where it waits, within a token where it runs; what ended stays as it ended."""
-        return tasks.out(tasks.cancel(task_id, by=who.session))
+        return tasks.out(tasks.cancel(task_id, by=caller.session))
 
     @router.get("/tasks/{task_id}/events", response_class=EventSourceResponse, responses=EVENTS)
     async def listen(
         task_id: str,
         request: Request,
         last_event_id: Annotated[str, Header(max_length=40, description="of the last event that you had")] = "",
-        right: Annotated[Who | None, needs("ask")] = None,
+        caller: Annotated[Caller | None, needs("ask")] = None,
     ) -> EventSourceResponse:
         """Server-sent events while it goes on; with Last-Event-ID only what you miss."""
-        job = await run_in_threadpool(lambda: tasks.get(task_id, by=who_of(request).session))
+        job = await run_in_threadpool(lambda: tasks.get(task_id, by=caller_in(request.scope).session))
         told: AsyncIterator[dict[str, str]] = events(tasks.jobs, job, tasks.out, last_event_id)
         return EventSourceResponse(told)
 

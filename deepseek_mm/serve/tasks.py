@@ -10,14 +10,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from deepseek_mm.accounts.paths import check_path
+from deepseek_mm.accounts.permissions import Caller, check_run, require_right
 from deepseek_mm.config import Config
-from deepseek_mm.errors import Forbidden
 from deepseek_mm.jobs import Asked, Job, Jobs, State, Worker
 from deepseek_mm.serve.asked import AskIn, AskTask, CaptionTask, EmbedTask, IndexIn, IndexTask, SearchTask
 from deepseek_mm.serve.inbox import Inbox
 from deepseek_mm.serve.pictures import Pictures
-from deepseek_mm.serve.roots import allowed
-from deepseek_mm.serve.who import MAKE, Who, check_run
 from deepseek_mm.serve.wire import Text
 from deepseek_mm.serve.work import PREFIX, Doing
 
@@ -75,26 +74,16 @@ class Tasks:
         """Leave what is under way to the next start; whether all came to rest."""
         return all([worker.stop(STOP_S) for worker in self._workers])
 
-    def submit(self, wanted: Wanted, *, by: str, key: str = "") -> Job:
-        """Written down, to be done. Busy, Conflict; BadPicture and Forbidden for its pictures."""
-        payload = wanted.input.model_dump(mode="json")
+    def submit(self, wanted: Wanted, caller: Caller, *, key: str = "") -> Job:
+        """Written down, to be done. Busy, Conflict; BadPicture and Forbidden for its pictures; Forbidden for files that
+        the caller may not take in, or a program that it may not have run.
+        """
+        payload = self._checked(wanted, caller)
         for name in ("pictures", "picture"):
             payload |= {name: self._kept(payload[name])} if payload.get(name) else {}
         most = self._serve.bulk_queue if wanted.bulk else self._serve.queue
-        asked = Asked(by=by, key=key, bulk=wanted.bulk, most=most)
+        asked = Asked(by=caller.session, key=key, bulk=wanted.bulk, most=most)
         return self.jobs.add(PREFIX + wanted.kind, payload, asked=asked)
-
-    def check_index(self, asked: IndexIn, who: Who) -> None:
-        """Taking files in changes the library, and may name only what the caller may read. Forbidden."""
-        if "library" not in who.rights:
-            raise Forbidden(f"the key {who.name!r} may not change the library. Make one that may: {MAKE}")
-        for path in asked.paths:
-            allowed(path, who, self._serve)
-
-    def check_run(self, asked: AskIn, who: Who) -> None:
-        """What is asked may run only for whom /run would. Forbidden."""
-        if asked.run:
-            check_run(self._sandbox, who)
 
     def get(self, token: str, *, by: str) -> Job:
         """NothingThere if the caller has no such task."""
@@ -140,6 +129,19 @@ class Tasks:
         under_way = self.jobs.find(states=ACTIVE, limit=-1, by=None)
         named = {name for job in under_way for name in _names(job.payload)}
         self._inbox.tidy(named)
+
+    def _checked(self, wanted: Wanted, caller: Caller) -> dict[str, Any]:
+        """What the task is to know. Taking files in, and running programs, needs what it needs elsewhere."""
+        require_right(caller, "ask")
+        asked = wanted.input.model_dump(mode="json")
+        if isinstance(wanted.input, AskIn) and wanted.input.run:
+            check_run(self._sandbox, caller)
+        if not isinstance(wanted.input, IndexIn):
+            return asked
+        require_right(caller, "library")
+        for path in wanted.input.paths:
+            check_path(path, caller, self._serve)
+        return {"asked": asked, "local": caller.local}
 
     def _kept(self, told: str | list[str]) -> str | list[str]:
         if isinstance(told, str):

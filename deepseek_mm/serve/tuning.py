@@ -1,31 +1,25 @@
 """Everything that the Settings tab does, over HTTP: settings with their origins, changed in the library's own file.
 
-What holds at once is written and taken up; the rest holds from the next start on, and the answer says so. What a flag
-or the environment fixes is never changed here. From another machine only what holds at once can be changed: the rest
-could open doors (keys, hosts), or send this machine's key to any server.
+What holds at once is written and taken up; the rest holds from the next start on, and the answer says so.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from deepseek_mm.config import LMConfig
-from deepseek_mm.errors import BadQuestion, ConfigError, Conflict, Forbidden, ServerError
-from deepseek_mm.lm.offer import address_of, models_at
+from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.runtime.dial import dialled
 from deepseek_mm.serve.about import AboutOut, about
-from deepseek_mm.serve.described import at_once, defaults, descriptions, is_fixed, shown
 from deepseek_mm.serve.problems import DECLARED
-from deepseek_mm.serve.who import LOCAL, Who, needs
+from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import Text, Typed
+from deepseek_mm.services import Services
+from deepseek_mm.services.setting_descriptions import at_once, defaults, descriptions, is_fixed, shown
 from deepseek_mm.settings import Settings
-from deepseek_mm.settings_file import SettingsFile, Value, value_of
+from deepseek_mm.settings_file import value_of
 
-BY_FILE = "data"  # lies where the file lies, so no file can change it
 Whole = Annotated[int, Field(ge=-(2**53), le=2**53)]
 Real = Annotated[float, Field(allow_inf_nan=False)]
 Word = Annotated[Typed, Field(max_length=4096)]
@@ -80,66 +74,35 @@ class ModelsOut(BaseModel):
 class Tuned:
     """Reads and changes settings."""
 
+    services: Services
     assistant: Assistant
-    file: SettingsFile
 
-    def settings(self, who: Annotated[object, needs("settings")]) -> SettingsOut:
+    def settings(self, caller: Annotated[Caller, needs("settings")]) -> SettingsOut:
         """All of them, with what they are and who says so."""
-        return self._told(self.file.read())
+        return self._told(caller, self.services.settings.read(caller))
 
-    def change(self, asked: ChangesIn, who: Annotated[Who, needs("settings")]) -> SettingsOut:
+    def change(self, asked: ChangesIn, caller: Annotated[Caller, needs("settings")]) -> SettingsOut:
         """Write some; all of them or, where one cannot be, none."""
-        return self._change(asked.changes, who)
+        return self._told(caller, self.services.settings.change(caller, asked.changes))
 
-    def defaults(self, who: Annotated[Who, needs("settings")]) -> SettingsOut:
+    def defaults(self, caller: Annotated[Caller, needs("settings")]) -> SettingsOut:
         """Take back whatever the file says of what holds at once."""
-        origin = self.file.read().origin
-        mine = [name for name in origin if at_once(name) and not is_fixed(origin, name)]
-        return self._change(dict.fromkeys(mine), who)
+        return self._told(caller, self.services.settings.restore_defaults(caller))
 
-    def models(self, asked: ServerIn, who: Annotated[Who, needs("settings")]) -> ModelsOut:
-        """Which models a server offers, before it is chosen. For callers on this machine: its key goes along."""
-        lm = self.assistant.config.lm
-        local_only(who, "ask a server")
-        if is_fixed(self.file.read().origin, "lm.url"):
-            raise Conflict("lm.url is fixed by a flag or the environment of this start. Start without it")
-        if "@" in asked.url:
-            raise BadQuestion(f"the address holds a name or a key. Put the key into the variable {lm.api_key_env}")
-        server = LMConfig(url=asked.url.strip(), api_key_env=lm.api_key_env, timeout_s=lm.timeout_s)
-        try:
-            address_of(server)
-        except ServerError as error:  # nobody was asked yet: what was sent is wrong, not the server
-            raise BadQuestion(str(error)) from error
-        return ModelsOut(models=models_at(server))
+    def models(self, asked: ServerIn, caller: Annotated[Caller, needs("settings")]) -> ModelsOut:
+        """Which models a server offers, before it is chosen. For callers on this machine only."""
+        return ModelsOut(models=self.services.models.list_models(caller, asked.url))
 
-    def about(self, who: Annotated[object, needs("ask")]) -> AboutOut:
+    def about(self, caller: Annotated[Caller, needs("ask")]) -> AboutOut:
         """What answers here, and on what machine."""
         return about(self.assistant)
 
-    def _change(self, changes: Mapping[str, Value | None], who: Who) -> SettingsOut:
-        origin = self.file.read().origin
-        for name in changes:
-            self._refuse(name, origin, who)
-        settings = self.file.write(changes) if changes else self.file.read()
-        self.assistant.reconfigure(settings.config)
-        return self._told(settings)
-
-    def _refuse(self, name: str, origin: Mapping[str, str], who: Who) -> None:
-        """ConfigError, Conflict or Forbidden if this caller cannot change this setting."""
-        if name not in defaults() or name == BY_FILE:
-            raise ConfigError(f"there is no setting {name!r} to change. See which there are: GET /settings")
-        if is_fixed(origin, name):
-            raise Conflict(f"{name} is fixed by {origin[name]} of this start. Start without it")
-        if not at_once(name):
-            local_only(who, f"change {name}")
-
-    def _told(self, settings: Settings) -> SettingsOut:
-        known, says = defaults(), descriptions()
-        now, then = self.assistant.config, dialled(settings.config)
+    def _told(self, caller: Caller, settings: Settings) -> SettingsOut:
+        says = descriptions()
         return SettingsOut(
             file=str(settings.file.absolute()),
-            settings=[setting_out(name, value, settings, says.get(name, "")) for name, value in known.items()],
-            restart=[name for name in known if name != BY_FILE and value_of(now, name) != value_of(then, name)],
+            settings=[setting_out(name, value, settings, says.get(name, "")) for name, value in defaults().items()],
+            restart=self.services.settings.list_pending(caller, settings),
         )
 
 
@@ -156,15 +119,9 @@ def setting_out(name: str, default: object, settings: Settings, says: str) -> Se
     )
 
 
-def local_only(who: Who, what: str) -> None:
-    """Forbidden for everybody but callers on this machine."""
-    if who.session != LOCAL.session:
-        raise Forbidden(f"the key {who.name!r} may not {what}: only a caller on this machine may. Do it there")
-
-
-def settings_routes(assistant: Assistant, file: SettingsFile) -> APIRouter:
+def settings_routes(services: Services, assistant: Assistant) -> APIRouter:
     """/settings and /about."""
-    tuned = Tuned(assistant=assistant, file=file)
+    tuned = Tuned(services=services, assistant=assistant)
     router = APIRouter(tags=["settings"], responses=DECLARED)
     router.get("/settings")(tuned.settings)
     router.patch("/settings")(tuned.change)

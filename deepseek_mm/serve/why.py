@@ -6,17 +6,19 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
+from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.rag.askable import asked as checked
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.search import Heat, heat_map, hit_spans
 from deepseek_mm.serve.asked import SearchIn
 from deepseek_mm.serve.pictures import Pictures
 from deepseek_mm.serve.problems import DECLARED
-from deepseek_mm.serve.shelf_list import source_of
 from deepseek_mm.serve.shelf_pictures import SAFE
 from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import Number, Text
 from deepseek_mm.serve.work import query_of
+from deepseek_mm.services import Services
+from index import Source
 
 PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
 
@@ -45,23 +47,26 @@ class WhyOut(BaseModel):
     words: list[WordsOut]
 
 
-def why_routes(assistant: Assistant, pictures: Pictures) -> APIRouter:
+def why_routes(services: Services, assistant: Assistant, pictures: Pictures) -> APIRouter:
     """The routes that explain."""
     router = APIRouter(tags=["ask"], responses=DECLARED)
 
+    def open_source(caller: Caller, asked: WhyIn) -> Source:
+        return services.library.find_source(caller, asked.of)
+
     @router.post("/search/why")
-    def why(asked: WhyIn, who: Annotated[object, needs("ask")]) -> WhyOut:
+    def why(asked: WhyIn, caller: Annotated[Caller, needs("ask")]) -> WhyOut:
         """What of a file speaks for a search: the cells of its picture, and its words."""
-        heat = _heat(assistant, asked, pictures)[0]
+        heat = _heat(assistant, asked, open_source(caller, asked), pictures)[0]
         regions = assistant.store.regions_of([asked.of])[asked.of]
         found = [(region, hit_spans(region.text, asked.text)) for region in regions]
         words = [WordsOut(region=region.id, text=region.text, spans=spans) for region, spans in found if spans]
         return WhyOut(cells=[list(row) for row in heat.cells_HW], low=heat.low, high=heat.high, words=words)
 
     @router.post("/search/heat", responses=PNG, response_class=Response)
-    def heat(asked: WhyIn, who: Annotated[object, needs("ask")]) -> Response:
+    def heat(asked: WhyIn, caller: Annotated[Caller, needs("ask")]) -> Response:
         """The same as a clear PNG in the picture's proportions, to be laid over it."""
-        found, size = _heat(assistant, asked, pictures)
+        found, size = _heat(assistant, asked, open_source(caller, asked), pictures)
         out = io.BytesIO()
         found.drawn(size).save(out, "PNG")
         return Response(out.getvalue(), media_type="image/png", headers=SAFE)
@@ -69,8 +74,8 @@ def why_routes(assistant: Assistant, pictures: Pictures) -> APIRouter:
     return router
 
 
-def _heat(assistant: Assistant, asked: WhyIn, pictures: Pictures) -> tuple[Heat, tuple[int, int]]:
+def _heat(assistant: Assistant, asked: WhyIn, source: Source, pictures: Pictures) -> tuple[Heat, tuple[int, int]]:
     """With the size of the picture. NothingThere, BadFile or BadQuestion says why there is none."""
     query = checked(query_of(assistant, asked, pictures.open))
-    image = assistant.picture(source_of(assistant, asked.of), asked.of_page)
+    image = assistant.picture(source, asked.of_page)
     return heat_map(assistant.retriever.search, query, image), image.size

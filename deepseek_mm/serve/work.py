@@ -7,8 +7,9 @@ from typing import Any
 from PIL.Image import Image
 from starlette.concurrency import run_in_threadpool
 
+from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.errors import BadQuestion, DeepSeekMMError, JobFailed
-from deepseek_mm.jobs import Task, follow
+from deepseek_mm.jobs import Job, Task
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.search import cut
 from deepseek_mm.records import Answer, Picture, Query, Question
@@ -16,9 +17,10 @@ from deepseek_mm.serve.asked import AskIn, CaptionIn, EmbedIn, IndexIn, SearchIn
 from deepseek_mm.serve.engine import Engine
 from deepseek_mm.serve.inbox import Inbox
 from deepseek_mm.serve.problems import problem_of
-from deepseek_mm.serve.shelf_list import source_of
 from deepseek_mm.serve.shelf_pictures import size_of
 from deepseek_mm.serve.wire import AnswerOut, FoundOut
+from deepseek_mm.services import Services
+from deepseek_mm.services.library_service import known_source
 from index.errors import IndexProblem
 
 PREFIX = "task."  # of the kinds of jobs that are tasks
@@ -40,7 +42,7 @@ def query_of(assistant: Assistant, asked: SearchIn, open: Open) -> Query:
     """
     image, size = None if asked.picture is None else open(asked.picture), (0, 0)
     if asked.source and image is None:
-        source = source_of(assistant, asked.source)
+        source = known_source(assistant, asked.source)
         image = assistant.picture(source, asked.page)
         size = size_of(image, source, asked.page)
     if asked.box:
@@ -57,8 +59,8 @@ def query_of(assistant: Assistant, asked: SearchIn, open: Open) -> Query:
 class Doing:
     """The five kinds of work."""
 
-    def __init__(self, assistant: Assistant, engine: Engine, inbox: Inbox) -> None:
-        self._assistant, self._engine, self._inbox = assistant, engine, inbox
+    def __init__(self, services: Services, assistant: Assistant, engine: Engine, inbox: Inbox) -> None:
+        self._services, self._assistant, self._engine, self._inbox = services, assistant, engine, inbox
 
     def quick(self) -> Mapping[str, Callable[[Task], str]]:
         """Handlers of what is over in seconds."""
@@ -130,20 +132,27 @@ class Doing:
 
     def index(self, task: Task) -> str:
         """The library does it; this follows. Begun again it joins what goes on, or indexes again, which is safe."""
-        asked, library = IndexIn.model_validate(task.job.payload), self._assistant.library
-        job = library.add(asked.paths, collection=asked.collection, anew=asked.anew)
-        for now in follow(library.jobs, job.id):
+        asked, caller = IndexIn.model_validate(task.job.payload["asked"]), caller_of(task.job)
+        library = self._services.library
+        job = library.add(caller, asked.paths, collection=asked.collection, anew=asked.anew)
+        for now in library.follow_job(caller, job.id):
             job = now
             task.report(job.done, job.total, job.message)
             if task.stopping and task.told == "stop":
                 return ""  # the library's own job goes on by itself
             if task.told == "cancel" and not job.cancelling:
-                library.jobs.cancel(job.id)
+                library.cancel_job(caller, job.id)
         if job.state == "failed":
             raise JobFailed(job.message)
-        failed = [{"item": one.item, "reason": one.reason} for one in library.jobs.failures(job.id, limit=100)]
+        failed = [{"item": one.item, "reason": one.reason} for one in library.list_failures(caller, job.id, limit=100)]
         task.result |= job.result | {"job": job.id, "failed": failed, "num_failed": job.num_failed}
         return job.message
+
+
+def caller_of(job: Job) -> Caller:
+    """Whoever asked for a task that takes files in, with what it was let in with; paths are judged again."""
+    local = bool(job.payload["local"])
+    return Caller(name="of a task", rights=frozenset({"ask", "library"}), session=job.asker, local=local)
 
 
 def telling(do: Callable[[Task], str], task: Task) -> str:

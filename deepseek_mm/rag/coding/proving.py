@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from deepseek_mm.accounts.permissions import check_allowed
 from deepseek_mm.config import Config, ParseConfig
 from deepseek_mm.errors import BadFile, DeepSeekMMError, NothingThere
 from deepseek_mm.lm.fill import Draws, Gap, fill
@@ -24,7 +25,7 @@ from deepseek_mm.rag.coding.probes import Seen, draft_file, file_of, packed, pri
 from deepseek_mm.rag.coding.trials import Target, Trial, target_of, trials
 from deepseek_mm.rag.coding.wish import CODE
 from deepseek_mm.sandbox.nouns import Ran
-from deepseek_mm.sandbox.run import check_allowed, open_sandbox
+from deepseek_mm.sandbox.run import open_sandbox
 from index import Filter, Region
 from index.region import at_lines
 from index.store import RegionStore

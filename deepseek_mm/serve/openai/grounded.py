@@ -6,14 +6,14 @@ the caller's own would make it say what was not checked, and is refused.
 """
 
 import json
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, suppress
 from functools import partial
 from typing import Any, cast
 
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.records import Answer, Citation, Question
+from deepseek_mm.records import Answer, Citation
 from deepseek_mm.serve.openai.errors import Refused
 from deepseek_mm.serve.openai.pieces import End, usage_of
 from deepseek_mm.serve.openai.talk import RULES, text_of
@@ -35,14 +35,12 @@ def check_grounded(request: ChatRequest) -> None:
         )
 
 
-def tell(
-    assistant: Assistant, request: ChatRequest, question: Question, growing: Iterator[Answer]
-) -> Iterator[str | End]:
-    """Pieces of the answer, then its end. Nothing of it stays in the history unless the caller says so."""
+def tell(assistant: Assistant, request: ChatRequest, growing: Iterator[Answer]) -> Iterator[str | End]:
+    """Pieces of the answer, then its end."""
     count = partial(count_tokens, assistant)
     telling, answer = Telling(request.stops, request.most, count), Answer(text="")
     as_object = request.response_format is not None and request.response_format.type == "json_object"
-    for answer in kept_if_asked(assistant, request, question, growing):
+    for answer in growing:
         piece = telling.more(answer.text)
         yield "" if as_object else piece  # nothing yet is something too: the question can be asked
         if telling.over:
@@ -56,11 +54,9 @@ def tell(
     yield End(text=whole, reason=telling.reason, usage=usage_of(read, count(whole)), fields=fields)
 
 
-def kept_if_asked(
-    assistant: Assistant, request: ChatRequest, question: Question, growing: Iterator[Answer]
-) -> Iterator[Answer]:
-    """The answer as it grows; when it has ended, however it does, it is taken out of the history unless `store` says
-    otherwise.
+def kept_if_asked(request: ChatRequest, growing: Iterator[Answer], delete: Callable[[int], None]) -> Generator[Answer]:
+    """The answer as it grows; when it has ended, however it does, its conversation is given to `delete` unless `store`
+    says otherwise.
     """
     conversation = 0
     try:
@@ -71,7 +67,7 @@ def kept_if_asked(
     finally:
         if conversation and not request.store:
             with suppress(NothingThere):  # somebody has deleted it meanwhile
-                assistant.history.delete(conversation, session=question.session)
+                delete(conversation)
 
 
 def fields_of(answer: Answer, request: ChatRequest) -> dict[str, Any]:

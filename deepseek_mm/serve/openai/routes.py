@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import closing
+from dataclasses import dataclass, replace
 from functools import partial
 from threading import Event
 from typing import Any
@@ -10,6 +11,7 @@ from uuid import uuid4
 
 from fastapi import APIRouter, Response
 
+from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.engine import Engine
 from deepseek_mm.serve.openai.bare import say
@@ -17,7 +19,7 @@ from deepseek_mm.serve.openai.catalogue import BARE, EMBED, EMBED_CODE, GROUNDED
 from deepseek_mm.serve.openai.complete import TextStream, TextWhole, checked, go_on
 from deepseek_mm.serve.openai.embed import embeddings
 from deepseek_mm.serve.openai.fields import check_fields
-from deepseek_mm.serve.openai.grounded import check_grounded, tell
+from deepseek_mm.serve.openai.grounded import check_grounded, kept_if_asked, tell
 from deepseek_mm.serve.openai.pieces import End
 from deepseek_mm.serve.openai.replies import Head, Stream, Whole
 from deepseek_mm.serve.openai.talk import OpensPictures, messages_for, question_of
@@ -31,7 +33,8 @@ from deepseek_mm.serve.openai.wire import (
     ModelList,
 )
 from deepseek_mm.serve.openai.wire_text import TextCompletion, TextRequest
-from deepseek_mm.serve.who import Who, needs
+from deepseek_mm.serve.who import needs
+from deepseek_mm.services import Services
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorReply} for status in (400, 401, 403, 404, 413, 429, 500, 501, 502, 503)
@@ -45,10 +48,33 @@ TEXTS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def openai_routes(assistant: Assistant, engine: Engine, pictures: OpensPictures) -> APIRouter:
+@dataclass(frozen=True, kw_only=True)
+class Talks:
+    """Goes on with talks."""
+
+    services: Services
+    assistant: Assistant
+    engine: Engine
+    pictures: OpensPictures
+
+    def answer(self, request: ChatRequest, caller: Caller, stop: Event) -> Iterator[str | End]:
+        """Pieces of the answer and its end. Raises what `Assistant.stream` and the model raise, and Refused."""
+        lm = self.assistant.lm
+        if request.model != GROUNDED:
+            messages = messages_for(request.messages, self.pictures, sees=lm.sees)
+            yield from say(lm, request, messages, stop)
+            return
+        question = question_of(request.messages, self.pictures, session=caller.session)
+        delete = partial(self.services.history.delete, caller)
+        with closing(kept_if_asked(request, self.engine.stream(question, stop=stop), delete)) as growing:
+            yield from tell(self.assistant, request, growing)
+
+
+def openai_routes(services: Services, assistant: Assistant, engine: Engine, pictures: OpensPictures) -> APIRouter:
     """The routes. Nothing of them blocks the event loop; vectors and questions go through `engine` with others'."""
     router = APIRouter(prefix="/v1", tags=["OpenAI"], responses=ERRORS)
     began = int(time.time())
+    talks = Talks(services=services, assistant=assistant, engine=engine, pictures=pictures)
 
     def offered() -> ModelList:
         return catalogue(assistant.lm, began)
@@ -71,16 +97,16 @@ def openai_routes(assistant: Assistant, engine: Engine, pictures: OpensPictures)
         return embeddings(assistant.retriever.space, engine, request, pictures)
 
     @router.post("/chat/completions", summary="Go on with a talk", response_class=Response, responses=EVENTS)
-    def chat(request: ChatRequest, who: Who = asks) -> Response:
+    def chat(request: ChatRequest, caller: Caller = asks) -> Response:
         check_chat(assistant, request)
-        work = partial(answer, assistant, engine, request, pictures, who.session)
+        work = partial(talks.answer, request, caller)
         if not request.stream:
             return Whole(head_of(assistant, request), work)
         counts = request.stream_options is not None and request.stream_options.include_usage
         return Stream(head_of(assistant, request), work, counts=counts)
 
     @router.post("/completions", summary="Go on with a text, or fill a gap", response_class=Response, responses=TEXTS)
-    def complete(request: TextRequest, who: Who = asks) -> Response:
+    def complete(request: TextRequest, caller: Caller = asks) -> Response:
         lm = checked(assistant.lm, request, catalogue(assistant.lm, 0))
         head = replace(head_of(assistant, request), id=f"cmpl-{uuid4().hex}")
         work = partial(go_on, lm, request)
@@ -98,18 +124,6 @@ def check_chat(assistant: Assistant, request: ChatRequest) -> None:
         raise no_model(request.model, names)
     if request.model == GROUNDED:
         check_grounded(request)
-
-
-def answer(
-    assistant: Assistant, engine: Engine, request: ChatRequest, pictures: OpensPictures, session: str, stop: Event
-) -> Iterator[str | End]:
-    """Pieces of the answer and its end. Raises what `Assistant.stream` and the language model raise, and Refused."""
-    if request.model == GROUNDED:
-        question = question_of(request.messages, pictures, session=session)
-        yield from tell(assistant, request, question, engine.stream(question, stop=stop))
-    else:
-        messages = messages_for(request.messages, pictures, sees=assistant.lm.sees)
-        yield from say(assistant.lm, request, messages, stop)
 
 
 def head_of(assistant: Assistant, request: ChatRequest | TextRequest) -> Head:

@@ -9,22 +9,23 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.config import ServeConfig
 from deepseek_mm.errors import BadFile, Forbidden, NothingThere
-from deepseek_mm.serve.who import LOCAL, Who
 
 MEMBER = "!/"  # between an archive and a file in it
 SHOWN_CHARS = 80
 
 
-def allowed(path: str, who: Who, serve: ServeConfig) -> Path:
+def check_path(path: str, caller: Caller, serve: ServeConfig, *, new: bool = False) -> Path:
     """The path, absolute; for others than this machine's people without links, and below one of `serve.roots`.
 
-    Forbidden if it is not theirs to name, whether it exists or not; NothingThere if it is and nothing is there.
+    Forbidden if it is not theirs to name, whether it exists or not; NothingThere if it is and nothing is there. Of a
+    `new` file only the folder has to be there.
     """
     if "\0" in path or not path.isprintable():
         raise BadFile(f"{ascii(path)[:SHOWN_CHARS]} is no path. Take out what cannot be printed")
-    if who.session == LOCAL.session:
+    if caller.local:
         return Path(os.path.abspath(path))
     found = inside(path, roots_of(serve))
     if found is None:
@@ -32,9 +33,9 @@ def allowed(path: str, who: Who, serve: ServeConfig) -> Path:
             f"{path[:SHOWN_CHARS]!r} lies in none of the folders that callers with a key may name. "
             "Allow its folder where the server is started: --set serve.roots=/FOLDER:/OTHER"
         )
-    archive = Path(str(found).partition(MEMBER)[0])
-    if not archive.exists():
-        raise NothingThere(f"no file or folder at {found}. Check the name")
+    needed = found.parent if new else Path(str(found).partition(MEMBER)[0])
+    if not needed.exists():
+        raise NothingThere(f"no file or folder at {needed if new else found}. Check the name")
     return found
 
 

@@ -1,0 +1,1 @@
+"""Who calls, what they may do, and which files of this machine they may name."""

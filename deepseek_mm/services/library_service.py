@@ -1,0 +1,273 @@
+"""What callers do to the library: files come in and go, are put into collections, described; all of it is looked after.
+
+Whoever calls from elsewhere names only files below `serve.roots`. A restore and a deletion of everything change the
+conversations of all callers as well, so both need the right "settings".
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from deepseek_mm.accounts.paths import check_path
+from deepseek_mm.accounts.permissions import Caller, require_local, requires
+from deepseek_mm.errors import BadFile, Conflict, NothingThere
+from deepseek_mm.jobs import Failed, Job, State, follow
+from deepseek_mm.learning import LEARN
+from deepseek_mm.library import Health, Library, Taken, Twins
+from deepseek_mm.library.arriving import keep_dropped
+from deepseek_mm.library.bundle import BACKUP, RESTORE
+from deepseek_mm.library.check import REPAIR, VERIFY
+from deepseek_mm.library.duplicates import DUPLICATES, Keep
+from deepseek_mm.library.filling import INDEX, READ, RENEW
+from deepseek_mm.library.health import Found
+from deepseek_mm.library.holding import backups_in, new_backup
+from deepseek_mm.library.watch import WATCH
+from deepseek_mm.rag.assistant import Assistant
+from index import Filter, Source
+
+KINDS = (INDEX, READ, RENEW, VERIFY, REPAIR, BACKUP, RESTORE, WATCH, DUPLICATES, LEARN)  # of the library's own jobs
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LibraryService:
+    """One library, as callers act on it."""
+
+    assistant: Assistant
+    hush: Callable[[], object]  # ends the answers under way, before what they are written into is exchanged
+    photos: Path | None = None  # the program's own, where there are any
+
+    @requires("library")
+    def add(
+        self,
+        caller: Caller,
+        paths: Sequence[str] = (),
+        *,
+        uploads: Sequence[str] = (),
+        collection: str = "",
+        anew: bool = False,
+    ) -> Job:
+        """Take in files and folders where they lie, and uploads that lie where they do not last: these are copied.
+
+        `uploads` are paths that our own code wrote to, never what a caller named. Forbidden, NothingThere or BadFile
+        says which path cannot be taken.
+        """
+        found = [self._existing(path, caller) for path in paths]
+        kept = keep_dropped(uploads, self.assistant.config.data)
+        if not found and not kept:
+            raise BadFile("nothing was named that could be taken in. Name a file or a folder, or send files")
+        return self._library.add([*kept, *found], collection=collection, anew=anew)
+
+    @requires("library")
+    def add_examples(self, caller: Caller) -> Job:
+        """Take in the photos that come with the program. NothingThere if there are none."""
+        if self.photos is None or not self.photos.is_dir():
+            raise NothingThere("no photos come with this program. Name a folder of your own")
+        return self._library.add([self.photos])
+
+    @requires("library")
+    def watch(self, caller: Caller, folder: str) -> Job:
+        """Take a folder in, now and whenever something changes in it."""
+        return self._library.watch(check_path(folder, caller, self.assistant.config.serve))
+
+    @requires("library")
+    def unwatch(self, caller: Caller, folder: str) -> bool:
+        """Watch it no longer; what is known of it stays. False if it was not watched."""
+        return self._library.unwatch(folder)
+
+    @requires("ask")
+    def list_watched(self, caller: Caller) -> list[str]:
+        """The folders that are watched, sorted."""
+        return self._library.watched()
+
+    @requires("library")
+    def forget(self, caller: Caller, paths: Sequence[str]) -> int:
+        """Take files out for good; the files themselves stay. Returns how many paths were known."""
+        return self._library.forget(paths)
+
+    @requires("library")
+    def take_out(self, caller: Caller, paths: Sequence[str]) -> Taken:
+        """Forget files; `put_back` undoes it for library.undo_s seconds."""
+        return self._library.take_out(paths)
+
+    @requires("library")
+    def list_taken(self, caller: Caller) -> list[Taken]:
+        """What can be put back, the newest first."""
+        return self._library.taken()
+
+    @requires("library")
+    def put_back(self, caller: Caller, token: str) -> int:
+        """Undo a `take_out`; returns how many files came back."""
+        return self._library.put_back(token)
+
+    @requires("library")
+    def assign(self, caller: Caller, paths: Sequence[str], collection: str) -> int:
+        """Put files into a collection; "library" takes them out of any. Returns how many were elsewhere before."""
+        return self._library.assign(paths, collection)
+
+    @requires("library")
+    def rename_collection(self, caller: Caller, old: str, new: str) -> int:
+        """Give a collection another name; returns how many files are in it."""
+        return self._library.rename_collection(old, new)
+
+    @requires("library")
+    def describe(self, caller: Caller, source: int, text: str) -> str:
+        """Say in one's own words what a photo shows, by its id; returns what is known to be said of it."""
+        found = known_source(self.assistant, source)
+        if found.kind != "photo":
+            raise BadFile(f"{found.name} is no photo but {found.kind}, and only photos are described. Choose another")
+        self._library.describe(found, text)
+        return self._library.described(found)
+
+    @requires("ask")
+    def read_description(self, caller: Caller, source: Source) -> str:
+        """What was said of a photo; empty where nothing was."""
+        return self._library.described(source)
+
+    @requires("ask")
+    def find_source(self, caller: Caller, source: int) -> Source:
+        """A file of the library by its id. NothingThere if there is none: pictures of questions are somebody's own."""
+        return known_source(self.assistant, source)
+
+    @requires("library")
+    def verify(self, caller: Caller) -> Job:
+        """Compare index, cache and disk."""
+        return self._library.verify()
+
+    @requires("library")
+    def repair(self, caller: Caller, *, forget: bool = False) -> Job:
+        """Mend what a check finds; with `forget` files that are gone are taken out."""
+        return self._library.repair(forget=forget)
+
+    @requires("library")
+    def backup(self, caller: Caller, file: str = "") -> Job:
+        """Everything into one file; without a name into a new one in the library's own folder.
+
+        Forbidden if the file is not the caller's to name, Conflict if something else than a backup lies there.
+        """
+        named = file.strip()
+        if not named:
+            return self._library.backup(new_backup(self.assistant.config.data))
+        return self._library.backup(check_path(named, caller, self.assistant.config.serve, new=True))
+
+    @requires("library")
+    def list_backups(self, caller: Caller) -> list[Path]:
+        """Those in the library's own folder, the newest first."""
+        return backups_in(self.assistant.config.data)
+
+    @requires("settings")
+    def restore(self, caller: Caller, file: str) -> Job:
+        """Everything as it was when the backup was made, the conversations of all callers too.
+
+        From elsewhere only a backup in the library's own folder, by its name: another file could hold settings, paths
+        and folders to watch that no caller from elsewhere may name. NothingThere if there is none of that name.
+        """
+        own = backups_in(self.assistant.config.data)
+        found = next((path for path in own if file in (path.name, str(path))), None)
+        if found is None and "/" not in file:
+            raise NothingThere(f"no backup is called {file}. See which there are: GET /library/backups")
+        if found is None:
+            require_local(caller, "restore a file that is none of the library's own backups")
+            found = Path(os.path.abspath(file))
+        self.hush()
+        return self._library.restore(found)
+
+    @requires("settings")
+    def delete_everything(self, caller: Caller) -> int:
+        """Forget every file, upload and task, and the conversations of all callers; settings stay.
+
+        Returns how many files are left, which is none.
+        """
+        self.hush()
+        self._library.delete_everything()
+        return self.assistant.store.counts().sources
+
+    @requires("library")
+    def find_duplicates(self, caller: Caller) -> Job:
+        """Look for near duplicates among all photos."""
+        return self._library.duplicates()
+
+    @requires("ask")
+    def list_duplicates(self, caller: Caller, keep: Keep = "largest") -> list[Twins]:
+        """Groups that the last look found and that are still there; `keep` says which of a group stands first."""
+        return self._library.twins(keep)
+
+    @requires("ask")
+    def last_look(self, caller: Caller) -> int:
+        """Id of the job that looked for near duplicates last; 0 where none did."""
+        return self._library.looked()
+
+    @requires("library")
+    def tell_apart(self, caller: Caller, sources: Sequence[int]) -> int:
+        """Say that photos are no duplicates of each other; returns how many pairs that is new for."""
+        return self._library.tell_apart(sources)
+
+    @requires("library")
+    def measure_health(self, caller: Caller) -> Health:
+        """Recall, what belongs to nothing, what failed, how large everything is, what is left of deleted things."""
+        return self._library.health()
+
+    @requires("library")
+    def find_traces(self, caller: Caller, text: str) -> list[Found]:
+        """Where a text of something deleted still stands in the library's files."""
+        return self._library.find_traces(text)
+
+    @requires("ask")
+    def list_jobs(
+        self, caller: Caller, *, states: Sequence[State] = (), kinds: Sequence[str] = KINDS, limit: int = -1
+    ) -> list[Job]:
+        """The library's own work, the latest first; what callers asked as tasks is theirs, and no part of it."""
+        return self._library.jobs.find(kinds=[kind for kind in kinds if kind in KINDS], states=states, limit=limit)
+
+    @requires("ask")
+    def find_job(self, caller: Caller, job: int) -> Job:
+        """One of them. NothingThere if it is none of the library's."""
+        return self._job(job)
+
+    @requires("ask")
+    def follow_job(self, caller: Caller, job: int) -> Iterator[Job]:
+        """The job now, whenever it has changed, and once a second anyway; the last one has ended."""
+        return follow(self._library.jobs, self._job(job).id)
+
+    @requires("ask")
+    def list_failures(self, caller: Caller, job: int, *, limit: int = -1, offset: int = 0) -> list[Failed]:
+        """What it could not do, oldest first."""
+        return self._library.jobs.failures(self._job(job).id, limit=limit, offset=offset)
+
+    @requires("library")
+    def cancel_job(self, caller: Caller, job: int) -> Job:
+        """End it for good: at once if it waits, soon if it runs; one that ended stays so."""
+        self._library.jobs.cancel(self._job(job).id)
+        return self._job(job)
+
+    @requires("library")
+    def retry_job(self, caller: Caller, job: int) -> Job:
+        """Do what failed again, and only that: a new job. Conflict if nothing failed."""
+        again = self._library.jobs.retry(self._job(job).id)
+        if again is None:
+            raise Conflict(f"nothing failed in job {job}, so nothing is tried again. Look: GET /library/jobs/{job}")
+        return again
+
+    @property
+    def _library(self) -> Library:
+        return self.assistant.library
+
+    def _existing(self, path: str, caller: Caller) -> Path:
+        found = check_path(path, caller, self.assistant.config.serve)
+        if not os.path.lexists(found):
+            raise NothingThere(f"there is nothing at {found}. Check the name")
+        return found
+
+    def _job(self, job: int) -> Job:
+        found = self._library.jobs.get(job)
+        if found.kind not in KINDS:
+            raise NothingThere(f"job {job} is none of the library's. If you asked it, look: GET /tasks")
+        return found
+
+
+def known_source(assistant: Assistant, source: int) -> Source:
+    """A file of the library by its id. NothingThere if there is none: pictures of questions are somebody's own."""
+    found = assistant.store.sources(Filter(source_ids=(source,)), limit=1)
+    if not found:
+        raise NothingThere(f"no file {source} in the library. It was taken out, or read anew: list /library/sources")
+    return found[0]
