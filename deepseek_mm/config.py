@@ -7,6 +7,7 @@ read, tested and documented anywhere. Files, environment and flags become a Conf
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from deepseek_mm.errors import ConfigError
 
@@ -145,6 +146,15 @@ class RagConfig:
         between("rag.history_turns", self.history_turns, 0, 100)
 
 
+def is_web_address(text: str) -> bool:
+    """Whether it names a web server by scheme and host."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that do not fit, a port that is no number
+        return False
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LMConfig:
     """Which language model phrases the answer."""
@@ -156,6 +166,7 @@ class LMConfig:
     phrasing: str = "auto"  # one claim at a time: "claims"; it reads the evidence and speaks: "free"; not: "none"
     sees: bool = False  # the server's model looks at pictures: they are sent along
     api_key_env: str = "OPENAI_API_KEY"  # environment variable that holds the server's key, if it wants one
+    api_key_for: str = ""  # addresses that the key may go to, with spaces between them; empty is OpenAI's own
     threads: int = 1  # CPU threads of a local model; 0 is all cores: only large models on an idle machine gain by it
     max_tokens: int = 96  # of one answer
     memory_tokens: int = 0  # of all answers under way, prompts included, that have room; 0 is twice the longest
@@ -166,6 +177,9 @@ class LMConfig:
         between("lm.max_tokens", self.max_tokens, 1, 8192)
         between("lm.memory_tokens", self.memory_tokens, 0, 10**7)
         between("lm.timeout_s", self.timeout_s, 0.1, 3600)
+        for address in self.api_key_for.split():
+            if not is_web_address(address) or "@" in address:
+                raise ConfigError(f"lm.api_key_for={address} must be an address such as https://api.openai.com")
         if self.phrasing not in ("auto", "claims", "free", "none"):
             raise ConfigError(f"lm.phrasing={self.phrasing} must be auto, claims, free or none")
         if self.bits not in ("auto", "int8", "fp4"):

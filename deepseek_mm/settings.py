@@ -18,8 +18,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
+from urllib.parse import urlsplit
 
-from deepseek_mm.config import Config
+from deepseek_mm.config import Config, is_web_address
 from deepseek_mm.errors import ConfigError
 
 PREFIX = "DEEPSEEK_MM_"
@@ -136,10 +137,24 @@ def _build(given: Mapping[str, _Given]) -> Config:
         if one.name not in types:
             raise ConfigError(f"unknown setting {one.name} (from {one.origin}). {_nearest(one, types)}")
     values = {one.name: _typed(one, types[one.name]) for one in given.values()}
+    _bind_key(values, given)
     top = {name: value for name, value in values.items() if "." not in name}
     names = [name for name, kind in get_type_hints(Config).items() if is_dataclass(kind)]
     sections = {name: _section(name, values, given) for name in names}
     return Config(**top, **sections)
+
+
+def _bind_key(values: dict[str, Any], given: Mapping[str, _Given]) -> None:
+    """The key goes to the server that a flag or a variable names: whoever starts the program has named it."""
+    one = given.get("lm.url")
+    if one is None or not one.is_text or not values["lm.url"]:
+        return
+    parts = urlsplit(values["lm.url"]) if is_web_address(values["lm.url"]) else None
+    if parts is None:  # the model's server says that it cannot be asked there
+        return
+    address = parts._replace(netloc=parts.netloc.rpartition("@")[2], path="", query="", fragment="").geturl()
+    known = values.get("lm.api_key_for", "").split()
+    values["lm.api_key_for"] = " ".join(dict.fromkeys([*known, address]))
 
 
 def _section(name: str, values: Mapping[str, Any], given: Mapping[str, _Given]) -> Any:

@@ -51,7 +51,10 @@ def test_a_model_that_sees_comes_before_the_named_one(tmp_path):
 def test_the_key_is_read_from_the_variable_that_the_settings_name(tmp_path, monkeypatch):
     monkeypatch.setenv("MY_KEY", "sesame")
     with chat_server(key="sesame") as server:
-        assert open_generator(LMConfig(url=server.url, api_key_env="MY_KEY"), cache=tmp_path).name == "kite-7b"
+        assert (
+            open_generator(LMConfig(url=server.url, api_key_env="MY_KEY", api_key_for=server.url), cache=tmp_path).name
+            == "kite-7b"
+        )
 
 
 def test_a_negative_number_of_threads_is_refused():

@@ -11,7 +11,11 @@ from deepseek_mm.lm.offer import address_of, models_at
 def test_a_server_names_the_models_that_it_offers(monkeypatch):
     monkeypatch.setenv("MY_KEY", "open sesame")
     with chat_server(models=("kite-7b", "sky-1b"), key="open sesame") as server:
-        assert models_at(LMConfig(url=server.url, api_key_env="MY_KEY")) == ["kite-7b", "sky-1b"]
+        config = LMConfig(url=server.url, api_key_env="MY_KEY", api_key_for=server.url)
+        assert models_at(config) == [
+            "kite-7b",
+            "sky-1b",
+        ]
 
 
 def test_a_server_that_wants_a_key_says_which_variable_to_set():

@@ -77,9 +77,10 @@ def test_pictures_stay_here_when_the_model_does_not_see():
     assert server.asked[0]["messages"] == [{"role": "user", "content": "What?"}]
 
 
-def test_the_key_goes_into_the_header_and_nowhere_else():
+def test_the_key_goes_into_the_header_and_nowhere_else(monkeypatch):
+    monkeypatch.setenv("MY_KEY", "sesame")
     with chat_server(key="sesame") as server:
-        generator = open_remote(LMConfig(url=server.url), key="sesame")
+        generator = open_remote(LMConfig(url=server.url, api_key_env="MY_KEY", api_key_for=server.url))
         assert "".join(listen(generator)) == "A red kite [1]."
     assert server.headers[0]["authorization"] == "Bearer sesame"
     assert "sesame" not in f"{generator.name}{generator.fingerprint}{server.asked}"
@@ -200,12 +201,13 @@ def test_an_address_without_the_service_says_how_most_addresses_end():
         listen(open_remote(config(server, name="kite")))
 
 
-def test_a_wrong_key_is_told_apart_from_a_missing_one():
+def test_a_wrong_key_is_told_apart_from_a_missing_one(monkeypatch):
     with chat_server(key="sesame") as server:
         with pytest.raises(ServerError, match="wants a key: set the environment variable MY_KEY"):
             open_remote(LMConfig(url=server.url, api_key_env="MY_KEY"))
+        monkeypatch.setenv("MY_KEY", "wrong")
         with pytest.raises(ServerError, match="refuses this key"):
-            listen(open_remote(config(server), key="wrong"))
+            listen(open_remote(config(server, api_key_env="MY_KEY", api_key_for=server.url)))
 
 
 def test_a_refused_picture_says_how_to_leave_pictures_out():

@@ -94,7 +94,9 @@ def test_a_flag_wins_and_cannot_be_changed_here(house):
     assert (answer.status_code, "flag rag.num_regions" in answer.json()["detail"]) == (409, True)
 
 
-@pytest.mark.parametrize("name", ["serve.keys", "serve.host", "lm.url", "lm.name", "encoder.name", "serve.fetch_urls"])
+@pytest.mark.parametrize(
+    "name", ["serve.keys", "serve.host", "lm.url", "lm.api_key_for", "lm.name", "encoder.name", "serve.fetch_urls"]
+)
 def test_from_another_machine_no_door_is_opened(house, name):
     stranger = house.caller(STRANGER)
     answer = stranger.patch("/settings", json={"changes": {name: defaults()[name]}})

@@ -17,7 +17,9 @@ RIGHTS: tuple[Right, ...] = get_args(Right)
 USUAL: tuple[Right, ...] = ("ask", "library", "settings", "page")  # of a key that is made without naming any
 SCOPE = "deepseek_mm.who"  # where the door leaves the caller
 MAKE = "python -m deepseek_mm keys add NAME --rights ask,library,settings,page"
-P, Result, Service = ParamSpec("P"), TypeVar("Result"), TypeVar("Service")
+P = ParamSpec("P")
+Result = TypeVar("Result")
+Service = TypeVar("Service")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -27,7 +27,7 @@ def list_all(keys: "Keys", args: Namespace, desk: Desk) -> int:
 
 def add_one(keys: "Keys", args: Namespace, desk: Desk) -> int:
     """The key, and nothing else, on stdout."""
-    from deepseek_mm.serve.who import USUAL
+    from deepseek_mm.accounts.permissions import USUAL
 
     rights = USUAL if args.rights is None else [right.strip() for right in args.rights.split(",") if right.strip()]
     secret = keys.add(args.name, rights)

@@ -1,6 +1,5 @@
 """Language models: what phrases an answer, on this machine, on a server, or not at all."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +39,7 @@ def open_generator(
     if config.url:
         from deepseek_mm.lm.remote import open_remote
 
-        return open_remote(config, key=os.environ.get(config.api_key_env, ""))
+        return open_remote(config)
     return _open_here(config, cache, progress or silence, prepare, opens)
 
 

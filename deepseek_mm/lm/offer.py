@@ -1,6 +1,5 @@
 """Before a server is chosen: is it one, and which models does it offer?"""
 
-import os
 from dataclasses import replace
 
 from deepseek_mm.config import LMConfig
@@ -13,11 +12,11 @@ def models_at(config: LMConfig) -> list[str]:
     from deepseek_mm.lm.server import Server
 
     quick = replace(config, timeout_s=min(TRY_S, config.timeout_s))
-    return Server(quick, key=os.environ.get(config.api_key_env, "")).models()
+    return Server(quick).models()
 
 
 def address_of(config: LMConfig) -> str:
     """The server's address, fit to be shown: without a name or password in it. ServerError if it is none."""
     from deepseek_mm.lm.server import Server
 
-    return Server(config, key="").address
+    return Server(config).address

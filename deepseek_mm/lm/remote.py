@@ -23,9 +23,9 @@ Piece = str | BaseException | None  # text (empty: a sign of life), a failure, o
 class RemoteModel:
     """A Generator that asks a server."""
 
-    def __init__(self, model: str, config: LMConfig, *, key: str = "") -> None:
+    def __init__(self, model: str, config: LMConfig) -> None:
         self.name, self.sees, self._config = model, config.sees, config
-        self._server = Server(config, key=key)
+        self._server = Server(config)
         self.fingerprint = f"{self._server.address}#{model}"  # the weights are the server's secret
 
     def stream(self, messages: Sequence[Message], *, max_tokens: int, stop: threading.Event) -> Iterator[str]:
@@ -55,10 +55,10 @@ class RemoteModel:
         return None
 
 
-def open_remote(config: LMConfig, *, key: str = "") -> RemoteModel:
+def open_remote(config: LMConfig) -> RemoteModel:
     """The model called `config.name` at `config.url`; under the default name, the first that the server offers."""
-    name = config.name if config.name != UNNAMED else Server(config, key=key).models()[0]
-    return RemoteModel(name, config, key=key)
+    name = config.name if config.name != UNNAMED else Server(config).models()[0]
+    return RemoteModel(name, config)
 
 
 class _Talk:

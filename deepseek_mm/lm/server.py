@@ -1,6 +1,7 @@
 """One OpenAI-compatible server: its two questions, and what each of its failures asks of the user."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -8,6 +9,7 @@ import httpx
 
 from deepseek_mm.config import LMConfig
 from deepseek_mm.errors import ServerError
+from deepseek_mm.lm.credentials import addresses_of, is_key_for, shown_origin
 from deepseek_mm.lm.wire import parse_json, read_event, read_reply, said
 
 CONNECT_S = 10.0  # a server that does not even pick up in this time is not there
@@ -18,9 +20,11 @@ HERE = ("127.0.0.1", "localhost", "::1")  # reached directly, whatever proxy the
 class Server:
     """Asks for a completion and for the list of models. Every failure is a ServerError that names the next step."""
 
-    def __init__(self, config: LMConfig, *, key: str) -> None:
-        self._config, self._key = config, key
-        self._url = _checked(config.url)
+    def __init__(self, config: LMConfig) -> None:
+        self._config, self._url = config, _checked(config.url)
+        key = os.environ.get(config.api_key_env, "")
+        self._key = key if is_key_for(self._url, config) else ""
+        self._withheld = key != self._key
         self.address = str(self._url.copy_with(username=None, password=None)).rstrip("/")  # fit to be shown
 
     def models(self) -> list[str]:
@@ -91,6 +95,12 @@ class Server:
     def _refusal(self, status: int, text: str) -> ServerError:
         """Any other status that is no success."""
         reason = f"{self.address} answered {status} ({said(text)})."
+        if status in (401, 403) and self._withheld:
+            origin, known = shown_origin(self._url), " ".join(addresses_of(self._config)) or "no address yet"
+            return ServerError(
+                f"{reason} The key in {self._config.api_key_env} was not sent: it was set for {known}. If it is for"
+                f" this server, say so on this machine: --set lm.api_key_for={origin}"
+            )
         if status in (401, 403):
             key = "refuses this key" if self._key else "wants a key"
             return ServerError(f"{reason} It {key}: set the environment variable {self._config.api_key_env}")
@@ -115,6 +125,7 @@ class Server:
             "headers": {"Authorization": f"Bearer {self._key}"} if self._key else {},
             "timeout": httpx.Timeout(None, connect=min(self._config.timeout_s, CONNECT_S)),
             "trust_env": self._url.host not in HERE,
+            "follow_redirects": False,  # another address would be asked, with all that was sent here
         }
 
 

@@ -40,7 +40,9 @@ class ModelService:
             raise Conflict("lm.url is fixed by a flag or the environment of this start. Start without it")
         if "@" in url:
             raise BadQuestion(f"the address holds a name or a key. Put the key into the variable {lm.api_key_env}")
-        server = LMConfig(url=url.strip(), api_key_env=lm.api_key_env, timeout_s=lm.timeout_s)
+        server = LMConfig(
+            url=url.strip(), api_key_env=lm.api_key_env, api_key_for=lm.api_key_for, timeout_s=lm.timeout_s
+        )
         try:
             address_of(server)
         except ServerError as error:  # nobody was asked yet: what was sent is wrong, not the server

@@ -23,7 +23,7 @@ class RulesService:
         return kept_rules(self.assistant.config.data)
 
     @requires("library")
-    def write(self, caller: Caller, text: str) -> list[Rule]:
+    def write(self, caller: Caller, text: str) -> tuple[Rule, ...]:
         """Keep these, if all of them can be understood. BadProgram points at what cannot."""
         rules = rules_of(text.splitlines())
         keep_rules(self.assistant.config.data, text)
