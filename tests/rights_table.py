@@ -6,10 +6,9 @@ events) gives rows of the same form.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
-from fastapi import FastAPI
-from fastapi.routing import APIRoute
+from fastapi import FastAPI, routing
 
 from deepseek_mm.accounts.permissions import RIGHTS, right_of
 from deepseek_mm.services import Services
@@ -17,15 +16,21 @@ from deepseek_mm.services import Services
 Row = tuple[str, str]
 
 
-def rights_of_route(route: APIRoute) -> list[str]:
+def rights_of_route(route: Any) -> list[str]:
     """The rights that its dependencies declare; each of them is needed."""
     return [right for each in route.dependant.dependencies if (right := right_of(each.call))]
 
 
-def routes_of(app: FastAPI) -> Iterator[tuple[str, APIRoute]]:
+def all_routes(app: FastAPI) -> list[Any]:
+    """Every route, those of included routers too: from its version 0.16x on FastAPI leaves these where they are."""
+    walk = getattr(routing, "iter_route_contexts", iter)
+    return list(walk(app.routes))
+
+
+def routes_of(app: FastAPI) -> Iterator[tuple[str, Any]]:
     """Every route of ours with its name, such as "GET /library"; pages and files that are mounted are none."""
-    for route in app.routes:
-        if isinstance(route, APIRoute):
+    for route in all_routes(app):
+        if hasattr(route, "dependant"):
             for method in sorted(route.methods):
                 yield f"{method} {route.path}", route
 

@@ -18,6 +18,7 @@ from PIL import Image
 from rag_house import build, paint, put
 from serving import ROOT
 
+from deepseek_mm.accounts.permissions import COMMAND_LINE, Caller
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.serve.hands import Hands, cut_out
 from deepseek_mm.serve.mcp import build_mcp
@@ -37,11 +38,14 @@ def house(tmp_path):
     assistant.close()
 
 
-def called(house, *calls, **options):
+AGENT = Caller(name="agent", rights=frozenset({"ask"}), session="")
+
+
+def called(house, *calls, caller=AGENT):
     """The results of these calls, (tool, arguments), by a client in memory."""
 
     async def talk():
-        server = build_mcp(Hands(house=lambda: house, pictures=DataPictures(), **options))
+        server = build_mcp(Hands(house=lambda: house, pictures=DataPictures()), caller)
         async with Client(server) as client:
             return [await client.call_tool(name, arguments) for name, arguments in calls]
 
@@ -54,7 +58,7 @@ def text_of(result):
 
 def test_an_agent_reads_what_each_tool_is_for_and_what_it_takes(house):
     async def talk():
-        async with Client(build_mcp(Hands(house=lambda: house, pictures=DataPictures()))) as client:
+        async with Client(build_mcp(Hands(house=lambda: house, pictures=DataPictures()), AGENT)) as client:
             return client.instructions, (await client.list_tools()).tools
 
     instructions, tools = anyio.run(talk)
@@ -138,7 +142,10 @@ def test_what_an_agent_can_mend_is_a_tool_error_that_says_how(house, tool, argum
 def test_a_picture_may_be_a_file_where_the_agent_is_the_users_own(house, tmp_path):
     path = paint(tmp_path / "else", "leaf.png", "green")
     found, gone = called(
-        house, ("search", {"picture": str(path)}), ("search", {"picture": str(tmp_path / "no.png")}), files=True
+        house,
+        ("search", {"picture": str(path)}),
+        ("search", {"picture": str(tmp_path / "no.png")}),
+        caller=COMMAND_LINE,
     )
     assert found.structured_content["results"][0]["path"].endswith("lawn.png")
     assert gone.is_error
@@ -156,7 +163,7 @@ def test_a_house_that_cannot_be_opened_says_why_at_each_call():
         raise LibraryError("the library's folder /x cannot be used. Choose another one")
 
     async def talk():
-        async with Client(build_mcp(Hands(house=closed, pictures=DataPictures()))) as client:
+        async with Client(build_mcp(Hands(house=closed, pictures=DataPictures()), AGENT)) as client:
             return [await client.call_tool("list_collections", {}) for _ in range(2)]
 
     assert ["Choose another one" in text_of(result) for result in anyio.run(talk)] == [True, True]
@@ -175,7 +182,7 @@ def test_a_call_that_is_taken_back_ends_the_answer(tmp_path):
     put(assistant, paint(tmp_path / "photos", "rose.png", "red"))
 
     async def talk():
-        async with Client(build_mcp(Hands(house=lambda: assistant, pictures=DataPictures()))) as client:
+        async with Client(build_mcp(Hands(house=lambda: assistant, pictures=DataPictures()), AGENT)) as client:
             with anyio.move_on_after(1):
                 await client.call_tool("ask", {"question": "What is red?"})
 

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from deepseek_mm.cli.desk import OK, OURS, Command, Desk
+from deepseek_mm.cli.desk import OK, Command, Desk
 from deepseek_mm.cli.flags import add_settings, config_of
 from deepseek_mm.config import Config
 
@@ -45,15 +45,16 @@ class Late:
 
 def run(args: Namespace, desk: Desk) -> int:
     """Until the agent closes the line."""
+    from deepseek_mm.accounts.permissions import COMMAND_LINE
     from deepseek_mm.serve.hands import Hands
     from deepseek_mm.serve.mcp import build_mcp
     from deepseek_mm.serve.pictures import Pictures
 
     config = config_of(args, desk)
     house = Late(desk, config)
-    hands = Hands(house=house, pictures=Pictures(config.serve, config.parse), files=True, session=OURS)
+    hands = Hands(house=house, pictures=Pictures(config.serve, config.parse))
     desk.note("deepseek-mm: an agent is served over standard input and output; Ctrl-C ends it")
-    build_mcp(hands, lifespan=house.living).run("stdio")
+    build_mcp(hands, COMMAND_LINE, lifespan=house.living).run("stdio")
     return OK
 
 

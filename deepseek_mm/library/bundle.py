@@ -22,10 +22,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from deepseek_mm.config import Config
-from deepseek_mm.errors import BadFile, LibraryError
+from deepseek_mm.errors import BadFile, DeepSeekMMError, LibraryError
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs, Task
 from deepseek_mm.learning.versions import FOLDER as LEARNING
+from deepseek_mm.library.backup_target import FORMAT, MANIFEST, BackupTarget
 from deepseek_mm.library.dropped import FOLDER, taken_out
 from deepseek_mm.library.duplicates import APART
 from deepseek_mm.library.leftovers import sweep_drafts_of
@@ -35,8 +36,6 @@ from index.exchange import copy_database, exchange_database
 from index.store import RegionStore
 
 BACKUP, RESTORE = "back up", "restore"  # kinds of jobs
-MANIFEST = "manifest.json"
-FORMAT = "deepseek-mm library 1"
 STORE = "store.db"
 TEXTS = ("config.toml", "rules.txt", APART)  # that their owner changes, on the page or by hand
 KEPT = ("uploads", FOLDER, LEARNING)  # folders of files that the library itself holds: with questions, dropped, learned
@@ -54,20 +53,25 @@ class Bundle:
     restored: Callable[[], None] = lambda: None  # told when everything is as it was
 
     def backup(self, task: Task) -> str:
-        """Payload: file. LibraryError says why it cannot be written; then there is no such file."""
-        target = Path(task.job.payload["file"])
+        """Payload: file. LibraryError says why it cannot be written; then what was there is still there.
+
+        Conflict or BadFile if something else than a backup of ours lies there, or comes there meanwhile.
+        """
+        place = BackupTarget.of(Path(task.job.payload["file"]), self.config.data)
+        target = place.path
         draft = target.with_name(f"{target.name}.{os.getpid()}-0.draft")
         sweep_drafts_of(target)
         try:
-            with self._workspace() as room, zipfile.ZipFile(draft, "w", zipfile.ZIP_STORED, allowZip64=True) as bundle:
-                self._fill(bundle, room, task)
-            if task.stopping:
-                return "stopped; no backup was made"
-            with draft.open("rb") as file:
+            with place.open_draft(draft) as file:
+                with self._workspace() as room, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as bundle:
+                    self._fill(bundle, room, task)
+                if task.stopping:
+                    return "stopped; no backup was made"
+                file.flush()
                 os.fsync(file.fileno())
-            os.replace(draft, target)
+            place.publish(draft)
         except OSError as error:
-            if isinstance(error, LibraryError):
+            if isinstance(error, DeepSeekMMError):
                 raise
             raise LibraryError(
                 f"the backup {target} cannot be written: {error.strerror or error}. "
@@ -91,7 +95,7 @@ class Bundle:
         watched = self.jobs.find(kinds=(WATCH,), states=("waiting", "running"), limit=-1)
         told["watched"] = sorted({job.payload["folder"] for job in watched})
         bundle.writestr(MANIFEST, json.dumps(told, indent=1))
-        task.report(len(parts), len(parts), str(bundle.filename))
+        task.report(len(parts), len(parts), MANIFEST)
 
     def _parts(self, room: Path) -> Iterator[tuple[str, Path]]:
         """Names in the bundle and the files to take; databases are copied into `room` first."""
@@ -168,7 +172,7 @@ def unpack(source: Path, room: Path, task: Task) -> dict[str, Any] | None:
             return unpack_parts(bundle, room, task)
     except FileNotFoundError as error:
         raise BadFile(f"no backup at {source}. Check the name") from error
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError, RecursionError) as error:
         if isinstance(error, BadFile):
             raise
         raise BadFile(f"{source} is no whole backup of this program: {error}. Use another one") from error
@@ -176,7 +180,9 @@ def unpack(source: Path, room: Path, task: Task) -> dict[str, Any] | None:
 
 def unpack_parts(bundle: zipfile.ZipFile, room: Path, task: Task) -> dict[str, Any] | None:
     """As `unpack`, from the open file."""
-    told: dict[str, Any] = json.loads(bundle.read(MANIFEST))
+    told: Any = json.loads(bundle.read(MANIFEST))
+    if not isinstance(told, dict):
+        raise BadFile(f"{bundle.filename} is no backup of this program. Use another one")
     if told.get("format") != FORMAT:
         raise BadFile(f"{bundle.filename} is of the format {told.get('format')!r}, not {FORMAT!r}. Update the program")
     for done, (name, expected) in enumerate(sorted(told["parts"].items())):

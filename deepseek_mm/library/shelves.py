@@ -19,6 +19,7 @@ from deepseek_mm.errors import BadFile, LibraryError, NothingThere
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Job, Jobs, State, Task, Worker
 from deepseek_mm.learning import LEARN, Learning
+from deepseek_mm.library.backup_target import BackupTarget
 from deepseek_mm.library.bundle import BACKUP, KEPT, RESTORE, Bundle
 from deepseek_mm.library.check import REPAIR, VERIFY, Check
 from deepseek_mm.library.cloned import FOLDER as REPOSITORIES
@@ -264,8 +265,13 @@ class Library:
         return next((job for job in over if "pairs" in job.result), None)
 
     def backup(self, file: str | os.PathLike[str]) -> Job:
-        """Index, history, uploads and settings into one file, while everything goes on."""
-        return self.jobs.add(BACKUP, {"file": absolute(file)}, title=f"Back up to {absolute(file)}", unique=True)
+        """Index, history, uploads and settings into one file, while everything goes on.
+
+        Conflict or BadFile if something else than an older backup lies there.
+        """
+        name = Path(absolute(file))
+        target = BackupTarget.of(name.parent.resolve() / name.name, self.config.data)
+        return self.jobs.add(BACKUP, {"file": str(target.path)}, title=f"Back up to {target.path}", unique=True)
 
     def restore(self, file: str | os.PathLike[str]) -> Job:
         """Everything as it was when the file was made. BadFile if there is no such file."""

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from PIL.Image import Image
 from pydantic import BaseModel, Field
 
+from deepseek_mm.accounts.permissions import Caller, requires
 from deepseek_mm.errors import BadQuestion, NothingThere
 from deepseek_mm.lm.picture import small
 from deepseek_mm.parse.photo import read_photo
@@ -87,27 +88,32 @@ class Pictures(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hands:
-    """The tools. `house` gives the Assistant, which may be long in coming; `session` is whose talks these are."""
+    """The tools. `house` gives the Assistant, which may be long in coming.
+
+    An agent of somebody on this machine may name a picture by its path.
+    """
 
     house: Callable[[], Assistant]
     pictures: Pictures
-    files: bool = False  # whether a picture may be named by its path here: for agents of this machine's user
-    session: str = ""
 
-    def search(self, words: str, picture: str, limit: int, collection: str) -> Results:
+    @requires("ask")
+    def search(self, caller: Caller, words: str, picture: str, limit: int, collection: str) -> Results:
         """At most `limit` photos and documents. BadQuestion without words and picture, NothingThere without a file."""
         if not 1 <= limit <= MOST_FOUND:
             raise BadQuestion(f"limit={limit} must lie between 1 and {MOST_FOUND}")
         house = self.house()
-        query = Query(text=words, image=self._opened(picture, house).image if picture else None)
+        query = Query(text=words, image=self._opened(caller, picture, house).image if picture else None)
         found = house.find(query, k=limit, where=Filter(collection=searchable(collection or LIBRARY)))
         results = [result_of(match) for match in found.matches]
         return Results(found=found.found, certainty=round(float(found.certainty), 4), results=results)
 
-    def ask(self, text: str, pictures: Sequence[str], conversation: int | None, stop: Event) -> Answered:
+    @requires("ask")
+    def ask(
+        self, caller: Caller, text: str, pictures: Sequence[str], conversation: int | None, stop: Event
+    ) -> Answered:
         """The whole answer, or as far as it came when `stop` was set. BadQuestion, NothingThere."""
         house = self.house()
-        first, *more = [self._opened(each, house) for each in pictures] or [Picture()]
+        first, *more = [self._opened(caller, each, house) for each in pictures] or [Picture()]
         question = Question(
             text=text,
             image=first.image,
@@ -115,12 +121,13 @@ class Hands:
             image_path=first.path,
             more=tuple(more),
             conversation=conversation,
-            session=self.session,
+            session=caller.session,
         )
         *_, answer = house.stream(question, stop=stop)
         return answered(answer)
 
-    def read_region(self, name: str) -> tuple[Place, bytes]:
+    @requires("ask")
+    def read_region(self, caller: Caller, name: str) -> tuple[Place, bytes]:
         """A region, and its part of the picture as JPEG; no bytes where there is none. NothingThere."""
         house = self.house()
         region, siblings = region_named(name, house)
@@ -129,7 +136,8 @@ class Hands:
             return place, b""
         return place, jpeg(cut_out(house.picture(region.source, region.page), region, siblings))
 
-    def list_collections(self) -> Shelf:
+    @requires("ask")
+    def list_collections(self, caller: Caller) -> Shelf:
         """What the library has."""
         store = self.house().store
         return Shelf(
@@ -139,8 +147,8 @@ class Hands:
             labels={label.name: label.sources for label in store.labels(20)},
         )
 
-    def _opened(self, named: str, house: Assistant) -> Picture:
-        if named.startswith("data:") or not self.files:
+    def _opened(self, caller: Caller, named: str, house: Assistant) -> Picture:
+        if named.startswith("data:") or not caller.local:
             return Picture(image=self.pictures.open(named), name="picture")
         path = Path(named).expanduser()
         photo = read_photo(path, max_pixels=house.config.parse.max_pixels)

@@ -16,6 +16,7 @@ from anyio import get_cancelled_exc_class
 from anyio.to_thread import run_sync
 from pydantic import Field
 
+from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.errors import DeepSeekMMError, MissingPackage
 from deepseek_mm.serve.hands import Answered, Hands, Results, Shelf
 from index import IndexProblem
@@ -46,9 +47,15 @@ LIST = "What the library has: number of files, kinds, collections to search in, 
 
 
 def build_mcp(
-    hands: Hands, *, lifespan: Callable[["MCPServer[Any]"], AbstractAsyncContextManager[Any]] | None = None
+    hands: Hands,
+    caller: Caller,
+    *,
+    lifespan: Callable[["MCPServer[Any]"], AbstractAsyncContextManager[Any]] | None = None,
 ) -> "MCPServer[Any]":
-    """A server with four tools. An error that a user can fix is a tool error that says how. MissingPackage."""
+    """A server with four tools for this caller. An error that a user can fix is a tool error that says how.
+
+    MissingPackage if the package `mcp` is absent.
+    """
     try:
         from mcp.server.mcpserver import MCPServer
     except ImportError as error:
@@ -61,17 +68,17 @@ def build_mcp(
         log_level="WARNING",
         lifespan=lifespan,
     )
-    add_questions(server, hands)
-    add_looks(server, hands)
+    add_questions(server, hands, caller)
+    add_looks(server, hands, caller)
     return server
 
 
-def add_questions(server: "MCPServer[Any]", hands: Hands) -> None:
+def add_questions(server: "MCPServer[Any]", hands: Hands, caller: Caller) -> None:
     """search and ask."""
     from mcp.types import ToolAnnotations
 
     reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)
-    named = "a data URL (data:image/jpeg;base64,...)" + (", or a file's path on this machine" if hands.files else "")
+    named = "a data URL (data:image/jpeg;base64,...)" + (", or a file's path on this machine" if caller.local else "")
 
     @server.tool(description=SEARCH, annotations=reads)
     async def search(
@@ -80,7 +87,7 @@ def add_questions(server: "MCPServer[Any]", hands: Hands) -> None:
         limit: Annotated[int, Field(description="files at most, 1 to 50")] = 5,
         collection: Annotated[str, Field(description="look only in this one; see list_collections")] = "",
     ) -> Results:
-        return await apart(partial(hands.search, words, picture, limit, collection))
+        return await apart(partial(hands.search, caller, words, picture, limit, collection))
 
     @server.tool(description=ASK)
     async def ask(
@@ -89,10 +96,10 @@ def add_questions(server: "MCPServer[Any]", hands: Hands) -> None:
         conversation: Annotated[int | None, Field(description="of an earlier answer that this goes on from")] = None,
     ) -> Answered:
         stop = Event()
-        return await apart(partial(hands.ask, question, pictures, conversation, stop), stop)
+        return await apart(partial(hands.ask, caller, question, pictures, conversation, stop), stop)
 
 
-def add_looks(server: "MCPServer[Any]", hands: Hands) -> None:
+def add_looks(server: "MCPServer[Any]", hands: Hands, caller: Caller) -> None:
     """read_region and list_collections."""
     from mcp.types import ImageContent, TextContent, ToolAnnotations
 
@@ -102,7 +109,7 @@ def add_looks(server: "MCPServer[Any]", hands: Hands) -> None:
     async def read_region(
         region: Annotated[str, Field(description="the field `region` of a result or citation, such as 12.57")],
     ) -> list[ImageContent | TextContent]:
-        place, data = await apart(partial(hands.read_region, region))
+        place, data = await apart(partial(hands.read_region, caller, region))
         told = TextContent(type="text", text=json.dumps(place.model_dump(exclude={"score"})))
         if not data:
             return [told]
@@ -110,7 +117,7 @@ def add_looks(server: "MCPServer[Any]", hands: Hands) -> None:
 
     @server.tool(description=LIST, annotations=reads)
     async def list_collections() -> Shelf:
-        return await apart(hands.list_collections)
+        return await apart(partial(hands.list_collections, caller))
 
 
 async def apart(work: Callable[[], Result], stop: Event | None = None) -> Result:
