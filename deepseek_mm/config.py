@@ -60,6 +60,7 @@ class ParseConfig:
     max_pixels: int = 100_000_000  # a larger picture is refused before it is decoded
     draft_px: int = 1600  # a JPEG is decoded at a half, a quarter or an eighth where both its sides stay this long
     max_bytes: int = 500_000_000  # a larger file is refused before it is read
+    follow_links: bool = False  # read what links in an indexed folder lead to, where that is inside serve.roots
     max_pages: int = 500  # of one document; the rest is left out, and the document says so
     max_members: int = 20_000  # files of one archive
     max_unpacked_bytes: int = 4_000_000_000  # of one archive, all members together

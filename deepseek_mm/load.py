@@ -1,5 +1,6 @@
 """The one place where parts are chosen and joined: a Config becomes an Assistant."""
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -55,6 +56,7 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     say = progress or (lambda text: None)
     one_for_blas()
     make_folder(config.data)
+    config = without_links(config)
     config, hardware = dialled(config), probe()
     encoder = encoder_here(config, hardware)
     hold_few_shapes(little=encoder.name in (EDGE, SMALL))
@@ -96,6 +98,12 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     assistant.planned = replace(planned, plan=plan)
     give_back()
     return assistant
+
+
+def without_links(config: Config) -> Config:
+    """The library's folder as what it leads to, where a link leads to it: files are read by paths without links."""
+    real = Path(os.path.realpath(config.data))
+    return config if real == config.data.absolute() else replace(config, data=real)
 
 
 def small_nets(eyes: Eyes, plan: Plan) -> list[object]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from bad_files import LIMITS, REFUSED, Bad, put
+from bad_files import LIMITS, LINKS, REFUSED, Bad, put
 from fakes import picture
 from library_help import House
 from made_files import picture_bytes
@@ -56,7 +56,8 @@ def shelf(tmp_path_factory):
     for row in (*REFUSED, *ODD):
         put(row.make, folder / row.name)
     (folder / NO_TEXT).write_bytes(picture_bytes())
-    (folder / "circle").symlink_to(folder)
+    for name, target in {**LINKS, "circle": str(folder)}.items():
+        (folder / name).symlink_to(target)
     with warnings.catch_warnings(action="ignore"):  # Pillow warns of what it then refuses
         job = house.done(house.library.add([folder]))
     yield Shelf(house=house, folder=folder, job=job, failed=house.failed(job))
@@ -103,6 +104,11 @@ def test_only_the_bad_ones_are_listed_and_every_file_is_counted_once(shelf):
     assert counts["unchanged"] == 2
     assert counts["vanished"] == []
     assert sum(counts[name] for name in ("added", "copies", "unchanged")) + len(expected) == shelf.job.total
+
+
+def test_links_are_left_out_and_said_to_be_links(shelf):
+    left_out = {Path(path).name: reason for path, reason in shelf.job.result["left_out"]}
+    assert left_out == dict.fromkeys((*LINKS, "circle"), "link")
 
 
 def test_the_list_of_bad_inputs_names_every_one_of_these_files():

@@ -8,6 +8,7 @@ from made_files import CONFIG, written, zip_bytes
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import NothingThere
+from deepseek_mm.parse.files import resolved
 from deepseek_mm.parse.folder import Found, find_files
 
 
@@ -50,13 +51,60 @@ def test_a_file_given_by_its_path_is_taken_whatever_its_name(tmp_path):
     assert names(tmp_path, *(tmp_path / name for name in given)) == given
 
 
-def test_a_loop_of_links_ends_and_linked_folders_are_not_followed(tmp_path):
-    touched(tmp_path, "a/x.png", "elsewhere/y.png")
-    (tmp_path / "a" / "loop").symlink_to(tmp_path / "a")
-    (tmp_path / "a" / "link.png").symlink_to(tmp_path / "elsewhere" / "y.png")
-    assert names(tmp_path, tmp_path / "a") == ["a/link.png", "a/x.png"]
+def left_out(found: Found) -> dict[str, str]:
+    return {Path(path).name: reason for path, reason in found.left_out}
+
+
+def test_links_are_left_out_and_told_whatever_they_lead_to(tmp_path):
+    touched(tmp_path, "a/x.png", "elsewhere/y.png", "elsewhere/z.zip")
+    for name, target in {
+        "loop": tmp_path / "a",
+        "far": tmp_path / "elsewhere",
+        "file.png": "../elsewhere/y.png",
+        "same.png": "x.png",
+        "packed.zip": "../elsewhere/z.zip",
+        "nowhere.png": "gone.png",
+        "no-kind": "x.png",
+    }.items():
+        (tmp_path / "a" / name).symlink_to(target)
+    found = find_files([tmp_path / "a"], CONFIG)
+    assert found.files == (str(tmp_path / "a" / "x.png"),)
+    assert left_out(found) == dict.fromkeys(
+        ("loop", "far", "file.png", "same.png", "packed.zip", "nowhere.png"), "link"
+    )
+    assert found.failed == ()
+
+
+def test_a_path_that_is_or_holds_a_link_is_read_only_by_the_name_of_what_it_leads_to(tmp_path):
+    touched(tmp_path, "elsewhere/y.png")
+    written(tmp_path / "elsewhere" / "b.zip", zip_bytes({"a.txt": b"words"}))
     (tmp_path / "door").symlink_to(tmp_path / "elsewhere")
-    assert names(tmp_path, tmp_path / "door") == ["door/y.png"]
+    (tmp_path / "door.png").symlink_to(tmp_path / "elsewhere" / "y.png")
+    given = [tmp_path / name for name in ("door", "door.png", "door/y.png", "door/b.zip", "door/b.zip!/a.txt")]
+    with pytest.raises(NothingThere, match="door is a link, or lies behind one, and links are not followed"):
+        find_files(given, CONFIG)
+    assert names(tmp_path, *map(resolved, given)) == [
+        "elsewhere/b.zip!/a.txt",
+        "elsewhere/y.png",
+    ]
+
+
+def test_with_the_setting_links_are_followed_into_the_folders_that_may_be_named_and_no_others(tmp_path):
+    touched(tmp_path, "a/x.png", "ours/y.png", "ours/in/w.png", "theirs/z.png", "ours/.env")
+    for name, target in {"in": "ours/in", "y.png": "ours/y.png", "z.png": "theirs/z.png", "out": "theirs"}.items():
+        (tmp_path / "a" / name).symlink_to(tmp_path / target)
+    (tmp_path / "a" / "b.env").symlink_to(tmp_path / "ours" / ".env")
+    (tmp_path / "ours" / "in" / "back").symlink_to(tmp_path / "a")
+    follows = ParseConfig(follow_links=True)
+    found = find_files([tmp_path / "a"], follows, roots=[str(tmp_path / "ours")])
+    assert [Path(path).relative_to(tmp_path).as_posix() for path in found.files] == [
+        "a/x.png",
+        "ours/in/w.png",
+        "ours/y.png",
+    ]
+    assert left_out(found) == dict.fromkeys(("z.png", "out", "back"), "link")
+    for config, roots in ((follows, []), (CONFIG, [str(tmp_path / "ours")])):
+        assert find_files([tmp_path / "a"], config, roots=roots).files == (str(tmp_path / "a" / "x.png"),)
 
 
 def test_hidden_names_machine_made_folders_and_libraries_are_left_out(tmp_path):

@@ -119,7 +119,7 @@ def test_files_that_are_named_like_secrets_are_left_out_and_told(tmp_path, name)
     assert read_and_left(tmp_path) == (["credentials.py", "key.py"], {name: "secret"})
 
 
-def test_submodules_and_links_to_folders_are_told_and_worktrees_are_read(tmp_path):
+def test_submodules_and_links_are_told_and_worktrees_are_read(tmp_path):
     repo = wrote(tmp_path / "repo", {".git/HEAD": "", "a.py": "x", "sub/b.py": "x", "tree/c.py": "x"})
     wrote(repo, {"sub/.git": "gitdir: ../.git/modules/sub\n", "tree/.git": "gitdir: /r/.git/worktrees/tree\n"})
     (repo / "loop").symlink_to(repo)

@@ -25,7 +25,7 @@ from deepseek_mm.parse.files import is_gone, open_file, stat_file
 from deepseek_mm.parse.folder import Found, find_files
 from deepseek_mm.parse.formats import named_format
 from deepseek_mm.parse.nouns import Document, File, Piece
-from deepseek_mm.parse.repository import why_content
+from deepseek_mm.parse.repository import LeftOut, why_content
 from deepseek_mm.see.eyes import Eyes
 from index import Source
 from index.region import LIBRARY, Stamp
@@ -45,6 +45,7 @@ class Intake:
     store: RegionStore
     config: ParseConfig
     collection: str = ""  # that all of it is put into; empty leaves what is known where it is
+    roots: Sequence[str] = ()  # folders that links may lead into, with `parse.follow_links`
 
     def take(
         self, paths: Sequence[str | os.PathLike[str]], *, hooks: Hooks | None = None, anew: bool = False
@@ -54,13 +55,13 @@ class Intake:
         Raises NothingThere if a path does not exist or none has anything to read, and what the store raises.
         """
         start = time.monotonic()
-        found = find_files(paths, self.config)
+        found = find_files(paths, self.config, roots=self.roots)
         stamps = self.store.stamps(within=[os.path.abspath(path) for path in paths])
         tally = Tally(total=len(found.files) + len(found.failed), hooks=hooks or Hooks())
         for path, reason in found.failed:
             tally.fail(path, reason)
         self._take(Batch(files=sort_out(found.files, stamps, tally, anew=anew), stamps=stamps, tally=tally, anew=anew))
-        self.store.remove_places([path for path, _ in tally.left_out if path in stamps])
+        self.store.remove_places([path for path, _ in (*tally.left_out, *links_of(found)) if path in stamps])
         if self.collection:
             self.store.collect(found.files, self.collection)
         return Report(
@@ -241,6 +242,11 @@ def sort_out(files: Sequence[str], stamps: Mapping[str, Stamp], tally: Tally, *,
         else:
             fresh.append(path)
     return fresh
+
+
+def links_of(found: Found) -> list[LeftOut]:
+    """The links that were left out: an earlier version has read what they lead to."""
+    return [each for each in found.left_out if each[1] == "link"]
 
 
 def is_code(path: str) -> bool:

@@ -44,6 +44,7 @@ class Filling:
     config: ParseConfig
     read_text: bool  # whether the second pass reads
     describe: bool = False  # whether it describes, if the eyes can
+    roots: Sequence[str] = ()  # folders that links may lead into, with `parse.follow_links`
 
     @property
     def describer(self) -> Describes | None:
@@ -56,7 +57,11 @@ class Filling:
         paths = here(payload.get("only") or payload["paths"], self.store, task)
         hooks = Hooks(progress=task.report, failed=task.fail, stopping=lambda: task.stopping)
         intake = Intake(
-            eyes=self.eyes, store=self.store, config=self.config, collection=str(payload.get("collection", ""))
+            eyes=self.eyes,
+            store=self.store,
+            config=self.config,
+            collection=str(payload.get("collection", "")),
+            roots=self.roots,
         )
         report = intake.take(paths, hooks=hooks, anew=bool(payload.get("anew"))) if paths else Report()
         gone = [*report.vanished, *missing(payload["paths"], self.store)]

@@ -29,8 +29,8 @@ from deepseek_mm.library.filling import DESCRIBED, INDEX, READ, RENEW, Filling, 
 from deepseek_mm.library.health import Found, Health, examine, search_traces
 from deepseek_mm.library.leftovers import sweep
 from deepseek_mm.library.trash import Taken, Trash
-from deepseek_mm.library.watch import WATCH, Watch
-from deepseek_mm.parse.files import absolute
+from deepseek_mm.library.watch import RESOLVED, WATCH, Watch
+from deepseek_mm.parse.files import absolute, resolved
 from deepseek_mm.see.eyes import Eyes
 from deepseek_mm.see.ocr import TextReader
 from index import Filter, Source
@@ -59,6 +59,7 @@ class Library:
             config=config.parse,
             read_text=config.library.read_text,
             describe=config.library.describe,
+            roots=[root.strip() for root in config.serve.roots.split(os.pathsep) if os.path.isabs(root.strip())],
         )
         check = Check(store=store, jobs=jobs, config=config)
         self.learning, self._ages = Learning(config, eyes=eyes, jobs=jobs, history=history), Ages()
@@ -100,13 +101,14 @@ class Library:
         anew: bool = False,
         forget: bool | None = None,
     ) -> Job:
-        """Take files and folders in. `forget` takes out what is gone below them; None is the setting.
+        """Take files and folders in; a path with a link in it stands for where that leads now. `forget` takes out what
+        is gone below them; None is the setting.
 
         All of it goes into the `collection` of that name; without one, what is known stays where it is. An equal job
         that is under way is joined. BadFile if a name is no text or is taken. What cannot be read is listed with it.
         """
         payload = {"collection": named(collection) if collection.strip() else "", "anew": anew}
-        return self._add(paths, payload, forget=forget, unique=True)
+        return self._add([resolved(path) for path in paths], payload, forget=forget, unique=True)
 
     def _add(
         self, paths: Sequence[str | os.PathLike[str]], payload: dict[str, Any], *, forget: bool | None, unique: bool
@@ -140,10 +142,10 @@ class Library:
 
     def watch(self, folder: str | os.PathLike[str]) -> Job:
         """Take a folder in, now and whenever something changes in it. BadFile if it is no folder."""
-        name = absolute(folder)
+        name = resolved(folder)
         if not os.path.isdir(name):
             raise BadFile(f"{name} is no folder, so there is nothing to watch. Name a folder")
-        return self.jobs.add(WATCH, {"folder": name}, title=f"Watch {name}", unique=True)
+        return self.jobs.add(WATCH, {"folder": name, RESOLVED: True}, title=f"Watch {name}", unique=True)
 
     def watched(self) -> list[str]:
         """The folders that are watched, sorted."""
@@ -151,14 +153,14 @@ class Library:
 
     def unwatch(self, folder: str | os.PathLike[str]) -> bool:
         """Stop watching; what is known of the folder stays. False if it was not watched."""
-        found = [job for job in self._watches(*ACTIVE) if job.payload["folder"] == absolute(folder)]
+        found = [job for job in self._watches(*ACTIVE) if job.payload["folder"] in spellings([folder])]
         for job in found:
             self.jobs.cancel(job.id)
         return bool(found)
 
     def forget(self, paths: Sequence[str | os.PathLike[str]]) -> int:
         """Take files out, also those below folders; the files themselves stay. Returns how many paths were known."""
-        count = self.store.remove_places(below([absolute(path) for path in paths], self.store))
+        count = self.store.remove_places(below(spellings(paths), self.store))
         self.store.renew_cache()
         return count
 
@@ -167,7 +169,7 @@ class Library:
 
         A folder that is watched still holds its files: whatever changes there is taken in again, as after `forget`.
         """
-        taken = self._trash.take(below([absolute(path) for path in paths], self.store))
+        taken = self._trash.take(below(spellings(paths), self.store))
         self.purge()
         return taken
 
@@ -198,7 +200,7 @@ class Library:
 
         Returns how many sources were elsewhere before. BadFile if nothing can be called that.
         """
-        known = below([absolute(path) for path in paths], self.store)
+        known = below(spellings(paths), self.store)
         return self.store.collect(known, named(collection))
 
     def rename_collection(self, old: str, new: str) -> int:
@@ -341,6 +343,11 @@ def named(collection: str) -> str:
     except UnicodeEncodeError:
         raise BadFile(f"the name {ascii(name)} is not valid UTF-8. Type another") from None
     return name
+
+
+def spellings(paths: Sequence[str | os.PathLike[str]]) -> list[str]:
+    """The paths as they are named, and as the library knows them: without links. BadFile if one is no text."""
+    return list(dict.fromkeys(name for path in paths for name in (absolute(path), resolved(path))))
 
 
 def titled(names: Sequence[str]) -> str:

@@ -14,21 +14,24 @@ from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.jobs import Task
 from deepseek_mm.library.changes import YIELD_S, looks, notices
 from deepseek_mm.library.settle import Settling
+from deepseek_mm.parse.files import resolved
 from index.errors import IndexProblem
 
 WATCH = "watch"  # the kind of job
+RESOLVED = "resolved"  # in its payload: the folder was named without links; one of an earlier version may have some
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Watch:
-    """The handler of jobs that watch; payload: folder."""
+    """The handler of jobs that watch; payload: folder, RESOLVED."""
 
     changed: Callable[[Task, Sequence[str]], None]  # told absolute paths; one may be a folder, or gone
     poll: bool = False  # look again and again, instead of waiting for notices
 
     def run(self, task: Task) -> str:
         """Watch until told to stop."""
-        folder = os.path.abspath(task.job.payload["folder"])
+        named = task.job.payload["folder"]
+        folder = os.path.abspath(named) if task.job.payload.get(RESOLVED) else resolved(named)
         watching, again = _Watching(task=task, folder=folder, changed=self.changed), ""
         while not task.stopping:
             if os.path.isdir(folder):

@@ -22,8 +22,8 @@ from typing import IO
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, NothingThere
+from deepseek_mm.parse.links import MARK, open_plain
 
-MARK = "!/"  # between an archive and the name of its member
 ENCRYPTED = 1  # bit of a member's flags
 UTF8_NAME = 0x800
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what others do to a few bytes is not bounded
@@ -101,7 +101,7 @@ def member(archive: str, name: str, config: ParseConfig) -> Iterator[zipfile.Zip
     if reason := refusal(info, name, config):
         raise BadFile(f"{path} {reason}")
     try:
-        with open(archive, "rb") as file, opened(file, info) as unpacked:
+        with open_plain(archive) as file, opened(file, info) as unpacked:
             yield unpacked
     except BadFile:
         raise
@@ -152,6 +152,8 @@ def directory(archive: str) -> dict[str, zipfile.ZipInfo]:
     try:
         status = os.stat(archive)
         return read_directory(archive, status.st_size, status.st_mtime_ns)
+    except BadFile:
+        raise
     except FileNotFoundError:
         raise NothingThere(f"no file at {archive}. Check the name") from None
     except OSError as error:
@@ -163,7 +165,7 @@ def directory(archive: str) -> dict[str, zipfile.ZipInfo]:
 @lru_cache(maxsize=2)  # thousands of members are read in a row; size and time make a changed file another one
 def read_directory(archive: str, size_bytes: int, modified_ns: int) -> dict[str, zipfile.ZipInfo]:
     """The directory of the archive as it was at that time."""
-    with zipfile.ZipFile(archive) as file:
+    with open_plain(archive) as packed, zipfile.ZipFile(packed) as file:
         infos = [info for info in file.infolist() if not info.is_dir()]
     files: dict[str, zipfile.ZipInfo] = {}
     for info in infos:

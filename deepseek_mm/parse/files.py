@@ -1,7 +1,7 @@
 """A path becomes bytes: looked at before they are read, limited, and hashed. Files and members of archives alike.
 
-A file is opened without waiting, so a pipe that nobody writes to does not hold the work up, and its first bytes say
-whether the rest is worth reading: a film of many gigabytes is not read to learn that it is none of ours.
+A file is opened without waiting and without following a link (`links`), and its first bytes say whether the rest is
+worth reading: a film of many gigabytes is not read to learn that it is none of ours.
 """
 
 import hashlib
@@ -16,9 +16,9 @@ from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, BadPicture, NothingThere
 from deepseek_mm.parse import archive
 from deepseek_mm.parse.formats import format_of, named_format
+from deepseek_mm.parse.links import open_plain, resolve_path
 from deepseek_mm.parse.nouns import File, Format
 
-NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # Windows has no such pipes
 HEAD_BYTES = 4096  # enough to see what a file is
 SHOWN_BYTES = 16  # of them in a message
 OLD_OFFICE = b"\xd0\xcf\x11\xe0"  # how .doc begins, and a .docx with a password
@@ -70,8 +70,17 @@ def is_gone(path: str | os.PathLike[str]) -> bool:
 
 
 def absolute(path: str | os.PathLike[str]) -> str:
-    """The path as the library knows it: absolute, links kept as the user named them. BadFile if it is no text."""
-    name = os.path.abspath(path)
+    """A path of the library, absolute; links in it stay. BadFile if it is no text."""
+    return as_text(os.path.abspath(path))
+
+
+def resolved(path: str | os.PathLike[str]) -> str:
+    """A path that a person names as the library knows it: absolute and without links. BadFile if it is no text."""
+    return as_text(resolve_path(path))
+
+
+def as_text(name: str) -> str:
+    """The name. BadFile if it is no text."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -88,11 +97,8 @@ def in_archive(name: str) -> tuple[str, str] | None:
 def plain_file(name: str) -> Iterator[tuple[IO[bytes], int]]:
     """The open file, and the time of its last change before it was read: what changes meanwhile is read again."""
     try:
-        with open(name, "rb", opener=lambda path, flags: os.open(path, flags | NO_WAIT)) as stream:
-            status = os.fstat(stream.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise BadFile(f"{name} is a pipe or a device, not a file. Save what comes out of it as a file first")
-            yield stream, archive.changed_ns(status)
+        with open_plain(name) as stream:
+            yield stream, archive.changed_ns(os.fstat(stream.fileno()))
     except FileNotFoundError:
         raise NothingThere(f"no file at {name}. Check the name") from None
     except IsADirectoryError:

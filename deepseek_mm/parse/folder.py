@@ -1,10 +1,11 @@
 """Which files lie below a folder or in an archive: by name, in sorted order, each once.
 
-Links to folders are not followed, so a loop of links does no harm. Names that begin with a dot are left out (caches,
-and the notes that some systems write beside each file), so are folders that programs fill by themselves, and so is a
-library of this program: its pictures came with questions. What `repository` says is not worth reading is left out, and
-told with the reason. In folders and archives only files of a known ending are looked for; a file that is given by its
-own path is always taken.
+Links are left out and told, so neither a loop of them nor one that leads out of the folder does harm; with
+`parse.follow_links` what they lead to is read where it lies, if that is in a folder that may be named. Names that begin
+with a dot are left out (caches, and the notes that some systems write beside each file), so are folders that programs
+fill by themselves, and so is a library of this program: its pictures came with questions. What `repository` says is not
+worth reading is left out, and told with the reason. In folders and archives only files of a known ending are looked
+for; a file that is given by its own path is always taken.
 """
 
 import os
@@ -14,9 +15,10 @@ from dataclasses import dataclass
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.parse import archive
-from deepseek_mm.parse.archive import Failure
+from deepseek_mm.parse.archive import MARK, Failure
 from deepseek_mm.parse.files import in_archive
 from deepseek_mm.parse.formats import named_format
+from deepseek_mm.parse.links import link_in, refuse_link
 from deepseek_mm.parse.repository import (
     INSTALLED,
     SECRET,
@@ -44,8 +46,9 @@ class Found:
     left_out: tuple[LeftOut, ...] = ()  # files and whole folders, with why, in the order they were met
 
 
-def find_files(paths: Sequence[str | os.PathLike[str]], config: ParseConfig) -> Found:
-    """Every file that is given, or lies below a folder or in an archive given.
+def find_files(paths: Sequence[str | os.PathLike[str]], config: ParseConfig, *, roots: Sequence[str] = ()) -> Found:
+    """Every file that is given, or lies below a folder or in an archive given; a path has no links in it
+    (`files.resolved`). With `parse.follow_links` also what links below the folders lead to, inside `roots`.
 
     NothingThere if a path does not exist, or if there is nothing to read in any of them.
     """
@@ -56,6 +59,8 @@ def find_files(paths: Sequence[str | os.PathLike[str]], config: ParseConfig) -> 
         if not os.path.lexists(path) and in_archive(path) is None:
             raise NothingThere(f"no file or folder at {path}. Check the name")
         files.update(dict.fromkeys(files_at(path, config, failed, left_out)))
+    if config.follow_links:
+        follow(files, config, left_out, [os.path.realpath(root) for root in roots])
     if not files:
         reasons = "; ".join(reason for _, reason in failed[:MOST_REASONS])
         raise NothingThere(reasons or "nothing to index. Name a folder of photos and documents")
@@ -65,6 +70,9 @@ def find_files(paths: Sequence[str | os.PathLike[str]], config: ParseConfig) -> 
 def files_at(path: str, config: ParseConfig, failed: list[Failure], left_out: list[LeftOut]) -> list[str]:
     """What a path stands for: a file for itself, a folder or an archive for what is in it."""
     known, kept = len(failed), len(left_out)
+    if link_in(path.partition(MARK)[0]):
+        failed.append((path, str(refuse_link(path))))
+        return []
     if os.path.isdir(path):
         names = walk(path, is_readable, failed, left_out=left_out)
         found = [file for name in names for file in opened(name, config, failed)]
@@ -75,6 +83,31 @@ def files_at(path: str, config: ParseConfig, failed: list[Failure], left_out: li
         reason = f"nothing to read in {path}. It has no photo, PDF, text or code by the ending of a name{why}"
         failed.append((path, reason))
     return found
+
+
+def follow(files: dict[str, None], config: ParseConfig, left_out: list[LeftOut], roots: Sequence[str]) -> None:
+    """Add what links lead to, inside the roots, by its own path; such a link is not left out any more."""
+    seen = set[str]()
+    for link in [path for path, reason in left_out if reason == "link"]:
+        target = os.path.realpath(link)
+        if not any(is_inside(target, root) for root in roots) or not is_wanted(target):
+            continue
+        left_out.remove((link, "link"))
+        if target not in seen:  # a link that is met in there is left out
+            seen.add(target)
+            files.update(dict.fromkeys(files_at(target, config, [], left_out)))
+
+
+def is_wanted(path: str) -> bool:
+    """Whether a walk through its folder would take the file; any folder."""
+    return os.path.isdir(path) or (
+        os.path.isfile(path) and is_readable(path) and why_file(scope_at(os.path.dirname(path)), path) is None
+    )
+
+
+def is_inside(path: str, folder: str) -> bool:
+    """Whether it is the folder, or lies in it."""
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
 def opened(path: str, config: ParseConfig, failed: list[Failure]) -> list[str]:

@@ -12,7 +12,7 @@ from PIL.Image import Image
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, BadPicture
 from deepseek_mm.parse.document import source_of
-from deepseek_mm.parse.files import no_picture, open_file
+from deepseek_mm.parse.files import no_picture, open_file, resolved
 from deepseek_mm.parse.nouns import Contents, File
 from deepseek_mm.recently import Recently
 from index import Source
@@ -46,10 +46,10 @@ LATELY = Lately(most=4)  # 30 MB at most: a decoded picture has LONG_SIDE_PX
 
 
 def read_photo(path: Path, *, max_pixels: int, collection: str = "library") -> Photo:
-    """The picture at `path`. Raises NothingThere, or BadPicture with the reason and what to do."""
+    """The picture at `path`, links followed. Raises NothingThere, or BadPicture with the reason and what to do."""
     config = ParseConfig(max_pixels=max_pixels)
     try:
-        file = open_file(str(path), config)
+        file = open_file(resolved(path), config)
         if file.format.kind != "photo":
             raise no_picture(file.path, file.data)
         image, contents = LATELY.read(file, config)

@@ -17,6 +17,8 @@ from typing import Literal
 
 from pathspec import GitIgnoreSpec
 
+from deepseek_mm.errors import BadFile
+from deepseek_mm.parse.links import open_plain
 from deepseek_mm.parse.nouns import File
 
 Reason = Literal["ignored", "vendored", "generated", "secret", "empty", "submodule", "link"]
@@ -29,9 +31,10 @@ WORDS: dict[Reason, str] = {  # as a summary counts them
     "secret": "likely secrets",
     "empty": "empty",
     "submodule": "submodules",
-    "link": "links to folders",
+    "link": "links",
 }
 GIT, IGNORE = ".git", ".gitignore"
+MOST_RULES = 1_000_000  # bytes of a file of rules that are read
 PROJECTS = (
     GIT, IGNORE, "pyproject.toml", "setup.py", "package.json", "go.mod", "Cargo.toml", "pom.xml", "build.gradle",
     "CMakeLists.txt", "Makefile", "composer.json", "Gemfile",
@@ -116,12 +119,12 @@ def scope_below(scope: Scope, folder: str, names: Sequence[str] | None = None) -
 def why_folder(scope: Scope, folder: str) -> Reason | None:
     """Why a folder directly in one with these rules is not looked into; None if it is."""
     name = os.path.basename(folder)
+    if os.path.islink(folder):
+        return "link"
     if name in INSTALLED or (scope.in_project and (name in VENDORED or _holds(folder, ENVIRONMENT))):
         return "vendored"
     if scope.in_repository and _is_submodule(folder):
         return "submodule"
-    if scope.in_project and os.path.islink(folder):
-        return "link"
     return "ignored" if is_ignored(scope, folder + os.sep) else None
 
 
@@ -130,6 +133,8 @@ def why_file(scope: Scope, path: str) -> Reason | None:
     name = os.path.basename(path)
     if SECRET.fullmatch(name):
         return "secret"
+    if os.path.islink(path):
+        return "link"
     if GENERATED.fullmatch(name):
         return "generated"
     return "ignored" if is_ignored(scope, path) else None
@@ -178,17 +183,26 @@ def is_ignored(scope: Scope, path: str) -> bool:
 
 def _rules(folder: str, file: str) -> tuple[tuple[str, GitIgnoreSpec], ...]:
     """The rules in a file, none if it cannot be read; a line that means nothing is passed over, as git does."""
+    text = _start_of(file, MOST_RULES).decode("utf-8", "surrogateescape")
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n") if text else []
     try:
-        with open(file, encoding="utf-8", errors="surrogateescape") as lines:
-            return ((folder, GitIgnoreSpec.from_lines(_plain(lines))),)
-    except (OSError, ValueError):
+        return ((folder, GitIgnoreSpec.from_lines(_plain(lines))),) if lines else ()
+    except ValueError:
         return ()
 
 
-def _plain(lines: Iterator[str] | Sequence[str]) -> Iterator[str]:
+def _start_of(file: str, most: int) -> bytes:
+    """The first bytes of a file that says how a folder is kept; none if it is a link, or cannot be read."""
+    try:
+        with open_plain(file) as stream:
+            return stream.read(most)
+    except (OSError, BadFile):
+        return b""
+
+
+def _plain(lines: Sequence[str]) -> Iterator[str]:
     """ "a/**" as "a/*": the same files, but the folder itself is not ignored, so that others can be excepted."""
     for line in lines:
-        line = line.rstrip("\n")
         yield line.removesuffix("*") if line.endswith("/**") else line
 
 
@@ -198,8 +212,4 @@ def _holds(folder: str, name: str) -> bool:
 
 def _is_submodule(folder: str) -> bool:
     """A folder whose .git is a file that leads into the repository around it."""
-    try:
-        with open(os.path.join(folder, GIT), encoding="utf-8", errors="replace") as file:
-            return "/modules/" in file.read(1_000)
-    except OSError:
-        return False
+    return b"/modules/" in _start_of(os.path.join(folder, GIT), 1_000)

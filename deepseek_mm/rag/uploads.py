@@ -21,6 +21,7 @@ from deepseek_mm.ages import Ages
 from deepseek_mm.config import Config
 from deepseek_mm.encoders.space import Floats
 from deepseek_mm.errors import BadPicture, NothingThere
+from deepseek_mm.parse.links import open_plain, resolve_path
 from deepseek_mm.parse.photo import Photo, read_photo
 from deepseek_mm.rag.program.words import clean
 from deepseek_mm.records import Picture, Question
@@ -136,7 +137,8 @@ def original(picture: Picture) -> tuple[bytes, str]:
     """The bytes of the picture's file and its ending; a picture without a file becomes PNG. NothingThere."""
     path = Path(picture.path)
     if picture.path and path.is_file():
-        return path.read_bytes(), path.suffix.lower()
+        with open_plain(resolve_path(path)) as file:
+            return file.read(), path.suffix.lower()
     if picture.image is None:
         raise NothingThere(f"there is no picture {picture.name or path.name} at {path}. Name a file that exists")
     return png(picture.image), ".png"

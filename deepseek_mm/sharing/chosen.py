@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from deepseek_mm.errors import DeepSeekMMError
+from deepseek_mm.parse.links import open_plain
 from deepseek_mm.records import Citation
 from deepseek_mm.sharing.photos import Picture, is_drawn
 
@@ -107,7 +108,7 @@ def _add(archive: zipfile.ZipFile, name: str, each: Citation, picture: Picture) 
     source: IO[bytes]
     try:
         if path.is_file():
-            entry, source = zipfile.ZipInfo.from_file(path, name, strict_timestamps=False), path.open("rb")
+            entry, source = zipfile.ZipInfo.from_file(path, name, strict_timestamps=False), open_plain(str(path))
         elif is_drawn(region):
             entry, source = zipfile.ZipInfo(name, time.localtime()[:6]), _drawn(each, picture)
         else:

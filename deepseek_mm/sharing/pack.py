@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from deepseek_mm.errors import BadFile
 from deepseek_mm.history import Conversation, Corrected, Turn
+from deepseek_mm.parse.links import open_plain
 from deepseek_mm.records import Answer, Check, Citation
 from deepseek_mm.sharing.allowed import allowed
 from deepseek_mm.sharing.files import sha256
@@ -70,8 +72,9 @@ class Packer:
     def _keep_file(self, path: str) -> str:
         """The digest of a file whose bytes go along; empty where it is gone."""
         try:
-            return self._keep(Path(path).read_bytes()) if path else ""
-        except OSError:
+            with open_plain(path) as file:
+                return self._keep(file.read())
+        except (OSError, BadFile):
             return ""
 
     def _keep(self, data: bytes) -> str:
