@@ -189,9 +189,7 @@ def _place_of(source: SourceRow) -> PlaceRow:
 
 
 def _keep(draft: Path, file: Path) -> None:
-    """Give the draft its name; when this returns, a power cut cannot take it back."""
-    with draft.open("rb") as content:
-        os.fsync(content.fileno())
+    """Give the draft, which SQLite has synced, its name; when this returns, a power cut cannot take it back."""
     os.replace(draft, file)
     folder = os.open(file.parent, os.O_RDONLY)
     try:

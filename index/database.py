@@ -23,13 +23,13 @@ from sqlalchemy.orm import Session
 
 from index.begin import WRITES, begin
 from index.errors import IndexProblem, StoreBusy, StoreDamaged, StoreFull, StoreReadOnly, StoreTooNew
-from index.exchange import copy_database, empty_log, exchange_database
+from index.exchange import copy_database, create_database, empty_log, exchange_database, missing_content
+from index.held import hold, release
 from index.words import teach
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 TIMEOUT_S = 30.0  # how long a writer waits for another one
 PAGE_BYTES = 8192  # three vectors of 512 fit, where only one fits SQLite's usual 4096
-HEADER = b"SQLite format 3\0"
 HELD = 16  # connections that stay open when nobody reads: with fewer, many readers at once would open theirs each time
 CACHE_KB = 8000  # of pages for each: of a large library, what leads to its rows
 NOTES = "notes"  # of a session that only reads: what it found out once stays true
@@ -47,7 +47,11 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         _check_place(path)
+        if not path.exists():
+            with _explained(path):
+                create_database(path, _fill)
         self._engine = _engine(path)
+        hold(path)
         self._own = Own()
         self._turn = Lock()  # SQLite lets writers wait by polling; within one process a lock is fair
         try:
@@ -106,6 +110,7 @@ class Database:
     def close(self) -> None:
         """Let go of the file."""
         self._engine.dispose()
+        release(self.path)
 
     def _prepare(self) -> None:
         with _explained(self.path):
@@ -117,6 +122,12 @@ class Database:
                     _upgrade(connection)
 
 
+def take_copy(file: Path, to: Path) -> None:
+    """The content of a store's file, which may be anything, as a new file. An IndexProblem says why not."""
+    with _explained(file):
+        copy_database(file, to)
+
+
 def _check_place(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -126,10 +137,19 @@ def _check_place(path: Path) -> None:
         raise StoreReadOnly(path)
     if path.is_dir():
         raise StoreDamaged(path, "it is a folder")
-    if path.exists() and path.stat().st_size:
-        with path.open("rb") as file:
-            if file.read(len(HEADER)) != HEADER:
-                raise StoreDamaged(path, "it is not a SQLite file")
+    if reason := missing_content(path):
+        raise StoreDamaged(path, reason)
+
+
+def _fill(draft: Path) -> None:
+    """A new file of the newest version."""
+    engine = _engine(draft)
+    try:
+        _switch_to_wal(engine)
+        with engine.execution_options(**WRITES).begin() as connection:
+            _upgrade(connection)
+    finally:
+        engine.dispose()
 
 
 def _engine(path: Path) -> Engine:

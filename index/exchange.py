@@ -18,16 +18,39 @@ PATIENCE_S = 30.0  # how long we wait for readers and writers to be done
 STEP_PAGES = 1024  # copied between two looks at who else wants the file
 
 
+def create_database(path: Path, fill: Callable[[Path], None]) -> None:
+    """A new file at `path`, filled by `fill` beside it: whole, or not there. What another process has put there stays.
+
+    So a file without content was never one of ours: it is damage, not a beginning.
+    """
+    with draft_beside(path) as draft:
+        fill(draft)
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            return
+        except OSError:  # a disk that knows no second names
+            if not path.exists():
+                os.replace(draft, path)
+
+
+def missing_content(path: Path) -> str:
+    """What shows that the database at `path` has lost its content, as the end of a sentence; empty if nothing does."""
+    log = path.with_name(path.name + "-wal")
+    has_log = log.exists() and log.stat().st_size > 0  # before the file, which whoever makes it makes first
+    if path.exists():
+        return "it is empty: 0 bytes" if path.stat().st_size == 0 else ""
+    return f"it is gone, and its log {log.name} is still there" if has_log else ""
+
+
 def copy_database(live: Path, to: Path) -> None:
-    """The content of `live` as of one moment, as a new file at `to`, on the disk when this returns.
+    """The content of `live` as of one moment, as a new file at `to`, on the disk when this returns: SQLite syncs it.
 
     StoreBusy, sqlite3.Error or OSError say why not; then there is no file at `to`.
     """
     try:
         with closing(_opened(live)) as source, closing(sqlite3.connect(to)) as target:
             source.backup(target, pages=STEP_PAGES, progress=_patience(live))
-        with to.open("rb") as file:
-            os.fsync(file.fileno())
     except BaseException:
         to.unlink(missing_ok=True)
         raise

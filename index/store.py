@@ -3,7 +3,6 @@
 Writing is one transaction per file. What only reads rows is in `reader`.
 """
 
-import shutil
 import uuid
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,7 +16,7 @@ from sqlalchemy import insert, update
 
 from index import aside, check, health, places, queries, words
 from index.check import Problem
-from index.database import Database
+from index.database import Database, take_copy
 from index.errors import BadPath, SpaceMismatch, StoreBusy
 from index.exchange import draft_beside
 from index.finder import ANYTHING, Finder, Sought
@@ -229,7 +228,7 @@ class RegionStore(StoreReader):
         SpaceMismatch, StoreTooNew or StoreDamaged say why not; then nothing was changed.
         """
         with draft_beside(self._database.path) as draft:
-            shutil.copyfile(file, draft)
+            take_copy(file, draft)
             self._take_over(draft)
 
     def clear(self) -> None:

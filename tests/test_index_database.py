@@ -59,7 +59,7 @@ def test_an_index_of_a_later_version_is_refused(folder):
 
 def test_a_file_that_is_no_database_is_refused(folder):
     (folder / "store.db").write_bytes(b"holiday notes")
-    assert_refused(folder, StoreDamaged, "it is not a SQLite file.*rebuild it")
+    assert_refused(folder, StoreDamaged, "file is not a database.*rebuild it")
 
 
 def test_a_database_of_another_program_is_refused(tmp_path):

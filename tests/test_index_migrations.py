@@ -72,10 +72,7 @@ def first_version(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("start", ["no file", "an empty file"])
-def test_a_new_library_is_brought_to_the_newest_version(tmp_path, start):
-    if start == "an empty file":
-        (tmp_path / "store.db").touch()
+def test_a_new_library_is_brought_to_the_newest_version(tmp_path):
     Database(tmp_path / "store.db").close()
     assert {table.name for table in Base.metadata.sorted_tables} <= tables(tmp_path / "store.db")
 

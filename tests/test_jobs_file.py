@@ -73,7 +73,8 @@ def differences(path: Path) -> list:
 
 @pytest.mark.parametrize("sql", ["", FIRST_RELEASE], ids=["new", "of the first release"])
 def test_the_migrations_build_exactly_the_tables_that_the_code_expects(path, sql):
-    write_sql(path, sql)
+    if sql:
+        write_sql(path, sql)
     assert differences(path) == []
 
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import copyfile
 
 from alembic import command
 from alembic.config import Config as AlembicConfig
@@ -23,9 +22,18 @@ from sqlalchemy.orm import Session
 
 from deepseek_mm.errors import DeepSeekMMError, LibraryError
 from index.begin import WRITES, begin
-from index.exchange import copy_database, draft_beside, empty_log, exchange_database
+from index.exchange import (
+    copy_database,
+    create_database,
+    draft_beside,
+    empty_log,
+    exchange_database,
+    missing_content,
+)
+from index.held import hold, release
 
 BUSY_TIMEOUT_S = 30.0  # how long one writer waits for another
+LOST = ("it is empty", "it is gone")  # how reasons begin that `missing_content` gives
 LOG_TIMEOUT_S = 1.0  # how long emptying the log waits for readers
 _ALEMBIC = threading.Lock()  # alembic keeps "the current migration" in a global
 
@@ -47,11 +55,16 @@ class File:
         self.path, self.kind = path, kind
         with self._readable_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
+            if reason := missing_content(path):
+                raise self._unusable(reason)
+            if not path.exists():
+                create_database(path, self._fill)
             self.engine = _engine(path)
+            hold(path)
             try:
                 self._upgrade()
             except BaseException:
-                self.engine.dispose()
+                self.close()
                 raise
 
     @contextmanager
@@ -70,7 +83,7 @@ class File:
     def exchange(self, by: Path) -> None:
         """Take over the content of a copy, brought up to date first, at once for everybody; the old content is gone."""
         with self._readable_errors(), draft_beside(self.path) as draft:
-            copyfile(by, draft)
+            copy_database(by, draft)
             self._take_over(draft)
 
     def clear(self) -> None:
@@ -91,6 +104,7 @@ class File:
     def close(self) -> None:
         """Let go of the file."""
         self.engine.dispose()
+        release(self.path)
 
     @contextmanager
     def _readable_errors(self) -> Iterator[None]:
@@ -110,9 +124,20 @@ class File:
             return "Another process holds it: end that one, or wait"
         if "full" in reason or "No space left" in reason:
             return "Make room on the disk"
+        if reason.startswith(LOST):
+            return f"Put the file back as it was, or from a backup. {self.kind.if_damaged.format(path=self.path)}"
         if "malformed" in reason or "not a database" in reason:
             return f"The file is damaged. {self.kind.if_damaged.format(path=self.path)}"
         return f"Make the folder writable, or name another with: {self.kind.elsewhere}"
+
+    def _fill(self, draft: Path) -> None:
+        """A new file of the newest revision."""
+        engine = _engine(draft)
+        event.listen(engine, "connect", _log_ahead)
+        try:
+            self._bring_up(engine)
+        finally:
+            engine.dispose()
 
     def _upgrade(self) -> None:
         script = ScriptDirectory(str(self.kind.migrations))
@@ -124,8 +149,12 @@ class File:
         event.listen(self.engine, "connect", _log_ahead)
         if current:
             return
-        with self.engine.execution_options(**WRITES).begin() as connection:  # all or nothing, one process at a time
-            self._refuse_strangers(connection, script)
+        self._bring_up(self.engine)
+
+    def _bring_up(self, engine: Engine) -> None:
+        """To the newest revision: all or nothing, one process at a time."""
+        with engine.execution_options(**WRITES).begin() as connection:
+            self._refuse_strangers(connection, ScriptDirectory(str(self.kind.migrations)))
             config = AlembicConfig(attributes={"connection": connection})
             config.set_main_option("script_location", str(self.kind.migrations).replace("%", "%%"))
             with _ALEMBIC:
