@@ -6,15 +6,17 @@ other. What the old content was is gone from the file and from its log afterward
 """
 
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from index.errors import StoreBusy
+from index.errors import StoreBusy, StoreFull
 
 PATIENCE_S = 30.0  # how long we wait for readers and writers to be done
+SPARE_BYTES = 50_000_000  # that others may need of the disk while a copy is made
 STEP_PAGES = 1024  # copied between two looks at who else wants the file
 
 
@@ -54,6 +56,21 @@ def copy_database(live: Path, to: Path) -> None:
     except BaseException:
         to.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def scratch_copy(live: Path) -> Iterator[Path]:
+    """A private copy of all pages of `live` as of one moment, those in no use too, that may be read as plain bytes.
+
+    It lies beside `live` and is gone at the end, and swept as a draft after a kill. StoreFull, StoreBusy, sqlite3.Error
+    say why there is none.
+    """
+    if shutil.disk_usage(live.parent).free < live.stat().st_size + SPARE_BYTES:
+        raise StoreFull(live)
+    with draft_beside(live) as draft:
+        os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        copy_database(live, draft)
+        yield draft
 
 
 def exchange_database(live: Path, by: Path) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from index import queries, words
+from index.exchange import scratch_copy
 from index.tables import RegionRow
 from index.vectors import Floats, Ints
 
@@ -89,10 +90,10 @@ def traces(session: Session, database: Path, cached: NDArray[np.int64]) -> Trace
     """
     alive = np.array(session.scalars(select(RegionRow.id).order_by(RegionRow.id)).all(), np.int64)
     log = database.with_name(database.name + "-wal")
-    free = list(free_pages(database))
+    pages, dirty = free_in(session, database)
     return Traces(
-        free_pages=len(free),
-        dirty_pages=sum(dirty for _, dirty in free),
+        free_pages=pages,
+        dirty_pages=dirty,
         log_bytes=log.stat().st_size if log.exists() else 0,
         cached=int((~np.isin(cached, alive)).sum()),
         words=words.num_astray(session),
@@ -100,8 +101,17 @@ def traces(session: Session, database: Path, cached: NDArray[np.int64]) -> Trace
     )
 
 
+def free_in(session: Session, database: Path) -> tuple[int, int]:
+    """How many pages are in no use, and how many of them hold anything. The live file is not opened: a copy is read."""
+    if not session.connection().exec_driver_sql("PRAGMA freelist_count").scalar():
+        return 0, 0
+    with scratch_copy(database) as copy:
+        found = [dirty for _, dirty in free_pages(copy)]
+    return len(found), sum(found)
+
+
 def free_pages(file: Path) -> Iterator[tuple[int, bool]]:
-    """Number of each page that is in no use, and whether anything but zeros is on it.
+    """Number of each page of a copy that is in no use, and whether anything but zeros is on it.
 
     See "The Freelist" of SQLite's file format: trunk pages name the next trunk, then leaves, which hold nothing.
     """

@@ -145,6 +145,9 @@ class PaperAssistant:
     def picture(self, source: Source, page: int = 0) -> Image.Image:
         return Image.open(source.path).convert("RGB")
 
+    def original(self, source: Source) -> bytes:
+        return Path(source.path).read_bytes()
+
     def search(self, query: Query, *, k: int, where: Filter = EVERYTHING) -> list[Hit]:
         if query.text == "crash":
             raise RuntimeError("a bug, as tests need one now and then")

@@ -18,6 +18,9 @@ class Shelf:
             raise NothingThere(f"no photo at {source.path}")
         return Image.new("RGB", (40, 30), (page, 0, 0))
 
+    def original(self, source: Source) -> bytes:
+        return Path(source.path).read_bytes()
+
 
 def region(path: str, **more) -> Region:
     return Region(source=Source(path=path, kind=more.pop("source_kind", "photo")), box_px=(0, 0, 9, 9), **more)

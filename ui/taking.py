@@ -1,12 +1,10 @@
 """Things of the library taken along into a question: copies of their pictures, or a file's name where none is."""
 
 import hashlib
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from deepseek_mm import Assistant, DeepSeekMMError
-from deepseek_mm.parse.links import open_plain
 from index import Region
 from ui.asking import Entry
 from ui.exhibits import is_drawn
@@ -43,8 +41,7 @@ def _copy(assistant: Assistant, region: Region, folder: Path) -> Path | None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if not region.page and Path(source.path).is_file():
-            with open_plain(source.path) as file, target.open("wb") as copy:
-                shutil.copyfileobj(file, copy)  # with its date and place
+            target.write_bytes(assistant.original(source))  # with its date and place
         else:
             assistant.picture(source, region.page).save(target, "PNG")
     except (DeepSeekMMError, OSError, ValueError):  # gone or damaged since it was indexed

@@ -5,22 +5,29 @@ A check (`check`) compares every byte with the disk and is long work; this looks
 """
 
 import os
+import sqlite3
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepseek_mm.errors import BadFile
+from deepseek_mm.errors import BadFile, Busy, LibraryError
 from deepseek_mm.jobs import Failed, Jobs
 from deepseek_mm.library.filling import INDEX, READ
 from deepseek_mm.library.holding import BACKUPS, PAGE
 from deepseek_mm.parse.files import is_gone
+from deepseek_mm.parse.links import open_plain
 from index.check import Problem
+from index.errors import StoreBusy
+from index.exchange import empty_log, scratch_copy
 from index.health import StoreHealth
+from index.held import ENDINGS
 from index.store import RegionStore
 
 LAST_JOBS = 50  # whose failures are looked at
 MOST_LISTED = 20  # problems and failures that are told one by one
 CHUNK_BYTES = 1 << 22
+DATABASES = ("*.db", "spaces/*/*.db", "trash/*.db")  # which are read through SQLite alone
+RETRY_S = 30
 SHORTEST = 4  # letters of a text that is looked for in files: shorter ones are anywhere by chance
 
 
@@ -130,20 +137,44 @@ def search_traces(text: str, data: Path, store: RegionStore) -> list[Found]:
             f"{text!r} is too short to be looked for: it stands anywhere by chance. Give a path or a sentence"
         )
     store.renew_cache()
-    found = [Found(path=str(path), count=n) for path, _ in files_of(data) if (n := count_in(path, text.encode()))]
+    needle, data = text.encode(), Path(os.path.realpath(data))
+    databases = [path for pattern in DATABASES for path in sorted(data.glob(pattern))]
+    own = {f"{path}{ending}" for path in databases for ending in ENDINGS}
+    counts = {path: count_in_database(path, needle) for path in databases}
+    counts |= {path: count_in(path, needle) for path, _ in files_of(data) if str(path) not in own}
+    found = [Found(path=str(path), count=count) for path, count in counts.items() if count]
     hits = store.count_phrase(text)
     return found + ([Found(path="words", count=hits)] if hits else [])
 
 
+def count_in_database(path: Path, needle: bytes) -> int:
+    """How often the bytes stand in a database, on pages in no use too. Its log is emptied first, through SQLite, so
+    nothing is left there; Busy if somebody reads it all the time, for then nobody can say.
+    """
+    try:
+        empty_log(path)
+        with scratch_copy(path) as copy:
+            return count_in(copy, needle)
+    except FileNotFoundError:  # it went while we looked
+        return 0
+    except StoreBusy as error:
+        raise Busy(
+            f"{path} is in use all the time, so what its log holds cannot be said. Try again in {RETRY_S} s",
+            retry_after_s=RETRY_S,
+        ) from error
+    except sqlite3.Error as error:
+        raise LibraryError(f"{path} cannot be looked into: {error}. Check the library, and its disk") from error
+
+
 def count_in(path: Path, needle: bytes) -> int:
-    """How often the bytes stand in the file, whichever piece they begin in."""
+    """How often the bytes stand in the file, whichever piece they begin in; a live database is not opened."""
     count, rest = 0, b""
     try:
-        with path.open("rb") as stream:
+        with open_plain(str(path)) as stream:
             while piece := stream.read(CHUNK_BYTES):
                 whole = rest + piece
                 count += whole.count(needle)
                 rest = whole[len(whole) - len(needle) + 1 :] if len(needle) > 1 else b""
-    except OSError:  # it went, or nobody may read it: then nothing of ours is in it
+    except (OSError, BadFile):  # it went, or leads elsewhere, or nobody may read it: then nothing of ours is in it
         return 0
     return count

@@ -21,6 +21,7 @@ from deepseek_mm.lm.generator import Generator, Witness
 from deepseek_mm.logic.english import program_of
 from deepseek_mm.logic.watch import Rule
 from deepseek_mm.parse.document import read_page
+from deepseek_mm.parse.files import open_file
 from deepseek_mm.rag.apart import apart, together
 from deepseek_mm.rag.askable import askable, asked, boxed, failed
 from deepseek_mm.rag.at_hand import AtHand, last_shown
@@ -126,6 +127,10 @@ class Assistant:
     def picture(self, source: Source, page: int = 0) -> Image:
         """The upright picture, or that of a page of a PDF, reduced if it is large. NothingThere or BadFile if none."""
         return read_page(source.path, page, self.config.parse)
+
+    def original(self, source: Source) -> bytes:
+        """The file as it is now. NothingThere or BadFile if it cannot be read any more."""
+        return open_file(source.path, self.config.parse).data
 
     def reconfigure(self, config: Config) -> None:
         """Answer with other numbers of `rag` and another `lm.phrasing` from the next question on.

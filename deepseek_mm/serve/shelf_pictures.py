@@ -15,7 +15,6 @@ from fastapi import APIRouter, Query, Request, Response
 from PIL import Image
 
 from deepseek_mm.accounts.permissions import Caller
-from deepseek_mm.parse.files import open_file
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.search import cut
 from deepseek_mm.serve.who import needs
@@ -79,8 +78,7 @@ class Drawn:
     def file(self, source: Number, caller: Annotated[Caller, needs("ask")]) -> Response:
         """The file itself, as a download."""
         found = self.services.library.find_source(caller, source)
-        data = open_file(found.path, self.assistant.config.parse).data
-        return download(data, same_name(found.name), "application/octet-stream")
+        return download(self.assistant.original(found), same_name(found.name), "application/octet-stream")
 
 
 def part_of(image: Image.Image, source: Source, page: int, box: str) -> Image.Image:
