@@ -13,6 +13,7 @@ from packaging.specifiers import SpecifierSet
 
 import deepseek_mm
 from deepseek_mm.cli.probes import requirements
+from deepseek_mm.serve.door import OPEN
 
 ROOT = Path(__file__).parent.parent
 DOCKERFILE = re.sub(r"\\\n", " ", (ROOT / "Dockerfile").read_text())
@@ -160,7 +161,9 @@ def test_the_image_runs_without_root_and_keeps_its_data_in_a_volume():
 
 def test_the_image_is_asked_for_its_health_on_the_port_it_listens_on():
     port = steps("EXPOSE")[0]
-    assert f"http://127.0.0.1:{port}/health" in " ".join(steps("HEALTHCHECK"))
+    asked = re.findall(r"http://127\.0\.0\.1:(\d+)(/[a-z/]*)", " ".join(steps("HEALTHCHECK")))
+    assert asked == [(port, "/health/live")]
+    assert asked[0][1] in OPEN  # without a key, which a container needs as soon as it listens to its network
     assert f'"--port", "{port}"' in steps("CMD")[0]
 
 
