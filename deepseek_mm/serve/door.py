@@ -25,13 +25,13 @@ from deepseek_mm.serve.login import COOKIE, LOGIN, LOGOUT, LoginPage, login_path
 from deepseek_mm.serve.logins import Clock, Guesses, Logins
 from deepseek_mm.serve.logs import ROUTE, Logged
 from deepseek_mm.serve.problems import REQUEST_ID, response
+from deepseek_mm.serve.proxies import is_local
 
 OPEN = ("/health/live", "/favicon.ico", "/icon.svg")  # whoever asks
 PAGE = ("/en", "/zh", "/picture", "/heat")  # the page, and what it is made of
 FETCHES = re.compile(
     r"/gradio_api/+(?:proxy=|file=\s*[a-z][a-z0-9+.-]*:/)", re.IGNORECASE
 )  # Gradio would, for a caller
-FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")  # what proxies add
 SHUT = b"access-control-"  # headers that would let pages of others read; Gradio sends some
 log = logging.getLogger(__name__)
 
@@ -128,7 +128,7 @@ class Door:
 
     def _is_local(self, asking: HTTPConnection) -> bool:
         """Whether keys are not needed; what came through a proxy came from elsewhere."""
-        return not needs_keys(self._serve) and not any(name in asking.headers for name in FORWARDED)
+        return not needs_keys(self._serve) and is_local(asking)
 
     def _guessed(self, asking: HTTPConnection) -> Response:
         """A wrong key. Right ones were let in before: who guesses at the same address cannot shut others out."""
