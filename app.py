@@ -1,4 +1,4 @@
-"""Start the page:  python app.py [--host H] [--port N] [--data DIR] [--set name=value]
+"""Start the page:  python app.py [--host H] [--port N] [--data DIR] [--token] [--set name=value]
 
 One library, one server: the lock is taken first, then the port, so that what is wrong is said before minutes are spent.
 Then the models are opened, at the first start the bundled photos are indexed, and the page is served until Ctrl-C.
@@ -9,7 +9,7 @@ import shutil
 import signal
 import socket
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -21,12 +21,14 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is imported: see deepseek_mm/threads.py
 
 from deepseek_mm.accounts.permissions import SCOPE, check_run
+from deepseek_mm.cli.flags import add_token
 from deepseek_mm.config import Config
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.records import Answer
+from deepseek_mm.serve.access_token import choose_token
 from deepseek_mm.serve.api import Api, build_api
 from deepseek_mm.serve.start import listening, locked, run_api
-from deepseek_mm.settings import split_flags
+from deepseek_mm.settings import TOKEN_VARIABLE, split_flags
 from deepseek_mm.settings_file import SettingsFile
 from index import IndexProblem
 from ui import Guard, Running, add_page
@@ -48,8 +50,10 @@ def main(argv: Sequence[str] | None = None, *, load: Load | None = None) -> int:
     try:
         file = settings_file(argv)
         config = file.read().config
+        token = choose_token(parse_flags(argv).token, os.environ, config.serve)
+        os.environ.pop(TOKEN_VARIABLE, None)  # no program that is started here inherits it
         with locked(config.data), listening(config.serve) as sock, closing((load or prepare)(config)) as assistant:
-            serve(assistant, sock, file)
+            serve(assistant, sock, file, token=token)
     except (DeepSeekMMError, IndexProblem) as error:
         say(f"error: {error}")
         return 2
@@ -65,13 +69,19 @@ def read_config(argv: Sequence[str] | None) -> Config:
 
 def settings_file(argv: Sequence[str] | None) -> SettingsFile:
     """Where the settings lie, and the flags and variables that win over it."""
+    args = parse_flags(argv)
+    flags = {setting: vars(args)[name] for name, setting in PLAIN.items() if vars(args)[name]}
+    return SettingsFile(split_flags(args.pairs) | flags, environ=os.environ, cwd=Path.cwd())
+
+
+def parse_flags(argv: Sequence[str] | None) -> Namespace:
+    """What stands on the command line."""
     parser = ArgumentParser(prog="app.py", description="Serve the page.", epilog="example: python app.py --port 8000")
     for name in PLAIN:
         parser.add_argument(f"--{name.lower()}", dest=name, default=os.environ.get(name), help=f"or {name}=...")
     parser.add_argument("--set", metavar="NAME=VALUE", dest="pairs", action="append", default=[], help="any setting")
-    args = parser.parse_args(argv)
-    flags = {setting: vars(args)[name] for name, setting in PLAIN.items() if vars(args)[name]}
-    return SettingsFile(split_flags(args.pairs) | flags, environ=os.environ, cwd=Path.cwd())
+    add_token(parser)
+    return parser.parse_args(argv)
 
 
 def prepare(config: Config) -> "Assistant":
@@ -123,13 +133,13 @@ def build_app(
     return api
 
 
-def serve(assistant: "Assistant", sock: socket.socket, file: SettingsFile) -> None:
+def serve(assistant: "Assistant", sock: socket.socket, file: SettingsFile, *, token: str = "") -> None:
     """Answer requests on `sock` until a signal comes; then stop every answer, so that its text is kept as stopped."""
     running: Running[Answer] = Running()
     tidy(assistant.config.data / "page")
     api = build_app(assistant, running=running, file=file)
     try:
-        run_api(api, sock, say=say, note="Ctrl-C ends it", hush=running.stop_all)
+        run_api(api, sock, say=say, note="Ctrl-C ends it", hush=running.stop_all, token=token)
     finally:
         running.stop_all(wait_s=STOP_S)
 

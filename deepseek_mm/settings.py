@@ -24,7 +24,8 @@ from deepseek_mm.config import Config, is_web_address
 from deepseek_mm.errors import ConfigError
 
 PREFIX = "DEEPSEEK_MM_"
-NOT_SETTINGS = ("DEEPSEEK_MM_CONFIG", "DEEPSEEK_MM_CACHE")  # variables with the prefix that name no field of Config
+TOKEN_VARIABLE = "DEEPSEEK_MM_TOKEN"  # a secret, so in no file of settings: serve/access_token.py
+NOT_SETTINGS = ("DEEPSEEK_MM_CONFIG", "DEEPSEEK_MM_CACHE", TOKEN_VARIABLE)  # with the prefix, but no fields of Config
 EXPECTED = {  # type -> what a message calls it, with an example
     int: "a whole number such as 8",
     float: "a number such as 0.5",

@@ -9,9 +9,9 @@ from starlette.websockets import WebSocketDisconnect
 from deepseek_mm.config import ServeConfig
 from deepseek_mm.serve.proxies import is_trace
 
-ADDED = """
-    Forwarded Forwarded-For Forwarded-For-Ip X-Forwarded X-Forwarded-By X-Forwarded-For X-Forwarded-Host X-Forwarded-Port
-    X-Forwarded-Prefix X-Forwarded-Proto X-Forwarded-Scheme X-Forwarded-Server X-Forwarded-Ssl X-Forwarded-User
+ADDED_BY_PROXIES = """
+    Forwarded Forwarded-For Forwarded-For-Ip X-Forwarded X-Forwarded-By X-Forwarded-For X-Forwarded-Host
+    X-Forwarded-Port X-Forwarded-Prefix X-Forwarded-Proto X-Forwarded-Scheme X-Forwarded-Server X-Forwarded-Ssl X-Forwarded-User
     X-Forwarded-Client-Cert X-Forward-For X-Original-Forwarded-For HTTP-X-Forwarded-For X_Forwarded_For
     Via X-Via X-Real-IP X-Real-Port X-Client-IP Client-IP X-Cluster-Client-IP True-Client-IP X-True-IP X-Remote-IP
     X-Remote-Addr X-Originating-IP X-ProxyUser-Ip X-Proxy-User-Ip X-NginX-Proxy Proxy-Client-IP WL-Proxy-Client-IP
@@ -24,8 +24,8 @@ ADDED = """
     X-ARR-LOG-ID X-ARR-SSL X-SSL-Client-Cert X-Envoy-External-Address X-Envoy-Expected-Rq-Timeout-Ms X-Traefik-Foo
     X-Vercel-Id X-Nf-Client-Connection-Ip X-Railway-Edge Rndr-Id DO-Connecting-IP Tailscale-User-Login
     X-Auth-Request-Email X-Authentik-Username Remote-User Incap-Client-IP X-Sucuri-ClientIP
-""".split()
-SENT = """
+"""
+SENT_BY_CLIENTS = """
     Host User-Agent Accept Accept-Language Accept-Encoding Accept-Charset Connection Keep-Alive Cache-Control Pragma
     Upgrade-Insecure-Requests Upgrade DNT Sec-GPC Sec-Fetch-Site Sec-Fetch-Mode Sec-Fetch-Dest Sec-Fetch-User
     Sec-CH-UA Sec-CH-UA-Mobile Sec-CH-UA-Platform Sec-CH-UA-Full-Version-List Sec-CH-UA-Arch Sec-Purpose Purpose
@@ -36,7 +36,8 @@ SENT = """
     X-Correlation-ID X-Client-Data X-Wap-Profile X-Moz Last-Event-ID Idempotency-Key traceparent tracestate baggage
     X-B3-TraceId X-Gradio-User X-Gradio-Target X-Stainless-Lang X-Stainless-OS X-Stainless-Retry-Count OpenAI-Beta
     Ping-From Ping-To Service-Worker Access-Control-Request-Method Mcp-Session-Id X-Zip X-Clip
-""".split()
+"""
+ADDED, SENT = ADDED_BY_PROXIES.split(), SENT_BY_CLIENTS.split()
 
 
 @pytest.fixture

@@ -45,6 +45,12 @@ def add_settings(parser: ArgumentParser, *, data: bool = True) -> None:
     )
 
 
+def add_token(parser: ArgumentParser) -> None:
+    """The flag --token of whatever serves; a value behind it is read only to be refused."""
+    text = "accounts of this machine need the token in the printed address; DEEPSEEK_MM_TOKEN may hold a fixed one"
+    parser.add_argument("--token", nargs="?", const="", metavar="", help=text)
+
+
 def settings_of(args: Namespace, desk: "Desk") -> Settings:
     """The settings of this run and where each came from; ConfigError says what is wrong with one."""
     return trace_settings(flags_of(args), environ=desk.environ, cwd=desk.cwd)

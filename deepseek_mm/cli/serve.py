@@ -1,32 +1,39 @@
 """`serve`: the API without the page, for other programs; the page with it is started by `make run`."""
 
+import os
 import signal
 from argparse import ArgumentParser, Namespace
 from types import FrameType
 
 from deepseek_mm.cli.desk import OK, Command, Desk
-from deepseek_mm.cli.flags import add_settings, config_of, flags_of
+from deepseek_mm.cli.flags import add_settings, add_token, config_of, flags_of
+from deepseek_mm.settings import TOKEN_VARIABLE
 from deepseek_mm.settings_file import SettingsFile
 
 
 def run(args: Namespace, desk: Desk) -> int:
     """Until Ctrl-C. The lock comes first, then the port, so that what is wrong is said before models are opened."""
+    from deepseek_mm.serve.access_token import choose_token
     from deepseek_mm.serve.api import build_api
     from deepseek_mm.serve.start import listening, locked, run_api
 
     signal.signal(signal.SIGTERM, _interrupt)
     config = config_of(args, desk)
+    token = choose_token(args.token, desk.environ, config.serve)
+    os.environ.pop(TOKEN_VARIABLE, None)  # no program that is started here inherits it
     file = SettingsFile(flags_of(args), environ=desk.environ, cwd=desk.cwd)
     with locked(config.data), listening(config.serve) as sock, desk.assistant(config) as assistant:
         assistant.library.start()
         api = build_api(assistant, file)
-        run_api(api, sock, say=desk.say, note="the API is described at /docs; Ctrl-C ends it", hush=api.tasks.stop)
+        note = "the API is described at /docs; Ctrl-C ends it"
+        run_api(api, sock, say=desk.say, note=note, hush=api.tasks.stop, token=token)
     return OK
 
 
 def add(parser: ArgumentParser) -> None:
     """The words of `serve`."""
     add_settings(parser)
+    add_token(parser)
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

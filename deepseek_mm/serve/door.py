@@ -1,7 +1,8 @@
 """The door: every request passes it, and it says who is asking. What it refuses reaches nothing behind it.
 
 In this order: is the server called by a name of its own (DNS rebinding)? Does a page of others ask (CSRF, CORS)? Is it
-the login? Who is it: a key, a login, or somebody on this machine? May they see the page? How much do they bring?
+the login, or the address with the access token? Who is it: a key, a token, a login, or somebody on this machine? May
+they see the page? How much do they bring?
 Around it all the request gets its number, and a line in the log.
 """
 
@@ -9,6 +10,7 @@ import logging
 import re
 import time
 from collections.abc import Sequence
+from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection, Request
@@ -18,10 +20,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from deepseek_mm.accounts.permissions import LOCAL, MAKE, SCOPE, Caller
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.errors import DeepSeekMMError
+from deepseek_mm.serve.access_token import LOGIN_ID, PARAMETER, AccessToken
 from deepseek_mm.serve.bodies import Limited
 from deepseek_mm.serve.hosts import Refusal, check_host, is_foreign
 from deepseek_mm.serve.keys import Keys, needs_keys
-from deepseek_mm.serve.login import COOKIE, LOGIN, LOGOUT, LoginPage, login_path
+from deepseek_mm.serve.login import LOGIN, LOGOUT, LoginPage, login_path, onward_of
 from deepseek_mm.serve.logins import Clock, Guesses, Logins
 from deepseek_mm.serve.logs import ROUTE, Logged
 from deepseek_mm.serve.problems import REQUEST_ID, response
@@ -33,14 +36,20 @@ FETCHES = re.compile(
     r"/gradio_api/+(?:proxy=|file=\s*[a-z][a-z0-9+.-]*:/)", re.IGNORECASE
 )  # Gradio would, for a caller
 SHUT = b"access-control-"  # headers that would let pages of others read; Gradio sends some
+UNKEPT = {"Cache-Control": "no-store"}
 log = logging.getLogger(__name__)
 
 
-def guarded(app: ASGIApp, config: Config, keys: Keys | None = None, *, clock: Clock = time.monotonic) -> ASGIApp:
-    """The app behind the door. LibraryError if the keys cannot be used."""
-    serve = config.serve
+def guarded(
+    app: ASGIApp, config: Config, keys: Keys | None = None, *, clock: Clock = time.monotonic, token: str = ""
+) -> ASGIApp:
+    """The app behind the door. LibraryError if the keys cannot be used.
+
+    With a `token` also people of this machine have to show something: that, or a key.
+    """
+    serve, access = config.serve, AccessToken(token) if token else None
     inner = Limited(app, serve.max_body_bytes)
-    return Logged(Door(inner, serve, keys or Keys(config.data), clock=clock), serve)
+    return Logged(Door(inner, serve, keys or Keys(config.data), clock=clock, token=access), serve)
 
 
 class Door:
@@ -54,11 +63,12 @@ class Door:
         *,
         clock: Clock = time.monotonic,
         page: Sequence[str] = PAGE,
+        token: AccessToken | None = None,
     ) -> None:
         """`page` are the paths, with all below them, that need the right "page"."""
-        self._app, self._serve, self._keys, self._page = app, serve, keys, tuple(page)
+        self._app, self._serve, self._keys, self._page, self._token = app, serve, keys, tuple(page), token
         self._logins, self._guesses = Logins(clock), Guesses(clock)
-        self._login = LoginPage(keys, self._logins, self._guesses)
+        self._login = LoginPage(keys, self._logins, self._guesses, token)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or let the app answer."""
@@ -66,7 +76,8 @@ class Door:
             await self._app(scope, receive, send)
             return
         try:
-            answer = self._stranger(scope) or await self._at_login(scope, receive) or self._enter(scope)
+            answer = self._stranger(scope) or await self._at_login(scope, receive)
+            answer = answer or self._open_by_token(scope) or self._enter(scope)
         except DeepSeekMMError as error:  # the keys cannot be read: nobody comes in, and strangers learn no paths
             log.error("nobody can come in: %s", error)
             answer = refused(scope, 503, "not-now", "keys cannot be checked now. The server's log says why")
@@ -95,9 +106,27 @@ class Door:
         if scope["type"] != "http" or scope["path"] not in (LOGIN, LOGOUT):
             return None
         scope[ROUTE] = scope["path"]
-        if not needs_keys(self._serve):
+        if not needs_keys(self._serve) and self._token is None:
             return RedirectResponse("/", 303)
         return await self._login.answer(Request(scope, receive))
+
+    def _open_by_token(self, scope: Scope) -> Response | None:
+        """Log in whoever opens the address that was printed, and take the token out of it; None for any other address.
+
+        Right tokens are let in whoever guesses meanwhile.
+        """
+        if self._token is None or scope.get("method") not in ("GET", "HEAD"):
+            return None
+        shown, rest = split_query(scope["query_string"].decode("latin-1"))
+        asking = Request(scope)
+        if shown is None or not is_local(asking):
+            return None
+        scope[ROUTE] = PARAMETER
+        place = onward_of(quote(scope["path"]) + (f"?{rest}" if rest else ""))
+        if self._token.fits(shown):
+            return self._login.begin(asking, LOGIN_ID, place)
+        refusal = self._guessed(asking)
+        return refusal if refusal.status_code == 429 else RedirectResponse(login_path(place, ""), 303, headers=UNKEPT)
 
     def _enter(self, scope: Scope) -> Response | None:
         """Write down who it is; or the refusal of who may not."""
@@ -119,16 +148,19 @@ class Door:
         by_key = self._keys.find(shown.strip()) if scheme.lower() == "bearer" else None
         if by_key is not None:
             return by_key.who()
-        if self._is_local(asking):
-            return LOCAL  # also of clients that must send some key, and send any
+        if self._is_free(asking, shown.strip()):
+            return LOCAL
         if scheme:
             return self._guessed(asking)
-        by_login = self._keys.by_id(self._logins.key_id(asking.cookies.get(COOKIE, "")) or "")
-        return by_login.who() if by_login is not None else self._unknown(asking)
+        return self._login.who(asking) or self._unknown(asking)
 
-    def _is_local(self, asking: HTTPConnection) -> bool:
-        """Whether keys are not needed; what came through a proxy came from elsewhere."""
-        return not needs_keys(self._serve) and is_local(asking)
+    def _is_free(self, asking: HTTPConnection, shown: str) -> bool:
+        """Whether somebody of this machine needs no key, and shows the access token where there is one.
+
+        Without one clients that must send some key may send any.
+        """
+        free = not needs_keys(self._serve) and is_local(asking)
+        return free and (self._token is None or self._token.fits(shown))
 
     def _guessed(self, asking: HTTPConnection) -> Response:
         """A wrong key. Right ones were let in before: who guesses at the same address cannot shut others out."""
@@ -145,17 +177,26 @@ class Door:
         path, scope = asking.url.path, asking.scope
         wants_page = path == "/" or "text/html" in asking.headers.get("accept", "")
         if wants_page and scope["type"] == "http" and scope["method"] in ("GET", "HEAD"):
-            return RedirectResponse(login_path(path, asking.url.query), 303, headers={"Cache-Control": "no-store"})
+            return RedirectResponse(login_path(path, asking.url.query), 303, headers=UNKEPT)
         return self._needs_key(asking, "a key is needed")
 
     def _needs_key(self, asking: HTTPConnection, what: str) -> Response:
         detail = f"{what}. Send the header Authorization: Bearer KEY; a key is made with: {MAKE}"
+        if self._token is not None:
+            detail += ". On this machine: Bearer TOKEN, as it stands in the address that the server printed"
         return refused(asking.scope, 401, "unauthorised", detail, **{"WWW-Authenticate": "Bearer"})
 
 
 def is_below(path: str, places: Sequence[str]) -> bool:
     """Whether it is one of these places or lies below one; "/" is only itself."""
     return any(path == place or (place != "/" and path.startswith(f"{place}/")) for place in places)
+
+
+def split_query(query: str) -> tuple[str | None, str]:
+    """The access token in a query, None if it has none, and the query without it."""
+    pairs = parse_qsl(query, keep_blank_values=True)
+    shown = next((value for name, value in pairs if name == PARAMETER), None)
+    return shown, urlencode([pair for pair in pairs if pair[0] != PARAMETER])
 
 
 def refused(scope: Scope, status: int, kind: str, detail: str, **headers: str) -> Response:

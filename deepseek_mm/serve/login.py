@@ -1,5 +1,7 @@
 """The page asks for a key: GET /login shows a form, POST /login takes the key, POST /logout ends the login.
 
+Where there is an access token, people of this machine may type that instead of a key.
+
 The form is plain HTML without a script, in English or Chinese. The cookie is of no use to a page elsewhere
 (SameSite=Strict) or to a script (HttpOnly), and only goes over https where https is spoken (Secure).
 """
@@ -11,11 +13,14 @@ from dataclasses import dataclass
 from html import escape
 from urllib.parse import parse_qs, quote
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from deepseek_mm.serve.access_token import LOGIN_ID, AccessToken
 from deepseek_mm.serve.keys import Keys
 from deepseek_mm.serve.logins import LOGIN_S, Guesses, Logins
+from deepseek_mm.serve.proxies import is_local
+from deepseek_mm.serve.who import LOCAL, Who
 
 COOKIE = "deepseek_mm_login"
 LOGIN, LOGOUT = "/login", "/logout"
@@ -74,8 +79,20 @@ CHINESE = Words(
 class LoginPage:
     """The three routes. `keys` says who is who, `guesses` who has to wait."""
 
-    def __init__(self, keys: Keys, logins: Logins, guesses: Guesses) -> None:
-        self._keys, self._logins, self._guesses = keys, logins, guesses
+    def __init__(self, keys: Keys, logins: Logins, guesses: Guesses, token: AccessToken | None = None) -> None:
+        self._keys, self._logins, self._guesses, self._token = keys, logins, guesses, token
+
+    def who(self, asking: HTTPConnection) -> Who | None:
+        """Who has logged in with this cookie; None if nobody has, or not any more."""
+        return self._caller(self._logins.key_id(asking.cookies.get(COOKIE, "")) or "", asking)
+
+    def begin(self, request: Request, key_id: str, place: str) -> Response:
+        """Log the browser in and lead it on; where it comes from is told to nobody."""
+        self._logins.end(request.cookies.get(COOKIE, ""))
+        headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+        response = RedirectResponse(place, 303, headers=headers)
+        self._give(response, self._logins.begin(key_id), request)
+        return response
 
     async def answer(self, request: Request) -> Response:
         """What these paths say to this request."""
@@ -87,9 +104,8 @@ class LoginPage:
 
     def _show(self, request: Request) -> Response:
         words, onward = words_for(request), onward_of(request.query_params.get("next", ""))
-        key = self._keys.by_id(self._logins.key_id(request.cookies.get(COOKIE, "")) or "")
-        if key is not None:
-            said = words.inside.format(name=key.name)
+        if (who := self.who(request)) is not None:
+            said = words.inside.format(name=who.name)
             return page(words, f'<p>{escape(said)}</p><form method="post" action="{LOGOUT}">', words.leave)
         return form(words, onward)
 
@@ -100,17 +116,29 @@ class LoginPage:
         onward = onward_of(sent.get("next", ""))
         if wait_s:
             return form(words, onward, words.wait.format(seconds=wait_s), 429, {"Retry-After": str(wait_s)})
-        key = self._keys.find(sent.get("key", "").strip())
-        if key is None:
+        key_id = self._find(sent.get("key", "").strip())
+        who = self._caller(key_id, request)
+        if who is None:
             self._guesses.count(address)
             return form(words, onward, words.unknown, 401, {"WWW-Authenticate": "Bearer"})
         self._guesses.forget(address)
-        if "page" not in key.rights:
+        if "page" not in who.rights:
             return form(words, onward, words.no_page, 403)
-        self._logins.end(request.cookies.get(COOKIE, ""))
-        response = RedirectResponse(onward, 303, headers={"Cache-Control": "no-store"})
-        self._give(response, self._logins.begin(key.id), request)
-        return response
+        return self.begin(request, key_id, onward)
+
+    def _find(self, shown: str) -> str:
+        """The id that a login with this key or token has; "" if it is neither."""
+        if self._token is not None and self._token.fits(shown):
+            return LOGIN_ID
+        key = self._keys.find(shown)
+        return key.id if key is not None else ""
+
+    def _caller(self, key_id: str, asking: HTTPConnection) -> Who | None:
+        """Who it is by the id of a login; the token counts on this machine only."""
+        if key_id == LOGIN_ID:
+            return LOCAL if self._token is not None and is_local(asking) else None
+        key = self._keys.by_id(key_id)
+        return key.who() if key is not None else None
 
     def _leave(self, request: Request) -> Response:
         self._logins.end(request.cookies.get(COOKIE, ""))

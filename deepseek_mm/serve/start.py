@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from deepseek_mm.config import ServeConfig
 from deepseek_mm.errors import CannotListen, LibraryError
+from deepseek_mm.serve.access_token import PARAMETER
 from deepseek_mm.serve.admission import Room
 from deepseek_mm.serve.api import Api
 from deepseek_mm.serve.door import guarded
@@ -58,11 +59,18 @@ def server_of(app: ASGIApp, serve: ServeConfig, *, hush: Callable[[], object], r
 
 
 def run_api(
-    api: Api, sock: socket.socket, *, say: Callable[[str], None], note: str, hush: Callable[[], object]
+    api: Api,
+    sock: socket.socket,
+    *,
+    say: Callable[[str], None],
+    note: str,
+    hush: Callable[[], object],
+    token: str = "",
 ) -> None:
     """Answer until a signal comes: a first key is shown once, the log is written, and what can go is let go of.
 
-    `note` stands behind the address; `hush` stops the answers under way when the end comes.
+    `note` stands behind the address; `hush` stops the answers under way when the end comes; a `token` is to be shown by
+    whoever asks, and stands in the address.
     """
     config, ended = api.assistant.config, threading.Event()
     keys = Keys(config.data)
@@ -71,9 +79,10 @@ def run_api(
     threading.Thread(target=tidy_now_and_then, args=(api.tidy, ended), name="tidy", daemon=True).start()
     with set_up(config), closing(api):
         api.start()
-        say(f"ready: {address(sock)}  ({note})")
+        say(f"ready: {address(sock)}{f'/?{PARAMETER}={token}' if token else ''}  ({note})")
+        app = guarded(api.app, config, keys, token=token)
         try:
-            server_of(guarded(api.app, config, keys), config.serve, hush=hush, room=api.room).run(sockets=[sock])
+            server_of(app, config.serve, hush=hush, room=api.room).run(sockets=[sock])
         finally:
             ended.set()
 
