@@ -231,7 +231,8 @@ class ServeConfig:
     at_once: int = 32  # requests that are answered while their caller waits; those beyond are sent away
     batch_wait_ms: float = 4.0  # how long a request waits for others to share a pass with
     max_body_bytes: int = 200_000_000  # of one request
-    connections: int = 500  # that may be open at once; those beyond are sent away
+    connections: int = 500  # that may be open at once; beyond, idle ones are closed, or new ones sent away
+    connections_per_address: int = 200  # the same of one address; everybody behind a proxy has the proxy's
     patience_s: float = 20.0  # between two looks at a connection: one that stands still meanwhile is cut
     fetch_urls: bool = False  # whether pictures may be named by address
     fetch_bytes: int = 20_000_000  # of one such picture
@@ -248,6 +249,7 @@ class ServeConfig:
         between("serve.batch_wait_ms", self.batch_wait_ms, 0, 1_000)
         between("serve.max_body_bytes", self.max_body_bytes, 1_000, 10**12)
         between("serve.connections", self.connections, 1, 100_000)
+        between("serve.connections_per_address", self.connections_per_address, 1, 100_000)
         between("serve.patience_s", self.patience_s, 0.05, 3_600)
         between("serve.fetch_bytes", self.fetch_bytes, 1, 10**10)
         between("serve.fetch_s", self.fetch_s, 0.1, 600)

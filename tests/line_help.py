@@ -16,7 +16,7 @@ from deepseek_mm.config import ServeConfig
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.api import Api, build_api
 from deepseek_mm.serve.door import guarded
-from deepseek_mm.serve.start import listening, server_of
+from deepseek_mm.serve.start import Server, listening, server_of
 from deepseek_mm.settings_file import SettingsFile
 
 WAIT_S = 60.0  # for what must come; nothing is timed
@@ -51,6 +51,7 @@ class House:
     api: Api
     assistant: Assistant
     lm: Dripping
+    server: Server
 
     @property
     def url(self) -> str:
@@ -60,9 +61,9 @@ class House:
         """An honest one."""
         return httpx.Client(base_url=self.url, timeout=WAIT_S, trust_env=False)
 
-    def line(self) -> socket.socket:
-        """A bare connection."""
-        return socket.create_connection(("127.0.0.1", self.port), timeout=WAIT_S)
+    def line(self, of: str = "127.0.0.1") -> socket.socket:
+        """A bare connection, from one of this machine's addresses."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=WAIT_S, source_address=(of, 0))
 
     def answers(self) -> bool:
         """Whether others are served."""
@@ -85,7 +86,7 @@ def serving_house(folder: Path, lm: Dripping | None = None, **numbers):
             thread.start()
             api.start()
             try:
-                yield House(port=sock.getsockname()[1], api=api, assistant=assistant, lm=lm)
+                yield House(port=sock.getsockname()[1], api=api, assistant=assistant, lm=lm, server=server)
             finally:
                 server.should_exit = True
                 thread.join(WAIT_S)

@@ -1,6 +1,7 @@
 """Slow callers and such as vanish: they are cut off or let go of, and others are served meanwhile."""
 
 import logging
+import re
 import socket
 import time
 from contextlib import ExitStack
@@ -8,7 +9,9 @@ from contextlib import ExitStack
 import pytest
 from fastapi import FastAPI, Request
 from jobs_help import eventually
-from line_help import Dripping, body_of, heard, request, serving_house, status_of
+from line_help import Dripping, body_of, heard, one_answer, request, serving_house, status_of
+
+from deepseek_mm.serve.line import Line
 
 PATIENCE_S = 0.3
 ASK = {"question": "Is there a red thing?"}
@@ -100,21 +103,136 @@ def cut(line: socket.socket) -> bool:
     return False
 
 
-def test_more_lines_than_there_may_be_are_sent_away_with_a_problem(tmp_path):
-    with serving_house(tmp_path, connections=3) as house, ExitStack() as lines:
+HALF = request("/ask", ASK)[:-5]  # a request under way: its body is still to come
+
+
+@pytest.mark.parametrize(
+    ("limits", "status", "why"),
+    [
+        ({"connections": 3}, 503, "3 connections are open, and no more"),
+        ({"connections_per_address": 3}, 429, "3 connections are open from your address"),
+    ],
+)
+def test_more_lines_than_there_may_be_are_sent_away_with_a_problem(tmp_path, limits, status, why):
+    with serving_house(tmp_path, **limits) as house, ExitStack() as lines:
         held = [lines.enter_context(house.line()) for _ in range(3)]
         for line in held:
-            line.sendall(b"GET / HTTP/1.1\r\n")
+            line.sendall(HALF)
+        eventually(lambda: all(each.cycle for each in connections(house)))
         with house.line() as line:
             answer = heard(line)
-        assert status_of(answer) == 503
-        assert "3 connections are open" in body_of(answer)["detail"]
+        assert status_of(answer) == status
+        assert why in body_of(answer)["detail"]
         held[0].close()
         eventually(house.answers, within_s=30)
 
 
+def connections(house) -> list[Line]:
+    """What the server has open."""
+    return list(house.server.server_state.connections)
+
+
+@pytest.mark.parametrize("limits", [{"connections": 20}, {"connections_per_address": 20}])
+@pytest.mark.parametrize("sent", [b"", b"GET /health HTTP/1.1\r\nX-Slow: "], ids=["nothing sent", "half a head"])
+def test_a_flood_of_idle_lines_from_ones_own_address_shuts_nobody_out(tmp_path, limits, sent):
+    with serving_house(tmp_path, **limits) as house, ExitStack() as lines:
+        busy = lines.enter_context(house.line())
+        busy.sendall(HALF)
+        kept = lines.enter_context(house.line())
+        kept.sendall(request("/health/live", method="GET"))
+        assert status_of(one_answer(kept)) == 200
+        for _ in range(60):
+            lines.enter_context(house.line()).sendall(sent)
+        for _ in range(3):
+            assert house.answers()
+        assert len(connections(house)) <= 22  # the last that were closed may still be on their way out
+        assert heard(kept) == b""  # the longest idle ones go
+        busy.sendall(request("/ask", ASK)[-5:])  # and none that is being answered
+        assert status_of(one_answer(busy)) == 200
+
+
+def test_whoever_is_told_why_and_does_not_hang_up_holds_no_place(tmp_path):
+    with serving_house(tmp_path, connections=10) as house, ExitStack() as lines:
+        for _ in range(30):
+            lines.enter_context(house.line()).sendall(b"nonsense\r\n\r\n")
+        assert house.answers()
+
+
+def test_one_address_that_has_many_idle_lines_loses_them_before_another_loses_its_one(tmp_path):
+    with serving_house(tmp_path, connections=20) as house, ExitStack() as lines:
+        other = lines.enter_context(house.line(of="127.0.0.2"))
+        other.sendall(request("/health/live", method="GET"))
+        assert status_of(one_answer(other)) == 200
+        for _ in range(60):
+            lines.enter_context(house.line())
+        assert house.answers()
+        other.sendall(request("/health/live", method="GET"))
+        assert status_of(one_answer(other)) == 200
+
+
+def test_one_address_cannot_take_all_places_even_with_requests_under_way(tmp_path):
+    with serving_house(tmp_path, connections=20, connections_per_address=10) as house, ExitStack() as lines:
+        for _ in range(30):
+            lines.enter_context(house.line(of="127.0.0.2")).sendall(HALF)
+        eventually(lambda: sum(bool(each.cycle) for each in connections(house)) == 10)
+        assert house.answers()
+
+
+HOST = b"Host: 127.0.0.1\r\n"
+
+
+LIVE = b"GET /health/live HTTP/1.1\r\n" + HOST
+UPGRADE = b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "status", "why"),
+    [
+        (b"GET /health/live?" + b"a" * 16_384 + b" HTTP/1.1\r\n" + HOST, 414, "its address has 16,397 bytes"),
+        (b"GET /" + b"a" * 300_000, 414, "its address has [0-9,]+ bytes"),
+        (LIVE + b"X: y\r\n" * 200, 431, "it has 201 headers"),
+        (LIVE + b"X: y\r\n" * 20_000, 431, "it has 20001 headers|more than 65,536 bytes"),
+        (LIVE + b"X: " + b"y" * 65_600 + b"\r\n", 431, "its head has 65,6[0-9]+ bytes|more than 65,536 bytes"),
+        (LIVE + UPGRADE + b"X: y\r\n" * 200, 431, "it has 203 headers"),
+    ],
+)
+@pytest.mark.parametrize("size", [1_000_000, 4_000], ids=["at once", "in pieces"])
+def test_a_head_that_is_too_long_is_refused_and_nothing_behind_it_is_read(house, head, status, why, size):
+    whole = head + b"\r\n" + request("/health/live", method="GET")
+    with house.line() as line:
+        for at in range(0, len(whole), size):
+            try:
+                line.sendall(whole[at : at + size])
+            except OSError:  # the answer was given before the end
+                break
+        answer = heard(line)
+    assert status_of(answer) == status
+    assert body_of(answer)["type"] == "urn:deepseek-mm:problem:head-too-long"
+    assert re.search(why, body_of(answer)["detail"])
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert house.answers()
+
+
+def test_a_head_just_within_the_limits_is_read_and_its_line_stays_open(house):
+    url = b"/health/live?" + b"a" * (16_384 - 13)
+    largest = b"GET " + url + b" HTTP/1.1\r\n" + HOST + b"X: y\r\n" * 198 + b"Y: " + b"z" * 40_000 + b"\r\n\r\n"
+    with house.line() as line:
+        for _ in range(2):
+            for at in range(0, len(largest), 9_000):
+                line.sendall(largest[at : at + 9_000])
+            assert status_of(one_answer(line)) == 200
+
+
+def test_a_head_that_is_too_long_after_a_good_one_ends_the_line_after_the_good_ones_answer(house):
+    with house.line() as line:
+        line.sendall(request("/health/live", method="GET"))
+        line.sendall(b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n")
+        answer = heard(line)
+    assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"200", b"414"]
+
+
 def test_what_is_no_http_is_told_so_as_a_problem(house):
-    for sent in (b"\x00\x01\x02\r\n\r\n", b"GET /\xff HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 20_000):
+    for sent in (b"\x00\x01\x02\r\n\r\n", b"GET /\xff HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\n: y\r\n\r\n"):
         with house.line() as line:
             line.sendall(sent)
             answer = heard(line)

@@ -11,7 +11,8 @@ from deepseek_mm.serve.proxies import is_trace
 
 ADDED_BY_PROXIES = """
     Forwarded Forwarded-For Forwarded-For-Ip X-Forwarded X-Forwarded-By X-Forwarded-For X-Forwarded-Host
-    X-Forwarded-Port X-Forwarded-Prefix X-Forwarded-Proto X-Forwarded-Scheme X-Forwarded-Server X-Forwarded-Ssl X-Forwarded-User
+    X-Forwarded-Port X-Forwarded-Prefix X-Forwarded-Proto X-Forwarded-Scheme X-Forwarded-Server X-Forwarded-Ssl
+    X-Forwarded-User
     X-Forwarded-Client-Cert X-Forward-For X-Original-Forwarded-For HTTP-X-Forwarded-For X_Forwarded_For
     Via X-Via X-Real-IP X-Real-Port X-Client-IP Client-IP X-Cluster-Client-IP True-Client-IP X-True-IP X-Remote-IP
     X-Remote-Addr X-Originating-IP X-ProxyUser-Ip X-Proxy-User-Ip X-NginX-Proxy Proxy-Client-IP WL-Proxy-Client-IP

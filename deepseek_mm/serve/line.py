@@ -1,4 +1,4 @@
-"""A caller's line: whoever sends or reads too slowly is cut off, and so is whoever comes when all lines are taken.
+"""A caller's line: whoever sends or reads too slowly is cut off; where all lines are taken the longest idle one goes.
 
 Each line is looked at every `serve.patience_s`. A request whose head is not complete from one look to the next, a body
 that came more slowly than SLOWEST, an answer of which nothing was read: none of them is waited for any longer. A slow
@@ -6,6 +6,7 @@ body that nobody here wants to read yet is not its sender's fault. What is no HT
 """
 
 import asyncio
+import sys
 from http import HTTPStatus
 from typing import Any, Literal
 
@@ -14,6 +15,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from deepseek_mm.config import ServeConfig
 from deepseek_mm.serve.admission import Room
+from deepseek_mm.serve.connections import BUSY, make_room
+from deepseek_mm.serve.heads import HeadTooLong, LimitedConnection
+from deepseek_mm.serve.logins import network_of
 from deepseek_mm.serve.problems import response
 
 AT_THE_DOOR_S = 0.1  # in which a request has come in, or never will
@@ -27,21 +31,42 @@ class Line(H11Protocol):
     def __init__(self, serve: ServeConfig, room: Room, **given: Any) -> None:
         """`room` says whom there is no place for, before anything of their request is read."""
         super().__init__(**given)
-        self._room = room
-        self._patience_s, self._most = serve.patience_s, serve.connections
+        self.conn = LimitedConnection()
+        self._room, self._serve, self._patience_s = room, serve, serve.patience_s
+        self.network, self.idle_since_s = "", 0.0
         self._waits: Waits | None = None
         self._came, self._unread = 0, 0  # bytes since the last look; bytes that the caller had not read by then
         self._look: asyncio.TimerHandle | None = None
         self._over = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A line too many is told to come again."""
+        """Of lines too many one that is idle is closed; where none is, this one is told to come again."""
         super().connection_made(transport)
-        if len(self.connections) > self._most:
-            self._end(503, "busy", f"{self._most} connections are open, and no more may be. Try again in a moment")
+        self.network, self.idle_since_s = network_of(self.client[0] if self.client else ""), self.loop.time()
+        if (refusal := make_room(self, self.connections, self._serve)) is not None:
+            self._end(refusal[0], "busy", refusal[1])
             self.transport.close()
         else:
             self._look_later()
+
+    def stage(self) -> int | None:
+        """0 if nothing is asked or all is said, 1 if a request has only begun to come, None if one is under way."""
+        if self._over:
+            return 0
+        if self.conn.their_state is not h11.IDLE or not self._is_between():
+            return None
+        return 0 if self._is_empty() else 1
+
+    def evict(self) -> None:
+        """Close it for others' sake; whoever had begun to ask is told so."""
+        if self.stage() == 1:
+            self._end(BUSY, "busy", "too many connections are open, and this one came slowly. Try again in a moment")
+        self.transport.close()
+
+    def on_response_complete(self) -> None:
+        """It is idle from now on."""
+        self.idle_since_s = self.loop.time()
+        super().on_response_complete()
 
     def data_received(self, data: bytes) -> None:
         """Counted; what comes after the end is dropped: closed with unread bytes the line would lose the answer."""
@@ -49,13 +74,16 @@ class Line(H11Protocol):
         if self._over:
             return
         room, waited = self._room, self._room.begun
-        between = self.cycle is None or self.cycle.response_complete
-        if between and self._is_empty() and (refusal := room.refusal(data)):
+        if self._is_between() and self._is_empty() and (refusal := room.refusal(data)):
             self.transport.write(refusal)
             return
         if room.begun > waited == 0:
             self.loop.call_later(AT_THE_DOOR_S, room.forget)
         super().data_received(data)
+
+    def _is_between(self) -> bool:
+        """Whether no request is being answered."""
+        return self.cycle is None or self.cycle.response_complete
 
     def _is_empty(self) -> bool:
         """Whether nothing of another request has come."""
@@ -73,7 +101,11 @@ class Line(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """In place of plain text."""
-        self._end(400, "no-http", f"{msg.rstrip('.')}: its line or its headers are damaged, or too long. Send HTTP/1.1")
+        error = sys.exc_info()[1]  # uvicorn tells of it while it handles it
+        if isinstance(error, HeadTooLong):
+            self._end(error.error_status_hint, "head-too-long", f"the request is not read: {error}")
+        else:
+            self._end(400, "no-http", f"{msg.rstrip('.')}: its line or its headers are damaged. Send HTTP/1.1")
 
     def look(self) -> None:
         """Cut the line if it stands still since the last look."""
