@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.parse import archive
-from deepseek_mm.parse.archive import MARK, Failure
+from deepseek_mm.parse.archive import Failure
 from deepseek_mm.parse.files import in_archive
 from deepseek_mm.parse.formats import named_format
-from deepseek_mm.parse.links import link_in, refuse_link
+from deepseek_mm.parse.links import MARK, link_in, refuse_link
 from deepseek_mm.parse.repository import (
     INSTALLED,
     SECRET,

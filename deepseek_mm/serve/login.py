@@ -16,11 +16,11 @@ from urllib.parse import parse_qs, quote
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from deepseek_mm.accounts.permissions import LOCAL, Caller
 from deepseek_mm.serve.access_token import LOGIN_ID, AccessToken
 from deepseek_mm.serve.keys import Keys
 from deepseek_mm.serve.logins import LOGIN_S, Guesses, Logins
 from deepseek_mm.serve.proxies import is_local
-from deepseek_mm.serve.who import LOCAL, Who
 
 COOKIE = "deepseek_mm_login"
 LOGIN, LOGOUT = "/login", "/logout"
@@ -82,7 +82,7 @@ class LoginPage:
     def __init__(self, keys: Keys, logins: Logins, guesses: Guesses, token: AccessToken | None = None) -> None:
         self._keys, self._logins, self._guesses, self._token = keys, logins, guesses, token
 
-    def who(self, asking: HTTPConnection) -> Who | None:
+    def who(self, asking: HTTPConnection) -> Caller | None:
         """Who has logged in with this cookie; None if nobody has, or not any more."""
         return self._caller(self._logins.key_id(asking.cookies.get(COOKIE, "")) or "", asking)
 
@@ -133,7 +133,7 @@ class LoginPage:
         key = self._keys.find(shown)
         return key.id if key is not None else ""
 
-    def _caller(self, key_id: str, asking: HTTPConnection) -> Who | None:
+    def _caller(self, key_id: str, asking: HTTPConnection) -> Caller | None:
         """Who it is by the id of a login; the token counts on this machine only."""
         if key_id == LOGIN_ID:
             return LOCAL if self._token is not None and is_local(asking) else None
