@@ -4,12 +4,15 @@ import os
 import sys
 import threading
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from deepseek_mm.accounts.permissions import check_allowed
 from deepseek_mm.config import Config, SandboxConfig, cache_folder
 from deepseek_mm.errors import BadQuestion, Busy, Forbidden, LibraryError
+from deepseek_mm.sandbox import run as sandbox_run
 from deepseek_mm.sandbox.nouns import Order
 from deepseek_mm.sandbox.run import (
     ENV,
@@ -22,6 +25,7 @@ from deepseek_mm.sandbox.run import (
     readable,
     wrapped,
 )
+from deepseek_mm.sandbox.walls import choose_home
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="walls are Linux's")
 CONFIG = SandboxConfig(seconds=20, memory_mb=400, at_once=3)
@@ -38,6 +42,7 @@ def order(**changes) -> Order:
         argv=[],
         env={},
         folder="/tmp/x",
+        home="/tmp",
         files={},
         reads=["/usr"],
         hides=[],
@@ -99,6 +104,37 @@ def test_programs_at_the_same_time_do_not_meet(sandbox):
     for thread in threads:
         thread.join()
     assert set(told) == {"['main.py', 'mine'] 2\n"}
+
+
+@pytest.mark.parametrize("place", ["/tmp", "/dev/shm", os.path.expanduser("~")])
+def test_the_working_folder_shows_nothing_of_what_a_program_reads_wherever_that_lies(monkeypatch, place):
+    with TemporaryDirectory(dir=place) as clone:
+        packages = os.path.join(clone, ".venv")
+        os.mkdir(packages)
+        Path(packages, "marker.txt").write_text("a package")
+        for path in (clone, packages):
+            os.chmod(path, 0o755)
+        monkeypatch.setattr(sandbox_run, "readable", lambda: [*readable(), packages])
+        told = Sandbox(CONFIG).run(
+            "import os\nopen('mine', 'w').close()\n"
+            f"print([name for _, folders, files in os.walk('.') for name in folders + files])\n"
+            f"print(os.getcwd(), open({packages + '/marker.txt'!r}).read())"
+        )
+    assert told.stdout.startswith("['mine', 'main.py']\n") or told.stdout.startswith("['main.py', 'mine']\n"), told
+    assert told.stdout.endswith(" a package\n")
+
+
+def test_the_working_folder_lies_in_nothing_that_is_hidden_or_read():
+    assert choose_home(["/usr", "/home/me/.venv"], ["/tmp/library"]) == "/tmp"
+    assert choose_home(["/usr", "/tmp/clone/.venv"], []) == "/run/program0"
+    assert choose_home(["/usr", "/tmp/clone/.venv", "/run/program0/.venv"], []) == "/run/program1"
+    assert choose_home(["/usr"], ["/tmp"]) == "/run/program0"
+    assert choose_home(["/usr", "/tmpfiles"], []) == "/tmp"
+
+
+def test_a_helper_that_makes_the_walls_gets_the_same_working_folder():
+    told = wrapped(order(through="/usr/bin/bwrap", home="/run/program0", reads=["/usr"]))
+    assert told[told.index("--tmpfs") + 1] == "/run/program0"
 
 
 def test_nothing_stays_in_the_app_after_a_program(sandbox):

@@ -18,7 +18,7 @@ from typing import Any
 from deepseek_mm.sandbox import filters, kernel, watch
 from deepseek_mm.sandbox.landlock import Rules
 from deepseek_mm.sandbox.nouns import Order
-from deepseek_mm.sandbox.walls import DEVICES, HOME, build
+from deepseek_mm.sandbox.walls import DEVICES, build
 
 FIRST_UID, NUM_UIDS = 61184, 4096  # users that systemd hands to services for as long as they run: nobody else's
 LOOK_S = 0.03  # between two looks at what runs
@@ -145,7 +145,7 @@ class Keeper:
         self.order, self.uid, self.root = launcher.order, launcher.uid, launcher.root
         self.alone = launcher.held["processes"] == "" and not self.order.through
         self.theirs, self.held = theirs, Held()
-        self.folder = HOME if self.order.through else self.order.folder
+        self.folder = self.order.home if self.order.through else self.order.folder
 
     def run(self) -> None:
         """Never returns."""
@@ -174,9 +174,9 @@ class Keeper:
             self.held[name] = self.tried(lambda flag=flag: kernel.unshare(flag)) if self.alone else "no namespaces"
         if not self.held["files"]:
             order = self.order
-            self.held["files"] = self.tried(lambda: build(order.folder, order.reads, order.hides, order.disk_mb))
+            self.held["files"] = self.tried(lambda: build(order))
             if not self.held["files"]:
-                self.folder = HOME
+                self.folder = order.home
 
     def fill(self) -> None:
         """The program's folder with its files in it."""

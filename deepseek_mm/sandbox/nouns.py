@@ -41,6 +41,7 @@ class Order:
     argv: list[str]
     env: dict[str, str]
     folder: str  # fresh and empty: the program's own, or where its file system is put together
+    home: str  # the program's own in that file system
     files: dict[str, str]  # name -> text, written into the program's folder
     reads: list[str]  # files and folders that it may read
     hides: list[str]  # never, also where they lie within one of those

@@ -22,10 +22,11 @@ from typing import Any, cast
 from deepseek_mm.config import Config, SandboxConfig, cache_folder
 from deepseek_mm.errors import BadQuestion, Busy, Forbidden, LibraryError
 from deepseek_mm.sandbox.nouns import EndedBy, Language, Order, Protection, Ran
-from deepseek_mm.sandbox.walls import DEVICES, HOME
+from deepseek_mm.sandbox.walls import DEVICES, choose_home
 from deepseek_mm.sandbox.watch import empty
 
 ROOT = Path(__file__).parent.parent.parent  # of our package, for the launcher
+OWN_CODE = (str(ROOT / "deepseek_mm"),)  # what the launcher is, in bubblewrap's file system
 START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from deepseek_mm.sandbox.launcher import main; main()"
 SYSTEM = (
     "/usr",
@@ -130,13 +131,14 @@ class Sandbox:
                 os.rmdir(folder)
 
     def _order(self, folder: str, argv: list[str], files: dict[str, str]) -> Order:
-        config = self.config
+        config, reads = self.config, readable()
         return Order(
             argv=argv,
             env=ENV,
             folder=folder,
+            home=choose_home([*reads, *OWN_CODE], self._hides),
             files=files,
-            reads=readable(),
+            reads=reads,
             hides=self._hides,
             through=self._through,
             avoid=self._avoid,
@@ -283,8 +285,9 @@ def judged(held: Mapping[str, str], order: Order) -> tuple[Protection, ...]:
 
 def wrapped(order: Order) -> list[str]:
     """What bubblewrap is told: the same file system as `walls` makes, with our launcher in it."""
-    told = [order.through, "--unshare-all", "--die-with-parent", "--size", str(order.disk_mb * 2**20), "--tmpfs", HOME]
-    for path in sorted({*order.reads, str(ROOT / "deepseek_mm")}):
+    told = [order.through, "--unshare-all", "--die-with-parent", "--size", str(order.disk_mb * 2**20)]
+    told += ["--tmpfs", order.home]
+    for path in sorted({*order.reads, *OWN_CODE}):
         if os.path.islink(path):
             told += ["--symlink", os.readlink(path), path]
         elif os.path.exists(path):
