@@ -16,6 +16,7 @@ class ChatServer(ThreadingHTTPServer):
         self.words, self.models, self.fault, self.key = words, models, fault, key
         self.asked: list[dict] = []  # bodies of completions
         self.headers: list[dict] = []
+        self.seen: list[dict] = []  # headers of whoever looked at its models
         self.release = threading.Event()  # a hanging server goes on
         self.hung_up = threading.Event()  # the client has closed the connection while words were left
 
@@ -45,6 +46,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing on stderr."""
 
     def do_GET(self):
+        self.server.seen.append({name.lower(): value for name, value in self.headers.items()})
         if self.refuses():
             return
         if self.server.fault == "no list":

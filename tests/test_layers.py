@@ -79,6 +79,23 @@ LAB = "deepseek_mm.experiments"  # may import anything; nothing may import it
 HALLWAYS = (FACADE, "deepseek_mm.rag")  # packages whose files live on different floors: their __init__ has no floor
 
 
+EDGES_OF_THE_HOUSE = ("deepseek_mm.serve",)  # what strangers reach: it acts through services alone
+ASSISTANTS = ("assistant", "_assistant", "house")  # what an Assistant is called there
+PARTS = ("library", "history", "learning")  # of it, that check no caller
+ACTS = {
+    "keep_dropped",
+    "keep_rules",
+    "new_backup",
+    "models_at",
+    "open_sandbox",
+    "SettingsFile",
+}  # functions that check none either
+JOINS = {  # of the module that joins the parts
+    ("deepseek_mm.serve.api", "assistant.library"),  # whose table of jobs holds the callers' own tasks as well
+    ("deepseek_mm.serve.api", "deepseek_mm.settings_file.SettingsFile"),
+}
+
+
 def inside(module: str, unit: str) -> bool:
     return module == unit or module.startswith(unit + ".")
 
@@ -125,6 +142,43 @@ def test_the_front_door_is_for_guests():
     public = {f"{FACADE}.{name}" for name in __import__("deepseek_mm").__all__}
     assert [(h, t) for h, t in EDGES if inside(h, "ui") and t.startswith("deepseek_mm.") and t not in public] == []
     assert [(h, t) for h, t in EDGES if h.startswith("deepseek_mm.") and t == FACADE] == []
+
+
+def name_at_the_end(node: ast.expr) -> str:
+    """`self.assistant`, `means.assistant` and `assistant` are all "assistant"."""
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def reached_past_the_services(text: str) -> set[str]:
+    """Parts of an Assistant, and acting functions, that the text of a module names itself."""
+    nodes = list(ast.walk(ast.parse(text)))
+    ends = [(name_at_the_end(node.value), node.attr) for node in nodes if isinstance(node, ast.Attribute)]
+    names = [(node.module, each.name) for node in nodes if isinstance(node, ast.ImportFrom) for each in node.names]
+    parts = {f"{of}.{part}" for of, part in ends if of in ASSISTANTS and part in PARTS}
+    return parts | {f"{module}.{name}" for module, name in names if name in ACTS}
+
+
+def test_strangers_reach_what_acts_through_services_alone():
+    """A service cannot be called without a caller, and checks what the caller may do."""
+    folders = [ROOT / Path(*edge.split(".")) for edge in EDGES_OF_THE_HOUSE]
+    paths = [path for folder in folders for path in folder.rglob("*.py")]
+    assert len(paths) > 50
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts): path.read_text() for path in paths}
+    found = {(module, name) for module, text in modules.items() for name in reached_past_the_services(text)}
+    assert found == JOINS
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("self.assistant.library.add([path])", "assistant.library"),
+        ("means.assistant.history", "assistant.history"),
+        ("from deepseek_mm import keep_dropped", "deepseek_mm.keep_dropped"),
+    ],
+)
+def test_a_way_past_the_services_is_seen(text, name):
+    assert reached_past_the_services(text) == {name}
+    assert reached_past_the_services("self.services.library.add(caller, [path]); self.assistant.store") == set()
 
 
 def test_nothing_imports_an_experiment():

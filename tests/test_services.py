@@ -1,0 +1,196 @@
+"""Services keep to what a caller may name and change, whoever calls them: routes, page, tools, command line."""
+
+import os
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from chat_server import chat_server
+from rag_house import paint
+from service import STRANGER, house_in
+
+from deepseek_mm.accounts.permissions import COMMAND_LINE, LOCAL
+from deepseek_mm.config import ServeConfig
+from deepseek_mm.errors import BadFile, ConfigError, Conflict, Forbidden, NothingThere
+from deepseek_mm.jobs import Asked
+from deepseek_mm.serve.work import caller_of
+from deepseek_mm.services import build_services
+from deepseek_mm.services.learning_service import Lesson
+from deepseek_mm.settings_file import SettingsFile
+
+DIARY = b"dear diary"
+
+
+@pytest.fixture
+def house(tmp_path):
+    """Callers from elsewhere may name what lies in the folder `shared`."""
+    with house_in(tmp_path) as house:
+        (tmp_path / "shared").mkdir()
+        serve = ServeConfig(roots=str(tmp_path / "shared"))
+        house.assistant.config = replace(house.assistant.config, serve=serve)
+        yield house
+
+
+@pytest.fixture
+def services(house):
+    photos = house.folder / "photos"
+    return build_services(house.assistant, house.file, hush=lambda: house.hushed.append("hush"), photos=photos)
+
+
+def jobs(house):
+    return house.assistant.library.jobs.find(limit=-1)
+
+
+def test_from_elsewhere_only_shared_files_are_taken_in_and_watched(house, services):
+    secret = paint(house.folder / "secret", "secret.png", "red")
+    os.symlink(house.folder / "secret", house.folder / "shared" / "way-out")
+    for path in (str(secret), str(secret.parent), f"{house.folder}/shared/way-out", "/etc/passwd", "/etc/none", "~"):
+        with pytest.raises(Forbidden, match="in none of the folders"):
+            services.library.add(STRANGER, [path])
+        with pytest.raises(Forbidden, match="in none of the folders"):
+            services.library.watch(STRANGER, path)
+    assert jobs(house) == []
+    shared = paint(house.folder / "shared", "ours.png", "green")
+    assert services.library.add(STRANGER, [str(shared)]).payload["paths"] == [str(shared)]
+    assert services.library.add(LOCAL, [str(secret)]).payload["paths"] == [str(secret)]
+
+
+def test_one_path_that_may_not_be_named_keeps_all_others_out(house, services):
+    shared = paint(house.folder / "shared", "ours.png", "green")
+    upload = paint(house.folder / "arriving", "new.png", "blue")
+    with pytest.raises(Forbidden):
+        services.library.add(STRANGER, [str(shared), "/etc/passwd"], uploads=[str(upload)])
+    assert jobs(house) == []
+    assert not (house.assistant.config.data / "added").exists()
+
+
+def test_uploads_and_paths_go_in_together_and_nothing_is_nothing(house, services):
+    upload = paint(house.folder / "arriving", "new.png", "blue")
+    job = services.library.add(LOCAL, [str(house.photos[0])], uploads=[str(upload)])
+    assert [os.path.basename(path) for path in job.payload["paths"]] == ["new.png", "red.png"]
+    with pytest.raises(BadFile, match="Name a file"):
+        services.library.add(LOCAL)
+
+
+def test_the_programs_own_photos_are_everybodys_and_lie_in_no_shared_folder(house, services):
+    assert services.library.add_examples(STRANGER).payload["paths"] == [str(house.folder / "photos")]
+    with pytest.raises(NothingThere):
+        build_services(house.assistant, house.file).library.add_examples(LOCAL)
+
+
+def test_a_backup_from_elsewhere_goes_into_a_shared_folder_and_over_no_file_of_others(house, services):
+    diary = house.folder / "shared" / "diary"
+    diary.write_bytes(DIARY)
+    with pytest.raises(Conflict):
+        services.library.backup(STRANGER, str(diary))
+    for path in (house.folder / "mine", house.assistant.config.data / "keys.json", "/etc/cron.d/mine"):
+        with pytest.raises(Forbidden):
+            services.library.backup(STRANGER, str(path))
+    job = services.library.backup(STRANGER, str(house.folder / "shared" / "new.deepseek-mm"))
+    assert house.work({"id": job.id})["state"] == "done"
+    assert (house.folder / "shared" / "new.deepseek-mm").is_file()
+    assert diary.read_bytes() == DIARY
+
+
+def test_from_elsewhere_only_the_librarys_own_backups_are_restored(house, services):
+    assert house.work({"id": services.library.backup(STRANGER).id})["state"] == "done"
+    (own,) = services.library.list_backups(STRANGER)
+    copy = (
+        house.folder / "shared" / "copy.deepseek-mm"
+    )  # others write here: it could hold any path
+    copy.write_bytes(own.read_bytes())
+    with pytest.raises(Forbidden, match="only a caller on this machine"):
+        services.library.restore(STRANGER, str(copy))
+    assert house.hushed == []
+    for named in (own.name, str(own)):
+        assert services.library.restore(STRANGER, named).payload["file"] == str(own)
+    assert services.library.restore(LOCAL, str(copy)).payload["file"] == str(copy)
+    assert house.hushed == ["hush"] * 3
+
+
+def test_deleting_everything_takes_the_conversations_of_all_callers(house, services):
+    house.asked(who=LOCAL)
+    house.asked(who=STRANGER)
+    weak = replace(STRANGER, rights=STRANGER.rights - {"settings"})
+    with pytest.raises(Forbidden):
+        services.library.delete_everything(weak)
+    assert (services.history.count_conversations(LOCAL), services.history.count_conversations(STRANGER)) == (1, 1)
+    assert services.library.delete_everything(STRANGER) == 0
+    assert (services.history.count_conversations(LOCAL), services.history.count_conversations(STRANGER)) == (0, 0)
+
+
+def test_a_task_of_somebody_is_steered_by_nobody_through_the_librarys_jobs(house, services):
+    task = house.assistant.library.jobs.add("task.ask", {}, asked=Asked(by=LOCAL.session))
+    for act in (services.library.find_job, services.library.cancel_job, services.library.retry_job):
+        with pytest.raises(NothingThere, match="none of the library's"):
+            act(STRANGER, task.id)
+    assert services.library.list_jobs(STRANGER, kinds=("task.ask",)) == []
+    assert house.assistant.library.jobs.get(task.id).state == "waiting"
+
+
+def test_what_a_task_takes_in_is_judged_again_when_its_turn_comes(house, services):
+    """Between the asking and the doing a folder can become a link."""
+    job = SimpleNamespace(payload={"local": False}, asker=STRANGER.session)
+    caller = caller_of(job)
+    shared = paint(house.folder / "shared" / "trip", "ours.png", "green")
+    assert services.library.add(caller, [str(shared.parent)])
+    shared.unlink()
+    shared.parent.rmdir()
+    os.symlink("/etc", house.folder / "shared" / "trip")
+    with pytest.raises(Forbidden):
+        services.library.add(caller, [str(shared.parent)])
+
+
+def test_settings_that_open_doors_are_changed_on_this_machine_alone(house, services):
+    for name, value in {"lm.url": "http://127.0.0.1:9/v1", "serve.roots": "/", "lm.api_key_for": "http://evil"}.items():
+        with pytest.raises(Forbidden, match="only a caller on this machine"):
+            services.settings.change(STRANGER, {"rag.num_regions": 3, name: value})
+    with pytest.raises(ConfigError, match="no setting 'data'"):
+        services.settings.change(LOCAL, {"data": "/tmp"})
+    assert services.settings.read(STRANGER).origin == house.file.read().origin
+    assert "rag.num_regions" not in services.settings.read(STRANGER).origin
+    services.settings.change(STRANGER, {"rag.num_regions": 3})
+    assert house.assistant.config.rag.num_regions == 3
+    services.settings.restore_defaults(STRANGER)
+    assert house.assistant.config.rag.num_regions == 6
+
+
+def test_what_a_flag_fixes_is_changed_by_nobody(house):
+    flags = {"data": str(house.assistant.config.data), "lm.url": "http://127.0.0.1:9/v1"}
+    services = build_services(house.assistant, SettingsFile(flags, environ={}, cwd=house.folder))
+    with pytest.raises(Conflict, match="Start without it"):
+        services.settings.change(LOCAL, {"lm.url": ""})
+    with pytest.raises(Conflict, match="Start without it"):
+        services.models.list_models(LOCAL, "http://127.0.0.1:9/v1")
+
+
+def test_a_server_is_looked_at_for_this_machine_only_and_without_its_key(services, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sesame")
+    with chat_server(models=("kite-7b",), key="") as server:
+        assert services.models.list_models(LOCAL, server.url) == ["kite-7b"]
+        assert services.models.check_address(LOCAL, f"{server.url}/") == server.url
+        before = list(server.seen)
+        for act in (services.models.list_models, services.models.check_address):
+            with pytest.raises(Forbidden):
+                act(STRANGER, server.url)
+    assert server.seen == before
+    assert all("authorization" not in headers for headers in server.seen)
+    assert len(before) == 1
+
+
+def test_a_browser_has_conversations_of_its_own_whatever_its_caller_is(house, services):
+    browser = LOCAL.with_session("s" * 43)
+    mine = house.asked(who=browser).conversation
+    assert [each.id for each in services.history.list_conversations(browser, limit=9)] == [mine]
+    for other in (LOCAL, COMMAND_LINE, STRANGER, browser.with_session("t" * 43)):
+        assert services.history.list_conversations(other, limit=9) == []
+        for act in (services.history.find_conversation, services.history.delete, services.history.list_turns):
+            with pytest.raises(NothingThere):
+                act(other, mine)
+        with pytest.raises(NothingThere):
+            services.history.export(other, mine, "json")
+
+
+def test_a_lesson_is_about_a_photo_of_the_library_by_its_id(services):
+    with pytest.raises(NothingThere, match="no file 999 in the library"):
+        services.learning.teach(LOCAL, [Lesson(source=999, words="a kite")])
