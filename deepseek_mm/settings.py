@@ -71,6 +71,7 @@ def trace_settings(flags: Mapping[str, str], *, environ: Mapping[str, str], cwd:
     named = flags.get("config") or environ.get("DEEPSEEK_MM_CONFIG", "")
     path = cwd / (Path(named).expanduser() if named else data / "config.toml")
     given = {one.name: one for one in _file(path, required=bool(named))} | given
+    given |= {one.name: one for one in _bind_key(given)}
     moved = _data_of(given)
     if not named and (cwd / moved).resolve() != (cwd / data).resolve():
         raise ConfigError(
@@ -138,24 +139,21 @@ def _build(given: Mapping[str, _Given]) -> Config:
         if one.name not in types:
             raise ConfigError(f"unknown setting {one.name} (from {one.origin}). {_nearest(one, types)}")
     values = {one.name: _typed(one, types[one.name]) for one in given.values()}
-    _bind_key(values, given)
     top = {name: value for name, value in values.items() if "." not in name}
     names = [name for name, kind in get_type_hints(Config).items() if is_dataclass(kind)]
     sections = {name: _section(name, values, given) for name in names}
     return Config(**top, **sections)
 
 
-def _bind_key(values: dict[str, Any], given: Mapping[str, _Given]) -> None:
+def _bind_key(given: Mapping[str, _Given]) -> Iterator[_Given]:
     """The key goes to the server that a flag or a variable names: whoever starts the program has named it."""
-    one = given.get("lm.url")
-    if one is None or not one.is_text or not values["lm.url"]:
+    one, known = given.get("lm.url"), given.get("lm.api_key_for")
+    if one is None or not one.is_text or not is_web_address(str(one.value)):
         return
-    parts = urlsplit(values["lm.url"]) if is_web_address(values["lm.url"]) else None
-    if parts is None:  # the model's server says that it cannot be asked there
-        return
+    parts = urlsplit(str(one.value))
     address = parts._replace(netloc=parts.netloc.rpartition("@")[2], path="", query="", fragment="").geturl()
-    known = values.get("lm.api_key_for", "").split()
-    values["lm.api_key_for"] = " ".join(dict.fromkeys([*known, address]))
+    more = [str(known.value)] if known else []
+    yield _Given(name="lm.api_key_for", value=" ".join([*more, address]), origin=one.origin)
 
 
 def _section(name: str, values: Mapping[str, Any], given: Mapping[str, _Given]) -> Any:

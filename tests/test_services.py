@@ -15,7 +15,7 @@ from deepseek_mm.errors import BadFile, ConfigError, Conflict, Forbidden, Nothin
 from deepseek_mm.jobs import Asked
 from deepseek_mm.serve.work import caller_of
 from deepseek_mm.services import build_services
-from deepseek_mm.services.learning_service import Lesson
+from deepseek_mm.services.learning_service import PhotoExample
 from deepseek_mm.settings_file import SettingsFile
 
 DIARY = b"dear diary"
@@ -95,9 +95,7 @@ def test_a_backup_from_elsewhere_goes_into_a_shared_folder_and_over_no_file_of_o
 def test_from_elsewhere_only_the_librarys_own_backups_are_restored(house, services):
     assert house.work({"id": services.library.backup(STRANGER).id})["state"] == "done"
     (own,) = services.library.list_backups(STRANGER)
-    copy = (
-        house.folder / "shared" / "copy.deepseek-mm"
-    )  # others write here: it could hold any path
+    copy = house.folder / "shared" / "copy.deepseek-mm"  # others write here: it could hold any path
     copy.write_bytes(own.read_bytes())
     with pytest.raises(Forbidden, match="only a caller on this machine"):
         services.library.restore(STRANGER, str(copy))
@@ -193,4 +191,4 @@ def test_a_browser_has_conversations_of_its_own_whatever_its_caller_is(house, se
 
 def test_a_lesson_is_about_a_photo_of_the_library_by_its_id(services):
     with pytest.raises(NothingThere, match="no file 999 in the library"):
-        services.learning.teach(LOCAL, [Lesson(source=999, words="a kite")])
+        services.learning.teach(LOCAL, [PhotoExample(source=999, words="a kite")])

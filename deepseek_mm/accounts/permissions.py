@@ -64,12 +64,12 @@ def requires(
         method: Callable[Concatenate[Service, Caller, P], Result],
     ) -> Callable[Concatenate[Service, Caller, P], Result]:
         @wraps(method)
-        def checked(self: Service, caller: Caller, /, *args: P.args, **kwargs: P.kwargs) -> Result:
+        def check_first(self: Service, caller: Caller, /, *args: P.args, **kwargs: P.kwargs) -> Result:
             require_right(caller, right)
             return method(self, caller, *args, **kwargs)
 
-        checked.right = right  # type: ignore[attr-defined]
-        return checked
+        check_first.right = right  # type: ignore[attr-defined]
+        return check_first
 
     return mark
 

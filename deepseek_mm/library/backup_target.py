@@ -58,11 +58,11 @@ class BackupTarget:
             return
         if not exchange(draft, self.path):  # no such step here: look once more, then replace
             if identity_of(self.path) != self.older:
-                raise changed(self.path)
+                raise conflict_at(self.path)
             os.replace(draft, self.path)
         elif is_other(draft, self.older):  # what lay there is the draft now
             exchange(draft, self.path)
-            raise changed(self.path)
+            raise conflict_at(self.path)
 
 
 def identity_of(path: Path) -> Identity | None:
@@ -106,7 +106,7 @@ def is_other(path: Path, known: Identity) -> bool:
     return fields_of(os.lstat(path)) != known
 
 
-def changed(path: Path) -> Conflict:
+def conflict_at(path: Path) -> Conflict:
     """What is said when a file came there while the backup was made."""
     return Conflict(f"something else was put at {path} while the backup was made, and it was left there. Try again")
 
@@ -116,14 +116,14 @@ def name_new(draft: Path, path: Path) -> None:
     try:
         os.link(draft, path)
     except FileExistsError:
-        raise changed(path) from None
+        raise conflict_at(path) from None
     except OSError as error:
         if error.errno not in NO_LINKS:
             raise
         try:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))  # takes the name, which then is ours
         except FileExistsError:
-            raise changed(path) from None
+            raise conflict_at(path) from None
         os.replace(draft, path)
         return
     draft.unlink()

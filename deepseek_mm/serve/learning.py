@@ -12,7 +12,7 @@ from deepseek_mm.serve.problems import DECLARED
 from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import JobOut, Number, Text, Typed
 from deepseek_mm.services import Services
-from deepseek_mm.services.learning_service import Lesson
+from deepseek_mm.services.learning_service import PhotoExample
 
 Keeper = Annotated[Caller, needs("settings")]
 MOST_ROWS = 1_000  # at a time
@@ -157,7 +157,7 @@ class Taught:
 
     def examples(self, asked: ExamplesIn, caller: Keeper) -> KeptOut:
         """Keep photos with right answers, or descriptions, to learn from."""
-        kept = self.services.learning.teach(caller, [Lesson(**dict(each)) for each in asked.examples])
+        kept = self.services.learning.teach(caller, [PhotoExample(**dict(each)) for each in asked.examples])
         return KeptOut(kept=kept, waiting=sum(self.services.learning.describe_state(caller).waiting.values()))
 
 

@@ -78,7 +78,7 @@ class Tasks:
         """Written down, to be done. Busy, Conflict; BadPicture and Forbidden for its pictures; Forbidden for files that
         the caller may not take in, or a program that it may not have run.
         """
-        payload = self._checked(wanted, caller)
+        payload = self._check_payload(wanted, caller)
         for name in ("pictures", "picture"):
             payload |= {name: self._kept(payload[name])} if payload.get(name) else {}
         most = self._serve.bulk_queue if wanted.bulk else self._serve.queue
@@ -130,7 +130,7 @@ class Tasks:
         named = {name for job in under_way for name in _names(job.payload)}
         self._inbox.tidy(named)
 
-    def _checked(self, wanted: Wanted, caller: Caller) -> dict[str, Any]:
+    def _check_payload(self, wanted: Wanted, caller: Caller) -> dict[str, Any]:
         """What the task is to know. Taking files in, and running programs, needs what it needs elsewhere."""
         require_right(caller, "ask")
         asked = wanted.input.model_dump(mode="json")

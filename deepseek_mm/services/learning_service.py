@@ -23,7 +23,7 @@ class LearningState:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Lesson:
+class PhotoExample:
     """A photo of the library with a question and its right answer, or with a description."""
 
     source: int  # its id
@@ -77,15 +77,15 @@ class LearningService:
         return self._learning.back()
 
     @requires("settings")
-    def teach(self, caller: Caller, lessons: Sequence[Lesson]) -> int:
+    def teach(self, caller: Caller, examples: Sequence[PhotoExample]) -> int:
         """Keep them to learn from; how many were new. NothingThere if a photo is none of the library's."""
-        return self._learning.teach([self._row(lesson) for lesson in lessons])
+        return self._learning.teach([self._row(example) for example in examples])
 
     @property
     def _learning(self) -> Learning:
         return self.assistant.library.learning
 
-    def _row(self, lesson: Lesson) -> dict[str, str]:
-        plain = {"question": lesson.question, "answer": lesson.answer}
-        told = {"words": lesson.words} if lesson.words else plain
-        return {"image": known_source(self.assistant, lesson.source).path, **told}
+    def _row(self, example: PhotoExample) -> dict[str, str]:
+        plain = {"question": example.question, "answer": example.answer}
+        told = {"words": example.words} if example.words else plain
+        return {"image": known_source(self.assistant, example.source).path, **told}
