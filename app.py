@@ -30,6 +30,7 @@ from deepseek_mm.serve.api import Api, build_api
 from deepseek_mm.serve.start import listening, locked, run_api
 from deepseek_mm.settings import TOKEN_VARIABLE, split_flags
 from deepseek_mm.settings_file import SettingsFile
+from deepseek_mm.small_files import read_lines
 from index import IndexProblem
 from ui import Guard, Running, add_page
 
@@ -99,7 +100,7 @@ def fill(assistant: "Assistant", photos: Path) -> None:
     from deepseek_mm.jobs import Job, follow
 
     note = assistant.config.data / "first-start"
-    before = note.read_text() if note.exists() else ""
+    before = "".join(read_lines(note))
     if before == DONE or (assistant.store.counts().sources and not before) or not photos.is_dir():
         return
 

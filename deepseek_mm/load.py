@@ -40,7 +40,8 @@ from deepseek_mm.see.notice.weights import read_noticer
 from deepseek_mm.see.ocr import TextReader
 from deepseek_mm.see.reader.weights import read_reader
 from deepseek_mm.see.scene.weights import read_paper
-from deepseek_mm.see.vocabulary import read_names
+from deepseek_mm.see.vocabulary import names_in
+from deepseek_mm.small_files import read_lines
 from deepseek_mm.threads import one_for_blas
 from index.store import RegionStore
 
@@ -146,8 +147,7 @@ def glance_of(space: Space, config: Config) -> LateGlance | None:
 
 def own_words(data: Path) -> tuple[str, ...]:
     """The words that the library's owner added: DATA/labels.txt, one a line; () where there is none."""
-    file = data / "labels.txt"
-    return read_names(file) if file.is_file() else ()
+    return names_in(read_lines(data / "labels.txt"))
 
 
 def open_store(config: Config, space: Space) -> RegionStore:

@@ -13,7 +13,6 @@ refused with the nearest name that is, so that a slip of the pen cannot pass for
 
 import difflib
 import json
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from urllib.parse import urlsplit
 
 from deepseek_mm.config import Config, is_web_address
 from deepseek_mm.errors import ConfigError
+from deepseek_mm.small_files import read_toml
 
 PREFIX = "DEEPSEEK_MM_"
 TOKEN_VARIABLE = "DEEPSEEK_MM_TOKEN"  # a secret, so in no file of settings: serve/access_token.py
@@ -109,7 +109,7 @@ def _environment(environ: Mapping[str, str]) -> Iterator[_Given]:
 
 def _file(path: Path, *, required: bool) -> Iterator[_Given]:
     try:
-        tree = tomllib.loads(path.read_text("utf-8"))
+        tree = read_toml(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         if required:
             make = f"python -m deepseek_mm config > {path}"

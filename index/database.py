@@ -230,6 +230,8 @@ def _explained(path: Path) -> Iterator[None]:
     """Turn SQLite's error codes into errors that a user can act on; what is our own fault passes as it is."""
     try:
         yield
+    except UnicodeDecodeError as error:  # SQLite names what is damaged by the damaged bytes
+        raise StoreDamaged(path, error.object.decode(errors="replace")) from error
     except (DBAPIError, sqlite3.Error) as error:
         problem = _problem(error.orig if isinstance(error, DBAPIError) else error, path)
         if problem is None:

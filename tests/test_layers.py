@@ -71,6 +71,7 @@ FLOORS = (
         "deepseek_mm.threads",
         "deepseek_mm.machine",
     ),
+    ("deepseek_mm.small_files",),
     ("deepseek_mm.errors", "index"),
 )
 HEIGHT = {unit: height for height, floor in enumerate(reversed(FLOORS)) for unit in floor}

@@ -6,6 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
+from library_help import House
 from made_files import CONFIG, picture_bytes, read, refusal, written, zip_bytes
 
 from deepseek_mm.config import ParseConfig
@@ -73,6 +74,47 @@ def refusal_of_member(path: str, name: str) -> str:
     with pytest.raises(BadFile) as caught, archive.member(path, name, CONFIG):
         pass
     return str(caught.value)
+
+
+def named_at_will(tmp_path, *names: str):
+    """An archive whose entries have names that zipfile itself would not give, and one that is good."""
+    path = tmp_path / "odd.zip"
+    with zipfile.ZipFile(path, "w") as made:
+        for number, name in enumerate(("good.txt", *names)):
+            entry = zipfile.ZipInfo("x")
+            entry.filename = name
+            made.writestr(entry, b"words" + b" more" * number)
+    return path
+
+
+@pytest.mark.parametrize("name", ["", "/", ".", "./", "dir/", "//", "\0a.txt"])
+def test_an_entry_that_no_file_can_be_called_fails_alone_and_the_others_are_read(tmp_path, name):
+    path = named_at_will(tmp_path, name)
+    assert members(path) == ["good.txt"]
+    assert read(f"{path}!/good.txt")[1][0].text == "words"
+    (failed,) = list_members(str(path), CONFIG, wanted=everything).failed
+    assert "has no name that a file can have" in failed[1]
+    assert "has no name that a file can have" in refusal_of_member(*split(failed[0]))
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_library_takes_in_what_lies_beside_a_nameless_entry(tmp_path):
+    path = named_at_will(tmp_path, "", "n" * 65_000 + ".txt", "a\0b.txt", "twice.txt", "twice.txt")
+    house = House(tmp_path / "library")
+    job = house.done(house.library.add([path]))
+    stored = {source.name for source in house.store.sources(limit=99)}
+    house.close()
+    assert (job.state, job.num_failed) == ("done", 1)
+    assert {"good.txt", "twice.txt", "twice (2).txt", "n" * 65_000 + ".txt"} <= stored
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_many_entries_of_one_name_are_numbered_without_counting_from_the_first(tmp_path):
+    path = packed(tmp_path, [("same.txt", b"")] * 6_000)
+    taken, last = archive.directory(str(path)), {"same.txt": 6_000}
+    assert archive.free_name("same.txt", taken, last) == "same (6001).txt"
+    assert last == {"same.txt": 6_001}
+    assert len(taken) == 6_000
 
 
 @pytest.mark.parametrize("name", ["a..b.txt", "...txt", "a/b..", "xy:z/..z.txt"])

@@ -1,6 +1,5 @@
 """`learning`: corrections, the versions that were learned from them, and which of these answers."""
 
-import json
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +10,7 @@ from deepseek_mm.cli.flags import add_settings, config_of
 from deepseek_mm.cli.words import Word, chosen, listed, number_in
 from deepseek_mm.cli.work import finish, tell_failures, working
 from deepseek_mm.errors import BadFile, NothingThere
+from deepseek_mm.small_files import parse_json, read_lines
 
 if TYPE_CHECKING:
     from deepseek_mm.learning import Version
@@ -76,7 +76,7 @@ def teach(library: "Library", args: Namespace, desk: Desk) -> int:
     if not file.is_file():
         raise NothingThere(f"no file at {file}. Check the name")
     try:
-        rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+        rows = [parse_json(line) for line in read_lines(file) if line.strip()]
     except ValueError as error:
         raise BadFile(f"{file} is no JSONL: {error}. Write one JSON object a line") from error
     placed = [row | {"image": str((file.parent / str(row.get("image", ""))).resolve())} for row in rows]

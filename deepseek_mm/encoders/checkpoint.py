@@ -5,7 +5,6 @@ refused as well, since transformers would fill it with noise and go on.
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Collection
 from pathlib import Path
@@ -18,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
 from deepseek_mm.errors import ConfigError, MissingPackage, NothingThere
+from deepseek_mm.small_files import read_json
 
 WANTED = ("*.json", "*.txt", "*.model", "model.safetensors", "model-*.safetensors")  # of a repository on the hub
 VOCABULARIES = ("tokenizer.json", "vocab.json", "spiece.model", "tokenizer.model")
@@ -50,7 +50,7 @@ def short_name(name: str) -> str:
 def model_type(folder: Path, known: Collection[str]) -> str:
     """What config.json says the model is; ConfigError unless that is one of `known`."""
     try:
-        config = json.loads((folder / "config.json").read_text("utf-8"))
+        config = read_json(folder / "config.json")
     except (OSError, ValueError) as error:
         raise ConfigError(f"{folder} holds no readable config.json ({error}). {_wanted(known)}") from error
     kind = config.get("model_type") if isinstance(config, dict) else None

@@ -11,12 +11,13 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepseek_mm.errors import BadFile
+from deepseek_mm.errors import BadFile, LibraryError
 from deepseek_mm.history import Turn
 from deepseek_mm.rag.decider import SETTLED, put
 from deepseek_mm.rag.program.answers import normal
 from deepseek_mm.rag.program.parse import parse
 from deepseek_mm.rag.program.words import lead, singular, with_article
+from deepseek_mm.small_files import parse_json, read_lines
 from deepseek_mm.whole import write_whole
 
 YES_NO = ("yes", "no")
@@ -123,14 +124,26 @@ def said_of(example: Example, likeliest: Sequence[str]) -> str:
 
 def of_taught(folder: Path, nouns: Collection[str]) -> Iterator[Example]:
     """What was taught without a conversation: descriptions, and questions with answers."""
-    file = folder / TAUGHT
-    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-    for row in map(json.loads, lines):
+    for row in taught_rows(folder / TAUGHT):
         if "words" in row:
             yield from (is_there(thing, row["image"], by="words") for thing in named_in(row["words"], nouns))
         else:
             question = put(parse(row["question"])).text.lower()
             yield Example(question=question, path=row["image"], answer=normal(row["answer"])[:MOST_CHARS], by="answer")
+
+
+def taught_rows(file: Path) -> list[dict[str, str]]:
+    """What the file of a library holds. LibraryError if that is not what was written."""
+    try:
+        rows = [parse_json(line) for line in read_lines(file)]
+        for row in rows:
+            if not isinstance(row["image"], str) or not ("words" in row or {"question", "answer"} <= row.keys()):
+                raise ValueError(f"{row!r:.80} is no row like {SHAPE}")
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise LibraryError(
+            f"{file} is damaged ({error}). What it taught so far stays learned; move it away: mv {file} {file}.damaged"
+        ) from error
+    return rows
 
 
 def teach(folder: Path, rows: Sequence[dict[str, str]]) -> int:
@@ -140,7 +153,7 @@ def teach(folder: Path, rows: Sequence[dict[str, str]]) -> int:
         if not whole:
             raise BadFile(f"{json.dumps(row)} cannot be learned from. A row is like {SHAPE}")
     file = folder / TAUGHT
-    kept = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.is_file() else []
+    kept = taught_rows(file)
     anew = {row["image"] for row in rows if "words" in row}
     kept = [row for row in kept if not ("words" in row and row["image"] in anew) and row not in rows]
     write_whole(file, "".join(f"{json.dumps(row)}\n" for row in (*kept, *rows)).encode())

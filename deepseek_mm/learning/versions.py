@@ -19,6 +19,7 @@ from torch import Tensor
 
 from deepseek_mm.errors import BadCheckpoint, NothingThere
 from deepseek_mm.learning.outcome import Score
+from deepseek_mm.small_files import read_json
 from deepseek_mm.whole import write_whole
 
 FOLDER, ACCEPTED, TOLD, CARD = "learning", "accepted.json", "version.json", "CARD.md"
@@ -67,12 +68,12 @@ class Versions:
     def read(self, number: int) -> Version:
         """NothingThere if there is none of that number, BadCheckpoint if what is said of it cannot be read."""
         file = self.folder / str(number) / TOLD
-        if not file.is_file():
+        if not file.exists():
             there = ", ".join(map(str, self.numbers())) or "none yet"
             raise NothingThere(f"there is no version {number}. Those there are: {there}")
         try:
-            return version_of(json.loads(file.read_text(encoding="utf-8")))
-        except (ValueError, TypeError, KeyError) as error:
+            return version_of(read_json(file))
+        except (OSError, ValueError, TypeError, KeyError) as error:
             raise BadCheckpoint(f"version {number} is damaged: {file} cannot be read ({error}). {NEXT}") from error
 
     def tensors(self, version: Version, name: str) -> dict[str, Tensor]:
@@ -90,9 +91,9 @@ class Versions:
         """Numbers of those that were accepted, the newest last; [] where the shipped weights answer."""
         file = self.folder / ACCEPTED
         try:
-            listed = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
+            listed = read_json(file) if file.exists() else []
             return [int(number) for number in listed]
-        except (ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError) as error:
             raise BadCheckpoint(f"{file} cannot be read ({error}). {NEXT}") from error
 
     def keep_accepted(self, numbers: Sequence[int]) -> None:

@@ -32,6 +32,8 @@ from deepseek_mm.library.duplicates import APART
 from deepseek_mm.library.leftovers import sweep_drafts_of
 from deepseek_mm.library.trash import Trash
 from deepseek_mm.library.watch import WATCH
+from deepseek_mm.parse.archive import DAMAGE
+from deepseek_mm.small_files import MOST_BYTES, parse_json
 from index.exchange import copy_database, exchange_database
 from index.store import RegionStore
 
@@ -172,7 +174,7 @@ def unpack(source: Path, room: Path, task: Task) -> dict[str, Any] | None:
             return unpack_parts(bundle, room, task)
     except FileNotFoundError as error:
         raise BadFile(f"no backup at {source}. Check the name") from error
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError, RecursionError) as error:
+    except (*DAMAGE, KeyError, IndexError, OSError) as error:
         if isinstance(error, BadFile):
             raise
         raise BadFile(f"{source} is no whole backup of this program: {error}. Use another one") from error
@@ -180,9 +182,7 @@ def unpack(source: Path, room: Path, task: Task) -> dict[str, Any] | None:
 
 def unpack_parts(bundle: zipfile.ZipFile, room: Path, task: Task) -> dict[str, Any] | None:
     """As `unpack`, from the open file."""
-    told: Any = json.loads(bundle.read(MANIFEST))
-    if not isinstance(told, dict):
-        raise BadFile(f"{bundle.filename} is no backup of this program. Use another one")
+    told = manifest_of(bundle)
     if told.get("format") != FORMAT:
         raise BadFile(f"{bundle.filename} is of the format {told.get('format')!r}, not {FORMAT!r}. Update the program")
     for done, (name, expected) in enumerate(sorted(told["parts"].items())):
@@ -190,6 +190,21 @@ def unpack_parts(bundle: zipfile.ZipFile, room: Path, task: Task) -> dict[str, A
             return None
         task.report(done, len(told["parts"]), name)
         unpack_part(bundle, name, expected, room)
+    return told
+
+
+def manifest_of(bundle: zipfile.ZipFile) -> dict[str, Any]:
+    """What the bundle says of itself. ValueError or KeyError if that is no manifest of ours."""
+    if bundle.getinfo(MANIFEST).file_size > MOST_BYTES:
+        raise ValueError(f"its {MANIFEST} is larger than {MOST_BYTES:,} bytes")
+    told = parse_json(bundle.read(MANIFEST))
+    if not isinstance(told, dict) or "format" not in told:
+        raise ValueError(f"its {MANIFEST} is none of ours")
+    parts, watched = told.get("parts"), told.get("watched")
+    texts = [told.get("made_at"), *(watched if isinstance(watched, list) else [None])]
+    texts += [*parts, *parts.values()] if isinstance(parts, dict) and "history.db" in parts else [None]
+    if told["format"] == FORMAT and not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"its {MANIFEST} lacks what a restore needs")
     return told
 
 

@@ -21,6 +21,7 @@ from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.jobs import Task
 from deepseek_mm.parse.document import read_page
+from deepseek_mm.small_files import read_lines
 from deepseek_mm.whole import write_whole
 from index import Filter, Source
 from index.store import RegionStore
@@ -180,9 +181,7 @@ def named(one: Source, other: Source) -> frozenset[str]:
 
 def read_apart(data: Path) -> frozenset[frozenset[str]]:
     """Pairs that somebody told apart; a line that is no pair is passed over."""
-    file = data / APART
-    lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.is_file() else []
-    return frozenset(frozenset(words) for line in lines if len(words := line.split()) == 2)
+    return frozenset(frozenset(words) for line in read_lines(data / APART) if len(words := line.split()) == 2)
 
 
 def keep_apart(data: Path, sources: Sequence[Source]) -> int:

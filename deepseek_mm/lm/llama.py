@@ -4,7 +4,6 @@ Every field that would change the arithmetic is looked at. One that asks for som
 refused by its name: a model that is read almost right speaks almost right, and nobody knows why.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.lm.find import first_line, unreadable
 from deepseek_mm.lm.shape import DecoderShape
+from deepseek_mm.small_files import read_json as read_value
 
 KNOWN: dict[str, tuple[Any, ...]] = {  # settings that a Llama may have, and the values that our decoder can do
     "hidden_act": ("silu",),
@@ -56,8 +56,8 @@ def why_not(config: Mapping[str, Any]) -> str:
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a file. BadCheckpoint if there is none."""
     try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
+        found = read_value(path)
+    except (OSError, ValueError) as error:
         missing = isinstance(error, FileNotFoundError)
         reason = f"it has no {path.name}" if missing else f"{path.name}: {first_line(error)}"
         raise unreadable(path.parent, reason) from error

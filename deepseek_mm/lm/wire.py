@@ -2,7 +2,6 @@
 
 import base64
 import io
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from PIL.Image import Image
 from deepseek_mm.errors import ServerError
 from deepseek_mm.lm.picture import small
 from deepseek_mm.records import Message
+from deepseek_mm.small_files import parse_json as parse_value
 
 QUALITY = 90  # of its JPEG
 MARKS = re.compile(  # where something begins that a server's template may take for the end of a message
@@ -66,7 +66,7 @@ def read_reply(data: str, part: str) -> Delta:
 def parse_json(data: str) -> dict[str, Any]:
     """A JSON object, or ServerError with the beginning of what came instead."""
     try:
-        body = json.loads(data)
+        body = parse_value(data)
     except ValueError:
         body = None
     if not isinstance(body, dict):
@@ -77,7 +77,7 @@ def parse_json(data: str) -> dict[str, Any]:
 def said(data: str) -> str:
     """The message inside a server's error, or the beginning of whatever it sent."""
     try:
-        body = json.loads(data)
+        body = parse_value(data)
     except ValueError:
         return _brief(data)
     error = body.get("error", body.get("detail", body)) if isinstance(body, dict) else body

@@ -19,6 +19,7 @@ from pathlib import Path
 from deepseek_mm.errors import BadProgram, NothingThere
 from deepseek_mm.logic.language import wrong
 from deepseek_mm.logic.scene import RELATIONS, Item, Scene, is_called
+from deepseek_mm.small_files import read_lines
 
 RULE = re.compile(r'(?P<conditions>.+?)->\s*(?P<kind>warn|note)\s+"(?P<text>[^"]+)"\s*')
 ATOM = re.compile(
@@ -83,7 +84,7 @@ def read_rules(file: Path) -> tuple[Rule, ...]:
     """The rules of a file. NothingThere without the file, BadProgram with line and place for what is no rule."""
     if not file.is_file():
         raise NothingThere(f"no rules at {file}. Write one a line, such as: {FORM}")
-    return rules_of(file.read_text(encoding="utf-8-sig", errors="replace").splitlines())
+    return rules_of(read_lines(file))
 
 
 def rules_of(lines: Iterable[str]) -> tuple[Rule, ...]:

@@ -58,7 +58,8 @@ def split(path: str) -> tuple[str, str] | None:
 def list_members(archive: str, config: ParseConfig, *, wanted: Callable[[str], bool]) -> Listing:
     """The members whose names are wanted, and why others of them cannot be read. BadFile if none can."""
     files = directory(archive)
-    names = sorted(name for name in files if is_foul(name) or (is_seen(name) and (wanted(name) or is_nested(name))))
+    kept = (name for name in files if is_reported(name) or (is_seen(name) and (wanted(name) or is_nested(name))))
+    names = sorted(kept)
     failed: list[Failure] = []
     if len(names) > config.max_members:
         limit = f"parse.max_members allows {config.max_members:,}: the first ones are taken"
@@ -114,6 +115,8 @@ def member(archive: str, name: str, config: ParseConfig) -> Iterator[zipfile.Zip
 def refusal(info: zipfile.ZipInfo, name: str, config: ParseConfig) -> str:
     """Why this member is not read, as the end of a sentence that begins with its path; nothing if it is."""
     growth = info.file_size / max(info.compress_size, 1)
+    if is_nameless(name):
+        return "has no name that a file can have. It was left alone; pack the archive again to read it"
     if is_foul(name):
         return "has a name that leads out of the archive. It was left alone; do not unpack this archive"
     if info.flag_bits & ENCRYPTED:
@@ -142,6 +145,16 @@ def is_foul(name: str) -> bool:
     return name.startswith(("/", "\\")) or bool(DRIVE.match(name)) or ".." in re.split(r"[/\\]", name)
 
 
+def is_nameless(name: str) -> bool:
+    """True for an entry with content that is called nothing, or like a folder."""
+    return name in ("", ".") or name.endswith("/")
+
+
+def is_reported(name: str) -> bool:
+    """True for what is told though it is never read, whatever else is wanted."""
+    return is_foul(name) or is_nameless(name)
+
+
 def is_nested(name: str) -> bool:
     """True for an archive."""
     return name.lower().endswith(NESTED)
@@ -166,21 +179,21 @@ def directory(archive: str) -> dict[str, zipfile.ZipInfo]:
 def read_directory(archive: str, size_bytes: int, modified_ns: int) -> dict[str, zipfile.ZipInfo]:
     """The directory of the archive as it was at that time."""
     with open_plain(archive) as packed, zipfile.ZipFile(packed) as file:
-        infos = [info for info in file.infolist() if not info.is_dir()]
+        infos = [info for info in file.infolist() if info.file_size or not info.filename.endswith("/")]
     files: dict[str, zipfile.ZipInfo] = {}
+    last: dict[str, int] = {}
     for info in infos:
-        files.setdefault(free_name(readable_name(info), files), info)
+        files[free_name(readable_name(info), files, last)] = info
     return files
 
 
-def free_name(name: str, taken: dict[str, zipfile.ZipInfo]) -> str:
-    """The name, or for the second file of this name "name (2)"."""
+def free_name(name: str, taken: dict[str, zipfile.ZipInfo], last: dict[str, int]) -> str:
+    """The name, or for the second file of this name "name (2)"; `last` knows the number that a name had last."""
     stem, ending = posixpath.splitext(name)
-    number = 2
     free = name
     while free in taken:
-        free = f"{stem} ({number}){ending}"
-        number += 1
+        last[name] = last.get(name, 1) + 1
+        free = f"{stem} ({last[name]}){ending}"
     return free
 
 
@@ -193,7 +206,10 @@ def readable_name(info: zipfile.ZipInfo) -> str:
     if not info.flag_bits & UTF8_NAME:
         with suppress(UnicodeError):
             name = name.encode("cp437").decode("utf-8")
-    return name if is_foul(name) else posixpath.normpath(name)
+    if is_foul(name):
+        return name
+    plain = posixpath.normpath(name) if name else ""
+    return f"{plain}/" if name.endswith("/") else plain
 
 
 def opened(file: IO[bytes], info: zipfile.ZipInfo) -> zipfile.ZipExtFile:

@@ -13,6 +13,7 @@ from deepseek_mm.errors import BadProgram, ConfigError, NothingThere
 from deepseek_mm.logic.solver import open_clingo
 from deepseek_mm.logic.watch import FORM, Rule, Warned, Watcher, watch_many
 from deepseek_mm.rag.graph import numbered, scene_of
+from deepseek_mm.small_files import read_lines
 from deepseek_mm.whole import write_whole
 from index import LIBRARY, Filter, Region
 from index.region import UPLOADS
@@ -91,8 +92,7 @@ def checked(regions: Sequence[Region], warned: Sequence[Warned]) -> Checked:
 
 def kept_rules(data: Path) -> str:
     """The text of the rules that were kept in a library's folder; empty where there are none."""
-    file = data / RULES
-    return file.read_text(encoding="utf-8-sig", errors="replace") if file.is_file() else ""
+    return "\n".join(read_lines(data / RULES))
 
 
 def keep_rules(data: Path, text: str) -> None:

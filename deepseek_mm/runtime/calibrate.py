@@ -28,6 +28,7 @@ from deepseek_mm.runtime.plan import why_not
 from deepseek_mm.runtime.towers.install import first_line, install, parts_of
 from deepseek_mm.runtime.towers.parts import PATHS, image_paths
 from deepseek_mm.runtime.towers.samples import Samples
+from deepseek_mm.small_files import read_json
 from deepseek_mm.whole import write_whole
 
 EXACT = "torch-fp32"  # what vectors are compared with
@@ -157,7 +158,7 @@ def write_timings(folder: Path, timings: Iterable[Timing]) -> Path:
 def read_timings(folder: Path) -> tuple[Timing, ...]:
     """What was kept; nothing where it was never measured or the file is damaged."""
     with suppress(OSError, ValueError, TypeError):
-        rows = json.loads((folder / FILE).read_text())
+        rows = read_json(folder / FILE)
         return tuple(timing for row in rows if (timing := Timing(**row)).engine in BY_NAME)
     return ()
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_mm.config import Config, LMConfig, SeeConfig
+from deepseek_mm.small_files import read_json
 from deepseek_mm.whole import write_whole
 
 FILE = "dial.json"
@@ -85,7 +86,7 @@ def settings_here(folder: Path) -> tuple[Setting, ...]:
     """Fast, balanced, best, with what `plan --dial` measured on this machine. `folder` is `Planned.folder`."""
     kept: dict[str, Any] = {}
     with suppress(OSError, ValueError):
-        told = json.loads((folder / FILE).read_text())
+        told = read_json(folder / FILE)
         kept = told if isinstance(told, dict) else {}
     return tuple(_setting(row, kept.get(row.name)) for row in DIALS)
 

@@ -10,7 +10,7 @@ Shape key:  N pictures, L words, D width of the space, M pictures of the backgro
 
 import json
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -152,8 +152,13 @@ def standing_out(cosine: Floats, all_words: Floats) -> Floats:
 
 def read_names(file: Path = NAMES_FILE) -> tuple[str, ...]:
     """One name a line; empty lines and lines that begin with # are left out, repeated names kept once."""
-    lines = (line.strip() for line in file.read_text(encoding="utf-8-sig", errors="replace").splitlines())
-    return tuple(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
+    return names_in(file.read_text(encoding="utf-8-sig", errors="replace").splitlines())
+
+
+def names_in(lines: Iterable[str]) -> tuple[str, ...]:
+    """The names of these lines, as `read_names` reads them."""
+    told = (line.strip() for line in lines)
+    return tuple(dict.fromkeys(line for line in told if line and not line.startswith("#")))
 
 
 def read_calibration(space: Space, file: Path = CURVES_FILE) -> Calibration | None:

@@ -29,6 +29,7 @@ from deepseek_mm.accounts.permissions import RIGHTS, USUAL, Caller, Right
 from deepseek_mm.config import ServeConfig
 from deepseek_mm.errors import BadQuestion, Conflict, LibraryError, NothingThere
 from deepseek_mm.serve.hosts import is_loopback
+from deepseek_mm.small_files import read_json
 from deepseek_mm.whole import write_whole
 
 FILE = "keys.json"  # in the library's folder
@@ -176,7 +177,7 @@ def state_of(path: Path) -> State | None:
 def read_keys(path: Path) -> tuple[Key, ...]:
     """What the file holds. LibraryError says why it cannot be used: then nobody comes in."""
     try:
-        return tuple(of_row(row) for row in json.loads(path.read_bytes())["keys"])
+        return tuple(of_row(row) for row in read_json(path)["keys"])
     except OSError as error:
         raise LibraryError(f"cannot use the keys at {path}: {error.strerror}. Allow reading them") from error
     except (ValueError, TypeError, LookupError, AttributeError) as error:

@@ -101,7 +101,7 @@ def locked(data: Path) -> Iterator[None]:
     """Hold the library for this process. LibraryError names the process that has it, or why it cannot be used."""
     try:
         data.mkdir(parents=True, exist_ok=True)
-        file = (data / "lock").open("a+")
+        file = (data / "lock").open("a+", errors="replace")
     except OSError as error:
         raise LibraryError(
             f"cannot use the library {data}: {error.strerror}. Choose another with DATA=FOLDER"

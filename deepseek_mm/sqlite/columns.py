@@ -1,11 +1,15 @@
 """Types of columns that come back as they went in: moments with their zone, and text that is not quite Unicode."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from sqlite3 import DatabaseError
 from typing import Any
 
 from sqlalchemy import DateTime, Float, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
+
+from deepseek_mm.small_files import parse_json
 
 
 class Utc(TypeDecorator[datetime]):
@@ -21,6 +25,26 @@ class Utc(TypeDecorator[datetime]):
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """File -> Python."""
         return value and value.replace(tzinfo=UTC)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
+        """File -> Python; what is no moment is damage, as SQLite would say it."""
+        read = super().result_processor(dialect, coltype)
+
+        def process(value: Any) -> datetime | None:
+            try:
+                return read(value) if read else value
+            except (ValueError, TypeError) as error:
+                raise DatabaseError(f"malformed moment {value!r:.80}") from error
+
+        return process
+
+
+def read_stored_json(text: str) -> Any:
+    """A column's JSON; what is none is damage, as SQLite would say it."""
+    try:
+        return parse_json(text)
+    except ValueError as error:
+        raise DatabaseError(f"malformed JSON {text!r:.80} ({error})") from error
 
 
 class AnyText(TypeDecorator[str]):

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config as AlembicConfig
@@ -21,6 +22,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from deepseek_mm.errors import DeepSeekMMError, LibraryError
+from deepseek_mm.sqlite.columns import read_stored_json
 from index.begin import WRITES, begin
 from index.exchange import (
     copy_database,
@@ -113,6 +115,8 @@ class File:
             yield
         except DeepSeekMMError:
             raise
+        except UnicodeDecodeError as error:  # SQLite names what is damaged by the damaged bytes
+            raise self._unusable(f"malformed: {error.object.decode(errors='replace')}") from error
         except (DatabaseError, sqlite3.Error, OSError) as error:
             raise self._unusable(str(getattr(error, "orig", error))) from error
 
@@ -126,7 +130,7 @@ class File:
             return "Make room on the disk"
         if reason.startswith(LOST):
             return f"Put the file back as it was, or from a backup. {self.kind.if_damaged.format(path=self.path)}"
-        if "malformed" in reason or "not a database" in reason:
+        if any(words in reason for words in ("malformed", "not a database", "not decode")):
             return f"The file is damaged. {self.kind.if_damaged.format(path=self.path)}"
         return f"Make the folder writable, or name another with: {self.kind.elsewhere}"
 
@@ -186,7 +190,8 @@ class File:
 
 def _engine(path: Path) -> Engine:
     url = URL.create("sqlite", database=str(path.absolute()))
-    engine = create_engine(url, max_overflow=-1, connect_args={"timeout": BUSY_TIMEOUT_S})
+    options: dict[str, Any] = {"connect_args": {"timeout": BUSY_TIMEOUT_S}, "json_deserializer": read_stored_json}
+    engine = create_engine(url, max_overflow=-1, **options)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine

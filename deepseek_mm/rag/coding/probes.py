@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from deepseek_mm.rag.coding.trials import Target, Trial
+from deepseek_mm.small_files import parse_json
 
 MARK = "deepseek-mm-seen:"
 MOST_SAID = 80  # characters of an error's words that a test repeats
@@ -150,7 +151,7 @@ def printed(stdout: str) -> dict[str, object] | None:
     """What a program told; None where it did not come so far."""
     lines = [line for line in stdout.splitlines() if line.startswith(MARK)]
     try:
-        told = json.loads(lines[-1][len(MARK) :]) if lines else None
+        told = parse_json(lines[-1][len(MARK) :]) if lines else None
     except ValueError:
         return None
     return told if isinstance(told, dict) else None

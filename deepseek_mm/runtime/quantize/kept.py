@@ -18,6 +18,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from deepseek_mm.errors import BadCheckpoint, MissingWeights
+from deepseek_mm.small_files import parse_json
 from deepseek_mm.whole import write_whole
 
 FORMAT, VERSION = "deepseek-mm-quantised", 1
@@ -108,7 +109,7 @@ def _read(file: Path, scheme: str, base: str) -> Kept:
         length = int.from_bytes(stream.read(8), "little")
         if length > file.stat().st_size:
             raise ValueError("it is no safetensors file, or torn")
-        header: dict[str, Any] = json.loads(stream.read(length))
+        header: dict[str, Any] = parse_json(stream.read(length))
         said = header.pop("__metadata__", {})
         _expect("format", said.get("format"), FORMAT)
         _expect("version of the format", said.get("version"), str(VERSION))
@@ -117,7 +118,7 @@ def _read(file: Path, scheme: str, base: str) -> Kept:
             digest.update(piece)
     if _digest_of(header, digest.digest(), said["told"]) != said["digest"]:
         raise ValueError("its bytes are not those that were written (the digest differs)")
-    told = Told(**json.loads(said["told"]))
+    told = Told(**parse_json(said["told"]))
     _expect("scheme", told.scheme, scheme)
     _expect("base", told.base, base)
     with safe_open(file, framework="pt") as opened:

@@ -1,0 +1,101 @@
+"""Small files that a person or a program wrote, JSON or TOML: read with a limit on size and on depth.
+
+Whatever lies there instead (a folder, a pipe, a gigabyte, brackets without end) is an OSError or a ValueError that says
+what it is, so that whoever asked can name the file and the next step. Nothing here follows a value further than
+`MOST_DEPTH`, and what comes back can be walked by plain recursion.
+"""
+
+import errno
+import json
+import os
+import re
+import stat
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from deepseek_mm.errors import LibraryError
+
+MOST_BYTES = 64_000_000  # of a file of JSON: a large model's index of weights has a few million
+MOST_SETTINGS_BYTES = 200_000  # of a file of TOML: one with every setting and its comment has 10,000
+MOST_DOTS = 200  # of one key of TOML
+MOST_DEPTH = 64  # lists and tables inside each other: files of ours have 6
+
+
+def read_small(path: Path, *, most_bytes: int = MOST_BYTES) -> bytes:
+    """The bytes of a plain file. OSError if it is none or may not be read, ValueError if it is too large."""
+    with open(path, "rb", opener=_open_plain) as file:
+        data = file.read(most_bytes + 1)
+    if len(data) > most_bytes:
+        raise ValueError(f"it is larger than the {most_bytes:,} bytes that are read of such a file")
+    return data
+
+
+def read_json(path: Path) -> Any:
+    """The value in a file of JSON. OSError or ValueError says why there is none."""
+    return parse_json(read_small(path))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The table in a file of TOML. OSError or ValueError says why there is none."""
+    text = read_small(path, most_bytes=MOST_SETTINGS_BYTES).decode("utf-8")
+    if any(sum(map(bool, part.split("."))) > MOST_DOTS for part in re.split("[=#\n]", text)):
+        raise too_deep()  # tomllib takes memory by the square of a key's dots
+    try:
+        table: dict[str, Any] = check_depth(tomllib.loads(text))
+    except RecursionError as error:
+        raise too_deep() from error
+    return table
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a text of the library, whatever letters it holds; none where it is absent. LibraryError says why
+    it cannot be read.
+    """
+    try:
+        return read_small(path).decode("utf-8-sig", errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:
+        raise LibraryError(
+            f"cannot read {path}: {getattr(error, 'strerror', None) or error}. "
+            f"Allow reading it, or move it away: mv {path} {path}.damaged"
+        ) from error
+
+
+def parse_json(data: str | bytes) -> Any:
+    """The value that JSON says. ValueError says what is wrong, also with what is nested too deeply."""
+    try:
+        return check_depth(json.loads(data))
+    except RecursionError as error:
+        raise too_deep() from error
+
+
+def check_depth(value: Any) -> Any:
+    """The value, if no part of it lies deeper than `MOST_DEPTH`; else ValueError."""
+    layer: list[Any] = [value]
+    for _ in range(MOST_DEPTH + 1):
+        layer = [inner for outer in layer for inner in _inside(outer)]
+        if not layer:
+            return value
+    raise too_deep()
+
+
+def too_deep() -> ValueError:
+    """The error for what is nested without end."""
+    return ValueError(f"it is nested more than {MOST_DEPTH} levels deep")
+
+
+def _inside(value: Any) -> list[Any]:
+    """The lists and tables right inside one."""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [part for part in parts if isinstance(part, dict | list)]
+
+
+def _open_plain(name: str, flags: int) -> int:
+    """Opens without waiting for whoever would write into a pipe."""
+    handle = os.open(name, flags | os.O_NONBLOCK)
+    if stat.S_ISREG(os.fstat(handle).st_mode):
+        return handle
+    os.close(handle)
+    raise OSError(errno.EINVAL, "It is no plain file", name)
