@@ -67,6 +67,11 @@ class ParseConfig:
     max_chars: int = 4_000_000  # of one text; the rest is left out, and the document says so
     chunk_chars: int = 800  # length of a piece of text that has a vector of its own
     code_chars: int = 2_000  # the same of code: a longer function is cut
+    workers: int = 4  # processes that take files apart at the same time; they are started when they are needed
+    worker_memory_mb: int = 2_048  # that taking one file apart may need
+    worker_seconds: float = 60.0  # that one step may take: a picture, a page of a PDF, a whole text
+    worker_file_seconds: float = 1_800.0  # that all steps of one file may take together
+    worker_output_mb: int = 64  # of words that one file may give
 
     def __post_init__(self) -> None:
         between("parse.max_pixels", self.max_pixels, 1, 10**10)
@@ -78,6 +83,11 @@ class ParseConfig:
         between("parse.max_chars", self.max_chars, 1, 10**9)
         between("parse.chunk_chars", self.chunk_chars, 80, 100_000)
         between("parse.code_chars", self.code_chars, 80, 100_000)
+        between("parse.workers", self.workers, 1, 256)
+        between("parse.worker_memory_mb", self.worker_memory_mb, 64, 10**6)
+        between("parse.worker_seconds", self.worker_seconds, 0.1, 86_400)
+        between("parse.worker_file_seconds", self.worker_file_seconds, 0.1, 10**6)
+        between("parse.worker_output_mb", self.worker_output_mb, 1, 10_000)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -34,6 +34,14 @@ class BadPicture(BadFile):
     """A file that cannot be read as a picture."""
 
 
+class LimitReached(BadFile):
+    """A file that a limit on reading struck, or that ended the process that read it: trying again brings the same."""
+
+
+class Cancelled(DeepSeekMMError, RuntimeError):
+    """A file was not read to the end, since whoever asked for it does not want it any more."""
+
+
 class NothingThere(DeepSeekMMError, FileNotFoundError):
     """A file, folder or record that was named does not exist."""
 

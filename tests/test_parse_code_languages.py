@@ -7,6 +7,7 @@ from deepseek_mm.config import ParseConfig
 from deepseek_mm.parse.code.languages import LANGUAGES, grammar_of
 from deepseek_mm.parse.formats import named_format
 from deepseek_mm.parse.nouns import File
+from deepseek_mm.parse.readers import read_contents
 
 
 def file_of(name: str, data: bytes) -> File:
@@ -17,8 +18,7 @@ def file_of(name: str, data: bytes) -> File:
 
 def pieces(name: str, text: str, **numbers):
     file = file_of(name, text.encode())
-    assert file.format.read is not None
-    return list(file.format.read(file, ParseConfig(**numbers)).pieces)
+    return list(read_contents(file, ParseConfig(**numbers)).pieces)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -10,6 +10,7 @@ from deepseek_mm.errors import BadFile
 from deepseek_mm.parse.code import read
 from deepseek_mm.parse.code.languages import grammar_of
 from deepseek_mm.parse.code.read import module_name
+from deepseek_mm.parse.readers import read_contents
 
 LONG = "def long(x):\n    '''Adds.'''\n" + "".join(f"    x = step_{n}(x)\n" for n in range(270)) + "    return x\n"
 CLOSURE = "def outer():\n" + "    a = 1\n" * 30 + "    def inner():\n        return b()\n" + "    a = 2\n" * 30
@@ -17,7 +18,7 @@ CLOSURE = "def outer():\n" + "    a = 1\n" * 30 + "    def inner():\n        ret
 
 def contents_of(name: str, data: bytes):
     file = file_of(name, data)
-    return file.format.read(file, ParseConfig())
+    return read_contents(file, ParseConfig())
 
 
 def kinds(found):

@@ -1,39 +1,39 @@
 """A file's bytes become a source and its pieces: the one door to every format, and the way back to a picture of a page.
 
-What a file is and how it is read stands in the table of `formats`; nothing here knows a format but PDF, whose pages can
-be asked for one by one.
+Nothing is decoded here: a worker process takes the bytes apart (`workers`), within limits, and may die of them.
 """
-
-from collections.abc import Generator, Iterator
 
 from PIL.Image import Image
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile
 from deepseek_mm.parse.files import open_file
-from deepseek_mm.parse.nouns import Contents, Document, File, Piece
-from deepseek_mm.parse.pdf import read_pdf_page
+from deepseek_mm.parse.nouns import Contents, Document, File
+from deepseek_mm.parse.workers.reading import Stopping, never, read_contents, read_one_page
 from index import Source
 
 
-def parse_file(file: File, config: ParseConfig, *, collection: str = "library") -> Document:
+def parse_file(
+    file: File, config: ParseConfig, *, collection: str = "library", stopping: Stopping = never
+) -> Document:
     """What the file is, and its pieces: a picture is one, a document has some for every page or passage.
 
-    BadFile (BadPicture for a picture) says why it cannot be read. A page is drawn when its piece is asked for.
+    BadFile (BadPicture for a picture) says why it cannot be read, LimitReached that trying again will not help. A page
+    is drawn when its piece is asked for. Once `stopping` says so, its worker is ended: Cancelled.
     """
-    assert file.format.read is not None, "open_file refuses archives"
-    contents = file.format.read(file, config)
-    return Document(source=source_of(file, contents, collection), pieces=each(contents.pieces))
+    assert file.format.kind != "archive", "open_file refuses archives"
+    contents = read_contents(file, config, stopping=stopping)
+    return Document(source=source_of(file, contents, collection), pieces=contents.pieces)
 
 
-def read_page(path: str, page: int, config: ParseConfig) -> Image:
+def read_page(path: str, page: int, config: ParseConfig, *, stopping: Stopping = never) -> Image:
     """The picture of a page, from 1, or of the photo at `path` if `page` is 0; upright RGB as its piece had it."""
     file = open_file(path, config)
     if page and file.format.name == "pdf":
-        return read_pdf_page(file, page)
+        return read_one_page(file, page, config, stopping=stopping)
     if file.format.kind != "photo":
         raise BadFile(f"{file.path} has no page {page} to draw: it is {file.format.title}. Show its text instead")
-    (image,) = (piece.image for piece in parse_file(file, config).pieces)
+    (image,) = (piece.image for piece in parse_file(file, config, stopping=stopping).pieces)
     assert image is not None, "a photo's one piece is its picture"
     return image
 
@@ -56,8 +56,3 @@ def source_of(file: File, contents: Contents, collection: str) -> Source:
         longitude=contents.camera.longitude,
         note=contents.note,
     )
-
-
-def each(pieces: Iterator[Piece]) -> Generator[Piece, None, None]:
-    """The pieces, as something that can be closed."""
-    yield from pieces

@@ -1,19 +1,13 @@
 """The table of all kinds of files that are read: the one place to look, or to add to.
 
 Pictures and PDFs say themselves what they are, so their first bytes decide whatever the name says. Text does not: there
-the ending of the name decides, and `text.decode_text` refuses what is no text after all.
+the ending of the name decides, and `text.decode_text` refuses what is no text after all. What reads a kind of file
+stands in the table of `readers`, which only worker processes import.
 """
 
 import re
 
-from deepseek_mm.parse import picture
-from deepseek_mm.parse.code.notebook import read_notebook
-from deepseek_mm.parse.code.read import read_code
 from deepseek_mm.parse.nouns import Format
-from deepseek_mm.parse.pdf import read_pdf
-from deepseek_mm.parse.text import read_text
-from deepseek_mm.parse.web import read_html
-from deepseek_mm.parse.word import read_docx
 
 AVIF = rb".{4}ftyp(?:avi[fs]|m[is]f1.{4}(?:.{4}){0,6}avif)"  # by its own brand, or a common one and AVIF among others
 LANGUAGES = {  # name -> endings
@@ -45,34 +39,32 @@ LANGUAGES = {  # name -> endings
 }
 
 
-def photo(name: str, title: str, endings: tuple[str, ...], signature: bytes, opener: picture.Opener) -> Format:
+def photo(name: str, title: str, endings: tuple[str, ...], signature: bytes) -> Format:
     """A row for a kind of picture file."""
     pattern = re.compile(signature, re.DOTALL)
-    reader = picture.picture(opener)
-    return Format(name=name, title=title, kind="photo", endings=endings, signature=pattern, read=reader)
+    return Format(name=name, title=title, kind="photo", endings=endings, signature=pattern)
 
 
 def code(language: str, endings: tuple[str, ...]) -> Format:
     """A row for a language."""
-    return Format(name=language, title=language, kind="code", endings=endings, read=read_code)
+    return Format(name=language, title=language, kind="code", endings=endings)
 
 
 FORMATS = (
-    photo("jpeg", "JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), rb"\xff\xd8\xff", picture.open_jpeg),
-    photo("png", "PNG", (".png", ".apng"), rb"\x89PNG\r\n\x1a\n", picture.open_png),
-    photo("webp", "WebP", (".webp",), rb"RIFF.{4}WEBP", picture.open_webp),
-    photo("gif", "GIF", (".gif",), rb"GIF8[79]a", picture.open_gif),
-    photo("bmp", "BMP", (".bmp", ".dib"), rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0{3}", picture.open_bmp),
-    photo("tiff", "TIFF", (".tif", ".tiff"), rb"II\*\0|MM\0\*|II\+\0|MM\0\+", picture.open_tiff),
-    photo("avif", "AVIF", (".avif", ".avifs"), AVIF, picture.open_avif),
-    photo("heic", "HEIC", (".heic", ".heif", ".hif"), rb".{4}ftyp(?:he[iv][cxms]|m[is]f1)", picture.open_heif),
+    photo("jpeg", "JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), rb"\xff\xd8\xff"),
+    photo("png", "PNG", (".png", ".apng"), rb"\x89PNG\r\n\x1a\n"),
+    photo("webp", "WebP", (".webp",), rb"RIFF.{4}WEBP"),
+    photo("gif", "GIF", (".gif",), rb"GIF8[79]a"),
+    photo("bmp", "BMP", (".bmp", ".dib"), rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0{3}"),
+    photo("tiff", "TIFF", (".tif", ".tiff"), rb"II\*\0|MM\0\*|II\+\0|MM\0\+"),
+    photo("avif", "AVIF", (".avif", ".avifs"), AVIF),
+    photo("heic", "HEIC", (".heic", ".heif", ".hif"), rb".{4}ftyp(?:he[iv][cxms]|m[is]f1)"),
     Format(
         name="pdf",
         title="PDF",
         kind="document",
         endings=(".pdf",),
         signature=re.compile(rb"(?:\xef\xbb\xbf)?\s*%PDF-"),
-        read=read_pdf,
     ),
     Format(
         name="docx",
@@ -80,7 +72,6 @@ FORMATS = (
         kind="document",
         endings=(".docx",),
         signature=re.compile(rb"PK\x03\x04"),
-        read=read_docx,
     ),
     Format(
         name="zip",
@@ -94,13 +85,13 @@ FORMATS = (
         title="text",
         kind="document",
         endings=(".txt", ".text", ".log", ".rst", ".csv", ".tsv", ".tex", ".srt", ".vtt", "readme", "license"),
-        read=read_text,
     ),
-    Format(name="markdown", title="Markdown", kind="document", endings=(".md", ".markdown", ".mdx"), read=read_text),
-    Format(name="html", title="HTML", kind="document", endings=(".html", ".htm", ".xhtml"), read=read_html),
-    Format(name="notebook", title="Jupyter notebook", kind="code", endings=(".ipynb",), read=read_notebook),
+    Format(name="markdown", title="Markdown", kind="document", endings=(".md", ".markdown", ".mdx")),
+    Format(name="html", title="HTML", kind="document", endings=(".html", ".htm", ".xhtml")),
+    Format(name="notebook", title="Jupyter notebook", kind="code", endings=(".ipynb",)),
     *(code(name, endings) for name, endings in LANGUAGES.items()),
 )
+BY_NAME = {row.name: row for row in FORMATS}
 BY_ENDING = {ending: row for row in FORMATS for ending in row.endings}
 BY_CONTENT = tuple(row for row in FORMATS if row.kind == "photo" or row.name == "pdf")
 

@@ -5,13 +5,12 @@ bytes, `document.parse_file` says what the file is, and its pieces are made one 
 """
 
 import re
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from PIL.Image import Image
 
-from deepseek_mm.config import ParseConfig
 from deepseek_mm.parse.exif import Camera
 from index import Box, Source, Symbol
 
@@ -48,14 +47,13 @@ class Contents:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Format:
-    """A kind of file: what it is called, how it is told from others, and what reads it."""
+    """A kind of file: what it is called, and how it is told from others."""
 
     name: str  # lower case, as Source.format has it
     title: str  # as a person says it: "this is no PDF"
     kind: Kind
     endings: tuple[str, ...]  # of the name, in lower case; a whole name ("makefile") counts as its own ending
     signature: re.Pattern[bytes] | None = None  # matches the first bytes; None where any text will do
-    read: Callable[["File", ParseConfig], Contents] | None = None  # None: an archive, whose members are read instead
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

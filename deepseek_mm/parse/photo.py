@@ -14,6 +14,7 @@ from deepseek_mm.errors import BadFile, BadPicture
 from deepseek_mm.parse.document import source_of
 from deepseek_mm.parse.files import no_picture, open_file, resolved
 from deepseek_mm.parse.nouns import Contents, File
+from deepseek_mm.parse.workers.reading import read_contents
 from deepseek_mm.recently import Recently
 from index import Source
 
@@ -34,8 +35,7 @@ class Lately(Recently[tuple[str, str, int], tuple[Image, Contents]]):
         key = (file.digest, file.format.name, config.max_pixels)
         if (known := self.get(key)) is not None:
             return known
-        assert file.format.read is not None, "a photo can be read"
-        contents = file.format.read(file, config)
+        contents = read_contents(file, config)
         (image,) = (piece.image for piece in contents.pieces)
         assert image is not None, "a photo's one piece is its picture"
         self.put(key, (image, contents))

@@ -88,6 +88,8 @@ CALLS = {  # name -> number on x86-64, on arm64 (-1: it has none)
     "ioperm": (173, -1),
     "modify_ldt": (154, -1),
 }
+PROGRAMS = {"execve": (59, 221), "execveat": (322, 281), "fork": (57, -1), "vfork": (58, -1)}  # that start others
+THREAD = 0x10000  # flag of clone that makes a thread of this process
 CLONE, CLONE3, MMAP, IOCTL = (56, 220), (435, 435), (9, 222), (16, 29)
 OF_ONE = {  # whose first number is a process, or 0 for the caller
     "kill": (62, 129),
@@ -108,19 +110,22 @@ OF_OTHERS = {  # what else reaches other processes of the same user
 }
 
 
-def program(machine: str, *, only: int = 0) -> bytes:
+def program(machine: str, *, only: int = 0, childless: bool = False) -> bytes:
     """The filter for a processor, as instructions of 8 bytes. `only`: the one process that may be acted on, 0: any.
 
-    KeyError: this processor is not known.
+    `childless`: nothing may be started but threads. KeyError: this processor is not known.
     """
     arch, column = ARCHES[machine], list(ARCHES).index(machine)
     code = [_do(LOAD, ARCH), _do(EQUAL, arch, 1, 0), _do(RETURN, KILL), _do(LOAD, NR)]
     code += [_do(AT_LEAST, X32, 0, 1), _refuse(errno.ENOSYS)]
-    for numbers in (*CALLS.values(), *(OF_OTHERS.values() if only else ())):
+    starts = PROGRAMS.values() if childless else ()
+    for numbers in (*CALLS.values(), *(OF_OTHERS.values() if only else ()), *starts):
         if numbers[column] >= 0:
             code += [_do(EQUAL, numbers[column], 0, 1), _refuse()]
     code += [_do(EQUAL, CLONE3[column], 0, 1), _refuse(errno.ENOSYS)]  # its flags cannot be read; libc takes clone then
     code += _where(CLONE[column], 0, [_do(ANY_OF, SPACES, 0, 1), _refuse()])
+    if childless:
+        code += _where(CLONE[column], 0, [_do(ANY_OF, THREAD, 1, 0), _refuse()])
     code += _where(MMAP[column], 3, [_do(ANY_OF, SHARED, 0, 2), _do(ANY_OF, ANONYMOUS, 0, 1), _refuse()])
     code += _where(IOCTL[column], 1, [_do(EQUAL, TIOCSTI, 1, 0), _do(EQUAL, TIOCLINUX, 0, 1), _refuse()])
     for numbers in OF_ONE.values() if only else ():
@@ -128,9 +133,9 @@ def program(machine: str, *, only: int = 0) -> bytes:
     return b"".join([*code, _do(RETURN, ALLOW)])
 
 
-def hold(*, only: int = 0) -> None:
+def hold(*, only: int = 0, childless: bool = False) -> None:
     """From here on, for this process and all that it starts. No new privileges must have been asked for."""
-    code = ctypes.create_string_buffer(program(MACHINE, only=only))
+    code = ctypes.create_string_buffer(program(MACHINE, only=only, childless=childless))
     header = struct.pack("HxxxxxxP", (len(code) - 1) // 8, ctypes.addressof(code))
     mode_filter = 2
     prctl(SET_SECCOMP, mode_filter, ctypes.create_string_buffer(header))

@@ -13,6 +13,7 @@ from PIL.Image import Image
 
 from deepseek_mm.config import ParseConfig, ServeConfig
 from deepseek_mm.errors import BadPicture, BadQuestion, Forbidden, TooLarge
+from deepseek_mm.parse.document import parse_file
 from deepseek_mm.parse.files import no_picture
 from deepseek_mm.parse.formats import format_of
 from deepseek_mm.parse.nouns import File
@@ -82,9 +83,9 @@ class Pictures:
 
     def _read(self, data: bytes, name: str) -> Taken:
         form = format_of(data, "")
-        if form is None or form.kind != "photo" or form.read is None:
+        if form is None or form.kind != "photo":
             raise no_picture(name, data)
         file = File(path=name, data=data, digest="", size_bytes=len(data), modified_ns=0, format=form)
-        (image,) = (piece.image for piece in form.read(file, self._parse).pieces)
+        (image,) = (piece.image for piece in parse_file(file, self._parse).pieces)
         assert image is not None, "a photo's one piece is its picture"
         return Taken(data=data, ending=form.endings[0], image=image)

@@ -1,0 +1,146 @@
+"""What runs in a worker process: it takes one file after the other apart, and says what it found.
+
+It is started with `python -c`, never imports torch, and gives up whatever it does not need before the first file. Of a
+file it gets an open descriptor and what it is called; a document's further pieces are asked for one batch at a time.
+"""
+
+import mmap
+import os
+import re
+import signal
+import socket
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import IO, Any
+
+from deepseek_mm.config import ParseConfig
+from deepseek_mm.errors import BadFile, BadPicture
+from deepseek_mm.parse.formats import BY_NAME
+from deepseek_mm.parse.nouns import Contents, File, Piece
+from deepseek_mm.parse.pdf import read_pdf_page
+from deepseek_mm.parse.readers import read_contents
+from deepseek_mm.parse.text import decode_text
+from deepseek_mm.parse.workers.confinement import confine, die_with
+from deepseek_mm.parse.workers.directory import read_directory
+from deepseek_mm.parse.workers.wire import DESK_BYTES, head_row, piece_row, receive, send
+
+BATCH_CHARS = 1_000_000  # of words that travel at a time
+MOST_DESCRIPTORS = 4
+STATUS = Path("/proc/self/status")
+PEAK = re.compile(rb"VmHWM:\s*(\d+) kB")
+Message = dict[str, Any]
+
+
+def main(channel: int, desk: int, parent: int, memory_mb: int) -> None:
+    """Work until the other side is gone. The numbers are open descriptors, a process, and megabytes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program; it decides what becomes of its workers
+    die_with(parent)
+    with socket.socket(fileno=channel) as line, mmap.mmap(desk, DESK_BYTES) as shared, memoryview(shared) as room:
+        worker = Worker(line, room)
+        confine(memory_mb)
+        send(line, {"ready": True})
+        while worker.answer_next():
+            pass
+
+
+class Worker:
+    """Answers one request after the other."""
+
+    def __init__(self, line: socket.socket, desk: memoryview) -> None:
+        self._line, self._desk = line, desk
+        self._rest: Iterator[Piece] = iter(())  # pieces of the file at hand that were not asked for yet
+        self._files: list[int] = []  # descriptors that came with the request
+        self._status = open_status()
+
+    def answer_next(self) -> bool:
+        """Answer the next request; False once nobody is there to ask."""
+        try:
+            request, _ = receive(self._read)
+        except EOFError:
+            return False
+        try:
+            message = self._answered(request)
+        finally:
+            for descriptor in self._files:
+                os.close(descriptor)
+            self._files.clear()
+        send(self._line, message | {"peak": peak_mb(self._status)})
+        return True
+
+    def _read(self, size: int) -> bytes:
+        parts, missing = [], size
+        while missing:
+            part, files, _, _ = socket.recv_fds(self._line, min(missing, 1 << 20), MOST_DESCRIPTORS)
+            self._files += files
+            if not part:
+                raise EOFError
+            parts.append(part)
+            missing -= len(part)
+        return b"".join(parts)
+
+    def _answered(self, request: Message) -> Message:
+        try:
+            return self._done(request)
+        except BadFile as error:
+            return {"trouble": "picture" if isinstance(error, BadPicture) else "file", "words": str(error)}
+        except MemoryError:
+            self._rest = iter(())
+            return {"trouble": "memory"}
+        except RecursionError:
+            return {"trouble": "depth"}
+        except Exception as error:  # noqa: BLE001  a decoder met what its writers did not think of: the others go on
+            return {"trouble": "surprise", "words": f"{type(error).__name__}, {error}"}
+
+    def _done(self, request: Message) -> Message:
+        if request["do"] == "more":
+            return self._batch()
+        if request["do"] == "directory":
+            return {"entries": read_directory(self._files[0])}
+        config = ParseConfig(**request["config"])
+        file = self._file(request)
+        if request["do"] == "letters":
+            return {"words": decode_text(file.data, name=file.path)}
+        if request["do"] == "page":
+            return {"pieces": [piece_row(Piece(kind="page", image=read_pdf_page(file, request["page"])), self._desk)]}
+        contents = read_contents(file, config)
+        self._rest = contents.pieces
+        if request["lazy"]:  # a page is drawn when it is asked for
+            return {"head": head_row(contents), "more": True}
+        return {"head": head_row(contents)} | self._batch()
+
+    def _batch(self) -> Message:
+        """Pieces that travel together: at most one picture, and so many words."""
+        rows, chars = [], 0
+        for piece in self._rest:
+            if rows and piece.image is not None:
+                self._rest = chain([piece], self._rest)
+                return {"pieces": rows, "more": True}
+            rows.append(piece_row(piece, self._desk))
+            chars += len(piece.text)
+            if chars > BATCH_CHARS:
+                return {"pieces": rows, "more": True}
+        self._rest = iter(())
+        return {"pieces": rows}
+
+    def _file(self, request: Message) -> File:
+        descriptor, size = self._files[0], request["size"]
+        with open(descriptor, "rb", closefd=False) as stream:
+            stream.seek(0)
+            data = stream.read(size)
+        form = BY_NAME[request["format"]]
+        return File(path=request["path"], data=data, digest="", size_bytes=size, modified_ns=0, format=form)
+
+
+def open_status() -> IO[bytes] | None:
+    """What the system says of this process; it is opened early, since later no file may be. None where it says nothing."""
+    return STATUS.open("rb", buffering=0) if STATUS.exists() else None
+
+
+def peak_mb(status: IO[bytes] | None) -> int:
+    """What this process needed at its largest; getrusage would count the program that started it as well."""
+    if status is None:
+        return 0
+    status.seek(0)
+    found = PEAK.search(status.read(4096))
+    return int(found[1]) // 1000 if found else 0

@@ -1,0 +1,188 @@
+"""A file is taken apart by a worker: within limits, and until whoever asked for it does not want it any more.
+
+A limit that strikes ends the worker and becomes a `LimitReached` that says which, and which setting moves it. So does a
+worker that dies by itself.
+"""
+
+import os
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
+
+from PIL.Image import Image
+
+from deepseek_mm.config import ParseConfig
+from deepseek_mm.errors import BadFile, BadPicture, LimitReached
+from deepseek_mm.parse.nouns import Contents, File, Piece
+from deepseek_mm.parse.workers.pool import shared_pool
+from deepseek_mm.parse.workers.process import Died, TooSlow, unnamed_file
+from deepseek_mm.parse.workers.wire import Nonsense, Reply
+
+LAZY = ("pdf",)  # formats whose pieces are each a step of its own
+AGAIN = "It is passed over until it changes"
+Stopping = Callable[[], bool]
+
+
+def never() -> bool:
+    """Nobody stops it."""
+    return False
+
+
+def read_contents(file: File, config: ParseConfig, *, stopping: Stopping = never) -> Contents:
+    """What a file holds; further pieces are made when they are asked for. BadFile, LimitReached or Cancelled."""
+    reading = Reading(file.path, config, stopping)
+    try:
+        reply = reading.ask_about(file, "read", lazy=file.format.name in LAZY)
+    except BaseException:
+        reading.close()
+        raise
+    pieces = reading.pieces(reply)
+    next(pieces)  # from here on closing it, or forgetting it, gives the worker back
+    head = reply.head
+    return Contents(
+        pieces=pieces, width_px=head.width_px, height_px=head.height_px, camera=head.camera, note=head.note
+    )
+
+
+def read_one_page(file: File, page: int, config: ParseConfig, *, stopping: Stopping = never) -> Image:
+    """The picture of a page of a PDF, from 1. BadFile, LimitReached or Cancelled."""
+    reading = Reading(file.path, config, stopping)
+    try:
+        (piece,) = reading.ask_about(file, "page", page=page).pieces
+    finally:
+        reading.close()
+    assert piece.image is not None, "a worker draws pages"
+    return piece.image
+
+
+def read_letters(file: File, config: ParseConfig) -> str:
+    """A text file's letters, every end of a line as one newline. BadFile or LimitReached."""
+    reading = Reading(file.path, config, never)
+    try:
+        return reading.ask_about(file, "letters").words
+    finally:
+        reading.close()
+
+
+def read_rows(path: str, descriptor: int, config: ParseConfig) -> Sequence[tuple[Any, ...]]:
+    """The directory of an archive that is open, as `directory` writes it. BadFile or LimitReached."""
+    reading = Reading(path, config, never)
+    try:
+        return reading.ask({"do": "directory"}, files=[descriptor]).entries
+    finally:
+        reading.close()
+
+
+class Reading:
+    """One file in the hands of one worker."""
+
+    def __init__(self, path: str, config: ParseConfig, stopping: Stopping) -> None:
+        self._path, self._config, self._stopping = path, config, stopping
+        self._spent_s = 0.0
+        self._said_bytes = 0
+        self._worker = shared_pool().take(config, stopping=stopping)
+        self._is_open = True
+
+    def close(self) -> None:
+        """Give the worker back."""
+        if self._is_open:
+            self._is_open = False
+            shared_pool().give_back(self._worker)
+
+    def ask_about(self, file: File, do: str, **more: Any) -> Reply:
+        """The first reply about a file."""
+        request = {"do": do, "path": file.path, "format": file.format.name, "size": len(file.data)}
+        descriptor = unnamed_file()
+        try:
+            left = memoryview(file.data)
+            while left:
+                left = left[os.write(descriptor, left) :]
+            return self.ask(request | {"config": asdict(self._config)} | more, files=[descriptor])
+        finally:
+            os.close(descriptor)
+
+    def ask(self, request: dict[str, Any], *, files: Sequence[int] = ()) -> Reply:
+        """One step. BadFile, LimitReached or Cancelled."""
+        config, start_s = self._config, time.monotonic()
+        seconds = min(config.worker_seconds, max(0.0, config.worker_file_seconds - self._spent_s))
+        try:
+            reply = self._worker.ask(request, files=files, seconds=seconds, stopping=self._stopping)
+        except TooSlow:
+            raise LimitReached(self._too_slow(seconds)) from None
+        except Died as death:
+            raise LimitReached(self._died(death)) from None
+        except Nonsense as error:
+            raise LimitReached(f"{self._path} has taken over the program that reads it ({error}). {AGAIN}") from None
+        self._spent_s += time.monotonic() - start_s
+        self._said_bytes += reply.size_bytes
+        self._check(reply)
+        return reply
+
+    def pieces(self, reply: Reply) -> Generator[Piece, None, None]:
+        """Nothing of use first, then every piece; the worker is given back as early as possible."""
+        try:
+            yield Piece(kind="text")
+            while True:
+                if not reply.more:
+                    self.close()
+                yield from reply.pieces
+                if not reply.more:
+                    return
+                reply = self.ask({"do": "more"})
+        finally:
+            if reply.more and self._is_open:
+                self._worker.end()  # it holds the rest of a document that nobody wants
+            self.close()
+
+    def _check(self, reply: Reply) -> None:
+        """BadFile for a reply that is one."""
+        most = self._config.worker_output_mb
+        if self._said_bytes > most * 1_000_000:
+            self._worker.end()
+            raise LimitReached(
+                f"{self._path} gives more than the {most:,} MB of words that parse.worker_output_mb allows. "
+                f"{AGAIN}, or until parse.worker_output_mb is raised"
+            )
+        match reply.trouble:
+            case None:
+                return
+            case "picture":
+                raise BadPicture(reply.words)
+            case "file":
+                raise BadFile(reply.words)
+            case "memory":
+                raise LimitReached(self._too_large())
+            case "depth":
+                raise LimitReached(f"{self._path} is nested too deeply to be read. {AGAIN}")
+            case "surprise":
+                raise BadFile(f"{self._path} could not be read: {reply.words}. Save it anew, or leave it")
+
+    def _too_slow(self, seconds: float) -> str:
+        name = "worker_seconds" if seconds >= self._config.worker_seconds else "worker_file_seconds"
+        most = getattr(self._config, name)
+        what = "a step of reading it took" if name == "worker_seconds" else "reading it took"
+        return (
+            f"{self._path} was given up: {what} longer than the {most:g} seconds that parse.{name} allows. "
+            f"{AGAIN}, or until parse.{name} is raised"
+        )
+
+    def _too_large(self) -> str:
+        return (
+            f"{self._path} was given up: reading it needs more than the {self._config.worker_memory_mb:,} MB of memory "
+            f"that parse.worker_memory_mb allows. {AGAIN}, or until parse.worker_memory_mb is raised"
+        )
+
+    def _died(self, death: Died) -> str:
+        most = f"the {self._config.worker_memory_mb:,} MB that parse.worker_memory_mb allows"
+        return (
+            f"{self._path} ended the program that reads it ({death}): it is damaged, made to do so, or needs more than "
+            f"{most}. {AGAIN}; save it anew"
+        )
+
+
+def close_workers() -> None:
+    """End the workers that do nothing now."""
+    with suppress(OSError):
+        shared_pool().close()

@@ -1,0 +1,192 @@
+"""How a program and its worker processes speak: a length, then JSON. Pixels lie in memory that both have mapped.
+
+What a worker says is not trusted, since the file that it read may have taken it over: nothing is unpickled, no message
+is longer than a limit, and every field is checked before a record is made of it. `Nonsense` says which was not right.
+"""
+
+import json
+import math
+import socket
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from PIL import Image as PILImage
+from PIL.Image import Image
+
+from deepseek_mm.parse.exif import Camera
+from deepseek_mm.parse.nouns import LONG_SIDE_PX, Contents, Piece, PieceKind
+from index import Symbol
+
+LENGTH_BYTES = 8
+MOST_BYTES = 64_000_000  # of one message
+CHANNELS = 4  # Pillow holds RGB with a byte to spare: so nothing is moved about
+DESK_BYTES = LONG_SIDE_PX * LONG_SIDE_PX * CHANNELS  # the largest picture that is handed over
+KINDS: dict[str, PieceKind] = {"whole": "whole", "page": "page", "text": "text", "code": "code"}
+MOST_NUMBER = 2**53
+Trouble = Literal["file", "picture", "memory", "depth", "surprise"]
+TROUBLES: tuple[Trouble, ...] = ("file", "picture", "memory", "depth", "surprise")
+
+
+class Nonsense(Exception):
+    """A message that no sound worker sends."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Head:
+    """What a file says of itself, without its pieces."""
+
+    width_px: int = 0
+    height_px: int = 0
+    camera: Camera = Camera()
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """What a worker answers."""
+
+    size_bytes: int  # of the message
+    trouble: Trouble | None = None  # what kind of failure `words` speak of
+    words: str = ""  # the sentence of a failure, or a file's letters
+    head: Head = Head()
+    pieces: tuple[Piece, ...] = ()
+    more: bool = False  # whether there are further pieces, to be asked for
+    entries: tuple[tuple[Any, ...], ...] = ()  # of an archive's directory, as `directory` writes them
+    peak_mb: int = 0  # memory that the worker had at its largest
+
+
+def send(channel: socket.socket, message: dict[str, Any], *, files: Iterable[int] = ()) -> None:
+    """A message, and open files along with it."""
+    data = json.dumps(message, separators=(",", ":")).encode()
+    head = len(data).to_bytes(LENGTH_BYTES, "big")
+    descriptors = list(files)
+    if descriptors:
+        socket.send_fds(channel, [head], descriptors)
+    else:
+        channel.sendall(head)
+    channel.sendall(data)
+
+
+def receive(read: Callable[[int], bytes]) -> tuple[dict[str, Any], int]:
+    """The next message and its length; `read` gives exactly so many bytes. Nonsense."""
+    size = int.from_bytes(read(LENGTH_BYTES), "big")
+    if size > MOST_BYTES:
+        raise Nonsense(f"a message of {size:,} bytes")
+    try:
+        message = json.loads(read(size))
+    except (ValueError, RecursionError) as error:
+        raise Nonsense(f"no JSON: {error}") from error
+    if not isinstance(message, dict):
+        raise Nonsense(f"no object but {type(message).__name__}")
+    return message, size
+
+
+def head_row(contents: Contents) -> dict[str, Any]:
+    """What a file says of itself, as it travels."""
+    camera = contents.camera
+    taken = camera.taken_at.isoformat() if camera.taken_at else None
+    return {
+        "width": contents.width_px,
+        "height": contents.height_px,
+        "note": contents.note,
+        "turn": camera.orientation,
+        "taken": taken,
+        "at": [camera.latitude, camera.longitude],
+    }
+
+
+def piece_row(piece: Piece, desk: memoryview) -> dict[str, Any]:
+    """A piece as it travels; its picture is laid on the desk, where there is room for one."""
+    row: dict[str, Any] = {"kind": piece.kind, "text": piece.text, "box": piece.box_px, "page": piece.page}
+    row |= {"lines": piece.lines, "symbol": asdict(piece.symbol) if piece.symbol else None}
+    if piece.image is not None:
+        pixels = piece.image.tobytes("raw", "RGBX")
+        desk[: len(pixels)] = pixels
+        row["size"] = piece.image.size
+    return row
+
+
+def reply_of(message: dict[str, Any], size: int, desk: memoryview) -> Reply:
+    """The reply that a message stands for. Nonsense if it stands for none."""
+    try:
+        return Reply(
+            size_bytes=size,
+            trouble=_trouble(message.get("trouble")),
+            words=_text(message.get("words", "")),
+            head=_head(message["head"]) if "head" in message else Head(),
+            pieces=tuple(_piece(row, desk) for row in message.get("pieces", ())),
+            more=message.get("more") is True,
+            entries=tuple(map(tuple, message.get("entries", ()))),
+            peak_mb=_number(message.get("peak", 0)),
+        )
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+        raise Nonsense(f"{type(error).__name__}: {error}") from error
+
+
+def _head(row: dict[str, Any]) -> Head:
+    latitude, longitude = row["at"]
+    taken = None if row["taken"] is None else datetime.fromisoformat(_text(row["taken"]))
+    camera = Camera(
+        orientation=_number(row["turn"]),
+        taken_at=taken,
+        latitude=_degrees(latitude),
+        longitude=_degrees(longitude),
+    )
+    return Head(
+        width_px=_number(row["width"]), height_px=_number(row["height"]), camera=camera, note=_text(row["note"])
+    )
+
+
+def _piece(row: dict[str, Any], desk: memoryview) -> Piece:
+    left, top, right, bottom = map(_number, row["box"])
+    first, last = map(_number, row["lines"])
+    return Piece(
+        kind=KINDS[row["kind"]],
+        text=_text(row["text"]),
+        box_px=(left, top, right, bottom),
+        page=_number(row["page"]),
+        lines=(first, last),
+        symbol=None if row["symbol"] is None else _symbol(row["symbol"]),
+        image=_picture(row["size"], desk) if "size" in row else None,
+    )
+
+
+def _symbol(row: dict[str, Any]) -> Symbol:
+    names = ("name", "parent", "kind", "signature", "doc")
+    return Symbol(calls=tuple(map(_text, row["calls"])), **{name: _text(row[name]) for name in names})
+
+
+def _picture(size: list[Any], desk: memoryview) -> Image:
+    """The picture on the desk, copied from there."""
+    width, height = map(_number, size)
+    if not (0 < width <= LONG_SIDE_PX and 0 < height <= LONG_SIDE_PX):
+        raise ValueError(f"a picture of {width} x {height} pixels")
+    return PILImage.frombytes("RGB", (width, height), desk[: width * height * CHANNELS], "raw", "RGBX")
+
+
+def _trouble(value: Any) -> Trouble | None:
+    if value is None or value in TROUBLES:
+        return value  # type: ignore[no-any-return]
+    raise ValueError(f"trouble of the kind {value!r}")
+
+
+def _number(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= MOST_NUMBER:
+        raise ValueError(f"{value!r} is no count")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} is no text")
+    return value
+
+
+def _degrees(value: Any) -> float | None:
+    if value is None:
+        return None
+    if not isinstance(value, float | int) or not math.isfinite(value) or abs(value) > 180:
+        raise ValueError(f"{value!r} are no degrees")
+    return float(value)
