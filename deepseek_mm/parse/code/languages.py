@@ -30,6 +30,7 @@ class Language:
 class Grammar:
     """A language, ready to parse."""
 
+    name: str
     language: Language
     parser: Any  # tree_sitter.Parser
     query: Any  # tree_sitter.Query
@@ -194,4 +195,4 @@ def grammar_of(name: str) -> Grammar | None:
         ) from error
     grammar = tree_sitter.Language(getattr(package, language.entry)())
     query = tree_sitter.Query(grammar, language.query)
-    return Grammar(language=language, parser=tree_sitter.Parser(grammar), query=query)
+    return Grammar(name=name, language=language, parser=tree_sitter.Parser(grammar), query=query)

@@ -10,16 +10,19 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from deepseek_mm.parse.code.languages import Grammar, Language
+from deepseek_mm.parse.code.nesting import check_text, check_tree
 
 Kind = Literal["function", "class", "module", "section"]
 KINDS: tuple[Kind, ...] = ("function", "class", "module", "section")
 MOST_DEPTH = 20  # definitions inside one another; what is deeper stays in the text of the last
 MOST_SIGNATURE = 300  # letters
 MOST_DOC = 2_000
+MOST_READ = 16_000  # bytes of a name or of a head that are looked at
 MOST_NAME = 100  # of a selector in CSS, say
 MERGED_CHARS = 400  # neighbouring sections are one up to this length
 OUTSIDE = ("prototype", "exports", "module", "this", "self", "window", "global")  # in "exports.f = ...": no parents
 NOT_SAID = ("@", "#[")  # begin a decorator or an attribute, which stands above a definition and is no comment
+BLANK = re.compile(rb"\s*")
 SHEBANG = "#!/"  # names what runs a script
 MARKERS = re.compile(r"^\s*(?:/{2,}!?|/\*+!?|\*+/|\*|--+|#+!?|<!--)\s?|\s*(?:\*+/|-->)\s*$")
 QUOTES = re.compile(r"^[a-zA-Z]{0,2}(\"\"\"|'''|\"|')(.*)\1$", re.DOTALL)
@@ -54,18 +57,20 @@ class Outline:
 
 
 def outline_of(data: bytes, grammar: Grammar) -> Outline:
-    """The outline of a file's UTF-8 bytes."""
+    """The outline of a file's UTF-8 bytes. Tangled if a tree of it is not worth its cost."""
     import tree_sitter
 
+    check_text(data, grammar.name)
     root = grammar.parser.parse(data).root_node
+    check_tree(root)
     matches = [found for _, found in tree_sitter.QueryCursor(grammar.query).matches(root)]
     notes = notes_of([node for found in matches for node in found.get("note", ())], data)
     definitions = sorted(
-        (definition_of(found, kind, grammar.language, notes) for found in matches for kind in KINDS if kind in found),
+        (definition_of(found, kind, grammar.language, notes, data) for found in matches for kind in KINDS if kind in found),
         key=lambda each: (each.span[0], -each.span[1]),
     )
     called = sorted((node for found in matches for node in found.get("call", ())), key=lambda node: node.start_byte)
-    calls = [call_of(node, grammar.language) for node in called]
+    calls = [call_of(node, grammar.language, data) for node in called]
     doc = (docstring(root) if grammar.language.docstrings else "") or opening(notes, before=definitions[:1])
     return Outline(definitions=nested(definitions), calls=[call for call in calls if call[1]], doc=doc)
 
@@ -94,13 +99,15 @@ def is_small(before: Definition, each: Definition) -> bool:
     return sections and (each.span[1] - before.span[0] <= MERGED_CHARS or each.first <= before.last)
 
 
-def definition_of(found: dict[str, list[Any]], kind: Kind, language: Language, notes: "Notes") -> Definition:
+def definition_of(
+    found: dict[str, list[Any]], kind: Kind, language: Language, notes: "Notes", data: bytes
+) -> Definition:
     """The definition that a pattern has found."""
-    (node,), name = found[kind], text_of(found["name"][0])
+    (node,), name = found[kind], start_of(found["name"][0], data)
     body = found["body"][0] if "body" in found else None
     parent, name = named(name, kind)
     if "parent" in found:
-        parent = re.sub(r"[*&\s]|\[.*", "", text_of(found["parent"][0]))
+        parent = re.sub(r"[*&\s]|\[.*", "", start_of(found["parent"][0], data))
     outer = wrapped(node, language.wrappers)
     first, said = notes.above(outer.start_point.row)
     doc = (docstring(body) if language.docstrings else "") or said
@@ -112,7 +119,7 @@ def definition_of(found: dict[str, list[Any]], kind: Kind, language: Language, n
         first=first,
         head=begin.start_point.row,
         last=last_row(outer),
-        signature="" if kind == "section" else signature(begin, body),
+        signature="" if kind == "section" else signature(begin, body, data),
         doc=doc,
         span=(node.start_byte, node.end_byte),
     )
@@ -143,10 +150,10 @@ def last_row(node: Any) -> int:
     return int(max(node.start_point.row, row - (column == 0)))
 
 
-def signature(node: Any, body: Any | None) -> str:
+def signature(node: Any, body: Any | None, data: bytes) -> str:
     """What stands before the body, or else the first line, as one line."""
-    text = node.text
-    head = text[: body.start_byte - node.start_byte] if body is not None else text.partition(b"\n")[0]
+    end = min(node.end_byte if body is None else body.start_byte, node.start_byte + MOST_READ)
+    head = data[node.start_byte : end] if body is not None else data[node.start_byte : end].partition(b"\n")[0]
     line = ENDS.sub("", " ".join(head.decode(errors="replace").split()))
     return line if len(line) <= MOST_SIGNATURE else line[: MOST_SIGNATURE - 3] + "..."
 
@@ -161,11 +168,17 @@ def docstring(body: Any | None) -> str:
     return inspect.cleandoc(found[2])[:MOST_DOC] if found else ""
 
 
-def call_of(node: Any, language: Language) -> tuple[int, str]:
+def call_of(node: Any, language: Language, data: bytes) -> tuple[int, str]:
     """The row, and the last name of what is called; an empty one where it has none: f()()."""
-    text = GENERIC.sub("", GENERIC.sub("", text_of(node)[-MOST_SIGNATURE:])).strip()
+    end = data[max(node.start_byte, node.end_byte - 4 * MOST_SIGNATURE) : node.end_byte].decode(errors="replace")
+    text = GENERIC.sub("", GENERIC.sub("", end[-MOST_SIGNATURE:])).strip()
     found = re.search(rf"({language.word})!?$", text)
     return node.start_point.row, found[1] if found else ""
+
+
+def start_of(node: Any, data: bytes) -> str:
+    """The letters of a node, of a very long one the first: nodes lie in one another, and each has all of its text."""
+    return data[node.start_byte : min(node.end_byte, node.start_byte + MOST_READ)].decode(errors="replace")
 
 
 def text_of(node: Any) -> str:
@@ -178,9 +191,15 @@ class Notes:
     """Comments that have their lines to themselves, and what else stands above definitions."""
 
     by_last: dict[int, tuple[int, str]]  # last row -> first row and what is written
+    known: dict[int, tuple[int, str]] = field(default_factory=dict)  # what `above` said: of a row it is said once
 
     def above(self, row: int) -> tuple[int, str]:
         """The first row of what stands directly above `row`, and what its comments say."""
+        if row not in self.known:
+            self.known[row] = self._above(row)
+        return self.known[row]
+
+    def _above(self, row: int) -> tuple[int, str]:
         said: list[str] = []
         while (found := self.by_last.get(row - 1)) is not None:
             row, text = found
@@ -200,8 +219,7 @@ def notes_of(nodes: Sequence[Any], data: bytes) -> Notes:
     """Those before which nothing stands on their line."""
     found = {}
     for node in nodes:
-        before = data[data.rfind(b"\n", 0, node.start_byte) + 1 : node.start_byte]
-        if not before.strip():
+        if BLANK.fullmatch(data, node.start_byte - node.start_point.column, node.start_byte):
             found[last_row(node)] = (node.start_point.row, text_of(node).rstrip())
     return Notes(found)
 

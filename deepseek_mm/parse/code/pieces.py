@@ -17,6 +17,7 @@ from deepseek_mm.parse.passages import Line, broken
 from index import Symbol
 
 ELIDED = " ..."  # in place of a body
+MOST_CALLS = 500  # of one line that are told
 
 
 @dataclass(kw_only=True, slots=True)
@@ -35,9 +36,11 @@ def pieces_of(text: str, outline: Outline, *, name: str, most: int) -> Iterator[
     items = [module, *chosen(outline.definitions, Symbol(name="", kind="module"), rows, most)]
     for line, owner in zip(numbered(rows), owners(items, len(rows)), strict=True):
         items[owner].lines.append(line)
-    calls: dict[int, list[str]] = {}
+    calls: dict[int, dict[str, None]] = {}
     for row, called in outline.calls:
-        calls.setdefault(row + 1, []).append(called)
+        of_row = calls.setdefault(row + 1, {})
+        if len(of_row) < MOST_CALLS:
+            of_row[called] = None
     made = [piece for item in items for piece in pieces_of_item(item, rows, calls, most)]
     yield from sorted(made, key=lambda piece: piece.lines)
 
@@ -77,9 +80,9 @@ def owners(items: Sequence[Item], count: int) -> list[int]:
     return found
 
 
-def pieces_of_item(item: Item, rows: Sequence[str], calls: dict[int, list[str]], most: int) -> Iterator[Piece]:
+def pieces_of_item(item: Item, rows: Sequence[str], calls: dict[int, dict[str, None]], most: int) -> Iterator[Piece]:
     """An item's lines in pieces; the first one defines it, further ones are blocks of it."""
-    parts = [part for run in runs_of(item, rows) for part in cut(run, most)]
+    parts = [part for run in runs_of(item, rows, most) for part in cut(run, most)]
     own = {line.number for line in item.lines}  # not those of members
     symbol = item.symbol
     for part in parts:
@@ -95,13 +98,15 @@ def pieces_of_item(item: Item, rows: Sequence[str], calls: dict[int, list[str]],
         symbol = replace(symbol, kind="block", doc="")
 
 
-def runs_of(item: Item, rows: Sequence[str]) -> list[list[Line]]:
+def runs_of(item: Item, rows: Sequence[str], most: int) -> list[list[Line]]:
     """What of an item is cut into parts, each run by itself."""
     definition = item.definition
     if definition is None:
         return module_runs(item.lines)
     if not any(map(says, item.lines)):  # it shares its lines with another one
-        return [[Line(text=rows[definition.head].strip(), number=definition.head + 1)]]
+        row = rows[definition.head]
+        shown = row.strip() if len(row) <= most else definition.signature
+        return [[Line(text=shown, number=definition.head + 1)]]
     if definition.kind == "class":
         return [sorted([*item.lines, *heads(definition, rows)], key=lambda line: line.number)]
     return [item.lines]

@@ -7,6 +7,7 @@ from pathlib import PurePath
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import MissingPackage
 from deepseek_mm.parse.code.languages import grammar_of
+from deepseek_mm.parse.code.nesting import Tangled
 from deepseek_mm.parse.code.outline import outline_of
 from deepseek_mm.parse.code.pieces import cut, numbered, pieces_of
 from deepseek_mm.parse.nouns import Contents, File, Piece
@@ -34,6 +35,8 @@ def split(text: str, language: str, *, name: str, most: int) -> Iterator[Piece]:
         return by_lines(text, most)
     try:
         return pieces_of(text, outline_of(text.encode(), grammar), name=name, most=most)
+    except Tangled:
+        return by_lines(text, most)
     except (ValueError, LookupError, TypeError, RecursionError) as error:  # a grammar that is broken costs names only
         log.warning("%s could not be split by its syntax", name, exc_info=error)
         return by_lines(text, most)
