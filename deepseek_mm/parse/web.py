@@ -5,6 +5,7 @@ reader, so passages of a page have none.
 """
 
 import re
+from collections import Counter
 
 from selectolax.lexbor import LexborHTMLParser
 
@@ -23,6 +24,15 @@ BREAK = "\n\n"  # between blocks
 KEPT = str.maketrans("\n ", "\x01\x02")  # how the blanks of a listing pass for letters while all others are evened out
 FREED = str.maketrans("\x01\x02", "\n ")
 CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?([\w-]+)", re.IGNORECASE)
+MOST_DEEP = 500  # elements inside one another
+TAG = re.compile(r"<[^<>]*>")
+COMMENT = "<!--"
+MARK = re.compile(r"<(/?)([A-Za-z][^\s/>]{0,40})|<!--")
+RAW = ("script", "style", "textarea", "title")  # in which a tag is no tag
+CLOSED = frozenset(  # elements that are empty, or that the next one of their kind ends
+    """area base br col embed hr img input link meta param source track wbr p li dt dd td th tr thead tbody tfoot option
+    optgroup rt rp colgroup caption html head body""".split()
+)
 HEAD_BYTES = 1024  # a page must name its encoding within them
 
 
@@ -47,7 +57,9 @@ def page_text(data: bytes, *, name: str) -> str:
 
 
 def text_of(html: str) -> str:
-    """What a reader sees, blocks apart by an empty line."""
+    """What a reader sees, blocks apart by an empty line; of a page that nests as nobody does all that stands there."""
+    if is_too_deep(html):
+        return BREAK.join(" ".join(part.split()) for part in TAG.sub(BREAK, html).split(BREAK) if part.strip())
     tree = LexborHTMLParser(html.translate(dict.fromkeys(FREED)))
     for node in tree.css(UNSEEN):
         node.decompose()
@@ -61,3 +73,25 @@ def text_of(html: str) -> str:
     words = tree.root.text() if tree.root is not None else ""
     blocks = (re.sub(r"\s+", " ", block).strip(" |") for block in words.split(BREAK))
     return BREAK.join(block for block in blocks if block.strip("# ")).translate(FREED)
+
+
+def is_too_deep(html: str) -> bool:
+    """Whether so many elements are open at once that building the tree would take the square of them."""
+    opened: Counter[str] = Counter()
+    deep = at = 0
+    while (tag := MARK.search(html, at)) is not None:
+        closes, name, at = tag[1] == "/", (tag[2] or "").lower(), tag.end()
+        if tag[0] == COMMENT or (name in RAW and not closes):
+            end = html.find("-->" if tag[0] == COMMENT else f"</{name}", at)
+            if end < 0:
+                break  # the rest is a comment, or a script
+            at = end + 1
+        elif closes and opened[name]:
+            opened[name] -= 1
+            deep -= 1
+        elif not closes and name not in CLOSED:
+            opened[name] += 1
+            deep += 1
+            if deep > MOST_DEEP:
+                return True
+    return False
