@@ -22,6 +22,7 @@ from deepseek_mm.jobs import Jobs
 from deepseek_mm.library import Library
 from deepseek_mm.lm.find import find_folder
 from deepseek_mm.lm.generator import silence
+from deepseek_mm.parse.workers.pool import shared_pool
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.runtime.decode import open_planned
@@ -56,6 +57,7 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     """
     say = progress or (lambda text: None)
     one_for_blas()
+    shared_pool().warm(config.parse)  # while models are opened
     make_folder(config.data)
     config = without_links(config)
     config, hardware = dialled(config), probe()

@@ -48,9 +48,8 @@ FLOORS = (
         "deepseek_mm.rag.graph",
         "deepseek_mm.history",
         "deepseek_mm.settings_file",
-        "deepseek_mm.sandbox",
     ),
-    ("deepseek_mm.rag.facts", "deepseek_mm.logic"),
+    ("deepseek_mm.rag.facts", "deepseek_mm.logic", "deepseek_mm.sandbox"),
     ("deepseek_mm.rag.program",),
     (
         "deepseek_mm.accounts",

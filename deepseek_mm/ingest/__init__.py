@@ -1,6 +1,7 @@
 """Filling the shelves: files become regions and vectors in the store, each whole or not at all.
 
-`intake` is the story, `tally` counts what became of the files, `pages` turns a document into regions.
+`intake` is the story, `tally` counts what became of the files, `pages` turns a document into regions,
+`quarantine` keeps what is not to be tried again.
 """
 
 from deepseek_mm.ingest.intake import Intake

@@ -17,8 +17,9 @@ from functools import partial
 from PIL.Image import Image
 
 from deepseek_mm.config import ParseConfig
-from deepseek_mm.errors import BadFile, NothingThere
+from deepseek_mm.errors import BadFile, Cancelled, LimitReached, NothingThere
 from deepseek_mm.ingest.pages import Leaves, code_mark, read_leaves, read_together
+from deepseek_mm.ingest.quarantine import Quarantine
 from deepseek_mm.ingest.tally import Hooks, Report, Tally
 from deepseek_mm.parse.document import parse_file
 from deepseek_mm.parse.files import is_gone, open_file, stat_file
@@ -44,13 +45,21 @@ class Intake:
     eyes: Eyes
     store: RegionStore
     config: ParseConfig
+    quarantine: Quarantine | None = None  # files that are not tried again
     collection: str = ""  # that all of it is put into; empty leaves what is known where it is
     roots: Sequence[str] = ()  # folders that links may lead into, with `parse.follow_links`
 
     def take(
-        self, paths: Sequence[str | os.PathLike[str]], *, hooks: Hooks | None = None, anew: bool = False
+        self,
+        paths: Sequence[str | os.PathLike[str]],
+        *,
+        hooks: Hooks | None = None,
+        anew: bool = False,
+        retry: bool = False,
     ) -> Report:
         """Bring the store up to date with these files and folders; `anew` reads unchanged files again as well.
+
+        What was set aside is tried again only with `anew` or `retry`.
 
         Raises NothingThere if a path does not exist or none has anything to read, and what the store raises.
         """
@@ -60,7 +69,10 @@ class Intake:
         tally = Tally(total=len(found.files) + len(found.failed), hooks=hooks or Hooks())
         for path, reason in found.failed:
             tally.fail(path, reason)
-        self._take(Batch(files=sort_out(found.files, stamps, tally, anew=anew), stamps=stamps, tally=tally, anew=anew))
+        aside = self.quarantine.reasons() if self.quarantine else {}
+        files = found.files if anew or retry else pass_over(found.files, aside, tally)
+        files = sort_out(files, stamps, tally, anew=anew)
+        self._take(Batch(files=files, stamps=stamps, tally=tally, anew=anew, aside=aside))
         self.store.remove_places([path for path, _ in (*tally.left_out, *links_of(found)) if path in stamps])
         if self.collection:
             self.store.collect(found.files, self.collection)
@@ -100,9 +112,18 @@ class Intake:
     def _guarded(self, path: str, batch: "Batch", work: "Work") -> tuple[Source, Image] | None:
         """Do something with one file; what goes wrong with it is listed, and the rest go on."""
         try:
-            return work(path, batch)
+            taken = work(path, batch)
+            if self.quarantine and path in batch.aside:
+                self.quarantine.release(path)
+            return taken
+        except LimitReached as error:
+            if self.quarantine:
+                self.quarantine.note(path, str(error))
+            batch.tally.fail(path, str(error))
         except (BadFile, NothingThere) as error:
             batch.tally.fail(path, str(error))
+        except Cancelled:
+            log.info("reading %s was stopped", path)
         except (MemoryError, ValueError, OSError, ArithmeticError, LookupError, TypeError) as error:
             # a decoder met what its writers did not think of; whoever has ten thousand files wants the others
             log.warning("reading %s broke", path, exc_info=error)
@@ -122,11 +143,16 @@ class Intake:
         if file.format.kind != "photo":
             batch.documents.append(path)
             return None
-        document = parse_file(file, replace(self.config, draft_px=SEEN_PX), collection=self._collection_of(path, batch))
+        document = self._parsed(file, replace(self.config, draft_px=SEEN_PX), path, batch)
         (piece,) = document.pieces
         assert piece.image is not None, "a photo's one piece is its picture"
         batch.digests.add(file.digest)
         return document.source, piece.image
+
+    def _parsed(self, file: File, config: ParseConfig, path: str, batch: "Batch") -> Document:
+        """What the file holds, unless the work is stopped meanwhile."""
+        collection = self._collection_of(path, batch)
+        return parse_file(file, config, collection=collection, stopping=batch.tally.hooks.stopping)
 
     def _collection_of(self, path: str, batch: "Batch") -> str:
         """Where the file goes: into what was asked for, or where it was before."""
@@ -159,7 +185,7 @@ class Intake:
         if file.digest in batch.digests or (not batch.anew and self._is_copy(file, batch)):
             batch.copies.extend([path] if file.digest in batch.digests else [])
             return
-        document = parse_file(file, self.config, collection=self._collection_of(path, batch))
+        document = self._parsed(file, self.config, path, batch)
         if file.format.signature is None:  # text and code, which wait for others to share the tower with
             batch.texts.append(Text(document=document, pieces=list(document.pieces)))
             batch.digests.add(file.digest)
@@ -213,6 +239,7 @@ class Batch:
     stamps: Mapping[str, Stamp]  # of what was known at and below the paths given, at the start
     tally: Tally
     anew: bool
+    aside: Mapping[str, str] = field(default_factory=dict)  # path -> why it was set aside, before this run
     digests: set[str] = field(default_factory=set)  # bytes that this run has put, or is putting, into the store
     documents: list[str] = field(default_factory=list)  # whose turn comes after the photos
     texts: list["Text"] = field(default_factory=list)  # that were read and have no vectors yet
@@ -228,6 +255,14 @@ class Text:
 
 
 Work = Callable[[str, Batch], tuple[Source, Image] | None]
+
+
+def pass_over(files: Sequence[str], aside: Mapping[str, str], tally: Tally) -> list[str]:
+    """The files that are not set aside; of the others the reason is told again."""
+    for path in files:
+        if path in aside:
+            tally.fail(path, aside[path])
+    return [path for path in files if path not in aside]
 
 
 def sort_out(files: Sequence[str], stamps: Mapping[str, Stamp], tally: Tally, *, anew: bool) -> list[str]:

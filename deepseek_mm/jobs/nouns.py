@@ -51,6 +51,17 @@ class Asked:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SetAside:
+    """A file that is passed over as long as it stays as it is."""
+
+    path: str
+    size_bytes: int
+    modified_ns: int
+    limits: str  # in force when it could not be read
+    reason: str  # a whole sentence
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Failed:
     """An item that a job could not do, and why."""
 

@@ -11,7 +11,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,9 @@ from sqlalchemy.orm import Session
 
 from deepseek_mm.errors import Busy, Conflict, NothingThere
 from deepseek_mm.jobs.bell import Bell
-from deepseek_mm.jobs.nouns import ENDED, Asked, Failed, Job, State
+from deepseek_mm.jobs.nouns import ENDED, Asked, Failed, Job, SetAside, State
 from deepseek_mm.jobs.rows import job_of, leave, owners_of, release, release_orphans
-from deepseek_mm.jobs.tables import FailedRow, JobRow
+from deepseek_mm.jobs.tables import FailedRow, JobRow, SetAsideRow
 from deepseek_mm.jobs.task import Task
 from deepseek_mm.sqlite.file import File, Kind
 from deepseek_mm.sqlite.owner import this_process
@@ -180,6 +180,26 @@ class Jobs:
         with self._file.session(writes=True) as session:
             ended = JobRow.id.in_(job_ids) & JobRow.state.in_(ENDED)
             return len(session.scalars(delete(JobRow).where(ended).returning(JobRow.id)).all())
+
+    def put_aside(self, row: SetAside) -> None:
+        """Note that a file is passed over; of a path the last note counts."""
+        with self._file.session(writes=True) as session:
+            session.merge(SetAsideRow(**asdict(row)))
+
+    def set_aside(self, path: str | None = None) -> list[SetAside]:
+        """What is noted of a path, or all that is, by path."""
+        query = select(SetAsideRow).order_by(SetAsideRow.path)
+        query = query if path is None else query.where(SetAsideRow.path == path)
+        with self._file.session() as session:
+            return [
+                SetAside(**{each.name: getattr(row, each.name) for each in fields(SetAside)})
+                for row in session.scalars(query)
+            ]
+
+    def take_back(self, path: str) -> None:
+        """Forget the note on a path."""
+        with self._file.session(writes=True) as session:
+            session.execute(delete(SetAsideRow).where(SetAsideRow.path == path))
 
     def clear(self) -> None:
         """Forget every job, so that no byte of them remains; a task that still runs finds itself left."""

@@ -31,6 +31,18 @@ class FailedRow(Base):
     reason: Mapped[str]
 
 
+class SetAsideRow(Base):
+    """A file that is passed over; the columns are the fields of `nouns.SetAside`."""
+
+    __tablename__ = "set_aside"
+
+    path: Mapped[str] = mapped_column(primary_key=True)
+    size_bytes: Mapped[int]
+    modified_ns: Mapped[int]
+    limits: Mapped[str]
+    reason: Mapped[str]
+
+
 class JobRow(Base):
     """One piece of long work."""
 

@@ -32,7 +32,7 @@ from deepseek_mm.library.duplicates import APART
 from deepseek_mm.library.leftovers import sweep_drafts_of
 from deepseek_mm.library.trash import Trash
 from deepseek_mm.library.watch import WATCH
-from deepseek_mm.parse.archive import DAMAGE
+from deepseek_mm.parse.workers.directory import DAMAGE
 from deepseek_mm.small_files import MOST_BYTES, parse_json
 from index.exchange import copy_database, exchange_database
 from index.store import RegionStore

@@ -17,10 +17,9 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from deepseek_mm.config import ParseConfig
-from deepseek_mm.errors import BadFile, NothingThere
+from deepseek_mm.errors import BadFile, Cancelled, NothingThere
+from deepseek_mm.ingest.quarantine import Quarantine
 from deepseek_mm.jobs import Task
-from deepseek_mm.parse.document import read_page
 from deepseek_mm.small_files import read_lines
 from deepseek_mm.whole import write_whole
 from index import Filter, Source
@@ -58,7 +57,7 @@ class Duplicates:
     """Looks for near duplicates in one store."""
 
     store: RegionStore
-    parse: ParseConfig
+    quarantine: Quarantine
 
     def look(self, task: Task) -> str:
         """The handler of the job. Its result: pairs. A photo that cannot be read is a failed item."""
@@ -107,9 +106,11 @@ class Duplicates:
 
     def _hash(self, source: Source, task: Task) -> int | None:
         try:
-            return hash_of(read_page(source.path, 0, self.parse))
+            return hash_of(self.quarantine.read_page(source.path, 0, stopping=lambda: task.stopping))
         except (BadFile, NothingThere) as error:
             task.fail(source.path, str(error))
+            return None
+        except Cancelled:
             return None
 
 

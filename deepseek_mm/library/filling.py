@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from PIL.Image import Image
 
 from deepseek_mm.config import ParseConfig
-from deepseek_mm.errors import BadFile, NothingThere
+from deepseek_mm.errors import BadFile, Cancelled, NothingThere
 from deepseek_mm.ingest import Hooks, Intake, Report
 from deepseek_mm.ingest.pages import code_mark, embed_code
+from deepseek_mm.ingest.quarantine import Quarantine
 from deepseek_mm.jobs import Jobs, State, Task
-from deepseek_mm.parse.document import read_page
 from deepseek_mm.parse.files import is_gone
+from deepseek_mm.parse.workers.reading import Stopping, never
 from deepseek_mm.see.eyes import Describes, Eyes
 from deepseek_mm.see.ocr import TextReader, Written
 from index import Box, Filter, Region, Source
@@ -47,6 +48,11 @@ class Filling:
     roots: Sequence[str] = ()  # folders that links may lead into, with `parse.follow_links`
 
     @property
+    def quarantine(self) -> Quarantine:
+        """What no pass tries again."""
+        return Quarantine(jobs=self.jobs, config=self.config)
+
+    @property
     def describer(self) -> Describes | None:
         """What says what photos show."""
         return self.eyes.describer if self.describe else None
@@ -60,10 +66,12 @@ class Filling:
             eyes=self.eyes,
             store=self.store,
             config=self.config,
+            quarantine=self.quarantine,
             collection=str(payload.get("collection", "")),
             roots=self.roots,
         )
-        report = intake.take(paths, hooks=hooks, anew=bool(payload.get("anew"))) if paths else Report()
+        again = {"anew": bool(payload.get("anew")), "retry": "only" in payload}
+        report = intake.take(paths, hooks=hooks, **again) if paths else Report()
         gone = [*report.vanished, *missing(payload["paths"], self.store)]
         said = report.sentence()
         task.result = report.counts() | {
@@ -94,9 +102,11 @@ class Filling:
             if self._to_stop(task):
                 break
             try:
-                found += self._read(source)
+                found += self._read(source, lambda: task.stopping)
             except (BadFile, NothingThere) as error:
                 task.fail(source.path, str(error))
+            except Cancelled:
+                break
             read += 1
             task.report(described + read, to_read + to_say, source.path)
         told = [f"{read} files looked at, {found} texts found"] if reads else []
@@ -143,9 +153,11 @@ class Filling:
         images = {}
         for source in sources:
             try:
-                images[source] = read_page(source.path, 0, self.config)
+                images[source] = self.quarantine.read_page(source.path, 0, stopping=lambda: task.stopping)
             except (BadFile, NothingThere) as error:
                 task.fail(source.path, str(error))
+            except Cancelled:
+                return 0
         told = [said.text for said in self.describer.describe_many(images.values())]
         vectors_ND = self.eyes.space.embed_texts(told)
         for source, text, vector_D in zip(images, told, vectors_ND, strict=True):
@@ -155,7 +167,7 @@ class Filling:
     def read_now(self, source: Source) -> None:
         """Read one file of any collection, unless it was read before. BadFile or NothingThere says why not."""
         if self.store.unmarked(MARK, where=Filter(collection=None, source_ids=(source.id,)), limit=1):
-            self._read(source)
+            self._read(source, never)
 
     def _unread(self) -> Iterator[Source]:
         for where in PICTURES:
@@ -168,9 +180,9 @@ class Filling:
             yield from some
             last = some[-1].id
 
-    def _read(self, source: Source) -> int:
+    def _read(self, source: Source, stopping: Stopping) -> int:
         """Read one file's pictures, add what is written there, and return how many texts that is."""
-        regions = [region for page in self._pages(source) for region in self._texts(source, page)]
+        regions = [region for page in self._pages(source) for region in self._texts(source, page, stopping)]
         vectors_ND = self.eyes.space.embed_texts([region.text for region in regions])
         self.store.extend(source.id, regions, vectors_ND, mark=MARK)
         return len(regions)
@@ -183,8 +195,8 @@ class Filling:
         written = {region.page for region in regions if region.kind == "text"}
         return [region.page for region in regions if region.kind == "page" and region.page not in written]
 
-    def _texts(self, source: Source, page: int) -> list[Region]:
-        image = read_page(source.path, page, self.config)
+    def _texts(self, source: Source, page: int, stopping: Stopping) -> list[Region]:
+        image = self.quarantine.read_page(source.path, page, stopping=stopping)
         size = (source.width_px, source.height_px) if page == 0 else image.size
         return [
             Region(source=source, kind="text", box_px=on_original(each, image, size), text=each.text, page=page)

@@ -6,7 +6,7 @@ A check (`check`) compares every byte with the disk and is long work; this looks
 
 import os
 import sqlite3
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +55,7 @@ class Health:
     problems: tuple[Problem, ...]  # what does not fit together, the first of them
     num_problems: int
     gone: int  # files that are known and not there any more
-    failed: tuple[Failed, ...]  # files that could not be read and are not known, the latest
+    failed: tuple[Failed, ...]  # files that are set aside, or could not be read and are not known, the latest
     num_failed: int
     sizes: tuple[Kept, ...]  # the largest first
     in_trash: int  # takings that can still be put back: what they hold is not gone yet
@@ -68,11 +68,12 @@ class Health:
         return self.store.recall >= 0.99 and not self.num_problems and clean
 
 
-def examine(data: Path, store: RegionStore, jobs: Jobs, in_trash: int) -> Health:
-    """Look at everything."""
+def examine(data: Path, store: RegionStore, jobs: Jobs, *, in_trash: int, aside: Mapping[str, str]) -> Health:
+    """Look at everything; `aside` says why which files are passed over."""
     problems = store.problems()
     known = store.stamps()
-    failed = list(failures(jobs, known))
+    failed = [Failed(item=path, reason=reason) for path, reason in aside.items()]
+    failed += [each for each in failures(jobs, known) if each.item not in aside]
     return Health(
         store=store.health(),
         problems=tuple(problems[:MOST_LISTED]),

@@ -61,6 +61,7 @@ class Library:
             describe=config.library.describe,
             roots=[root.strip() for root in config.serve.roots.split(os.pathsep) if os.path.isabs(root.strip())],
         )
+        self.quarantine = filling.quarantine
         check = Check(store=store, jobs=jobs, config=config)
         self.learning, self._ages = Learning(config, eyes=eyes, jobs=jobs, history=history), Ages()
         self._trash = Trash(config.data, store, ages=self._ages)
@@ -72,7 +73,7 @@ class Library:
         self._workers = (
             Worker(jobs, towers),
             Worker(jobs, {VERIFY: check.verify, REPAIR: check.repair, BACKUP: bundle.backup, RESTORE: bundle.restore}),
-            Worker(jobs, {DUPLICATES: Duplicates(store=store, parse=config.parse).look}),
+            Worker(jobs, {DUPLICATES: Duplicates(store=store, quarantine=self.quarantine).look}),
             Worker(jobs, {LEARN: self.learning.run}),
             Worker(jobs, {WATCH: watch.run}, threads=config.library.most_watched),
         )
@@ -223,7 +224,8 @@ class Library:
 
     def health(self) -> Health:
         """Recall, what belongs to nothing, what failed, how large everything is, and what is left of deleted things."""
-        return examine(self.config.data, self.store, self.jobs, in_trash=len(self._trash.files()))
+        in_trash = len(self._trash.files())
+        return examine(self.config.data, self.store, self.jobs, in_trash=in_trash, aside=self.quarantine.reasons())
 
     def find_traces(self, text: str) -> list[Found]:
         """Where a text of something deleted still stands in the library's files; [] proves that it is gone. BadFile."""

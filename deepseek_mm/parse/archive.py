@@ -13,7 +13,6 @@ import posixpath
 import re
 import struct
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,6 +22,8 @@ from typing import IO
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.parse.links import MARK, open_plain
+from deepseek_mm.parse.workers.directory import DAMAGE, entry_of
+from deepseek_mm.parse.workers.reading import read_rows
 
 ENCRYPTED = 1  # bit of a member's flags
 UTF8_NAME = 0x800
@@ -31,7 +32,6 @@ NESTED = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst")
 MOST_GROWTH = 200  # times; real files shrink to a hundredth at most
 SMALL_BYTES = 1_000_000  # a member below this may shrink as it likes: an empty page of a picture does
 LOCAL_HEADER = struct.Struct("<26xHH")  # lengths of the name and of the extra field, which the packed bytes follow
-DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, NotImplementedError, RuntimeError)
 LATEST_NS = 2**63 - 1
 DRIVE = re.compile(r"[A-Za-z]:")
 
@@ -178,8 +178,8 @@ def directory(archive: str) -> dict[str, zipfile.ZipInfo]:
 @lru_cache(maxsize=2)  # thousands of members are read in a row; size and time make a changed file another one
 def read_directory(archive: str, size_bytes: int, modified_ns: int) -> dict[str, zipfile.ZipInfo]:
     """The directory of the archive as it was at that time."""
-    with open_plain(archive) as packed, zipfile.ZipFile(packed) as file:
-        infos = [info for info in file.infolist() if info.file_size or not info.filename.endswith("/")]
+    with open_plain(archive) as file:
+        infos = map(entry_of, read_rows(archive, file.fileno(), ParseConfig()))
     files: dict[str, zipfile.ZipInfo] = {}
     last: dict[str, int] = {}
     for info in infos:

@@ -13,9 +13,7 @@ from deepseek_mm.parse.workers.reading import Stopping, never, read_contents, re
 from index import Source
 
 
-def parse_file(
-    file: File, config: ParseConfig, *, collection: str = "library", stopping: Stopping = never
-) -> Document:
+def parse_file(file: File, config: ParseConfig, *, collection: str = "library", stopping: Stopping = never) -> Document:
     """What the file is, and its pieces: a picture is one, a document has some for every page or passage.
 
     BadFile (BadPicture for a picture) says why it cannot be read, LimitReached that trying again will not help. A page

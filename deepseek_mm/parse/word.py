@@ -13,9 +13,10 @@ from lxml.etree import LxmlError
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile
-from deepseek_mm.parse.archive import DAMAGE, MOST_GROWTH, SMALL_BYTES
+from deepseek_mm.parse.archive import MOST_GROWTH, SMALL_BYTES
 from deepseek_mm.parse.nouns import Contents, File
 from deepseek_mm.parse.text import passages, shortened
+from deepseek_mm.parse.workers.directory import DAMAGE
 
 TROUBLE = (*DAMAGE, OpcError, LxmlError, LookupError, AttributeError)
 DEEPEST = 6  # headings

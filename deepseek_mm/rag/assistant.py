@@ -20,8 +20,8 @@ from deepseek_mm.library import Library
 from deepseek_mm.lm.generator import Generator, Witness
 from deepseek_mm.logic.english import program_of
 from deepseek_mm.logic.watch import Rule
-from deepseek_mm.parse.document import read_page
 from deepseek_mm.parse.files import open_file
+from deepseek_mm.parse.workers.reading import close_workers
 from deepseek_mm.rag.apart import apart, together
 from deepseek_mm.rag.askable import askable, asked, boxed, failed
 from deepseek_mm.rag.at_hand import AtHand, last_shown
@@ -126,7 +126,7 @@ class Assistant:
 
     def picture(self, source: Source, page: int = 0) -> Image:
         """The upright picture, or that of a page of a PDF, reduced if it is large. NothingThere or BadFile if none."""
-        return read_page(source.path, page, self.config.parse)
+        return self.library.quarantine.read_page(source.path, page)
 
     def original(self, source: Source) -> bytes:
         """The file as it is now. NothingThere or BadFile if it cannot be read any more."""
@@ -165,6 +165,7 @@ class Assistant:
     def close(self) -> None:
         """Stop the library's work, which the next start goes on with, and let go of its files."""
         self.library.close()
+        close_workers()
         self.store.close()
         self.history.close()
 

@@ -66,7 +66,12 @@ def outline_of(data: bytes, grammar: Grammar) -> Outline:
     matches = [found for _, found in tree_sitter.QueryCursor(grammar.query).matches(root)]
     notes = notes_of([node for found in matches for node in found.get("note", ())], data)
     definitions = sorted(
-        (definition_of(found, kind, grammar.language, notes, data) for found in matches for kind in KINDS if kind in found),
+        (
+            definition_of(found, kind, grammar.language, notes, data)
+            for found in matches
+            for kind in KINDS
+            if kind in found
+        ),
         key=lambda each: (each.span[0], -each.span[1]),
     )
     called = sorted((node for found in matches for node in found.get("call", ())), key=lambda node: node.start_byte)

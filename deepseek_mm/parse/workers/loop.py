@@ -17,13 +17,13 @@ from typing import IO, Any
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, BadPicture
 from deepseek_mm.parse.formats import BY_NAME
-from deepseek_mm.parse.nouns import Contents, File, Piece
+from deepseek_mm.parse.nouns import File, Piece
 from deepseek_mm.parse.pdf import read_pdf_page
 from deepseek_mm.parse.readers import read_contents
 from deepseek_mm.parse.text import decode_text
 from deepseek_mm.parse.workers.confinement import confine, die_with
 from deepseek_mm.parse.workers.directory import read_directory
-from deepseek_mm.parse.workers.wire import DESK_BYTES, head_row, piece_row, receive, send
+from deepseek_mm.parse.workers.wire import DESK_BYTES, Nonsense, head_row, piece_row, receive, send
 
 BATCH_CHARS = 1_000_000  # of words that travel at a time
 MOST_DESCRIPTORS = 4
@@ -65,7 +65,11 @@ class Worker:
             for descriptor in self._files:
                 os.close(descriptor)
             self._files.clear()
-        send(self._line, message | {"peak": peak_mb(self._status)})
+        peak = {"peak": peak_mb(self._status)}
+        try:
+            send(self._line, message | peak)
+        except Nonsense:  # nothing was sent of it
+            send(self._line, {"trouble": "output"} | peak)
         return True
 
     def _read(self, size: int) -> bytes:
@@ -96,11 +100,11 @@ class Worker:
         if request["do"] == "more":
             return self._batch()
         if request["do"] == "directory":
-            return {"entries": read_directory(self._files[0])}
+            return {"entries": read_directory(self._files[0], request["path"])}
         config = ParseConfig(**request["config"])
         file = self._file(request)
         if request["do"] == "letters":
-            return {"words": decode_text(file.data, name=file.path)}
+            return {"words": decode_text(file.data, name=file.path)[: config.max_chars]}
         if request["do"] == "page":
             return {"pieces": [piece_row(Piece(kind="page", image=read_pdf_page(file, request["page"])), self._desk)]}
         contents = read_contents(file, config)
@@ -133,7 +137,7 @@ class Worker:
 
 
 def open_status() -> IO[bytes] | None:
-    """What the system says of this process; it is opened early, since later no file may be. None where it says nothing."""
+    """What the system says of this process, opened while files may be; None where it says nothing."""
     return STATUS.open("rb", buffering=0) if STATUS.exists() else None
 
 

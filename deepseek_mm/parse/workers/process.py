@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_mm.errors import Cancelled
-from deepseek_mm.parse.workers.wire import DESK_BYTES, Nonsense, Reply, receive, reply_of, send
+from deepseek_mm.parse.workers.wire import DESK_BYTES, Reply, receive, reply_of, send
 
 START_S = 60.0  # a machine under load takes its time
 LOOK_S = 0.05  # between two looks whether to stop

@@ -41,9 +41,7 @@ def read_contents(file: File, config: ParseConfig, *, stopping: Stopping = never
     pieces = reading.pieces(reply)
     next(pieces)  # from here on closing it, or forgetting it, gives the worker back
     head = reply.head
-    return Contents(
-        pieces=pieces, width_px=head.width_px, height_px=head.height_px, camera=head.camera, note=head.note
-    )
+    return Contents(pieces=pieces, width_px=head.width_px, height_px=head.height_px, camera=head.camera, note=head.note)
 
 
 def read_one_page(file: File, page: int, config: ParseConfig, *, stopping: Stopping = never) -> Image:
@@ -70,7 +68,7 @@ def read_rows(path: str, descriptor: int, config: ParseConfig) -> Sequence[tuple
     """The directory of an archive that is open, as `directory` writes it. BadFile or LimitReached."""
     reading = Reading(path, config, never)
     try:
-        return reading.ask({"do": "directory"}, files=[descriptor]).entries
+        return reading.ask({"do": "directory", "path": path}, files=[descriptor]).entries
     finally:
         reading.close()
 
@@ -138,13 +136,9 @@ class Reading:
 
     def _check(self, reply: Reply) -> None:
         """BadFile for a reply that is one."""
-        most = self._config.worker_output_mb
-        if self._said_bytes > most * 1_000_000:
+        if self._said_bytes > self._config.worker_output_mb * 1_000_000:
             self._worker.end()
-            raise LimitReached(
-                f"{self._path} gives more than the {most:,} MB of words that parse.worker_output_mb allows. "
-                f"{AGAIN}, or until parse.worker_output_mb is raised"
-            )
+            raise LimitReached(self._too_long())
         match reply.trouble:
             case None:
                 return
@@ -154,6 +148,8 @@ class Reading:
                 raise BadFile(reply.words)
             case "memory":
                 raise LimitReached(self._too_large())
+            case "output":
+                raise LimitReached(self._too_long())
             case "depth":
                 raise LimitReached(f"{self._path} is nested too deeply to be read. {AGAIN}")
             case "surprise":
@@ -166,6 +162,12 @@ class Reading:
         return (
             f"{self._path} was given up: {what} longer than the {most:g} seconds that parse.{name} allows. "
             f"{AGAIN}, or until parse.{name} is raised"
+        )
+
+    def _too_long(self) -> str:
+        return (
+            f"{self._path} gives more than the {self._config.worker_output_mb:,} MB of words that "
+            f"parse.worker_output_mb allows. {AGAIN}, or until parse.worker_output_mb is raised"
         )
 
     def _too_large(self) -> str:

@@ -25,8 +25,8 @@ CHANNELS = 4  # Pillow holds RGB with a byte to spare: so nothing is moved about
 DESK_BYTES = LONG_SIDE_PX * LONG_SIDE_PX * CHANNELS  # the largest picture that is handed over
 KINDS: dict[str, PieceKind] = {"whole": "whole", "page": "page", "text": "text", "code": "code"}
 MOST_NUMBER = 2**53
-Trouble = Literal["file", "picture", "memory", "depth", "surprise"]
-TROUBLES: tuple[Trouble, ...] = ("file", "picture", "memory", "depth", "surprise")
+Trouble = Literal["file", "picture", "memory", "depth", "output", "surprise"]
+TROUBLES: tuple[Trouble, ...] = ("file", "picture", "memory", "depth", "output", "surprise")
 
 
 class Nonsense(Exception):
@@ -58,8 +58,10 @@ class Reply:
 
 
 def send(channel: socket.socket, message: dict[str, Any], *, files: Iterable[int] = ()) -> None:
-    """A message, and open files along with it."""
+    """A message, and open files along with it. Nonsense if it is longer than any may be; then nothing was sent."""
     data = json.dumps(message, separators=(",", ":")).encode()
+    if len(data) > MOST_BYTES:
+        raise Nonsense(f"a message of {len(data):,} bytes")
     head = len(data).to_bytes(LENGTH_BYTES, "big")
     descriptors = list(files)
     if descriptors:

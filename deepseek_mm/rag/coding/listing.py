@@ -9,7 +9,7 @@ from typing import Literal
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.parse.files import open_file
-from deepseek_mm.parse.text import decode_text
+from deepseek_mm.parse.workers.reading import read_letters
 from index import Region, Source
 from index.store import RegionStore
 
@@ -48,7 +48,7 @@ def opened(source: Source, config: ParseConfig) -> tuple[str, list[str]] | None:
     """Its digest and its lines; None where it is gone or cannot be read any more."""
     try:
         file = open_file(source.path, config)
-        return file.digest, decode_text(file.data, name=file.path).split("\n")
+        return file.digest, read_letters(file, config).split("\n")
     except (DeepSeekMMError, OSError):
         return None
 

@@ -20,7 +20,7 @@ from deepseek_mm.errors import BadFile, DeepSeekMMError, NothingThere
 from deepseek_mm.lm.fill import Draws, Gap, fill
 from deepseek_mm.lm.generator import Generator, Writes
 from deepseek_mm.parse.files import open_file
-from deepseek_mm.parse.text import decode_text
+from deepseek_mm.parse.workers.reading import read_letters
 from deepseek_mm.rag.coding.probes import Seen, draft_file, file_of, packed, printed, probe, prove, seen_of
 from deepseek_mm.rag.coding.trials import Target, Trial, target_of, trials
 from deepseek_mm.rag.coding.wish import CODE
@@ -177,7 +177,7 @@ def with_reason(draft: Written, ran: Ran | None, trouble: str) -> Written:
 
 def text_of(path: str) -> str:
     """A file as it is now. BadFile or NothingThere."""
-    return decode_text(open_file(path, ParseConfig()).data, name=path)
+    return read_letters(open_file(path, ParseConfig()), ParseConfig())
 
 
 def package_of(path: str, source: str, store: RegionStore) -> Package:
