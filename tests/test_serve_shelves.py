@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import pytest
 from PIL import Image
+from serve_help import As
 from service import STRANGER, house_in
+from starlette.testclient import TestClient
 
 from deepseek_mm.accounts.permissions import LOCAL
 from deepseek_mm.library.arriving import FOLDER
@@ -181,6 +183,21 @@ def test_a_stranger_writes_and_reads_backups_in_the_librarys_folder_only(still):
     assert stranger.post("/library/backup", json={"file": "/tmp/mine"}).status_code == 403
     assert stranger.post("/library/restore", json={"file": "/tmp/mine"}).status_code == 403
     assert stranger.post("/library/restore", json={"file": ".."}).status_code == 404
+
+
+def test_a_stranger_with_a_shared_folder_overwrites_nothing_in_it_and_restores_nothing_from_it(house):
+    shared = house.folder / "shared"
+    shared.mkdir()
+    (shared / "diary").write_bytes(b"dear diary")
+    config = house.assistant.config
+    house.assistant.config = replace(config, serve=replace(config.serve, roots=str(shared)))
+    stranger = TestClient(As(house._app(), STRANGER))
+    over = stranger.post("/library/backup", json={"file": f"{shared}/diary"})
+    beside = stranger.post("/library/backup", json={"file": f"{shared}/new.deepseek-mm"})
+    restored = stranger.post("/library/restore", json={"file": f"{shared}/diary"})
+    assert (over.status_code, beside.status_code, restored.status_code) == (409, 202, 403)
+    assert house.work(beside.json())["state"] == "done"
+    assert (shared / "diary").read_bytes() == b"dear diary"
 
 
 def test_everything_is_deleted_only_when_the_words_were_said(house, me):
