@@ -5,18 +5,20 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from deepseek_mm.accounts.permissions import LOCAL
 from deepseek_mm.cli.desk import NOTHING, OK, Desk
 
 if TYPE_CHECKING:
-    from deepseek_mm.library import Health, Library
+    from deepseek_mm.cli.library import Shelves
+    from deepseek_mm.library import Health
 
 REPAIR = "python -m deepseek_mm library repair"
 
 
-def health(library: "Library", args: Namespace, desk: Desk) -> int:
+def health(shelves: "Shelves", args: Namespace, desk: Desk) -> int:
     """Exit code 1 when something needs doing, or when a text that should be gone is not."""
-    told = library.health()
-    found = library.find_traces(args.gone) if args.gone else []
+    told = shelves.service.measure_health(LOCAL)
+    found = shelves.service.find_traces(LOCAL, args.gone) if args.gone else []
     well = told.is_well and not found
     if args.json:
         desk.give(asdict(told) | {"well": well, "found": [asdict(each) for each in found]})

@@ -6,22 +6,34 @@ unless a page that is open on the same library is faster.
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepseek_mm.accounts.permissions import LOCAL
 from deepseek_mm.cli.desk import NOTHING, OK, Command, Desk
 from deepseek_mm.cli.flags import add_settings, config_of
 from deepseek_mm.cli.health import health
 from deepseek_mm.cli.words import Word, chosen, listed, number_in
 from deepseek_mm.cli.work import finish, tell_failures, working
-from deepseek_mm.errors import BadQuestion
+from deepseek_mm.errors import BadQuestion, Conflict
 from deepseek_mm.shapes import job_shape
 
 if TYPE_CHECKING:
     from deepseek_mm.jobs import Job
     from deepseek_mm.library import Library
+    from deepseek_mm.services.library_service import LibraryService
 
 KEEPS = ("largest", "oldest", "newest")
 SHOWN = 20  # jobs in a list
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shelves:
+    """What the words work with: the service acts, and the library does the jobs here."""
+
+    library: "Library"
+    service: "LibraryService"
 
 
 def finished(library: "Library", job: "Job", args: Namespace, desk: Desk) -> int:
@@ -36,36 +48,37 @@ def finished(library: "Library", job: "Job", args: Namespace, desk: Desk) -> int
     return NOTHING if failed or job.state != "done" else OK
 
 
-def forget(library: "Library", args: Namespace, desk: Desk) -> int:
+def forget(shelves: "Shelves", args: Namespace, desk: Desk) -> int:
     """Take files out; the files themselves stay."""
-    count = library.forget(args.what)
+    count = shelves.service.forget(LOCAL, args.what)
     desk.say(f"{count} paths were taken out of the library; the files themselves were not touched")
     return OK if count else NOTHING
 
 
-def unwatch(library: "Library", args: Namespace, desk: Desk) -> int:
+def unwatch(shelves: "Shelves", args: Namespace, desk: Desk) -> int:
     """Stop watching a folder."""
-    was_watched = library.unwatch(args.what[0])
+    was_watched = shelves.service.unwatch(LOCAL, args.what[0])
     desk.say(f"{args.what[0]} is no longer watched" if was_watched else f"{args.what[0]} was not watched")
     return OK if was_watched else NOTHING
 
 
-def watched(library: "Library", args: Namespace, desk: Desk) -> int:
+def watched(shelves: "Shelves", args: Namespace, desk: Desk) -> int:
     """One folder a line."""
-    for folder in library.watched():
+    for folder in shelves.service.list_watched(LOCAL):
         desk.say(folder)
     return OK
 
 
-def watch(library: "Library", args: Namespace, desk: Desk) -> int:
+def watch(shelves: "Shelves", args: Namespace, desk: Desk) -> int:
     """Note the folder; whoever has the library open from now on watches it."""
-    desk.say(f"{library.watch(args.what[0]).payload['folder']} is watched whenever the page or `index --watch` runs")
+    folder = shelves.service.watch(LOCAL, args.what[0]).payload["folder"]
+    desk.say(f"{folder} is watched whenever the page or `index --watch` runs")
     return OK
 
 
-def jobs(library: "Library", args: Namespace, desk: Desk) -> int:
+def jobs(shelves: "Shelves", args: Namespace, desk: Desk) -> int:
     """The latest jobs, newest first."""
-    found = library.jobs.find(limit=SHOWN)
+    found = shelves.service.list_jobs(LOCAL, limit=SHOWN)
     if args.json:
         desk.give({"jobs": [job_shape(job) for job in found]})
         return OK
@@ -81,51 +94,54 @@ def number(args: Namespace) -> int:
     return number_in(args.what[0], of="a job", see="library jobs")
 
 
-def cancel(library: "Library", args: Namespace, desk: Desk) -> int:
+def cancel(shelves: "Shelves", args: Namespace, desk: Desk) -> int:
     """End a job for good, wherever it runs."""
-    library.jobs.cancel(number(args))
+    shelves.service.cancel_job(LOCAL, number(args))
     desk.say(f"job {number(args)} is cancelled")
     return OK
 
 
-def retry(library: "Library", args: Namespace, desk: Desk) -> int:
+def retry(shelves: "Shelves", args: Namespace, desk: Desk) -> int:
     """Do the failed items of a job again, and only those."""
-    job = library.jobs.retry(number(args))
-    if job is None:
+    try:
+        job = shelves.service.retry_job(LOCAL, number(args))
+    except Conflict:
         desk.say(f"nothing failed in job {number(args)}")
         return OK
-    return finished(library, job, args, desk)
+    return finished(shelves.library, job, args, desk)
 
 
-def delete_everything(library: "Library", args: Namespace, desk: Desk) -> int:
+def delete_everything(shelves: "Shelves", args: Namespace, desk: Desk) -> int:
     """Only with --yes."""
     if not args.yes:
         raise BadQuestion(
-            f"this forgets every file, conversation and upload of {library.config.data}, and cannot be undone (the "
-            "photos themselves stay). Say so with: python -m deepseek_mm library delete-everything --yes"
+            f"this forgets every file, upload and task of {shelves.library.config.data}, and the conversations of "
+            "all who use it, and cannot be undone (the photos themselves stay). Say so with: "
+            "python -m deepseek_mm library delete-everything --yes"
         )
-    library.delete_everything()
-    library.stop()
-    desk.say(f"{library.config.data} is empty; photos and documents were not touched")
+    shelves.service.delete_everything(LOCAL)
+    shelves.library.stop()
+    desk.say(f"{shelves.library.config.data} is empty; photos and documents were not touched")
     return OK
 
 
-def verify(library: "Library", args: Namespace, desk: Desk) -> int:
+def verify(shelves: "Shelves", args: Namespace, desk: Desk) -> int:
     """Compare index, cache and disk."""
-    return finished(library, library.verify(), args, desk)
+    return finished(shelves.library, shelves.service.verify(LOCAL), args, desk)
 
 
-def repair(library: "Library", args: Namespace, desk: Desk) -> int:
+def repair(shelves: "Shelves", args: Namespace, desk: Desk) -> int:
     """Mend what a check finds."""
-    return finished(library, library.repair(forget=args.forget), args, desk)
+    return finished(shelves.library, shelves.service.repair(LOCAL, forget=args.forget), args, desk)
 
 
-def duplicates(library: "Library", args: Namespace, desk: Desk) -> int:
+def duplicates(shelves: "Shelves", args: Namespace, desk: Desk) -> int:
     """Look, and list the groups, what is to be kept first; with --take-out the others go, and can be put back."""
+    library, service = shelves.library, shelves.service
     with working(library):
-        job = finish(library, library.duplicates(), desk)
+        job = finish(library, service.find_duplicates(LOCAL), desk)
     failed = tell_failures(library, job, desk)
-    groups = library.twins(args.keep)
+    groups = service.list_duplicates(LOCAL, args.keep)
     spare = [path for group in groups for path in paths_of(library, [source.id for source in group.sources[1:]])]
     if args.json:
         desk.give({"groups": [[source.path for source in group.sources] for group in groups], "failed": failed})
@@ -135,7 +151,7 @@ def duplicates(library: "Library", args: Namespace, desk: Desk) -> int:
         )
     desk.note(job.message)
     if args.take_out and spare:
-        taken = library.take_out(spare)
+        taken = service.take_out(LOCAL, spare)
         desk.note(f"{taken.num_sources} photos were taken out of the library; their files were not touched")
     return NOTHING if failed or job.state != "done" else OK
 
@@ -145,14 +161,14 @@ def paths_of(library: "Library", source_ids: Sequence[int]) -> list[str]:
     return [path for places in library.store.places_of(source_ids).values() for path in places]
 
 
-def backup(library: "Library", args: Namespace, desk: Desk) -> int:
+def backup(shelves: "Shelves", args: Namespace, desk: Desk) -> int:
     """Everything into one file."""
-    return finished(library, library.backup(args.what[0]), args, desk)
+    return finished(shelves.library, shelves.service.backup(LOCAL, args.what[0]), args, desk)
 
 
-def restore(library: "Library", args: Namespace, desk: Desk) -> int:
+def restore(shelves: "Shelves", args: Namespace, desk: Desk) -> int:
     """Everything out of one file."""
-    return finished(library, library.restore(args.what[0]), args, desk)
+    return finished(shelves.library, shelves.service.restore(LOCAL, Path(args.what[0])), args, desk)
 
 
 WORDS = {
@@ -175,9 +191,13 @@ WORDS = {
 
 def run(args: Namespace, desk: Desk) -> int:
     """BadQuestion when a word lacks what it needs, or has too much."""
+    from deepseek_mm.services import build_services
+    from deepseek_mm.settings_file import SettingsFile
+
     word = chosen("library", args.word, WORDS, args.what)
     with desk.assistant(config_of(args, desk), speaks=False) as assistant:
-        return word.run(assistant.library, args, desk)
+        service = build_services(assistant, SettingsFile.of(assistant.config)).library
+        return word.run(Shelves(library=assistant.library, service=service), args, desk)
 
 
 def add(parser: ArgumentParser) -> None:

@@ -84,7 +84,7 @@ class Cared:
 
     def backup(self, caller: Annotated[Caller, needs("library")], asked: BackupIn | None = None) -> JobOut:
         """Index, history, uploads and settings into one file, while everything goes on."""
-        return JobOut.of(self.services.library.backup(caller, asked.file if asked else ""))
+        return JobOut.of(self.services.library.backup(caller, asked.file.strip() if asked else ""))
 
     def backups(self, caller: Annotated[Caller, needs("library")]) -> list[BackupOut]:
         """Those in the library's folder, the newest first."""

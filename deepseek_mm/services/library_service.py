@@ -145,10 +145,9 @@ class LibraryService:
 
         Forbidden if the file is not the caller's to name, Conflict if something else than a backup lies there.
         """
-        named = file.strip()
-        if not named:
+        if not file.strip():
             return self._library.backup(new_backup(self.assistant.config.data))
-        return self._library.backup(check_path(named, caller, self.assistant.config.serve, new=True))
+        return self._library.backup(check_path(file, caller, self.assistant.config.serve, new=True))
 
     @requires("library")
     def list_backups(self, caller: Caller) -> list[Path]:
@@ -156,19 +155,20 @@ class LibraryService:
         return backups_in(self.assistant.config.data)
 
     @requires("settings")
-    def restore(self, caller: Caller, file: str) -> Job:
+    def restore(self, caller: Caller, file: str | Path) -> Job:
         """Everything as it was when the backup was made, the conversations of all callers too.
 
-        From elsewhere only a backup in the library's own folder, by its name: another file could hold settings, paths
-        and folders to watch that no caller from elsewhere may name. NothingThere if there is none of that name.
+        A text without a slash names a backup in the library's own folder, and from elsewhere only these are restored:
+        another file could hold settings, paths, and folders to watch that no caller from elsewhere may name.
+        NothingThere if there is none of that name.
         """
         own = backups_in(self.assistant.config.data)
-        found = next((path for path in own if file in (path.name, str(path))), None)
-        if found is None and "/" not in file:
+        found = next((path for path in own if str(file) in (path.name, str(path))), None)
+        if found is None and isinstance(file, str) and "/" not in file:
             raise NothingThere(f"no backup is called {file}. See which there are: GET /library/backups")
         if found is None:
             require_local(caller, "restore a file that is none of the library's own backups")
-            found = Path(os.path.abspath(file))
+            found = Path(file)
         self.hush()
         return self._library.restore(found)
 
