@@ -12,6 +12,7 @@ from pathlib import Path
 
 from deepseek_mm.errors import BadFile, Busy, LibraryError
 from deepseek_mm.jobs import Failed, Jobs
+from deepseek_mm.library.bundle import STORE
 from deepseek_mm.library.filling import INDEX, READ
 from deepseek_mm.library.holding import BACKUPS, PAGE
 from deepseek_mm.parse.files import is_gone
@@ -139,13 +140,19 @@ def search_traces(text: str, data: Path, store: RegionStore) -> list[Found]:
         )
     store.renew_cache()
     needle, data = text.encode(), Path(os.path.realpath(data))
-    databases = [path for pattern in DATABASES for path in sorted(data.glob(pattern))]
+    databases = databases_of(data, store)
     own = {f"{path}{ending}" for path in databases for ending in ENDINGS}
     counts = {path: count_in_database(path, needle) for path in databases}
     counts |= {path: count_in(path, needle) for path, _ in files_of(data) if str(path) not in own}
     found = [Found(path=str(path), count=count) for path, count in counts.items() if count]
     hits = store.count_phrase(text)
     return found + ([Found(path="words", count=hits)] if hits else [])
+
+
+def databases_of(data: Path, store: RegionStore) -> list[Path]:
+    """Every database of the library, that of the open store among them wherever it lies."""
+    found = [path for pattern in DATABASES for path in sorted(data.glob(pattern))]
+    return list(dict.fromkeys([*found, Path(os.path.realpath(store.folder / STORE))]))
 
 
 def count_in_database(path: Path, needle: bytes) -> int:
