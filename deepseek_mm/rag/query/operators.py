@@ -72,7 +72,7 @@ def _period(value: str) -> datetime:
         raise ValueError("is no date. Write a year, a month or a day: 2020, 2020-05 or 2020-05-31") from error
 
 
-TYPES = tuple(row.name for row in FORMATS if row.read is not None)
+TYPES = tuple(row.name for row in FORMATS if row.kind != "archive")
 LANGUAGES = tuple(row.name for row in FORMATS if row.kind == "code")
 ENDINGS = {ending.removeprefix("."): row.name for row in FORMATS for ending in row.endings}
 COLOUR_NAMES = tuple(sorted(set(COLOURS.values())))
