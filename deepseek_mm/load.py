@@ -10,7 +10,7 @@ from tempfile import TemporaryFile
 from types import ModuleType
 from typing import TypeVar
 
-from deepseek_mm.config import BASE_LM, EDGE, SMALL, Config, cache_folder
+from deepseek_mm.config import BASE_LM, EDGE, SMALL, Config, LMConfig, cache_folder
 from deepseek_mm.encoders import open_space
 from deepseek_mm.encoders.default import DefaultSpace, SeeingSpace
 from deepseek_mm.encoders.prepacked import can_prepack, prepack_convs
@@ -18,6 +18,7 @@ from deepseek_mm.encoders.quick import is_narrow, narrow_linears
 from deepseek_mm.encoders.space import Space
 from deepseek_mm.errors import LibraryError, MissingWeights
 from deepseek_mm.history import History
+from deepseek_mm.hub import Revisions
 from deepseek_mm.jobs import Jobs
 from deepseek_mm.library import Library
 from deepseek_mm.lm.find import find_folder
@@ -64,7 +65,8 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     encoder = encoder_here(config, hardware)
     hold_few_shapes(little=encoder.name in (EDGE, SMALL))
     say(f"loading the vector space {encoder.name}")
-    space = open_space(encoder)
+    revisions = Revisions(config.data)
+    space = open_space(replace(encoder, name=revisions.pinned(encoder.name)))
     planned = fit(space, config, cache=cache_folder(), say=say, hardware=hardware)
     if isinstance(space, SeeingSpace):
         space.remember()
@@ -86,7 +88,8 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     history = History(config.data / "history.db")
     give_back()  # what opening the towers took for a moment
     say(f"opening the language model {config.lm.vlm or config.lm.name}")
-    lm, plan = open_planned(config.lm, planned.plan, cache=cache_folder(), progress=say)
+    lm, plan = open_planned(pinned_lm(config.lm, revisions), planned.plan, cache=cache_folder(), progress=say)
+    revisions.record(encoder.name, *hub_models(config.lm))
     retriever = Retriever(space, store, eyes, config)
     jobs = Jobs(config.data / "jobs.db")
     library = Library(
@@ -145,6 +148,17 @@ def glance_of(space: Space, config: Config) -> LateGlance | None:
     if config.lm.name != "none":
         glance.start()
     return glance
+
+
+def hub_models(lm: LMConfig) -> tuple[str, ...]:
+    """Names of models that may come from a hub; a server's model is the server's."""
+    return (lm.vlm,) if lm.vlm else () if lm.url else (lm.name,)
+
+
+def pinned_lm(lm: LMConfig, revisions: Revisions) -> LMConfig:
+    """The same models at the revisions that were recorded."""
+    names = {name: revisions.pinned(name) for name in hub_models(lm)}
+    return replace(lm, name=names.get(lm.name, lm.name), vlm=names.get(lm.vlm, lm.vlm))
 
 
 def own_words(data: Path) -> tuple[str, ...]:

@@ -58,6 +58,7 @@ FLOORS = (
         "deepseek_mm.settings",
         "deepseek_mm.chance",
         "deepseek_mm.batcher",
+        "deepseek_mm.hub",
     ),
     (
         "deepseek_mm.config",

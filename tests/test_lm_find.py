@@ -7,9 +7,10 @@ import pytest
 from tiny_lm import write_gguf
 
 from deepseek_mm.errors import NothingThere
+from deepseek_mm.hub import in_cache
 from deepseek_mm.lm import find
 from deepseek_mm.lm.convert import is_whole
-from deepseek_mm.lm.find import find_folder, fingerprint, first_line, in_cache
+from deepseek_mm.lm.find import find_folder, fingerprint, first_line
 from deepseek_mm.lm.generator import silence
 
 ROOT = Path(__file__).parent.parent

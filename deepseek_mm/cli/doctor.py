@@ -13,7 +13,7 @@ from deepseek_mm.config import Config
 def examine(config: Config) -> list[probes.Finding]:
     """Look at everything, in the order in which things build on each other."""
     machine = (probes.data_folder(config.data), probes.memory(), probes.processor(), probes.chromium())
-    models = (probes.models(), probes.trained(), probes.seeing(config.lm.vlm))
+    models = (probes.models(), probes.trained(), probes.seeing(config.lm.vlm), probes.revisions(config.data))
     return list(chain(probes.python(), probes.packages(), *models, *machine))
 
 

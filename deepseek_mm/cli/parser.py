@@ -15,6 +15,7 @@ from deepseek_mm.cli import (
     learning,
     library,
     mcp,
+    models,
     plan,
     quantize,
     rules,
@@ -28,7 +29,7 @@ COMMANDS = tuple(
     module.COMMAND
     for module in (
         *(ask, search, rules, index, library, history, learning, serve, mcp, keys),
-        *(plan, evaluate, bench, train, quantize, doctor, configure),
+        *(plan, models, evaluate, bench, train, quantize, doctor, configure),
     )
 )
 

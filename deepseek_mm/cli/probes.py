@@ -19,6 +19,8 @@ from typing import Literal
 
 from packaging.requirements import Requirement
 
+from deepseek_mm.errors import LibraryError
+
 State = Literal["ok", "warn", "fail"]
 HOUSE = Path(__file__).parents[2]  # the folder of the clone
 WEIGHTS = HOUSE / "deepseek_mm" / "weights"
@@ -115,7 +117,7 @@ def seeing(name: str) -> Iterator[Finding]:
     """The model of lm.vlm, if there is to be one: a folder here, or already in the hub's cache."""
     if not name:
         return
-    from deepseek_mm.lm.find import in_cache  # here, because help must not wait for the hub's package
+    from deepseek_mm.hub import in_cache  # here, because help must not wait for the hub's package
 
     folder = Path(name).expanduser()
     folder = folder if folder.is_dir() else in_cache(name) or folder
@@ -123,6 +125,19 @@ def seeing(name: str) -> Iterator[Finding]:
     detail = f"{name} ({'weights there' if whole else 'neither a folder with weights nor in the cache of the hub'})"
     advice = f"where there is a network: hf download {name} --local-dir FOLDER, then --vlm FOLDER"
     yield verdict("model that sees", detail, well=whole, advice=advice)
+
+
+def revisions(data: Path) -> Iterator[Finding]:
+    """Which commit of each hub's model this library uses."""
+    from deepseek_mm.hub import Revisions  # as above
+
+    try:
+        known = Revisions(data).all()
+    except LibraryError as error:
+        yield Finding(name="models of a hub", state="fail", detail=str(error), advice="do what it says")
+        return
+    for name, revision in known.items():
+        yield Finding(name=name, state="ok", detail=f"revision {revision}")
 
 
 def data_folder(data: Path) -> Iterator[Finding]:

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
 from safetensors import SafetensorError, safe_open
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
 from deepseek_mm.errors import ConfigError, MissingPackage, NothingThere
+from deepseek_mm.hub import fetch, next_step, without_revision
 from deepseek_mm.small_files import read_json
 
 WANTED = ("*.json", "*.txt", "*.model", "model.safetensors", "model-*.safetensors")  # of a repository on the hub
@@ -27,23 +27,23 @@ SAFE = {"local_files_only": True, "trust_remote_code": False}
 
 def find(name: str) -> Path:
     """The folder of a checkpoint; a name that is no folder is fetched from the hub, or from the hub's cache offline."""
-    folder = Path(name).expanduser()
+    folder, plain = Path(name).expanduser(), without_revision(name)
     if folder.is_dir():
         return folder
     try:
-        return Path(snapshot_download(name, allow_patterns=list(WANTED)))
+        return fetch(name, WANTED)
     except HFValidationError as error:
         raise NothingThere(f"no folder at {name}, and it is no hub name. Name a folder, or OWNER/MODEL") from error
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
         raise NothingThere(
             f"no folder at {name}, and the hub does not give it ({type(error).__name__}). Where there is a network: "
-            f"hf download {name} --local-dir FOLDER, then here: --encoder FOLDER"
+            f"hf download {plain} --local-dir FOLDER, then here: --encoder FOLDER{next_step(name)}"
         ) from error
 
 
 def short_name(name: str) -> str:
     """A name that is safe in a folder name: the folder's last part, or OWNER-MODEL."""
-    last = Path(name).expanduser().resolve().name if Path(name).expanduser().is_dir() else name
+    last = Path(name).expanduser().resolve().name if Path(name).expanduser().is_dir() else without_revision(name)
     return re.sub(r"[^A-Za-z0-9._-]+", "-", last).strip(".-") or "checkpoint"
 
 

@@ -47,11 +47,12 @@ def _open_here(
     config: LMConfig, cache: Path, progress: Progress, prepare: Prepare | None, opens: "Opens | None"
 ) -> Generator:
     """A model on this machine: in our own decoder if it is a Llama, else by transformers."""
+    from deepseek_mm.hub import without_revision
     from deepseek_mm.lm.find import find_folder
     from deepseek_mm.lm.llama import read_json, why_not
 
     folder = find_folder(config.name, cache=cache, progress=progress)
-    name = folder.name if Path(config.name).is_dir() else config.name
+    name = folder.name if Path(config.name).is_dir() else without_revision(config.name)
     if why_not(read_json(folder / "config.json")):
         from deepseek_mm.lm.checkpoint import open_local
 

@@ -4,21 +4,15 @@ No model is opened here, and neither torch nor transformers is imported.
 """
 
 import hashlib
-import re
 from pathlib import Path
-
-from huggingface_hub import snapshot_download, try_to_load_from_cache
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 from deepseek_mm.config import BASE_LM, EDGE_LM, OUR_LM, PACKAGED_LMS
 from deepseek_mm.errors import BadCheckpoint, NothingThere
+from deepseek_mm.hub import UNREACHABLE, fetch, next_step, without_revision
 from deepseek_mm.lm.convert import converted, packaged_gguf
 from deepseek_mm.lm.generator import Progress
 
 EDGE_FOLDER = Path(__file__).parent.parent / "weights" / "edge_lm"
-WANTED = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]  # of a hub repository; never pickles or code
-HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)  # OWNER/MODEL
-UNWANTED = ["original/*", "consolidated*"]  # the same weights a second time
 
 
 def find_folder(name: str, *, cache: Path, progress: Progress) -> Path:
@@ -34,20 +28,14 @@ def here_or_fetched(name: str, progress: Progress, *, otherwise: str) -> Path:
     """The folder, or the hub's repository of that name. NothingThere says what to do `otherwise`."""
     if name and Path(name).expanduser().is_dir():
         return Path(name).expanduser()
-    progress(f"looking for {name} on the hub")
+    progress(f"looking for {without_revision(name)} on the hub")
     try:
-        return Path(snapshot_download(name, allow_patterns=WANTED, ignore_patterns=UNWANTED))
-    except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        return fetch(name)
+    except UNREACHABLE as error:
         raise NothingThere(
             f"no language model {name!r}: it is no folder here, and the hub did not give it ({first_line(error)})."
-            f" {otherwise}"
+            f" {otherwise}{next_step(name)}"
         ) from error
-
-
-def in_cache(name: str) -> Path | None:
-    """The folder of a hub's model that was fetched before."""
-    config = try_to_load_from_cache(name, "config.json") if HUB_NAME.fullmatch(name) else None
-    return Path(config).parent if isinstance(config, str) else None
 
 
 def fingerprint(folder: Path) -> str:

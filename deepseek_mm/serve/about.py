@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field
 
+from deepseek_mm.hub import Revisions
 from deepseek_mm.library.holding import size_of
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.wire import Text
@@ -25,6 +26,7 @@ class AboutOut(BaseModel):
     sources: int = Field(description="files in the library")
     regions: int
     size_bytes: int = Field(description="of the library's folder")
+    revisions: dict[str, Text] = Field(description="of models that came from a hub: the commit of each")
     certainty: float = Field(description="that a search needs, as it works now")
 
 
@@ -43,5 +45,6 @@ def about(assistant: Assistant) -> AboutOut:
         sources=counts.sources,
         regions=counts.regions,
         size_bytes=size_of(config.data),
+        revisions=dict(Revisions(config.data).all()),
         certainty=config.rag.min_certainty or assistant.retriever.search.fitted,
     )

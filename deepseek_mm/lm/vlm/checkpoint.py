@@ -12,8 +12,9 @@ from transformers import CONFIG_MAPPING, AutoModelForImageTextToText, AutoProces
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
 
 from deepseek_mm.errors import BadCheckpoint, MissingPackage
+from deepseek_mm.hub import is_hub_name, without_revision
 from deepseek_mm.lm.checkpoint import UNREADABLE, best_dtype, read_whole
-from deepseek_mm.lm.find import HUB_NAME, fingerprint, first_line, here_or_fetched
+from deepseek_mm.lm.find import fingerprint, first_line, here_or_fetched
 from deepseek_mm.lm.generator import Progress, silence
 from deepseek_mm.lm.llama import read_json
 from deepseek_mm.lm.vlm.model import SeeingModel
@@ -30,10 +31,11 @@ OPTIONAL = {  # packages that some processors want -> how they are imported
 
 def open_vlm(name: str, *, threads: int = 1, progress: Progress = silence) -> SeeingModel:
     """The model `name`. NothingThere, BadCheckpoint and MissingPackage say what it lacks."""
-    fetch = f"Where there is a network: hf download {name} --local-dir FOLDER, then here: --vlm FOLDER"
+    plain = without_revision(name)
+    fetch = f"Where there is a network: hf download {plain} --local-dir FOLDER, then here: --vlm FOLDER"
     choose = f"Name a folder that is there, or a hub's model such as {EXAMPLES}"
-    folder = here_or_fetched(name, progress, otherwise=fetch if HUB_NAME.fullmatch(name) else choose)
-    called = folder.resolve().name if Path(name).expanduser().is_dir() else name
+    folder = here_or_fetched(name, progress, otherwise=fetch if is_hub_name(plain) else choose)
+    called = folder.resolve().name if Path(name).expanduser().is_dir() else plain
     check_kind(folder)
     progress(f"loading the language model {called}, which sees")
     processor = read_processor(folder)
