@@ -1,4 +1,4 @@
-"""Models of a hub stay at the revision that a library was opened with first; tried with a cache that is filled by hand."""
+"""Models of a hub stay at the revision that a library was opened with first; the cache is filled by hand."""
 
 import io
 from pathlib import Path
@@ -13,8 +13,8 @@ from deepseek_mm.cli.desk import Desk
 from deepseek_mm.config import Config, LMConfig, SeeConfig
 from deepseek_mm.errors import BadQuestion, LibraryError, NothingThere
 from deepseek_mm.hub import FILE, Revisions, fetch, is_hub_name, split_revision
-from deepseek_mm.load import load
 from deepseek_mm.lm import open_generator
+from deepseek_mm.load import load
 
 OLD, NEW = "0" * 39 + "a", "0" * 39 + "b"
 NAME = "some/speaker"
