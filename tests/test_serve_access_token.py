@@ -3,26 +3,30 @@
 import hmac
 import logging
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
 from door_help import HERE, behind
+from fake_app import paper
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 import app
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.serve import access_token
+from deepseek_mm.serve import access_token, start
 from deepseek_mm.serve.access_token import AccessToken, choose_token
 from deepseek_mm.serve.door import guarded
 from deepseek_mm.serve.keys import Keys
 from deepseek_mm.serve.login import COOKIE
 from deepseek_mm.serve.logins import FREE_TRIES
 from deepseek_mm.serve.logs import set_up
+from deepseek_mm.serve.start import run_api
 from deepseek_mm.settings import read_settings
 from deepseek_mm.settings_file import SettingsFile
 
@@ -218,14 +222,27 @@ def test_the_variable_is_no_setting_so_no_page_and_no_file_shows_it(tmp_path):
     assert TOKEN not in str(SettingsFile({}, environ=environ, cwd=tmp_path).read())
 
 
-def start(data: Path, *flags: str, **environ: str) -> subprocess.Popen[str]:
+def begin(data: Path, *flags: str, **environ: str) -> subprocess.Popen[str]:
     """The page on paper as a process of its own."""
     command = [sys.executable, str(ROOT / "tests" / "fake_app.py"), "--port", "0", "--data", str(data), *flags]
     return subprocess.Popen(command, env={**os.environ, **environ}, stdout=subprocess.PIPE, text=True)
 
 
+def test_the_address_is_printed_with_the_token_where_there_is_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(start, "server_of", lambda *_, **__: SimpleNamespace(run=lambda sockets: None))
+    assistant = paper(Config(data=tmp_path, serve=ServeConfig(port=0)))
+    said = []
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        for token in (TOKEN, ""):
+            api = app.build_app(assistant)
+            run_api(api, sock, say=said.append, note="note", hush=lambda: None, token=token)
+        port = sock.getsockname()[1]
+    assert said == [f"ready: http://127.0.0.1:{port}/?token={TOKEN}  (note)", f"ready: http://127.0.0.1:{port}  (note)"]
+
+
+@pytest.mark.campaign(times=1, only=True)
 def test_the_printed_address_opens_the_page_and_without_it_nothing_does(tmp_path):
-    process = start(tmp_path / "library", "--token")
+    process = begin(tmp_path / "library", "--token")
     try:
         line = next(line for line in process.stdout if line.startswith("ready: "))
         address = line.split()[1]

@@ -1,5 +1,6 @@
 """A server's start and end: the library's lock, the listening socket, and answers that stop when the program does."""
 
+import asyncio
 import fcntl
 import logging
 import os
@@ -19,42 +20,52 @@ from deepseek_mm.errors import CannotListen, LibraryError
 from deepseek_mm.serve.access_token import PARAMETER
 from deepseek_mm.serve.admission import Room
 from deepseek_mm.serve.api import Api
+from deepseek_mm.serve.closing import Closing
 from deepseek_mm.serve.door import guarded
 from deepseek_mm.serve.keys import Keys, first_key
 from deepseek_mm.serve.line import Line
 from deepseek_mm.serve.logs import set_up
 
+CUT_S = 3  # until answers are cut that did not end when the server did
 TIDY_S = 300.0  # between two rounds of letting go what was deleted
 
 
 class Server(uvicorn.Server):
-    """Uvicorn, which also stops the answers under way as soon as it is told to end."""
+    """Uvicorn, which also stops the answers under way as soon as it is told to end, and tells whoever waits."""
 
     hush: Callable[[], object]
+    closing: Closing
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop them in a thread: this signal may have interrupted whoever holds their lock.
 
-        Every open page holds a stream that never ends. These are cut, and not reported as the errors they look like.
+        What then does not end in time is cut, and not reported as the error it looks like.
         """
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         threading.Thread(target=self.hush, daemon=True).start()
         super().handle_exit(sig, frame)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Nobody new comes in, and whoever waits is told."""
+        ending = asyncio.create_task(self.closing.end_all())
+        await super().shutdown(sockets)
+        ending.cancel()
+
 
 def server_of(app: ASGIApp, serve: ServeConfig, *, hush: Callable[[], object], room: Room) -> Server:
     """What answers requests until it is told to end; `hush` then stops the answers under way."""
+    closing = Closing(app)
     config = uvicorn.Config(
-        app,
+        closing,
         http=partial(Line, serve, room),  # type: ignore[arg-type]  # called as the class is
         log_level="warning",
         access_log=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=0,
+        timeout_graceful_shutdown=CUT_S,
         server_header=False,
     )
     server = Server(config)
-    server.hush = hush
+    server.hush, server.closing = hush, closing
     return server
 
 
