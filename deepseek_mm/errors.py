@@ -3,7 +3,13 @@
 Catch `DeepSeekMMError` at the edges (command line, page); anything else is a bug of ours.
 """
 
+import errno
+import sqlite3
 from pathlib import Path
+
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no space, no quota, no larger file allowed
+FULL_DATABASE = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
+STORAGE_FULL = "the disk is full, so nothing of this was kept. Free some space where the library lies, and try again"
 
 
 class DeepSeekMMError(Exception):
@@ -107,3 +113,16 @@ class TooLarge(DeepSeekMMError, ValueError):
 
 class Conflict(DeepSeekMMError, ValueError):
     """The same was asked for already, in other words; or its state does not allow it any more."""
+
+
+def is_storage_full(error: BaseException | None) -> bool:
+    """Whether this comes of a disk that takes no more, however it was told since."""
+    seen = set[int]()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, OSError) and error.errno in FULL_DISK:
+            return True
+        if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", None) in FULL_DATABASE:
+            return True
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return False

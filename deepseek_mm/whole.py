@@ -18,12 +18,16 @@ def write_whole(path: Path, data: bytes, *, mode: int = 0o666, at_once: bool = T
     with told_why(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(f".{os.getpid()}.{hashlib.sha256(path.name.encode()).hexdigest()[:8]}")
-        with open(beside, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
-            file.write(data)
-            file.flush()
-            if at_once:
-                os.fsync(file.fileno())
-        beside.replace(path)
+        try:
+            with open(beside, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+                file.write(data)
+                file.flush()
+                if at_once:
+                    os.fsync(file.fileno())
+            beside.replace(path)
+        except OSError:
+            beside.unlink(missing_ok=True)  # a full disk is not made fuller
+            raise
 
 
 def hold(path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from PIL.Image import Image
 
 from deepseek_mm import DeepSeekMMError, read_photo
+from deepseek_mm.errors import STORAGE_FULL, is_storage_full
 from index import IndexProblem
 from ui.words import Words
 
@@ -41,6 +42,8 @@ def sentence(error: Exception, words: Words) -> str:
     """What the page says about an error; one that no user can fix goes to the log in full."""
     if isinstance(error, (DeepSeekMMError, IndexProblem)):
         return str(error)
+    if is_storage_full(error):
+        return STORAGE_FULL
     log.error("the page met an unexpected error", exc_info=error)
     return words.bug
 

@@ -22,6 +22,7 @@ from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.serve.access_token import LOGIN_ID, PARAMETER, AccessToken
 from deepseek_mm.serve.bodies import Limited
+from deepseek_mm.serve.full_storage import FullStorage
 from deepseek_mm.serve.hosts import Refusal, check_host, is_foreign
 from deepseek_mm.serve.keys import Keys, needs_keys
 from deepseek_mm.serve.login import LOGIN, LOGOUT, LoginPage, login_path, onward_of
@@ -48,7 +49,7 @@ def guarded(
     With a `token` also people of this machine have to show something: that, or a key.
     """
     serve, access = config.serve, AccessToken(token) if token else None
-    inner = Limited(app, serve.max_body_bytes)
+    inner = Limited(FullStorage(app, config.data / "page"), serve.max_body_bytes)
     return Logged(Door(inner, serve, keys or Keys(config.data), clock=clock, token=access), serve)
 
 

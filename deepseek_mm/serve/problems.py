@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from deepseek_mm.errors import (
+    STORAGE_FULL,
     BadCheckpoint,
     BadFeedback,
     BadFile,
@@ -32,6 +33,7 @@ from deepseek_mm.errors import (
     ServerError,
     TooLarge,
     Unauthorised,
+    is_storage_full,
 )
 from deepseek_mm.serve.openai.errors import PREFIX, NoModel, Refused, error_body, status_of
 from index.errors import IndexProblem
@@ -58,6 +60,7 @@ STATUSES: tuple[tuple[type[Exception], int, str], ...] = (  # the first that fit
     (DeepSeekMMError, 503, "not-now"),
     (IndexProblem, 503, "index"),
 )
+FULL = 507, "storage-full"
 LEFT = 499  # of a caller who had gone, in the log and in the metrics
 REQUEST_ID = "deepseek_mm.request_id"  # in the scope
 log = logging.getLogger(__name__)
@@ -103,6 +106,8 @@ def problem_of(error: Exception) -> tuple[int, str]:
     """Status and kind of an error that a user can mend."""
     if isinstance(error, Failed):
         return error.status, error.kind
+    if is_storage_full(error):
+        return FULL
     return next((status, kind) for types, status, kind in STATUSES if isinstance(error, types))
 
 
@@ -154,6 +159,8 @@ def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if has_left(error):  # FastAPI takes it for a body that it cannot read
         return _left(request, error)
+    if is_storage_full(error):  # FastAPI takes it for a body that it cannot read
+        return answer(request, *FULL, STORAGE_FULL)
     detail = {404: f"there is nothing at {request.url.path}. What there is stands at /docs"}.get(error.status_code)
     told = detail or f"{error.detail}. What is expected stands at /docs"
     return answer(request, error.status_code, "http", told, **(error.headers or {}))

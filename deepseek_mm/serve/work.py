@@ -8,7 +8,7 @@ from PIL.Image import Image
 from starlette.concurrency import run_in_threadpool
 
 from deepseek_mm.accounts.permissions import Caller
-from deepseek_mm.errors import BadQuestion, DeepSeekMMError, JobFailed
+from deepseek_mm.errors import STORAGE_FULL, BadQuestion, DeepSeekMMError, JobFailed, LibraryError, is_storage_full
 from deepseek_mm.jobs import Job, Task
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.search import cut
@@ -159,10 +159,19 @@ def telling(do: Callable[[Task], str], task: Task) -> str:
     """The work, which leaves with a failed task how the API tells such an error."""
     try:
         return do(task)
-    except (DeepSeekMMError, IndexProblem) as error:
-        status, kind = problem_of(error)
-        task.result[PROBLEM] = {"status": status, "kind": kind}
+    except Exception as error:  # the worker tells of any other
+        if isinstance(error, DeepSeekMMError | IndexProblem):
+            note_problem(task, error)
+        elif is_storage_full(error):
+            note_problem(task, error)
+            raise LibraryError(STORAGE_FULL) from error
         raise
+
+
+def note_problem(task: Task, error: Exception) -> None:
+    """Leave with the task how the API tells this error."""
+    status, kind = problem_of(error)
+    task.result[PROBLEM] = {"status": status, "kind": kind}
 
 
 def question_of(asked: AskIn, inbox: Inbox, *, session: str, task: str) -> Question:
