@@ -190,7 +190,9 @@ def test_the_index_knows_no_model():
     assert [(h, t) for h, t in EDGES if inside(h, "index") and t.split(".")[0] in ("torch", "deepseek_mm", "ui")] == []
 
 
-@pytest.mark.parametrize("module", ["deepseek_mm", "deepseek_mm.config", "deepseek_mm.records", "index"])
+@pytest.mark.parametrize(
+    "module", ["deepseek_mm", "deepseek_mm.config", "deepseek_mm.records", "deepseek_mm.accounts.paths", "index"]
+)
 def test_importing_the_ground_floors_does_not_load_torch(module):
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

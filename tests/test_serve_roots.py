@@ -65,6 +65,17 @@ def test_what_is_not_there_below_a_root_is_said_to_be_missing(house):
         check_path(f"{house}/photos/none.jpg", KEY, ServeConfig(roots=f"{house}/photos"))
 
 
+def test_of_a_new_file_only_the_folder_has_to_be_there_and_that_below_a_root(house):
+    serve = ServeConfig(roots=f"{house}/photos")
+    assert check_path(f"{house}/photos/new.backup", KEY, serve, new=True) == house / "photos/new.backup"
+    with pytest.raises(NothingThere, match="no file or folder at"):
+        check_path(f"{house}/photos/none/new.backup", KEY, serve, new=True)
+    os.symlink(house / "other", house / "photos" / "way")
+    for path in ("other/new.backup", "photos/../new.backup", "photos/way/new.backup"):
+        with pytest.raises(Forbidden):
+            check_path(f"{house}/{path}", KEY, serve, new=True)
+
+
 def test_a_member_of_an_archive_below_a_root_may_be_named(house):
     (house / "photos/a.zip").write_bytes(b"PK")
     path = f"{house}/photos/a.zip!/kite.jpg"
