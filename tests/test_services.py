@@ -128,8 +128,8 @@ def test_a_task_of_somebody_is_steered_by_nobody_through_the_librarys_jobs(house
 
 def test_what_a_task_takes_in_is_judged_again_when_its_turn_comes(house, services):
     """Between the asking and the doing a folder can become a link."""
-    job = SimpleNamespace(payload={"local": False}, asker=STRANGER.session)
-    caller = caller_of(job)
+    caller = caller_of(SimpleNamespace(payload={"local": False}, asker=STRANGER.session))
+    assert not caller_of(SimpleNamespace(payload={}, asker=STRANGER.session)).local
     shared = paint(house.folder / "shared" / "trip", "ours.png", "green")
     assert services.library.add(caller, [str(shared.parent)])
     shared.unlink()

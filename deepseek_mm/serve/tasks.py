@@ -18,7 +18,7 @@ from deepseek_mm.serve.asked import AskIn, AskTask, CaptionTask, EmbedTask, Inde
 from deepseek_mm.serve.inbox import Inbox
 from deepseek_mm.serve.pictures import Pictures
 from deepseek_mm.serve.wire import Text
-from deepseek_mm.serve.work import PREFIX, Doing
+from deepseek_mm.serve.work import FROM_HERE, PREFIX, Doing
 
 KINDS = ("ask", "search", "embed", "caption", "index")
 SLOW_WORKERS = 4
@@ -141,7 +141,7 @@ class Tasks:
         require_right(caller, "library")
         for path in wanted.input.paths:
             check_path(path, caller, self._serve)
-        return {"asked": asked, "local": caller.local}
+        return asked | {FROM_HERE: caller.local}
 
     def _kept(self, told: str | list[str]) -> str | list[str]:
         if isinstance(told, str):

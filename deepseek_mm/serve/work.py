@@ -7,7 +7,7 @@ from typing import Any
 from PIL.Image import Image
 from starlette.concurrency import run_in_threadpool
 
-from deepseek_mm.accounts.permissions import Caller
+from deepseek_mm.accounts.permissions import LOCAL, Caller
 from deepseek_mm.errors import STORAGE_FULL, BadQuestion, DeepSeekMMError, JobFailed, LibraryError, is_storage_full
 from deepseek_mm.jobs import Job, Task
 from deepseek_mm.rag.assistant import Assistant
@@ -24,6 +24,7 @@ from deepseek_mm.services.library_service import known_source
 from index.errors import IndexProblem
 
 PREFIX = "task."  # of the kinds of jobs that are tasks
+FROM_HERE = "local"  # in the payload of a task that takes files in: whether a caller on this machine asked
 PROBLEM = "problem"  # in the result of a task that failed: status and kind
 FEW = 16  # texts that are written out as fast as a thread is woken
 Vectors = dict[str, list[list[float]]]
@@ -132,7 +133,8 @@ class Doing:
 
     def index(self, task: Task) -> str:
         """The library does it; this follows. Begun again it joins what goes on, or indexes again, which is safe."""
-        asked, caller = IndexIn.model_validate(task.job.payload["asked"]), caller_of(task.job)
+        given = {name: value for name, value in task.job.payload.items() if name != FROM_HERE}
+        asked, caller = IndexIn.model_validate(given), caller_of(task.job)
         library = self._services.library
         job = library.add(caller, asked.paths, collection=asked.collection, anew=asked.anew)
         for now in library.follow_job(caller, job.id):
@@ -151,7 +153,7 @@ class Doing:
 
 def caller_of(job: Job) -> Caller:
     """Whoever asked for a task that takes files in, with what it was let in with; paths are judged again."""
-    local = bool(job.payload["local"])
+    local = bool(job.payload.get(FROM_HERE, job.asker == LOCAL.session))  # tasks of earlier versions do not say
     return Caller(name="of a task", rights=frozenset({"ask", "library"}), session=job.asker, local=local)
 
 
