@@ -10,17 +10,17 @@ import signal
 import socket
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is imported: see deepseek_mm/threads.py
 
-from deepseek_mm.accounts.permissions import SCOPE, check_run
 from deepseek_mm.cli.flags import add_token
 from deepseek_mm.config import Config
 from deepseek_mm.errors import DeepSeekMMError
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from deepseek_mm.rag.assistant import Assistant
 
 PHOTOS = Path(__file__).parent / "examples" / "photos"  # indexed at the first start
+HUSH_S = 5.0  # how long answers under way may take to end before the library is emptied
 STOP_S = 1.0  # how long answers under way may take to stop
 KEPT = "pictures"  # folder of DATA/page that stays: small copies, named after what they show
 DONE = "done"  # what DATA/first-start says when the bundled photos were taken in
@@ -124,12 +125,8 @@ def build_app(
 ) -> Api:
     """The page at /, and the API beside it; what stands in front of both is `guarded`."""
     running, file = running or Running(), file or SettingsFile.of(assistant.config)
-    api = build_api(assistant, file, hush=running.stop_all)
-
-    def leave(scope: Mapping[str, Any]) -> None:
-        check_run(assistant.config.sandbox, scope[SCOPE])
-
-    add_page(api.app, assistant, running=running, file=file, photos=PHOTOS, leave=leave)
+    api = build_api(assistant, file, hush=partial(running.stop_all, wait_s=HUSH_S), photos=PHOTOS)
+    add_page(api.app, api.services, running=running)
     api.app.add_middleware(Guard)
     return api
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from deepseek_mm.config import Config as Config
     from deepseek_mm.config import LMConfig as LMConfig
     from deepseek_mm.dates import period as period
+    from deepseek_mm.errors import STORAGE_FULL as STORAGE_FULL
     from deepseek_mm.errors import DeepSeekMMError as DeepSeekMMError
+    from deepseek_mm.errors import is_storage_full as is_storage_full
     from deepseek_mm.history import Conversation as Conversation
     from deepseek_mm.history import Corrected as Corrected
     from deepseek_mm.history import Saved as Saved
@@ -115,6 +117,8 @@ _HOMES = {
     "Conversation": "history",
     "Corrected": "history",
     "DeepSeekMMError": "errors",
+    "STORAGE_FULL": "errors",
+    "is_storage_full": "errors",
     "Exported": "sharing",
     "Failed": "jobs",
     "Found": "records",

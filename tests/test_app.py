@@ -47,7 +47,7 @@ def test_files_of_the_library_cannot_be_fetched_by_path(tmp_path, name, language
     with TestClient(As(app.build_app(assistant).app)) as client:
         for path in (tmp_path / "library" / name, ROOT / "app.py"):
             assert path.exists()
-            assert client.get(f"/{language}/gradio_api/file={path}").status_code == 403
+            assert client.get(f"/{language}/gradio_api/file={path}").status_code == 404
     assistant.close()
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from fake_app import paper
 from fakes import picture
+from page_caller import ActingAs, services_of
 
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
@@ -20,7 +21,7 @@ ME, OTHER = "m" * 43, "o" * 43
 @pytest.fixture
 def asking(tmp_path):
     assistant = paper(Config(data=tmp_path / "library"))
-    yield Asking(assistant=assistant, running=Running(), words=ENGLISH)
+    yield ActingAs(Asking(assistant=assistant, services=services_of(assistant), running=Running(), words=ENGLISH))
     assistant.close()
 
 

@@ -8,10 +8,10 @@ import pytest
 from code_house import put_code
 from fake_app import paper
 from index_help import open_store
+from page_caller import ActingAs, holder_of, services_of, undescribed, visitor_here
 
-from deepseek_mm import ASK_LEAVE
+from deepseek_mm import ASK_LEAVE, LOCAL
 from deepseek_mm.config import Config
-from deepseek_mm.errors import Forbidden
 from deepseek_mm.records import Answer, Citation, Question
 from index import Region, Source, Symbol
 from ui.ask import Visit
@@ -47,11 +47,12 @@ def assistant(tmp_path):
 
 @pytest.fixture
 def tab(assistant, tmp_path):
-    asking = Asking(assistant=assistant, running=Running(), words=WordsOfCode("en"), about="code")
+    services = services_of(assistant)
+    asking = Asking(assistant=assistant, services=services, running=Running(), words=WordsOfCode("en"), about="code")
     pictures = Pictures(tmp_path / "small", assistant.picture)
     with gr.Blocks():
         visit = Visit(kept=gr.Textbox(), page=gr.Textbox(), at=gr.Textbox())
-        return CodeTab.place(asking, pictures, Viewer.place(pictures, ENGLISH, lambda source: ""), visit)
+        return ActingAs(CodeTab.place(asking, pictures, Viewer.place(pictures, ENGLISH, undescribed), visit))
 
 
 def test_a_library_without_code_says_how_some_comes_in(tab):
@@ -81,7 +82,14 @@ def test_it_has_every_part_of_the_ask_tab_but_the_camera(tab):
 
 def test_pieces_of_code_in_a_list_are_asked_about_in_the_code_tab(tab, assistant):
     passing = Passing(
-        assistant=assistant, tabs=gr.Tabs(), ask=tab, code=tab, search=None, library=None, viewer=tab.viewer
+        assistant=assistant,
+        services=services_of(assistant),
+        tabs=gr.Tabs(),
+        ask=tab,
+        code=tab,
+        search=None,
+        library=None,
+        viewer=tab.viewer,
     )
     updates = passing.ask_about([TOTAL], Talk())
     assert updates[tab.box] == {"text": "Explain `Order.total` @orders.py", "files": []}
@@ -97,12 +105,12 @@ def test_its_questions_are_about_code_and_stopped_by_a_name_of_their_own(assista
 
     monkeypatch.setattr(assistant, "stream", stream, raising=False)
     running = Running()
-    code = Asking(assistant=assistant, running=running, words=ENGLISH, about="code")
-    views = code.ask({"text": "who?", "files": []}, Talk(), ME, "page")
+    code = Asking(assistant=assistant, services=services_of(assistant), running=running, words=ENGLISH, about="code")
+    views = code.ask(LOCAL, {"text": "who?", "files": []}, Talk(), ME, "page")
     next(views)
     code.begin_anew("page")
     assert code.is_still_new("page")
-    assert not Asking(assistant=assistant, running=running, words=ENGLISH).is_still_new("page")
+    assert not replace(code, about="photos").is_still_new("page")
     list(views)
     assert [question.about for question in asked] == ["code"]
 
@@ -119,18 +127,17 @@ def test_a_place_that_is_told_opens_like_its_number_but_no_part_of_a_longer_one(
 
 
 def test_a_conversation_about_code_goes_on_in_the_code_tab(tab, assistant, tmp_path):
-    photos = Asking(assistant=assistant, running=tab.asking.running, words=ENGLISH)
+    photos = replace(tab.asking.handlers, words=ENGLISH, about="photos")
     with gr.Blocks():
-        past = HistoryTab.place(
-            Remembering(assistant=assistant, asking=photos, words=ENGLISH), tab.chatting.pictures, tab.viewer
-        )
+        remembering = Remembering(services=photos.services, asking=photos, words=ENGLISH)
+        past = ActingAs(HistoryTab.place(remembering, tab.chatting.pictures, tab.viewer.handlers))
     conversation, turn = assistant.history.begin(
         Question(text="who calls it?", session=ME, about="code"), image_path="", settings={}, fingerprint=""
     )
     assistant.history.finish(turn, Answer(text=TOLD, citations=(Citation(number=1, region=TOTAL, score=1.0),)))
-    opened = past.remembering.act(Past(), "open", str(conversation), ME)
+    opened = past.remembering.act(Past(), ("open", str(conversation)), ME)
     assert opened.talk.about == "code"
-    assert "Continue in Code" in past.render(opened, "", 20, ME)[past.pieces["head"]]
+    assert "Continue in Code" in past.render(visitor_here(), opened, "", 20, ME)[past.pieces["head"]]
     resumed = past._resumed(opened, ME, "page", tab)[tab.talk]
     (citation,) = resumed.exchanges[0].answer.citations
     assert (citation.region.symbol, citation.region.lines) == (TOTAL.symbol, (9, 14))
@@ -143,20 +150,16 @@ def test_a_draft_of_a_test_is_tried_for_those_alone_who_may_run_programs(tab, as
         asked.append(question)
         yield Answer(text="These 3 tests hold.", turn=6)
 
-    def leave(scope):
-        if scope["who"] != "local":
-            raise Forbidden("the key may not run programs")
-
     monkeypatch.setattr(assistant, "stream", stream, raising=False)
     question = Question(text="write a test for load", session=ME, about="code")
     conversation, turn = assistant.history.begin(question, image_path="", settings={}, fingerprint="")
     assistant.history.finish(turn, Answer(text=f"This is a draft: {ASK_LEAVE} (--run) [1]."))
     talk = tab.asking.resume(conversation, ME).talk
     assert 'data-act="try"' in tab.chat(talk)
-    asking = replace(tab.asking, leave=leave)
-    (refused,) = asking.tried({"who": "stranger"}, turn, talk, ME, "page")
-    assert (refused.notice, asked) == ("the key may not run programs", [])
-    tried = list(asking.tried({"who": "local"}, turn, talk, ME, "page"))
+    asking = tab.asking.handlers
+    (refused,) = asking.tried(holder_of("ask", "page", "run"), turn, talk, ME, "page")
+    assert ("people of this machine only" in refused.notice, asked) == (True, [])
+    tried = list(asking.tried(LOCAL, turn, talk, ME, "page"))
     assert [(question.text, question.run) for question in asked] == [("write a test for load", True)]
     assert 'data-act="try"' not in tab.chat(tried[-1].talk)
 

@@ -3,8 +3,10 @@
 from dataclasses import replace
 from types import SimpleNamespace
 
+from deepseek_mm import LOCAL
 from deepseek_mm.jobs import Failed
 from deepseek_mm.library.health import Found, Health, Kept
+from deepseek_mm.services.library_service import LibraryService
 from index.check import Problem
 from index.health import StoreHealth, Traces
 from ui.health import health, look
@@ -52,15 +54,16 @@ def test_each_fault_has_a_cross_and_what_is_listed_stays_text():
 
 
 def library(found):
-    return SimpleNamespace(library=SimpleNamespace(health=lambda: WELL, find_traces=lambda text: found))
+    held = SimpleNamespace(library=SimpleNamespace(health=lambda: WELL, find_traces=lambda text: found))
+    return SimpleNamespace(library=LibraryService(assistant=held, hush=lambda: None))
 
 
 def test_a_text_that_should_be_gone_is_looked_for_only_when_it_is_named():
-    assert "No file of the library holds 'my &lt;path&gt;'" not in look(library([]), " ", ENGLISH)
-    assert "No file of the library holds &#x27;my &lt;path&gt;&#x27;." in look(library([]), "my <path>", ENGLISH)
-    html = look(library([Found(path="/x/store.db", count=2)]), "my path", ENGLISH)
+    assert "No file of the library holds 'my &lt;path&gt;'" not in look(library([]), LOCAL, " ", ENGLISH)
+    assert "No file of the library holds &#x27;my &lt;path&gt;&#x27;." in look(library([]), LOCAL, "my <path>", ENGLISH)
+    html = look(library([Found(path="/x/store.db", count=2)]), LOCAL, "my path", ENGLISH)
     assert "/x/store.db (2)" in html
 
 
 def test_what_cannot_be_measured_ends_as_a_sentence():
-    assert 'class="notice"' in look(SimpleNamespace(library=None), "", ENGLISH)
+    assert 'class="notice"' in look(SimpleNamespace(library=None), LOCAL, "", ENGLISH)

@@ -1,12 +1,12 @@
 """The History tab as it is placed and joined: what a press sends, and which components answer."""
 
 import re
-from pathlib import Path
 from types import SimpleNamespace
 
 import gradio as gr
 import pytest
 from fake_app import paper
+from page_caller import ActingAs, services_of, undescribed, visitor_here
 from past_help import keep, kite, turn
 
 from deepseek_mm.config import Config
@@ -26,12 +26,13 @@ ME = "m" * 43
 def tab(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "page"))
     assistant = paper(Config(data=tmp_path / "library"))
-    asking = Asking(assistant=assistant, running=Running(), words=ENGLISH)
+    services = services_of(assistant)
+    asking = Asking(assistant=assistant, services=services, running=Running(), words=ENGLISH)
     pictures = Pictures(tmp_path / "small", assistant.picture)
     with gr.Blocks():
-        viewer = Viewer.place(pictures, ENGLISH, lambda source: "")
-        placed = HistoryTab.place(Remembering(assistant=assistant, asking=asking, words=ENGLISH), pictures, viewer)
-    yield placed
+        viewer = Viewer.place(pictures, ENGLISH, undescribed)
+        placed = HistoryTab.place(Remembering(services=services, asking=asking, words=ENGLISH), pictures, viewer)
+    yield ActingAs(placed)
     assistant.close()
 
 
@@ -40,28 +41,30 @@ def event(act: str, what: object = "") -> SimpleNamespace:
 
 
 def opened(tab: HistoryTab, number: int) -> Past:
-    return tab.remembering.act(Past(), "open", str(number), ME)
+    return tab.remembering.act(Past(), ("open", str(number)), ME)
 
 
 def test_what_is_shown_reaches_every_component_of_the_tab(tab):
-    past = opened(tab, keep(tab.remembering.assistant.history, ME, "What flies?"))
-    shown = tab.render(past, "", PAGE, ME)
+    past = opened(tab, keep(tab.remembering.asking.assistant.history, ME, "What flies?"))
+    shown = tab.render(visitor_here(), past, "", PAGE, ME)
     assert set(shown) == set(tab.parts)
     assert "What flies?" in shown[tab.pieces["head"]]
     assert 'aria-current="true"' in shown[tab.pieces["listed"]]
     assert shown[tab.pieces["chat"]].visible
-    assert not tab.render(Past(), "", PAGE, ME)[tab.pieces["chat"]].visible
+    assert not tab.render(visitor_here(), Past(), "", PAGE, ME)[tab.pieces["chat"]].visible
 
 
 def test_a_search_changes_the_list_only(tab):
-    keep(tab.remembering.assistant.history, ME, "What flies?")
+    keep(tab.remembering.asking.assistant.history, ME, "What flies?")
     updates = tab._list(Past(), "goat", PAGE, ME)
     assert set(updates) == {tab.pieces["above"], tab.pieces["listed"]}
     assert ENGLISH.past_not_found in updates[tab.pieces["listed"]]
 
 
 def test_a_citation_opens_the_large_photo_and_one_that_is_not_there_nothing(tab, tmp_path):
-    number = keep(tab.remembering.assistant.history, ME, "What flies?", turn("What flies?", cites=[kite(tmp_path)]))
+    number = keep(
+        tab.remembering.asking.assistant.history, ME, "What flies?", turn("What flies?", cites=[kite(tmp_path)])
+    )
     past = opened(tab, number)
     at = past.talk.exchanges[0].answer.turn
     shown = tab._read(past, "", PAGE, ME, event("cite", f"{at}:1"))
@@ -71,7 +74,7 @@ def test_a_citation_opens_the_large_photo_and_one_that_is_not_there_nothing(tab,
 
 
 def test_a_press_in_the_conversation_reads_on(tab):
-    number = keep(tab.remembering.assistant.history, ME, "long", *(turn(f"q{n}") for n in range(30)))
+    number = keep(tab.remembering.asking.assistant.history, ME, "long", *(turn(f"q{n}") for n in range(30)))
     shown = tab._read(opened(tab, number), "", PAGE, ME, event("earlier"))
     assert len(shown[tab.past].talk.exchanges) == 30
 
@@ -83,11 +86,8 @@ def test_a_press_may_carry_anything():
 
 
 def test_a_link_leads_to_the_file_whatever_its_name():
-    html = link(Path('/page/exports/x/What? "#1" & 50 %.md'))
-    assert re.findall(r'"([^"]*)"', html) == [
-        "gradio_api/file=/page/exports/x/What%3F%20%22%231%22%20%26%2050%20%25.md",
-        "What? &quot;#1&quot; &amp; 50 %.md",
-    ]
+    html = link("an-id", 'What? "#1" & 50 %.md')
+    assert re.findall(r'"([^"]*)"', html) == ["gradio_api/file=an-id", "What? &quot;#1&quot; &amp; 50 %.md"]
 
 
 def test_every_control_of_the_tab_has_a_name(tab):

@@ -8,9 +8,9 @@ from fake_app import paper
 from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 from fastapi.testclient import TestClient
+from page_caller import services_of
 
 from deepseek_mm.config import Config
-from deepseek_mm.settings_file import SettingsFile
 from ui.guard import POLICY, Guard
 from ui.layout import Means, build_ui, head, status
 from ui.pictures import Pictures
@@ -27,8 +27,8 @@ def assistant(tmp_path):
 
 def build(assistant, tmp_path, words: Words = ENGLISH) -> gr.Blocks:
     pictures = Pictures(tmp_path / "pictures", assistant.picture)
-    file = SettingsFile.of(assistant.config)
-    return build_ui(Means(assistant=assistant, running=Running(), pictures=pictures, file=file), words)
+    services = services_of(assistant)
+    return build_ui(Means(assistant=assistant, services=services, running=Running(), pictures=pictures), words)
 
 
 def blocks(page: gr.Blocks, *kinds: str) -> list:

@@ -3,9 +3,11 @@
 from types import SimpleNamespace
 
 import pytest
+from page_caller import ActingAs
 
 from deepseek_mm import Answer, Score, Version
 from deepseek_mm.errors import Conflict, NothingThere
+from deepseek_mm.services.learning_service import LearningService
 from ui.chat import Chat
 from ui.lessons import Lessons
 from ui.pictures import Pictures
@@ -28,8 +30,10 @@ class Learnt:
     def __init__(self, *versions: Version) -> None:
         self.versions, self.done, self.trouble, self.answering = list(versions), [], "", 0
 
+    told = "as shipped"
+
     def waiting(self):
-        return [1, 2, 3]
+        return [SimpleNamespace(by="thumb")] * 3
 
     def list(self):
         return self.versions
@@ -53,7 +57,12 @@ class Learnt:
 
 def lessons(*versions: Version, words=ENGLISH, jobs=()) -> Lessons:
     library = SimpleNamespace(learning=Learnt(*versions), jobs=SimpleNamespace(find=lambda **_: list(jobs)))
-    return Lessons(assistant=SimpleNamespace(library=library), words=words)
+    learning = LearningService(assistant=SimpleNamespace(library=library))
+    return ActingAs(Lessons(services=SimpleNamespace(learning=learning), words=words))
+
+
+def learnt(tab) -> Learnt:
+    return tab.services.learning.assistant.library.learning
 
 
 def test_a_version_shows_what_it_gained_and_lost_and_stays_text():
@@ -68,7 +77,7 @@ def test_a_version_shows_what_it_gained_and_lost_and_stays_text():
 
 def test_the_version_that_answers_says_so_in_place_of_its_button():
     tab = lessons(version(1))
-    tab.learning.answering = 1
+    learnt(tab).answering = 1
     look = tab.look()
     assert "answers now" in look.versions
     assert 'data-act="accept"' not in look.versions
@@ -78,7 +87,7 @@ def test_the_version_that_answers_says_so_in_place_of_its_button():
 def test_a_sound_version_is_accepted_at_once():
     tab = lessons(version(1))
     said, refused = tab.accept("1", 0)
-    assert (said.wrong, refused, tab.learning.done) == (False, 0, [(1, False)])
+    assert (said.wrong, refused, learnt(tab).done) == (False, 0, [(1, False)])
 
 
 def test_one_that_should_not_be_taken_says_why_and_needs_a_second_press():
@@ -86,9 +95,9 @@ def test_one_that_should_not_be_taken_says_why_and_needs_a_second_press():
     said, refused = tab.accept("1", 0)
     assert said.wrong
     assert "9 questions are lost" in said.text
-    assert tab.learning.done == []
+    assert learnt(tab).done == []
     said, again = tab.accept("1", refused)
-    assert (said.wrong, again, tab.learning.done) == (False, 0, [(1, True)])
+    assert (said.wrong, again, learnt(tab).done) == (False, 0, [(1, True)])
 
 
 @pytest.mark.parametrize("what", ["7", "x", "", "-1"])
@@ -103,7 +112,7 @@ def test_going_back_and_learning_say_what_they_did_or_why_not():
     assert tab.back().wrong
     assert "answer already" in tab.back().text
     assert tab.learn().text == ENGLISH.learn_begun
-    assert tab.learning.done == ["train"]
+    assert learnt(tab).done == ["train"]
 
 
 def test_work_under_way_and_work_that_failed_are_told():

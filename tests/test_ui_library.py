@@ -4,8 +4,10 @@ from types import SimpleNamespace
 
 import gradio as gr
 import pytest
+from page_caller import ActingAs, services_of, undescribed
 from rag_house import build, paint, put
 
+from deepseek_mm import LOCAL
 from deepseek_mm.errors import LibraryError
 from ui.library import LATER_S, LISTS, SOON_S, LibraryTab
 from ui.listing import Listing
@@ -24,9 +26,10 @@ def tab(tmp_path):
     assistant = build(tmp_path / "library")
     pictures = Pictures(tmp_path / "small", assistant.picture)
     with gr.Blocks():
-        shelving = Shelving(assistant=assistant, words=ENGLISH, hush=lambda: None)
-        yield LibraryTab.place(
-            shelving, pictures, Viewer.place(pictures, ENGLISH, lambda source: ""), top=gr.HTML(), head=str.upper
+        shelving = Shelving(services=services_of(assistant), words=ENGLISH)
+        viewer = Viewer.place(pictures, ENGLISH, undescribed)
+        yield ActingAs(
+            LibraryTab.place(shelving, pictures, viewer, top=gr.HTML(), head=lambda caller, state: state.upper())
         )
     assistant.close()
 
@@ -57,8 +60,8 @@ def test_the_page_looks_more_often_while_something_is_being_done(tab, tmp_path):
     assert (updates[tab.timer].value, updates[tab.timer].active) == (SOON_S, True)
     assert tab.parts["running"] in updates
     assert tab.parts["ended"] not in updates
-    (job,) = tab.shelving.library.jobs.find(limit=9)
-    tab.shelving.library.jobs.cancel(job.id)
+    (job,) = tab.shelving.assistant.library.jobs.find(limit=9)
+    tab.shelving.assistant.library.jobs.cancel(job.id)
     assert look(tab, updates[tab.seen])[tab.timer].value == LATER_S
 
 
@@ -75,7 +78,7 @@ def test_the_timer_runs_while_the_tab_is_open_or_something_is_being_done(tab, tm
     assert tab.parts["ended"] not in again
     elsewhere = tab._turn(again[tab.seen], Listing(), SimpleNamespace(value=ENGLISH.ask))
     assert (elsewhere[tab.timer].value, elsewhere[tab.timer].active) == (LATER_S, True)
-    tab.shelving.act("cancel", str(tab.shelving.library.jobs.find(limit=1)[0].id))
+    tab.shelving.act("cancel", str(tab.shelving.assistant.library.jobs.find(limit=1)[0].id))
     assert not look(tab, again[tab.seen], opened=False)[tab.timer].active
 
 
@@ -98,7 +101,7 @@ def test_a_library_that_cannot_be_read_is_told_and_looked_at_again(tab, monkeypa
     def broken(**options):
         raise LibraryError("the disk <is> gone")
 
-    monkeypatch.setattr(tab.shelving.library.jobs, "find", broken)
+    monkeypatch.setattr(tab.shelving.assistant.library.jobs, "find", broken)
     updates = look(tab, Look(far="5 files"))
     assert "the disk &lt;is&gt; gone" in updates[tab.parts["running"]]
     assert updates[tab.seen] == Look()  # so that the next look that works fills everything
@@ -119,7 +122,7 @@ def pressed(tab: LibraryTab, **event):
 
 def test_a_button_in_a_list_acts_on_what_its_card_named(tab, tmp_path):
     fill(tab, tmp_path)
-    (job,) = tab.shelving.library.jobs.find(limit=9)
+    (job,) = tab.shelving.assistant.library.jobs.find(limit=9)
     updates = pressed(tab, act="cancel", what=str(job.id))
     assert ENGLISH.cancelled in updates[tab.parts["said"]].value
     assert not updates[tab.seen].busy
@@ -133,7 +136,7 @@ def test_what_is_said_is_escaped(tab):
 
 def test_a_backup_that_is_chosen_stands_in_the_field_and_nothing_is_restored_yet(tab):
     assert pressed(tab, act="choose", what="/lib/x.deepseek-mm") == {tab.parts["restore_path"]: "/lib/x.deepseek-mm"}
-    assert tab.shelving.library.jobs.find(limit=1) == []
+    assert tab.shelving.assistant.library.jobs.find(limit=1) == []
 
 
 @pytest.fixture
@@ -145,7 +148,7 @@ def listing(tab, tmp_path) -> Listing:
 
 def changed(tab: LibraryTab, listing: Listing, act: str, text: str = "", what: object = None):
     numbers = ",".join(str(region.source.id) for region in listing.regions) if what is None else what
-    return tab._changed(act, numbers, text, (Look(), listing))
+    return tab._changed((act, numbers), text, (Look(), listing))
 
 
 def test_the_chosen_files_are_taken_out_and_put_back_and_the_list_follows(tab, listing):
@@ -153,7 +156,7 @@ def test_the_chosen_files_are_taken_out_and_put_back_and_the_list_follows(tab, l
     assert "1 file was taken out." in out[tab.parts["said"]].value
     assert [each.source.name for each in out[tab.shelf.listing].regions] == ["red.png"]
     assert out[tab.shelf.listing].token != listing.token  # nothing is chosen any more
-    (taken,) = tab.shelving.library.taken()
+    (taken,) = tab.shelving.assistant.library.taken()
     back = tab._listed(out[tab.seen], out[tab.shelf.listing], True, SimpleNamespace(act="undo", what=taken.token))
     assert len(back[tab.shelf.listing].regions) == 2
     assert back[tab.parts["taken"]] == ""
@@ -162,7 +165,7 @@ def test_the_chosen_files_are_taken_out_and_put_back_and_the_list_follows(tab, l
 def test_the_chosen_files_go_into_a_collection_which_is_renamed_and_left(tab, listing):
     put_in = changed(tab, listing, "assign", "Trip")
     assert put_in[tab.shelf.listing].collections == (("Trip", 2),)
-    trip = tab.shelf.press("collection", "Trip", put_in[tab.shelf.listing])[tab.shelf.listing]
+    trip = tab.shelf.press(LOCAL, "collection", "Trip", put_in[tab.shelf.listing])[tab.shelf.listing]
     renamed = changed(tab, trip, "rename", " The  Trip ", what="Trip")[tab.shelf.listing]
     assert (renamed.wish.collection, len(renamed.regions)) == ("The Trip", 2)
     left = changed(tab, renamed, "leave")
@@ -177,7 +180,7 @@ def test_the_chosen_files_go_into_a_collection_which_is_renamed_and_left(tab, li
         ("assign", " ", None, ENGLISH.collection_which),
         ("rename", "x", "Nothing", "no collection is called"),
         ("format", "", None, ENGLISH.bug),
-        ("bundled", "", None, ENGLISH.bug),
+        ("bundled", "", None, "no photos come with this program"),
     ],
 )
 def test_what_cannot_be_done_to_the_chosen_is_said_and_they_stay_chosen(tab, listing, act, text, what, said):

@@ -1,14 +1,15 @@
 """What leads from one part of the page to another."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 from fake_app import paper
+from page_caller import request_of, services_of
 
+from deepseek_mm import LOCAL
 from deepseek_mm.config import Config
-from deepseek_mm.settings_file import SettingsFile
 from ui import edges, layout
-from ui.asking import Asking
 from ui.board import exhibits
 from ui.edges import BadBox
 from ui.passing import Passing, box_of
@@ -36,16 +37,17 @@ def passing(tmp_path, monkeypatch):
     monkeypatch.setattr(Passing, "join", keep)
     assistant = paper(Config(data=tmp_path / "library"))
     pictures = Pictures(tmp_path / "pictures", assistant.picture)
-    file = SettingsFile.of(assistant.config)
-    layout.build_ui(layout.Means(assistant=assistant, running=Running(), pictures=pictures, file=file), ENGLISH)
+    services = services_of(assistant)
+    means = layout.Means(assistant=assistant, services=services, running=Running(), pictures=pictures)
+    layout.build_ui(means, ENGLISH)
     yield made[0]
     assistant.close()
 
 
 @pytest.fixture
 def viewed(passing) -> Viewed:
-    asking = Asking(assistant=passing.assistant, running=Running(), words=ENGLISH)
-    talk = list(asking.ask({"text": "Is it red green?", "files": []}, Talk(), ME, "page"))[-1].talk
+    asking = replace(passing.ask.asking, running=Running())
+    talk = list(asking.ask(LOCAL, {"text": "Is it red green?", "files": []}, Talk(), ME, "page"))[-1].talk
     answer = talk.exchanges[0].answer
     return Viewed(exhibits=exhibits(answer, ENGLISH), turn=answer.turn)
 
@@ -54,7 +56,7 @@ def press(passing: Passing, viewed: Viewed, act: str, kept: object = ME, *, newe
     """What the page shows in the end."""
     event = SimpleNamespace(act=act, **more)
     updates = {}
-    for each in passing._pressed(2.0, viewed, Talk(), kept, newest or Newest(), event):
+    for each in passing._pressed(request_of(), event, 2.0, viewed, Talk(), kept, newest or Newest()):
         updates.update(each)
     return updates
 

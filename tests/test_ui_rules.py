@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import gradio as gr
 import pytest
+from page_caller import ActingAs, services_of, undescribed
 from rag_house import build
 from rules_help import fill
 
@@ -24,8 +25,9 @@ def part(tmp_path):
     fill(assistant, tmp_path / "photos")
     pictures = Pictures(tmp_path / "small", assistant.picture)
     with gr.Blocks():
-        viewer = Viewer.place(pictures, ENGLISH, lambda source: "")
-        yield RulesPart.place(Ruling(assistant=assistant, words=ENGLISH), pictures, viewer)
+        viewer = Viewer.place(pictures, ENGLISH, undescribed)
+        ruling = Ruling(assistant=assistant, services=services_of(assistant), words=ENGLISH)
+        yield ActingAs(RulesPart.place(ruling, pictures, viewer))
     assistant.close()
 
 

@@ -1,6 +1,7 @@
 """Checking rules for the page: what is counted, what is shown of it, and what is kept."""
 
 import pytest
+from page_caller import ActingAs, services_of
 from rag_house import build
 from rules_help import fill, put_photo
 
@@ -15,7 +16,7 @@ TEXT = 'near(cup, laptop) -> warn "careful"\nnot exist(laptop) -> note "no lapto
 def house(tmp_path):
     assistant = build(tmp_path / "library")
     fill(assistant, tmp_path / "photos")
-    yield Ruling(assistant=assistant, words=ENGLISH)
+    yield ActingAs(Ruling(assistant=assistant, services=services_of(assistant), words=ENGLISH))
     assistant.close()
 
 

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 from fake_app import paper
+from page_caller import request_of, services_of, undescribed
 
 from deepseek_mm.config import Config
 from deepseek_mm.history import Saved
@@ -28,8 +29,9 @@ def part(tmp_path, monkeypatch):
     assistant = paper(Config(data=tmp_path / "library"))
     pictures = Pictures(tmp_path / "pictures", assistant.picture)
     with gr.Blocks():
-        viewer = Viewer.place(pictures, ENGLISH, lambda source: "")
-        yield SavedPart(tab=SearchTab.place(Searching(assistant=assistant, words=ENGLISH), pictures, viewer))
+        viewer = Viewer.place(pictures, ENGLISH, undescribed)
+        tab = SearchTab.place(Searching(assistant=assistant, words=ENGLISH), pictures, viewer)
+        yield SavedPart(tab=tab, services=services_of(assistant))
     assistant.close()
 
 
@@ -37,7 +39,7 @@ def press(part, act: str, what: object = "", text: str = "", *, kept: object = M
     """All updates of one press, the later over the earlier."""
     event = SimpleNamespace(act=act, what=what, text=text)
     updates: dict = {}
-    for some in part._pressed(None, kept, results, Newest(), event):
+    for some in part._pressed(request_of(), None, kept, results, Newest(), event):
         updates |= some
     return updates
 
@@ -73,7 +75,7 @@ def test_a_press_that_makes_no_sense_searches_nothing(part, act, what):
 
 def test_a_browser_without_a_secret_is_told_so_and_has_no_searches(part):
     assert press(part, "save", text="x", kept=None)[part.tab.notice].visible
-    assert "again" not in part.html(None, AT_HAND)
+    assert "again" not in part.html(request_of(), None, AT_HAND)
 
 
 def test_a_nameless_search_is_refused_in_a_sentence(part):

@@ -1,11 +1,12 @@
 """The Search tab: what is placed, which updates results become, and what a press in the grid does."""
 
+import re
 from types import SimpleNamespace
-from urllib.parse import unquote
 
 import gradio as gr
 import pytest
 from fake_app import paper
+from page_caller import undescribed, visitor_here
 
 from deepseek_mm.config import Config
 from ui.pictures import Pictures
@@ -22,7 +23,7 @@ def tab(tmp_path, monkeypatch):
     assistant = paper(Config(data=tmp_path / "library"))
     pictures = Pictures(tmp_path / "pictures", assistant.picture)
     with gr.Blocks():
-        viewer = Viewer.place(pictures, ENGLISH, lambda source: "")
+        viewer = Viewer.place(pictures, ENGLISH, undescribed)
         yield SearchTab.place(Searching(assistant=assistant, words=ENGLISH), pictures, viewer)
     assistant.close()
 
@@ -45,7 +46,7 @@ def test_an_older_search_that_speaks_late_puts_the_line_of_the_newer_one_back(ta
 def press(tab, act: str, what: object, results: Results, newest: Newest | None = None) -> dict:
     """All updates of one press, the later over the earlier."""
     updates: dict = {}
-    for each in tab._pressed(act, what, results, newest or Newest()):
+    for each in tab._pressed(visitor_here(), (act, what), results, newest or Newest()):
         updates |= each
     return updates
 
@@ -153,7 +154,7 @@ def test_results_that_reach_the_page_after_newer_ones_are_replaced_by_them(tab, 
 
 def test_more_that_comes_after_a_newer_search_is_not_shown(tab, found):
     newest = Newest()
-    pressed = tab._pressed("more", str(found.num), found, newest)
+    pressed = tab._pressed(visitor_here(), ("more", str(found.num)), found, newest)
     next(pressed)
     newest.take()
     assert list(pressed) == []
@@ -163,7 +164,8 @@ def test_an_export_is_packed_below_the_pages_own_folder_and_linked(tab, found, t
     updates = press(tab, "export", "2,1", found)
     assert "2 packed" in updates[tab.said]
     href = updates[tab.packed].split('href="gradio_api/file=')[1].split('"')[0]
-    assert unquote(href).startswith(str(tmp_path / "page" / "exports"))
+    assert re.fullmatch(r"[\w-]{32}", href)
+    assert len(list((tmp_path / "page" / "exports").rglob("found-2.zip"))) == 1
     assert 'download="found-2.zip"' in updates[tab.packed]
 
 

@@ -6,13 +6,14 @@ from dataclasses import replace
 import pytest
 from chat_server import chat_server
 from fakes import Parrot
+from page_caller import ActingAs, holder_of, services_of
 from plan_help import planned_in
 from rag_house import build
 
-from deepseek_mm import Config, SettingsFile
+from deepseek_mm import Config, SettingsFile, build_services
 from deepseek_mm.__main__ import main
 from deepseek_mm.cli.desk import Desk
-from deepseek_mm.config import OUR_LM, ServeConfig
+from deepseek_mm.config import OUR_LM
 from deepseek_mm.rag.search import Measured
 from ui.setting import AT_START, Setting, kind_of, shown
 from ui.words import CHINESE, ENGLISH
@@ -30,14 +31,18 @@ def house(tmp_path):
 
 @pytest.fixture
 def setting(house):
-    return Setting(assistant=house, file=SettingsFile.of(house.config), words=ENGLISH)
+    return ActingAs(Setting(services=services_of(house), words=ENGLISH))
+
+
+def save_models(setting, kind: str, url: str, model: str, sees: bool, checkpoint: str):
+    return setting.save_models(kind, (url, model, sees), checkpoint)
 
 
 def started(setting: Setting, flags: dict | None = None, environ: dict | None = None) -> Setting:
     """The same with flags and variables."""
     data = setting.assistant.config.data
     file = SettingsFile({"data": str(data), **(flags or {})}, environ=environ or {}, cwd=data.parent)
-    return replace(setting, file=file)
+    return ActingAs(Setting(services=build_services(setting.assistant, file), words=ENGLISH))
 
 
 def restarted(setting: Setting) -> Config:
@@ -114,7 +119,7 @@ def test_a_threshold_is_told_in_measured_numbers_only(setting, house, monkeypatc
         "At 0.50: 40.0 % of 5 things that no photo shows were called found, and 25"
     )
     assert setting.certainty(0.6).endswith(ENGLISH.set_fitted)
-    assert "0.50" in replace(setting, words=CHINESE).certainty(0.5)
+    assert "0.50" in replace(setting.handlers, words=CHINESE).certainty(0.5)
 
 
 def test_a_presence_says_when_an_answer_is_only_probable(setting):
@@ -123,36 +128,36 @@ def test_a_presence_says_when_an_answer_is_only_probable(setting):
 
 
 def test_another_model_is_for_the_next_start_and_says_what_it_needs(setting, house, tmp_path):
-    said = setting.save_models("none", "", "", False, "")
+    said = save_models(setting, "none", "", "", False, "")
     assert said.text == ENGLISH.set_kept
     assert setting.look().next.startswith("At the next start: language model none.")
     assert restarted(setting).lm.name == "none"
     assert house.config.lm.name == OUR_LM
     own = tmp_path / "my model"
     own.mkdir()
-    setting.save_models("own", "", f'"{own}"', False, "openai/clip-vit-base-patch32")
+    save_models(setting, "own", "", f'"{own}"', False, "openai/clip-vit-base-patch32")
     told = setting.look().next
     assert (restarted(setting).lm.name, restarted(setting).encoder.name) == (str(own), "openai/clip-vit-base-patch32")
     assert "converted once" in told
     assert "an index of its own, empty at first" in told
     assert str(house.config.data / "config.toml") in told
     assert setting.look().model == "own"
-    assert setting.save_models(*UNTOUCHED).text == ENGLISH.set_kept  # back: nothing will change at the next start
+    assert save_models(setting, *UNTOUCHED).text == ENGLISH.set_kept  # back: nothing will change at the next start
     assert setting.look().next == ""
-    assert setting.save_models(*UNTOUCHED).text == ENGLISH.set_unchanged
+    assert save_models(setting, *UNTOUCHED).text == ENGLISH.set_unchanged
 
 
 def test_a_model_that_looks_at_pictures_takes_the_place_of_every_other(setting, tmp_path):
     eyes = tmp_path / "eyes"
     eyes.mkdir()
-    setting.save_models("server", "http://127.0.0.1:8000/v1/", "kite-7b", True, "")
-    assert setting.save_models("sees", "http://127.0.0.1:8000/v1/", str(eyes), True, "").text == ENGLISH.set_kept
+    save_models(setting, "server", "http://127.0.0.1:8000/v1/", "kite-7b", True, "")
+    assert save_models(setting, "sees", "http://127.0.0.1:8000/v1/", str(eyes), True, "").text == ENGLISH.set_kept
     lm = restarted(setting).lm
     assert (lm.vlm, lm.name, lm.url, lm.sees) == (str(eyes), OUR_LM, "", False)
     look = setting.look()
     assert look.model == "sees"
     assert look.next.startswith(f"At the next start: language model {eyes}. It looks at the photos")
-    setting.save_models("none", "", "", False, "")
+    save_models(setting, "none", "", "", False, "")
     assert (restarted(setting).lm.vlm, setting.look().model) == ("", "none")
 
 
@@ -163,25 +168,25 @@ def test_a_checkpoint_that_is_nowhere_is_not_written(setting, house, name):
         ("sees", "", name, False, ""),
         ("packaged", "", "", False, name or "   '' "),
     ):
-        assert setting.save_models(*values).wrong
+        assert save_models(setting, *values).wrong
     assert not (house.config.data / "config.toml").exists()
 
 
 def test_a_server_is_kept_with_the_name_of_its_model(setting):
-    setting.save_models("server", "http://127.0.0.1:8000/v1/", "kite-7b", True, "")
+    save_models(setting, "server", "http://127.0.0.1:8000/v1/", "kite-7b", True, "")
     lm = restarted(setting).lm
     assert (lm.url, lm.name, lm.sees) == ("http://127.0.0.1:8000/v1", "kite-7b", True)
     assert setting.look().model == "server"
-    setting.save_models("server", "http://127.0.0.1:8000/v1/", "", True, "")
+    save_models(setting, "server", "http://127.0.0.1:8000/v1/", "", True, "")
     assert restarted(setting).lm.name == OUR_LM  # the server's first
-    setting.save_models(*UNTOUCHED)
+    save_models(setting, *UNTOUCHED)
     assert kind_of(restarted(setting).lm) == "packaged"
     assert setting.look().next == ""
 
 
 @pytest.mark.parametrize("url", ["", "like", "ftp://here/v1", "http://me:secret@127.0.0.1:8000/v1"])
 def test_an_address_that_is_none_or_holds_a_password_is_not_written(setting, house, url):
-    for said in (setting.save_models("server", url, "", False, ""), setting.try_it(url, "")):
+    for said in (save_models(setting, "server", url, "", False, ""), setting.try_it(url, "")):
         assert said.wrong
         assert "secret" not in said.text
         assert said.text != ENGLISH.bug
@@ -202,26 +207,32 @@ def test_a_key_goes_to_the_server_and_is_shown_and_written_nowhere(setting, hous
     assert "OPENAI_API_KEY, which is not set" in setting.key
     monkeypatch.setenv("OPENAI_API_KEY", "open sesame")
     with chat_server(key="open sesame") as server:
-        said = [setting.try_it(server.url, ""), setting.save_models("server", server.url, "", False, "")]
+        house.config = replace(house.config, lm=replace(house.config.lm, api_key_for=server.url))
+        said = [setting.try_it(server.url, ""), save_models(setting, "server", server.url, "", False, "")]
     assert not any(each.wrong for each in said)
     assert "which is set" in setting.key
     shown_ = " ".join([setting.key, str(setting.look()), caplog.text, *(each.text for each in said)])
     assert "sesame" not in shown_ + (house.config.data / "config.toml").read_text()
 
 
-def test_where_strangers_may_look_the_models_are_chosen_at_the_machine(setting, house):
-    house.config = replace(house.config, serve=ServeConfig(host="0.0.0.0"))
-    assert setting.look().fixed == dict.fromkeys(AT_START, ENGLISH.set_fixed_open)
+def test_the_models_are_chosen_at_the_machine_and_not_by_a_key(setting, house, tmp_path):
+    there = ActingAs(setting.handlers, holder_of("settings", "page"))
+    assert there.look().fixed == dict.fromkeys(AT_START, ENGLISH.set_fixed_open)
     with chat_server() as server:
-        assert setting.try_it(server.url, "").text == ENGLISH.set_fixed_open
-        assert setting.save_models("server", server.url, "", False, "").wrong
-    assert setting.save_models("none", "", "", False, "some/clip").text == ENGLISH.set_unchanged
-    assert setting.save_answers(9, 0.6, 0.6, "auto").text == ENGLISH.set_saved
+        assert "only a caller on this machine may" in there.try_it(server.url, "").text
+        assert save_models(there, "server", server.url, "", False, "").wrong
+        assert not server.asked
+    for checkpoint in ("some/clip", str(tmp_path), "/no/such/folder"):
+        said = save_models(there, "none", "", "", False, checkpoint)
+        assert "only a caller on this machine may" in said.text  # whether the folder is there or not
+    assert there.save_dial("fast").wrong
+    assert not (house.config.data / "config.toml").exists()
+    assert there.save_answers(9, 0.6, 0.6, "auto").text == ENGLISH.set_saved
 
 
 def test_a_settings_file_that_somebody_broke_is_told_and_left_alone(setting, house):
     (house.config.data / "config.toml").write_text("[rag\n")
-    for said in (setting.save_answers(9, 0.6, 0.6, "auto"), setting.defaults(), setting.save_models(*UNTOUCHED)):
+    for said in (setting.save_answers(9, 0.6, 0.6, "auto"), setting.defaults(), save_models(setting, *UNTOUCHED)):
         assert said.wrong
         assert "must be a TOML file" in said.text
     assert (house.config.data / "config.toml").read_text() == "[rag\n"

@@ -1,14 +1,12 @@
 """The Settings tab: which updates its handlers become."""
 
-from dataclasses import replace
-
 import gradio as gr
 import pytest
 from fakes import Parrot
+from page_caller import ActingAs, holder_of, services_of
 from rag_house import build
 
-from deepseek_mm import SettingsFile
-from deepseek_mm.config import ServeConfig
+from deepseek_mm import LOCAL
 from ui.html import choices
 from ui.setting import Setting
 from ui.settings import SettingsTab, _checkpoint, _explained, _fields
@@ -21,9 +19,9 @@ def tab(tmp_path):
     """A tab of a house with a settings file of its own."""
     house = build(tmp_path / "library", lm=Parrot("A kite [1]."), phrasing="auto")
     with gr.Blocks():
-        setting = Setting(assistant=house, file=SettingsFile.of(house.config), words=ENGLISH)
-        shelving = Shelving(assistant=house, words=ENGLISH, hush=lambda: None)
-        yield SettingsTab.place(setting, shelving)
+        services = services_of(house)
+        setting, shelving = Setting(services=services, words=ENGLISH), Shelving(services=services, words=ENGLISH)
+        yield ActingAs(SettingsTab.place(setting, shelving))
     house.close()
 
 
@@ -54,8 +52,8 @@ def test_the_copied_report_is_on_the_page_and_holds_no_path(tab):
 def test_what_is_fixed_is_disabled_with_the_reason_beside_it(tab, monkeypatch):
     data = str(tab.setting.assistant.config.data)
     environ = {"DEEPSEEK_MM_LM__URL": "http://me:secret@127.0.0.1:9/v1", "DEEPSEEK_MM_RAG__NUM_REGIONS": "3"}
-    monkeypatch.setattr(tab.setting.file, "_environ", environ)
-    assert tab.setting.file.read().config.data.name in data
+    monkeypatch.setattr(tab.setting.services.settings.file, "_environ", environ)
+    assert tab.setting.services.settings.read(LOCAL).config.data.name in data
     updates = shown(tab, tab.fill())
     for name, variable in (("regions", "DEEPSEEK_MM_RAG__NUM_REGIONS"), ("model", "DEEPSEEK_MM_LM__URL")):
         assert not updates[name].interactive
@@ -139,6 +137,5 @@ def test_nothing_to_say_takes_the_line_away(tab):
 
 def test_a_page_with_a_login_has_a_way_to_log_out(tab):
     assert "/login" not in shown(tab, tab.fill())["facts"]
-    house = tab.setting.assistant
-    house.config = replace(house.config, serve=ServeConfig(host="0.0.0.0"))
-    assert '<a href="/login">' in shown(tab, tab.fill())["facts"]
+    there = tab.handlers.fill(holder_of("settings", "page"))
+    assert '<a href="/login">' in shown(tab, there)["facts"]

@@ -2,6 +2,7 @@
 
 import gradio as gr
 import pytest
+from page_caller import ActingAs, undescribed
 from rag_house import build, paint, put
 
 from ui import listing
@@ -22,7 +23,8 @@ def shelf(tmp_path, monkeypatch):
     pictures = Pictures(tmp_path / "small", assistant.picture)
     with gr.Blocks():
         lister = Lister(assistant=assistant, words=ENGLISH)
-        yield Shelf.place(lister, pictures, Viewer.place(pictures, ENGLISH, lambda source: ""), offer=True)
+        viewer = Viewer.place(pictures, ENGLISH, undescribed)
+        yield ActingAs(Shelf.place(lister, pictures, viewer, offer=True))
     assistant.close()
 
 

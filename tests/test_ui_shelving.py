@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from fakes import picture
+from page_caller import ActingAs, services_of
 from rag_house import build, paint, put
 
+from deepseek_mm import LOCAL
 from ui.looking import WATCH, Look, look
 from ui.shelving import Shelving
 from ui.words import ENGLISH, counted
@@ -27,7 +29,7 @@ class Hush:
 @pytest.fixture
 def shelving(tmp_path):
     assistant = build(tmp_path / "library", home="spaces/colours")
-    yield Shelving(assistant=assistant, words=ENGLISH, hush=Hush())
+    yield ActingAs(Shelving(services=services_of(assistant, hush=Hush()), words=ENGLISH))
     assistant.close()
 
 
@@ -39,7 +41,7 @@ def photos(tmp_path) -> Path:
 
 
 def seen(shelving: Shelving) -> Look:
-    return look(shelving.assistant, ENGLISH)
+    return look(shelving.services, LOCAL, ENGLISH)
 
 
 def settled(shelving: Shelving) -> Look:
@@ -61,7 +63,7 @@ def test_a_folder_is_indexed_in_the_background_and_told_about(shelving, photos):
     waiting = seen(shelving)
     assert waiting.busy
     assert ENGLISH.waiting in waiting.running
-    shelving.library.start()
+    shelving.assistant.library.start()
     now = settled(shelving)
     assert names(shelving) == {"red.png", "green.png"}
     assert "2 added" in now.ended
@@ -73,7 +75,7 @@ def test_dropped_files_are_kept_in_the_library_and_indexed_from_there(shelving, 
     dropped = paint(tmp_path / "cache", "kite.png", "red")
     assert not shelving.add([str(dropped)], "").wrong
     dropped.unlink()
-    shelving.library.start()
+    shelving.assistant.library.start()
     settled(shelving)
     (source,) = shelving.assistant.store.sources(limit=9)
     assert Path(source.path).is_relative_to(tmp_path / "library" / "added")
@@ -90,21 +92,21 @@ def test_adding_nothing_or_what_is_not_there_is_told_at_once(shelving, path, sai
 
 def test_what_failed_is_listed_and_tried_again_by_its_button(shelving, photos):
     (photos / "broken.png").write_bytes(b"no picture")
-    shelving.library.start()
+    shelving.assistant.library.start()
     shelving.add(None, str(photos))
     assert "broken.png" in settled(shelving).ended
-    (job, *_) = shelving.library.jobs.find(kinds=("index",), limit=1)
+    (job, *_) = shelving.assistant.library.jobs.find(kinds=("index",), limit=1)
     picture("blue").save(photos / "broken.png")
     assert shelving.act("retry", str(job.id)).text == ENGLISH.retried
     settled(shelving)
     assert "broken.png" in names(shelving)
-    (again, *_) = shelving.library.jobs.find(kinds=("index",), limit=1)
-    assert shelving.act("retry", str(again.id)).text == ENGLISH.retry_none
+    (again, *_) = shelving.assistant.library.jobs.find(kinds=("index",), limit=1)
+    assert "nothing failed in job" in shelving.act("retry", str(again.id)).text
 
 
 def test_a_waiting_job_is_cancelled_by_its_button(shelving, photos):
     shelving.add(None, str(photos))
-    (job,) = shelving.library.jobs.find(limit=9)
+    (job,) = shelving.assistant.library.jobs.find(limit=9)
     assert not shelving.act("cancel", str(job.id)).wrong
     now = seen(shelving)
     assert not now.busy
@@ -123,7 +125,7 @@ def test_a_watched_folder_is_listed_apart_from_the_work(shelving, photos):
     now = seen(shelving)
     assert f'data-what="{photos}"' in now.watched
     assert not now.busy
-    assert {job.kind for job in shelving.library.jobs.find(limit=9)} == {WATCH}
+    assert {job.kind for job in shelving.assistant.library.jobs.find(limit=9)} == {WATCH}
     assert not shelving.act("unwatch", str(photos)).wrong
     assert seen(shelving).watched == f'<p class="hint">{ENGLISH.watched_none}</p>'
 
@@ -136,7 +138,7 @@ def test_only_a_folder_can_be_watched(shelving, photos):
 
 
 def test_files_are_taken_out_and_stay_on_the_disk(shelving, photos):
-    shelving.library.start()
+    shelving.assistant.library.start()
     shelving.add(None, str(photos))
     settled(shelving)
     said = shelving.take_out(str(photos))
@@ -152,7 +154,7 @@ def test_several_takings_are_undone_one_by_one_and_none_twice(shelving, photos):
     put(shelving.assistant, photos / "red.png", photos / "green.png")
     shelving.take_out(str(photos / "red.png"))
     shelving.take_out(str(photos / "green.png"))
-    newest, oldest = (each.token for each in shelving.library.taken())
+    newest, oldest = (each.token for each in shelving.assistant.library.taken())
     assert shelving.act("undo", newest).text == counted(ENGLISH.put_back, 1)
     assert names(shelving) == {"green.png"}
     assert shelving.act("undo", newest).wrong
@@ -177,16 +179,17 @@ def test_files_go_into_a_collection_that_is_renamed_and_left_again(shelving, pho
 
 def test_the_bundled_photos_are_something_to_begin_with(shelving, photos):
     assert shelving.add_bundled().wrong
-    assert not replace(shelving, photos=photos).add_bundled().wrong
+    begun = replace(shelving.handlers, services=services_of(shelving.assistant, photos=photos))
+    assert not begun.add_bundled(LOCAL).wrong
     assert shelving.is_busy()
-    shelving.library.start()
+    shelving.assistant.library.start()
     settled(shelving)
     assert names(shelving) == {"red.png", "green.png"}
     assert not shelving.is_busy()
 
 
 def test_a_check_lists_what_is_gone_and_a_repair_takes_it_out_if_wished(shelving, photos):
-    shelving.library.start()
+    shelving.assistant.library.start()
     shelving.add(None, str(photos))
     settled(shelving)
     (photos / "red.png").unlink()
@@ -201,7 +204,7 @@ def test_a_check_lists_what_is_gone_and_a_repair_takes_it_out_if_wished(shelving
 
 
 def test_a_backup_without_a_name_lies_in_the_library_and_can_be_restored(shelving, photos, tmp_path):
-    shelving.library.start()
+    shelving.assistant.library.start()
     shelving.add(None, str(photos))
     settled(shelving)
     shelving.backup("")
@@ -212,7 +215,7 @@ def test_a_backup_without_a_name_lies_in_the_library_and_can_be_restored(shelvin
     assert not shelving.restore(str(backup)).wrong
     settled(shelving)
     assert names(shelving) == {"red.png", "green.png"}
-    assert shelving.hush.times == 2  # nobody writes into what is exchanged
+    assert shelving.services.library.hush.times == 2  # nobody writes into what is exchanged
 
 
 def test_a_backup_that_is_not_there_cannot_be_restored(shelving):
@@ -222,7 +225,7 @@ def test_a_backup_that_is_not_there_cannot_be_restored(shelving):
 
 @pytest.mark.parametrize("typed", ["", "delete", "yes", "delete everything!"])
 def test_nothing_is_deleted_before_the_words_are_typed(shelving, photos, typed):
-    shelving.library.start()
+    shelving.assistant.library.start()
     shelving.add(None, str(photos))
     settled(shelving)
     answer = shelving.empty(typed)
@@ -232,7 +235,7 @@ def test_nothing_is_deleted_before_the_words_are_typed(shelving, photos, typed):
 
 
 def test_deleting_everything_takes_dropped_files_with_it(shelving, tmp_path):
-    shelving.library.start()
+    shelving.assistant.library.start()
     shelving.add([str(paint(tmp_path / "cache", "kite.png", "red"))], "")
     settled(shelving)
     assert shelving.empty("delete everything").text == ENGLISH.emptied

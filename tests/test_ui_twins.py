@@ -4,9 +4,11 @@ import re
 from types import SimpleNamespace
 
 import pytest
+from page_caller import ActingAs
 from PIL import Image
 
 from deepseek_mm import Twins
+from deepseek_mm.services.library_service import LibraryService
 from index import Source
 from ui.pictures import Pictures
 from ui.shelving import Shelving
@@ -45,7 +47,8 @@ def comparing() -> Comparing:
     shelves = Shelves()
     store = SimpleNamespace(places_of=lambda ids: {n: (f"/p/{n}", f"/q/{n}") for n in ids})
     assistant = SimpleNamespace(library=shelves, store=store)
-    return Comparing(shelving=Shelving(assistant=assistant, words=ENGLISH, hush=lambda: None))
+    services = SimpleNamespace(library=LibraryService(assistant=assistant, hush=lambda: None))
+    return ActingAs(Comparing(shelving=Shelving(services=services, words=ENGLISH)))
 
 
 @pytest.fixture

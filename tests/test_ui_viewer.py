@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import gradio as gr
 import pytest
+from page_caller import ActingAs, undescribed
 from PIL import Image
 
 from deepseek_mm.records import Citation, Query
@@ -89,7 +90,7 @@ def test_a_label_from_outside_stays_text_in_the_field_where_it_is_corrected(pict
 
 def test_a_press_opens_the_exhibit_it_means_and_a_wrong_one_opens_nothing(pictures):
     with gr.Blocks():
-        viewer = Viewer.place(pictures, ENGLISH, lambda source: "")
+        viewer = ActingAs(Viewer.place(pictures, ENGLISH, undescribed))
     opened = viewer.open((shown(1), shown(2)), "1", turn=4)
     assert opened[viewer.viewed] == Viewed(exhibits=(shown(1), shown(2)), index=1, turn=4)
     assert "[2] kite" in opened[viewer.html]
@@ -99,7 +100,7 @@ def test_a_press_opens_the_exhibit_it_means_and_a_wrong_one_opens_nothing(pictur
 
 def test_what_is_shown_is_numbered_so_that_it_is_shown_once(pictures):
     with gr.Blocks():
-        viewer = Viewer.place(pictures, ENGLISH, lambda source: "")
+        viewer = ActingAs(Viewer.place(pictures, ENGLISH, undescribed))
     viewed = Viewed(exhibits=(shown(),))
     first, second = (viewer.show(viewed)[viewer.html] for _ in range(2))
     assert [re.findall(r'data-showing="(\d+)"', html) for html in (first, second)] == [["1"], ["2"]]

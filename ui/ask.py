@@ -4,17 +4,19 @@ It places the components, and turns the views that its handlers (`asking`) yield
 for questions about code.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
-from deepseek_mm import Answer
+from deepseek_mm import Answer, Caller
 from ui import edges
 from ui.asking import Asking, Entry, View
 from ui.board import board, exhibits
 from ui.chat import Chat
+from ui.gateway.rights import needs_right
+from ui.gateway.visitor import caller_of
 from ui.html import button, hint, notice
 from ui.pictures import Pictures
 from ui.piece import piece
@@ -124,20 +126,28 @@ class AskTab:
         named, asking, visit = self.parts_by_name, self.asking, self.visit
         who = [self.talk, visit.kept, visit.page, visit.at]
 
-        def ask(entry: Entry, talk: Talk, kept: object, page: str, at: str) -> Iterator[dict[Any, Any]]:
-            for view in asking.ask(entry, asking.found(talk, at, kept, page), kept, page):
+        @needs_right("ask")
+        def ask(
+            request: gr.Request, entry: Entry, talk: Talk, kept: object, page: str, at: str
+        ) -> Iterator[dict[Any, Any]]:
+            caller = caller_of(request)
+            for view in asking.ask(caller, entry, asking.found(caller, talk, at, kept, page), kept, page):
                 yield self.render(view)
 
+        @needs_right("ask")
         def cleared(page: str) -> dict[Any, Any]:
             return self.clear() if asking.is_still_new(page) else {self.talk: gr.skip()}
 
-        def open_(answer: Answer | None, event: gr.EventData) -> dict[Any, Any]:
+        @needs_right("ask")
+        def open_(request: gr.Request, answer: Answer | None, event: gr.EventData) -> dict[Any, Any]:
             if answer is None:
                 return {self.viewer.html: gr.skip()}
             if getattr(event, "act", "") == "work":
-                return self._worked(answer, str(getattr(event, "text", "")))
-            return self.viewer.open(exhibits(answer, self.words), getattr(event, "what", ""), turn=answer.turn)
+                return self._worked(caller_of(request), answer, str(getattr(event, "text", "")))
+            what = getattr(event, "what", "")
+            return self.viewer.open(caller_of(request), exhibits(answer, self.words), what, turn=answer.turn)
 
+        @needs_right("ask")
         def unedit(talk: Talk) -> dict[Any, Any]:
             return self.render(View(talk=talk.before(10**18), entry={"text": "", "files": []}))
 
@@ -156,9 +166,9 @@ class AskTab:
             both = [named["camera"], named["box"]]
             named["camera"].change(_photographed, both, both[::-1], **QUIET)
 
-    def _worked(self, answer: Answer, program: str) -> dict[Any, Any]:
+    def _worked(self, caller: Caller, answer: Answer, program: str) -> dict[Any, Any]:
         """Updates for a program that the reader wrote: what it gives, or what is wrong with it."""
-        again, trouble = self.asking.work_out(answer, program)
+        again, trouble = self.asking.work_out(caller, answer, program)
         shown = board(again, self.chatting.pictures, self.words, trouble=trouble)
         return {self.parts_by_name["board"]: shown, self.shown: again}
 
@@ -166,51 +176,53 @@ class AskTab:
         """Updates for a tab as it was at first. The box stays: somebody may be typing already."""
         return {**self.render(View(talk=Talk())), **self.evidence(None)}
 
+    @needs_right("ask", {"try": "run"})
     def _pressed(
-        self, talk: Talk, kept: object, page: str, at: str, request: gr.Request, event: gr.EventData
+        self, request: gr.Request, talk: Talk, kept: object, page: str, at: str, event: gr.EventData
     ) -> Iterator[dict[Any, Any]]:
         """A button in the conversation; both words come from the browser, and may be anything."""
-        talk = self.asking.found(talk, at, kept, page)
+        caller = caller_of(request)
+        talk = self.asking.found(caller, talk, at, kept, page)
         act, what = str(getattr(event, "act", "")), str(getattr(event, "what", ""))
         turn = edges.number(what)
         if act == "cite":
-            yield self._cited(what, talk)
+            yield self._cited(caller, what, talk)
         elif act == "evidence":
             exchange = talk.find(turn)
             yield self.evidence(exchange.answer) if exchange else {self.talk: gr.skip()}
         else:
             yield {self.talk: gr.skip()}  # a generator that says nothing would empty every part
-            views = self._views(act, turn, talk, kept, page)
+            views = self._views(caller, act, turn, talk, kept, page)
             if act == "right":
-                views = iter([self.asking.put_right(turn, str(getattr(event, "text", "")), talk, kept)])
+                views = iter([self.asking.put_right(caller, turn, str(getattr(event, "text", "")), talk, kept)])
             if act == "try":
-                views = self.asking.tried(scope_of(request), turn, talk, kept, page)
+                views = self.asking.tried(caller, turn, talk, kept, page)
             shown = map(self.render, views)
             yield from told_once(shown, self.talk) if act in ("edit", "branch") else shown
 
-    def _views(self, act: str, turn: int, talk: Talk, kept: object, page: str) -> Iterator[View]:
+    def _views(self, caller: Caller, act: str, turn: int, talk: Talk, kept: object, page: str) -> Iterator[View]:
         asking = self.asking
         if act == "example":
-            return self._tried(turn, talk, kept, page)
+            return self._tried(caller, turn, talk, kept, page)
         if act == "retry":
-            return asking.again(turn, talk, kept, page)
+            return asking.again(caller, turn, talk, kept, page)
         one = {
             "edit": lambda: asking.edit(turn, talk),
-            "branch": lambda: asking.branch(turn, talk, kept),
-            "up": lambda: asking.rate(turn, "up", talk, kept),
-            "down": lambda: asking.rate(turn, "down", talk, kept),
-            "earlier": lambda: asking.earlier(talk, kept),
+            "branch": lambda: asking.branch(caller, turn, talk, kept),
+            "up": lambda: asking.rate(caller, turn, "up", talk, kept),
+            "down": lambda: asking.rate(caller, turn, "down", talk, kept),
+            "earlier": lambda: asking.earlier(caller, talk, kept),
         }.get(act)
         return iter([one()] if one else [])
 
-    def _tried(self, number: int, talk: Talk, kept: object, page: str) -> Iterator[View]:
+    def _tried(self, caller: Caller, number: int, talk: Talk, kept: object, page: str) -> Iterator[View]:
         """A question to begin with is asked."""
         examples = self.words.examples
         if number >= len(examples):
             return iter(())
-        return self.asking.ask({"text": examples[number], "files": []}, talk, kept, page)
+        return self.asking.ask(caller, {"text": examples[number], "files": []}, talk, kept, page)
 
-    def _cited(self, what: str, talk: Talk) -> dict[Any, Any]:
+    def _cited(self, caller: Caller, what: str, talk: Talk) -> dict[Any, Any]:
         """A citation in the text: its photo large, and its answer's evidence on the board."""
         turn, _, number = what.partition(":")
         exchange = talk.find(edges.number(turn))
@@ -219,17 +231,12 @@ class AskTab:
         answer = exchange.answer
         index = next((n for n, each in enumerate(answer.citations) if str(each.number) == number), -1)
         return {
-            **self.viewer.open(exhibits(answer, self.words), index, turn=answer.turn),
+            **self.viewer.open(caller, exhibits(answer, self.words), index, turn=answer.turn),
             **self.evidence(answer),
         }
 
 
-def scope_of(request: gr.Request) -> Mapping[str, Any]:
-    """The visitor's request, as ASGI has it: the door has left in it who that is."""
-    assert request.request is not None, "events come over HTTP"
-    return request.request.scope
-
-
+@needs_right("ask")
 def _photographed(photo: str | None, entry: Entry | None) -> Any:
     """A photo from the camera goes into the box, beside what is there."""
     entry = entry or {"text": "", "files": []}
@@ -258,5 +265,11 @@ def place_chat(html: str, words: Words, *, listens: str = "chat", look: str = "b
 def _place_camera(words: Words) -> gr.Image:
     with gr.Accordion(words.webcam, open=False):
         return gr.Image(
-            label=words.webcam_label, sources=["webcam"], type="filepath", format="jpeg", buttons=[], height=260
+            label=words.webcam_label,
+            sources=["webcam"],
+            type="filepath",
+            format="jpeg",
+            image_mode=None,
+            buttons=[],
+            height=260,
         )

@@ -1,7 +1,7 @@
 """What happens when something is pressed in the Ask tab: plain generators and functions, tested without a browser."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
@@ -9,8 +9,20 @@ from typing import Any
 
 from PIL.Image import Image
 
-from deepseek_mm import About, Answer, Assistant, Citation, Picture, Question
+from deepseek_mm import (
+    About,
+    Answer,
+    Assistant,
+    Caller,
+    Citation,
+    Picture,
+    Question,
+    Services,
+    check_run,
+    require_right,
+)
 from ui import edges
+from ui.gateway.rights import needs_right
 from ui.running import Running
 from ui.talk import Exchange, Talk, Upload, talk_of
 from ui.words import Words
@@ -45,66 +57,61 @@ class Asked:
     begun: bool = False  # it begins a new conversation on a page that still shows the old one
 
 
-Leave = Callable[[Mapping[str, Any]], None]  # the visitor's request, as ASGI has it; Forbidden says why not
-
-
-def nobody(scope: Mapping[str, Any]) -> None:
-    """A page that runs no programs for anybody."""
-    raise edges.NoTurn("this page runs no programs. Ask on the command line: python -m deepseek_mm ask --code --run")
-
-
 @dataclass(frozen=True, kw_only=True)
 class Asking:
     """What happens when something is pressed in the Ask tab. `page` is the name of one open page."""
 
     assistant: Assistant
+    services: Services
     running: Running[Answer]
     words: Words
     anew: set[str] = field(default_factory=set)  # pages whose next question begins a new conversation
     about: About = "photos"
-    leave: Leave = nobody  # says whether a visitor may have programs run
 
-    def ask(self, entry: Entry | None, talk: Talk, kept: object, page: str) -> Iterator[View]:
+    def ask(self, caller: Caller, entry: Entry | None, talk: Talk, kept: object, page: str) -> Iterator[View]:
         """Answer what is in the box, view by view. An error becomes a sentence, and the question stays in the box."""
         begun = self._own(page) in self.anew  # and the page may not even have shown yet that it is empty
         if begun:
             self.quiet(page)
             talk = Talk()
         try:
+            require_right(caller, "ask")
             asked = replace(self._question(entry, kept), begun=begun)
-            talk = self._edited(talk, kept) if talk.editing else talk
+            talk = self._edited(caller, talk, kept) if talk.editing else talk
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             yield View(talk=talk, notice=edges.sentence(error, self.words), entry=entry)
             return
         yield from self._answer(asked, talk, page)
 
-    def again(self, turn: int, talk: Talk, kept: object, page: str, *, run: bool = False) -> Iterator[View]:
+    def again(
+        self, caller: Caller, turn: int, talk: Talk, kept: object, page: str, *, run: bool = False
+    ) -> Iterator[View]:
         """Ask a question again: the last one's answer is replaced, an earlier one begins a branch. `run`: it may run
         programs.
         """
         try:
             exchange = _there(talk.find(turn), self.words)
-            session = edges.require_session(kept, self.words)
+            owner = edges.owner(caller, kept, self.words)
             entry: Entry = {"text": exchange.question, "files": [upload.path for upload in exchange.uploads]}
             asked = self._question(entry, kept, names=[upload.name for upload in exchange.uploads])
             asked = replace(asked, question=replace(asked.question, run=run))
             if talk.conversation and exchange is talk.exchanges[-1]:
-                self.assistant.history.drop_last(talk.conversation, turn, session=session)
+                self.services.history.drop_last(owner, talk.conversation, turn)
                 kept_talk = talk.before(turn)
             else:
-                kept_talk = self._edited(replace(talk, editing=turn), kept)
+                kept_talk = self._edited(caller, replace(talk, editing=turn), kept)
         except Exception as error:  # noqa: BLE001 - as above
             yield View(talk=talk, notice=edges.sentence(error, self.words))
             return
         yield from self._answer(asked, kept_talk, page)
 
-    def tried(self, who: Mapping[str, Any], turn: int, talk: Talk, kept: object, page: str) -> Iterator[View]:
-        """Ask for a test again, which is tried in the sandbox this time, if the visitor may have programs run."""
+    def tried(self, caller: Caller, turn: int, talk: Talk, kept: object, page: str) -> Iterator[View]:
+        """Ask for a test again, which is tried in the sandbox this time, if the caller may have programs run."""
         try:
-            self.leave(who)
+            check_run(self.assistant.config.sandbox, caller)
         except Exception as error:  # noqa: BLE001 - as above
             return iter([View(talk=talk, notice=edges.sentence(error, self.words))])
-        return self.again(turn, talk, kept, page, run=True)
+        return self.again(caller, turn, talk, kept, page, run=True)
 
     def edit(self, turn: int, talk: Talk) -> View:
         """Put an earlier question, with its pictures, into the box, to be asked otherwise."""
@@ -115,52 +122,52 @@ class Asking:
         entry: Entry = {"text": exchange.question, "files": files}
         return View(talk=replace(talk, editing=turn), entry=entry)
 
-    def branch(self, turn: int, talk: Talk, kept: object) -> View:
+    def branch(self, caller: Caller, turn: int, talk: Talk, kept: object) -> View:
         """A new conversation that goes on from this answer; the old one stays in the history."""
         try:
-            session = edges.require_session(kept, self.words)
             conversation = _number(talk)
-            branched = self.assistant.history.branch(conversation, before=turn + 1, session=session)
-            view = self.resume(branched or conversation, kept)
+            owner = edges.owner(caller, kept, self.words)
+            branched = self.services.history.branch(owner, conversation, before=turn + 1)
+            view = self.resume(caller, branched or conversation, kept)
             return replace(view, told=self.words.branched)
         except Exception as error:  # noqa: BLE001 - as above
             return View(talk=talk, notice=edges.sentence(error, self.words))
 
-    def rate(self, turn: int, rating: str, talk: Talk, kept: object) -> View:
+    def rate(self, caller: Caller, turn: int, rating: str, talk: Talk, kept: object) -> View:
         """A thumb up or down; the same thumb again takes it back."""
         try:
             exchange = _there(talk.find(turn), self.words)
             rating = "" if exchange.rating == rating else rating
-            session = edges.require_session(kept, self.words)
-            self.assistant.history.rate(turn, rating, session=session)  # type: ignore[arg-type]  # "up", "down" or ""
+            owner = edges.owner(caller, kept, self.words)
+            self.services.history.rate(owner, turn, rating)  # type: ignore[arg-type]  # "up", "down" or ""
             return View(talk=talk.changed(turn, rating=rating))
         except Exception as error:  # noqa: BLE001 - as above
             return View(talk=talk, notice=edges.sentence(error, self.words))
 
-    def put_right(self, turn: int, right: str, talk: Talk, kept: object) -> View:
+    def put_right(self, caller: Caller, turn: int, right: str, talk: Talk, kept: object) -> View:
         """What an answer should have been; empty words take it back."""
         try:
             _there(talk.find(turn), self.words)
-            session = edges.require_session(kept, self.words)
-            self.assistant.history.put_right(turn, right, session=session)
+            self.services.history.put_right(edges.owner(caller, kept, self.words), turn, right)
             return View(talk=talk.changed(turn, right=" ".join(right.split())))
         except Exception as error:  # noqa: BLE001 - as above
             return View(talk=talk, notice=edges.sentence(error, self.words))
 
-    def work_out(self, answer: Answer, program: str) -> tuple[Answer, str]:
+    def work_out(self, caller: Caller, answer: Answer, program: str) -> tuple[Answer, str]:
         """The answer with another program run over its photo; or as it was, and what is wrong with the program."""
         try:
+            require_right(caller, "ask")
             return replace(answer, worked=self.assistant.work_out(answer, program)), ""
         except Exception as error:  # noqa: BLE001 - as above
             tried = replace(answer.worked, program=program) if answer.worked else None
             return replace(answer, worked=tried), edges.sentence(error, self.words)
 
-    def earlier(self, talk: Talk, kept: object) -> View:
+    def earlier(self, caller: Caller, talk: Talk, kept: object) -> View:
         """The same talk with more of what came before."""
         try:
-            session = edges.require_session(kept, self.words)
+            owner = edges.owner(caller, kept, self.words)
             before = talk.exchanges[0].answer.turn if talk.exchanges else None
-            turns = self.assistant.history.turns(_number(talk), session=session, last=PAGE, before=before)
+            turns = self.services.history.list_turns(owner, _number(talk), last=PAGE, before=before)
             more = talk_of(turns).exchanges
             return View(
                 talk=replace(talk, exchanges=(*more, *talk.exchanges), earlier=max(0, talk.earlier - len(more)))
@@ -168,38 +175,39 @@ class Asking:
         except Exception as error:  # noqa: BLE001 - as above
             return View(talk=talk, notice=edges.sentence(error, self.words))
 
-    def resume(self, conversation: int, kept: object) -> View:
+    def resume(self, caller: Caller, conversation: int, kept: object) -> View:
         """A conversation out of the history, to go on with. NothingThere if it is not this browser's."""
-        session = edges.require_session(kept, self.words)
-        turns = self.assistant.history.turns(conversation, session=session, last=PAGE)
-        total = self.assistant.history.num_turns(conversation, session=session)
+        owner = edges.owner(caller, kept, self.words)
+        turns = self.services.history.list_turns(owner, conversation, last=PAGE)
+        total = self.services.history.count_turns(owner, conversation)
         talk = talk_of(turns, earlier=total - len(turns))
         last = talk.exchanges[-1].answer if talk.exchanges else None
         return View(talk=talk, entry=CLEAR, shown=last, busy=last is not None and last.state == "running")
 
-    def found(self, talk: Talk, at: str, kept: object, page: str) -> Talk:
+    def found(self, caller: Caller, talk: Talk, at: str, kept: object, page: str) -> Talk:
         """The talk; or, where a server that was started anew has forgotten it, the conversation that the page shows."""
         if talk.exchanges or self._own(page) in self.anew or not edges.number(at):
             return talk
         try:
-            return self.resume(int(at), kept).talk
+            return self.resume(caller, int(at), kept).talk
         except Exception:  # noqa: BLE001 - it was deleted meanwhile: the page begins a new one
             return talk
 
-    def restore(self, at: str, kept: object) -> Iterator[View]:
+    def restore(self, caller: Caller, at: str, kept: object) -> Iterator[View]:
         """What a page showed before it was loaded anew; an answer under way is followed to its end."""
         if not (edges.number(at) and edges.session_of(kept)):
             return
         try:
-            view = self.resume(int(at), kept)
+            view = self.resume(caller, int(at), kept)
             yield replace(view, entry=None)
             while view.busy:
                 time.sleep(POLL_S)
-                view = self.resume(int(at), kept)
+                view = self.resume(caller, int(at), kept)
                 yield replace(view, entry=None)
         except Exception:  # noqa: BLE001 - the conversation was deleted meanwhile: the page begins empty
             return
 
+    @needs_right("ask")
     def stop(self, page: str) -> None:
         """Stop what this page is waiting for."""
         self.running.stop(self._own(page))
@@ -209,6 +217,7 @@ class Asking:
         self.anew.discard(self._own(page))
         self.running.stop(self._own(page), wait_s=QUIET_S)
 
+    @needs_right("ask")
     def begin_anew(self, page: str) -> None:
         """A new conversation is wanted: what runs is stopped, and the next question does not go on with the old one."""
         self.anew.add(self._own(page))
@@ -226,13 +235,11 @@ class Asking:
         """By what name the answers of this tab are known: a page may wait for one about photos and one about code."""
         return page if self.about == "photos" else f"{page} {self.about}"
 
-    def _edited(self, talk: Talk, kept: object) -> Talk:
+    def _edited(self, caller: Caller, talk: Talk, kept: object) -> Talk:
         """The talk up to the question that is asked otherwise, as a branch of its own."""
-        session = edges.require_session(kept, self.words)
-        branched = self.assistant.history.branch(_number(talk), before=talk.editing, session=session)
-        if branched is None:
-            return Talk()
-        return self.resume(branched, kept).talk
+        owner = edges.owner(caller, kept, self.words)
+        branched = self.services.history.branch(owner, _number(talk), before=talk.editing)
+        return Talk() if branched is None else self.resume(caller, branched, kept).talk
 
     def _question(self, entry: Entry | None, kept: object, *, names: Sequence[str] = ()) -> Asked:
         """What is in the box, as a question. BadPicture if none of its pictures can be read."""

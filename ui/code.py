@@ -10,11 +10,12 @@ from typing import Any
 
 import gradio as gr
 
-from deepseek_mm import questions_to_try
+from deepseek_mm import Caller, questions_to_try
 from ui.ask import QUIET, AskTab, Visit, place_chat
 from ui.asking import Asking, View
 from ui.board import board
 from ui.chat import KEPT, Chat
+from ui.gateway.rights import needs_right
 from ui.html import hint
 from ui.pictures import Pictures
 from ui.piece import piece
@@ -58,6 +59,7 @@ class CodeTab(AskTab):
         if tab is not None:
             tab.select(self._offered, [self.talk, self.visit.page], self.parts_by_name["chat"], **QUIET)
 
+    @needs_right("ask")
     def _offered(self, talk: Talk, page: str) -> Any:
         chat = None if talk.exchanges else self.chat(talk)  # takes a while, in which a question may be asked
         return gr.skip() if chat is None or self.asking.is_answering(page) else chat
@@ -65,7 +67,7 @@ class CodeTab(AskTab):
     def _tries(self) -> tuple[str, ...]:
         return questions_to_try(self.asking.assistant.store)
 
-    def _tried(self, number: int, talk: Talk, kept: object, page: str) -> Any:
+    def _tried(self, caller: Caller, number: int, talk: Talk, kept: object, page: str) -> Any:
         """A question to begin with goes into the box, where it can be changed."""
         tries = self._tries()
         return iter([View(talk=talk, entry={"text": tries[number], "files": []})] if number < len(tries) else [])

@@ -13,8 +13,7 @@ from typing import Any
 
 from PIL.Image import Image
 
-from deepseek_mm import DeepSeekMMError, read_photo
-from deepseek_mm.errors import STORAGE_FULL, is_storage_full
+from deepseek_mm import STORAGE_FULL, Caller, DeepSeekMMError, is_storage_full, read_photo
 from index import IndexProblem
 from ui.words import Words
 
@@ -63,6 +62,11 @@ def require_session(kept: object, words: Words) -> str:
     if (session := session_of(kept)) is None:
         raise NoSession(words.no_session)
     return session
+
+
+def owner(caller: Caller, kept: object, words: Words) -> Caller:
+    """The caller as the owner of this browser's conversations. NoSession if the browser has no secret."""
+    return caller.with_session(require_session(kept, words))
 
 
 def number(sent: object) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from html import escape
 
-from deepseek_mm import Assistant, Health
+from deepseek_mm import Caller, Health, Services
 from ui import edges
 from ui.html import hint, notice
 from ui.words import Words
@@ -12,11 +12,11 @@ from ui.work import in_bytes, said
 LEAST_RECALL = 0.99  # below it a search misses one of a hundred
 
 
-def look(assistant: Assistant, gone: str, words: Words) -> str:
+def look(services: Services, caller: Caller, gone: str, words: Words) -> str:
     """Measure, and look for a text that should be gone; whatever goes wrong ends as a sentence."""
     try:
-        panel = health(assistant.library.health(), words)
-        return panel + (traces(assistant, gone.strip(), words) if gone.strip() else "")
+        panel = health(services.library.measure_health(caller), words)
+        return panel + (traces(services, caller, gone.strip(), words) if gone.strip() else "")
     except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
         return notice(edges.sentence(error, words))
 
@@ -52,9 +52,9 @@ def lines(told: Health, words: Words) -> Iterator[tuple[bool, str]]:
         yield True, words.health_trash.format(count=told.in_trash)
 
 
-def traces(assistant: Assistant, gone: str, words: Words) -> str:
+def traces(services: Services, caller: Caller, gone: str, words: Words) -> str:
     """Where the text still stands, or that it stands nowhere."""
-    found = assistant.library.find_traces(gone)
+    found = services.library.find_traces(caller, gone)
     if not found:
         return hint(words.health_is_gone.format(text=gone))
     rows = "".join(f"<li>{escape(each.path)} ({each.count})</li>" for each in found)

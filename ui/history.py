@@ -11,9 +11,12 @@ from typing import Any
 
 import gradio as gr
 
+from deepseek_mm import Caller
 from ui.ask import QUIET, AskTab, Visit
 from ui.board import exhibits
 from ui.chat import Chat
+from ui.gateway.rights import needs_right
+from ui.gateway.visitor import Visitor, caller_of, visitor_of
 from ui.html import link
 from ui.past import above, heading, rows
 from ui.pictures import Pictures
@@ -67,14 +70,15 @@ class HistoryTab:
         """Every component that `render` may update."""
         return [self.past, *self.pieces.values()]
 
-    def render(self, past: Past, text: str, limit: int, kept: object) -> dict[Any, Any]:
+    def render(self, visitor: Visitor, past: Past, text: str, limit: int, kept: object) -> dict[Any, Any]:
         """What the tab shows, as updates of components."""
+        file = visitor.keep(Path(past.file)) if past.file else None
         return {
-            **self._list(past, text, limit, kept),
+            **self._list(visitor.caller, past, text, limit, kept),
             self.past: past,
             self.pieces["head"]: heading(past, self._words),
             self.pieces["chat"]: gr.HTML(self.chatting.html(past.talk), visible=bool(past.talk.exchanges)),
-            self.pieces["file"]: link(Path(past.file)) if past.file else "",
+            self.pieces["file"]: link(file.id, file.name) if file else "",
         }
 
     def join(self, tab: gr.Tab, tabs: gr.Tabs, asks: Sequence[AskTab], visit: Visit) -> None:
@@ -82,76 +86,94 @@ class HistoryTab:
         pieces, limit, parts = self.pieces, self.limit, [part for ask in asks for part in ask.parts]
         state = [self.past, self.find, limit, visit.kept]
 
-        def refresh(past: Past, text: str, limit: int, kept: object) -> dict[Any, Any]:
-            return self.render(self.remembering.refresh(past, kept), text, limit, kept)
-
-        def search(past: Past, text: str, kept: object) -> dict[Any, Any]:
-            return {**self._list(past, text, PAGE, kept), limit: PAGE}
-
-        def listed(past: Past, text: str, most: int, kept: object, event: gr.EventData) -> dict[Any, Any]:
+        @needs_right("ask")
+        def listed(
+            request: gr.Request, past: Past, text: str, most: int, kept: object, event: gr.EventData
+        ) -> dict[Any, Any]:
             act, _ = pressed(event)
             if act == "more":
-                return {**self._list(past, text, most + PAGE, kept), limit: most + PAGE}
+                return {**self._list(caller_of(request), past, text, most + PAGE, kept), limit: most + PAGE}
             if act == "ask":
                 return {tabs: gr.Tabs(selected="ask")}
             if act == "all":
-                return {**self._list(past, "", PAGE, kept), limit: PAGE, self.find: ""}
-            return self._acted(past, text, most, kept, event)
+                return {**self._list(caller_of(request), past, "", PAGE, kept), limit: PAGE, self.find: ""}
+            return self._acted(request, past, text, most, kept, event)
 
-        def head(
-            past: Past, text: str, most: int, kept: object, page: str, event: gr.EventData
-        ) -> Iterator[dict[Any, Any]]:
+        @needs_right("ask")
+        def head(request: gr.Request, event: gr.EventData, *held: Any) -> Iterator[dict[Any, Any]]:
+            past, text, most, kept, page = held
             if pressed(event)[0] != "resume":
-                yield self._acted(past, text, most, kept, event)
+                yield self._acted(request, past, text, most, kept, event)
                 return
             yield {limit: gr.skip()}
             ask = next((ask for ask in asks if ask.asking.about == past.talk.about), asks[0])
-            yield from told_once([self._resumed(past, kept, page, ask) | {tabs: gr.Tabs(selected=ask.id)}], limit)
+            yield from told_once(
+                [self._resumed(caller_of(request), past, kept, page, ask) | {tabs: gr.Tabs(selected=ask.id)}], limit
+            )
 
-        def take(past: Past, text: str, most: int, kept: object, file: str) -> dict[Any, Any]:
-            after = self.remembering.act(past, "import", file, kept)
-            Path(file).unlink(missing_ok=True)
-            return {**self.render(after, text, most, kept), self.take: None}
-
-        tab.select(refresh, state, self.parts, **QUIET)
-        self.find.change(search, [self.past, self.find, visit.kept], [*self.parts, limit], **QUIET,
+        tab.select(self._refresh, state, self.parts, **QUIET)
+        self.find.change(self._search, [self.past, self.find, visit.kept], [*self.parts, limit], **QUIET,
                          trigger_mode="always_last")  # fmt: skip
         pieces["above"].click(self._acted, state, self.parts, **PRESSED)
         pieces["listed"].click(listed, state, [*self.parts, limit, self.find, tabs], **PRESSED)
         pieces["head"].click(head, [*state, visit.page], [*self.parts, limit, *parts, tabs], **PRESSED)
         pieces["chat"].click(self._read, state, [*self.parts, *self.viewer.parts], **PRESSED)
-        self.take.upload(take, [*state, self.take], [*self.parts, self.take], **QUIET)
+        self.take.upload(self._take, [*state, self.take], [*self.parts, self.take], **QUIET)
+
+    @needs_right("ask")
+    def _refresh(self, request: gr.Request, past: Past, text: str, limit: int, kept: object) -> dict[Any, Any]:
+        visitor = visitor_of(request)
+        return self.render(visitor, self.remembering.refresh(visitor.caller, past, kept), text, limit, kept)
+
+    @needs_right("ask")
+    def _search(self, request: gr.Request, past: Past, text: str, kept: object) -> dict[Any, Any]:
+        return {**self._list(caller_of(request), past, text, PAGE, kept), self.limit: PAGE}
+
+    @needs_right("ask")
+    def _take(self, request: gr.Request, past: Past, text: str, limit: int, kept: object, file: str) -> dict[Any, Any]:
+        """A file that was exported is taken in; the upload has done its work."""
+        visitor = visitor_of(request)
+        after = self.remembering.act(visitor.caller, past, ("import", file), kept)
+        Path(file).unlink(missing_ok=True)
+        return {**self.render(visitor, after, text, limit, kept), self.take: None}
 
     @property
     def _words(self) -> Words:
         return self.remembering.words
 
-    def _list(self, past: Past, text: str, limit: int, kept: object) -> dict[Any, Any]:
-        listing = self.remembering.listing(text, limit, kept)
+    def _list(self, caller: Caller, past: Past, text: str, limit: int, kept: object) -> dict[Any, Any]:
+        listing = self.remembering.listing(caller, text, limit, kept)
         chosen = past.about.id if past.about else 0
         return {
             self.pieces["above"]: above(listing, past, self._words),
             self.pieces["listed"]: rows(listing, chosen, self._words, datetime.now().astimezone()),
         }
 
-    def _acted(self, past: Past, text: str, limit: int, kept: object, event: gr.EventData) -> dict[Any, Any]:
-        return self.render(self.remembering.act(past, *pressed(event), kept), text, limit, kept)
+    @needs_right("ask")
+    def _acted(
+        self, request: gr.Request, past: Past, text: str, limit: int, kept: object, event: gr.EventData
+    ) -> dict[Any, Any]:
+        visitor = visitor_of(request)
+        return self.render(visitor, self.remembering.act(visitor.caller, past, pressed(event), kept), text, limit, kept)
 
-    def _read(self, past: Past, text: str, limit: int, kept: object, event: gr.EventData) -> dict[Any, Any]:
+    @needs_right("ask")
+    def _read(
+        self, request: gr.Request, past: Past, text: str, limit: int, kept: object, event: gr.EventData
+    ) -> dict[Any, Any]:
         """A press in the conversation: a citation is shown large."""
         act, what = pressed(event)
         if act != "cite":
-            return self._acted(past, text, limit, kept, event)
+            return self._acted(request, past, text, limit, kept, event)
         found = cited(what, past.talk)
         if found is None:
             return {self.past: gr.skip()}
         answer, index = found
-        return self.viewer.open(exhibits(answer, self._words), index, turn=answer.turn)
+        return self.viewer.open(caller_of(request), exhibits(answer, self._words), index, turn=answer.turn)
 
-    def _resumed(self, past: Past, kept: object, page: str, ask: AskTab) -> dict[Any, Any]:
+    def _resumed(self, caller: Caller, past: Past, kept: object, page: str, ask: AskTab) -> dict[Any, Any]:
         """The open conversation in its tab, once nothing else is being answered there."""
         ask.asking.quiet(page)
-        return ask.render(self.remembering.resume(past, kept))
+        return ask.render(self.remembering.resume(caller, past, kept))
 
 
 def pressed(event: gr.EventData) -> tuple[str, str]:

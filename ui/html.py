@@ -1,8 +1,6 @@
 """Small pieces of HTML that every tab uses; what they are handed is escaped here."""
 
 from html import escape
-from pathlib import Path
-from urllib.parse import quote
 
 from ui.words import LANGUAGES, Words, in_language
 
@@ -41,10 +39,9 @@ def heading(text: str) -> str:
     return f"<h2>{escape(text)}</h2>"
 
 
-def link(file: Path) -> str:
-    """A link to a file that the page may serve (it lies below GRADIO_TEMP_DIR); `download.js` follows it."""
-    name = escape(file.name)
-    return f'<a href="gradio_api/file={escape(quote(str(file)))}" download="{name}">{name}</a>'
+def link(number: str, name: str) -> str:
+    """A link to a file of the visitor by its id; `download.js` follows it."""
+    return f'<a href="gradio_api/file={escape(number)}" download="{escape(name)}">{escape(name)}</a>'
 
 
 def choices(words: Words) -> str:

@@ -1,19 +1,21 @@
 """Where things are on the page. Each tab joins its own handlers, and `passing` joins the tabs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from deepseek_mm import Answer, Assistant, SettingsFile, listing_of
+from deepseek_mm import Answer, Assistant, Caller, Services, listing_of
 from ui import edges
 from ui.ask import QUIET, AskTab, Visit
-from ui.asking import Asking, Leave, nobody
+from ui.asking import Asking
 from ui.code import CodeTab
+from ui.gateway.blocks import GuardedBlocks
+from ui.gateway.rights import needs_right
+from ui.gateway.visitor import caller_of
 from ui.history import HistoryTab
 from ui.html import choices
 from ui.learning import LearningTab
@@ -36,7 +38,6 @@ from ui.words import Words, WordsOfCode
 from ui.work import holding
 
 AROUND = 1_000  # lines before and behind those that are cited
-HUSH_S = 5.0  # how long answers under way may take to end before the library is emptied
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,23 +47,20 @@ class Means:
     assistant: Assistant
     running: Running[Answer]
     pictures: Pictures
-    file: SettingsFile
-    photos: Path | None = None  # a folder of photos that an empty library can begin with
-    leave: Leave = nobody  # says whether a visitor may have programs run
+    services: Services
 
 
-def build_ui(means: Means, words: Words) -> gr.Blocks:
+def build_ui(means: Means, words: Words) -> GuardedBlocks:
     """The whole page in one language."""
     assistant, running, pictures = means.assistant, means.running, means.pictures
-    asks = partial(Asking, assistant=assistant, running=running, leave=means.leave)
+    asks = partial(Asking, assistant=assistant, services=means.services, running=running)
     asking = asks(words=words)
-    hush = partial(running.stop_all, wait_s=HUSH_S)
-    shelving = Shelving(assistant=assistant, words=words, hush=hush, photos=means.photos)
-    page: gr.Blocks
-    with gr.Blocks(title=words.title, analytics_enabled=False, delete_cache=(3600, 7 * 86400)) as page:
+    shelving = Shelving(services=means.services, words=words)
+    page = GuardedBlocks(words=words, title=words.title, analytics_enabled=False, delete_cache=(3600, 7 * 86400))
+    with page:
         visit, code_visit = visits(words)
         top = piece(head("", words), listens="")
-        viewer = Viewer.place(pictures, words, assistant.library.described, opener(assistant))
+        viewer = Viewer.place(pictures, words, means.services.library.read_description, opener(assistant))
         with gr.Tabs() as tabs:
             with gr.Tab(words.ask, id="ask"):
                 ask = AskTab.place(asking, pictures, viewer, visit)
@@ -73,26 +71,27 @@ def build_ui(means: Means, words: Words) -> gr.Blocks:
             with gr.Tab(words.search, id="search") as search_tab:
                 search = SearchTab.place(Searching(assistant=assistant, words=words), pictures, viewer)
             with gr.Tab(words.library, id="library"):
-                library = LibraryTab.place(shelving, pictures, viewer, top=top, head=partial(head, words=words))
+                library = LibraryTab.place(shelving, pictures, viewer, top=top, head=partial(head_for, words))
             with gr.Tab(words.history, id="history") as history_tab:
-                remembering = Remembering(assistant=assistant, asking=asking, words=words)
+                remembering = Remembering(services=means.services, asking=asking, words=words)
                 history = HistoryTab.place(remembering, pictures, viewer)
             with gr.Tab(words.learning, id="learning") as learning_tab:
-                learning = LearningTab.place(Lessons(assistant=assistant, words=words))
+                learning = LearningTab.place(Lessons(services=means.services, words=words))
             with gr.Tab(words.settings, id="settings") as settings_tab:
-                settings = SettingsTab.place(Setting(assistant=assistant, file=means.file, words=words), shelving)
+                settings = SettingsTab.place(Setting(services=means.services, words=words), shelving)
         ask.join()
         code.join(code_tab)
         search.offer(search_tab)
-        SavedPart(tab=search).join(visit.kept, search_tab)
+        SavedPart(tab=search, services=means.services).join(visit.kept, search_tab)
         history.join(history_tab, tabs, (ask, code), visit)
         library.join(tabs)
         learning.join(learning_tab)
         emptied = settings.join(settings_tab)
-        emptied.then(lambda: head(status(assistant, words), words), None, top, **QUIET)
+        emptied.then(counter(assistant, words), None, top, **QUIET)
         passing = Passing(
-            assistant=assistant, tabs=tabs, ask=ask, code=code, search=search, library=library, viewer=viewer
-        )
+            assistant=assistant, services=means.services, tabs=tabs, ask=ask, code=code, search=search,
+            library=library, viewer=viewer,
+        )  # fmt: skip
         passing.join(visit, emptied, settings)
         _load(page, assistant, (ask, code), library)
     return page
@@ -110,22 +109,48 @@ def _load(page: gr.Blocks, assistant: Assistant, asks: Sequence[AskTab], library
     """What happens when the page has arrived in the browser: it says who it is, and shows again what it had shown."""
     words = library.rules.ruling.words
 
-    def known(secret: object) -> tuple[str, str, Any, str]:
-        session = edges.session_of(secret) or edges.new_session()
-        return session, head(status(assistant, words), words), library.wake(), library.rules.ruling.text()
+    @needs_right("page")
+    def pass_on(*sent: Any) -> tuple[Any, ...]:
+        return sent
 
-    def restore(ask: AskTab, secret: object, at: str) -> Iterator[dict[Any, Any]]:
-        yield {ask.talk: gr.skip()}  # a generator that says nothing would empty every part
-        for view in ask.asking.restore(at, secret):
-            yield ask.render(view)
+    @needs_right("page")
+    def known(request: gr.Request, secret: object) -> tuple[Any, ...]:
+        caller = caller_of(request)
+        session = edges.session_of(secret) or edges.new_session()
+        if "ask" not in caller.rights:
+            return session, head_for(words, caller, ""), gr.skip(), gr.skip()
+        state = head_for(words, caller, status(assistant, words))
+        return session, state, library.wake(caller), library.rules.ruling.text(caller)
 
     kept = asks[0].visit.kept
     who = [kept, asks[0].visit.page, *(ask.visit.at for ask in asks)]
-    arrived = page.load(lambda *sent: sent, who, who, js="() => arrive()", **QUIET).then(
+    shown = page.load(pass_on, who, who, js="() => arrive()", **QUIET).then(
         known, kept, [kept, library.top, library.timer, library.rules.text], **QUIET
     )
     for ask in asks:
-        arrived.then(partial(restore, ask), [kept, ask.visit.at], ask.parts, **QUIET)
+        shown.then(restorer(ask), [kept, ask.visit.at], ask.parts, **QUIET)
+
+
+def counter(assistant: Assistant, words: Words) -> Callable[[gr.Request], str]:
+    """What counts again what is in the library, for the top of the page."""
+
+    @needs_right("ask")
+    def count(request: gr.Request) -> str:
+        return head_for(words, caller_of(request), status(assistant, words))
+
+    return count
+
+
+def restorer(ask: AskTab) -> Callable[..., Iterator[dict[Any, Any]]]:
+    """What shows again in a tab what its page had shown."""
+
+    @needs_right("ask")
+    def restore(request: gr.Request, secret: object, at: str) -> Iterator[dict[Any, Any]]:
+        yield {ask.talk: gr.skip()}  # a generator that says nothing would empty every part
+        for view in ask.asking.restore(caller_of(request), at, secret):
+            yield ask.render(view)
+
+    return restore
 
 
 def opener(assistant: Assistant) -> Opened:
@@ -137,6 +162,14 @@ def status(assistant: Assistant, words: Words) -> str:
     """How much there is to ask about."""
     counts = assistant.store.counts()
     return holding(counts.sources, counts.regions, words)
+
+
+def head_for(words: Words, caller: Caller, state: str) -> str:
+    """The head of the page for this caller: it says too, in one sentence, what the caller's key may not do."""
+    told = {"ask": words.may_ask, "library": words.may_library, "settings": words.may_settings}
+    lacks = [text for right, text in told.items() if right not in caller.rights]
+    said = words.key_may_not.format(what=words.may_and.join(lacks)) if lacks else ""
+    return head(" ".join(filter(None, (state, said))), words)
 
 
 def head(state: str, words: Words) -> str:

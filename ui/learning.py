@@ -9,7 +9,10 @@ from typing import Any
 
 import gradio as gr
 
+from deepseek_mm import Caller
 from ui.ask import QUIET
+from ui.gateway.rights import needs_right
+from ui.gateway.visitor import caller_of
 from ui.html import heading, hint, notice
 from ui.lessons import Lessons
 from ui.piece import piece
@@ -51,30 +54,40 @@ class LearningTab:
     def join(self, tab: gr.Tab) -> None:
         """Connect the components with the handlers."""
         outputs = [self.said, self.state, self.versions, self.insisted, self.timer]
-        tab.select(self.show, None, outputs, **QUIET)
-        self.timer.tick(self.show, None, outputs, **QUIET)
+        tab.select(self._show, None, outputs, **QUIET)
+        self.timer.tick(self._show, None, outputs, **QUIET)
         self.learn.click(self._learn, None, outputs, **QUIET)
         self.back.click(self._back, None, outputs, **QUIET)
         self.versions.click(self._pressed, self.insisted, outputs, **QUIET)
 
-    def show(self) -> Updates:
+    @needs_right("settings")
+    def _show(self, request: gr.Request) -> Updates:
+        return self.show(caller_of(request))
+
+    def show(self, caller: Caller) -> Updates:
         """Updates for a tab that shows everything as it stands."""
-        look = self.lessons.look()
+        look = self.lessons.look(caller)
         return {self.state: look.state, self.versions: look.versions, self.timer: gr.Timer(active=look.running)}
 
-    def _learn(self) -> Updates:
-        return self._told(self.lessons.learn())
+    @needs_right("settings")
+    def _learn(self, request: gr.Request) -> Updates:
+        caller = caller_of(request)
+        return self._told(caller, self.lessons.learn(caller))
 
-    def _back(self) -> Updates:
-        return self._told(self.lessons.back())
+    @needs_right("settings")
+    def _back(self, request: gr.Request) -> Updates:
+        caller = caller_of(request)
+        return self._told(caller, self.lessons.back(caller))
 
-    def _pressed(self, insisted: int, event: gr.EventData) -> Updates:
+    @needs_right("settings")
+    def _pressed(self, request: gr.Request, insisted: int, event: gr.EventData) -> Updates:
         """A version's button; both words come from the browser, and may be anything."""
         if str(getattr(event, "act", "")) != "accept":
             return {self.said: gr.skip()}
-        said, refused = self.lessons.accept(str(getattr(event, "what", "")), insisted)
-        return {**self._told(said), self.insisted: refused}
+        caller = caller_of(request)
+        said, refused = self.lessons.accept(caller, str(getattr(event, "what", "")), insisted)
+        return {**self._told(caller, said), self.insisted: refused}
 
-    def _told(self, said: Said) -> Updates:
+    def _told(self, caller: Caller, said: Said) -> Updates:
         html = notice(said.text) if said.wrong else hint(said.text)
-        return {**self.show(), self.said: gr.HTML(html, visible=True)}
+        return {**self.show(caller), self.said: gr.HTML(html, visible=True)}

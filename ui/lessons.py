@@ -4,13 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 
-from deepseek_mm import Assistant, Learning, Score, Version
+from deepseek_mm import Caller, Score, Services, Version
 from ui import edges
 from ui.html import button, hint, notice
 from ui.shelving import Said
 from ui.words import Words, counted
 
-LEARN = "learn"  # kind of the job
 BUSY = ("waiting", "running")
 
 
@@ -27,55 +26,54 @@ class Look:
 class Lessons:
     """Learns, accepts and goes back."""
 
-    assistant: Assistant
+    services: Services
     words: Words
 
-    @property
-    def learning(self) -> Learning:
-        """The library's."""
-        return self.assistant.library.learning
-
-    def look(self) -> Look:
+    def look(self, caller: Caller) -> Look:
         """What is new, what answers, what the last training came to, and all versions."""
-        words, learning = self.words, self.learning
+        words = self.words
         try:
-            jobs = self.assistant.library.jobs.find(kinds=(LEARN,), limit=1)
-            running, last = bool(jobs) and jobs[0].state in BUSY, jobs[0] if jobs else None
-            answering = learning.answering
-            lines = [words.learn_answers.format(told=self._told(answering if not learning.trouble else 0))]
-            lines.append(counted(words.learn_waiting, len(learning.waiting())))
-            shown = "".join(map(hint, lines)) + notice(learning.trouble)
+            last = self.services.learning.find_job(caller)
+            state = self.services.learning.describe_state(caller)
+            running = last is not None and last.state in BUSY
+            lines = [words.learn_answers.format(told=self._told(state.answering if not state.trouble else 0))]
+            lines.append(counted(words.learn_waiting, sum(state.waiting.values())))
+            shown = "".join(map(hint, lines)) + notice(state.trouble)
             if running:
                 shown += hint(words.learn_running)
             elif last and last.state == "failed":
                 shown += notice(last.message)
-            versions = "".join(self._version(each, now=each.number == answering) for each in learning.list())
+            versions = "".join(self._version(each, now=each.number == state.answering) for each in state.versions)
             return Look(state=shown, versions=versions or hint(words.learn_none), running=running)
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             return Look(state=notice(edges.sentence(error, words)), versions="")
 
-    def learn(self) -> Said:
+    def learn(self, caller: Caller) -> Said:
         """Begin to learn from what is new."""
 
         def begin() -> str:
-            self.learning.train()
+            self.services.learning.train(caller)
             return self.words.learn_begun
 
         return self._say(begin)
 
-    def back(self) -> Said:
+    def back(self, caller: Caller) -> Said:
         """Answer with what answered before."""
-        return self._say(lambda: self.words.learn_gone_back.format(told=self._told(self.learning.back())))
 
-    def accept(self, what: str, insisted: int) -> tuple[Said, int]:
+        def go_back() -> str:
+            return self.words.learn_gone_back.format(told=self._told(self.services.learning.go_back(caller)))
+
+        return self._say(go_back)
+
+    def accept(self, caller: Caller, what: str, insisted: int) -> tuple[Said, int]:
         """Answer with a version; one that should not be taken needs a second press. And the number that was refused."""
         words, number = self.words, edges.number(what)
         try:
-            version = self.learning.get(number)
+            version = self.services.learning.find_version(caller, number)
             if version.objections and insisted != number:
                 why = "; ".join(version.objections)
                 return Said(text=words.learn_insist_why.format(number=number, why=why), wrong=True), number
-            self.learning.accept(number, force=insisted == number)
+            self.services.learning.accept(caller, number, force=insisted == number)
         except Exception as error:  # noqa: BLE001 - as above
             return Said(text=edges.sentence(error, words), wrong=True), 0
         return Said(text=words.learn_accepted.format(number=number)), 0

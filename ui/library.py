@@ -4,17 +4,20 @@ It places the components, and turns what its handlers (`shelving`, `looking`) sa
 is in the library is a `shelf`. While the tab is open, or something is being done, a timer looks at the library.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
 import gradio as gr
 
+from deepseek_mm import Caller, Right
 from index import Region
 from ui import edges, health
 from ui.ask import QUIET
 from ui.caring import place_add, place_care, place_state
+from ui.gateway.rights import needs_right
+from ui.gateway.visitor import caller_of
 from ui.html import for_ears, heading, hint, notice
 from ui.listing import Lister, Listing
 from ui.looking import Look, look
@@ -30,6 +33,9 @@ from ui.twins import Comparing
 from ui.viewer import Viewer
 
 LISTS = ("running", "news", "ended", "watched", "taken", "backups", "facts")  # parts that a Look fills
+CHANGING: Mapping[str, Right] = dict.fromkeys(
+    ("take_out", "assign", "leave", "rename", "bundled"), "library"
+)  # what a press in the list changes the library by
 PRESSED = ("running", "ended", "watched", "taken", "backups")  # those that have buttons
 LIST = "library-list"  # name of the place where the list of files begins
 SOON_S, LATER_S = 1.0, 5.0  # between two looks: while something runs and the tab is open, and otherwise
@@ -48,11 +54,11 @@ class LibraryTab:
     seen: gr.State  # the last Look: only what has changed is sent
     opened: gr.State  # whether the tab is in view
     top: gr.HTML  # of the page, which counts what is in the library
-    head: Callable[[str], str]  # makes the HTML of it
+    head: Callable[[Caller, str], str]  # makes the HTML of it
 
     @classmethod
     def place(
-        cls, shelving: Shelving, pictures: Pictures, viewer: Viewer, *, top: gr.HTML, head: Callable[[str], str]
+        cls, shelving: Shelving, pictures: Pictures, viewer: Viewer, *, top: gr.HTML, head: Callable[[Caller, str], str]
     ) -> "LibraryTab":
         """Put the tab on the page that is being built."""
         words = shelving.words
@@ -64,11 +70,13 @@ class LibraryTab:
             with gr.Column(scale=1, min_width=300, elem_classes="library-side"):
                 parts |= place_add(words) | place_state(words) | place_care(words)
             with gr.Column(scale=3, min_width=300):
-                rules = RulesPart.place(Ruling(assistant=shelving.assistant, words=words), pictures, viewer)
+                rules = RulesPart.place(
+                    Ruling(assistant=shelving.assistant, services=shelving.services, words=words), pictures, viewer
+                )
                 twins = TwinsPart.place(Comparing(shelving=shelving), pictures)
                 piece(heading(words.state), listens="", elem_id=LIST)
                 lister = Lister(assistant=shelving.assistant, words=words)
-                shelf = Shelf.place(lister, pictures, viewer, offer=shelving.photos is not None)
+                shelf = Shelf.place(lister, pictures, viewer, offer=shelving.services.library.photos is not None)
         return cls(
             shelving=shelving, shelf=shelf, rules=rules, twins=twins, parts=parts, top=top, head=head,
             timer=gr.Timer(LATER_S, active=False), seen=gr.State(Look()), opened=gr.State(False),
@@ -81,7 +89,7 @@ class LibraryTab:
         self.rules.join(self.shelf.listing)
         self.twins.join(self._answer, self._seen, [*self._shown, self.parts["said"]])
         self.twins.renew(self.timer)
-        self.timer.tick(self._look, self._seen, self._shown, **QUIET)
+        self.timer.tick(self._tick, self._seen, self._shown, **QUIET)
         turned = [*self._shown, self.parts["said"], self.opened]
         tabs.select(self._turn, self._seen[:2], turned, **QUIET, trigger_mode="multiple")  # no quick one is lost
         for name in PRESSED:
@@ -96,27 +104,31 @@ class LibraryTab:
             event(self._measure, parts["gone_text"], parts["health"], **QUIET)
         self._press("take_out", shelving.take_out, "take_out_path")
         self._press("backup", shelving.backup, "backup_path")
-        self._press("restore", shelving.restore, "restore_path")
+        self._press("restore", shelving.restore, "restore_path", right="settings")
 
     def join_ask(self, ask_about: Callable[[Sequence[Region], Talk], Updates], talk: gr.State, also: list[Any]) -> None:
         """Connect the list. `ask_about` opens the Ask tab with the chosen files; `also` is what else it updates."""
         shelf = self.shelf
         outputs = [*self._shown, self.parts["said"], *shelf.fields.values(), *shelf.viewer.parts, *also]
 
-        def pressed(seen: Look, listing: Listing, opened: bool, talk: Talk, event: gr.EventData) -> Updates:
+        @needs_right("ask", CHANGING)
+        def pressed(
+            request: gr.Request, seen: Look, listing: Listing, opened: bool, talk: Talk, event: gr.EventData
+        ) -> Updates:
+            caller = caller_of(request)
             act, what = str(getattr(event, "act", "")), getattr(event, "what", "")
             if act == "ask" and (regions := shelf.picked(what, listing)):
                 return ask_about(regions, talk)
             if act in SHOWING:
-                return shelf.press(act, what, listing)
-            return self._changed(act, what, str(getattr(event, "text", "")), (seen, listing))
+                return shelf.press(caller, act, what, listing)
+            return self._changed(caller, (act, what), str(getattr(event, "text", "")), (seen, listing))
 
         sent: dict[str, Any] = {"trigger_mode": "multiple", "concurrency_limit": 8}  # no press is lost
         shelf.html.click(pressed, [*self._seen, talk], outputs, **sent, **QUIET)
 
-    def wake(self) -> Any:
+    def wake(self, caller: Caller) -> Any:
         """The timer as it should be for a page that has just arrived: it looks where something is being done."""
-        return gr.Timer(LATER_S, active=self.shelving.is_busy())
+        return gr.Timer(LATER_S, active=self.shelving.is_busy(caller))
 
     @property
     def _seen(self) -> list[Any]:
@@ -128,79 +140,94 @@ class LibraryTab:
         """What a look may update."""
         return [self.timer, self.seen, self.top, *(self.parts[name] for name in LISTS), *self.shelf.parts]
 
-    def _press(self, button: str, act: Callable[..., Said], *inputs: str, event: str = "click") -> None:
+    def _press(
+        self, button: str, act: Callable[..., Said], *inputs: str, event: str = "click", right: Right = "library"
+    ) -> None:
         """Join a button: it acts on some fields, which are emptied if that went well."""
         fields = [name for name in inputs if name != "gone"]
 
-        def pressed(seen: Look, listing: Listing, opened: bool, *values: Any) -> Updates:
-            said = act(*values)
-            return self._answer(said, seen, listing, fields)
+        @needs_right(right)
+        def pressed(request: gr.Request, seen: Look, listing: Listing, opened: bool, *values: Any) -> Updates:
+            caller = caller_of(request)
+            return self._answer(caller, act(caller, *values), seen, listing, fields)
 
         outputs = [*self._shown, self.parts["said"], *(self.parts[name] for name in inputs)]
         sources = [*self._seen, *(self.parts[name] for name in inputs)]
         getattr(self.parts[button], event)(pressed, sources, outputs, **QUIET)
 
-    def _changed(self, act: str, what: object, text: str, now: tuple[Look, Listing]) -> Updates:
+    def _changed(self, caller: Caller, press: tuple[str, object], text: str, now: tuple[Look, Listing]) -> Updates:
         """Something was pressed in the list that changes the library; all words come from the browser."""
-        seen, listing = now
+        (act, what), (seen, listing) = press, now
         shelving, words, collection = self.shelving, self.shelving.words, listing.wish.collection
         if act == "bundled":
-            return self._answer(shelving.add_bundled(), seen, listing)
+            return self._answer(caller, shelving.add_bundled(caller), seen, listing)
         if act == "rename":
-            said = shelving.rename(str(what), text)
-            updates = self._answer(said, seen, listing)
+            said = shelving.rename(caller, str(what), text)
+            updates = self._answer(caller, said, seen, listing)
             wish = replace(listing.wish, collection=" ".join(text.split()))
             return updates if said.wrong else updates | self.shelf.render(self.shelf.lister.first(wish, listing.order))
         paths = self.shelf.lister.paths(self.shelf.picked(what, listing))
         acts: dict[str, Callable[[], Said]] = {
-            "take_out": lambda: shelving.take_out_all(paths, otherwise=words.list_gone),
-            "assign": lambda: shelving.collect(paths, text),
-            "leave": lambda: shelving.release(paths, collection),
+            "take_out": lambda: shelving.take_out_all(caller, paths, otherwise=words.list_gone),
+            "assign": lambda: shelving.collect(caller, paths, text),
+            "leave": lambda: shelving.release(caller, paths, collection),
         }
         if act not in acts or not paths:
-            return self._answer(Said(text=words.list_gone if act in acts else words.bug, wrong=True), seen, listing)
+            return self._answer(
+                caller, Said(text=words.list_gone if act in acts else words.bug, wrong=True), seen, listing
+            )
         said = acts[act]()
-        return self._answer(said, seen, listing if said.wrong else replace(listing, token=Listing().token))
+        return self._answer(caller, said, seen, listing if said.wrong else replace(listing, token=Listing().token))
 
-    def _answer(self, said: Said, seen: Look, listing: Listing, fields: Sequence[str] = ()) -> Updates:
-        """What was said, the fields emptied if it went well, and what has changed."""
+    def _answer(self, caller: Caller, said: Said, seen: Look, listing: Listing, fields: Sequence[str] = ()) -> Updates:
+        """What was said, the fields emptied if it went well, and what has changed for callers who may see it."""
         emptied: Updates = {} if said.wrong else {self.parts[name]: None for name in fields}
-        now = self._look(seen, listing, True)
+        if "ask" not in caller.rights:
+            return {**emptied, self.parts["said"]: line(said)}
+        now = self._look(caller, seen, listing, True)
         shown = self.shelf.renewed(listing) if not said.wrong else {}
         return {**now, **shown, **emptied, self.parts["said"]: line(said)}
 
-    def _measure(self, gone: str) -> str:
+    @needs_right("library")
+    def _measure(self, request: gr.Request, gone: str) -> str:
         """How well the index does."""
-        return health.look(self.shelving.assistant, str(gone or ""), self.shelving.words)
+        return health.look(self.shelving.services, caller_of(request), str(gone or ""), self.shelving.words)
 
-    def _listed(self, seen: Look, listing: Listing, opened: bool, event: gr.EventData) -> Updates:
+    @needs_right("library")
+    def _listed(self, request: gr.Request, seen: Look, listing: Listing, opened: bool, event: gr.EventData) -> Updates:
         """A button in one of the lists at the side."""
         act, what = getattr(event, "act", ""), getattr(event, "what", "")
         if act == "choose":
             return {self.parts["restore_path"]: str(what)}
-        return self._answer(self.shelving.act(act, what), seen, listing)
+        caller = caller_of(request)
+        return self._answer(caller, self.shelving.act(caller, act, what), seen, listing)
 
-    def _turn(self, seen: Look, listing: Listing, event: gr.SelectData) -> Updates:
+    @needs_right("ask")
+    def _turn(self, request: gr.Request, seen: Look, listing: Listing, event: gr.SelectData) -> Updates:
         """A tab was opened: look at once if it is this one, and go on looking."""
         opened = event.value == self.shelving.words.library
         if not opened:
             timer, said = gr.Timer(LATER_S, active=seen.busy), gr.HTML(visible=False)
             return {self.opened: False, self.timer: timer, self.parts["said"]: said}
-        updates = self._look(seen, listing, True)
+        updates = self._look(caller_of(request), seen, listing, True)
         busy = updates[self.seen].busy
         timer = gr.Timer(SOON_S if busy else LATER_S, active=True)
         return {**self.shelf.renewed(listing), **updates, self.timer: timer, self.opened: True}
 
-    def _look(self, seen: Look, listing: Listing, opened: bool) -> Updates:
+    @needs_right("ask")
+    def _tick(self, request: gr.Request, seen: Look, listing: Listing, opened: bool) -> Updates:
+        return self._look(caller_of(request), seen, listing, opened)
+
+    def _look(self, caller: Caller, seen: Look, listing: Listing, opened: bool) -> Updates:
         """Updates for what has changed since `seen`; a library that cannot be read is told, and looked at again."""
         words = self.shelving.words
         try:
-            now = look(self.shelving.assistant, words, seen)
+            now = look(self.shelving.services, caller, words, seen)
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             return {self.parts["running"]: notice(edges.sentence(error, words)), self.seen: Look()}
         updates: Updates = {self.parts[name]: getattr(now, name) for name in _changes(seen, now)}
         if now.head != seen.head:
-            updates[self.top] = self.head(now.head)
+            updates[self.top] = self.head(caller, now.head)
         if now.counted.holding != listing.holding and opened and listing.is_short:
             updates |= self.shelf.renewed(listing)
         if now.busy != seen.busy or not (opened or now.busy):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from deepseek_mm import Assistant, Job, backups_in, size_of
+from deepseek_mm import Assistant, Caller, Job, Services, size_of
 from index import Filter
 from ui import work
 from ui.words import Words
@@ -56,29 +56,30 @@ class Look:
 NOTHING = Look()
 
 
-def look(assistant: Assistant, words: Words, seen: Look = NOTHING) -> Look:
+def look(services: Services, caller: Caller, words: Words, seen: Look = NOTHING) -> Look:
     """Everything as it stands now, but for what is counted: while something runs, that is done now and then only.
 
-    IndexProblem or LibraryError if it cannot be read.
+    What only callers see who may change the library is left out for others. IndexProblem or LibraryError if it cannot
+    be read.
     """
-    library, jobs = assistant.library, assistant.library.jobs
-    active = sorted(jobs.find(states=("running", "waiting"), limit=-1), key=lambda job: job.id)
+    library, changes = services.library, "library" in caller.rights
+    active = sorted(library.list_jobs(caller, states=("running", "waiting")), key=lambda job: job.id)
     now = [job for job in active if job.kind != WATCH]
     at_work = [job for job in now if job.state == "running"]
-    over = jobs.find(states=ENDED, limit=4 * MOST_ENDED)
+    over = library.list_jobs(caller, states=ENDED, limit=4 * MOST_ENDED)
     shown = [job for job in over if job.kind != WATCH or job.state == "failed"][:MOST_ENDED]
-    failed = {job.id: jobs.failures(job.id, limit=work.MOST_FAILED) for job in shown if job.num_failed}
+    failed = {job.id: library.list_failures(caller, job.id, limit=work.MOST_FAILED) for job in shown if job.num_failed}
     watching = [job for job in active if job.kind == WATCH and not job.cancelling]
     folders = [str(job.payload["folder"]) for job in watching]
     soon = bool(now) and seen.busy and time.monotonic() - seen.counted.at_s < COUNT_S
-    counted = seen.counted if soon else count(assistant, words, folders)
+    counted = seen.counted if soon else count(library.assistant, words, folders)
     return Look(
         running=work.running([*at_work, *(job for job in now if job.state == "waiting")], words),
         news=work.news(shown[:1], words),
         ended=work.ended(shown, failed, words),
         watched=work.watched([_watched(job, counted, over) for job in watching], words),
-        taken=work.taken(library.taken(), words),
-        backups=work.backups(backups_in(assistant.config.data)[:MOST_BACKUPS], words),
+        taken=work.taken(library.list_taken(caller) if changes else (), words),
+        backups=work.backups(library.list_backups(caller)[:MOST_BACKUPS] if changes else (), words),
         counted=counted,
         far=words.head_work.format(far=work.far(at_work[0], words)) if at_work else "",
         busy=bool(now),

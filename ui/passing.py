@@ -9,12 +9,14 @@ from typing import Any
 
 import gradio as gr
 
-from deepseek_mm import Assistant, Corrected, cut
+from deepseek_mm import Assistant, Caller, Corrected, Services, cut
 from index import Box, Region
 from ui import edges
 from ui.ask import QUIET, AskTab, Visit
 from ui.asking import View
 from ui.exhibits import Exhibit
+from ui.gateway.rights import needs_right
+from ui.gateway.visitor import caller_of
 from ui.library import LibraryTab
 from ui.lines import is_listed
 from ui.results import Results
@@ -36,6 +38,7 @@ class Passing:
     """The tabs, and the dialog above them."""
 
     assistant: Assistant
+    services: Services
     tabs: gr.Tabs
     ask: AskTab
     code: AskTab
@@ -62,24 +65,24 @@ class Passing:
         entry = entry_about(self.assistant, regions, folder)
         return {**self.ask.render(View(talk=talk, entry=entry)), self.tabs: gr.Tabs(selected="ask")}
 
-    def _pressed(
-        self, sent: float | None, viewed: Viewed, talk: Talk, kept: object, newest: Newest, event: gr.EventData
-    ) -> Iterator[Updates]:
-        """A button in the dialog; what it says comes from the browser, and may be anything."""
-        act, each, search = getattr(event, "act", ""), viewed.at, self.search
+    @needs_right("ask", {"describe": "library"})
+    def _pressed(self, request: gr.Request, event: gr.EventData, *held: Any) -> Iterator[Updates]:
+        """A button in the dialog; what it says comes from the browser, and may be anything. See `join` for `held`."""
+        sent, viewed, talk, kept, newest = held
+        caller, act, each, search = caller_of(request), getattr(event, "act", ""), viewed.at, self.search
         if each is not None and act == "like":
-            yield self._to_search()
+            yield self._to_search(caller)
             yield from search.run(newest, lambda: search.searching.like(each), sent)
         elif each is not None and act == "part":
-            yield from self._part(viewed, each, newest, sent, event)
+            yield from self._part(caller, viewed, each, newest, sent, event)
         else:
-            yield from told_once([self._answer(viewed, talk, kept, event)], self.viewer.html)
+            yield from told_once([self._answer(caller, viewed, talk, kept, event)], self.viewer.html)
 
-    def _to_search(self) -> Updates:
+    def _to_search(self, caller: Caller) -> Updates:
         """Updates that close the dialog and open the Search tab."""
-        return {**self.viewer.show(Viewed()), self.tabs: gr.Tabs(selected="search")}
+        return {**self.viewer.show(caller, Viewed()), self.tabs: gr.Tabs(selected="search")}
 
-    def _answer(self, viewed: Viewed, talk: Talk, kept: object, event: gr.EventData) -> Updates:
+    def _answer(self, caller: Caller, viewed: Viewed, talk: Talk, kept: object, event: gr.EventData) -> Updates:
         """What a button does that searches nothing."""
         act, each = getattr(event, "act", ""), viewed.at
         if each is None or act == "closed":
@@ -87,18 +90,20 @@ class Passing:
         if act in ("back", "on"):
             step = 1 if act == "on" else -1
             index = (viewed.index + step) % len(viewed.exhibits)
-            return self.viewer.show(replace(viewed, index=index, said=""))
+            return self.viewer.show(caller, replace(viewed, index=index, said=""))
         if act == "ask":
-            return {**self.viewer.show(Viewed()), **self.ask_about([each.citation.region], talk)}
+            return {**self.viewer.show(caller, Viewed()), **self.ask_about([each.citation.region], talk)}
         if act == "right":
-            said = self._correct(viewed, each, kept, event)
-            return self.viewer.show(replace(viewed, said=said))
+            said = self._correct(caller, viewed, each, kept, event)
+            return self.viewer.show(caller, replace(viewed, said=said))
         if act == "describe":
-            return self.viewer.show(replace(viewed, said=self._describe(each, str(getattr(event, "text", "")))))
+            return self.viewer.show(
+                caller, replace(viewed, said=self._describe(caller, each, str(getattr(event, "text", ""))))
+            )
         return {self.viewer.html: gr.skip()}
 
     def _part(
-        self, viewed: Viewed, each: Exhibit, newest: Newest, sent: float | None, event: gr.EventData
+        self, caller: Caller, viewed: Viewed, each: Exhibit, newest: Newest, sent: float | None, event: gr.EventData
     ) -> Iterator[Updates]:
         """Search for what lies in the box that was drawn, or say why that cannot be."""
         source, page = each.citation.region.source, each.citation.region.page
@@ -107,22 +112,22 @@ class Passing:
             box = box_of(getattr(event, "box", None), size, self.viewer.words)
             part = cut(self.assistant.picture(source, page), box, size)
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
-            yield self.viewer.show(replace(viewed, said=edges.sentence(error, self.viewer.words)))
+            yield self.viewer.show(caller, replace(viewed, said=edges.sentence(error, self.viewer.words)))
             return
         before = viewed.sought or Results()
-        yield self._to_search()
+        yield self._to_search(caller)
         yield from self.search.run(newest, lambda: self.search.searching.part(each, part, before), sent)
 
-    def _describe(self, each: Exhibit, text: str) -> str:
+    def _describe(self, caller: Caller, each: Exhibit, text: str) -> str:
         """Keep somebody's own description of a photo, and say so; or say why not."""
         words = self.viewer.words
         try:
-            self.assistant.library.describe(each.citation.region.source, text)
+            self.services.library.describe(caller, each.citation.region.source.id, text)
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             return edges.sentence(error, words)
         return words.description_saved
 
-    def _correct(self, viewed: Viewed, each: Exhibit, kept: object, event: gr.EventData) -> str:
+    def _correct(self, caller: Caller, viewed: Viewed, each: Exhibit, kept: object, event: gr.EventData) -> str:
         """Keep a corrected box, and say so; or say why not."""
         words = self.viewer.words
         try:
@@ -136,12 +141,12 @@ class Passing:
                 label="" if label == region.label else label,
                 made_at=datetime.now(UTC),
             )
-            session = edges.require_session(kept, words)
-            self.assistant.history.correct(viewed.turn, corrected, session=session)
+            self.services.history.correct(edges.owner(caller, kept, words), viewed.turn, corrected)
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             return edges.sentence(error, words)
         return words.box_saved
 
+    @needs_right("ask")
     def _forget(self, emptied: bool) -> Updates:
         """When the library has been emptied, the other tabs forget what they show of it."""
         return (

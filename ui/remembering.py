@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import deepseek_mm
-from deepseek_mm import Answer, Assistant, Conversation, DeepSeekMMError, Sharing, here_in
+from deepseek_mm import Answer, Caller, Conversation, DeepSeekMMError, Services
 from ui import edges
 from ui.asking import Asking, View
 from ui.talk import Talk
@@ -61,103 +60,104 @@ class Past:
 class Remembering:
     """What happens in the History tab."""
 
-    assistant: Assistant
+    services: Services
     asking: Asking
     words: Words
     clock: Callable[[], float] = time.monotonic
 
-    def listing(self, text: str, limit: int, kept: object) -> Listing:
+    def listing(self, caller: Caller, text: str, limit: int, kept: object) -> Listing:
         """This browser's conversations with every word of `text`, at most `limit`. An error becomes a sentence."""
         try:
-            session, history = edges.require_session(kept, self.words), self.assistant.history
-            rows = history.conversations(session=session, limit=limit, text=text)
-            return Listing(rows=tuple(rows), total=history.count(session=session, text=text), text=text.strip())
+            owner, history = edges.owner(caller, kept, self.words), self.services.history
+            rows = history.list_conversations(owner, limit=limit, text=text)
+            return Listing(rows=tuple(rows), total=history.count_conversations(owner, text), text=text.strip())
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             return Listing(notice=edges.sentence(error, self.words))
 
-    def act(self, past: Past, act: str, what: str, kept: object) -> Past:
-        """What the tab shows after a press. An error becomes a sentence, and nothing else changes."""
+    def act(self, caller: Caller, past: Past, press: tuple[str, str], kept: object) -> Past:
+        """What the tab shows after a press, its act and what for. An error becomes a sentence, nothing else changes."""
+        act, what = press
         past = replace(past, said="", notice="", file="", gone=self._undoable(past))
-        steps: dict[str, Callable[[Past, str, str], Past]] = {
+        steps: dict[str, Callable[[Past, str, Caller], Past]] = {
             "open": self._open, "back": self._back, "earlier": self._earlier, "rename": self._rename,
             "unname": self._unname, "title": self._title, "pin": self._pin, "delete": self._delete,
             "undo": self._undo, "import": self._import, **dict.fromkeys(KINDS, self._export),
         }  # fmt: skip
         try:
-            session = edges.require_session(kept, self.words)
-            return steps[act](past, act if act in KINDS else what, session) if act in steps else past
+            owner = edges.owner(caller, kept, self.words)
+            return steps[act](past, act if act in KINDS else what, owner) if act in steps else past
         except Exception as error:  # noqa: BLE001 - as above
             return replace(past, notice=edges.sentence(error, self.words))
 
-    def refresh(self, past: Past, kept: object) -> Past:
+    def refresh(self, caller: Caller, past: Past, kept: object) -> Past:
         """The open conversation as it is by now, closed if it is gone; read anew only where it has changed."""
         past = replace(past, said="", notice="", file="", gone=self._undoable(past))
-        session = edges.session_of(kept)
-        if past.about is None or session is None:
+        if past.about is None or edges.session_of(kept) is None:
             return past
         try:
-            same = self.assistant.history.conversation(past.about.id, session=session) == past.about
+            owner = edges.owner(caller, kept, self.words)
+            same = self.services.history.find_conversation(owner, past.about.id) == past.about
             runs = any(each.answer.state == "running" for each in past.talk.exchanges[-1:])
-            return past if same and not runs else self._open(past, str(past.about.id), session)
+            return past if same and not runs else self._open(past, str(past.about.id), owner)
         except Exception:  # noqa: BLE001 - it was deleted meanwhile
             return Past(gone=past.gone)
 
-    def resume(self, past: Past, kept: object) -> View:
+    def resume(self, caller: Caller, past: Past, kept: object) -> View:
         """The open conversation for the Ask tab, to go on with. An error becomes a sentence."""
         try:
-            return self.asking.resume(here(past, self.words).id, kept)
+            return self.asking.resume(caller, here(past, self.words).id, kept)
         except Exception as error:  # noqa: BLE001 - as above
             return View(talk=Talk(), notice=edges.sentence(error, self.words))
 
-    def _open(self, past: Past, what: str, session: str) -> Past:
+    def _open(self, past: Past, what: str, owner: Caller) -> Past:
         number = edges.number(what)
-        talk = self.asking.resume(number, session).talk
-        about = self.assistant.history.conversation(number, session=session)
+        talk = self.asking.resume(owner, number, owner.session).talk
+        about = self.services.history.find_conversation(owner, number)
         return replace(past, about=about, talk=talk, renaming=False)
 
-    def _back(self, past: Past, what: str, session: str) -> Past:
+    def _back(self, past: Past, what: str, owner: Caller) -> Past:
         return Past(gone=past.gone)
 
-    def _earlier(self, past: Past, what: str, session: str) -> Past:
-        view = self.asking.earlier(past.talk, session)
+    def _earlier(self, past: Past, what: str, owner: Caller) -> Past:
+        view = self.asking.earlier(owner, past.talk, owner.session)
         return replace(past, talk=view.talk, notice=view.notice)
 
-    def _rename(self, past: Past, what: str, session: str) -> Past:
+    def _rename(self, past: Past, what: str, owner: Caller) -> Past:
         return replace(past, renaming=past.about is not None)
 
-    def _unname(self, past: Past, what: str, session: str) -> Past:
+    def _unname(self, past: Past, what: str, owner: Caller) -> Past:
         return replace(past, renaming=False)
 
-    def _title(self, past: Past, what: str, session: str) -> Past:
+    def _title(self, past: Past, what: str, owner: Caller) -> Past:
         number = here(past, self.words).id
-        self.assistant.history.rename(number, what, session=session)
-        return replace(past, about=self.assistant.history.conversation(number, session=session), renaming=False)
+        self.services.history.rename(owner, number, what)
+        return replace(past, about=self.services.history.find_conversation(owner, number), renaming=False)
 
-    def _pin(self, past: Past, what: str, session: str) -> Past:
+    def _pin(self, past: Past, what: str, owner: Caller) -> Past:
         about = here(past, self.words)
-        self.assistant.history.pin(about.id, not about.pinned, session=session)
+        self.services.history.pin(owner, about.id, not about.pinned)
         return replace(past, about=replace(about, pinned=not about.pinned))
 
-    def _delete(self, past: Past, what: str, session: str) -> Past:
+    def _delete(self, past: Past, what: str, owner: Caller) -> Past:
         """The open one, or the one in the list that is named."""
         number = edges.number(what) if what else here(past, self.words).id
-        about = self.assistant.history.conversation(number, session=session)
-        self.assistant.history.delete(number, session=session)
+        about = self.services.history.find_conversation(owner, number)
+        self.services.history.delete(owner, number)
         closes = past.about is not None and past.about.id == number
         return replace(Past() if closes else past, gone=Gone(about=about, until=self.clock() + UNDO_S))
 
-    def _undo(self, past: Past, what: str, session: str) -> Past:
+    def _undo(self, past: Past, what: str, owner: Caller) -> Past:
         if past.gone is None:
             raise TooLate(self.words.past_deleted_for_good)
         about = past.gone.about
-        self.assistant.history.undelete(about.id, session=session)
+        self.services.history.undelete(owner, about.id)
         said = self.words.past_brought_back.format(title=about.title or self.words.past_untitled)
-        return replace(self._open(past, str(about.id), session), gone=None, said=said)
+        return replace(self._open(past, str(about.id), owner), gone=None, said=said)
 
-    def _export(self, past: Past, what: str, session: str) -> Past:
+    def _export(self, past: Past, what: str, owner: Caller) -> Past:
         """Write the open conversation where the page may serve it from, in a folder whose name cannot be guessed."""
         number, language = here(past, self.words).id, self.words.language
-        exported = self._door().export(number, what, session=session, language=language)  # type: ignore[arg-type]  # KINDS
+        exported = self.services.history.export(owner, number, what, language=language)  # type: ignore[arg-type]  # KINDS
         folder = exports()
         tidy(folder)
         file = folder / secrets.token_urlsafe(24) / exported.name
@@ -165,24 +165,13 @@ class Remembering:
         file.write_bytes(exported.data)
         return replace(past, file=str(file), said=self.words.past_exported.format(name=exported.name))
 
-    def _import(self, past: Past, what: str, session: str) -> Past:
+    def _import(self, past: Past, what: str, owner: Caller) -> Past:
         """Take in the file at the path `what`, which is an upload of this browser; it is open afterwards."""
         with Path(what).open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
-        past = self._open(past, str(self._door().take_in(data, session=session)), session)
+        past = self._open(past, str(self.services.history.take_in(owner, data)), owner)
         title = here(past, self.words).title or self.words.past_untitled
         return replace(past, said=self.words.past_imported.format(title=title))
-
-    def _door(self) -> Sharing:
-        config = self.assistant.config
-        door = Sharing(
-            history=self.assistant.history,
-            picture=self.assistant.picture,
-            uploads=config.data / "uploads",
-            version=deepseek_mm.__version__,
-            here=here_in(self.assistant.store),
-        )
-        return replace(door, limits=replace(door.limits, max_bytes=MAX_BYTES, max_pixels=config.parse.max_pixels))
 
     def _undoable(self, past: Past) -> Gone | None:
         return past.gone if past.gone and self.clock() < past.gone.until else None

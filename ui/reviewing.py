@@ -9,7 +9,10 @@ from typing import Any
 
 import gradio as gr
 
+from deepseek_mm import Caller
 from ui.ask import QUIET
+from ui.gateway.rights import needs_right
+from ui.gateway.visitor import caller_of
 from ui.html import hint
 from ui.listing import Listing
 from ui.looking import Look
@@ -19,7 +22,7 @@ from ui.shelving import Said
 from ui.twins import KEEPS, Comparing, review
 
 Updates = dict[Any, Any]
-Answer = Callable[[Said, Look, Listing], Updates]  # of the whole tab to what was said
+Answer = Callable[[Caller, Said, Look, Listing], Updates]  # of the whole tab to what was said
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,12 +55,19 @@ class TwinsPart:
     def join(self, answer: Answer, seen: list[Any], outputs: list[Any]) -> None:
         """Connect it; `answer` says on the tab what was said, from the components `seen` into `outputs`."""
 
-        def look(now: Look, listing: Listing, opened: bool) -> Updates:
-            return answer(self.comparing.look(), now, listing)
+        @needs_right("library")
+        def look(request: gr.Request, now: Look, listing: Listing, opened: bool) -> Updates:
+            caller = caller_of(request)
+            return answer(caller, self.comparing.look(caller), now, listing)
 
-        def pressed(now: Look, listing: Listing, opened: bool, keep: object, event: gr.EventData) -> Updates:
-            said = self.comparing.act(str(getattr(event, "act", "")), getattr(event, "what", ""), keep)
-            return {**answer(said, now, listing), **self.review(keep)}
+        @needs_right("library")
+        def pressed(
+            request: gr.Request, now: Look, listing: Listing, opened: bool, keep: object, event: gr.EventData
+        ) -> Updates:
+            caller = caller_of(request)
+            said = self.comparing.act(caller, str(getattr(event, "act", "")), getattr(event, "what", ""), keep)
+            shown = self._review(caller, keep) if "ask" in caller.rights else {}
+            return {**answer(caller, said, now, listing), **shown}
 
         self.look.click(look, seen, outputs, **QUIET)
         self.html.click(pressed, [*seen, self.keep], [*outputs, self.html, self.shown], **QUIET)
@@ -67,15 +77,21 @@ class TwinsPart:
     def renew(self, timer: gr.Timer) -> None:
         """Show what a look found as soon as it has ended."""
 
-        def renewed(shown: int, keep: object) -> Updates:
-            now = self.comparing.assistant.library.looked()
-            return self.review(keep) if shown not in (-1, now) else {self.html: gr.skip()}
+        @needs_right("ask")
+        def renewed(request: gr.Request, shown: int, keep: object) -> Updates:
+            caller = caller_of(request)
+            now = self.comparing.services.library.last_look(caller)
+            return self._review(caller, keep) if shown not in (-1, now) else {self.html: gr.skip()}
 
         timer.tick(renewed, [self.shown, self.keep], [self.html, self.shown], **QUIET)
 
-    def review(self, keep: object) -> Updates:
+    @needs_right("ask")
+    def review(self, request: gr.Request, keep: object) -> Updates:
         """The groups as they stand now."""
-        looked = self.comparing.assistant.library.looked()
-        groups = self.comparing.groups(keep) if looked else []
+        return self._review(caller_of(request), keep)
+
+    def _review(self, caller: Caller, keep: object) -> Updates:
+        looked = self.comparing.services.library.last_look(caller)
+        groups = self.comparing.groups(caller, keep) if looked else []
         html = review(groups, self.pictures, self.comparing.shelving.words, looked=bool(looked))
         return {self.html: html, self.shown: looked}

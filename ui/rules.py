@@ -11,6 +11,8 @@ import gradio as gr
 
 from ui.ask import QUIET
 from ui.exhibits import chosen
+from ui.gateway.rights import needs_right
+from ui.gateway.visitor import caller_of
 from ui.html import hint
 from ui.listing import Listing
 from ui.pictures import Pictures
@@ -44,7 +46,7 @@ class RulesPart:
         words, file = ruling.words, ruling.assistant.config.data / "rules.txt"
         with gr.Accordion(words.rules, open=False, elem_classes="rules"):
             text = gr.Textbox(
-                ruling.text(), label=words.rules_label, lines=4, max_lines=14, max_length=MOST_LETTERS,
+                label=words.rules_label, lines=4, max_lines=14, max_length=MOST_LETTERS,
                 elem_classes="rules-text",
             )  # fmt: skip
             piece(hint(words.rules_hint.format(file=file)), listens="")
@@ -65,14 +67,16 @@ class RulesPart:
         self.stop.click(None, None, None, cancels=[begun], **QUIET)
         self.html.click(self._pressed, self.found, self.viewer.parts, **QUIET)
 
-    def _check(self, text: str, listing: Listing) -> Iterator[Updates]:
+    @needs_right("ask")
+    def _check(self, request: gr.Request, text: str, listing: Listing) -> Iterator[Updates]:
         """Results as they come; what is typed comes from the browser, and may be anything."""
-        for found in self.ruling.check(str(text or "")[:MOST_LETTERS], listing.wish.collection):
+        for found in self.ruling.check(caller_of(request), str(text or "")[:MOST_LETTERS], listing.wish.collection):
             yield {self.html: ruled(found, self.pictures, self.ruling.words), self.found: found}
 
-    def _pressed(self, found: Ruled, event: gr.EventData) -> Updates:
+    @needs_right("ask")
+    def _pressed(self, request: gr.Request, found: Ruled, event: gr.EventData) -> Updates:
         """A photo was pressed: it opens with the boxes that the rule rests on."""
         index = chosen(found.shown, getattr(event, "what", ""))
         if getattr(event, "act", "") != "open" or index is None:
             return {self.viewer.html: gr.skip()}
-        return self.viewer.open(exhibits(found.shown[index], self.ruling.words), 0)
+        return self.viewer.open(caller_of(request), exhibits(found.shown[index], self.ruling.words), 0)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from deepseek_mm import Assistant, Checked, Held, Rule, keep_rules, kept_rules, rules_of
+from deepseek_mm import Assistant, Caller, Checked, Held, Rule, Services, rules_of
 from index import LIBRARY, Filter, Region
 from ui import edges
 from ui.words import Words
@@ -47,24 +47,29 @@ class Ruling:
     """Checks rules. Every error becomes a sentence in place of the results."""
 
     assistant: Assistant
+    services: Services
     words: Words
 
-    def text(self) -> str:
+    def text(self, caller: Caller) -> str:
         """The rules that were checked last; where there are none, some that hold on the bundled photos."""
-        return kept_rules(self.assistant.config.data) or self.words.rules_example
+        return self.services.rules.read(caller) or self.words.rules_example
 
-    def check(self, text: str, collection: str) -> Iterator[Ruled]:
-        """What was found until now, now and then, and at the end. The text is kept once it is understood."""
+    def check(self, caller: Caller, text: str, collection: str) -> Iterator[Ruled]:
+        """What was found until now, now and then, and at the end.
+
+        The text is kept once it is understood, for callers who may change the library.
+        """
         try:
             rules = rules_of(text.splitlines())
-            keep_rules(self.assistant.config.data, text)
-            yield from self._checked(rules, collection)
+            if "library" in caller.rights:
+                self.services.rules.write(caller, text)
+            yield from self._checked(caller, rules, collection)
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             yield Ruled(trouble=edges.sentence(error, self.words), ended=True)
 
-    def _checked(self, rules: tuple[Rule, ...], collection: str) -> Iterator[Ruled]:
+    def _checked(self, caller: Caller, rules: tuple[Rule, ...], collection: str) -> Iterator[Ruled]:
         where = collection or LIBRARY
-        every = self.assistant.check_rules(rules, collection=where)
+        every = self.services.rules.check(caller, rules, collection=where)
         total = self.assistant.store.counts(where=Filter(collection=where, source_kinds=("photo",))).sources
         nothing = Ruled(rules=rules, counts=(0,) * len(rules), cases=((),) * len(rules))
         found, shown_s = replace(nothing, collection=collection, total=total), time.monotonic()

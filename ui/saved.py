@@ -9,10 +9,12 @@ from html import escape
 
 import gradio as gr
 
-from deepseek_mm import Saved
+from deepseek_mm import Caller, Saved, Services
 from ui import edges
 from ui.ask import QUIET
 from ui.asking import Entry
+from ui.gateway.rights import needs_right
+from ui.gateway.visitor import caller_of
 from ui.html import button
 from ui.results import Results
 from ui.search import ALL_OF_THEM, SearchTab
@@ -26,6 +28,7 @@ class SavedPart:
     """The searches that a browser saved, on the Search tab."""
 
     tab: SearchTab
+    services: Services
 
     def join(self, kept: gr.Textbox, opened: gr.Tab) -> None:
         """Connect it; `kept` is the browser's secret, `opened` the tab that shows them."""
@@ -36,34 +39,46 @@ class SavedPart:
         for event in (tab.grid.change, opened.select):  # a state's own change would hash it, with its pictures
             event(self.html, [kept, tab.results], tab.saved, **QUIET)
 
-    def html(self, kept: object, results: Results) -> str:
+    @needs_right("ask")
+    def html(self, request: gr.Request, kept: object, results: Results) -> str:
         """Those saved, and the field; a browser without a secret has none."""
-        session = edges.session_of(kept)
-        saved = self.tab.searching.assistant.history.saved_searches(session=session) if session else []
-        return listed(saved, results, self.tab.searching.words)
+        return self._render(caller_of(request), kept, results)
 
+    def _render(self, caller: Caller, kept: object, results: Results) -> str:
+        words = self.tab.searching.words
+        owns = edges.session_of(kept) is not None
+        saved = self.services.history.list_searches(edges.owner(caller, kept, words)) if owns else []
+        return listed(saved, results, words)
+
+    @needs_right("ask")
     def _pressed(
-        self, sent: float | None, kept: object, results: Results, newest: Newest, event: gr.EventData
+        self,
+        request: gr.Request,
+        sent: float | None,
+        kept: object,
+        results: Results,
+        newest: Newest,
+        event: gr.EventData,
     ) -> Iterator[Updates]:
         """A button; what it says comes from the browser, and may be anything."""
         tab, words = self.tab, self.tab.searching.words
         act, what, text = (str(getattr(event, name, "")) for name in ("act", "what", "text"))
-        history = tab.searching.assistant.history
+        history, caller = self.services.history, caller_of(request)
         yield {tab.notice: gr.skip()}  # a generator that says nothing would empty every part
         try:
-            session = edges.require_session(kept, words)
+            owner = edges.owner(caller, kept, words)
             if act == "save" and results.query is not None:
-                history.save_search(text, results.query.text, {}, session=session)
+                history.save_search(owner, text, results.query.text, {})
             elif act == "forget":
-                history.forget_search(edges.number(what), session=session)
+                history.forget_search(owner, edges.number(what))
             elif act == "again":
-                saved = [each for each in history.saved_searches(session=session) if str(each.id) == what]
+                saved = [each for each in history.list_searches(owner) if str(each.id) == what]
                 for each in saved:
                     yield from self._again(each, newest, sent)
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             yield tab.noticed(edges.sentence(error, words))
         if act in ("save", "forget"):
-            yield {tab.saved: self.html(kept, results)}
+            yield {tab.saved: self._render(caller, kept, results)}
 
     def _again(self, saved: Saved, newest: Newest, sent: float | None) -> Iterator[Updates]:
         """The box as it was, and what is found now."""

@@ -19,6 +19,8 @@ from ui import edges, grid
 from ui.ask import QUIET
 from ui.asking import Entry
 from ui.exhibits import Exhibit, exhibit
+from ui.gateway.rights import needs_right
+from ui.gateway.visitor import Visitor, caller_of, visitor_of
 from ui.html import button, hint, link, notice
 from ui.packing import pack
 from ui.pictures import TINY_PX, Pictures
@@ -135,6 +137,7 @@ class SearchTab:
         """
         tab.select(self._offered, self.newest, [*self._lists, *self.parts], **QUIET)
 
+    @needs_right("ask")
     def _offered(self, newest: Newest) -> Updates:
         updates: Updates = {
             each: gr.Dropdown(choices) for each, choices in zip(self._lists, self.searching.choices(), strict=True)
@@ -154,7 +157,9 @@ class SearchTab:
         inputs = [self.sent_ms, self.results, self.newest, talk]
         outputs = [*self.parts, self.box, *self.steering.parts, self.packed, *self.viewer.parts, *also]
 
+        @needs_right("ask")
         def pressed(
+            request: gr.Request,
             sent: float | None,
             results: Results,
             newest: Newest,
@@ -165,7 +170,7 @@ class SearchTab:
             if act == "ask" and (regions := self._regions(results, what)):
                 yield from told_once([ask_about(regions, talk)], self.notice)
             else:
-                yield from self._pressed(act, what, results, newest, sent)
+                yield from self._pressed(visitor_of(request), (act, what), results, newest, sent)
 
         self.grid.click(pressed, inputs, outputs, **ALL_OF_THEM)
 
@@ -173,19 +178,24 @@ class SearchTab:
         """Connect all but the grid. Whatever is sent while a search runs is sent: the newest wins."""
         steering = self.steering
 
+        @needs_right("ask")
         def search(sent: float | None, newest: Newest, entry: Entry, order: str, weight: float) -> Iterator[Updates]:
             yield from self.run(newest, lambda: self.searching.search(entry, order, weight), sent)
 
+        @needs_right("ask")
         def follow(entry: Entry, before: str) -> Updates:
             return steering.follow(edges.split_entry(entry)[0], before)
 
+        @needs_right("ask")
         def weigh(sent: float | None, newest: Newest, results: Results, weight: float) -> Iterator[Updates]:
             yield from self.run(newest, lambda: self.searching.weigh(results, weight), sent)
 
-        def look(results: Results) -> Updates:
+        @needs_right("ask")
+        def look(request: gr.Request, results: Results) -> Updates:
             brought = self._brought(results)
-            return self.viewer.bring(brought, results) if brought else {self.viewer.html: gr.skip()}
+            return self.viewer.bring(caller_of(request), brought, results) if brought else {self.viewer.html: gr.skip()}
 
+        @needs_right("ask")
         def sort(sent: float | None, newest: Newest, results: Results, order: str) -> Iterator[Updates]:
             yield from self.run(newest, lambda: self.searching.sort(results, order), sent)
 
@@ -202,6 +212,7 @@ class SearchTab:
         """Connect what writes into the box."""
 
         def write(name: str) -> Callable[..., Iterator[Updates]]:
+            @needs_right("ask")
             def act(
                 sent: float | None, newest: Newest, results: Results, entry: Entry, value: str | None
             ) -> Iterator[Updates]:
@@ -209,6 +220,7 @@ class SearchTab:
 
             return act
 
+        @needs_right("ask")
         def press(
             sent: float | None, newest: Newest, results: Results, entry: Entry, event: gr.EventData
         ) -> Iterator[Updates]:
@@ -216,6 +228,7 @@ class SearchTab:
             change = unbounded if said == "unfilter" else lambda text: pressed(text, said, what)
             yield from self.steered(newest, results, entry, change, sent)
 
+        @needs_right("ask")
         def clear(sent: float | None, newest: Newest, results: Results, entry: Entry) -> Iterator[Updates]:
             yield from self.steered(newest, results, entry, unbounded, sent)
 
@@ -253,33 +266,40 @@ class SearchTab:
             yield {self.said: self._said(newest.shown) if newest.shown is not None else gr.skip()}
 
     def _pressed(
-        self, act: str, what: object, results: Results, newest: Newest, sent: float | None = None
+        self,
+        visitor: Visitor,
+        press: tuple[str, object],
+        results: Results,
+        newest: Newest,
+        sent: float | None = None,
     ) -> Iterator[Updates]:
-        """A button in the grid; both words come from the browser, and may be anything."""
+        """A button in the grid; both words of the press come from the browser, and may be anything."""
+        act, what = press
         examples, ticket = self.searching.words.search_examples, newest.ticket
         yield {self.notice: gr.skip()}  # a generator that says nothing would empty every part
         if act == "open":
             why = why_of(results, self.searching.assistant, self.searching.words)
-            yield self.viewer.open(results.shown, what, why=why)
+            yield self.viewer.open(visitor.caller, results.shown, what, why=why)
         elif act == "more":
             more = self.searching.more(results, what)
             if ticket == newest.ticket and more is not results:
                 yield self.render(more)
         elif act == "export":
-            yield from self._export(grid.picked(results.shown, what), results)
+            yield from self._export(visitor, grid.picked(results.shown, what), results)
         elif act == "try" and str(what) in map(str, range(len(examples))):
             entry: Entry = {"text": examples[int(str(what))], "files": []}
             yield {self.box: entry, **self.steering.mirror(entry["text"])}
             yield from self.run(newest, lambda: self.searching.search(entry), sent)
 
-    def _export(self, chosen: Sequence[Exhibit], results: Results) -> Iterator[Updates]:
+    def _export(self, visitor: Visitor, chosen: Sequence[Exhibit], results: Results) -> Iterator[Updates]:
         """Pack them, saying how far it is; the browser then fetches the file."""
         words, folder = self.searching.words, Path(os.environ.get("GRADIO_TEMP_DIR", "")) / "exports"
         try:
             for packed in pack(chosen, folder, picture=self.searching.assistant.picture, words=words):
                 yield {self.said: hint(words.exporting.format(done=packed.done, total=len(chosen)))}
                 if packed.file is not None:
-                    yield {self.packed: link(packed.file), self.said: hint(_ready(packed, words))}
+                    file = visitor.keep(packed.file)
+                    yield {self.packed: link(file.id, file.name), self.said: hint(_ready(packed, words))}
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             yield {**self.noticed(edges.sentence(error, words)), self.said: self._said(results)}
 

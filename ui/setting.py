@@ -1,7 +1,7 @@
 """What happens in the Settings tab: plain functions, tested without a browser.
 
-What can change at once (`AT_ONCE`) is written to the library's settings file and holds from the next question on. What
-is opened at the start (`AT_START`) is written only. What a flag or the environment fixes is never changed here.
+What can change at once (`AT_ONCE`) holds from the next question on, what is opened at the start (`AT_START`) from the
+next start. Who may change what is said by the services; what a flag or the environment fixes is left out here.
 """
 
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from deepseek_mm import Assistant, Config, DeepSeekMMError, LMConfig, SettingsFile, address_of, models_at, value_of
+from deepseek_mm import Assistant, Caller, Config, DeepSeekMMError, LMConfig, Services, require_local, value_of
 from ui import edges
 from ui.shelving import Said
 from ui.words import Words
@@ -21,7 +21,6 @@ AT_ONCE = ("rag.num_regions", "rag.min_certainty", "rag.min_presence", "lm.phras
 AT_START = ("lm.name", "lm.url", "lm.sees", "lm.vlm", "encoder.name", "runtime.dial")
 PACKAGED, NO_MODEL, PACKAGED_SPACE = LMConfig().name, "none", Config().encoder.name
 PACKAGED_SPACES = (PACKAGED_SPACE, "default", "edge", "small")
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 MOST_NAMES = 6  # models of a server that are named
 Value = bool | int | float | str
@@ -38,6 +37,7 @@ class Look:
     values: Mapping[str, Any]  # by dotted name; min_certainty as it works, not 0 for "as fitted"
     fixed: Mapping[str, str]  # dotted name -> why it cannot be chosen here
     model: str  # "packaged", "none", "server", "own" or "sees"
+    file: Path  # that keeps them
     next: str = ""  # what the next start will do otherwise, in sentences
 
 
@@ -45,27 +45,27 @@ class Look:
 class Setting:
     """What happens when something is pressed in the Settings tab."""
 
-    assistant: Assistant
-    file: SettingsFile
+    services: Services
     words: Words
 
-    def look(self) -> Look:
-        """Everything as it stands. ConfigError if the settings file cannot be read."""
-        settings = self.file.read()
+    @property
+    def assistant(self) -> Assistant:
+        """Whose settings they are."""
+        return self.services.settings.assistant
+
+    def look(self, caller: Caller) -> Look:
+        """Everything as it stands, for this caller. ConfigError if the settings file cannot be read."""
+        settings = self.services.settings.read(caller)
         values = {name: value_of(settings.config, name) for name in (*AT_ONCE, *AT_START)}
         values["rag.min_certainty"] = round(values["rag.min_certainty"] or self.fitted, 2)
-        fixed = {name: self._fixed(settings.origin.get(name, ""), name) for name in values}
+        fixed = {name: self._fixed(caller, settings.origin.get(name, ""), name) for name in values}
         return Look(
             values=values,
             fixed={name: why for name, why in fixed.items() if why},
             model=kind_of(settings.config.lm),
+            file=settings.file,
             next=self._next(settings.config, settings.file),
         )
-
-    @property
-    def is_open(self) -> bool:
-        """Whether other machines can reach this page, so that it has a login."""
-        return self.assistant.config.serve.host not in LOOPBACK
 
     @property
     def fitted(self) -> float:
@@ -96,7 +96,9 @@ class Setting:
         says = self.words.set_presence_says if least < sure else self.words.set_presence_sure
         return says.format(value=f"{least:.2f}", sure=f"{sure:.2f}")
 
-    def save_answers(self, num_regions: object, certainty: object, presence: object, phrasing: object) -> Said:
+    def save_answers(
+        self, caller: Caller, num_regions: object, certainty: object, presence: object, phrasing: object
+    ) -> Said:
         """Keep what holds from the next question on."""
 
         def save() -> str:
@@ -107,37 +109,33 @@ class Setting:
                 "rag.min_presence": _number(presence),
                 "lm.phrasing": str(phrasing),
             }
-            return self._write_now(values, self.words.set_saved)
+            return self._write(caller, values, self.words.set_saved)
 
         return self._say(save)
 
-    def defaults(self) -> Said:
+    def defaults(self, caller: Caller) -> Said:
         """The defaults of what `save_answers` keeps."""
-        return self._say(lambda: self._write_now(dict.fromkeys(AT_ONCE), self.words.set_reset))
+        return self._say(lambda: self._write(caller, dict.fromkeys(AT_ONCE), self.words.set_reset))
 
-    def save_models(self, kind: object, url: str, model: str, sees: object, checkpoint: str) -> Said:
-        """Keep what the next start opens; an empty `checkpoint` is the packaged space."""
+    def save_models(self, caller: Caller, kind: str, lm: tuple[str, str, bool], checkpoint: str) -> Said:
+        """Keep what the next start opens: of the language model address, name and whether it sees, and the space.
+
+        An empty `checkpoint` is the packaged space. No path is looked at for callers who may not choose one.
+        """
 
         def save() -> str:
-            values = self._model(str(kind), url.strip(), model.strip(), bool(sees))
+            require_local(caller, "choose models")
+            url, model, sees = lm
+            values = self._model(caller, kind, url.strip(), model.strip())
+            values["lm.sees"] = sees and kind == "server"
             values["encoder.name"] = self._opened(checkpoint) if checkpoint.strip() else PACKAGED_SPACE
-            if not (changes := self._changes(values)):
-                return self.words.set_unchanged
-            self.file.write(changes)
-            return self.words.set_kept
+            return self._write(caller, values, self.words.set_kept)
 
         return self._say(save)
 
-    def save_dial(self, step: object) -> Said:
+    def save_dial(self, caller: Caller, step: object) -> Said:
         """Keep the step of the dial that the next start works at."""
-
-        def save() -> str:
-            if not (changes := self._changes({"runtime.dial": str(step)})):
-                return self.words.set_unchanged
-            self.file.write(changes)
-            return self.words.set_kept
-
-        return self._say(save)
+        return self._say(lambda: self._write(caller, {"runtime.dial": str(step)}, self.words.set_kept))
 
     def steps(self) -> list[tuple[str, str]]:
         """What each step of the dial costs and is worth on this machine, and its name."""
@@ -154,11 +152,13 @@ class Setting:
         words = self.words
         return {"fast": words.dial_fast, "balanced": words.dial_balanced, "best": words.dial_best}
 
-    def try_it(self, url: str, model: str) -> Said:
+    def try_it(self, caller: Caller, url: str, model: str) -> Said:
         """Ask a server which models it offers."""
 
         def ask() -> str:
-            names = models_at(self._server(url.strip()))
+            if not url.strip():
+                raise BadChoice(self.words.set_no_url)
+            names = self.services.models.list_models(caller, url.strip())
             told = ", ".join(names[:MOST_NAMES])
             if len(names) > MOST_NAMES:
                 told = self.words.set_more.format(names=told, count=len(names) - MOST_NAMES)
@@ -175,26 +175,17 @@ class Setting:
         state = self.words.set_key_there if os.environ.get(name) else self.words.set_key_missing
         return self.words.set_key.format(name=name, state=state)
 
-    def _model(self, kind: str, url: str, model: str, sees: bool) -> dict[str, Value]:
-        """The settings of one way to have a language model. BadChoice or ServerError if it cannot be had."""
+    def _model(self, caller: Caller, kind: str, url: str, model: str) -> dict[str, Value]:
+        """The settings of one way to have a language model; an error says why it cannot be had."""
         empty: dict[str, Value] = {"lm.name": PACKAGED, "lm.url": "", "lm.sees": False, "lm.vlm": ""}
         if kind == "server":
-            return empty | {"lm.name": model or PACKAGED, "lm.url": address_of(self._server(url)), "lm.sees": sees}
+            if not url:
+                raise BadChoice(self.words.set_no_url)
+            return empty | {"lm.name": model or PACKAGED, "lm.url": self.services.models.check_address(caller, url)}
         if kind == "sees":
             return empty | {"lm.vlm": self._opened(model)}
         names = {"packaged": PACKAGED, "none": NO_MODEL}
         return empty | {"lm.name": names.get(kind) or self._opened(model)}
-
-    def _server(self, url: str) -> LMConfig:
-        """The settings to ask this server with. Refused where strangers could send the machine's key anywhere."""
-        lm = self.assistant.config.lm
-        if why := self._fixed(self.file.read().origin.get("lm.url", ""), "lm.url"):
-            raise BadChoice(why)
-        if not url:
-            raise BadChoice(self.words.set_no_url)
-        if "@" in urlsplit(url).netloc:
-            raise BadChoice(self.words.set_url_secret.format(name=lm.api_key_env))
-        return LMConfig(url=url, api_key_env=lm.api_key_env, timeout_s=lm.timeout_s)
 
     def _opened(self, name: str) -> str:
         """A checkpoint's folder, or its hub name. BadChoice if it is neither."""
@@ -208,32 +199,32 @@ class Setting:
             raise BadChoice(self.words.set_no_name.format(name=name or "''"))
         return name
 
-    def _write_now(self, values: Mapping[str, Value | None], saved: str) -> str:
-        """Into the file, and from the next question on."""
-        changes = self._changes(values)
-        if not changes:
+    def _write(self, caller: Caller, values: Mapping[str, Value | None], saved: str) -> str:
+        """Keep what is changed, if anything is."""
+        if not (changes := self._changes(caller, values)):
             return self.words.set_unchanged
-        config = self.file.write(changes).config
-        self.assistant.reconfigure(config)
+        self.services.settings.change(caller, changes)
         return saved
 
-    def _changes(self, values: Mapping[str, Value | None]) -> dict[str, Value | None]:
-        """Those that differ from what the next start would read, but for what is fixed."""
-        settings, changes = self.file.read(), {}
+    def _changes(self, caller: Caller, values: Mapping[str, Value | None]) -> dict[str, Value | None]:
+        """Those that differ from what the next start would read, but for what this start fixes."""
+        settings, changes = self.services.settings.read(caller), {}
         for name, value in values.items():
             kept = name in settings.origin
             differs = kept if value is None else value != value_of(settings.config, name)
-            if differs and not self._fixed(settings.origin.get(name, ""), name):
+            if differs and not self._fixed_by_start(settings.origin.get(name, "")):
                 changes[name] = value
         return changes
 
-    def _fixed(self, origin: str, name: str) -> str:
-        """Why this setting cannot be chosen here, or nothing."""
-        words = self.words
+    def _fixed(self, caller: Caller, origin: str, name: str) -> str:
+        """Why this setting is shown as one that cannot be chosen here, or nothing; the services refuse it anyway."""
+        open_ = "" if caller.local or name in AT_ONCE else self.words.set_fixed_open
+        return self._fixed_by_start(origin) or open_
+
+    def _fixed_by_start(self, origin: str) -> str:
         kind, _, told = origin.partition(" ")
-        if kind in ("environment", "flag"):
-            return (words.set_fixed_environment if kind == "environment" else words.set_fixed_flag).format(name=told)
-        return words.set_fixed_open if self.is_open and name in AT_START else ""
+        said = {"environment": self.words.set_fixed_environment, "flag": self.words.set_fixed_flag}.get(kind, "")
+        return said.format(name=told)
 
     def _next(self, then: Config, file: Path) -> str:
         """What the next start opens that is not open now."""

@@ -11,9 +11,11 @@ from typing import Any
 
 import gradio as gr
 
-from deepseek_mm import DeepSeekMMError
+from deepseek_mm import Caller, DeepSeekMMError
 from ui import edges
 from ui.ask import QUIET
+from ui.gateway.rights import needs_right
+from ui.gateway.visitor import caller_of
 from ui.html import choices, copier, heading, hint, notice
 from ui.installed import facts, report
 from ui.piece import piece
@@ -55,9 +57,9 @@ class SettingsTab:
     def join(self, tab: gr.Tab) -> Any:
         """Connect the components with the handlers; returns the event after which the library may be empty."""
         setting, parts = self.setting, self.parts
-        tab.select(self.fill, None, list(parts.values()), **QUIET)
+        tab.select(self._fill, None, list(parts.values()), **QUIET)
         for name, says in (("certainty", setting.certainty), ("presence", setting.presence)):
-            explain = lambda value, says=says: _explained(says, value)  # noqa: E731 - one for each slider
+            explain = partial(_explained, says)
             parts[name].change(explain, parts[name], parts[f"{name}_says"], trigger_mode="always_last", **QUIET)
         parts["model"].input(_fields, parts["model"], self._of("url", "name", "sees", "key", "try"), **QUIET)
         parts["encoder"].input(_checkpoint, parts["encoder"], parts["checkpoint"], **QUIET)
@@ -70,17 +72,21 @@ class SettingsTab:
         outputs = self._of("word", "ended", "emptied")
         return parts["empty"].click(self._empty, parts["word"], outputs, **QUIET)
 
-    def fill(self) -> dict[Any, Any]:
+    @needs_right("settings")
+    def _fill(self, request: gr.Request) -> dict[Any, Any]:
+        return self.fill(caller_of(request))
+
+    def fill(self, caller: Caller) -> dict[Any, Any]:
         """Updates for a tab that shows everything as it stands."""
         words = self.setting.words
         try:
-            look, file = self.setting.look(), self.setting.file.read().file
-            terms = facts(self.setting.assistant, file, words)
+            look = self.setting.look(caller)
+            terms = facts(self.setting.assistant, look.file, words)
             told = _terms(terms) + copier(report(self.setting.assistant), words.set_copy, words.copied)
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             return {self.parts["said"]: line(Said(text=edges.sentence(error, words), wrong=True))}
         updates = {**self._answers(look), **self._models(look)}
-        login = f'<p><a href="/login">{escape(words.set_login)}</a></p>' if self.setting.is_open else ""
+        login = f'<p><a href="/login">{escape(words.set_login)}</a></p>' if not caller.local else ""
         updates["facts"] = f'{told}<p class="hint">{escape(words.set_copy_hint)}</p>{login}'
         return {self.parts[name]: update for name, update in updates.items()}
 
@@ -131,30 +137,42 @@ class SettingsTab:
             "save_models": gr.Button(interactive=not (why and locked)),
         }
 
-    def _save(self, *values: Any) -> dict[Any, Any]:
-        return self._told("said", self.setting.save_answers(*values))
+    @needs_right("settings")
+    def _save(self, request: gr.Request, *values: Any) -> dict[Any, Any]:
+        caller = caller_of(request)
+        return self._told(caller, "said", self.setting.save_answers(caller, *values))
 
-    def _reset(self) -> dict[Any, Any]:
-        return self._told("said", self.setting.defaults())
+    @needs_right("settings")
+    def _reset(self, request: gr.Request) -> dict[Any, Any]:
+        caller = caller_of(request)
+        return self._told(caller, "said", self.setting.defaults(caller))
 
-    def _save_models(self, kind: object, url: str, name: str, sees: bool, encoder: str, own: str) -> dict[Any, Any]:
+    @needs_right("settings")
+    def _save_models(self, request: gr.Request, *values: Any) -> dict[Any, Any]:
+        """Keep what the next start opens; see MODELS for the values."""
+        caller, (kind, url, name, sees, encoder, own) = caller_of(request), values
         checkpoint = own.strip() or " ''" if encoder == "own" else ""
-        return self._told("said_models", self.setting.save_models(kind, url, name, sees, checkpoint))
+        said = self.setting.save_models(caller, str(kind), (url, name, bool(sees)), checkpoint)
+        return self._told(caller, "said_models", said)
 
-    def _save_dial(self, step: object) -> dict[Any, Any]:
-        return self._told("said_dial", self.setting.save_dial(step))
+    @needs_right("settings")
+    def _save_dial(self, request: gr.Request, step: object) -> dict[Any, Any]:
+        caller = caller_of(request)
+        return self._told(caller, "said_dial", self.setting.save_dial(caller, step))
 
-    def _told(self, where: str, said: Said) -> dict[Any, Any]:
+    def _told(self, caller: Caller, where: str, said: Said) -> dict[Any, Any]:
         """What was said; and everything as it stands then, unless something is wrong with what was typed."""
         others = {self.parts[name]: line(None) for name in ("said", "said_models", "said_dial")}
-        return {**others, **({} if said.wrong else self.fill()), self.parts[where]: line(said)}
+        return {**others, **({} if said.wrong else self.fill(caller)), self.parts[where]: line(said)}
 
-    def _try(self, url: str, name: str) -> Iterator[Any]:
+    @needs_right("settings")
+    def _try(self, request: gr.Request, url: str, name: str) -> Iterator[Any]:
         yield line(Said(text=self.setting.words.set_trying))
-        yield line(self.setting.try_it(url, name))
+        yield line(self.setting.try_it(caller_of(request), url, name))
 
-    def _empty(self, typed: str) -> dict[Any, Any]:
-        said = self.shelving.empty(typed)
+    @needs_right("settings")
+    def _empty(self, request: gr.Request, typed: str) -> dict[Any, Any]:
+        said = self.shelving.empty(caller_of(request), typed)
         word = {} if said.wrong else {self.parts["word"]: ""}
         return {**word, self.parts["ended"]: line(said), self.parts["emptied"]: not said.wrong}
 
@@ -169,6 +187,7 @@ def line(said: Said | None) -> Any:
     return gr.HTML(notice(said.text) if said.wrong else hint(said.text), visible=True)
 
 
+@needs_right("settings")
 def _explained(says: Callable[[object], str], value: object) -> str:
     """The sentence under a slider."""
     try:
@@ -182,6 +201,7 @@ def _terms(terms: Sequence[tuple[str, str]]) -> str:
     return '<dl class="facts">' + "".join(f"<dt>{escape(a)}</dt><dd>{escape(b)}</dd>" for a, b in terms) + "</dl>"
 
 
+@needs_right("page")
 def _fields(kind: str) -> list[Any]:
     """Which fields one way to have a language model needs: address, name, sees, key, try."""
     server = kind == "server"
@@ -190,6 +210,7 @@ def _fields(kind: str) -> list[Any]:
     return [make(visible=visible) for make, visible in zip(makes, shown_, strict=True)]
 
 
+@needs_right("page")
 def _checkpoint(kind: str) -> Any:
     return gr.Textbox(visible=kind == "own")
 

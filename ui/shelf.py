@@ -6,10 +6,12 @@ from typing import Any
 
 import gradio as gr
 
+from deepseek_mm import Caller
 from index import Region
 from ui.ask import QUIET
 from ui.browse import browse
 from ui.filters import Wish
+from ui.gateway.rights import needs_right
 from ui.listing import Lister, Listing, exhibits, picked
 from ui.pictures import Pictures
 from ui.piece import piece
@@ -58,6 +60,7 @@ class Shelf:
     def join(self) -> None:
         """Connect the filters; whatever grid is drawn last is that of the last choice."""
 
+        @needs_right("ask")
         def chosen(listing: Listing, kind: str, order: str, folder: str) -> Updates:
             wish = replace(listing.wish, kind=kind or "", folder=(folder or "").strip())
             return self.render(self.lister.first(wish, order))
@@ -77,10 +80,10 @@ class Shelf:
         now = self.lister.renew(before)
         return {} if now == before and before.total else self.render(now)
 
-    def press(self, act: str, what: object, listing: Listing) -> Updates:
+    def press(self, caller: Caller, act: str, what: object, listing: Listing) -> Updates:
         """Updates for a press that asks to be shown something; what it says comes from the browser."""
         if act == "open":
-            return self.viewer.open(exhibits(listing.regions), what)
+            return self.viewer.open(caller, exhibits(listing.regions), what)
         if act == "more":
             more = self.lister.more(listing, what)
             return {self.html: gr.skip()} if more is listing else self.render(more)

@@ -2,16 +2,21 @@
 
 import os
 import re
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
 
 import gradio as gr
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Mount
+from starlette.types import ASGIApp
 
-from deepseek_mm import Answer, Assistant, SettingsFile
+from deepseek_mm import Answer, Services
 from ui import assets
-from ui.asking import Leave, nobody
+from ui.gateway.files import FileRegistry
+from ui.gateway.routes import Gateway
+from ui.gateway.visitor import PageOwners
 from ui.heats import heats_of
 from ui.layout import Means, build_ui
 from ui.pictures import Pictures
@@ -21,40 +26,31 @@ from ui.whole_news import send_whole_news
 from ui.words import LANGUAGES, Language, in_language
 
 COOKIE = "language"  # set by page.js when a language is chosen
-UPLOAD_LIMIT = "100mb"
+UPLOAD_BYTES = 100_000_000  # of one file
 AT_ONCE = 8  # events of one kind that are handled at the same time
 
 
-def add_page(
-    app: FastAPI,
-    assistant: Assistant,
-    *,
-    running: Running[Answer],
-    file: SettingsFile,
-    photos: Path | None = None,
-    leave: Leave = nobody,
-) -> None:
-    """Serve the page from `app`; its copies of files lie in DATA/page, and what is chosen there goes into `file`.
-
-    `photos` is a folder of photos that an empty library can begin with; `leave` says whether a visitor may have
-    programs run.
-    """
+def add_page(app: FastAPI, services: Services, *, running: Running[Answer]) -> None:
+    """Serve the page from `app`, acting through `services`; its copies of files lie in DATA/page."""
+    assistant = services.library.assistant
     send_whole_news()
     cache = assistant.config.data.absolute() / "page"
     os.environ["GRADIO_TEMP_DIR"] = str(cache)  # Gradio asks for it whenever it makes a component
     pictures = Pictures(cache / "pictures", assistant.picture)
     pictures.heats = heats_of(assistant)
     app.router.routes += [pictures.route(), pictures.heats.route()]
-    means = Means(assistant=assistant, running=running, pictures=pictures, file=file, photos=photos, leave=leave)
+    files, owners = FileRegistry(cache), PageOwners()
+    means = Means(assistant=assistant, services=services, running=running, pictures=pictures)
     for language in LANGUAGES:
         page = build_ui(means, in_language(language))
         page.queue(default_concurrency_limit=AT_ONCE)
         gr.mount_gradio_app(
             app, page, path=f"/{language}", theme=calm(), css=assets.css(), head=assets.head(language),
-            footer_links=[], run_history=False, ssr_mode=False, show_error=False, max_file_size=UPLOAD_LIMIT,
+            footer_links=[], run_history=False, ssr_mode=False, show_error=False, max_file_size=UPLOAD_BYTES,
             enable_monitoring=False, pwa=False, mcp_server=False,
-            blocked_paths=[str(cache / "pictures")],  # among them lies the key that signs addresses
+            allowed_paths=[str(cache), str(assistant.config.data.absolute() / "uploads")],  # for what events return
         )  # fmt: skip
+        put_gateway(app, partial(Gateway, files=files, owners=owners, words=page.words, max_file_bytes=UPLOAD_BYTES))
 
     @app.get("/icon.svg", include_in_schema=False)
     @app.get("/favicon.ico", include_in_schema=False)
@@ -66,6 +62,13 @@ def add_page(
         language = chosen(request.cookies.get(COOKIE, ""), request.headers.get("accept-language", ""))
         query = f"?{request.url.query}" if request.url.query else ""
         return RedirectResponse(f"/{language}/{query}", headers={"Cache-Control": "no-store"})
+
+
+def put_gateway(app: FastAPI, gateway: Callable[..., ASGIApp]) -> None:
+    """Put it in front of the Gradio app that was mounted last."""
+    mounted = app.router.routes[-1]
+    assert isinstance(mounted, Mount), "gr.mount_gradio_app adds a Mount, at the end"
+    mounted.app = gateway(app=mounted.app)
 
 
 def chosen(cookie: str, accepts: str) -> Language:

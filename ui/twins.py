@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Literal
 
-from deepseek_mm import Assistant, Twins
+from deepseek_mm import Assistant, Caller, Services, Twins
 from index import Region, Source
 from ui.browse import facts
 from ui.draw import THUMB_PX
@@ -34,38 +34,43 @@ class Comparing:
         """Whose library it is."""
         return self.shelving.assistant
 
-    def look(self) -> Said:
+    @property
+    def services(self) -> Services:
+        """What acts on it."""
+        return self.shelving.services
+
+    def look(self, caller: Caller) -> Said:
         """Begin to look."""
-        words = self.shelving.words
+        words, library = self.shelving.words, self.services.library
         return self.shelving.say(
-            lambda: words.begun.format(title=title(self.assistant.library.duplicates(), words)), otherwise=words.bug
+            lambda: words.begun.format(title=title(library.find_duplicates(caller), words)), otherwise=words.bug
         )
 
-    def groups(self, keep: object) -> list[Twins]:
+    def groups(self, caller: Caller, keep: object) -> list[Twins]:
         """What the last look found and is still there."""
-        return self.assistant.library.twins(kept(keep))
+        return self.services.library.list_duplicates(caller, kept(keep))
 
-    def act(self, act: str, what: object, keep: object) -> Said:
+    def act(self, caller: Caller, act: str, what: object, keep: object) -> Said:
         """A press: keep one and take the rest of its group out, tell a group apart, or keep all that are suggested."""
         words = self.shelving.words
         ids = [int(each) for each in str(what).split(",") if each.isdecimal() and len(each) < 18]
         if act == "keep_all":
-            ids = [source.id for group in self.groups(keep) for source in group.sources[1:]]
-            return self._take_out(ids)
+            ids = [source.id for group in self.groups(caller, keep) for source in group.sources[1:]]
+            return self._take_out(caller, ids)
         if act == "keep" and len(ids) > 1:
-            return self._take_out(ids[1:])
+            return self._take_out(caller, ids[1:])
         if act == "apart":
-            return self.shelving.say(lambda: self._apart(ids), otherwise=words.bug)
+            return self.shelving.say(lambda: self._apart(caller, ids), otherwise=words.bug)
         return Said(text=words.bug, wrong=True)
 
-    def _apart(self, ids: Sequence[int]) -> str:
-        self.assistant.library.tell_apart(ids)
+    def _apart(self, caller: Caller, ids: Sequence[int]) -> str:
+        self.services.library.tell_apart(caller, ids)
         return self.shelving.words.twins_apart_kept
 
-    def _take_out(self, ids: Sequence[int]) -> Said:
+    def _take_out(self, caller: Caller, ids: Sequence[int]) -> Said:
         places = self.assistant.store.places_of(ids)
         paths = [path for each in ids for path in places[each]]
-        return self.shelving.take_out_all(paths, otherwise=self.shelving.words.list_gone)
+        return self.shelving.take_out_all(caller, paths, otherwise=self.shelving.words.list_gone)
 
 
 def kept(keep: object) -> Keep:

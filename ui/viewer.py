@@ -12,6 +12,7 @@ from typing import Any
 
 import gradio as gr
 
+from deepseek_mm import Caller
 from index import Region, Source
 from index.region import UPLOADS
 from ui.exhibits import Exhibit, chosen, details, evidence, is_drawn
@@ -23,6 +24,8 @@ from ui.piece import piece
 from ui.results import Results
 from ui.why import Why, heat, highlighted, section
 from ui.words import Words
+
+Described = Callable[[Caller, Source], str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,14 +54,12 @@ class Viewer:
     words: Words
     html: gr.HTML
     viewed: gr.State
-    described: Callable[[Source], str]  # what was said of a photo of the library
+    described: Described  # what was said of a photo of the library
     opened: Opened | None = None  # the lines of a file of code around those that are cited
     showings: Iterator[int] = field(default_factory=lambda: count(1))
 
     @classmethod
-    def place(
-        cls, pictures: Pictures, words: Words, described: Callable[[Source], str], opened: Opened | None = None
-    ) -> "Viewer":
+    def place(cls, pictures: Pictures, words: Words, described: Described, opened: Opened | None = None) -> "Viewer":
         """Put it on the page that is being built; it is not seen until it shows something."""
         html = piece(listens="viewer", html_template="", elem_classes="viewer-source")
         return cls(
@@ -70,27 +71,27 @@ class Viewer:
         """Every component that `show` updates."""
         return [self.html, self.viewed]
 
-    def show(self, viewed: Viewed) -> dict[Any, Any]:
+    def show(self, caller: Caller, viewed: Viewed) -> dict[Any, Any]:
         """Updates that open the dialog, or turn it to something else."""
         viewed = replace(viewed, showing=next(self.showings))
         region, lines = viewed.at.citation.region if viewed.at else None, ""
         if region is not None and self.opened is not None and is_listed(region):
             lines = listing(region, self.opened(region), self.words)
-        html = content(viewed, self.pictures, self.words, self.described, lines=lines)
+        html = content(viewed, self.pictures, self.words, partial(self.described, caller), lines=lines)
         return {self.html: html, self.viewed: viewed}
 
-    def bring(self, each: Exhibit, sought: Results) -> dict[Any, Any]:
+    def bring(self, caller: Caller, each: Exhibit, sought: Results) -> dict[Any, Any]:
         """Updates that open the picture that came with a search."""
-        return self.show(Viewed(exhibits=(each,), sought=sought))
+        return self.show(caller, Viewed(exhibits=(each,), sought=sought))
 
     def open(
-        self, exhibits: Sequence[Exhibit], what: object, *, turn: int = 0, why: Why | None = None
+        self, caller: Caller, exhibits: Sequence[Exhibit], what: object, *, turn: int = 0, why: Why | None = None
     ) -> dict[Any, Any]:
         """Updates for a press on one of the exhibits, by its index; nothing happens if there is no such one."""
         index = chosen(exhibits, what)
         if index is None:
             return {self.html: gr.skip()}
-        return self.show(Viewed(exhibits=tuple(exhibits), index=index, turn=turn, why=why))
+        return self.show(caller, Viewed(exhibits=tuple(exhibits), index=index, turn=turn, why=why))
 
 
 def content(

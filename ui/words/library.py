@@ -18,7 +18,6 @@ class LibraryWords:
     add_nothing = Word(
         "Drop some files, or type the path of a file or folder.", "请拖入文件,或填写文件或文件夹的路径。"
     )
-    add_missing = Word("No file or folder at {path}. Check the name.", "{path} 处没有文件或文件夹。请检查名称。")
     added = Word("Begun: {title}. You can go on asking meanwhile.", "已开始:{title}。期间可以继续提问。")
     watch_which = Word("Type the path of the folder to watch.", "请填写要监视的文件夹的路径。")
     watching = Word(
@@ -62,7 +61,6 @@ class LibraryWords:
     num_failed = Word("{count} could not be done", "{count} 个未能处理")
     not_listed = Word("and {count} more", "还有 {count} 个")
     retry = Word("Retry the failed", "重试失败的")
-    retry_none = Word("Nothing of it failed.", "其中没有失败的。")
     retried = Word("The failed ones are tried again.", "正在重试失败的文件。")
     state = Word("What is in it", "图库内容")
     list_empty = Word(

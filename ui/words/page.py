@@ -38,6 +38,33 @@ class PageWords:
     copy = Word("Copy", "复制")
     copied = Word("Copied", "已复制")
 
+    not_allowed = Word(
+        "The key “{name}” may not do this: it lacks the right {right}. "
+        "Whoever runs this server can make another: "
+        "python -m deepseek_mm keys add NAME --rights ask,library,settings,page",
+        "密钥“{name}”不能这样做:缺少权限 {right}。请服务器管理者另建一个:"
+        "python -m deepseek_mm keys add NAME --rights ask,library,settings,page",
+    )
+    key_may_not = Word("This key may not {what}.", "此密钥不能{what}。")
+    may_ask = Word("ask or search", "提问或搜索")
+    may_library = Word("change the library", "更改图库")
+    may_settings = Word("see or change settings", "查看或更改设置")
+    may_and = Word(" or ", "或")
+    page_not_yours = Word("This page was opened by somebody else. Reload it.", "此页面由他人打开,请重新加载。")
+    route_refused = Word("The page does not use this address. Open / instead.", "页面不使用此地址。请打开 /。")
+    file_gone = Word(
+        "This file was not uploaded by this browser, or too long ago. Upload it again.",
+        "此文件不是由此浏览器上传的,或上传已久。请重新上传。",
+    )
+    upload_refused = Word(
+        "This key may not upload files: it lacks the rights ask and library.",
+        "此密钥不能上传文件:缺少权限 ask 和 library。",
+    )
+    upload_failed = Word(
+        "The file cannot be kept: {error}. Free some space, then upload it again.",
+        "无法保存文件:{error}。请腾出空间后重新上传。",
+    )
+
     no_session = Word("This page is not ready. Reload it.", "页面尚未就绪,请重新加载。")
     bug = Word(
         "Something went wrong on our side. Your conversation is kept. Try again; "

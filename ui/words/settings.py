@@ -156,11 +156,6 @@ class SettingsWords:
         "Type the address of the server, such as http://127.0.0.1:8000/v1",
         "请填写服务器地址,如 http://127.0.0.1:8000/v1",
     )
-    set_url_secret = Word(
-        "There is a name or password in this address, and it would be readable in the settings file. Leave it out: "
-        "keys belong into the environment variable {name}.",
-        "此地址中含有用户名或密码,写入设置文件会被看到。请去掉:密钥应放在环境变量 {name} 中。",
-    )
 
     set_look = Word("How it looks", "外观")
     set_about = Word("About this installation", "关于本安装")
