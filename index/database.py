@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from index.begin import WRITES, begin
+from index.counters import NOTED, has_lost, note_write, read_note, record_losses
 from index.errors import IndexProblem, StoreBusy, StoreDamaged, StoreFull, StoreReadOnly, StoreTooNew
 from index.exchange import copy_database, create_database, empty_log, exchange_database, missing_content
 from index.held import hold, release
@@ -32,6 +33,7 @@ TIMEOUT_S = 30.0  # how long a writer waits for another one
 PAGE_BYTES = 8192  # three vectors of 512 fit, where only one fits SQLite's usual 4096
 HELD = 16  # connections that stay open when nobody reads: with fewer, many readers at once would open theirs each time
 CACHE_KB = 8000  # of pages for each: of a large library, what leads to its rows
+COUNTED = ("sources", "regions")  # tables whose rows are counted with every write
 NOTES = "notes"  # of a session that only reads: what it found out once stays true
 
 
@@ -44,8 +46,9 @@ class Own(local):
 class Database:
     """The file at `path`, made or brought up to date first; refuses what it cannot use, and then changes nothing."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, noted: bool = False) -> None:
+        """`noted`: what was written is noted beside the file, too, so that a loss is seen (`counters`)."""
+        self.path, self._noted = path, noted
         _check_place(path)
         if not path.exists():
             with _explained(path):
@@ -88,9 +91,13 @@ class Database:
 
         With `synced` it outlives a power cut as well.
         """
-        with self._turn, _explained(self.path), Session(self._engine) as session, session.begin():
-            session.connection(execution_options=WRITES | {"synced": synced})
-            yield session
+        with self._turn, _explained(self.path):
+            with Session(self._engine) as session, session.begin():
+                options = WRITES | {"synced": synced, "counts": COUNTED}
+                written = session.connection(execution_options=options).info.get(NOTED)
+                yield session
+            if self._noted:
+                note_write(self.path, written)
 
     def copy_to(self, path: Path) -> None:
         """A copy of this moment's content as a new file; writers need not stop."""
@@ -120,6 +127,17 @@ class Database:
                 _switch_to_wal(self._engine)
                 with self._engine.execution_options(**WRITES).begin() as connection:
                     _upgrade(connection)
+            if self._noted:
+                self._see_losses()
+
+    def _see_losses(self) -> None:
+        """Write down, once, what was acknowledged and is not there any more."""
+        note = read_note(self.path)
+        with self._engine.connect() as connection:
+            lost = has_lost(connection, note)
+        if lost:
+            with self._engine.execution_options(**WRITES).begin() as connection:
+                record_losses(connection, note)
 
 
 def take_copy(file: Path, to: Path) -> None:

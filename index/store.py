@@ -16,7 +16,8 @@ from sqlalchemy import insert, update
 
 from index import aside, check, health, places, queries, words
 from index.check import Problem
-from index.database import Database, take_copy
+from index.counters import accept_counters, check_counters, renew_identity
+from index.database import COUNTED, Database, take_copy
 from index.errors import BadPath, SpaceMismatch, StoreBusy
 from index.exchange import draft_beside
 from index.finder import ANYTHING, Finder, Sought
@@ -34,7 +35,7 @@ class RegionStore(StoreReader):
 
     def __init__(self, folder: Path, *, space_name: str, fingerprint: str, dim: int, config: SearchConfig) -> None:
         """Opens or makes `folder`/store.db. An IndexProblem says why it cannot be used; then nothing was changed."""
-        super().__init__(Database(folder / "store.db"), dim=dim)
+        super().__init__(Database(folder / "store.db", noted=True), dim=dim)
         self.folder = folder
         self._named_space = LibraryRow(space_name=space_name, fingerprint=fingerprint, dim=dim)
         try:
@@ -102,7 +103,13 @@ class RegionStore(StoreReader):
     def problems(self) -> list[Problem]:
         """What does not fit together in the store, the gravest first. StoreDamaged if it cannot even be read."""
         with self._database.reading() as session:
-            return list(check.problems(session, self._dim))
+            lost = check_counters(session.connection(), COUNTED)
+            return [*check.problems(session, self._dim), *(Problem(path="", detail=detail) for detail in lost)]
+
+    def accept(self) -> None:
+        """What is there now is what should be there: no loss is told of any more."""
+        with self._database.writing() as session:
+            accept_counters(session.connection(), COUNTED)
 
     def cache_fault(self) -> str:
         """Where the cache file does not agree with the store, a sentence; empty if it does or there is none."""
@@ -243,6 +250,7 @@ class RegionStore(StoreReader):
             _claim(other, self._named_space)
             with other.writing() as session:
                 session.execute(update(LibraryRow).values(identity=uuid.uuid4().hex))
+                renew_identity(session.connection())
             other.empty_log()
         finally:
             other.close()

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, Float, ForeignKey, Index, String, event
+from sqlalchemy import JSON, CheckConstraint, Float, ForeignKey, Index, String, Text, event
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 EPOCH = datetime(1970, 1, 1)
@@ -19,6 +19,15 @@ DIGITS = 12  # that a number in a name is padded to, so that "2.jpg" comes befor
 
 class Base(DeclarativeBase):
     """All tables of the store."""
+
+
+class CounterRow(Base):
+    """A number that is kept with each write: see `counters`."""
+
+    __tablename__ = "counters"
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    value: Mapped[int]
 
 
 class LibraryRow(Base):

@@ -120,7 +120,7 @@ LATER_VERSION = """
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "9000", "0006"
+revision, down_revision = "9000", "0007"
 
 def upgrade():
     op.add_column("sources", sa.Column("camera", sa.String, nullable=False, server_default="unknown"))

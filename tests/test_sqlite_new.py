@@ -83,6 +83,7 @@ def test_the_next_step_of_a_lost_history_is_named(tmp_path):
 def test_a_kill_while_it_is_made_leaves_nothing_or_all_of_it(tmp_path, name, moment):
     path = tmp_path / name
     if (child := os.fork()) == 0:
+        signal.alarm(60)
         MOMENTS[moment]()
         with suppress(BaseException):
             OPENERS[name](path)

@@ -30,7 +30,7 @@ from deepseek_mm.sqlite.file import File, Kind
 from deepseek_mm.sqlite.owner import Owner, this_process
 from index.region import UPLOADS
 
-FILE = Kind(noun="history", migrations=Path(__file__).parent / "migrations")
+FILE = Kind(noun="history", migrations=Path(__file__).parent / "migrations", counted=("conversations", "turns"))
 UNDO_S = 600.0  # how long a deleted conversation can be brought back
 
 
@@ -38,7 +38,7 @@ class History:
     """Conversations in one SQLite file that many threads and processes may use at once."""
 
     def __init__(self, path: Path, *, ages: Ages | None = None) -> None:
-        self._file, self._ages = File(path, FILE), ages or Ages()
+        self._file, self._ages = File(path, FILE, noted=True), ages or Ages()
         self._owner = this_process()
         self._stop_orphans()
         self.purge()
@@ -250,6 +250,14 @@ class History:
             further = reading.scalars(select(TurnRow.more).where(TurnRow.more != []))
             paths = {path for pictures in further for _, path in pictures if path}
             return paths | set(reading.scalars(named)) | set(reading.scalars(cited))
+
+    def problems(self) -> list[str]:
+        """What does not fit together in the file, as sentences."""
+        return self._file.problems()
+
+    def accept(self) -> None:
+        """What is there now is what should be there: no loss is told of any more."""
+        self._file.accept()
 
     def copy_to(self, file: Path) -> None:
         """The whole history as of this moment, as a new file."""

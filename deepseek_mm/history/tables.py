@@ -25,6 +25,15 @@ class Base(DeclarativeBase):
     type_annotation_map = COLUMNS
 
 
+class CounterRow(Base):
+    """A number that is kept with each write: see `index.counters`."""
+
+    __tablename__ = "counters"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[int]
+
+
 class ConversationRow(Base):
     """One thread of questions, seen only by the session that began it."""
 

@@ -31,6 +31,7 @@ from deepseek_mm.sqlite.owner import this_process
 FILE = Kind(
     noun="table of jobs",
     migrations=Path(__file__).parent / "migrations",
+    counted=("jobs",),
     if_damaged="Move it away, and start again what was waiting in it: mv {path} {path}.damaged",
 )
 OURS = Asked(by="")  # the library's own work
@@ -45,7 +46,7 @@ class Jobs:
     """Jobs in one SQLite file that many threads and processes may use at once. LibraryError where the disk refuses."""
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._file, self._clock = File(path, FILE), clock
+        self._file, self._clock = File(path, FILE, noted=True), clock
         self.bell = Bell()
         self._owner = this_process()
 
@@ -200,6 +201,14 @@ class Jobs:
         """Forget the note on a path."""
         with self._file.session(writes=True) as session:
             session.execute(delete(SetAsideRow).where(SetAsideRow.path == path))
+
+    def problems(self) -> list[str]:
+        """What does not fit together in the file, as sentences."""
+        return self._file.problems()
+
+    def accept(self) -> None:
+        """What is there now is what should be there: no loss is told of any more."""
+        self._file.accept()
 
     def clear(self) -> None:
         """Forget every job, so that no byte of them remains; a task that still runs finds itself left."""

@@ -19,6 +19,15 @@ class Base(DeclarativeBase):
     type_annotation_map = COLUMNS
 
 
+class CounterRow(Base):
+    """A number that is kept with each write: see `index.counters`."""
+
+    __tablename__ = "counters"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[int]
+
+
 class FailedRow(Base):
     """One item that a job could not do."""
 

@@ -34,6 +34,7 @@ from deepseek_mm.library.trash import Trash
 from deepseek_mm.library.watch import WATCH
 from deepseek_mm.parse.workers.directory import DAMAGE
 from deepseek_mm.small_files import MOST_BYTES, parse_json
+from index.counters import forget_note
 from index.exchange import copy_database, exchange_database
 from index.store import RegionStore
 
@@ -142,6 +143,7 @@ class Bundle:
             self.store.exchange(store)
             return
         home.mkdir(parents=True, exist_ok=True)
+        forget_note(home / STORE)
         if (home / STORE).exists():
             exchange_database(home / STORE, store)
         else:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadFile, NothingThere
+from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs, Task
 from deepseek_mm.library.filling import INDEX
 from deepseek_mm.parse.files import is_gone, open_file
@@ -19,7 +20,9 @@ from index.store import RegionStore
 
 VERIFY, REPAIR = "verify", "repair"  # kinds of jobs
 CACHE = "the cache"  # what a fault of the cache file is listed under
+HISTORY, JOBS = "the history", "the table of jobs"  # what a problem of these files is listed under
 STORE = "the index"  # what a problem of the store as a whole is listed under
+FROM_BACKUP = "What is gone is only in a backup; what is there now is taken as it is"
 ANEW = "Make it anew with: python -m deepseek_mm index --rebuild"
 
 
@@ -29,6 +32,7 @@ class Check:
 
     store: RegionStore
     jobs: Jobs
+    history: History
     config: Config
 
     def verify(self, task: Task) -> str:
@@ -48,6 +52,8 @@ class Check:
         for number, problem in enumerate(self._problems(task), start=1):
             if not problem.path:
                 task.fail(f"{STORE} ({number})", f"{problem.detail} {ANEW}")
+            elif problem.path in (HISTORY, JOBS):
+                task.fail(problem.path, f"{problem.detail} {FROM_BACKUP}")
             elif problem.path in (CACHE, WORDS):
                 continue
             elif is_gone(problem.path):
@@ -57,6 +63,8 @@ class Check:
         if task.stopping:
             return "stopped; nothing was changed"
         self.store.renew_cache()
+        for file in (self.store, self.history, self.jobs):
+            file.accept()
         again = sorted(set(anew))
         if again:
             self.jobs.add(INDEX, {"paths": again, "anew": True}, title=f"Read {len(again)} files anew", unique=True)
@@ -75,6 +83,8 @@ class Check:
         task.report(0, None, "the index")
         inside = self.store.problems()
         yield from inside
+        for name, file in ((HISTORY, self.history), (JOBS, self.jobs)):
+            yield from (Problem(path=name, detail=detail) for detail in file.problems())
         fault = "" if inside else self.store.cache_fault()  # it is compared with a sound store only
         if fault:
             yield Problem(path=CACHE, detail=fault)

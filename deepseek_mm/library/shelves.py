@@ -62,7 +62,7 @@ class Library:
             roots=[root.strip() for root in config.serve.roots.split(os.pathsep) if os.path.isabs(root.strip())],
         )
         self.quarantine = filling.quarantine
-        check = Check(store=store, jobs=jobs, config=config)
+        check = Check(store=store, jobs=jobs, history=history, config=config)
         self.learning, self._ages = Learning(config, eyes=eyes, jobs=jobs, history=history), Ages()
         self._trash = Trash(config.data, store, ages=self._ages)
         bundle = Bundle(

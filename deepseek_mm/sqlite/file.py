@@ -24,6 +24,16 @@ from sqlalchemy.orm import Session
 from deepseek_mm.errors import DeepSeekMMError, LibraryError
 from deepseek_mm.sqlite.columns import read_stored_json
 from index.begin import WRITES, begin
+from index.counters import (
+    NOTED,
+    accept_counters,
+    check_counters,
+    has_lost,
+    note_write,
+    read_note,
+    record_losses,
+    renew_identity,
+)
 from index.exchange import (
     copy_database,
     create_database,
@@ -48,13 +58,15 @@ class Kind:
     migrations: Path  # a folder of Alembic's
     if_damaged: str = "Move it away and a new one is begun: mv {path} {path}.damaged"
     elsewhere: str = "--data FOLDER"  # how to name another folder
+    counted: tuple[str, ...] = ()  # tables whose rows are counted with every write
 
 
 class File:
     """The file at `path`, made if absent, at the newest revision. LibraryError says why not, here and later."""
 
-    def __init__(self, path: Path, kind: Kind) -> None:
-        self.path, self.kind = path, kind
+    def __init__(self, path: Path, kind: Kind, *, noted: bool = False) -> None:
+        """`noted`: what was written is noted beside the file, too, so that a loss is seen (`index.counters`)."""
+        self.path, self.kind, self._noted = path, kind, noted
         with self._readable_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
             if reason := missing_content(path):
@@ -65,6 +77,8 @@ class File:
             hold(path)
             try:
                 self._upgrade()
+                if noted:
+                    self._see_losses()
             except BaseException:
                 self.close()
                 raise
@@ -72,10 +86,29 @@ class File:
     @contextmanager
     def session(self, *, writes: bool = False, hasty: bool = False) -> Iterator[Session]:
         """One transaction: a snapshot to read, or with `writes` all or nothing of what is written."""
+        options = WRITES | {"hasty": hasty, "counts": self.kind.counted}
+        written = None
         with self._readable_errors(), Session(self.engine) as session, session.begin():
             if writes:
-                session.connection(execution_options=WRITES | {"hasty": hasty})
+                written = session.connection(execution_options=options).info.get(NOTED)
             yield session
+        if self._noted:
+            note_write(self.path, written)
+
+    def problems(self) -> list[str]:
+        """What does not fit together in the file, as sentences."""
+        with self.session() as session:
+            connection = session.connection()
+            broken = [str(line) for (line,) in connection.exec_driver_sql("PRAGMA integrity_check(20)")]
+            orphans = sorted({str(table) for table, *_ in connection.exec_driver_sql("PRAGMA foreign_key_check")})
+            found = check_counters(connection, self.kind.counted) if self.kind.counted else []
+        found += [f"SQLite finds the file damaged: {'; '.join(broken)}."] if broken != ["ok"] else []
+        return found + ([f"Rows of {', '.join(orphans)} belong to nothing."] if orphans else [])
+
+    def accept(self) -> None:
+        """What is there now is what should be there: no loss is told of any more."""
+        with self.session(writes=True) as session:
+            accept_counters(session.connection(), self.kind.counted)
 
     def copy_to(self, path: Path) -> None:
         """A copy of this moment's content as a new file; writers need not stop."""
@@ -99,7 +132,9 @@ class File:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _take_over(self, draft: Path) -> None:
-        File(draft, self.kind).close()
+        with closing(File(draft, self.kind)) as file, file.session(writes=True) as session:
+            if self.kind.counted:
+                renew_identity(session.connection())
         empty_log(draft)
         exchange_database(self.path, draft)
 
@@ -142,6 +177,15 @@ class File:
             self._bring_up(engine)
         finally:
             engine.dispose()
+
+    def _see_losses(self) -> None:
+        """Write down, once, what was acknowledged and is not there any more."""
+        note = read_note(self.path)
+        with self.engine.connect() as connection:
+            lost = has_lost(connection, note)
+        if lost:
+            with self.engine.execution_options(**WRITES).begin() as connection:
+                record_losses(connection, note)
 
     def _upgrade(self) -> None:
         script = ScriptDirectory(str(self.kind.migrations))
