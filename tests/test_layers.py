@@ -70,6 +70,7 @@ FLOORS = (
         "deepseek_mm.ages",
         "deepseek_mm.threads",
         "deepseek_mm.machine",
+        "deepseek_mm.model_sizes",
     ),
     ("deepseek_mm.small_files",),
     ("deepseek_mm.errors", "index"),

@@ -17,6 +17,7 @@ from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
 from deepseek_mm.errors import ConfigError, MissingPackage, NothingThere
 from deepseek_mm.hub import fetch, next_step, without_revision
+from deepseek_mm.model_sizes import check_sizes
 from deepseek_mm.small_files import read_json
 
 WANTED = ("*.json", "*.txt", "*.model", "model.safetensors", "model-*.safetensors")  # of a repository on the hub
@@ -74,6 +75,7 @@ def load_model(folder: Path) -> Any:
     """The model in float32, ready to be used; ConfigError if its file is damaged or a weight is missing."""
     files = weight_files(folder)
     try:
+        check_sizes(folder, files)
         model, report = AutoModel.from_pretrained(
             folder, dtype=torch.float32, use_safetensors=True, output_loading_info=True, **SAFE
         )

@@ -16,6 +16,7 @@ from deepseek_mm.lm.find import fingerprint, first_line, unreadable
 from deepseek_mm.lm.generator import Progress, silence
 from deepseek_mm.lm.local import LocalModel
 from deepseek_mm.lm.quiet import no_bars
+from deepseek_mm.model_sizes import check_sizes
 
 # What transformers raises for a checkpoint that is not whole:
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, StrictDataclassError)
@@ -41,6 +42,7 @@ def read_whole(folder: Path, kind: Any, *, made_for: str, dtype: torch.dtype) ->
     """The model that the Auto class `kind` makes of it. BadCheckpoint if weights are missing or cannot be read."""
     options: dict[str, Any] = {"dtype": dtype, "use_safetensors": True, "output_loading_info": True}
     try:
+        check_sizes(folder, sorted(folder.glob("*.safetensors")))
         with no_bars():
             model, report = kind.from_pretrained(folder, trust_remote_code=False, **options)
     except UNREADABLE as error:

@@ -8,8 +8,9 @@ from PIL.Image import Image
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile
 from deepseek_mm.parse.files import open_file
-from deepseek_mm.parse.nouns import Contents, Document, File
+from deepseek_mm.parse.nouns import Document, File
 from deepseek_mm.parse.workers.reading import Stopping, never, read_contents, read_one_page
+from deepseek_mm.parse.workers.wire import Head
 from index import Source
 
 
@@ -20,8 +21,8 @@ def parse_file(file: File, config: ParseConfig, *, collection: str = "library", 
     is drawn when its piece is asked for. Once `stopping` says so, its worker is ended: Cancelled.
     """
     assert file.format.kind != "archive", "open_file refuses archives"
-    contents = read_contents(file, config, stopping=stopping)
-    return Document(source=source_of(file, contents, collection), pieces=contents.pieces)
+    head, pieces = read_contents(file, config, stopping=stopping)
+    return Document(source=source_of(file, head, collection), pieces=pieces)
 
 
 def read_page(path: str, page: int, config: ParseConfig, *, stopping: Stopping = never) -> Image:
@@ -36,7 +37,7 @@ def read_page(path: str, page: int, config: ParseConfig, *, stopping: Stopping =
     return image
 
 
-def source_of(file: File, contents: Contents, collection: str) -> Source:
+def source_of(file: File, head: Head, collection: str) -> Source:
     """The file as the library knows it."""
     assert file.format.kind != "archive", "open_file refuses archives"
     return Source(
@@ -47,10 +48,10 @@ def source_of(file: File, contents: Contents, collection: str) -> Source:
         digest=file.digest,
         size_bytes=file.size_bytes,
         modified_ns=file.modified_ns,
-        width_px=contents.width_px,
-        height_px=contents.height_px,
-        taken_at=contents.camera.taken_at,
-        latitude=contents.camera.latitude,
-        longitude=contents.camera.longitude,
-        note=contents.note,
+        width_px=head.width_px,
+        height_px=head.height_px,
+        taken_at=head.camera.taken_at,
+        latitude=head.camera.latitude,
+        longitude=head.camera.longitude,
+        note=head.note,
     )

@@ -13,8 +13,9 @@ from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, BadPicture
 from deepseek_mm.parse.document import source_of
 from deepseek_mm.parse.files import no_picture, open_file, resolved
-from deepseek_mm.parse.nouns import Contents, File
+from deepseek_mm.parse.nouns import File
 from deepseek_mm.parse.workers.reading import read_contents
+from deepseek_mm.parse.workers.wire import Head
 from deepseek_mm.recently import Recently
 from index import Source
 
@@ -27,19 +28,19 @@ class Photo:
     image: Image  # upright RGB; its long side is at most LONG_SIDE_PX, the original's size is in the source
 
 
-class Lately(Recently[tuple[str, str, int], tuple[Image, Contents]]):
+class Lately(Recently[tuple[str, str, int], tuple[Image, Head]]):
     """The last few pictures that were decoded, by their bytes."""
 
-    def read(self, file: File, config: ParseConfig) -> tuple[Image, Contents]:
+    def read(self, file: File, config: ParseConfig) -> tuple[Image, Head]:
         """The picture, and what else its file says. BadPicture."""
         key = (file.digest, file.format.name, config.max_pixels)
         if (known := self.get(key)) is not None:
             return known
-        contents = read_contents(file, config)
-        (image,) = (piece.image for piece in contents.pieces)
+        head, pieces = read_contents(file, config)
+        (image,) = (piece.image for piece in pieces)
         assert image is not None, "a photo's one piece is its picture"
-        self.put(key, (image, contents))
-        return image, contents
+        self.put(key, (image, head))
+        return image, head
 
 
 LATELY = Lately(most=4)  # 30 MB at most: a decoded picture has LONG_SIDE_PX
@@ -52,9 +53,9 @@ def read_photo(path: Path, *, max_pixels: int, collection: str = "library") -> P
         file = open_file(resolved(path), config)
         if file.format.kind != "photo":
             raise no_picture(file.path, file.data)
-        image, contents = LATELY.read(file, config)
+        image, head = LATELY.read(file, config)
     except BadPicture:
         raise
     except BadFile as error:
         raise BadPicture(str(error)) from error
-    return Photo(source=source_of(file, contents, collection), image=image)
+    return Photo(source=source_of(file, head, collection), image=image)

@@ -115,7 +115,8 @@ class Worker:
 
     def _batch(self) -> Message:
         """Pieces that travel together: at most one picture, and so many words."""
-        rows, chars = [], 0
+        rows: list[Message] = []
+        chars = 0
         for piece in self._rest:
             if rows and piece.image is not None:
                 self._rest = chain([piece], self._rest)

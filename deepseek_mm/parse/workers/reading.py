@@ -15,10 +15,10 @@ from PIL.Image import Image
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, BadPicture, LimitReached
-from deepseek_mm.parse.nouns import Contents, File, Piece
+from deepseek_mm.parse.nouns import File, Piece
 from deepseek_mm.parse.workers.pool import shared_pool
 from deepseek_mm.parse.workers.process import Died, TooSlow, unnamed_file
-from deepseek_mm.parse.workers.wire import Nonsense, Reply
+from deepseek_mm.parse.workers.wire import Head, Nonsense, Reply
 
 LAZY = ("pdf",)  # formats whose pieces are each a step of its own
 AGAIN = "It is passed over until it changes"
@@ -30,8 +30,13 @@ def never() -> bool:
     return False
 
 
-def read_contents(file: File, config: ParseConfig, *, stopping: Stopping = never) -> Contents:
-    """What a file holds; further pieces are made when they are asked for. BadFile, LimitReached or Cancelled."""
+def read_contents(
+    file: File, config: ParseConfig, *, stopping: Stopping = never
+) -> tuple[Head, Generator[Piece, None, None]]:
+    """What a file says of itself, and its pieces, which are made when they are asked for: drain or close them.
+
+    BadFile, LimitReached or Cancelled, now or when a piece is asked for.
+    """
     reading = Reading(file.path, config, stopping)
     try:
         reply = reading.ask_about(file, "read", lazy=file.format.name in LAZY)
@@ -40,8 +45,7 @@ def read_contents(file: File, config: ParseConfig, *, stopping: Stopping = never
         raise
     pieces = reading.pieces(reply)
     next(pieces)  # from here on closing it, or forgetting it, gives the worker back
-    head = reply.head
-    return Contents(pieces=pieces, width_px=head.width_px, height_px=head.height_px, camera=head.camera, note=head.note)
+    return reply.head, pieces
 
 
 def read_one_page(file: File, page: int, config: ParseConfig, *, stopping: Stopping = never) -> Image:
