@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -51,10 +51,15 @@ def main(argv: Sequence[str] | None = None, *, load: Load | None = None) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         file = settings_file(argv)
-        config = file.read().config
+        settings = file.read()
+        config = settings.config
+        for notice in settings.notices:
+            say(f"warning: {notice.text}")
         token = choose_token(parse_flags(argv).token, os.environ, config.serve)
         os.environ.pop(TOKEN_VARIABLE, None)  # no program that is started here inherits it
-        with locked(config.data), listening(config.serve) as sock, closing((load or prepare)(config)) as assistant:
+        opens = load or partial(prepare, saved=settings.saved)
+        with locked(config.data), listening(config.serve) as sock, closing(opens(config)) as assistant:
+            assistant.notices += settings.notices
             serve(assistant, sock, file, token=token)
     except (DeepSeekMMError, IndexProblem) as error:
         say(f"error: {error}")
@@ -86,11 +91,11 @@ def parse_flags(argv: Sequence[str] | None) -> Namespace:
     return parser.parse_args(argv)
 
 
-def prepare(config: Config) -> "Assistant":
-    """The real Assistant, its library filled at the first start."""
+def prepare(config: Config, *, saved: Collection[str] = ()) -> "Assistant":
+    """The real Assistant, its library filled at the first start; see `deepseek_mm.load` for `saved`."""
     from deepseek_mm.load import load  # brings torch: what is wrong with settings, lock or port is said without it
 
-    assistant = load(config, progress=say)
+    assistant = load(config, progress=say, saved=saved)
     assistant.library.start()
     fill(assistant, PHOTOS)
     return assistant

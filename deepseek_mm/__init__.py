@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from deepseek_mm.accounts.permissions import right_of as right_of
     from deepseek_mm.config import Config as Config
     from deepseek_mm.config import LMConfig as LMConfig
+    from deepseek_mm.config import Notice as Notice
     from deepseek_mm.dates import period as period
     from deepseek_mm.errors import STORAGE_FULL as STORAGE_FULL
     from deepseek_mm.errors import DeepSeekMMError as DeepSeekMMError
@@ -131,6 +132,7 @@ _HOMES = {
     "Library": "library",
     "Listing": "rag.coding",
     "Match": "records",
+    "Notice": "config",
     "Packed": "sharing.chosen",
     "Picture": "records",
     "Protection": "sandbox.nouns",

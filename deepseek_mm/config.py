@@ -31,6 +31,14 @@ def between(name: str, value: float, low: float, high: float) -> None:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Notice:
+    """What a run does otherwise than its settings say, or cannot do: for everybody who uses it."""
+
+    short: str  # names no path and no address
+    text: str  # the whole sentence, for whoever may change it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EncoderConfig:
     """What turns pictures, text and code into vectors."""
 

@@ -58,6 +58,12 @@ def is_hub_name(name: str) -> bool:
     return HUB_NAME.fullmatch(name) is not None and not Path(name).is_dir()
 
 
+def short_name(name: str) -> str:
+    """A name that is safe in a folder name: the folder's last part, or OWNER-MODEL."""
+    last = Path(name).expanduser().resolve().name if Path(name).expanduser().is_dir() else without_revision(name)
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", last).strip(".-") or "checkpoint"
+
+
 def in_cache(name: str) -> Path | None:
     """The folder of a hub's model that was fetched before."""
     owned, revision = split_revision(name)

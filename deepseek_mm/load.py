@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,26 +10,27 @@ from tempfile import TemporaryFile
 from types import ModuleType
 from typing import TypeVar
 
-from deepseek_mm.config import BASE_LM, EDGE, SMALL, Config, LMConfig, cache_folder
+from deepseek_mm.config import AUTO, BASE_LM, DEFAULT, EDGE, PACKAGED_SPACES, SMALL, Config, LMConfig, cache_folder
 from deepseek_mm.encoders import open_space
 from deepseek_mm.encoders.default import DefaultSpace, SeeingSpace
 from deepseek_mm.encoders.prepacked import can_prepack, prepack_convs
 from deepseek_mm.encoders.quick import is_narrow, narrow_linears
 from deepseek_mm.encoders.space import Space
-from deepseek_mm.errors import LibraryError, MissingWeights
+from deepseek_mm.errors import DeepSeekMMError, LibraryError, MissingWeights
+from deepseek_mm.fallback import Fallback
 from deepseek_mm.history import History
-from deepseek_mm.hub import Revisions
+from deepseek_mm.hub import Revisions, short_name
 from deepseek_mm.jobs import Jobs
 from deepseek_mm.library import Library
 from deepseek_mm.lm.find import find_folder
-from deepseek_mm.lm.generator import silence
+from deepseek_mm.lm.generator import Generator, silence
 from deepseek_mm.parse.workers.pool import shared_pool
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.runtime.decode import open_planned
 from deepseek_mm.runtime.dial import dialled
 from deepseek_mm.runtime.engines import AS_IT_IS
-from deepseek_mm.runtime.hardware import probe
+from deepseek_mm.runtime.hardware import Hardware, probe
 from deepseek_mm.runtime.plan import Plan
 from deepseek_mm.runtime.planned import encoder_here, fit
 from deepseek_mm.runtime.spare import give_back, hold_few_shapes
@@ -51,10 +52,11 @@ Progress = Callable[[str], None]
 Trained = TypeVar("Trained")
 
 
-def load(config: Config, *, progress: Progress | None = None) -> Assistant:
+def load(config: Config, *, progress: Progress | None = None, saved: Collection[str] = ()) -> Assistant:
     """Everything that answers needs, opened in order. For searches and indexing `lm.name="none"` saves the model.
 
-    LibraryError, an IndexProblem or a missing package or weight file say what to do.
+    Settings named in `saved` were kept by somebody earlier: where one cannot be opened its default is used, and the
+    assistant's `notices` say so. LibraryError, an IndexProblem or a missing package or weight file say what to do.
     """
     say = progress or (lambda text: None)
     one_for_blas()
@@ -62,12 +64,11 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     make_folder(config.data)
     config = without_links(config)
     config, hardware = dialled(config), probe()
-    encoder = encoder_here(config, hardware)
-    hold_few_shapes(little=encoder.name in (EDGE, SMALL))
-    say(f"loading the vector space {encoder.name}")
-    revisions = Revisions(config.data)
-    space = open_space(replace(encoder, name=revisions.pinned(encoder.name)))
-    planned = fit(space, config, cache=cache_folder(), say=say, hardware=hardware)
+    fallback, revisions = Fallback(saved=saved, say=say), Revisions(config.data)
+    opens = partial(open_encoder, hardware=hardware, revisions=revisions, say=say)
+    space, config = fallback.open(opens, config, () if is_indexed_in(config) else ("encoder.name",))
+    fits = partial(fit, space, cache=cache_folder(), say=say, hardware=hardware)
+    planned, config = fallback.open(fits, config, ("runtime.engine",))
     if isinstance(space, SeeingSpace):
         space.remember()
     say("opening the eyes")
@@ -87,9 +88,9 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
     say("opening the history")
     history = History(config.data / "history.db")
     give_back()  # what opening the towers took for a moment
-    say(f"opening the language model {config.lm.vlm or config.lm.name}")
-    lm, plan = open_planned(pinned_lm(config.lm, revisions), planned.plan, cache=cache_folder(), progress=say)
-    revisions.record(encoder.name, *hub_models(config.lm))
+    speaks = partial(open_speaker, plan=planned.plan, revisions=revisions, say=say)
+    (lm, plan), config = fallback.open(speaks, config, ("lm.url", "lm.vlm", "lm.name", "lm.bits"))
+    revisions.record(config.encoder.name, *hub_models(config.lm))
     retriever = Retriever(space, store, eyes, config)
     jobs = Jobs(config.data / "jobs.db")
     library = Library(
@@ -101,7 +102,7 @@ def load(config: Config, *, progress: Progress | None = None) -> Assistant:
         history=history,
     )
     assistant = Assistant(config, eyes=eyes, retriever=retriever, library=library, lm=lm, history=history)
-    assistant.planned = replace(planned, plan=plan)
+    assistant.planned, assistant.notices = replace(planned, plan=plan), tuple(fallback.notices)
     give_back()
     return assistant
 
@@ -148,6 +149,40 @@ def glance_of(space: Space, config: Config) -> LateGlance | None:
     if config.lm.name != "none":
         glance.start()
     return glance
+
+
+def open_encoder(config: Config, *, hardware: Hardware, revisions: Revisions, say: Progress) -> Space:
+    """The vector space of the library; LibraryError where its files were indexed in one that cannot be opened."""
+    encoder = encoder_here(config, hardware)
+    hold_few_shapes(little=encoder.name in (EDGE, SMALL))
+    say(f"loading the vector space {encoder.name}")
+    try:
+        return open_space(replace(encoder, name=revisions.pinned(encoder.name)))
+    except DeepSeekMMError as error:
+        if not is_indexed_in(config):
+            raise
+        raise LibraryError(
+            f"the files of {config.data} were indexed in the vector space {encoder.name}, which cannot be opened: "
+            f"{error}. Put the model back where it was. Or begin another index beside that one, with: "
+            f"python app.py --data {config.data} --set encoder.name={DEFAULT}"
+        ) from error
+
+
+def is_indexed_in(config: Config) -> bool:
+    """Whether the library has an index in the space that `encoder.name` names, as far as names can tell.
+
+    Another space would find nothing of it, so none takes its place unasked.
+    """
+    name, stores = config.encoder.name, config.data.glob("spaces/*/store.db")
+    homes = {store.parent.name.rpartition("-")[0] for store in stores}
+    alike = {short_name(name), short_name(Path(name).name)}  # a folder that is gone may have been known by its end
+    return not homes.isdisjoint(alike) or (bool(homes) and name != AUTO and homes.isdisjoint(PACKAGED_SPACES))
+
+
+def open_speaker(config: Config, *, plan: Plan, revisions: Revisions, say: Progress) -> tuple[Generator, Plan]:
+    """The language model, and what became of the plan."""
+    say(f"opening the language model {config.lm.url or config.lm.vlm or config.lm.name}")
+    return open_planned(pinned_lm(config.lm, revisions), plan, cache=cache_folder(), progress=say)
 
 
 def hub_models(lm: LMConfig) -> tuple[str, ...]:

@@ -14,12 +14,12 @@ refused with the nearest name that is, so that a slip of the pen cannot pass for
 import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 from urllib.parse import urlsplit
 
-from deepseek_mm.config import Config, is_web_address
+from deepseek_mm.config import Config, Notice, is_web_address
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.small_files import read_toml
 
@@ -43,6 +43,19 @@ class Settings:
     config: Config
     origin: Mapping[str, str]  # dotted name -> "flag ...", "environment ..." or "file ..."; defaults are absent
     file: Path  # the settings file, which need not exist
+    ignored: Mapping[str, str] = field(default_factory=dict)  # what the library's own file says in vain -> why
+    own: bool = True  # the file is the library's, and no flag or variable names it
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """One for each setting that is ignored."""
+        told = {f"the saved setting {_one_line(name)} is ignored": why for name, why in self.ignored.items()}
+        return tuple(Notice(short=short, text=f"{short}: {why}") for short, why in told.items())
+
+    @property
+    def saved(self) -> frozenset[str]:
+        """Names of the settings that the library's own file says, and neither a flag nor the environment."""
+        return frozenset(name for name, origin in self.origin.items() if self.own and origin.startswith("file "))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,22 +76,68 @@ def read_settings(flags: Mapping[str, str], *, environ: Mapping[str, str], cwd: 
     return trace_settings(flags, environ=environ, cwd=cwd).config
 
 
-def trace_settings(flags: Mapping[str, str], *, environ: Mapping[str, str], cwd: Path) -> Settings:
-    """As `read_settings`, with the origin of every value that is not a default."""
+def trace_settings(
+    flags: Mapping[str, str], *, environ: Mapping[str, str], cwd: Path, forgiving: bool = False
+) -> Settings:
+    """As `read_settings`, with the origin of every value that is not a default.
+
+    What the library's own file says in vain is left out, and told; of a file that is named only if `forgiving`.
+    """
     given = {one.name: one for one in _environment(environ)}
     given |= {name: _Given(name=name, value=v, origin=f"flag {name}") for name, v in flags.items() if name != "config"}
     data = _data_of(given)
     named = flags.get("config") or environ.get("DEEPSEEK_MM_CONFIG", "")
     path = cwd / (Path(named).expanduser() if named else data / "config.toml")
-    given = {one.name: one for one in _file(path, required=bool(named))} | given
+    found, ignored = {one.name: one for one in _file(path, required=bool(named))}, dict[str, str]()
+    if not named and "data" not in given and (reason := _moves(found.get("data"), data, path, cwd)):
+        ignored["data"] = reason
+        del found["data"]
+    usable = found if named and not forgiving else _usable(found, given, ignored)
+    given = usable | given
     given |= {one.name: one for one in _bind_key(given)}
-    moved = _data_of(given)
-    if not named and (cwd / moved).resolve() != (cwd / data).resolve():
-        raise ConfigError(
-            f"{path} says data={str(moved)!r}, but lies in {data} itself. "
-            f"Remove that line, or name the file with: --config {path}"
-        )
-    return Settings(config=_build(given), origin={name: one.origin for name, one in given.items()}, file=path)
+    origin = {name: one.origin for name, one in given.items()}
+    return Settings(config=_build(given), origin=origin, file=path, ignored=ignored, own=not named)
+
+
+def _usable(found: Mapping[str, _Given], explicit: Mapping[str, _Given], ignored: dict[str, str]) -> dict[str, _Given]:
+    """All that can be used of the library's own file; why the rest cannot be is put into `ignored`.
+
+    Another version may have written it, or a slip of the pen: that must not keep anybody out of a library.
+    """
+    if not _why_not({**found, **explicit}):
+        return dict(found)
+    usable: dict[str, _Given] = {}
+    if _why_not(explicit):
+        return usable  # what was said for this start is what is wrong
+    for name, one in found.items():
+        if reason := _why_not({**usable, name: one, **explicit}):
+            ignored[name] = reason
+        else:
+            usable[name] = one
+    return usable
+
+
+def _why_not(given: Mapping[str, _Given]) -> str:
+    """Why these make no Config; empty where they do."""
+    try:
+        _build(given)
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
+def _moves(one: _Given | None, data: Path, path: Path, cwd: Path) -> str:
+    """Why a file cannot say where its library lies; empty where it does not, or says it rightly."""
+    try:
+        moved = _typed(one, Path) if one else data
+    except ConfigError as error:
+        return str(error)
+    if (cwd / moved).resolve() == (cwd / data).resolve():
+        return ""
+    return (
+        f"{path} says data={str(moved)!r}, but lies in {data} itself. "
+        f"Remove that line, or name the file with: --config {path}"
+    )
 
 
 def split_flags(pairs: Sequence[str]) -> dict[str, str]:

@@ -45,11 +45,12 @@ class SettingsFile:
         Returns what `read` returns then.
         """
         with self._lock:
-            file = self.read().file.resolve()
+            before = self.read()
+            file = before.file.resolve()
             draft = file.with_name(f"{file.name}.draft")
             try:
                 self._write(draft, changed(_text(file), changes, file))
-                self._read_back(draft, changes, file)
+                self._read_back(draft, changes, before)
                 if file.exists():
                     shutil.copymode(file, draft)
                 os.replace(draft, file)
@@ -67,12 +68,16 @@ class SettingsFile:
             opened.flush()
             os.fsync(opened.fileno())
 
-    def _read_back(self, draft: Path, changes: Mapping[str, Value | None], file: Path) -> None:
-        """ConfigError if the file by itself would not give these values."""
+    def _read_back(self, draft: Path, changes: Mapping[str, Value | None], before: Settings) -> None:
+        """ConfigError if the file by itself would not give these values, or lose another that it gave."""
+        file = str(before.file.resolve())
         try:
-            config = trace_settings({"config": str(draft)}, environ={}, cwd=self._cwd).config
+            now = trace_settings({"config": str(draft)}, environ={}, cwd=self._cwd, forgiving=True)
         except ConfigError as error:
-            raise ConfigError(str(error).replace(str(draft), str(file))) from error
+            raise ConfigError(str(error).replace(str(draft), file)) from error
+        if lost := [why for name, why in now.ignored.items() if name in changes or name not in before.ignored]:
+            raise ConfigError(lost[0].replace(str(draft), file))
+        config = now.config
         for name, value in changes.items():
             assert value is None or value_of(config, name) == value, f"{name} was not kept"
 

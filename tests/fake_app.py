@@ -25,7 +25,7 @@ from fakes import COLOURS, ColourSpace, picture
 from nasty import TEXTS
 
 import app
-from deepseek_mm.config import Config
+from deepseek_mm.config import Config, Notice
 from deepseek_mm.errors import BadFile, BadQuestion
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs
@@ -125,6 +125,7 @@ class PaperAssistant:
     says: str = "It is a thing [1] that one can see from afar."
     pause_s: float = 0.0  # before each word
     planned: None = None  # paper needs no engine
+    notices: tuple[Notice, ...] = ()
     retriever: ClassVar[Any] = SimpleNamespace(search=SimpleNamespace(measured=None))  # nobody measured its searches
 
     def about(self) -> dict[str, Any]:

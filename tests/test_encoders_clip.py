@@ -33,9 +33,10 @@ from transformers import (
 
 from deepseek_mm.config import EncoderConfig
 from deepseek_mm.encoders import open_space
-from deepseek_mm.encoders.checkpoint import short_name, weight_files
+from deepseek_mm.encoders.checkpoint import weight_files
 from deepseek_mm.encoders.clip import FAMILIES, ClipSpace
 from deepseek_mm.errors import ConfigError, MissingPackage, NothingThere
+from deepseek_mm.hub import short_name
 
 WORDS = ("<pad>", "<bos>", "<unk>", "<eos>", "a", "red", "kite", "over", "the", "grass", "def", "dog")
 TEXTS = ("a red kite", "dog", "the kite over the grass " * 5, "")

@@ -59,6 +59,7 @@ FLOORS = (
         "deepseek_mm.chance",
         "deepseek_mm.batcher",
         "deepseek_mm.hub",
+        "deepseek_mm.fallback",
     ),
     (
         "deepseek_mm.config",

@@ -1,5 +1,6 @@
 """Settings: who wins, what is refused, and a description that reads back as the same Config."""
 
+import re
 import tomllib
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
@@ -25,6 +26,15 @@ def read(cwd: Path, flags: dict | None = None, environ: dict | None = None, **fi
     if "library" in files:
         (cwd / FILE).write_text(files["library"])
     return read_settings(flags or {}, environ=environ or {}, cwd=cwd)
+
+
+def ignored(cwd: Path, text: str) -> dict[str, str]:
+    """What of library/config.toml is left out, with the reason; all else is as if it did not stand there."""
+    (cwd / FILE).write_text(f"{text}\n")
+    settings = trace_settings({}, environ={}, cwd=cwd)
+    assert settings.config == Config()
+    assert settings.saved == frozenset()
+    return dict(settings.ignored)
 
 
 def test_without_any_word_from_the_user_the_defaults_stand(tmp_path):
@@ -80,8 +90,8 @@ def test_a_named_file_that_is_absent_is_refused_with_the_command_that_makes_it(c
 
 
 def test_a_librarys_own_file_cannot_move_the_library(cwd):
-    with pytest.raises(ConfigError, match=r"says data='elsewhere', but lies in library itself\. Remove that line"):
-        read(cwd, library="data = 'elsewhere'")
+    (reason,) = ignored(cwd, "data = 'elsewhere'").values()
+    assert "says data='elsewhere', but lies in library itself. Remove that line" in reason
     assert read(cwd, library="data = 'library'").data == Path("library")
     assert read(cwd, library=f"data = '{cwd / 'library'}'").data == cwd / "library"
 
@@ -132,9 +142,11 @@ def test_an_unknown_variable_is_refused_with_the_nearest_variable(tmp_path):
 @pytest.mark.parametrize(
     "text", ["[rga]\nnum_regions = 8", "rag.num_region = 8", "[rag.num_regions]\nx = 8", "rag = 8"]
 )
-def test_an_unknown_name_in_the_file_is_refused_with_file_and_nearest_name(cwd, text):
+def test_an_unknown_name_is_left_out_of_the_librarys_own_file_and_refused_in_one_that_is_named(cwd, text):
+    (reason,) = ignored(cwd, text).values()
+    assert re.search(r"unknown setting .*library/config\.toml\)\. The nearest is \w+", reason)
     with pytest.raises(ConfigError, match=r"unknown setting .*library/config\.toml\)\. The nearest is \w+"):
-        read(cwd, library=text)
+        read(cwd, {"config": FILE})
 
 
 @pytest.mark.parametrize(
@@ -163,9 +175,26 @@ def test_text_of_the_wrong_type_is_refused_with_value_and_type(tmp_path, name, t
         ("lm.url = 2026-01-02", "lm.url=datetime.* must be text"),
     ],
 )
-def test_a_file_value_of_the_wrong_type_is_refused_with_value_and_type(cwd, text, message):
+def test_a_file_value_of_the_wrong_type_is_left_out_or_refused_with_value_and_type(cwd, text, message):
+    (reason,) = ignored(cwd, text).values()
+    assert re.search(message, reason)
     with pytest.raises(ConfigError, match=message):
-        read(cwd, library=text)
+        read(cwd, {"config": FILE})
+
+
+def test_what_cannot_be_used_of_the_own_file_takes_nothing_else_with_it(cwd):
+    (cwd / FILE).write_text("[rag]\nnum_regions = 999\nsure = 0.7\n[lm]\nurl = 'http://x/v1'\nvlm = 'a/b'\nnew = 1\n")
+    settings = trace_settings({"rag.min_score": "0.2"}, environ={}, cwd=cwd)
+    assert (settings.config.rag.num_regions, settings.config.rag.sure, settings.config.rag.min_score) == (6, 0.7, 0.2)
+    assert (settings.config.lm.url, settings.config.lm.vlm) == ("http://x/v1", "")
+    assert set(settings.ignored) == {"rag.num_regions", "lm.vlm", "lm.new"}
+    assert settings.saved == {"rag.sure", "lm.url"}
+
+
+def test_what_a_flag_says_wrongly_still_stops_though_the_file_has_faults_of_its_own(cwd):
+    (cwd / FILE).write_text("rag.num_regions = 999")
+    with pytest.raises(ConfigError, match="rag.min_score=7.0 must lie between"):
+        read(cwd, {"rag.min_score": "7"})
 
 
 def test_a_whole_number_in_the_file_serves_where_a_fraction_is_meant(cwd):

@@ -27,6 +27,7 @@ def facts(assistant: Assistant, settings_file: Path, words: Words) -> list[tuple
         (words.set_machine, words.set_cores.format(system=system(), cores=os.cpu_count())),
         (words.set_threads, _threads(assistant, words)),
         (words.set_version, ", ".join(versions(about["version"]))),
+        *((words.set_notice, notice.text) for notice in assistant.notices),
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from deepseek_mm import Answer, Assistant, Caller, Services, listing_of
+from deepseek_mm import Answer, Assistant, Caller, Notice, Services, listing_of
 from ui import edges
 from ui.ask import QUIET, AskTab, Visit
 from ui.asking import Asking
@@ -17,7 +17,7 @@ from ui.gateway.blocks import GuardedBlocks
 from ui.gateway.rights import needs_right
 from ui.gateway.visitor import caller_of
 from ui.history import HistoryTab
-from ui.html import choices
+from ui.html import choices, notice
 from ui.learning import LearningTab
 from ui.lessons import Lessons
 from ui.library import LibraryTab
@@ -59,6 +59,7 @@ def build_ui(means: Means, words: Words) -> GuardedBlocks:
     page = GuardedBlocks(words=words, title=words.title, analytics_enabled=False, delete_cache=(3600, 7 * 86400))
     with page:
         visit, code_visit = visits(words)
+        heading = partial(head_for, words, notices=assistant.notices)
         top = piece(head("", words), listens="")
         viewer = Viewer.place(pictures, words, means.services.library.read_description, opener(assistant))
         with gr.Tabs() as tabs:
@@ -71,7 +72,7 @@ def build_ui(means: Means, words: Words) -> GuardedBlocks:
             with gr.Tab(words.search, id="search") as search_tab:
                 search = SearchTab.place(Searching(assistant=assistant, words=words), pictures, viewer)
             with gr.Tab(words.library, id="library"):
-                library = LibraryTab.place(shelving, pictures, viewer, top=top, head=partial(head_for, words))
+                library = LibraryTab.place(shelving, pictures, viewer, top=top, head=heading)
             with gr.Tab(words.history, id="history") as history_tab:
                 remembering = Remembering(services=means.services, asking=asking, words=words)
                 history = HistoryTab.place(remembering, pictures, viewer)
@@ -119,7 +120,7 @@ def _load(page: gr.Blocks, assistant: Assistant, asks: Sequence[AskTab], library
         session = edges.session_of(secret) or edges.new_session()
         if "ask" not in caller.rights:
             return session, head_for(words, caller, ""), gr.skip(), gr.skip()
-        state = head_for(words, caller, status(assistant, words))
+        state = head_for(words, caller, status(assistant, words), notices=assistant.notices)
         return session, state, library.wake(caller), library.rules.ruling.text(caller)
 
     kept = asks[0].visit.kept
@@ -136,7 +137,7 @@ def counter(assistant: Assistant, words: Words) -> Callable[[gr.Request], str]:
 
     @needs_right("ask")
     def count(request: gr.Request) -> str:
-        return head_for(words, caller_of(request), status(assistant, words))
+        return head_for(words, caller_of(request), status(assistant, words), notices=assistant.notices)
 
     return count
 
@@ -164,19 +165,21 @@ def status(assistant: Assistant, words: Words) -> str:
     return holding(counts.sources, counts.regions, words)
 
 
-def head_for(words: Words, caller: Caller, state: str) -> str:
+def head_for(words: Words, caller: Caller, state: str, *, notices: Sequence[Notice] = ()) -> str:
     """The head of the page for this caller: it says too, in one sentence, what the caller's key may not do."""
     told = {"ask": words.may_ask, "library": words.may_library, "settings": words.may_settings}
     lacks = [text for right, text in told.items() if right not in caller.rights]
     said = words.key_may_not.format(what=words.may_and.join(lacks)) if lacks else ""
-    return head(" ".join(filter(None, (state, said))), words)
+    seen = notices if "ask" in caller.rights else ()
+    return head(" ".join(filter(None, (state, said))), words, seen)
 
 
-def head(state: str, words: Words) -> str:
-    """Title, one sentence, the state of the library; and the choice of theme and language."""
+def head(state: str, words: Words, notices: Sequence[Notice] = ()) -> str:
+    """Title, one sentence, the state of the library, what cannot be done; and the choice of theme and language."""
     ready = " data-ready" if state else ""  # it counts what is there: the page has arrived
     return (
         f'<header class="head"{ready}><div><h1>{escape(words.title)}</h1>'
-        f'<p><span class="tagline">{escape(words.tagline)}</span> {escape(state)}</p></div>'
+        f'<p><span class="tagline">{escape(words.tagline)}</span> {escape(state)}</p>'
+        f"{''.join(notice(each.short) for each in notices)}</div>"
         f"{choices(words)}</header>"
     )

@@ -9,7 +9,7 @@ from threading import Event
 from types import FrameType
 
 from deepseek_mm.cli.desk import NOTHING, OK, STOPPED, Command, Desk
-from deepseek_mm.cli.flags import MARK, add_settings, config_of
+from deepseek_mm.cli.flags import MARK, add_settings, settings_of
 from deepseek_mm.config import Config
 from deepseek_mm.records import Answer, Citation, Picture, Question
 from deepseek_mm.shapes import answer_shape
@@ -63,10 +63,11 @@ def cited(citation: Citation) -> str:
 
 def run(args: Namespace, desk: Desk) -> int:
     """Exit code 1 when nothing relevant was found. Ctrl-C ends the answer, not the history's knowledge of it."""
-    config = config_of(args, desk)
+    settings = settings_of(args, desk)
+    config = settings.config
     question = question_of(args, config)
     stop = Event()
-    with desk.assistant(config) as assistant, first_ctrl_c_sets(stop):
+    with desk.assistant(config, saved=settings.saved) as assistant, first_ctrl_c_sets(stop):
         answers = assistant.stream(question, stop=stop)
         answer = list(answers)[-1] if args.json else speak(answers, desk)
     if args.json:

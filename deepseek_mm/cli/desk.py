@@ -9,7 +9,7 @@ import os
 import re
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -44,11 +44,11 @@ def escaped(letter: re.Match[str]) -> str:
     return letter[0].encode("unicode_escape").decode("ascii")
 
 
-def load_assistant(config: Config, progress: Progress) -> "Assistant":
+def load_assistant(config: Config, progress: Progress, saved: Collection[str] = ()) -> "Assistant":
     """The real Assistant; imported here, because help must not wait for torch."""
     from deepseek_mm.load import load
 
-    return load(config, progress=progress)
+    return load(config, progress=progress, saved=saved)
 
 
 def open_real_space(config: EncoderConfig) -> "Space":
@@ -71,7 +71,7 @@ class Desk:
 
     out: TextIO = field(default_factory=lambda: sys.stdout)
     err: TextIO = field(default_factory=lambda: sys.stderr)
-    load: Callable[[Config, Progress], "Assistant"] = load_assistant
+    load: Callable[..., "Assistant"] = load_assistant  # of a Config, who hears progress, and the saved settings
     open_space: Callable[[EncoderConfig], "Space"] = open_real_space
     open_lm: Callable[[LMConfig, Progress], "Generator"] = open_real_lm
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
@@ -96,9 +96,13 @@ class Desk:
         self.out.flush()
 
     @contextmanager
-    def assistant(self, config: Config, *, speaks: bool = True) -> Iterator["Assistant"]:
-        """The Assistant, closed in any case; the language model, slow to open, is left out unless it `speaks`."""
-        assistant = self.load(config if speaks else replace(config, lm=LMConfig(name="none")), self.note)
+    def assistant(self, config: Config, *, speaks: bool = True, saved: Collection[str] = ()) -> Iterator["Assistant"]:
+        """The Assistant, closed in any case; the language model, slow to open, is left out unless it `speaks`.
+
+        Settings that were `saved` give way where they cannot be opened.
+        """
+        given = {"saved": saved} if saved else {}
+        assistant = self.load(config if speaks else replace(config, lm=LMConfig(name="none")), self.note, **given)
         try:
             yield assistant
         finally:

@@ -53,7 +53,10 @@ def add_token(parser: ArgumentParser) -> None:
 
 def settings_of(args: Namespace, desk: "Desk") -> Settings:
     """The settings of this run and where each came from; ConfigError says what is wrong with one."""
-    return trace_settings(flags_of(args), environ=desk.environ, cwd=desk.cwd)
+    settings = trace_settings(flags_of(args), environ=desk.environ, cwd=desk.cwd)
+    for notice in settings.notices:
+        desk.note(f"warning: {notice.text}")
+    return settings
 
 
 def flags_of(args: Namespace) -> dict[str, str]:

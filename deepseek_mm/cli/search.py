@@ -4,7 +4,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
 from deepseek_mm.cli.desk import NOTHING, OK, Command, Desk
-from deepseek_mm.cli.flags import add_settings, config_of
+from deepseek_mm.cli.flags import add_settings, settings_of
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.records import Found, Match, Query
@@ -66,9 +66,10 @@ def where_of(args: Namespace) -> Filter:
 
 def run(args: Namespace, desk: Desk) -> int:
     """Exit code 1 when nothing was found; the nearest are shown all the same."""
-    config = config_of(args, desk)
+    settings = settings_of(args, desk)
+    config = settings.config
     query = query_of(args, config)
-    with desk.assistant(config, speaks=False) as assistant:
+    with desk.assistant(config, speaks=False, saved=settings.saved) as assistant:
         found = assistant.find(query, k=args.k, where=where_of(args))
         known = int(assistant.about()["photos"])
     if args.json:

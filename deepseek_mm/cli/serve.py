@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from types import FrameType
 
 from deepseek_mm.cli.desk import OK, Command, Desk
-from deepseek_mm.cli.flags import add_settings, add_token, config_of, flags_of
+from deepseek_mm.cli.flags import add_settings, add_token, flags_of, settings_of
 from deepseek_mm.settings import TOKEN_VARIABLE
 from deepseek_mm.settings_file import SettingsFile
 
@@ -18,11 +18,13 @@ def run(args: Namespace, desk: Desk) -> int:
     from deepseek_mm.serve.start import listening, locked, run_api
 
     signal.signal(signal.SIGTERM, _interrupt)
-    config = config_of(args, desk)
+    settings = settings_of(args, desk)
+    config = settings.config
     token = choose_token(args.token, desk.environ, config.serve)
     os.environ.pop(TOKEN_VARIABLE, None)  # no program that is started here inherits it
     file = SettingsFile(flags_of(args), environ=desk.environ, cwd=desk.cwd)
-    with locked(config.data), listening(config.serve) as sock, desk.assistant(config) as assistant:
+    opened = desk.assistant(config, saved=settings.saved)
+    with locked(config.data), listening(config.serve) as sock, opened as assistant:
         assistant.library.start()
         api = build_api(assistant, file)
         note = "the API is described at /docs; Ctrl-C ends it"

@@ -5,7 +5,6 @@ refused as well, since transformers would fill it with noise and go on.
 """
 
 import hashlib
-import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -40,12 +39,6 @@ def find(name: str) -> Path:
             f"no folder at {name}, and the hub does not give it ({type(error).__name__}). Where there is a network: "
             f"hf download {plain} --local-dir FOLDER, then here: --encoder FOLDER{next_step(name)}"
         ) from error
-
-
-def short_name(name: str) -> str:
-    """A name that is safe in a folder name: the folder's last part, or OWNER-MODEL."""
-    last = Path(name).expanduser().resolve().name if Path(name).expanduser().is_dir() else without_revision(name)
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", last).strip(".-") or "checkpoint"
 
 
 def model_type(folder: Path, known: Collection[str]) -> str:

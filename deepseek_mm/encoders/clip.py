@@ -30,6 +30,7 @@ from deepseek_mm.encoders import checkpoint
 from deepseek_mm.encoders.ahead import batched_ahead
 from deepseek_mm.encoders.space import Floats, Look, unit
 from deepseek_mm.errors import ConfigError
+from deepseek_mm.hub import short_name
 
 TEXT_BATCH = 64
 
@@ -57,7 +58,7 @@ class ClipSpace:
 
     def __init__(self, name: str, *, batch: int = 16) -> None:
         folder = checkpoint.find(name)
-        self.name = checkpoint.short_name(name)
+        self.name = short_name(name)
         self.batch = batch
         self._family = FAMILIES[checkpoint.model_type(folder, FAMILIES)]
         self._files = checkpoint.weight_files(folder)

@@ -13,7 +13,7 @@ from typing import Self, cast
 
 from PIL.Image import Image
 
-from deepseek_mm.config import Config
+from deepseek_mm.config import Config, Notice
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.history import History, Turn
 from deepseek_mm.library import Library
@@ -64,6 +64,7 @@ class Assistant:
         self.shelf = Shelf(config, eyes=eyes, store=library.store)
         self.at_hand = AtHand(self.shelf, retriever)
         self._changing, self.planned = Lock(), cast(Planned | None, None)  # put there by who joined the parts
+        self.notices: tuple[Notice, ...] = ()  # the same
 
     def ask(self, question: Question) -> Answer:
         """The finished answer."""
@@ -153,6 +154,7 @@ class Assistant:
             "regions": str(counts.regions),
             "learned": self.library.learning.told,
             "plan": self.planned.plan.short if self.planned else "none",
+            **({"notices": "; ".join(notice.short for notice in self.notices)} if self.notices else {}),
             "version": str(import_module("deepseek_mm").__version__),
         }
 

@@ -27,6 +27,7 @@ class AboutOut(BaseModel):
     regions: int
     size_bytes: int = Field(description="of the library's folder")
     revisions: dict[str, Text] = Field(description="of models that came from a hub: the commit of each")
+    notices: list[Text] = Field(description="what is otherwise than the settings say, or cannot be done here")
     certainty: float = Field(description="that a search needs, as it works now")
 
 
@@ -46,5 +47,6 @@ def about(assistant: Assistant) -> AboutOut:
         regions=counts.regions,
         size_bytes=size_of(config.data),
         revisions=dict(Revisions(config.data).all()),
+        notices=[notice.short for notice in assistant.notices],
         certainty=config.rag.min_certainty or assistant.retriever.search.fitted,
     )

@@ -163,6 +163,7 @@ class SettingsWords:
     set_file = Word("Settings file", "设置文件")
     set_files = Word("Files", "文件")
     set_version = Word("Version", "版本")
+    set_notice = Word("Note", "注意")
     set_space = Word("Space", "空间")
     set_lm_now = Word("Language model now", "当前语言模型")
     set_fingerprint = Word("Fingerprint", "指纹")

@@ -1,0 +1,175 @@
+"""A saved setting that cannot be opened gives way for one start, and is told; what is said for this start does not."""
+
+import socket
+from dataclasses import replace
+
+import pytest
+from fakes import ColourSpace, Parrot
+
+import app
+from deepseek_mm.config import Config
+from deepseek_mm.errors import BadQuestion, DeepSeekMMError, LibraryError, ServerError
+from deepseek_mm.fallback import Fallback, with_defaults
+from deepseek_mm.load import is_indexed_in, load
+from deepseek_mm.runtime.decode import open_planned
+from deepseek_mm.serve.about import about
+from deepseek_mm.settings_file import SettingsFile
+
+
+class Ours(Parrot):
+    name = "deepseek-mm"
+
+
+def open_quickly(config, plan, **options):
+    """As the real one, without the seconds that our own model takes."""
+    ours = config.trained_here or config.name == "none"
+    return (Ours(), plan) if ours else open_planned(config, plan, **options)
+
+
+@pytest.fixture
+def nobody():
+    """An address at which no server listens."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    return f"http://someone:secret@127.0.0.1:{port}/v1"
+
+
+@pytest.fixture
+def start(tmp_path, monkeypatch):
+    """Opens a library of these lines in its config.toml, and these flags, as a start does."""
+    said = []
+
+    def open_it(text: str, *flags: str, space=lambda encoder: ColourSpace()):
+        data = tmp_path / "library"
+        data.mkdir(exist_ok=True)
+        (data / "config.toml").write_text(text)
+        monkeypatch.setattr("deepseek_mm.load.open_space", space)
+        monkeypatch.setattr("deepseek_mm.load.open_planned", open_quickly)
+        settings = app.settings_file(["--data", str(data), "--set", "see.glance=false", *flags]).read()
+        return load(settings.config, progress=said.append, saved=settings.saved)
+
+    open_it.said = said
+    return open_it
+
+
+NONE = "[lm]\nname = 'none'\n"
+
+
+def test_a_saved_server_that_is_gone_leaves_the_start_its_default_and_everybody_is_told(start, nobody, tmp_path):
+    monkey = f"[lm]\nurl = '{nobody}'\nmax_tokens = 8\n"
+    with start(monkey) as assistant:
+        assert (assistant.config.lm.url, assistant.config.lm.max_tokens) == ("", 8)
+        assert assistant.lm.name == "deepseek-mm"
+        (notice,) = assistant.notices
+        assert "saved as lm.url cannot be opened" in notice.short
+        assert notice.short in assistant.about()["notices"]
+        assert about(assistant).notices == [notice.short]
+        assert "127.0.0.1" not in notice.short
+        assert "no language model server at http://127.0.0.1" in notice.text
+        assert "secret" not in notice.text
+        assert notice.text in start.said
+    kept = SettingsFile.of(Config(data=tmp_path / "library")).read().config.lm.url
+    assert kept == nobody  # it counts again when the server is back
+
+
+@pytest.mark.parametrize("line", ["name = 'no/such-model'", "vlm = '/nowhere/at/all'"])
+def test_a_saved_model_that_went_away_gives_way_to_the_default(start, line):
+    with start(f"[lm]\n{line}\n") as assistant:
+        assert assistant.lm.name == "deepseek-mm"
+        assert len(assistant.notices) == 1
+
+
+def test_a_saved_folder_that_holds_no_model_gives_way_too(start, tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("[" * 50_000)
+    with start(f"[lm]\nname = '{tmp_path / 'model'}'\n") as assistant:
+        assert assistant.lm.name == "deepseek-mm"
+        assert "nested more than" in assistant.notices[0].text
+
+
+def test_what_a_flag_names_still_stops_with_its_error_though_the_same_is_saved(start, nobody):
+    with pytest.raises(ServerError, match="no language model server"):
+        start(f"[lm]\nurl = '{nobody}'\n", "--set", f"lm.url={nobody}")
+
+
+def test_a_saved_engine_that_nobody_knows_gives_way(start):
+    with start(f"{NONE}[runtime]\nengine = 'warp'\n") as assistant:
+        assert assistant.config.runtime.engine == "auto"
+        assert "runtime.engine" in assistant.notices[0].short
+
+
+def gone(encoder):
+    if encoder.name != "default":
+        raise BadQuestion(f"no folder at {encoder.name}")
+    return ColourSpace()
+
+
+def test_a_saved_space_gives_way_only_where_nothing_was_indexed_in_it(start, tmp_path):
+    text = f"{NONE}[encoder]\nname = '/models/my-clip'\n"
+    with start(text, space=gone) as assistant:
+        assert assistant.config.encoder.name == "auto"
+        assert "encoder.name" in assistant.notices[0].short
+    home = tmp_path / "library" / "spaces" / "my-clip-01234567"
+    home.mkdir()
+    (home / "store.db").write_bytes(b"")
+    with pytest.raises(LibraryError, match=r"were indexed in the vector space /models/my-clip.*encoder.name=default"):
+        start(text, space=gone)
+
+
+@pytest.mark.parametrize(
+    ("name", "homes", "indexed"),
+    [
+        ("auto", ["clip-01234567"], False),
+        ("a/clip", [], False),
+        ("a/clip", ["default-01234567"], False),
+        ("a/clip", ["a-clip-01234567", "default-01234567"], True),
+        ("/gone/clip", ["clip-01234567", "default-01234567"], True),
+        ("/gone/renamed", ["clip-01234567"], True),  # nothing else can be meant
+        ("edge", ["edge-01234567", "default-01234567"], True),
+    ],
+)
+def test_whether_an_index_is_in_the_named_space_is_told_by_its_folders(tmp_path, name, homes, indexed):
+    for home in homes:
+        (tmp_path / "spaces" / home).mkdir(parents=True)
+        (tmp_path / "spaces" / home / "store.db").write_bytes(b"")
+    config = Config(data=tmp_path)
+    assert is_indexed_in(replace(config, encoder=replace(config.encoder, name=name))) == indexed
+
+
+def test_a_default_that_cannot_be_opened_either_is_an_error_of_its_own():
+    def fails(config: Config) -> None:
+        raise DeepSeekMMError(f"no model {config.lm.name}")
+
+    config = Config()
+    mine = replace(config, lm=replace(config.lm, name="a/b"))
+    with pytest.raises(DeepSeekMMError, match="no model deepseek-mm"):
+        Fallback(saved={"lm.name"}, say=print).open(fails, mine, ("lm.name",))
+    with pytest.raises(DeepSeekMMError, match="no model a/b"):
+        Fallback(saved={"lm.url"}, say=print).open(fails, mine, ("lm.name", "lm.url"))
+    assert with_defaults(mine, ["lm.name"]) == config
+
+
+def test_what_a_start_ignores_of_its_file_is_said_on_the_terminal_and_on_the_page(tmp_path, capsys):
+    data = tmp_path / "library"
+    data.mkdir()
+    (data / "config.toml").write_text("[rag]\nnum_regions = 999\nnewer = 1\n")
+    seen = []
+
+    class Closes:
+        notices = ()
+
+        def close(self):
+            seen.extend(notice.short for notice in self.notices)
+
+    house = Closes()
+
+    def load(config):
+        assert config.rag.num_regions == 6
+        return house
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app, "serve", lambda assistant, sock, file: None)
+        assert app.main(["--data", str(data), "--port", "0"], load=load) == 0
+    told = capsys.readouterr().out
+    assert "warning: the saved setting rag.num_regions is ignored: rag.num_regions=999 must lie between" in told
+    assert seen == ["the saved setting rag.num_regions is ignored", "the saved setting rag.newer is ignored"]
