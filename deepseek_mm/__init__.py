@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from deepseek_mm.config import LMConfig as LMConfig
     from deepseek_mm.config import Notice as Notice
     from deepseek_mm.dates import period as period
-    from deepseek_mm.errors import STORAGE_FULL as STORAGE_FULL
     from deepseek_mm.errors import DeepSeekMMError as DeepSeekMMError
-    from deepseek_mm.errors import is_storage_full as is_storage_full
+    from deepseek_mm.errors import explain_full_storage as explain_full_storage
     from deepseek_mm.history import Conversation as Conversation
     from deepseek_mm.history import Corrected as Corrected
     from deepseek_mm.history import Saved as Saved
@@ -118,8 +117,6 @@ _HOMES = {
     "Conversation": "history",
     "Corrected": "history",
     "DeepSeekMMError": "errors",
-    "STORAGE_FULL": "errors",
-    "is_storage_full": "errors",
     "Exported": "sharing",
     "Failed": "jobs",
     "Found": "records",
@@ -159,6 +156,7 @@ _HOMES = {
     "backups_in": "library.holding",
     "check_allowed": "accounts.permissions",
     "cut": "rag.search",
+    "explain_full_storage": "errors",
     "heat_map": "rag.search",
     "hit_spans": "rag.search",
     "search_parts": "rag.query",

@@ -126,3 +126,8 @@ def is_storage_full(error: BaseException | None) -> bool:
         seen.add(id(error))
         error = error.__cause__ or error.__context__
     return False
+
+
+def explain_full_storage(error: BaseException) -> str:
+    """The sentence for an error that comes of a full disk; "" for any other."""
+    return STORAGE_FULL if is_storage_full(error) else ""
