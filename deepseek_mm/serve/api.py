@@ -17,6 +17,7 @@ from deepseek_mm.serve.engine import Engine
 from deepseek_mm.serve.health import ASSETS, described, health_routes, swagger_ui
 from deepseek_mm.serve.inbox import Inbox
 from deepseek_mm.serve.learning import learning_routes
+from deepseek_mm.serve.methods import AllowedMethods
 from deepseek_mm.serve.metrics import Counted, Metrics
 from deepseek_mm.serve.openai.routes import openai_routes
 from deepseek_mm.serve.past import history_routes
@@ -96,4 +97,5 @@ def build_api(
     app.mount(ASSETS, StaticFiles(directory=swagger_ui()))
     app.add_middleware(Admission, room=room)
     app.add_middleware(Counted, metrics=metrics)
+    app.add_middleware(AllowedMethods)
     return Api(app=app, assistant=assistant, tasks=tasks, engine=engine, room=room, services=services)

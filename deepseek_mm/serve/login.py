@@ -100,7 +100,7 @@ class LoginPage:
             return self._leave(request) if request.method == "POST" else _not_so("POST")
         if request.method == "POST":
             return await self._enter(request)
-        return self._show(request) if request.method in ("GET", "HEAD") else _not_so("GET, POST")
+        return self._show(request) if request.method in ("GET", "HEAD") else _not_so("GET, HEAD, POST")
 
     def _show(self, request: Request) -> Response:
         words, onward = words_for(request), onward_of(request.query_params.get("next", ""))
