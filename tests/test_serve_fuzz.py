@@ -4,11 +4,14 @@ Four requests a route in `make test`, forty in `make campaign`.
 """
 
 import os
+from dataclasses import replace
+from functools import partial
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rights_table import rights_of_route, routes_of
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
@@ -18,6 +21,7 @@ from serve_help import As
 from service import STRANGER, house_in
 from starlette.testclient import TestClient
 
+from deepseek_mm.accounts.permissions import RIGHTS
 from deepseek_mm.jobs import follow
 from deepseek_mm.serve.api import build_api
 
@@ -26,6 +30,7 @@ NUMBER = 40 if os.environ.get("CAMPAIGN") else 4
 FEW = settings(
     max_examples=NUMBER, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
+TASKS = ("/ask", "/infer")  # that take files in, or have programs run, for whom these rights let
 LAST = "/library/delete-everything"
 SAID_SO = (501, 502)  # a package is missing; a server that was named does not answer
 KINDS = ("/ask", "/infer", "/tasks", "/search", "/embed", "/caption", "/feedback", "/v1", "/library", "/history")
@@ -46,19 +51,28 @@ def fuzzed(tmp_path_factory):
         found = [each.ok() for each in schema.get_all_operations()]
         task = TestClient(app).post("/infer", json={"kind": "search", "input": {"text": "red"}}).json()["task_id"]
         list(follow(api.tasks.jobs, api.tasks.get(task, by=STRANGER.session).id))
-        yield sorted(found, key=lambda each: (each.path == LAST, each.method == "delete")), task
+        rights = {name: rights_of_route(route) for name, route in routes_of(api.app)}
+        order = sorted(found, key=lambda each: (each.path == LAST, each.method == "delete"))
+        yield order, task, partial(call_as, app, rights)
         api.close()
 
 
+def call_as(app, rights, case):
+    """Send it for a caller who has the right that the route declares, and no other; what a task needs depends on it."""
+    declared = RIGHTS if case.path in TASKS else rights[f"{case.method.upper()} {case.path}"]
+    app.who = replace(STRANGER, rights=frozenset(declared))
+    return case.call()
+
+
 def test_every_route_is_there(fuzzed):
-    operations, _ = fuzzed
+    operations, _, _ = fuzzed
     paths = [operation.path for operation in operations]
     assert [kind for kind in (*KINDS, *MORE) if not any(path.startswith(kind) for path in paths)] == []
     assert len(operations) > 60
 
 
 def test_nothing_that_is_sent_breaks_a_route(fuzzed):
-    operations, task = fuzzed
+    operations, task, call = fuzzed
     for operation in operations:
 
         @FEW
@@ -66,7 +80,11 @@ def test_nothing_that_is_sent_breaks_a_route(fuzzed):
         def sent(case, there):
             if there:  # mostly things that exist; their first ids are 1
                 case.path_parameters = {name: task if name == "task_id" else 1 for name in case.path_parameters or {}}
-            response = case.call()
+            response = call(case)
+            assert b"needs the right" not in response.content, (
+                case,
+                response.content,
+            )  # what the route declares is enough
             assert response.status_code < 500 or response.status_code in SAID_SO, (case, response.text)
             case.validate_response(response, checks=CHECKS)
 
