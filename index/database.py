@@ -25,7 +25,7 @@ from index.begin import WRITES, begin
 from index.counters import NOTED, has_lost, note_write, read_note, record_losses
 from index.errors import IndexProblem, StoreBusy, StoreDamaged, StoreFull, StoreReadOnly, StoreTooNew
 from index.exchange import copy_database, create_database, empty_log, exchange_database, missing_content
-from index.held import hold, release
+from index.open_files import hold, release
 from index.words import teach
 
 MIGRATIONS = Path(__file__).parent / "migrations"

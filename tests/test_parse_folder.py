@@ -8,7 +8,7 @@ from made_files import CONFIG, written, zip_bytes
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.parse.files import resolved
+from deepseek_mm.parse.files import real_path
 from deepseek_mm.parse.folder import Found, find_files
 
 
@@ -83,7 +83,7 @@ def test_a_path_that_is_or_holds_a_link_is_read_only_by_the_name_of_what_it_lead
     given = [tmp_path / name for name in ("door", "door.png", "door/y.png", "door/b.zip", "door/b.zip!/a.txt")]
     with pytest.raises(NothingThere, match="door is a link, or lies behind one, and links are not followed"):
         find_files(given, CONFIG)
-    assert names(tmp_path, *map(resolved, given)) == [
+    assert names(tmp_path, *map(real_path, given)) == [
         "elsewhere/b.zip!/a.txt",
         "elsewhere/y.png",
     ]

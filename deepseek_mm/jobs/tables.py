@@ -19,7 +19,7 @@ class Base(DeclarativeBase):
     type_annotation_map = COLUMNS
 
 
-class CounterRow(Base):
+class JobCounterRow(Base):
     """A number that is kept with each write: see `index.counters`."""
 
     __tablename__ = "counters"

@@ -21,7 +21,7 @@ from index.check import Problem
 from index.errors import StoreBusy
 from index.exchange import empty_log, scratch_copy
 from index.health import StoreHealth
-from index.held import ENDINGS
+from index.open_files import ENDINGS
 from index.store import RegionStore
 
 LAST_JOBS = 50  # whose failures are looked at

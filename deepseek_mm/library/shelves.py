@@ -30,7 +30,7 @@ from deepseek_mm.library.health import Found, Health, examine, search_traces
 from deepseek_mm.library.leftovers import sweep
 from deepseek_mm.library.trash import Taken, Trash
 from deepseek_mm.library.watch import RESOLVED, WATCH, Watch
-from deepseek_mm.parse.files import absolute, resolved
+from deepseek_mm.parse.files import absolute, real_path
 from deepseek_mm.see.eyes import Eyes
 from deepseek_mm.see.ocr import TextReader
 from index import Filter, Source
@@ -109,7 +109,7 @@ class Library:
         that is under way is joined. BadFile if a name is no text or is taken. What cannot be read is listed with it.
         """
         payload = {"collection": named(collection) if collection.strip() else "", "anew": anew}
-        return self._add([resolved(path) for path in paths], payload, forget=forget, unique=True)
+        return self._add([real_path(path) for path in paths], payload, forget=forget, unique=True)
 
     def _add(
         self, paths: Sequence[str | os.PathLike[str]], payload: dict[str, Any], *, forget: bool | None, unique: bool
@@ -143,7 +143,7 @@ class Library:
 
     def watch(self, folder: str | os.PathLike[str]) -> Job:
         """Take a folder in, now and whenever something changes in it. BadFile if it is no folder."""
-        name = resolved(folder)
+        name = real_path(folder)
         if not os.path.isdir(name):
             raise BadFile(f"{name} is no folder, so there is nothing to watch. Name a folder")
         return self.jobs.add(WATCH, {"folder": name, RESOLVED: True}, title=f"Watch {name}", unique=True)
@@ -349,7 +349,7 @@ def named(collection: str) -> str:
 
 def spellings(paths: Sequence[str | os.PathLike[str]]) -> list[str]:
     """The paths as they are named, and as the library knows them: without links. BadFile if one is no text."""
-    return list(dict.fromkeys(name for path in paths for name in (absolute(path), resolved(path))))
+    return list(dict.fromkeys(name for path in paths for name in (absolute(path), real_path(path))))
 
 
 def titled(names: Sequence[str]) -> str:

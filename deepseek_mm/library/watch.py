@@ -14,7 +14,7 @@ from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.jobs import Task
 from deepseek_mm.library.changes import YIELD_S, looks, notices
 from deepseek_mm.library.settle import Settling
-from deepseek_mm.parse.files import resolved
+from deepseek_mm.parse.files import real_path
 from index.errors import IndexProblem
 
 WATCH = "watch"  # the kind of job
@@ -31,7 +31,7 @@ class Watch:
     def run(self, task: Task) -> str:
         """Watch until told to stop."""
         named = task.job.payload["folder"]
-        folder = os.path.abspath(named) if task.job.payload.get(RESOLVED) else resolved(named)
+        folder = os.path.abspath(named) if task.job.payload.get(RESOLVED) else real_path(named)
         watching, again = _Watching(task=task, folder=folder, changed=self.changed), ""
         while not task.stopping:
             if os.path.isdir(folder):

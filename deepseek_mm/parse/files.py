@@ -74,7 +74,7 @@ def absolute(path: str | os.PathLike[str]) -> str:
     return as_text(os.path.abspath(path))
 
 
-def resolved(path: str | os.PathLike[str]) -> str:
+def real_path(path: str | os.PathLike[str]) -> str:
     """A path that a person names as the library knows it: absolute and without links. BadFile if it is no text."""
     return as_text(resolve_path(path))
 

@@ -48,7 +48,7 @@ class Found:
 
 def find_files(paths: Sequence[str | os.PathLike[str]], config: ParseConfig, *, roots: Sequence[str] = ()) -> Found:
     """Every file that is given, or lies below a folder or in an archive given; a path has no links in it
-    (`files.resolved`). With `parse.follow_links` also what links below the folders lead to, inside `roots`.
+    (`files.real_path`). With `parse.follow_links` also what links below the folders lead to, inside `roots`.
 
     NothingThere if a path does not exist, or if there is nothing to read in any of them.
     """

@@ -11,7 +11,7 @@ import stat
 from typing import IO
 
 from deepseek_mm.errors import BadFile
-from index.held import is_held
+from index.open_files import is_held
 
 MARK = "!/"  # between an archive and the name of its member
 NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # a pipe that nobody writes to does not hold the work up
@@ -33,7 +33,7 @@ def open_plain(path: str) -> IO[bytes]:
         file = os.open(last, LAST, dir_fd=here)
     finally:
         os.close(here)
-    return _checked(file, path)
+    return _as_stream(file, path)
 
 
 def resolve_path(path: str | os.PathLike[str]) -> str:
@@ -82,7 +82,7 @@ def _step(here: int, name: str, path: str) -> int:
         raise
 
 
-def _checked(file: int, path: str) -> IO[bytes]:
+def _as_stream(file: int, path: str) -> IO[bytes]:
     """The open file as a stream, if it is still what it was a moment ago."""
     try:
         if not stat.S_ISREG(os.stat(file).st_mode):

@@ -12,7 +12,7 @@ from PIL.Image import Image
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, BadPicture
 from deepseek_mm.parse.document import source_of
-from deepseek_mm.parse.files import no_picture, open_file, resolved
+from deepseek_mm.parse.files import no_picture, open_file, real_path
 from deepseek_mm.parse.nouns import File
 from deepseek_mm.parse.workers.reading import read_contents
 from deepseek_mm.parse.workers.wire import Head
@@ -50,7 +50,7 @@ def read_photo(path: Path, *, max_pixels: int, collection: str = "library") -> P
     """The picture at `path`, links followed. Raises NothingThere, or BadPicture with the reason and what to do."""
     config = ParseConfig(max_pixels=max_pixels)
     try:
-        file = open_file(resolved(path), config)
+        file = open_file(real_path(path), config)
         if file.format.kind != "photo":
             raise no_picture(file.path, file.data)
         image, head = LATELY.read(file, config)

@@ -42,7 +42,7 @@ from index.exchange import (
     exchange_database,
     missing_content,
 )
-from index.held import hold, release
+from index.open_files import hold, release
 
 BUSY_TIMEOUT_S = 30.0  # how long one writer waits for another
 LOST = ("it is empty", "it is gone")  # how reasons begin that `missing_content` gives

@@ -3,7 +3,7 @@
 from alembic import op
 
 from index.counters import make_counters
-from index.resolved import resolved_paths
+from index.real_paths import resolved_paths
 
 revision = "0008"
 down_revision = "0007"
