@@ -166,13 +166,13 @@ def children() -> list[int]:
 
 def test_a_document_that_is_closed_or_forgotten_gives_its_worker_back(tmp_path):
     config = replace(CONFIG, workers=1)
-    path = written(tmp_path / "a.pdf", many_pages(30))
+    path = written(tmp_path / "a.pdf", many_pages(8))
     for how in ("closed", "drained", "forgotten"):
         document = parse_file(open_file(path, config), config)
         if how == "closed":
             document.close()
         elif how == "drained":
-            assert len(list(document.pieces)) == 30
+            assert len(list(document.pieces)) == 8
         del document
     assert read_page(str(path), 2, config).size == (1280, 1600)
 
@@ -186,10 +186,10 @@ def test_a_step_that_takes_too_long_is_ended_and_its_setting_named(tmp_path):
 
 
 def test_all_steps_of_a_file_have_a_limit_as_well_and_pages_count_one_by_one(tmp_path):
-    path = written(tmp_path / "a.pdf", many_pages(200))
+    path = written(tmp_path / "a.pdf", many_pages(60))
     said = refusal(path, replace(CONFIG, worker_file_seconds=0.2))
     assert "reading it took longer than the 0.2 seconds that parse.worker_file_seconds allows" in said
-    assert len(read(written(tmp_path / "b.pdf", many_pages(40)), replace(CONFIG, worker_seconds=5))[1]) == 40
+    assert len(read(written(tmp_path / "b.pdf", many_pages(12)), replace(CONFIG, worker_seconds=5))[1]) == 12
 
 
 def test_a_stop_ends_the_worker_at_once(tmp_path):
