@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from deepseek_mm.config import Notice as Notice
     from deepseek_mm.dates import period as period
     from deepseek_mm.errors import DeepSeekMMError as DeepSeekMMError
-    from deepseek_mm.errors import explain_full_storage as explain_full_storage
+    from deepseek_mm.errors import StorageFull as StorageFull
     from deepseek_mm.history import Conversation as Conversation
     from deepseek_mm.history import Corrected as Corrected
     from deepseek_mm.history import Saved as Saved
@@ -145,6 +145,7 @@ _HOMES = {
     "Score": "learning",
     "SettingsFile": "settings_file",
     "Sharing": "sharing",
+    "StorageFull": "errors",
     "Taken": "library",
     "Trace": "records",
     "Twins": "library",
@@ -156,7 +157,6 @@ _HOMES = {
     "backups_in": "library.holding",
     "check_allowed": "accounts.permissions",
     "cut": "rag.search",
-    "explain_full_storage": "errors",
     "heat_map": "rag.search",
     "hit_spans": "rag.search",
     "search_parts": "rag.query",

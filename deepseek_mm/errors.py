@@ -128,6 +128,13 @@ def is_storage_full(error: BaseException | None) -> bool:
     return False
 
 
-def explain_full_storage(error: BaseException) -> str:
-    """The sentence for an error that comes of a full disk; "" for any other."""
-    return STORAGE_FULL if is_storage_full(error) else ""
+class StorageFull(DeepSeekMMError):
+    """The disk takes no more."""
+
+    def __init__(self) -> None:
+        super().__init__(STORAGE_FULL)
+
+    @classmethod
+    def of(cls, error: BaseException) -> "StorageFull | None":
+        """What to say of an error that comes of a full disk; None for any other."""
+        return cls() if is_storage_full(error) else None

@@ -13,7 +13,7 @@ from typing import Any
 
 from PIL.Image import Image
 
-from deepseek_mm import Caller, DeepSeekMMError, explain_full_storage, read_photo
+from deepseek_mm import Caller, DeepSeekMMError, StorageFull, read_photo
 from index import IndexProblem
 from ui.words import Words
 
@@ -41,8 +41,8 @@ def sentence(error: Exception, words: Words) -> str:
     """What the page says about an error; one that no user can fix goes to the log in full."""
     if isinstance(error, (DeepSeekMMError, IndexProblem)):
         return str(error)
-    if full := explain_full_storage(error):
-        return full
+    if full := StorageFull.of(error):
+        return str(full)
     log.error("the page met an unexpected error", exc_info=error)
     return words.bug
 

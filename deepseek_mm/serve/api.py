@@ -20,6 +20,7 @@ from deepseek_mm.serve.learning import learning_routes
 from deepseek_mm.serve.methods import AllowedMethods
 from deepseek_mm.serve.metrics import Counted, Metrics
 from deepseek_mm.serve.openai.routes import openai_routes
+from deepseek_mm.serve.openapi import describe_exactly
 from deepseek_mm.serve.past import history_routes
 from deepseek_mm.serve.pictures import Pictures
 from deepseek_mm.serve.problems import add_problems
@@ -94,6 +95,7 @@ def build_api(
         health_routes(assistant, tasks, metrics),
     ):
         app.include_router(router)
+    describe_exactly(app)
     app.mount(ASSETS, StaticFiles(directory=swagger_ui()))
     app.add_middleware(Admission, room=room)
     app.add_middleware(Counted, metrics=metrics)

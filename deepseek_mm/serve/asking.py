@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
@@ -24,31 +24,12 @@ from deepseek_mm.serve.tasks import Tasks
 from deepseek_mm.serve.watching import ended, events
 from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import AnswerOut, FoundOut
+from deepseek_mm.serve.wire_results import CaptionsOut, VectorsOut
 from deepseek_mm.serve.work import PROBLEM, Doing
 
 Asks = Annotated[Caller, needs("ask")]
 LOOK_S = 0.2  # between two looks whether the caller is still there
 STREAM = "text/event-stream"
-
-
-class VectorsOut(BaseModel):
-    """Unit vectors of the shared space, in the order of what came."""
-
-    texts: list[list[float]] = []
-    code: list[list[float]] = []
-    pictures: list[list[float]] = []
-
-
-class CaptionOut(BaseModel):
-    """What a picture shows, in a sentence."""
-
-    text: str = Field(examples=["a dog runs through the water"])
-
-
-class CaptionsOut(BaseModel):
-    """One for each picture, in order."""
-
-    captions: list[CaptionOut]
 
 
 def ask_routes(tasks: Tasks, doing: Doing, pictures: Pictures) -> APIRouter:

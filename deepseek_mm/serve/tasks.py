@@ -18,6 +18,7 @@ from deepseek_mm.serve.asked import AskIn, AskTask, CaptionTask, EmbedTask, Inde
 from deepseek_mm.serve.inbox import Inbox
 from deepseek_mm.serve.pictures import Pictures
 from deepseek_mm.serve.wire import Text
+from deepseek_mm.serve.wire_results import TaskResult
 from deepseek_mm.serve.work import FROM_HERE, PREFIX, Doing
 
 KINDS = ("ask", "search", "embed", "caption", "index")
@@ -47,7 +48,7 @@ class TaskOut(BaseModel):
     bulk: bool
     progress: ProgressOut
     text: Text = Field(description="the answer so far")
-    result: dict[str, Any] | None = Field(description="what /ask, /search or /embed would say; null until done")
+    result: TaskResult | None = Field(description="what /ask, /search or /embed would say; null until done")
     error: Text = Field(description="why it failed, and what to do")
     attempts: int = Field(description="more than 1 after an interruption")
     created_at: datetime

@@ -3,10 +3,21 @@
 Boxes are left, top, right, bottom in pixels of the upright original. `picture` is where this server has the picture.
 """
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    TypeAdapter,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from deepseek_mm.jobs import Job
 from deepseek_mm.records import Answer, Citation, Found, Match, Verdict, Worked
@@ -34,6 +45,17 @@ Number = Annotated[int, Field(ge=0, le=2**53 - 1, examples=[7])]  # an id; JavaS
 BoxOut = Annotated[list[int], Field(min_length=4, max_length=4, examples=[[40, 30, 320, 240]])]
 PICTURE = "/library/sources/7/picture"  # for example
 PICTURES = ("photo", "document")  # kinds of sources that have pictures
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedAs:
+    """Annotates a value that passes as it is; the OpenAPI describes it as another type."""
+
+    kind: Any
+
+    def __get_pydantic_json_schema__(self, _: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """The schema of that type."""
+        return handler(TypeAdapter(self.kind).core_schema)
 
 
 class SourceOut(BaseModel):
@@ -193,6 +215,15 @@ class WorkedOut(BaseModel):
         )
 
 
+class ExpertsOut(BaseModel):
+    """Which experts of the language model worked on an answer; a letter is a visit, "a" of the first expert."""
+
+    experts: list[str] = Field(examples=[["code", "prose"]])
+    layers: list[int] = Field(description="of the model, those that have experts", examples=[[2, 5]])
+    top_k: int = Field(description="letters a token, the strongest first", examples=[1])
+    visits: list[str] = Field(description="one a layer, in the order of the tokens", examples=[["aab", "abb"]])
+
+
 class AnswerOut(BaseModel):
     """An answer, whole or, while `state` is "running", as far as it has come."""
 
@@ -207,7 +238,7 @@ class AnswerOut(BaseModel):
     model: str = Field(description="that phrased it; empty for the program's own words")
     seconds: float
     unread: int = Field(description="earlier turns that were too long ago to be read")
-    trace: dict[str, Any] | None = Field(default=None, description="experts that worked on it")
+    trace: ExpertsOut | None = Field(default=None, description="experts that worked on it")
     verdict: VerdictOut | None = None
     worked: WorkedOut | None = None
 
@@ -250,6 +281,26 @@ class FoundOut(BaseModel):
         return cls(**found_shape(found) | {"hits": [MatchOut.matched(match) for match in found.matches]})
 
 
+class JobResultOut(BaseModel):
+    """What a job of the library brought; each kind of job has fields of its own, and some have none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    added: int = Field(default=0, description="files that are new")
+    replaced: int = Field(default=0, description="files that had changed")
+    unchanged: int = 0
+    copies: int = Field(default=0, description="files whose bytes were known")
+    vanished: list[Text] = Field(default=[], description="paths at which nothing lies any more")
+    left_out: list[Annotated[list[Text], Field(min_length=2, max_length=2)]] = Field(
+        default=[], description="path and reason"
+    )
+    pairs: list[Annotated[list[int], Field(min_length=2, max_length=2)]] = Field(
+        default=[], description="ids of photos that are near duplicates"
+    )
+    version: int = Field(default=0, description="that was learned")
+    objections: list[Text] = Field(default=[], description="what speaks against that version")
+
+
 class JobOut(BaseModel):
     """A piece of long work and how it stands."""
 
@@ -268,7 +319,7 @@ class JobOut(BaseModel):
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
-    result: dict[str, Any] = Field(description="what it brought")
+    result: Annotated[dict[str, Any], DescribedAs(JobResultOut)] = Field(description="what it brought")
 
     @classmethod
     def of(cls, job: Job) -> Self:

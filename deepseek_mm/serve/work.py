@@ -8,7 +8,7 @@ from PIL.Image import Image
 from starlette.concurrency import run_in_threadpool
 
 from deepseek_mm.accounts.permissions import LOCAL, Caller
-from deepseek_mm.errors import STORAGE_FULL, BadQuestion, DeepSeekMMError, JobFailed, LibraryError, is_storage_full
+from deepseek_mm.errors import BadQuestion, DeepSeekMMError, JobFailed, StorageFull
 from deepseek_mm.jobs import Job, Task
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.search import cut
@@ -164,9 +164,9 @@ def telling(do: Callable[[Task], str], task: Task) -> str:
     except Exception as error:  # the worker tells of any other
         if isinstance(error, DeepSeekMMError | IndexProblem):
             note_problem(task, error)
-        elif is_storage_full(error):
+        elif full := StorageFull.of(error):
             note_problem(task, error)
-            raise LibraryError(STORAGE_FULL) from error
+            raise full from error
         raise
 
 
