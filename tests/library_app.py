@@ -8,6 +8,7 @@ SECONDS= is how long each picture takes.
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 if __name__ == "__main__":  # as a script
@@ -27,6 +28,7 @@ def load(config: Config) -> Assistant:
     """The assistant, its library at work."""
     space = SlowSpace(seconds=float(os.environ.get("SECONDS", "0.05")))
     assistant = build(config.data, lm=Parrot("It is a thing [1]."), space=space, home="spaces/colours")
+    assistant.config = replace(assistant.config, serve=config.serve)
     assistant.planned = planned_in(config.data / "engines")
     assistant.library.start()
     return assistant

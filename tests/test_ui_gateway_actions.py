@@ -220,6 +220,13 @@ def test_page_alone_opens_the_page_and_says_in_one_line_what_the_key_may_not_do(
     assert "may not" not in str(stage.house.browser(ALL).trigger(known).data)
 
 
+def test_the_page_itself_names_no_place_on_this_machine(stage):
+    """What everybody with `page` is sent, before any event."""
+    browser = stage.house.browser(("page",))
+    for path in ("/en/", "/en/config", "/zh/config", "/en/gradio_api/info"):
+        assert str(stage.house.data.parent) not in browser.client.get(path).text
+
+
 def test_readmes_key_asks_and_searches(stage):
     browser = stage.house.browser(("ask", "page"))
     search = next(event for event in stage.house.page().fns.values() if event.name == "search")

@@ -43,13 +43,13 @@ class RulesPart:
     @classmethod
     def place(cls, ruling: Ruling, pictures: Pictures, viewer: Viewer) -> "RulesPart":
         """Put it on the page that is being built, folded."""
-        words, file = ruling.words, ruling.assistant.config.data / "rules.txt"
+        words = ruling.words
         with gr.Accordion(words.rules, open=False, elem_classes="rules"):
             text = gr.Textbox(
                 label=words.rules_label, lines=4, max_lines=14, max_length=MOST_LETTERS,
                 elem_classes="rules-text",
             )  # fmt: skip
-            piece(hint(words.rules_hint.format(file=file)), listens="")
+            piece(hint(words.rules_hint.format(file="rules.txt")), listens="")
             with gr.Row():
                 check = gr.Button(words.rules_check, variant="primary", size="sm", min_width=120)
                 stop = gr.Button(words.stop, size="sm", min_width=120)

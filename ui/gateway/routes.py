@@ -116,7 +116,7 @@ class Gateway:
         try:
             ids = await self._take(request, folder, visitor)
         except BaseException as error:
-            await run_in_threadpool(shutil.rmtree, folder, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)  # at once: who hangs up lets nothing be waited for
             if (answer := self._explain(error)) is None:
                 raise
             return answer
@@ -136,13 +136,11 @@ class Gateway:
         return await run_in_threadpool(register)
 
     def _explain(self, error: BaseException) -> Response | None:
-        """What an upload that cannot be kept is answered with; None if that is a fault of ours."""
+        """What an upload that cannot be read is answered with; None where others tell it, such as a full disk."""
         if isinstance(error, MultiPartException):
             return PlainTextResponse(error.message, 413 if "maximum allowed size" in error.message else 400)
         if isinstance(error, HTTPException):
             return PlainTextResponse(str(error.detail), error.status_code)
-        if isinstance(error, OSError):
-            return PlainTextResponse(self.words.upload_failed.format(error=error.strerror or error), 507)
         return None
 
 

@@ -60,10 +60,6 @@ class PageWords:
         "This key may not upload files: it lacks the rights ask and library.",
         "此密钥不能上传文件:缺少权限 ask 和 library。",
     )
-    upload_failed = Word(
-        "The file cannot be kept: {error}. Free some space, then upload it again.",
-        "无法保存文件:{error}。请腾出空间后重新上传。",
-    )
 
     no_session = Word("This page is not ready. Reload it.", "页面尚未就绪,请重新加载。")
     bug = Word(
