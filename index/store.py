@@ -16,7 +16,7 @@ from sqlalchemy import insert, update
 
 from index import aside, check, health, places, queries, words
 from index.check import Problem
-from index.counters import accept_counters, check_counters, renew_identity
+from index.counters import LOST, accept_counters, check_counters, read_counters, renew_identity
 from index.database import COUNTED, Database, take_copy
 from index.errors import BadPath, SpaceMismatch, StoreBusy
 from index.exchange import draft_beside
@@ -105,6 +105,11 @@ class RegionStore(StoreReader):
         with self._database.reading() as session:
             lost = check_counters(session.connection(), COUNTED)
             return [*check.problems(session, self._dim), *(Problem(path="", detail=detail) for detail in lost)]
+
+    def num_lost(self) -> int:
+        """Writes that were acknowledged and are not there any more."""
+        with self._database.reading() as session:
+            return read_counters(session.connection())[LOST]
 
     def accept(self) -> None:
         """What is there now is what should be there: no loss is told of any more."""

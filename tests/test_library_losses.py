@@ -100,6 +100,9 @@ def test_logs_that_were_removed_under_a_process_that_is_then_killed_are_told(tmp
     house = opened(tmp_path)
     assert len(house.store.stamps()) == 4  # the fifth is lost
     assert {item for item, reason in told(house).items() if LOST in reason} == set(PARTS.values())
+    house.done(house.library.repair())  # looks at the folder again
+    assert len(house.store.stamps()) == 5
+    assert told(house) == {}
     house.close()
 
 

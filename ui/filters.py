@@ -49,7 +49,7 @@ def allowed(wish: Wish, words: Words) -> Filter:
         label=wish.label.lower(),
         formats=(wish.format.lower(),) if wish.format else (),
         collection=wish.collection or EVERYTHING.collection,
-        folder=os.path.abspath(os.path.expanduser(wish.folder)) if wish.folder else "",
+        folder=os.path.realpath(os.path.expanduser(wish.folder)) if wish.folder else "",
         taken_after=period(wish.since, words)[0] if wish.since else None,
         taken_before=period(wish.until, words)[1] if wish.until else None,
     )

@@ -2,9 +2,11 @@
 
 A check reads everything and changes nothing; each thing that does not agree is one failed item of its job. A repair
 checks, then takes every file with a faulty entry, or with other bytes than were indexed, in again, and makes the cache
-and a faulty index of words anew. What is gone from the disk is listed, and taken out only if that is wished.
+and a faulty index of words anew; where writes were lost, it looks again at every place that was indexed. What is gone
+from the disk is listed, and taken out only if that is wished.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -63,12 +65,23 @@ class Check:
         if task.stopping:
             return "stopped; nothing was changed"
         self.store.renew_cache()
+        if self.store.num_lost():
+            self._index_again()
         for file in (self.store, self.history, self.jobs):
             file.accept()
         again = sorted(set(anew))
         if again:
             self.jobs.add(INDEX, {"paths": again, "anew": True}, title=f"Read {len(again)} files anew", unique=True)
         return f"the cache is new, {len(again)} files are read again{self._dispose(gone, task)}"
+
+    def _index_again(self) -> None:
+        """Look again at all that is known to have been indexed, for what the index has lost; the rest is left alone."""
+        paths = {str(path) for job in self.jobs.find(kinds=(INDEX,), limit=-1) for path in job.payload.get("paths", ())}
+        there = sorted(filter(os.path.lexists, paths))
+        if there:
+            self.jobs.add(
+                INDEX, {"paths": there, "forget": False}, title=f"Index {len(there)} paths again", unique=True
+            )
 
     def _dispose(self, gone: list[str], task: Task) -> str:
         """Take out what is gone, if that is wished; else list it."""

@@ -79,7 +79,7 @@ def allowed_by(wish: Wish) -> Filter:
         label=wish.label.strip().lower(),
         formats=(wish.format.strip().lower(),) if wish.format.strip() else (),
         collection=" ".join(searchable(wish.collection).split()) or EVERYTHING.collection,
-        folder=os.path.abspath(os.path.expanduser(wish.folder)) if wish.folder else "",
+        folder=os.path.realpath(os.path.expanduser(wish.folder)) if wish.folder else "",
         taken_after=period(wish.since)[0] if wish.since else None,
         taken_before=period(wish.until)[1] if wish.until else None,
     )
