@@ -26,7 +26,7 @@ Section = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Weights:
+class WeightSummary:
     """What the files hold, by their headers."""
 
     tensors: int
@@ -60,11 +60,11 @@ def check_sizes(folder: Path, files: Sequence[Path]) -> None:
             )
 
 
-def weights_of(files: Sequence[Path]) -> Weights:
+def weights_of(files: Sequence[Path]) -> WeightSummary:
     """What the headers say. ValueError for a file that has none."""
     shapes = [shape for file in files for shape in shapes_in(file)]
     longest = max((side for shape in shapes for side in shape), default=0)
-    return Weights(tensors=len(shapes), longest=longest, numbers=sum(map(prod, shapes)))
+    return WeightSummary(tensors=len(shapes), longest=longest, numbers=sum(map(prod, shapes)))
 
 
 def shapes_in(file: Path) -> list[tuple[int, ...]]:
@@ -88,7 +88,7 @@ def sections(written: Any, depth: int = 0) -> Iterator[Section]:
             yield from sections(value, depth + 1)
 
 
-def bounds_of(section: Section, weights: Weights) -> Iterator[tuple[str, Any, int]]:
+def bounds_of(section: Section, weights: WeightSummary) -> Iterator[tuple[str, Any, int]]:
     """(name, value, most) of every size in one object."""
     widest = max(weights.longest, USUAL)
     limits = dict.fromkeys(WIDTHS, widest) | dict.fromkeys(LAYERS, weights.tensors)

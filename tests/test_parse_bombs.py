@@ -12,7 +12,7 @@ from bombs import docx_bomb, pdf_bomb, png_bomb
 from made_files import CONFIG, docx_bytes, read, refusal, written, zip_bytes
 
 from deepseek_mm.errors import BadFile, Cancelled, LimitReached
-from deepseek_mm.parse.code import nesting
+from deepseek_mm.parse.code import depth
 from deepseek_mm.parse.code.read import split
 from deepseek_mm.parse.document import parse_file
 from deepseek_mm.parse.files import open_file
@@ -55,13 +55,13 @@ def test_half_a_megabyte_of_brackets_is_read_in_linear_time(tmp_path):
     ],
 )
 def test_what_nests_beyond_measure_shows_before_it_is_parsed(text, language):
-    with pytest.raises(nesting.Tangled):
-        nesting.check_text(text.encode(), language)
+    with pytest.raises(depth.Tangled):
+        depth.check_text(text.encode(), language)
 
 
 def test_code_as_people_write_it_nests_within_measure():
-    nesting.check_text(b"f(a[{1}])\n" * 5_000 + b"(" * 900 + b")" * 900, "python")
-    nesting.check_text(b"a:\n  - b:\n      - c\n" * 500 + b"# " + b"-" * 300, "yaml")
+    depth.check_text(b"f(a[{1}])\n" * 5_000 + b"(" * 900 + b")" * 900, "python")
+    depth.check_text(b"a:\n  - b:\n      - c\n" * 500 + b"# " + b"-" * 300, "yaml")
 
 
 def test_many_functions_on_one_line_are_told_by_their_heads():

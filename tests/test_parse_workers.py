@@ -21,8 +21,8 @@ from deepseek_mm.parse.document import parse_file, read_page
 from deepseek_mm.parse.files import open_file
 from deepseek_mm.parse.folder import find_files
 from deepseek_mm.parse.workers import wire
+from deepseek_mm.parse.workers.client import never, read_letters
 from deepseek_mm.parse.workers.pool import WorkerPool, shared_pool
-from deepseek_mm.parse.workers.reading import never, read_letters
 
 ROOT = Path(__file__).parent.parent
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="walls of Linux")

@@ -143,13 +143,13 @@ class Intake:
         if file.format.kind != "photo":
             batch.documents.append(path)
             return None
-        document = self._parsed(file, replace(self.config, draft_px=SEEN_PX), path, batch)
+        document = self._parse(file, replace(self.config, draft_px=SEEN_PX), path, batch)
         (piece,) = document.pieces
         assert piece.image is not None, "a photo's one piece is its picture"
         batch.digests.add(file.digest)
         return document.source, piece.image
 
-    def _parsed(self, file: File, config: ParseConfig, path: str, batch: "Batch") -> Document:
+    def _parse(self, file: File, config: ParseConfig, path: str, batch: "Batch") -> Document:
         """What the file holds, unless the work is stopped meanwhile."""
         collection = self._collection_of(path, batch)
         return parse_file(file, config, collection=collection, stopping=batch.tally.hooks.stopping)
@@ -185,7 +185,7 @@ class Intake:
         if file.digest in batch.digests or (not batch.anew and self._is_copy(file, batch)):
             batch.copies.extend([path] if file.digest in batch.digests else [])
             return
-        document = self._parsed(file, self.config, path, batch)
+        document = self._parse(file, self.config, path, batch)
         if file.format.signature is None:  # text and code, which wait for others to share the tower with
             batch.texts.append(Text(document=document, pieces=list(document.pieces)))
             batch.digests.add(file.digest)

@@ -16,7 +16,7 @@ from deepseek_mm.jobs import Jobs
 from deepseek_mm.jobs.nouns import SetAside
 from deepseek_mm.parse.document import read_page
 from deepseek_mm.parse.files import stat_file
-from deepseek_mm.parse.workers.reading import Stopping, never
+from deepseek_mm.parse.workers.client import Stopping, never
 
 READERS = 1  # raise it with what reads files: then everything that was set aside is tried once more
 

@@ -17,7 +17,7 @@ from deepseek_mm.ingest.pages import code_mark, embed_code
 from deepseek_mm.ingest.quarantine import Quarantine
 from deepseek_mm.jobs import Jobs, State, Task
 from deepseek_mm.parse.files import is_gone
-from deepseek_mm.parse.workers.reading import Stopping, never
+from deepseek_mm.parse.workers.client import Stopping, never
 from deepseek_mm.see.eyes import Describes, Eyes
 from deepseek_mm.see.ocr import TextReader, Written
 from index import Box, Filter, Region, Source

@@ -9,8 +9,8 @@ from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile
 from deepseek_mm.parse.files import open_file
 from deepseek_mm.parse.nouns import Document, File
-from deepseek_mm.parse.workers.reading import Stopping, never, read_contents, read_one_page
-from deepseek_mm.parse.workers.wire import Head
+from deepseek_mm.parse.workers.client import Stopping, never, read_contents, read_one_page
+from deepseek_mm.parse.workers.wire import FileHead
 from index import Source
 
 
@@ -37,7 +37,7 @@ def read_page(path: str, page: int, config: ParseConfig, *, stopping: Stopping =
     return image
 
 
-def source_of(file: File, head: Head, collection: str) -> Source:
+def source_of(file: File, head: FileHead, collection: str) -> Source:
     """The file as the library knows it."""
     assert file.format.kind != "archive", "open_file refuses archives"
     return Source(

@@ -14,8 +14,8 @@ from deepseek_mm.errors import BadFile, BadPicture
 from deepseek_mm.parse.document import source_of
 from deepseek_mm.parse.files import no_picture, open_file, real_path
 from deepseek_mm.parse.nouns import File
-from deepseek_mm.parse.workers.reading import read_contents
-from deepseek_mm.parse.workers.wire import Head
+from deepseek_mm.parse.workers.client import read_contents
+from deepseek_mm.parse.workers.wire import FileHead
 from deepseek_mm.recently import Recently
 from index import Source
 
@@ -28,10 +28,10 @@ class Photo:
     image: Image  # upright RGB; its long side is at most LONG_SIDE_PX, the original's size is in the source
 
 
-class Lately(Recently[tuple[str, str, int], tuple[Image, Head]]):
+class Lately(Recently[tuple[str, str, int], tuple[Image, FileHead]]):
     """The last few pictures that were decoded, by their bytes."""
 
-    def read(self, file: File, config: ParseConfig) -> tuple[Image, Head]:
+    def read(self, file: File, config: ParseConfig) -> tuple[Image, FileHead]:
         """The picture, and what else its file says. BadPicture."""
         key = (file.digest, file.format.name, config.max_pixels)
         if (known := self.get(key)) is not None:

@@ -21,7 +21,7 @@ from deepseek_mm.lm.generator import Generator, Witness
 from deepseek_mm.logic.english import program_of
 from deepseek_mm.logic.watch import Rule
 from deepseek_mm.parse.files import open_file
-from deepseek_mm.parse.workers.reading import close_workers
+from deepseek_mm.parse.workers.client import close_workers
 from deepseek_mm.rag.apart import apart, together
 from deepseek_mm.rag.askable import askable, asked, boxed, failed
 from deepseek_mm.rag.at_hand import AtHand, last_shown

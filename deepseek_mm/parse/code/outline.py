@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from deepseek_mm.parse.code.depth import check_text, check_tree
 from deepseek_mm.parse.code.languages import Grammar, Language
-from deepseek_mm.parse.code.nesting import check_text, check_tree
 
 Kind = Literal["function", "class", "module", "section"]
 KINDS: tuple[Kind, ...] = ("function", "class", "module", "section")

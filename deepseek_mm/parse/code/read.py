@@ -6,8 +6,8 @@ from pathlib import PurePath
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import MissingPackage
+from deepseek_mm.parse.code.depth import Tangled
 from deepseek_mm.parse.code.languages import grammar_of
-from deepseek_mm.parse.code.nesting import Tangled
 from deepseek_mm.parse.code.outline import outline_of
 from deepseek_mm.parse.code.pieces import cut, numbered, pieces_of
 from deepseek_mm.parse.nouns import Contents, File, Piece

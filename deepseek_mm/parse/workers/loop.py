@@ -37,14 +37,14 @@ def main(channel: int, desk: int, parent: int, memory_mb: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program; it decides what becomes of its workers
     die_with(parent)
     with socket.socket(fileno=channel) as line, mmap.mmap(desk, DESK_BYTES) as shared, memoryview(shared) as room:
-        worker = Worker(line, room)
+        worker = FileParser(line, room)
         confine(memory_mb)
         send(line, {"ready": True})
         while worker.answer_next():
             pass
 
 
-class Worker:
+class FileParser:
     """Answers one request after the other."""
 
     def __init__(self, line: socket.socket, desk: memoryview) -> None:
@@ -60,7 +60,7 @@ class Worker:
         except EOFError:
             return False
         try:
-            message = self._answered(request)
+            message = self._answer(request)
         finally:
             for descriptor in self._files:
                 os.close(descriptor)
@@ -83,7 +83,7 @@ class Worker:
             missing -= len(part)
         return b"".join(parts)
 
-    def _answered(self, request: Message) -> Message:
+    def _answer(self, request: Message) -> Message:
         try:
             return self._done(request)
         except BadFile as error:

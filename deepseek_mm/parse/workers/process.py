@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_mm.errors import Cancelled
-from deepseek_mm.parse.workers.wire import DESK_BYTES, Reply, receive, reply_of, send
+from deepseek_mm.parse.workers.wire import DESK_BYTES, WorkerReply, receive, reply_of, send
 
 START_S = 60.0  # a machine under load takes its time
 LOOK_S = 0.05  # between two looks whether to stop
@@ -83,7 +83,7 @@ class WorkerProcess:
 
     def ask(
         self, request: dict[str, Any], *, files: Sequence[int] = (), seconds: float, stopping: Callable[[], bool]
-    ) -> Reply:
+    ) -> WorkerReply:
         """What it answers. TooSlow, Died, Nonsense or Cancelled, after each of which it has ended."""
         deadline_s = time.monotonic() + seconds
         try:

@@ -34,7 +34,7 @@ class Nonsense(Exception):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Head:
+class FileHead:
     """What a file says of itself, without its pieces."""
 
     width_px: int = 0
@@ -44,13 +44,13 @@ class Head:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Reply:
+class WorkerReply:
     """What a worker answers."""
 
     size_bytes: int  # of the message
     trouble: Trouble | None = None  # what kind of failure `words` speak of
     words: str = ""  # the sentence of a failure, or a file's letters
-    head: Head = Head()
+    head: FileHead = FileHead()
     pieces: tuple[Piece, ...] = ()
     more: bool = False  # whether there are further pieces, to be asked for
     entries: tuple[tuple[Any, ...], ...] = ()  # of an archive's directory, as `directory` writes them
@@ -110,14 +110,14 @@ def piece_row(piece: Piece, desk: memoryview) -> dict[str, Any]:
     return row
 
 
-def reply_of(message: dict[str, Any], size: int, desk: memoryview) -> Reply:
+def reply_of(message: dict[str, Any], size: int, desk: memoryview) -> WorkerReply:
     """The reply that a message stands for. Nonsense if it stands for none."""
     try:
-        return Reply(
+        return WorkerReply(
             size_bytes=size,
             trouble=_trouble(message.get("trouble")),
             words=_text(message.get("words", "")),
-            head=_head(message["head"]) if "head" in message else Head(),
+            head=_head(message["head"]) if "head" in message else FileHead(),
             pieces=tuple(_piece(row, desk) for row in message.get("pieces", ())),
             more=message.get("more") is True,
             entries=tuple(map(tuple, message.get("entries", ()))),
@@ -127,7 +127,7 @@ def reply_of(message: dict[str, Any], size: int, desk: memoryview) -> Reply:
         raise Nonsense(f"{type(error).__name__}: {error}") from error
 
 
-def _head(row: dict[str, Any]) -> Head:
+def _head(row: dict[str, Any]) -> FileHead:
     latitude, longitude = row["at"]
     taken = None if row["taken"] is None else datetime.fromisoformat(_text(row["taken"]))
     camera = Camera(
@@ -136,7 +136,7 @@ def _head(row: dict[str, Any]) -> Head:
         latitude=_degrees(latitude),
         longitude=_degrees(longitude),
     )
-    return Head(
+    return FileHead(
         width_px=_number(row["width"]), height_px=_number(row["height"]), camera=camera, note=_text(row["note"])
     )
 

@@ -9,7 +9,7 @@ from typing import Literal
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.parse.files import open_file
-from deepseek_mm.parse.workers.reading import read_letters
+from deepseek_mm.parse.workers.client import read_letters
 from index import Region, Source
 from index.store import RegionStore
 

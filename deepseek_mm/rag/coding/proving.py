@@ -20,7 +20,7 @@ from deepseek_mm.errors import BadFile, DeepSeekMMError, NothingThere
 from deepseek_mm.lm.fill import Draws, Gap, fill
 from deepseek_mm.lm.generator import Generator, Writes
 from deepseek_mm.parse.files import open_file
-from deepseek_mm.parse.workers.reading import read_letters
+from deepseek_mm.parse.workers.client import read_letters
 from deepseek_mm.rag.coding.probes import Seen, draft_file, file_of, packed, printed, probe, prove, seen_of
 from deepseek_mm.rag.coding.trials import Target, Trial, target_of, trials
 from deepseek_mm.rag.coding.wish import CODE

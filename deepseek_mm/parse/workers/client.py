@@ -18,7 +18,7 @@ from deepseek_mm.errors import BadFile, BadPicture, LimitReached
 from deepseek_mm.parse.nouns import File, Piece
 from deepseek_mm.parse.workers.pool import shared_pool
 from deepseek_mm.parse.workers.process import Died, TooSlow, unnamed_file
-from deepseek_mm.parse.workers.wire import Head, Nonsense, Reply
+from deepseek_mm.parse.workers.wire import FileHead, Nonsense, WorkerReply
 
 LAZY = ("pdf",)  # formats whose pieces are each a step of its own
 AGAIN = "It is passed over until it changes"
@@ -32,12 +32,12 @@ def never() -> bool:
 
 def read_contents(
     file: File, config: ParseConfig, *, stopping: Stopping = never
-) -> tuple[Head, Generator[Piece, None, None]]:
+) -> tuple[FileHead, Generator[Piece, None, None]]:
     """What a file says of itself, and its pieces, which are made when they are asked for: drain or close them.
 
     BadFile, LimitReached or Cancelled, now or when a piece is asked for.
     """
-    reading = Reading(file.path, config, stopping)
+    reading = FileRequest(file.path, config, stopping)
     try:
         reply = reading.ask_about(file, "read", lazy=file.format.name in LAZY)
     except BaseException:
@@ -50,7 +50,7 @@ def read_contents(
 
 def read_one_page(file: File, page: int, config: ParseConfig, *, stopping: Stopping = never) -> Image:
     """The picture of a page of a PDF, from 1. BadFile, LimitReached or Cancelled."""
-    reading = Reading(file.path, config, stopping)
+    reading = FileRequest(file.path, config, stopping)
     try:
         (piece,) = reading.ask_about(file, "page", page=page).pieces
     finally:
@@ -61,7 +61,7 @@ def read_one_page(file: File, page: int, config: ParseConfig, *, stopping: Stopp
 
 def read_letters(file: File, config: ParseConfig) -> str:
     """A text file's letters, every end of a line as one newline. BadFile or LimitReached."""
-    reading = Reading(file.path, config, never)
+    reading = FileRequest(file.path, config, never)
     try:
         return reading.ask_about(file, "letters").words
     finally:
@@ -70,14 +70,14 @@ def read_letters(file: File, config: ParseConfig) -> str:
 
 def read_rows(path: str, descriptor: int, config: ParseConfig) -> Sequence[tuple[Any, ...]]:
     """The directory of an archive that is open, as `directory` writes it. BadFile or LimitReached."""
-    reading = Reading(path, config, never)
+    reading = FileRequest(path, config, never)
     try:
         return reading.ask({"do": "directory", "path": path}, files=[descriptor]).entries
     finally:
         reading.close()
 
 
-class Reading:
+class FileRequest:
     """One file in the hands of one worker."""
 
     def __init__(self, path: str, config: ParseConfig, stopping: Stopping) -> None:
@@ -93,7 +93,7 @@ class Reading:
             self._is_open = False
             shared_pool().give_back(self._worker)
 
-    def ask_about(self, file: File, do: str, **more: Any) -> Reply:
+    def ask_about(self, file: File, do: str, **more: Any) -> WorkerReply:
         """The first reply about a file."""
         request = {"do": do, "path": file.path, "format": file.format.name, "size": len(file.data)}
         descriptor = unnamed_file()
@@ -105,7 +105,7 @@ class Reading:
         finally:
             os.close(descriptor)
 
-    def ask(self, request: dict[str, Any], *, files: Sequence[int] = ()) -> Reply:
+    def ask(self, request: dict[str, Any], *, files: Sequence[int] = ()) -> WorkerReply:
         """One step. BadFile, LimitReached or Cancelled."""
         config, start_s = self._config, time.monotonic()
         seconds = min(config.worker_seconds, max(0.0, config.worker_file_seconds - self._spent_s))
@@ -114,7 +114,7 @@ class Reading:
         except TooSlow:
             raise LimitReached(self._too_slow(seconds)) from None
         except Died as death:
-            raise LimitReached(self._died(death)) from None
+            raise LimitReached(self._explain_death(death)) from None
         except Nonsense as error:
             raise LimitReached(f"{self._path} has taken over the program that reads it ({error}). {AGAIN}") from None
         self._spent_s += time.monotonic() - start_s
@@ -122,7 +122,7 @@ class Reading:
         self._check(reply)
         return reply
 
-    def pieces(self, reply: Reply) -> Generator[Piece, None, None]:
+    def pieces(self, reply: WorkerReply) -> Generator[Piece, None, None]:
         """Nothing of use first, then every piece; the worker is given back as early as possible."""
         try:
             yield Piece(kind="text")
@@ -138,7 +138,7 @@ class Reading:
                 self._worker.end()  # it holds the rest of a document that nobody wants
             self.close()
 
-    def _check(self, reply: Reply) -> None:
+    def _check(self, reply: WorkerReply) -> None:
         """BadFile for a reply that is one."""
         if self._said_bytes > self._config.worker_output_mb * 1_000_000:
             self._worker.end()
@@ -180,7 +180,7 @@ class Reading:
             f"that parse.worker_memory_mb allows. {AGAIN}, or until parse.worker_memory_mb is raised"
         )
 
-    def _died(self, death: Died) -> str:
+    def _explain_death(self, death: Died) -> str:
         most = f"the {self._config.worker_memory_mb:,} MB that parse.worker_memory_mb allows"
         return (
             f"{self._path} ended the program that reads it ({death}): it is damaged, made to do so, or needs more than "
