@@ -29,7 +29,7 @@ def loose(schema, place):
     if "$ref" in schema:
         return
     kind, parts = schema.get("type"), [each for word in CHOICES for each in schema.get(word, ())]
-    values, items = schema.get("additionalProperties"), schema.get("items")
+    values, items = schema.get("additionalProperties", schema.get("patternProperties")), schema.get("items")
     open_object = kind == "object" and "properties" not in schema and not isinstance(values, dict)
     open_list = kind == "array" and not items and not schema.get("prefixItems")
     if not set(schema) - ABOUT or open_object or open_list or values is True or values == {}:

@@ -53,7 +53,7 @@ def test_the_files_are_the_originals_and_the_table_says_what_they_were_found_for
     assert archive.read("dog.jpg") == b"exactly these bytes"
     assert rows == [
         {
-            "path": str(path), "file": "dog.jpg", "label": "dog", "score": "0.5000", "left": "1", "top": "2",
+            "path": "dog.jpg", "file": "dog.jpg", "label": "dog", "score": "0.5000", "left": "1", "top": "2",
             "right": "30", "bottom": "40", "page": "", "taken": "2024-05-01 12:00:00", "problem": "",
         }
     ]  # fmt: skip

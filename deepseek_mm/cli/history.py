@@ -43,7 +43,7 @@ def export(args: Namespace, config: Config, desk: Desk) -> int:
     number, target = number_of(args), Path(args.to)
     kind = args.kind or kind_of(target)
     with open_history(config) as history:
-        exported = sharing(history, config).export(number, kind, session=OURS)
+        exported = sharing(history, config).export(number, kind, session=OURS, places=args.with_places)
     file = target / exported.name if target.is_dir() else target
     write_whole(file, exported.data)
     desk.say(str(file))
@@ -150,6 +150,9 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument("--to", metavar="FILE", default=".", help="with export: the file, or a folder (here)")
     parser.add_argument(
         "--kind", choices=("markdown", "html", "json"), help="with export: what to write (as FILE ends; else json)"
+    )
+    parser.add_argument(
+        "--with-places", action="store_true", help="with export: folders, and where photos were taken, in JSON"
     )
     parser.add_argument("--json", action="store_true", help="with list: one JSON object instead of lines")
     add_settings(parser)

@@ -1,9 +1,11 @@
 """Conversations as files: out as Markdown, HTML or JSON, and in again out of JSON."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, File, Query, Response, UploadFile
+from pydantic import BaseModel, Field
 
 from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.errors import TooLarge
@@ -15,10 +17,26 @@ from deepseek_mm.services import Services
 from deepseek_mm.services.history_service import MAX_BYTES
 from deepseek_mm.sharing import Kind, Language
 from deepseek_mm.sharing.nouns import MEDIA_TYPES
+from deepseek_mm.sharing.parcel import Parcel
 
 Me = Annotated[Caller, needs("ask")]
 Packed = Annotated[UploadFile, File(description="that an export as JSON gave")]
-FILES: dict[int | str, dict[str, Any]] = {200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}}}
+
+
+class ExportOut(BaseModel):
+    """A conversation as JSON, which can be taken in again."""
+
+    format: Literal["deepseek-mm conversation"]
+    version: int
+    exported_at: datetime
+    program: str = Field(description="its version")
+    sha256: str = Field(description="of the payload")
+    payload: Parcel
+
+
+FILES: dict[int | str, dict[str, Any]] = {
+    200: {"model": ExportOut, "content": {kind: {} for kind in MEDIA_TYPES.values()}}
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +51,10 @@ class Shared:
         caller: Me,
         kind: Annotated[Kind, Query(description="JSON can be taken in again")] = "json",
         language: Annotated[Language, Query(description="of our own words in Markdown and HTML")] = "en",
+        places: Annotated[bool, Query(description="JSON: with folders, and where photos were taken")] = False,
     ) -> Response:
         """The conversation as a file to save."""
-        exported = self.services.history.export(caller, conversation, kind, language=language)
+        exported = self.services.history.export(caller, conversation, kind, language=language, places=places)
         return download(exported.data, exported.name, exported.media_type)
 
     def take_in(self, file: Packed, caller: Me) -> ConversationOut:

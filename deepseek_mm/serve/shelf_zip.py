@@ -34,6 +34,7 @@ class ZipIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     sources: list[Number] = Field(min_length=1, max_length=MOST, examples=[[7]])
+    places: bool = Field(default=False, description="whether found.csv names folders of this machine")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +51,8 @@ class Zipped:
         chosen = [cited(number, leading.get(each.id), each) for number, each in enumerate(sources, start=1)]
         room = self.assistant.config.data.absolute() / ROOM
         try:
-            *_, last = pack_chosen(chosen, room, picture=self.assistant.picture, gone=GONE)
+            picture = self.assistant.picture
+            *_, last = pack_chosen(chosen, room, picture=picture, gone=GONE, places=asked.places)
         except OSError as error:
             raise LibraryError(f"the files cannot be packed in {room}: {error}. Free some space there") from error
         assert last.file is not None, "the last one is the file"

@@ -120,9 +120,11 @@ class HistoryService:
         return [turn for turn in self._history.feedback() if turn.conversation in mine]
 
     @requires("ask")
-    def export(self, caller: Caller, conversation: int, kind: Kind, *, language: Language = "en") -> Exported:
-        """The conversation as a file. BadFile if it is too large for JSON."""
-        return self._sharing().export(conversation, kind, session=caller.session, language=language)
+    def export(
+        self, caller: Caller, conversation: int, kind: Kind, *, language: Language = "en", places: bool = False
+    ) -> Exported:
+        """The conversation as a file; with `places` JSON names folders and coordinates. BadFile if it is too large."""
+        return self._sharing().export(conversation, kind, session=caller.session, language=language, places=places)
 
     @requires("ask")
     def take_in(self, caller: Caller, data: bytes) -> int:

@@ -30,18 +30,20 @@ class Packed:
     file: Path | None = None  # when it is ready
 
 
-def pack_chosen(chosen: Sequence[Citation], folder: Path, *, picture: Picture, gone: str) -> Iterator[Packed]:
+def pack_chosen(
+    chosen: Sequence[Citation], folder: Path, *, picture: Picture, gone: str, places: bool = False
+) -> Iterator[Packed]:
     """Write them into a new file below `folder`, one after the other. OSError if the disk does not take it.
 
     A photo or page that lies in an archive is packed as its picture. `gone` is what the table says of a file that
-    cannot be read any more.
+    cannot be read any more; with `places` it names the folders that files lie in.
     """
     _tidy(folder)
     home = folder / f"{time.time_ns():x}-{os.getpid()}"
     home.mkdir(parents=True)
     part, missing = home / "part", 0
     with zipfile.ZipFile(part, "w", strict_timestamps=False) as archive:
-        table = _Table()
+        table = _Table(places)
         for done, each in enumerate(chosen, start=1):
             name = table.name_for(each)
             problem = "" if _add(archive, name, each, picture) else gone
@@ -57,7 +59,8 @@ def pack_chosen(chosen: Sequence[Citation], folder: Path, *, picture: Picture, g
 class _Table:
     """The rows, and the names that are taken."""
 
-    def __init__(self) -> None:
+    def __init__(self, places: bool) -> None:
+        self._places = places
         self._out = io.StringIO()
         self._writer = csv.writer(self._out)
         self._writer.writerow(FIELDS)
@@ -81,7 +84,7 @@ class _Table:
         region = each.region
         taken = region.source.taken_at.isoformat(sep=" ") if region.source.taken_at else ""
         score = f"{each.score:.4f}"
-        texts = (region.source.path, name, region.label)
+        texts = (region.source.path if self._places else region.source.name, name, region.label)
         page = region.page or ""
         self._writer.writerow([*map(told, texts), score, *region.box_px, page, taken, problem])
 

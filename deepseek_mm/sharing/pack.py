@@ -26,6 +26,7 @@ from deepseek_mm.sharing.parcel import (
     SharedTurn,
 )
 from deepseek_mm.sharing.photos import Album
+from deepseek_mm.sharing.privacy import remove_coordinates
 from index import Source
 from index.region import UPLOADS
 
@@ -35,6 +36,7 @@ class Packer:
     """Packs one conversation."""
 
     album: Album
+    places: bool = False  # whether folders, and where photos were taken, go along
     files: dict[str, bytes] = field(default_factory=dict)  # SHA-256 -> bytes, filled on the way
 
     def pack(self, conversation: Conversation, turns: Iterable[Turn]) -> Parcel:
@@ -78,6 +80,7 @@ class Packer:
             return ""
 
     def _keep(self, data: bytes) -> str:
+        data = data if self.places else remove_coordinates(data)
         digest = sha256(data)
         self.files[digest] = data
         return digest
@@ -115,7 +118,7 @@ class Packer:
         """Where it lies among the uploads is nobody's business, and elsewhere they lie elsewhere."""
         uploaded = source.collection == UPLOADS
         return SharedSource(
-            path=same_name(source.name) if uploaded else source.path,
+            path=same_name(source.name) if uploaded else source.path if self.places else source.name,
             kind=source.kind,  # type: ignore[arg-type]  # as above
             format=source.format,
             collection=source.collection,
@@ -125,8 +128,8 @@ class Packer:
             width_px=source.width_px,
             height_px=source.height_px,
             taken_at=source.taken_at,
-            latitude=source.latitude,
-            longitude=source.longitude,
+            latitude=source.latitude if self.places else None,
+            longitude=source.longitude if self.places else None,
             note=source.note,
         )
 

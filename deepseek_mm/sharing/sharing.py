@@ -13,6 +13,7 @@ from deepseek_mm.sharing.pack import Packer
 from deepseek_mm.sharing.page import to_html, when
 from deepseek_mm.sharing.photos import Album, Picture
 from deepseek_mm.sharing.places import Here, nowhere
+from deepseek_mm.sharing.privacy import without_folders
 from deepseek_mm.sharing.unpack import Unpacker
 from deepseek_mm.sharing.wire import read, write
 from deepseek_mm.sharing.wording import WORDINGS, Wording
@@ -36,16 +37,20 @@ class Sharing:
     limits: Limits = field(default_factory=Limits)
     clock: Callable[[], datetime] = now
 
-    def export(self, conversation: int, kind: Kind, *, session: str, language: Language = "en") -> Exported:
+    def export(
+        self, conversation: int, kind: Kind, *, session: str, language: Language = "en", places: bool = False
+    ) -> Exported:
         """The conversation as a file. NothingThere if it is not the session's; BadFile if it is too large for JSON.
 
-        `language` is that of our own words in Markdown and HTML; JSON has none.
+        `language` is that of our own words in Markdown and HTML; JSON has none. With `places` it tells in which
+        folders of this machine files lie, and JSON also where photos were taken.
         """
         turns = self.history.turns(conversation, session=session)
+        turns = turns if places else [without_folders(turn) for turn in turns]
         about = self.history.conversation(conversation, session=session)
         album = Album(self.picture, self.limits)
         if kind == "json":
-            parcel = Packer(album=album).pack(about, turns)
+            parcel = Packer(album=album, places=places).pack(about, turns)
             data = write(parcel, program=self.version, now=self.clock(), limits=self.limits)
         elif kind == "html":
             words = WORDINGS[language]
