@@ -11,7 +11,8 @@ import socket
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Collection, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -24,6 +25,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is import
 from deepseek_mm.cli.flags import add_token
 from deepseek_mm.config import Config
 from deepseek_mm.errors import DeepSeekMMError
+from deepseek_mm.read_only import writable_home
 from deepseek_mm.records import Answer
 from deepseek_mm.serve.access_token import choose_token
 from deepseek_mm.serve.api import Api, build_api
@@ -58,7 +60,11 @@ def main(argv: Sequence[str] | None = None, *, load: Load | None = None) -> int:
         token = choose_token(parse_flags(argv).token, os.environ, config.serve)
         os.environ.pop(TOKEN_VARIABLE, None)  # no program that is started here inherits it
         opens = load or partial(prepare, saved=settings.saved)
-        with locked(config.data), listening(config.serve) as sock, closing(opens(config)) as assistant:
+        with ExitStack() as stack:
+            home = stack.enter_context(writable_home(config.data))
+            stack.enter_context(locked(home))
+            sock = stack.enter_context(listening(config.serve))
+            assistant = stack.enter_context(closing(opens(replace(config, data=home))))
             assistant.notices += settings.notices
             serve(assistant, sock, file, token=token)
     except (DeepSeekMMError, IndexProblem) as error:

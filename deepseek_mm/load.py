@@ -27,6 +27,7 @@ from deepseek_mm.lm.generator import Generator, silence
 from deepseek_mm.parse.workers.pool import shared_pool
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.retriever import Retriever
+from deepseek_mm.read_only import notice_of
 from deepseek_mm.runtime.decode import open_planned
 from deepseek_mm.runtime.dial import dialled
 from deepseek_mm.runtime.engines import AS_IT_IS
@@ -46,6 +47,7 @@ from deepseek_mm.see.scene.weights import read_paper
 from deepseek_mm.see.vocabulary import names_in
 from deepseek_mm.small_files import read_lines
 from deepseek_mm.threads import one_for_blas
+from index.read_only import is_read_only
 from index.store import RegionStore
 
 Progress = Callable[[str], None]
@@ -92,7 +94,10 @@ def load(config: Config, *, progress: Progress | None = None, saved: Collection[
     (lm, plan), config = fallback.open(speaks, config, ("lm.url", "lm.vlm", "lm.name", "lm.bits"))
     revisions.record(config.encoder.name, *hub_models(config.lm))
     retriever = Retriever(space, store, eyes, config)
-    jobs = Jobs(config.data / "jobs.db")
+    closed = [notice_of(store.folder)] if store.read_only else []
+    for notice in closed:
+        say(notice.text)
+    jobs = Jobs(config.data / "jobs.db", closed="".join(notice.text for notice in closed))
     library = Library(
         config,
         eyes=eyes,
@@ -102,7 +107,7 @@ def load(config: Config, *, progress: Progress | None = None, saved: Collection[
         history=history,
     )
     assistant = Assistant(config, eyes=eyes, retriever=retriever, library=library, lm=lm, history=history)
-    assistant.planned, assistant.notices = replace(planned, plan=plan), tuple(fallback.notices)
+    assistant.planned, assistant.notices = replace(planned, plan=plan), (*closed, *fallback.notices)
     give_back()
     return assistant
 
@@ -204,7 +209,8 @@ def own_words(data: Path) -> tuple[str, ...]:
 def open_store(config: Config, space: Space) -> RegionStore:
     """The index of this space: every space has a folder of its own, so that two never mix."""
     folder = config.data / "spaces" / f"{space.name}-{space.fingerprint[:8]}"
-    make_folder(folder)
+    if not is_read_only(folder / "store.db"):
+        make_folder(folder)
     return RegionStore(folder, space_name=space.name, fingerprint=space.fingerprint, dim=space.dim, config=config.index)
 
 

@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock, local
+from typing import NoReturn
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, PoolProxiedConnection, create_engine, event, inspect
+from sqlalchemy import URL, Connection, Engine, PoolProxiedConnection, QueuePool, create_engine, event, inspect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -26,6 +27,7 @@ from index.counters import NOTED, has_lost, note_write, read_note, record_losses
 from index.errors import IndexProblem, StoreBusy, StoreDamaged, StoreFull, StoreReadOnly, StoreTooNew
 from index.exchange import copy_database, create_database, empty_log, exchange_database, missing_content
 from index.open_files import hold, release
+from index.read_only import address_of, is_read_only
 from index.words import teach
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -45,6 +47,8 @@ class Own(local):
 
 class Database:
     """The file at `path`, made or brought up to date first; refuses what it cannot use, and then changes nothing."""
+
+    read_only = False
 
     def __init__(self, path: Path, *, noted: bool = False) -> None:
         """`noted`: what was written is noted beside the file, too, so that a loss is seen (`counters`)."""
@@ -146,6 +150,53 @@ def take_copy(file: Path, to: Path) -> None:
         copy_database(file, to)
 
 
+class ReadOnlyDatabase(Database):
+    """The file at `path`, which is read and never written; refuses what it cannot use."""
+
+    read_only = True
+
+    def __init__(self, path: Path) -> None:
+        self.path, self._noted = path, False
+        with _explained(path):
+            address = address_of(path)
+            self._engine = create_engine(
+                "sqlite://",
+                creator=lambda: sqlite3.connect(address, uri=True, timeout=TIMEOUT_S, check_same_thread=False),
+                poolclass=QueuePool,
+                pool_size=HELD,
+                max_overflow=-1,
+            )
+            _listen_to(self._engine)
+            hold(path)
+            self._own = Own()
+            self._turn = Lock()
+            with self._engine.connect() as connection:
+                if _version(connection, path) != _head():  # it would have to be brought up to date
+                    raise StoreReadOnly(path)
+
+    @contextmanager
+    def writing(self, *, synced: bool = False) -> Iterator[Session]:
+        """StoreReadOnly."""
+        self._refuse()
+        yield  # it never comes so far
+
+    def exchange(self, by: Path) -> None:
+        """StoreReadOnly."""
+        self._refuse()
+
+    def empty_log(self) -> None:
+        """StoreReadOnly."""
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise StoreReadOnly(self.path)
+
+
+def open_database(path: Path, *, noted: bool = False) -> Database:
+    """The database as far as it can be used: to read only, where it cannot be written."""
+    return ReadOnlyDatabase(path) if is_read_only(path) else Database(path, noted=noted)
+
+
 def _check_place(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -177,6 +228,12 @@ def _engine(path: Path) -> Engine:
         max_overflow=-1,
         connect_args={"timeout": TIMEOUT_S},
     )
+    _listen_to(engine)
+    return engine
+
+
+def _listen_to(engine: Engine) -> None:
+    """See to how its connections are kept, and how transactions begin."""
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _: object) -> None:
@@ -190,8 +247,6 @@ def _engine(path: Path) -> Engine:
     def begun(connection: Connection) -> None:
         # where it is not synced a power cut may undo the last transactions, but never tear one
         begin(connection, synced=bool(connection.get_execution_options().get("synced")))
-
-    return engine
 
 
 def _switch_to_wal(engine: Engine) -> None:

@@ -55,6 +55,16 @@ class StoreReadOnly(IndexProblem):
         )
 
 
+class StoreUnmerged(IndexProblem):
+    """The latest changes wait in a log that cannot be read where the folder cannot be written."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"the latest changes of the index at {path} wait in {path.name}-wal, which cannot be read where "
+            f"nothing can be written. Open the library once where it can be, or give yourself the right to (chmod u+w)"
+        )
+
+
 class StoreFull(IndexProblem):
     """The disk has no room left; the last change was not made."""
 

@@ -14,8 +14,8 @@ log = logging.getLogger(__name__)
 class Filing:
     """One thread at most, for one file; it knows no SQL."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, *, writes: bool = True) -> None:
+        self._path, self._writes = path, writes
         self._void = set[str]()  # identities of contents that the store no longer has
         self._worker: Thread | None = None
         self._lock = Lock()
@@ -25,7 +25,7 @@ class Filing:
         """Write what `make` returns, in the background; nothing is done while another file is being written."""
         with self._lock:
             busy = self._worker is not None and self._worker.is_alive()
-            if not busy and identity not in self._void:
+            if self._writes and not busy and identity not in self._void:
                 self._worker = Thread(target=self._write, args=(identity, make), name="index", daemon=True)
                 self._worker.start()
 
@@ -35,7 +35,8 @@ class Filing:
             self._void.add(void)
             self.settle()
             self.last_id = 0
-            drop_index(self._path)
+            if self._writes:
+                drop_index(self._path)
 
     def is_void(self, identity: str) -> bool:
         """Whether the store no longer has this content."""

@@ -46,9 +46,10 @@ class Kept:
 class Finder:
     """Searches one store; safe in many threads, each with a session of its own."""
 
-    def __init__(self, cache_path: Path, *, dim: int, config: SearchConfig) -> None:
+    def __init__(self, cache_path: Path, *, dim: int, config: SearchConfig, writes: bool = True) -> None:
+        """`writes`: the cache file may be written and removed."""
         self._cache_path, self._dim, self._config = cache_path, dim, config
-        self._filing = Filing(cache_path)
+        self._filing = Filing(cache_path, writes=writes)
         self._kept: Kept | None = None
         self._switching = Lock()
 

@@ -17,8 +17,8 @@ from sqlalchemy import insert, update
 from index import aside, check, health, places, queries, words
 from index.check import Problem
 from index.counters import LOST, accept_counters, check_counters, read_counters, renew_identity
-from index.database import COUNTED, Database, take_copy
-from index.errors import BadPath, SpaceMismatch, StoreBusy
+from index.database import COUNTED, Database, open_database, take_copy
+from index.errors import BadPath, SpaceMismatch, StoreBusy, StoreReadOnly
 from index.exchange import draft_beside
 from index.finder import ANYTHING, Finder, Sought
 from index.health import StoreHealth
@@ -35,7 +35,7 @@ class RegionStore(StoreReader):
 
     def __init__(self, folder: Path, *, space_name: str, fingerprint: str, dim: int, config: SearchConfig) -> None:
         """Opens or makes `folder`/store.db. An IndexProblem says why it cannot be used; then nothing was changed."""
-        super().__init__(Database(folder / "store.db", noted=True), dim=dim)
+        super().__init__(open_database(folder / "store.db", noted=True), dim=dim)
         self.folder = folder
         self._named_space = LibraryRow(space_name=space_name, fingerprint=fingerprint, dim=dim)
         try:
@@ -44,7 +44,12 @@ class RegionStore(StoreReader):
             self._database.close()
             raise
         self._rarity = words.Rarity()
-        self._finder = Finder(folder / "vectors.faiss", dim=dim, config=config)
+        self._finder = Finder(folder / "vectors.faiss", dim=dim, config=config, writes=not self.read_only)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing can be changed: the file or its folder cannot be written."""
+        return self._database.read_only
 
     def __enter__(self) -> Self:
         return self
@@ -123,7 +128,7 @@ class RegionStore(StoreReader):
 
     def health(self) -> StoreHealth:
         """How much of what is nearest a search finds, and what is left of deleted things. Reads every vector."""
-        with suppress(StoreBusy):
+        with suppress(StoreBusy, StoreReadOnly):
             self._database.empty_log()
         with self._database.reading() as session:
             num = health.num_regions(session)  # from here on the session reads, and nobody writes into the file
@@ -245,6 +250,8 @@ class RegionStore(StoreReader):
 
     def clear(self) -> None:
         """Forget everything, so that no byte of it remains in the store's files."""
+        if self.read_only:
+            raise StoreReadOnly(self._database.path)
         with draft_beside(self._database.path) as draft:
             self._take_over(draft)
 

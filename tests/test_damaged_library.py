@@ -20,7 +20,6 @@ from deepseek_mm.learning.examples import taught_rows
 from deepseek_mm.learning.versions import Versions
 from deepseek_mm.load import load
 from deepseek_mm.rag.checking import kept_rules
-from deepseek_mm.serve.keys import Keys
 from deepseek_mm.serve.start import locked
 from index import IndexProblem
 
@@ -139,7 +138,6 @@ def start(patch: pytest.MonkeyPatch, data: Path) -> None:
         app.fill(assistant, data / "no photos")
         kept_rules(data)
         assistant.library.twins()
-        Keys(data).all()
         taught_rows(data / "learning" / "taught.jsonl")
         versions = Versions(data)
         for number in (*versions.numbers(), *versions.accepted()):

@@ -60,6 +60,7 @@ FLOORS = (
         "deepseek_mm.batcher",
         "deepseek_mm.hub",
         "deepseek_mm.fallback",
+        "deepseek_mm.read_only",
     ),
     (
         "deepseek_mm.config",

@@ -101,9 +101,13 @@ class Desk:
 
         Settings that were `saved` give way where they cannot be opened.
         """
+        from deepseek_mm.read_only import writable_home  # here, because help must not wait for SQLAlchemy
+
         given = {"saved": saved} if saved else {}
-        assistant = self.load(config if speaks else replace(config, lm=LMConfig(name="none")), self.note, **given)
-        try:
-            yield assistant
-        finally:
-            assistant.close()
+        config = config if speaks else replace(config, lm=LMConfig(name="none"))
+        with writable_home(config.data) as home:
+            assistant = self.load(replace(config, data=home), self.note, **given)
+            try:
+                yield assistant
+            finally:
+                assistant.close()

@@ -5,7 +5,7 @@ Listing and writing need no models. Taking one in asks the library which of the 
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -66,15 +66,13 @@ def take_in(args: Namespace, config: Config, desk: Desk) -> int:
 def open_history(config: Config) -> Iterator["History"]:
     """The history without any model. NothingThere if there is none yet."""
     from deepseek_mm.history import History
+    from deepseek_mm.read_only import writable_home
 
     file = config.data / "history.db"
     if not file.is_file():
         raise NothingThere(f"no history at {file}. Begin one with: python -m deepseek_mm ask QUESTION")
-    history = History(file)
-    try:
+    with writable_home(config.data) as home, closing(History(home / file.name)) as history:
         yield history
-    finally:
-        history.close()
 
 
 def sharing(history: "History", config: Config) -> "Sharing":

@@ -145,6 +145,10 @@ def data_folder(data: Path) -> Iterator[Finding]:
     place = next(p for p in (data.absolute(), *data.absolute().parents) if p.exists())
     writable = place.is_dir() and os.access(place, os.W_OK)
     detail = f"{data} ({'there' if place == data.absolute() else 'not made yet'})"
+    if not writable and any(data.glob("spaces/*/store.db")):
+        detail, advice = f"{data} (can be searched and asked)", "make it writable to add files and keep conversations"
+        yield Finding(name="data folder", state="warn", detail=detail, advice=advice)
+        return
     yield verdict(
         "data folder", detail, well=writable, advice=f"{place} cannot be written: choose another with --data FOLDER"
     )

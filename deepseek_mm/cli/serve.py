@@ -3,6 +3,8 @@
 import os
 import signal
 from argparse import ArgumentParser, Namespace
+from contextlib import ExitStack
+from dataclasses import replace
 from types import FrameType
 
 from deepseek_mm.cli.desk import OK, Command, Desk
@@ -13,6 +15,7 @@ from deepseek_mm.settings_file import SettingsFile
 
 def run(args: Namespace, desk: Desk) -> int:
     """Until Ctrl-C. The lock comes first, then the port, so that what is wrong is said before models are opened."""
+    from deepseek_mm.read_only import writable_home
     from deepseek_mm.serve.access_token import choose_token
     from deepseek_mm.serve.api import build_api
     from deepseek_mm.serve.start import listening, locked, run_api
@@ -23,8 +26,8 @@ def run(args: Namespace, desk: Desk) -> int:
     token = choose_token(args.token, desk.environ, config.serve)
     os.environ.pop(TOKEN_VARIABLE, None)  # no program that is started here inherits it
     file = SettingsFile(flags_of(args), environ=desk.environ, cwd=desk.cwd)
-    opened = desk.assistant(config, saved=settings.saved)
-    with locked(config.data), listening(config.serve) as sock, opened as assistant:
+    with writable_home(config.data) as home, locked(home), listening(config.serve) as sock, ExitStack() as stack:
+        assistant = stack.enter_context(desk.assistant(replace(config, data=home), saved=settings.saved))
         assistant.library.start()
         api = build_api(assistant, file)
         note = "the API is described at /docs; Ctrl-C ends it"

@@ -45,8 +45,9 @@ RETRY_S = 2  # after which somebody who found too many waiting may try again
 class Jobs:
     """Jobs in one SQLite file that many threads and processes may use at once. LibraryError where the disk refuses."""
 
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._file, self._clock = File(path, FILE, noted=True), clock
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic, closed: str = "") -> None:
+        """`closed` says why the library takes no work of its own; others may ask for some all the same."""
+        self._file, self._clock, self._closed = File(path, FILE, noted=True), clock, closed
         self.bell = Bell()
         self._owner = this_process()
 
@@ -62,8 +63,10 @@ class Jobs:
         """A new job that waits. `unique` gives an equal one (kind and payload) that waits or runs instead.
 
         With a key of the asker's that was used before comes the job of that time; Conflict if it was another one.
-        Busy if too many wait already.
+        Busy if too many wait already, Conflict if the library takes no work.
         """
+        if self._closed and not asked.by:
+            raise Conflict(self._closed)
         row = JobRow(kind=kind, title=title, payload=dict(payload), digest=_digest(payload), asker=asked.by)
         row.key, row.bulk, row.token, row.created_at = asked.key, asked.bulk, new_token(), datetime.now(UTC)
         with self._file.session(writes=True) as session:

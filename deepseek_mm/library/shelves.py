@@ -34,6 +34,7 @@ from deepseek_mm.parse.files import absolute, real_path
 from deepseek_mm.see.eyes import Eyes
 from deepseek_mm.see.ocr import TextReader
 from index import Filter, Source
+from index.errors import StoreReadOnly
 from index.region import LIBRARY, UPLOADS
 from index.store import RegionStore
 
@@ -80,6 +81,8 @@ class Library:
 
     def start(self) -> None:
         """Begin to work on whatever waits; folders whose watch broke off are watched again."""
+        if self.store.read_only:
+            return
         sweep(self.config.data)
         self.purge()
         for job in self._watches("failed"):
@@ -119,8 +122,8 @@ class Library:
         return self.jobs.add(INDEX, payload, title=f"Index {titled(names)}", unique=unique)
 
     def read_text(self, source: Source) -> None:
-        """See that the text in this file's pictures was read; one that cannot be read now has none."""
-        with suppress(BadFile, NothingThere):
+        """See that the text in this file's pictures was read; what cannot be read or written down now has none."""
+        with suppress(BadFile, NothingThere, StoreReadOnly):
             self._filling.read_now(source)
 
     def lines_in(self, image: Image) -> list[str]:

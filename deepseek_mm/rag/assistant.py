@@ -161,6 +161,8 @@ class Assistant:
     def tidy(self) -> None:
         """Let go for good of what was deleted and cannot be undone any more, and of uploads that nobody names."""
         self.history.purge()
+        if self.store.read_only:
+            return
         self.library.purge()
         self.shelf.tidy(self.history.uploads(), older_s=UNNAMED_S)
 
