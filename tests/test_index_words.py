@@ -215,7 +215,7 @@ def test_a_store_of_the_version_before_gets_the_words_of_its_texts_and_names(tmp
         )
     with closing(sqlite3.connect(tmp_path / "store.db")) as old:
         old.executescript(
-            "DROP TRIGGER words_added; DROP TRIGGER words_removed; DROP TABLE words;"
+            "DROP TRIGGER words_added; DROP TRIGGER words_removed; DROP TABLE words; DROP TABLE counters;"
             "ALTER TABLE regions DROP COLUMN called; UPDATE alembic_version SET version_num = '0004'"
         )
     with open_store(tmp_path) as store:
