@@ -66,7 +66,7 @@ def folder(path: Path) -> None:
 
 DAMAGE = {  # what was done -> words of the message about the index, and about the other two
     newer: ("has schema version 9999, this program knows up to", "was written by a newer version (revision '9999'"),
-    letters: ("is damaged (it is not a SQLite file)", "file is not a database"),
+    letters: ("is damaged (file is not a database)", "file is not a database"),
     noise: ("is damaged", "The file is damaged"),
     half: ("is damaged", "The file is damaged"),
     strange: ("it holds tables of another program", "its tables: recipes"),

@@ -16,8 +16,8 @@ from jobs_help import eventually
 from rag_house import build, paint
 from test_serve_kills import Service, service
 
+from deepseek_mm.accounts.permissions import LOCAL
 from deepseek_mm.jobs import follow
-from deepseek_mm.serve.who import LOCAL
 
 COLOURS = ("red", "green", "blue", "yellow")
 GONE = "a sentence of something deleted"
