@@ -18,16 +18,22 @@ def write_whole(path: Path, data: bytes, *, mode: int = 0o666, at_once: bool = T
     with told_why(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(f".{os.getpid()}.{hashlib.sha256(path.name.encode()).hexdigest()[:8]}")
-        try:
+        with remove_half_written(beside):
             with open(beside, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
                 file.write(data)
                 file.flush()
-                if at_once:
-                    os.fsync(file.fileno())
+                os.fsync(file.fileno()) if at_once else None
             beside.replace(path)
-        except OSError:
-            beside.unlink(missing_ok=True)  # a full disk is not made fuller
-            raise
+
+
+@contextmanager
+def remove_half_written(draft: Path) -> Iterator[None]:
+    """A full disk is not made fuller by half a file."""
+    try:
+        yield
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def hold(path: Path) -> None:

@@ -188,7 +188,7 @@ def test_a_form_that_is_none_is_a_wrong_key(house, body):
 
 
 def test_other_methods_are_told_which_ones_there_are(house):
-    assert house.client().delete("/login").headers["allow"] == "GET, POST"
+    assert house.client().delete("/login").headers["allow"] == "GET, HEAD, POST"
     assert house.client().get("/logout").headers["allow"] == "POST"
 
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from deepseek_mm.serve.closing import EVENTS
 from deepseek_mm.serve.openai.errors import PREFIX
 from deepseek_mm.serve.problems import MEDIA_TYPE
+from deepseek_mm.serve.shutdown import EVENTS
 
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
 EVENT = {  # one of a stream
@@ -34,14 +34,19 @@ def make_exact(document: dict[str, Any]) -> dict[str, Any]:
     """Every answer's body with its schema, and no schema that nothing is sent by."""
     for path, routes in document["paths"].items():
         for route in routes.values():
-            if path.startswith(PREFIX):
-                route["responses"].pop("422", None)  # told as 400
-            for response in route["responses"].values():
-                if content := response.get("content"):
-                    response["content"] = exact_content(content)
+            describe_answers(route["responses"], path)
     for name in UNUSED:
         document["components"]["schemas"].pop(name, None)
     return document
+
+
+def describe_answers(responses: dict[str, Any], path: str) -> None:
+    """Every answer of one route."""
+    if path.startswith(PREFIX):
+        responses.pop("422", None)  # told as 400
+    for response in responses.values():
+        if content := response.get("content"):
+            response["content"] = exact_content(content)
 
 
 def exact_content(content: dict[str, Any]) -> dict[str, Any]:

@@ -20,11 +20,11 @@ from deepseek_mm.errors import CannotListen, LibraryError
 from deepseek_mm.serve.access_token import PARAMETER
 from deepseek_mm.serve.admission import Room
 from deepseek_mm.serve.api import Api
-from deepseek_mm.serve.closing import Closing
 from deepseek_mm.serve.door import guarded
 from deepseek_mm.serve.keys import Keys, first_key
 from deepseek_mm.serve.line import Line
 from deepseek_mm.serve.logs import set_up
+from deepseek_mm.serve.shutdown import GracefulShutdown
 
 CUT_S = 3  # until answers are cut that did not end when the server did
 TIDY_S = 300.0  # between two rounds of letting go what was deleted
@@ -34,7 +34,7 @@ class Server(uvicorn.Server):
     """Uvicorn, which also stops the answers under way as soon as it is told to end, and tells whoever waits."""
 
     hush: Callable[[], object]
-    closing: Closing
+    graceful: GracefulShutdown
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop them in a thread: this signal may have interrupted whoever holds their lock.
@@ -47,16 +47,16 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Nobody new comes in, and whoever waits is told."""
-        ending = asyncio.create_task(self.closing.end_all())
+        ending = asyncio.create_task(self.graceful.end_all())
         await super().shutdown(sockets)
         ending.cancel()
 
 
 def server_of(app: ASGIApp, serve: ServeConfig, *, hush: Callable[[], object], room: Room) -> Server:
     """What answers requests until it is told to end; `hush` then stops the answers under way."""
-    closing = Closing(app)
+    graceful = GracefulShutdown(app)
     config = uvicorn.Config(
-        closing,
+        graceful,
         http=partial(Line, serve, room),  # type: ignore[arg-type]  # called as the class is
         log_level="warning",
         access_log=False,
@@ -65,7 +65,7 @@ def server_of(app: ASGIApp, serve: ServeConfig, *, hush: Callable[[], object], r
         server_header=False,
     )
     server = Server(config)
-    server.hush, server.closing = hush, closing
+    server.hush, server.graceful = hush, graceful
     return server
 
 

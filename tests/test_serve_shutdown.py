@@ -19,9 +19,9 @@ from line_help import Dripping, body_of, heard, request, serving_house, status_o
 from rag_house import build, paint, put
 
 from deepseek_mm.config import ServeConfig
-from deepseek_mm.serve import closing
+from deepseek_mm.serve import shutdown
 from deepseek_mm.serve.api import build_api
-from deepseek_mm.serve.closing import Closing
+from deepseek_mm.serve.shutdown import GracefulShutdown
 from deepseek_mm.serve.start import listening, run_api
 from deepseek_mm.settings_file import SettingsFile
 
@@ -33,7 +33,7 @@ EVENTS = {"Accept": "text/event-stream"}
 @pytest.fixture(autouse=True)
 def _short(monkeypatch):
     """Nothing here ends by itself, so nobody waits for it."""
-    monkeypatch.setattr(closing, "GRACE_S", 0.2)
+    monkeypatch.setattr(shutdown, "GRACE_S", 0.2)
 
 
 class Stalling(Dripping):
@@ -163,7 +163,7 @@ def spoken(path: str, app) -> bytes:
     """The body of what is said at this path until the server has stopped."""
 
     async def run() -> bytes:
-        said, ending = [], Closing(app)
+        said, ending = [], GracefulShutdown(app)
 
         async def send(message):
             said.append(message)
@@ -194,7 +194,7 @@ def test_a_download_under_way_is_not_called_complete():
         await asyncio.sleep(300)
 
     async def run() -> list[str]:
-        said, ending = [], Closing(download)
+        said, ending = [], GracefulShutdown(download)
 
         async def send(message):
             said.append(message)

@@ -26,7 +26,7 @@ ENDS = (b"event: end", b"[DONE]", b'"close_stream"')  # a stream that has said o
 
 
 @dataclass(eq=False, kw_only=True, slots=True)
-class Reply:
+class OpenResponse:
     """What was sent of one answer."""
 
     scope: Scope
@@ -65,12 +65,12 @@ class Reply:
             self.task.cancel()
 
 
-class Closing:
+class GracefulShutdown:
     """ASGI middleware that knows every request under way; `end_all` is for the server that stops."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._replies: set[Reply] = set()
+        self._replies: set[OpenResponse] = set()
         self._is_stopping = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,7 +78,7 @@ class Closing:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        reply = Reply(scope=scope, send=send, task=asyncio.current_task())
+        reply = OpenResponse(scope=scope, send=send, task=asyncio.current_task())
         self._replies.add(reply)
         try:
             await self._app(scope, receive, reply.pass_on)
