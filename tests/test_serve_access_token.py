@@ -21,6 +21,7 @@ from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.serve import access_token, start
 from deepseek_mm.serve.access_token import AccessToken, choose_token
+from deepseek_mm.serve.api import build_api
 from deepseek_mm.serve.door import guarded
 from deepseek_mm.serve.keys import Keys
 from deepseek_mm.serve.login import COOKIE
@@ -234,7 +235,7 @@ def test_the_address_is_printed_with_the_token_where_there_is_one(tmp_path, monk
     said = []
     with socket.create_server(("127.0.0.1", 0)) as sock:
         for token in (TOKEN, ""):
-            api = app.build_app(assistant)
+            api = build_api(assistant, SettingsFile.of(assistant.config))
             run_api(api, sock, say=said.append, note="note", hush=lambda: None, token=token)
         port = sock.getsockname()[1]
     assert said == [f"ready: http://127.0.0.1:{port}/?token={TOKEN}  (note)", f"ready: http://127.0.0.1:{port}  (note)"]

@@ -3,8 +3,9 @@
 import pytest
 from fake_app import paper
 
-import app
 from deepseek_mm.config import Config
+from deepseek_mm.serve.api import build_api
+from deepseek_mm.settings_file import SettingsFile
 
 FREE = {
     "JsonSchema.schema": "a JSON schema of the caller's, which may be any",
@@ -20,7 +21,7 @@ CHOICES = ("anyOf", "oneOf", "allOf")
 @pytest.fixture(scope="module")
 def document(tmp_path_factory):
     assistant = paper(Config(data=tmp_path_factory.mktemp("openapi") / "library"))
-    yield app.build_app(assistant).app.openapi()
+    yield build_api(assistant, SettingsFile.of(assistant.config)).app.openapi()
     assistant.close()
 
 
