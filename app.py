@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None, *, load: Load | None = None) -> int:
             say(f"warning: {notice.text}")
         token = choose_token(parse_flags(argv).token, os.environ, config.serve)
         os.environ.pop(TOKEN_VARIABLE, None)  # no program that is started here inherits it
-        opens = load or partial(prepare, saved=settings.saved)
+        opens = load or partial(prepare, saved=settings.saved_names)
         with ExitStack() as stack:
             home = stack.enter_context(writable_home(config.data))
             stack.enter_context(locked(home))

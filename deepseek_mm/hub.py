@@ -32,8 +32,8 @@ def fetch(name: str, patterns: Sequence[str] = WANTED) -> Path:
     Raises one of UNREACHABLE.
     """
     owned, revision = split_revision(name)
-    kinds = {"allow_patterns": list(patterns), "ignore_patterns": list(UNWANTED)}
-    return Path(snapshot_download(owned, revision=revision, **kinds))
+    wanted, unwanted = list(patterns), list(UNWANTED)
+    return Path(snapshot_download(owned, revision=revision, allow_patterns=wanted, ignore_patterns=unwanted))
 
 
 def next_step(name: str) -> str:
@@ -90,7 +90,7 @@ class Revisions:
                 f"notes those that are there: mv {self.file} {self.file}.damaged"
             ) from error
 
-    def pinned(self, name: str) -> str:
+    def pin(self, name: str) -> str:
         """The name with its revision, if one was recorded; any other name as it is."""
         known = self.all().get(name) if is_hub_name(name) else None
         return f"{name}{AT}{known}" if known else name

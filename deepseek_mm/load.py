@@ -74,15 +74,7 @@ def load(config: Config, *, progress: Progress | None = None, saved: Collection[
     if isinstance(space, SeeingSpace):
         space.remember()
     say("opening the eyes")
-    noticer = open_trained(read_noticer, space)
-    eyes = Eyes(
-        space,
-        config.see,
-        names=own_words(config.data),
-        reader=open_trained(partial(read_reader, noticer=noticer, glance=glance_of(space, config)), space),
-        describer=open_trained(partial(read_captioner, beams=config.see.beams), space),
-        paper=open_trained(read_paper, space),
-    )
+    eyes = open_eyes(space, config)
     narrow_linears(small_nets(eyes, planned.plan))
     prepack_tower(space, planned.plan)
     say(f"opening the library at {config.data}")
@@ -116,6 +108,19 @@ def without_links(config: Config) -> Config:
     """The library's folder as what it leads to, where a link leads to it: files are read by paths without links."""
     real = Path(os.path.realpath(config.data))
     return config if real == config.data.absolute() else replace(config, data=real)
+
+
+def open_eyes(space: Space, config: Config) -> Eyes:
+    """What looks at pictures: the space, and the small models that were trained on its cells."""
+    noticer = open_trained(read_noticer, space)
+    return Eyes(
+        space,
+        config.see,
+        names=own_words(config.data),
+        reader=open_trained(partial(read_reader, noticer=noticer, glance=glance_of(space, config)), space),
+        describer=open_trained(partial(read_captioner, beams=config.see.beams), space),
+        paper=open_trained(read_paper, space),
+    )
 
 
 def small_nets(eyes: Eyes, plan: Plan) -> list[object]:
@@ -162,7 +167,7 @@ def open_encoder(config: Config, *, hardware: Hardware, revisions: Revisions, sa
     hold_few_shapes(little=encoder.name in (EDGE, SMALL))
     say(f"loading the vector space {encoder.name}")
     try:
-        return open_space(replace(encoder, name=revisions.pinned(encoder.name)))
+        return open_space(replace(encoder, name=revisions.pin(encoder.name)))
     except DeepSeekMMError as error:
         if not is_indexed_in(config):
             raise
@@ -197,7 +202,7 @@ def hub_models(lm: LMConfig) -> tuple[str, ...]:
 
 def pinned_lm(lm: LMConfig, revisions: Revisions) -> LMConfig:
     """The same models at the revisions that were recorded."""
-    names = {name: revisions.pinned(name) for name in hub_models(lm)}
+    names = {name: revisions.pin(name) for name in hub_models(lm)}
     return replace(lm, name=names.get(lm.name, lm.name), vlm=names.get(lm.vlm, lm.vlm))
 
 

@@ -53,7 +53,7 @@ class Settings:
         return tuple(Notice(short=short, text=f"{short}: {why}") for short, why in told.items())
 
     @property
-    def saved(self) -> frozenset[str]:
+    def saved_names(self) -> frozenset[str]:
         """Names of the settings that the library's own file says, and neither a flag nor the environment."""
         return frozenset(name for name, origin in self.origin.items() if self.own and origin.startswith("file "))
 

@@ -46,7 +46,7 @@ def start(tmp_path, monkeypatch):
         monkeypatch.setattr("deepseek_mm.load.open_space", space)
         monkeypatch.setattr("deepseek_mm.load.open_planned", open_quickly)
         settings = app.settings_file(["--data", str(data), "--set", "see.glance=false", *flags]).read()
-        return load(settings.config, progress=said.append, saved=settings.saved)
+        return load(settings.config, progress=said.append, saved=settings.saved_names)
 
     open_it.said = said
     return open_it

@@ -96,14 +96,14 @@ def test_a_damaged_note_of_revisions_stops_rather_than_taking_whatever_is_newest
     for text in ("[" * 9_000, '{"a/b": 1}', '{"a/b": {"revision": 1}}', "[]", "\x00"):
         (tmp_path / FILE).write_text(text)
         with pytest.raises(LibraryError, match=f"mv {tmp_path / FILE}"):
-            Revisions(tmp_path).pinned("a/b")
+            Revisions(tmp_path).pin("a/b")
 
 
 @pytest.mark.parametrize("name", ["deepseek-mm", "none", "", "/a/b", "./a/b", "a/b/c", "../b"])
 def test_only_a_hubs_name_has_a_revision(tmp_path, name):
     assert not is_hub_name(name)
     assert split_revision(f"{name}@main") == (f"{name}@main", None)
-    assert Revisions(tmp_path).pinned(name) == name
+    assert Revisions(tmp_path).pin(name) == name
     with pytest.raises(BadQuestion, match="OWNER/MODEL"):
         Revisions(tmp_path).update(name)
 

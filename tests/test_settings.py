@@ -33,7 +33,7 @@ def ignored(cwd: Path, text: str) -> dict[str, str]:
     (cwd / FILE).write_text(f"{text}\n")
     settings = trace_settings({}, environ={}, cwd=cwd)
     assert settings.config == Config()
-    assert settings.saved == frozenset()
+    assert settings.saved_names == frozenset()
     return dict(settings.ignored)
 
 
@@ -188,7 +188,7 @@ def test_what_cannot_be_used_of_the_own_file_takes_nothing_else_with_it(cwd):
     assert (settings.config.rag.num_regions, settings.config.rag.sure, settings.config.rag.min_score) == (6, 0.7, 0.2)
     assert (settings.config.lm.url, settings.config.lm.vlm) == ("http://x/v1", "")
     assert set(settings.ignored) == {"rag.num_regions", "lm.vlm", "lm.new"}
-    assert settings.saved == {"rag.sure", "lm.url"}
+    assert settings.saved_names == {"rag.sure", "lm.url"}
 
 
 def test_what_a_flag_says_wrongly_still_stops_though_the_file_has_faults_of_its_own(cwd):

@@ -67,7 +67,7 @@ def run(args: Namespace, desk: Desk) -> int:
     config = settings.config
     question = question_of(args, config)
     stop = Event()
-    with desk.assistant(config, saved=settings.saved) as assistant, first_ctrl_c_sets(stop):
+    with desk.assistant(config, saved=settings.saved_names) as assistant, first_ctrl_c_sets(stop):
         answers = assistant.stream(question, stop=stop)
         answer = list(answers)[-1] if args.json else speak(answers, desk)
     if args.json:

@@ -69,7 +69,7 @@ def run(args: Namespace, desk: Desk) -> int:
     settings = settings_of(args, desk)
     config = settings.config
     query = query_of(args, config)
-    with desk.assistant(config, speaks=False, saved=settings.saved) as assistant:
+    with desk.assistant(config, speaks=False, saved=settings.saved_names) as assistant:
         found = assistant.find(query, k=args.k, where=where_of(args))
         known = int(assistant.about()["photos"])
     if args.json:

@@ -27,7 +27,7 @@ def run(args: Namespace, desk: Desk) -> int:
     os.environ.pop(TOKEN_VARIABLE, None)  # no program that is started here inherits it
     file = SettingsFile(flags_of(args), environ=desk.environ, cwd=desk.cwd)
     with writable_home(config.data) as home, locked(home), listening(config.serve) as sock, ExitStack() as stack:
-        assistant = stack.enter_context(desk.assistant(replace(config, data=home), saved=settings.saved))
+        assistant = stack.enter_context(desk.assistant(replace(config, data=home), saved=settings.saved_names))
         assistant.library.start()
         api = build_api(assistant, file)
         note = "the API is described at /docs; Ctrl-C ends it"
