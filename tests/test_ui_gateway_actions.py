@@ -236,6 +236,15 @@ def test_readmes_key_asks_and_searches(stage):
     assert "green.png" in str(found.data)
 
 
+def test_a_key_that_may_change_the_library_but_not_read_it_is_shown_nothing_of_it(stage):
+    browser = stage.house.browser(("library", "page"))
+    ended = pushed(browser, "take_out_selected", {"take_out_path": "/nothing/there"})
+    assert ended.success, ended.error
+    assert "/nothing/there" in str(ended.data)
+    for known in ("green.png", "Trip", str(stage.roots)):
+        assert known not in str(ended.data)
+
+
 def test_nobody_backs_up_over_a_file_that_is_no_backup(stage):
     browser = PageClient(client=stage.house.local(), page=stage.house.page())
     ended = pushed(browser, "backup", {"backup_path": str(stage.outside / "diary.txt")})
