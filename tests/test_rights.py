@@ -7,6 +7,7 @@ import asyncio
 import inspect
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -29,6 +30,7 @@ from deepseek_mm.errors import Forbidden
 from deepseek_mm.serve.api import build_api
 from deepseek_mm.serve.hands import Hands
 
+SECURITY = Path(__file__).parent.parent / "docs" / "security.md"
 OPEN = {"GET /health/live": "no key either: a watchdog asks", "GET /docs": "describes the API, to whoever came in"}
 OPEN_FILES = {"/openapi.json", "/docs/assets"}  # the same
 SETS = [frozenset(some) for count in range(len(RIGHTS) + 1) for some in combinations(RIGHTS, count)]
@@ -137,6 +139,12 @@ def test_the_table_has_every_action_once(api):
     text = table(rows, "action")
     assert all(text.count(f"`{action}`") == 1 for _, action in rows)
     assert text.splitlines()[2].startswith("| `ask` | ")
+
+
+def test_the_page_on_security_prints_this_table(api):
+    tools = [(right_of(act) or "", name) for name, act in ACTS if name.startswith("mcp.")]
+    printed = table([*rows_of_routes(api.app), *tools], "routes of the API, and tools for agents (`mcp`)")
+    assert printed in SECURITY.read_text()
 
 
 def test_the_local_caller_may_do_everything_and_is_told_by_more_than_its_name():

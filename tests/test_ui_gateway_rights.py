@@ -4,12 +4,14 @@ import asyncio
 from dataclasses import replace
 from functools import partial
 from itertools import chain, combinations
+from pathlib import Path
 
 import gradio as gr
 import pytest
 from fake_app import paper
 from page_caller import request_of, services_of, visitor_here
 from page_events import handler_name, presses, rows_of_events
+from rights_table import table
 
 from deepseek_mm import LOCAL, RIGHTS, Caller
 from deepseek_mm.config import Config
@@ -20,6 +22,7 @@ from ui.pictures import Pictures
 from ui.running import Running
 from ui.words import CHINESE, ENGLISH
 
+SECURITY = Path(__file__).parent.parent / "docs" / "security.md"
 SETS = [frozenset(some) for some in chain.from_iterable(combinations(RIGHTS, n) for n in range(len(RIGHTS) + 1))]
 COSMETIC = {"_fields", "_checkpoint", "_load.pass_on", "_load.known"}  # show nothing of anybody's
 
@@ -96,6 +99,10 @@ def test_page_alone_does_what_shows_and_changes_nothing(pages):
     rows = rows_of_events(pages["en"])
     assert {action for right, action in rows if right == "page"} <= COSMETIC
     assert len({action for right, action in rows if right == "ask"}) > 30
+
+
+def test_the_page_on_security_prints_the_table_of_events(pages):
+    assert table(rows_of_events(pages["en"]), "events of the page") in SECURITY.read_text()
 
 
 @pytest.mark.parametrize(
