@@ -1,8 +1,7 @@
 """Which files of this machine a caller may name: somebody on it any, others only what lies below the chosen folders.
 
 Links are followed before the path is judged, and the path that comes back has none left, so a link that is put there
-afterwards leads nowhere else. Below a folder links to folders are not followed (see parse/folder), and links to files
-are the concern of whoever may write into that folder.
+afterwards leads nowhere else. Below a folder no link is followed (see parse/links).
 """
 
 import os

@@ -1,9 +1,9 @@
 """The key of a language model server goes to the address that it was set for, and to no other.
 
-A variable of the environment such as OPENAI_API_KEY says nothing about addresses. It was set for OpenAI's own; for the
-server that the person who starts the program names then, by a flag or a variable (see `settings`); and for those that
-`lm.api_key_for` names, which only this machine's people change. An address that came into `lm.url` in another way gets
-no key. An address is a scheme, a host and a port.
+A variable of the environment such as OPENAI_API_KEY says nothing about addresses. It was set for the server that the
+person who starts the program names then, by a flag or a variable (see `settings`), and for those that `lm.api_key_for`
+names, which only this machine's people change; where there are none, for OpenAI's own. An address that came into
+`lm.url` in another way gets no key. An address is a scheme, a host and a port.
 """
 
 import httpx
