@@ -133,6 +133,21 @@ def test_pieces_of_several_files_share_the_tower_and_a_stop_leaves_whole_files(r
     assert len(store.sources(limit=9)) == report.added < 4
 
 
+def test_a_stop_in_the_midst_of_one_long_text_is_heard_before_its_end(tmp_path, space, store, monkeypatch):
+    long = tmp_path / "long.csv"
+    long.write_text("\n".join(f"kite {n}, wind {n}" for n in range(60_000)))
+    calls = []
+    monkeypatch.setattr(
+        space, "embed_texts", lambda texts, real=space.embed_texts: calls.append(len(texts)) or real(texts)
+    )
+    report = take([long], space, store, stopping=lambda: bool(calls))
+    assert (report.stopped, report.added, store.sources(limit=9)) == (True, 0, [])
+    assert len(calls) == 1
+    calls.clear()
+    assert take([long], space, store).added == 1
+    assert len(calls) > 2
+
+
 def test_photos_and_copies_go_in_beside_code_as_before(repository, space, store):
     picture("red").save(repository / "red.png")
     (repository / "pkg" / "again.py").write_text(FILES["kite.py"])

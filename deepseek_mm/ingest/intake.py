@@ -18,7 +18,7 @@ from PIL.Image import Image
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, Cancelled, LimitReached, NothingThere
-from deepseek_mm.ingest.pages import Leaves, code_mark, read_leaves, read_together
+from deepseek_mm.ingest.pages import TOGETHER, Leaves, code_mark, read_leaves, read_together
 from deepseek_mm.ingest.quarantine import Quarantine
 from deepseek_mm.ingest.tally import Hooks, Report, Tally
 from deepseek_mm.parse.document import parse_file
@@ -34,7 +34,6 @@ from index.store import RegionStore
 
 log = logging.getLogger(__name__)
 SEEN_PX = 288  # both sides of a photo are decoded at this or more: the tower sees 260, colours less
-TOGETHER = 256  # pieces of text and code that are put through the tower at once, those of several files
 MEMBER = "!/"  # between an archive and a file in it
 
 
@@ -200,18 +199,23 @@ class Intake:
         texts = list(batch.texts)
         batch.texts.clear()
         try:
-            leaves = read_together([(text.document, text.pieces) for text in texts], self.eyes.space)
+            leaves = self._read_together(texts, batch)
         except (MemoryError, ValueError, ArithmeticError, LookupError, TypeError) as error:
             log.warning("%d files could not be embedded together", len(texts), exc_info=error)
             for text in texts:
                 self._guarded(text.document.source.path, batch, partial(self._keep_text, text))
             return
-        for text, each in zip(texts, leaves, strict=True):
+        for text, each in zip(texts, leaves, strict=False):  # none when stopped
             self._guarded(text.document.source.path, batch, partial(self._keep, each))
 
     def _keep_text(self, text: "Text", path: str, batch: "Batch") -> None:
-        (leaves,) = read_together([(text.document, text.pieces)], self.eyes.space)
-        self._keep(leaves, path, batch)
+        for leaves in self._read_together([text], batch):
+            self._keep(leaves, path, batch)
+
+    def _read_together(self, texts: Sequence["Text"], batch: "Batch") -> list[Leaves]:
+        """What they consist of; nothing when the work is stopped meanwhile."""
+        pairs = [(text.document, text.pieces) for text in texts]
+        return read_together(pairs, self.eyes.space, stopping=batch.tally.hooks.stopping) or []
 
     def _keep(self, leaves: Leaves, path: str, batch: "Batch") -> None:
         if not leaves.regions:

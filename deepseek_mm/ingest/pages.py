@@ -19,6 +19,7 @@ from deepseek_mm.parse.nouns import Document, Piece
 from index import Region
 
 PIECES = 16  # put through the towers together
+TOGETHER = 256  # pieces of text and code that are, those of several files
 Item = TypeVar("Item")
 
 
@@ -46,15 +47,25 @@ def read_leaves(document: Document, space: Space, *, stopping: Callable[[], bool
     return Leaves(regions=tuple(regions), vectors_ND=vectors_ND)
 
 
-def read_together(texts: Sequence[tuple[Document, Sequence[Piece]]], space: Space) -> list[Leaves]:
-    """What several documents consist of whose pieces were read, in order: through the towers in one go."""
-    regions = [region_of(piece, document) for document, pieces in texts for piece in pieces]
-    vectors_ND = embed([piece for _, pieces in texts for piece in pieces], regions, space)
+def read_together(
+    texts: Sequence[tuple[Document, Sequence[Piece]]], space: Space, *, stopping: Callable[[], bool]
+) -> list[Leaves] | None:
+    """What several documents consist of whose pieces were read, in order; None when the work was stopped before the
+    end. The pieces of all of them share the towers.
+    """
+    pieces = [piece for _, own in texts for piece in own]
+    regions = [region_of(piece, document) for document, own in texts for piece in own]
+    vectors_ND = np.zeros((len(pieces), space.dim), np.float32)
+    for start in range(0, len(pieces), TOGETHER):
+        if start and stopping():
+            return None
+        block = slice(start, start + TOGETHER)
+        vectors_ND[block] = embed(pieces[block], regions[block], space)
     leaves, start = [], 0
-    for _, pieces in texts:
-        own = slice(start, start + len(pieces))
-        leaves.append(Leaves(regions=tuple(regions[own]), vectors_ND=vectors_ND[own]))
-        start += len(pieces)
+    for _, own in texts:
+        mine = slice(start, start + len(own))
+        leaves.append(Leaves(regions=tuple(regions[mine]), vectors_ND=vectors_ND[mine]))
+        start += len(own)
     return leaves
 
 
