@@ -140,6 +140,11 @@ def _moves(one: _Given | None, data: Path, path: Path, cwd: Path) -> str:
     )
 
 
+def saved_values(file: Path) -> dict[str, Any]:
+    """Dotted name -> value, as a settings file has them; none if it is absent. ConfigError if it cannot be read."""
+    return {one.name: one.value for one in _file(file, required=False)}
+
+
 def split_flags(pairs: Sequence[str]) -> dict[str, str]:
     """["rag.num_regions=8", ...] -> {"rag.num_regions": "8", ...}; the last of a name counts."""
     for pair in pairs:

@@ -1,5 +1,7 @@
 """A backup brings everything back, a damaged one changes nothing, and an emptied library holds nothing."""
 
+import hashlib
+import json
 import shutil
 import zipfile
 from pathlib import Path
@@ -13,6 +15,7 @@ from deepseek_mm.errors import BadFile, LibraryError
 from deepseek_mm.library import shelves
 from deepseek_mm.library.bundle import MANIFEST
 from deepseek_mm.records import Answer, Question
+from deepseek_mm.settings import saved_values
 
 SECRET = "only-we-know-this"
 
@@ -66,6 +69,65 @@ def test_a_backup_opens_in_another_library(house, photos, tmp_path):
     other.done(other.library.restore(tmp_path / "all.backup"))
     assert everything(other) == everything(house)
     other.close()
+
+
+DOORS = """
+[lm]
+url = "http://elsewhere.example/v1"
+api_key_for = "http://elsewhere.example"
+api_key_env = "AWS_SECRET_ACCESS_KEY"
+
+[serve]
+host = "0.0.0.0"
+keys = "never"
+roots = "/"
+
+[sandbox]
+run = "on"
+
+[rag]
+top_k = 7
+"""
+
+
+def with_settings(path: Path, to: Path, settings: str) -> Path:
+    """The same backup with other settings in it."""
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(to, "w") as new:
+        for name in old.namelist():
+            if name not in ("config.toml", MANIFEST):
+                new.writestr(name, old.read(name))
+        told = json.loads(old.read(MANIFEST))
+        told["parts"]["config.toml"] = hashlib.sha256(settings.encode()).hexdigest()
+        new.writestr("config.toml", settings)
+        new.writestr(MANIFEST, json.dumps(told))
+    return to
+
+
+def test_a_restored_backup_neither_opens_doors_nor_says_where_keys_go(house, tmp_path):
+    own = house.config.data / "config.toml"
+    own.write_text('[serve]\nroots = "/photos"\n[lm]\napi_key_for = "http://here.example"\n')
+    house.done(house.library.backup(tmp_path / "all.backup"))
+    job = house.done(house.library.restore(with_settings(tmp_path / "all.backup", tmp_path / "b.backup", DOORS)))
+    assert job.state == "done"
+    assert job.message.endswith(
+        "; as here stay: lm.api_key_env, lm.api_key_for, sandbox.run, serve.host, serve.keys, serve.roots"
+    )
+    assert saved_values(own) == {
+        "lm.url": "http://elsewhere.example/v1",
+        "lm.api_key_for": "http://here.example",
+        "serve.roots": "/photos",
+        "rag.top_k": 7,
+    }
+
+
+@pytest.mark.parametrize("settings", ['"serve.roots" = "/"', "[serve\n", "a = " + "[" * 5000])
+def test_settings_of_a_backup_that_cannot_be_made_safe_refuse_it_before_anything_changes(house, tmp_path, settings):
+    house.done(house.library.backup(tmp_path / "all.backup"))
+    evil = with_settings(tmp_path / "all.backup", tmp_path / "b.backup", settings)
+    job = house.done(house.library.restore(evil))
+    assert job.state == "failed"
+    assert "the settings in the backup cannot be used" in job.message
+    assert not (house.config.data / "config.toml").exists()
 
 
 def test_a_backup_is_made_while_files_go_in_and_holds_whole_files_only(house, photos, tmp_path):

@@ -30,6 +30,7 @@ from deepseek_mm.library.backup_target import FORMAT, MANIFEST, BackupTarget
 from deepseek_mm.library.dropped import FOLDER, taken_out
 from deepseek_mm.library.duplicates import APART
 from deepseek_mm.library.leftovers import sweep_drafts_of
+from deepseek_mm.library.restored_settings import keep_guarded
 from deepseek_mm.library.trash import Trash
 from deepseek_mm.library.watch import WATCH
 from deepseek_mm.parse.workers.directory import DAMAGE
@@ -40,7 +41,8 @@ from index.store import RegionStore
 
 BACKUP, RESTORE = "back up", "restore"  # kinds of jobs
 STORE = "store.db"
-TEXTS = ("config.toml", "rules.txt", APART)  # that their owner changes, on the page or by hand
+SETTINGS = "config.toml"
+TEXTS = (SETTINGS, "rules.txt", APART)  # that their owner changes, on the page or by hand
 KEPT = ("uploads", FOLDER, LEARNING)  # folders of files that the library itself holds: with questions, dropped, learned
 
 
@@ -122,6 +124,7 @@ class Bundle:
             told = unpack(source, room, task)
             if told is None:
                 return "stopped; nothing was changed"
+            guarded = keep_guarded(room / SETTINGS, self.config.data / SETTINGS)
             self.trash.clear()
             for name in KEPT:
                 self._take_files(room / name, self.config.data / name)
@@ -134,7 +137,8 @@ class Bundle:
         self.restored()
         for folder in told["watched"]:
             self.jobs.add(WATCH, {"folder": folder}, title=f"Watch {folder}", unique=True)
-        return f"as it was at {told['made_at']}: {self.store.counts().sources} files"
+        stays = f"; as here stay: {', '.join(guarded)}" if guarded else ""
+        return f"as it was at {told['made_at']}: {self.store.counts().sources} files{stays}"
 
     def _take_store(self, store: Path) -> None:
         """Into the open store, if it is of the same space; else beside it, for when that space is used again."""
