@@ -55,6 +55,23 @@ def test_from_elsewhere_only_shared_files_are_taken_in_and_watched(house, servic
     assert services.library.add(LOCAL, [str(secret)]).payload["paths"] == [str(secret)]
 
 
+def test_from_elsewhere_the_librarys_own_folder_is_nobodys_though_a_root_contains_it(house, services):
+    config = house.assistant.config
+    house.assistant.config = replace(config, serve=ServeConfig(roots=str(house.folder)))
+    upload = paint(config.data / "uploads" / "ab", "others.png", "red")
+    (config.data / "keys.json").write_text("{}")
+    os.symlink(config.data / "uploads", house.folder / "shared" / "way-in")
+    for path in (str(upload), f"{config.data}/uploads", f"{config.data}/keys.json", f"{house.folder}/shared/way-in"):
+        with pytest.raises(Forbidden, match="the library's own folder"):
+            services.library.add(STRANGER, [path])
+        with pytest.raises(Forbidden, match="the library's own folder"):
+            services.library.watch(STRANGER, path)
+    with pytest.raises(Forbidden, match="the library's own folder"):
+        services.library.backup(STRANGER, f"{config.data}/rules.txt")
+    assert jobs(house) == []
+    assert services.library.add(LOCAL, [str(upload)]).payload["paths"] == [str(upload)]
+
+
 def test_one_path_that_may_not_be_named_keeps_all_others_out(house, services):
     shared = paint(house.folder / "shared", "ours.png", "green")
     upload = paint(house.folder / "arriving", "new.png", "blue")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from deepseek_mm.accounts.paths import check_path
 from deepseek_mm.accounts.permissions import Caller, require_local, requires
-from deepseek_mm.errors import BadFile, Conflict, NothingThere
+from deepseek_mm.errors import BadFile, Conflict, Forbidden, NothingThere
 from deepseek_mm.jobs import Failed, Job, State, follow
 from deepseek_mm.learning import LEARN
 from deepseek_mm.library import Health, Library, Taken, Twins
@@ -68,7 +68,7 @@ class LibraryService:
     @requires("library")
     def watch(self, caller: Caller, folder: str) -> Job:
         """Take a folder in, now and whenever something changes in it."""
-        return self._library.watch(check_path(folder, caller, self.assistant.config.serve))
+        return self._library.watch(self._check_named(folder, caller))
 
     @requires("library")
     def unwatch(self, caller: Caller, folder: str) -> bool:
@@ -147,7 +147,7 @@ class LibraryService:
         """
         if not file.strip():
             return self._library.backup(new_backup(self.assistant.config.data))
-        return self._library.backup(check_path(file, caller, self.assistant.config.serve, new=True))
+        return self._library.backup(self._check_named(file, caller, new=True))
 
     @requires("library")
     def list_backups(self, caller: Caller) -> list[Path]:
@@ -252,8 +252,16 @@ class LibraryService:
     def _library(self) -> Library:
         return self.assistant.library
 
+    def _check_named(self, path: str, caller: Caller, *, new: bool = False) -> Path:
+        """As `check_path`; the library's own folder is no caller's from elsewhere, also where a root contains it."""
+        config = self.assistant.config
+        found = check_path(path, caller, config.serve, new=new)
+        if not caller.local and found.is_relative_to(config.data.resolve()):
+            raise Forbidden(f"{found} lies in the library's own folder, where others' files lie. Name another one")
+        return found
+
     def _existing(self, path: str, caller: Caller) -> Path:
-        found = check_path(path, caller, self.assistant.config.serve)
+        found = self._check_named(path, caller)
         if not os.path.lexists(found):
             raise NothingThere(f"there is nothing at {found}. Check the name")
         return found
