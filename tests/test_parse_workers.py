@@ -56,6 +56,24 @@ def run(code: str, **options) -> subprocess.CompletedProcess:
 
 
 @LINUX
+def test_a_program_that_has_very_many_files_open_still_reads_files():
+    code = """
+        import os, resource
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1300, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        held = [os.open("/dev/null", os.O_RDONLY) for _ in range(1100)]
+        from deepseek_mm.config import ParseConfig
+        from deepseek_mm.parse.workers.client import never
+        from deepseek_mm.parse.workers.pool import WorkerPool
+        pool = WorkerPool()
+        with pool.lend(ParseConfig(), stopping=never) as worker:
+            print(worker.is_usable)
+        pool.close()
+    """
+    done = run(code)
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+@LINUX
 def test_a_worker_never_imports_torch_and_knows_nobodys_keys(pool, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     code = "import sys, deepseek_mm.parse.workers.loop; sys.exit(any(m in sys.modules for m in ('torch', 'faiss')))"

@@ -8,7 +8,6 @@ import fcntl
 import json
 import mmap
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -58,7 +57,6 @@ class WorkerProcess:
         _seal(self._desk_file)
         self._desk = mmap.mmap(self._desk_file, DESK_BYTES)
         self._line, theirs = socket.socketpair()
-        self._line.setblocking(False)
         ends = (theirs.fileno(), self._desk_file)
         with theirs:
             self._process = subprocess.Popen(
@@ -87,9 +85,7 @@ class WorkerProcess:
         """What it answers. TooSlow, Died, Nonsense or Cancelled, after each of which it has ended."""
         deadline_s = time.monotonic() + seconds
         try:
-            self._line.setblocking(True)
-            send(self._line, request, files=files)
-            self._line.setblocking(False)
+            self._send(request, files, seconds)
             message, size = self._receive(deadline_s, stopping)
             with memoryview(self._desk) as desk:
                 reply = reply_of(message, size, desk)
@@ -111,6 +107,13 @@ class WorkerProcess:
             self._desk.close()
             os.close(self._desk_file)
 
+    def _send(self, request: dict[str, Any], files: Sequence[int], seconds: float) -> None:
+        self._line.settimeout(seconds)
+        try:
+            send(self._line, request, files=files)
+        except TimeoutError:
+            raise TooSlow from None
+
     def _receive(self, deadline_s: float, stopping: Callable[[], bool]) -> tuple[dict[str, Any], int]:
         return receive(lambda size: self._read(size, deadline_s, stopping))
 
@@ -122,9 +125,11 @@ class WorkerProcess:
                 raise TooSlow
             if stopping():
                 raise Cancelled("it was stopped while a file was read")
-            if not select.select([self._line], [], [], min(left_s, LOOK_S))[0]:
+            self._line.settimeout(min(left_s, LOOK_S))
+            try:
+                part = self._line.recv(min(missing, 1 << 20))
+            except TimeoutError:
                 continue
-            part = self._line.recv(min(missing, 1 << 20))
             if not part:
                 raise EOFError
             parts.append(part)
