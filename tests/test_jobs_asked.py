@@ -162,6 +162,7 @@ def test_jobs_of_the_first_release_go_on_without_a_name(jobs, path):
     with closing(sqlite3.connect(path)) as file, file:
         file.execute("UPDATE alembic_version SET version_num='0001'")
         file.execute("DROP TABLE set_aside")
+        file.execute("DROP TABLE counters")
         file.execute("DROP INDEX once_asked")
         file.execute("DROP INDEX ix_jobs_token")
         for name in ("token", "asker", "key", "partial", "bulk"):

@@ -23,6 +23,7 @@ ZIPS = {  # who opens archives as such, and what for
     "deepseek_mm.parse.word": "in a worker",
     "deepseek_mm.parse.workers.directory": "in a worker",
     "deepseek_mm.library.bundle": "backups of this program, checked by their manifest",
+    "deepseek_mm.library.backup_target": "tells whether a file is a backup of this program",
     "deepseek_mm.sharing.chosen": "writes one",
 }
 

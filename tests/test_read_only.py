@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 
 import app
 from deepseek_mm.__main__ import main
+from deepseek_mm.accounts.permissions import LOCAL
 from deepseek_mm.cli.desk import Desk
 from deepseek_mm.cli.probes import data_folder
 from deepseek_mm.errors import Conflict, DeepSeekMMError
@@ -28,6 +29,8 @@ from deepseek_mm.records import Query, Question
 from index import IndexProblem
 from index.errors import StoreReadOnly, StoreUnmerged
 from index.read_only import address_of, copy_read_only, is_read_only
+from ui.layout import head_for
+from ui.words import ENGLISH
 
 MOUNTS = os.getuid() == 0 and shutil.which("mount") is not None
 
@@ -131,7 +134,7 @@ def through_http(assistant, closed) -> None:
         assert client.post("/ask", json={"question": "what is red?"}).json()["text"]
         told = client.post("/library/paths", json={"paths": [str(closed / "red.png")]})
         assert (told.status_code, told.headers["content-type"]) == (409, "application/problem+json")
-        assert "this library can only be read" in client.get("/en/").text
+        assert "this library can only be read" in head_for(ENGLISH, LOCAL, "", notices=assistant.notices)
 
 
 def test_the_command_line_searches_asks_and_lists_a_read_only_library(closed, filled):

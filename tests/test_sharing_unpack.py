@@ -73,7 +73,10 @@ def test_no_path_of_a_file_leads_out_of_the_uploads(home, data, path, monkeypatc
     assert [
         p for p in home.data.parent.rglob("*") if p.is_file() and p not in before and uploads not in p.parents
     ] == []
-    assert [name for name in opened if str(name).startswith(("/etc", "/proc", "/dev"))] == []
+    assert [name for name in opened if str(name).startswith(("/etc", "/proc", "/dev/"))] in (
+        [],
+        [os.devnull],
+    )  # of a worker that starts
 
 
 def test_a_path_is_not_looked_for_among_the_uploads_of_others(home, data):

@@ -6,6 +6,7 @@ import mimetypes
 import re
 import secrets
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,19 +79,22 @@ class Gateway:
 
     async def _answer(self, request: Request, visitor: Visitor) -> Response | None:
         """What we answer ourselves; None is left to Gradio."""
-        path, method = get_route_path(request.scope), request.method
-        if method in ("GET", "HEAD"):
-            if path.startswith(FILE):
-                return self._file(path.removeprefix(FILE), visitor)
-            if stream := STREAM.fullmatch(path):
-                page = stream["heartbeat"] or request.query_params.get("session_hash", "")
-                return None if visitor.owns(page) else self._refuse()
-            return None if OPEN.fullmatch(path) else self._refuse()
-        if method == "POST" and path.rstrip("/") == UPLOAD:
+        path = get_route_path(request.scope)
+        if request.method not in (methods := allowed_methods(path)):
+            return self._refuse(methods)
+        if path.startswith(FILE):
+            return self._file(path.removeprefix(FILE), visitor)
+        if path.rstrip("/") == UPLOAD:
             return await self._upload(request, visitor)
-        return None if method == "POST" and SEND.fullmatch(path) else self._refuse()
+        if stream := STREAM.fullmatch(path):
+            page = stream["heartbeat"] or request.query_params.get("session_hash", "")
+            return None if visitor.owns(page) else self._refuse()
+        return None
 
-    def _refuse(self) -> Response:
+    def _refuse(self, methods: Sequence[str] = ()) -> Response:
+        """403 of what is not the page's; 405 of what is, by other `methods`."""
+        if methods:
+            return PlainTextResponse(self.words.route_refused, 405, headers={"Allow": ", ".join(methods)})
         return PlainTextResponse(self.words.route_refused, 403)
 
     def _file(self, number: str, visitor: Visitor) -> Response:
@@ -142,6 +146,13 @@ class Gateway:
         if isinstance(error, HTTPException):
             return PlainTextResponse(str(error.detail), error.status_code)
         return None
+
+
+def allowed_methods(path: str) -> tuple[str, ...]:
+    """By which methods the page uses this path of Gradio's; none if it does not use it."""
+    if path.startswith(FILE) or OPEN.fullmatch(path) or STREAM.fullmatch(path):
+        return "GET", "HEAD"
+    return ("POST",) if SEND.fullmatch(path) or path.rstrip("/") == UPLOAD else ()
 
 
 def with_cookie(send: Send, token: str, request: Request) -> Send:
