@@ -27,6 +27,12 @@ PUT = {
 }
 
 
+def some_now(moments) -> list:
+    """Every second moment, in order; the others only in the campaign."""
+    later = pytest.mark.campaign(times=1, only=True)
+    return [pytest.param(moment, marks=(later,) if n % 2 else ()) for n, moment in enumerate(moments)]
+
+
 def killed(folder, code: str, *arguments) -> None:
     process = in_another_process(OPEN + code, folder, *arguments)
     _, errors = process.communicate(timeout=120)
@@ -44,7 +50,7 @@ def tokens(folder) -> list[str]:
     return [path.stem for path in (folder / "trash").glob("*.db")]
 
 
-@pytest.mark.parametrize("moment", TAKE)
+@pytest.mark.parametrize("moment", some_now(TAKE))
 def test_a_taking_that_is_killed_leaves_all_in_the_library_or_all_in_the_trash(tmp_path, before, moment):
     where, num_files = TAKE[moment]
     killed(tmp_path, f"{moment} = {DIE}\nbin.take(sys.argv[2:])\nstore.put(0)", *EVERY)
@@ -58,7 +64,7 @@ def test_a_taking_that_is_killed_leaves_all_in_the_library_or_all_in_the_trash(t
         assert store.problems() == []
 
 
-@pytest.mark.parametrize("moment", PUT)
+@pytest.mark.parametrize("moment", some_now(PUT))
 def test_a_putting_back_that_is_killed_can_be_done_again_and_doubles_nothing(tmp_path, before, moment):
     where, num_files = PUT[moment]
     with open_store(tmp_path / "store") as store:

@@ -36,7 +36,7 @@ LONG = pytest.mark.campaign(only=True)
     ("language", "scheme", "width"),
     [
         ("en", "light", 1280),
-        ("zh", "dark", 390),
+        pytest.param("zh", "dark", 390, marks=LONG),
         *(
             pytest.param(*each, marks=LONG)
             for each in [("en", "dark", 1280), ("zh", "light", 1280), ("zh", "dark", 1280)]
