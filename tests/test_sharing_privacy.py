@@ -15,6 +15,7 @@ from sharing_help import Home, cite, keep, photo, talk, upload
 
 from deepseek_mm.history import Turn
 from deepseek_mm.records import Check
+from deepseek_mm.sharing import privacy
 from deepseek_mm.sharing.chosen import pack_chosen
 from deepseek_mm.sharing.privacy import remove_coordinates, shorten_paths
 
@@ -74,6 +75,36 @@ def test_coordinates_in_xmp_are_gone_too(kind):
     Image.open(io.BytesIO(data)).load()
 
 
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_coordinates_that_a_png_holds_in_digits_or_compressed_are_gone_and_other_texts_stay(is_packed):
+    exif, out = Image.Exif(), io.BytesIO()
+    exif.get_ifd(GPS).update(PLACE)
+    raw = exif.tobytes().hex()
+    texts = PngInfo()
+    texts.add_text("Raw profile type exif", f"\nexif\n{len(raw) // 2:8}\n{raw}\n", zip=is_packed)
+    texts.add_itxt("XML:com.adobe.xmp", XMP.decode(), zip=is_packed)
+    texts.add_text("Title", "a kite", zip=is_packed)
+    Image.new("RGB", (64, 48), "teal").save(out, "PNG", pnginfo=texts)
+    opened = Image.open(io.BytesIO(remove_coordinates(out.getvalue())))
+    opened.load()
+    assert dict(opened.getexif().get_ifd(GPS)) == {}
+    assert "33,30" not in str(opened.text)
+    assert (opened.text["Title"], opened.getpixel((9, 9))) == ("a kite", (0, 128, 128))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b'<d drone-dji:GpsLatitude="+48.137" a="1"/>',
+        b'<d drone-dji:GpsLongtitude="+48.137" a="1"/>',
+        b"<d x:Latitude = '48.137' a='1'/>",
+        b"<x:Longitude>48.137</x:Longitude>",
+    ],
+)
+def test_coordinates_in_schemas_of_other_makers_are_gone(said):
+    assert remove_coordinates(said) == said.replace(b"+", b" ").replace(b"48.137", b"      ")
+
+
 def test_the_checksums_of_a_png_are_right_afterwards():
     data, at = remove_coordinates(located("PNG")), 8
     while at < len(data):
@@ -87,6 +118,20 @@ def test_what_holds_no_coordinates_or_is_damaged_stays_as_it_is():
     Image.new("RGB", (8, 8)).save(out, "JPEG")
     for data in (out.getvalue(), b"", b"plain text", b"Exif\0\0II*\0\xff\xff\xff\x7f", b"Exif\0\0MM\0*"):
         assert remove_coordinates(data) == data
+
+
+def test_the_work_on_a_picture_does_not_grow_with_the_structures_that_somebody_wrote_into_it(monkeypatch):
+    most, many = 65_535, 3_000
+    heads = b"".join(b"Exif\0\0II*\0" + struct.pack("<I", 14 * (many - n) - 6) for n in range(many))
+    bomb = heads + struct.pack("<H", most) + bytes(12 * most)  # all of them begin with the same long list
+    looked, clear = [], privacy.clear_gps
+    monkeypatch.setattr(privacy, "clear_gps", lambda *given: looked.append(clear(*given)) or looked[-1])
+    assert remove_coordinates(bomb) == bomb
+    assert (len(looked), sum(looked)) == (many, privacy.MOST_ENTRIES)
+    entry = struct.pack("<HHII", 1, 1, 2**31 - 1, 26 + 2 + 12 * 9)
+    long = b"II*\0\x08\0\0\0" + struct.pack("<HHHIII", 1, GPS, 4, 1, 26, 0) + struct.pack("<H", 9) + entry * 9
+    cleared = remove_coordinates(long + b"x" * 200_000)
+    assert cleared.count(b"x") == 200_000 - privacy.MOST_VALUE_BYTES
 
 
 def test_paths_become_names_the_longer_first():

@@ -133,8 +133,9 @@ def _checked(url: str) -> httpx.URL:
     """The address parsed, or ServerError."""
     try:
         parsed = httpx.URL(url)
-    except httpx.InvalidURL as error:
+        host = parsed.host
+    except (httpx.InvalidURL, UnicodeError) as error:  # the second for a name in Punycode that is none
         raise ServerError(f"{url!r} is no address ({error}). {EXAMPLE}") from error
-    if parsed.scheme not in ("http", "https") or not parsed.host:
+    if parsed.scheme not in ("http", "https") or not host:
         raise ServerError(f"{url!r} is no address of a web server. {EXAMPLE}")
     return parsed

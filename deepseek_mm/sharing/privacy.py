@@ -7,7 +7,7 @@ overwritten where they stand, so that every pixel and every other field stays as
 import re
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import PurePath
 
@@ -15,10 +15,15 @@ from deepseek_mm.history import Turn
 
 TIFF = rb"(?=II\*\0|MM\0\*)"  # how the structure begins in which EXIF stands
 EXIF = re.compile(rb"(?:Exif\0\0|eXIf|EXIF.{4}|\A)" + TIFF, re.DOTALL)  # JPEG and HEIC, PNG, WebP, TIFF
-XMP = re.compile(rb"(?<=exif:GPS)(\w+\s*=\s*[\"'])([^\"']*)|(?<=exif:GPS)(\w+\s*>)([^<]*)")
+PLACE = rb":(?:GPS\w*|\w*(?:Latitude|Longitude|Longtitude))"  # of any schema, with the spelling of one maker of drones
+XMP = re.compile(PLACE + rb"(\s*=\s*[\"'])([^\"']*)|" + PLACE + rb"(\s*>)([^<]*)", re.IGNORECASE)
+PACKED = re.compile(rb"[tzi][ET]Xt(?:Raw profile type |XML:com\.adobe\.xmp\0\x01)|zTXtXML:com\.adobe\.xmp\0")  # in PNG
 PNG = b"\x89PNG\r\n\x1a\n"
+CHUNK_BYTES = 12  # of a chunk of a PNG without its content
 GPS_TAG = 0x8825  # of the entry that points at the coordinates
 ENTRY_BYTES = 12
+MOST_ENTRIES = 20_000  # that are looked at in one picture: a camera writes a few hundred, a bomb without end
+MOST_VALUE_BYTES = 65_536
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}  # type of a value -> its bytes
 
 
@@ -43,9 +48,11 @@ def without_folders(turn: Turn) -> Turn:
 
 def remove_coordinates(data: bytes) -> bytes:
     """The same picture without where it was taken; anything else as it is."""
+    data = drop_packed(data) if data.startswith(PNG) else data
     changed = bytearray(data)
+    left = MOST_ENTRIES
     for found in EXIF.finditer(data):
-        clear_gps(changed, found.end())
+        left -= clear_gps(changed, found.end(), left)
     for found in XMP.finditer(data):
         start, end = found.span(2) if found[2] is not None else found.span(4)
         changed[start:end] = b" " * (end - start)
@@ -54,25 +61,32 @@ def remove_coordinates(data: bytes) -> bytes:
     return bytes(changed)
 
 
-def clear_gps(data: bytearray, start: int) -> None:
-    """Empty the block of coordinates of the TIFF structure that begins there; one that is damaged stays."""
-    order = "<" if data[start : start + 2] == b"II" else ">"
+def clear_gps(data: bytearray, start: int, most: int) -> int:
+    """Empty the block of coordinates of the TIFF structure that begins there; one that is damaged stays.
+
+    Returns how many entries were looked at, which are `most` at most.
+    """
+    order, looked = "<" if data[start : start + 2] == b"II" else ">", 0
 
     def read(kind: str, at: int) -> int:
         return int(struct.unpack_from(order + kind, data, at)[0])
 
+    def entries_of(block: int) -> Iterator[int]:
+        nonlocal looked
+        for n in range(min(read("H", block), most - looked)):
+            looked += 1
+            yield block + 2 + ENTRY_BYTES * n
+
     try:
-        first = start + read("I", start + 4)
-        entries = range(first + 2, first + 2 + ENTRY_BYTES * read("H", first), ENTRY_BYTES)
-        for pointer in [entry for entry in entries if read("H", entry) == GPS_TAG]:
-            block = start + read("I", pointer + 8)
-            count = read("H", block)
-            for entry in range(block + 2, block + 2 + ENTRY_BYTES * count, ENTRY_BYTES):
+        pointers = [entry for entry in entries_of(start + read("I", start + 4)) if read("H", entry) == GPS_TAG]
+        for block in [start + read("I", pointer + 8) for pointer in pointers]:
+            for entry in entries_of(block):
                 size = SIZES.get(read("H", entry + 2), 1) * read("I", entry + 4)
-                clear(data, start + read("I", entry + 8) if size > 4 else entry + 8, size)
-            clear(data, block, 2 + ENTRY_BYTES * count)
+                clear(data, start + read("I", entry + 8) if size > 4 else entry + 8, min(size, MOST_VALUE_BYTES))
+            clear(data, block, 2 + ENTRY_BYTES * read("H", block))
     except struct.error:
-        return
+        pass
+    return looked
 
 
 def clear(data: bytearray, at: int, size: int) -> None:
@@ -83,9 +97,23 @@ def clear(data: bytearray, at: int, size: int) -> None:
 
 def correct_sums(data: bytearray) -> None:
     """Compute the checksum of each chunk of a PNG anew."""
+    for at, end in chunks_of(data):
+        struct.pack_into(">I", data, end - 4, zlib.crc32(data[at + 4 : end - 4]))
+
+
+def drop_packed(data: bytes) -> bytes:
+    """A PNG without the chunks that hold EXIF or XMP in hexadecimal digits or compressed; what is cut off stays."""
+    dropped = [(at, end) for at, end in chunks_of(data) if PACKED.match(data, at + 4)]
+    starts, ends = [0, *(end for _, end in dropped)], [*(at for at, _ in dropped), len(data)]
+    return b"".join(data[start:end] for start, end in zip(starts, ends, strict=True))
+
+
+def chunks_of(data: bytes | bytearray) -> Iterator[tuple[int, int]]:
+    """Where each whole chunk of a PNG begins and ends: its length, its kind, its content, its checksum."""
     at = len(PNG)
-    while at + 12 <= len(data):
-        size = int(struct.unpack_from(">I", data, at)[0])
-        if at + 12 + size <= len(data):
-            struct.pack_into(">I", data, at + 8 + size, zlib.crc32(data[at + 4 : at + 8 + size]))
-        at += 12 + size
+    while at + CHUNK_BYTES <= len(data):
+        end = at + CHUNK_BYTES + int(struct.unpack_from(">I", data, at)[0])
+        if end > len(data):
+            return
+        yield at, end
+        at = end
