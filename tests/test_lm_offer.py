@@ -30,5 +30,6 @@ def test_nobody_there_is_a_sentence_with_a_next_step():
 
 def test_an_address_is_shown_without_the_password_in_it():
     assert address_of(LMConfig(url="http://me:secret@127.0.0.1:8000/v1/")) == "http://127.0.0.1:8000/v1"
-    with pytest.raises(ServerError, match="no address"):
-        address_of(LMConfig(url="file:///etc/passwd"))
+    for url in ("file:///etc/passwd", "https://xn--api-.openai.com"):
+        with pytest.raises(ServerError, match="no address"):
+            address_of(LMConfig(url=url))

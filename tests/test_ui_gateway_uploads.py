@@ -216,6 +216,9 @@ def test_an_upload_that_is_broken_or_too_large_leaves_nothing(house, mine, monke
     cut = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\nabc'
     assert mine.client.post(f"{mine.base}/upload", content=cut, headers=head).status_code in (200, 400)
     assert mine.client.post(f"{mine.base}/upload", content=b"abc").status_code == 400
+    text = b'--x\r\nContent-Disposition: form-data; name="files"\r\n\r\nabc\r\n--x--\r\n'
+    told = mine.client.post(f"{mine.base}/upload", content=text, headers=head)
+    assert (told.status_code, told.text) == (400, "a field named files holds no file. Send each with a filename")
     many = [("files", (f"{n}.png", b"x")) for n in range(1_001)]
     assert mine.client.post(f"{mine.base}/upload", files=many).status_code == 400
     assert files_of(house) == before

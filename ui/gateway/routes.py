@@ -145,6 +145,8 @@ class Gateway:
             return PlainTextResponse(error.message, 413 if "maximum allowed size" in error.message else 400)
         if isinstance(error, HTTPException):
             return PlainTextResponse(str(error.detail), error.status_code)
+        if isinstance(error, TypeError) and "GradioUploadFile" in str(error):  # how Gradio refuses a text as a file
+            return PlainTextResponse("a field named files holds no file. Send each with a filename", 400)
         return None
 
 
