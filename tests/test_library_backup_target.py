@@ -136,6 +136,17 @@ def test_an_archive_of_others_is_no_backup(tmp_path, manifest, name):
         BackupTarget.of(tmp_path / "photos.zip", tmp_path / "library")
 
 
+def test_an_archive_whose_manifest_cannot_be_unpacked_is_no_backup(tmp_path):
+    path = tmp_path / "photos.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as bundle:
+        bundle.writestr(MANIFEST, "{}" * 9)
+    whole = path.read_bytes()
+    begin = whole.index(MANIFEST.encode()) + len(MANIFEST)
+    path.write_bytes(whole[:begin] + b"\xff" * 5 + whole[begin + 5 :])
+    with pytest.raises(Conflict):
+        BackupTarget.of(path, tmp_path / "library")
+
+
 def test_half_a_backup_is_no_backup_that_may_be_overwritten(tmp_path):
     whole = bundle_at(tmp_path / "all.backup").read_bytes()
     (tmp_path / "all.backup").write_bytes(whole[: len(whole) // 2])

@@ -7,20 +7,20 @@ library's own folder but below its `backups`.
 
 import ctypes
 import errno
-import json
 import os
 import stat
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Any, Self
 
 from deepseek_mm.errors import BadFile, Conflict
 from deepseek_mm.library.holding import BACKUPS
+from deepseek_mm.parse.workers.directory import DAMAGE
+from deepseek_mm.small_files import MOST_BYTES, parse_json
 
 MANIFEST = "manifest.json"
 FORMAT = "deepseek-mm library 1"
-MOST_MANIFEST = 100_000_000  # bytes of a manifest that is read to know a backup
 HERE, EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
 NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # of disks that know no second names
 Identity = tuple[int, int, int, int]  # device, inode, bytes, time of the last change
@@ -88,12 +88,17 @@ def is_backup(file: IO[bytes]) -> bool:
     """Whether it can be read as a backup of this program."""
     try:
         with zipfile.ZipFile(file) as bundle:
-            if bundle.getinfo(MANIFEST).file_size > MOST_MANIFEST:
-                return False
-            told = json.loads(bundle.read(MANIFEST))
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, LookupError, ValueError, EOFError, OSError):
+            told = read_manifest(bundle)
+    except (*DAMAGE, LookupError, OSError):
         return False
     return isinstance(told, dict) and told.get("format") == FORMAT
+
+
+def read_manifest(bundle: zipfile.ZipFile) -> Any:
+    """What an archive says of itself, which may be anything. KeyError or one of DAMAGE if it says nothing."""
+    if bundle.getinfo(MANIFEST).file_size > MOST_BYTES:
+        raise ValueError(f"its {MANIFEST} is larger than {MOST_BYTES:,} bytes")
+    return parse_json(bundle.read(MANIFEST))
 
 
 def fields_of(status: os.stat_result) -> Identity:

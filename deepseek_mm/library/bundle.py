@@ -26,7 +26,7 @@ from deepseek_mm.errors import BadFile, DeepSeekMMError, LibraryError
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs, Task
 from deepseek_mm.learning.versions import FOLDER as LEARNING
-from deepseek_mm.library.backup_target import FORMAT, MANIFEST, BackupTarget
+from deepseek_mm.library.backup_target import FORMAT, MANIFEST, BackupTarget, read_manifest
 from deepseek_mm.library.dropped import FOLDER, taken_out
 from deepseek_mm.library.duplicates import APART
 from deepseek_mm.library.leftovers import sweep_drafts_of
@@ -34,7 +34,6 @@ from deepseek_mm.library.restored_settings import keep_guarded
 from deepseek_mm.library.trash import Trash
 from deepseek_mm.library.watch import WATCH
 from deepseek_mm.parse.workers.directory import DAMAGE
-from deepseek_mm.small_files import MOST_BYTES, parse_json
 from index.counters import forget_note
 from index.exchange import copy_database, exchange_database
 from index.store import RegionStore
@@ -201,9 +200,7 @@ def unpack_parts(bundle: zipfile.ZipFile, room: Path, task: Task) -> dict[str, A
 
 def manifest_of(bundle: zipfile.ZipFile) -> dict[str, Any]:
     """What the bundle says of itself. ValueError or KeyError if that is no manifest of ours."""
-    if bundle.getinfo(MANIFEST).file_size > MOST_BYTES:
-        raise ValueError(f"its {MANIFEST} is larger than {MOST_BYTES:,} bytes")
-    told = parse_json(bundle.read(MANIFEST))
+    told = read_manifest(bundle)
     if not isinstance(told, dict) or "format" not in told:
         raise ValueError(f"its {MANIFEST} is none of ours")
     parts, watched = told.get("parts"), told.get("watched")
