@@ -61,7 +61,8 @@ def test_from_elsewhere_the_librarys_own_folder_is_nobodys_though_a_root_contain
     upload = paint(config.data / "uploads" / "ab", "others.png", "red")
     (config.data / "keys.json").write_text("{}")
     os.symlink(config.data / "uploads", house.folder / "shared" / "way-in")
-    for path in (str(upload), f"{config.data}/uploads", f"{config.data}/keys.json", f"{house.folder}/shared/way-in"):
+    own = (str(upload), f"{config.data}/uploads", f"{config.data}/keys.json", f"{config.data}/none")
+    for path in (*own, f"{house.folder}/shared/way-in"):
         with pytest.raises(Forbidden, match="the library's own folder"):
             services.library.add(STRANGER, [path])
         with pytest.raises(Forbidden, match="the library's own folder"):

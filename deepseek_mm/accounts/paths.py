@@ -16,8 +16,9 @@ MEMBER = "!/"  # between an archive and a file in it
 SHOWN_CHARS = 80
 
 
-def check_path(path: str, caller: Caller, serve: ServeConfig, *, new: bool = False) -> Path:
-    """The path, absolute; for others than this machine's people without links, and below one of `serve.roots`.
+def check_path(path: str, caller: Caller, serve: ServeConfig, *, new: bool = False, own: Path | None = None) -> Path:
+    """The path, absolute; for others than this machine's people without links, below one of `serve.roots`, and not in
+    the library's `own` folder, where the files of other callers lie.
 
     Forbidden if it is not theirs to name, whether it exists or not; NothingThere if it is and nothing is there. Of a
     `new` file only the folder has to be there.
@@ -32,6 +33,8 @@ def check_path(path: str, caller: Caller, serve: ServeConfig, *, new: bool = Fal
             f"{path[:SHOWN_CHARS]!r} lies in none of the folders that callers with a key may name. "
             "Allow its folder where the server is started: --set serve.roots=/FOLDER:/OTHER"
         )
+    if own is not None and found.is_relative_to(own.resolve()):
+        raise Forbidden(f"{found} lies in the library's own folder. Name another file or folder")
     needed = found.parent if new else Path(str(found).partition(MEMBER)[0])
     if not needed.exists():
         raise NothingThere(f"no file or folder at {needed if new else found}. Check the name")

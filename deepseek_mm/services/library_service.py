@@ -11,7 +11,7 @@ from pathlib import Path
 
 from deepseek_mm.accounts.paths import check_path
 from deepseek_mm.accounts.permissions import Caller, require_local, requires
-from deepseek_mm.errors import BadFile, Conflict, Forbidden, NothingThere
+from deepseek_mm.errors import BadFile, Conflict, NothingThere
 from deepseek_mm.jobs import Failed, Job, State, follow
 from deepseek_mm.learning import LEARN
 from deepseek_mm.library import Health, Library, Taken, Twins
@@ -253,12 +253,8 @@ class LibraryService:
         return self.assistant.library
 
     def _check_named(self, path: str, caller: Caller, *, new: bool = False) -> Path:
-        """As `check_path`; the library's own folder is no caller's from elsewhere, also where a root contains it."""
         config = self.assistant.config
-        found = check_path(path, caller, config.serve, new=new)
-        if not caller.local and found.is_relative_to(config.data.resolve()):
-            raise Forbidden(f"{found} lies in the library's own folder, where others' files lie. Name another one")
-        return found
+        return check_path(path, caller, config.serve, new=new, own=config.data)
 
     def _existing(self, path: str, caller: Caller) -> Path:
         found = self._check_named(path, caller)
