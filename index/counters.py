@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 ENDING = "-counters"  # of the file beside the database: the content's identity, and the number of writes
 IDENTITY, WRITTEN, LOST = "identity", "written", "lost"
@@ -79,6 +79,16 @@ def forget_note(database: Path) -> None:
     """What was noted is of a content that somebody exchanges on purpose."""
     with suppress(OSError):
         _beside(database).unlink(missing_ok=True)
+
+
+def see_losses(database: Path, *, reader: Engine, writer: Engine) -> None:
+    """Write down, once, what was acknowledged and is not there any more; `writer` begins transactions that write."""
+    note = read_note(database)
+    with reader.connect() as connection:
+        lost = has_lost(connection, note)
+    if lost:
+        with writer.begin() as connection:
+            record_losses(connection, note)
 
 
 def record_losses(connection: Connection, note: tuple[int, int] | None) -> None:

@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from index.begin import WRITES, begin
-from index.counters import NOTED, has_lost, note_write, read_note, record_losses
+from index.counters import NOTED, note_write, see_losses
 from index.errors import IndexProblem, StoreBusy, StoreDamaged, StoreFull, StoreReadOnly, StoreTooNew
 from index.exchange import copy_database, create_database, empty_log, exchange_database, missing_content
 from index.open_files import hold, release
@@ -132,16 +132,7 @@ class Database:
                 with self._engine.execution_options(**WRITES).begin() as connection:
                     _upgrade(connection)
             if self._noted:
-                self._see_losses()
-
-    def _see_losses(self) -> None:
-        """Write down, once, what was acknowledged and is not there any more."""
-        note = read_note(self.path)
-        with self._engine.connect() as connection:
-            lost = has_lost(connection, note)
-        if lost:
-            with self._engine.execution_options(**WRITES).begin() as connection:
-                record_losses(connection, note)
+                see_losses(self.path, reader=self._engine, writer=self._engine.execution_options(**WRITES))
 
 
 def take_copy(file: Path, to: Path) -> None:

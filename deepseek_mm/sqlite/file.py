@@ -24,16 +24,7 @@ from sqlalchemy.orm import Session
 from deepseek_mm.errors import DeepSeekMMError, LibraryError
 from deepseek_mm.sqlite.columns import read_stored_json
 from index.begin import WRITES, begin
-from index.counters import (
-    NOTED,
-    accept_counters,
-    check_counters,
-    has_lost,
-    note_write,
-    read_note,
-    record_losses,
-    renew_identity,
-)
+from index.counters import NOTED, accept_counters, check_counters, note_write, renew_identity, see_losses
 from index.exchange import (
     copy_database,
     create_database,
@@ -78,7 +69,7 @@ class File:
             try:
                 self._upgrade()
                 if noted:
-                    self._see_losses()
+                    see_losses(self.path, reader=self.engine, writer=self.engine.execution_options(**WRITES))
             except BaseException:
                 self.close()
                 raise
@@ -177,15 +168,6 @@ class File:
             self._bring_up(engine)
         finally:
             engine.dispose()
-
-    def _see_losses(self) -> None:
-        """Write down, once, what was acknowledged and is not there any more."""
-        note = read_note(self.path)
-        with self.engine.connect() as connection:
-            lost = has_lost(connection, note)
-        if lost:
-            with self.engine.execution_options(**WRITES).begin() as connection:
-                record_losses(connection, note)
 
     def _upgrade(self) -> None:
         script = ScriptDirectory(str(self.kind.migrations))
