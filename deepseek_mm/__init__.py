@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from deepseek_mm.accounts.permissions import LOCAL as LOCAL
     from deepseek_mm.accounts.permissions import RIGHTS as RIGHTS
-    from deepseek_mm.accounts.permissions import SCOPE as SCOPE
     from deepseek_mm.accounts.permissions import Caller as Caller
     from deepseek_mm.accounts.permissions import Right as Right
     from deepseek_mm.accounts.permissions import caller_in as caller_in
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from deepseek_mm.accounts.permissions import check_run as check_run
     from deepseek_mm.accounts.permissions import require_local as require_local
     from deepseek_mm.accounts.permissions import require_right as require_right
-    from deepseek_mm.accounts.permissions import right_of as right_of
     from deepseek_mm.config import Config as Config
     from deepseek_mm.config import LMConfig as LMConfig
     from deepseek_mm.config import Notice as Notice
@@ -98,14 +96,12 @@ _HOMES = {
     "LOCAL": "accounts.permissions",
     "RIGHTS": "accounts.permissions",
     "Right": "accounts.permissions",
-    "SCOPE": "accounts.permissions",
     "Services": "services",
     "build_services": "services",
     "caller_in": "accounts.permissions",
     "check_run": "accounts.permissions",
     "require_local": "accounts.permissions",
     "require_right": "accounts.permissions",
-    "right_of": "accounts.permissions",
     "ASK_LEAVE": "rag.coding",
     "About": "records",
     "Answer": "records",

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from deepseek_mm.config import Config, Notice
 from deepseek_mm.errors import DeepSeekMMError
+from deepseek_mm.settings_file import value_of
 
 Part = TypeVar("Part")
 
@@ -50,9 +51,3 @@ def with_defaults(config: Config, names: Sequence[str]) -> Config:
         changed = replace(getattr(config, section), **{leaf: value_of(Config(), name)})
         config = replace(config, **{section: changed})
     return config
-
-
-def value_of(config: Config, name: str) -> object:
-    """The value of a setting in a section."""
-    section, _, leaf = name.partition(".")
-    return getattr(getattr(config, section), leaf)

@@ -5,12 +5,13 @@ takes hours. So no width may be larger than the largest side of a tensor, there 
 the matrices that the sizes ask for may hold no more numbers than the files do, with room for weights that were packed.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
+
+from deepseek_mm.small_files import parse_json, read_small
 
 MOST_HEADER_BYTES = 100_000_000  # as safetensors itself has it
 MOST_CONFIG_BYTES = 10_000_000
@@ -39,13 +40,11 @@ def check_sizes(folder: Path, files: Sequence[Path]) -> None:
     config = folder / "config.json"
     if not config.is_file() or not files:
         return
-    if config.stat().st_size > MOST_CONFIG_BYTES:
-        raise ValueError(f"{config} has more than {MOST_CONFIG_BYTES:,} bytes, which are no settings")
     weights = weights_of(files)
     try:
-        written = json.loads(config.read_bytes())
-    except RecursionError:
-        raise ValueError(f"{config} is nested too deeply") from None
+        written = parse_json(read_small(config, most_bytes=MOST_CONFIG_BYTES))
+    except ValueError as error:
+        raise ValueError(f"{config} holds no settings: {error}") from error
     for section in sections(written):
         for name, value, most in bounds_of(section, weights):
             if not isinstance(value, int) or not 0 <= value <= most:
@@ -74,9 +73,9 @@ def shapes_in(file: Path) -> list[tuple[int, ...]]:
         if size > MOST_HEADER_BYTES:
             raise ValueError(f"{file} is no safetensors file: its header claims {size:,} bytes")
         try:
-            header = json.loads(stream.read(size))
+            header = parse_json(stream.read(size))
             return [tuple(map(int, row["shape"])) for name, row in header.items() if name != "__metadata__"]
-        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
             raise ValueError(f"{file} is no safetensors file: {type(error).__name__}, {error}") from error
 
 

@@ -35,7 +35,7 @@ FLOORS = (
         "deepseek_mm.runtime",
     ),
     ("deepseek_mm.rag.search", "deepseek_mm.rag.code_talk", "deepseek_mm.sharing"),
-    ("deepseek_mm.rag.query",),
+    ("deepseek_mm.rag.query", "deepseek_mm.fallback"),
     (
         "deepseek_mm.encoders",
         "deepseek_mm.lm",
@@ -59,7 +59,6 @@ FLOORS = (
         "deepseek_mm.chance",
         "deepseek_mm.batcher",
         "deepseek_mm.hub",
-        "deepseek_mm.fallback",
         "deepseek_mm.read_only",
     ),
     (

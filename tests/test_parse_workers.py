@@ -8,6 +8,7 @@ import sys
 import textwrap
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,6 +34,16 @@ def pool():
     pool = WorkerPool()
     yield pool
     pool.close()
+
+
+@contextmanager
+def lent(pool, config, *, stopping):
+    """A worker of the pool for one file."""
+    worker = pool.take(config, stopping=stopping)
+    try:
+        yield worker
+    finally:
+        pool.give_back(worker)
 
 
 def lives(pid: int) -> bool:
@@ -65,8 +76,9 @@ def test_a_program_that_has_very_many_files_open_still_reads_files():
         from deepseek_mm.parse.workers.client import never
         from deepseek_mm.parse.workers.pool import WorkerPool
         pool = WorkerPool()
-        with pool.lend(ParseConfig(), stopping=never) as worker:
-            print(worker.is_usable)
+        worker = pool.take(ParseConfig(), stopping=never)
+        print(worker.is_usable)
+        pool.give_back(worker)
         pool.close()
     """
     done = run(code)
@@ -78,7 +90,7 @@ def test_a_worker_never_imports_torch_and_knows_nobodys_keys(pool, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     code = "import sys, deepseek_mm.parse.workers.loop; sys.exit(any(m in sys.modules for m in ('torch', 'faiss')))"
     assert run(code).returncode == 0
-    with pool.lend(CONFIG, stopping=never) as worker:
+    with lent(pool, CONFIG, stopping=never) as worker:
         assert "torch" not in Path(f"/proc/{worker.pid}/maps").read_text()
         assert b"sk-secret" not in Path(f"/proc/{worker.pid}/environ").read_bytes()
 
@@ -123,9 +135,9 @@ def test_workers_die_with_a_program_that_is_killed():
         import sys, time
         from deepseek_mm.config import ParseConfig
         from deepseek_mm.parse.workers.pool import shared_pool
-        with shared_pool().lend(ParseConfig(), stopping=lambda: False) as worker:
-            print(worker.pid, flush=True)
-            time.sleep(60)
+        worker = shared_pool().take(ParseConfig(), stopping=lambda: False)
+        print(worker.pid, flush=True)
+        time.sleep(60)
     """
     with subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code)], cwd=ROOT, stdout=subprocess.PIPE, text=True
@@ -140,7 +152,7 @@ def test_a_worker_lives_on_after_the_thread_that_first_asked_for_it(pool, tmp_pa
     pids: list[int] = []
 
     def ask() -> None:
-        with pool.lend(CONFIG, stopping=never) as worker:
+        with lent(pool, CONFIG, stopping=never) as worker:
             pids.append(worker.pid)
 
     for _ in range(2):
@@ -222,7 +234,7 @@ def test_a_stop_ends_the_worker_at_once(tmp_path):
 
 def test_who_waits_for_a_worker_can_be_stopped(pool):
     config = replace(CONFIG, workers=1)
-    with pool.lend(config, stopping=never), pytest.raises(Cancelled):
+    with lent(pool, config, stopping=never), pytest.raises(Cancelled):
         pool.take(config, stopping=lambda: True)
 
 

@@ -6,9 +6,8 @@ started by one thread that lives as long as the program, since a worker ends wit
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import cache
 
 from deepseek_mm.config import ParseConfig
@@ -29,15 +28,6 @@ class WorkerPool:
         self._at_work = self._coming = 0  # handed out; being started to wait for a file
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="parse-workers")
         self._owner = os.getpid()
-
-    @contextmanager
-    def lend(self, config: ParseConfig, *, stopping: Callable[[], bool]) -> Iterator[WorkerProcess]:
-        """A worker for one file; it comes back afterwards, or is exchanged if it does not live any more. Cancelled."""
-        worker = self.take(config, stopping=stopping)
-        try:
-            yield worker
-        finally:
-            self.give_back(worker)
 
     def take(self, config: ParseConfig, *, stopping: Callable[[], bool]) -> WorkerProcess:
         """A worker, to be given back. Waits while all are at work. Cancelled."""
