@@ -5,6 +5,7 @@ read, tested and documented anywhere. Files, environment and flags become a Conf
 """
 
 import os
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,8 +16,9 @@ OUR_LM = "deepseek-mm"  # language model: the packaged one with our attention an
 BASE_LM = "smollm2"  # the packaged one as it is
 PACKAGED_LMS = (OUR_LM, BASE_LM)
 EDGE_LM = "deepseek-mm-edge"  # what a small machine speaks with: fewer layers and words, taught by ours
-AUTO, DEFAULT, SMALL, EDGE = "auto", "default", "small", "edge"  # packaged vector spaces; "auto" is the library's own
-PACKAGED_SPACES = (AUTO, DEFAULT, SMALL, EDGE)
+AUTO, DEFAULT, EDGE = "auto", "default", "edge"  # packaged vector spaces; "auto" is the library's own
+PACKAGED_SPACES = (AUTO, DEFAULT, EDGE)
+RETIRED_SPACES = {"small": EDGE}  # name of an earlier version -> the space that took its place
 
 
 def cache_folder() -> Path:
@@ -28,6 +30,12 @@ def between(name: str, value: float, low: float, high: float) -> None:
     """Refuse a number outside [low, high], naming the field and both bounds."""
     if not low <= value <= high:
         raise ConfigError(f"{name}={value} must lie between {low} and {high}")
+
+
+def retired_space(name: str) -> str:
+    """What is said of a space that this version does not have."""
+    new = RETIRED_SPACES[name]
+    return f"encoder.name={name} is no more: {new} takes its place. Write encoder.name={new}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,11 +50,14 @@ class Notice:
 class EncoderConfig:
     """What turns pictures, text and code into vectors."""
 
-    name: str = AUTO  # the library's, of a new one the plan's; default, edge, small, or a CLIP/SigLIP folder or name
+    name: str = AUTO  # the library's, of a new one the plan's; default, edge, or a CLIP/SigLIP folder or name
     batch: int = 16  # pictures in one pass of the tower
     threads: int = 0  # CPU threads for the towers; 0 is all cores
 
     def __post_init__(self) -> None:
+        if self.name in RETIRED_SPACES:
+            warnings.warn(retired_space(self.name), FutureWarning, stacklevel=3)
+            object.__setattr__(self, "name", RETIRED_SPACES[self.name])
         between("encoder.batch", self.batch, 1, 1024)
         between("encoder.threads", self.threads, 0, 1024)
 

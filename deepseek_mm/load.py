@@ -10,7 +10,17 @@ from tempfile import TemporaryFile
 from types import ModuleType
 from typing import TypeVar
 
-from deepseek_mm.config import AUTO, BASE_LM, DEFAULT, EDGE, PACKAGED_SPACES, SMALL, Config, LMConfig, cache_folder
+from deepseek_mm.config import (
+    AUTO,
+    BASE_LM,
+    DEFAULT,
+    EDGE,
+    PACKAGED_SPACES,
+    RETIRED_SPACES,
+    Config,
+    LMConfig,
+    cache_folder,
+)
 from deepseek_mm.encoders import open_space
 from deepseek_mm.encoders.default import DefaultSpace, SeeingSpace
 from deepseek_mm.encoders.prepacked import can_prepack, prepack_convs
@@ -47,6 +57,7 @@ from deepseek_mm.see.scene.weights import read_paper
 from deepseek_mm.see.vocabulary import names_in
 from deepseek_mm.small_files import read_lines
 from deepseek_mm.threads import one_for_blas
+from index.errors import SpaceMismatch
 from index.read_only import is_read_only
 from index.store import RegionStore
 
@@ -162,9 +173,12 @@ def glance_of(space: Space, config: Config) -> LateGlance | None:
 
 
 def open_encoder(config: Config, *, hardware: Hardware, revisions: Revisions, say: Progress) -> Space:
-    """The vector space of the library; LibraryError where its files were indexed in one that cannot be opened."""
+    """The vector space of the library; LibraryError or SpaceMismatch where its files were indexed in one that cannot be
+    opened.
+    """
     encoder = encoder_here(config, hardware)
-    hold_few_shapes(little=encoder.name in (EDGE, SMALL))
+    refuse_retired(config, encoder.name)
+    hold_few_shapes(little=encoder.name == EDGE)
     say(f"loading the vector space {encoder.name}")
     try:
         return open_space(replace(encoder, name=revisions.pin(encoder.name)))
@@ -176,6 +190,14 @@ def open_encoder(config: Config, *, hardware: Hardware, revisions: Revisions, sa
             f"{error}. Put the model back where it was. Or begin another index beside that one, with: "
             f"python app.py --data {config.data} --set encoder.name={DEFAULT}"
         ) from error
+
+
+def refuse_retired(config: Config, name: str) -> None:
+    """SpaceMismatch where all that a library holds lies in spaces that this version does not have."""
+    stores = sorted(config.data.glob("spaces/*/store.db"))
+    homes = [store.parent.name.rpartition("-")[0] for store in stores]
+    if name in PACKAGED_SPACES and homes and set(homes) <= set(RETIRED_SPACES):
+        raise SpaceMismatch(stores[0], stored=homes[0], given=name)
 
 
 def is_indexed_in(config: Config) -> bool:

@@ -14,12 +14,12 @@ refused with the nearest name that is, so that a slip of the pen cannot pass for
 import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 from urllib.parse import urlsplit
 
-from deepseek_mm.config import Config, Notice, is_web_address
+from deepseek_mm.config import RETIRED_SPACES, Config, Notice, is_web_address, retired_space
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.small_files import read_toml
 
@@ -44,13 +44,15 @@ class Settings:
     origin: Mapping[str, str]  # dotted name -> "flag ...", "environment ..." or "file ..."; defaults are absent
     file: Path  # the settings file, which need not exist
     ignored: Mapping[str, str] = field(default_factory=dict)  # what the library's own file says in vain -> why
+    retired: tuple[str, ...] = ()  # sentences about values of an earlier version, and what took their place
     own: bool = True  # the file is the library's, and no flag or variable names it
 
     @property
     def notices(self) -> tuple[Notice, ...]:
-        """One for each setting that is ignored."""
+        """One for each setting that is ignored, or has a value of an earlier version."""
         told = {f"the saved setting {_one_line(name)} is ignored": why for name, why in self.ignored.items()}
-        return tuple(Notice(short=short, text=f"{short}: {why}") for short, why in told.items())
+        ignored = (Notice(short=short, text=f"{short}: {why}") for short, why in told.items())
+        return (*ignored, *(Notice(short=text, text=text) for text in self.retired))
 
     @property
     def saved_names(self) -> frozenset[str]:
@@ -92,11 +94,12 @@ def trace_settings(
     if not named and "data" not in given and (reason := _moves(found.get("data"), data, path, cwd)):
         ignored["data"] = reason
         del found["data"]
+    retired = _renew(found) + _renew(given)
     usable = found if named and not forgiving else _usable(found, given, ignored)
     given = usable | given
     given |= {one.name: one for one in _bind_key(given)}
     origin = {name: one.origin for name, one in given.items()}
-    return Settings(config=_build(given), origin=origin, file=path, ignored=ignored, own=not named)
+    return Settings(config=_build(given), origin=origin, file=path, ignored=ignored, retired=retired, own=not named)
 
 
 def _usable(found: Mapping[str, _Given], explicit: Mapping[str, _Given], ignored: dict[str, str]) -> dict[str, _Given]:
@@ -115,6 +118,15 @@ def _usable(found: Mapping[str, _Given], explicit: Mapping[str, _Given], ignored
         else:
             usable[name] = one
     return usable
+
+
+def _renew(given: dict[str, _Given]) -> tuple[str, ...]:
+    """Put what took its place where a value names a space of an earlier version; returns what to say of it."""
+    one = given.get("encoder.name")
+    if one is None or str(one.value) not in RETIRED_SPACES:
+        return ()
+    given[one.name] = replace(one, value=RETIRED_SPACES[one.value])
+    return (f"{one.origin}: {retired_space(one.value)}",)
 
 
 def _why_not(given: Mapping[str, _Given]) -> str:

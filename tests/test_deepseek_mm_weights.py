@@ -18,7 +18,7 @@ FILES = sorted(WEIGHTS.glob("*.safetensors"))
 
 def test_every_file_is_described_in_the_card_and_nothing_else_lies_there():
     card = (WEIGHTS / "CARD.md").read_text()
-    assert {"code", "lm", "names", "regions", "small", "space", "vocabulary"} <= {file.stem for file in FILES}
+    assert {"code", "lm", "names", "regions", "space", "vocabulary"} <= {file.stem for file in FILES}
     assert all(name in card for name in ("certainty.json", *(file.name for file in FILES)))
     others = {"CARD.md", "certainty.json", EDGE_FOLDER.name}
     assert {path.name for path in WEIGHTS.iterdir()} == others | {file.name for file in FILES}
@@ -31,7 +31,6 @@ def test_the_card_names_data_command_scores_and_licence():
     for trainer in (
         "align",
         "code",
-        "small",
         "boxes",
         "names",
         "lm",

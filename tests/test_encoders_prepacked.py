@@ -16,9 +16,9 @@ from deepseek_mm.encoders.image import ImageTower, load_image_tower
 from deepseek_mm.encoders.lite0 import Lite0, fold_norms
 from deepseek_mm.encoders.packaged import small_tower_file
 from deepseek_mm.encoders.prepacked import PrepackedConv, PrepackedLinear, can_prepack, prepack_convs, prepack_linears
-from deepseek_mm.encoders.small import NET
 from deepseek_mm.load import prepack_tower
 from deepseek_mm.runtime.towers import by_torch
+from deepseek_mm.train.distill.tower import NET
 
 pytestmark = pytest.mark.skipif(not can_prepack(), reason="no prepacked bfloat16 here")
 

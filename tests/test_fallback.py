@@ -14,6 +14,7 @@ from deepseek_mm.load import is_indexed_in, load
 from deepseek_mm.runtime.decode import open_planned
 from deepseek_mm.serve.about import about
 from deepseek_mm.settings_file import SettingsFile
+from index.errors import SpaceMismatch
 
 
 class Ours(Parrot):
@@ -114,6 +115,24 @@ def test_a_saved_space_gives_way_only_where_nothing_was_indexed_in_it(start, tmp
     (home / "store.db").write_bytes(b"")
     with pytest.raises(LibraryError, match=r"were indexed in the vector space /models/my-clip.*encoder.name=default"):
         start(text, space=gone)
+
+
+def test_a_saved_space_of_an_earlier_version_starts_as_its_successor_and_says_so(start):
+    with start(f"{NONE}[encoder]\nname = 'small'\n") as assistant:
+        assert assistant.config.encoder.name == "edge"
+
+
+@pytest.mark.parametrize("name", ["small", "auto", "default"])
+def test_a_library_that_lies_in_a_space_of_an_earlier_version_alone_says_how_to_index_it_again(start, tmp_path, name):
+    home = tmp_path / "library" / "spaces" / "small-01234567"
+    home.mkdir(parents=True)
+    (home / "store.db").write_bytes(b"")
+    text = f"{NONE}[encoder]\nname = '{name}'\n"
+    with pytest.raises(SpaceMismatch, match=r"by the space small.*python -m deepseek_mm index --rebuild"):
+        start(text)
+    home.rename(home.with_name("small-01234567.aside-1"))  # as a rebuild does it
+    with start(text) as assistant:
+        assert assistant.config.encoder.name != "small"
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_a_new_library_is_filled_in_the_students_space_where_memory_is_short_and
 
 @pytest.mark.parametrize("machine", [DESK, BOX])
 def test_a_library_keeps_its_space_when_it_moves_to_another_machine(config, machine, student):
-    assert encoder_here(filled(config, "small"), machine).name == "small"
+    assert encoder_here(filled(config, "edge"), machine).name == "edge"
     assert encoder_here(filled(config, "default"), machine).name == "default"  # now it has both
 
 
@@ -70,13 +70,9 @@ def test_a_space_that_is_named_is_taken_whatever_the_machine_and_its_numbers_are
     assert encoder_here(auto, BOX) == EncoderConfig(name="edge", batch=3)
 
 
-def test_where_the_student_does_not_come_along_the_plan_says_so_and_takes_other_models(
-    config, student, tmp_path, monkeypatch
-):
+def test_where_the_student_does_not_come_along_the_plan_says_so_and_takes_other_models(config, student, tmp_path):
     for file in student.iterdir():
         file.unlink()
-    assert encoder_here(config, BOX).name == "small"
-    monkeypatch.setattr(planning, "SMALL_TOWER", "no_such_module")
     assert encoder_here(config, BOX).name == "default"
     plan = plan_here(config, DefaultTinySpace(), cache=tmp_path, hardware=BOX).plan
     assert (plan.lm, plan.image_model) == ("packed", "efficientnet-lite2")

@@ -191,6 +191,24 @@ def test_what_cannot_be_used_of_the_own_file_takes_nothing_else_with_it(cwd):
     assert settings.saved_names == {"rag.sure", "lm.url"}
 
 
+@pytest.mark.parametrize("place", ["file", "flag", "environment"])
+def test_a_space_of_an_earlier_version_becomes_its_successor_with_a_word_of_it(cwd, place):
+    (cwd / FILE).write_text("encoder.name = 'small'\n" if place == "file" else "")
+    flags = {"encoder.name": "small"} if place == "flag" else {}
+    environ = {"DEEPSEEK_MM_ENCODER__NAME": "small"} if place == "environment" else {}
+    settings = trace_settings(flags, environ=environ, cwd=cwd)
+    assert settings.config.encoder.name == "edge"
+    assert settings.origin["encoder.name"].startswith(place)
+    (notice,) = settings.notices
+    assert "encoder.name=small is no more" in notice.text
+    assert "Write encoder.name=edge" in notice.text
+
+
+def test_a_program_that_names_a_space_of_an_earlier_version_is_warned_and_gets_its_successor():
+    with pytest.warns(FutureWarning, match="Write encoder.name=edge"):
+        assert EncoderConfig(name="small").name == "edge"
+
+
 def test_what_a_flag_says_wrongly_still_stops_though_the_file_has_faults_of_its_own(cwd):
     (cwd / FILE).write_text("rag.num_regions = 999")
     with pytest.raises(ConfigError, match="rag.min_score=7.0 must lie between"):

@@ -20,7 +20,7 @@ from ui.words import Words
 AT_ONCE = ("rag.num_regions", "rag.min_certainty", "rag.min_presence", "lm.phrasing")
 AT_START = ("lm.name", "lm.url", "lm.sees", "lm.vlm", "encoder.name", "runtime.dial")
 PACKAGED, NO_MODEL, PACKAGED_SPACE = LMConfig().name, "none", Config().encoder.name
-PACKAGED_SPACES = (PACKAGED_SPACE, "default", "edge", "small")
+PACKAGED_SPACES = (PACKAGED_SPACE, "default", "edge")
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 MOST_NAMES = 6  # models of a server that are named
 Value = bool | int | float | str

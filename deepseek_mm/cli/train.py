@@ -7,7 +7,6 @@ from deepseek_mm.cli.desk import Command, Desk
 
 TRAINERS = {  # name -> its module, which offers add_arguments(parser) and run(args), and an example of its words
     "align": ("deepseek_mm.train.align", "--data captions.jsonl --images photos --out runs/align"),
-    "small": ("deepseek_mm.train.small", "--data captions.jsonl --images photos --out runs/small"),
     "distill": ("deepseek_mm.train.distill", "--stage look --data data"),
     "code": ("deepseek_mm.train.code", "--text data/text --out runs/code"),
     "boxes": ("deepseek_mm.train.boxes", "--data person_boxes.jsonl --images photos --out runs/boxes"),

@@ -8,9 +8,8 @@ if TYPE_CHECKING:
 
 
 def open_space(config: "EncoderConfig") -> "Space":
-    """The space that `config.name` names: the default one ("auto" too), the one that it
-    taught, the small one, a CLIP or SigLIP checkpoint."""
-    from deepseek_mm.config import AUTO, DEFAULT, EDGE, SMALL
+    """The space that `config.name` names: the default one ("auto" too), its student, a CLIP or SigLIP checkpoint."""
+    from deepseek_mm.config import AUTO, DEFAULT, EDGE
 
     if config.name in (AUTO, DEFAULT):
         from deepseek_mm.encoders.default import DefaultSpace
@@ -20,10 +19,6 @@ def open_space(config: "EncoderConfig") -> "Space":
         from deepseek_mm.encoders.edge import EdgeSpace
 
         return EdgeSpace(batch=config.batch)
-    if config.name == SMALL:
-        from deepseek_mm.encoders.small import SmallSpace
-
-        return SmallSpace(batch=config.batch)
     from deepseek_mm.encoders.clip import ClipSpace
 
     return ClipSpace(config.name, batch=config.batch)

@@ -29,11 +29,10 @@ from deepseek_mm.encoders.default import SeeingSpace, TextSide, positions
 from deepseek_mm.encoders.image import GRID, MAP_CHANNELS, ImageTower, to_pixels
 from deepseek_mm.encoders.lite0 import Lite0, fold_norms
 from deepseek_mm.encoders.packaged import fingerprint, text_tower_folder
-from deepseek_mm.encoders.projection import MAIN_DIM, SPACE_DIM, ImageHead, Residual, TextHead
+from deepseek_mm.encoders.projection import MAIN_DIM, SPACE_DIM, ImageHead, LayersHead, Residual, TextHead
 from deepseek_mm.encoders.quick import quick
-from deepseek_mm.encoders.small import TextsOnly
 from deepseek_mm.encoders.tags import Namer, read_groups
-from deepseek_mm.encoders.text import TextTower, blank_text_tower
+from deepseek_mm.encoders.text import LAYERS, TextTower, blank_text_tower
 from deepseek_mm.errors import MissingWeights
 from deepseek_mm.whole import write_whole
 
@@ -131,6 +130,14 @@ class EdgeSight(nn.Module):
     def __init__(self, neck: int = NECK) -> None:
         super().__init__()
         self.neck, self.image_head = Neck(neck), ImageHead(neck, SPACE_DIM, hidden=neck)
+
+
+class TextsOnly(nn.Module):
+    """The half of the side heads that reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = LayersHead(len(LAYERS), SPACE_DIM - MAIN_DIM)
 
 
 class EdgeModel(TextSide):

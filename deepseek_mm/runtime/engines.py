@@ -93,11 +93,6 @@ LANGUAGE_MODELS = (
 IMAGE_MODELS = (
     ModelRow(name="efficientnet-lite2", says="the packaged tower, with our heads"),
     ModelRow(
-        name="efficientnet-lite0",
-        says="half of the arithmetic, the space named small",
-        lacks="no reader of questions, no descriptions, boxes around people or drawings: labels and likeness answer",
-    ),
-    ModelRow(
         name="edge-towers",
         says="half of the arithmetic, taught to see and answer like the default tower: the space named edge",
         lacks="no descriptions, and boxes around people by words only",

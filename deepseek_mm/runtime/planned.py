@@ -5,13 +5,11 @@ Nothing is measured here: a start stays fast.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 
-from deepseek_mm.config import AUTO, DEFAULT, EDGE, EDGE_LM, SMALL, Config, EncoderConfig
+from deepseek_mm.config import AUTO, DEFAULT, EDGE, EDGE_LM, Config, EncoderConfig
 from deepseek_mm.encoders.default import PackagedSpace
 from deepseek_mm.encoders.edge import WEIGHTS as EDGE_SPACE
-from deepseek_mm.encoders.packaged import SMALL_TOWER
 from deepseek_mm.encoders.space import Space
 from deepseek_mm.lm.find import EDGE_FOLDER
 from deepseek_mm.runtime.calibrate import read_timings
@@ -25,8 +23,8 @@ from deepseek_mm.runtime.quantize.student import FILE
 from deepseek_mm.runtime.towers.files import engines_folder
 from deepseek_mm.runtime.towers.install import carry_out
 
-LITE2, LITE0, SEES, SPEAKS, FOUR = "efficientnet-lite2", "efficientnet-lite0", "edge-towers", "edge-lm", "fp4"
-TOWERS_OF = {DEFAULT: LITE2, EDGE: SEES, SMALL: LITE0}  # space -> its image model
+LITE2, SEES, SPEAKS, FOUR = "efficientnet-lite2", "edge-towers", "edge-lm", "fp4"
+TOWERS_OF = {DEFAULT: LITE2, EDGE: SEES}  # space -> its image model
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,14 +41,13 @@ class Planned:
 
 
 def encoder_here(config: Config, hardware: Hardware | None = None) -> EncoderConfig:
-    """With "auto" settled: the space that the library was filled in; for a new one the student's where memory is short,
-    or the small one while that is not there, and else the default one.
+    """With "auto" settled: the space that the library was filled in; for a new one the student's where memory is short
+    and it comes along, and else the default one.
     """
     if config.encoder.name != AUTO:
         return config.encoder
     wishes = () if spaces_of(config.data) else wished_models(branch_of(hardware or probe()))[1]
-    little = EDGE if EDGE_SPACE.is_file() else SMALL if find_spec(SMALL_TOWER) else DEFAULT
-    wanted = little if SEES in wishes else DEFAULT
+    wanted = EDGE if SEES in wishes and EDGE_SPACE.is_file() else DEFAULT
     return replace(config.encoder, name=next(iter(spaces_of(config.data)), wanted))
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from deepseek_mm.config import DEFAULT, EDGE, SMALL, RagConfig
+from deepseek_mm.config import DEFAULT, EDGE, RagConfig
 from deepseek_mm.encoders.space import Floats, Space, unit
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.rag.program.lexicon import ANYTHING
@@ -39,7 +39,7 @@ from index.store import Near, RegionStore
 
 SPREADS = (3, 8)  # regions looked at for each match kept, the second only where too many of them lie in one photo
 AHEAD = 2  # photos and documents looked at for each match kept: some stand behind others as near duplicates
-ENGLISH_ONLY = (DEFAULT, EDGE, SMALL)  # spaces whose text tower was trained on English
+ENGLISH_ONLY = (DEFAULT, EDGE)  # spaces whose text tower was trained on English
 WRITTEN = 0.99  # certainty of a query whose every word is written in one region
 TEXT_SLOPE, TEXT_USUAL = 1.5, 4.0  # of 300 pieces the best wrong one has 3.1 deviations (median), a right one 4.1
 SAME_PICTURE = 0.6  # cosine from which another picture counts as found in a space without a fitted curve

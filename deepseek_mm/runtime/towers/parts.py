@@ -1,7 +1,7 @@
 """The parts of a space's model that an engine may compute, and the modules that stand in their places.
 
 The image tower has three, since what lies between them is used as well: the lower stages, the tuned upper ones, the
-packaged upper ones; the small space has no tuned ones. The text tower has one: tokens to the states after every layer.
+packaged upper ones. The text tower has one: tokens to the states after every layer.
 
 Shape key:  B pictures, N texts, T tokens, W width of the text tower
 """

@@ -1,6 +1,6 @@
 """What the stages of `train distill` share: the photos, what was kept of them, and where things lie."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,6 @@ from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, read_capti
 from deepseek_mm.train.bank import CAPTIONED, Album, photo_albums
 from deepseek_mm.train.distill.look import Both, Kept, keep
 from deepseek_mm.train.distill.tower import rounded_tower
-from deepseek_mm.train.small import kept
 
 DEV = "dev"  # folder of the photos that only judge
 
@@ -75,6 +74,16 @@ class House:
     def maps(self) -> Path:
         """Where what was made of photos lies."""
         return self.out / "looks"
+
+
+def kept(file: Path, make: Callable[[], Floats]) -> Floats:
+    """What lies in the file, which is made where it is missing."""
+    if not file.is_file():
+        draft = file.with_suffix(".draft.npy")
+        np.save(draft, make())
+        draft.replace(file)
+    held: Floats = np.load(file)
+    return held
 
 
 def owners(texts: Sequence[Floats]) -> np.ndarray:

@@ -9,7 +9,8 @@ from deepseek_mm.deltas import pack_whole, unpack_whole
 from deepseek_mm.encoders.edge import COUNTED
 from deepseek_mm.encoders.image import ImageTower, load_image_tower
 from deepseek_mm.encoders.packaged import small_tower_file
-from deepseek_mm.encoders.small import NET
+
+NET = "tf_efficientnet_lite0"  # in timm
 
 
 def rounded_tower() -> ImageTower:
