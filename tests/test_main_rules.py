@@ -76,11 +76,12 @@ def test_for_machines_there_is_an_object_a_line_and_the_sums_come_last(office):
     assert (sums["photos"], [rule["photos"] for rule in sums["rules"]]) == (4, [1, 1])
 
 
-def test_clingo_prints_the_same(office):
+def test_an_engine_of_an_earlier_version_is_taken_with_a_warning(office):
     office.rules(WARN + NOTE)
-    own = office.out
+    plain = office.out
     office.rules(WARN + NOTE, "--engine", "clingo")
-    assert office.out == own
+    assert office.out == plain
+    assert "--engine has no effect any more" in office.err
 
 
 def test_a_collection_is_checked_alone_and_an_unknown_one_is_an_error(office):

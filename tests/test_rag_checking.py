@@ -5,7 +5,7 @@ import pytest
 from rag_house import build
 from rules_help import CUP, FAR_CUP, LAPTOP, fill, put_photo
 
-from deepseek_mm.errors import BadProgram, ConfigError, LibraryError, NothingThere
+from deepseek_mm.errors import BadProgram, LibraryError, NothingThere
 from deepseek_mm.logic.watch import rules_of
 from deepseek_mm.rag import checking
 from deepseek_mm.rag.checking import keep_rules, kept_rules
@@ -48,13 +48,12 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize("engine", ["own", "clingo"])
 @pytest.mark.parametrize("batch", [1, 3, 256])
 def test_every_photo_comes_once_with_what_holds_and_its_boxes_however_many_are_looked_at_together(
-    house, monkeypatch, engine, batch
+    house, monkeypatch, batch
 ):
     monkeypatch.setattr(checking, "BATCH", batch)
-    checked = list(house.check_rules(RULES, engine=engine))
+    checked = list(house.check_rules(RULES))
     assert told(checked) == EXPECTED
     assert len(checked) == len(EXPECTED)
     assert [each.photo.kind for each in checked] == ["whole"] * 4
@@ -113,8 +112,6 @@ def test_an_unknown_collection_is_named_before_anything_is_checked(house, collec
 def test_nothing_to_check_says_what_to_do(house, tmp_path):
     with pytest.raises(BadProgram, match="no rule to check. Write one a line"):
         house.check_rules([])
-    with pytest.raises(ConfigError, match="engine=prolog must be one of own, clingo"):
-        house.check_rules(RULES, engine="prolog")
     house.library.forget([tmp_path / "photos"])
     with pytest.raises(NothingThere, match="no photos to check. Add some with"):
         house.check_rules(RULES)

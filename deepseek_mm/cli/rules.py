@@ -1,6 +1,6 @@
 """`rules`: a user's own rules over the photos of the library: which hold where, and the boxes that they rest on."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from deepseek_mm.cli.desk import NOTHING, OK, Command, Desk
 from deepseek_mm.cli.flags import add_settings, config_of
 from deepseek_mm.logic.watch import BETWEEN, Rule, read_rules
-from deepseek_mm.rag.checking import ENGINES, RULES
+from deepseek_mm.rag.checking import RULES
 from deepseek_mm.shapes import held_shape, rule_shape
 
 if TYPE_CHECKING:
@@ -40,11 +40,13 @@ Exit code: 0 no warning holds (notes may), 1 a warning holds somewhere, 2 there 
 def run(args: Namespace, desk: Desk) -> int:
     """The rules are read before any model is opened."""
     config = config_of(args, desk)
+    if args.engine:
+        desk.note("warning: --engine has no effect any more, since rules are checked in one way. Leave it out")
     rules = read_rules(args.file or config.data / RULES)
     counts: Counter[Rule] = Counter()
     photos = 0
     with desk.assistant(config, speaks=False) as assistant:
-        every = assistant.check_rules(rules, collection=args.collection, engine=args.engine)
+        every = assistant.check_rules(rules, collection=args.collection)
         for photos, checked in enumerate(every, start=1):
             counts.update(each.rule for each in checked.held)
             (give if args.json else tell)(checked, desk)
@@ -101,12 +103,7 @@ def add(parser: ArgumentParser) -> None:
         "file", metavar="FILE", nargs="?", type=Path, help=f"the rules, one a line ({RULES} in the library's folder)"
     )
     parser.add_argument("--collection", metavar="NAME", default="library", help="only photos that are in it")
-    parser.add_argument(
-        "--engine",
-        choices=tuple(ENGINES),
-        default="own",
-        help="what works the rules out: own, or clingo (pip install 'deepseek-mm[clingo]'), which finds the same",
-    )
+    parser.add_argument("--engine", choices=("own", "clingo"), help=SUPPRESS)  # of an earlier version
     parser.add_argument(
         "--json", action="store_true", help="JSON: an object a line for each photo with what holds, then one of sums"
     )

@@ -77,9 +77,6 @@ class Warned:
     numbers: tuple[int, ...]
 
 
-Watcher = Callable[[Sequence[Rule], Sequence[Scene]], list[list[Warned]]]  # as `watch_many`
-
-
 def read_rules(file: Path) -> tuple[Rule, ...]:
     """The rules of a file. NothingThere without the file, BadProgram with line and place for what is no rule."""
     if not file.is_file():

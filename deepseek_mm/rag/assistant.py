@@ -101,14 +101,12 @@ class Assistant:
         regions = self.store.regions_of([source]).get(source, ())
         return worked_again(program, answer, regions, least=self.config.see.min_tag)
 
-    def check_rules(
-        self, rules: Sequence[Rule], *, collection: str = LIBRARY, engine: str = "own"
-    ) -> Iterator[Checked]:
+    def check_rules(self, rules: Sequence[Rule], *, collection: str = LIBRARY) -> Iterator[Checked]:
         """Every photo of a collection, or of all, in the order in which they came, with the rules that hold in it.
 
-        `engine` is "own" or "clingo". BadProgram without a rule, NothingThere without a photo, MissingPackage.
+        BadProgram without a rule, NothingThere without a photo.
         """
-        return check(rules, self.store, collection=collection, engine=engine, least=self.config.see.min_tag)
+        return check(rules, self.store, collection=collection, least=self.config.see.min_tag)
 
     def search(self, query: Query, *, k: int, where: Filter = EVERYTHING) -> list[Hit]:
         """The k nearest regions to words, a picture, or both, best first."""

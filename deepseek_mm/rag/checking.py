@@ -4,14 +4,13 @@ Photos come some hundred at a time, by rising id, so a library of any size takes
 its boxes and their labels only: a thing without a box may be there all the same (`Rule.by_absence`).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepseek_mm.errors import BadProgram, ConfigError, NothingThere
-from deepseek_mm.logic.solver import open_clingo
-from deepseek_mm.logic.watch import FORM, Rule, Warned, Watcher, watch_many
+from deepseek_mm.errors import BadProgram, NothingThere
+from deepseek_mm.logic.watch import FORM, Rule, Warned, watch_many
 from deepseek_mm.rag.graph import numbered, scene_of
 from deepseek_mm.small_files import read_lines
 from deepseek_mm.whole import write_whole
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from index.store import RegionStore
 
 BATCH = 256  # photos that are looked at together
-ENGINES: Mapping[str, Callable[[], Watcher]] = {"own": lambda: watch_many, "clingo": open_clingo}
 RULES = "rules.txt"  # in the library's folder: the rules that were checked last on its page
 
 
@@ -42,17 +40,13 @@ class Checked:
     held: tuple[Held, ...]
 
 
-def check(
-    rules: Sequence[Rule], store: "RegionStore", *, collection: str, engine: str, least: float
-) -> Iterator[Checked]:
+def check(rules: Sequence[Rule], store: "RegionStore", *, collection: str, least: float) -> Iterator[Checked]:
     """See `Assistant.check_rules`; a box counts whose label has at least the probability `least`."""
     if not rules:
         raise BadProgram(f"there is no rule to check. Write one a line, such as: {FORM}")
-    if engine not in ENGINES:
-        raise ConfigError(f"engine={engine} must be one of {', '.join(ENGINES)}")
     if collection == UPLOADS or not store.counts(where=photos_of(collection)).sources:
         raise NothingThere(why_none(store, collection))
-    return walked(rules, store, photos_of(collection), ENGINES[engine](), least)
+    return walked(rules, store, photos_of(collection), least)
 
 
 def photos_of(collection: str) -> Filter:
@@ -70,16 +64,14 @@ def why_none(store: "RegionStore", collection: str) -> str:
     return f"no photo is in the collection {collection!r}. Name another, or none for the whole library"
 
 
-def walked(
-    rules: Sequence[Rule], store: "RegionStore", where: Filter, watcher: Watcher, least: float
-) -> Iterator[Checked]:
+def walked(rules: Sequence[Rule], store: "RegionStore", where: Filter, least: float) -> Iterator[Checked]:
     """Batch by batch; a photo that goes meanwhile is left out."""
     after = 0
     while sources := store.walk(where, limit=BATCH, after=after):
         after = sources[-1].id
         found = store.regions_of([source.id for source in sources])
         photos = [regions for regions in found.values() if regions]
-        warned = watcher(rules, [scene_of(regions, least=least) for regions in photos])
+        warned = watch_many(rules, [scene_of(regions, least=least) for regions in photos])
         yield from map(checked, photos, warned)
 
 

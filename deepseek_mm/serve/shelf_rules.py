@@ -52,7 +52,7 @@ class CheckIn(BaseModel):
 
     text: Rules | None = Field(default=None, description="null is what is kept")
     collection: Annotated[Typed, Field(max_length=200)] = Field(default="", description="empty is the whole library")
-    engine: Literal["own", "clingo"] = "own"
+    engine: Literal["own", "clingo"] = Field(default="own", deprecated=True, description="has no effect")
     most: int = Field(default=24, ge=0, le=500, description="photos that are told of each rule")
 
 
@@ -110,7 +110,7 @@ class Ruled:
         """In which photos each rule holds, and by which boxes. Nothing is kept."""
         text = self.services.rules.read(caller) if asked.text is None else asked.text
         rules = rules_of(text.splitlines())
-        every = self.services.rules.check(caller, rules, collection=asked.collection or LIBRARY, engine=asked.engine)
+        every = self.services.rules.check(caller, rules, collection=asked.collection or LIBRARY)
         return found(rules, every, asked.most)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from deepseek_mm.accounts.permissions import Caller, requires
 from deepseek_mm.logic.watch import Rule, rules_of
@@ -30,13 +29,6 @@ class RulesService:
         return rules
 
     @requires("ask")
-    def check(
-        self,
-        caller: Caller,
-        rules: Sequence[Rule],
-        *,
-        collection: str = LIBRARY,
-        engine: Literal["own", "clingo"] = "own",
-    ) -> Iterator[Checked]:
+    def check(self, caller: Caller, rules: Sequence[Rule], *, collection: str = LIBRARY) -> Iterator[Checked]:
         """In which photos each rule holds, and by which boxes. Nothing is kept."""
-        return self.assistant.check_rules(rules, collection=collection, engine=engine)
+        return self.assistant.check_rules(rules, collection=collection)
