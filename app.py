@@ -75,11 +75,6 @@ def main(argv: Sequence[str] | None = None, *, load: Load | None = None) -> int:
     return 0
 
 
-def read_config(argv: Sequence[str] | None) -> Config:
-    """Settings from the library's file, the environment and the flags, the later before the earlier."""
-    return settings_file(argv).read().config
-
-
 def settings_file(argv: Sequence[str] | None) -> SettingsFile:
     """Where the settings lie, and the flags and variables that win over it."""
     args = parse_flags(argv)

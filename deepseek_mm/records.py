@@ -221,16 +221,6 @@ class Trace:
         visits = zip(*(trace.visits for trace in traces), strict=True)
         return replace(traces[0], visits=tuple(map("".join, visits)))
 
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> "Trace":
-        """What `as_json` gave, after its way through JSON."""
-        return cls(
-            experts=tuple(value["experts"]),
-            layers=tuple(value["layers"]),
-            top_k=value["top_k"],
-            visits=tuple(value["visits"]),
-        )
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:

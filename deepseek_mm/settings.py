@@ -73,15 +73,11 @@ class _Given:
         return not self.origin.startswith("file ")
 
 
-def read_settings(flags: Mapping[str, str], *, environ: Mapping[str, str], cwd: Path) -> Config:
-    """The Config of this run. ConfigError names what is unknown, mistyped or out of range, and who said it."""
-    return trace_settings(flags, environ=environ, cwd=cwd).config
-
-
 def trace_settings(
     flags: Mapping[str, str], *, environ: Mapping[str, str], cwd: Path, forgiving: bool = False
 ) -> Settings:
-    """As `read_settings`, with the origin of every value that is not a default.
+    """The Config of this run, with the origin of every value that is not a default. ConfigError names what is unknown,
+    mistyped or out of range, and who said it.
 
     What the library's own file says in vain is left out, and told; of a file that is named only if `forgiving`.
     """

@@ -170,11 +170,6 @@ def labelled_ids(session: Session, name: str) -> Ints:
     return np.unique(np.array(json.loads(told), np.int64))
 
 
-def newest_region(session: Session) -> int:
-    """The highest id in use; 0 in an empty store."""
-    return session.scalar(select(func.max(RegionRow.id))) or 0
-
-
 def last_region_ever(session: Session) -> int:
     """The highest id that was ever given."""
     return session.scalar(text("SELECT seq FROM sqlite_sequence WHERE name = 'regions'")) or 0

@@ -10,10 +10,15 @@ from typing import Any, get_type_hints
 
 from fastapi import FastAPI, routing
 
-from deepseek_mm.accounts.permissions import RIGHTS, right_of
+from deepseek_mm.accounts.permissions import RIGHTS
 from deepseek_mm.services import Services
 
 Row = tuple[str, str]
+
+
+def right_of(action: object) -> str:
+    """The right that a method of a service, or the dependency of a route, declares; "" if it declares none."""
+    return getattr(action, "right", "")
 
 
 def rights_of_route(route: Any) -> list[str]:
@@ -51,7 +56,7 @@ def methods_of_services() -> Iterator[tuple[str, object]]:
 
 def rows_of_services() -> list[Row]:
     """A row for each method."""
-    return [(right_of(method) or "", name) for name, method in methods_of_services()]
+    return [(right_of(method), name) for name, method in methods_of_services()]
 
 
 def table(rows: Iterable[Row], heading: str) -> str:

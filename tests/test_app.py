@@ -61,19 +61,23 @@ def test_the_page_names_no_outside_script_style_or_font(tmp_path):
             assert "//" not in piece.split(">")[0].replace("http://testserver", ""), piece[:200]
 
 
+def read_config(*flags: str) -> Config:
+    return app.settings_file(flags).read().config
+
+
 def test_flags_go_before_variables_and_variables_before_defaults(bare):
-    assert app.read_config([]).serve == ServeConfig()
+    assert read_config().serve == ServeConfig()
     bare.setenv("PORT", "8001")
     bare.setenv("DATA", "photos")
-    assert (app.read_config([]).serve.port, app.read_config([]).data) == (8001, Path("photos"))
-    config = app.read_config(["--port", "8002", "--host", "0.0.0.0", "--set", "rag.num_regions=3"])
+    assert (read_config().serve.port, read_config().data) == (8001, Path("photos"))
+    config = read_config("--port", "8002", "--host", "0.0.0.0", "--set", "rag.num_regions=3")
     assert (config.serve.port, config.serve.host, config.rag.num_regions) == (8002, "0.0.0.0", 3)
 
 
 def test_a_port_that_is_no_number_is_named(bare):
     bare.setenv("PORT", "many")
     with pytest.raises(ConfigError, match="many"):
-        app.read_config([])
+        app.settings_file([]).read()
 
 
 def test_a_second_server_on_one_library_names_the_first(tmp_path):

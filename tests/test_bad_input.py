@@ -89,7 +89,7 @@ def test_an_empty_question_is_refused_with_an_example_and_leaves_no_trace(house,
     with pytest.raises(BadQuestion, match=r"the question is empty\. Type one, for example: "):
         house.ask(Question(text=text))
     with pytest.raises(BadQuestion, match=r"the search is empty\. Type some words"):
-        house.search(Query(text=text), k=3)
+        house.find(Query(text=text), k=3)
     assert questions(house) == 1
 
 
@@ -108,7 +108,7 @@ def test_one_bad_question_among_many_stops_them_all_before_the_first(house):
 
 
 def test_a_search_of_a_hundred_thousand_characters_ends(house):
-    assert house.search(Query(text="kite " * 20_000), k=1)[0].region.source.name == "a.png"
+    assert house.find(Query(text="kite " * 20_000), k=1).matches[0].region.source.name == "a.png"
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_script_in_a_file_name_is_only_a_name(house, tmp_path):
     name = "<img src=x onerror=alert(1)>.png"
     paint(tmp_path / "photos", name, "yellow")
     assert command(tmp_path, "index", str(tmp_path / "photos"))[0] == 0
-    hit = house.search(Query(text="sun"), k=1)[0]
+    hit = house.find(Query(text="sun"), k=1).matches[0]
     assert hit.region.source.name == name
     answer = house.ask(Question(text=GOOD, image=picture("red"), image_name=f"../../{SCRIPT}.png"))
     kept = [path for path in (tmp_path / "data" / "uploads").rglob("*") if path.is_file()]

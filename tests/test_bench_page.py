@@ -23,7 +23,7 @@ from deepseek_mm.errors import MissingPackage, NothingThere, ServerError
 from deepseek_mm.evaluate.chromium import chromium
 from deepseek_mm.history import History
 from deepseek_mm.parse.photo import read_photo
-from deepseek_mm.settings import read_settings
+from deepseek_mm.settings import trace_settings
 from index import Counts
 from index.store import RegionStore
 
@@ -101,7 +101,7 @@ def test_conversations_belong_to_the_visitor_and_cite_photos_of_the_library(tmp_
 def test_the_server_reads_the_same_settings_and_its_own_place(tmp_path):
     config = replace(Config(), lm=replace(Config().lm, name="none"), library=replace(Config().library, read_text=False))
     (tmp_path / "config.toml").write_text(settings(config))
-    read = read_settings({"data": str(tmp_path)}, environ={}, cwd=tmp_path)
+    read = trace_settings({"data": str(tmp_path)}, environ={}, cwd=tmp_path).config
     assert read == replace(config, data=tmp_path)
 
 

@@ -228,7 +228,7 @@ def test_the_same_upload_is_kept_once_and_never_found_by_a_search(open_house, tm
         house.ask(Question(text="is there a kite?", image=upload(), image_name="up.png"))
     assert len(list((tmp_path / "data" / "uploads").rglob("*.png"))) == 1
     assert house.store.counts().sources == 3
-    names = {hit.region.source.name for hit in house.search(Query(text="kite"), k=50)}
+    names = {match.region.source.name for match in house.find(Query(text="kite"), k=50).matches}
     assert "up.png" not in names
 
 
@@ -336,8 +336,8 @@ def test_a_conversation_of_another_browser_does_not_exist(open_house):
 def test_a_search_for_nothing_is_refused_and_one_for_something_comes_best_first(open_house):
     house = open_house(name="none")
     with pytest.raises(BadQuestion, match="search is empty"):
-        house.search(Query(), k=3)
-    scores = [hit.score for hit in house.search(Query(text="blue"), k=4)]
+        house.find(Query(), k=3)
+    scores = [match.score for match in house.find(Query(text="blue"), k=4).matches]
     assert scores == sorted(scores, reverse=True)
 
 

@@ -86,7 +86,9 @@ def test_a_read_only_library_is_served_searched_and_asked_and_stays_as_it_is(clo
         with app.locked(home), closing(load(config)) as assistant:
             assistant.library.start()
             app.fill(assistant, app.PHOTOS)
-            assert [Path(h.region.source.path).name for h in assistant.search(Query(text="red"), k=1)] == ["red.png"]
+            assert [Path(m.region.source.path).name for m in assistant.find(Query(text="red"), k=1).matches] == [
+                "red.png"
+            ]
             answer = assistant.ask(Question(text="what is red?"))
             assert (answer.state, answer.found) == ("done", True)
             assert len(assistant.history.conversations(session="", limit=9)) == 2  # the old one, and this

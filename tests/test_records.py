@@ -1,5 +1,3 @@
-import json
-
 import pytest
 
 from deepseek_mm.records import Answer, Trace
@@ -24,10 +22,6 @@ def test_shares_of_a_trace_name_the_busiest_first_and_forget_nobody():
 def test_a_trace_of_nothing_has_no_tokens_and_no_shares(visits):
     empty = Trace(experts=("coder",), layers=(3, 7)[: len(visits)], top_k=2, visits=visits)
     assert (len(empty), empty.shares()) == (0, {"coder": 0.0})
-
-
-def test_a_trace_comes_back_from_json_as_it_was():
-    assert Trace.from_json(json.loads(json.dumps(TRACE.as_json()))) == TRACE
 
 
 def test_an_answer_has_a_trace_only_where_experts_worked_on_it():

@@ -14,6 +14,7 @@ import pytest
 from rights_table import (
     all_routes,
     methods_of_services,
+    right_of,
     rights_of_route,
     routes_of,
     rows_of_routes,
@@ -24,7 +25,7 @@ from serve_help import As
 from service import House
 from starlette.testclient import TestClient
 
-from deepseek_mm.accounts.permissions import LOCAL, RIGHTS, SCOPE, Caller, right_of
+from deepseek_mm.accounts.permissions import LOCAL, RIGHTS, SCOPE, Caller
 from deepseek_mm.config import SandboxConfig
 from deepseek_mm.errors import Forbidden
 from deepseek_mm.serve.api import build_api
@@ -142,7 +143,7 @@ def test_the_table_has_every_action_once(api):
 
 
 def test_the_page_on_security_prints_this_table(api):
-    tools = [(right_of(act) or "", name) for name, act in ACTS if name.startswith("mcp.")]
+    tools = [(right_of(act), name) for name, act in ACTS if name.startswith("mcp.")]
     printed = table([*rows_of_routes(api.app), *tools], "routes of the API, and tools for agents (`mcp`)")
     assert printed in SECURITY.read_text()
 

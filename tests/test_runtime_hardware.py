@@ -81,7 +81,7 @@ def test_without_a_device_nobody_asks_openvino_for_an_npu(tmp_path):
 
 def test_a_quota_and_a_limit_are_what_may_be_used():
     machine = Hardware(cores=8, quota=2.5, memory_bytes=8 * GIB, available_bytes=6 * GIB, limit_bytes=2 * GIB)
-    assert (machine.workers, machine.room_bytes, machine.size_bytes) == (2, 2 * GIB, 2 * GIB)
+    assert (machine.workers, machine.size_bytes) == (2, 2 * GIB)
     assert replace(machine, quota=0.5).workers == 1
 
 

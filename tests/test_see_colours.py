@@ -8,9 +8,13 @@ from matplotlib.colors import XKCD_COLORS
 from PIL import Image, ImageDraw
 from skimage.color import rgb2lab
 
-from deepseek_mm.see.colours import NAMES, centre_weights, colour_names, colours_looked_at, lab, name_of
+from deepseek_mm.see.colours import NAMES, Palette, centre_weights, colours_looked_at, lab, name_of
 
 PHOTOS = Path(__file__).parent.parent / "examples" / "photos"
+
+
+def colour_names(image: Image.Image, box_px: tuple[int, int, int, int] | None, *, limit: int = 2) -> tuple[str, ...]:
+    return Palette(image).names(box_px, limit=limit)
 
 
 def painted(ground: str, *patches: tuple[str, tuple[int, int, int, int]], size=(200, 100)) -> Image.Image:

@@ -28,7 +28,7 @@ from deepseek_mm.serve.login import COOKIE
 from deepseek_mm.serve.logins import FREE_TRIES
 from deepseek_mm.serve.logs import set_up
 from deepseek_mm.serve.start import run_api
-from deepseek_mm.settings import read_settings
+from deepseek_mm.settings import trace_settings
 from deepseek_mm.settings_file import SettingsFile
 
 TOKEN = "a-token-of_our.own~0123456789abcdef"
@@ -219,7 +219,7 @@ def test_a_token_that_cannot_be_used_is_refused_with_the_next_step(asked, given,
 
 def test_the_variable_is_no_setting_so_no_page_and_no_file_shows_it(tmp_path):
     environ = {"DEEPSEEK_MM_TOKEN": TOKEN}
-    assert read_settings({}, environ=environ, cwd=tmp_path) == Config()
+    assert trace_settings({}, environ=environ, cwd=tmp_path).config == Config()
     assert TOKEN not in str(SettingsFile({}, environ=environ, cwd=tmp_path).read())
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from deepseek_mm.config import Config, EncoderConfig, LMConfig, RagConfig
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.settings import EXPECTED, _types, describe, read_settings, split_flags, trace_settings
+from deepseek_mm.settings import EXPECTED, _types, describe, split_flags, trace_settings
 
 FILE = "library/config.toml"
 VARIABLE = "DEEPSEEK_MM_RAG__NUM_REGIONS"
@@ -25,7 +25,7 @@ def read(cwd: Path, flags: dict | None = None, environ: dict | None = None, **fi
     """Settings in `cwd`; a keyword `library` is the text of library/config.toml."""
     if "library" in files:
         (cwd / FILE).write_text(files["library"])
-    return read_settings(flags or {}, environ=environ or {}, cwd=cwd)
+    return trace_settings(flags or {}, environ=environ or {}, cwd=cwd).config
 
 
 def ignored(cwd: Path, text: str) -> dict[str, str]:

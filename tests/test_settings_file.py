@@ -8,7 +8,7 @@ import pytest
 
 from deepseek_mm.config import Config
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.settings import read_settings
+from deepseek_mm.settings import trace_settings
 from deepseek_mm.settings_file import SettingsFile, changed, value_of
 
 OLD = '# mine\n[rag]\nnum_regions = 3  # few\nsure = 0.9\n\n[lm]\nname = "none"\n'
@@ -27,7 +27,7 @@ def opened(file: Path, flags: dict | None = None, environ: dict | None = None) -
 
 
 def restarted(file: Path) -> Config:
-    return read_settings({"data": "library"}, environ={}, cwd=file.parent.parent)
+    return trace_settings({"data": "library"}, environ={}, cwd=file.parent.parent).config
 
 
 def test_what_is_written_holds_after_a_restart(file):

@@ -5,16 +5,24 @@ from datetime import datetime
 import pytest
 
 from index import EVERYTHING, Filter
-from ui.filters import BadFilter, Wish, allowed, period, wish_of
+from ui.filters import BadFilter, Wish, allowed, period
 from ui.words import ENGLISH
 
 
 def test_empty_filters_allow_everything_in_the_library():
-    assert allowed(wish_of(None, "", " ", None, None, "", ""), ENGLISH) == EVERYTHING
+    assert allowed(Wish(), ENGLISH) == EVERYTHING
 
 
 def test_every_filter_lands_in_its_own_condition():
-    wish = wish_of("written", " Dog ", "JPEG", "Holidays", "2024-02", "2024", "/photos/2024/")
+    wish = Wish(
+        kind="written",
+        label="Dog",
+        format="JPEG",
+        collection="Holidays",
+        since="2024-02",
+        until="2024",
+        folder="/photos/2024/",
+    )
     assert allowed(wish, ENGLISH) == Filter(
         source_kinds=("photo",),
         kinds=("text",),

@@ -37,11 +37,6 @@ class Wish:
     folder: str = ""
 
 
-def wish_of(*values: str | None) -> Wish:
-    """From the components' values, in the order of the fields."""
-    return Wish(**dict(zip(Wish.__dataclass_fields__, ((value or "").strip() for value in values), strict=True)))
-
-
 def allowed(wish: Wish, words: Words) -> Filter:
     """What the wish allows. BadFilter names what cannot be understood."""
     return replace(

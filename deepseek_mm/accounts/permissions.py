@@ -74,12 +74,6 @@ def requires(
     return mark
 
 
-def right_of(action: object) -> Right | None:
-    """The right that a method of a service, or the dependency of a route, declares; None if it declares none."""
-    found: Right | None = getattr(action, "right", None)
-    return found
-
-
 def caller_in(scope: Mapping[str, Any]) -> Caller:
     """The caller of a request, as the door left it in its scope. Unauthorised if it came past the door."""
     caller = scope.get(SCOPE)

@@ -40,16 +40,15 @@ class Family:
     """How one kind of model differs from the others."""
 
     squeezed: bool  # the processor is told to fill a square
-    has_class_token: bool  # before the patch tokens
     has_head: bool  # pools by attention
     lowercase: bool
     full_length: bool  # texts are padded to the model's full length
 
 
 FAMILIES = {  # by `model_type` in config.json
-    "clip": Family(squeezed=True, has_class_token=True, has_head=False, lowercase=False, full_length=False),
-    "siglip": Family(squeezed=True, has_class_token=False, has_head=True, lowercase=True, full_length=True),
-    "siglip2": Family(squeezed=False, has_class_token=False, has_head=True, lowercase=True, full_length=True),
+    "clip": Family(squeezed=True, has_head=False, lowercase=False, full_length=False),
+    "siglip": Family(squeezed=True, has_head=True, lowercase=True, full_length=True),
+    "siglip2": Family(squeezed=False, has_head=True, lowercase=True, full_length=True),
 }
 
 

@@ -27,7 +27,6 @@ from index.store import RegionStore
 
 DUPLICATES = "duplicates"  # kind of the jobs that look
 Keep = Literal["largest", "oldest", "newest"]  # which of a group is to stay
-KEEPS: tuple[Keep, ...] = ("largest", "oldest", "newest")
 APART = "told_apart.txt"  # in the library's folder: two names of bytes a line
 NAME_CHARS = 16  # of a digest, hexadecimal: two files of a library never share them
 WHOLES = Filter(kinds=("whole",), source_kinds=("photo",))

@@ -140,18 +140,6 @@ class Book:
             pool.free(table.pages.values())
         text.tables = []
 
-    def waste(self) -> float:
-        """Slots reserved but not filled, of all that live sequences reserve: 0..1, weighted by their size in memory."""
-        reserved = unfilled = 0
-        for number, group in enumerate(self.groups):
-            filled: dict[int, int] = {}
-            for text in self._live:
-                for block, page in text.tables[number].pages.items():
-                    filled[page] = max(filled.get(page, 0), min(PAGE, text.length - block * PAGE))
-            reserved += len(filled) * PAGE * group.slot_numbers
-            unfilled += (len(filled) * PAGE - sum(filled.values())) * group.slot_numbers
-        return unfilled / max(reserved, 1)
-
     def _name_pages(self, text: Text, full: int) -> None:
         """Names of the first `full` pages."""
         for block in range(len(text.names), full):

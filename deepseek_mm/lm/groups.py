@@ -25,11 +25,6 @@ class Group:
     sinks: int = 0  # first tokens that stay visible beyond the window
     tops: tuple[int, ...] = ()  # those of the slots that choose blocks, and so need a summary of each
 
-    @property
-    def slot_numbers(self) -> int:
-        """Numbers that a key and a value take in one page's place, over all slots: what a token weighs here."""
-        return 2 * len(self.slots) * self.kv_heads * self.head_width
-
     def first_kept(self, length: int) -> int:
         """The oldest block, the sinks' apart, that a token at the last page border of `length` tokens still sees."""
         return max(0, length // PAGE * PAGE - self.window + 1) // PAGE if self.window else 0

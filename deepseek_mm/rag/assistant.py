@@ -23,7 +23,7 @@ from deepseek_mm.logic.watch import Rule
 from deepseek_mm.parse.files import open_file
 from deepseek_mm.parse.workers.client import close_workers
 from deepseek_mm.rag.apart import apart, together
-from deepseek_mm.rag.askable import askable, asked, boxed, failed
+from deepseek_mm.rag.askable import askable, boxed, failed
 from deepseek_mm.rag.at_hand import AtHand, last_shown
 from deepseek_mm.rag.checking import Checked, check
 from deepseek_mm.rag.coding import Coder, Prover, no_code
@@ -41,7 +41,7 @@ from deepseek_mm.records import Answer, Evidence, Found, Query, Question, State,
 from deepseek_mm.runtime.dial import BY_NAME
 from deepseek_mm.runtime.planned import Planned
 from deepseek_mm.see.eyes import Eyes
-from index import EVERYTHING, LIBRARY, Filter, Hit, Source
+from index import EVERYTHING, LIBRARY, Filter, Source
 
 UNNAMED_S = 3600.0  # how long an upload may lie without a turn that names it: its question is about to be asked
 WRITES_PER_S, REMEMBERED = 5, 50  # of an answer into the history; turns whose pictures a conversation knows
@@ -107,14 +107,6 @@ class Assistant:
         BadProgram without a rule, NothingThere without a photo.
         """
         return check(rules, self.store, collection=collection, least=self.config.see.min_tag)
-
-    def search(self, query: Query, *, k: int, where: Filter = EVERYTHING) -> list[Hit]:
-        """The k nearest regions to words, a picture, or both, best first."""
-        return self.search_many([query], k=k, where=where)[0]
-
-    def search_many(self, queries: Sequence[Query], *, k: int, where: Filter = EVERYTHING) -> list[list[Hit]]:
-        """One list of hits per query. BadQuestion for a query of nothing."""
-        return self.retriever.search_many([asked(query) for query in queries], k=k, where=where)
 
     def find(self, query: Query, *, k: int, where: Filter = EVERYTHING) -> Found:
         """At most k files, best first, and whether the library has what the box (`rag.query`) asks for. BadQuestion."""

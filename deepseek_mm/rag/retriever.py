@@ -6,7 +6,6 @@ best photos give one or two regions each: the boxes that show the things, so tha
 picture.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import replace
@@ -20,7 +19,7 @@ from deepseek_mm.rag.facts.shots import Shot, shows
 from deepseek_mm.rag.facts.wording import answers, worths
 from deepseek_mm.rag.facts.written import WRITTEN
 from deepseek_mm.rag.program import Case, Program
-from deepseek_mm.rag.program.phrases import Thing, things_in
+from deepseek_mm.rag.program.phrases import Thing
 from deepseek_mm.rag.search import Presence, Search, read_certainty
 from deepseek_mm.rag.search.meant import nearest
 from deepseek_mm.rag.search.worded import worded
@@ -59,23 +58,6 @@ class Retriever:
         meant = [self.looked_for(*parts) for parts in zip(cases, vectors_QD, strict=True)]
         with alone():
             return [self._evidence(case, vector_D, k) for case, vector_D in zip(cases, meant, strict=True)]
-
-    def search_many(self, queries: Sequence[Query], *, k: int, where: Filter = EVERYTHING) -> list[list[Hit]]:
-        """The k best regions of each query: those whose labels name most of its things, then the nearest."""
-        vectors_QD = self.embed(queries)
-        meant = self.search.meant(queries, vectors_QD)
-        with alone():
-            near = nearest(self.store, meant, k=k, where=where)
-            return [self._named_first(*parts, where=where) for parts in zip(queries, vectors_QD, near, strict=True)]
-
-    def _named_first(self, query: Query, vector_D: Floats, near: list[Hit], *, where: Filter) -> list[Hit]:
-        things = things_in(query.text.lower()) if query.image is None and not where.label else ()
-        if not things or not near:
-            return near
-        named = self._labelled(things, vector_D, k=len(near), where=where)
-        times = Counter(hit.region.id for hit in named)
-        hits = {hit.region.id: hit for hit in (*named, *near)}.values()
-        return sorted(hits, key=lambda hit: (-times[hit.region.id], -hit.score))[: len(near)]
 
     def _labelled(self, things: Sequence[Thing], vector_D: Floats, *, k: int, where: Filter) -> list[Hit]:
         """The k nearest regions that carry each thing's name, one thing after the other."""

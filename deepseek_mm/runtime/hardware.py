@@ -6,7 +6,6 @@ What is not there is told as not there; nothing here raises. What follows from i
 import hashlib
 import os
 import platform
-import shutil
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -17,7 +16,6 @@ from deepseek_mm.runtime.silent import import_openvino
 
 FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_bf16", "amx_int8")  # as Linux calls them
 BFLOAT16 = frozenset(["avx512_bf16", "amx_bf16"])  # flags of processors that multiply bfloat16
-EIGHT = frozenset(["avx512_vnni", "avx_vnni", "amx_int8"])  # and bytes
 PACKAGES = (  # that engines are made of, as they are installed
     "torch",
     "onnxruntime",
@@ -29,7 +27,6 @@ PACKAGES = (  # that engines are made of, as they are installed
     "torch-tensorrt",
     "tensorrt",
 )
-COMPILERS = ("cc", "gcc", "clang", "cl")
 GIB = 2**30
 
 
@@ -57,7 +54,6 @@ class Hardware:
     npus: tuple[str, ...] = ()  # as OpenVINO calls them
     providers: frozenset[str] = frozenset()  # of ONNX Runtime
     packages: tuple[tuple[str, str], ...] = ()  # of PACKAGES, name and version
-    compiler: bool = False  # of C
 
     @property
     def workers(self) -> int:
@@ -65,13 +61,8 @@ class Hardware:
         return max(1, min(self.cores, int(self.quota or self.cores)))
 
     @property
-    def room_bytes(self) -> int:
-        """Memory that may be used."""
-        return min(self.available_bytes, self.limit_bytes or self.available_bytes)
-
-    @property
     def size_bytes(self) -> int:
-        """Memory that may ever be used: unlike `room_bytes` it does not change from start to start."""
+        """Memory that may ever be used; it does not change from start to start."""
         return min(self.memory_bytes, self.limit_bytes or self.memory_bytes)
 
     def has(self, package: str) -> bool:
@@ -118,7 +109,6 @@ def probe(root: Path = Path("/")) -> Hardware:
         npus=find_npus(root) if "openvino" in names else (),
         providers=find_providers() if names & {"onnxruntime", "onnxruntime-gpu"} else frozenset(),
         packages=packages,
-        compiler=any(map(shutil.which, COMPILERS)),
     )
 
 

@@ -6,7 +6,7 @@ import platform
 import resource
 from typing import Any
 
-NEW_NS, NEW_CGROUP, NEW_UTS, NEW_IPC = 0x20000, 0x2000000, 0x4000000, 0x8000000  # linux/sched.h
+NEW_NS, NEW_UTS, NEW_IPC = 0x20000, 0x4000000, 0x8000000  # linux/sched.h
 NEW_USER, NEW_PID, NEW_NET = 0x10000000, 0x20000000, 0x40000000
 SET_PDEATHSIG, SET_DUMPABLE, SET_SECCOMP, CAPBSET_DROP, SET_SUBREAPER, SET_NO_NEW_PRIVS = 1, 4, 22, 24, 36, 38  # prctl
 MOUNT_SETATTR = 442  # the same on every processor, as is all that came after 2019

@@ -183,8 +183,3 @@ def coloured(image: Image, colour: str, side: int) -> Floats:
     return np.asarray(name_of(lifted(pixels_P3, exposure_gain(pixels_P3))) == NAMES.index(colour), np.float64).reshape(
         side, side
     )
-
-
-def colour_names(image: Image, box_px: Box | None, *, limit: int = 2) -> tuple[str, ...]:
-    """The dominant colours of one box of `image`, or of all of it (None)."""
-    return Palette(image).names(box_px, limit=limit)

@@ -18,7 +18,6 @@ TEXTS = 64  # that share a pass of the text tower
 PICTURES = 16  # the same of the image tower
 ASKS = 8  # questions that are looked up together
 ASKS_AT_ONCE = 2  # such passes: while one waits for the language model, others look at pictures
-KINDS = ("text", "code", "picture", "ask")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

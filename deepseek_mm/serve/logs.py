@@ -75,11 +75,6 @@ def told(error: BaseException, *, content: bool) -> str:
     return f"{before}{type(error).__name__} at {' '.join(places) or 'no place'}"
 
 
-def shown(text: str, serve: ServeConfig) -> str:
-    """For a log: the text if the log may hold content, else only its length."""
-    return text if serve.log_content else f"({len(text)} characters)"
-
-
 @contextmanager
 def set_up(config: Config) -> Iterator[Path]:
     """Write the log to DATA/log/server.log until the end of the block. LibraryError if that cannot be."""

@@ -21,5 +21,5 @@ def needs(right: Right, *, first: Callable[[Caller], None] | None = None) -> Any
         require_right(caller, right)
         return caller
 
-    check.right = right  # type: ignore[attr-defined]  # as `accounts.permissions.right_of` reads it
+    check.right = right  # type: ignore[attr-defined]  # as tests/rights_table.py reads it
     return Depends(check)

@@ -80,15 +80,13 @@ def target_of(source: str, path: str) -> tuple[Target, ast.FunctionDef | ast.Asy
     return Target(name, holder, found.args, bound, made), found
 
 
-def trials(
-    target: Target, doc: str, texts: Iterable[str], proposed: Iterable[str] = (), *, guessed: bool = True
-) -> list[Trial]:
+def trials(target: Target, doc: str, texts: Iterable[str], proposed: Iterable[str] = ()) -> list[Trial]:
     """Every call once, those first that somebody wrote. `texts`: code that calls it; `proposed`: a model's words."""
     found = [
         *some_of(from_docstring(target, doc)),
         *some_of(Trial(call, "call") for text in texts for call in calls_in(text, target)),
         *some_of(Trial(call, "model") for text in proposed for call in calls_in(text, target)),
-        *(some_of(Trial(call, "guess") for call in guesses(target)) if guessed else ()),
+        *some_of(Trial(call, "guess") for call in guesses(target)),
     ]
     first: dict[str, Trial] = {}
     for trial in found:

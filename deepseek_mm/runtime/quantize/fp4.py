@@ -30,12 +30,12 @@ class Fp4(NamedTuple):
     whole: Tensor  # float32, a scalar
 
 
-def quantise(weight_FD: Tensor, importance_D: Tensor | None = None) -> Fp4:
-    """The nearest of every weight, with the scales that err least; `importance_D` weighs the errors of inputs."""
+def quantise(weight_FD: Tensor) -> Fp4:
+    """The nearest of every weight, with the scales that err least."""
     weight_FD = weight_FD.float()
     whole = whole_scale(weight_FD)
     blocks_FNG = weight_FD.unflatten(1, (-1, BLOCK))
-    weighs_NG = torch.ones_like(blocks_FNG[0]) if importance_D is None else importance_D.view(-1, BLOCK)
+    weighs_NG = torch.ones_like(blocks_FNG[0])
     scales_FN = best_scales(blocks_FNG, weighs_NG, whole)
     codes_FNG = codes_of(blocks_FNG / (scales_FN.float() * whole)[..., None])
     return Fp4(pack(codes_FNG.flatten(1)), scales_FN, whole)

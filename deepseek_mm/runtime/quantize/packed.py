@@ -127,9 +127,6 @@ class PackedLinear(nn.Module):
         y = y_MF.view(*x.shape[:-1], self.out_features)
         return y if self._bias_F is None else y + self._bias_F
 
-    def extra_repr(self) -> str:
-        return f"{self.in_features}, {self.out_features}, bits={self.bits}, wide={self.has_wide}"
-
 
 def eight_bits(weight_FD: Tensor) -> tuple[Tensor, Tensor]:
     """Whole numbers -127 to 127 (F, D), int8, and a scale (F,), bfloat16: their product is the weight."""

@@ -19,7 +19,7 @@ from deepseek_mm.runtime.quantize.kept import Told, Wanted, read_kept, write_kep
 from deepseek_mm.runtime.quantize.ranges import Ranges
 from deepseek_mm.runtime.quantize.towers import EVEN, Tensors, chains, linears, put_in, quantised, recipe_of
 
-STATIC, QAT, DYNAMIC = "towers-int8", "towers-qat", "towers-dynamic"
+STATIC, QAT = "towers-int8", "towers-qat"
 TRAINED = "python -m deepseek_mm train qat --data captions.jsonl --images photos"  # what makes QAT's file
 SEED = 0
 
