@@ -87,7 +87,7 @@ def _take_operator(name: str, value: str, draft: Draft) -> None:
     if name.startswith("-"):
         raise BadQuestion(f"only words can be taken away, not {name[1:]}:. Take the minus out, or name what is wanted")
     fields = narrowed_by(name, value)
-    for earlier in draft.narrowed:  # type:pdf type:docx allows both
+    for earlier in draft.narrowed:  # both are allowed by "type:pdf type:docx"
         for key in set(fields) & set(ANY_OF):
             fields[key] = tuple(dict.fromkeys((*getattr(earlier, key), *fields[key])))
     draft.narrowed = [each for each in draft.narrowed if not any(getattr(each, key) for key in fields if key in ANY_OF)]
