@@ -62,7 +62,7 @@ def test_an_engine_that_raises_is_refused_with_its_words_and_the_space_goes_on(s
 
 
 def test_what_a_machine_cannot_have_is_not_tried(samples, tmp_path):
-    assert measured(TinySpace(), samples, tmp_path, BY_NAME["cuda-bf16"], BY_NAME["tensorrt"]) == []
+    assert measured(TinySpace(), samples, tmp_path, BY_NAME["cuda-bf16"], BY_NAME["onnxruntime-tensorrt"]) == []
 
 
 def test_without_photos_it_says_where_to_run_it(tmp_path):

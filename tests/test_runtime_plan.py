@@ -11,7 +11,11 @@ from deepseek_mm.runtime.plan import Given, choose, why_not
 
 EVERYTHING = tuple((name, "1") for row in ENGINES for name in row.needs)
 DESK = Hardware(cpu="desk", cores=4, memory_bytes=16 * GIB, available_bytes=8 * GIB, packages=EVERYTHING)
-BRAIN = replace(DESK, gpu=GPU(name="H100", memory_bytes=80 * GIB, capability=(9, 0)))
+BRAIN = replace(
+    DESK,
+    gpu=GPU(name="H100", memory_bytes=80 * GIB, capability=(9, 0)),
+    providers=frozenset(["TensorrtExecutionProvider"]),
+)
 LAPTOP = replace(DESK, npus=("NPU",))
 TINY = replace(DESK, memory_bytes=2 * GIB, available_bytes=GIB)
 
@@ -31,7 +35,7 @@ MEASURED = (
 
 def test_a_gpu_gets_tensorrt_where_it_is_installed():
     plan = choose(BRAIN)
-    assert (plan.branch, plan.image, plan.text) == ("gpu", "tensorrt", "tensorrt")
+    assert (plan.branch, plan.image, plan.text) == ("gpu", "onnxruntime-tensorrt", "onnxruntime-tensorrt")
     assert not plan.verified
     assert "compute capability 9.0" in plan.reason
     assert "tensorrt is not verified on hardware" in plan.reason
@@ -43,17 +47,14 @@ def test_a_gpu_without_tensorrt_computes_in_bfloat16_and_says_what_is_missing():
     assert any("deepseek-mm[tensorrt]" in line for line in plan.fell_back)
 
 
-def test_onnx_runtimes_tensorrt_is_second_and_needs_its_provider():
-    packages = (("onnxruntime-gpu", "1"), ("onnx", "1"))
-    bare = choose(replace(BRAIN, packages=packages))
+def test_tensorrt_needs_the_provider_of_onnx_runtime():
+    bare = choose(replace(BRAIN, providers=frozenset()))
     assert (bare.image, "no TensorrtExecutionProvider" in " ".join(bare.fell_back)) == ("cuda-bf16", True)
-    able = replace(BRAIN, packages=packages, providers=frozenset(["TensorrtExecutionProvider"]))
-    assert choose(able).image == "onnxruntime-tensorrt"
 
 
 def test_a_gpu_engine_that_broke_when_it_was_measured_is_passed_over_with_its_reason():
-    broke = [timed("tensorrt", 0, refused="no kernel image", tower=tower) for tower in TOWERS]
-    plan = choose(replace(BRAIN, packages=(("torch-tensorrt", "1"),)), broke)
+    broke = [timed("onnxruntime-tensorrt", 0, refused="no kernel image", tower=tower) for tower in TOWERS]
+    plan = choose(BRAIN, broke)
     assert plan.image == "cuda-bf16"
     assert any("no kernel image" in line for line in plan.fell_back)
 

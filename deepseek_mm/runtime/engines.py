@@ -10,7 +10,7 @@ from typing import Literal
 Tower = Literal["image", "text"]
 TOWERS: tuple[Tower, ...] = ("image", "text")
 AS_IT_IS = "torch"  # the engine that changes nothing
-EXTRA = {"torch-tensorrt": "tensorrt", "onnxruntime-gpu": "tensorrt"}  # package -> extra, where it is not "engines"
+EXTRA = {"onnxruntime-gpu": "tensorrt"}  # package -> extra, where it is not "engines"
 REQUIRED = ("openvino", "onnxruntime")  # packages that every installation has
 
 
@@ -19,9 +19,7 @@ class EngineRow:
     """One way to compute a tower."""
 
     name: str
-    maker: Literal[
-        "torch", "trained", "onnxruntime", "openvino", "tensorrt"
-    ]  # "trained": torch, by a file of `train qat`
+    maker: Literal["torch", "trained", "onnxruntime", "openvino"]  # "trained": torch, by a file of `train qat`
     numbers: Literal["fp32", "bf16", "int8", "fp16", "mixed"]  # "mixed": bfloat16 where the processor multiplies it
     device: Literal["cpu", "cuda", "npu"] = "cpu"
     channels_last: bool = True  # how pictures lie in memory; only torch lets us choose
@@ -53,9 +51,6 @@ ENGINES = (
         needs=("openvino",),
         towers=("image",),
         verified=False,
-    ),
-    EngineRow(
-        name="tensorrt", maker="tensorrt", numbers="bf16", device="cuda", needs=("torch-tensorrt",), verified=False
     ),
     EngineRow(
         name="onnxruntime-tensorrt",

@@ -24,8 +24,6 @@ PACKAGES = (  # that engines are made of, as they are installed
     "openvino",
     "nncf",
     "torchao",
-    "torch-tensorrt",
-    "tensorrt",
 )
 GIB = 2**30
 

@@ -36,7 +36,7 @@ from deepseek_mm.runtime.hardware import BFLOAT16, GIB, Hardware
 Branch = Literal["gpu", "npu", "cpu", "small"]
 SMALL_BYTES = 4 * GIB  # of memory, below which a plan is small
 WISHED = {  # engines of a branch in the order in which they are wished for; the last resort is the processor
-    "gpu": ("tensorrt", "onnxruntime-tensorrt", "cuda-bf16"),
+    "gpu": ("onnxruntime-tensorrt", "cuda-bf16"),
     "npu": ("openvino-npu",),
     "cpu": (),
     "small": (),

@@ -11,7 +11,6 @@ from deepseek_mm.runtime.engines import AS_IT_IS, TOWERS, EngineRow, Tower
 from deepseek_mm.runtime.plan import Plan
 from deepseek_mm.runtime.towers.by_onnx import open_onnx
 from deepseek_mm.runtime.towers.by_openvino import open_openvino
-from deepseek_mm.runtime.towers.by_tensorrt import open_tensorrt
 from deepseek_mm.runtime.towers.by_torch import open_torch
 from deepseek_mm.runtime.towers.by_training import open_trained
 from deepseek_mm.runtime.towers.parts import Opened, Part, image_parts, put, stand_in, text_parts
@@ -22,7 +21,6 @@ OPENERS: Mapping[str, Callable[[Part, EngineRow, Path], Opened]] = {
     "trained": open_trained,
     "onnxruntime": open_onnx,
     "openvino": open_openvino,
-    "tensorrt": open_tensorrt,
 }
 
 
