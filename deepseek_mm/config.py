@@ -267,6 +267,9 @@ class ServeConfig:
     fetch_bytes: int = 20_000_000  # of one such picture
     fetch_s: float = 10.0  # that fetching one may take
     log_content: bool = False  # whether the log may hold questions and answers
+    log_bytes: int = 10_000_000  # of one file of the log
+    log_files: int = 5  # full files of the log that are kept beside the one that is written
+    login_s: float = 43_200.0  # how long a login lasts, used or not
     roots: str = ""  # folders, with colons between them, of which callers with a key may name files
 
     def __post_init__(self) -> None:
@@ -282,6 +285,9 @@ class ServeConfig:
         between("serve.patience_s", self.patience_s, 0.05, 3_600)
         between("serve.fetch_bytes", self.fetch_bytes, 1, 10**10)
         between("serve.fetch_s", self.fetch_s, 0.1, 600)
+        between("serve.log_bytes", self.log_bytes, 10_000, 10**12)
+        between("serve.log_files", self.log_files, 0, 1_000)
+        between("serve.login_s", self.login_s, 60, 365 * 86_400)
         if self.keys not in ("auto", "always"):
             raise ConfigError(f"serve.keys={self.keys} must be auto or always")
 

@@ -5,7 +5,7 @@ from door_help import HERE, House
 
 from deepseek_mm.config import ServeConfig
 from deepseek_mm.serve.login import COOKIE, onward_of
-from deepseek_mm.serve.logins import FREE_TRIES, LOGIN_S
+from deepseek_mm.serve.logins import FREE_TRIES
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
@@ -41,7 +41,7 @@ def test_the_cookie_is_strict_and_holds_no_key(house):
         "samesite=strict",
     }
     assert house.all not in cookie
-    assert LOGIN_S == 43200
+    assert ServeConfig().login_s == 43200
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_logging_out_ends_the_login_on_the_server_too(house):
 def test_a_login_is_over_after_its_time_and_with_its_key(house):
     client = house.client()
     log_in(client, house.all)
-    house.clock.now_s += LOGIN_S
+    house.clock.now_s += ServeConfig().login_s
     assert client.get("/me").status_code == 401
     log_in(client, house.all)
     assert client.get("/me").status_code == 200

@@ -142,3 +142,13 @@ def test_a_cause_is_told_before_what_it_caused():
     assert line["exception"].startswith("KeyError at test_serve_logs.py:")
     assert "ValueError" in line["exception"]
     assert "private" not in line["exception"]
+
+
+def test_the_log_begins_a_new_file_and_forgets_the_oldest_as_the_settings_say(tmp_path):
+    serve = ServeConfig(log_bytes=10_000, log_files=2)
+    with set_up(Config(data=tmp_path, serve=serve)) as file:
+        for number in range(400):
+            logging.getLogger("deepseek_mm.anything").warning("line %d of many of about this length", number)
+    files = sorted(file.parent.glob(f"{file.name}*"))
+    assert len(files) == 3
+    assert all(each.stat().st_size <= 10_000 for each in files)

@@ -68,7 +68,7 @@ class Door:
     ) -> None:
         """`page` are the paths, with all below them, that need the right "page"."""
         self._app, self._serve, self._keys, self._page, self._token = app, serve, keys, tuple(page), token
-        self._logins, self._guesses = Logins(clock), Guesses(clock)
+        self._logins, self._guesses = Logins(clock, lasts_s=serve.login_s), Guesses(clock)
         self._login = LoginPage(keys, self._logins, self._guesses, token)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

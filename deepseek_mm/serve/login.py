@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from deepseek_mm.accounts.permissions import LOCAL, Caller
 from deepseek_mm.serve.access_token import LOGIN_ID, AccessToken
 from deepseek_mm.serve.keys import Keys
-from deepseek_mm.serve.logins import LOGIN_S, Guesses, Logins
+from deepseek_mm.serve.logins import Guesses, Logins
 from deepseek_mm.serve.proxies import is_local
 
 COOKIE = "deepseek_mm_login"
@@ -147,9 +147,8 @@ class LoginPage:
         return response
 
     def _give(self, response: Response, token: str, request: Request) -> None:
-        response.set_cookie(
-            COOKIE, token, max_age=int(LOGIN_S), path="/", secure=is_https(request), httponly=True, samesite="strict"
-        )
+        age_s, secure = int(self._logins.lasts_s), is_https(request)
+        response.set_cookie(COOKIE, token, max_age=age_s, path="/", secure=secure, httponly=True, samesite="strict")
 
 
 def login_path(path: str, query: str) -> str:

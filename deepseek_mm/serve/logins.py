@@ -13,7 +13,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-LOGIN_S = 12 * 3600.0  # how long a login lasts, used or not
 MOST_LOGINS = 1_000  # at once; the oldest goes first
 TOKEN_BYTES = 32
 FREE_TRIES = 5  # wrong keys from one address before it has to wait
@@ -26,14 +25,15 @@ Clock = Callable[[], float]  # seconds, never back
 class Logins:
     """Tokens of browsers that have shown a key."""
 
-    def __init__(self, clock: Clock = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self, clock: Clock = time.monotonic, *, lasts_s: float) -> None:
+        """`lasts_s`: how long a login lasts, used or not."""
+        self._clock, self.lasts_s = clock, lasts_s
         self._until: OrderedDict[bytes, tuple[str, float]] = OrderedDict()  # hash of the token -> key's id, its end
 
     def begin(self, key_id: str) -> str:
         """The token of a new login."""
         token = secrets.token_urlsafe(TOKEN_BYTES)
-        self._until[_hash(token)] = (key_id, self._clock() + LOGIN_S)
+        self._until[_hash(token)] = (key_id, self._clock() + self.lasts_s)
         while len(self._until) > MOST_LOGINS:
             self._until.popitem(last=False)
         return token

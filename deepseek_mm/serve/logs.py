@@ -35,8 +35,6 @@ SECRET = re.compile(
 OURS = ("deepseek_mm", "index", "ui", "uvicorn.error")  # loggers whose lines go into the file
 ACCESS = logging.getLogger("deepseek_mm.access")
 FILE = Path("log") / "server.log"  # in the library's folder
-FILE_BYTES = 10_000_000
-NUM_OLD = 5  # files beside the one that is written
 NONE = "-"  # no route, no caller
 ROUTE = "deepseek_mm.route"  # where the door writes in the scope what it answers itself
 CURRENT: ContextVar[str] = ContextVar("request", default="")  # the number of the request this is done for
@@ -81,7 +79,8 @@ def set_up(config: Config) -> Iterator[Path]:
     path = config.data / FILE
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handler = RotatingFileHandler(path, maxBytes=FILE_BYTES, backupCount=NUM_OLD, encoding="utf-8")
+        serve = config.serve
+        handler = RotatingFileHandler(path, maxBytes=serve.log_bytes, backupCount=serve.log_files, encoding="utf-8")
         path.chmod(0o600)
     except OSError as error:
         raise LibraryError(f"cannot write the log {path}: {error.strerror}. Allow writing there") from error
