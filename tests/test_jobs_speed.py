@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepseek_mm.jobs.speed import Speed
+from deepseek_mm.jobs.task import Speed
 
 
 def noted(*reports: tuple[float, int]) -> list[float]:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny_lm import tiny_tokenizer
 
-from deepseek_mm.lm.vlm.closed import chance_of_yes
+from deepseek_mm.lm.vlm.model import chance_of_yes
 
 TOKENIZER = tiny_tokenizer()
 

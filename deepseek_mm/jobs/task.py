@@ -7,6 +7,7 @@ table twice a second at most, so that another process can cancel too.
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -18,13 +19,42 @@ from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.jobs.bell import Bell
 from deepseek_mm.jobs.nouns import Job, State
 from deepseek_mm.jobs.rows import leave
-from deepseek_mm.jobs.speed import Speed
 from deepseek_mm.jobs.tables import FailedRow, JobRow
 from deepseek_mm.sqlite.file import File
 
 REPORT_S = 0.2  # between two writes of the progress
 LOOK_S = 0.5  # between two looks whether it was cancelled
+WINDOW_S = 10.0  # of the speed: what counts as "now"
+APART_S = 0.2  # nearer reports say nothing about speed
 log = logging.getLogger(__name__)
+
+
+class Speed:
+    """Items a second over the last seconds, because an average since the start stays wrong long after a pause.
+
+    It is told the time by a clock that never jumps (`time.monotonic`).
+    """
+
+    def __init__(self) -> None:
+        self._marks: deque[tuple[float, int]] = deque()  # (seconds, done); in the window, or else the last one before
+        self._per_second = 0.0
+
+    def note(self, done: int, at_s: float) -> float:
+        """`done` items at the time `at_s`: the speed by then, 0 while there is nothing to compare with."""
+        if self._marks and done < self._marks[-1][1]:  # a new count began
+            self._marks.clear()
+            self._per_second = 0.0
+        while len(self._marks) > 1 and self._marks[0][0] < at_s - WINDOW_S:
+            self._marks.popleft()
+        if not self._marks or at_s - self._marks[-1][0] >= APART_S:
+            self._measure(done, at_s)
+            self._marks.append((at_s, done))
+        return self._per_second
+
+    def _measure(self, done: int, at_s: float) -> None:
+        if self._marks:
+            since_s, before = self._marks[0]
+            self._per_second = (done - before) / (at_s - since_s)
 
 
 class Task:

@@ -3,6 +3,8 @@
 Only safetensors are read, and no code that lies beside them is run: a checkpoint from somewhere else is data.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,12 @@ import torch
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging
 
 from deepseek_mm.errors import BadCheckpoint
 from deepseek_mm.lm.find import fingerprint, first_line, unreadable
 from deepseek_mm.lm.generator import Progress, silence
 from deepseek_mm.lm.local import LocalModel
-from deepseek_mm.lm.quiet import no_bars
 from deepseek_mm.model_sizes import check_sizes
 
 # What transformers raises for a checkpoint that is not whole:
@@ -53,6 +55,18 @@ def read_whole(folder: Path, kind: Any, *, made_for: str, dtype: torch.dtype) ->
             f" Name a model made for {made_for}"
         )
     return model
+
+
+@contextmanager
+def no_bars() -> Iterator[None]:
+    """transformers' own progress bars are off inside, and as they were afterwards: ours is the one that is shown."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def best_dtype() -> torch.dtype:

@@ -22,11 +22,12 @@ from deepseek_mm.lm.find import first_line
 from deepseek_mm.lm.local import check_room, end_tokens, longest, one_worker
 from deepseek_mm.lm.spelling import Spelling
 from deepseek_mm.lm.vlm.chat import Inputs, encode
-from deepseek_mm.lm.vlm.closed import chance_of_yes
 from deepseek_mm.records import Message
 
 TICK_S = 0.05  # how often a waiting answer looks at its stop
 Piece = str | Exception | None  # text, a failure, or None: the end
+YES, NO = ("yes", "Yes", " yes", " Yes"), ("no", "No", " no", " No")
+HEARD = 0.2  # probability of yes and no together, below which the model was going to say something else
 SAMPLING = ("temperature", "top_p", "top_k", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff")
 
 
@@ -161,3 +162,17 @@ def _make_greedy(settings: Any, ends: Collection[int], pad: int | None) -> None:
         pad_token_id=next(token for token in padding if token is not None),
         **dict.fromkeys(SAMPLING),
     )
+
+
+def chance_of_yes(logits_V: Tensor, tokenizer: Any) -> float | None:
+    """The share of "yes" in the probability of "yes" or "no" as the next word; None where neither is likely."""
+    yes, no = _beginnings(tokenizer, YES), _beginnings(tokenizer, NO)
+    probability_V = logits_V.float().softmax(-1)
+    says_yes = float(probability_V[sorted(yes - no)].sum())
+    says_no = float(probability_V[sorted(no - yes)].sum())
+    return says_yes / (says_yes + says_no) if says_yes + says_no >= HEARD else None
+
+
+def _beginnings(tokenizer: Any, spellings: tuple[str, ...]) -> set[int]:
+    """The first token of each spelling."""
+    return {tokenizer(text, add_special_tokens=False)["input_ids"][0] for text in spellings}

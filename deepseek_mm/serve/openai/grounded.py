@@ -11,14 +11,15 @@ from contextlib import closing, suppress
 from functools import partial
 from typing import Any, cast
 
+from deepseek_mm.encoders.space import Counts
 from deepseek_mm.errors import NothingThere
+from deepseek_mm.lm.generator import Sampled
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Citation
 from deepseek_mm.serve.openai.errors import Refused
 from deepseek_mm.serve.openai.pieces import End, usage_of
 from deepseek_mm.serve.openai.talk import RULES, text_of
 from deepseek_mm.serve.openai.telling import Telling
-from deepseek_mm.serve.openai.tokens import count_tokens
 from deepseek_mm.serve.openai.wire import ChatRequest, Cited, SchemaFormat
 
 CHANCE = ("temperature", "top_p", "min_p", "repetition_penalty")
@@ -104,3 +105,13 @@ def cited(citation: Citation) -> Cited:
         label=region.label,
         text=region.text,
     )
+
+
+def count_tokens(assistant: Assistant, text: str) -> int:
+    """Tokens of a text by the language model's own tokenizer, or else by that of the space; its words where neither
+    knows (a server's model beside a foreign space).
+    """
+    if isinstance(assistant.lm, Sampled):
+        return assistant.lm.count(text)
+    space = assistant.retriever.space
+    return space.count_tokens([text])[0] if isinstance(space, Counts) else len(text.split())
