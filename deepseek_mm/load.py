@@ -23,8 +23,7 @@ from deepseek_mm.config import (
 )
 from deepseek_mm.encoders import open_space
 from deepseek_mm.encoders.default import DefaultSpace, SeeingSpace
-from deepseek_mm.encoders.prepacked import can_prepack, prepack_convs
-from deepseek_mm.encoders.quick import is_narrow, narrow_linears
+from deepseek_mm.encoders.quick import narrow_linears
 from deepseek_mm.encoders.space import Space
 from deepseek_mm.errors import DeepSeekMMError, LibraryError, MissingWeights
 from deepseek_mm.fallback import Fallback
@@ -40,7 +39,6 @@ from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.read_only import notice_of
 from deepseek_mm.runtime.decode import open_planned
 from deepseek_mm.runtime.dial import dialled
-from deepseek_mm.runtime.engines import AS_IT_IS
 from deepseek_mm.runtime.hardware import Hardware, probe
 from deepseek_mm.runtime.plan import Plan
 from deepseek_mm.runtime.planned import encoder_here, fit
@@ -87,7 +85,6 @@ def load(config: Config, *, progress: Progress | None = None, saved: Collection[
     say("opening the eyes")
     eyes = open_eyes(space, config)
     narrow_linears(small_nets(eyes, planned.plan))
-    prepack_tower(space, planned.plan)
     say(f"opening the library at {config.data}")
     store = open_store(config, space)
     say("opening the history")
@@ -142,14 +139,6 @@ def small_nets(eyes: Eyes, plan: Plan) -> list[object]:
     nets = [*model.heads, eyes.space.finder, eyes.space.namer]
     looking = (reader, getattr(reader, "noticer", None), eyes.describer)
     return [*nets, *(getattr(each, "net", None) for each in looking)]
-
-
-def prepack_tower(space: Space, plan: Plan) -> None:
-    """The student's tower keeps to torch, since engines' libraries are large: it is laid out as torch is fastest."""
-    if not isinstance(space, SeeingSpace) or space.name != EDGE or plan.image != AS_IT_IS:
-        return
-    if is_narrow() and can_prepack():
-        prepack_convs(space.model.image_tower)
 
 
 def open_trained(read: Callable[[SeeingSpace], Trained], space: Space) -> Trained | None:

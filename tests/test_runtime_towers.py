@@ -7,7 +7,6 @@ import pytest
 import torch
 from towers_help import Net
 
-from deepseek_mm.encoders.prepacked import can_prepack
 from deepseek_mm.runtime.engines import BY_NAME
 from deepseek_mm.runtime.towers.by_openvino import FILE, make, runner
 from deepseek_mm.runtime.towers.by_torch import open_torch
@@ -20,14 +19,11 @@ SIDE = 16
 has_onnx = pytest.mark.skipif(find_spec("onnx") is None, reason="the extra engines is not installed")
 ONNX = pytest.param("onnxruntime-fp32", marks=has_onnx)
 ERROR = {
-    "torch-fp32": 1e-6, "torch-bf16": 0.02, "torch-bf16-prepacked": 0.02,
+    "torch-fp32": 1e-6, "torch-bf16": 0.02,
     "openvino-fp32": 1e-4, "openvino-bf16": 0.03, "onnxruntime-fp32": 1e-4,
 }  # fmt: skip
 SLOW = pytest.param("openvino-fp32", marks=pytest.mark.campaign(only=True))  # bf16 goes the same way
-PACKED = pytest.param(
-    "torch-bf16-prepacked", marks=pytest.mark.skipif(not can_prepack(), reason="no prepacked bfloat16 here")
-)
-IMAGE = ["torch-fp32", "torch-fp32-rows", "torch-bf16", PACKED, SLOW, "openvino-bf16", ONNX]
+IMAGE = ["torch-fp32", "torch-fp32-rows", "torch-bf16", SLOW, "openvino-bf16", ONNX]
 
 
 @pytest.fixture
@@ -71,7 +67,7 @@ def test_an_engine_of_the_image_tower_agrees_with_torch_within_its_error(net, tm
     assert installed.size_bytes > 0
 
 
-@pytest.mark.parametrize("name", ["torch-fp32", "torch-bf16", PACKED, SLOW, "openvino-bf16", ONNX])
+@pytest.mark.parametrize("name", ["torch-fp32", "torch-bf16", SLOW, "openvino-bf16", ONNX])
 def test_an_engine_of_the_text_tower_agrees_whatever_is_padded(net, tmp_path, name):
     batches = ((7,), (5, 3), (9, 2, 4))
     truth = [read(net, *lengths) for lengths in batches]

@@ -12,8 +12,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from deepseek_mm.encoders.prepacked import lacking
-
 STAGES = (  # blocks, size of the kernel, stride of the first, times as many channels inside, channels
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
@@ -25,6 +23,11 @@ STAGES = (  # blocks, size of the kernel, stride of the first, times as many cha
 )
 STEM, HEAD, CLASSES = 32, 1280, 1000
 EPS = 1e-3  # TensorFlow's, of norms
+
+
+def lacking(size: int, kernel: int, stride: int) -> int:
+    """Rows or columns to add to a map so that it shrinks by the stride alone, rounded up."""
+    return max(0, (-(-size // stride) - 1) * stride + kernel - size)
 
 
 class Conv(nn.Conv2d):

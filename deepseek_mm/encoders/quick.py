@@ -1,4 +1,4 @@
-"""Fast numbers where the processor has them: bfloat16 multiplied in hardware, and weights kept as they are multiplied.
+"""Fast numbers where the processor has them: bfloat16 multiplied in hardware, and weights kept rounded.
 
 Autocast would make bfloat16 of all weights at every pass. What comes out is the same, since the weights are rounded in
 the same way; of a picture's heads it takes a third of the time.
@@ -10,8 +10,6 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-
-from deepseek_mm.encoders.prepacked import can_prepack, prepack_linears
 
 Result = TypeVar("Result")
 
@@ -57,8 +55,8 @@ def narrow(x: Tensor) -> Tensor:
 
 
 def narrow_linears(nets: Iterable[object]) -> int:
-    """Round the linear layers in place, where `quick` multiplies in bfloat16, and lay them out for it; how many there
-    were. What is no net is left out.
+    """Round the linear layers in place, where `quick` multiplies in bfloat16; how many there were. What is no net is
+    left out.
     """
     if not is_narrow():
         return 0
@@ -66,6 +64,4 @@ def narrow_linears(nets: Iterable[object]) -> int:
     linears = [layer for layer in inside if type(layer) is nn.Linear]
     for layer in linears:
         layer.to(torch.bfloat16)
-        if can_prepack():
-            prepack_linears(layer)
     return len(linears)

@@ -23,7 +23,6 @@ class EngineRow:
     numbers: Literal["fp32", "bf16", "int8", "fp16", "mixed"]  # "mixed": bfloat16 where the processor multiplies it
     device: Literal["cpu", "cuda", "npu"] = "cpu"
     channels_last: bool = True  # how pictures lie in memory; only torch lets us choose
-    prepacked: bool = False  # weights as oneDNN multiplies them, norms and ReLU6 inside of convolutions
     needs: tuple[str, ...] = ()  # packages
     towers: tuple[Tower, ...] = TOWERS
     verified: bool = True  # it has run on hardware
@@ -35,7 +34,6 @@ ENGINES = (
     EngineRow(name="torch-fp32-rows", maker="torch", numbers="fp32", channels_last=False, towers=("image",)),
     EngineRow(name="torch-bf16", maker="torch", numbers="bf16"),
     EngineRow(name="torch-bf16-rows", maker="torch", numbers="bf16", channels_last=False, towers=("image",)),
-    EngineRow(name="torch-bf16-prepacked", maker="torch", numbers="bf16", prepacked=True),
     EngineRow(name="torchao-int8", maker="torch", numbers="int8", needs=("torchao",), towers=("text",)),
     EngineRow(name="torch-qat-int8", maker="trained", numbers="int8", towers=("image",)),
     EngineRow(name="onnxruntime-fp32", maker="onnxruntime", numbers="fp32", needs=("onnxruntime", "onnx")),

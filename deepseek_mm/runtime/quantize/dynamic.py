@@ -10,7 +10,6 @@ from typing import Any
 
 from torch import nn
 
-from deepseek_mm.encoders.prepacked import PrepackedLinear
 from deepseek_mm.runtime.quantize.int8_layers import DynamicLinear, Int8Embedding, eight_bits_of
 
 
@@ -20,7 +19,7 @@ def make_dynamic(model: nn.Module) -> int:
     for parent in list(model.modules()):
         for child, linear in list(parent.named_children()):
             # another subclass may be read by whoever owns it
-            if isinstance(linear, nn.Linear) and type(linear) in (nn.Linear, PrepackedLinear):
+            if type(linear) is nn.Linear:
                 done[linear] = done.get(linear) or dynamic_of(linear)
                 setattr(parent, child, done[linear])
     tied = {id(linear.weight): made for linear, made in done.items()}
@@ -39,8 +38,6 @@ def bytes_of(*models: nn.Module) -> int:
         parts = [*module.parameters(recurse=False)]
         if isinstance(module, DynamicLinear):
             parts += [module.weight_FD, module.scale_F]  # type: ignore[list-item]
-        if isinstance(module, PrepackedLinear):
-            held[id(module)] = module.packed.numel() * module.packed.element_size()
         held |= {part.data_ptr(): part.nbytes for part in parts}
     return sum(held.values())
 
@@ -48,9 +45,7 @@ def bytes_of(*models: nn.Module) -> int:
 def full_bytes_of(*models: nn.Module) -> int:
     """That they would take in float32."""
     numbers = {p.data_ptr(): p.numel() for model in models for p in model.parameters()}
-    modules = (module for model in models for module in model.modules())
-    packed = {id(module): module.packed.numel() for module in modules if isinstance(module, PrepackedLinear)}
-    return 4 * sum((numbers | packed).values())
+    return 4 * sum(numbers.values())
 
 
 def dynamic_of(linear: nn.Linear) -> DynamicLinear:

@@ -8,8 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from deepseek_mm.encoders.prepacked import can_prepack, prepack_convs, prepack_linears
-from deepseek_mm.errors import ConfigError, MissingPackage
+from deepseek_mm.errors import MissingPackage
 from deepseek_mm.runtime.engines import EngineRow
 from deepseek_mm.runtime.towers.parts import Opened, Part
 
@@ -26,8 +25,6 @@ def open_torch(part: Part, row: EngineRow, folder: Path) -> Opened:
         module = module.to(memory_format=layout)  # type: ignore[call-overload]
     if row.numbers == "int8":
         module = eight_bits(module)
-    if row.prepacked:
-        prepack(module)
 
     @torch.inference_mode()
     def run(inputs: Sequence[Tensor]) -> list[Tensor]:
@@ -43,14 +40,6 @@ def _as_wanted(x: Tensor, device: str, dtype: torch.dtype, layout: torch.memory_
     if not x.is_floating_point():
         return x.to(device)
     return x.to(device=device, dtype=dtype, memory_format=layout)
-
-
-def prepack(module: nn.Module) -> None:
-    """All layers in place. ConfigError where torch has no such operations, or the processor none of bfloat16."""
-    if not can_prepack():
-        raise ConfigError("this torch has no prepacked bfloat16 on this processor. Choose torch-bf16 or another engine")
-    prepack_convs(module)
-    prepack_linears(module)
 
 
 def eight_bits(module: nn.Module) -> nn.Module:
