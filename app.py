@@ -32,7 +32,7 @@ from deepseek_mm.serve.api import Api, build_api
 from deepseek_mm.serve.start import listening, locked, run_api
 from deepseek_mm.settings import TOKEN_VARIABLE, split_flags
 from deepseek_mm.settings_file import SettingsFile
-from deepseek_mm.small_files import read_lines
+from deepseek_mm.storage.files import read_lines
 from index import IndexProblem
 from ui import Guard, Running, add_page
 

@@ -15,8 +15,7 @@ from huggingface_hub import snapshot_download, try_to_load_from_cache
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
 from deepseek_mm.errors import BadQuestion, LibraryError
-from deepseek_mm.small_files import read_json
-from deepseek_mm.whole import write_whole
+from deepseek_mm.storage.files import atomic_write, read_json
 
 HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)  # OWNER/MODEL
 AT = "@"  # between a name and its revision
@@ -117,7 +116,7 @@ class Revisions:
         rows = {each: {"revision": known} for each, known in self.all().items()} | {
             name: {"revision": revision, "noted_at": datetime.now(UTC).isoformat(timespec="seconds")}
         }
-        write_whole(self.file, json.dumps(rows, indent=1).encode())
+        atomic_write(self.file, json.dumps(rows, indent=1).encode())
 
 
 def text_in(row: Mapping[str, object], key: str) -> str:

@@ -53,10 +53,10 @@ from deepseek_mm.see.ocr import TextReader
 from deepseek_mm.see.reader.weights import read_reader
 from deepseek_mm.see.scene.weights import read_paper
 from deepseek_mm.see.vocabulary import names_in
-from deepseek_mm.small_files import read_lines
+from deepseek_mm.storage.files import read_lines
+from deepseek_mm.storage.read_only import is_read_only
 from deepseek_mm.threads import one_for_blas
 from index.errors import SpaceMismatch
-from index.read_only import is_read_only
 from index.store import RegionStore
 
 Progress = Callable[[str], None]

@@ -11,7 +11,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from deepseek_mm.small_files import parse_json, read_small
+from deepseek_mm.storage.files import parse_json, read_small
 
 MOST_HEADER_BYTES = 100_000_000  # as safetensors itself has it
 MOST_CONFIG_BYTES = 10_000_000

@@ -14,9 +14,9 @@ from tempfile import TemporaryDirectory, gettempdir
 
 from deepseek_mm.config import Notice
 from deepseek_mm.errors import LibraryError
-from deepseek_mm.sqlite.owner import started
+from deepseek_mm.storage.owner import process_start
+from deepseek_mm.storage.read_only import copy_read_only
 from index import IndexProblem
-from index.read_only import copy_read_only
 
 MEMORY = Path("/dev/shm")  # a folder in memory, where there is one
 PREFIX = "deepseek-mm-"  # of our folders there; then the process, so that what a kill leaves can be told
@@ -64,7 +64,7 @@ def sweep(room: Path) -> None:
     """Remove what processes left there that were killed."""
     for folder in room.glob(f"{PREFIX}[0-9]*-*"):
         number = folder.name.removeprefix(PREFIX).partition("-")[0]
-        if number.isdecimal() and started(int(number)) == "":
+        if number.isdecimal() and process_start(int(number)) == "":
             shutil.rmtree(folder, ignore_errors=True)
 
 

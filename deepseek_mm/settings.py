@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from deepseek_mm.config import RETIRED_SPACES, Config, Notice, is_web_address, retired_space
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.small_files import read_toml
+from deepseek_mm.storage.files import read_toml
 
 PREFIX = "DEEPSEEK_MM_"
 TOKEN_VARIABLE = "DEEPSEEK_MM_TOKEN"  # a secret, so in no file of settings: serve/access_token.py

@@ -3,7 +3,7 @@
 `RegionStore` is in `index.store`: this page names only what costs nothing to import.
 """
 
-from index.errors import IndexProblem
+from deepseek_mm.storage.errors import IndexProblem
 from index.region import EVERYTHING, LIBRARY, Box, Counts, Filter, Hit, Label, LabelCount, Region, Source, Symbol
 
 __all__ = [

@@ -16,10 +16,10 @@ from typing import Any
 from sqlalchemy import Select, insert, or_, select
 from sqlalchemy.orm import Session
 
+from deepseek_mm.storage.exchange import draft_beside
 from index import nouns, places, queries
 from index.database import Database
 from index.errors import OtherStore
-from index.exchange import draft_beside
 from index.tables import (
     Base,
     CallRow,

@@ -22,12 +22,13 @@ from sqlalchemy import URL, Connection, Engine, PoolProxiedConnection, QueuePool
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from index.begin import WRITES, begin
-from index.counters import NOTED, note_write, see_losses
-from index.errors import IndexProblem, StoreBusy, StoreDamaged, StoreFull, StoreReadOnly, StoreTooNew
-from index.exchange import copy_database, create_database, empty_log, exchange_database, missing_content
-from index.open_files import hold, release
-from index.read_only import address_of, is_read_only
+from deepseek_mm.storage.begin import WRITES, begin
+from deepseek_mm.storage.counters import NOTED, note_write, see_losses
+from deepseek_mm.storage.errors import IndexProblem, StoreBusy, StoreFull
+from deepseek_mm.storage.exchange import copy_database, create_database, empty_log, exchange_database, missing_content
+from deepseek_mm.storage.open_files import hold, release
+from deepseek_mm.storage.read_only import address_of, is_read_only
+from index.errors import StoreDamaged, StoreReadOnly, StoreTooNew
 from index.words import teach
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -1,16 +1,10 @@
-"""What can be wrong with an index on disk: each error says what, shows where, and names the next step.
-
-This folder knows nothing above it, so these errors have a base of their own; an edge (command line, page) catches it
-beside `DeepSeekMMError`.
-"""
+"""What can be wrong with an index on disk: each error says what, shows where, and names the next step."""
 
 from pathlib import Path
 
+from deepseek_mm.storage.errors import IndexProblem
+
 REBUILD = "python -m deepseek_mm index --rebuild"
-
-
-class IndexProblem(Exception):
-    """Base of every error about an index that a user can fix."""
 
 
 class SpaceMismatch(IndexProblem):
@@ -52,35 +46,6 @@ class StoreReadOnly(IndexProblem):
         super().__init__(
             f"the index at {path} cannot be written. Give yourself the right to write there (chmod u+w), "
             f"or choose another folder with --data"
-        )
-
-
-class StoreUnmerged(IndexProblem):
-    """The latest changes wait in a log that cannot be read where the folder cannot be written."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(
-            f"the latest changes of the index at {path} wait in {path.name}-wal, which cannot be read where "
-            f"nothing can be written. Open the library once where it can be, or give yourself the right to (chmod u+w)"
-        )
-
-
-class StoreFull(IndexProblem):
-    """The disk has no room left; the last change was not made."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(
-            f"no room left on the disk of {path}; the last change was not made. Free some space and repeat it"
-        )
-
-
-class StoreBusy(IndexProblem):
-    """Another process has kept the write lock for too long."""
-
-    def __init__(self, path: Path, *, timeout_s: float) -> None:
-        super().__init__(
-            f"the index at {path} was locked by another process for more than {timeout_s:g} s; the last change was not "
-            f"made. Wait for the other process to finish, or end it, and repeat the command"
         )
 
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from deepseek_mm.storage.exchange import scratch_copy
 from index import queries, words
-from index.exchange import scratch_copy
 from index.tables import RegionRow
 from index.vectors import Floats, Ints
 

@@ -14,12 +14,13 @@ from typing import Any, Self
 from numpy.typing import NDArray
 from sqlalchemy import insert, update
 
+from deepseek_mm.storage.counters import LOST, accept_counters, check_counters, read_counters, renew_identity
+from deepseek_mm.storage.errors import StoreBusy
+from deepseek_mm.storage.exchange import draft_beside
 from index import aside, check, health, places, queries, words
 from index.check import Problem
-from index.counters import LOST, accept_counters, check_counters, read_counters, renew_identity
 from index.database import COUNTED, Database, open_database, take_copy
-from index.errors import BadPath, SpaceMismatch, StoreBusy, StoreReadOnly
-from index.exchange import draft_beside
+from index.errors import BadPath, SpaceMismatch, StoreReadOnly
 from index.finder import ANYTHING, Finder, Sought
 from index.health import StoreHealth
 from index.reader import StoreReader

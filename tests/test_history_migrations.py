@@ -21,7 +21,7 @@ from deepseek_mm.history.access import hash_of
 from deepseek_mm.history.log import FILE
 from deepseek_mm.history.tables import Base
 from deepseek_mm.records import Answer, Check, Question
-from deepseek_mm.sqlite.file import File
+from deepseek_mm.storage.file import File
 
 ROOT = Path(__file__).parent.parent
 FIRST = "0001"

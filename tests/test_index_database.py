@@ -13,9 +13,10 @@ import pytest
 from index_help import fill, finished, found, in_another_process, open_store, photo, regions_for, rows
 from sqlalchemy import event
 
+from deepseek_mm.storage.errors import StoreBusy, StoreFull
 from index import IndexProblem
 from index.database import HELD
-from index.errors import SpaceMismatch, StoreBusy, StoreDamaged, StoreFull, StoreReadOnly, StoreTooNew
+from index.errors import SpaceMismatch, StoreDamaged, StoreReadOnly, StoreTooNew
 
 
 def contents(folder: Path) -> dict[str, bytes]:

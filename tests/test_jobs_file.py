@@ -19,7 +19,7 @@ from deepseek_mm.errors import LibraryError
 from deepseek_mm.jobs import Failed, Jobs
 from deepseek_mm.jobs.table import FILE
 from deepseek_mm.jobs.tables import Base
-from deepseek_mm.sqlite.file import File
+from deepseek_mm.storage.file import File
 
 # What the first release wrote, letter for letter. Later migrations must bring this file along; never change it.
 FIRST_RELEASE = """
@@ -151,7 +151,7 @@ def test_a_database_of_someone_else_is_refused(path):
 
 
 def test_a_table_that_another_process_keeps_locked_says_so_and_goes_on_afterwards(path, monkeypatch):
-    monkeypatch.setattr("deepseek_mm.sqlite.file.BUSY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("deepseek_mm.storage.file.BUSY_TIMEOUT_S", 0.1)
     jobs = Jobs(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

@@ -9,7 +9,7 @@ from jobs_help import eventually, in_another_process
 from deepseek_mm.errors import BadPicture, LibraryError
 from deepseek_mm.jobs import Jobs, Worker
 from deepseek_mm.jobs.task import Task
-from index.errors import StoreFull
+from deepseek_mm.storage.errors import StoreFull
 
 
 @pytest.fixture

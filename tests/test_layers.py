@@ -63,8 +63,6 @@ FLOORS = (
     ),
     (
         "deepseek_mm.config",
-        "deepseek_mm.sqlite",
-        "deepseek_mm.whole",
         "deepseek_mm.deltas",
         "deepseek_mm.recently",
         "deepseek_mm.dates",
@@ -73,8 +71,9 @@ FLOORS = (
         "deepseek_mm.machine",
         "deepseek_mm.model_sizes",
     ),
-    ("deepseek_mm.small_files",),
-    ("deepseek_mm.errors", "index"),
+    ("index",),
+    ("deepseek_mm.storage",),
+    ("deepseek_mm.errors",),
 )
 HEIGHT = {unit: height for height, floor in enumerate(reversed(FLOORS)) for unit in floor}
 FACADE = "deepseek_mm"  # its __init__ re-exports the public names
@@ -188,12 +187,24 @@ def test_nothing_imports_an_experiment():
     assert [(h, t) for h, t in EDGES if inside(t, LAB) and not inside(h, LAB)] == []
 
 
-def test_the_index_knows_no_model():
-    assert [(h, t) for h, t in EDGES if inside(h, "index") and t.split(".")[0] in ("torch", "deepseek_mm", "ui")] == []
+def test_the_index_knows_storage_and_nothing_else_of_ours():
+    """No model, no setting: regions and vectors only."""
+    known = ("deepseek_mm.storage", "index")
+    ours = [(h, t) for h, t in EDGES if inside(h, "index") and t.split(".")[0] in ("torch", "deepseek_mm", "ui")]
+    assert [(h, t) for h, t in ours if not any(inside(t, unit) for unit in known) and t != FACADE] == []
 
 
 @pytest.mark.parametrize(
-    "module", ["deepseek_mm", "deepseek_mm.config", "deepseek_mm.records", "deepseek_mm.accounts.paths", "index"]
+    "module",
+    [
+        "deepseek_mm",
+        "deepseek_mm.config",
+        "deepseek_mm.records",
+        "deepseek_mm.accounts.paths",
+        "deepseek_mm.storage.file",
+        "index",
+        "index.store",
+    ],
 )
 def test_importing_the_ground_floors_does_not_load_torch(module):
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"

@@ -92,7 +92,7 @@ def test_the_picture_that_two_conversations_name_stays_with_the_other(house):
 
 def test_a_picture_is_held_by_the_disk_before_its_question_is_written_down(house, monkeypatch):
     order = []
-    monkeypatch.setattr("deepseek_mm.rag.uploads.hold", lambda path: order.append(path.name))
+    monkeypatch.setattr("deepseek_mm.rag.uploads.sync_file", lambda path: order.append(path.name))
     begin = house.history.begin
     monkeypatch.setattr(house.history, "begin", lambda *args, **how: order.append("begin") or begin(*args, **how))
     asked(house, "red")

@@ -26,9 +26,10 @@ from deepseek_mm.jobs import follow
 from deepseek_mm.load import load
 from deepseek_mm.read_only import is_closed, writable_home
 from deepseek_mm.records import Query, Question
+from deepseek_mm.storage.errors import StoreUnmerged
+from deepseek_mm.storage.read_only import address_of, copy_read_only, is_read_only
 from index import IndexProblem
-from index.errors import StoreReadOnly, StoreUnmerged
-from index.read_only import address_of, copy_read_only, is_read_only
+from index.errors import StoreReadOnly
 from ui.layout import head_for
 from ui.words import ENGLISH
 

@@ -20,7 +20,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.errors import STORAGE_FULL, LibraryError, is_storage_full
 from deepseek_mm.serve.door import guarded
 from deepseek_mm.serve.problems import add_problems, problem_of
-from deepseek_mm.whole import write_whole
+from deepseek_mm.storage.files import atomic_write
 from ui.edges import sentence
 from ui.words import in_language
 
@@ -183,7 +183,7 @@ def test_a_body_that_does_not_fit_the_temporary_folder_is_no_bad_request(tmp_pat
 def test_a_file_that_is_written_whole_leaves_nothing_when_the_disk_is_full(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(FULL))
     with pytest.raises(LibraryError, match="Make some room"):
-        write_whole(tmp_path / "a.json", b"x")
+        atomic_write(tmp_path / "a.json", b"x")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -168,7 +168,7 @@ from sharing_help import Home
 from deepseek_mm.sharing import sharing
 
 folder, data, after = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-home, written, whole = Home(folder), 0, sharing.write_whole
+home, written, whole = Home(folder), 0, sharing.atomic_write
 
 def write_some(path, content):
     global written
@@ -177,7 +177,7 @@ def write_some(path, content):
     written += 1
     whole(path, content)
 
-sharing.write_whole = write_some
+sharing.atomic_write = write_some
 home.history.adopt = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)
 home.door.take_in(data.read_bytes(), session="s")
 """

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from deepseek_mm.errors import LibraryError
-from deepseek_mm.sqlite.file import File, Kind
+from deepseek_mm.storage.file import File, Kind
 
 ROOT = Path(__file__).parent.parent
 ENV = """
@@ -138,7 +138,7 @@ def test_how_commits_reach_the_disk_is_set_anew_where_a_connection_was_used_othe
 OPENS = """
 import sys
 from pathlib import Path
-from deepseek_mm.sqlite.file import File, Kind
+from deepseek_mm.storage.file import File, Kind
 File(Path(sys.argv[1]), Kind(noun="songbook", migrations=Path(sys.argv[2])))
 """
 
@@ -217,7 +217,7 @@ def test_a_full_disk_undoes_the_write_and_asks_for_room(path, songs):
 
 
 def test_a_file_that_another_process_keeps_locked_says_so(path, songs, monkeypatch):
-    monkeypatch.setattr("deepseek_mm.sqlite.file.BUSY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("deepseek_mm.storage.file.BUSY_TIMEOUT_S", 0.1)
     with closing(File(path, songs)) as file, closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(LibraryError, match="is locked. Another process holds it: end that one, or wait"):
@@ -285,7 +285,7 @@ def test_what_is_removed_leaves_no_byte_once_the_log_is_cut(path, songs):
 
 
 def test_the_log_is_left_to_the_next_time_while_somebody_reads(path, songs, monkeypatch):
-    monkeypatch.setattr("deepseek_mm.sqlite.file.LOG_TIMEOUT_S", 0.01)
+    monkeypatch.setattr("deepseek_mm.storage.file.LOG_TIMEOUT_S", 0.01)
     log = path.with_name(path.name + "-wal")
     with closing(File(path, songs)) as file:
         put(file, "blue")

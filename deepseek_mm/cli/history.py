@@ -38,14 +38,14 @@ def list_all(args: Namespace, config: Config, desk: Desk) -> int:
 
 def export(args: Namespace, config: Config, desk: Desk) -> int:
     """Write it into a file; into a folder under a name made from its title."""
-    from deepseek_mm.whole import write_whole
+    from deepseek_mm.storage.files import atomic_write
 
     number, target = number_of(args), Path(args.to)
     kind = args.kind or kind_of(target)
     with open_history(config) as history:
         exported = sharing(history, config).export(number, kind, session=OURS, places=args.with_places)
     file = target / exported.name if target.is_dir() else target
-    write_whole(file, exported.data)
+    atomic_write(file, exported.data)
     desk.say(str(file))
     return OK
 

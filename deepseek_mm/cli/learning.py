@@ -10,7 +10,7 @@ from deepseek_mm.cli.flags import add_settings, config_of
 from deepseek_mm.cli.words import Word, chosen, listed, number_in
 from deepseek_mm.cli.work import finish, tell_failures, working
 from deepseek_mm.errors import BadFile, NothingThere
-from deepseek_mm.small_files import parse_json, read_lines
+from deepseek_mm.storage.files import parse_json, read_lines
 
 if TYPE_CHECKING:
     from deepseek_mm.learning import Version

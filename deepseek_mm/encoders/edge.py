@@ -34,7 +34,7 @@ from deepseek_mm.encoders.quick import quick
 from deepseek_mm.encoders.tags import Namer, read_groups
 from deepseek_mm.encoders.text import LAYERS, TextTower, blank_text_tower
 from deepseek_mm.errors import MissingWeights
-from deepseek_mm.whole import write_whole
+from deepseek_mm.storage.files import atomic_write
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "edge.safetensors"
 MAKE = "python -m deepseek_mm train distill --help"
@@ -190,7 +190,7 @@ def write_edge(file: Path, model: EdgeModel, config: EdgeConfig, *, taught_by: s
     """Whole or not at all; `taught_by` is the fingerprint of the space that the student learned from."""
     state = {name: value for name, value in model.state_dict().items() if not name.endswith(COUNTED)}
     told = {"config": asdict(config), "taught_by": taught_by}
-    write_whole(file, save(pack_whole(state), metadata={"told": json.dumps(told)}))
+    atomic_write(file, save(pack_whole(state), metadata={"told": json.dumps(told)}))
 
 
 def files_of_edge(folder: Path = WEIGHTS.parent) -> list[Path]:

@@ -16,7 +16,7 @@ import numpy as np
 from deepseek_mm.encoders.space import Floats, Space
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluate.retrieval import read_picture
-from deepseek_mm.whole import write_whole
+from deepseek_mm.storage.files import atomic_write
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 AT_ONCE = 500  # photos, after which what was done is kept
@@ -73,4 +73,4 @@ def keep(file: Path, known: dict[str, Floats]) -> None:
     """Write them whole."""
     buffer = io.BytesIO()
     np.savez(buffer, keys=np.array(list(known)), vectors=np.stack(list(known.values())))
-    write_whole(file, buffer.getvalue())
+    atomic_write(file, buffer.getvalue())

@@ -26,8 +26,8 @@ from deepseek_mm.history.freeze import freeze
 from deepseek_mm.history.nouns import Conversation, Corrected, Rating, Saved, Turn
 from deepseek_mm.history.tables import CitationRow, ConversationRow, TurnRow
 from deepseek_mm.records import Answer, Question
-from deepseek_mm.sqlite.file import File, Kind
-from deepseek_mm.sqlite.owner import Owner, this_process
+from deepseek_mm.storage.file import File, Kind
+from deepseek_mm.storage.owner import Owner, current_process
 from index.region import UPLOADS
 
 FILE = Kind(noun="history", migrations=Path(__file__).parent / "migrations", counted=("conversations", "turns"))
@@ -39,7 +39,7 @@ class History:
 
     def __init__(self, path: Path, *, ages: Ages | None = None) -> None:
         self._file, self._ages = File(path, FILE, noted=True), ages or Ages()
-        self._owner = this_process()
+        self._owner = current_process()
         self._stop_orphans()
         self.purge()
 

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from deepseek_mm.sqlite.columns import COLUMNS
+from deepseek_mm.storage.columns import COLUMNS
 
 SEEN = text("deleted_at IS NULL")
 ASKED = text("task <> ''")
@@ -26,7 +26,7 @@ class Base(DeclarativeBase):
 
 
 class HistoryCounterRow(Base):
-    """A number that is kept with each write: see `index.counters`."""
+    """A number that is kept with each write: see `storage.counters`."""
 
     __tablename__ = "counters"
 

@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from deepseek_mm.jobs.nouns import ENDED, Job, State
 from deepseek_mm.jobs.tables import JobRow
-from deepseek_mm.sqlite.file import File
-from deepseek_mm.sqlite.owner import Owner
+from deepseek_mm.storage.file import File
+from deepseek_mm.storage.owner import Owner
 
 KEEP = 200  # ended jobs of the library; those that ended earlier are forgotten
 KEEP_ASKED = 1_000  # the same of those that somebody asked for over the API

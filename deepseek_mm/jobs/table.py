@@ -25,8 +25,8 @@ from deepseek_mm.jobs.nouns import ENDED, Asked, Failed, Job, SetAside, State
 from deepseek_mm.jobs.rows import job_of, leave, owners_of, release, release_orphans
 from deepseek_mm.jobs.tables import FailedRow, JobRow, SetAsideRow
 from deepseek_mm.jobs.task import Task
-from deepseek_mm.sqlite.file import File, Kind
-from deepseek_mm.sqlite.owner import this_process
+from deepseek_mm.storage.file import File, Kind
+from deepseek_mm.storage.owner import current_process
 
 FILE = Kind(
     noun="table of jobs",
@@ -49,7 +49,7 @@ class Jobs:
         """`closed` says why the library takes no work of its own; others may ask for some all the same."""
         self._file, self._clock, self._closed = File(path, FILE, noted=True), clock, closed
         self.bell = Bell()
-        self._owner = this_process()
+        self._owner = current_process()
 
     def add(
         self,

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint, func, select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column
 
-from deepseek_mm.sqlite.columns import COLUMNS
+from deepseek_mm.storage.columns import COLUMNS
 
 
 class Base(DeclarativeBase):
@@ -20,7 +20,7 @@ class Base(DeclarativeBase):
 
 
 class JobCounterRow(Base):
-    """A number that is kept with each write: see `index.counters`."""
+    """A number that is kept with each write: see `storage.counters`."""
 
     __tablename__ = "counters"
 

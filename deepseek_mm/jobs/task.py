@@ -20,7 +20,7 @@ from deepseek_mm.jobs.bell import Bell
 from deepseek_mm.jobs.nouns import Job, State
 from deepseek_mm.jobs.rows import leave
 from deepseek_mm.jobs.tables import FailedRow, JobRow
-from deepseek_mm.sqlite.file import File
+from deepseek_mm.storage.file import File
 
 REPORT_S = 0.2  # between two writes of the progress
 LOOK_S = 0.5  # between two looks whether it was cancelled

@@ -14,7 +14,7 @@ from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.jobs.nouns import State
 from deepseek_mm.jobs.table import Jobs
 from deepseek_mm.jobs.task import Task
-from index.errors import IndexProblem
+from deepseek_mm.storage.errors import IndexProblem
 
 Handler = Callable[[Task], str]  # returns the closing message
 

@@ -17,8 +17,7 @@ from deepseek_mm.rag.decider import SETTLED, put
 from deepseek_mm.rag.program.answers import normal
 from deepseek_mm.rag.program.parse import parse
 from deepseek_mm.rag.program.words import lead, singular, with_article
-from deepseek_mm.small_files import parse_json, read_lines
-from deepseek_mm.whole import write_whole
+from deepseek_mm.storage.files import atomic_write, parse_json, read_lines
 
 YES_NO = ("yes", "no")
 HALF = 0.5  # what a thumb, a box and a description count beside a right answer
@@ -156,5 +155,5 @@ def teach(folder: Path, rows: Sequence[dict[str, str]]) -> int:
     kept = taught_rows(file)
     anew = {row["image"] for row in rows if "words" in row}
     kept = [row for row in kept if not ("words" in row and row["image"] in anew) and row not in rows]
-    write_whole(file, "".join(f"{json.dumps(row)}\n" for row in (*kept, *rows)).encode())
+    atomic_write(file, "".join(f"{json.dumps(row)}\n" for row in (*kept, *rows)).encode())
     return len(rows)

@@ -19,8 +19,7 @@ from torch import Tensor
 
 from deepseek_mm.errors import BadCheckpoint, NothingThere
 from deepseek_mm.learning.outcome import Score
-from deepseek_mm.small_files import read_json
-from deepseek_mm.whole import write_whole
+from deepseek_mm.storage.files import atomic_write, read_json
 
 FOLDER, ACCEPTED, TOLD, CARD = "learning", "accepted.json", "version.json", "CARD.md"
 HEAD, MEMORY = "head.safetensors", "memory.safetensors"
@@ -60,10 +59,10 @@ class Versions:
         folder = self.folder / str(version.number)
         files = {HEAD: save(dict(head)), MEMORY: save(dict(memory))}
         for name, data in files.items():
-            write_whole(folder / name, data)
-        write_whole(folder / CARD, card(version).encode())
+            atomic_write(folder / name, data)
+        atomic_write(folder / CARD, card(version).encode())
         told = asdict(version) | {"sums": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}}
-        write_whole(folder / TOLD, json.dumps(told, indent=1).encode())
+        atomic_write(folder / TOLD, json.dumps(told, indent=1).encode())
 
     def read(self, number: int) -> Version:
         """NothingThere if there is none of that number, BadCheckpoint if what is said of it cannot be read."""
@@ -98,7 +97,7 @@ class Versions:
 
     def keep_accepted(self, numbers: Sequence[int]) -> None:
         """The newest last."""
-        write_whole(self.folder / ACCEPTED, json.dumps(list(numbers)).encode())
+        atomic_write(self.folder / ACCEPTED, json.dumps(list(numbers)).encode())
 
 
 NEXT = f"The shipped weights answer; take another version, see: {SEE}"

@@ -17,7 +17,7 @@ from typing import IO, Any, Self
 from deepseek_mm.errors import BadFile, Conflict
 from deepseek_mm.library.holding import BACKUPS
 from deepseek_mm.parse.workers.directory import DAMAGE
-from deepseek_mm.small_files import MOST_BYTES, parse_json
+from deepseek_mm.storage.files import MOST_BYTES, parse_json
 
 MANIFEST = "manifest.json"
 FORMAT = "deepseek-mm library 1"

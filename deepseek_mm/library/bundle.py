@@ -34,8 +34,8 @@ from deepseek_mm.library.restored_settings import keep_guarded
 from deepseek_mm.library.trash import Trash
 from deepseek_mm.library.watch import WATCH
 from deepseek_mm.parse.workers.directory import DAMAGE
-from index.counters import forget_note
-from index.exchange import copy_database, exchange_database
+from deepseek_mm.storage.counters import forget_note
+from deepseek_mm.storage.exchange import copy_database, exchange_database
 from index.store import RegionStore
 
 BACKUP, RESTORE = "back up", "restore"  # kinds of jobs

@@ -20,8 +20,7 @@ from PIL import Image
 from deepseek_mm.errors import BadFile, Cancelled, NothingThere
 from deepseek_mm.ingest.quarantine import Quarantine
 from deepseek_mm.jobs import Task
-from deepseek_mm.small_files import read_lines
-from deepseek_mm.whole import write_whole
+from deepseek_mm.storage.files import atomic_write, read_lines
 from index import Filter, Source
 from index.store import RegionStore
 
@@ -189,5 +188,5 @@ def keep_apart(data: Path, sources: Sequence[Source]) -> int:
     before = read_apart(data)
     pairs = {named(one, other) for n, one in enumerate(sources) for other in sources[n + 1 :]} - before
     lines = sorted(" ".join(sorted(pair)) for pair in {*before, *pairs} if len(pair) == 2)
-    write_whole(data / APART, "".join(f"{line}\n" for line in lines).encode())
+    atomic_write(data / APART, "".join(f"{line}\n" for line in lines).encode())
     return len(pairs)

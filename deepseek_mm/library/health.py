@@ -17,11 +17,11 @@ from deepseek_mm.library.filling import INDEX, READ
 from deepseek_mm.library.holding import BACKUPS, PAGE
 from deepseek_mm.parse.files import is_gone
 from deepseek_mm.parse.links import open_plain
+from deepseek_mm.storage.errors import StoreBusy
+from deepseek_mm.storage.exchange import empty_log, scratch_copy
+from deepseek_mm.storage.open_files import ENDINGS
 from index.check import Problem
-from index.errors import StoreBusy
-from index.exchange import empty_log, scratch_copy
 from index.health import StoreHealth
-from index.open_files import ENDINGS
 from index.store import RegionStore
 
 LAST_JOBS = 50  # whose failures are looked at

@@ -8,11 +8,11 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from deepseek_mm.sqlite.owner import started
+from deepseek_mm.storage.owner import process_start
 
 OWNED = re.compile(
     r"\.(\d+)-\d+\.draft(?:-wal|-shm|-journal)?$|^(?:bundle|upload)-(\d+)-"
-)  # as index.exchange names drafts
+)  # as deepseek_mm.storage.exchange names drafts
 DRAFT = re.compile(r"\.draft(?:-wal|-shm|-journal)?$|^(?:bundle|upload)-")
 
 
@@ -38,7 +38,7 @@ def within(data: Path) -> Iterable[Path]:
 def is_orphan(path: Path) -> bool:
     """Whether its name is one of ours, and its process is gone."""
     found = OWNED.search(path.name)
-    return found is not None and started(int(found[1] or found[2])) == ""
+    return found is not None and process_start(int(found[1] or found[2])) == ""
 
 
 def remove(path: Path) -> None:

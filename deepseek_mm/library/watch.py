@@ -15,7 +15,7 @@ from deepseek_mm.jobs import Task
 from deepseek_mm.library.changes import YIELD_S, looks, notices
 from deepseek_mm.library.settle import Settling
 from deepseek_mm.parse.files import real_path
-from index.errors import IndexProblem
+from deepseek_mm.storage.errors import IndexProblem
 
 WATCH = "watch"  # the kind of job
 RESOLVED = "resolved"  # in its payload: the folder was named without links; one of an earlier version may have some

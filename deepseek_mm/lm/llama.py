@@ -11,7 +11,7 @@ from typing import Any
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.lm.find import first_line, unreadable
 from deepseek_mm.lm.shape import DecoderShape
-from deepseek_mm.small_files import read_json as read_value
+from deepseek_mm.storage.files import read_json as read_value
 
 KNOWN: dict[str, tuple[Any, ...]] = {  # settings that a Llama may have, and the values that our decoder can do
     "hidden_act": ("silu",),

@@ -12,7 +12,7 @@ from PIL.Image import Image
 from deepseek_mm.errors import ServerError
 from deepseek_mm.lm.picture import small
 from deepseek_mm.records import Message
-from deepseek_mm.small_files import parse_json as parse_value
+from deepseek_mm.storage.files import parse_json as parse_value
 
 QUALITY = 90  # of its JPEG
 MARKS = re.compile(  # where something begins that a server's template may take for the end of a message

@@ -19,7 +19,7 @@ from pathlib import Path
 from deepseek_mm.errors import BadProgram, NothingThere
 from deepseek_mm.logic.language import wrong
 from deepseek_mm.logic.scene import RELATIONS, Item, Scene, is_called
-from deepseek_mm.small_files import read_lines
+from deepseek_mm.storage.files import read_lines
 
 RULE = re.compile(r'(?P<conditions>.+?)->\s*(?P<kind>warn|note)\s+"(?P<text>[^"]+)"\s*')
 ATOM = re.compile(

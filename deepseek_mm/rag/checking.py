@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from deepseek_mm.errors import BadProgram, NothingThere
 from deepseek_mm.logic.watch import FORM, Rule, Warned, watch_many
 from deepseek_mm.rag.graph import numbered, scene_of
-from deepseek_mm.small_files import read_lines
-from deepseek_mm.whole import write_whole
+from deepseek_mm.storage.files import atomic_write, read_lines
 from index import LIBRARY, Filter, Region
 from index.region import UPLOADS
 
@@ -89,4 +88,4 @@ def kept_rules(data: Path) -> str:
 
 def keep_rules(data: Path, text: str) -> None:
     """Keep this text there. LibraryError says why it cannot be."""
-    write_whole(data / RULES, text.encode("utf-8", "replace"))
+    atomic_write(data / RULES, text.encode("utf-8", "replace"))

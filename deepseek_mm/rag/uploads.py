@@ -25,7 +25,7 @@ from deepseek_mm.parse.links import open_plain, resolve_path
 from deepseek_mm.parse.photo import Photo, read_photo
 from deepseek_mm.rag.program.words import clean
 from deepseek_mm.records import Picture, Question
-from deepseek_mm.whole import hold, write_whole
+from deepseek_mm.storage.files import atomic_write, sync_file
 from index import Region, Source
 from index.store import RegionStore
 
@@ -67,7 +67,7 @@ class Shelf:
         folder, most = self.config.data / "uploads", self.config.parse.max_pixels
         kept = [[keep(picture, folder, max_pixels=most) for picture in q.pictures] for q in questions]
         with ThreadPoolExecutor(1) as disk:  # takes as long as a look does
-            held = disk.map(hold, [Path(photo.source.path) for photos in kept for photo in photos])
+            held = disk.map(sync_file, [Path(photo.source.path) for photos in kept for photo in photos])
             known = self._seen([photo for photos in kept for photo in photos])
             list(held)
         return [tuple(known[photo.source.path] for photo in photos) for photos in kept]
@@ -125,7 +125,7 @@ def keep(picture: Picture, folder: Path, *, max_pixels: int) -> Photo:
     digest = hashlib.sha256(data).hexdigest()[:DIGEST_CHARS]
     path = folder / digest / safe_name(picture.name, suffix)
     if not path.exists() or path.stat().st_size != len(data):  # a half one is of a machine that crashed
-        write_whole(path, data, at_once=False)
+        atomic_write(path, data, at_once=False)
     try:
         return read_photo(path.absolute(), max_pixels=max_pixels, collection=COLLECTION)
     except Exception:

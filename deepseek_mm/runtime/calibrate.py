@@ -28,8 +28,7 @@ from deepseek_mm.runtime.plan import why_not
 from deepseek_mm.runtime.towers.install import first_line, install, parts_of
 from deepseek_mm.runtime.towers.parts import PATHS, image_paths
 from deepseek_mm.runtime.towers.samples import Samples
-from deepseek_mm.small_files import read_json
-from deepseek_mm.whole import write_whole
+from deepseek_mm.storage.files import atomic_write, read_json
 
 EXACT = "torch-fp32"  # what vectors are compared with
 FILE = "timings.json"
@@ -151,7 +150,7 @@ def _quietly(reader: nn.Module, **tokens: torch.Tensor) -> None:
 def write_timings(folder: Path, timings: Iterable[Timing]) -> Path:
     """Keep them beside the engines. LibraryError where nothing can be written."""
     file = folder / FILE
-    write_whole(file, json.dumps([asdict(timing) for timing in timings], indent=1).encode())
+    atomic_write(file, json.dumps([asdict(timing) for timing in timings], indent=1).encode())
     return file
 
 

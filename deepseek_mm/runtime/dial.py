@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_mm.config import Config, LMConfig, SeeConfig
-from deepseek_mm.small_files import read_json
-from deepseek_mm.whole import write_whole
+from deepseek_mm.storage.files import atomic_write, read_json
 
 FILE = "dial.json"
 
@@ -94,7 +93,7 @@ def settings_here(folder: Path) -> tuple[Setting, ...]:
 def keep_settings(folder: Path, settings: Sequence[Setting]) -> None:
     """For `settings_here`. LibraryError where nothing can be written."""
     told = {one.name: {"seconds": one.seconds, "score": one.score, "questions": one.questions} for one in settings}
-    write_whole(folder / FILE, json.dumps(told).encode())
+    atomic_write(folder / FILE, json.dumps(told).encode())
 
 
 def _setting(row: DialRow, told: Any) -> Setting:

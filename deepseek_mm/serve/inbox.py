@@ -13,7 +13,7 @@ from deepseek_mm.ages import Ages
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.parse.photo import read_photo
 from deepseek_mm.serve.pictures import Taken
-from deepseek_mm.whole import write_whole
+from deepseek_mm.storage.files import atomic_write
 
 FOLDER = "inbox"
 YOUNG_S = 600.0  # a picture whose task is only about to be written down
@@ -29,7 +29,7 @@ class Inbox:
         """Write the picture down: the name that it is found by."""
         name = hashlib.sha256(taken.data).hexdigest() + taken.ending
         if not (self.folder / name).exists():
-            write_whole(self.folder / name, taken.data)
+            atomic_write(self.folder / name, taken.data)
         return name
 
     def open(self, name: str) -> Image:

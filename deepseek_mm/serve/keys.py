@@ -29,8 +29,7 @@ from deepseek_mm.accounts.permissions import RIGHTS, USUAL, Caller, Right
 from deepseek_mm.config import ServeConfig
 from deepseek_mm.errors import BadQuestion, Conflict, LibraryError, NothingThere
 from deepseek_mm.serve.hosts import is_loopback
-from deepseek_mm.small_files import read_json
-from deepseek_mm.whole import write_whole
+from deepseek_mm.storage.files import atomic_write, read_json
 
 FILE = "keys.json"  # in the library's folder
 FIRST = "first"  # name of the key that is made when one is needed and there is none
@@ -123,7 +122,7 @@ class Keys:
 
     def _write(self, keys: Sequence[Key]) -> None:
         text = json.dumps({"keys": [as_row(key) for key in keys]}, indent=1)
-        write_whole(self.path, text.encode(), mode=OWNER_ONLY)
+        atomic_write(self.path, text.encode(), mode=OWNER_ONLY)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -36,7 +36,7 @@ from deepseek_mm.errors import (
     is_storage_full,
 )
 from deepseek_mm.serve.openai.errors import PREFIX, NoModel, Refused, error_body, status_of
-from index.errors import IndexProblem
+from deepseek_mm.storage.errors import IndexProblem
 
 MEDIA_TYPE = "application/problem+json"
 KIND = "urn:deepseek-mm:problem:"

@@ -21,7 +21,7 @@ from deepseek_mm.serve.shelf_pictures import size_of
 from deepseek_mm.serve.wire import AnswerOut, FoundOut
 from deepseek_mm.services import Services
 from deepseek_mm.services.library_service import known_source
-from index.errors import IndexProblem
+from deepseek_mm.storage.errors import IndexProblem
 
 PREFIX = "task."  # of the kinds of jobs that are tasks
 FROM_HERE = "local"  # in the payload of a task that takes files in: whether a caller on this machine asked

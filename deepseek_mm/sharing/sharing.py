@@ -17,7 +17,7 @@ from deepseek_mm.sharing.privacy import without_folders
 from deepseek_mm.sharing.unpack import Unpacker
 from deepseek_mm.sharing.wire import read, write
 from deepseek_mm.sharing.wording import WORDINGS, Wording
-from deepseek_mm.whole import write_whole
+from deepseek_mm.storage.files import atomic_write
 
 
 def now() -> datetime:
@@ -70,7 +70,7 @@ class Sharing:
         )
         turns = unpacker.unpack()
         for path, content in unpacker.files.items():
-            write_whole(path, content)
+            atomic_write(path, content)
         return self.history.adopt(turns, title=parcel.title, pinned=parcel.pinned, session=session)
 
     def _footer(self, words: Wording) -> str:

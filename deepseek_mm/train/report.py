@@ -14,7 +14,7 @@ from typing import Any
 
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.machine import ROOT, commit, machine
-from deepseek_mm.whole import write_whole
+from deepseek_mm.storage.files import atomic_write
 
 REPORTS = ROOT / "docs" / "learning"  # where committed reports lie
 
@@ -53,7 +53,7 @@ def write(report: Report, path: Path) -> None:
         raise BadFile(
             f"{', '.join(odd)} in the report of {report.part} is no number. Leave it out and say so in a note"
         )
-    write_whole(path, (json.dumps(asdict(report), indent=1, ensure_ascii=False) + "\n").encode())
+    atomic_write(path, (json.dumps(asdict(report), indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def read(path: Path) -> Report:

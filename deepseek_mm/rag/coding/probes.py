@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from deepseek_mm.rag.coding.trials import Target, Trial
-from deepseek_mm.small_files import parse_json
+from deepseek_mm.storage.files import parse_json
 
 MARK = "deepseek-mm-seen:"
 MOST_SAID = 80  # characters of an error's words that a test repeats

@@ -18,8 +18,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from deepseek_mm.errors import BadCheckpoint, MissingWeights
-from deepseek_mm.small_files import parse_json
-from deepseek_mm.whole import write_whole
+from deepseek_mm.storage.files import atomic_write, parse_json
 
 FORMAT, VERSION = "deepseek-mm-quantised", 1
 PIECE = 1 << 20  # bytes that are hashed at once
@@ -63,9 +62,9 @@ def write_kept(file: Path, tensors: Mapping[str, Tensor], told: Told) -> Path:
     said = json.dumps(asdict(told), sort_keys=True)
     digest = _digest_of(*_split(save(held)), said)
     metadata = {"format": FORMAT, "version": str(VERSION), "told": said, "digest": digest}
-    write_whole(file, save(held, metadata=metadata))
+    atomic_write(file, save(held, metadata=metadata))
     card = file.with_suffix(".md")
-    write_whole(card, card_of(file, told, held).encode())
+    atomic_write(card, card_of(file, told, held).encode())
     return card
 
 

@@ -19,7 +19,7 @@ from deepseek_mm.lm.own import Checkpoint
 from deepseek_mm.lm.weights import build
 from deepseek_mm.runtime.quantize.fp4 import Fp4, quantise, restore
 from deepseek_mm.runtime.quantize.language import CODES, DTYPE, HEAD, SCALES, WHOLE, WORDS, linears, tensors_of_fp4
-from deepseek_mm.whole import write_whole
+from deepseek_mm.storage.files import atomic_write
 
 FILE = "fp4.safetensors"
 ROWS = 1_024  # of a matrix that are restored at once
@@ -29,7 +29,7 @@ MAKE = "python -m deepseek_mm train distill --help"
 def write_student(folder: Path, decoder: Decoder) -> Path:
     """The weights beside what already lies there; the file."""
     matrices = {name: quantise(linear.weight.detach()) for name, linear in linears(decoder)}
-    write_whole(folder / FILE, save(tensors_of_fp4(decoder, matrices)))
+    atomic_write(folder / FILE, save(tensors_of_fp4(decoder, matrices)))
     return folder / FILE
 
 

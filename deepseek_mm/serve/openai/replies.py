@@ -22,7 +22,7 @@ from deepseek_mm.serve.openai.errors import FAULT, error_body
 from deepseek_mm.serve.openai.pieces import End
 from deepseek_mm.serve.openai.wire import Choice, Completion, Said
 from deepseek_mm.serve.problems import REQUEST_ID, problem_of
-from index.errors import IndexProblem
+from deepseek_mm.storage.errors import IndexProblem
 
 log = logging.getLogger(__name__)
 Work = Callable[[Event], Iterator[str | End]]  # pieces of an answer and its end; ends early when the event is set

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_mm.errors import NothingThere
+from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.train.corpus.encode import Document, Ids, Mask
 from deepseek_mm.train.corpus.items import DOMAINS, Split
-from deepseek_mm.whole import write_whole
 
 MAKE = "python -m deepseek_mm train corpus"
 
@@ -53,7 +53,7 @@ def write_shard(file: Path, documents: Sequence[Document], *, key: str) -> None:
     ends_M = np.cumsum([len(document) for document in documents], dtype=np.int64)
     buffer = io.BytesIO()
     np.savez(buffer, ids=ids_N, learn=learn_N, ends=ends_M, key=np.array(key))
-    write_whole(file, buffer.getvalue())
+    atomic_write(file, buffer.getvalue())
 
 
 def is_made(file: Path, *, key: str) -> bool:

@@ -20,8 +20,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from deepseek_mm.errors import BadCheckpoint, ConfigError, NothingThere
+from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.train.parallel.cuts import Cut, whole
-from deepseek_mm.whole import write_whole
 
 MANIFEST, DRAFT, KEPT = "manifest.json", ".draft", 2  # checkpoints kept
 Pieces = Mapping[str, list[tuple[str, int, Tensor]]]  # kind -> parameter, where the piece begins, its values
@@ -43,7 +43,7 @@ def finish(out: Path, step: int, settings: Mapping[str, Any], sizes: Mapping[str
     """Called by one rank when all have saved: name the folder, and drop those that nobody needs any more."""
     draft, done = draft_of(out, step), out / f"step-{step:08}"
     told = {"step": step, "layout": layout, "settings": settings, "sizes": sizes}
-    write_whole(draft / MANIFEST, json.dumps(told, indent=1).encode())
+    atomic_write(draft / MANIFEST, json.dumps(told, indent=1).encode())
     shutil.rmtree(done, ignore_errors=True)
     draft.rename(done)
     for old in _folders(out)[:-KEPT]:

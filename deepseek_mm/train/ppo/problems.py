@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.evaluate.code.tasks import Task, is_said, read_tasks
 from deepseek_mm.lm.tokenizer import Tokenizer
+from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.train.corpus.benchmarks import FIRST_MBPP, LAST_MBPP
 from deepseek_mm.train.corpus.items import split_of
-from deepseek_mm.whole import write_whole
 
 OPENS = re.compile(r"\s*(for|with|try|except|finally|else)\b")  # these make names, or are no line by themselves
 BOUND = re.compile(r"\s*([\w\s,()]+?)\s*=(?!=)")
@@ -171,7 +171,7 @@ def ids_of(puzzle: Puzzle, tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
 
 def write_rows(path: Path, rows: Iterable[Problem | Puzzle]) -> None:
     """One a line."""
-    write_whole(path, "".join(json.dumps(asdict(row)) + "\n" for row in rows).encode())
+    atomic_write(path, "".join(json.dumps(asdict(row)) + "\n" for row in rows).encode())
 
 
 def read_puzzles(path: Path) -> list[Puzzle]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, Literal
 
+from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.train.journal import Journal, read_lines
 from deepseek_mm.train.ppo.judge import Judge, Verdict
 from deepseek_mm.train.ppo.learn import Learner, PPOConfig
@@ -16,7 +17,6 @@ from deepseek_mm.train.ppo.policy import some_of
 from deepseek_mm.train.ppo.problems import BODY_LEVEL, EASY_LEVEL, LINE_LEVEL, Puzzle
 from deepseek_mm.train.ppo.rollouts import Rollout, Writer
 from deepseek_mm.train.rewards import Novelty, reward
-from deepseek_mm.whole import write_whole
 
 Method = Literal["ppo", "rejection"]
 METHODS: tuple[Method, ...] = ("ppo", "rejection")
@@ -54,7 +54,7 @@ class Rounds:
             learner.restore(saved)
             self.novelty, self.done = Novelty(json.loads(saved["seen"])), saved["step"]
         rows = [row for row in read_lines(journal.folder / SAMPLES) if row["round"] <= self.done]
-        write_whole(journal.folder / SAMPLES, "".join(json.dumps(row) + "\n" for row in rows).encode())
+        atomic_write(journal.folder / SAMPLES, "".join(json.dumps(row) + "\n" for row in rows).encode())
 
     def run(self, puzzles: Sequence[Puzzle], note: Note) -> None:
         """All rounds that are left."""

@@ -10,12 +10,12 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from deepseek_mm.errors import NothingThere
+from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.train.journal import LOG, read_lines
 from deepseek_mm.train.ppo.learn import PPOConfig
 from deepseek_mm.train.ppo.measure import Solved, rates
 from deepseek_mm.train.ppo.rounds import SAMPLES
 from deepseek_mm.train.report import Report, made_now, write
-from deepseek_mm.whole import write_whole
 
 OUTCOMES, CARD = "outcomes.json", "CARD.md"
 UNSEEN = "ppo_unseen.txt"  # problems that nothing is learned from, beside the report
@@ -33,7 +33,7 @@ class Outcomes:
 
 def write_outcomes(folder: Path, outcomes: Outcomes) -> None:
     """Into the run's folder."""
-    write_whole(folder / OUTCOMES, json.dumps(asdict(outcomes), indent=0).encode())
+    atomic_write(folder / OUTCOMES, json.dumps(asdict(outcomes), indent=0).encode())
 
 
 def read_outcomes(folder: Path) -> Outcomes | None:
@@ -60,9 +60,9 @@ def tell(out: Path, path: Path, *, command: str, config: PPOConfig) -> Report:
     figures = figures_of(before, list(seeds.values())) | others(runs)
     report = made_now("ppo", command, figures, notes_of(out, before, seeds, config))
     write(report, path)
-    write_whole(path.with_name(UNSEEN), "".join(f"{name}\n" for name in problems_of(before)).encode())
+    atomic_write(path.with_name(UNSEEN), "".join(f"{name}\n" for name in problems_of(before)).encode())
     plot(out, sorted(seeds), figures, path.with_suffix(".png"))
-    write_whole(out / CARD, card(report).encode())
+    atomic_write(out / CARD, card(report).encode())
     return report
 
 

@@ -1,12 +1,12 @@
 """How many rows there should be and how many writes there were; and paths without links, as files are read from now on.
 
 A folder on the way to a file may have been named through a link. What a link itself led to keeps its path, and is not
-read any more. See `index.counters` and `index.real_paths`.
+read any more. See `storage.counters` and `index.real_paths`.
 """
 
 from alembic import op
 
-from index.counters import make_counters
+from deepseek_mm.storage.counters import make_counters
 from index.real_paths import resolve_columns
 
 revision = "0007"

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from index.counters import make_counters
+from deepseek_mm.storage.counters import make_counters
 from index.real_paths import resolved_paths
 
 revision = "0008"

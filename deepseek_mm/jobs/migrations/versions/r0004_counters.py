@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from index.counters import make_counters
+from deepseek_mm.storage.counters import make_counters
 
 revision = "0004"
 down_revision = "0003"

@@ -22,15 +22,15 @@ class Owner:
     @property
     def lives(self) -> bool:
         """Whether this very process is still running (a zombie is not)."""
-        return self.started != "" and started(self.pid) == self.started
+        return self.started != "" and process_start(self.pid) == self.started
 
 
-def this_process() -> Owner:
+def current_process() -> Owner:
     """The process that asks."""
-    return Owner(pid=os.getpid(), started=started(os.getpid()))
+    return Owner(pid=os.getpid(), started=process_start(os.getpid()))
 
 
-def started(pid: int) -> str:
+def process_start(pid: int) -> str:
     """When process `pid` started, in a form that only serves comparison; empty if there is no such process."""
     return _from_proc(pid) if (PROC / "self/stat").exists() else _from_ps(pid)
 

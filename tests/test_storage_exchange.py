@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from index_help import DIM, fill, finished, found, in_another_process, open_store, photo, regions_for, rows
 
+from deepseek_mm.storage.errors import StoreBusy
+from deepseek_mm.storage.exchange import copy_database, draft_beside, exchange_database
 from index import Counts
-from index.errors import SpaceMismatch, StoreBusy, StoreDamaged
-from index.exchange import copy_database, draft_beside, exchange_database
+from index.errors import SpaceMismatch, StoreDamaged
 
 SECRET = "nobody-may-read-this"
 
@@ -141,7 +142,7 @@ def database(path: Path, *words: str) -> Path:
 
 
 def test_an_exchange_that_is_locked_out_leaves_the_old_content(tmp_path, monkeypatch):
-    monkeypatch.setattr("index.exchange.PATIENCE_S", 0.1)
+    monkeypatch.setattr("deepseek_mm.storage.exchange.PATIENCE_S", 0.1)
     live, by = database(tmp_path / "live.db", "old"), database(tmp_path / "by.db", "new")
     with closing(sqlite3.connect(live, isolation_level=None)) as writer:
         writer.execute("BEGIN EXCLUSIVE")

@@ -9,7 +9,7 @@ from sqlalchemy import DateTime, Float, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-from deepseek_mm.small_files import parse_json
+from deepseek_mm.storage.files import parse_json
 
 
 class Utc(TypeDecorator[datetime]):

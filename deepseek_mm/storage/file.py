@@ -22,10 +22,10 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from deepseek_mm.errors import DeepSeekMMError, LibraryError
-from deepseek_mm.sqlite.columns import read_stored_json
-from index.begin import WRITES, begin
-from index.counters import NOTED, accept_counters, check_counters, note_write, renew_identity, see_losses
-from index.exchange import (
+from deepseek_mm.storage.begin import WRITES, begin
+from deepseek_mm.storage.columns import read_stored_json
+from deepseek_mm.storage.counters import NOTED, accept_counters, check_counters, note_write, renew_identity, see_losses
+from deepseek_mm.storage.exchange import (
     copy_database,
     create_database,
     draft_beside,
@@ -33,7 +33,7 @@ from index.exchange import (
     exchange_database,
     missing_content,
 )
-from index.open_files import hold, release
+from deepseek_mm.storage.open_files import hold, release
 
 BUSY_TIMEOUT_S = 30.0  # how long one writer waits for another
 LOST = ("it is empty", "it is gone")  # how reasons begin that `missing_content` gives
@@ -56,7 +56,7 @@ class File:
     """The file at `path`, made if absent, at the newest revision. LibraryError says why not, here and later."""
 
     def __init__(self, path: Path, kind: Kind, *, noted: bool = False) -> None:
-        """`noted`: what was written is noted beside the file, too, so that a loss is seen (`index.counters`)."""
+        """`noted`: what was written is noted beside the file, too, so that a loss is seen (`storage.counters`)."""
         self.path, self.kind, self._noted = path, kind, noted
         with self._readable_errors():
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-from index.errors import StoreUnmerged
+from deepseek_mm.storage.errors import StoreUnmerged
 
 TIMEOUT_S = 30.0  # how long a reader waits for a lock
 

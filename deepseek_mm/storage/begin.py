@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from index.counters import NOTED, WATCHED, count_write, watch_tables
+from deepseek_mm.storage.counters import NOTED, WATCHED, count_write, watch_tables
 
 SYNCED = "deepseek_mm.synced"  # in a connection's notes: how its commits reach the disk by now
 WRITES: dict[str, Any] = {"writes": True}  # options of a connection that will write

@@ -6,20 +6,20 @@ import subprocess
 import sys
 from dataclasses import replace
 
-from deepseek_mm.sqlite.owner import Owner, started, this_process
+from deepseek_mm.storage.owner import Owner, current_process, process_start
 
 
 def test_a_process_is_its_number_and_its_start():
-    me = this_process()
+    me = current_process()
     assert me.lives
-    assert me == this_process()
+    assert me == current_process()
     assert not replace(me, started=me.started + "1").lives
-    assert not Owner(pid=2**22 + 1, started=started(2**22 + 1)).lives
+    assert not Owner(pid=2**22 + 1, started=process_start(2**22 + 1)).lives
 
 
 def test_a_process_lives_until_it_is_killed_and_a_zombie_does_not():
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as child:
-        owner = Owner(pid=child.pid, started=started(child.pid))
+        owner = Owner(pid=child.pid, started=process_start(child.pid))
         assert owner.lives
         child.send_signal(signal.SIGKILL)
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # a zombie now

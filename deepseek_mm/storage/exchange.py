@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from index.errors import StoreBusy, StoreFull
+from deepseek_mm.storage.errors import StoreBusy, StoreFull
 
 PATIENCE_S = 30.0  # how long we wait for readers and writers to be done
 SPARE_BYTES = 50_000_000  # that others may need of the disk while a copy is made

@@ -1,11 +1,20 @@
-"""Small files that lie where ours should lie: read with limits, refused with what is wrong, never a traceback."""
+"""Small files are read with limits and refused with what is wrong; files are written whole or not at all."""
 
 import os
 
 import pytest
 
 from deepseek_mm.errors import LibraryError
-from deepseek_mm.small_files import MOST_DEPTH, parse_json, read_json, read_lines, read_small, read_toml
+from deepseek_mm.storage.files import (
+    MOST_DEPTH,
+    atomic_write,
+    parse_json,
+    read_json,
+    read_lines,
+    read_small,
+    read_toml,
+    sync_file,
+)
 
 
 def test_what_is_nested_as_deeply_as_allowed_is_read_and_one_level_more_is_not():
@@ -64,3 +73,28 @@ def test_lines_are_read_whatever_letters_they_hold_and_what_cannot_be_read_names
     assert read_lines(tmp_path / "absent.txt") == []
     with pytest.raises(LibraryError, match=f"cannot read {tmp_path}: .*mv {tmp_path}"):
         read_lines(tmp_path)
+
+
+def test_a_file_is_written_with_its_folders_and_nothing_lies_beside_it(tmp_path):
+    path = tmp_path / "a" / "b" / "name.png"
+    atomic_write(path, b"old")
+    atomic_write(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert [each.name for each in path.parent.iterdir()] == ["name.png"]
+
+
+def test_a_place_that_cannot_be_written_is_an_error_with_a_next_step(tmp_path):
+    (tmp_path / "a").write_text("a file")
+    with pytest.raises(LibraryError, match="Make some room, or allow writing there"):
+        atomic_write(tmp_path / "a" / "name.png", b"new")
+
+
+def test_what_need_not_be_held_at_once_is_whole_and_held_when_it_is_asked_for(tmp_path, monkeypatch):
+    held = []
+    monkeypatch.setattr("deepseek_mm.storage.files.os.fsync", held.append)
+    atomic_write(tmp_path / "a.png", b"new", at_once=False)
+    assert (held, (tmp_path / "a.png").read_bytes()) == ([], b"new")
+    sync_file(tmp_path / "a.png")
+    assert len(held) == 1
+    with pytest.raises(LibraryError, match="cannot write .*gone"):
+        sync_file(tmp_path / "gone.png")

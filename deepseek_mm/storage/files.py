@@ -1,16 +1,19 @@
-"""Small files that a person or a program wrote, JSON or TOML: read with a limit on size and on depth.
+"""Plain files: small ones read with a limit on size and depth, and any written whole or not at all.
 
-Whatever lies there instead (a folder, a pipe, a gigabyte, brackets without end) is an OSError or a ValueError that says
-what it is, so that whoever asked can name the file and the next step. Nothing here follows a value further than
-`MOST_DEPTH`, and what comes back can be walked by plain recursion.
+Whatever lies there instead of a small file of JSON or TOML (a folder, a pipe, a gigabyte, brackets without end) is an
+OSError or a ValueError that says what it is, so that the caller can name the file and the next step. No value is
+followed deeper than `MOST_DEPTH`, and what comes back can be walked by plain recursion.
 """
 
 import errno
+import hashlib
 import json
 import os
 import re
 import stat
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -99,3 +102,45 @@ def _open_plain(name: str, flags: int) -> int:
         return handle
     os.close(handle)
     raise OSError(errno.EINVAL, "It is no plain file", name)
+
+
+def atomic_write(path: Path, data: bytes, *, mode: int = 0o666, at_once: bool = True) -> None:
+    """Write `data` to `path` whole or not at all: beside the target, flushed, then renamed. LibraryError says why not.
+
+    `mode` says who may read and write a new file, less what the system's umask takes away. Not `at_once`, a crash of
+    the process leaves a whole file and one of the machine perhaps not, until `sync_file` was called.
+    """
+    with explain_write_error(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{os.getpid()}.{hashlib.sha256(path.name.encode()).hexdigest()[:8]}")
+        with remove_on_error(beside):
+            with open(beside, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno()) if at_once else None
+            beside.replace(path)
+
+
+@contextmanager
+def remove_on_error(draft: Path) -> Iterator[None]:
+    """Remove a half-written file, so that it does not fill a full disk further."""
+    try:
+        yield
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def sync_file(path: Path) -> None:
+    """Wait until the disk has the file: milliseconds in which others can compute. LibraryError says why it cannot."""
+    with explain_write_error(path), path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def explain_write_error(path: Path) -> Iterator[None]:
+    """Turn what the system complains about into a LibraryError with a next step."""
+    try:
+        yield
+    except OSError as error:
+        raise LibraryError(f"cannot write {path}: {error.strerror}. Make some room, or allow writing there") from error
