@@ -16,12 +16,12 @@ from typing import Any
 from sqlalchemy import Select, insert, or_, select
 from sqlalchemy.orm import Session
 
+from deepseek_mm.storage.database import Database
 from deepseek_mm.storage.exchange import draft_beside
 from index import nouns, places, queries
-from index.database import Database
+from index.database import STORE
 from index.errors import OtherStore
 from index.tables import (
-    Base,
     CallRow,
     LabelRow,
     LibraryRow,
@@ -29,6 +29,7 @@ from index.tables import (
     PlaceRow,
     RegionRow,
     SourceRow,
+    StoreBase,
     SymbolRow,
     VectorRow,
 )
@@ -48,7 +49,7 @@ def write(session: Session, paths: Sequence[str], file: Path) -> int:
         return 0
     file.parent.mkdir(exist_ok=True)
     with draft_beside(file) as draft:
-        database = Database(draft)
+        database = Database(draft, STORE)
         try:
             with database.writing() as into:
                 _copy_out(session, into, ids, paths)
@@ -167,14 +168,14 @@ def _copy_back(session: Session, aside: Session, ids: Sequence[int]) -> None:
         _pour(of_regions, aside, session, table, lambda row: row | {"region_id": new[row["region_id"]]})
 
 
-def _all(table: type[Base]) -> Select[Any]:
+def _all(table: type[StoreBase]) -> Select[Any]:
     return select(*table.__table__.columns)
 
 
-def _pour(query: Select[Any], source: Session, target: Session, table: type[Base], change: Change = dict) -> None:
+def _pour(query: Select[Any], source: Session, target: Session, table: type[StoreBase], change: Change = dict) -> None:
     """Every row that `query` finds in the one becomes a row of the other."""
     for rows in source.connection().execute(query).mappings().partitions(PIECE):
-        target.execute(insert(Base.metadata.tables[table.__tablename__]), [change(dict(row)) for row in rows])
+        target.execute(insert(StoreBase.metadata.tables[table.__tablename__]), [change(dict(row)) for row in rows])
 
 
 def _place(place: PlaceRow, source_id: int) -> PlaceRow:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from deepseek_mm.storage.errors import IndexProblem
+from deepseek_mm.storage.errors import LAST_UPGRADER, IndexProblem
 
 REBUILD = "python -m deepseek_mm index --rebuild"
 
@@ -36,6 +36,18 @@ class StoreTooNew(IndexProblem):
         super().__init__(
             f"the index at {path} has schema version {version}, this program knows up to {newest}; nothing was "
             f"changed. Update the program, or choose another folder with --data"
+        )
+
+
+class StoreTooOld(IndexProblem):
+    """The database was written by a version that is not upgraded any more."""
+
+    def __init__(self, path: Path, *, version: str, oldest: str) -> None:
+        self.path = path
+        super().__init__(
+            f"the index at {path} has schema version {version}, this program knows {oldest} and later; nothing was "
+            f"changed. Open it once with the version that upgrades it (git checkout {LAST_UPGRADER}), or make it anew "
+            f"from your pictures with: {REBUILD}"
         )
 
 

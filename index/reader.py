@@ -10,8 +10,8 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from deepseek_mm.storage.database import Database
 from index import nouns, places, queries, symbols, words
-from index.database import Database
 from index.errors import NotStored
 from index.region import EVERYTHING, Counts, Filter, LabelCount, Order, Region, Source, Stamp
 from index.tables import SourceRow

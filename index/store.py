@@ -14,18 +14,18 @@ from typing import Any, Self
 from numpy.typing import NDArray
 from sqlalchemy import insert, update
 
-from deepseek_mm.storage.counters import LOST, accept_counters, check_counters, read_counters, renew_identity
+from deepseek_mm.storage.counters import LOST, check_counters, read_counters
+from deepseek_mm.storage.database import Database, open_database
 from deepseek_mm.storage.errors import StoreBusy
-from deepseek_mm.storage.exchange import draft_beside
 from index import aside, check, health, places, queries, words
 from index.check import Problem
-from index.database import COUNTED, Database, open_database, take_copy
+from index.database import STORE
 from index.errors import BadPath, SpaceMismatch, StoreReadOnly
 from index.finder import ANYTHING, Finder, Sought
 from index.health import StoreHealth
 from index.reader import StoreReader
 from index.region import EVERYTHING, Filter, Hit, Region, Source
-from index.tables import LibraryRow, MarkRow, PlaceRow, SourceRow
+from index.tables import COUNTED, LibraryRow, MarkRow, PlaceRow, SourceRow
 from index.vectors import Floats, Ints, SearchConfig, unit_rows
 
 Near = tuple[Floats, Ints]  # scores and ids, (Q, k)
@@ -36,7 +36,7 @@ class RegionStore(StoreReader):
 
     def __init__(self, folder: Path, *, space_name: str, fingerprint: str, dim: int, config: SearchConfig) -> None:
         """Opens or makes `folder`/store.db. An IndexProblem says why it cannot be used; then nothing was changed."""
-        super().__init__(open_database(folder / "store.db", noted=True), dim=dim)
+        super().__init__(open_database(folder / "store.db", STORE, noted=True), dim=dim)
         self.folder = folder
         self._named_space = LibraryRow(space_name=space_name, fingerprint=fingerprint, dim=dim)
         try:
@@ -119,8 +119,7 @@ class RegionStore(StoreReader):
 
     def accept(self) -> None:
         """What is there now is what should be there: no loss is told of any more."""
-        with self._database.writing() as session:
-            accept_counters(session.connection(), COUNTED)
+        self._database.accept()
 
     def cache_fault(self) -> str:
         """Where the cache file does not agree with the store, a sentence; empty if it does or there is none."""
@@ -168,7 +167,7 @@ class RegionStore(StoreReader):
 
         What is known by now wins. OtherStore if the content of this store was exchanged since.
         """
-        taken = Database(file)
+        taken = Database(file, STORE)
         try:
             with taken.reading() as session_of_file, self._database.writing(synced=True) as session:
                 return aside.put(session, session_of_file, file)
@@ -245,30 +244,19 @@ class RegionStore(StoreReader):
 
         SpaceMismatch, StoreTooNew or StoreDamaged say why not; then nothing was changed.
         """
-        with draft_beside(self._database.path) as draft:
-            take_copy(file, draft)
-            self._take_over(draft)
+        self._database.exchange(file, adapt=self._adopt)
+        self.renew_cache()
 
     def clear(self) -> None:
         """Forget everything, so that no byte of it remains in the store's files."""
-        if self.read_only:
-            raise StoreReadOnly(self._database.path)
-        with draft_beside(self._database.path) as draft:
-            self._take_over(draft)
-
-    def _take_over(self, draft: Path) -> None:
-        """Fill this store from a draft, under a new identity: what others remember of the old content is void."""
-        other = Database(draft)
-        try:
-            _claim(other, self._named_space)
-            with other.writing() as session:
-                session.execute(update(LibraryRow).values(identity=uuid.uuid4().hex))
-                renew_identity(session.connection())
-            other.empty_log()
-        finally:
-            other.close()
-        self._database.exchange(draft)
+        self._database.exchange(None, adapt=self._adopt)
         self.renew_cache()
+
+    def _adopt(self, content: Database) -> None:
+        """Content that is to come gets a new identity: what others remember of the old one is void."""
+        _claim(content, self._named_space)
+        with content.writing() as session:
+            session.execute(update(LibraryRow).values(identity=uuid.uuid4().hex))
 
     def _fitting(self, regions: Sequence[Region], vectors_ND: NDArray[Any]) -> Floats:
         vectors_ND = unit_rows(vectors_ND, self._dim)

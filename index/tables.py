@@ -1,5 +1,7 @@
-"""The tables of store.db. Rows of regions are written once and deleted, never changed; of a source only its path may
-change, when that path is gone and the same bytes lie at another place.
+"""The tables of store.db. What changes here needs a migration in `database.STORE`.
+
+Rows of regions are written once and deleted, never changed; of a source only its path may change, when that path is
+gone and the same bytes lie at another place. `storage.counters` keeps one more table.
 
 Ids rise and are never given twice (AUTOINCREMENT). So "every id above the last one I saw" is all that another process
 has added, and `library.removals` tells whether anything I knew is gone: no other log of changes is needed.
@@ -10,27 +12,20 @@ from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, Float, ForeignKey, Index, String, Text, event
+from sqlalchemy import JSON, CheckConstraint, Connection, Float, ForeignKey, Index, String, event
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from deepseek_mm.storage.counters import make_counters
 
 EPOCH = datetime(1970, 1, 1)
 DIGITS = 12  # that a number in a name is padded to, so that "2.jpg" comes before "10.jpg"
 
 
-class Base(DeclarativeBase):
+class StoreBase(DeclarativeBase):
     """All tables of the store."""
 
 
-class CounterRow(Base):
-    """A number that is kept with each write: see `counters`."""
-
-    __tablename__ = "counters"
-
-    name: Mapped[str] = mapped_column(Text, primary_key=True)
-    value: Mapped[int]
-
-
-class LibraryRow(Base):
+class LibraryRow(StoreBase):
     """One row: whose vectors these are."""
 
     __tablename__ = "library"
@@ -47,7 +42,7 @@ class LibraryRow(Base):
 SORTED_BY = ("sort_name", "dated_us", "size_bytes")
 
 
-class SourceRow(Base):
+class SourceRow(StoreBase):
     """A file; the columns are the fields of `region.Source`, and two by which lists are sorted.
 
     What lists ask for stands in the indexes beside what they are sorted by, so that skipping to a late page of a large
@@ -81,7 +76,7 @@ class SourceRow(Base):
     dated_us: Mapped[int]  # when it was taken, or else last changed, in microseconds since 1970
 
 
-class PlaceRow(Base):
+class PlaceRow(StoreBase):
     """Another path with the same bytes as a source; no path is in both tables."""
 
     __tablename__ = "places"
@@ -93,7 +88,7 @@ class PlaceRow(Base):
     modified_ns: Mapped[int]
 
 
-class MarkRow(Base):
+class MarkRow(StoreBase):
     """A pass that was made over a source after it was added, such as reading the text in it."""
 
     __tablename__ = "marks"
@@ -102,7 +97,7 @@ class MarkRow(Base):
     name: Mapped[str] = mapped_column(primary_key=True)
 
 
-class RegionRow(Base):
+class RegionRow(StoreBase):
     """A rectangle of a source."""
 
     __tablename__ = "regions"
@@ -123,7 +118,7 @@ class RegionRow(Base):
     last_line: Mapped[int]
 
 
-class VectorRow(Base):
+class VectorRow(StoreBase):
     """A region's vector, apart from it, so that looking through the regions does not read two kilobytes each."""
 
     __tablename__ = "vectors"
@@ -133,7 +128,7 @@ class VectorRow(Base):
     checksum: Mapped[int | None]  # CRC-32 of data; unknown in rows from before it was kept
 
 
-class LabelRow(Base):
+class LabelRow(StoreBase):
     """One label of a region."""
 
     __tablename__ = "labels"
@@ -145,7 +140,7 @@ class LabelRow(Base):
     score: Mapped[float] = mapped_column(Float)
 
 
-class SymbolRow(Base):
+class SymbolRow(StoreBase):
     """What a region of a code file defines. Names sort and compare without regard to capitals."""
 
     __tablename__ = "symbols"
@@ -159,7 +154,7 @@ class SymbolRow(Base):
     doc: Mapped[str]
 
 
-class CallRow(Base):
+class CallRow(StoreBase):
     """A name that is called in a region of a code file."""
 
     __tablename__ = "calls"
@@ -185,3 +180,21 @@ def sort_keys(path: str, taken_at: datetime | None, modified_ns: int) -> dict[st
 def _note_sort_keys(mapper: object, connection: object, row: SourceRow) -> None:
     for name, value in sort_keys(row.path, row.taken_at, row.modified_ns).items():
         setattr(row, name, value)
+
+
+WORDS = """CREATE VIRTUAL TABLE words USING fts5(
+    body, content='', tokenize="porter unicode61 remove_diacritics 2 tokenchars '_'")"""
+WORDS_ADDED = """CREATE TRIGGER words_added AFTER INSERT ON regions WHEN new.text != '' BEGIN
+    INSERT INTO words (rowid, body) VALUES (new.id, words_of(new.called || ' ' || new.text)); END"""
+WORDS_REMOVED = """CREATE TRIGGER words_removed AFTER DELETE ON regions WHEN old.text != '' BEGIN
+    INSERT INTO words (words, rowid, body)
+    VALUES ('delete', old.id, words_of(old.called || ' ' || old.text)); END"""
+COUNTED = ("sources", "regions")  # tables whose rows are counted with every write
+
+
+def create_tables(connection: Connection) -> None:
+    """Make all tables, and the index of the words in the regions' texts, which triggers keep in step (`words`)."""
+    StoreBase.metadata.create_all(connection)
+    for statement in (WORDS, WORDS_ADDED, WORDS_REMOVED):
+        connection.exec_driver_sql(statement)
+    make_counters(connection, COUNTED)

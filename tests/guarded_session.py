@@ -18,9 +18,10 @@ import sys
 from pathlib import Path
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs
-from index.database import Database
+from deepseek_mm.storage.database import Database
+from index.database import STORE
 data = Path(sys.argv[1])
-for each in (History(data / "history.db"), Jobs(data / "jobs.db"), Database(data / "space" / "store.db")):
+for each in (History(data / "history.db"), Jobs(data / "jobs.db"), Database(data / "space" / "store.db", STORE)):
     each.close()
 """
 

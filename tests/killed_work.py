@@ -14,7 +14,6 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-import index_help
 from library_help import House, Sign
 from slow_ingest import SlowSpace
 
@@ -85,17 +84,7 @@ def exchange(place: Path, say: Say) -> None:
     say("deleted")
 
 
-def migrate(place: Path, say: Say) -> None:
-    """Open a store of the first version, and add to it."""
-    say("ready")
-    with index_help.open_store(place / "data") as store:
-        say("opened")
-        for n in range(5):
-            index_help.fill(store, [10_000 + n])
-            say(index_help.photo(10_000 + n).path)
-
-
-WORKS = {work.__name__: work for work in (ingest, rebuild, delete, exchange, migrate)}
+WORKS = {work.__name__: work for work in (ingest, rebuild, delete, exchange)}
 
 
 def begin(name: str, place: Path) -> None:

@@ -160,9 +160,9 @@ def statements(history: History):
         if statement.startswith("SELECT"):
             sent.append((statement, values))
 
-    event.listen(history._file.engine, "before_cursor_execute", note)
+    event.listen(history._database.engine, "before_cursor_execute", note)
     yield sent
-    event.remove(history._file.engine, "before_cursor_execute", note)
+    event.remove(history._database.engine, "before_cursor_execute", note)
 
 
 def plans(path: Path, sent: list) -> list[str]:

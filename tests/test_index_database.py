@@ -15,7 +15,7 @@ from sqlalchemy import event
 
 from deepseek_mm.storage.errors import StoreBusy, StoreFull
 from index import IndexProblem
-from index.database import HELD
+from index.database import STORE
 from index.errors import SpaceMismatch, StoreDamaged, StoreReadOnly, StoreTooNew
 
 
@@ -118,7 +118,7 @@ except Exception as error:
 
 
 def test_a_writer_that_waited_too_long_says_who_to_wait_for(folder, monkeypatch):
-    monkeypatch.setattr("index.database.TIMEOUT_S", 0.2)
+    monkeypatch.setattr("deepseek_mm.storage.database.TIMEOUT_S", 0.2)
     with open_store(folder) as store:
         other = sqlite3.connect(folder / "store.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
@@ -159,15 +159,15 @@ def test_vectors_of_512_take_at_most_half_as_much_again_on_disk(tmp_path):
 def test_many_readers_at_once_keep_their_connections_for_the_next_time(folder):
     opened = []
     with open_store(folder) as store:
-        event.listen(store._database._engine, "connect", lambda *_: opened.append(1))
+        event.listen(store._database.engine, "connect", lambda *_: opened.append(1))
         for _ in range(3):
-            together = Barrier(HELD)
+            together = Barrier(STORE.connections)
 
             def read(store=store, together=together):
                 with store.snapshot():
                     store.counts()
                     together.wait(30)
 
-            with ThreadPoolExecutor(HELD) as pool:
-                list(pool.map(lambda _, read=read: read(), range(HELD)))
-    assert len(opened) <= HELD
+            with ThreadPoolExecutor(STORE.connections) as pool:
+                list(pool.map(lambda _, read=read: read(), range(STORE.connections)))
+    assert len(opened) <= STORE.connections

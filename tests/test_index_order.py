@@ -6,7 +6,6 @@ from datetime import datetime
 
 import pytest
 from index_help import fill, open_store, photo, regions_for, rows
-from test_index_migrations import first_version  # noqa: F401  a fixture
 
 from index import Filter, Region, Source
 from index.region import UPLOADS
@@ -79,19 +78,6 @@ def test_a_file_with_a_new_time_or_a_new_place_is_sorted_by_it(store):
     store.remove_places(["/1.jpg"])
     assert names(store, "newest") == ["2.jpg", "9.jpg"]
     assert names(store, "name") == ["2.jpg", "9.jpg"]
-
-
-def test_sources_of_an_older_version_are_sorted_as_new_ones_are(first_version):  # noqa: F811
-    with sqlite3.connect(first_version / "store.db") as old:
-        old.execute(
-            "INSERT INTO sources SELECT 5, '/photos/10.jpg', kind, collection, digest, 7, 86400000000000, 1, 1, NULL, "
-            "NULL, NULL FROM sources WHERE id = 4"
-        )
-    old.close()
-    with open_store(first_version) as store:
-        put(store, "/photos/2.jpg", taken_at=datetime(1999, 1, 1))
-        assert names(store, "oldest") == ["10.jpg", "2.jpg", "old.jpg"]
-        assert names(store, "name") == ["2.jpg", "10.jpg", "old.jpg"]
 
 
 def test_a_folder_does_not_hold_a_file_that_is_named_like_the_next_one(store):

@@ -1,8 +1,7 @@
 """Words find the texts that have them, and follow every way in which a text comes and goes."""
 
 import math
-import sqlite3
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -202,28 +201,6 @@ def test_a_transaction_that_fails_takes_its_words_with_it(store):
         session.connection().exec_driver_sql("DELETE FROM regions")
         raise RuntimeError("the power went")
     assert texts(store, "dog") == ["a dog"]
-
-
-def test_a_store_of_the_version_before_gets_the_words_of_its_texts_and_names(tmp_path):
-    source = Source(path="/code/1.py", kind="code")
-    with open_store(tmp_path) as store:
-        written(store, "a dog")
-        store.add(photo(1), [Region(source=photo(1), kind="whole", box_px=(0, 0, 9, 9))], rows(1))
-        symbol = Symbol(name="tell", parent="Assistant", kind="method")
-        store.add(
-            source, [Region(source=source, kind="code", box_px=(0, 0, 0, 0), text="pass", symbol=symbol)], rows(1)
-        )
-    with closing(sqlite3.connect(tmp_path / "store.db")) as old:
-        old.executescript(
-            "DROP TRIGGER words_added; DROP TRIGGER words_removed; DROP TABLE words; DROP TABLE counters;"
-            "ALTER TABLE regions DROP COLUMN called; UPDATE alembic_version SET version_num = '0004'"
-        )
-    with open_store(tmp_path) as store:
-        assert texts(store, "dog") == ["a dog"]
-        assert texts(store, "assistant") == ["pass"]
-        assert store.problems() == []
-        assert store.remove([source.id for source in store.sources(limit=9)]) == 3
-        assert texts(store, "assistant dog pass") == []
 
 
 def test_words_that_do_not_agree_with_the_texts_are_a_problem_and_tidying_mends_it(store):

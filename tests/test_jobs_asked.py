@@ -1,8 +1,6 @@
 """Jobs that somebody asks for over the API: names, keys, haste, a limited queue, and the text that grows."""
 
-import sqlite3
 import threading
-from contextlib import closing
 
 import pytest
 from jobs_help import eventually
@@ -156,22 +154,3 @@ def test_what_waits_and_runs_is_counted_by_kind(jobs):
     jobs.claim(["ask"])
     assert jobs.counts(["ask"]) == {"waiting": 1, "running": 1}
     assert jobs.counts(["nothing"]) == {"waiting": 0, "running": 0}
-
-
-def test_jobs_of_the_first_release_go_on_without_a_name(jobs, path):
-    with closing(sqlite3.connect(path)) as file, file:
-        file.execute("UPDATE alembic_version SET version_num='0001'")
-        file.execute("DROP TABLE set_aside")
-        file.execute("DROP TABLE counters")
-        file.execute("DROP INDEX once_asked")
-        file.execute("DROP INDEX ix_jobs_token")
-        for name in ("token", "asker", "key", "partial", "bulk"):
-            file.execute(f"ALTER TABLE jobs DROP COLUMN {name}")
-        file.execute(
-            "INSERT INTO jobs (kind, title, payload, digest, state, cancelling, done, per_second, message, result,"
-            " attempts, deaths, furthest, owner_pid, owner_started, created_at) VALUES ('read', '', '{}', '',"
-            " 'waiting', 0, 0, 0, '', '{}', 0, 0, -1, 0, '', '2026-01-02 03:04:05.000006')"
-        )
-    jobs.close()
-    (old,) = Jobs(path).find(limit=9)
-    assert (old.kind, old.token, old.asker, old.partial) == ("read", "", "", "")

@@ -42,7 +42,7 @@ def test_a_thousand_reports_a_second_are_five_writes_a_second(path):
     jobs = Jobs(path, clock=lambda: now_s[0])
     task = begin(jobs)
     writes = []
-    event.listen(jobs._file.engine, "commit", lambda connection: writes.append(now_s[0]))
+    event.listen(jobs._database.engine, "commit", lambda connection: writes.append(now_s[0]))
     for n in range(10_000):
         now_s[0] = n / 1000
         task.report(n, 10_000)
@@ -151,7 +151,7 @@ def test_asking_whether_to_stop_costs_two_looks_a_second(path):
     jobs = Jobs(path, clock=lambda: now_s[0])
     task = begin(jobs)
     looks = []
-    event.listen(jobs._file.engine, "begin", lambda connection: looks.append(now_s[0]))
+    event.listen(jobs._database.engine, "begin", lambda connection: looks.append(now_s[0]))
     for n in range(10_000):
         now_s[0] = n / 1000
         assert not task.stopping

@@ -231,7 +231,7 @@ def test_a_worker_can_be_started_again_after_a_stop(jobs):
 def test_a_table_that_refuses_for_a_while_costs_neither_the_worker_nor_the_end_of_a_job(jobs, monkeypatch, caplog):
     monkeypatch.setattr("deepseek_mm.jobs.worker.RETRY_S", 0.01)
     job = jobs.add("read", {})
-    whole, refusals = jobs._file.session, []
+    whole, refusals = jobs._database.writing, []
 
     def refuse(**options):
         if len(refusals) < 6:
@@ -244,7 +244,7 @@ def test_a_table_that_refuses_for_a_while_costs_neither_the_worker_nor_the_end_o
         return "read"
 
     with monkeypatch.context() as patched, caplog.at_level(logging.WARNING):
-        patched.setattr(jobs._file, "session", refuse)
+        patched.setattr(jobs._database, "writing", refuse)
         worker = Worker(jobs, {"read": handler})
         worker.start()
         eventually(lambda: sum("is not written yet" in record.message for record in caplog.records) == 6)

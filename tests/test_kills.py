@@ -8,7 +8,6 @@ KILL_SEED=... repeats the moments, as far as a machine does.
 import os
 import random
 import shutil
-import sqlite3
 import subprocess
 import sys
 import time
@@ -16,14 +15,12 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-import index_help
 import pytest
 from fakes import COLOURS, ColourSpace, picture
 from jobs_help import eventually
 from killed_work import doomed, open_house
 from library_help import House
 from made_files import picture_bytes, zip_bytes
-from test_index_migrations import FIRST_VERSION
 
 import deepseek_mm.load as load
 from deepseek_mm.config import Config
@@ -31,7 +28,6 @@ from index.store import RegionStore
 
 ROOT = Path(__file__).parent.parent
 MARKER = "xylophone"  # in a text of the library, and nowhere else
-NUM_OLD = 300  # sources of the first version
 Content = dict[str, tuple]  # path -> all that is known of the source
 
 
@@ -177,7 +173,7 @@ def full(room) -> Content:
 def spans_s(works, room, full) -> dict[str, float]:
     """How long each work takes that nobody disturbs."""
     killer, spans = Killer(works, 0), {}
-    for work in ("ingest", "rebuild", "delete", "exchange", "migrate"):
+    for work in ("ingest", "rebuild", "delete", "exchange"):
         said, spans[work] = killer.run(work, begun(work, room))
         assert said, f"{work} did nothing"
     return spans
@@ -187,26 +183,9 @@ def begun(work: str, room: Path) -> Path:
     """A new place with what the work starts from."""
     place = room / f"{work}-{time.monotonic_ns()}"
     place.mkdir()
-    if work == "migrate":
-        (place / "data").mkdir()
-        write_first_version(place / "data" / "store.db")
-    elif work != "ingest":
+    if work != "ingest":
         shutil.copytree(room / "full" / "data", place / "data")
     return place
-
-
-def write_first_version(path: Path) -> None:
-    """A store as the first version left it: photos with one region each."""
-    vectors = index_help.rows(NUM_OLD).astype("<f4")
-    with closing(sqlite3.connect(path)) as old:
-        old.executescript(FIRST_VERSION)
-        old.execute("INSERT INTO library VALUES (1, 'abc', 'toy', ?, ?, 0)", ("f" * 64, index_help.DIM))
-        for n in range(1, NUM_OLD + 1):
-            photo = (n, f"/photos/{n}.jpg", "photo", "library", f"{n:064}", 10, 20, 64, 48, None, None, None)
-            old.execute(f"INSERT INTO sources VALUES ({', '.join('?' * len(photo))})", photo)
-            old.execute("INSERT INTO regions VALUES (?, ?, 'whole', 0, 0, 64, 48, '[\"red\"]')", (n, n))
-            old.execute("INSERT INTO vectors VALUES (?, ?)", (n, vectors[n - 1].tobytes()))
-        old.commit()
 
 
 def rest(house: House) -> None:
@@ -286,22 +265,3 @@ def possible(said: list[str], full: Content, smaller: Content) -> list[Content]:
     """What may be there: of the next step nobody knows whether it was done."""
     order = [full, smaller, {}]
     return order if not said else order[1:] if said == ["restored"] else order[2:]
-
-
-@pytest.mark.campaign(times=10)
-def test_an_upgrade_that_is_killed_is_made_whole_by_the_next_start(room, spans_s, killer):
-    place, acknowledged = begun("migrate", room), set()
-    for _ in range(2):
-        said, _ = killer.run("migrate", place, kill_within_s=spans_s["migrate"])
-        acknowledged |= {line for line in said if line != "opened"}
-        shutil.copytree(place / "data", place / "looked-at", dirs_exist_ok=True)
-        with index_help.open_store(place / "looked-at") as store:
-            assert store.problems() == []
-            assert acknowledged <= known_paths(store)
-            assert {f"/photos/{n}.jpg" for n in range(1, NUM_OLD + 1)} <= known_paths(store)
-        shutil.rmtree(place / "looked-at")
-    assert killer.run("migrate", place)[0][0] == "opened"
-    with index_help.open_store(place / "data") as store:
-        assert store.counts().sources == NUM_OLD + 5
-        old = store.vectors_of(list(range(1, NUM_OLD + 1)))
-        assert old.tobytes() == index_help.rows(NUM_OLD).astype("<f4").tobytes()

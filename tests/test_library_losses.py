@@ -168,22 +168,3 @@ def test_the_note_beside_a_file_holds_two_numbers_and_a_torn_one_is_none(tmp_pat
     house = opened(tmp_path)
     assert told(house) == {}
     house.close()
-
-
-def test_paths_that_an_earlier_version_recorded_through_a_link_are_resolved_once(tmp_path, photos):
-    """A library of the last version that knew ~/Pictures, a link, opens its files by what that leads to."""
-    (tmp_path / "album").symlink_to(photos)
-    house = opened(tmp_path)
-    house.done(house.library.add([photos]))
-    path = files(house)["index"]
-    house.close()
-    with closing(sqlite3.connect(path)) as old:  # as it was
-        teach(old)
-        old.execute("UPDATE sources SET path = replace(path, '/photos/', '/album/') WHERE path NOT LIKE '%red.png'")
-        old.execute("DROP TABLE counters")
-        old.execute("UPDATE alembic_version SET version_num = '0006'")
-        old.commit()
-    house = opened(tmp_path)
-    assert sorted(house.store.stamps()) == sorted(map(str, photos.glob("*.png")))
-    assert told(house) == {}
-    house.close()

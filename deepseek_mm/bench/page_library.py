@@ -19,7 +19,8 @@ from sqlalchemy import insert
 
 from deepseek_mm.bench.generated import Crowds, Floats, Likenesses
 from deepseek_mm.see.vocabulary import read_names
-from index.database import Database
+from deepseek_mm.storage.database import Database
+from index.database import STORE
 from index.queries import STORED
 from index.region import Source
 from index.tables import LabelRow, LibraryRow, RegionRow, SourceRow, VectorRow
@@ -70,7 +71,7 @@ def fill(
 
     Vectors spread like those of photos, or are like photos where `like` has some.
     """
-    with closing(Database(store)) as database:
+    with closing(Database(store, STORE)) as database:
         with database.reading() as session:
             dim = session.get_one(LibraryRow, 1).dim
         crowds = like or Crowds(count * regions, dim)

@@ -18,7 +18,8 @@ from sqlalchemy import insert
 
 from deepseek_mm.bench.generated import Crowds
 from deepseek_mm.bench.result import Line, Result, Setting
-from index.database import Database
+from deepseek_mm.storage.database import Database
+from index.database import STORE
 from index.nouns import SOURCE_FIELDS
 from index.queries import STORED
 from index.region import Source
@@ -91,7 +92,7 @@ def fill(setting: Setting, crowds: Crowds) -> None:
     """Regions with labels and vectors, ten a photo."""
     opened(setting).close()
     first = 1
-    with closing(Database(store_folder(setting) / "store.db")) as database:
+    with closing(Database(store_folder(setting) / "store.db", STORE)) as database:
         for vectors_ND in crowds.pieces(setting.sizes.vectors):
             put(database, first, vectors_ND)
             first += len(vectors_ND)

@@ -81,12 +81,12 @@ def known_files(config: Config, desk: Desk, *, rebuild: bool) -> list[Path]:
 @contextmanager
 def opened(config: Config, desk: Desk, *, rebuild: bool) -> Iterator["Assistant"]:
     """The Assistant; a rebuild sets a store aside that cannot be opened, and starts with an empty one."""
-    from index.errors import SpaceMismatch, StoreDamaged
+    from index.errors import SpaceMismatch, StoreDamaged, StoreTooOld
 
     with ExitStack() as stack:
         try:
             assistant = stack.enter_context(desk.assistant(config, speaks=False))
-        except (SpaceMismatch, StoreDamaged) as error:
+        except (SpaceMismatch, StoreDamaged, StoreTooOld) as error:
             if not rebuild:
                 raise
             desk.note(f"set aside as {set_aside(error.path.parent)}: {error}")

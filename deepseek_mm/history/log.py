@@ -24,13 +24,14 @@ from deepseek_mm.history import feedback, saved, search, threads
 from deepseek_mm.history.access import hash_of, owned, owned_turn
 from deepseek_mm.history.freeze import freeze
 from deepseek_mm.history.nouns import Conversation, Corrected, Rating, Saved, Turn
-from deepseek_mm.history.tables import CitationRow, ConversationRow, TurnRow
+from deepseek_mm.history.tables import COUNTED, CitationRow, ConversationRow, TurnRow, create_tables
 from deepseek_mm.records import Answer, Question
-from deepseek_mm.storage.file import File, Kind
+from deepseek_mm.storage.database import Database
 from deepseek_mm.storage.owner import Owner, current_process
+from deepseek_mm.storage.schema import LibraryErrors, Schema
 from index.region import UPLOADS
 
-FILE = Kind(noun="history", migrations=Path(__file__).parent / "migrations", counted=("conversations", "turns"))
+HISTORY = Schema(create=create_tables, oldest="0008", errors=LibraryErrors(noun="history"), counted=COUNTED)
 UNDO_S = 600.0  # how long a deleted conversation can be brought back
 
 
@@ -38,7 +39,7 @@ class History:
     """Conversations in one SQLite file that many threads and processes may use at once."""
 
     def __init__(self, path: Path, *, ages: Ages | None = None) -> None:
-        self._file, self._ages = File(path, FILE, noted=True), ages or Ages()
+        self._database, self._ages = Database(path, HISTORY, noted=True), ages or Ages()
         self._owner = current_process()
         self._stop_orphans()
         self.purge()
@@ -72,7 +73,7 @@ class History:
             "task": question.task,
             "about": question.about,
         }
-        with self._file.session(writes=True, hasty=True) as session:
+        with self._database.writing(synced=False) as session:
             if (known := threads.begun_before(session, turn)) is not None:
                 return known
             thread = self._thread(session, question, now)
@@ -80,14 +81,14 @@ class History:
 
     def progress(self, turn: int, text: str) -> None:
         """Keep the answer's text so far (all of it, not the new piece). Nothing happens once the turn is over."""
-        with self._file.session(writes=True, hasty=True) as session:
+        with self._database.writing(synced=False) as session:
             running = (TurnRow.id == turn) & (TurnRow.state == "running")
             session.execute(update(TurnRow).where(running).values(text=text))
 
     def finish(self, turn: int, answer: Answer) -> None:
         """Keep the answer whole. Nothing happens if the turn is gone meanwhile."""
         assert answer.state != "running", "a finished answer is done, stopped or failed"
-        with self._file.session(writes=True) as session:
+        with self._database.writing() as session:
             threads.answered(session, turn, freeze(answer))
 
     def conversations(self, *, session: str, limit: int, offset: int = 0, text: str = "") -> list[Conversation]:
@@ -95,20 +96,20 @@ class History:
 
         With `text`, those with every word of it (up to search.MAX_WORDS) somewhere in title, questions or answers.
         """
-        with self._file.session() as reading:
+        with self._database.reading() as reading:
             rows = reading.execute(search.listed(session, text, limit, offset))
             return [threads.conversation(row, num_turns) for row, num_turns in rows]
 
     def conversation(self, conversation: int, *, session: str) -> Conversation:
         """One row of that list."""
-        with self._file.session() as reading:
+        with self._database.reading() as reading:
             row = owned(reading, conversation, session)
             num_turns = select(func.count(TurnRow.id)).where(TurnRow.conversation_id == row.id)
             return threads.conversation(row, reading.scalars(num_turns).one())
 
     def count(self, *, session: str, text: str = "") -> int:
         """How many conversations there are to list."""
-        with self._file.session() as reading:
+        with self._database.reading() as reading:
             return int(reading.scalars(search.counted(session, text)).one())
 
     def turns(
@@ -116,55 +117,55 @@ class History:
     ) -> list[Turn]:
         """The conversation's turns, oldest first: of those with an id below `before`, the `last` newest."""
         self._stop_orphans()
-        with self._file.session() as reading:
+        with self._database.reading() as reading:
             owned(reading, conversation, session)
             return threads.read(reading, threads.page(conversation, last, before))[::-1]
 
     def num_turns(self, conversation: int, *, session: str) -> int:
         """How many turns the conversation has."""
-        with self._file.session() as reading:
+        with self._database.reading() as reading:
             mine = owned(reading, conversation, session).id
             return reading.scalars(select(func.count(TurnRow.id)).where(TurnRow.conversation_id == mine)).one()
 
     def rename(self, conversation: int, title: str, *, session: str) -> None:
         """Give the conversation another title, on one line; an empty one leaves it as it is."""
-        with self._file.session(writes=True) as writing:
+        with self._database.writing() as writing:
             row = owned(writing, conversation, session)
             row.title = threads.title_of(title, threads.NAME_CHARS) or row.title
 
     def pin(self, conversation: int, pinned: bool, *, session: str) -> None:
         """Let the conversation stand above the others, or no longer."""
-        with self._file.session(writes=True) as writing:
+        with self._database.writing() as writing:
             owned(writing, conversation, session).pinned = bool(pinned)
 
     def delete(self, conversation: int, *, session: str) -> None:
         """Hide the conversation; after UNDO_S seconds it goes for good, with all that hangs on it."""
         self.purge()
-        with self._file.session(writes=True) as writing:
+        with self._database.writing() as writing:
             owned(writing, conversation, session).deleted_at = datetime.now(UTC)
 
     def undelete(self, conversation: int, *, session: str) -> None:
         """Bring a deleted conversation back as it was. NothingThere when its time is over."""
         self.purge()
-        with self._file.session(writes=True) as writing:
+        with self._database.writing() as writing:
             owned(writing, conversation, session, deleted=True).deleted_at = None
 
     def purge(self, older_s: float = UNDO_S) -> None:
         """Remove for good what was deleted at least `older_s` seconds ago, so that no byte of it remains."""
         hidden = select(ConversationRow.id, ConversationRow.deleted_at).where(ConversationRow.deleted_at.is_not(None))
-        with self._file.session() as reading:
+        with self._database.reading() as reading:
             rows = [(each, at) for each, at in reading.execute(hidden) if at is not None]
         found = [(each, at) for each, at in rows if self._ages.ago_s(at.timestamp()) >= older_s]
         if not found:
             return
-        with self._file.session(writes=True) as writing:
+        with self._database.writing() as writing:
             for each, at in found:  # unless it was brought back meanwhile
                 writing.execute(
                     delete(ConversationRow).where(ConversationRow.id == each, ConversationRow.deleted_at == at)
                 )
             for words in ("turn_words", "title_words"):  # FTS5 keeps removed words until it merges its parts
                 writing.execute(text(f"INSERT INTO {words} ({words}) VALUES ('optimize')"))
-        self._file.cut_log()
+        self._database.cut_log()
 
     def branch(self, conversation: int, *, before: int, session: str) -> int | None:
         """A new conversation with copies of the turns whose id is below `before`, or None if there is none.
@@ -172,7 +173,7 @@ class History:
         Feedback stays with the original. A turn that still runs is copied as far as it came, as stopped.
         """
         now = datetime.now(UTC)
-        with self._file.session(writes=True) as writing:
+        with self._database.writing() as writing:
             old = owned(writing, conversation, session)
             turns = threads.read(writing, threads.page(conversation, None, before))[::-1]
             if not turns:
@@ -184,7 +185,7 @@ class History:
 
     def drop_last(self, conversation: int, turn: int, *, session: str) -> bool:
         """Remove this turn if it is the conversation's last one, so that a retry takes its place: whether it was."""
-        with self._file.session(writes=True) as writing:
+        with self._database.writing() as writing:
             mine = owned(writing, conversation, session).id
             last = select(func.max(TurnRow.id)).where(TurnRow.conversation_id == mine)
             if writing.scalar(last) != turn:
@@ -194,39 +195,39 @@ class History:
 
     def rate(self, turn: int, rating: Rating, *, session: str) -> None:
         """Keep a thumb "up" or "down"; "" takes it back. BadFeedback for anything else."""
-        with self._file.session(writes=True) as writing:
+        with self._database.writing() as writing:
             feedback.rate(owned_turn(writing, turn, session), rating)
 
     def correct(self, turn: int, corrected: Corrected, *, session: str) -> None:
         """Keep a box that the user drew right. BadFeedback if the turn has no such citation, or the box no area."""
-        with self._file.session(writes=True) as writing:
+        with self._database.writing() as writing:
             feedback.correct(owned_turn(writing, turn, session), corrected)
 
     def put_right(self, turn: int, right: str, *, session: str) -> None:
         """Keep what the answer should have been, in few words; "" takes it back. BadFeedback if it is long."""
-        with self._file.session(writes=True) as writing:
+        with self._database.writing() as writing:
             feedback.put_right(owned_turn(writing, turn, session), right)
 
     def feedback(self, limit: int = -1) -> list[Turn]:
         """Every turn of every session with a rating, a right answer or a corrected box, oldest first; a negative limit
         is none.
         """
-        with self._file.session() as reading:
+        with self._database.reading() as reading:
             return threads.read(reading, feedback.judged(limit))
 
     def save_search(self, name: str, text: str, filters: Mapping[str, str], *, session: str) -> Saved:
         """Keep a search under this name, in place of the one of that name. BadQuestion says why it cannot be."""
-        with self._file.session(writes=True) as rows:
+        with self._database.writing() as rows:
             return saved.save(rows, session, name, text, filters)
 
     def saved_searches(self, *, session: str) -> list[Saved]:
         """Those that the session saved, by name."""
-        with self._file.session() as rows:
+        with self._database.reading() as rows:
             return saved.listed(rows, session)
 
     def forget_search(self, number: int, *, session: str) -> None:
         """Forget one. NothingThere."""
-        with self._file.session(writes=True) as rows:
+        with self._database.writing() as rows:
             saved.forget(rows, session, number)
 
     def adopt(self, turns: Sequence[Turn], *, title: str, pinned: bool = False, session: str) -> int:
@@ -239,41 +240,41 @@ class History:
             last_at=max(moments),
             pinned=bool(pinned),
         )
-        with self._file.session(writes=True) as writing:
+        with self._database.writing() as writing:
             return threads.write(writing, thread, turns)
 
     def uploads(self) -> set[str]:
         """The path of every upload that a turn still names; one of a conversation that can be brought back counts."""
         named = select(TurnRow.image_path).where(TurnRow.image_path != "")
         cited = select(CitationRow.path).where(CitationRow.collection == UPLOADS)
-        with self._file.session() as reading:
+        with self._database.reading() as reading:
             further = reading.scalars(select(TurnRow.more).where(TurnRow.more != []))
             paths = {path for pictures in further for _, path in pictures if path}
             return paths | set(reading.scalars(named)) | set(reading.scalars(cited))
 
     def problems(self) -> list[str]:
         """What does not fit together in the file, as sentences."""
-        return self._file.problems()
+        return self._database.problems()
 
     def accept(self) -> None:
         """What is there now is what should be there: no loss is told of any more."""
-        self._file.accept()
+        self._database.accept()
 
     def copy_to(self, file: Path) -> None:
         """The whole history as of this moment, as a new file."""
-        self._file.copy_to(file)
+        self._database.copy_to(file)
 
     def exchange(self, file: Path) -> None:
         """Take over the history of a file that `copy_to` made; what was here is gone."""
-        self._file.exchange(file)
+        self._database.exchange(file)
 
     def clear(self) -> None:
         """Forget every conversation, so that no byte of them remains."""
-        self._file.clear()
+        self._database.clear()
 
     def close(self) -> None:
         """Let go of the file."""
-        self._file.close()
+        self._database.close()
 
     def _thread(self, session: Session, question: Question, now: datetime) -> int:
         """The conversation that the question goes on with, or a new one."""
@@ -288,10 +289,10 @@ class History:
     def _stop_orphans(self) -> None:
         """Running turns whose process is gone become stopped."""
         query = select(TurnRow.owner_pid, TurnRow.owner_started).where(TurnRow.state == "running").distinct()
-        with self._file.session() as session:
+        with self._database.reading() as session:
             owners = [Owner(pid=pid, started=started) for pid, started in session.execute(query)]
         gone = [owner for owner in owners if owner != self._owner and not owner.lives]
         for owner in gone:
             theirs = (TurnRow.owner_pid == owner.pid) & (TurnRow.owner_started == owner.started)
-            with self._file.session(writes=True) as session:
+            with self._database.writing() as session:
                 session.execute(update(TurnRow).where(theirs, TurnRow.state == "running").values(state="stopped"))

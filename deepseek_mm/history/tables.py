@@ -1,40 +1,61 @@
-"""The rows of the history. Change them only together with a new file in `migrations/versions`.
+"""The rows of the history. What changes here needs a migration in `log.HISTORY`.
 
 A conversation has turns; a turn has citations, checks and corrections; removing a conversation takes them all along.
 Ids are never used again (AUTOINCREMENT), so a late word for a removed turn cannot land in another one.
 
-Two more tables, `turn_words` and `title_words`, are FTS5 indexes that triggers keep in step with these rows. SQL made
-them (revision 0003) and `search` reads them; no class stands for them.
+Two more tables, `turn_words` and `title_words`, are FTS5 indexes that triggers keep in step with these rows. They
+hold no text of their own (external content), only which trigrams stand where; so they serve any script. A running
+answer grows five times a second: it is indexed when it is over. `search` reads them; no class stands for them.
 """
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, text
+from sqlalchemy import JSON, BigInteger, Connection, DateTime, ForeignKey, Index, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from deepseek_mm.storage.columns import COLUMNS
+from deepseek_mm.storage.counters import make_counters
 
 SEEN = text("deleted_at IS NULL")
 ASKED = text("task <> ''")
+COUNTED = ("conversations", "turns")  # tables whose rows are counted with every write
+OVER = "CREATE VIEW turns_over AS SELECT id, question, text FROM turns WHERE state <> 'running'"
+TURN_WORDS = """
+CREATE VIRTUAL TABLE turn_words USING fts5(
+  question, text, content='turns_over', content_rowid='id', tokenize='trigram', columnsize=0)
+"""
+TITLE_WORDS = """
+CREATE VIRTUAL TABLE title_words USING fts5(
+  title, content='conversations', content_rowid='id', tokenize='trigram', columnsize=0)
+"""
+FORGET_TURN = """
+  INSERT INTO turn_words (turn_words, rowid, question, text)
+    SELECT 'delete', old.id, old.question, old.text WHERE old.state <> 'running';
+"""
+LEARN_TURN = """
+  INSERT INTO turn_words (rowid, question, text)
+    SELECT new.id, new.question, new.text WHERE new.state <> 'running';
+"""
+FORGET_TITLE = "INSERT INTO title_words (title_words, rowid, title) VALUES ('delete', old.id, old.title);"
+LEARN_TITLE = "INSERT INTO title_words (rowid, title) VALUES (new.id, new.title);"
+TRIGGERS = {  # name and moment -> what happens then
+    "turn_made AFTER INSERT ON turns": LEARN_TURN,
+    "turn_changed AFTER UPDATE OF question, text, state ON turns": FORGET_TURN + LEARN_TURN,
+    "turn_removed AFTER DELETE ON turns": FORGET_TURN,
+    "title_made AFTER INSERT ON conversations": LEARN_TITLE,
+    "title_changed AFTER UPDATE OF title ON conversations": FORGET_TITLE + LEARN_TITLE,
+    "title_removed AFTER DELETE ON conversations": FORGET_TITLE,
+}
 
 
-class Base(DeclarativeBase):
+class HistoryBase(DeclarativeBase):
     """Maps Python's types to columns, alike in every version of SQLAlchemy."""
 
     type_annotation_map = COLUMNS
 
 
-class HistoryCounterRow(Base):
-    """A number that is kept with each write: see `storage.counters`."""
-
-    __tablename__ = "counters"
-
-    name: Mapped[str] = mapped_column(primary_key=True)
-    value: Mapped[int]
-
-
-class ConversationRow(Base):
+class ConversationRow(HistoryBase):
     """One thread of questions, seen only by the session that began it."""
 
     __tablename__ = "conversations"
@@ -60,7 +81,7 @@ class ConversationRow(Base):
     deleted_at: Mapped[datetime | None] = mapped_column(index=True)  # seen nowhere from then on, and soon gone
 
 
-class TurnRow(Base):
+class TurnRow(HistoryBase):
     """One question and its answer."""
 
     __tablename__ = "turns"
@@ -101,7 +122,7 @@ class TurnRow(Base):
     )
 
 
-class CitationRow(Base):
+class CitationRow(HistoryBase):
     """A cited region, copied whole: a page can draw it even after the index was rebuilt."""
 
     __tablename__ = "citations"
@@ -139,7 +160,7 @@ class CitationRow(Base):
     symbol: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # fields of an index.Symbol
 
 
-class CheckRow(Base):
+class CheckRow(HistoryBase):
     """A claim, and whether the evidence carried it."""
 
     __tablename__ = "checks"
@@ -152,7 +173,7 @@ class CheckRow(Base):
     reason: Mapped[str]
 
 
-class CorrectionRow(Base):
+class CorrectionRow(HistoryBase):
     """A box that the user drew right."""
 
     __tablename__ = "corrections"
@@ -168,7 +189,7 @@ class CorrectionRow(Base):
     made_at: Mapped[datetime]
 
 
-class SavedRow(Base):
+class SavedRow(HistoryBase):
     """A search under a name, which is one session's own."""
 
     __tablename__ = "saved_searches"
@@ -180,3 +201,13 @@ class SavedRow(Base):
     text: Mapped[str]
     filters: Mapped[dict[str, Any]] = mapped_column(JSON)  # name of a filter of the page -> what was typed there
     saved_at: Mapped[datetime]
+
+
+def create_tables(connection: Connection) -> None:
+    """Make all tables in an empty file, with the two indexes of words and their triggers."""
+    HistoryBase.metadata.create_all(connection)
+    for statement in (OVER, TURN_WORDS, TITLE_WORDS):
+        connection.exec_driver_sql(statement)
+    for moment, deed in TRIGGERS.items():
+        connection.exec_driver_sql(f"CREATE TRIGGER {moment} BEGIN {deed} END")
+    make_counters(connection, COUNTED)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from deepseek_mm.history.freeze import Frozen, thaw_turn, turn_row
 from deepseek_mm.history.nouns import Conversation, Turn
-from deepseek_mm.history.tables import Base, CheckRow, CitationRow, ConversationRow, TurnRow
+from deepseek_mm.history.tables import CheckRow, CitationRow, ConversationRow, HistoryBase, TurnRow
 
 TITLE_CHARS = 60  # of a question that becomes a title
 NAME_CHARS = 200  # of a title that the user gives
@@ -64,7 +64,7 @@ def begun_before(session: Session, turn: Mapping[str, Any]) -> tuple[int, int] |
     return row.conversation_id, row.id
 
 
-def insert_row(session: Session, table: type[Base], values: Mapping[str, Any]) -> int:
+def insert_row(session: Session, table: type[HistoryBase], values: Mapping[str, Any]) -> int:
     """Write a new row at once: its id. By the connection, as no row is kept track of that nobody changes any more."""
     return int(session.connection().execute(insert(table), dict(values)).lastrowid)
 

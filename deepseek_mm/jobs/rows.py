@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from deepseek_mm.jobs.nouns import ENDED, Job, State
 from deepseek_mm.jobs.tables import JobRow
-from deepseek_mm.storage.file import File
+from deepseek_mm.storage.database import Database
 from deepseek_mm.storage.owner import Owner
 
 KEEP = 200  # ended jobs of the library; those that ended earlier are forgotten
@@ -69,18 +69,18 @@ def owners_of(session: Session) -> list[Owner]:
     return [Owner(pid=pid, started=started) for pid, started in session.connection().execute(OWNERS)]
 
 
-def release_orphans(file: File, me: Owner) -> None:
+def release_orphans(database: Database, me: Owner) -> None:
     """Jobs whose process is gone wait again; or end, if they were being cancelled or take every process with them."""
-    with file.session() as session:
+    with database.reading() as session:
         owners = owners_of(session)
-    release(file, owners, me)
+    release(database, owners, me)
 
 
-def release(file: File, owners: Sequence[Owner], me: Owner) -> bool:
+def release(database: Database, owners: Sequence[Owner], me: Owner) -> bool:
     """The same for these who have running jobs: whether one of them is gone."""
     gone = [owner for owner in owners if owner != me and not owner.lives]
     for owner in gone:
-        with file.session(writes=True) as session:
+        with database.writing() as session:
             for row in _held_by(session, owner):
                 leave(session, row, *_after_a_death(row))
     return bool(gone)

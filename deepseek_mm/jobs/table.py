@@ -23,16 +23,20 @@ from deepseek_mm.errors import Busy, Conflict, NothingThere
 from deepseek_mm.jobs.bell import Bell
 from deepseek_mm.jobs.nouns import ENDED, Asked, Failed, Job, SetAside, State
 from deepseek_mm.jobs.rows import job_of, leave, owners_of, release, release_orphans
-from deepseek_mm.jobs.tables import FailedRow, JobRow, SetAsideRow
+from deepseek_mm.jobs.tables import COUNTED, FailedRow, JobRow, SetAsideRow, create_tables
 from deepseek_mm.jobs.task import Task
-from deepseek_mm.storage.file import File, Kind
+from deepseek_mm.storage.database import Database
 from deepseek_mm.storage.owner import current_process
+from deepseek_mm.storage.schema import LibraryErrors, Schema
 
-FILE = Kind(
-    noun="table of jobs",
-    migrations=Path(__file__).parent / "migrations",
-    counted=("jobs",),
-    if_damaged="Move it away, and start again what was waiting in it: mv {path} {path}.damaged",
+JOBS = Schema(
+    create=create_tables,
+    oldest="0004",
+    errors=LibraryErrors(
+        noun="table of jobs",
+        if_damaged="Move it away, and start again what was waiting in it: mv {path} {path}.damaged",
+    ),
+    counted=COUNTED,
 )
 OURS = Asked(by="")  # the library's own work
 TOKEN_BYTES = 16
@@ -47,7 +51,7 @@ class Jobs:
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic, closed: str = "") -> None:
         """`closed` says why the library takes no work of its own; others may ask for some all the same."""
-        self._file, self._clock, self._closed = File(path, FILE, noted=True), clock, closed
+        self._database, self._clock, self._closed = Database(path, JOBS, noted=True), clock, closed
         self.bell = Bell()
         self._owner = current_process()
 
@@ -69,7 +73,7 @@ class Jobs:
             raise Conflict(self._closed)
         row = JobRow(kind=kind, title=title, payload=dict(payload), digest=_digest(payload), asker=asked.by)
         row.key, row.bulk, row.token, row.created_at = asked.key, asked.bulk, new_token(), datetime.now(UTC)
-        with self._file.session(writes=True) as session:
+        with self._database.writing() as session:
             known = (_equal(session, row) if unique else None) or _asked_before(session, row)
             if known is not None:
                 return job_of(known)
@@ -82,14 +86,14 @@ class Jobs:
 
     def get(self, job_id: int) -> Job:
         """The job as it stands now. NothingThere if there is none."""
-        release_orphans(self._file, self._owner)
-        with self._file.session() as session:
+        release_orphans(self._database, self._owner)
+        with self._database.reading() as session:
             return self._fresh(job_of(_row(session, job_id)))
 
     def called(self, token: str, *, by: str) -> Job:
         """The job that its asker knows by this name. NothingThere if there is none, or it is somebody else's."""
-        release_orphans(self._file, self._owner)
-        with self._file.session() as session:
+        release_orphans(self._database, self._owner)
+        with self._database.reading() as session:
             row = session.scalar(select(JobRow).where(JobRow.token == token, JobRow.asker == by, JobRow.token != ""))
             if row is None:
                 raise NothingThere(f"no task {token[:64]!r} here. It ended long ago and was forgotten, or never was")
@@ -99,14 +103,14 @@ class Jobs:
         """How many jobs of these kinds are to be begun before this one, which waits."""
         sooner = JobRow.bulk.is_(False) if job.bulk else JobRow.id < 0
         before = sooner | (JobRow.bulk.is_(job.bulk) & (JobRow.id < job.id))
-        with self._file.session() as session:
+        with self._database.reading() as session:
             query = select(func.count(JobRow.id)).where(JobRow.state == "waiting", JobRow.kind.in_(kinds), before)
             return session.scalar(query) or 0
 
     def counts(self, kinds: Collection[str]) -> dict[State, int]:
         """How many jobs of these kinds wait and run."""
         query = select(JobRow.state, func.count(JobRow.id)).where(JobRow.kind.in_(kinds)).group_by(JobRow.state)
-        with self._file.session() as session:
+        with self._database.reading() as session:
             found: dict[str, int] = {state: number for state, number in session.execute(query)}
         return {"waiting": found.get("waiting", 0), "running": found.get("running", 0)}
 
@@ -122,18 +126,18 @@ class Jobs:
         """Jobs of these kinds in these states (empty is any), newest first: the library's own, or those that somebody
         asked for; with None whoever did.
         """
-        release_orphans(self._file, self._owner)
+        release_orphans(self._database, self._owner)
         query = select(JobRow).order_by(JobRow.id.desc()).limit(limit).offset(offset)
         query = query.where(JobRow.kind.in_(kinds)) if kinds else query
         query = query.where(JobRow.state.in_(states)) if states else query
         query = query if by is None else query.where(JobRow.asker == by)
-        with self._file.session() as session:
+        with self._database.reading() as session:
             return [self._fresh(job_of(row)) for row in session.scalars(query)]
 
     def failures(self, job_id: int, *, limit: int, offset: int = 0) -> list[Failed]:
         """What the job could not do, oldest first."""
         query = select(FailedRow).where(FailedRow.job_id == job_id).order_by(FailedRow.id)
-        with self._file.session() as session:
+        with self._database.reading() as session:
             rows = session.scalars(query.limit(limit).offset(offset))
             return [Failed(item=row.item, reason=row.reason) for row in rows]
 
@@ -142,13 +146,13 @@ class Jobs:
 
         `stop` tells its task to stop.
         """
-        with self._file.session() as session:  # looking takes no lock, and is all that most calls do
+        with self._database.reading() as session:  # looking takes no lock, and is all that most calls do
             owners = owners_of(session)
             waits = session.connection().execute(WAITING, {"kinds": list(kinds)}).first() is not None
-        if not release(self._file, owners, self._owner) and not waits:
+        if not release(self._database, owners, self._owner) and not waits:
             return None
         query = select(JobRow).where(JobRow.state == "waiting", JobRow.kind.in_(kinds))
-        with self._file.session(writes=True, hasty=True) as session:  # by a power cut the claim is void anyway
+        with self._database.writing(synced=False) as session:  # by a power cut the claim is void anyway
             row = session.scalar(query.order_by(JobRow.bulk, JobRow.id).limit(1))
             if row is None:
                 return None
@@ -158,12 +162,12 @@ class Jobs:
             row.started_at = row.started_at or datetime.now(UTC)
             session.flush()
             job = job_of(row)
-        return Task(self._file, job, stop=stop or threading.Event(), clock=self._clock, bell=self.bell)
+        return Task(self._database, job, stop=stop or threading.Event(), clock=self._clock, bell=self.bell)
 
     def cancel(self, job_id: int) -> None:
         """A job that waits ends at once, one that runs is told, one that ended stays so. NothingThere if unknown."""
-        release_orphans(self._file, self._owner)
-        with self._file.session(writes=True) as session:
+        release_orphans(self._database, self._owner)
+        with self._database.writing() as session:
             row = _row(session, job_id)
             if row.state == "waiting":
                 leave(session, row, "cancelled", "It was cancelled while it waited.")
@@ -181,20 +185,20 @@ class Jobs:
 
     def forget(self, job_ids: Sequence[int]) -> int:
         """Remove these jobs and their failed items; only ended ones. Returns how many went."""
-        with self._file.session(writes=True) as session:
+        with self._database.writing() as session:
             ended = JobRow.id.in_(job_ids) & JobRow.state.in_(ENDED)
             return len(session.scalars(delete(JobRow).where(ended).returning(JobRow.id)).all())
 
     def put_aside(self, row: SetAside) -> None:
         """Note that a file is passed over; of a path the last note counts."""
-        with self._file.session(writes=True) as session:
+        with self._database.writing() as session:
             session.merge(SetAsideRow(**asdict(row)))
 
     def set_aside(self, path: str | None = None) -> list[SetAside]:
         """What is noted of a path, or all that is, by path."""
         query = select(SetAsideRow).order_by(SetAsideRow.path)
         query = query if path is None else query.where(SetAsideRow.path == path)
-        with self._file.session() as session:
+        with self._database.reading() as session:
             return [
                 SetAside(**{each.name: getattr(row, each.name) for each in fields(SetAside)})
                 for row in session.scalars(query)
@@ -202,24 +206,24 @@ class Jobs:
 
     def take_back(self, path: str) -> None:
         """Forget the note on a path."""
-        with self._file.session(writes=True) as session:
+        with self._database.writing() as session:
             session.execute(delete(SetAsideRow).where(SetAsideRow.path == path))
 
     def problems(self) -> list[str]:
         """What does not fit together in the file, as sentences."""
-        return self._file.problems()
+        return self._database.problems()
 
     def accept(self) -> None:
         """What is there now is what should be there: no loss is told of any more."""
-        self._file.accept()
+        self._database.accept()
 
     def clear(self) -> None:
         """Forget every job, so that no byte of them remains; a task that still runs finds itself left."""
-        self._file.clear()
+        self._database.clear()
 
     def close(self) -> None:
         """Let go of the file."""
-        self._file.close()
+        self._database.close()
 
     def _fresh(self, job: Job) -> Job:
         """With the text that a task of this process has not yet written down."""

@@ -1,4 +1,4 @@
-"""The rows of the table of jobs. Change them only together with a new file in `migrations/versions`.
+"""The rows of the table of jobs. What changes here needs a migration in `table.JOBS`.
 
 Ids are never used again (AUTOINCREMENT) and order the jobs by their making; `ended_as` orders them by their end. No
 clock is asked for either, so one that jumps mixes nothing up.
@@ -7,28 +7,22 @@ clock is asked for either, so one that jumps mixes nothing up.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint, func, select, text
+from sqlalchemy import JSON, Connection, ForeignKey, Index, UniqueConstraint, func, select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column
 
 from deepseek_mm.storage.columns import COLUMNS
+from deepseek_mm.storage.counters import make_counters
+
+COUNTED = ("jobs",)  # tables whose rows are counted with every write
 
 
-class Base(DeclarativeBase):
+class JobBase(DeclarativeBase):
     """Maps Python's types to columns, alike in every version of SQLAlchemy."""
 
     type_annotation_map = COLUMNS
 
 
-class JobCounterRow(Base):
-    """A number that is kept with each write: see `storage.counters`."""
-
-    __tablename__ = "counters"
-
-    name: Mapped[str] = mapped_column(primary_key=True)
-    value: Mapped[int]
-
-
-class FailedRow(Base):
+class FailedRow(JobBase):
     """One item that a job could not do."""
 
     __tablename__ = "failed"
@@ -40,7 +34,7 @@ class FailedRow(Base):
     reason: Mapped[str]
 
 
-class SetAsideRow(Base):
+class SetAsideRow(JobBase):
     """A file that is passed over; the columns are the fields of `nouns.SetAside`."""
 
     __tablename__ = "set_aside"
@@ -52,7 +46,7 @@ class SetAsideRow(Base):
     reason: Mapped[str]
 
 
-class JobRow(Base):
+class JobRow(JobBase):
     """One piece of long work."""
 
     __tablename__ = "jobs"
@@ -90,3 +84,9 @@ class JobRow(Base):
     num_failed: Mapped[int] = column_property(
         select(func.count(FailedRow.id)).where(FailedRow.job_id == id).correlate_except(FailedRow).scalar_subquery()
     )
+
+
+def create_tables(connection: Connection) -> None:
+    """Make all tables in an empty file."""
+    JobBase.metadata.create_all(connection)
+    make_counters(connection, COUNTED)

@@ -20,7 +20,7 @@ from deepseek_mm.jobs.bell import Bell
 from deepseek_mm.jobs.nouns import Job, State
 from deepseek_mm.jobs.rows import leave
 from deepseek_mm.jobs.tables import FailedRow, JobRow
-from deepseek_mm.storage.file import File
+from deepseek_mm.storage.database import Database
 
 REPORT_S = 0.2  # between two writes of the progress
 LOOK_S = 0.5  # between two looks whether it was cancelled
@@ -60,11 +60,13 @@ class Speed:
 class Task:
     """What a handler is given. Its methods may be called from any thread, and do nothing once the job was left."""
 
-    def __init__(self, file: File, job: Job, *, stop: threading.Event, clock: Callable[[], float], bell: Bell) -> None:
+    def __init__(
+        self, database: Database, job: Job, *, stop: threading.Event, clock: Callable[[], float], bell: Bell
+    ) -> None:
         self.job = job
         self.result: dict[str, Any] = {}  # for programs; a handler puts in what the work brought before it returns
         self.told: Literal["", "cancel", "stop"] = ""  # the handler asked whether to stop, and heard this
-        self._file, self._stop, self._clock, self._bell = file, stop, clock, bell
+        self._database, self._stop, self._clock, self._bell = database, stop, clock, bell
         self.halt = bell.begin(job.id)  # set at once when it is cancelled in this process, and when the worker stops
         bell.ring(job.id)
         self._lock = threading.RLock()
@@ -92,7 +94,7 @@ class Task:
         """Note that `item` could not be done; a kill right after does not lose it. The last reason counts."""
         row = insert(FailedRow).values(job_id=self.job.id, item=item, reason=reason)
         row = row.on_conflict_do_update(index_elements=["job_id", "item"], set_={"reason": row.excluded.reason})
-        with self._lock, self._file.session(writes=True, hasty=True) as session:
+        with self._lock, self._database.writing(synced=False) as session:
             if session.scalar(select(JobRow.id).where(self._mine)) is not None:
                 session.execute(row)
 
@@ -115,7 +117,7 @@ class Task:
         with self._lock:
             if self._timer is not None:
                 self._timer.cancel()
-            with self._file.session(writes=True) as session:
+            with self._database.writing() as session:
                 self._leave(session, state, message)
             self._unwritten = {}
         self._bell.forget(self.job.id)
@@ -134,7 +136,7 @@ class Task:
             leave(session, row, state, message)
 
     def _is_cancelled(self) -> bool:
-        with self._file.session() as session:
+        with self._database.reading() as session:
             return session.scalar(select(JobRow.cancelling).where(self._mine)) is not False  # None: it was left
 
     def _write_soon(self) -> None:
@@ -146,7 +148,7 @@ class Task:
             self._timer.start()
 
     def _write(self) -> None:
-        with self._file.session(writes=True, hasty=True) as session:
+        with self._database.writing(synced=False) as session:
             session.execute(update(JobRow).where(self._mine).values(self._unwritten))
         self._unwritten = {}
         self._written_at_s = self._clock()

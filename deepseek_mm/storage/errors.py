@@ -6,6 +6,8 @@
 
 from pathlib import Path
 
+LAST_UPGRADER = "04574c7"  # the last commit that opens databases of every earlier one
+
 
 class IndexProblem(Exception):
     """Base of every error about an index that a user can fix."""

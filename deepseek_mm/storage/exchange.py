@@ -51,7 +51,7 @@ def copy_database(live: Path, to: Path) -> None:
     StoreBusy, sqlite3.Error or OSError say why not; then there is no file at `to`.
     """
     try:
-        with closing(_opened(live)) as source, closing(sqlite3.connect(to)) as target:
+        with closing(_opened(live, PATIENCE_S)) as source, closing(sqlite3.connect(to)) as target:
             source.backup(target, pages=STEP_PAGES, progress=_patience(live))
     except BaseException:
         to.unlink(missing_ok=True)
@@ -79,15 +79,19 @@ def exchange_database(live: Path, by: Path) -> None:
     Nothing of the old content remains in the file or its log. StoreBusy or sqlite3.Error say why not; then nothing was
     changed.
     """
-    with closing(_opened(by)) as source, closing(_opened(live)) as target:
+    with closing(_opened(by, PATIENCE_S)) as source, closing(_opened(live, PATIENCE_S)) as target:
         source.backup(target, progress=_patience(live))
-        _empty_log(target, live)
+        _empty_log(target, live, PATIENCE_S)
 
 
-def empty_log(live: Path) -> None:
-    """Write what the log holds into the file and cut the log to nothing, as soon as no reader needs it."""
-    with closing(_opened(live)) as connection:
-        _empty_log(connection, live)
+def empty_log(live: Path, *, patience_s: float | None = None) -> None:
+    """Write what the log holds into the file and cut the log to nothing, as soon as no reader needs it.
+
+    StoreBusy if one needs it for longer than we are patient.
+    """
+    patience_s = PATIENCE_S if patience_s is None else patience_s
+    with closing(_opened(live, patience_s)) as connection:
+        _empty_log(connection, live, patience_s)
 
 
 @contextmanager
@@ -101,9 +105,9 @@ def draft_beside(path: Path) -> Iterator[Path]:
             draft.with_name(draft.name + ending).unlink(missing_ok=True)
 
 
-def _opened(path: Path) -> sqlite3.Connection:
+def _opened(path: Path, patience_s: float) -> sqlite3.Connection:
     """An existing file; sqlite3 would make an absent one."""
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=PATIENCE_S)
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=patience_s)
     connection.isolation_level = None
     return connection
 
@@ -119,9 +123,9 @@ def _patience(path: Path) -> Callable[[int, int, int], None]:
     return look
 
 
-def _empty_log(connection: sqlite3.Connection, path: Path) -> None:
-    until = time.monotonic() + PATIENCE_S
+def _empty_log(connection: sqlite3.Connection, path: Path, patience_s: float) -> None:
+    until = time.monotonic() + patience_s
     while connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:  # 1: somebody still reads the old
         if time.monotonic() > until:
-            raise StoreBusy(path, timeout_s=PATIENCE_S)
+            raise StoreBusy(path, timeout_s=patience_s)
         time.sleep(0.05)

@@ -8,28 +8,32 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
-import alembic.command
 import pytest
 
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs
 from deepseek_mm.library.leftovers import sweep
-from index.database import Database
+from deepseek_mm.storage import database
+from deepseek_mm.storage.database import Database
+from index.database import STORE
 from index.errors import StoreDamaged
 
 ROOT = Path(__file__).parent.parent
-OPENERS = {"history.db": History, "jobs.db": Jobs, "store.db": Database}
+OPENERS = {"history.db": History, "jobs.db": Jobs, "store.db": partial(Database, schema=STORE)}
 OPENS = """
 import sys
 from pathlib import Path
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs
-from index.database import Database
+from deepseek_mm.storage.database import Database
+from functools import partial
+from index.database import STORE
 path = Path(sys.argv[1])
-{"history.db": History, "jobs.db": Jobs, "store.db": Database}[path.name](path)
+{"history.db": History, "jobs.db": Jobs, "store.db": partial(Database, schema=STORE)}[path.name](path)
 """
 
 
@@ -46,8 +50,8 @@ def die_after(work: Callable[..., object]) -> Callable[..., None]:
 
 
 MOMENTS = {  # of a kill -> what the process is at then
-    "begun": lambda: setattr(alembic.command, "upgrade", die),
-    "half": lambda: setattr(alembic.command, "upgrade", die_after(alembic.command.upgrade)),  # before the commit
+    "begun": lambda: setattr(database, "upgrade", die),
+    "half": lambda: setattr(database, "upgrade", die_after(database.upgrade)),  # before the commit
     "whole": lambda: setattr(os, "link", die),
     "named": lambda: setattr(Path, "unlink", die),  # the draft has a second name by then
 }

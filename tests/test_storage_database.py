@@ -1,45 +1,49 @@
 """SQLite files of any kind: made, upgraded, shared, and refused with the words that belong to what they hold."""
 
+import os
 import sqlite3
 import subprocess
 import sys
 import threading
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from deepseek_mm.errors import LibraryError
-from deepseek_mm.storage.file import File, Kind
+from deepseek_mm.storage.database import Database
+from deepseek_mm.storage.errors import LAST_UPGRADER
+from deepseek_mm.storage.schema import LibraryErrors, Migration, Schema
 
 ROOT = Path(__file__).parent.parent
-ENV = """
-from alembic import context
-context.configure(connection=context.config.attributes["connection"])
-context.run_migrations()
-"""
-STEP = """
-import sqlalchemy as sa
-from alembic import op
-revision, down_revision = "{number}", {before}
-def upgrade():
-    op.create_table("{table}", sa.Column("name", sa.Text))
-"""
 
 
-def add_step(folder: Path, number: str, before: str | None, table: str) -> None:
-    (folder / "versions" / f"r{number}.py").write_text(STEP.format(number=number, before=repr(before), table=table))
+def create_songs(connection: Connection) -> None:
+    connection.exec_driver_sql("CREATE TABLE songs (name TEXT)")
+
+
+def create_singers(connection: Connection) -> None:
+    connection.exec_driver_sql("CREATE TABLE singers (name TEXT)")
+
+
+def create_all(connection: Connection) -> None:
+    create_songs(connection)
+    create_singers(connection)
+
+
+ERRORS = LibraryErrors(noun="songbook", if_damaged="Sing from memory: rm {path}", elsewhere="--book FILE")
+SONGS = Schema(create=create_songs, oldest="1", errors=ERRORS)
+LATER = Schema(
+    create=create_all, oldest="1", errors=ERRORS, migrations=(Migration(revision="2", apply=create_singers),)
+)
 
 
 @pytest.fixture
-def songs(tmp_path):
-    """A kind of file with one table and with next steps of its own."""
-    folder = tmp_path / "100% songs"
-    (folder / "versions").mkdir(parents=True)
-    (folder / "env.py").write_text(ENV)
-    add_step(folder, "1", None, "songs")
-    return Kind(noun="songbook", migrations=folder, if_damaged="Sing from memory: rm {path}", elsewhere="--book FILE")
+def songs():
+    """A kind of database with one table."""
+    return SONGS
 
 
 @pytest.fixture
@@ -47,47 +51,81 @@ def path(tmp_path):
     return tmp_path / "new" / "songs.db"
 
 
-def put(file: File, name: str, **options) -> None:
-    with file.session(writes=True, **options) as session:
+def put(file: Database, name: str, **options) -> None:
+    with file.writing(**options) as session:
         session.execute(text("INSERT INTO songs VALUES (:name)"), {"name": name})
 
 
-def names(file: File) -> list[str]:
-    with file.session() as session:
+def names(file: Database) -> list[str]:
+    with file.reading() as session:
         return list(session.scalars(text("SELECT name FROM songs ORDER BY rowid")))
 
 
 def test_a_new_file_is_made_with_its_folder_and_keeps_what_is_put_in(path, songs):
-    with closing(File(path, songs)) as file:
+    with closing(Database(path, songs)) as file:
         put(file, "blue")
-    with closing(File(path, songs)) as file:
+    with closing(Database(path, songs)) as file:
         assert names(file) == ["blue"]
 
 
 def test_a_session_that_fails_leaves_nothing_behind(path, songs):
-    def put_and_fail(file: File) -> None:
-        with file.session(writes=True) as session:
+    def put_and_fail(file: Database) -> None:
+        with file.writing() as session:
             session.execute(text("INSERT INTO songs VALUES ('half')"))
             raise ZeroDivisionError
 
-    with closing(File(path, songs)) as file:
+    with closing(Database(path, songs)) as file:
         with pytest.raises(ZeroDivisionError):
             put_and_fail(file)
         assert names(file) == []
 
 
 def test_an_old_file_is_upgraded_and_keeps_its_rows(path, songs):
-    with closing(File(path, songs)) as file:
+    with closing(Database(path, songs)) as file:
         put(file, "blue")
-    add_step(songs.migrations, "2", "1", "singers")
-    with closing(File(path, songs)) as file:
+    with closing(Database(path, LATER)) as file:
         assert names(file) == ["blue"]
-        with file.session() as session:
+        with file.reading() as session:
             assert list(session.scalars(text("SELECT name FROM singers"))) == []
 
 
+def test_a_migration_that_fails_in_the_middle_leaves_the_file_as_it_was(path, songs):
+    def half(connection: Connection) -> None:
+        create_singers(connection)
+        raise ZeroDivisionError
+
+    with closing(Database(path, songs)) as file:
+        put(file, "blue")
+    with pytest.raises(ZeroDivisionError):
+        Database(path, replace(LATER, migrations=(Migration(revision="2", apply=half),)))
+    with closing(Database(path, LATER)) as file, file.reading() as session:
+        assert list(session.scalars(text("SELECT name FROM singers"))) == []
+        assert list(session.scalars(text("SELECT name FROM songs"))) == ["blue"]
+
+
+def test_a_new_file_has_the_tables_of_now_and_needs_no_migration(path):
+    with closing(Database(path, replace(LATER, migrations=(Migration(revision="2", apply=pytest.fail),)))) as file:
+        put(file, "blue")
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("2",)]
+
+
+def test_a_file_that_is_too_old_is_refused_with_the_version_that_upgrades_it(path, songs):
+    Database(path, songs).close()
+    message = refused(path, replace(LATER, oldest="2", migrations=()))
+    assert message.startswith(f"the songbook at {path} was written by an older version (revision '1'; this one knows ")
+    assert f"git checkout {LAST_UPGRADER}" in message
+
+
+def test_a_current_file_is_opened_without_taking_the_write_lock(path, songs):
+    Database(path, songs).close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        Database(path, songs).close()  # would wait 30 seconds
+
+
 def test_a_reader_sees_one_moment_while_another_writes(path, songs):
-    with closing(File(path, songs)) as file, file.session() as reading:
+    with closing(Database(path, songs)) as file, file.reading() as reading:
         assert reading.scalar(text("SELECT count(*) FROM songs")) == 0
         put(file, "blue")
         assert reading.scalar(text("SELECT count(*) FROM songs")) == 0
@@ -95,11 +133,11 @@ def test_a_reader_sees_one_moment_while_another_writes(path, songs):
 
 
 def test_more_threads_than_connections_in_a_usual_pool_get_their_turn(path, songs):
-    with closing(File(path, songs)) as file:
+    with closing(Database(path, songs)) as file:
         together = threading.Barrier(20)
 
         def read() -> None:
-            with file.session() as session:
+            with file.reading() as session:
                 session.scalar(text("SELECT count(*) FROM songs"))
                 together.wait(20)  # all twenty hold a connection at once
 
@@ -112,25 +150,25 @@ def test_more_threads_than_connections_in_a_usual_pool_get_their_turn(path, song
 
 
 def test_the_file_is_in_wal_and_keeps_its_foreign_keys(path, songs):
-    with closing(File(path, songs)) as file, file.engine.connect() as connection:
+    with closing(Database(path, songs)) as file, file.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
         assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 30_000
 
 
-@pytest.mark.parametrize(("options", "level"), [({"hasty": True}, 1), ({}, 2)], ids=["hasty", "everything else"])
-def test_only_a_hasty_session_may_skip_the_sync(path, songs, options, level):
-    with closing(File(path, songs)) as file, file.session(writes=True, **options) as session:
+@pytest.mark.parametrize(("options", "level"), [({"synced": False}, 1), ({}, 2)], ids=["not synced", "everything else"])
+def test_only_a_session_that_says_so_may_skip_the_sync(path, songs, options, level):
+    with closing(Database(path, songs)) as file, file.writing(**options) as session:
         assert session.scalar(text("PRAGMA synchronous")) == level  # 1 normal, 2 full
 
 
 def test_how_commits_reach_the_disk_is_set_anew_where_a_connection_was_used_otherwise_before(path, songs):
-    with closing(File(path, songs)) as file:
+    with closing(Database(path, songs)) as file:
         levels = []
-        for options in ({"hasty": True}, {}, {}, {"hasty": True}, {}):
-            with file.session(writes=True, **options) as session:
+        for options in ({"synced": False}, {}, {}, {"synced": False}, {}):
+            with file.writing(**options) as session:
                 levels.append(session.scalar(text("PRAGMA synchronous")))
-            with file.session() as session:
+            with file.reading() as session:
                 session.scalar(text("SELECT count(*) FROM songs"))
         assert levels == [1, 2, 2, 1, 2]
 
@@ -138,24 +176,25 @@ def test_how_commits_reach_the_disk_is_set_anew_where_a_connection_was_used_othe
 OPENS = """
 import sys
 from pathlib import Path
-from deepseek_mm.storage.file import File, Kind
-File(Path(sys.argv[1]), Kind(noun="songbook", migrations=Path(sys.argv[2])))
+from test_storage_database import SONGS, Database
+Database(Path(sys.argv[1]), SONGS)
 """
 
 
 def test_six_processes_that_make_a_file_at_once_all_get_in(path, songs):
-    command = [sys.executable, "-c", OPENS, path, songs.migrations]
-    openers = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(6)]
+    command = [sys.executable, "-c", OPENS, path]
+    environ = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+    openers = [subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) for _ in range(6)]
     assert [opener.communicate(timeout=120)[1] for opener in openers] == [""] * 6
-    with closing(File(path, songs)) as file:
+    with closing(Database(path, songs)) as file:
         assert names(file) == []
 
 
-def refused(path: Path, kind: Kind) -> str:
+def refused(path: Path, kind: Schema) -> str:
     """The message; not a byte of the file changes."""
     before = path.read_bytes()
     with pytest.raises(LibraryError) as refusal:
-        File(path, kind)
+        Database(path, kind)
     assert path.read_bytes() == before
     return str(refusal.value)
 
@@ -169,7 +208,7 @@ def test_a_damaged_file_is_refused_with_the_next_step_of_its_kind(path, songs):
 
 
 def test_a_file_with_torn_pages_is_refused_before_it_is_used(path, songs):
-    with closing(File(path, songs)) as file:
+    with closing(Database(path, songs)) as file:
         for n in range(50):
             put(file, f"{n}" * 500)
     whole = path.read_bytes()
@@ -178,7 +217,7 @@ def test_a_file_with_torn_pages_is_refused_before_it_is_used(path, songs):
 
 
 def test_a_file_of_a_newer_version_is_refused_with_both_versions(path, songs):
-    File(path, songs).close()
+    Database(path, songs).close()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9'")
         connection.commit()
@@ -200,16 +239,16 @@ def test_a_file_of_another_program_is_refused_and_named(path, songs):
 def test_a_folder_that_is_a_file_is_refused_with_another_folder_as_next_step(path, songs):
     path.parent.write_text("I am a file")
     with pytest.raises(LibraryError, match=r"cannot use the songbook at .*name another with: --book FILE"):
-        File(path, songs)
+        Database(path, songs)
 
 
 def test_a_full_disk_undoes_the_write_and_asks_for_room(path, songs):
-    def put_on_a_full_disk(file: File) -> None:
-        with file.session(writes=True) as session:
+    def put_on_a_full_disk(file: Database) -> None:
+        with file.writing() as session:
             session.execute(text("PRAGMA max_page_count = 1"))  # SQLite then behaves as on a full disk
             session.execute(text("INSERT INTO songs VALUES (:name)"), {"name": "x" * 100_000})
 
-    with closing(File(path, songs)) as file:
+    with closing(Database(path, songs)) as file:
         put(file, "blue")
         with pytest.raises(LibraryError, match=r"is full\. Make room on the disk"):
             put_on_a_full_disk(file)
@@ -217,8 +256,8 @@ def test_a_full_disk_undoes_the_write_and_asks_for_room(path, songs):
 
 
 def test_a_file_that_another_process_keeps_locked_says_so(path, songs, monkeypatch):
-    monkeypatch.setattr("deepseek_mm.storage.file.BUSY_TIMEOUT_S", 0.1)
-    with closing(File(path, songs)) as file, closing(sqlite3.connect(path, isolation_level=None)) as other:
+    monkeypatch.setattr("deepseek_mm.storage.database.TIMEOUT_S", 0.1)
+    with closing(Database(path, songs)) as file, closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(LibraryError, match="is locked. Another process holds it: end that one, or wait"):
             put(file, "blue")
@@ -230,7 +269,7 @@ def bytes_of(path: Path) -> bytes:
 
 
 def test_a_file_takes_over_a_copy_while_another_has_it_open(path, songs, tmp_path):
-    file, other = File(path, songs), File(path, songs)
+    file, other = Database(path, songs), Database(path, songs)
     put(file, "one")
     file.copy_to(tmp_path / "copy.db")
     put(other, "two")
@@ -241,19 +280,18 @@ def test_a_file_takes_over_a_copy_while_another_has_it_open(path, songs, tmp_pat
 
 
 def test_a_copy_of_an_earlier_revision_is_brought_up_to_date_before_it_is_taken_over(path, songs, tmp_path):
-    old = File(tmp_path / "old.db", songs)
+    old = Database(tmp_path / "old.db", songs)
     put(old, "old song")
     old.close()
-    add_step(songs.migrations, "2", "1", "singers")
-    file = File(path, songs)
+    file = Database(path, LATER)
     file.exchange(tmp_path / "old.db")
     assert names(file) == ["old song"]
-    with file.session() as session:
+    with file.reading() as session:
         assert session.scalar(text("SELECT count(*) FROM singers")) == 0
 
 
 def test_a_damaged_copy_is_refused_and_the_file_keeps_what_it_has(path, songs, tmp_path):
-    file = File(path, songs)
+    file = Database(path, songs)
     put(file, "one")
     (tmp_path / "copy.db").write_bytes(b"SQLite format 3\0" + b"\xff" * 5000)
     with pytest.raises(LibraryError, match="songbook"):
@@ -262,7 +300,7 @@ def test_a_damaged_copy_is_refused_and_the_file_keeps_what_it_has(path, songs, t
 
 
 def test_nothing_of_a_cleared_file_remains_on_the_disk(path, songs):
-    file = File(path, songs)
+    file = Database(path, songs)
     for _ in range(50):
         put(file, "a secret song" * 20)
     assert b"a secret song" in bytes_of(path)
@@ -273,10 +311,10 @@ def test_nothing_of_a_cleared_file_remains_on_the_disk(path, songs):
 
 
 def test_what_is_removed_leaves_no_byte_once_the_log_is_cut(path, songs):
-    with closing(File(path, songs)) as file:
+    with closing(Database(path, songs)) as file:
         put(file, "zyqxwvkj" * 1000)
         put(file, "blue")
-        with file.session(writes=True) as session:
+        with file.writing() as session:
             session.execute(text("DELETE FROM songs WHERE name <> 'blue'"))
         file.cut_log()
         kept = b"".join(part.read_bytes() for part in path.parent.iterdir())
@@ -285,11 +323,11 @@ def test_what_is_removed_leaves_no_byte_once_the_log_is_cut(path, songs):
 
 
 def test_the_log_is_left_to_the_next_time_while_somebody_reads(path, songs, monkeypatch):
-    monkeypatch.setattr("deepseek_mm.storage.file.LOG_TIMEOUT_S", 0.01)
+    monkeypatch.setattr("deepseek_mm.storage.database.LOG_TIMEOUT_S", 0.01)
     log = path.with_name(path.name + "-wal")
-    with closing(File(path, songs)) as file:
+    with closing(Database(path, songs)) as file:
         put(file, "blue")
-        with file.session() as reading:
+        with file.reading() as reading:
             assert reading.scalar(text("SELECT count(*) FROM songs")) == 1
             put(file, "green")
             file.cut_log()

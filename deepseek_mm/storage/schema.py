@@ -1,0 +1,174 @@
+"""What a database holds and how it came to its present form: tables, revisions, and the words of its errors.
+
+A new file is made from the tables as they are now and stamped with the newest revision. An older one is brought up by
+the migrations after its own revision, in one transaction. The revision stands in the table `alembic_version`, where
+earlier versions of this program, which used Alembic, kept it.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy import Connection, inspect
+from sqlalchemy.exc import DatabaseError
+
+from deepseek_mm.errors import LibraryError
+from deepseek_mm.storage.errors import LAST_UPGRADER
+
+REVISIONS = "alembic_version"  # a table of one row
+LOST = ("it is empty", "it is gone")  # how reasons begin that `exchange.missing_content` gives
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Migration:
+    """A change of the tables and rows of an older file, and the revision that it leads to."""
+
+    revision: str
+    apply: Callable[[Connection], None]
+
+
+class DatabaseErrors(Protocol):
+    """The errors that are raised for one kind of database."""
+
+    def of(self, path: Path, error: BaseException) -> Exception | None:
+        """What to raise for an error of SQLite's or the system's; None to raise it as it is."""
+
+    def damaged(self, path: Path, reason: str) -> Exception:
+        """The file cannot be read, or its content is gone."""
+
+    def read_only(self, path: Path, reason: str) -> Exception:
+        """The file or its folder cannot be written."""
+
+    def too_new(self, path: Path, revision: str, newest: str) -> Exception:
+        """The file was written by a later version of this program."""
+
+    def too_old(self, path: Path, revision: str, oldest: str) -> Exception:
+        """The file was written by a version that is not upgraded any more."""
+
+    def foreign(self, path: Path, tables: list[str]) -> Exception:
+        """The file is a database of another program."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LibraryErrors:
+    """Errors of a database that the library keeps beside the index: each is a LibraryError with a next step."""
+
+    noun: str  # without an article: "history"
+    if_damaged: str = "Move it away and a new one is begun: mv {path} {path}.damaged"
+    elsewhere: str = "--data FOLDER"  # how to name another folder
+
+    def of(self, path: Path, error: BaseException) -> Exception:
+        """SQLite and the system are told apart by the words of their complaints."""
+        if isinstance(error, UnicodeDecodeError):  # SQLite names what is damaged by the damaged bytes
+            return self.damaged(path, f"malformed: {error.object.decode(errors='replace')}")
+        reason = str(error)
+        return self._unusable(path, reason, self._next_step(path, reason))
+
+    def damaged(self, path: Path, reason: str) -> Exception:
+        """The next step is to put the file back, or to begin a new one."""
+        first = "Put the file back as it was, or from a backup." if reason.startswith(LOST) else "The file is damaged."
+        return self._unusable(path, reason, f"{first} {self.if_damaged.format(path=path)}")
+
+    def read_only(self, path: Path, reason: str) -> Exception:
+        """The next step is another folder, or the right to write in this one."""
+        return self._unusable(path, reason, f"Make the folder writable, or name another with: {self.elsewhere}")
+
+    def too_new(self, path: Path, revision: str, newest: str) -> Exception:
+        """The next step is an update."""
+        return LibraryError(
+            f"the {self.noun} at {path} was written by a newer version "
+            f"(revision {revision!r}; this one knows up to {newest!r}). "
+            f"Update with: pip install -U deepseek-mm, or name another folder with: {self.elsewhere}"
+        )
+
+    def too_old(self, path: Path, revision: str, oldest: str) -> Exception:
+        """The next step is to open it with the last version that upgrades it."""
+        return LibraryError(
+            f"the {self.noun} at {path} was written by an older version (revision {revision!r}; this one knows "
+            f"{oldest!r} and later); nothing was changed. Open the library once with the version that upgrades it: "
+            f"git checkout {LAST_UPGRADER}. Or name another folder with: {self.elsewhere}"
+        )
+
+    def foreign(self, path: Path, tables: list[str]) -> Exception:
+        """The next step is to move the file away."""
+        return LibraryError(
+            f"{path} is an SQLite file, but no {self.noun} (its tables: {', '.join(tables[:5])}). "
+            f"Move it away and a {self.noun} is begun: mv {path} {path}.other"
+        )
+
+    def _next_step(self, path: Path, reason: str) -> str:
+        if "locked" in reason:
+            return "Another process holds it: end that one, or wait"
+        if "full" in reason or "No space left" in reason:
+            return "Make room on the disk"
+        if any(words in reason for words in ("malformed", "not a database", "not decode")):
+            return f"The file is damaged. {self.if_damaged.format(path=path)}"
+        return f"Make the folder writable, or name another with: {self.elsewhere}"
+
+    def _unusable(self, path: Path, reason: str, next_step: str) -> LibraryError:
+        return LibraryError(f"cannot use the {self.noun} at {path}: {reason}. {next_step}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Schema:
+    """A kind of database: its tables, how it is kept, and its errors."""
+
+    create: Callable[[Connection], None]  # makes the tables of now in an empty file
+    oldest: str  # revision of the oldest file that can be opened
+    errors: DatabaseErrors
+    migrations: tuple[Migration, ...] = ()  # from `oldest` on, in order
+    counted: tuple[str, ...] = ()  # tables whose rows are counted with every write
+    synced: bool = True  # whether a commit outlives a power cut, where a writer does not say
+    checked: bool = True  # whether all pages are looked at when a file is opened
+    page_bytes: int = 4096
+    cache_kb: int = 2000  # of pages, for each connection
+    connections: int = 5  # that stay open when nobody uses them
+    prepare: Callable[[sqlite3.Connection], None] = lambda connection: None  # e.g. functions that triggers call
+
+    @property
+    def revisions(self) -> tuple[str, ...]:
+        """Those that can be opened, in order."""
+        return (self.oldest, *(migration.revision for migration in self.migrations))
+
+
+def read_revision(connection: Connection, schema: Schema, path: Path) -> str | None:
+    """The file's revision, None for an empty file; raises for one that is too old, too new or a stranger's."""
+    tables = inspect(connection).get_table_names()
+    found = connection.exec_driver_sql(f"SELECT version_num FROM {REVISIONS}").scalar() if REVISIONS in tables else None
+    if found is None:
+        if strangers := [name for name in tables if name != REVISIONS]:
+            raise schema.errors.foreign(path, strangers)
+        return None
+    revision, known = str(found), schema.revisions
+    if revision not in known:
+        older = revision.isdecimal() and int(revision) < int(schema.oldest)
+        raise (
+            schema.errors.too_old(path, revision, known[0])
+            if older
+            else schema.errors.too_new(path, revision, known[-1])
+        )
+    return revision
+
+
+def upgrade(connection: Connection, schema: Schema, path: Path) -> None:
+    """Bring the file to the newest revision, in the transaction given; nothing is done if it is there already."""
+    revision, newest = read_revision(connection, schema, path), schema.revisions[-1]
+    if revision == newest:
+        return
+    if revision is None:
+        connection.exec_driver_sql(
+            f"CREATE TABLE IF NOT EXISTS {REVISIONS} (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
+        )
+        connection.exec_driver_sql(f"INSERT INTO {REVISIONS} VALUES (?)", (newest,))
+        schema.create(connection)
+        return
+    for migration in schema.migrations[schema.revisions.index(revision) :]:
+        migration.apply(connection)
+    connection.exec_driver_sql(f"UPDATE {REVISIONS} SET version_num = ?", (newest,))
+
+
+def unwrap_error(error: BaseException) -> BaseException:
+    """SQLite's own error, where SQLAlchemy has put another around it."""
+    return (error.orig or error) if isinstance(error, DatabaseError) else error

@@ -1,0 +1,155 @@
+"""A library of the last commit before the migrations were squashed opens without a change; an older one is refused."""
+
+import sqlite3
+import tarfile
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deepseek_mm.config import IndexConfig
+from deepseek_mm.errors import LibraryError
+from deepseek_mm.history import Corrected, History
+from deepseek_mm.jobs import Jobs
+from deepseek_mm.jobs.nouns import Failed
+from deepseek_mm.storage.errors import LAST_UPGRADER
+from index import Label
+from index.errors import StoreTooOld
+from index.store import RegionStore
+
+ARCHIVE = Path(__file__).parent / "data" / "last_library.tar.xz"  # see make_last_library.py
+DIM = 8
+DATABASES = ("spaces/toy/store.db", "history.db", "jobs.db")
+FTS5 = ("words_", "turn_words_", "title_words_")  # begin the names of its own tables
+
+
+@pytest.fixture
+def library(tmp_path):
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extractall(tmp_path / "library", filter="data")
+    return tmp_path / "library"
+
+
+def open_store(folder: Path) -> RegionStore:
+    space = {"space_name": "toy", "fingerprint": "f" * 64, "dim": DIM, "config": IndexConfig()}
+    return RegionStore(folder / "spaces" / "toy", **space)
+
+
+def open_all(folder: Path) -> None:
+    open_store(folder).close()
+    History(folder / "history.db").close()
+    Jobs(folder / "jobs.db").close()
+
+
+def read_rows(path: Path) -> dict[str, list]:
+    """Every row of every table."""
+    with closing(sqlite3.connect(path)) as connection:
+        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {name: connection.execute(f"SELECT * FROM {name}").fetchall() for name in names if name != "words"}
+
+
+def read_schema(path: Path) -> dict[str, object]:
+    """Columns, keys and indexes of every table, and the text of views and triggers.
+
+    The order of columns, and defaults that only the SQL of migrations gave, make no difference to the code.
+    """
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
+        found: dict[str, object] = {
+            f"{kind} {name}": " ".join(sql.split()) for kind, name, sql in rows if kind in ("view", "trigger")
+        }
+        for name in [name for kind, name, _ in rows if kind == "table" and not name.startswith(FTS5)]:
+            columns = connection.execute(f"PRAGMA table_info({name})").fetchall()
+            found[f"columns {name}"] = sorted((column, kind, full, key) for _, column, kind, full, _, key in columns)
+            found[f"keys {name}"] = connection.execute(f"PRAGMA foreign_key_list({name})").fetchall()
+            for _, index, unique, _, partial in connection.execute(f"PRAGMA index_list({name})").fetchall():
+                inside = [column for _, _, column in connection.execute(f"PRAGMA index_info({index})")]
+                found[f"index {index}"] = (unique, partial, inside)
+        return found
+
+
+@pytest.mark.parametrize("name", DATABASES)
+def test_opening_the_last_library_changes_no_row_and_no_table(library, name):
+    before = read_rows(library / name), read_schema(library / name)
+    open_all(library)
+    assert (read_rows(library / name), read_schema(library / name)) == before
+    assert sum(map(len, before[0].values())) > 5
+
+
+@pytest.mark.parametrize("name", DATABASES)
+def test_a_new_database_has_exactly_the_tables_of_the_last_library(library, tmp_path, name):
+    new = tmp_path / "new"
+    open_all(new)
+    assert read_schema(new / name) == read_schema(library / name)
+
+
+def test_sources_regions_and_words_of_the_last_library_are_found(library):
+    with open_store(library) as store:
+        hit = store.search_many(np.eye(DIM)[[0]], k=1)[0][0]
+        assert (hit.region.source.path, hit.region.box_px) == ("/photos/kite.jpg", (1, 2, 30, 40))
+        assert hit.score == pytest.approx(1)
+        assert (hit.region.labels, hit.region.colours) == ((Label(name="kite", score=0.75),), ("red",))
+        assert str(hit.region.source.taken_at) == "2024-05-06 07:08:09"
+        files = ["/code/fly.py", "/photos/dog.jpg", "/photos/kite.jpg", "/texts/menu.txt"]
+        assert sorted(source.path for source in store.sources(limit=9)) == files
+        dog = store.source_at("/photos/dog.jpg")
+        assert store.places_of([dog.id]) == {dog.id: ("/photos/dog.jpg", "/more/dog.jpg")}
+        assert [hit.region.text for hit in store.search_words("oat milk", k=3)] == ["Oat milk 3.50"]
+        assert [hit.region.text for hit in store.search_words("kite fly", k=3)] == ["lift()"]
+        assert [region.symbol.name for region in store.callers("lift")] == ["fly"]
+        assert (store.problems(), store.num_lost()) == ([], 0)
+
+
+def test_what_was_taken_out_of_the_last_library_comes_back(library):
+    with open_store(library) as store:
+        assert store.put(library / "trash" / "1700000000-taken.db") == 1
+        assert store.search_many(np.eye(DIM)[[2]], k=1)[0][0].region.source.path == "/photos/cat.jpg"
+        assert store.counts().sources == 5
+
+
+def test_conversations_of_the_last_library_are_read_with_all_that_hangs_on_them(library):
+    history = History(library / "history.db")
+    kites, milk = history.conversations(session="", limit=9)
+    assert (kites.title, kites.pinned, milk.title, milk.pinned) == ("what flies?", True, "is there milk?", False)
+    (turn,) = history.turns(kites.id, session="")
+    assert (turn.answer.text, turn.answer.confidence) == ("A red kite [1].", 0.75)
+    assert (turn.rating, turn.settings) == ("up", {"k": 6})
+    assert turn.answer.citations[0].region.source.path == "/photos/kite.jpg"
+    assert turn.answer.checks[0].reason == "no evidence shows a dog"
+    assert [(box.label, box.box_px) for box in turn.boxes if isinstance(box, Corrected)] == [("a kite", (3, 4, 5, 6))]
+    assert [found.id for found in history.conversations(session="", limit=9, text="oat")] == [milk.id]
+    assert [saved.text for saved in history.saved_searches(session="")] == ["kite"]
+    assert history.problems() == []
+
+
+def test_jobs_of_the_last_library_wait_and_go_on(library):
+    jobs = Jobs(library / "jobs.db")
+    waits, done = jobs.find(limit=9)
+    assert (done.kind, done.state, done.message, done.done) == ("index", "done", "1 photo", 1)
+    assert jobs.failures(done.id, limit=9) == [Failed(item="/photos/torn.jpg", reason="it is torn")]
+    assert (waits.state, waits.payload) == ("waiting", {"folder": "/photos"})
+    assert [job.payload for job in jobs.find(limit=9, by="anna")] == [{"text": "what flies?"}]
+    assert [row.path for row in jobs.set_aside()] == ["/photos/huge.png"]
+    assert jobs.claim(["watch"]).job.id == waits.id
+    assert jobs.problems() == []
+
+
+OPENERS = {
+    "spaces/toy/store.db": (open_store, StoreTooOld),
+    "history.db": (lambda folder: History(folder / "history.db"), LibraryError),
+    "jobs.db": (lambda folder: Jobs(folder / "jobs.db"), LibraryError),
+}
+
+
+@pytest.mark.parametrize("name", OPENERS)
+def test_a_library_that_is_older_is_refused_unchanged_with_the_version_that_opens_it(library, name):
+    path = library / name
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0003'")
+        connection.commit()
+    before = read_rows(path)
+    opens, error = OPENERS[name]
+    with pytest.raises(error, match=f"0003.* and later.*nothing was changed.*nce with the version .*{LAST_UPGRADER}"):
+        opens(library)
+    assert read_rows(path) == before
