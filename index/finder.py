@@ -20,8 +20,8 @@ from sqlalchemy.orm import Session
 
 from index import queries
 from index.cache import load_index
+from index.cache_writer import Filing
 from index.errors import CacheUnusable
-from index.filing import Filing
 from index.memory import Memory
 from index.region import Filter
 from index.selection import Moment, Selections, moment_of

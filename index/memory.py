@@ -12,7 +12,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from index.allowed import Allowed
+from index.allowed_ids import Allowed
 from index.codes import FEWEST, Codes
 from index.vectors import Ask, Floats, Ints, Rows, SearchConfig, VectorIndex, flat_index
 

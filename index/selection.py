@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from deepseek_mm.storage.database import NOTES
-from index.allowed import Allowed, is_among
+from index.allowed_ids import Allowed, is_among
 from index.queries import labelled_ids, matching_ids
 from index.region import Filter
 from index.vectors import Ints

@@ -17,7 +17,7 @@ from sqlalchemy import insert, update
 from deepseek_mm.storage.counters import LOST, check_counters, read_counters
 from deepseek_mm.storage.database import Database, open_database
 from deepseek_mm.storage.errors import StoreBusy
-from index import aside, check, health, places, queries, words
+from index import check, health, places, queries, trash, words
 from index.check import Problem
 from index.database import STORE
 from index.errors import BadPath, SpaceMismatch, StoreReadOnly
@@ -158,7 +158,7 @@ class RegionStore(StoreReader):
         The file is whole before anything is forgotten: after a kill all of it is here, or all of it is there.
         """
         with self._database.writing() as session:
-            count = aside.write(session, paths, file)
+            count = trash.write(session, paths, file)
             places.forget(session, paths)
         return count
 
@@ -170,7 +170,7 @@ class RegionStore(StoreReader):
         taken = Database(file, STORE)
         try:
             with taken.reading() as session_of_file, self._database.writing(synced=True) as session:
-                return aside.put(session, session_of_file, file)
+                return trash.put(session, session_of_file, file)
         finally:
             taken.close()
 

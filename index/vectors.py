@@ -17,7 +17,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from index.allowed import Allowed, Part
+from index.allowed_ids import Allowed, Part
 
 if TYPE_CHECKING:
     from index.codes import Codes

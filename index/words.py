@@ -16,7 +16,7 @@ from collections.abc import Mapping
 import numpy as np
 from sqlalchemy.orm import Session
 
-from index.allowed import is_among
+from index.allowed_ids import is_among
 from index.vectors import Floats, Ints
 
 MOST = 5000  # regions that are ranked for one query: a microsecond each

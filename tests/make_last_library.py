@@ -23,7 +23,7 @@ import numpy as np
 from deepseek_mm.config import IndexConfig
 from deepseek_mm.history import Corrected, History
 from deepseek_mm.jobs import Jobs
-from deepseek_mm.jobs.nouns import Asked, SetAside
+from deepseek_mm.jobs.records import Asked, SetAside
 from deepseek_mm.records import Answer, Check, Citation, Question
 from index import Label, Region, Source, Symbol
 from index.store import RegionStore

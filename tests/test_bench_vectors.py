@@ -7,7 +7,7 @@ from deepseek_mm.bench.generated import Crowds
 from deepseek_mm.bench.result import Setting, Sizes
 from deepseek_mm.bench.vectors import hundred_thousand, lib, million, one_thread, race, recall, search, timed_rows
 from deepseek_mm.config import Config, IndexConfig
-from index.allowed import Allowed
+from index.allowed_ids import Allowed
 from index.codes import Codes
 from index.memory import Memory
 

@@ -11,7 +11,7 @@ import pytest
 from index_help import DIM, rows
 
 from deepseek_mm.config import IndexConfig
-from index.allowed import Allowed
+from index.allowed_ids import Allowed
 from index.cache import END, MAGIC, drop_index, load_index, save_index
 from index.errors import CacheUnusable
 from index.memory import Memory

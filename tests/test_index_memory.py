@@ -7,7 +7,7 @@ import pytest
 from index_help import DIM, rows
 
 from deepseek_mm.config import IndexConfig
-from index.allowed import Allowed
+from index.allowed_ids import Allowed
 from index.codes import Codes
 from index.memory import Memory
 

@@ -5,7 +5,7 @@ import pytest
 from index_help import rows
 
 from deepseek_mm.config import IndexConfig
-from index.allowed import Allowed
+from index.allowed_ids import Allowed
 from index.codes import Codes
 from index.vectors import Ask, VectorIndex, flat_index, is_clear, unit_rows
 

@@ -12,7 +12,7 @@ from deepseek_mm.config import IndexConfig
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.history import Corrected, History
 from deepseek_mm.jobs import Jobs
-from deepseek_mm.jobs.nouns import Failed
+from deepseek_mm.jobs.records import Failed
 from deepseek_mm.storage.errors import LAST_UPGRADER
 from index import Label
 from index.errors import StoreTooOld

@@ -10,18 +10,18 @@ from deepseek_mm.library.trash import Trash
 DIE = "lambda *_: os.kill(os.getpid(), signal.SIGKILL)"
 OPEN = """
 from deepseek_mm.library import trash
-import index.aside, index.places
+import index.trash, index.places
 store = open_store(folder / "store")
 bin = trash.Trash(folder, store)
 """
 TAKE = {  # what is replaced by death -> what a taking that dies there leaves
-    "index.aside._copy_out": ("all in the library", 0),
-    "index.aside._keep": ("all in the library", 0),
+    "index.trash._copy_out": ("all in the library", 0),
+    "index.trash._keep": ("all in the library", 0),
     "index.places.forget": ("all in the library", 1),
     "store.put": ("all in the trash", 1),
 }
 PUT = {
-    "index.aside._copy_back": ("all in the trash", 1),
+    "index.trash._copy_back": ("all in the trash", 1),
     "index.places.note_change": ("all in the trash", 1),
     "trash.remove": ("all in the library", 1),
 }

@@ -20,9 +20,9 @@ from deepseek_mm.bench.generated import Crowds
 from deepseek_mm.bench.result import Line, Result, Setting
 from deepseek_mm.storage.database import Database
 from index.database import STORE
-from index.nouns import SOURCE_FIELDS
 from index.queries import STORED
 from index.region import Source
+from index.row_mapping import SOURCE_FIELDS
 from index.store import RegionStore
 from index.tables import LabelRow, RegionRow, SourceRow, VectorRow
 from index.vectors import Floats

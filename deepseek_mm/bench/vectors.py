@@ -16,7 +16,7 @@ import numpy as np
 from deepseek_mm.bench.generated import Chance, Crowds
 from deepseek_mm.bench.result import Line, Result, Setting
 from deepseek_mm.config import IndexConfig
-from index.allowed import Allowed
+from index.allowed_ids import Allowed
 from index.memory import Memory
 from index.vectors import Floats, Ints
 

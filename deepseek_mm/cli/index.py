@@ -64,7 +64,7 @@ def checked(names: list[str], config: Config, desk: Desk) -> list[Path]:
 def known_files(config: Config, desk: Desk, *, rebuild: bool) -> list[Path]:
     """What a rebuild starts from when no paths are named: every known file that is still there."""
     from deepseek_mm.parse.files import stat_file
-    from index.known import known_paths
+    from index.stored_paths import known_paths
 
     known = [Path(path) for path in known_paths(sorted((config.data / "spaces").glob("*/store.db")))] if rebuild else []
     there = [path for path in known if stat_file(path) is not None]

@@ -13,7 +13,7 @@ from PIL.Image import Image
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, LimitReached
 from deepseek_mm.jobs import Jobs
-from deepseek_mm.jobs.nouns import SetAside
+from deepseek_mm.jobs.records import SetAside
 from deepseek_mm.parse.document import read_page
 from deepseek_mm.parse.files import stat_file
 from deepseek_mm.parse.workers.client import Stopping, never

@@ -6,7 +6,7 @@ the rows, `bell` is news inside one process.
 """
 
 from deepseek_mm.jobs.follow import follow
-from deepseek_mm.jobs.nouns import ENDED, Asked, Failed, Job, State
+from deepseek_mm.jobs.records import ENDED, Asked, Failed, Job, State
 from deepseek_mm.jobs.table import Jobs
 from deepseek_mm.jobs.task import Task
 from deepseek_mm.jobs.worker import Handler, Worker

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.jobs.nouns import Job
+from deepseek_mm.jobs.records import Job
 from deepseek_mm.jobs.table import Jobs
 
 POLL_S = 0.2

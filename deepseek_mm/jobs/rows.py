@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from deepseek_mm.jobs.nouns import ENDED, Job, State
+from deepseek_mm.jobs.records import ENDED, Job, State
 from deepseek_mm.jobs.tables import JobRow
 from deepseek_mm.storage.database import Database
 from deepseek_mm.storage.owner import Owner

@@ -20,8 +20,8 @@ from sqlalchemy import ColumnElement, bindparam, delete, func, select
 from sqlalchemy.orm import Session
 
 from deepseek_mm.errors import Busy, Conflict, NothingThere
-from deepseek_mm.jobs.bell import Bell
-from deepseek_mm.jobs.nouns import ENDED, Asked, Failed, Job, SetAside, State
+from deepseek_mm.jobs.notifier import Bell
+from deepseek_mm.jobs.records import ENDED, Asked, Failed, Job, SetAside, State
 from deepseek_mm.jobs.rows import job_of, leave, owners_of, release, release_orphans
 from deepseek_mm.jobs.tables import COUNTED, FailedRow, JobRow, SetAsideRow, create_tables
 from deepseek_mm.jobs.task import Task

@@ -16,8 +16,8 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from deepseek_mm.errors import DeepSeekMMError
-from deepseek_mm.jobs.bell import Bell
-from deepseek_mm.jobs.nouns import Job, State
+from deepseek_mm.jobs.notifier import Bell
+from deepseek_mm.jobs.records import Job, State
 from deepseek_mm.jobs.rows import leave
 from deepseek_mm.jobs.tables import FailedRow, JobRow
 from deepseek_mm.storage.database import Database

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from deepseek_mm.errors import DeepSeekMMError
-from deepseek_mm.jobs.nouns import State
+from deepseek_mm.jobs.records import State
 from deepseek_mm.jobs.table import Jobs
 from deepseek_mm.jobs.task import Task
 from deepseek_mm.storage.errors import IndexProblem

@@ -15,7 +15,7 @@ from pathlib import Path
 from deepseek_mm.ages import Ages
 from deepseek_mm.jobs import Jobs, State
 from deepseek_mm.library.filling import INDEX
-from index.known import paths_through
+from index.stored_paths import paths_through
 
 FOLDER = "added"
 MEMBER = "!/"  # between an archive and a file in it

@@ -1,6 +1,6 @@
 """The trash: what was taken out of the library and can be put back for a while.
 
-One file per taking below DATA/trash, named by a token: a small store with all that was known (`index.aside`). It is
+One file per taking below DATA/trash, named by a token: a small store with all that was known (`index.trash`). It is
 whole on the disk before the library forgets, and goes after the library has everything again. So a kill at any moment
 leaves a file known in one of the two at least, and the library keeps what it knows already when the trash has it too.
 """

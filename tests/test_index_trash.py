@@ -7,9 +7,9 @@ import pytest
 from index_help import fill, found, open_store, photo, regions_for, rows
 
 from index import Filter, Region
-from index.aside import write
 from index.errors import OtherStore
 from index.region import UPLOADS
+from index.trash import write
 
 COPY = {"size_bytes": 7, "modified_ns": 9}
 

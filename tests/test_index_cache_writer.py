@@ -7,7 +7,7 @@ import pytest
 from index_help import DIM, rows
 
 from index.cache import load_index
-from index.filing import Filing
+from index.cache_writer import Filing
 from index.vectors import flat_index
 
 

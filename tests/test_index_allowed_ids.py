@@ -5,7 +5,7 @@ import gc
 import numpy as np
 from index_help import DIM, rows
 
-from index.allowed import Allowed
+from index.allowed_ids import Allowed
 from index.vectors import flat_index
 
 
