@@ -12,21 +12,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class AllowedPart:
     """The allowed part of one index that holds N vectors."""
 
     places_n: "Ints"  # rising
     mask_N: NDArray[np.bool_]
 
 
-class Allowed:
+class AllowedIds:
     """Rising ids; safe in many threads, since nothing that is remembered ever changes."""
 
     def __init__(self, ids: "Ints") -> None:
         self.ids = ids
-        self._parts: WeakKeyDictionary[VectorIndex, Part | None] = WeakKeyDictionary()
+        self._parts: WeakKeyDictionary[VectorIndex, AllowedPart | None] = WeakKeyDictionary()
 
-    def part_of(self, index: "VectorIndex") -> Part | None:
+    def part_of(self, index: "VectorIndex") -> AllowedPart | None:
         """Where the ids lie in this index; None when all that it holds is allowed."""
         try:
             return self._parts[index]
@@ -34,7 +34,7 @@ class Allowed:
             part = self._parts[index] = self._look(index.ids_N)
             return part
 
-    def _look(self, held_N: "Ints") -> Part | None:
+    def _look(self, held_N: "Ints") -> AllowedPart | None:
         if not len(held_N):
             return None
         first, end = np.searchsorted(self.ids, [held_N[0], held_N[-1] + 1])
@@ -45,7 +45,7 @@ class Allowed:
         places_n = places[held_N[places] == wanted]  # an older snapshot may know ids that were gone when we read
         mask_N = np.zeros(len(held_N), bool)
         mask_N[places_n] = True
-        return Part(places_n, mask_N)
+        return AllowedPart(places_n, mask_N)
 
 
 def is_among(ids_n: "Ints", rising_N: "Ints") -> NDArray[np.bool_]:

@@ -35,7 +35,7 @@ def save_index(index: VectorIndex, path: Path, *, store: str) -> None:
     draft = path.with_name(f"{path.name}.{uuid.uuid4().hex}.draft")
     try:
         try:
-            lib.write_index(_packed(index), str(draft))
+            lib.write_index(_pack(index), str(draft))
         except RuntimeError as error:  # FAISS's way to report a failed write
             raise OSError(f"cannot write {draft}: {error}") from error
         note = json.dumps({"store": store, "ids": len(index)}).encode()
@@ -55,12 +55,12 @@ def load_index(path: Path, *, store: str, dim: int) -> VectorIndex:
     """The index in the file; CacheUnusable says why it cannot be trusted."""
     if not path.is_file():
         raise CacheUnusable(path, "there is no such file")
-    note, ids_at = _verified(path)
+    note, ids_at = _verify(path)
     if note["store"] != store:
         raise CacheUnusable(path, f"it belongs to the store {note['store']}, not to {store}")
     ids_N = np.fromfile(path, ID, count=note["ids"], offset=ids_at).astype(np.int64, copy=False)
     try:
-        index = _unpacked(ids_N, lib.read_index(str(path)))
+        index = _unpack(ids_N, lib.read_index(str(path)))
     except RuntimeError as error:  # whole, but of a FAISS that we do not understand
         raise CacheUnusable(path, str(error)) from error
     if index.dim != dim:
@@ -76,11 +76,11 @@ def drop_index(path: Path) -> None:
         return
 
 
-def _packed(index: VectorIndex) -> Any:
+def _pack(index: VectorIndex) -> Any:
     return index.flat if index.codes is None else lib.IndexRefine(index.codes.held, index.flat)
 
 
-def _unpacked(ids_N: Any, held: Any) -> VectorIndex:
+def _unpack(ids_N: Any, held: Any) -> VectorIndex:
     """The vectors, or codes and vectors, which go when their owner goes."""
     if not isinstance(held, lib.IndexRefine):
         return VectorIndex(ids_N, held)
@@ -88,7 +88,7 @@ def _unpacked(ids_N: Any, held: Any) -> VectorIndex:
     return VectorIndex(ids_N, lib.downcast_index(held.refine_index), codes, owner=held)
 
 
-def _verified(path: Path) -> tuple[dict[str, Any], int]:
+def _verify(path: Path) -> tuple[dict[str, Any], int]:
     """The note of the file and where its ids begin, once its checksum is right."""
     size = path.stat().st_size
     if size < END.size:

@@ -11,7 +11,7 @@ from index.vectors import VectorIndex
 log = logging.getLogger(__name__)
 
 
-class Filing:
+class CacheWriter:
     """One thread at most, for one file; it knows no SQL."""
 
     def __init__(self, path: Path, *, writes: bool = True) -> None:

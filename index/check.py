@@ -21,32 +21,32 @@ ROUNDING = 1e-3  # how far a unit vector's length may be from 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Problem:
+class StoreProblem:
     """Something that does not fit."""
 
     path: str  # the file whose entry is meant, or WORDS; empty for the store as a whole
     detail: str  # a sentence
 
 
-def problems(session: Session, dim: int) -> Iterator[Problem]:
+def problems(session: Session, dim: int) -> Iterator[StoreProblem]:
     """What does not fit in the session's snapshot, the gravest first."""
     broken = [str(line) for (line,) in session.execute(text("PRAGMA integrity_check(20)"))]
     if broken != ["ok"]:
-        yield Problem(path="", detail=f"SQLite finds the file damaged: {'; '.join(broken)}.")
+        yield StoreProblem(path="", detail=f"SQLite finds the file damaged: {'; '.join(broken)}.")
     orphans = sorted({str(table) for table, *_ in session.execute(text("PRAGMA foreign_key_check"))})
     if orphans:
-        yield Problem(path="", detail=f"Rows of {', '.join(orphans)} belong to nothing.")
+        yield StoreProblem(path="", detail=f"Rows of {', '.join(orphans)} belong to nothing.")
     if astray := num_astray(session):
-        yield Problem(path=WORDS, detail=f"It does not agree with the texts of {astray} regions.")
+        yield StoreProblem(path=WORDS, detail=f"It does not agree with the texts of {astray} regions.")
     yield from _regions(session, dim)
     bare = ~exists().where(RegionRow.source_id == SourceRow.id)
     for path in session.scalars(select(SourceRow.path).where(bare)):
-        yield Problem(path=path, detail="It has no region, so it cannot be found.")
+        yield StoreProblem(path=path, detail="It has no region, so it cannot be found.")
     for path in session.scalars(select(PlaceRow.path).join(SourceRow, SourceRow.path == PlaceRow.path)):
-        yield Problem(path=path, detail="It stands for two sources.")
+        yield StoreProblem(path=path, detail="It stands for two sources.")
 
 
-def _regions(session: Session, dim: int) -> Iterator[Problem]:
+def _regions(session: Session, dim: int) -> Iterator[StoreProblem]:
     query = (
         select(SourceRow.path, RegionRow.id, VectorRow.data, VectorRow.checksum)
         .join(RegionRow, RegionRow.source_id == SourceRow.id)
@@ -57,7 +57,7 @@ def _regions(session: Session, dim: int) -> Iterator[Problem]:
         for path, region_id, data, checksum in piece:
             fault = _fault(data, checksum, dim)
             if fault:
-                yield Problem(path=path, detail=f"The vector of region {region_id} {fault}.")
+                yield StoreProblem(path=path, detail=f"The vector of region {region_id} {fault}.")
 
 
 def _fault(data: bytes | None, checksum: int | None, dim: int) -> str:

@@ -16,7 +16,7 @@ REMEMBERED = 64  # answers of one moment
 Answer = TypeVar("Answer")
 
 
-class Tallies:
+class CountCache:
     """The answers of the latest moment that was asked about; safe in many threads."""
 
     def __init__(self) -> None:

@@ -26,7 +26,7 @@ class StoreErrors:
             return StoreBusy(path, timeout_s=database.TIMEOUT_S)
         return StoreFull(path) if code == "FULL" else None
 
-    def damaged(self, path: Path, reason: str) -> IndexProblem:
+    def damage(self, path: Path, reason: str) -> IndexProblem:
         """StoreDamaged."""
         return StoreDamaged(path, reason)
 

@@ -75,7 +75,7 @@ class OtherStore(IndexProblem, LookupError):
         super().__init__(f"{path} was taken out of an index that is gone by now; nothing was changed. Add the files")
 
 
-class BadPath(IndexProblem, ValueError):
+class BadFileName(IndexProblem, ValueError):
     """A file name that is not valid Unicode cannot be kept as text."""
 
     def __init__(self, path: str) -> None:

@@ -20,11 +20,11 @@ from sqlalchemy.orm import Session
 
 from index import queries
 from index.cache import load_index
-from index.cache_writer import Filing
+from index.cache_writer import CacheWriter
 from index.errors import CacheUnusable
-from index.memory import Memory
+from index.memory import VectorMemory
 from index.region import Filter
-from index.selection import Moment, Selections, moment_of
+from index.selection import FilterCache, Moment, moment_of
 from index.tables import RegionRow
 from index.vectors import Ask, Floats, Ints, SearchConfig, VectorIndex
 
@@ -38,8 +38,8 @@ log = logging.getLogger(__name__)
 class Kept:
     """What is kept in memory of one content of the store."""
 
-    def __init__(self, identity: str, memory: Memory) -> None:
-        self.identity, self.memory, self.selections = identity, memory, Selections()
+    def __init__(self, identity: str, memory: VectorMemory) -> None:
+        self.identity, self.memory, self.selections = identity, memory, FilterCache()
         self.tended: Moment | None = None  # as of which it was last tidied and filed
 
 
@@ -49,7 +49,7 @@ class Finder:
     def __init__(self, cache_path: Path, *, dim: int, config: SearchConfig, writes: bool = True) -> None:
         """`writes`: the cache file may be written and removed."""
         self._cache_path, self._dim, self._config = cache_path, dim, config
-        self._filing = Filing(cache_path, writes=writes)
+        self._filing = CacheWriter(cache_path, writes=writes)
         self._kept: Kept | None = None
         self._switching = Lock()
 
@@ -64,13 +64,13 @@ class Finder:
         kept.memory.catch_up(now.newest, lambda last_id: queries.vectors_after(session, last_id, self._dim))
         if now != kept.tended:
             self._tend(session, kept, now)
-        asks = [Ask(x_QD, k, kept.selections.allowed(session, now, where)) for x_QD, k, where in asked]
+        asks = [Ask(x_QD, k, kept.selections.allowed_ids(session, now, where)) for x_QD, k, where in asked]
         return kept.memory.search_each(asks)
 
-    def allowed(self, session: Session, where: Filter) -> Ints:
+    def allowed_ids(self, session: Session, where: Filter) -> Ints:
         """Ids of the regions in the session's snapshot that `where` allows, rising."""
         now = moment_of(session)
-        return self._kept_of(session, now).selections.allowed(session, now, where).ids
+        return self._kept_of(session, now).selections.allowed_ids(session, now, where).ids
 
     def renew(self, session: Session) -> None:
         """Leave no copy of what was removed or exchanged before this session began: not in memory, not in a file."""
@@ -79,7 +79,7 @@ class Finder:
             self._kept = None
             self._filing.drop(void=kept.identity if kept else "")
             return
-        kept.memory.drop(kept.selections.allowed(session, now, ANYTHING).ids, newest=now.newest)
+        kept.memory.drop(kept.selections.allowed_ids(session, now, ANYTHING).ids, newest=now.newest)
         self._filing.drop()
 
     def fault(self, session: Session) -> str:
@@ -112,7 +112,7 @@ class Finder:
         with self._switching:
             if self._kept is not None and self._kept.identity == now.identity:
                 return self._kept
-            fresh = Kept(now.identity, Memory(self._dim, self._config))
+            fresh = Kept(now.identity, VectorMemory(self._dim, self._config))
             if self._filing.is_void(now.identity):  # a session from before the exchange: answered, then forgotten
                 return fresh
             if self._kept is not None:
@@ -121,7 +121,7 @@ class Finder:
             self._kept = fresh
             return fresh
 
-    def _start(self, session: Session, memory: Memory, now: Moment) -> None:
+    def _start(self, session: Session, memory: VectorMemory, now: Moment) -> None:
         try:
             index = load_index(self._cache_path, store=now.identity, dim=self._dim)
             self._compare(session, index)
@@ -142,7 +142,7 @@ class Finder:
             alive = num_regions(session, up_to=now.newest)
             many_removed = kept.memory.count(up_to=now.newest) - alive > max(FEW, alive // 2)
         if many_removed or missing > max(FEW, held // 10):
-            ids = kept.selections.allowed(session, now, ANYTHING).ids
+            ids = kept.selections.allowed_ids(session, now, ANYTHING).ids
             kept.memory.drop(ids, newest=now.newest)
             self._filing.start(now.identity, lambda: kept.memory.as_one(ids))
 

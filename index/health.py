@@ -30,7 +30,7 @@ Find = Callable[[Floats, int], tuple[Floats, Ints]]  # scores and ids (Q, k) of 
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Traces:
+class DeletedTraces:
     """What deleted things have left; all of it is zero in a store without any."""
 
     free_pages: int = 0  # that SQLite keeps for later use; not a trace by itself
@@ -48,7 +48,7 @@ class StoreHealth:
     recall: float  # share of the K nearest that a search finds, 0 to 1; 1 of an empty store
     sampled: int  # searches that this is the mean of
     regions: int
-    traces: Traces
+    traces: DeletedTraces
 
 
 def recall(session: Session, find: Find, dim: int, *, sample: int = SAMPLE, k: int = K) -> tuple[float, int]:
@@ -56,16 +56,16 @@ def recall(session: Session, find: Find, dim: int, *, sample: int = SAMPLE, k: i
 
     What is found counts by how near it is, so that equals may stand for each other.
     """
-    queries_QD = sampled(session, dim, sample)
+    queries_QD = sample_vectors(session, dim, sample)
     if not len(queries_QD):
         return 1.0, 0
-    best_Qk = exact(session, queries_QD, dim, k)
+    best_Qk = exact_scores(session, queries_QD, dim, k)
     found_Qk, _ = find(queries_QD, best_Qk.shape[1])
     good = (found_Qk >= best_Qk[:, -1:] - EQUAL).sum()
     return float(good / best_Qk.size), len(queries_QD)
 
 
-def sampled(session: Session, dim: int, sample: int) -> Floats:
+def sample_vectors(session: Session, dim: int, sample: int) -> Floats:
     """(Q, D): vectors spread evenly over the ids that exist."""
     ids = session.scalars(select(RegionRow.id).order_by(RegionRow.id)).all()
     chosen = (
@@ -75,7 +75,7 @@ def sampled(session: Session, dim: int, sample: int) -> Floats:
     return np.array([vectors[n] for n in chosen if n in vectors], np.float32).reshape(-1, dim)
 
 
-def exact(session: Session, queries_QD: Floats, dim: int, k: int) -> Floats:
+def exact_scores(session: Session, queries_QD: Floats, dim: int, k: int) -> Floats:
     """(Q, at most k): the highest cosines with all vectors, the highest first."""
     best_Qk = np.empty((len(queries_QD), 0), np.float32)
     for _, vectors_ND in queries.vectors_after(session, 0, dim):
@@ -84,14 +84,14 @@ def exact(session: Session, queries_QD: Floats, dim: int, k: int) -> Floats:
     return best_Qk
 
 
-def traces(session: Session, database: Path, cached: NDArray[np.int64]) -> Traces:
+def traces(session: Session, database: Path, cached: NDArray[np.int64]) -> DeletedTraces:
     """What is left of deleted things. The log must just have been emptied, and the session begun after that: as long
     as it reads, nobody writes into the file. `cached` are the ids in the cache file.
     """
     alive = np.array(session.scalars(select(RegionRow.id).order_by(RegionRow.id)).all(), np.int64)
     log = database.with_name(database.name + "-wal")
     pages, dirty = free_in(session, database)
-    return Traces(
+    return DeletedTraces(
         free_pages=pages,
         dirty_pages=dirty,
         log_bytes=log.stat().st_size if log.exists() else 0,

@@ -12,7 +12,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from index.allowed_ids import Allowed
+from index.allowed_ids import AllowedIds
 from index.codes import FEWEST, Codes
 from index.vectors import Ask, Floats, Ints, Rows, SearchConfig, VectorIndex, flat_index
 
@@ -24,7 +24,7 @@ LEARN_UP_TO = 200_000  # vectors beyond which a search is not kept waiting for a
 PIECE = 8192  # vectors copied at once
 
 
-class Memory:
+class VectorMemory:
     """Every vector of one store, searchable while it grows. It knows no SQL: ids and vectors come in, ids go out."""
 
     def __init__(self, dim: int, config: SearchConfig) -> None:
@@ -58,9 +58,9 @@ class Memory:
         with self._changing:
             if newest > self.last_id:
                 fresh = self._long(flat_index(self._dim, rows_after(self.last_id)))
-                self._indexes = self._merged((*self._indexes, fresh))
+                self._indexes = self._merge((*self._indexes, fresh))
 
-    def search(self, queries_QD: Floats, *, k: int, allowed: Allowed) -> tuple[Floats, Ints]:
+    def search(self, queries_QD: Floats, *, k: int, allowed: AllowedIds) -> tuple[Floats, Ints]:
         """Scores and ids, (Q, at most k), best first, equals by id; only ids in `allowed`."""
         return self.search_each([Ask(queries_QD, k, allowed)])[0]
 
@@ -79,7 +79,7 @@ class Memory:
         with self._changing:
             masks = [(x.ids_N > newest) | np.isin(x.ids_N, alive) for x in self._indexes]
             if not all(mask_N.all() for mask_N in masks):
-                kept = self._joined(self._indexes, masks)
+                kept = self._join(self._indexes, masks)
                 self._indexes = (kept,) if len(kept) else ()
 
     def as_one(self, alive: Ints) -> VectorIndex:
@@ -88,20 +88,20 @@ class Memory:
             masks = [np.isin(x.ids_N, alive) for x in self._indexes]
             if len(self._indexes) == 1 and masks[0].all():
                 return self._indexes[0]
-            return self._joined(self._indexes, masks)
+            return self._join(self._indexes, masks)
 
-    def _merged(self, indexes: Indexes) -> Indexes:
+    def _merge(self, indexes: Indexes) -> Indexes:
         """Join the last neighbours while the older is not much larger, so each vector is copied a few times only."""
         while len(indexes) > 1 and len(indexes[-2]) <= 2 * len(indexes[-1]):
-            indexes = (*indexes[:-2], self._joined(indexes[-2:], [everything(x) for x in indexes[-2:]]))
+            indexes = (*indexes[:-2], self._join(indexes[-2:], [everything(x) for x in indexes[-2:]]))
         return indexes
 
-    def _joined(self, indexes: Indexes, masks: Masks) -> VectorIndex:
+    def _join(self, indexes: Indexes, masks: Masks) -> VectorIndex:
         """One index with the masked vectors of all, and codes if it is long."""
         flat = flat_index(self._dim, chain.from_iterable(map(masked_rows, indexes, masks)))
-        return self._coded(flat, indexes, masks) if self._is_long(flat) else flat
+        return self._encode(flat, indexes, masks) if self._is_long(flat) else flat
 
-    def _coded(self, flat: VectorIndex, indexes: Indexes, masks: Masks) -> VectorIndex:
+    def _encode(self, flat: VectorIndex, indexes: Indexes, masks: Masks) -> VectorIndex:
         """The same vectors with codes: copied from the indexes that they come from, as far as those have some."""
         codes = self._book_for(flat).empty()
         for index, mask_N in zip(indexes, masks, strict=True):
@@ -121,7 +121,7 @@ class Memory:
     def _long(self, index: VectorIndex) -> VectorIndex:
         """The same index, with codes if it needs them and has none."""
         needs = index.codes is None and self._is_long(index)
-        return self._coded(index, (index,), [everything(index)]) if needs else index
+        return self._encode(index, (index,), [everything(index)]) if needs else index
 
     def _is_long(self, index: VectorIndex) -> bool:
         return len(index) > max(self._config.exact_up_to, FEWEST)

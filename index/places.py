@@ -160,7 +160,7 @@ def forget(session: Session, paths: Sequence[str]) -> int:
     known = session.scalars(delete(PlaceRow).where(PlaceRow.path.in_(wanted)).returning(PlaceRow.path)).all()
     bare = session.scalars(select(SourceRow).where(SourceRow.path.in_(wanted))).all()
     copied = set(session.scalars(select(PlaceRow.source_id).distinct())) if bare else set()
-    lost = [source.id for source in bare if source.id not in copied or not _moved(session, source)]
+    lost = [source.id for source in bare if source.id not in copied or not _move_to_copy(session, source)]
     if lost:
         session.execute(delete(SourceRow).where(row_mapping.among(SourceRow.id, lost)))
     if known or bare:
@@ -168,7 +168,7 @@ def forget(session: Session, paths: Sequence[str]) -> int:
     return len(known) + len(bare)
 
 
-def _moved(session: Session, source: SourceRow) -> bool:
+def _move_to_copy(session: Session, source: SourceRow) -> bool:
     """Let the source take over the first of its other places; False if it has none."""
     place = session.scalar(select(PlaceRow).where(PlaceRow.source_id == source.id).order_by(PlaceRow.path).limit(1))
     if place is None:

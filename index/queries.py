@@ -99,11 +99,11 @@ def region_conditions(where: Filter) -> list[ColumnElement[bool]]:
     for colour in where.colours:
         shown = func.json_each(RegionRow.colours).table_valued("value")
         conditions.append(exists(select(shown.c.value).where(shown.c.value == colour)))
-    conditions += [_written(phrase) for phrase in where.phrases]
+    conditions += [_contains_phrase(phrase) for phrase in where.phrases]
     return conditions
 
 
-def _written(phrase: str) -> ColumnElement[bool]:
+def _contains_phrase(phrase: str) -> ColumnElement[bool]:
     """The phrase stands in the region's text, or in that of another region of the picture that it is the whole of."""
     own = aliased(RegionRow)
     saying = select(own.id).where(func.says(own.text, phrase))
@@ -291,7 +291,7 @@ def add_regions(session: Session, source_id: int, regions: Sequence[Region], vec
             connection.execute(table, values)
 
 
-def called(symbol: Symbol | None) -> str:
+def search_name(symbol: Symbol | None) -> str:
     """The name of a piece of code with what encloses it, twice: of all its words those of the name say most."""
     return f"{symbol.path} {symbol.path}" if symbol else ""
 
@@ -308,7 +308,7 @@ def _region_values(region: Region, source_id: int) -> dict[str, Any]:
         "kind": region.kind,
         "colours": list(region.colours),
         "text": region.text,
-        "called": called(region.symbol),
+        "called": search_name(region.symbol),
         "page": region.page,
         "first_line": first_line,
         "last_line": last_line,

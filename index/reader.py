@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from deepseek_mm.storage.database import Database
 from index import places, queries, row_mapping, symbols, words
-from index.count_cache import Answer, Tallies
+from index.count_cache import Answer, CountCache
 from index.errors import NotStored
 from index.region import EVERYTHING, Counts, Filter, LabelCount, Order, Region, Source, Stamp
 from index.tables import SourceRow
@@ -24,13 +24,15 @@ class StoreReader:
 
     def __init__(self, database: Database, *, dim: int) -> None:
         self._database, self._dim = database, dim
-        self._tallies = Tallies()
+        self._tallies = CountCache()
 
     def snapshot(self) -> AbstractContextManager[None]:
         """All that this thread reads inside belongs to one moment, and costs less; what is written is not seen."""
         return self._database.snapshot()
 
-    def unmarked(self, mark: str, *, where: Filter = EVERYTHING, limit: int, after: int = 0) -> list[Source]:
+    def sources_without_mark(
+        self, mark: str, *, where: Filter = EVERYTHING, limit: int, after: int = 0
+    ) -> list[Source]:
         """Sources with an id above `after` over which the pass `mark` was not made, by rising id."""
         with self._database.reading() as session:
             return queries.rising(session, queries.without_mark(where, mark), limit=limit, after=after)
@@ -53,7 +55,7 @@ class StoreReader:
         with self._database.reading() as session:
             return words.num_with(session, phrase)
 
-    def num_unmarked(self, mark: str, *, where: Filter = EVERYTHING) -> int:
+    def num_without_mark(self, mark: str, *, where: Filter = EVERYTHING) -> int:
         """How many sources `unmarked` would give in all."""
         with self._database.reading() as session:
             return queries.count_of(session, queries.without_mark(where, mark))

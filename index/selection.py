@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from deepseek_mm.storage.database import NOTES
-from index.allowed_ids import Allowed, is_among
+from index.allowed_ids import AllowedIds, is_among
 from index.queries import labelled_ids, matching_ids
 from index.region import Filter
 from index.vectors import Ints
@@ -44,54 +44,54 @@ def moment_of(session: Session) -> Moment:
     return notes[MOMENT]
 
 
-class Selections:
+class FilterCache:
     """The ids that the latest filters allow; safe in many threads. It serves one content of the store."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[Filter, tuple[Moment, Allowed]] = OrderedDict()
+        self._known: OrderedDict[Filter, tuple[Moment, AllowedIds]] = OrderedDict()
         self._num_ids = 0
         self._lock, self._turns = Lock(), [Lock() for _ in range(TURNS)]
 
-    def allowed(self, session: Session, now: Moment, where: Filter) -> Allowed:
+    def allowed_ids(self, session: Session, now: Moment, where: Filter) -> AllowedIds:
         """The regions that exist in the session's snapshot, which is `now`, and that `where` allows."""
         known = self._at_hand(now, where)
         if known is not None:
             return known
         if where.label:  # few, and what is allowed without it has its own turn
-            return self._found(session, now, where)
+            return self._find(session, now, where)
         with self._turns[hash(where) % TURNS]:  # who comes second takes what the first one found
             known = self._at_hand(now, where)
-            return self._found(session, now, where) if known is None else known
+            return self._find(session, now, where) if known is None else known
 
-    def _at_hand(self, now: Moment, where: Filter) -> Allowed | None:
+    def _at_hand(self, now: Moment, where: Filter) -> AllowedIds | None:
         """What is remembered, as far as nothing was added or removed since."""
         known = self._known.get(where)
         if known is None or known[0].removals != now.removals or known[0].newest < now.newest:
             return None
         if known[0].newest > now.newest:
-            return Allowed(known[1].ids[: np.searchsorted(known[1].ids, now.newest, side="right")])
+            return AllowedIds(known[1].ids[: np.searchsorted(known[1].ids, now.newest, side="right")])
         self._remember(where, now, known[1])  # what is asked for again and again outlasts what was asked for once
         return known[1]
 
-    def _found(self, session: Session, now: Moment, where: Filter) -> Allowed:
+    def _find(self, session: Session, now: Moment, where: Filter) -> AllowedIds:
         """Looked up, or what is remembered and what was added since."""
         known = self._known.get(where)
         if known is not None and known[0].removals == now.removals and known[0].newest < now.newest:
             added = matching_ids(session, where, after=known[0].newest)
-            allowed = Allowed(np.concatenate([known[1].ids, added]))
+            allowed = AllowedIds(np.concatenate([known[1].ids, added]))
         else:
-            allowed = Allowed(self._looked_up(session, now, where))
+            allowed = AllowedIds(self._look_up(session, now, where))
         self._remember(where, now, allowed)
         return allowed
 
-    def _looked_up(self, session: Session, now: Moment, where: Filter) -> Ints:
+    def _look_up(self, session: Session, now: Moment, where: Filter) -> Ints:
         """A label's few regions are looked up by themselves, and compared with what is allowed without it."""
         if not where.label:
             return matching_ids(session, where)
-        ids, labelled = self.allowed(session, now, replace(where, label="")).ids, labelled_ids(session, where.label)
+        ids, labelled = self.allowed_ids(session, now, replace(where, label="")).ids, labelled_ids(session, where.label)
         return labelled[is_among(labelled, ids)]
 
-    def _remember(self, where: Filter, now: Moment, allowed: Allowed) -> None:
+    def _remember(self, where: Filter, now: Moment, allowed: AllowedIds) -> None:
         with self._lock:
             known = self._known.get(where)
             if known is None or (known[0].removals, known[0].newest) < (now.removals, now.newest):

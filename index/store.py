@@ -18,9 +18,9 @@ from deepseek_mm.storage.counters import LOST, check_counters, read_counters
 from deepseek_mm.storage.database import Database, open_database
 from deepseek_mm.storage.errors import StoreBusy
 from index import check, health, places, queries, trash, words
-from index.check import Problem
+from index.check import StoreProblem
 from index.database import STORE
-from index.errors import BadPath, SpaceMismatch, StoreReadOnly
+from index.errors import BadFileName, SpaceMismatch, StoreReadOnly
 from index.finder import ANYTHING, Finder, Sought
 from index.health import StoreHealth
 from index.reader import StoreReader
@@ -106,11 +106,11 @@ class RegionStore(StoreReader):
         with self._database.writing() as session:
             places.touch(session, path, modified_ns)
 
-    def problems(self) -> list[Problem]:
+    def problems(self) -> list[StoreProblem]:
         """What does not fit together in the store, the gravest first. StoreDamaged if it cannot even be read."""
         with self._database.reading() as session:
             lost = check_counters(session.connection(), COUNTED)
-            return [*check.problems(session, self._dim), *(Problem(path="", detail=detail) for detail in lost)]
+            return [*check.problems(session, self._dim), *(StoreProblem(path="", detail=detail) for detail in lost)]
 
     def num_lost(self) -> int:
         """Writes that were acknowledged and are not there any more."""
@@ -152,7 +152,7 @@ class RegionStore(StoreReader):
         with self._database.writing() as session:
             return places.forget(session, paths)
 
-    def take(self, paths: Sequence[str], file: Path) -> int:
+    def take_out(self, paths: Sequence[str], file: Path) -> int:
         """Like `remove_places`, but `put` can bring it back from the new `file`; returns the number of sources.
 
         The file is whole before anything is forgotten: after a kill all of it is here, or all of it is there.
@@ -162,7 +162,7 @@ class RegionStore(StoreReader):
             places.forget(session, paths)
         return count
 
-    def put(self, file: Path) -> int:
+    def restore(self, file: Path) -> int:
         """Bring back what `take` wrote into this file, which stays; returns the number of sources that came.
 
         What is known by now wins. OtherStore if the content of this store was exchanged since.
@@ -170,7 +170,7 @@ class RegionStore(StoreReader):
         taken = Database(file, STORE)
         try:
             with taken.reading() as session_of_file, self._database.writing(synced=True) as session:
-                return trash.put(session, session_of_file, file)
+                return trash.restore(session, session_of_file, file)
         finally:
             taken.close()
 
@@ -218,8 +218,8 @@ class RegionStore(StoreReader):
         if k < 1:
             raise ValueError(f"k={k} must be at least 1")
         with self._database.reading() as session:
-            scores_k, ids_k = words.ranked(
-                session, query, k=k, allowed=self._finder.allowed(session, where), rarity=self._rarity
+            scores_k, ids_k = words.rank(
+                session, query, k=k, allowed=self._finder.allowed_ids(session, where), rarity=self._rarity
             )
             regions = queries.regions_by_id(session, ids_k.tolist())
         pairs = zip(scores_k.tolist(), ids_k.tolist(), strict=True)
@@ -297,10 +297,10 @@ def _claim(database: Database, wanted: LibraryRow) -> None:
     with database.reading() as session:
         row = session.get_one(LibraryRow, 1)
     if (row.fingerprint, row.dim) != (wanted.fingerprint, wanted.dim):
-        raise SpaceMismatch(database.path, stored=_named(row), given=_named(wanted))
+        raise SpaceMismatch(database.path, stored=_describe_space(row), given=_describe_space(wanted))
 
 
-def _named(row: LibraryRow) -> str:
+def _describe_space(row: LibraryRow) -> str:
     return f'"{row.space_name}" (fingerprint {row.fingerprint[:8]}, {row.dim} wide)'
 
 
@@ -308,4 +308,4 @@ def _check_text(path: str) -> None:
     try:
         path.encode()
     except UnicodeEncodeError as error:
-        raise BadPath(path) from error
+        raise BadFileName(path) from error

@@ -25,7 +25,7 @@ def known_paths(stores: Iterable[Path]) -> list[str]:
 
 def paths_through(store: Path, part: str) -> list[str]:
     """Every path that a store.db knows, of whatever collection, in which `part` occurs. sqlite3.Error says why not."""
-    with closing(_opened(store)) as connection:
+    with closing(_open(store)) as connection:
         tables = ("sources", "places") if connection.execute(TABLES).fetchone() else ("sources",)
         query = "SELECT path FROM {} WHERE instr(path, ?)"
         return [path for table in tables for (path,) in connection.execute(query.format(table), (part,))]
@@ -33,12 +33,12 @@ def paths_through(store: Path, part: str) -> list[str]:
 
 def _paths(store: Path) -> list[str]:
     try:
-        with closing(_opened(store)) as connection:
+        with closing(_open(store)) as connection:
             wanted = (KNOWN, COPIES) if connection.execute(TABLES).fetchone() else (KNOWN,)
             return [path for query in wanted for (path,) in connection.execute(query, (UPLOADS,))]
     except sqlite3.Error:  # torn, or of another kind; the other stores may still know
         return []
 
 
-def _opened(store: Path) -> sqlite3.Connection:
+def _open(store: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{store.absolute().as_uri()}?mode=ro", uri=True)

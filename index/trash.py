@@ -62,19 +62,19 @@ def write(session: Session, paths: Sequence[str], file: Path) -> int:
 
 def _copy_out(session: Session, into: Session, ids: Sequence[int], paths: Sequence[str]) -> None:
     regions = select(RegionRow.id).where(row_mapping.among(RegionRow.source_id, ids))
-    _pour(_all(LibraryRow), session, into, LibraryRow)
-    _pour(_all(SourceRow).where(row_mapping.among(SourceRow.id, ids)), session, into, SourceRow)
-    _pour(_all(MarkRow).where(row_mapping.among(MarkRow.source_id, ids)), session, into, MarkRow)
-    _pour(_all(RegionRow).where(row_mapping.among(RegionRow.source_id, ids)), session, into, RegionRow)
+    _copy_rows(_all(LibraryRow), session, into, LibraryRow)
+    _copy_rows(_all(SourceRow).where(row_mapping.among(SourceRow.id, ids)), session, into, SourceRow)
+    _copy_rows(_all(MarkRow).where(row_mapping.among(MarkRow.source_id, ids)), session, into, MarkRow)
+    _copy_rows(_all(RegionRow).where(row_mapping.among(RegionRow.source_id, ids)), session, into, RegionRow)
     for table in OF_REGIONS:
-        _pour(_all(table).where(table.region_id.in_(regions)), session, into, table)
+        _copy_rows(_all(table).where(table.region_id.in_(regions)), session, into, table)
     own: list[Any] = [SourceRow.path, SourceRow.id.label("source_id")]
     own += [SourceRow.size_bytes, SourceRow.modified_ns]
-    _pour(select(*own).where(SourceRow.path.in_(places.among(paths))), session, into, PlaceRow)
-    _pour(_all(PlaceRow).where(PlaceRow.path.in_(places.among(paths))), session, into, PlaceRow)
+    _copy_rows(select(*own).where(SourceRow.path.in_(places.among(paths))), session, into, PlaceRow)
+    _copy_rows(_all(PlaceRow).where(PlaceRow.path.in_(places.among(paths))), session, into, PlaceRow)
 
 
-def put(session: Session, aside: Session, file: Path) -> int:
+def restore(session: Session, aside: Session, file: Path) -> int:
     """All that is in the file, which `aside` reads, goes into the store again; returns the number of sources.
 
     A path that is known by now is left as it is. Bytes that lie elsewhere by now get their old places beside.
@@ -82,12 +82,12 @@ def put(session: Session, aside: Session, file: Path) -> int:
     """
     if aside.get_one(LibraryRow, 1).identity != session.get_one(LibraryRow, 1).identity:
         raise OtherStore(file)
-    wanted, rows = _wanted(session, aside), {row.id: row for row in aside.scalars(select(SourceRow))}
+    wanted, rows = _missing_places(session, aside), {row.id: row for row in aside.scalars(select(SourceRow))}
     twins = _twins(session, [rows[source_id] for source_id in wanted])
     for source_id, twin in twins.items():
         _join(session, session.get_one(SourceRow, twin), rows[source_id], wanted[source_id])
     fresh = [source_id for source_id in wanted if source_id not in twins]
-    session.add_all(_revived(rows[source_id], wanted[source_id]) for source_id in fresh)
+    session.add_all(_revive(rows[source_id], wanted[source_id]) for source_id in fresh)
     session.flush()
     for source_id in fresh:
         first = _first(rows[source_id], wanted[source_id])
@@ -98,7 +98,7 @@ def put(session: Session, aside: Session, file: Path) -> int:
     return len(wanted)
 
 
-def _wanted(session: Session, aside: Session) -> dict[int, list[PlaceRow]]:
+def _missing_places(session: Session, aside: Session) -> dict[int, list[PlaceRow]]:
     """Source id -> the places that the store does not know by now, in order of their paths."""
     taken = aside.scalars(select(PlaceRow).order_by(PlaceRow.path)).all()
     listed = places.among([place.path for place in taken])
@@ -136,7 +136,7 @@ def _join(session: Session, twin: SourceRow, row: SourceRow, wanted: Sequence[Pl
         session.add(_place(place, twin.id))
 
 
-def _revived(row: SourceRow, wanted: Sequence[PlaceRow]) -> SourceRow:
+def _revive(row: SourceRow, wanted: Sequence[PlaceRow]) -> SourceRow:
     """The source as it was, at its first place."""
     first = _first(row, wanted)
     at = {"path": first.path, "size_bytes": first.size_bytes, "modified_ns": first.modified_ns}
@@ -155,8 +155,8 @@ def _copy_back(session: Session, aside: Session, ids: Sequence[int]) -> None:
     first = queries.last_region_ever(session) + 1
     new = {old: first + n for n, old in enumerate(aside.scalars(query))}
     regions = query.order_by(None)
-    _pour(_all(MarkRow).where(row_mapping.among(MarkRow.source_id, ids)), aside, session, MarkRow)
-    _pour(
+    _copy_rows(_all(MarkRow).where(row_mapping.among(MarkRow.source_id, ids)), aside, session, MarkRow)
+    _copy_rows(
         _all(RegionRow).where(row_mapping.among(RegionRow.source_id, ids)).order_by(RegionRow.id),
         aside,
         session,
@@ -165,14 +165,16 @@ def _copy_back(session: Session, aside: Session, ids: Sequence[int]) -> None:
     )
     for table in OF_REGIONS:
         of_regions = _all(table).where(table.region_id.in_(regions)).order_by(table.region_id)
-        _pour(of_regions, aside, session, table, lambda row: row | {"region_id": new[row["region_id"]]})
+        _copy_rows(of_regions, aside, session, table, lambda row: row | {"region_id": new[row["region_id"]]})
 
 
 def _all(table: type[StoreBase]) -> Select[Any]:
     return select(*table.__table__.columns)
 
 
-def _pour(query: Select[Any], source: Session, target: Session, table: type[StoreBase], change: Change = dict) -> None:
+def _copy_rows(
+    query: Select[Any], source: Session, target: Session, table: type[StoreBase], change: Change = dict
+) -> None:
     """Every row that `query` finds in the one becomes a row of the other."""
     for rows in source.connection().execute(query).mappings().partitions(PIECE):
         target.execute(insert(StoreBase.metadata.tables[table.__tablename__]), [change(dict(row)) for row in rows])

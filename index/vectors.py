@@ -17,7 +17,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from index.allowed_ids import Allowed, Part
+from index.allowed_ids import AllowedIds, AllowedPart
 
 if TYPE_CHECKING:
     from index.codes import Codes
@@ -48,7 +48,7 @@ class Ask(NamedTuple):
 
     queries_QD: Floats
     k: int
-    allowed: Allowed
+    allowed: AllowedIds
 
 
 @dataclass(slots=True)
@@ -57,7 +57,7 @@ class Shortlist:
 
     query_D: Floats
     k: int
-    part: Part | None
+    part: AllowedPart | None
     num: int  # codes that the next scan chooses, allowed or not
     found: tuple[Floats, Ints] | None = None  # scores and places, (k,)
 
@@ -88,7 +88,7 @@ class VectorIndex:
         floats = lib.rev_swig_ptr(self.flat.get_xb(), len(self) * self.dim) if len(self) else np.empty(0, np.float32)
         return np.asarray(floats, np.float32).reshape(len(self), self.dim)
 
-    def search(self, queries_QD: Floats, *, k: int, allowed: Allowed, config: SearchConfig) -> tuple[Floats, Ints]:
+    def search(self, queries_QD: Floats, *, k: int, allowed: AllowedIds, config: SearchConfig) -> tuple[Floats, Ints]:
         """Scores and ids, (Q, k), best first, among the ids in `allowed`; k is cut to how many of those are held."""
         return self.search_each([Ask(queries_QD, k, allowed)], config=config)[0]
 
@@ -96,7 +96,7 @@ class VectorIndex:
         """The same for several, which share what is scanned."""
         lists = [self._shortlists(ask, config) for ask in asked]
         self._by_codes([shortlist for some in lists for shortlist in some])
-        found = [self._found(ask, some) for ask, some in zip(asked, lists, strict=True)]
+        found = [self._find(ask, some) for ask, some in zip(asked, lists, strict=True)]
         return [(scores_Qk, self.ids_N[places_Qk]) for scores_Qk, places_Qk in found]
 
     def _shortlists(self, ask: Ask, config: SearchConfig) -> list[Shortlist]:
@@ -109,7 +109,7 @@ class VectorIndex:
         num = int(max(SHORTLIST, PER_NEIGHBOUR * k, len(self) // ONE_OF) * len(self) / num_allowed)
         return [Shortlist(query_D, k, part, num) for query_D in ask.queries_QD]
 
-    def _found(self, ask: Ask, lists: Sequence[Shortlist]) -> tuple[Floats, Ints]:
+    def _find(self, ask: Ask, lists: Sequence[Shortlist]) -> tuple[Floats, Ints]:
         if pairs := [shortlist.found for shortlist in lists if shortlist.found is not None]:
             scores_Qk, places_Qk = (np.stack(column) for column in zip(*pairs, strict=True))
             return scores_Qk, places_Qk
@@ -119,7 +119,7 @@ class VectorIndex:
             return np.empty((len(ask.queries_QD), 0), np.float32), np.empty((len(ask.queries_QD), 0), np.int64)
         return self._exact(ask.queries_QD, k, part)
 
-    def _exact(self, queries_QD: Floats, k: int, part: Part | None) -> tuple[Floats, Ints]:
+    def _exact(self, queries_QD: Floats, k: int, part: AllowedPart | None) -> tuple[Floats, Ints]:
         if part is None:
             scores_Qk, places_Qk = self.flat.search(queries_QD, k)
         elif len(part.places_n) <= COPIED:

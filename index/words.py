@@ -88,7 +88,7 @@ class Rarity:
         return count
 
 
-def ranked(session: Session, query: str, *, k: int, allowed: Ints, rarity: Rarity) -> tuple[Floats, Ints]:
+def rank(session: Session, query: str, *, k: int, allowed: Ints, rarity: Rarity) -> tuple[Floats, Ints]:
     """Scores and ids of at most k regions in `allowed` (rising), best first, equals by id."""
     size = int(session.connection().exec_driver_sql(SIZE).scalar_one())
     words = list(dict.fromkeys(split_words(query)))[:LONGEST]

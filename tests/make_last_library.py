@@ -19,11 +19,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from deepseek_mm.jobs.nouns import Asked, SetAside
 
 from deepseek_mm.config import IndexConfig
 from deepseek_mm.history import Corrected, History
 from deepseek_mm.jobs import Jobs
-from deepseek_mm.jobs.records import Asked, SetAside
 from deepseek_mm.records import Answer, Check, Citation, Question
 from index import Label, Region, Source, Symbol
 from index.store import RegionStore
@@ -120,6 +120,7 @@ def main(archive: Path) -> None:
         fill_jobs(folder / "jobs.db")
         fold_logs(folder)
         file.add(folder, ".")
+        file.add(__file__, "made_by.py")  # as it was then: a later change of names may reach this file
 
 
 if __name__ == "__main__":

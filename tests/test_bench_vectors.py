@@ -7,9 +7,9 @@ from deepseek_mm.bench.generated import Crowds
 from deepseek_mm.bench.result import Setting, Sizes
 from deepseek_mm.bench.vectors import hundred_thousand, lib, million, one_thread, race, recall, search, timed_rows
 from deepseek_mm.config import Config, IndexConfig
-from index.allowed_ids import Allowed
+from index.allowed_ids import AllowedIds
 from index.codes import Codes
-from index.memory import Memory
+from index.memory import VectorMemory
 
 SIZES = Sizes(vectors=3000, million=4000, dim=64, queries=20)
 CODED = Config(index=IndexConfig(exact_up_to=500))
@@ -49,9 +49,9 @@ def test_rows_come_with_rising_ids_and_making_them_is_timed_apart():
 
 
 def test_queries_are_asked_one_by_one_and_each_is_timed():
-    crowds, memory = Crowds(50, 64), Memory(64, IndexConfig())
+    crowds, memory = Crowds(50, 64), VectorMemory(64, IndexConfig())
     memory.catch_up(50, lambda last_id: timed_rows(crowds, 50, [0.0]))
-    times, found = search(memory, crowds.queries(3), Allowed(np.arange(1, 51)))
+    times, found = search(memory, crowds.queries(3), AllowedIds(np.arange(1, 51)))
     assert (len(times), [len(ids) for ids in found]) == (3, [10, 10, 10])
 
 

@@ -5,7 +5,7 @@ import gc
 import numpy as np
 from index_help import DIM, rows
 
-from index.allowed_ids import Allowed
+from index.allowed_ids import AllowedIds
 from index.vectors import flat_index
 
 
@@ -13,8 +13,8 @@ def index_of(*ids):
     return flat_index(DIM, [(np.array(ids, np.int64), rows(len(ids)))])
 
 
-def allowed(*ids) -> Allowed:
-    return Allowed(np.array(ids, np.int64))
+def allowed(*ids) -> AllowedIds:
+    return AllowedIds(np.array(ids, np.int64))
 
 
 def test_places_are_those_of_the_allowed_ids_that_are_held():

@@ -11,10 +11,10 @@ import pytest
 from index_help import DIM, rows
 
 from deepseek_mm.config import IndexConfig
-from index.allowed_ids import Allowed
+from index.allowed_ids import AllowedIds
 from index.cache import END, MAGIC, drop_index, load_index, save_index
 from index.errors import CacheUnusable
-from index.memory import Memory
+from index.memory import VectorMemory
 from index.vectors import VectorIndex, flat_index
 
 IDS = np.array([3, 5, 9], np.int64)
@@ -34,19 +34,19 @@ def test_what_was_saved_comes_back_and_no_draft_is_left(path):
 
 
 def coded(count) -> VectorIndex:
-    memory, vectors = Memory(DIM, IndexConfig(exact_up_to=300)), rows(count)
+    memory, vectors = VectorMemory(DIM, IndexConfig(exact_up_to=300)), rows(count)
     memory.catch_up(count, lambda last_id: [(np.arange(1, count + 1), vectors)])
     return memory.as_one(np.arange(1, count + 1))
 
 
 def test_codes_are_kept_too_and_outlive_what_they_were_read_with(tmp_path):
-    index, path, allowed = coded(1000), tmp_path / "vectors.faiss", Allowed(np.arange(1, 1001))
+    index, path, allowed = coded(1000), tmp_path / "vectors.faiss", AllowedIds(np.arange(1, 1001))
     save_index(index, path, store="mine")
     again = load_index(path, store="mine", dim=DIM)
     for query_D in rows(5, seed=1):
         np.testing.assert_array_equal(again.codes.scan(query_D[None], 50), index.codes.scan(query_D[None], 50))
     assert again.ids_N.tolist() == list(range(1, 1001))
-    memory = Memory(DIM, IndexConfig(exact_up_to=300))
+    memory = VectorMemory(DIM, IndexConfig(exact_up_to=300))
     memory.start_with(again)
     del again
     gc.collect()

@@ -7,7 +7,7 @@ import pytest
 from index_help import DIM, rows
 
 from index.cache import load_index
-from index.cache_writer import Filing
+from index.cache_writer import CacheWriter
 from index.vectors import flat_index
 
 
@@ -21,14 +21,14 @@ def path(tmp_path):
 
 
 def test_a_file_is_written_in_the_background_and_its_last_id_is_known(path):
-    filing = Filing(path)
+    filing = CacheWriter(path)
     filing.start("mine", lambda: index_of(5))
     filing.settle()
     assert (filing.last_id, len(load_index(path, store="mine", dim=DIM))) == (5, 5)
 
 
 def test_while_one_file_is_being_written_no_other_is_begun(path):
-    filing, go = Filing(path), threading.Event()
+    filing, go = CacheWriter(path), threading.Event()
     filing.start("mine", lambda: index_of(5 if go.wait(10) else 0))
     filing.start("mine", lambda: index_of(9))
     go.set()
@@ -37,7 +37,7 @@ def test_while_one_file_is_being_written_no_other_is_begun(path):
 
 
 def test_dropping_takes_back_a_file_that_is_just_being_written(path):
-    filing, go = Filing(path), threading.Event()
+    filing, go = CacheWriter(path), threading.Event()
     filing.start("mine", lambda: index_of(5 if go.wait(10) else 0))
     threading.Timer(0.05, go.set).start()
     filing.drop()
@@ -46,7 +46,7 @@ def test_dropping_takes_back_a_file_that_is_just_being_written(path):
 
 
 def test_a_content_that_the_store_no_longer_has_is_never_written_again(path):
-    filing = Filing(path)
+    filing = CacheWriter(path)
     filing.drop(void="old")
     assert (filing.is_void("old"), filing.is_void("new")) == (True, False)
     for identity, exists in (("old", False), ("new", True)):
@@ -57,7 +57,7 @@ def test_a_content_that_the_store_no_longer_has_is_never_written_again(path):
 
 def test_a_disk_that_refuses_costs_a_warning_and_is_asked_again_later(path, caplog):
     path.mkdir()
-    filing = Filing(path)
+    filing = CacheWriter(path)
     filing.start("mine", lambda: index_of(5))
     filing.settle()
     assert "no cache of the vectors was written" in caplog.text

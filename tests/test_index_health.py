@@ -8,7 +8,7 @@ import pytest
 from index_help import DIM, fill, open_store, photo, regions_for, rows
 
 from index import Region
-from index.health import Traces, exact, free_pages, recall, sampled
+from index.health import DeletedTraces, exact_scores, free_pages, recall, sample_vectors
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def test_a_sound_store_finds_all_of_the_nearest_and_has_left_nothing(store):
     fill(store, range(30))
     health = store.health()
     assert (health.recall, health.sampled, health.regions) == (1.0, 50, 90)
-    assert health.traces == Traces()
+    assert health.traces == DeletedTraces()
 
 
 def test_an_empty_store_is_well_and_a_small_one_is_asked_for_all_it_has(store):
@@ -44,13 +44,13 @@ def test_recall_is_the_share_of_the_nearest_that_a_search_finds(store):
 
 def exact_in(store, queries_QD, k):
     with store._database.reading() as session:
-        return exact(session, queries_QD, DIM, k)
+        return exact_scores(session, queries_QD, DIM, k)
 
 
 def test_the_exact_nearest_are_those_of_one_large_product(store):
     fill(store, range(25), count=4)
     with store._database.reading() as session:
-        every = sampled(session, DIM, 100)
+        every = sample_vectors(session, DIM, 100)
     assert len(every) == 100
     expected = -np.sort(-(every[:5] @ every.T), axis=1)[:, :10]
     np.testing.assert_allclose(exact_in(store, every[:5], 10), expected, atol=1e-6)
@@ -62,7 +62,7 @@ def test_what_was_deleted_is_zeros_on_every_free_page(store):
     store.renew_cache()
     left = store.health().traces
     assert left.free_pages > 3
-    assert left == Traces(free_pages=left.free_pages)
+    assert left == DeletedTraces(free_pages=left.free_pages)
 
 
 def test_pages_that_were_freed_without_overwriting_are_found_and_counted(store):

@@ -7,9 +7,9 @@ import pytest
 from index_help import DIM, rows
 
 from deepseek_mm.config import IndexConfig
-from index.allowed_ids import Allowed
+from index.allowed_ids import AllowedIds
 from index.codes import Codes
-from index.memory import Memory
+from index.memory import VectorMemory
 
 EXACT, CODED = IndexConfig(), IndexConfig(exact_up_to=300)
 
@@ -18,16 +18,16 @@ def ids(first, last):
     return np.arange(first, last + 1, dtype=np.int64)
 
 
-def memory_of(*steps, config=EXACT) -> Memory:
+def memory_of(*steps, config=EXACT) -> VectorMemory:
     """Caught up once for each step: the ids 1 to step."""
-    memory = Memory(DIM, config)
+    memory = VectorMemory(DIM, config)
     for newest in steps:
         memory.catch_up(newest, lambda last, newest=newest: [(ids(last + 1, newest), rows(newest)[last:])])
     return memory
 
 
 def nearest(memory, queries, *, k=1, allowed):
-    return memory.search(queries, k=k, allowed=Allowed(allowed))[1].tolist()
+    return memory.search(queries, k=k, allowed=AllowedIds(allowed))[1].tolist()
 
 
 @pytest.mark.parametrize("config", [EXACT, CODED], ids=["exact", "codes"])
@@ -35,13 +35,13 @@ def test_a_memory_filled_in_steps_finds_what_one_index_finds(config):
     stepwise, at_once = memory_of(900, 901, 1500, 1800, config=config), memory_of(1800, config=config)
     assert len(stepwise._indexes) > 1
     for allowed in (ids(1, 1800), ids(895, 905)):
-        a, b = (m.search(rows(5, seed=2), k=7, allowed=Allowed(allowed)) for m in (stepwise, at_once))
+        a, b = (m.search(rows(5, seed=2), k=7, allowed=AllowedIds(allowed)) for m in (stepwise, at_once))
         assert a[1].tolist() == b[1].tolist()
         np.testing.assert_allclose(a[0], b[0], atol=1e-6)
 
 
 def test_equal_scores_are_ordered_by_id():
-    memory = Memory(DIM, EXACT)
+    memory = VectorMemory(DIM, EXACT)
     same = np.repeat(rows(1), 40, axis=0)
     memory.catch_up(39, lambda last: [(ids(1, 39), same[:39])])
     memory.catch_up(40, lambda last: [(ids(40, 40), same[:1])])
@@ -50,19 +50,19 @@ def test_equal_scores_are_ordered_by_id():
 
 def test_a_cosine_never_exceeds_one_though_rounding_does():
     memory = memory_of(300)
-    everything = {"k": 1, "allowed": Allowed(ids(1, 300))}
+    everything = {"k": 1, "allowed": AllowedIds(ids(1, 300))}
     assert memory._indexes[0].search(rows(300), config=EXACT, **everything)[0].max() > 1
     assert memory.search(rows(300), **everything)[0].max() == 1
 
 
 def test_an_empty_memory_finds_nothing_for_each_query():
     memory = memory_of()
-    assert memory.search(rows(3), k=5, allowed=Allowed(ids(1, 9)))[1].shape == (3, 0)
+    assert memory.search(rows(3), k=5, allowed=AllowedIds(ids(1, 9)))[1].shape == (3, 0)
     assert (memory.count(), memory.last_id, len(memory.as_one(ids(1, 9)))) == (0, 0, 0)
 
 
 def test_adding_one_by_one_keeps_few_indexes_and_copies_little():
-    memory, copied = Memory(DIM, EXACT), 0
+    memory, copied = VectorMemory(DIM, EXACT), 0
     for n in range(1, 501):
         before = memory._indexes
         memory.catch_up(n, lambda last, n=n: [(ids(n, n), rows(1, seed=n))])
@@ -131,7 +131,7 @@ def test_one_index_for_the_file_holds_the_living_of_all_and_changes_nothing():
 
 
 def test_a_memory_goes_on_from_an_index_of_a_file_with_its_book():
-    memory = Memory(DIM, CODED)
+    memory = VectorMemory(DIM, CODED)
     memory.start_with(memory_of(1000, config=CODED).as_one(ids(1, 1000)))
     memory.catch_up(1900, lambda last: [(ids(last + 1, 1900), rows(1900)[last:])])
     assert [len(index.codes) for index in memory._indexes] == [1900]
@@ -139,7 +139,7 @@ def test_a_memory_goes_on_from_an_index_of_a_file_with_its_book():
 
 
 def test_codes_are_made_for_a_long_index_of_a_file_that_has_none():
-    memory = Memory(DIM, CODED)
+    memory = VectorMemory(DIM, CODED)
     memory.start_with(memory_of(1000, config=EXACT).as_one(ids(1, 1000)))
     assert len(memory._indexes[0].codes) == 1000
 

@@ -6,7 +6,7 @@ import pytest
 from index_help import fill, found, open_store, photo, regions_for, rows
 
 from index import Filter, Region, Source
-from index.errors import BadPath
+from index.errors import BadFileName
 from index.region import Stamp
 
 COPY = {"size_bytes": 7, "modified_ns": 9}
@@ -101,7 +101,7 @@ def test_a_source_is_known_by_its_bytes_within_its_collection(store):
 
 
 def test_a_path_that_is_no_text_is_refused(store, kept):
-    with pytest.raises(BadPath, match="Rename the file"):
+    with pytest.raises(BadFileName, match="Rename the file"):
         store.add_place(kept.id, "/copies/\udcff.jpg", **COPY)
 
 
@@ -130,9 +130,9 @@ def test_sources_that_a_pass_has_not_seen_are_listed_from_the_oldest(store):
     first, second, third = fill(store, [1, 2, 3])
     store.extend(second.id, [], rows(0), mark="ocr")
     store.extend(third.id, [], rows(0), mark="faces")
-    assert [s.id for s in store.unmarked("ocr", limit=9)] == [first.id, third.id]
-    assert [s.id for s in store.unmarked("ocr", limit=1)] == [first.id]
-    assert [s.id for s in store.unmarked("ocr", limit=9, after=first.id)] == [third.id]
+    assert [s.id for s in store.sources_without_mark("ocr", limit=9)] == [first.id, third.id]
+    assert [s.id for s in store.sources_without_mark("ocr", limit=1)] == [first.id]
+    assert [s.id for s in store.sources_without_mark("ocr", limit=9, after=first.id)] == [third.id]
 
 
 def test_a_walk_goes_over_all_sources_from_the_oldest_and_misses_none_that_come_and_go(store):
@@ -149,7 +149,7 @@ def test_a_file_that_is_read_anew_has_its_passes_before_it_again(store):
     (source,) = fill(store, [1])
     store.extend(source.id, [], rows(0), mark="ocr")
     (again,) = fill(store, [1])
-    assert [s.id for s in store.unmarked("ocr", limit=9)] == [again.id]
+    assert [s.id for s in store.sources_without_mark("ocr", limit=9)] == [again.id]
 
 
 def test_the_stamps_of_a_collection_name_every_path_with_what_its_file_was_like(store, kept):

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, event, update
 
 from index import EVERYTHING, Filter, selection
 from index.queries import matching_ids
-from index.selection import REMEMBERED, Selections, moment_of
+from index.selection import REMEMBERED, FilterCache, moment_of
 from index.tables import LibraryRow
 
 
@@ -61,7 +61,7 @@ def test_a_moment_tells_additions_removals_and_another_content(store):
 
 
 def test_an_unchanged_store_is_not_asked_twice(store):
-    selections = Selections()
+    selections = FilterCache()
     first = ask(store, selections)
     with statements() as seen:
         assert ask(store, selections) is first
@@ -69,7 +69,7 @@ def test_an_unchanged_store_is_not_asked_twice(store):
 
 
 def test_after_an_addition_only_the_new_ids_are_asked_for(store):
-    selections = Selections()
+    selections = FilterCache()
     ask(store, selections)
     fill(store, [7])
     with statements() as seen:
@@ -78,24 +78,24 @@ def test_after_an_addition_only_the_new_ids_are_asked_for(store):
 
 
 def test_after_a_removal_everything_is_asked_anew(store):
-    selections = Selections()
+    selections = FilterCache()
     ask(store, selections)
     store.remove([2])
     assert ask(store, selections).ids.tolist() == [1, 2, 3, 7, 8, 9, 10, 11, 12]
 
 
 def test_an_older_snapshot_sees_no_newer_region_and_spoils_nothing(store):
-    selections = Selections()
+    selections = FilterCache()
     with store._database.reading() as old:
         before = moment_of(old)
         fill(store, [7])
         assert len(ask(store, selections).ids) == 15
-        assert selections.allowed(old, before, EVERYTHING).ids.tolist() == list(range(1, 13))
+        assert selections.allowed_ids(old, before, EVERYTHING).ids.tolist() == list(range(1, 13))
     assert len(ask(store, selections).ids) == 15
 
 
 def test_formats_and_kinds_of_sources_are_filters_too(store):
-    selections = Selections()
+    selections = FilterCache()
     assert ask(store, selections, Filter(source_kinds=("document",))).ids.tolist() == []
     assert len(ask(store, selections, Filter(source_kinds=("photo", "code"))).ids) == 12
     assert ask(store, selections, Filter(formats=("pdf",))).ids.tolist() == []
@@ -103,7 +103,7 @@ def test_formats_and_kinds_of_sources_are_filters_too(store):
 
 
 def test_only_the_latest_filters_are_remembered(store):
-    selections = Selections()
+    selections = FilterCache()
     for n in range(REMEMBERED + 5):
         ask(store, selections, Filter(source_ids=(n,)))
     assert len(selections._known) == REMEMBERED
@@ -113,7 +113,7 @@ def test_only_the_latest_filters_are_remembered(store):
 
 
 def test_many_that_ask_for_the_same_at_once_wait_for_the_first_one(store, monkeypatch):
-    selections, looked_up, go_on = Selections(), [], Event()
+    selections, looked_up, go_on = FilterCache(), [], Event()
 
     def slowly(session, where, **rest):
         looked_up.append(where)
@@ -133,7 +133,7 @@ def test_many_that_ask_for_the_same_at_once_wait_for_the_first_one(store, monkey
 
 def test_large_selections_are_forgotten_before_there_are_many(store, monkeypatch):
     monkeypatch.setattr(selection, "MOST_IDS", 25)
-    selections = Selections()
+    selections = FilterCache()
     wheres = [Filter(kinds=("whole", "object")), Filter(kinds=("whole", "object", "text")), Filter(label="dog")]
     for where in wheres:
         ask(store, selections, where)

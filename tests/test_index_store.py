@@ -10,7 +10,7 @@ import pytest
 from index_help import DIM, LABELS, brute_force, fill, found, open_store, photo, regions_for, rows
 
 from index import EVERYTHING, Counts, Filter, Label, LabelCount, Region, Source, queries
-from index.errors import BadPath, NotStored
+from index.errors import BadFileName, NotStored
 
 
 @pytest.fixture
@@ -218,7 +218,7 @@ def test_wrong_input_is_refused_and_nothing_is_stored(store):
         store.add(photo(1), regions_for(photo(1), 3), rows(2))
     with pytest.raises(ValueError, match=r"expected vectors of shape \(N, 16\), got \(3, 8\)"):
         store.add(photo(1), regions_for(photo(1), 3), rows(3, dim=8))
-    with pytest.raises(BadPath, match="not valid UTF-8. Rename the file"):
+    with pytest.raises(BadFileName, match="not valid UTF-8. Rename the file"):
         store.add(Source(path="/photos/\udce9.jpg"), [], rows(0))
     with pytest.raises(ValueError, match="k=0 must be at least 1"):
         store.search_many(rows(1), k=0)

@@ -116,9 +116,9 @@ def test_names_are_completed_whatever_the_capitals_and_never_by_a_wildcard(store
 def test_symbols_and_calls_go_with_their_file_and_come_back_from_a_taken_one(tmp_path):
     with open_store(tmp_path) as store:
         fill(store)
-        store.take(["/repo/rag/assistant.py"], tmp_path / "aside.db")
+        store.take_out(["/repo/rag/assistant.py"], tmp_path / "aside.db")
         assert places(store.symbols("ask")) == ["tools.py:1"]
         assert places(store.callers("ask_many")) == []
-        store.put(tmp_path / "aside.db")
+        store.restore(tmp_path / "aside.db")
         assert store.symbols("Assistant.ask")[0].symbol == ASK
         assert store.problems() == []

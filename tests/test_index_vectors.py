@@ -5,7 +5,7 @@ import pytest
 from index_help import rows
 
 from deepseek_mm.config import IndexConfig
-from index.allowed_ids import Allowed
+from index.allowed_ids import AllowedIds
 from index.codes import Codes
 from index.vectors import Ask, VectorIndex, flat_index, is_clear, unit_rows
 
@@ -42,7 +42,7 @@ FILTERS = pytest.mark.parametrize(
 
 @FILTERS
 def test_exact_search_equals_numpy_under_any_filter(flat, allowed):
-    scores, ids = flat.search(QUERIES, k=10, allowed=Allowed(allowed), config=EXACT)
+    scores, ids = flat.search(QUERIES, k=10, allowed=AllowedIds(allowed), config=EXACT)
     expected_scores, expected_ids = reference(allowed, 10)
     assert ids.tolist() == expected_ids.tolist()
     np.testing.assert_allclose(scores, expected_scores, atol=1e-6)
@@ -50,7 +50,7 @@ def test_exact_search_equals_numpy_under_any_filter(flat, allowed):
 
 @FILTERS
 def test_search_by_codes_finds_k_true_neighbours_under_any_filter(coded, allowed):
-    scores, ids = coded.search(QUERIES, k=10, allowed=Allowed(allowed), config=CODED)
+    scores, ids = coded.search(QUERIES, k=10, allowed=AllowedIds(allowed), config=CODED)
     expected_scores, expected_ids = reference(allowed, 10)
     assert np.isin(ids, allowed).all()
     assert np.mean(ids == expected_ids) >= 0.99
@@ -60,16 +60,16 @@ def test_search_by_codes_finds_k_true_neighbours_under_any_filter(coded, allowed
 def test_a_filter_that_allows_only_the_far_half_still_gets_its_nearest(coded):
     query = QUERIES[0]
     far = np.sort(IDS[np.argsort(VECTORS @ query)[: COUNT // 2]])
-    _, ids = coded.search(query[None], k=10, allowed=Allowed(far), config=CODED)
+    _, ids = coded.search(query[None], k=10, allowed=AllowedIds(far), config=CODED)
     assert ids.tolist() == reference(far, 10, query[None])[1].tolist()
 
 
 def test_codes_are_left_aside_when_few_are_allowed(coded, monkeypatch):
     monkeypatch.setattr(Codes, "scan", None)  # calling it would fail
     config = IndexConfig(exact_up_to=1000)
-    assert coded.search(QUERIES, k=3, allowed=Allowed(IDS[:1000]), config=config)[1].shape == (40, 3)
+    assert coded.search(QUERIES, k=3, allowed=AllowedIds(IDS[:1000]), config=config)[1].shape == (40, 3)
     with pytest.raises(TypeError):
-        coded.search(QUERIES, k=3, allowed=Allowed(IDS[:1001]), config=config)
+        coded.search(QUERIES, k=3, allowed=AllowedIds(IDS[:1001]), config=config)
 
 
 def test_a_shortlist_grows_in_a_dense_crowd_until_the_best_are_sure(monkeypatch):
@@ -80,7 +80,7 @@ def test_a_shortlist_grows_in_a_dense_crowd_until_the_best_are_sure(monkeypatch)
     lengths = []
     scan = Codes.scan
     monkeypatch.setattr(Codes, "scan", lambda self, query, num: lengths.append(num) or scan(self, query, num))
-    _, ids = index.search(crowd[:1], k=10, allowed=Allowed(IDS), config=CODED)
+    _, ids = index.search(crowd[:1], k=10, allowed=AllowedIds(IDS), config=CODED)
     assert lengths == [400, 1600]
     assert ids[0].tolist() == IDS[np.argsort(-(crowd @ crowd[0]))[:10]].tolist()
 
@@ -94,27 +94,27 @@ def test_a_shortlist_begins_as_long_as_is_needed(coded, monkeypatch, k, allowed,
     lengths, scan = [], Codes.scan
     monkeypatch.setattr("index.vectors.ONE_OF", one_of)
     monkeypatch.setattr(Codes, "scan", lambda self, query, num: lengths.append(num) or scan(self, query, num))
-    coded.search(QUERIES[:1], k=k, allowed=Allowed(allowed), config=CODED)
+    coded.search(QUERIES[:1], k=k, allowed=AllowedIds(allowed), config=CODED)
     assert lengths[0] == length
 
 
 def test_what_codes_cannot_tell_apart_is_compared_one_by_one(coded):
     nothing = np.zeros((1, VECTORS.shape[1]), np.float32)
-    assert coded.search(nothing, k=3, allowed=Allowed(IDS), config=CODED)[0].tolist() == [[0, 0, 0]]
+    assert coded.search(nothing, k=3, allowed=AllowedIds(IDS), config=CODED)[0].tolist() == [[0, 0, 0]]
     same = np.repeat(VECTORS[:1], COUNT, axis=0)
     codes = Codes.learn(same)
     codes.add(same)
     index = VectorIndex(IDS, flat_index(VECTORS.shape[1], [(IDS, same)]).flat, codes)
-    scores, ids = index.search(VECTORS[:1], k=3, allowed=Allowed(IDS), config=CODED)
+    scores, ids = index.search(VECTORS[:1], k=3, allowed=AllowedIds(IDS), config=CODED)
     np.testing.assert_allclose(scores, 1, atol=1e-6)
     assert len(set(ids[0])) == 3
 
 
 def test_several_searches_share_a_scan_and_find_what_each_finds_alone(coded, monkeypatch):
     asked = [
-        Ask(QUERIES[:2], 10, Allowed(IDS)),
-        Ask(QUERIES[2:5], 7, Allowed(IDS[::3])),
-        Ask(QUERIES, 3, Allowed(IDS[:5])),
+        Ask(QUERIES[:2], 10, AllowedIds(IDS)),
+        Ask(QUERIES[2:5], 7, AllowedIds(IDS[::3])),
+        Ask(QUERIES, 3, AllowedIds(IDS[:5])),
     ]
     alone = [coded.search(x, k=k, allowed=allowed, config=CODED) for x, k, allowed in asked]
     scans, scan = [], Codes.scan
@@ -136,7 +136,7 @@ def test_what_one_scan_does_not_settle_shares_the_next_and_the_rest_is_left_in_p
     clear = vectors[[-1]]
     scans, scan = [], Codes.scan
     monkeypatch.setattr(Codes, "scan", lambda self, rows, num: scans.append(len(rows)) or scan(self, rows, num))
-    asked = [Ask(np.concatenate([crowd[:2], clear]), 1, Allowed(IDS))]
+    asked = [Ask(np.concatenate([crowd[:2], clear]), 1, AllowedIds(IDS))]
     ((_, ids),) = index.search_each(asked, config=CODED)
     assert ids[:, 0].tolist() == [IDS[0], IDS[1], IDS[-1]]
     assert scans[0] == 3
@@ -151,9 +151,9 @@ def test_the_kth_best_is_clear_three_errors_above_what_was_left_out():
 
 
 def test_nothing_allowed_or_nothing_held_finds_nothing(flat):
-    assert flat.search(QUERIES, k=5, allowed=Allowed(IDS[:0]), config=EXACT)[1].shape == (40, 0)
+    assert flat.search(QUERIES, k=5, allowed=AllowedIds(IDS[:0]), config=EXACT)[1].shape == (40, 0)
     empty = flat_index(VECTORS.shape[1], [])
-    assert empty.search(QUERIES, k=5, allowed=Allowed(IDS), config=EXACT)[1].shape == (40, 0)
+    assert empty.search(QUERIES, k=5, allowed=AllowedIds(IDS), config=EXACT)[1].shape == (40, 0)
     assert (empty.last_id, empty.vectors_ND.shape) == (0, (0, VECTORS.shape[1]))
 
 

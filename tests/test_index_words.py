@@ -154,9 +154,9 @@ def test_a_text_that_is_replaced_reworded_or_removed_is_found_by_its_new_words_a
 
 def test_what_is_set_aside_is_not_found_and_comes_back_with_its_words(store, tmp_path):
     written(store, "a dog")
-    store.take(["/books/1.txt"], tmp_path / "aside.db")
+    store.take_out(["/books/1.txt"], tmp_path / "aside.db")
     assert texts(store, "dog") == []
-    store.put(tmp_path / "aside.db")
+    store.restore(tmp_path / "aside.db")
     assert texts(store, "dog") == ["a dog"]
     assert store.problems() == []
 

@@ -6,9 +6,9 @@ import pytest
 from jobs_help import eventually
 
 from deepseek_mm.errors import Busy, Conflict, NothingThere
-from deepseek_mm.jobs import Asked, Jobs, Worker
+from deepseek_mm.jobs import JobRequest, Jobs, Worker
 
-ME, YOU = Asked(by="me"), Asked(by="you")
+ME, YOU = JobRequest(by="me"), JobRequest(by="you")
 
 
 @pytest.fixture
@@ -25,10 +25,10 @@ def jobs(path):
 
 def test_a_job_is_known_by_its_name_to_its_asker_alone(jobs):
     mine = jobs.add("ask", {"n": 1}, asked=ME)
-    assert jobs.called(mine.token, by="me") == mine
+    assert jobs.find_by_token(mine.token, by="me") == mine
     for token, by in ((mine.token, "you"), (mine.token, ""), ("", ""), ("x" * 999, "me")):
         with pytest.raises(NothingThere):
-            jobs.called(token, by=by)
+            jobs.find_by_token(token, by=by)
     assert len({mine.token, jobs.add("ask", {"n": 1}, asked=ME).token}) == 2
 
 
@@ -40,13 +40,13 @@ def test_the_librarys_own_list_leaves_out_what_others_asked_for(jobs):
 
 
 def test_one_key_gives_one_job_even_when_it_ended_long_ago(jobs, path):
-    first = jobs.add("ask", {"n": 1}, asked=Asked(by="me", key="k"))
+    first = jobs.add("ask", {"n": 1}, asked=JobRequest(by="me", key="k"))
     jobs.claim(["ask"]).finish("done", "")
-    again = Jobs(path).add("ask", {"n": 1}, asked=Asked(by="me", key="k"))
+    again = Jobs(path).add("ask", {"n": 1}, asked=JobRequest(by="me", key="k"))
     assert (again.id, again.state) == (first.id, "done")
     with pytest.raises(Conflict, match="'k' came before with another request"):
-        jobs.add("ask", {"n": 2}, asked=Asked(by="me", key="k"))
-    assert jobs.add("ask", {"n": 1}, asked=Asked(by="you", key="k")).id != first.id
+        jobs.add("ask", {"n": 2}, asked=JobRequest(by="me", key="k"))
+    assert jobs.add("ask", {"n": 1}, asked=JobRequest(by="you", key="k")).id != first.id
     assert jobs.add("ask", {"n": 1}, asked=ME).id != jobs.add("ask", {"n": 1}, asked=ME).id  # no key, no memory
 
 
@@ -55,7 +55,7 @@ def test_threads_that_bring_one_key_at_once_get_one_job(jobs):
 
     def add():
         together.wait()
-        seen.append(jobs.add("ask", {}, asked=Asked(by="me", key="k")).id)
+        seen.append(jobs.add("ask", {}, asked=JobRequest(by="me", key="k")).id)
 
     threads = [threading.Thread(target=add) for _ in range(8)]
     for thread in threads:
@@ -66,28 +66,28 @@ def test_threads_that_bring_one_key_at_once_get_one_job(jobs):
 
 
 def test_bulk_waits_until_nobody_sits_waiting(jobs):
-    bulk = [jobs.add("ask", {}, asked=Asked(by="me", bulk=True)).id for _ in range(2)]
+    bulk = [jobs.add("ask", {}, asked=JobRequest(by="me", bulk=True)).id for _ in range(2)]
     quick = [jobs.add("ask", {}, asked=YOU).id for _ in range(2)]
     assert [jobs.ahead(jobs.get(number), ["ask"]) for number in (*quick, *bulk)] == [0, 1, 2, 3]
     assert [jobs.claim(["ask"]).job.id for _ in range(4)] == [*quick, *bulk]
 
 
 def test_more_than_may_wait_are_sent_away_and_room_comes_back(jobs):
-    few = Asked(by="me", most=2)
+    few = JobRequest(by="me", most=2)
     for _ in range(2):
         jobs.add("ask", {}, asked=few)
     with pytest.raises(Busy, match="2 tasks wait already") as caught:
         jobs.add("ask", {}, asked=few)
     assert caught.value.retry_after_s >= 1
-    jobs.add("ask", {}, asked=Asked(by="me", most=2, bulk=True))  # a queue of its own
+    jobs.add("ask", {}, asked=JobRequest(by="me", most=2, bulk=True))  # a queue of its own
     jobs.add("read", {})  # and the library's own work is never sent away
     jobs.claim(["ask"])
     jobs.add("ask", {}, asked=few)
 
 
 def test_a_key_finds_its_job_also_when_the_queue_is_full(jobs):
-    first = jobs.add("ask", {}, asked=Asked(by="me", key="k", most=1))
-    assert jobs.add("ask", {}, asked=Asked(by="me", key="k", most=1)).id == first.id
+    first = jobs.add("ask", {}, asked=JobRequest(by="me", key="k", most=1))
+    assert jobs.add("ask", {}, asked=JobRequest(by="me", key="k", most=1)).id == first.id
 
 
 def test_the_text_so_far_is_heard_at_once_here_and_read_from_the_file_elsewhere(jobs, path):

@@ -12,7 +12,7 @@ from deepseek_mm.config import IndexConfig
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.history import Corrected, History
 from deepseek_mm.jobs import Jobs
-from deepseek_mm.jobs.records import Failed
+from deepseek_mm.jobs.records import FailedItem
 from deepseek_mm.storage.errors import LAST_UPGRADER
 from index import Label
 from index.errors import StoreTooOld
@@ -103,7 +103,7 @@ def test_sources_regions_and_words_of_the_last_library_are_found(library):
 
 def test_what_was_taken_out_of_the_last_library_comes_back(library):
     with open_store(library) as store:
-        assert store.put(library / "trash" / "1700000000-taken.db") == 1
+        assert store.restore(library / "trash" / "1700000000-taken.db") == 1
         assert store.search_many(np.eye(DIM)[[2]], k=1)[0][0].region.source.path == "/photos/cat.jpg"
         assert store.counts().sources == 5
 
@@ -127,7 +127,7 @@ def test_jobs_of_the_last_library_wait_and_go_on(library):
     jobs = Jobs(library / "jobs.db")
     waits, done = jobs.find(limit=9)
     assert (done.kind, done.state, done.message, done.done) == ("index", "done", "1 photo", 1)
-    assert jobs.failures(done.id, limit=9) == [Failed(item="/photos/torn.jpg", reason="it is torn")]
+    assert jobs.failures(done.id, limit=9) == [FailedItem(item="/photos/torn.jpg", reason="it is torn")]
     assert (waits.state, waits.payload) == ("waiting", {"folder": "/photos"})
     assert [job.payload for job in jobs.find(limit=9, by="anna")] == [{"text": "what flies?"}]
     assert [row.path for row in jobs.set_aside()] == ["/photos/huge.png"]

@@ -54,7 +54,7 @@ def test_a_dropped_file_that_any_store_or_trash_knows_stays_and_the_others_go(da
         source = store.source_at(str(files["known.png"]))
         store.add_place(source.id, str(files["copied.png"]), size_bytes=0, modified_ns=0)
         store.add(Source(path=str(files["trashed.png"])), [], rows(0))
-        store.take([str(files["trashed.png"])], data / "trash" / "0.db")
+        store.take_out([str(files["trashed.png"])], data / "trash" / "0.db")
     assert tidy(data, jobs, older_s=-1, ages=Ages()) == 2
     assert left(data) == sorted(name for name in names if not name.startswith("lost"))
 

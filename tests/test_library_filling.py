@@ -196,7 +196,7 @@ def test_new_files_do_not_wait_for_the_text_of_those_before(tmp_path, photos):
     reads = house.library.jobs.find(kinds=("read text",), limit=9)
     assert house.done(queued[0]).state == "done"
     assert reads[-1].message == "1 files looked at, 1 texts found"
-    assert house.store.num_unmarked("text") == 0
+    assert house.store.num_without_mark("text") == 0
     house.close()
 
 

@@ -18,7 +18,7 @@ TAKE = {  # what is replaced by death -> what a taking that dies there leaves
     "index.trash._copy_out": ("all in the library", 0),
     "index.trash._keep": ("all in the library", 0),
     "index.places.forget": ("all in the library", 1),
-    "store.put": ("all in the trash", 1),
+    "store.restore": ("all in the trash", 1),
 }
 PUT = {
     "index.trash._copy_back": ("all in the trash", 1),
@@ -53,7 +53,7 @@ def tokens(folder) -> list[str]:
 @pytest.mark.parametrize("moment", some_now(TAKE))
 def test_a_taking_that_is_killed_leaves_all_in_the_library_or_all_in_the_trash(tmp_path, before, moment):
     where, num_files = TAKE[moment]
-    killed(tmp_path, f"{moment} = {DIE}\nbin.take(sys.argv[2:])\nstore.put(0)", *EVERY)
+    killed(tmp_path, f"{moment} = {DIE}\nbin.take(sys.argv[2:])\nstore.restore(0)", *EVERY)
     assert len(tokens(tmp_path)) == num_files
     with open_store(tmp_path / "store") as store:
         upload_only = {path: entry for path, entry in before.items() if entry[0].collection == "uploads"}

@@ -15,7 +15,7 @@ from jobs_help import eventually
 from serve_help import As
 
 from deepseek_mm.accounts.permissions import LOCAL
-from deepseek_mm.jobs import Asked, Jobs
+from deepseek_mm.jobs import JobRequest, Jobs
 from deepseek_mm.serve.watching import ended as over
 from deepseek_mm.serve.watching import place_of
 
@@ -165,7 +165,7 @@ def test_a_listener_that_comes_back_gets_only_what_it_misses(tmp_path):
 
 def test_who_waits_for_the_end_does_not_look_at_every_word(tmp_path):
     jobs = Jobs(tmp_path / "jobs.db")
-    job = jobs.add("task.ask", {}, asked=Asked(by="me"))
+    job = jobs.add("task.ask", {}, asked=JobRequest(by="me"))
     looks, get = [], jobs.get
 
     def counted(number):

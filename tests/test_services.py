@@ -12,7 +12,7 @@ from service import STRANGER, house_in
 from deepseek_mm.accounts.permissions import COMMAND_LINE, LOCAL
 from deepseek_mm.config import ServeConfig
 from deepseek_mm.errors import BadFile, ConfigError, Conflict, Forbidden, NothingThere
-from deepseek_mm.jobs import Asked
+from deepseek_mm.jobs import JobRequest
 from deepseek_mm.serve.work import caller_of
 from deepseek_mm.services import build_services
 from deepseek_mm.services.learning_service import PhotoExample
@@ -136,7 +136,7 @@ def test_deleting_everything_takes_the_conversations_of_all_callers(house, servi
 
 
 def test_a_task_of_somebody_is_steered_by_nobody_through_the_librarys_jobs(house, services):
-    task = house.assistant.library.jobs.add("task.ask", {}, asked=Asked(by=LOCAL.session))
+    task = house.assistant.library.jobs.add("task.ask", {}, asked=JobRequest(by=LOCAL.session))
     for act in (services.library.find_job, services.library.cancel_job, services.library.retry_job):
         with pytest.raises(NothingThere, match="none of the library's"):
             act(STRANGER, task.id)

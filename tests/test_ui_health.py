@@ -4,16 +4,16 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 from deepseek_mm import LOCAL
-from deepseek_mm.jobs import Failed
+from deepseek_mm.jobs import FailedItem
 from deepseek_mm.library.health import Found, Health, Kept
 from deepseek_mm.services.library_service import LibraryService
-from index.check import Problem
-from index.health import StoreHealth, Traces
+from index.check import StoreProblem
+from index.health import DeletedTraces, StoreHealth
 from ui.health import health, look
 from ui.words import CHINESE, ENGLISH
 
 WELL = Health(
-    store=StoreHealth(recall=0.998, sampled=50, regions=300, traces=Traces(free_pages=4)),
+    store=StoreHealth(recall=0.998, sampled=50, regions=300, traces=DeletedTraces(free_pages=4)),
     problems=(),
     num_problems=0,
     gone=0,
@@ -36,11 +36,11 @@ def test_a_sound_index_has_ticks_only_and_says_what_was_measured():
 def test_each_fault_has_a_cross_and_what_is_listed_stays_text():
     sick = replace(
         WELL,
-        store=replace(WELL.store, recall=0.9, traces=Traces(free_pages=4, dirty_pages=3, cached=2, words=1)),
-        problems=(Problem(path="/a/<b>.png", detail="It has no region."),),
+        store=replace(WELL.store, recall=0.9, traces=DeletedTraces(free_pages=4, dirty_pages=3, cached=2, words=1)),
+        problems=(StoreProblem(path="/a/<b>.png", detail="It has no region."),),
         num_problems=1,
         gone=2,
-        failed=(Failed(item="/a/c.png", reason="/a/c.png is damaged"),),
+        failed=(FailedItem(item="/a/c.png", reason="/a/c.png is damaged"),),
         num_failed=1,
         in_trash=3,
     )

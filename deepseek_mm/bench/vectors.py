@@ -16,8 +16,8 @@ import numpy as np
 from deepseek_mm.bench.generated import Chance, Crowds
 from deepseek_mm.bench.result import Line, Result, Setting
 from deepseek_mm.config import IndexConfig
-from index.allowed_ids import Allowed
-from index.memory import Memory
+from index.allowed_ids import AllowedIds
+from index.memory import VectorMemory
 from index.vectors import Floats, Ints
 
 K = 10
@@ -84,13 +84,13 @@ def race(source: Crowds | Chance, count: int, setting: Setting) -> Race:
     """Build, then search by codes and one by one. Vectors are made while the index grows: that time is taken off."""
     config, ids, making = setting.config.index, np.arange(1, count + 1, dtype=np.int64), [0.0]
     gc.collect()
-    memory, before_mb, start = Memory(setting.sizes.dim, config), resident_mb(), time.perf_counter()
+    memory, before_mb, start = VectorMemory(setting.sizes.dim, config), resident_mb(), time.perf_counter()
     memory.catch_up(count, lambda last_id: timed_rows(source, count, making))
     build_s = time.perf_counter() - start - making[0]
     used_mb = resident_mb() - before_mb
-    flat = Memory(setting.sizes.dim, IndexConfig(exact_up_to=count))
+    flat = VectorMemory(setting.sizes.dim, IndexConfig(exact_up_to=count))
     flat.start_with(memory.as_one(ids))  # the same vectors, not a copy
-    queries_QD, everything, some = source.queries(setting.sizes.queries), Allowed(ids), Allowed(ids[::SEVENTH])
+    queries_QD, everything, some = source.queries(setting.sizes.queries), AllowedIds(ids), AllowedIds(ids[::SEVENTH])
     with one_thread():
         times_s, found = search(memory, queries_QD, everything)
         filtered_s, _ = search(memory, queries_QD, some)
@@ -118,7 +118,7 @@ def timed_rows(source: Crowds | Chance, count: int, making: list[float]) -> Iter
         last_id += len(vectors_ND)
 
 
-def search(memory: Memory, queries_QD: Floats, allowed: Allowed) -> tuple[list[float], list[list[int]]]:
+def search(memory: VectorMemory, queries_QD: Floats, allowed: AllowedIds) -> tuple[list[float], list[list[int]]]:
     """Seconds of each query, asked one by one as people ask, and what it found; the first is asked twice."""
     memory.search(queries_QD[:1], k=K, allowed=allowed)
     times_s, found = [], []

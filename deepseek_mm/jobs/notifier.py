@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 
-class Bell:
+class Notifier:
     """Rung when something happens to a job, and calls workers when one waits; also holds the text of jobs that are at
     it, fresher than the file's.
     """

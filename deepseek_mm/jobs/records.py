@@ -35,13 +35,13 @@ class Job:
     partial: str = ""  # the text that it has written so far, where it writes one
 
     @property
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         """Whether nothing more will happen to it."""
         return self.state in ENDED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class JobRequest:
     """Who asks for a job over the API, and how."""
 
     by: str  # the asker's session
@@ -62,7 +62,7 @@ class SetAside:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Failed:
+class FailedItem:
     """An item that a job could not do, and why."""
 
     item: str

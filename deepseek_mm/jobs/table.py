@@ -20,8 +20,8 @@ from sqlalchemy import ColumnElement, bindparam, delete, func, select
 from sqlalchemy.orm import Session
 
 from deepseek_mm.errors import Busy, Conflict, NothingThere
-from deepseek_mm.jobs.notifier import Bell
-from deepseek_mm.jobs.records import ENDED, Asked, Failed, Job, SetAside, State
+from deepseek_mm.jobs.notifier import Notifier
+from deepseek_mm.jobs.records import ENDED, FailedItem, Job, JobRequest, SetAside, State
 from deepseek_mm.jobs.rows import job_of, leave, owners_of, release, release_orphans
 from deepseek_mm.jobs.tables import COUNTED, FailedRow, JobRow, SetAsideRow, create_tables
 from deepseek_mm.jobs.task import Task
@@ -38,7 +38,7 @@ JOBS = Schema(
     ),
     counted=COUNTED,
 )
-OURS = Asked(by="")  # the library's own work
+OURS = JobRequest(by="")  # the library's own work
 TOKEN_BYTES = 16
 WAITING = (
     select(JobRow.id).where(JobRow.state == "waiting", JobRow.kind.in_(bindparam("kinds", expanding=True))).limit(1)
@@ -52,7 +52,7 @@ class Jobs:
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic, closed: str = "") -> None:
         """`closed` says why the library takes no work of its own; others may ask for some all the same."""
         self._database, self._clock, self._closed = Database(path, JOBS, noted=True), clock, closed
-        self.bell = Bell()
+        self.notifier = Notifier()
         self._owner = current_process()
 
     def add(
@@ -62,7 +62,7 @@ class Jobs:
         *,
         title: str = "",
         unique: bool = False,
-        asked: Asked = OURS,
+        asked: JobRequest = OURS,
     ) -> Job:
         """A new job that waits. `unique` gives an equal one (kind and payload) that waits or runs instead.
 
@@ -81,7 +81,7 @@ class Jobs:
             session.add(row)
             session.flush()
             job = job_of(row)
-        self.bell.call(kind)
+        self.notifier.call(kind)
         return job
 
     def get(self, job_id: int) -> Job:
@@ -90,7 +90,7 @@ class Jobs:
         with self._database.reading() as session:
             return self._fresh(job_of(_row(session, job_id)))
 
-    def called(self, token: str, *, by: str) -> Job:
+    def find_by_token(self, token: str, *, by: str) -> Job:
         """The job that its asker knows by this name. NothingThere if there is none, or it is somebody else's."""
         release_orphans(self._database, self._owner)
         with self._database.reading() as session:
@@ -134,12 +134,12 @@ class Jobs:
         with self._database.reading() as session:
             return [self._fresh(job_of(row)) for row in session.scalars(query)]
 
-    def failures(self, job_id: int, *, limit: int, offset: int = 0) -> list[Failed]:
+    def failures(self, job_id: int, *, limit: int, offset: int = 0) -> list[FailedItem]:
         """What the job could not do, oldest first."""
         query = select(FailedRow).where(FailedRow.job_id == job_id).order_by(FailedRow.id)
         with self._database.reading() as session:
             rows = session.scalars(query.limit(limit).offset(offset))
-            return [Failed(item=row.item, reason=row.reason) for row in rows]
+            return [FailedItem(item=row.item, reason=row.reason) for row in rows]
 
     def claim(self, kinds: Collection[str], *, stop: threading.Event | None = None) -> Task | None:
         """The oldest job of these kinds that waits, bulk last, now ours; None if none does.
@@ -162,7 +162,7 @@ class Jobs:
             row.started_at = row.started_at or datetime.now(UTC)
             session.flush()
             job = job_of(row)
-        return Task(self._database, job, stop=stop or threading.Event(), clock=self._clock, bell=self.bell)
+        return Task(self._database, job, stop=stop or threading.Event(), clock=self._clock, bell=self.notifier)
 
     def cancel(self, job_id: int) -> None:
         """A job that waits ends at once, one that runs is told, one that ended stays so. NothingThere if unknown."""
@@ -173,7 +173,7 @@ class Jobs:
                 leave(session, row, "cancelled", "It was cancelled while it waited.")
             elif row.state == "running":
                 row.cancelling = True
-        self.bell.halt(job_id)
+        self.notifier.halt(job_id)
 
     def retry(self, job_id: int) -> Job | None:
         """A new job for the failed items only: payload | {"only": [items]}. None when nothing failed."""
@@ -227,7 +227,7 @@ class Jobs:
 
     def _fresh(self, job: Job) -> Job:
         """With the text that a task of this process has not yet written down."""
-        text = self.bell.text(job.id) if job.state == "running" else None
+        text = self.notifier.text(job.id) if job.state == "running" else None
         return job if text is None else replace(job, partial=text)
 
 

@@ -35,7 +35,7 @@ class FailedRow(JobBase):
 
 
 class SetAsideRow(JobBase):
-    """A file that is passed over; the columns are the fields of `nouns.SetAside`."""
+    """A file that is passed over; the columns are the fields of `records.SetAside`."""
 
     __tablename__ = "set_aside"
 
@@ -60,7 +60,7 @@ class JobRow(JobBase):
     title: Mapped[str]
     payload: Mapped[dict[str, Any]] = mapped_column(JSON)
     digest: Mapped[str]  # of the payload, so that an equal job is found
-    state: Mapped[str] = mapped_column(index=True, default="waiting")  # nouns.State
+    state: Mapped[str] = mapped_column(index=True, default="waiting")  # records.State
     cancelling: Mapped[bool] = mapped_column(default=False)
     done: Mapped[int] = mapped_column(default=0)
     total: Mapped[int | None]

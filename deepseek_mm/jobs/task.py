@@ -16,7 +16,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from deepseek_mm.errors import DeepSeekMMError
-from deepseek_mm.jobs.notifier import Bell
+from deepseek_mm.jobs.notifier import Notifier
 from deepseek_mm.jobs.records import Job, State
 from deepseek_mm.jobs.rows import leave
 from deepseek_mm.jobs.tables import FailedRow, JobRow
@@ -61,7 +61,7 @@ class Task:
     """What a handler is given. Its methods may be called from any thread, and do nothing once the job was left."""
 
     def __init__(
-        self, database: Database, job: Job, *, stop: threading.Event, clock: Callable[[], float], bell: Bell
+        self, database: Database, job: Job, *, stop: threading.Event, clock: Callable[[], float], bell: Notifier
     ) -> None:
         self.job = job
         self.result: dict[str, Any] = {}  # for programs; a handler puts in what the work brought before it returns

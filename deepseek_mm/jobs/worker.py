@@ -50,7 +50,7 @@ class Worker:
         self._stop.set()
         for task in tuple(self._at_work):
             task.halt.set()
-        self._jobs.bell.call()
+        self._jobs.notifier.call()
         deadline_s = time.monotonic() + wait_s
         for thread in self._threads:
             thread.join(max(0.0, deadline_s - time.monotonic()))
@@ -70,10 +70,10 @@ class Worker:
         """The next job to do; None once it is time to stop."""
         with self._looking:
             while not stop.is_set():
-                heard = self._jobs.bell.calls(self._handlers)
+                heard = self._jobs.notifier.calls(self._handlers)
                 if (task := self._claim(stop)) is not None:
                     return task
-                self._jobs.bell.wait(self._handlers, heard, POLL_S)
+                self._jobs.notifier.wait(self._handlers, heard, POLL_S)
         return None
 
     def _claim(self, stop: threading.Event) -> Task | None:

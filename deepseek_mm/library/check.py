@@ -16,7 +16,7 @@ from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs, Task
 from deepseek_mm.library.filling import INDEX
 from deepseek_mm.parse.files import is_gone, open_file
-from index.check import WORDS, Problem
+from index.check import WORDS, StoreProblem
 from index.region import Stamp
 from index.store import RegionStore
 
@@ -91,16 +91,16 @@ class Check:
             task.fail(path, "It is not there any more. Repair with --forget takes it out")
         return ""
 
-    def _problems(self, task: Task) -> Iterator[Problem]:
+    def _problems(self, task: Task) -> Iterator[StoreProblem]:
         """The store, then its cache, then every file on the disk."""
         task.report(0, None, "the index")
         inside = self.store.problems()
         yield from inside
         for name, file in ((HISTORY, self.history), (JOBS, self.jobs)):
-            yield from (Problem(path=name, detail=detail) for detail in file.problems())
+            yield from (StoreProblem(path=name, detail=detail) for detail in file.problems())
         fault = "" if inside else self.store.cache_fault()  # it is compared with a sound store only
         if fault:
-            yield Problem(path=CACHE, detail=fault)
+            yield StoreProblem(path=CACHE, detail=fault)
         stamps = self.store.stamps()
         for done, (path, stamp) in enumerate(sorted(stamps.items())):
             if task.stopping:
@@ -108,7 +108,7 @@ class Check:
             task.report(done, len(stamps), path)
             detail = self._compared(path, stamp)
             if detail:
-                yield Problem(path=path, detail=detail)
+                yield StoreProblem(path=path, detail=detail)
         task.report(len(stamps), len(stamps), "")
 
     def _compared(self, path: str, stamp: Stamp) -> str:

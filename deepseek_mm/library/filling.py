@@ -90,8 +90,8 @@ class Filling:
         stays for another time.
         """
         reads = bool(task.job.payload.get("read", True))
-        to_read = sum(self.store.num_unmarked(MARK, where=where) for where in PICTURES) if reads else 0
-        to_say = self.store.num_unmarked(DESCRIBED, where=PHOTOS) if self.describer else 0
+        to_read = sum(self.store.num_without_mark(MARK, where=where) for where in PICTURES) if reads else 0
+        to_say = self.store.num_without_mark(DESCRIBED, where=PHOTOS) if self.describer else 0
         read = found = described = 0
         for some in self._undescribed() if self.describer else ():
             if self._to_stop(task):
@@ -133,7 +133,7 @@ class Filling:
         """Sources with code that was read by another tower than today's."""
         if not self.store.counts(where=CODE).regions:  # then the tower need not even be known
             return 0
-        return self.store.num_unmarked(code_mark(self.eyes.space), where=CODE)
+        return self.store.num_without_mark(code_mark(self.eyes.space), where=CODE)
 
     def reword(self, source: Source, text: str) -> bool:
         """Describe a photo in somebody's own words from now on. False if the library does not know it any more."""
@@ -143,7 +143,7 @@ class Filling:
 
     def _undescribed(self) -> Iterator[list[Source]]:
         last = 0
-        while some := self.store.unmarked(DESCRIBED, where=PHOTOS, limit=TOGETHER, after=last):
+        while some := self.store.sources_without_mark(DESCRIBED, where=PHOTOS, limit=TOGETHER, after=last):
             yield some
             last = some[-1].id
 
@@ -166,7 +166,7 @@ class Filling:
 
     def read_now(self, source: Source) -> None:
         """Read one file of any collection, unless it was read before. BadFile or NothingThere says why not."""
-        if self.store.unmarked(MARK, where=Filter(collection=None, source_ids=(source.id,)), limit=1):
+        if self.store.sources_without_mark(MARK, where=Filter(collection=None, source_ids=(source.id,)), limit=1):
             self._read(source, never)
 
     def _unread(self) -> Iterator[Source]:
@@ -176,7 +176,7 @@ class Filling:
     def _by_mark(self, mark: str, where: Filter) -> Iterator[Source]:
         """Every source over which this pass was not made."""
         last = 0
-        while some := self.store.unmarked(mark, where=where, limit=64, after=last):
+        while some := self.store.sources_without_mark(mark, where=where, limit=64, after=last):
             yield from some
             last = some[-1].id
 

@@ -44,7 +44,7 @@ class Trash:
         token = secrets.token_hex(8)
         try:
             with self._turn:
-                count = self._store.take(paths, self._file(token))
+                count = self._store.take_out(paths, self._file(token))
         except OSError as error:
             raise LibraryError(
                 f"nothing was taken out, for {self._folder} cannot be written: {error.strerror or error}. "
@@ -65,7 +65,7 @@ class Trash:
             if not TOKEN.fullmatch(token) or not self._file(token).exists():
                 raise NothingThere("what was taken out is gone for good by now. Add the files again")
             try:
-                count = self._store.put(self._file(token))
+                count = self._store.restore(self._file(token))
             except OtherStore as error:
                 raise NothingThere(str(error)) from error
             self._drop(self._file(token))

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from deepseek_mm.accounts.paths import check_path
 from deepseek_mm.accounts.permissions import Caller, check_run, require_right
 from deepseek_mm.config import Config
-from deepseek_mm.jobs import Asked, Job, Jobs, State, Worker
+from deepseek_mm.jobs import Job, JobRequest, Jobs, State, Worker
 from deepseek_mm.serve.asked import AskIn, AskTask, CaptionTask, EmbedTask, IndexIn, IndexTask, SearchTask
 from deepseek_mm.serve.inbox import Inbox
 from deepseek_mm.serve.pictures import Pictures
@@ -83,12 +83,12 @@ class Tasks:
         for name in ("pictures", "picture"):
             payload |= {name: self._kept(payload[name])} if payload.get(name) else {}
         most = self._serve.bulk_queue if wanted.bulk else self._serve.queue
-        asked = Asked(by=caller.session, key=key, bulk=wanted.bulk, most=most)
+        asked = JobRequest(by=caller.session, key=key, bulk=wanted.bulk, most=most)
         return self.jobs.add(PREFIX + wanted.kind, payload, asked=asked)
 
     def get(self, token: str, *, by: str) -> Job:
         """NothingThere if the caller has no such task."""
-        return self.jobs.called(token, by=by)
+        return self.jobs.find_by_token(token, by=by)
 
     def find(self, *, by: str, kinds: tuple[str, ...], states: tuple[State, ...], limit: int, offset: int) -> list[Job]:
         """The caller's tasks, newest first."""

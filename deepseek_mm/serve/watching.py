@@ -37,10 +37,10 @@ async def watch(jobs: Jobs, job: Job, *, texts: bool = True) -> AsyncIterator[Jo
     loop, news = asyncio.get_running_loop(), asyncio.Event()
 
     def ear() -> None:
-        if texts or jobs.bell.text(job.id) is None:
+        if texts or jobs.notifier.text(job.id) is None:
             loop.call_soon_threadsafe(news.set)
 
-    with jobs.bell.heard(job.id, ear):
+    with jobs.notifier.heard(job.id, ear):
         before: Job | None = None
         while True:
             news.clear()
@@ -50,7 +50,7 @@ async def watch(jobs: Jobs, job: Job, *, texts: bool = True) -> AsyncIterator[Jo
                 return
             if job != before:
                 yield job
-            if job.ended:
+            if job.has_ended:
                 return
             before = job
             with suppress(TimeoutError):
@@ -84,7 +84,7 @@ async def events(jobs: Jobs, job: Job, out: Callable[[Job], TaskOut], last: str 
         if len(job.partial) > at or (known and at < len(known)):
             known, told = job.partial, len(job.partial)
             yield {"event": "text", "id": f"{attempt}.{told}", "data": told_from(at, job.partial)}
-        if job.ended:
+        if job.has_ended:
             yield {"event": "end", "id": f"{attempt}.{told}", "data": task.model_dump_json()}
 
 

@@ -68,7 +68,7 @@ class Database:
     def __init__(self, path: Path, schema: Schema, *, noted: bool = False) -> None:
         """`noted`: what was written is noted beside the file, too, so that a loss is seen (`counters`)."""
         self.path, self.schema, self._noted = path, schema, noted
-        with self._explained():
+        with self._explain():
             _check_place(path, schema.errors)
             if not path.exists():
                 create_database(path, self._fill)
@@ -87,7 +87,7 @@ class Database:
         if self._thread.session is not None:
             yield self._thread.session
             return
-        with self._explained(), Session(self.engine, info={NOTES: {}}) as session:
+        with self._explain(), Session(self.engine, info={NOTES: {}}) as session:
             yield session
 
     @contextmanager
@@ -110,7 +110,7 @@ class Database:
         `synced` says whether it outlives a power cut, too; else the schema does.
         """
         options = WRITES | {"synced": self.schema.synced if synced is None else synced, "counts": self.schema.counted}
-        with self._turn, self._explained():
+        with self._turn, self._explain():
             with Session(self.engine) as session, session.begin():
                 written = session.connection(execution_options=options).info.get(NOTED)
                 yield session
@@ -134,7 +134,7 @@ class Database:
 
     def copy_to(self, path: Path) -> None:
         """A copy of this moment's content as a new file; writers need not stop."""
-        with self._explained():
+        with self._explain():
             copy_database(self.path, path)
 
     def exchange(self, by: Path | None, *, adapt: Callable[["Database"], None] = lambda draft: None) -> None:
@@ -142,7 +142,7 @@ class Database:
 
         Without a copy the file is as new. `adapt` may change or refuse what is to come.
         """
-        with self._explained(), draft_beside(self.path) as draft:
+        with self._explain(), draft_beside(self.path) as draft:
             if by is not None:
                 with explain_errors(by, self.schema.errors):
                     copy_database(by, draft)
@@ -161,12 +161,12 @@ class Database:
 
     def empty_log(self) -> None:
         """Leave nothing in the log: what was deleted is then in no file any more."""
-        with self._turn, self._explained():
+        with self._turn, self._explain():
             empty_log(self.path)
 
     def cut_log(self) -> None:
         """The same, left to the next time if somebody reads just now."""
-        with self._turn, self._explained(), suppress(StoreBusy):
+        with self._turn, self._explain(), suppress(StoreBusy):
             empty_log(self.path, patience_s=LOG_TIMEOUT_S)
 
     def close(self) -> None:
@@ -181,7 +181,7 @@ class Database:
         self._turn = Lock()  # SQLite lets writers wait by polling; within one process a lock is fair
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explain(self) -> Iterator[None]:
         with explain_errors(self.path, self.schema.errors):
             yield
 
@@ -200,7 +200,7 @@ class Database:
         with self.engine.connect() as connection:
             verdict = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()) if self.schema.checked else "ok"
             if verdict != "ok":
-                raise self.schema.errors.damaged(self.path, verdict)
+                raise self.schema.errors.damage(self.path, verdict)
             current = read_revision(connection, self.schema, self.path) == self.schema.revisions[-1]
             ahead = connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         if not ahead:
@@ -217,7 +217,7 @@ class ReadOnlyDatabase(Database):
 
     def __init__(self, path: Path, schema: Schema) -> None:
         self.path, self.schema, self._noted = path, schema, False
-        with self._explained():
+        with self._explain():
             self._open(_open_read_only(address_of(path), schema))
             with self.engine.connect() as connection:
                 if read_revision(connection, schema, path) != schema.revisions[-1]:
@@ -291,9 +291,9 @@ def _check_place(path: Path, errors: DatabaseErrors) -> None:
     if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
         raise errors.read_only(path, "it cannot be written")
     if path.is_dir():
-        raise errors.damaged(path, "it is a folder")
+        raise errors.damage(path, "it is a folder")
     if reason := missing_content(path):
-        raise errors.damaged(path, reason)
+        raise errors.damage(path, reason)
 
 
 def _open_engine(path: Path, schema: Schema) -> Engine:
@@ -346,13 +346,13 @@ def _switch_to_wal(engine: Engine, page_bytes: int) -> None:
     raw = engine.raw_connection()
     deadline = time.monotonic() + TIMEOUT_S
     try:
-        while not _switched(raw, page_bytes, patient=time.monotonic() < deadline):
+        while not _try_wal(raw, page_bytes, patient=time.monotonic() < deadline):
             time.sleep(0.02)
     finally:
         raw.close()
 
 
-def _switched(raw: PoolProxiedConnection, page_bytes: int, *, patient: bool) -> bool:
+def _try_wal(raw: PoolProxiedConnection, page_bytes: int, *, patient: bool) -> bool:
     """Ask for WAL; being refused passes as "not yet" while we are patient. A disk without WAL keeps its own way."""
     try:
         raw.cursor().execute(f"PRAGMA page_size = {page_bytes}")  # heeded while the file is empty

@@ -51,7 +51,7 @@ def copy_database(live: Path, to: Path) -> None:
     StoreBusy, sqlite3.Error or OSError say why not; then there is no file at `to`.
     """
     try:
-        with closing(_opened(live, PATIENCE_S)) as source, closing(sqlite3.connect(to)) as target:
+        with closing(_open(live, PATIENCE_S)) as source, closing(sqlite3.connect(to)) as target:
             source.backup(target, pages=STEP_PAGES, progress=_patience(live))
     except BaseException:
         to.unlink(missing_ok=True)
@@ -79,7 +79,7 @@ def exchange_database(live: Path, by: Path) -> None:
     Nothing of the old content remains in the file or its log. StoreBusy or sqlite3.Error say why not; then nothing was
     changed.
     """
-    with closing(_opened(by, PATIENCE_S)) as source, closing(_opened(live, PATIENCE_S)) as target:
+    with closing(_open(by, PATIENCE_S)) as source, closing(_open(live, PATIENCE_S)) as target:
         source.backup(target, progress=_patience(live))
         _empty_log(target, live, PATIENCE_S)
 
@@ -90,7 +90,7 @@ def empty_log(live: Path, *, patience_s: float | None = None) -> None:
     StoreBusy if one needs it for longer than we are patient.
     """
     patience_s = PATIENCE_S if patience_s is None else patience_s
-    with closing(_opened(live, patience_s)) as connection:
+    with closing(_open(live, patience_s)) as connection:
         _empty_log(connection, live, patience_s)
 
 
@@ -105,7 +105,7 @@ def draft_beside(path: Path) -> Iterator[Path]:
             draft.with_name(draft.name + ending).unlink(missing_ok=True)
 
 
-def _opened(path: Path, patience_s: float) -> sqlite3.Connection:
+def _open(path: Path, patience_s: float) -> sqlite3.Connection:
     """An existing file; sqlite3 would make an absent one."""
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=patience_s)
     connection.isolation_level = None

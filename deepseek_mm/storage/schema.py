@@ -35,7 +35,7 @@ class DatabaseErrors(Protocol):
     def of(self, path: Path, error: BaseException) -> Exception | None:
         """What to raise for an error of SQLite's or the system's; None to raise it as it is."""
 
-    def damaged(self, path: Path, reason: str) -> Exception:
+    def damage(self, path: Path, reason: str) -> Exception:
         """The file cannot be read, or its content is gone."""
 
     def read_only(self, path: Path, reason: str) -> Exception:
@@ -62,11 +62,11 @@ class LibraryErrors:
     def of(self, path: Path, error: BaseException) -> Exception:
         """SQLite and the system are told apart by the words of their complaints."""
         if isinstance(error, UnicodeDecodeError):  # SQLite names what is damaged by the damaged bytes
-            return self.damaged(path, f"malformed: {error.object.decode(errors='replace')}")
+            return self.damage(path, f"malformed: {error.object.decode(errors='replace')}")
         reason = str(error)
         return self._unusable(path, reason, self._next_step(path, reason))
 
-    def damaged(self, path: Path, reason: str) -> Exception:
+    def damage(self, path: Path, reason: str) -> Exception:
         """The next step is to put the file back, or to begin a new one."""
         first = "Put the file back as it was, or from a backup." if reason.startswith(LOST) else "The file is damaged."
         return self._unusable(path, reason, f"{first} {self.if_damaged.format(path=path)}")
