@@ -148,12 +148,16 @@ class Database:
                     copy_database(by, draft)
             with closing(Database(draft, self.schema)) as other:
                 adapt(other)
-                with other.writing() as session:
-                    if self.schema.counted:
-                        renew_identity(session.connection())
-                other.empty_log()
+                other._begin_anew()
             with self._turn:
                 exchange_database(self.path, draft)
+
+    def _begin_anew(self) -> None:
+        """Give the content an identity of its own, since what is noted beside a file belongs to the old one."""
+        with self.writing() as session:
+            if self.schema.counted:
+                renew_identity(session.connection())
+        self.empty_log()
 
     def clear(self) -> None:
         """Forget everything, so that no byte of it remains in the file or its log."""
