@@ -1,4 +1,4 @@
-"""Which ids a search may return, and where these lie in each index: worked out once for each pair, then remembered."""
+"""The ids that a search may return, and their positions in each index, cached per index."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ class AllowedPart:
 
 
 class AllowedIds:
-    """Rising ids; safe in many threads, since nothing that is remembered ever changes."""
+    """Rising ids of regions. Thread-safe: a cached part never changes."""
 
     def __init__(self, ids: "Ints") -> None:
         self.ids = ids

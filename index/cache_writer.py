@@ -1,4 +1,4 @@
-"""The keeper of the cache file: writes it while searches go on, and never again what it was told to forget."""
+"""Writes the cache file in the background while searches go on, but never a content that the store no longer has."""
 
 import logging
 from collections.abc import Callable
@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 class CacheWriter:
-    """One thread at most, for one file; it knows no SQL."""
+    """Writes one file, in one thread at most; knows no SQL."""
 
     def __init__(self, path: Path, *, writes: bool = True) -> None:
         self._path, self._writes = path, writes

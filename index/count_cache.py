@@ -1,4 +1,4 @@
-"""What was counted over the whole store, remembered until something in it changes.
+"""A cache of counts over the whole store, valid until something in it changes.
 
 Every page that is opened asks how much there is and what the commonest labels are. With a hundred thousand photos each
 of these takes a good part of a second to count, and hardly ever has another answer than a moment ago.
@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
-from index.selection import Moment, moment_of
+from index.filter_cache import Moment, moment_of
 
 REMEMBERED = 64  # answers of one moment
 Answer = TypeVar("Answer")
 
 
 class CountCache:
-    """The answers of the latest moment that was asked about; safe in many threads."""
+    """Counts of the latest moment that was asked about, by key. Thread-safe."""
 
     def __init__(self) -> None:
         self._state: Moment | None = None
@@ -25,7 +25,7 @@ class CountCache:
         self._lock = Lock()
 
     def of(self, session: Session, key: Hashable, count: Callable[[Session], Answer]) -> Answer:
-        """The answer to `key` in the session's snapshot; `count` finds it where it is not known. Not to be changed."""
+        """Return the count for `key` in the session's snapshot, computed by `count` if absent. Do not change it."""
         now = moment_of(session)
         with self._lock:
             if self._state == now and key in self._answers:

@@ -22,9 +22,9 @@ from index import queries
 from index.cache import load_index
 from index.cache_writer import CacheWriter
 from index.errors import CacheUnusable
+from index.filter_cache import FilterCache, Moment, moment_of
 from index.memory import VectorMemory
 from index.region import Filter
-from index.selection import FilterCache, Moment, moment_of
 from index.tables import RegionRow
 from index.vectors import Ask, Floats, Ints, SearchConfig, VectorIndex
 

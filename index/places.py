@@ -14,14 +14,14 @@ from dataclasses import replace
 from sqlalchemy import ColumnElement, Select, bindparam, delete, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
-from index import queries, row_mapping
+from index import queries, row_mapper
 from index.region import LIBRARY, Region, Source, Stamp
 from index.tables import LibraryRow, MarkRow, PlaceRow, RegionRow, SourceRow
 from index.vectors import Floats
 
 ARCHIVE = "!"  # ends an archive's name where a path goes on inside it: "/abs/a.zip!/inner/b.jpg"
 Stamped = Select[str, int, int, str]  # path, size, time, digest
-AT = select(*row_mapping.SOURCE_COLUMNS).where(SourceRow.path == bindparam("path"))
+AT = select(*row_mapper.SOURCE_COLUMNS).where(SourceRow.path == bindparam("path"))
 PLACE = (PlaceRow.source_id, PlaceRow.size_bytes, PlaceRow.modified_ns)
 PLACE_AT = select(*PLACE).where(PlaceRow.path == bindparam("path"))
 TWINS = select(SourceRow.id).where(SourceRow.digest == bindparam("digest"), SourceRow.id != bindparam("id")).limit(1)
@@ -36,19 +36,19 @@ def source_at(session: Session, path: str) -> Source | None:
     connection = session.connection()
     row = connection.execute(AT, {"path": path}).first()
     if row is not None:
-        return row_mapping.source_of(row)
+        return row_mapper.source_of(row)
     place = connection.execute(PLACE_AT, {"path": path}).first()
     if place is None:
         return None
-    (source,) = row_mapping.sources_by(session, [place.source_id]).values()
+    (source,) = row_mapper.sources_by(session, [place.source_id]).values()
     return replace(source, path=path, size_bytes=place.size_bytes, modified_ns=place.modified_ns)
 
 
 def paths_of(session: Session, source_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
     """Source id -> its paths, its own first, the others in order of their names; () where the source is gone."""
     found: dict[int, tuple[str, ...]] = dict.fromkeys(source_ids, ())
-    own = select(SourceRow.id, SourceRow.path).where(row_mapping.among(SourceRow.id, source_ids))
-    others = select(PlaceRow.source_id, PlaceRow.path).where(row_mapping.among(PlaceRow.source_id, source_ids))
+    own = select(SourceRow.id, SourceRow.path).where(row_mapper.among(SourceRow.id, source_ids))
+    others = select(PlaceRow.source_id, PlaceRow.path).where(row_mapper.among(PlaceRow.source_id, source_ids))
     for query in (own, others.order_by(PlaceRow.path)):
         for source_id, path in session.execute(query):
             found[source_id] += (path,)
@@ -162,7 +162,7 @@ def forget(session: Session, paths: Sequence[str]) -> int:
     copied = set(session.scalars(select(PlaceRow.source_id).distinct())) if bare else set()
     lost = [source.id for source in bare if source.id not in copied or not _move_to_copy(session, source)]
     if lost:
-        session.execute(delete(SourceRow).where(row_mapping.among(SourceRow.id, lost)))
+        session.execute(delete(SourceRow).where(row_mapper.among(SourceRow.id, lost)))
     if known or bare:
         note_change(session)
     return len(known) + len(bare)
@@ -182,7 +182,7 @@ def _move_to_copy(session: Session, source: SourceRow) -> bool:
 def remove(session: Session, source_ids: Sequence[int]) -> int:
     """Delete sources; their regions, vectors and labels go with them by the foreign keys."""
     gone = session.scalars(
-        delete(SourceRow).where(row_mapping.among(SourceRow.id, source_ids)).returning(SourceRow.id)
+        delete(SourceRow).where(row_mapper.among(SourceRow.id, source_ids)).returning(SourceRow.id)
     ).all()
     if gone:
         note_change(session)

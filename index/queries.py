@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from index.region import LIBRARY, UPLOADS, Counts, Filter, LabelCount, Order, Region, Source, Symbol
-from index.row_mapping import IDS, SOURCE_FIELDS, SYMBOL_FIELDS, among, regions_by, rows_of, to_source
+from index.row_mapper import IDS, SOURCE_FIELDS, SYMBOL_FIELDS, among, regions_by, rows_of, to_source
 from index.tables import CallRow, LabelRow, MarkRow, PlaceRow, RegionRow, SourceRow, SymbolRow, VectorRow, sort_keys
 from index.vectors import Floats, Ints, Rows
 from index.words import phrase_match

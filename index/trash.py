@@ -1,4 +1,4 @@
-"""Sources set aside: out of a store into a file of their own, and back, just as they were.
+"""Moves sources out of a store into a file of their own, and back, unchanged.
 
 The file is a small store of the same kind, so a later version of this program reads it like one. It holds every source
 in full, and as its `places` the paths that were taken out, the source's own among them. A source that keeps other
@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from deepseek_mm.storage.database import Database
 from deepseek_mm.storage.exchange import draft_beside
-from index import places, queries, row_mapping
+from index import places, queries, row_mapper
 from index.database import STORE
 from index.errors import OtherStore
 from index.tables import (
@@ -61,11 +61,11 @@ def write(session: Session, paths: Sequence[str], file: Path) -> int:
 
 
 def _copy_out(session: Session, into: Session, ids: Sequence[int], paths: Sequence[str]) -> None:
-    regions = select(RegionRow.id).where(row_mapping.among(RegionRow.source_id, ids))
+    regions = select(RegionRow.id).where(row_mapper.among(RegionRow.source_id, ids))
     _copy_rows(_all(LibraryRow), session, into, LibraryRow)
-    _copy_rows(_all(SourceRow).where(row_mapping.among(SourceRow.id, ids)), session, into, SourceRow)
-    _copy_rows(_all(MarkRow).where(row_mapping.among(MarkRow.source_id, ids)), session, into, MarkRow)
-    _copy_rows(_all(RegionRow).where(row_mapping.among(RegionRow.source_id, ids)), session, into, RegionRow)
+    _copy_rows(_all(SourceRow).where(row_mapper.among(SourceRow.id, ids)), session, into, SourceRow)
+    _copy_rows(_all(MarkRow).where(row_mapper.among(MarkRow.source_id, ids)), session, into, MarkRow)
+    _copy_rows(_all(RegionRow).where(row_mapper.among(RegionRow.source_id, ids)), session, into, RegionRow)
     for table in OF_REGIONS:
         _copy_rows(_all(table).where(table.region_id.in_(regions)), session, into, table)
     own: list[Any] = [SourceRow.path, SourceRow.id.label("source_id")]
@@ -113,7 +113,7 @@ def _missing_places(session: Session, aside: Session) -> dict[int, list[PlaceRow
 
 def _twins(session: Session, rows: Sequence[SourceRow]) -> dict[int, int]:
     """Source id -> the source of the store that is the same one, or has the same bytes; only where there is one."""
-    ids = row_mapping.among(SourceRow.id, [row.id for row in rows])
+    ids = row_mapper.among(SourceRow.id, [row.id for row in rows])
     digests = SourceRow.digest.in_(places.among([row.digest for row in rows if row.digest]))
     found = session.execute(select(SourceRow.id, SourceRow.digest, SourceRow.collection).where(or_(ids, digests))).all()
     there = {source_id for source_id, _, _ in found}
@@ -140,7 +140,7 @@ def _revive(row: SourceRow, wanted: Sequence[PlaceRow]) -> SourceRow:
     """The source as it was, at its first place."""
     first = _first(row, wanted)
     at = {"path": first.path, "size_bytes": first.size_bytes, "modified_ns": first.modified_ns}
-    same = {name: getattr(row, name) for name in ("id", *row_mapping.SOURCE_FIELDS) if name not in at}
+    same = {name: getattr(row, name) for name in ("id", *row_mapper.SOURCE_FIELDS) if name not in at}
     return SourceRow(**same, **at)
 
 
@@ -151,13 +151,13 @@ def _first(row: SourceRow, wanted: Sequence[PlaceRow]) -> PlaceRow:
 
 def _copy_back(session: Session, aside: Session, ids: Sequence[int]) -> None:
     """Marks, regions and what belongs to these; regions keep their order and get ids above all others."""
-    query = select(RegionRow.id).where(row_mapping.among(RegionRow.source_id, ids)).order_by(RegionRow.id)
+    query = select(RegionRow.id).where(row_mapper.among(RegionRow.source_id, ids)).order_by(RegionRow.id)
     first = queries.last_region_ever(session) + 1
     new = {old: first + n for n, old in enumerate(aside.scalars(query))}
     regions = query.order_by(None)
-    _copy_rows(_all(MarkRow).where(row_mapping.among(MarkRow.source_id, ids)), aside, session, MarkRow)
+    _copy_rows(_all(MarkRow).where(row_mapper.among(MarkRow.source_id, ids)), aside, session, MarkRow)
     _copy_rows(
-        _all(RegionRow).where(row_mapping.among(RegionRow.source_id, ids)).order_by(RegionRow.id),
+        _all(RegionRow).where(row_mapper.among(RegionRow.source_id, ids)).order_by(RegionRow.id),
         aside,
         session,
         RegionRow,

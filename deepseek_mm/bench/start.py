@@ -22,7 +22,7 @@ from deepseek_mm.storage.database import Database
 from index.database import STORE
 from index.queries import STORED
 from index.region import Source
-from index.row_mapping import SOURCE_FIELDS
+from index.row_mapper import SOURCE_FIELDS
 from index.store import RegionStore
 from index.tables import LabelRow, RegionRow, SourceRow, VectorRow
 from index.vectors import Floats

@@ -2,7 +2,7 @@
 
 `table` is Jobs, `nouns` what it gives back, `task` a job in the hands of its handler, `worker` the threads that call
 handlers, `follow` watches a job until it ends; `speed` says how fast it goes, `rows` ends and releases, `tables` are
-the rows, `bell` is news inside one process.
+the rows, `notifier` tells threads of one process of changes.
 """
 
 from deepseek_mm.jobs.follow import follow

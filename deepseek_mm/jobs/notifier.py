@@ -1,6 +1,6 @@
-"""News of jobs inside one process, so that those who wait hear at once and need not keep asking the file.
+"""Notifications about jobs inside one process, so that a waiting thread need not poll the database.
 
-The file stays the truth: whoever hears nothing, because another process does the work, looks there now and then.
+The database stays the truth: a thread whose job is done by another process looks there now and then.
 """
 
 import threading
@@ -10,77 +10,75 @@ from contextlib import contextmanager
 
 
 class Notifier:
-    """Rung when something happens to a job, and calls workers when one waits; also holds the text of jobs that are at
-    it, fresher than the file's.
-    """
+    """Tells listeners of changes of a job, and workers of waiting ones; holds the newest text of jobs that run here."""
 
     def __init__(self) -> None:
-        self._rung = threading.Condition()
-        self._calls: Counter[str] = Counter()
-        self._calls_to_all = 0
+        self._changed = threading.Condition()
+        self._num_by_kind: Counter[str] = Counter()
+        self._num_for_all = 0
         self._texts: dict[int, str] = {}
-        self._halts: dict[int, threading.Event] = {}
-        self._ears: dict[int, list[Callable[[], None]]] = {}
+        self._events: dict[int, threading.Event] = {}
+        self._listeners: dict[int, list[Callable[[], None]]] = {}
 
-    def call(self, kind: str = "") -> None:
-        """A job of this kind waits; without one everybody who waits for work shall look up."""
-        with self._rung:
+    def announce(self, kind: str = "") -> None:
+        """Wake the workers for jobs of this kind; without one, all of them."""
+        with self._changed:
             if kind:
-                self._calls[kind] += 1
+                self._num_by_kind[kind] += 1
             else:
-                self._calls_to_all += 1
-            self._rung.notify_all()
+                self._num_for_all += 1
+            self._changed.notify_all()
 
-    def calls(self, kinds: Collection[str]) -> int:
-        """How often somebody was called who does these kinds."""
-        return self._calls_to_all + sum(self._calls[kind] for kind in kinds)
+    def num_announced(self, kinds: Collection[str]) -> int:
+        """Return how often workers for any of these kinds were woken."""
+        return self._num_for_all + sum(self._num_by_kind[kind] for kind in kinds)
 
     def wait(self, kinds: Collection[str], since: int, timeout_s: float) -> bool:
-        """Wait until who does these kinds was called more than `since` times, but not for ever: whether it was."""
-        with self._rung:
-            return self._rung.wait_for(lambda: self.calls(kinds) > since, timeout_s)
+        """Wait until workers for these kinds were woken more than `since` times; False after `timeout_s`."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.num_announced(kinds) > since, timeout_s)
 
-    def ring(self, job_id: int) -> None:
-        """Something happened to this job."""
-        with self._rung:
-            ears = tuple(self._ears.get(job_id, ()))
-        for ear in ears:
-            ear()
+    def notify(self, job_id: int) -> None:
+        """Run the listeners of this job."""
+        with self._changed:
+            listeners = tuple(self._listeners.get(job_id, ()))
+        for listener in listeners:
+            listener()
 
     @contextmanager
-    def heard(self, job_id: int, ear: Callable[[], None]) -> Iterator[None]:
-        """`ear` is called, in any thread, whenever something happens to the job; it must be quick."""
-        with self._rung:
-            self._ears.setdefault(job_id, []).append(ear)
+    def subscribe(self, job_id: int, listener: Callable[[], None]) -> Iterator[None]:
+        """Run `listener`, in any thread, at each change of the job; it must be quick."""
+        with self._changed:
+            self._listeners.setdefault(job_id, []).append(listener)
         try:
             yield
         finally:
-            with self._rung:
-                self._ears[job_id].remove(ear)
-                if not self._ears[job_id]:
-                    del self._ears[job_id]
+            with self._changed:
+                self._listeners[job_id].remove(listener)
+                if not self._listeners[job_id]:
+                    del self._listeners[job_id]
 
-    def say(self, job_id: int, text: str) -> None:
-        """A job's text as far as it has come."""
+    def set_text(self, job_id: int, text: str) -> None:
+        """Keep a job's text as far as it has come."""
         self._texts[job_id] = text
-        self.ring(job_id)
+        self.notify(job_id)
 
     def text(self, job_id: int) -> str | None:
-        """That text; None where no work of this process is at it."""
+        """Return that text; None where the job does not run in this process."""
         return self._texts.get(job_id)
 
     def begin(self, job_id: int) -> threading.Event:
-        """Work of this process is at the job: what is set once the job is cancelled here."""
-        return self._halts.setdefault(job_id, threading.Event())
+        """Return the event that is set when the job, which runs in this process, is cancelled here."""
+        return self._events.setdefault(job_id, threading.Event())
 
-    def halt(self, job_id: int) -> None:
-        """The job was cancelled."""
-        if (halt := self._halts.get(job_id)) is not None:
-            halt.set()
-        self.ring(job_id)
+    def cancel(self, job_id: int) -> None:
+        """Set that event."""
+        if (event := self._events.get(job_id)) is not None:
+            event.set()
+        self.notify(job_id)
 
     def forget(self, job_id: int) -> None:
-        """The job is over: the file has its text."""
+        """Drop what is held of a job that is over."""
         self._texts.pop(job_id, None)
-        self._halts.pop(job_id, None)
-        self.ring(job_id)
+        self._events.pop(job_id, None)
+        self.notify(job_id)

@@ -81,7 +81,7 @@ class Jobs:
             session.add(row)
             session.flush()
             job = job_of(row)
-        self.notifier.call(kind)
+        self.notifier.announce(kind)
         return job
 
     def get(self, job_id: int) -> Job:
@@ -162,7 +162,7 @@ class Jobs:
             row.started_at = row.started_at or datetime.now(UTC)
             session.flush()
             job = job_of(row)
-        return Task(self._database, job, stop=stop or threading.Event(), clock=self._clock, bell=self.notifier)
+        return Task(self._database, job, stop=stop or threading.Event(), clock=self._clock, notifier=self.notifier)
 
     def cancel(self, job_id: int) -> None:
         """A job that waits ends at once, one that runs is told, one that ended stays so. NothingThere if unknown."""
@@ -173,7 +173,7 @@ class Jobs:
                 leave(session, row, "cancelled", "It was cancelled while it waited.")
             elif row.state == "running":
                 row.cancelling = True
-        self.notifier.halt(job_id)
+        self.notifier.cancel(job_id)
 
     def retry(self, job_id: int) -> Job | None:
         """A new job for the failed items only: payload | {"only": [items]}. None when nothing failed."""

@@ -61,14 +61,16 @@ class Task:
     """What a handler is given. Its methods may be called from any thread, and do nothing once the job was left."""
 
     def __init__(
-        self, database: Database, job: Job, *, stop: threading.Event, clock: Callable[[], float], bell: Notifier
+        self, database: Database, job: Job, *, stop: threading.Event, clock: Callable[[], float], notifier: Notifier
     ) -> None:
         self.job = job
         self.result: dict[str, Any] = {}  # for programs; a handler puts in what the work brought before it returns
         self.told: Literal["", "cancel", "stop"] = ""  # the handler asked whether to stop, and heard this
-        self._database, self._stop, self._clock, self._bell = database, stop, clock, bell
-        self.halt = bell.begin(job.id)  # set at once when it is cancelled in this process, and when the worker stops
-        bell.ring(job.id)
+        self._database, self._stop, self._clock, self._notifier = database, stop, clock, notifier
+        self.halt = notifier.begin(
+            job.id
+        )  # set at once when it is cancelled in this process, and when the worker stops
+        notifier.notify(job.id)
         self._lock = threading.RLock()
         self._speed = Speed()
         self._unwritten: dict[str, object] = {}
@@ -86,7 +88,7 @@ class Task:
     def say(self, text: str) -> None:
         """The text so far of a job that writes one: all of it, not the new piece. Heard at once in this process."""
         with self._lock:
-            self._bell.say(self.job.id, text)
+            self._notifier.set_text(self.job.id, text)
             self._unwritten |= {"partial": text}
             self._write_soon()
 
@@ -120,7 +122,7 @@ class Task:
             with self._database.writing() as session:
                 self._leave(session, state, message)
             self._unwritten = {}
-        self._bell.forget(self.job.id)
+        self._notifier.forget(self.job.id)
 
     @property
     def _mine(self) -> ColumnElement[bool]:

@@ -18,7 +18,7 @@ from deepseek_mm.storage.errors import IndexProblem
 
 Handler = Callable[[Task], str]  # returns the closing message
 
-POLL_S = 0.5  # between two looks for a job that another process wrote down; of those of this one the bell tells
+POLL_S = 0.5  # between two looks for a job that another process wrote down; of those of this one the notifier tells
 RETRY_S = 1.0  # between two attempts to use a table that refuses (locked, or on a full disk)
 LEFT = "It was stopped with the program, and goes on with the next start."
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class Worker:
         self._stop.set()
         for task in tuple(self._at_work):
             task.halt.set()
-        self._jobs.notifier.call()
+        self._jobs.notifier.announce()
         deadline_s = time.monotonic() + wait_s
         for thread in self._threads:
             thread.join(max(0.0, deadline_s - time.monotonic()))
@@ -70,10 +70,10 @@ class Worker:
         """The next job to do; None once it is time to stop."""
         with self._looking:
             while not stop.is_set():
-                heard = self._jobs.notifier.calls(self._handlers)
+                announced = self._jobs.notifier.num_announced(self._handlers)
                 if (task := self._claim(stop)) is not None:
                     return task
-                self._jobs.notifier.wait(self._handlers, heard, POLL_S)
+                self._jobs.notifier.wait(self._handlers, announced, POLL_S)
         return None
 
     def _claim(self, stop: threading.Event) -> Task | None:

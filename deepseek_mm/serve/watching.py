@@ -40,7 +40,7 @@ async def watch(jobs: Jobs, job: Job, *, texts: bool = True) -> AsyncIterator[Jo
         if texts or jobs.notifier.text(job.id) is None:
             loop.call_soon_threadsafe(news.set)
 
-    with jobs.notifier.heard(job.id, ear):
+    with jobs.notifier.subscribe(job.id, ear):
         before: Job | None = None
         while True:
             news.clear()

@@ -10,8 +10,8 @@ from index_help import fill, open_store, photo
 from sqlalchemy import Engine, event, update
 
 from index import EVERYTHING, Filter, selection
+from index.filter_cache import REMEMBERED, FilterCache, moment_of
 from index.queries import matching_ids
-from index.selection import REMEMBERED, FilterCache, moment_of
 from index.tables import LibraryRow
 
 

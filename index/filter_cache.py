@@ -1,4 +1,4 @@
-"""Which regions a filter allows: asked of the database once, then only extended.
+"""A cache of the ids that a filter allows: read from the database once, then only extended.
 
 Regions never change, so a remembered answer stays right until something is removed, and what was added since has a
 higher id. A search during a long ingestion therefore asks for the new ids only.
@@ -45,7 +45,10 @@ def moment_of(session: Session) -> Moment:
 
 
 class FilterCache:
-    """The ids that the latest filters allow; safe in many threads. It serves one content of the store."""
+    """An LRU cache of allowed ids keyed by filter, bounded in filters and in ids. Thread-safe.
+
+    It serves one content of the store.
+    """
 
     def __init__(self) -> None:
         self._known: OrderedDict[Filter, tuple[Moment, AllowedIds]] = OrderedDict()
