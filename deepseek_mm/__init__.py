@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from deepseek_mm.history import Saved as Saved
     from deepseek_mm.history import Turn as Turn
     from deepseek_mm.ingest import Report as Report
-    from deepseek_mm.jobs import FailedItem as FailedItem
+    from deepseek_mm.jobs import Failed as Failed
     from deepseek_mm.jobs import Job as Job
     from deepseek_mm.learning import Learning as Learning
     from deepseek_mm.learning import Score as Score

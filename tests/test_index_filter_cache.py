@@ -9,7 +9,7 @@ import pytest
 from index_help import fill, open_store, photo
 from sqlalchemy import Engine, event, update
 
-from index import EVERYTHING, Filter, selection
+from index import EVERYTHING, Filter, filter_cache
 from index.filter_cache import REMEMBERED, FilterCache, moment_of
 from index.queries import matching_ids
 from index.tables import LibraryRow
@@ -120,7 +120,7 @@ def test_many_that_ask_for_the_same_at_once_wait_for_the_first_one(store, monkey
         assert go_on.wait(20)
         return matching_ids(session, where, **rest)
 
-    monkeypatch.setattr(selection, "matching_ids", slowly)
+    monkeypatch.setattr(filter_cache, "matching_ids", slowly)
     with ThreadPoolExecutor(4) as pool:
         asks = [pool.submit(ask, store, selections) for _ in range(4)]
         while not looked_up:
@@ -132,7 +132,7 @@ def test_many_that_ask_for_the_same_at_once_wait_for_the_first_one(store, monkey
 
 
 def test_large_selections_are_forgotten_before_there_are_many(store, monkeypatch):
-    monkeypatch.setattr(selection, "MOST_IDS", 25)
+    monkeypatch.setattr(filter_cache, "MOST_IDS", 25)
     selections = FilterCache()
     wheres = [Filter(kinds=("whole", "object")), Filter(kinds=("whole", "object", "text")), Filter(label="dog")]
     for where in wheres:
@@ -140,6 +140,6 @@ def test_large_selections_are_forgotten_before_there_are_many(store, monkeypatch
     assert wheres[0] not in selections._known
     assert wheres[2] in selections._known
     assert selections._num_ids == sum(len(each.ids) for _, each in selections._known.values()) <= 25
-    monkeypatch.setattr(selection, "MOST_IDS", 1)
+    monkeypatch.setattr(filter_cache, "MOST_IDS", 1)
     ask(store, selections, wheres[0])
     assert list(selections._known) == [wheres[0]]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from jobs_help import in_another_process
 
-from deepseek_mm.jobs import FailedItem, Jobs
+from deepseek_mm.jobs import Failed, Jobs
 from deepseek_mm.jobs.rows import MAX_DEATHS
 
 
@@ -92,7 +92,7 @@ def test_the_job_of_a_living_process_is_its_own_and_after_a_kill_it_is_claimed_a
     left = jobs.get(job.id)
     assert (left.state, left.done, left.total) == ("waiting", 4, 9)
     assert left.message == "It was interrupted, and goes on where it stopped."
-    assert jobs.failures(job.id, limit=9) == [FailedItem(item="a.jpg", reason="it is empty")]
+    assert jobs.failures(job.id, limit=9) == [Failed(item="a.jpg", reason="it is empty")]
     again = jobs.claim(["read"]).job
     assert (again.id, again.attempts, again.done) == (job.id, 2, 4)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.jobs import FailedItem, Jobs
+from deepseek_mm.jobs import Failed, Jobs
 
 FEW = 20  # ended jobs that are kept here
 
@@ -82,7 +82,7 @@ def test_a_waiting_job_that_is_cancelled_ends_at_once_and_is_never_claimed(jobs)
     job = jobs.add("read", {})
     jobs.cancel(job.id)
     cancelled = jobs.get(job.id)
-    assert (cancelled.state, cancelled.message, cancelled.has_ended) == (
+    assert (cancelled.state, cancelled.message, cancelled.ended) == (
         "cancelled",
         "It was cancelled while it waited.",
         True,
@@ -205,8 +205,8 @@ def test_failures_come_in_their_order_a_page_at_a_time(jobs):
     for n in range(5):
         task.fail(f"{n}", f"reason {n}")
     assert jobs.failures(job.id, limit=2, offset=1) == [
-        FailedItem(item="1", reason="reason 1"),
-        FailedItem(item="2", reason="reason 2"),
+        Failed(item="1", reason="reason 1"),
+        Failed(item="2", reason="reason 2"),
     ]
 
 

@@ -7,7 +7,7 @@ import pytest
 from jobs_help import eventually, in_another_process
 from sqlalchemy import event
 
-from deepseek_mm.jobs import FailedItem, Jobs
+from deepseek_mm.jobs import Failed, Jobs
 
 
 @pytest.fixture
@@ -116,8 +116,8 @@ def test_an_item_that_fails_twice_is_listed_once_with_its_last_reason(jobs):
     for item, reason in (("a", "busy"), (name, "torn"), ("a", "gone")):
         task.fail(item, reason)
     assert jobs.failures(task.job.id, limit=9) == [
-        FailedItem(item="a", reason="gone"),
-        FailedItem(item=name, reason="torn"),
+        Failed(item="a", reason="gone"),
+        Failed(item=name, reason="torn"),
     ]
     assert jobs.get(task.job.id).num_failed == 2
 

@@ -40,7 +40,7 @@ def work(jobs):
 
 
 def ended(jobs: Jobs, number: int):
-    eventually(lambda: jobs.get(number).has_ended)
+    eventually(lambda: jobs.get(number).ended)
     return jobs.get(number)
 
 

@@ -12,7 +12,7 @@ from deepseek_mm.config import IndexConfig
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.history import Corrected, History
 from deepseek_mm.jobs import Jobs
-from deepseek_mm.jobs.records import FailedItem
+from deepseek_mm.jobs.records import Failed
 from deepseek_mm.storage.errors import LAST_UPGRADER
 from index import Label
 from index.errors import StoreTooOld
@@ -127,7 +127,7 @@ def test_jobs_of_the_last_library_wait_and_go_on(library):
     jobs = Jobs(library / "jobs.db")
     waits, done = jobs.find(limit=9)
     assert (done.kind, done.state, done.message, done.done) == ("index", "done", "1 photo", 1)
-    assert jobs.failures(done.id, limit=9) == [FailedItem(item="/photos/torn.jpg", reason="it is torn")]
+    assert jobs.failures(done.id, limit=9) == [Failed(item="/photos/torn.jpg", reason="it is torn")]
     assert (waits.state, waits.payload) == ("waiting", {"folder": "/photos"})
     assert [job.payload for job in jobs.find(limit=9, by="anna")] == [{"text": "what flies?"}]
     assert [row.path for row in jobs.set_aside()] == ["/photos/huge.png"]

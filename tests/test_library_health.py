@@ -6,7 +6,7 @@ import pytest
 from library_help import House, paint
 
 from deepseek_mm.errors import BadFile
-from deepseek_mm.jobs import FailedItem
+from deepseek_mm.jobs import Failed
 from deepseek_mm.library.health import CHUNK_BYTES, count_in, failures, part_of
 
 
@@ -62,7 +62,7 @@ def test_bytes_are_counted_across_the_pieces_that_a_file_is_read_in(tmp_path):
 def test_each_failed_file_is_told_once_and_not_when_it_is_known_by_now():
     jobs = SimpleNamespace(
         find=lambda kinds, limit: [SimpleNamespace(id=2, num_failed=2), SimpleNamespace(id=1, num_failed=2)],
-        failures=lambda job, limit: [FailedItem(item="/a", reason=f"in {job}"), FailedItem(item=f"/{job}", reason="x")],
+        failures=lambda job, limit: [Failed(item="/a", reason=f"in {job}"), Failed(item=f"/{job}", reason="x")],
     )
     assert [(each.item, each.reason) for each in failures(jobs, {"/2": None})] == [("/a", "in 2"), ("/1", "x")]
 

@@ -2,7 +2,7 @@
 
 import pytest
 from index_help import fill, in_another_process, open_store
-from test_index_aside import EVERY, furnish, known
+from test_index_trash import EVERY, furnish, known
 
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.library.trash import Trash

@@ -4,7 +4,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 from deepseek_mm import LOCAL
-from deepseek_mm.jobs import FailedItem
+from deepseek_mm.jobs import Failed
 from deepseek_mm.library.health import Found, Health, Kept
 from deepseek_mm.services.library_service import LibraryService
 from index.check import StoreProblem
@@ -40,7 +40,7 @@ def test_each_fault_has_a_cross_and_what_is_listed_stays_text():
         problems=(StoreProblem(path="/a/<b>.png", detail="It has no region."),),
         num_problems=1,
         gone=2,
-        failed=(FailedItem(item="/a/c.png", reason="/a/c.png is damaged"),),
+        failed=(Failed(item="/a/c.png", reason="/a/c.png is damaged"),),
         num_failed=1,
         in_trash=3,
     )

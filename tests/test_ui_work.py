@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_mm.jobs import FailedItem, Job
+from deepseek_mm.jobs import Failed, Job
 from deepseek_mm.library import Taken
 from ui.words import CHINESE, ENGLISH
 from ui.work import (
@@ -90,7 +90,7 @@ def test_a_job_that_knows_no_total_shows_a_bar_without_an_end():
 
 
 def test_the_first_failures_are_listed_with_their_reasons_and_all_are_counted():
-    failed = [FailedItem(item="/a.jpg", reason="/a.jpg is empty"), FailedItem(item="/b.jpg", reason="it is locked")]
+    failed = [Failed(item="/a.jpg", reason="/a.jpg is empty"), Failed(item="/b.jpg", reason="it is locked")]
     html = ended([job(state="done", num_failed=1234, ended_at=AT)], {7: failed}, ENGLISH)
     assert "/a.jpg is empty</span></li>" in html
     assert "/b.jpg: it is locked</span></li><li>and 1,232 more</li>" in html
@@ -110,7 +110,7 @@ def test_an_ended_job_says_how_and_when_it_ended_in_local_time(state, said):
 
 
 def test_names_from_outside_never_become_html():
-    failed = {7: [FailedItem(item=NASTY, reason=NASTY)]}
+    failed = {7: [Failed(item=NASTY, reason=NASTY)]}
     html = running([job(payload={"paths": [NASTY]}, message=NASTY), job(kind="odd", title=NASTY)], ENGLISH)
     html += watched([folder(NASTY, how=NASTY)], ENGLISH) + backups([Path(f"/b/{NASTY}")], ENGLISH)
     html += news([job(kind="odd", title=NASTY)], ENGLISH)

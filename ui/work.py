@@ -12,7 +12,7 @@ from datetime import datetime
 from html import escape
 from pathlib import Path
 
-from deepseek_mm import FailedItem, Job, Taken
+from deepseek_mm import Failed, Job, Taken
 from ui.html import button, for_ears
 from ui.words import Words, counted
 
@@ -42,7 +42,7 @@ def running(jobs: Sequence[Job], words: Words) -> str:
     return cards or f'<p class="hint">{escape(words.work_none)}</p>'
 
 
-def ended(jobs: Sequence[Job], failed: Mapping[int, Sequence[FailedItem]], words: Words) -> str:
+def ended(jobs: Sequence[Job], failed: Mapping[int, Sequence[Failed]], words: Words) -> str:
     """What was done, the newest first, each with what it could not do."""
     cards = "".join(_ended(job, failed.get(job.id, ()), words) for job in jobs)
     if not cards:
@@ -200,7 +200,7 @@ def _ending(job: Job, words: Words) -> str:
     return {"done": words.ended_done, "cancelled": words.ended_cancelled}.get(job.state, words.ended_failed)
 
 
-def _ended(job: Job, failed: Sequence[FailedItem], words: Words) -> str:
+def _ended(job: Job, failed: Sequence[Failed], words: Words) -> str:
     when = local(job.ended_at) if job.ended_at else ""
     return (
         f'<article class="job {escape(job.state)}"><header><b>{escape(title(job, words))}</b>'
@@ -209,7 +209,7 @@ def _ended(job: Job, failed: Sequence[FailedItem], words: Words) -> str:
     )
 
 
-def _failures(job: Job, failed: Sequence[FailedItem], words: Words) -> str:
+def _failures(job: Job, failed: Sequence[Failed], words: Words) -> str:
     """The first failed items with their reasons behind a line that counts all, and a button to try them again."""
     if not job.num_failed:
         return ""
@@ -223,5 +223,5 @@ def _failures(job: Job, failed: Sequence[FailedItem], words: Words) -> str:
     )
 
 
-def _both(each: FailedItem) -> str:
+def _both(each: Failed) -> str:
     return f"{each.item}: {each.reason}"

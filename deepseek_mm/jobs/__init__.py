@@ -6,9 +6,9 @@ the rows, `notifier` tells threads of one process of changes.
 """
 
 from deepseek_mm.jobs.follow import follow
-from deepseek_mm.jobs.records import ENDED, FailedItem, Job, JobRequest, State
+from deepseek_mm.jobs.records import ENDED, Failed, Job, JobRequest, State
 from deepseek_mm.jobs.table import Jobs
 from deepseek_mm.jobs.task import Task
 from deepseek_mm.jobs.worker import Handler, Worker
 
-__all__ = ["ENDED", "JobRequest", "FailedItem", "Handler", "Job", "Jobs", "State", "Task", "Worker", "follow"]
+__all__ = ["ENDED", "JobRequest", "Failed", "Handler", "Job", "Jobs", "State", "Task", "Worker", "follow"]

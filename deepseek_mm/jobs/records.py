@@ -35,7 +35,7 @@ class Job:
     partial: str = ""  # the text that it has written so far, where it writes one
 
     @property
-    def has_ended(self) -> bool:
+    def ended(self) -> bool:
         """Whether nothing more will happen to it."""
         return self.state in ENDED
 
@@ -62,7 +62,7 @@ class SetAside:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FailedItem:
+class Failed:
     """An item that a job could not do, and why."""
 
     item: str

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from deepseek_mm.errors import Busy, Conflict, NothingThere
 from deepseek_mm.jobs.notifier import Notifier
-from deepseek_mm.jobs.records import ENDED, FailedItem, Job, JobRequest, SetAside, State
+from deepseek_mm.jobs.records import ENDED, Failed, Job, JobRequest, SetAside, State
 from deepseek_mm.jobs.rows import job_of, leave, owners_of, release, release_orphans
 from deepseek_mm.jobs.tables import COUNTED, FailedRow, JobRow, SetAsideRow, create_tables
 from deepseek_mm.jobs.task import Task
@@ -134,12 +134,12 @@ class Jobs:
         with self._database.reading() as session:
             return [self._fresh(job_of(row)) for row in session.scalars(query)]
 
-    def failures(self, job_id: int, *, limit: int, offset: int = 0) -> list[FailedItem]:
+    def failures(self, job_id: int, *, limit: int, offset: int = 0) -> list[Failed]:
         """What the job could not do, oldest first."""
         query = select(FailedRow).where(FailedRow.job_id == job_id).order_by(FailedRow.id)
         with self._database.reading() as session:
             rows = session.scalars(query.limit(limit).offset(offset))
-            return [FailedItem(item=row.item, reason=row.reason) for row in rows]
+            return [Failed(item=row.item, reason=row.reason) for row in rows]
 
     def claim(self, kinds: Collection[str], *, stop: threading.Event | None = None) -> Task | None:
         """The oldest job of these kinds that waits, bulk last, now ours; None if none does.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepseek_mm.errors import BadFile, Busy, LibraryError
-from deepseek_mm.jobs import FailedItem, Jobs
+from deepseek_mm.jobs import Failed, Jobs
 from deepseek_mm.library.bundle import STORE
 from deepseek_mm.library.filling import INDEX, READ
 from deepseek_mm.library.holding import BACKUPS, PAGE
@@ -56,7 +56,7 @@ class Health:
     problems: tuple[StoreProblem, ...]  # what does not fit together, the first of them
     num_problems: int
     gone: int  # files that are known and not there any more
-    failed: tuple[FailedItem, ...]  # files that are set aside, or could not be read and are not known, the latest
+    failed: tuple[Failed, ...]  # files that are set aside, or could not be read and are not known, the latest
     num_failed: int
     sizes: tuple[Kept, ...]  # the largest first
     in_trash: int  # takings that can still be put back: what they hold is not gone yet
@@ -73,7 +73,7 @@ def examine(data: Path, store: RegionStore, jobs: Jobs, *, in_trash: int, aside:
     """Look at everything; `aside` says why which files are passed over."""
     problems = store.problems()
     known = store.stamps()
-    failed = [FailedItem(item=path, reason=reason) for path, reason in aside.items()]
+    failed = [Failed(item=path, reason=reason) for path, reason in aside.items()]
     failed += [each for each in failures(jobs, known) if each.item not in aside]
     return Health(
         store=store.health(),
@@ -87,7 +87,7 @@ def examine(data: Path, store: RegionStore, jobs: Jobs, *, in_trash: int, aside:
     )
 
 
-def failures(jobs: Jobs, known: Container[str]) -> Iterator[FailedItem]:
+def failures(jobs: Jobs, known: Container[str]) -> Iterator[Failed]:
     """What the latest jobs could not read and is not known by now; each file once, the latest first."""
     seen = set[str]()
     for job in jobs.find(kinds=(INDEX, READ), limit=LAST_JOBS):

@@ -50,7 +50,7 @@ async def watch(jobs: Jobs, job: Job, *, texts: bool = True) -> AsyncIterator[Jo
                 return
             if job != before:
                 yield job
-            if job.has_ended:
+            if job.ended:
                 return
             before = job
             with suppress(TimeoutError):
@@ -84,7 +84,7 @@ async def events(jobs: Jobs, job: Job, out: Callable[[Job], TaskOut], last: str 
         if len(job.partial) > at or (known and at < len(known)):
             known, told = job.partial, len(job.partial)
             yield {"event": "text", "id": f"{attempt}.{told}", "data": told_from(at, job.partial)}
-        if job.has_ended:
+        if job.ended:
             yield {"event": "end", "id": f"{attempt}.{told}", "data": task.model_dump_json()}
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from deepseek_mm.accounts.paths import check_path
 from deepseek_mm.accounts.permissions import Caller, require_local, requires
 from deepseek_mm.errors import BadFile, Conflict, NothingThere
-from deepseek_mm.jobs import FailedItem, Job, State, follow
+from deepseek_mm.jobs import Failed, Job, State, follow
 from deepseek_mm.learning import LEARN
 from deepseek_mm.library import Health, Library, Taken, Twins
 from deepseek_mm.library.arriving import keep_dropped
@@ -230,7 +230,7 @@ class LibraryService:
         return follow(self._library.jobs, self._job(job).id)
 
     @requires("ask")
-    def list_failures(self, caller: Caller, job: int, *, limit: int = -1, offset: int = 0) -> list[FailedItem]:
+    def list_failures(self, caller: Caller, job: int, *, limit: int = -1, offset: int = 0) -> list[Failed]:
         """What it could not do, oldest first."""
         return self._library.jobs.failures(self._job(job).id, limit=limit, offset=offset)
 
