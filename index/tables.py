@@ -112,7 +112,7 @@ class RegionRow(StoreBase):
     bottom_px: Mapped[int]
     colours: Mapped[list[str]] = mapped_column(JSON)
     text: Mapped[str]
-    called: Mapped[str]  # what else its words are found by: see queries.called
+    called: Mapped[str]  # what else its words are found by: see queries.search_name
     page: Mapped[int]
     first_line: Mapped[int]
     last_line: Mapped[int]

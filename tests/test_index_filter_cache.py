@@ -40,7 +40,7 @@ def statements():
 
 def ask(store, selections, where=EVERYTHING):
     with store._database.reading() as session:
-        return selections.allowed(session, moment_of(session), where)
+        return selections.allowed_ids(session, moment_of(session), where)
 
 
 def test_a_moment_tells_additions_removals_and_another_content(store):
