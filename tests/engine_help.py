@@ -4,15 +4,15 @@ import threading
 
 from toy_runner import END, toy_tokenizer
 
-from deepseek_mm.lm.runner import Prompt
-from deepseek_mm.lm.sampling import Sampling, choose, make_generator
+from deepseek_mm.lm.runner import TokenPrompt
+from deepseek_mm.lm.sampling import Sampling, choose_token, make_generator
 
 TOKENIZER = toy_tokenizer()
 
 
 def prompt(text="two cups", *, length=0):
     ids = [*TOKENIZER(text)["input_ids"], *([9] * length), 1]
-    return Prompt(ids=tuple(ids))
+    return TokenPrompt(ids=tuple(ids))
 
 
 def said(engine, asked, sampling=None, stop=None):
@@ -23,7 +23,7 @@ def plainly(language, asked, sampling):
     """The answer by asking the language token by token."""
     tokens, generator = list(asked.ids), make_generator(sampling)
     while len(tokens) < len(asked.ids) + sampling.max_tokens:
-        token = choose(language(tokens), sampling, generator, tokens)
+        token = choose_token(language(tokens), sampling, generator, tokens)
         if token == END:
             break
         tokens.append(token)

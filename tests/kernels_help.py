@@ -2,7 +2,7 @@
 
 import torch
 
-from deepseek_mm.lm.attend import Whole
+from deepseek_mm.lm.attend import FullTextAttention
 from deepseek_mm.lm.shape import BLOCK, DecoderShape, Reach
 
 LENGTH, HEADS, GROUPS, WIDTH = 1_300, 6, 2, 16
@@ -21,7 +21,7 @@ def by_mask(reach, q, k, v):
         vocab_size=1, num_layers=1, width=1, num_heads=q.shape[1], num_kv_heads=k.shape[1], head_width=q.shape[2],
         ffn_width=1, rope_base=1.0, norm_eps=1.0, context=1, reaches=(reach,),
     )  # fmt: skip
-    whole = Whole(shape, torch.ones(1, len(q), dtype=torch.int64))
+    whole = FullTextAttention(shape, torch.ones(1, len(q), dtype=torch.int64))
     return whole(0, q[None], k[None], v[None])[0]
 
 

@@ -6,17 +6,17 @@ included; a row that some layer reads is right if exactly that text lies there.
 
 from itertools import accumulate
 
-from deepseek_mm.lm.book import Book, Text
-from deepseek_mm.lm.groups import PAGE, Group
+from deepseek_mm.lm.book import BlockManager, CachedText
+from deepseek_mm.lm.groups import PAGE, LayerGroup
 
 
-def histories(text: Text) -> list[int]:
+def histories(text: CachedText) -> list[int]:
     """For every token a number that stands for all that its keys depend on."""
     tokens = ((token, text.pictures.get(place, "")) for place, token in enumerate(text.ids))
     return list(accumulate(tokens, lambda before, token: hash((before, token)), initial=0))[1:]
 
 
-def seen(group: Group, query: int) -> list[int]:
+def seen(group: LayerGroup, query: int) -> list[int]:
     """The places that a token at `query` sees before itself."""
     return [n for n in range(query) if not group.window or query - n < group.window or n < group.sinks]
 
@@ -24,25 +24,25 @@ def seen(group: Group, query: int) -> list[int]:
 class Naive:
     """What lies in the rows of every group."""
 
-    def __init__(self, book: Book) -> None:
+    def __init__(self, book: BlockManager) -> None:
         self.book = book
         self.rows: list[dict[int, object]] = [{} for _ in book.groups]
 
-    def write(self, text: Text, count: int, *, stays: int | None = None) -> None:
+    def write(self, text: CachedText, count: int, *, stays: int | None = None) -> None:
         """Grow, compute, advance: as a forward pass over `count` tokens does it, of which `stays` come to stay."""
         for group, source, target in self.book.grow(text, count, sure=stays):
             for n in range(PAGE):
                 self.rows[group][target * PAGE + n] = self.rows[group].get(source * PAGE + n)
         known = histories(text)
         for rows, table in zip(self.rows, text.tables, strict=True):
-            for place, row, size in table.stretches(text.length, text.length + count):
+            for place, row, size in table.row_ranges(text.length, text.length + count):
                 rows.update({row + n: known[place + n] for n in range(size)})
         self.book.advance(text, count if stays is None else stays)
 
-    def check(self, text: Text) -> None:
+    def check(self, text: CachedText) -> None:
         """Whatever the next token of `text` sees is there, in every group."""
         known = histories(text)
         for group, rows, table in zip(self.book.groups, self.rows, text.tables, strict=True):
             for place in seen(group, text.length):
-                ((_, row, _),) = table.stretches(place, place + 1)
+                ((_, row, _),) = table.row_ranges(place, place + 1)
                 assert rows[row] == known[place], f"{group} sees something else at {place} of {text.length}"

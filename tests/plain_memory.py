@@ -6,7 +6,7 @@ What `Paged` must do, written down as plainly as it can be said.
 import torch
 from torch import Tensor
 
-from deepseek_mm.lm.attend import visible
+from deepseek_mm.lm.attend import is_visible
 from deepseek_mm.lm.shape import BLOCK, DecoderShape, Reach
 
 
@@ -30,7 +30,7 @@ class Plain:
         k_SGK = self.keys[slot] = torch.cat((self.keys.get(slot, k_BTGK[0, :0]), k_BTGK[0]))
         v_SGK = self.values[slot] = torch.cat((self.values.get(slot, v_BTGK[0, :0]), v_BTGK[0]))
         reach, places_T = self.shape.slot_reach(slot), self.positions_BT[0]
-        mask_TS = visible(reach, places_T[:, None], torch.arange(len(k_SGK))[None])
+        mask_TS = is_visible(reach, places_T[:, None], torch.arange(len(k_SGK))[None])
         group = q_BTHK.shape[2] // k_SGK.shape[1]
         seen = torch.empty_like(q_BTHK)
         for head in range(k_SGK.shape[1]):

@@ -14,7 +14,7 @@ from deepseek_mm.bench import lm_case
 from deepseek_mm.bench.lm_case import Case, peak_of, read, run_case
 from deepseek_mm.bench.lm_open import open_decoder
 from deepseek_mm.bench.lm_plain import Plain
-from deepseek_mm.lm.paged import Paged
+from deepseek_mm.lm.paged import PagedPass
 
 ROOT = Path(__file__).parent.parent
 MB = 1_000_000
@@ -41,7 +41,7 @@ def test_every_kind_reads_every_length(model, kind):
     assert min(*outcome.seconds, *outcome.peak_mb) >= 0 < outcome.matmul
 
 
-@pytest.mark.parametrize(("kind", "door"), [("ours", Paged), ("sdpa", Plain), ("full", Paged)])
+@pytest.mark.parametrize(("kind", "door"), [("ours", PagedPass), ("sdpa", Plain), ("full", PagedPass)])
 @torch.inference_mode()
 def test_a_prompt_is_read_in_chunks_and_only_its_last_token_is_scored(model, kind, door):
     decoder, passes, scored = open_decoder(model, full=kind != "ours"), [], []

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from deepseek_mm.bench.lm_flops import SIDES, matmul_speed, moe_weights, prefill_flops, seen_pairs
-from deepseek_mm.lm.attend import visible
+from deepseek_mm.lm.attend import is_visible
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.shape import BLOCK, FULL, ExpertSpec, MoEShape, Reach, tiny
 
@@ -21,7 +21,7 @@ def weights_in(module: nn.Module) -> int:
 @pytest.mark.parametrize("length", [1, 5, 11, 40])
 def test_pairs_that_see_each_other_are_those_of_the_mask(reach, length):
     places = torch.arange(length)
-    assert seen_pairs(reach, length) == int(visible(reach, places[:, None], places).sum())
+    assert seen_pairs(reach, length) == int(is_visible(reach, places[:, None], places).sum())
 
 
 def test_a_layer_that_chooses_sees_its_blocks_and_no_more():

@@ -9,10 +9,10 @@ from deepseek_mm.bench.lm_open import find_model, open_decoder, open_fast, read_
 from deepseek_mm.bench.lm_ours import Ours
 from deepseek_mm.bench.peer import made_up
 from deepseek_mm.config import OUR_LM
-from deepseek_mm.lm.attend import Whole
+from deepseek_mm.lm.attend import FullTextAttention
 from deepseek_mm.lm.changes import write_changes
 from deepseek_mm.lm.find import fingerprint
-from deepseek_mm.lm.paged import Paged
+from deepseek_mm.lm.paged import PagedPass
 from deepseek_mm.lm.weights import build
 from deepseek_mm.runtime.decode import torch_alone
 from deepseek_mm.runtime.quantize import tally
@@ -33,7 +33,7 @@ def passes(monkeypatch):
     """Every pass: for each text where it began, and how many tokens were read."""
     seen = []
 
-    class Noted(Paged):
+    class Noted(PagedPass):
         def __init__(self, memory, texts, count=1, **more):
             seen.append(([text.length for text in texts], count))
             super().__init__(memory, texts, count, **more)
@@ -78,7 +78,7 @@ def test_it_goes_on_with_the_likeliest_tokens(model, monkeypatch):
     ours(decoder).decode_speed(context=30, new_tokens=4)
     ids = [1, *made_up(30, 300)[1:]]
     for _ in range(4):
-        whole = Whole(decoder.shape, torch.ones(1, len(ids), dtype=torch.int64))
+        whole = FullTextAttention(decoder.shape, torch.ones(1, len(ids), dtype=torch.int64))
         with torch.inference_mode():
             hidden, _ = decoder(decoder.embed(torch.tensor([ids])), whole)
             ids.append(int(decoder.logits(hidden[0, -1]).argmax()))

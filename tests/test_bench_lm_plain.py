@@ -6,7 +6,7 @@ from lm_help import decoder
 from moe_help import small
 
 from deepseek_mm.bench.lm_plain import Plain
-from deepseek_mm.lm.attend import Whole
+from deepseek_mm.lm.attend import FullTextAttention
 from deepseek_mm.lm.paged import open_memory
 from deepseek_mm.lm.shape import tiny
 
@@ -29,5 +29,5 @@ def test_chunks_of_any_size_say_what_the_whole_text_says(moe, chunk):
     model = decoder(tiny(moe=moe)).eval()
     ids = torch.randint(512, (100,), generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
-        whole, _ = model(model.embed(ids[None]), Whole(model.shape, torch.ones(1, 100, dtype=torch.int64)))
+        whole, _ = model(model.embed(ids[None]), FullTextAttention(model.shape, torch.ones(1, 100, dtype=torch.int64)))
     torch.testing.assert_close(chunks(model, ids.tolist(), chunk=chunk), whole, atol=1e-4, rtol=1e-4)

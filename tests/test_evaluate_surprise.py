@@ -8,7 +8,7 @@ from lm_help import NEAR, decoder
 from torch.nn import functional as F
 
 from deepseek_mm.evaluate.surprise import nats_of_text, perplexity
-from deepseek_mm.lm.attend import Whole
+from deepseek_mm.lm.attend import FullTextAttention
 from deepseek_mm.lm.shape import Reach, tiny
 
 IDS = torch.randint(0, 512, (150,), generator=torch.Generator().manual_seed(0)).tolist()
@@ -21,7 +21,7 @@ def test_a_text_costs_the_same_in_chunks_as_under_the_masks_of_the_whole(table, 
     model = decoder(tiny(reaches=TABLES[table]))
     ids = torch.tensor([IDS])
     with torch.no_grad():
-        hidden, _ = model(model.embed(ids), Whole(model.shape, torch.ones_like(ids)))
+        hidden, _ = model(model.embed(ids), FullTextAttention(model.shape, torch.ones_like(ids)))
         expected = F.cross_entropy(model.logits(hidden[0, :-1]), ids[0, 1:], reduction="none")
     torch.testing.assert_close(nats_of_text(model, IDS, chunk=chunk), expected, atol=1e-4, rtol=1e-4)
 

@@ -13,14 +13,14 @@ from tiny_vlm import Leans, Recites, save_vlm, tiny_vlm
 from deepseek_mm.__main__ import main
 from deepseek_mm.cli.desk import Desk
 from deepseek_mm.lm import open_generator
-from deepseek_mm.lm.vlm.model import SeeingModel
+from deepseek_mm.lm.vlm.model import VisionLanguageModel
 from deepseek_mm.rag.decider import Decider
 from deepseek_mm.records import Question
 
 KITE = picture("green", patch="red")
 
 
-class Watched(SeeingModel):
+class Watched(VisionLanguageModel):
     """Writes down how many pictures it was shown."""
 
     def __init__(self, head) -> None:

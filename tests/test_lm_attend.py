@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from deepseek_mm.lm.attend import Whole, best_blocks, places, visible
+from deepseek_mm.lm.attend import FullTextAttention, best_blocks, is_visible, positions_in_segments
 from deepseek_mm.lm.shape import BLOCK, Reach, tiny
 
 
 def picture(reach: Reach, length: int = 6) -> list[str]:
     """A row of x and . for every query, the first token first."""
     place = torch.arange(length)
-    seen = visible(reach, place[:, None], place[None, :])
+    seen = is_visible(reach, place[:, None], place[None, :])
     return ["".join("x" if each else "." for each in row) for row in seen.tolist()]
 
 
@@ -34,13 +34,13 @@ def test_a_local_layer_cannot_see_past_its_window():
 
 
 def test_places_start_again_in_every_segment():
-    assert places(torch.tensor([[1, 1, 2, 2, 2, 0, 0]])).tolist() == [[0, 1, 0, 1, 2, 0, 1]]
+    assert positions_in_segments(torch.tensor([[1, 1, 2, 2, 2, 0, 0]])).tolist() == [[0, 1, 0, 1, 2, 0, 1]]
 
 
 def see(reach: Reach, segments: list[int], change: int) -> list[int]:
     """Places whose view changes with the value of one token."""
     torch.manual_seed(0)
-    whole = Whole(tiny(reaches=(reach,) * 4), torch.tensor([segments]))
+    whole = FullTextAttention(tiny(reaches=(reach,) * 4), torch.tensor([segments]))
     q, k, v = (torch.randn(1, len(segments), heads, 16) for heads in (4, 2, 2))
     before = whole(0, q, k, v)
     v[0, change] += 1

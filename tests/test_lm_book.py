@@ -3,19 +3,19 @@ import random
 import pytest
 from naive_cache import Naive
 
-from deepseek_mm.lm.book import Book
-from deepseek_mm.lm.groups import PAGE, Group, pages_of, plan_pages
-from deepseek_mm.lm.pages import NoPages
+from deepseek_mm.lm.book import BlockManager
+from deepseek_mm.lm.groups import PAGE, LayerGroup, count_pages, plan_pages
+from deepseek_mm.lm.pages import OutOfPages
 
-ALL = Group(slots=(0, 1), kv_heads=1, head_width=2)
-NEAR = Group(slots=(2, 3), kv_heads=1, head_width=2, window=32, sinks=4)
-FAR = Group(slots=(4,), kv_heads=1, head_width=2, window=80)
-GATE = Group(slots=(5,), kv_heads=2, head_width=2, window=32)
+ALL = LayerGroup(slots=(0, 1), kv_heads=1, head_width=2)
+NEAR = LayerGroup(slots=(2, 3), kv_heads=1, head_width=2, window=32, sinks=4)
+FAR = LayerGroup(slots=(4,), kv_heads=1, head_width=2, window=80)
+GATE = LayerGroup(slots=(5,), kv_heads=2, head_width=2, window=32)
 EVERY = (ALL, NEAR, FAR, GATE)
 
 
 def book(*groups, tokens=1_000, sequences=4, chunk=100):
-    return Book(groups, plan_pages(groups, tokens=tokens, sequences=sequences, chunk=chunk), chunk=chunk)
+    return BlockManager(groups, plan_pages(groups, tokens=tokens, sequences=sequences, chunk=chunk), chunk=chunk)
 
 
 def written(naive, ids, **how):
@@ -53,7 +53,7 @@ def test_a_window_that_moves_on_lies_in_one_piece_nearly_always():
         for text in texts:
             naive.book.grow(text, 1)
             naive.book.advance(text, 1)
-            pieces.append(len(text.tables[0].stretches(text.length - 80, text.length)))
+            pieces.append(len(text.tables[0].row_ranges(text.length - 80, text.length)))
     assert max(pieces) == 2
     assert sum(size > 1 for size in pieces) < 0.5 * len(pieces)
 
@@ -174,9 +174,9 @@ def test_finished_texts_make_way_for_those_that_are_let_in():
 
 
 def test_a_sequence_that_outgrows_the_cache_is_told_so_and_changes_nothing():
-    small = Book((ALL, NEAR), (2, 4), chunk=100)
+    small = BlockManager((ALL, NEAR), (2, 4), chunk=100)
     text = small.start(range(200), most=200)
-    with pytest.raises(NoPages, match="4 pages are needed and 2 of 2 are free"):
+    with pytest.raises(OutOfPages, match="4 pages are needed and 2 of 2 are free"):
         small.grow(text, 100)
     assert held(text) == [0, 0]
 
@@ -201,9 +201,9 @@ def test_on_a_mixed_load_less_than_four_percent_of_the_reserved_slots_are_not_fi
     dice = random.Random(seed)
     layers = {"kv_heads": 3, "head_width": 64}
     groups = (
-        Group(slots=tuple(range(12, 30)), **layers),
-        Group(slots=tuple(range(8)), window=32, sinks=4, **layers),
-        Group(slots=tuple(range(8, 12)), window=512, sinks=4, **layers),
+        LayerGroup(slots=tuple(range(12, 30)), **layers),
+        LayerGroup(slots=tuple(range(8)), window=32, sinks=4, **layers),
+        LayerGroup(slots=tuple(range(8, 12)), window=512, sinks=4, **layers),
     )
     load = book(*groups, tokens=4_000 * 32, sequences=32, chunk=4_000)
     for _ in range(32):
@@ -241,7 +241,7 @@ def check_counts(naive, texts):
             named.count(page) + kept[page] for page in range(len(pool))
         ]
         for text in texts:
-            needed = {block for block in range(pages_of(text.length)) if group.keeps(block, text.length)}
+            needed = {block for block in range(count_pages(text.length)) if group.keeps(block, text.length)}
             assert needed <= set(text.tables[number].pages)
 
 

@@ -1,18 +1,18 @@
 import pytest
 import torch
 
-from deepseek_mm.lm.book import Copy
-from deepseek_mm.lm.cache import Cache
-from deepseek_mm.lm.groups import PAGE, Group
+from deepseek_mm.lm.book import PageCopy
+from deepseek_mm.lm.cache import KeyValueCache
+from deepseek_mm.lm.groups import PAGE, LayerGroup
 
-ALL = Group(slots=(0, 2), kv_heads=3, head_width=8, tops=(2,))
-NEAR = Group(slots=(1,), kv_heads=1, head_width=4, window=32)
+ALL = LayerGroup(slots=(0, 2), kv_heads=3, head_width=8, tops=(2,))
+NEAR = LayerGroup(slots=(1,), kv_heads=1, head_width=4, window=32)
 
 
 def filled(**options):
     """A cache of four pages a group, and what was written into rows 40 .. 99 of slot 2."""
     torch.manual_seed(1)
-    cache = Cache((ALL, NEAR), (4, 4), like=torch.zeros(()), **options)
+    cache = KeyValueCache((ALL, NEAR), (4, 4), like=torch.zeros(()), **options)
     k, v = torch.randn(60, 3, 8), torch.randn(60, 3, 8)
     cache.write(2, torch.arange(40, 100), k, v)
     return cache, k, v
@@ -63,7 +63,7 @@ def test_rows_that_are_cleared_hold_nothing_whatever_lay_there(int8):
 def test_a_copied_page_has_the_same_content_in_every_layer_of_its_group():
     cache, k, v = filled()
     cache.write(0, torch.arange(40, 100), v, k)
-    cache.copy([Copy(0, 2, 0)])
+    cache.copy([PageCopy(0, 2, 0)])
     for slot in (0, 2):
         for new, old in zip(cache.view(slot, 0, PAGE), cache.view(slot, 2 * PAGE, PAGE), strict=True):
             assert torch.equal(new, old)
@@ -88,7 +88,7 @@ def test_int8_is_off_by_at_most_half_a_step_of_each_tokens_own_scale():
 def test_int8_keeps_zeros_and_copies_scales_with_their_page():
     cache, _, _ = filled(int8=True)
     cache.write(2, torch.tensor([64]), torch.zeros(1, 3, 8), torch.full((1, 3, 8), 5.0))
-    cache.copy([Copy(0, 2, 3)])
+    cache.copy([PageCopy(0, 2, 3)])
     keys, values = cache.view(2, 3 * PAGE, 1)
     assert not keys.any()
     assert torch.allclose(values, torch.full((3, 1, 8), 5.0))
@@ -96,7 +96,7 @@ def test_int8_keeps_zeros_and_copies_scales_with_their_page():
 
 @pytest.mark.parametrize(("int8", "numbers"), [(False, 4), (True, 1)])
 def test_its_size_is_what_the_pages_of_all_groups_take(int8, numbers):
-    cache = Cache((ALL, NEAR), (4, 2), like=torch.zeros(()), int8=int8)
+    cache = KeyValueCache((ALL, NEAR), (4, 2), like=torch.zeros(()), int8=int8)
     heads_all, heads_near = 2 * 2 * 3 * 4 * PAGE, 2 * 1 * 2 * PAGE  # key and value rows, over layers, heads and pages
     scales = 4 * (heads_all + heads_near) if int8 else 0
     assert cache.nbytes == numbers * (heads_all * 8 + heads_near * 4) + scales + 3 * 4 * 8 * 4
@@ -104,7 +104,7 @@ def test_its_size_is_what_the_pages_of_all_groups_take(int8, numbers):
 
 def test_bfloat16_models_read_bfloat16_however_it_is_kept():
     for int8 in (False, True):
-        cache = Cache((NEAR,), (1,), like=torch.zeros((), dtype=torch.bfloat16), int8=int8)
+        cache = KeyValueCache((NEAR,), (1,), like=torch.zeros((), dtype=torch.bfloat16), int8=int8)
         cache.write(1, torch.tensor([3]), torch.ones(1, 1, 4).bfloat16(), torch.ones(1, 1, 4).bfloat16())
         assert [x.dtype for x in cache.view(1, 3, 1)] == [torch.bfloat16] * 2
         assert cache.gather(1, torch.tensor([3]))[0].dtype == torch.bfloat16

@@ -7,7 +7,7 @@ import torch
 from lm_help import experts
 
 from deepseek_mm.errors import BadCheckpoint, MissingWeights
-from deepseek_mm.lm.changes import merged, read_changes, write_changes
+from deepseek_mm.lm.changes import merge_changes, read_changes, write_changes
 from deepseek_mm.lm.shape import tiny
 
 SHAPE = tiny(moe=experts())
@@ -25,7 +25,7 @@ def changes() -> dict[str, torch.Tensor]:
 def test_a_change_is_the_product_of_its_factors_and_the_rest_is_put_in():
     before = {"layers.0.out.weight": torch.zeros(64, 64, dtype=torch.bfloat16), "norm.weight": torch.ones(64)}
     made = changes()
-    after = merged(before, made)
+    after = merge_changes(before, made)
     assert after.keys() == {*before, "layers.3.moe.gate.norm.weight"}
     product = made["layers.0.out.tall"] @ made["layers.0.out.thin"]
     torch.testing.assert_close(after["layers.0.out.weight"], product.bfloat16())

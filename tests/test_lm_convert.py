@@ -15,7 +15,7 @@ from deepseek_mm.config import OUR_LM, LMConfig, cache_folder
 from deepseek_mm.errors import LibraryError, MissingWeights
 from deepseek_mm.lm import convert, open_generator
 from deepseek_mm.lm.checkpoint import read_checkpoint
-from deepseek_mm.lm.convert import SUMS, converted, is_whole, packaged_gguf
+from deepseek_mm.lm.convert import SUMS, convert_once, is_whole, packaged_gguf
 from deepseek_mm.lm.find import fingerprint
 from deepseek_mm.lm.local import LocalModel
 from deepseek_mm.records import Message
@@ -36,7 +36,7 @@ def gguf(tmp_path_factory):
 def made(gguf, tmp_path_factory):
     """A cache with the tiny model in it: (cache, folder of the model)."""
     cache = tmp_path_factory.mktemp("cache")
-    return cache, converted(gguf, cache=cache)
+    return cache, convert_once(gguf, cache=cache)
 
 
 def from_gguf(gguf: Path, dtype: torch.dtype):
@@ -72,7 +72,7 @@ def test_the_second_time_nothing_is_written(gguf, made):
     cache, folder = made
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     heard = []
-    assert converted(gguf, cache=cache, progress=heard.append) == folder
+    assert convert_once(gguf, cache=cache, progress=heard.append) == folder
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
     assert heard == []
 
@@ -84,7 +84,7 @@ def test_the_sums_are_those_that_sha256sum_checks(made):
 
 
 def test_another_package_gets_another_folder(gguf, made, tmp_path):
-    other = converted(write_gguf(tmp_path / "tiny.gguf", seed=1), cache=made[0])
+    other = convert_once(write_gguf(tmp_path / "tiny.gguf", seed=1), cache=made[0])
     assert other != made[1]
     assert fingerprint(other) != fingerprint(made[1])
     assert is_whole(made[1])
@@ -92,13 +92,13 @@ def test_another_package_gets_another_folder(gguf, made, tmp_path):
 
 def test_every_step_is_told(gguf, tmp_path):
     heard = []
-    converted(gguf, cache=tmp_path, progress=heard.append)
+    convert_once(gguf, cache=tmp_path, progress=heard.append)
     assert ["(step 1 of 3)" in heard[0], "(step 2 of 3)" in heard[1], "(step 3 of 3)" in heard[2]] == [True] * 3
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "lose", "no sums"])
 def test_a_damaged_cache_is_made_again(gguf, tmp_path, damage):
-    folder = converted(gguf, cache=tmp_path)
+    folder = convert_once(gguf, cache=tmp_path)
     good, weights = fingerprint(folder), folder / "model.safetensors"
     if damage == "cut":
         os.truncate(weights, weights.stat().st_size - 1)
@@ -109,7 +109,7 @@ def test_a_damaged_cache_is_made_again(gguf, tmp_path, damage):
     else:
         (folder / ("tokenizer.json" if damage == "lose" else SUMS)).unlink()
     assert not is_whole(folder)
-    assert converted(gguf, cache=tmp_path) == folder
+    assert convert_once(gguf, cache=tmp_path) == folder
     assert is_whole(folder)
     assert fingerprint(folder) == good
 
@@ -123,7 +123,7 @@ def test_a_kill_in_the_middle_leaves_nothing_that_looks_whole(gguf, tmp_path):
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert [path.suffix for path in (tmp_path / "lm").iterdir() if path.is_dir()] == [".making"]
-    folder = converted(gguf, cache=tmp_path)
+    folder = convert_once(gguf, cache=tmp_path)
     assert is_whole(folder)
     assert [path.name for path in (tmp_path / "lm").iterdir() if path.is_dir()] == [folder.name]
 
@@ -142,14 +142,14 @@ def test_whoever_waits_for_another_process_is_told(gguf, tmp_path, made):
     held, heard = threading.Event(), []
 
     def hold():
-        with convert._alone(tmp_path / "lm" / f"{made[1].name}.lock", heard.append):
+        with convert._hold_lock(tmp_path / "lm" / f"{made[1].name}.lock", heard.append):
             held.set()
             time.sleep(0.3)
 
     holder = threading.Thread(target=hold)
     holder.start()
     held.wait()
-    converted(gguf, cache=tmp_path, progress=heard.append)
+    convert_once(gguf, cache=tmp_path, progress=heard.append)
     holder.join()
     assert heard[0] == "another process is unpacking the language model; waiting for it"
 
@@ -157,7 +157,7 @@ def test_whoever_waits_for_another_process_is_told(gguf, tmp_path, made):
 def test_a_cache_that_cannot_be_written_says_how_to_choose_another(gguf, tmp_path):
     (tmp_path / "cache").write_text("a file is in the way")
     with pytest.raises(LibraryError, match="set DEEPSEEK_MM_CACHE to a folder that can be written"):
-        converted(gguf, cache=tmp_path / "cache")
+        convert_once(gguf, cache=tmp_path / "cache")
 
 
 def test_a_disk_that_fills_up_leaves_no_half_model(gguf, tmp_path, monkeypatch):
@@ -166,7 +166,7 @@ def test_a_disk_that_fills_up_leaves_no_half_model(gguf, tmp_path, monkeypatch):
 
     monkeypatch.setattr(convert, "_write", full)
     with pytest.raises(LibraryError, match=r"No space left on device.* Free 300 MB there"):
-        converted(gguf, cache=tmp_path)
+        convert_once(gguf, cache=tmp_path)
     assert [path for path in (tmp_path / "lm").iterdir() if path.is_dir()] == []
 
 
@@ -183,7 +183,7 @@ def test_the_packaged_model_answers_as_it_does_straight_from_its_gguf():
         gguf = packaged_gguf()
     except MissingWeights as error:
         pytest.skip(str(error))
-    ours = read_checkpoint(converted(gguf, cache=cache_folder()), dtype=torch.bfloat16)
+    ours = read_checkpoint(convert_once(gguf, cache=cache_folder()), dtype=torch.bfloat16)
     questions = ["What is the capital of France?", "Name three animals."]
     said = answers(*ours, questions, max_tokens=16)
     assert said == answers(*from_gguf(gguf, torch.bfloat16), questions, max_tokens=16)

@@ -9,9 +9,9 @@ from tiny_lm import save_tiny, tiny_llama, tiny_tokenizer
 from toy_runner import ToyRunner, rambling
 
 from deepseek_mm.errors import BadQuestion, ModelFailed
-from deepseek_mm.lm.engine import Engine
-from deepseek_mm.lm.generator import Writes
-from deepseek_mm.lm.own import Checkpoint, open_own
+from deepseek_mm.lm.engine import InferenceEngine
+from deepseek_mm.lm.generator import TextCompleter
+from deepseek_mm.lm.own import ModelCheckpoint, open_own
 from deepseek_mm.lm.sampling import Sampling
 
 TAIL = TOKENIZER("on the table")["input_ids"]
@@ -32,13 +32,13 @@ def judged(engine, asked, tail=TAIL, stop=None):
 
 def test_each_token_costs_what_the_models_scores_say():
     runner = ToyRunner(guesses=100)
-    assert judged(Engine(runner, TOKENIZER), prompt()) == pytest.approx(nats(prompt().ids, TAIL), abs=1e-4)
+    assert judged(InferenceEngine(runner, TOKENIZER), prompt()) == pytest.approx(nats(prompt().ids, TAIL), abs=1e-4)
     settle(runner)
 
 
 def test_one_token_costs_what_the_prompt_says_of_it_and_nothing_is_guessed():
     runner = ToyRunner()
-    assert judged(Engine(runner, TOKENIZER), prompt(), TAIL[:1]) == pytest.approx(
+    assert judged(InferenceEngine(runner, TOKENIZER), prompt(), TAIL[:1]) == pytest.approx(
         nats(prompt().ids, TAIL[:1]), abs=1e-4
     )
     settle(runner)
@@ -47,7 +47,7 @@ def test_one_token_costs_what_the_prompt_says_of_it_and_nothing_is_guessed():
 
 def test_judging_beside_answers_changes_neither():
     runner = ToyRunner(guesses=100)
-    engine = Engine(runner, TOKENIZER)
+    engine = InferenceEngine(runner, TOKENIZER)
     sampling = Sampling(max_tokens=30, temperature=1, seed=1)
     jobs = [lambda: said(engine, prompt("one"), sampling), lambda: judged(engine, prompt("two"))] * 4
     answer, cost = plainly(rambling, prompt("one"), sampling), nats(prompt("two").ids, TAIL)
@@ -62,7 +62,7 @@ def test_what_breaks_while_it_is_judged_is_told_and_leaves_others_alone():
             raise RuntimeError("no luck")
 
     runner = ToyRunner(guesses=100, before=fail)
-    engine = Engine(runner, TOKENIZER)
+    engine = InferenceEngine(runner, TOKENIZER)
     with pytest.raises(ModelFailed, match="no luck"):
         judged(engine, prompt())
     assert said(engine, prompt(), Sampling(max_tokens=5, temperature=1, seed=3))
@@ -70,7 +70,7 @@ def test_what_breaks_while_it_is_judged_is_told_and_leaves_others_alone():
 
 
 def test_nothing_is_said_of_what_is_too_long_or_stopped():
-    engine = Engine(ToyRunner(context=40), TOKENIZER)
+    engine = InferenceEngine(ToyRunner(context=40), TOKENIZER)
     with pytest.raises(BadQuestion, match="the language model reads 40"):
         judged(engine, prompt(length=40))
     stop = threading.Event()
@@ -82,12 +82,12 @@ def test_nothing_is_said_of_what_is_too_long_or_stopped():
 def tiny(tmp_path_factory):
     model = tiny_llama(seed=1)
     folder = save_tiny(tmp_path_factory.mktemp("judge") / "tiny", model)
-    return open_own(Checkpoint(folder=folder, name="tiny"), dtype=torch.float32), model
+    return open_own(ModelCheckpoint(folder=folder, name="tiny"), dtype=torch.float32), model
 
 
 def test_a_texts_cost_after_another_is_that_of_transformers(tiny):
     own, model = tiny
-    assert isinstance(own, Writes)
+    assert isinstance(own, TextCompleter)
     tokenizer, tail = tiny_tokenizer(), " a + b\n\nprint(add(1, 2))\n"
     ids = tokenizer(LINE + tail, add_special_tokens=False)["input_ids"]
     before = len(tokenizer(LINE, add_special_tokens=False)["input_ids"])

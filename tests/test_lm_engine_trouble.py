@@ -10,9 +10,9 @@ from engine_help import TOKENIZER, all_here, plainly, prompt, said, settle, toge
 from toy_runner import ToyRunner, rambling
 
 from deepseek_mm.errors import BadQuestion, ConfigError, ModelFailed
-from deepseek_mm.lm.engine import Engine
-from deepseek_mm.lm.pace import Pace
-from deepseek_mm.lm.runner import Prompt
+from deepseek_mm.lm.engine import InferenceEngine
+from deepseek_mm.lm.pace import ChunkSizer
+from deepseek_mm.lm.runner import TokenPrompt
 from deepseek_mm.lm.sampling import Sampling
 
 
@@ -26,7 +26,7 @@ def test_an_error_ends_only_the_answer_that_caused_it():
             raise RuntimeError("a page is missing")
 
     runner = ToyRunner(before=before)
-    engine, sampling = Engine(runner, TOKENIZER), Sampling(max_tokens=20, seed=0, temperature=1)
+    engine, sampling = InferenceEngine(runner, TOKENIZER), Sampling(max_tokens=20, seed=0, temperature=1)
     results = together([lambda each=each: said(engine, each, sampling) for each in asked])
     error = results.pop(3)
     assert results == [plainly(rambling, each, sampling) for each in asked[:3] + asked[4:]]
@@ -42,7 +42,7 @@ def test_scores_that_are_no_numbers_end_only_their_own_answer():
         return rambling(tokens) * (torch.nan if sick else 1)
 
     runner = ToyRunner(ill)
-    engine, sampling = Engine(runner, TOKENIZER), Sampling(max_tokens=50)
+    engine, sampling = InferenceEngine(runner, TOKENIZER), Sampling(max_tokens=50)
     asked = [prompt("question"), prompt("dog", length=5), prompt("cup")]
     results = together([lambda each=each: said(engine, each, sampling) for each in asked])
     assert "not numbers" in str(results.pop(1))
@@ -57,7 +57,7 @@ def test_a_prompt_that_cannot_be_read_is_an_error_and_the_next_one_is_answered(c
             raise MemoryError("no memory")
 
     runner = ToyRunner(before=before)
-    engine = Engine(runner, TOKENIZER)
+    engine = InferenceEngine(runner, TOKENIZER)
     with pytest.raises(ModelFailed, match="broke after 0 tokens of the answer: MemoryError: no memory"):
         said(engine, prompt())
     assert said(engine, prompt()) == plainly(rambling, prompt(), Sampling(max_tokens=40))
@@ -77,7 +77,7 @@ def test_one_prompt_of_a_bite_that_cannot_be_read_fails_alone_and_the_others_are
         return read(parts)
 
     runner.prefill = prefill
-    engine = Engine(runner, TOKENIZER, pace=Pace(unit=128))
+    engine = InferenceEngine(runner, TOKENIZER, pace=ChunkSizer(unit=128))
     jobs = [lambda n=n: said(engine, prompt(length=n), Sampling(max_tokens=300)) for n in [30] * 8 + [0] * 2]
     results = together(jobs)
     assert [type(result) for result in results[8:]] == [ModelFailed] * 2
@@ -89,7 +89,7 @@ def test_one_prompt_of_a_bite_that_cannot_be_read_fails_alone_and_the_others_are
 def test_a_fault_of_the_engines_own_ends_every_answer_and_hangs_none():
     runner, broken = ToyRunner(), [True]
     runner.fits = lambda tokens: 1 / 0 if broken else True
-    engine = Engine(runner, TOKENIZER)
+    engine = InferenceEngine(runner, TOKENIZER)
     results = together([lambda: said(engine, prompt())] * 4)
     assert [type(result) for result in results] == [ModelFailed] * 4
     broken.clear()
@@ -98,7 +98,7 @@ def test_a_fault_of_the_engines_own_ends_every_answer_and_hangs_none():
 
 def test_what_will_never_fit_into_memory_is_refused_with_the_numbers_and_others_are_served():
     runner = ToyRunner(room=300)
-    engine = Engine(runner, TOKENIZER)
+    engine = InferenceEngine(runner, TOKENIZER)
     jobs = [lambda n=n: said(engine, prompt(length=n), Sampling(max_tokens=20)) for n in (5, 400, 6)]
     first, refused, last = together(jobs)
     size = len(prompt(length=400).ids) + 20
@@ -110,18 +110,18 @@ def test_what_will_never_fit_into_memory_is_refused_with_the_numbers_and_others_
 
 def test_a_prompt_that_is_empty_or_too_long_is_refused_before_anything_is_computed():
     runner = ToyRunner(context=100)
-    engine = Engine(runner, TOKENIZER)
+    engine = InferenceEngine(runner, TOKENIZER)
     with pytest.raises(BadQuestion, match="prompt is empty"):
-        said(engine, Prompt(ids=()))
+        said(engine, TokenPrompt(ids=()))
     with pytest.raises(BadQuestion, match=r"has 91 tokens; the language model reads 100, an answer of 10 .*included"):
-        said(engine, Prompt(ids=(5,) * 91), Sampling(max_tokens=10))
+        said(engine, TokenPrompt(ids=(5,) * 91), Sampling(max_tokens=10))
     assert runner.calls == []
 
 
 def test_a_schema_that_cannot_be_kept_is_refused_before_anything_is_computed():
     runner = ToyRunner()
     with pytest.raises(ConfigError, match="sampling.schema"):
-        said(Engine(runner, TOKENIZER), prompt(), Sampling(schema={"type": "what"}))
+        said(InferenceEngine(runner, TOKENIZER), prompt(), Sampling(schema={"type": "what"}))
     assert runner.calls == []
 
 

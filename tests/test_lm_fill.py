@@ -5,11 +5,11 @@ from math import inf
 
 import pytest
 
-from deepseek_mm.lm.fill import Draws, Filled, Gap, faults_of, fill, first_of, tail_of
+from deepseek_mm.lm.fill import FilledLine, Gap, LineSampling, faults_of, fill, first_of, tail_of
 
 BEFORE = "def area(r):\n    pi = 3.14\n"
 AFTER = "\n    return a\n"
-TWO = Draws(temperatures=(0.5, 0.9), begun=())
+TWO = LineSampling(temperatures=(0.5, 0.9), begun=())
 
 
 class Scripted:
@@ -41,7 +41,7 @@ class Scripted:
         return len(text.split())
 
 
-def filled(lm, before=BEFORE, after=AFTER, draws=TWO, stop=None) -> list[Filled]:
+def filled(lm, before=BEFORE, after=AFTER, draws=TWO, stop=None) -> list[FilledLine]:
     return fill(lm, Gap(before=before, after=after), draws, stop=stop or threading.Event(), spent=[])
 
 
@@ -61,7 +61,7 @@ def test_a_line_that_leaves_a_name_without_a_value_comes_after_those_that_do_not
 
 def test_a_line_is_begun_for_the_model_where_its_surroundings_tell_how():
     lm = Scripted("\n    b = r\n", " pi * r\n")
-    told = filled(lm, draws=Draws(temperatures=(), begun=(0.0,)))
+    told = filled(lm, draws=LineSampling(temperatures=(), begun=(0.0,)))
     assert lm.asked[1][0] == BEFORE.rstrip() + "\n    a ="
     assert told[0].text == "    a = pi * r"
 
@@ -111,7 +111,7 @@ def test_in_the_midst_of_a_line_what_stands_behind_is_not_said_twice():
 
 def test_a_lines_own_surprise_can_weigh_less():
     lm = Scripted("\n    a = 1\n", a=10.0)
-    told = filled(lm, draws=Draws(temperatures=(), weight=0.5))
+    told = filled(lm, draws=LineSampling(temperatures=(), weight=0.5))
     assert told[0].nats == 0.5 * 10 + 10  # "return a" holds an a as well
     assert lm.weighed == [(BEFORE, "    a = 1"), (BEFORE + "    a = 1", AFTER)]
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from tiny_lm import tiny_tokenizer
 
 from deepseek_mm.errors import ConfigError, ModelFailed
-from deepseek_mm.lm.grammar import Grammars
+from deepseek_mm.lm.grammar import JsonGrammars
 
 VOCAB, END = 320, 2  # the model's vocabulary is padded: the tokenizer has 300
 
@@ -34,7 +34,7 @@ def tokenizer():
 
 @pytest.fixture(scope="module")
 def grammars(tokenizer):
-    return Grammars(tokenizer.backend_tokenizer, vocab_size=VOCAB, ends=[END])
+    return JsonGrammars(tokenizer.backend_tokenizer, vocab_size=VOCAB, ends=[END])
 
 
 def allowed(grammar):

@@ -1,13 +1,13 @@
 import pytest
 
-from deepseek_mm.lm.groups import PAGE, Group, groups_of, pages_of, plan_pages
+from deepseek_mm.lm.groups import PAGE, LayerGroup, count_pages, group_layers, plan_pages
 from deepseek_mm.lm.shape import FULL, ExpertSpec, MoEShape, Reach, tiny
 
 NEAR = Reach(kind="window", window=32, sinks=4)
 
 
 def windowed(window, sinks=0):
-    return Group(slots=(0,), kv_heads=1, head_width=2, window=window, sinks=sinks)
+    return LayerGroup(slots=(0,), kv_heads=1, head_width=2, window=window, sinks=sinks)
 
 
 def reachable(group, length):
@@ -25,13 +25,13 @@ def reachable(group, length):
 def test_a_block_is_kept_exactly_while_a_token_from_the_last_border_on_sees_it(window, sinks):
     group = windowed(window, sinks)
     for length in range(1, 300):
-        kept = {block for block in range(pages_of(length)) if group.keeps(block, length)}
+        kept = {block for block in range(count_pages(length)) if group.keeps(block, length)}
         assert kept == reachable(group, length)
 
 
 def test_layers_that_remember_equally_long_share_a_group_whatever_they_choose():
     top = Reach(kind="top", blocks=3)
-    groups = groups_of(tiny(reaches=(NEAR, FULL, NEAR, top)))
+    groups = group_layers(tiny(reaches=(NEAR, FULL, NEAR, top)))
     assert [(group.slots, group.window, group.sinks, group.tops) for group in groups] == [
         ((0, 2), 32, 4, ()),
         ((1, 3), 0, 0, (3,)),
@@ -41,7 +41,7 @@ def test_layers_that_remember_equally_long_share_a_group_whatever_they_choose():
 def test_gates_are_a_group_of_their_own_with_their_own_heads():
     experts = (ExpertSpec(name="a", domain="b", width=8), ExpertSpec(name="c", domain="d", width=8))
     moe = MoEShape(layers=(1, 3), experts=experts, gate_width=16, gate_heads=4)
-    gates = groups_of(tiny(moe=moe))[-1]
+    gates = group_layers(tiny(moe=moe))[-1]
     assert (gates.slots, gates.kv_heads, gates.head_width, gates.window) == ((4, 5), 4, 4, 32)
 
 
@@ -52,8 +52,8 @@ def test_no_sequence_ever_needs_more_pages_than_was_worked_out(window, sinks, ch
     group, tokens = windowed(window, sinks), 700
     worst = max(
         sum(
-            group.keeps(block, start) and block < pages_of(start) or group.keeps(block, end)
-            for block in range(pages_of(end))
+            group.keeps(block, start) and block < count_pages(start) or group.keeps(block, end)
+            for block in range(count_pages(end))
         )
         for start in range(tokens)
         for end in (min(start + chunk, tokens),)

@@ -4,13 +4,13 @@ import ast
 
 import pytest
 
-from deepseek_mm.lm.hints import Place, beginnings, parsed, places, unbound
+from deepseek_mm.lm.hints import LineSlot, find_slots, find_unbound_names, line_starts, parse_or_none
 
 HEAD = "def area(r):\n"
 
 
 def names(text):
-    return set(unbound(ast.parse(text)))
+    return set(find_unbound_names(ast.parse(text)))
 
 
 def test_a_name_that_nothing_binds_is_found_and_builtins_are_none():
@@ -41,19 +41,21 @@ def test_a_name_that_only_grows_has_no_value_yet():
 
 
 def test_a_statement_stands_where_the_next_line_does():
-    assert places(HEAD, "\n    return a\n")[0] == Place(indent="    ", opens=False)
-    assert places(HEAD + "    if r:\n", "\n    return r\n")[0] == Place(indent="        ", opens=False)
+    assert find_slots(HEAD, "\n    return a\n")[0] == LineSlot(indent="    ", opens=False)
+    assert find_slots(HEAD + "    if r:\n", "\n    return r\n")[0] == LineSlot(indent="        ", opens=False)
 
 
 def test_lines_that_are_indented_deeper_need_a_head():
-    assert places(HEAD + "    s = 0\n", "\n        s += 1\n    return s\n")[0] == Place(indent="    ", opens=True)
-    assert places(HEAD, "\n        s += 1\n    return s\n")[0] == Place(indent="    ", opens=True)
+    assert find_slots(HEAD + "    s = 0\n", "\n        s += 1\n    return s\n")[0] == LineSlot(
+        indent="    ", opens=True
+    )
+    assert find_slots(HEAD, "\n        s += 1\n    return s\n")[0] == LineSlot(indent="    ", opens=True)
 
 
 def test_where_no_line_makes_it_python_there_is_no_place():
-    assert places("fn f() {\n", "\n}\n") == []
-    assert beginnings("x = (\n", "\n") == []
-    assert parsed("a\0") is None
+    assert find_slots("fn f() {\n", "\n}\n") == []
+    assert line_starts("x = (\n", "\n") == []
+    assert parse_or_none("a\0") is None
 
 
 @pytest.mark.parametrize(
@@ -74,9 +76,9 @@ def test_where_no_line_makes_it_python_there_is_no_place():
     ],
 )
 def test_a_line_begins_as_its_surroundings_ask(before, after, begun):
-    assert beginnings(before, after) == begun
+    assert line_starts(before, after) == begun
 
 
 def test_the_step_of_indentation_is_the_texts_own():
-    assert beginnings("def f(r):\n", "\n    for b in a:\n      print(b)\n  return 1\n")[0] == "  for a in"
-    assert beginnings("def f(r):\n  if r:\n", "\n  return a\n") == ["    a ="]
+    assert line_starts("def f(r):\n", "\n    for b in a:\n      print(b)\n  return 1\n")[0] == "  for a in"
+    assert line_starts("def f(r):\n  if r:\n", "\n  return a\n") == ["    a ="]

@@ -9,7 +9,7 @@ from tiny_lm import MARKS, Reciter, tiny_gpt2, tiny_llama, tiny_tokenizer
 
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.lm import local
-from deepseek_mm.lm.local import LocalModel, one_worker
+from deepseek_mm.lm.local import LocalModel, single_threaded_worker
 from deepseek_mm.records import Message
 
 ASK = (Message(role="system", text="two cups"), Message(role="user", text="a black dog?"))
@@ -158,7 +158,7 @@ def test_an_answer_that_is_abandoned_blocks_nobody():
 
 def test_the_worker_has_its_own_number_of_threads_and_leaves_everybody_elses():
     before, seen = torch.get_num_threads(), []
-    worker = one_worker(before + 1)
+    worker = single_threaded_worker(before + 1)
     assert worker.submit(torch.get_num_threads).result() == before + 1
     newcomer = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
     newcomer.start()

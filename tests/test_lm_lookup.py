@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from deepseek_mm.lm.lookup import LONGEST, SHORTEST, Courage, accept, propose
+from deepseek_mm.lm.lookup import LONGEST, SHORTEST, DraftLength, accept, propose
 
 
 def plainly(tokens, most):
@@ -76,32 +76,32 @@ def test_the_answer_is_the_greedy_one_whatever_is_proposed(seed):
 
 
 def test_courage_grows_with_success_and_failures_are_followed_by_longer_and_longer_pauses():
-    courage = Courage(16)
+    courage = DraftLength(16)
     lengths = []
     for right in (4, 8, 16):
         lengths.append(courage.length())
-        courage.saw(lengths[-1], right)
+        courage.record(lengths[-1], right)
     assert lengths == [4, 8, 16]
     pauses = []
     for _ in range(4):
         while (length := courage.length()) == 0:
             pauses[-1] += 1
-        courage.saw(length, 0)
+        courage.record(length, 0)
         pauses.append(0)
     assert pauses[:3] == [1, 2, 4]
 
 
 def test_a_proposal_that_was_partly_right_ends_the_distrust_but_not_the_caution():
-    courage = Courage(8)
-    courage.saw(courage.length(), 0)
+    courage = DraftLength(8)
+    courage.record(courage.length(), 0)
     assert courage.length() == 0
     assert courage.length() == 2
-    courage.saw(2, 1)
+    courage.record(2, 1)
     assert courage.length() == 2
 
 
 def test_courage_is_bounded_by_what_the_model_can_check_at_once():
-    courage = Courage(2)
-    courage.saw(courage.length(), 2)
+    courage = DraftLength(2)
+    courage.record(courage.length(), 2)
     assert courage.length() == 2
-    assert Courage(0).length() == 0
+    assert DraftLength(0).length() == 0

@@ -3,7 +3,7 @@ import torch
 from moe_help import Memory, awake, small
 
 from deepseek_mm.lm.experts import EXPERTS
-from deepseek_mm.lm.moe import ROUND, MoE, Routing, balance_loss, choose, load, z_loss
+from deepseek_mm.lm.moe import ROUND, MoE, Routing, balance_loss, choose_experts, compute_load, z_loss
 from deepseek_mm.lm.shape import MoEShape
 
 D = 32
@@ -46,7 +46,7 @@ def test_many_visits_are_computed_in_sizes_that_come_again(moe):
     for expert in moe.experts:
         expert.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
     _, routing = moe(text(1, 300), Memory())
-    counts = (load(routing, 8) * 600).round().int().tolist()
+    counts = (compute_load(routing, 8) * 600).round().int().tolist()
     assert sizes == [-(-count // ROUND) * ROUND for count in counts if count]
     sizes.clear()
     moe(text(1, 20), Memory())
@@ -63,7 +63,7 @@ def test_a_mixture_that_visits_every_expert_is_the_softmax_over_all():
 
 
 def test_the_two_best_are_visited_and_weighted_by_the_softmax_over_the_two():
-    routing = choose(torch.tensor([[[0.0, 2.0, -1.0, 1.0]]]), 2)
+    routing = choose_experts(torch.tensor([[[0.0, 2.0, -1.0, 1.0]]]), 2)
     assert routing.experts_BTk.tolist() == [[[1, 3]]]
     e = torch.e
     torch.testing.assert_close(routing.weights_BTk, torch.tensor([[[e / (e + 1), 1 / (e + 1)]]]))
@@ -126,14 +126,14 @@ def test_the_balance_loss_is_the_sum_that_the_paper_writes():
 
 def test_the_balance_loss_reaches_the_gate_and_following_it_balances_the_load(moe):
     x_BTD = text(4, 64)
-    start = load(moe(x_BTD, Memory())[1], 8)
+    start = compute_load(moe(x_BTD, Memory())[1], 8)
     optimizer = torch.optim.Adam(moe.gate.parameters(), lr=0.01)
     for _ in range(20):
         optimizer.zero_grad()
         balance_loss(moe(x_BTD, Memory())[1], 8).backward()
         assert moe.gate.enter.weight.grad.abs().max() > 0
         optimizer.step()
-    end = load(moe(x_BTD, Memory())[1], 8)
+    end = compute_load(moe(x_BTD, Memory())[1], 8)
     assert end.max() < 0.75 * start.max()
     assert all(expert.up.weight.grad is None for expert in moe.experts)
 
@@ -150,7 +150,7 @@ def test_the_z_loss_is_the_mean_square_of_the_logsumexp_and_shrinks_logits():
 def test_padding_counts_in_no_loss_and_in_no_load():
     kept, padded = routed([[0, 1], [2, 3]], sure=2.0), routed([[0, 1], [2, 3], [7, 6]], sure=2.0)
     mask_BT = torch.tensor([[True, True, False]])
-    for measure in (balance_loss, load):
+    for measure in (balance_loss, compute_load):
         assert torch.equal(measure(padded, 8, mask_BT), measure(kept, 8))
         assert not torch.equal(measure(padded, 8), measure(kept, 8))
     longer = Routing(
@@ -161,7 +161,7 @@ def test_padding_counts_in_no_loss_and_in_no_load():
 
 
 def test_the_load_is_the_share_of_visits():
-    assert load(routed([[0, 1], [0, 2]]), 8).tolist() == [0.5, 0.25, 0.25, 0, 0, 0, 0, 0]
+    assert compute_load(routed([[0, 1], [0, 2]]), 8).tolist() == [0.5, 0.25, 0.25, 0, 0, 0, 0, 0]
 
 
 def test_in_bfloat16_the_output_stays_near_and_the_losses_are_float32(moe):

@@ -14,18 +14,18 @@ from deepseek_mm.lm import open_generator
 from deepseek_mm.lm.changes import write_changes
 from deepseek_mm.lm.experts import EXPERTS
 from deepseek_mm.lm.find import fingerprint
-from deepseek_mm.lm.generator import Sampled
+from deepseek_mm.lm.generator import SamplingGenerator
 from deepseek_mm.lm.local import LocalModel
 from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.ours import ours
-from deepseek_mm.lm.own import Checkpoint, OwnModel, common, open_own
+from deepseek_mm.lm.ours import to_product_shape
+from deepseek_mm.lm.own import ModelCheckpoint, OwnModel, count_common_prefix, open_own
 from deepseek_mm.lm.sampling import Sampling
 from deepseek_mm.lm.weights import read_folder
 from deepseek_mm.records import Message
 
 
 def speaker(folder, *, changes=None, **options):
-    checkpoint = Checkpoint(folder=folder, name=folder.name, changes=changes)
+    checkpoint = ModelCheckpoint(folder=folder, name=folder.name, changes=changes)
     return open_own(checkpoint, dtype=torch.float32, **options)
 
 
@@ -78,7 +78,7 @@ def sampled(own, **rules):
 
 def test_the_same_seed_draws_the_same_answer_and_what_it_took_is_counted(tmp_path):
     own = speaker(save_tiny(tmp_path / "tiny", tiny_llama(seed=1)))
-    assert isinstance(own, Sampled)
+    assert isinstance(own, SamplingGenerator)
     first, spent = sampled(own, temperature=1.5, seed=7, max_tokens=12)
     assert sampled(own, temperature=1.5, seed=7, max_tokens=12) == (first, spent)
     assert sampled(own, temperature=1.5, seed=8, max_tokens=12)[0] != first
@@ -125,9 +125,11 @@ def test_changes_that_change_nothing_leave_a_short_answer_as_it_is_and_are_in_th
     monkeypatch.setattr("deepseek_mm.lm.ours.FURTHER", 1.0)  # rotations as the base's
     folder = save_tiny(tmp_path / "tiny", deep_llama())
     shape, _ = read_folder(folder)
-    fresh = {name: p for name, p in Decoder(ours(shape)).named_parameters() if ".moe." in name}
+    fresh = {name: p for name, p in Decoder(to_product_shape(shape)).named_parameters() if ".moe." in name}
     base, trained = fingerprint(folder), tmp_path / "lm.safetensors"
-    write_changes(trained, fresh, base=base, shape=ours(shape))  # experts that are silent, as before they learn
+    write_changes(
+        trained, fresh, base=base, shape=to_product_shape(shape)
+    )  # experts that are silent, as before they learn
     own, plain = speaker(folder, changes=trained), speaker(folder)
     short = (Message(role="user", text="a"),)  # shorter than the shortest window
     assert answer(own, short, max_tokens=8) == answer(plain, short, max_tokens=8) != ""
@@ -149,8 +151,8 @@ def test_a_llama_is_read_by_our_decoder_and_another_kind_by_transformers(tmp_pat
 def test_which_experts_worked_is_told_when_the_answer_ends_however_it_does(tmp_path):
     folder = save_tiny(tmp_path / "tiny", deep_llama())
     shape, _ = read_folder(folder)
-    fresh = {name: p for name, p in Decoder(ours(shape)).named_parameters() if ".moe." in name}
-    write_changes(tmp_path / "lm.safetensors", fresh, base=fingerprint(folder), shape=ours(shape))
+    fresh = {name: p for name, p in Decoder(to_product_shape(shape)).named_parameters() if ".moe." in name}
+    write_changes(tmp_path / "lm.safetensors", fresh, base=fingerprint(folder), shape=to_product_shape(shape))
     own, traces = speaker(folder, changes=tmp_path / "lm.safetensors"), []
     ask = {"max_tokens": 8, "stop": threading.Event(), "traces": traces}
     said = "".join(own.stream_traced(ASK, **ask))
@@ -158,7 +160,7 @@ def test_which_experts_worked_is_told_when_the_answer_ends_however_it_does(tmp_p
     whole, cut = traces
     assert said
     assert whole.experts == tuple(spec.name for spec in EXPERTS)
-    assert whole.layers == ours(shape).moe.layers
+    assert whole.layers == to_product_shape(shape).moe.layers
     assert len(whole) == 8
     assert all(v.startswith(c) for v, c in zip(whole.visits, cut.visits, strict=True))
     assert [len(set(whole.at(n, layer))) for n in range(8) for layer in whole.layers] == [2] * 8 * len(whole.layers)
@@ -174,4 +176,4 @@ def test_a_model_without_experts_has_no_trace(tmp_path):
     ("a", "b", "length"), [([1, 2, 3], [1, 2, 4], 2), ([1], [1, 2], 1), ([], [1], 0), ([2], [1], 0)]
 )
 def test_the_common_beginning_of_two_lists_is_counted(a, b, length):
-    assert common(a, b) == length
+    assert count_common_prefix(a, b) == length

@@ -1,6 +1,6 @@
 """The length of a bite on a clock that is set by hand."""
 
-from deepseek_mm.lm.pace import Pace
+from deepseek_mm.lm.pace import ChunkSizer
 
 
 class Clock:
@@ -15,21 +15,21 @@ class Clock:
 
 def timed(**options):
     clock = Clock()
-    pace = Pace(target_s=0.1, clock=clock, **options)
+    pace = ChunkSizer(target_s=0.1, clock=clock, **options)
 
     def bite(tokens, seconds):
         pace.start()
         clock.now += seconds
         pace.stop(tokens)
-        return pace.bite
+        return pace.chunk
 
     return pace, clock, bite
 
 
 def test_a_bite_becomes_as_long_as_the_time_allows_and_grows_no_faster_than_twofold():
     pace, _, bite = timed()
-    assert pace.bite == 32
-    assert [bite(pace.bite, pace.bite * 0.0004) for _ in range(5)] == [
+    assert pace.chunk == 32
+    assert [bite(pace.chunk, pace.chunk * 0.0004) for _ in range(5)] == [
         64,
         128,
         224,
@@ -41,7 +41,7 @@ def test_a_bite_becomes_as_long_as_the_time_allows_and_grows_no_faster_than_twof
 
 def test_a_bite_is_never_longer_than_the_most_however_fast_the_machine():
     pace, _, bite = timed(most=128)
-    assert [bite(pace.bite, 0.0) for _ in range(4)] == [64, 128, 128, 128]
+    assert [bite(pace.chunk, 0.0) for _ in range(4)] == [64, 128, 128, 128]
 
 
 def test_the_short_end_of_a_prompt_does_not_shrink_the_bite_unless_it_was_slow():

@@ -5,10 +5,10 @@ import pytest
 import torch
 from plain_memory import Plain
 
-from deepseek_mm.lm.attend import Whole
+from deepseek_mm.lm.attend import FullTextAttention
 from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.paged import Paged, open_memory
-from deepseek_mm.lm.pages import NoPages
+from deepseek_mm.lm.paged import PagedPass, open_memory
+from deepseek_mm.lm.pages import OutOfPages
 from deepseek_mm.lm.shape import FULL, ExpertSpec, MoEShape, Reach, tiny
 
 NEAR, SMALL = Reach(kind="window", window=32, sinks=4), Reach(kind="window", window=20)
@@ -57,14 +57,14 @@ def memory_for(model, **options):
 def whole(model, ids):
     """Logits (T, V) without a cache."""
     ids_BT = torch.tensor([ids])
-    hidden, _ = model(model.embed(ids_BT), Whole(model.shape, torch.ones_like(ids_BT)))
+    hidden, _ = model(model.embed(ids_BT), FullTextAttention(model.shape, torch.ones_like(ids_BT)))
     return model.logits(hidden)[0]
 
 
 @torch.no_grad()
 def run(model, memory, texts, count=1, *, stays=None):
     """Logits (B, T, V) of one pass; the tokens stay."""
-    paged = Paged(memory, texts, count, sure=stays)
+    paged = PagedPass(memory, texts, count, sure=stays)
     hidden, _ = model(model.embed(paged.ids_BT), paged)
     for text in texts:
         memory.book.advance(text, stays or count)
@@ -232,7 +232,7 @@ def test_texts_that_lie_in_scattered_pages_are_read_as_well():
     for _ in range(10):
         for text in texts:
             logits = run(model, memory, [text], 31)
-    assert len(texts[1].tables[-1].stretches(0, 310)) > 1
+    assert len(texts[1].tables[-1].row_ranges(0, 310)) > 1
     torch.testing.assert_close(logits[0], whole(model, texts[1].ids)[-31:], **LOOSE)
 
 
@@ -256,8 +256,8 @@ def test_a_text_that_needs_more_pages_than_there_are_is_refused_before_anything_
     memory = memory_for(model, tokens=64, sequences=1)
     assert not memory.book.fits(200)
     text = memory.book.start(words(200), most=200)
-    with pytest.raises(NoPages):
-        Paged(memory, [text], 200)
+    with pytest.raises(OutOfPages):
+        PagedPass(memory, [text], 200)
 
 
 def test_bfloat16_models_keep_bfloat16_pages_and_say_nearly_the_same():

@@ -6,14 +6,14 @@ import pytest
 import torch
 from lm_help import NEAR, decoder, experts
 
-from deepseek_mm.lm.attend import Whole
+from deepseek_mm.lm.attend import FullTextAttention
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.paged import open_memory
 from deepseek_mm.lm.paged_runner import PagedRunner
-from deepseek_mm.lm.pages import NoPages
-from deepseek_mm.lm.runner import Prompt, read_prompt
+from deepseek_mm.lm.pages import OutOfPages
+from deepseek_mm.lm.runner import TokenPrompt, read_prompt
 from deepseek_mm.lm.shape import Reach, tiny
-from deepseek_mm.lm.trace import Tracer
+from deepseek_mm.lm.trace import ExpertTracer
 
 SHAPE = tiny(reaches=(NEAR, NEAR, Reach(), Reach(kind="top", blocks=8)), moe=experts())
 
@@ -53,7 +53,7 @@ class Fast:
 def begun(fast, model, number):
     made = PagedRunner(model, fast.memory, steps=fast)
     for n in range(number):
-        made.start(n, Prompt(ids=(1 + n, 2)), most=20)
+        made.start(n, TokenPrompt(ids=(1 + n, 2)), most=20)
         read_prompt(made, n, 2)
     return made
 
@@ -71,9 +71,9 @@ def test_the_faster_way_is_taken_for_as_many_texts_as_it_is_faster_for():
 def test_where_the_faster_way_fails_its_texts_are_as_they_were():
     model = awake()
     memory = open_memory(model.shape, tokens=1024, sequences=4, chunk=64, like=model.embedding.weight[:1])
-    fast = Fast(memory, NoPages("none left"))
+    fast = Fast(memory, OutOfPages("none left"))
     made = begun(fast, model, 1)
-    with pytest.raises(NoPages):
+    with pytest.raises(OutOfPages):
         made.decode([(0, 7)])
     fast.error = None
     made.decode([(0, 8)])
@@ -84,7 +84,7 @@ def whole(model: Decoder, ids: list[int]) -> torch.Tensor:
     """Scores of what follows every token, without any cache."""
     ids_BT = torch.tensor([ids])
     with torch.inference_mode():
-        hidden, _ = model(model.embed(ids_BT), Whole(model.shape, torch.ones_like(ids_BT)))
+        hidden, _ = model(model.embed(ids_BT), FullTextAttention(model.shape, torch.ones_like(ids_BT)))
         return model.logits(hidden)[0]
 
 
@@ -95,7 +95,7 @@ def text(length: int, seed: int) -> list[int]:
 def test_bites_and_tokens_give_the_scores_of_the_whole_text():
     model, ids = awake(), text(120, 0)
     run = runner(model)
-    assert run.start(7, Prompt(ids=tuple(ids[:100])), most=120) == 0
+    assert run.start(7, TokenPrompt(ids=tuple(ids[:100])), most=120) == 0
     read_prompt(run, 7, 37)
     torch.testing.assert_close(read_prompt(run, 7, 63), whole(model, ids)[99], atol=1e-4, rtol=1e-4)
     for n in range(100, 120):
@@ -107,7 +107,7 @@ def test_several_answers_are_written_at_once_without_meeting():
     model, texts = awake(), [text(length, seed) for seed, length in enumerate((40, 75, 110))]
     run = runner(model)
     for number, ids in enumerate(texts):
-        run.start(number, Prompt(ids=tuple(ids[:-1])), most=len(ids))
+        run.start(number, TokenPrompt(ids=tuple(ids[:-1])), most=len(ids))
         read_prompt(run, number, len(ids) - 1)
     scores_BV = run.decode([(number, ids[-1]) for number, ids in enumerate(texts)])
     right_BV = torch.stack([whole(model, ids)[-1] for ids in texts])
@@ -117,9 +117,9 @@ def test_several_answers_are_written_at_once_without_meeting():
 def test_prompts_that_are_read_in_one_pass_say_what_each_says_alone():
     model, texts = awake(), [text(length, seed) for seed, length in enumerate((40, 150, 1, 90))]
     run = runner(model)
-    tracers = [Tracer(model.shape.moe) for _ in texts]
+    tracers = [ExpertTracer(model.shape.moe) for _ in texts]
     for number, ids in enumerate(texts):
-        run.start(number, Prompt(ids=tuple(ids)), most=len(ids) + 9)
+        run.start(number, TokenPrompt(ids=tuple(ids)), most=len(ids) + 9)
         run.trace(number, tracers[number])
     first = run.prefill([(0, 40), (1, 60), (2, 1), (3, 64)])
     last = run.prefill([(3, 26), (1, 64)])
@@ -138,7 +138,7 @@ def test_a_long_and_a_short_text_in_one_pass_are_each_turned_by_their_own_scale(
     model.shape = replace(model.shape, context=64, rope_scale=2.0)
     run = runner(model)
     for most in (60, 128):
-        run.start(most, Prompt(ids=tuple(ids)), most=most)
+        run.start(most, TokenPrompt(ids=tuple(ids)), most=most)
     short, long = run.prefill([(60, 50), (128, 50)])
     torch.testing.assert_close(short.logits_V, whole(model, ids)[-1], atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(long.logits_V, turned_slowly(model, ids), atol=1e-4, rtol=1e-4)
@@ -148,7 +148,7 @@ def test_a_pass_over_several_prompts_that_fails_leaves_them_unread():
     model, ids = awake(), text(50, 6)
     run = runner(model)
     for number in (0, 1):
-        run.start(number, Prompt(ids=tuple(ids)), most=60)
+        run.start(number, TokenPrompt(ids=tuple(ids)), most=60)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(model, "embed", lambda ids: 1 / 0)
         with pytest.raises(ZeroDivisionError):
@@ -160,7 +160,7 @@ def test_a_pass_over_several_prompts_that_fails_leaves_them_unread():
 def test_guesses_that_do_not_stay_leave_no_trace():
     model, ids = awake(), text(60, 1)
     run = runner(model, guesses=4)
-    run.start(0, Prompt(ids=tuple(ids[:50])), most=80)
+    run.start(0, TokenPrompt(ids=tuple(ids[:50])), most=80)
     read_prompt(run, 0, 50)
     scores_TV = run.guess(0, [ids[50], ids[51], 3, 4])
     torch.testing.assert_close(scores_TV[:2], whole(model, ids)[50:52], atol=1e-4, rtol=1e-4)
@@ -173,10 +173,10 @@ def test_who_begins_alike_goes_on_from_what_is_known():
     model, shared = awake(), text(70, 2)
     first, second = shared + text(20, 3), shared + text(30, 4)
     run = runner(model)
-    run.start(0, Prompt(ids=tuple(first), marks=(70,)), most=100)
+    run.start(0, TokenPrompt(ids=tuple(first), marks=(70,)), most=100)
     read_prompt(run, 0, len(first))
     run.release(0)
-    assert (known := run.start(1, Prompt(ids=tuple(second), marks=(70,)), most=110)) == 64
+    assert (known := run.start(1, TokenPrompt(ids=tuple(second), marks=(70,)), most=110)) == 64
     scores = read_prompt(run, 1, len(second) - known)
     torch.testing.assert_close(scores, whole(model, second)[-1], atol=1e-4, rtol=1e-4)
 
@@ -185,20 +185,20 @@ def test_a_trace_has_the_experts_of_the_whole_text_behind_its_prompt_guessed_or_
     model, ids = awake(), text(60, 3)
     with torch.inference_mode():
         ids_BT = torch.tensor([ids])
-        _, right = model(model.embed(ids_BT), Whole(model.shape, torch.ones_like(ids_BT)))
-    run, tracer = runner(model, guesses=4), Tracer(model.shape.moe)
-    run.start(0, Prompt(ids=tuple(ids[:50])), most=60)
+        _, right = model(model.embed(ids_BT), FullTextAttention(model.shape, torch.ones_like(ids_BT)))
+    run, tracer = runner(model, guesses=4), ExpertTracer(model.shape.moe)
+    run.start(0, TokenPrompt(ids=tuple(ids[:50])), most=60)
     run.trace(0, tracer)
     read_prompt(run, 0, 20)
     read_prompt(run, 0, 30)  # the first token comes of the prompt's last one
-    run.start(1, Prompt(ids=tuple(text(30, 4))), most=40)
+    run.start(1, TokenPrompt(ids=tuple(text(30, 4))), most=40)
     read_prompt(run, 1, 30)
     run.decode([(1, 5), (0, ids[50])])  # another one beside it
     run.guess(0, [*ids[51:53], 9, 9])
     run.keep(0, 2)
     for n in range(53, 60):
         run.decode([(0, ids[n])])
-    again = Tracer(model.shape.moe)
+    again = ExpertTracer(model.shape.moe)
     again.add(right, tokens=slice(49, None))
     assert tracer.trace() == again.trace()
     assert len(tracer.trace()) == 11
@@ -210,7 +210,7 @@ def test_a_text_that_may_become_long_is_turned_more_slowly_and_shares_nothing_wi
     run, right = runner(model), []
     for most, says in ((60, lambda some: whole(model, some)[-1]), (128, lambda some: turned_slowly(model, some))):
         right.append(says(ids[:50]))
-        assert run.start(most, Prompt(ids=tuple(ids[:50])), most=most) == 0  # nothing is known of the other one's
+        assert run.start(most, TokenPrompt(ids=tuple(ids[:50])), most=most) == 0  # nothing is known of the other one's
         torch.testing.assert_close(read_prompt(run, most, 50), right[-1], atol=1e-4, rtol=1e-4)
     assert (right[0] - right[1]).abs().max() > 1e-2
     token = 7
@@ -222,7 +222,7 @@ def test_a_text_that_may_become_long_is_turned_more_slowly_and_shares_nothing_wi
 def turned_slowly(model: Decoder, ids: list[int]) -> torch.Tensor:
     """Scores of what follows the whole text, by the rotations of a long one."""
     ids_BT = torch.tensor([ids])
-    attend = Whole(model.shape, torch.ones_like(ids_BT))
+    attend = FullTextAttention(model.shape, torch.ones_like(ids_BT))
     attend.scale = model.shape.rope_scale
     with torch.inference_mode():
         return model.logits(model(model.embed(ids_BT), attend)[0])[0, -1]
@@ -231,7 +231,7 @@ def turned_slowly(model: Decoder, ids: list[int]) -> torch.Tensor:
 def test_a_failure_leaves_every_answer_as_it_was(monkeypatch):
     model, ids = awake(), text(50, 5)
     run = runner(model)
-    run.start(0, Prompt(ids=tuple(ids[:40])), most=60)
+    run.start(0, TokenPrompt(ids=tuple(ids[:40])), most=60)
     read_prompt(run, 0, 40)
     with monkeypatch.context() as patch:
         patch.setattr(model, "embed", lambda ids: 1 / 0)
@@ -247,7 +247,7 @@ def test_memory_is_promised_only_as_far_as_it_goes_and_comes_back():
     model = decoder(replace(SHAPE, moe=None))
     run = runner(model, tokens=256)
     assert run.fits(200)
-    run.start(0, Prompt(ids=(1, 2, 3)), most=200)
+    run.start(0, TokenPrompt(ids=(1, 2, 3)), most=200)
     assert not run.fits(200)
     run.release(0)
     assert run.fits(200)

@@ -2,11 +2,11 @@ import random
 
 import pytest
 
-from deepseek_mm.lm.pages import NoPages, Pages
+from deepseek_mm.lm.pages import OutOfPages, PagePool
 
 
 def test_a_page_is_free_again_when_its_last_holder_lets_go():
-    pages = Pages(4)
+    pages = PagePool(4)
     taken = pages.take(3)
     pages.share(taken[:1])
     pages.free(taken)
@@ -16,15 +16,15 @@ def test_a_page_is_free_again_when_its_last_holder_lets_go():
 
 
 def test_more_pages_than_are_free_are_refused_and_none_is_taken():
-    pages = Pages(3)
+    pages = PagePool(3)
     pages.take(2)
-    with pytest.raises(NoPages, match="2 pages are needed and 1 of 3 are free"):
+    with pytest.raises(OutOfPages, match="2 pages are needed and 1 of 3 are free"):
         pages.take(2)
     assert pages.num_free == 1
 
 
 def test_freeing_or_sharing_a_free_page_is_a_bug_that_is_noticed():
-    pages = Pages(2)
+    pages = PagePool(2)
     with pytest.raises(AssertionError, match="freed more often"):
         pages.free([0])
     with pytest.raises(AssertionError, match="nothing to share"):
@@ -33,7 +33,7 @@ def test_freeing_or_sharing_a_free_page_is_a_bug_that_is_noticed():
 
 def test_sequences_that_promise_their_length_grow_without_a_gap():
     """Three that want ten pages each and grow in turns: each gets ten in a row."""
-    pages = Pages(30)
+    pages = PagePool(30)
     runs = [pages.take(1, room=10) for _ in range(3)]
     for _ in range(9):
         for run in runs:
@@ -43,7 +43,7 @@ def test_sequences_that_promise_their_length_grow_without_a_gap():
 
 
 def test_a_sequence_jumps_to_the_longest_hole_when_its_way_is_blocked():
-    pages = Pages(10)
+    pages = PagePool(10)
     first = pages.take(4)  # right before the end
     second = pages.take(2, after=first[-1])
     assert first == [6, 7, 8, 9]
@@ -51,7 +51,7 @@ def test_a_sequence_jumps_to_the_longest_hole_when_its_way_is_blocked():
 
 
 def test_random_taking_sharing_and_freeing_agrees_with_a_plain_count():
-    dice, pages = random.Random(5), Pages(40)
+    dice, pages = random.Random(5), PagePool(40)
     held: list[int] = []
     for _ in range(2_000):
         if held and dice.random() < 0.5:

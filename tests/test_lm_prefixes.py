@@ -1,14 +1,14 @@
-from deepseek_mm.lm.groups import Group
-from deepseek_mm.lm.pages import Pages
-from deepseek_mm.lm.prefixes import Prefixes, page_name
+from deepseek_mm.lm.groups import LayerGroup
+from deepseek_mm.lm.pages import PagePool
+from deepseek_mm.lm.prefixes import PrefixCache, page_name
 
-ALL = Group(slots=(0,), kv_heads=1, head_width=2)
-NEAR = Group(slots=(1,), kv_heads=1, head_width=2, window=32)
+ALL = LayerGroup(slots=(0,), kv_heads=1, head_width=2)
+NEAR = LayerGroup(slots=(1,), kv_heads=1, head_width=2, window=32)
 
 
 def house(*groups, count=8):
-    pools = [Pages(count) for _ in groups]
-    return Prefixes(groups, pools), pools
+    pools = [PagePool(count) for _ in groups]
+    return PrefixCache(groups, pools), pools
 
 
 def names(*letters):
@@ -39,7 +39,7 @@ def test_a_page_is_named_by_its_tokens_its_pictures_and_all_before_it():
 def test_without_windows_every_known_page_can_be_resumed_from():
     prefixes, pools = house(ALL)
     tables = finish(prefixes, pools, names(*"abc"))
-    assert (prefixes.known(names(*"abx")), prefixes.resumable(names(*"abx"))) == (2, 2)
+    assert (prefixes.count_known(names(*"abx")), prefixes.count_resumable(names(*"abx"))) == (2, 2)
     assert prefixes.take(names(*"ab")) == [{0: tables[0][0], 1: tables[0][1]}]
     assert [pools[0].holders(page) for page in tables[0].values()] == [2, 2, 1]
 
@@ -47,8 +47,8 @@ def test_without_windows_every_known_page_can_be_resumed_from():
 def test_with_windows_only_the_lengths_that_were_kept_can_be_resumed_from():
     prefixes, pools = house(ALL, NEAR)
     finish(prefixes, pools, names(*"abc"))
-    assert (prefixes.known(names(*"abx")), prefixes.resumable(names(*"abx"))) == (2, 0)
-    assert prefixes.resumable(names(*"abcx")) == 3
+    assert (prefixes.count_known(names(*"abx")), prefixes.count_resumable(names(*"abx"))) == (2, 0)
+    assert prefixes.count_resumable(names(*"abcx")) == 3
 
 
 def test_the_least_recently_used_text_goes_first_and_of_it_the_end():
@@ -57,9 +57,9 @@ def test_the_least_recently_used_text_goes_first_and_of_it_the_end():
     finish(prefixes, pools, names(*"cd"))
     pools[0].free(prefixes.take(names(*"ab"))[0].values())
     prefixes.evict(0, 5)
-    assert [prefixes.known(names(*text)) for text in ("ab", "cd")] == [2, 1]
+    assert [prefixes.count_known(names(*text)) for text in ("ab", "cd")] == [2, 1]
     prefixes.evict(0, 7)
-    assert [prefixes.known(names(*text)) for text in ("ab", "cd")] == [1, 0]
+    assert [prefixes.count_known(names(*text)) for text in ("ab", "cd")] == [1, 0]
 
 
 def test_the_common_beginning_of_two_texts_outlives_both_their_ends():
@@ -67,7 +67,7 @@ def test_the_common_beginning_of_two_texts_outlives_both_their_ends():
     finish(prefixes, pools, names(*"ab"))
     finish(prefixes, pools, names(*"ac"))
     prefixes.evict(0, 7)
-    assert [prefixes.known(names(*text)) for text in ("ab", "ac")] == [1, 1]
+    assert [prefixes.count_known(names(*text)) for text in ("ab", "ac")] == [1, 1]
 
 
 def test_a_window_that_is_short_of_pages_gives_up_old_places_to_resume_from_and_keeps_the_rest():
@@ -75,8 +75,8 @@ def test_a_window_that_is_short_of_pages_gives_up_old_places_to_resume_from_and_
     for text in ("a", "b"):
         finish(prefixes, pools, names(text))
     prefixes.evict(1, 3)
-    assert [prefixes.resumable(names(text)) for text in "ab"] == [0, 1]
-    assert [prefixes.known(names(text)) for text in "ab"] == [1, 1]
+    assert [prefixes.count_resumable(names(text)) for text in "ab"] == [0, 1]
+    assert [prefixes.count_known(names(text)) for text in "ab"] == [1, 1]
     assert pools[0].num_free == 2
 
 
@@ -87,9 +87,9 @@ def test_what_a_sequence_still_reads_is_let_go_of_last_and_stays_its_own():
     read = prefixes.take(names("a"))[0]
     finish(prefixes, pools, names("c"))
     prefixes.evict(0, 7)
-    assert [prefixes.known(names(text)) for text in "abc"] == [1, 0, 0]
+    assert [prefixes.count_known(names(text)) for text in "abc"] == [1, 0, 0]
     prefixes.evict(0, 8)
-    assert prefixes.known(names("a")) == 0
+    assert prefixes.count_known(names("a")) == 0
     assert pools[0].holders(read[0]) == 1
 
 
@@ -104,6 +104,6 @@ def test_spare_counts_the_pages_that_nobody_else_holds():
 def test_a_model_of_windows_alone_remembers_only_what_was_kept_and_forgets_it_whole():
     prefixes, pools = house(NEAR)
     finish(prefixes, pools, names(*"ab"))
-    assert (len(prefixes), prefixes.resumable(names(*"ab"))) == (1, 2)
+    assert (len(prefixes), prefixes.count_resumable(names(*"ab"))) == (1, 2)
     prefixes.evict(0, 8)
     assert (len(prefixes), pools[0].num_free) == (0, 8)

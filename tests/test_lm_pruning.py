@@ -6,8 +6,8 @@ import pytest
 import torch
 from lm_help import NEAR, decoder
 
-from deepseek_mm.lm.attend import Whole
-from deepseek_mm.lm.pruning import Pruned, prune_weights
+from deepseek_mm.lm.attend import FullTextAttention
+from deepseek_mm.lm.pruning import PrunedAttention, prune_weights
 from deepseek_mm.lm.shape import Reach, tiny
 
 WEIGHTS = torch.tensor([[0.5, 0.4, 0.06, 0.04], [1.0, 0.0, 0.0, 0.0]])
@@ -33,7 +33,10 @@ def test_a_decoder_that_cuts_nothing_says_what_it_always_says(reaches):
     segments[1, 25:] = 2
     usual, plain, cut = (
         model(model.embed(IDS), attend)[0]
-        for attend in (Whole(model.shape, segments), *(Pruned(model.shape, segments, least) for least in (0.0, 0.99)))
+        for attend in (
+            FullTextAttention(model.shape, segments),
+            *(PrunedAttention(model.shape, segments, least) for least in (0.0, 0.99)),
+        )
     )
     torch.testing.assert_close(plain, usual, rtol=1e-4, atol=1e-4)
     assert (cut - usual).abs().max() > 1e-3
@@ -42,7 +45,7 @@ def test_a_decoder_that_cuts_nothing_says_what_it_always_says(reaches):
 def test_links_are_those_that_may_be_seen_and_the_strongest_of_each_stays():
     q, k, v = (torch.randn(1, 6, heads, 16, generator=torch.Generator().manual_seed(heads)) for heads in (4, 2, 2))
     shape = replace(tiny(), reaches=())
-    attend = Pruned(shape, torch.ones(1, 6, dtype=torch.int64), 1.0)
+    attend = PrunedAttention(shape, torch.ones(1, 6, dtype=torch.int64), 1.0)
     seen = attend(0, q, k, v)
     assert (attend.links, attend.cut) == (4 * 21, 4 * (21 - 6))
     group = 2

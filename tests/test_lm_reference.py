@@ -11,8 +11,8 @@ from transformers import AutoModelForCausalLM, GgufConfig, LlamaConfig, LlamaFor
 
 from deepseek_mm.config import cache_folder
 from deepseek_mm.errors import MissingWeights
-from deepseek_mm.lm.attend import Whole
-from deepseek_mm.lm.convert import converted, packaged_gguf
+from deepseek_mm.lm.attend import FullTextAttention
+from deepseek_mm.lm.convert import convert_once, packaged_gguf
 from deepseek_mm.lm.gguf import Gguf
 from deepseek_mm.lm.tokenizer import read_tokenizer
 from deepseek_mm.lm.weights import build, read_folder
@@ -65,7 +65,7 @@ def padded(decoder, texts) -> list[torch.Tensor]:
     """All texts in one batch, filled up with token 0."""
     segments_BT = pad_sequence([torch.ones_like(ids) for ids in texts], batch_first=True)
     ids_BT = pad_sequence(texts, batch_first=True)
-    hidden, _ = decoder(decoder.embed(ids_BT), Whole(decoder.shape, segments_BT))
+    hidden, _ = decoder(decoder.embed(ids_BT), FullTextAttention(decoder.shape, segments_BT))
     return [decoder.logits(row[: len(ids)]) for row, ids in zip(hidden, texts, strict=True)]
 
 
@@ -73,7 +73,7 @@ def padded(decoder, texts) -> list[torch.Tensor]:
 def packed(decoder, texts) -> list[torch.Tensor]:
     """All texts in one row, one after the other."""
     segments_BT = torch.cat([torch.full_like(ids, number) for number, ids in enumerate(texts, 1)])[None]
-    hidden, _ = decoder(decoder.embed(torch.cat(texts)[None]), Whole(decoder.shape, segments_BT))
+    hidden, _ = decoder(decoder.embed(torch.cat(texts)[None]), FullTextAttention(decoder.shape, segments_BT))
     return list(decoder.logits(hidden[0]).split([len(ids) for ids in texts]))
 
 
@@ -100,7 +100,7 @@ def package():
         gguf = packaged_gguf()
     except MissingWeights as error:
         pytest.skip(str(error))
-    folder = converted(gguf, cache=cache_folder())
+    folder = convert_once(gguf, cache=cache_folder())
     return gguf, folder, [torch.tensor(ids) for ids in read_tokenizer(folder).encode_many(TEXTS)]
 
 

@@ -4,11 +4,11 @@ import math
 
 import torch
 
-from deepseek_mm.lm.rope import rotate, stretched, turn_at
+from deepseek_mm.lm.rope import rotate, rotation_at, stretch_base
 
 
 def turned(x: torch.Tensor, place: int, *, base: float = 10_000.0) -> torch.Tensor:
-    turn = turn_at(torch.tensor([[place]]), head_width=len(x), base=base, dtype=torch.float64)
+    turn = rotation_at(torch.tensor([[place]]), head_width=len(x), base=base, dtype=torch.float64)
     return rotate(x.view(1, 1, 1, -1), turn).flatten()
 
 
@@ -35,17 +35,17 @@ def test_only_the_distance_of_two_tokens_counts_and_it_does_count():
 
 def test_stretched_turns_the_slowest_pair_as_far_over_so_many_more_tokens_and_the_fastest_as_before():
     base, width, scale = 10_000.0, 64, 2.0
-    longer = stretched(base, scale, width)
+    longer = stretch_base(base, scale, width)
     slowest = (width - 2) / width
     assert math.isclose(longer**-slowest * scale, base**-slowest, rel_tol=1e-9)
-    assert stretched(base, 1.0, width) == base
+    assert stretch_base(base, 1.0, width) == base
 
 
 def test_texts_side_by_side_can_be_turned_by_bases_of_their_own():
     scales = torch.tensor([1.0, 2.0])[:, None, None, None]
     places, x = torch.tensor([[5], [5]]), torch.randn(2, 1, 1, 8, generator=torch.Generator().manual_seed(0))
-    base = stretched(10_000.0, scales, 8)
-    both = rotate(x, turn_at(places, head_width=8, base=base, dtype=torch.float32))
+    base = stretch_base(10_000.0, scales, 8)
+    both = rotate(x, rotation_at(places, head_width=8, base=base, dtype=torch.float32))
     for row, scale in enumerate((1.0, 2.0)):
-        alone = turn_at(places[:1], head_width=8, base=stretched(10_000.0, scale, 8), dtype=torch.float32)
+        alone = rotation_at(places[:1], head_width=8, base=stretch_base(10_000.0, scale, 8), dtype=torch.float32)
         torch.testing.assert_close(both[row], rotate(x[row : row + 1], alone)[0])

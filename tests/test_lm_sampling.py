@@ -12,7 +12,7 @@ from transformers import (
 
 from deepseek_mm.errors import ConfigError, ModelFailed
 from deepseek_mm.lm import sampling as sampling_file
-from deepseek_mm.lm.sampling import Sampling, choose, make_generator, nucleus, weigh
+from deepseek_mm.lm.sampling import Sampling, choose_token, keep_nucleus, make_generator, weigh_tokens
 
 CHI_SQUARE_9 = 27.88  # what nine degrees of freedom exceed once in a thousand times
 
@@ -55,29 +55,29 @@ def test_the_distribution_is_the_one_that_transformers_draws_from(settings, seed
     sampling, seen = Sampling(**settings), [3, 17, 17, 4000]
     logits_V = scores(seed)
     expected_V = reference(logits_V, sampling, seen)
-    torch.testing.assert_close(normal(weigh(logits_V, sampling, seen)), expected_V, rtol=1e-4, atol=1e-7)
+    torch.testing.assert_close(normal(weigh_tokens(logits_V, sampling, seen)), expected_V, rtol=1e-4, atol=1e-7)
     assert settings == {"temperature": 0.7} or (expected_V == 0).any() or sampling.repetition_penalty != 1
 
 
 def test_a_penalty_makes_scores_of_either_sign_worse():
     logits_V = torch.tensor([2.0, -2.0, 2.0, -2.0])
-    weights_V = weigh(logits_V, Sampling(temperature=1, repetition_penalty=2), [0, 1])
+    weights_V = weigh_tokens(logits_V, Sampling(temperature=1, repetition_penalty=2), [0, 1])
     torch.testing.assert_close(normal(weights_V), torch.tensor([1.0, -4.0, 2.0, -2.0]).softmax(0))
 
 
 def test_a_nucleus_is_the_fewest_likeliest_tokens_that_reach_the_share():
     probs_V = torch.tensor([0.1, 0.4, 0.2, 0.3])
-    assert nucleus(probs_V, 0.65).nonzero().flatten().tolist() == [1, 3]
-    assert nucleus(probs_V, 0.75).nonzero().flatten().tolist() == [1, 2, 3]
-    assert nucleus(probs_V, 0.0).nonzero().flatten().tolist() == [1]
+    assert keep_nucleus(probs_V, 0.65).nonzero().flatten().tolist() == [1, 3]
+    assert keep_nucleus(probs_V, 0.75).nonzero().flatten().tolist() == [1, 2, 3]
+    assert keep_nucleus(probs_V, 0.0).nonzero().flatten().tolist() == [1]
 
 
 def test_a_nucleus_wider_than_the_head_equals_one_found_by_sorting_all(monkeypatch):
     probs_V = scores(spread=1).softmax(0)
-    wide_V = nucleus(probs_V, 0.9)
+    wide_V = keep_nucleus(probs_V, 0.9)
     monkeypatch.setattr(sampling_file, "HEAD", len(probs_V))
     assert (wide_V > 0).sum() > 1024
-    assert torch.equal(nucleus(probs_V, 0.9), wide_V)
+    assert torch.equal(keep_nucleus(probs_V, 0.9), wide_V)
 
 
 @pytest.mark.parametrize("settings", [{}, {"top_p": 0.8}, {"min_p": 0.15}, {"temperature": 2.0}])
@@ -85,7 +85,7 @@ def test_ten_thousand_draws_have_the_distribution_that_was_asked_for(settings):
     sampling = Sampling(**{"temperature": 1.0, "seed": 7, **settings})
     logits_V = torch.tensor([1.0, 0.5, 2.0, -1.0, 0.0, 1.5, -0.5, 0.8, 0.2, 1.2])
     generator, num_draws = make_generator(sampling), 10_000
-    drawn = [choose(logits_V, sampling, generator) for _ in range(num_draws)]
+    drawn = [choose_token(logits_V, sampling, generator) for _ in range(num_draws)]
     counts_V = torch.bincount(torch.tensor(drawn), minlength=10)
     expected_V = reference(logits_V, sampling, [0]) * num_draws
     assert counts_V[expected_V == 0].sum() == 0
@@ -97,18 +97,18 @@ def test_without_a_temperature_the_likeliest_token_is_chosen_whatever_the_seed()
     logits_V = scores()
     for seed in range(3):
         sampling = Sampling(seed=seed, top_p=0.5)
-        assert choose(logits_V, sampling, make_generator(sampling)) == int(logits_V.argmax())
+        assert choose_token(logits_V, sampling, make_generator(sampling)) == int(logits_V.argmax())
 
 
 def test_a_greedy_choice_heeds_the_penalty_as_well():
     logits_V, sampling = torch.tensor([1.0, 3.0, 2.5]), Sampling(repetition_penalty=2)
-    assert choose(logits_V, sampling, make_generator(sampling), {1}) == 2
-    assert choose(logits_V, sampling, make_generator(sampling), ()) == 1
+    assert choose_token(logits_V, sampling, make_generator(sampling), {1}) == 2
+    assert choose_token(logits_V, sampling, make_generator(sampling), ()) == 1
 
 
 def test_a_tiny_temperature_is_greedy_and_overflows_nowhere():
     logits_V, sampling = scores() * 1e4, Sampling(temperature=1e-30, seed=0)
-    assert choose(logits_V, sampling, make_generator(sampling)) == int(logits_V.argmax())
+    assert choose_token(logits_V, sampling, make_generator(sampling)) == int(logits_V.argmax())
 
 
 def test_a_seed_gives_the_same_answer_alone_and_among_others():
@@ -117,19 +117,19 @@ def test_a_seed_gives_the_same_answer_alone_and_among_others():
     alone, among = [], []
     generator = make_generator(sampling)
     for logits_V in steps:
-        alone.append(choose(logits_V, sampling, generator))
+        alone.append(choose_token(logits_V, sampling, generator))
     generator, noise = make_generator(sampling), make_generator(others)
     for logits_V in steps:
-        choose(logits_V.flip(0), others, noise)
-        among.append(choose(logits_V, sampling, generator))
-        choose(logits_V * 2, others, noise)
+        choose_token(logits_V.flip(0), others, noise)
+        among.append(choose_token(logits_V, sampling, generator))
+        choose_token(logits_V * 2, others, noise)
     assert among == alone
 
 
 def test_different_seeds_and_no_seed_give_different_answers():
     def answer(sampling):
         generator = make_generator(sampling)
-        return [choose(scores(n), sampling, generator) for n in range(12)]
+        return [choose_token(scores(n), sampling, generator) for n in range(12)]
 
     answers = [answer(Sampling(temperature=1, seed=seed)) for seed in (1, 2, None, None)]
     assert len(set(map(tuple, answers))) == 4
@@ -140,15 +140,15 @@ def test_different_seeds_and_no_seed_give_different_answers():
 def test_scores_that_are_no_numbers_are_an_error_and_not_a_token(bad, temperature):
     sampling = Sampling(temperature=temperature, top_p=0.9)
     with pytest.raises(ModelFailed, match="scores are not numbers"):
-        choose(torch.tensor(bad), sampling, make_generator(sampling))
-    assert choose(torch.tensor([-torch.inf, -torch.inf, 0.0]), sampling, make_generator(sampling)) == 2
+        choose_token(torch.tensor(bad), sampling, make_generator(sampling))
+    assert choose_token(torch.tensor([-torch.inf, -torch.inf, 0.0]), sampling, make_generator(sampling)) == 2
 
 
 def test_a_forbidden_token_is_never_drawn():
     sampling = Sampling(temperature=100, repetition_penalty=2)
     logits_V = torch.tensor([-torch.inf, 1.0, -torch.inf, 1.0])
     generator = make_generator(sampling)
-    assert {choose(logits_V, sampling, generator, [0, 1]) for _ in range(200)} == {1, 3}
+    assert {choose_token(logits_V, sampling, generator, [0, 1]) for _ in range(200)} == {1, 3}
 
 
 @pytest.mark.parametrize("point", [0.0, 1 - 2**-53])
@@ -156,13 +156,13 @@ def test_the_ends_of_chance_hit_a_token_that_is_allowed(point, monkeypatch):
     monkeypatch.setattr(torch, "rand", lambda *_, **__: torch.tensor([point], dtype=torch.float64))
     logits_V = torch.tensor([-torch.inf, 1.0, 0.3, -torch.inf])
     sampling = Sampling(temperature=1)
-    assert choose(logits_V, sampling, make_generator(sampling)) == (1 if point == 0 else 2)
+    assert choose_token(logits_V, sampling, make_generator(sampling)) == (1 if point == 0 else 2)
 
 
 def test_scores_in_half_precision_are_chosen_from_like_any_other():
     sampling = Sampling(temperature=0.8, seed=3, top_p=0.9)
     logits_V = scores().bfloat16()
-    assert choose(logits_V, sampling, make_generator(sampling)) == choose(
+    assert choose_token(logits_V, sampling, make_generator(sampling)) == choose_token(
         logits_V.float(), sampling, make_generator(sampling)
     )
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from deepseek_mm.lm.schedule import Part, Read, Schedule, Write
+from deepseek_mm.lm.schedule import PromptPart, ReadStep, Scheduler, WriteStep
 
 BITE, ALONE = 8, 20
 
@@ -14,7 +14,7 @@ class House:
 
     def __init__(self, room, *, most=32):
         self.room, self.held = room, {}
-        self.schedule = Schedule(lambda tokens: sum(self.held.values()) + tokens <= self.room, most=most)
+        self.schedule = Scheduler(lambda tokens: sum(self.held.values()) + tokens <= self.room, most=most)
         self.left, self.written, self.asked = {}, {}, {}  # tokens still to write, written; what was asked for
         self.served, self.log, self.refused = {}, [], []
 
@@ -33,19 +33,19 @@ class House:
             self.held[request] = sum(self.asked[request])
             self.left[request], self.written[request], self.served[request] = self.asked[request][0], 0, len(self.log)
         assert sum(self.held.values()) <= self.room
-        if (request := self.schedule.hopeless()) is not None:
+        if (request := self.schedule.find_hopeless()) is not None:
             self.refused.append(request)
             self.go(request)
         step = self.schedule.step(BITE, alone=ALONE)
         self.log.append(step)
-        if isinstance(step, Read):
+        if isinstance(step, ReadStep):
             self.read(step)
-        elif isinstance(step, Write):
+        elif isinstance(step, WriteStep):
             self.write(step)
 
     def read(self, step):
         writing = [request for request in self.held if self.left[request] == 0]
-        assert not writing or isinstance(self.log[-2], Write)
+        assert not writing or isinstance(self.log[-2], WriteStep)
         assert 0 < sum(part.stop - part.start for part in step.parts) <= (BITE if writing else ALONE)
         for request, start, stop in step.parts:
             assert stop - start > 0
@@ -64,7 +64,7 @@ class House:
 
 
 def kinds(steps):
-    return "".join({Read: "r", Write: "w"}[type(step)] for step in steps if step is not None)
+    return "".join({ReadStep: "r", WriteStep: "w"}[type(step)] for step in steps if step is not None)
 
 
 def test_while_answers_are_written_bites_and_tokens_take_turns():
@@ -73,10 +73,12 @@ def test_while_answers_are_written_bites_and_tokens_take_turns():
     house.come(2, prompt=40, answer=2)
     for _ in range(10):
         house.step()
-    assert house.log[0] == Read((Part(1, 0, 5), Part(2, 0, BITE)))  # from here on the first one waits for its token
-    assert house.log[1:3] == [Write((1,)), Read((Part(2, 8, 16),))]
+    assert house.log[0] == ReadStep(
+        (PromptPart(1, 0, 5), PromptPart(2, 0, BITE))
+    )  # from here on the first one waits for its token
+    assert house.log[1:3] == [WriteStep((1,)), ReadStep((PromptPart(2, 8, 16),))]
     assert kinds(house.log) == "rwrwrwrwrw"
-    assert house.log[9] == Write((1, 2))
+    assert house.log[9] == WriteStep((1, 2))
 
 
 def test_while_nobody_waits_for_a_token_more_is_read_at_once():
@@ -84,7 +86,7 @@ def test_while_nobody_waits_for_a_token_more_is_read_at_once():
     house.come(1, prompt=50, answer=6)
     for _ in range(4):
         house.step()
-    assert house.log[:3] == [Read((Part(1, start, min(start + ALONE, 50)),)) for start in (0, 20, 40)]
+    assert house.log[:3] == [ReadStep((PromptPart(1, start, min(start + ALONE, 50)),)) for start in (0, 20, 40)]
 
 
 def test_a_short_prompt_does_not_wait_for_a_long_one_to_end():
@@ -101,7 +103,7 @@ def test_a_short_prompt_does_not_wait_for_a_long_one_to_end():
 
 
 def test_those_who_read_are_served_in_turn():
-    schedule = Schedule(lambda tokens: True)
+    schedule = Scheduler(lambda tokens: True)
     for request in range(3):
         schedule.add(request, prompt=100, answer=1)
         assert schedule.admit() == request
@@ -114,22 +116,22 @@ def test_those_who_read_are_served_in_turn():
 
 
 def test_a_part_that_was_not_read_after_all_comes_first_next_time():
-    schedule = Schedule(lambda tokens: True)
+    schedule = Scheduler(lambda tokens: True)
     for request in range(3):
         schedule.add(request, prompt=4, answer=1)
         schedule.admit()
     assert [part.request for part in schedule.step(8).parts] == [0, 1]
     schedule.read(0, 4)
-    assert schedule.step(8) == Write((0,))
+    assert schedule.step(8) == WriteStep((0,))
     assert [part.request for part in schedule.step(8).parts] == [1, 2]
 
 
 def test_what_the_cache_knows_of_a_prompt_is_not_read_again():
-    schedule = Schedule(lambda tokens: True)
+    schedule = Scheduler(lambda tokens: True)
     schedule.add(1, prompt=50, answer=1)
     schedule.admit()
     schedule.read(1, 45)
-    assert schedule.step(8) == Read((Part(1, 45, 50),))
+    assert schedule.step(8) == ReadStep((PromptPart(1, 45, 50),))
 
 
 def test_nobody_overtakes_at_the_door_and_no_promise_of_memory_is_broken():
@@ -149,7 +151,7 @@ def test_a_request_that_will_never_fit_is_named_once_everybody_else_is_gone():
     house.come(2, prompt=90, answer=20)
     for _ in range(3):
         house.step()
-        assert house.schedule.hopeless() is None
+        assert house.schedule.find_hopeless() is None
     house.step()
     house.step()
     assert house.refused == [2]
@@ -190,7 +192,7 @@ def test_with_random_guests_everything_ends_nobody_starves_and_everything_is_giv
 
 
 def test_a_request_can_leave_at_any_time_and_says_whether_it_held_memory():
-    schedule = Schedule(lambda tokens: True, most=2)
+    schedule = Scheduler(lambda tokens: True, most=2)
     for request in range(3):
         schedule.add(request, prompt=4, answer=4)
         schedule.admit()

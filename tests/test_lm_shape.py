@@ -11,7 +11,7 @@ from lm_help import experts
 
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.ours import OURS, ours, progressive
+from deepseek_mm.lm.ours import OURS, progressive_reaches, to_product_shape
 from deepseek_mm.lm.shape import SMOLLM2, MoEShape, Reach, tiny
 
 ROOT = Path(__file__).parent.parent
@@ -70,10 +70,10 @@ def test_the_product_has_six_layers_at_32_with_sinks_a_growing_window_and_at_lea
 
 @pytest.mark.parametrize("depth", [3, 4, 6, 12, 24, 32])
 def test_other_depths_get_a_table_of_their_own(depth):
-    reaches = progressive(depth)
+    reaches = progressive_reaches(depth)
     assert len(reaches) == depth
     assert Reach() in reaches
-    shape = ours(replace(SMOLLM2, num_layers=depth))
+    shape = to_product_shape(replace(SMOLLM2, num_layers=depth))
     assert shape.moe is not None
     assert shape.moe.layers[-1] == depth - 1
 
@@ -86,14 +86,14 @@ def test_a_decoder_of_a_million_parameters_is_one_replace_away():
 def test_a_later_token_changes_nothing_that_came_before():
     from lm_help import NEAR, decoder
 
-    from deepseek_mm.lm.attend import Whole
+    from deepseek_mm.lm.attend import FullTextAttention
 
     model = decoder(tiny(reaches=(NEAR, Reach(), Reach(), NEAR), moe=experts()))
     ids = torch.randint(512, (1, 40))
     other = ids.clone()
     other[0, 30] = (other[0, 30] + 1) % 512
     with torch.no_grad():
-        a, b = (model(model.embed(x), Whole(model.shape, torch.ones_like(x)))[0] for x in (ids, other))
+        a, b = (model(model.embed(x), FullTextAttention(model.shape, torch.ones_like(x)))[0] for x in (ids, other))
     assert torch.equal(a[:, :30], b[:, :30])
     assert not torch.equal(a[:, 30:], b[:, 30:])
 

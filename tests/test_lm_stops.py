@@ -4,12 +4,12 @@ import random
 
 import pytest
 
-from deepseek_mm.lm.stops import Stops, first_stop, unfinished
+from deepseek_mm.lm.stops import StopWatcher, count_unfinished, find_first_stop
 
 
 def said(pieces, stops):
     """What a reader sees of the answer, and whether it was ended."""
-    watch, shown = Stops(stops), ""
+    watch, shown = StopWatcher(stops), ""
     for piece in pieces:
         text, ended = watch.feed(piece)
         shown += text
@@ -56,12 +56,12 @@ def test_random_answers_in_random_pieces_show_what_a_character_wise_reader_would
     ],
 )
 def test_what_may_become_a_stop_text_is_held_back_and_nothing_else_is(pieces, shown):
-    watch = Stops(["\nUser:"])
+    watch = StopWatcher(["\nUser:"])
     assert [text for text, _ in map(watch.feed, pieces[: len(shown)])] == shown
 
 
 def test_a_held_text_is_given_out_when_the_answer_ends_otherwise():
-    watch = Stops(["<end>"])
+    watch = StopWatcher(["<end>"])
     assert watch.feed("a <en") == ("a ", False)
     assert (watch.rest(), watch.rest()) == ("<en", "")
 
@@ -76,10 +76,10 @@ def test_characters_of_several_bytes_are_held_back_like_any_other():
 
 
 def test_without_stop_texts_nothing_is_held_back():
-    assert Stops([]).feed("anything at all") == ("anything at all", False)
-    assert (first_stop("abc", []), unfinished("abc", [])) == (None, 0)
+    assert StopWatcher([]).feed("anything at all") == ("anything at all", False)
+    assert (find_first_stop("abc", []), count_unfinished("abc", [])) == (None, 0)
 
 
 def test_a_repetition_of_a_stop_texts_start_is_held_at_its_last_possible_place():
-    assert unfinished("aab aab aa", ["aab!"]) == 2
+    assert count_unfinished("aab aab aa", ["aab!"]) == 2
     assert said(["aaaa", "ab"], ["aab"]) == ("aaa", True)

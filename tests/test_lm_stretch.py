@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from deepseek_mm.lm.attend import Whole
+from deepseek_mm.lm.attend import FullTextAttention
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.shape import Reach, tiny
-from deepseek_mm.lm.stretch import Stretch, blocks_of
+from deepseek_mm.lm.stretch import PackedAttention, split_into_blocks
 
 WINDOWS = [Reach(kind="window", window=w, sinks=s) for w, s in [(32, 0), (32, 4), (64, 32), (100, 7), (150, 5), (1, 1)]]
 HELD = [Reach(kind="window", window=w, sinks=s, held=h) for w, s, h in [(32, 4, 50), (64, 32, 200), (150, 5, 155)]]
@@ -23,7 +23,7 @@ def test_a_stretch_sees_and_learns_what_the_whole_row_does(reach, length):
     decoder = Decoder(shape)
     ids_BT = torch.randint(512, (2, length))
     found = []
-    for attend in (Stretch(shape, ids_BT.shape), Whole(shape, torch.ones_like(ids_BT))):
+    for attend in (PackedAttention(shape, ids_BT.shape), FullTextAttention(shape, torch.ones_like(ids_BT))):
         decoder.zero_grad()
         hidden, _ = decoder(decoder.embed(ids_BT), attend)
         hidden.square().mean().backward()
@@ -41,7 +41,7 @@ def test_a_token_far_behind_the_window_is_not_seen_in_any_block():
     other[0, 150] += 1
     other %= 512
     with torch.no_grad():
-        a, b = (decoder(decoder.embed(x), Stretch(shape, x.shape))[0] for x in (ids, other))
+        a, b = (decoder(decoder.embed(x), PackedAttention(shape, x.shape))[0] for x in (ids, other))
     apart = (a - b).abs().amax(-1)[0]
     assert apart[:150].max() == 0
     assert apart[150 + 4 * 8 :].max() == 0
@@ -49,7 +49,7 @@ def test_a_token_far_behind_the_window_is_not_seen_in_any_block():
 
 
 def test_the_last_block_is_filled_up_with_zeros():
-    blocks = blocks_of(torch.ones(1, 70, 2, 4), 64)
+    blocks = split_into_blocks(torch.ones(1, 70, 2, 4), 64)
     assert blocks.shape == (1, 2, 64, 2, 4)
     assert blocks[0, 1].sum() == 6 * 2 * 4
 
@@ -59,7 +59,7 @@ def test_who_learns_nothing_sees_the_same_by_the_faster_kernel(length):
     torch.manual_seed(1)
     decoder = Decoder(tiny())
     ids_BT = torch.randint(512, (2, length))
-    attends = [Stretch(decoder.shape, ids_BT.shape), Whole(decoder.shape, torch.ones_like(ids_BT))]
+    attends = [PackedAttention(decoder.shape, ids_BT.shape), FullTextAttention(decoder.shape, torch.ones_like(ids_BT))]
     with torch.no_grad():
         mine, theirs = (decoder(decoder.embed(ids_BT), attend)[0] for attend in attends)
     torch.testing.assert_close(mine, theirs, atol=2e-5, rtol=1e-4)

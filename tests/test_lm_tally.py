@@ -7,7 +7,7 @@ from test_lm_own import speaker
 from tiny_lm import save_tiny, tiny_llama
 
 from deepseek_mm.lm.sampling import Sampling
-from deepseek_mm.lm.tally import Tallied, Tally
+from deepseek_mm.lm.tally import CountingGenerator, EngineStats
 from deepseek_mm.records import Message
 
 
@@ -18,12 +18,12 @@ def said(own, spent):
 
 def test_what_was_read_and_written_is_what_the_answers_took(tmp_path):
     own, spent = speaker(save_tiny(tmp_path / "tiny", tiny_llama())), []
-    assert isinstance(own, Tallied)
-    before = own.tally()
+    assert isinstance(own, CountingGenerator)
+    before = own.stats()
     assert (before.prompt_tokens, before.written_tokens, before.pages_taken) == (0, 0, 0)
     said(own, spent)
     said(own, spent)
-    tally = own.tally()
+    tally = own.stats()
     assert tally.prompt_tokens == sum(one.prompt for one in spent)
     assert tally.written_tokens == sum(one.answer for one in spent)
     assert 0 < tally.known_tokens < spent[1].prompt
@@ -34,6 +34,6 @@ def test_what_was_read_and_written_is_what_the_answers_took(tmp_path):
 
 def test_a_tally_is_a_copy(tmp_path):
     own = speaker(save_tiny(tmp_path / "tiny", tiny_llama()))
-    before = own.tally()
+    before = own.stats()
     said(own, [])
-    assert before == Tally(pages=before.pages)
+    assert before == EngineStats(pages=before.pages)

@@ -16,8 +16,8 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from deepseek_mm.config import cache_folder
 from deepseek_mm.errors import BadCheckpoint, MissingWeights
 from deepseek_mm.lm.chat import encode_chat
-from deepseek_mm.lm.convert import converted, packaged_gguf
-from deepseek_mm.lm.spelling import Spelling
+from deepseek_mm.lm.convert import convert_once, packaged_gguf
+from deepseek_mm.lm.spelling import IncrementalDetokenizer
 from deepseek_mm.lm.tokenizer import read_tokenizer
 from deepseek_mm.records import Message
 
@@ -77,7 +77,7 @@ def test_the_packaged_tokenizer_is_transformers_own_on_ten_thousand_lines():
         gguf = packaged_gguf()
     except MissingWeights as error:
         pytest.skip(str(error))
-    ours = read_tokenizer(converted(gguf, cache=cache_folder()))
+    ours = read_tokenizer(convert_once(gguf, cache=cache_folder()))
     theirs = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
     lines = [*written(10_000), *ODD]
     assert ours.encode_many(lines) == theirs(lines, add_special_tokens=False)["input_ids"]
@@ -163,7 +163,7 @@ def test_a_model_without_a_template_reads_a_play(tmp_path):
 
 def test_streamed_tokens_spell_whole_characters(folder):
     ours = read_tokenizer(folder)
-    spelling = Spelling(ours)
+    spelling = IncrementalDetokenizer(ours)
     pieces = [spelling.add(token) for token in ours("☕ 日本 dog")["input_ids"]]
     assert "".join(pieces) == "☕ 日本 dog"
     assert pieces[:3] == ["", "", "☕"]

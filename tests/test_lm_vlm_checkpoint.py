@@ -16,7 +16,7 @@ from deepseek_mm.errors import BadCheckpoint, MissingPackage, NothingThere
 from deepseek_mm.lm.find import fingerprint
 from deepseek_mm.lm.vlm import checkpoint
 from deepseek_mm.lm.vlm.checkpoint import open_vlm
-from deepseek_mm.lm.vlm.model import SeeingModel
+from deepseek_mm.lm.vlm.model import VisionLanguageModel
 from deepseek_mm.records import Message
 
 
@@ -39,7 +39,7 @@ def test_a_folder_speaks_as_the_model_that_was_saved_into_it(tmp_path, monkeypat
     monkeypatch.setattr(checkpoint, "best_dtype", lambda: torch.float32)
     heard: list[str] = []
     generator = open_vlm(str(save_vlm(tmp_path / "my-model", make)), progress=heard.append)
-    direct = SeeingModel(*tiny_vlm(make), name="direct", fingerprint="0")
+    direct = VisionLanguageModel(*tiny_vlm(make), name="direct", fingerprint="0")
     assert answer(generator) == answer(direct) != ""
     assert (generator.name, generator.sees) == ("my-model", True)
     assert heard == ["loading the language model my-model, which sees"]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny_lm import tiny_tokenizer
 
-from deepseek_mm.lm.vlm.model import chance_of_yes
+from deepseek_mm.lm.vlm.closed import yes_probability
 
 TOKENIZER = tiny_tokenizer()
 
@@ -20,14 +20,14 @@ def scores(**by_text: float) -> torch.Tensor:
 
 
 def test_yes_beside_no_is_what_the_two_scores_say_and_capitals_count_alike():
-    assert chance_of_yes(scores(Yes=3.0, No=2.0), TOKENIZER) == pytest.approx(1 / (1 + math.exp(-1)))
-    assert chance_of_yes(scores(Yes=1.0, yes=1.0, no=1.0), TOKENIZER) == pytest.approx(2 / 3)
+    assert yes_probability(scores(Yes=3.0, No=2.0), TOKENIZER) == pytest.approx(1 / (1 + math.exp(-1)))
+    assert yes_probability(scores(Yes=1.0, yes=1.0, no=1.0), TOKENIZER) == pytest.approx(2 / 3)
 
 
 def test_a_model_that_is_about_to_say_something_else_says_neither():
     both = math.exp(2) + math.exp(2)
     for other, heard in ((both * 3.9, True), (both * 4.1, False)):  # 20.4 and 19.6 % of yes or no
-        chance = chance_of_yes(scores(Yes=2.0, No=2.0, dog=math.log(other)), TOKENIZER)
+        chance = yes_probability(scores(Yes=2.0, No=2.0, dog=math.log(other)), TOKENIZER)
         assert chance == (pytest.approx(0.5) if heard else None)
 
 
@@ -36,4 +36,4 @@ def test_a_first_token_that_yes_and_no_share_speaks_for_neither():
     assert space == TOKENIZER(" no")["input_ids"][0]
     logits_V = scores(Yes=0.0, No=0.0)
     logits_V[space] = 1.0
-    assert chance_of_yes(logits_V, TOKENIZER) == pytest.approx(0.5)
+    assert yes_probability(logits_V, TOKENIZER) == pytest.approx(0.5)

@@ -12,9 +12,9 @@ from fakes import picture
 from tiny_vlm import LONGEST, Leans, Recites, deepseek, qwen, smol, tiny_vlm
 
 from deepseek_mm.errors import BadQuestion, ModelFailed
-from deepseek_mm.lm.generator import Witness
+from deepseek_mm.lm.generator import YesNoModel
 from deepseek_mm.lm.local import LocalModel
-from deepseek_mm.lm.vlm.model import SeeingModel
+from deepseek_mm.lm.vlm.model import VisionLanguageModel
 from deepseek_mm.records import Message
 
 RED, GREEN = (picture(colour, patch="black") for colour in ("red", "green"))
@@ -26,11 +26,11 @@ def ask(*images, text: str = "a black dog?"):
     return (Message(role="system", text="two cups"), Message(role="user", text=text, images=images))
 
 
-def seer(make=smol, *, head=None, **options) -> SeeingModel:
+def seer(make=smol, *, head=None, **options) -> VisionLanguageModel:
     model, processor = tiny_vlm(make)
     if head is not None:
         model.lm_head = head
-    return SeeingModel(model, processor, name="tiny", fingerprint="0", **options)
+    return VisionLanguageModel(model, processor, name="tiny", fingerprint="0", **options)
 
 
 def answer(generator, messages=None, *, max_tokens=20) -> str:
@@ -56,7 +56,7 @@ def paused(seconds: float = 0.01) -> Recites:
     return Recites("a" * 500, pause=lambda: time.sleep(seconds))
 
 
-def idle(generator: SeeingModel) -> None:
+def idle(generator: VisionLanguageModel) -> None:
     """Waits until its worker has nothing to do."""
     generator._worker.submit(int).result()
 
@@ -71,14 +71,14 @@ def test_the_answer_is_the_one_that_generate_gives_and_another_picture_gets_anot
 
 def test_it_sees_and_can_be_a_witness_as_a_model_without_eyes_cannot():
     assert seer().sees
-    assert isinstance(seer(), Witness)
-    assert not isinstance(LocalModel, Witness)
+    assert isinstance(seer(), YesNoModel)
+    assert not isinstance(LocalModel, YesNoModel)
 
 
 def test_a_checkpoint_that_likes_to_throw_dice_gives_the_best_answer_all_the_same(caplog):
     model, processor = tiny_vlm()
     model.generation_config.update(do_sample=True, temperature=1.9, top_p=0.99, top_k=200)
-    generator = SeeingModel(model, processor, name="tiny", fingerprint="0")
+    generator = VisionLanguageModel(model, processor, name="tiny", fingerprint="0")
     assert {answer(generator) for _ in range(3)} == {answer(seer())}
     assert caplog.text == ""
 
@@ -194,7 +194,7 @@ def test_a_witness_that_breaks_says_so():
 @pytest.mark.parametrize("make", MAKES)
 def test_weights_in_half_precision_take_pixels_in_the_same_and_tokens_as_they_are(make):
     model, processor = tiny_vlm(make)
-    generator = SeeingModel(model.to(torch.bfloat16), processor, name="tiny", fingerprint="0")
+    generator = VisionLanguageModel(model.to(torch.bfloat16), processor, name="tiny", fingerprint="0")
     taken: list[torch.dtype] = []
     generate = model.generate
     model.generate = lambda **inputs: taken.extend(inputs[name].dtype for name in WATCHED) or generate(**inputs)
@@ -206,4 +206,4 @@ def test_an_end_mark_that_is_an_ordinary_word_is_not_shown():
     model, processor = tiny_vlm()
     model.lm_head = Recites("a dog. And more")
     model.generation_config.eos_token_id = [2, processor.tokenizer(".")["input_ids"][0]]
-    assert answer(SeeingModel(model, processor, name="tiny", fingerprint="0")) == "a dog"
+    assert answer(VisionLanguageModel(model, processor, name="tiny", fingerprint="0")) == "a dog"

@@ -7,7 +7,7 @@ from fakes import picture
 from PIL import Image
 
 from deepseek_mm.errors import ServerError
-from deepseek_mm.lm.wire import Delta, data_url, parse_json, read_event, read_reply, request_body, said
+from deepseek_mm.lm.wire import Delta, data_url, parse_json, read_error_message, read_event, read_reply, request_body
 from deepseek_mm.records import Message
 
 
@@ -62,7 +62,7 @@ def test_what_is_no_json_object_is_shown(data):
     ],
 )
 def test_an_error_is_quoted_in_the_servers_words_and_in_one_line(data, words):
-    assert said(data) == words
+    assert read_error_message(data) == words
 
 
 def test_a_message_without_pictures_is_plain_text_even_for_a_model_that_sees():

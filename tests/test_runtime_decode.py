@@ -8,7 +8,7 @@ from lm_help import decoder, experts
 
 from deepseek_mm.config import EDGE_LM, LMConfig
 from deepseek_mm.errors import BadCheckpoint, MissingWeights
-from deepseek_mm.lm.attend import Whole
+from deepseek_mm.lm.attend import FullTextAttention
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.paged import open_memory
 from deepseek_mm.lm.shape import tiny
@@ -66,7 +66,9 @@ def test_a_decoder_in_fp4_writes_by_loops_what_torch_reads_of_it():
         memory.book.advance(text, 1)
         seen = torch.tensor([ids[: number + 1]])
         with torch.inference_mode():
-            truth = four.logits(four(four.embed(seen), Whole(shape, torch.ones_like(seen)))[0])[0, -1].float()
+            truth = four.logits(four(four.embed(seen), FullTextAttention(shape, torch.ones_like(seen)))[0])[
+                0, -1
+            ].float()
         assert (scores_BV[0] - truth).norm() / truth.norm() < 0.03
 
 

@@ -8,8 +8,8 @@ import torch
 from plain_memory import Plain
 
 from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.paged import Paged, open_memory
-from deepseek_mm.lm.pages import NoPages
+from deepseek_mm.lm.paged import PagedPass, open_memory
+from deepseek_mm.lm.pages import OutOfPages
 from deepseek_mm.lm.shape import FULL, ExpertSpec, MoEShape, Reach, tiny
 from deepseek_mm.runtime.loops.__main__ import main as compile_now
 from deepseek_mm.runtime.loops.attention import choose
@@ -52,7 +52,7 @@ def words(length):
 @torch.inference_mode()
 def by_torch(decoder, memory, texts, count=1):
     """Scores (B, V) of what follows; the tokens stay."""
-    paged = Paged(memory, texts, count)
+    paged = PagedPass(memory, texts, count)
     hidden, _ = decoder(decoder.embed(paged.ids_BT), paged)
     for text in texts:
         memory.book.advance(text, count)
@@ -156,7 +156,7 @@ def test_the_experts_that_it_names_are_those_of_the_gate():
     text, other = begun(decoder, memory, words(50)), begun(decoder, twin, words(50))
     _, routings = by_loops(Loops(decoder, FINE).over(memory), memory, [text])
     with torch.inference_mode():
-        paged = Paged(twin, [other], 1)
+        paged = PagedPass(twin, [other], 1)
         _, theirs = decoder(decoder.embed(paged.ids_BT), paged)
     assert [r.experts_BTk.tolist() for r in routings] == [r.experts_BTk.tolist() for r in theirs]
 
@@ -178,7 +178,7 @@ def test_a_cache_without_room_is_told_and_nothing_has_moved():
     text = begun(decoder, memory, words(33))
     steps = Loops(decoder, FINE).over(memory)
     rest = [memory.start(words(9 + n), most=9 + n) for n in range(4)]
-    with pytest.raises(NoPages):
+    with pytest.raises(OutOfPages):
         steps.step([text, *rest])
     assert text.length == 32
 

@@ -6,7 +6,7 @@ from lm_help import decoder, experts
 from rounding import off
 from torch import nn
 
-from deepseek_mm.lm.attend import Whole
+from deepseek_mm.lm.attend import FullTextAttention
 from deepseek_mm.lm.shape import tiny
 from deepseek_mm.runtime.quantize.fit import fit_fp4, usual_inputs
 from deepseek_mm.runtime.quantize.fp4 import (
@@ -167,7 +167,7 @@ def test_a_decoder_in_few_bits_says_nearly_what_it_said_and_holds_what_is_wanted
     assert {name: (t.dtype, tuple(t.shape)) for name, t in held.items()} == dict(wanted_of(shape, scheme))
     ids = torch.randint(0, 512, (1, 32))
     scores = [
-        made.logits(made(made.embed(ids), Whole(shape, torch.ones_like(ids)))[0])
+        made.logits(made(made.embed(ids), FullTextAttention(shape, torch.ones_like(ids)))[0])
         for made in (truth, opens(shape, held))
     ]
     assert 0.001 < off(scores[1], scores[0]) < worst

@@ -6,7 +6,7 @@ from lm_help import decoder, experts
 from rounding import off
 from torch import nn
 
-from deepseek_mm.lm.attend import Whole
+from deepseek_mm.lm.attend import FullTextAttention
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.shape import tiny
 from deepseek_mm.runtime.quantize import fit
@@ -74,7 +74,7 @@ def test_a_decoder_that_mends_says_more_nearly_what_it_said(monkeypatch):
     def error():
         truth, made = decoder(shape), decoder(shape)
         fit.fit_fp4(made, [(ids[:4], segments[:4]), (ids[4:], segments[4:])])
-        hidden = [each(each.embed(ids), Whole(shape, segments), final=False)[0] for each in (truth, made)]
+        hidden = [each(each.embed(ids), FullTextAttention(shape, segments), final=False)[0] for each in (truth, made)]
         return off(hidden[1], hidden[0])
 
     mended = error()

@@ -7,11 +7,11 @@ import torch
 
 from deepseek_mm.config import EDGE_LM, LMConfig
 from deepseek_mm.errors import BadCheckpoint, ConfigError, MissingWeights
-from deepseek_mm.lm.attend import Whole
+from deepseek_mm.lm.attend import FullTextAttention
 from deepseek_mm.lm.find import EDGE_FOLDER, find_folder
 from deepseek_mm.lm.generator import silence
 from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.own import Checkpoint
+from deepseek_mm.lm.own import ModelCheckpoint
 from deepseek_mm.lm.shape import tiny
 from deepseek_mm.runtime.quantize.student import FILE, open_student, write_student
 
@@ -34,11 +34,12 @@ def test_a_student_that_was_written_in_four_bits_speaks_nearly_as_before(folder)
     decoder = Decoder(tiny())
     file = write_student(folder, decoder)
     assert file.stat().st_size < 0.7 * sum(p.numel() for p in decoder.parameters())
-    opened, known_by = open_student(Checkpoint(folder=folder, name=EDGE_LM))
+    opened, known_by = open_student(ModelCheckpoint(folder=folder, name=EDGE_LM))
     ids_BT = torch.tensor([[5, 300, 17, 44]])
     with torch.inference_mode():
         right, got = (
-            d.logits(d(d.embed(ids_BT), Whole(tiny(), torch.ones_like(ids_BT)))[0]).float() for d in (decoder, opened)
+            d.logits(d(d.embed(ids_BT), FullTextAttention(tiny(), torch.ones_like(ids_BT)))[0]).float()
+            for d in (decoder, opened)
         )
     assert (right - got).norm() / right.norm() < 0.25
     assert len(known_by) == 64
@@ -46,7 +47,7 @@ def test_a_student_that_was_written_in_four_bits_speaks_nearly_as_before(folder)
 
 
 def test_a_student_that_is_absent_or_torn_is_refused_with_what_helps(folder):
-    checkpoint = Checkpoint(folder=folder, name=EDGE_LM)
+    checkpoint = ModelCheckpoint(folder=folder, name=EDGE_LM)
     with pytest.raises(MissingWeights, match="train distill"):
         open_student(checkpoint)
     (folder / FILE).write_bytes(b"no tensors")

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from deepseek_mm.encoders.maps import CELLS, CHANNELS
 from deepseek_mm.errors import MissingWeights
-from deepseek_mm.lm.attend import Whole
+from deepseek_mm.lm.attend import FullTextAttention
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.shape import tiny
 from deepseek_mm.see.glance.glance import Glance
@@ -84,7 +84,7 @@ def test_vectors_stand_in_their_places_in_order_and_padding_is_not_seen(parts):
     ids_1T = torch.tensor([scripts[1].ids])
     x_1TD = decoder.embed(ids_1T.clamp_min(0))
     x_1TD[0, 0] = vectors_RD[2]
-    alone_1TD, _ = decoder(x_1TD, Whole(decoder.shape, torch.ones_like(ids_1T)))
+    alone_1TD, _ = decoder(x_1TD, FullTextAttention(decoder.shape, torch.ones_like(ids_1T)))
     assert torch.allclose(hidden_NTD[1, : len(scripts[1].ids)], alone_1TD[0], atol=1e-5)
 
 

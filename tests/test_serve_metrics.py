@@ -15,7 +15,7 @@ def test_tokens_seconds_and_pages_of_the_language_model_are_told(tmp_path):
     own = speaker(save_tiny(tmp_path / "tiny", tiny_llama()))
     with served(tmp_path / "house", begin=False, lm=own) as (_, client):
         client.post("/v1/chat/completions", json={"messages": [{"role": "user", "content": "hi"}], "max_tokens": 5})
-        told, tally = values(client), own.tally()
+        told, tally = values(client), own.stats()
     assert told["deepseek_mm_lm_tokens_total", "written"] == tally.written_tokens
     assert told["deepseek_mm_lm_tokens_total", "read"] == tally.prompt_tokens - tally.known_tokens
     assert told["deepseek_mm_lm_seconds_total", "written"] == tally.write_s

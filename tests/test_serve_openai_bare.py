@@ -16,7 +16,7 @@ from rag_house import build
 from tiny_lm import save_tiny, tiny_llama
 
 from deepseek_mm.errors import ServerError
-from deepseek_mm.lm.own import Checkpoint, open_own
+from deepseek_mm.lm.own import ModelCheckpoint, open_own
 from deepseek_mm.serve.openai.catalogue import BARE
 
 CONTEXT = 256  # tokens that the tiny model reads
@@ -38,7 +38,7 @@ class Seen(BaseModel):
 @pytest.fixture(scope="module")
 def lm(tmp_path_factory):
     folder = save_tiny(tmp_path_factory.mktemp("lm") / "tiny", tiny_llama(CONTEXT, seed=1))
-    return open_own(Checkpoint(folder=folder, name="tiny"), dtype=torch.float32)
+    return open_own(ModelCheckpoint(folder=folder, name="tiny"), dtype=torch.float32)
 
 
 @pytest.fixture(scope="module")

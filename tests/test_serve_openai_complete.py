@@ -9,7 +9,7 @@ from rag_house import build
 from test_lm_fill import AFTER, BEFORE, Scripted
 from tiny_lm import save_tiny, tiny_llama
 
-from deepseek_mm.lm.own import Checkpoint, open_own
+from deepseek_mm.lm.own import ModelCheckpoint, open_own
 from deepseek_mm.serve.openai.catalogue import BARE, GROUNDED
 
 TEXT = "two cups are on"
@@ -24,7 +24,7 @@ class Filler(Scripted):
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
     folder = save_tiny(tmp_path_factory.mktemp("lm") / "tiny", tiny_llama(256, seed=1))
-    lm = open_own(Checkpoint(folder=folder, name="tiny"), dtype=torch.float32)
+    lm = open_own(ModelCheckpoint(folder=folder, name="tiny"), dtype=torch.float32)
     assistant = build(tmp_path_factory.mktemp("complete") / "data", lm=lm)
     with offering(assistant) as client:
         yield client

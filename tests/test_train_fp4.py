@@ -8,7 +8,7 @@ from lm_help import decoder, experts, shard
 from tiny_lm import save_tiny, tiny_llama
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from deepseek_mm.lm.own import Checkpoint, opened
+from deepseek_mm.lm.own import ModelCheckpoint, open_decoder
 from deepseek_mm.lm.shape import tiny
 from deepseek_mm.runtime.quantize.fp4 import Fp4, quantise, restore, unpack
 from deepseek_mm.runtime.quantize.kept import Told, write_kept
@@ -133,9 +133,9 @@ def house(tmp_path, monkeypatch):
     save_tiny(tmp_path / "base", LlamaForCausalLM(LlamaConfig(**config | {"head_dim": 16})))
     for n, name in enumerate(DOMAINS):
         write_shard(shard_file(tmp_path / "corpus", name, "train"), list(shard(name, [40] * 8, seed=n)), key="k")
-    checkpoint = Checkpoint(folder=tmp_path / "base", name="tiny")
+    checkpoint = ModelCheckpoint(folder=tmp_path / "base", name="tiny")
     monkeypatch.setattr(fp4, "our_checkpoint", lambda: checkpoint)
-    truth = opened(checkpoint)[0].requires_grad_(False)
+    truth = open_decoder(checkpoint)[0].requires_grad_(False)
     held = tensors_of_fp4(truth, {name: quantise(linear.weight) for name, linear in linears(truth)})
     told = Told(scheme=FP4, base=known_by(checkpoint), full_bytes=1, calibrated="nothing", made="a test")
     write_kept(tmp_path / "begin.safetensors", held, told)

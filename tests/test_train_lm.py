@@ -9,7 +9,7 @@ from tiny_lm import save_tiny, tiny_llama
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from deepseek_mm.errors import ConfigError, NothingThere
-from deepseek_mm.lm.own import Checkpoint, open_own
+from deepseek_mm.lm.own import ModelCheckpoint, open_own
 from deepseek_mm.train import lm
 from deepseek_mm.train.corpus import DOMAINS
 from deepseek_mm.train.corpus.shards import shard_file, write_shard
@@ -46,7 +46,7 @@ def test_the_stages_lead_from_the_base_to_a_file_that_the_product_opens(house):
     assert {"words", "hidden"} <= logs["reach"][0].keys()
     assert {"loss", "balance", "hint", "load"} <= logs["experts"][0].keys()
     assert (house / "runs" / "reach" / "loss.png").is_file()
-    trained = Checkpoint(folder=house / "base", name="own", changes=house / "lm.safetensors")
+    trained = ModelCheckpoint(folder=house / "base", name="own", changes=house / "lm.safetensors")
     own = open_own(trained, dtype=torch.float32)
     assert len(own.fingerprint) == 64
 
@@ -116,7 +116,7 @@ def test_a_run_can_begin_with_the_shipped_file_which_may_have_no_experts_yet(hou
     assert shipped.keys() == after.keys()
     for name, value in shipped.items():
         torch.testing.assert_close(after[name], value, atol=float(value.abs().max()) / 250, rtol=0)
-    own = open_own(Checkpoint(folder=house / "base", name="own", changes=file), dtype=torch.float32)
+    own = open_own(ModelCheckpoint(folder=house / "base", name="own", changes=file), dtype=torch.float32)
     assert own.name == "own"
 
 

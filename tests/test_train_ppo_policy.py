@@ -4,8 +4,8 @@ import torch
 from lm_help import decoder
 from ppo_help import PUZZLE, Letters, policy
 
-from deepseek_mm.lm.attend import Whole
-from deepseek_mm.lm.changes import merged
+from deepseek_mm.lm.attend import FullTextAttention
+from deepseek_mm.lm.changes import merge_changes
 from deepseek_mm.train.ppo.policy import Group, Tree, merged_changes, read_groups, some_of
 
 PROMPT = [5, 6, 7]
@@ -15,7 +15,7 @@ ANSWERS = [[1, 2, 3], [1, 2, 4, 5], [9], [1, 2, 3]]
 def lower_of(mine, group_ids):
     """What the lower layers make of a text, computed alone."""
     ids = torch.tensor([group_ids])
-    attend = Whole(mine.decoder.shape, torch.ones_like(ids))
+    attend = FullTextAttention(mine.decoder.shape, torch.ones_like(ids))
     return mine.decoder(mine.decoder.embed(ids), attend, layers=mine.lower, final=False)[0][0]
 
 
@@ -34,7 +34,7 @@ def group_of(mine, prompt, answers):
 def alone(mine, prompt, answer):
     """Log probabilities of one answer's tokens, by the whole decoder."""
     ids = torch.tensor([prompt + answer[:-1]])
-    hidden, _ = mine.decoder(mine.decoder.embed(ids), Whole(mine.decoder.shape, torch.ones_like(ids)))
+    hidden, _ = mine.decoder(mine.decoder.embed(ids), FullTextAttention(mine.decoder.shape, torch.ones_like(ids)))
     told = mine.logits(hidden[0, len(prompt) - 1 :]).log_softmax(-1)
     return told.gather(-1, torch.tensor(answer)[:, None])[:, 0]
 
@@ -82,9 +82,11 @@ def test_texts_that_are_read_think_as_those_that_were_written():
 @torch.no_grad()
 def test_merged_changes_make_a_plain_decoder_that_says_the_same():
     mine, plain = policy(moved=True), decoder().float()
-    plain.load_state_dict(merged(plain.state_dict(), merged_changes(mine.trained)))
+    plain.load_state_dict(merge_changes(plain.state_dict(), merged_changes(mine.trained)))
     ids = torch.tensor([PROMPT])
-    states = [each(each.embed(ids), Whole(each.shape, torch.ones_like(ids)))[0] for each in (plain, mine.decoder)]
+    states = [
+        each(each.embed(ids), FullTextAttention(each.shape, torch.ones_like(ids)))[0] for each in (plain, mine.decoder)
+    ]
     assert torch.allclose(*states, atol=1e-5)
 
 

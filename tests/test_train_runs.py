@@ -8,9 +8,9 @@ from lm_help import decoder as random_decoder
 from lm_help import shard
 
 from deepseek_mm.errors import ConfigError, NothingThere
-from deepseek_mm.lm.attend import Whole
-from deepseek_mm.lm.changes import merged, write_changes
-from deepseek_mm.lm.ours import OURS, ours
+from deepseek_mm.lm.attend import FullTextAttention
+from deepseek_mm.lm.changes import merge_changes, write_changes
+from deepseek_mm.lm.ours import OURS, to_product_shape
 from deepseek_mm.lm.shape import tiny
 from deepseek_mm.lm.weights import build
 from deepseek_mm.train.corpus import DOMAINS
@@ -42,7 +42,7 @@ def changes(base: Base) -> dict[str, torch.Tensor]:
 
 def extras(base: Base, *, dense: bool) -> dict[str, torch.Tensor]:
     """What a stage of experts, or of the dense adapter, would have trained."""
-    decoder = build(ours(base.shape), base.weights, dtype=torch.float32)
+    decoder = build(to_product_shape(base.shape), base.weights, dtype=torch.float32)
     decoder = make_dense(decoder) if dense else decoder
     return {name: torch.randn(p.shape) / 8 for name, p in decoder.named_parameters() if ".moe." in name}
 
@@ -50,24 +50,24 @@ def extras(base: Base, *, dense: bool) -> dict[str, torch.Tensor]:
 def says(decoder) -> torch.Tensor:
     ids = torch.arange(40)[None]
     with torch.no_grad():
-        return decoder.logits(decoder(decoder.embed(ids), Whole(decoder.shape, torch.ones_like(ids)))[0])
+        return decoder.logits(decoder(decoder.embed(ids), FullTextAttention(decoder.shape, torch.ones_like(ids)))[0])
 
 
 def test_the_base_sees_everything_and_is_as_packaged(base):
     decoder = base.decoder(scale=2.0)
     assert (decoder.shape.reaches, decoder.shape.rope_scale, decoder.shape.moe) == ((), 2.0, None)
     assert torch.equal(decoder.embedding.weight, base.weights["embedding.weight"].bfloat16())
-    assert base.decoder(progressive=True).shape.reaches == ours(base.shape).reaches
+    assert base.decoder(progressive=True).shape.reaches == to_product_shape(base.shape).reaches
 
 
 @pytest.mark.parametrize("with_experts", [False, True])
 def test_the_shipped_file_is_opened_with_the_experts_that_it_has(base, tmp_path, with_experts):
     learned = changes(base) | (extras(base, dense=False) if with_experts else {})
     file = tmp_path / "lm.safetensors"
-    write_changes(file, learned, base="known", shape=ours(base.shape))
+    write_changes(file, learned, base="known", shape=to_product_shape(base.shape))
     decoder = open_shipped(replace(base, known_by="known"), file)
     assert (decoder.shape.moe is not None) == with_experts
-    assert decoder.shape.reaches == ours(base.shape).reaches
+    assert decoder.shape.reaches == to_product_shape(base.shape).reaches
     assert not torch.equal(says(decoder), says(base.decoder(progressive=True)))
 
 
@@ -75,8 +75,8 @@ def test_what_reach_learned_is_merged_into_the_base(base, tmp_path):
     learned = changes(base)
     save(tmp_path, learned)
     decoder = open_run(tmp_path, base)
-    assert (decoder.shape.reaches, decoder.shape.moe) == (ours(base.shape).reaches, None)
-    expected = merged(base.weights, learned)["layers.0.qkv.weight"].bfloat16()
+    assert (decoder.shape.reaches, decoder.shape.moe) == (to_product_shape(base.shape).reaches, None)
+    expected = merge_changes(base.weights, learned)["layers.0.qkv.weight"].bfloat16()
     assert torch.equal(decoder.layers[0].qkv.weight, expected)
     assert not torch.equal(expected, base.weights["layers.0.qkv.weight"].bfloat16())
 
@@ -90,7 +90,9 @@ def test_experts_stand_on_the_reach_that_lies_beside_them_or_on_the_one_named(ba
         open_run(tmp_path / "experts", base),
         open_run(tmp_path / "far" / "experts", base, reach=tmp_path / "reach"),
     )
-    expected = build(ours(base.shape), {**merged(base.weights, learned), **own}, dtype=torch.bfloat16)
+    expected = build(
+        to_product_shape(base.shape), {**merge_changes(base.weights, learned), **own}, dtype=torch.bfloat16
+    )
     assert torch.equal(says(beside), says(expected))
     assert torch.equal(says(named), says(expected))
 

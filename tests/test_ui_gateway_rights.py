@@ -158,7 +158,11 @@ def test_a_request_that_names_nobody_has_nothing_happen(pages, happened):
         with pytest.raises(gr.Error, match="nobody says who asks"):
             await page.process_api(page.fns[0], [], request=request, event_data=None)
 
-    for request in (None, gr.Request(), gr.Request(request=request_of().request.__class__(scope={}))):
+    for request in (
+        None,
+        gr.GenerationRequest(),
+        gr.GenerationRequest(request=request_of().request.__class__(scope={})),
+    ):
         asyncio.run(knock(request))
     assert happened == []
 

@@ -6,7 +6,7 @@ from array import array
 import torch
 from tiny_lm import MARKS, tiny_tokenizer
 
-from deepseek_mm.lm.runner import Bite
+from deepseek_mm.lm.runner import PromptChunk
 from deepseek_mm.lm.tokenizer import Tokenizer
 
 VOCAB = 300
@@ -105,7 +105,7 @@ class ToyRunner:
         assert 0 < count <= len(self.tokens[number]) - here
         count = min([count, *(stop - here for stop in self.stops if stop > here)])
         self.length[number] += count
-        return Bite(count, self.language(self.tokens[number][: here + count]))
+        return PromptChunk(count, self.language(self.tokens[number][: here + count]))
 
     def _go_on(self, number, token):
         assert self.length[number] == len(self.tokens[number]) < self.most[number]

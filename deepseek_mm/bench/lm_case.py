@@ -27,17 +27,17 @@ from deepseek_mm.bench.lm_flops import matmul_speed
 from deepseek_mm.bench.lm_open import Model, open_decoder
 from deepseek_mm.bench.lm_plain import Plain
 from deepseek_mm.bench.peer import made_up
-from deepseek_mm.lm.book import Text
+from deepseek_mm.lm.book import CachedText
 from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.paged import Memory, Paged, open_memory
+from deepseek_mm.lm.paged import PagedMemory, PagedPass, open_memory
 from deepseek_mm.machine import REFS, memory_mb, set_peak_back
 from deepseek_mm.runtime.spare import give_back
 
 Kind = Literal["ours", "sdpa", "full"]  # progressive; full attention by torch's kernel; by our own
-ATTEND: dict[Kind, Callable[[Memory, Sequence[Text], int], Paged | Plain]] = {
-    "ours": Paged,
+ATTEND: dict[Kind, Callable[[PagedMemory, Sequence[CachedText], int], PagedPass | Plain]] = {
+    "ours": PagedPass,
     "sdpa": Plain,
-    "full": Paged,
+    "full": PagedPass,
 }
 WARM = 4  # chunks of the prompt that warms up
 

@@ -16,7 +16,7 @@ from deepseek_mm.lm.changes import WEIGHTS, with_changes
 from deepseek_mm.lm.find import find_folder, fingerprint
 from deepseek_mm.lm.generator import Over, Progress
 from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.ours import ours
+from deepseek_mm.lm.ours import to_product_shape
 from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.lm.weights import build, read_folder
 from deepseek_mm.runtime.decode import make_fast
@@ -72,4 +72,4 @@ def read_ours(model: Model) -> tuple[DecoderShape, Mapping[str, Tensor]]:
     base, weights = read_folder(model.folder)
     if model.changes is not None:
         _, weights = with_changes(base, weights, model.changes, base=fingerprint(model.folder))
-    return ours(base), weights
+    return to_product_shape(base), weights

@@ -13,23 +13,23 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from deepseek_mm.lm.book import Text
-from deepseek_mm.lm.paged import Memory, Paged
+from deepseek_mm.lm.book import CachedText
+from deepseek_mm.lm.paged import PagedMemory, PagedPass
 
 
 class Plain:
     """An `Attend` over the next `count` tokens of one text, of a decoder whose layers see everything."""
 
-    def __init__(self, memory: Memory, texts: Sequence[Text], count: int) -> None:
+    def __init__(self, memory: PagedMemory, texts: Sequence[CachedText], count: int) -> None:
         (text,) = texts
-        self._paged = Paged(memory, texts, count)  # has the pages, and the attention of the gates
+        self._paged = PagedPass(memory, texts, count)  # has the pages, and the attention of the gates
         self.ids_BT, self.positions_BT = self._paged.ids_BT, self._paged.positions_BT
         self.scale = self._paged.scale
         self._cache, self._layers = memory.cache, memory.shape.num_layers
         (table,) = (table for group, table in zip(memory.book.groups, text.tables, strict=True) if 0 in group.slots)
         end = text.length + count
-        (self._all,) = table.stretches(0, end)
-        (new,) = table.stretches(text.length, end)
+        (self._all,) = table.row_ranges(0, end)
+        (new,) = table.row_ranges(text.length, end)
         device = memory.cache.device
         self._rows_N = torch.arange(new.row, new.row + new.size, device=device)
         self._seen_TS = torch.ones(count, end, dtype=torch.bool, device=device).tril(text.length)

@@ -19,7 +19,7 @@ import torch
 from deepseek_mm.bench.result import Line, Result, Setting, Sizes
 from deepseek_mm.bench.runner import Runner
 from deepseek_mm.lm.experts import EXPERTS
-from deepseek_mm.lm.moe import Routing, load
+from deepseek_mm.lm.moe import Routing, compute_load
 from deepseek_mm.lm.shape import SMOLLM2, DecoderShape, ExpertSpec, MoEShape
 
 OWN = replace(SMOLLM2, vocab_size=1_024)  # few words: beside a few layers the head of all would weigh too much
@@ -126,5 +126,5 @@ def summed_up(rounds: Sequence[Sequence[float]]) -> tuple[tuple[float, float], f
 def active_share(routings: Sequence[Routing], experts: Sequence[ExpertSpec]) -> float:
     """The share of the experts' widths that a token meets, the mean over the layers."""
     widths_E = torch.tensor([float(spec.width) for spec in experts])
-    shares = [load(x, len(experts)) @ widths_E * x.experts_BTk.shape[-1] / widths_E.sum() for x in routings]
+    shares = [compute_load(x, len(experts)) @ widths_E * x.experts_BTk.shape[-1] / widths_E.sum() for x in routings]
     return float(torch.stack(shares).mean())

@@ -28,7 +28,7 @@ from deepseek_mm.encoders.quick import narrowest
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.lm.changes import WEIGHTS
 from deepseek_mm.lm.find import find_folder
-from deepseek_mm.lm.own import Checkpoint, open_own
+from deepseek_mm.lm.own import ModelCheckpoint, open_own
 from deepseek_mm.load import load
 from deepseek_mm.parse.photo import read_photo
 from deepseek_mm.rag.assistant import Assistant
@@ -106,7 +106,7 @@ def open_eager(setting: Setting) -> Iterator[Assistant]:
     with load(config, progress=setting.note) as assistant:
         if config.lm.name == OUR_LM and config.lm.trained_here:
             folder = find_folder(OUR_LM, cache=cache_folder(), progress=setting.note)
-            checkpoint = Checkpoint(folder=folder, name=OUR_LM, changes=WEIGHTS)
+            checkpoint = ModelCheckpoint(folder=folder, name=OUR_LM, changes=WEIGHTS)
             assistant.lm = open_own(checkpoint, threads=config.lm.threads, dtype=torch.float32)
         reader = assistant.eyes.reader
         late = reader.glance if isinstance(reader, Reader) else None

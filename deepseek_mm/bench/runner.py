@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from deepseek_mm.lm.attend import Attend, Whole
+from deepseek_mm.lm.attend import AttentionBackend, FullTextAttention
 from deepseek_mm.lm.experts import Expert
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.moe import Routing
@@ -43,7 +43,10 @@ class Runner:
 
     def __init__(self, shape: DecoderShape, tokens: int) -> None:
         self.model = random_decoder(shape)
-        self._whole, self._still = Whole(shape, torch.ones(1, tokens, dtype=torch.int64)), Still(shape, tokens)
+        self._whole, self._still = (
+            FullTextAttention(shape, torch.ones(1, tokens, dtype=torch.int64)),
+            Still(shape, tokens),
+        )
 
     def prefill(self, ids_BT: Tensor) -> list[Routing]:
         """Read a prompt."""
@@ -54,7 +57,7 @@ class Runner:
         for id_B1 in ids_BT.split(1, 1):
             self._read(id_B1, self._still)
 
-    def _read(self, ids_BT: Tensor, attend: Attend) -> list[Routing]:
+    def _read(self, ids_BT: Tensor, attend: AttentionBackend) -> list[Routing]:
         """As for the next token: the last one's logits."""
         routings: list[Routing]
         hidden_BTD, routings = self.model(self.model.embed(ids_BT), attend)

@@ -33,7 +33,7 @@ def measure(args: Namespace, desk: Desk, file: Path) -> "CodeReport":
     from deepseek_mm.evaluate.code.kept import open_kept
     from deepseek_mm.evaluate.code.score import Bench, Sandboxed, evaluate_code
     from deepseek_mm.evaluate.code.tasks import all_holes, read_tasks
-    from deepseek_mm.lm.generator import Writes
+    from deepseek_mm.lm.generator import TextCompleter
 
     config, seed = config_of(args, desk), args.seed or 0
     tasks = read_tasks(file, first=args.first, last=args.last)
@@ -41,7 +41,7 @@ def measure(args: Namespace, desk: Desk, file: Path) -> "CodeReport":
         raise ConfigError(f"--drawn {args.drawn} and --holes {args.holes} must not be below 0")
     runs = Sandboxed(config.sandbox)
     lm = desk.open_lm(config.lm, desk.note)
-    if not isinstance(lm, Writes):
+    if not isinstance(lm, TextCompleter):
         raise ConfigError(f"the language model {lm.name} goes on with no text. Choose a kind of Llama with --model")
     how = {"data": file.name, "model": lm.fingerprint, "seed": seed, "drawn": args.drawn, "heat": args.temperature}
     desk.note(f"{len(tasks)} tasks for {lm.name}")

@@ -56,7 +56,7 @@ def towers(args: Namespace, desk: Desk) -> "Iterator[Scheme]":
 def language(args: Namespace, desk: Desk) -> "Iterator[Scheme]":
     """The language model: perplexity over held-out rows of every domain."""
     from deepseek_mm.evaluate.quant import Scheme, measure_apart, score_decoder
-    from deepseek_mm.lm.own import opened, our_checkpoint
+    from deepseek_mm.lm.own import open_decoder, our_checkpoint
     from deepseek_mm.runtime.quantize.language import full_bytes, open_quantised_lm
     from deepseek_mm.train.corpus import DOMAINS
     from deepseek_mm.train.runs import held_rows
@@ -70,7 +70,7 @@ def language(args: Namespace, desk: Desk) -> "Iterator[Scheme]":
             continue
         desk.note(f"scoring {name} on {len(rows)} rows of 512 tokens")
         full = name == "full"
-        decoder, _ = opened(checkpoint) if full else open_quantised_lm(checkpoint, file, scheme=name)
+        decoder, _ = open_decoder(checkpoint) if full else open_quantised_lm(checkpoint, file, scheme=name)
         whole = whole or full_bytes(decoder.shape)
         size = whole if full else file.stat().st_size
         apart = measure_apart("language", name, file) if args.apart else None

@@ -33,14 +33,14 @@ def towers(args: Namespace, desk: Desk, file: Path) -> Path:
 
 def language(args: Namespace, desk: Desk, file: Path) -> Path:
     """The language model, FP4 or int8."""
-    from deepseek_mm.lm.own import opened, our_checkpoint
+    from deepseek_mm.lm.own import open_decoder, our_checkpoint
     from deepseek_mm.runtime.quantize.fit import fit_fp4, usual_inputs
     from deepseek_mm.runtime.quantize.kept import Told, write_kept
     from deepseek_mm.runtime.quantize.language import FP4, full_bytes, known_by, tensors_of_fp4, tensors_of_int8
 
     batches = training_rows(args.corpus or cache_folder() / "corpus", args.rows)
     checkpoint = our_checkpoint(desk.note)
-    decoder, _ = opened(checkpoint)
+    decoder, _ = open_decoder(checkpoint)
     decoder.eval().requires_grad_(False)
     if args.scheme == FP4:
         held = tensors_of_fp4(decoder, fit_fp4(decoder, batches, desk.note))

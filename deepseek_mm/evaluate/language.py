@@ -17,7 +17,7 @@ from torch import Tensor
 
 from deepseek_mm.evaluate.experts import Visits, count_visits
 from deepseek_mm.evaluate.surprise import nats_of_tokens, perplexity
-from deepseek_mm.lm.attend import Whole
+from deepseek_mm.lm.attend import FullTextAttention
 from deepseek_mm.lm.model import Decoder
 
 AT_ONCE = 4  # rows that are read together
@@ -120,7 +120,7 @@ def read_rows(decoder: Decoder, rows: Rows, domains: Sequence[str], *, name: str
     tokens_D = torch.zeros(len(domains), dtype=torch.int64)
     visits = None
     for ids, segments, learn, domain in batches(rows):
-        hidden, routings = decoder(decoder.embed(ids), Whole(decoder.shape, segments))
+        hidden, routings = decoder(decoder.embed(ids), FullTextAttention(decoder.shape, segments))
         asked = learn[:, 1:]
         nats_P = nats_of_tokens(decoder, hidden[:, :-1][asked], ids[:, 1:][asked])
         of_P = domain[:, None].expand_as(asked)[asked]

@@ -23,7 +23,7 @@ from deepseek_mm.lm.chat import encode_chat
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.paged import open_memory
 from deepseek_mm.lm.paged_runner import PagedRunner
-from deepseek_mm.lm.runner import Prompt, read_prompt
+from deepseek_mm.lm.runner import TokenPrompt, read_prompt
 from deepseek_mm.lm.tokenizer import Tokenizer
 from deepseek_mm.records import Message
 
@@ -177,7 +177,7 @@ def seek(decoder: Decoder, haystack: Haystack) -> tuple[bool, float]:
     most = len(haystack.prompt) + len(haystack.answer)
     memory = open_memory(decoder.shape, tokens=most, sequences=1, chunk=CHUNK, like=decoder.embedding.weight)
     runner = PagedRunner(decoder, memory)
-    runner.start(0, Prompt(ids=haystack.prompt), most=most)
+    runner.start(0, TokenPrompt(ids=haystack.prompt), most=most)
     said = [read_prompt(runner, 0, len(haystack.prompt))]
     said += [runner.decode([(0, token)])[0] for token in haystack.answer[:-1]]
     logits_TV, right_T = torch.stack(said).float(), torch.tensor(haystack.answer)

@@ -15,7 +15,7 @@ import torch
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluate.surprise import nats_of_tokens, perplexity_of
 from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.pruning import THRESHOLD, Pruned
+from deepseek_mm.lm.pruning import THRESHOLD, PrunedAttention
 
 LENGTH = 1_024  # tokens of a text: weights over all pairs take their time
 THRESHOLDS = (0.0, 0.001, 0.01, THRESHOLD)
@@ -90,7 +90,7 @@ def read_cut(decoder: Decoder, texts: Sequence[Sequence[int]], threshold: float,
     nats, links, cut, began = [], 0, 0, time.perf_counter()
     for text in texts:
         ids_1T = torch.tensor([list(text)])
-        attend = Pruned(decoder.shape, torch.ones_like(ids_1T), threshold)
+        attend = PrunedAttention(decoder.shape, torch.ones_like(ids_1T), threshold)
         hidden_1TD, _ = decoder(decoder.embed(ids_1T), attend)
         nats.append(nats_of_tokens(decoder, hidden_1TD[0, :-1], ids_1T[0, 1:]))
         links, cut = links + attend.links, cut + attend.cut

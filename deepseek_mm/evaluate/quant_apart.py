@@ -17,9 +17,9 @@ from PIL import Image
 
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.space import Space
-from deepseek_mm.lm.attend import Whole
+from deepseek_mm.lm.attend import FullTextAttention
 from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.own import opened, our_checkpoint
+from deepseek_mm.lm.own import open_decoder, our_checkpoint
 from deepseek_mm.runtime.quantize.language import open_quantised_lm
 from deepseek_mm.runtime.quantize.space import open_quantised
 
@@ -44,14 +44,14 @@ def language(scheme: str, file: Path) -> Callable[[], object]:
     """A prompt of 128 tokens."""
     checkpoint = our_checkpoint()
     if scheme == FULL:
-        decoder: Decoder = opened(checkpoint)[0]
+        decoder: Decoder = open_decoder(checkpoint)[0]
     else:
         decoder = open_quantised_lm(checkpoint, file, scheme=scheme)[0]
     ids_BT = torch.arange(TOKENS)[None] + 1_000
 
     @torch.inference_mode()
     def work() -> object:
-        hidden, _ = decoder(decoder.embed(ids_BT), Whole(decoder.shape, torch.ones_like(ids_BT)))
+        hidden, _ = decoder(decoder.embed(ids_BT), FullTextAttention(decoder.shape, torch.ones_like(ids_BT)))
         return decoder.logits(hidden[:, -1])
 
     return work

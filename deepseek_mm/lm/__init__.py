@@ -58,7 +58,7 @@ def _open_here(
 
         return open_local(folder, name=name, threads=config.threads, progress=progress)
     from deepseek_mm.lm.changes import WEIGHTS
-    from deepseek_mm.lm.own import Checkpoint, open_own
+    from deepseek_mm.lm.own import ModelCheckpoint, open_own
 
-    checkpoint = Checkpoint(folder=folder, name=name, changes=WEIGHTS if name == OUR_LM else None, opens=opens)
+    checkpoint = ModelCheckpoint(folder=folder, name=name, changes=WEIGHTS if name == OUR_LM else None, opens=opens)
     return open_own(checkpoint, threads=config.threads, tokens=config.memory_tokens, progress=progress, prepare=prepare)

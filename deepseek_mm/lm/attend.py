@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from deepseek_mm.lm.held import Held
+from deepseek_mm.lm.held import RollingSinks
 from deepseek_mm.lm.rope import rotate
 from deepseek_mm.lm.shape import BLOCK, DecoderShape, Reach
 
 
-class Attend(Protocol):
+class AttentionBackend(Protocol):
     """Memory, as the decoder sees it."""
 
     positions_BT: Tensor  # int64: each token's place in its own text
@@ -28,7 +28,7 @@ class Attend(Protocol):
         """What the queries of attention `slot` see, (B, T, H, K). They are rotated already, and so are the keys."""
 
 
-class Whole:
+class FullTextAttention:
     """Whole texts at once. `segments_BT` says which text a token belongs to: several in a row are packed, 0 is padding.
 
     Positions count from 0 in each text. Padding sees only itself, and nobody sees it.
@@ -36,9 +36,9 @@ class Whole:
 
     def __init__(self, shape: DecoderShape, segments_BT: Tensor) -> None:
         self.shape = shape
-        self.positions_BT = places(segments_BT)
+        self.positions_BT = positions_in_segments(segments_BT)
         self.scale: float | Tensor = shape.scale_for(segments_BT.shape[1])
-        self.held = Held(shape, self)
+        self.held = RollingSinks(shape, self)
         self._segments_BT = segments_BT
         self._masks: dict[Reach, Tensor | None] = {}
         self._plain = bool((segments_BT == 1).all())
@@ -48,7 +48,7 @@ class Whole:
         reach = self.shape.slot_reach(slot)
         width = q_BTHK.shape[-1]
         if turn := self.held.queries(reach, q_BTHK):
-            q_BTHK, k_BTGK = two_ways(q_BTHK, rotate(q_BTHK, turn), k_BTGK, self.positions_BT < reach.sinks)
+            q_BTHK, k_BTGK = widen_for_sinks(q_BTHK, rotate(q_BTHK, turn), k_BTGK, self.positions_BT < reach.sinks)
         q, k, v = (x.transpose(1, 2) for x in (q_BTHK, k_BTGK, v_BTGK))
         mask = self._mask(reach)
         if reach.kind == "top" and q.shape[2] > reach.blocks * BLOCK:
@@ -76,10 +76,10 @@ class Whole:
         segments = self._segments_BT[:1] if self._plain else self._segments_BT
         places_BT = self.positions_BT[:1] if self._plain else self.positions_BT
         same = segments[:, :, None] == segments[:, None, :]
-        return (same & visible(reach, places_BT[:, :, None], places_BT[:, None, :]))[:, None]
+        return (same & is_visible(reach, places_BT[:, :, None], places_BT[:, None, :]))[:, None]
 
 
-def two_ways(q_BTHK: Tensor, held_BTHK: Tensor, k_BSGK: Tensor, sink_BS: Tensor) -> tuple[Tensor, Tensor]:
+def widen_for_sinks(q_BTHK: Tensor, held_BTHK: Tensor, k_BSGK: Tensor, sink_BS: Tensor) -> tuple[Tensor, Tensor]:
     """Queries and keys of twice the width, so that one product meets the sinks with the held queries and all other keys
     with the own ones.
     """
@@ -87,7 +87,7 @@ def two_ways(q_BTHK: Tensor, held_BTHK: Tensor, k_BSGK: Tensor, sink_BS: Tensor)
     return torch.cat((q_BTHK, held_BTHK), -1), torch.cat((k_BSGK * ~sink_BS11, k_BSGK * sink_BS11), -1)
 
 
-def places(segments_BT: Tensor) -> Tensor:
+def positions_in_segments(segments_BT: Tensor) -> Tensor:
     """Each token's place in its text: how many tokens of the same segment stand before it without a break."""
     count = torch.arange(segments_BT.shape[1], device=segments_BT.device).expand_as(segments_BT)
     starts = torch.ones_like(segments_BT, dtype=torch.bool)
@@ -95,7 +95,7 @@ def places(segments_BT: Tensor) -> Tensor:
     return count - torch.where(starts, count, 0).cummax(1).values
 
 
-def visible(reach: Reach, query: Tensor, key: Tensor) -> Tensor:
+def is_visible(reach: Reach, query: Tensor, key: Tensor) -> Tensor:
     """Whether the token at place `query` may see the one at place `key` of the same text: the truth about a reach.
 
     A layer of kind "top" may see everything before it here; which blocks it chooses is `best_blocks`.

@@ -12,13 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from deepseek_mm.lm.groups import PAGE, Group, pages_of
-from deepseek_mm.lm.pages import NoPages, Pages
-from deepseek_mm.lm.prefixes import Prefixes, page_name
-from deepseek_mm.lm.table import Table
+from deepseek_mm.lm.groups import PAGE, LayerGroup, count_pages
+from deepseek_mm.lm.pages import OutOfPages, PagePool
+from deepseek_mm.lm.prefixes import PrefixCache, page_name
+from deepseek_mm.lm.table import PageTable
 
 
-class Copy(NamedTuple):
+class PageCopy(NamedTuple):
     """A page whose content must be copied before anything is written."""
 
     group: int
@@ -27,12 +27,12 @@ class Copy(NamedTuple):
 
 
 @dataclass(slots=True, eq=False)
-class Text:
+class CachedText:
     """One sequence: its tokens, and where their keys lie."""
 
     ids: list[int]  # of prompt and answer; append what was chosen
     most: int  # tokens it may come to have
-    tables: list[Table]  # one a group
+    tables: list[PageTable]  # one a group
     pictures: dict[int, str] = field(default_factory=dict)  # place of a visual token -> digest of what it stands for
     length: int = 0  # tokens whose keys are in the cache
     scale: float = 1.0  # times that its rotations are slowed down
@@ -40,20 +40,20 @@ class Text:
     marks: set[int] = field(default_factory=set)  # lengths, multiples of PAGE, where others may go on from
 
 
-class Book:
+class BlockManager:
     """The tables of all sequences, over pools of pages, one a group."""
 
-    def __init__(self, groups: Sequence[Group], pages: Sequence[int], *, chunk: int) -> None:
+    def __init__(self, groups: Sequence[LayerGroup], pages: Sequence[int], *, chunk: int) -> None:
         self.groups = tuple(groups)
         self.chunk = chunk  # tokens that a sequence may grow by at once
-        self.pools = [Pages(count) for count in pages]
-        self.prefixes = Prefixes(self.groups, self.pools)
-        self._live: list[Text] = []
+        self.pools = [PagePool(count) for count in pages]
+        self.prefixes = PrefixCache(self.groups, self.pools)
+        self._live: list[CachedText] = []
 
     def fits(self, tokens: int) -> bool:
         """Whether a sequence that comes to have `tokens` tokens can be let in, all others' promises kept."""
         return all(
-            group.most_pages(tokens, self.chunk) + sum(self._owed(text, number) for text in self._live)
+            group.most_pages(tokens, self.chunk) + sum(self._count_reserved(text, number) for text in self._live)
             <= self.pools[number].num_free + self.prefixes.spare(number)
             for number, group in enumerate(self.groups)
         )
@@ -66,30 +66,30 @@ class Book:
         pictures: Mapping[int, str] | None = None,
         marks: Iterable[int] = (),
         scale: float = 1.0,
-    ) -> Text:
+    ) -> CachedText:
         """A sequence that begins with `ids`. Its `length` says how many of them are in the cache already, never all:
         the last one is computed in any case, to know what follows.
 
         `marks` are lengths where others may begin alike: their page borders are kept. Keys that were turned with
         another `scale` are another text's.
         """
-        text = Text(list(ids), most, [Table() for _ in self.groups], dict(pictures or {}), scale=scale)
+        text = CachedText(list(ids), most, [PageTable() for _ in self.groups], dict(pictures or {}), scale=scale)
         self._name_pages(text, (len(text.ids) - 1) // PAGE)
-        known, resumed = self.prefixes.known(text.names), self.prefixes.resumable(text.names)
+        known, resumed = self.prefixes.count_known(text.names), self.prefixes.count_resumable(text.names)
         if resumed:
-            text.tables = [Table(pages) for pages in self.prefixes.take(text.names[:resumed])]
+            text.tables = [PageTable(pages) for pages in self.prefixes.take(text.names[:resumed])]
             text.length = resumed * PAGE
         text.marks = {mark // PAGE * PAGE for mark in (*marks, known * PAGE) if mark // PAGE > resumed}
         del text.names[resumed:]
         self._live.append(text)
         return text
 
-    def step(self, text: Text, wanted: int) -> int:
+    def step(self, text: CachedText, wanted: int) -> int:
         """Tokens that `text` should grow by next: `wanted`, or fewer, to stop at a mark."""
         stops = [mark - text.length for mark in text.marks if mark > text.length]
         return min([wanted, self.chunk, *stops])
 
-    def grow(self, text: Text, count: int, *, sure: int | None = None) -> list[Copy]:
+    def grow(self, text: CachedText, count: int, *, sure: int | None = None) -> list[PageCopy]:
         """Give `text` the pages that its next `count` tokens need, and say what must be copied first.
 
         Only `sure` of them may come to stay, where a guess is tried: no page is left out that is needed then. Raises
@@ -101,10 +101,10 @@ class Book:
             self.prefixes.evict(number, len(blocks))
         for pool, blocks in zip(self.pools, needed, strict=True):
             if len(blocks) > pool.num_free:
-                raise NoPages(f"{len(blocks)} pages are needed and {pool.num_free} of {len(pool)} are free")
+                raise OutOfPages(f"{len(blocks)} pages are needed and {pool.num_free} of {len(pool)} are free")
         return [copy for number, blocks in enumerate(needed) for copy in self._give(text, number, blocks)]
 
-    def advance(self, text: Text, count: int) -> None:
+    def advance(self, text: CachedText, count: int) -> None:
         """The keys of `count` tokens more are there: `text.ids` holds them."""
         text.length += count
         assert text.length <= len(text.ids), f"{text.length} keys for {len(text.ids)} tokens"
@@ -119,11 +119,11 @@ class Book:
         if full * PAGE in text.marks:
             self._remember(text)
 
-    def fork(self, text: Text) -> Text:
+    def fork(self, text: CachedText) -> CachedText:
         """A second sequence that has everything in common with `text` so far."""
-        twin = Text(
-            list(text.ids), text.most, [Table(table.pages) for table in text.tables], dict(text.pictures), text.length,
-            text.scale,
+        twin = CachedText(
+            list(text.ids), text.most, [PageTable(table.pages) for table in text.tables], dict(text.pictures),
+            text.length, text.scale,
         )  # fmt: skip
         twin.names, twin.marks = list(text.names), set(text.marks)
         for pool, table in zip(self.pools, twin.tables, strict=True):
@@ -131,7 +131,7 @@ class Book:
         self._live.append(twin)
         return twin
 
-    def drop(self, text: Text, *, remember: bool = True) -> None:
+    def drop(self, text: CachedText, *, remember: bool = True) -> None:
         """`text` has ended. Its last page border is kept for whoever goes on from it, while there is room."""
         if remember and text.names:
             self._remember(text)
@@ -140,7 +140,7 @@ class Book:
             pool.free(table.pages.values())
         text.tables = []
 
-    def _name_pages(self, text: Text, full: int) -> None:
+    def _name_pages(self, text: CachedText, full: int) -> None:
         """Names of the first `full` pages."""
         for block in range(len(text.names), full):
             places = range(block * PAGE, (block + 1) * PAGE)
@@ -148,31 +148,31 @@ class Book:
             before = text.names[-1] if block else str(text.scale).encode()
             text.names.append(page_name(before, text.ids[places.start : places.stop], shown))
 
-    def _remember(self, text: Text) -> None:
+    def _remember(self, text: CachedText) -> None:
         self.prefixes.keep(text.names, [table.pages for table in text.tables])
 
-    def _lacking(self, text: Text, number: int, count: int, sure: int) -> list[int]:
+    def _lacking(self, text: CachedText, number: int, count: int, sure: int) -> list[int]:
         """Blocks of a group for which `text` needs a page of its own: it has none, or others hold it too."""
         table, pool, group = text.tables[number].pages, self.pools[number], self.groups[number]
         return [
             block
-            for block in range(text.length // PAGE, pages_of(text.length + count))
+            for block in range(text.length // PAGE, count_pages(text.length + count))
             if group.keeps(block, text.length + sure) and (block not in table or pool.holders(table[block]) > 1)
         ]
 
-    def _give(self, text: Text, number: int, blocks: Sequence[int]) -> list[Copy]:
+    def _give(self, text: CachedText, number: int, blocks: Sequence[int]) -> list[PageCopy]:
         table, pool = text.tables[number], self.pools[number]
         copies = []
         for block in blocks:
-            room = min(pages_of(text.most) - block, self.groups[number].most_pages(text.most, self.chunk))
+            room = min(count_pages(text.most) - block, self.groups[number].most_pages(text.most, self.chunk))
             (page,) = pool.take(1, after=table.pages.get(block - 1, -1), room=room)
             if block in table.pages:
-                copies.append(Copy(number, table.pages[block], page))
+                copies.append(PageCopy(number, table.pages[block], page))
                 pool.free((table.pages[block],))
-            table.put(block, page)
+            table.set_page(block, page)
         return copies
 
-    def _owed(self, text: Text, number: int) -> int:
+    def _count_reserved(self, text: CachedText, number: int) -> int:
         """Pages of a group that `text` may still ask for."""
         table, pool = text.tables[number].pages, self.pools[number]
         mine = table.get(text.length // PAGE)

@@ -15,16 +15,16 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from deepseek_mm.lm.book import Copy
-from deepseek_mm.lm.groups import PAGE, Group
+from deepseek_mm.lm.book import PageCopy
+from deepseek_mm.lm.groups import PAGE, LayerGroup
 
 STEPS = 127  # of an int8 number, to either side
 
 
-class Shelf(Protocol):
+class TensorStore(Protocol):
     """Keys, or values, of one attention."""
 
-    def put(self, rows_N: Tensor, x_NGK: Tensor) -> None:
+    def write_rows(self, rows_N: Tensor, x_NGK: Tensor) -> None:
         """Write tokens into these rows."""
 
     def take(self, rows_N: Tensor, out: Tensor | None = None) -> Tensor:
@@ -46,7 +46,7 @@ class Shelf(Protocol):
     def nbytes(self) -> int: ...
 
 
-class Wide:
+class PlainStore:
     """Kept as it is read."""
 
     def __init__(self, heads: int, rows: int, width: int, like: Tensor) -> None:
@@ -57,7 +57,7 @@ class Wide:
         """All of it, (G, R, K), for whoever reads and writes it in place."""
         return self._x_GRK
 
-    def put(self, rows_N: Tensor, x_NGK: Tensor) -> None:
+    def write_rows(self, rows_N: Tensor, x_NGK: Tensor) -> None:
         self._x_GRK.index_copy_(1, rows_N, x_NGK.transpose(0, 1))
 
     def take(self, rows_N: Tensor, out: Tensor | None = None) -> Tensor:
@@ -80,19 +80,19 @@ class Wide:
         return self._x_GRK.nbytes
 
 
-class Narrow:
+class Int8Store:
     """Kept as int8, with a scale for every token and head."""
 
     def __init__(self, heads: int, rows: int, width: int, like: Tensor) -> None:
-        self._x_GRK = Wide(heads, rows, width, like.new_zeros((), dtype=torch.int8))
-        self._scale_GR1 = Wide(heads, rows, 1, like.new_zeros((), dtype=torch.float32))
+        self._x_GRK = PlainStore(heads, rows, width, like.new_zeros((), dtype=torch.int8))
+        self._scale_GR1 = PlainStore(heads, rows, 1, like.new_zeros((), dtype=torch.float32))
         self._dtype = like.dtype
 
-    def put(self, rows_N: Tensor, x_NGK: Tensor) -> None:
+    def write_rows(self, rows_N: Tensor, x_NGK: Tensor) -> None:
         scale_NG1 = x_NGK.float().abs().amax(-1, keepdim=True) / STEPS
         steps_NGK = (x_NGK / scale_NG1.clamp(min=torch.finfo(torch.float32).tiny)).round()
-        self._x_GRK.put(rows_N, steps_NGK.to(torch.int8))
-        self._scale_GR1.put(rows_N, scale_NG1)
+        self._x_GRK.write_rows(rows_N, steps_NGK.to(torch.int8))
+        self._scale_GR1.write_rows(rows_N, scale_NG1)
 
     def take(self, rows_N: Tensor, out: Tensor | None = None) -> Tensor:
         x_GNK, scale_GN1 = self._x_GRK.take(rows_N), self._scale_GR1.take(rows_N)
@@ -117,18 +117,18 @@ class Narrow:
         return self._x_GRK.nbytes + self._scale_GR1.nbytes
 
 
-class Cache:
+class KeyValueCache:
     """Keys and values of every attention, in pools of pages as the book has them.
 
     `like` is a tensor of the kind that the model computes with: its dtype and its device are the cache's.
     """
 
-    def __init__(self, groups: Sequence[Group], pages: Sequence[int], *, like: Tensor, int8: bool = False) -> None:
-        kind = Narrow if int8 else Wide
+    def __init__(self, groups: Sequence[LayerGroup], pages: Sequence[int], *, like: Tensor, int8: bool = False) -> None:
+        kind = Int8Store if int8 else PlainStore
         self.groups = tuple(groups)
         self.device = like.device
-        self.keys: dict[int, Shelf] = {}
-        self.values: dict[int, Shelf] = {}
+        self.keys: dict[int, TensorStore] = {}
+        self.values: dict[int, TensorStore] = {}
         self.summaries: dict[int, Tensor] = {}  # slot -> (G, P, K)
         self._sizes: dict[int, tuple[int, int]] = {}  # slot -> heads, width
         self._firsts: dict[int, Tensor] = {}  # slot that chooses -> each head's first row, counted through all, (G, 1)
@@ -145,8 +145,8 @@ class Cache:
 
     def write(self, slot: int, rows_N: Tensor, k_NGK: Tensor, v_NGK: Tensor) -> None:
         """Keep keys and values of tokens in these rows."""
-        self.keys[slot].put(rows_N, k_NGK)
-        self.values[slot].put(rows_N, v_NGK)
+        self.keys[slot].write_rows(rows_N, k_NGK)
+        self.values[slot].write_rows(rows_N, v_NGK)
 
     def clear(self, slot: int, rows_N: Tensor) -> None:
         """Forget what lay in these rows: of a page that was begun, what others left behind its first token."""
@@ -186,7 +186,7 @@ class Cache:
         keys_XK, values_XK = self.keys[slot].pick(rows_X), self.values[slot].pick(rows_X)
         return keys_XK.unflatten(0, rows_GN.shape), values_XK.unflatten(0, rows_GN.shape)
 
-    def copy(self, copies: Sequence[Copy]) -> None:
+    def copy(self, copies: Sequence[PageCopy]) -> None:
         """Give the new pages what the old ones hold."""
         for number, source, target in copies:
             for slot in self.groups[number].slots:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from deepseek_mm.deltas import pack_changes, unpack_whole
 from deepseek_mm.errors import BadCheckpoint, MissingWeights
-from deepseek_mm.lm.ours import ours
+from deepseek_mm.lm.ours import to_product_shape
 from deepseek_mm.lm.shape import DecoderShape
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "lm.safetensors"
@@ -23,7 +23,7 @@ MAKE = "python -m deepseek_mm train lm --stage pack"
 THIN, TALL = ".thin", ".tall"  # ends of the names of a change's two factors: tall @ thin is the change
 
 
-def merged(weights: Mapping[str, Tensor], changes: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def merge_changes(weights: Mapping[str, Tensor], changes: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Weights with the changes of low rank added, in their own format, and with whatever else was learned."""
     whole = {**weights, **{name: value for name, value in changes.items() if not name.endswith((THIN, TALL))}}
     for name in (name.removesuffix(THIN) for name in changes if name.endswith(THIN)):
@@ -37,7 +37,7 @@ def write_changes(file: Path, changes: Mapping[str, Tensor], *, base: str, shape
     """Matrices as int8 with a scale a row, vectors as bfloat16. `base` is the fingerprint of the base's weights."""
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_suffix(".draft")
-    save_file(pack_changes({}, changes, new=("",)), draft, metadata=_told(base, shape))
+    save_file(pack_changes({}, changes, new=("",)), draft, metadata=_metadata(base, shape))
     draft.replace(file)
 
 
@@ -47,7 +47,7 @@ def read_changes(file: Path, *, base: str, shape: DecoderShape) -> dict[str, Ten
         raise MissingWeights(file, make=MAKE)
     try:
         with safe_open(file, framework="pt") as opened:
-            if opened.metadata() != _told(base, shape):
+            if opened.metadata() != _metadata(base, shape):
                 raise BadCheckpoint(
                     f"{file} was trained on another base model or for another shape of it. Get the one that belongs to"
                     f" this version with: git checkout -- {file.name}, or train it: {MAKE}"
@@ -73,12 +73,12 @@ def with_changes(
 
     Raises what `read_changes` raises.
     """
-    shape = ours(shape)
+    shape = to_product_shape(shape)
     changes = read_changes(file, base=base, shape=shape)
     if not any(".moe." in name for name in changes):
         shape = replace(shape, moe=None)
-    return shape, merged(weights, changes)
+    return shape, merge_changes(weights, changes)
 
 
-def _told(base: str, shape: DecoderShape) -> dict[str, str]:
+def _metadata(base: str, shape: DecoderShape) -> dict[str, str]:
     return {"base": base, "shape": repr(shape)}

@@ -15,19 +15,19 @@ from deepseek_mm.records import Message
 
 def encode_chat(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
     """The tokens of the prompt, up to where the answer starts. Pictures are left out."""
-    clean = [replace(message, text=plain(message.text, marks_of(tokenizer))) for message in messages]
+    clean = [replace(message, text=escape_marks(message.text, list_special_marks(tokenizer))) for message in messages]
     if tokenizer.chat_template is None:
-        return list(tokenizer(transcript(clean))["input_ids"])
+        return list(tokenizer(to_transcript(clean))["input_ids"])
     text = _render(tokenizer, clean)
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])  # the template has put them in already
 
 
-def marks_of(tokenizer: Any) -> list[str]:
+def list_special_marks(tokenizer: Any) -> list[str]:
     """The texts that mean something to the model which no letters could say."""
     return [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
 
 
-def plain(text: str, marks: Sequence[str]) -> str:
+def escape_marks(text: str, marks: Sequence[str]) -> str:
     """`text` with a space inside every special mark, so that none of them is read as one."""
     for mark in sorted(marks, key=len, reverse=True):
         if len(mark) > 1:
@@ -58,7 +58,7 @@ def without_system(messages: Sequence[Message]) -> list[Message]:
     return [replace(said[0], text="\n\n".join([*rules, said[0].text])), *said[1:]]
 
 
-def transcript(messages: Sequence[Message]) -> str:
+def to_transcript(messages: Sequence[Message]) -> str:
     """For a model that never learned to chat: the conversation as a play, with the answer to come."""
     names = {"system": "", "user": "User: ", "assistant": "Assistant: "}
     return "\n\n".join([*(names[message.role] + message.text for message in messages), "Assistant:"])

@@ -15,9 +15,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
 from deepseek_mm.errors import BadCheckpoint
-from deepseek_mm.lm.find import fingerprint, first_line, unreadable
+from deepseek_mm.lm.find import fingerprint, first_line, unreadable_error
 from deepseek_mm.lm.generator import Progress, silence
 from deepseek_mm.lm.local import LocalModel
+from deepseek_mm.lm.quiet import hide_progress_bars
 from deepseek_mm.model_sizes import check_sizes
 
 # What transformers raises for a checkpoint that is not whole:
@@ -36,7 +37,7 @@ def read_checkpoint(folder: Path, *, dtype: torch.dtype) -> tuple[Any, Any]:
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except UNREADABLE as error:
-        raise unreadable(folder, first_line(error)) from error
+        raise unreadable_error(folder, first_line(error)) from error
     return read_whole(folder, AutoModelForCausalLM, made_for="text generation", dtype=dtype), tokenizer
 
 
@@ -45,10 +46,10 @@ def read_whole(folder: Path, kind: Any, *, made_for: str, dtype: torch.dtype) ->
     options: dict[str, Any] = {"dtype": dtype, "use_safetensors": True, "output_loading_info": True}
     try:
         check_sizes(folder, sorted(folder.glob("*.safetensors")))
-        with no_bars():
+        with hide_progress_bars():
             model, report = kind.from_pretrained(folder, trust_remote_code=False, **options)
     except UNREADABLE as error:
-        raise unreadable(folder, first_line(error)) from error
+        raise unreadable_error(folder, first_line(error)) from error
     if missing := sorted(report["missing_keys"]):
         raise BadCheckpoint(
             f"{folder} holds no whole model: {len(missing)} tensors such as {missing[0]} are missing."

@@ -35,16 +35,16 @@ def packaged_gguf() -> Path:
     raise MissingWeights(Path(PACKAGE), make=INSTALL)
 
 
-def converted(gguf: Path, *, cache: Path, progress: Progress = silence) -> Path:
+def convert_once(gguf: Path, *, cache: Path, progress: Progress = silence) -> Path:
     """The folder under `cache` with the checkpoint made from `gguf`; it is made if it is not there whole."""
     folder = cache / "lm" / f"{gguf.stem}-{_digest(gguf)[:16]}-{RECIPE}"
     if is_whole(folder):
         return folder
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(folder.with_name(f"{folder.name}.lock"), progress):
+        with _hold_lock(folder.with_name(f"{folder.name}.lock"), progress):
             if not is_whole(folder):
-                _make(gguf, folder, progress)
+                _write_in_place(gguf, folder, progress)
     except OSError as error:
         raise LibraryError(
             f"cannot keep the converted language model at {folder}: {error}."
@@ -63,7 +63,7 @@ def is_whole(folder: Path) -> bool:
 
 
 @contextmanager
-def _alone(lock: Path, progress: Progress) -> Iterator[None]:
+def _hold_lock(lock: Path, progress: Progress) -> Iterator[None]:
     """Hold the lock file: one process at a time. A process that dies lets go of it."""
     with lock.open("w") as file:
         try:
@@ -74,7 +74,7 @@ def _alone(lock: Path, progress: Progress) -> Iterator[None]:
         yield
 
 
-def _make(gguf: Path, folder: Path, progress: Progress) -> None:
+def _write_in_place(gguf: Path, folder: Path, progress: Progress) -> None:
     """Write the checkpoint beside its place, then move it there in one step."""
     draft = folder.with_name(f"{folder.name}.making")
     for leftover in (draft, folder):  # of a process that was killed, or torn

@@ -16,40 +16,42 @@ from itertools import count
 import torch
 
 from deepseek_mm.errors import BadQuestion, DeepSeekMMError, ModelFailed
-from deepseek_mm.lm.generator import Spent
-from deepseek_mm.lm.grammar import Grammars
-from deepseek_mm.lm.local import one_worker
-from deepseek_mm.lm.lookup import Courage, accept, propose
-from deepseek_mm.lm.pace import Pace
-from deepseek_mm.lm.request import Judged, Request
-from deepseek_mm.lm.runner import Prompt, Runner
+from deepseek_mm.lm.generator import TokenUsage
+from deepseek_mm.lm.grammar import JsonGrammars
+from deepseek_mm.lm.local import single_threaded_worker
+from deepseek_mm.lm.lookup import DraftLength, accept, propose
+from deepseek_mm.lm.pace import ChunkSizer
+from deepseek_mm.lm.request import GenerationRequest, ScoreRequest
+from deepseek_mm.lm.runner import ModelRunner, TokenPrompt
 from deepseek_mm.lm.sampling import Sampling
-from deepseek_mm.lm.schedule import Part, Read, Schedule
-from deepseek_mm.lm.spelling import Spelling
-from deepseek_mm.lm.tally import Tally
+from deepseek_mm.lm.schedule import PromptPart, ReadStep, Scheduler
+from deepseek_mm.lm.spelling import IncrementalDetokenizer
+from deepseek_mm.lm.tally import EngineStats
 from deepseek_mm.lm.tokenizer import Tokenizer
-from deepseek_mm.lm.trace import Tracer
+from deepseek_mm.lm.trace import ExpertTracer
 
 ALONE = 512  # tokens of a prompt read at once while nobody else is being answered
 
 
-class Engine:
+class InferenceEngine:
     """Answers prompts, many at a time. `stream` may be called from any thread."""
 
-    def __init__(self, runner: Runner, tokenizer: Tokenizer, *, threads: int = 1, pace: Pace | None = None) -> None:
+    def __init__(
+        self, runner: ModelRunner, tokenizer: Tokenizer, *, threads: int = 1, pace: ChunkSizer | None = None
+    ) -> None:
         """`pace` bounds how long those who are being answered wait while a prompt is read."""
         self._runner, self._tokenizer = runner, tokenizer
-        self._pace = pace or Pace()
-        self._worker = one_worker(threads)
+        self._pace = pace or ChunkSizer()
+        self._worker = single_threaded_worker(threads)
         self._lock = threading.Lock()  # guards the next two
-        self._arrived: list[Request] = []
+        self._arrived: list[GenerationRequest] = []
         self._working = False
         self._numbers = count()  # from here on the worker's own
-        self._requests: dict[int, Request] = {}
-        self._schedule = Schedule(runner.fits)
-        self._tally = Tally()
+        self._requests: dict[int, GenerationRequest] = {}
+        self._schedule = Scheduler(runner.fits)
+        self._tally = EngineStats()
 
-    def tally(self) -> Tally:
+    def stats(self) -> EngineStats:
         """What was done until now. From any thread."""
         taken, pages = self._runner.pages
         return replace(self._tally, pages_taken=taken, pages=pages)
@@ -61,12 +63,12 @@ class Engine:
 
     def stream(
         self,
-        prompt: Prompt,
+        prompt: TokenPrompt,
         sampling: Sampling,
         stop: threading.Event,
         *,
-        tracer: Tracer | None = None,
-        spent: list[Spent] | None = None,
+        tracer: ExpertTracer | None = None,
+        spent: list[TokenUsage] | None = None,
     ) -> Iterator[str]:
         """Pieces of the answer; no piece splits a character. Ends within one token of `stop`, or when it is closed.
 
@@ -75,7 +77,9 @@ class Engine:
         """
         self._check_length(len(prompt.ids), sampling.max_tokens)
         grammar = None if sampling.schema is None else self._grammars.start(sampling.schema)
-        request = Request(prompt, sampling, stop, spelling=Spelling(self._tokenizer), grammar=grammar)
+        request = GenerationRequest(
+            prompt, sampling, stop, spelling=IncrementalDetokenizer(self._tokenizer), grammar=grammar
+        )
         request.tracer = tracer
         self._come(request)
         try:
@@ -84,16 +88,16 @@ class Engine:
             if spent is not None:
                 spent.append(request.spent)
 
-    def judge(self, prompt: Prompt, tail: Sequence[int], stop: threading.Event) -> list[float]:
+    def judge(self, prompt: TokenPrompt, tail: Sequence[int], stop: threading.Event) -> list[float]:
         """Nats that each token of `tail` costs after the prompt; [] once it is stopped. Raises as `stream` does."""
         self._check_length(len(prompt.ids), len(tail))
-        request = Judged(prompt, tuple(tail), stop, spelling=Spelling(self._tokenizer))
+        request = ScoreRequest(prompt, tuple(tail), stop, spelling=IncrementalDetokenizer(self._tokenizer))
         self._come(request)
         for _ in request.listen():
             raise AssertionError("what is judged says nothing")
         return request.nats
 
-    def _come(self, request: Request) -> None:
+    def _come(self, request: GenerationRequest) -> None:
         with self._lock:
             self._arrived.append(request)
             if not self._working:
@@ -101,8 +105,8 @@ class Engine:
                 self._worker.submit(self._work)
 
     @cached_property
-    def _grammars(self) -> Grammars:
-        return Grammars(self._tokenizer.backend, vocab_size=self._runner.vocab_size, ends=self._tokenizer.ends)
+    def _grammars(self) -> JsonGrammars:
+        return JsonGrammars(self._tokenizer.backend, vocab_size=self._runner.vocab_size, ends=self._tokenizer.ends)
 
     def _check_length(self, prompt: int, answer: int) -> None:
         if prompt == 0:
@@ -137,12 +141,12 @@ class Engine:
 
     def _turn(self) -> None:
         """One step for everybody whose turn it is."""
-        for number in [number for number, request in self._requests.items() if request.unwanted]:
+        for number in [number for number, request in self._requests.items() if request.is_unwanted]:
             self._requests[number].end()
             self._leave(number)
         self._admit()
-        step, began = self._schedule.step(self._pace.bite, alone=ALONE), time.perf_counter()
-        if isinstance(step, Read):
+        step, began = self._schedule.step(self._pace.chunk, alone=ALONE), time.perf_counter()
+        if isinstance(step, ReadStep):
             self._read(step.parts)
             self._tally.read_s += time.perf_counter() - began
         elif step is not None:
@@ -162,12 +166,12 @@ class Engine:
                 self._schedule.read(number, known)
                 self._tally.prompt_tokens += len(request.prompt.ids)
                 self._tally.known_tokens += known
-        if (number := self._schedule.hopeless()) is not None:
+        if (number := self._schedule.find_hopeless()) is not None:
             reason = f"an answer of {self._size(self._requests[number])} tokens, prompt included, needs more memory"
             advice = "Ask more briefly, lower lm.max_tokens or raise lm.memory_tokens"
             self._fail(number, BadQuestion(f"{reason} than the language model was given. {advice}"))
 
-    def _read(self, parts: Sequence[Part]) -> None:
+    def _read(self, parts: Sequence[PromptPart]) -> None:
         """Read parts of prompts in one pass, so that the model's weights are fetched once for all of them."""
         self._pace.start()
         try:
@@ -201,12 +205,12 @@ class Engine:
             self._give(number, logits_V)
         return None
 
-    def _draft(self, request: Request) -> list[int]:
+    def _draft(self, request: GenerationRequest) -> list[int]:
         """Tokens that may come next, where guessing is possible."""
-        most = min(self._runner.guesses, request.left - 1)
-        if most < 1 or not request.plain:
+        most = min(self._runner.guesses, request.tokens_left - 1)
+        if most < 1 or not request.is_greedy:
             return []
-        request.courage = request.courage or Courage(self._runner.guesses)
+        request.courage = request.courage or DraftLength(self._runner.guesses)
         return propose(request.tokens, min(most, request.courage.length()))
 
     def _try(self, number: int, draft: list[int]) -> None:
@@ -217,7 +221,7 @@ class Engine:
             tokens = accept(draft, [request.choose(logits_V) for logits_V in scores_TV])
             self._runner.keep(number, len(tokens))
             if request.courage is not None:
-                request.courage.saw(len(draft), len(tokens) - 1)
+                request.courage.record(len(draft), len(tokens) - 1)
         except Exception as error:  # noqa: BLE001  as above
             return self._fail(number, error)
         for token in tokens:
@@ -227,7 +231,7 @@ class Engine:
 
     def _give(self, number: int, logits_V: torch.Tensor) -> None:
         """An answer goes on by one token, chosen by its scores; or what should follow is weighed by them."""
-        if isinstance(request := self._requests[number], Judged):
+        if isinstance(request := self._requests[number], ScoreRequest):
             return self._weigh(number, request, logits_V)
         try:
             token = self._requests[number].choose(logits_V)
@@ -237,7 +241,7 @@ class Engine:
             self._take(number, token)
         return None
 
-    def _weigh(self, number: int, request: Judged, logits_V: torch.Tensor) -> None:
+    def _weigh(self, number: int, request: ScoreRequest, logits_V: torch.Tensor) -> None:
         logits_TV = logits_V[None]
         try:
             if len(request.tail) > 1:
@@ -263,7 +267,7 @@ class Engine:
 
     def _fail(self, number: int, error: Exception, *, started: bool = True) -> None:
         request = self._requests[number]
-        request.fail(_told(error, len(request.tokens) - len(request.prompt.ids)))
+        request.fail(_to_reader_error(error, len(request.tokens) - len(request.prompt.ids)))
         self._leave(number, started=started)
 
     def _leave(self, number: int, *, started: bool = True) -> None:
@@ -277,18 +281,18 @@ class Engine:
             arrived, self._arrived, self._working = self._arrived, [], False
         requests, self._requests = self._requests, {}
         for request in (*requests.values(), *arrived):
-            request.fail(_told(error, len(request.tokens) - len(request.prompt.ids)))
-        schedule, self._schedule = self._schedule, Schedule(self._runner.fits)
+            request.fail(_to_reader_error(error, len(request.tokens) - len(request.prompt.ids)))
+        schedule, self._schedule = self._schedule, Scheduler(self._runner.fits)
         for number in requests:
             if schedule.leave(number):
                 self._runner.release(number)
 
     @staticmethod
-    def _size(request: Request) -> int:
+    def _size(request: GenerationRequest) -> int:
         return len(request.prompt.ids) + request.sampling.max_tokens
 
 
-def _told(error: Exception, written: int) -> DeepSeekMMError:
+def _to_reader_error(error: Exception, written: int) -> DeepSeekMMError:
     """What a reader is told. An error that names its next step is passed on as it is."""
     if isinstance(error, DeepSeekMMError):
         return error

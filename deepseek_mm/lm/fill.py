@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import inf
 
-from deepseek_mm.lm.generator import Spent, Writes
-from deepseek_mm.lm.hints import beginnings, parsed, unbound
+from deepseek_mm.lm.generator import TextCompleter, TokenUsage
+from deepseek_mm.lm.hints import find_unbound_names, line_starts, parse_or_none
 from deepseek_mm.lm.sampling import Sampling
 
 BEFORE, AFTER = 6000, 400  # characters of the text before that are read, and of the text after that are weighed
@@ -24,7 +24,7 @@ INDENT = " \t"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Draws:
+class LineSampling:
     """How lines are drawn: the likeliest one, and these."""
 
     temperatures: tuple[float, ...] = (0.4, 0.6, 0.6, 0.8, 0.8, 1.0)  # one line each
@@ -36,7 +36,7 @@ class Draws:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Filled:
+class FilledLine:
     """One line for the gap."""
 
     text: str
@@ -74,14 +74,14 @@ class Gap:
     def begun(self) -> list[str]:
         """How the line may begin, if it is a fresh one: with its indentation."""
         before = self.before[: len(self.before) - len(self.spaces)]
-        return beginnings(before, self.after) if self.fresh and len(before + self.after) <= MOST_PARSED else []
+        return line_starts(before, self.after) if self.fresh and len(before + self.after) <= MOST_PARSED else []
 
     @property
     def rest(self) -> str:
         """What stands behind the cursor on its line."""
         return self.after.partition("\n")[0].strip()
 
-    def fitted(self, line: str) -> str:
+    def fit_line(self, line: str) -> str:
         """A drawn line as it would stand at the cursor: with the spaces that are there, and no rest twice."""
         line = line.rstrip()
         if self.spaces:
@@ -95,16 +95,18 @@ class Gap:
         return self.before + line + self.after
 
 
-def fill(lm: Writes, gap: Gap, draws: Draws, *, stop: threading.Event, spent: list[Spent]) -> list[Filled]:
+def fill(
+    lm: TextCompleter, gap: Gap, draws: LineSampling, *, stop: threading.Event, spent: list[TokenUsage]
+) -> list[FilledLine]:
     """Lines for the gap, best first, each once; none where the model says nothing, or once it is stopped.
 
     What was read and written is added to `spent`. BadQuestion: the text is too long.
     """
-    lines = list(dict.fromkeys(gap.fitted(line) for line in drawn(lm, gap, draws, stop=stop, spent=spent)))
+    lines = list(dict.fromkeys(gap.fit_line(line) for line in draw_lines(lm, gap, draws, stop=stop, spent=spent)))
     faults = {line: faults_of(gap.whole(line)) for line in lines if line.strip()}
     least = min(faults.values(), default=0.0)
     filled = [
-        Filled(
+        FilledLine(
             text=line,
             nats=surprise(lm, gap, line, draws.weight, stop) if found == least else inf,
             faults=found,
@@ -116,7 +118,9 @@ def fill(lm: Writes, gap: Gap, draws: Draws, *, stop: threading.Event, spent: li
     return [] if stop.is_set() else sorted(filled, key=lambda each: (each.faults, each.nats))
 
 
-def drawn(lm: Writes, gap: Gap, draws: Draws, *, stop: threading.Event, spent: list[Spent]) -> list[str]:
+def draw_lines(
+    lm: TextCompleter, gap: Gap, draws: LineSampling, *, stop: threading.Event, spent: list[TokenUsage]
+) -> list[str]:
     """The likeliest line first, then one for each temperature; the model writes them side by side.
 
     The first one is written alone, so that the others find its long prompt read.
@@ -153,7 +157,7 @@ def one_line(pieces: Iterator[str], *, fresh: bool, blank: bool = False) -> str:
     return (line if blank else line.lstrip("\n")).partition("\n")[0]
 
 
-def surprise(lm: Writes, gap: Gap, line: str, weight: float, stop: threading.Event) -> float:
+def surprise(lm: TextCompleter, gap: Gap, line: str, weight: float, stop: threading.Event) -> float:
     """Nats of the line after what is before, weighted, and of what comes after behind both."""
     before, after = gap.before[-BEFORE:] or "\n", tail_of(gap.after)
     if weight == 1:
@@ -171,10 +175,10 @@ def tail_of(after: str) -> str:
 
 def faults_of(text: str) -> float:
     """How many names have no value; infinite where it is no Python, or too much of it."""
-    tree = parsed(text) if len(text) <= MOST_PARSED else None
-    return inf if tree is None else len(unbound(tree))
+    tree = parse_or_none(text) if len(text) <= MOST_PARSED else None
+    return inf if tree is None else len(find_unbound_names(tree))
 
 
-def first_of(filled: Sequence[Filled]) -> str:
+def first_of(filled: Sequence[FilledLine]) -> str:
     """The likeliest line without looking at what comes after; nothing where there is none."""
     return next((each.text for each in filled if each.first), "")

@@ -9,7 +9,7 @@ from pathlib import Path
 from deepseek_mm.config import BASE_LM, EDGE_LM, OUR_LM, PACKAGED_LMS
 from deepseek_mm.errors import BadCheckpoint, NothingThere
 from deepseek_mm.hub import UNREACHABLE, fetch, next_step, without_revision
-from deepseek_mm.lm.convert import converted, packaged_gguf
+from deepseek_mm.lm.convert import convert_once, packaged_gguf
 from deepseek_mm.lm.generator import Progress
 
 EDGE_FOLDER = Path(__file__).parent.parent / "weights" / "edge_lm"
@@ -18,13 +18,13 @@ EDGE_FOLDER = Path(__file__).parent.parent / "weights" / "edge_lm"
 def find_folder(name: str, *, cache: Path, progress: Progress) -> Path:
     """Where the checkpoint lies on this machine; what is not there yet is converted or fetched. Ours has its base's."""
     if name in PACKAGED_LMS:
-        return converted(packaged_gguf(), cache=cache, progress=progress)
+        return convert_once(packaged_gguf(), cache=cache, progress=progress)
     if name == EDGE_LM:
         return EDGE_FOLDER
-    return here_or_fetched(name, progress, otherwise=f"Name a folder, a hub model, {OUR_LM!r}, {BASE_LM!r} or 'none'")
+    return find_or_fetch(name, progress, otherwise=f"Name a folder, a hub model, {OUR_LM!r}, {BASE_LM!r} or 'none'")
 
 
-def here_or_fetched(name: str, progress: Progress, *, otherwise: str) -> Path:
+def find_or_fetch(name: str, progress: Progress, *, otherwise: str) -> Path:
     """The folder, or the hub's repository of that name. NothingThere says what to do `otherwise`."""
     if name and Path(name).expanduser().is_dir():
         return Path(name).expanduser()
@@ -47,7 +47,7 @@ def fingerprint(folder: Path) -> str:
     return total.hexdigest()
 
 
-def unreadable(folder: Path, reason: str) -> BadCheckpoint:
+def unreadable_error(folder: Path, reason: str) -> BadCheckpoint:
     """The error for a folder that no model can be made of."""
     return BadCheckpoint(
         f"cannot read the language model in {folder}: {reason}."

@@ -14,12 +14,13 @@ from deepseek_mm.records import Message, Trace
 
 if TYPE_CHECKING:  # no torch is loaded for a server
     from deepseek_mm.lm.model import Decoder
-    from deepseek_mm.lm.paged import Memory
-    from deepseek_mm.lm.paged_runner import Steps
+    from deepseek_mm.lm.paged import PagedMemory
     from deepseek_mm.lm.sampling import Sampling
 
 Progress = Callable[[str], None]  # one line about what is happening now
-Over = Callable[["Memory"], "Steps | None"]  # a faster way to the next token over some memory, if there is one
+Over = Callable[
+    ["PagedMemory"], "DecodeStep | None"
+]  # a faster way to the next token over some memory, if there is one
 Prepare = Callable[["Decoder"], Over]  # makes a model's layers faster, in place, from outside
 
 
@@ -47,7 +48,7 @@ class Generator(Protocol):
 
 
 @runtime_checkable
-class Traced(Protocol):
+class TracingGenerator(Protocol):
     """A Generator that knows which of its experts worked."""
 
     def stream_traced(
@@ -57,7 +58,7 @@ class Traced(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Spent:
+class TokenUsage:
     """What an answer took."""
 
     prompt: int  # tokens that were read
@@ -66,11 +67,11 @@ class Spent:
 
 
 @runtime_checkable
-class Sampled(Protocol):
+class SamplingGenerator(Protocol):
     """A Generator whose words can be drawn by chance or held to a schema, and that counts them."""
 
     def stream_sampled(
-        self, messages: Sequence[Message], sampling: "Sampling", *, stop: threading.Event, spent: list[Spent]
+        self, messages: Sequence[Message], sampling: "Sampling", *, stop: threading.Event, spent: list[TokenUsage]
     ) -> Iterator[str]:
         """As `Generator.stream`, by these rules; when it ends, however it does, what it took is added to `spent`.
 
@@ -85,7 +86,7 @@ class Sampled(Protocol):
 
 
 @runtime_checkable
-class Writes(Protocol):
+class TextCompleter(Protocol):
     """A Generator that goes on from any text, chat or not, and can say how well a text follows another."""
 
     @property
@@ -96,7 +97,9 @@ class Writes(Protocol):
     def context(self) -> int:
         """Tokens that a text and what follows it may have together."""
 
-    def write(self, text: str, sampling: "Sampling", *, stop: threading.Event, spent: list[Spent]) -> Iterator[str]:
+    def write(
+        self, text: str, sampling: "Sampling", *, stop: threading.Event, spent: list[TokenUsage]
+    ) -> Iterator[str]:
         """As `Sampled.stream_sampled`, after a text as it is."""
 
     def nats(self, text: str, tail: str, *, stop: threading.Event) -> float:
@@ -107,7 +110,7 @@ class Writes(Protocol):
 
 
 @runtime_checkable
-class Witness(Protocol):
+class YesNoModel(Protocol):
     """A Generator that can be asked for a yes or no about a picture."""
 
     def chance_of_yes(self, question: str, image: Image) -> float | None:

@@ -22,14 +22,14 @@ from deepseek_mm.errors import ConfigError, ModelFailed
 STYLE: Any = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 
 
-class Grammars:
+class JsonGrammars:
     """Reads schemas for one tokenizer. Making it takes a quarter of a second; threads may share it."""
 
     def __init__(self, backend: Tokenizer, *, vocab_size: int, ends: Iterable[int]) -> None:
         """`vocab_size` is the model's, which may be padded; `ends` are the tokens that end an answer."""
         self._tokenizer = LLTokenizer(backend.to_str(), n_vocab=vocab_size, eos_token=sorted(ends))
 
-    def start(self, schema: dict[str, Any]) -> "Grammar":
+    def start(self, schema: dict[str, Any]) -> "JsonGrammar":
         """A grammar at the beginning of its answer. ConfigError: the schema is none, or says what cannot be kept."""
         try:
             grammar = LLMatcher.grammar_from_json_schema(json.dumps(schema), overrides=STYLE)
@@ -38,10 +38,10 @@ class Grammars:
             raise _bad_schema(str(error)) from error
         if matcher.is_error():
             raise _bad_schema(matcher.get_error())
-        return Grammar(matcher)
+        return JsonGrammar(matcher)
 
 
-class Grammar:
+class JsonGrammar:
     """Follows one answer through its grammar."""
 
     def __init__(self, matcher: LLMatcher) -> None:

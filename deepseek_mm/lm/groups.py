@@ -15,7 +15,7 @@ PAGE = BLOCK  # tokens of one page: a key block that a layer chooses is a page t
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Group:
+class LayerGroup:
     """Attentions whose keys live equally long and have the same shape."""
 
     slots: tuple[int, ...]
@@ -38,17 +38,17 @@ class Group:
         while a chunk is written, the window before it is still read.
         """
         if not self.window:
-            return pages_of(tokens)
-        near = pages_of(self.window - 1) + 1
-        return min(pages_of(tokens), bool(self.sinks) + near + min(near, pages_of(chunk) + 1))
+            return count_pages(tokens)
+        near = count_pages(self.window - 1) + 1
+        return min(count_pages(tokens), bool(self.sinks) + near + min(near, count_pages(chunk) + 1))
 
 
-def pages_of(tokens: int) -> int:
+def count_pages(tokens: int) -> int:
     """Pages that `tokens` tokens fill or begin."""
     return -(-tokens // PAGE)
 
 
-def groups_of(shape: DecoderShape) -> tuple[Group, ...]:
+def group_layers(shape: DecoderShape) -> tuple[LayerGroup, ...]:
     """The groups of a decoder: its layers' by what they remember, and the gates of its experts."""
     slots: dict[tuple[int, int, int, int], list[int]] = defaultdict(list)
     for slot in range(shape.num_slots):
@@ -58,7 +58,7 @@ def groups_of(shape: DecoderShape) -> tuple[Group, ...]:
             heads, width = shape.moe.gate_heads, shape.moe.gate_width // shape.moe.gate_heads
         slots[heads, width, reach.window, reach.sinks].append(slot)
     return tuple(
-        Group(
+        LayerGroup(
             slots=tuple(members),
             kv_heads=heads,
             head_width=width,
@@ -70,12 +70,12 @@ def groups_of(shape: DecoderShape) -> tuple[Group, ...]:
     )
 
 
-def plan_pages(groups: Sequence[Group], *, tokens: int, sequences: int, chunk: int) -> tuple[int, ...]:
+def plan_pages(groups: Sequence[LayerGroup], *, tokens: int, sequences: int, chunk: int) -> tuple[int, ...]:
     """Pages of each group for `sequences` live ones of `tokens` tokens together, which grow by up to `chunk` at once.
 
     Windows get as many again, for what finished prefixes keep of them.
     """
-    everything = pages_of(tokens) + sequences
+    everything = count_pages(tokens) + sequences
     return tuple(
         min(everything, 2 * sequences * group.most_pages(tokens, chunk)) if group.window else everything
         for group in groups

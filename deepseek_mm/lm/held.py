@@ -13,40 +13,42 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from deepseek_mm.lm.rope import Turn, stretched, turn_at
+from deepseek_mm.lm.rope import Rotation, rotation_at, stretch_base
 from deepseek_mm.lm.shape import DecoderShape, Reach
 
 
-class Placed(Protocol):
+class PlacedTokens(Protocol):
     """Tokens with places in their texts, as `Attend` has them."""
 
     positions_BT: Tensor
     scale: float | Tensor
 
 
-class Held:
+class RollingSinks:
     """The turns of one pass's tokens, worked out when a layer first asks."""
 
-    def __init__(self, shape: DecoderShape, tokens: Placed) -> None:
+    def __init__(self, shape: DecoderShape, tokens: PlacedTokens) -> None:
         self.shape, self._tokens = shape, tokens
-        self._turns: dict[tuple[int, bool], Turn | None] = {}
+        self._turns: dict[tuple[int, bool], Rotation | None] = {}
 
-    def queries(self, reach: Reach, like: Tensor) -> Turn | None:
+    def queries(self, reach: Reach, like: Tensor) -> Rotation | None:
         """What turns queries, which are turned to their own places already, towards the sinks; None: nothing to do."""
         return self._turn(reach.held, like.dtype, back=True) if reach.sinks and reach.held else None
 
-    def keys(self, reach: Reach, like: Tensor) -> Turn | None:
+    def keys(self, reach: Reach, like: Tensor) -> Rotation | None:
         """What turns the sinks' keys instead; for one query a text."""
         return self._turn(reach.held, like.dtype, back=False) if reach.sinks and reach.held else None
 
-    def _turn(self, held: int, dtype: torch.dtype, *, back: bool) -> Turn | None:
+    def _turn(self, held: int, dtype: torch.dtype, *, back: bool) -> Rotation | None:
         if (held, back) not in self._turns:
             self._turns[held, back] = self._make(held, dtype, back=back)
         return self._turns[held, back]
 
-    def _make(self, held: int, dtype: torch.dtype, *, back: bool) -> Turn | None:
+    def _make(self, held: int, dtype: torch.dtype, *, back: bool) -> Rotation | None:
         further_BT = (self._tokens.positions_BT - held).clamp(min=0)
         if not further_BT.any():
             return None
-        base = stretched(self.shape.rope_base, self._tokens.scale, self.shape.head_width)
-        return turn_at(-further_BT if back else further_BT, head_width=self.shape.head_width, base=base, dtype=dtype)
+        base = stretch_base(self.shape.rope_base, self._tokens.scale, self.shape.head_width)
+        return rotation_at(
+            -further_BT if back else further_BT, head_width=self.shape.head_width, base=base, dtype=dtype
+        )

@@ -16,14 +16,14 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class LineSlot:
     """Where a line can stand so that the whole is Python."""
 
     indent: str
     opens: bool  # a block: the next lines are its body
 
 
-def parsed(text: str) -> ast.Module | None:
+def parse_or_none(text: str) -> ast.Module | None:
     """None if it is no Python."""
     try:
         return ast.parse(text)
@@ -31,7 +31,7 @@ def parsed(text: str) -> ast.Module | None:
         return None
 
 
-def unbound(tree: ast.Module) -> frozenset[str]:
+def find_unbound_names(tree: ast.Module) -> frozenset[str]:
     """Names that are used and that nothing binds, wherever it stands. A name that only grows (x += 1) is not bound."""
     used, bound = set[str](), set[str]()
     grown = {id(node.target) for node in ast.walk(tree) if isinstance(node, ast.AugAssign)}
@@ -39,11 +39,11 @@ def unbound(tree: ast.Module) -> frozenset[str]:
         if isinstance(node, ast.Name):
             (used if isinstance(node.ctx, ast.Load) or id(node) in grown else bound).add(node.id)
         else:
-            bound |= set(bound_by(node))
+            bound |= set(find_bound_names(node))
     return frozenset(used - bound - KNOWN)
 
 
-def bound_by(node: ast.AST) -> Iterator[str]:
+def find_bound_names(node: ast.AST) -> Iterator[str]:
     """Names that a node binds, if it is no name itself."""
     if isinstance(node, ast.arg):
         yield node.arg
@@ -55,7 +55,7 @@ def bound_by(node: ast.AST) -> Iterator[str]:
         yield node.name
 
 
-def places(before: str, after: str) -> list[Place]:
+def find_slots(before: str, after: str) -> list[LineSlot]:
     """Where the missing line can stand, likeliest first; none where the text is no Python whatever the line is."""
     last, following = last_line(before), first_line(after)
     deep, step = indent_of(last), step_of(before + after)
@@ -65,8 +65,8 @@ def places(before: str, after: str) -> list[Place]:
     for opens in (True, False) if len(indent_of(following)) > len(inner) else (False, True):
         for indent in dict.fromkeys(guesses):
             line = f"{indent}if None:" if opens else f"{indent}pass"
-            if parsed(f"{before}{line}{after}") is not None:
-                found.append(Place(indent=indent, opens=opens))
+            if parse_or_none(f"{before}{line}{after}") is not None:
+                found.append(LineSlot(indent=indent, opens=opens))
         if found:
             break
     return found
@@ -93,41 +93,44 @@ def indent_of(line: str) -> str:
     return line[: len(line) - len(line.lstrip(" \t"))]
 
 
-def beginnings(before: str, after: str) -> list[str]:
+def line_starts(before: str, after: str) -> list[str]:
     """How the missing line may begin, with its indentation, most certain first."""
-    here = places(before, after)
+    here = find_slots(before, after)
     if not here:
         return []
     place = here[0]
     filler = f"{place.indent}if None:" if place.opens else f"{place.indent}pass"
-    tree = parsed(f"{before}{filler}{after}")
+    tree = parse_or_none(f"{before}{filler}{after}")
     assert tree is not None, "the place was tried"
-    names = in_order(unbound(tree), after)
-    return [place.indent + words for words in (openings(names) if place.opens else sayings(names, tree, before))]
+    names = sort_by_use(find_unbound_names(tree), after)
+    return [
+        place.indent + words
+        for words in (block_starts(names) if place.opens else statement_starts(names, tree, before))
+    ]
 
 
-def openings(names: Sequence[str]) -> list[str]:
+def block_starts(names: Sequence[str]) -> list[str]:
     """Of a block."""
     together = [f"for {', '.join(names)} in"] if names else []
     return [*together, *(f"for {name} in" for name in names[:1] if len(names) > 1), "if", "for", "while", "else:"]
 
 
-def sayings(names: Sequence[str], tree: ast.Module, before: str) -> list[str]:
+def statement_starts(names: Sequence[str], tree: ast.Module, before: str) -> list[str]:
     """Of a statement."""
     if names:
         return [f"{', '.join(names)} ="] if len(names) == 1 else [f"{', '.join(names)} =", f"{names[0]} ="]
     row = before.count("\n") + 1
-    inside = [node for node in ast.walk(tree) if isinstance(node, FUNCTIONS) and holds(node, row)]
+    inside = [node for node in ast.walk(tree) if isinstance(node, FUNCTIONS) and belongs_to_block(node, row)]
     if inside and not any(isinstance(node, ast.Return | ast.Yield | ast.YieldFrom) for node in ast.walk(inside[-1])):
         return ["return"]
     return []
 
 
-def holds(node: ast.AST, row: int) -> bool:
+def belongs_to_block(node: ast.AST, row: int) -> bool:
     """Whether a line belongs to it."""
     return bool(node.lineno <= row <= (node.end_lineno or row))  # type: ignore[attr-defined]
 
 
-def in_order(names: frozenset[str], after: str) -> list[str]:
+def sort_by_use(names: frozenset[str], after: str) -> list[str]:
     """By where they are used first; none where there are too many."""
     return [] if len(names) > MOST_NAMES else sorted(names, key=lambda name: (after.find(name), name))

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from deepseek_mm.lm.attend import visible
+from deepseek_mm.lm.attend import is_visible
 from deepseek_mm.lm.rolling import attend_full, later
 from deepseek_mm.lm.shape import BLOCK, Reach
 
@@ -54,7 +54,7 @@ def attend_window(
         heads = zip(q_THK.chunk(groups, 1), k_SGK.split(1, 1), v_SGK.split(1, 1), held, strict=True)
         return torch.cat([attend_window(q, k, v, reach=reach, start=start, held_THK=h) for q, k, v, h in heads], 1)
     reach = Reach(kind="window", window=window, sinks=min(sinks, len(k_SGK)))
-    block = min(queries_at_once(window), size)
+    block = min(choose_block_size(window), size)
     back = window - 1 + -(reach.sinks + window - 1 + block) % EVEN
     q_GNRK, *held_GNRK = (
         _in_blocks(F.pad(x, (0, 0, 0, 0, 0, -size % block)), block, k_SGK.shape[1])
@@ -66,12 +66,12 @@ def attend_window(
     )
     spans_GNCK = (x.unfold(0, back + block, block).permute(1, 0, 3, 2) for x in near_SGK)
     sinks_GCK = (x[: reach.sinks].transpose(0, 1) for x in (k_SGK, v_SGK))
-    k_GNCK, v_GNCK = (_behind(*pair) for pair in zip(sinks_GCK, spans_GNCK, strict=True))
+    k_GNCK, v_GNCK = (_prepend_sinks(*pair) for pair in zip(sinks_GCK, spans_GNCK, strict=True))
     hidden_NTC = hidden_in_span(min(start, window + sinks), q_GNRK.shape[1], block, back, reach)
-    return _see(q_GNRK, k_GNCK, v_GNCK, hidden_NTC, *held_GNRK, sinks=reach.sinks)[:size]
+    return _attend_blocks(q_GNRK, k_GNCK, v_GNCK, hidden_NTC, *held_GNRK, sinks=reach.sinks)[:size]
 
 
-def queries_at_once(window: int) -> int:
+def choose_block_size(window: int) -> int:
     """Queries of a block: enough of them to fill a matrix, few enough not to multiply much that is hidden."""
     return min(max(BLOCK, window // 4), 128)
 
@@ -100,8 +100,8 @@ def attend_top(
     seen, few = [], max(1, TOGETHER // blocks)
     for q_NRK, k_PX, v_PX, chosen_NB in zip(q_GNRK, k_GPX, v_GPX, chosen_GNB, strict=True):
         for q_FRK, chosen_FB in zip(q_NRK.split(few), chosen_NB.split(few), strict=True):
-            k_1FCK, v_1FCK = (_picked(x_PX, chosen_FB, q_THK.shape[-1]) for x_PX in (k_PX, v_PX))
-            seen.append(_see(q_FRK[None], k_1FCK, v_1FCK, hidden_1TC))
+            k_1FCK, v_1FCK = (_gather_blocks(x_PX, chosen_FB, q_THK.shape[-1]) for x_PX in (k_PX, v_PX))
+            seen.append(_attend_blocks(q_FRK[None], k_1FCK, v_1FCK, hidden_1TC))
     by_head = torch.cat(seen).unflatten(0, (len(q_GNRK), -1))
     whole: Tensor = by_head.transpose(0, 1).flatten(1, 2)
     return whole[lead : lead + size]
@@ -145,7 +145,7 @@ def _in_blocks(q_THK: Tensor, block: int, groups: int) -> Tensor:
     return q_NTGHK.permute(2, 0, 3, 1, 4).flatten(2, 3)
 
 
-def _see(
+def _attend_blocks(
     q_GNRK: Tensor,
     k_GNCK: Tensor,
     v_GNCK: Tensor,
@@ -174,7 +174,7 @@ def _see(
     return seen_GNHTK.permute(1, 3, 0, 2, 4).reshape(count * size, -1, width)
 
 
-def _behind(sinks_GCK: Tensor, spans_GNCK: Tensor) -> Tensor:
+def _prepend_sinks(sinks_GCK: Tensor, spans_GNCK: Tensor) -> Tensor:
     """(G, N, C, K): the sinks, and behind them the keys of every block's span."""
     return torch.cat((sinks_GCK[:, None].expand(-1, spans_GNCK.shape[1], -1, -1), spans_GNCK), 2)
 
@@ -191,8 +191,8 @@ def hidden_in_span(start: int, count: int, block: int, back: int, reach: Reach) 
         query_NT1 = query_NT1[:1]
     near_N1C = query_NT1[:, :1] - back + torch.arange(back + block)
     sink_11C = torch.arange(reach.sinks).view(1, 1, -1)
-    beside = visible(Reach(kind="window", window=reach.window), query_NT1, near_N1C) & (near_N1C >= 0)
-    apart = visible(reach, query_NT1, sink_11C) & (query_NT1 - sink_11C >= reach.window)
+    beside = is_visible(Reach(kind="window", window=reach.window), query_NT1, near_N1C) & (near_N1C >= 0)
+    apart = is_visible(reach, query_NT1, sink_11C) & (query_NT1 - sink_11C >= reach.window)
     seen_NTC = torch.cat((apart, beside), -1)
     return torch.zeros(seen_NTC.shape).masked_fill_(~seen_NTC, -torch.inf)
 
@@ -223,6 +223,6 @@ def _by_block(x_SGK: Tensor) -> Tensor:
     return by_block_GPX
 
 
-def _picked(x_PX: Tensor, chosen_NB: Tensor, width: int) -> Tensor:
+def _gather_blocks(x_PX: Tensor, chosen_NB: Tensor, width: int) -> Tensor:
     """(1, N, C, K): one head's keys in the blocks that each block of queries chose, one after the other."""
     return x_PX.index_select(0, chosen_NB.flatten()).view(1, len(chosen_NB), -1, width)

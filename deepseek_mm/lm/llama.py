@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.lm.find import first_line, unreadable
+from deepseek_mm.lm.find import first_line, unreadable_error
 from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.storage.files import read_json as read_value
 
@@ -27,13 +27,13 @@ def read_shape(folder: Path) -> DecoderShape:
     """What config.json describes. BadCheckpoint if that is nothing our decoder can be."""
     config = read_json(folder / "config.json")
     if reason := why_not(config):
-        raise unreadable(folder, reason)
+        raise unreadable_error(folder, reason)
     try:
         return _shape(config)
     except KeyError as error:
-        raise unreadable(folder, f"config.json does not say {error.args[0]}") from error
+        raise unreadable_error(folder, f"config.json does not say {error.args[0]}") from error
     except (ConfigError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise unreadable(folder, f"config.json does not fit together ({first_line(error)})") from error
+        raise unreadable_error(folder, f"config.json does not fit together ({first_line(error)})") from error
 
 
 def why_not(config: Mapping[str, Any]) -> str:
@@ -60,9 +60,9 @@ def read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         missing = isinstance(error, FileNotFoundError)
         reason = f"it has no {path.name}" if missing else f"{path.name}: {first_line(error)}"
-        raise unreadable(path.parent, reason) from error
+        raise unreadable_error(path.parent, reason) from error
     if not isinstance(found, dict):
-        raise unreadable(path.parent, f"{path.name} holds no settings")
+        raise unreadable_error(path.parent, f"{path.name} holds no settings")
     return found
 
 

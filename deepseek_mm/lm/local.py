@@ -19,7 +19,7 @@ from torch import Tensor
 
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.lm.chat import encode_chat
-from deepseek_mm.lm.spelling import Spelling
+from deepseek_mm.lm.spelling import IncrementalDetokenizer
 from deepseek_mm.records import Message
 
 BITE = 512  # tokens of a prompt that are read in one step
@@ -33,9 +33,9 @@ class LocalModel:
     def __init__(self, model: Any, tokenizer: Any, *, name: str, fingerprint: str, threads: int = 1) -> None:
         self.name, self.fingerprint = name, fingerprint
         self._model, self._tokenizer = model.eval(), tokenizer
-        self._worker = one_worker(threads)
-        self._ends = end_tokens(model, tokenizer)
-        self._longest = longest(model)
+        self._worker = single_threaded_worker(threads)
+        self._ends = find_end_tokens(model, tokenizer)
+        self._longest = context_length(model)
         last_only = "logits_to_keep" in inspect.signature(model.forward).parameters
         self._options = {"use_cache": True, **({"logits_to_keep": 1} if last_only else {})}
 
@@ -43,7 +43,7 @@ class LocalModel:
         """Pieces of the best answer, as `Generator.stream` says."""
         prompt = encode_chat(self._tokenizer, messages)
         check_room(len(prompt), max_tokens, self._longest, name=self.name)
-        spelling = Spelling(self._tokenizer)
+        spelling = IncrementalDetokenizer(self._tokenizer)
         for token in self._tokens(prompt, max_tokens, stop):
             if piece := spelling.add(token):
                 yield piece
@@ -74,7 +74,7 @@ class LocalModel:
         return int(logits_V.argmax()), output.cache
 
 
-def one_worker(threads: int) -> ThreadPoolExecutor:
+def single_threaded_worker(threads: int) -> ThreadPoolExecutor:
     """A thread whose torch operations use `threads` cores (0: all). Everybody else's keep what they had.
 
     Every operation on one token is so short that cores spend more time waiting for each other than working, and when
@@ -87,7 +87,7 @@ def one_worker(threads: int) -> ThreadPoolExecutor:
     return worker
 
 
-def longest(model: Any) -> int | None:
+def context_length(model: Any) -> int | None:
     """Tokens that it reads at most, prompt and answer together; None where its configuration does not say."""
     return getattr(model.config.get_text_config(), "max_position_embeddings", None)
 
@@ -101,7 +101,7 @@ def check_room(prompt: int, answer: int, most: int | None, *, name: str) -> None
         )
 
 
-def end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
+def find_end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
     """Tokens that end an answer: the tokenizer's, and those (one, several or none) that the checkpoint lists."""
     listed = model.generation_config.eos_token_id
     several = listed if isinstance(listed, list) else [listed]

@@ -38,7 +38,7 @@ def accept(draft: Sequence[int], chosen: Sequence[int]) -> list[int]:
     return list(chosen[: right + 1])
 
 
-class Courage:
+class DraftLength:
     """How many tokens to propose, by how the last proposals went: guessing wrong costs time.
 
     All right: twice as many. None right: half as many, down to one, and after each such failure a pause that doubles.
@@ -55,7 +55,7 @@ class Courage:
             return 0
         return self._length
 
-    def saw(self, proposed: int, right: int) -> None:
+    def record(self, proposed: int, right: int) -> None:
         """Learn from one proposal."""
         if right == proposed:
             self._length = min(2 * self._length, self._most)

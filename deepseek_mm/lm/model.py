@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from deepseek_mm.lm.attend import Attend
+from deepseek_mm.lm.attend import AttentionBackend
 from deepseek_mm.lm.moe import MoE, Routing
-from deepseek_mm.lm.rope import Turn, rotate, stretched, turn_at
+from deepseek_mm.lm.rope import Rotation, rotate, rotation_at, stretch_base
 from deepseek_mm.lm.shape import DecoderShape
 
 
-class Layer(nn.Module):
+class DecoderLayer(nn.Module):
     """One layer: look around, then think; each adds to what was there."""
 
     def __init__(self, shape: DecoderShape, number: int) -> None:
@@ -36,7 +36,7 @@ class Layer(nn.Module):
             self.moe = MoE(shape.width, shape.moe)
             self.gate_slot = shape.num_layers + shape.moe.layers.index(number)
 
-    def forward(self, x_BTD: Tensor, turn: Turn, attend: Attend) -> tuple[Tensor, Routing | None]:
+    def forward(self, x_BTD: Tensor, turn: Rotation, attend: AttentionBackend) -> tuple[Tensor, Routing | None]:
         """The longer thought (B, T, D), and which experts had a part in it."""
         heads = self.qkv(self.attention_norm(x_BTD)).unflatten(-1, (-1, self.head_width))
         qk, v = heads.split(self.split, -2)
@@ -59,7 +59,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.shape = shape
         self.embedding = nn.Embedding(shape.vocab_size, shape.width)
-        self.layers = nn.ModuleList(Layer(shape, number) for number in range(shape.num_layers))
+        self.layers = nn.ModuleList(DecoderLayer(shape, number) for number in range(shape.num_layers))
         self.norm = nn.RMSNorm(shape.width, eps=shape.norm_eps)
         self.head = nn.Linear(shape.width, shape.vocab_size, bias=False)
         if shape.tied:
@@ -71,7 +71,7 @@ class Decoder(nn.Module):
         return embedded
 
     def forward(
-        self, x_BTD: Tensor, attend: Attend, *, layers: range | None = None, final: bool = True
+        self, x_BTD: Tensor, attend: AttentionBackend, *, layers: range | None = None, final: bool = True
     ) -> tuple[Tensor, list[Routing]]:
         """Hidden states (B, T, D), normed, and the routing of every layer that has experts, in order.
 
@@ -90,8 +90,8 @@ class Decoder(nn.Module):
         scores: Tensor = self.head(hidden)
         return scores
 
-    def turn(self, positions_BT: Tensor, scale: float | Tensor, dtype: torch.dtype) -> Turn:
+    def turn(self, positions_BT: Tensor, scale: float | Tensor, dtype: torch.dtype) -> Rotation:
         """How far each token is turned."""
         shape = self.shape
-        base = stretched(shape.rope_base, scale, shape.head_width)
-        return turn_at(positions_BT, head_width=shape.head_width, base=base, dtype=dtype)
+        base = stretch_base(shape.rope_base, scale, shape.head_width)
+        return rotation_at(positions_BT, head_width=shape.head_width, base=base, dtype=dtype)

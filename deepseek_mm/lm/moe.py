@@ -40,7 +40,7 @@ class MoE(nn.Module):
 
     def forward(self, x_BTD: Tensor, look_back: LookBack) -> tuple[Tensor, Routing]:
         """What the experts add (B, T, D), and who they were. `look_back` is the gate's attention."""
-        routing = choose(self.gate(x_BTD, look_back), self.top_k)
+        routing = choose_experts(self.gate(x_BTD, look_back), self.top_k)
         return self.visit(x_BTD, routing), routing
 
     def visit(self, x_BTD: Tensor, routing: Routing) -> Tensor:
@@ -56,7 +56,7 @@ class MoE(nn.Module):
         """All tokens of an expert in one go."""
         x_ND, experts_M = x_BTD.flatten(0, 1), routing.experts_BTk.flatten()
         order_M, counts_E = experts_M.argsort(stable=True), experts_M.bincount(minlength=len(self.experts))
-        tokens_M, sizes_E = order_M // self.top_k, rounded(counts_E)
+        tokens_M, sizes_E = order_M // self.top_k, round_up_visits(counts_E)
         empty_E = (sizes_E - counts_E).cumsum(0) - (sizes_E - counts_E)  # rows left empty before each expert's
         rows_M = torch.arange(len(order_M), device=x_ND.device) + empty_E.repeat_interleave(counts_E)
         sizes = sizes_E.tolist()
@@ -67,7 +67,7 @@ class MoE(nn.Module):
         return y_MD.new_zeros(x_ND.shape).index_add_(0, tokens_M, y_MD).view_as(x_BTD)
 
 
-def rounded(counts_E: Tensor) -> Tensor:
+def round_up_visits(counts_E: Tensor) -> Tensor:
     """Rows that are computed for each expert: its visits, rounded up where there are many.
 
     For a product of a new size a processor prepares a program, and keeps it: with the sizes as they fall that took a
@@ -76,7 +76,7 @@ def rounded(counts_E: Tensor) -> Tensor:
     return (counts_E + ROUND - 1) // ROUND * ROUND if int(counts_E.sum()) >= MANY else counts_E
 
 
-def choose(logits_BTE: Tensor, top_k: int) -> Routing:
+def choose_experts(logits_BTE: Tensor, top_k: int) -> Routing:
     """The best `top_k` experts of each token, weighted by the softmax over them."""
     best_BTk, experts_BTk = logits_BTE.topk(top_k)
     return Routing(logits_BTE, experts_BTk, best_BTk.softmax(-1))
@@ -89,21 +89,21 @@ def balance_loss(routing: Routing, num_experts: int, mask_BT: Tensor | None = No
     the same k experts and are sure of them it is E / k. The shares are counts; the gradient reaches the gate through
     the probabilities. `mask_BT` is True for tokens that count.
     """
-    probability_NE = _counted(routing.logits_BTE, mask_BT).float().softmax(-1)
-    return num_experts * (load(routing, num_experts, mask_BT) * probability_NE.mean(0)).sum()
+    probability_NE = _select_counted(routing.logits_BTE, mask_BT).float().softmax(-1)
+    return num_experts * (compute_load(routing, num_experts, mask_BT) * probability_NE.mean(0)).sum()
 
 
 def z_loss(routing: Routing, mask_BT: Tensor | None = None) -> Tensor:
     """What large logits cost, a scalar: the mean of logsumexp squared (ST-MoE, arXiv 2202.08906, eq. 5)."""
-    return _counted(routing.logits_BTE, mask_BT).float().logsumexp(-1).square().mean()
+    return _select_counted(routing.logits_BTE, mask_BT).float().logsumexp(-1).square().mean()
 
 
-def load(routing: Routing, num_experts: int, mask_BT: Tensor | None = None) -> Tensor:
+def compute_load(routing: Routing, num_experts: int, mask_BT: Tensor | None = None) -> Tensor:
     """Each expert's share of all visits, (E,): sums to 1, and 1 / E each is balance."""
-    visits_E = _counted(routing.experts_BTk, mask_BT).flatten().bincount(minlength=num_experts)
+    visits_E = _select_counted(routing.experts_BTk, mask_BT).flatten().bincount(minlength=num_experts)
     return visits_E / visits_E.sum()
 
 
-def _counted(x_BTX: Tensor, mask_BT: Tensor | None) -> Tensor:
+def _select_counted(x_BTX: Tensor, mask_BT: Tensor | None) -> Tensor:
     """The rows of tokens that count, (N, X)."""
     return x_BTX.flatten(0, 1) if mask_BT is None else x_BTX[mask_BT]

@@ -31,7 +31,7 @@ SMOLLM2_REACHES = (
 )  # fmt: skip
 
 
-def progressive(num_layers: int) -> tuple[Reach, ...]:
+def progressive_reaches(num_layers: int) -> tuple[Reach, ...]:
     """The table of three stages for a decoder of this depth; SmolLM2's own was measured."""
     if num_layers == SMOLLM2.num_layers:
         return SMOLLM2_REACHES
@@ -41,15 +41,15 @@ def progressive(num_layers: int) -> tuple[Reach, ...]:
     return (*map(near, windows), FULL, *((TOP, near(GROWING[-1])) * last)[:last])
 
 
-def with_experts(num_layers: int) -> MoEShape:
+def add_experts(num_layers: int) -> MoEShape:
     """Every third layer of the last third has the eight experts, the last one included."""
     return MoEShape(layers=tuple(range(num_layers - 1, num_layers - num_layers // 3 - 1, -3))[::-1], experts=EXPERTS)
 
 
-def ours(base: DecoderShape) -> DecoderShape:
+def to_product_shape(base: DecoderShape) -> DecoderShape:
     """What becomes of a base model."""
-    reaches, moe = progressive(base.num_layers), with_experts(base.num_layers)
+    reaches, moe = progressive_reaches(base.num_layers), add_experts(base.num_layers)
     return replace(base, reaches=reaches, moe=moe, rope_scale=FURTHER)
 
 
-OURS = ours(SMOLLM2)
+OURS = to_product_shape(SMOLLM2)

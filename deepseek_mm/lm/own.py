@@ -15,18 +15,18 @@ from deepseek_mm.config import BASE_LM, OUR_LM, cache_folder
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.lm.changes import WEIGHTS, fingerprint_with, with_changes
 from deepseek_mm.lm.chat import encode_chat
-from deepseek_mm.lm.engine import Engine
+from deepseek_mm.lm.engine import InferenceEngine
 from deepseek_mm.lm.find import find_folder, fingerprint, first_line
-from deepseek_mm.lm.generator import Prepare, Progress, Spent, silence
+from deepseek_mm.lm.generator import Prepare, Progress, TokenUsage, silence
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.paged import open_memory
 from deepseek_mm.lm.paged_runner import PagedRunner
-from deepseek_mm.lm.runner import Prompt
+from deepseek_mm.lm.runner import TokenPrompt
 from deepseek_mm.lm.sampling import Sampling
 from deepseek_mm.lm.shape import MoEShape
-from deepseek_mm.lm.tally import Tally
+from deepseek_mm.lm.tally import EngineStats
 from deepseek_mm.lm.tokenizer import Tokenizer, read_tokenizer
-from deepseek_mm.lm.trace import Tracer
+from deepseek_mm.lm.trace import ExpertTracer
 from deepseek_mm.lm.weights import build, read_folder
 from deepseek_mm.records import Message, Trace
 
@@ -42,7 +42,7 @@ class OwnModel:
     sees = False
 
     def __init__(
-        self, engine: Engine, tokenizer: Tokenizer, *, name: str, fingerprint: str, moe: MoEShape | None = None
+        self, engine: InferenceEngine, tokenizer: Tokenizer, *, name: str, fingerprint: str, moe: MoEShape | None = None
     ) -> None:
         self.name, self.fingerprint, self._moe = name, fingerprint, moe
         self._engine, self._tokenizer = engine, tokenizer
@@ -55,7 +55,7 @@ class OwnModel:
         self, messages: Sequence[Message], *, max_tokens: int, stop: threading.Event, traces: list[Trace]
     ) -> Iterator[str]:
         """The same, as `Traced.stream_traced` says."""
-        tracer = Tracer(self._moe) if self._moe else None
+        tracer = ExpertTracer(self._moe) if self._moe else None
         sampling = Sampling(max_tokens=max_tokens)
         try:
             yield from self._engine.stream(self._prompt(messages), sampling, stop, tracer=tracer)
@@ -64,7 +64,7 @@ class OwnModel:
                 traces.append(tracer.trace())
 
     def stream_sampled(
-        self, messages: Sequence[Message], sampling: Sampling, *, stop: threading.Event, spent: list[Spent]
+        self, messages: Sequence[Message], sampling: Sampling, *, stop: threading.Event, spent: list[TokenUsage]
     ) -> Iterator[str]:
         """By these rules, as `Sampled.stream_sampled` says."""
         return self._engine.stream(self._prompt(messages), sampling, stop, spent=spent)
@@ -74,20 +74,20 @@ class OwnModel:
         """As `Writes` says."""
         return self._engine.context
 
-    def write(self, text: str, sampling: Sampling, *, stop: threading.Event, spent: list[Spent]) -> Iterator[str]:
+    def write(self, text: str, sampling: Sampling, *, stop: threading.Event, spent: list[TokenUsage]) -> Iterator[str]:
         """As `Writes` says."""
         return self._engine.stream(self._plain(text), sampling, stop, spent=spent)
 
     def nats(self, text: str, tail: str, *, stop: threading.Event) -> float:
         """As `Writes` says. The tokens are those of both together, from the first one that the tail changes."""
         whole = self._ids(text + tail)
-        shared = min(common(self._ids(text), whole), len(whole) - 1)
+        shared = min(count_common_prefix(self._ids(text), whole), len(whole) - 1)
         wanted = whole[shared : shared + JUDGED]
-        return sum(self._engine.judge(Prompt(ids=tuple(whole[:shared]), marks=(shared,)), wanted, stop))
+        return sum(self._engine.judge(TokenPrompt(ids=tuple(whole[:shared]), marks=(shared,)), wanted, stop))
 
-    def _plain(self, text: str) -> Prompt:
+    def _plain(self, text: str) -> TokenPrompt:
         ids = tuple(self._ids(text))
-        return Prompt(ids=ids, marks=(len(ids),))
+        return TokenPrompt(ids=ids, marks=(len(ids),))
 
     def _ids(self, text: str) -> list[int]:
         return self._tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -100,23 +100,23 @@ class OwnModel:
         """Tokens of a text."""
         return len(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
-    def tally(self) -> Tally:
+    def stats(self) -> EngineStats:
         """As `Tallied` says."""
-        return self._engine.tally()
+        return self._engine.stats()
 
-    def _prompt(self, messages: Sequence[Message]) -> Prompt:
+    def _prompt(self, messages: Sequence[Message]) -> TokenPrompt:
         ids = encode_chat(self._tokenizer, messages)
-        shared = common(ids, encode_chat(self._tokenizer, messages[:-1])) if len(messages) > 1 else 0
-        return Prompt(ids=tuple(ids), marks=(shared,) if shared else ())
+        shared = count_common_prefix(ids, encode_chat(self._tokenizer, messages[:-1])) if len(messages) > 1 else 0
+        return TokenPrompt(ids=tuple(ids), marks=(shared,) if shared else ())
 
 
-def common(a: Sequence[object], b: Sequence[object]) -> int:
+def count_common_prefix(a: Sequence[object], b: Sequence[object]) -> int:
     """How many items both begin with."""
     return next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Checkpoint:
+class ModelCheckpoint:
     """Where a model's weights lie."""
 
     folder: Path  # a Llama-shaped model
@@ -125,16 +125,18 @@ class Checkpoint:
     opens: "Opens | None" = None  # what makes the decoder of it, where that is not `opened`: from other files, perhaps
 
 
-def our_checkpoint(progress: Progress = silence) -> Checkpoint:
+def our_checkpoint(progress: Progress = silence) -> ModelCheckpoint:
     """The language model that comes along. MissingWeights says what its base lacks."""
     folder = find_folder(BASE_LM, cache=cache_folder(), progress=progress)
-    return Checkpoint(folder=folder, name=OUR_LM, changes=WEIGHTS)
+    return ModelCheckpoint(folder=folder, name=OUR_LM, changes=WEIGHTS)
 
 
-Opens = Callable[[Checkpoint], tuple[Decoder, str]]  # the decoder, and the fingerprint that its answers are known by
+Opens = Callable[
+    [ModelCheckpoint], tuple[Decoder, str]
+]  # the decoder, and the fingerprint that its answers are known by
 
 
-def opened(checkpoint: Checkpoint, dtype: torch.dtype = torch.bfloat16) -> tuple[Decoder, str]:
+def open_decoder(checkpoint: ModelCheckpoint, dtype: torch.dtype = torch.bfloat16) -> tuple[Decoder, str]:
     """The decoder with the weights as they are, and its fingerprint. BadCheckpoint or MissingWeights."""
     folder, changes = checkpoint.folder, checkpoint.changes
     shape, weights = read_folder(folder)
@@ -146,7 +148,7 @@ def opened(checkpoint: Checkpoint, dtype: torch.dtype = torch.bfloat16) -> tuple
 
 
 def open_own(
-    checkpoint: Checkpoint,
+    checkpoint: ModelCheckpoint,
     *,
     threads: int = 1,
     tokens: int = 0,
@@ -162,7 +164,7 @@ def open_own(
     """
     folder, name = checkpoint.folder, checkpoint.name
     progress(f"loading the language model {name}")
-    decoder, known_by = checkpoint.opens(checkpoint) if checkpoint.opens else opened(checkpoint, dtype)
+    decoder, known_by = checkpoint.opens(checkpoint) if checkpoint.opens else open_decoder(checkpoint, dtype)
     shape, like = decoder.shape, decoder.embedding.weight[:1]
     over = prepare(decoder) if prepare else None
     tokens = tokens or ROOM * shape.longest
@@ -177,5 +179,5 @@ def open_own(
     if over:
         progress(f"getting {name} ready for this processor; half a minute if `make setup` has not done it")
     runner = PagedRunner(decoder, memory, steps=over(memory) if over else None)
-    engine = Engine(runner, tokenizer, threads=threads)
+    engine = InferenceEngine(runner, tokenizer, threads=threads)
     return OwnModel(engine, tokenizer, name=name, fingerprint=known_by, moe=shape.moe)

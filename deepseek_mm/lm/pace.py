@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 
-class Pace:
+class ChunkSizer:
     """Measures bites. One at a time: `start`, then `stop`."""
 
     def __init__(
@@ -21,7 +21,7 @@ class Pace:
     ) -> None:
         self._target_s, self._unit, self._most, self._clock = target_s, unit, most, clock
         self._began = 0.0
-        self.bite = unit  # tokens; careful until the first is measured
+        self.chunk = unit  # tokens; careful until the first is measured
 
     def start(self) -> None:
         """A bite begins."""
@@ -30,7 +30,7 @@ class Pace:
     def stop(self, tokens: int) -> None:
         """So many tokens were read. The next bite is at most twice as long."""
         seconds = self._clock() - self._began
-        if tokens < self.bite and seconds < self._target_s:
+        if tokens < self.chunk and seconds < self._target_s:
             return  # the end of a prompt: says nothing about a whole bite
         possible = int(self._target_s * tokens / max(seconds, 1e-9))
-        self.bite = max(self._unit, min(possible, 2 * self.bite, self._most) // self._unit * self._unit)
+        self.chunk = max(self._unit, min(possible, 2 * self.chunk, self._most) // self._unit * self._unit)

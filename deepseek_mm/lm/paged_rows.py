@@ -8,30 +8,38 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from deepseek_mm.lm.cache import Cache
-from deepseek_mm.lm.groups import PAGE, Group
-from deepseek_mm.lm.held import Held
-from deepseek_mm.lm.paged_sight import Best, InPlace, Sight, Together, last_row, pages_up_to, seen_from
-from deepseek_mm.lm.rope import Turn
+from deepseek_mm.lm.cache import KeyValueCache
+from deepseek_mm.lm.groups import PAGE, LayerGroup
+from deepseek_mm.lm.held import RollingSinks
+from deepseek_mm.lm.paged_sight import (
+    ReadBestPages,
+    ReadGathered,
+    ReadInPlace,
+    ReadStrategy,
+    find_visible_ranges,
+    last_row,
+    pages_up_to,
+)
+from deepseek_mm.lm.rope import Rotation
 from deepseek_mm.lm.shape import Reach
-from deepseek_mm.lm.table import Table
+from deepseek_mm.lm.table import PageTable
 
 COPIED = 1_536  # rows of a text up to which they are copied side by side
 
 
-class Rows:
+class RowAttention:
     """One token of each of several texts, for the attentions of one group."""
 
     def __init__(
         self,
-        cache: Cache,
-        group: Group,
-        tables: Sequence[Table],
+        cache: KeyValueCache,
+        group: LayerGroup,
+        tables: Sequence[PageTable],
         places: Sequence[int],
-        held: Held,
+        held: RollingSinks,
     ) -> None:
         self._cache, self._group, self._places, self._held = cache, group, places, held
-        self._seen = [seen_from(group, table, place) for table, place in zip(tables, places, strict=True)]
+        self._seen = [find_visible_ranges(group, table, place) for table, place in zip(tables, places, strict=True)]
         own = [last_row(stretches) for stretches in self._seen]
         self._own_B = cache.integers(own)
         opened = [row for row, place in zip(own, places, strict=True) if place % PAGE == 0]
@@ -39,7 +47,7 @@ class Rows:
         filled = [row // PAGE for row, place in zip(own, places, strict=True) if place % PAGE == PAGE - 1]
         self._filled_P = cache.integers(filled) if filled and group.tops else None
         self._pages = [pages_up_to(cache, *pair) for pair in zip(tables, places, strict=True)] if group.tops else []
-        self._sights: dict[Reach, list[Sight]] = {}
+        self._sights: dict[Reach, list[ReadStrategy]] = {}
 
     def __call__(self, slot: int, q_B1HK: Tensor, k_B1GK: Tensor, v_B1GK: Tensor) -> Tensor:
         """What each text's token sees, (B, 1, H, K)."""
@@ -55,19 +63,19 @@ class Rows:
         queries = q_B1HK[:, 0].chunk(len(sights))
         return torch.cat([sight.attend(slot, q) for sight, q in zip(sights, queries, strict=True)])[:, None]
 
-    def _look(self, reach: Reach, turn: Turn | None) -> list[Sight]:
+    def _look(self, reach: Reach, turn: Rotation | None) -> list[ReadStrategy]:
         """One way to read for all texts together, or one for each."""
         chooses = reach.kind == "top" and max(self._places) // PAGE >= reach.blocks
         longest = max(sum(stretch.size for stretch in stretches) for stretches in self._seen)
         if not chooses and longest <= COPIED:
-            return [Together(self._cache, self._group, self._seen, turn)]
-        turns = [None] * len(self._places) if turn is None else map(Turn, *(x.split(1) for x in turn))
+            return [ReadGathered(self._cache, self._group, self._seen, turn)]
+        turns = [None] * len(self._places) if turn is None else map(Rotation, *(x.split(1) for x in turn))
         return [self._look_alone(reach, number, its) for number, its in enumerate(turns)]
 
-    def _look_alone(self, reach: Reach, number: int, turn: Turn | None) -> Sight:
+    def _look_alone(self, reach: Reach, number: int, turn: Rotation | None) -> ReadStrategy:
         place, stretches = self._places[number], self._seen[number]
         if reach.kind == "top" and place // PAGE >= reach.blocks:
-            return Best(self._cache, self._pages[number], blocks=reach.blocks, last=place % PAGE)
+            return ReadBestPages(self._cache, self._pages[number], blocks=reach.blocks, last=place % PAGE)
         if len(stretches) == 1:
-            return InPlace(self._cache, stretches[0])
-        return Together(self._cache, self._group, [stretches], turn)
+            return ReadInPlace(self._cache, stretches[0])
+        return ReadGathered(self._cache, self._group, [stretches], turn)

@@ -14,22 +14,22 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from deepseek_mm.lm.book import Text
+from deepseek_mm.lm.book import CachedText
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.moe import Routing
-from deepseek_mm.lm.paged import Memory, Packed, Paged
-from deepseek_mm.lm.runner import Bite, Prompt
-from deepseek_mm.lm.trace import Tracer
+from deepseek_mm.lm.paged import PackedPass, PagedMemory, PagedPass
+from deepseek_mm.lm.runner import PromptChunk, TokenPrompt
+from deepseek_mm.lm.trace import ExpertTracer
 
 
-class Steps(Protocol):
+class DecodeStep(Protocol):
     """A faster way to the next token than the decoder's own tensors, over the same memory."""
 
     @property
     def most(self) -> int:
         """Texts at once, up to which it is faster."""
 
-    def step(self, texts: Sequence[Text]) -> tuple[Tensor, list[Routing]]:
+    def step(self, texts: Sequence[CachedText]) -> tuple[Tensor, list[Routing]]:
         """Scores (B, V) of what follows the next token of each text, and which experts had a part in them.
 
         The texts' pages are made; that the tokens stay, the caller says. Raises NoPages, as `Book.grow` does.
@@ -37,10 +37,10 @@ class Steps(Protocol):
 
 
 @dataclass(slots=True)
-class Watched:
+class TracedText:
     """An answer whose experts are written down."""
 
-    tracer: Tracer
+    tracer: ExpertTracer
     last: int  # tokens of its prompt
     guessed: Sequence[Routing] = ()  # of tokens that may not stay
 
@@ -48,11 +48,13 @@ class Watched:
 class PagedRunner:
     """A `Runner` over one decoder. `guesses`: tokens tried at once, where that is faster than one by one."""
 
-    def __init__(self, decoder: Decoder, memory: Memory, *, guesses: int = 0, steps: Steps | None = None) -> None:
+    def __init__(
+        self, decoder: Decoder, memory: PagedMemory, *, guesses: int = 0, steps: DecodeStep | None = None
+    ) -> None:
         self.guesses, self._steps = guesses, steps
         self._decoder, self._memory = decoder.eval(), memory
-        self._texts: dict[int, Text] = {}
-        self._traced: dict[int, Watched] = {}
+        self._texts: dict[int, CachedText] = {}
+        self._traced: dict[int, TracedText] = {}
 
     @property
     def vocab_size(self) -> int:
@@ -74,23 +76,25 @@ class PagedRunner:
         """As `Runner` says."""
         return self._memory.book.fits(tokens)
 
-    def start(self, number: int, prompt: Prompt, *, most: int) -> int:
+    def start(self, number: int, prompt: TokenPrompt, *, most: int) -> int:
         """As `Runner` says."""
         text = self._memory.start(prompt.ids, most=most, pictures=prompt.pictures, marks=prompt.marks)
         self._texts[number] = text
         return text.length
 
-    def trace(self, number: int, tracer: Tracer) -> None:
+    def trace(self, number: int, tracer: ExpertTracer) -> None:
         """As `Runner` says. An answer's first token comes of the last one of its prompt."""
         if self._decoder.shape.moe:
-            self._traced[number] = Watched(tracer, last=len(self._texts[number].ids))
+            self._traced[number] = TracedText(tracer, last=len(self._texts[number].ids))
 
     @torch.inference_mode()
-    def prefill(self, parts: Sequence[tuple[int, int]]) -> list[Bite]:
+    def prefill(self, parts: Sequence[tuple[int, int]]) -> list[PromptChunk]:
         """As `Runner` says. One prompt alone takes the decoder's usual way."""
         book, texts = self._memory.book, [self._texts[number] for number, _ in parts]
         counts = [book.step(text, count) for text, (_, count) in zip(texts, parts, strict=True)]
-        packed = Packed(self._memory, texts, counts) if len(texts) > 1 else Paged(self._memory, texts, counts[0])
+        packed = (
+            PackedPass(self._memory, texts, counts) if len(texts) > 1 else PagedPass(self._memory, texts, counts[0])
+        )
         hidden_1TD, routings = self._decoder(self._decoder.embed(packed.ids_BT), packed)
         ends = list(accumulate(counts))
         logits_BV = self._decoder.logits(hidden_1TD[0, [end - 1 for end in ends]])
@@ -98,7 +102,7 @@ class PagedRunner:
             book.advance(text, count)
             if (traced := self._traced.get(number)) and text.length == traced.last:
                 traced.tracer.add(routings, tokens=slice(end - 1, end))
-        return [Bite(*one) for one in zip(counts, logits_BV, strict=True)]
+        return [PromptChunk(*one) for one in zip(counts, logits_BV, strict=True)]
 
     @torch.inference_mode()
     def decode(self, rows: Sequence[tuple[int, int]]) -> Tensor:
@@ -148,15 +152,17 @@ class PagedRunner:
         del text.ids[text.length :]
         self._memory.book.drop(text)
 
-    def _next(self, texts: Sequence[Text]) -> tuple[Tensor, list[Routing]]:
+    def _next(self, texts: Sequence[CachedText]) -> tuple[Tensor, list[Routing]]:
         """Scores (B, V) of what follows each text's next token."""
         if self._steps and len(texts) <= self._steps.most:
             return self._steps.step(texts)
         hidden_BTD, routings = self._pass(texts, 1)
         return self._decoder.logits(hidden_BTD[:, 0]), routings
 
-    def _pass(self, texts: Sequence[Text], count: int, *, sure: int | None = None) -> tuple[Tensor, list[Routing]]:
+    def _pass(
+        self, texts: Sequence[CachedText], count: int, *, sure: int | None = None
+    ) -> tuple[Tensor, list[Routing]]:
         """Hidden states (B, T, D), normed, of the next `count` tokens, and which experts had a part in them."""
-        paged = Paged(self._memory, texts, count, sure=sure)
+        paged = PagedPass(self._memory, texts, count, sure=sure)
         found: tuple[Tensor, list[Routing]] = self._decoder(self._decoder.embed(paged.ids_BT), paged)
         return found

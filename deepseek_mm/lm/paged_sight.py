@@ -17,26 +17,28 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from deepseek_mm.lm.cache import Cache
-from deepseek_mm.lm.groups import PAGE, Group
+from deepseek_mm.lm.cache import KeyValueCache
+from deepseek_mm.lm.groups import PAGE, LayerGroup
 from deepseek_mm.lm.kernels import attend_rows, choose_blocks
-from deepseek_mm.lm.rope import Turn, rotate
-from deepseek_mm.lm.table import Stretch, Table
+from deepseek_mm.lm.rope import Rotation, rotate
+from deepseek_mm.lm.table import PageTable, RowRange
 
 ROUND = 64  # rows that a size is rounded up to while it grows
 
 
-class Sight(Protocol):
+class ReadStrategy(Protocol):
     """A way of reading."""
 
     def attend(self, slot: int, q_BHK: Tensor) -> Tensor:
         """What one token of each of its texts sees, (B, H, K)."""
 
 
-class Together:
+class ReadGathered:
     """Texts whose rows are copied side by side. `turn` turns the sinks' keys on, in the copy."""
 
-    def __init__(self, cache: Cache, group: Group, seen: Sequence[Sequence[Stretch]], turn: Turn | None = None) -> None:
+    def __init__(
+        self, cache: KeyValueCache, group: LayerGroup, seen: Sequence[Sequence[RowRange]], turn: Rotation | None = None
+    ) -> None:
         self._cache, self._sinks, self._turn = cache, slice(group.sinks), turn
         sizes = [sum(stretch.size for stretch in stretches) for stretches in seen]
         longest = -(-max(sizes) // ROUND) * ROUND
@@ -57,10 +59,10 @@ class Together:
         return attend_rows(q_BHK, k_BSGK, v_BSGK, self._lengths_B)
 
 
-class InPlace:
+class ReadInPlace:
     """One text that lies in one piece."""
 
-    def __init__(self, cache: Cache, stretch: Stretch) -> None:
+    def __init__(self, cache: KeyValueCache, stretch: RowRange) -> None:
         self._cache, self._row = cache, stretch.row
         self._size = -(-(stretch.row + stretch.size) // PAGE) * PAGE - stretch.row  # to the end of the last page
         self._lengths_1 = None if self._size == stretch.size else cache.integers([stretch.size])
@@ -72,10 +74,10 @@ class InPlace:
         return torch.cat([attend_rows(q, k, v, self._lengths_1) for q, k, v in heads], 1)
 
 
-class Best:
+class ReadBestPages:
     """One text of which a layer sees the `blocks` best pages, other ones for every key head."""
 
-    def __init__(self, cache: Cache, pages_P: Tensor, *, blocks: int, last: int) -> None:
+    def __init__(self, cache: KeyValueCache, pages_P: Tensor, *, blocks: int, last: int) -> None:
         """The token is number `last` of the last page."""
         self._cache, self._pages_P, self._blocks = cache, pages_P, blocks
         self._places = torch.arange(PAGE, device=pages_P.device)
@@ -90,23 +92,23 @@ class Best:
         return attend_rows(q_BHK, k_SGK[None], v_SGK[None], self._lengths_1)
 
 
-def seen_from(group: Group, table: Table, place: int) -> list[Stretch]:
+def find_visible_ranges(group: LayerGroup, table: PageTable, place: int) -> list[RowRange]:
     """Where the tokens lie that the one at `place` sees, itself included."""
     first = max(0, place - group.window + 1) if group.window else 0
-    return table.stretches(0, min(group.sinks, first)) + table.stretches(first, place + 1)
+    return table.row_ranges(0, min(group.sinks, first)) + table.row_ranges(first, place + 1)
 
 
-def last_row(stretches: Sequence[Stretch]) -> int:
+def last_row(stretches: Sequence[RowRange]) -> int:
     """The row of the last token in these stretches."""
     return stretches[-1].row + stretches[-1].size - 1
 
 
-def rows_of(cache: Cache, stretches: Sequence[Stretch]) -> Tensor:
+def rows_of(cache: KeyValueCache, stretches: Sequence[RowRange]) -> Tensor:
     """All rows of these stretches, (S,)."""
     pieces = [torch.arange(stretch.row, stretch.row + stretch.size) for stretch in stretches]
     return torch.cat(pieces).to(cache.device) if pieces else cache.integers([])
 
 
-def pages_up_to(cache: Cache, table: Table, place: int) -> Tensor:
+def pages_up_to(cache: KeyValueCache, table: PageTable, place: int) -> Tensor:
     """Pages of all blocks up to that of the token at `place`, (P,)."""
     return cache.integers([table.pages[block] for block in range(place // PAGE + 1)])

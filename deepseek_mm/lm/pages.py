@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from itertools import groupby
 
 
-class NoPages(Exception):
+class OutOfPages(Exception):
     """There are fewer free pages than are needed. For the scheduler; a user never meets it."""
 
 
-class Pages:
+class PagePool:
     """The numbers 0 .. count - 1, each free or held by one or several."""
 
     def __init__(self, count: int) -> None:
@@ -39,7 +39,7 @@ class Pages:
         `room` is how many pages the taker expects to need in a row from the first new one on. Raises NoPages.
         """
         if count > self._num_free:
-            raise NoPages(f"{count} pages are needed and {self._num_free} of {len(self)} are free")
+            raise OutOfPages(f"{count} pages are needed and {self._num_free} of {len(self)} are free")
         taken: list[int] = []
         for left in range(count, 0, -1):
             after = after + 1 if self._is_free_behind(after) else self._start(max(room, left))

@@ -16,14 +16,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from deepseek_mm.lm.groups import Group
-from deepseek_mm.lm.pages import Pages
+from deepseek_mm.lm.groups import LayerGroup
+from deepseek_mm.lm.pages import PagePool
 
 Kept = dict[int, dict[int, int]]  # group -> block -> page
 
 
 @dataclass(slots=True, eq=False)
-class Entry:
+class PrefixEntry:
     """One full page of a text that is known."""
 
     before: bytes  # name of the page before it; empty for the first
@@ -31,27 +31,27 @@ class Entry:
     kept: Kept | None = None  # the windows' pages at the end of this one, if they were kept
 
 
-class Prefixes:
+class PrefixCache:
     """Which pages hold which beginnings. It is one more holder of each of them."""
 
-    def __init__(self, groups: Sequence[Group], pools: Sequence[Pages]) -> None:
+    def __init__(self, groups: Sequence[LayerGroup], pools: Sequence[PagePool]) -> None:
         self._pools = pools
         self._lasting = [number for number, group in enumerate(groups) if not group.window]
         self._windowed = [number for number, group in enumerate(groups) if group.window]
-        self._entries: OrderedDict[bytes, Entry] = OrderedDict()  # least recently used first
+        self._entries: OrderedDict[bytes, PrefixEntry] = OrderedDict()  # least recently used first
         self._followers: Counter[bytes] = Counter()  # pages known that come right behind one
         self._held: list[Counter[int]] = [Counter() for _ in pools]  # page -> how often it is held here
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def known(self, names: Sequence[bytes]) -> int:
+    def count_known(self, names: Sequence[bytes]) -> int:
         """How many of the first pages are known."""
         return next((count for count in range(len(names), 0, -1) if names[count - 1] in self._entries), 0)
 
-    def resumable(self, names: Sequence[bytes]) -> int:
+    def count_resumable(self, names: Sequence[bytes]) -> int:
         """The same, where a sequence can go on from."""
-        known = self.known(names)
+        known = self.count_known(names)
         entries = ((count, self._entries.get(names[count - 1])) for count in range(known, 0, -1))
         return next((count for count, entry in entries if entry and entry.kept is not None), 0)
 
@@ -74,13 +74,13 @@ class Prefixes:
         for block, name in enumerate(names if self._lasting else ()):
             if name not in self._entries:
                 pages = {group: tables[group][block] for group in self._lasting}
-                self._insert(name, Entry(_before(names, block), pages, None if self._windowed else {}))
+                self._insert(name, PrefixEntry(_before(names, block), pages, None if self._windowed else {}))
 
     def keep(self, names: Sequence[bytes], tables: Sequence[Mapping[int, int]]) -> None:
         """Make the end of these pages a place to go on from: hold what the windows have there."""
         self.add(names, tables)
         if names[-1] not in self._entries:
-            self._insert(names[-1], Entry(_before(names, len(names) - 1)))
+            self._insert(names[-1], PrefixEntry(_before(names, len(names) - 1)))
         entry = self._entries[names[-1]]
         if entry.kept is None:
             entry.kept = {
@@ -113,7 +113,7 @@ class Prefixes:
         unused = (name for name in ends if pool.holders(self._entries[name].pages[group]) == 1)
         return next(unused, next(iter(ends), None))
 
-    def _insert(self, name: bytes, entry: Entry) -> None:
+    def _insert(self, name: bytes, entry: PrefixEntry) -> None:
         self._entries[name] = entry
         self._followers[entry.before] += 1
         for group, page in entry.pages.items():
@@ -127,7 +127,7 @@ class Prefixes:
         for group, page in entry.pages.items():
             self._let_go(group, (page,))
 
-    def _release_kept(self, entry: Entry) -> None:
+    def _release_kept(self, entry: PrefixEntry) -> None:
         for group, pages in (entry.kept or {}).items():
             self._let_go(group, pages.values())
         entry.kept = None

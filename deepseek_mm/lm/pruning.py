@@ -9,13 +9,13 @@ Shape key:  B batch, T queries, S keys, H query heads, G key/value heads, K head
 import torch
 from torch import Tensor
 
-from deepseek_mm.lm.attend import Whole
+from deepseek_mm.lm.attend import FullTextAttention
 from deepseek_mm.lm.shape import DecoderShape
 
 THRESHOLD = 0.1  # of a row's largest weight: the article's
 
 
-class Pruned(Whole):
+class PrunedAttention(FullTextAttention):
     """Whole texts, of whose links only the strong ones count. `links` and `cut` say how many there were."""
 
     def __init__(self, shape: DecoderShape, segments_BT: Tensor, threshold: float = THRESHOLD) -> None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 from deepseek_mm.config import LMConfig
-from deepseek_mm.lm.server import Server
+from deepseek_mm.lm.server import OpenAIServer
 from deepseek_mm.lm.wire import request_body
 from deepseek_mm.records import Message
 
@@ -25,13 +25,13 @@ class RemoteModel:
 
     def __init__(self, model: str, config: LMConfig) -> None:
         self.name, self.sees, self._config = model, config.sees, config
-        self._server = Server(config)
+        self._server = OpenAIServer(config)
         self.fingerprint = f"{self._server.address}#{model}"  # the weights are the server's secret
 
     def stream(self, messages: Sequence[Message], *, max_tokens: int, stop: threading.Event) -> Iterator[str]:
         """Pieces of the answer, as `Generator.stream` says. ServerError names the next step."""
         body = request_body(self.name, messages, max_tokens=max_tokens, sees=self.sees)
-        talk = _Talk(lambda: self._server.complete(body))
+        talk = _ServerConversation(lambda: self._server.complete(body))
         try:
             while (piece := self._next(talk, stop)) is not None:
                 if piece:
@@ -39,7 +39,7 @@ class RemoteModel:
         finally:
             talk.cancel()
 
-    def _next(self, talk: "_Talk", stop: threading.Event) -> str | None:
+    def _next(self, talk: "_ServerConversation", stop: threading.Event) -> str | None:
         """The next piece; None at the end, or when stopped."""
         patience = time.monotonic() + self._config.timeout_s
         while not stop.is_set():
@@ -57,11 +57,11 @@ class RemoteModel:
 
 def open_remote(config: LMConfig) -> RemoteModel:
     """The model called `config.name` at `config.url`; under the default name, the first that the server offers."""
-    name = config.name if config.name != UNNAMED else Server(config).models()[0]
+    name = config.name if config.name != UNNAMED else OpenAIServer(config).models()[0]
     return RemoteModel(name, config)
 
 
-class _Talk:
+class _ServerConversation:
     """One conversation with a server, in a thread and an event loop of its own."""
 
     def __init__(self, pieces: Callable[[], AsyncIterator[str]]) -> None:

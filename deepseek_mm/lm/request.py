@@ -12,51 +12,57 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from deepseek_mm.lm.generator import Spent
-from deepseek_mm.lm.grammar import Grammar
-from deepseek_mm.lm.lookup import Courage
-from deepseek_mm.lm.runner import Prompt
-from deepseek_mm.lm.sampling import Sampling, choose, make_generator
-from deepseek_mm.lm.spelling import Spelling
-from deepseek_mm.lm.stops import Stops
-from deepseek_mm.lm.trace import Tracer
+from deepseek_mm.lm.generator import TokenUsage
+from deepseek_mm.lm.grammar import JsonGrammar
+from deepseek_mm.lm.lookup import DraftLength
+from deepseek_mm.lm.runner import TokenPrompt
+from deepseek_mm.lm.sampling import Sampling, choose_token, make_generator
+from deepseek_mm.lm.spelling import IncrementalDetokenizer
+from deepseek_mm.lm.stops import StopWatcher
+from deepseek_mm.lm.trace import ExpertTracer
 
 
-class Request:
+class GenerationRequest:
     """A prompt, how its answer is chosen, and what has been said so far."""
 
     def __init__(
-        self, prompt: Prompt, sampling: Sampling, stop: threading.Event, *, spelling: Spelling, grammar: Grammar | None
+        self,
+        prompt: TokenPrompt,
+        sampling: Sampling,
+        stop: threading.Event,
+        *,
+        spelling: IncrementalDetokenizer,
+        grammar: JsonGrammar | None,
     ) -> None:
         self.prompt, self.sampling = prompt, sampling
         self.tokens = array("i", prompt.ids)  # of prompt and answer
-        self.courage: Courage | None = None  # to guess several tokens at once
-        self.tracer: Tracer | None = None  # wants to know which experts work
+        self.courage: DraftLength | None = None  # to guess several tokens at once
+        self.tracer: ExpertTracer | None = None  # wants to know which experts work
         self.ended = self.cut = False
         self._stop, self._abandoned = stop, False
-        self._spelling, self._grammar, self._stops = spelling, grammar, Stops(sampling.stop)
+        self._spelling, self._grammar, self._stops = spelling, grammar, StopWatcher(sampling.stop)
         self._generator = make_generator(sampling)
         self._seen = set(prompt.ids) if sampling.repetition_penalty != 1 else set()
         self._pieces: SimpleQueue[str | Exception | None] = SimpleQueue()
 
     @property
-    def left(self) -> int:
+    def tokens_left(self) -> int:
         """Tokens that the answer may still have."""
         return self.sampling.max_tokens - (len(self.tokens) - len(self.prompt.ids))
 
     @property
-    def spent(self) -> Spent:
+    def spent(self) -> TokenUsage:
         """Tokens so far."""
         read = len(self.prompt.ids)
-        return Spent(prompt=read, answer=len(self.tokens) - read, cut=self.cut)
+        return TokenUsage(prompt=read, answer=len(self.tokens) - read, cut=self.cut)
 
     @property
-    def unwanted(self) -> bool:
+    def is_unwanted(self) -> bool:
         """Whether nobody wants to read the rest."""
         return self._abandoned or self._stop.is_set()
 
     @property
-    def plain(self) -> bool:
+    def is_greedy(self) -> bool:
         """Whether each token is the one with the highest score, so that guesses can be checked."""
         return self.sampling.plain and self._grammar is None
 
@@ -64,7 +70,7 @@ class Request:
         """The next token, from the scores of all. ModelFailed: they are no numbers."""
         if self._grammar is not None:
             logits_V = self._grammar.mask(logits_V)
-        return choose(logits_V, self.sampling, self._generator, self._seen)
+        return choose_token(logits_V, self.sampling, self._generator, self._seen)
 
     def take(self, token: int) -> None:
         """`token` comes next: pass its text on. The last one that was allowed ends the answer."""
@@ -77,7 +83,7 @@ class Request:
         if text:
             self._pieces.put(text)
         whole = stopped or (self._grammar is not None and self._grammar.done)
-        self.cut = self.left == 0 and not whole
+        self.cut = self.tokens_left == 0 and not whole
         if whole or self.cut:
             self.end()
 
@@ -96,7 +102,7 @@ class Request:
     def listen(self) -> Iterator[str]:
         """Pieces of text as they are made. Nothing more once it is stopped; whoever leaves early ends the answer."""
         try:
-            while isinstance(piece := self._pieces.get(), str) and not self.unwanted:
+            while isinstance(piece := self._pieces.get(), str) and not self.is_unwanted:
                 yield piece
             if isinstance(piece, Exception):
                 raise piece
@@ -104,10 +110,12 @@ class Request:
             self._abandoned = True
 
 
-class Judged(Request):
+class ScoreRequest(GenerationRequest):
     """A prompt and what is said to follow it: nothing is written, its reader is told how likely that was."""
 
-    def __init__(self, prompt: Prompt, tail: tuple[int, ...], stop: threading.Event, *, spelling: Spelling) -> None:
+    def __init__(
+        self, prompt: TokenPrompt, tail: tuple[int, ...], stop: threading.Event, *, spelling: IncrementalDetokenizer
+    ) -> None:
         super().__init__(prompt, Sampling(max_tokens=len(tail)), stop, spelling=spelling, grammar=None)
         self.tail = tail
         self.nats: list[float] = []  # that each token of the tail costs, once it is known

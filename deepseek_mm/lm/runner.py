@@ -9,11 +9,11 @@ from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
-from deepseek_mm.lm.trace import Tracer
+from deepseek_mm.lm.trace import ExpertTracer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Prompt:
+class TokenPrompt:
     """What an answer goes on from."""
 
     ids: tuple[int, ...]
@@ -21,14 +21,14 @@ class Prompt:
     pictures: Mapping[int, str] = field(default_factory=dict)  # place of a visual token -> digest of what it stands for
 
 
-class Bite(NamedTuple):
+class PromptChunk(NamedTuple):
     """A part of a prompt that was read."""
 
     tokens: int  #: fewer than asked for where others may begin alike
     logits_V: Tensor  # scores of what follows the last of them
 
 
-class Runner(Protocol):
+class ModelRunner(Protocol):
     """A model and the memory of its answers, each known by a number. Called from one thread at a time.
 
     A call that raises leaves its answers as they were, so that those that did not cause it can be served again.
@@ -53,13 +53,13 @@ class Runner(Protocol):
     def fits(self, tokens: int) -> bool:
         """Whether there is memory for one more answer that comes to have so many tokens, prompt included."""
 
-    def start(self, number: int, prompt: Prompt, *, most: int) -> int:
+    def start(self, number: int, prompt: TokenPrompt, *, most: int) -> int:
         """Make room for an answer of `most` tokens, prompt included. How many of its tokens are known: never all."""
 
-    def trace(self, number: int, tracer: Tracer) -> None:
+    def trace(self, number: int, tracer: ExpertTracer) -> None:
         """Tell `tracer` which experts work on each token of the answer."""
 
-    def prefill(self, parts: Sequence[tuple[int, int]]) -> list[Bite]:
+    def prefill(self, parts: Sequence[tuple[int, int]]) -> list[PromptChunk]:
         """Read the next tokens of several prompts in one pass, (number, at most so many): what became of each."""
 
     def decode(self, rows: Sequence[tuple[int, int]]) -> Tensor:
@@ -75,7 +75,7 @@ class Runner(Protocol):
         """An answer has ended: its memory is free, or kept for those who begin alike while nobody needs it."""
 
 
-def read_prompt(runner: Runner, number: int, count: int) -> Tensor:
+def read_prompt(runner: ModelRunner, number: int, count: int) -> Tensor:
     """Read the next `count` tokens of one prompt: scores (V,) of what follows them."""
     assert count > 0, "a prompt has at least one token"
     while count:

@@ -61,7 +61,7 @@ def make_generator(sampling: Sampling) -> torch.Generator:
     return generator
 
 
-def choose(logits_V: Tensor, sampling: Sampling, generator: torch.Generator, seen: Collection[int] = ()) -> int:
+def choose_token(logits_V: Tensor, sampling: Sampling, generator: torch.Generator, seen: Collection[int] = ()) -> int:
     """The next token of one answer. `seen`: its prompt's tokens and its own, for the penalty.
 
     A score of -inf forbids its token (a grammar's mask). ModelFailed: not a number, +inf, or nothing is allowed.
@@ -72,10 +72,10 @@ def choose(logits_V: Tensor, sampling: Sampling, generator: torch.Generator, see
             "the language model's scores are not numbers (nan or inf): its weights are damaged, or too coarse a number"
             " type overflowed. Load it again, or choose another with lm.name"
         )
-    return best if sampling.plain else _draw(weigh(logits_V, sampling, seen), sampling, generator)
+    return best if sampling.plain else _draw(weigh_tokens(logits_V, sampling, seen), sampling, generator)
 
 
-def weigh(logits_V: Tensor, sampling: Sampling, seen: Collection[int] = ()) -> Tensor:
+def weigh_tokens(logits_V: Tensor, sampling: Sampling, seen: Collection[int] = ()) -> Tensor:
     """Probabilities (V,) that the next token is drawn with, not yet divided by their sum; 1 for the best if greedy."""
     logits_V = penalise(logits_V.float(), seen, sampling.repetition_penalty)
     logits_V = logits_V - logits_V.max()
@@ -83,7 +83,7 @@ def weigh(logits_V: Tensor, sampling: Sampling, seen: Collection[int] = ()) -> T
         return (logits_V == 0).float()
     probs_V = (logits_V / sampling.temperature).softmax(dim=-1)
     if sampling.top_p < 1:
-        probs_V = nucleus(probs_V, sampling.top_p)
+        probs_V = keep_nucleus(probs_V, sampling.top_p)
     return probs_V.where(probs_V >= sampling.min_p * probs_V.max(), 0)
 
 
@@ -99,7 +99,7 @@ def penalise(logits_V: Tensor, seen: Collection[int], penalty: float) -> Tensor:
     return logits_V.index_put((ids,), torch.where(scores < 0, scores * penalty, scores / penalty))
 
 
-def nucleus(probs_V: Tensor, top_p: float) -> Tensor:
+def keep_nucleus(probs_V: Tensor, top_p: float) -> Tensor:
     """The likeliest tokens that together have `top_p`, 0 for the others. Holtzman et al. (arXiv:1904.09751), eq. 2."""
     top, order = probs_V.topk(min(HEAD, len(probs_V)))
     if top.sum() < top_p:

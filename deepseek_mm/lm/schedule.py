@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 
-class Part(NamedTuple):
+class PromptPart(NamedTuple):
     """Tokens `start` to `stop` of the prompt of one request."""
 
     request: int
@@ -20,21 +20,21 @@ class Part(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ReadStep:
     """Step: read these parts of prompts, in order."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[PromptPart, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Write:
+class WriteStep:
     """Step: write the next token of each of these answers, oldest request first."""
 
     requests: tuple[int, ...]
 
 
 @dataclass(slots=True, eq=False)
-class Entry:
+class ScheduleEntry:
     """What is known of one request."""
 
     prompt: int  # tokens
@@ -43,15 +43,15 @@ class Entry:
     served: int = 0  # the step in which it was last read from, or let in
 
 
-class Schedule:
+class Scheduler:
     """The order of steps. Requests are numbers; the caller does what `step` says and reports `read` and `leave`."""
 
     def __init__(self, fits: Callable[[int], bool], *, most: int = 32) -> None:
         """`fits(tokens)`: whether memory has room for one more request of so many tokens, those let in considered."""
         self._fits, self._most = fits, most
-        self._waiting: dict[int, Entry] = {}  # in order of arrival, as all three are
-        self._reading: dict[int, Entry] = {}
-        self._writing: dict[int, Entry] = {}
+        self._waiting: dict[int, ScheduleEntry] = {}  # in order of arrival, as all three are
+        self._reading: dict[int, ScheduleEntry] = {}
+        self._writing: dict[int, ScheduleEntry] = {}
         self._steps, self._wrote_last = 0, False
 
     def __len__(self) -> int:
@@ -62,7 +62,7 @@ class Schedule:
         here = (self._waiting, self._reading, self._writing)
         assert not any(request in group for group in here), f"request {request} is here already"
         assert prompt > 0, "a prompt has at least one token"
-        self._waiting[request] = Entry(prompt, answer)
+        self._waiting[request] = ScheduleEntry(prompt, answer)
 
     def admit(self) -> int | None:
         """Let the first one at the door in, if it fits now. Ask again until it is None."""
@@ -75,21 +75,21 @@ class Schedule:
         self._reading[request] = self._waiting.pop(request)
         return request
 
-    def hopeless(self) -> int | None:
+    def find_hopeless(self) -> int | None:
         """The first one at the door, if it does not fit although nobody else is here: it never will."""
         if not self._waiting or self._reading or self._writing:
             return None
         request, entry = next(iter(self._waiting.items()))
         return None if self._fits(entry.prompt + entry.answer) else request
 
-    def step(self, bite: int, *, alone: int = 0) -> Read | Write | None:
+    def step(self, bite: int, *, alone: int = 0) -> ReadStep | WriteStep | None:
         """What to do now; None: nobody is here. At most `bite` tokens are read while an answer waits, else `alone`."""
         self._steps += 1
         reads = bool(self._reading) and (self._wrote_last or not self._writing)
         self._wrote_last = not reads
         if reads:
-            return Read(self._parts(bite, bite if self._writing else max(bite, alone)))
-        return Write(tuple(self._writing)) if self._writing else None
+            return ReadStep(self._parts(bite, bite if self._writing else max(bite, alone)))
+        return WriteStep(tuple(self._writing)) if self._writing else None
 
     def read(self, request: int, tokens: int) -> None:
         """So many more tokens of its prompt are in the cache, read just now or known before."""
@@ -105,12 +105,12 @@ class Schedule:
             return False
         return (self._reading.pop(request, None) or self._writing.pop(request, None)) is not None
 
-    def _parts(self, bite: int, left: int) -> tuple[Part, ...]:
+    def _parts(self, bite: int, left: int) -> tuple[PromptPart, ...]:
         """`left` tokens of prompts, of those who were served longest ago; once one is complete, its answer waits."""
         parts = []
         for request, entry in sorted(self._reading.items(), key=lambda item: item[1].served):  # stable: then by arrival
             stop = min(entry.prompt, entry.read + left)
-            parts.append(Part(request, entry.read, stop))
+            parts.append(PromptPart(request, entry.read, stop))
             left -= stop - entry.read
             if stop == entry.prompt:
                 left = min(left, bite)

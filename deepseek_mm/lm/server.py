@@ -10,18 +10,18 @@ import httpx
 from deepseek_mm.config import LMConfig
 from deepseek_mm.errors import ServerError
 from deepseek_mm.lm.credentials import addresses_of, is_key_for, shown_origin
-from deepseek_mm.lm.wire import parse_json, read_event, read_reply, said
+from deepseek_mm.lm.wire import parse_json, read_error_message, read_event, read_reply
 
 CONNECT_S = 10.0  # a server that does not even pick up in this time is not there
 EXAMPLE = "Write --llm like http://127.0.0.1:8000/v1"
 HERE = ("127.0.0.1", "localhost", "::1")  # reached directly, whatever proxy the environment names
 
 
-class Server:
+class OpenAIServer:
     """Asks for a completion and for the list of models. Every failure is a ServerError that names the next step."""
 
     def __init__(self, config: LMConfig) -> None:
-        self._config, self._url = config, _checked(config.url)
+        self._config, self._url = config, _parse_address(config.url)
         key = os.environ.get(config.api_key_env, "")
         self._key = key if is_key_for(self._url, config) else ""
         self._withheld = key != self._key
@@ -88,13 +88,13 @@ class Server:
         except ServerError:
             return ServerError(f"{self.address} has no chat/completions (404). Check --llm: most addresses end in /v1")
         return ServerError(
-            f"{self.address} does not know the model {self._config.name!r} (404, {said(text)})."
+            f"{self.address} does not know the model {self._config.name!r} (404, {read_error_message(text)})."
             f" Choose one with --model: {names}"
         )
 
     def _refusal(self, status: int, text: str) -> ServerError:
         """Any other status that is no success."""
-        reason = f"{self.address} answered {status} ({said(text)})."
+        reason = f"{self.address} answered {status} ({read_error_message(text)})."
         if status in (401, 403) and self._withheld:
             origin, known = shown_origin(self._url), " ".join(addresses_of(self._config)) or "no address yet"
             return ServerError(
@@ -129,7 +129,7 @@ class Server:
         }
 
 
-def _checked(url: str) -> httpx.URL:
+def _parse_address(url: str) -> httpx.URL:
     """The address parsed, or ServerError."""
     try:
         parsed = httpx.URL(url)

@@ -10,7 +10,7 @@ from typing import Any
 BROKEN = "\ufffd"
 
 
-class Spelling:
+class IncrementalDetokenizer:
     """Turns tokens into text, one at a time. Joined, the pieces are the decoded whole, less an unfinished character."""
 
     def __init__(self, tokenizer: Any) -> None:

@@ -7,7 +7,7 @@ become a stop text; the rest is held back. What is shown does not depend on how 
 from collections.abc import Sequence
 
 
-class Stops:
+class StopWatcher:
     """Watches one answer. The stop text that is complete first ends it; of several the longest, and it is not shown."""
 
     def __init__(self, texts: Sequence[str]) -> None:
@@ -17,9 +17,9 @@ class Stops:
     def feed(self, piece: str) -> tuple[str, bool]:
         """What may be shown now that `piece` has arrived, and whether the answer ends here."""
         text, self._held = self._held + piece, ""
-        if (cut := first_stop(text, self._texts)) is not None:
+        if (cut := find_first_stop(text, self._texts)) is not None:
             return text[:cut], True
-        safe = len(text) - unfinished(text, self._texts)
+        safe = len(text) - count_unfinished(text, self._texts)
         self._held = text[safe:]
         return text[:safe], False
 
@@ -29,13 +29,13 @@ class Stops:
         return text
 
 
-def first_stop(text: str, stops: Sequence[str]) -> int | None:
+def find_first_stop(text: str, stops: Sequence[str]) -> int | None:
     """Where the stop text begins that is complete first in `text`; None if there is none."""
     found = [(start + len(stop), start) for stop in stops if (start := text.find(stop)) >= 0]
     return min(found)[1] if found else None
 
 
-def unfinished(text: str, stops: Sequence[str]) -> int:
+def count_unfinished(text: str, stops: Sequence[str]) -> int:
     """How many characters at the end of `text` could be the start of a stop text."""
     longest = max((len(stop) for stop in stops), default=1) - 1
     for length in range(min(longest, len(text)), 0, -1):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from deepseek_mm.lm.groups import PAGE
 
 
-class Stretch(NamedTuple):
+class RowRange(NamedTuple):
     """Tokens that lie in one piece."""
 
     place: int  # of the first one in its sequence
@@ -18,14 +18,14 @@ class Stretch(NamedTuple):
     size: int
 
 
-class Table:
+class PageTable:
     """The pages of one sequence in one group."""
 
     def __init__(self, pages: Mapping[int, int] | None = None) -> None:
         self.pages: dict[int, int] = dict(pages or {})
-        self._stretches: list[Stretch] | None = None
+        self._stretches: list[RowRange] | None = None
 
-    def put(self, block: int, page: int) -> None:
+    def set_page(self, block: int, page: int) -> None:
         """`block` lies in `page` from now on."""
         self.pages[block] = page
         self._stretches = None
@@ -35,7 +35,7 @@ class Table:
         self._stretches = None
         return [self.pages.pop(block) for block in blocks]
 
-    def stretches(self, first: int, last: int) -> list[Stretch]:
+    def row_ranges(self, first: int, last: int) -> list[RowRange]:
         """Where the tokens at places first .. last - 1 lie, those without a page left out, in order."""
         if self._stretches is None:
             self._stretches = self._join()
@@ -43,16 +43,16 @@ class Table:
         for place, row, size in self._stretches:
             start, end = max(first, place), min(last, place + size)
             if start < end:
-                found.append(Stretch(start, row + start - place, end - start))
+                found.append(RowRange(start, row + start - place, end - start))
         return found
 
-    def _join(self) -> list[Stretch]:
-        joined: list[Stretch] = []
+    def _join(self) -> list[RowRange]:
+        joined: list[RowRange] = []
         for block, page in sorted(self.pages.items()):
             place, row = block * PAGE, page * PAGE
-            last = joined[-1] if joined else Stretch(0, 0, 0)
+            last = joined[-1] if joined else RowRange(0, 0, 0)
             if joined and last.place + last.size == place and last.row + last.size == row:
                 joined[-1] = last._replace(size=last.size + PAGE)
             else:
-                joined.append(Stretch(place, row, PAGE))
+                joined.append(RowRange(place, row, PAGE))
         return joined

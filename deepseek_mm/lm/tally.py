@@ -5,7 +5,7 @@ from typing import Protocol, runtime_checkable
 
 
 @dataclass(kw_only=True, slots=True)
-class Tally:
+class EngineStats:
     """Numbers that only grow, but for the pages."""
 
     prompt_tokens: int = 0  # of prompts that were let in
@@ -18,8 +18,8 @@ class Tally:
 
 
 @runtime_checkable
-class Tallied(Protocol):
+class CountingGenerator(Protocol):
     """A Generator that counts."""
 
-    def tally(self) -> Tally:
+    def stats(self) -> EngineStats:
         """As of now."""

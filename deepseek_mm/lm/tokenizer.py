@@ -19,7 +19,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
-from deepseek_mm.lm.find import first_line, unreadable
+from deepseek_mm.lm.find import first_line, unreadable_error
 from deepseek_mm.lm.llama import read_json
 
 MARKS = ("bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token", "mask_token")
@@ -35,7 +35,7 @@ class Tokenizer:
         backend.no_padding()
         self.backend, self.chat_template, self.ends = backend, template, ends  # ends: tokens that end an answer
         self._marks = dict(marks)
-        self._template = None if template is None else _kitchen().from_string(template)
+        self._template = None if template is None else _template_environment().from_string(template)
 
     @property
     def added_tokens_decoder(self) -> dict[int, AddedToken]:
@@ -72,19 +72,21 @@ def read_tokenizer(folder: Path) -> Tokenizer:
         marks = {name: _word(config[name]) for name in MARKS if config.get(name)}
         return Tokenizer(backend, template=_template(folder, config), marks=marks, ends=_ends(folder, backend, marks))
     except (TemplateError, OSError, UnicodeDecodeError) as error:
-        raise unreadable(folder, f"its chat template: {first_line(error)}") from error
+        raise unreadable_error(folder, f"its chat template: {first_line(error)}") from error
     except (KeyError, TypeError, ValueError) as error:
-        raise unreadable(folder, f"tokenizer_config.json does not fit together ({first_line(error)})") from error
+        raise unreadable_error(folder, f"tokenizer_config.json does not fit together ({first_line(error)})") from error
 
 
 def _open(folder: Path) -> Backend:
     path = folder / "tokenizer.json"
     if not path.is_file():
-        raise unreadable(folder, "it has no tokenizer.json (older kinds of tokenizers are read by transformers only)")
+        raise unreadable_error(
+            folder, "it has no tokenizer.json (older kinds of tokenizers are read by transformers only)"
+        )
     try:
         return Backend.from_file(str(path))
     except Exception as error:  # the tokenizers library raises nothing narrower
-        raise unreadable(folder, f"tokenizer.json: {first_line(error)}") from error
+        raise unreadable_error(folder, f"tokenizer.json: {first_line(error)}") from error
 
 
 def _settings(folder: Path, name: str) -> dict[str, Any]:
@@ -126,7 +128,7 @@ class _Generation(Extension):
         return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
 
-def _kitchen() -> Environment:
+def _template_environment() -> Environment:
     """Where chat templates are rendered: the filters and functions that they are written for, and nothing else."""
     kitchen = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]

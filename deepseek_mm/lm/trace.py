@@ -16,7 +16,7 @@ from deepseek_mm.records import Trace
 EVERY = slice(None)
 
 
-class Tracer:
+class ExpertTracer:
     """Of one answer."""
 
     def __init__(self, moe: MoEShape) -> None:

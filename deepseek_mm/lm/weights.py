@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from deepseek_mm.lm.find import find_folder, first_line, unreadable
+from deepseek_mm.lm.find import find_folder, first_line, unreadable_error
 from deepseek_mm.lm.generator import Progress, silence
 from deepseek_mm.lm.llama import read_json, read_shape
 from deepseek_mm.lm.model import Decoder
@@ -42,18 +42,18 @@ def read_folder(folder: Path) -> tuple[DecoderShape, dict[str, Tensor]]:
     shape = read_shape(folder)
     with ExitStack() as stack:
         try:
-            held = _hold(folder, stack)
+            held = _open_tensors(folder, stack)
             if shape.num_layers > len(held):
                 raise ValueError(f"config.json speaks of {shape.num_layers} layers, and {len(held)} tensors are there")
             _compare(held, shape)
             return shape, {ours: _stack(held, parts) for ours, parts in parts_of(shape).items()}
         except (OSError, ValueError, SafetensorError) as error:
-            raise unreadable(folder, first_line(error)) from error
+            raise unreadable_error(folder, first_line(error)) from error
 
 
 def build(shape: DecoderShape, weights: Mapping[str, Tensor], *, dtype: torch.dtype) -> Decoder:
     """A decoder with these weights. Experts that are not among them are fresh; the rest must be."""
-    with torch.device("meta"), _Blank():
+    with torch.device("meta"), _SkipInit():
         decoder = Decoder(shape)
     for layer in decoder.layers:
         if shape.moe and layer.moe is not None:
@@ -66,7 +66,7 @@ def build(shape: DecoderShape, weights: Mapping[str, Tensor], *, dtype: torch.dt
     return decoder.to(dtype)
 
 
-class _Blank(TorchFunctionMode):
+class _SkipInit(TorchFunctionMode):
     """Modules are made without random numbers, which take a second for a hundred million weights."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -98,7 +98,7 @@ def parts_of(shape: DecoderShape) -> dict[str, tuple[Part, ...]]:
     return found if shape.tied else found | {"head.weight": (("lm_head.weight", words),)}
 
 
-def _hold(folder: Path, stack: ExitStack) -> dict[str, Any]:
+def _open_tensors(folder: Path, stack: ExitStack) -> dict[str, Any]:
     """Every tensor's name -> the open file that has it."""
     held: dict[str, Any] = {}
     for path in _files(folder):

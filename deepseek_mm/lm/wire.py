@@ -10,7 +10,7 @@ from typing import Any
 from PIL.Image import Image
 
 from deepseek_mm.errors import ServerError
-from deepseek_mm.lm.picture import small
+from deepseek_mm.lm.picture import shrink_picture
 from deepseek_mm.records import Message
 from deepseek_mm.storage.files import parse_json as parse_value
 
@@ -38,7 +38,7 @@ def request_body(model: str, messages: Sequence[Message], *, max_tokens: int, se
 def data_url(image: Image) -> str:
     """A picture as JPEG in a URL; a larger one is made smaller, a transparent one loses its transparency."""
     file = io.BytesIO()
-    small(image).save(file, "JPEG", quality=QUALITY)
+    shrink_picture(image).save(file, "JPEG", quality=QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
 
 
@@ -54,7 +54,7 @@ def read_reply(data: str, part: str) -> Delta:
     """The first choice of a chunk (`part` is "delta") or of a whole completion ("message")."""
     body = parse_json(data)
     if "error" in body:
-        raise ServerError(f"the server gave up: {said(data)}. See its log, then ask again")
+        raise ServerError(f"the server gave up: {read_error_message(data)}. See its log, then ask again")
     choices = body.get("choices") or [{}]  # the chunk that counts tokens has none
     try:
         text = (choices[0].get(part) or {}).get("content") or ""
@@ -74,7 +74,7 @@ def parse_json(data: str) -> dict[str, Any]:
     return body
 
 
-def said(data: str) -> str:
+def read_error_message(data: str) -> str:
     """The message inside a server's error, or the beginning of whatever it sent."""
     try:
         body = parse_value(data)

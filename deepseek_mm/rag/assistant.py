@@ -17,7 +17,7 @@ from deepseek_mm.config import Config, Notice
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.history import History, Turn
 from deepseek_mm.library import Library
-from deepseek_mm.lm.generator import Generator, Witness
+from deepseek_mm.lm.generator import Generator, YesNoModel
 from deepseek_mm.logic.english import program_of
 from deepseek_mm.logic.watch import Rule
 from deepseek_mm.parse.files import open_file
@@ -59,7 +59,7 @@ class Assistant:
         self.config, self.eyes, self.retriever = config, eyes, retriever
         self.library, self.store = library, library.store
         self.lm, self.history = lm, history
-        self.decider = Decider(eyes, lm if isinstance(lm, Witness) else None)
+        self.decider = Decider(eyes, lm if isinstance(lm, YesNoModel) else None)
         self.finger, self.prover = Finger(eyes, self.decider, config), Prover(config, lm)
         self.shelf = Shelf(config, eyes=eyes, store=library.store)
         self.at_hand = AtHand(self.shelf, retriever)

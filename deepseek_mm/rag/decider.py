@@ -16,7 +16,7 @@ import numpy as np
 from PIL.Image import Image
 
 from deepseek_mm.errors import DeepSeekMMError
-from deepseek_mm.lm.generator import Witness
+from deepseek_mm.lm.generator import YesNoModel
 from deepseek_mm.rag.facts.shots import same_kind
 from deepseek_mm.rag.judge import CLOSED, EVEN, NO, YES, blended, log_odds, outcome_of, settle
 from deepseek_mm.rag.on_paper import settled_on_paper
@@ -80,7 +80,7 @@ def put(program: Program) -> Put:
 class Decider:
     """Questions about pictures to verdicts."""
 
-    def __init__(self, eyes: Eyes, model: Witness | None = None) -> None:
+    def __init__(self, eyes: Eyes, model: YesNoModel | None = None) -> None:
         """Where the eyes have no reader, likeness speaks alone, or beside a `model` that sees."""
         self.eyes, self.reader, self.model = eyes, eyes.reader, model
 

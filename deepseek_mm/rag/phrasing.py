@@ -15,7 +15,7 @@ from PIL.Image import Image
 
 from deepseek_mm.config import Config
 from deepseek_mm.errors import DeepSeekMMError
-from deepseek_mm.lm.generator import Traced
+from deepseek_mm.lm.generator import TracingGenerator
 from deepseek_mm.rag.code_talk import check_code, code_prompt
 from deepseek_mm.rag.decide import before, covers, decide, missing, own, text_of, useful
 from deepseek_mm.rag.program import Case, Claim
@@ -48,7 +48,7 @@ class Ear:
 
     def stream(self, messages: Sequence[Message], *, max_tokens: int, stop: Event) -> Iterator[str]:
         """Pieces of text."""
-        if isinstance(self._lm, Traced):
+        if isinstance(self._lm, TracingGenerator):
             return self._lm.stream_traced(messages, max_tokens=max_tokens, stop=stop, traces=self.traces)
         return self._lm.stream(messages, max_tokens=max_tokens, stop=stop)
 

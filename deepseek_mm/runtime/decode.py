@@ -13,8 +13,8 @@ from deepseek_mm.lm import open_generator
 from deepseek_mm.lm.generator import Generator, Over, Progress
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.own import Opens
-from deepseek_mm.lm.paged import Memory
-from deepseek_mm.lm.paged_runner import Steps
+from deepseek_mm.lm.paged import PagedMemory
+from deepseek_mm.lm.paged_runner import DecodeStep
 from deepseek_mm.runtime.plan import Plan
 from deepseek_mm.runtime.quantize import WIDE, pack_for_decode, pack_linears
 
@@ -68,7 +68,7 @@ def make_fast(decoder: Decoder) -> Over:
     loops = Loops(decoder)
     pack_linears(decoder, bits=WIDE)
 
-    def over(memory: Memory) -> Steps | None:
+    def over(memory: PagedMemory) -> DecodeStep | None:
         steps = loops.over(memory)
         if steps is not None:
             steps.warm_up()
@@ -83,6 +83,6 @@ def make_small(decoder: Decoder) -> Over:
     return torch_alone
 
 
-def torch_alone(memory: Memory) -> Steps | None:
+def torch_alone(memory: PagedMemory) -> DecodeStep | None:
     """No other way than the decoder's."""
     return None

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 
 from deepseek_mm.accounts.permissions import Caller, requires
 from deepseek_mm.errors import BadQuestion, NothingThere
-from deepseek_mm.lm.picture import small
+from deepseek_mm.lm.picture import shrink_picture
 from deepseek_mm.parse.photo import read_photo
 from deepseek_mm.rag.askable import searchable
 from deepseek_mm.rag.assistant import Assistant
@@ -227,5 +227,5 @@ def cut_out(image: Image, region: Region, siblings: Sequence[Region]) -> Image:
 def jpeg(image: Image) -> bytes:
     """No larger than models look at."""
     file = io.BytesIO()
-    small(image).save(file, "JPEG", quality=QUALITY)
+    shrink_picture(image).save(file, "JPEG", quality=QUALITY)
     return file.getvalue()

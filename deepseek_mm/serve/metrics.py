@@ -8,7 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from deepseek_mm.lm.tally import Tallied
+from deepseek_mm.lm.tally import CountingGenerator
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.admission import Room
 from deepseek_mm.serve.tasks import Tasks
@@ -24,9 +24,9 @@ class Language(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """As of now. Tokens a second are the rate of tokens by the rate of seconds."""
-        if not isinstance(self._assistant.lm, Tallied):
+        if not isinstance(self._assistant.lm, CountingGenerator):
             return
-        tally = self._assistant.lm.tally()
+        tally = self._assistant.lm.stats()
         tokens = CounterMetricFamily(
             "deepseek_mm_lm_tokens", "read (known: found in the cache), written", labels=["what"]
         )

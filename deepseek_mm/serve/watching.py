@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.jobs import Job, Jobs
-from deepseek_mm.lm.own import common
+from deepseek_mm.lm.own import count_common_prefix
 from deepseek_mm.serve.tasks import TaskOut
 
 
@@ -75,7 +75,7 @@ async def events(jobs: Jobs, job: Job, out: Callable[[Job], TaskOut], last: str 
     async for job in watch(jobs, first):
         if job.attempts != attempt:
             attempt, told, known = job.attempts, 0, ""
-        at = min(told, len(job.partial)) if not known else common(known, job.partial)
+        at = min(told, len(job.partial)) if not known else count_common_prefix(known, job.partial)
         task = await run_in_threadpool(out, job)
         shown = task.model_dump_json(include={"task_id", "state", "place", "progress", "attempts", "cancelling"})
         if shown != state:

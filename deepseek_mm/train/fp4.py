@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from deepseek_mm.config import cache_folder
-from deepseek_mm.lm.attend import Whole
+from deepseek_mm.lm.attend import FullTextAttention
 from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.own import opened, our_checkpoint
+from deepseek_mm.lm.own import open_decoder, our_checkpoint
 from deepseek_mm.runtime.quantize.fp4 import Fp4, restore
 from deepseek_mm.runtime.quantize.kept import cache_file, write_kept
 from deepseek_mm.runtime.quantize.language import CODES, FP4, HEAD, SCALES, WHOLE, linears, others, read_lm
@@ -99,7 +99,7 @@ class Recovery:
 
 def states(decoder: Decoder, rows: Rows) -> Tensor:
     """Hidden states in front of every token but the first, (B, T - 1, D)."""
-    hidden: Tensor = decoder(decoder.embed(rows.ids_NT), Whole(decoder.shape, rows.segments_NT))[0]
+    hidden: Tensor = decoder(decoder.embed(rows.ids_NT), FullTextAttention(decoder.shape, rows.segments_NT))[0]
     return hidden[:, :-1]
 
 
@@ -146,7 +146,7 @@ def run(args: argparse.Namespace) -> int:
     checkpoint = our_checkpoint()
     kept = read_lm(checkpoint, args.begin, scheme=FP4)
     matrices = matrices_of(kept.tensors)
-    teacher, student = (opened(checkpoint)[0].eval().requires_grad_(False) for _ in range(2))
+    teacher, student = (open_decoder(checkpoint)[0].eval().requires_grad_(False) for _ in range(2))
     recovery = Recovery(teacher, put_in(student, kept.tensors), matrices, config)
     settings = {"steps": repr(steps), "fp4": repr(config), "scales": digest_of(matrices)}
     journal, rows = Journal(args.out, settings), read_rows(args.corpus, ROWS, seed=steps.seed)

@@ -17,10 +17,10 @@ import torch
 from tqdm import tqdm
 
 from deepseek_mm.config import BASE_LM, cache_folder
-from deepseek_mm.lm.changes import WEIGHTS, merged, write_changes
+from deepseek_mm.lm.changes import WEIGHTS, merge_changes, write_changes
 from deepseek_mm.lm.find import find_folder, fingerprint
 from deepseek_mm.lm.generator import silence
-from deepseek_mm.lm.ours import ours
+from deepseek_mm.lm.ours import to_product_shape
 from deepseek_mm.lm.weights import build, read_decoder, read_folder
 from deepseek_mm.train.corpus import DOMAINS, Split, read_shard
 from deepseek_mm.train.corpus.build import splits_of
@@ -99,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
 def pack_weights(args: argparse.Namespace) -> int:
     """Write what the stages reach and experts learned into the weights that are shipped; experts may come later."""
     folder = find_folder(args.base, cache=cache_folder(), progress=silence)
-    shape, known_by = ours(read_folder(folder)[0]), fingerprint(folder)
+    shape, known_by = to_product_shape(read_folder(folder)[0]), fingerprint(folder)
     changes = reach_of(args.reach or args.out / "reach", shape, known_by=known_by)
     if (args.out / "experts").is_dir():
         changes |= learned(args.out / "experts")
@@ -182,11 +182,11 @@ def read_rows(corpus: Path, stage: StageConfig, *, seed: int) -> Rows:
 def begin_reach(args: argparse.Namespace, stage: StageConfig) -> tuple[Trainer, Backward]:
     """Teacher and student of the same weights."""
     shape, weights = read_decoder(args.base, cache_folder())
-    shorter = replace(ours(shape), moe=None)
+    shorter = replace(to_product_shape(shape), moe=None)
     teacher, student = (build(each, weights, dtype=torch.bfloat16) for each in (shape, shorter))
     distiller = Distiller(teacher, student, chosen(ReachConfig(), args))
     if args.begin:
-        begin_with(distiller.trained, reach_of(args.begin, ours(shape), known_by=base_of(args)))
+        begin_with(distiller.trained, reach_of(args.begin, to_product_shape(shape), known_by=base_of(args)))
 
     def backward(rows: Rows, over: float, share: float, chance: torch.Generator) -> dict[str, float]:
         return distiller.backward(rows.ids_NT, chance, share=share)
@@ -210,11 +210,11 @@ def begin_with(trained: Mapping[str, torch.nn.Parameter], before: Mapping[str, t
 def begin_mixture(args: argparse.Namespace, stage: StageConfig) -> tuple[Trainer, Backward]:
     """The decoder as the stage reach left it, with experts, or with the dense adapter in their place."""
     shape, weights = read_decoder(args.base, cache_folder())
-    shape = ours(shape)
+    shape = to_product_shape(shape)
     if stage.full:
         shape = replace(shape, reaches=())
     else:
-        weights = merged(weights, reach_of(args.reach or args.out / "reach", shape, known_by=base_of(args)))
+        weights = merge_changes(weights, reach_of(args.reach or args.out / "reach", shape, known_by=base_of(args)))
     decoder = build(shape, weights, dtype=torch.bfloat16)
     if args.stage == "dense":
         make_dense(decoder)

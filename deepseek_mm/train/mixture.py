@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from deepseek_mm.config import between
-from deepseek_mm.lm.attend import Whole
+from deepseek_mm.lm.attend import FullTextAttention
 from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.moe import Routing, balance_loss, load, z_loss
+from deepseek_mm.lm.moe import Routing, balance_loss, compute_load, z_loss
 from deepseek_mm.lm.shape import MoEShape
 from deepseek_mm.train.corpus import DOMAINS
 from deepseek_mm.train.rows import Rows
@@ -79,7 +79,7 @@ class Mixture:
         """Means over the layers of the load-balance loss, the z-loss and the hint's, and the worst load max/mean."""
         present = rows.segments_NT > 0
         count = len(self.moe.experts)
-        loads = torch.stack([load(each, count, present) for each in routings])
+        loads = torch.stack([compute_load(each, count, present) for each in routings])
         hints = [F.cross_entropy(each.logits_BTE[present].float(), self._own(rows, present)) for each in routings]
         return {
             "balance": torch.stack([balance_loss(each, count, present) for each in routings]).mean(),
@@ -94,7 +94,7 @@ class Mixture:
         return self.config.hint_weight * max(0.0, 1 - over / until) if until else 0.0
 
     def _run(self, rows: Rows) -> tuple[Tensor, list[Routing]]:
-        attend = Whole(self.decoder.shape, rows.segments_NT)
+        attend = FullTextAttention(self.decoder.shape, rows.segments_NT)
         with torch.no_grad():
             x_BTD = self.decoder.embed(rows.ids_NT)
             if self.below:

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from deepseek_mm.config import between
 from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.stretch import Stretch
+from deepseek_mm.lm.stretch import PackedAttention
 from deepseek_mm.train.lowrank import adapt
 
 MATRICES = ("qkv", "out")  # those of attention: the feed-forwards stay on GGUF's grid, where four bits lose nothing
@@ -70,7 +70,7 @@ class Distiller:
 
 def stages(decoder: Decoder, ids_BT: Tensor, parts: Sequence[range]) -> list[Tensor]:
     """Hidden states (B, T, D) behind each part; the last ones are normed."""
-    attend, x_BTD, found = Stretch(decoder.shape, ids_BT.shape), decoder.embed(ids_BT), []
+    attend, x_BTD, found = PackedAttention(decoder.shape, ids_BT.shape), decoder.embed(ids_BT), []
     for part in parts:
         x_BTD, _ = decoder(x_BTD, attend, layers=part, final=part.stop == decoder.shape.num_layers)
         found.append(x_BTD)

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.lm.changes import TALL, THIN, WEIGHTS, merged, read_changes, with_changes
+from deepseek_mm.lm.changes import TALL, THIN, WEIGHTS, merge_changes, read_changes, with_changes
 from deepseek_mm.lm.find import find_folder, fingerprint
 from deepseek_mm.lm.generator import silence
 from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.ours import OURS, ours
+from deepseek_mm.lm.ours import OURS, to_product_shape
 from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.lm.weights import build, read_decoder
 from deepseek_mm.train.corpus import DOMAINS, read_shard
@@ -38,7 +38,9 @@ class Base:
 
     def decoder(self, *, scale: float = 1.0, progressive: bool = False) -> Decoder:
         """With full attention, its rotations slowed down `scale` times; or with ours, and nothing learned."""
-        shape = replace(ours(self.shape), moe=None) if progressive else replace(self.shape, rope_scale=scale)
+        shape = (
+            replace(to_product_shape(self.shape), moe=None) if progressive else replace(self.shape, rope_scale=scale)
+        )
         return opened(shape, self.weights)
 
 
@@ -60,22 +62,22 @@ def open_run(folder: Path, base: Base, *, reach: Path | None = None) -> Decoder:
     NothingThere without a checkpoint, ConfigError if it was made for another table of layers.
     """
     saved = recorded(folder)
-    trained, settings, shape = learned_of(saved), saved["settings"], ours(base.shape)
+    trained, settings, shape = learned_of(saved), saved["settings"], to_product_shape(base.shape)
     table = table_of(full=bool(settings.get("full")))
     if base.shape.num_layers == OURS.num_layers and settings.get("shape", table) != table:
         raise ConfigError(f"{folder} was trained for another table of layers. Train it again, or use that version")
     if any(name.endswith(THIN) for name in trained):
-        return opened(replace(shape, moe=None), merged(base.weights, trained))
+        return opened(replace(shape, moe=None), merge_changes(base.weights, trained))
     if settings.get("full"):
         shape, before = replace(shape, reaches=()), base.weights
     else:
         changes = reach_of(reach or folder.parent / "reach", shape, known_by=base.known_by)
-        before = merged(base.weights, changes)
+        before = merge_changes(base.weights, changes)
     if any(".moe.expert." in name for name in trained):
         decoder = make_dense(opened(shape, before))
         decoder.load_state_dict(trained, strict=False)
         return decoder.to(torch.bfloat16)
-    return opened(shape, merged(before, trained))
+    return opened(shape, merge_changes(before, trained))
 
 
 def table_of(*, full: bool) -> str:

@@ -20,8 +20,8 @@ from typing import Any, Protocol
 from deepseek_mm.config import SandboxConfig
 from deepseek_mm.evaluate.code.kept import Kept, Row
 from deepseek_mm.evaluate.code.tasks import Hole, Task
-from deepseek_mm.lm.fill import Draws, Gap, fill, first_of
-from deepseek_mm.lm.generator import Writes
+from deepseek_mm.lm.fill import Gap, LineSampling, fill, first_of
+from deepseek_mm.lm.generator import TextCompleter
 from deepseek_mm.lm.sampling import Sampling
 
 WAYS = ("filled", "greedy", "left out")  # a line chosen by what comes after, the likeliest one, and none
@@ -105,11 +105,11 @@ class CodeReport:
 class Bench:
     """What a measurement works with."""
 
-    lm: Writes
+    lm: TextCompleter
     runs: Runs
     kept: Kept
     progress: Progress
-    draws: Draws = Draws()
+    draws: LineSampling = LineSampling()
 
     def fit(self, tasks: Sequence[Task]) -> list[Task]:
         """Those whose own solution passes."""

@@ -10,8 +10,8 @@ from typing import Any
 
 from jinja2 import TemplateError
 
-from deepseek_mm.lm.chat import marks_of, plain, transcript, without_system
-from deepseek_mm.lm.picture import small
+from deepseek_mm.lm.chat import escape_marks, list_special_marks, to_transcript, without_system
+from deepseek_mm.lm.picture import shrink_picture
 from deepseek_mm.records import Message
 
 Inputs = Mapping[str, Any]  # name -> tensor, as the model's `generate` takes them
@@ -19,18 +19,20 @@ Inputs = Mapping[str, Any]  # name -> tensor, as the model's `generate` takes th
 
 def encode(processor: Any, messages: Sequence[Message]) -> Inputs:
     """One conversation, up to where the answer starts. Pictures stand before the words of their message."""
-    marks = [*marks_of(processor.tokenizer), *_image_marks(processor)]
-    clean = [replace(m, text=plain(m.text, marks), images=tuple(map(small, m.images))) for m in messages]
+    marks = [*list_special_marks(processor.tokenizer), *_image_marks(processor)]
+    clean = [
+        replace(m, text=escape_marks(m.text, marks), images=tuple(map(shrink_picture, m.images))) for m in messages
+    ]
     template = processor.chat_template or processor.tokenizer.chat_template
     if template is None:
         return _as_a_play(processor, clean)
     try:
-        return _filled(processor, clean, template)
+        return _fill_template(processor, clean, template)
     except TemplateError:  # it knows no system role
-        return _filled(processor, without_system(clean), template)
+        return _fill_template(processor, without_system(clean), template)
 
 
-def _filled(processor: Any, messages: Sequence[Message], template: Any) -> Inputs:
+def _fill_template(processor: Any, messages: Sequence[Message], template: Any) -> Inputs:
     """As the template wants it."""
     quiet = {"enable_thinking": False} if "enable_thinking" in str(template) else {}
     turns = [{"role": message.role, "content": _content(message)} for message in messages]
@@ -55,7 +57,7 @@ def _as_a_play(processor: Any, messages: Sequence[Message]) -> Inputs:
     """For a model without a template: a mark for each picture, unless the processor writes its own, then the play."""
     images = [image for message in messages for image in message.images]
     marks = [] if getattr(processor, "num_query_tokens", None) else _image_marks(processor) * len(images)
-    text = "".join([*marks, "\n"] if marks else []) + transcript(messages)
+    text = "".join([*marks, "\n"] if marks else []) + to_transcript(messages)
     inputs: Inputs = processor(text=[text], images=[images] if images else None, return_tensors="pt")
     return inputs
 

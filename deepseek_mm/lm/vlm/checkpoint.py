@@ -14,10 +14,10 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_
 from deepseek_mm.errors import BadCheckpoint, MissingPackage
 from deepseek_mm.hub import is_hub_name, without_revision
 from deepseek_mm.lm.checkpoint import UNREADABLE, best_dtype, read_whole
-from deepseek_mm.lm.find import fingerprint, first_line, here_or_fetched
+from deepseek_mm.lm.find import find_or_fetch, fingerprint, first_line
 from deepseek_mm.lm.generator import Progress, silence
 from deepseek_mm.lm.llama import read_json
-from deepseek_mm.lm.vlm.model import SeeingModel
+from deepseek_mm.lm.vlm.model import VisionLanguageModel
 
 EXAMPLES = "HuggingFaceTB/SmolVLM-256M-Instruct, Qwen/Qwen2.5-VL-3B-Instruct, deepseek-community/deepseek-vl-1.3b-chat"
 VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "*.model", "tekken.json", "*.tiktoken")
@@ -29,18 +29,18 @@ OPTIONAL = {  # packages that some processors want -> how they are imported
 }
 
 
-def open_vlm(name: str, *, threads: int = 1, progress: Progress = silence) -> SeeingModel:
+def open_vlm(name: str, *, threads: int = 1, progress: Progress = silence) -> VisionLanguageModel:
     """The model `name`. NothingThere, BadCheckpoint and MissingPackage say what it lacks."""
     plain = without_revision(name)
     fetch = f"Where there is a network: hf download {plain} --local-dir FOLDER, then here: --vlm FOLDER"
     choose = f"Name a folder that is there, or a hub's model such as {EXAMPLES}"
-    folder = here_or_fetched(name, progress, otherwise=fetch if is_hub_name(plain) else choose)
+    folder = find_or_fetch(name, progress, otherwise=fetch if is_hub_name(plain) else choose)
     called = folder.resolve().name if Path(name).expanduser().is_dir() else plain
     check_kind(folder)
     progress(f"loading the language model {called}, which sees")
     processor = read_processor(folder)
     model = read_whole(folder, AutoModelForImageTextToText, made_for="pictures and text", dtype=best_dtype())
-    return SeeingModel(model, processor, name=called, fingerprint=fingerprint(folder), threads=threads)
+    return VisionLanguageModel(model, processor, name=called, fingerprint=fingerprint(folder), threads=threads)
 
 
 def check_kind(folder: Path) -> None:

@@ -19,9 +19,10 @@ from torch import Tensor
 
 from deepseek_mm.errors import DeepSeekMMError, ModelFailed
 from deepseek_mm.lm.find import first_line
-from deepseek_mm.lm.local import check_room, end_tokens, longest, one_worker
-from deepseek_mm.lm.spelling import Spelling
+from deepseek_mm.lm.local import check_room, context_length, find_end_tokens, single_threaded_worker
+from deepseek_mm.lm.spelling import IncrementalDetokenizer
 from deepseek_mm.lm.vlm.chat import Inputs, encode
+from deepseek_mm.lm.vlm.closed import yes_probability
 from deepseek_mm.records import Message
 
 TICK_S = 0.05  # how often a waiting answer looks at its stop
@@ -31,7 +32,7 @@ HEARD = 0.2  # probability of yes and no together, below which the model was goi
 SAMPLING = ("temperature", "top_p", "top_k", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff")
 
 
-class SeeingModel:
+class VisionLanguageModel:
     """A Generator around an image-text-to-text model of transformers and its processor. Greedy."""
 
     sees = True
@@ -39,9 +40,9 @@ class SeeingModel:
     def __init__(self, model: Any, processor: Any, *, name: str, fingerprint: str, threads: int = 1) -> None:
         self.name, self.fingerprint = name, fingerprint
         self._model, self._processor = model.eval(), processor
-        self._worker = one_worker(threads)
-        self._longest = longest(model)
-        self._ends = end_tokens(model, processor.tokenizer)
+        self._worker = single_threaded_worker(threads)
+        self._longest = context_length(model)
+        self._ends = find_end_tokens(model, processor.tokenizer)
         _make_greedy(model.generation_config, self._ends, processor.tokenizer.pad_token_id)
 
     def stream(self, messages: Sequence[Message], *, max_tokens: int, stop: threading.Event) -> Iterator[str]:
@@ -80,19 +81,21 @@ class SeeingModel:
         try:
             if not halted():
                 inputs = self._read(messages, max_tokens)
-                mouth = _Mouth(self._processor.tokenizer, self._ends, pieces.put)
-                self._generate(inputs, max_new_tokens=max_tokens, streamer=mouth, stopping_criteria=[_Halt(halted)])
+                mouth = _TokenStreamer(self._processor.tokenizer, self._ends, pieces.put)
+                self._generate(
+                    inputs, max_new_tokens=max_tokens, streamer=mouth, stopping_criteria=[_StopCriterion(halted)]
+                )
             pieces.put(None)
         except Exception as error:  # noqa: BLE001 - a stranger's model: whatever it raises, the one who waits must hear
-            pieces.put(self._told(error))
+            pieces.put(self._to_model_error(error))
 
     def _first_word(self, ask: Message) -> float | None:
         try:
             inputs = self._read([ask], 1)
             said = self._generate(inputs, max_new_tokens=1, return_dict_in_generate=True, output_logits=True)
-            return chance_of_yes(said.logits[0][0], self._processor.tokenizer)
+            return yes_probability(said.logits[0][0], self._processor.tokenizer)
         except Exception as error:  # the same edge
-            raise self._told(error) from error
+            raise self._to_model_error(error) from error
 
     def _read(self, messages: Sequence[Message], max_tokens: int) -> Inputs:
         inputs = encode(self._processor, messages)
@@ -101,10 +104,10 @@ class SeeingModel:
 
     def _generate(self, inputs: Inputs, **how: Any) -> Any:
         like = next(self._model.parameters())
-        placed = {name: _placed(value, like) for name, value in inputs.items()}
+        placed = {name: _to_model_device(value, like) for name, value in inputs.items()}
         return self._model.generate(**placed, **how)
 
-    def _told(self, error: Exception) -> DeepSeekMMError:
+    def _to_model_error(self, error: Exception) -> DeepSeekMMError:
         """What a reader is told. An error that names its next step is passed on as it is."""
         if isinstance(error, DeepSeekMMError):
             return error
@@ -116,11 +119,11 @@ class SeeingModel:
         return failed
 
 
-class _Mouth:
+class _TokenStreamer:
     """What `generate` hands its tokens to: the prompt first, then one at a time."""
 
     def __init__(self, tokenizer: Any, ends: Collection[int], say: Callable[[str], None]) -> None:
-        self._spelling, self._ends, self._say = Spelling(tokenizer), ends, say
+        self._spelling, self._ends, self._say = IncrementalDetokenizer(tokenizer), ends, say
         self._has_prompt = False
 
     def put(self, tokens: Tensor) -> None:
@@ -135,7 +138,7 @@ class _Mouth:
         """Nothing is held back but an unfinished character."""
 
 
-class _Halt:
+class _StopCriterion:
     """What `generate` asks between two tokens."""
 
     def __init__(self, halted: Callable[[], bool]) -> None:
@@ -145,7 +148,7 @@ class _Halt:
         return torch.full((len(input_ids),), self._halted(), device=input_ids.device)
 
 
-def _placed(value: Any, like: Tensor) -> Any:
+def _to_model_device(value: Any, like: Tensor) -> Any:
     """Where the weights are, and pixels in their number format."""
     if not isinstance(value, Tensor):
         return value

@@ -17,8 +17,8 @@ from typing import Protocol
 from deepseek_mm.accounts.permissions import check_allowed
 from deepseek_mm.config import Config, ParseConfig
 from deepseek_mm.errors import BadFile, DeepSeekMMError, NothingThere
-from deepseek_mm.lm.fill import Draws, Gap, fill
-from deepseek_mm.lm.generator import Generator, Writes
+from deepseek_mm.lm.fill import Gap, LineSampling, fill
+from deepseek_mm.lm.generator import Generator, TextCompleter
 from deepseek_mm.parse.files import open_file
 from deepseek_mm.parse.workers.client import read_letters
 from deepseek_mm.rag.coding.probes import Seen, draft_file, file_of, packed, printed, probe, prove, seen_of
@@ -34,7 +34,7 @@ MOST_FILES, MOST_BYTES = 2_000, 12_000_000  # of a package that are copied
 MOST_TESTS = 10
 MOST_DEEP = 4  # folders between a file and where imports start
 PROBES = (False, True, True, True)  # one here and now, three elsewhere: chance seldom falls the same way four times
-DRAWS = Draws(temperatures=(0.4, 0.6, 0.8), begun=(), most=32)  # of calls that the language model proposes
+DRAWS = LineSampling(temperatures=(0.4, 0.6, 0.8), begun=(), most=32)  # of calls that the language model proposes
 INIT = "__init__.py"
 
 
@@ -87,7 +87,7 @@ class Prover:
 
     def _proposed(self, region: Region) -> list[str]:
         """Calls that the language model writes behind the code; none by one that does not go on from a text."""
-        if not isinstance(self._lm, Writes) or region.symbol is None:
+        if not isinstance(self._lm, TextCompleter) or region.symbol is None:
             return []
         gap = Gap(before=f"{region.text}\n\n\nassert {region.symbol.name}(", after="")
         filled = fill(self._lm, gap, DRAWS, stop=threading.Event(), spent=[])

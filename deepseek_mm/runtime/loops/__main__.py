@@ -6,7 +6,7 @@ What is compiled depends on the loops and on the processor, not on a model's siz
 import torch
 
 from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.ours import ours
+from deepseek_mm.lm.ours import to_product_shape
 from deepseek_mm.lm.paged import open_memory
 from deepseek_mm.lm.shape import tiny
 from deepseek_mm.runtime.loops.stepper import Loops
@@ -14,7 +14,7 @@ from deepseek_mm.runtime.loops.stepper import Loops
 
 def main() -> None:
     """Take one step with a tiny decoder."""
-    decoder = Decoder(ours(tiny())).to(torch.bfloat16)
+    decoder = Decoder(to_product_shape(tiny())).to(torch.bfloat16)
     memory = open_memory(decoder.shape, tokens=128, sequences=1, chunk=64, like=decoder.norm.weight)
     steps = Loops(decoder).over(memory)
     assert steps is not None, "keys are kept in bfloat16"

@@ -7,19 +7,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from deepseek_mm.lm.book import Text
-from deepseek_mm.lm.groups import PAGE, Group
-from deepseek_mm.lm.paged_sight import last_row, seen_from
-from deepseek_mm.lm.rope import stretched
+from deepseek_mm.lm.book import CachedText
+from deepseek_mm.lm.groups import PAGE, LayerGroup
+from deepseek_mm.lm.paged_sight import find_visible_ranges, last_row
+from deepseek_mm.lm.rope import stretch_base
 from deepseek_mm.lm.shape import DecoderShape
-from deepseek_mm.lm.table import Stretch
+from deepseek_mm.lm.table import RowRange
 from deepseek_mm.runtime.loops.layout import Floats, Where
 
 
-def places_of(shape: DecoderShape, groups: Sequence[Group], texts: Sequence[Text]) -> Where:
+def places_of(shape: DecoderShape, groups: Sequence[LayerGroup], texts: Sequence[CachedText]) -> Where:
     """The next token of each text; its page is there already."""
     places, held = [text.length for text in texts], held_at(shape)
-    seen = [[seen_from(group, text.tables[n], text.length) for text in texts] for n, group in enumerate(groups)]
+    seen = [
+        [find_visible_ranges(group, text.tables[n], text.length) for text in texts] for n, group in enumerate(groups)
+    ]
     spans = [[before(stretches) for stretches in row] for row in seen]
     ends = np.cumsum([0, *(len(stretches) for row in spans for stretches in row)])
     starts = np.arange(len(groups))[:, None] * len(texts) + np.arange(len(texts) + 1)
@@ -40,14 +42,14 @@ def held_at(shape: DecoderShape) -> int:
     return max(shape.slot_reach(slot).held for slot in range(shape.num_slots))
 
 
-def before(stretches: Sequence[Stretch]) -> list[tuple[int, int]]:
+def before(stretches: Sequence[RowRange]) -> list[tuple[int, int]]:
     """First row and number of rows of each, without the token's own: that is at hand."""
     pairs = [(stretch.row, stretch.size) for stretch in stretches]
     row, size = pairs[-1]
     return [*pairs[:-1], (row, size - 1)]
 
 
-def pages_of(groups: Sequence[Group], texts: Sequence[Text]) -> np.ndarray:
+def pages_of(groups: Sequence[LayerGroup], texts: Sequence[CachedText]) -> np.ndarray:
     """The pages of every text in the group whose layers choose among them, (B, most); unused ones are 0."""
     found = np.zeros((len(texts), 1 + max(text.length for text in texts) // PAGE), np.int64)
     for number in [n for n, group in enumerate(groups) if group.tops][:1]:
@@ -57,9 +59,9 @@ def pages_of(groups: Sequence[Group], texts: Sequence[Text]) -> np.ndarray:
     return found
 
 
-def turns_of(shape: DecoderShape, texts: Sequence[Text], places: Sequence[int]) -> tuple[Floats, Floats]:
+def turns_of(shape: DecoderShape, texts: Sequence[CachedText], places: Sequence[int]) -> tuple[Floats, Floats]:
     """Cosines and sines of the angles, (B, K / 2)."""
     steps_J = np.arange(0, shape.head_width, 2) / shape.head_width
-    bases_B = np.array([stretched(shape.rope_base, text.scale, shape.head_width) for text in texts])
+    bases_B = np.array([stretch_base(shape.rope_base, text.scale, shape.head_width) for text in texts])
     angles_BJ = np.array(places)[:, None] * bases_B[:, None] ** -steps_J
     return np.cos(angles_BJ).astype(np.float32), np.sin(angles_BJ).astype(np.float32)

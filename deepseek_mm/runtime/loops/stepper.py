@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from deepseek_mm.lm.book import Text
-from deepseek_mm.lm.cache import Cache, Wide
+from deepseek_mm.lm.book import CachedText
+from deepseek_mm.lm.cache import KeyValueCache, PlainStore
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.moe import Routing
-from deepseek_mm.lm.paged import Memory
+from deepseek_mm.lm.paged import PagedMemory
 from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.runtime.loops.emit import LANES
 from deepseek_mm.runtime.loops.layout import KINDS, PIECE, Floats, Integers, Net, Where, Work
@@ -71,10 +71,10 @@ class Loops:
         self._held: list[tuple[Tensor, Tensor]] = []  # what the addresses point to
         self._net = self._lay_out(decoder)
 
-    def over(self, memory: Memory) -> "Stepper | None":
+    def over(self, memory: PagedMemory) -> "Stepper | None":
         """What takes steps in this memory; None where keys are kept in less than bfloat16."""
         shelves = (*memory.cache.keys.values(), *memory.cache.values.values())
-        if not all(isinstance(shelf, Wide) and shelf.rows.dtype == torch.bfloat16 for shelf in shelves):
+        if not all(isinstance(shelf, PlainStore) and shelf.rows.dtype == torch.bfloat16 for shelf in shelves):
             return None
         slots = [slot_row(self.shape, memory, slot) for slot in range(self.shape.num_slots)]
         return Stepper(self, self._net._replace(slots=np.array(slots, np.int64)), memory)
@@ -131,13 +131,13 @@ class Stepper:
 
     most = MOST
 
-    def __init__(self, loops: Loops, net: Net, memory: Memory) -> None:
+    def __init__(self, loops: Loops, net: Net, memory: PagedMemory) -> None:
         self._loops, self._net, self._memory = loops, net, memory
         self._works: dict[tuple[int, int], Work] = {}
         self._others = ThreadPoolExecutor(64, "lm-step")  # they begin when they are first needed
         self._one_by_one = threading.Lock()
 
-    def step(self, texts: Sequence[Text]) -> tuple[Tensor, list[Routing]]:
+    def step(self, texts: Sequence[CachedText]) -> tuple[Tensor, list[Routing]]:
         """As `Steps` says."""
         memory, shape, size = self._memory, self._loops.shape, torch.get_num_threads()
         memory.cache.copy([copy for text in texts for copy in memory.book.grow(text, 1)])
@@ -171,7 +171,7 @@ class Stepper:
         return self._works[texts, size]
 
 
-def slot_row(shape: DecoderShape, memory: Memory, slot: int) -> list[int]:
+def slot_row(shape: DecoderShape, memory: PagedMemory, slot: int) -> list[int]:
     """An attention as `layout` describes it."""
     cache, reach = memory.cache, shape.slot_reach(slot)
     (number,) = (n for n, group in enumerate(memory.book.groups) if slot in group.slots)
@@ -183,11 +183,11 @@ def slot_row(shape: DecoderShape, memory: Memory, slot: int) -> list[int]:
     return [*row, *((0, 0) if summaries is None else (summaries.data_ptr(), summaries.stride(0) * summaries.itemsize))]
 
 
-def rows_of(cache: Cache, slot: int) -> tuple[Tensor, Tensor]:
+def rows_of(cache: KeyValueCache, slot: int) -> tuple[Tensor, Tensor]:
     """All keys and all values of an attention, where they lie."""
     keys, values = cache.keys[slot], cache.values[slot]
-    assert isinstance(keys, Wide)
-    assert isinstance(values, Wide)
+    assert isinstance(keys, PlainStore)
+    assert isinstance(values, PlainStore)
     return keys.rows, values.rows
 
 

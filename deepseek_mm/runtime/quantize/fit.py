@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from deepseek_mm.lm.attend import Whole
+from deepseek_mm.lm.attend import FullTextAttention
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.runtime.quantize.fp4 import Fp4, quantise, restore
 from deepseek_mm.runtime.quantize.gptq import Curvature, round_well
@@ -83,7 +83,7 @@ def usual_inputs(decoder: Decoder, batches: Sequence[Batch]) -> dict[str, Tensor
     named = _linears(decoder)
     hooks = [linear.register_forward_pre_hook(look_at(name)) for name, linear in named]
     for ids, segments in batches:
-        hidden, _ = decoder(decoder.embed(ids), Whole(decoder.shape, segments))
+        hidden, _ = decoder(decoder.embed(ids), FullTextAttention(decoder.shape, segments))
         decoder.logits(hidden[:, ::WORDS_EVERY])
     for hook in hooks:
         hook.remove()
@@ -118,7 +118,7 @@ def _rounded(linear: nn.Linear, curvature_DD: Tensor | None) -> Fp4:
 def _through(decoder: Decoder, number: int, hidden: Sequence[Tensor], batches: Sequence[Batch]) -> Iterator[Tensor]:
     """What one layer makes of every batch."""
     for x_NTD, (_, segments) in zip(hidden, batches, strict=True):
-        attend = Whole(decoder.shape, segments)
+        attend = FullTextAttention(decoder.shape, segments)
         yield decoder(x_NTD, attend, layers=range(number, number + 1), final=False)[0]
 
 

@@ -17,8 +17,8 @@ from deepseek_mm.lm.changes import fingerprint_with
 from deepseek_mm.lm.find import fingerprint
 from deepseek_mm.lm.llama import read_shape
 from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.ours import ours
-from deepseek_mm.lm.own import Checkpoint, Opens
+from deepseek_mm.lm.ours import to_product_shape
+from deepseek_mm.lm.own import ModelCheckpoint, Opens
 from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.runtime.quantize.fp4 import BLOCK, Fp4
 from deepseek_mm.runtime.quantize.fp4_layers import Fp4Embedding, Fp4Linear
@@ -106,7 +106,7 @@ def open_int8(shape: DecoderShape, held: Mapping[str, Tensor]) -> Decoder:
 OPENED = {FP4: open_fp4, INT8: open_int8}
 
 
-def open_quantised_lm(checkpoint: Checkpoint, file: Path, *, scheme: str) -> tuple[Decoder, str]:
+def open_quantised_lm(checkpoint: ModelCheckpoint, file: Path, *, scheme: str) -> tuple[Decoder, str]:
     """The decoder of a file, and the fingerprint by which its answers are known: that of scheme and base together.
 
     MissingWeights or BadCheckpoint say why there is none.
@@ -122,26 +122,26 @@ def opens_in(bits: str, cache: Path) -> Opens:
     return lambda checkpoint: open_quantised_lm(checkpoint, cache_file(cache, scheme), scheme=scheme)
 
 
-def read_lm(checkpoint: Checkpoint, file: Path, *, scheme: str) -> Kept:
+def read_lm(checkpoint: ModelCheckpoint, file: Path, *, scheme: str) -> Kept:
     """The file alone. Raises as `open_quantised_lm`."""
     wanted = wanted_of(shape_of(checkpoint), scheme)
     return read_kept(file, scheme=scheme, base=known_by(checkpoint), wanted=wanted)
 
 
-def known_by(checkpoint: Checkpoint) -> str:
+def known_by(checkpoint: ModelCheckpoint) -> str:
     """The fingerprint of the weights that a file is made of."""
     base = fingerprint(checkpoint.folder)
     return fingerprint_with(base, checkpoint.changes) if checkpoint.changes else base
 
 
-def shape_of(checkpoint: Checkpoint) -> DecoderShape:
+def shape_of(checkpoint: ModelCheckpoint) -> DecoderShape:
     """The decoder's shape, without reading a weight."""
     shape = read_shape(checkpoint.folder)
     if checkpoint.changes is None:
         return shape
     with safe_open(checkpoint.changes, framework="pt") as opened:
         experts = any(".moe." in name for name in opened.keys())  # noqa: SIM118
-    return ours(shape) if experts else replace(ours(shape), moe=None)
+    return to_product_shape(shape) if experts else replace(to_product_shape(shape), moe=None)
 
 
 def empty(shape: DecoderShape) -> Decoder:

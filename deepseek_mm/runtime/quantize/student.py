@@ -12,10 +12,10 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from deepseek_mm.errors import MissingWeights
-from deepseek_mm.lm.find import fingerprint, first_line, unreadable
+from deepseek_mm.lm.find import fingerprint, first_line, unreadable_error
 from deepseek_mm.lm.llama import read_shape
 from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.own import Checkpoint
+from deepseek_mm.lm.own import ModelCheckpoint
 from deepseek_mm.lm.weights import build
 from deepseek_mm.runtime.quantize.fp4 import Fp4, quantise, restore
 from deepseek_mm.runtime.quantize.language import CODES, DTYPE, HEAD, SCALES, WHOLE, WORDS, linears, tensors_of_fp4
@@ -33,7 +33,7 @@ def write_student(folder: Path, decoder: Decoder) -> Path:
     return folder / FILE
 
 
-def open_student(checkpoint: Checkpoint) -> tuple[Decoder, str]:
+def open_student(checkpoint: ModelCheckpoint) -> tuple[Decoder, str]:
     """The decoder, and the fingerprint that its answers are known by. MissingWeights or BadCheckpoint."""
     folder = checkpoint.folder
     if not (folder / FILE).is_file():
@@ -41,7 +41,7 @@ def open_student(checkpoint: Checkpoint) -> tuple[Decoder, str]:
     try:
         weights = restored(load_file(folder / FILE))
     except (OSError, KeyError, SafetensorError) as error:
-        raise unreadable(folder, first_line(error)) from error
+        raise unreadable_error(folder, first_line(error)) from error
     return build(read_shape(folder), weights, dtype=torch.bfloat16).requires_grad_(False), fingerprint(folder)
 
 

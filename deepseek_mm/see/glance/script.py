@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from deepseek_mm.lm.attend import Whole
+from deepseek_mm.lm.attend import FullTextAttention
 from deepseek_mm.lm.model import Decoder
 
 Encode = Callable[[Sequence[str]], list[list[int]]]  # texts to token numbers
@@ -87,6 +87,6 @@ def read(decoder: Decoder, laid: Laid, vectors_RD: Tensor) -> Tensor:
     x_NTD = decoder.embed(laid.ids_NT.clamp_min(0))
     at = (laid.ids_NT == PLACE).nonzero(as_tuple=True)
     x_NTD = x_NTD.index_put(at, vectors_RD.to(x_NTD.dtype))
-    hidden_NTD, _ = decoder(x_NTD, Whole(decoder.shape, laid.segments_NT))
+    hidden_NTD, _ = decoder(x_NTD, FullTextAttention(decoder.shape, laid.segments_NT))
     found: Tensor = hidden_NTD
     return found

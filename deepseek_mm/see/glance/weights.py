@@ -9,7 +9,7 @@ from torch import Tensor
 
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.errors import MissingWeights
-from deepseek_mm.lm.changes import TALL, THIN, fingerprint_with, merged, with_changes
+from deepseek_mm.lm.changes import TALL, THIN, fingerprint_with, merge_changes, with_changes
 from deepseek_mm.lm.changes import WEIGHTS as SPEAKS
 from deepseek_mm.lm.find import fingerprint
 from deepseek_mm.lm.tokenizer import read_tokenizer
@@ -43,7 +43,7 @@ def read_glance(space: DefaultSpace, folder: Path, file: Path = WEIGHTS) -> Glan
     shape, weights = read_folder(folder)
     shape, weights = with_changes(shape, weights, SPEAKS, base=fingerprint(folder))
     changes = {name: value for name, value in state.items() if name.endswith((THIN, TALL))}
-    decoder = build(shape, merged(weights, changes), dtype=torch.bfloat16).requires_grad_(False)
+    decoder = build(shape, merge_changes(weights, changes), dtype=torch.bfloat16).requires_grad_(False)
     net = GlanceNet(shape.width, GlanceConfig(**told["config"]))
     net.load_state_dict({name.removeprefix(NET): value for name, value in state.items() if name.startswith(NET)})
     return Glance(decoder, net, read_tokenizer(folder))

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from threading import Event
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.lm.generator import Generator, Sampled, Spent
-from deepseek_mm.lm.stops import Stops
+from deepseek_mm.lm.generator import Generator, SamplingGenerator, TokenUsage
+from deepseek_mm.lm.stops import StopWatcher
 from deepseek_mm.records import Message
 from deepseek_mm.serve.openai.errors import Refused
 from deepseek_mm.serve.openai.pieces import End, usage_of
@@ -21,16 +21,18 @@ ANY_OBJECT = {"type": "object"}
 
 def say(lm: Generator, request: ChatRequest, messages: Sequence[Message], stop: Event) -> Iterator[str | End]:
     """Pieces of the answer, then its end. Refused for what this model cannot do, BadQuestion if it is too long."""
-    if isinstance(lm, Sampled):
+    if isinstance(lm, SamplingGenerator):
         return _drawn(lm, request, messages, stop)
     check_greedy(request)
     return _greedy(lm, request, messages, stop)
 
 
-def _drawn(lm: Sampled, request: ChatRequest, messages: Sequence[Message], stop: Event) -> Iterator[str | End]:
+def _drawn(
+    lm: SamplingGenerator, request: ChatRequest, messages: Sequence[Message], stop: Event
+) -> Iterator[str | End]:
     from deepseek_mm.lm.sampling import Sampling
 
-    schema, spent = schema_of(request), list[Spent]()
+    schema, spent = schema_of(request), list[TokenUsage]()
     try:
         sampling = Sampling(
             temperature=request.temperature or 0.0,
@@ -56,7 +58,7 @@ def _drawn(lm: Sampled, request: ChatRequest, messages: Sequence[Message], stop:
 
 
 def _greedy(lm: Generator, request: ChatRequest, messages: Sequence[Message], stop: Event) -> Iterator[str | End]:
-    stops, text = Stops(request.stops), ""
+    stops, text = StopWatcher(request.stops), ""
     for piece in lm.stream(messages, max_tokens=request.most or MOST, stop=stop):
         shown, over = stops.feed(piece)
         text += shown

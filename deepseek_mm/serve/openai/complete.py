@@ -10,8 +10,8 @@ from threading import Event
 from typing import Any
 
 from deepseek_mm.lm.generator import Generator as Model
-from deepseek_mm.lm.generator import Spent, Writes
-from deepseek_mm.lm.stops import first_stop
+from deepseek_mm.lm.generator import TextCompleter, TokenUsage
+from deepseek_mm.lm.stops import find_first_stop
 from deepseek_mm.serve.openai.catalogue import BARE, no_model
 from deepseek_mm.serve.openai.errors import Refused
 from deepseek_mm.serve.openai.fields import check_fields
@@ -24,13 +24,13 @@ FEW = 16  # tokens of a choice whose caller names no number: OpenAI's
 CHOICES = "choices"  # field of the End that has them all
 
 
-def checked(lm: Model, request: TextRequest, offered: ModelList) -> Writes:
+def checked(lm: Model, request: TextRequest, offered: ModelList) -> TextCompleter:
     """The model that does it. NoModel or Refused says what cannot be done, before anything is."""
     check_fields(request.model_extra)
     names = [model.id for model in offered.data if model.id == BARE]
     if request.model not in names:
         raise no_model(request.model, names)
-    if not isinstance(lm, Writes):
+    if not isinstance(lm, TextCompleter):
         raise Refused(
             f"the language model {lm.name} answers talks only, and goes on with no text. Use /v1/chat/completions, or"
             " choose a model of the kind of Llama with --model",
@@ -57,7 +57,7 @@ def prompts_of(request: TextRequest) -> list[str]:
     return texts
 
 
-def go_on(lm: Writes, request: TextRequest, stop: Event) -> Iterator[str | End]:
+def go_on(lm: TextCompleter, request: TextRequest, stop: Event) -> Iterator[str | End]:
     """Pieces of the one choice, then its end; of several choices the end alone, which has them all."""
     texts = prompts_of(request)
     if request.suffix:
@@ -81,12 +81,12 @@ def go_on(lm: Writes, request: TextRequest, stop: Event) -> Iterator[str | End]:
 
 
 def written(
-    lm: Writes, request: TextRequest, text: str, stop: Event, *, number: int = 0
+    lm: TextCompleter, request: TextRequest, text: str, stop: Event, *, number: int = 0
 ) -> Generator[str, None, TextChoice]:
     """Pieces of a choice; the whole is what comes back."""
     from deepseek_mm.lm.sampling import Sampling
 
-    spent, said = list[Spent](), ""
+    spent, said = list[TokenUsage](), ""
     sampling = Sampling(
         temperature=request.temperature or 0.0,
         top_p=1.0 if request.top_p is None else request.top_p,
@@ -112,15 +112,15 @@ def whole(pieces: Generator[str, None, TextChoice]) -> TextChoice:
             return choice
 
 
-def filled(lm: Writes, request: TextRequest, text: str, stop: Event) -> list[TextChoice]:
+def filled(lm: TextCompleter, request: TextRequest, text: str, stop: Event) -> list[TextChoice]:
     """As many lines for the gap as were asked for, best first; an empty one where nothing is known."""
-    from deepseek_mm.lm.fill import Draws, Gap, fill
+    from deepseek_mm.lm.fill import Gap, LineSampling, fill
 
-    draws = Draws(seed=request.seed or 0, most=min(request.max_tokens or FEW, Draws().most))
+    draws = LineSampling(seed=request.seed or 0, most=min(request.max_tokens or FEW, LineSampling().most))
     found = fill(lm, Gap(before=text, after=request.suffix or ""), draws, stop=stop, spent=[])
     lines = [each.text for each in found][: request.n or 1] or [""]
     lines += [lines[-1]] * ((request.n or 1) - len(lines))  # as many as were asked for, whatever is known
-    cuts = [first_stop(line, request.stops) for line in lines]
+    cuts = [find_first_stop(line, request.stops) for line in lines]
     return [TextChoice(text=line[:cut], index=0, finish_reason="stop") for line, cut in zip(lines, cuts, strict=True)]
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from deepseek_mm.lm.stops import first_stop, unfinished
+from deepseek_mm.lm.stops import count_unfinished, find_first_stop
 
 Reason = Literal["stop", "length"]
 
@@ -24,7 +24,7 @@ class Telling:
         """What `text`, the whole so far, adds."""
         whole = self._allowed(text)
         if not self.over:
-            whole = whole[: len(whole) - unfinished(whole, self._stops)]
+            whole = whole[: len(whole) - count_unfinished(whole, self._stops)]
         if not whole.startswith(self.text):
             return ""
         piece, self.text = whole[len(self.text) :], whole
@@ -39,7 +39,7 @@ class Telling:
     def _allowed(self, text: str) -> str:
         """As much of it as is allowed, and whether anything is left for later."""
         self.reason = "stop"
-        if (cut := first_stop(text, self._stops)) is not None:
+        if (cut := find_first_stop(text, self._stops)) is not None:
             text, self.over = text[:cut], True
         if self._most is not None and self._count(text) > self._most:
             text, self.reason, self.over = self._shortened(text, self._most), "length", True

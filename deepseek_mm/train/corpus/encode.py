@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_mm.lm.chat import encode_chat, plain
+from deepseek_mm.lm.chat import encode_chat, escape_marks
 from deepseek_mm.train.corpus.items import Item
 
 END_OF_TEXT = "<|endoftext|>"  # between documents, where the tokenizer knows it
@@ -41,7 +41,10 @@ def documents(item: Item, domain: str, tokenizer: Any, *, most: int) -> Iterator
         if len(ids) <= most:
             yield made(domain, ids, learn)
         return
-    ids = [*tokenizer(plain(item.text, marks_of(tokenizer)), add_special_tokens=False)["input_ids"], end_of(tokenizer)]
+    ids = [
+        *tokenizer(escape_marks(item.text, marks_of(tokenizer)), add_special_tokens=False)["input_ids"],
+        end_of(tokenizer),
+    ]
     for start in range(0, len(ids), most):
         piece = ids[start : start + most]
         yield made(domain, piece, [True] * len(piece))
@@ -57,7 +60,7 @@ def chat_ids(item: Item, tokenizer: Any) -> tuple[list[int], list[bool]]:
         prompt = encode_chat(tokenizer, item.messages[:n])
         assert prompt[: len(ids)] == ids, "the template changes what came before"
         learn += [False] * (len(prompt) - len(ids))
-        said = tokenizer(plain(item.messages[n].text, marks), add_special_tokens=False)["input_ids"]
+        said = tokenizer(escape_marks(item.messages[n].text, marks), add_special_tokens=False)["input_ids"]
         ids = [*prompt, *said, tokenizer.eos_token_id]
         learn += [item.all_answers or n == answers[-1]] * (len(said) + 1)
     return ids, learn

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from deepseek_mm.lm.model import Decoder, Layer
+from deepseek_mm.lm.model import Decoder, DecoderLayer
 from deepseek_mm.lm.moe import MoE, Routing
 from deepseek_mm.train.parallel.layout import Axis
 
@@ -106,7 +106,7 @@ def shard(decoder: Decoder, axis: Axis) -> None:
     if axis.size == 1:
         return
     for layer in decoder.layers:
-        if isinstance(layer, Layer):
+        if isinstance(layer, DecoderLayer):
             _shard_layer(layer, axis)
     if isinstance(decoder.embedding, nn.Embedding):
         decoder.embedding = Words(decoder.embedding, axis)  # type: ignore[assignment]  # it is called like one
@@ -131,7 +131,7 @@ def _own(ids: Tensor, words: int, axis: Axis) -> tuple[Tensor, Tensor]:
     return own * mine, mine
 
 
-def _shard_layer(layer: Layer, axis: Axis) -> None:
+def _shard_layer(layer: DecoderLayer, axis: Axis) -> None:
     layer.num_heads //= axis.size
     layer.split = (layer.split[0] // axis.size, layer.split[1] // axis.size)
     for name, kind in (("qkv", Column), ("out", Row), ("up", Column), ("down", Row)):

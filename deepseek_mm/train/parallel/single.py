@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from deepseek_mm.lm.attend import Whole
+from deepseek_mm.lm.attend import FullTextAttention
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.train.parallel.recipe import (
@@ -44,7 +44,7 @@ def train_single(
 def loss_of(decoder: Decoder, ids_BT: Tensor) -> Tensor:
     """Cross-entropy of the next byte, nats, and what the gates cost."""
     read_BT = ids_BT[:, :-1]
-    hidden, routings = decoder(decoder.embed(read_BT), Whole(decoder.shape, torch.ones_like(read_BT)))
+    hidden, routings = decoder(decoder.embed(read_BT), FullTextAttention(decoder.shape, torch.ones_like(read_BT)))
     return F.cross_entropy(decoder.logits(hidden).flatten(0, 1), ids_BT[:, 1:].flatten()) + guidance(
         routings, decoder.shape
     )

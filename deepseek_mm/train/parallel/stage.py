@@ -15,7 +15,7 @@ from torch.distributed.pipelining import PipelineStage, Schedule1F1B
 from torch.utils.checkpoint import checkpoint
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.lm.attend import Whole
+from deepseek_mm.lm.attend import FullTextAttention
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.train.parallel.cuts import cuts_of, part
@@ -36,7 +36,7 @@ class Stage(nn.Module):
         """Ids (B, T) or hidden states (B, T, D) -> hidden states, or logits (B, T, W); and what gates cost, (1,)."""
         segments_BT = torch.ones(x.shape[:2], dtype=torch.int64)
         x_BTD = self.decoder.embed(x) if self.place.first else x
-        attend = Whole(self.decoder.shape, segments_BT)
+        attend = FullTextAttention(self.decoder.shape, segments_BT)
         x_BTD, routings = self.decoder(x_BTD, attend, layers=self.layers, final=self.place.last)
         costs_1 = guidance(routings, self.decoder.shape)[None] + (0 if cost_1 is None else cost_1)
         return (self.decoder.logits(x_BTD) if self.place.last else x_BTD), costs_1

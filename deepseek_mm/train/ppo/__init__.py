@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from deepseek_mm.lm.own import opened, our_checkpoint
+from deepseek_mm.lm.own import open_decoder, our_checkpoint
 from deepseek_mm.lm.tokenizer import Tokenizer, read_tokenizer
 from deepseek_mm.parse.packages import packages
 from deepseek_mm.train.journal import CHECKPOINT, Journal, learned, recorded
@@ -148,7 +148,7 @@ STAGE_OF: dict[str, Callable[[argparse.Namespace], None]] = {
 def open_policy(config: PolicyConfig, *, seed: int = 0) -> tuple[Policy, Tokenizer]:
     """The product's language model, nothing learned."""
     checkpoint = our_checkpoint()
-    decoder, _ = opened(checkpoint)
+    decoder, _ = open_decoder(checkpoint)
     return Policy(decoder, config, seed=seed), read_tokenizer(checkpoint.folder)
 
 

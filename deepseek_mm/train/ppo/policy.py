@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from deepseek_mm.config import between
-from deepseek_mm.lm.attend import Whole
+from deepseek_mm.lm.attend import FullTextAttention
 from deepseek_mm.lm.changes import TALL, THIN
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.train.lowrank import adapt
@@ -191,7 +191,7 @@ def read_groups(policy: Policy, texts: Sequence[tuple[list[int], list[int]]], *,
         length = max(len(prompt) + len(answer) - 1 for prompt, answer in some)
         ids_BT = torch.tensor([(p + a[:-1] + [0] * length)[:length] for p, a in some])
         lengths_B = torch.tensor([len(p) + len(a) - 1 for p, a in some])
-        attend = Whole(decoder.shape, (torch.arange(length) < lengths_B[:, None]).long())
+        attend = FullTextAttention(decoder.shape, (torch.arange(length) < lengths_B[:, None]).long())
         lower_BTD, _ = decoder(decoder.embed(ids_BT), attend, layers=policy.lower, final=False)
         for (prompt, answer), row_TD in zip(some, lower_BTD, strict=True):
             yield Group(prompt=prompt, answers=[answer], lower_TD=row_TD[: len(prompt) + len(answer) - 1].clone())
