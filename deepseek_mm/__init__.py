@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from deepseek_mm.library.holding import backups_in as backups_in
     from deepseek_mm.library.holding import new_backup as new_backup
     from deepseek_mm.library.holding import size_of as size_of
-    from deepseek_mm.lm.offer import address_of as address_of
-    from deepseek_mm.lm.offer import models_at as models_at
+    from deepseek_mm.lm.backends.server_client import address_of as address_of
+    from deepseek_mm.lm.backends.server_client import models_at as models_at
     from deepseek_mm.load import load as load
     from deepseek_mm.logic.watch import Rule as Rule
     from deepseek_mm.logic.watch import read_rules as read_rules
@@ -149,7 +149,7 @@ _HOMES = {
     "Version": "learning",
     "Worked": "records",
     "Turn": "history",
-    "address_of": "lm.offer",
+    "address_of": "lm.backends.server_client",
     "backups_in": "library.holding",
     "check_allowed": "accounts.permissions",
     "cut": "rag.search",
@@ -164,7 +164,7 @@ _HOMES = {
     "kept_rules": "rag.checking",
     "listing_of": "rag.coding",
     "load": "load",
-    "models_at": "lm.offer",
+    "models_at": "lm.backends.server_client",
     "new_backup": "library.holding",
     "open_sandbox": "sandbox.run",
     "pack_chosen": "sharing.chosen",

@@ -31,8 +31,8 @@ from deepseek_mm.history import History
 from deepseek_mm.hub import Revisions, short_name
 from deepseek_mm.jobs import Jobs
 from deepseek_mm.library import Library
-from deepseek_mm.lm.find import find_folder
 from deepseek_mm.lm.generator import Generator, silence
+from deepseek_mm.lm.model_folders import find_folder
 from deepseek_mm.parse.workers.pool import shared_pool
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.retriever import Retriever

@@ -4,8 +4,8 @@ import threading
 
 from toy_runner import END, toy_tokenizer
 
-from deepseek_mm.lm.runner import TokenPrompt
-from deepseek_mm.lm.sampling import Sampling, choose_token, make_generator
+from deepseek_mm.lm.engine.model_runner import TokenPrompt
+from deepseek_mm.lm.engine.sampling import Sampling, choose_token, make_generator
 
 TOKENIZER = toy_tokenizer()
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from deepseek_mm.lm.attend import FullTextAttention
+from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.shape import BLOCK, DecoderShape, Reach
 
 LENGTH, HEADS, GROUPS, WIDTH = 1_300, 6, 2, 16

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from deepseek_mm.lm.model import Decoder
+from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.shape import DecoderShape, ExpertSpec, MoEShape, Reach, tiny
 from deepseek_mm.train.corpus import DOMAINS, Document, Shard
 

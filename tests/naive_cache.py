@@ -6,8 +6,8 @@ included; a row that some layer reads is right if exactly that text lies there.
 
 from itertools import accumulate
 
-from deepseek_mm.lm.book import BlockManager, CachedText
-from deepseek_mm.lm.groups import PAGE, LayerGroup
+from deepseek_mm.lm.kv_cache.block_manager import BlockManager, CachedText
+from deepseek_mm.lm.kv_cache.layer_groups import PAGE, LayerGroup
 
 
 def histories(text: CachedText) -> list[int]:
@@ -24,25 +24,25 @@ def seen(group: LayerGroup, query: int) -> list[int]:
 class Naive:
     """What lies in the rows of every group."""
 
-    def __init__(self, book: BlockManager) -> None:
-        self.book = book
-        self.rows: list[dict[int, object]] = [{} for _ in book.groups]
+    def __init__(self, blocks: BlockManager) -> None:
+        self.blocks = blocks
+        self.rows: list[dict[int, object]] = [{} for _ in blocks.groups]
 
     def write(self, text: CachedText, count: int, *, stays: int | None = None) -> None:
         """Grow, compute, advance: as a forward pass over `count` tokens does it, of which `stays` come to stay."""
-        for group, source, target in self.book.grow(text, count, sure=stays):
+        for group, source, target in self.blocks.grow(text, count, sure=stays):
             for n in range(PAGE):
                 self.rows[group][target * PAGE + n] = self.rows[group].get(source * PAGE + n)
         known = histories(text)
         for rows, table in zip(self.rows, text.tables, strict=True):
             for place, row, size in table.row_ranges(text.length, text.length + count):
                 rows.update({row + n: known[place + n] for n in range(size)})
-        self.book.advance(text, count if stays is None else stays)
+        self.blocks.advance(text, count if stays is None else stays)
 
     def check(self, text: CachedText) -> None:
         """Whatever the next token of `text` sees is there, in every group."""
         known = histories(text)
-        for group, rows, table in zip(self.book.groups, self.rows, text.tables, strict=True):
+        for group, rows, table in zip(self.blocks.groups, self.rows, text.tables, strict=True):
             for place in seen(group, text.length):
                 ((_, row, _),) = table.row_ranges(place, place + 1)
                 assert rows[row] == known[place], f"{group} sees something else at {place} of {text.length}"

@@ -6,7 +6,7 @@ What `Paged` must do, written down as plainly as it can be said.
 import torch
 from torch import Tensor
 
-from deepseek_mm.lm.attend import is_visible
+from deepseek_mm.lm.attention_backend import is_visible
 from deepseek_mm.lm.shape import BLOCK, DecoderShape, Reach
 
 

@@ -14,7 +14,7 @@ from deepseek_mm.bench import lm_case
 from deepseek_mm.bench.lm_case import Case, peak_of, read, run_case
 from deepseek_mm.bench.lm_open import open_decoder
 from deepseek_mm.bench.lm_plain import Plain
-from deepseek_mm.lm.paged import PagedPass
+from deepseek_mm.lm.kv_cache.paged_attention import PagedPass
 
 ROOT = Path(__file__).parent.parent
 MB = 1_000_000

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from deepseek_mm.bench.lm_flops import SIDES, matmul_speed, moe_weights, prefill_flops, seen_pairs
-from deepseek_mm.lm.attend import is_visible
-from deepseek_mm.lm.model import Decoder
+from deepseek_mm.lm.attention_backend import is_visible
+from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.shape import BLOCK, FULL, ExpertSpec, MoEShape, Reach, tiny
 
 ALIKE = tuple(ExpertSpec(name=str(number), domain="code", width=48) for number in range(8))

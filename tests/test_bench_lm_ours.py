@@ -9,11 +9,10 @@ from deepseek_mm.bench.lm_open import find_model, open_decoder, open_fast, read_
 from deepseek_mm.bench.lm_ours import Ours
 from deepseek_mm.bench.peer import made_up
 from deepseek_mm.config import OUR_LM
-from deepseek_mm.lm.attend import FullTextAttention
-from deepseek_mm.lm.changes import write_changes
-from deepseek_mm.lm.find import fingerprint
-from deepseek_mm.lm.paged import PagedPass
-from deepseek_mm.lm.weights import build
+from deepseek_mm.lm.attention_backend import FullTextAttention
+from deepseek_mm.lm.kv_cache.paged_attention import PagedPass
+from deepseek_mm.lm.model_folders import fingerprint
+from deepseek_mm.lm.weights import build, write_changes
 from deepseek_mm.runtime.decode import torch_alone
 from deepseek_mm.runtime.quantize import tally
 
@@ -38,7 +37,7 @@ def passes(monkeypatch):
             seen.append(([text.length for text in texts], count))
             super().__init__(memory, texts, count, **more)
 
-    monkeypatch.setattr("deepseek_mm.lm.paged_runner.Paged", Noted)
+    monkeypatch.setattr("deepseek_mm.lm.engine.model_runner.Paged", Noted)
     return seen
 
 

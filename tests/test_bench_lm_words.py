@@ -10,8 +10,8 @@ from deepseek_mm.bench import lm_words
 from deepseek_mm.bench.lm_open import Model, read_ours
 from deepseek_mm.bench.lm_words import progressive, rivals, words_expected
 from deepseek_mm.evaluate.long import read_long
-from deepseek_mm.lm.changes import write_changes
-from deepseek_mm.lm.find import fingerprint
+from deepseek_mm.lm.model_folders import fingerprint
+from deepseek_mm.lm.weights import write_changes
 from deepseek_mm.train.corpus.shards import Document, shard_file, write_shard
 
 REACHED = "layers.0.qkv.weight"

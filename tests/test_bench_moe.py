@@ -17,9 +17,8 @@ from deepseek_mm.bench.moe import (
     take_turns,
 )
 from deepseek_mm.bench.result import Setting, Sizes, table
-from deepseek_mm.lm.experts import EXPERTS
 from deepseek_mm.lm.moe import Routing
-from deepseek_mm.lm.shape import ExpertSpec, tiny
+from deepseek_mm.lm.shape import EXPERTS, ExpertSpec, tiny
 
 FEW = Sizes(moe_times=1, moe_layers=1, moe_tokens=8, moe_steps=2, moe_rounds=2)
 TINY = rivals(tiny(), times=1, shared=32, layers=2)

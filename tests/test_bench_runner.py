@@ -3,8 +3,7 @@ import torch
 from torch.nn import functional as F
 
 from deepseek_mm.bench.runner import Runner, Still, random_decoder
-from deepseek_mm.lm.experts import EXPERTS
-from deepseek_mm.lm.shape import MoEShape, tiny
+from deepseek_mm.lm.shape import EXPERTS, MoEShape, tiny
 
 MOE = MoEShape(layers=(0, 2), experts=EXPERTS, gate_width=16, gate_heads=2, gate_window=4)
 SHAPE = tiny(moe=MOE)

@@ -8,7 +8,7 @@ from safetensors import safe_open
 
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.edge import files_of_edge
-from deepseek_mm.lm.find import EDGE_FOLDER
+from deepseek_mm.lm.model_folders import EDGE_FOLDER
 from deepseek_mm.see.learned import read_learned
 from deepseek_mm.see.vocabulary import read_calibration
 

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluate.needle import NEEDLE, QUESTION, Found, Haystack, NeedleReport, evaluate_needle, hide, seek
-from deepseek_mm.lm.model import Decoder
+from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.lm.tokenizer import read_tokenizer
 

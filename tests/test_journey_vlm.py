@@ -13,7 +13,7 @@ from tiny_vlm import Leans, Recites, save_vlm, tiny_vlm
 from deepseek_mm.__main__ import main
 from deepseek_mm.cli.desk import Desk
 from deepseek_mm.lm import open_generator
-from deepseek_mm.lm.vlm.model import VisionLanguageModel
+from deepseek_mm.lm.backends.vision_language_model import VisionLanguageModel
 from deepseek_mm.rag.decider import Decider
 from deepseek_mm.records import Question
 

@@ -3,9 +3,9 @@ import random
 import pytest
 from naive_cache import Naive
 
-from deepseek_mm.lm.book import BlockManager
-from deepseek_mm.lm.groups import PAGE, LayerGroup, count_pages, plan_pages
-from deepseek_mm.lm.pages import OutOfPages
+from deepseek_mm.lm.kv_cache.block_manager import BlockManager
+from deepseek_mm.lm.kv_cache.layer_groups import PAGE, LayerGroup, count_pages, plan_pages
+from deepseek_mm.lm.kv_cache.page_pool import OutOfPages
 
 ALL = LayerGroup(slots=(0, 1), kv_heads=1, head_width=2)
 NEAR = LayerGroup(slots=(2, 3), kv_heads=1, head_width=2, window=32, sinks=4)
@@ -14,15 +14,15 @@ GATE = LayerGroup(slots=(5,), kv_heads=2, head_width=2, window=32)
 EVERY = (ALL, NEAR, FAR, GATE)
 
 
-def book(*groups, tokens=1_000, sequences=4, chunk=100):
+def blocks(*groups, tokens=1_000, sequences=4, chunk=100):
     return BlockManager(groups, plan_pages(groups, tokens=tokens, sequences=sequences, chunk=chunk), chunk=chunk)
 
 
 def written(naive, ids, **how):
     """A sequence whose prompt is all in the cache."""
-    text = naive.book.start(ids, most=how.pop("most", len(ids) + 10), **how)
+    text = naive.blocks.start(ids, most=how.pop("most", len(ids) + 10), **how)
     while text.length < len(ids):
-        naive.write(text, naive.book.step(text, len(ids) - text.length))
+        naive.write(text, naive.blocks.step(text, len(ids) - text.length))
     return text
 
 
@@ -31,7 +31,7 @@ def held(text):
 
 
 def test_a_long_sequence_holds_all_pages_in_one_group_and_only_sinks_and_window_in_another():
-    naive = Naive(book(*EVERY))
+    naive = Naive(blocks(*EVERY))
     text = written(naive, range(330))
     assert held(text) == [11, 3, 4, 2]
     assert sorted(text.tables[1].pages) == [0, 9, 10]
@@ -39,28 +39,28 @@ def test_a_long_sequence_holds_all_pages_in_one_group_and_only_sinks_and_window_
 
 
 def test_a_long_chunk_takes_no_pages_for_what_the_next_token_cannot_see():
-    naive = Naive(book(NEAR, chunk=900))
-    text = naive.book.start(range(900), most=900)
-    naive.book.grow(text, 896)
+    naive = Naive(blocks(NEAR, chunk=900))
+    text = naive.blocks.start(range(900), most=900)
+    naive.blocks.grow(text, 896)
     assert sorted(text.tables[0].pages) == [0, 27]
 
 
 def test_a_window_that_moves_on_lies_in_one_piece_nearly_always():
-    naive = Naive(book(FAR, tokens=4_000, sequences=2))
-    texts = [naive.book.start(range(2_000), most=2_000) for _ in range(2)]
+    naive = Naive(blocks(FAR, tokens=4_000, sequences=2))
+    texts = [naive.blocks.start(range(2_000), most=2_000) for _ in range(2)]
     pieces = []
     for _ in range(1_900):
         for text in texts:
-            naive.book.grow(text, 1)
-            naive.book.advance(text, 1)
+            naive.blocks.grow(text, 1)
+            naive.blocks.advance(text, 1)
             pieces.append(len(text.tables[0].row_ranges(text.length - 80, text.length)))
     assert max(pieces) == 2
     assert sum(size > 1 for size in pieces) < 0.5 * len(pieces)
 
 
 def test_tokens_that_were_only_guessed_cost_no_page_that_is_needed_without_them():
-    naive = Naive(book(*EVERY))
-    text = naive.book.start(range(80), most=80)
+    naive = Naive(blocks(*EVERY))
+    text = naive.blocks.start(range(80), most=80)
     naive.write(text, 30)
     naive.write(text, 50, stays=1)
     naive.check(text)
@@ -69,65 +69,65 @@ def test_tokens_that_were_only_guessed_cost_no_page_that_is_needed_without_them(
 
 
 def test_a_second_question_goes_on_where_the_first_answer_ended():
-    naive = Naive(book(*EVERY))
+    naive = Naive(blocks(*EVERY))
     first = written(naive, range(200))
-    naive.book.drop(first)
-    second = naive.book.start([*range(200), 7, 8, 9], most=300)
+    naive.blocks.drop(first)
+    second = naive.blocks.start([*range(200), 7, 8, 9], most=300)
     assert second.length == 192
     assert [max(table.pages) for table in second.tables] == [5] * 4  # the page that was not full is not shared
     naive.check(second)
 
 
 def test_the_last_token_of_a_prompt_is_always_left_to_be_computed():
-    naive = Naive(book(ALL))
-    naive.book.drop(written(naive, range(64)))
-    assert naive.book.start(range(64), most=100).length == 32
+    naive = Naive(blocks(ALL))
+    naive.blocks.drop(written(naive, range(64)))
+    assert naive.blocks.start(range(64), most=100).length == 32
 
 
 def test_equal_tokens_share_nothing_where_the_pictures_behind_them_differ():
-    naive = Naive(book(ALL))
-    naive.book.drop(written(naive, [5] * 70, pictures={40: "kite"}))
-    starts = [naive.book.start([5] * 70, most=70, pictures=shown) for shown in ({40: "kite"}, {40: "dog"}, {})]
+    naive = Naive(blocks(ALL))
+    naive.blocks.drop(written(naive, [5] * 70, pictures={40: "kite"}))
+    starts = [naive.blocks.start([5] * 70, most=70, pictures=shown) for shown in ({40: "kite"}, {40: "dog"}, {})]
     assert [text.length for text in starts] == [64, 32, 32]
 
 
 def test_where_two_texts_part_the_third_can_go_on_at_once():
     """Windows are not kept everywhere: the second text meets a known beginning, and stops there to keep it."""
-    naive = Naive(book(*EVERY, sequences=8))
+    naive = Naive(blocks(*EVERY, sequences=8))
     lengths = []
     for last in range(3):
-        text = naive.book.start([*range(100), *[1_000 + last] * 60], most=170)
+        text = naive.blocks.start([*range(100), *[1_000 + last] * 60], most=170)
         lengths.append(text.length)
         while text.length < 160:
-            naive.write(text, naive.book.step(text, 160 - text.length))
+            naive.write(text, naive.blocks.step(text, 160 - text.length))
         naive.check(text)
     assert lengths == [0, 0, 96]
 
 
 def test_a_marked_length_can_be_resumed_from_while_its_text_is_still_growing():
-    naive = Naive(book(*EVERY, sequences=8))
+    naive = Naive(blocks(*EVERY, sequences=8))
     written(naive, range(150), marks=[70])
-    other = naive.book.start([*range(70), *[9] * 30], most=100)
+    other = naive.blocks.start([*range(70), *[9] * 30], most=100)
     assert other.length == 64
     naive.check(other)
 
 
 def test_a_fork_copies_the_page_that_it_writes_into_and_nothing_else():
-    naive = Naive(book(*EVERY))
+    naive = Naive(blocks(*EVERY))
     text = written(naive, range(100))
-    twin = naive.book.fork(text)
+    twin = naive.blocks.fork(text)
     text.ids.append(500)
     twin.ids.append(600)
-    copies = naive.book.grow(twin, 1)
+    copies = naive.blocks.grow(twin, 1)
     assert [copy.group for copy in copies] == [0, 1, 2, 3]
-    assert [pool.holders(copy.source) for pool, copy in zip(naive.book.pools, copies, strict=True)] == [1] * 4
-    assert naive.book.grow(text, 1) == []
+    assert [pool.holders(copy.source) for pool, copy in zip(naive.blocks.pools, copies, strict=True)] == [1] * 4
+    assert naive.blocks.grow(text, 1) == []
 
 
 def test_both_halves_of_a_fork_remember_what_they_wrote_themselves():
-    naive = Naive(book(*EVERY))
+    naive = Naive(blocks(*EVERY))
     text = written(naive, range(100))
-    twin = naive.book.fork(text)
+    twin = naive.blocks.fork(text)
     for step in range(40):
         for half, word in ((text, 500), (twin, 600)):
             half.ids.append(word + step)
@@ -137,25 +137,25 @@ def test_both_halves_of_a_fork_remember_what_they_wrote_themselves():
 
 
 def test_a_sequence_that_ends_gives_everything_back_when_others_need_it():
-    naive = Naive(book(*EVERY))
-    before = [pool.num_free for pool in naive.book.pools]
-    naive.book.drop(written(naive, range(300)))
-    kept = [naive.book.prefixes.spare(number) for number in range(4)]
-    assert [pool.num_free + spare for pool, spare in zip(naive.book.pools, kept, strict=True)] == before
+    naive = Naive(blocks(*EVERY))
+    before = [pool.num_free for pool in naive.blocks.pools]
+    naive.blocks.drop(written(naive, range(300)))
+    kept = [naive.blocks.prefixes.spare(number) for number in range(4)]
+    assert [pool.num_free + spare for pool, spare in zip(naive.blocks.pools, kept, strict=True)] == before
     assert min(kept) > 0
     for number in range(4):
-        naive.book.prefixes.evict(number, before[number])
-    assert [pool.num_free for pool in naive.book.pools] == before
+        naive.blocks.prefixes.evict(number, before[number])
+    assert [pool.num_free for pool in naive.blocks.pools] == before
 
 
 def test_a_sequence_that_should_leave_no_trace_leaves_none():
-    naive = Naive(book(ALL))
-    naive.book.drop(written(naive, range(20)), remember=False)
-    assert (naive.book.pools[0].num_free, len(naive.book.prefixes)) == (len(naive.book.pools[0]), 0)
+    naive = Naive(blocks(ALL))
+    naive.blocks.drop(written(naive, range(20)), remember=False)
+    assert (naive.blocks.pools[0].num_free, len(naive.blocks.prefixes)) == (len(naive.blocks.pools[0]), 0)
 
 
 def test_a_promise_counts_before_the_pages_are_taken():
-    fresh = book(ALL, tokens=1_000, sequences=2)
+    fresh = blocks(ALL, tokens=1_000, sequences=2)
     assert fresh.fits(1_000)
     text = fresh.start(range(10), most=900)
     assert not fresh.fits(200)
@@ -165,12 +165,12 @@ def test_a_promise_counts_before_the_pages_are_taken():
 
 
 def test_finished_texts_make_way_for_those_that_are_let_in():
-    naive = Naive(book(*EVERY, tokens=320, sequences=1))
+    naive = Naive(blocks(*EVERY, tokens=320, sequences=1))
     for first in range(5):
-        assert naive.book.fits(310)
+        assert naive.blocks.fits(310)
         text = written(naive, [first * 1_000 + n for n in range(300)])
         naive.check(text)
-        naive.book.drop(text)
+        naive.blocks.drop(text)
 
 
 def test_a_sequence_that_outgrows_the_cache_is_told_so_and_changes_nothing():
@@ -181,7 +181,7 @@ def test_a_sequence_that_outgrows_the_cache_is_told_so_and_changes_nothing():
     assert held(text) == [0, 0]
 
 
-def unfilled_share(load: Book) -> float:
+def unfilled_share(load: BlockManager) -> float:
     """Slots reserved but not filled, of all that live sequences reserve: 0..1, weighted by their size in memory."""
     reserved = unfilled = 0
     for number, group in enumerate(load.groups):
@@ -205,7 +205,7 @@ def test_on_a_mixed_load_less_than_four_percent_of_the_reserved_slots_are_not_fi
         LayerGroup(slots=tuple(range(8)), window=32, sinks=4, **layers),
         LayerGroup(slots=tuple(range(8, 12)), window=512, sinks=4, **layers),
     )
-    load = book(*groups, tokens=4_000 * 32, sequences=32, chunk=4_000)
+    load = blocks(*groups, tokens=4_000 * 32, sequences=32, chunk=4_000)
     for _ in range(32):
         length = int(50 * 80 ** dice.random())
         text = load.start([dice.randrange(9) for _ in range(length)], most=length)
@@ -217,26 +217,28 @@ def test_on_a_mixed_load_less_than_four_percent_of_the_reserved_slots_are_not_fi
 def play(naive, dice, texts):
     """One random thing that a scheduler may do."""
     deed = dice.random()
-    if deed < 0.15 and naive.book.fits(300):
+    if deed < 0.15 and naive.blocks.fits(300):
         common = [dice.choice((1, 2)) for _ in range(2)]
         ids = [letter for letter in common for _ in range(dice.choice((32, 50, 64)))]
-        texts.append(naive.book.start([*ids, *[dice.randrange(3)] * dice.randint(1, 60)], most=300, pictures={3: "k"}))
-    elif deed < 0.2 and texts and naive.book.fits(300):
-        texts.append(naive.book.fork(dice.choice(texts)))
+        texts.append(
+            naive.blocks.start([*ids, *[dice.randrange(3)] * dice.randint(1, 60)], most=300, pictures={3: "k"})
+        )
+    elif deed < 0.2 and texts and naive.blocks.fits(300):
+        texts.append(naive.blocks.fork(dice.choice(texts)))
     elif deed < 0.27 and texts:
-        naive.book.drop(texts.pop(dice.randrange(len(texts))), remember=dice.random() < 0.8)
+        naive.blocks.drop(texts.pop(dice.randrange(len(texts))), remember=dice.random() < 0.8)
     elif texts and (text := dice.choice(texts)).length < 300:
         if text.length == len(text.ids):
             text.ids.append(dice.randrange(3))
-        count = naive.book.step(text, dice.randint(1, min(100, len(text.ids) - text.length)))
+        count = naive.blocks.step(text, dice.randint(1, min(100, len(text.ids) - text.length)))
         naive.write(text, count, stays=dice.randint(1, count) if dice.random() < 0.3 else None)
 
 
 def check_counts(naive, texts):
     """Every page has as many holders as tables and prefixes name it, and windows hold exactly what can be reached."""
-    for number, (group, pool) in enumerate(zip(naive.book.groups, naive.book.pools, strict=True)):
+    for number, (group, pool) in enumerate(zip(naive.blocks.groups, naive.blocks.pools, strict=True)):
         named = [page for text in texts for page in text.tables[number].pages.values()]
-        kept = naive.book.prefixes._held[number]
+        kept = naive.blocks.prefixes._held[number]
         assert [pool.holders(page) for page in range(len(pool))] == [
             named.count(page) + kept[page] for page in range(len(pool))
         ]
@@ -248,7 +250,7 @@ def check_counts(naive, texts):
 @pytest.mark.parametrize("groups", [(ALL,), (NEAR,), (ALL, NEAR), EVERY, (FAR, GATE)])
 @pytest.mark.parametrize("seed", range(4))
 def test_whatever_a_scheduler_does_every_layer_finds_what_it_would_have_written_itself(groups, seed):
-    naive, dice = Naive(book(*groups, tokens=900, sequences=3)), random.Random(seed)
+    naive, dice = Naive(blocks(*groups, tokens=900, sequences=3)), random.Random(seed)
     texts = []
     for _ in range(400):
         play(naive, dice, texts)

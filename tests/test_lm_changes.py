@@ -7,8 +7,8 @@ import torch
 from lm_help import experts
 
 from deepseek_mm.errors import BadCheckpoint, MissingWeights
-from deepseek_mm.lm.changes import merge_changes, read_changes, write_changes
 from deepseek_mm.lm.shape import tiny
+from deepseek_mm.lm.weights import merge_changes, read_changes, write_changes
 
 SHAPE = tiny(moe=experts())
 

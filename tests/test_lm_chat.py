@@ -2,7 +2,7 @@ import pytest
 from tiny_lm import MARKS, TEMPLATE, tiny_tokenizer
 from tokenizers.processors import TemplateProcessing
 
-from deepseek_mm.lm.chat import encode_chat, escape_marks
+from deepseek_mm.lm.tokenizer import encode_chat, escape_marks
 from deepseek_mm.records import Message
 
 TALK = (

@@ -8,10 +8,9 @@ from safetensors.torch import load_file, save_file
 from tiny_lm import save_tiny, tiny_gpt2, tiny_llama, tiny_tokenizer
 
 from deepseek_mm.errors import BadCheckpoint
-from deepseek_mm.lm import checkpoint
-from deepseek_mm.lm.checkpoint import open_local, read_checkpoint
-from deepseek_mm.lm.find import fingerprint
-from deepseek_mm.lm.local import LocalModel
+from deepseek_mm.lm.backends import transformers_model
+from deepseek_mm.lm.backends.transformers_model import LocalModel, open_local, read_checkpoint
+from deepseek_mm.lm.model_folders import fingerprint
 from deepseek_mm.records import Message
 
 ASK = (Message(role="user", text="a black dog?"),)
@@ -27,7 +26,7 @@ def open_folder(folder):
 
 @pytest.mark.parametrize("make", [tiny_llama, tiny_gpt2])
 def test_a_folder_speaks_as_the_model_that_was_saved_into_it(tmp_path, monkeypatch, make):
-    monkeypatch.setattr(checkpoint, "best_dtype", lambda: torch.float32)
+    monkeypatch.setattr(transformers_model, "best_dtype", lambda: torch.float32)
     generator = open_folder(save_tiny(tmp_path / "my-model", make()))
     direct = LocalModel(make(), tiny_tokenizer(), name="direct", fingerprint="0")
     assert answer(generator) == answer(direct) != ""

@@ -11,9 +11,8 @@ from chat_server import chat_server
 
 from deepseek_mm.config import LMConfig
 from deepseek_mm.errors import ConfigError, ServerError
-from deepseek_mm.lm.credentials import is_key_for, shown_origin
-from deepseek_mm.lm.offer import models_at
-from deepseek_mm.lm.remote import open_remote
+from deepseek_mm.lm.backends.server_client import is_key_for, models_at, shown_origin
+from deepseek_mm.lm.backends.server_model import open_remote
 from deepseek_mm.records import Message
 from deepseek_mm.settings import trace_settings
 

@@ -9,10 +9,10 @@ from tiny_lm import save_tiny, tiny_llama, tiny_tokenizer
 from toy_runner import ToyRunner, rambling
 
 from deepseek_mm.errors import BadQuestion, ModelFailed
-from deepseek_mm.lm.engine import InferenceEngine
+from deepseek_mm.lm.backends.own_model import ModelCheckpoint, open_own
+from deepseek_mm.lm.engine.inference_engine import InferenceEngine
+from deepseek_mm.lm.engine.sampling import Sampling
 from deepseek_mm.lm.generator import TextCompleter
-from deepseek_mm.lm.own import ModelCheckpoint, open_own
-from deepseek_mm.lm.sampling import Sampling
 
 TAIL = TOKENIZER("on the table")["input_ids"]
 LINE = "def add(a, b):\n    return"

@@ -10,10 +10,10 @@ from engine_help import TOKENIZER, all_here, plainly, prompt, said, settle, toge
 from toy_runner import ToyRunner, rambling
 
 from deepseek_mm.errors import BadQuestion, ConfigError, ModelFailed
-from deepseek_mm.lm.engine import InferenceEngine
-from deepseek_mm.lm.pace import ChunkSizer
-from deepseek_mm.lm.runner import TokenPrompt
-from deepseek_mm.lm.sampling import Sampling
+from deepseek_mm.lm.engine.inference_engine import InferenceEngine
+from deepseek_mm.lm.engine.model_runner import TokenPrompt
+from deepseek_mm.lm.engine.sampling import Sampling
+from deepseek_mm.lm.engine.scheduler import ChunkSizer
 
 
 def test_an_error_ends_only_the_answer_that_caused_it():
@@ -129,14 +129,14 @@ def test_an_answer_in_the_making_does_not_keep_the_program_from_ending():
     code = """
 import threading
 from toy_runner import ToyRunner, reciting, toy_tokenizer
-from deepseek_mm.lm.engine import Engine
-from deepseek_mm.lm.runner import Prompt
-from deepseek_mm.lm.sampling import Sampling
+from deepseek_mm.lm.engine.inference_engine import InferenceEngine
+from deepseek_mm.lm.engine.model_runner import TokenPrompt
+from deepseek_mm.lm.engine.sampling import Sampling
 begun = threading.Event()
-engine = Engine(ToyRunner(reciting([50]), room=10**9, context=10**9), toy_tokenizer())
+engine = InferenceEngine(ToyRunner(reciting([50]), room=10**9, context=10**9), toy_tokenizer())
 def listen():
     try:
-        for _ in engine.stream(Prompt(ids=(1,)), Sampling(max_tokens=10**6), threading.Event()):
+        for _ in engine.stream(TokenPrompt(ids=(1,)), Sampling(max_tokens=10**6), threading.Event()):
             begun.set()
     except Exception as error:
         print(type(error).__name__)

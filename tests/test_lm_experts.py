@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from deepseek_mm.lm.experts import EXPERTS, Expert, relu2
-from deepseek_mm.lm.shape import ExpertSpec
+from deepseek_mm.lm.moe import Expert, relu2
+from deepseek_mm.lm.shape import EXPERTS, ExpertSpec
 
 X = torch.tensor([[1.0, -2.0]])
 BY_HAND = {  # of a gate of 1 and -2, times an "up" of 1 and 1

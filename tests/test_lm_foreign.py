@@ -17,8 +17,8 @@ from tiny_lm import save_tiny, tiny_llama, tiny_tokenizer
 
 from deepseek_mm.config import LMConfig
 from deepseek_mm.errors import ServerError
-from deepseek_mm.lm.local import LocalModel
-from deepseek_mm.lm.remote import open_remote
+from deepseek_mm.lm.backends.server_model import open_remote
+from deepseek_mm.lm.backends.transformers_model import LocalModel
 from deepseek_mm.records import Message
 
 ASK = (Message(role="system", text="two cups"), Message(role="user", text="a black dog?"))

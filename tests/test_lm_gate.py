@@ -5,7 +5,7 @@ import torch
 from moe_help import Memory, small
 from torch import nn
 
-from deepseek_mm.lm.gate import Gate
+from deepseek_mm.lm.moe import Gate
 
 T, D = 12, 32
 

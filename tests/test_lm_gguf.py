@@ -8,7 +8,7 @@ from tiny_lm import MARKS, write_gguf
 from transformers import AutoTokenizer
 
 from deepseek_mm.errors import BadCheckpoint
-from deepseek_mm.lm.gguf import Gguf, halves
+from deepseek_mm.lm.backends.gguf_reader import Gguf, halves
 
 TEXTS = ["a black dog, 12 cups", "  日本 ☕ \t\n\n 1.", "<|im_start|>system\ngrass<|im_end|>", "<think> a table", ""]
 

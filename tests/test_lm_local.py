@@ -8,8 +8,8 @@ from engine_help import together
 from tiny_lm import MARKS, Reciter, tiny_gpt2, tiny_llama, tiny_tokenizer
 
 from deepseek_mm.errors import BadQuestion
-from deepseek_mm.lm import local
-from deepseek_mm.lm.local import LocalModel, single_threaded_worker
+from deepseek_mm.lm.backends import transformers_model
+from deepseek_mm.lm.backends.transformers_model import LocalModel, single_threaded_worker
 from deepseek_mm.records import Message
 
 ASK = (Message(role="system", text="two cups"), Message(role="user", text="a black dog?"))
@@ -48,7 +48,7 @@ def test_the_answer_is_the_one_that_generate_gives(make, seed):
 @pytest.mark.parametrize("make", [tiny_llama, tiny_gpt2])
 def test_a_prompt_read_in_bites_gets_the_same_answer(make, monkeypatch):
     model = make(seed=1)
-    monkeypatch.setattr(local, "BITE", 7)
+    monkeypatch.setattr(transformers_model, "BITE", 7)
     assert answer(speaker(model)).rstrip("\ufffd") == reference(model)
 
 
@@ -64,7 +64,7 @@ def test_a_stop_is_heard_before_another_token_is_made():
 def test_a_stop_is_heard_while_a_long_prompt_is_read(monkeypatch):
     stop = threading.Event()
     model = reciter("dog", pause=stop.set)
-    monkeypatch.setattr(local, "BITE", 4)
+    monkeypatch.setattr(transformers_model, "BITE", 4)
     assert list(speaker(model).stream(ASK, max_tokens=5, stop=stop)) == []
     assert model.steps == 1
 

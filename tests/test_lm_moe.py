@@ -2,9 +2,8 @@ import pytest
 import torch
 from moe_help import Memory, awake, small
 
-from deepseek_mm.lm.experts import EXPERTS
 from deepseek_mm.lm.moe import ROUND, MoE, Routing, balance_loss, choose_experts, compute_load, z_loss
-from deepseek_mm.lm.shape import MoEShape
+from deepseek_mm.lm.shape import EXPERTS, MoEShape
 
 D = 32
 EIGHT = MoEShape(layers=(0,), experts=EXPERTS, gate_width=16, gate_heads=2, gate_window=4)

@@ -5,10 +5,10 @@ import pytest
 import torch
 from plain_memory import Plain
 
-from deepseek_mm.lm.attend import FullTextAttention
-from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.paged import PagedPass, open_memory
-from deepseek_mm.lm.pages import OutOfPages
+from deepseek_mm.lm.attention_backend import FullTextAttention
+from deepseek_mm.lm.decoder import Decoder
+from deepseek_mm.lm.kv_cache.page_pool import OutOfPages
+from deepseek_mm.lm.kv_cache.paged_attention import PagedPass, open_memory
 from deepseek_mm.lm.shape import FULL, ExpertSpec, MoEShape, Reach, tiny
 
 NEAR, SMALL = Reach(kind="window", window=32, sinks=4), Reach(kind="window", window=20)
@@ -67,16 +67,16 @@ def run(model, memory, texts, count=1, *, stays=None):
     paged = PagedPass(memory, texts, count, sure=stays)
     hidden, _ = model(model.embed(paged.ids_BT), paged)
     for text in texts:
-        memory.book.advance(text, stays or count)
+        memory.blocks.advance(text, stays or count)
     return model.logits(hidden)
 
 
 def read(model, memory, ids, sizes=(512,), most=700):
     """A text whose tokens are all in the cache, and the logits (T, V) of those that were computed."""
-    text = memory.book.start(ids, most=most)
+    text = memory.blocks.start(ids, most=most)
     logits = []
     while text.length < len(ids):
-        count = memory.book.step(text, min(sizes[len(logits) % len(sizes)], len(ids) - text.length))
+        count = memory.blocks.step(text, min(sizes[len(logits) % len(sizes)], len(ids) - text.length))
         logits.append(run(model, memory, [text], count)[0])
     return text, torch.cat(logits)
 
@@ -182,7 +182,7 @@ def test_guessed_tokens_choose_blocks_as_they_would_one_by_one():
 def test_a_second_turn_that_goes_on_from_the_first_hears_what_a_fresh_one_would(table):
     model = decoder(table, True)
     memory, ids = memory_for(model), words(300)
-    memory.book.drop(read(model, memory, ids[:200])[0])
+    memory.blocks.drop(read(model, memory, ids[:200])[0])
     text, logits = read(model, memory, ids)
     assert len(logits) == 300 - 192
     torch.testing.assert_close(logits, whole(model, ids)[192:], **LOOSE)
@@ -194,7 +194,7 @@ def test_both_halves_of_a_fork_go_on_as_if_they_were_alone(table):
     model = decoder(table, True)
     memory, ids = memory_for(model), words(100)
     text, _ = read(model, memory, ids)
-    twin = memory.book.fork(text)
+    twin = memory.blocks.fork(text)
     for step in range(40):
         text.ids.append(step)
         twin.ids.append(511 - step)
@@ -210,7 +210,7 @@ def test_what_others_left_in_a_page_is_never_read_not_even_times_zero(table):
     memory = memory_for(model, tokens=2_400, sequences=2)
     clean = memory_for(model, tokens=2_400, sequences=2)
     for slot, shelf in (*memory.cache.keys.items(), *memory.cache.values.items()):
-        shelf.view(0, len(memory.book.pools[0]) * 32).fill_(torch.nan)
+        shelf.view(0, len(memory.blocks.pools[0]) * 32).fill_(torch.nan)
         assert slot < 4
     for ids, sizes in ((words(1_700), (500,)), (words(37), (37,))):
         spoken = []
@@ -220,7 +220,7 @@ def test_what_others_left_in_a_page_is_never_read_not_even_times_zero(table):
                 text.ids.append(step)
                 logits = run(model, each, [text])
             spoken.append(logits)
-            each.book.drop(text, remember=False)
+            each.blocks.drop(text, remember=False)
         torch.testing.assert_close(*spoken, **LOOSE)
 
 
@@ -228,7 +228,7 @@ def test_texts_that_lie_in_scattered_pages_are_read_as_well():
     """Two grow in turns from the middle of what a third left: their pages do not follow each other."""
     model = decoder("progressive")
     memory = memory_for(model, tokens=640, sequences=2)
-    texts = [memory.book.start(words(310, seed), most=32) for seed in (1, 2)]
+    texts = [memory.blocks.start(words(310, seed), most=32) for seed in (1, 2)]
     for _ in range(10):
         for text in texts:
             logits = run(model, memory, [text], 31)
@@ -254,8 +254,8 @@ def test_int8_keys_and_values_change_the_odds_of_the_next_word_by_little(table):
 def test_a_text_that_needs_more_pages_than_there_are_is_refused_before_anything_is_computed():
     model = decoder("full")
     memory = memory_for(model, tokens=64, sequences=1)
-    assert not memory.book.fits(200)
-    text = memory.book.start(words(200), most=200)
+    assert not memory.blocks.fits(200)
+    text = memory.blocks.start(words(200), most=200)
     with pytest.raises(OutOfPages):
         PagedPass(memory, [text], 200)
 

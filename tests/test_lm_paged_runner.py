@@ -6,14 +6,13 @@ import pytest
 import torch
 from lm_help import NEAR, decoder, experts
 
-from deepseek_mm.lm.attend import FullTextAttention
-from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.paged import open_memory
-from deepseek_mm.lm.paged_runner import PagedRunner
-from deepseek_mm.lm.pages import OutOfPages
-from deepseek_mm.lm.runner import TokenPrompt, read_prompt
+from deepseek_mm.lm.attention_backend import FullTextAttention
+from deepseek_mm.lm.decoder import Decoder
+from deepseek_mm.lm.engine.model_runner import PagedRunner, TokenPrompt, read_prompt
+from deepseek_mm.lm.kv_cache.page_pool import OutOfPages
+from deepseek_mm.lm.kv_cache.paged_attention import open_memory
+from deepseek_mm.lm.moe import ExpertTracer
 from deepseek_mm.lm.shape import Reach, tiny
-from deepseek_mm.lm.trace import ExpertTracer
 
 SHAPE = tiny(reaches=(NEAR, NEAR, Reach(), Reach(kind="top", blocks=8)), moe=experts())
 
@@ -46,7 +45,7 @@ class Fast:
         if self.error:
             raise self.error
         for text in texts:
-            self.memory.book.grow(text, 1)
+            self.memory.blocks.grow(text, 1)
         return torch.zeros(len(texts), SHAPE.vocab_size), []
 
 
@@ -124,7 +123,7 @@ def test_prompts_that_are_read_in_one_pass_say_what_each_says_alone():
     first = run.prefill([(0, 40), (1, 60), (2, 1), (3, 64)])
     last = run.prefill([(3, 26), (1, 64)])
     (end,) = run.prefill([(1, 26)])
-    assert [bite.tokens for bite in (*first, *last, end)] == [40, 60, 1, 64, 26, 64, 26]
+    assert [chunk.tokens for chunk in (*first, *last, end)] == [40, 60, 1, 64, 26, 64, 26]
     for scores, ids in zip((first[0], end, first[2], last[0]), texts, strict=True):
         torch.testing.assert_close(scores.logits_V, whole(model, ids)[-1], atol=1e-4, rtol=1e-4)
     assert [len(tracer.trace()) for tracer in tracers] == [1] * 4
@@ -153,8 +152,8 @@ def test_a_pass_over_several_prompts_that_fails_leaves_them_unread():
         patch.setattr(model, "embed", lambda ids: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             run.prefill([(0, 50), (1, 50)])
-    for bite in run.prefill([(0, 50), (1, 50)]):
-        torch.testing.assert_close(bite.logits_V, whole(model, ids)[-1], atol=1e-4, rtol=1e-4)
+    for chunk in run.prefill([(0, 50), (1, 50)]):
+        torch.testing.assert_close(chunk.logits_V, whole(model, ids)[-1], atol=1e-4, rtol=1e-4)
 
 
 def test_guesses_that_do_not_stay_leave_no_trace():

@@ -6,8 +6,7 @@ import pytest
 import torch
 from lm_help import NEAR, decoder
 
-from deepseek_mm.lm.attend import FullTextAttention
-from deepseek_mm.lm.pruning import PrunedAttention, prune_weights
+from deepseek_mm.lm.attention_backend import FullTextAttention, PrunedAttention, prune_weights
 from deepseek_mm.lm.shape import Reach, tiny
 
 WEIGHTS = torch.tensor([[0.5, 0.4, 0.06, 0.04], [1.0, 0.0, 0.0, 0.0]])

@@ -4,7 +4,7 @@ import pytest
 import torch
 from kernels_help import LENGTH, by_mask, made_text
 
-from deepseek_mm.lm.rolling import PIECE, TILE, attend_full, later
+from deepseek_mm.lm.attention_kernels import PIECE, TILE, attend_full, later
 from deepseek_mm.lm.shape import FULL
 
 CHUNKS = [(0, LENGTH), (0, 1), (0, 40), (700, LENGTH), (699, 731), (TILE, 2 * TILE), (LENGTH - 1, LENGTH)]

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from deepseek_mm.lm.schedule import PromptPart, ReadStep, Scheduler, WriteStep
+from deepseek_mm.lm.engine.scheduler import PromptPart, ReadStep, Scheduler, WriteStep
 
 BITE, ALONE = 8, 20
 
@@ -188,7 +188,7 @@ def test_with_random_guests_everything_ends_nobody_starves_and_everything_is_giv
     assert cancelled > 0
     assert (
         longest_wait <= 2 * most + 1
-    )  # a reader waits for a bite of each other one, with a token of the writers between
+    )  # a reader waits for a chunk of each other one, with a token of the writers between
 
 
 def test_a_request_can_leave_at_any_time_and_says_whether_it_held_memory():

@@ -10,9 +10,8 @@ import torch
 from lm_help import experts
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.ours import OURS, progressive_reaches, to_product_shape
-from deepseek_mm.lm.shape import SMOLLM2, MoEShape, Reach, tiny
+from deepseek_mm.lm.decoder import Decoder
+from deepseek_mm.lm.shape import OURS, SMOLLM2, MoEShape, Reach, progressive_reaches, tiny, to_product_shape
 
 ROOT = Path(__file__).parent.parent
 
@@ -86,7 +85,7 @@ def test_a_decoder_of_a_million_parameters_is_one_replace_away():
 def test_a_later_token_changes_nothing_that_came_before():
     from lm_help import NEAR, decoder
 
-    from deepseek_mm.lm.attend import FullTextAttention
+    from deepseek_mm.lm.attention_backend import FullTextAttention
 
     model = decoder(tiny(reaches=(NEAR, Reach(), Reach(), NEAR), moe=experts()))
     ids = torch.randint(512, (1, 40))

@@ -1,6 +1,6 @@
 import threading
 
-from deepseek_mm.lm.silent import Silent
+from deepseek_mm.lm.generator import Silent
 from deepseek_mm.records import Message
 
 

@@ -2,12 +2,12 @@
 
 import threading
 
+from test_lm_backends_own_model import speaker
 from test_lm_local import ASK
-from test_lm_own import speaker
 from tiny_lm import save_tiny, tiny_llama
 
-from deepseek_mm.lm.sampling import Sampling
-from deepseek_mm.lm.tally import CountingGenerator, EngineStats
+from deepseek_mm.lm.engine.sampling import Sampling
+from deepseek_mm.lm.generator import CountingGenerator, EngineStats
 from deepseek_mm.records import Message
 
 

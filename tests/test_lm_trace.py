@@ -1,11 +1,9 @@
 import torch
 
-from deepseek_mm.lm.attend import FullTextAttention
-from deepseek_mm.lm.experts import EXPERTS
-from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.moe import Routing
-from deepseek_mm.lm.shape import MoEShape, tiny
-from deepseek_mm.lm.trace import ExpertTracer
+from deepseek_mm.lm.attention_backend import FullTextAttention
+from deepseek_mm.lm.decoder import Decoder
+from deepseek_mm.lm.moe import ExpertTracer, Routing
+from deepseek_mm.lm.shape import EXPERTS, MoEShape, tiny
 
 MOE = MoEShape(layers=(1, 3), experts=EXPERTS, gate_width=16, gate_heads=2)
 

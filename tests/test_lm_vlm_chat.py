@@ -5,8 +5,8 @@ from fakes import picture
 from PIL import Image
 from tiny_vlm import TEMPLATE, deepseek, qwen, smol, tiny_vlm
 
-from deepseek_mm.lm.picture import MAX_SIDE_PX
-from deepseek_mm.lm.vlm.chat import encode
+from deepseek_mm.lm.backends.server_client import MAX_SIDE_PX
+from deepseek_mm.lm.backends.vision_language_model import encode
 from deepseek_mm.records import Message
 
 SHOWN = (picture("red"), picture("green"))

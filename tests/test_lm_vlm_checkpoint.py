@@ -13,10 +13,9 @@ from tiny_lm import save_tiny
 from tiny_vlm import deepseek, qwen, save_vlm, smol, tiny_vlm
 
 from deepseek_mm.errors import BadCheckpoint, MissingPackage, NothingThere
-from deepseek_mm.lm.find import fingerprint
-from deepseek_mm.lm.vlm import checkpoint
-from deepseek_mm.lm.vlm.checkpoint import open_vlm
-from deepseek_mm.lm.vlm.model import VisionLanguageModel
+from deepseek_mm.lm.backends import vision_language_model
+from deepseek_mm.lm.backends.vision_language_model import VisionLanguageModel, open_vlm
+from deepseek_mm.lm.model_folders import fingerprint
 from deepseek_mm.records import Message
 
 
@@ -36,7 +35,7 @@ def rewrite(path, **changes) -> None:
 
 @pytest.mark.parametrize("make", [smol, qwen, deepseek])
 def test_a_folder_speaks_as_the_model_that_was_saved_into_it(tmp_path, monkeypatch, make):
-    monkeypatch.setattr(checkpoint, "best_dtype", lambda: torch.float32)
+    monkeypatch.setattr(vision_language_model, "best_dtype", lambda: torch.float32)
     heard: list[str] = []
     generator = open_vlm(str(save_vlm(tmp_path / "my-model", make)), progress=heard.append)
     direct = VisionLanguageModel(*tiny_vlm(make), name="direct", fingerprint="0")

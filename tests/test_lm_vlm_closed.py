@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny_lm import tiny_tokenizer
 
-from deepseek_mm.lm.vlm.closed import yes_probability
+from deepseek_mm.lm.backends.vision_language_model import yes_probability
 
 TOKENIZER = tiny_tokenizer()
 

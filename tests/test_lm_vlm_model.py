@@ -12,9 +12,9 @@ from fakes import picture
 from tiny_vlm import LONGEST, Leans, Recites, deepseek, qwen, smol, tiny_vlm
 
 from deepseek_mm.errors import BadQuestion, ModelFailed
+from deepseek_mm.lm.backends.transformers_model import LocalModel
+from deepseek_mm.lm.backends.vision_language_model import VisionLanguageModel
 from deepseek_mm.lm.generator import YesNoModel
-from deepseek_mm.lm.local import LocalModel
-from deepseek_mm.lm.vlm.model import VisionLanguageModel
 from deepseek_mm.records import Message
 
 RED, GREEN = (picture(colour, patch="black") for colour in ("red", "green"))

@@ -14,7 +14,7 @@ from tiny_lm import save_tiny, tiny_gpt2, tiny_llama, write_gguf
 from transformers import LlamaForCausalLM
 
 from deepseek_mm.errors import BadCheckpoint
-from deepseek_mm.lm import find
+from deepseek_mm.lm import model_folders
 from deepseek_mm.lm.shape import ExpertSpec, MoEShape
 from deepseek_mm.lm.weights import build, parts_of, read_decoder, read_folder
 
@@ -94,7 +94,7 @@ def test_weights_keep_their_format_until_a_decoder_is_built(folder):
 
 def test_the_packaged_name_reads_the_package(tmp_path, monkeypatch):
     gguf = write_gguf(tmp_path / "tiny.gguf")
-    monkeypatch.setattr(find, "packaged_gguf", lambda: gguf)
+    monkeypatch.setattr(model_folders, "packaged_gguf", lambda: gguf)
     shape, weights = read_decoder("smollm2", tmp_path / "cache")
     assert (shape.num_layers, shape.tied) == (2, True)
     assert weights["layers.0.qkv.weight"].shape == (64, 32)

@@ -7,7 +7,15 @@ from fakes import picture
 from PIL import Image
 
 from deepseek_mm.errors import ServerError
-from deepseek_mm.lm.wire import Delta, data_url, parse_json, read_error_message, read_event, read_reply, request_body
+from deepseek_mm.lm.backends.server_client import (
+    Delta,
+    data_url,
+    parse_json,
+    read_error_message,
+    read_event,
+    read_reply,
+    request_body,
+)
 from deepseek_mm.records import Message
 
 

@@ -24,7 +24,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Job, Jobs
 from deepseek_mm.library import Library
-from deepseek_mm.lm.silent import Silent
+from deepseek_mm.lm.generator import Silent
 from deepseek_mm.load import open_store
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.retriever import Retriever

@@ -77,7 +77,7 @@ def test_an_encoder_of_absurd_width_is_refused_before_it_is_built(folder):
 def test_a_language_model_of_absurd_depth_is_refused_before_it_is_built(folder):
     from transformers import AutoModelForCausalLM
 
-    from deepseek_mm.lm.checkpoint import read_whole
+    from deepseek_mm.lm.backends.transformers_model import read_whole
 
     (folder / "config.json").write_text(json.dumps({"model_type": "llama", "num_hidden_layers": 10**9}))
     with pytest.raises(BadCheckpoint, match="num_hidden_layers=1000000000"):

@@ -8,9 +8,9 @@ from lm_help import decoder, experts
 
 from deepseek_mm.config import EDGE_LM, LMConfig
 from deepseek_mm.errors import BadCheckpoint, MissingWeights
-from deepseek_mm.lm.attend import FullTextAttention
-from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.paged import open_memory
+from deepseek_mm.lm.attention_backend import FullTextAttention
+from deepseek_mm.lm.decoder import Decoder
+from deepseek_mm.lm.kv_cache.paged_attention import open_memory
 from deepseek_mm.lm.shape import tiny
 from deepseek_mm.runtime import decode
 from deepseek_mm.runtime.decode import make_fast, open_planned
@@ -30,9 +30,9 @@ def test_tokens_are_written_by_loops_that_are_ready_and_leave_no_trace_of_the_tr
     decoder = Decoder(tiny()).bfloat16()
     over = make_fast(decoder)
     memory = memory_for(decoder)
-    free = [pool.num_free for pool in memory.book.pools]
+    free = [pool.num_free for pool in memory.blocks.pools]
     assert over(memory).most >= 8
-    assert [pool.num_free for pool in memory.book.pools] == free
+    assert [pool.num_free for pool in memory.blocks.pools] == free
     assert 4 not in tally(decoder)
 
 
@@ -63,7 +63,7 @@ def test_a_decoder_in_fp4_writes_by_loops_what_torch_reads_of_it():
     steps, text = over(memory), memory.start(ids, most=8)
     for number in range(len(ids)):
         scores_BV, _ = steps.step([text])
-        memory.book.advance(text, 1)
+        memory.blocks.advance(text, 1)
         seen = torch.tensor([ids[: number + 1]])
         with torch.inference_mode():
             truth = four.logits(four(four.embed(seen), FullTextAttention(shape, torch.ones_like(seen)))[0])[

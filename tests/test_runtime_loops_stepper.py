@@ -7,9 +7,9 @@ import pytest
 import torch
 from plain_memory import Plain
 
-from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.paged import PagedPass, open_memory
-from deepseek_mm.lm.pages import OutOfPages
+from deepseek_mm.lm.decoder import Decoder
+from deepseek_mm.lm.kv_cache.page_pool import OutOfPages
+from deepseek_mm.lm.kv_cache.paged_attention import PagedPass, open_memory
 from deepseek_mm.lm.shape import FULL, ExpertSpec, MoEShape, Reach, tiny
 from deepseek_mm.runtime.loops.__main__ import main as compile_now
 from deepseek_mm.runtime.loops.attention import choose
@@ -55,14 +55,14 @@ def by_torch(decoder, memory, texts, count=1):
     paged = PagedPass(memory, texts, count)
     hidden, _ = decoder(decoder.embed(paged.ids_BT), paged)
     for text in texts:
-        memory.book.advance(text, count)
+        memory.blocks.advance(text, count)
     return decoder.logits(hidden[:, -1]).float()
 
 
 def by_loops(steps, memory, texts):
     scores_BV, routings = steps.step(texts)
     for text in texts:
-        memory.book.advance(text, 1)
+        memory.blocks.advance(text, 1)
     return scores_BV, routings
 
 
@@ -70,7 +70,7 @@ def begun(decoder, memory, ids):
     """A text all of whose tokens but the last are in the cache."""
     text = memory.start(ids, most=len(ids) + 200)
     while text.length < len(ids) - 1:
-        by_torch(decoder, memory, [text], memory.book.step(text, min(90, len(ids) - 1 - text.length)))
+        by_torch(decoder, memory, [text], memory.blocks.step(text, min(90, len(ids) - 1 - text.length)))
     return text
 
 

@@ -6,7 +6,7 @@ from lm_help import decoder, experts
 from rounding import off
 from torch import nn
 
-from deepseek_mm.lm.attend import FullTextAttention
+from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.shape import tiny
 from deepseek_mm.runtime.quantize.fit import fit_fp4, usual_inputs
 from deepseek_mm.runtime.quantize.fp4 import (
@@ -174,7 +174,7 @@ def test_a_decoder_in_few_bits_says_nearly_what_it_said_and_holds_what_is_wanted
 
 
 def test_four_bits_of_the_real_shape_are_less_than_a_seventh():
-    from deepseek_mm.lm.ours import OURS
+    from deepseek_mm.lm.shape import OURS
 
     wanted = wanted_of(OURS, FP4)
     held = sum(dtype.itemsize * torch.Size(size).numel() for dtype, size in wanted.values())

@@ -6,8 +6,8 @@ from lm_help import decoder, experts
 from rounding import off
 from torch import nn
 
-from deepseek_mm.lm.attend import FullTextAttention
-from deepseek_mm.lm.model import Decoder
+from deepseek_mm.lm.attention_backend import FullTextAttention
+from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.shape import tiny
 from deepseek_mm.runtime.quantize import fit
 from deepseek_mm.runtime.quantize.mend import ADDED, MENDED, Given, looked_at, mend

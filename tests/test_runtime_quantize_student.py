@@ -7,11 +7,11 @@ import torch
 
 from deepseek_mm.config import EDGE_LM, LMConfig
 from deepseek_mm.errors import BadCheckpoint, ConfigError, MissingWeights
-from deepseek_mm.lm.attend import FullTextAttention
-from deepseek_mm.lm.find import EDGE_FOLDER, find_folder
+from deepseek_mm.lm.attention_backend import FullTextAttention
+from deepseek_mm.lm.backends.own_model import ModelCheckpoint
+from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.generator import silence
-from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.own import ModelCheckpoint
+from deepseek_mm.lm.model_folders import EDGE_FOLDER, find_folder
 from deepseek_mm.lm.shape import tiny
 from deepseek_mm.runtime.quantize.student import FILE, open_student, write_student
 

@@ -8,8 +8,8 @@ from torch.nn import functional as F
 
 from deepseek_mm.encoders.maps import CELLS, CHANNELS
 from deepseek_mm.errors import MissingWeights
-from deepseek_mm.lm.attend import FullTextAttention
-from deepseek_mm.lm.model import Decoder
+from deepseek_mm.lm.attention_backend import FullTextAttention
+from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.shape import tiny
 from deepseek_mm.see.glance.glance import Glance
 from deepseek_mm.see.glance.net import GlanceConfig, GlanceNet, covered, squares

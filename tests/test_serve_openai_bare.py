@@ -16,7 +16,7 @@ from rag_house import build
 from tiny_lm import save_tiny, tiny_llama
 
 from deepseek_mm.errors import ServerError
-from deepseek_mm.lm.own import ModelCheckpoint, open_own
+from deepseek_mm.lm.backends.own_model import ModelCheckpoint, open_own
 from deepseek_mm.serve.openai.catalogue import BARE
 
 CONTEXT = 256  # tokens that the tiny model reads

@@ -9,7 +9,7 @@ from rag_house import build
 from test_lm_fill import AFTER, BEFORE, Scripted
 from tiny_lm import save_tiny, tiny_llama
 
-from deepseek_mm.lm.own import ModelCheckpoint, open_own
+from deepseek_mm.lm.backends.own_model import ModelCheckpoint, open_own
 from deepseek_mm.serve.openai.catalogue import BARE, GROUNDED
 
 TEXT = "two cups are on"

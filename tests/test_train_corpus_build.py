@@ -9,7 +9,7 @@ from paper import sources
 from tiny_lm import tiny_tokenizer
 
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.lm.chat import encode_chat
+from deepseek_mm.lm.tokenizer import encode_chat
 from deepseek_mm.train.corpus.build import Corpus, Sizes, build, splits_of
 from deepseek_mm.train.corpus.encode import chat_ids, documents
 from deepseek_mm.train.corpus.items import DOMAINS, Item, chat

@@ -8,8 +8,8 @@ import torch
 from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
-from deepseek_mm.lm.llama import read_shape
-from deepseek_mm.lm.model import Decoder
+from deepseek_mm.lm.decoder import Decoder
+from deepseek_mm.lm.llama_config import read_shape
 from deepseek_mm.lm.shape import tiny
 from deepseek_mm.train.distill.speech import (
     SpeechConfig,

@@ -8,7 +8,7 @@ from lm_help import decoder, experts, shard
 from tiny_lm import save_tiny, tiny_llama
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from deepseek_mm.lm.own import ModelCheckpoint, open_decoder
+from deepseek_mm.lm.backends.own_model import ModelCheckpoint, open_decoder
 from deepseek_mm.lm.shape import tiny
 from deepseek_mm.runtime.quantize.fp4 import Fp4, quantise, restore, unpack
 from deepseek_mm.runtime.quantize.kept import Told, write_kept

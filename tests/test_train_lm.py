@@ -9,7 +9,7 @@ from tiny_lm import save_tiny, tiny_llama
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from deepseek_mm.errors import ConfigError, NothingThere
-from deepseek_mm.lm.own import ModelCheckpoint, open_own
+from deepseek_mm.lm.backends.own_model import ModelCheckpoint, open_own
 from deepseek_mm.train import lm
 from deepseek_mm.train.corpus import DOMAINS
 from deepseek_mm.train.corpus.shards import shard_file, write_shard

@@ -3,8 +3,8 @@
 import torch
 from lm_help import decoder
 
-from deepseek_mm.lm.attend import FullTextAttention
-from deepseek_mm.lm.changes import merge_changes
+from deepseek_mm.lm.attention_backend import FullTextAttention
+from deepseek_mm.lm.weights import merge_changes
 from deepseek_mm.train.lowrank import adapt
 
 IDS = torch.arange(40).view(1, -1)

@@ -4,8 +4,8 @@ import torch
 from lm_help import decoder
 from ppo_help import PUZZLE, Letters, policy
 
-from deepseek_mm.lm.attend import FullTextAttention
-from deepseek_mm.lm.changes import merge_changes
+from deepseek_mm.lm.attention_backend import FullTextAttention
+from deepseek_mm.lm.weights import merge_changes
 from deepseek_mm.train.ppo.policy import Group, Tree, merged_changes, read_groups, some_of
 
 PROMPT = [5, 6, 7]

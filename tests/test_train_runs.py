@@ -8,11 +8,9 @@ from lm_help import decoder as random_decoder
 from lm_help import shard
 
 from deepseek_mm.errors import ConfigError, NothingThere
-from deepseek_mm.lm.attend import FullTextAttention
-from deepseek_mm.lm.changes import merge_changes, write_changes
-from deepseek_mm.lm.ours import OURS, to_product_shape
-from deepseek_mm.lm.shape import tiny
-from deepseek_mm.lm.weights import build
+from deepseek_mm.lm.attention_backend import FullTextAttention
+from deepseek_mm.lm.shape import OURS, tiny, to_product_shape
+from deepseek_mm.lm.weights import build, merge_changes, write_changes
 from deepseek_mm.train.corpus import DOMAINS
 from deepseek_mm.train.corpus.shards import shard_file, write_shard
 from deepseek_mm.train.dense import Dense, make_dense

@@ -6,7 +6,7 @@ from array import array
 import torch
 from tiny_lm import MARKS, tiny_tokenizer
 
-from deepseek_mm.lm.runner import PromptChunk
+from deepseek_mm.lm.engine.model_runner import PromptChunk
 from deepseek_mm.lm.tokenizer import Tokenizer
 
 VOCAB = 300
@@ -50,7 +50,7 @@ class ToyRunner:
     """A Runner: checks that it is used as its protocol says, and writes down what it was asked."""
 
     def __init__(self, language=rambling, *, room=10_000, context=2_000, guesses=0, known=0, before=lambda call: None):
-        """`before` is told each call before it is answered, each prompt of a bite too; it may wait or raise."""
+        """`before` is told each call before it is answered, each prompt of a chunk too; it may wait or raise."""
         self.stops = ()  # lengths at which reading a prompt pauses
         self.vocab_size, self.context, self.guesses = VOCAB, context, guesses
         self.language, self.room, self.known, self.before = language, room, known, before

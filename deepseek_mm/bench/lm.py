@@ -21,7 +21,7 @@ from deepseek_mm.bench.peer_transformers import Transformers
 from deepseek_mm.bench.result import Result, Setting
 from deepseek_mm.config import PACKAGED_LMS
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.lm.convert import packaged_gguf
+from deepseek_mm.lm.backends.packaged_gguf import packaged_gguf
 from deepseek_mm.threads import num_cores
 
 

@@ -27,9 +27,9 @@ from deepseek_mm.bench.lm_flops import matmul_speed
 from deepseek_mm.bench.lm_open import Model, open_decoder
 from deepseek_mm.bench.lm_plain import Plain
 from deepseek_mm.bench.peer import made_up
-from deepseek_mm.lm.book import CachedText
-from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.paged import PagedMemory, PagedPass, open_memory
+from deepseek_mm.lm.decoder import Decoder
+from deepseek_mm.lm.kv_cache.block_manager import CachedText
+from deepseek_mm.lm.kv_cache.paged_attention import PagedMemory, PagedPass, open_memory
 from deepseek_mm.machine import REFS, memory_mb, set_peak_back
 from deepseek_mm.runtime.spare import give_back
 
@@ -96,9 +96,9 @@ def read(decoder: Decoder, case: Case, length: int) -> float:
     text = memory.start(made_up(length, decoder.shape.vocab_size), most=length)
     start = time.perf_counter()
     while text.length < length:
-        attend = ATTEND[case.kind](memory, [text], memory.book.step(text, length - text.length))
+        attend = ATTEND[case.kind](memory, [text], memory.blocks.step(text, length - text.length))
         hidden_BTD, _ = decoder(decoder.embed(attend.ids_BT), attend)
-        memory.book.advance(text, hidden_BTD.shape[1])
+        memory.blocks.advance(text, hidden_BTD.shape[1])
     float(decoder.logits(hidden_BTD[:, -1]).amax())  # waits for a GPU
     return time.perf_counter() - start
 

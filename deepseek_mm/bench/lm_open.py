@@ -12,13 +12,11 @@ import torch
 from torch import Tensor
 
 from deepseek_mm.config import OUR_LM
-from deepseek_mm.lm.changes import WEIGHTS, with_changes
-from deepseek_mm.lm.find import find_folder, fingerprint
+from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.generator import Over, Progress
-from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.ours import to_product_shape
-from deepseek_mm.lm.shape import DecoderShape
-from deepseek_mm.lm.weights import build, read_folder
+from deepseek_mm.lm.model_folders import find_folder, fingerprint
+from deepseek_mm.lm.shape import DecoderShape, to_product_shape
+from deepseek_mm.lm.weights import WEIGHTS, build, read_folder, with_changes
 from deepseek_mm.runtime.decode import make_fast
 from deepseek_mm.runtime.quantize import WIDE, pack_linears
 

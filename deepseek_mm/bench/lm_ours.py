@@ -9,12 +9,11 @@ Shape key:  B requests, V vocabulary
 import torch
 
 from deepseek_mm.bench.peer import fastest_s, made_up, torch_threads
+from deepseek_mm.lm.decoder import Decoder
+from deepseek_mm.lm.engine.model_runner import PagedRunner, TokenPrompt
 from deepseek_mm.lm.generator import Over
-from deepseek_mm.lm.groups import PAGE
-from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.paged import open_memory
-from deepseek_mm.lm.paged_runner import PagedRunner
-from deepseek_mm.lm.runner import TokenPrompt
+from deepseek_mm.lm.kv_cache.layer_groups import PAGE
+from deepseek_mm.lm.kv_cache.paged_attention import open_memory
 
 
 class Ours:

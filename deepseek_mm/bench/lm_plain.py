@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from deepseek_mm.lm.book import CachedText
-from deepseek_mm.lm.paged import PagedMemory, PagedPass
+from deepseek_mm.lm.kv_cache.block_manager import CachedText
+from deepseek_mm.lm.kv_cache.paged_attention import PagedMemory, PagedPass
 
 
 class Plain:
@@ -26,7 +26,7 @@ class Plain:
         self.ids_BT, self.positions_BT = self._paged.ids_BT, self._paged.positions_BT
         self.scale = self._paged.scale
         self._cache, self._layers = memory.cache, memory.shape.num_layers
-        (table,) = (table for group, table in zip(memory.book.groups, text.tables, strict=True) if 0 in group.slots)
+        (table,) = (table for group, table in zip(memory.blocks.groups, text.tables, strict=True) if 0 in group.slots)
         end = text.length + count
         (self._all,) = table.row_ranges(0, end)
         (new,) = table.row_ranges(text.length, end)

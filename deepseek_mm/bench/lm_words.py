@@ -13,9 +13,8 @@ from deepseek_mm.bench.lm_open import Model, open_decoder, read_ours
 from deepseek_mm.bench.result import Line, Result, Setting
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.evaluate.long import LongReport, long_perplexity
-from deepseek_mm.lm.changes import MAKE
-from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.weights import build
+from deepseek_mm.lm.decoder import Decoder
+from deepseek_mm.lm.weights import MAKE, build
 from deepseek_mm.runtime.quantize import WIDE, pack_linears
 from deepseek_mm.train.runs import long_texts, open_base, open_run
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from deepseek_mm.bench.peer import fastest_s, made_up, torch_threads
-from deepseek_mm.lm.checkpoint import best_dtype, read_checkpoint
+from deepseek_mm.lm.backends.transformers_model import best_dtype, read_checkpoint
 
 
 class Transformers:

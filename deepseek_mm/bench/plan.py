@@ -26,9 +26,9 @@ from deepseek_mm.config import OUR_LM, cache_folder
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.quick import narrowest
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.lm.changes import WEIGHTS
-from deepseek_mm.lm.find import find_folder
-from deepseek_mm.lm.own import ModelCheckpoint, open_own
+from deepseek_mm.lm.backends.own_model import ModelCheckpoint, open_own
+from deepseek_mm.lm.model_folders import find_folder
+from deepseek_mm.lm.weights import WEIGHTS
 from deepseek_mm.load import load
 from deepseek_mm.parse.photo import read_photo
 from deepseek_mm.rag.assistant import Assistant

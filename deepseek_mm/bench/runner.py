@@ -10,10 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from deepseek_mm.lm.attend import AttentionBackend, FullTextAttention
-from deepseek_mm.lm.experts import Expert
-from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.moe import Routing
+from deepseek_mm.lm.attention_backend import AttentionBackend, FullTextAttention
+from deepseek_mm.lm.decoder import Decoder
+from deepseek_mm.lm.moe import Expert, Routing
 from deepseek_mm.lm.shape import DecoderShape
 
 

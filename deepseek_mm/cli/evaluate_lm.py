@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from deepseek_mm.evaluate.language import LanguageReport
     from deepseek_mm.evaluate.needle import NeedleReport
     from deepseek_mm.evaluate.pruning import PruningReport
-    from deepseek_mm.lm.model import Decoder
+    from deepseek_mm.lm.decoder import Decoder
 
 MEASURES = ("domains", "long", "needle", "pruning")
 BASE = "base"
@@ -156,7 +156,7 @@ def pruning(args: Namespace, models: "Mapping[str, Decoder]") -> "PruningReport"
 def needle(args: Namespace, models: "Mapping[str, Decoder]", name: str, cache: Path, desk: Desk) -> "NeedleReport":
     """Who finds a number in a long text."""
     from deepseek_mm.evaluate.needle import DEPTHS, LENGTHS, evaluate_needle
-    from deepseek_mm.lm.find import find_folder
+    from deepseek_mm.lm.model_folders import find_folder
     from deepseek_mm.lm.tokenizer import read_tokenizer
 
     tokenizer = read_tokenizer(find_folder(name, cache=cache, progress=desk.note))

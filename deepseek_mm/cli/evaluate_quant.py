@@ -56,7 +56,7 @@ def towers(args: Namespace, desk: Desk) -> "Iterator[Scheme]":
 def language(args: Namespace, desk: Desk) -> "Iterator[Scheme]":
     """The language model: perplexity over held-out rows of every domain."""
     from deepseek_mm.evaluate.quant import Scheme, measure_apart, score_decoder
-    from deepseek_mm.lm.own import open_decoder, our_checkpoint
+    from deepseek_mm.lm.backends.own_model import open_decoder, our_checkpoint
     from deepseek_mm.runtime.quantize.language import full_bytes, open_quantised_lm
     from deepseek_mm.train.corpus import DOMAINS
     from deepseek_mm.train.runs import held_rows

@@ -33,7 +33,7 @@ def towers(args: Namespace, desk: Desk, file: Path) -> Path:
 
 def language(args: Namespace, desk: Desk, file: Path) -> Path:
     """The language model, FP4 or int8."""
-    from deepseek_mm.lm.own import open_decoder, our_checkpoint
+    from deepseek_mm.lm.backends.own_model import open_decoder, our_checkpoint
     from deepseek_mm.runtime.quantize.fit import fit_fp4, usual_inputs
     from deepseek_mm.runtime.quantize.kept import Told, write_kept
     from deepseek_mm.runtime.quantize.language import FP4, full_bytes, known_by, tensors_of_fp4, tensors_of_int8

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from deepseek_mm.evaluate.experts import Visits, count_visits
 from deepseek_mm.evaluate.surprise import nats_of_tokens, perplexity
-from deepseek_mm.lm.attend import FullTextAttention
-from deepseek_mm.lm.model import Decoder
+from deepseek_mm.lm.attention_backend import FullTextAttention
+from deepseek_mm.lm.decoder import Decoder
 
 AT_ONCE = 4  # rows that are read together
 

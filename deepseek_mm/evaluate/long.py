@@ -11,7 +11,7 @@ from typing import Any
 
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluate.surprise import CHUNK, nats_of_text, perplexity_of
-from deepseek_mm.lm.model import Decoder
+from deepseek_mm.lm.decoder import Decoder
 
 LENGTHS = (2_048, 8_192)
 

@@ -19,12 +19,10 @@ import torch
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluate.panels import Panel, draw_panels
 from deepseek_mm.evaluate.surprise import CHUNK
-from deepseek_mm.lm.chat import encode_chat
-from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.paged import open_memory
-from deepseek_mm.lm.paged_runner import PagedRunner
-from deepseek_mm.lm.runner import TokenPrompt, read_prompt
-from deepseek_mm.lm.tokenizer import Tokenizer
+from deepseek_mm.lm.decoder import Decoder
+from deepseek_mm.lm.engine.model_runner import PagedRunner, TokenPrompt, read_prompt
+from deepseek_mm.lm.kv_cache.paged_attention import open_memory
+from deepseek_mm.lm.tokenizer import Tokenizer, encode_chat
 from deepseek_mm.records import Message
 
 LENGTHS = (4_096, 8_192, 16_384)

@@ -1,4 +1,4 @@
-"""What it costs to cut weak links of attention (lm/pruning.py): perplexity, and the share of links that go.
+"""What it costs to cut weak links of attention (lm/attention_backend.py): perplexity, and the share of links that go.
 
 Every threshold reads the same texts in the same way, weights over all pairs of tokens; 0 cuts nothing, and its time is
 what the others are compared with.
@@ -14,8 +14,8 @@ import torch
 
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluate.surprise import nats_of_tokens, perplexity_of
-from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.pruning import THRESHOLD, PrunedAttention
+from deepseek_mm.lm.attention_backend import THRESHOLD, PrunedAttention
+from deepseek_mm.lm.decoder import Decoder
 
 LENGTH = 1_024  # tokens of a text: weights over all pairs take their time
 THRESHOLDS = (0.0, 0.001, 0.01, THRESHOLD)

@@ -19,7 +19,7 @@ from deepseek_mm.encoders.space import Floats, Space
 from deepseek_mm.evaluate.language import Rows, read_rows
 from deepseek_mm.evaluate.retrieval import CaptionRow, Ranks, open_pictures, ranks, read_picture, recalls_of
 from deepseek_mm.evaluate.vqa import Decides, QuestionRow, Settled, evaluate_vqa
-from deepseek_mm.lm.model import Decoder
+from deepseek_mm.lm.decoder import Decoder
 
 FULL = "full"  # the weights as they are
 RECALLS = ("t2i_r10", "i2t_r10")

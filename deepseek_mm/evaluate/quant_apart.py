@@ -17,9 +17,9 @@ from PIL import Image
 
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.space import Space
-from deepseek_mm.lm.attend import FullTextAttention
-from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.own import open_decoder, our_checkpoint
+from deepseek_mm.lm.attention_backend import FullTextAttention
+from deepseek_mm.lm.backends.own_model import open_decoder, our_checkpoint
+from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.runtime.quantize.language import open_quantised_lm
 from deepseek_mm.runtime.quantize.space import open_quantised
 

@@ -7,7 +7,7 @@ from deepseek_mm.config import OUR_LM, LMConfig
 from deepseek_mm.lm.generator import Generator, Prepare, Progress, silence
 
 if TYPE_CHECKING:
-    from deepseek_mm.lm.own import Opens
+    from deepseek_mm.lm.backends.own_model import Opens
 
 __all__ = ["Generator", "Progress", "open_generator"]
 
@@ -29,15 +29,15 @@ def open_generator(
     BadCheckpoint, MissingWeights, MissingPackage, LibraryError and ServerError say what the model lacks.
     """
     if config.vlm:
-        from deepseek_mm.lm.vlm.checkpoint import open_vlm
+        from deepseek_mm.lm.backends.vision_language_model import open_vlm
 
         return open_vlm(config.vlm, threads=config.threads, progress=progress or silence)
     if config.name == "none":
-        from deepseek_mm.lm.silent import Silent
+        from deepseek_mm.lm.generator import Silent
 
         return Silent()
     if config.url:
-        from deepseek_mm.lm.remote import open_remote
+        from deepseek_mm.lm.backends.server_model import open_remote
 
         return open_remote(config)
     return _open_here(config, cache, progress or silence, prepare, opens)
@@ -48,17 +48,17 @@ def _open_here(
 ) -> Generator:
     """A model on this machine: in our own decoder if it is a Llama, else by transformers."""
     from deepseek_mm.hub import without_revision
-    from deepseek_mm.lm.find import find_folder
-    from deepseek_mm.lm.llama import read_json, why_not
+    from deepseek_mm.lm.llama_config import read_json, why_not
+    from deepseek_mm.lm.model_folders import find_folder
 
     folder = find_folder(config.name, cache=cache, progress=progress)
     name = folder.name if Path(config.name).is_dir() else without_revision(config.name)
     if why_not(read_json(folder / "config.json")):
-        from deepseek_mm.lm.checkpoint import open_local
+        from deepseek_mm.lm.backends.transformers_model import open_local
 
         return open_local(folder, name=name, threads=config.threads, progress=progress)
-    from deepseek_mm.lm.changes import WEIGHTS
-    from deepseek_mm.lm.own import ModelCheckpoint, open_own
+    from deepseek_mm.lm.backends.own_model import ModelCheckpoint, open_own
+    from deepseek_mm.lm.weights import WEIGHTS
 
     checkpoint = ModelCheckpoint(folder=folder, name=name, changes=WEIGHTS if name == OUR_LM else None, opens=opens)
     return open_own(checkpoint, threads=config.threads, tokens=config.memory_tokens, progress=progress, prepare=prepare)

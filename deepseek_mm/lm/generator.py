@@ -1,4 +1,4 @@
-"""What every language model must offer, whatever it is: messages in, pieces of text out.
+"""The interfaces of a language model: messages in, pieces of text out; and the model that says nothing.
 
 The packaged model, a server and (later) our own model are all Generators: nothing above `lm/` knows which one speaks.
 """
@@ -13,14 +13,14 @@ from PIL.Image import Image
 from deepseek_mm.records import Message, Trace
 
 if TYPE_CHECKING:  # no torch is loaded for a server
-    from deepseek_mm.lm.model import Decoder
-    from deepseek_mm.lm.paged import PagedMemory
-    from deepseek_mm.lm.sampling import Sampling
+    from deepseek_mm.lm.decoder import Decoder
+    from deepseek_mm.lm.engine.model_runner import DecodeStep
+    from deepseek_mm.lm.engine.sampling import Sampling
+    from deepseek_mm.lm.kv_cache.paged_attention import PagedMemory
+
 
 Progress = Callable[[str], None]  # one line about what is happening now
-Over = Callable[
-    ["PagedMemory"], "DecodeStep | None"
-]  # a faster way to the next token over some memory, if there is one
+Over = Callable[["PagedMemory"], "DecodeStep | None"]  # a faster way to the next token, if there is one
 Prepare = Callable[["Decoder"], Over]  # makes a model's layers faster, in place, from outside
 
 
@@ -119,3 +119,34 @@ class YesNoModel(Protocol):
 
 def silence(line: str) -> None:
     """The Progress of a caller who does not want to hear any."""
+
+
+class Silent:
+    """A Generator without a model."""
+
+    name, fingerprint, sees = "none", "none", False
+
+    def stream(self, messages: Sequence[Message], *, max_tokens: int, stop: threading.Event) -> Iterator[str]:
+        """No pieces at all."""
+        return iter(())
+
+
+@dataclass(kw_only=True, slots=True)
+class EngineStats:
+    """Numbers that only grow, but for the pages."""
+
+    prompt_tokens: int = 0  # of prompts that were let in
+    known_tokens: int = 0  # of these, in memory already, since another prompt began alike
+    written_tokens: int = 0
+    read_s: float = 0.0  # spent on prompts
+    write_s: float = 0.0  # spent on answers
+    pages_taken: int = 0  # of the paged memory, those included that are kept for prompts that begin alike
+    pages: int = 0
+
+
+@runtime_checkable
+class CountingGenerator(Protocol):
+    """A Generator that counts."""
+
+    def stats(self) -> EngineStats:
+        """As of now."""

@@ -1,4 +1,4 @@
-"""A mixture of experts: every token visits the two that its gate likes best, and only their arithmetic is done.
+"""A mixture of experts: a gate that looks back 32 tokens, eight experts of different widths, top-2 routing.
 
 The pretrained feed-forward stays beside it and serves all tokens (DeepSeekMoE's shared expert, arXiv 2401.06066). The
 experts have different widths, so they cannot share one grouped product: the tokens are put in the order of their
@@ -6,16 +6,92 @@ experts, each expert takes its stretch, and the results go back to where their t
 
 Shape key:  B batch, T tokens, N tokens of all texts, D width, E experts, k experts a token visits, M = N * k visits,
             R rows computed: M, and empty ones
+
+A domain with much to know (code, evidence, English) gets a wide expert, one with few forms (shell, dialogue) a narrow
+one, so a token costs what its kind needs. Together they are as wide as SmolLM2's own feed-forward. An expert's last
+matrix starts at zero: a model that has just been given experts says exactly what it said before.
+
+Shape key:  N tokens, D width of the model, F width of the expert
+
+It is one light Transformer layer over the last 32 tokens. It looks back only, or routes would leak what comes next. It
+has a memory, so its keys go through the same door as the decoder's own: a cache keeps them, and token by token it
+chooses what it would have chosen over the whole text. Attention and feed-forward stand side by side on one norm, as in
+GPT-J: two matrices where there would be four, which counts when one token is decoded.
+
+Shape key:  B batch, T tokens, D width of the model, W width of the gate, H heads, K head width, E experts
 """
 
+from collections.abc import Callable, Sequence
+from string import ascii_letters
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from deepseek_mm.lm.experts import Expert
-from deepseek_mm.lm.gate import Gate, LookBack
-from deepseek_mm.lm.shape import MoEShape
+from deepseek_mm.lm.shape import Activation, ExpertSpec, MoEShape
+from deepseek_mm.records import Trace
+
+
+def relu2(x: Tensor) -> Tensor:
+    """The squared ReLU (Primer, So et al. 2021, arXiv 2109.08668, section 3.1)."""
+    return F.relu(x).square()
+
+
+ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
+    "silu": F.silu,
+    "gelu": F.gelu,
+    "relu2": relu2,
+    "tanh": Tensor.tanh,
+}
+
+
+class Expert(nn.Module):
+    """A gated feed-forward (GLU variants, Shazeer 2020, arXiv 2002.05202, eq. 6) of any width and nonlinearity."""
+
+    def __init__(self, width: int, spec: ExpertSpec) -> None:
+        super().__init__()
+        self.activate = ACTIVATIONS[spec.activation]
+        self.up = nn.Linear(width, 2 * spec.width, bias=False)  # the gate's rows, then the others
+        self.down = nn.Linear(spec.width, width, bias=False)
+        nn.init.zeros_(self.down.weight)
+
+    def forward(self, x_ND: Tensor) -> Tensor:
+        """What the expert adds to each token, (N, D)."""
+        gate_NF, up_NF = self.up(x_ND).chunk(2, -1)
+        added: Tensor = self.down(self.activate(gate_NF) * up_NF)
+        return added
+
+
+LookBack = Callable[[Tensor, Tensor, Tensor], Tensor]  # q, k, v (B, T, H, K) -> what was seen (B, T, H, K)
+WIDER = 2  # times the gate's width that its feed-forward has
+
+
+class Gate(nn.Module):
+    """A score for every expert, from a token and those before it."""
+
+    def __init__(self, width: int, moe: MoEShape) -> None:
+        super().__init__()
+        self.heads = moe.gate_heads
+        self.split = (*3 * (moe.gate_width,), WIDER * moe.gate_width)
+        self.norm = nn.LayerNorm(width)
+        self.enter = nn.Linear(width, moe.gate_width, bias=False)
+        self.layer_norm = nn.LayerNorm(moe.gate_width)
+        self.split_up = nn.Linear(moe.gate_width, sum(self.split), bias=False)  # q, k, v and the feed-forward's first
+        self.join = nn.Linear((1 + WIDER) * moe.gate_width, moe.gate_width, bias=False)  # the other two matrices
+        self.last_norm = nn.LayerNorm(moe.gate_width)
+        self.score = nn.Linear(moe.gate_width, len(moe.experts), bias=False)
+
+    def forward(self, x_BTD: Tensor, look_back: LookBack) -> Tensor:
+        """Logits (B, T, E). `look_back` is causal attention with the gate's window; it may remember earlier calls."""
+        h_BTW = self.enter(self.norm(x_BTD))
+        q, k, v, inner = self.split_up(self.layer_norm(h_BTW)).split(self.split, -1)
+        q_BTHK, k_BTHK, v_BTHK = (x.unflatten(-1, (self.heads, -1)) for x in (q, k, v))
+        seen_BTW = look_back(q_BTHK, k_BTHK, v_BTHK).flatten(-2)
+        h_BTW = h_BTW + self.join(torch.cat((seen_BTW, F.gelu(inner)), -1))
+        logits_BTE: Tensor = self.score(self.last_norm(h_BTW))
+        return logits_BTE
+
 
 ROUND = 128  # rows
 MANY = 512  # visits of all experts together from which on sizes are rounded
@@ -107,3 +183,29 @@ def compute_load(routing: Routing, num_experts: int, mask_BT: Tensor | None = No
 def _select_counted(x_BTX: Tensor, mask_BT: Tensor | None) -> Tensor:
     """The rows of tokens that count, (N, X)."""
     return x_BTX.flatten(0, 1) if mask_BT is None else x_BTX[mask_BT]
+
+
+class ExpertTracer:
+    """Collects which experts work on one answer, while it is written: a byte a visit, and letters at the end."""
+
+    def __init__(self, moe: MoEShape) -> None:
+        self._moe = moe
+        self._steps_TLk: list[Tensor] = []
+
+    def add(self, routings: Sequence[Routing], row: int = 0, tokens: slice = slice(None)) -> None:
+        """The tokens that the model has just read in `row` of its batch; one routing a layer, as it gives them."""
+        chosen_TLk = torch.stack([routing.experts_BTk[row, tokens] for routing in routings], 1)
+        self._steps_TLk.append(chosen_TLk.to(torch.uint8))
+
+    def trace(self) -> Trace:
+        """All of it so far."""
+        layers = self._moe.layers
+        visits: list[list[int]] = [[]] * len(layers)
+        if self._steps_TLk:
+            visits = torch.cat(self._steps_TLk).transpose(0, 1).flatten(1).tolist()
+        return Trace(
+            experts=tuple(spec.name for spec in self._moe.experts),
+            layers=layers,
+            top_k=self._moe.top_k,
+            visits=tuple("".join(ascii_letters[number] for number in row) for row in visits),
+        )

@@ -1,12 +1,16 @@
-"""Text becomes tokens, and tokens text, by the tokenizer.json that lies beside a model's weights.
+"""The tokenizer beside a model's weights, and its chat template.
 
 The words of this class are those of transformers' tokenizers, as far as they are used here, and so are its results; but
 opening it takes a tenth of a second where importing transformers takes three. Chat templates come from strangers: they
 run in Jinja's sandbox, and see nothing but the conversation.
+
+Every chat model has a template of its own, kept beside its weights. What people write must stay text: a question that
+contains `<|im_end|>` would otherwise close its own message and open one in the system's name.
 """
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
@@ -19,8 +23,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
-from deepseek_mm.lm.find import first_line, unreadable_error
-from deepseek_mm.lm.llama import read_json
+from deepseek_mm.lm.llama_config import read_json
+from deepseek_mm.lm.model_folders import first_line, unreadable_error
+from deepseek_mm.records import Message
 
 MARKS = ("bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token", "mask_token")
 
@@ -145,3 +150,54 @@ def _to_json(value: Any, ensure_ascii: bool = False, **options: Any) -> str:
 
 def _refuse(message: str) -> None:
     raise TemplateError(message)
+
+
+def encode_chat(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
+    """The tokens of the prompt, up to where the answer starts. Pictures are left out."""
+    clean = [replace(message, text=escape_marks(message.text, list_special_marks(tokenizer))) for message in messages]
+    if tokenizer.chat_template is None:
+        return list(tokenizer(to_transcript(clean))["input_ids"])
+    text = _render(tokenizer, clean)
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])  # the template has put them in already
+
+
+def list_special_marks(tokenizer: Any) -> list[str]:
+    """The texts that mean something to the model which no letters could say."""
+    return [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
+
+
+def escape_marks(text: str, marks: Sequence[str]) -> str:
+    """`text` with a space inside every special mark, so that none of them is read as one."""
+    for mark in sorted(marks, key=len, reverse=True):
+        if len(mark) > 1:
+            text = text.replace(mark, f"{mark[0]} {mark[1:]}")
+    return text
+
+
+def _render(tokenizer: Any, messages: Sequence[Message]) -> str:
+    """The template filled in. A model that knows no system role hears those words from the user."""
+    settings = {"tokenize": False, "add_generation_prompt": True, "enable_thinking": False}  # Qwen3 would think aloud
+    try:
+        return str(tokenizer.apply_chat_template(_turns(messages), **settings))
+    except TemplateError:
+        return str(tokenizer.apply_chat_template(_turns(without_system(messages)), **settings))
+
+
+def _turns(messages: Sequence[Message]) -> list[dict[str, str]]:
+    """As the templates want them."""
+    return [{"role": message.role, "content": message.text} for message in messages]
+
+
+def without_system(messages: Sequence[Message]) -> list[Message]:
+    """The same conversation; what the system says, the first speaker says before anything else."""
+    rules = [message.text for message in messages if message.role == "system"]
+    said = [message for message in messages if message.role != "system"]
+    if not said:
+        return [Message(role="user", text="\n\n".join(rules))]
+    return [replace(said[0], text="\n\n".join([*rules, said[0].text])), *said[1:]]
+
+
+def to_transcript(messages: Sequence[Message]) -> str:
+    """For a model that never learned to chat: the conversation as a play, with the answer to come."""
+    names = {"system": "", "user": "User: ", "assistant": "Assistant: "}
+    return "\n\n".join([*(names[message.role] + message.text for message in messages), "Assistant:"])

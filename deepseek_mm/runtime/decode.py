@@ -10,11 +10,11 @@ from pathlib import Path
 from deepseek_mm.config import EDGE_LM, LMConfig
 from deepseek_mm.errors import BadCheckpoint, MissingWeights
 from deepseek_mm.lm import open_generator
+from deepseek_mm.lm.backends.own_model import Opens
+from deepseek_mm.lm.decoder import Decoder
+from deepseek_mm.lm.engine.model_runner import DecodeStep
 from deepseek_mm.lm.generator import Generator, Over, Progress
-from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.own import Opens
-from deepseek_mm.lm.paged import PagedMemory
-from deepseek_mm.lm.paged_runner import DecodeStep
+from deepseek_mm.lm.kv_cache.paged_attention import PagedMemory
 from deepseek_mm.runtime.plan import Plan
 from deepseek_mm.runtime.quantize import WIDE, pack_for_decode, pack_linears
 

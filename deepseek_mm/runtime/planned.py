@@ -11,7 +11,7 @@ from deepseek_mm.config import AUTO, DEFAULT, EDGE, EDGE_LM, Config, EncoderConf
 from deepseek_mm.encoders.default import PackagedSpace
 from deepseek_mm.encoders.edge import WEIGHTS as EDGE_SPACE
 from deepseek_mm.encoders.space import Space
-from deepseek_mm.lm.find import EDGE_FOLDER
+from deepseek_mm.lm.model_folders import EDGE_FOLDER
 from deepseek_mm.runtime.calibrate import read_timings
 from deepseek_mm.runtime.dial import Setting, settings_here
 from deepseek_mm.runtime.engines import AS_IT_IS

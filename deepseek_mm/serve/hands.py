@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 
 from deepseek_mm.accounts.permissions import Caller, requires
 from deepseek_mm.errors import BadQuestion, NothingThere
-from deepseek_mm.lm.picture import shrink_picture
+from deepseek_mm.lm.backends.server_client import shrink_picture
 from deepseek_mm.parse.photo import read_photo
 from deepseek_mm.rag.askable import searchable
 from deepseek_mm.rag.assistant import Assistant

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.jobs import Job, Jobs
-from deepseek_mm.lm.own import count_common_prefix
+from deepseek_mm.lm.backends.own_model import count_common_prefix
 from deepseek_mm.serve.tasks import TaskOut
 
 

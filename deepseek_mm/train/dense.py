@@ -2,9 +2,8 @@
 
 from torch import Tensor, nn
 
-from deepseek_mm.lm.experts import Expert
-from deepseek_mm.lm.gate import Gate, LookBack
-from deepseek_mm.lm.model import Decoder
+from deepseek_mm.lm.decoder import Decoder
+from deepseek_mm.lm.moe import Expert, Gate, LookBack
 from deepseek_mm.lm.shape import ExpertSpec, MoEShape
 
 STEP = 32  # widths are multiples of it, rounded up: the opponent is never the smaller one

@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from deepseek_mm.config import cache_folder
-from deepseek_mm.lm.attend import FullTextAttention
-from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.own import open_decoder, our_checkpoint
+from deepseek_mm.lm.attention_backend import FullTextAttention
+from deepseek_mm.lm.backends.own_model import open_decoder, our_checkpoint
+from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.runtime.quantize.fp4 import Fp4, restore
 from deepseek_mm.runtime.quantize.kept import cache_file, write_kept
 from deepseek_mm.runtime.quantize.language import CODES, FP4, HEAD, SCALES, WHOLE, linears, others, read_lm

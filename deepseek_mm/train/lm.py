@@ -17,11 +17,10 @@ import torch
 from tqdm import tqdm
 
 from deepseek_mm.config import BASE_LM, cache_folder
-from deepseek_mm.lm.changes import WEIGHTS, merge_changes, write_changes
-from deepseek_mm.lm.find import find_folder, fingerprint
 from deepseek_mm.lm.generator import silence
-from deepseek_mm.lm.ours import to_product_shape
-from deepseek_mm.lm.weights import build, read_decoder, read_folder
+from deepseek_mm.lm.model_folders import find_folder, fingerprint
+from deepseek_mm.lm.shape import to_product_shape
+from deepseek_mm.lm.weights import WEIGHTS, build, merge_changes, read_decoder, read_folder, write_changes
 from deepseek_mm.train.corpus import DOMAINS, Split, read_shard
 from deepseek_mm.train.corpus.build import splits_of
 from deepseek_mm.train.dense import make_dense

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from deepseek_mm.lm.changes import TALL, THIN
+from deepseek_mm.lm.weights import TALL, THIN
 
 
 class LowRank(nn.Module):

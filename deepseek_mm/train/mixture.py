@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from deepseek_mm.config import between
-from deepseek_mm.lm.attend import FullTextAttention
-from deepseek_mm.lm.model import Decoder
+from deepseek_mm.lm.attention_backend import FullTextAttention
+from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.moe import Routing, balance_loss, compute_load, z_loss
 from deepseek_mm.lm.shape import MoEShape
 from deepseek_mm.train.corpus import DOMAINS

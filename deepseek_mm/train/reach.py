@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from deepseek_mm.config import between
-from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.stretch import PackedAttention
+from deepseek_mm.lm.decoder import Decoder
+from deepseek_mm.lm.packed_batch import PackedAttention
 from deepseek_mm.train.lowrank import adapt
 
 MATRICES = ("qkv", "out")  # those of attention: the feed-forwards stay on GGUF's grid, where four bits lose nothing

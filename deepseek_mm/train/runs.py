@@ -13,13 +13,11 @@ import torch
 from torch import Tensor
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.lm.changes import TALL, THIN, WEIGHTS, merge_changes, read_changes, with_changes
-from deepseek_mm.lm.find import find_folder, fingerprint
+from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.generator import silence
-from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.ours import OURS, to_product_shape
-from deepseek_mm.lm.shape import DecoderShape
-from deepseek_mm.lm.weights import build, read_decoder
+from deepseek_mm.lm.model_folders import find_folder, fingerprint
+from deepseek_mm.lm.shape import OURS, DecoderShape, to_product_shape
+from deepseek_mm.lm.weights import TALL, THIN, WEIGHTS, build, merge_changes, read_changes, read_decoder, with_changes
 from deepseek_mm.train.corpus import DOMAINS, read_shard
 from deepseek_mm.train.dense import make_dense
 from deepseek_mm.train.journal import learned, learned_of, recorded

@@ -24,9 +24,9 @@ from deepseek_mm.config import BASE_LM, between, cache_folder
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.quick import quick
 from deepseek_mm.evaluate.retrieval import read_caption_rows
-from deepseek_mm.lm.find import find_folder
+from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.generator import silence
-from deepseek_mm.lm.model import Decoder
+from deepseek_mm.lm.model_folders import find_folder
 from deepseek_mm.lm.tokenizer import read_tokenizer
 from deepseek_mm.see.glance.net import GlanceConfig, GlanceNet, squares
 from deepseek_mm.see.glance.script import DESCRIBE, Encode, Script, lay, read

@@ -20,9 +20,9 @@ from typing import Any, Protocol
 from deepseek_mm.config import SandboxConfig
 from deepseek_mm.evaluate.code.kept import Kept, Row
 from deepseek_mm.evaluate.code.tasks import Hole, Task
-from deepseek_mm.lm.fill import Gap, LineSampling, fill, first_of
+from deepseek_mm.lm.engine.sampling import Sampling
 from deepseek_mm.lm.generator import TextCompleter
-from deepseek_mm.lm.sampling import Sampling
+from deepseek_mm.lm.infilling import Gap, LineSampling, fill, first_of
 
 WAYS = ("filled", "greedy", "left out")  # a line chosen by what comes after, the likeliest one, and none
 KS = (1, 2, 5, 10, 100)

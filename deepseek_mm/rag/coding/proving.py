@@ -17,8 +17,8 @@ from typing import Protocol
 from deepseek_mm.accounts.permissions import check_allowed
 from deepseek_mm.config import Config, ParseConfig
 from deepseek_mm.errors import BadFile, DeepSeekMMError, NothingThere
-from deepseek_mm.lm.fill import Gap, LineSampling, fill
 from deepseek_mm.lm.generator import Generator, TextCompleter
+from deepseek_mm.lm.infilling import Gap, LineSampling, fill
 from deepseek_mm.parse.files import open_file
 from deepseek_mm.parse.workers.client import read_letters
 from deepseek_mm.rag.coding.probes import Seen, draft_file, file_of, packed, printed, probe, prove, seen_of

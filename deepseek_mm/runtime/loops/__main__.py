@@ -5,10 +5,9 @@ What is compiled depends on the loops and on the processor, not on a model's siz
 
 import torch
 
-from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.ours import to_product_shape
-from deepseek_mm.lm.paged import open_memory
-from deepseek_mm.lm.shape import tiny
+from deepseek_mm.lm.decoder import Decoder
+from deepseek_mm.lm.kv_cache.paged_attention import open_memory
+from deepseek_mm.lm.shape import tiny, to_product_shape
 from deepseek_mm.runtime.loops.stepper import Loops
 
 

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from deepseek_mm.lm.groups import PAGE
+from deepseek_mm.lm.kv_cache.layer_groups import PAGE
 from deepseek_mm.runtime.loops.compiled import Array, compiled
 from deepseek_mm.runtime.loops.emit import LANES
 from deepseek_mm.runtime.loops.keys import ask_for, score, weigh

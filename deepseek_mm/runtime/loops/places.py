@@ -7,12 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from deepseek_mm.lm.book import CachedText
-from deepseek_mm.lm.groups import PAGE, LayerGroup
-from deepseek_mm.lm.paged_sight import find_visible_ranges, last_row
+from deepseek_mm.lm.kv_cache.block_manager import CachedText, RowRange
+from deepseek_mm.lm.kv_cache.layer_groups import PAGE, LayerGroup
+from deepseek_mm.lm.kv_cache.paged_attention import find_visible_ranges, last_row
 from deepseek_mm.lm.rope import stretch_base
 from deepseek_mm.lm.shape import DecoderShape
-from deepseek_mm.lm.table import RowRange
 from deepseek_mm.runtime.loops.layout import Floats, Where
 
 

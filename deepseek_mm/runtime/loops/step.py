@@ -6,7 +6,7 @@ the threads wait for each other, five times a layer. All state is in arrays that
 It is the arithmetic of `lm.model` in float32, over weights in few bits and keys in bfloat16.
 """
 
-from deepseek_mm.lm.groups import PAGE
+from deepseek_mm.lm.kv_cache.layer_groups import PAGE
 from deepseek_mm.runtime.loops.attention import begin, join, keep, look_along, look_at_best, take_own
 from deepseek_mm.runtime.loops.compiled import Array, compiled
 from deepseek_mm.runtime.loops.emit import LANES

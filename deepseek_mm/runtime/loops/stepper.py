@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from deepseek_mm.lm.book import CachedText
-from deepseek_mm.lm.cache import KeyValueCache, PlainStore
-from deepseek_mm.lm.model import Decoder
+from deepseek_mm.lm.decoder import Decoder
+from deepseek_mm.lm.kv_cache.block_manager import CachedText
+from deepseek_mm.lm.kv_cache.key_value_store import KeyValueCache, PlainStore
+from deepseek_mm.lm.kv_cache.paged_attention import PagedMemory
 from deepseek_mm.lm.moe import Routing
-from deepseek_mm.lm.paged import PagedMemory
 from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.runtime.loops.emit import LANES
 from deepseek_mm.runtime.loops.layout import KINDS, PIECE, Floats, Integers, Net, Where, Work
@@ -140,8 +140,8 @@ class Stepper:
     def step(self, texts: Sequence[CachedText]) -> tuple[Tensor, list[Routing]]:
         """As `Steps` says."""
         memory, shape, size = self._memory, self._loops.shape, torch.get_num_threads()
-        memory.cache.copy([copy for text in texts for copy in memory.book.grow(text, 1)])
-        where = places_of(shape, memory.book.groups, texts)
+        memory.cache.copy([copy for text in texts for copy in memory.blocks.grow(text, 1)])
+        where = places_of(shape, memory.blocks.groups, texts)
         with self._one_by_one:
             work = self._work(len(texts), size)
             work.x[:] = self._loops.words([text.ids[text.length] for text in texts])
@@ -157,7 +157,7 @@ class Stepper:
         try:
             self.step([text])
         finally:
-            self._memory.book.drop(text, remember=False)
+            self._memory.blocks.drop(text, remember=False)
 
     def _run(self, work: Work, where: Where, size: int) -> None:
         others = [self._others.submit(step, self._net, work, where, rank, size) for rank in range(1, size)]
@@ -174,7 +174,7 @@ class Stepper:
 def slot_row(shape: DecoderShape, memory: PagedMemory, slot: int) -> list[int]:
     """An attention as `layout` describes it."""
     cache, reach = memory.cache, shape.slot_reach(slot)
-    (number,) = (n for n, group in enumerate(memory.book.groups) if slot in group.slots)
+    (number,) = (n for n, group in enumerate(memory.blocks.groups) if slot in group.slots)
     group = shape.num_heads // shape.num_kv_heads if slot < shape.num_layers else 1
     keys, values = rows_of(cache, slot)
     row = [number, group, reach.blocks, int(bool(reach.held and reach.sinks))]

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from deepseek_mm.lm.attend import FullTextAttention
-from deepseek_mm.lm.model import Decoder
+from deepseek_mm.lm.attention_backend import FullTextAttention
+from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.runtime.quantize.fp4 import Fp4, quantise, restore
 from deepseek_mm.runtime.quantize.gptq import Curvature, round_well
 from deepseek_mm.runtime.quantize.int8_layers import LEAST

@@ -13,13 +13,12 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from deepseek_mm.lm.changes import fingerprint_with
-from deepseek_mm.lm.find import fingerprint
-from deepseek_mm.lm.llama import read_shape
-from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.ours import to_product_shape
-from deepseek_mm.lm.own import ModelCheckpoint, Opens
-from deepseek_mm.lm.shape import DecoderShape
+from deepseek_mm.lm.backends.own_model import ModelCheckpoint, Opens
+from deepseek_mm.lm.decoder import Decoder
+from deepseek_mm.lm.llama_config import read_shape
+from deepseek_mm.lm.model_folders import fingerprint
+from deepseek_mm.lm.shape import DecoderShape, to_product_shape
+from deepseek_mm.lm.weights import fingerprint_with
 from deepseek_mm.runtime.quantize.fp4 import BLOCK, Fp4
 from deepseek_mm.runtime.quantize.fp4_layers import Fp4Embedding, Fp4Linear
 from deepseek_mm.runtime.quantize.int8_layers import DynamicLinear, Int8Embedding, eight_bits_of, smooth_of

@@ -12,10 +12,10 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from deepseek_mm.errors import MissingWeights
-from deepseek_mm.lm.find import fingerprint, first_line, unreadable_error
-from deepseek_mm.lm.llama import read_shape
-from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.own import ModelCheckpoint
+from deepseek_mm.lm.backends.own_model import ModelCheckpoint
+from deepseek_mm.lm.decoder import Decoder
+from deepseek_mm.lm.llama_config import read_shape
+from deepseek_mm.lm.model_folders import fingerprint, first_line, unreadable_error
 from deepseek_mm.lm.weights import build
 from deepseek_mm.runtime.quantize.fp4 import Fp4, quantise, restore
 from deepseek_mm.runtime.quantize.language import CODES, DTYPE, HEAD, SCALES, WHOLE, WORDS, linears, tensors_of_fp4

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from deepseek_mm.encoders.quick import quick
-from deepseek_mm.lm.model import Decoder
+from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.tokenizer import Tokenizer
 from deepseek_mm.see.glance.net import GlanceNet
 from deepseek_mm.see.glance.script import END, Script, lay, read

@@ -9,11 +9,10 @@ from torch import Tensor
 
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.errors import MissingWeights
-from deepseek_mm.lm.changes import TALL, THIN, fingerprint_with, merge_changes, with_changes
-from deepseek_mm.lm.changes import WEIGHTS as SPEAKS
-from deepseek_mm.lm.find import fingerprint
+from deepseek_mm.lm.model_folders import fingerprint
 from deepseek_mm.lm.tokenizer import read_tokenizer
-from deepseek_mm.lm.weights import build, read_folder
+from deepseek_mm.lm.weights import TALL, THIN, build, fingerprint_with, merge_changes, read_folder, with_changes
+from deepseek_mm.lm.weights import WEIGHTS as SPEAKS
 from deepseek_mm.see.glance.glance import Glance
 from deepseek_mm.see.glance.net import GlanceConfig, GlanceNet
 from deepseek_mm.see.kept import read_kept, write_kept

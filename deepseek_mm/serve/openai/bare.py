@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from threading import Event
 
 from deepseek_mm.errors import ConfigError
+from deepseek_mm.lm.detokenizer import StopWatcher
 from deepseek_mm.lm.generator import Generator, SamplingGenerator, TokenUsage
-from deepseek_mm.lm.stops import StopWatcher
 from deepseek_mm.records import Message
 from deepseek_mm.serve.openai.errors import Refused
 from deepseek_mm.serve.openai.pieces import End, usage_of
@@ -30,7 +30,7 @@ def say(lm: Generator, request: ChatRequest, messages: Sequence[Message], stop: 
 def _drawn(
     lm: SamplingGenerator, request: ChatRequest, messages: Sequence[Message], stop: Event
 ) -> Iterator[str | End]:
-    from deepseek_mm.lm.sampling import Sampling
+    from deepseek_mm.lm.engine.sampling import Sampling
 
     schema, spent = schema_of(request), list[TokenUsage]()
     try:

@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import Any
 
+from deepseek_mm.lm.detokenizer import find_first_stop
 from deepseek_mm.lm.generator import Generator as Model
 from deepseek_mm.lm.generator import TextCompleter, TokenUsage
-from deepseek_mm.lm.stops import find_first_stop
 from deepseek_mm.serve.openai.catalogue import BARE, no_model
 from deepseek_mm.serve.openai.errors import Refused
 from deepseek_mm.serve.openai.fields import check_fields
@@ -84,7 +84,7 @@ def written(
     lm: TextCompleter, request: TextRequest, text: str, stop: Event, *, number: int = 0
 ) -> Generator[str, None, TextChoice]:
     """Pieces of a choice; the whole is what comes back."""
-    from deepseek_mm.lm.sampling import Sampling
+    from deepseek_mm.lm.engine.sampling import Sampling
 
     spent, said = list[TokenUsage](), ""
     sampling = Sampling(
@@ -114,7 +114,7 @@ def whole(pieces: Generator[str, None, TextChoice]) -> TextChoice:
 
 def filled(lm: TextCompleter, request: TextRequest, text: str, stop: Event) -> list[TextChoice]:
     """As many lines for the gap as were asked for, best first; an empty one where nothing is known."""
-    from deepseek_mm.lm.fill import Gap, LineSampling, fill
+    from deepseek_mm.lm.infilling import Gap, LineSampling, fill
 
     draws = LineSampling(seed=request.seed or 0, most=min(request.max_tokens or FEW, LineSampling().most))
     found = fill(lm, Gap(before=text, after=request.suffix or ""), draws, stop=stop, spent=[])

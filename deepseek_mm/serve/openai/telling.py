@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from deepseek_mm.lm.stops import count_unfinished, find_first_stop
+from deepseek_mm.lm.detokenizer import count_unfinished, find_first_stop
 
 Reason = Literal["stop", "length"]
 

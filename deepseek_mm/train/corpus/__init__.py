@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     """Build it, and tell how much there is of each domain."""
     from transformers import AutoTokenizer
 
-    from deepseek_mm.lm.find import find_folder
+    from deepseek_mm.lm.model_folders import find_folder
 
     cache = cache_folder()
     tokenizer = AutoTokenizer.from_pretrained(find_folder(args.model, cache=cache, progress=tell))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_mm.lm.chat import encode_chat, escape_marks
+from deepseek_mm.lm.tokenizer import encode_chat, escape_marks
 from deepseek_mm.train.corpus.items import Item
 
 END_OF_TEXT = "<|endoftext|>"  # between documents, where the tokenizer knows it

@@ -9,7 +9,7 @@ from pathlib import Path
 from deepseek_mm.config import BASE_LM, cache_folder
 from deepseek_mm.encoders.edge import WEIGHTS, EdgeConfig, EdgeModel, EdgeSpace, files_of_edge, write_edge
 from deepseek_mm.encoders.text import LAYERS
-from deepseek_mm.lm.find import EDGE_FOLDER
+from deepseek_mm.lm.model_folders import EDGE_FOLDER
 from deepseek_mm.runtime.quantize.student import write_student
 from deepseek_mm.see.notice.weights import WEIGHTS as NOTICES
 from deepseek_mm.see.notice.weights import Kept, write_noticer

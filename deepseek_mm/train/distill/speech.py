@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from deepseek_mm.config import between
 from deepseek_mm.encoders.quick import quick
-from deepseek_mm.lm.model import Decoder
+from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.lm.weights import build
 from deepseek_mm.train.lm import in_turn

@@ -11,10 +11,10 @@ from torch import Tensor
 from deepseek_mm.config import BASE_LM, cache_folder
 from deepseek_mm.encoders.quick import quick
 from deepseek_mm.evaluate.retrieval import RetrievalReport, score
-from deepseek_mm.lm.changes import WEIGHTS as SPEAKS
-from deepseek_mm.lm.changes import with_changes
-from deepseek_mm.lm.find import find_folder
 from deepseek_mm.lm.generator import silence
+from deepseek_mm.lm.model_folders import find_folder
+from deepseek_mm.lm.weights import WEIGHTS as SPEAKS
+from deepseek_mm.lm.weights import with_changes
 from deepseek_mm.see.reader.weights import read_reader
 from deepseek_mm.train.bank import Bank
 from deepseek_mm.train.distill.drawing import RECALLS, draw

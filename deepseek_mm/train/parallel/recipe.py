@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from deepseek_mm.config import between
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.lm.model import Decoder
+from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.moe import Routing, balance_loss, z_loss
 from deepseek_mm.lm.shape import DecoderShape, ExpertSpec, MoEShape
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from deepseek_mm.lm.model import Decoder, DecoderLayer
+from deepseek_mm.lm.decoder import Decoder, DecoderLayer
 from deepseek_mm.lm.moe import MoE, Routing
 from deepseek_mm.train.parallel.layout import Axis
 

@@ -11,7 +11,7 @@ from statistics import mean
 
 import torch
 
-from deepseek_mm.lm.model import Decoder
+from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.train.parallel.cuts import cuts_of
 from deepseek_mm.train.parallel.layout import Layout

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from deepseek_mm.lm.own import open_decoder, our_checkpoint
+from deepseek_mm.lm.backends.own_model import open_decoder, our_checkpoint
 from deepseek_mm.lm.tokenizer import Tokenizer, read_tokenizer
 from deepseek_mm.parse.packages import packages
 from deepseek_mm.train.journal import CHECKPOINT, Journal, learned, recorded

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from deepseek_mm.config import between
-from deepseek_mm.lm.attend import FullTextAttention
-from deepseek_mm.lm.changes import TALL, THIN
-from deepseek_mm.lm.model import Decoder
+from deepseek_mm.lm.attention_backend import FullTextAttention
+from deepseek_mm.lm.decoder import Decoder
+from deepseek_mm.lm.weights import TALL, THIN
 from deepseek_mm.train.lowrank import adapt
 from deepseek_mm.train.ppo.sight import Branches
 

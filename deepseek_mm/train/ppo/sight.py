@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from deepseek_mm.lm.attend import FullTextAttention, is_visible
+from deepseek_mm.lm.attention_backend import FullTextAttention, is_visible
 from deepseek_mm.lm.shape import DecoderShape, Reach
 
 Keys = dict[int, tuple[Tensor, Tensor]]  # slot -> keys and values, both (B, S, G, K)

@@ -1,0 +1,1 @@
+"""Backends: our decoder, transformers, an OpenAI-compatible server, vision-language models."""

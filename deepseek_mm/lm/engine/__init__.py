@@ -1,0 +1,1 @@
+"""The inference engine: scheduler, model runner, sampling, one step for many answers."""
