@@ -41,7 +41,7 @@ from deepseek_mm.runtime.decode import open_planned
 from deepseek_mm.runtime.dial import dialled
 from deepseek_mm.runtime.hardware import Hardware, probe
 from deepseek_mm.runtime.plan import Plan
-from deepseek_mm.runtime.planned import encoder_here, fit
+from deepseek_mm.runtime.planned import are_engines_made, encoder_here, fit
 from deepseek_mm.runtime.spare import give_back, hold_few_shapes
 from deepseek_mm.see.caption.captioner import read_captioner
 from deepseek_mm.see.eyes import Eyes
@@ -78,8 +78,11 @@ def load(config: Config, *, progress: Progress | None = None, saved: Collection[
     fallback, revisions = Fallback(saved=saved, say=say), Revisions(config.data)
     opens = partial(open_encoder, hardware=hardware, revisions=revisions, say=say)
     space, config = fallback.open(opens, config, () if is_indexed_in(config) else ("encoder.name",))
-    fits = partial(fit, space, cache=cache_folder(), say=say, hardware=hardware)
-    planned, config = fallback.open(fits, config, ("runtime.engine",))
+    fits = partial(fit, cache=cache_folder(), say=say, hardware=hardware)
+    planned, config = fallback.open(partial(fits, space), config, ("runtime.engine",))
+    if isinstance(space, DefaultSpace) and space.for_engines and AS_IT_IS in (planned.plan.image, planned.plan.text):
+        space = open_space(replace(config.encoder, name=DEFAULT))  # an engine failed: its tower is needed after all
+        planned, config = fallback.open(partial(fits, space), config, ("runtime.engine",))
     if isinstance(space, SeeingSpace):
         space.remember()
     say("opening the eyes")
@@ -170,7 +173,8 @@ def open_encoder(config: Config, *, hardware: Hardware, revisions: Revisions, sa
     hold_few_shapes(little=encoder.name == EDGE)
     say(f"loading the vector space {encoder.name}")
     try:
-        return open_space(replace(encoder, name=revisions.pin(encoder.name)))
+        for_engines = are_engines_made(config, cache=cache_folder(), hardware=hardware)
+        return open_space(replace(encoder, name=revisions.pin(encoder.name)), for_engines=for_engines)
     except DeepSeekMMError as error:
         if not is_indexed_in(config):
             raise

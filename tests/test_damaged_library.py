@@ -110,7 +110,7 @@ def whole(tmp_path_factory):
 
 
 def opened(patch: pytest.MonkeyPatch, data: Path):
-    patch.setattr("deepseek_mm.load.open_space", lambda encoder: ColourSpace())
+    patch.setattr("deepseek_mm.load.open_space", lambda encoder, **_: ColourSpace())
     patch.setattr("deepseek_mm.load.open_store", open_colours(data))
     file = app.settings_file(["--data", str(data), "--set", "lm.name=none", "--set", "see.glance=false"])
     return load(file.read().config)

@@ -54,7 +54,7 @@ def test_the_cache_lies_where_the_environment_says(tmp_path, monkeypatch):
 
 
 def test_load_joins_the_parts_in_order_and_the_assistant_answers(tmp_path, monkeypatch):
-    monkeypatch.setattr("deepseek_mm.load.open_space", lambda config: ColourSpace())
+    monkeypatch.setattr("deepseek_mm.load.open_space", lambda config, **_: ColourSpace())
     said: list[str] = []
     config = replace(Config(data=tmp_path / "library"), lm=LMConfig(name="none"))
     with public_load(config, progress=said.append) as assistant:

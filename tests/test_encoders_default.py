@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from fakes import picture
 from PIL import Image
 
@@ -84,3 +85,17 @@ def test_a_space_is_known_by_the_bytes_of_its_weights(space, tmp_path):
 def test_absent_weights_say_how_to_make_them(tmp_path):
     with pytest.raises(MissingWeights, match="python -m deepseek_mm train align"):
         DefaultSpace(tmp_path / "space.safetensors")
+
+
+def test_a_space_for_engines_has_the_same_fingerprint_heads_and_tokens(space):
+    left_out = DefaultSpace(for_engines=True)
+    assert left_out.fingerprint == space.fingerprint
+    for name, weight in left_out.model.state_dict().items():
+        assert torch.equal(weight, space.model.state_dict()[name]), name
+    texts = ["A dog on the Beach!", "naïve café, 3 übergroße words — 狗", "x" * 900, ""]
+    ours, usual = (
+        each.model.text_tower.tokenizer(texts, padding=True, truncation=True, max_length=128, return_tensors="pt")
+        for each in (left_out, space)
+    )
+    assert torch.equal(ours["input_ids"], usual["input_ids"])
+    assert torch.equal(ours["attention_mask"], usual["attention_mask"])

@@ -6,7 +6,15 @@ import torch
 from fakes import picture
 from PIL import Image
 
-from deepseek_mm.encoders.image import GRID, MAP_CHANNELS, SIDE_PX, load_image_tower, squeeze, to_pixels
+from deepseek_mm.encoders.image import (
+    GRID,
+    MAP_CHANNELS,
+    SIDE_PX,
+    load_engine_tower,
+    load_image_tower,
+    squeeze,
+    to_pixels,
+)
 from deepseek_mm.encoders.packaged import image_tower_file, package_folder
 from deepseek_mm.errors import MissingPackage, MissingWeights
 
@@ -56,3 +64,11 @@ def test_absent_weights_and_packages_name_the_next_step(tmp_path):
         MissingPackage, match="the test needs the package no-such. Install it with: pip install 'no-such'"
     ):
         package_folder("no_such_module", distribution="no-such", needed_for="the test")
+
+
+def test_a_tower_for_engines_has_the_packaged_classifier_and_computes_nothing_itself(tower):
+    left_out = load_engine_tower(image_tower_file())
+    assert left_out.classifier.state_dict().keys() == tower.classifier.state_dict().keys()
+    assert all(map(torch.equal, left_out.classifier.parameters(), tower.classifier.parameters()))
+    with pytest.raises(RuntimeError, match="engine"):
+        left_out(torch.zeros(1, 3, SIDE_PX, SIDE_PX))

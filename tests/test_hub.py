@@ -40,7 +40,7 @@ def hub(tmp_path, monkeypatch):
 @pytest.fixture
 def opened(tmp_path, monkeypatch):
     """Opens the library with the hub's model, as a start does, and tells the fingerprint of its weights."""
-    monkeypatch.setattr("deepseek_mm.load.open_space", lambda encoder: ColourSpace())
+    monkeypatch.setattr("deepseek_mm.load.open_space", lambda encoder, **_: ColourSpace())
 
     def start(name: str = NAME) -> str:
         config = Config(data=tmp_path / "library", lm=LMConfig(name=name), see=SeeConfig(glance=False))

@@ -1,3 +1,7 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -5,6 +9,7 @@ from deepseek_mm.lm.kv_cache.block_manager import PageCopy
 from deepseek_mm.lm.kv_cache.key_value_store import KeyValueCache
 from deepseek_mm.lm.kv_cache.layer_groups import PAGE, LayerGroup
 
+ROOT = Path(__file__).parent.parent
 ALL = LayerGroup(slots=(0, 2), kv_heads=3, head_width=8, tops=(2,))
 NEAR = LayerGroup(slots=(1,), kv_heads=1, head_width=4, window=32)
 
@@ -109,3 +114,27 @@ def test_bfloat16_models_read_bfloat16_however_it_is_kept():
         assert [x.dtype for x in cache.view(1, 3, 1)] == [torch.bfloat16] * 2
         assert cache.gather(1, torch.tensor([3]))[0].dtype == torch.bfloat16
         assert cache.view(1, 3, 1)[0].float().allclose(torch.ones(1, 1, 4), atol=0.01)
+
+
+POOL = """
+import os, torch
+from deepseek_mm.bench.resident import own_mb
+from deepseek_mm.lm.cache import Cache
+from deepseek_mm.lm.groups import Group
+group = Group(slots=(0, 1), kv_heads=2, head_width=64)
+before = own_mb(os.getpid())
+cache = Cache((group,), (4096,), like=torch.zeros((), dtype=torch.bfloat16))
+made = own_mb(os.getpid())
+cache.write(0, torch.arange(32_768), *torch.ones(2, 32_768, 2, 64, dtype=torch.bfloat16))
+print(cache.nbytes / 1e6, made - before, own_mb(os.getpid()) - made, float(cache.view(0, 100_000, 9)[0].abs().sum()))
+"""
+
+
+def test_a_pool_takes_memory_only_where_it_was_written_to():
+    words = [sys.executable, "-c", POOL]
+    said = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    size_mb, made_mb, written_mb, elsewhere = map(float, said)
+    assert size_mb > 130
+    assert made_mb < size_mb / 10
+    assert 8 < written_mb < size_mb / 2
+    assert elsewhere == 0

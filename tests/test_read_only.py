@@ -38,7 +38,7 @@ MOUNTS = os.getuid() == 0 and shutil.which("mount") is not None
 
 @pytest.fixture
 def simple(monkeypatch):
-    monkeypatch.setattr("deepseek_mm.load.open_space", lambda encoder: ColourSpace())
+    monkeypatch.setattr("deepseek_mm.load.open_space", lambda encoder, **_: ColourSpace())
     monkeypatch.setattr("deepseek_mm.load.open_planned", lambda lm, plan, **options: (Parrot("It is red [1]."), plan))
 
 

@@ -1,6 +1,7 @@
 """What a library, its settings and the cache settle before a plan is made, on described machines."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from towers_help import TinySpace
@@ -14,8 +15,11 @@ from deepseek_mm.runtime.planned import encoder_here, given_here, plan_here
 from deepseek_mm.runtime.quantize.kept import cache_file
 from deepseek_mm.runtime.quantize.language import FP4
 from deepseek_mm.runtime.quantize.student import FILE
+from deepseek_mm.runtime.towers.files import engines_folder
+from deepseek_mm.runtime.towers.parts import PATHS
 
 DESK = Hardware(memory_bytes=16 * GIB, available_bytes=8 * GIB)
+OPEN_DESK = replace(DESK, packages=(("torch", "2"), ("openvino", "2026")))
 BOX = replace(DESK, limit_bytes=3 * GIB)  # a container on it
 
 
@@ -129,3 +133,21 @@ def test_a_library_of_the_default_space_says_on_a_small_machine_how_it_could_be_
 
 def test_auto_without_a_library_is_the_default_space():
     assert isinstance(open_space(EncoderConfig()), DefaultSpace)
+
+
+def test_towers_are_left_to_engines_only_where_their_files_are_there(config, tmp_path, monkeypatch):
+    cache, fingerprint = tmp_path / "cache", "f" * 64
+    monkeypatch.setattr(planning, "default_fingerprint", lambda: fingerprint)
+    made = partial(planning.are_engines_made, cache=cache, hardware=OPEN_DESK)
+    by_openvino = replace(config, runtime=replace(config.runtime, engine="openvino-fp32"))
+    folder = engines_folder(cache, fingerprint, OPEN_DESK)
+    assert not made(by_openvino)
+    for paths in PATHS.values():
+        for path in paths:
+            (folder / "openvino-fp32" / path).mkdir(parents=True)
+            (folder / "openvino-fp32" / path / "sum").touch()
+    assert made(by_openvino)
+    assert not made(config), "nothing was measured, so torch computes"
+    assert not made(replace(by_openvino, encoder=EncoderConfig(name="edge")))
+    (folder / "openvino-fp32" / "packaged_upper" / "sum").unlink()
+    assert not made(by_openvino)

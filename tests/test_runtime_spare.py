@@ -92,3 +92,41 @@ def test_what_was_freed_below_something_that_is_in_use_goes_back_to_the_system()
 def test_an_allocator_that_cannot_be_told_is_left_alone(monkeypatch):
     monkeypatch.setattr(spare.ctypes, "CDLL", lambda name: object())
     assert not spare.give_back()
+
+
+MAPPED = """
+import mmap, os, sys
+from deepseek_mm.bench.resident import own_mb
+from deepseek_mm.runtime.spare import release_mapped
+from pathlib import Path
+def resident(name):
+    from deepseek_mm.runtime import spare
+    return sum(size for *_, size in spare.mapped_models(Path("/proc/self/smaps"))) if name else 0
+with open(sys.argv[1], "rb") as file:
+    held = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+total = sum(held[n] for n in range(0, len(held), mmap.PAGESIZE))
+before, freed = resident("model"), release_mapped()
+print(before, freed, resident("model"), total == sum(held[n] for n in range(0, len(held), mmap.PAGESIZE)))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").is_file(), reason="only Linux tells what is mapped")
+@pytest.mark.parametrize(("name", "is_model"), [("model.safetensors", True), ("library.db", False)])
+def test_pages_of_a_mapped_model_are_let_go_and_read_again_when_wanted(tmp_path, name, is_model):
+    (tmp_path / name).write_bytes(os.urandom(8 << 20))
+    words = [sys.executable, "-c", MAPPED, str(tmp_path / name)]
+    said = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    before, freed, after = map(int, said[:3])
+    assert said[3] == "True"
+    assert (before >= 8 << 20, freed >= 8 << 20, after) == (is_model, is_model, 0)
+
+
+def test_a_mapping_that_was_written_to_or_holds_code_is_left_alone(tmp_path):
+    smaps = tmp_path / "smaps"
+    smaps.write_text(
+        "1000-3000 rw-p 00000000 00:01 7  /models/written.safetensors\nRss:  8 kB\nAnonymous:  4 kB\n"
+        "3000-5000 r-xp 00000000 00:01 8  /models/code.bin\nRss:  8 kB\nAnonymous:  0 kB\n"
+        "5000-9000 r--p 00000000 00:01 9  /models/read only.bin\nRss: 12 kB\nAnonymous:  0 kB\n"
+    )
+    assert list(spare.mapped_models(smaps)) == [(0x5000, 0x9000, 12 << 10)]
+    assert list(spare.mapped_models(tmp_path / "none")) == []

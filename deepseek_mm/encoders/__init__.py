@@ -7,14 +7,17 @@ if TYPE_CHECKING:
     from deepseek_mm.encoders.space import Space
 
 
-def open_space(config: "EncoderConfig") -> "Space":
-    """The space that `config.name` names: the default one ("auto" too), its student, a CLIP or SigLIP checkpoint."""
+def open_space(config: "EncoderConfig", *, for_engines: bool = False) -> "Space":
+    """The space that `config.name` names: the default one ("auto" too), its student, a CLIP or SigLIP checkpoint.
+
+    `for_engines` leaves the default one's towers out: engines that were made before are to be put there.
+    """
     from deepseek_mm.config import AUTO, DEFAULT, EDGE
 
     if config.name in (AUTO, DEFAULT):
         from deepseek_mm.encoders.default import DefaultSpace
 
-        return DefaultSpace(batch=config.batch)
+        return DefaultSpace(batch=config.batch, for_engines=for_engines)
     if config.name == EDGE:
         from deepseek_mm.encoders.edge import EdgeSpace
 

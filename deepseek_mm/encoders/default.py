@@ -10,7 +10,7 @@ Shape key:  N pictures or texts, B pictures in a batch, P positions of the map (
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +32,7 @@ from deepseek_mm.encoders.image import (
     MAP_CHANNELS,
     MIDDLE_CHANNELS,
     SIDE_PX,
+    load_engine_tower,
     load_image_tower,
     squeeze,
     to_pixels,
@@ -42,12 +43,20 @@ from deepseek_mm.encoders.quick import carried, quick
 from deepseek_mm.encoders.recent import Recent, Seen, key_of
 from deepseek_mm.encoders.space import Floats, Look, Tag, Thing
 from deepseek_mm.encoders.tags import Namer, read_groups
-from deepseek_mm.encoders.text import LAYERS, MAX_TOKENS, TextTower, in_order_of_length, load_text_tower
+from deepseek_mm.encoders.text import (
+    LAYERS,
+    MAX_TOKENS,
+    TextTower,
+    in_order_of_length,
+    load_engine_text_tower,
+    load_text_tower,
+)
 from deepseek_mm.errors import MissingWeights
 from deepseek_mm.threads import alone_with, beside
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "space.safetensors"
 TEXT_BATCH = 64
+TOWERS = ("image_tower.", "text_tower.")  # beginnings of names that engines stand for
 OLD = "code_head."  # in files from before code had a tower of its own
 FEW = 4  # pictures at once that may come again: those of a question, not those of a folder
 
@@ -74,12 +83,13 @@ class SpaceModel(TextSide):
 
     side: Side
 
-    def __init__(self) -> None:
+    def __init__(self, *, for_engines: bool = False) -> None:
+        """With `for_engines` the towers are left out: engines that were made before take their places."""
         super().__init__()
-        self.image_tower = load_image_tower(image_tower_file())
+        self.image_tower = (load_engine_tower if for_engines else load_image_tower)(image_tower_file())
         self.image_tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.packaged_upper = deepcopy(self.image_tower.upper)  # never trained: for the side heads and for naming
-        self.text_tower = load_text_tower(text_tower_folder())
+        self.text_tower = (load_engine_text_tower if for_engines else load_text_tower)(text_tower_folder())
         self.image_head = ImageHead()
         self.text_head = TextHead()
         self.side = Side(MAP_CHANNELS + MIDDLE_CHANNELS, len(LAYERS))
@@ -283,21 +293,29 @@ class SeeingSpace(PackagedSpace):
         return np.concatenate(cells), np.concatenate(spoken)
 
 
+@cache
+def default_fingerprint(weights: Path = WEIGHTS) -> str:
+    """Of the default space's files, read once by a process."""
+    return fingerprint((weights, image_tower_file(), text_tower_folder() / "model.safetensors"))
+
+
 class DefaultSpace(SeeingSpace):
     """EfficientNet-Lite2 and MiniLM with trained heads; fills the `Space` protocol."""
 
     name = "default"
     model: SpaceModel
 
-    def __init__(self, weights: Path = WEIGHTS, *, batch: int = 16) -> None:
+    def __init__(self, weights: Path = WEIGHTS, *, batch: int = 16, for_engines: bool = False) -> None:
+        """`for_engines` as `SpaceModel` says."""
         if not weights.is_file():
             raise MissingWeights(weights, make="python -m deepseek_mm train align")
         super().__init__(batch=batch)
-        self.model = SpaceModel()
+        self.model, self.for_engines = SpaceModel(for_engines=for_engines), for_engines
+        left_out = (OLD, *TOWERS) if for_engines else (OLD,)
         with safe_open(weights, framework="pt") as file:
-            names = [name for name in file.keys() if not name.startswith(OLD)]  # noqa: SIM118
+            names = [name for name in file.keys() if not name.startswith(left_out)]  # noqa: SIM118
             add_deltas(self.model, {name: file.get_tensor(name) for name in names})
         self.model.eval().requires_grad_(False)
         self.namer = Namer(self.model.image_tower.classifier, read_groups())
         self.finder = boxes.load_box_head(boxes.WEIGHTS, fingerprint((image_tower_file(),)))
-        self.fingerprint = fingerprint((weights, image_tower_file(), text_tower_folder() / "model.safetensors"))
+        self.fingerprint = default_fingerprint(weights)

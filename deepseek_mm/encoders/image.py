@@ -68,6 +68,36 @@ class ImageTower(nn.Module):
         return map_BCGG
 
 
+class Absent(nn.Module):
+    """Stands in a model where an engine is to be put; it has no weights and computes nothing."""
+
+    def forward(self, *inputs: Tensor, **more: object) -> Tensor:
+        """RuntimeError: the engine is missing."""
+        raise RuntimeError("this part of the model was left to an engine, and none was put in its place")
+
+
+class EngineTower(ImageTower):
+    """An image tower whose two parts are left to engines; only ImageNet's classifier is there."""
+
+    def __init__(self, classifier: nn.Linear) -> None:
+        nn.Module.__init__(self)
+        self.lower, self.upper = Absent(), Absent()  # type: ignore[assignment]
+        self.classifier = classifier
+
+
+def load_engine_tower(file: Path) -> EngineTower:
+    """The tower for engines, its classifier from the package's weights: the last two tensors of the file.
+
+    Raises MissingWeights when the file is absent.
+    """
+    if not file.is_file():
+        raise MissingWeights(file, make="make setup")
+    *_, weight_KC, bias_K = torch.load(file, map_location="cpu", weights_only=True).values()
+    classifier = nn.Linear(MAP_CHANNELS, NUM_CLASSES, device="meta")
+    classifier.load_state_dict({"weight": weight_KC, "bias": bias_K}, assign=True)
+    return EngineTower(classifier).eval()
+
+
 def load_image_tower(file: Path, net_name: str = NET) -> ImageTower:
     """The tower with the package's weights, in evaluation mode; `net_name` is what timm calls it.
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from deepseek_mm.encoders.image import Absent
 from deepseek_mm.encoders.minilm import MiniLM, Pieces
 from deepseek_mm.errors import MissingWeights
 
@@ -63,6 +64,11 @@ def load_text_tower(folder: Path) -> TextTower:
     hf_logging.disable_progress_bar()
     model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True, add_pooling_layer=False)
     return TextTower(model, AutoTokenizer.from_pretrained(folder, local_files_only=True)).eval()
+
+
+def load_engine_text_tower(folder: Path) -> TextTower:
+    """The packaged tower's tokenizer, and nothing that computes: an engine is to be put there."""
+    return TextTower(Absent(), Pieces(folder / "tokenizer.json")).eval()
 
 
 def blank_text_tower(folder: Path, layers: int, *, read_after: Sequence[int]) -> TextTower:

@@ -8,20 +8,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deepseek_mm.config import AUTO, DEFAULT, EDGE, EDGE_LM, Config, EncoderConfig
-from deepseek_mm.encoders.default import PackagedSpace
+from deepseek_mm.encoders.default import PackagedSpace, default_fingerprint
 from deepseek_mm.encoders.edge import WEIGHTS as EDGE_SPACE
 from deepseek_mm.encoders.space import Space
 from deepseek_mm.lm.model_folders import EDGE_FOLDER
 from deepseek_mm.runtime.calibrate import read_timings
 from deepseek_mm.runtime.dial import Setting, settings_here
-from deepseek_mm.runtime.engines import AS_IT_IS
+from deepseek_mm.runtime.engines import AS_IT_IS, BY_NAME, TOWERS
 from deepseek_mm.runtime.hardware import Hardware, probe
 from deepseek_mm.runtime.plan import Given, Plan, branch_of, choose, wished_models
 from deepseek_mm.runtime.quantize.kept import cache_file
 from deepseek_mm.runtime.quantize.language import SCHEMES
 from deepseek_mm.runtime.quantize.student import FILE
+from deepseek_mm.runtime.towers.by_openvino import is_made
 from deepseek_mm.runtime.towers.files import engines_folder
 from deepseek_mm.runtime.towers.install import carry_out
+from deepseek_mm.runtime.towers.parts import PATHS
 
 LITE2, SEES, SPEAKS, FOUR = "efficientnet-lite2", "edge-towers", "edge-lm", "fp4"
 TOWERS_OF = {DEFAULT: LITE2, EDGE: SEES}  # space -> its image model
@@ -56,7 +58,15 @@ def spaces_of(data: Path) -> list[str]:
     return [name for name in TOWERS_OF if any((data / "spaces").glob(f"{name}-*"))]
 
 
-def plan_here(config: Config, space: Space, *, cache: Path, hardware: Hardware | None = None) -> Planned:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Named:
+    """What a plan wants to know of a space that is not open yet."""
+
+    name: str
+    fingerprint: str
+
+
+def plan_here(config: Config, space: Space | Named, *, cache: Path, hardware: Hardware | None = None) -> Planned:
     """For the space that is open. ConfigError for an engine or a step of the dial that nobody knows."""
     hardware = hardware or probe()
     folder = engines_folder(cache, space.fingerprint, hardware)
@@ -65,7 +75,16 @@ def plan_here(config: Config, space: Space, *, cache: Path, hardware: Hardware |
     return Planned(plan=plan, hardware=hardware, folder=folder)
 
 
-def given_here(config: Config, space: Space, cache: Path) -> Given:
+def are_engines_made(config: Config, *, cache: Path, hardware: Hardware) -> bool:
+    """Whether engines for both towers of the default space lie in the cache, so that its towers need not be opened."""
+    if encoder_here(config, hardware).name not in (AUTO, DEFAULT) or config.runtime.engine not in ("auto", *BY_NAME):
+        return False
+    space = Named(name=DEFAULT, fingerprint=default_fingerprint())
+    planned = plan_here(config, space, cache=cache, hardware=hardware)
+    return all(is_made(planned.folder, planned.plan.engine(tower), PATHS[tower]) for tower in TOWERS)
+
+
+def given_here(config: Config, space: Space | Named, cache: Path) -> Given:
     """What settings, library and cache have settled."""
     lm = "" if config.lm.bits == "auto" else config.lm.bits
     lacking = {SPEAKS: _why_not_spoken(config), FOUR: _why_not_four(config, cache), SEES: _why_not_seen(config, space)}
@@ -115,7 +134,7 @@ def _why_not_four(config: Config, cache: Path) -> str:
     return "" if made else f"its file was not made yet (python -m deepseek_mm quantize {SCHEMES[FOUR]})"
 
 
-def _why_not_seen(config: Config, space: Space) -> str:
+def _why_not_seen(config: Config, space: Space | Named) -> str:
     """Empty where the student looks."""
     if space.name == EDGE:
         return ""

@@ -9,6 +9,8 @@ Layers that choose blocks also keep a summary of every page, the mean of its key
 Shape key:  G key/value heads, R rows (a page has PAGE of them), P pages, K width, N tokens, X = G * N
 """
 
+import math
+import mmap
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -50,7 +52,7 @@ class PlainStore:
     """Kept as it is read."""
 
     def __init__(self, heads: int, rows: int, width: int, like: Tensor) -> None:
-        self._x_GRK = like.new_zeros(heads, rows, width)
+        self._x_GRK = zeros_when_touched((heads, rows, width), like)
 
     @property
     def rows(self) -> Tensor:
@@ -78,6 +80,18 @@ class PlainStore:
     @property
     def nbytes(self) -> int:
         return self._x_GRK.nbytes
+
+
+def zeros_when_touched(shape: tuple[int, int, int], like: Tensor) -> Tensor:
+    """Zeros of the dtype and on the device of `like`; on a processor the system gives a page when it is first written.
+
+    `torch.zeros` writes all of it at once, which for the pool of a long context is hundreds of megabytes.
+    """
+    size_bytes = math.prod(shape) * like.element_size()
+    if like.device.type != "cpu" or size_bytes < mmap.PAGESIZE:
+        return like.new_zeros(shape)
+    pages = mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return torch.frombuffer(pages, dtype=like.dtype, count=math.prod(shape)).view(shape)
 
 
 class Int8Store:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from deepseek_mm.runtime.engines import EngineRow
 from deepseek_mm.runtime.silent import import_nncf, import_openvino
-from deepseek_mm.runtime.towers.files import kept, size_bytes
+from deepseek_mm.runtime.towers.files import SUM, kept, size_bytes
 from deepseek_mm.runtime.towers.parts import Opened, Part, Run
 
 FILE = "part.xml"  # the weights lie beside it
@@ -27,8 +27,7 @@ HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "bf16"}  # what i
 def open_openvino(part: Part, row: EngineRow, folder: Path) -> Opened:
     """The part on the row's device. RuntimeError says why OpenVINO cannot, MissingPackage that it is absent."""
     openvino = import_openvino()
-    name = "int8" if row.numbers == "int8" else "fp32"  # bfloat16 is made of the latter when it is compiled
-    own = kept(folder / f"openvino-{name}" / part.path, lambda empty: make(part, row, empty))
+    own = kept(made_in(folder, row, part.path), lambda empty: make(part, row, empty))
     core = openvino.Core()
     model = core.read_model(own / FILE)
     if row.device == "npu":
@@ -41,6 +40,16 @@ def open_openvino(part: Part, row: EngineRow, folder: Path) -> Opened:
     compiled = core.compile_model(model, row.device.upper(), settings)
     run = runner(compiled, one_by_one=row.device == "npu")
     return Opened(run=run, size_bytes=size_bytes(own) // (1 if row.numbers in ("fp32", "int8") else 2))
+
+
+def made_in(folder: Path, row: EngineRow, path: str) -> Path:
+    """The folder of a part's files; bfloat16 is made of those in 32 bits when it is compiled."""
+    return folder / f"openvino-{'int8' if row.numbers == 'int8' else 'fp32'}" / path
+
+
+def is_made(folder: Path, row: EngineRow, paths: Sequence[str]) -> bool:
+    """Whether the row is an engine of OpenVINO, and the files of all these parts are there, whole or not."""
+    return row.maker == "openvino" and all((made_in(folder, row, path) / SUM).is_file() for path in paths)
 
 
 def can(core: Any, hint: str) -> bool:
