@@ -26,18 +26,25 @@ from deepseek_mm.cli.flags import add_token
 from deepseek_mm.config import Config
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.read_only import writable_home
-from deepseek_mm.records import Answer
 from deepseek_mm.serve.access_token import choose_token
-from deepseek_mm.serve.api import Api, build_api
-from deepseek_mm.serve.start import listening, locked, run_api
+from deepseek_mm.serve.admission import Room
+from deepseek_mm.serve.door import guarded
+from deepseek_mm.serve.local_server import announced
+from deepseek_mm.serve.logs import set_up
+from deepseek_mm.serve.opening import Opening
+from deepseek_mm.serve.start import address, listening, locked, open_keys, server_of, shown, tidied
 from deepseek_mm.settings import TOKEN_VARIABLE, split_flags
 from deepseek_mm.settings_file import SettingsFile
 from deepseek_mm.storage.files import read_lines
 from index import IndexProblem
-from ui import Guard, Running, add_page
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from deepseek_mm.rag.assistant import Assistant
+    from deepseek_mm.records import Answer
+    from deepseek_mm.serve.api import Api
+    from ui import Running
 
 PHOTOS = Path(__file__).parent / "examples" / "photos"  # indexed at the first start
 HUSH_S = 5.0  # how long answers under way may take to end before the library is emptied
@@ -64,9 +71,15 @@ def main(argv: Sequence[str] | None = None, *, load: Load | None = None) -> int:
             home = stack.enter_context(writable_home(config.data))
             stack.enter_context(locked(home))
             sock = stack.enter_context(listening(config.serve))
-            assistant = stack.enter_context(closing(opens(replace(config, data=home))))
-            assistant.notices += settings.notices
-            serve(assistant, sock, file, token=token)
+            own_token = stack.enter_context(announced(home, sock, config))
+
+            def open_assistant() -> "Assistant":
+                assistant = opens(replace(config, data=home))
+                assistant.notices += settings.notices
+                return assistant
+
+            house = House(open_assistant, replace(config, data=home), file, tokens=(token, own_token))
+            house.serve(sock)
     except (DeepSeekMMError, IndexProblem) as error:
         say(f"error: {error}")
         return 2
@@ -127,25 +140,79 @@ def fill(assistant: "Assistant", photos: Path) -> None:
 
 
 def build_app(
-    assistant: "Assistant", *, running: Running[Answer] | None = None, file: SettingsFile | None = None
-) -> Api:
+    assistant: "Assistant", *, running: "Running[Answer] | None" = None, file: SettingsFile | None = None
+) -> "Api":
     """The page at /, and the API beside it; what stands in front of both is `guarded`."""
+    from deepseek_mm.serve.api import build_api
+    from ui import Running
+
     running, file = running or Running(), file or SettingsFile.of(assistant.config)
     api = build_api(assistant, file, hush=partial(running.stop_all, wait_s=HUSH_S), photos=PHOTOS)
-    add_page(api.app, api.services, running=running)
-    api.app.add_middleware(Guard)
+    put_page(api, running)
     return api
 
 
-def serve(assistant: "Assistant", sock: socket.socket, file: SettingsFile, *, token: str = "") -> None:
-    """Answer requests on `sock` until a signal comes; then stop every answer, so that its text is kept as stopped."""
-    running: Running[Answer] = Running()
-    tidy(assistant.config.data / "page")
-    api = build_app(assistant, running=running, file=file)
-    try:
-        run_api(api, sock, say=say, note="Ctrl-C ends it", hush=running.stop_all, token=token)
-    finally:
-        running.stop_all(wait_s=STOP_S)
+def put_page(api: "Api", running: "Running[Answer]") -> None:
+    """Add the page to an API, which may already answer: what it answers through is made anew."""
+    from ui import Guard, add_page  # brings Gradio, seconds of imports
+
+    api.app.middleware_stack = None
+    add_page(api.app, api.services, running=running)
+    api.app.add_middleware(Guard)
+
+
+class House:
+    """What is opened while the server already listens, and closed when it ends."""
+
+    def __init__(
+        self, opens: "Callable[[], Assistant]", config: Config, file: SettingsFile, *, tokens: tuple[str, str]
+    ) -> None:
+        """`tokens` as `run_api` says."""
+        self._opens, self._config, self._file, self._tokens = opens, config, file, tokens
+        self._stack, self._room = ExitStack(), Room(config.serve.at_once)
+        self._running: Running[Answer] | None = None
+
+    def serve(self, sock: socket.socket) -> None:
+        """Answer until a signal comes; then stop every answer, so that its text is kept as stopped.
+
+        Raises what opening raises.
+        """
+        tidy(self._config.data / "page")
+        opening = Opening(partial(self._open, sock), fail=lambda: setattr(server, "should_exit", True))
+        server = server_of(opening, self._config.serve, hush=self.stop_all, room=self._room)
+        try:
+            with self._stack, set_up(self._config):
+                server.run(sockets=[sock])
+        finally:
+            self.stop_all(wait_s=STOP_S)
+        if opening.error is not None:
+            raise opening.error
+
+    def stop_all(self, *, wait_s: float = 0.0) -> None:
+        """Stop the answers under way, as soon as there can be some."""
+        if self._running is not None:
+            self._running.stop_all(wait_s=wait_s)
+
+    def _open(self, sock: socket.socket, early: "Callable[[ASGIApp], None]") -> "ASGIApp":
+        """The models, then the page."""
+        (token, own_token), keys = self._tokens, open_keys(self._config, say)
+        assistant = self._stack.enter_context(closing(self._opens()))
+        from deepseek_mm.serve.api import build_api
+
+        hush = partial(self.stop_all, wait_s=HUSH_S)
+        api = build_api(assistant, self._file, hush=hush, photos=PHOTOS, room=self._room)
+        self._stack.enter_context(closing(api))
+        api.start()
+        app = guarded(api.app, assistant.config, keys, token=token, own_token=own_token)
+        early(app)
+        from ui import Running
+
+        self._running = Running()
+        put_page(api, self._running)
+        self._stack.enter_context(tidied(api.tidy))
+        api.warm_up()
+        say(f"ready: {address(sock)}{shown(token)}  (Ctrl-C ends it)")
+        return app
 
 
 def tidy(cache: Path) -> None:

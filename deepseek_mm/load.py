@@ -37,7 +37,7 @@ from deepseek_mm.parse.workers.pool import shared_pool
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.read_only import notice_of
-from deepseek_mm.runtime.decode import open_planned
+from deepseek_mm.runtime.decode import open_late, open_planned
 from deepseek_mm.runtime.dial import dialled
 from deepseek_mm.runtime.hardware import Hardware, probe
 from deepseek_mm.runtime.plan import Plan
@@ -207,6 +207,9 @@ def is_indexed_in(config: Config) -> bool:
 def open_speaker(config: Config, *, plan: Plan, revisions: Revisions, say: Progress) -> tuple[Generator, Plan]:
     """The language model, and what became of the plan."""
     say(f"opening the language model {config.lm.url or config.lm.vlm or config.lm.name}")
+    late = open_late(config.lm, plan, cache=cache_folder(), opened=give_back)
+    if late is not None:
+        return late, plan
     return open_planned(pinned_lm(config.lm, revisions), plan, cache=cache_folder(), progress=say)
 
 

@@ -40,7 +40,7 @@ def start(tmp_path, monkeypatch):
     """Opens a library of these lines in its config.toml, and these flags, as a start does."""
     said = []
 
-    def open_it(text: str, *flags: str, space=lambda encoder: ColourSpace()):
+    def open_it(text: str, *flags: str, space=lambda encoder, **_: ColourSpace()):
         data = tmp_path / "library"
         data.mkdir(exist_ok=True)
         (data / "config.toml").write_text(text)
@@ -99,7 +99,7 @@ def test_a_saved_engine_that_nobody_knows_gives_way(start):
         assert "runtime.engine" in assistant.notices[0].short
 
 
-def gone(encoder):
+def gone(encoder, **_):
     if encoder.name != "default":
         raise BadQuestion(f"no folder at {encoder.name}")
     return ColourSpace()
@@ -187,7 +187,7 @@ def test_what_a_start_ignores_of_its_file_is_said_on_the_terminal_and_on_the_pag
         return house
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(app, "serve", lambda assistant, sock, file, *, token: None)
+        patch.setattr(app.House, "serve", lambda self, sock: self._opens().close())
         assert app.main(["--data", str(data), "--port", "0"], load=load) == 0
     told = capsys.readouterr().out
     assert "warning: the saved setting rag.num_regions is ignored: rag.num_regions=999 must lie between" in told

@@ -137,7 +137,7 @@ def test_auto_without_a_library_is_the_default_space():
 
 def test_towers_are_left_to_engines_only_where_their_files_are_there(config, tmp_path, monkeypatch):
     cache, fingerprint = tmp_path / "cache", "f" * 64
-    monkeypatch.setattr(planning, "default_fingerprint", lambda: fingerprint)
+    monkeypatch.setattr(planning, "default_fingerprint", lambda weights: fingerprint)
     made = partial(planning.are_engines_made, cache=cache, hardware=OPEN_DESK)
     by_openvino = replace(config, runtime=replace(config.runtime, engine="openvino-fp32"))
     folder = engines_folder(cache, fingerprint, OPEN_DESK)

@@ -236,7 +236,7 @@ def test_the_address_is_printed_with_the_token_where_there_is_one(tmp_path, monk
     with socket.create_server(("127.0.0.1", 0)) as sock:
         for token in (TOKEN, ""):
             api = build_api(assistant, SettingsFile.of(assistant.config))
-            run_api(api, sock, say=said.append, note="note", hush=lambda: None, token=token)
+            run_api(api, sock, say=said.append, note="note", hush=lambda: None, tokens=(token, ""))
         port = sock.getsockname()[1]
     assert said == [f"ready: http://127.0.0.1:{port}/?token={TOKEN}  (note)", f"ready: http://127.0.0.1:{port}  (note)"]
 

@@ -2,16 +2,19 @@
 
 import signal
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from types import FrameType
 
+from deepseek_mm.cli.ask_server import ServerGone, Shape, ask_server
 from deepseek_mm.cli.desk import NOTHING, OK, STOPPED, Command, Desk
 from deepseek_mm.cli.flags import MARK, add_settings, settings_of
 from deepseek_mm.config import Config
-from deepseek_mm.records import Answer, Citation, Picture, Question
+from deepseek_mm.records import Answer, Picture, Question
+from deepseek_mm.serve.local_server import find_server
+from deepseek_mm.settings import Settings
 from deepseek_mm.shapes import answer_shape
 from index.region import at_lines
 
@@ -39,48 +42,67 @@ def picture_at(path: Path, config: Config) -> Picture:
     return Picture(image=read_photo(path, max_pixels=config.parse.max_pixels).image, name=path.name, path=str(path))
 
 
-def speak(answers: Iterator[Answer], desk: Desk) -> Answer:
+def speak(shapes: Iterable[Shape], desk: Desk) -> Shape:
     """Say what each state of the answer adds; one that was revised is said anew on its own line. Returns the last."""
-    said, answer = "", Answer(text="")
-    for answer in answers:
-        if not answer.text.startswith(said):
+    said, shape = "", answer_shape(Answer(text=""))
+    for shape in shapes:
+        if not shape["text"].startswith(said):
             desk.say()
             said = ""
-        desk.say(answer.text[len(said) :], end="")
-        said = answer.text
+        desk.say(shape["text"][len(said) :], end="")
+        said = shape["text"]
     desk.say()
-    return answer
+    return shape
 
 
-def cited(citation: Citation) -> str:
+def cited(citation: Shape) -> str:
     """One line: number, file, box, label."""
-    region = citation.region
-    if any(region.lines):
-        return f"[{citation.number}] {at_lines(region.source.path, region.lines)}"
-    box = ",".join(map(str, region.box_px))
-    return f"[{citation.number}] {region.source.path} box {box} {region.label}".rstrip()
+    if any(citation["lines"]):
+        return f"[{citation['number']}] {at_lines(citation['path'], citation['lines'])}"
+    box = ",".join(map(str, citation["box_px"]))
+    return f"[{citation['number']}] {citation['path']} box {box} {citation['label']}".rstrip()
 
 
 def run(args: Namespace, desk: Desk) -> int:
     """Exit code 1 when nothing relevant was found. Ctrl-C ends the answer, not the history's knowledge of it."""
     settings = settings_of(args, desk)
-    config = settings.config
-    question = question_of(args, config)
-    stop = Event()
-    with desk.assistant(config, saved=settings.saved_names) as assistant, first_ctrl_c_sets(stop):
-        answers = assistant.stream(question, stop=stop)
-        answer = list(answers)[-1] if args.json else speak(answers, desk)
+    question, stop = question_of(args, settings.config), Event()
+    with first_ctrl_c_sets(stop):
+        shapes = answers_of(question, settings, desk, stop)
+        shape = list(shapes)[-1] if args.json else speak(shapes, desk)
     if args.json:
-        desk.give(answer_shape(answer))
+        desk.give(shape)
     else:
-        for citation in answer.citations:
-            desk.say(cited(citation))
-        if answer.unread:
-            desk.note(f"the first {answer.unread} questions of this conversation were too long ago to be read with it")
-        desk.note(f"go on with: python -m deepseek_mm ask --continue {answer.conversation} QUESTION")
+        tell_sources(shape, desk)
     if stop.is_set():
         return STOPPED
-    return OK if answer.found else NOTHING
+    return OK if shape["found"] else NOTHING
+
+
+def answers_of(question: Question, settings: Settings, desk: Desk, stop: Event) -> Iterator[Shape]:
+    """The growing answer: by the server of this library where one runs, else by models that are opened here.
+
+    A picture from a file is always looked at here, and so is everything by other settings than the server's.
+    """
+    server = None if question.pictures else find_server(settings.config.data, settings.config)
+    if server is not None:
+        try:
+            yield from ask_server(server, question, stop=stop)
+            return
+        except ServerGone as error:
+            desk.note(f"the server of this library went away ({error}), so the models are opened here")
+    with desk.assistant(settings.config, saved=settings.saved_names) as assistant:
+        yield from map(answer_shape, assistant.stream(question, stop=stop))
+
+
+def tell_sources(shape: Shape, desk: Desk) -> None:
+    """What the answer rests on, and how to go on."""
+    for citation in shape["citations"]:
+        desk.say(cited(citation))
+    if shape["unread"]:
+        desk.note(f"the first {shape['unread']} questions of this conversation were too long ago to be read with it")
+    if shape["conversation"]:
+        desk.note(f"go on with: python -m deepseek_mm ask --continue {shape['conversation']} QUESTION")
 
 
 @contextmanager

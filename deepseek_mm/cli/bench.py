@@ -15,7 +15,7 @@ from deepseek_mm.config import cache_folder
 if TYPE_CHECKING:
     from deepseek_mm.bench.result import Result, Setting
 
-PARTS = ("index", "search", "page", "lm", "answer", "serve", "soak", "plan", "code", "learning", "edge")
+PARTS = ("index", "search", "page", "lm", "answer", "serve", "soak", "plan", "code", "learning", "edge", "start")
 
 
 def measure_of(part: str) -> Callable[["Setting"], "Sequence[Result]"]:
@@ -56,6 +56,10 @@ def measure_of(part: str) -> Callable[["Setting"], "Sequence[Result]"]:
         from deepseek_mm.bench.edge import edge
 
         return lambda setting: [edge(setting)]
+    if part == "start":
+        from deepseek_mm.bench.server_start import start
+
+        return lambda setting: [start(setting)]
     if part == "lm":
         from deepseek_mm.bench import lm
 
@@ -104,7 +108,7 @@ def add(parser: ArgumentParser) -> None:
         choices=PARTS,
         help="searching and indexing, the page in Chromium, the language model, an answer, the service, its memory"
         " under load, what the machine's plan saves, code that goes in, the reports of what was"
-        " learned, or the student of small machines",
+        " learned, the student of small machines, or how soon a server is there",
     )
     parser.add_argument(
         "--full",

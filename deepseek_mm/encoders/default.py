@@ -294,7 +294,7 @@ class SeeingSpace(PackagedSpace):
 
 
 @cache
-def default_fingerprint(weights: Path = WEIGHTS) -> str:
+def default_fingerprint(weights: Path) -> str:
     """Of the default space's files, read once by a process."""
     return fingerprint((weights, image_tower_file(), text_tower_folder() / "model.safetensors"))
 

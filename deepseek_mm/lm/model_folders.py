@@ -10,6 +10,7 @@ from deepseek_mm.config import BASE_LM, EDGE_LM, OUR_LM, PACKAGED_LMS
 from deepseek_mm.errors import BadCheckpoint, NothingThere
 from deepseek_mm.hub import UNREACHABLE, fetch, next_step, without_revision
 from deepseek_mm.lm.backends.packaged_gguf import convert_once, packaged_gguf
+from deepseek_mm.lm.convert import digest_of
 from deepseek_mm.lm.generator import Progress
 
 EDGE_FOLDER = Path(__file__).parent.parent / "weights" / "edge_lm"
@@ -42,8 +43,7 @@ def fingerprint(folder: Path) -> str:
     """SHA-256 over the weights' files, hexadecimal, in order of their names."""
     total = hashlib.sha256()
     for path in sorted(folder.glob("*.safetensors")):
-        with path.open("rb") as file:
-            total.update(hashlib.file_digest(file, "sha256").digest())
+        total.update(digest_of(path))
     return total.hexdigest()
 
 

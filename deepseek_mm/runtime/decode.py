@@ -4,17 +4,24 @@ Reading a prompt is arithmetic, for which torch's products are as fast as the pr
 tensors around, half of the time; the loops have none. Where they cannot be the decoder, torch writes too.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from deepseek_mm.config import EDGE_LM, LMConfig
+from deepseek_mm.config import EDGE_LM, OUR_LM, LMConfig
 from deepseek_mm.errors import BadCheckpoint, MissingWeights
 from deepseek_mm.lm import open_generator
 from deepseek_mm.lm.backends.own_model import Opens
+from deepseek_mm.lm.changes import WEIGHTS, fingerprint_with, read_changes
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.engine.model_runner import DecodeStep
-from deepseek_mm.lm.generator import Generator, Over, Progress
+from deepseek_mm.lm.find import find_folder, fingerprint
+from deepseek_mm.lm.generator import Generator, Over, Progress, silence
 from deepseek_mm.lm.kv_cache.paged_attention import PagedMemory
+from deepseek_mm.lm.late_model import LateModel
+from deepseek_mm.lm.llama import read_shape
+from deepseek_mm.lm.ours import ours
+from deepseek_mm.lm.own import OwnModel
 from deepseek_mm.runtime.plan import Plan
 from deepseek_mm.runtime.quantize import WIDE, pack_for_decode, pack_linears
 
@@ -38,6 +45,25 @@ def open_planned(config: LMConfig, plan: Plan, *, cache: Path, progress: Progres
             progress(line)
             plan = replace(plan, lm=PACKED, fell_back=(*plan.fell_back, line))
     return open_fast(config, cache=cache, progress=progress, plain=plan.lm == PLAIN), plan
+
+
+def open_late(config: LMConfig, plan: Plan, *, cache: Path, opened: Callable[[], object]) -> LateModel | None:
+    """The packaged language model, to be opened when it is wanted; None where the settings or the plan want another.
+
+    `opened` is called when it is open. Raises what finding its files raises.
+    """
+    if config.name != OUR_LM or not config.trained_here or config.bits != "auto" or plan.lm in OTHERS:
+        return None
+    folder = find_folder(OUR_LM, cache=cache, progress=silence)
+    read_changes(WEIGHTS, base=fingerprint(folder), shape=ours(read_shape(folder)))
+
+    def open_now() -> OwnModel:
+        model = open_fast(config, cache=cache, plain=plan.lm == PLAIN)
+        assert isinstance(model, OwnModel), "the packaged model runs in our own decoder"
+        opened()
+        return model
+
+    return LateModel(open_now, name=OUR_LM, fingerprint=fingerprint_with(fingerprint(folder), WEIGHTS))
 
 
 def open_fast(config: LMConfig, *, cache: Path, progress: Progress | None = None, plain: bool = False) -> Generator:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deepseek_mm.config import AUTO, DEFAULT, EDGE, EDGE_LM, Config, EncoderConfig
+from deepseek_mm.encoders.default import WEIGHTS as SPACE_WEIGHTS
 from deepseek_mm.encoders.default import PackagedSpace, default_fingerprint
 from deepseek_mm.encoders.edge import WEIGHTS as EDGE_SPACE
 from deepseek_mm.encoders.space import Space
@@ -79,7 +80,7 @@ def are_engines_made(config: Config, *, cache: Path, hardware: Hardware) -> bool
     """Whether engines for both towers of the default space lie in the cache, so that its towers need not be opened."""
     if encoder_here(config, hardware).name not in (AUTO, DEFAULT) or config.runtime.engine not in ("auto", *BY_NAME):
         return False
-    space = Named(name=DEFAULT, fingerprint=default_fingerprint())
+    space = Named(name=DEFAULT, fingerprint=default_fingerprint(SPACE_WEIGHTS))
     planned = plan_here(config, space, cache=cache, hardware=hardware)
     return all(is_made(planned.folder, planned.plan.engine(tower), PATHS[tower]) for tower in TOWERS)
 

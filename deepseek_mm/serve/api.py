@@ -8,6 +8,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
+from deepseek_mm.lm.late_model import LateModel
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.runtime.spare import give_back, keep_for_good
 from deepseek_mm.serve.admission import Admission, Room
@@ -53,6 +54,12 @@ class Api:
         self.tasks.start()
         keep_for_good()
 
+    def warm_up(self) -> None:
+        """Open the language model, if it waits to be asked: the first who needs it need not wait."""
+        if isinstance(self.assistant.lm, LateModel):
+            self.assistant.lm.start()
+        keep_for_good()
+
     def tidy(self) -> None:
         """Let go of what was deleted for good, of pictures whose tasks are over, and of free memory."""
         self.assistant.tidy()
@@ -66,12 +73,17 @@ class Api:
 
 
 def build_api(
-    assistant: Assistant, file: SettingsFile, *, hush: Callable[[], object] = do_nothing, photos: Path | None = None
+    assistant: Assistant,
+    file: SettingsFile,
+    *,
+    hush: Callable[[], object] = do_nothing,
+    photos: Path | None = None,
+    room: Room | None = None,
 ) -> Api:
-    """Every route over this assistant. `hush` and `photos` are what `build_services` wants."""
+    """Every route over this assistant. `hush` and `photos` are what `build_services` wants; `room` is the server's."""
     config = assistant.config
     services = build_services(assistant, file, hush=hush, photos=photos)
-    room = Room(config.serve.at_once)
+    room = room or Room(config.serve.at_once)
     metrics = Metrics(assistant, room)
     pictures = Pictures(config.serve, config.parse)
     inbox = Inbox(config.data, max_pixels=config.parse.max_pixels)

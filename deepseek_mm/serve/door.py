@@ -17,7 +17,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from deepseek_mm.accounts.permissions import LOCAL, MAKE, SCOPE, Caller
+from deepseek_mm.accounts.permissions import COMMAND_LINE, LOCAL, MAKE, SCOPE, Caller
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.serve.access_token import LOGIN_ID, PARAMETER, AccessToken
@@ -42,15 +42,24 @@ log = logging.getLogger(__name__)
 
 
 def guarded(
-    app: ASGIApp, config: Config, keys: Keys | None = None, *, clock: Clock = time.monotonic, token: str = ""
+    app: ASGIApp,
+    config: Config,
+    keys: Keys | None = None,
+    *,
+    clock: Clock = time.monotonic,
+    token: str = "",
+    own_token: str = "",
 ) -> ASGIApp:
     """The app behind the door. LibraryError if the keys cannot be used.
 
-    With a `token` also people of this machine have to show something: that, or a key.
+    With a `token` also people of this machine have to show something: that, or a key. Who shows `own_token` on this
+    machine is the command line of the user who started the server (`local_server`).
     """
     serve, access = config.serve, AccessToken(token) if token else None
     inner = Limited(FullStorage(app, config.data / "page"), serve.max_body_bytes)
-    return Logged(Door(inner, serve, keys or Keys(config.data), clock=clock, token=access), serve)
+    door = Door(inner, serve, keys or Keys(config.data), clock=clock, token=access)
+    door.own_token = AccessToken(own_token) if own_token else None
+    return Logged(door, serve)
 
 
 class Door:
@@ -67,6 +76,7 @@ class Door:
         token: AccessToken | None = None,
     ) -> None:
         """`page` are the paths, with all below them, that need the right "page"."""
+        self.own_token: AccessToken | None = None  # of the command line
         self._app, self._serve, self._keys, self._page, self._token = app, serve, keys, tuple(page), token
         self._logins, self._guesses = Logins(clock, lasts_s=serve.login_s), Guesses(clock)
         self._login = LoginPage(keys, self._logins, self._guesses, token)
@@ -146,6 +156,8 @@ class Door:
 
     def _who(self, asking: HTTPConnection) -> Caller | Response:
         scheme, _, shown = asking.headers.get("authorization", "").partition(" ")
+        if self.own_token is not None and self.own_token.fits(shown.strip()) and is_local(asking):
+            return COMMAND_LINE
         by_key = self._keys.find(shown.strip()) if scheme.lower() == "bearer" else None
         if by_key is not None:
             return by_key.who()

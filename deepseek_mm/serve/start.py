@@ -11,20 +11,23 @@ from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from deepseek_mm.config import ServeConfig
+from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.errors import CannotListen, LibraryError
 from deepseek_mm.serve.access_token import PARAMETER
 from deepseek_mm.serve.admission import Room
-from deepseek_mm.serve.api import Api
 from deepseek_mm.serve.door import guarded
 from deepseek_mm.serve.keys import Keys, first_key
 from deepseek_mm.serve.line import Line
 from deepseek_mm.serve.logs import set_up
 from deepseek_mm.serve.shutdown import GracefulShutdown
+
+if TYPE_CHECKING:
+    from deepseek_mm.serve.api import Api
 
 CUT_S = 3  # until answers are cut that did not end when the server did
 TIDY_S = 300.0  # between two rounds of letting go what was deleted
@@ -70,32 +73,51 @@ def server_of(app: ASGIApp, serve: ServeConfig, *, hush: Callable[[], object], r
 
 
 def run_api(
-    api: Api,
+    api: "Api",
     sock: socket.socket,
     *,
     say: Callable[[str], None],
     note: str,
     hush: Callable[[], object],
-    token: str = "",
+    tokens: tuple[str, str] = ("", ""),
 ) -> None:
     """Answer until a signal comes: a first key is shown once, the log is written, and what can go is let go of.
 
-    `note` stands behind the address; `hush` stops the answers under way when the end comes; a `token` is to be shown by
-    whoever asks, and stands in the address.
+    `note` stands behind the address; `hush` stops the answers under way when the end comes. Of the `tokens` the first
+    is to be shown by whoever asks, and stands in the address; the second is the command line's.
     """
-    config, ended = api.assistant.config, threading.Event()
+    config, (token, own_token) = api.assistant.config, tokens
+    keys = open_keys(config, say)
+    with set_up(config), closing(api), tidied(api.tidy):
+        api.start()
+        api.warm_up()
+        say(f"ready: {address(sock)}{shown(token)}  ({note})")
+        app = guarded(api.app, config, keys, token=token, own_token=own_token)
+        server_of(app, config.serve, hush=hush, room=api.room).run(sockets=[sock])
+
+
+def open_keys(config: Config, say: Callable[[str], None]) -> Keys:
+    """The keys of the library; a first one, where callers need one and there is none, is made and shown once."""
     keys = Keys(config.data)
     if made := first_key(keys, config.serve):
         say(f"key (shown this once, to log in with; it may do everything): {made}")
-    threading.Thread(target=tidy_now_and_then, args=(api.tidy, ended), name="tidy", daemon=True).start()
-    with set_up(config), closing(api):
-        api.start()
-        say(f"ready: {address(sock)}{f'/?{PARAMETER}={token}' if token else ''}  ({note})")
-        app = guarded(api.app, config, keys, token=token)
-        try:
-            server_of(app, config.serve, hush=hush, room=api.room).run(sockets=[sock])
-        finally:
-            ended.set()
+    return keys
+
+
+def shown(token: str) -> str:
+    """What the token, if there is one, adds to the printed address."""
+    return f"/?{PARAMETER}={token}" if token else ""
+
+
+@contextmanager
+def tidied(tidy: Callable[[], object]) -> Iterator[None]:
+    """Let go of what cannot be undone any more, now and then, as long as the block runs."""
+    ended = threading.Event()
+    threading.Thread(target=tidy_now_and_then, args=(tidy, ended), name="tidy", daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
 
 
 def tidy_now_and_then(tidy: Callable[[], object], ended: threading.Event, *, every_s: float = TIDY_S) -> None:

@@ -18,6 +18,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from deepseek_mm.errors import LibraryError, MissingWeights
@@ -120,8 +121,19 @@ def _write(gguf: Path, folder: Path, progress: Progress) -> None:
 
 
 def _digest(path: Path) -> str:
+    return digest_of(path).hex()
+
+
+def digest_of(path: Path) -> bytes:
+    """SHA-256 of a file, read once by a process as long as it is the same file, of the same size and date."""
+    found = path.stat()
+    return _read_digest(path, (found.st_ino, found.st_size, found.st_mtime_ns))
+
+
+@lru_cache(maxsize=32)
+def _read_digest(path: Path, known_as: tuple[int, int, int]) -> bytes:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def _sync(path: Path) -> None:
