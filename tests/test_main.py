@@ -13,6 +13,7 @@ from threading import Event
 
 import pytest
 from fakes import picture
+from rag_house import build, paint, put
 
 import deepseek_mm
 from deepseek_mm.__main__ import main
@@ -419,3 +420,17 @@ def test_a_picture_that_is_none_is_refused_before_any_model_is_opened(trip, tmp_
     assert visit("ask", "What is it?", "--image", str(tmp_path / "note.png")) == 2
     assert "note.png" in visit.err.getvalue()
     assert not visit.clerk.asked
+
+
+def test_the_files_of_a_library_are_listed_without_opening_a_model(tmp_path):
+    with build(tmp_path / "library", home="spaces/colours-1") as assistant:
+        put(assistant, *(paint(tmp_path / "photos", f"{name}.png", name) for name in ("red", "green")))
+    paths = [str(tmp_path / "photos" / f"{name}.png") for name in ("green", "red")]
+
+    def listed(data, *words):
+        desk = Desk(out=io.StringIO(), err=io.StringIO(), load=None, environ={}, cwd=tmp_path)
+        return main(["library", "list", "--data", str(data), *words], desk), desk.out.getvalue()
+
+    assert listed(tmp_path / "library") == (0, "".join(f"{path}\n" for path in paths))
+    assert json.loads(listed(tmp_path / "library", "--json")[1]) == {"paths": paths}
+    assert listed(tmp_path / "nothing") == (1, "")

@@ -7,16 +7,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from types import FrameType
+from typing import Any
 
-from deepseek_mm.cli.ask_server import ServerGone, Shape, ask_server
 from deepseek_mm.cli.desk import NOTHING, OK, STOPPED, Command, Desk
 from deepseek_mm.cli.flags import MARK, add_settings, settings_of
 from deepseek_mm.config import Config
 from deepseek_mm.records import Answer, Picture, Question
-from deepseek_mm.serve.local_server import find_server
 from deepseek_mm.settings import Settings
 from deepseek_mm.shapes import answer_shape
 from index.region import at_lines
+
+Shape = dict[str, Any]  # an answer as `answer_shape` tells it
 
 
 def question_of(args: Namespace, config: Config) -> Question:
@@ -84,6 +85,9 @@ def answers_of(question: Question, settings: Settings, desk: Desk, stop: Event) 
 
     A picture from a file is always looked at here, and so is everything by other settings than the server's.
     """
+    from deepseek_mm.cli.ask_server import ServerGone, ask_server  # here, because help must not wait for it
+    from deepseek_mm.serve.local_server import find_server
+
     server = None if question.pictures else find_server(settings.config.data, settings.config)
     if server is not None:
         try:

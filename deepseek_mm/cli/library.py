@@ -189,8 +189,26 @@ WORDS = {
 }
 
 
+def list_files(args: Namespace, desk: Desk) -> int:
+    """The library's files, a path a line; no model is opened. Exit code 1 where there are none."""
+    from index.known import known_paths
+
+    chosen("library", args.word, {"list": LIST}, args.what)
+    paths = sorted(known_paths(config_of(args, desk).data.glob("spaces/*/store.db")))
+    if args.json:
+        desk.give({"paths": paths})
+    for path in () if args.json else paths:
+        desk.say(path)
+    return OK if paths else NOTHING
+
+
+LIST = Word(help="the files, a path a line", run=list_files)
+
+
 def run(args: Namespace, desk: Desk) -> int:
     """BadQuestion when a word lacks what it needs, or has too much."""
+    if args.word == "list":
+        return list_files(args, desk)
     from deepseek_mm.services import build_services
     from deepseek_mm.settings_file import SettingsFile
 
@@ -202,7 +220,9 @@ def run(args: Namespace, desk: Desk) -> int:
 
 def add(parser: ArgumentParser) -> None:
     """The words of `library`."""
-    parser.add_argument("word", metavar="WORD", choices=tuple(WORDS), help=listed(WORDS))
+    parser.add_argument(
+        "word", metavar="WORD", choices=("list", *WORDS), help=f"{listed({'list': LIST})}; {listed(WORDS)}"
+    )
     parser.add_argument("what", metavar="WHAT", nargs="*", help="file, folder, path or number of a job, as WORD needs")
     parser.add_argument("--forget", action="store_true", help="with repair: take out files that are gone")
     parser.add_argument("--keep", choices=KEEPS, default="largest", help="with duplicates: which of a group stays")
