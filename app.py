@@ -22,10 +22,13 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio i
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is imported: see deepseek_mm/threads.py
 
+from starlette.middleware import Middleware
+
 from deepseek_mm.cli.flags import add_token
 from deepseek_mm.config import Config
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.read_only import writable_home
+from deepseek_mm.runtime.spare import give_back, keep_for_good, returning_at_once, share_pools
 from deepseek_mm.serve.access_token import choose_token
 from deepseek_mm.serve.admission import Room
 from deepseek_mm.serve.door import guarded
@@ -58,6 +61,7 @@ Load = Callable[[Config], "Assistant"]
 def main(argv: Sequence[str] | None = None, *, load: Load | None = None) -> int:
     """Serve until told to stop. Exit code 0 after that, 2 when the user has to do something first."""
     signal.signal(signal.SIGTERM, _interrupt)
+    share_pools()
     try:
         file = settings_file(argv)
         settings = file.read()
@@ -156,9 +160,9 @@ def put_page(api: "Api", running: "Running[Answer]") -> None:
     """Add the page to an API, which may already answer: what it answers through is made anew."""
     from ui import Guard, add_page  # brings Gradio, seconds of imports
 
-    api.app.middleware_stack = None
     add_page(api.app, api.services, running=running)
-    api.app.add_middleware(Guard)
+    api.app.user_middleware.insert(0, Middleware(Guard))  # as `add_middleware`, which refuses once a request has come
+    api.app.middleware_stack = None  # made anew at the next request
 
 
 class House:
@@ -195,22 +199,25 @@ class House:
 
     def _open(self, sock: socket.socket, early: "Callable[[ASGIApp], None]") -> "ASGIApp":
         """The models, then the page."""
-        (token, own_token), keys = self._tokens, open_keys(self._config, say)
-        assistant = self._stack.enter_context(closing(self._opens()))
         from deepseek_mm.serve.api import build_api
 
-        hush = partial(self.stop_all, wait_s=HUSH_S)
-        api = build_api(assistant, self._file, hush=hush, photos=PHOTOS, room=self._room)
-        self._stack.enter_context(closing(api))
-        api.start()
-        app = guarded(api.app, assistant.config, keys, token=token, own_token=own_token)
-        early(app)
+        (token, own_token), keys = self._tokens, open_keys(self._config, say)
+        with returning_at_once():
+            assistant = self._stack.enter_context(closing(self._opens()))
+            hush = partial(self.stop_all, wait_s=HUSH_S)
+            api = build_api(assistant, self._file, hush=hush, photos=PHOTOS, room=self._room)
+            self._stack.enter_context(closing(api))
+            api.start()
+            app = guarded(api.app, assistant.config, keys, token=token, own_token=own_token)
+            early(app)
+            api.warm_up()  # its answers come before the page, whose imports would slow both
         from ui import Running
 
         self._running = Running()
         put_page(api, self._running)
         self._stack.enter_context(tidied(api.tidy))
-        api.warm_up()
+        keep_for_good()
+        give_back()
         say(f"ready: {address(sock)}{shown(token)}  (Ctrl-C ends it)")
         return app
 

@@ -85,6 +85,8 @@ def load(config: Config, *, progress: Progress | None = None, saved: Collection[
         planned, config = fallback.open(partial(fits, space), config, ("runtime.engine",))
     if isinstance(space, SeeingSpace):
         space.remember()
+    speaks = partial(open_speaker, plan=planned.plan, revisions=revisions, say=say)
+    (lm, plan), config = fallback.open(speaks, config, ("lm.url", "lm.vlm", "lm.name", "lm.bits"))
     say("opening the eyes")
     eyes = open_eyes(space, config)
     narrow_linears(small_nets(eyes, planned.plan))
@@ -92,9 +94,6 @@ def load(config: Config, *, progress: Progress | None = None, saved: Collection[
     store = open_store(config, space)
     say("opening the history")
     history = History(config.data / "history.db")
-    give_back()  # what opening the towers took for a moment
-    speaks = partial(open_speaker, plan=planned.plan, revisions=revisions, say=say)
-    (lm, plan), config = fallback.open(speaks, config, ("lm.url", "lm.vlm", "lm.name", "lm.bits"))
     revisions.record(config.encoder.name, *hub_models(config.lm))
     retriever = Retriever(space, store, eyes, config)
     closed = [notice_of(store.folder)] if store.read_only else []
@@ -209,6 +208,7 @@ def open_speaker(config: Config, *, plan: Plan, revisions: Revisions, say: Progr
     say(f"opening the language model {config.lm.url or config.lm.vlm or config.lm.name}")
     late = open_late(config.lm, plan, cache=cache_folder(), opened=give_back)
     if late is not None:
+        late.start()  # beside what else is opened
         return late, plan
     return open_planned(pinned_lm(config.lm, revisions), plan, cache=cache_folder(), progress=say)
 

@@ -76,7 +76,9 @@ def open_stream(connection: HTTPConnection, server: LocalServer, question: Quest
 def refusal(status: int, problem: Mapping[str, Any]) -> Exception:
     """The error that a problem of the server stands for."""
     detail = str(problem.get("detail", f"the server answers {status}"))
-    return Busy(detail) if status == 429 else BadQuestion(detail) if status == 422 else ServerError(detail)
+    if status == 429:
+        return Busy(detail, retry_after_s=1)
+    return BadQuestion(detail) if status == 422 else ServerError(detail)
 
 
 def read_events(lines: Iterable[bytes]) -> Iterator[tuple[str, Shape]]:

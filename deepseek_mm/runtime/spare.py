@@ -11,12 +11,15 @@ import gc
 import os
 import re
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from mmap import MADV_DONTNEED
 from pathlib import Path
 
 TORCHS, ONEDNNS = "LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"  # of each thread; of all
 FEW, FEWEST = {TORCHS: "8", ONEDNNS: "512"}, {TORCHS: "8", ONEDNNS: "256"}  # a question takes some 150 of oneDNN's
+ARENA_MAX, MMAP_THRESHOLD = -8, -3  # what glibc's mallopt calls them
+POOLS = 2
+OPENING_BYTES, USUAL_BYTES = 1 << 20, 32 << 20  # size from which a piece of memory is asked for by itself
 MODEL_FILES = (".safetensors", ".bin", ".gguf")
 MAPPING = re.compile(
     r"^(?P<start>[0-9a-f]+)-(?P<end>[0-9a-f]+) (?P<rights>\S+) \S+ \S+ \d+ *(?P<path>.*)$", re.MULTILINE
@@ -30,6 +33,28 @@ def hold_few_shapes(*, little: bool = False) -> None:
     """
     for name, most in (FEWEST if little else FEW).items():
         os.environ.setdefault(name, most)
+
+
+def share_pools() -> bool:
+    """Have all threads take memory from two pools; whether it was possible. glibc makes up to eight for each core, and
+    what threads that open models freed stays in theirs. To be called before there are many threads.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    return bool(mallopt is not None and mallopt(ARENA_MAX, POOLS))
+
+
+@contextmanager
+def returning_at_once() -> Iterator[None]:
+    """Large pieces that are freed meanwhile go back to the system at once, for while models are opened: what they are
+    made of is as large as they are. Afterwards such pieces are kept to be used again, which is faster.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) or (lambda name, value: 0)
+    mallopt(MMAP_THRESHOLD, OPENING_BYTES)
+    try:
+        yield
+    finally:
+        mallopt(MMAP_THRESHOLD, USUAL_BYTES)
+        give_back()
 
 
 def keep_for_good() -> None:

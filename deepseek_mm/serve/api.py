@@ -55,10 +55,9 @@ class Api:
         keep_for_good()
 
     def warm_up(self) -> None:
-        """Open the language model, if it waits to be asked: the first who needs it need not wait."""
+        """Wait for the language model, if it is opened beside the rest; what it lacks is told to whoever asks."""
         if isinstance(self.assistant.lm, LateModel):
-            self.assistant.lm.start()
-        keep_for_good()
+            self.assistant.lm.start().join()
 
     def tidy(self) -> None:
         """Let go of what was deleted for good, of pictures whose tasks are over, and of free memory."""
