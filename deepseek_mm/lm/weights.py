@@ -13,7 +13,9 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from typing import Any
+from weakref import WeakValueDictionary
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -34,6 +36,9 @@ Part = tuple[str, tuple[int, ...]]  # a tensor of the checkpoint: its name and s
 
 NUMBERS = ("F64", "F32", "F16", "BF16")  # what safetensors calls the formats that weights come in
 DRAWN = (nn.init.normal_, nn.init.kaiming_uniform_)
+WORDS = "embedding.weight"
+_words: WeakValueDictionary[tuple[object, ...], Tensor] = WeakValueDictionary()
+_opening = Lock()
 IDLE = (".rotary_emb.inv_freq",)  # tensors of old checkpoints that can be worked out, and are
 
 
@@ -54,9 +59,17 @@ def read_folder(folder: Path) -> tuple[DecoderShape, dict[str, Tensor]]:
             if shape.num_layers > len(held):
                 raise ValueError(f"config.json speaks of {shape.num_layers} layers, and {len(held)} tensors are there")
             _compare(held, shape)
-            return shape, {ours: _stack(held, parts) for ours, parts in parts_of(shape).items()}
+            weights = {ours: _stack(held, parts) for ours, parts in parts_of(shape).items()}
+            return shape, weights | {WORDS: _shared(folder, weights[WORDS])}
         except (OSError, ValueError, SafetensorError) as error:
             raise unreadable_error(folder, first_line(error)) from error
+
+
+def _shared(folder: Path, words_VD: Tensor) -> Tensor:
+    """The matrix of words, the same one for all models that are open of this folder's files; nobody writes to it."""
+    key = (str(folder), *((file.name, file.stat().st_ino, file.stat().st_mtime_ns) for file in _files(folder)))
+    with _opening:
+        return _words.setdefault(key, words_VD)
 
 
 def build(shape: DecoderShape, weights: Mapping[str, Tensor], *, dtype: torch.dtype) -> Decoder:

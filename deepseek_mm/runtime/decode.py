@@ -91,8 +91,9 @@ def make_fast(decoder: Decoder) -> Over:
     if why_not(decoder):
         pack_for_decode(decoder)
         return torch_alone
-    loops = Loops(decoder)
+    loops, head = Loops(decoder), decoder.head
     pack_linears(decoder, bits=WIDE)
+    decoder.head = head  # the matrix of words, which all models of these weights share; as fast, and equal to the bit
 
     def over(memory: PagedMemory) -> DecodeStep | None:
         steps = loops.over(memory)
