@@ -19,7 +19,7 @@ TORCHS, ONEDNNS = "LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"  # of 
 FEW, FEWEST = {TORCHS: "8", ONEDNNS: "512"}, {TORCHS: "8", ONEDNNS: "256"}  # a question takes some 150 of oneDNN's
 ARENA_MAX, MMAP_THRESHOLD = -8, -3  # what glibc's mallopt calls them
 POOLS = 2
-OPENING_BYTES, USUAL_BYTES = 1 << 20, 32 << 20  # size from which a piece of memory is asked for by itself
+OPENING_BYTES, USUAL_BYTES = 1 << 17, 32 << 20  # size from which a piece of memory is asked for by itself
 MODEL_FILES = (".safetensors", ".bin", ".gguf")
 MAPPING = re.compile(
     r"^(?P<start>[0-9a-f]+)-(?P<end>[0-9a-f]+) (?P<rights>\S+) \S+ \S+ \d+ *(?P<path>.*)$", re.MULTILINE
