@@ -28,14 +28,14 @@ from deepseek_mm.cli.flags import add_token
 from deepseek_mm.config import Config
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.read_only import writable_home
-from deepseek_mm.runtime.spare import give_back, keep_for_good, returning_at_once, share_pools
+from deepseek_mm.runtime.spare import give_back, keep_for_good, return_large_pieces, share_pools
 from deepseek_mm.serve.access_token import choose_token
 from deepseek_mm.serve.admission import Room
 from deepseek_mm.serve.door import guarded
-from deepseek_mm.serve.local_server import announced
+from deepseek_mm.serve.local_server import announce_server
 from deepseek_mm.serve.logs import set_up
-from deepseek_mm.serve.opening import Opening
-from deepseek_mm.serve.start import address, listening, locked, open_keys, server_of, shown, tidied
+from deepseek_mm.serve.start import address, keep_tidy, listening, locked, open_keys, server_of, token_suffix
+from deepseek_mm.serve.startup import StartupApp
 from deepseek_mm.settings import TOKEN_VARIABLE, split_flags
 from deepseek_mm.settings_file import SettingsFile
 from deepseek_mm.storage.files import read_lines
@@ -75,14 +75,14 @@ def main(argv: Sequence[str] | None = None, *, load: Load | None = None) -> int:
             home = stack.enter_context(writable_home(config.data))
             stack.enter_context(locked(home))
             sock = stack.enter_context(listening(config.serve))
-            own_token = stack.enter_context(announced(home, sock, config))
+            own_token = stack.enter_context(announce_server(home, sock, config))
 
             def open_assistant() -> "Assistant":
                 assistant = opens(replace(config, data=home))
                 assistant.notices += settings.notices
                 return assistant
 
-            house = House(open_assistant, replace(config, data=home), file, tokens=(token, own_token))
+            house = PageServer(open_assistant, replace(config, data=home), file, tokens=(token, own_token))
             house.serve(sock)
     except (DeepSeekMMError, IndexProblem) as error:
         say(f"error: {error}")
@@ -165,7 +165,7 @@ def put_page(api: "Api", running: "Running[Answer]") -> None:
     api.app.middleware_stack = None  # made anew at the next request
 
 
-class House:
+class PageServer:
     """What is opened while the server already listens, and closed when it ends."""
 
     def __init__(
@@ -182,7 +182,7 @@ class House:
         Raises what opening raises.
         """
         tidy(self._config.data / "page")
-        opening = Opening(partial(self._open, sock), fail=lambda: setattr(server, "should_exit", True))
+        opening = StartupApp(partial(self._open, sock), fail=lambda: setattr(server, "should_exit", True))
         server = server_of(opening, self._config.serve, hush=self.stop_all, room=self._room)
         try:
             with self._stack, set_up(self._config):
@@ -202,7 +202,7 @@ class House:
         from deepseek_mm.serve.api import build_api
 
         (token, own_token), keys = self._tokens, open_keys(self._config, say)
-        with returning_at_once():
+        with return_large_pieces():
             assistant = self._stack.enter_context(closing(self._opens()))
             hush = partial(self.stop_all, wait_s=HUSH_S)
             api = build_api(assistant, self._file, hush=hush, photos=PHOTOS, room=self._room)
@@ -215,10 +215,10 @@ class House:
 
         self._running = Running()
         put_page(api, self._running)
-        self._stack.enter_context(tidied(api.tidy))
+        self._stack.enter_context(keep_tidy(api.tidy))
         keep_for_good()
         give_back()
-        say(f"ready: {address(sock)}{shown(token)}  (Ctrl-C ends it)")
+        say(f"ready: {address(sock)}{token_suffix(token)}  (Ctrl-C ends it)")
         return app
 
 

@@ -19,7 +19,7 @@ from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.records import Question
 from deepseek_mm.serve.api import build_api
 from deepseek_mm.serve.door import guarded
-from deepseek_mm.serve.local_server import announced, find_server
+from deepseek_mm.serve.local_server import announce_server, find_server
 from deepseek_mm.serve.start import listening, server_of
 from deepseek_mm.settings_file import SettingsFile
 
@@ -29,13 +29,13 @@ TOKEN = "t" * 43
 
 @contextmanager
 def served(folder, *, token=""):
-    """A library's server on loopback, announced; gives its assistant."""
+    """A library's server on loopback, announce_server; gives its assistant."""
     with build(folder / "library") as assistant:
         put(assistant, *(paint(folder / "photos", f"{name}.png", name) for name in ("red", "green")))
         serve = ServeConfig(port=0, workers=2)
         api = build_api(assistant, SettingsFile.of(assistant.config))
         data = assistant.config.data
-        with closing(api), listening(serve) as sock, announced(data, sock, Config(data=data)) as own_token:
+        with closing(api), listening(serve) as sock, announce_server(data, sock, Config(data=data)) as own_token:
             app = guarded(api.app, assistant.config, token=token, own_token=own_token)
             server = server_of(app, serve, hush=api.tasks.stop, room=api.room)
             thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
@@ -137,7 +137,7 @@ def test_the_token_of_the_file_counts_on_this_machine_only_and_a_wrong_one_never
 def dying(folder, *pieces):
     """A server that says these bytes to whoever asks, and is gone."""
     folder.mkdir(exist_ok=True)
-    with socket.create_server(("127.0.0.1", 0)) as sock, announced(folder, sock, Config(data=folder)):
+    with socket.create_server(("127.0.0.1", 0)) as sock, announce_server(folder, sock, Config(data=folder)):
 
         def answer():
             with sock.accept()[0] as line:
@@ -172,7 +172,7 @@ def test_where_the_server_dies_half_way_the_command_answers_itself(tmp_path, sai
 
 def test_a_stop_hangs_up_at_once_and_tells_what_was_said(tmp_path):
     stop, held = threading.Event(), threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as sock, announced(tmp_path, sock, Config(data=tmp_path)):
+    with socket.create_server(("127.0.0.1", 0)) as sock, announce_server(tmp_path, sock, Config(data=tmp_path)):
 
         def answer():
             with sock.accept()[0] as line:
@@ -204,7 +204,7 @@ def test_events_are_read_whatever_ends_their_lines_and_comments_are_passed_over(
 
 
 def test_nobody_at_the_address_is_a_server_that_is_gone(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as sock, announced(tmp_path, sock, Config(data=tmp_path)):
+    with socket.create_server(("127.0.0.1", 0)) as sock, announce_server(tmp_path, sock, Config(data=tmp_path)):
         server = find_server(tmp_path, Config(data=tmp_path))
     with pytest.raises(ServerGone):
         list(ask_server(replace(server, port=sock_port_that_is_free()), Question(text="?"), stop=threading.Event()))
@@ -213,3 +213,12 @@ def test_nobody_at_the_address_is_a_server_that_is_gone(tmp_path):
 def sock_port_that_is_free():
     with socket.create_server(("127.0.0.1", 0)) as sock:
         return sock.getsockname()[1]
+
+
+def test_a_question_that_is_refused_before_it_is_begun_is_told_and_no_model_is_opened(tmp_path):
+    problem = json.dumps({"detail": "the question is far too long"}).encode()
+    head = f"HTTP/1.1 422 No\r\nContent-Length: {len(problem)}\r\n\r\n".encode()
+    with dying(tmp_path / "library", head + problem):
+        code, _, err = command(tmp_path / "library", "Which photos?")
+    assert code == 2
+    assert err == "deepseek-mm: the question is far too long\n"

@@ -45,7 +45,7 @@ RUNS, ASKS = 5, 3
 
 def start(setting: Setting, root: Path = ROOT) -> Result:
     """All figures of the project in `root`; its server must be able to listen on loopback."""
-    house = Tree(root, setting.folder / "library", setting.folder / "server.log")
+    house = Checkout(root, setting.folder / "library", setting.folder / "server.log")
     setting.note("indexing the bundled photos: a first start, which is not measured")
     with house.running(wait_ready=True):
         pass
@@ -87,7 +87,7 @@ def start(setting: Setting, root: Path = ROOT) -> Result:
     return Result(lines=lines, numbers=numbers)
 
 
-class Tree:
+class Checkout:
     """A checkout of the project, a library, and a server between them."""
 
     def __init__(self, root: Path, data: Path, log: Path) -> None:

@@ -56,7 +56,7 @@ def speak(shapes: Iterable[Shape], desk: Desk) -> Shape:
     return shape
 
 
-def cited(citation: Shape) -> str:
+def format_citation(citation: Shape) -> str:
     """One line: number, file, box, label."""
     if any(citation["lines"]):
         return f"[{citation['number']}] {at_lines(citation['path'], citation['lines'])}"
@@ -102,7 +102,7 @@ def answers_of(question: Question, settings: Settings, desk: Desk, stop: Event) 
 def tell_sources(shape: Shape, desk: Desk) -> None:
     """What the answer rests on, and how to go on."""
     for citation in shape["citations"]:
-        desk.say(cited(citation))
+        desk.say(format_citation(citation))
     if shape["unread"]:
         desk.note(f"the first {shape['unread']} questions of this conversation were too long ago to be read with it")
     if shape["conversation"]:

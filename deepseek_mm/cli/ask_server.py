@@ -12,7 +12,7 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse
 from threading import Event, Thread
 from typing import Any
 
-from deepseek_mm.errors import BadQuestion, Busy, ServerError
+from deepseek_mm.errors import BadQuestion, Busy, DeepSeekMMError, ServerError
 from deepseek_mm.records import Answer, Question
 from deepseek_mm.serve.local_server import LocalServer
 from deepseek_mm.shapes import answer_shape
@@ -21,7 +21,7 @@ CONNECT_S = 2.0
 SILENCE_S = 60.0  # without a word, and the server counts as gone; a comment comes every 15 seconds
 LOOK_S = 0.05
 STREAM = "text/event-stream"
-GONE = (404, 429, 500, 501, 502, 503, 504)  # that say something of the server, and nothing of the question
+GONE = (500, 501, 502, 503, 504)  # that say something of the server, and nothing of the question
 OURS = tuple(answer_shape(Answer(text="")))  # keys of an answer that the command line tells
 CITED = ("number", "score", "path", "kind", "box_px", "page", "lines", "text", "label", "labels", "colours", "symbol")
 Shape = dict[str, Any]
@@ -37,22 +37,32 @@ def ask_server(server: LocalServer, question: Question, *, stop: Event) -> Itera
     BadQuestion or ServerError as the server says it, ServerGone where it does not end its answer.
     """
     so_far = answer_shape(Answer(text="", state="running"))
-    connection = HTTPConnection(server.host, server.port, timeout=CONNECT_S)
     try:
-        with closing(connection), hung_up_at(stop, connection):
-            for kind, told in read_events(open_stream(connection, server, question)):
-                if kind == "text":
-                    so_far["text"] = so_far["text"][: told["at"]] + told["text"]
-                    yield dict(so_far)
-                elif kind == "end":
-                    yield final_shape(told)
-                    return
+        for shape in read_shapes(server, question, so_far, stop):
+            yield shape
+            so_far = shape
+    except DeepSeekMMError:  # the server's own words
+        raise
     except (OSError, HTTPException, ValueError, KeyError) as error:
         if not stop.is_set():
             raise ServerGone(str(error)) from error
-    if not stop.is_set():
+    if so_far["state"] == "running" and not stop.is_set():
         raise ServerGone("its answer has no end")
-    yield so_far | {"state": "stopped"}
+    if so_far["state"] == "running":
+        yield so_far | {"state": "stopped"}
+
+
+def read_shapes(server: LocalServer, question: Question, so_far: Shape, stop: Event) -> Iterator[Shape]:
+    """What the server says of the answer, event by event, until it ends."""
+    connection = HTTPConnection(server.host, server.port, timeout=CONNECT_S)
+    with closing(connection), hang_up_on(stop, connection):
+        for kind, told in read_events(open_stream(connection, server, question)):
+            if kind == "text":
+                so_far = so_far | {"text": so_far["text"][: told["at"]] + told["text"]}
+                yield so_far
+            elif kind == "end":
+                yield final_shape(told)
+                return
 
 
 def open_stream(connection: HTTPConnection, server: LocalServer, question: Question) -> HTTPResponse:
@@ -68,7 +78,7 @@ def open_stream(connection: HTTPConnection, server: LocalServer, question: Quest
     if response.status == 200:
         return response
     body = response.read()
-    if response.status in GONE and response.status not in (404, 429):
+    if response.status in GONE:
         raise ServerGone(f"it answers {response.status}")
     raise refusal(response.status, json.loads(body))
 
@@ -107,7 +117,7 @@ def final_shape(task: Mapping[str, Any]) -> Shape:
 
 
 @contextmanager
-def hung_up_at(stop: Event, connection: HTTPConnection) -> Iterator[None]:
+def hang_up_on(stop: Event, connection: HTTPConnection) -> Iterator[None]:
     """Within the block, `stop` ends the connection at once: nothing more is read, and the server cancels the answer."""
     over = Event()
 

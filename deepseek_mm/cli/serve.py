@@ -18,7 +18,7 @@ def run(args: Namespace, desk: Desk) -> int:
     from deepseek_mm.read_only import writable_home
     from deepseek_mm.serve.access_token import choose_token
     from deepseek_mm.serve.api import build_api
-    from deepseek_mm.serve.local_server import announced
+    from deepseek_mm.serve.local_server import announce_server
     from deepseek_mm.serve.start import listening, locked, run_api
 
     signal.signal(signal.SIGTERM, _interrupt)
@@ -28,7 +28,7 @@ def run(args: Namespace, desk: Desk) -> int:
     os.environ.pop(TOKEN_VARIABLE, None)  # no program that is started here inherits it
     file = SettingsFile(flags_of(args), environ=desk.environ, cwd=desk.cwd)
     with writable_home(config.data) as home, locked(home), listening(config.serve) as sock, ExitStack() as stack:
-        own_token = stack.enter_context(announced(home, sock, config))
+        own_token = stack.enter_context(announce_server(home, sock, config))
         assistant = stack.enter_context(desk.assistant(replace(config, data=home), saved=settings.saved_names))
         assistant.library.start()
         api = build_api(assistant, file)

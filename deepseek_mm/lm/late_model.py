@@ -38,55 +38,55 @@ class LateModel:
                 self._thread.start()
             return self._thread
 
-    def opened(self) -> OwnModel:
+    def wait_open(self) -> OwnModel:
         """The model itself, when it is open. ModelFailed, or the error that says what it lacks."""
         self.start().join()
         if self._model is None:
-            raise self._error if isinstance(self._error, DeepSeekMMError) else self._failed()
+            raise self._error if isinstance(self._error, DeepSeekMMError) else self._failure()
         return self._model
 
     @property
     def context(self) -> int:
         """As `Writes` says."""
-        return self.opened().context
+        return self.wait_open().context
 
     def stream(self, messages: Sequence[Message], *, max_tokens: int, stop: threading.Event) -> Iterator[str]:
         """As `Generator` says."""
-        yield from self.opened().stream(messages, max_tokens=max_tokens, stop=stop)
+        yield from self.wait_open().stream(messages, max_tokens=max_tokens, stop=stop)
 
     def stream_traced(
         self, messages: Sequence[Message], *, max_tokens: int, stop: threading.Event, traces: list[Trace]
     ) -> Iterator[str]:
         """As `Traced` says."""
-        yield from self.opened().stream_traced(messages, max_tokens=max_tokens, stop=stop, traces=traces)
+        yield from self.wait_open().stream_traced(messages, max_tokens=max_tokens, stop=stop, traces=traces)
 
     def stream_sampled(
         self, messages: Sequence[Message], sampling: Sampling, *, stop: threading.Event, spent: list[Spent]
     ) -> Iterator[str]:
         """As `Sampled` says."""
-        yield from self.opened().stream_sampled(messages, sampling, stop=stop, spent=spent)
+        yield from self.wait_open().stream_sampled(messages, sampling, stop=stop, spent=spent)
 
     def write(self, text: str, sampling: Sampling, *, stop: threading.Event, spent: list[Spent]) -> Iterator[str]:
         """As `Writes` says."""
-        yield from self.opened().write(text, sampling, stop=stop, spent=spent)
+        yield from self.wait_open().write(text, sampling, stop=stop, spent=spent)
 
     def nats(self, text: str, tail: str, *, stop: threading.Event) -> float:
         """As `Writes` says."""
-        return self.opened().nats(text, tail, stop=stop)
+        return self.wait_open().nats(text, tail, stop=stop)
 
     def room(self, messages: Sequence[Message]) -> int:
         """As `Sampled` says."""
-        return self.opened().room(messages)
+        return self.wait_open().room(messages)
 
     def count(self, text: str) -> int:
         """Tokens of a text."""
-        return self.opened().count(text)
+        return self.wait_open().count(text)
 
     def tally(self) -> Tally:
         """As `Tallied` says; nothing where it is not open yet."""
         return self._model.tally() if self._model is not None else Tally()
 
-    def _failed(self) -> ModelFailed:
+    def _failure(self) -> ModelFailed:
         return ModelFailed(f"the language model {self.name} could not be opened: {self._error!r}. See the server's log")
 
     def _open(self) -> None:

@@ -44,7 +44,7 @@ def share_pools() -> bool:
 
 
 @contextmanager
-def returning_at_once() -> Iterator[None]:
+def return_large_pieces() -> Iterator[None]:
     """Large pieces that are freed meanwhile go back to the system at once, for while models are opened: what they are
     made of is as large as they are. Afterwards such pieces are kept to be used again, which is faster.
     """

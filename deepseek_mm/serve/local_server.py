@@ -55,8 +55,8 @@ def identify_folder(folder: Path) -> tuple[int, int]:
 
 
 @contextmanager
-def announced(folder: Path, sock: socket.socket, config: Config) -> Iterator[str]:
-    """Write the file for as long as the block runs; gives the token, "" where nothing can be announced.
+def announce_server(folder: Path, sock: socket.socket, config: Config) -> Iterator[str]:
+    """Write the file for as long as the block runs; gives the token, "" where nothing can be announce_server.
 
     `config` is as the settings say it, before anything is opened with it.
     """

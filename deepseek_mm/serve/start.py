@@ -88,10 +88,10 @@ def run_api(
     """
     config, (token, own_token) = api.assistant.config, tokens
     keys = open_keys(config, say)
-    with set_up(config), closing(api), tidied(api.tidy):
+    with set_up(config), closing(api), keep_tidy(api.tidy):
         api.start()
         api.warm_up()
-        say(f"ready: {address(sock)}{shown(token)}  ({note})")
+        say(f"ready: {address(sock)}{token_suffix(token)}  ({note})")
         app = guarded(api.app, config, keys, token=token, own_token=own_token)
         server_of(app, config.serve, hush=hush, room=api.room).run(sockets=[sock])
 
@@ -104,13 +104,13 @@ def open_keys(config: Config, say: Callable[[str], None]) -> Keys:
     return keys
 
 
-def shown(token: str) -> str:
+def token_suffix(token: str) -> str:
     """What the token, if there is one, adds to the printed address."""
     return f"/?{PARAMETER}={token}" if token else ""
 
 
 @contextmanager
-def tidied(tidy: Callable[[], object]) -> Iterator[None]:
+def keep_tidy(tidy: Callable[[], object]) -> Iterator[None]:
     """Let go of what cannot be undone any more, now and then, as long as the block runs."""
     ended = threading.Event()
     threading.Thread(target=tidy_now_and_then, args=(tidy, ended), name="tidy", daemon=True).start()

@@ -11,8 +11,8 @@ from fastapi import FastAPI
 from deepseek_mm.config import ServeConfig
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.serve.admission import Room
-from deepseek_mm.serve.opening import Opening
 from deepseek_mm.serve.start import server_of
+from deepseek_mm.serve.startup import StartupApp
 
 WAIT_S = 30
 
@@ -60,7 +60,7 @@ class Steps:
 def opening(steps):
     """The address of the server, and the app that stands in; both end with the block."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
-        app = Opening(steps.open, fail=lambda: setattr(server, "should_exit", True))
+        app = StartupApp(steps.open, fail=lambda: setattr(server, "should_exit", True))
         server = server_of(app, ServeConfig(), hush=lambda: None, room=Room(8))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
         thread.start()

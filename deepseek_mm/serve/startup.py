@@ -1,6 +1,6 @@
 """A server that listens before its models are open: the page says that they are loading, and questions wait for them.
 
-`Opening` is the app of the server from its first moment. A thread opens the house meanwhile, in two steps: first what
+`StartupApp` is the server's app from its first moment. A thread opens the house meanwhile, in two steps: first what
 answers questions, then the page, whose libraries take seconds to import. What comes for something that is not there
 yet waits; nobody is let past the door, since only the app behind it answers.
 """
@@ -37,7 +37,7 @@ HEADERS = {
 Opens = Callable[[Callable[[ASGIApp], None]], ASGIApp]  # is told whom to give what answers questions; gives all of it
 
 
-class Opening:
+class StartupApp:
     """The app that stands in for another one until that is open."""
 
     def __init__(self, opens: Opens, *, fail: Callable[[], None]) -> None:
@@ -84,7 +84,7 @@ class Opening:
 
         def run() -> None:
             try:
-                with without_collecting():
+                with pause_collector():
                     app = self._opens(lambda early: hear(self._tell(early=early)))
                 hear(self._begin(inner, app))
             except BaseException as error:  # noqa: BLE001  whoever started the server is to be told
@@ -168,7 +168,7 @@ async def ending(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @contextmanager
-def without_collecting() -> Iterator[None]:
+def pause_collector() -> Iterator[None]:
     """Python does not look for garbage meanwhile: importing and opening leave hardly any, and looking takes a fifth."""
     was_enabled = gc.isenabled()
     gc.disable()
