@@ -39,6 +39,7 @@ from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.read_only import notice_of
 from deepseek_mm.runtime.decode import open_late, open_planned
 from deepseek_mm.runtime.dial import dialled
+from deepseek_mm.runtime.engines import AS_IT_IS
 from deepseek_mm.runtime.hardware import Hardware, probe
 from deepseek_mm.runtime.plan import Plan
 from deepseek_mm.runtime.planned import are_engines_made, encoder_here, fit
@@ -83,8 +84,6 @@ def load(config: Config, *, progress: Progress | None = None, saved: Collection[
     if isinstance(space, DefaultSpace) and space.for_engines and AS_IT_IS in (planned.plan.image, planned.plan.text):
         space = open_space(replace(config.encoder, name=DEFAULT))  # an engine failed: its tower is needed after all
         planned, config = fallback.open(partial(fits, space), config, ("runtime.engine",))
-    if isinstance(space, SeeingSpace):
-        space.remember()
     speaks = partial(open_speaker, plan=planned.plan, revisions=revisions, say=say)
     (lm, plan), config = fallback.open(speaks, config, ("lm.url", "lm.vlm", "lm.name", "lm.bits"))
     say("opening the eyes")

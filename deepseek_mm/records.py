@@ -156,6 +156,11 @@ class Verdict:
     blank: bool = False  # there is nothing to see in the picture: no answer is told
     heat: tuple[tuple[float, ...], ...] = ()  # rows of cells: how much was looked at each; sums to 1
 
+    @property
+    def chance_of_yes(self) -> float:
+        """Of a question that is answered with yes or no."""
+        return self.chance if self.answer == "yes" else 1 - self.chance
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Worked:

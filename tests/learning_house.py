@@ -39,7 +39,7 @@ class ColourReader(Reader):
         self.shipped = self.head = Head(ANSWERS, self.net.out)
 
     def features_many(self, asked) -> Tensor:
-        return torch.stack([seen(question, image) for question, image in asked])
+        return torch.stack([seen(question.text, picture.image) for question, picture in asked])
 
 
 def seen(question: str, image) -> Tensor:

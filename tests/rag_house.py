@@ -18,6 +18,7 @@ from deepseek_mm.parse.photo import read_photo
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.records import Evidence, Message
+from deepseek_mm.see.analysis import ImageAnalysis
 from deepseek_mm.see.eyes import Eyes
 from index import Label, Region, Source
 from index.store import RegionStore
@@ -72,8 +73,8 @@ def put(assistant: Assistant, *paths: Path) -> None:
     """Index these photos."""
     for path in paths:
         photo = read_photo(path, max_pixels=assistant.config.parse.max_pixels)
-        (sight,) = assistant.eyes.see_many([(photo.source, photo.image)])
-        assistant.store.add(photo.source, sight.regions, sight.vectors_ND)
+        (seen,) = assistant.eyes.see_many([ImageAnalysis(photo.image, photo.source)])
+        assistant.store.add(photo.source, seen.regions, seen.vectors_ND)
 
 
 def photo_of(

@@ -15,6 +15,8 @@ from deepseek_mm.bench.plan import in_full
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.quick import carried, narrow_linears, quick
 from deepseek_mm.load import small_nets
+from deepseek_mm.see.analysis import ImageAnalysis
+from deepseek_mm.see.reader.asked import VqaQuestion
 from deepseek_mm.see.reader.weights import read_reader
 
 has_bf16 = pytest.mark.skipif(not torch.cpu._is_avx512_bf16_supported(), reason="the processor has no bfloat16")
@@ -29,7 +31,7 @@ def eyes():
 def told(eyes):
     image = picture("red")
     (look,) = eyes.space.look_many([image])
-    (reading,) = eyes.reader.read_many([("Is it red?", image)])
+    (reading,) = eyes.reader.read_many([(VqaQuestion.of("Is it red?"), ImageAnalysis(image))])
     return look.vector_D, eyes.space.embed_texts(["a kite"]), reading
 
 

@@ -9,7 +9,8 @@ from paper import rows
 from deepseek_mm.config import Config, LMConfig
 from deepseek_mm.evaluate.answers import AnswerReport, evaluate_answers, mean, questions, weighed
 from deepseek_mm.evaluate.asking import Asked
-from deepseek_mm.rag.program import Case, Claim, Program, Thing
+from deepseek_mm.rag.context import Case
+from deepseek_mm.rag.program import Claim, Program, Thing
 from deepseek_mm.records import Evidence, Question
 from index import Label, Region, Source
 

@@ -17,19 +17,22 @@ from deepseek_mm.evaluate.regions import (
     read_box_rows,
     score_points,
 )
-from deepseek_mm.see.eyes import Eyes, Sight
+from deepseek_mm.see.analysis import ImageAnalysis
+from deepseek_mm.see.eyes import Eyes
 from index import Label, Region, Source
 
 SOURCE = Source(path="/photos/a.png", width_px=400, height_px=200)
 
 
-def sight(*regions: tuple[tuple[int, int, int, int], str, float]) -> Sight:
+def sight(*regions: tuple[tuple[int, int, int, int], str, float]) -> ImageAnalysis:
     whole = Region(source=SOURCE, kind="whole", box_px=(0, 0, 400, 200))
     parts = [
         Region(source=SOURCE, box_px=box, labels=(Label(name="wall", score=0.99), Label(name=name, score=score)))
         for box, name, score in regions
     ]
-    return Sight(regions=(whole, *parts), vectors_ND=None)
+    seen = ImageAnalysis(picture(), SOURCE)
+    seen.regions = (whole, *parts)
+    return seen
 
 
 def rows(tmp_path, *lines: dict, name: str = "boxes.jsonl"):

@@ -25,15 +25,19 @@ FLOORS = (
     ("deepseek_mm.ingest", "deepseek_mm.rag.at_hand", "deepseek_mm.rag.askable", "deepseek_mm.rag.decider"),
     (
         "deepseek_mm.rag.retriever",
-        "deepseek_mm.rag.checking",
         "deepseek_mm.rag.coding",
-        "deepseek_mm.rag.uploads",
         "deepseek_mm.rag.phrasing",
+        "deepseek_mm.rag.apart",
+    ),
+    ("deepseek_mm.rag.context",),
+    (
+        "deepseek_mm.rag.checking",
+        "deepseek_mm.rag.uploads",
         "deepseek_mm.rag.on_paper",
         "deepseek_mm.rag.translate",
-        "deepseek_mm.see",
         "deepseek_mm.runtime",
     ),
+    ("deepseek_mm.see",),
     ("deepseek_mm.rag.search", "deepseek_mm.rag.code_talk", "deepseek_mm.sharing"),
     ("deepseek_mm.rag.query", "deepseek_mm.fallback"),
     (
@@ -43,7 +47,6 @@ FLOORS = (
         "deepseek_mm.rag.prompt",
         "deepseek_mm.rag.rules",
         "deepseek_mm.rag.decide",
-        "deepseek_mm.rag.apart",
         "deepseek_mm.rag.judge",
         "deepseek_mm.rag.graph",
         "deepseek_mm.history",
@@ -64,7 +67,6 @@ FLOORS = (
     (
         "deepseek_mm.config",
         "deepseek_mm.deltas",
-        "deepseek_mm.recently",
         "deepseek_mm.dates",
         "deepseek_mm.ages",
         "deepseek_mm.threads",

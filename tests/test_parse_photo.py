@@ -13,11 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadPicture, NothingThere
-from deepseek_mm.parse.files import open_file
 from deepseek_mm.parse.nouns import LONG_SIDE_PX
-from deepseek_mm.parse.photo import Lately, read_photo
+from deepseek_mm.parse.photo import read_photo
 
 LIMIT = 100_000_000
 
@@ -58,31 +56,6 @@ def test_the_source_says_what_the_file_is(tmp_path):
     assert source.digest == hashlib.sha256(path.read_bytes()).hexdigest()
     assert (source.size_bytes, source.modified_ns) == (path.stat().st_size, path.stat().st_mtime_ns)
     assert (source.width_px, source.height_px, source.taken_at, source.latitude) == (60, 40, None, None)
-
-
-def test_the_same_bytes_at_another_path_are_not_decoded_again_and_other_bytes_are(tmp_path):
-    first = read_photo(saved(tmp_path / "a.png"), max_pixels=LIMIT)
-    (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes())
-    again = read_photo(tmp_path / "b.png", max_pixels=LIMIT, collection="uploads")
-    assert again.image is first.image
-    assert (again.source.name, again.source.collection, again.source.width_px) == ("b.png", "uploads", 60)
-    other = read_photo(saved(tmp_path / "b.png", scene(size=(30, 20))), max_pixels=LIMIT)
-    assert (other.image.size, other.source.width_px) == ((30, 20), 30)
-
-
-def test_a_picture_that_is_remembered_is_refused_by_a_smaller_limit(tmp_path):
-    path = saved(tmp_path / "a.png")
-    read_photo(path, max_pixels=LIMIT)
-    with pytest.raises(BadPicture, match="2,399"):
-        read_photo(path, max_pixels=2_399)
-
-
-def test_few_pictures_are_remembered_those_that_were_read_last(tmp_path):
-    lately, config = Lately(most=2), ParseConfig(max_pixels=LIMIT)
-    files = [open_file(str(saved(tmp_path / f"{n}.png", scene(size=(20, 10 + n)))), config) for n in range(3)]
-    images = [lately.read(files[n], config)[0] for n in (0, 1, 0, 2)]
-    assert images[2] is images[0]
-    assert [lately.read(files[n], config)[0] is image for n, image in ((0, images[0]), (1, images[1]))] == [True, False]
 
 
 def test_a_relative_path_is_known_by_its_absolute_one(tmp_path, monkeypatch):

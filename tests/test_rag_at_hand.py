@@ -10,7 +10,8 @@ from rag_house import build, paint, put
 
 from deepseek_mm.errors import BadPicture, BadQuestion, NothingThere
 from deepseek_mm.rag.at_hand import last_shown
-from deepseek_mm.rag.program import Case, parse
+from deepseek_mm.rag.context import Case
+from deepseek_mm.rag.program import parse
 from deepseek_mm.records import Exchange, Picture, Question
 
 KITE = Picture(image=picture("green", patch="red"), name="kite up.png")
@@ -143,9 +144,8 @@ def test_the_library_is_searched_by_the_mean_of_the_pictures(house):
     answer = house.ask(asked("Which photos of mine look like these?", red, purple))
     assert names_of(answer)[:2] in (["rose.png", "plum.png"], ["plum.png", "rose.png"])
     uploads = house.shelf.place_many([asked("", red, purple)])[0]
-    case = Case(
-        question=Question(text=""), program=replace(parse("find similar photos"), library=True), pictures=uploads
-    )
+    program, sources = replace(parse("find similar photos"), library=True), tuple(each.source for each in uploads)
+    case = Case(question=Question(text=""), program=program, pictures=sources, analyses=uploads)
     mean_D = house.retriever.looked_for(case, np.zeros(32, np.float32))
     one_D, other_D = house.retriever.space.embed_images([red.image, purple.image])
     np.testing.assert_allclose(mean_D, (one_D + other_D) / np.linalg.norm(one_D + other_D), atol=1e-5)

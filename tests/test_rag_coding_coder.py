@@ -10,7 +10,8 @@ from rag_house import build
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadPicture, BadQuestion
 from deepseek_mm.rag.coding.coder import Coder, alike, no_code
-from deepseek_mm.rag.program import Case, parse
+from deepseek_mm.rag.context import Case
+from deepseek_mm.rag.program import parse
 from deepseek_mm.records import Query, Question
 from index import Filter
 

@@ -15,8 +15,9 @@ from deepseek_mm.rag.decider import put as heard
 from deepseek_mm.rag.judge import EVEN, Weights, log_odds
 from deepseek_mm.rag.program import parse
 from deepseek_mm.records import Question
+from deepseek_mm.see.analysis import ImageAnalysis, Reading
 from deepseek_mm.see.eyes import Eyes
-from deepseek_mm.see.reader.reader import Reading
+from deepseek_mm.see.reader.asked import VqaQuestion
 from index import Label
 
 
@@ -32,14 +33,13 @@ class PaintReader:
     def __init__(self, script: dict[str, dict[str, float]]) -> None:
         self.script, self.heard = script, list[str]()
 
-    def read_many(self, asked: Sequence[tuple[str, Image.Image]]) -> list[Reading]:
-        self.heard += [question for question, _ in asked]
-        looks = list(ColourSpace().look_many([image for _, image in asked]))
+    def read_many(self, asked: Sequence[tuple[VqaQuestion, ImageAnalysis]]) -> list[Reading]:
+        self.heard += [question.text for question, _ in asked]
         heat = np.full((2, 2), 0.25, np.float32)
         usual = {"no": 0.9, "yes": 0.1}
         return [
-            Reading("closed", self.script.get(question.lower(), usual), heat, look, self.noticed, self.glanced)
-            for (question, _), look in zip(asked, looks, strict=True)
+            Reading("closed", self.script.get(question.text.lower(), usual), heat, self.noticed, self.glanced)
+            for question, _ in asked
         ]
 
 

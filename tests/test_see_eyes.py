@@ -6,6 +6,7 @@ from fakes import ColourSpace, picture
 
 from deepseek_mm.config import SeeConfig
 from deepseek_mm.encoders.space import Look, Thing
+from deepseek_mm.see.analysis import ImageAnalysis
 from deepseek_mm.see.eyes import Eyes, agreed, on_image
 from deepseek_mm.see.learned import Learned
 from deepseek_mm.see.people import PEOPLE
@@ -23,27 +24,29 @@ def source(width: int = 400, height: int = 200, path: str = "/photos/a.png") -> 
 
 
 def test_the_whole_picture_comes_first_and_carries_what_fills_it(eyes):
-    (sight,) = eyes.see_many([(source(), picture("red"))])
+    (sight,) = eyes.see_many([ImageAnalysis(picture("red"), source())])
     whole = sight.regions[0]
     assert (whole.kind, whole.box_px, whole.label, whole.colours[0]) == ("whole", (0, 0, 400, 200), "kite", "red")
 
 
 def test_a_thing_in_a_corner_gets_a_box_in_pixels_of_the_original(eyes):
-    (sight,) = eyes.see_many([(source(), picture("green", size=(80, 40), patch="red"))])
+    (sight,) = eyes.see_many([ImageAnalysis(picture("green", size=(80, 40), patch="red"), source())])
     kite = next(region for region in sight.regions if region.label == "kite" and region.kind == "part")
     assert kite.box_px == (0, 0, 200, 100)
     assert kite.colours == ("red",)
 
 
 def test_every_region_has_a_unit_vector_close_to_its_word(eyes):
-    (sight,) = eyes.see_many([(source(), picture("green", patch="red"))])
+    (sight,) = eyes.see_many([ImageAnalysis(picture("green", patch="red"), source())])
     np.testing.assert_allclose(np.linalg.norm(sight.vectors_ND, axis=1), 1, atol=1e-6)
     part = next(n for n, region in enumerate(sight.regions) if region.label == "kite" and region.kind == "part")
     assert sight.vectors_ND[part] @ ColourSpace().embed_texts(["kite"])[0] > 0.95
 
 
 def test_sights_come_in_the_order_of_the_pictures(eyes):
-    pictures = [(source(path=f"/photos/{colour}.png"), picture(colour)) for colour in ("red", "green", "blue")]
+    pictures = [
+        ImageAnalysis(picture(colour), source(path=f"/photos/{colour}.png")) for colour in ("red", "green", "blue")
+    ]
     assert [(s.regions[0].source.name, s.regions[0].label) for s in eyes.see_many(pictures)] == [
         ("red.png", "kite"),
         ("green.png", "grass"),
@@ -52,13 +55,13 @@ def test_sights_come_in_the_order_of_the_pictures(eyes):
 
 
 def test_a_thing_that_fills_the_picture_makes_no_part(eyes):
-    (sight,) = eyes.see_many([(source(), picture("red"))])
+    (sight,) = eyes.see_many([ImageAnalysis(picture("red"), source())])
     assert [region.kind for region in sight.regions] == ["whole"]
 
 
 def test_no_more_parts_are_made_than_the_setting_allows():
     eyes = Eyes(ColourSpace(), SeeConfig(max_parts=0))
-    (sight,) = eyes.see_many([(source(), picture("green", patch="red"))])
+    (sight,) = eyes.see_many([ImageAnalysis(picture("green", patch="red"), source())])
     assert len(sight.regions) == len(sight.vectors_ND) == 1
 
 
@@ -93,7 +96,7 @@ class Crowded(ColourSpace):
 
 def test_people_that_the_tower_finds_become_regions_of_their_own():
     eyes = Eyes(Crowded((0.0, 0.5, 0.25, 1.0), (0.5, 0.0, 1.0, 1.0)), SeeConfig())
-    (sight,) = eyes.see_many([(source(), picture("green"))])
+    (sight,) = eyes.see_many([ImageAnalysis(picture("green"), source())])
     people = [region for region in sight.regions if region.kind == "part" and region.label == "person"]
     assert [region.box_px for region in people] == [(0, 100, 100, 200), (200, 0, 400, 200)]
     assert "person" in [label.name for label in sight.regions[0].labels]
@@ -113,10 +116,10 @@ def test_a_learned_word_speaks_for_itself_and_its_text_is_not_asked():
     eyes = Eyes(ColourSpace(), SeeConfig())
     red = ColourSpace().embed_texts(["kite"])
     eyes.learned = Learned(names=("kite",), directions_LD=red * 20, offsets_L=np.full(1, -10, np.float32))
-    (sight,) = eyes.see_many([(source(), picture("green", patch="red"))])
+    (sight,) = eyes.see_many([ImageAnalysis(picture("green", patch="red"), source())])
     scores = {label.name: label.score for label in sight.regions[0].labels}
     assert "kite" not in scores  # a quarter of the picture: cosine 0.45 falls short of one half
-    (sight,) = eyes.see_many([(source(), picture("red"))])
+    (sight,) = eyes.see_many([ImageAnalysis(picture("red"), source())])
     assert sight.regions[0].labels[0].name == "kite"
     assert sight.regions[0].labels[0].score == pytest.approx(1 / (1 + np.exp(-10)), abs=0.01)
 
@@ -125,5 +128,5 @@ def test_words_that_a_user_adds_are_named_like_those_of_the_list():
     plain = Eyes(ColourSpace(), SeeConfig())
     richer = Eyes(ColourSpace(), SeeConfig(), names=("purple", "kite"))
     assert richer.vocabulary.names == (*plain.vocabulary.names, "purple")
-    (sight,) = richer.see_many([(source(), picture("purple"))])
+    (sight,) = richer.see_many([ImageAnalysis(picture("purple"), source())])
     assert sight.regions[0].label == "purple"

@@ -6,7 +6,8 @@ from PIL import Image
 
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.errors import MissingWeights
-from deepseek_mm.see.reader.asked import Asked, read_questions
+from deepseek_mm.see.analysis import ImageAnalysis
+from deepseek_mm.see.reader.asked import Asked, VqaQuestion, read_questions
 from deepseek_mm.see.reader.net import ReaderConfig, ReaderNet, Shown
 from deepseek_mm.see.reader.reader import Reader
 from deepseek_mm.see.reader.sure import Sure, family_of, fit_sure
@@ -100,8 +101,9 @@ def reader() -> Reader:
 def test_readings_come_in_order_and_a_picture_is_looked_at_once(reader):
     red, blue = (Image.new("RGB", (64, 48), colour) for colour in ("red", "blue"))
     asked = [("is it red?", red), ("is it red?", blue), ("what is this?", red)]
-    together = reader.read_many(asked)
-    alone = [reader.read_many([one])[0] for one in asked]
+    pictures = {id(image): ImageAnalysis(image) for image in (red, blue)}
+    together = reader.read_many([(VqaQuestion.of(text), pictures[id(image)]) for text, image in asked])
+    alone = [reader.read_many([(VqaQuestion.of(text), ImageAnalysis(image))])[0] for text, image in asked]
     for one, other in zip(together, alone, strict=True):
         assert one.chances.keys() == other.chances.keys()
         assert max(one.chances.values()) == pytest.approx(max(other.chances.values()), abs=0.02)
@@ -120,13 +122,16 @@ def test_weights_come_back(reader, tmp_path):
     again = read_reader(reader.space, file)
     assert again.sure == Sure({"there": (0.5, 0.1)}, frozenset({"dog"}))
     picture = Image.new("RGB", (64, 48), "red")
-    before, after = (one.read_many([("is it red?", picture)])[0] for one in (reader, again))
+    before, after = (
+        one.read_many([(VqaQuestion.of("is it red?"), ImageAnalysis(picture))])[0] for one in (reader, again)
+    )
     assert before.chances.keys() == after.chances.keys()
 
 
 def test_questions_are_read_alike_alone_and_among_others(reader):
     lines = ["is there a dog?", "what colour is the large car on the street in front of the house?", "why"]
-    many, one = read_questions(reader.space, lines), read_questions(reader.space, lines[:1])
+    questions = [VqaQuestion.of(line) for line in lines]
+    many, one = read_questions(reader.space, questions), read_questions(reader.space, questions[:1])
     there = one.there_QT[0]
     assert torch.allclose(many.words_QTW[0][there].float(), one.words_QTW[0][there].float(), atol=0.1)
     assert bool((many.there_QT[0] == there).all())

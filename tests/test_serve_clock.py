@@ -120,7 +120,8 @@ def test_what_was_taken_out_can_be_put_back_as_long_as_promised_and_no_longer(tm
 def test_pictures_whose_question_is_about_to_be_written_down_stay_and_go_in_the_end(tmp_path, clocks, jump_s):
     with build(tmp_path / "library") as assistant:
         inbox = Inbox(tmp_path / "library", max_pixels=10**6, ages=clocks.ages)
-        shelf = Shelf(assistant.config, eyes=assistant.eyes, store=assistant.store, ages=clocks.ages)
+        parts = {"eyes": assistant.eyes, "store": assistant.store, "analyses": assistant.analyses}
+        shelf = Shelf(assistant.config, **parts, ages=clocks.ages)
         inbox.keep(Taken(data=b"a picture", ending=".png", image=picture("red")))
         ((placed,),) = shelf.place_many([Question(text="What is it?", image=picture("green"), image_name="a.png")])
         dropped = tmp_path / "library" / "added" / "2026-11-27" / "a.png"
@@ -133,7 +134,7 @@ def test_pictures_whose_question_is_about_to_be_written_down_stay_and_go_in_the_
         clocks.passed_s = YOUNG_S + 5
         assert (inbox.tidy(set()), shelf.tidy(set(), older_s=YOUNG_S)) == (1, 1)
         assert tidy(tmp_path / "library", jobs, older_s=YOUNG_S, ages=clocks.ages) == 1
-        assert placed.path
+        assert placed.source.path
 
 
 @JUMPS

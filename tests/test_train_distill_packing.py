@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 
 from deepseek_mm.encoders.edge import EdgeSpace, files_of_edge
+from deepseek_mm.see.analysis import ImageAnalysis
 from deepseek_mm.see.notice.weights import read_noticer
+from deepseek_mm.see.reader.asked import VqaQuestion
 from deepseek_mm.see.reader.weights import read_reader
 from deepseek_mm.train.distill import house as houses
 from deepseek_mm.train.distill.house import House, owners
@@ -61,7 +63,8 @@ def test_a_student_that_has_learned_nothing_is_packed_and_opened_with_its_small_
     assert space.taught_by == house.space.fingerprint
     noticer = read_noticer(space, tmp_path / "edge_notice.safetensors")
     reader = read_reader(space, tmp_path / "edge_reader.safetensors", noticer=noticer)
-    (reading,) = reader.read_many([("is there a dog?", Image.new("RGB", (40, 30), (9, 99, 9)))])
+    green = ImageAnalysis(Image.new("RGB", (40, 30), (9, 99, 9)))
+    (reading,) = reader.read_many([(VqaQuestion.of("is there a dog?"), green)])
     assert set(reading.chances) == {"yes", "no"}
     assert len(reading.noticed) == len(noticer.names)
     texts = ["a dog runs", "two red cups"]

@@ -10,6 +10,7 @@ Shape key:  N pictures or texts, B pictures in a batch, P positions of the map (
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,7 +41,6 @@ from deepseek_mm.encoders.image import (
 from deepseek_mm.encoders.packaged import fingerprint, image_tower_file, text_tower_folder
 from deepseek_mm.encoders.projection import MAIN_DIM, SPACE_DIM, ImageHead, Side, TextHead, join
 from deepseek_mm.encoders.quick import carried, quick
-from deepseek_mm.encoders.recent import Recent, Seen, key_of
 from deepseek_mm.encoders.space import Floats, Look, Tag, Thing
 from deepseek_mm.encoders.tags import Namer, read_groups
 from deepseek_mm.encoders.text import (
@@ -58,7 +58,6 @@ WEIGHTS = Path(__file__).parent.parent / "weights" / "space.safetensors"
 TEXT_BATCH = 64
 TOWERS = ("image_tower.", "text_tower.")  # beginnings of names that engines stand for
 OLD = "code_head."  # in files from before code had a tower of its own
-FEW = 4  # pictures at once that may come again: those of a question, not those of a folder
 
 
 class TextSide(nn.Module):
@@ -156,6 +155,14 @@ class Maps(NamedTuple):
         return torch.cat([x.bfloat16() for x in (packaged_BPC, self.main_BPC, shrunk_BPC)], dim=-1)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageFeatures:
+    """What the towers and heads make of one picture."""
+
+    look: Look
+    cells_PC: Tensor | None = None  # bfloat16, as `Maps.cells` gives them; None in a space without small models
+
+
 def positions(map_BCGG: Tensor) -> Tensor:
     """(B, P, C)."""
     return map_BCGG.flatten(2).transpose(1, 2)
@@ -227,34 +234,18 @@ class SeeingSpace(PackagedSpace):
     def __init__(self, *, batch: int = 16) -> None:
         super().__init__()
         self.batch = batch
-        self.recent: Recent | None = None
 
     def look_many(self, images: Iterable[Image]) -> Iterator[Look]:
         """One look per picture, in order; pictures are drawn and squeezed in a thread while the tower works."""
-        return (seen.look for seen in self.see_many(images))
+        return (features.look for features in self.see_many(images))
 
-    def remember(self) -> None:
-        """From now on pictures that come again soon are not looked at again: the weights must stay as they are."""
-        self.recent = Recent()
-
-    def see_many(self, images: Iterable[Image]) -> Iterator[Seen]:
-        """The same with the maps that were looked at."""
+    def see_many(self, images: Iterable[Image]) -> Iterator[ImageFeatures]:
+        """The same with the cells that small models look at."""
         for squares in batched_ahead((squeeze(image) for image in images), size=self.batch):
-            if self.recent is None or len(squares) > FEW:
-                yield from self._see(squares)
-                continue
-            keys = [key_of(square) for square in squares]
-            known = [self.recent.get(key) for key in keys]
-            new = [square for square, seen in zip(squares, known, strict=True) if seen is None]
-            fresh = iter(self._see(new) if new else ())
-            for key, seen in zip(keys, known, strict=True):
-                if seen is None:
-                    seen = next(fresh)
-                    self.recent.put(key, seen)
-                yield seen
+            yield from self._see(squares)
 
     @torch.inference_mode()
-    def _see(self, squares: Sequence[NDArray[np.uint8]]) -> list[Seen]:
+    def _see(self, squares: Sequence[NDArray[np.uint8]]) -> list[ImageFeatures]:
         with quick():
             maps = self.model.maps(squares)
         named_soon = beside(carried(partial(self._named, maps)), rows=len(squares))
@@ -265,7 +256,7 @@ class SeeingSpace(PackagedSpace):
             Look(vector_D=vector_D, grid_HWD=grid_PD.reshape(GRID, GRID, -1), tags=tags, things=things)
             for vector_D, grid_PD, tags, things in zip(vectors_BD, grid_BPD, tags_B, things_B, strict=True)
         ]
-        return [Seen(cells_PC=cells_PC, look=look) for cells_PC, look in zip(maps.cells(), looks, strict=True)]
+        return [ImageFeatures(look=look, cells_PC=cells_PC) for look, cells_PC in zip(looks, maps.cells(), strict=True)]
 
     @torch.inference_mode()
     def _named(self, maps: Any) -> tuple[Sequence[tuple[Tag, ...]], Sequence[tuple[Thing, ...] | None]]:

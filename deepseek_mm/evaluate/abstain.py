@@ -29,6 +29,7 @@ from deepseek_mm.rag.program.words import plural
 from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.rag.search import Measured
 from deepseek_mm.records import Query
+from deepseek_mm.see.analysis import ImageAnalysis
 from deepseek_mm.see.eyes import Eyes
 from index.store import RegionStore
 
@@ -131,7 +132,7 @@ def evaluate_abstain(
         ) as store,
     ):
         photos = (read_photo(path, max_pixels=config.parse.max_pixels) for path in paths)
-        for sight in eyes.see_many((photo.source, photo.image) for photo in photos):
+        for sight in eyes.see_many(ImageAnalysis(photo.image, photo.source) for photo in photos):
             store.add(sight.regions[0].source, sight.regions, sight.vectors_ND)
         retriever = Retriever(space, store, eyes, config)
         found = retriever.find_many([Query(text=thing.name) for thing in things], k=1)

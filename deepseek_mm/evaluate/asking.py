@@ -14,9 +14,10 @@ from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluate.pretend import Pretend
 from deepseek_mm.evaluate.questions import FORMS, Form, Kind, Where, words_of
+from deepseek_mm.rag.context import Case
 from deepseek_mm.rag.facts import run
 from deepseek_mm.rag.facts.shots import Shot, same_kind
-from deepseek_mm.rag.program import Case, Claim, Program, parse
+from deepseek_mm.rag.program import Claim, Program, parse
 from deepseek_mm.rag.program.several import parse_several
 from deepseek_mm.rag.program.words import content, lead, negated
 from deepseek_mm.rag.retriever import foremost, numbered, pointing, ranked

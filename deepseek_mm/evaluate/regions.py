@@ -12,11 +12,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL.Image import Image
-
 from deepseek_mm.evaluate.retrieval import open_pictures, percent, read_picture
 from deepseek_mm.evaluate.rows import read_rows
-from deepseek_mm.see.eyes import Eyes, Sight
+from deepseek_mm.see.analysis import ImageAnalysis
+from deepseek_mm.see.eyes import Eyes
 from deepseek_mm.see.people import PEOPLE
 from index import Region, Source
 
@@ -105,14 +104,15 @@ def score_points(points: Sequence[Point], rows: Sequence[BoxRow]) -> PointingRep
     return PointingReport(pointing=percent(hits), centre_baseline=percent(middles), n=len(rows))
 
 
-def pictures(paths: Sequence[Path]) -> Iterator[tuple[Source, Image]]:
+def pictures(paths: Sequence[Path]) -> Iterator[ImageAnalysis]:
     """What `Eyes.see_many` takes."""
     for path in paths:
         image = read_picture(path)
-        yield Source(path=str(path.absolute()), width_px=image.width, height_px=image.height), image
+        source = Source(path=str(path.absolute()), width_px=image.width, height_px=image.height)
+        yield ImageAnalysis(image, source)
 
 
-def point_at_person(sight: Sight) -> Point:
+def point_at_person(sight: ImageAnalysis) -> Point:
     """The middle of the region that is surest to be a person, or of the picture; the smaller of two equally sure."""
     best = max(sight.regions, key=lambda region: (chance_of_person(region), -area(region)))
     if not chance_of_person(best):

@@ -12,7 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluate.regions import pictures
 from deepseek_mm.evaluate.retrieval import open_pictures
-from deepseek_mm.see.eyes import Eyes, Sight
+from deepseek_mm.see.analysis import ImageAnalysis
+from deepseek_mm.see.eyes import Eyes
 from index import Region
 
 SIDE_PX, GAP_PX, WORDS_PX = 340, 10, 40  # of a photo's square, between squares, and for the words below
@@ -44,7 +45,7 @@ def draw_sheet(eyes: Eyes, folder: Path, names: Sequence[str], file: Path) -> in
     return len(squares)
 
 
-def square_of(sight: Sight) -> Image.Image:
+def square_of(sight: ImageAnalysis) -> Image.Image:
     """One photo with its parts, and the words of the whole below it."""
     whole, *parts = sight.regions
     square = Image.new("RGB", (SIDE_PX, SIDE_PX + WORDS_PX), PAPER)

@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from PIL.Image import Image
-
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, Cancelled, LimitReached, NothingThere
 from deepseek_mm.ingest.pages import TOGETHER, Leaves, code_mark, read_leaves, read_together
@@ -27,8 +25,8 @@ from deepseek_mm.parse.folder import Found, find_files
 from deepseek_mm.parse.formats import named_format
 from deepseek_mm.parse.nouns import Document, File, Piece
 from deepseek_mm.parse.repository import LeftOut, why_content
+from deepseek_mm.see.analysis import ImageAnalysis
 from deepseek_mm.see.eyes import Eyes
-from index import Source
 from index.region import LIBRARY, Stamp
 from index.store import RegionStore
 
@@ -86,8 +84,8 @@ class Intake:
 
     def _take(self, batch: "Batch") -> None:
         """Photos, documents, then the copies of what was new itself."""
-        for sight in self.eyes.see_many(self._photos(batch)):
-            source = self.store.add(sight.regions[0].source, sight.regions, sight.vectors_ND)
+        for picture in self.eyes.see_many(self._photos(batch)):
+            source = self.store.add(picture.regions[0].source, picture.regions, picture.vectors_ND)
             batch.tally.note(source.path, "replaced" if source.path in batch.stamps else "added")
         for path in batch.documents:
             if batch.tally.hooks.stopping():
@@ -99,7 +97,7 @@ class Intake:
         for path in batch.copies:
             self._guarded(path, batch, self._take_copy)
 
-    def _photos(self, batch: "Batch") -> Iterator[tuple[Source, Image]]:
+    def _photos(self, batch: "Batch") -> Iterator[ImageAnalysis]:
         """The new pictures, decoded, in order. Runs in the tower's drawing thread."""
         for path in batch.files:
             if batch.tally.hooks.stopping():
@@ -108,7 +106,7 @@ class Intake:
             if photo is not None:
                 yield photo
 
-    def _guarded(self, path: str, batch: "Batch", work: "Work") -> tuple[Source, Image] | None:
+    def _guarded(self, path: str, batch: "Batch", work: "Work") -> ImageAnalysis | None:
         """Do something with one file; what goes wrong with it is listed, and the rest go on."""
         try:
             taken = work(path, batch)
@@ -131,7 +129,7 @@ class Intake:
             )
         return None
 
-    def _photo(self, path: str, batch: "Batch") -> tuple[Source, Image] | None:
+    def _photo(self, path: str, batch: "Batch") -> ImageAnalysis | None:
         """A picture to look at; None when the file is known, a copy, or a document, whose turn comes later."""
         file = open_file(path, self.config)
         if (reason := why_content(file)) is not None:
@@ -146,7 +144,7 @@ class Intake:
         (piece,) = document.pieces
         assert piece.image is not None, "a photo's one piece is its picture"
         batch.digests.add(file.digest)
-        return document.source, piece.image
+        return ImageAnalysis(piece.image, document.source)
 
     def _parse(self, file: File, config: ParseConfig, path: str, batch: "Batch") -> Document:
         """What the file holds, unless the work is stopped meanwhile."""
@@ -258,7 +256,7 @@ class Text:
     pieces: Sequence[Piece]
 
 
-Work = Callable[[str, Batch], tuple[Source, Image] | None]
+Work = Callable[[str, Batch], ImageAnalysis | None]
 
 
 def pass_over(files: Sequence[str], aside: Mapping[str, str], tally: Tally) -> list[str]:

@@ -18,6 +18,8 @@ from deepseek_mm.learning.memory import Asked, nothing_asked
 from deepseek_mm.learning.rows import Rows
 from deepseek_mm.learning.study import widened
 from deepseek_mm.parse.document import read_page
+from deepseek_mm.see.analysis import ImageAnalysis
+from deepseek_mm.see.reader.asked import VqaQuestion
 from deepseek_mm.see.reader.reader import LIKELIEST, Reader
 from deepseek_mm.see.reader.sure import THERE
 
@@ -41,7 +43,8 @@ def looked_at(examples: Sequence[Example], reader: Reader, config: ParseConfig, 
         if task.stopping:
             break
         if (image := opened(path, config, task)) is not None:
-            parts.append(reader.features_many([(example.question, image) for example in own]))
+            picture = ImageAnalysis(image)
+            parts.append(reader.features_many([(VqaQuestion.of(example.question), picture) for example in own]))
             kept += own
         task.report(done, len(by_path), path)
     return as_rows(kept, torch.cat(parts), reader) if kept else as_rows([], torch.zeros(0, 0), reader)

@@ -1,8 +1,4 @@
-"""A picture file becomes an upright RGB picture with its place and time, or an error that says why not.
-
-A picture that comes with a question is read by whoever receives it, and again where it is kept, at another path. So the
-last few are remembered by their bytes, and nobody may draw on what is handed out.
-"""
+"""A picture file becomes an upright RGB picture with its place and time, or an error that says why not."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +9,7 @@ from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, BadPicture
 from deepseek_mm.parse.document import source_of
 from deepseek_mm.parse.files import no_picture, open_file, real_path
-from deepseek_mm.parse.nouns import File
 from deepseek_mm.parse.workers.client import read_contents
-from deepseek_mm.parse.workers.wire import FileHead
-from deepseek_mm.recently import Recently
 from index import Source
 
 
@@ -28,24 +21,6 @@ class Photo:
     image: Image  # upright RGB; its long side is at most LONG_SIDE_PX, the original's size is in the source
 
 
-class Lately(Recently[tuple[str, str, int], tuple[Image, FileHead]]):
-    """The last few pictures that were decoded, by their bytes."""
-
-    def read(self, file: File, config: ParseConfig) -> tuple[Image, FileHead]:
-        """The picture, and what else its file says. BadPicture."""
-        key = (file.digest, file.format.name, config.max_pixels)
-        if (known := self.get(key)) is not None:
-            return known
-        head, pieces = read_contents(file, config)
-        (image,) = (piece.image for piece in pieces)
-        assert image is not None, "a photo's one piece is its picture"
-        self.put(key, (image, head))
-        return image, head
-
-
-LATELY = Lately(most=4)  # 30 MB at most: a decoded picture has LONG_SIDE_PX
-
-
 def read_photo(path: Path, *, max_pixels: int, collection: str = "library") -> Photo:
     """The picture at `path`, links followed. Raises NothingThere, or BadPicture with the reason and what to do."""
     config = ParseConfig(max_pixels=max_pixels)
@@ -53,9 +28,11 @@ def read_photo(path: Path, *, max_pixels: int, collection: str = "library") -> P
         file = open_file(real_path(path), config)
         if file.format.kind != "photo":
             raise no_picture(file.path, file.data)
-        image, head = LATELY.read(file, config)
+        head, pieces = read_contents(file, config)
+        (image,) = (piece.image for piece in pieces)
     except BadPicture:
         raise
     except BadFile as error:
         raise BadPicture(str(error)) from error
+    assert image is not None, "a photo's one piece is its picture"
     return Photo(source=source_of(file, head, collection), image=image)

@@ -27,19 +27,21 @@ from deepseek_mm.rag.askable import askable, boxed, failed
 from deepseek_mm.rag.at_hand import AtHand, last_shown
 from deepseek_mm.rag.checking import Checked, check
 from deepseek_mm.rag.coding import Coder, Prover, no_code
+from deepseek_mm.rag.context import Case
 from deepseek_mm.rag.decider import SETTLED, Decider
 from deepseek_mm.rag.facts import nothing, run
 from deepseek_mm.rag.graph import is_drawn, worked_again, worked_out
 from deepseek_mm.rag.phrasing import grow, grow_text
 from deepseek_mm.rag.pointing import Finger
-from deepseek_mm.rag.program import Case, Program
+from deepseek_mm.rag.program import Program
 from deepseek_mm.rag.program.words import lead, printable
 from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.rag.translate import translated
-from deepseek_mm.rag.uploads import Shelf
+from deepseek_mm.rag.uploads import Shelf, path_of
 from deepseek_mm.records import Answer, Evidence, Found, Query, Question, State, Verdict, Worked
 from deepseek_mm.runtime.dial import BY_NAME
 from deepseek_mm.runtime.planned import Planned
+from deepseek_mm.see.analysis import AnalysisCache, ImageAnalysis
 from deepseek_mm.see.eyes import Eyes
 from index import EVERYTHING, LIBRARY, Filter, Source
 
@@ -61,7 +63,8 @@ class Assistant:
         self.lm, self.history = lm, history
         self.decider = Decider(eyes, lm if isinstance(lm, YesNoModel) else None)
         self.finger, self.prover = Finger(eyes, self.decider, config), Prover(config, lm)
-        self.shelf = Shelf(config, eyes=eyes, store=library.store)
+        self.analyses = AnalysisCache(library.quarantine.read_page)
+        self.shelf = Shelf(config, eyes=eyes, store=library.store, analyses=self.analyses)
         self.at_hand = AtHand(self.shelf, retriever)
         self._changing, self.planned = Lock(), cast(Planned | None, None)  # put there by who joined the parts
         self.notices: tuple[Notice, ...] = ()  # the same
@@ -91,7 +94,7 @@ class Assistant:
     def decide_many(self, asked: Sequence[tuple[str, Image]]) -> list[Verdict]:
         """How `ask` settles each question about its picture, without retrieval, wording or history.
 
-        A picture object that comes again is looked at once.
+        The same pixels are looked at once.
         """
         return self.decider.decide_texts([(printable(text), image) for text, image in asked])
 
@@ -188,7 +191,7 @@ class Assistant:
         turns = self.history.turns(question.conversation, session=question.session, last=REMEMBERED)
         return turns if self.config.rag.history_turns else []
 
-    def _case(self, question: Question, earlier: Sequence[Turn], uploads: Sequence[Source]) -> Case:
+    def _case(self, question: Question, earlier: Sequence[Turn], uploads: Sequence[ImageAnalysis]) -> Case:
         shown, recent, before = last_shown(earlier), earlier[-self.config.rag.history_turns :], len(earlier)
         if before == REMEMBERED and question.conversation is not None:
             before = self.history.num_turns(question.conversation, session=question.session)
@@ -199,10 +202,10 @@ class Assistant:
         names = [printable(picture.name) for picture in question.more]
         conversation, turn = self.history.begin(
             question,
-            image_path=uploads[0].path if uploads else "",
+            image_path=path_of(uploads[0]) if uploads else "",
             settings=asdict(self.config),
             fingerprint=f"{self.retriever.space.fingerprint[:8]}+{self.lm.fingerprint[:8]}",
-            more=list(zip(names, [source.path for source in uploads[1:]], strict=True)),
+            more=list(zip(names, map(path_of, uploads[1:]), strict=True)),
         )
         return replace(
             meant,
@@ -215,7 +218,7 @@ class Assistant:
         )
 
     def _meant(
-        self, question: Question, earlier: Sequence[str], shown: Sequence[str], uploads: Sequence[Source]
+        self, question: Question, earlier: Sequence[str], shown: Sequence[str], uploads: Sequence[ImageAnalysis]
     ) -> Case:
         """What is asked for, of which pictures; one question of the text after the other."""
         if question.about == "code":
@@ -248,23 +251,23 @@ class Assistant:
         found = self.retriever.retrieve_many(cases, k=self.config.rag.num_regions)
         found = [self._judged(case, entries) for case, entries in zip(cases, found, strict=True)]
         pairs = enumerate(zip(cases, found, strict=True))
-        looked = {n: image for n, (c, entries) in pairs if (image := self._looked_at(c, entries)) is not None}
+        looked = {n: picture for n, (c, entries) in pairs if (picture := self._looked_at(c, entries)) is not None}
         cases = self._settled(cases, found, looked)
         pointed = [*found]
-        for n, image in looked.items():
-            pointed[n] = self.finger.point(cases[n], image, found[n])
+        for n, picture in looked.items():
+            pointed[n] = self.finger.point(cases[n], picture, found[n])
         claims = [run(c.program, entries, self.config, c.verdict) for c, entries in zip(cases, pointed, strict=True)]
         full = [replace(c, evidence=tuple(e), claims=f) for c, e, f in zip(cases, pointed, claims, strict=True)]
         return [self._worked(case, entries) for case, entries in zip(full, found, strict=True)]
 
     def _settled(
-        self, cases: Sequence[Case], found: Sequence[Sequence[Evidence]], looked: Mapping[int, Image]
+        self, cases: Sequence[Case], found: Sequence[Sequence[Evidence]], looked: Mapping[int, ImageAnalysis]
     ) -> list[Case]:
         """With a verdict for each closed question about one photo whose file is still there."""
         if self.eyes.reader is None:
             return list(cases)
-        asked = {n: image for n, image in looked.items() if self._is_closed(cases[n], found[n])}
-        verdicts = self.decider.decide_many([(cases[n].program, image) for n, image in asked.items()])
+        asked = {n: picture for n, picture in looked.items() if self._is_closed(cases[n], found[n])}
+        verdicts = self.decider.decide_many([(cases[n].program, picture) for n, picture in asked.items()])
         verdict_of = dict(zip(asked, verdicts, strict=True))
         return [replace(case, verdict=verdict_of.get(n)) for n, case in enumerate(cases)]
 
@@ -273,12 +276,13 @@ class Assistant:
         things = [thing.phrase for thing in case.program.things]
         if not things or len(case.pictures) < 2 or case.program.library or self.eyes.reader is None:
             return list(entries)
-        images = {source.path: image for source in case.pictures if (image := self._opened(source)) is not None}
-        return self.decider.judged(entries, things, images)
+        opened = {path_of(picture): picture for picture in case.analyses if self._opened(picture) is not None}
+        return self.decider.judged(entries, things, opened)
 
-    def _opened(self, source: Source) -> Image | None:
+    def _opened(self, picture: ImageAnalysis) -> Image | None:
+        """The pixels, if the file can be read."""
         with suppress(NothingThere, BadFile):  # it went, or it is code
-            return self.picture(source)
+            return picture.image
         return None
 
     def _worked(self, case: Case, evidence: Sequence[Evidence]) -> Case:
@@ -298,14 +302,15 @@ class Assistant:
         drawn = bool(evidence) and is_drawn(evidence[0].siblings)
         return case.program.kind in SETTLED or (drawn and program_of(case.program.text) is not None)
 
-    def _looked_at(self, case: Case, evidence: Sequence[Evidence]) -> Image | None:
+    def _looked_at(self, case: Case, evidence: Sequence[Evidence]) -> ImageAnalysis | None:
         """The photo that a closed question is about, or one that asks where a thing is."""
         if case.source is None or case.program.library or case.source.kind != "photo":
             return None
         if case.program.kind not in PLACED and not self._is_closed(case, evidence):
             return None
         measured = case.program.kind == "colour" and not case.program.things  # of the whole picture
-        return None if measured else case.question.image or self._opened(case.source)
+        (picture,) = case.analyses
+        return None if measured or self._opened(picture) is None else picture
 
     def _read(self, case: Case) -> None:
         """Look for text in the pictures at hand, where the question asks for it."""
@@ -347,4 +352,5 @@ class Assistant:
         sources = {entry.region.source.path: entry.region.source for entry in case.evidence}
         most = MAX_SHOWN if case.program.library else max(MAX_SHOWN, len(case.pictures))
         shown = list(sources.values())[:most] if self.lm.sees else []
-        return [image for source in shown if (image := self._opened(source)) is not None]
+        pictures = [self.analyses.get(source) for source in shown]
+        return [image for picture in pictures if (image := self._opened(picture)) is not None]

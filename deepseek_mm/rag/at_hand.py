@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deepseek_mm.history import Turn
-from deepseek_mm.rag.program import Case, Program, parse
+from deepseek_mm.rag.context import Case
+from deepseek_mm.rag.program import Program, parse
 from deepseek_mm.rag.program.several import parse_several
 from deepseek_mm.rag.retriever import Retriever
-from deepseek_mm.rag.uploads import Shelf
+from deepseek_mm.rag.uploads import Shelf, path_of
 from deepseek_mm.records import Answer, Exchange, Picture, Question
-from index import Source
+from deepseek_mm.see.analysis import ImageAnalysis
 
 
 class AtHand:
@@ -21,24 +22,25 @@ class AtHand:
         self.shelf, self.retriever = shelf, retriever
 
     def meant(
-        self, question: Question, earlier: Sequence[str], shown: Sequence[str], uploads: Sequence[Source]
+        self, question: Question, earlier: Sequence[str], shown: Sequence[str], uploads: Sequence[ImageAnalysis]
     ) -> Case:
         """The question with its program, and the one photo or the pictures at hand.
 
         `earlier` are the conversation's questions, oldest first, `shown` the paths of the pictures it spoke of last;
         `uploads` are those that came along now.
         """
-        paths = list(dict.fromkeys([source.path for source in uploads] or shown))
+        paths = list(dict.fromkeys([path_of(upload) for upload in uploads] or shown))
         if len(paths) > 1:
             return self._of_several(question, earlier, paths, uploads)
         upload = uploads[0] if uploads else None
         program = parse(question.text, earlier=earlier)
-        source = None if upload and program.library else upload or self._talked_about(program, paths)
+        picture = None if upload and program.library else upload or self._talked_about(program, paths)
         return Case(
             question=question,
-            program=replace(program, library=source is None and not program.file),
-            source=source,
-            image=question.image if upload and program.library else None,
+            program=replace(program, library=picture is None and not program.file),
+            source=picture.source if picture else None,
+            analyses=(picture,) if picture else (),
+            example=upload if program.library else None,
         )
 
     def told(self, exchanges: Sequence[Exchange]) -> list[Turn]:
@@ -57,7 +59,8 @@ class AtHand:
             image_path=first.path,
             more=tuple(more),
         )
-        (sources,) = self.shelf.place_many([question])
+        (pictures,) = self.shelf.place_many([question])
+        sources = [picture.source for picture in pictures if picture.source]
         return Turn(
             id=0,
             conversation=0,
@@ -72,24 +75,28 @@ class AtHand:
         )
 
     def _of_several(
-        self, question: Question, earlier: Sequence[str], paths: Sequence[str], uploads: Sequence[Source]
+        self, question: Question, earlier: Sequence[str], paths: Sequence[str], uploads: Sequence[ImageAnalysis]
     ) -> Case:
         """These pictures, or the ones among them that the question names; or the library, searched with them."""
         meant = parse_several(question.text, [Path(path).name for path in paths], earlier=earlier)
         if meant.program.library and not (uploads or meant.alike):
             return Case(question=question, program=meant.program)
-        known = {source.path: source for source in uploads}
-        kept = {n: source for n in meant.picks if (source := known.get(paths[n - 1]) or self.shelf.again(paths[n - 1]))}
-        sources = tuple(kept.values())
+        known = {path_of(upload): upload for upload in uploads}
+        kept = {n: each for n in meant.picks if (each := known.get(paths[n - 1]) or self.shelf.again(paths[n - 1]))}
+        analyses = tuple(kept.values())
+        sources = tuple(picture.source for picture in analyses if picture.source)
         if meant.program.library or meant.program.absent or len(sources) > 1:
-            return Case(question=question, program=replace(meant.program, places=tuple(kept)), pictures=sources)
+            program = replace(meant.program, places=tuple(kept))
+            return Case(question=question, program=program, pictures=sources, analyses=analyses)
         source = sources[0] if sources else None  # one is meant, or the files of the others are gone
-        return Case(question=question, program=replace(meant.program, given=0, library=source is None), source=source)
+        program = replace(meant.program, given=0, library=source is None)
+        return Case(question=question, program=program, source=source, analyses=analyses)
 
-    def _talked_about(self, program: Program, shown: Sequence[str]) -> Source | None:
+    def _talked_about(self, program: Program, shown: Sequence[str]) -> ImageAnalysis | None:
         """The photo that a question means without bringing it: a file by its name, or the conversation's picture."""
         if program.file:
-            return self.retriever.named(program.file)
+            source = self.retriever.named(program.file)
+            return self.shelf.analyses.get(source) if source else None
         if program.kind == "which" or program.library:
             return None
         return self.shelf.again(shown[0]) if shown else None

@@ -6,8 +6,10 @@ that are known well is a fourth; a language model that looks at pictures is a fi
 which is not there is told so instead of being answered.
 """
 
+import hashlib
 import math
 import re
+from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -18,19 +20,19 @@ from PIL.Image import Image
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.lm.generator import YesNoModel
 from deepseek_mm.rag.facts.shots import same_kind
-from deepseek_mm.rag.judge import CLOSED, EVEN, NO, YES, blended, log_odds, outcome_of, settle
+from deepseek_mm.rag.judge import CLOSED, EVEN, NO, blended, log_odds, outcome_of, settle
 from deepseek_mm.rag.on_paper import settled_on_paper
 from deepseek_mm.rag.program.lexicon import IS_A, PRONOUNS
 from deepseek_mm.rag.program.parse import Program, parse
 from deepseek_mm.rag.program.words import names_the_same, plural, with_article
 from deepseek_mm.records import Evidence, Verdict
+from deepseek_mm.see.analysis import ImageAnalysis, Reading, add_features, only_once
 from deepseek_mm.see.colours import colours_looked_at
 from deepseek_mm.see.eyes import Eyes
 from deepseek_mm.see.people import PEOPLE
-from deepseek_mm.see.plain import shows_nothing
-from deepseek_mm.see.reader.reader import Reading
+from deepseek_mm.see.reader.asked import VqaQuestion
+from deepseek_mm.see.reader.reader import AT_ONCE
 from deepseek_mm.see.reader.sure import COLOUR
-from deepseek_mm.see.scene.paper import Drawn
 from index import Label
 
 PREMISE = 0.04  # probability of its thing below which a question is not answered
@@ -56,10 +58,17 @@ class Put:
     """A question as the witnesses hear it, and the one thing whose presence it asks for, if it does."""
 
     text: str
+    typed: str  # as somebody typed it, which is how questions about drawings are read
+    things: tuple[str, ...] = ()  # that it names
     thing: str = ""
     premise: str = ""  # a thing that it takes for granted
     named: bool = False  # the thing is called by one word: "is there a rocket", not "is this a healthy breakfast"
     sort: str = ""  # "animal": a kind of thing, of which the name is asked for
+
+    @property
+    def question(self) -> VqaQuestion:
+        """As the reader takes it."""
+        return VqaQuestion(self.text, self.things)
 
 
 def put(program: Program) -> Put:
@@ -70,11 +79,18 @@ def put(program: Program) -> Put:
     elif things and program.things[0].name not in text.lower():
         text = IT.sub(f"the {things[0]}", text, count=1)
     if kind == "exist" and len(things) == 1:
-        return Put(text, thing=things[0], named=" " not in things[0] and bool(THERE_IS.match(text.lower())))
+        named = " " not in things[0] and bool(THERE_IS.match(text.lower()))
+        return Put(text, program.text, things, thing=things[0], named=named)
     if kind == "sort" and len(things) == 1:
-        return Put(text, sort=things[0])
+        return Put(text, program.text, things, sort=things[0])
     takes_for_granted = kind in LEANING and len(things) == 1
-    return Put(text, premise=things[0] if takes_for_granted else "")
+    return Put(text, program.text, things, premise=things[0] if takes_for_granted else "")
+
+
+def whether_there(thing: str) -> Put:
+    """The question whether a thing is there; the reader wants it in words."""
+    text = IN_FULL["exist"].format(a=with_article(thing))
+    return Put(text, text, (thing,), thing=thing, named=" " not in thing)
 
 
 class Decider:
@@ -84,116 +100,114 @@ class Decider:
         """Where the eyes have no reader, likeness speaks alone, or beside a `model` that sees."""
         self.eyes, self.reader, self.model = eyes, eyes.reader, model
 
-    def decide_many(self, asked: Sequence[tuple[Program, Image]]) -> list[Verdict]:
-        """One for each question and its picture; a picture object that comes again is looked at once."""
-        puts = [put(program) for program, _ in asked]
-        images = [image for _, image in asked]
-        premises = [n for n, one in enumerate(puts) if one.premise]
-        lines = [one.text for one in puts] + [f"is there {with_article(puts[n].premise)}?" for n in premises]
-        readings = self._read(list(zip(lines, [*images, *(images[n] for n in premises)], strict=True)))
-        others = self._others([one.thing or one.premise for one in puts], readings[: len(puts)], images)
-        verdicts = [
-            self._settle(one, reading, there | self._seen(one, image) if one.thing else {}, image)
-            for one, reading, there, image in zip(puts, readings, others, images, strict=False)
-        ]
-        for n, reading in zip(premises, readings[len(puts) :], strict=True):
-            there = self._settle(Put("", thing=puts[n].premise), reading, others[n], images[n])
-            least = DOUBTED if verdicts[n].outcome == "unknown" else PREMISE
-            if there.answer == NO and 1 - there.chance < least:
-                verdicts[n] = replace(there, answer=f"no {puts[n].premise}", heat=verdicts[n].heat)
-        self._on_paper(asked, readings, verdicts)
-        blank = {id(image): shows_nothing(image) for image in {id(image): image for image in images}.values()}
-        return [
-            replace(verdict, outcome="unknown", blank=True) if blank[id(image)] else verdict
-            for verdict, image in zip(verdicts, images, strict=True)
-        ]
+    def decide_many(self, asked: Sequence[tuple[Program, ImageAnalysis]]) -> list[Verdict]:
+        """One for each question and its picture."""
+        return self._decided([(put(program), picture) for program, picture in asked])
 
-    def _on_paper(
-        self, asked: Sequence[tuple[Program, Image]], readings: Sequence[Reading | None], verdicts: list[Verdict]
-    ) -> None:
-        """Put other verdicts in place of those about drawings."""
-        paper = self.eyes.paper
-        found: dict[int, Drawn | None] = {}
-        for n, ((program, image), reading) in enumerate(zip(asked, readings, strict=False)):
-            if paper is None or reading is None:
-                continue
-            if id(image) not in found:
-                found[id(image)] = paper.drawn(reading.look.vector_D, image)
-            if drawn := found[id(image)]:
-                verdicts[n] = settled_on_paper(program.text, drawn.scene, paper.answer(program.text, drawn))
+    def presence(self, things: Sequence[str], picture: ImageAnalysis) -> list[Verdict]:
+        """Whether the picture shows each of the things: yes or no."""
+        return self._decided([(whether_there(thing), picture) for thing in things])
 
     def decide_texts(self, asked: Sequence[tuple[str, Image]]) -> list[Verdict]:
-        """The same for questions as people type them."""
-        return self.decide_many([(parse(text), image) for text, image in asked])
-
-    def presence_many(self, asked: Sequence[tuple[str, Image]]) -> list[float]:
-        """How probable it is that each picture shows its thing."""
-        verdicts = self.decide_texts([(f"Is there {with_article(thing)}?", image) for thing, image in asked])
-        return [verdict.chance if verdict.answer == YES else 1 - verdict.chance for verdict in verdicts]
+        """The same for questions as people type them; the same pixels are looked at once, some pictures at a time."""
+        rows_of: dict[bytes, list[int]] = {}
+        for row, (_, image) in enumerate(asked):
+            rows_of.setdefault(digest_of(image), []).append(row)
+        verdicts: dict[int, Verdict] = {}
+        groups = list(rows_of.values())
+        for some in (groups[start : start + AT_ONCE] for start in range(0, len(groups), AT_ONCE)):
+            pictures = {row: picture for own in some for picture in [ImageAnalysis(asked[own[0]][1])] for row in own}
+            found = self.decide_many([(parse(asked[row][0]), picture) for row, picture in pictures.items()])
+            verdicts |= zip(pictures, found, strict=True)
+        return [verdicts[row] for row in range(len(asked))]
 
     def judged(
-        self, entries: Sequence[Evidence], things: Sequence[str], pictures: Mapping[str, Image]
+        self, entries: Sequence[Evidence], things: Sequence[str], pictures: Mapping[str, ImageAnalysis]
     ) -> list[Evidence]:
         """With how probable each thing is in each of the pictures (path -> picture), as it would be settled of one."""
         asked = [(thing, path) for path in pictures for thing in things]
-        chances = self.presence_many([(thing, pictures[path]) for thing, path in asked])
-        told = dict(zip(asked, chances, strict=True))
+        verdicts = self._decided([(whether_there(thing), pictures[path]) for thing, path in asked])
+        told = {pair: verdict.chance_of_yes for pair, verdict in zip(asked, verdicts, strict=True)}
         judged = {path: tuple((thing, told[thing, path]) for thing in things) for path in pictures}
         return [replace(entry, judged=judged.get(entry.region.source.path, ())) for entry in entries]
 
-    def _read(self, asked: Sequence[tuple[str, Image]]) -> list[Reading | None]:
+    def _decided(self, asked: Sequence[tuple[Put, ImageAnalysis]]) -> list[Verdict]:
+        """Photos by the witnesses, drawings by what stands in them; of a picture that shows nothing nothing is told."""
+        verdicts = self._witnessed(asked)
+        for n, (one, picture) in enumerate(asked):
+            if self.reader and self.eyes.paper and (drawn := self.eyes.drawing(picture)):
+                verdicts[n] = settled_on_paper(one.typed, drawn.scene, self.eyes.paper.answer(one.typed, drawn))
+            if picture.is_blank:
+                verdicts[n] = replace(verdicts[n], outcome="unknown", blank=True)
+        return verdicts
+
+    def _witnessed(self, asked: Sequence[tuple[Put, ImageAnalysis]]) -> list[Verdict]:
+        """By all witnesses; where a question takes a thing for granted that is not there, that is the answer."""
+        premises = {n: whether_there(one.premise) for n, (one, _) in enumerate(asked) if one.premise}
+        every = [*asked, *((there, asked[n][1]) for n, there in premises.items())]
+        readings = self._read([(one.question, picture) for one, picture in every])
+        others = self._others(
+            [one.thing or one.premise for one, _ in asked], [picture for _, picture in asked], readings
+        )
+        verdicts = [
+            self._settle(one, reading, there | self._seen(one, picture) if one.thing else {}, picture)
+            for (one, picture), reading, there in zip(asked, readings, others, strict=False)
+        ]
+        for n, reading in zip(premises, readings[len(asked) :], strict=True):
+            there = self._settle(replace(premises[n], named=False), reading, others[n], asked[n][1])
+            least = DOUBTED if verdicts[n].outcome == "unknown" else PREMISE
+            if there.answer == NO and 1 - there.chance < least:
+                verdicts[n] = replace(there, answer=f"no {premises[n].thing}", heat=verdicts[n].heat)
+        return verdicts
+
+    def _read(self, asked: Sequence[tuple[VqaQuestion, ImageAnalysis]]) -> list[Reading | None]:
         return [*self.reader.read_many(asked)] if self.reader and asked else [None] * len(asked)
 
     def _others(
-        self, things: Sequence[str], readings: Sequence[Reading | None], images: Sequence[Image]
+        self, things: Sequence[str], pictures: Sequence[ImageAnalysis], readings: Sequence[Reading | None]
     ) -> list[dict[str, float]]:
         """How probable each picture's thing is by likeness and by the picture's labels; nothing where there is none."""
         names = sorted({thing for thing in things if thing})
         if not names:
             return [{}] * len(things)
-        if self.reader:
-            vectors_ND = np.stack([reading.look.vector_D for reading in readings if reading])
-        else:
-            vectors_ND = self.eyes.space.embed_images(images)
-        presence_NT = self.eyes.presence(names, vectors_ND)
-        told: list[dict[str, float]] = [
-            {"likeness": float(presence_NT[n, names.index(thing)])} if thing else {} for n, thing in enumerate(things)
-        ]
-        for there, thing, labels, reading in zip(told, things, self._labels(readings), readings, strict=True):
-            there |= by_labels(labels, thing) if thing else {}
-            if reading and thing in reading.noticed:
-                there["notice"] = reading.noticed[thing]
+        deque(add_features(self.eyes.space, only_once(pictures)), maxlen=0)
+        presence_NT = self.eyes.presence(names, np.stack([picture.look.vector_D for picture in pictures]))
+        told: list[dict[str, float]] = []
+        for n, (thing, picture, reading) in enumerate(zip(things, pictures, readings, strict=False)):
+            told.append({"likeness": float(presence_NT[n, names.index(thing)])} if thing else {})
+            told[n] |= by_labels(self.eyes.labels(picture), thing) if thing and reading else {}
+            if thing and reading and thing in reading.noticed:
+                told[n]["notice"] = reading.noticed[thing]
         return told
 
-    def _labels(self, readings: Sequence[Reading | None]) -> list[tuple[Label, ...]]:
-        """Of each reading's picture."""
-        looks = {id(reading.look): reading.look for reading in readings if reading}
-        labels = {key: self.eyes.labels(look) for key, look in looks.items()}
-        return [labels[id(reading.look)] if reading else () for reading in readings]
-
-    def _seen(self, one: Put, image: Image) -> dict[str, float]:
+    def _seen(self, one: Put, picture: ImageAnalysis) -> dict[str, float]:
         """What the language model sees, if it looks at pictures and says yes or no. One that fails keeps silent here:
         it is asked again for the words of the answer, and named there.
         """
         with suppress(DeepSeekMMError):
-            if self.model and (p_yes := self.model.chance_of_yes(one.text, image)) is not None:
+            if self.model and (p_yes := self.model.chance_of_yes(one.text, picture.image)) is not None:
                 return {"model": min(MODEL_SURE, max(1 - MODEL_SURE, p_yes))}
         return {}
 
-    def _settle(self, one: Put, reading: Reading | None, there: dict[str, float], image: Image) -> Verdict:
+    def _settle(self, one: Put, reading: Reading | None, there: dict[str, float], picture: ImageAnalysis) -> Verdict:
         chances = reading.chances if reading else {}
         if one.thing:
             chances = {answer: chance for answer, chance in chances.items() if answer in CLOSED}
         glanced = reading.glanced if reading and not one.thing else {}
         if one.sort and reading:
-            chances = sorted_by(self.eyes.labels(reading.look), one.sort, blended(chances, glanced))
+            chances = sorted_by(self.eyes.labels(picture), one.sort, blended(chances, glanced))
             glanced = {}
-        colours = colours_looked_at(image, reading.heat_GG) if reading and reading.family == COLOUR else {}
+        colours = colours_looked_at(picture.image, reading.heat_GG) if reading and reading.family == COLOUR else {}
         weights = self.reader.weights_for(one.thing, named=one.named) if self.reader else EVEN
         verdict = settle(chances, there, weights=weights, why=one.thing, glanced=glanced, colours=colours)
         heat = tuple(tuple(map(float, row)) for row in reading.heat_GG) if reading else ()
         verdict = doubted(verdict) if one.thing in PEOPLE else verdict
         return replace(verdict, heat=heat)
+
+
+def digest_of(image: Image) -> bytes:
+    """The same for the same pixels only."""
+    return hashlib.blake2b(image.tobytes(), digest_size=16, key=f"{image.mode} {image.size}".encode()).digest()
 
 
 def doubted(verdict: Verdict) -> Verdict:

@@ -14,13 +14,15 @@ from PIL.Image import Image
 
 from deepseek_mm.config import Config
 from deepseek_mm.encoders.space import Share
+from deepseek_mm.rag.context import Case
 from deepseek_mm.rag.decider import Decider
 from deepseek_mm.rag.facts.shots import Shot, score_of
 from deepseek_mm.rag.graph import is_drawn
-from deepseek_mm.rag.judge import SURE, TOLD_CLOSED, YES
-from deepseek_mm.rag.program import Case, Thing, parse
-from deepseek_mm.rag.program.words import names_the_same, with_article
+from deepseek_mm.rag.judge import SURE, TOLD_CLOSED
+from deepseek_mm.rag.program import Thing
+from deepseek_mm.rag.program.words import names_the_same
 from deepseek_mm.records import Evidence, Verdict
+from deepseek_mm.see.analysis import ImageAnalysis
 from deepseek_mm.see.colours import Palette
 from deepseek_mm.see.eyes import Eyes, on_image
 from deepseek_mm.see.people import PEOPLE, PERSON
@@ -43,31 +45,30 @@ class Finger:
     def __init__(self, eyes: Eyes, decider: Decider, config: Config) -> None:
         self.eyes, self.decider, self.least = eyes, decider, config.see.min_tag
 
-    def point(self, case: Case, image: Image, evidence: Sequence[Evidence]) -> list[Evidence]:
+    def point(self, case: Case, picture: ImageAnalysis, evidence: Sequence[Evidence]) -> list[Evidence]:
         """The evidence, with a part for each thing that may be there; and how probable that is."""
         if self.eyes.pointer is None or (evidence and is_drawn(evidence[0].siblings)):
             return list(evidence)  # of a drawing every part is known
         shot = Shot(tuple(evidence), self.least)
         things = [thing for thing in case.program.things if not is_person(thing, shot)] if evidence else []
-        verdicts = self._verdicts(case, things, image)
+        verdicts = self._verdicts(case, things, picture)
         if not verdicts or verdicts[0].blank:
             return list(evidence)
-        told = {thing: max(chance_of(v), named(thing, shot)) for thing, v in zip(things, verdicts, strict=True)}
+        told = {thing: max(v.chance_of_yes, named(thing, shot)) for thing, v in zip(things, verdicts, strict=True)}
         likely = [thing for thing in things if told[thing] >= LEAST[case.program.kind]]
         found = [
-            (thing, self._part(shot, image, thing, place, told[thing]))
-            for thing, place in self._places(shot, image, likely)
+            (thing, self._part(shot, picture.image, thing, place, told[thing]))
+            for thing, place in self._places(shot, picture.image, likely)
         ]
         return joined(evidence, {thing: part for thing, part in found if not is_whole(part)}, told)
 
-    def _verdicts(self, case: Case, things: Sequence[Thing], image: Image) -> list[Verdict]:
+    def _verdicts(self, case: Case, things: Sequence[Thing], picture: ImageAnalysis) -> list[Verdict]:
         """Whether each thing is there, as the witnesses settle it."""
         if case.program.kind not in LEAST:
             return []
         if case.program.kind == "exist" and case.verdict and len(case.program.things) == 1:
             return [case.verdict for _ in things]
-        asked = [parse(f"is there {with_article(thing.phrase)}?") for thing in things]
-        return self.decider.decide_many([(program, image) for program in asked])
+        return self.decider.presence([thing.phrase for thing in things], picture)
 
     def _places(self, shot: Shot, image: Image, things: Sequence[Thing]) -> list[tuple[Thing, Share]]:
         """Each thing that has a place."""
@@ -86,11 +87,6 @@ class Finger:
         place = place_of(share, whole.source, (label,))
         colours = Palette(image).names(on_image(place.box_px, whole.source, image))
         return replace(whole, kind="part", box_px=place.box_px, labels=place.labels, colours=colours)
-
-
-def chance_of(verdict: Verdict) -> float:
-    """That the thing is there."""
-    return verdict.chance if verdict.answer == YES else 1 - verdict.chance
 
 
 def share_of(region: Region) -> Share:

@@ -6,6 +6,7 @@ best photos give one or two regions each: the boxes that show the things, so tha
 picture.
 """
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import replace
@@ -15,15 +16,17 @@ import numpy as np
 from deepseek_mm.chance import expected
 from deepseek_mm.config import Config
 from deepseek_mm.encoders.space import Floats, Space, known_as, unit
+from deepseek_mm.rag.context import Case
 from deepseek_mm.rag.facts.shots import Shot, shows
 from deepseek_mm.rag.facts.wording import answers, worths
 from deepseek_mm.rag.facts.written import WRITTEN
-from deepseek_mm.rag.program import Case, Program
+from deepseek_mm.rag.program import Program
 from deepseek_mm.rag.program.phrases import Thing
 from deepseek_mm.rag.search import Presence, Search, read_certainty
 from deepseek_mm.rag.search.meant import nearest
 from deepseek_mm.rag.search.worded import worded
 from deepseek_mm.records import Evidence, Found, Query
+from deepseek_mm.see.analysis import add_features, only_once
 from deepseek_mm.threads import alone
 from index import EVERYTHING, Filter, Hit, Source
 from index.store import RegionStore
@@ -54,7 +57,10 @@ class Retriever:
 
     def retrieve_many(self, cases: Sequence[Case], *, k: int) -> list[list[Evidence]]:
         """Evidence for each question, numbered from 1: the whole photo at hand and at most k parts, or k regions."""
-        vectors_QD = self.embed([query_of(case) for case in cases])
+        examples = {n: case.example for n, case in enumerate(cases) if case.example}
+        deque(add_features(self.space, only_once(examples.values())), maxlen=0)
+        seen = {n: picture.look.vector_D for n, picture in examples.items()}
+        vectors_QD = self.search.embed([query_of(case) for case in cases], seen=seen)
         meant = [self.looked_for(*parts) for parts in zip(cases, vectors_QD, strict=True)]
         with alone():
             return [self._evidence(case, vector_D, k) for case, vector_D in zip(cases, meant, strict=True)]
@@ -187,9 +193,9 @@ class Retriever:
 
 def query_of(case: Case) -> Query:
     """What to search with. A picture that came with nothing but "find similar ones" speaks for itself."""
-    brought = case.image is not None or (case.program.library and case.pictures)
+    brought = case.example is not None or (case.program.library and case.pictures)
     words = case.program.subject or ("" if brought else case.program.text)
-    return Query(text=words, image=case.image)
+    return Query(text=words, image=case.example.image if case.example else None)
 
 
 def ranked(shots: Iterable[Shot], program: Program) -> list[Shot]:

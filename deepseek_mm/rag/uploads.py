@@ -19,14 +19,16 @@ from PIL.Image import Image
 
 from deepseek_mm.ages import Ages
 from deepseek_mm.config import Config
-from deepseek_mm.encoders.space import Floats
 from deepseek_mm.errors import BadPicture, NothingThere
+from deepseek_mm.parse.files import stat_file
 from deepseek_mm.parse.links import open_plain, resolve_path
-from deepseek_mm.parse.photo import Photo, read_photo
+from deepseek_mm.parse.photo import read_photo
 from deepseek_mm.rag.program.words import clean
 from deepseek_mm.records import Picture, Question
-from deepseek_mm.storage.files import atomic_write, sync_file
-from index import Region, Source
+from deepseek_mm.storage.files import atomic_write
+from deepseek_mm.storage.files import sync_file
+from deepseek_mm.see.analysis import AnalysisCache
+from deepseek_mm.see.analysis import ImageAnalysis
 from index.store import RegionStore
 
 COLLECTION = "uploads"
@@ -34,49 +36,42 @@ MAX_NAME = 80  # characters of a kept file's name
 DIGEST_CHARS = 16
 
 
-class Sight(Protocol):
-    """What is needed of what the eyes see."""
-
-    @property
-    def regions(self) -> tuple[Region, ...]:
-        """The whole picture first."""
-
-    @property
-    def vectors_ND(self) -> Floats:
-        """Row n belongs to regions[n]."""
-
-
 class Sees(Protocol):
     """What is needed from the eyes."""
 
-    def see_many(self, pictures: Iterable[tuple[Source, Image]]) -> Iterator[Sight]:
-        """One sight per picture, in order."""
+    def see_many(self, pictures: Iterable[ImageAnalysis]) -> Iterator[ImageAnalysis]:
+        """The same pictures, in order, with regions and their vectors."""
 
 
 class Shelf:
     """Where pictures of questions lie: files below DATA/uploads, and their regions in the store."""
 
-    def __init__(self, config: Config, *, eyes: Sees, store: RegionStore, ages: Ages | None = None) -> None:
-        self.config, self.eyes, self.store, self._ages = config, eyes, store, ages or Ages()
+    def __init__(
+        self, config: Config, *, eyes: Sees, store: RegionStore, analyses: AnalysisCache, ages: Ages | None = None
+    ) -> None:
+        self.config, self.eyes, self.store, self.analyses = config, eyes, store, analyses
+        self._ages = ages or Ages()
 
-    def place_many(self, questions: Sequence[Question]) -> list[tuple[Source, ...]]:
-        """For each question a stored source a picture, in order.
+    def place_many(self, questions: Sequence[Question]) -> list[tuple[ImageAnalysis, ...]]:
+        """For each question the analysis of each of its pictures, in order; their sources are stored.
 
         BadPicture, BadFile or NothingThere names the first that cannot be read; then none is looked at.
         """
-        folder, most = self.config.data / "uploads", self.config.parse.max_pixels
-        kept = [[keep(picture, folder, max_pixels=most) for picture in q.pictures] for q in questions]
+        kept = [[self._kept(picture) for picture in question.pictures] for question in questions]
         with ThreadPoolExecutor(1) as disk:  # takes as long as a look does
-            held = disk.map(sync_file, [Path(photo.source.path) for photos in kept for photo in photos])
-            known = self._seen([photo for photos in kept for photo in photos])
+            held = disk.map(sync_file, [Path(path_of(picture)) for pictures in kept for picture in pictures])
+            known = self._stored([picture for pictures in kept for picture in pictures])
             list(held)
-        return [tuple(known[photo.source.path] for photo in photos) for photos in kept]
+        return [tuple(known[path_of(picture)] for picture in pictures) for pictures in kept]
 
-    def again(self, path: str) -> Source | None:
-        """The source of a picture that was kept before; None if its file is gone."""
+    def again(self, path: str) -> ImageAnalysis | None:
+        """A picture that was kept before; None if its file is gone."""
+        known = self.store.source_at(path)
+        if known is not None and stat_file(path) == (known.size_bytes, known.modified_ns):
+            return self.analyses.get(known)
         try:
             photo = read_photo(Path(path), max_pixels=self.config.parse.max_pixels, collection=COLLECTION)
-            return self._seen([photo])[photo.source.path]
+            return self._stored([ImageAnalysis(photo.image, photo.source)])[photo.source.path]
         except (NothingThere, BadPicture):
             return None
 
@@ -97,18 +92,38 @@ class Shelf:
                     (folder / parent).rmdir()
         return len(left)
 
-    def _seen(self, photos: Sequence[Photo]) -> dict[str, Source]:
+    def _kept(self, picture: Picture) -> ImageAnalysis:
+        """The picture, kept as a file, which is not held yet. What is known is not read. BadPicture if it is none."""
+        data, suffix = original(picture)
+        digest = hashlib.sha256(data).hexdigest()
+        folder = (self.config.data / COLLECTION / digest[:DIGEST_CHARS]).absolute()
+        path = folder / safe_name(picture.name, suffix)
+        if not path.exists() or path.stat().st_size != len(data):  # a half one is of a machine that crashed
+            write_whole(path, data, at_once=False)
+        most, known = self.config.parse.max_pixels, self.store.source_at(str(path))
+        if known is not None and known.digest == digest and known.width_px * known.height_px <= most:
+            return self.analyses.get(known)
+        try:
+            photo = read_photo(path, max_pixels=most, collection=COLLECTION)
+        except Exception:
+            shutil.rmtree(folder, ignore_errors=True)  # what cannot be read is not kept
+            raise
+        return ImageAnalysis(photo.image, photo.source)
+
+    def _stored(self, pictures: Sequence[ImageAnalysis]) -> dict[str, ImageAnalysis]:
         """By path, as the store knows them; those that it did not know are looked at now, together."""
-        known, new = dict[str, Source](), dict[str, Photo]()
-        for photo in photos:
-            path, stored = photo.source.path, self.store.source_at(photo.source.path)
-            if stored is not None and stored.digest == photo.source.digest:
-                known[path] = stored
+        known, new = dict[str, ImageAnalysis](), dict[str, ImageAnalysis]()
+        for picture in pictures:
+            path = path_of(picture)
+            stored = self.store.source_at(path)
+            if picture.source is not None and stored is not None and stored.digest == picture.source.digest:
+                picture.source = stored
+                known[path] = self.analyses.put(picture)
             else:
-                new[path] = photo
-        sights = self.eyes.see_many([(photo.source, photo.image) for photo in new.values()])
-        for (path, photo), sight in zip(new.items(), sights, strict=True):
-            known[path] = self.store.add(photo.source, sight.regions, sight.vectors_ND)
+                new[path] = picture
+        for path, picture in zip(new, self.eyes.see_many(new.values()), strict=True):
+            picture.source = self.store.add(picture.regions[0].source, picture.regions, picture.vectors_ND)
+            known[path] = self.analyses.put(picture)
         return known
 
     def _is_old(self, path: Path, older_s: float) -> bool:
@@ -119,18 +134,10 @@ class Shelf:
             return False
 
 
-def keep(picture: Picture, folder: Path, *, max_pixels: int) -> Photo:
-    """The picture, kept below `folder` and read again from there; not yet held. BadPicture if it is none."""
-    data, suffix = original(picture)
-    digest = hashlib.sha256(data).hexdigest()[:DIGEST_CHARS]
-    path = folder / digest / safe_name(picture.name, suffix)
-    if not path.exists() or path.stat().st_size != len(data):  # a half one is of a machine that crashed
-        atomic_write(path, data, at_once=False)
-    try:
-        return read_photo(path.absolute(), max_pixels=max_pixels, collection=COLLECTION)
-    except Exception:
-        shutil.rmtree(path.parent, ignore_errors=True)  # what cannot be read is not kept
-        raise
+def path_of(picture: ImageAnalysis) -> str:
+    """Where its file lies."""
+    assert picture.source is not None, "a picture that was kept"
+    return picture.source.path
 
 
 def original(picture: Picture) -> tuple[bytes, str]:

@@ -8,9 +8,8 @@ which tells them apart; a word for a kind of person (a woman, a climber) goes to
 Shape key:  N pictures or regions, T things asked for, D width of the space, H, W cells of the feature map
 """
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from PIL.Image import Image
@@ -20,25 +19,18 @@ from deepseek_mm.config import SeeConfig
 from deepseek_mm.encoders.ahead import batched_ahead
 from deepseek_mm.encoders.space import Floats, Look, Space
 from deepseek_mm.rag.judge import Weights
+from deepseek_mm.see.analysis import ImageAnalysis, Reading, add_features
 from deepseek_mm.see.colours import Palette
 from deepseek_mm.see.learned import Learned, read_learned
 from deepseek_mm.see.people import PEOPLE, may_be_said
 from deepseek_mm.see.places import Named, Place, merged, people_in, places, vectors_of
 from deepseek_mm.see.pointer import read_pointer
-from deepseek_mm.see.reader.reader import Reading
+from deepseek_mm.see.reader.asked import VqaQuestion
 from deepseek_mm.see.scene.paper import Drawn
 from deepseek_mm.see.vocabulary import Vocabulary, read_calibration, read_names
 from index import Box, Label, Region, Source
 
 AHEAD = 16  # pictures that the tower looks at while those before them become regions
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sight:
-    """What was seen in one picture."""
-
-    regions: tuple[Region, ...]  # the whole picture first
-    vectors_ND: Floats  # row n belongs to regions[n]
 
 
 class Said(Protocol):
@@ -62,7 +54,7 @@ class Reads(Protocol):
     def weights_for(self, thing: str, *, named: bool = False) -> Weights:
         """Of its word beside that of others, on whether this thing is there; `named`: it is called by one word."""
 
-    def read_many(self, asked: Sequence[tuple[str, Image]]) -> list[Reading]:
+    def read_many(self, asked: Sequence[tuple[VqaQuestion, ImageAnalysis]]) -> list[Reading]:
         """One for each question and its picture."""
 
 
@@ -100,31 +92,41 @@ class Eyes:
         self.learned = read_learned(space)
         self.pointer = read_pointer(space, self.learned, self.vocabulary)
 
-    def see_many(self, pictures: Iterable[tuple[Source, Image]]) -> Iterator[Sight]:
-        """One sight per picture, in order; pictures are drawn, and sights are used, while the tower works."""
-        waiting: deque[tuple[Source, Image]] = deque()
+    def see_many(self, pictures: Iterable[ImageAnalysis]) -> Iterator[ImageAnalysis]:
+        """The same pictures, in order, with regions and their vectors; each has a source.
 
-        def drawn() -> Iterator[Image]:
-            for source, image in pictures:
-                waiting.append((source, image))
-                yield image
-
-        for looks in batched_ahead(self.space.look_many(drawn()), size=AHEAD):
-            for look in looks:
-                source, image = waiting.popleft()
-                yield self._sight(source, image, look)
+        Pictures are drawn, and those that are done are used, while the tower works.
+        """
+        for some in batched_ahead(add_features(self.space, pictures), size=AHEAD):
+            for picture in some:
+                self._add_regions(picture)
+                yield picture
 
     def presence(self, things: Sequence[str], vectors_ND: Floats) -> Floats:
         """(N, T): probability that each picture shows each thing; vectors are those of whole pictures."""
         return self.vocabulary.presence(things, vectors_ND)
 
-    def labels(self, look: Look) -> tuple[Label, ...]:
+    def labels(self, picture: ImageAnalysis) -> tuple[Label, ...]:
         """What the picture is called, best first."""
+        if picture.labels is None:
+            picture.labels = self.labels_of(picture.look)
+        return picture.labels
+
+    def labels_of(self, look: Look) -> tuple[Label, ...]:
+        """The same of what the tower sees in it."""
         return tuple(word.label for word in self._named(look))
 
-    def _sight(self, source: Source, image: Image, look: Look) -> Sight:
-        drawn = self.paper.drawn(look.vector_D, image) if self.paper else None
+    def drawing(self, picture: ImageAnalysis) -> Drawn | None:
+        """What it shows, if it is a drawing and somebody here knows drawings."""
+        return picture.drawing(self.paper.drawn) if self.paper else None
+
+    def _add_regions(self, picture: ImageAnalysis) -> None:
+        source, image, look = picture.source, picture.image, picture.look
+        assert source is not None, "regions lie in a file"
+        drawn = self.drawing(picture)
         named = [Named(Label(name=drawn.name, score=1.0), None)] if drawn else self._named(look)
+        if not drawn:
+            picture.labels = tuple(word.label for word in named)
         parts = drawn.parts(source) if drawn else self._parts(source, image, look, named)
         palette = Palette(image)
         whole = Region(
@@ -139,7 +141,7 @@ class Eyes:
             painted = (drawn.scene.items[n].traits["colour"],) if drawn else ()
             seen = painted or palette.names(on_image(place.box_px, source, image))
             regions.append(replace(whole, kind="part", box_px=place.box_px, labels=place.labels, colours=seen))
-        return Sight(regions=tuple(regions), vectors_ND=vectors_of(look, parts))
+        picture.regions, picture.vectors_ND = tuple(regions), vectors_of(look, parts)
 
     def _parts(self, source: Source, image: Image, look: Look, named: Sequence[Named]) -> list[Place]:
         if not self.config.max_parts:

@@ -12,7 +12,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from PIL.Image import Image
 from tqdm import tqdm
 
 from deepseek_mm.config import Config
@@ -22,6 +21,7 @@ from deepseek_mm.evaluate.retrieval import open_pictures, read_caption_rows, rea
 from deepseek_mm.rag.program.lexicon import COLOURS, NO_THINGS
 from deepseek_mm.rag.search import Search
 from deepseek_mm.rag.search.certainty import FILE, save_certainty
+from deepseek_mm.see.analysis import ImageAnalysis
 from deepseek_mm.see.eyes import Eyes
 from deepseek_mm.see.vocabulary import read_names
 from deepseek_mm.train.certainty import mentions, word_counts
@@ -109,8 +109,9 @@ class Looker:
         return Told(texts=told, ids=np.array(ids), named_NT=mentions(told, self.things), complete=complete)
 
 
-def pictures(paths: Sequence[Path]) -> Iterator[tuple[Source, Image]]:
+def pictures(paths: Sequence[Path]) -> Iterator[ImageAnalysis]:
     """Each with its source."""
     for path in paths:
         image = read_picture(path)
-        yield Source(path=str(path.absolute()), width_px=image.width, height_px=image.height), image
+        source = Source(path=str(path.absolute()), width_px=image.width, height_px=image.height)
+        yield ImageAnalysis(image, source)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from deepseek_mm.config import between
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.see.reader.asked import Asked, read_questions
+from deepseek_mm.see.reader.asked import Asked, VqaQuestion, read_questions
 from deepseek_mm.see.reader.net import Shown
 from deepseek_mm.train.asking import Pair
 from deepseek_mm.train.bank import ASKED, CAPTIONED, INDOOR, Bank
@@ -65,7 +65,14 @@ class Mixed:
         counts[INDOOR] = (batch.indoor, batch.indoor_each)
         row_of = {question: row for row, question in enumerate(questions)}
         each = [counts[bank.album.name] for bank in banks]
-        return cls(banks, photos, each, read_questions(space, questions), row_of, class_of)
+        return cls(
+            banks,
+            photos,
+            each,
+            read_questions(space, [VqaQuestion.of(question) for question in questions]),
+            row_of,
+            class_of,
+        )
 
     def batch(self, chance: Random) -> tuple[Shown, Tensor, Asked, Tensor]:
         """Photos, the photo of each question, the questions, and the numbers of the right answers."""

@@ -92,7 +92,7 @@ class Hearing:
         names = sorted(set(things))
         (presence_L,) = self.eyes.presence(names, vectors_BD.numpy())
         (noticed,) = self.noticer.notice(shown.cells_BPC, vectors_BD)
-        labels = self.eyes.labels(looks_of(self.space, shown.cells_BPC)[0])
+        labels = self.eyes.labels_of(looks_of(self.space, shown.cells_BPC)[0])
         asked = self.mixed.asked.rows(torch.tensor([self.mixed.row_of[pair.question] for pair in pairs]))
         with quick():
             scores_QV = self.net(shown, torch.zeros(len(pairs), dtype=torch.int64), asked).float()

@@ -18,7 +18,8 @@ from deepseek_mm.rag.coding.crash import Crash, Frame, crash_of
 from deepseek_mm.rag.coding.proving import PROBES, Prover, Written
 from deepseek_mm.rag.coding.shown import WHERE, as_printed, located
 from deepseek_mm.rag.coding.wish import CODE, Wish, wish_of
-from deepseek_mm.rag.program import Case, Claim
+from deepseek_mm.rag.context import Case
+from deepseek_mm.rag.program import Claim
 from deepseek_mm.rag.program.words import clean, content, listed, singular
 from deepseek_mm.records import Evidence, Found, Match, Picture, Query, Question
 from index import Filter, Region

@@ -9,7 +9,7 @@ Shape key:  Q queries, T things, N pictures, D width of the space
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
@@ -108,8 +108,11 @@ class Search:
         ]
         self.texts.vectors([text for said in texts for text in said])
 
-    def embed(self, queries: Sequence[Query]) -> Floats:
-        """(Q, D): words, a picture, a region that is known, or the mean of them; a picture counts by its weight."""
+    def embed(self, queries: Sequence[Query], *, seen: Mapping[int, Floats] | None = None) -> Floats:
+        """(Q, D): words, a picture, a region that is known, or the mean of them; a picture counts by its weight.
+
+        `seen` are the vectors of pictures that were looked at before, by the number of their query.
+        """
         sums_QD = np.zeros((len(queries), self.space.dim), np.float32)
         texts = {n: query for n, query in enumerate(queries) if query.text}
         pictures = {n: query.image for n, query in enumerate(queries) if query.image is not None}
@@ -118,7 +121,11 @@ class Search:
             sums_QD[list(texts)] += self.texts.words(list(texts.values()))
         if pictures:
             weights_N1 = np.array([[queries[n].image_weight] for n in pictures], np.float32)
-            sums_QD[list(pictures)] += weights_N1 * self.space.embed_images(list(pictures.values()))
+            new = [n for n in pictures if n not in (seen or {})]
+            vectors = dict(zip(new, self.space.embed_images([pictures[n] for n in new]), strict=True)) | dict(
+                seen or {}
+            )
+            sums_QD[list(pictures)] += weights_N1 * np.stack([vectors[n] for n in pictures])
         if regions:
             sums_QD[list(regions)] += self._vectors(list(regions.values()))
         return unit(sums_QD)

@@ -26,6 +26,19 @@ VECTORS = 1 + THINGS
 
 
 @dataclass(frozen=True, slots=True)
+class VqaQuestion:
+    """A question about a picture, and the things that it asks for, as far as these are known already."""
+
+    text: str
+    things: tuple[str, ...]
+
+    @classmethod
+    def of(cls, text: str) -> "VqaQuestion":
+        """A question as people type it."""
+        return cls(text, parse(text).wanted)
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """Some questions."""
 
@@ -41,8 +54,9 @@ class Asked:
 
 
 @torch.inference_mode()
-def read_questions(space: SeeingSpace, questions: Sequence[str], words: Words | None = None) -> Asked:
+def read_questions(space: SeeingSpace, asked: Sequence[VqaQuestion], words: Words | None = None) -> Asked:
     """All of them, in order; at least one."""
+    questions = [question.text for question in asked]
     words_QTW = torch.zeros(len(questions), MOST_WORDS, WIDTH, dtype=torch.bfloat16)
     there_QT = torch.zeros(len(questions), MOST_WORDS, dtype=torch.bool)
     own_QD = torch.zeros(len(questions), space.dim)
@@ -66,17 +80,17 @@ def read_questions(space: SeeingSpace, questions: Sequence[str], words: Words | 
         words_QTW[own, :length], there_QT[own, :length] = states[-1].bfloat16(), mask_BT.bool()
     if cut := torch.nonzero(there_QT.all(dim=1)).flatten().tolist():  # perhaps: a vector is of all of a question
         own_QD[cut] = torch.from_numpy(space.embed_texts([questions[n] for n in cut]))
-    vectors_QAD = vectors_of(own_QD.numpy(), questions, words or Words(space))
+    vectors_QAD = vectors_of(own_QD.numpy(), [question.things for question in asked], words or Words(space))
     return Asked(words_QTW, there_QT, torch.from_numpy(vectors_QAD).bfloat16())
 
 
-def vectors_of(own_QD: Floats, questions: Sequence[str], words: Words) -> Floats:
-    """(Q, A, D): of each question its own and those of the things it names."""
-    named = [parse(question).wanted[:THINGS] for question in questions]
-    phrases = sorted({phrase for things in named for phrase in things})
+def vectors_of(own_QD: Floats, things: Sequence[Sequence[str]], words: Words) -> Floats:
+    """(Q, A, D): of each question its own and those of the first things it names."""
+    named = [each[:THINGS] for each in things]
+    phrases = sorted({phrase for each in named for phrase in each})
     vector_of = dict(zip(phrases, words.vectors(phrases), strict=True))
     vectors_QAD: Floats = np.repeat(own_QD[:, None], VECTORS, axis=1)
-    for row, things in enumerate(named):
-        for place, phrase in enumerate(things, start=1):
+    for row, each in enumerate(named):
+        for place, phrase in enumerate(each, start=1):
             vectors_QAD[row, place] = vector_of[phrase]
     return vectors_QAD

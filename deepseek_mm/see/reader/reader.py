@@ -4,22 +4,21 @@ Shape key:  Q questions, B pictures, P cells, V answers, D width of the space, G
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Protocol
 
 import numpy as np
 import torch
-from PIL.Image import Image
 from torch import Tensor, nn
 
 from deepseek_mm.encoders.default import SeeingSpace
 from deepseek_mm.encoders.image import GRID
 from deepseek_mm.encoders.quick import narrow, quick
-from deepseek_mm.encoders.recent import Seen
-from deepseek_mm.encoders.space import Floats, Look
 from deepseek_mm.rag.judge import Weights
+from deepseek_mm.see.analysis import ImageAnalysis, Reading, add_features
 from deepseek_mm.see.notice.notice import Noticer
-from deepseek_mm.see.reader.asked import Asked, read_questions
+from deepseek_mm.see.reader.asked import Asked, VqaQuestion, read_questions
 from deepseek_mm.see.reader.net import ReaderNet, Shown
 from deepseek_mm.see.reader.sure import THERE, Sure
 from deepseek_mm.see.vocabulary import Words
@@ -33,18 +32,6 @@ STRANGE_NAME = Weights(by={"reader": 0.6, "likeness": 0.5, "labels": 1.0})
 AT_ONCE = 32  # pictures whose questions are answered together
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What was read off a picture for one question."""
-
-    family: str  # of the question
-    chances: Mapping[str, float]  # answer -> probability, the likeliest first
-    heat_GG: Floats  # how much was looked at each cell; sums to 1
-    look: Look  # what the space sees in the picture
-    noticed: Mapping[str, float] = field(default_factory=dict)  # thing -> how probable it is that it is there
-    glanced: Mapping[str, float] = field(default_factory=dict)  # the same answers, by a language model that looked
-
-
 class Glances(Protocol):
     """A language model that looks, and says how probable it finds answers."""
 
@@ -54,7 +41,7 @@ class Glances(Protocol):
         """Of each question, about the picture of its number, how probable each of its options is; they sum to 1."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Head:
     """The answers that are known, and the layer that scores them: what can be learned while all below stays."""
 
@@ -104,69 +91,81 @@ class Reader:
             return self.sure.weights
         return STRANGE_NAME if named else STRANGE
 
-    def read_many(self, asked: Sequence[tuple[str, Image]]) -> list[Reading]:
-        """One for each question and its picture; a picture object that comes again is looked at once."""
-        found: dict[int, Reading] = {}
-        for rows, photo_Q, seen in self._by_picture(asked):
-            readings = self._read_maps([asked[row][0] for row in rows], photo_Q, seen)
-            found |= dict(zip(rows, readings, strict=True))
+    def read_many(self, asked: Sequence[tuple[VqaQuestion, ImageAnalysis]]) -> list[Reading]:
+        """One for each question and its picture; what was read before, by the same head, is not read again."""
+        head = self.head
+        keys = [(head, question.text.lower(), question.things) for question, _ in asked]
+        known = [picture.reading(key) for (_, picture), key in zip(asked, keys, strict=True)]
+        found = {row: reading for row, reading in enumerate(known) if reading}
+        new = [row for row in range(len(asked)) if row not in found]
+        for some, photo_Q, pictures in self._by_picture([asked[row][1] for row in new]):
+            rows = [new[n] for n in some]
+            readings = self._read_maps([asked[row][0] for row in rows], photo_Q, pictures, head)
+            for row, reading in zip(rows, readings, strict=True):
+                asked[row][1].add_reading(keys[row], reading)
+                found[row] = reading
         return [found[row] for row in range(len(asked))]
 
     @torch.inference_mode()
-    def features_many(self, asked: Sequence[tuple[str, Image]]) -> Tensor:
+    def features_many(self, asked: Sequence[tuple[VqaQuestion, ImageAnalysis]]) -> Tensor:
         """(Q, W) float32: of each question and its picture what the last layer makes its scores of."""
         found: dict[int, Tensor] = {}
-        for rows, photo_Q, seen in self._by_picture(asked):
-            shown, whole = self._prepared([asked[row][0] for row in rows], seen)
+        for rows, photo_Q, pictures in self._by_picture([picture for _, picture in asked]):
+            shown, whole = self._prepared([asked[row][0] for row in rows], pictures)
             with quick():
                 read_QW = self.net.read(shown, photo_Q, whole).float()
             found |= dict(zip(rows, read_QW, strict=True))
         return torch.stack([found[row] for row in range(len(asked))])
 
-    def _by_picture(self, asked: Sequence[tuple[str, Image]]) -> Iterator[tuple[list[int], Tensor, list[Seen]]]:
-        """Some pictures at a time: the rows that ask about them, the picture of each row, and what was seen."""
-        pictures = list({id(image): image for _, image in asked}.values())
-        number = {id(image): n for n, image in enumerate(pictures)}
-        by_picture: list[list[int]] = [[] for _ in pictures]
-        for row, (_, image) in enumerate(asked):
-            by_picture[number[id(image)]].append(row)
-        seen = self.space.see_many(pictures)
-        for start in range(0, len(pictures), AT_ONCE):
-            some = by_picture[start : start + AT_ONCE]
-            shown = [next(seen) for _ in some]
-            rows = [row for own in some for row in own]
-            yield rows, torch.tensor([n for n, own in enumerate(some) for _ in own]), shown
+    def _by_picture(self, asked: Sequence[ImageAnalysis]) -> Iterator[tuple[list[int], Tensor, list[ImageAnalysis]]]:
+        """Some pictures at a time: the rows that ask about them, the picture of each row, and the pictures."""
+        rows_of: dict[ImageAnalysis, list[int]] = {}
+        for row, picture in enumerate(asked):
+            rows_of.setdefault(picture, []).append(row)
+        seen = add_features(self.space, rows_of)
+        while some := list(islice(seen, AT_ONCE)):
+            rows = [row for picture in some for row in rows_of[picture]]
+            yield rows, torch.tensor([n for n, picture in enumerate(some) for _ in rows_of[picture]]), some
 
-    def _prepared(self, questions: Sequence[str], seen: Sequence[Seen]) -> tuple[Shown, Asked]:
+    def _prepared(self, questions: Sequence[VqaQuestion], pictures: Sequence[ImageAnalysis]) -> tuple[Shown, Asked]:
         """Pictures and questions as the net takes them."""
-        cells_BPC, looks = torch.stack([one.cells_PC for one in seen]), [one.look for one in seen]
-        vectors_BD = torch.from_numpy(np.stack([look.vector_D for look in looks]))
-        grid_BPD = torch.from_numpy(np.stack([look.grid_HWD for look in looks])).flatten(1, 2)
-        asked = read_questions(self.space, [question.lower() for question in questions], self.words)
-        whole = asked.rows(torch.arange(len(questions)))
+        vectors_BD = torch.from_numpy(np.stack([picture.look.vector_D for picture in pictures]))
+        grid_BPD = torch.from_numpy(np.stack([picture.look.grid_HWD for picture in pictures])).flatten(1, 2)
+        lower = [replace(question, text=question.text.lower()) for question in questions]
+        whole = read_questions(self.space, lower, self.words).rows(torch.arange(len(questions)))
         whole = Asked(narrow(whole.words_QTW), whole.there_QT, narrow(whole.vectors_QAD))
-        return Shown(cells_BPC.float(), narrow(vectors_BD), narrow(grid_BPD)), whole
+        return Shown(cells_of(pictures).float(), narrow(vectors_BD), narrow(grid_BPD)), whole
 
     @torch.inference_mode()
-    def _read_maps(self, questions: Sequence[str], photo_Q: Tensor, seen: Sequence[Seen]) -> list[Reading]:
+    def _read_maps(
+        self, questions: Sequence[VqaQuestion], photo_Q: Tensor, pictures: Sequence[ImageAnalysis], head: Head
+    ) -> list[Reading]:
         """The same from what the tower made of the pictures; `photo_Q` says which one each question is about."""
-        head, looks = self.head, [one.look for one in seen]
-        vectors_BD = torch.from_numpy(np.stack([look.vector_D for look in looks]))
+        texts = [question.text for question in questions]
         with alone_with(len(questions)):
-            shown, whole = self._prepared(questions, seen)
+            shown, whole = self._prepared(questions, pictures)
             with quick():
                 read_QW, looked_QP = self.net.looked(shown, photo_Q, whole)
                 scores_QV = head.out(read_QW)
-            noticed = self.noticer.notice(shown.cells_BPC, vectors_BD) if self.noticer else [{}] * len(looks)
-        told = zip(questions, scores_QV.float(), looked_QP.float(), photo_Q.tolist(), strict=True)
+            self._add_noticed(pictures)
+        told = zip(texts, scores_QV.float(), looked_QP.float(), photo_Q.tolist(), strict=True)
         readings = [
             replace(
-                self._reading(question, scores_V, looked_P=looked_P, look=looks[n], answers=head.answers),
-                noticed=noticed[n],
+                self._reading(text, scores_V, looked_P=looked_P, answers=head.answers),
+                noticed=pictures[n].noticed or {},
             )
-            for question, scores_V, looked_P, n in told
+            for text, scores_V, looked_P, n in told
         ]
-        return self._glanced(questions, photo_Q, torch.stack([one.cells_PC for one in seen]), readings)
+        return self._glanced(texts, photo_Q, cells_of(pictures), readings)
+
+    def _add_noticed(self, pictures: Sequence[ImageAnalysis]) -> None:
+        """See that each picture has what the noticer makes of it."""
+        new = [picture for picture in pictures if picture.noticed is None]
+        if self.noticer is None or not new:
+            return
+        vectors_BD = torch.from_numpy(np.stack([picture.look.vector_D for picture in new]))
+        for picture, noticed in zip(new, self.noticer.notice(cells_of(new).float(), vectors_BD), strict=True):
+            picture.noticed = noticed
 
     def _glanced(
         self, questions: Sequence[str], photo_Q: Tensor, cells_BPC: Tensor, readings: list[Reading]
@@ -181,11 +180,15 @@ class Reader:
             readings[n] = replace(readings[n], glanced=glanced)
         return readings
 
-    def _reading(
-        self, question: str, scores_V: Tensor, *, looked_P: Tensor, look: Look, answers: Sequence[str]
-    ) -> Reading:
+    def _reading(self, question: str, scores_V: Tensor, *, looked_P: Tensor, answers: Sequence[str]) -> Reading:
         family = self.sure.family(question)
         chance_V = self.sure.chances(scores_V, family, answers)
         best = chance_V.topk(min(LIKELIEST, len(answers)))
         chances = {answers[n]: c for n, c in zip(best.indices.tolist(), best.values.tolist(), strict=True) if c > 0}
-        return Reading(family, chances, looked_P.view(GRID, GRID).numpy(), look)
+        return Reading(family, chances, looked_P.view(GRID, GRID).numpy())
+
+
+def cells_of(pictures: Sequence[ImageAnalysis]) -> Tensor:
+    """(B, P, C) bfloat16."""
+    cells = [picture.features.cells_PC for picture in pictures if picture.features]
+    return torch.stack([each for each in cells if each is not None])

@@ -15,7 +15,6 @@ from pathlib import Path
 from random import Random
 
 import torch
-from PIL.Image import Image
 from torch import nn
 from tqdm import tqdm
 
@@ -25,6 +24,8 @@ from deepseek_mm.learning.anchor import fisher_of
 from deepseek_mm.learning.builtin import Builtin, known_by, numbers, write_builtin
 from deepseek_mm.learning.rows import Rows
 from deepseek_mm.rag.program.words import singular, with_article
+from deepseek_mm.see.analysis import ImageAnalysis
+from deepseek_mm.see.reader.asked import VqaQuestion
 from deepseek_mm.see.reader.reader import Reader
 from deepseek_mm.see.reader.sure import FAMILIES, THERE
 from deepseek_mm.see.reader.weights import read_reader
@@ -111,7 +112,7 @@ def seen_by(reader: Reader, puts: Sequence[Put], class_of: dict[str, int], bar: 
     parts = []
     for start in range(0, len(puts), TOGETHER):
         some = puts[start : start + TOGETHER]
-        images: dict[Path, Image] = {put.photo: read_picture(put.photo) for put in some}
-        parts.append(reader.features_many([(put.question, images[put.photo]) for put in some]))
+        pictures = {put.photo: ImageAnalysis(read_picture(put.photo)) for put in some}
+        parts.append(reader.features_many([(VqaQuestion.of(put.question), pictures[put.photo]) for put in some]))
         bar.update(len(some))
     return Rows.of(torch.cat(parts), numbers([class_of[put.answer] for put in puts]))

@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PIL.Image import Image
-
-from deepseek_mm.rag.program.parse import Claim, Program
+from deepseek_mm.rag.program import Claim, Program
 from deepseek_mm.records import Evidence, Question, Verdict, Worked
+from deepseek_mm.see.analysis import ImageAnalysis
 from index import Source
 
 
@@ -23,7 +22,8 @@ class Case:
     program: Program  # `library` is decided: True searches, False looks at `source`
     source: Source | None = None  # the photo at hand
     pictures: tuple[Source, ...] = ()  # or those at hand, where they are several: looked at, or searched with
-    image: Image | None = None  # a picture to search with
+    analyses: tuple[ImageAnalysis, ...] = ()  # of `source`, or of `pictures`, in order
+    example: ImageAnalysis | None = None  # a picture to search with
     earlier: tuple[tuple[str, str], ...] = ()  # the conversation so far: question and answer, oldest first
     unread: int = 0  # turns before those
     conversation: int = 0  # ids in the history
