@@ -4,11 +4,12 @@ Regions never change, so a remembered answer stays right until something is remo
 higher id. A search during a long ingestion therefore asks for the new ids only.
 """
 
-from collections import OrderedDict
 from dataclasses import dataclass, replace
+from functools import partial
 from threading import Lock
 
 import numpy as np
+from cachetools import LRUCache
 from sqlalchemy.orm import Session
 
 from deepseek_mm.storage.database import NOTES
@@ -50,9 +51,8 @@ class FilterCache:
     It serves one content of the store.
     """
 
-    def __init__(self) -> None:
-        self._known: OrderedDict[Filter, tuple[Moment, AllowedIds]] = OrderedDict()
-        self._num_ids = 0
+    def __init__(self, most_ids: int = MOST_IDS) -> None:
+        self._known: LRUCache[Filter, tuple[Moment, AllowedIds]] = LRUCache(most_ids, getsizeof=partial(_room, most_ids))
         self._lock, self._turns = Lock(), [Lock() for _ in range(TURNS)]
 
     def allowed_ids(self, session: Session, now: Moment, where: Filter) -> AllowedIds:
@@ -68,7 +68,8 @@ class FilterCache:
 
     def _at_hand(self, now: Moment, where: Filter) -> AllowedIds | None:
         """What is remembered, as far as nothing was added or removed since."""
-        known = self._known.get(where)
+        with self._lock:
+            known = self._known.get(where)
         if known is None or known[0].removals != now.removals or known[0].newest < now.newest:
             return None
         if known[0].newest > now.newest:
@@ -78,7 +79,8 @@ class FilterCache:
 
     def _find(self, session: Session, now: Moment, where: Filter) -> AllowedIds:
         """Looked up, or what is remembered and what was added since."""
-        known = self._known.get(where)
+        with self._lock:
+            known = self._known.get(where)
         if known is not None and known[0].removals == now.removals and known[0].newest < now.newest:
             added = matching_ids(session, where, after=known[0].newest)
             allowed = AllowedIds(np.concatenate([known[1].ids, added]))
@@ -99,8 +101,8 @@ class FilterCache:
             known = self._known.get(where)
             if known is None or (known[0].removals, known[0].newest) < (now.removals, now.newest):
                 self._known[where] = (now, allowed)
-                self._num_ids += len(allowed.ids) - (len(known[1].ids) if known else 0)
-            self._known.move_to_end(where)
-            while len(self._known) > REMEMBERED or (self._num_ids > MOST_IDS and len(self._known) > 1):
-                _, (_, gone) = self._known.popitem(last=False)
-                self._num_ids -= len(gone.ids)
+
+
+def _room(most_ids: int, known: tuple[Moment, Allowed]) -> int:
+    """Ids that it counts for: no filter less than one of REMEMBERED, and none more than there is room for."""
+    return min(most_ids, max(len(known[1].ids), most_ids // REMEMBERED))

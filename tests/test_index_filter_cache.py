@@ -131,15 +131,15 @@ def test_many_that_ask_for_the_same_at_once_wait_for_the_first_one(store, monkey
     assert all(each is found[0] for each in found)
 
 
-def test_large_selections_are_forgotten_before_there_are_many(store, monkeypatch):
-    monkeypatch.setattr(filter_cache, "MOST_IDS", 25)
-    selections = FilterCache()
+def test_large_selections_are_forgotten_before_there_are_many(store):
+    selections = FilterCache(most_ids=25)
     wheres = [Filter(kinds=("whole", "object")), Filter(kinds=("whole", "object", "text")), Filter(label="dog")]
     for where in wheres:
         ask(store, selections, where)
     assert wheres[0] not in selections._known
     assert wheres[2] in selections._known
-    assert selections._num_ids == sum(len(each.ids) for _, each in selections._known.values()) <= 25
-    monkeypatch.setattr(filter_cache, "MOST_IDS", 1)
-    ask(store, selections, wheres[0])
-    assert list(selections._known) == [wheres[0]]
+    assert sum(len(each.ids) for _, each in selections._known.values()) <= 25
+    small = Selections(most_ids=1)
+    for where in wheres[1::-1]:
+        ask(store, small, where)
+    assert list(small._known) == [wheres[0]]  # the latest is remembered, however large it is

@@ -11,12 +11,12 @@ from deepseek_mm.see.vocabulary import (
     Calibration,
     Curve,
     Vocabulary,
-    Words,
     against,
     read_calibration,
     read_names,
     standing_out,
     usual,
+    word_cache,
     word_vectors,
 )
 
@@ -59,7 +59,7 @@ class Counting(ColourSpace):
 
 def test_words_are_read_once_and_come_out_as_they_would_alone():
     space = Counting()
-    words = Words(space)
+    words = word_cache(space)
     first = words.vectors(["kite", "grass"])
     read = space.read
     again = words.vectors(["grass", "kite", "grass"])
@@ -71,7 +71,7 @@ def test_words_are_read_once_and_come_out_as_they_would_alone():
 
 def test_the_words_longest_unasked_are_forgotten_first():
     space = Counting()
-    words = Words(space, most=2)
+    words = word_cache(space, maxsize=2)
     words.vectors(["kite", "grass"])
     words.vectors(["kite", "teapot"])
     read = space.read

@@ -6,10 +6,10 @@ heat comes after it. What cannot be drawn any more is a clear picture: a photo w
 
 import io
 import secrets
-from collections import OrderedDict
 from collections.abc import Callable
 from threading import Lock
 
+from cachetools import LRUCache
 from PIL import Image
 from starlette.requests import Request
 from starlette.responses import Response
@@ -29,7 +29,7 @@ class Heats:
 
     def __init__(self, make: Make) -> None:
         self._make = make
-        self._known: OrderedDict[str, tuple[Query, Region]] = OrderedDict()
+        self._known: LRUCache[str, tuple[Query, Region]] = LRUCache(KEPT)
         self._turn = Lock()
 
     def address(self, query: Query, region: Region) -> str:
@@ -37,13 +37,12 @@ class Heats:
         token = secrets.token_urlsafe(12)
         with self._turn:
             self._known[token] = query, region
-            while len(self._known) > KEPT:
-                self._known.popitem(last=False)
         return f"{PATH}/{token}"
 
     def png(self, token: str) -> bytes:
         """The drawn heat; a clear dot where it is forgotten, or the photo is gone."""
-        known = self._known.get(token)
+        with self._turn:
+            known = self._known.get(token)
         try:
             image = Image.new("RGBA", (1, 1)) if known is None else self._make(*known)
         except (DeepSeekMMError, IndexProblem, OSError):

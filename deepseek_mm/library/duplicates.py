@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from cachetools import LRUCache
 from PIL import Image
 
 from deepseek_mm.errors import BadFile, Cancelled, NothingThere
@@ -61,7 +62,7 @@ class Duplicates:
         """The handler of the job. Its result: pairs. A photo that cannot be read is a failed item."""
         total = sum(self.store.kinds(where=WHOLES).values())
         pairs: list[Pair] = []
-        hashes: dict[int, int | None] = {}
+        hashes: LRUCache[int, int | None] = LRUCache(MOST_HASHES)
         done = 0
         for batch in self._batches():
             if task.stopping:
@@ -92,12 +93,10 @@ class Duplicates:
                 if hit.score >= NEAR and hit.region.source.id != region.source.id:
                     yield region.source, hit.region.source
 
-    def _alike(self, one: Source, other: Source, hashes: dict[int, int | None], task: Task) -> bool:
+    def _alike(self, one: Source, other: Source, hashes: LRUCache[int, int | None], task: Task) -> bool:
         """Whether their hashes agree; both are remembered for a while."""
         for source in (one, other):
             if source.id not in hashes:
-                if len(hashes) >= MOST_HASHES:
-                    hashes.pop(next(iter(hashes)))
                 hashes[source.id] = self._hash(source, task)
         first, second = hashes.get(one.id), hashes.get(other.id)
         return first is not None and second is not None and (first ^ second).bit_count() <= SAME_BITS

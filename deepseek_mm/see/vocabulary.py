@@ -9,17 +9,17 @@ Shape key:  N pictures, L words, D width of the space, M pictures of the backgro
 """
 
 import json
-from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from threading import Lock
 
 import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
 from deepseek_mm.encoders.space import Floats, Space, known_as, unit
+from deepseek_mm.encoders.vector_cache import VectorCache
 
 NAMES_FILE = Path(__file__).parent / "labels.txt"
 CURVES_FILE = Path(__file__).parent.parent / "weights" / "vocabulary.safetensors"
@@ -60,7 +60,7 @@ class Vocabulary:
 
     def __init__(self, space: Space, names: Sequence[str], calibration: Calibration | None = None) -> None:
         self.space, self.names, self.calibration = space, tuple(names), calibration
-        self.words = Words(space)  # those that are asked for, in the list or not
+        self.words = word_cache(space)  # those that are asked for, in the list or not
         self.vectors_LD = word_vectors(space, self.names)
         self._usual = None if calibration is None else usual(calibration.photos_MD, self.vectors_LD)
         self._curve = STANDING_OUT if calibration is None else calibration.curve
@@ -93,36 +93,9 @@ class Vocabulary:
         return cosine_NL if self._usual is None else against(self._usual, cosine_NL)
 
 
-class Words:
-    """Vectors of words in one space, remembered: a question names the same thing to several who look.
-
-    From any thread. The space's weights must stay as they are.
-    """
-
-    def __init__(self, space: Space, most: int = REMEMBERED) -> None:
-        self.space, self.most = space, most
-        self._known: OrderedDict[str, Floats] = OrderedDict()
-        self._lock = Lock()
-
-    def vectors(self, words: Sequence[str]) -> Floats:
-        """(L, D), as `word_vectors` gives them."""
-        if not words:
-            return np.zeros((0, self.space.dim), np.float32)
-        with self._lock:
-            known = {word: self._known[word] for word in words if word in self._known}
-        if new := [word for word in dict.fromkeys(words) if word not in known]:
-            known |= zip(new, word_vectors(self.space, new), strict=True)
-        self._remember({word: known[word] for word in words})
-        return np.stack([known[word] for word in words])
-
-    def _remember(self, vectors: Mapping[str, Floats]) -> None:
-        """These are the last to be forgotten."""
-        with self._lock:
-            for word, vector_D in vectors.items():
-                self._known[word] = vector_D
-                self._known.move_to_end(word)
-            while len(self._known) > self.most:
-                self._known.popitem(last=False)
+def word_cache(space: Space, maxsize: int = REMEMBERED) -> VectorCache:
+    """`word_vectors`, kept: a question names the same thing to several who look."""
+    return VectorCache(partial(word_vectors, space), space.dim, maxsize)
 
 
 def word_vectors(space: Space, words: Sequence[str]) -> Floats:

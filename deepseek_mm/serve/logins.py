@@ -9,11 +9,13 @@ import hashlib
 import ipaddress
 import secrets
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
 
-MOST_LOGINS = 1_000  # at once; the oldest goes first
+from cachetools import TTLCache
+
+MOST_LOGINS = 1_000  # at once; the one longest unused goes first
 TOKEN_BYTES = 32
 FREE_TRIES = 5  # wrong keys from one address before it has to wait
 LONGEST_WAIT_S = 300.0
@@ -27,28 +29,26 @@ class Logins:
 
     def __init__(self, clock: Clock = time.monotonic, *, lasts_s: float) -> None:
         """`lasts_s`: how long a login lasts, used or not."""
-        self._clock, self.lasts_s = clock, lasts_s
-        self._until: OrderedDict[bytes, tuple[str, float]] = OrderedDict()  # hash of the token -> key's id, its end
+        self._clock, self.lasts_s, self._lock = clock, lasts_s, Lock()
+        self._key_ids: TTLCache[bytes, str]  # by hash of the token
+        self._key_ids = TTLCache(MOST_LOGINS, lasts_s, timer=lambda: self._clock())
 
     def begin(self, key_id: str) -> str:
         """The token of a new login."""
         token = secrets.token_urlsafe(TOKEN_BYTES)
-        self._until[_hash(token)] = (key_id, self._clock() + self.lasts_s)
-        while len(self._until) > MOST_LOGINS:
-            self._until.popitem(last=False)
+        with self._lock:
+            self._key_ids[_hash(token)] = key_id
         return token
 
     def key_id(self, token: str) -> str | None:
         """The key that was shown when this login began; None if it is none, or over."""
-        key_id, until_s = self._until.get(_hash(token), ("", 0.0))
-        if not key_id or self._clock() >= until_s:
-            self.end(token)
-            return None
-        return key_id
+        with self._lock, self._key_ids.timer:  # one moment for all of it
+            return self._key_ids.get(_hash(token))
 
     def end(self, token: str) -> None:
         """Forget it."""
-        self._until.pop(_hash(token), None)
+        with self._lock, self._key_ids.timer:
+            self._key_ids.pop(_hash(token), None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,26 +68,27 @@ class Guesses:
     """Wrong keys by address: after a few, each makes the next wait twice as long."""
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
-        self._clock = clock
-        self._wrong: OrderedDict[str, _Wrong] = OrderedDict()
+        self._clock, self._lock = clock, Lock()
+        self._wrong: TTLCache[str, _Wrong] = TTLCache(MOST_ADDRESSES, FORGET_S, timer=clock)
 
     def wait_s(self, address: str) -> int:
         """Whole seconds until this address may try again; 0 is now."""
-        wrong = self._wrong.get(network_of(address))
+        with self._lock, self._wrong.timer:
+            wrong = self._wrong.get(network_of(address))
         return 0 if wrong is None else max(0, -int(-(wrong.until_s - self._clock()) // 1))
 
     def count(self, address: str) -> None:
         """One more wrong key."""
         network, now_s = network_of(address), self._clock()
-        before = self._wrong.pop(network, None)
-        count = before.count if before is not None and now_s - before.last_s < FORGET_S else 0
-        self._wrong[network] = _Wrong(count=min(count + 1, 100), last_s=now_s)
-        while len(self._wrong) > MOST_ADDRESSES:
-            self._wrong.popitem(last=False)
+        with self._lock, self._wrong.timer:
+            before = self._wrong.pop(network, None)
+            count = before.count if before is not None else 0
+            self._wrong[network] = _Wrong(count=min(count + 1, 100), last_s=now_s)
 
     def forget(self, address: str) -> None:
         """A right key."""
-        self._wrong.pop(network_of(address), None)
+        with self._lock, self._wrong.timer:
+            self._wrong.pop(network_of(address), None)
 
 
 def network_of(address: str) -> str:

@@ -1,13 +1,13 @@
 """The visitor of the page: who asks, and which files and open pages are theirs; the gateway leaves it in a request."""
 
 import threading
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from cachetools import LRUCache
 
 from deepseek_mm import Caller, DeepSeekMMError
 from ui.gateway.files import FileRegistry, PageFile
@@ -24,17 +24,13 @@ class PageOwners:
     """Whose each open page is, by the name that Gradio's script draws for it: the first caller that uses it."""
 
     def __init__(self) -> None:
-        self._owners: OrderedDict[str, str] = OrderedDict()
+        self._owners: LRUCache[str, str] = LRUCache(MOST_PAGES)
         self._lock = threading.Lock()
 
     def claim(self, page: str, caller: str) -> bool:
         """Whether the page is this caller's, who gets it if it is nobody's yet."""
         with self._lock:
-            owner = self._owners.setdefault(page, caller)
-            self._owners.move_to_end(page)
-            while len(self._owners) > MOST_PAGES:
-                self._owners.popitem(last=False)
-        return owner == caller
+            return self._owners.setdefault(page, caller) == caller
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,34 +8,22 @@ Shape key:  T texts, Q queries, D width of the space
 """
 
 from collections.abc import Sequence
-from threading import Lock
 
 import numpy as np
 
 from deepseek_mm.encoders.space import Floats, Space, unit
+from deepseek_mm.encoders.vector_cache import VectorCache
 from deepseek_mm.records import Query
 
 AWAY = 0.3  # of the vector of what is taken away
 REMEMBERED = 1024  # texts: two megabytes
 
 
-class Texts:
-    """Vectors of texts, the latest remembered: names of things come again and again. Safe in many threads."""
+class Texts(VectorCache):
+    """The vectors of texts as they are typed, and of queries."""
 
     def __init__(self, space: Space) -> None:
-        self._space = space
-        self._known: dict[str, Floats] = {}
-        self._lock = Lock()
-
-    def vectors(self, texts: Sequence[str]) -> Floats:
-        """(T, D): in one pass over those that are not remembered."""
-        with self._lock:
-            known = {text: self._known[text] for text in texts if text in self._known}
-        if fresh := [text for text in dict.fromkeys(texts) if text not in known]:
-            made = dict(zip(fresh, self._space.embed_texts(fresh), strict=True))
-            known |= made
-            self._remember(made)
-        return np.array([known[text] for text in texts], np.float32).reshape(-1, self._space.dim)
+        super().__init__(space.embed_texts, space.dim, REMEMBERED)
 
     def words(self, queries: Sequence[Query]) -> Floats:
         """(Q, D): what each query's words mean; each has some."""
@@ -44,12 +32,6 @@ class Texts:
         rows = [[next(vectors) for _ in texts] for texts in said]
         weights = [[term.weight for term in query.terms] for query in queries]
         return np.array([combined(whole, w, terms) for (whole, *terms), w in zip(rows, weights, strict=True)])
-
-    def _remember(self, made: dict[str, Floats]) -> None:
-        with self._lock:
-            self._known |= made
-            for text in list(self._known)[: max(0, len(self._known) - REMEMBERED)]:
-                del self._known[text]
 
 
 def combined(whole_D: Floats, weights: Sequence[float], terms: Sequence[Floats]) -> Floats:

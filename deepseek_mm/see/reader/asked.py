@@ -17,8 +17,9 @@ from deepseek_mm.encoders.default import TEXT_BATCH, SeeingSpace
 from deepseek_mm.encoders.quick import quick
 from deepseek_mm.encoders.space import Floats
 from deepseek_mm.encoders.text import WIDTH, in_order_of_length
+from deepseek_mm.encoders.vector_cache import VectorCache
 from deepseek_mm.rag.program.parse import parse
-from deepseek_mm.see.vocabulary import Words
+from deepseek_mm.see.vocabulary import word_cache
 
 MOST_WORDS = 20
 THINGS = 2  # of a question that have a vector
@@ -54,7 +55,7 @@ class Asked:
 
 
 @torch.inference_mode()
-def read_questions(space: SeeingSpace, asked: Sequence[VqaQuestion], words: Words | None = None) -> Asked:
+def read_questions(space: SeeingSpace, asked: Sequence[VqaQuestion], words: VectorCache | None = None) -> Asked:
     """All of them, in order; at least one."""
     questions = [question.text for question in asked]
     words_QTW = torch.zeros(len(questions), MOST_WORDS, WIDTH, dtype=torch.bfloat16)
@@ -80,11 +81,11 @@ def read_questions(space: SeeingSpace, asked: Sequence[VqaQuestion], words: Word
         words_QTW[own, :length], there_QT[own, :length] = states[-1].bfloat16(), mask_BT.bool()
     if cut := torch.nonzero(there_QT.all(dim=1)).flatten().tolist():  # perhaps: a vector is of all of a question
         own_QD[cut] = torch.from_numpy(space.embed_texts([questions[n] for n in cut]))
-    vectors_QAD = vectors_of(own_QD.numpy(), [question.things for question in asked], words or Words(space))
+    vectors_QAD = vectors_of(own_QD.numpy(), [question.things for question in asked], words or word_cache(space))
     return Asked(words_QTW, there_QT, torch.from_numpy(vectors_QAD).bfloat16())
 
 
-def vectors_of(own_QD: Floats, things: Sequence[Sequence[str]], words: Words) -> Floats:
+def vectors_of(own_QD: Floats, things: Sequence[Sequence[str]], words: VectorCache) -> Floats:
     """(Q, A, D): of each question its own and those of the first things it names."""
     named = [each[:THINGS] for each in things]
     phrases = sorted({phrase for each in named for phrase in each})

@@ -21,7 +21,7 @@ from deepseek_mm.see.notice.notice import Noticer
 from deepseek_mm.see.reader.asked import Asked, VqaQuestion, read_questions
 from deepseek_mm.see.reader.net import ReaderNet, Shown
 from deepseek_mm.see.reader.sure import THERE, Sure
-from deepseek_mm.see.vocabulary import Words
+from deepseek_mm.see.vocabulary import word_cache
 from deepseek_mm.threads import alone_with
 
 LIKELIEST = 5  # answers that are told
@@ -64,7 +64,7 @@ class Reader:
         """A `noticer` says beside each reading which things are there, a `glance` what else the answer may be."""
         self.space, self.sure = space, sure
         self.noticer, self.glance = noticer, glance
-        self.words = Words(space)
+        self.words = word_cache(space)
         self.net = net.eval().requires_grad_(False)
         self.shipped = self.head = Head(tuple(answers), net.out)
 
