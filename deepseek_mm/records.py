@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from PIL.Image import Image
 
-from index import Region
+from index import Region, Source
 
 State = Literal["running", "done", "stopped", "failed"]
 About = Literal["photos", "code"]  # photos and documents, or the code of the library
@@ -24,6 +24,7 @@ class Picture:
     image: Image | None = None
     name: str = ""  # the upload's file name, as the user knows it
     path: str = ""  # the picture's file, if it has one
+    source: Source | None = None  # what that file is, where `image` was decoded from it: then nobody does so again
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +44,7 @@ class Question:
     image: Image | None = None
     image_name: str = ""  # the upload's file name, as the user knows it
     image_path: str = ""  # the picture's file, if it has one: its date, place and full size are kept
+    image_source: Source | None = None  # what that file is, where `image` was decoded from it
     more: tuple[Picture, ...] = ()  # further pictures, in the order in which they were added
     conversation: int | None = None  # id of the conversation to go on with; None starts a new one
     told: tuple[Exchange, ...] = ()  # what went before, where the history does not know it; oldest first
@@ -54,7 +56,7 @@ class Question:
     @property
     def pictures(self) -> tuple[Picture, ...]:
         """All that come with it, the first one included."""
-        first = Picture(image=self.image, name=self.image_name, path=self.image_path)
+        first = Picture(image=self.image, name=self.image_name, path=self.image_path, source=self.image_source)
         return tuple(each for each in (first, *self.more) if each.image is not None or each.path)
 
 

@@ -14,6 +14,7 @@ from deepseek_mm.rag.decider import MODEL_SURE, Decider, by_labels, sorted_by
 from deepseek_mm.rag.decider import put as heard
 from deepseek_mm.rag.judge import EVEN, Weights, log_odds
 from deepseek_mm.rag.program import parse
+from deepseek_mm.rag.program.words import with_article
 from deepseek_mm.records import Question
 from deepseek_mm.see.analysis import ImageAnalysis, Reading
 from deepseek_mm.see.eyes import Eyes
@@ -230,3 +231,20 @@ def test_a_thing_that_is_not_there_is_told_where_there_is_no_answer_to_tell():
     known = unknown | {"what colour is the dog?": {"red": 0.7, "blue": 0.2}}
     (verdict,) = decider(known).decide_texts([("what colour is the dog?", picture("blue"))])
     assert verdict.answer == "red"
+
+
+@pytest.mark.parametrize("thing", ["kite", "red kite", "police officer", "person", "sun"])
+def test_presence_is_settled_as_the_question_in_words_is(thing):
+    script = {f"is there {with_article(thing)}?": {"yes": 0.7, "no": 0.3}}
+    image = picture("blue", patch="red")
+    (told,) = decider(script).presence([thing], ImageAnalysis(image))
+    (asked,) = decider(script).decide_texts([(f"Is there {with_article(thing)}?", image)])
+    assert told == asked
+    assert told.chance_of_yes == pytest.approx(told.chance if told.answer == "yes" else 1 - told.chance)
+
+
+def test_equal_pixels_are_looked_at_once_and_answers_come_in_the_order_of_the_questions():
+    colours = ("red", "blue", "red", "yellow", "blue")
+    script = {"is there a kite?": {"yes": 0.5, "no": 0.5}}
+    verdicts = decider(script).decide_texts([("is there a kite?", picture(colour)) for colour in colours])
+    assert [verdict.answer for verdict in verdicts] == ["yes", "no", "yes", "no", "no"]

@@ -2,12 +2,16 @@
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fakes import Parrot, picture
+from fakes import ColourSpace, Parrot, picture
 from rag_house import build
 
+from deepseek_mm.errors import BadPicture
+from deepseek_mm.parse.photo import read_photo
+from deepseek_mm.rag import uploads as uploads_module
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Question
 from index import Filter
@@ -105,3 +109,63 @@ def test_a_half_file_that_a_crash_of_the_machine_left_is_written_again(house):
     path.write_bytes(b"")
     asked(house, "red")
     assert path.read_bytes() == data
+
+
+class Watched(ColourSpace):
+    """Counts the pictures that its tower gets."""
+
+    looked = 0
+
+    def look_many(self, images):
+        for look in super().look_many(images):
+            self.looked += 1
+            yield look
+
+
+def test_a_question_s_picture_passes_the_tower_once_and_its_next_question_s_neither(tmp_path, monkeypatch):
+    space = Watched()
+    with build(tmp_path / "library", space=space) as house:
+        image = picture("green", patch="red")
+        first = house.ask(Question(text="Is there a kite?", image=image, image_name="a.png"))
+        monkeypatch.setattr(uploads_module, "read_photo", None)  # who decodes it again breaks here
+        monkeypatch.setattr("deepseek_mm.ingest.quarantine.read_page", None)
+        house.ask(Question(text="Where is it?", conversation=first.conversation))
+        house.ask(Question(text="What colour is the kite?", image=image, image_name="a.png"))
+        assert space.looked == 1
+
+
+def test_a_picture_that_was_decoded_with_its_source_is_not_decoded_again(tmp_path, monkeypatch):
+    path = tmp_path / "kite.png"
+    picture("green", patch="red").save(path)
+    photo = read_photo(path, max_pixels=10**6)
+    given = {"image": photo.image, "image_name": "kite.png", "image_path": str(path)}
+    with build(tmp_path / "one") as house:
+        usual = house.ask(Question(text="Is there a kite?", **given))
+    monkeypatch.setattr(uploads_module, "read_photo", None)
+    with build(tmp_path / "two") as house:
+        answer = house.ask(Question(text="Is there a kite?", **given, image_source=photo.source))
+        kept, before = answer.citations[0].region.source, usual.citations[0].region.source
+        assert (answer.text, kept.name, kept.collection) == (usual.text, "kite.png", "uploads")
+        assert (kept.digest, kept.size_bytes, kept.width_px) == (before.digest, before.size_bytes, before.width_px)
+        assert Path(kept.path).is_relative_to(tmp_path / "two" / "uploads")
+        assert kept.modified_ns == Path(kept.path).stat().st_mtime_ns
+
+
+def test_a_file_that_changed_since_it_was_decoded_is_read_as_it_is_now(tmp_path):
+    path = tmp_path / "kite.png"
+    picture("red").save(path)
+    photo = read_photo(path, max_pixels=10**6)
+    picture("blue").save(path)
+    given = {"image": photo.image, "image_name": "kite.png", "image_path": str(path), "image_source": photo.source}
+    with build(tmp_path / "library") as house:
+        answer = house.ask(Question(text="What colours are there?", **given))
+    assert "blue" in answer.text
+
+
+def test_a_kept_picture_over_a_smaller_limit_is_refused_as_a_new_one_is(tmp_path):
+    question = Question(text="Is there a kite?", image=picture("red"), image_name="a.png")
+    with build(tmp_path / "library") as house:
+        house.ask(question)
+        house.shelf.config = replace(house.config, parse=replace(house.config.parse, max_pixels=1_000))
+        with pytest.raises(BadPicture, match="1,000"):
+            house.ask(question)

@@ -99,11 +99,10 @@ def reader() -> Reader:
 
 
 def test_readings_come_in_order_and_a_picture_is_looked_at_once(reader):
-    red, blue = (Image.new("RGB", (64, 48), colour) for colour in ("red", "blue"))
+    red, blue = (ImageAnalysis(Image.new("RGB", (64, 48), colour)) for colour in ("red", "blue"))
     asked = [("is it red?", red), ("is it red?", blue), ("what is this?", red)]
-    pictures = {id(image): ImageAnalysis(image) for image in (red, blue)}
-    together = reader.read_many([(VqaQuestion.of(text), pictures[id(image)]) for text, image in asked])
-    alone = [reader.read_many([(VqaQuestion.of(text), ImageAnalysis(image))])[0] for text, image in asked]
+    together = reader.read_many([(VqaQuestion.of(text), picture) for text, picture in asked])
+    alone = [reader.read_many([(VqaQuestion.of(text), ImageAnalysis(picture.image))])[0] for text, picture in asked]
     for one, other in zip(together, alone, strict=True):
         assert one.chances.keys() == other.chances.keys()
         assert max(one.chances.values()) == pytest.approx(max(other.chances.values()), abs=0.02)
@@ -135,3 +134,21 @@ def test_questions_are_read_alike_alone_and_among_others(reader):
     there = one.there_QT[0]
     assert torch.allclose(many.words_QTW[0][there].float(), one.words_QTW[0][there].float(), atol=0.1)
     assert bool((many.there_QT[0] == there).all())
+
+
+def test_the_same_question_of_the_same_picture_is_read_once_and_anew_by_another_last_layer(reader):
+    analysis, rows = ImageAnalysis(Image.new("RGB", (64, 48), "red")), []
+    hook = reader.net.layers[0].register_forward_hook(lambda *told: rows.append(len(told[1][0])))
+    try:
+        asked = [(VqaQuestion.of("Is it red?"), analysis), (VqaQuestion.of("what is this?"), analysis)]
+        first = reader.read_many(asked)
+        assert reader.read_many([(VqaQuestion.of("is it red?"), analysis), asked[1]]) == first
+        assert rows == [2]
+        reader.adopt(ANSWERS, torch.zeros_like(reader.net.out.weight), torch.zeros_like(reader.net.out.bias))
+        (anew,) = reader.read_many(asked[:1])
+        assert rows == [2, 1]
+        assert anew.chances["yes"] == pytest.approx(0.5)
+    finally:
+        hook.remove()
+        reader.put_back()
+    assert reader.read_many(asked) == first

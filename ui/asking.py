@@ -7,8 +7,6 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from PIL.Image import Image
-
 from deepseek_mm import (
     About,
     Answer,
@@ -251,6 +249,7 @@ class Asking:
             image=first.image,
             image_name=first.name,
             image_path=first.path,
+            image_source=first.source,
             more=tuple(pictures[1:]),
             session=edges.require_session(kept, self.words),
             about=self.about,
@@ -265,8 +264,9 @@ class Asking:
         pictures, errors = list[Picture](), list[Exception]()
         for n, path in enumerate(paths):
             try:
-                image: Image = edges.read_upload(path, max_pixels=self.assistant.config.parse.max_pixels)
-                pictures.append(Picture(image=image, name=names[n] if names else path.name, path=str(path)))
+                photo = edges.read_upload(path, max_pixels=self.assistant.config.parse.max_pixels)
+                name = names[n] if names else path.name
+                pictures.append(Picture(image=photo.image, name=name, path=str(path), source=photo.source))
             except Exception as error:  # noqa: BLE001 - the others are asked about; it is said which one is not
                 errors.append(error)
         if errors and not pictures:

@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL.Image import Image
-
 from deepseek_mm import Caller, DeepSeekMMError, StorageFull, read_photo
+from deepseek_mm.parse.photo import Photo
 from index import IndexProblem
 from ui.words import Words
 
@@ -80,10 +79,9 @@ def split_entry(entry: Mapping[str, Any] | None) -> tuple[str, list[Path]]:
     return str((entry or {}).get("text") or "").strip(), [Path(file) for file in files]
 
 
-def read_upload(path: Path, *, max_pixels: int) -> Image:
-    """The uploaded picture, upright. BadPicture says why it cannot be read, by the name that the user knows."""
+def read_upload(path: Path, *, max_pixels: int) -> Photo:
+    """The uploaded picture, upright, with its source. BadPicture says why it is none, by the name the user knows."""
     try:
-        image: Image = read_photo(path, max_pixels=max_pixels, collection="uploads").image
+        return read_photo(path, max_pixels=max_pixels, collection="uploads")
     except DeepSeekMMError as error:
         raise type(error)(str(error).replace(str(path), path.name)) from error
-    return image

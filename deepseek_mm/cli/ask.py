@@ -29,6 +29,7 @@ def question_of(args: Namespace, config: Config) -> Question:
         image=first.image,
         image_name=first.name,
         image_path=first.path,
+        image_source=first.source,
         more=tuple(more),
         conversation=args.continue_id,
         about="code" if args.code else "photos",
@@ -40,7 +41,8 @@ def picture_at(path: Path, config: Config) -> Picture:
     """The picture in this file. BadPicture if it is none, NothingThere without a file."""
     from deepseek_mm.parse.photo import read_photo
 
-    return Picture(image=read_photo(path, max_pixels=config.parse.max_pixels).image, name=path.name, path=str(path))
+    photo = read_photo(path, max_pixels=config.parse.max_pixels)
+    return Picture(image=photo.image, name=path.name, path=str(path), source=photo.source)
 
 
 def speak(shapes: Iterable[Shape], desk: Desk) -> Shape:

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -20,7 +21,7 @@ from PIL.Image import Image
 from deepseek_mm.ages import Ages
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadPicture, NothingThere
-from deepseek_mm.parse.files import stat_file
+from deepseek_mm.parse.files import real_path, stat_file
 from deepseek_mm.parse.links import open_plain, resolve_path
 from deepseek_mm.parse.photo import read_photo
 from deepseek_mm.rag.program.words import clean
@@ -103,6 +104,10 @@ class Shelf:
         most, known = self.config.parse.max_pixels, self.store.source_at(str(path))
         if known is not None and known.digest == digest and known.width_px * known.height_px <= most:
             return self.analyses.get(known)
+        if picture.image is not None and picture.source is not None and picture.source.digest == digest:
+            _, modified_ns = stat_file(path) or (0, 0)
+            source = replace(picture.source, path=real_path(path), collection=COLLECTION, modified_ns=modified_ns)
+            return ImageAnalysis(picture.image, source)
         try:
             photo = read_photo(path, max_pixels=most, collection=COLLECTION)
         except Exception:

@@ -119,6 +119,7 @@ class Hands:
             image=first.image,
             image_name=first.name,
             image_path=first.path,
+            image_source=first.source,
             more=tuple(more),
             conversation=conversation,
             session=caller.session,
@@ -152,7 +153,7 @@ class Hands:
             return Picture(image=self.pictures.open(named), name="picture")
         path = Path(named).expanduser()
         photo = read_photo(path, max_pixels=house.config.parse.max_pixels)
-        return Picture(image=photo.image, name=path.name, path=photo.source.path)
+        return Picture(image=photo.image, name=path.name, path=photo.source.path, source=photo.source)
 
 
 def about(region: Region) -> dict[str, Any]:
