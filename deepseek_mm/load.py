@@ -23,8 +23,9 @@ from deepseek_mm.config import (
 )
 from deepseek_mm.encoders import open_space
 from deepseek_mm.encoders.default import DefaultSpace, SeeingSpace
-from deepseek_mm.encoders.quick import narrow_linears
-from deepseek_mm.encoders.space import Space
+from deepseek_mm.encoders.quick import round_linears
+from deepseek_mm.encoders.quick import uses_bf16
+from deepseek_mm.encoders.space import EmbeddingModel
 from deepseek_mm.errors import DeepSeekMMError, LibraryError, MissingWeights
 from deepseek_mm.fallback import Fallback
 from deepseek_mm.history import History
@@ -45,8 +46,8 @@ from deepseek_mm.runtime.plan import Plan
 from deepseek_mm.runtime.planned import are_engines_made, encoder_here, fit
 from deepseek_mm.runtime.spare import give_back, hold_few_shapes
 from deepseek_mm.see.caption.captioner import read_captioner
-from deepseek_mm.see.eyes import Eyes
-from deepseek_mm.see.glance.late import LateGlance
+from deepseek_mm.see.eyes import VisionPipeline
+from deepseek_mm.see.glance.late import LateVisualPrompt
 from deepseek_mm.see.glance.weights import WEIGHTS as GLANCE
 from deepseek_mm.see.glance.weights import read_glance
 from deepseek_mm.see.notice.weights import read_noticer
@@ -88,7 +89,7 @@ def load(config: Config, *, progress: Progress | None = None, saved: Collection[
     (lm, plan), config = fallback.open(speaks, config, ("lm.url", "lm.vlm", "lm.name", "lm.bits"))
     say("opening the eyes")
     eyes = open_eyes(space, config)
-    narrow_linears(small_nets(eyes, planned.plan))
+    round_linears(small_nets(eyes, planned.plan))
     say(f"opening the library at {config.data}")
     store = open_store(config, space)
     say("opening the history")
@@ -119,10 +120,10 @@ def without_links(config: Config) -> Config:
     return config if real == config.data.absolute() else replace(config, data=real)
 
 
-def open_eyes(space: Space, config: Config) -> Eyes:
+def open_eyes(space: EmbeddingModel, config: Config) -> VisionPipeline:
     """What looks at pictures: the space, and the small models that were trained on its cells."""
     noticer = open_trained(read_noticer, space)
-    return Eyes(
+    return VisionPipeline(
         space,
         config.see,
         names=own_words(config.data),
@@ -132,7 +133,7 @@ def open_eyes(space: Space, config: Config) -> Eyes:
     )
 
 
-def small_nets(eyes: Eyes, plan: Plan) -> list[object]:
+def small_nets(eyes: VisionPipeline, plan: Plan) -> list[object]:
     """Heads of the space and nets that look, unless the plan wants 32 bits."""
     if not isinstance(eyes.space, SeeingSpace) or plan.engine("image").numbers == "fp32":
         return []
@@ -142,7 +143,7 @@ def small_nets(eyes: Eyes, plan: Plan) -> list[object]:
     return [*nets, *(getattr(each, "net", None) for each in looking)]
 
 
-def open_trained(read: Callable[[SeeingSpace], Trained], space: Space) -> Trained | None:
+def open_trained(read: Callable[[SeeingSpace], Trained], space: EmbeddingModel) -> Trained | None:
     """A small model that looks at the space's cells; None in a space without any, or where it was not trained."""
     if not isinstance(space, SeeingSpace):
         return None
@@ -152,17 +153,17 @@ def open_trained(read: Callable[[SeeingSpace], Trained], space: Space) -> Traine
         return None
 
 
-def glance_of(space: Space, config: Config) -> LateGlance | None:
+def glance_of(space: EmbeddingModel, config: Config) -> LateVisualPrompt | None:
     """The packaged language model with eyes, opened at once where answers are to be spoken, else when it is needed."""
     if not isinstance(space, DefaultSpace) or not GLANCE.is_file() or not config.see.glance:
         return None
-    glance = LateGlance(lambda: read_glance(space, find_folder(BASE_LM, cache=cache_folder(), progress=silence)))
+    glance = LateVisualPrompt(lambda: read_glance(space, find_folder(BASE_LM, cache=cache_folder(), progress=silence)))
     if config.lm.name != "none":
         glance.start()
     return glance
 
 
-def open_encoder(config: Config, *, hardware: Hardware, revisions: Revisions, say: Progress) -> Space:
+def open_encoder(config: Config, *, hardware: Hardware, revisions: Revisions, say: Progress) -> EmbeddingModel:
     """The vector space of the library; LibraryError or SpaceMismatch where its files were indexed in one that cannot be
     opened.
     """
@@ -228,7 +229,7 @@ def own_words(data: Path) -> tuple[str, ...]:
     return names_in(read_lines(data / "labels.txt"))
 
 
-def open_store(config: Config, space: Space) -> RegionStore:
+def open_store(config: Config, space: EmbeddingModel) -> RegionStore:
     """The index of this space: every space has a folder of its own, so that two never mix."""
     folder = config.data / "spaces" / f"{space.name}-{space.fingerprint[:8]}"
     if not is_read_only(folder / "store.db"):

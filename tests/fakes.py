@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from PIL import Image
 
-from deepseek_mm.encoders.space import Floats, Look, unit
+from deepseek_mm.encoders.space import Floats, ImageEmbedding, unit
 from deepseek_mm.records import Message
-from deepseek_mm.see.ocr import TextReader, Written
+from deepseek_mm.see.ocr import TextBlock, TextReader
 
 COLOURS = {
     "red": (220, 30, 30),
@@ -30,14 +30,14 @@ class ColourSpace:
     name, dim, fingerprint = "colours", 32, hashlib.sha256(b"colours").hexdigest()
     GRID = 4  # cells a side
 
-    def look_many(self, images: Iterable[Image.Image]) -> Iterator[Look]:
+    def look_many(self, images: Iterable[Image.Image]) -> Iterator[ImageEmbedding]:
         for image in images:
             small = np.asarray(image.convert("RGB").resize((self.GRID, self.GRID), Image.Resampling.BOX), np.float32)
             distance = np.linalg.norm(small[:, :, None] - np.array(list(COLOURS.values()), np.float32), axis=-1)
             grid = np.zeros((self.GRID, self.GRID, self.dim), np.float32)
             grid[..., : len(COLOURS)] = np.exp(-distance / 30)
             grid[..., -1] = 1e-3
-            yield Look(vector_D=unit(grid.mean(axis=(0, 1))[None])[0], grid_HWD=unit(grid))
+            yield ImageEmbedding(vector_D=unit(grid.mean(axis=(0, 1))[None])[0], grid_HWD=unit(grid))
 
     def embed_images(self, images: Iterable[Image.Image]) -> Floats:
         vectors = [look.vector_D for look in self.look_many(images)]
@@ -64,7 +64,7 @@ class ColourSpace:
 class BlankPaper(TextReader):
     """A reader for pictures without writing; takes no time."""
 
-    def lines(self, image: Image.Image) -> list[Written]:
+    def lines(self, image: Image.Image) -> list[TextBlock]:
         return []
 
 

@@ -14,17 +14,17 @@ from deepseek_mm.learning.builtin import Builtin
 from deepseek_mm.learning.rows import Rows
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Question
-from deepseek_mm.see.eyes import Eyes
+from deepseek_mm.see.eyes import VisionPipeline
 from deepseek_mm.see.reader.net import ReaderConfig, ReaderNet
-from deepseek_mm.see.reader.reader import Head, Reader
-from deepseek_mm.see.reader.sure import Sure
+from deepseek_mm.see.reader.reader import AnswerHead, VqaModel
+from deepseek_mm.see.reader.sure import AnswerCalibration
 
 ANSWERS = ("yes", "no", "red", "green", "blue", "2")
 KNOWN = {"red": (1.0, 0.0, 0.0), "green": (0.0, 1.0, 0.0), "blue": (0.0, 0.0, 1.0)}
 SMALL = ReaderConfig(channels=4, cells=1, space=8, width=8, heads=1, layers=1, feed=8, dropout=0.0)
 
 
-class ColourReader(Reader):
+class ColourReader(VqaModel):
     """Sees the mean colour, and whether it is asked what, or whether something is there."""
 
     def __init__(self) -> None:
@@ -35,8 +35,8 @@ class ColourReader(Reader):
             weight_VW[ANSWERS.index(colour), n] = 8.0
         weight_VW[0, 4], weight_VW[1, 5] = 2.0, 2.0
         self.net.out.load_state_dict({"weight": weight_VW, "bias": torch.zeros(len(ANSWERS))})
-        self.sure = Sure({}, frozenset({"kite", "dog"}))
-        self.shipped = self.head = Head(ANSWERS, self.net.out)
+        self.sure = AnswerCalibration({}, frozenset({"kite", "dog"}))
+        self.shipped = self.head = AnswerHead(ANSWERS, self.net.out)
 
     def features_many(self, asked) -> Tensor:
         return torch.stack([seen(question.text, picture.image) for question, picture in asked])
@@ -69,7 +69,7 @@ def builtin() -> Builtin:
 def learning_house(data: Path) -> Assistant:
     """An Assistant whose reader learns; nothing is indexed."""
     space = ColourSpace()
-    assistant = build(data, eyes=Eyes(space, Config().see, reader=ColourReader()))
+    assistant = build(data, eyes=VisionPipeline(space, Config().see, reader=ColourReader()))
     learning = assistant.library.learning
     learning.builtin = builtin
     learning.config = replace(learning.config, learning=LearningConfig(steps=60, rate=0.1, hold=1.0))

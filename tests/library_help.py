@@ -10,8 +10,8 @@ from deepseek_mm.history import History
 from deepseek_mm.jobs import Job, Jobs, follow
 from deepseek_mm.library import Library
 from deepseek_mm.load import open_store
-from deepseek_mm.see.eyes import Describes, Eyes
-from deepseek_mm.see.ocr import TextReader, Written
+from deepseek_mm.see.eyes import Describer, VisionPipeline
+from deepseek_mm.see.ocr import TextBlock, TextReader
 from index import Filter
 
 COLOURS = ("red", "green", "blue", "yellow")
@@ -20,8 +20,8 @@ COLOURS = ("red", "green", "blue", "yellow")
 class Sign(BlankPaper):
     """Reads the same word in every picture that is wider than high."""
 
-    def read(self, image) -> list[Written]:
-        return [Written(text="blue", box_px=(2, 4, 20, 10), score=1.0)] if image.width > image.height else []
+    def read(self, image) -> list[TextBlock]:
+        return [TextBlock(text="blue", box_px=(2, 4, 20, 10), score=1.0)] if image.width > image.height else []
 
 
 class House:
@@ -34,7 +34,7 @@ class House:
         reader: TextReader | None = None,
         parse: ParseConfig | None = None,
         space: ColourSpace | None = None,
-        describer: Describes | None = None,
+        describer: Describer | None = None,
         **library,
     ) -> None:
         data.mkdir(exist_ok=True)
@@ -44,7 +44,7 @@ class House:
         self.store, self.history = open_store(self.config, self.space), History(data / "history.db")
         self.library = Library(
             self.config,
-            eyes=Eyes(self.space, self.config.see, describer=describer),
+            eyes=VisionPipeline(self.space, self.config.see, describer=describer),
             reader=reader or BlankPaper(),
             store=self.store,
             jobs=Jobs(data / "jobs.db"),

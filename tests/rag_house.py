@@ -19,7 +19,7 @@ from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.records import Evidence, Message
 from deepseek_mm.see.analysis import ImageAnalysis
-from deepseek_mm.see.eyes import Eyes
+from deepseek_mm.see.eyes import VisionPipeline
 from index import Label, Region, Source
 from index.store import RegionStore
 
@@ -51,14 +51,14 @@ def build(
     lm: Generator | None = None,
     space: ColourSpace | None = None,
     home: str = "space",
-    eyes: Eyes | None = None,
+    eyes: VisionPipeline | None = None,
     **changes: object,
 ) -> Assistant:
     """An Assistant over `data` with nothing indexed, its store in `home`; changes go into its LMConfig."""
     config = Config(data=data)
     config = replace(config, lm=replace(config.lm, **{"phrasing": "free", **changes}))
     space = eyes.space if eyes else space or ColourSpace()
-    eyes = eyes or Eyes(space, config.see)
+    eyes = eyes or VisionPipeline(space, config.see)
     store = RegionStore(
         data / home, space_name=space.name, fingerprint=space.fingerprint, dim=space.dim, config=config.index
     )

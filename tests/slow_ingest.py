@@ -12,10 +12,10 @@ from fakes import ColourSpace
 from PIL.Image import Image
 
 from deepseek_mm.config import IndexConfig, ParseConfig, SeeConfig
-from deepseek_mm.encoders.ahead import batched_ahead
-from deepseek_mm.encoders.space import Look
+from deepseek_mm.encoders.ahead import prefetch_batches
+from deepseek_mm.encoders.space import ImageEmbedding
 from deepseek_mm.ingest import Hooks, Intake
-from deepseek_mm.see.eyes import Eyes
+from deepseek_mm.see.eyes import VisionPipeline
 from index.store import RegionStore
 
 
@@ -26,8 +26,8 @@ class SlowSpace(ColourSpace):
         self.seconds = seconds
         self.looks = 0
 
-    def look_many(self, images: Iterable[Image]) -> Iterator[Look]:
-        for batch in batched_ahead(images, size=2):
+    def look_many(self, images: Iterable[Image]) -> Iterator[ImageEmbedding]:
+        for batch in prefetch_batches(images, size=2):
             for look in super().look_many(batch):
                 time.sleep(self.seconds)
                 self.looks += 1
@@ -41,8 +41,8 @@ def open_store(folder: Path) -> RegionStore:
     )
 
 
-def open_eyes(space: ColourSpace) -> Eyes:
-    return Eyes(space, SeeConfig())
+def open_eyes(space: ColourSpace) -> VisionPipeline:
+    return VisionPipeline(space, SeeConfig())
 
 
 if __name__ == "__main__":

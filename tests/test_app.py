@@ -151,11 +151,11 @@ class Shelves:
         from deepseek_mm.jobs import Jobs
         from deepseek_mm.library import Library
         from deepseek_mm.load import open_store
-        from deepseek_mm.see.eyes import Eyes
+        from deepseek_mm.see.eyes import VisionPipeline
 
         self.config = Config(data=data)
         space = ColourSpace()
-        self.eyes, self.store = Eyes(space, self.config.see), open_store(self.config, space)
+        self.eyes, self.store = VisionPipeline(space, self.config.see), open_store(self.config, space)
         parts = {"jobs": Jobs(data / "jobs.db"), "history": History(data / "history.db")}
         self.library = Library(self.config, eyes=self.eyes, reader=BlankPaper(), store=self.store, **parts)
         self.library.start()

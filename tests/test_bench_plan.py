@@ -8,7 +8,7 @@ from rag_house import build
 from deepseek_mm.bench import dial as dial_bench
 from deepseek_mm.bench import plan as bench
 from deepseek_mm.bench.plan import Pair, asks, in_full, in_turns, one_ms, told
-from deepseek_mm.encoders.quick import narrow, quick
+from deepseek_mm.encoders.quick import autocast_bf16, to_autocast_dtype
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.records import Picture, Question
 
@@ -54,11 +54,11 @@ def test_the_eager_side_alone_computes_in_full():
     assert seen[1] is torch.float32
     assert dtype_of_quick() is seen[0]
     with in_full():
-        assert narrow(torch.ones(2).bfloat16()).dtype is torch.float32
+        assert to_autocast_dtype(torch.ones(2).bfloat16()).dtype is torch.float32
 
 
 def dtype_of_quick():
-    with quick():
+    with autocast_bf16():
         return torch.ones(2, 2).mm(torch.ones(2, 2)).dtype
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from deepseek_mm.encoders.edge import EdgeConfig, EdgeModel, EdgeSpace, files_of_edge, read_told, shrunk, write_edge
+from deepseek_mm.encoders.edge import EdgeConfig, EdgeModel, EdgeSpace, files_of_edge, read_told, shrink_map, write_edge
 from deepseek_mm.encoders.image import ImageTower, squeeze, to_pixels
 from deepseek_mm.encoders.lite0 import Lite0
 from deepseek_mm.encoders.packaged import text_tower_folder
@@ -116,4 +116,4 @@ def test_a_map_is_shrunk_to_the_means_of_what_each_cell_covers(side):
     torch.manual_seed(0)
     middle_BCMM = torch.randn(2, 3, side, side)
     right = torch.nn.functional.adaptive_avg_pool2d(middle_BCMM, 9).flatten(2).transpose(1, 2)
-    assert torch.allclose(shrunk(middle_BCMM), right, atol=1e-5)
+    assert torch.allclose(shrink_map(middle_BCMM), right, atol=1e-5)

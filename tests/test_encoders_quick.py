@@ -13,7 +13,7 @@ from torch import nn
 
 from deepseek_mm.bench.plan import in_full
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.encoders.quick import carried, narrow_linears, quick
+from deepseek_mm.encoders.quick import autocast_bf16, keep_dtype, round_linears
 from deepseek_mm.load import small_nets
 from deepseek_mm.see.analysis import ImageAnalysis
 from deepseek_mm.see.reader.asked import VqaQuestion
@@ -38,20 +38,20 @@ def told(eyes):
 @has_bf16
 def test_work_in_another_thread_computes_with_the_numbers_of_who_asked():
     def dtype():
-        with quick():
+        with autocast_bf16():
             return torch.ones(2, 2).mm(torch.ones(2, 2)).dtype
 
     with ThreadPoolExecutor(1) as other:
         with in_full():
-            assert other.submit(carried(dtype)).result() is torch.float32
+            assert other.submit(keep_dtype(dtype)).result() is torch.float32
         assert other.submit(dtype).result() is torch.bfloat16  # the thread has its own again
-        assert other.submit(carried(dtype)).result() is torch.bfloat16
+        assert other.submit(keep_dtype(dtype)).result() is torch.bfloat16
 
 
 @has_bf16
 def test_vectors_and_readings_are_the_same_but_for_the_rounding_of_a_bias(eyes, tmp_path):
     before = told(eyes)
-    assert narrow_linears(small_nets(eyes, planned_in(tmp_path).plan)) > 20
+    assert round_linears(small_nets(eyes, planned_in(tmp_path).plan)) > 20
     after = told(eyes)
     np.testing.assert_array_equal(before[0], after[0])
     np.testing.assert_array_equal(before[1], after[1])
@@ -63,12 +63,12 @@ def test_vectors_and_readings_are_the_same_but_for_the_rounding_of_a_bias(eyes, 
 
 def test_a_plan_in_32_bits_stays_in_32_bits(eyes, tmp_path):
     plan = replace(planned_in(tmp_path).plan, image="torch-fp32")
-    assert narrow_linears(small_nets(eyes, plan)) == 0
+    assert round_linears(small_nets(eyes, plan)) == 0
     assert eyes.space.model.image_head.value.weight.dtype is torch.float32
 
 
 def test_a_processor_without_bfloat16_keeps_its_weights(monkeypatch):
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     net = nn.Linear(2, 2)
-    assert narrow_linears([net]) == 0
+    assert round_linears([net]) == 0
     assert net.weight.dtype is torch.float32

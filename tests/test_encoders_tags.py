@@ -10,7 +10,7 @@ from timm.data import ImageNetInfo
 from torch import nn
 
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.encoders.tags import Group, Namer, read_groups
+from deepseek_mm.encoders.tags import Group, ImageNetTagger, read_groups
 from deepseek_mm.errors import ConfigError
 
 PHOTOS = Path(__file__).parent.parent / "examples" / "photos"
@@ -44,13 +44,13 @@ def test_a_line_of_another_shape_is_refused_with_its_number(tmp_path):
 
 
 @pytest.fixture
-def namer() -> Namer:
+def namer() -> ImageNetTagger:
     """Two channels, four classes."""
     classifier = nn.Linear(2, 4, bias=False)
     with torch.no_grad():
         classifier.weight.copy_(torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]) * 20)
     groups = (Group("pet", (0, 1, 2)), Group("dog", (0, 1)), Group("fish", (2,)))
-    return Namer(classifier, groups)
+    return ImageNetTagger(classifier, groups)
 
 
 def test_a_name_is_as_likely_as_its_classes_together_and_the_narrow_name_leads(namer):

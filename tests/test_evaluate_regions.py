@@ -6,7 +6,7 @@ import pytest
 from fakes import ColourSpace, picture
 
 from deepseek_mm.config import SeeConfig
-from deepseek_mm.encoders.space import Look, Thing
+from deepseek_mm.encoders.space import DetectedObject, ImageEmbedding
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluate.regions import (
     MIDDLE,
@@ -18,7 +18,7 @@ from deepseek_mm.evaluate.regions import (
     score_points,
 )
 from deepseek_mm.see.analysis import ImageAnalysis
-from deepseek_mm.see.eyes import Eyes
+from deepseek_mm.see.eyes import VisionPipeline
 from index import Label, Region, Source
 
 SOURCE = Source(path="/photos/a.png", width_px=400, height_px=200)
@@ -108,8 +108,8 @@ class Finder(ColourSpace):
     def look_many(self, images):
         for look in super().look_many(images):
             green = look.vector_D.argmax() == 1
-            things = () if green else (Thing(name="person", score=0.9, box=(0.0, 0.0, 0.25, 1.0)),)
-            yield Look(vector_D=look.vector_D, grid_HWD=look.grid_HWD, things=things)
+            things = () if green else (DetectedObject(name="person", score=0.9, box=(0.0, 0.0, 0.25, 1.0)),)
+            yield ImageEmbedding(vector_D=look.vector_D, grid_HWD=look.grid_HWD, things=things)
 
 
 def test_photos_are_seen_as_the_application_sees_them(tmp_path):
@@ -117,6 +117,6 @@ def test_photos_are_seen_as_the_application_sees_them(tmp_path):
         picture(colour).save(tmp_path / f"{colour}.png")
     told = [BoxRow(image="red.png", boxes=((0, 0, 0.2, 1),)), BoxRow(image="green.png", boxes=((0, 0, 0.2, 1),))]
     done: list[int] = []
-    report = evaluate_regions(Eyes(Finder(), SeeConfig()), told, tmp_path, told=done.append)
+    report = evaluate_regions(VisionPipeline(Finder(), SeeConfig()), told, tmp_path, told=done.append)
     assert (report.pointing, report.centre_baseline, done) == (50.0, 0.0, [1, 2])
     assert "the middle of the photo" in report.table()

@@ -8,12 +8,12 @@ from PIL import Image, ImageColor
 from deepseek_mm.config import SeeConfig
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluate.sheet import COLOURS, COLUMNS, GAP_PX, SIDE_PX, WORDS_PX, draw_sheet
-from deepseek_mm.see.eyes import Eyes
+from deepseek_mm.see.eyes import VisionPipeline
 
 
 @pytest.fixture
-def eyes() -> Eyes:
-    return Eyes(ColourSpace(), SeeConfig())
+def eyes() -> VisionPipeline:
+    return VisionPipeline(ColourSpace(), SeeConfig())
 
 
 @pytest.fixture

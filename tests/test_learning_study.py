@@ -17,19 +17,19 @@ from deepseek_mm.learning.builtin import Builtin, read_builtin
 from deepseek_mm.learning.memory import Asked, Remembered, nothing_asked
 from deepseek_mm.learning.rows import Rows
 from deepseek_mm.learning.study import Material, Studied, chances_of, changes, head_of, rightly, study, widened
-from deepseek_mm.see.kept import read_any
-from deepseek_mm.see.reader.reader import Head
+from deepseek_mm.see.kept import read_any_weights
+from deepseek_mm.see.reader.reader import AnswerHead
 from deepseek_mm.see.reader.weights import MAKE, WEIGHTS
 
 CONFIG = LearningConfig()
 
 
 @cache
-def shipped() -> Head:
-    state, told = read_any(WEIGHTS, make=MAKE)
+def shipped() -> AnswerHead:
+    state, told = read_any_weights(WEIGHTS, make=MAKE)
     out = nn.Linear(*reversed(state["out.weight"].shape)).requires_grad_(False)
     out.load_state_dict({"weight": state["out.weight"], "bias": state["out.bias"]})
-    return Head(tuple(told["answers"]), out)
+    return AnswerHead(tuple(told["answers"]), out)
 
 
 @cache

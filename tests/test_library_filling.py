@@ -9,7 +9,7 @@ from fakes import picture
 from library_help import COLOURS, House, Sign, paint
 
 from deepseek_mm.errors import BadFile, NothingThere
-from deepseek_mm.see.caption.captioner import Described
+from deepseek_mm.see.caption.captioner import Caption
 from index import Filter
 
 
@@ -222,7 +222,7 @@ class Poet:
         for image in images:
             self.seen += 1
             red, green, blue = image.convert("RGB").getpixel((image.width // 2, image.height // 2))
-            yield Described("A red kite" if red > max(green, blue) else "A field", 1.0)
+            yield Caption("A red kite" if red > max(green, blue) else "A field", 1.0)
 
 
 def captions(house):

@@ -28,7 +28,7 @@ from deepseek_mm.lm.generator import Silent
 from deepseek_mm.load import open_store
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.retriever import Retriever
-from deepseek_mm.see.eyes import Eyes
+from deepseek_mm.see.eyes import VisionPipeline
 
 ROOT = Path(__file__).parent.parent
 COLOURS = ("red", "green", "blue", "yellow")
@@ -36,7 +36,7 @@ COLOURS = ("red", "green", "blue", "yellow")
 
 def assemble(config: Config, space: ColourSpace) -> Assistant:
     """As load() does it, around a space of colours."""
-    eyes, store = Eyes(space, config.see), open_store(config, space)
+    eyes, store = VisionPipeline(space, config.see), open_store(config, space)
     retriever = Retriever(space, store, eyes, config)
     history = History(config.data / "history.db")
     jobs = Jobs(config.data / "jobs.db")

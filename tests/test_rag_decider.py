@@ -16,8 +16,8 @@ from deepseek_mm.rag.judge import EVEN, Weights, log_odds
 from deepseek_mm.rag.program import parse
 from deepseek_mm.rag.program.words import with_article
 from deepseek_mm.records import Question
-from deepseek_mm.see.analysis import ImageAnalysis, Reading
-from deepseek_mm.see.eyes import Eyes
+from deepseek_mm.see.analysis import ImageAnalysis, VqaPrediction
+from deepseek_mm.see.eyes import VisionPipeline
 from deepseek_mm.see.reader.asked import VqaQuestion
 from index import Label
 
@@ -34,12 +34,12 @@ class PaintReader:
     def __init__(self, script: dict[str, dict[str, float]]) -> None:
         self.script, self.heard = script, list[str]()
 
-    def read_many(self, asked: Sequence[tuple[VqaQuestion, ImageAnalysis]]) -> list[Reading]:
+    def read_many(self, asked: Sequence[tuple[VqaQuestion, ImageAnalysis]]) -> list[VqaPrediction]:
         self.heard += [question.text for question, _ in asked]
         heat = np.full((2, 2), 0.25, np.float32)
         usual = {"no": 0.9, "yes": 0.1}
         return [
-            Reading("closed", self.script.get(question.text.lower(), usual), heat, self.noticed, self.glanced)
+            VqaPrediction("closed", self.script.get(question.text.lower(), usual), heat, self.noticed, self.glanced)
             for question, _ in asked
         ]
 
@@ -62,7 +62,7 @@ class Looker(Parrot):
 
 def decider(script: dict[str, dict[str, float]] | None = None, model: Looker | None = None) -> Decider:
     reader = None if script is None else PaintReader(script)
-    return Decider(Eyes(ColourSpace(), Config().see, reader=reader), model)
+    return Decider(VisionPipeline(ColourSpace(), Config().see, reader=reader), model)
 
 
 def test_without_a_reader_likeness_answers_what_is_there_and_nothing_else():

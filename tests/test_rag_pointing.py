@@ -13,7 +13,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.encoders.space import Share
 from deepseek_mm.rag.context import Case
 from deepseek_mm.rag.facts import run
-from deepseek_mm.rag.pointing import Finger
+from deepseek_mm.rag.pointing import Grounder
 from deepseek_mm.rag.program import Thing, parse
 from deepseek_mm.records import Evidence, Question, Verdict
 from deepseek_mm.see.analysis import ImageAnalysis
@@ -49,7 +49,7 @@ def pointed(
     asks, hand = decider(script), Hand(place)
     asks.eyes.pointer = hand
     case = Case(question=Question(text=text), program=parse(text), verdict=verdict)
-    return Finger(asks.eyes, asks, Config()).point(case, ImageAnalysis(IMAGE), evidence), hand
+    return Grounder(asks.eyes, asks, Config()).point(case, ImageAnalysis(IMAGE), evidence), hand
 
 
 def told(text: str, evidence: list[Evidence]) -> str:

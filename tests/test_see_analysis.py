@@ -11,7 +11,7 @@ from fakes import COLOURS, ColourSpace, picture
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.maps import looks_of, maps_of_many
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.see.analysis import AnalysisCache, ImageAnalysis, Reading, add_features, only_once
+from deepseek_mm.see.analysis import AnalysisCache, ImageAnalysis, VqaPrediction, add_features, only_once
 from index import Source
 
 
@@ -88,7 +88,10 @@ def test_a_drawing_is_looked_for_once_even_where_there_is_none():
 
 
 def test_readings_are_kept_by_question():
-    analysis, reading = ImageAnalysis(picture("red")), Reading("closed", {"yes": 1.0}, np.ones((1, 1), np.float32))
+    analysis, reading = (
+        ImageAnalysis(picture("red")),
+        VqaPrediction("closed", {"yes": 1.0}, np.ones((1, 1), np.float32)),
+    )
     analysis.add_reading("is it red?", reading)
     assert analysis.reading("is it red?") is reading
     assert analysis.reading("is it blue?") is None

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from deepseek_mm.see.extent import SIDE, Canvas, blurred, spread_out, trimmed
+from deepseek_mm.see.extent import SIDE, Canvas, blur, spread_out, trim_extent
 
 
 def painted(box: tuple[int, int, int, int], *, ink: str = "#c02020", ground: str = "#a0c0a0") -> Image.Image:
@@ -21,7 +21,7 @@ def heat_at(row: int, column: int) -> np.ndarray:
 
 
 def box_of(image: Image.Image, heat: np.ndarray) -> tuple[float, ...]:
-    box = trimmed(Canvas.of(image).extent(heat))
+    box = trim_extent(Canvas.of(image).extent(heat))
     return tuple(edge / SIDE * side for edge, side in zip(box, (360, 180, 360, 180), strict=True))
 
 
@@ -68,8 +68,8 @@ def test_a_map_is_stretched_from_its_median_to_its_peak_and_never_quite_sure():
 def test_blurring_spreads_one_point_over_its_neighbours_and_keeps_the_sum():
     point = np.zeros((5, 5))
     point[2, 2] = 16
-    assert blurred(point)[1:4, 1:4].tolist() == [[1, 2, 1], [2, 4, 2], [1, 2, 1]]
-    assert blurred(point).sum() == 16
+    assert blur(point)[1:4, 1:4].tolist() == [[1, 2, 1], [2, 4, 2], [1, 2, 1]]
+    assert blur(point).sum() == 16
 
 
 def test_single_points_that_stick_out_do_not_widen_a_box():
@@ -77,9 +77,9 @@ def test_single_points_that_stick_out_do_not_widen_a_box():
     within[10:20, 10:20] = True
     within[15, 20:23] = True
     within[9, 15] = True
-    assert trimmed(within) == (10, 10, 21, 20) or trimmed(within) == (10, 10, 22, 20)
+    assert trim_extent(within) == (10, 10, 21, 20) or trim_extent(within) == (10, 10, 22, 20)
     within[15, 20:23] = False
-    assert trimmed(within) == (10, 10, 20, 20)
+    assert trim_extent(within) == (10, 10, 20, 20)
 
 
 def test_a_picture_in_any_mode_and_of_any_size_makes_a_canvas():

@@ -5,18 +5,18 @@ import pytest
 from fakes import ColourSpace, picture
 
 from deepseek_mm.config import SeeConfig
-from deepseek_mm.encoders.space import Look, Thing
+from deepseek_mm.encoders.space import DetectedObject, ImageEmbedding
 from deepseek_mm.see.analysis import ImageAnalysis
-from deepseek_mm.see.eyes import Eyes, agreed, on_image
+from deepseek_mm.see.eyes import VisionPipeline, match_people, on_image
 from deepseek_mm.see.learned import Learned
 from deepseek_mm.see.people import PEOPLE
-from deepseek_mm.see.places import Named
+from deepseek_mm.see.places import ScoredWord
 from index import Label, Source
 
 
 @pytest.fixture
-def eyes() -> Eyes:
-    return Eyes(ColourSpace(), SeeConfig())
+def eyes() -> VisionPipeline:
+    return VisionPipeline(ColourSpace(), SeeConfig())
 
 
 def source(width: int = 400, height: int = 200, path: str = "/photos/a.png") -> Source:
@@ -60,7 +60,7 @@ def test_a_thing_that_fills_the_picture_makes_no_part(eyes):
 
 
 def test_no_more_parts_are_made_than_the_setting_allows():
-    eyes = Eyes(ColourSpace(), SeeConfig(max_parts=0))
+    eyes = VisionPipeline(ColourSpace(), SeeConfig(max_parts=0))
     (sight,) = eyes.see_many([ImageAnalysis(picture("green", patch="red"), source())])
     assert len(sight.regions) == len(sight.vectors_ND) == 1
 
@@ -90,12 +90,12 @@ class Crowded(ColourSpace):
 
     def look_many(self, images):
         for look in super().look_many(images):
-            things = tuple(Thing(name="person", score=0.9, box=box) for box in self.boxes)
-            yield Look(vector_D=look.vector_D, grid_HWD=look.grid_HWD, things=things)
+            things = tuple(DetectedObject(name="person", score=0.9, box=box) for box in self.boxes)
+            yield ImageEmbedding(vector_D=look.vector_D, grid_HWD=look.grid_HWD, things=things)
 
 
 def test_people_that_the_tower_finds_become_regions_of_their_own():
-    eyes = Eyes(Crowded((0.0, 0.5, 0.25, 1.0), (0.5, 0.0, 1.0, 1.0)), SeeConfig())
+    eyes = VisionPipeline(Crowded((0.0, 0.5, 0.25, 1.0), (0.5, 0.0, 1.0, 1.0)), SeeConfig())
     (sight,) = eyes.see_many([ImageAnalysis(picture("green"), source())])
     people = [region for region in sight.regions if region.kind == "part" and region.label == "person"]
     assert [region.box_px for region in people] == [(0, 100, 100, 200), (200, 0, 400, 200)]
@@ -104,16 +104,16 @@ def test_people_that_the_tower_finds_become_regions_of_their_own():
 
 
 def test_words_for_people_are_dropped_where_the_finder_sees_nobody_and_kept_without_a_finder():
-    words = [Named(Label(name=name, score=0.8), None) for name in ("climber", "kite")]
-    nobody, unknown = (Look(vector_D=np.ones(2), grid_HWD=np.ones((1, 1, 2)), things=t) for t in ((), None))
-    assert [word.label.name for word in agreed(words, nobody)] == ["kite"]
-    eyes = Eyes(ColourSpace(), SeeConfig(), names=("climber",))
+    words = [ScoredWord(Label(name=name, score=0.8), None) for name in ("climber", "kite")]
+    nobody, unknown = (ImageEmbedding(vector_D=np.ones(2), grid_HWD=np.ones((1, 1, 2)), things=t) for t in ((), None))
+    assert [word.label.name for word in match_people(words, nobody)] == ["kite"]
+    eyes = VisionPipeline(ColourSpace(), SeeConfig(), names=("climber",))
     assert not PEOPLE.isdisjoint(eyes.vocabulary.names)
     assert unknown.things is None
 
 
 def test_a_learned_word_speaks_for_itself_and_its_text_is_not_asked():
-    eyes = Eyes(ColourSpace(), SeeConfig())
+    eyes = VisionPipeline(ColourSpace(), SeeConfig())
     red = ColourSpace().embed_texts(["kite"])
     eyes.learned = Learned(names=("kite",), directions_LD=red * 20, offsets_L=np.full(1, -10, np.float32))
     (sight,) = eyes.see_many([ImageAnalysis(picture("green", patch="red"), source())])
@@ -125,8 +125,8 @@ def test_a_learned_word_speaks_for_itself_and_its_text_is_not_asked():
 
 
 def test_words_that_a_user_adds_are_named_like_those_of_the_list():
-    plain = Eyes(ColourSpace(), SeeConfig())
-    richer = Eyes(ColourSpace(), SeeConfig(), names=("purple", "kite"))
+    plain = VisionPipeline(ColourSpace(), SeeConfig())
+    richer = VisionPipeline(ColourSpace(), SeeConfig(), names=("purple", "kite"))
     assert richer.vocabulary.names == (*plain.vocabulary.names, "purple")
     (sight,) = richer.see_many([ImageAnalysis(picture("purple"), source())])
     assert sight.regions[0].label == "purple"

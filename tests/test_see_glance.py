@@ -11,7 +11,7 @@ from deepseek_mm.errors import MissingWeights
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.shape import tiny
-from deepseek_mm.see.glance.glance import Glance
+from deepseek_mm.see.glance.glance import VisualPrompt
 from deepseek_mm.see.glance.net import GlanceConfig, GlanceNet, covered, squares
 from deepseek_mm.see.glance.script import PLACE, Script, lay, read
 from deepseek_mm.see.glance.weights import read_glance
@@ -102,7 +102,7 @@ def test_what_pictures_show_can_be_learned_and_told(parts):
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    glance = Glance(decoder, net, words)
+    glance = VisualPrompt(decoder, net, words)
     assert [glance.say("Dog?", cells_PC) for cells_PC in cells_BPC] == ["yes", "no"]
     options = [("yes", "no"), ("yes", "no"), ()]
     no, yes, nothing = glance.weigh(["Dog?"] * 3, torch.tensor([1, 0, 0]), cells_BPC, options)

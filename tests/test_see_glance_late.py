@@ -7,7 +7,7 @@ from threading import Event
 import torch
 
 from deepseek_mm.errors import MissingWeights
-from deepseek_mm.see.glance.late import LateGlance
+from deepseek_mm.see.glance.late import LateVisualPrompt
 from deepseek_mm.see.glance.weights import WEIGHTS
 
 ASKED = (["is it red?", "is it blue?"], torch.tensor([0, 0]), torch.zeros(1, 81, 4), [["yes", "no"]] * 2)
@@ -26,7 +26,7 @@ def test_who_asks_early_waits_and_it_is_opened_once():
         opened.append(1)
         return Yes()
 
-    glance = LateGlance(slow)
+    glance = LateVisualPrompt(slow)
     first, second = glance.start(), glance.start()
     assert first is second
     assert not opened
@@ -38,7 +38,7 @@ def test_who_asks_early_waits_and_it_is_opened_once():
 
 def test_nothing_is_opened_before_somebody_asks():
     opened = []
-    LateGlance(lambda: opened.append(1))
+    LateVisualPrompt(lambda: opened.append(1))
     assert not opened
 
 
@@ -46,13 +46,13 @@ def test_one_that_cannot_be_opened_says_nothing():
     def missing():
         raise MissingWeights(WEIGHTS, make="train see")
 
-    assert LateGlance(missing).weigh(*ASKED) == [{}, {}]
+    assert LateVisualPrompt(missing).weigh(*ASKED) == [{}, {}]
 
 
 def test_a_program_that_ends_meanwhile_ends_well():
     program = (
         "import time, torch\n"
-        "from deepseek_mm.see.glance.late import LateGlance\n"
+        "from deepseek_mm.see.glance.late import LateVisualPrompt\n"
         "def slow():\n"
         "    for _ in range(40):\n"
         "        (torch.randn(300, 300) @ torch.randn(300, 300)).sum()\n"

@@ -7,7 +7,7 @@ import torch
 
 from deepseek_mm.errors import MissingWeights
 from deepseek_mm.see.notice.net import NoticeConfig, NoticeNet
-from deepseek_mm.see.notice.notice import Noticer
+from deepseek_mm.see.notice.notice import MultiLabelTagger
 from deepseek_mm.see.notice.weights import Kept, read_noticer, write_noticer
 
 SMALL = NoticeConfig(channels=8, cells=4, space=6, width=16, heads=2, feed=16, dropout=0.0)
@@ -24,7 +24,7 @@ def test_the_file_gives_back_what_was_written(tmp_path):
     net, file = NoticeNet(2, SMALL), tmp_path / "notice.safetensors"
     told = Kept(names=["cup", "dog"], usual=USUAL, curve=CURVE, config=SMALL, fingerprint=SPACE.fingerprint)
     write_noticer(file, [net.state_dict()], told)
-    before = Noticer([net], ["cup", "dog"], torch.tensor(USUAL), CURVE).notice(*pictures(3))
+    before = MultiLabelTagger([net], ["cup", "dog"], torch.tensor(USUAL), CURVE).notice(*pictures(3))
     after = read_noticer(SPACE, file).notice(*pictures(3))
     for one, other in zip(before, after, strict=True):
         assert one == pytest.approx(other, abs=0.02)  # kept as int8
@@ -45,7 +45,7 @@ def test_a_thing_as_usual_as_ever_is_there_as_often_as_not():
     with torch.no_grad():
         net.weight.zero_()
         net.bias.copy_(torch.tensor(USUAL))
-    (noticed,) = Noticer([net], ["cup", "dog"], torch.tensor(USUAL), (1.0, 0.0)).notice(*pictures(1))
+    (noticed,) = MultiLabelTagger([net], ["cup", "dog"], torch.tensor(USUAL), (1.0, 0.0)).notice(*pictures(1))
     assert noticed == pytest.approx({"cup": 0.5, "dog": 0.5})
 
 
@@ -80,5 +80,5 @@ def test_of_several_nets_the_mean_counts():
         with torch.no_grad():
             net.weight.zero_()
             net.bias.fill_(bias)
-    over = Noticer(nets, ["cup"], torch.tensor([0.5]), (1.0, 0.0)).over(*pictures(1))
+    over = MultiLabelTagger(nets, ["cup"], torch.tensor([0.5]), (1.0, 0.0)).over(*pictures(1))
     assert over == pytest.approx(torch.tensor([[-1.5]]))

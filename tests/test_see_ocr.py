@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from deepseek_mm.errors import MissingPackage
 from deepseek_mm.see import ocr
-from deepseek_mm.see.ocr import TextReader, Written, follows, paragraphs
+from deepseek_mm.see.ocr import TextBlock, TextReader, follows, paragraphs
 
 PHOTOS = Path(__file__).parent.parent / "examples" / "photos"
 
@@ -65,8 +65,8 @@ def test_writing_on_a_shirt_in_a_photo_is_read(reader):
     assert [written.text for written in reader.read(Image.open(PHOTOS / "shirt-red-turkiye.jpg"))] == ["TÜRKIYE"]
 
 
-def line(text: str, box, score=0.9) -> Written:
-    return Written(text=text, box_px=box, score=score)
+def line(text: str, box, score=0.9) -> TextBlock:
+    return TextBlock(text=text, box_px=box, score=score)
 
 
 @pytest.mark.parametrize(

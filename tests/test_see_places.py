@@ -4,8 +4,18 @@ import numpy as np
 import pytest
 from fakes import picture
 
-from deepseek_mm.encoders.space import Look, Thing
-from deepseek_mm.see.places import Named, Place, covered, merged, narrower, people_in, place_of, places, vectors_of
+from deepseek_mm.encoders.space import DetectedObject, ImageEmbedding
+from deepseek_mm.see.places import (
+    Place,
+    ScoredWord,
+    covered,
+    merge_places,
+    narrower,
+    people_in,
+    place_of,
+    places,
+    vectors_of,
+)
 from index import Label, Source
 
 SOURCE = Source(path="/photos/a.png", width_px=400, height_px=200)
@@ -13,19 +23,19 @@ CORNER = np.zeros((4, 4), np.float32)
 CORNER[:2, :2] = 1
 
 
-def named(name: str, score: float = 0.9, heat: np.ndarray | None = CORNER) -> Named:
-    return Named(Label(name=name, score=score), heat)
+def named(name: str, score: float = 0.9, heat: np.ndarray | None = CORNER) -> ScoredWord:
+    return ScoredWord(Label(name=name, score=score), heat)
 
 
-def look(*things: Thing) -> Look:
+def look(*things: DetectedObject) -> ImageEmbedding:
     grid = np.zeros((4, 4, 16), np.float32)
     grid.reshape(16, 16)[:] = np.eye(16)
-    return Look(vector_D=np.eye(16, dtype=np.float32)[0], grid_HWD=grid, things=things)
+    return ImageEmbedding(vector_D=np.eye(16, dtype=np.float32)[0], grid_HWD=grid, things=things)
 
 
-def somebody(*box: float, score: float = 0.9) -> Thing:
+def somebody(*box: float, score: float = 0.9) -> DetectedObject:
     left, top, right, bottom = box
-    return Thing(name="person", score=score, box=(left, top, right, bottom))
+    return DetectedObject(name="person", score=score, box=(left, top, right, bottom))
 
 
 def place(name: str, box: tuple[int, int, int, int], score: float = 0.9) -> Place:
@@ -65,7 +75,7 @@ def test_who_is_alone_takes_the_words_for_kinds_of_people_and_of_several_nobody_
 
 
 def test_places_that_nearly_coincide_become_one_under_the_box_of_the_surest():
-    found = merged(
+    found = merge_places(
         [
             place("puppy", (0, 0, 10, 9), 0.7),
             place("car", (50, 0, 60, 10), 0.8),
@@ -98,5 +108,5 @@ def test_the_vector_of_a_place_is_the_mean_of_its_cells_and_the_whole_comes_firs
 
 @pytest.mark.parametrize("things", [None, ()])
 def test_without_a_finder_or_without_anybody_there_are_no_people(things):
-    seen = Look(vector_D=np.ones(16, np.float32), grid_HWD=look().grid_HWD, things=things)
+    seen = ImageEmbedding(vector_D=np.ones(16, np.float32), grid_HWD=look().grid_HWD, things=things)
     assert people_in(SOURCE, seen, [named("climber")]) == []

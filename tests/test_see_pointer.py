@@ -13,14 +13,14 @@ from deepseek_mm.evaluate.pointing import ALL
 from deepseek_mm.evaluate.regions import inside
 from deepseek_mm.rag.program import Thing
 from deepseek_mm.see.learned import read_learned
-from deepseek_mm.see.pointer import Pointer, cut, laid_over, read_pointer, views_of, where_coloured
+from deepseek_mm.see.pointer import Localizer, cut, overlay_views, read_pointer, views_of, where_coloured
 from deepseek_mm.see.vocabulary import Vocabulary
 
 PHOTOS = Path(__file__).parent.parent / "examples" / "photos"
 
 
 @pytest.fixture(scope="module")
-def pointer() -> Pointer:
+def pointer() -> Localizer:
     space = open_space(EncoderConfig())
     found = read_pointer(space, read_learned(space), Vocabulary(space, ("dog", "cup")))
     assert found is not None
@@ -59,7 +59,7 @@ def test_what_one_piece_says_is_laid_where_the_piece_lies():
     views = views_of()
     heat = np.zeros((len(views), 9, 9), np.float32)
     heat[4] = 1  # the fourth large piece: below, on the right
-    laid = laid_over(heat, views)
+    laid = overlay_views(heat, views)
     assert laid[35, 35] == pytest.approx(1)  # nobody else sees that corner
     assert laid[0, 0] == 0
     assert 0 < laid[18, 18] < 1  # the middle is seen by all four

@@ -7,31 +7,33 @@ from PIL import Image
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.errors import MissingWeights
 from deepseek_mm.see.analysis import ImageAnalysis
-from deepseek_mm.see.reader.asked import Asked, VqaQuestion, read_questions
-from deepseek_mm.see.reader.net import ReaderConfig, ReaderNet, Shown
-from deepseek_mm.see.reader.reader import Reader
-from deepseek_mm.see.reader.sure import Sure, family_of, fit_sure
+from deepseek_mm.see.reader.asked import QuestionBatch, VqaQuestion, read_questions
+from deepseek_mm.see.reader.net import PictureBatch, ReaderConfig, ReaderNet
+from deepseek_mm.see.reader.reader import VqaModel
+from deepseek_mm.see.reader.sure import AnswerCalibration, family_of, fit_calibration
 from deepseek_mm.see.reader.weights import read_reader, write_reader
 
 SMALL = ReaderConfig(channels=12, cells=9, space=8, width=16, heads=2, layers=2, feed=32, dropout=0.0)
 ANSWERS = ("yes", "no", "red", "blue")
 
 
-def shown(photos: int) -> Shown:
+def shown(photos: int) -> PictureBatch:
     torch.manual_seed(0)
-    return Shown(torch.randn(photos, 9, 12), torch.randn(photos, 8), torch.randn(photos, 9, 8))
+    return PictureBatch(torch.randn(photos, 9, 12), torch.randn(photos, 8), torch.randn(photos, 9, 8))
 
 
-def asked(questions: int, words: int = 5) -> Asked:
+def asked(questions: int, words: int = 5) -> QuestionBatch:
     torch.manual_seed(1)
     there_QT = torch.arange(words) < torch.randint(2, words + 1, (questions, 1))
-    return Asked(torch.randn(questions, words, 384), there_QT, torch.randn(questions, 3, 8))
+    return QuestionBatch(torch.randn(questions, words, 384), there_QT, torch.randn(questions, 3, 8))
 
 
 def test_it_learns_what_only_the_picture_tells():
     torch.manual_seed(0)
     net, pictures, questions = ReaderNet(len(ANSWERS), SMALL), shown(4), asked(1)
-    same = Asked(*(x.expand(4, *x.shape[1:]) for x in (questions.words_QTW, questions.there_QT, questions.vectors_QAD)))
+    same = QuestionBatch(
+        *(x.expand(4, *x.shape[1:]) for x in (questions.words_QTW, questions.there_QT, questions.vectors_QAD))
+    )
     right_Q, photo_Q = torch.tensor([0, 1, 2, 3]), torch.arange(4)
     optimiser = torch.optim.Adam(net.parameters(), lr=3e-3)
     for _ in range(120):
@@ -81,7 +83,7 @@ def test_scores_that_are_too_sure_are_toned_down():
     said_Q = torch.where(torch.rand(400) < 0.75, right_Q, 1 - right_Q)
     scores_QV = torch.zeros(400, 4)
     scores_QV[torch.arange(400), said_Q] = 9.0  # always sure, and right three times of four
-    sure = fit_sure(["there"] * 400, scores_QV, right_Q, ANSWERS)
+    sure = fit_calibration(["there"] * 400, scores_QV, right_Q, ANSWERS)
     chance_V = sure.chances(torch.tensor([9.0, 0.0, 0.0, 0.0]), "there", ANSWERS)
     assert float(chance_V[0]) == pytest.approx(0.75, abs=0.06)
     assert float(chance_V[2:].sum()) == 0.0
@@ -93,9 +95,9 @@ def test_without_weights_it_says_how_to_make_them(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def reader() -> Reader:
+def reader() -> VqaModel:
     torch.manual_seed(0)
-    return Reader(DefaultSpace(), ReaderNet(len(ANSWERS), ReaderConfig(layers=1)), ANSWERS, Sure({}))
+    return VqaModel(DefaultSpace(), ReaderNet(len(ANSWERS), ReaderConfig(layers=1)), ANSWERS, AnswerCalibration({}))
 
 
 def test_readings_come_in_order_and_a_picture_is_looked_at_once(reader):
@@ -115,11 +117,11 @@ def test_weights_come_back(reader, tmp_path):
     net = reader.net
     state = net.state_dict()
     write_reader(
-        file, state, answers=ANSWERS, sure=Sure({"there": (0.5, 0.1)}, frozenset({"dog"})), config=net.config,
-        fingerprint=reader.space.fingerprint,
+        file, state, answers=ANSWERS, sure=AnswerCalibration({"there": (0.5, 0.1)}, frozenset({"dog"})),
+        config=net.config, fingerprint=reader.space.fingerprint,
     )  # fmt: skip
     again = read_reader(reader.space, file)
-    assert again.sure == Sure({"there": (0.5, 0.1)}, frozenset({"dog"}))
+    assert again.sure == AnswerCalibration({"there": (0.5, 0.1)}, frozenset({"dog"}))
     picture = Image.new("RGB", (64, 48), "red")
     before, after = (
         one.read_many([(VqaQuestion.of("is it red?"), ImageAnalysis(picture))])[0] for one in (reader, again)

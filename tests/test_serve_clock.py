@@ -19,7 +19,7 @@ from deepseek_mm.history.log import UNDO_S
 from deepseek_mm.jobs import Jobs, rows, table
 from deepseek_mm.library.dropped import tidy
 from deepseek_mm.library.trash import Trash
-from deepseek_mm.rag.uploads import Shelf
+from deepseek_mm.rag.uploads import UploadStore
 from deepseek_mm.records import Question
 from deepseek_mm.serve.api import build_api
 from deepseek_mm.serve.inbox import YOUNG_S, Inbox
@@ -121,7 +121,7 @@ def test_pictures_whose_question_is_about_to_be_written_down_stay_and_go_in_the_
     with build(tmp_path / "library") as assistant:
         inbox = Inbox(tmp_path / "library", max_pixels=10**6, ages=clocks.ages)
         parts = {"eyes": assistant.eyes, "store": assistant.store, "analyses": assistant.analyses}
-        shelf = Shelf(assistant.config, **parts, ages=clocks.ages)
+        shelf = UploadStore(assistant.config, **parts, ages=clocks.ages)
         inbox.keep(Taken(data=b"a picture", ending=".png", image=picture("red")))
         ((placed,),) = shelf.place_many([Question(text="What is it?", image=picture("green"), image_name="a.png")])
         dropped = tmp_path / "library" / "added" / "2026-11-27" / "a.png"

@@ -11,7 +11,7 @@ from deepseek_mm.__main__ import main
 from deepseek_mm.config import Config
 from deepseek_mm.rag.search import Search
 from deepseek_mm.rag.search.certainty import read_certainty
-from deepseek_mm.see.eyes import Eyes
+from deepseek_mm.see.eyes import VisionPipeline
 from deepseek_mm.train import abstain, galleries
 from deepseek_mm.train.abstain import Looker, agreed, known_things
 from deepseek_mm.train.certainty import word_counts
@@ -35,7 +35,7 @@ def drawn(photos, tmp_path, monkeypatch):
     for name, value in {"SIZES": (8, 16), "ROUNDS": 2, "WITHHELD": 4, "TAKEN_OUT": 2, "COMMON": 5, "PHOTOS": 8}.items():
         monkeypatch.setattr(galleries, name, value)
     space, config = ColourSpace(), Config()
-    eyes = Eyes(space, config.see)
+    eyes = VisionPipeline(space, config.see)
     told = {f"{one}-{two}.png": f"a {one} thing and {two}" for one, two in PAIRS}
     things = [*COLOURS, "zebra", "violin"]
     with RegionStore(

@@ -11,7 +11,7 @@ from PIL import Image
 from deepseek_mm.evaluate.caption import evaluate_captions
 from deepseek_mm.evaluate.caption_scores import cider
 from deepseek_mm.evaluate.retrieval import CaptionRow
-from deepseek_mm.see.caption.captioner import Described
+from deepseek_mm.see.caption.captioner import Caption
 from deepseek_mm.see.caption.net import END, PAD, SPECIAL, START, UNKNOWN, CaptionConfig, CaptionNet
 from deepseek_mm.train import caption as trainer
 from deepseek_mm.train.caption_words import Praise, Sentences, next_word_loss, sampled
@@ -118,7 +118,7 @@ def test_a_stopped_run_equals_an_undisturbed_one_in_both_stages_and_is_packed(tm
 def test_captions_are_scored_over_all_photos(tmp_path):
     class Says:
         def describe_many(self, images):
-            return (Described(text="A dog runs", chance=0.5) for _ in images)
+            return (Caption(text="A dog runs", chance=0.5) for _ in images)
 
     for row in ROWS:
         Image.new("RGB", (4, 4)).save(tmp_path / row.image)

@@ -11,8 +11,8 @@ from torch import nn
 
 from deepseek_mm.encoders.edge import CELLS, EdgeSight
 from deepseek_mm.encoders.projection import SPACE_DIM
-from deepseek_mm.see.reader.asked import MOST_WORDS, VECTORS, Asked
-from deepseek_mm.see.reader.net import ReaderConfig, ReaderNet, Shown
+from deepseek_mm.see.reader.asked import MOST_WORDS, VECTORS, QuestionBatch
+from deepseek_mm.see.reader.net import PictureBatch, ReaderConfig, ReaderNet
 from deepseek_mm.train.asking import Pair
 from deepseek_mm.train.bank import Album, Bank
 from deepseek_mm.train.captions import bits_of
@@ -45,7 +45,7 @@ def net():
 def asked():
     torch.manual_seed(1)
     words_QTW, vectors_QAD = torch.randn(2, MOST_WORDS, 384), torch.randn(2, VECTORS, SPACE_DIM)
-    return Asked(words_QTW, torch.ones(2, MOST_WORDS).bool(), nn.functional.normalize(vectors_QAD, dim=-1))
+    return QuestionBatch(words_QTW, torch.ones(2, MOST_WORDS).bool(), nn.functional.normalize(vectors_QAD, dim=-1))
 
 
 def bank(channels, seed):
@@ -64,7 +64,7 @@ def test_a_reader_without_its_first_layer_answers_as_before_from_what_that_layer
     shown = bank(10, 1).shown([0, 1], [0, 0])
     with torch.inference_mode():
         right = net(shown, torch.tensor([0, 1]), asked)
-        made = Shown(net.bring(shown.cells_BPC), shown.vectors_BD, shown.grid_BPD)
+        made = PictureBatch(net.bring(shown.cells_BPC), shown.vectors_BD, shown.grid_BPD)
         got = headless(deepcopy(net))(made, torch.tensor([0, 1]), asked)
     assert torch.allclose(right, got, atol=1e-5)
 

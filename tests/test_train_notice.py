@@ -9,7 +9,7 @@ import torch
 from deepseek_mm.encoders.maps import CELLS, CHANNELS
 from deepseek_mm.encoders.projection import SPACE_DIM
 from deepseek_mm.see.notice.net import NoticeConfig, NoticeNet
-from deepseek_mm.see.notice.notice import Noticer
+from deepseek_mm.see.notice.notice import MultiLabelTagger
 from deepseek_mm.see.notice.weights import read_noticer
 from deepseek_mm.train import notice as trained
 from deepseek_mm.train.asking import PRESENCE, Pair
@@ -95,6 +95,6 @@ def test_a_run_learns_and_what_it_packs_can_be_read(tmp_path):
         optimiser.zero_grad()
     assert np.mean(lost[-5:]) < 0.8 * np.mean(lost[:5])
     file = tmp_path / "notice.safetensors"
-    assert pack(file, Noticer([net], ["dog", "ball"], torch.zeros(2), (1.0, 0.0)), one, Space.fingerprint) == 0
+    assert pack(file, MultiLabelTagger([net], ["dog", "ball"], torch.zeros(2), (1.0, 0.0)), one, Space.fingerprint) == 0
     noticed = read_noticer(Space, file).notice(*one.batch(trained.Random(0), 24)[:2])
     assert all(0 <= chance <= 1 for each in noticed for chance in each.values())

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import torch
 
 from deepseek_mm.see.reader.net import ReaderConfig, ReaderNet
-from deepseek_mm.see.reader.sure import Sure
+from deepseek_mm.see.reader.sure import AnswerCalibration
 from deepseek_mm.see.reader.weights import write_reader
 from deepseek_mm.train.asking import PRESENCE, Pair
 from deepseek_mm.train.bank import ASKED, CAPTIONED, Album
@@ -23,7 +23,7 @@ def test_an_answer_keeps_its_weights_when_others_come_before_it(tmp_path):
         file,
         old.state_dict(),
         answers=["yes", "dog"],
-        sure=Sure(told={}),
+        sure=AnswerCalibration(told={}),
         config=SMALL,
         fingerprint=SPACE.fingerprint,
     )

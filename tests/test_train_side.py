@@ -3,7 +3,7 @@
 import torch
 from test_train_aligner import ToyModel, data  # noqa: F401  a fixture
 
-from deepseek_mm.encoders.quick import quick
+from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.train.frozen import main_vectors, pooled
 from deepseek_mm.train.side import SideConfig, strongest, train_side
 
@@ -32,7 +32,7 @@ def test_each_photo_is_nearest_to_its_own_words_after_training(data):  # noqa: F
     model = ToyModel()
     train_side(model, data, CONFIG, told=lambda step, loss: None)
     middle = data.middle(range(8), [0] * 8)
-    with torch.no_grad(), quick():
+    with torch.no_grad(), autocast_bf16():
         images = model.side.image(model.side_map_of(middle, model.packaged_upper(middle)))
         texts = model.side.text(pooled(model, [row.captions[0] for row in data.rows]))
     assert (images.float() @ texts.float().T).argmax(dim=1).tolist() == list(range(8))
@@ -41,7 +41,7 @@ def test_each_photo_is_nearest_to_its_own_words_after_training(data):  # noqa: F
 def test_what_frozen_towers_make_comes_in_the_order_of_the_data(data):  # noqa: F811
     model = ToyModel().eval()
     together = main_vectors(model, data)
-    with torch.no_grad(), quick():
+    with torch.no_grad(), autocast_bf16():
         alone = model.image_head(model.map_of(data.middle([5], [0]))).float()
     torch.testing.assert_close(together[5:6], alone, atol=1e-2, rtol=1e-2)
     texts = pooled(model, ["one hen and an ant", "a dog", "a bee"])

@@ -10,7 +10,7 @@ from transformers import BertConfig, BertModel
 
 from deepseek_mm.encoders.default import PackagedSpace
 from deepseek_mm.encoders.image import SIDE_PX, squeeze, to_pixels
-from deepseek_mm.encoders.space import Look
+from deepseek_mm.encoders.space import ImageEmbedding
 
 
 class Net(nn.Module):
@@ -50,9 +50,9 @@ class TinySpace(PackagedSpace):
         self.model = Net().eval()
         self.model.text_tower.tokenizer = Words()
 
-    def look_many(self, images: Iterable[Image]) -> Iterator[Look]:
+    def look_many(self, images: Iterable[Image]) -> Iterator[ImageEmbedding]:
         for vector_D in self.embed_images(images):
-            yield Look(vector_D=vector_D, grid_HWD=vector_D[None, None])
+            yield ImageEmbedding(vector_D=vector_D, grid_HWD=vector_D[None, None])
 
     @torch.inference_mode()
     def embed_images(self, images: Iterable[Image]) -> np.ndarray:

@@ -29,7 +29,7 @@ from deepseek_mm.parse.document import parse_file
 from deepseek_mm.parse.files import open_file
 from deepseek_mm.parse.folder import find_files
 from deepseek_mm.parse.repository import why_content
-from deepseek_mm.see.eyes import Eyes
+from deepseek_mm.see.eyes import VisionPipeline
 from index.store import RegionStore
 
 FUNCTIONS = ("function", "method")
@@ -53,7 +53,7 @@ def code(setting: Setting) -> Result:
     space = open_space(setting.config.encoder)
     place = {"space_name": space.name, "fingerprint": space.fingerprint, "dim": space.dim}
     with RegionStore(setting.folder / "store", **place, config=setting.config.index) as store:  # type: ignore[arg-type]
-        intake = Intake(eyes=Eyes(space, setting.config.see), store=store, config=setting.config.parse)
+        intake = Intake(eyes=VisionPipeline(space, setting.config.see), store=store, config=setting.config.parse)
         reports: list[Report] = [intake.take([folder], hooks=told(setting)), intake.take([folder])]
         with next(iter(sorted(folder.rglob("*.py"))), folder / "added.py").open("a") as file:
             file.write(CHANGE)

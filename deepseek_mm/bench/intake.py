@@ -18,11 +18,11 @@ from PIL import Image
 from deepseek_mm.bench.result import Line, Result, Setting
 from deepseek_mm.encoders import open_space
 from deepseek_mm.encoders.image import SIDE_PX
-from deepseek_mm.encoders.space import Space
+from deepseek_mm.encoders.space import EmbeddingModel
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.ingest import Hooks, Intake
 from deepseek_mm.machine import ROOT
-from deepseek_mm.see.eyes import Eyes
+from deepseek_mm.see.eyes import VisionPipeline
 from deepseek_mm.see.ocr import TextReader
 from index.store import RegionStore
 
@@ -38,7 +38,7 @@ WARM = 0.1  # share of the photos after which memory should have settled
 def speed(setting: Setting) -> Result:
     """Photos a second through the whole intake and through the bare tower, and what reading their text costs."""
     space = open_space(setting.config.encoder)
-    eyes = Eyes(space, setting.config.see)
+    eyes = VisionPipeline(space, setting.config.see)
     count = setting.sizes.photos
     setting.note(f"making {count} photos")
     folder = setting.folder / "photos"
@@ -82,7 +82,7 @@ def growth(setting: Setting) -> Result:
         if done % EVERY == 0:
             seen.append(resident_mb())
 
-    take_in(setting, Eyes(space, setting.config.see), folder, "many", Hooks(progress=look))
+    take_in(setting, VisionPipeline(space, setting.config.see), folder, "many", Hooks(progress=look))
     grown = max(seen[int(WARM * len(seen)) :], default=0.0) - seen[int(WARM * len(seen))]
     line = Line(
         what=f"memory while {count:,} photos go in",
@@ -93,9 +93,9 @@ def growth(setting: Setting) -> Result:
     return Result(lines=(line,), numbers={"growth_mb": grown, "growth_photos": count})
 
 
-def take_in(setting: Setting, eyes: Eyes, folder: Path, name: object, hooks: Hooks | None = None) -> None:
+def take_in(setting: Setting, eyes: VisionPipeline, folder: Path, name: object, hooks: Hooks | None = None) -> None:
     """Everything in the folder into a new store."""
-    space: Space = eyes.space
+    space: EmbeddingModel = eyes.space
     store = RegionStore(
         setting.folder / f"store-{name}",
         space_name=space.name,

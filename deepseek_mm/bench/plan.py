@@ -24,7 +24,7 @@ from deepseek_mm.bench.lm_ours import Ours
 from deepseek_mm.bench.result import Line, Result, Setting
 from deepseek_mm.config import OUR_LM, cache_folder
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.encoders.quick import narrowest
+from deepseek_mm.encoders.quick import autocast_to
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.lm.backends.own_model import ModelCheckpoint, open_own
 from deepseek_mm.lm.model_folders import find_folder
@@ -35,8 +35,8 @@ from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Picture, Question
 from deepseek_mm.runtime.calibrate import pass_ms
 from deepseek_mm.runtime.decode import torch_alone
-from deepseek_mm.see.glance.late import LateGlance
-from deepseek_mm.see.reader.reader import Reader
+from deepseek_mm.see.glance.late import LateVisualPrompt
+from deepseek_mm.see.reader.reader import VqaModel
 from deepseek_mm.threads import num_cores
 
 BAR = 0.60  # of the time, saved
@@ -109,15 +109,15 @@ def open_eager(setting: Setting) -> Iterator[Assistant]:
             checkpoint = ModelCheckpoint(folder=folder, name=OUR_LM, changes=WEIGHTS)
             assistant.lm = open_own(checkpoint, threads=config.lm.threads, dtype=torch.float32)
         reader = assistant.eyes.reader
-        late = reader.glance if isinstance(reader, Reader) else None
-        if isinstance(late, LateGlance) and (glance := late.opened()):
+        late = reader.glance if isinstance(reader, VqaModel) else None
+        if isinstance(late, LateVisualPrompt) and (glance := late.opened()):
             glance.decoder.float()
         yield assistant
 
 
 def in_full() -> AbstractContextManager[None]:
     """Nothing becomes bfloat16 of itself meanwhile, in this thread."""
-    return narrowest(torch.float32)
+    return autocast_to(torch.float32)
 
 
 def asks(chosen: Assistant, eager: Assistant, paths: Sequence[Path]) -> tuple[list[Pair], int]:

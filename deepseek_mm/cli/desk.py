@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from deepseek_mm.config import Config, EncoderConfig, LMConfig, cache_folder
 
 if TYPE_CHECKING:
-    from deepseek_mm.encoders.space import Space
+    from deepseek_mm.encoders.space import EmbeddingModel
     from deepseek_mm.lm import Generator
     from deepseek_mm.rag.assistant import Assistant
 
@@ -51,7 +51,7 @@ def load_assistant(config: Config, progress: Progress, saved: Collection[str] = 
     return load(config, progress=progress, saved=saved)
 
 
-def open_real_space(config: EncoderConfig) -> "Space":
+def open_real_space(config: EncoderConfig) -> "EmbeddingModel":
     """The real space; imported here for the same reason."""
     from deepseek_mm.encoders import open_space
 
@@ -72,7 +72,7 @@ class Desk:
     out: TextIO = field(default_factory=lambda: sys.stdout)
     err: TextIO = field(default_factory=lambda: sys.stderr)
     load: Callable[..., "Assistant"] = load_assistant  # of a Config, who hears progress, and the saved settings
-    open_space: Callable[[EncoderConfig], "Space"] = open_real_space
+    open_space: Callable[[EncoderConfig], "EmbeddingModel"] = open_real_space
     open_lm: Callable[[LMConfig, Progress], "Generator"] = open_real_lm
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     cwd: Path = field(default_factory=Path.cwd)

@@ -61,7 +61,7 @@ def combined(args: Namespace, desk: Desk) -> int:
 def regions(args: Namespace, desk: Desk) -> int:
     """The pointing game for people, or with `--sheet` a picture of photos with their regions drawn."""
     from deepseek_mm.evaluate.regions import evaluate_regions, read_box_rows
-    from deepseek_mm.see.eyes import Eyes
+    from deepseek_mm.see.eyes import VisionPipeline
 
     config = config_of(args, desk)
     if args.sheet:
@@ -69,7 +69,7 @@ def regions(args: Namespace, desk: Desk) -> int:
     rows = read_box_rows(needed(args.data_file, "--data"), split=args.split)
     images = needed(args.images, "--images")
     desk.note(f"looking for people in {len(rows)} photos")
-    report = evaluate_regions(Eyes(desk.open_space(config.encoder), config.see), rows, images)
+    report = evaluate_regions(VisionPipeline(desk.open_space(config.encoder), config.see), rows, images)
     return tell(report, args, desk)
 
 
@@ -99,10 +99,10 @@ def placed(args: Namespace, desk: Desk) -> int:
 def sheet(args: Namespace, desk: Desk) -> int:
     """Draw the regions of the photos named, or of those in the folder --images."""
     from deepseek_mm.evaluate.sheet import draw_sheet
-    from deepseek_mm.see.eyes import Eyes
+    from deepseek_mm.see.eyes import VisionPipeline
 
     config, folder = config_of(args, desk), needed(args.images, "--images")
-    eyes = Eyes(desk.open_space(config.encoder), config.see)
+    eyes = VisionPipeline(desk.open_space(config.encoder), config.see)
     count = draw_sheet(eyes, folder, args.photos or (), args.sheet)
     desk.say(f"drew {count} photos into {args.sheet}")
     return OK

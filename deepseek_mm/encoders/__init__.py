@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from deepseek_mm.config import EncoderConfig
-    from deepseek_mm.encoders.space import Space
+    from deepseek_mm.encoders.space import EmbeddingModel
 
 
-def open_space(config: "EncoderConfig", *, for_engines: bool = False) -> "Space":
+def open_space(config: "EncoderConfig", *, for_engines: bool = False) -> "EmbeddingModel":
     """The space that `config.name` names: the default one ("auto" too), its student, a CLIP or SigLIP checkpoint.
 
     `for_engines` leaves the default one's towers out: engines that were made before are to be put there.

@@ -12,7 +12,7 @@ DEPTH = 2  # batches that may wait
 POLL_S = 0.1  # how soon the thread notices that nobody listens any more
 
 
-def batched_ahead(items: Iterable[Item], *, size: int) -> Iterator[list[Item]]:
+def prefetch_batches(items: Iterable[Item], *, size: int) -> Iterator[list[Item]]:
     """Lists of up to `size` items, in order. What drawing raises is raised here, after the batches before it.
 
     The first one is drawn at once, since nobody is busy yet; if it is all, there is no thread.

@@ -20,7 +20,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from deepseek_mm.encoders.image import MAP_CHANNELS, MIDDLE_CHANNELS, MIDDLE_SIDE
-from deepseek_mm.encoders.space import Share, Thing
+from deepseek_mm.encoders.space import DetectedObject, Share
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "regions.safetensors"
 NAME = "person"  # what the boxes are called
@@ -60,7 +60,7 @@ class BoxHead(nn.Module):
         return out_BMM5[..., 0] + RARE, boxes_of(REACH * F.softplus(out_BMM5[..., 1:]))
 
     @torch.inference_mode()
-    def find(self, middle_BCMM: Tensor, packaged_BCGG: Tensor) -> list[tuple[Thing, ...]]:
+    def find(self, middle_BCMM: Tensor, packaged_BCGG: Tensor) -> list[tuple[DetectedObject, ...]]:
         """The people of each picture, surest first."""
         logit_BMM, box_BMM4 = self(middle_BCMM, packaged_BCGG)
         slope, offset = self.curve.float()
@@ -78,15 +78,15 @@ def boxes_of(reach_BMM4: Tensor) -> Tensor:
     return (middle_MM4 + reach_BMM4 * torch.tensor([-1.0, -1.0, 1.0, 1.0])).clamp(0, 1)
 
 
-def things(score_N: NDArray[np.float32], box_N4: NDArray[np.float32]) -> tuple[Thing, ...]:
+def things(score_N: NDArray[np.float32], box_N4: NDArray[np.float32]) -> tuple[DetectedObject, ...]:
     """The boxes that are sure enough and show somebody else than a surer one does; surest first."""
-    kept: list[Thing] = []
+    kept: list[DetectedObject] = []
     for n in np.argsort(-score_N, kind="stable"):
         if score_N[n] < (FURTHER_SCORE if kept else MIN_SCORE) or len(kept) == MOST:
             break
         left, top, right, bottom = box_N4[n].tolist()
         if not any(coincide((left, top, right, bottom), other.box) for other in kept):
-            kept.append(Thing(name=NAME, score=float(score_N[n]), box=(left, top, right, bottom)))
+            kept.append(DetectedObject(name=NAME, score=float(score_N[n]), box=(left, top, right, bottom)))
     return tuple(kept)
 
 

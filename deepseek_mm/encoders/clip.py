@@ -27,8 +27,8 @@ from PIL.Image import Image
 from torch import Tensor
 
 from deepseek_mm.encoders import checkpoint
-from deepseek_mm.encoders.ahead import batched_ahead
-from deepseek_mm.encoders.space import Floats, Look, unit
+from deepseek_mm.encoders.ahead import prefetch_batches
+from deepseek_mm.encoders.space import Floats, ImageEmbedding, unit
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.hub import short_name
 
@@ -74,9 +74,9 @@ class ClipSpace:
         """SHA-256 over the weights, hexadecimal; read from the files once, when first asked for."""
         return checkpoint.fingerprint(self._files)
 
-    def look_many(self, images: Iterable[Image]) -> Iterator[Look]:
+    def look_many(self, images: Iterable[Image]) -> Iterator[ImageEmbedding]:
         """One look per picture, in order; the next pictures are drawn and shrunk while the tower works."""
-        for pixels in batched_ahead((self._pixels(image) for image in images), size=self.batch):
+        for pixels in prefetch_batches((self._pixels(image) for image in images), size=self.batch):
             yield from self._look({key: torch.cat([one[key] for one in pixels]) for key in pixels[0]})
 
     def embed_images(self, images: Iterable[Image]) -> Floats:
@@ -107,13 +107,13 @@ class ClipSpace:
         return dict(self._processor(images=[image.convert("RGB")], return_tensors="pt", **how))
 
     @torch.inference_mode()
-    def _look(self, pixels: dict[str, Tensor]) -> list[Look]:
+    def _look(self, pixels: dict[str, Tensor]) -> list[ImageEmbedding]:
         seen = self._model.get_image_features(**pixels)
         vectors_BD = unit(seen.pooler_output.numpy())
         cells_BPD = unit(self._cells(seen.last_hidden_state).numpy())
         shapes = self._shapes(pixels)
         return [
-            Look(vector_D=vector_D, grid_HWD=cells_PD[: height * width].reshape(height, width, -1))
+            ImageEmbedding(vector_D=vector_D, grid_HWD=cells_PD[: height * width].reshape(height, width, -1))
             for vector_D, cells_PD, (height, width) in zip(vectors_BD, cells_BPD, shapes, strict=True)
         ]
 

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from deepseek_mm.deltas import add_deltas
 from deepseek_mm.encoders.packaged import fingerprint, text_tower_folder
 from deepseek_mm.encoders.projection import SPACE_DIM
-from deepseek_mm.encoders.quick import narrow_linears, quick
+from deepseek_mm.encoders.quick import autocast_bf16, round_linears
 from deepseek_mm.encoders.space import Floats
 from deepseek_mm.encoders.text import MAX_TOKENS, WIDTH, in_order_of_length, load_text_tower
 from deepseek_mm.errors import MissingWeights
@@ -110,7 +110,7 @@ class CodeReader:
             return np.zeros((0, SPACE_DIM), np.float32)
         side = self._opened()
         ordered, back_N = in_order_of_length(texts)
-        with quick():
+        with autocast_bf16():
             parts = [side(ordered[n : n + BATCH], asks=asks) for n in range(0, len(ordered), BATCH)]
         vectors_ND: Floats = torch.cat(parts)[back_N].numpy()
         return vectors_ND
@@ -129,5 +129,5 @@ def load_code_side(weights: Path = WEIGHTS) -> CodeSide:
     side = CodeSide(text_tower_folder())
     with safe_open(weights, framework="pt") as file:
         add_deltas(side, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
-    narrow_linears([side])
+    round_linears([side])
     return side.eval().requires_grad_(False)

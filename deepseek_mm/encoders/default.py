@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from deepseek_mm.deltas import add_deltas
 from deepseek_mm.encoders import boxes
-from deepseek_mm.encoders.ahead import batched_ahead
+from deepseek_mm.encoders.ahead import prefetch_batches
 from deepseek_mm.encoders.code import CodeReader
 from deepseek_mm.encoders.code_text import broken_up
 from deepseek_mm.encoders.image import (
@@ -40,9 +40,9 @@ from deepseek_mm.encoders.image import (
 )
 from deepseek_mm.encoders.packaged import fingerprint, image_tower_file, text_tower_folder
 from deepseek_mm.encoders.projection import MAIN_DIM, SPACE_DIM, ImageHead, Side, TextHead, join
-from deepseek_mm.encoders.quick import carried, quick
-from deepseek_mm.encoders.space import Floats, Look, Tag, Thing
-from deepseek_mm.encoders.tags import Namer, read_groups
+from deepseek_mm.encoders.quick import autocast_bf16, keep_dtype
+from deepseek_mm.encoders.space import DetectedObject, Floats, ImageEmbedding, Tag
+from deepseek_mm.encoders.tags import ImageNetTagger, read_groups
 from deepseek_mm.encoders.text import (
     LAYERS,
     MAX_TOKENS,
@@ -96,7 +96,7 @@ class SpaceModel(TextSide):
 
     @property
     def heads(self) -> list[nn.Module]:
-        """What may be rounded where `quick` computes in fewer bits: engines have the rest."""
+        """What may be rounded where `autocast_bf16` computes in fewer bits: engines have the rest."""
         return [self.image_head, self.side, self.text_head]
 
     def map_of(self, middle_BCMM: Tensor) -> Tensor:
@@ -122,7 +122,7 @@ class SpaceModel(TextSide):
 
     def looks(self, maps: "Maps") -> tuple[Tensor, Tensor]:
         """`look_at` of all that the towers made, for reading; the two heads see few pictures at the same time."""
-        side_soon = beside(carried(partial(_seen_by, self.side.image, maps.side_BPC)), rows=len(maps.side_BPC))
+        side_soon = beside(keep_dtype(partial(_seen_by, self.side.image, maps.side_BPC)), rows=len(maps.side_BPC))
         with side_soon as side:
             return self._joined(self.image_head.both(maps.main_BPC), side())
 
@@ -137,7 +137,7 @@ class SpaceModel(TextSide):
 @torch.inference_mode()
 def _seen_by(head: ImageHead, map_BPC: Tensor) -> tuple[Tensor, Tensor]:
     """`head.both` in a thread of its own."""
-    with alone_with(len(map_BPC)), quick():
+    with alone_with(len(map_BPC)), autocast_bf16():
         return head.both(map_BPC)
 
 
@@ -159,7 +159,7 @@ class Maps(NamedTuple):
 class ImageFeatures:
     """What the towers and heads make of one picture."""
 
-    look: Look
+    look: ImageEmbedding
     cells_PC: Tensor | None = None  # bfloat16, as `Maps.cells` gives them; None in a space without small models
 
 
@@ -186,7 +186,7 @@ class PackagedSpace(ABC):
         return self.code.fingerprint
 
     @abstractmethod
-    def look_many(self, images: Iterable[Image]) -> Iterator[Look]:
+    def look_many(self, images: Iterable[Image]) -> Iterator[ImageEmbedding]:
         """One look per picture, in order."""
 
     def embed_images(self, images: Iterable[Image]) -> Floats:
@@ -200,7 +200,7 @@ class PackagedSpace(ABC):
         if not texts:
             return np.zeros((0, self.dim), np.float32)
         ordered, back_N = in_order_of_length(texts)
-        with alone_with(len(texts)), quick():
+        with alone_with(len(texts)), autocast_bf16():
             parts = [
                 self.model.read(ordered[start : start + TEXT_BATCH]).float()
                 for start in range(0, len(ordered), TEXT_BATCH)
@@ -228,41 +228,41 @@ class SeeingSpace(PackagedSpace):
     model: Any  # with `maps` of squares, `looks` of maps, and what reads
     prefix = ""  # of the files of the small models that look at its cells
     taught_by = ""  # fingerprint of the space whose vectors it learned, if it did: what was fitted to those fits here
-    namer: Namer
+    namer: ImageNetTagger
     finder: boxes.BoxHead | None = None  # of people
 
     def __init__(self, *, batch: int = 16) -> None:
         super().__init__()
         self.batch = batch
 
-    def look_many(self, images: Iterable[Image]) -> Iterator[Look]:
+    def look_many(self, images: Iterable[Image]) -> Iterator[ImageEmbedding]:
         """One look per picture, in order; pictures are drawn and squeezed in a thread while the tower works."""
         return (features.look for features in self.see_many(images))
 
     def see_many(self, images: Iterable[Image]) -> Iterator[ImageFeatures]:
         """The same with the cells that small models look at."""
-        for squares in batched_ahead((squeeze(image) for image in images), size=self.batch):
+        for squares in prefetch_batches((squeeze(image) for image in images), size=self.batch):
             yield from self._see(squares)
 
     @torch.inference_mode()
     def _see(self, squares: Sequence[NDArray[np.uint8]]) -> list[ImageFeatures]:
-        with quick():
+        with autocast_bf16():
             maps = self.model.maps(squares)
-        named_soon = beside(carried(partial(self._named, maps)), rows=len(squares))
-        with named_soon as named, alone_with(len(squares)), quick():
+        named_soon = beside(keep_dtype(partial(self._named, maps)), rows=len(squares))
+        with named_soon as named, alone_with(len(squares)), autocast_bf16():
             vectors_BD, grid_BPD = (x.float().numpy() for x in self.model.looks(maps))
             tags_B, things_B = named()
         looks = [
-            Look(vector_D=vector_D, grid_HWD=grid_PD.reshape(GRID, GRID, -1), tags=tags, things=things)
+            ImageEmbedding(vector_D=vector_D, grid_HWD=grid_PD.reshape(GRID, GRID, -1), tags=tags, things=things)
             for vector_D, grid_PD, tags, things in zip(vectors_BD, grid_BPD, tags_B, things_B, strict=True)
         ]
         return [ImageFeatures(look=look, cells_PC=cells_PC) for look, cells_PC in zip(looks, maps.cells(), strict=True)]
 
     @torch.inference_mode()
-    def _named(self, maps: Any) -> tuple[Sequence[tuple[Tag, ...]], Sequence[tuple[Thing, ...] | None]]:
+    def _named(self, maps: Any) -> tuple[Sequence[tuple[Tag, ...]], Sequence[tuple[DetectedObject, ...] | None]]:
         """What the packaged tower names in each picture, and the people there."""
         num = len(maps.packaged_BCGG)
-        with alone_with(num), quick():
+        with alone_with(num), autocast_bf16():
             tags_B = self.namer(maps.packaged_BCGG)
             things_B = self.finder.find(maps.middle_BCMM, maps.packaged_BCGG) if self.finder else [None] * num
         return tags_B, things_B
@@ -275,7 +275,7 @@ class SeeingSpace(PackagedSpace):
         cells: list[Floats] = []
         spoken: list[Floats] = []
         for start in range(0, len(images), self.batch):
-            with quick():
+            with autocast_bf16():
                 maps = self.model.maps([squeeze(image) for image in images[start : start + self.batch]])
                 cells_BPD = self.model.looks(maps)[1].float()
             spoken_BNGG = self.namer.spoken_for(maps.packaged_BCGG, names).float()
@@ -307,6 +307,6 @@ class DefaultSpace(SeeingSpace):
             names = [name for name in file.keys() if not name.startswith(left_out)]  # noqa: SIM118
             add_deltas(self.model, {name: file.get_tensor(name) for name in names})
         self.model.eval().requires_grad_(False)
-        self.namer = Namer(self.model.image_tower.classifier, read_groups())
+        self.namer = ImageNetTagger(self.model.image_tower.classifier, read_groups())
         self.finder = boxes.load_box_head(boxes.WEIGHTS, fingerprint((image_tower_file(),)))
         self.fingerprint = default_fingerprint(weights)

@@ -30,8 +30,8 @@ from deepseek_mm.encoders.image import GRID, MAP_CHANNELS, ImageTower, to_pixels
 from deepseek_mm.encoders.lite0 import Lite0, fold_norms
 from deepseek_mm.encoders.packaged import fingerprint, text_tower_folder
 from deepseek_mm.encoders.projection import MAIN_DIM, SPACE_DIM, ImageHead, LayersHead, Residual, TextHead
-from deepseek_mm.encoders.quick import quick
-from deepseek_mm.encoders.tags import Namer, read_groups
+from deepseek_mm.encoders.quick import autocast_bf16
+from deepseek_mm.encoders.tags import ImageNetTagger, read_groups
 from deepseek_mm.encoders.text import LAYERS, TextTower, blank_text_tower
 from deepseek_mm.errors import MissingWeights
 from deepseek_mm.storage.files import atomic_write
@@ -90,7 +90,7 @@ class EdgeMaps(NamedTuple):
         return self.cells_BPN.bfloat16()
 
 
-def shrunk(middle_BCMM: Tensor) -> Tensor:
+def shrink_map(middle_BCMM: Tensor) -> Tensor:
     """The middle map as cells of the feature map, each the mean of what it covers: (B, P, C)."""
     return cover(int(middle_BCMM.shape[-1])) @ positions(middle_BCMM).float()
 
@@ -152,14 +152,14 @@ class EdgeModel(TextSide):
 
     @property
     def heads(self) -> list[nn.Module]:
-        """What may be rounded where `quick` computes in fewer bits."""
+        """What may be rounded where `autocast_bf16` computes in fewer bits."""
         return [self.sight, self.side, self.text_head, self.text_tower]
 
     def maps(self, squares: Sequence[NDArray[np.uint8]]) -> EdgeMaps:
         """All that the tower and the neck make of squeezed pictures."""
         middle_BCMM = self.image_tower.lower(to_pixels(squares))
         packaged_BCGG = self.image_tower.upper(middle_BCMM)
-        return EdgeMaps(packaged_BCGG, self.sight.neck(positions(packaged_BCGG), shrunk(middle_BCMM)))
+        return EdgeMaps(packaged_BCGG, self.sight.neck(positions(packaged_BCGG), shrink_map(middle_BCMM)))
 
     def looks(self, maps: EdgeMaps) -> tuple[Tensor, Tensor]:
         """Vectors (B, D) of the pictures, and (B, P, D) of the cells of their maps."""
@@ -182,7 +182,7 @@ class EdgeSpace(SeeingSpace):
         fold_norms(self.model.image_tower)
         self.model.image_tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.model.eval().requires_grad_(False)
-        self.namer = Namer(self.model.image_tower.classifier, read_groups())
+        self.namer = ImageNetTagger(self.model.image_tower.classifier, read_groups())
         self.fingerprint, self.taught_by = fingerprint((weights,)), told["taught_by"]
 
 
@@ -225,6 +225,6 @@ def fill(model: EdgeModel, file: Path) -> None:
                 fill_rows(state[target], opened.get_slice(name), opened.get_tensor(target + SCALE))
             elif not name.endswith(SCALE):
                 state[name].copy_(opened.get_tensor(name))
-    with quick():
+    with autocast_bf16():
         if torch.is_autocast_enabled("cpu"):
             model.text_tower.model.embeddings.word_embeddings.to(torch.bfloat16)  # type: ignore[union-attr]

@@ -14,27 +14,27 @@ from torch import Tensor, nn
 Result = TypeVar("Result")
 
 
-def quick() -> AbstractContextManager[object]:
+def autocast_bf16() -> AbstractContextManager[object]:
     """bfloat16 where the CPU multiplies it in hardware; float32 elsewhere, and where torch's autocast is set to it."""
     if torch.get_autocast_dtype("cpu") is torch.bfloat16 and torch.cpu._is_avx512_bf16_supported():
         return torch.autocast("cpu", torch.bfloat16)
     return nullcontext()
 
 
-def carried(work: Callable[[], Result]) -> Callable[[], Result]:
+def keep_dtype(work: Callable[[], Result]) -> Callable[[], Result]:
     """The same work, which computes with the numbers of the thread that asks now, in whatever thread it is done."""
     dtype = torch.get_autocast_dtype("cpu")
 
     def done() -> Result:
-        with narrowest(dtype):
+        with autocast_to(dtype):
             return work()
 
     return done
 
 
 @contextmanager
-def narrowest(dtype: torch.dtype) -> Iterator[None]:
-    """What `quick` may round to meanwhile, in this thread."""
+def autocast_to(dtype: torch.dtype) -> Iterator[None]:
+    """What `autocast_bf16` may round to meanwhile, in this thread."""
     before = torch.get_autocast_dtype("cpu")
     torch.set_autocast_dtype("cpu", dtype)
     try:
@@ -43,22 +43,22 @@ def narrowest(dtype: torch.dtype) -> Iterator[None]:
         torch.set_autocast_dtype("cpu", before)
 
 
-def is_narrow() -> bool:
-    """Whether nets under `quick` compute in bfloat16."""
-    with quick():
+def uses_bf16() -> bool:
+    """Whether nets under `autocast_bf16` compute in bfloat16."""
+    with autocast_bf16():
         return torch.is_autocast_enabled("cpu")
 
 
-def narrow(x: Tensor) -> Tensor:
-    """What goes into nets under `quick`: bfloat16 where they compute in it, else float32, as their weights are."""
-    return x.bfloat16() if is_narrow() else x.float()
+def to_autocast_dtype(x: Tensor) -> Tensor:
+    """The dtype that nets under `autocast_bf16` take: bfloat16 where they compute in it, else float32, as their weights."""
+    return x.bfloat16() if uses_bf16() else x.float()
 
 
-def narrow_linears(nets: Iterable[object]) -> int:
-    """Round the linear layers in place, where `quick` multiplies in bfloat16; how many there were. What is no net is
+def round_linears(nets: Iterable[object]) -> int:
+    """Round the linear layers in place, where `autocast_bf16` multiplies in bfloat16; how many there were. What is no net is
     left out.
     """
-    if not is_narrow():
+    if not uses_bf16():
         return 0
     inside = (layer for net in nets if isinstance(net, nn.Module) for layer in net.modules())
     linears = [layer for layer in inside if type(layer) is nn.Linear]

@@ -29,7 +29,7 @@ class Tag:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Thing:
+class DetectedObject:
     """Something that a tower's own finder puts a box around, if it has one."""
 
     name: str
@@ -38,16 +38,16 @@ class Thing:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Look:
+class ImageEmbedding:
     """One picture, as the tower sees it."""
 
     vector_D: Floats  # the whole picture
     grid_HWD: Floats  # one unit vector per cell of the feature map
     tags: tuple[Tag, ...] = ()  # best first
-    things: tuple[Thing, ...] | None = None  # surest first; None where the tower has no finder
+    things: tuple[DetectedObject, ...] | None = None  # surest first; None where the tower has no finder
 
 
-class Space(Protocol):
+class EmbeddingModel(Protocol):
     """Turns anything into unit vectors of one width."""
 
     @property
@@ -62,7 +62,7 @@ class Space(Protocol):
     def fingerprint(self) -> str:
         """SHA-256 over the weights, hexadecimal."""
 
-    def look_many(self, images: Iterable[Image]) -> Iterator[Look]:
+    def look_many(self, images: Iterable[Image]) -> Iterator[ImageEmbedding]:
         """One look per picture, in order; the next pictures are drawn from `images` while the tower works."""
 
     def embed_images(self, images: Iterable[Image]) -> Floats:
@@ -83,8 +83,8 @@ class Space(Protocol):
 
 
 @runtime_checkable
-class Counts(Protocol):
-    """A Space that knows how long texts are to it."""
+class TokenCounter(Protocol):
+    """A EmbeddingModel that knows how long texts are to it."""
 
     @property
     def max_tokens(self) -> int:
@@ -94,7 +94,7 @@ class Counts(Protocol):
         """Tokens of each, however many are read."""
 
 
-def known_as(space: Space) -> tuple[str, ...]:
+def known_as(space: EmbeddingModel) -> tuple[str, ...]:
     """Fingerprints of the spaces whose fitted weights hold here: its own, and that of the space that taught it."""
     taught_by: str = getattr(space, "taught_by", "")
     return (space.fingerprint, taught_by) if taught_by else (space.fingerprint,)

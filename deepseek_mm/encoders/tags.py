@@ -50,7 +50,7 @@ def _range(part: str) -> range:
     return range(int(first), int(last or first) + 1)
 
 
-class Namer(nn.Module):
+class ImageNetTagger(nn.Module):
     """ImageNet's classifier over the map of the tower as packaged."""
 
     def __init__(self, classifier: nn.Linear, groups: Sequence[Group]) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from deepseek_mm.config import Config
-from deepseek_mm.encoders.space import Space
+from deepseek_mm.encoders.space import EmbeddingModel
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, percent
 from deepseek_mm.parse.photo import read_photo
@@ -30,7 +30,7 @@ from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.rag.search import Measured
 from deepseek_mm.records import Query
 from deepseek_mm.see.analysis import ImageAnalysis
-from deepseek_mm.see.eyes import Eyes
+from deepseek_mm.see.eyes import VisionPipeline
 from index.store import RegionStore
 
 THINGS_FILE = Path(__file__).parent / "things.jsonl"
@@ -120,10 +120,10 @@ def read_things(file: Path = THINGS_FILE) -> list[Thing]:
 
 
 def evaluate_abstain(
-    space: Space, rows: Sequence[CaptionRow], images: Path, things: Sequence[Thing], config: Config
+    space: EmbeddingModel, rows: Sequence[CaptionRow], images: Path, things: Sequence[Thing], config: Config
 ) -> AbstainReport:
     """Index the rows' photos in a temporary library, and search it for every thing."""
-    eyes = Eyes(space, config.see)
+    eyes = VisionPipeline(space, config.see)
     paths = open_pictures(images, [row.image for row in rows])
     with (
         TemporaryDirectory() as folder,

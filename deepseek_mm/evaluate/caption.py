@@ -11,7 +11,7 @@ from PIL.Image import Image
 
 from deepseek_mm.evaluate.caption_scores import bleu4, cider
 from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, read_picture
-from deepseek_mm.see.caption.captioner import Described
+from deepseek_mm.see.caption.captioner import Caption
 
 EXAMPLES = 5  # sentences that the table shows
 
@@ -19,7 +19,7 @@ EXAMPLES = 5  # sentences that the table shows
 class Describes(Protocol):
     """Turns pictures into sentences."""
 
-    def describe_many(self, images: Iterable[Image]) -> Iterator[Described]:
+    def describe_many(self, images: Iterable[Image]) -> Iterator[Caption]:
         """A sentence for each, in order."""
 
 

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from deepseek_mm.config import IndexConfig
 from deepseek_mm.encoders.code_text import code_text
 from deepseek_mm.encoders.packaged import text_tower_folder
-from deepseek_mm.encoders.quick import quick
-from deepseek_mm.encoders.space import Floats, Space
+from deepseek_mm.encoders.quick import autocast_bf16
+from deepseek_mm.encoders.space import EmbeddingModel, Floats
 from deepseek_mm.encoders.text import in_order_of_length, load_text_tower
 from deepseek_mm.errors import ConfigError, MissingPackage
 from deepseek_mm.evaluate.functions import Function, distinct, functions_of
@@ -102,7 +102,7 @@ def held_functions(split: str, installed: Iterable[Package]) -> list[Function]:
 
 
 def evaluate_code_search(
-    space: Space, functions: Sequence[Function], note: Callable[[str], None] = lambda text: None
+    space: EmbeddingModel, functions: Sequence[Function], note: Callable[[str], None] = lambda text: None
 ) -> CodeSearchReport:
     """Ask for every function by the first sentence of its docstring, which the code does not have any more."""
     asked = [function.question for function in functions]
@@ -136,7 +136,7 @@ def packaged_vectors(texts: Sequence[str]) -> Floats:
     """(N, 384): MiniLM as it installs, the mean of its last states."""
     tower = load_text_tower(text_tower_folder())
     ordered, back_N = in_order_of_length(texts)
-    with quick():
+    with autocast_bf16():
         parts = [tower(ordered[n : n + BATCH])[:, -1].float() for n in range(0, len(ordered), BATCH)]
     vectors: Floats = F.normalize(torch.cat(parts)[back_N], dim=-1).numpy()
     return vectors

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_mm.encoders.space import Floats, Space
+from deepseek_mm.encoders.space import EmbeddingModel, Floats
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, read_picture
 from deepseek_mm.evaluate.rows import read_rows
@@ -90,7 +90,9 @@ def read_cases(file: Path = CASES) -> list[Case]:
     return read_rows(file, made, shape="{plus, minus}", split="")
 
 
-def evaluate_combined(space: Space, rows: Sequence[CaptionRow], images: Path, cases: Sequence[Case]) -> CombinedReport:
+def evaluate_combined(
+    space: EmbeddingModel, rows: Sequence[CaptionRow], images: Path, cases: Sequence[Case]
+) -> CombinedReport:
     """Embed every photo once, and rank all for each case. NothingThere if no photo fits a case."""
     paths = open_pictures(images, [row.image for row in rows])
     photos_MD = space.embed_images(read_picture(path) for path in paths)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deepseek_mm.encoders.space import Floats, Space
+from deepseek_mm.encoders.space import EmbeddingModel, Floats
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluate.retrieval import read_picture
 from deepseek_mm.storage.files import atomic_write
@@ -36,7 +36,7 @@ def others_in(folders: Sequence[Path], *, but: Collection[Path], count: int) -> 
     return others[:count]
 
 
-def looked_at(space: Space, paths: Sequence[Path], cache: Path, *, note: Callable[[str], None]) -> Floats:
+def looked_at(space: EmbeddingModel, paths: Sequence[Path], cache: Path, *, note: Callable[[str], None]) -> Floats:
     """(M, D): the pictures' vectors; those that the cache has are not looked at again."""
     file = cache / "crowd" / f"{space.fingerprint[:16]}.npz"
     known = kept_in(file)

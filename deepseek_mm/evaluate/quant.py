@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from deepseek_mm.encoders.space import Floats, Space
+from deepseek_mm.encoders.space import EmbeddingModel, Floats
 from deepseek_mm.evaluate.language import Rows, read_rows
 from deepseek_mm.evaluate.retrieval import CaptionRow, Ranks, open_pictures, ranks, read_picture, recalls_of
 from deepseek_mm.evaluate.vqa import Decides, QuestionRow, Settled, evaluate_vqa
@@ -89,7 +89,7 @@ class Judge:
         self._full: tuple[Floats, Floats] | None = None
         self._found: dict[str, tuple[Shares, Shares]] = {}
 
-    def scores(self, space: Space, name: str = "", beside: str = "") -> dict[str, float]:
+    def scores(self, space: EmbeddingModel, name: str = "", beside: str = "") -> dict[str, float]:
         """Recalls in percent; and the mean cosine of photos' and of captions' vectors with those of the first.
 
         Where a scheme of the name `beside` was scored before, also what is won over it at R@10, in points, with the

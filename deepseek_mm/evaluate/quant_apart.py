@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.encoders.space import Space
+from deepseek_mm.encoders.space import EmbeddingModel
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.backends.own_model import open_decoder, our_checkpoint
 from deepseek_mm.lm.decoder import Decoder
@@ -35,7 +35,9 @@ def peak_mb() -> float:
 def towers(scheme: str, file: Path) -> Callable[[], object]:
     """One picture and one sentence."""
     kept = scheme.replace("dynamic", "int8")
-    space: Space = DefaultSpace() if scheme == FULL else open_quantised(file, scheme=kept, dynamic=kept != scheme)
+    space: EmbeddingModel = (
+        DefaultSpace() if scheme == FULL else open_quantised(file, scheme=kept, dynamic=kept != scheme)
+    )
     picture = Image.fromarray(np.arange(SIDE_PX * SIDE_PX * 3, dtype=np.uint8).reshape(SIDE_PX, SIDE_PX, 3))
     return lambda: (space.embed_images([picture]), space.embed_texts(["a black dog runs over the green grass"]))
 

@@ -15,7 +15,7 @@ from typing import Any
 from deepseek_mm.evaluate.retrieval import open_pictures, percent, read_picture
 from deepseek_mm.evaluate.rows import read_rows
 from deepseek_mm.see.analysis import ImageAnalysis
-from deepseek_mm.see.eyes import Eyes
+from deepseek_mm.see.eyes import VisionPipeline
 from deepseek_mm.see.people import PEOPLE
 from index import Region, Source
 
@@ -87,7 +87,7 @@ def splits_beside(file: Path) -> dict[str, str]:
 
 
 def evaluate_regions(
-    eyes: Eyes, rows: Sequence[BoxRow], images: Path, *, told: Callable[[int], None] = lambda done: None
+    eyes: VisionPipeline, rows: Sequence[BoxRow], images: Path, *, told: Callable[[int], None] = lambda done: None
 ) -> PointingReport:
     """See every photo and play the game; `told` hears how many photos are done."""
     points = []
@@ -105,7 +105,7 @@ def score_points(points: Sequence[Point], rows: Sequence[BoxRow]) -> PointingRep
 
 
 def pictures(paths: Sequence[Path]) -> Iterator[ImageAnalysis]:
-    """What `Eyes.see_many` takes."""
+    """What `VisionPipeline.see_many` takes."""
     for path in paths:
         image = read_picture(path)
         source = Source(path=str(path.absolute()), width_px=image.width, height_px=image.height)

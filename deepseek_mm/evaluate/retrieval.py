@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from deepseek_mm.encoders.space import Floats, Space
+from deepseek_mm.encoders.space import EmbeddingModel, Floats
 from deepseek_mm.errors import BadPicture, NothingThere
 from deepseek_mm.evaluate.rows import read_rows
 
@@ -102,7 +102,7 @@ def read_picture(path: Path) -> Image.Image:
 
 
 def evaluate_retrieval(
-    space: Space, rows: Sequence[CaptionRow], images: Path, *, others_OD: Floats | None = None
+    space: EmbeddingModel, rows: Sequence[CaptionRow], images: Path, *, others_OD: Floats | None = None
 ) -> RetrievalReport:
     """Embed every photo and caption once, and rank all against all; captions also among the `others_OD`."""
     paths = open_pictures(images, [row.image for row in rows])

@@ -13,7 +13,7 @@ from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluate.regions import pictures
 from deepseek_mm.evaluate.retrieval import open_pictures
 from deepseek_mm.see.analysis import ImageAnalysis
-from deepseek_mm.see.eyes import Eyes
+from deepseek_mm.see.eyes import VisionPipeline
 from index import Region
 
 SIDE_PX, GAP_PX, WORDS_PX = 340, 10, 40  # of a photo's square, between squares, and for the words below
@@ -26,7 +26,7 @@ MOST_WORDS = 6  # of the whole picture
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
-def draw_sheet(eyes: Eyes, folder: Path, names: Sequence[str], file: Path) -> int:
+def draw_sheet(eyes: VisionPipeline, folder: Path, names: Sequence[str], file: Path) -> int:
     """Draw the named photos of a folder, or all of them by name, into a picture file; returns their number."""
     names = names or sorted(path.name for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
     paths = open_pictures(folder, names)

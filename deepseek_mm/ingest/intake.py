@@ -26,7 +26,7 @@ from deepseek_mm.parse.formats import named_format
 from deepseek_mm.parse.nouns import Document, File, Piece
 from deepseek_mm.parse.repository import LeftOut, why_content
 from deepseek_mm.see.analysis import ImageAnalysis
-from deepseek_mm.see.eyes import Eyes
+from deepseek_mm.see.eyes import VisionPipeline
 from index.region import LIBRARY, Stamp
 from index.store import RegionStore
 
@@ -39,7 +39,7 @@ MEMBER = "!/"  # between an archive and a file in it
 class Intake:
     """Takes files into one store. Everything it uses is handed in."""
 
-    eyes: Eyes
+    eyes: VisionPipeline
     store: RegionStore
     config: ParseConfig
     quarantine: Quarantine | None = None  # files that are not tried again

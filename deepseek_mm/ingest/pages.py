@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from deepseek_mm.encoders.code_text import code_text
-from deepseek_mm.encoders.space import Floats, Space
+from deepseek_mm.encoders.space import EmbeddingModel, Floats
 from deepseek_mm.parse.nouns import Document, Piece
 from index import Region
 
@@ -31,7 +31,7 @@ class Leaves:
     vectors_ND: Floats
 
 
-def read_leaves(document: Document, space: Space, *, stopping: Callable[[], bool]) -> Leaves | None:
+def read_leaves(document: Document, space: EmbeddingModel, *, stopping: Callable[[], bool]) -> Leaves | None:
     """Every piece with its vector; None when the work was stopped before the end."""
     regions: list[Region] = []
     vectors: list[Floats] = []
@@ -48,7 +48,7 @@ def read_leaves(document: Document, space: Space, *, stopping: Callable[[], bool
 
 
 def read_together(
-    texts: Sequence[tuple[Document, Sequence[Piece]]], space: Space, *, stopping: Callable[[], bool]
+    texts: Sequence[tuple[Document, Sequence[Piece]]], space: EmbeddingModel, *, stopping: Callable[[], bool]
 ) -> list[Leaves] | None:
     """What several documents consist of whose pieces were read, in order; None when the work was stopped before the
     end. The pieces of all of them share the towers.
@@ -69,7 +69,7 @@ def read_together(
     return leaves
 
 
-def embed(pieces: Sequence[Piece], regions: Sequence[Region], space: Space) -> Floats:
+def embed(pieces: Sequence[Piece], regions: Sequence[Region], space: EmbeddingModel) -> Floats:
     """(N, D), row n belonging to pieces[n] and regions[n]: pictures, text and code each through their own tower."""
     vectors_ND = np.zeros((len(pieces), space.dim), np.float32)
     pictures = [n for n, piece in enumerate(pieces) if piece.image is not None]
@@ -81,12 +81,12 @@ def embed(pieces: Sequence[Piece], regions: Sequence[Region], space: Space) -> F
     return vectors_ND
 
 
-def embed_code(regions: Sequence[Region], space: Space) -> Floats:
+def embed_code(regions: Sequence[Region], space: EmbeddingModel) -> Floats:
     """(N, D): of pieces of code, with their names and what their authors say."""
     return space.embed_code([code_text(each.symbol, each.text, each.source.path) for each in regions])
 
 
-def code_mark(space: Space) -> str:
+def code_mark(space: EmbeddingModel) -> str:
     """Of sources whose code was read by what reads code now: the name of a pass over the store."""
     return f"code {space.code_fingerprint[:16]}"
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from deepseek_mm.encoders.packaged import fingerprint
 from deepseek_mm.errors import MissingWeights
 from deepseek_mm.learning.rows import Rows
-from deepseek_mm.see.kept import read_any, write_kept
+from deepseek_mm.see.kept import read_any_weights, write_weights
 from deepseek_mm.see.reader.weights import WEIGHTS as READER
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "replay.safetensors"
@@ -46,12 +46,12 @@ def write_builtin(file: Path, builtin: Builtin, *, reader: str) -> None:
         "sets": list(builtin.sets),
         "closed": builtin.closed_N.tolist(),
     }
-    write_kept(file, arrays, told)
+    write_weights(file, arrays, told)
 
 
 def read_builtin(file: Path = WEIGHTS, *, reader: Path = READER) -> Builtin:
     """MissingWeights without the file, or where it was made of another reader."""
-    arrays, told = read_any(file, make=MAKE)
+    arrays, told = read_any_weights(file, make=MAKE)
     if told["reader"] != known_by(reader):
         raise MissingWeights(file, make=MAKE)
     stiff = {name: arrays[f"root.{name}"].square() for name in ("weight", "bias")}

@@ -20,7 +20,7 @@ from deepseek_mm.learning.study import widened
 from deepseek_mm.parse.document import read_page
 from deepseek_mm.see.analysis import ImageAnalysis
 from deepseek_mm.see.reader.asked import VqaQuestion
-from deepseek_mm.see.reader.reader import LIKELIEST, Reader
+from deepseek_mm.see.reader.reader import LIKELIEST, VqaModel
 from deepseek_mm.see.reader.sure import THERE
 
 
@@ -33,7 +33,7 @@ class Looked:
     new_answers: tuple[str, ...]
 
 
-def looked_at(examples: Sequence[Example], reader: Reader, config: ParseConfig, task: Task) -> Looked:
+def looked_at(examples: Sequence[Example], reader: VqaModel, config: ParseConfig, task: Task) -> Looked:
     """Open each photo once; one that cannot be read is left out, and listed with the job."""
     by_path: dict[str, list[Example]] = {}
     for example in examples:
@@ -59,7 +59,7 @@ def opened(path: str, config: ParseConfig, task: Task) -> Image | None:
         return None
 
 
-def as_rows(examples: Sequence[Example], x_NW: Tensor, reader: Reader) -> Looked:
+def as_rows(examples: Sequence[Example], x_NW: Tensor, reader: VqaModel) -> Looked:
     """With the number of each answer; a thumb whose sentence says nothing that the reader knows is left out."""
     head = reader.head
     likeliest_NK = widened(head.out, 0)(x_NW).topk(LIKELIEST).indices.tolist() if len(examples) else []

@@ -23,8 +23,8 @@ from deepseek_mm.learning.gather import Looked, looked_at
 from deepseek_mm.learning.memory import Remembered
 from deepseek_mm.learning.study import Material, Studied, chances_of, changes, head_of, study, widened
 from deepseek_mm.learning.versions import HEAD, MEMORY, Version, Versions
-from deepseek_mm.see.eyes import Eyes
-from deepseek_mm.see.reader.reader import Reader
+from deepseek_mm.see.eyes import VisionPipeline
+from deepseek_mm.see.reader.reader import VqaModel
 
 LEARN = "learn"  # kind of job
 SHIPPED = "as shipped"
@@ -35,23 +35,23 @@ log = logging.getLogger(__name__)
 class Learning:
     """One library's."""
 
-    def __init__(self, config: Config, *, eyes: Eyes, jobs: Jobs, history: History) -> None:
+    def __init__(self, config: Config, *, eyes: VisionPipeline, jobs: Jobs, history: History) -> None:
         self.config, self.eyes, self.jobs, self.history = config, eyes, jobs, history
         self.versions, self.builtin = Versions(config.data), read_builtin
         self.told, self.trouble = SHIPPED, ""  # what answers now, for people, and why it is not what was accepted
         self.use()
 
     @property
-    def reader(self) -> Reader:
+    def reader(self) -> VqaModel:
         """That learns. NothingThere in a space without one."""
         reader = self.eyes.reader
-        if not isinstance(reader, Reader):
+        if not isinstance(reader, VqaModel):
             raise NothingThere("this library's space has no reader, so nothing is learned. Use --encoder default")
         return reader
 
     def use(self) -> None:
         """Answer with the version that was accepted last; one that cannot be read leaves the shipped weights."""
-        if not isinstance(self.eyes.reader, Reader):
+        if not isinstance(self.eyes.reader, VqaModel):
             return
         self.reader.put_back()
         self.told, self.trouble, number = SHIPPED, "", 0
@@ -197,7 +197,7 @@ def told_of(number: int) -> str:
     return f"version {number}" if number else ""
 
 
-def nothing(reader: Reader) -> Remembered:
+def nothing(reader: VqaModel) -> Remembered:
     """What is remembered before the first version."""
     return Remembered.nothing(reader.net.config.width)
 

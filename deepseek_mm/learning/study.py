@@ -33,7 +33,7 @@ from deepseek_mm.learning.outcome import (
     surprise,
 )
 from deepseek_mm.learning.rows import joined
-from deepseek_mm.see.reader.reader import Head
+from deepseek_mm.see.reader.reader import AnswerHead
 
 NEVER = -1e9
 
@@ -42,8 +42,8 @@ NEVER = -1e9
 class Material:
     """All that a training needs."""
 
-    now: Head  # that answers now
-    shipped: Head
+    now: AnswerHead  # that answers now
+    shipped: AnswerHead
     new_answers: tuple[str, ...]  # that it does not know yet
     trained: Asked
     held_out: Asked
@@ -137,14 +137,16 @@ def strangeness(before: nn.Linear, material: Material, answers: Sequence[str]) -
     return surprise(chances_of(before, told, answers), told.rows.right_N)
 
 
-def head_of(shipped: Head, answers: Sequence[str], saved: Mapping[str, Tensor]) -> tuple[tuple[str, ...], nn.Linear]:
+def head_of(
+    shipped: AnswerHead, answers: Sequence[str], saved: Mapping[str, Tensor]
+) -> tuple[tuple[str, ...], nn.Linear]:
     """Answers and layer of a version, out of what `changes` gave."""
     out = widened(shipped.out, len(answers))
     out.load_state_dict({name: getattr(out, name) + saved[name] for name in ("weight", "bias")})
     return (*shipped.answers, *answers), out
 
 
-def changes(shipped: Head, studied: Studied) -> dict[str, Tensor]:
+def changes(shipped: AnswerHead, studied: Studied) -> dict[str, Tensor]:
     """What differs from the shipped layer, in half a float."""
     base = widened(shipped.out, len(studied.answers) - len(shipped.answers))
     return {name: (getattr(studied.out, name) - getattr(base, name)).half() for name in ("weight", "bias")}

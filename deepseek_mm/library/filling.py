@@ -18,8 +18,8 @@ from deepseek_mm.ingest.quarantine import Quarantine
 from deepseek_mm.jobs import Jobs, State, Task
 from deepseek_mm.parse.files import is_gone
 from deepseek_mm.parse.workers.client import Stopping, never
-from deepseek_mm.see.eyes import Describes, Eyes
-from deepseek_mm.see.ocr import TextReader, Written
+from deepseek_mm.see.eyes import Describer, VisionPipeline
+from deepseek_mm.see.ocr import TextBlock, TextReader
 from index import Box, Filter, Region, Source
 from index.store import RegionStore
 
@@ -38,7 +38,7 @@ PICTURES = (PHOTOS, Filter(formats=("pdf",)))  # where there is something to rea
 class Filling:
     """Handlers of the jobs that fill one store."""
 
-    eyes: Eyes
+    eyes: VisionPipeline
     store: RegionStore
     jobs: Jobs
     reader: TextReader
@@ -53,7 +53,7 @@ class Filling:
         return Quarantine(jobs=self.jobs, config=self.config)
 
     @property
-    def describer(self) -> Describes | None:
+    def describer(self) -> Describer | None:
         """What says what photos show."""
         return self.eyes.describer if self.describe else None
 
@@ -209,7 +209,7 @@ def caption_of(source: Source, text: str) -> Region:
     return Region(source=source, kind=DESCRIBED, box_px=(0, 0, source.width_px, source.height_px), text=text)
 
 
-def on_original(written: Written, image: Image, size: tuple[int, int]) -> Box:
+def on_original(written: TextBlock, image: Image, size: tuple[int, int]) -> Box:
     """The box in pixels of the original, which may be larger than the picture that was read."""
     across, down = size[0] / image.width, size[1] / image.height
     left, top, right, bottom = written.box_px

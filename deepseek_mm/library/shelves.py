@@ -31,7 +31,7 @@ from deepseek_mm.library.leftovers import sweep
 from deepseek_mm.library.trash import Taken, Trash
 from deepseek_mm.library.watch import RESOLVED, WATCH, Watch
 from deepseek_mm.parse.files import absolute, real_path
-from deepseek_mm.see.eyes import Eyes
+from deepseek_mm.see.eyes import VisionPipeline
 from deepseek_mm.see.ocr import TextReader
 from index import Filter, Source
 from index.errors import StoreReadOnly
@@ -49,7 +49,14 @@ class Library:
     """One library's shelves. Everything it uses is handed in."""
 
     def __init__(
-        self, config: Config, *, eyes: Eyes, reader: TextReader, store: RegionStore, jobs: Jobs, history: History
+        self,
+        config: Config,
+        *,
+        eyes: VisionPipeline,
+        reader: TextReader,
+        store: RegionStore,
+        jobs: Jobs,
+        history: History,
     ) -> None:
         self.config, self.store, self.jobs, self.history = config, store, jobs, history
         self._filling = filling = Filling(

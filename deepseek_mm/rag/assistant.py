@@ -32,18 +32,21 @@ from deepseek_mm.rag.decider import SETTLED, Decider
 from deepseek_mm.rag.facts import nothing, run
 from deepseek_mm.rag.graph import is_drawn, worked_again, worked_out
 from deepseek_mm.rag.phrasing import grow, grow_text
-from deepseek_mm.rag.pointing import Finger
+from deepseek_mm.rag.pointing import Grounder
 from deepseek_mm.rag.program import Program
 from deepseek_mm.rag.program.words import lead, printable
 from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.rag.translate import translated
-from deepseek_mm.rag.uploads import Shelf, path_of
+from deepseek_mm.rag.uploads import UploadStore, path_of
 from deepseek_mm.records import Answer, Evidence, Found, Query, Question, State, Verdict, Worked
 from deepseek_mm.runtime.dial import BY_NAME
 from deepseek_mm.runtime.planned import Planned
 from deepseek_mm.see.analysis import AnalysisCache, ImageAnalysis
-from deepseek_mm.see.eyes import Eyes
-from index import EVERYTHING, LIBRARY, Filter, Source
+from index import EVERYTHING
+from index import LIBRARY
+from index import Filter
+from index import Source
+from deepseek_mm.see.eyes import VisionPipeline
 
 UNNAMED_S = 3600.0  # how long an upload may lie without a turn that names it: its question is about to be asked
 WRITES_PER_S, REMEMBERED = 5, 50  # of an answer into the history; turns whose pictures a conversation knows
@@ -56,15 +59,22 @@ class Assistant:
     """Answers questions about photos. Everything it uses is handed in; it builds nothing itself."""
 
     def __init__(
-        self, config: Config, *, eyes: Eyes, retriever: Retriever, library: Library, lm: Generator, history: History
+        self,
+        config: Config,
+        *,
+        eyes: VisionPipeline,
+        retriever: Retriever,
+        library: Library,
+        lm: Generator,
+        history: History,
     ) -> None:
         self.config, self.eyes, self.retriever = config, eyes, retriever
         self.library, self.store = library, library.store
         self.lm, self.history = lm, history
         self.decider = Decider(eyes, lm if isinstance(lm, YesNoModel) else None)
-        self.finger, self.prover = Finger(eyes, self.decider, config), Prover(config, lm)
+        self.finger, self.prover = Grounder(eyes, self.decider, config), Prover(config, lm)
         self.analyses = AnalysisCache(library.quarantine.read_page)
-        self.shelf = Shelf(config, eyes=eyes, store=library.store, analyses=self.analyses)
+        self.shelf = UploadStore(config, eyes=eyes, store=library.store, analyses=self.analyses)
         self.at_hand = AtHand(self.shelf, retriever)
         self._changing, self.planned = Lock(), cast(Planned | None, None)  # put there by who joined the parts
         self.notices: tuple[Notice, ...] = ()  # the same
@@ -277,7 +287,7 @@ class Assistant:
         if not things or len(case.pictures) < 2 or case.program.library or self.eyes.reader is None:
             return list(entries)
         opened = {path_of(picture): picture for picture in case.analyses if self._opened(picture) is not None}
-        return self.decider.judged(entries, things, opened)
+        return self.decider.judge_presence(entries, things, opened)
 
     def _opened(self, picture: ImageAnalysis) -> Image | None:
         """The pixels, if the file can be read."""

@@ -10,7 +10,7 @@ from deepseek_mm.rag.context import Case
 from deepseek_mm.rag.program import Program, parse
 from deepseek_mm.rag.program.several import parse_several
 from deepseek_mm.rag.retriever import Retriever
-from deepseek_mm.rag.uploads import Shelf, path_of
+from deepseek_mm.rag.uploads import UploadStore, path_of
 from deepseek_mm.records import Answer, Exchange, Picture, Question
 from deepseek_mm.see.analysis import ImageAnalysis
 
@@ -18,7 +18,7 @@ from deepseek_mm.see.analysis import ImageAnalysis
 class AtHand:
     """Decides what a question is about; knows the pictures that were kept and the names of the library's files."""
 
-    def __init__(self, shelf: Shelf, retriever: Retriever) -> None:
+    def __init__(self, shelf: UploadStore, retriever: Retriever) -> None:
         self.shelf, self.retriever = shelf, retriever
 
     def meant(

@@ -26,9 +26,9 @@ from deepseek_mm.rag.program.lexicon import IS_A, PRONOUNS
 from deepseek_mm.rag.program.parse import Program, parse
 from deepseek_mm.rag.program.words import names_the_same, plural, with_article
 from deepseek_mm.records import Evidence, Verdict
-from deepseek_mm.see.analysis import ImageAnalysis, Reading, add_features, only_once
+from deepseek_mm.see.analysis import ImageAnalysis, VqaPrediction, add_features, only_once
 from deepseek_mm.see.colours import colours_looked_at
-from deepseek_mm.see.eyes import Eyes
+from deepseek_mm.see.eyes import VisionPipeline
 from deepseek_mm.see.people import PEOPLE
 from deepseek_mm.see.reader.asked import VqaQuestion
 from deepseek_mm.see.reader.reader import AT_ONCE
@@ -54,7 +54,7 @@ IN_FULL = {
 
 
 @dataclass(frozen=True, slots=True)
-class Put:
+class ClosedQuestion:
     """A question as the witnesses hear it, and the one thing whose presence it asks for, if it does."""
 
     text: str
@@ -71,7 +71,7 @@ class Put:
         return VqaQuestion(self.text, self.things)
 
 
-def put(program: Program) -> Put:
+def put(program: Program) -> ClosedQuestion:
     """In full: a question that leans on the one before names its thing instead of "it", or is asked as that one was."""
     things, text, kind = program.wanted, program.text, program.kind
     if things and NEXT.match(text.lower()) and kind in IN_FULL:
@@ -80,33 +80,33 @@ def put(program: Program) -> Put:
         text = IT.sub(f"the {things[0]}", text, count=1)
     if kind == "exist" and len(things) == 1:
         named = " " not in things[0] and bool(THERE_IS.match(text.lower()))
-        return Put(text, program.text, things, thing=things[0], named=named)
+        return ClosedQuestion(text, program.text, things, thing=things[0], named=named)
     if kind == "sort" and len(things) == 1:
-        return Put(text, program.text, things, sort=things[0])
+        return ClosedQuestion(text, program.text, things, sort=things[0])
     takes_for_granted = kind in LEANING and len(things) == 1
-    return Put(text, program.text, things, premise=things[0] if takes_for_granted else "")
+    return ClosedQuestion(text, program.text, things, premise=things[0] if takes_for_granted else "")
 
 
-def whether_there(thing: str) -> Put:
+def whether_there(thing: str) -> ClosedQuestion:
     """The question whether a thing is there; the reader wants it in words."""
     text = IN_FULL["exist"].format(a=with_article(thing))
-    return Put(text, text, (thing,), thing=thing, named=" " not in thing)
+    return ClosedQuestion(text, text, (thing,), thing=thing, named=" " not in thing)
 
 
 class Decider:
     """Questions about pictures to verdicts."""
 
-    def __init__(self, eyes: Eyes, model: YesNoModel | None = None) -> None:
+    def __init__(self, eyes: VisionPipeline, model: YesNoModel | None = None) -> None:
         """Where the eyes have no reader, likeness speaks alone, or beside a `model` that sees."""
         self.eyes, self.reader, self.model = eyes, eyes.reader, model
 
     def decide_many(self, asked: Sequence[tuple[Program, ImageAnalysis]]) -> list[Verdict]:
         """One for each question and its picture."""
-        return self._decided([(put(program), picture) for program, picture in asked])
+        return self._decide([(put(program), picture) for program, picture in asked])
 
     def presence(self, things: Sequence[str], picture: ImageAnalysis) -> list[Verdict]:
         """Whether the picture shows each of the things: yes or no."""
-        return self._decided([(whether_there(thing), picture) for thing in things])
+        return self._decide([(whether_there(thing), picture) for thing in things])
 
     def decide_texts(self, asked: Sequence[tuple[str, Image]]) -> list[Verdict]:
         """The same for questions as people type them; the same pixels are looked at once, some pictures at a time."""
@@ -121,19 +121,19 @@ class Decider:
             verdicts |= zip(pictures, found, strict=True)
         return [verdicts[row] for row in range(len(asked))]
 
-    def judged(
+    def judge_presence(
         self, entries: Sequence[Evidence], things: Sequence[str], pictures: Mapping[str, ImageAnalysis]
     ) -> list[Evidence]:
         """With how probable each thing is in each of the pictures (path -> picture), as it would be settled of one."""
         asked = [(thing, path) for path in pictures for thing in things]
-        verdicts = self._decided([(whether_there(thing), pictures[path]) for thing, path in asked])
+        verdicts = self._decide([(whether_there(thing), pictures[path]) for thing, path in asked])
         told = {pair: verdict.chance_of_yes for pair, verdict in zip(asked, verdicts, strict=True)}
         judged = {path: tuple((thing, told[thing, path]) for thing in things) for path in pictures}
         return [replace(entry, judged=judged.get(entry.region.source.path, ())) for entry in entries]
 
-    def _decided(self, asked: Sequence[tuple[Put, ImageAnalysis]]) -> list[Verdict]:
+    def _decide(self, asked: Sequence[tuple[ClosedQuestion, ImageAnalysis]]) -> list[Verdict]:
         """Photos by the witnesses, drawings by what stands in them; of a picture that shows nothing nothing is told."""
-        verdicts = self._witnessed(asked)
+        verdicts = self._ask_witnesses(asked)
         for n, (one, picture) in enumerate(asked):
             if self.reader and self.eyes.paper and (drawn := self.eyes.drawing(picture)):
                 verdicts[n] = settled_on_paper(one.typed, drawn.scene, self.eyes.paper.answer(one.typed, drawn))
@@ -141,7 +141,7 @@ class Decider:
                 verdicts[n] = replace(verdicts[n], outcome="unknown", blank=True)
         return verdicts
 
-    def _witnessed(self, asked: Sequence[tuple[Put, ImageAnalysis]]) -> list[Verdict]:
+    def _ask_witnesses(self, asked: Sequence[tuple[ClosedQuestion, ImageAnalysis]]) -> list[Verdict]:
         """By all witnesses; where a question takes a thing for granted that is not there, that is the answer."""
         premises = {n: whether_there(one.premise) for n, (one, _) in enumerate(asked) if one.premise}
         every = [*asked, *((there, asked[n][1]) for n, there in premises.items())]
@@ -160,11 +160,11 @@ class Decider:
                 verdicts[n] = replace(there, answer=f"no {premises[n].thing}", heat=verdicts[n].heat)
         return verdicts
 
-    def _read(self, asked: Sequence[tuple[VqaQuestion, ImageAnalysis]]) -> list[Reading | None]:
+    def _read(self, asked: Sequence[tuple[VqaQuestion, ImageAnalysis]]) -> list[VqaPrediction | None]:
         return [*self.reader.read_many(asked)] if self.reader and asked else [None] * len(asked)
 
     def _others(
-        self, things: Sequence[str], pictures: Sequence[ImageAnalysis], readings: Sequence[Reading | None]
+        self, things: Sequence[str], pictures: Sequence[ImageAnalysis], readings: Sequence[VqaPrediction | None]
     ) -> list[dict[str, float]]:
         """How probable each picture's thing is by likeness and by the picture's labels; nothing where there is none."""
         names = sorted({thing for thing in things if thing})
@@ -180,7 +180,7 @@ class Decider:
                 told[n]["notice"] = reading.noticed[thing]
         return told
 
-    def _seen(self, one: Put, picture: ImageAnalysis) -> dict[str, float]:
+    def _seen(self, one: ClosedQuestion, picture: ImageAnalysis) -> dict[str, float]:
         """What the language model sees, if it looks at pictures and says yes or no. One that fails keeps silent here:
         it is asked again for the words of the answer, and named there.
         """
@@ -189,7 +189,9 @@ class Decider:
                 return {"model": min(MODEL_SURE, max(1 - MODEL_SURE, p_yes))}
         return {}
 
-    def _settle(self, one: Put, reading: Reading | None, there: dict[str, float], picture: ImageAnalysis) -> Verdict:
+    def _settle(
+        self, one: ClosedQuestion, reading: VqaPrediction | None, there: dict[str, float], picture: ImageAnalysis
+    ) -> Verdict:
         chances = reading.chances if reading else {}
         if one.thing:
             chances = {answer: chance for answer, chance in chances.items() if answer in CLOSED}

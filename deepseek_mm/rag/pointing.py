@@ -24,7 +24,7 @@ from deepseek_mm.rag.program.words import names_the_same
 from deepseek_mm.records import Evidence, Verdict
 from deepseek_mm.see.analysis import ImageAnalysis
 from deepseek_mm.see.colours import Palette
-from deepseek_mm.see.eyes import Eyes, on_image
+from deepseek_mm.see.eyes import VisionPipeline, on_image
 from deepseek_mm.see.people import PEOPLE, PERSON
 from deepseek_mm.see.places import WHOLE, place_of
 from deepseek_mm.see.regions import area
@@ -39,10 +39,10 @@ LEAST = {  # kind of question -> probability from which its things are looked fo
 }
 
 
-class Finger:
+class Grounder:
     """Questions about a photo, and what is known of it, to evidence that points at their things."""
 
-    def __init__(self, eyes: Eyes, decider: Decider, config: Config) -> None:
+    def __init__(self, eyes: VisionPipeline, decider: Decider, config: Config) -> None:
         self.eyes, self.decider, self.least = eyes, decider, config.see.min_tag
 
     def point(self, case: Case, picture: ImageAnalysis, evidence: Sequence[Evidence]) -> list[Evidence]:

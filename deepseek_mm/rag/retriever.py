@@ -15,7 +15,7 @@ import numpy as np
 
 from deepseek_mm.chance import expected
 from deepseek_mm.config import Config
-from deepseek_mm.encoders.space import Floats, Space, known_as, unit
+from deepseek_mm.encoders.space import EmbeddingModel, Floats, known_as, unit
 from deepseek_mm.rag.context import Case
 from deepseek_mm.rag.facts.shots import Shot, shows
 from deepseek_mm.rag.facts.wording import answers, worths
@@ -45,7 +45,7 @@ PASSAGES = Filter(kinds=WRITTEN)
 class Retriever:
     """Finds the evidence for questions, and the regions for searches."""
 
-    def __init__(self, space: Space, store: RegionStore, eyes: Presence, config: Config) -> None:
+    def __init__(self, space: EmbeddingModel, store: RegionStore, eyes: Presence, config: Config) -> None:
         self.space, self.store, self.eyes, self.config = space, store, eyes, config
         self.search = Search(space, store, eyes, config.rag, certainty=read_certainty(*known_as(space)))
 

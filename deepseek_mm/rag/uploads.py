@@ -44,7 +44,7 @@ class Sees(Protocol):
         """The same pictures, in order, with regions and their vectors."""
 
 
-class Shelf:
+class UploadStore:
     """Where pictures of questions lie: files below DATA/uploads, and their regions in the store."""
 
     def __init__(
@@ -58,10 +58,10 @@ class Shelf:
 
         BadPicture, BadFile or NothingThere names the first that cannot be read; then none is looked at.
         """
-        kept = [[self._kept(picture) for picture in question.pictures] for question in questions]
+        kept = [[self._keep(picture) for picture in question.pictures] for question in questions]
         with ThreadPoolExecutor(1) as disk:  # takes as long as a look does
             held = disk.map(sync_file, [Path(path_of(picture)) for pictures in kept for picture in pictures])
-            known = self._stored([picture for pictures in kept for picture in pictures])
+            known = self._store_new([picture for pictures in kept for picture in pictures])
             list(held)
         return [tuple(known[path_of(picture)] for picture in pictures) for pictures in kept]
 
@@ -72,7 +72,7 @@ class Shelf:
             return self.analyses.get(known)
         try:
             photo = read_photo(Path(path), max_pixels=self.config.parse.max_pixels, collection=COLLECTION)
-            return self._stored([ImageAnalysis(photo.image, photo.source)])[photo.source.path]
+            return self._store_new([ImageAnalysis(photo.image, photo.source)])[photo.source.path]
         except (NothingThere, BadPicture):
             return None
 
@@ -93,7 +93,7 @@ class Shelf:
                     (folder / parent).rmdir()
         return len(left)
 
-    def _kept(self, picture: Picture) -> ImageAnalysis:
+    def _keep(self, picture: Picture) -> ImageAnalysis:
         """The picture, kept as a file, which is not held yet. What is known is not read. BadPicture if it is none."""
         data, suffix = original(picture)
         digest = hashlib.sha256(data).hexdigest()
@@ -115,7 +115,7 @@ class Shelf:
             raise
         return ImageAnalysis(photo.image, photo.source)
 
-    def _stored(self, pictures: Sequence[ImageAnalysis]) -> dict[str, ImageAnalysis]:
+    def _store_new(self, pictures: Sequence[ImageAnalysis]) -> dict[str, ImageAnalysis]:
         """By path, as the store knows them; those that it did not know are looked at now, together."""
         known, new = dict[str, ImageAnalysis](), dict[str, ImageAnalysis]()
         for picture in pictures:

@@ -20,7 +20,7 @@ from torch import nn
 
 from deepseek_mm.encoders.default import PackagedSpace
 from deepseek_mm.encoders.image import SIDE_PX, squeeze, to_pixels
-from deepseek_mm.encoders.quick import quick
+from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.encoders.space import Floats
 from deepseek_mm.runtime.engines import BY_NAME, ENGINES, TOWERS, EngineRow, Timing, Tower
 from deepseek_mm.runtime.hardware import Hardware
@@ -133,7 +133,7 @@ def passes(model: nn.Module, tower: Tower, rows: int, *, side_px: int = SIDE_PX)
 
     @torch.inference_mode()
     def look() -> None:
-        with quick():
+        with autocast_bf16():
             middle_BCMM = lower(pixels_BCSS)
             for part in upper:
                 part(middle_BCMM)
@@ -143,7 +143,7 @@ def passes(model: nn.Module, tower: Tower, rows: int, *, side_px: int = SIDE_PX)
 
 @torch.inference_mode()
 def _quietly(reader: nn.Module, **tokens: torch.Tensor) -> None:
-    with quick():
+    with autocast_bf16():
         reader(**tokens, output_hidden_states=True)
 
 

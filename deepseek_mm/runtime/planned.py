@@ -11,8 +11,8 @@ from deepseek_mm.config import AUTO, DEFAULT, EDGE, EDGE_LM, Config, EncoderConf
 from deepseek_mm.encoders.default import WEIGHTS as SPACE_WEIGHTS
 from deepseek_mm.encoders.default import PackagedSpace, default_fingerprint
 from deepseek_mm.encoders.edge import WEIGHTS as EDGE_SPACE
-from deepseek_mm.encoders.space import Space
 from deepseek_mm.lm.model_folders import EDGE_FOLDER
+from deepseek_mm.encoders.space import EmbeddingModel
 from deepseek_mm.runtime.calibrate import read_timings
 from deepseek_mm.runtime.dial import Setting, settings_here
 from deepseek_mm.runtime.engines import AS_IT_IS, BY_NAME, TOWERS
@@ -67,7 +67,7 @@ class Named:
     fingerprint: str
 
 
-def plan_here(config: Config, space: Space | Named, *, cache: Path, hardware: Hardware | None = None) -> Planned:
+def plan_here(config: Config, space: EmbeddingModel | Named, *, cache: Path, hardware: Hardware | None = None) -> Planned:
     """For the space that is open. ConfigError for an engine or a step of the dial that nobody knows."""
     hardware = hardware or probe()
     folder = engines_folder(cache, space.fingerprint, hardware)
@@ -85,7 +85,7 @@ def are_engines_made(config: Config, *, cache: Path, hardware: Hardware) -> bool
     return all(is_made(planned.folder, planned.plan.engine(tower), PATHS[tower]) for tower in TOWERS)
 
 
-def given_here(config: Config, space: Space | Named, cache: Path) -> Given:
+def given_here(config: Config, space: EmbeddingModel | Named, cache: Path) -> Given:
     """What settings, library and cache have settled."""
     lm = "" if config.lm.bits == "auto" else config.lm.bits
     lacking = {SPEAKS: _why_not_spoken(config), FOUR: _why_not_four(config, cache), SEES: _why_not_seen(config, space)}
@@ -97,7 +97,7 @@ def given_here(config: Config, space: Space | Named, cache: Path) -> Given:
 
 
 def fit(
-    space: Space,
+    space: EmbeddingModel,
     config: Config,
     *,
     cache: Path,
@@ -135,7 +135,7 @@ def _why_not_four(config: Config, cache: Path) -> str:
     return "" if made else f"its file was not made yet (python -m deepseek_mm quantize {SCHEMES[FOUR]})"
 
 
-def _why_not_seen(config: Config, space: Space | Named) -> str:
+def _why_not_seen(config: Config, space: EmbeddingModel | Named) -> str:
     """Empty where the student looks."""
     if space.name == EDGE:
         return ""

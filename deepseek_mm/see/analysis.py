@@ -17,10 +17,10 @@ from cachetools import LRUCache
 from PIL.Image import Image
 
 from deepseek_mm.encoders.default import ImageFeatures, SeeingSpace
-from deepseek_mm.encoders.space import Floats, Look, Space
+from deepseek_mm.encoders.space import EmbeddingModel, Floats, ImageEmbedding
 from deepseek_mm.parse.files import stat_file
 from deepseek_mm.see.plain import shows_nothing
-from deepseek_mm.see.scene.paper import Drawn
+from deepseek_mm.see.scene.paper import Drawing
 from index import Label, Region, Source
 
 MOST_READINGS = 64  # of one picture that are kept: a conversation about it asks less
@@ -28,7 +28,7 @@ MOST_ANALYSES = 8  # that are kept between questions, 8 MB each with a decoded p
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class VqaPrediction:
     """What was read off a picture for one question."""
 
     family: str  # of the question
@@ -49,8 +49,8 @@ class ImageAnalysis:
         self.noticed: Mapping[str, float] | None = None  # thing -> how probable it is that it is there
         self.regions: tuple[Region, ...] = ()  # the whole picture first
         self.vectors_ND: Floats = np.zeros((0, 0), np.float32)  # row n belongs to regions[n]
-        self._drawing: tuple[Drawn | None] | None = None  # None until somebody has looked for it
-        self._readings: LRUCache[Hashable, Reading] = LRUCache(MOST_READINGS)
+        self._drawing: tuple[Drawing | None] | None = None  # None until somebody has looked for it
+        self._readings: LRUCache[Hashable, VqaPrediction] = LRUCache(MOST_READINGS)
         self._lock = Lock()
 
     @property
@@ -61,7 +61,7 @@ class ImageAnalysis:
         return self._image
 
     @property
-    def look(self) -> Look:
+    def look(self) -> ImageEmbedding:
         """The embedding of the whole picture and of its cells, once `add_features` was called."""
         assert self.features is not None, "add_features comes first"
         return self.features.look
@@ -71,24 +71,24 @@ class ImageAnalysis:
         """Whether there is nothing to see: one colour, or noise."""
         return shows_nothing(self.image)
 
-    def drawing(self, find: Callable[[Floats, Image], Drawn | None]) -> Drawn | None:
+    def drawing(self, find: Callable[[Floats, Image], Drawing | None]) -> Drawing | None:
         """What it shows if it is a drawing, as `find` tells it from the picture's vector and its pixels."""
         if self._drawing is None:
             self._drawing = (find(self.look.vector_D, self.image),)
         return self._drawing[0]
 
-    def reading(self, key: Hashable) -> Reading | None:
+    def reading(self, key: Hashable) -> VqaPrediction | None:
         """What was read for a question before."""
         with self._lock:
             return self._readings.get(key)
 
-    def add_reading(self, key: Hashable, reading: Reading) -> None:
+    def add_reading(self, key: Hashable, reading: VqaPrediction) -> None:
         """Keep what was read for a question."""
         with self._lock:
             self._readings[key] = reading
 
 
-def add_features(space: Space, pictures: Iterable[ImageAnalysis]) -> Iterator[ImageAnalysis]:
+def add_features(space: EmbeddingModel, pictures: Iterable[ImageAnalysis]) -> Iterator[ImageAnalysis]:
     """The same pictures, in order, with what the tower makes of them; pictures are drawn while the tower works.
 
     Those that have it already pass.
@@ -112,7 +112,7 @@ def add_features(space: Space, pictures: Iterable[ImageAnalysis]) -> Iterator[Im
         yield picture
 
 
-def features_of(space: Space, images: Iterable[Image]) -> Iterator[ImageFeatures]:
+def features_of(space: EmbeddingModel, images: Iterable[Image]) -> Iterator[ImageFeatures]:
     """Of each picture, in order; without cells where the space has none that small models know."""
     if isinstance(space, SeeingSpace):
         return space.see_many(images)

@@ -71,7 +71,7 @@ class Canvas:
         belongs_SS = heat_SS
         for _ in range(ROUNDS):
             told_SS = self._told_by_colour(belongs_SS.ravel()).reshape(SIDE, SIDE)
-            sum_SS = pull.colour * blurred(told_SS) + pull.heat * prior_SS + pull.eager
+            sum_SS = pull.colour * blur(told_SS) + pull.heat * prior_SS + pull.eager
             belongs_SS = 1 / (1 + np.exp(-sum_SS))
         within_SS = belongs_SS > 0.5
         seed = np.unravel_index(int((heat_SS * (within_SS + 0.01)).argmax()), heat_SS.shape)
@@ -95,7 +95,7 @@ def spread_out(heat_HW: Floats) -> NDArray[np.float64]:
     return np.clip(np.asarray(stretched, np.float64), 1 - SUREST, SUREST)
 
 
-def blurred(x_SS: NDArray[np.float64]) -> NDArray[np.float64]:
+def blur(x_SS: NDArray[np.float64]) -> NDArray[np.float64]:
     """Each point mixed with its neighbours, 1 2 1 across and down."""
     p = np.pad(x_SS, 1, mode="edge")
     rows = (p[:-2] + 2 * p[1:-1] + p[2:]) / 4
@@ -103,7 +103,7 @@ def blurred(x_SS: NDArray[np.float64]) -> NDArray[np.float64]:
     return mixed
 
 
-def trimmed(within_SS: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+def trim_extent(within_SS: NDArray[np.bool_]) -> tuple[int, int, int, int]:
     """Left, top, right and bottom, in points, of what is within, without the TAIL on each side."""
     across, down = (_core(within_SS.sum(axis=axis)) for axis in (0, 1))
     return (across[0], down[0], across[1], down[1])

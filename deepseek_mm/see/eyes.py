@@ -16,24 +16,24 @@ from PIL.Image import Image
 
 from deepseek_mm.chance import expected
 from deepseek_mm.config import SeeConfig
-from deepseek_mm.encoders.ahead import batched_ahead
-from deepseek_mm.encoders.space import Floats, Look, Space
+from deepseek_mm.encoders.ahead import prefetch_batches
+from deepseek_mm.encoders.space import EmbeddingModel, Floats, ImageEmbedding
 from deepseek_mm.rag.judge import Weights
-from deepseek_mm.see.analysis import ImageAnalysis, Reading, add_features
+from deepseek_mm.see.analysis import ImageAnalysis, VqaPrediction, add_features
 from deepseek_mm.see.colours import Palette
 from deepseek_mm.see.learned import Learned, read_learned
 from deepseek_mm.see.people import PEOPLE, may_be_said
-from deepseek_mm.see.places import Named, Place, merged, people_in, places, vectors_of
+from deepseek_mm.see.places import Place, ScoredWord, merge_places, people_in, places, vectors_of
 from deepseek_mm.see.pointer import read_pointer
 from deepseek_mm.see.reader.asked import VqaQuestion
-from deepseek_mm.see.scene.paper import Drawn
+from deepseek_mm.see.scene.paper import Drawing
 from deepseek_mm.see.vocabulary import Vocabulary, read_calibration, read_names
 from index import Box, Label, Region, Source
 
 AHEAD = 16  # pictures that the tower looks at while those before them become regions
 
 
-class Said(Protocol):
+class Description(Protocol):
     """A description."""
 
     @property
@@ -41,45 +41,45 @@ class Said(Protocol):
         """One sentence."""
 
 
-class Describes(Protocol):
+class Describer(Protocol):
     """Says what pictures show."""
 
-    def describe_many(self, images: Iterable[Image]) -> Iterable[Said]:
+    def describe_many(self, images: Iterable[Image]) -> Iterable[Description]:
         """One for each, in order."""
 
 
-class Reads(Protocol):
+class ClosedVqa(Protocol):
     """Answers closed questions about pictures."""
 
     def weights_for(self, thing: str, *, named: bool = False) -> Weights:
         """Of its word beside that of others, on whether this thing is there; `named`: it is called by one word."""
 
-    def read_many(self, asked: Sequence[tuple[VqaQuestion, ImageAnalysis]]) -> list[Reading]:
+    def read_many(self, asked: Sequence[tuple[VqaQuestion, ImageAnalysis]]) -> list[VqaPrediction]:
         """One for each question and its picture."""
 
 
-class Draws(Protocol):
+class DrawingReader(Protocol):
     """Knows drawings, and what stands in them."""
 
-    def drawn(self, vector_D: Floats, image: Image) -> Drawn | None:
+    def drawn(self, vector_D: Floats, image: Image) -> Drawing | None:
         """What a drawing shows; None of other pictures. The vector is the picture's."""
 
-    def answer(self, question: str, drawn: Drawn) -> tuple[str, float]:
+    def answer(self, question: str, drawn: Drawing) -> tuple[str, float]:
         """What is asked about it, answered without a program, or ""; and how probable that is."""
 
 
-class Eyes:
+class VisionPipeline:
     """Turns pictures into regions with labels, colours and vectors."""
 
     def __init__(
         self,
-        space: Space,
+        space: EmbeddingModel,
         config: SeeConfig,
         *,
         names: Sequence[str] = (),
-        reader: Reads | None = None,
-        describer: Describes | None = None,
-        paper: Draws | None = None,
+        reader: ClosedVqa | None = None,
+        describer: Describer | None = None,
+        paper: DrawingReader | None = None,
     ) -> None:
         """`names` are words beside those of labels.txt.
 
@@ -97,7 +97,7 @@ class Eyes:
 
         Pictures are drawn, and those that are done are used, while the tower works.
         """
-        for some in batched_ahead(add_features(self.space, pictures), size=AHEAD):
+        for some in prefetch_batches(add_features(self.space, pictures), size=AHEAD):
             for picture in some:
                 self._add_regions(picture)
                 yield picture
@@ -112,11 +112,11 @@ class Eyes:
             picture.labels = self.labels_of(picture.look)
         return picture.labels
 
-    def labels_of(self, look: Look) -> tuple[Label, ...]:
+    def labels_of(self, look: ImageEmbedding) -> tuple[Label, ...]:
         """The same of what the tower sees in it."""
         return tuple(word.label for word in self._named(look))
 
-    def drawing(self, picture: ImageAnalysis) -> Drawn | None:
+    def drawing(self, picture: ImageAnalysis) -> Drawing | None:
         """What it shows, if it is a drawing and somebody here knows drawings."""
         return picture.drawing(self.paper.drawn) if self.paper else None
 
@@ -124,7 +124,7 @@ class Eyes:
         source, image, look = picture.source, picture.image, picture.look
         assert source is not None, "regions lie in a file"
         drawn = self.drawing(picture)
-        named = [Named(Label(name=drawn.name, score=1.0), None)] if drawn else self._named(look)
+        named = [ScoredWord(Label(name=drawn.name, score=1.0), None)] if drawn else self._named(look)
         if not drawn:
             picture.labels = tuple(word.label for word in named)
         parts = drawn.parts(source) if drawn else self._parts(source, image, look, named)
@@ -143,31 +143,31 @@ class Eyes:
             regions.append(replace(whole, kind="part", box_px=place.box_px, labels=place.labels, colours=seen))
         picture.regions, picture.vectors_ND = tuple(regions), vectors_of(look, parts)
 
-    def _parts(self, source: Source, image: Image, look: Look, named: Sequence[Named]) -> list[Place]:
+    def _parts(self, source: Source, image: Image, look: ImageEmbedding, named: Sequence[ScoredWord]) -> list[Place]:
         if not self.config.max_parts:
             return []
         people = people_in(source, look, named)
         others = [word for word in named if look.things is None or word.label.name not in PEOPLE]
-        return merged([*people, *places(source, image, others)])[: self.config.max_parts]
+        return merge_places([*people, *places(source, image, others)])[: self.config.max_parts]
 
-    def _named(self, look: Look) -> list[Named]:
+    def _named(self, look: ImageEmbedding) -> list[ScoredWord]:
         """Words that hold for the picture, best first; a word that several name counts by the surest."""
         found = [
-            Named(Label(name=tag.name, score=tag.score), tag.heat_HW)
+            ScoredWord(Label(name=tag.name, score=tag.score), tag.heat_HW)
             for tag in look.tags
             if tag.score >= self.config.min_tag
         ]
         if self.learned:
-            found += from_learned(self.learned, look, self.config.min_learned)
+            found += name_learned(self.learned, look, self.config.min_learned)
         found += self._from_texts(look)
         if look.things is not None:
-            found = agreed(found, look)
+            found = match_people(found, look)
         found = [word for word in found if may_be_said(word.label.name, word.label.score)]
         found.sort(key=lambda word: word.label.score)
         surest = {word.label.name: word for word in found}
         return sorted(surest.values(), key=lambda word: -word.label.score)[: self.config.max_labels]
 
-    def _from_texts(self, look: Look) -> list[Named]:
+    def _from_texts(self, look: ImageEmbedding) -> list[ScoredWord]:
         """Words of the vocabulary whose text is alike, those left out that were learned better."""
         better = set(self.learned.names) if self.learned else set()
         fair_L = self.vocabulary.naming(look.vector_D[None])[0]
@@ -175,25 +175,27 @@ class Eyes:
         names = self.vocabulary.names
         chosen = [n for n, p in enumerate(chance_L) if p >= self.config.min_label and names[n] not in better]
         heat_HWL = self.vocabulary.heat(look.grid_HWD, chosen)
-        return [Named(Label(name=names[n], score=chance_L[n]), heat_HWL[..., place]) for place, n in enumerate(chosen)]
+        return [
+            ScoredWord(Label(name=names[n], score=chance_L[n]), heat_HWL[..., place]) for place, n in enumerate(chosen)
+        ]
 
 
-def from_learned(learned: Learned, look: Look, least: float) -> list[Named]:
+def name_learned(learned: Learned, look: ImageEmbedding, least: float) -> list[ScoredWord]:
     """The learned words that are at least that probable."""
     chance_L = learned.chances(look.vector_D[None])[0]
     chosen = [n for n, chance in enumerate(chance_L) if chance >= least]
     heat_HWL = learned.heat(look.grid_HWD, chosen)
     return [
-        Named(Label(name=learned.names[n], score=float(chance_L[n])), heat_HWL[..., place])
+        ScoredWord(Label(name=learned.names[n], score=float(chance_L[n])), heat_HWL[..., place])
         for place, n in enumerate(chosen)
     ]
 
 
-def agreed(found: Sequence[Named], look: Look) -> list[Named]:
+def match_people(found: Sequence[ScoredWord], look: ImageEmbedding) -> list[ScoredWord]:
     """Without words for people where the tower's finder sees nobody, and with its own word where it sees somebody."""
     things = look.things or ()
     kept = [word for word in found if things or word.label.name not in PEOPLE]
-    return kept + [Named(Label(name=thing.name, score=thing.score), None) for thing in things[:1]]
+    return kept + [ScoredWord(Label(name=thing.name, score=thing.score), None) for thing in things[:1]]
 
 
 def on_image(box_px: Box, source: Source, image: Image) -> Box:

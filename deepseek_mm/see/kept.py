@@ -15,20 +15,20 @@ from deepseek_mm.encoders.space import known_as
 from deepseek_mm.errors import MissingWeights
 
 
-def write_kept(file: Path, state: Mapping[str, Tensor], told: Mapping[str, Any]) -> None:
+def write_weights(file: Path, state: Mapping[str, Tensor], told: Mapping[str, Any]) -> None:
     """`told` holds the "fingerprint" of the space that the weights look at."""
     save_file(pack_changes({}, state, new=("",)), file, metadata={"told": json.dumps(told)})
     file.chmod(0o644)
 
 
-def read_kept(
+def read_weights(
     file: Path, space: SeeingSpace, *, make: str, vectors_only: bool = False
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The weights, float32, and what was told. MissingWeights without the file, or where it is for another space.
 
     What looks at vectors only is also for a space that learned those vectors from the one that it is for.
     """
-    state, told = read_any(file, make=make)
+    state, told = read_any_weights(file, make=make)
     if told["fingerprint"] not in (known_as(space) if vectors_only else (space.fingerprint,)):
         raise MissingWeights(file, make=make)
     return state, told
@@ -39,7 +39,7 @@ def weights_for(space: SeeingSpace, file: Path) -> Path:
     return file.with_name(space.prefix + file.name)
 
 
-def read_any(file: Path, *, make: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_any_weights(file: Path, *, make: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The same, whatever space it is for. MissingWeights without the file."""
     if not file.is_file():
         raise MissingWeights(file, make=make)

@@ -17,7 +17,7 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
-from deepseek_mm.encoders.space import Floats, Space, known_as
+from deepseek_mm.encoders.space import EmbeddingModel, Floats, known_as
 
 FILE = Path(__file__).parent.parent / "weights" / "names.safetensors"
 
@@ -39,7 +39,7 @@ class Learned:
         return np.asarray(grid_HWD @ self.directions_LD[list(chosen)].T, dtype=np.float32)
 
 
-def read_learned(space: Space, file: Path = FILE) -> Learned | None:
+def read_learned(space: EmbeddingModel, file: Path = FILE) -> Learned | None:
     """The words that were learned in this space, or in the one that taught it; or None."""
     if not file.is_file():
         return None

@@ -24,7 +24,7 @@ SHARED = 0.3  # of the narrower line's width that two lines of a paragraph have 
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Written:
+class TextBlock:
     """Some lines of writing."""
 
     text: str  # lines joined by spaces
@@ -39,11 +39,11 @@ class TextReader:
         self._threads, self._lock = threads, Lock()
         self._engine: Any = None
 
-    def read(self, image: Image) -> list[Written]:
+    def read(self, image: Image) -> list[TextBlock]:
         """Paragraphs of an RGB picture, from top to bottom. MissingPackage when rapidocr is not installed."""
         return [block for block in paragraphs(self.lines(image)) if sum(map(str.isalnum, block.text)) >= MIN_LETTERS]
 
-    def lines(self, image: Image) -> list[Written]:
+    def lines(self, image: Image) -> list[TextBlock]:
         """Line by line, as the engine finds them. MissingPackage."""
         with self._lock:
             self._engine = self._engine or _open_engine(self._threads)
@@ -51,15 +51,15 @@ class TextReader:
         if found.txts is None:
             return []
         return [
-            Written(text=text.strip(), box_px=_box(corners_42), score=float(score))
+            TextBlock(text=text.strip(), box_px=_box(corners_42), score=float(score))
             for text, corners_42, score in zip(found.txts, found.boxes, found.scores, strict=True)
             if score >= MIN_SCORE
         ]
 
 
-def paragraphs(lines: Sequence[Written]) -> list[Written]:
+def paragraphs(lines: Sequence[TextBlock]) -> list[TextBlock]:
     """Lines that belong together as one, in the order of their first lines."""
-    groups: list[list[Written]] = []
+    groups: list[list[TextBlock]] = []
     for line in sorted(lines, key=lambda line: (line.box_px[1], line.box_px[0])):
         home = next((group for group in groups if follows(group[-1].box_px, line.box_px)), None)
         if home is None:
@@ -79,9 +79,9 @@ def follows(above: Box, below: Box) -> bool:
     return alike and -0.5 * high <= gap <= GAP * high and shared >= SHARED * narrower
 
 
-def _joined(lines: Sequence[Written]) -> Written:
+def _joined(lines: Sequence[TextBlock]) -> TextBlock:
     corners = list(zip(*(line.box_px for line in lines), strict=True))
-    return Written(
+    return TextBlock(
         text=" ".join(line.text for line in lines),
         box_px=(min(corners[0]), min(corners[1]), max(corners[2]), max(corners[3])),
         score=min(line.score for line in lines),

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL.Image import Image
 
-from deepseek_mm.encoders.space import Floats, Look, Share, unit
+from deepseek_mm.encoders.space import Floats, ImageEmbedding, Share, unit
 from deepseek_mm.rag.program.words import names_the_same
-from deepseek_mm.see.extent import Canvas, trimmed
+from deepseek_mm.see.extent import Canvas, trim_extent
 from deepseek_mm.see.people import PEOPLE, PERSON
 from deepseek_mm.see.regions import area, overlap
 from index import Box, Label, Source
@@ -21,7 +21,7 @@ WHOLE = 0.8  # a box with more of the picture's area is the picture, not a part
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class ScoredWord:
     """A word that holds for a picture, and how much each cell of the map speaks for it, where that is known."""
 
     label: Label
@@ -42,20 +42,20 @@ class Place:
         return max(label.score for label in self.labels)
 
 
-def places(source: Source, image: Image, named: Sequence[Named]) -> list[Place]:
+def places(source: Source, image: Image, named: Sequence[ScoredWord]) -> list[Place]:
     """Where each word holds, if that is less than the whole picture; a wide word joins its narrowest (fruit: apple)."""
     found = []
     canvas = Canvas.of(image) if named else None
     for word in named:
         if canvas is not None and word.heat_HW is not None and not narrower(word, named):
             within_SS = canvas.extent(word.heat_HW)
-            left, top, right, bottom = (edge / len(within_SS) for edge in trimmed(within_SS))
+            left, top, right, bottom = (edge / len(within_SS) for edge in trim_extent(within_SS))
             wider = tuple(other.label for other in named if word in narrower(other, named))
             found.append(place_of((left, top, right, bottom), source, (word.label, *wider)))
     return [place for place in found if area(place.box_px) <= WHOLE * source.width_px * source.height_px]
 
 
-def narrower(word: Named, named: Sequence[Named]) -> list[Named]:
+def narrower(word: ScoredWord, named: Sequence[ScoredWord]) -> list[ScoredWord]:
     """Other words that name a kind of what this word names, and have a place of their own."""
     name = word.label.name
     return [
@@ -67,7 +67,7 @@ def narrower(word: Named, named: Sequence[Named]) -> list[Named]:
     ]
 
 
-def people_in(source: Source, look: Look, named: Sequence[Named]) -> list[Place]:
+def people_in(source: Source, look: ImageEmbedding, named: Sequence[ScoredWord]) -> list[Place]:
     """Everybody that the tower's finder sees. Who is alone takes the words for kinds of people, likeliest first."""
     things = look.things or ()
     kinds = [word.label for word in named if word.label.name in PEOPLE and word.label.name != PERSON]
@@ -83,7 +83,7 @@ def place_of(share: Share, source: Source, labels: tuple[Label, ...]) -> Place:
     return Place(labels, (left, top, max(left + 1, right), max(top + 1, bottom)), share)
 
 
-def merged(places: Sequence[Place]) -> list[Place]:
+def merge_places(places: Sequence[Place]) -> list[Place]:
     """Places that nearly coincide as one, under the box of the surest; surest first."""
     groups: list[list[Place]] = []
     for place in sorted(places, key=lambda place: -place.score):
@@ -98,7 +98,7 @@ def merged(places: Sequence[Place]) -> list[Place]:
     ]
 
 
-def vectors_of(look: Look, places: Sequence[Place]) -> Floats:
+def vectors_of(look: ImageEmbedding, places: Sequence[Place]) -> Floats:
     """(1 + N, D): the whole picture, then for each place the mean over its cells, each as far as it is covered."""
     height, width, _ = look.grid_HWD.shape
     rows = [np.einsum("hw,hwd->d", covered(place.share, height, width), look.grid_HWD) for place in places]

@@ -19,10 +19,10 @@ from PIL import Image as PILImage
 from PIL.Image import Image
 
 from deepseek_mm.encoders.default import SeeingSpace
-from deepseek_mm.encoders.space import Floats, Share, Space
+from deepseek_mm.encoders.space import EmbeddingModel, Floats, Share
 from deepseek_mm.rag.program.phrases import Thing
 from deepseek_mm.see.colours import coloured
-from deepseek_mm.see.extent import FINE, SIDE, Canvas, blurred, trimmed
+from deepseek_mm.see.extent import FINE, SIDE, Canvas, blur, trim_extent
 from deepseek_mm.see.learned import Learned
 from deepseek_mm.see.places import covered
 from deepseek_mm.see.vocabulary import Vocabulary, word_vectors
@@ -35,7 +35,7 @@ LEAST_COLOURED = 0.002  # share of the points that must have the colour that was
 FLAT = 1e-6
 
 
-class Pointer:
+class Localizer:
     """Things and pictures to places."""
 
     def __init__(self, space: SeeingSpace, learned: Learned | None, vocabulary: Vocabulary) -> None:
@@ -62,7 +62,7 @@ class Pointer:
             if thing.colour:
                 heat_SS = heat_SS - heat_SS.min()
                 heat_SS *= where_coloured(image, thing.colour)
-            found.append(shares(trimmed(canvas.extent(heat_SS, FINE))) if heat_SS.any() else None)
+            found.append(shares(trim_extent(canvas.extent(heat_SS, FINE))) if heat_SS.any() else None)
         return found
 
     def choose(self, image: Image, thing: Thing, places: Sequence[Share]) -> Share:
@@ -83,7 +83,7 @@ class Pointer:
         for near_K, each in zip(near_KD, chosen, strict=True):
             weight_W = np.exp((near_K[each] - near_K[each[0]]) / APART)
             rows = [used.index(int(n)) for n in each]
-            heats.append(laid_over(spoken_VGGK[..., rows] @ (weight_W / weight_W.sum()), views))
+            heats.append(overlay_views(spoken_VGGK[..., rows] @ (weight_W / weight_W.sum()), views))
         return heats
 
     def spoken(self, image: Image, views: Sequence[tuple[Share, int]], used: Sequence[int]) -> Floats:
@@ -125,7 +125,7 @@ def cut(image: Image, share: Share) -> Image:
     return image.crop((left, top, max(left + 1, right), max(top + 1, bottom)))
 
 
-def laid_over(heat_VGG: Floats, views: Sequence[tuple[Share, int]]) -> Floats:
+def overlay_views(heat_VGG: Floats, views: Sequence[tuple[Share, int]]) -> Floats:
     """(S, S): the sum over the kinds of views, of the mean of those views that show a point."""
     summed = np.zeros((len(VIEWS), SIDE, SIDE), np.float32)
     times = np.zeros_like(summed)
@@ -140,9 +140,9 @@ def laid_over(heat_VGG: Floats, views: Sequence[tuple[Share, int]]) -> Floats:
 def where_coloured(image: Image, colour: str) -> NDArray[np.float32]:
     """(S, S): how much of that colour there is around each point, 0 to 1; 0 everywhere if it is hardly there at all."""
     here_SS = coloured(image, colour, SIDE)
-    return np.asarray(blurred(here_SS) if here_SS.mean() >= LEAST_COLOURED else np.zeros_like(here_SS), np.float32)
+    return np.asarray(blur(here_SS) if here_SS.mean() >= LEAST_COLOURED else np.zeros_like(here_SS), np.float32)
 
 
-def read_pointer(space: Space, learned: Learned | None, vocabulary: Vocabulary) -> Pointer | None:
+def read_pointer(space: EmbeddingModel, learned: Learned | None, vocabulary: Vocabulary) -> Localizer | None:
     """None for a space without a classifier of its own: nothing else tells well enough where a thing is."""
-    return Pointer(space, learned, vocabulary) if isinstance(space, SeeingSpace) else None
+    return Localizer(space, learned, vocabulary) if isinstance(space, SeeingSpace) else None

@@ -18,7 +18,7 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
-from deepseek_mm.encoders.space import Floats, Space, known_as, unit
+from deepseek_mm.encoders.space import EmbeddingModel, Floats, known_as, unit
 from deepseek_mm.encoders.vector_cache import VectorCache
 
 NAMES_FILE = Path(__file__).parent / "labels.txt"
@@ -58,7 +58,7 @@ STANDING_OUT = Curve(slope=1.5, offset=-2.5)  # without a background: four devia
 class Vocabulary:
     """Words with vectors in one space."""
 
-    def __init__(self, space: Space, names: Sequence[str], calibration: Calibration | None = None) -> None:
+    def __init__(self, space: EmbeddingModel, names: Sequence[str], calibration: Calibration | None = None) -> None:
         self.space, self.names, self.calibration = space, tuple(names), calibration
         self.words = word_cache(space)  # those that are asked for, in the list or not
         self.vectors_LD = word_vectors(space, self.names)
@@ -93,12 +93,12 @@ class Vocabulary:
         return cosine_NL if self._usual is None else against(self._usual, cosine_NL)
 
 
-def word_cache(space: Space, maxsize: int = REMEMBERED) -> VectorCache:
+def word_cache(space: EmbeddingModel, maxsize: int = REMEMBERED) -> VectorCache:
     """`word_vectors`, kept: a question names the same thing to several who look."""
     return VectorCache(partial(word_vectors, space), space.dim, maxsize)
 
 
-def word_vectors(space: Space, words: Sequence[str]) -> Floats:
+def word_vectors(space: EmbeddingModel, words: Sequence[str]) -> Floats:
     """(L, D): the mean over the templates, length 1."""
     texts = [template.format(word) for template in TEMPLATES for word in words]
     return unit(space.embed_texts(texts).reshape(len(TEMPLATES), len(words), space.dim).mean(axis=0))
@@ -134,7 +134,7 @@ def names_in(lines: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(line for line in told if line and not line.startswith("#")))
 
 
-def read_calibration(space: Space, file: Path = CURVES_FILE) -> Calibration | None:
+def read_calibration(space: EmbeddingModel, file: Path = CURVES_FILE) -> Calibration | None:
     """The calibration that was fitted for this space, or for the one that taught it; or None."""
     if not file.is_file():
         return None

@@ -10,7 +10,7 @@ from PIL.Image import Image
 
 from deepseek_mm.batcher import Batcher, Heard, Work
 from deepseek_mm.config import ServeConfig
-from deepseek_mm.encoders.space import Floats, Space
+from deepseek_mm.encoders.space import EmbeddingModel, Floats
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Question
 
@@ -65,7 +65,7 @@ class Engine:
         self.batcher.close()
 
     @property
-    def _space(self) -> Space:
+    def _space(self) -> EmbeddingModel:
         return self._assistant.retriever.space
 
     def _begin(self, asked: Sequence[Asking]) -> list[Iterator[Answer]]:

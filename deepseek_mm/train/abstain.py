@@ -22,7 +22,7 @@ from deepseek_mm.rag.program.lexicon import COLOURS, NO_THINGS
 from deepseek_mm.rag.search import Search
 from deepseek_mm.rag.search.certainty import FILE, save_certainty
 from deepseek_mm.see.analysis import ImageAnalysis
-from deepseek_mm.see.eyes import Eyes
+from deepseek_mm.see.eyes import VisionPipeline
 from deepseek_mm.see.vocabulary import read_names
 from deepseek_mm.train.certainty import mentions, word_counts
 from deepseek_mm.train.galleries import Galleries, Told
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     """Look, fit, and write the weights."""
     config = Config()
     space = open_space(config.encoder)
-    eyes = Eyes(space, config.see)
+    eyes = VisionPipeline(space, config.see)
     captioned = {row.image: " ".join(row.captions) for row in read_caption_rows(args.data, split="train")}
     asked = {image: agreed(pairs) for image, pairs in read_questions(args.questions).items()}
     texts = [*captioned.values(), *asked.values()]
@@ -95,7 +95,7 @@ def known_things(texts: Sequence[str]) -> tuple[list[str], list[bool]]:
 class Looker:
     """Puts photos into the store."""
 
-    def __init__(self, eyes: Eyes, store: RegionStore, things: Sequence[str], *, most: int) -> None:
+    def __init__(self, eyes: VisionPipeline, store: RegionStore, things: Sequence[str], *, most: int) -> None:
         self.eyes, self.store, self.things, self.most = eyes, store, things, most
 
     def look(self, folder: Path, texts: Mapping[str, str], *, complete: bool) -> Told:

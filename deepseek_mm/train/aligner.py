@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from deepseek_mm.config import between
 from deepseek_mm.encoders.default import SpaceModel
-from deepseek_mm.encoders.quick import quick
+from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.train.captions import Captioned
 from deepseek_mm.train.journal import Journal
@@ -80,7 +80,7 @@ class Aligner:
         chance = random.Random(f"{config.seed} {step}")
         torch.manual_seed(chance.randrange(2**31))
         photos = self._photos(epoch, step % self.steps_per_epoch)
-        with quick():
+        with autocast_bf16():
             image_BD = self._image_vectors(photos, chance, tuned=epoch >= config.upper_from)
             texts = [text for photo in photos for text in self._captions(photo, chance)]
             text_TD = self.model.texts(texts)

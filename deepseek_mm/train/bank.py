@@ -25,7 +25,7 @@ from deepseek_mm.encoders.projection import SPACE_DIM
 from deepseek_mm.evaluate.retrieval import open_pictures, read_caption_rows
 from deepseek_mm.evaluate.vqa import QuestionRow, read_question_rows
 from deepseek_mm.rag.program.answers import normal
-from deepseek_mm.see.reader.net import Shown
+from deepseek_mm.see.reader.net import PictureBatch
 from deepseek_mm.train.asking import Asking, Pair
 from deepseek_mm.train.implied import implied
 from deepseek_mm.train.maps import Maps, keep_maps, kept_rows
@@ -68,11 +68,11 @@ class Bank:
     maps: Maps
     vectors: tuple[NDArray[np.int16], ...]  # (N, 1 + P, D), bfloat16 bits: the picture, then its cells
 
-    def shown(self, photos: Sequence[int], views: Sequence[int]) -> Shown:
+    def shown(self, photos: Sequence[int], views: Sequence[int]) -> PictureBatch:
         """Some photos, each in the view of its number."""
         picked = np.stack([self.vectors[view][photo] for photo, view in zip(photos, views, strict=True)])
         vectors_BXD = torch.from_numpy(picked).view(torch.bfloat16)
-        return Shown(self.maps.batch(photos, views).float(), vectors_BXD[:, 0], vectors_BXD[:, 1:])
+        return PictureBatch(self.maps.batch(photos, views).float(), vectors_BXD[:, 0], vectors_BXD[:, 1:])
 
 
 def captioned(folder: Path, *, seed: int) -> Album:

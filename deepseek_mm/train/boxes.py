@@ -22,7 +22,7 @@ from deepseek_mm.encoders.packaged import fingerprint, image_tower_file
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluate.regions import evaluate_regions, read_box_rows
 from deepseek_mm.evaluate.retrieval import read_caption_rows
-from deepseek_mm.see.eyes import Eyes
+from deepseek_mm.see.eyes import VisionPipeline
 from deepseek_mm.train.finder import BoxConfig, num_steps, sorted_out, train_boxes
 from deepseek_mm.train.journal import Journal
 from deepseek_mm.train.people import Photo, gather, prepare, speaks_of_people
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     write_head(args.weights, head)
     space = DefaultSpace()
     space.finder = load_box_head(args.weights, fingerprint((image_tower_file(),)))
-    report = evaluate_regions(Eyes(space, SeeConfig()), read_box_rows(args.data, split="dev"), args.images)
+    report = evaluate_regions(VisionPipeline(space, SeeConfig()), read_box_rows(args.data, split="dev"), args.images)
     tqdm.write(f"{report.table()}\nwrote {args.weights} ({args.weights.stat().st_size / 1e6:.1f} MB)", file=sys.stderr)
     return 0
 

@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from deepseek_mm.config import between
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.encoders.quick import quick
+from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, read_caption_rows
 from deepseek_mm.see.caption.captioner import WEIGHTS, write_captioner
 from deepseek_mm.see.caption.net import CaptionConfig, CaptionNet, rows_of
@@ -105,7 +105,7 @@ def words_loss(net: CaptionNet, maps: Maps, sentences: Sentences, stage: StageCo
         torch.manual_seed(chance.randrange(2**31))  # of what is dropped
         cells_BPC, photos = some_photos(maps, chance, stage.photos)
         words_NT, owner_N = sentences.batch(photos)
-        with quick():
+        with autocast_bf16():
             cells = [rows_of(seen, owner_N) for seen in net.cells(cells_BPC)]
             scores_NTV = net(words_NT[:, :-1], cells)
         return {"loss": next_word_loss(scores_NTV, words_NT[:, 1:], smooth=stage.smooth)}
@@ -128,7 +128,7 @@ def praised(
         torch.manual_seed(chance.randrange(2**31))
         cells_BPC, photos = some_photos(maps, chance, stage.photos)
         owner_N = torch.arange(len(photos)).repeat_interleave(stage.samples)
-        with quick():
+        with autocast_bf16():
             cells = [rows_of(seen, owner_N) for seen in net.cells(cells_BPC)]
             words_NT = sampled(net, cells)
             scores_NTV = net(words_NT[:, :-1], cells)

@@ -18,9 +18,9 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms import v2
 
-from deepseek_mm.encoders.ahead import batched_ahead
+from deepseek_mm.encoders.ahead import prefetch_batches
 from deepseek_mm.encoders.image import SIDE_PX, ImageTower, squeeze, to_pixels
-from deepseek_mm.encoders.quick import quick
+from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, read_picture
 
 MIDDLE_SHAPE = (17, 17, 120)
@@ -78,7 +78,7 @@ class Views:
             draft = file.with_suffix(".draft")
             maps = np.lib.format.open_memmap(draft, "w+", dtype=np.int16, shape=shape)
             done = 0
-            for squares in batched_ahead(self.squares(view), size=BATCH):
+            for squares in prefetch_batches(self.squares(view), size=BATCH):
                 maps[done : done + len(squares)] = look(squares)
                 done += len(squares)
             maps.flush()
@@ -103,7 +103,7 @@ class Views:
 
 @torch.inference_mode()
 def _lower(tower: ImageTower, squares: Sequence[NDArray[np.uint8]]) -> NDArray[np.int16]:
-    with quick():
+    with autocast_bf16():
         middle_BCMM = tower.lower(to_pixels(squares)).bfloat16()
     return bits_of(middle_BCMM.permute(0, 2, 3, 1))
 

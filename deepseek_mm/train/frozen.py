@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from deepseek_mm.encoders.default import TEXT_BATCH, SpaceModel
-from deepseek_mm.encoders.quick import quick
+from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.encoders.text import in_order_of_length
 from deepseek_mm.train.captions import Captioned
 
@@ -20,7 +20,7 @@ BATCH = 64  # photos
 def pooled(model: SpaceModel, texts: Sequence[str]) -> Tensor:
     """(N, L, W): what the text tower makes of each text."""
     ordered, back_N = in_order_of_length(texts)
-    with quick():
+    with autocast_bf16():
         parts = [
             model.text_tower(ordered[start : start + TEXT_BATCH]).float()
             for start in range(0, len(ordered), TEXT_BATCH)
@@ -35,7 +35,7 @@ def main_vectors(model: SpaceModel, data: Captioned) -> Tensor:
     def parts() -> Iterator[Tensor]:
         for start in range(0, len(data.rows), BATCH):
             photos = range(start, min(start + BATCH, len(data.rows)))
-            with quick():
+            with autocast_bf16():
                 yield model.image_head(model.map_of(data.middle(photos, [0] * len(photos)))).float()
 
     return torch.cat(list(parts()))

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from deepseek_mm.encoders.space import Floats, Look, Space
+from deepseek_mm.encoders.space import EmbeddingModel, Floats, ImageEmbedding
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluate.retrieval import CaptionRow
 from deepseek_mm.see.vocabulary import Calibration, Curve, against, standing_out, usual, word_vectors
@@ -61,7 +61,9 @@ def fit_curve(z_NL: Floats, there_NL: NDArray[np.bool_], words: Sequence[str]) -
     return Curve(slope=a, offset=b, word_offsets=offsets)
 
 
-def fit_labels(space: Space, looks: Sequence[Look], rows: Sequence[CaptionRow], names: Sequence[str]) -> Calibration:
+def fit_labels(
+    space: EmbeddingModel, looks: Sequence[ImageEmbedding], rows: Sequence[CaptionRow], names: Sequence[str]
+) -> Calibration:
     """Background and curve from looks at captioned photos; ConfigError when no word occurs often enough to fit one."""
     there = mentions(rows, names)
     often = [n for n in range(len(names)) if there[:, n].sum() >= ENOUGH]
@@ -76,7 +78,7 @@ def fit_labels(space: Space, looks: Sequence[Look], rows: Sequence[CaptionRow], 
     return Calibration(photos_MD=photos, cells_QD=cells, curve=curve)
 
 
-def background(looks: Sequence[Look]) -> tuple[Floats, Floats]:
+def background(looks: Sequence[ImageEmbedding]) -> tuple[Floats, Floats]:
     """Vectors of some photos, and of some cells, spread evenly over the looks."""
     step = max(1, len(looks) // PHOTOS)
     photos = np.stack([look.vector_D for look in looks[::step][:PHOTOS]])
@@ -85,7 +87,7 @@ def background(looks: Sequence[Look]) -> tuple[Floats, Floats]:
     return photos, np.stack([grid_PD[n % len(grid_PD)] for n, grid_PD in enumerate(grids)])
 
 
-def save_labels(file: Path, space: Space, calibration: Calibration) -> None:
+def save_labels(file: Path, space: EmbeddingModel, calibration: Calibration) -> None:
     """Write what `see.vocabulary.read_calibration` reads."""
     told = {"fingerprint": space.fingerprint, "curve": asdict(calibration.curve)}
     arrays = {

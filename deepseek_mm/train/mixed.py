@@ -12,8 +12,8 @@ from torch import Tensor
 
 from deepseek_mm.config import between
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.see.reader.asked import Asked, VqaQuestion, read_questions
-from deepseek_mm.see.reader.net import Shown
+from deepseek_mm.see.reader.asked import QuestionBatch, VqaQuestion, read_questions
+from deepseek_mm.see.reader.net import PictureBatch
 from deepseek_mm.train.asking import Pair
 from deepseek_mm.train.bank import ASKED, CAPTIONED, INDOOR, Bank
 
@@ -43,7 +43,7 @@ class Mixed:
     banks: Sequence[Bank]
     photos: Sequence[Sequence[int]]  # of each bank, those that may be drawn
     counts: Sequence[tuple[int, int]]  # photos of a step from each bank, and questions about each
-    asked: Asked
+    asked: QuestionBatch
     row_of: Mapping[str, int]  # question -> row of asked
     class_of: Mapping[str, int]
 
@@ -74,9 +74,9 @@ class Mixed:
             class_of,
         )
 
-    def batch(self, chance: Random) -> tuple[Shown, Tensor, Asked, Tensor]:
+    def batch(self, chance: Random) -> tuple[PictureBatch, Tensor, QuestionBatch, Tensor]:
         """Photos, the photo of each question, the questions, and the numbers of the right answers."""
-        shown: list[Shown] = []
+        shown: list[PictureBatch] = []
         photo_Q, rows_Q, right_Q = list[int](), list[int](), list[int]()
         for bank, photos, (count, each) in zip(self.banks, self.photos, self.counts, strict=True):
             some = chance.sample(photos, min(count, len(photos)))
@@ -89,7 +89,9 @@ class Mixed:
                     rows_Q.append(self.row_of[pair.question])
                     right_Q.append(self.class_of[pair.answer])
             shown.append(bank.shown(some, views))
-        every = Shown(*(torch.cat([getattr(part, item.name) for part in shown]) for item in fields(Shown)))
+        every = PictureBatch(
+            *(torch.cat([getattr(part, item.name) for part in shown]) for item in fields(PictureBatch))
+        )
         return every, torch.tensor(photo_Q), self.asked.rows(torch.tensor(rows_Q)), torch.tensor(right_Q)
 
     def fitting(self, pairs: Sequence[Pair], *, mirrored: bool) -> list[Pair]:

@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from deepseek_mm.config import EncoderConfig
 from deepseek_mm.encoders import open_space
-from deepseek_mm.encoders.space import Floats, Space
+from deepseek_mm.encoders.space import EmbeddingModel, Floats
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, read_caption_rows, read_picture
 from deepseek_mm.see.learned import FILE, Learned
@@ -183,7 +183,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def vectors_of(space: Space, paths: Sequence[Path], file: Path) -> Floats:
+def vectors_of(space: EmbeddingModel, paths: Sequence[Path], file: Path) -> Floats:
     """(N, D), read from `file` if an earlier run with as many photos left them there."""
     if not file.is_file() or len(np.load(file, mmap_mode="r")) != len(paths):
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -22,14 +22,14 @@ from tqdm import tqdm
 
 from deepseek_mm.config import between
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.encoders.quick import quick
+from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluate.presence import NOUNS, one_of, words_in
 from deepseek_mm.evaluate.retrieval import read_caption_rows
 from deepseek_mm.rag.judge import YES
 from deepseek_mm.rag.program.parse import parse
 from deepseek_mm.see.notice.net import NoticeConfig, NoticeNet
-from deepseek_mm.see.notice.notice import Noticer
+from deepseek_mm.see.notice.notice import MultiLabelTagger
 from deepseek_mm.see.notice.weights import WEIGHTS, Kept, write_noticer
 from deepseek_mm.see.vocabulary import TEMPLATES
 from deepseek_mm.train.asking import PRESENCE
@@ -107,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
         for net, folder in zip(nets, args.out, strict=True):
             net.load_state_dict(learned(folder), strict=False)  # texts are not learned
         held = Shelf(banks[0], tables[0], albums[0].part(held_out=True))
-        return pack(args.weights, Noticer(nets, names, usual_of(tables), (1.0, 0.0)), held, space.fingerprint)
+        return pack(args.weights, MultiLabelTagger(nets, names, usual_of(tables), (1.0, 0.0)), held, space.fingerprint)
     if len(args.out) > 1:
         raise ConfigError("one run is learned at a time. Give --out one folder")
     (net,) = nets
@@ -174,7 +174,7 @@ def noticing(net: NoticeNet, shelves: Sequence[Shelf], steps: StepsConfig, batch
         torch.manual_seed(chance.randrange(2**31))  # of what is dropped
         parts = [shelf.batch(chance, size) for shelf, size in zip(shelves, (batch.captioned, batch.asked), strict=True)]
         cells_BPC, vectors_BD, there_BL = (torch.cat(each) for each in zip(*parts, strict=True))
-        with quick():
+        with autocast_bf16():
             scores_BL = net(cells_BPC, vectors_BD)
         known_BL = there_BL >= 0
         each_BL = F.binary_cross_entropy_with_logits(scores_BL, there_BL.clamp_min(0).float(), reduction="none")
@@ -186,7 +186,7 @@ def noticing(net: NoticeNet, shelves: Sequence[Shelf], steps: StepsConfig, batch
     return loss
 
 
-def pack(file: Path, noticer: Noticer, held: Shelf, fingerprint: str) -> int:
+def pack(file: Path, noticer: MultiLabelTagger, held: Shelf, fingerprint: str) -> int:
     """Fit one curve for all things, each half there and half not, and write everything."""
     shown = (held.bank.shown([n], [0]) for n in held.photos)
     over_NL = torch.cat([noticer.over(each.cells_BPC, each.vectors_BD.float()) for each in shown])

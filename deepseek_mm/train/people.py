@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 from torch import Tensor
 
-from deepseek_mm.encoders.ahead import batched_ahead
+from deepseek_mm.encoders.ahead import prefetch_batches
 from deepseek_mm.encoders.image import (
     GRID,
     MAP_CHANNELS,
@@ -29,7 +29,7 @@ from deepseek_mm.encoders.image import (
     squeeze,
     to_pixels,
 )
-from deepseek_mm.encoders.quick import quick
+from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.encoders.space import Share
 from deepseek_mm.evaluate.regions import BoxRow
 from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, read_picture
@@ -165,8 +165,8 @@ def _fill(
     maps: Mapping[str, NDArray[np.float16]], tower: ImageTower, photos: Sequence[Photo], windows: Sequence[Window]
 ) -> None:
     done = 0
-    for squares in batched_ahead(_squares(photos, windows), size=BATCH):
-        with torch.inference_mode(), quick():
+    for squares in prefetch_batches(_squares(photos, windows), size=BATCH):
+        with torch.inference_mode(), autocast_bf16():
             middle = tower.lower(to_pixels(squares))
             made = {"middle": middle, "packaged": tower.upper(middle)}
         for name, of_batch in made.items():

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from deepseek_mm.config import cache_folder
 from deepseek_mm.encoders.default import DefaultSpace, SpaceModel
 from deepseek_mm.encoders.image import squeeze, to_pixels
-from deepseek_mm.encoders.quick import quick
+from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, read_caption_rows, read_picture
 from deepseek_mm.runtime.quantize.aware import Rounded, make_aware
 from deepseek_mm.runtime.quantize.kept import cache_file
@@ -107,7 +107,7 @@ class Lessons:
         draw = random.Random(step)
         squares = [squeeze(read_picture(draw.choice(self._photos))) for _ in range(self._batch)]
         pixels = to_pixels(squares)
-        with torch.no_grad(), quick():
+        with torch.no_grad(), autocast_bf16():
             right = Seen(self._teacher, pixels)
         seen = Seen(self._student, pixels)
         parts, order = distance(seen, right), self._captions.apart(seen.vectors_BD, right.vectors_BD)

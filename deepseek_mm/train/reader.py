@@ -19,8 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.encoders.quick import quick
-from deepseek_mm.see.kept import read_kept
+from deepseek_mm.encoders.quick import autocast_bf16
+from deepseek_mm.see.kept import read_weights
 from deepseek_mm.see.reader.net import ReaderConfig, ReaderNet
 from deepseek_mm.see.reader.weights import MAKE, WEIGHTS
 from deepseek_mm.train.bank import Bank, open_banks, photo_albums
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
 
 def begun(file: Path, space: DefaultSpace, answers: Sequence[str], fresh: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Weights of an earlier reader: of the answers that it did not know, those of `fresh`."""
-    state, told = read_kept(file, space, make=MAKE)
+    state, told = read_weights(file, space, make=MAKE)
     row_of = {answer: row for row, answer in enumerate(told["answers"])}
     both = [(new, row_of[answer]) for new, answer in enumerate(answers) if answer in row_of]
     for name in ("out.weight", "out.bias"):
@@ -100,7 +100,7 @@ def reading(net: ReaderNet, mixed: Mixed, steps: StepsConfig, batch: BatchConfig
         chance = Random(f"{steps.seed} {step}")
         torch.manual_seed(chance.randrange(2**31))  # of what is dropped
         shown, photo_Q, asked, right_Q = mixed.batch(chance)
-        with quick():
+        with autocast_bf16():
             scores_QV = net(shown, photo_Q, asked)
         scores_QV = scores_QV.float()
         right = (scores_QV.argmax(-1) == right_Q).float().mean()

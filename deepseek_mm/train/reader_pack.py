@@ -16,16 +16,16 @@ from tqdm import tqdm
 from deepseek_mm.config import SeeConfig
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.maps import looks_of
-from deepseek_mm.encoders.quick import quick
+from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.evaluate.presence import NOUNS
 from deepseek_mm.rag.decider import by_labels
 from deepseek_mm.rag.judge import YES, Weights, log_odds
 from deepseek_mm.rag.program.parse import parse
-from deepseek_mm.see.eyes import Eyes
-from deepseek_mm.see.notice.notice import Noticer
+from deepseek_mm.see.eyes import VisionPipeline
+from deepseek_mm.see.notice.notice import MultiLabelTagger
 from deepseek_mm.see.notice.weights import read_noticer
-from deepseek_mm.see.reader.net import ReaderNet, Shown
-from deepseek_mm.see.reader.sure import Sure, family_of, fit_sure
+from deepseek_mm.see.reader.net import PictureBatch, ReaderNet
+from deepseek_mm.see.reader.sure import AnswerCalibration, family_of, fit_calibration
 from deepseek_mm.see.reader.weights import write_reader
 from deepseek_mm.train.asking import PRESENCE, Pair
 from deepseek_mm.train.bank import CAPTIONED, Album
@@ -40,8 +40,8 @@ def pack(file: Path, space: DefaultSpace, net: ReaderNet, mixed: Mixed, answers:
     """Fit how sure answers may be on the photos of `mixed`, which were held out, and write everything."""
     noticer = read_noticer(space)
     nouns = tuple(dict.fromkeys((*NOUNS, *noticer.names)))
-    sure = fit_sure(*judged(net.eval(), mixed, nouns), answers, nouns=nouns)
-    weights = Hearing(space, Eyes(space, SeeConfig()), noticer, net, mixed, sure, answers).weights()
+    sure = fit_calibration(*judged(net.eval(), mixed, nouns), answers, nouns=nouns)
+    weights = Hearing(space, VisionPipeline(space, SeeConfig()), noticer, net, mixed, sure, answers).weights()
     tqdm.write(f"weights: {weights}", file=sys.stderr)
     for family, told in sure.told.items():
         tqdm.write(f"{family}: {told}", file=sys.stderr)
@@ -56,11 +56,11 @@ class Hearing:
     """The four witnesses, heard about photos that were held out."""
 
     space: DefaultSpace
-    eyes: Eyes
-    noticer: Noticer
+    eyes: VisionPipeline
+    noticer: MultiLabelTagger
     net: ReaderNet
     mixed: Mixed
-    sure: Sure
+    sure: AnswerCalibration
     answers: Sequence[str]
 
     def weights(self) -> Weights:
@@ -85,7 +85,7 @@ class Hearing:
         return said, there
 
     @torch.inference_mode()
-    def of_photo(self, shown: Shown, pairs: Sequence[Pair]) -> list[list[float]]:
+    def of_photo(self, shown: PictureBatch, pairs: Sequence[Pair]) -> list[list[float]]:
         """The log-odds of reader, likeness, labels and what is noticed, question by question."""
         vectors_BD, nouns = shown.vectors_BD.float(), self.sure.nouns
         things = [noun_of(pair, nouns) for pair in pairs]
@@ -94,7 +94,7 @@ class Hearing:
         (noticed,) = self.noticer.notice(shown.cells_BPC, vectors_BD)
         labels = self.eyes.labels_of(looks_of(self.space, shown.cells_BPC)[0])
         asked = self.mixed.asked.rows(torch.tensor([self.mixed.row_of[pair.question] for pair in pairs]))
-        with quick():
+        with autocast_bf16():
             scores_QV = self.net(shown, torch.zeros(len(pairs), dtype=torch.int64), asked).float()
         heard = []
         for thing, scores_V in zip(things, scores_QV, strict=True):
@@ -129,7 +129,7 @@ def judged(net: ReaderNet, mixed: Mixed, nouns: Collection[str]) -> tuple[list[s
             if not pairs:
                 continue
             asked = mixed.asked.rows(torch.tensor([mixed.row_of[pair.question] for pair in pairs]))
-            with quick():
+            with autocast_bf16():
                 scores.append(net(bank.shown([n], [0]), torch.zeros(len(pairs), dtype=torch.int64), asked).float())
             families += [family_of(pair.question, nouns) for pair in pairs]
             rights += [mixed.class_of.get(pair.answer, -1) for pair in pairs]

@@ -18,14 +18,14 @@ from tqdm import tqdm
 
 from deepseek_mm.config import between
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.encoders.quick import quick
-from deepseek_mm.encoders.space import Floats, Space
+from deepseek_mm.encoders.quick import autocast_bf16
+from deepseek_mm.encoders.space import EmbeddingModel, Floats
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluate.easy import easy_images
 from deepseek_mm.evaluate.retrieval import read_picture
 from deepseek_mm.evaluate.scenes import make
 from deepseek_mm.evaluate.scenes.draw import draw
-from deepseek_mm.see.kept import read_any
+from deepseek_mm.see.kept import read_any_weights
 from deepseek_mm.see.scene.answerer import AnswererConfig, AnswerNet
 from deepseek_mm.see.scene.finder import FinderNet
 from deepseek_mm.see.scene.weights import ANSWERER, FINDER, MAKE, WEIGHTS, Kept, write_scene_weights
@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
 
 def begun(file: Path, stage: str) -> dict[str, torch.Tensor]:
     """What `file` holds of that stage's network. ConfigError where it learned other words."""
-    tensors, told = read_any(file, make=MAKE)
+    tensors, told = read_any_weights(file, make=MAKE)
     if tuple(told["vocabulary"]) != VOCABULARY:
         raise ConfigError(f"{file} learned other words. Begin without --begin")
     prefix = {"find": FINDER, "answer": ANSWERER}[stage]
@@ -105,7 +105,7 @@ def begin_find(pool: PoolConfig, steps: StepsConfig, model: AnswererConfig) -> t
 
     def loss(step: int) -> dict[str, torch.Tensor]:
         pixels_BCSS, target = pictures.batch(Random(f"{steps.seed} {step}"), pool.batch)
-        with quick():
+        with autocast_bf16():
             told_BGGO = net(pixels_BCSS)
         return finder_loss(told_BGGO, target)
 
@@ -119,7 +119,7 @@ def begin_answer(pool: PoolConfig, steps: StepsConfig, model: AnswererConfig) ->
 
     def loss(step: int) -> dict[str, torch.Tensor]:
         given, answer_B = questions.batch(Random(f"{steps.seed} {step}"), pool.batch)
-        with quick():
+        with autocast_bf16():
             scores_BA = net(*given)
         return answer_loss(scores_BA, answer_B)
 
@@ -139,7 +139,7 @@ def pack(args: argparse.Namespace) -> int:
     return 0
 
 
-def learn_looks(space: Space, photos: Path, *, seed: int) -> tuple[Floats, float]:
+def learn_looks(space: EmbeddingModel, photos: Path, *, seed: int) -> tuple[Floats, float]:
     """A direction of the space along which painted scenes lie apart from photos, and the drawings of easy-VQA."""
     paths = [path for path in sorted(photos.iterdir()) if path.suffix.lower() in SUFFIXES][:MOST]
     paths += sorted(easy_images("train").iterdir())[: len(paths) // 4]

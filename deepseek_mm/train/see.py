@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from deepseek_mm.config import BASE_LM, between, cache_folder
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.encoders.quick import quick
+from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.evaluate.retrieval import read_caption_rows
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.generator import silence
@@ -185,7 +185,7 @@ def vectors_of(net: GlanceNet, shown: Sequence[tuple[Tensor, Tensor]]) -> Tensor
     found: list[Tensor | None] = [None] * len(shown)
     for count in {len(boxes) for _, boxes in shown}:
         own = [n for n, (_, boxes) in enumerate(shown) if len(boxes) == count]
-        with quick():
+        with autocast_bf16():
             vectors_BRD = net(torch.cat([shown[n][0] for n in own]), torch.stack([shown[n][1] for n in own]))
         for n, vectors_RD in zip(own, vectors_BRD, strict=True):
             found[n] = vectors_RD

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from deepseek_mm.encoders.default import SpaceModel
-from deepseek_mm.encoders.quick import quick
+from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.train.aligner import schedule
 from deepseek_mm.train.captions import Captioned
 from deepseek_mm.train.frozen import main_vectors, pooled
@@ -80,7 +80,7 @@ def _loss(
     model: SpaceModel, data: Captioned, photos: list[int], text_BLW: Tensor, chance: random.Random, config: SideConfig
 ) -> Tensor:
     middle = data.middle(photos, [chance.randrange(len(data.views)) for _ in photos])
-    with quick():
+    with autocast_bf16():
         with torch.no_grad():
             map_BPC = model.side_map_of(middle, model.packaged_upper(middle))
         image_BK, text_BK = model.side.image(map_BPC), model.side.text(text_BLW)

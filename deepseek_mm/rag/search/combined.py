@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from deepseek_mm.encoders.space import Floats, Space, unit
+from deepseek_mm.encoders.space import EmbeddingModel, Floats, unit
 from deepseek_mm.encoders.vector_cache import VectorCache
 from deepseek_mm.records import Query
 
@@ -22,7 +22,7 @@ REMEMBERED = 1024  # texts: two megabytes
 class Texts(VectorCache):
     """The vectors of texts as they are typed, and of queries."""
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: EmbeddingModel) -> None:
         super().__init__(space.embed_texts, space.dim, REMEMBERED)
 
     def words(self, queries: Sequence[Query]) -> Floats:

@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from deepseek_mm.config import DEFAULT, EDGE, RagConfig
-from deepseek_mm.encoders.space import Floats, Space, unit
+from deepseek_mm.encoders.space import EmbeddingModel, Floats, unit
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.rag.program.lexicon import ANYTHING
 from deepseek_mm.rag.program.phrases import Thing, things_in
@@ -76,7 +76,13 @@ class Search:
     """Finds matches in one store."""
 
     def __init__(
-        self, space: Space, store: RegionStore, eyes: Presence, config: RagConfig, *, certainty: Certainty | None
+        self,
+        space: EmbeddingModel,
+        store: RegionStore,
+        eyes: Presence,
+        config: RagConfig,
+        *,
+        certainty: Certainty | None,
     ) -> None:
         self.space, self.store, self.eyes, self.config, self.certainty = space, store, eyes, config, certainty
         self.scales = Scales(space, store, None if certainty is None else certainty.photos_PD)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from deepseek_mm.encoders.space import Floats, Space
+from deepseek_mm.encoders.space import EmbeddingModel, Floats
 from index import Filter, Hit
 from index.finder import Sought
 from index.store import Near, RegionStore
@@ -34,7 +34,7 @@ class Meant:
         return [float(vector_D @ self.of(kind)) for kind, vector_D in zip(kinds, vectors_ND, strict=True)]
 
 
-def meant(texts: Sequence[str], shown_QD: Floats, *, space: Space, store: RegionStore) -> list[Meant]:
+def meant(texts: Sequence[str], shown_QD: Floats, *, space: EmbeddingModel, store: RegionStore) -> list[Meant]:
     """For queries with these words, or none, and these vectors. A library without code does not open the code tower."""
     asked = [text for text in texts if text]
     if not asked or not store.counts(where=OF_CODE).regions:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from deepseek_mm.encoders.space import Floats, Space
+from deepseek_mm.encoders.space import EmbeddingModel, Floats
 from deepseek_mm.rag.search.meant import Meant
 from index import Filter, Hit
 from index.store import RegionStore
@@ -51,7 +51,7 @@ SNIPPETS = (
 class Scales:
     """What is usual for a query over each kind of region in one store; looked up again when the store has grown."""
 
-    def __init__(self, space: Space, store: RegionStore, photos_PD: Floats | None) -> None:
+    def __init__(self, space: EmbeddingModel, store: RegionStore, photos_PD: Floats | None) -> None:
         self.space, self.store, self.photos_PD = space, store, photos_PD
         self._nobody: dict[Kinds, Floats] = {}
         self._known: dict[Kinds, tuple[int, Floats]] = {}

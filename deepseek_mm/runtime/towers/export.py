@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from deepseek_mm.encoders.default import positions
-from deepseek_mm.encoders.edge import EdgeModel, EdgeSpace, shrunk
+from deepseek_mm.encoders.edge import EdgeModel, EdgeSpace, shrink_map
 from deepseek_mm.encoders.image import SIDE_PX
 from deepseek_mm.errors import MissingPackage
 from deepseek_mm.runtime.towers.by_onnx import OPSET
@@ -35,7 +35,7 @@ class Sees(nn.Module):
         """As the space's model does."""
         middle_BCMM = self.tower.lower(pixels)
         map_BCGG = self.tower.upper(middle_BCMM)
-        cells_BPN = self.sight.neck(positions(map_BCGG), shrunk(middle_BCMM))
+        cells_BPN = self.sight.neck(positions(map_BCGG), shrink_map(middle_BCMM))
         vector_BD, grid_BPD = self.sight.image_head.both(cells_BPN)
         return vector_BD, grid_BPD, map_BCGG
 

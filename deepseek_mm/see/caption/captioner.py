@@ -8,20 +8,20 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from deepseek_mm.encoders.ahead import batched_ahead
+from deepseek_mm.encoders.ahead import prefetch_batches
 from deepseek_mm.encoders.default import DefaultSpace, SpaceModel
 from deepseek_mm.encoders.maps import maps_of_many
-from deepseek_mm.encoders.quick import quick
+from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.see.caption.net import SPECIAL, CaptionConfig, CaptionNet
 from deepseek_mm.see.caption.search import BeamConfig, Sentence, agreed_sentences
-from deepseek_mm.see.kept import read_kept, write_kept
+from deepseek_mm.see.kept import read_weights, write_weights
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "captions.safetensors"
 MAKE = "python -m deepseek_mm train caption --help"
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class Caption:
     """A sentence, and how likely it was a word."""
 
     text: str
@@ -44,28 +44,28 @@ class Captioner:
         self.nets = [net.eval().requires_grad_(False) for net in nets]
         self.beam, self.batch = beam or BeamConfig(), batch
 
-    def describe_many(self, images: Iterable[Image]) -> Iterator[Described]:
+    def describe_many(self, images: Iterable[Image]) -> Iterator[Caption]:
         """A sentence for each, in order."""
         yield from self.describe_maps(maps_of_many(self.model, images))
 
-    def describe_maps(self, maps: Iterable[Tensor]) -> Iterator[Described]:
+    def describe_maps(self, maps: Iterable[Tensor]) -> Iterator[Caption]:
         """The same from what the tower makes of the pictures, (P, C) each."""
-        for some in batched_ahead(maps, size=self.batch):
-            with quick():
+        for some in prefetch_batches(maps, size=self.batch):
+            with autocast_bf16():
                 found = agreed_sentences(self.nets, torch.stack(some).float(), self.beam)
             yield from map(self._described, found)
 
-    def _described(self, sentence: Sentence) -> Described:
+    def _described(self, sentence: Sentence) -> Caption:
         text = " ".join(self.words[number] for number in sentence.words)
         mean = sentence.log_probability / (len(sentence.words) + 1)
-        return Described(text=text[:1].upper() + text[1:], chance=float(torch.tensor(mean).exp()))
+        return Caption(text=text[:1].upper() + text[1:], chance=float(torch.tensor(mean).exp()))
 
 
 def write_captioner(
     file: Path, state: Mapping[str, Tensor], words: Sequence[str], config: CaptionConfig, *, fingerprint: str
 ) -> None:
     """Weights as int8 with a scale a row, the words beside them; `fingerprint` is that of the space it looks at."""
-    write_kept(file, state, {"words": list(words), "config": asdict(config), "fingerprint": fingerprint})
+    write_weights(file, state, {"words": list(words), "config": asdict(config), "fingerprint": fingerprint})
 
 
 def read_captioner(
@@ -74,7 +74,7 @@ def read_captioner(
     """With several files they vote; all have the same words. MissingWeights without one, or made for another space."""
     nets, words = [], SPECIAL
     for file in files:
-        state, told = read_kept(file, space, make=MAKE)
+        state, told = read_weights(file, space, make=MAKE)
         net = CaptionNet(len(told["words"]), CaptionConfig(**told["config"]))
         net.load_state_dict(state)
         nets.append(net)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from deepseek_mm.encoders.quick import quick
+from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.tokenizer import Tokenizer
 from deepseek_mm.see.glance.net import GlanceNet
@@ -18,7 +18,7 @@ MOST = 24  # tokens that are said
 AT_ONCE = 32  # questions that are read together
 
 
-class Glance:
+class VisualPrompt:
     """The model, its eyes and its words."""
 
     def __init__(self, decoder: Decoder, net: GlanceNet, tokenizer: Tokenizer) -> None:
@@ -64,7 +64,7 @@ class Glance:
         return Script(self.tokenizer.encode_many).show(places).ask(question.lower())
 
     def _seen(self, cells_BPC: Tensor) -> Tensor:
-        with quick():
+        with autocast_bf16():
             return self.net.whole(cells_BPC.float())
 
     def _next(self, scripts: Sequence[Script], vectors_QRD: Tensor) -> Tensor:

@@ -7,15 +7,15 @@ from threading import Lock, Thread
 from torch import Tensor
 
 from deepseek_mm.errors import DeepSeekMMError
-from deepseek_mm.see.glance.glance import Glance
+from deepseek_mm.see.glance.glance import VisualPrompt
 
 
-class LateGlance:
+class LateVisualPrompt:
     """Looks as soon as it is open; one that cannot be opened sees nothing, and the reader answers alone."""
 
-    def __init__(self, opened: Callable[[], Glance]) -> None:
+    def __init__(self, opened: Callable[[], VisualPrompt]) -> None:
         self._opened, self._lock = opened, Lock()
-        self._glance: Glance | None = None
+        self._glance: VisualPrompt | None = None
         self._thread: Thread | None = None
 
     def start(self) -> Thread:
@@ -30,13 +30,13 @@ class LateGlance:
     def weigh(
         self, questions: Sequence[str], photo_Q: Tensor, cells_BPC: Tensor, options: Sequence[Sequence[str]]
     ) -> list[Mapping[str, float]]:
-        """As `Glance.weigh`; waits until it is open. Nothing of each question where it cannot be opened."""
+        """As `VisualPrompt.weigh`; waits until it is open. Nothing of each question where it cannot be opened."""
         glance = self.opened()
         if glance is None:
             return [{} for _ in questions]
         return glance.weigh(questions, photo_Q, cells_BPC, options)
 
-    def opened(self) -> Glance | None:
+    def opened(self) -> VisualPrompt | None:
         """Itself, when it is open; None where it cannot be."""
         self.start().join()
         return self._glance

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from deepseek_mm.encoders.quick import quick
+from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.see.notice.net import NoticeNet
 
 
-class Noticer:
+class MultiLabelTagger:
     """Knows some hundred things when it sees them."""
 
     def __init__(
@@ -36,6 +36,6 @@ class Noticer:
     @torch.inference_mode()
     def over(self, cells_BPC: Tensor, vectors_BD: Tensor) -> Tensor:
         """(B, L): by how much the log-odds are above what is usual."""
-        with quick():
+        with autocast_bf16():
             scores_BL = torch.stack([net(cells_BPC, vectors_BD) for net in self.nets]).mean(0)
         return scores_BL - self.usual_L

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from deepseek_mm.encoders.default import SeeingSpace
-from deepseek_mm.see.kept import read_kept, weights_for, write_kept
+from deepseek_mm.see.kept import read_weights, weights_for, write_weights
 from deepseek_mm.see.notice.net import NoticeConfig, NoticeNet
-from deepseek_mm.see.notice.notice import Noticer
+from deepseek_mm.see.notice.notice import MultiLabelTagger
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "notice.safetensors"
 MAKE = "python -m deepseek_mm train notice --help"
@@ -37,14 +37,14 @@ def write_noticer(file: Path, states: Sequence[Mapping[str, Tensor]], told: Kept
         "config": asdict(told.config),
         "fingerprint": told.fingerprint,
     }
-    write_kept(file, {f"{n}.{name}": value for n, own in enumerate(states) for name, value in own.items()}, beside)
+    write_weights(file, {f"{n}.{name}": value for n, own in enumerate(states) for name, value in own.items()}, beside)
 
 
-def read_noticer(space: SeeingSpace, file: Path | None = None) -> Noticer:
+def read_noticer(space: SeeingSpace, file: Path | None = None) -> MultiLabelTagger:
     """Ready to look. MissingWeights without the file, or where it was trained for another space."""
-    state, told = read_kept(file or weights_for(space, WEIGHTS), space, make=MAKE)
+    state, told = read_weights(file or weights_for(space, WEIGHTS), space, make=MAKE)
     nets = [NoticeNet(len(told["names"]), NoticeConfig(**told["config"])) for _ in range(told["nets"])]
     for n, net in enumerate(nets):
         own = f"{n}."
         net.load_state_dict({name.removeprefix(own): each for name, each in state.items() if name.startswith(own)})
-    return Noticer(nets, told["names"], torch.tensor(told["usual"]), tuple(told["curve"]))
+    return MultiLabelTagger(nets, told["names"], torch.tensor(told["usual"]), tuple(told["curve"]))

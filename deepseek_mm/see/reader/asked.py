@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from deepseek_mm.encoders.default import TEXT_BATCH, SeeingSpace
-from deepseek_mm.encoders.quick import quick
+from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.encoders.space import Floats
 from deepseek_mm.encoders.text import WIDTH, in_order_of_length
 from deepseek_mm.encoders.vector_cache import VectorCache
@@ -40,22 +40,22 @@ class VqaQuestion:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QuestionBatch:
     """Some questions."""
 
     words_QTW: Tensor  # bfloat16
     there_QT: Tensor  # bool
     vectors_QAD: Tensor  # bfloat16; the question's own stands in where it names fewer things
 
-    def rows(self, rows_N: Tensor) -> "Asked":
+    def rows(self, rows_N: Tensor) -> "QuestionBatch":
         """Some of them, no wider than they need to be."""
         there_NT = self.there_QT[rows_N]
         most = int(there_NT.sum(dim=1).max())
-        return Asked(self.words_QTW[rows_N, :most], there_NT[:, :most], self.vectors_QAD[rows_N])
+        return QuestionBatch(self.words_QTW[rows_N, :most], there_NT[:, :most], self.vectors_QAD[rows_N])
 
 
 @torch.inference_mode()
-def read_questions(space: SeeingSpace, asked: Sequence[VqaQuestion], words: VectorCache | None = None) -> Asked:
+def read_questions(space: SeeingSpace, asked: Sequence[VqaQuestion], words: VectorCache | None = None) -> QuestionBatch:
     """All of them, in order; at least one."""
     questions = [question.text for question in asked]
     words_QTW = torch.zeros(len(questions), MOST_WORDS, WIDTH, dtype=torch.bfloat16)
@@ -74,7 +74,7 @@ def read_questions(space: SeeingSpace, asked: Sequence[VqaQuestion], words: Vect
             return_tensors="pt",
         )
         mask_BT = told["attention_mask"]
-        with quick():
+        with autocast_bf16():
             states = tower.states(told["input_ids"], mask_BT)
             own_QD[own] = space.model.told(tower.pool(states, mask_BT)).float()
         length = mask_BT.shape[1]
@@ -82,7 +82,7 @@ def read_questions(space: SeeingSpace, asked: Sequence[VqaQuestion], words: Vect
     if cut := torch.nonzero(there_QT.all(dim=1)).flatten().tolist():  # perhaps: a vector is of all of a question
         own_QD[cut] = torch.from_numpy(space.embed_texts([questions[n] for n in cut]))
     vectors_QAD = vectors_of(own_QD.numpy(), [question.things for question in asked], words or word_cache(space))
-    return Asked(words_QTW, there_QT, torch.from_numpy(vectors_QAD).bfloat16())
+    return QuestionBatch(words_QTW, there_QT, torch.from_numpy(vectors_QAD).bfloat16())
 
 
 def vectors_of(own_QD: Floats, things: Sequence[Sequence[str]], words: VectorCache) -> Floats:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from deepseek_mm.config import between
 from deepseek_mm.encoders.text import WIDTH as WORD_WIDTH
 from deepseek_mm.see.attention import Attention, Drop, Feed, Seen
-from deepseek_mm.see.reader.asked import MOST_WORDS, VECTORS, Asked
+from deepseek_mm.see.reader.asked import MOST_WORDS, VECTORS, QuestionBatch
 
 SHARP = 20.0  # factor of a cosine before cells are weighed by it
 NEVER = -1e4
@@ -43,7 +43,7 @@ class ReaderConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class PictureBatch:
     """Photos as the reader sees them."""
 
     cells_BPC: Tensor
@@ -93,12 +93,12 @@ class ReaderNet(nn.Module):
         self.norm, self.drop = nn.LayerNorm(width), Drop(config.dropout)
         self.out = nn.Linear(width, answers)
 
-    def forward(self, shown: Shown, photo_Q: Tensor, asked: Asked) -> Tensor:
+    def forward(self, shown: PictureBatch, photo_Q: Tensor, asked: QuestionBatch) -> Tensor:
         """(Q, V): the questions, each about the photo of its number."""
         scores_QV: Tensor = self.out(self.read(shown, photo_Q, asked))
         return scores_QV
 
-    def read(self, shown: Shown, photo_Q: Tensor, asked: Asked) -> Tensor:
+    def read(self, shown: PictureBatch, photo_Q: Tensor, asked: QuestionBatch) -> Tensor:
         """(Q, W): the same before the last layer, which makes scores of it."""
         x_QNW, cells, hidden_Q11N, alike_QPA = self.begin(shown, photo_Q, asked)
         for layer, seen in zip(self.layers, cells, strict=True):
@@ -106,7 +106,7 @@ class ReaderNet(nn.Module):
         read_QW: Tensor = self.norm(x_QNW[:, 0])
         return read_QW
 
-    def looked(self, shown: Shown, photo_Q: Tensor, asked: Asked) -> tuple[Tensor, Tensor]:
+    def looked(self, shown: PictureBatch, photo_Q: Tensor, asked: QuestionBatch) -> tuple[Tensor, Tensor]:
         """What `read` gives, and how much the answer looked at each cell in all layers (Q, P); sums to 1."""
         x_QNW, cells, hidden_Q11N, alike_QPA = self.begin(shown, photo_Q, asked)
         looks = []
@@ -117,7 +117,9 @@ class ReaderNet(nn.Module):
             x_QNW = layer(x_QNW, seen, hidden_Q11N, alike_QPA)
         return self.norm(x_QNW[:, 0]), torch.stack(looks).mean(dim=0)
 
-    def begin(self, shown: Shown, photo_Q: Tensor, asked: Asked) -> tuple[Tensor, list[Seen], Tensor, Tensor]:
+    def begin(
+        self, shown: PictureBatch, photo_Q: Tensor, asked: QuestionBatch
+    ) -> tuple[Tensor, list[Seen], Tensor, Tensor]:
         """Tokens, keys and values of the cells for each layer, which tokens are hidden, and how alike cells are."""
         cells_BPW = self.close(self.drop(self.bring(shown.cells_BPC)) + self.place)
         cells = []
@@ -132,7 +134,7 @@ class ReaderNet(nn.Module):
         hidden_Q11N = F.pad(hidden_QT, (1 + VECTORS, 0))[:, None, None].to(cells[0][0].dtype)
         return x_QNW, cells, hidden_Q11N, alike_QPA
 
-    def likeness(self, shown: Shown, photo_Q: Tensor, vectors_QAD: Tensor) -> tuple[Tensor, Tensor]:
+    def likeness(self, shown: PictureBatch, photo_Q: Tensor, vectors_QAD: Tensor) -> tuple[Tensor, Tensor]:
         """Tokens of the vectors (Q, A, W), and how far each cell stands out in likeness to them (Q, P, A)."""
         grid_QPD = shown.grid_BPD.index_select(0, photo_Q).to(vectors_QAD)
         cosine_QAP = torch.bmm(vectors_QAD, grid_QPD.transpose(1, 2)).float()

@@ -14,13 +14,13 @@ from torch import Tensor, nn
 
 from deepseek_mm.encoders.default import SeeingSpace
 from deepseek_mm.encoders.image import GRID
-from deepseek_mm.encoders.quick import narrow, quick
+from deepseek_mm.encoders.quick import autocast_bf16, to_autocast_dtype
 from deepseek_mm.rag.judge import Weights
-from deepseek_mm.see.analysis import ImageAnalysis, Reading, add_features
-from deepseek_mm.see.notice.notice import Noticer
-from deepseek_mm.see.reader.asked import Asked, VqaQuestion, read_questions
-from deepseek_mm.see.reader.net import ReaderNet, Shown
-from deepseek_mm.see.reader.sure import THERE, Sure
+from deepseek_mm.see.analysis import ImageAnalysis, VqaPrediction, add_features
+from deepseek_mm.see.notice.notice import MultiLabelTagger
+from deepseek_mm.see.reader.asked import QuestionBatch, VqaQuestion, read_questions
+from deepseek_mm.see.reader.net import PictureBatch, ReaderNet
+from deepseek_mm.see.reader.sure import THERE, AnswerCalibration
 from deepseek_mm.see.vocabulary import word_cache
 from deepseek_mm.threads import alone_with
 
@@ -32,7 +32,7 @@ STRANGE_NAME = Weights(by={"reader": 0.6, "likeness": 0.5, "labels": 1.0})
 AT_ONCE = 32  # pictures whose questions are answered together
 
 
-class Glances(Protocol):
+class AnswerWeigher(Protocol):
     """A language model that looks, and says how probable it finds answers."""
 
     def weigh(
@@ -42,14 +42,14 @@ class Glances(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Head:
+class AnswerHead:
     """The answers that are known, and the layer that scores them: what can be learned while all below stays."""
 
     answers: tuple[str, ...]
     out: nn.Linear
 
 
-class Reader:
+class VqaModel:
     """Pictures and questions to readings."""
 
     def __init__(
@@ -57,16 +57,16 @@ class Reader:
         space: SeeingSpace,
         net: ReaderNet,
         answers: Sequence[str],
-        sure: Sure,
-        noticer: Noticer | None = None,
-        glance: Glances | None = None,
+        sure: AnswerCalibration,
+        noticer: MultiLabelTagger | None = None,
+        glance: AnswerWeigher | None = None,
     ) -> None:
         """A `noticer` says beside each reading which things are there, a `glance` what else the answer may be."""
         self.space, self.sure = space, sure
         self.noticer, self.glance = noticer, glance
         self.words = word_cache(space)
         self.net = net.eval().requires_grad_(False)
-        self.shipped = self.head = Head(tuple(answers), net.out)
+        self.shipped = self.head = AnswerHead(tuple(answers), net.out)
 
     @property
     def answers(self) -> Sequence[str]:
@@ -77,7 +77,7 @@ class Reader:
         """Answer with another last layer from the next question on; the shipped one stays at hand, see `put_back`."""
         out = nn.Linear(weight_VW.shape[1], len(answers)).requires_grad_(False)
         out.load_state_dict({"weight": weight_VW, "bias": bias_V})
-        self.head = Head(tuple(answers), out.to(self.net.out.weight.dtype))
+        self.head = AnswerHead(tuple(answers), out.to(self.net.out.weight.dtype))
 
     def put_back(self) -> None:
         """Answer with the shipped layer again."""
@@ -91,7 +91,7 @@ class Reader:
             return self.sure.weights
         return STRANGE_NAME if named else STRANGE
 
-    def read_many(self, asked: Sequence[tuple[VqaQuestion, ImageAnalysis]]) -> list[Reading]:
+    def read_many(self, asked: Sequence[tuple[VqaQuestion, ImageAnalysis]]) -> list[VqaPrediction]:
         """One for each question and its picture; what was read before, by the same head, is not read again."""
         head = self.head
         keys = [(head, question.text.lower(), question.things) for question, _ in asked]
@@ -112,7 +112,7 @@ class Reader:
         found: dict[int, Tensor] = {}
         for rows, photo_Q, pictures in self._by_picture([picture for _, picture in asked]):
             shown, whole = self._prepared([asked[row][0] for row in rows], pictures)
-            with quick():
+            with autocast_bf16():
                 read_QW = self.net.read(shown, photo_Q, whole).float()
             found |= dict(zip(rows, read_QW, strict=True))
         return torch.stack([found[row] for row in range(len(asked))])
@@ -127,24 +127,28 @@ class Reader:
             rows = [row for picture in some for row in rows_of[picture]]
             yield rows, torch.tensor([n for n, picture in enumerate(some) for _ in rows_of[picture]]), some
 
-    def _prepared(self, questions: Sequence[VqaQuestion], pictures: Sequence[ImageAnalysis]) -> tuple[Shown, Asked]:
+    def _prepared(
+        self, questions: Sequence[VqaQuestion], pictures: Sequence[ImageAnalysis]
+    ) -> tuple[PictureBatch, QuestionBatch]:
         """Pictures and questions as the net takes them."""
         vectors_BD = torch.from_numpy(np.stack([picture.look.vector_D for picture in pictures]))
         grid_BPD = torch.from_numpy(np.stack([picture.look.grid_HWD for picture in pictures])).flatten(1, 2)
         lower = [replace(question, text=question.text.lower()) for question in questions]
         whole = read_questions(self.space, lower, self.words).rows(torch.arange(len(questions)))
-        whole = Asked(narrow(whole.words_QTW), whole.there_QT, narrow(whole.vectors_QAD))
-        return Shown(cells_of(pictures).float(), narrow(vectors_BD), narrow(grid_BPD)), whole
+        whole = QuestionBatch(to_autocast_dtype(whole.words_QTW), whole.there_QT, to_autocast_dtype(whole.vectors_QAD))
+        return PictureBatch(
+            cells_of(pictures).float(), to_autocast_dtype(vectors_BD), to_autocast_dtype(grid_BPD)
+        ), whole
 
     @torch.inference_mode()
     def _read_maps(
-        self, questions: Sequence[VqaQuestion], photo_Q: Tensor, pictures: Sequence[ImageAnalysis], head: Head
-    ) -> list[Reading]:
+        self, questions: Sequence[VqaQuestion], photo_Q: Tensor, pictures: Sequence[ImageAnalysis], head: AnswerHead
+    ) -> list[VqaPrediction]:
         """The same from what the tower made of the pictures; `photo_Q` says which one each question is about."""
         texts = [question.text for question in questions]
         with alone_with(len(questions)):
             shown, whole = self._prepared(questions, pictures)
-            with quick():
+            with autocast_bf16():
                 read_QW, looked_QP = self.net.looked(shown, photo_Q, whole)
                 scores_QV = head.out(read_QW)
             self._add_noticed(pictures)
@@ -168,8 +172,8 @@ class Reader:
             picture.noticed = noticed
 
     def _glanced(
-        self, questions: Sequence[str], photo_Q: Tensor, cells_BPC: Tensor, readings: list[Reading]
-    ) -> list[Reading]:
+        self, questions: Sequence[str], photo_Q: Tensor, cells_BPC: Tensor, readings: list[VqaPrediction]
+    ) -> list[VqaPrediction]:
         """With a glance at the answers of each, but whether a thing is there: others know that better."""
         asked = [n for n, reading in enumerate(readings) if reading.family != THERE]
         if self.glance is None or not asked:
@@ -180,12 +184,12 @@ class Reader:
             readings[n] = replace(readings[n], glanced=glanced)
         return readings
 
-    def _reading(self, question: str, scores_V: Tensor, *, looked_P: Tensor, answers: Sequence[str]) -> Reading:
+    def _reading(self, question: str, scores_V: Tensor, *, looked_P: Tensor, answers: Sequence[str]) -> VqaPrediction:
         family = self.sure.family(question)
         chance_V = self.sure.chances(scores_V, family, answers)
         best = chance_V.topk(min(LIKELIEST, len(answers)))
         chances = {answers[n]: c for n, c in zip(best.indices.tolist(), best.values.tolist(), strict=True) if c > 0}
-        return Reading(family, chances, looked_P.view(GRID, GRID).numpy())
+        return VqaPrediction(family, chances, looked_P.view(GRID, GRID).numpy())
 
 
 def cells_of(pictures: Sequence[ImageAnalysis]) -> Tensor:

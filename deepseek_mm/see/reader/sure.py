@@ -39,7 +39,7 @@ def family_of(question: str, nouns: Collection[str] = ()) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Sure:
+class AnswerCalibration:
     """Of each family, what its scores are multiplied with, and what is added to yes."""
 
     told: dict[str, tuple[float, float]]
@@ -67,14 +67,14 @@ def chances_of(scores_QV: Tensor, family: str, answers: Sequence[str], factor: T
     return scores_QV.softmax(-1)
 
 
-def fit_sure(
+def fit_calibration(
     families: Sequence[str],
     scores_QV: Tensor,
     right_Q: Tensor,
     answers: Sequence[str],
     *,
     nouns: Collection[str] = (),
-) -> Sure:
+) -> AnswerCalibration:
     """By maximum likelihood; a family without questions stays as it is."""
     told = {}
     for family in FAMILIES:
@@ -90,4 +90,4 @@ def fit_sure(
             loss.backward()
             optimiser.step()
         told[family] = (round(factor.item(), 4), round(to_yes.item(), 4))
-    return Sure(told, frozenset(nouns))
+    return AnswerCalibration(told, frozenset(nouns))

@@ -8,11 +8,11 @@ from torch import Tensor
 
 from deepseek_mm.encoders.default import SeeingSpace
 from deepseek_mm.rag.judge import Weights
-from deepseek_mm.see.kept import read_kept, weights_for, write_kept
-from deepseek_mm.see.notice.notice import Noticer
+from deepseek_mm.see.kept import read_weights, weights_for, write_weights
+from deepseek_mm.see.notice.notice import MultiLabelTagger
 from deepseek_mm.see.reader.net import ReaderConfig, ReaderNet
-from deepseek_mm.see.reader.reader import Glances, Reader
-from deepseek_mm.see.reader.sure import Sure
+from deepseek_mm.see.reader.reader import AnswerWeigher, VqaModel
+from deepseek_mm.see.reader.sure import AnswerCalibration
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "reader.safetensors"
 MAKE = "python -m deepseek_mm train reader --help"
@@ -23,7 +23,7 @@ def write_reader(
     state: Mapping[str, Tensor],
     *,
     answers: Sequence[str],
-    sure: Sure,
+    sure: AnswerCalibration,
     config: ReaderConfig,
     fingerprint: str,
 ) -> None:
@@ -36,16 +36,20 @@ def write_reader(
         "config": asdict(config),
         "fingerprint": fingerprint,
     }
-    write_kept(file, state, told)
+    write_weights(file, state, told)
 
 
 def read_reader(
-    space: SeeingSpace, file: Path | None = None, *, noticer: Noticer | None = None, glance: Glances | None = None
-) -> Reader:
+    space: SeeingSpace,
+    file: Path | None = None,
+    *,
+    noticer: MultiLabelTagger | None = None,
+    glance: AnswerWeigher | None = None,
+) -> VqaModel:
     """Ready to answer. MissingWeights without the file, or where it was trained for another space."""
-    state, told = read_kept(file or weights_for(space, WEIGHTS), space, make=MAKE)
+    state, told = read_weights(file or weights_for(space, WEIGHTS), space, make=MAKE)
     net = ReaderNet(len(told["answers"]), ReaderConfig(**told["config"]))
     net.load_state_dict(state)
     families = {family: tuple(pair) for family, pair in told["sure"].items()}
-    sure = Sure(families, frozenset(told["nouns"]), Weights(**told["weights"]))
-    return Reader(space, net, told["answers"], sure, noticer, glance)
+    sure = AnswerCalibration(families, frozenset(told["nouns"]), Weights(**told["weights"]))
+    return VqaModel(space, net, told["answers"], sure, noticer, glance)

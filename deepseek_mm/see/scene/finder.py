@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from deepseek_mm.encoders.ahead import batched_ahead
+from deepseek_mm.encoders.ahead import prefetch_batches
 from deepseek_mm.logic.drawn import VALUES, solid
 from deepseek_mm.logic.scene import Item, Scene
 
@@ -120,7 +120,7 @@ class SceneFinder:
     @torch.inference_mode()
     def find_many(self, images: Iterable[Image.Image]) -> Iterator[Solids]:
         """Of each picture, in order."""
-        for some in batched_ahead(images, size=self.batch):
+        for some in prefetch_batches(images, size=self.batch):
             told_BGGO = self.net(to_pixels(some))
             middle_BGG2, half_BGG = middles_of(told_BGGO)
             for told_GGO, middle_GG2, half_GG in zip(told_BGGO, middle_BGG2, half_BGG, strict=True):

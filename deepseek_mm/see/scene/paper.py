@@ -24,7 +24,7 @@ SURE = 0.95  # probability from which a picture is taken for one: photos are far
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawing:
     """What a drawing shows: everything that is there is known."""
 
     name: str  # what such pictures are called
@@ -36,7 +36,7 @@ class Drawn:
         return [place_of(inside(item.box), source, called(item)) for item in self.scene.items]
 
 
-class Paper:
+class DrawingFinder:
     """Knows drawings when it sees them."""
 
     def __init__(self, finder: SceneFinder, answerer: SceneAnswerer, looks_D: Floats, offset: float) -> None:
@@ -51,15 +51,15 @@ class Paper:
         """Is it taken for one?"""
         return self.chance(vector_D) >= SURE
 
-    def drawn(self, vector_D: Floats, image: Image) -> Drawn | None:
+    def drawn(self, vector_D: Floats, image: Image) -> Drawing | None:
         """What a drawing shows; None of other pictures. The vector is the picture's."""
         if self.is_scene(vector_D):
             solids = next(self.finder.find_many([image]))
-            return Drawn(SCENE, solids.scene, solids)
+            return Drawing(SCENE, solids.scene, solids)
         shapes = shapes_in(image)
-        return Drawn(FLAT, Scene(items=shapes, complete=True)) if shapes else None
+        return Drawing(FLAT, Scene(items=shapes, complete=True)) if shapes else None
 
-    def answer(self, question: str, drawn: Drawn) -> tuple[str, float]:
+    def answer(self, question: str, drawn: Drawing) -> tuple[str, float]:
         """The small network's answer, without a program, and its probability; "" where it does not know a word."""
         if drawn.solids is None or not self.answerer.knows(question):
             return "", 0.0

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from deepseek_mm.encoders.default import SeeingSpace
 from deepseek_mm.encoders.space import Floats
-from deepseek_mm.see.kept import read_any, read_kept, write_kept
+from deepseek_mm.see.kept import read_any_weights, read_weights, write_weights
 from deepseek_mm.see.scene.answerer import AnswererConfig, AnswerNet, SceneAnswerer
 from deepseek_mm.see.scene.finder import FinderNet, SceneFinder
-from deepseek_mm.see.scene.paper import Paper
+from deepseek_mm.see.scene.paper import DrawingFinder
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "scenes.safetensors"
 MAKE = "python -m deepseek_mm train scenes --stage pack"
@@ -44,12 +44,12 @@ def write_scene_weights(
     tensors = {FINDER + name: value for name, value in finder.items()}
     tensors |= {ANSWERER + name: value for name, value in answerer.items()}
     tensors[LOOKS] = torch.from_numpy(np.append(*looks).astype(np.float32))
-    write_kept(file, tensors, asdict(told))
+    write_weights(file, tensors, asdict(told))
 
 
 def read_scene_weights(file: Path = WEIGHTS) -> tuple[SceneFinder, SceneAnswerer]:
     """Both, ready to look and to answer. MissingWeights without the file."""
-    return nets_of(*read_any(file, make=MAKE))
+    return nets_of(*read_any_weights(file, make=MAKE))
 
 
 def nets_of(tensors: Mapping[str, Tensor], told: Mapping[str, Any]) -> tuple[SceneFinder, SceneAnswerer]:
@@ -61,8 +61,8 @@ def nets_of(tensors: Mapping[str, Tensor], told: Mapping[str, Any]) -> tuple[Sce
     return SceneFinder(finder), SceneAnswerer(answerer, told["vocabulary"])
 
 
-def read_paper(space: SeeingSpace, file: Path = WEIGHTS) -> Paper:
+def read_paper(space: SeeingSpace, file: Path = WEIGHTS) -> DrawingFinder:
     """The same, and how scenes are known among other pictures. MissingWeights too where another space looked."""
-    tensors, told = read_kept(file, space, make=MAKE, vectors_only=True)
+    tensors, told = read_weights(file, space, make=MAKE, vectors_only=True)
     looks = tensors[LOOKS].numpy()
-    return Paper(*nets_of(tensors, told), looks[:-1], float(looks[-1]))
+    return DrawingFinder(*nets_of(tensors, told), looks[:-1], float(looks[-1]))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from deepseek_mm.encoders.space import Counts, Floats, Space
+from deepseek_mm.encoders.space import EmbeddingModel, Floats, TokenCounter
 from deepseek_mm.serve.engine import Engine
 from deepseek_mm.serve.openai.catalogue import EMBED_CODE
 from deepseek_mm.serve.openai.errors import Refused
@@ -23,7 +23,7 @@ from deepseek_mm.serve.openai.wire import (
 MOST_INPUTS, MOST_PICTURES, MOST_CHARS = 2048, 64, 100_000  # of one request; characters are those of one text
 
 
-def embeddings(space: Space, engine: Engine, request: EmbeddingRequest, pictures: OpensPictures) -> Embeddings:
+def embeddings(space: EmbeddingModel, engine: Engine, request: EmbeddingRequest, pictures: OpensPictures) -> Embeddings:
     """One vector an input, in order. Refused says which input, or which field, cannot be taken."""
     if request.dimensions not in (None, space.dim):
         raise Refused(
@@ -34,7 +34,7 @@ def embeddings(space: Space, engine: Engine, request: EmbeddingRequest, pictures
     texts = {n: item for n, item in enumerate(items) if isinstance(item, str)}
     vectors_ND = vectors_of(engine, items, pictures, code=request.model == EMBED_CODE)
     lengths = lengths_of(space, list(texts.values()))
-    longest = space.max_tokens if isinstance(space, Counts) else max(lengths, default=0)
+    longest = space.max_tokens if isinstance(space, TokenCounter) else max(lengths, default=0)
     read = sum(min(length, longest) for length in lengths)
     spelt = [spelling(vector_D, request.encoding_format) for vector_D in vectors_ND]
     return Embeddings(
@@ -85,9 +85,9 @@ def _refused(message: str) -> Refused:
     return Refused(message, param="input", code="invalid_input")
 
 
-def lengths_of(space: Space, texts: Sequence[str]) -> list[int]:
+def lengths_of(space: EmbeddingModel, texts: Sequence[str]) -> list[int]:
     """Tokens of each; words where the space has no tokenizer that counts."""
-    return space.count_tokens(texts) if isinstance(space, Counts) else [len(text.split()) for text in texts]
+    return space.count_tokens(texts) if isinstance(space, TokenCounter) else [len(text.split()) for text in texts]
 
 
 def spelling(vector_D: Floats, form: str) -> list[float] | str:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from deepseek_mm.encoders.code import BATCH, CodeSide
 from deepseek_mm.encoders.code_text import broken_up, code_text
-from deepseek_mm.encoders.quick import quick
+from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.encoders.text import in_order_of_length
 from deepseek_mm.evaluate.code_search import nearest, score
 from deepseek_mm.evaluate.functions import Function
@@ -42,7 +42,7 @@ def halves(side: CodeSide, texts: Sequence[str], *, asks: bool) -> tuple[Tensor,
     towers, tables = [], []
     for start in range(0, len(ordered), BATCH):
         ids_NT, mask_NT = side.tokens(ordered[start : start + BATCH])
-        with quick():
+        with autocast_bf16():
             towers.append(side.tower(ids_NT, mask_NT))
         tables.append(side.table(ids_NT, mask_NT, asks=asks))
     return torch.cat(towers)[back_N], torch.cat(tables)[back_N]

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from deepseek_mm.config import between
 from deepseek_mm.encoders.code import CodeSide
-from deepseek_mm.encoders.quick import quick
+from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.train.code.pairs import Pair
 from deepseek_mm.train.loop import Loss
 from deepseek_mm.train.losses import contrastive_loss
@@ -90,7 +90,7 @@ def tower_loss(side: CodeSide, batches: Batches) -> Loss:
 
     def loss(step: int) -> dict[str, Tensor]:
         pairs = batches.draw(step)
-        with quick():
+        with autocast_bf16():
             asked_BD = side.tower(*side.tokens([pair.question for pair in pairs], config.tokens))
             code_BD = side.tower(*side.tokens([pair.code for pair in pairs], config.tokens))
         return told(asked_BD, code_BD, config)

@@ -24,7 +24,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.encoders.space import Look
+from deepseek_mm.encoders.space import ImageEmbedding
 from deepseek_mm.evaluate.presence import words_in
 from deepseek_mm.evaluate.retrieval import read_picture
 from deepseek_mm.evaluate.vqa import read_question_rows
@@ -132,13 +132,13 @@ def seen_of(space: DefaultSpace, domain: Domain) -> Tensor:
     return torch.stack([seen(looks[put.picture], vector_of[put.question]) for put in domain.puts])
 
 
-def looked(space: DefaultSpace, domain: Domain) -> Iterator[Look]:
+def looked(space: DefaultSpace, domain: Domain) -> Iterator[ImageEmbedding]:
     """At each of its pictures, in order."""
     every = domain.pictures.values()
     return space.look_many(read_picture(each) if isinstance(each, Path) else each for each in every)
 
 
-def seen(look: Look, question_D: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Tensor:
+def seen(look: ImageEmbedding, question_D: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Tensor:
     """(W,): picture, question, the cells that are like the question, and these times the question."""
     q_D, grid_PD = torch.from_numpy(question_D), torch.from_numpy(look.grid_HWD).flatten(0, 1)
     near_D = (SHARP * (grid_PD @ q_D)).softmax(0) @ grid_PD

@@ -26,7 +26,7 @@ from deepseek_mm.learning.rows import Rows
 from deepseek_mm.rag.program.words import singular, with_article
 from deepseek_mm.see.analysis import ImageAnalysis
 from deepseek_mm.see.reader.asked import VqaQuestion
-from deepseek_mm.see.reader.reader import Reader
+from deepseek_mm.see.reader.reader import VqaModel
 from deepseek_mm.see.reader.sure import FAMILIES, THERE
 from deepseek_mm.see.reader.weights import read_reader
 from deepseek_mm.train.bank import Album, photo_albums
@@ -64,7 +64,7 @@ def make_memory(data: Path, examples: Path, file: Path) -> int:
     return 0
 
 
-def drawn(album: Album, known: set[str], reader: Reader, photos: int, *, held_out: bool) -> Iterator[Put]:
+def drawn(album: Album, known: set[str], reader: VqaModel, photos: int, *, held_out: bool) -> Iterator[Put]:
     """Some photos of an album, and some questions about each whose answers are known."""
     chance, there = Random(f"{album.name} {held_out}"), album.part(held_out)
     each = DEV_EACH if held_out else EACH
@@ -90,7 +90,7 @@ def bundled(examples: Path) -> list[Put]:
     return asked
 
 
-def gathered(reader: Reader, replay: Sequence[Put], dev: Sequence[Put]) -> Builtin:
+def gathered(reader: VqaModel, replay: Sequence[Put], dev: Sequence[Put]) -> Builtin:
     """What the reader makes of all of them, and which weights its opinions rest on."""
     class_of = {answer: n for n, answer in enumerate(reader.answers)}
     with tqdm(total=len(replay) + len(dev), unit="question", file=sys.stderr) as bar:
@@ -107,7 +107,7 @@ def gathered(reader: Reader, replay: Sequence[Put], dev: Sequence[Put]) -> Built
     )
 
 
-def seen_by(reader: Reader, puts: Sequence[Put], class_of: dict[str, int], bar: "tqdm[object]") -> Rows:
+def seen_by(reader: VqaModel, puts: Sequence[Put], class_of: dict[str, int], bar: "tqdm[object]") -> Rows:
     """In order; a photo that is asked about several times in a row is opened once."""
     parts = []
     for start in range(0, len(puts), TOGETHER):

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from deepseek_mm.encoders.ahead import batched_ahead
+from deepseek_mm.encoders.ahead import prefetch_batches
 from deepseek_mm.encoders.default import DefaultSpace, positions
-from deepseek_mm.encoders.edge import CELLS, MIDDLE_CHANNELS, shrunk
+from deepseek_mm.encoders.edge import CELLS, MIDDLE_CHANNELS, shrink_map
 from deepseek_mm.encoders.image import MAP_CHANNELS, NUM_CLASSES, ImageTower, to_pixels
 from deepseek_mm.encoders.projection import HEADS, SPACE_DIM, ImageHead
-from deepseek_mm.encoders.quick import quick
+from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.runtime.engines import BY_NAME
 from deepseek_mm.runtime.towers.install import install
 from deepseek_mm.runtime.towers.parts import image_parts, text_parts
@@ -88,7 +88,7 @@ class Both:
     @torch.inference_mode()
     def look(self, squares: Squares) -> dict[str, Tensor]:
         """By the names of SHAPES, bfloat16."""
-        with quick():
+        with autocast_bf16():
             maps = self.model.maps(squares)
             vectors_BD, grid_BPD = self.model.look_at(maps.main_BPC, maps.side_BPC)
             cells_BPC = maps.cells().float()
@@ -107,7 +107,7 @@ class Both:
 def seen_by(tower: ImageTower, squares: Squares) -> dict[str, Tensor]:
     """The student's maps."""
     middle_BCMM = tower.lower(to_pixels(squares))
-    return {"map": positions(tower.upper(middle_BCMM)), "middle": shrunk(middle_BCMM)}
+    return {"map": positions(tower.upper(middle_BCMM)), "middle": shrink_map(middle_BCMM)}
 
 
 def shares_of(head: ImageHead, map_BPC: Tensor) -> Tensor:
@@ -129,7 +129,7 @@ def _view(looks: Looks, paths: Sequence[Path], folder: Path, view: int, name: st
     squares = Views(folder=folder, paths=tuple(paths), shape_of_one=()).squares(view, start=done)
     bar = tqdm(total=len(paths), initial=done, unit="photo", desc=f"{name} {view}", file=sys.stderr, mininterval=20)
     with bar:
-        for some in batched_ahead(squares, size=BATCH) if done < len(paths) else ():
+        for some in prefetch_batches(squares, size=BATCH) if done < len(paths) else ():
             for key, value in looks(some).items():
                 arrays[key][done : done + len(some)] = bits_of(value)
             done += len(some)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from deepseek_mm.config import between
 from deepseek_mm.encoders.edge import CELLS, EdgeSight
 from deepseek_mm.encoders.projection import SPACE_DIM
-from deepseek_mm.encoders.quick import quick
+from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.see.reader.net import ReaderNet
 from deepseek_mm.train.bank import AT_ONCE, Album, Bank
 from deepseek_mm.train.captions import bits_of
@@ -79,7 +79,7 @@ def seen(view: Mapping[str, NDArray[np.int16]], sight: EdgeSight) -> Iterator[ND
     for start in range(0, len(view["map"]), AT_ONCE):
         some = slice(start, start + AT_ONCE)
         map_BPC, middle_BPC = (torch.from_numpy(view[name][some]).view(torch.bfloat16) for name in ("map", "middle"))
-        with quick():
+        with autocast_bf16():
             cells_BPN = sight.neck(map_BPC.float(), middle_BPC.float())
             vector_BD, grid_BPD = sight.image_head.both(cells_BPN)
         beside_BXN = F.pad(cells_BPN.float(), (0, 0, 1, 0))
@@ -103,7 +103,7 @@ class ReadingLessons:
         name = f"reading {self.seed} {step}"
         shown, photo_Q, asked, right_Q = self.own.batch(Random(name))
         torch.manual_seed(Random(name).randrange(2**31))  # of what is dropped
-        with quick():
+        with autocast_bf16():
             read_QW, looked_QP = self.student.looked(shown, photo_Q, asked)
             scores_QV = self.student.out(read_QW)
             with torch.no_grad():

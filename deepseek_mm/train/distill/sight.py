@@ -19,7 +19,7 @@ from deepseek_mm.config import between
 from deepseek_mm.encoders.edge import NECK, EdgeSight
 from deepseek_mm.encoders.image import GRID
 from deepseek_mm.encoders.projection import HEADS
-from deepseek_mm.encoders.quick import quick
+from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.encoders.space import Floats
 from deepseek_mm.train.distill.look import SMALL, Kept
 from deepseek_mm.train.losses import contrastive_loss
@@ -98,7 +98,7 @@ class Lessons:
         right = {name: torch.cat([part[name] for part in given]) for name in given[0]}
         turned(right, torch.rand(len(right["map"])) < self.config.mirrored)
         text_CD = torch.stack([torch.from_numpy(chance.choice(self.texts[photo])) for photo in photos])
-        with quick():
+        with autocast_bf16():
             seen = self.student(right.pop("map").float(), right.pop("middle").float())
         parts = distances(seen, right, text_CD)
         total = torch.stack([weight * parts[name] for name, weight in weights_of(self.config).items()]).sum()

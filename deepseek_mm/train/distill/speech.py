@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from deepseek_mm.config import between
-from deepseek_mm.encoders.quick import quick
+from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.lm.weights import build
@@ -125,7 +125,7 @@ class SpeechLessons:
             taught = stages(self.teacher, rows.ids_NT, self._parts(ends(self.config.depth, self._depth)))
             known_VD = self.teacher.head.weight[: self.config.vocabulary]
             right_NV = F.linear(taught[-1][there_BT], known_VD).float().log_softmax(-1)
-        with quick():
+        with autocast_bf16():
             learned = stages(self.student, rows.ids_NT, self._parts(range(1, self.config.depth + 1)))
             said_NV = self.student.logits(learned[-1][there_BT])
         words = F.kl_div(said_NV.float().log_softmax(-1), right_NV, log_target=True, reduction="batchmean")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from deepseek_mm.config import BASE_LM, cache_folder
-from deepseek_mm.encoders.quick import quick
+from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.evaluate.retrieval import RetrievalReport, score
 from deepseek_mm.lm.generator import silence
 from deepseek_mm.lm.model_folders import find_folder
@@ -94,7 +94,7 @@ def recalls(student: Student, looks: Kept, texts: list[np.ndarray]) -> Retrieval
     for start in range(0, len(looks), AT_ONCE):
         some = range(start, min(len(looks), start + AT_ONCE))
         map_BPC, middle_BPC = (looks.batch(name, some, [0] * len(some)).float() for name in ("map", "middle"))
-        with quick():
+        with autocast_bf16():
             vectors.append(student(map_BPC, middle_BPC)["vectors"].float())
     return score(torch.cat(vectors).numpy(), np.concatenate(texts), owners(texts))
 
