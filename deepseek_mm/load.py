@@ -22,9 +22,8 @@ from deepseek_mm.config import (
     cache_folder,
 )
 from deepseek_mm.encoders import open_space
+from deepseek_mm.encoders.autocast import round_linears
 from deepseek_mm.encoders.default import DefaultSpace, SeeingSpace
-from deepseek_mm.encoders.quick import round_linears
-from deepseek_mm.encoders.quick import uses_bf16
 from deepseek_mm.encoders.space import EmbeddingModel
 from deepseek_mm.errors import DeepSeekMMError, LibraryError, MissingWeights
 from deepseek_mm.fallback import Fallback
@@ -46,12 +45,12 @@ from deepseek_mm.runtime.plan import Plan
 from deepseek_mm.runtime.planned import are_engines_made, encoder_here, fit
 from deepseek_mm.runtime.spare import give_back, hold_few_shapes
 from deepseek_mm.see.caption.captioner import read_captioner
-from deepseek_mm.see.eyes import VisionPipeline
 from deepseek_mm.see.glance.late import LateVisualPrompt
 from deepseek_mm.see.glance.weights import WEIGHTS as GLANCE
 from deepseek_mm.see.glance.weights import read_glance
 from deepseek_mm.see.notice.weights import read_noticer
 from deepseek_mm.see.ocr import TextReader
+from deepseek_mm.see.pipeline import VisionPipeline
 from deepseek_mm.see.reader.weights import read_reader
 from deepseek_mm.see.scene.weights import read_paper
 from deepseek_mm.see.vocabulary import names_in

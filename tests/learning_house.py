@@ -14,7 +14,7 @@ from deepseek_mm.learning.builtin import Builtin
 from deepseek_mm.learning.rows import Rows
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Question
-from deepseek_mm.see.eyes import VisionPipeline
+from deepseek_mm.see.pipeline import VisionPipeline
 from deepseek_mm.see.reader.net import ReaderConfig, ReaderNet
 from deepseek_mm.see.reader.reader import AnswerHead, VqaModel
 from deepseek_mm.see.reader.sure import AnswerCalibration

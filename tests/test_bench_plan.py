@@ -8,7 +8,7 @@ from rag_house import build
 from deepseek_mm.bench import dial as dial_bench
 from deepseek_mm.bench import plan as bench
 from deepseek_mm.bench.plan import Pair, asks, in_full, in_turns, one_ms, told
-from deepseek_mm.encoders.quick import autocast_bf16, to_autocast_dtype
+from deepseek_mm.encoders.autocast import autocast_bf16, to_autocast_dtype
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.records import Picture, Question
 

@@ -18,7 +18,7 @@ from deepseek_mm.evaluate.regions import (
     score_points,
 )
 from deepseek_mm.see.analysis import ImageAnalysis
-from deepseek_mm.see.eyes import VisionPipeline
+from deepseek_mm.see.pipeline import VisionPipeline
 from index import Label, Region, Source
 
 SOURCE = Source(path="/photos/a.png", width_px=400, height_px=200)

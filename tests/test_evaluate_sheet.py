@@ -8,7 +8,7 @@ from PIL import Image, ImageColor
 from deepseek_mm.config import SeeConfig
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluate.sheet import COLOURS, COLUMNS, GAP_PX, SIDE_PX, WORDS_PX, draw_sheet
-from deepseek_mm.see.eyes import VisionPipeline
+from deepseek_mm.see.pipeline import VisionPipeline
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from deepseek_mm.rag.program import parse
 from deepseek_mm.rag.program.words import with_article
 from deepseek_mm.records import Question
 from deepseek_mm.see.analysis import ImageAnalysis, VqaPrediction
-from deepseek_mm.see.eyes import VisionPipeline
+from deepseek_mm.see.pipeline import VisionPipeline
 from deepseek_mm.see.reader.asked import VqaQuestion
 from index import Label
 

@@ -29,7 +29,7 @@ from deepseek_mm.parse.document import parse_file
 from deepseek_mm.parse.files import open_file
 from deepseek_mm.parse.folder import find_files
 from deepseek_mm.parse.repository import why_content
-from deepseek_mm.see.eyes import VisionPipeline
+from deepseek_mm.see.pipeline import VisionPipeline
 from index.store import RegionStore
 
 FUNCTIONS = ("function", "method")

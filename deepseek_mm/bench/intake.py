@@ -22,8 +22,8 @@ from deepseek_mm.encoders.space import EmbeddingModel
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.ingest import Hooks, Intake
 from deepseek_mm.machine import ROOT
-from deepseek_mm.see.eyes import VisionPipeline
 from deepseek_mm.see.ocr import TextReader
+from deepseek_mm.see.pipeline import VisionPipeline
 from index.store import RegionStore
 
 BUNDLED = ROOT / "examples" / "photos"

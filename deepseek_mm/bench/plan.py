@@ -23,8 +23,8 @@ from deepseek_mm.bench.lm_open import Model, find_model, open_fast, open_plain
 from deepseek_mm.bench.lm_ours import Ours
 from deepseek_mm.bench.result import Line, Result, Setting
 from deepseek_mm.config import OUR_LM, cache_folder
+from deepseek_mm.encoders.autocast import autocast_to
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.encoders.quick import autocast_to
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.lm.backends.own_model import ModelCheckpoint, open_own
 from deepseek_mm.lm.model_folders import find_folder

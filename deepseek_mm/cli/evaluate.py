@@ -61,7 +61,7 @@ def combined(args: Namespace, desk: Desk) -> int:
 def regions(args: Namespace, desk: Desk) -> int:
     """The pointing game for people, or with `--sheet` a picture of photos with their regions drawn."""
     from deepseek_mm.evaluate.regions import evaluate_regions, read_box_rows
-    from deepseek_mm.see.eyes import VisionPipeline
+    from deepseek_mm.see.pipeline import VisionPipeline
 
     config = config_of(args, desk)
     if args.sheet:
@@ -99,7 +99,7 @@ def placed(args: Namespace, desk: Desk) -> int:
 def sheet(args: Namespace, desk: Desk) -> int:
     """Draw the regions of the photos named, or of those in the folder --images."""
     from deepseek_mm.evaluate.sheet import draw_sheet
-    from deepseek_mm.see.eyes import VisionPipeline
+    from deepseek_mm.see.pipeline import VisionPipeline
 
     config, folder = config_of(args, desk), needed(args.images, "--images")
     eyes = VisionPipeline(desk.open_space(config.encoder), config.see)

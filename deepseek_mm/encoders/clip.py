@@ -27,7 +27,7 @@ from PIL.Image import Image
 from torch import Tensor
 
 from deepseek_mm.encoders import checkpoint
-from deepseek_mm.encoders.ahead import prefetch_batches
+from deepseek_mm.encoders.prefetch import prefetch_batches
 from deepseek_mm.encoders.space import Floats, ImageEmbedding, unit
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.hub import short_name

@@ -22,9 +22,9 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from deepseek_mm.deltas import add_deltas
+from deepseek_mm.encoders.autocast import autocast_bf16, round_linears
 from deepseek_mm.encoders.packaged import fingerprint, text_tower_folder
 from deepseek_mm.encoders.projection import SPACE_DIM
-from deepseek_mm.encoders.quick import autocast_bf16, round_linears
 from deepseek_mm.encoders.space import Floats
 from deepseek_mm.encoders.text import MAX_TOKENS, WIDTH, in_order_of_length, load_text_tower
 from deepseek_mm.errors import MissingWeights

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from deepseek_mm.deltas import add_deltas
 from deepseek_mm.encoders import boxes
-from deepseek_mm.encoders.ahead import prefetch_batches
+from deepseek_mm.encoders.autocast import autocast_bf16, keep_dtype
 from deepseek_mm.encoders.code import CodeReader
 from deepseek_mm.encoders.code_text import broken_up
 from deepseek_mm.encoders.image import (
@@ -39,8 +39,8 @@ from deepseek_mm.encoders.image import (
     to_pixels,
 )
 from deepseek_mm.encoders.packaged import fingerprint, image_tower_file, text_tower_folder
+from deepseek_mm.encoders.prefetch import prefetch_batches
 from deepseek_mm.encoders.projection import MAIN_DIM, SPACE_DIM, ImageHead, Side, TextHead, join
-from deepseek_mm.encoders.quick import autocast_bf16, keep_dtype
 from deepseek_mm.encoders.space import DetectedObject, Floats, ImageEmbedding, Tag
 from deepseek_mm.encoders.tags import ImageNetTagger, read_groups
 from deepseek_mm.encoders.text import (

@@ -25,12 +25,12 @@ from torch import Tensor, nn
 
 from deepseek_mm.config import between
 from deepseek_mm.deltas import SCALE, WHOLE, pack_whole, unpack_delta
+from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import SeeingSpace, TextSide, positions
 from deepseek_mm.encoders.image import GRID, MAP_CHANNELS, ImageTower, to_pixels
 from deepseek_mm.encoders.lite0 import Lite0, fold_norms
 from deepseek_mm.encoders.packaged import fingerprint, text_tower_folder
 from deepseek_mm.encoders.projection import MAIN_DIM, SPACE_DIM, ImageHead, LayersHead, Residual, TextHead
-from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.encoders.tags import ImageNetTagger, read_groups
 from deepseek_mm.encoders.text import LAYERS, TextTower, blank_text_tower
 from deepseek_mm.errors import MissingWeights

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 from torch import Tensor
 
-from deepseek_mm.encoders.ahead import prefetch_batches
+from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import DefaultSpace, SpaceModel
 from deepseek_mm.encoders.image import GRID, MAP_CHANNELS, MIDDLE_CHANNELS, squeeze
-from deepseek_mm.encoders.quick import autocast_bf16
+from deepseek_mm.encoders.prefetch import prefetch_batches
 from deepseek_mm.encoders.space import ImageEmbedding
 
 CHANNELS = 2 * MAP_CHANNELS + MIDDLE_CHANNELS

@@ -18,13 +18,13 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from deepseek_mm.deltas import add_deltas
-from deepseek_mm.encoders.ahead import prefetch_batches
+from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import WEIGHTS as TEXT_WEIGHTS
 from deepseek_mm.encoders.default import PackagedSpace, TextSide, positions
 from deepseek_mm.encoders.image import MAP_CHANNELS, load_image_tower, squeeze, to_pixels
 from deepseek_mm.encoders.packaged import fingerprint, small_tower_file, text_tower_folder
+from deepseek_mm.encoders.prefetch import prefetch_batches
 from deepseek_mm.encoders.projection import MAIN_DIM, SPACE_DIM, ImageHead, LayersHead, TextHead
-from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.encoders.space import ImageEmbedding
 from deepseek_mm.encoders.tags import ImageNetTagger, read_groups
 from deepseek_mm.encoders.text import LAYERS, load_text_tower

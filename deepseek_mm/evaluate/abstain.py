@@ -30,7 +30,7 @@ from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.rag.search import Measured
 from deepseek_mm.records import Query
 from deepseek_mm.see.analysis import ImageAnalysis
-from deepseek_mm.see.eyes import VisionPipeline
+from deepseek_mm.see.pipeline import VisionPipeline
 from index.store import RegionStore
 
 THINGS_FILE = Path(__file__).parent / "things.jsonl"

@@ -20,9 +20,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from deepseek_mm.config import IndexConfig
+from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.code_text import code_text
 from deepseek_mm.encoders.packaged import text_tower_folder
-from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.encoders.space import EmbeddingModel, Floats
 from deepseek_mm.encoders.text import in_order_of_length, load_text_tower
 from deepseek_mm.errors import ConfigError, MissingPackage

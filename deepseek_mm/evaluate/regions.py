@@ -15,8 +15,8 @@ from typing import Any
 from deepseek_mm.evaluate.retrieval import open_pictures, percent, read_picture
 from deepseek_mm.evaluate.rows import read_rows
 from deepseek_mm.see.analysis import ImageAnalysis
-from deepseek_mm.see.eyes import VisionPipeline
 from deepseek_mm.see.people import PEOPLE
+from deepseek_mm.see.pipeline import VisionPipeline
 from index import Region, Source
 
 Share = tuple[float, float, float, float]  # left, top, right, bottom as shares of a picture's width and height

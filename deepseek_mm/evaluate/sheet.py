@@ -13,7 +13,7 @@ from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluate.regions import pictures
 from deepseek_mm.evaluate.retrieval import open_pictures
 from deepseek_mm.see.analysis import ImageAnalysis
-from deepseek_mm.see.eyes import VisionPipeline
+from deepseek_mm.see.pipeline import VisionPipeline
 from index import Region
 
 SIDE_PX, GAP_PX, WORDS_PX = 340, 10, 40  # of a photo's square, between squares, and for the words below

@@ -23,7 +23,7 @@ from deepseek_mm.learning.gather import Looked, looked_at
 from deepseek_mm.learning.memory import Remembered
 from deepseek_mm.learning.study import Material, Studied, chances_of, changes, head_of, study, widened
 from deepseek_mm.learning.versions import HEAD, MEMORY, Version, Versions
-from deepseek_mm.see.eyes import VisionPipeline
+from deepseek_mm.see.pipeline import VisionPipeline
 from deepseek_mm.see.reader.reader import VqaModel
 
 LEARN = "learn"  # kind of job

@@ -42,11 +42,8 @@ from deepseek_mm.records import Answer, Evidence, Found, Query, Question, State,
 from deepseek_mm.runtime.dial import BY_NAME
 from deepseek_mm.runtime.planned import Planned
 from deepseek_mm.see.analysis import AnalysisCache, ImageAnalysis
-from index import EVERYTHING
-from index import LIBRARY
-from index import Filter
-from index import Source
-from deepseek_mm.see.eyes import VisionPipeline
+from deepseek_mm.see.pipeline import VisionPipeline
+from index import EVERYTHING, LIBRARY, Filter, Source
 
 UNNAMED_S = 3600.0  # how long an upload may lie without a turn that names it: its question is about to be asked
 WRITES_PER_S, REMEMBERED = 5, 50  # of an answer into the history; turns whose pictures a conversation knows

@@ -28,8 +28,8 @@ from deepseek_mm.rag.program.words import names_the_same, plural, with_article
 from deepseek_mm.records import Evidence, Verdict
 from deepseek_mm.see.analysis import ImageAnalysis, VqaPrediction, add_features, only_once
 from deepseek_mm.see.colours import colours_looked_at
-from deepseek_mm.see.eyes import VisionPipeline
 from deepseek_mm.see.people import PEOPLE
+from deepseek_mm.see.pipeline import VisionPipeline
 from deepseek_mm.see.reader.asked import VqaQuestion
 from deepseek_mm.see.reader.reader import AT_ONCE
 from deepseek_mm.see.reader.sure import COLOUR

@@ -22,7 +22,7 @@ from deepseek_mm.rag.program.lexicon import COLOURS, NO_THINGS
 from deepseek_mm.rag.search import Search
 from deepseek_mm.rag.search.certainty import FILE, save_certainty
 from deepseek_mm.see.analysis import ImageAnalysis
-from deepseek_mm.see.eyes import VisionPipeline
+from deepseek_mm.see.pipeline import VisionPipeline
 from deepseek_mm.see.vocabulary import read_names
 from deepseek_mm.train.certainty import mentions, word_counts
 from deepseek_mm.train.galleries import Galleries, Told

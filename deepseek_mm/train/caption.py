@@ -20,8 +20,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from deepseek_mm.config import between
+from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, read_caption_rows
 from deepseek_mm.see.caption.captioner import WEIGHTS, write_captioner
 from deepseek_mm.see.caption.net import CaptionConfig, CaptionNet, rows_of

@@ -18,9 +18,9 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms import v2
 
-from deepseek_mm.encoders.ahead import prefetch_batches
+from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.image import SIDE_PX, ImageTower, squeeze, to_pixels
-from deepseek_mm.encoders.quick import autocast_bf16
+from deepseek_mm.encoders.prefetch import prefetch_batches
 from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, read_picture
 
 MIDDLE_SHAPE = (17, 17, 120)

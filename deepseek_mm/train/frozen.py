@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import TEXT_BATCH, SpaceModel
-from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.encoders.text import in_order_of_length
 from deepseek_mm.train.captions import Captioned
 

@@ -21,8 +21,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from deepseek_mm.config import between
+from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluate.presence import NOUNS, one_of, words_in
 from deepseek_mm.evaluate.retrieval import read_caption_rows

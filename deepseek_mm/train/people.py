@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 from torch import Tensor
 
-from deepseek_mm.encoders.ahead import prefetch_batches
+from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.image import (
     GRID,
     MAP_CHANNELS,
@@ -29,7 +29,7 @@ from deepseek_mm.encoders.image import (
     squeeze,
     to_pixels,
 )
-from deepseek_mm.encoders.quick import autocast_bf16
+from deepseek_mm.encoders.prefetch import prefetch_batches
 from deepseek_mm.encoders.space import Share
 from deepseek_mm.evaluate.regions import BoxRow
 from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, read_picture

@@ -14,16 +14,16 @@ from torch import Tensor
 from tqdm import tqdm
 
 from deepseek_mm.config import SeeConfig
+from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.maps import looks_of
-from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.evaluate.presence import NOUNS
 from deepseek_mm.rag.decider import by_labels
 from deepseek_mm.rag.judge import YES, Weights, log_odds
 from deepseek_mm.rag.program.parse import parse
-from deepseek_mm.see.eyes import VisionPipeline
 from deepseek_mm.see.notice.notice import MultiLabelTagger
 from deepseek_mm.see.notice.weights import read_noticer
+from deepseek_mm.see.pipeline import VisionPipeline
 from deepseek_mm.see.reader.net import PictureBatch, ReaderNet
 from deepseek_mm.see.reader.sure import AnswerCalibration, family_of, fit_calibration
 from deepseek_mm.see.reader.weights import write_reader

@@ -17,18 +17,18 @@ from torch import nn
 from tqdm import tqdm
 
 from deepseek_mm.config import between
+from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.encoders.space import EmbeddingModel, Floats
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluate.easy import easy_images
 from deepseek_mm.evaluate.retrieval import read_picture
 from deepseek_mm.evaluate.scenes import make
 from deepseek_mm.evaluate.scenes.draw import draw
-from deepseek_mm.see.kept import read_any_weights
 from deepseek_mm.see.scene.answerer import AnswererConfig, AnswerNet
 from deepseek_mm.see.scene.finder import FinderNet
 from deepseek_mm.see.scene.weights import ANSWERER, FINDER, MAKE, WEIGHTS, Kept, write_scene_weights
+from deepseek_mm.see.weight_file import read_any_weights
 from deepseek_mm.train.certainty import logistic
 from deepseek_mm.train.journal import Journal, learned
 from deepseek_mm.train.loop import Loss, add_configs, chosen, gathered, train_steps

@@ -20,9 +20,9 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from deepseek_mm.deltas import pack_changes
+from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import DefaultSpace, positions
 from deepseek_mm.encoders.image import MAP_CHANNELS, to_pixels
-from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.encoders.small import GRID, SIDE_PX, WEIGHTS, SmallModel, SmallSpace
 from deepseek_mm.encoders.space import Floats
 from deepseek_mm.evaluate.retrieval import (

@@ -8,13 +8,13 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from deepseek_mm.encoders.ahead import prefetch_batches
+from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import DefaultSpace, SpaceModel
 from deepseek_mm.encoders.maps import maps_of_many
-from deepseek_mm.encoders.quick import autocast_bf16
+from deepseek_mm.encoders.prefetch import prefetch_batches
 from deepseek_mm.see.caption.net import SPECIAL, CaptionConfig, CaptionNet
 from deepseek_mm.see.caption.search import BeamConfig, Sentence, agreed_sentences
-from deepseek_mm.see.kept import read_weights, write_weights
+from deepseek_mm.see.weight_file import read_weights, write_weights
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "captions.safetensors"
 MAKE = "python -m deepseek_mm train caption --help"

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from deepseek_mm.encoders.quick import autocast_bf16
+from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.tokenizer import Tokenizer
 from deepseek_mm.see.glance.net import GlanceNet

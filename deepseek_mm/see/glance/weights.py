@@ -15,7 +15,7 @@ from deepseek_mm.lm.weights import TALL, THIN, build, fingerprint_with, merge_ch
 from deepseek_mm.lm.weights import WEIGHTS as SPEAKS
 from deepseek_mm.see.glance.glance import VisualPrompt
 from deepseek_mm.see.glance.net import GlanceConfig, GlanceNet
-from deepseek_mm.see.kept import read_weights, write_weights
+from deepseek_mm.see.weight_file import read_weights, write_weights
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "glance.safetensors"
 MAKE = "python -m deepseek_mm train see --help"

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from deepseek_mm.encoders.default import SeeingSpace
-from deepseek_mm.see.kept import read_weights, weights_for, write_weights
 from deepseek_mm.see.notice.net import NoticeConfig, NoticeNet
 from deepseek_mm.see.notice.notice import MultiLabelTagger
+from deepseek_mm.see.weight_file import read_weights, weights_for, write_weights
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "notice.safetensors"
 MAKE = "python -m deepseek_mm train notice --help"

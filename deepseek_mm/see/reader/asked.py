@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import TEXT_BATCH, SeeingSpace
-from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.encoders.space import Floats
 from deepseek_mm.encoders.text import WIDTH, in_order_of_length
 from deepseek_mm.encoders.vector_cache import VectorCache

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from deepseek_mm.encoders.autocast import autocast_bf16, to_autocast_dtype
 from deepseek_mm.encoders.default import SeeingSpace
 from deepseek_mm.encoders.image import GRID
-from deepseek_mm.encoders.quick import autocast_bf16, to_autocast_dtype
 from deepseek_mm.rag.judge import Weights
 from deepseek_mm.see.analysis import ImageAnalysis, VqaPrediction, add_features
 from deepseek_mm.see.notice.notice import MultiLabelTagger

@@ -8,11 +8,11 @@ from torch import Tensor
 
 from deepseek_mm.encoders.default import SeeingSpace
 from deepseek_mm.rag.judge import Weights
-from deepseek_mm.see.kept import read_weights, weights_for, write_weights
 from deepseek_mm.see.notice.notice import MultiLabelTagger
 from deepseek_mm.see.reader.net import ReaderConfig, ReaderNet
 from deepseek_mm.see.reader.reader import AnswerWeigher, VqaModel
 from deepseek_mm.see.reader.sure import AnswerCalibration
+from deepseek_mm.see.weight_file import read_weights, weights_for, write_weights
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "reader.safetensors"
 MAKE = "python -m deepseek_mm train reader --help"

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from deepseek_mm.encoders.ahead import prefetch_batches
+from deepseek_mm.encoders.prefetch import prefetch_batches
 from deepseek_mm.logic.drawn import VALUES, solid
 from deepseek_mm.logic.scene import Item, Scene
 

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from deepseek_mm.encoders.default import SeeingSpace
 from deepseek_mm.encoders.space import Floats
-from deepseek_mm.see.kept import read_any_weights, read_weights, write_weights
 from deepseek_mm.see.scene.answerer import AnswererConfig, AnswerNet, SceneAnswerer
 from deepseek_mm.see.scene.finder import FinderNet, SceneFinder
 from deepseek_mm.see.scene.paper import DrawingFinder
+from deepseek_mm.see.weight_file import read_any_weights, read_weights, write_weights
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "scenes.safetensors"
 MAKE = "python -m deepseek_mm train scenes --stage pack"

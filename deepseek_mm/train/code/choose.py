@@ -9,9 +9,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.code import BATCH, CodeSide
 from deepseek_mm.encoders.code_text import broken_up, code_text
-from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.encoders.text import in_order_of_length
 from deepseek_mm.evaluate.code_search import nearest, score
 from deepseek_mm.evaluate.functions import Function

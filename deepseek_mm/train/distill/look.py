@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from deepseek_mm.encoders.ahead import prefetch_batches
+from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import DefaultSpace, positions
 from deepseek_mm.encoders.edge import CELLS, MIDDLE_CHANNELS, shrink_map
 from deepseek_mm.encoders.image import MAP_CHANNELS, NUM_CLASSES, ImageTower, to_pixels
+from deepseek_mm.encoders.prefetch import prefetch_batches
 from deepseek_mm.encoders.projection import HEADS, SPACE_DIM, ImageHead
-from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.runtime.engines import BY_NAME
 from deepseek_mm.runtime.towers.install import install
 from deepseek_mm.runtime.towers.parts import image_parts, text_parts

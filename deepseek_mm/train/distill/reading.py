@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from deepseek_mm.config import between
+from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.edge import CELLS, EdgeSight
 from deepseek_mm.encoders.projection import SPACE_DIM
-from deepseek_mm.encoders.quick import autocast_bf16
 from deepseek_mm.see.reader.net import ReaderNet
 from deepseek_mm.train.bank import AT_ONCE, Album, Bank
 from deepseek_mm.train.captions import bits_of

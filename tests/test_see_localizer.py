@@ -13,7 +13,7 @@ from deepseek_mm.evaluate.pointing import ALL
 from deepseek_mm.evaluate.regions import inside
 from deepseek_mm.rag.program import Thing
 from deepseek_mm.see.learned import read_learned
-from deepseek_mm.see.pointer import Localizer, cut, overlay_views, read_pointer, views_of, where_coloured
+from deepseek_mm.see.localizer import Localizer, cut, overlay_views, read_pointer, views_of, where_coloured
 from deepseek_mm.see.vocabulary import Vocabulary
 
 PHOTOS = Path(__file__).parent.parent / "examples" / "photos"

@@ -7,9 +7,9 @@ from fakes import ColourSpace, picture
 from deepseek_mm.config import SeeConfig
 from deepseek_mm.encoders.space import DetectedObject, ImageEmbedding
 from deepseek_mm.see.analysis import ImageAnalysis
-from deepseek_mm.see.eyes import VisionPipeline, match_people, on_image
 from deepseek_mm.see.learned import Learned
 from deepseek_mm.see.people import PEOPLE
+from deepseek_mm.see.pipeline import VisionPipeline, match_people, on_image
 from deepseek_mm.see.places import ScoredWord
 from index import Label, Source
 

@@ -50,7 +50,7 @@ def uses_bf16() -> bool:
 
 
 def to_autocast_dtype(x: Tensor) -> Tensor:
-    """The dtype that nets under `autocast_bf16` take: bfloat16 where they compute in it, else float32, as their weights."""
+    """What nets under `autocast_bf16` take: bfloat16 where they compute in it, else float32, as their weights are."""
     return x.bfloat16() if uses_bf16() else x.float()
 
 

@@ -16,15 +16,15 @@ from PIL.Image import Image
 
 from deepseek_mm.chance import expected
 from deepseek_mm.config import SeeConfig
-from deepseek_mm.encoders.ahead import prefetch_batches
+from deepseek_mm.encoders.prefetch import prefetch_batches
 from deepseek_mm.encoders.space import EmbeddingModel, Floats, ImageEmbedding
 from deepseek_mm.rag.judge import Weights
 from deepseek_mm.see.analysis import ImageAnalysis, VqaPrediction, add_features
 from deepseek_mm.see.colours import Palette
 from deepseek_mm.see.learned import Learned, read_learned
+from deepseek_mm.see.localizer import read_pointer
 from deepseek_mm.see.people import PEOPLE, may_be_said
 from deepseek_mm.see.places import Place, ScoredWord, merge_places, people_in, places, vectors_of
-from deepseek_mm.see.pointer import read_pointer
 from deepseek_mm.see.reader.asked import VqaQuestion
 from deepseek_mm.see.scene.paper import Drawing
 from deepseek_mm.see.vocabulary import Vocabulary, read_calibration, read_names
