@@ -45,13 +45,12 @@ from deepseek_mm.runtime.plan import Plan
 from deepseek_mm.runtime.planned import are_engines_made, encoder_here, fit
 from deepseek_mm.runtime.spare import give_back, hold_few_shapes
 from deepseek_mm.see.caption.captioner import read_captioner
-from deepseek_mm.see.glance.late import LateVisualPrompt
-from deepseek_mm.see.glance.weights import WEIGHTS as GLANCE
-from deepseek_mm.see.glance.weights import read_glance
-from deepseek_mm.see.notice.weights import read_noticer
+from deepseek_mm.see.glance.glance import WEIGHTS as GLANCE
+from deepseek_mm.see.glance.glance import LateVisualPrompt, read_glance
+from deepseek_mm.see.notice.notice import read_noticer
 from deepseek_mm.see.ocr import TextReader
 from deepseek_mm.see.pipeline import VisionPipeline
-from deepseek_mm.see.reader.weights import read_reader
+from deepseek_mm.see.reader.reader import read_reader
 from deepseek_mm.see.scene.weights import read_paper
 from deepseek_mm.see.vocabulary import names_in
 from deepseek_mm.storage.files import read_lines

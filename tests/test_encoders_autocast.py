@@ -17,7 +17,7 @@ from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.load import small_nets
 from deepseek_mm.see.analysis import ImageAnalysis
 from deepseek_mm.see.reader.asked import VqaQuestion
-from deepseek_mm.see.reader.weights import read_reader
+from deepseek_mm.see.reader.reader import read_reader
 
 has_bf16 = pytest.mark.skipif(not torch.cpu._is_avx512_bf16_supported(), reason="the processor has no bfloat16")
 

@@ -14,8 +14,8 @@ from deepseek_mm.encoders.text import blank_text_tower
 from deepseek_mm.errors import ConfigError, MissingWeights
 from deepseek_mm.load import open_trained
 from deepseek_mm.runtime.towers.export import PICTURE, TEXT, export_edge
-from deepseek_mm.see.reader.weights import WEIGHTS as READS
-from deepseek_mm.see.reader.weights import read_reader
+from deepseek_mm.see.reader.reader import WEIGHTS as READS
+from deepseek_mm.see.reader.reader import read_reader
 from deepseek_mm.see.weight_file import weights_for
 
 SIZE = EdgeConfig(neck=48, layers=1, read_after=(0, 0, 1, 1))

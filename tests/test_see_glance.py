@@ -11,10 +11,9 @@ from deepseek_mm.errors import MissingWeights
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.shape import tiny
-from deepseek_mm.see.glance.glance import VisualPrompt
+from deepseek_mm.see.glance.glance import VisualPrompt, read_glance
 from deepseek_mm.see.glance.net import GlanceConfig, GlanceNet, covered, squares
 from deepseek_mm.see.glance.script import PLACE, Script, lay, read
-from deepseek_mm.see.glance.weights import read_glance
 
 SMALL = GlanceConfig(features=32, side=2)
 

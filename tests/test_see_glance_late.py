@@ -7,8 +7,7 @@ from threading import Event
 import torch
 
 from deepseek_mm.errors import MissingWeights
-from deepseek_mm.see.glance.late import LateVisualPrompt
-from deepseek_mm.see.glance.weights import WEIGHTS
+from deepseek_mm.see.glance.glance import WEIGHTS, LateVisualPrompt
 
 ASKED = (["is it red?", "is it blue?"], torch.tensor([0, 0]), torch.zeros(1, 81, 4), [["yes", "no"]] * 2)
 
@@ -52,7 +51,7 @@ def test_one_that_cannot_be_opened_says_nothing():
 def test_a_program_that_ends_meanwhile_ends_well():
     program = (
         "import time, torch\n"
-        "from deepseek_mm.see.glance.late import LateVisualPrompt\n"
+        "from deepseek_mm.see.glance.glance import LateVisualPrompt\n"
         "def slow():\n"
         "    for _ in range(40):\n"
         "        (torch.randn(300, 300) @ torch.randn(300, 300)).sum()\n"

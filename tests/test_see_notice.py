@@ -6,9 +6,7 @@ import pytest
 import torch
 
 from deepseek_mm.errors import MissingWeights
-from deepseek_mm.see.notice.net import NoticeConfig, NoticeNet
-from deepseek_mm.see.notice.notice import MultiLabelTagger
-from deepseek_mm.see.notice.weights import Kept, read_noticer, write_noticer
+from deepseek_mm.see.notice.notice import Kept, MultiLabelTagger, NoticeConfig, NoticeNet, read_noticer, write_noticer
 
 SMALL = NoticeConfig(channels=8, cells=4, space=6, width=16, heads=2, feed=16, dropout=0.0)
 SPACE = SimpleNamespace(fingerprint="f" * 64)

@@ -9,9 +9,8 @@ from deepseek_mm.errors import MissingWeights
 from deepseek_mm.see.analysis import ImageAnalysis
 from deepseek_mm.see.reader.asked import QuestionBatch, VqaQuestion, read_questions
 from deepseek_mm.see.reader.net import PictureBatch, ReaderConfig, ReaderNet
-from deepseek_mm.see.reader.reader import VqaModel
+from deepseek_mm.see.reader.reader import VqaModel, read_reader, write_reader
 from deepseek_mm.see.reader.sure import AnswerCalibration, family_of, fit_calibration
-from deepseek_mm.see.reader.weights import read_reader, write_reader
 
 SMALL = ReaderConfig(channels=12, cells=9, space=8, width=16, heads=2, layers=2, feed=32, dropout=0.0)
 ANSWERS = ("yes", "no", "red", "blue")

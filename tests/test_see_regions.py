@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deepseek_mm.see.regions import area, connected, overlap
+from deepseek_mm.see.extent import area, connected, overlap
 
 
 def test_cells_that_hang_together_with_the_seed_are_reached_round_corners():

@@ -9,9 +9,9 @@ from PIL import Image
 
 from deepseek_mm.encoders.edge import EdgeSpace, files_of_edge
 from deepseek_mm.see.analysis import ImageAnalysis
-from deepseek_mm.see.notice.weights import read_noticer
+from deepseek_mm.see.notice.notice import read_noticer
 from deepseek_mm.see.reader.asked import VqaQuestion
-from deepseek_mm.see.reader.weights import read_reader
+from deepseek_mm.see.reader.reader import read_reader
 from deepseek_mm.train.distill import house as houses
 from deepseek_mm.train.distill.house import House, owners
 from deepseek_mm.train.distill.packing import pack_stage

@@ -8,9 +8,7 @@ import torch
 
 from deepseek_mm.encoders.maps import CELLS, CHANNELS
 from deepseek_mm.encoders.projection import SPACE_DIM
-from deepseek_mm.see.notice.net import NoticeConfig, NoticeNet
-from deepseek_mm.see.notice.notice import MultiLabelTagger
-from deepseek_mm.see.notice.weights import read_noticer
+from deepseek_mm.see.notice.notice import MultiLabelTagger, NoticeConfig, NoticeNet, read_noticer
 from deepseek_mm.train import notice as trained
 from deepseek_mm.train.asking import PRESENCE, Pair
 from deepseek_mm.train.bank import ASKED, Album, Bank

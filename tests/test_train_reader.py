@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import torch
 
 from deepseek_mm.see.reader.net import ReaderConfig, ReaderNet
+from deepseek_mm.see.reader.reader import write_reader
 from deepseek_mm.see.reader.sure import AnswerCalibration
-from deepseek_mm.see.reader.weights import write_reader
 from deepseek_mm.train.asking import PRESENCE, Pair
 from deepseek_mm.train.bank import ASKED, CAPTIONED, Album
 from deepseek_mm.train.reader import begun

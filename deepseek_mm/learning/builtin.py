@@ -17,7 +17,7 @@ from torch import Tensor
 from deepseek_mm.encoders.packaged import fingerprint
 from deepseek_mm.errors import MissingWeights
 from deepseek_mm.learning.rows import Rows
-from deepseek_mm.see.reader.weights import WEIGHTS as READER
+from deepseek_mm.see.reader.reader import WEIGHTS as READER
 from deepseek_mm.see.weight_file import read_any_weights, write_weights
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "replay.safetensors"

@@ -24,10 +24,10 @@ from deepseek_mm.rag.program.words import names_the_same
 from deepseek_mm.records import Evidence, Verdict
 from deepseek_mm.see.analysis import ImageAnalysis
 from deepseek_mm.see.colours import Palette
+from deepseek_mm.see.extent import area
 from deepseek_mm.see.people import PEOPLE, PERSON
 from deepseek_mm.see.pipeline import VisionPipeline, on_image
 from deepseek_mm.see.places import WHOLE, place_of
-from deepseek_mm.see.regions import area
 from index import Label, Region
 
 LEAST = {  # kind of question -> probability from which its things are looked for

@@ -11,9 +11,8 @@ from PIL.Image import Image
 
 from deepseek_mm.encoders.space import Floats, ImageEmbedding, Share, unit
 from deepseek_mm.rag.program.words import names_the_same
-from deepseek_mm.see.extent import Canvas, trim_extent
+from deepseek_mm.see.extent import Canvas, area, overlap, trim_extent
 from deepseek_mm.see.people import PEOPLE, PERSON
-from deepseek_mm.see.regions import area, overlap
 from index import Box, Label, Source
 
 SAME_PLACE = 0.6  # boxes that overlap more are one region

@@ -28,9 +28,7 @@ from deepseek_mm.evaluate.presence import NOUNS, one_of, words_in
 from deepseek_mm.evaluate.retrieval import read_caption_rows
 from deepseek_mm.rag.judge import YES
 from deepseek_mm.rag.program.parse import parse
-from deepseek_mm.see.notice.net import NoticeConfig, NoticeNet
-from deepseek_mm.see.notice.notice import MultiLabelTagger
-from deepseek_mm.see.notice.weights import WEIGHTS, Kept, write_noticer
+from deepseek_mm.see.notice.notice import WEIGHTS, Kept, MultiLabelTagger, NoticeConfig, NoticeNet, write_noticer
 from deepseek_mm.see.vocabulary import TEMPLATES
 from deepseek_mm.train.asking import PRESENCE
 from deepseek_mm.train.bank import ASKED, CAPTIONED, Album, Bank, asked_about, captioned, open_banks

@@ -21,7 +21,7 @@ from torch import Tensor
 from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.see.reader.net import ReaderConfig, ReaderNet
-from deepseek_mm.see.reader.weights import MAKE, WEIGHTS
+from deepseek_mm.see.reader.reader import MAKE, WEIGHTS
 from deepseek_mm.see.weight_file import read_weights
 from deepseek_mm.train.bank import Bank, open_banks, photo_albums
 from deepseek_mm.train.journal import Journal, learned

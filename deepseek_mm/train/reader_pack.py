@@ -21,12 +21,11 @@ from deepseek_mm.evaluate.presence import NOUNS
 from deepseek_mm.rag.decider import by_labels
 from deepseek_mm.rag.judge import YES, Weights, log_odds
 from deepseek_mm.rag.program.parse import parse
-from deepseek_mm.see.notice.notice import MultiLabelTagger
-from deepseek_mm.see.notice.weights import read_noticer
+from deepseek_mm.see.notice.notice import MultiLabelTagger, read_noticer
 from deepseek_mm.see.pipeline import VisionPipeline
 from deepseek_mm.see.reader.net import PictureBatch, ReaderNet
+from deepseek_mm.see.reader.reader import write_reader
 from deepseek_mm.see.reader.sure import AnswerCalibration, family_of, fit_calibration
-from deepseek_mm.see.reader.weights import write_reader
 from deepseek_mm.train.asking import PRESENCE, Pair
 from deepseek_mm.train.bank import CAPTIONED, Album
 from deepseek_mm.train.certainty import logistic

@@ -28,9 +28,9 @@ from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.generator import silence
 from deepseek_mm.lm.model_folders import find_folder
 from deepseek_mm.lm.tokenizer import read_tokenizer
+from deepseek_mm.see.glance.glance import NET, WEIGHTS, model_of, write_glance
 from deepseek_mm.see.glance.net import GlanceConfig, GlanceNet, squares
 from deepseek_mm.see.glance.script import DESCRIBE, Encode, Script, lay, read
-from deepseek_mm.see.glance.weights import NET, WEIGHTS, model_of, write_glance
 from deepseek_mm.train.asking import Pair
 from deepseek_mm.train.bank import CAPTIONED, Bank, open_banks, photo_albums
 from deepseek_mm.train.journal import Journal, learned

@@ -3,16 +3,27 @@
 Shape key:  Q questions, B pictures, P cells, C channels of a cell, R vectors of a picture, V vocabulary
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from threading import Lock, Thread
 
 import torch
 from torch import Tensor
 
 from deepseek_mm.encoders.autocast import autocast_bf16
+from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.errors import DeepSeekMMError, MissingWeights
+from deepseek_mm.lm.changes import TALL, THIN, fingerprint_with, merged, with_changes
+from deepseek_mm.lm.changes import WEIGHTS as SPEAKS
 from deepseek_mm.lm.decoder import Decoder
-from deepseek_mm.lm.tokenizer import Tokenizer
-from deepseek_mm.see.glance.net import GlanceNet
+from deepseek_mm.lm.find import fingerprint
+from deepseek_mm.lm.tokenizer import Tokenizer, read_tokenizer
+from deepseek_mm.lm.weights import build, read_folder
+from deepseek_mm.see.glance.net import GlanceConfig, GlanceNet
 from deepseek_mm.see.glance.script import END, Script, lay, read
+from deepseek_mm.see.weight_file import read_weights, write_weights
 
 MOST = 24  # tokens that are said
 AT_ONCE = 32  # questions that are read together
@@ -73,3 +84,70 @@ class VisualPrompt:
         hidden_QTD = read(self.decoder, laid, vectors_QRD.flatten(0, 1))
         last_QD = hidden_QTD[torch.arange(len(scripts)), laid.last_N()]
         return self.decoder.logits(last_QD).float()
+
+
+class LateVisualPrompt:
+    """Looks as soon as it is open; one that cannot be opened sees nothing, and the reader answers alone."""
+
+    def __init__(self, opened: Callable[[], VisualPrompt]) -> None:
+        self._opened, self._lock = opened, Lock()
+        self._glance: VisualPrompt | None = None
+        self._thread: Thread | None = None
+
+    def start(self) -> Thread:
+        """Begin to open it, if nobody has."""
+        with self._lock:
+            if self._thread is None:
+                # No daemon: a program that ends meanwhile waits for it, since torch dies badly under a thread.
+                self._thread = Thread(target=self._open, name="glance")
+                self._thread.start()
+            return self._thread
+
+    def weigh(
+        self, questions: Sequence[str], photo_Q: Tensor, cells_BPC: Tensor, options: Sequence[Sequence[str]]
+    ) -> list[Mapping[str, float]]:
+        """As `VisualPrompt.weigh`; waits until it is open. Nothing of each question where it cannot be opened."""
+        glance = self.opened()
+        if glance is None:
+            return [{} for _ in questions]
+        return glance.weigh(questions, photo_Q, cells_BPC, options)
+
+    def opened(self) -> VisualPrompt | None:
+        """Itself, when it is open; None where it cannot be."""
+        self.start().join()
+        return self._glance
+
+    def _open(self) -> None:
+        with suppress(DeepSeekMMError):
+            self._glance = self._opened()
+
+
+WEIGHTS = Path(__file__).parents[2] / "weights" / "glance.safetensors"
+MAKE = "python -m deepseek_mm train see --help"
+NET = "net."  # begins the names of the net's weights; the others are the model's
+
+
+def model_of(folder: Path, changes: Path = SPEAKS) -> str:
+    """The fingerprint of the model that speaks: the base's weights, and what our training made of them."""
+    return fingerprint_with(fingerprint(folder), changes)
+
+
+def write_glance(
+    file: Path, state: Mapping[str, Tensor], config: GlanceConfig, *, space: DefaultSpace, model: str
+) -> None:
+    """Weights as int8 with a scale a row; `space` is what it looks at, `model` the fingerprint of what speaks."""
+    write_weights(file, state, {"config": asdict(config), "fingerprint": space.fingerprint, "model": model})
+
+
+def read_glance(space: DefaultSpace, folder: Path, file: Path = WEIGHTS) -> VisualPrompt:
+    """The model in `folder` with our changes and with eyes. MissingWeights where they are not there, or for others."""
+    state, told = read_weights(file, space, make=MAKE)
+    if told["model"] != model_of(folder):
+        raise MissingWeights(file, make=MAKE)
+    shape, weights = read_folder(folder)
+    shape, weights = with_changes(shape, weights, SPEAKS, base=fingerprint(folder))
+    changes = {name: value for name, value in state.items() if name.endswith((THIN, TALL))}
+    decoder = build(shape, merged(weights, changes), dtype=torch.bfloat16).requires_grad_(False)
+    net = GlanceNet(shape.width, GlanceConfig(**told["config"]))
+    net.load_state_dict({name.removeprefix(NET): value for name, value in state.items() if name.startswith(NET)})
+    return VisualPrompt(decoder, net, read_tokenizer(folder))

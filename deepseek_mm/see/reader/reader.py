@@ -4,8 +4,9 @@ Shape key:  Q questions, B pictures, P cells, V answers, D width of the space, G
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -19,9 +20,10 @@ from deepseek_mm.rag.judge import Weights
 from deepseek_mm.see.analysis import ImageAnalysis, VqaPrediction, add_features
 from deepseek_mm.see.notice.notice import MultiLabelTagger
 from deepseek_mm.see.reader.asked import QuestionBatch, VqaQuestion, read_questions
-from deepseek_mm.see.reader.net import PictureBatch, ReaderNet
+from deepseek_mm.see.reader.net import PictureBatch, ReaderConfig, ReaderNet
 from deepseek_mm.see.reader.sure import THERE, AnswerCalibration
 from deepseek_mm.see.vocabulary import word_cache
+from deepseek_mm.see.weight_file import read_weights, weights_for, write_weights
 from deepseek_mm.threads import alone_with
 
 LIKELIEST = 5  # answers that are told
@@ -196,3 +198,44 @@ def cells_of(pictures: Sequence[ImageAnalysis]) -> Tensor:
     """(B, P, C) bfloat16."""
     cells = [picture.features.cells_PC for picture in pictures if picture.features]
     return torch.stack([each for each in cells if each is not None])
+
+
+WEIGHTS = Path(__file__).parents[2] / "weights" / "reader.safetensors"
+MAKE = "python -m deepseek_mm train reader --help"
+
+
+def write_reader(
+    file: Path,
+    state: Mapping[str, Tensor],
+    *,
+    answers: Sequence[str],
+    sure: AnswerCalibration,
+    config: ReaderConfig,
+    fingerprint: str,
+) -> None:
+    """Weights as int8 with a scale a row; `fingerprint` is that of the space whose maps it was trained on."""
+    told = {
+        "answers": list(answers),
+        "sure": sure.told,
+        "nouns": sorted(sure.nouns),
+        "weights": asdict(sure.weights),
+        "config": asdict(config),
+        "fingerprint": fingerprint,
+    }
+    write_weights(file, state, told)
+
+
+def read_reader(
+    space: SeeingSpace,
+    file: Path | None = None,
+    *,
+    noticer: MultiLabelTagger | None = None,
+    glance: AnswerWeigher | None = None,
+) -> VqaModel:
+    """Ready to answer. MissingWeights without the file, or where it was trained for another space."""
+    state, told = read_weights(file or weights_for(space, WEIGHTS), space, make=MAKE)
+    net = ReaderNet(len(told["answers"]), ReaderConfig(**told["config"]))
+    net.load_state_dict(state)
+    families = {family: tuple(pair) for family, pair in told["sure"].items()}
+    sure = AnswerCalibration(families, frozenset(told["nouns"]), Weights(**told["weights"]))
+    return VqaModel(space, net, told["answers"], sure, noticer, glance)

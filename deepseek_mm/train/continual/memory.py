@@ -26,9 +26,8 @@ from deepseek_mm.learning.rows import Rows
 from deepseek_mm.rag.program.words import singular, with_article
 from deepseek_mm.see.analysis import ImageAnalysis
 from deepseek_mm.see.reader.asked import VqaQuestion
-from deepseek_mm.see.reader.reader import VqaModel
+from deepseek_mm.see.reader.reader import VqaModel, read_reader
 from deepseek_mm.see.reader.sure import FAMILIES, THERE
-from deepseek_mm.see.reader.weights import read_reader
 from deepseek_mm.train.bank import Album, photo_albums
 
 PHOTOS = {"flickr8k": 520, "coco_vqa": 330, "daquar": 110}  # of each source; in training 26, 14 and 4 a step

@@ -24,10 +24,9 @@ from deepseek_mm.encoders.projection import HEADS, SPACE_DIM, ImageHead
 from deepseek_mm.runtime.engines import BY_NAME
 from deepseek_mm.runtime.towers.install import install
 from deepseek_mm.runtime.towers.parts import image_parts, text_parts
-from deepseek_mm.see.notice.net import NoticeNet
-from deepseek_mm.see.notice.weights import read_noticer
+from deepseek_mm.see.notice.notice import NoticeNet, read_noticer
 from deepseek_mm.see.reader.net import ReaderNet
-from deepseek_mm.see.reader.weights import read_reader
+from deepseek_mm.see.reader.reader import read_reader
 from deepseek_mm.train.captions import Views, bits_of
 
 BATCH = 16

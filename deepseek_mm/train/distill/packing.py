@@ -11,10 +11,10 @@ from deepseek_mm.encoders.edge import WEIGHTS, EdgeConfig, EdgeModel, EdgeSpace,
 from deepseek_mm.encoders.text import LAYERS
 from deepseek_mm.lm.model_folders import EDGE_FOLDER
 from deepseek_mm.runtime.quantize.student import write_student
-from deepseek_mm.see.notice.weights import WEIGHTS as NOTICES
-from deepseek_mm.see.notice.weights import Kept, write_noticer
-from deepseek_mm.see.reader.weights import WEIGHTS as READS
-from deepseek_mm.see.reader.weights import write_reader
+from deepseek_mm.see.notice.notice import WEIGHTS as NOTICES
+from deepseek_mm.see.notice.notice import Kept, write_noticer
+from deepseek_mm.see.reader.reader import WEIGHTS as READS
+from deepseek_mm.see.reader.reader import write_reader
 from deepseek_mm.train.distill.house import House
 from deepseek_mm.train.distill.reading import begun
 from deepseek_mm.train.distill.sight import Student

@@ -15,7 +15,7 @@ from deepseek_mm.lm.generator import silence
 from deepseek_mm.lm.model_folders import find_folder
 from deepseek_mm.lm.weights import WEIGHTS as SPEAKS
 from deepseek_mm.lm.weights import with_changes
-from deepseek_mm.see.reader.weights import read_reader
+from deepseek_mm.see.reader.reader import read_reader
 from deepseek_mm.train.bank import Bank
 from deepseek_mm.train.distill.drawing import RECALLS, draw
 from deepseek_mm.train.distill.house import DEV, House, owners
