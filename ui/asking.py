@@ -264,9 +264,8 @@ class Asking:
         pictures, errors = list[Picture](), list[Exception]()
         for n, path in enumerate(paths):
             try:
-                photo = edges.read_upload(path, max_pixels=self.assistant.config.parse.max_pixels)
-                name = names[n] if names else path.name
-                pictures.append(Picture(image=photo.image, name=name, path=str(path), source=photo.source))
+                picture = edges.read_upload(path, max_pixels=self.assistant.config.parse.max_pixels)
+                pictures.append(replace(picture, name=names[n]) if names else picture)
             except Exception as error:  # noqa: BLE001 - the others are asked about; it is said which one is not
                 errors.append(error)
         if errors and not pictures:

@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deepseek_mm import Caller, DeepSeekMMError, StorageFull, read_photo
-from deepseek_mm.parse.photo import Photo
+from deepseek_mm import Caller, DeepSeekMMError, Picture, StorageFull, read_photo
 from index import IndexProblem
 from ui.words import Words
 
@@ -79,9 +78,10 @@ def split_entry(entry: Mapping[str, Any] | None) -> tuple[str, list[Path]]:
     return str((entry or {}).get("text") or "").strip(), [Path(file) for file in files]
 
 
-def read_upload(path: Path, *, max_pixels: int) -> Photo:
+def read_upload(path: Path, *, max_pixels: int) -> Picture:
     """The uploaded picture, upright, with its source. BadPicture says why it is none, by the name the user knows."""
     try:
-        return read_photo(path, max_pixels=max_pixels, collection="uploads")
+        photo = read_photo(path, max_pixels=max_pixels, collection="uploads")
     except DeepSeekMMError as error:
         raise type(error)(str(error).replace(str(path), path.name)) from error
+    return Picture(image=photo.image, name=path.name, path=str(path), source=photo.source)
