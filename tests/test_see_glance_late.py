@@ -56,7 +56,7 @@ def test_a_program_that_ends_meanwhile_ends_well():
         "    for _ in range(40):\n"
         "        (torch.randn(300, 300) @ torch.randn(300, 300)).sum()\n"
         "        time.sleep(0.01)\n"
-        "LateGlance(slow).start()\n"
+        "LateVisualPrompt(slow).start()\n"
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, timeout=60)
     assert (ended.returncode, ended.stderr) == (0, b"")
