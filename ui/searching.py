@@ -76,7 +76,7 @@ class Searching:
             if not text and path is None:
                 return Results(notice=self.words.search_empty)
             picture = edges.read_upload(path, max_pixels=self.assistant.config.parse.max_pixels) if path else None
-            query = Query(text=text, image=picture and picture.image, image_weight=weight if text else 1.0)
+            query = Query(text=text, image=picture.image if picture else None, image_weight=weight if text else 1.0)
             return self._begin(Results(query=query, order=order, brought=str(path or "")))
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             return Results(notice=edges.sentence(error, self.words))
