@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from deepseek_mm.rag.coding import listing_of as listing_of
     from deepseek_mm.rag.coding import questions_to_try as questions_to_try
     from deepseek_mm.rag.query import SEARCH_HELP as SEARCH_HELP
+    from deepseek_mm.rag.query import BadDate as BadDate
+    from deepseek_mm.rag.query import SearchFilter as SearchFilter
     from deepseek_mm.rag.query import search_parts as search_parts
     from deepseek_mm.rag.query import search_with as search_with
     from deepseek_mm.rag.query import search_without as search_without
@@ -92,6 +94,7 @@ if TYPE_CHECKING:
     from deepseek_mm.sharing.chosen import pack_chosen as pack_chosen
 
 _HOMES = {
+    "BadDate": "rag.query",
     "Caller": "accounts.permissions",
     "LOCAL": "accounts.permissions",
     "RIGHTS": "accounts.permissions",
@@ -139,6 +142,7 @@ _HOMES = {
     "Sandbox": "sandbox.run",
     "Saved": "history",
     "Score": "learning",
+    "SearchFilter": "rag.query",
     "SettingsFile": "settings_file",
     "Sharing": "sharing",
     "StorageFull": "errors",

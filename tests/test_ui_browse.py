@@ -5,9 +5,9 @@ from datetime import datetime
 import pytest
 from PIL import Image
 
+from deepseek_mm import SearchFilter
 from index import Region, Source
 from ui.browse import browse, facts
-from ui.filters import Wish
 from ui.listing import MOST, Listing
 from ui.pictures import Pictures
 from ui.words import CHINESE, ENGLISH
@@ -70,7 +70,7 @@ def test_an_empty_library_says_what_to_do_and_offers_the_bundled_photos(pictures
 
 
 def test_filters_that_let_nothing_through_can_be_cleared(pictures):
-    page = html(pictures, regions=(), wish=Wish(folder="/nowhere"))
+    page = html(pictures, regions=(), filters=SearchFilter(folder="/nowhere"))
     assert ENGLISH.list_none in page
     assert 'data-act="unfilter"' in page
     assert "bundled" not in page
@@ -82,7 +82,7 @@ def test_collections_stand_above_with_their_numbers_and_the_chosen_one_can_be_re
     assert ">Home (1,200)<" in page
     assert 'data-act="rename"' not in page
     assert ENGLISH.collection_leave not in page
-    chosen = html(pictures, collections=names, wish=Wish(collection="Trip"))
+    chosen = html(pictures, collections=names, filters=SearchFilter(collection="Trip"))
     assert 'data-act="rename" data-what="Trip"' in chosen
     assert 'data-what="Trip" aria-pressed="true"' in chosen
     assert ENGLISH.collection_leave in chosen
@@ -101,7 +101,7 @@ def test_under_a_file_stand_its_day_its_size_and_its_collection():
 
 
 def test_names_from_outside_never_become_html(pictures):
-    wish = Wish(collection=NASTY)
-    page = html(pictures, regions=(region(1, NASTY, collection=NASTY),), collections=((NASTY, 1),), wish=wish)
+    filters = SearchFilter(collection=NASTY)
+    page = html(pictures, regions=(region(1, NASTY, collection=NASTY),), collections=((NASTY, 1),), filters=filters)
     assert page.count("<img") == 1
     assert "onerror=alert(1)>" not in page

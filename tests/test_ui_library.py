@@ -143,7 +143,7 @@ def test_a_backup_that_is_chosen_stands_in_the_field_and_nothing_is_restored_yet
 def listing(tab, tmp_path) -> Listing:
     """Two files in the list, by name."""
     put(tab.shelving.assistant, *(paint(tmp_path / "photos", f"{name}.png", name) for name in ("green", "red")))
-    return tab.shelf.lister.first(Listing().wish, "name")
+    return tab.shelf.lister.first(Listing().filters, "name")
 
 
 def changed(tab: LibraryTab, listing: Listing, act: str, text: str = "", what: object = None):
@@ -167,7 +167,7 @@ def test_the_chosen_files_go_into_a_collection_which_is_renamed_and_left(tab, li
     assert put_in[tab.shelf.listing].collections == (("Trip", 2),)
     trip = tab.shelf.press(LOCAL, "collection", "Trip", put_in[tab.shelf.listing])[tab.shelf.listing]
     renamed = changed(tab, trip, "rename", " The  Trip ", what="Trip")[tab.shelf.listing]
-    assert (renamed.wish.collection, len(renamed.regions)) == ("The Trip", 2)
+    assert (renamed.filters.collection, len(renamed.regions)) == ("The Trip", 2)
     left = changed(tab, renamed, "leave")
     assert "stay in the library" in left[tab.parts["said"]].value
     assert left[tab.shelf.listing].total == 0

@@ -3,9 +3,9 @@
 import pytest
 from rag_house import build, paint, put
 
+from deepseek_mm import SearchFilter
 from index import Region, Source
 from ui import listing
-from ui.filters import Wish
 from ui.listing import Lister, Listing, bare, exhibits, picked
 from ui.words import ENGLISH
 
@@ -33,7 +33,7 @@ def names(shown: Listing) -> list[str]:
 
 
 def test_a_page_is_shown_first_and_one_more_each_time_until_the_list_is_long_enough(lister):
-    first = lister.first(Wish(), "name")
+    first = lister.first(SearchFilter(), "name")
     assert (names(first), first.total, first.is_growing) == (NAMES[:2], 7, True)
     second = lister.more(first, "2")
     assert (names(second), second.token, second.is_growing) == (NAMES[:4], first.token, False)
@@ -42,12 +42,12 @@ def test_a_page_is_shown_first_and_one_more_each_time_until_the_list_is_long_eno
 
 @pytest.mark.parametrize("num", ["0", "4", "", "x", None])
 def test_the_same_page_is_never_added_twice(lister, num):
-    first = lister.first(Wish(), "name")
+    first = lister.first(SearchFilter(), "name")
     assert lister.more(first, num) is first
 
 
 def test_one_turns_to_the_files_after_the_list_and_back_but_never_beyond(lister):
-    first = lister.first(Wish(), "name")
+    first = lister.first(SearchFilter(), "name")
     later = lister.turn(first, 1)
     assert (later.start, names(later)) == (4, NAMES[4:6])
     assert names(lister.more(later, "2")) == NAMES[4:]
@@ -57,18 +57,18 @@ def test_one_turns_to_the_files_after_the_list_and_back_but_never_beyond(lister)
 
 
 def test_an_order_that_the_page_never_offered_is_the_usual_one(lister):
-    assert lister.first(Wish(), "by smell").order == "added"
-    assert names(lister.first(Wish(), "added")) == [NAMES[6], NAMES[5]]
+    assert lister.first(SearchFilter(), "by smell").order == "added"
+    assert names(lister.first(SearchFilter(), "added")) == [NAMES[6], NAMES[5]]
 
 
 def test_collections_are_counted_and_one_is_shown_alone(lister, tmp_path):
     lister.assistant.library.assign([tmp_path / "photos" / "3.png", tmp_path / "photos" / "4.png"], "Trip")
-    shown = lister.first(Wish(collection="Trip"), "name")
+    shown = lister.first(SearchFilter(collection="Trip"), "name")
     assert (names(shown), shown.total, shown.collections) == (["3.png", "4.png"], 2, (("Trip", 2),))
 
 
 def test_a_list_is_renewed_as_long_as_it_was_and_with_the_same_token(lister, tmp_path):
-    long = lister.more(lister.first(Wish(), "name"), "2")
+    long = lister.more(lister.first(SearchFilter(), "name"), "2")
     lister.assistant.library.take_out([tmp_path / "photos" / "0.png"])
     now = lister.renew(long)
     assert (names(now), now.total, now.token) == (NAMES[1:5], 6, long.token)
@@ -76,7 +76,7 @@ def test_a_list_is_renewed_as_long_as_it_was_and_with_the_same_token(lister, tmp
 
 
 def test_a_list_whose_place_is_gone_begins_at_its_beginning(lister):
-    late = lister.turn(lister.first(Wish(), "name"), 1)
+    late = lister.turn(lister.first(SearchFilter(), "name"), 1)
     lister.assistant.library.take_out([region.source.path for region in lister.more(late, "2").regions])
     assert names(lister.renew(late)) == NAMES[:2]
 
@@ -86,12 +86,12 @@ def test_a_library_that_cannot_be_read_is_told_in_place_of_the_list(lister, monk
         raise ValueError("the disk is gone")
 
     monkeypatch.setattr(lister.assistant.store, "kinds", broken)
-    shown = lister.first(Wish())
+    shown = lister.first(SearchFilter())
     assert (shown.regions, shown.notice) == ((), ENGLISH.bug)
 
 
 def test_only_files_of_the_list_can_be_picked_and_all_their_places_count(lister, tmp_path):
-    shown = lister.first(Wish(), "name")
+    shown = lister.first(SearchFilter(), "name")
     first, second = shown.regions
     assert picked(shown.regions, f"99,{second.source.id},x") == [second]
     copy = tmp_path / "photos" / "copy.png"
@@ -100,7 +100,7 @@ def test_only_files_of_the_list_can_be_picked_and_all_their_places_count(lister,
 
 
 def test_a_file_stands_in_the_large_view_under_its_name_and_without_a_number(lister):
-    each = exhibits(lister.first(Wish(), "name").regions)[0]
+    each = exhibits(lister.first(SearchFilter(), "name").regions)[0]
     assert (each.caption, each.citation.number) == ("0.png", 0)
 
 

@@ -8,7 +8,7 @@ from page_caller import ActingAs, services_of, undescribed
 from rag_house import build
 from rules_help import fill
 
-from ui.filters import Wish
+from deepseek_mm import SearchFilter
 from ui.listing import Listing
 from ui.pictures import Pictures
 from ui.rules import MOST_LETTERS, RulesPart
@@ -32,7 +32,7 @@ def part(tmp_path):
 
 
 def checked(part: RulesPart, text=TEXT, collection: str = ""):
-    return list(part._check(text, Listing(wish=Wish(collection=collection))))[-1]
+    return list(part._check(text, Listing(filters=SearchFilter(collection=collection))))[-1]
 
 
 def pressed(part: RulesPart, found, act="open", what="0"):

@@ -91,7 +91,7 @@ def test_names_stay_text_and_each_has_a_button_that_deletes_it():
 
 
 def test_what_is_saved_already_or_says_nothing_is_not_offered_to_be_saved():
-    known = {text_of(DOGS, ENGLISH)}
+    known = {text_of(DOGS)}
     assert not is_new(Results(query=Query(text="a dog after:2024")), known)
     assert is_new(Results(query=Query(text="a dog")), known)
     assert not is_new(Results(query=Query(like=3)), known)
@@ -100,5 +100,5 @@ def test_what_is_saved_already_or_says_nothing_is_not_offered_to_be_saved():
 
 def test_filters_that_were_saved_beside_the_words_stand_in_the_box_now():
     filters = (("kind", "written"), ("since", "2024"), ("until", "2024-05"), ("collection", "my trip"), ("zoom", "3"))
-    text = text_of(Saved(id=1, name="x", text="a dog", filters=filters), ENGLISH)
+    text = text_of(Saved(id=1, name="x", text="a dog", filters=filters))
     assert text == 'a dog is:photo kind:text in:"my trip" after:2024 before:2024-06-01'

@@ -5,8 +5,8 @@ import pytest
 from page_caller import ActingAs, undescribed
 from rag_house import build, paint, put
 
+from deepseek_mm import SearchFilter
 from ui import listing
-from ui.filters import Wish
 from ui.listing import Lister, Listing
 from ui.pictures import Pictures
 from ui.shelf import Shelf
@@ -33,13 +33,13 @@ def shown(shelf: Shelf, updates) -> list[str]:
 
 
 def test_more_of_the_list_is_drawn_once_for_each_time_it_is_asked_for(shelf):
-    first = shelf.lister.first(Wish(), "name")
+    first = shelf.lister.first(SearchFilter(), "name")
     assert shown(shelf, shelf.press("more", "2", first)) == ["blue.png", "green.png", "red.png"]
     assert shelf.listing not in shelf.press("more", "7", first)
 
 
 def test_a_press_on_a_file_opens_it_large_with_its_neighbours(shelf):
-    first = shelf.lister.first(Wish(), "name")
+    first = shelf.lister.first(SearchFilter(), "name")
     updates = shelf.press("open", "1", first)
     viewed = updates[shelf.viewer.viewed]
     assert (viewed.at.caption, len(viewed.exhibits), viewed.turn) == ("green.png", 2, 0)
@@ -49,17 +49,17 @@ def test_a_press_on_a_file_opens_it_large_with_its_neighbours(shelf):
 
 def test_a_collection_is_shown_beside_the_other_filters_and_all_are_cleared_at_once(shelf, tmp_path):
     shelf.lister.assistant.library.assign([tmp_path / "photos" / "red.png"], "Trip")
-    first = shelf.lister.first(Wish(kind="photos"), "name")
+    first = shelf.lister.first(SearchFilter(kind="photos"), "name")
     updates = shelf.press("collection", "Trip", first)
-    assert updates[shelf.listing].wish == Wish(kind="photos", collection="Trip")
+    assert updates[shelf.listing].filters == SearchFilter(kind="photos", collection="Trip")
     assert shown(shelf, updates) == ["red.png"]
     cleared = shelf.press("unfilter", "", updates[shelf.listing])
-    assert cleared[shelf.listing].wish == Wish()
+    assert cleared[shelf.listing].filters == SearchFilter()
     assert (cleared[shelf.fields["kind"]], cleared[shelf.fields["folder"]]) == ("", "")
 
 
 def test_what_has_not_changed_is_not_drawn_again(shelf, tmp_path):
-    first = shelf.lister.first(Wish(), "name")
+    first = shelf.lister.first(SearchFilter(), "name")
     assert shelf.renewed(first) == {}
     shelf.lister.assistant.library.take_out([tmp_path / "photos" / "blue.png"])
     assert shown(shelf, shelf.renewed(first)) == ["green.png", "red.png"]

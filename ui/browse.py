@@ -6,8 +6,8 @@ The tiles are those of the search, so they are used alike. Everything from outsi
 from datetime import datetime
 from html import escape
 
+from deepseek_mm import SearchFilter
 from index import LIBRARY, Region
-from ui.filters import Wish
 from ui.html import button, copier, hint, notice
 from ui.listing import MOST, Listing
 from ui.pictures import Pictures
@@ -21,7 +21,7 @@ def browse(listing: Listing, pictures: Pictures, words: Words, *, offer: bool) -
     if listing.notice:
         return notice(listing.notice)
     if not listing.total:
-        chips = collections(listing, words) if listing.wish != Wish() else ""
+        chips = collections(listing, words) if listing.filters != SearchFilter() else ""
         return f'{chips}<div class="nothing">{_nothing(listing, words, offer=offer)}</div>'
     items = "".join(_item(n, region, pictures, words) for n, region in enumerate(listing.regions))
     return (
@@ -37,7 +37,7 @@ def collections(listing: Listing, words: Words) -> str:
     """A button for each, with its number of files; the one that is shown can be renamed."""
     if not listing.collections:
         return ""
-    chosen = listing.wish.collection
+    chosen = listing.filters.collection
     buttons = [button("collection", "", words.list_all, pressed=not chosen)]
     buttons += [
         button("collection", name, f"{name} ({count:,})", pressed=name == chosen) for name, count in listing.collections
@@ -59,7 +59,7 @@ def _renaming(name: str, words: Words) -> str:
 
 
 def _nothing(listing: Listing, words: Words, *, offer: bool) -> str:
-    if listing.wish != Wish():
+    if listing.filters != SearchFilter():
         return hint(words.list_none) + button("unfilter", "", words.filters_clear)
     first = button("bundled", "", words.add_bundled, look="small go") if offer else ""
     return hint(words.list_empty) + first
@@ -111,6 +111,6 @@ def _bar(listing: Listing, words: Words) -> str:
         f'aria-label="{label}"><datalist id="collection-names">{names}</datalist>'
         f"{button('assign', '', words.collection_put)}</span>"
     )
-    leave = button("leave", "", words.collection_leave) if listing.wish.collection else ""
+    leave = button("leave", "", words.collection_leave) if listing.filters.collection else ""
     out = button("take_out", "", words.take_out_selected)
     return bar(words, out, into, leave, copier("", words.copy_paths, words.copied_paths))

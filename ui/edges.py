@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deepseek_mm import Caller, DeepSeekMMError, Picture, StorageFull, read_photo
+from deepseek_mm import BadDate, Caller, DeepSeekMMError, Picture, StorageFull, read_photo
 from index import IndexProblem
 from ui.words import Words
 
@@ -37,6 +37,8 @@ class BadPath(DeepSeekMMError, OSError):
 
 def sentence(error: Exception, words: Words) -> str:
     """What the page says about an error; one that no user can fix goes to the log in full."""
+    if isinstance(error, BadDate):
+        return words.bad_date.format(text=error.text)
     if isinstance(error, (DeepSeekMMError, IndexProblem)):
         return str(error)
     if full := StorageFull.of(error):

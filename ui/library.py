@@ -158,14 +158,16 @@ class LibraryTab:
     def _changed(self, caller: Caller, press: tuple[str, object], text: str, now: tuple[Look, Listing]) -> Updates:
         """Something was pressed in the list that changes the library; all words come from the browser."""
         (act, what), (seen, listing) = press, now
-        shelving, words, collection = self.shelving, self.shelving.words, listing.wish.collection
+        shelving, words, collection = self.shelving, self.shelving.words, listing.filters.collection
         if act == "bundled":
             return self._answer(caller, shelving.add_bundled(caller), seen, listing)
         if act == "rename":
             said = shelving.rename(caller, str(what), text)
             updates = self._answer(caller, said, seen, listing)
-            wish = replace(listing.wish, collection=" ".join(text.split()))
-            return updates if said.wrong else updates | self.shelf.render(self.shelf.lister.first(wish, listing.order))
+            filters = replace(listing.filters, collection=" ".join(text.split()))
+            return (
+                updates if said.wrong else updates | self.shelf.render(self.shelf.lister.first(filters, listing.order))
+            )
         paths = self.shelf.lister.paths(self.shelf.picked(what, listing))
         acts: dict[str, Callable[[], Said]] = {
             "take_out": lambda: shelving.take_out_all(caller, paths, otherwise=words.list_gone),

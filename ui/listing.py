@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import get_args
 
-from deepseek_mm import Assistant, Citation
+from deepseek_mm import Assistant, Citation, SearchFilter
 from index import LIBRARY, Region, Source
 from index.region import Order
 from ui import edges, work
 from ui.exhibits import Exhibit
-from ui.filters import Wish, allowed
 from ui.words import Words
 
 PAGE = 48  # files that are shown at first, and each time more
@@ -26,11 +25,11 @@ KIND_OF_CARD = {"photo": "whole", "document": "text", "code": "code"}  # of a fi
 class Listing:
     """The files that are shown, and what is needed to show others."""
 
-    wish: Wish = Wish()
+    filters: SearchFilter = SearchFilter()
     order: Order = "added"
     regions: tuple[Region, ...] = ()  # one for each file: the whole of it
     start: int = 0  # files before these
-    total: int = 0  # files that the wish allows
+    total: int = 0  # files that the filters allows
     collections: tuple[tuple[str, int], ...] = ()  # name and number of files, by name
     holding: str = ""  # what the library held when the list was made; another holding, and the list is old
     notice: str = ""  # why they are not shown
@@ -59,10 +58,10 @@ class Lister:
     assistant: Assistant
     words: Words
 
-    def first(self, wish: Wish, order: str = "added", *, start: int = 0) -> Listing:
-        """The first page of what the wish allows."""
+    def first(self, filters: SearchFilter, order: str = "added", *, start: int = 0) -> Listing:
+        """The first page of what the filters allows."""
         chosen: Order = next((each for each in ORDERS if each == order), "added")
-        return self._filled(Listing(wish=wish, order=chosen, start=start), PAGE)
+        return self._filled(Listing(filters=filters, order=chosen, start=start), PAGE)
 
     def more(self, before: Listing, num: object) -> Listing:
         """The next page below; nothing, if not `num` are shown any more, for then the browser has asked twice."""
@@ -73,7 +72,7 @@ class Lister:
     def turn(self, before: Listing, way: int) -> Listing:
         """What comes after the list, or before it."""
         start = before.start + way * MOST
-        return self.first(before.wish, before.order, start=start) if 0 <= start < before.total else before
+        return self.first(before.filters, before.order, start=start) if 0 <= start < before.total else before
 
     def renew(self, before: Listing) -> Listing:
         """The same list as it stands now: what was chosen in it stays so."""
@@ -88,7 +87,7 @@ class Lister:
         store = self.assistant.store
         try:
             counts = store.counts()  # before the list is read: a list may be newer than it says, never older
-            where = allowed(listing.wish, self.words)
+            where = listing.filters.where()
             total = sum(store.kinds(where=where).values())
             start = listing.start if listing.start < total else 0
             sources = store.sources(where, order=listing.order, limit=min(num, MOST), offset=start)

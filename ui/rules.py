@@ -70,7 +70,7 @@ class RulesPart:
     @needs_right("ask")
     def _check(self, request: gr.Request, text: str, listing: Listing) -> Iterator[Updates]:
         """Results as they come; what is typed comes from the browser, and may be anything."""
-        for found in self.ruling.check(caller_of(request), str(text or "")[:MOST_LETTERS], listing.wish.collection):
+        for found in self.ruling.check(caller_of(request), str(text or "")[:MOST_LETTERS], listing.filters.collection):
             yield {self.html: ruled(found, self.pictures, self.ruling.words), self.found: found}
 
     @needs_right("ask")

@@ -83,14 +83,14 @@ class SavedPart:
     def _again(self, saved: Saved, newest: Newest, sent: float | None) -> Iterator[Updates]:
         """The box as it was, and what is found now."""
         tab = self.tab
-        entry: Entry = {"text": text_of(saved, tab.searching.words), "files": []}
+        entry: Entry = {"text": text_of(saved), "files": []}
         yield {tab.box: entry, **tab.steering.mirror(entry["text"])}
         yield from tab.run(newest, lambda: tab.searching.search(entry), sent)
 
 
-def text_of(saved: Saved, words: Words) -> str:
+def text_of(saved: Saved) -> str:
     """What stood in the box; filters that were saved beside it, as pages once did, stand in it now."""
-    return box_of(saved.text, dict(saved.filters), words)
+    return box_of(saved.text, dict(saved.filters))
 
 
 def listed(saved: list[Saved], results: Results, words: Words) -> str:
@@ -100,7 +100,7 @@ def listed(saved: list[Saved], results: Results, words: Words) -> str:
         f"{button('forget', each.id, 'x', label=words.saved_forget.format(name=each.name))}</span>"
         for each in saved
     )
-    known = {text_of(each, words) for each in saved}
+    known = {text_of(each) for each in saved}
     field = _field(words) if is_new(results, known) else ""
     return (
         f'<div class="saved" role="group" aria-label="{escape(words.saved)}">{chips}{field}</div>'

@@ -6,11 +6,10 @@ from typing import Any
 
 import gradio as gr
 
-from deepseek_mm import Caller
+from deepseek_mm import Caller, SearchFilter
 from index import Region
 from ui.ask import QUIET
 from ui.browse import browse
-from ui.filters import Wish
 from ui.gateway.rights import needs_right
 from ui.listing import Lister, Listing, exhibits, picked
 from ui.pictures import Pictures
@@ -62,8 +61,8 @@ class Shelf:
 
         @needs_right("ask")
         def chosen(listing: Listing, kind: str, order: str, folder: str) -> Updates:
-            wish = replace(listing.wish, kind=kind or "", folder=(folder or "").strip())
-            return self.render(self.lister.first(wish, order))
+            filters = replace(listing.filters, kind=kind or "", folder=(folder or "").strip())
+            return self.render(self.lister.first(filters, order))
 
         inputs = [self.listing, *self.fields.values()]
         for name, field in self.fields.items():
@@ -90,9 +89,9 @@ class Shelf:
         if act in WAYS:
             return self.render(self.lister.turn(listing, WAYS[act]))
         if act == "collection":
-            return self.render(self.lister.first(replace(listing.wish, collection=str(what)), listing.order))
+            return self.render(self.lister.first(replace(listing.filters, collection=str(what)), listing.order))
         emptied = {self.fields["kind"]: "", self.fields["folder"]: ""}
-        return {**self.render(self.lister.first(Wish(), listing.order)), **emptied}
+        return {**self.render(self.lister.first(SearchFilter(), listing.order)), **emptied}
 
     def picked(self, what: object, listing: Listing) -> Sequence[Region]:
         """The files that were chosen."""

@@ -11,8 +11,7 @@ from typing import Any
 
 import gradio as gr
 
-from deepseek_mm import search_parts, search_with, search_without
-from ui.filters import KINDS, Wish, allowed
+from deepseek_mm import SearchFilter, search_parts, search_with, search_without
 from ui.html import button
 from ui.piece import piece
 from ui.words import ENGLISH, Words
@@ -139,12 +138,13 @@ def colours_in(text: str) -> list[str]:
     return list(dict.fromkeys(part.value.lower() for part in search_parts(text) if part.name == COLOUR))
 
 
-def box_of(text: str, filters: Mapping[str, str], words: Words) -> str:
-    """A box for words and filters as they were saved before filters stood in the box. BadFilter for a bad date."""
-    wish = Wish(**{name: value for name, value in filters.items() if name in Wish.__dataclass_fields__})
-    text = written(text, "is", wish.kind) if wish.kind in KINDS and wish.kind else text
-    until = allowed(wish, words).taken_before  # a wish has its last day, an operator the first one that is too late
-    said = {"label": wish.label, "type": wish.format, "in": wish.collection, "after": wish.since, "path": wish.folder}
+def box_of(text: str, filters: Mapping[str, str]) -> str:
+    """A box for words and filters as they were saved before filters stood in the box. BadDate for a bad date."""
+    old = SearchFilter.of(filters)
+    where = old.where()
+    text = written(text, "is", old.kind) if where.source_kinds else text
+    until = where.taken_before  # a filter has its last day, an operator the first one that is too late
+    said = {"label": old.label, "type": old.format, "in": old.collection, "after": old.since, "path": old.folder}
     for name, value in (said | {"before": f"{until:%Y-%m-%d}" if until else ""}).items():
         text = written(text, name, value) if value else text
     return text

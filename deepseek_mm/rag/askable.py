@@ -72,13 +72,6 @@ def boxed(query: Query, where: Filter, collections: Collection[str]) -> tuple[Qu
     return replace(clean, text=box.text, terms=box.terms), joined(where, box.where)
 
 
-def searchable(collection: str) -> str:
-    """The collection that somebody names. BadQuestion for the one that holds what came with others' questions."""
-    if collection == UPLOADS:
-        raise BadQuestion(f"{UPLOADS} is no collection: pictures of questions are found in /history")
-    return collection
-
-
 def failed(error: BaseException) -> Check:
     """Why there is no answer, where the answer would be."""
     return Check(claim="the answer failed", numbers=(), kept=False, reason=str(error) or type(error).__name__)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from deepseek_mm.errors import BadQuestion
-from deepseek_mm.rag.askable import searchable
+from deepseek_mm.rag.query import check_searchable
 from deepseek_mm.rag.query.operators import narrowed_by
 from deepseek_mm.serve.wire import Number, Typed
 from index import LIBRARY, Filter
@@ -55,9 +55,7 @@ class WhereIn(Asked):
         """
         after, before = (at and at.replace(tzinfo=None) for at in (self.taken_after, self.taken_before))
         return Filter(
-            collection=searchable(
-                self.collection or LIBRARY
-            ),  # none at all would find what came with others' questions
+            collection=check_searchable(self.collection or LIBRARY),  # None would find what came with others' questions
             label=self.label,
             formats=tuple(name for each in self.formats for name in narrowed_by("type", each)["formats"]),
             source_kinds=tuple(name for each in self.kinds for name in narrowed_by("is", each)["source_kinds"]),

@@ -17,7 +17,7 @@ from deepseek_mm.accounts.permissions import Caller, requires
 from deepseek_mm.errors import BadQuestion, NothingThere
 from deepseek_mm.lm.backends.server_client import shrink_picture
 from deepseek_mm.parse.photo import read_photo
-from deepseek_mm.rag.askable import searchable
+from deepseek_mm.rag.query import check_searchable
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Citation, Match, Picture, Query, Question
 from index import LIBRARY, Filter, Region
@@ -103,7 +103,7 @@ class Hands:
             raise BadQuestion(f"limit={limit} must lie between 1 and {MOST_FOUND}")
         house = self.house()
         query = Query(text=words, image=self._opened(caller, picture, house).image if picture else None)
-        found = house.find(query, k=limit, where=Filter(collection=searchable(collection or LIBRARY)))
+        found = house.find(query, k=limit, where=Filter(collection=check_searchable(collection or LIBRARY)))
         results = [result_of(match) for match in found.matches]
         return Results(found=found.found, certainty=round(float(found.certainty), 4), results=results)
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.history import Saved
 from deepseek_mm.history.saved import NAME_CHARS, TEXT_CHARS
-from deepseek_mm.serve.paging import Wish
+from deepseek_mm.serve.paging import SearchFilterIn
 from deepseek_mm.serve.problems import DECLARED
 from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import Number, Text, Typed
@@ -25,7 +25,7 @@ class SavedIn(BaseModel):
 
     name: Typed = Field(max_length=NAME_CHARS, examples=["dogs on the beach"])
     text: Typed = Field(default="", max_length=TEXT_CHARS, examples=["a dog on a beach"])
-    filters: Wish = Wish()
+    filters: SearchFilterIn = SearchFilterIn()
 
 
 class SavedOut(BaseModel):

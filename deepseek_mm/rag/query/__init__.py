@@ -5,6 +5,7 @@ from deepseek_mm.rag.query.complete import HELP, Suggestion, suggest
 from deepseek_mm.rag.query.operators import joined
 from deepseek_mm.rag.query.parts import AWAY, Part, search_parts, search_with, search_without
 from deepseek_mm.rag.query.read import Asked, check_collection, in_words, read_box
+from deepseek_mm.rag.query.search_filter import BadDate, FileKind, SearchFilter, check_searchable
 
 SEARCH_HELP = HELP  # by this name the page has it
 
@@ -13,9 +14,13 @@ __all__ = [
     "HELP",
     "SEARCH_HELP",
     "Asked",
+    "BadDate",
+    "FileKind",
     "Part",
+    "SearchFilter",
     "Suggestion",
     "check_collection",
+    "check_searchable",
     "in_words",
     "joined",
     "read_box",

@@ -4,20 +4,17 @@ A row turns one value into a part of a Filter. Several values of one operator me
 only one of them anyway (`type:pdf type:docx`), and "all of these" where it can have several (`colour:red colour:blue`).
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
 
-from deepseek_mm.dates import period
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.parse.formats import FORMATS
 from deepseek_mm.rag.program.lexicon import COLOURS
+from deepseek_mm.rag.query.search_filter import BadDate, read_period
 from index import Filter
 
-DATE = re.compile(r"(\d{4})(?:-(\d\d?)(?:-(\d\d?))?)?")
 KINDS = ("page", "text", "code", "caption", "whole", "part")  # of regions
 SOURCES = ("photo", "document", "code")
 Values = Sequence[str]
@@ -55,21 +52,16 @@ def nearest(word: str, known: Values) -> str:
     return f"is not known; the nearest is {close[0]}" if close else f"is not known; there are {', '.join(known)}"
 
 
-def starts(value: str) -> dict[str, Any]:
-    """After the beginning of a year, a month or a day."""
-    return {"taken_after": _period(value)}
+def narrow_to_period(field: str) -> Callable[[str], dict[str, Any]]:
+    """The beginning of a year, a month or a day as this field of a Filter."""
 
+    def narrow(value: str) -> dict[str, Any]:
+        try:
+            return {field: read_period(value)[0]}
+        except BadDate as error:
+            raise ValueError("is no date. Write a year, a month or a day: 2020, 2020-05 or 2020-05-31") from error
 
-def ends(value: str) -> dict[str, Any]:
-    """Before the beginning of a year, a month or a day."""
-    return {"taken_before": _period(value)}
-
-
-def _period(value: str) -> datetime:
-    try:
-        return period(DATE.fullmatch(value))[0]
-    except (ValueError, OverflowError) as error:
-        raise ValueError("is no date. Write a year, a month or a day: 2020, 2020-05 or 2020-05-31") from error
+    return narrow
 
 
 TYPES = tuple(row.name for row in FORMATS if row.kind != "archive")
@@ -86,10 +78,18 @@ OPERATORS = (
         values=TYPES,
     ),
     Operator(
-        name="after", help="photos taken from then on", example="after:2019-05", narrow=starts, other_names=("since",)
+        name="after",
+        help="photos taken from then on",
+        example="after:2019-05",
+        narrow=narrow_to_period("taken_after"),
+        other_names=("since",),
     ),
     Operator(
-        name="before", help="photos taken before then", example="before:2020", narrow=ends, other_names=("until",)
+        name="before",
+        help="photos taken before then",
+        example="before:2020",
+        narrow=narrow_to_period("taken_before"),
+        other_names=("until",),
     ),
     Operator(
         name="in",
