@@ -45,13 +45,9 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from deepseek_mm.rag.assistant import Assistant
-    from deepseek_mm.records import Answer
     from deepseek_mm.serve.api import Api
-    from ui import Running
 
 PHOTOS = Path(__file__).parent / "examples" / "photos"  # indexed at the first start
-HUSH_S = 5.0  # how long answers under way may take to end before the library is emptied
-STOP_S = 1.0  # how long answers under way may take to stop
 KEPT = "pictures"  # folder of DATA/page that stays: small copies, named after what they show
 DONE = "done"  # what DATA/first-start says when the bundled photos were taken in
 PLAIN = {"HOST": "serve.host", "PORT": "serve.port", "DATA": "data"}  # environment variable and flag -> setting
@@ -143,24 +139,20 @@ def fill(assistant: "Assistant", photos: Path) -> None:
         note.write_text(DONE)  # a library that is emptied later stays empty
 
 
-def build_app(
-    assistant: "Assistant", *, running: "Running[Answer] | None" = None, file: SettingsFile | None = None
-) -> "Api":
+def build_app(assistant: "Assistant", *, file: SettingsFile | None = None) -> "Api":
     """The page at /, and the API beside it; what stands in front of both is `guarded`."""
     from deepseek_mm.serve.api import build_api
-    from ui import Running
 
-    running, file = running or Running(), file or SettingsFile.of(assistant.config)
-    api = build_api(assistant, file, hush=partial(running.stop_all, wait_s=HUSH_S), photos=PHOTOS)
-    put_page(api, running)
+    api = build_api(assistant, file or SettingsFile.of(assistant.config), photos=PHOTOS)
+    put_page(api)
     return api
 
 
-def put_page(api: "Api", running: "Running[Answer]") -> None:
+def put_page(api: "Api") -> None:
     """Add the page to an API, which may already answer: what it answers through is made anew."""
     from ui import Guard, add_page  # brings Gradio, seconds of imports
 
-    add_page(api.app, api.services, running=running)
+    add_page(api.app, api.services)
     api.app.user_middleware.insert(0, Middleware(Guard))  # as `add_middleware`, which refuses once a request has come
     api.app.middleware_stack = None  # made anew at the next request
 
@@ -174,7 +166,7 @@ class PageServer:
         """`tokens` as `run_api` says."""
         self._opens, self._config, self._file, self._tokens = opens, config, file, tokens
         self._stack, self._room = ExitStack(), Room(config.serve.at_once)
-        self._running: Running[Answer] | None = None
+        self._api: Api | None = None
 
     def serve(self, sock: socket.socket) -> None:
         """Answer until a signal comes; then stop every answer, so that its text is kept as stopped.
@@ -184,18 +176,15 @@ class PageServer:
         tidy(self._config.data / "page")
         opening = StartupApp(partial(self._open, sock), fail=lambda: setattr(server, "should_exit", True))
         server = server_of(opening, self._config.serve, hush=self.stop_all, room=self._room)
-        try:
-            with self._stack, set_up(self._config):
-                server.run(sockets=[sock])
-        finally:
-            self.stop_all(wait_s=STOP_S)
+        with self._stack, set_up(self._config):
+            server.run(sockets=[sock])
         if opening.error is not None:
             raise opening.error
 
-    def stop_all(self, *, wait_s: float = 0.0) -> None:
+    def stop_all(self) -> None:
         """Stop the answers under way, as soon as there can be some."""
-        if self._running is not None:
-            self._running.stop_all(wait_s=wait_s)
+        if self._api is not None:
+            self._api.services.answers.engine.stop_pages()
 
     def _open(self, sock: socket.socket, early: "Callable[[ASGIApp], None]") -> "ASGIApp":
         """The models, then the page."""
@@ -204,17 +193,13 @@ class PageServer:
         (token, own_token), keys = self._tokens, open_keys(self._config, say)
         with return_large_pieces():
             assistant = self._stack.enter_context(closing(self._opens()))
-            hush = partial(self.stop_all, wait_s=HUSH_S)
-            api = build_api(assistant, self._file, hush=hush, photos=PHOTOS, room=self._room)
+            api = self._api = build_api(assistant, self._file, photos=PHOTOS, room=self._room)
             self._stack.enter_context(closing(api))
             api.start()
             app = guarded(api.app, assistant.config, keys, token=token, own_token=own_token)
             early(app)
             api.warm_up()  # its answers come before the page, whose imports would slow both
-        from ui import Running
-
-        self._running = Running()
-        put_page(api, self._running)
+        put_page(api)
         self._stack.enter_context(keep_tidy(api.tidy))
         keep_for_good()
         give_back()

@@ -67,13 +67,14 @@ class Batcher:
         """The results of all, in order; raises what the first that failed raised. Busy if too many wait."""
         return [future.result() for future in self.submit_many(kind, list(items))]
 
-    def close(self) -> None:
-        """Work off what waits, and take nothing more."""
+    def close(self, *, wait_s: float | None = None) -> None:
+        """Work off what waits, and take nothing more; wait for that, but at most `wait_s`."""
+        until_s = None if wait_s is None else time.monotonic() + wait_s
         with self._changed:
             self._closed = True
             self._changed.notify_all()
         for thread in self._threads:
-            thread.join()
+            thread.join(None if until_s is None else max(0.0, until_s - time.monotonic()))
 
     def submit_many(self, kind: str, items: Sequence[Any]) -> "list[Future[Any]]":
         """As `submit`, all of them or none."""
@@ -86,7 +87,9 @@ class Batcher:
             self._waiting[kind].extend(entries)
             if not self._threads:
                 lanes = max(work.at_once for work in self._kinds.values())
-                self._threads = [threading.Thread(target=self._run, name=f"batcher-{n}") for n in range(lanes)]
+                self._threads = [
+                    threading.Thread(target=self._run, name=f"batcher-{n}", daemon=True) for n in range(lanes)
+                ]
                 for thread in self._threads:
                     thread.start()
             self._changed.notify_all()

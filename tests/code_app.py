@@ -6,9 +6,10 @@ A question with the word "example" is answered with a program, with "endless" be
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 if __name__ == "__main__":  # as a script
     sys.path[:0] = [str(Path(__file__).parent.parent)]
@@ -28,8 +29,12 @@ ENDLESS = PROGRAM.replace("print(6 * 7)", "while True: pass")
 class Shop(Assistant):
     """Answers about code, and has an example."""
 
-    def stream(self, question: Question, **more: object) -> Iterator[Answer]:
-        for answer in super().stream(question, **more):
+    def stream_many(self, questions: Sequence[Question], **more: Any) -> list[Iterator[Answer]]:
+        growing = super().stream_many(questions, **more)
+        return [self._answered(*pair) for pair in zip(questions, growing, strict=True)]
+
+    def _answered(self, question: Question, growing: Iterator[Answer]) -> Iterator[Answer]:
+        for answer in growing:
             told = answer.state != "running" and "example" in question.text
             yield replace(answer, text=ENDLESS if "endless" in question.text else PROGRAM) if told else answer
 

@@ -175,6 +175,9 @@ class PaperAssistant:
                 self.history.finish(turn, answer)
             yield answer
 
+    def stream_many(self, questions: Sequence[Question], *, stops: Sequence[Event]) -> list[Iterator[Answer]]:
+        return [self.stream(question, stop=stop) for question, stop in zip(questions, stops, strict=True)]
+
     def _words(self, answer: Answer, question: str, stop: Event) -> Iterator[Answer]:
         says = self.says.replace("ECHO", question)
         text = says if answer.found else "Nothing in the library matches that."

@@ -43,6 +43,15 @@ class Dripping:
                 self.stopped.set()
 
 
+class Stalling(Dripping):
+    """It says a sentence and a half, and then nothing for a minute, if nobody stops it."""
+
+    def stream(self, messages, *, max_tokens, stop):
+        yield from ("I see it [1]. ", "And there ", "is ")
+        self.begun.set()
+        stop.wait(60)
+
+
 @dataclass(frozen=True, kw_only=True)
 class House:
     """The service, and ways to speak to it."""

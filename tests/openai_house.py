@@ -13,10 +13,9 @@ from openai import OpenAI
 from PIL import Image
 from serve_help import app_of
 
-from deepseek_mm.config import ServeConfig
 from deepseek_mm.errors import BadPicture
-from deepseek_mm.serve.engine import Engine
 from deepseek_mm.serve.openai.routes import openai_routes
+from deepseek_mm.services.answer_service import AnswerService
 from deepseek_mm.services.history_service import HistoryService
 
 
@@ -61,17 +60,14 @@ def listening(app):
         assert not thread.is_alive()
 
 
-def unheard(*told):
-    """Nobody counts the batches."""
-
-
 @contextmanager
 def offering(assistant, **options):
     """The real client of OpenAI, talking to the endpoints over `assistant`."""
-    services = SimpleNamespace(history=HistoryService(assistant=assistant))
+    answers = AnswerService.of(assistant)
+    services = SimpleNamespace(answers=answers, history=HistoryService(assistant=assistant))
     with (
-        closing(Engine(assistant, ServeConfig(), heard=unheard)) as engine,
-        listening(app_of(openai_routes(services, assistant, engine, DataPictures()), **options)) as url,
+        closing(answers.engine),
+        listening(app_of(openai_routes(services, assistant, DataPictures()), **options)) as url,
         OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client,
     ):
         yield client

@@ -44,10 +44,15 @@ class House:
     def _app(self) -> FastAPI:
         app = FastAPI()
         add_problems(app)
-        services = build_services(self.assistant, self.file, hush=lambda: self.hushed.append("hush"))
+        services = build_services(self.assistant, self.file)
+        services = replace(services, library=replace(services.library, stop_answers=self.stop_answers))
         for routes in (library_routes, history_routes, settings_routes):
             app.include_router(routes(services, self.assistant))
         return app
+
+    def stop_answers(self) -> None:
+        """Count that answers under way were stopped."""
+        self.hushed.append("hush")
 
     def caller(self, who: Caller = LOCAL) -> TestClient:
         """Somebody who asks; an error that nobody foresaw is raised."""

@@ -57,6 +57,9 @@ class Clerk:
         self.asked.append(question)
         yield from self.answers
 
+    def stream_many(self, questions, *, stops):
+        return [self.stream(question, stop=stop) for question, stop in zip(questions, stops, strict=True)]
+
     def find(self, query, *, k: int, where: Filter = EVERYTHING):
         self.queries.append(query)
         matches = tuple(Match(region=hit.region, score=hit.score, why=self.why) for hit in self.hits[:k])

@@ -26,9 +26,9 @@ def test_formats_and_kinds_that_nobody_knows_are_refused_with_the_nearest_one():
 
 def test_a_question_may_be_about_code_and_about_nothing_that_is_not_known():
     asked = AskIn(question="who calls load?", about="code")
-    assert question_of(asked, None, session="a", task="t").about == "code"
-    assert question_of(AskIn(question="a dog?"), None, session="a", task="t").about == "photos"
-    assert [question_of(AskIn(question="x", run=run), None, session="a", task="t").run for run in (True, False)] == [
+    assert question_of(asked, None).about == "code"
+    assert question_of(AskIn(question="a dog?"), None).about == "photos"
+    assert [question_of(AskIn(question="x", run=run), None).run for run in (True, False)] == [
         True,
         False,
     ]

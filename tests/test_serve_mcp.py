@@ -22,6 +22,7 @@ from deepseek_mm.accounts.permissions import COMMAND_LINE, Caller
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.serve.hands import Hands, cut_out
 from deepseek_mm.serve.mcp import build_mcp
+from deepseek_mm.services.answer_service import AnswerService
 from index import Region, Source
 
 
@@ -41,11 +42,17 @@ def house(tmp_path):
 AGENT = Caller(name="agent", rights=frozenset({"ask"}), session="")
 
 
+def server_over(assistant, caller):
+    """The tools over this assistant."""
+    answers = AnswerService.of(assistant)
+    return build_mcp(Hands(open_answers=lambda: answers, pictures=DataPictures()), caller)
+
+
 def called(house, *calls, caller=AGENT):
     """The results of these calls, (tool, arguments), by a client in memory."""
 
     async def talk():
-        server = build_mcp(Hands(house=lambda: house, pictures=DataPictures()), caller)
+        server = server_over(house, caller)
         async with Client(server) as client:
             return [await client.call_tool(name, arguments) for name, arguments in calls]
 
@@ -58,7 +65,7 @@ def text_of(result):
 
 def test_an_agent_reads_what_each_tool_is_for_and_what_it_takes(house):
     async def talk():
-        async with Client(build_mcp(Hands(house=lambda: house, pictures=DataPictures()), AGENT)) as client:
+        async with Client(server_over(house, AGENT)) as client:
             return client.instructions, (await client.list_tools()).tools
 
     instructions, tools = anyio.run(talk)
@@ -163,7 +170,7 @@ def test_a_house_that_cannot_be_opened_says_why_at_each_call():
         raise LibraryError("the library's folder /x cannot be used. Choose another one")
 
     async def talk():
-        async with Client(build_mcp(Hands(house=closed, pictures=DataPictures()), AGENT)) as client:
+        async with Client(build_mcp(Hands(open_answers=closed, pictures=DataPictures()), AGENT)) as client:
             return [await client.call_tool("list_collections", {}) for _ in range(2)]
 
     assert ["Choose another one" in text_of(result) for result in anyio.run(talk)] == [True, True]
@@ -182,7 +189,7 @@ def test_a_call_that_is_taken_back_ends_the_answer(tmp_path):
     put(assistant, paint(tmp_path / "photos", "rose.png", "red"))
 
     async def talk():
-        async with Client(build_mcp(Hands(house=lambda: assistant, pictures=DataPictures()), AGENT)) as client:
+        async with Client(server_over(assistant, AGENT)) as client:
             with anyio.move_on_after(1):
                 await client.call_tool("ask", {"question": "What is red?"})
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 from gradio.server_messages import CloseStreamMessage, UnexpectedErrorMessage
-from line_help import Dripping, body_of, heard, request, serving_house, status_of
+from line_help import Dripping, Stalling, body_of, heard, request, serving_house, status_of
 from rag_house import build, paint, put
 
 from deepseek_mm.config import ServeConfig
@@ -34,15 +34,6 @@ EVENTS = {"Accept": "text/event-stream"}
 def _short(monkeypatch):
     """Nothing here ends by itself, so nobody waits for it."""
     monkeypatch.setattr(shutdown, "GRACE_S", 0.2)
-
-
-class Stalling(Dripping):
-    """It says a sentence and a half, and then nothing for a minute, if nobody stops it."""
-
-    def stream(self, messages, *, max_tokens, stop):
-        yield from ("I see it [1]. ", "And there ", "is ")
-        self.begun.set()
-        stop.wait(60)
 
 
 @pytest.fixture

@@ -12,12 +12,16 @@ from api_house import served
 from fakes import picture
 from fastapi.testclient import TestClient
 from jobs_help import eventually
+from line_help import Stalling
 from serve_help import As
 
 from deepseek_mm.accounts.permissions import LOCAL
-from deepseek_mm.jobs import JobRequest, Jobs
-from deepseek_mm.serve.watching import ended as over
+from deepseek_mm.jobs import JobRequest
+from deepseek_mm.jobs import Jobs
 from deepseek_mm.serve.watching import place_of
+from deepseek_mm.serve.watching import changes_of
+from deepseek_mm.serve.work import Doing
+from deepseek_mm.services.answer_run import AnswerRun
 
 STRANGER = replace(LOCAL, name="stranger", session="api:stranger", local=False)
 
@@ -126,16 +130,14 @@ def test_a_task_that_is_begun_twice_leaves_one_turn(tmp_path):
         taken = infer(client)
         dead = api.tasks.jobs.claim(["task.ask"])  # its answer was written, but not its end
         api.start()
-        from deepseek_mm.serve.work import Doing
-
         assert isinstance(dead.job.token, str)
-        doing = Doing(api.services, api.engine._assistant, api.engine, api.tasks._inbox)
+        doing = Doing(api.services, api.assistant, api.tasks._inbox)
         doing.ask(dead)
         dead.finish("waiting", "")
         answer = ended(client, taken)["result"]
-        turns = api.engine._assistant.history.turns(answer["conversation"], session=LOCAL.session)
+        turns = api.assistant.history.turns(answer["conversation"], session=LOCAL.session)
         assert [turn.id for turn in turns] == [answer["turn"]]
-        assert len(api.engine._assistant.history.conversations(session=LOCAL.session, limit=9)) == 1
+        assert len(api.assistant.history.conversations(session=LOCAL.session, limit=9)) == 1
 
 
 def test_events_tell_the_state_the_growing_text_and_the_end(tmp_path):
@@ -163,37 +165,61 @@ def test_a_listener_that_comes_back_gets_only_what_it_misses(tmp_path):
             assert texts == [{"at": 0, "text": whole}]
 
 
-def test_who_waits_for_the_end_does_not_look_at_every_word(tmp_path):
-    jobs = Jobs(tmp_path / "jobs.db")
-    job = jobs.add("task.ask", {}, asked=JobRequest(by="me"))
-    looks, get = [], jobs.get
+def test_who_waits_for_the_end_does_not_look_at_every_word():
+    run = AnswerRun(lambda stop: iter("word " * n for n in range(200)), session="me")
 
-    def counted(number):
-        looks.append(number)
-        return get(number)
+    async def wait() -> int:
+        changes, looks = changes_of(run, states=False), 0
+        await anext(changes)
+        await asyncio.to_thread(run.produce_all)
+        async for _ in changes:
+            looks += 1
+        return looks
 
-    async def wait():
-        waiting = asyncio.create_task(over(jobs, job))
-        await asyncio.sleep(0)
-        task = await asyncio.to_thread(jobs.claim, ["task.ask"])
-        for n in range(200):
-            task.say("word " * n)
-            await asyncio.sleep(0)
-        await asyncio.to_thread(task.finish, "done", "said")
-        return await waiting
-
-    jobs.get = counted
-    assert asyncio.run(wait()).message == "said"
-    assert len(looks) < 50
-    jobs.close()
+    assert asyncio.run(wait()) < 5
+    assert run.latest == "word " * 199
 
 
-def test_an_answer_that_was_streamed_to_its_end_is_not_cancelled(tmp_path):
-    with served(tmp_path) as (api, client):
-        cancelled = []
-        api.tasks.jobs.cancel = cancelled.append
-        client.post("/ask", json={"question": "Is there a red thing?"}, headers={"accept": "text/event-stream"})
-        assert cancelled == []
+def test_an_answer_that_somebody_waits_for_is_a_task_while_it_goes_on_but_no_row(tmp_path):
+    with served(tmp_path, lm=Stalling()) as (api, client):
+        said = []
+        asking = threading.Thread(target=lambda: said.append(client.post("/ask", json={"question": "Is it red?"})))
+        asking.start()
+        eventually(lambda: api.tasks.counts()["running"] == 1)
+        (run,) = api.services.answers.engine.runs()
+        stranger = TestClient(As(api.app, STRANGER))
+        for call in (stranger.get, stranger.delete):
+            assert call(f"/tasks/{run.token}").status_code == 404
+        shown = client.get(f"/tasks/{run.token}").json()
+        assert (shown["state"], shown["kind"], shown["attempts"], shown["place"]) == ("running", "ask", 1, 0)
+        assert client.delete(f"/tasks/{run.token}").json()["cancelling"]
+        asking.join()
+        assert (said[0].status_code, "cancelled" in said[0].json()["detail"]) == (404, True)
+        assert api.tasks.jobs.find(limit=9, by=None) == []
+        assert client.get(f"/tasks/{run.token}").status_code == 404
+
+
+def test_those_who_wait_beyond_the_queue_are_told_when_to_come_again(tmp_path):
+    with served(tmp_path, lm=Stalling(), workers=1, queue=1) as (api, client):
+        engine, stages, asked = api.services.answers.engine, [], []
+        for count in (1, 2):
+            thread = threading.Thread(
+                target=lambda: stages.append(client.post("/ask", json={"question": "Is it red?"}))
+            )
+            asked.append(thread)
+            thread.start()
+            eventually(lambda: len(engine.runs()) == count and engine.runs()[0].stage == "running")  # noqa: B023
+        events = client.post("/ask", json={"question": "Is it red?"}, headers={"accept": "text/event-stream"})
+        assert (events.status_code, events.json()["type"]) == (429, "urn:deepseek-mm:problem:busy")
+        assert int(events.headers["retry-after"]) >= 1
+        first, second = engine.runs()
+        assert [client.get(f"/tasks/{run.token}").json()["place"] for run in (first, second)] == [0, 1]
+        for run in (second, first):
+            client.delete(f"/tasks/{run.token}")
+        for thread in asked:
+            thread.join()
+        assert [each.status_code for each in stages] == [404, 404]
+        assert second.started_at is None
 
 
 def test_ids_of_events_are_read_with_care():
@@ -245,14 +271,14 @@ def test_bad_requests_are_told_what_to_do(tmp_path, path, body, status):
 def test_no_more_are_computed_for_at_once_than_the_house_holds(tmp_path):
     with served(tmp_path, at_once=1) as (api, client):
         begun, leave = threading.Event(), threading.Event()
-        find = api.engine._assistant.find
+        find = api.assistant.find
 
         def slow(*args, **named):
             begun.set()
             assert leave.wait(60)
             return find(*args, **named)
 
-        api.engine._assistant.find = slow
+        api.assistant.find = slow
         inside = threading.Thread(target=lambda: client.post("/search", json={"text": "red"}))
         inside.start()
         assert begun.wait(60)

@@ -34,7 +34,8 @@ def house(tmp_path):
 @pytest.fixture
 def services(house):
     photos = house.folder / "photos"
-    return build_services(house.assistant, house.file, hush=lambda: house.hushed.append("hush"), photos=photos)
+    services = build_services(house.assistant, house.file, photos=photos)
+    return replace(services, library=replace(services.library, stop_answers=house.stop_answers))
 
 
 def jobs(house):

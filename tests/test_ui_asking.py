@@ -11,7 +11,6 @@ from page_caller import ActingAs, services_of
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
 from ui.asking import CLEAR, PAGE, Asking
-from ui.running import Running
 from ui.talk import Talk
 from ui.words import ENGLISH
 
@@ -21,7 +20,7 @@ ME, OTHER = "m" * 43, "o" * 43
 @pytest.fixture
 def asking(tmp_path):
     assistant = paper(Config(data=tmp_path / "library"))
-    yield ActingAs(Asking(assistant=assistant, services=services_of(assistant), running=Running(), words=ENGLISH))
+    yield ActingAs(Asking(assistant=assistant, services=services_of(assistant), words=ENGLISH))
     assistant.close()
 
 

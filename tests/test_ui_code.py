@@ -22,7 +22,6 @@ from ui.history import HistoryTab
 from ui.passing import Passing
 from ui.pictures import Pictures
 from ui.remembering import Past, Remembering
-from ui.running import Running
 from ui.taking import question_about
 from ui.talk import Exchange, Talk
 from ui.viewer import Viewer
@@ -48,7 +47,7 @@ def assistant(tmp_path):
 @pytest.fixture
 def tab(assistant, tmp_path):
     services = services_of(assistant)
-    asking = Asking(assistant=assistant, services=services, running=Running(), words=WordsOfCode("en"), about="code")
+    asking = Asking(assistant=assistant, services=services, words=WordsOfCode("en"), about="code")
     pictures = Pictures(tmp_path / "small", assistant.picture)
     with gr.Blocks():
         visit = Visit(kept=gr.Textbox(), page=gr.Textbox(), at=gr.Textbox())
@@ -99,16 +98,15 @@ def test_pieces_of_code_in_a_list_are_asked_about_in_the_code_tab(tab, assistant
 def test_its_questions_are_about_code_and_stopped_by_a_name_of_their_own(assistant, monkeypatch):
     asked: list[Question] = []
 
-    def stream(question, *, stop=None):
+    def stream(question):
         asked.append(question)
         yield Answer(text="", state="running")
 
-    monkeypatch.setattr(assistant, "stream", stream, raising=False)
-    running = Running()
-    code = Asking(assistant=assistant, services=services_of(assistant), running=running, words=ENGLISH, about="code")
+    monkeypatch.setattr(assistant, "stream_many", lambda questions, stops: [stream(*questions)])
+    code = Asking(assistant=assistant, services=services_of(assistant), words=ENGLISH, about="code")
     views = code.ask(LOCAL, {"text": "who?", "files": []}, Talk(), ME, "page")
     next(views)
-    code.begin_anew("page")
+    code.begin_anew(LOCAL, "page")
     assert code.is_still_new("page")
     assert not replace(code, about="photos").is_still_new("page")
     list(views)
@@ -138,7 +136,7 @@ def test_a_conversation_about_code_goes_on_in_the_code_tab(tab, assistant, tmp_p
     opened = past.remembering.act(Past(), ("open", str(conversation)), ME)
     assert opened.talk.about == "code"
     assert "Continue in Code" in past.render(visitor_here(), opened, "", 20, ME)[past.pieces["head"]]
-    resumed = past._resumed(opened, ME, "page", tab)[tab.talk]
+    resumed = past._resumed(opened, ME, "page", tab.handlers)[tab.talk]
     (citation,) = resumed.exchanges[0].answer.citations
     assert (citation.region.symbol, citation.region.lines) == (TOTAL.symbol, (9, 14))
 
@@ -146,11 +144,11 @@ def test_a_conversation_about_code_goes_on_in_the_code_tab(tab, assistant, tmp_p
 def test_a_draft_of_a_test_is_tried_for_those_alone_who_may_run_programs(tab, assistant, monkeypatch):
     asked: list[Question] = []
 
-    def stream(question, *, stop=None):
+    def stream(question):
         asked.append(question)
         yield Answer(text="These 3 tests hold.", turn=6)
 
-    monkeypatch.setattr(assistant, "stream", stream, raising=False)
+    monkeypatch.setattr(assistant, "stream_many", lambda questions, stops: [stream(*questions)])
     question = Question(text="write a test for load", session=ME, about="code")
     conversation, turn = assistant.history.begin(question, image_path="", settings={}, fingerprint="")
     assistant.history.finish(turn, Answer(text=f"This is a draft: {ASK_LEAVE} (--run) [1]."))
@@ -179,8 +177,9 @@ def test_pieces_of_code_are_asked_about_by_their_names_and_files():
 
 
 def test_opening_the_tab_offers_questions_but_never_over_an_answer_on_its_way(tab):
+    engine = tab.asking.services.answers.engine
     assert COMMAND in tab._offered(Talk(), "page")
-    states = tab.asking.running.follow("page code", lambda stop: iter(["first", "last"]))
+    states = engine.start(lambda stop: iter(["first", "last"]), session=ME, page="page code").follow()
     next(states)
     assert tab._offered(Talk(), "page") == gr.skip()
     list(states)

@@ -19,7 +19,6 @@ from ui.gateway.blocks import GuardedBlocks
 from ui.gateway.rights import NoRightDeclared, needed_rights, needs_right
 from ui.layout import Means, build_ui
 from ui.pictures import Pictures
-from ui.running import Running
 from ui.words import CHINESE, ENGLISH
 
 SECURITY = Path(__file__).parent.parent / "docs" / "security.md"
@@ -32,7 +31,7 @@ def pages(tmp_path_factory):
     place = tmp_path_factory.mktemp("page")
     assistant = paper(Config(data=place / "library"))
     means = Means(
-        assistant=assistant, services=services_of(assistant), running=Running(),
+        assistant=assistant, services=services_of(assistant),
         pictures=Pictures(place / "pictures", assistant.picture),
     )  # fmt: skip
     yield {words.language: build_ui(means, words) for words in (ENGLISH, CHINESE)}

@@ -55,7 +55,7 @@ def test_each_fault_has_a_cross_and_what_is_listed_stays_text():
 
 def library(found):
     held = SimpleNamespace(library=SimpleNamespace(health=lambda: WELL, find_traces=lambda text: found))
-    return SimpleNamespace(library=LibraryService(assistant=held, hush=lambda: None))
+    return SimpleNamespace(library=LibraryService(assistant=held, stop_answers=lambda: None))
 
 
 def test_a_text_that_should_be_gone_is_looked_for_only_when_it_is_named():

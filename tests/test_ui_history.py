@@ -15,7 +15,6 @@ from ui.history import HistoryTab, pressed
 from ui.html import link
 from ui.pictures import Pictures
 from ui.remembering import PAGE, Past, Remembering
-from ui.running import Running
 from ui.viewer import Viewer
 from ui.words import ENGLISH
 
@@ -27,7 +26,7 @@ def tab(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "page"))
     assistant = paper(Config(data=tmp_path / "library"))
     services = services_of(assistant)
-    asking = Asking(assistant=assistant, services=services, running=Running(), words=ENGLISH)
+    asking = Asking(assistant=assistant, services=services, words=ENGLISH)
     pictures = Pictures(tmp_path / "small", assistant.picture)
     with gr.Blocks():
         viewer = Viewer.place(pictures, ENGLISH, undescribed)

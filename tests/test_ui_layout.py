@@ -14,7 +14,6 @@ from deepseek_mm.config import Config
 from ui.guard import POLICY, Guard
 from ui.layout import Means, build_ui, head, status
 from ui.pictures import Pictures
-from ui.running import Running
 from ui.words import CHINESE, ENGLISH, Words, in_language
 
 
@@ -28,7 +27,7 @@ def assistant(tmp_path):
 def build(assistant, tmp_path, words: Words = ENGLISH) -> gr.Blocks:
     pictures = Pictures(tmp_path / "pictures", assistant.picture)
     services = services_of(assistant)
-    return build_ui(Means(assistant=assistant, services=services, running=Running(), pictures=pictures), words)
+    return build_ui(Means(assistant=assistant, services=services, pictures=pictures), words)
 
 
 def blocks(page: gr.Blocks, *kinds: str) -> list:

@@ -1,6 +1,5 @@
 """What leads from one part of the page to another."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -14,7 +13,6 @@ from ui.board import exhibits
 from ui.edges import BadBox
 from ui.passing import Passing, box_of
 from ui.pictures import Pictures
-from ui.running import Running
 from ui.searching import Newest
 from ui.talk import Talk
 from ui.viewer import Viewed
@@ -38,7 +36,7 @@ def passing(tmp_path, monkeypatch):
     assistant = paper(Config(data=tmp_path / "library"))
     pictures = Pictures(tmp_path / "pictures", assistant.picture)
     services = services_of(assistant)
-    means = layout.Means(assistant=assistant, services=services, running=Running(), pictures=pictures)
+    means = layout.Means(assistant=assistant, services=services, pictures=pictures)
     layout.build_ui(means, ENGLISH)
     yield made[0]
     assistant.close()
@@ -46,8 +44,7 @@ def passing(tmp_path, monkeypatch):
 
 @pytest.fixture
 def viewed(passing) -> Viewed:
-    asking = replace(passing.ask.asking, running=Running())
-    talk = list(asking.ask(LOCAL, {"text": "Is it red green?", "files": []}, Talk(), ME, "page"))[-1].talk
+    talk = list(passing.ask.asking.ask(LOCAL, {"text": "Is it red green?", "files": []}, Talk(), ME, "page"))[-1].talk
     answer = talk.exchanges[0].answer
     return Viewed(exhibits=exhibits(answer, ENGLISH), turn=answer.turn)
 

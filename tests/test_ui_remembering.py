@@ -16,7 +16,6 @@ from deepseek_mm.services import history_service
 from ui import remembering as module
 from ui.asking import Asking
 from ui.remembering import EXPORT_S, UNDO_S, Listing, Past, Remembering, cited, exports
-from ui.running import Running
 from ui.talk import Talk
 from ui.words import ENGLISH
 
@@ -28,7 +27,7 @@ def remembering(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "page"))
     assistant = paper(Config(data=tmp_path / "library"))
     services = services_of(assistant)
-    asking = Asking(assistant=assistant, services=services, running=Running(), words=ENGLISH)
+    asking = Asking(assistant=assistant, services=services, words=ENGLISH)
     yield ActingAs(Remembering(services=services, asking=asking, words=ENGLISH))
     assistant.close()
 

@@ -9,7 +9,7 @@ from fakes import picture
 from page_caller import ActingAs, services_of
 from rag_house import build, paint, put
 
-from deepseek_mm import LOCAL
+from deepseek_mm import LOCAL, Services
 from ui.looking import WATCH, Look, look
 from ui.shelving import Shelving
 from ui.words import ENGLISH, counted
@@ -17,8 +17,8 @@ from ui.words import ENGLISH, counted
 PATIENCE_S = 30
 
 
-class Hush:
-    """Counts how often the answers under way were ended."""
+class StopCounter:
+    """Counts how often the answers under way were stopped."""
 
     times = 0
 
@@ -26,10 +26,15 @@ class Hush:
         self.times += 1
 
 
+def counting_stops(assistant) -> Services:
+    services = services_of(assistant)
+    return replace(services, library=replace(services.library, stop_answers=StopCounter()))
+
+
 @pytest.fixture
 def shelving(tmp_path):
     assistant = build(tmp_path / "library", home="spaces/colours")
-    yield ActingAs(Shelving(services=services_of(assistant, hush=Hush()), words=ENGLISH))
+    yield ActingAs(Shelving(services=counting_stops(assistant), words=ENGLISH))
     assistant.close()
 
 
@@ -215,7 +220,7 @@ def test_a_backup_without_a_name_lies_in_the_library_and_can_be_restored(shelvin
     assert not shelving.restore(str(backup)).wrong
     settled(shelving)
     assert names(shelving) == {"red.png", "green.png"}
-    assert shelving.services.library.hush.times == 2  # nobody writes into what is exchanged
+    assert shelving.services.library.stop_answers.times == 2  # nobody writes into what is exchanged
 
 
 def test_a_backup_that_is_not_there_cannot_be_restored(shelving):

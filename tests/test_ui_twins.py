@@ -47,7 +47,7 @@ def comparing() -> Comparing:
     shelves = Shelves()
     store = SimpleNamespace(places_of=lambda ids: {n: (f"/p/{n}", f"/q/{n}") for n in ids})
     assistant = SimpleNamespace(library=shelves, store=store)
-    services = SimpleNamespace(library=LibraryService(assistant=assistant, hush=lambda: None))
+    services = SimpleNamespace(library=LibraryService(assistant=assistant, stop_answers=lambda: None))
     return ActingAs(Comparing(shelving=Shelving(services=services, words=ENGLISH)))
 
 

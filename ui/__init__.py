@@ -3,12 +3,11 @@
 `site` serves the page in each language; `layout` joins its tabs `ask` (handlers: `asking`), `search` (`searching`,
 `grid`, `tiles`), `library` (`shelving`, `browse`, `work`), `history` and `settings`, and `passing` joins them.
 `chat`, `board` and `viewer` show answers, `exhibits`, `marks` and `pictures` what they cite; `talk` is a conversation
-as plain values, `running` keeps answers going, `whole_news` sends their views whole; `edges` and `guard` face the
+as plain values, `whole_news` sends their views whole; `edges` and `guard` face the
 outside. Looks and texts are `theme`, `styles`, `scripts` (read by `assets`) and `words`.
 """
 
 from ui.guard import Guard
-from ui.running import Running
 from ui.site import add_page
 
-__all__ = ["Guard", "Running", "add_page"]
+__all__ = ["Guard", "add_page"]

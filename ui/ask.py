@@ -135,6 +135,14 @@ class AskTab:
                 yield self.render(view)
 
         @needs_right("ask")
+        def stop(request: gr.Request, page: str) -> None:
+            asking.stop(caller_of(request), page)
+
+        @needs_right("ask")
+        def begin_anew(request: gr.Request, page: str) -> None:
+            asking.begin_anew(caller_of(request), page)
+
+        @needs_right("ask")
         def cleared(page: str) -> dict[Any, Any]:
             return self.clear() if asking.is_still_new(page) else {self.talk: gr.skip()}
 
@@ -158,8 +166,8 @@ class AskTab:
                             concurrency_limit=8)  # fmt: skip
         named["board"].click(open_, self.shown, [*self.viewer.parts, named["board"], self.shown], **QUIET)
         named["editing"].click(unedit, self.talk, self.parts, **QUIET)
-        named["stop"].click(asking.stop, visit.page, None, queue=False, **QUIET)
-        named["new"].click(asking.begin_anew, visit.page, None, queue=False, **QUIET).then(
+        named["stop"].click(stop, visit.page, None, queue=False, **QUIET)
+        named["new"].click(begin_anew, visit.page, None, queue=False, **QUIET).then(
             cleared, visit.page, self.parts, **QUIET
         )
         if "camera" in named:

@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 from deepseek_mm import (
@@ -20,8 +19,6 @@ from deepseek_mm import (
     require_right,
 )
 from ui import edges
-from ui.gateway.rights import needs_right
-from ui.running import Running
 from ui.talk import Exchange, Talk, Upload, talk_of
 from ui.words import Words
 
@@ -48,6 +45,7 @@ class View:
 class Asked:
     """A question that can be asked, and how the page shows it."""
 
+    owner: Caller  # with the session of this browser
     question: Question
     exchange: Exchange
     entry: Entry | None  # what goes back into the box if it fails
@@ -61,7 +59,6 @@ class Asking:
 
     assistant: Assistant
     services: Services
-    running: Running[Answer]
     words: Words
     anew: set[str] = field(default_factory=set)  # pages whose next question begins a new conversation
     about: About = "photos"
@@ -70,11 +67,11 @@ class Asking:
         """Answer what is in the box, view by view. An error becomes a sentence, and the question stays in the box."""
         begun = self._own(page) in self.anew  # and the page may not even have shown yet that it is empty
         if begun:
-            self.quiet(page)
+            self.quiet(caller, page)
             talk = Talk()
         try:
             require_right(caller, "ask")
-            asked = replace(self._question(entry, kept), begun=begun)
+            asked = replace(self._question(caller, entry, kept), begun=begun)
             talk = self._edited(caller, talk, kept) if talk.editing else talk
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             yield View(talk=talk, notice=edges.sentence(error, self.words), entry=entry)
@@ -91,7 +88,7 @@ class Asking:
             exchange = _there(talk.find(turn), self.words)
             owner = edges.owner(caller, kept, self.words)
             entry: Entry = {"text": exchange.question, "files": [upload.path for upload in exchange.uploads]}
-            asked = self._question(entry, kept, names=[upload.name for upload in exchange.uploads])
+            asked = self._question(caller, entry, kept, names=[upload.name for upload in exchange.uploads])
             asked = replace(asked, question=replace(asked.question, run=run))
             if talk.conversation and exchange is talk.exchanges[-1]:
                 self.services.history.drop_last(owner, talk.conversation, turn)
@@ -205,29 +202,27 @@ class Asking:
         except Exception:  # noqa: BLE001 - the conversation was deleted meanwhile: the page begins empty
             return
 
-    @needs_right("ask")
-    def stop(self, page: str) -> None:
+    def stop(self, caller: Caller, page: str) -> None:
         """Stop what this page is waiting for."""
-        self.running.stop(self._own(page))
+        self.services.answers.stop(caller, self._own(page))
 
-    def quiet(self, page: str) -> None:
+    def quiet(self, caller: Caller, page: str) -> None:
         """Stop it and wait, so that no late view of it follows what is shown next."""
         self.anew.discard(self._own(page))
-        self.running.stop(self._own(page), wait_s=QUIET_S)
+        self.services.answers.stop(caller, self._own(page), wait_s=QUIET_S)
 
-    @needs_right("ask")
-    def begin_anew(self, page: str) -> None:
+    def begin_anew(self, caller: Caller, page: str) -> None:
         """A new conversation is wanted: what runs is stopped, and the next question does not go on with the old one."""
         self.anew.add(self._own(page))
-        self.running.stop(self._own(page), wait_s=QUIET_S)
+        self.services.answers.stop(caller, self._own(page), wait_s=QUIET_S)
 
     def is_still_new(self, page: str) -> bool:
         """Whether the empty conversation is still to be shown: not if a question was asked in it already."""
         return self._own(page) in self.anew
 
-    def is_answering(self, page: str) -> bool:
+    def is_answering(self, caller: Caller, page: str) -> bool:
         """Whether an answer is on its way to it."""
-        return self.running.is_followed(self._own(page))
+        return self.services.answers.is_followed(caller, self._own(page))
 
     def _own(self, page: str) -> str:
         """By what name the answers of this tab are known: a page may wait for one about photos and one about code."""
@@ -239,7 +234,7 @@ class Asking:
         branched = self.services.history.branch(owner, _number(talk), before=talk.editing)
         return Talk() if branched is None else self.resume(caller, branched, kept).talk
 
-    def _question(self, entry: Entry | None, kept: object, *, names: Sequence[str] = ()) -> Asked:
+    def _question(self, caller: Caller, entry: Entry | None, kept: object, *, names: Sequence[str] = ()) -> Asked:
         """What is in the box, as a question. BadPicture if none of its pictures can be read."""
         text, paths = edges.split_entry(entry)
         pictures, left_out = self._pictures(paths, names)
@@ -251,13 +246,13 @@ class Asking:
             image_path=first.path,
             image_source=first.source,
             more=tuple(pictures[1:]),
-            session=edges.require_session(kept, self.words),
             about=self.about,
         )
         uploads = tuple(Upload(name=picture.name, path=picture.path) for picture in pictures)
         said = self.words.left_out.format(reasons=" ".join(left_out)) if left_out else ""
         exchange = Exchange(question=question.text, answer=Answer(text="", state="running"), uploads=uploads)
-        return Asked(question=question, exchange=exchange, entry=entry, notice=said)
+        owner = edges.owner(caller, kept, self.words)
+        return Asked(owner=owner, question=question, exchange=exchange, entry=entry, notice=said)
 
     def _pictures(self, paths: Sequence[Path], names: Sequence[str]) -> tuple[list[Picture], list[str]]:
         """The pictures that can be read, and why the others cannot. If none can, the first one's error is raised."""
@@ -276,23 +271,25 @@ class Asking:
         """The views of an answer that is under way."""
         before, talk = talk, talk.asked(asked.exchange)
         shown = asked.exchange.answer if asked.begun else None
-        yield View(talk=talk, notice=asked.notice, busy=True, entry=CLEAR, shown=shown)
+        view = View(talk=talk, notice=asked.notice, busy=True, entry=CLEAR, shown=shown)
+        yield view
         try:
-            for view in self._follow(replace(asked.question, conversation=before.conversation), talk, page):
+            for view in self._follow(asked, before, talk, page):
                 talk = view.talk
                 yield replace(view, notice=asked.notice)
+            if view.busy:  # it was stopped before its turn came
+                yield View(talk=before, entry=asked.entry)
         except Exception as error:  # noqa: BLE001 - as above; what has arrived stays
             started = bool(talk.exchanges[-1].answer.text)
             view_talk = talk.answered(_failed(talk)) if started else before
             entry = CLEAR if started else asked.entry
             yield View(talk=view_talk, notice=edges.sentence(error, self.words), entry=entry)
 
-    def _follow(self, question: Question, talk: Talk, page: str) -> Iterator[View]:
-        def make(stop: Event) -> Iterator[Answer]:
-            return self.assistant.stream(question, stop=stop)
-
+    def _follow(self, asked: Asked, before: Talk, talk: Talk, page: str) -> Iterator[View]:
+        question = replace(asked.question, conversation=before.conversation)
+        run = self.services.answers.start(asked.owner, question, page=self._own(page))
         cited: tuple[Citation, ...] = ()
-        for answer in self.running.follow(self._own(page), make):
+        for answer in run.follow():
             talk, over = talk.answered(answer), answer.state != "running"
             changed = answer.citations != cited
             cited = answer.citations

@@ -16,6 +16,7 @@ from ui.asking import Asking, View
 from ui.board import board
 from ui.chat import KEPT, Chat
 from ui.gateway.rights import needs_right
+from ui.gateway.visitor import caller_of
 from ui.html import hint
 from ui.pictures import Pictures
 from ui.piece import piece
@@ -60,9 +61,9 @@ class CodeTab(AskTab):
             tab.select(self._offered, [self.talk, self.visit.page], self.parts_by_name["chat"], **QUIET)
 
     @needs_right("ask")
-    def _offered(self, talk: Talk, page: str) -> Any:
+    def _offered(self, request: gr.Request, talk: Talk, page: str) -> Any:
         chat = None if talk.exchanges else self.chat(talk)  # takes a while, in which a question may be asked
-        return gr.skip() if chat is None or self.asking.is_answering(page) else chat
+        return gr.skip() if chat is None or self.asking.is_answering(caller_of(request), page) else chat
 
     def _tries(self) -> tuple[str, ...]:
         return questions_to_try(self.asking.assistant.store)

@@ -172,7 +172,7 @@ class HistoryTab:
 
     def _resumed(self, caller: Caller, past: Past, kept: object, page: str, ask: AskTab) -> dict[Any, Any]:
         """The open conversation in its tab, once nothing else is being answered there."""
-        ask.asking.quiet(page)
+        ask.asking.quiet(caller, page)
         return ask.render(self.remembering.resume(caller, past, kept))
 
 

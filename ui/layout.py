@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from deepseek_mm import Answer, Assistant, Caller, Notice, Services, listing_of
+from deepseek_mm import Assistant, Caller, Notice, Services, listing_of
 from ui import edges
 from ui.ask import QUIET, AskTab, Visit
 from ui.asking import Asking
@@ -26,7 +26,6 @@ from ui.passing import Passing
 from ui.pictures import Pictures
 from ui.piece import piece
 from ui.remembering import Remembering
-from ui.running import Running
 from ui.saved import SavedPart
 from ui.search import SearchTab
 from ui.searching import Searching
@@ -45,15 +44,14 @@ class Means:
     """What a page is built from, in whichever language."""
 
     assistant: Assistant
-    running: Running[Answer]
     pictures: Pictures
     services: Services
 
 
 def build_ui(means: Means, words: Words) -> GuardedBlocks:
     """The whole page in one language."""
-    assistant, running, pictures = means.assistant, means.running, means.pictures
-    asks = partial(Asking, assistant=assistant, services=means.services, running=running)
+    assistant, pictures = means.assistant, means.pictures
+    asks = partial(Asking, assistant=assistant, services=means.services)
     asking = asks(words=words)
     shelving = Shelving(services=means.services, words=words)
     page = GuardedBlocks(words=words, title=words.title, analytics_enabled=False, delete_cache=(3600, 7 * 86400))

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount
 from starlette.types import ASGIApp
 
-from deepseek_mm import Answer, Services
+from deepseek_mm import Services
 from ui import assets
 from ui.gateway.files import FileRegistry
 from ui.gateway.routes import Gateway
@@ -20,7 +20,6 @@ from ui.gateway.visitor import PageOwners
 from ui.heats import heats_of
 from ui.layout import Means, build_ui
 from ui.pictures import Pictures
-from ui.running import Running
 from ui.theme import calm
 from ui.whole_news import send_whole_news
 from ui.words import LANGUAGES, Language, in_language
@@ -30,7 +29,7 @@ UPLOAD_BYTES = 100_000_000  # of one file
 AT_ONCE = 8  # events of one kind that are handled at the same time
 
 
-def add_page(app: FastAPI, services: Services, *, running: Running[Answer]) -> None:
+def add_page(app: FastAPI, services: Services) -> None:
     """Serve the page from `app`, acting through `services`; its copies of files lie in DATA/page."""
     assistant = services.library.assistant
     send_whole_news()
@@ -40,7 +39,7 @@ def add_page(app: FastAPI, services: Services, *, running: Running[Answer]) -> N
     pictures.heats = heats_of(assistant)
     app.router.routes += [pictures.route(), pictures.heats.route()]
     files, owners = FileRegistry(cache), PageOwners()
-    means = Means(assistant=assistant, services=services, running=running, pictures=pictures)
+    means = Means(assistant=assistant, services=services, pictures=pictures)
     for language in LANGUAGES:
         page = build_ui(means, in_language(language))
         page.queue(default_concurrency_limit=AT_ONCE)

@@ -89,7 +89,6 @@ def answers_of(question: Question, settings: Settings, desk: Desk, stop: Event) 
     """
     from deepseek_mm.cli.ask_server import ServerGone, ask_server  # here, because help must not wait for it
     from deepseek_mm.serve.local_server import find_server
-
     server = None if question.pictures else find_server(settings.config.data, settings.config)
     if server is not None:
         try:
@@ -97,8 +96,11 @@ def answers_of(question: Question, settings: Settings, desk: Desk, stop: Event) 
             return
         except ServerGone as error:
             desk.note(f"the server of this library went away ({error}), so the models are opened here")
+    from deepseek_mm.accounts.permissions import COMMAND_LINE  # here, because a server needs none of it
+    from deepseek_mm.services.answer_service import AnswerService
+
     with desk.assistant(settings.config, saved=settings.saved_names) as assistant:
-        yield from map(answer_shape, assistant.stream(question, stop=stop))
+        yield from map(answer_shape, AnswerService.of(assistant).stream(COMMAND_LINE, question, stop=stop))
 
 
 def tell_sources(shape: Shape, desk: Desk) -> None:

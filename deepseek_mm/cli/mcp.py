@@ -15,18 +15,18 @@ from deepseek_mm.cli.flags import add_settings, config_of
 from deepseek_mm.config import Config
 
 if TYPE_CHECKING:
-    from deepseek_mm.rag.assistant import Assistant
+    from deepseek_mm.services.answer_service import AnswerService
 
 
-class Late:
-    """An Assistant that is being opened while the protocol is already spoken."""
+class LateAnswers:
+    """The service that answers, whose Assistant is opened while the protocol is already spoken."""
 
     def __init__(self, desk: Desk, config: Config) -> None:
         self._desk, self._config = desk, config
-        self._coming: Future[Assistant] = Future()
+        self._coming: Future[AnswerService] = Future()
 
-    def __call__(self) -> "Assistant":
-        """The Assistant, when it is there. Raises what opening it raised, every time."""
+    def __call__(self) -> "AnswerService":
+        """The service, when it is there. Raises what opening it raised, every time."""
         return self._coming.result()
 
     @asynccontextmanager
@@ -37,8 +37,12 @@ class Late:
             yield
 
     def _open(self, stack: ExitStack) -> None:
+        from deepseek_mm.services.answer_service import AnswerService
+
         try:
-            self._coming.set_result(stack.enter_context(self._desk.assistant(self._config)))
+            answers = AnswerService.of(stack.enter_context(self._desk.assistant(self._config)))
+            stack.callback(answers.engine.close)
+            self._coming.set_result(answers)
         except BaseException as error:  # noqa: BLE001  whoever waits for it must hear of it
             self._coming.set_exception(error)
 
@@ -51,10 +55,10 @@ def run(args: Namespace, desk: Desk) -> int:
     from deepseek_mm.serve.pictures import Pictures
 
     config = config_of(args, desk)
-    house = Late(desk, config)
-    hands = Hands(house=house, pictures=Pictures(config.serve, config.parse))
+    late = LateAnswers(desk, config)
+    hands = Hands(open_answers=late, pictures=Pictures(config.serve, config.parse))
     desk.note("deepseek-mm: an agent is served over standard input and output; Ctrl-C ends it")
-    build_mcp(hands, COMMAND_LINE, lifespan=house.living).run("stdio")
+    build_mcp(hands, COMMAND_LINE, lifespan=late.living).run("stdio")
     return OK
 
 

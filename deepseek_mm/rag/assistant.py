@@ -73,7 +73,8 @@ class Assistant:
         self.analyses = AnalysisCache(library.quarantine.read_page)
         self.shelf = UploadStore(config, eyes=eyes, store=library.store, analyses=self.analyses)
         self.at_hand = AtHand(self.shelf, retriever)
-        self._changing, self.planned = Lock(), cast(Planned | None, None)  # put there by who joined the parts
+        self._changing, self._placing = Lock(), Lock()
+        self.planned = cast(Planned | None, None)  # put there by who joined the parts
         self.notices: tuple[Notice, ...] = ()  # the same
 
     def ask(self, question: Question) -> Answer:
@@ -188,7 +189,8 @@ class Assistant:
         """Each question with its program and its photo, written into the history before it is answered."""
         clear = [askable(question, self.config.rag) for question in questions]
         earlier = [self._earlier(question) for question in clear]
-        uploads = self.shelf.place_many(clear)
+        with self._placing:  # of two that bring the same new picture at once, one looks at it
+            uploads = self.shelf.place_many(clear)
         return [self._case(*parts) for parts in zip(clear, earlier, uploads, strict=True)]
 
     def _earlier(self, question: Question) -> list[Turn]:

@@ -1,6 +1,5 @@
 """The API: every route, joined, with what they share. Whoever starts it puts the door in front (`door.guarded`)."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +13,6 @@ from deepseek_mm.runtime.spare import give_back, keep_for_good
 from deepseek_mm.serve.admission import Admission, Room
 from deepseek_mm.serve.asking import ask_routes
 from deepseek_mm.serve.complete import complete_routes
-from deepseek_mm.serve.engine import Engine
 from deepseek_mm.serve.health import ASSETS, described, health_routes, swagger_ui
 from deepseek_mm.serve.inbox import Inbox
 from deepseek_mm.serve.learning import learning_routes
@@ -34,7 +32,6 @@ from deepseek_mm.serve.tuning import settings_routes
 from deepseek_mm.serve.why import why_routes
 from deepseek_mm.serve.work import Doing
 from deepseek_mm.services import Services, build_services
-from deepseek_mm.services.services import do_nothing
 from deepseek_mm.settings_file import SettingsFile
 
 
@@ -45,7 +42,6 @@ class Api:
     app: FastAPI
     assistant: Assistant
     tasks: Tasks
-    engine: Engine
     room: Room
     services: Services
 
@@ -68,32 +64,24 @@ class Api:
     def close(self) -> None:
         """Leave what is under way to the next start."""
         self.tasks.stop()
-        self.engine.close()
+        self.services.answers.engine.close()
 
 
-def build_api(
-    assistant: Assistant,
-    file: SettingsFile,
-    *,
-    hush: Callable[[], object] = do_nothing,
-    photos: Path | None = None,
-    room: Room | None = None,
-) -> Api:
-    """Every route over this assistant. `hush` and `photos` are what `build_services` wants; `room` is the server's."""
+def build_api(assistant: Assistant, file: SettingsFile, *, photos: Path | None = None, room: Room | None = None) -> Api:
+    """Every route over this assistant. `photos` is what `build_services` wants; `room` is the server's."""
     config = assistant.config
-    services = build_services(assistant, file, hush=hush, photos=photos)
     room = room or Room(config.serve.at_once)
     metrics = Metrics(assistant, room)
+    services = build_services(assistant, file, heard=metrics.batch, photos=photos)
     pictures = Pictures(config.serve, config.parse)
     inbox = Inbox(config.data, max_pixels=config.parse.max_pixels)
-    engine = Engine(assistant, config.serve, heard=metrics.batch)
-    doing = Doing(services, assistant, engine, inbox)
-    tasks = Tasks(assistant.library.jobs, doing, inbox, pictures, config)
+    doing = Doing(services, assistant, inbox)
+    tasks = Tasks(assistant.library.jobs, doing, inbox, pictures, services.answers)
     app = FastAPI(version=str(import_module("deepseek_mm").__version__), **described())
     add_problems(app)
     for router in (
         task_routes(tasks),
-        ask_routes(tasks, doing, pictures),
+        ask_routes(services, tasks, doing, pictures, inbox),
         why_routes(services, assistant, pictures),
         complete_routes(assistant),
         saved_routes(services),
@@ -101,7 +89,7 @@ def build_api(
         history_routes(services, assistant),
         learning_routes(services),
         settings_routes(services, assistant),
-        openai_routes(services, assistant, engine, pictures),
+        openai_routes(services, assistant, pictures),
         run_routes(services),
         health_routes(assistant, tasks, metrics),
     ):
@@ -111,4 +99,4 @@ def build_api(
     app.add_middleware(Admission, room=room)
     app.add_middleware(Counted, metrics=metrics)
     app.add_middleware(AllowedMethods)
-    return Api(app=app, assistant=assistant, tasks=tasks, engine=engine, room=room, services=services)
+    return Api(app=app, assistant=assistant, tasks=tasks, room=room, services=services)

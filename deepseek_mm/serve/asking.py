@@ -1,12 +1,10 @@
 """/ask, /search, /embed and /caption: the caller waits for the answer, or reads it as it grows.
 
-What is asked goes the way of every task, so that one queue bounds what is under way; a caller who leaves cancels it.
-Searches and vectors are quick and go straight through the batcher.
+Questions and descriptions are answered by runs of the answer service, whose queue bounds what is under way; a caller
+who leaves stops its own. Searches and vectors are quick and wait in no queue.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request, Response
@@ -14,41 +12,51 @@ from pydantic import BaseModel
 from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
-from deepseek_mm.accounts.permissions import Caller, caller_in
+from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.jobs import Job
-from deepseek_mm.serve.asked import AskIn, AskTask, CaptionIn, CaptionTask, EmbedIn, SearchIn
+from deepseek_mm.records import Answer
+from deepseek_mm.serve.asked import AskIn, CaptionIn, EmbedIn, SearchIn
+from deepseek_mm.serve.inbox import Inbox
+from deepseek_mm.serve.leaving import stop_when_left
 from deepseek_mm.serve.pictures import Pictures
-from deepseek_mm.serve.problems import DECLARED, Failed
+from deepseek_mm.serve.problems import DECLARED, problem_in
 from deepseek_mm.serve.tasks import Tasks
-from deepseek_mm.serve.watching import ended, events
+from deepseek_mm.serve.watching import changes_of, events
 from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import AnswerOut, FoundOut
 from deepseek_mm.serve.wire_results import CaptionsOut, VectorsOut
-from deepseek_mm.serve.work import PROBLEM, Doing
+from deepseek_mm.serve.work import Doing, captions_of, question_of
+from deepseek_mm.services import Services
+from deepseek_mm.services.answer_run import AnswerRun, State
 
 Asks = Annotated[Caller, needs("ask")]
-LOOK_S = 0.2  # between two looks whether the caller is still there
 STREAM = "text/event-stream"
 
 
-def ask_routes(tasks: Tasks, doing: Doing, pictures: Pictures) -> APIRouter:
+def ask_routes(services: Services, tasks: Tasks, doing: Doing, pictures: Pictures, inbox: Inbox) -> APIRouter:
     """The routes of those who wait."""
-    router = APIRouter(tags=["ask"], responses=DECLARED)
+    router, answers = APIRouter(tags=["ask"], responses=DECLARED), services.answers
+
+    def start(caller: Caller, asked: AskIn) -> AnswerRun[Answer]:
+        names = [inbox.keep(taken) for taken in pictures.take_many(asked.pictures)]
+        return answers.start(caller, question_of(asked.model_copy(update={"pictures": names}), inbox))
+
+    def start_describing(caller: Caller, asked: CaptionIn) -> AnswerRun[tuple[str, ...]]:
+        return answers.start_describing(caller, [taken.image for taken in pictures.take_many(asked.pictures)])
 
     @router.post("/ask", response_model=AnswerOut, responses={200: {"content": {STREAM: {}}}})
-    async def ask(asked: AskIn, request: Request, right: Asks, accept: Annotated[str, Header()] = "") -> Any:
+    async def ask(asked: AskIn, request: Request, caller: Asks, accept: Annotated[str, Header()] = "") -> Any:
         """The answer; with `Accept: text/event-stream` as events while it grows. To stop it, hang up."""
-        job = await submitted(tasks, AskTask(kind="ask", input=asked), request)
+        run = await run_in_threadpool(start, caller, asked)
         if STREAM in accept:
-            return EventSourceResponse(until_left(tasks, job, request))
-        return (await waited(tasks, job, request)).result
+            return EventSourceResponse(events_until_left(run, tasks))
+        return AnswerOut.of(await wait_for_end(run, request))
 
     @router.post("/caption", response_model=CaptionsOut)
-    async def caption(asked: CaptionIn, request: Request, right: Asks) -> Any:
+    async def caption(asked: CaptionIn, request: Request, caller: Asks) -> Any:
         """A sentence about each picture."""
-        job = await submitted(tasks, CaptionTask(kind="caption", input=asked), request)
-        return (await waited(tasks, job, request)).result
+        run = await run_in_threadpool(start_describing, caller, asked)
+        return {"captions": captions_of(await wait_for_end(run, request))}
 
     @router.post("/search", response_model=FoundOut)
     async def search(asked: SearchIn, right: Asks) -> Response:
@@ -56,9 +64,9 @@ def ask_routes(tasks: Tasks, doing: Doing, pictures: Pictures) -> APIRouter:
         return as_json(await run_in_threadpool(doing.found, asked, pictures.open))
 
     @router.post("/embed", response_model=VectorsOut)
-    async def embed(asked: EmbedIn, right: Asks) -> Response:
+    async def embed(asked: EmbedIn, caller: Asks) -> Response:
         """Vectors of texts, code and pictures; those of several callers are computed together."""
-        return as_json(VectorsOut(**await doing.vectors_soon(asked, pictures.open)))
+        return as_json(VectorsOut(**await doing.vectors_soon(caller, asked, pictures.open)))
 
     return router
 
@@ -68,45 +76,22 @@ def as_json(told: BaseModel) -> Response:
     return Response(told.model_dump_json(), media_type="application/json")
 
 
-async def submitted(tasks: Tasks, wanted: AskTask | CaptionTask, request: Request) -> Job:
-    """The task, written down."""
-    return await run_in_threadpool(lambda: tasks.submit(wanted, caller_in(request.scope)))
-
-
-async def waited(tasks: Tasks, job: Job, request: Request) -> Job:
-    """The task once it is over; cancelled if its caller leaves. Failed says why it failed."""
-    leaving = asyncio.create_task(cancel_when_left(tasks, job, request))
-    try:
-        job = await ended(tasks.jobs, job)
-    finally:
-        leaving.cancel()
-    if job.state == "failed":
-        raise Failed(job.message, **job.result.get(PROBLEM, {"status": 503, "kind": "not-now"}))
-    if job.state == "cancelled" or not job.result:
+async def wait_for_end(run: AnswerRun[State], request: Request) -> State:
+    """The last state of an answer, which is stopped if its caller leaves. Raises what answering raised."""
+    async with stop_when_left(request, run.stop):
+        async for _ in changes_of(run, states=False):
+            pass
+    if run.stage == "failed" and run.error is not None:
+        raise problem_in(run.error)
+    if run.stage == "cancelled" or run.latest is None:
         raise NothingThere("the task was cancelled before it had an answer. Ask again")
-    return job
+    return run.latest
 
 
-async def cancel_when_left(tasks: Tasks, job: Job, request: Request) -> None:
-    """Wait until the caller has hung up, and cancel what it asked for."""
-    while not await request.is_disconnected():
-        await asyncio.sleep(LOOK_S)
-    await run_in_threadpool(lambda: cancelled(tasks, job))
-
-
-async def until_left(tasks: Tasks, job: Job, request: Request) -> AsyncIterator[dict[str, str]]:
-    """Events of the task; whoever stops listening cancels it."""
-    over = False
+async def events_until_left(run: AnswerRun[Answer], tasks: Tasks) -> AsyncIterator[dict[str, str]]:
+    """The events of an answer as those of a task; whoever stops listening stops it."""
     try:
-        async for event in events(tasks.jobs, job, tasks.out):
-            over = event["event"] == "end"
+        async for event in events(tasks.out_of_run(run) async for _ in changes_of(run)):
             yield event
     finally:
-        if not over:
-            cancelled(tasks, job)
-
-
-def cancelled(tasks: Tasks, job: Job) -> None:
-    """Cancel what may have been forgotten meanwhile; what has ended stays as it is."""
-    with suppress(NothingThere):
-        tasks.jobs.cancel(job.id)
+        run.stop()

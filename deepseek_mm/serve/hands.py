@@ -17,9 +17,10 @@ from deepseek_mm.accounts.permissions import Caller, requires
 from deepseek_mm.errors import BadQuestion, NothingThere
 from deepseek_mm.lm.backends.server_client import shrink_picture
 from deepseek_mm.parse.photo import read_photo
-from deepseek_mm.rag.query import check_searchable
 from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.rag.query import check_searchable
 from deepseek_mm.records import Answer, Citation, Match, Picture, Query, Question
+from deepseek_mm.services.answer_service import AnswerService
 from index import LIBRARY, Filter, Region
 
 QUALITY = 90  # of a region's JPEG
@@ -88,12 +89,12 @@ class Pictures(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hands:
-    """The tools. `house` gives the Assistant, which may be long in coming.
+    """The tools. `open_answers` gives the service that answers, which may be long in coming.
 
     An agent of somebody on this machine may name a picture by its path.
     """
 
-    house: Callable[[], Assistant]
+    open_answers: Callable[[], AnswerService]
     pictures: Pictures
 
     @requires("ask")
@@ -101,7 +102,7 @@ class Hands:
         """At most `limit` photos and documents. BadQuestion without words and picture, NothingThere without a file."""
         if not 1 <= limit <= MOST_FOUND:
             raise BadQuestion(f"limit={limit} must lie between 1 and {MOST_FOUND}")
-        house = self.house()
+        house = self._assistant
         query = Query(text=words, image=self._opened(caller, picture, house).image if picture else None)
         found = house.find(query, k=limit, where=Filter(collection=check_searchable(collection or LIBRARY)))
         results = [result_of(match) for match in found.matches]
@@ -112,7 +113,8 @@ class Hands:
         self, caller: Caller, text: str, pictures: Sequence[str], conversation: int | None, stop: Event
     ) -> Answered:
         """The whole answer, or as far as it came when `stop` was set. BadQuestion, NothingThere."""
-        house = self.house()
+        answers = self.open_answers()
+        house = answers.engine.assistant
         first, *more = [self._opened(caller, each, house) for each in pictures] or [Picture()]
         question = Question(
             text=text,
@@ -122,15 +124,13 @@ class Hands:
             image_source=first.source,
             more=tuple(more),
             conversation=conversation,
-            session=caller.session,
         )
-        *_, answer = house.stream(question, stop=stop)
-        return answered(answer)
+        return answered(answers.ask(caller, question, stop=stop))
 
     @requires("ask")
     def read_region(self, caller: Caller, name: str) -> tuple[Place, bytes]:
         """A region, and its part of the picture as JPEG; no bytes where there is none. NothingThere."""
-        house = self.house()
+        house = self._assistant
         region, siblings = region_named(name, house)
         place = Place(region=name, score=1.0, **about(region))
         if region.source.kind == "code" or region.box_px == (0, 0, 0, 0):
@@ -140,13 +140,17 @@ class Hands:
     @requires("ask")
     def list_collections(self, caller: Caller) -> Shelf:
         """What the library has."""
-        store = self.house().store
+        store = self._assistant.store
         return Shelf(
             files=store.counts().sources,
             kinds=store.kinds(),
             collections=store.collections(),
             labels={label.name: label.sources for label in store.labels(20)},
         )
+
+    @property
+    def _assistant(self) -> Assistant:
+        return self.open_answers().engine.assistant
 
     def _opened(self, caller: Caller, named: str, house: Assistant) -> Picture:
         if named.startswith("data:") or not caller.local:

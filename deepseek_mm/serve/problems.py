@@ -31,6 +31,7 @@ from deepseek_mm.errors import (
     MissingPackage,
     NothingThere,
     ServerError,
+    StorageFull,
     TooLarge,
     Unauthorised,
     is_storage_full,
@@ -84,12 +85,20 @@ DECLARED: dict[int | str, dict[str, Any]] = {  # of every route, for OpenAPI
 }
 
 
-class Failed(DeepSeekMMError):
-    """A task failed by an error that is told as it would have been told at once."""
+class AnswerFailed(DeepSeekMMError):
+    """An answer failed by an error that nobody foresaw."""
 
-    def __init__(self, message: str, *, status: int, kind: str) -> None:
-        super().__init__(message)
-        self.status, self.kind = status, kind
+
+def problem_in(error: Exception) -> Exception:
+    """What to raise for the caller of an answer that failed with this error; what nobody foresaw is logged."""
+    if isinstance(error, DeepSeekMMError | IndexProblem):
+        return error
+    if (full := StorageFull.of(error)) is not None:
+        return full
+    log.error("an answer broke", exc_info=error)
+    what = f"{type(error).__name__}: {error}".rstrip(": ")
+    told = f"Something unexpected ended this ({what}). The log has the details; please report it with them."
+    return AnswerFailed(told)
 
 
 def add_problems(app: FastAPI) -> None:
@@ -104,8 +113,6 @@ def add_problems(app: FastAPI) -> None:
 
 def problem_of(error: Exception) -> tuple[int, str]:
     """Status and kind of an error that a user can mend."""
-    if isinstance(error, Failed):
-        return error.status, error.kind
     if is_storage_full(error):
         return FULL
     return next((status, kind) for types, status, kind in STATUSES if isinstance(error, types))

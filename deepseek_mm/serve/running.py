@@ -1,6 +1,5 @@
 """/run: a program that somebody wants run, behind the walls of the sandbox, and what these hold on this machine."""
 
-import asyncio
 from functools import partial
 from threading import Event
 from typing import Annotated, Literal
@@ -12,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from deepseek_mm.accounts.permissions import Caller, check_run
 from deepseek_mm.sandbox.nouns import EndedBy, Protection, Ran
 from deepseek_mm.sandbox.run import MOST_CODE
-from deepseek_mm.serve.asking import LOOK_S
+from deepseek_mm.serve.leaving import stop_when_left
 from deepseek_mm.serve.problems import DECLARED
 from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import Text, Typed
@@ -93,21 +92,10 @@ def run_routes(services: Services) -> APIRouter:
     async def run(asked: RunIn, request: Request, caller: Caller = may_run) -> RanOut:
         """Run a program and wait for its end; to stop it, hang up."""
         stop = Event()
-        leaving = asyncio.create_task(set_when_left(stop, request))
-        try:
+        async with stop_when_left(request, stop.set):
             ran = await run_in_threadpool(
                 lambda: programs.run(caller, asked.code, language=asked.language, text=asked.text, stop=stop)
             )
-        finally:
-            stop.set()
-            leaving.cancel()
         return RanOut.of(ran)
 
     return router
-
-
-async def set_when_left(stop: Event, request: Request) -> None:
-    """Wait until the caller has hung up, and say so."""
-    while not await request.is_disconnected():
-        await asyncio.sleep(LOOK_S)
-    stop.set()

@@ -1,6 +1,5 @@
 """/infer and /tasks: work is acknowledged at once, and asked about, listened to and cancelled by its name."""
 
-from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request
@@ -12,7 +11,7 @@ from deepseek_mm.accounts.permissions import Caller, caller_in
 from deepseek_mm.serve.asked import TaskIn
 from deepseek_mm.serve.problems import DECLARED
 from deepseek_mm.serve.tasks import TaskOut, Tasks
-from deepseek_mm.serve.watching import events
+from deepseek_mm.serve.watching import events, tasks_out
 from deepseek_mm.serve.who import needs
 
 Key = Annotated[str, Header(max_length=200, description="the same key gives the same task")]
@@ -57,12 +56,12 @@ def task_routes(tasks: Tasks) -> APIRouter:
     @router.get("/tasks/{task_id}")
     def one(task_id: str, caller: Annotated[Caller, needs("ask")]) -> TaskOut:
         """State, place in the queue, progress, the text so far, and the result."""
-        return tasks.out(tasks.get(task_id, by=caller.session))
+        return tasks.show(task_id, caller)
 
     @router.delete("/tasks/{task_id}")
     def cancel(task_id: str, caller: Annotated[Caller, needs("ask")]) -> TaskOut:
         """Stop it: at once where it waits, within a token where it runs; what ended stays as it ended."""
-        return tasks.out(tasks.cancel(task_id, by=caller.session))
+        return tasks.cancel(task_id, caller)
 
     @router.get("/tasks/{task_id}/events", response_class=EventSourceResponse, responses=EVENTS)
     async def listen(
@@ -73,7 +72,6 @@ def task_routes(tasks: Tasks) -> APIRouter:
     ) -> EventSourceResponse:
         """Server-sent events while it goes on; with Last-Event-ID only what you miss."""
         job = await run_in_threadpool(lambda: tasks.get(task_id, by=caller_in(request.scope).session))
-        told: AsyncIterator[dict[str, str]] = events(tasks.jobs, job, tasks.out, last_event_id)
-        return EventSourceResponse(told)
+        return EventSourceResponse(events(tasks_out(tasks.jobs, job, tasks.out), last_event_id))
 
     return router

@@ -12,14 +12,17 @@ from pydantic import BaseModel, Field
 
 from deepseek_mm.accounts.paths import check_path
 from deepseek_mm.accounts.permissions import Caller, check_run, require_right
-from deepseek_mm.config import Config
 from deepseek_mm.jobs import Job, JobRequest, Jobs, State, Worker
+from deepseek_mm.records import Answer
 from deepseek_mm.serve.asked import AskIn, AskTask, CaptionTask, EmbedTask, IndexIn, IndexTask, SearchTask
 from deepseek_mm.serve.inbox import Inbox
 from deepseek_mm.serve.pictures import Pictures
-from deepseek_mm.serve.wire import Text
+from deepseek_mm.serve.problems import problem_in
+from deepseek_mm.serve.wire import AnswerOut, Text
 from deepseek_mm.serve.wire_results import TaskResult
 from deepseek_mm.serve.work import FROM_HERE, PREFIX, Doing
+from deepseek_mm.services.answer_run import AnswerRun
+from deepseek_mm.services.answer_service import AnswerService
 
 KINDS = ("ask", "search", "embed", "caption", "index")
 SLOW_WORKERS = 4
@@ -59,8 +62,9 @@ class TaskOut(BaseModel):
 class Tasks:
     """Takes tasks in, has them done, and says how they stand."""
 
-    def __init__(self, jobs: Jobs, doing: Doing, inbox: Inbox, pictures: Pictures, config: Config) -> None:
-        self.jobs, self._inbox, self._pictures = jobs, inbox, pictures
+    def __init__(self, jobs: Jobs, doing: Doing, inbox: Inbox, pictures: Pictures, answers: AnswerService) -> None:
+        self.jobs, self._inbox, self._pictures, self._answers = jobs, inbox, pictures, answers
+        config = answers.engine.assistant.config
         self._serve, self._sandbox = config.serve, config.sandbox
         quick, slow = doing.quick(), doing.slow()
         self._groups = (tuple(quick), tuple(slow))
@@ -90,15 +94,23 @@ class Tasks:
         """NothingThere if the caller has no such task."""
         return self.jobs.find_by_token(token, by=by)
 
+    def show(self, token: str, caller: Caller) -> TaskOut:
+        """A task of the caller's, or an answer that it waits for elsewhere. NothingThere."""
+        run = self._answers.find_run(caller, token)
+        return self.out(self.get(token, by=caller.session)) if run is None else self.out_of_run(run)
+
     def find(self, *, by: str, kinds: tuple[str, ...], states: tuple[State, ...], limit: int, offset: int) -> list[Job]:
         """The caller's tasks, newest first."""
         wanted = [PREFIX + kind for kind in kinds or KINDS]
         return self.jobs.find(kinds=wanted, states=states, limit=limit, offset=offset, by=by)
 
-    def cancel(self, token: str, *, by: str) -> Job:
+    def cancel(self, token: str, caller: Caller) -> TaskOut:
         """Ends at once where it waits, within a token where it runs. NothingThere."""
-        self.jobs.cancel(self.get(token, by=by).id)
-        return self.get(token, by=by)
+        if (run := self._answers.find_run(caller, token)) is not None:
+            run.stop()
+            return self.out_of_run(run)
+        self.jobs.cancel(self.get(token, by=caller.session).id)
+        return self.out(self.get(token, by=caller.session))
 
     def out(self, job: Job) -> TaskOut:
         """As the API says it."""
@@ -121,9 +133,30 @@ class Tasks:
             ended_at=job.ended_at,
         )
 
+    def out_of_run(self, run: AnswerRun[Answer]) -> TaskOut:
+        """An answer that somebody waits for, as the API says tasks."""
+        answer, is_waiting = run.latest, run.stage == "waiting"
+        return TaskOut(
+            task_id=run.token,
+            kind="ask",
+            state=run.stage,
+            cancelling=run.stage == "running" and run.stopping.is_set(),
+            place=self._answers.engine.count_ahead(run) + 1 if is_waiting else 0,
+            bulk=False,
+            progress=ProgressOut(done=0, total=None, message="", seconds_left=None),
+            text=answer.text if answer else "",
+            result=AnswerOut.of(answer).model_dump(mode="json") if answer and run.stage == "done" else None,
+            error=str(problem_in(run.error)) if run.error else "",
+            attempts=0 if is_waiting else 1,
+            created_at=run.created_at,
+            started_at=run.started_at,
+            ended_at=run.ended_at,
+        )
+
     def counts(self) -> dict[State, int]:
-        """How many wait and run, of all callers."""
-        return self.jobs.counts([kind for group in self._groups for kind in group])
+        """How many wait and run, of all callers: tasks, and answers that somebody waits for."""
+        counts = self.jobs.counts([kind for group in self._groups for kind in group])
+        return {state: number + self._answers.engine.count(state) for state, number in counts.items()}
 
     def tidy(self) -> None:
         """Let go of pictures whose tasks are over."""
@@ -137,6 +170,7 @@ class Tasks:
         asked = wanted.input.model_dump(mode="json")
         if isinstance(wanted.input, AskIn) and wanted.input.run:
             check_run(self._sandbox, caller)
+            return asked | {FROM_HERE: caller.local}
         if not isinstance(wanted.input, IndexIn):
             return asked
         require_right(caller, "library")

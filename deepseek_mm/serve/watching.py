@@ -1,13 +1,15 @@
-"""Watching a task without holding a thread: woken by the work where it is done here, looking now and then elsewhere.
+"""Following a task, or an answer that somebody waits for, without holding a thread.
 
-As server-sent events a task is told by what the table says, so a listener that comes back, even after a restart of the
-server, gets exactly what it misses: an event's id is ATTEMPT.CHARACTERS of the text by then, and a text event says from
-which character on it holds.
+A task is told by what the table says, so a listener that comes back, even after a restart of the server, gets exactly
+what it misses: an event's id is ATTEMPT.CHARACTERS of the text by then, and a text event says from which character on
+it holds. Work in this process wakes its followers; what another process does is looked up now and then.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
+from typing import Any
 
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
@@ -16,6 +18,7 @@ from deepseek_mm.errors import NothingThere
 from deepseek_mm.jobs import Job, Jobs
 from deepseek_mm.lm.backends.own_model import count_common_prefix
 from deepseek_mm.serve.tasks import TaskOut
+from deepseek_mm.services.answer_run import AnswerRun
 
 
 class TextEvent(BaseModel):
@@ -26,65 +29,73 @@ class TextEvent(BaseModel):
 
 
 LOOK_S = 0.5  # between two looks where nothing was heard
+ENDED = ("done", "failed", "cancelled")
 Event = dict[str, str]
+Listen = Callable[[Callable[[], object]], AbstractContextManager[None]]  # calls the listener while it is open
 
 
-async def watch(jobs: Jobs, job: Job, *, texts: bool = True) -> AsyncIterator[Job]:
-    """The job now, and whenever it has changed; the last one has ended. One that is forgotten ends the series.
+async def changes_of(run: AnswerRun[Any], *, states: bool = True) -> AsyncIterator[None]:
+    """Now, and whenever the run, or its place in the queue, may have changed; the last time it has ended.
 
-    Without `texts` nobody looks only because a text grew: that happens with every word.
+    Without `states` nobody is woken by a text that grew.
     """
-    loop, news = asyncio.get_running_loop(), asyncio.Event()
+    with wakened(lambda wake: run.listen(lambda: wake() if states or run.has_ended else None)) as wait:
+        has_ended = False
+        while not has_ended:
+            has_ended = run.has_ended
+            yield
+            if not has_ended:
+                await wait()
 
-    def ear() -> None:
-        if texts or jobs.notifier.text(job.id) is None:
-            loop.call_soon_threadsafe(news.set)
 
-    with jobs.notifier.subscribe(job.id, ear):
-        before: Job | None = None
-        while True:
-            news.clear()
+async def tasks_out(jobs: Jobs, job: Job, out: Callable[[Job], TaskOut]) -> AsyncIterator[TaskOut]:
+    """The task now, and whenever it has changed; the last one has ended. One that is forgotten ends the series."""
+    before: Job | None = None
+    with wakened(partial(jobs.notifier.subscribe, job.id)) as wait:
+        while before is None or not before.ended:
             try:
                 job = await run_in_threadpool(jobs.get, job.id)
             except NothingThere:
                 return
             if job != before:
-                yield job
-            if job.ended:
-                return
+                yield await run_in_threadpool(out, job)
             before = job
-            with suppress(TimeoutError):
-                await asyncio.wait_for(news.wait(), LOOK_S)
+            if not job.ended:
+                await wait()
 
 
-async def ended(jobs: Jobs, job: Job) -> Job:
-    """The job once it is over."""
-    last = job
-    async for now in watch(jobs, job, texts=False):
-        last = now
-    return last
+@contextmanager
+def wakened(listen: Listen) -> Iterator[Callable[[], Awaitable[None]]]:
+    """What waits until the listener is called, or for a moment."""
+    loop, news = asyncio.get_running_loop(), asyncio.Event()
+
+    async def wait() -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(news.wait(), LOOK_S)
+        news.clear()
+
+    with listen(partial(loop.call_soon_threadsafe, news.set)):
+        yield wait
 
 
-async def events(jobs: Jobs, job: Job, out: Callable[[Job], TaskOut], last: str = "") -> AsyncIterator[Event]:
+async def events(tasks: AsyncIterator[TaskOut], last: str = "") -> AsyncIterator[Event]:
     """`state` (the task without its text), `text` ({"at": N, "text": ...}: from character N on), and at the end `end`
     (the whole task). `last` is the id of the last event that the listener had.
     """
     attempt, told = place_of(last)
     known, state = "", ""
-    first = job
-    async for job in watch(jobs, first):
-        if job.attempts != attempt:
-            attempt, told, known = job.attempts, 0, ""
-        at = min(told, len(job.partial)) if not known else count_common_prefix(known, job.partial)
-        task = await run_in_threadpool(out, job)
+    async for task in tasks:
+        if task.attempts != attempt:
+            attempt, told, known = task.attempts, 0, ""
+        at = min(told, len(task.text)) if not known else count_common_prefix(known, task.text)
         shown = task.model_dump_json(include={"task_id", "state", "place", "progress", "attempts", "cancelling"})
         if shown != state:
             state = shown
             yield {"event": "state", "id": f"{attempt}.{told}", "data": shown}
-        if len(job.partial) > at or (known and at < len(known)):
-            known, told = job.partial, len(job.partial)
-            yield {"event": "text", "id": f"{attempt}.{told}", "data": told_from(at, job.partial)}
-        if job.ended:
+        if len(task.text) > at or (known and at < len(known)):
+            known, told = task.text, len(task.text)
+            yield {"event": "text", "id": f"{attempt}.{told}", "data": told_from(at, task.text)}
+        if task.state in ENDED:
             yield {"event": "end", "id": f"{attempt}.{told}", "data": task.model_dump_json()}
 
 

@@ -1,6 +1,6 @@
 """What is done for a task, kind by kind. Each handler is given the task and leaves its result with it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,6 @@ from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.search import cut
 from deepseek_mm.records import Answer, Picture, Query, Question
 from deepseek_mm.serve.asked import AskIn, CaptionIn, EmbedIn, IndexIn, SearchIn
-from deepseek_mm.serve.engine import Engine
 from deepseek_mm.serve.inbox import Inbox
 from deepseek_mm.serve.problems import problem_of
 from deepseek_mm.serve.shelf_pictures import size_of
@@ -24,7 +23,7 @@ from deepseek_mm.services.library_service import known_source
 from deepseek_mm.storage.errors import IndexProblem
 
 PREFIX = "task."  # of the kinds of jobs that are tasks
-FROM_HERE = "local"  # in the payload of a task that takes files in: whether a caller on this machine asked
+FROM_HERE = "local"  # in the payload of a task with files or programs: whether a caller on this machine asked
 PROBLEM = "problem"  # in the result of a task that failed: status and kind
 FEW = 16  # texts that are written out as fast as a thread is woken
 Vectors = dict[str, list[list[float]]]
@@ -60,8 +59,8 @@ def query_of(assistant: Assistant, asked: SearchIn, open: Open) -> Query:
 class Doing:
     """The five kinds of work."""
 
-    def __init__(self, services: Services, assistant: Assistant, engine: Engine, inbox: Inbox) -> None:
-        self._services, self._assistant, self._engine, self._inbox = services, assistant, engine, inbox
+    def __init__(self, services: Services, assistant: Assistant, inbox: Inbox) -> None:
+        self._services, self._answers, self._assistant, self._inbox = services, services.answers, assistant, inbox
 
     def quick(self) -> Mapping[str, Callable[[Task], str]]:
         """Handlers of what is over in seconds."""
@@ -74,10 +73,9 @@ class Doing:
 
     def ask(self, task: Task) -> str:
         """The answer grows into the task's text. A task that is begun again answers the turn that it began before."""
-        asked = AskIn.model_validate(task.job.payload)
-        question = question_of(asked, self._inbox, session=task.job.asker, task=task.job.token)
+        question = question_of(AskIn.model_validate(input_of(task.job)), self._inbox, task=task.job.token)
         answer = Answer(text="")
-        for answer in self._engine.stream(question, stop=task.halt):
+        for answer in self._answers.stream(caller_of(task.job), question, stop=task.halt):
             task.say(answer.text)
             if task.stopping:
                 task.halt.set()
@@ -96,45 +94,39 @@ class Doing:
 
     def embed(self, task: Task) -> str:
         """The vectors, as lists of numbers."""
-        vectors = self.vectors(EmbedIn.model_validate(task.job.payload), self._inbox.open)
+        vectors = self.vectors(caller_of(task.job), EmbedIn.model_validate(task.job.payload), self._inbox.open)
         task.result |= vectors
         return f"{sum(map(len, vectors.values()))} vectors"
 
-    def vectors(self, asked: EmbedIn, open: Open) -> Vectors:
+    def vectors(self, caller: Caller, asked: EmbedIn, open: Open) -> Vectors:
         """Kind -> its vectors, in order."""
         asked.check()
         wanted = wanted_of(asked, [open(name) for name in asked.pictures])
-        return {name: self._engine.embed(kind, items).tolist() for name, (kind, items) in wanted.items()}
+        return {name: self._answers.embed(caller, kind, items).tolist() for name, (kind, items) in wanted.items()}
 
-    async def vectors_soon(self, asked: EmbedIn, open: Open) -> Vectors:
+    async def vectors_soon(self, caller: Caller, asked: EmbedIn, open: Open) -> Vectors:
         """The same; few texts take no thread."""
         if asked.pictures or len(asked.texts) + len(asked.code) > FEW:
-            return await run_in_threadpool(self.vectors, asked, open)
+            return await run_in_threadpool(self.vectors, caller, asked, open)
         asked.check()
         wanted = wanted_of(asked, [])
-        told = [await self._engine.embed_soon(kind, items) if items else [] for kind, items in wanted.values()]
+        told = [await self._answers.embed_soon(caller, kind, items) if items else [] for kind, items in wanted.values()]
         return {name: [row_D.tolist() for row_D in rows] for name, rows in zip(wanted, told, strict=True)}
 
     def caption(self, task: Task) -> str:
         """A sentence for each picture, one after another, so that it can be stopped between two."""
-        describer = self._assistant.eyes.describer
-        if describer is None:
-            raise BadQuestion("pictures are described in the default space only. Start without --encoder")
         names = CaptionIn.model_validate(task.job.payload).pictures
-        captions: list[dict[str, Any]] = []
-        for n, name in enumerate(names):
+        said: Sequence[str] = ()
+        for said in self._answers.describe(caller_of(task.job), map(self._inbox.open, names), stop=task.halt):
+            task.report(len(said), len(names))
             if task.stopping:
-                break
-            (said,) = describer.describe_many([self._inbox.open(name)])
-            captions.append({"text": said.text})
-            task.report(n + 1, len(names))
-        task.result["captions"] = captions
-        return f"{len(captions)} described"
+                task.halt.set()
+        task.result["captions"] = captions_of(said)
+        return f"{len(said)} described"
 
     def index(self, task: Task) -> str:
         """The library does it; this follows. Begun again it joins what goes on, or indexes again, which is safe."""
-        given = {name: value for name, value in task.job.payload.items() if name != FROM_HERE}
-        asked, caller = IndexIn.model_validate(given), caller_of(task.job)
+        asked, caller = IndexIn.model_validate(input_of(task.job)), caller_of(task.job)
         library = self._services.library
         job = library.add(caller, asked.paths, collection=asked.collection, anew=asked.anew)
         for now in library.follow_job(caller, job.id):
@@ -151,10 +143,20 @@ class Doing:
         return job.message
 
 
+def captions_of(said: Sequence[str]) -> list[dict[str, Any]]:
+    """As JSON says them."""
+    return [{"text": each} for each in said]
+
+
+def input_of(job: Job) -> dict[str, Any]:
+    """What a task was asked with."""
+    return {name: value for name, value in job.payload.items() if name != FROM_HERE}
+
+
 def caller_of(job: Job) -> Caller:
-    """Whoever asked for a task that takes files in, with what it was let in with; paths are judged again."""
+    """Whoever asked for a task, with what it was let in with; paths and programs are judged again."""
     local = bool(job.payload.get(FROM_HERE, job.asker == LOCAL.session))  # tasks of earlier versions do not say
-    return Caller(name="of a task", rights=frozenset({"ask", "library"}), session=job.asker, local=local)
+    return Caller(name="of a task", rights=frozenset({"ask", "library", "run"}), session=job.asker, local=local)
 
 
 def telling(do: Callable[[Task], str], task: Task) -> str:
@@ -176,7 +178,7 @@ def note_problem(task: Task, error: Exception) -> None:
     task.result[PROBLEM] = {"status": status, "kind": kind}
 
 
-def question_of(asked: AskIn, inbox: Inbox, *, session: str, task: str) -> Question:
+def question_of(asked: AskIn, inbox: Inbox, *, task: str = "") -> Question:
     """The question as the assistant takes it; its pictures have files already, which are kept as they are."""
     first, *more = [
         Picture(image=inbox.open(name), name=f"picture {n}", path=str(inbox.path(name)))
@@ -191,6 +193,5 @@ def question_of(asked: AskIn, inbox: Inbox, *, session: str, task: str) -> Quest
         image_path=first.path,
         more=tuple(more),
         conversation=asked.conversation,
-        session=session,
         task=task,
     )

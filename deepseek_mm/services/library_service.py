@@ -34,7 +34,7 @@ class LibraryService:
     """One library, as callers act on it."""
 
     assistant: Assistant
-    hush: Callable[[], object]  # ends the answers under way, before what they are written into is exchanged
+    stop_answers: Callable[[], object]  # that are under way, before what they are written into is exchanged
     photos: Path | None = None  # the program's own, where there are any
 
     @requires("library")
@@ -169,7 +169,7 @@ class LibraryService:
         if found is None:
             require_local(caller, "restore a file that is none of the library's own backups")
             found = Path(file)
-        self.hush()
+        self.stop_answers()
         return self._library.restore(found)
 
     @requires("settings")
@@ -178,7 +178,7 @@ class LibraryService:
 
         Returns how many files are left, which is none.
         """
-        self.hush()
+        self.stop_answers()
         self._library.delete_everything()
         return self.assistant.store.counts().sources
 

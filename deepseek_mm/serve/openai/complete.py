@@ -4,8 +4,9 @@ Without a suffix each choice is drawn as the request says. With one, lines are d
 after which the suffix is least of a surprise (`lm/fill`).
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from threading import Event
 from typing import Any
 
@@ -16,7 +17,7 @@ from deepseek_mm.serve.openai.catalogue import BARE, no_model
 from deepseek_mm.serve.openai.errors import Refused
 from deepseek_mm.serve.openai.fields import check_fields
 from deepseek_mm.serve.openai.pieces import End, usage_of
-from deepseek_mm.serve.openai.replies import Head, Stream, Whole, Work
+from deepseek_mm.serve.openai.replies import Head, Pieces
 from deepseek_mm.serve.openai.wire import ModelList
 from deepseek_mm.serve.openai.wire_text import MOST_CHOICES, TextChoice, TextCompletion, TextRequest
 
@@ -57,7 +58,7 @@ def prompts_of(request: TextRequest) -> list[str]:
     return texts
 
 
-def go_on(lm: TextCompleter, request: TextRequest, stop: Event) -> Iterator[str | End]:
+def go_on(lm: TextCompleter, request: TextRequest, stop: Event) -> Pieces:
     """Pieces of the one choice, then its end; of several choices the end alone, which has them all."""
     texts = prompts_of(request)
     if request.suffix:
@@ -124,34 +125,31 @@ def filled(lm: TextCompleter, request: TextRequest, text: str, stop: Event) -> l
     return [TextChoice(text=line[:cut], index=0, finish_reason="stop") for line, cut in zip(lines, cuts, strict=True)]
 
 
-class TextWhole(Whole):
-    """One JSON object."""
+@dataclass(kw_only=True, slots=True)
+class TextFormat:
+    """As clients of /v1/completions read it: of one choice a chunk a piece, of several one chunk each."""
 
-    def told(self, end: End) -> dict[str, Any]:
-        """As clients of /v1/completions read it."""
+    head: Head
+    counts: bool = False  # whether the last chunk tells of tokens
+    is_streamed: bool = False  # the text of the one choice has been sent already
+
+    def whole(self, end: End) -> dict[str, Any]:
+        """One object."""
         choices: list[TextChoice] = end.fields[CHOICES]
         head = {name: getattr(self.head, name) for name in ("id", "created", "model", "system_fingerprint")}
         return TextCompletion(choices=choices, usage=end.usage, **head).model_dump()
-
-
-class TextStream(Stream):
-    """One event a piece; of several choices one event each."""
-
-    def __init__(self, head: Head, work: Work, *, counts: bool) -> None:
-        super().__init__(head, work, counts=counts)
-        self.streamed = False  # whether the one choice has been told already
 
     def opening(self) -> list[dict[str, Any]]:
         """Nothing."""
         return []
 
-    def events(self, piece: str | End) -> list[dict[str, Any]]:
-        """The chunks of a piece."""
+    def chunks(self, piece: str | End) -> list[dict[str, Any]]:
+        """Those of a piece."""
         if isinstance(piece, str):
-            self.streamed = True
+            self.is_streamed = True
             return [self._part(TextChoice(text=piece, index=0, finish_reason="stop"), ended=False)] if piece else []
         choices: list[TextChoice] = piece.fields[CHOICES]
-        told = [choice.model_copy(update={"text": ""}) if self.streamed else choice for choice in choices]
+        told = [choice.model_copy(update={"text": ""}) if self.is_streamed else choice for choice in choices]
         parts = [self._part(choice, ended=True) for choice in told]
         if not self.counts:
             return parts

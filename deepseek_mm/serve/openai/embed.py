@@ -1,12 +1,14 @@
 """Vectors of texts and pictures, mixed as they come: texts go through the tower together, and so do pictures."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-from deepseek_mm.encoders.space import EmbeddingModel, Floats, TokenCounter
-from deepseek_mm.serve.engine import Engine
+from deepseek_mm.encoders.space import EmbeddingModel
+from deepseek_mm.encoders.space import Floats
+from deepseek_mm.encoders.space import TokenCounter
 from deepseek_mm.serve.openai.catalogue import EMBED_CODE
 from deepseek_mm.serve.openai.errors import Refused
 from deepseek_mm.serve.openai.talk import OpensPictures
@@ -20,10 +22,11 @@ from deepseek_mm.serve.openai.wire import (
     Vector,
 )
 
+Embed = Callable[[str, Sequence[Any]], Floats]  # (N, D) vectors of "text", "code" or "picture"
 MOST_INPUTS, MOST_PICTURES, MOST_CHARS = 2048, 64, 100_000  # of one request; characters are those of one text
 
 
-def embeddings(space: EmbeddingModel, engine: Engine, request: EmbeddingRequest, pictures: OpensPictures) -> Embeddings:
+def embeddings(space: EmbeddingModel, embed: Embed, request: EmbeddingRequest, pictures: OpensPictures) -> Embeddings:
     """One vector an input, in order. Refused says which input, or which field, cannot be taken."""
     if request.dimensions not in (None, space.dim):
         raise Refused(
@@ -32,7 +35,7 @@ def embeddings(space: EmbeddingModel, engine: Engine, request: EmbeddingRequest,
         )
     items = items_of(request)
     texts = {n: item for n, item in enumerate(items) if isinstance(item, str)}
-    vectors_ND = vectors_of(engine, items, pictures, code=request.model == EMBED_CODE)
+    vectors_ND = vectors_of(embed, items, pictures, code=request.model == EMBED_CODE)
     lengths = lengths_of(space, list(texts.values()))
     longest = space.max_tokens if isinstance(space, TokenCounter) else max(lengths, default=0)
     read = sum(min(length, longest) for length in lengths)
@@ -45,12 +48,12 @@ def embeddings(space: EmbeddingModel, engine: Engine, request: EmbeddingRequest,
     )
 
 
-def vectors_of(engine: Engine, items: Sequence[str | PicturePart], pictures: OpensPictures, *, code: bool) -> Floats:
+def vectors_of(embed: Embed, items: Sequence[str | PicturePart], pictures: OpensPictures, *, code: bool) -> Floats:
     """(N, D), in the order of the items."""
     texts = [item for item in items if isinstance(item, str)]
     urls = [item.image_url.url for item in items if isinstance(item, PicturePart)]
     images = [pictures.open(url) for url in urls]
-    told, seen = iter(engine.embed("code" if code else "text", texts)), iter(engine.embed("picture", images))
+    told, seen = iter(embed("code" if code else "text", texts)), iter(embed("picture", images))
     return np.stack([next(told if isinstance(item, str) else seen) for item in items])
 
 

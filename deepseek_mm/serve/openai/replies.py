@@ -1,32 +1,37 @@
 """An answer on the wire, whole or as server-sent events, given for as long as its reader is there.
 
-The work is a plain iterator, which runs in a thread; meanwhile somebody listens for the client. One that goes away sets
-`stop`, and the work ends within a token. An error before the first word has a status of its own; a later one is an
+The work is a plain generator, which runs in a thread; meanwhile somebody listens for the client. One that goes away
+sets `stop`, and the work ends within a token. An error before the first word has a status of its own; a later one is an
 event, since the status is out already.
 """
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator
 from dataclasses import dataclass
-from threading import Event
-from typing import Any
+from threading import Event, Lock
+from typing import Any, Protocol
 
 import anyio
 from anyio.to_thread import run_sync
-from starlette.responses import JSONResponse, Response
-from starlette.types import Receive, Scope, Send
+from fastapi import Request, Response
+from sse_starlette import EventSourceResponse
+from starlette.responses import JSONResponse
+from starlette.types import Message
 
 from deepseek_mm.errors import DeepSeekMMError
+from deepseek_mm.serve.leaving import stop_when_left
 from deepseek_mm.serve.openai.errors import FAULT, error_body
 from deepseek_mm.serve.openai.pieces import End
 from deepseek_mm.serve.openai.wire import Choice, Completion, Said
-from deepseek_mm.serve.problems import REQUEST_ID, problem_of
+from deepseek_mm.serve.problems import LEFT, REQUEST_ID, problem_of
 from deepseek_mm.storage.errors import IndexProblem
 
 log = logging.getLogger(__name__)
-Work = Callable[[Event], Iterator[str | End]]  # pieces of an answer and its end; ends early when the event is set
-NEVER_KEPT = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}  # events pass a proxy one by one
+Pieces = Generator[str | End, None, None]
+Work = Callable[[Event], Pieces]  # pieces of an answer and its end; ends early when the event is set
+STREAM_HEADERS = {"Cache-Control": "no-cache", "Content-Type": "text/event-stream; charset=utf-8"}
+DONE = "[DONE]"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,78 +44,124 @@ class Head:
     system_fingerprint: str
 
 
-class Reply(Response):
-    """What is common to both kinds: the thread, and the ear for the client."""
+class ReplyFormat(Protocol):
+    """How the parts of an answer are written."""
 
-    def __init__(self, head: Head, work: Work) -> None:
-        self.head, self.work, self.status_code, self.background = head, work, 200, None
-        self.init_headers(NEVER_KEPT | {"Content-Type": "text/event-stream; charset=utf-8"})
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        stop, failed = Event(), list[Exception]()
-        pieces = self.work(stop)
-        try:
-            async with anyio.create_task_group() as both:
-                both.start_soon(_listen, receive, stop)
-                try:
-                    await self.give(pieces, stop, scope, receive, send)
-                except Exception as error:  # noqa: BLE001  raised again below: out of the group it keeps its kind
-                    failed.append(error)
-                both.cancel_scope.cancel()
-        finally:
-            stop.set()
-            with anyio.CancelScope(shield=True):
-                await run_sync(_close, pieces)
-        if failed and not (isinstance(failed[0], OSError) and not isinstance(failed[0], DeepSeekMMError)):
-            raise failed[0]  # a plain OSError is the client's line, which is down
-
-    async def give(self, pieces: Iterator[str | End], stop: Event, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send what the work gives."""
-        raise NotImplementedError
-
-
-class Whole(Reply):
-    """One JSON object."""
-
-    async def give(self, pieces: Iterator[str | End], stop: Event, scope: Scope, receive: Receive, send: Send) -> None:
-        """When the answer has ended."""
-        end = await run_sync(_last, pieces)
-        if isinstance(end, End) and not stop.is_set():
-            await send_json(self.told(end), scope, receive, send)
-
-    def told(self, end: End) -> dict[str, Any]:
-        """The object."""
-        return completion(self.head, end).model_dump()
-
-
-class Stream(Reply):
-    """One event a piece."""
-
-    def __init__(self, head: Head, work: Work, *, counts: bool) -> None:
-        super().__init__(head, work)
-        self.counts = counts  # whether the last event tells of tokens
-
-    async def give(self, pieces: Iterator[str | End], stop: Event, scope: Scope, receive: Receive, send: Send) -> None:
-        """As soon as each is there."""
-        piece = await run_sync(next, pieces, None)
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        events = self.opening()
-        try:
-            while piece is not None and not stop.is_set():
-                await _send(send, [*events, *self.events(piece)])
-                events, piece = [], await run_sync(next, pieces, None)
-        except Exception as error:  # noqa: BLE001  the status is out: the reader hears of it in an event
-            await _send(send, [_trouble(error, str(scope.get(REQUEST_ID, "")))])
-        if not stop.is_set():
-            await _send(send, ["[DONE]"])
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+    def whole(self, end: End) -> dict[str, Any]:
+        """The object of an answer that is not streamed."""
 
     def opening(self) -> list[dict[str, Any]]:
         """Chunks before the first piece."""
+
+    def chunks(self, piece: str | End) -> list[dict[str, Any]]:
+        """Those of a piece."""
+
+
+class PieceReader:
+    """Pieces of an answer, read one at a time in whichever thread, and given up cleanly."""
+
+    def __init__(self, work: Work) -> None:
+        self.stop, self._lock = Event(), Lock()
+        self._pieces = work(self.stop)
+
+    async def next(self) -> str | End | None:
+        """The next piece; None behind the last."""
+        return await run_sync(self._next)
+
+    async def last(self) -> str | End | None:
+        """The last piece."""
+        return await run_sync(self._last)
+
+    async def close(self) -> None:
+        """Give up the rest: an answer whose reader left early is a stopped one."""
+        self.stop.set()
+        with anyio.CancelScope(shield=True):
+            await run_sync(self._close)
+
+    def _next(self) -> str | End | None:
+        with self._lock:
+            return next(self._pieces, None)
+
+    def _last(self) -> str | End | None:
+        with self._lock:
+            last = None
+            for piece in self._pieces:
+                last = piece
+            return last
+
+    def _close(self) -> None:
+        with self._lock:  # a thread may still be at the next piece
+            self._pieces.close()
+
+
+async def reply_whole(work: Work, form: ReplyFormat, request: Request) -> Response:
+    """One JSON object, when the answer has ended."""
+    reader = PieceReader(work)
+    try:
+        async with stop_when_left(request, reader.stop.set):
+            end = await reader.last()
+    finally:
+        was_left = reader.stop.is_set()
+        await reader.close()
+    if was_left or not isinstance(end, End):
+        return Response(status_code=LEFT)
+    return Response(json_of(form.whole(end)), media_type=JSONResponse.media_type)
+
+
+async def reply_stream(work: Work, form: ReplyFormat, request: Request) -> Response:
+    """Server-sent events, each as soon as it is there; the status is sent with the first piece."""
+    reader = PieceReader(work)
+    try:
+        async with stop_when_left(request, reader.stop.set):
+            first = await reader.next()
+    except BaseException:
+        await reader.close()
+        raise
+
+    async def stop_now(message: Message) -> None:
+        reader.stop.set()
+
+    events = stream_events(reader, form, first, str(request.scope.get(REQUEST_ID, "")))
+    return EventSourceResponse(events, headers=STREAM_HEADERS, sep="\n", ping=0, client_close_handler_callable=stop_now)
+
+
+async def stream_events(
+    reader: PieceReader, form: ReplyFormat, piece: str | End | None, number: str
+) -> AsyncIterator[str]:
+    """The data of each event, from the first piece on; `number` is the request's, for the log."""
+    try:
+        for chunk in form.opening():
+            yield json_of(chunk)
+        try:
+            while piece is not None and not reader.stop.is_set():
+                for chunk in form.chunks(piece):
+                    yield json_of(chunk)
+                piece = await reader.next()
+        except Exception as error:  # noqa: BLE001  the status is out: the reader hears of it in an event
+            yield json_of(_trouble(error, number))
+        if not reader.stop.is_set():
+            yield DONE
+    finally:
+        await reader.close()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChatFormat:
+    """As clients of /v1/chat/completions read it."""
+
+    head: Head
+    counts: bool = False  # whether the last chunk tells of tokens
+
+    def whole(self, end: End) -> dict[str, Any]:
+        """One completion."""
+        return completion(self.head, end).model_dump()
+
+    def opening(self) -> list[dict[str, Any]]:
+        """Who speaks."""
         return [self._chunk({"role": "assistant", "content": ""})]
 
-    def events(self, piece: str | End) -> list[dict[str, Any]]:
-        """The chunks of a piece."""
+    def chunks(self, piece: str | End) -> list[dict[str, Any]]:
+        """A piece of text; at the end what the answer has beside its words, and its tokens."""
         if isinstance(piece, str):
             return [self._chunk({"content": piece})] if piece else []
         last = [self._chunk(piece.fields, reason=piece.reason)]
@@ -143,14 +194,9 @@ def completion(head: Head, end: End) -> Completion:
     )
 
 
-async def send_json(body: dict[str, Any], scope: Scope, receive: Receive, send: Send) -> None:
-    """With what no JSON can carry, such as half a character in a file's name, as question marks."""
-    await Response(as_bytes(body), media_type=JSONResponse.media_type)(scope, receive, send)
-
-
-def as_bytes(body: dict[str, Any]) -> bytes:
-    """JSON in UTF-8."""
-    return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+def json_of(body: dict[str, Any]) -> str:
+    """JSON, with what no UTF-8 can carry, such as half a character in a file's name, as question marks."""
+    return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace").decode()
 
 
 def _trouble(error: Exception, number: str) -> dict[str, Any]:
@@ -162,29 +208,3 @@ def _trouble(error: Exception, number: str) -> dict[str, Any]:
         f"something unexpected happened here. The log has the details under {number or 'this time'}; please report it"
     )
     return error_body(FAULT, "fault", told)
-
-
-async def _send(send: Send, events: list[Any]) -> None:
-    data = b"".join(
-        b"data: " + (each.encode() if isinstance(each, str) else as_bytes(each)) + b"\n\n" for each in events
-    )
-    if data:
-        await send({"type": "http.response.body", "body": data, "more_body": True})
-
-
-async def _listen(receive: Receive, stop: Event) -> None:
-    """Until the client goes away."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    stop.set()
-
-
-def _last(pieces: Iterator[str | End]) -> str | End | None:
-    *_, last = [None, *pieces]
-    return last
-
-
-def _close(pieces: Iterator[str | End]) -> None:
-    """Whatever is left of the work: a reader who left early leaves a stopped answer."""
-    if hasattr(pieces, "close"):
-        pieces.close()

@@ -1,7 +1,6 @@
 """/v1/chat/completions, /v1/completions, /v1/embeddings, /v1/models: what clients of OpenAI call, over this house."""
 
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,19 +8,17 @@ from threading import Event
 from typing import Any
 from uuid import uuid4
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.serve.engine import Engine
 from deepseek_mm.serve.openai.bare import say
 from deepseek_mm.serve.openai.catalogue import BARE, EMBED, EMBED_CODE, GROUNDED, catalogue, named, no_model
-from deepseek_mm.serve.openai.complete import TextStream, TextWhole, checked, go_on
+from deepseek_mm.serve.openai.complete import TextFormat, checked, go_on
 from deepseek_mm.serve.openai.embed import embeddings
 from deepseek_mm.serve.openai.fields import check_fields
 from deepseek_mm.serve.openai.grounded import check_grounded, kept_if_asked, tell
-from deepseek_mm.serve.openai.pieces import End
-from deepseek_mm.serve.openai.replies import Head, Stream, Whole
+from deepseek_mm.serve.openai.replies import ChatFormat, Head, Pieces, reply_stream, reply_whole
 from deepseek_mm.serve.openai.talk import OpensPictures, messages_for, question_of
 from deepseek_mm.serve.openai.wire import (
     ChatRequest,
@@ -54,27 +51,27 @@ class Talks:
 
     services: Services
     assistant: Assistant
-    engine: Engine
     pictures: OpensPictures
 
-    def answer(self, request: ChatRequest, caller: Caller, stop: Event) -> Iterator[str | End]:
+    def answer(self, request: ChatRequest, caller: Caller, stop: Event) -> Pieces:
         """Pieces of the answer and its end. Raises what `Assistant.stream` and the model raise, and Refused."""
         lm = self.assistant.lm
         if request.model != GROUNDED:
             messages = messages_for(request.messages, self.pictures, sees=lm.sees)
             yield from say(lm, request, messages, stop)
             return
-        question = question_of(request.messages, self.pictures, session=caller.session)
+        question = question_of(request.messages, self.pictures)
+        growing = self.services.answers.stream(caller, question, stop=stop)
         delete = partial(self.services.history.delete, caller)
-        with closing(kept_if_asked(request, self.engine.stream(question, stop=stop), delete)) as growing:
+        with closing(kept_if_asked(request, growing, delete)) as growing:
             yield from tell(self.assistant, request, growing)
 
 
-def openai_routes(services: Services, assistant: Assistant, engine: Engine, pictures: OpensPictures) -> APIRouter:
-    """The routes. Nothing of them blocks the event loop; vectors and questions go through `engine` with others'."""
+def openai_routes(services: Services, assistant: Assistant, pictures: OpensPictures) -> APIRouter:
+    """The routes. Nothing of them blocks the event loop; vectors and questions are computed with others'."""
     router = APIRouter(prefix="/v1", tags=["OpenAI"], responses=ERRORS)
     began = int(time.time())
-    talks = Talks(services=services, assistant=assistant, engine=engine, pictures=pictures)
+    talks = Talks(services=services, assistant=assistant, pictures=pictures)
 
     def offered() -> ModelList:
         return catalogue(assistant.lm, began)
@@ -89,29 +86,27 @@ def openai_routes(services: Services, assistant: Assistant, engine: Engine, pict
     def model(name: str) -> Model:
         return named(name, offered())
 
-    @router.post("/embeddings", summary="Vectors of texts and pictures", dependencies=[asks])
-    def embed(request: EmbeddingRequest) -> Embeddings:
+    @router.post("/embeddings", summary="Vectors of texts and pictures")
+    def embed(request: EmbeddingRequest, caller: Caller = asks) -> Embeddings:
         check_fields(request.model_extra)
         if request.model not in (EMBED, EMBED_CODE):
             raise no_model(request.model, [EMBED, EMBED_CODE])
-        return embeddings(assistant.retriever.space, engine, request, pictures)
+        return embeddings(assistant.retriever.space, partial(services.answers.embed, caller), request, pictures)
 
     @router.post("/chat/completions", summary="Go on with a talk", response_class=Response, responses=EVENTS)
-    def chat(request: ChatRequest, caller: Caller = asks) -> Response:
+    async def chat(request: ChatRequest, connection: Request, caller: Caller = asks) -> Response:
         check_chat(assistant, request)
-        work = partial(talks.answer, request, caller)
-        if not request.stream:
-            return Whole(head_of(assistant, request), work)
-        counts = request.stream_options is not None and request.stream_options.include_usage
-        return Stream(head_of(assistant, request), work, counts=counts)
+        form = ChatFormat(head=head_of(assistant, request), counts=counts_tokens(request))
+        reply = reply_stream if request.stream else reply_whole
+        return await reply(partial(talks.answer, request, caller), form, connection)
 
     @router.post("/completions", summary="Go on with a text, or fill a gap", response_class=Response, responses=TEXTS)
-    def complete(request: TextRequest, caller: Caller = asks) -> Response:
+    async def complete(request: TextRequest, connection: Request, caller: Caller = asks) -> Response:
         lm = checked(assistant.lm, request, catalogue(assistant.lm, 0))
         head = replace(head_of(assistant, request), id=f"cmpl-{uuid4().hex}")
-        work = partial(go_on, lm, request)
-        counts = request.stream_options is not None and request.stream_options.include_usage
-        return TextStream(head, work, counts=counts) if request.stream else TextWhole(head, work)
+        form = TextFormat(head=head, counts=counts_tokens(request))
+        reply = reply_stream if request.stream else reply_whole
+        return await reply(partial(go_on, lm, request), form, connection)
 
     return router
 
@@ -124,6 +119,11 @@ def check_chat(assistant: Assistant, request: ChatRequest) -> None:
         raise no_model(request.model, names)
     if request.model == GROUNDED:
         check_grounded(request)
+
+
+def counts_tokens(request: ChatRequest | TextRequest) -> bool:
+    """Whether a stream is to end with its tokens."""
+    return request.stream_options is not None and request.stream_options.include_usage
 
 
 def head_of(assistant: Assistant, request: ChatRequest | TextRequest) -> Head:

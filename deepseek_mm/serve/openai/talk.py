@@ -33,7 +33,7 @@ class Heard:
     answer: str = ""
 
 
-def question_of(messages: Sequence[ChatMessage], pictures: OpensPictures, *, session: str) -> Question:
+def question_of(messages: Sequence[ChatMessage], pictures: OpensPictures) -> Question:
     """The last message as a question, and what went before it. Of earlier pictures only those are opened that it may
     mean: the last ones, if it brings none itself. Refused if the last message is nobody's question.
     """
@@ -53,7 +53,6 @@ def question_of(messages: Sequence[ChatMessage], pictures: OpensPictures, *, ses
             )
             for heard in before
         ),
-        session=session,
     )
 
 

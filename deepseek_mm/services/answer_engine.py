@@ -1,0 +1,141 @@
+"""The queue and the batches in front of the assistant: what several callers ask at the same time is answered together.
+
+Whoever has a thread (a task's worker, a chat of OpenAI, the command line) reads an answer with `stream`. Everybody else
+has a run started, which a thread of the engine produces: at most `serve.workers` at a time, and at most `serve.queue`
+wait for their turn. What is looked up before the first word is shared by all of them.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL.Image import Image
+
+from deepseek_mm.batcher import Batcher, Heard, Work
+from deepseek_mm.encoders.space import Floats, Space
+from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.records import Answer, Question
+from deepseek_mm.services.answer_run import AnswerRun, Produce, Stage, State
+
+MAX_TEXTS = 64  # that share a pass of the text tower
+MAX_PICTURES = 16  # the same of the image tower
+MAX_QUESTIONS = 8  # that are looked up together
+LOOKUPS_AT_ONCE = 2  # passes of questions: while one waits for the language model, others look at pictures
+STOP_S = 1.0  # how long runs under way may take to stop when the program ends
+POLL_S = 0.01  # between two looks at whether they have
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QueuedQuestion:
+    """A question that waits to be looked up, and the event that stops its answer."""
+
+    question: Question
+    stop: threading.Event
+
+
+def ignore_batch(kind: str, number: int, seconds: float) -> None:
+    """Where nobody counts batches."""
+
+
+class AnswerEngine:
+    """Batches questions and vectors, and produces runs; its threads begin with the first request."""
+
+    def __init__(self, assistant: Assistant, *, heard: Heard = ignore_batch) -> None:
+        serve = assistant.config.serve
+        self.assistant = assistant
+        self._batches = Batcher(
+            {
+                "text": Work(do=lambda texts: list(self._space.embed_texts(texts)), most=MAX_TEXTS),
+                "code": Work(do=lambda codes: list(self._space.embed_code(codes)), most=MAX_TEXTS),
+                "picture": Work(do=lambda images: list(self._space.embed_images(images)), most=MAX_PICTURES),
+                "ask": Work(do=self._look_up, most=MAX_QUESTIONS, at_once=LOOKUPS_AT_ONCE),
+            },
+            wait_s=serve.batch_wait_ms / 1_000,
+            most_waiting=serve.bulk_queue,
+            heard=heard,
+        )
+        produce = Work(do=lambda runs: [run.produce_all() for run in runs], most=1, at_once=serve.workers)
+        self._turns = Batcher({"answer": produce}, wait_s=0.0, most_waiting=serve.queue)
+        self._runs: dict[str, AnswerRun[Any]] = {}  # that have not ended or are followed, by token, oldest first
+        self._changing = threading.Lock()
+
+    def stream(self, question: Question, *, stop: threading.Event) -> Iterator[Answer]:
+        """As `Assistant.stream`; returns once the evidence is found, and the answer grows as it is read."""
+        growing: Iterator[Answer] = self._batches.run("ask", [QueuedQuestion(question=question, stop=stop)])[0]
+        return growing
+
+    def embed(self, kind: str, items: Sequence[str] | Sequence[Image]) -> Floats:
+        """(N, D) vectors of "text", "code" or "picture", in order."""
+        rows = self._batches.run(kind, items)
+        return np.stack(rows) if rows else np.zeros((0, self._space.dim), np.float32)
+
+    async def embed_soon(self, kind: str, items: Sequence[str] | Sequence[Image]) -> list[Floats]:
+        """The same without a thread that waits: handing over to one and back costs more than a text in a full pass."""
+        futures = self._batches.submit_many(kind, items)
+        return [*await asyncio.gather(*map(asyncio.wrap_future, futures))]
+
+    def start(self, produce: Produce[State], *, session: str, page: str = "") -> AnswerRun[State]:
+        """Have a thread of the engine produce the states of an answer. Busy if too many runs wait."""
+        run = AnswerRun(produce, session=session, page=page, on_release=self._forget)
+        with self._changing:
+            self._runs[run.token] = run
+        try:
+            run.await_turn(self._turns.submit("answer", run))
+        except Exception:
+            self._forget(run)
+            raise
+        return run
+
+    def runs(self, *, page: str | None = None) -> list[AnswerRun[Any]]:
+        """Those that have not ended or are followed, oldest first: all, or those of an open page."""
+        with self._changing:
+            return [run for run in self._runs.values() if page in (None, run.page)]
+
+    def find(self, token: str, *, session: str) -> AnswerRun[Any] | None:
+        """The session's own run of this name, as long as it has not ended."""
+        run = self._runs.get(token)
+        return None if run is None or run.session != session or run.has_ended else run
+
+    def count_ahead(self, run: AnswerRun[Any]) -> int:
+        """How many wait that came before a run that waits."""
+        waiting = [each for each in self.runs() if each.stage == "waiting"]
+        return waiting.index(run) if run in waiting else 0
+
+    def count(self, stage: Stage) -> int:
+        """How many runs are at this stage."""
+        return sum(run.stage == stage for run in self.runs())
+
+    def stop_pages(self, *, wait_s: float = 0.0) -> bool:
+        """Stop every answer that an open page waits for, and wait at most `wait_s`: whether all have ended."""
+        return stop_runs([run for run in self.runs() if run.page], wait_s)
+
+    def close(self) -> None:
+        """Stop what is under way, and take nothing more."""
+        stop_runs(self.runs(), 0.0)
+        self._turns.close(wait_s=STOP_S)
+        self._batches.close()
+
+    @property
+    def _space(self) -> Space:
+        return self.assistant.retriever.space
+
+    def _look_up(self, queued: Sequence[QueuedQuestion]) -> list[Iterator[Answer]]:
+        return self.assistant.stream_many([one.question for one in queued], stops=[one.stop for one in queued])
+
+    def _forget(self, run: AnswerRun[Any]) -> None:
+        with self._changing:
+            self._runs.pop(run.token, None)
+
+
+def stop_runs(runs: Sequence[AnswerRun[Any]], wait_s: float) -> bool:
+    """Stop them all, and wait at most `wait_s`: whether all have ended."""
+    until_s = time.monotonic() + wait_s
+    for run in runs:
+        run.stop()
+    while not all(run.has_ended for run in runs) and time.monotonic() < until_s:
+        time.sleep(POLL_S)
+    return all(run.has_ended for run in runs)
