@@ -83,11 +83,11 @@ class Assistant:
 
     def ask_many(self, questions: Sequence[Question]) -> list[Answer]:
         """One answer per question, in order. BadQuestion if one cannot be asked; then none was."""
-        now = self._as_it_is()
-        cases = now._begin(questions)  # program, photo, a line in the history
-        cases = now._with_evidence(cases)  # numbered regions, and the claims that are certain
-        told = [list(now._tell(case, Event())) for case in cases]  # the words, each sentence checked
-        return [growing[-1] for growing in told]
+        now = self._with_settings_now()
+        cases = now._understand(questions)  # what is asked, about which pictures; a turn of the history each
+        cases = now._retrieve(cases)  # evidence for each, and the claims that it carries
+        states = [list(now._compose(case, Event())) for case in cases]  # claims in words, each sentence verified
+        return [answer for *_, answer in states]
 
     def stream(self, question: Question, *, stop: Event | None = None) -> Iterator[Answer]:
         """The answer as it grows; the last one is done or stopped. Raises what `ask` raises."""
@@ -95,9 +95,9 @@ class Assistant:
 
     def stream_many(self, questions: Sequence[Question], *, stops: Sequence[Event]) -> list[Iterator[Answer]]:
         """The same of several questions, looked up together; each answer grows when it is read, in any thread."""
-        now = self._as_it_is()
-        cases = now._with_evidence(now._begin(questions))
-        return [now._tell(case, stop) for case, stop in zip(cases, stops, strict=True)]
+        now = self._with_settings_now()
+        cases = now._retrieve(now._understand(questions))
+        return [now._compose(case, stop) for case, stop in zip(cases, stops, strict=True)]
 
     def decide_many(self, asked: Sequence[tuple[str, Image]]) -> list[Verdict]:
         """How `ask` settles each question about its picture, without retrieval, wording or history.
@@ -180,12 +180,12 @@ class Assistant:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def _as_it_is(self) -> Self:
-        """The same house, which keeps its settings while others are made: the parts are shared."""
+    def _with_settings_now(self) -> Self:
+        """The same assistant, which keeps its settings while others are set: the parts are shared."""
         with self._changing:
             return copy(self)
 
-    def _begin(self, questions: Sequence[Question]) -> list[Case]:
+    def _understand(self, questions: Sequence[Question]) -> list[Case]:
         """Each question with its program and its photo, written into the history before it is answered."""
         clear = [askable(question, self.config.rag) for question in questions]
         earlier = [self._earlier(question) for question in clear]
@@ -237,7 +237,7 @@ class Assistant:
         cases = [self.at_hand.meant(one, [*earlier, *parts[:n]], shown, uploads) for n, one in enumerate(told)]
         return replace(cases[0], question=question, also=tuple(cases[1:]))
 
-    def _with_evidence(self, cases: Sequence[Case]) -> list[Case]:
+    def _retrieve(self, cases: Sequence[Case]) -> list[Case]:
         """What was found for all questions of each case, and what is certain about it."""
         every = [one for case in cases for one in (case, *case.also)]
         try:
@@ -327,7 +327,7 @@ class Assistant:
             for source in case.pictures or [source for source in [case.source] if source]:
                 self.library.read_text(source)
 
-    def _tell(self, case: Case, stop: Event) -> Iterator[Answer]:
+    def _compose(self, case: Case, stop: Event) -> Iterator[Answer]:
         """Growing answers, kept in the history on the way; a reader who leaves early leaves a stopped one."""
         written, state = time.monotonic(), "stopped"
         answer = Answer(text="", state="running", conversation=case.conversation, turn=case.turn)
