@@ -20,8 +20,8 @@ from serving import ROOT
 
 from deepseek_mm.accounts.permissions import COMMAND_LINE, Caller
 from deepseek_mm.errors import LibraryError
-from deepseek_mm.serve.hands import Hands, cut_out
 from deepseek_mm.serve.mcp import build_mcp
+from deepseek_mm.serve.mcp_tools import Hands, cut_out
 from deepseek_mm.services.answer_service import AnswerService
 from index import Region, Source
 

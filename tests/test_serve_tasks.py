@@ -16,11 +16,9 @@ from line_help import Stalling
 from serve_help import As
 
 from deepseek_mm.accounts.permissions import LOCAL
-from deepseek_mm.jobs import JobRequest
 from deepseek_mm.jobs import Jobs
-from deepseek_mm.serve.watching import place_of
-from deepseek_mm.serve.watching import changes_of
-from deepseek_mm.serve.work import Doing
+from deepseek_mm.serve.event_streams import changes_of, place_of
+from deepseek_mm.serve.task_handlers import Doing
 from deepseek_mm.services.answer_run import AnswerRun
 
 STRANGER = replace(LOCAL, name="stranger", session="api:stranger", local=False)

@@ -15,7 +15,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.records import Answer, Citation, Question
 from index import Region, Source, Symbol
 from ui.ask import Visit
-from ui.asking import CLEAR, Asking, View
+from ui.ask_handlers import CLEAR, Asking, View
 from ui.chat import Chat
 from ui.code import COMMAND, CodeTab
 from ui.history import HistoryTab

@@ -10,7 +10,7 @@ from page_caller import ActingAs, services_of, undescribed, visitor_here
 from past_help import keep, kite, turn
 
 from deepseek_mm.config import Config
-from ui.asking import Asking
+from ui.ask_handlers import Asking
 from ui.history import HistoryTab, pressed
 from ui.html import link
 from ui.pictures import Pictures

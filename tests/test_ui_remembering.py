@@ -14,7 +14,7 @@ from past_help import keep, kite, turn
 from deepseek_mm.config import Config
 from deepseek_mm.services import history_service
 from ui import remembering as module
-from ui.asking import Asking
+from ui.ask_handlers import Asking
 from ui.remembering import EXPORT_S, UNDO_S, Listing, Past, Remembering, cited, exports
 from ui.talk import Talk
 from ui.words import ENGLISH

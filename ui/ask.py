@@ -1,7 +1,7 @@
 """The Ask tab: a conversation whose words stream, beside the photos that the answer rests on.
 
-It places the components, and turns the views that its handlers (`asking`) yield into updates. `code` is this tab again,
-for questions about code.
+It places the components, and turns the views that its handlers (`ask_handlers`) yield into updates. `code` is this tab
+again, for questions about code.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ import gradio as gr
 
 from deepseek_mm import Answer, Caller
 from ui import edges
-from ui.asking import Asking, Entry, View
+from ui.ask_handlers import Asking, Entry, View
 from ui.board import board, exhibits
 from ui.chat import Chat
 from ui.gateway.rights import needs_right

@@ -12,7 +12,7 @@ import gradio as gr
 
 from deepseek_mm import Caller, questions_to_try
 from ui.ask import QUIET, AskTab, Visit, place_chat
-from ui.asking import Asking, View
+from ui.ask_handlers import Asking, View
 from ui.board import board
 from ui.chat import KEPT, Chat
 from ui.gateway.rights import needs_right

@@ -11,7 +11,7 @@ import gradio as gr
 from deepseek_mm import Assistant, Caller, Notice, Services, listing_of
 from ui import edges
 from ui.ask import QUIET, AskTab, Visit
-from ui.asking import Asking
+from ui.ask_handlers import Asking
 from ui.code import CodeTab
 from ui.gateway.blocks import GuardedBlocks
 from ui.gateway.rights import needs_right

@@ -13,7 +13,7 @@ from deepseek_mm import Assistant, Caller, Corrected, Services, cut
 from index import Box, Region
 from ui import edges
 from ui.ask import QUIET, AskTab, Visit
-from ui.asking import View
+from ui.ask_handlers import View
 from ui.exhibits import Exhibit
 from ui.gateway.rights import needs_right
 from ui.gateway.visitor import caller_of

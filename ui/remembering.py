@@ -14,7 +14,7 @@ from pathlib import Path
 
 from deepseek_mm import Answer, Caller, Conversation, DeepSeekMMError, Services
 from ui import edges
-from ui.asking import Asking, View
+from ui.ask_handlers import Asking, View
 from ui.talk import Talk
 from ui.words import Words
 

@@ -12,7 +12,7 @@ import gradio as gr
 from deepseek_mm import Caller, Saved, Services
 from ui import edges
 from ui.ask import QUIET
-from ui.asking import Entry
+from ui.ask_handlers import Entry
 from ui.gateway.rights import needs_right
 from ui.gateway.visitor import caller_of
 from ui.html import button

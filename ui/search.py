@@ -17,7 +17,7 @@ from index import Region, Source
 from index.region import UPLOADS
 from ui import edges, grid
 from ui.ask import QUIET
-from ui.asking import Entry
+from ui.ask_handlers import Entry
 from ui.exhibits import Exhibit, exhibit
 from ui.gateway.rights import needs_right
 from ui.gateway.visitor import Visitor, caller_of, visitor_of

@@ -14,7 +14,7 @@ from PIL.Image import Image
 from deepseek_mm import Assistant, Query
 from index import LIBRARY
 from ui import edges
-from ui.asking import Entry
+from ui.ask_handlers import Entry
 from ui.exhibits import Exhibit
 from ui.results import ORDERS, STEP, Results, grown, new_token
 from ui.steering import bounds_in

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from deepseek_mm import Assistant, DeepSeekMMError
 from index import Region
-from ui.asking import Entry
+from ui.ask_handlers import Entry
 from ui.exhibits import is_drawn
 
 MOST = 8  # pictures of one question

@@ -50,8 +50,8 @@ class LateAnswers:
 def run(args: Namespace, desk: Desk) -> int:
     """Until the agent closes the line."""
     from deepseek_mm.accounts.permissions import COMMAND_LINE
-    from deepseek_mm.serve.hands import Hands
     from deepseek_mm.serve.mcp import build_mcp
+    from deepseek_mm.serve.mcp_tools import Hands
     from deepseek_mm.serve.pictures import Pictures
 
     config = config_of(args, desk)

@@ -1,7 +1,7 @@
 """How many requests may be answered at once while their callers wait; those beyond are sent away at once.
 
 Only what computes is counted. Whoever was let in keeps a latency near that of a full house, however many knock: so
-`Room.refusal` lets the line itself (`serve/line`) send them away, before anything of their request is understood.
+`Room.refusal` lets the connection itself (`serve/slow_client_limits`) send them away, before their request is parsed.
 """
 
 import re

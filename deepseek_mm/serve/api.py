@@ -11,7 +11,7 @@ from deepseek_mm.lm.late_model import LateModel
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.runtime.spare import give_back, keep_for_good
 from deepseek_mm.serve.admission import Admission, Room
-from deepseek_mm.serve.asking import ask_routes
+from deepseek_mm.serve.ask_routes import ask_routes
 from deepseek_mm.serve.complete import complete_routes
 from deepseek_mm.serve.health import ASSETS, described, health_routes, swagger_ui
 from deepseek_mm.serve.inbox import Inbox
@@ -23,14 +23,14 @@ from deepseek_mm.serve.openapi import describe_exactly
 from deepseek_mm.serve.past import history_routes
 from deepseek_mm.serve.pictures import Pictures
 from deepseek_mm.serve.problems import add_problems
-from deepseek_mm.serve.running import run_routes
+from deepseek_mm.serve.run_routes import run_routes
 from deepseek_mm.serve.saved import saved_routes
 from deepseek_mm.serve.shelves import library_routes
+from deepseek_mm.serve.task_handlers import Doing
 from deepseek_mm.serve.task_routes import task_routes
 from deepseek_mm.serve.tasks import Tasks
 from deepseek_mm.serve.tuning import settings_routes
 from deepseek_mm.serve.why import why_routes
-from deepseek_mm.serve.work import Doing
 from deepseek_mm.services import Services, build_services
 from deepseek_mm.settings_file import SettingsFile
 

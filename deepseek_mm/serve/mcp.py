@@ -1,4 +1,4 @@
-"""The tools of `hands` over the Model Context Protocol, for agents: what each does, so that a model can choose.
+"""The tools of `mcp_tools` over the Model Context Protocol, for agents: what each does, so that a model can choose.
 
 Over stdio (`python -m deepseek_mm mcp`) the agent is the user's own, so pictures may be files of this machine.
 """
@@ -18,7 +18,7 @@ from pydantic import Field
 
 from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.errors import DeepSeekMMError, MissingPackage
-from deepseek_mm.serve.hands import Answered, Hands, Results, Shelf
+from deepseek_mm.serve.mcp_tools import Answered, Hands, Results, Shelf
 from index import IndexProblem
 
 if TYPE_CHECKING:

@@ -22,9 +22,9 @@ from deepseek_mm.serve.access_token import PARAMETER
 from deepseek_mm.serve.admission import Room
 from deepseek_mm.serve.door import guarded
 from deepseek_mm.serve.keys import Keys, first_key
-from deepseek_mm.serve.line import Line
 from deepseek_mm.serve.logs import set_up
 from deepseek_mm.serve.shutdown import GracefulShutdown
+from deepseek_mm.serve.slow_client_limits import Line
 
 if TYPE_CHECKING:
     from deepseek_mm.serve.api import Api

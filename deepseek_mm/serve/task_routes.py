@@ -8,10 +8,10 @@ from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
 from deepseek_mm.accounts.permissions import Caller, caller_in
-from deepseek_mm.serve.asked import TaskIn
+from deepseek_mm.serve.event_streams import events, tasks_out
 from deepseek_mm.serve.problems import DECLARED
+from deepseek_mm.serve.task_schemas import TaskIn
 from deepseek_mm.serve.tasks import TaskOut, Tasks
-from deepseek_mm.serve.watching import events, tasks_out
 from deepseek_mm.serve.who import needs
 
 Key = Annotated[str, Header(max_length=200, description="the same key gives the same task")]

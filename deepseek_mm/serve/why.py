@@ -10,13 +10,13 @@ from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.rag.askable import asked as checked
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.search import Heat, heat_map, hit_spans
-from deepseek_mm.serve.asked import SearchIn
 from deepseek_mm.serve.pictures import Pictures
 from deepseek_mm.serve.problems import DECLARED
 from deepseek_mm.serve.shelf_pictures import SAFE
+from deepseek_mm.serve.task_handlers import query_of
+from deepseek_mm.serve.task_schemas import SearchIn
 from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import Number, Text
-from deepseek_mm.serve.work import query_of
 from deepseek_mm.services import Services
 from index import Source
 

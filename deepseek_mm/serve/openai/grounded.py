@@ -17,9 +17,9 @@ from deepseek_mm.lm.generator import Sampled
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Citation
 from deepseek_mm.serve.openai.errors import Refused
+from deepseek_mm.serve.openai.messages import RULES, text_of
 from deepseek_mm.serve.openai.pieces import End, usage_of
-from deepseek_mm.serve.openai.talk import RULES, text_of
-from deepseek_mm.serve.openai.telling import Telling
+from deepseek_mm.serve.openai.text_limits import Telling
 from deepseek_mm.serve.openai.wire import ChatRequest, Cited, SchemaFormat
 
 CHANCE = ("temperature", "top_p", "min_p", "repetition_penalty")

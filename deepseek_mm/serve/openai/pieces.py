@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from deepseek_mm.serve.openai.telling import Reason
+from deepseek_mm.serve.openai.text_limits import Reason
 from deepseek_mm.serve.openai.wire import Usage
 
 

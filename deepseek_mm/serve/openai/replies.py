@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse
 from starlette.types import Message
 
 from deepseek_mm.errors import DeepSeekMMError
-from deepseek_mm.serve.leaving import stop_when_left
+from deepseek_mm.serve.disconnects import stop_when_left
 from deepseek_mm.serve.openai.errors import FAULT, error_body
 from deepseek_mm.serve.openai.pieces import End
 from deepseek_mm.serve.openai.wire import Choice, Completion, Said

@@ -12,14 +12,14 @@ from fastapi import APIRouter, Request, Response
 
 from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.serve.openai.bare import say
 from deepseek_mm.serve.openai.catalogue import BARE, EMBED, EMBED_CODE, GROUNDED, catalogue, named, no_model
-from deepseek_mm.serve.openai.complete import TextFormat, checked, go_on
-from deepseek_mm.serve.openai.embed import embeddings
+from deepseek_mm.serve.openai.completions import TextFormat, checked, go_on
+from deepseek_mm.serve.openai.embeddings import embeddings
 from deepseek_mm.serve.openai.fields import check_fields
 from deepseek_mm.serve.openai.grounded import check_grounded, kept_if_asked, tell
+from deepseek_mm.serve.openai.messages import OpensPictures, messages_for, question_of
+from deepseek_mm.serve.openai.plain_model import say
 from deepseek_mm.serve.openai.replies import ChatFormat, Head, Pieces, reply_stream, reply_whole
-from deepseek_mm.serve.openai.talk import OpensPictures, messages_for, question_of
 from deepseek_mm.serve.openai.wire import (
     ChatRequest,
     Completion,

@@ -13,10 +13,10 @@ from deepseek_mm.jobs import Job, Task
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.search import cut
 from deepseek_mm.records import Answer, Picture, Query, Question
-from deepseek_mm.serve.asked import AskIn, CaptionIn, EmbedIn, IndexIn, SearchIn
 from deepseek_mm.serve.inbox import Inbox
 from deepseek_mm.serve.problems import problem_of
 from deepseek_mm.serve.shelf_pictures import size_of
+from deepseek_mm.serve.task_schemas import AskIn, CaptionIn, EmbedIn, IndexIn, SearchIn
 from deepseek_mm.serve.wire import AnswerOut, FoundOut
 from deepseek_mm.services import Services
 from deepseek_mm.services.library_service import known_source

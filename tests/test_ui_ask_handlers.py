@@ -10,7 +10,7 @@ from page_caller import ActingAs, services_of
 
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
-from ui.asking import CLEAR, PAGE, Asking
+from ui.ask_handlers import CLEAR, PAGE, Asking
 from ui.talk import Talk
 from ui.words import ENGLISH
 

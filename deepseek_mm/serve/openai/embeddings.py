@@ -11,7 +11,7 @@ from deepseek_mm.encoders.space import Floats
 from deepseek_mm.encoders.space import TokenCounter
 from deepseek_mm.serve.openai.catalogue import EMBED_CODE
 from deepseek_mm.serve.openai.errors import Refused
-from deepseek_mm.serve.openai.talk import OpensPictures
+from deepseek_mm.serve.openai.messages import OpensPictures
 from deepseek_mm.serve.openai.wire import (
     EmbeddingRequest,
     Embeddings,

@@ -8,7 +8,7 @@ from langchain_openai import OpenAIEmbeddings
 from openai_house import DataPictures, data_url, offering
 from rag_house import build
 
-from deepseek_mm.serve.openai.embed import embeddings
+from deepseek_mm.serve.openai.embeddings import embeddings
 from deepseek_mm.serve.openai.errors import Refused
 from deepseek_mm.serve.openai.wire import EmbeddingRequest
 

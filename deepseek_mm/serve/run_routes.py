@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from deepseek_mm.accounts.permissions import Caller, check_run
 from deepseek_mm.sandbox.nouns import EndedBy, Protection, Ran
 from deepseek_mm.sandbox.run import MOST_CODE
-from deepseek_mm.serve.leaving import stop_when_left
+from deepseek_mm.serve.disconnects import stop_when_left
 from deepseek_mm.serve.problems import DECLARED
 from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import Text, Typed

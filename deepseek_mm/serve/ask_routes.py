@@ -15,17 +15,17 @@ from starlette.concurrency import run_in_threadpool
 from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.records import Answer
-from deepseek_mm.serve.asked import AskIn, CaptionIn, EmbedIn, SearchIn
+from deepseek_mm.serve.disconnects import stop_when_left
+from deepseek_mm.serve.event_streams import changes_of, events
 from deepseek_mm.serve.inbox import Inbox
-from deepseek_mm.serve.leaving import stop_when_left
 from deepseek_mm.serve.pictures import Pictures
 from deepseek_mm.serve.problems import DECLARED, problem_in
+from deepseek_mm.serve.task_handlers import Doing, captions_of, question_of
+from deepseek_mm.serve.task_schemas import AskIn, CaptionIn, EmbedIn, SearchIn
 from deepseek_mm.serve.tasks import Tasks
-from deepseek_mm.serve.watching import changes_of, events
 from deepseek_mm.serve.who import needs
 from deepseek_mm.serve.wire import AnswerOut, FoundOut
 from deepseek_mm.serve.wire_results import CaptionsOut, VectorsOut
-from deepseek_mm.serve.work import Doing, captions_of, question_of
 from deepseek_mm.services import Services
 from deepseek_mm.services.answer_run import AnswerRun, State
 
