@@ -29,14 +29,14 @@ from deepseek_mm.accounts.permissions import LOCAL, RIGHTS, SCOPE, Caller
 from deepseek_mm.config import SandboxConfig
 from deepseek_mm.errors import Forbidden
 from deepseek_mm.serve.api import build_api
-from deepseek_mm.serve.mcp_tools import Hands
+from deepseek_mm.serve.mcp_tools import McpTools
 
 SECURITY = Path(__file__).parent.parent / "docs" / "security.md"
 OPEN = {"GET /health/live": "no key either: a watchdog asks", "GET /docs": "describes the API, to whoever came in"}
 OPEN_FILES = {"/openapi.json", "/docs/assets"}  # the same
 SETS = [frozenset(some) for count in range(len(RIGHTS) + 1) for some in combinations(RIGHTS, count)]
 ACTS = list(methods_of_services()) + [
-    (f"mcp.{name}", method) for name, method in vars(Hands).items() if not name.startswith("_") and callable(method)
+    (f"mcp.{name}", method) for name, method in vars(McpTools).items() if not name.startswith("_") and callable(method)
 ]
 
 

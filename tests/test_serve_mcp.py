@@ -21,7 +21,7 @@ from serving import ROOT
 from deepseek_mm.accounts.permissions import COMMAND_LINE, Caller
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.serve.mcp import build_mcp
-from deepseek_mm.serve.mcp_tools import Hands, cut_out
+from deepseek_mm.serve.mcp_tools import McpTools, cut_out
 from deepseek_mm.services.answer_service import AnswerService
 from index import Region, Source
 
@@ -45,7 +45,7 @@ AGENT = Caller(name="agent", rights=frozenset({"ask"}), session="")
 def server_over(assistant, caller):
     """The tools over this assistant."""
     answers = AnswerService.of(assistant)
-    return build_mcp(Hands(open_answers=lambda: answers, pictures=DataPictures()), caller)
+    return build_mcp(McpTools(open_answers=lambda: answers, pictures=DataPictures()), caller)
 
 
 def called(house, *calls, caller=AGENT):
@@ -170,7 +170,7 @@ def test_a_house_that_cannot_be_opened_says_why_at_each_call():
         raise LibraryError("the library's folder /x cannot be used. Choose another one")
 
     async def talk():
-        async with Client(build_mcp(Hands(open_answers=closed, pictures=DataPictures()), AGENT)) as client:
+        async with Client(build_mcp(McpTools(open_answers=closed, pictures=DataPictures()), AGENT)) as client:
             return [await client.call_tool("list_collections", {}) for _ in range(2)]
 
     assert ["Choose another one" in text_of(result) for result in anyio.run(talk)] == [True, True]

@@ -15,7 +15,7 @@ from rag_house import build, paint, put
 
 from deepseek_mm.accounts.permissions import LOCAL
 from deepseek_mm.records import Question
-from deepseek_mm.serve.openai.grounded import kept_if_asked
+from deepseek_mm.serve.openai.grounded import delete_unless_stored
 from deepseek_mm.serve.openai.wire import ChatRequest
 
 MODEL = "deepseek-mm"
@@ -110,7 +110,9 @@ def test_nothing_stays_in_the_history_unless_it_is_asked_for(client, house):
 def test_an_answer_is_given_though_somebody_deletes_its_conversation_meanwhile(house):
     question = Question(text="Which photos are red?", session=LOCAL.session)
     request = ChatRequest(model=MODEL, messages=[{"role": "user", "content": question.text}])
-    growing = kept_if_asked(request, house.stream(question), partial(house.history.delete, session=LOCAL.session))
+    growing = delete_unless_stored(
+        request, house.stream(question), partial(house.history.delete, session=LOCAL.session)
+    )
     first = next(growing)
     house.history.delete(first.conversation, session=LOCAL.session)
     assert list(growing)[-1].text

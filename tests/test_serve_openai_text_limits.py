@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepseek_mm.serve.openai.text_limits import Telling
+from deepseek_mm.serve.openai.text_limits import LimitedText
 
 
 def words(text):
@@ -12,13 +12,13 @@ def words(text):
 
 def told(states, stops=(), most=None):
     """All that was told of a text that grows through these states, why it ended, and what it is then."""
-    telling = Telling(stops, most, words)
+    telling = LimitedText(stops, most, words)
     said = ""
     for state in states:
-        said += telling.more(state)
+        said += telling.extend(state)
         if telling.over:
             break
-    return said + telling.end(states[-1]), telling.reason, telling.text
+    return said + telling.finish(states[-1]), telling.reason, telling.text
 
 
 def test_a_text_that_only_grows_is_told_once():
@@ -30,8 +30,8 @@ def test_a_text_that_turns_out_otherwise_is_told_again_at_its_end():
 
 
 def test_the_beginning_of_a_stop_text_is_held_back_until_it_is_none():
-    telling = Telling(["END."], None, words)
-    assert [telling.more(state) for state in ("a EN", "a END", "a ENDING")] == ["a ", "", "ENDING"]
+    telling = LimitedText(["END."], None, words)
+    assert [telling.extend(state) for state in ("a EN", "a END", "a ENDING")] == ["a ", "", "ENDING"]
     assert told(["a EN", "a END. more"], ["END."]) == ("a ", "stop", "a ")
     assert told(["a EN"], ["END."]) == ("a EN", "stop", "a EN")
 
@@ -42,8 +42,8 @@ def test_no_more_tokens_are_told_than_allowed_and_exactly_so_many_is_an_end():
 
 
 def test_letters_are_told_where_the_first_word_is_too_long_already():
-    telling = Telling([], 3, len)
-    assert (telling.more("kite"), telling.reason) == ("kit", "length")
+    telling = LimitedText([], 3, len)
+    assert (telling.extend("kite"), telling.reason) == ("kit", "length")
 
 
 @given(st.text("ab ", max_size=20), st.lists(st.integers(0, 20)), st.sampled_from(["ab", "b a", "aa"]))

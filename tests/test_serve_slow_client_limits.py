@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request
 from jobs_help import eventually
 from line_help import Dripping, body_of, heard, one_answer, request, serving_house, status_of
 
-from deepseek_mm.serve.slow_client_limits import Line
+from deepseek_mm.serve.slow_client_limits import SlowClientProtocol
 
 PATIENCE_S = 0.3
 ASK = {"question": "Is there a red thing?"}
@@ -127,7 +127,7 @@ def test_more_lines_than_there_may_be_are_sent_away_with_a_problem(tmp_path, lim
         eventually(house.answers, within_s=30)
 
 
-def connections(house) -> list[Line]:
+def connections(house) -> list[SlowClientProtocol]:
     """What the server has open."""
     return list(house.server.server_state.connections)
 

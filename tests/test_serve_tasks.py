@@ -18,7 +18,7 @@ from serve_help import As
 from deepseek_mm.accounts.permissions import LOCAL
 from deepseek_mm.jobs import Jobs
 from deepseek_mm.serve.event_streams import changes_of, place_of
-from deepseek_mm.serve.task_handlers import Doing
+from deepseek_mm.serve.task_handlers import TaskHandlers
 from deepseek_mm.services.answer_run import AnswerRun
 
 STRANGER = replace(LOCAL, name="stranger", session="api:stranger", local=False)
@@ -129,7 +129,7 @@ def test_a_task_that_is_begun_twice_leaves_one_turn(tmp_path):
         dead = api.tasks.jobs.claim(["task.ask"])  # its answer was written, but not its end
         api.start()
         assert isinstance(dead.job.token, str)
-        doing = Doing(api.services, api.assistant, api.tasks._inbox)
+        doing = TaskHandlers(api.services, api.assistant, api.tasks._inbox)
         doing.ask(dead)
         dead.finish("waiting", "")
         answer = ended(client, taken)["result"]

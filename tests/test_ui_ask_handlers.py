@@ -10,7 +10,7 @@ from page_caller import ActingAs, services_of
 
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
-from ui.ask_handlers import CLEAR, PAGE, Asking
+from ui.ask_handlers import CLEAR, PAGE, AskHandlers
 from ui.talk import Talk
 from ui.words import ENGLISH
 
@@ -20,11 +20,11 @@ ME, OTHER = "m" * 43, "o" * 43
 @pytest.fixture
 def asking(tmp_path):
     assistant = paper(Config(data=tmp_path / "library"))
-    yield ActingAs(Asking(assistant=assistant, services=services_of(assistant), words=ENGLISH))
+    yield ActingAs(AskHandlers(assistant=assistant, services=services_of(assistant), words=ENGLISH))
     assistant.close()
 
 
-def slowly(asking: Asking, pause_s: float = 0.02) -> Asking:
+def slowly(asking: AskHandlers, pause_s: float = 0.02) -> AskHandlers:
     asking.assistant.pause_s = pause_s
     return asking
 
@@ -33,11 +33,11 @@ def entry(text: str, *files) -> dict:
     return {"text": text, "files": [str(file) for file in files]}
 
 
-def ask(asking: Asking, text: str, *files, talk: Talk | None = None, kept: object = ME) -> list:
+def ask(asking: AskHandlers, text: str, *files, talk: Talk | None = None, kept: object = ME) -> list:
     return list(asking.ask(entry(text, *files), talk or Talk(), kept, "page"))
 
 
-def talk_about(asking: Asking, *texts: str) -> Talk:
+def talk_about(asking: AskHandlers, *texts: str) -> Talk:
     talk = Talk()
     for text in texts:
         talk = ask(asking, text, talk=talk)[-1].talk
@@ -52,7 +52,7 @@ def turn_of(talk: Talk, n: int) -> int:
     return talk.exchanges[n].answer.turn
 
 
-def remembered(asking: Asking, conversation: int, kept: str = ME) -> list[str]:
+def remembered(asking: AskHandlers, conversation: int, kept: str = ME) -> list[str]:
     return [turn.question for turn in asking.assistant.history.turns(conversation, session=kept)]
 
 
@@ -314,18 +314,18 @@ def test_an_answer_under_way_is_followed_to_its_end_by_the_page_that_came_back(a
 
 def test_a_server_that_was_started_anew_finds_the_conversation_that_the_page_shows(asking):
     talk = talk_about(asking, "Is it red?")
-    forgotten = asking.found(Talk(), str(talk.conversation), ME, "page")
+    forgotten = asking.recover_talk(Talk(), str(talk.conversation), ME, "page")
     assert questions(forgotten) == ["Is it red?"]
-    assert asking.found(talk, "77", ME, "page") is talk  # what it knows, it knows
+    assert asking.recover_talk(talk, "77", ME, "page") is talk  # what it knows, it knows
 
 
 @pytest.mark.parametrize(("at", "kept"), [("", ME), ("x", ME), ("9" * 30, ME), ("1", OTHER), (None, ME), ("77", ME)])
 def test_what_a_page_says_it_shows_is_not_believed_without_its_secret(asking, at, kept):
     talk_about(asking, "Is it red?")
-    assert asking.found(Talk(), at, kept, "page") == Talk()
+    assert asking.recover_talk(Talk(), at, kept, "page") == Talk()
 
 
 def test_a_new_conversation_is_not_mistaken_for_the_one_that_the_page_still_shows(asking):
     talk = talk_about(asking, "Is it red?")
     asking.begin_anew("page")
-    assert asking.found(Talk(), str(talk.conversation), ME, "page") == Talk()
+    assert asking.recover_talk(Talk(), str(talk.conversation), ME, "page") == Talk()

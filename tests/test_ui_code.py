@@ -15,7 +15,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.records import Answer, Citation, Question
 from index import Region, Source, Symbol
 from ui.ask import Visit
-from ui.ask_handlers import CLEAR, Asking, View
+from ui.ask_handlers import CLEAR, AskHandlers, View
 from ui.chat import Chat
 from ui.code import COMMAND, CodeTab
 from ui.history import HistoryTab
@@ -47,7 +47,7 @@ def assistant(tmp_path):
 @pytest.fixture
 def tab(assistant, tmp_path):
     services = services_of(assistant)
-    asking = Asking(assistant=assistant, services=services, words=WordsOfCode("en"), about="code")
+    asking = AskHandlers(assistant=assistant, services=services, words=WordsOfCode("en"), about="code")
     pictures = Pictures(tmp_path / "small", assistant.picture)
     with gr.Blocks():
         visit = Visit(kept=gr.Textbox(), page=gr.Textbox(), at=gr.Textbox())
@@ -103,7 +103,7 @@ def test_its_questions_are_about_code_and_stopped_by_a_name_of_their_own(assista
         yield Answer(text="", state="running")
 
     monkeypatch.setattr(assistant, "stream_many", lambda questions, stops: [stream(*questions)])
-    code = Asking(assistant=assistant, services=services_of(assistant), words=ENGLISH, about="code")
+    code = AskHandlers(assistant=assistant, services=services_of(assistant), words=ENGLISH, about="code")
     views = code.ask(LOCAL, {"text": "who?", "files": []}, Talk(), ME, "page")
     next(views)
     code.begin_anew(LOCAL, "page")
@@ -155,9 +155,9 @@ def test_a_draft_of_a_test_is_tried_for_those_alone_who_may_run_programs(tab, as
     talk = tab.asking.resume(conversation, ME).talk
     assert 'data-act="try"' in tab.chat(talk)
     asking = tab.asking.handlers
-    (refused,) = asking.tried(holder_of("ask", "page", "run"), turn, talk, ME, "page")
+    (refused,) = asking.try_test(holder_of("ask", "page", "run"), turn, talk, ME, "page")
     assert ("people of this machine only" in refused.notice, asked) == (True, [])
-    tried = list(asking.tried(LOCAL, turn, talk, ME, "page"))
+    tried = list(asking.try_test(LOCAL, turn, talk, ME, "page"))
     assert [(question.text, question.run) for question in asked] == [("write a test for load", True)]
     assert 'data-act="try"' not in tab.chat(tried[-1].talk)
 

@@ -10,7 +10,7 @@ from page_caller import ActingAs, services_of, undescribed, visitor_here
 from past_help import keep, kite, turn
 
 from deepseek_mm.config import Config
-from ui.ask_handlers import Asking
+from ui.ask_handlers import AskHandlers
 from ui.history import HistoryTab, pressed
 from ui.html import link
 from ui.pictures import Pictures
@@ -26,7 +26,7 @@ def tab(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "page"))
     assistant = paper(Config(data=tmp_path / "library"))
     services = services_of(assistant)
-    asking = Asking(assistant=assistant, services=services, words=ENGLISH)
+    asking = AskHandlers(assistant=assistant, services=services, words=ENGLISH)
     pictures = Pictures(tmp_path / "small", assistant.picture)
     with gr.Blocks():
         viewer = Viewer.place(pictures, ENGLISH, undescribed)

@@ -14,7 +14,7 @@ from past_help import keep, kite, turn
 from deepseek_mm.config import Config
 from deepseek_mm.services import history_service
 from ui import remembering as module
-from ui.ask_handlers import Asking
+from ui.ask_handlers import AskHandlers
 from ui.remembering import EXPORT_S, UNDO_S, Listing, Past, Remembering, cited, exports
 from ui.talk import Talk
 from ui.words import ENGLISH
@@ -27,7 +27,7 @@ def remembering(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "page"))
     assistant = paper(Config(data=tmp_path / "library"))
     services = services_of(assistant)
-    asking = Asking(assistant=assistant, services=services, words=ENGLISH)
+    asking = AskHandlers(assistant=assistant, services=services, words=ENGLISH)
     yield ActingAs(Remembering(services=services, asking=asking, words=ENGLISH))
     assistant.close()
 

@@ -12,7 +12,7 @@ import gradio as gr
 
 from deepseek_mm import Answer, Caller
 from ui import edges
-from ui.ask_handlers import Asking, Entry, View
+from ui.ask_handlers import AskHandlers, Entry, View
 from ui.board import board, exhibits
 from ui.chat import Chat
 from ui.gateway.rights import needs_right
@@ -41,7 +41,7 @@ class Visit:
 class AskTab:
     """Where things are in the tab, and which handler each one calls."""
 
-    asking: Asking
+    asking: AskHandlers
     words: Words
     chatting: Chat
     viewer: Viewer
@@ -56,7 +56,7 @@ class AskTab:
         return "code" if self.asking.about == "code" else "ask"
 
     @classmethod
-    def place(cls, asking: Asking, pictures: Pictures, viewer: Viewer, visit: Visit) -> "AskTab":
+    def place(cls, asking: AskHandlers, pictures: Pictures, viewer: Viewer, visit: Visit) -> "AskTab":
         """Put the tab on the page that is being built."""
         words = asking.words
         chatting = Chat(pictures=pictures, words=words)
@@ -131,16 +131,8 @@ class AskTab:
             request: gr.Request, entry: Entry, talk: Talk, kept: object, page: str, at: str
         ) -> Iterator[dict[Any, Any]]:
             caller = caller_of(request)
-            for view in asking.ask(caller, entry, asking.found(caller, talk, at, kept, page), kept, page):
+            for view in asking.ask(caller, entry, asking.recover_talk(caller, talk, at, kept, page), kept, page):
                 yield self.render(view)
-
-        @needs_right("ask")
-        def stop(request: gr.Request, page: str) -> None:
-            asking.stop(caller_of(request), page)
-
-        @needs_right("ask")
-        def begin_anew(request: gr.Request, page: str) -> None:
-            asking.begin_anew(caller_of(request), page)
 
         @needs_right("ask")
         def cleared(page: str) -> dict[Any, Any]:
@@ -166,13 +158,21 @@ class AskTab:
                             concurrency_limit=8)  # fmt: skip
         named["board"].click(open_, self.shown, [*self.viewer.parts, named["board"], self.shown], **QUIET)
         named["editing"].click(unedit, self.talk, self.parts, **QUIET)
-        named["stop"].click(stop, visit.page, None, queue=False, **QUIET)
-        named["new"].click(begin_anew, visit.page, None, queue=False, **QUIET).then(
+        named["stop"].click(self._stop, visit.page, None, queue=False, **QUIET)
+        named["new"].click(self._begin_anew, visit.page, None, queue=False, **QUIET).then(
             cleared, visit.page, self.parts, **QUIET
         )
         if "camera" in named:
             both = [named["camera"], named["box"]]
             named["camera"].change(_photographed, both, both[::-1], **QUIET)
+
+    @needs_right("ask")
+    def _stop(self, request: gr.Request, page: str) -> None:
+        self.asking.stop(caller_of(request), page)
+
+    @needs_right("ask")
+    def _begin_anew(self, request: gr.Request, page: str) -> None:
+        self.asking.begin_anew(caller_of(request), page)
 
     def _worked(self, caller: Caller, answer: Answer, program: str) -> dict[Any, Any]:
         """Updates for a program that the reader wrote: what it gives, or what is wrong with it."""
@@ -190,7 +190,7 @@ class AskTab:
     ) -> Iterator[dict[Any, Any]]:
         """A button in the conversation; both words come from the browser, and may be anything."""
         caller = caller_of(request)
-        talk = self.asking.found(caller, talk, at, kept, page)
+        talk = self.asking.recover_talk(caller, talk, at, kept, page)
         act, what = str(getattr(event, "act", "")), str(getattr(event, "what", ""))
         turn = edges.number(what)
         if act == "cite":
@@ -204,7 +204,7 @@ class AskTab:
             if act == "right":
                 views = iter([self.asking.put_right(caller, turn, str(getattr(event, "text", "")), talk, kept)])
             if act == "try":
-                views = self.asking.tried(caller, turn, talk, kept, page)
+                views = self.asking.try_test(caller, turn, talk, kept, page)
             shown = map(self.render, views)
             yield from told_once(shown, self.talk) if act in ("edit", "branch") else shown
 

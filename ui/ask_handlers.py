@@ -42,7 +42,7 @@ class View:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class PreparedQuestion:
     """A question that can be asked, and how the page shows it."""
 
     owner: Caller  # with the session of this browser
@@ -54,7 +54,7 @@ class Asked:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asking:
+class AskHandlers:
     """What happens when something is pressed in the Ask tab. `page` is the name of one open page."""
 
     assistant: Assistant
@@ -85,7 +85,7 @@ class Asking:
         programs.
         """
         try:
-            exchange = _there(talk.find(turn), self.words)
+            exchange = require_exchange(talk.find(turn), self.words)
             owner = edges.owner(caller, kept, self.words)
             entry: Entry = {"text": exchange.question, "files": [upload.path for upload in exchange.uploads]}
             asked = self._question(caller, entry, kept, names=[upload.name for upload in exchange.uploads])
@@ -100,7 +100,7 @@ class Asking:
             return
         yield from self._answer(asked, kept_talk, page)
 
-    def tried(self, caller: Caller, turn: int, talk: Talk, kept: object, page: str) -> Iterator[View]:
+    def try_test(self, caller: Caller, turn: int, talk: Talk, kept: object, page: str) -> Iterator[View]:
         """Ask for a test again, which is tried in the sandbox this time, if the caller may have programs run."""
         try:
             check_run(self.assistant.config.sandbox, caller)
@@ -131,7 +131,7 @@ class Asking:
     def rate(self, caller: Caller, turn: int, rating: str, talk: Talk, kept: object) -> View:
         """A thumb up or down; the same thumb again takes it back."""
         try:
-            exchange = _there(talk.find(turn), self.words)
+            exchange = require_exchange(talk.find(turn), self.words)
             rating = "" if exchange.rating == rating else rating
             owner = edges.owner(caller, kept, self.words)
             self.services.history.rate(owner, turn, rating)  # type: ignore[arg-type]  # "up", "down" or ""
@@ -142,7 +142,7 @@ class Asking:
     def put_right(self, caller: Caller, turn: int, right: str, talk: Talk, kept: object) -> View:
         """What an answer should have been; empty words take it back."""
         try:
-            _there(talk.find(turn), self.words)
+            require_exchange(talk.find(turn), self.words)
             self.services.history.put_right(edges.owner(caller, kept, self.words), turn, right)
             return View(talk=talk.changed(turn, right=" ".join(right.split())))
         except Exception as error:  # noqa: BLE001 - as above
@@ -179,7 +179,7 @@ class Asking:
         last = talk.exchanges[-1].answer if talk.exchanges else None
         return View(talk=talk, entry=CLEAR, shown=last, busy=last is not None and last.state == "running")
 
-    def found(self, caller: Caller, talk: Talk, at: str, kept: object, page: str) -> Talk:
+    def recover_talk(self, caller: Caller, talk: Talk, at: str, kept: object, page: str) -> Talk:
         """The talk; or, where a server that was started anew has forgotten it, the conversation that the page shows."""
         if talk.exchanges or self._own(page) in self.anew or not edges.number(at):
             return talk
@@ -234,7 +234,9 @@ class Asking:
         branched = self.services.history.branch(owner, _number(talk), before=talk.editing)
         return Talk() if branched is None else self.resume(caller, branched, kept).talk
 
-    def _question(self, caller: Caller, entry: Entry | None, kept: object, *, names: Sequence[str] = ()) -> Asked:
+    def _question(
+        self, caller: Caller, entry: Entry | None, kept: object, *, names: Sequence[str] = ()
+    ) -> PreparedQuestion:
         """What is in the box, as a question. BadPicture if none of its pictures can be read."""
         text, paths = edges.split_entry(entry)
         pictures, left_out = self._pictures(paths, names)
@@ -252,7 +254,7 @@ class Asking:
         said = self.words.left_out.format(reasons=" ".join(left_out)) if left_out else ""
         exchange = Exchange(question=question.text, answer=Answer(text="", state="running"), uploads=uploads)
         owner = edges.owner(caller, kept, self.words)
-        return Asked(owner=owner, question=question, exchange=exchange, entry=entry, notice=said)
+        return PreparedQuestion(owner=owner, question=question, exchange=exchange, entry=entry, notice=said)
 
     def _pictures(self, paths: Sequence[Path], names: Sequence[str]) -> tuple[list[Picture], list[str]]:
         """The pictures that can be read, and why the others cannot. If none can, the first one's error is raised."""
@@ -267,7 +269,7 @@ class Asking:
             raise errors[0]
         return pictures, [edges.sentence(error, self.words) for error in errors]
 
-    def _answer(self, asked: Asked, talk: Talk, page: str) -> Iterator[View]:
+    def _answer(self, asked: PreparedQuestion, talk: Talk, page: str) -> Iterator[View]:
         """The views of an answer that is under way."""
         before, talk = talk, talk.asked(asked.exchange)
         shown = asked.exchange.answer if asked.begun else None
@@ -285,7 +287,7 @@ class Asking:
             entry = CLEAR if started else asked.entry
             yield View(talk=view_talk, notice=edges.sentence(error, self.words), entry=entry)
 
-    def _follow(self, asked: Asked, before: Talk, talk: Talk, page: str) -> Iterator[View]:
+    def _follow(self, asked: PreparedQuestion, before: Talk, talk: Talk, page: str) -> Iterator[View]:
         question = replace(asked.question, conversation=before.conversation)
         run = self.services.answers.start(asked.owner, question, page=self._own(page))
         cited: tuple[Citation, ...] = ()
@@ -300,7 +302,7 @@ def _failed(talk: Talk) -> Answer:
     return replace(talk.exchanges[-1].answer, state="failed")
 
 
-def _there(exchange: Exchange | None, words: Words) -> Exchange:
+def require_exchange(exchange: Exchange | None, words: Words) -> Exchange:
     if exchange is None:
         raise edges.NoTurn(words.gone)
     return exchange

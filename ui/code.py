@@ -12,7 +12,7 @@ import gradio as gr
 
 from deepseek_mm import Caller, questions_to_try
 from ui.ask import QUIET, AskTab, Visit, place_chat
-from ui.ask_handlers import Asking, View
+from ui.ask_handlers import AskHandlers, View
 from ui.board import board
 from ui.chat import KEPT, Chat
 from ui.gateway.rights import needs_right
@@ -32,7 +32,7 @@ class CodeTab(AskTab):
     """The Ask tab without a camera, with other words and questions out of the library's own code."""
 
     @classmethod
-    def place(cls, asking: Asking, pictures: Pictures, viewer: Viewer, visit: Visit) -> "CodeTab":
+    def place(cls, asking: AskHandlers, pictures: Pictures, viewer: Viewer, visit: Visit) -> "CodeTab":
         """Put the tab on the page that is being built."""
         words = asking.words
         chatting = Chat(pictures=pictures, words=words, code=True, runs=True, kept=f"{KEPT}-code")

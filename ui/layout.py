@@ -11,7 +11,7 @@ import gradio as gr
 from deepseek_mm import Assistant, Caller, Notice, Services, listing_of
 from ui import edges
 from ui.ask import QUIET, AskTab, Visit
-from ui.ask_handlers import Asking
+from ui.ask_handlers import AskHandlers
 from ui.code import CodeTab
 from ui.gateway.blocks import GuardedBlocks
 from ui.gateway.rights import needs_right
@@ -51,7 +51,7 @@ class Means:
 def build_ui(means: Means, words: Words) -> GuardedBlocks:
     """The whole page in one language."""
     assistant, pictures = means.assistant, means.pictures
-    asks = partial(Asking, assistant=assistant, services=means.services)
+    asks = partial(AskHandlers, assistant=assistant, services=means.services)
     asking = asks(words=words)
     shelving = Shelving(services=means.services, words=words)
     page = GuardedBlocks(words=words, title=words.title, analytics_enabled=False, delete_cache=(3600, 7 * 86400))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from deepseek_mm import Answer, Caller, Conversation, DeepSeekMMError, Services
 from ui import edges
-from ui.ask_handlers import Asking, View
+from ui.ask_handlers import AskHandlers, View
 from ui.talk import Talk
 from ui.words import Words
 
@@ -61,7 +61,7 @@ class Remembering:
     """What happens in the History tab."""
 
     services: Services
-    asking: Asking
+    asking: AskHandlers
     words: Words
     clock: Callable[[], float] = time.monotonic
 

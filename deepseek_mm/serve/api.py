@@ -26,7 +26,7 @@ from deepseek_mm.serve.problems import add_problems
 from deepseek_mm.serve.run_routes import run_routes
 from deepseek_mm.serve.saved import saved_routes
 from deepseek_mm.serve.shelves import library_routes
-from deepseek_mm.serve.task_handlers import Doing
+from deepseek_mm.serve.task_handlers import TaskHandlers
 from deepseek_mm.serve.task_routes import task_routes
 from deepseek_mm.serve.tasks import Tasks
 from deepseek_mm.serve.tuning import settings_routes
@@ -75,7 +75,7 @@ def build_api(assistant: Assistant, file: SettingsFile, *, photos: Path | None =
     services = build_services(assistant, file, heard=metrics.batch, photos=photos)
     pictures = Pictures(config.serve, config.parse)
     inbox = Inbox(config.data, max_pixels=config.parse.max_pixels)
-    doing = Doing(services, assistant, inbox)
+    doing = TaskHandlers(services, assistant, inbox)
     tasks = Tasks(assistant.library.jobs, doing, inbox, pictures, services.answers)
     app = FastAPI(version=str(import_module("deepseek_mm").__version__), **described())
     add_problems(app)

@@ -20,7 +20,7 @@ from deepseek_mm.serve.event_streams import changes_of, events
 from deepseek_mm.serve.inbox import Inbox
 from deepseek_mm.serve.pictures import Pictures
 from deepseek_mm.serve.problems import DECLARED, problem_in
-from deepseek_mm.serve.task_handlers import Doing, captions_of, question_of
+from deepseek_mm.serve.task_handlers import TaskHandlers, captions_of, question_of
 from deepseek_mm.serve.task_schemas import AskIn, CaptionIn, EmbedIn, SearchIn
 from deepseek_mm.serve.tasks import Tasks
 from deepseek_mm.serve.who import needs
@@ -33,7 +33,7 @@ Asks = Annotated[Caller, needs("ask")]
 STREAM = "text/event-stream"
 
 
-def ask_routes(services: Services, tasks: Tasks, doing: Doing, pictures: Pictures, inbox: Inbox) -> APIRouter:
+def ask_routes(services: Services, tasks: Tasks, doing: TaskHandlers, pictures: Pictures, inbox: Inbox) -> APIRouter:
     """The routes of those who wait."""
     router, answers = APIRouter(tags=["ask"], responses=DECLARED), services.answers
 
@@ -56,17 +56,18 @@ def ask_routes(services: Services, tasks: Tasks, doing: Doing, pictures: Picture
     async def caption(asked: CaptionIn, request: Request, caller: Asks) -> Any:
         """A sentence about each picture."""
         run = await run_in_threadpool(start_describing, caller, asked)
-        return {"captions": captions_of(await wait_for_end(run, request))}
+        said = await wait_for_end(run, request)
+        return {"captions": captions_of(said)}
 
     @router.post("/search", response_model=FoundOut)
     async def search(asked: SearchIn, right: Asks) -> Response:
         """Photos and documents by words, a picture, both, or by being like a region; best first."""
-        return as_json(await run_in_threadpool(doing.found, asked, pictures.open))
+        return as_json(await run_in_threadpool(doing.find, asked, pictures.open))
 
     @router.post("/embed", response_model=VectorsOut)
     async def embed(asked: EmbedIn, caller: Asks) -> Response:
         """Vectors of texts, code and pictures; those of several callers are computed together."""
-        return as_json(VectorsOut(**await doing.vectors_soon(caller, asked, pictures.open)))
+        return as_json(VectorsOut(**await doing.embed_items_soon(caller, asked, pictures.open)))
 
     return router
 

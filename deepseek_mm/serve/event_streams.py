@@ -94,7 +94,7 @@ async def events(tasks: AsyncIterator[TaskOut], last: str = "") -> AsyncIterator
             yield {"event": "state", "id": f"{attempt}.{told}", "data": shown}
         if len(task.text) > at or (known and at < len(known)):
             known, told = task.text, len(task.text)
-            yield {"event": "text", "id": f"{attempt}.{told}", "data": told_from(at, task.text)}
+            yield {"event": "text", "id": f"{attempt}.{told}", "data": text_event(at, task.text)}
         if task.state in ENDED:
             yield {"event": "end", "id": f"{attempt}.{told}", "data": task.model_dump_json()}
 
@@ -106,6 +106,6 @@ def place_of(last: str) -> tuple[int, int]:
     return (int(attempt), int(told)) if fits else (-1, 0)
 
 
-def told_from(at: int, text: str) -> str:
+def text_event(at: int, text: str) -> str:
     """The text from a character on, as JSON."""
     return TextEvent(at=at, text=text[at:]).model_dump_json()

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.errors import DeepSeekMMError, MissingPackage
-from deepseek_mm.serve.mcp_tools import Answered, Hands, Results, Shelf
+from deepseek_mm.serve.mcp_tools import AnswerResult, LibrarySummary, McpTools, Results
 from index import IndexProblem
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ LIST = "What the library has: number of files, kinds, collections to search in, 
 
 
 def build_mcp(
-    hands: Hands,
+    hands: McpTools,
     caller: Caller,
     *,
     lifespan: Callable[["MCPServer[Any]"], AbstractAsyncContextManager[Any]] | None = None,
@@ -73,7 +73,7 @@ def build_mcp(
     return server
 
 
-def add_questions(server: "MCPServer[Any]", hands: Hands, caller: Caller) -> None:
+def add_questions(server: "MCPServer[Any]", hands: McpTools, caller: Caller) -> None:
     """search and ask."""
     from mcp.types import ToolAnnotations
 
@@ -87,19 +87,19 @@ def add_questions(server: "MCPServer[Any]", hands: Hands, caller: Caller) -> Non
         limit: Annotated[int, Field(description="files at most, 1 to 50")] = 5,
         collection: Annotated[str, Field(description="look only in this one; see list_collections")] = "",
     ) -> Results:
-        return await apart(partial(hands.search, caller, words, picture, limit, collection))
+        return await run_in_thread(partial(hands.search, caller, words, picture, limit, collection))
 
     @server.tool(description=ASK)
     async def ask(
         question: Annotated[str, Field(description="in English, such as: Which photos show a dog?")],
         pictures: Annotated[list[str], Field(description=f"what it is about, else the library: {named}")] = [],  # noqa: B006
         conversation: Annotated[int | None, Field(description="of an earlier answer that this goes on from")] = None,
-    ) -> Answered:
+    ) -> AnswerResult:
         stop = Event()
-        return await apart(partial(hands.ask, caller, question, pictures, conversation, stop), stop)
+        return await run_in_thread(partial(hands.ask, caller, question, pictures, conversation, stop), stop)
 
 
-def add_looks(server: "MCPServer[Any]", hands: Hands, caller: Caller) -> None:
+def add_looks(server: "MCPServer[Any]", hands: McpTools, caller: Caller) -> None:
     """read_region and list_collections."""
     from mcp.types import ImageContent, TextContent, ToolAnnotations
 
@@ -109,18 +109,18 @@ def add_looks(server: "MCPServer[Any]", hands: Hands, caller: Caller) -> None:
     async def read_region(
         region: Annotated[str, Field(description="the field `region` of a result or citation, such as 12.57")],
     ) -> list[ImageContent | TextContent]:
-        place, data = await apart(partial(hands.read_region, caller, region))
+        place, data = await run_in_thread(partial(hands.read_region, caller, region))
         told = TextContent(type="text", text=json.dumps(place.model_dump(exclude={"score"})))
         if not data:
             return [told]
         return [ImageContent(type="image", data=base64.b64encode(data).decode(), mime_type="image/jpeg"), told]
 
     @server.tool(description=LIST, annotations=reads)
-    async def list_collections() -> Shelf:
-        return await apart(partial(hands.list_collections, caller))
+    async def list_collections() -> LibrarySummary:
+        return await run_in_thread(partial(hands.list_collections, caller))
 
 
-async def apart(work: Callable[[], Result], stop: Event | None = None) -> Result:
+async def run_in_thread(work: Callable[[], Result], stop: Event | None = None) -> Result:
     """Do it in a thread. Whoever takes the call back sets `stop`; what a user can fix becomes a ToolError."""
     from mcp.server.mcpserver.exceptions import ToolError
 

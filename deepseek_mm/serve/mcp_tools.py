@@ -55,23 +55,23 @@ class Results(BaseModel):
     results: list[Result] = Field(description="best first")
 
 
-class Numbered(Place):
+class NumberedPlace(Place):
     """What a bracketed number of an answer points at."""
 
     number: int
 
 
-class Answered(BaseModel):
+class AnswerResult(BaseModel):
     """An answer whose every statement was checked against what it cites."""
 
     answer: str
     found: bool = Field(description="false: there is nothing on it, and the answer says so")
     confidence: float | None = Field(description="probability that it is right, where one is known")
-    citations: list[Numbered]
+    citations: list[NumberedPlace]
     conversation: int = Field(description="give it to the next ask, if that goes on from here")
 
 
-class Shelf(BaseModel):
+class LibrarySummary(BaseModel):
     """What the library has."""
 
     files: int
@@ -88,7 +88,7 @@ class Pictures(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Hands:
+class McpTools:
     """The tools. `open_answers` gives the service that answers, which may be long in coming.
 
     An agent of somebody on this machine may name a picture by its path.
@@ -111,7 +111,7 @@ class Hands:
     @requires("ask")
     def ask(
         self, caller: Caller, text: str, pictures: Sequence[str], conversation: int | None, stop: Event
-    ) -> Answered:
+    ) -> AnswerResult:
         """The whole answer, or as far as it came when `stop` was set. BadQuestion, NothingThere."""
         answers = self.open_answers()
         house = answers.engine.assistant
@@ -125,23 +125,23 @@ class Hands:
             more=tuple(more),
             conversation=conversation,
         )
-        return answered(answers.ask(caller, question, stop=stop))
+        return answer_result(answers.ask(caller, question, stop=stop))
 
     @requires("ask")
     def read_region(self, caller: Caller, name: str) -> tuple[Place, bytes]:
         """A region, and its part of the picture as JPEG; no bytes where there is none. NothingThere."""
         house = self._assistant
         region, siblings = region_named(name, house)
-        place = Place(region=name, score=1.0, **about(region))
+        place = Place(region=name, score=1.0, **region_fields(region))
         if region.source.kind == "code" or region.box_px == (0, 0, 0, 0):
             return place, b""
         return place, jpeg(cut_out(house.picture(region.source, region.page), region, siblings))
 
     @requires("ask")
-    def list_collections(self, caller: Caller) -> Shelf:
+    def list_collections(self, caller: Caller) -> LibrarySummary:
         """What the library has."""
         store = self._assistant.store
-        return Shelf(
+        return LibrarySummary(
             files=store.counts().sources,
             kinds=store.kinds(),
             collections=store.collections(),
@@ -160,7 +160,7 @@ class Hands:
         return Picture(image=photo.image, name=path.name, path=photo.source.path, source=photo.source)
 
 
-def about(region: Region) -> dict[str, Any]:
+def region_fields(region: Region) -> dict[str, Any]:
     """What a place says of a region."""
     return {
         "path": region.source.path,
@@ -184,25 +184,25 @@ def result_of(match: Match) -> Result:
         score=round(float(match.score), 4),
         why=list(match.why),
         twins=[twin.source.path for twin in match.twins],
-        **about(match.region),
+        **region_fields(match.region),
     )
 
 
-def answered(answer: Answer) -> Answered:
+def answer_result(answer: Answer) -> AnswerResult:
     """An answer as an agent reads it."""
-    return Answered(
+    return AnswerResult(
         answer=answer.text,
         found=answer.found,
         confidence=None if answer.confidence is None else round(float(answer.confidence), 4),
-        citations=[numbered(citation) for citation in answer.citations],
+        citations=[numbered_place(citation) for citation in answer.citations],
         conversation=answer.conversation,
     )
 
 
-def numbered(citation: Citation) -> Numbered:
+def numbered_place(citation: Citation) -> NumberedPlace:
     """A citation as an agent reads it."""
     score, region = round(float(citation.score), 4), citation.region
-    return Numbered(number=citation.number, region=name_of(region), score=score, **about(region))
+    return NumberedPlace(number=citation.number, region=name_of(region), score=score, **region_fields(region))
 
 
 def region_named(name: str, house: Assistant) -> tuple[Region, tuple[Region, ...]]:

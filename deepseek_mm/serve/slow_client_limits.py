@@ -25,7 +25,7 @@ SLOWEST = 1_000  # bytes a second of a body
 Waits = tuple[Literal["head", "body"], RequestResponseCycle | None]  # for what, and the request before or under way
 
 
-class Line(H11Protocol):
+class SlowClientProtocol(H11Protocol):
     """One connection."""
 
     def __init__(self, serve: ServeConfig, room: Room, **given: Any) -> None:

@@ -24,7 +24,7 @@ from deepseek_mm.serve.door import guarded
 from deepseek_mm.serve.keys import Keys, first_key
 from deepseek_mm.serve.logs import set_up
 from deepseek_mm.serve.shutdown import GracefulShutdown
-from deepseek_mm.serve.slow_client_limits import Line
+from deepseek_mm.serve.slow_client_limits import SlowClientProtocol
 
 if TYPE_CHECKING:
     from deepseek_mm.serve.api import Api
@@ -60,7 +60,7 @@ def server_of(app: ASGIApp, serve: ServeConfig, *, hush: Callable[[], object], r
     graceful = GracefulShutdown(app)
     config = uvicorn.Config(
         graceful,
-        http=partial(Line, serve, room),  # type: ignore[arg-type]  # called as the class is
+        http=partial(SlowClientProtocol, serve, room),  # type: ignore[arg-type]  # called as the class is
         log_level="warning",
         access_log=False,
         proxy_headers=False,

@@ -56,7 +56,7 @@ def query_of(assistant: Assistant, asked: SearchIn, open: Open) -> Query:
     return Query(text=asked.text, image=image, like=asked.like, image_weight=asked.image_weight, besides=asked.source)
 
 
-class Doing:
+class TaskHandlers:
     """The five kinds of work."""
 
     def __init__(self, services: Services, assistant: Assistant, inbox: Inbox) -> None:
@@ -65,11 +65,11 @@ class Doing:
     def quick(self) -> Mapping[str, Callable[[Task], str]]:
         """Handlers of what is over in seconds."""
         told = {"ask": self.ask, "search": self.search, "embed": self.embed, "caption": self.caption}
-        return {PREFIX + kind: partial(telling, do) for kind, do in told.items()}
+        return {PREFIX + kind: partial(note_problems, do) for kind, do in told.items()}
 
     def slow(self) -> Mapping[str, Callable[[Task], str]]:
         """Handlers of what may take hours."""
-        return {PREFIX + "index": partial(telling, self.index)}
+        return {PREFIX + "index": partial(note_problems, self.index)}
 
     def ask(self, task: Task) -> str:
         """The answer grows into the task's text. A task that is begun again answers the turn that it began before."""
@@ -84,30 +84,30 @@ class Doing:
 
     def search(self, task: Task) -> str:
         """What was found."""
-        task.result |= self.found(SearchIn.model_validate(task.job.payload), self._inbox.open).model_dump(mode="json")
+        task.result |= self.find(SearchIn.model_validate(task.job.payload), self._inbox.open).model_dump(mode="json")
         return "found" if task.result["found"] else "nothing found"
 
-    def found(self, asked: SearchIn, open: Open) -> FoundOut:
+    def find(self, asked: SearchIn, open: Open) -> FoundOut:
         """The search itself."""
         query = query_of(self._assistant, asked, open)
         return FoundOut.of(self._assistant.find(query, k=asked.k, where=asked.where.filter()))
 
     def embed(self, task: Task) -> str:
         """The vectors, as lists of numbers."""
-        vectors = self.vectors(caller_of(task.job), EmbedIn.model_validate(task.job.payload), self._inbox.open)
+        vectors = self.embed_items(caller_of(task.job), EmbedIn.model_validate(task.job.payload), self._inbox.open)
         task.result |= vectors
         return f"{sum(map(len, vectors.values()))} vectors"
 
-    def vectors(self, caller: Caller, asked: EmbedIn, open: Open) -> Vectors:
+    def embed_items(self, caller: Caller, asked: EmbedIn, open: Open) -> Vectors:
         """Kind -> its vectors, in order."""
         asked.check()
         wanted = wanted_of(asked, [open(name) for name in asked.pictures])
         return {name: self._answers.embed(caller, kind, items).tolist() for name, (kind, items) in wanted.items()}
 
-    async def vectors_soon(self, caller: Caller, asked: EmbedIn, open: Open) -> Vectors:
+    async def embed_items_soon(self, caller: Caller, asked: EmbedIn, open: Open) -> Vectors:
         """The same; few texts take no thread."""
         if asked.pictures or len(asked.texts) + len(asked.code) > FEW:
-            return await run_in_threadpool(self.vectors, caller, asked, open)
+            return await run_in_threadpool(self.embed_items, caller, asked, open)
         asked.check()
         wanted = wanted_of(asked, [])
         told = [await self._answers.embed_soon(caller, kind, items) if items else [] for kind, items in wanted.values()]
@@ -159,7 +159,7 @@ def caller_of(job: Job) -> Caller:
     return Caller(name="of a task", rights=frozenset({"ask", "library", "run"}), session=job.asker, local=local)
 
 
-def telling(do: Callable[[Task], str], task: Task) -> str:
+def note_problems(do: Callable[[Task], str], task: Task) -> str:
     """The work, which leaves with a failed task how the API tells such an error."""
     try:
         return do(task)

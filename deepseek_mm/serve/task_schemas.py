@@ -20,13 +20,13 @@ Address = Annotated[Typed, Field(min_length=1, max_length=60_000_000, examples=[
 Sentence = Annotated[Typed, Field(max_length=MOST_CHARS)]
 
 
-class Asked(BaseModel):
+class TaskFields(BaseModel):
     """What all of them have: nothing that is not known is passed over."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class AskIn(Asked):
+class AskIn(TaskFields):
     """A question over the library, or about pictures that come with it."""
 
     question: Typed = Field(max_length=MOST_CHARS, examples=["Which photos show a dog?"])
@@ -38,7 +38,7 @@ class AskIn(Asked):
     run: bool = Field(default=False, description="code: try the tests that are asked for, behind the walls of /run")
 
 
-class WhereIn(Asked):
+class WhereIn(TaskFields):
     """Which part of the library; conditions add up."""
 
     collection: Typed | None = Field(default=LIBRARY, max_length=200, description='"library" is all of it')
@@ -65,7 +65,7 @@ class WhereIn(Asked):
         )
 
 
-class SearchIn(Asked):
+class SearchIn(TaskFields):
     """What to look for: words, a picture, both; or more of what a region shows."""
 
     text: Typed = Field(default="", max_length=MOST_CHARS, examples=["a yellow cap"])
@@ -84,7 +84,7 @@ class SearchIn(Asked):
     where: WhereIn = WhereIn()
 
 
-class EmbedIn(Asked):
+class EmbedIn(TaskFields):
     """What becomes vectors of the space: texts, code and pictures, each in order."""
 
     texts: list[Sentence] = Field(default=[], max_length=MOST_ITEMS, examples=[["a dog on a beach"]])
@@ -97,13 +97,13 @@ class EmbedIn(Asked):
             raise BadQuestion('there is nothing to embed. Send some, for example: {"texts": ["a dog on a beach"]}')
 
 
-class CaptionIn(Asked):
+class CaptionIn(TaskFields):
     """Pictures to be described in a sentence each."""
 
     pictures: list[Address] = Field(min_length=1, max_length=64)
 
 
-class IndexIn(Asked):
+class IndexIn(TaskFields):
     """Files and folders of this machine to take into the library."""
 
     paths: list[Typed] = Field(min_length=1, max_length=1_000, examples=[["/home/me/photos"]])
@@ -111,7 +111,7 @@ class IndexIn(Asked):
     anew: bool = Field(default=False, description="look again at what has not changed")
 
 
-class Task(Asked):
+class Task(TaskFields):
     """One piece of work that is acknowledged at once."""
 
     bulk: bool = Field(default=False, description="nobody sits waiting: others go first")

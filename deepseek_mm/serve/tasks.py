@@ -17,7 +17,7 @@ from deepseek_mm.records import Answer
 from deepseek_mm.serve.inbox import Inbox
 from deepseek_mm.serve.pictures import Pictures
 from deepseek_mm.serve.problems import problem_in
-from deepseek_mm.serve.task_handlers import FROM_HERE, PREFIX, Doing
+from deepseek_mm.serve.task_handlers import FROM_HERE, PREFIX, TaskHandlers
 from deepseek_mm.serve.task_schemas import (
     AskIn,
     AskTask,
@@ -70,7 +70,9 @@ class TaskOut(BaseModel):
 class Tasks:
     """Takes tasks in, has them done, and says how they stand."""
 
-    def __init__(self, jobs: Jobs, doing: Doing, inbox: Inbox, pictures: Pictures, answers: AnswerService) -> None:
+    def __init__(
+        self, jobs: Jobs, doing: TaskHandlers, inbox: Inbox, pictures: Pictures, answers: AnswerService
+    ) -> None:
         self.jobs, self._inbox, self._pictures, self._answers = jobs, inbox, pictures, answers
         config = answers.engine.assistant.config
         self._serve, self._sandbox = config.serve, config.sandbox

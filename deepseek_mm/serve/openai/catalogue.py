@@ -20,7 +20,7 @@ def catalogue(lm: Generator, created: int) -> ModelList:
     return ModelList(data=[Model(id=name, created=created, description=what) for name, what in told.items()])
 
 
-def named(name: str, offered: ModelList) -> Model:
+def find_model(name: str, offered: ModelList) -> Model:
     """The model of this name. NoModel names those that there are."""
     for model in offered.data:
         if model.id == name:

@@ -25,7 +25,7 @@ FEW = 16  # tokens of a choice whose caller names no number: OpenAI's
 CHOICES = "choices"  # field of the End that has them all
 
 
-def checked(lm: Model, request: TextRequest, offered: ModelList) -> TextCompleter:
+def check_request(lm: Model, request: TextRequest, offered: ModelList) -> TextCompleter:
     """The model that does it. NoModel or Refused says what cannot be done, before anything is."""
     check_fields(request.model_extra)
     names = [model.id for model in offered.data if model.id == BARE]
@@ -58,19 +58,21 @@ def prompts_of(request: TextRequest) -> list[str]:
     return texts
 
 
-def go_on(lm: TextCompleter, request: TextRequest, stop: Event) -> Pieces:
+def complete_texts(lm: TextCompleter, request: TextRequest, stop: Event) -> Pieces:
     """Pieces of the one choice, then its end; of several choices the end alone, which has them all."""
     texts = prompts_of(request)
     if request.suffix:
-        choices = [choice for text in texts for choice in filled(lm, request, text, stop)]
+        choices = [choice for text in texts for choice in fill_gap(lm, request, text, stop)]
     elif len(texts) * (request.n or 1) == 1:
         if request.echo:
             yield texts[0]
-        choices = [(yield from written(lm, request, texts[0], stop))]
+        choices = [(yield from write_choice(lm, request, texts[0], stop))]
     else:
         numbered = [(text, n) for text in texts for n in range(request.n or 1)]
         with ThreadPoolExecutor(len(numbered)) as pool:
-            choices = list(pool.map(lambda each: whole(written(lm, request, each[0], stop, number=each[1])), numbered))
+            choices = list(
+                pool.map(lambda each: run_to_end(write_choice(lm, request, each[0], stop, number=each[1])), numbered)
+            )
     read = sum(map(lm.count, texts)) + lm.count(request.suffix or "") * len(texts)
     usage = usage_of(read, sum(lm.count(choice.text) for choice in choices))
     count = max(1, len(choices) // len(texts))
@@ -81,7 +83,7 @@ def go_on(lm: TextCompleter, request: TextRequest, stop: Event) -> Pieces:
     yield End(text="", reason="stop", usage=usage, fields={CHOICES: told})
 
 
-def written(
+def write_choice(
     lm: TextCompleter, request: TextRequest, text: str, stop: Event, *, number: int = 0
 ) -> Generator[str, None, TextChoice]:
     """Pieces of a choice; the whole is what comes back."""
@@ -103,7 +105,7 @@ def written(
     return TextChoice(text=said, index=number, finish_reason="length" if spent and spent[-1].cut else "stop")
 
 
-def whole(pieces: Generator[str, None, TextChoice]) -> TextChoice:
+def run_to_end(pieces: Generator[str, None, TextChoice]) -> TextChoice:
     """What comes back when all pieces were heard."""
     while True:
         try:
@@ -113,7 +115,7 @@ def whole(pieces: Generator[str, None, TextChoice]) -> TextChoice:
             return choice
 
 
-def filled(lm: TextCompleter, request: TextRequest, text: str, stop: Event) -> list[TextChoice]:
+def fill_gap(lm: TextCompleter, request: TextRequest, text: str, stop: Event) -> list[TextChoice]:
     """As many lines for the gap as were asked for, best first; an empty one where nothing is known."""
     from deepseek_mm.lm.infilling import Gap, LineSampling, fill
 

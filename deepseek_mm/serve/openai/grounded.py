@@ -19,7 +19,7 @@ from deepseek_mm.records import Answer, Citation
 from deepseek_mm.serve.openai.errors import Refused
 from deepseek_mm.serve.openai.messages import RULES, text_of
 from deepseek_mm.serve.openai.pieces import End, usage_of
-from deepseek_mm.serve.openai.text_limits import Telling
+from deepseek_mm.serve.openai.text_limits import LimitedText
 from deepseek_mm.serve.openai.wire import ChatRequest, Cited, SchemaFormat
 
 CHANCE = ("temperature", "top_p", "min_p", "repetition_penalty")
@@ -39,14 +39,14 @@ def check_grounded(request: ChatRequest) -> None:
 def tell(assistant: Assistant, request: ChatRequest, growing: Iterator[Answer]) -> Iterator[str | End]:
     """Pieces of the answer, then its end."""
     count = partial(count_tokens, assistant)
-    telling, answer = Telling(request.stops, request.most, count), Answer(text="")
+    telling, answer = LimitedText(request.stops, request.most, count), Answer(text="")
     as_object = request.response_format is not None and request.response_format.type == "json_object"
     for answer in growing:
-        piece = telling.more(answer.text)
+        piece = telling.extend(answer.text)
         yield "" if as_object else piece  # nothing yet is something too: the question can be asked
         if telling.over:
             break
-    rest, fields = telling.end(answer.text), fields_of(answer, request)
+    rest, fields = telling.finish(answer.text), fields_of(answer, request)
     if as_object:
         rest = json.dumps({"answer": telling.text, **fields}, ensure_ascii=False)
     yield rest
@@ -55,7 +55,9 @@ def tell(assistant: Assistant, request: ChatRequest, growing: Iterator[Answer]) 
     yield End(text=whole, reason=telling.reason, usage=usage_of(read, count(whole)), fields=fields)
 
 
-def kept_if_asked(request: ChatRequest, growing: Iterator[Answer], delete: Callable[[int], None]) -> Generator[Answer]:
+def delete_unless_stored(
+    request: ChatRequest, growing: Iterator[Answer], delete: Callable[[int], None]
+) -> Generator[Answer]:
     """The answer as it grows; when it has ended, however it does, its conversation is given to `delete` unless `store`
     says otherwise.
     """
@@ -74,24 +76,24 @@ def kept_if_asked(request: ChatRequest, growing: Iterator[Answer], delete: Calla
 def fields_of(answer: Answer, request: ChatRequest) -> dict[str, Any]:
     """What an answer has beside its words."""
     fields: dict[str, Any] = {
-        "citations": [cited(each).model_dump() for each in answer.citations],
+        "citations": [cited_region(each).model_dump() for each in answer.citations],
         "found": answer.found,
         "confidence": None if answer.confidence is None else round(float(answer.confidence), 4),
     }
-    if unheard := ignored(request):
+    if unheard := list_ignored(request):
         fields["ignored"] = unheard
     if request.store:
         fields |= {"conversation": answer.conversation, "turn": answer.turn}
     return fields
 
 
-def ignored(request: ChatRequest) -> list[str]:
+def list_ignored(request: ChatRequest) -> list[str]:
     """What the request asks for that cannot change a grounded answer."""
     rules = ["system messages"] if any(each.role in RULES for each in request.messages) else []
     return [*rules, *(name for name in CHANCE if getattr(request, name) is not None)]
 
 
-def cited(citation: Citation) -> Cited:
+def cited_region(citation: Citation) -> Cited:
     """A citation as it is shown."""
     region = citation.region
     return Cited(

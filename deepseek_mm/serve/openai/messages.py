@@ -25,7 +25,7 @@ class OpensPictures(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Heard:
+class ChatTurn:
     """What one side said in a row, and what the other answered."""
 
     text: str = ""
@@ -37,9 +37,9 @@ def question_of(messages: Sequence[ChatMessage], pictures: OpensPictures) -> Que
     """The last message as a question, and what went before it. Of earlier pictures only those are opened that it may
     mean: the last ones, if it brings none itself. Refused if the last message is nobody's question.
     """
-    *before, asked = talk_of(messages)
+    *before, asked = read_turns(messages)
     shown = None if asked.urls else next((heard for heard in reversed(before) if heard.urls), None)
-    first, *more = opened(asked.urls, pictures) or [Picture()]
+    first, *more = open_pictures(asked.urls, pictures) or [Picture()]
     return Question(
         text=asked.text,
         image=first.image,
@@ -49,28 +49,28 @@ def question_of(messages: Sequence[ChatMessage], pictures: OpensPictures) -> Que
             Exchange(
                 question=heard.text,
                 answer=heard.answer,
-                pictures=tuple(opened(heard.urls, pictures)) if heard is shown else (),
+                pictures=tuple(open_pictures(heard.urls, pictures)) if heard is shown else (),
             )
             for heard in before
         ),
     )
 
 
-def talk_of(messages: Sequence[ChatMessage]) -> list[Heard]:
+def read_turns(messages: Sequence[ChatMessage]) -> list[ChatTurn]:
     """Questions with their answers, the last one without; what somebody says in a row is one text."""
     if messages[-1].role != "user":
         raise Refused(
             f"the last message is from {messages[-1].role!r}. Let it be the user's: it is the question",
             param="messages",
         )
-    heard: list[Heard] = []
+    heard: list[ChatTurn] = []
     for role, run in groupby((each for each in messages if each.role not in RULES), key=lambda each: each.role):
         said = list(run)
         text = "\n".join(filter(None, map(text_of, said)))
         if role == "user":
-            heard.append(Heard(text=text, urls=tuple(url for each in said for url in urls_of(each))))
+            heard.append(ChatTurn(text=text, urls=tuple(url for each in said for url in urls_of(each))))
         else:
-            heard.append(replace(heard.pop() if heard else Heard(), answer=text))
+            heard.append(replace(heard.pop() if heard else ChatTurn(), answer=text))
     return heard
 
 
@@ -91,7 +91,7 @@ def messages_for(messages: Sequence[ChatMessage], pictures: OpensPictures, *, se
     ]
 
 
-def opened(urls: Sequence[str], pictures: OpensPictures) -> list[Picture]:
+def open_pictures(urls: Sequence[str], pictures: OpensPictures) -> list[Picture]:
     """The pictures, with names that tell several apart."""
     names = ["picture"] if len(urls) == 1 else [f"picture-{n}" for n in range(1, len(urls) + 1)]
     return [Picture(image=pictures.open(url), name=name) for name, url in zip(names, urls, strict=True)]

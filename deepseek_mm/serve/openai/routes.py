@@ -12,11 +12,11 @@ from fastapi import APIRouter, Request, Response
 
 from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.rag.assistant import Assistant
-from deepseek_mm.serve.openai.catalogue import BARE, EMBED, EMBED_CODE, GROUNDED, catalogue, named, no_model
-from deepseek_mm.serve.openai.completions import TextFormat, checked, go_on
+from deepseek_mm.serve.openai.catalogue import BARE, EMBED, EMBED_CODE, GROUNDED, catalogue, find_model, no_model
+from deepseek_mm.serve.openai.completions import TextFormat, check_request, complete_texts
 from deepseek_mm.serve.openai.embeddings import embeddings
 from deepseek_mm.serve.openai.fields import check_fields
-from deepseek_mm.serve.openai.grounded import check_grounded, kept_if_asked, tell
+from deepseek_mm.serve.openai.grounded import check_grounded, delete_unless_stored, tell
 from deepseek_mm.serve.openai.messages import OpensPictures, messages_for, question_of
 from deepseek_mm.serve.openai.plain_model import say
 from deepseek_mm.serve.openai.replies import ChatFormat, Head, Pieces, reply_stream, reply_whole
@@ -46,7 +46,7 @@ TEXTS: dict[int | str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Talks:
+class ChatAnswerer:
     """Goes on with talks."""
 
     services: Services
@@ -63,7 +63,7 @@ class Talks:
         question = question_of(request.messages, self.pictures)
         growing = self.services.answers.stream(caller, question, stop=stop)
         delete = partial(self.services.history.delete, caller)
-        with closing(kept_if_asked(request, growing, delete)) as growing:
+        with closing(delete_unless_stored(request, growing, delete)) as growing:
             yield from tell(self.assistant, request, growing)
 
 
@@ -71,7 +71,7 @@ def openai_routes(services: Services, assistant: Assistant, pictures: OpensPictu
     """The routes. Nothing of them blocks the event loop; vectors and questions are computed with others'."""
     router = APIRouter(prefix="/v1", tags=["OpenAI"], responses=ERRORS)
     began = int(time.time())
-    talks = Talks(services=services, assistant=assistant, pictures=pictures)
+    talks = ChatAnswerer(services=services, assistant=assistant, pictures=pictures)
 
     def offered() -> ModelList:
         return catalogue(assistant.lm, began)
@@ -84,7 +84,7 @@ def openai_routes(services: Services, assistant: Assistant, pictures: OpensPictu
 
     @router.get("/models/{name}", summary="One model", dependencies=[asks])
     def model(name: str) -> Model:
-        return named(name, offered())
+        return find_model(name, offered())
 
     @router.post("/embeddings", summary="Vectors of texts and pictures")
     def embed(request: EmbeddingRequest, caller: Caller = asks) -> Embeddings:
@@ -102,11 +102,11 @@ def openai_routes(services: Services, assistant: Assistant, pictures: OpensPictu
 
     @router.post("/completions", summary="Go on with a text, or fill a gap", response_class=Response, responses=TEXTS)
     async def complete(request: TextRequest, connection: Request, caller: Caller = asks) -> Response:
-        lm = checked(assistant.lm, request, catalogue(assistant.lm, 0))
+        lm = check_request(assistant.lm, request, catalogue(assistant.lm, 0))
         head = replace(head_of(assistant, request), id=f"cmpl-{uuid4().hex}")
         form = TextFormat(head=head, counts=counts_tokens(request))
         reply = reply_stream if request.stream else reply_whole
-        return await reply(partial(go_on, lm, request), form, connection)
+        return await reply(partial(complete_texts, lm, request), form, connection)
 
     return router
 

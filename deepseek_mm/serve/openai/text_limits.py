@@ -9,7 +9,7 @@ from deepseek_mm.lm.detokenizer import count_unfinished, find_first_stop
 Reason = Literal["stop", "length"]
 
 
-class Telling:
+class LimitedText:
     """Gives out what is new in each state of a text. What was told cannot be taken back, so that a text which turns
     out otherwise is told once more at its end.
     """
@@ -20,7 +20,7 @@ class Telling:
         self.reason: Reason = "stop"
         self.over = False
 
-    def more(self, text: str) -> str:
+    def extend(self, text: str) -> str:
         """What `text`, the whole so far, adds."""
         whole = self._allowed(text)
         if not self.over:
@@ -30,7 +30,7 @@ class Telling:
         piece, self.text = whole[len(self.text) :], whole
         return piece
 
-    def end(self, text: str) -> str:
+    def finish(self, text: str) -> str:
         """What the finished `text` adds to what was told."""
         told, whole = self.text, self._allowed(text)
         self.text = whole
