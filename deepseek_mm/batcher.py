@@ -2,7 +2,7 @@
 
 It knows no model and no web framework. Requests of one kind are collected until there are enough of them, or the first
 has waited long enough; then one thread works them off together and each caller gets its own result, in the order in
-which they came. Of a kind one pass is under way, or as many as its `Work` allows. The kind whose first request has
+which they came. Of a kind one pass is under way, or as many as its `BatchKind` allows. The kind whose first request has
 waited longest goes first. Somebody who comes alone is not made to wait: a batch lingers for company only where the one
 before it had some. What is cancelled before its turn is left out, and beyond a number of waiting requests a caller is
 sent away at once.
@@ -23,7 +23,7 @@ Heard = Callable[[str, int, float], None]  # kind, how many shared a pass, secon
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Work:
+class BatchKind:
     """One kind of requests."""
 
     do: Callable[[Sequence[Any]], Sequence[Any]]  # one result for each, in order
@@ -43,7 +43,7 @@ class Batcher:
 
     def __init__(
         self,
-        kinds: Mapping[str, Work],
+        kinds: Mapping[str, BatchKind],
         *,
         wait_s: float,
         most_waiting: int,
@@ -116,7 +116,7 @@ class Batcher:
                 left_s = None if kind is None else self._left_s(kind)
                 if kind is not None and left_s is not None and left_s <= 0:
                     self._under_way[kind] += 1
-                    return kind, self._taken(kind)
+                    return kind, self._take_batch(kind)
                 self._changed.wait(left_s)
 
     def _longest(self) -> str | None:
@@ -132,7 +132,7 @@ class Batcher:
         full = len(queue) >= min(self._kinds[kind].most, self._company[kind])
         return 0.0 if full or self._closed else self._wait_s - (self._clock() - queue[0].since_s)
 
-    def _taken(self, kind: str) -> list[_Waiting]:
+    def _take_batch(self, kind: str) -> list[_Waiting]:
         """Up to a full pass of those who still want their result."""
         queue, taken = self._waiting[kind], list[_Waiting]()
         while queue and len(taken) < self._kinds[kind].most:

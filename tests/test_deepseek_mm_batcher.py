@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepseek_mm.batcher import Batcher, Work
+from deepseek_mm.batcher import Batcher, BatchKind
 from deepseek_mm.errors import Busy
 
 
@@ -50,7 +50,7 @@ def behind_a_first(gate, batcher, kind="a"):
 
 def test_what_comes_while_it_works_shares_the_next_pass_in_order(batcher):
     gate = Gate(open=False)
-    b = batcher(a=Work(do=gate, most=4))
+    b = batcher(a=BatchKind(do=gate, most=4))
     first = behind_a_first(gate, b)
     rest = [b.submit("a", n) for n in range(6)]
     gate.leave.set()
@@ -60,7 +60,7 @@ def test_what_comes_while_it_works_shares_the_next_pass_in_order(batcher):
 
 def test_kinds_never_mix_and_the_longest_waiting_goes_first(batcher):
     gate, other = Gate(open=False), Gate()
-    b = batcher(a=Work(do=gate, most=8), b=Work(do=other, most=8))
+    b = batcher(a=BatchKind(do=gate, most=8), b=BatchKind(do=other, most=8))
     behind_a_first(gate, b)
     waiting = [b.submit("b", 1), b.submit("a", 2), b.submit("b", 3)]
     gate.leave.set()
@@ -69,13 +69,13 @@ def test_kinds_never_mix_and_the_longest_waiting_goes_first(batcher):
 
 
 def test_who_comes_alone_is_not_made_to_wait(batcher):
-    b = batcher(wait_s=3600.0, a=Work(do=Gate(), most=8))
+    b = batcher(wait_s=3600.0, a=BatchKind(do=Gate(), most=8))
     assert [b.submit("a", n).result(60) for n in range(3)] == ["0", "1", "2"]
 
 
 def test_after_company_a_batch_lingers_for_as_many_again(batcher):
     gate = Gate(open=False)
-    b = batcher(wait_s=3600.0, a=Work(do=gate, most=8))
+    b = batcher(wait_s=3600.0, a=BatchKind(do=gate, most=8))
     first = behind_a_first(gate, b)
     pair = [b.submit("a", n) for n in range(2)]
     gate.leave.set()
@@ -88,7 +88,7 @@ def test_after_company_a_batch_lingers_for_as_many_again(batcher):
 
 def test_waiting_for_company_ends_after_the_time_that_was_set(batcher):
     gate = Gate(open=False)
-    b = batcher(wait_s=0.01, a=Work(do=gate, most=8))
+    b = batcher(wait_s=0.01, a=BatchKind(do=gate, most=8))
     behind_a_first(gate, b)
     pair = [b.submit("a", n) for n in range(2)]
     gate.leave.set()
@@ -98,7 +98,7 @@ def test_waiting_for_company_ends_after_the_time_that_was_set(batcher):
 
 def test_no_pass_of_a_kind_begins_before_the_last_one_is_over(batcher):
     gate = Gate(open=False)
-    b = batcher(a=Work(do=gate, most=1), other=Work(do=list, most=1, at_once=2))
+    b = batcher(a=BatchKind(do=gate, most=1), other=BatchKind(do=list, most=1, at_once=2))
     first, second = behind_a_first(gate, b), b.submit("a", "second")
     assert b.submit("other", 1).result(60) == 1  # there is a thread for it
     assert gate.batches == [["first"]]
@@ -113,13 +113,13 @@ def test_as_many_passes_of_a_kind_are_under_way_as_it_may_have(batcher):
         together.wait(60)  # neither goes on without the other
         return items
 
-    b = batcher(a=Work(do=work, most=1, at_once=2))
+    b = batcher(a=BatchKind(do=work, most=1, at_once=2))
     assert [future.result(60) for future in b.submit_many("a", ["x", "y"])] == ["x", "y"]
 
 
 def test_what_is_cancelled_before_its_turn_is_left_out(batcher):
     gate = Gate(open=False)
-    b = batcher(a=Work(do=gate, most=8))
+    b = batcher(a=BatchKind(do=gate, most=8))
     first = behind_a_first(gate, b)
     gone, stays = b.submit("a", "gone"), b.submit("a", "stays")
     assert gone.cancel()
@@ -132,7 +132,7 @@ def test_what_is_cancelled_before_its_turn_is_left_out(batcher):
 
 def test_a_bad_request_fails_alone(batcher):
     gate = Gate(open=False)
-    b = batcher(a=Work(do=gate, most=8))
+    b = batcher(a=BatchKind(do=gate, most=8))
     behind_a_first(gate, b)
     good, bad = b.submit("a", "good"), b.submit("a", "bad")
     gate.leave.set()
@@ -143,7 +143,7 @@ def test_a_bad_request_fails_alone(batcher):
 
 def test_those_beyond_the_queue_are_sent_away_and_the_others_served(batcher):
     gate = Gate(open=False)
-    b = batcher(most_waiting=2, a=Work(do=gate, most=1))
+    b = batcher(most_waiting=2, a=BatchKind(do=gate, most=1))
     first = behind_a_first(gate, b)
     waiting = [b.submit("a", n) for n in range(2)]
     with pytest.raises(Busy, match="2 requests wait already"):
@@ -155,7 +155,7 @@ def test_those_beyond_the_queue_are_sent_away_and_the_others_served(batcher):
 
 def test_closing_works_off_what_waits_and_takes_nothing_more():
     gate = Gate(open=False)
-    b = Batcher({"a": Work(do=gate, most=1)}, wait_s=3600, most_waiting=9)
+    b = Batcher({"a": BatchKind(do=gate, most=1)}, wait_s=3600, most_waiting=9)
     waiting = [b.submit("a", n) for n in range(3)]
     gate.leave.set()
     b.close()
@@ -180,7 +180,7 @@ def test_every_client_gets_its_own_results_in_its_own_order(clients, most):
         sizes.append(len(items))
         return [-item for item in items]
 
-    kinds = {"a": Work(do=twice, most=most), "b": Work(do=negative, most=most)}
+    kinds = {"a": BatchKind(do=twice, most=most), "b": BatchKind(do=negative, most=most)}
     b, got = Batcher(kinds, wait_s=0.001, most_waiting=10_000), [[] for _ in clients]
 
     def ask(mine, results):

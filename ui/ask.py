@@ -164,7 +164,7 @@ class AskTab:
         )
         if "camera" in named:
             both = [named["camera"], named["box"]]
-            named["camera"].change(_photographed, both, both[::-1], **QUIET)
+            named["camera"].change(_add_photo, both, both[::-1], **QUIET)
 
     @needs_right("ask")
     def _stop(self, request: gr.Request, page: str) -> None:
@@ -245,7 +245,7 @@ class AskTab:
 
 
 @needs_right("ask")
-def _photographed(photo: str | None, entry: Entry | None) -> Any:
+def _add_photo(photo: str | None, entry: Entry | None) -> Any:
     """A photo from the camera goes into the box, beside what is there."""
     entry = entry or {"text": "", "files": []}
     files = [*entry["files"], *([photo] if photo else [])]

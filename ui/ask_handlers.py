@@ -72,7 +72,7 @@ class AskHandlers:
         try:
             require_right(caller, "ask")
             asked = replace(self._question(caller, entry, kept), begun=begun)
-            talk = self._edited(caller, talk, kept) if talk.editing else talk
+            talk = self._branch_before(caller, talk, kept) if talk.editing else talk
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             yield View(talk=talk, notice=edges.sentence(error, self.words), entry=entry)
             return
@@ -94,7 +94,7 @@ class AskHandlers:
                 self.services.history.drop_last(owner, talk.conversation, turn)
                 kept_talk = talk.before(turn)
             else:
-                kept_talk = self._edited(caller, replace(talk, editing=turn), kept)
+                kept_talk = self._branch_before(caller, replace(talk, editing=turn), kept)
         except Exception as error:  # noqa: BLE001 - as above
             yield View(talk=talk, notice=edges.sentence(error, self.words))
             return
@@ -228,7 +228,7 @@ class AskHandlers:
         """By what name the answers of this tab are known: a page may wait for one about photos and one about code."""
         return page if self.about == "photos" else f"{page} {self.about}"
 
-    def _edited(self, caller: Caller, talk: Talk, kept: object) -> Talk:
+    def _branch_before(self, caller: Caller, talk: Talk, kept: object) -> Talk:
         """The talk up to the question that is asked otherwise, as a branch of its own."""
         owner = edges.owner(caller, kept, self.words)
         branched = self.services.history.branch(owner, _number(talk), before=talk.editing)
@@ -283,7 +283,7 @@ class AskHandlers:
                 yield View(talk=before, entry=asked.entry)
         except Exception as error:  # noqa: BLE001 - as above; what has arrived stays
             started = bool(talk.exchanges[-1].answer.text)
-            view_talk = talk.answered(_failed(talk)) if started else before
+            view_talk = talk.answered(_as_failed(talk)) if started else before
             entry = CLEAR if started else asked.entry
             yield View(talk=view_talk, notice=edges.sentence(error, self.words), entry=entry)
 
@@ -298,7 +298,7 @@ class AskHandlers:
             yield View(talk=talk, busy=not over, shown=answer if over or changed else None)
 
 
-def _failed(talk: Talk) -> Answer:
+def _as_failed(talk: Talk) -> Answer:
     return replace(talk.exchanges[-1].answer, state="failed")
 
 

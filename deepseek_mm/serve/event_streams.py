@@ -39,7 +39,7 @@ async def changes_of(run: AnswerRun[Any], *, states: bool = True) -> AsyncIterat
 
     Without `states` nobody is woken by a text that grew.
     """
-    with wakened(lambda wake: run.listen(lambda: wake() if states or run.has_ended else None)) as wait:
+    with wake_on(lambda wake: run.listen(lambda: wake() if states or run.has_ended else None)) as wait:
         has_ended = False
         while not has_ended:
             has_ended = run.has_ended
@@ -51,7 +51,7 @@ async def changes_of(run: AnswerRun[Any], *, states: bool = True) -> AsyncIterat
 async def tasks_out(jobs: Jobs, job: Job, out: Callable[[Job], TaskOut]) -> AsyncIterator[TaskOut]:
     """The task now, and whenever it has changed; the last one has ended. One that is forgotten ends the series."""
     before: Job | None = None
-    with wakened(partial(jobs.notifier.subscribe, job.id)) as wait:
+    with wake_on(partial(jobs.notifier.subscribe, job.id)) as wait:
         while before is None or not before.ended:
             try:
                 job = await run_in_threadpool(jobs.get, job.id)
@@ -65,7 +65,7 @@ async def tasks_out(jobs: Jobs, job: Job, out: Callable[[Job], TaskOut]) -> Asyn
 
 
 @contextmanager
-def wakened(listen: Listen) -> Iterator[Callable[[], Awaitable[None]]]:
+def wake_on(listen: Listen) -> Iterator[Callable[[], Awaitable[None]]]:
     """What waits until the listener is called, or for a moment."""
     loop, news = asyncio.get_running_loop(), asyncio.Event()
 

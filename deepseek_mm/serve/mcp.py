@@ -18,7 +18,7 @@ from pydantic import Field
 
 from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.errors import DeepSeekMMError, MissingPackage
-from deepseek_mm.serve.mcp_tools import AnswerResult, LibrarySummary, McpTools, Results
+from deepseek_mm.serve.mcp_tools import AnswerResult, LibrarySummary, McpTools, SearchResults
 from index import IndexProblem
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def add_questions(server: "MCPServer[Any]", hands: McpTools, caller: Caller) -> 
         picture: Annotated[str, Field(description=f"what it should resemble: {named}")] = "",
         limit: Annotated[int, Field(description="files at most, 1 to 50")] = 5,
         collection: Annotated[str, Field(description="look only in this one; see list_collections")] = "",
-    ) -> Results:
+    ) -> SearchResults:
         return await run_in_thread(partial(hands.search, caller, words, picture, limit, collection))
 
     @server.tool(description=ASK)

@@ -27,7 +27,7 @@ QUALITY = 90  # of a region's JPEG
 MOST_FOUND = 50
 
 
-class Place(BaseModel):
+class RegionPlace(BaseModel):
     """A region of a file."""
 
     region: str = Field(description="for read_region", examples=["12.57"])
@@ -40,22 +40,22 @@ class Place(BaseModel):
     text: str
 
 
-class Result(Place):
+class SearchResult(RegionPlace):
     """A photo or document that matches, by its best region."""
 
     why: list[str] = Field(description="its labels and words that agree with the search")
     twins: list[str] = Field(description="paths of its near duplicates")
 
 
-class Results(BaseModel):
+class SearchResults(BaseModel):
     """What a search found."""
 
     found: bool = Field(description="false: the library does not have it, and the results are only the nearest")
     certainty: float
-    results: list[Result] = Field(description="best first")
+    results: list[SearchResult] = Field(description="best first")
 
 
-class NumberedPlace(Place):
+class NumberedPlace(RegionPlace):
     """What a bracketed number of an answer points at."""
 
     number: int
@@ -80,7 +80,7 @@ class LibrarySummary(BaseModel):
     labels: dict[str, int] = Field(description="what is seen most often, and in how many files")
 
 
-class Pictures(Protocol):
+class PictureOpener(Protocol):
     """What is needed to look at a picture that an agent names."""
 
     def open(self, url: str) -> Image:
@@ -95,18 +95,18 @@ class McpTools:
     """
 
     open_answers: Callable[[], AnswerService]
-    pictures: Pictures
+    pictures: PictureOpener
 
     @requires("ask")
-    def search(self, caller: Caller, words: str, picture: str, limit: int, collection: str) -> Results:
+    def search(self, caller: Caller, words: str, picture: str, limit: int, collection: str) -> SearchResults:
         """At most `limit` photos and documents. BadQuestion without words and picture, NothingThere without a file."""
         if not 1 <= limit <= MOST_FOUND:
             raise BadQuestion(f"limit={limit} must lie between 1 and {MOST_FOUND}")
         house = self._assistant
-        query = Query(text=words, image=self._opened(caller, picture, house).image if picture else None)
+        query = Query(text=words, image=self._open_picture(caller, picture, house).image if picture else None)
         found = house.find(query, k=limit, where=Filter(collection=check_searchable(collection or LIBRARY)))
         results = [result_of(match) for match in found.matches]
-        return Results(found=found.found, certainty=round(float(found.certainty), 4), results=results)
+        return SearchResults(found=found.found, certainty=round(float(found.certainty), 4), results=results)
 
     @requires("ask")
     def ask(
@@ -115,7 +115,7 @@ class McpTools:
         """The whole answer, or as far as it came when `stop` was set. BadQuestion, NothingThere."""
         answers = self.open_answers()
         house = answers.engine.assistant
-        first, *more = [self._opened(caller, each, house) for each in pictures] or [Picture()]
+        first, *more = [self._open_picture(caller, each, house) for each in pictures] or [Picture()]
         question = Question(
             text=text,
             image=first.image,
@@ -128,11 +128,11 @@ class McpTools:
         return answer_result(answers.ask(caller, question, stop=stop))
 
     @requires("ask")
-    def read_region(self, caller: Caller, name: str) -> tuple[Place, bytes]:
+    def read_region(self, caller: Caller, name: str) -> tuple[RegionPlace, bytes]:
         """A region, and its part of the picture as JPEG; no bytes where there is none. NothingThere."""
         house = self._assistant
         region, siblings = region_named(name, house)
-        place = Place(region=name, score=1.0, **region_fields(region))
+        place = RegionPlace(region=name, score=1.0, **region_fields(region))
         if region.source.kind == "code" or region.box_px == (0, 0, 0, 0):
             return place, b""
         return place, jpeg(cut_out(house.picture(region.source, region.page), region, siblings))
@@ -152,7 +152,7 @@ class McpTools:
     def _assistant(self) -> Assistant:
         return self.open_answers().engine.assistant
 
-    def _opened(self, caller: Caller, named: str, house: Assistant) -> Picture:
+    def _open_picture(self, caller: Caller, named: str, house: Assistant) -> Picture:
         if named.startswith("data:") or not caller.local:
             return Picture(image=self.pictures.open(named), name="picture")
         path = Path(named).expanduser()
@@ -177,9 +177,9 @@ def name_of(region: Region) -> str:
     return f"{region.source.id}.{region.id}"
 
 
-def result_of(match: Match) -> Result:
+def result_of(match: Match) -> SearchResult:
     """A match as an agent reads it."""
-    return Result(
+    return SearchResult(
         region=name_of(match.region),
         score=round(float(match.score), 4),
         why=list(match.why),

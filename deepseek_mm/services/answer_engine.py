@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from PIL.Image import Image
 
-from deepseek_mm.batcher import Batcher, Heard, Work
+from deepseek_mm.batcher import Batcher, BatchKind, Heard
 from deepseek_mm.encoders.space import Floats, Space
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.records import Answer, Question
@@ -49,16 +49,16 @@ class AnswerEngine:
         self.assistant = assistant
         self._batches = Batcher(
             {
-                "text": Work(do=lambda texts: list(self._space.embed_texts(texts)), most=MAX_TEXTS),
-                "code": Work(do=lambda codes: list(self._space.embed_code(codes)), most=MAX_TEXTS),
-                "picture": Work(do=lambda images: list(self._space.embed_images(images)), most=MAX_PICTURES),
-                "ask": Work(do=self._look_up, most=MAX_QUESTIONS, at_once=LOOKUPS_AT_ONCE),
+                "text": BatchKind(do=lambda texts: list(self._space.embed_texts(texts)), most=MAX_TEXTS),
+                "code": BatchKind(do=lambda codes: list(self._space.embed_code(codes)), most=MAX_TEXTS),
+                "picture": BatchKind(do=lambda images: list(self._space.embed_images(images)), most=MAX_PICTURES),
+                "ask": BatchKind(do=self._look_up, most=MAX_QUESTIONS, at_once=LOOKUPS_AT_ONCE),
             },
             wait_s=serve.batch_wait_ms / 1_000,
             most_waiting=serve.bulk_queue,
             heard=heard,
         )
-        produce = Work(do=lambda runs: [run.produce_all() for run in runs], most=1, at_once=serve.workers)
+        produce = BatchKind(do=lambda runs: [run.produce_all() for run in runs], most=1, at_once=serve.workers)
         self._turns = Batcher({"answer": produce}, wait_s=0.0, most_waiting=serve.queue)
         self._runs: dict[str, AnswerRun[Any]] = {}  # that have not ended or are followed, by token, oldest first
         self._changing = threading.Lock()

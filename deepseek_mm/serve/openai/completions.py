@@ -128,7 +128,7 @@ def fill_gap(lm: TextCompleter, request: TextRequest, text: str, stop: Event) ->
 
 
 @dataclass(kw_only=True, slots=True)
-class TextFormat:
+class TextReplyFormat:
     """As clients of /v1/completions read it: of one choice a chunk a piece, of several one chunk each."""
 
     head: Head

@@ -61,10 +61,12 @@ def items_of(request: EmbeddingRequest) -> list[str | PicturePart]:
     """The inputs one by one. Refused if there are none, too many, one is empty or too long, or they are tokens."""
     given: Sequence[Item] = request.input if isinstance(request.input, list) else [request.input]
     if not 0 < len(given) <= MOST_INPUTS:
-        raise _refused(f"there are {len(given):,} inputs, and 1 to {MOST_INPUTS:,} are taken at a time")
+        raise refuse_input(f"there are {len(given):,} inputs, and 1 to {MOST_INPUTS:,} are taken at a time")
     items = [_item(n, each) for n, each in enumerate(given)]
     if (num := sum(isinstance(each, PicturePart) for each in items)) > MOST_PICTURES:
-        raise _refused(f"there are {num} pictures, and {MOST_PICTURES} are taken at a time. Send the rest in another")
+        raise refuse_input(
+            f"there are {num} pictures, and {MOST_PICTURES} are taken at a time. Send the rest in another"
+        )
     return items
 
 
@@ -72,19 +74,19 @@ def _item(n: int, item: Item) -> str | PicturePart:
     if isinstance(item, PicturePart):
         return item
     if isinstance(item, int | list):
-        raise _refused(
+        raise refuse_input(
             "input is token numbers, and those of another model mean nothing here. Send texts; with langchain:"
             " OpenAIEmbeddings(check_embedding_ctx_length=False)"
         )
     text = item.text if isinstance(item, TextPart) else item
     if not text.strip():
-        raise _refused(f"input {n} is empty. Leave it out, or write something")
+        raise refuse_input(f"input {n} is empty. Leave it out, or write something")
     if len(text) > MOST_CHARS:
-        raise _refused(f"input {n} has {len(text):,} characters, and {MOST_CHARS:,} are taken. Cut it into pieces")
+        raise refuse_input(f"input {n} has {len(text):,} characters, and {MOST_CHARS:,} are taken. Cut it into pieces")
     return text
 
 
-def _refused(message: str) -> Refused:
+def refuse_input(message: str) -> Refused:
     return Refused(message, param="input", code="invalid_input")
 
 

@@ -22,12 +22,12 @@ ANY_OBJECT = {"type": "object"}
 def say(lm: Generator, request: ChatRequest, messages: Sequence[Message], stop: Event) -> Iterator[str | End]:
     """Pieces of the answer, then its end. Refused for what this model cannot do, BadQuestion if it is too long."""
     if isinstance(lm, SamplingGenerator):
-        return _drawn(lm, request, messages, stop)
+        return _sample(lm, request, messages, stop)
     check_greedy(request)
     return _greedy(lm, request, messages, stop)
 
 
-def _drawn(
+def _sample(
     lm: SamplingGenerator, request: ChatRequest, messages: Sequence[Message], stop: Event
 ) -> Iterator[str | End]:
     from deepseek_mm.lm.engine.sampling import Sampling

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request, Response
 from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.serve.openai.catalogue import BARE, EMBED, EMBED_CODE, GROUNDED, catalogue, find_model, no_model
-from deepseek_mm.serve.openai.completions import TextFormat, check_request, complete_texts
+from deepseek_mm.serve.openai.completions import TextReplyFormat, check_request, complete_texts
 from deepseek_mm.serve.openai.embeddings import embeddings
 from deepseek_mm.serve.openai.fields import check_fields
 from deepseek_mm.serve.openai.grounded import check_grounded, delete_unless_stored, tell
@@ -104,7 +104,7 @@ def openai_routes(services: Services, assistant: Assistant, pictures: OpensPictu
     async def complete(request: TextRequest, connection: Request, caller: Caller = asks) -> Response:
         lm = check_request(assistant.lm, request, catalogue(assistant.lm, 0))
         head = replace(head_of(assistant, request), id=f"cmpl-{uuid4().hex}")
-        form = TextFormat(head=head, counts=counts_tokens(request))
+        form = TextReplyFormat(head=head, counts=counts_tokens(request))
         reply = reply_stream if request.stream else reply_whole
         return await reply(partial(complete_texts, lm, request), form, connection)
 

@@ -22,7 +22,7 @@ class LimitedText:
 
     def extend(self, text: str) -> str:
         """What `text`, the whole so far, adds."""
-        whole = self._allowed(text)
+        whole = self._limit(text)
         if not self.over:
             whole = whole[: len(whole) - count_unfinished(whole, self._stops)]
         if not whole.startswith(self.text):
@@ -32,20 +32,20 @@ class LimitedText:
 
     def finish(self, text: str) -> str:
         """What the finished `text` adds to what was told."""
-        told, whole = self.text, self._allowed(text)
+        told, whole = self.text, self._limit(text)
         self.text = whole
         return whole[len(told) :] if whole.startswith(told) else f"\n\n{whole}"
 
-    def _allowed(self, text: str) -> str:
+    def _limit(self, text: str) -> str:
         """As much of it as is allowed, and whether anything is left for later."""
         self.reason = "stop"
         if (cut := find_first_stop(text, self._stops)) is not None:
             text, self.over = text[:cut], True
         if self._most is not None and self._count(text) > self._most:
-            text, self.reason, self.over = self._shortened(text, self._most), "length", True
+            text, self.reason, self.over = self._shorten(text, self._most), "length", True
         return text
 
-    def _shortened(self, text: str, most: int) -> str:
+    def _shorten(self, text: str, most: int) -> str:
         """Its first words, as many as fit; letters of the first word where even that is too long."""
         ends = [match.end() for match in re.finditer(r"\S+", text)]
         fitting = [end for end in (*range(ends[0]), *ends) if self._count(text[:end]) <= most]
