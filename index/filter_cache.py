@@ -52,7 +52,9 @@ class FilterCache:
     """
 
     def __init__(self, most_ids: int = MOST_IDS) -> None:
-        self._known: LRUCache[Filter, tuple[Moment, AllowedIds]] = LRUCache(most_ids, getsizeof=partial(_room, most_ids))
+        self._known: LRUCache[Filter, tuple[Moment, AllowedIds]] = LRUCache(
+            most_ids, getsizeof=partial(_room, most_ids)
+        )
         self._lock, self._turns = Lock(), [Lock() for _ in range(TURNS)]
 
     def allowed_ids(self, session: Session, now: Moment, where: Filter) -> AllowedIds:
@@ -103,6 +105,6 @@ class FilterCache:
                 self._known[where] = (now, allowed)
 
 
-def _room(most_ids: int, known: tuple[Moment, Allowed]) -> int:
+def _room(most_ids: int, known: tuple[Moment, AllowedIds]) -> int:
     """Ids that it counts for: no filter less than one of REMEMBERED, and none more than there is room for."""
     return min(most_ids, max(len(known[1].ids), most_ids // REMEMBERED))

@@ -139,7 +139,7 @@ def test_large_selections_are_forgotten_before_there_are_many(store):
     assert wheres[0] not in selections._known
     assert wheres[2] in selections._known
     assert sum(len(each.ids) for _, each in selections._known.values()) <= 25
-    small = Selections(most_ids=1)
+    small = FilterCache(most_ids=1)
     for where in wheres[1::-1]:
         ask(store, small, where)
     assert list(small._known) == [wheres[0]]  # the latest is remembered, however large it is

@@ -55,9 +55,8 @@ def to_autocast_dtype(x: Tensor) -> Tensor:
 
 
 def round_linears(nets: Iterable[object]) -> int:
-    """Round the linear layers in place, where `autocast_bf16` multiplies in bfloat16; how many there were. What is no net is
-    left out.
-    """
+    """Round the linear layers in place, where `autocast_bf16` multiplies in bfloat16; how many there were. What is no
+    net is left out."""
     if not uses_bf16():
         return 0
     inside = (layer for net in nets if isinstance(net, nn.Module) for layer in net.modules())

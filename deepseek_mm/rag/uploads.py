@@ -26,10 +26,8 @@ from deepseek_mm.parse.links import open_plain, resolve_path
 from deepseek_mm.parse.photo import read_photo
 from deepseek_mm.rag.program.words import clean
 from deepseek_mm.records import Picture, Question
-from deepseek_mm.storage.files import atomic_write
-from deepseek_mm.storage.files import sync_file
-from deepseek_mm.see.analysis import AnalysisCache
-from deepseek_mm.see.analysis import ImageAnalysis
+from deepseek_mm.see.analysis import AnalysisCache, ImageAnalysis
+from deepseek_mm.storage.files import atomic_write, sync_file
 from index.store import RegionStore
 
 COLLECTION = "uploads"
@@ -100,7 +98,7 @@ class UploadStore:
         folder = (self.config.data / COLLECTION / digest[:DIGEST_CHARS]).absolute()
         path = folder / safe_name(picture.name, suffix)
         if not path.exists() or path.stat().st_size != len(data):  # a half one is of a machine that crashed
-            write_whole(path, data, at_once=False)
+            atomic_write(path, data, at_once=False)
         most, known = self.config.parse.max_pixels, self.store.source_at(str(path))
         if known is not None and known.digest == digest and known.width_px * known.height_px <= most:
             return self.analyses.get(known)

@@ -11,8 +11,8 @@ from deepseek_mm.config import AUTO, DEFAULT, EDGE, EDGE_LM, Config, EncoderConf
 from deepseek_mm.encoders.default import WEIGHTS as SPACE_WEIGHTS
 from deepseek_mm.encoders.default import PackagedSpace, default_fingerprint
 from deepseek_mm.encoders.edge import WEIGHTS as EDGE_SPACE
-from deepseek_mm.lm.model_folders import EDGE_FOLDER
 from deepseek_mm.encoders.space import EmbeddingModel
+from deepseek_mm.lm.model_folders import EDGE_FOLDER
 from deepseek_mm.runtime.calibrate import read_timings
 from deepseek_mm.runtime.dial import Setting, settings_here
 from deepseek_mm.runtime.engines import AS_IT_IS, BY_NAME, TOWERS
@@ -67,7 +67,9 @@ class Named:
     fingerprint: str
 
 
-def plan_here(config: Config, space: EmbeddingModel | Named, *, cache: Path, hardware: Hardware | None = None) -> Planned:
+def plan_here(
+    config: Config, space: EmbeddingModel | Named, *, cache: Path, hardware: Hardware | None = None
+) -> Planned:
     """For the space that is open. ConfigError for an engine or a step of the dial that nobody knows."""
     hardware = hardware or probe()
     folder = engines_folder(cache, space.fingerprint, hardware)
