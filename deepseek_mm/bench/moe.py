@@ -18,8 +18,8 @@ import torch
 
 from deepseek_mm.bench.result import Line, Result, Setting, Sizes
 from deepseek_mm.bench.runner import Runner
-from deepseek_mm.lm.moe import EXPERTS, Routing, compute_load
-from deepseek_mm.lm.shape import SMOLLM2, DecoderShape, ExpertSpec, MoEShape
+from deepseek_mm.lm.moe import Routing, compute_load
+from deepseek_mm.lm.shape import EXPERTS, SMOLLM2, DecoderShape, ExpertSpec, MoEShape
 
 OWN = replace(SMOLLM2, vocab_size=1_024)  # few words: beside a few layers the head of all would weigh too much
 LARGE = replace(OWN, width=960, num_heads=15, num_kv_heads=5)  # SmolLM2-360M's width and heads

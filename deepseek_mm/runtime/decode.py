@@ -11,6 +11,7 @@ from pathlib import Path
 from deepseek_mm.config import EDGE_LM, OUR_LM, LMConfig
 from deepseek_mm.errors import BadCheckpoint, MissingWeights
 from deepseek_mm.lm import open_generator
+from deepseek_mm.lm.backends.late_model import LateModel
 from deepseek_mm.lm.backends.own_model import Opens
 from deepseek_mm.lm.changes import WEIGHTS, fingerprint_with, read_changes
 from deepseek_mm.lm.decoder import Decoder
@@ -18,7 +19,6 @@ from deepseek_mm.lm.engine.model_runner import DecodeStep
 from deepseek_mm.lm.find import find_folder, fingerprint
 from deepseek_mm.lm.generator import Generator, Over, Progress, silence
 from deepseek_mm.lm.kv_cache.paged_attention import PagedMemory
-from deepseek_mm.lm.late_model import LateModel
 from deepseek_mm.lm.llama import read_shape
 from deepseek_mm.lm.ours import ours
 from deepseek_mm.lm.own import OwnModel

@@ -1,6 +1,6 @@
 """The model "deepseek-mm-lm": the language model by itself, without library, pictures or checks.
 
-Ours draws words by chance, keeps to schemas and counts its tokens (`Sampled`). Another one, such as a server's, says
+Ours draws words by chance, keeps to schemas and counts its tokens (`SamplingGenerator`). Another one, such as a server's, says
 its likeliest answer, and what asks for more is refused.
 """
 

@@ -8,8 +8,8 @@ from deepseek_mm.lm.own import OwnModel
 from deepseek_mm.lm.tally import Tallied, Tally
 
 from deepseek_mm.errors import LibraryError, ModelFailed
+from deepseek_mm.lm.backends.late_model import LateModel
 from deepseek_mm.lm.generator import Sampled, Traced, Witness, Writes
-from deepseek_mm.lm.late_model import LateModel
 from deepseek_mm.records import Message
 
 HELLO = [Message(role="user", text="hello")]

@@ -7,10 +7,9 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 
 from deepseek_mm.errors import DeepSeekMMError, ModelFailed
-from deepseek_mm.lm.generator import Spent
-from deepseek_mm.lm.own import OwnModel
-from deepseek_mm.lm.sampling import Sampling
-from deepseek_mm.lm.tally import Tally
+from deepseek_mm.lm.backends.own_model import OwnModel
+from deepseek_mm.lm.engine.sampling import Sampling
+from deepseek_mm.lm.generator import EngineStats, TokenUsage
 from deepseek_mm.records import Message, Trace
 
 
@@ -47,7 +46,7 @@ class LateModel:
 
     @property
     def context(self) -> int:
-        """As `Writes` says."""
+        """As `TextCompleter` says."""
         return self.wait_open().context
 
     def stream(self, messages: Sequence[Message], *, max_tokens: int, stop: threading.Event) -> Iterator[str]:
@@ -57,34 +56,34 @@ class LateModel:
     def stream_traced(
         self, messages: Sequence[Message], *, max_tokens: int, stop: threading.Event, traces: list[Trace]
     ) -> Iterator[str]:
-        """As `Traced` says."""
+        """As `TracingGenerator` says."""
         yield from self.wait_open().stream_traced(messages, max_tokens=max_tokens, stop=stop, traces=traces)
 
     def stream_sampled(
-        self, messages: Sequence[Message], sampling: Sampling, *, stop: threading.Event, spent: list[Spent]
+        self, messages: Sequence[Message], sampling: Sampling, *, stop: threading.Event, spent: list[TokenUsage]
     ) -> Iterator[str]:
-        """As `Sampled` says."""
+        """As `SamplingGenerator` says."""
         yield from self.wait_open().stream_sampled(messages, sampling, stop=stop, spent=spent)
 
-    def write(self, text: str, sampling: Sampling, *, stop: threading.Event, spent: list[Spent]) -> Iterator[str]:
-        """As `Writes` says."""
+    def write(self, text: str, sampling: Sampling, *, stop: threading.Event, spent: list[TokenUsage]) -> Iterator[str]:
+        """As `TextCompleter` says."""
         yield from self.wait_open().write(text, sampling, stop=stop, spent=spent)
 
     def nats(self, text: str, tail: str, *, stop: threading.Event) -> float:
-        """As `Writes` says."""
+        """As `TextCompleter` says."""
         return self.wait_open().nats(text, tail, stop=stop)
 
     def room(self, messages: Sequence[Message]) -> int:
-        """As `Sampled` says."""
+        """As `SamplingGenerator` says."""
         return self.wait_open().room(messages)
 
     def count(self, text: str) -> int:
         """Tokens of a text."""
         return self.wait_open().count(text)
 
-    def tally(self) -> Tally:
-        """As `Tallied` says; nothing where it is not open yet."""
-        return self._model.tally() if self._model is not None else Tally()
+    def stats(self) -> EngineStats:
+        """As `CountingGenerator` says; nothing where it is not open yet."""
+        return self._model.stats() if self._model is not None else EngineStats()
 
     def _failure(self) -> ModelFailed:
         return ModelFailed(f"the language model {self.name} could not be opened: {self._error!r}. See the server's log")
