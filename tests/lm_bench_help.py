@@ -6,9 +6,9 @@ import torch
 from tiny_lm import save_tiny, tiny_llama
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from deepseek_mm.bench.lm_open import Model
-from deepseek_mm.bench.lm_sizes import LMSizes
-from deepseek_mm.bench.result import Setting, Sizes
+from deepseek_mm.benchmarks.lm_open import Model
+from deepseek_mm.benchmarks.lm_sizes import LMSizes
+from deepseek_mm.benchmarks.result import Setting, Sizes
 from deepseek_mm.config import Config, LMConfig
 
 FEW = LMSizes(

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 from deepseek_mm.config import Config
-from deepseek_mm.evaluate.asking import Shelf
-from deepseek_mm.evaluate.pretend import pretend_photos, read_names
-from deepseek_mm.evaluate.retrieval import CaptionRow
+from deepseek_mm.evaluation.asking import Shelf
+from deepseek_mm.evaluation.pretend import pretend_photos, read_names
+from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.train.corpus.items import Sources
 
 SCENES = (

@@ -44,7 +44,7 @@ def test_what_was_calibrated_is_kept_and_told_the_next_time(desk, monkeypatch):
 
 
 def test_measured_steps_of_the_dial_are_told_with_seconds_and_score(desk, monkeypatch):
-    from deepseek_mm.bench import dial
+    from deepseek_mm.benchmarks import dial
 
     step = Setting(name="fast", says="", seconds=0.25, score=61.5, questions=13)
     monkeypatch.setattr(dial, "measure_dial", lambda config, load, note: [step])

@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from deepseek_mm.evaluate.scenes import KINDS, ask, make
+from deepseek_mm.evaluation.scenes import KINDS, ask, make
 from deepseek_mm.logic.english import program_of
 from deepseek_mm.logic.run import run
 

@@ -9,7 +9,7 @@ import torch
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.image import squeeze, to_pixels
 from deepseek_mm.errors import BadCheckpoint
-from deepseek_mm.evaluate.retrieval import CaptionRow, read_picture
+from deepseek_mm.evaluation.retrieval import CaptionRow, read_picture
 from deepseek_mm.runtime.quantize.aware import make_aware
 from deepseek_mm.runtime.quantize.kept import Told, write_kept
 from deepseek_mm.runtime.quantize.space import (

@@ -8,8 +8,8 @@ from random import Random
 import pytest
 from PIL import Image
 
-from deepseek_mm.evaluate.scenes import KINDS, ask, make
-from deepseek_mm.evaluate.scenes.draw import draw
+from deepseek_mm.evaluation.scenes import KINDS, ask, make
+from deepseek_mm.evaluation.scenes.draw import draw
 from deepseek_mm.records import Question
 
 pytestmark = pytest.mark.slow

@@ -9,8 +9,8 @@ from PIL import Image
 
 from deepseek_mm.config import EncoderConfig
 from deepseek_mm.encoders import open_space
-from deepseek_mm.evaluate.pointing import ALL
-from deepseek_mm.evaluate.regions import inside
+from deepseek_mm.evaluation.pointing import ALL
+from deepseek_mm.evaluation.regions import inside
 from deepseek_mm.rag.program import Thing
 from deepseek_mm.see.learned import read_learned
 from deepseek_mm.see.localizer import Localizer, cut, overlay_views, read_pointer, views_of, where_coloured

@@ -9,7 +9,7 @@ from paper import shelf, sources
 
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.evaluate.answers import weighed
+from deepseek_mm.evaluation.answers import weighed
 from deepseek_mm.rag.phrasing import named_again
 from deepseek_mm.rag.program import Claim
 from deepseek_mm.rag.prompt import REPHRASE, RULES, SHAPES

@@ -7,13 +7,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from deepseek_mm.bench.page_keys import explained
+from deepseek_mm.benchmarks.page_keys import explained
 from deepseek_mm.cli.desk import OK, Command, Desk
 from deepseek_mm.cli.flags import add_settings, config_of
 from deepseek_mm.config import cache_folder
 
 if TYPE_CHECKING:
-    from deepseek_mm.bench.result import Result, Setting
+    from deepseek_mm.benchmarks.result import Result, Setting
 
 PARTS = ("index", "search", "page", "lm", "answer", "serve", "soak", "plan", "code", "learning", "edge", "start")
 
@@ -21,39 +21,39 @@ PARTS = ("index", "search", "page", "lm", "answer", "serve", "soak", "plan", "co
 def measure_of(part: str) -> Callable[["Setting"], "Sequence[Result]"]:
     """What measures this part; imported here, because help must not wait for torch."""
     if part == "page":
-        from deepseek_mm.bench.page import page
+        from deepseek_mm.benchmarks.page import page
 
         return lambda setting: [page(setting)]
     if part == "search":
-        from deepseek_mm.bench.search import search
+        from deepseek_mm.benchmarks.search import search
 
         return lambda setting: [search(setting)]
     if part == "answer":
-        from deepseek_mm.bench.answer import answer
+        from deepseek_mm.benchmarks.answer import answer
 
         return lambda setting: [answer(setting)]
     if part == "serve":
-        from deepseek_mm.bench.serve import serve
+        from deepseek_mm.benchmarks.serve import serve
 
         return lambda setting: [serve(setting)]
     if part == "soak":
-        from deepseek_mm.bench.soak import soak
+        from deepseek_mm.benchmarks.soak import soak
 
         return lambda setting: [soak(setting)]
     if part == "plan":
-        from deepseek_mm.bench.plan import plan
+        from deepseek_mm.benchmarks.plan import plan
 
         return lambda setting: [plan(setting)]
     if part == "code":
-        from deepseek_mm.bench.code import code
+        from deepseek_mm.benchmarks.code import code
 
         return lambda setting: [code(setting)]
     if part == "learning":
-        from deepseek_mm.bench.learning import learning
+        from deepseek_mm.benchmarks.learning import learning
 
         return lambda setting: [learning(setting)]
     if part == "edge":
-        from deepseek_mm.bench.edge import edge
+        from deepseek_mm.benchmarks.edge import edge
 
         return lambda setting: [edge(setting)]
     if part == "start":
@@ -61,17 +61,17 @@ def measure_of(part: str) -> Callable[["Setting"], "Sequence[Result]"]:
 
         return lambda setting: [start(setting)]
     if part == "lm":
-        from deepseek_mm.bench import lm
+        from deepseek_mm.benchmarks import lm
 
         return lm.measure
-    from deepseek_mm.bench.index import measure
+    from deepseek_mm.benchmarks.index import measure
 
     return measure
 
 
 def run(args: Namespace, desk: Desk) -> int:
     """Measure in a folder that is removed afterwards; with `--json` the last line only."""
-    from deepseek_mm.bench.result import Setting, one_object, table
+    from deepseek_mm.benchmarks.result import Setting, one_object, table
     from deepseek_mm.machine import about
     from deepseek_mm.train.report import REPORTS
 

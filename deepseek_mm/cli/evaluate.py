@@ -16,7 +16,7 @@ from deepseek_mm.config import cache_folder
 from deepseek_mm.errors import ConfigError
 
 if TYPE_CHECKING:
-    from deepseek_mm.evaluate.vqa import QuestionRow
+    from deepseek_mm.evaluation.vqa import QuestionRow
     from deepseek_mm.rag.assistant import Assistant
 
 
@@ -32,8 +32,8 @@ class Report(Protocol):
 
 def retrieval(args: Namespace, desk: Desk) -> int:
     """Recalls of captions and photos, with `--distractors` among other photos as well."""
-    from deepseek_mm.evaluate.crowd import looked_at, others_in
-    from deepseek_mm.evaluate.retrieval import evaluate_retrieval, read_caption_rows
+    from deepseek_mm.evaluation.crowd import looked_at, others_in
+    from deepseek_mm.evaluation.retrieval import evaluate_retrieval, read_caption_rows
 
     config = config_of(args, desk)
     rows = read_caption_rows(needed(args.data_file, "--data"), split=args.split)
@@ -48,8 +48,8 @@ def retrieval(args: Namespace, desk: Desk) -> int:
 
 def combined(args: Namespace, desk: Desk) -> int:
     """Pluses and minuses of the search box beside plain words."""
-    from deepseek_mm.evaluate.combined import evaluate_combined, read_cases
-    from deepseek_mm.evaluate.retrieval import read_caption_rows
+    from deepseek_mm.evaluation.combined import evaluate_combined, read_cases
+    from deepseek_mm.evaluation.retrieval import read_caption_rows
 
     config = config_of(args, desk)
     rows = read_caption_rows(needed(args.data_file, "--data"), split=args.split)
@@ -60,7 +60,7 @@ def combined(args: Namespace, desk: Desk) -> int:
 
 def regions(args: Namespace, desk: Desk) -> int:
     """The pointing game for people, or with `--sheet` a picture of photos with their regions drawn."""
-    from deepseek_mm.evaluate.regions import evaluate_regions, read_box_rows
+    from deepseek_mm.evaluation.regions import evaluate_regions, read_box_rows
     from deepseek_mm.see.pipeline import VisionPipeline
 
     config = config_of(args, desk)
@@ -75,7 +75,7 @@ def regions(args: Namespace, desk: Desk) -> int:
 
 def pointing(args: Namespace, desk: Desk) -> int:
     """The pointing game with answers: whether what they cite first holds the thing that was asked for."""
-    from deepseek_mm.evaluate.pointing import evaluate_pointing, read_point_rows
+    from deepseek_mm.evaluation.pointing import evaluate_pointing, read_point_rows
 
     rows = read_point_rows(needed(args.data_file, "--data"), split=args.split)
     images = needed(args.images, "--images")
@@ -86,8 +86,8 @@ def pointing(args: Namespace, desk: Desk) -> int:
 
 def placed(args: Namespace, desk: Desk) -> int:
     """How things stand in photos and how many there are, with programs and without."""
-    from deepseek_mm.evaluate.placed import evaluate_placed
-    from deepseek_mm.evaluate.pointing import read_point_rows
+    from deepseek_mm.evaluation.placed import evaluate_placed
+    from deepseek_mm.evaluation.pointing import read_point_rows
 
     rows = read_point_rows(needed(args.data_file, "--data"), split=args.split)
     images = needed(args.images, "--images")
@@ -98,7 +98,7 @@ def placed(args: Namespace, desk: Desk) -> int:
 
 def sheet(args: Namespace, desk: Desk) -> int:
     """Draw the regions of the photos named, or of those in the folder --images."""
-    from deepseek_mm.evaluate.sheet import draw_sheet
+    from deepseek_mm.evaluation.sheet import draw_sheet
     from deepseek_mm.see.pipeline import VisionPipeline
 
     config, folder = config_of(args, desk), needed(args.images, "--images")
@@ -110,8 +110,8 @@ def sheet(args: Namespace, desk: Desk) -> int:
 
 def abstain(args: Namespace, desk: Desk) -> int:
     """How often a search claims what is not there, and misses what is."""
-    from deepseek_mm.evaluate.abstain import THINGS_FILE, evaluate_abstain, read_things
-    from deepseek_mm.evaluate.retrieval import read_caption_rows
+    from deepseek_mm.evaluation.abstain import THINGS_FILE, evaluate_abstain, read_things
+    from deepseek_mm.evaluation.retrieval import read_caption_rows
     from deepseek_mm.rag.search import save_measured
 
     config = config_of(args, desk)
@@ -126,8 +126,8 @@ def abstain(args: Namespace, desk: Desk) -> int:
 
 def answers(args: Namespace, desk: Desk) -> int:
     """Whether the language model answers from the evidence: 200 questions over photos on paper, made from captions."""
-    from deepseek_mm.evaluate.answers import WAYS, evaluate_answers, questions
-    from deepseek_mm.evaluate.retrieval import read_caption_rows
+    from deepseek_mm.evaluation.answers import WAYS, evaluate_answers, questions
+    from deepseek_mm.evaluation.retrieval import read_caption_rows
 
     config = config_of(args, desk)
     rows = read_caption_rows(needed(args.data_file, "--data"), split=args.split)
@@ -141,8 +141,8 @@ def answers(args: Namespace, desk: Desk) -> int:
 def caption(args: Namespace, desk: Desk) -> int:
     """BLEU-4 and CIDEr of the sentences that are said of photos."""
     from deepseek_mm.encoders.default import DefaultSpace
-    from deepseek_mm.evaluate.caption import evaluate_captions
-    from deepseek_mm.evaluate.retrieval import read_caption_rows
+    from deepseek_mm.evaluation.caption import evaluate_captions
+    from deepseek_mm.evaluation.retrieval import read_caption_rows
     from deepseek_mm.see.caption.captioner import WEIGHTS, read_captioner
 
     rows = read_caption_rows(needed(args.data_file, "--data"), split=args.split)
@@ -153,8 +153,8 @@ def caption(args: Namespace, desk: Desk) -> int:
 
 def vqa(args: Namespace, desk: Desk) -> int:
     """How many questions about photos are answered right, how sure the answers were, and what is gained by looking."""
-    from deepseek_mm.evaluate.easy import EASY, easy_images, easy_rows
-    from deepseek_mm.evaluate.vqa import read_question_rows
+    from deepseek_mm.evaluation.easy import EASY, easy_images, easy_rows
+    from deepseek_mm.evaluation.vqa import read_question_rows
 
     file = needed(args.data_file, "--data")
     if file == Path(EASY):
@@ -165,8 +165,8 @@ def vqa(args: Namespace, desk: Desk) -> int:
 
 def presence(args: Namespace, desk: Desk) -> int:
     """The same for whether things are there, each as often as not, out of captions."""
-    from deepseek_mm.evaluate.presence import presence_rows
-    from deepseek_mm.evaluate.retrieval import read_caption_rows
+    from deepseek_mm.evaluation.presence import presence_rows
+    from deepseek_mm.evaluation.retrieval import read_caption_rows
 
     rows = presence_rows(read_caption_rows(needed(args.data_file, "--data"), split=args.split))
     if not rows:
@@ -177,10 +177,10 @@ def presence(args: Namespace, desk: Desk) -> int:
 
 def doubt(args: Namespace, desk: Desk) -> int:
     """How far confidence can be trusted, over both kinds of questions; `--pictures` draws it."""
-    from deepseek_mm.evaluate.doubt import evaluate_doubt
-    from deepseek_mm.evaluate.presence import presence_rows
-    from deepseek_mm.evaluate.retrieval import read_caption_rows
-    from deepseek_mm.evaluate.vqa import read_question_rows
+    from deepseek_mm.evaluation.doubt import evaluate_doubt
+    from deepseek_mm.evaluation.presence import presence_rows
+    from deepseek_mm.evaluation.retrieval import read_caption_rows
+    from deepseek_mm.evaluation.vqa import read_question_rows
 
     captions = read_caption_rows(needed(args.captions, "--captions"), split=args.split)
     sets: dict[str, tuple[Sequence[QuestionRow], Path]] = {
@@ -200,7 +200,7 @@ def doubt(args: Namespace, desk: Desk) -> int:
 
 def asked_about(rows: "Sequence[QuestionRow]", images: Path, args: Namespace, desk: Desk) -> int:
     """Ask all of it."""
-    from deepseek_mm.evaluate.vqa import evaluate_vqa
+    from deepseek_mm.evaluation.vqa import evaluate_vqa
 
     desk.note(f"asking {len(rows)} questions about {len({row.image for row in rows})} pictures")
     with decider(args, desk) as assistant:
@@ -218,7 +218,7 @@ def decider(args: Namespace, desk: Desk) -> Iterator["Assistant"]:
 
 def scenes(args: Namespace, desk: Desk) -> int:
     """Questions about scenes that are drawn for this, answered with programs and without."""
-    from deepseek_mm.evaluate.scenes.score import evaluate_scenes
+    from deepseek_mm.evaluation.scenes.score import evaluate_scenes
     from deepseek_mm.see.scene.weights import read_scene_weights
 
     seed = args.seed if args.seed is not None else secrets.randbelow(10**9)

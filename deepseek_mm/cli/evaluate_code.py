@@ -10,8 +10,8 @@ from deepseek_mm.cli.flags import config_of
 from deepseek_mm.errors import ConfigError
 
 if TYPE_CHECKING:
-    from deepseek_mm.evaluate.code.score import CodeReport
-    from deepseek_mm.evaluate.code_search import CodeSearchReport
+    from deepseek_mm.evaluation.code.score import CodeReport
+    from deepseek_mm.evaluation.code_search import CodeSearchReport
 
 PARTS = ("lines", "programs")
 
@@ -30,9 +30,9 @@ def add(parser: ArgumentParser) -> None:
 
 def measure(args: Namespace, desk: Desk, file: Path) -> "CodeReport":
     """All that was asked for. ConfigError: the language model goes on with no text."""
-    from deepseek_mm.evaluate.code.kept import open_kept
-    from deepseek_mm.evaluate.code.score import Bench, Sandboxed, evaluate_code
-    from deepseek_mm.evaluate.code.tasks import all_holes, read_tasks
+    from deepseek_mm.evaluation.code.kept import open_kept
+    from deepseek_mm.evaluation.code.score import Bench, Sandboxed, evaluate_code
+    from deepseek_mm.evaluation.code.tasks import all_holes, read_tasks
     from deepseek_mm.lm.generator import TextCompleter
 
     config, seed = config_of(args, desk), args.seed or 0
@@ -56,7 +56,7 @@ def measure(args: Namespace, desk: Desk, file: Path) -> "CodeReport":
 
 def search(args: Namespace, desk: Desk) -> "CodeSearchReport":
     """How early questions find functions of packages that nothing was trained on; `--split dev` for choosing."""
-    from deepseek_mm.evaluate.code_search import evaluate_code_search, held_functions
+    from deepseek_mm.evaluation.code_search import evaluate_code_search, held_functions
     from deepseek_mm.parse.packages import packages
 
     desk.note("taking installed packages apart")

@@ -13,9 +13,9 @@ from deepseek_mm.config import cache_folder
 from deepseek_mm.errors import ConfigError
 
 if TYPE_CHECKING:
-    from deepseek_mm.evaluate.language import LanguageReport
-    from deepseek_mm.evaluate.needle import NeedleReport
-    from deepseek_mm.evaluate.pruning import PruningReport
+    from deepseek_mm.evaluation.language import LanguageReport
+    from deepseek_mm.evaluation.needle import NeedleReport
+    from deepseek_mm.evaluation.pruning import PruningReport
     from deepseek_mm.lm.decoder import Decoder
 
 MEASURES = ("domains", "long", "needle", "pruning")
@@ -118,8 +118,8 @@ def open_models(args: Namespace, name: str, cache: Path) -> "dict[str, Decoder]"
 
 def domains(args: Namespace, models: "Mapping[str, Decoder]") -> "LanguageReport":
     """Held-out perplexity by domain, and what the experts did."""
-    from deepseek_mm.evaluate.experts import draw_visits
-    from deepseek_mm.evaluate.language import evaluate_language
+    from deepseek_mm.evaluation.experts import draw_visits
+    from deepseek_mm.evaluation.language import evaluate_language
     from deepseek_mm.train.corpus import DOMAINS
     from deepseek_mm.train.runs import held_rows
 
@@ -132,7 +132,7 @@ def domains(args: Namespace, models: "Mapping[str, Decoder]") -> "LanguageReport
 
 def long(args: Namespace, models: "Mapping[str, Decoder]") -> dict[str, Part]:
     """Every model against the first, by length."""
-    from deepseek_mm.evaluate.long import LENGTHS, compare, read_long, size_of
+    from deepseek_mm.evaluation.long import LENGTHS, compare, read_long, size_of
     from deepseek_mm.train.runs import long_texts
 
     lengths = args.lengths or LENGTHS
@@ -146,7 +146,7 @@ def long(args: Namespace, models: "Mapping[str, Decoder]") -> dict[str, Part]:
 
 def pruning(args: Namespace, models: "Mapping[str, Decoder]") -> "PruningReport":
     """What cutting weak links of attention costs every model."""
-    from deepseek_mm.evaluate.pruning import LENGTH, evaluate_pruning
+    from deepseek_mm.evaluation.pruning import LENGTH, evaluate_pruning
     from deepseek_mm.train.runs import long_texts
 
     length = min(args.lengths or [LENGTH])
@@ -155,7 +155,7 @@ def pruning(args: Namespace, models: "Mapping[str, Decoder]") -> "PruningReport"
 
 def needle(args: Namespace, models: "Mapping[str, Decoder]", name: str, cache: Path, desk: Desk) -> "NeedleReport":
     """Who finds a number in a long text."""
-    from deepseek_mm.evaluate.needle import DEPTHS, LENGTHS, evaluate_needle
+    from deepseek_mm.evaluation.needle import DEPTHS, LENGTHS, evaluate_needle
     from deepseek_mm.lm.model_folders import find_folder
     from deepseek_mm.lm.tokenizer import read_tokenizer
 

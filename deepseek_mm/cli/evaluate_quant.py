@@ -10,7 +10,7 @@ from deepseek_mm.config import cache_folder
 from deepseek_mm.errors import ConfigError, NothingThere
 
 if TYPE_CHECKING:
-    from deepseek_mm.evaluate.quant import QuantReport, Scheme
+    from deepseek_mm.evaluation.quant import QuantReport, Scheme
 
 TOWERS = ("full", "towers-int8", "towers-dynamic", "towers-qat")
 LANGUAGE = ("full", "lm-int8", "lm-fp4")
@@ -18,7 +18,7 @@ LANGUAGE = ("full", "lm-int8", "lm-fp4")
 
 def measure(args: Namespace, desk: Desk) -> "QuantReport":
     """All schemes of the parts asked for. NothingThere where no file is there."""
-    from deepseek_mm.evaluate.quant import QuantReport
+    from deepseek_mm.evaluation.quant import QuantReport
 
     parts = {"towers": towers, "language": language, "path": path}
     chosen = [parts[name] for name in args.parts]
@@ -31,8 +31,8 @@ def measure(args: Namespace, desk: Desk) -> "QuantReport":
 def towers(args: Namespace, desk: Desk) -> "Iterator[Scheme]":
     """The space: recalls over the photos of --data."""
     from deepseek_mm.encoders.default import DefaultSpace
-    from deepseek_mm.evaluate.quant import Judge, Scheme, measure_apart
-    from deepseek_mm.evaluate.retrieval import read_caption_rows
+    from deepseek_mm.evaluation.quant import Judge, Scheme, measure_apart
+    from deepseek_mm.evaluation.retrieval import read_caption_rows
     from deepseek_mm.runtime.quantize.space import full_bytes, open_quantised
 
     if args.data_file is None or args.images is None:
@@ -55,7 +55,7 @@ def towers(args: Namespace, desk: Desk) -> "Iterator[Scheme]":
 
 def language(args: Namespace, desk: Desk) -> "Iterator[Scheme]":
     """The language model: perplexity over held-out rows of every domain."""
-    from deepseek_mm.evaluate.quant import Scheme, measure_apart, score_decoder
+    from deepseek_mm.evaluation.quant import Scheme, measure_apart, score_decoder
     from deepseek_mm.lm.backends.own_model import open_decoder, our_checkpoint
     from deepseek_mm.runtime.quantize.language import full_bytes, open_quantised_lm
     from deepseek_mm.train.corpus import DOMAINS
@@ -82,8 +82,8 @@ def path(args: Namespace, desk: Desk) -> "Iterator[Scheme]":
     """Questions about photos through everything that looks and reads: as it is, then all of it int8 dynamic."""
     from deepseek_mm.cli.evaluate import decider
     from deepseek_mm.encoders.default import DefaultSpace
-    from deepseek_mm.evaluate.quant import Hearing, Scheme
-    from deepseek_mm.evaluate.vqa import read_question_rows
+    from deepseek_mm.evaluation.quant import Hearing, Scheme
+    from deepseek_mm.evaluation.vqa import read_question_rows
     from deepseek_mm.runtime.quantize.dynamic import bytes_of, full_bytes_of, make_dynamic, models_in
     from deepseek_mm.runtime.quantize.space import full_bytes, open_quantised
 

@@ -10,7 +10,7 @@ from deepseek_mm.cli.flags import config_of
 from deepseek_mm.cli.work import finish, working
 
 if TYPE_CHECKING:
-    from deepseek_mm.evaluate.screenshot.score import ScreenshotReport
+    from deepseek_mm.evaluation.screenshot.score import ScreenshotReport
 
 WORK = Path("runs/screenshots")
 
@@ -29,9 +29,9 @@ def add(parser: ArgumentParser) -> None:
 
 def measure(args: Namespace, desk: Desk) -> "ScreenshotReport":
     """Copy the packages' sources, index them, draw the pictures, search. What was done before is taken as it is."""
-    from deepseek_mm.evaluate.screenshot.draw import draw, read_shots
-    from deepseek_mm.evaluate.screenshot.repository import copy_sources, licences, listed
-    from deepseek_mm.evaluate.screenshot.score import evaluate_screenshots
+    from deepseek_mm.evaluation.screenshot.draw import draw, read_shots
+    from deepseek_mm.evaluation.screenshot.repository import copy_sources, licences, listed
+    from deepseek_mm.evaluation.screenshot.score import evaluate_screenshots
     from deepseek_mm.parse.packages import packages
 
     work, shots = args.work.absolute(), read_shots(args.split or "test")[:: args.every]

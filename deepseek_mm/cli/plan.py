@@ -61,7 +61,7 @@ def measure(space: "PackagedSpace", planned: "Planned", desk: Desk) -> None:
 
 def measure_steps(config: Config, planned: "Planned", desk: Desk) -> None:
     """Fast, balanced, best."""
-    from deepseek_mm.bench.dial import measure_dial
+    from deepseek_mm.benchmarks.dial import measure_dial
     from deepseek_mm.runtime.dial import keep_settings
 
     keep_settings(planned.folder, measure_dial(config, desk.load, note=desk.note))

@@ -19,7 +19,7 @@ EVIDENCE = 5  # times as many rows of evidence as of other domains: the answers 
 def towers(args: Namespace, desk: Desk, file: Path) -> Path:
     """Both towers and their heads, int8, calibrated."""
     from deepseek_mm.encoders.default import DefaultSpace
-    from deepseek_mm.evaluate.retrieval import read_caption_rows
+    from deepseek_mm.evaluation.retrieval import read_caption_rows
     from deepseek_mm.runtime.quantize.space import STATIC, Sample, calibrate, write_space
 
     if not args.captions or not args.images:
@@ -68,7 +68,7 @@ def language(args: Namespace, desk: Desk, file: Path) -> Path:
 
 def training_rows(corpus: Path, rows: int) -> "list[tuple[Tensor, Tensor]]":
     """Some rows of every domain of the training part, more of evidence, in batches: ids and segments."""
-    from deepseek_mm.evaluate.language import batches
+    from deepseek_mm.evaluation.language import batches
     from deepseek_mm.train.corpus import DOMAINS, read_shard
     from deepseek_mm.train.rows import mix, pack
 

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from deepseek_mm.config import Config
 from deepseek_mm.encoders import open_space
 from deepseek_mm.encoders.tags import read_groups
-from deepseek_mm.evaluate.retrieval import open_pictures, read_caption_rows, read_picture
+from deepseek_mm.evaluation.retrieval import open_pictures, read_caption_rows, read_picture
 from deepseek_mm.rag.program.lexicon import COLOURS, NO_THINGS
 from deepseek_mm.rag.search import Search
 from deepseek_mm.rag.search.certainty import FILE, save_certainty

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from deepseek_mm.deltas import pack_changes
 from deepseek_mm.encoders.default import WEIGHTS, DefaultSpace, SpaceModel
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.evaluate.retrieval import (
+from deepseek_mm.evaluation.retrieval import (
     CaptionRow,
     RetrievalReport,
     evaluate_retrieval,

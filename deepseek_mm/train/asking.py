@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
 
-from deepseek_mm.evaluate.presence import NOUNS, PLACES, nouns_in, one_of, words_in
+from deepseek_mm.evaluation.presence import NOUNS, PLACES, nouns_in, one_of, words_in
 from deepseek_mm.rag.program.lexicon import COLOURS, NUMBERS
 from deepseek_mm.rag.program.words import plural, with_article
 

@@ -22,8 +22,8 @@ from tqdm import tqdm
 from deepseek_mm.encoders.default import SpaceModel
 from deepseek_mm.encoders.maps import CELLS, places_of
 from deepseek_mm.encoders.projection import SPACE_DIM
-from deepseek_mm.evaluate.retrieval import open_pictures, read_caption_rows
-from deepseek_mm.evaluate.vqa import QuestionRow, read_question_rows
+from deepseek_mm.evaluation.retrieval import open_pictures, read_caption_rows
+from deepseek_mm.evaluation.vqa import QuestionRow, read_question_rows
 from deepseek_mm.rag.program.answers import normal
 from deepseek_mm.see.reader.net import PictureBatch
 from deepseek_mm.train.asking import Asking, Pair

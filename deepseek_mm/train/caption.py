@@ -22,7 +22,9 @@ from tqdm import tqdm
 from deepseek_mm.config import between
 from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, read_caption_rows
+from deepseek_mm.evaluation.retrieval import CaptionRow
+from deepseek_mm.evaluation.retrieval import open_pictures
+from deepseek_mm.evaluation.retrieval import read_caption_rows
 from deepseek_mm.see.caption.captioner import WEIGHTS, write_captioner
 from deepseek_mm.see.caption.net import CaptionConfig, CaptionNet, rows_of
 from deepseek_mm.train.caption_words import Praise, Sentences, next_word_loss, sampled

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepseek_mm.evaluate.caption_scores import Rare, words_of
-from deepseek_mm.evaluate.retrieval import CaptionRow
+from deepseek_mm.evaluation.caption_scores import Rare, words_of
+from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.see.attention import Seen
 from deepseek_mm.see.caption.alike import Runs, runs_of
 from deepseek_mm.see.caption.net import END, PAD, SPECIAL, START, UNKNOWN, CaptionNet

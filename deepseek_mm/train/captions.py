@@ -21,7 +21,9 @@ from torchvision.transforms import v2
 from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.image import SIDE_PX, ImageTower, squeeze, to_pixels
 from deepseek_mm.encoders.prefetch import prefetch_batches
-from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, read_picture
+from deepseek_mm.evaluation.retrieval import CaptionRow
+from deepseek_mm.evaluation.retrieval import open_pictures
+from deepseek_mm.evaluation.retrieval import read_picture
 
 MIDDLE_SHAPE = (17, 17, 120)
 BATCH = 32

@@ -27,7 +27,7 @@ from deepseek_mm.config import EncoderConfig
 from deepseek_mm.encoders import open_space
 from deepseek_mm.encoders.space import EmbeddingModel, Floats
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, read_caption_rows, read_picture
+from deepseek_mm.evaluation.retrieval import CaptionRow, open_pictures, read_caption_rows, read_picture
 from deepseek_mm.see.learned import FILE, Learned
 from deepseek_mm.see.vocabulary import read_names
 from deepseek_mm.train.shelves import Shelf, shelf_of_clothes, shelf_of_grocery

@@ -24,8 +24,8 @@ from deepseek_mm.config import between
 from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.evaluate.presence import NOUNS, one_of, words_in
-from deepseek_mm.evaluate.retrieval import read_caption_rows
+from deepseek_mm.evaluation.presence import NOUNS, one_of, words_in
+from deepseek_mm.evaluation.retrieval import read_caption_rows
 from deepseek_mm.rag.judge import YES
 from deepseek_mm.rag.program.parse import parse
 from deepseek_mm.see.notice.notice import WEIGHTS, Kept, MultiLabelTagger, NoticeConfig, NoticeNet, write_noticer

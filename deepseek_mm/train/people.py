@@ -31,8 +31,8 @@ from deepseek_mm.encoders.image import (
 )
 from deepseek_mm.encoders.prefetch import prefetch_batches
 from deepseek_mm.encoders.space import Share
-from deepseek_mm.evaluate.regions import BoxRow
-from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, read_picture
+from deepseek_mm.evaluation.regions import BoxRow
+from deepseek_mm.evaluation.retrieval import CaptionRow, open_pictures, read_picture
 from deepseek_mm.see.people import PEOPLE
 
 BATCH = 32

@@ -23,7 +23,10 @@ from deepseek_mm.config import cache_folder
 from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import DefaultSpace, SpaceModel
 from deepseek_mm.encoders.image import squeeze, to_pixels
-from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, read_caption_rows, read_picture
+from deepseek_mm.evaluation.retrieval import CaptionRow
+from deepseek_mm.evaluation.retrieval import open_pictures
+from deepseek_mm.evaluation.retrieval import read_caption_rows
+from deepseek_mm.evaluation.retrieval import read_picture
 from deepseek_mm.runtime.quantize.aware import Rounded, make_aware
 from deepseek_mm.runtime.quantize.kept import cache_file
 from deepseek_mm.runtime.quantize.space import QAT, SEED, Sample, calibrate, write_space

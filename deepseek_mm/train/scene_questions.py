@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepseek_mm.evaluate.scenes import KINDS, Made, ask, make
-from deepseek_mm.evaluate.scenes.ask import SAID
+from deepseek_mm.evaluation.scenes import KINDS, Made, ask, make
+from deepseek_mm.evaluation.scenes.ask import SAID
 from deepseek_mm.logic.drawn import ANSWERS, VALUES
 from deepseek_mm.see.scene.answerer import MOST_SOLIDS, words_of
 from deepseek_mm.see.scene.finder import NUM_VALUES, PLACE, SPANS

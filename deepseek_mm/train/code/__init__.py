@@ -22,7 +22,7 @@ from deepseek_mm.deltas import pack_changes
 from deepseek_mm.encoders.code import WEIGHTS, CodeSide
 from deepseek_mm.encoders.packaged import text_tower_folder
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.evaluate.code_search import held_functions, held_packages
+from deepseek_mm.evaluation.code_search import held_functions, held_packages
 from deepseek_mm.parse.packages import packages
 from deepseek_mm.train.code.choose import choose_share
 from deepseek_mm.train.code.learn import BatchConfig, Batches, first_table, table_loss, tower_loss, upper_layers

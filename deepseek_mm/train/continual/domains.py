@@ -25,9 +25,9 @@ from tqdm import tqdm
 
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.space import ImageEmbedding
-from deepseek_mm.evaluate.presence import words_in
-from deepseek_mm.evaluate.retrieval import read_picture
-from deepseek_mm.evaluate.vqa import read_question_rows
+from deepseek_mm.evaluation.presence import words_in
+from deepseek_mm.evaluation.retrieval import read_picture
+from deepseek_mm.evaluation.vqa import read_question_rows
 from deepseek_mm.rag.program.lexicon import IS_A
 from deepseek_mm.rag.program.words import singular
 from deepseek_mm.see.reader.net import SHARP

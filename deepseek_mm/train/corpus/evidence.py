@@ -1,6 +1,6 @@
 """The evidence domain: numbered facts in, a cited answer out, in exactly the words of the product's prompts.
 
-Photos on paper (`evaluate.pretend`) are asked about in every way that the program reads. Three tasks take turns: to
+Photos on paper (`evaluation.pretend`) are asked about in every way that the program reads. Three tasks take turns: to
 answer from facts, draft and question; from facts and question alone; and to say one claim in friendlier words, with the
 examples that the product gives and without.
 """
@@ -12,11 +12,11 @@ from random import Random
 
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.evaluate.abstain import read_things
-from deepseek_mm.evaluate.asking import Asked, Shelf
-from deepseek_mm.evaluate.pretend import Pretend, pretend_photos, read_names
-from deepseek_mm.evaluate.questions import Kind
-from deepseek_mm.evaluate.retrieval import read_caption_rows
+from deepseek_mm.evaluation.abstain import read_things
+from deepseek_mm.evaluation.asking import Asked, Shelf
+from deepseek_mm.evaluation.pretend import Pretend, pretend_photos, read_names
+from deepseek_mm.evaluation.questions import Kind
+from deepseek_mm.evaluation.retrieval import read_caption_rows
 from deepseek_mm.rag.prompt import build_prompt, draft_prompt, reading_prompt
 from deepseek_mm.records import Message
 from deepseek_mm.train.corpus.items import Item, Sources, Split, belongs

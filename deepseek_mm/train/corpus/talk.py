@@ -6,8 +6,8 @@ from random import Random
 from typing import Any
 
 from deepseek_mm.config import Config
-from deepseek_mm.evaluate.asking import Asked, Shelf
-from deepseek_mm.evaluate.questions import Kind
+from deepseek_mm.evaluation.asking import Asked, Shelf
+from deepseek_mm.evaluation.questions import Kind
 from deepseek_mm.rag.prompt import build_prompt, reading_prompt
 from deepseek_mm.train.corpus.benchmarks import is_benchmark
 from deepseek_mm.train.corpus.code import in_turn

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from deepseek_mm.evaluate.retrieval import RetrievalReport, score
+from deepseek_mm.evaluation.retrieval import RetrievalReport, score
 from deepseek_mm.train.distill.house import DEV, House, owners
 
 RECALLS, PICTURE = "recalls.json", "distill.png"

@@ -10,7 +10,7 @@ import numpy as np
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.image import ImageTower
 from deepseek_mm.encoders.space import Floats
-from deepseek_mm.evaluate.retrieval import CaptionRow, open_pictures, read_caption_rows
+from deepseek_mm.evaluation.retrieval import CaptionRow, open_pictures, read_caption_rows
 from deepseek_mm.train.bank import CAPTIONED, Album, photo_albums
 from deepseek_mm.train.distill.look import Both, Kept, keep
 from deepseek_mm.train.distill.tower import rounded_tower

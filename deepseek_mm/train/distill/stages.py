@@ -10,7 +10,8 @@ from torch import Tensor
 
 from deepseek_mm.config import BASE_LM, cache_folder
 from deepseek_mm.encoders.autocast import autocast_bf16
-from deepseek_mm.evaluate.retrieval import RetrievalReport, score
+from deepseek_mm.evaluation.retrieval import RetrievalReport
+from deepseek_mm.evaluation.retrieval import score
 from deepseek_mm.lm.generator import silence
 from deepseek_mm.lm.model_folders import find_folder
 from deepseek_mm.lm.weights import WEIGHTS as SPEAKS

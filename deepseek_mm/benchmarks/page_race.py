@@ -1,0 +1,138 @@
+"""What a visitor does, on two sides in turn: each round does the same on both, so the machine slows both alike."""
+
+import statistics
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from deepseek_mm.benchmarks.page_browser import FIRST_MS, TABS, Visit
+from deepseek_mm.benchmarks.page_server import Server
+from deepseek_mm.benchmarks.page_talks import LONG_TITLE, SESSION, SHORT_TITLE
+from deepseek_mm.benchmarks.result import Setting
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+SEARCHES = ("a dog on a beach", "a red car", "people at a table", "a boat on a lake", "a tree in the snow")
+QUESTION = "Is there a dog on the beach?"
+WORST = ("tab_first_ms", "tab_worst_ms")  # figures of which the slowest counts
+SLOW = 0.95  # share of the frames that are faster than the one that is told
+
+
+@dataclass(kw_only=True, slots=True)
+class Side:
+    """One of two that race: where it is, and what was measured there so far."""
+
+    server: Server
+    photos: int
+    url: str
+    times: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    results: int = 0  # that were scrolled through
+
+    def note(self, key: str, value: float) -> None:
+        """Keep what was measured."""
+        self.times[key].append(value)
+
+    def value(self, key: str) -> float:
+        """The median of the rounds; of some figures the slowest."""
+        return max(self.times[key]) if key in WORST else statistics.median(self.times[key])
+
+
+def libraries(browser: "Browser", sides: Sequence[Side], setting: Setting) -> None:
+    """Load, switch, search and scroll; before the first round each side is warmed up."""
+    rounds = setting.sizes.page_rounds
+    for side in sides:
+        setting.note(f"the first search of {side.photos:,} photos")
+        _warm_up(browser, side)
+    for n in range(rounds):
+        setting.note(f"round {n + 1} of {rounds}: loading, switching, searching, scrolling")
+        for side in sides[:: 1 if n % 2 else -1]:  # what one leaves to do slows the next, so they change places
+            with Visit(browser, side.url, session=SESSION) as visit:
+                _load(visit, side)
+                _switch(visit, side)
+            with Visit(browser, side.url, session=SESSION) as visit:
+                visit.load()
+                side.note("library_ms", visit.library(side.photos))
+                _search(visit, side, SEARCHES[n % len(SEARCHES)], setting.sizes.page_results)
+        setting.note(_so_far(sides))
+    for side in sides:
+        side.note("server_mb", side.server.resident_mb())
+
+
+def talks(browser: "Browser", short: Side, long: Side, setting: Setting) -> None:
+    """Read a conversation, go on with it, and ask; the short one is another in each round, and so has one turn."""
+    rounds = setting.sizes.page_talks
+    for n in range(rounds):
+        setting.note(f"round {n + 1} of {rounds}: conversations of 1 and of {setting.sizes.page_turns} turns")
+        for side, title in ((short, SHORT_TITLE.format(n=n)), (long, LONG_TITLE)):
+            with Visit(browser, side.url, session=SESSION) as visit:
+                _talk(visit, side, title)
+        setting.note(_so_far((short, long)))
+
+
+def _so_far(sides: Sequence[Side]) -> str:
+    """The figures until now, the small side's first: "tab_ms 41 43, search_ms 180 212"."""
+    return ", ".join(" ".join((key, *(f"{side.value(key):.0f}" for side in sides))) for key in sides[0].times)
+
+
+def _warm_up(browser: "Browser", side: Side) -> None:
+    """The first search reads the vectors of a large library, the first answer opens what only answers need."""
+    with Visit(browser, side.url, session=SESSION) as visit:
+        visit.load()
+        visit.tab("search")
+        visit.search(SEARCHES[-1], within_ms=FIRST_MS)
+        visit.library(side.photos)
+        visit.tab("ask")
+        visit.ask(QUESTION)
+
+
+def _load(visit: Visit, side: Side) -> None:
+    """A first visit and a second one."""
+    cold, warm = visit.load(), visit.load()
+    side.note("paint_cold_ms", cold.paint_ms)
+    side.note("usable_cold_ms", cold.usable_ms)
+    side.note("sent_kb", cold.sent_kb)
+    side.note("paint_warm_ms", warm.paint_ms)
+    side.note("usable_warm_ms", warm.usable_ms)
+
+
+def _switch(visit: Visit, side: Side) -> None:
+    """Through all tabs, first as nobody has seen them yet, then again."""
+    for name in TABS:
+        side.note("tab_first_ms", visit.tab(name))
+        visit.rest()
+    for name in TABS:
+        again_ms = visit.tab(name)
+        side.note("tab_ms", again_ms)
+        side.note("tab_worst_ms", again_ms)
+        visit.rest()
+
+
+def _search(visit: Visit, side: Side, text: str, results: int) -> None:
+    """A search, its next page, and all of its results."""
+    visit.tab("search")
+    found_ms, drawn_ms = visit.search(text)
+    side.note("search_ms", found_ms)
+    side.note("photo_ms", drawn_ms)
+    visit.rest()
+    side.note("more_ms", visit.more())
+    visit.rest()
+    scrolled = visit.scroll(results)
+    side.note("scroll_s", scrolled.seconds)
+    side.note("frame_ms", float(np.quantile(scrolled.gaps_ms, SLOW)))
+    side.results = max(side.results, scrolled.results)
+
+
+def _talk(visit: Visit, side: Side, title: str) -> None:
+    """Open it, go on with it, ask one more question."""
+    visit.load()
+    visit.tab("history")
+    visit.rest()
+    side.note("open_ms", visit.open_talk(title))
+    visit.rest()
+    side.note("continue_ms", visit.go_on())
+    visit.rest()
+    side.note("word_ms", visit.ask(QUESTION))

@@ -1,0 +1,107 @@
+"""What a bench is made of: the setting that it runs in, and the results that come out, for people and for machines."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deepseek_mm.benchmarks.lm_sizes import LMSizes
+from deepseek_mm.config import Config, cache_folder
+from deepseek_mm.train.report import REPORTS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sizes:
+    """How much is measured; tests take less."""
+
+    vectors: int = 100_000
+    million: int = 1_000_000
+    dim: int = 512
+    queries: int = 200
+    photos: int = 192  # for the speed of the intake
+    functions: int = 20_000  # of code that goes in
+    some_photos: int = 1_000  # while which memory is watched
+    many_photos: int = 20_000  # the same with everything
+    page_few: int = 500  # photos of the small library behind the page
+    page_many: int = 100_000  # and of the large one
+    page_files: int = 200  # real JPEGs that both show
+    page_regions: int = 3  # of each photo
+    page_most_regions: int = 10  # the same with everything: a million vectors
+    page_rounds: int = 5
+    page_results: int = 500  # that are scrolled through
+    page_turns: int = 500  # of the long conversation
+    page_talks: int = 3  # rounds of conversations
+    search_queries: int = 200  # of `bench search`, one by one, and again from eight clients
+    search_rounds: int = 5  # in the browser
+    plan_photos: int = 24  # that are asked about by the chosen plan and beside it
+    plan_rounds: int = 3  # of each part
+    moe_times: int = 16  # as wide as the table's experts are those that are raced
+    moe_layers: int = 2
+    moe_tokens: int = 512  # of a prefill, and of the context of a decoded token
+    moe_steps: int = 16  # tokens decoded in a round
+    moe_rounds: int = 7
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Setting:
+    """What a measurement may use."""
+
+    folder: Path  # empty, on the disk that is measured; removed afterwards
+    note: Callable[[str], None]  # progress
+    full: bool = False  # also what takes minutes
+    minutes: float = 30.0  # of a soak
+    sizes: Sizes = field(default_factory=Sizes)
+    config: Config = field(default_factory=Config)
+    lm: LMSizes = field(default_factory=LMSizes)
+    code: Path | None = None  # folder of the code that goes in; None is Python's standard library
+    out: Path = Path("runs/bench")  # where pictures are saved
+    reports: Path = REPORTS  # of what was trained
+    data: Path | None = None  # folder with the sets that models are judged on
+    report: Path | None = None  # file that the student's report is written to
+    cache: Path = field(default_factory=cache_folder)  # where converted models lie
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """One line of the table."""
+
+    what: str
+    value: str  # with its unit
+    beside: str = ""  # the plain way, in the same run
+    bar: str = ""  # what is asked for
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    """What was measured: lines for people, numbers and words for machines."""
+
+    lines: tuple[Line, ...] = ()
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)  # how something was measured, or why it was not
+
+
+Measurement = Callable[[Setting], Result]
+HEAD = Line(what="", value="measured", beside="beside it", bar="bar")
+
+
+def joined(parts: Sequence[Result]) -> Result:
+    """Several results as one."""
+    return Result(
+        lines=tuple(line for part in parts for line in part.lines),
+        numbers={key: value for part in parts for key, value in part.numbers.items()},
+        words={key: value for part in parts for key, value in part.words.items()},
+    )
+
+
+def table(results: Sequence[Result]) -> str:
+    """All lines in columns."""
+    rows = [(x.what, x.value, x.beside, x.bar) for x in (HEAD, *(line for result in results for line in result.lines))]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+
+
+def one_object(results: Sequence[Result], **about: str) -> str:
+    """All numbers and what they are about, on one line."""
+    numbers = {key: value for result in results for key, value in result.numbers.items()}
+    words = {key: said for result in results for key, said in result.words.items()}
+    return json.dumps(numbers | words | about, ensure_ascii=False)

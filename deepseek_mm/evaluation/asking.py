@@ -1,0 +1,183 @@
+"""Questions about photos on paper, with the evidence that the house would hand to its language model.
+
+A question is drawn as words, read by the real program, and answered by the real facts over entries that are ranked and
+numbered as the retriever does it. Every claim rests on what the prompt prints: a reader needs to know nothing else.
+What is nowhere in the evidence has claims too, one a photo, so that an honest "I found none" can be weighed like any
+other sentence.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from deepseek_mm.config import Config
+from deepseek_mm.errors import NothingThere
+from deepseek_mm.rag.context import Case
+from deepseek_mm.evaluation.pretend import Pretend
+from deepseek_mm.evaluation.questions import FORMS
+from deepseek_mm.evaluation.questions import Form
+from deepseek_mm.evaluation.questions import Kind
+from deepseek_mm.evaluation.questions import Where
+from deepseek_mm.evaluation.questions import words_of
+from deepseek_mm.rag.facts import run
+from deepseek_mm.rag.facts.shots import Shot, same_kind
+from deepseek_mm.rag.program import Claim, Program, parse
+from deepseek_mm.rag.program.several import parse_several
+from deepseek_mm.rag.program.words import content, lead, negated
+from deepseek_mm.rag.retriever import foremost, numbered, pointing, ranked
+from deepseek_mm.records import Evidence, Question
+from index import Region
+
+MOST_TRIES = 200  # draws for one question, before the photos are said to be too few
+POOL = 24  # photos of a library among which a question is searched
+MOST_CLAIMS = 4
+PLACES: tuple[Where, ...] = ("photo", "row", "library")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """A question with its evidence and everything that a right answer needs."""
+
+    kind: Kind
+    case: Case  # with evidence and claims; no claims where the house itself would say that it found nothing
+    truth: tuple[Claim, ...]  # the claims, or that each photo lacks what was asked for
+    keys: tuple[str, ...]  # the real photos behind the evidence
+
+    @property
+    def numbers(self) -> frozenset[int]:
+        """Entries that a right answer rests on."""
+        return frozenset(number for claim in self.truth for number in claim.numbers)
+
+    @property
+    def words(self) -> frozenset[str]:
+        """Normalised words of the direct answer, without the names of files."""
+        names = {word for entry in self.case.evidence for word in content(entry.region.source.name)}
+        return frozenset(content(self.truth[0].text)) - names
+
+
+class Shelf:
+    """Photos to ask about."""
+
+    def __init__(self, photos: Sequence[Pretend], absent: Sequence[str], config: Config) -> None:
+        self.photos, self.absent, self.config = tuple(photos), tuple(absent), config
+
+    def ask(self, kind: Kind, draw: random.Random) -> Asked:
+        """One question of this kind, about one photo, a row or the library. NothingThere if the photos are too few."""
+        for _ in range(MOST_TRIES):
+            place = draw.choices(PLACES, (5, 2, 4))[0]
+            if asked := self.attempt(kind, draw, where=place):
+                return asked
+        raise NothingThere(
+            f"no question of kind {kind!r} fits {len(self.photos)} photos ({MOST_TRIES} were tried). Give more photos"
+        )
+
+    def attempt(self, kind: Kind, draw: random.Random, *, where: Where) -> Asked | None:
+        """None where the draw does not fit: the things are not there, or the program reads something else."""
+        forms = [form for form in FORMS if form.kind == kind and form.where == where]
+        if not forms:
+            return None
+        form = draw.choice(forms)
+        count = {"photo": 1, "row": draw.choice((2, 2, 3, 4)), "library": min(POOL, len(self.photos))}[form.where]
+        photos = draw.sample(self.photos, min(count, len(self.photos)))
+        text = self._fill(form, photos, draw)
+        program = text and read_as(text, form, photos)
+        if not program:
+            return None
+        evidence = gather(program, photos, draw, k=draw.randint(3, self.config.rag.num_regions))
+        claims = run(program, evidence, self.config)
+        if not evidence or bool(form.absent) != lacks(program, evidence):
+            return None
+        if not form.absent and (not claims or denies(claims[0].text)):
+            return None  # a denial would count as a refusal
+        if len(claims) > MOST_CLAIMS:
+            return None
+        case = Case(question=Question(text=text), program=program, evidence=tuple(evidence), claims=tuple(claims))
+        paths = {entry.region.source.path for entry in evidence}
+        keys = tuple(photo.key for photo in photos if photo.source.path in paths)
+        return Asked(kind=form.kind, case=case, truth=claims or tuple(absences(program, evidence)), keys=keys)
+
+    def _fill(self, form: Form, photos: Sequence[Pretend], draw: random.Random) -> str:
+        """The form with things of these photos, or with things that none of them shows; empty where there are none."""
+        regions = [region for photo in photos for region in photo.regions]
+        pool = [region for region in regions if region.kind == "part"] if form.boxed else regions
+        if form.absent:
+            return words_of(form, self._missing(photos, draw), "", draw)
+        if not pool:
+            return ""
+        region = draw.choice(pool)
+        others = [other for other in pool if other.source.path == region.source.path and other.label != region.label]
+        things = [region.label, draw.choice(others).label if others else ""]
+        colour = draw.choice(region.colours) if region.kind == "part" and region.colours else ""
+        return words_of(form, things, colour, draw)
+
+    def _missing(self, photos: Sequence[Pretend], draw: random.Random) -> list[str]:
+        """Two names that nothing in these photos answers to: half the time names that other photos show."""
+        shown = {name for photo in photos for name in photo.names}
+        common = [name for photo in draw.sample(self.photos, min(8, len(self.photos))) for name in sorted(photo.names)]
+        names = draw.sample(self.absent, min(6, len(self.absent))) if draw.random() < 0.5 else common
+        fitting = [name for name in names if not any(same_kind(name, other) for other in shown)]
+        return (fitting + ["", ""])[:2]
+
+
+def read_as(text: str, form: Form, photos: Sequence[Pretend]) -> Program | None:
+    """The program of the words; None where it is of another kind than the form means, or its things are lost."""
+    if form.where == "row":
+        names = [photo.source.name for photo in photos]
+        meant = parse_several(text, names) if len(set(names)) == len(names) else None
+        if not meant or meant.program.library or not meant.program.given:
+            return None
+        program = replace(meant.program, places=meant.picks)
+    else:
+        program = parse(text)
+        if program.library and form.where == "photo":
+            return None
+        program = replace(program, library=form.where == "library")
+    fits = program.kind in form.programs and bool(program.things) == form.needs_thing
+    return program if fits else None
+
+
+def gather(program: Program, photos: Sequence[Pretend], draw: random.Random, *, k: int) -> list[Evidence]:
+    """Numbered entries as the retriever would return them; claims can rest on nothing that is not among them."""
+    shots = [_shot(photo, program, draw) for photo in photos]
+    if program.library:
+        chosen = [entry for shot in ranked(shots, program) for entry in pointing(shot, program)][:k]
+    elif program.given:
+        picked = [shots[n - 1] for n in program.places]
+        parts = [entry for shot in picked for entry in foremost(shot, program)[: max(2, 2 * k // len(picked))]]
+        chosen = [*(shot.evidence[0] for shot in picked), *parts]
+    else:
+        whole, *parts = shots[0].evidence
+        chosen = [whole, *sorted(parts, key=lambda entry: -entry.score)[:k]]
+    return numbered(replace(entry, siblings=()) for entry in chosen)
+
+
+def _shot(photo: Pretend, program: Program, draw: random.Random) -> Shot:
+    """The photo's regions with a likeness each: higher where a label names a thing of the question."""
+    entries = tuple(
+        Evidence(number=n, region=region, score=_likeness(region, program, draw), siblings=photo.regions)
+        for n, region in enumerate(photo.regions, start=1)
+    )
+    return Shot(entries, min_label=0.0)
+
+
+def _likeness(region: Region, program: Program, draw: random.Random) -> float:
+    named = any(same_kind(label.name, thing.name) for label in region.labels for thing in program.things)
+    return round(draw.uniform(0.1, 0.22) + 0.08 * named, 3)
+
+
+def denies(text: str) -> bool:
+    """Is it a no, or does it say that something is not there?"""
+    return negated(text) or lead(text) == "no"
+
+
+def lacks(program: Program, evidence: Sequence[Evidence]) -> bool:
+    """Does no entry name any thing of the question?"""
+    labels = {label.name for entry in evidence for label in entry.region.labels}
+    things = [thing.name for thing in program.things]
+    return bool(things) and not any(same_kind(name, label) for name in things for label in labels)
+
+
+def absences(program: Program, evidence: Sequence[Evidence]) -> list[Claim]:
+    """I see no zebra in beach.jpg, for every entry."""
+    wanted = " or ".join(program.wanted)
+    return [Claim(f"I see no {wanted} in {entry.region.source.name}", (entry.number,), 1.0) for entry in evidence]

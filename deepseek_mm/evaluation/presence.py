@@ -1,0 +1,58 @@
+"""Is it there? Questions about photos with captions: each noun as often yes as no.
+
+A photo shows what any of its captions names, and does not show what none of them names. People leave much unsaid, so
+some of what counts as absent is there; who answers by looking alone cannot reach 100 %.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+
+from deepseek_mm.evaluation.retrieval import CaptionRow
+from deepseek_mm.evaluation.vqa import QuestionRow
+from deepseek_mm.rag.program.words import singular, with_article
+
+LEAST, MOST = 8, 30  # photos that show a noun: with fewer it is not asked for; more are not asked about
+MANY = {"people": "person", "kids": "child", "kid": "child", "men": "man", "women": "woman", "guy": "man"}
+
+
+def read_nouns(file: Path) -> tuple[tuple[str, ...], frozenset[str]]:
+    """All nouns, and those that are places."""
+    lines = [line.split() for line in file.read_text(encoding="utf-8").splitlines() if line and line[0] != "#"]
+    return tuple(name for name, *_ in lines), frozenset(name for name, *marks in lines if marks)
+
+
+NOUNS, PLACES = read_nouns(Path(__file__).parent / "nouns.txt")
+
+
+def words_in(caption: str) -> list[str]:
+    """Lower-case words as they stand."""
+    return re.findall(r"[a-z]+", caption.lower())
+
+
+def one_of(word: str) -> str:
+    """dogs -> dog, people -> person, kids -> child."""
+    return MANY.get(word) or MANY.get(single := singular(word)) or single
+
+
+def nouns_in(captions: Sequence[str]) -> frozenset[str]:
+    """Those of NOUNS that any of the captions names."""
+    return frozenset(one_of(word) for caption in captions for word in words_in(caption)) & frozenset(NOUNS)
+
+
+def presence_rows(rows: Sequence[CaptionRow], *, seed: int = 0, least: int = LEAST) -> list[QuestionRow]:
+    """For each noun that enough photos show some of those, and as many that do not; always the same for a seed."""
+    named = [nouns_in(row.captions) for row in rows]
+    asked = []
+    for noun in NOUNS:
+        chance = Random(f"{seed} {noun}")
+        shown = [n for n, nouns in enumerate(named) if noun in nouns]
+        absent = [n for n, nouns in enumerate(named) if noun not in nouns]
+        if len(shown) < least or len(absent) < least:
+            continue
+        count = min(len(shown), len(absent), MOST)
+        for answer, photos in (("yes", chance.sample(shown, count)), ("no", chance.sample(absent, count))):
+            question = f"Is there {with_article(noun)} in the photo?"
+            asked += [QuestionRow(image=rows[n].image, question=question, answers=(answer,), kind=noun) for n in photos]
+    return asked

@@ -1,0 +1,140 @@
+"""Does the best region point at the thing? The pointing game (arXiv:1608.00507, section 4.1), for people.
+
+Each photo is seen as the application sees it. Of its regions the surest one that is called a person, or a kind of
+person, is taken; the photo counts as a hit if the middle of that region lies in one of the boxes that people drew. A
+photo without such a region counts by its own middle, which is also what the result is compared with: photographers put
+people there.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from deepseek_mm.see.analysis import ImageAnalysis
+from deepseek_mm.evaluation.retrieval import open_pictures
+from deepseek_mm.evaluation.retrieval import percent
+from deepseek_mm.evaluation.retrieval import read_picture
+from deepseek_mm.evaluation.rows import read_rows
+from deepseek_mm.see.people import PEOPLE
+from deepseek_mm.see.pipeline import VisionPipeline
+from index import Region, Source
+
+Share = tuple[float, float, float, float]  # left, top, right, bottom as shares of a picture's width and height
+Point = tuple[float, float]  # across and down, as shares of the picture
+MIDDLE: Point = (0.5, 0.5)
+SPLITS = "qa.jsonl"  # beside the boxes: rows {image, split}, for boxes that name no split
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BoxRow:
+    """One photo and the people in it, as far as somebody drew boxes around them."""
+
+    image: str  # file name
+    boxes: tuple[Share, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PointingReport:
+    """Percent of photos that were pointed at rightly, and that their middle points at rightly."""
+
+    pointing: float
+    centre_baseline: float
+    n: int  # photos
+
+    def table(self) -> str:
+        """For people."""
+        return (
+            f"the best region for a person   {self.pointing:5.1f} %\n"
+            f"the middle of the photo        {self.centre_baseline:5.1f} %\n{self.n} photos"
+        )
+
+    def json(self) -> str:
+        """For machines: one line."""
+        return json.dumps(asdict(self))
+
+
+def read_box_rows(file: Path, *, split: str = "") -> list[BoxRow]:
+    """Rows `{image, person_boxes}` of a JSONL file, those of one split where `split` is given.
+
+    A row's split is its field `split`, else what `qa.jsonl` beside the file says of its image; a row of which nobody
+    says it belongs to every split. Raises NothingThere for an absent file, a row of another shape, and no row at all.
+    """
+    splits = splits_beside(file) if split else {}
+
+    def made(row: Any) -> BoxRow | None:
+        if split and row.get("split", splits.get(row["image"], split)) != split:
+            return None
+        return BoxRow(image=row["image"], boxes=tuple(share(box) for box in row["person_boxes"]))
+
+    return read_rows(file, made, shape="{image, person_boxes}", split=split)
+
+
+def share(box: Sequence[float]) -> Share:
+    """Four numbers from 0 to 1, left before right and top before bottom; ValueError for others."""
+    left, top, right, bottom = (float(side) for side in box)
+    if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+        raise ValueError(f"{list(box)} is no box [left, top, right, bottom] in shares of the picture")
+    return (left, top, right, bottom)
+
+
+def splits_beside(file: Path) -> dict[str, str]:
+    """Image to split, from the questions that lie beside the boxes; empty where there are none."""
+    questions = file.with_name(SPLITS)
+    if not questions.is_file():
+        return {}
+    rows = map(json.loads, questions.read_text(encoding="utf-8").splitlines())
+    return {row["image"]: row["split"] for row in rows if "image" in row and "split" in row}
+
+
+def evaluate_regions(
+    eyes: VisionPipeline, rows: Sequence[BoxRow], images: Path, *, told: Callable[[int], None] = lambda done: None
+) -> PointingReport:
+    """See every photo and play the game; `told` hears how many photos are done."""
+    points = []
+    for sight in eyes.see_many(pictures(open_pictures(images, [row.image for row in rows]))):
+        points.append(point_at_person(sight))
+        told(len(points))
+    return score_points(points, rows)
+
+
+def score_points(points: Sequence[Point], rows: Sequence[BoxRow]) -> PointingReport:
+    """Hits in percent; point n belongs to row n."""
+    hits = [inside(point, row.boxes) for point, row in zip(points, rows, strict=True)]
+    middles = [inside(MIDDLE, row.boxes) for row in rows]
+    return PointingReport(pointing=percent(hits), centre_baseline=percent(middles), n=len(rows))
+
+
+def pictures(paths: Sequence[Path]) -> Iterator[ImageAnalysis]:
+    """What `VisionPipeline.see_many` takes."""
+    for path in paths:
+        image = read_picture(path)
+        source = Source(path=str(path.absolute()), width_px=image.width, height_px=image.height)
+        yield ImageAnalysis(image, source)
+
+
+def point_at_person(sight: ImageAnalysis) -> Point:
+    """The middle of the region that is surest to be a person, or of the picture; the smaller of two equally sure."""
+    best = max(sight.regions, key=lambda region: (chance_of_person(region), -area(region)))
+    if not chance_of_person(best):
+        return MIDDLE
+    left, top, right, bottom = best.box_px
+    return ((left + right) / 2 / best.source.width_px, (top + bottom) / 2 / best.source.height_px)
+
+
+def chance_of_person(region: Region) -> float:
+    """The best score of a label that means a person, 0 if none does."""
+    return max((label.score for label in region.labels if label.name in PEOPLE), default=0.0)
+
+
+def area(region: Region) -> int:
+    """Square pixels."""
+    left, top, right, bottom = region.box_px
+    return (right - left) * (bottom - top)
+
+
+def inside(point: Point, boxes: Sequence[Share]) -> bool:
+    """Whether a point lies in one of the boxes, edges included."""
+    across, down = point
+    return any(left <= across <= right and top <= down <= bottom for left, top, right, bottom in boxes)

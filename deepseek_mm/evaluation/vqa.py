@@ -1,0 +1,230 @@
+"""How many questions about pictures are answered right, how sure the answers were, and what one gains without looking.
+
+Beside the accuracy stand the most frequent right answer's share ("majority"), the expected calibration error over ten
+bins of equally many questions (Naeini et al. 2015), and with `blind` the same questions over grey pictures.
+
+Shape key:  N questions
+"""
+
+import json
+import math
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from deepseek_mm.evaluation.retrieval import open_pictures, read_picture
+from deepseek_mm.evaluation.rows import read_rows
+from deepseek_mm.evaluation.vqa_answers import credit
+from deepseek_mm.rag.program.answers import normal
+
+BINS = 10
+PRECISE = 90  # percent that must be right of what is answered
+GREY = (128, 128, 128)
+SHAPE = "{image, question, answer}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QuestionRow:
+    """A question about a picture, and the answers that are right."""
+
+    image: str  # file name
+    question: str
+    answers: tuple[str, ...]
+    kind: str = ""
+
+
+class Settled(Protocol):
+    """What a question was answered with."""
+
+    @property
+    def answer(self) -> str:
+        """In few words."""
+
+    @property
+    def chance(self) -> float:
+        """Probability that it is right, 0 to 1."""
+
+
+class Decides(Protocol):
+    """The step of the product that settles an answer."""
+
+    def decide_many(self, asked: Sequence[tuple[str, Image.Image]]) -> Sequence[Settled]:
+        """One for each question and its picture; questions about the same picture object look at it once."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """Of some questions: percent right, its standard error, and how many there are."""
+
+    accuracy: float
+    error: float
+    n: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VqaReport:
+    """Over all questions."""
+
+    whole: Part
+    by_kind: Mapping[str, Part]
+    majority: float  # percent that the most frequent answer of each kind would get
+    ece: float  # expected calibration error, 0 to 1
+    coverage: float  # percent of the questions that could be answered if nine of ten answers had to be right
+    seconds_per_question: float
+    blind: "VqaReport | None" = None
+
+    def table(self) -> str:
+        """For people."""
+        blind = self.blind.by_kind if self.blind else {}
+        lines = [f"{'questions':<16}{'right, %':>10}{'+-':>6}{'n':>8}" + (f"{'blind':>8}" if self.blind else "")]
+        rows = [*self.by_kind.items(), ("all", self.whole)]
+        for kind, part in rows:
+            line = f"{kind:<16}{part.accuracy:>10.1f}{part.error:>6.1f}{part.n:>8}"
+            without = blind.get(kind) or (self.blind.whole if self.blind and kind == "all" else None)
+            lines.append(line + (f"{without.accuracy:>8.1f}" if without else ""))
+        told = f"majority {self.majority:.1f} %, calibration error {self.ece:.3f}"
+        told += f", {PRECISE} % right of the surest {self.coverage:.1f} %"
+        return "\n".join([*lines, f"{told}, {self.seconds_per_question:.4f} s a question"])
+
+    def figures(self) -> dict[str, Any]:
+        """For machines."""
+        found = {
+            **asdict(self.whole),
+            "by_kind": {kind: asdict(part) for kind, part in self.by_kind.items()},
+            "majority": self.majority,
+            "ece": self.ece,
+            "coverage": self.coverage,
+            "seconds_per_question": self.seconds_per_question,
+        }
+        return found | ({"blind": self.blind.figures()} if self.blind else {})
+
+    def json(self) -> str:
+        """One line."""
+        return json.dumps(self.figures())
+
+
+def read_question_rows(file: Path, *, split: str = "") -> list[QuestionRow]:
+    """Rows of a JSONL file, those of one split where `split` is given. Raises what `read_rows` raises."""
+
+    def made(row: Any) -> QuestionRow | None:
+        if split and row.get("split") != split:
+            return None
+        answers = row["answer"]
+        return QuestionRow(
+            image=row["image"],
+            question=row["question"],
+            answers=(answers,) if isinstance(answers, str) else tuple(map(str, answers)),
+            kind=str(row.get("kind", "")),
+        )
+
+    return read_rows(file, made, shape=SHAPE, split=split)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Of every question, how sure its answer was and how right, 0 to 1; and how long it all took."""
+
+    chance_N: tuple[float, ...]
+    right_N: tuple[float, ...]
+    seconds: float = 0.0
+
+    def __add__(self, other: "Asked") -> "Asked":
+        return Asked(self.chance_N + other.chance_N, self.right_N + other.right_N, self.seconds + other.seconds)
+
+
+def evaluate_vqa(decider: Decides, rows: Sequence[QuestionRow], images: Path, *, blind: bool = False) -> VqaReport:
+    """Ask everything, picture by picture; with `blind` once more over grey pictures."""
+    report = report_of(ask_all(decider, rows, images), rows)
+    if not blind:
+        return report
+    grey = {row.image: Image.new("RGB", (260, 260), GREY) for row in rows}
+    return replace(report, blind=report_of(ask_about(decider, rows, grey), rows))
+
+
+def ask_all(decider: Decides, rows: Sequence[QuestionRow], images: Path) -> Asked:
+    """Every question about its picture in this folder; each picture is opened once."""
+    names = list(dict.fromkeys(row.image for row in rows))
+    pictures = dict(zip(names, open_pictures(images, names), strict=True))
+    return ask_about(decider, rows, {name: read_picture(path) for name, path in pictures.items()})
+
+
+def ask_about(decider: Decides, rows: Sequence[QuestionRow], pictures: Mapping[str, Image.Image]) -> Asked:
+    """Every question about its picture."""
+    began = time.perf_counter()
+    settled = decider.decide_many([(row.question, pictures[row.image]) for row in rows])
+    seconds = time.perf_counter() - began
+    right_N = tuple(credit(one.answer, row.answers) for one, row in zip(settled, rows, strict=True))
+    return Asked(tuple(one.chance for one in settled), right_N, seconds)
+
+
+def report_of(asked: Asked, rows: Sequence[QuestionRow]) -> VqaReport:
+    """What came of it, in all and by kind."""
+    kinds = sorted({row.kind for row in rows if row.kind})
+    told = list(zip(asked.right_N, rows, strict=True))
+    return VqaReport(
+        whole=part_of(asked.right_N),
+        by_kind={kind: part_of([right for right, row in told if row.kind == kind]) for kind in kinds},
+        majority=majority(rows),
+        ece=calibration_error(asked.chance_N, asked.right_N),
+        coverage=coverage(asked.chance_N, asked.right_N),
+        seconds_per_question=round(asked.seconds / len(rows), 5),
+    )
+
+
+def part_of(right_N: Sequence[float]) -> Part:
+    """Percent right and its standard error."""
+    share, n = sum(right_N) / len(right_N), len(right_N)
+    return Part(accuracy=round(100 * share, 2), error=round(100 * math.sqrt(share * (1 - share) / n), 2), n=n)
+
+
+def majority(rows: Sequence[QuestionRow]) -> float:
+    """Percent that a decider gets who says the most frequent right answer of each kind, and never looks."""
+    right = 0.0
+    for kind in {row.kind for row in rows}:
+        own = [row for row in rows if row.kind == kind]
+        (best, _), *_ = Counter(normal(answer) for row in own for answer in row.answers).most_common(1)
+        right += sum(credit(best, row.answers) for row in own)
+    return round(100 * right / len(rows), 2)
+
+
+def calibration_error(chance_N: Sequence[float], right_N: Sequence[float]) -> float:
+    """How far confidence and success are apart, the mean over bins of equally many questions, 0 to 1."""
+    gaps = [each.n * abs(each.chance - each.right) for each in bins_of(chance_N, right_N)]
+    return round(sum(gaps) / len(chance_N), 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Questions of about the same confidence: its mean, the share that was right, and how many there are."""
+
+    chance: float
+    right: float
+    n: int
+
+
+def bins_of(chance_N: Sequence[float], right_N: Sequence[float]) -> list[Bin]:
+    """Ten of equally many questions, the least sure first."""
+    order_N = np.argsort(np.asarray(chance_N), kind="stable")
+    chances, rights = np.asarray(chance_N, np.float64), np.asarray(right_N, np.float64)
+    parts = [each for each in np.array_split(order_N, BINS) if len(each)]
+    return [Bin(float(chances[each].mean()), float(rights[each].mean()), len(each)) for each in parts]
+
+
+def coverage(chance_N: Sequence[float], right_N: Sequence[float]) -> float:
+    """Percent of all questions, the surest first, of which nine of ten are answered right."""
+    enough = np.flatnonzero(surest_right(chance_N, right_N) >= PRECISE / 100)
+    return round(100 * (int(enough[-1]) + 1) / len(chance_N), 2) if len(enough) else 0.0
+
+
+def surest_right(chance_N: Sequence[float], right_N: Sequence[float]) -> NDArray[np.float64]:
+    """(N,): the share that is right of the surest question, of the two surest, and so on."""
+    order_N = np.argsort(-np.asarray(chance_N), kind="stable")
+    share_N: NDArray[np.float64] = np.cumsum(np.asarray(right_N, np.float64)[order_N]) / np.arange(1, len(order_N) + 1)
+    return share_N

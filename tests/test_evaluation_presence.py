@@ -1,0 +1,26 @@
+"""Presence questions: half yes, half no, and as the captions say."""
+
+from collections import Counter
+
+from deepseek_mm.evaluation.presence import nouns_in, presence_rows
+from deepseek_mm.evaluation.retrieval import CaptionRow
+
+DOG, FARM = ("A dog runs .",), ("Two cats and a horse .", "A man .")
+ROWS = [CaptionRow(image=f"{n}.jpg", captions=DOG if n % 3 else FARM) for n in range(60)]
+
+
+def test_each_noun_is_half_yes():
+    rows = presence_rows(ROWS)
+    counts = Counter((row.kind, row.answers[0]) for row in rows)
+    assert {noun for noun, _ in counts} == {"dog", "horse", "man"}
+    assert all(counts[noun, "yes"] == counts[noun, "no"] for noun, _ in counts)
+
+
+def test_answers_are_what_captions_say():
+    captions = {row.image: row.captions for row in ROWS}
+    for row in presence_rows(ROWS):
+        assert (row.kind in nouns_in(captions[row.image])) == (row.answers == ("yes",))
+
+
+def test_what_few_photos_show_is_not_asked_for():
+    assert presence_rows(ROWS[:12]) == []

@@ -1,0 +1,106 @@
+"""Recall against rankings worked by hand."""
+
+import json
+
+import numpy as np
+import pytest
+from fakes import ColourSpace, picture
+
+from deepseek_mm.errors import BadPicture, NothingThere
+from deepseek_mm.evaluation.retrieval import CaptionRow, evaluate_retrieval, read_caption_rows, score
+
+
+def test_recall_counts_a_caption_whose_photo_ranks_first_and_a_photo_with_any_caption_first():
+    photos = np.eye(2, dtype=np.float32)
+    captions = np.array([[1, 0], [0.6, 0.8], [0, 1]], np.float32)  # the second caption prefers the wrong photo
+    report = score(photos, captions, np.array([0, 0, 1]))
+    assert report.t2i_r1 == pytest.approx(66.67)
+    assert report.i2t_r1 == 100.0
+    assert (report.t2i_r5, report.images, report.captions) == (100.0, 2, 3)
+
+
+def test_a_photo_whose_captions_are_all_beaten_counts_as_missed():
+    photos = np.eye(2, dtype=np.float32)
+    captions = np.array([[0.5, 0.86], [0.9, 0.43]], np.float32)  # each caption belongs to the other photo
+    report = score(photos, captions, np.array([0, 1]))
+    assert (report.t2i_r1, report.i2t_r1) == (0.0, 0.0)
+
+
+def test_a_space_that_cannot_tell_photos_apart_earns_nothing_from_ties():
+    same = np.ones((12, 1), np.float32)
+    report = score(same, same, np.arange(12))
+    assert (report.t2i_r1, report.t2i_r10, report.i2t_r10) == (0.0, 0.0, 0.0)
+
+
+def test_ranks_agree_with_a_full_sort_on_random_vectors():
+    rng = np.random.default_rng(0)
+    photos, captions = rng.normal(size=(40, 8)).astype(np.float32), rng.normal(size=(200, 8)).astype(np.float32)
+    owner = np.repeat(np.arange(40), 5)
+    order = np.argsort(-(captions @ photos.T), axis=1)
+    expected = np.mean([owner[n] in order[n, :10] for n in range(200)]) * 100
+    back = np.argsort(-(photos @ captions.T), axis=1)
+    expected_back = np.mean([any(owner[c] == m for c in back[m, :10]) for m in range(40)]) * 100
+    report = score(photos, captions, owner)
+    assert report.t2i_r10 == pytest.approx(expected)
+    assert report.i2t_r10 == pytest.approx(expected_back)
+
+
+@pytest.fixture
+def gallery(tmp_path):
+    for colour in ("red", "green", "blue"):
+        picture(colour).save(tmp_path / f"{colour}.png")
+    return tmp_path
+
+
+def test_captions_find_their_pictures_end_to_end(gallery):
+    rows = [
+        CaptionRow(image=f"{colour}.png", captions=(f"a {colour} wall", f"{colour} paint"))
+        for colour in ("red", "green", "blue")
+    ]
+    report = evaluate_retrieval(ColourSpace(), rows, gallery)
+    assert (report.t2i_r1, report.images, report.captions) == (100.0, 3, 6)
+
+
+def test_the_last_line_for_machines_holds_every_key():
+    report = score(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32), np.arange(2))
+    keys = {"t2i_r1", "t2i_r5", "t2i_r10", "i2t_r1", "i2t_r5", "i2t_r10", "images", "captions"}
+    assert set(json.loads(report.json())) == keys
+    assert "text to image" in report.table()
+
+
+def test_only_rows_of_the_asked_split_are_read(tmp_path):
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"image": "a", "captions": ["x"], "split": "dev"}\n\n{"image": "b", "captions": ["y"]}\n')
+    assert [row.image for row in read_caption_rows(file, split="dev")] == ["a"]
+    assert [row.image for row in read_caption_rows(file)] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"image": "a", "captions": ["x"]}\nnot json', "line 2 is no row"),
+        ('{"captions": []}', "line 1 is no row"),
+        ("[1]", "line 1 is no row"),
+    ],
+)
+def test_a_row_of_another_shape_is_refused_with_its_line(tmp_path, text, message):
+    file = tmp_path / "rows.jsonl"
+    file.write_text(text)
+    with pytest.raises(NothingThere, match=message):
+        read_caption_rows(file)
+
+
+def test_absent_file_split_and_picture_are_named(tmp_path):
+    with pytest.raises(NothingThere, match=r"no file .*rows.jsonl. Give a JSONL file"):
+        read_caption_rows(tmp_path / "rows.jsonl")
+    (tmp_path / "rows.jsonl").write_text('{"image": "a.jpg", "captions": ["x"]}')
+    with pytest.raises(NothingThere, match="no row with split 'dev'"):
+        read_caption_rows(tmp_path / "rows.jsonl", split="dev")
+    with pytest.raises(NothingThere, match="no picture .*a.jpg"):
+        evaluate_retrieval(ColourSpace(), read_caption_rows(tmp_path / "rows.jsonl"), tmp_path)
+
+
+def test_a_file_that_is_no_picture_is_named(tmp_path):
+    (tmp_path / "a.jpg").write_text("hello")
+    with pytest.raises(BadPicture, match=r"a.jpg is no picture"):
+        evaluate_retrieval(ColourSpace(), [CaptionRow(image="a.jpg", captions=("x",))], tmp_path)
