@@ -46,18 +46,6 @@ def retrieval(args: Namespace, desk: Desk) -> int:
     return tell(evaluate_retrieval(space, rows, images, others_OD=others_OD), args, desk)
 
 
-def combined(args: Namespace, desk: Desk) -> int:
-    """Pluses and minuses of the search box beside plain words."""
-    from deepseek_mm.evaluation.combined import evaluate_combined, read_cases
-    from deepseek_mm.evaluation.retrieval import read_caption_rows
-
-    config = config_of(args, desk)
-    rows = read_caption_rows(needed(args.data_file, "--data"), split=args.split)
-    images = needed(args.images, "--images")
-    desk.note(f"embedding {len(rows)} photos")
-    return tell(evaluate_combined(desk.open_space(config.encoder), rows, images, read_cases()), args, desk)
-
-
 def regions(args: Namespace, desk: Desk) -> int:
     """The pointing game for people, or with `--sheet` a picture of photos with their regions drawn."""
     from deepseek_mm.evaluation.regions import evaluate_regions, read_box_rows
@@ -246,7 +234,6 @@ def tell(report: Report, args: Namespace, desk: Desk) -> int:
 
 PARTS: dict[str, Callable[[Namespace, Desk], int]] = {
     "retrieval": retrieval,
-    "combined": combined,
     "regions": regions,
     "pointing": pointing,
     "placed": placed,
@@ -324,7 +311,7 @@ def add(parser: ArgumentParser) -> None:
 
 COMMAND = Command(
     name="eval",
-    help="score retrieval, combined words, regions, pointing, abstaining, answers, captions, vqa, scenes, models, code",
+    help="score retrieval, regions, pointing, abstaining, answers, captions, vqa, scenes, models, code",
     example="python -m deepseek_mm eval retrieval --data captions.jsonl --images photos --split dev",
     add=add,
     run=run,

@@ -15,10 +15,9 @@ from deepseek_mm.errors import ConfigError
 if TYPE_CHECKING:
     from deepseek_mm.evaluation.language import LanguageReport
     from deepseek_mm.evaluation.needle import NeedleReport
-    from deepseek_mm.evaluation.pruning import PruningReport
     from deepseek_mm.lm.decoder import Decoder
 
-MEASURES = ("domains", "long", "needle", "pruning")
+MEASURES = ("domains", "long", "needle")
 BASE = "base"
 
 
@@ -74,8 +73,8 @@ def add(parser: ArgumentParser) -> None:
     group.add_argument("--measure", choices=MEASURES, nargs="+", default=list(MEASURES), help="all, if left out")
     group.add_argument("--corpus", metavar="FOLDER", type=Path, help="made by: train corpus")
     group.add_argument("--rows", metavar="N", type=int, default=12, help="domains: rows of 512 tokens of each")
-    group.add_argument("--texts", metavar="N", type=int, default=3, help="long, pruning: texts of prose and of code")
-    group.add_argument("--lengths", metavar="N", type=int, nargs="+", help="long, needle, pruning: tokens of a text")
+    group.add_argument("--texts", metavar="N", type=int, default=3, help="long: texts of prose and of code")
+    group.add_argument("--lengths", metavar="N", type=int, nargs="+", help="long, needle: tokens of a text")
     group.add_argument("--depths", metavar="D", type=float, nargs="+", help="needle: 0 at the start, 1 at the end")
     group.add_argument("--pictures", metavar="FOLDER", type=Path, help="where pictures are drawn, such as docs")
 
@@ -92,8 +91,6 @@ def measure(args: Namespace, desk: Desk) -> Parts:
             parts[name] = domains(args, models)
         elif name == "long":
             parts |= long(args, models)
-        elif name == "pruning":
-            parts[name] = pruning(args, models)
         else:
             parts[name] = needle(args, models, config.lm.name, cache, desk)
     return Parts(parts=parts)
@@ -142,15 +139,6 @@ def long(args: Namespace, models: "Mapping[str, Decoder]") -> dict[str, Part]:
     full, *others = ((name, read_long(decoder, texts, lengths)) for name, decoder in models.items())
     tokens = size_of(texts, lengths)
     return {f"long {name}": compare(name, full[1], found, tokens=tokens) for name, found in others}
-
-
-def pruning(args: Namespace, models: "Mapping[str, Decoder]") -> "PruningReport":
-    """What cutting weak links of attention costs every model."""
-    from deepseek_mm.evaluation.pruning import LENGTH, evaluate_pruning
-    from deepseek_mm.train.runs import long_texts
-
-    length = min(args.lengths or [LENGTH])
-    return evaluate_pruning(models, long_texts(args.corpus, texts=args.texts, length=length))
 
 
 def needle(args: Namespace, models: "Mapping[str, Decoder]", name: str, cache: Path, desk: Desk) -> "NeedleReport":
