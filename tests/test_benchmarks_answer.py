@@ -5,7 +5,7 @@ from fakes import Parrot, picture
 from rag_house import build
 
 from deepseek_mm.benchmarks import answer as bench
-from deepseek_mm.benchmarks.result import Setting
+from deepseek_mm.benchmarks.result import BenchSetting
 from deepseek_mm.errors import NothingThere
 
 
@@ -17,11 +17,11 @@ def setting(tmp_path, monkeypatch):
         picture(colour).save(photos / f"{colour}.jpg")
     monkeypatch.setattr(bench, "BUNDLED", photos)
     monkeypatch.setattr(bench, "load", lambda config, progress: build(config.data, lm=Parrot("It is red [1].")))
-    return Setting(folder=tmp_path / "bench", note=lambda line: None)
+    return BenchSetting(folder=tmp_path / "bench", note=lambda line: None)
 
 
 def test_every_photo_is_asked_about_once_and_the_first_word_comes_before_the_last(setting):
-    told = bench.answer(setting).numbers
+    told = bench.measure_answer(setting).numbers
     assert told["questions"] == 3
     assert 0 < told["first_word_s"] <= told["answer_s"] <= told["slowest_answer_s"]
 
@@ -29,4 +29,4 @@ def test_every_photo_is_asked_about_once_and_the_first_word_comes_before_the_las
 def test_without_bundled_photos_it_says_where_to_run_it(setting, monkeypatch, tmp_path):
     monkeypatch.setattr(bench, "BUNDLED", tmp_path / "nowhere")
     with pytest.raises(NothingThere, match="clone of the repository"):
-        bench.answer(setting)
+        bench.measure_answer(setting)

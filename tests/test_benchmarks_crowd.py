@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from deepseek_mm.benchmarks.crowd import at_once
+from deepseek_mm.benchmarks.crowd import send_at_once
 from deepseek_mm.errors import JobFailed
 
 
@@ -49,7 +49,7 @@ def test_every_client_gets_all_its_answers(server):
     shares = [
         [{"n": 10 * who + n, "status": 429 if n else 200, "size": 300_000 * n} for n in range(3)] for who in (1, 2)
     ]
-    served, took_s = at_once(url_of(server), "/x", shares)
+    served, took_s = send_at_once(url_of(server), "/x", shares)
     assert sorted(one.status for one in served) == [200, 200, 429, 429, 429, 429]
     assert [n for n in server.heard if n < 20] == [10, 11, 12]
     assert [n for n in server.heard if n >= 20] == [20, 21, 22]
@@ -57,9 +57,9 @@ def test_every_client_gets_all_its_answers(server):
 
 
 def test_a_client_without_a_request_waits_for_nothing(server):
-    assert at_once(url_of(server), "/x", [[]])[0] == []
+    assert send_at_once(url_of(server), "/x", [[]])[0] == []
 
 
 def test_a_server_that_hangs_up_is_said(server):
     with pytest.raises(JobFailed, match="hung up"):
-        at_once(url_of(server), "/x", [[{"n": 1, "hang_up": True}]])
+        send_at_once(url_of(server), "/x", [[{"n": 1, "hang_up": True}]])

@@ -8,26 +8,26 @@ import pytest
 
 from deepseek_mm.__main__ import main
 from deepseek_mm.benchmarks import index as bench
-from deepseek_mm.benchmarks.result import Line, Result, Setting, one_object, table
+from deepseek_mm.benchmarks.result import BenchResult, BenchSetting, TableLine, format_json, format_table
 from deepseek_mm.cli.desk import Desk
 from deepseek_mm.machine import about, commit, processor
 
-SLOW = Result(lines=(Line(what="a long name", value="3 s", bar="5 s"),), numbers={"slow_s": 3.0})
-FAST = Result(lines=(Line(what="b", value="10 ms", beside="99 ms"),), numbers={"fast_ms": 10.0})
+SLOW = BenchResult(lines=(TableLine(what="a long name", value="3 s", bar="5 s"),), numbers={"slow_s": 3.0})
+FAST = BenchResult(lines=(TableLine(what="b", value="10 ms", beside="99 ms"),), numbers={"fast_ms": 10.0})
 
 
 @pytest.fixture
 def bench_index(tmp_path, monkeypatch):
     """The command with two measurements that say what they were given; returns code, output and notes."""
-    seen: list[Setting] = []
+    seen: list[BenchSetting] = []
 
-    def given(setting: Setting) -> Result:
+    def given(setting: BenchSetting) -> BenchResult:
         setting.note("measuring")
         assert list(setting.folder.iterdir()) == []
         seen.append(setting)
         return SLOW
 
-    monkeypatch.setattr(bench.measure, "__defaults__", ((given, lambda setting: FAST),))
+    monkeypatch.setattr(bench.measure_index, "__defaults__", ((given, lambda setting: FAST),))
 
     def run(*words: str):
         out, err = io.StringIO(), io.StringIO()
@@ -38,7 +38,7 @@ def bench_index(tmp_path, monkeypatch):
 
 
 def test_columns_are_as_wide_as_their_widest_cell():
-    assert table([SLOW, FAST]).splitlines() == [
+    assert format_table([SLOW, FAST]).splitlines() == [
         "             measured  beside it  bar",
         "a long name  3 s                  5 s",
         "b            10 ms     99 ms",
@@ -46,7 +46,7 @@ def test_columns_are_as_wide_as_their_widest_cell():
 
 
 def test_the_numbers_of_all_measurements_stand_in_one_object_with_their_origin():
-    assert json.loads(one_object([SLOW, FAST], machine="tiny")) == {"slow_s": 3.0, "fast_ms": 10.0, "machine": "tiny"}
+    assert json.loads(format_json([SLOW, FAST], machine="tiny")) == {"slow_s": 3.0, "fast_ms": 10.0, "machine": "tiny"}
 
 
 def test_a_table_is_followed_by_one_json_object_as_the_last_line(bench_index):

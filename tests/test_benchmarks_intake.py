@@ -8,7 +8,7 @@ from fakes import ColourSpace
 from PIL import Image
 
 from deepseek_mm.benchmarks import intake
-from deepseek_mm.benchmarks.result import Setting, Sizes
+from deepseek_mm.benchmarks.result import BenchSetting, BenchSizes
 from deepseek_mm.errors import NothingThere
 
 
@@ -27,14 +27,14 @@ class CountingSpace(ColourSpace):
 def setting(tmp_path, monkeypatch):
     CountingSpace.looks = 0
     monkeypatch.setattr(intake, "open_space", lambda config: CountingSpace())
-    sizes = Sizes(photos=10, some_photos=100, many_photos=120)
-    return Setting(folder=tmp_path / "bench", note=lambda text: None, sizes=sizes)
+    sizes = BenchSizes(photos=10, some_photos=100, many_photos=120)
+    return BenchSetting(folder=tmp_path / "bench", note=lambda text: None, sizes=sizes)
 
 
 def test_both_ways_see_every_photo_and_the_ratio_is_that_of_their_speeds(setting, monkeypatch):
-    monkeypatch.setattr(intake, "reading", lambda paths: 0.25)
+    monkeypatch.setattr(intake, "time_reading", lambda paths: 0.25)
     monkeypatch.setattr(intake, "TURNS", 1)
-    result = intake.speed(setting)
+    result = intake.measure_intake_speed(setting)
     assert CountingSpace.looks == 2 * 10
     assert result.numbers["ocr_per_s"] == 4
     assert result.numbers["ingest_vs_tower"] == pytest.approx(
@@ -59,21 +59,21 @@ def test_what_a_store_holds_on_to_for_every_photo_is_seen_as_growth(setting, mon
 
         return take_in(setting, eyes, folder, name, replace(hooks, progress=progress))
 
-    take_in = intake.take_in
-    assert intake.growth(setting).numbers["growth_mb"] < 100
-    monkeypatch.setattr(intake, "take_in", leaking)
-    leaky = intake.growth(replace(setting, folder=setting.folder / "again"))
+    take_in = intake.ingest_folder
+    assert intake.measure_memory_growth(setting).numbers["growth_mb"] < 100
+    monkeypatch.setattr(intake, "ingest_folder", leaking)
+    leaky = intake.measure_memory_growth(replace(setting, folder=setting.folder / "again"))
     assert leaky.numbers["growth_mb"] > 150
     assert leaky.numbers["growth_photos"] == 100
 
 
 @pytest.mark.campaign(times=1, only=True)
 def test_the_full_bench_watches_more_photos(setting):
-    assert intake.growth(replace(setting, full=True)).numbers["growth_photos"] == 120
+    assert intake.measure_memory_growth(replace(setting, full=True)).numbers["growth_photos"] == 120
 
 
 def test_the_photos_differ_in_every_byte_string_and_have_the_sizes_asked_for(tmp_path):
-    paths = list(intake.made(tmp_path / "photos", 150, ((64, 48), (48, 64))))
+    paths = list(intake.make_photos(tmp_path / "photos", 150, ((64, 48), (48, 64))))
     assert len({path.read_bytes() for path in paths}) == 150
     assert [Image.open(path).size for path in paths[:3]] == [(64, 48), (48, 64), (64, 48)]
 
@@ -81,4 +81,4 @@ def test_the_photos_differ_in_every_byte_string_and_have_the_sizes_asked_for(tmp
 def test_without_the_bundled_photos_it_says_where_it_can_be_run(tmp_path, monkeypatch):
     monkeypatch.setattr(intake, "BUNDLED", tmp_path)
     with pytest.raises(NothingThere, match="Run this from a clone"):
-        list(intake.made(tmp_path / "photos", 1, ((64, 48),)))
+        list(intake.make_photos(tmp_path / "photos", 1, ((64, 48),)))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from deepseek_mm.__main__ import main
-from deepseek_mm.benchmarks.learning import PARTS, result_of
+from deepseek_mm.benchmarks.learning import PARTS, report_part
 from deepseek_mm.cli.desk import Desk
 from deepseek_mm.train.report import made_now, write
 
@@ -65,5 +65,5 @@ def test_a_damaged_report_stops_the_bench(tmp_path):
 @pytest.mark.parametrize("part", PARTS)
 def test_figures_with_a_bar_come_before_the_others(part):
     figures = {"another": 1.0, **dict.fromkeys(PARTS[part], 2.0)}
-    names = [line.what for line in result_of(part, replace(PPO, figures=figures)).lines]
+    names = [line.what for line in report_part(part, replace(PPO, figures=figures)).lines]
     assert names == [*PARTS[part], "another"]

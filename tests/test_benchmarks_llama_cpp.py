@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from deepseek_mm.benchmarks.llama_cpp import BITE, LlamaCpp
-from deepseek_mm.benchmarks.peer import made_up
+from deepseek_mm.benchmarks.peer import make_tokens
 from deepseek_mm.errors import MissingPackage
 
 VOCABULARY = 512
@@ -53,7 +53,7 @@ def opened(monkeypatch):
 
 def test_every_round_decodes_the_likeliest_tokens_after_the_same_context(opened):
     speed = LlamaCpp(FILE).decode_speed(context=10, new_tokens=3)
-    prompt = made_up(10, VOCABULARY)
+    prompt = make_tokens(10, VOCABULARY)
     first = prompt[-1]
     steps = [(10 + number, [(first + 5 * (number + 1)) % VOCABULARY]) for number in range(3)]
     assert opened[0].read[1:] == [(0, prompt), *[(9, [first]), *steps] * 3]
@@ -62,7 +62,7 @@ def test_every_round_decodes_the_likeliest_tokens_after_the_same_context(opened)
 
 def test_the_first_token_is_timed_from_nothing_known(opened):
     assert LlamaCpp(FILE).first_token_s(20) > 0
-    assert opened[0].read[1:] == [(0, made_up(20, VOCABULARY))] * 3
+    assert opened[0].read[1:] == [(0, make_tokens(20, VOCABULARY))] * 3
 
 
 def test_a_longer_text_opens_the_model_anew_and_a_shorter_one_does_not(opened):

@@ -11,7 +11,7 @@ from deepseek_mm.benchmarks import lm
 from deepseek_mm.benchmarks.lm_case import run_case
 from deepseek_mm.benchmarks.lm_open import open_decoder
 from deepseek_mm.benchmarks.lm_peers import LLAMA
-from deepseek_mm.benchmarks.result import Result, one_object, table
+from deepseek_mm.benchmarks.result import BenchResult, format_json, format_table
 from deepseek_mm.cli.desk import Desk
 from deepseek_mm.errors import NothingThere
 
@@ -22,9 +22,9 @@ def test_every_row_is_there_and_what_cannot_be_measured_says_why(tmp_path, monke
     monkeypatch.setattr(lm, "num_cores", lambda: 1)
     monkeypatch.setattr("deepseek_mm.benchmarks.lm_flops.SIDES", (64,))
     here = lambda case: run_case(case, open_decoder(model, full=case.kind != "ours"))  # noqa: E731
-    monkeypatch.setattr("deepseek_mm.benchmarks.lm_prefill.run_apart", here)
-    results = lm.measure(setting_of(tmp_path))
-    told = json.loads(one_object(results))
+    monkeypatch.setattr("deepseek_mm.benchmarks.lm_prefill.run_in_process", here)
+    results = lm.measure_lm(setting_of(tmp_path))
+    told = json.loads(format_json(results))
     measured = (
         "prefill_128_speedup", "memory_128_saved", "mfu_prefill", "decode_vs_transformers", "batch8_speedup",
         "moe_time_saved_vs_dense",
@@ -34,18 +34,20 @@ def test_every_row_is_there_and_what_cannot_be_measured_says_why(tmp_path, monke
         assert told[key].startswith("not measured: ")
     assert "transformers 5" in told["settings_transformers"]
     assert (tmp_path / "out" / "lm.png").stat().st_size > 10_000
-    assert "8,192" not in (shown := table(results))
+    assert "8,192" not in (shown := format_table(results))
     assert "prompt of 128 tokens" in shown
 
 
 def test_llama_cpp_reads_the_packaged_file_and_no_other_model(tmp_path):
     model = save_deep(tmp_path / "model")
     with pytest.raises(NothingThere, match="llama.cpp reads a GGUF file"):
-        lm.rivals(setting_of(tmp_path), model)[LLAMA]()
+        lm.list_rivals(setting_of(tmp_path), model)[LLAMA]()
 
 
 def test_settings_of_peers_stand_under_the_table(tmp_path, monkeypatch):
-    monkeypatch.setattr(lm, "measure", lambda setting: [Result(words={"settings_llamacpp": "llama.cpp, 2 threads"})])
+    monkeypatch.setattr(
+        lm, "measure", lambda setting: [BenchResult(words={"settings_llamacpp": "llama.cpp, 2 threads"})]
+    )
     out = io.StringIO()
     assert main(["bench", "lm"], Desk(out=out, err=io.StringIO(), environ={}, cwd=tmp_path)) == 0
     assert "settings_llamacpp: llama.cpp, 2 threads\nmachine: " in out.getvalue()
@@ -53,7 +55,9 @@ def test_settings_of_peers_stand_under_the_table(tmp_path, monkeypatch):
 
 def test_the_command_hands_over_where_pictures_go_and_prints_one_line(tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr(lm, "measure", lambda setting: [seen.append(setting) or Result(numbers={"mfu_prefill": 0.5})])
+    monkeypatch.setattr(
+        lm, "measure", lambda setting: [seen.append(setting) or BenchResult(numbers={"mfu_prefill": 0.5})]
+    )
     monkeypatch.setenv("DEEPSEEK_MM_CACHE", str(tmp_path / "cache"))
     out = io.StringIO()
     desk = Desk(out=out, err=io.StringIO(), environ={}, cwd=tmp_path)

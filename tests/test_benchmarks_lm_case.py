@@ -12,12 +12,12 @@ from lm_bench_help import save_deep
 
 from deepseek_mm.lm.kv_cache.paged_attention import PagedPass
 from deepseek_mm.benchmarks import lm_case
-from deepseek_mm.benchmarks.lm_case import Case
-from deepseek_mm.benchmarks.lm_case import peak_of
-from deepseek_mm.benchmarks.lm_case import read
 from deepseek_mm.benchmarks.lm_case import run_case
+from deepseek_mm.benchmarks.lm_case import PrefillCase
+from deepseek_mm.benchmarks.lm_case import measure_peak
+from deepseek_mm.benchmarks.lm_case import time_prompt
 from deepseek_mm.benchmarks.lm_open import open_decoder
-from deepseek_mm.benchmarks.lm_plain import Plain
+from deepseek_mm.benchmarks.lm_plain import FullAttention
 
 ROOT = Path(__file__).parent.parent
 MB = 1_000_000
@@ -34,7 +34,7 @@ def small_products(monkeypatch):
 
 
 def case(model, kind, lengths=(64, 100)):
-    return Case(folder=str(model.folder), changes=None, kind=kind, lengths=lengths, chunk=32, threads=1)
+    return PrefillCase(folder=str(model.folder), changes=None, kind=kind, lengths=lengths, chunk=32, threads=1)
 
 
 @pytest.mark.parametrize("kind", ["ours", "sdpa", "full"])
@@ -44,13 +44,13 @@ def test_every_kind_reads_every_length(model, kind):
     assert min(*outcome.seconds, *outcome.peak_mb) >= 0 < outcome.matmul
 
 
-@pytest.mark.parametrize(("kind", "door"), [("ours", PagedPass), ("sdpa", Plain), ("full", PagedPass)])
+@pytest.mark.parametrize(("kind", "door"), [("ours", PagedPass), ("sdpa", FullAttention), ("full", PagedPass)])
 @torch.inference_mode()
 def test_a_prompt_is_read_in_chunks_and_only_its_last_token_is_scored(model, kind, door):
     decoder, passes, scored = open_decoder(model, full=kind != "ours"), [], []
     decoder.register_forward_hook(lambda _, given, __: passes.append((type(given[1]), given[0].shape[1])))
     decoder.head.register_forward_hook(lambda _, given, __: scored.append(tuple(given[0].shape)))
-    read(decoder, case(model, kind), 80)
+    time_prompt(decoder, case(model, kind), 80)
     assert passes == [(door, 32), (door, 32), (door, 16)]
     assert scored == [(1, 64)]
 
@@ -58,7 +58,7 @@ def test_a_prompt_is_read_in_chunks_and_only_its_last_token_is_scored(model, kin
 def test_the_peak_counts_what_was_freed_again_and_not_what_was_before():
     before = torch.ones(25 * MB // 4)
     torch.ones(200 * MB // 4)  # an earlier, higher peak
-    with peak_of("cpu") as peak:
+    with measure_peak("cpu") as peak:
         torch.ones(50 * MB // 4)
         torch.ones(10 * MB // 4)
     assert 45 < peak[0] < 80
@@ -67,7 +67,7 @@ def test_the_peak_counts_what_was_freed_again_and_not_what_was_before():
 
 def test_where_the_system_does_not_tell_the_peak_is_no_number(monkeypatch, tmp_path):
     monkeypatch.setattr(lm_case, "REFS", tmp_path / "absent")
-    with peak_of("cpu") as peak:
+    with measure_peak("cpu") as peak:
         pass
     assert math.isnan(peak[0])
 

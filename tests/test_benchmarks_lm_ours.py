@@ -7,7 +7,7 @@ from lm_bench_help import save_deep
 from deepseek_mm.benchmarks import lm_ours
 from deepseek_mm.benchmarks.lm_open import find_model, open_decoder, open_fast, read_ours
 from deepseek_mm.benchmarks.lm_ours import Ours
-from deepseek_mm.benchmarks.peer import made_up
+from deepseek_mm.benchmarks.peer import make_tokens
 from deepseek_mm.config import OUR_LM
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.kv_cache.paged_attention import PagedPass
@@ -75,7 +75,7 @@ def test_it_goes_on_with_the_likeliest_tokens(model, monkeypatch):
     run = lm_ours.PagedRunner.decode
     monkeypatch.setattr(lm_ours.PagedRunner, "decode", lambda runner, rows: (said.extend(rows), run(runner, rows))[1])
     ours(decoder).decode_speed(context=30, new_tokens=4)
-    ids = [1, *made_up(30, 300)[1:]]
+    ids = [1, *make_tokens(30, 300)[1:]]
     for _ in range(4):
         whole = FullTextAttention(decoder.shape, torch.ones(1, len(ids), dtype=torch.int64))
         with torch.inference_mode():

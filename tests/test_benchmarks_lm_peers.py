@@ -3,7 +3,16 @@
 import pytest
 from lm_bench_help import FEW, setting_of
 
-from deepseek_mm.benchmarks.lm_peers import LLAMA, OURS, ROWS, TRANSFORMERS, at_once, beside_peers, take_turns, tasks_of
+from deepseek_mm.benchmarks.lm_peers import (
+    LLAMA,
+    OURS,
+    ROWS,
+    TRANSFORMERS,
+    compare_batching,
+    compare_peers,
+    list_tasks,
+    take_turns,
+)
 from deepseek_mm.errors import MissingPackage
 
 
@@ -44,7 +53,7 @@ def test_a_row_is_the_median_of_the_rounds_own_ratios(tmp_path, log):
     ours = Paper("we", log, speeds=(30.0, 50.0), seconds=(1.0, 3.0))
     slow = Paper("transformers", log, speeds=(10.0,))
     llama = Paper("llama", log, speeds=(20.0, 100.0), seconds=(2.0, 4.0))
-    result = beside_peers(setting_of(tmp_path), ours, {TRANSFORMERS: lambda: slow, LLAMA: lambda: llama})
+    result = compare_peers(setting_of(tmp_path), ours, {TRANSFORMERS: lambda: slow, LLAMA: lambda: llama})
     numbers = result.numbers
     assert numbers["decode_vs_transformers"] == pytest.approx((3 + 5) / 2)
     assert numbers["decode_vs_llamacpp"] == pytest.approx((1.5 + 0.5) / 2)
@@ -54,25 +63,25 @@ def test_a_row_is_the_median_of_the_rounds_own_ratios(tmp_path, log):
 
 
 def test_everybody_takes_turns_in_every_round(log):
-    task = tasks_of(FEW, full=False)["decode"]
+    task = list_tasks(FEW, full=False)["decode"]
     take_turns(task, {OURS: Paper("we", log), LLAMA: Paper("llama", log)})
     assert log == [("we", 40, 3), ("llama", 40, 3)] * 2
 
 
 def test_a_long_context_has_one_round_unless_everything_is_measured():
-    assert [tasks_of(FEW, full=full)["decode_8k"].rounds for full in (False, True)] == [1, 2]
+    assert [list_tasks(FEW, full=full)["decode_8k"].rounds for full in (False, True)] == [1, 2]
 
 
 def test_only_those_are_asked_whose_row_it_is(tmp_path, log):
     rivals = {name: lambda name=name: Paper(name, log) for name in (TRANSFORMERS, LLAMA)}
-    beside_peers(setting_of(tmp_path), Paper("we", log), rivals)
+    compare_peers(setting_of(tmp_path), Paper("we", log), rivals)
     assert [asked for asked in log if asked[0] == TRANSFORMERS] == [(TRANSFORMERS, 40, 3)] * 2
     assert log[-2:] == [("we", 50), (LLAMA, 50)]
 
 
 def test_a_rival_that_is_not_there_costs_its_rows_and_nothing_else(tmp_path, log):
     rivals = {TRANSFORMERS: lambda: Paper("transformers", log), LLAMA: absent}
-    result = beside_peers(setting_of(tmp_path), Paper("we", log, speeds=(25.0,)), rivals)
+    result = compare_peers(setting_of(tmp_path), Paper("we", log, speeds=(25.0,)), rivals)
     assert result.numbers["decode_vs_transformers"] == 2.5
     for key in ("decode_vs_llamacpp", "decode_8k_vs_llamacpp", "ttft_vs_llamacpp"):
         assert key not in result.numbers
@@ -84,7 +93,7 @@ def test_a_rival_that_is_not_there_costs_its_rows_and_nothing_else(tmp_path, log
 
 
 def test_the_settings_of_everybody_are_in_the_output(tmp_path, log):
-    result = beside_peers(
+    result = compare_peers(
         setting_of(tmp_path), Paper("we", log), {TRANSFORMERS: absent, LLAMA: lambda: Paper("llama", log)}
     )
     assert "settings_transformers" not in result.words
@@ -92,6 +101,6 @@ def test_the_settings_of_everybody_are_in_the_output(tmp_path, log):
 
 
 def test_several_requests_are_compared_with_one_alone_in_the_same_round(tmp_path, log):
-    result = at_once(setting_of(tmp_path), Paper("we", log, speeds=(10.0, 40.0, 20.0, 40.0)))
+    result = compare_batching(setting_of(tmp_path), Paper("we", log, speeds=(10.0, 40.0, 20.0, 40.0)))
     assert log == [("we", 1, 40, 3), ("we", 3, 40, 3)] * 2
     assert result.numbers == {"batch8_speedup": 3.0, "batch8_tokens_s": 40.0, "batch1_tokens_s": 15.0}

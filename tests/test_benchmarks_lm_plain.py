@@ -5,9 +5,9 @@ import torch
 from lm_help import decoder
 from moe_help import small
 
+from deepseek_mm.benchmarks.lm_plain import FullAttention
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.kv_cache.paged_attention import open_memory
-from deepseek_mm.benchmarks.lm_plain import Plain
 from deepseek_mm.lm.shape import tiny
 
 
@@ -17,7 +17,7 @@ def chunks(model, ids, *, chunk):
     memory = open_memory(model.shape, tokens=len(ids), sequences=1, chunk=chunk, like=model.embedding.weight)
     text, parts = memory.blocks.start(ids, most=len(ids)), []
     while text.length < len(ids):
-        plain = Plain(memory, [text], min(chunk, len(ids) - text.length))
+        plain = FullAttention(memory, [text], min(chunk, len(ids) - text.length))
         parts.append(model(model.embed(plain.ids_BT), plain)[0])
         memory.blocks.advance(text, parts[-1].shape[1])
     return torch.cat(parts, 1)

@@ -11,16 +11,16 @@ from fakes import picture
 
 from deepseek_mm.__main__ import main
 from deepseek_mm.benchmarks import page
-from deepseek_mm.benchmarks.page_keys import LIBRARY, TALKS, Figure, explained, sentences
-from deepseek_mm.benchmarks.page_library import fill, measured, source_of
-from deepseek_mm.benchmarks.page_race import Side
-from deepseek_mm.benchmarks.page_server import Server, settings
+from deepseek_mm.benchmarks.page_keys import LIBRARY, TALKS, Figure, explain_keys, list_keys
+from deepseek_mm.benchmarks.page_library import fill_library, make_source, read_sizes
+from deepseek_mm.benchmarks.page_race import MeasuredPage
+from deepseek_mm.benchmarks.page_server import PageServer, settings
 from deepseek_mm.benchmarks.page_talks import LONG_TITLE, SESSION, remember_all
-from deepseek_mm.benchmarks.result import Line, Result, Sizes
+from deepseek_mm.benchmarks.result import BenchResult, BenchSizes, TableLine
 from deepseek_mm.cli.desk import Desk
 from deepseek_mm.config import Config
 from deepseek_mm.errors import MissingPackage, NothingThere, ServerError
-from deepseek_mm.evaluation.chromium import chromium
+from deepseek_mm.evaluation.chromium import open_chromium
 from deepseek_mm.history import History
 from deepseek_mm.parse.photo import read_photo
 from deepseek_mm.settings import trace_settings
@@ -36,7 +36,7 @@ def shots(tmp_path):
     for name, size in (("wide", (64, 48)), ("tall", (30, 60))):
         paths.append(tmp_path / f"{name}.jpg")
         picture("red", size=size).save(paths[-1])
-    return measured(paths)
+    return read_sizes(paths)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def script(folder: Path, code: str) -> Path:
 
 
 def test_a_filled_library_is_whole_and_its_photos_can_be_read(tmp_path, store, shots):
-    fill(tmp_path / "space" / "store.db", tmp_path / "photos", shots, 7, regions=3)
+    fill_library(tmp_path / "space" / "store.db", tmp_path / "photos", shots, 7, regions=3)
     with store:
         assert store.counts() == Counts(sources=7, regions=21)
         assert list(store.problems()) == []
@@ -70,7 +70,7 @@ def test_a_filled_library_is_whole_and_its_photos_can_be_read(tmp_path, store, s
 
 def test_a_library_that_is_filled_in_several_pieces_numbers_its_regions_through(tmp_path, store, shots, monkeypatch):
     monkeypatch.setattr("deepseek_mm.benchmarks.page_library.AT_ONCE", 3)
-    fill(tmp_path / "space" / "store.db", tmp_path / "photos", shots, 8, regions=2)
+    fill_library(tmp_path / "space" / "store.db", tmp_path / "photos", shots, 8, regions=2)
     with store:
         assert store.counts() == Counts(sources=8, regions=16)
         ids = [[region.id for region in store.regions_of([n])[n]] for n in (1, 4, 8)]
@@ -80,13 +80,13 @@ def test_a_library_that_is_filled_in_several_pieces_numbers_its_regions_through(
 def test_a_store_in_use_finds_what_was_put_in_beside_it(tmp_path, store, shots):
     with store:
         assert store.search_many([[1.0] + 31 * [0.0]], k=2) == [[]]
-        fill(tmp_path / "space" / "store.db", tmp_path / "photos", shots, 4, regions=2)
+        fill_library(tmp_path / "space" / "store.db", tmp_path / "photos", shots, 4, regions=2)
         assert len(store.search_many([[1.0] + 31 * [0.0]], k=20)[0]) == 8
 
 
 def test_conversations_belong_to_the_visitor_and_cite_photos_of_the_library(tmp_path, shots):
-    sources = [source_of(tmp_path, n, shots[0]) for n in (1, 2)]
-    remember_all(tmp_path / "history.db", sources, Sizes(page_turns=5, page_talks=2))
+    sources = [make_source(tmp_path, n, shots[0]) for n in (1, 2)]
+    remember_all(tmp_path / "history.db", sources, BenchSizes(page_turns=5, page_talks=2))
     history = History(tmp_path / "history.db")
     found = history.conversations(session=SESSION, limit=9)
     assert sorted(each.num_turns for each in found) == [1, 1, 5]
@@ -106,7 +106,7 @@ def test_the_server_reads_the_same_settings_and_its_own_place(tmp_path):
 
 
 def test_a_server_is_there_while_it_is_needed_and_then_no_more(tmp_path):
-    with Server(tmp_path / "few", Config(), script=script(tmp_path, READY)) as server:
+    with PageServer(tmp_path / "few", Config(), script=script(tmp_path, READY)) as server:
         assert server.url() == "http://127.0.0.1:9"
         assert server.resident_mb() > 1
     assert server.process.poll() is not None
@@ -116,7 +116,7 @@ def test_a_server_is_there_while_it_is_needed_and_then_no_more(tmp_path):
 def test_a_server_that_fails_is_quoted_in_the_error(tmp_path):
     failing = script(tmp_path, "import sys; sys.exit('error: the moon is not up')")
     with (
-        Server(tmp_path / "few", Config(), script=failing) as server,
+        PageServer(tmp_path / "few", Config(), script=failing) as server,
         pytest.raises(ServerError, match="the moon is not up"),
     ):
         server.url()
@@ -124,30 +124,30 @@ def test_a_server_that_fails_is_quoted_in_the_error(tmp_path):
 
 def test_outside_of_a_clone_there_is_no_page_to_start(tmp_path):
     with pytest.raises(NothingThere, match="from a clone"):
-        Server(tmp_path / "few", Config(), script=tmp_path / "app.py")
+        PageServer(tmp_path / "few", Config(), script=tmp_path / "app.py")
 
 
 def test_without_a_browser_the_error_says_how_to_install_one(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(NothingThere, match="apt-get install chromium"), chromium():
+    with pytest.raises(NothingThere, match="apt-get install chromium"), open_chromium():
         pass
 
 
 def test_without_playwright_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "playwright.sync_api", None)
-    with pytest.raises(MissingPackage, match=r"deepseek-mm\[dev\]"), chromium():
+    with pytest.raises(MissingPackage, match=r"deepseek-mm\[dev\]"), open_chromium():
         pass
 
 
 def test_a_figure_is_the_median_of_its_rounds_and_the_ratio_that_of_two_medians():
     figures = (Figure(key="open_ms", says="opening"), Figure(key="tab_worst_ms", says="switching"))
-    one, other = (Side(server=None, photos=1, url="") for _ in range(2))
+    one, other = (MeasuredPage(server=None, photos=1, url="") for _ in range(2))
     for side, opens, tabs in ((one, (10, 90, 20), (5, 7)), (other, (30, 30, 99), (14, 6))):
         for value in opens:
             side.note("open_ms", value)
         for value in tabs:
             side.note("tab_worst_ms", value)
-    assert page.paired(figures, one, other, "long") == {
+    assert page.pair_figures(figures, one, other, "long") == {
         "open_ms": 20, "open_ms_long": 30, "open_ratio": 1.5,
         "tab_worst_ms": 7, "tab_worst_ms_long": 14, "tab_worst_ratio": 2.0,
     }  # fmt: skip
@@ -156,16 +156,18 @@ def test_a_figure_is_the_median_of_its_rounds_and_the_ratio_that_of_two_medians(
 def test_the_table_shows_the_large_one_beside_the_small_one_with_its_bar():
     figure = Figure(key="scroll_s", says="scrolling", bar=4)
     numbers = {"scroll_s": 2.0, "scroll_s_many": 3.04, "scroll_ratio": 1.52}
-    (line,) = page.lines_of([figure], numbers, "many", "500 photos", "100,000")
-    assert line == Line(what="scrolling", value="3.0 s (100,000)", beside="2.0 s (500 photos), 1.52 times", bar="4 s")
+    (line,) = page.make_lines([figure], numbers, "many", "500 photos", "100,000")
+    assert line == TableLine(
+        what="scrolling", value="3.0 s (100,000)", beside="2.0 s (500 photos), 1.52 times", bar="4 s"
+    )
 
 
 def test_every_key_is_explained_once_in_the_help(capsys):
-    keys = [key for key, _ in sentences()]
+    keys = [key for key, _ in list_keys()]
     assert len(keys) == len(set(keys))
     assert {"paint_cold_ms_many", "word_ratio", "server_mb", "turns_long"} <= set(keys)
     assert len(keys) > 3 * len(LIBRARY + TALKS)
-    assert "first contentful paint, nothing in the browser's cache (below 1500)" in explained()
+    assert "first contentful paint, nothing in the browser's cache (below 1500)" in explain_keys()
     with pytest.raises(SystemExit):
         main(["bench", "--help"])
     shown = capsys.readouterr().out
@@ -177,9 +179,9 @@ def test_the_command_gives_the_figures_of_the_page_as_one_line(tmp_path, monkeyp
 
     def measure(setting):
         seen.append(setting)
-        return Result(numbers={"tab_ms": 7.0})
+        return BenchResult(numbers={"tab_ms": 7.0})
 
-    monkeypatch.setattr(page, "page", measure)
+    monkeypatch.setattr(page, "measure_page", measure)
     out, err = io.StringIO(), io.StringIO()
     desk = Desk(out=out, err=err, environ={}, cwd=tmp_path)
     assert main(["bench", "page", "--json", "--model", "none"], desk) == 0

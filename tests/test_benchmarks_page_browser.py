@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 
 from deepseek_mm.benchmarks import page_browser
-from deepseek_mm.benchmarks.page import page
-from deepseek_mm.benchmarks.page_browser import Visit
-from deepseek_mm.benchmarks.page_keys import sentences
-from deepseek_mm.benchmarks.result import Setting, Sizes
+from deepseek_mm.benchmarks.page import measure_page
+from deepseek_mm.benchmarks.page_browser import BrowserVisit
+from deepseek_mm.benchmarks.page_keys import list_keys
+from deepseek_mm.benchmarks.result import BenchSetting, BenchSizes
 from deepseek_mm.errors import ServerError
-from deepseek_mm.evaluation.chromium import chromium
+from deepseek_mm.evaluation.chromium import open_chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 LIBRARY_APP = Path(__file__).parent / "library_app.py"
-TINY = Sizes(
+TINY = BenchSizes(
     page_few=50, page_many=60, page_files=4, page_regions=2, page_rounds=1, page_results=48, page_turns=5, page_talks=1
 )  # fmt: skip
 LATE_MS = 400
@@ -49,7 +49,7 @@ def late(route):
 @pytest.fixture
 def visit():
     """A visit to a page of our own, whose delays are known."""
-    with chromium() as browser, Visit(browser, "http://made-up.test/", session="s" * 43) as visit:
+    with open_chromium() as browser, BrowserVisit(browser, "http://made-up.test/", session="s" * 43) as visit:
         visit.page.route("**/*", lambda route: route.fulfill(body=PAGE, content_type="text/html"))
         visit.page.route("**/photo.svg", late)
         yield visit
@@ -88,8 +88,8 @@ def test_the_whole_bench_gives_every_key_a_plausible_figure(tmp_path, monkeypatc
     monkeypatch.setattr(page_browser, "SETTLE_MS", 300)
     monkeypatch.setattr(page_browser, "PATIENCE_MS", 3_000)
     notes = []
-    result = page(Setting(folder=tmp_path, note=notes.append, sizes=TINY), script=LIBRARY_APP)
-    assert set(result.numbers) == {key for key, _ in sentences()}
+    result = measure_page(BenchSetting(folder=tmp_path, note=notes.append, sizes=TINY), script=LIBRARY_APP)
+    assert set(result.numbers) == {key for key, _ in list_keys()}
     assert {key: value for key, value in result.numbers.items() if not value > 0} == {}
     assert (result.numbers["photos"], result.numbers["photos_many"], result.numbers["regions_many"]) == (50, 60, 120)
     assert result.numbers["results_many"] >= 48

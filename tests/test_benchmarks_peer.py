@@ -5,13 +5,13 @@ from contextlib import suppress
 
 import torch
 
-from deepseek_mm.benchmarks.peer import fastest_s, made_up, torch_threads
+from deepseek_mm.benchmarks.peer import fastest_s, make_tokens, torch_threads
 
 
 def test_made_up_tokens_are_words_that_do_not_repeat_within_the_vocabulary():
-    tokens = made_up(412, 512)
+    tokens = make_tokens(412, 512)
     assert sorted(tokens) == list(range(100, 512))
-    assert made_up(1_000, 49_152)[:3] == [100, 8_019, 15_938]
+    assert make_tokens(1_000, 49_152)[:3] == [100, 8_019, 15_938]
 
 
 def test_the_fastest_round_counts_and_putting_back_does_not(monkeypatch):

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from deepseek_mm.benchmarks.peer_apart import Apart
+from deepseek_mm.benchmarks.peer_apart import PeerProcess
 from deepseek_mm.errors import MissingPackage, NothingThere
 
 
@@ -27,7 +27,7 @@ def absent():
 
 
 def test_it_is_asked_in_a_process_of_its_own():
-    apart = Apart(partial(Clerk, "Bob"))
+    apart = PeerProcess(partial(Clerk, "Bob"))
     assert apart.settings.startswith("Bob in ")
     assert str(os.getpid()) not in apart.settings
     assert apart.decode_speed(512, 64) == 512.64
@@ -36,4 +36,4 @@ def test_it_is_asked_in_a_process_of_its_own():
 
 def test_one_that_cannot_be_opened_over_there_says_why_here():
     with pytest.raises(NothingThere, match="llama-cpp-python"):
-        Apart(absent)
+        PeerProcess(absent)

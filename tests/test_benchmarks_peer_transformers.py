@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from deepseek_mm.benchmarks.peer import made_up
+from deepseek_mm.benchmarks.peer import make_tokens
 from deepseek_mm.benchmarks.peer_transformers import Transformers
 
 
@@ -27,16 +27,16 @@ def model():
 
 def test_every_round_decodes_the_same_tokens_after_the_same_context(model):
     speed = Transformers(model, threads=1).decode_speed(context=10, new_tokens=4)
-    truth = model.generate(torch.tensor([made_up(10, 512)]), max_new_tokens=4, do_sample=False, pad_token_id=0)
+    truth = model.generate(torch.tensor([make_tokens(10, 512)]), max_new_tokens=4, do_sample=False, pad_token_id=0)
     decoded = [(10 + step, [int(token)]) for step, token in enumerate(truth[0, 10:14])]
-    assert model.read[0] == (0, made_up(10, 512))
+    assert model.read[0] == (0, make_tokens(10, 512))
     assert [model.read[start : start + 4] for start in (1, 5, 9)] == [decoded] * 3
     assert speed > 0
 
 
 def test_the_first_token_is_timed_from_nothing_known(model):
     assert Transformers(model, threads=1).first_token_s(20) > 0
-    assert model.read[1:] == [(0, made_up(20, 512))] * 3
+    assert model.read[1:] == [(0, make_tokens(20, 512))] * 3
 
 
 def test_measuring_leaves_the_number_of_threads_as_it_was(model):

@@ -9,12 +9,12 @@ from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.autocast import to_autocast_dtype
 from deepseek_mm.benchmarks import dial as dial_bench
 from deepseek_mm.benchmarks import plan as bench
-from deepseek_mm.benchmarks.plan import Pair
-from deepseek_mm.benchmarks.plan import asks
-from deepseek_mm.benchmarks.plan import in_full
-from deepseek_mm.benchmarks.plan import in_turns
-from deepseek_mm.benchmarks.plan import one_ms
-from deepseek_mm.benchmarks.plan import told
+from deepseek_mm.benchmarks.plan import LatencyPair
+from deepseek_mm.benchmarks.plan import compute_in_fp32
+from deepseek_mm.benchmarks.plan import report_pairs
+from deepseek_mm.benchmarks.plan import time_ask
+from deepseek_mm.benchmarks.plan import time_asks
+from deepseek_mm.benchmarks.plan import time_in_turns
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.records import Picture, Question
 
@@ -28,10 +28,10 @@ def houses(tmp_path):
 
 
 def test_a_quarter_of_the_time_is_three_quarters_saved():
-    result = told(
+    result = report_pairs(
         [
-            Pair(name="ask", says="an ask", chosen_ms=25, eager_ms=100),
-            Pair(name="text", says="t", chosen_ms=3, eager_ms=6),
+            LatencyPair(name="ask", says="an ask", chosen_ms=25, eager_ms=100),
+            LatencyPair(name="text", says="t", chosen_ms=3, eager_ms=6),
         ],
         questions=4,
         words={"plan": "so"},
@@ -49,17 +49,19 @@ def test_both_sides_take_turns_and_the_median_of_each_counts():
     def side(name, values):
         return lambda: (order.append(name), next(values))[1]
 
-    pair = in_turns("x", "x", side("own", iter([1, 9, 2])), side("its", iter([8, 8, 80])), 3)
+    pair = time_in_turns("x", "x", side("own", iter([1, 9, 2])), side("its", iter([8, 8, 80])), 3)
     assert order == ["own", "its"] * 3
     assert (pair.chosen_ms, pair.eager_ms) == (2, 8)
 
 
 def test_the_eager_side_alone_computes_in_full():
     seen = []
-    in_turns("x", "x", lambda: seen.append(dtype_of_quick()) or 1.0, lambda: seen.append(dtype_of_quick()) or 1.0, 1)
+    time_in_turns(
+        "x", "x", lambda: seen.append(dtype_of_quick()) or 1.0, lambda: seen.append(dtype_of_quick()) or 1.0, 1
+    )
     assert seen[1] is torch.float32
     assert dtype_of_quick() is seen[0]
-    with in_full():
+    with compute_in_fp32():
         assert to_autocast_dtype(torch.ones(2).bfloat16()).dtype is torch.float32
 
 
@@ -78,10 +80,10 @@ def paint(folder, *colours):
 def test_an_ask_counts_where_both_houses_say_as_many_words(houses, tmp_path):
     image = picture("red")
     text = "what is in this photo?"
-    assert one_ms(houses[0], Picture(image=image), text)[1] == len(
+    assert time_ask(houses[0], Picture(image=image), text)[1] == len(
         houses[0].ask(Question(text=text, image=image)).text.split()
     )
-    (pair, mean), count = asks(houses[0], houses[0], paint(tmp_path, "red", "blue"))
+    (pair, mean), count = time_asks(houses[0], houses[0], paint(tmp_path, "red", "blue"))
     assert (pair.name, count) == ("ask", 2)
     assert pair.chosen_ms > 0
     assert mean.name == "ask_mean"
@@ -89,17 +91,17 @@ def test_an_ask_counts_where_both_houses_say_as_many_words(houses, tmp_path):
 
 def test_the_median_and_the_mean_of_the_same_asks_are_told(houses, tmp_path, monkeypatch):
     took = iter([(9.0, 1), (9.0, 1), *((own, 5) for own in (1.0, 10.0, 2.0, 20.0, 30.0, 300.0))])  # two to warm up
-    monkeypatch.setattr(bench, "one_ms", lambda house, image, text: next(took))
-    (middle, mean), count = asks(houses[0], houses[1], paint(tmp_path, "red") * 3)
+    monkeypatch.setattr(bench, "time_ask", lambda house, image, text: next(took))
+    (middle, mean), count = time_asks(houses[0], houses[1], paint(tmp_path, "red") * 3)
     assert (middle.chosen_ms, middle.eager_ms, count) == (2.0, 20.0, 3)
     assert (mean.chosen_ms, mean.eager_ms) == (11.0, 110.0)
 
 
 def test_answers_of_other_lengths_are_left_out_and_none_left_is_said(houses, tmp_path, monkeypatch):
     lengths = iter(range(20))
-    monkeypatch.setattr(bench, "one_ms", lambda house, image, text: (1.0, next(lengths)))
+    monkeypatch.setattr(bench, "time_ask", lambda house, image, text: (1.0, next(lengths)))
     with pytest.raises(NothingThere, match="same length"):
-        asks(houses[0], houses[1], paint(tmp_path, "red"))
+        time_asks(houses[0], houses[1], paint(tmp_path, "red"))
 
 
 def test_each_step_of_the_dial_is_asked_the_same_and_gets_seconds_and_a_score(tmp_path):

@@ -2,12 +2,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from deepseek_mm.lm.shape import EXPERTS
-from deepseek_mm.lm.shape import MoEShape
-from deepseek_mm.lm.shape import tiny
-from deepseek_mm.benchmarks.runner import Runner
-from deepseek_mm.benchmarks.runner import Still
-from deepseek_mm.benchmarks.runner import random_decoder
+from deepseek_mm.benchmarks.runner import FixedContext, RandomDecoder, make_random_decoder
+from deepseek_mm.lm.shape import EXPERTS, MoEShape, tiny
 
 MOE = MoEShape(layers=(0, 2), experts=EXPERTS, gate_width=16, gate_heads=2, gate_window=4)
 SHAPE = tiny(moe=MOE)
@@ -18,7 +14,7 @@ def qkv():
 
 
 def test_a_still_memory_puts_the_last_token_behind_the_same_context_every_time():
-    still = Still(SHAPE, tokens=6)
+    still = FixedContext(SHAPE, tokens=6)
     still(0, *qkv())
     before = [x.clone() for x in still._past[0]]
     q, k, v = qkv()
@@ -33,21 +29,21 @@ def test_a_still_memory_puts_the_last_token_behind_the_same_context_every_time()
 
 
 def test_a_still_memory_keeps_what_a_window_reaches_and_no_more():
-    still = Still(SHAPE, tokens=6)
+    still = FixedContext(SHAPE, tokens=6)
     gate = torch.randn(1, 1, 2, 8)
     still(4, gate, gate, gate)  # behind the four layers: the first gate
     assert still._past[4][0].shape == (1, 4, 2, 8)
 
 
 def test_random_experts_say_something_and_in_bf16():
-    model = random_decoder(SHAPE)
+    model = make_random_decoder(SHAPE)
     assert {parameter.dtype for parameter in model.parameters()} == {torch.bfloat16}
     assert all(expert.down.weight.abs().max() > 0 for expert in model.layers[2].moe.experts)
 
 
 @pytest.mark.parametrize("shape", [SHAPE, tiny()])
 def test_a_runner_reads_whole_prompts_and_single_tokens(shape):
-    runner, calls = Runner(shape, tokens=6), []
+    runner, calls = RandomDecoder(shape, tokens=6), []
     runner.model.register_forward_hook(lambda _, given, __: calls.append(tuple(given[0].shape)))
     with torch.inference_mode():
         routings = runner.prefill(torch.arange(6)[None])

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from deepseek_mm.benchmarks import search as module
-from deepseek_mm.benchmarks.crowd import Served
-from deepseek_mm.benchmarks.generated import Likenesses
-from deepseek_mm.benchmarks.search import asked, linear_ms, lines_of, queries, scan
+from deepseek_mm.benchmarks.crowd import TimedResponse
+from deepseek_mm.benchmarks.generated import PhotoLikeVectors
+from deepseek_mm.benchmarks.search import make_lines, make_queries, scan, time_linear_scan, time_searches
 from deepseek_mm.errors import JobFailed
 from deepseek_mm.rag.search.certainty import photos_of_nobody
 
 
 def test_no_two_queries_are_the_same_and_every_second_one_has_a_filter():
-    bodies = list(islice(queries(), 200))
+    bodies = list(islice(make_queries(), 200))
     assert len({body["text"] for body in bodies}) == 200
     assert ["where" in body for body in bodies[:4]] == [False, True, False, True]
     assert len({str(body.get("where")) for body in bodies}) == 4
@@ -23,7 +23,7 @@ def test_no_two_queries_are_the_same_and_every_second_one_has_a_filter():
 
 def test_vectors_like_photos_have_length_one_and_lie_near_a_real_photo():
     photos = photos_of_nobody()
-    made = next(Likenesses(photos).pieces(50))
+    made = next(PhotoLikeVectors(photos).pieces(50))
     assert np.linalg.norm(made, axis=1) == pytest.approx(1, abs=1e-5)
     nearest = (made @ (photos / np.linalg.norm(photos, axis=1, keepdims=True)).T).max(axis=1)
     assert 0.6 < nearest.mean() < 0.99
@@ -40,23 +40,23 @@ def test_the_linear_scan_reads_whole_photos_alone_and_puts_the_nearest_first(tmp
         connection.commit()
         assert scan(connection, np.array([1, 0], np.float32)) == [1, 0]
     connection.close()
-    assert linear_ms(tmp_path / "store.db", Likenesses(np.eye(2, dtype=np.float32))) > 0
+    assert time_linear_scan(tmp_path / "store.db", PhotoLikeVectors(np.eye(2, dtype=np.float32))) > 0
 
 
 def test_a_search_that_fails_stops_the_bench(monkeypatch):
-    served = [Served(status=200, seconds=0.1), Served(status=500, seconds=0.1)]
-    monkeypatch.setattr(module, "at_once", lambda *_: (served, 0.2))
+    served = [TimedResponse(status=200, seconds=0.1), TimedResponse(status=500, seconds=0.1)]
+    monkeypatch.setattr(module, "send_at_once", lambda *_: (served, 0.2))
     with pytest.raises(JobFailed, match="1 of 2 searches failed, with 500"):
-        asked("http://x", [[{}]])
-    monkeypatch.setattr(module, "at_once", lambda *_: (served[:1], 0.2))
-    assert asked("http://x", [[{}]]) == ([0.1], 0.2)
+        time_searches("http://x", [[{}]])
+    monkeypatch.setattr(module, "send_at_once", lambda *_: (served[:1], 0.2))
+    assert time_searches("http://x", [[{}]]) == ([0.1], 0.2)
 
 
 def test_the_table_names_every_bar_and_leaves_the_page_out_without_a_browser():
     numbers = {"photos": 1e5, "regions": 3e5, "median_ms": 20.0, "p95_ms": 40.0, "linear_ms": 800.0, "server_mb": 900.0}
     numbers |= {"vs_linear_scan": 40.0, "qps8": 33.0, "processor_ms": 18.0, "empty_mb": 300.0}
-    lines = lines_of(numbers)
+    lines = make_lines(numbers)
     assert [(line.value, line.bar) for line in lines] == [
         *(("20 ms, 40 ms", "50 ms"), ("33.0", "20"), ("18 ms", ""), ("900 MB", "")),
     ]
-    assert lines_of(numbers | {"painted_ms": 250.0, "photo_ms": 280.0})[-1].bar == "300 ms"
+    assert make_lines(numbers | {"painted_ms": 250.0, "photo_ms": 280.0})[-1].bar == "300 ms"

@@ -3,24 +3,24 @@
 import numpy as np
 import pytest
 
-from deepseek_mm.benchmarks.generated import Crowds
-from deepseek_mm.benchmarks.result import Setting, Sizes
+from deepseek_mm.benchmarks.generated import ClusteredVectors
+from deepseek_mm.benchmarks.result import BenchSetting, BenchSizes
 from deepseek_mm.benchmarks.start import fill, opened, starts
 from index import Counts, finder
 
-SIZES = Sizes(vectors=250, dim=32, queries=3)
+SIZES = BenchSizes(vectors=250, dim=32, queries=3)
 
 
 @pytest.fixture
 def setting(tmp_path, monkeypatch):
     monkeypatch.setattr(finder, "FEW", 5)  # so that a cache file is written
     notes = []
-    return Setting(folder=tmp_path, note=notes.append, sizes=SIZES)
+    return BenchSetting(folder=tmp_path, note=notes.append, sizes=SIZES)
 
 
 def test_a_filled_store_is_like_one_that_photos_went_into(setting):
-    fill(setting, Crowds(250, 32))
-    vectors = np.concatenate(list(Crowds(250, 32).pieces(250)))
+    fill(setting, ClusteredVectors(250, 32))
+    vectors = np.concatenate(list(ClusteredVectors(250, 32).pieces(250)))
     with opened(setting) as store:
         assert store.counts() == Counts(sources=25, regions=250)
         assert list(store.problems()) == []

@@ -3,31 +3,40 @@
 import numpy as np
 import pytest
 
-from deepseek_mm.benchmarks.generated import Crowds
-from deepseek_mm.benchmarks.result import Setting, Sizes
-from deepseek_mm.benchmarks.vectors import hundred_thousand, lib, million, one_thread, race, recall, search, timed_rows
+from deepseek_mm.benchmarks.generated import ClusteredVectors
+from deepseek_mm.benchmarks.result import BenchSetting, BenchSizes
+from deepseek_mm.benchmarks.vectors import (
+    lib,
+    limit_faiss_threads,
+    make_vector_rows,
+    measure_100k,
+    measure_million,
+    measure_recall,
+    time_queries,
+    time_vector_search,
+)
 from deepseek_mm.config import Config, IndexConfig
 from index.allowed_ids import AllowedIds
 from index.codes import Codes
 from index.memory import VectorMemory
 
-SIZES = Sizes(vectors=3000, million=4000, dim=64, queries=20)
+SIZES = BenchSizes(vectors=3000, million=4000, dim=64, queries=20)
 CODED = Config(index=IndexConfig(exact_up_to=500))
 
 
 def setting(folder, *, full=False, notes=None):
     note = (lambda text: None) if notes is None else notes.append
-    return Setting(folder=folder, note=note, full=full, sizes=SIZES, config=CODED)
+    return BenchSetting(folder=folder, note=note, full=full, sizes=SIZES, config=CODED)
 
 
 def test_recall_is_the_share_of_the_true_nearest_that_was_found():
-    assert recall([[1, 2, 9, 4], [8, 7, 6, 5]], np.array([[1, 2, 3, 4], [5, 6, 7, 8]])) == pytest.approx(7 / 8)
+    assert measure_recall([[1, 2, 9, 4], [8, 7, 6, 5]], np.array([[1, 2, 3, 4], [5, 6, 7, 8]])) == pytest.approx(7 / 8)
 
 
 def test_a_race_searches_by_codes_and_compares_with_the_search_of_all(tmp_path, monkeypatch):
     scanned, scan = [], Codes.scan
     monkeypatch.setattr(Codes, "scan", lambda self, query, num: scanned.append(num) or scan(self, query, num))
-    result = race(Crowds(3000, 64), 3000, setting(tmp_path))
+    result = time_vector_search(ClusteredVectors(3000, 64), 3000, setting(tmp_path))
     assert len(scanned) >= 21  # the plain search did not
     assert result.recall > 0.95
     assert min(result.ms, result.slow_ms, result.flat_ms, result.filtered_ms, result.build_s) > 0
@@ -35,36 +44,36 @@ def test_a_race_searches_by_codes_and_compares_with_the_search_of_all(tmp_path, 
 
 def test_a_search_that_misses_shows_in_the_recall(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "deepseek_mm.benchmarks.vectors.search", lambda memory, queries, allowed: ([1.0], [[0]] * len(queries))
+        "deepseek_mm.benchmarks.vectors.time_queries", lambda memory, queries, allowed: ([1.0], [[0]] * len(queries))
     )
-    assert race(Crowds(600, 64), 600, setting(tmp_path)).recall == 0
+    assert time_vector_search(ClusteredVectors(600, 64), 600, setting(tmp_path)).recall == 0
 
 
 def test_rows_come_with_rising_ids_and_making_them_is_timed_apart():
     making = [0.0]
-    rows = list(timed_rows(Crowds(40_000, 8), 40_000, making))
+    rows = list(make_vector_rows(ClusteredVectors(40_000, 8), 40_000, making))
     assert np.concatenate([ids for ids, _ in rows]).tolist() == list(range(1, 40_001))
     assert [len(ids) for ids, _ in rows] == [len(vectors) for _, vectors in rows]
     assert making[0] > 0
 
 
 def test_queries_are_asked_one_by_one_and_each_is_timed():
-    crowds, memory = Crowds(50, 64), VectorMemory(64, IndexConfig())
-    memory.catch_up(50, lambda last_id: timed_rows(crowds, 50, [0.0]))
-    times, found = search(memory, crowds.queries(3), AllowedIds(np.arange(1, 51)))
+    crowds, memory = ClusteredVectors(50, 64), VectorMemory(64, IndexConfig())
+    memory.catch_up(50, lambda last_id: make_vector_rows(crowds, 50, [0.0]))
+    times, found = time_queries(memory, crowds.queries(3), AllowedIds(np.arange(1, 51)))
     assert (len(times), [len(ids) for ids in found]) == (3, [10, 10, 10])
 
 
 def test_one_thread_is_taken_and_the_others_given_back():
     lib.omp_set_num_threads(2)
-    with one_thread():
+    with limit_faiss_threads():
         assert lib.omp_get_max_threads() == 1
     assert lib.omp_get_max_threads() == 2
 
 
 @pytest.mark.campaign(times=1, only=True)
 def test_a_hundred_thousand_gives_the_promised_keys_and_lines(tmp_path):
-    result = hundred_thousand(setting(tmp_path))
+    result = measure_100k(setting(tmp_path))
     assert {"ms_100k", "recall_100k", "flat_ms_100k", "build_100k_s", "memory_100k_mb"} <= set(result.numbers)
     assert [line.what for line in result.lines][0::3] == [
         "3,000 like photos: a query, recall@10",
@@ -73,8 +82,8 @@ def test_a_hundred_thousand_gives_the_promised_keys_and_lines(tmp_path):
 
 
 def test_a_million_is_measured_only_when_everything_is_asked_for(tmp_path):
-    assert million(setting(tmp_path)).numbers == {}
+    assert measure_million(setting(tmp_path)).numbers == {}
     notes = []
-    numbers = million(setting(tmp_path, full=True, notes=notes)).numbers
+    numbers = measure_million(setting(tmp_path, full=True, notes=notes)).numbers
     assert {"recall_1m", "ms_1m", "build_1m_s", "memory_1m_mb"} <= set(numbers)
     assert notes == ["searching 4,000 vectors like those of photos"]

@@ -14,7 +14,7 @@ from torch import nn
 from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.autocast import keep_dtype
 from deepseek_mm.encoders.autocast import round_linears
-from deepseek_mm.benchmarks.plan import in_full
+from deepseek_mm.benchmarks.plan import compute_in_fp32
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.load import small_nets
 from deepseek_mm.see.analysis import ImageAnalysis
@@ -44,7 +44,7 @@ def test_work_in_another_thread_computes_with_the_numbers_of_who_asked():
             return torch.ones(2, 2).mm(torch.ones(2, 2)).dtype
 
     with ThreadPoolExecutor(1) as other:
-        with in_full():
+        with compute_in_fp32():
             assert other.submit(keep_dtype(dtype)).result() is torch.float32
         assert other.submit(dtype).result() is torch.bfloat16  # the thread has its own again
         assert other.submit(keep_dtype(dtype)).result() is torch.bfloat16

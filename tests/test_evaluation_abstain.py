@@ -9,17 +9,17 @@ from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.abstain import (
     AbstainReport,
-    Outcome,
-    Thing,
+    SearchedThing,
+    SearchOutcome,
+    count_mentions,
     evaluate_abstain,
-    num_said,
     read_things,
 )
 from deepseek_mm.evaluation.retrieval import CaptionRow
 
 
 def outcome(name, *, there, found, num_said=0):
-    return Outcome(thing=Thing(name=name, there=there), found=found, num_said=num_said)
+    return SearchOutcome(thing=SearchedThing(name=name, there=there), found=found, num_said=num_said)
 
 
 REPORT = AbstainReport(
@@ -56,7 +56,7 @@ def test_a_thing_is_said_of_each_photo_once_in_singular_or_plural():
         CaptionRow(image="b", captions=("A hotdog .",)),
         CaptionRow(image="c", captions=("The Dog",)),
     ]
-    assert num_said("dog", rows) == 2
+    assert count_mentions("dog", rows) == 2
 
 
 def test_the_list_that_is_shipped_has_two_hundred_things_of_each_kind_and_none_twice():
@@ -77,7 +77,7 @@ def test_photos_become_a_library_that_is_asked_for_each_thing(tmp_path):
     for colour in ("red", "green"):
         picture(colour).save(tmp_path / f"{colour}.png")
     rows = [CaptionRow(image=f"{colour}.png", captions=(f"a {colour} kite",)) for colour in ("red", "green")]
-    things = [Thing(name="red", there=True), Thing(name="zebra", there=False)]
+    things = [SearchedThing(name="red", there=True), SearchedThing(name="zebra", there=False)]
     report = evaluate_abstain(ColourSpace(), rows, tmp_path, things, Config())
     assert [(o.thing.name, o.num_said) for o in report.outcomes] == [("red", 1), ("zebra", 0)]
     assert [o.found for o in report.outcomes] == [True, False]

@@ -7,16 +7,10 @@ from fakes import Parrot
 from paper import rows
 
 from deepseek_mm.config import Config, LMConfig
+from deepseek_mm.evaluation.answers import AnswerReport, evaluate_answers, make_questions, mean, weigh_answer
+from deepseek_mm.evaluation.asking import EvidenceQuestion
 from deepseek_mm.rag.context import Case
-from deepseek_mm.rag.program import Claim
-from deepseek_mm.rag.program import Program
-from deepseek_mm.rag.program import Thing
-from deepseek_mm.evaluation.answers import AnswerReport
-from deepseek_mm.evaluation.answers import evaluate_answers
-from deepseek_mm.evaluation.answers import mean
-from deepseek_mm.evaluation.answers import questions
-from deepseek_mm.evaluation.answers import weighed
-from deepseek_mm.evaluation.asking import Asked
+from deepseek_mm.rag.program import Claim, Program, Thing
 from deepseek_mm.records import Evidence, Question
 from index import Label, Region, Source
 
@@ -35,25 +29,25 @@ def one_question(kind="answerable", claims=DOG):
     evidence = tuple(Evidence(number=n, region=region, score=0.3) for n, region in ((1, whole), (2, part)))
     program = Program(kind="exist", text="Is there a dog?", things=(Thing("dog", "dog"),))
     case = Case(question=Question(text="Is there a dog?"), program=program, evidence=evidence, claims=claims)
-    return Asked(kind=kind, case=case, truth=claims, keys=("a.jpg",))
+    return EvidenceQuestion(kind=kind, case=case, truth=claims, keys=("a.jpg",))
 
 
 def test_citations_are_compared_with_the_entries_that_a_right_answer_rests_on():
-    said = weighed("Yes, there is a dog [2]. There is a ball [1].", one_question(), Config())
+    said = weigh_answer("Yes, there is a dog [2]. There is a ball [1].", one_question(), Config())
     assert (said.precision, said.recall) == (0.5, 1.0)
     assert said.kept == (True, True)
-    assert said.right
-    assert not said.refused
+    assert said.is_right
+    assert not said.is_refusal
 
 
 def test_an_answer_that_cites_nothing_or_the_wrong_entry_is_not_right():
     for text in ("Yes, there is a dog in it somewhere, I am told.", "Yes, there is a dog in this photo [1]."):
-        said = weighed(text, one_question(), Config())
-        assert (said.precision, said.recall, said.right) == (0.0, 0.0, False)
+        said = weigh_answer(text, one_question(), Config())
+        assert (said.precision, said.recall, said.is_right) == (0.0, 0.0, False)
 
 
 def test_a_sentence_that_the_evidence_does_not_carry_is_not_grounded():
-    said = weighed("Yes, there is a dog [2]. It chases a red cat [1].", one_question(), Config())
+    said = weigh_answer("Yes, there is a dog [2]. It chases a red cat [1].", one_question(), Config())
     assert said.kept == (True, False)
 
 
@@ -68,16 +62,16 @@ def test_a_sentence_that_the_evidence_does_not_carry_is_not_grounded():
     ],
 )
 def test_a_refusal_denies_in_its_first_sentence(text, refused):
-    assert weighed(text, one_question(), Config()).refused is refused
+    assert weigh_answer(text, one_question(), Config()).is_refusal is refused
 
 
 def test_shares_are_in_percent_and_refusals_are_counted_apart():
     asked, absent = one_question(), one_question("unanswerable", (Claim("I see no cat in this photo", (1,), 0.9),))
     said = (
-        weighed("Yes, there is a dog in this photo [2].", asked, Config()),
-        weighed("I see no dog [1].", asked, Config()),
-        weighed("I see no cat in this photo [1].", absent, Config()),
-        weighed("There is a cat [1].", absent, Config()),
+        weigh_answer("Yes, there is a dog in this photo [2].", asked, Config()),
+        weigh_answer("I see no dog [1].", asked, Config()),
+        weigh_answer("I see no cat in this photo [1].", absent, Config()),
+        weigh_answer("There is a cat [1].", absent, Config()),
     )
     scores = AnswerReport(way="read", model="m", said=said).scores()
     assert scores["citation_precision"] == 50.0
@@ -103,12 +97,12 @@ class Knows:
 
 @pytest.fixture(scope="module")
 def asked():
-    return questions(rows(), FREE, sizes=SIZES)
+    return make_questions(rows(), FREE, sizes=SIZES)
 
 
 def test_the_questions_are_as_many_as_wished_for_and_always_the_same(asked):
     assert {kind: sum(one.kind == kind for one in asked) for kind in SIZES} == SIZES
-    assert asked == questions(rows(), FREE, sizes=SIZES)
+    assert asked == make_questions(rows(), FREE, sizes=SIZES)
 
 
 def test_a_model_that_knows_is_perfect_in_every_way(asked):

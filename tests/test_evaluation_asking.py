@@ -7,7 +7,7 @@ from paper import shelf
 
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.evaluation.questions import FORMS, KINDS, Form, words_of
+from deepseek_mm.evaluation.questions import FORMS, KINDS, QuestionForm, fill_form
 from deepseek_mm.rag.decide import covers
 from deepseek_mm.rag.program.words import negated
 from deepseek_mm.rag.prompt import facts
@@ -68,10 +68,10 @@ def test_the_words_of_a_direct_answer_leave_the_name_of_the_file_out():
 
 def test_a_form_without_what_it_needs_stays_empty_and_plurals_and_articles_are_right():
     draw = random.Random(0)
-    form = Form("which", "library", ("which",), "Find {a}, {s} and {b}, {c}.")
-    assert words_of(form, ["bus", ""], "red", draw) == ""
-    assert words_of(form, ["bus", "apple"], "", draw) == ""
-    assert words_of(form, ["bus", "apple"], "red", draw) == "Find a bus, buses and an apple, red."
+    form = QuestionForm("which", "library", ("which",), "Find {a}, {s} and {b}, {c}.")
+    assert fill_form(form, ["bus", ""], "red", draw) == ""
+    assert fill_form(form, ["bus", "apple"], "", draw) == ""
+    assert fill_form(form, ["bus", "apple"], "red", draw) == "Find a bus, buses and an apple, red."
     assert len(FORMS) > 120
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepseek_mm.evaluation.caption_scores import bleu4, cider, words_of
+from deepseek_mm.evaluation.caption_scores import bleu4, cider, split_caption
 
 SAID = ["A dog runs over the grass .", "Two people on a beach", "a red car"]
 REFERENCES = [
@@ -23,7 +23,7 @@ def test_saying_what_a_reference_says_is_perfect_for_bleu():
 
 def test_a_short_caption_is_punished_and_nothing_said_scores_nothing():
     whole = [refs[0] for refs in REFERENCES]
-    short = [" ".join(words_of(caption)[:5]) for caption in whole]
+    short = [" ".join(split_caption(caption)[:5]) for caption in whole]
     assert bleu4(short, REFERENCES) < 0.9 * bleu4(whole, REFERENCES)
     assert (bleu4(["", "", ""], REFERENCES), cider(["", "", ""], REFERENCES)) == (pytest.approx(0.0), 0.0)
 
@@ -38,4 +38,4 @@ def test_repeating_a_word_gains_nothing():
 
 
 def test_words_are_lower_case_without_punctuation():
-    assert words_of("The dog's ball, at 3.5 m -- RED!") == ["the", "dog", "'s", "ball", "at", "3.5", "m", "red"]
+    assert split_caption("The dog's ball, at 3.5 m -- RED!") == ["the", "dog", "'s", "ball", "at", "3.5", "m", "red"]

@@ -9,9 +9,9 @@ from test_evaluation_code_tasks import HUMANEVAL, MBPP, write
 from test_lm_fill import Scripted
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.evaluation.code.kept import open_kept
-from deepseek_mm.evaluation.code.score import Bench, Sandboxed, Share, evaluate_code, pass_at_k
-from deepseek_mm.evaluation.code.tasks import all_holes, read_tasks
+from deepseek_mm.evaluation.code.kept import open_journal
+from deepseek_mm.evaluation.code.score import CodeBench, PassRate, SandboxRunner, evaluate_code, pass_at_k
+from deepseek_mm.evaluation.code.tasks import cut_all_holes, read_tasks
 
 BROKEN = MBPP | {"task_id": 13, "test_list": ["assert double(2) == 5"]}
 
@@ -35,12 +35,12 @@ class Here:
 
 
 def bench(lm, runs, kept=None):
-    return Bench(lm=lm, runs=runs, kept=open_kept(kept, {"seed": 0}), progress=lambda line: None)
+    return CodeBench(lm=lm, runs=runs, journal=open_journal(kept, {"seed": 0}), progress=lambda line: None)
 
 
 def score(tmp_path, lm, runs=None, *, rows=(HUMANEVAL, MBPP, BROKEN), kept=None, **options):
     tasks = read_tasks(write(tmp_path, *rows))
-    holes = lambda fit: all_holes(fit, most=0, seed=0)  # noqa: E731
+    holes = lambda fit: cut_all_holes(fit, most=0, seed=0)  # noqa: E731
     return evaluate_code(bench(lm, runs or Here(), kept), tasks, holes, **options)
 
 
@@ -51,8 +51,8 @@ def test_pass_at_k_is_the_share_of_all_choices_of_k_that_hold_one_that_passes(n,
 
 
 def test_a_share_has_the_error_of_a_binomial():
-    assert Share(passed=36, n=100).told() == " 36.0 % (+- 4.8; 36 of 100)"
-    assert math.isnan(Share(passed=0, n=0).percent)
+    assert PassRate(passed=36, n=100).describe() == " 36.0 % (+- 4.8; 36 of 100)"
+    assert math.isnan(PassRate(passed=0, n=0).percent)
 
 
 def test_a_line_chosen_by_what_follows_is_scored_beside_the_likeliest_and_none(tmp_path):
@@ -100,13 +100,13 @@ def test_what_was_done_is_not_done_again_and_a_torn_line_is(tmp_path):
 
 def test_results_of_other_settings_are_not_mixed_in(tmp_path):
     file = tmp_path / "kept.jsonl"
-    open_kept(file, {"seed": 0})
+    open_journal(file, {"seed": 0})
     with pytest.raises(ConfigError, match="Name another with --keep"):
-        open_kept(file, {"seed": 1})
+        open_journal(file, {"seed": 1})
 
 
 def test_programs_run_in_the_sandbox(tmp_path):
     from deepseek_mm.config import SandboxConfig
 
-    runs = Sandboxed(SandboxConfig())
+    runs = SandboxRunner(SandboxConfig())
     assert runs.passes(["assert 1 + 1 == 2", "assert 1 + 1 == 3", f"open('{tmp_path}')"]) == [True, False, False]

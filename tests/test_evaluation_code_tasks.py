@@ -6,7 +6,7 @@ import json
 import pytest
 
 from deepseek_mm.errors import BadFile, NothingThere
-from deepseek_mm.evaluation.code.tasks import all_holes, holes_of, read_tasks
+from deepseek_mm.evaluation.code.tasks import cut_all_holes, cut_holes, read_tasks
 
 HUMANEVAL = {
     "task_id": "HumanEval/7",
@@ -85,7 +85,7 @@ def test_a_file_that_is_absent_or_no_text_is_told_so(tmp_path):
 
 def test_a_hole_is_a_whole_line_and_its_own_line_closes_it(tmp_path):
     tasks = read_tasks(write(tmp_path, HUMANEVAL, MBPP))
-    holes = list(all_holes(tasks, most=0, seed=0))
+    holes = list(cut_all_holes(tasks, most=0, seed=0))
     assert [(hole.name, hole.line) for hole in holes] == [
         ("HumanEval/7:1", "    c = a + b"),
         ("HumanEval/7:3", "    return c"),
@@ -101,7 +101,7 @@ def test_a_hole_is_a_whole_line_and_its_own_line_closes_it(tmp_path):
 def test_holes_are_drawn_by_a_seed_and_always_the_same(tmp_path):
     rows = [HUMANEVAL | {"task_id": f"HumanEval/{n}"} for n in range(20)]
     tasks = read_tasks(write(tmp_path, *rows))
-    drawn = [[hole.number for hole in all_holes(tasks, most=1, seed=seed)] for seed in (0, 0, 1)]
+    drawn = [[hole.number for hole in cut_all_holes(tasks, most=1, seed=seed)] for seed in (0, 0, 1)]
     assert drawn[0] == drawn[1] != drawn[2]
     assert set(drawn[0]) == {1, 3}
-    assert len(holes_of(tasks[0], most=9, seed=0)) == 2
+    assert len(cut_holes(tasks[0], most=9, seed=0)) == 2

@@ -5,7 +5,7 @@ import pytest
 from fakes import ColourSpace, picture
 
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.evaluation.crowd import looked_at, others_in
+from deepseek_mm.evaluation.crowd import choose_distractors, embed_cached
 from deepseek_mm.evaluation.retrieval import CaptionRow, evaluate_retrieval
 
 COLOURS = ("red", "green", "blue", "yellow")
@@ -38,9 +38,9 @@ class Counting(ColourSpace):
 def test_the_same_other_pictures_are_taken_every_time_and_none_that_is_asked_for(folders):
     here, there = folders
     own = {here / "red.png"}
-    some = others_in([here, there], but=own, count=3)
-    assert others_in([there, here], but=own, count=3) == some
-    everything = others_in([here, there], but=own, count=5)
+    some = choose_distractors([here, there], but=own, count=3)
+    assert choose_distractors([there, here], but=own, count=3) == some
+    everything = choose_distractors([here, there], but=own, count=5)
     assert everything[:3] == some
     assert {path.name for path in everything} == {
         *("green.png", "blue.png", "yellow.png"), *("red again.png", "green again.png"),
@@ -49,17 +49,17 @@ def test_the_same_other_pictures_are_taken_every_time_and_none_that_is_asked_for
 
 def test_too_few_other_pictures_are_an_error_that_says_what_to_name(folders):
     with pytest.raises(NothingThere, match="9 other pictures were asked for and there are 4 .* --others, or .* 4"):
-        others_in([folders[0]], but=(), count=9)
+        choose_distractors([folders[0]], but=(), count=9)
 
 
 def test_a_picture_is_looked_at_once_whatever_else_is_asked_for_later(folders, tmp_path):
     space, notes = Counting(), []
-    paths = others_in(list(folders), but=(), count=6)
-    first = looked_at(space, paths[:2], tmp_path / "cache", note=notes.append)
-    again = looked_at(space, paths, tmp_path / "cache", note=notes.append)
+    paths = choose_distractors(list(folders), but=(), count=6)
+    first = embed_cached(space, paths[:2], tmp_path / "cache", note=notes.append)
+    again = embed_cached(space, paths, tmp_path / "cache", note=notes.append)
     assert (space.looked, len(notes)) == (6, 2)
     np.testing.assert_array_equal(again[:2], first)
-    assert looked_at(space, paths, tmp_path / "cache", note=notes.append).shape == (6, space.dim)
+    assert embed_cached(space, paths, tmp_path / "cache", note=notes.append).shape == (6, space.dim)
     assert space.looked == 6
 
 

@@ -5,8 +5,8 @@ import json
 import pytest
 from PIL import Image
 
-from deepseek_mm.evaluation.doubt import PICTURES, DoubtReport, evaluate_doubt
-from deepseek_mm.evaluation.vqa import Asked, QuestionRow, bins_of, surest_right
+from deepseek_mm.evaluation.doubt import PICTURES, CalibrationReport, evaluate_calibration
+from deepseek_mm.evaluation.vqa import QuestionRow, ScoredQuestions, split_bins, surest_right
 from tests.test_evaluation_vqa import Said
 
 
@@ -26,7 +26,7 @@ def sets(tmp_path):
 
 
 def test_both_sets_are_told_apart_and_together(sets):
-    report = evaluate_doubt(Sure(), sets)
+    report = evaluate_calibration(Sure(), sets)
     told = json.loads(report.json())
     assert told["sets"]["asked"] == {"ece": 0.6, "n": 10, "accuracy": 0.0, "coverage": 0.0}
     assert told["sets"]["presence"] == {"ece": 0.0, "n": 30, "accuracy": 100.0, "coverage": 100.0}
@@ -38,7 +38,7 @@ def test_both_sets_are_told_apart_and_together(sets):
 def test_the_surest_come_first_and_the_least_sure_bin_is_told_first():
     chances, rights = [0.9, 0.2, 0.8], [1.0, 0.0, 0.0]
     assert surest_right(chances, rights).tolist() == [1.0, 0.5, pytest.approx(1 / 3)]
-    assert [(each.chance, each.right, each.n) for each in bins_of(chances, rights)] == [
+    assert [(each.chance, each.right, each.n) for each in split_bins(chances, rights)] == [
         (0.2, 0.0, 1),
         (0.8, 0.0, 1),
         (0.9, 1.0, 1),
@@ -46,7 +46,7 @@ def test_the_surest_come_first_and_the_least_sure_bin_is_told_first():
 
 
 def test_two_pictures_are_drawn(tmp_path):
-    report = DoubtReport({"asked": Asked((0.9, 0.5), (1.0, 0.0))})
+    report = CalibrationReport({"asked": ScoredQuestions((0.9, 0.5), (1.0, 0.0))})
     files = report.draw(tmp_path / "docs")
     assert [file.name for file in files] == list(PICTURES)
     for file in files:

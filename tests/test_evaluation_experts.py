@@ -8,19 +8,19 @@ from lm_help import experts
 from PIL import Image
 
 from deepseek_mm.evaluation.experts import (
-    Visits,
+    ExpertVisits,
     count_visits,
     draw_visits,
-    load_max_over_mean,
+    max_over_mean,
     mutual_information_bits,
 )
 from deepseek_mm.lm.moe import Routing
 
 
-def visits(*counts: list[list[int]]) -> Visits:
+def visits(*counts: list[list[int]]) -> ExpertVisits:
     names = tuple("abcd")[: len(counts[0][0])]
     layers = tuple(range(len(counts)))
-    return Visits(layers=layers, domains=("code", "shell"), experts=names, count_LDE=torch.tensor(counts))
+    return ExpertVisits(layers=layers, domains=("code", "shell"), experts=names, count_LDE=torch.tensor(counts))
 
 
 def test_a_domain_with_an_expert_of_its_own_tells_all_of_it():
@@ -42,8 +42,8 @@ def test_domains_weigh_the_same_however_long_their_texts_are():
 
 
 def test_load_is_one_in_balance_and_the_number_of_experts_for_a_single_favourite():
-    assert load_max_over_mean(torch.tensor([3, 3, 3, 3])) == 1.0
-    assert load_max_over_mean(torch.tensor([0, 8, 0, 0])) == 4.0
+    assert max_over_mean(torch.tensor([3, 3, 3, 3])) == 1.0
+    assert max_over_mean(torch.tensor([0, 8, 0, 0])) == 4.0
     assert visits([[1, 2, 0, 1], [1, 2, 0, 1]]).loads == (2.0,)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_mm.evaluation.functions import Function, distinct, first_sentence, functions_of, is_telling
+from deepseek_mm.evaluation.functions import Function, choose_distinct, first_sentence, is_telling, list_functions
 from deepseek_mm.parse.packages import LEAST_CHARS, Package
 from index import Symbol
 
@@ -48,7 +48,7 @@ def made(text: str = "def f(a):\n    b = a + 1\n    return b", doc: str = "Add o
 
 
 def test_functions_and_methods_come_with_their_place_and_without_their_docstring(package):
-    push, outside = functions_of(package)
+    push, outside = list_functions(package)
     assert (push.symbol.path, push.symbol.kind) == ("Stack.push", "method")
     assert push.symbol.signature == "def push(self, thing, count=1)"
     assert push.symbol.calls == ("range", "append", "copied")
@@ -90,6 +90,6 @@ def test_no_two_functions_share_a_question_or_most_of_their_code():
     twin = made(text=f"def g(first, second):\n{body}", doc="Compute the values once again.")
     other = made(text="def h(x):\n    while x:\n        x = x.next", doc="Go to the end of a list.")
     same = made(text="def i(y):\n    print(y)\n    return None", doc="Go to the end, of a list!")
-    assert distinct([first, twin]) == [first]
-    assert distinct([first, other]) == [first, other]
-    assert distinct([first, other, same]) == [first]
+    assert choose_distinct([first, twin]) == [first]
+    assert choose_distinct([first, other]) == [first, other]
+    assert choose_distinct([first, other, same]) == [first]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from lm_help import NEAR, decoder, experts, shard
 
-from deepseek_mm.evaluation.language import LanguageReport, Reading, evaluate_language, read_rows
+from deepseek_mm.evaluation.language import DomainReading, LanguageReport, evaluate_language, score_rows
 from deepseek_mm.evaluation.surprise import nats_of_text
 from deepseek_mm.lm.shape import Reach, tiny
 from deepseek_mm.train.corpus import DOMAINS
@@ -18,19 +18,19 @@ SHAPE = tiny(reaches=(NEAR, Reach(), Reach(), Reach()))
 ROWS = mix([pack(shard(name, [20, 11, 30], seed=n), 32, domain=n) for n, name in enumerate(DOMAINS)], 0)
 
 
-def told(name: str, *perplexity: float) -> Reading:
-    return Reading(name=name, perplexity=perplexity, tokens=(10,) * len(perplexity), visits=None)
+def told(name: str, *perplexity: float) -> DomainReading:
+    return DomainReading(name=name, perplexity=perplexity, tokens=(10,) * len(perplexity), visits=None)
 
 
 def test_a_uniform_model_has_the_size_of_the_vocabulary_as_perplexity_in_every_domain():
     model = decoder(SHAPE)
     torch.nn.init.zeros_(model.embedding.weight)
-    assert read_rows(model, ROWS, DOMAINS, name="flat").perplexity == pytest.approx([512] * 8, rel=1e-4)
+    assert score_rows(model, ROWS, DOMAINS, name="flat").perplexity == pytest.approx([512] * 8, rel=1e-4)
 
 
 def test_a_domains_perplexity_is_that_of_its_documents_read_one_by_one():
     model = decoder(SHAPE)
-    reading = read_rows(model, ROWS, DOMAINS, name="any")
+    reading = score_rows(model, ROWS, DOMAINS, name="any")
     for number, name in enumerate(DOMAINS):
         nats = torch.cat([nats_of_text(model, d.ids_T.tolist()) for d in shard(name, [20, 11, 30], seed=number)])
         assert reading.perplexity[number] == pytest.approx(float(nats.mean().exp()), rel=1e-4)
@@ -39,13 +39,13 @@ def test_a_domains_perplexity_is_that_of_its_documents_read_one_by_one():
 
 def test_tokens_that_are_only_read_are_not_asked_for():
     silent = replace(ROWS, learn_NT=ROWS.learn_NT & (ROWS.domains_N == 2)[:, None])
-    reading = read_rows(decoder(SHAPE), silent, DOMAINS, name="any")
+    reading = score_rows(decoder(SHAPE), silent, DOMAINS, name="any")
     assert reading.tokens == (0, 0, 58, 0, 0, 0, 0, 0)
     assert [math.isnan(each) for each in reading.perplexity] == [True, True, False, True, True, True, True, True]
 
 
 def test_every_present_token_visits_two_experts_in_each_layer_that_has_them():
-    reading = read_rows(decoder(replace(SHAPE, moe=experts())), ROWS, DOMAINS, name="mixture")
+    reading = score_rows(decoder(replace(SHAPE, moe=experts())), ROWS, DOMAINS, name="mixture")
     assert reading.visits is not None
     assert reading.visits.count_LDE.shape == (2, 8, 8)
     assert reading.visits.count_LDE.sum(-1).tolist() == [[2 * 61] * 8] * 2

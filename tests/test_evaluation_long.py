@@ -9,7 +9,7 @@ import torch
 from lm_help import NEAR, decoder
 
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.evaluation.long import LongReport, long_perplexity, mean_perplexity, pieces
+from deepseek_mm.evaluation.long import LongReport, compare_attention, cut_texts, mean_perplexity
 from deepseek_mm.evaluation.surprise import nats_of_text
 from deepseek_mm.lm.shape import tiny
 
@@ -36,9 +36,9 @@ def test_the_increase_is_that_of_the_worst_length_and_kind():
 
 
 def test_short_texts_are_pieces_of_the_long_ones_and_the_rest_is_left_out():
-    assert pieces([list(range(10))], 4, 8) == [[0, 1, 2, 3], [4, 5, 6, 7]]
-    assert pieces([list(range(10))], 8, 8) == [list(range(8))]
-    assert pieces([list(range(10))], 4, 10) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert cut_texts([list(range(10))], 4, 8) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert cut_texts([list(range(10))], 8, 8) == [list(range(8))]
+    assert cut_texts([list(range(10))], 4, 10) == [[0, 1, 2, 3], [4, 5, 6, 7]]
 
 
 def test_perplexity_over_several_texts_counts_every_token_once():
@@ -51,12 +51,12 @@ def test_perplexity_over_several_texts_counts_every_token_once():
 def test_a_decoder_loses_nothing_against_itself_and_something_with_a_narrow_view():
     full = decoder()
     short = decoder(replace(tiny(), reaches=(NEAR,) * 4))
-    assert long_perplexity(full, full, TEXTS, (32, 96), chunk=32).ppl_increase == 0
-    found = long_perplexity(full, short, TEXTS, (32, 96), chunk=32)
+    assert compare_attention(full, full, TEXTS, (32, 96), chunk=32).ppl_increase == 0
+    found = compare_attention(full, short, TEXTS, (32, 96), chunk=32)
     assert all(abs(found.increase(cell)) > 1e-4 for cell in found.full)
     assert found.tokens == 4 * 96
 
 
 def test_texts_that_are_too_short_are_a_users_error():
     with pytest.raises(NothingThere, match="no text of 128 tokens is among those of text"):
-        long_perplexity(decoder(), decoder(), TEXTS, (32, 128))
+        compare_attention(decoder(), decoder(), TEXTS, (32, 128))

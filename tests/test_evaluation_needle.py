@@ -10,15 +10,17 @@ from tiny_lm import save_tiny
 from torch.nn import functional as F
 
 from deepseek_mm.errors import ConfigError
+from deepseek_mm.evaluation.needle import (
+    NEEDLE,
+    QUESTION,
+    Haystack,
+    NeedleReport,
+    NeedleResult,
+    evaluate_needle,
+    hide_needle,
+    seek_needle,
+)
 from deepseek_mm.lm.decoder import Decoder
-from deepseek_mm.evaluation.needle import NEEDLE
-from deepseek_mm.evaluation.needle import QUESTION
-from deepseek_mm.evaluation.needle import Found
-from deepseek_mm.evaluation.needle import Haystack
-from deepseek_mm.evaluation.needle import NeedleReport
-from deepseek_mm.evaluation.needle import evaluate_needle
-from deepseek_mm.evaluation.needle import hide
-from deepseek_mm.evaluation.needle import seek
 from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.lm.tokenizer import read_tokenizer
 
@@ -63,7 +65,7 @@ def tokenizer(tmp_path_factory):
 
 @pytest.mark.parametrize("depth", [0.0, 0.5, 1.0])
 def test_a_prompt_is_as_long_as_asked_for_and_hides_its_number_at_its_depth(tokenizer, depth):
-    haystack = hide(tokenizer, length=900, depth=depth)
+    haystack = hide_needle(tokenizer, length=900, depth=depth)
     text, number = tokenizer.decode(haystack.prompt), tokenizer.decode(haystack.answer)
     assert 800 < len(haystack.prompt) + len(haystack.answer) <= 900
     assert [each for each in "0123456789" if each in text.replace(number, "")] == []
@@ -73,30 +75,30 @@ def test_a_prompt_is_as_long_as_asked_for_and_hides_its_number_at_its_depth(toke
 
 
 def test_the_prompt_is_a_chat_whose_answer_has_been_begun(tokenizer):
-    text = tokenizer.decode(hide(tokenizer, length=400, depth=0.5).prompt)
+    text = tokenizer.decode(hide_needle(tokenizer, length=400, depth=0.5).prompt)
     assert text.endswith(f"{QUESTION}<|im_end|>\n<|im_start|>assistant\n{NEEDLE} ")
 
 
 def test_the_same_numbers_hide_the_same_needle_and_others_another(tokenizer):
-    assert hide(tokenizer, length=400, depth=0.5) == hide(tokenizer, length=400, depth=0.5)
-    assert len({hide(tokenizer, length=400, depth=depth).answer for depth in (0.0, 0.25, 0.5, 0.75)}) == 4
+    assert hide_needle(tokenizer, length=400, depth=0.5) == hide_needle(tokenizer, length=400, depth=0.5)
+    assert len({hide_needle(tokenizer, length=400, depth=depth).answer for depth in (0.0, 0.25, 0.5, 0.75)}) == 4
 
 
 def test_a_text_in_which_the_question_has_no_room_is_refused(tokenizer):
     with pytest.raises(ConfigError, match="more than 50"):
-        hide(tokenizer, length=50, depth=0.5)
+        hide_needle(tokenizer, length=50, depth=0.5)
 
 
 def test_a_model_that_copies_finds_the_needle_and_is_sure_of_it(tokenizer):
-    exact, log_probability = seek(Copier(), hide(tokenizer, length=600, depth=0.25))
+    exact, log_probability = seek_needle(Copier(), hide_needle(tokenizer, length=600, depth=0.25))
     assert exact
     assert log_probability == pytest.approx(0.0, abs=1e-5)
 
 
 def test_a_number_that_is_wrong_in_its_last_digit_is_not_found(tokenizer):
-    haystack = hide(tokenizer, length=600, depth=0.25)
+    haystack = hide_needle(tokenizer, length=600, depth=0.25)
     other = Haystack(prompt=haystack.prompt, answer=(*haystack.answer[:-1], haystack.answer[-1] + 1))
-    assert not seek(Copier(), other)[0]
+    assert not seek_needle(Copier(), other)[0]
 
 
 def test_a_model_that_remembers_little_finds_only_what_was_hidden_late(tokenizer):
@@ -110,7 +112,7 @@ def test_a_model_that_knows_nothing_gives_every_token_the_same_chance(tokenizer)
     torch.manual_seed(0)
     flat = Decoder(SHAPE)
     torch.nn.init.zeros_(flat.embedding.weight)
-    exact, log_probability = seek(flat, hide(tokenizer, length=300, depth=0.5))
+    exact, log_probability = seek_needle(flat, hide_needle(tokenizer, length=300, depth=0.5))
     assert not exact
     assert log_probability == pytest.approx(-math.log(300), rel=1e-4)
 
@@ -118,7 +120,9 @@ def test_a_model_that_knows_nothing_gives_every_token_the_same_chance(tokenizer)
 def test_the_report_tells_each_depth_and_draws_a_panel_for_each_model(tmp_path):
     cells = [(n, d) for n in (4096, 8192) for d in (0.0, 0.5, 1.0)]
     found = [
-        Found(model=name, length=n, depth=d, exact=d == 1.0, log_probability=d - 2) for name in "ab" for n, d in cells
+        NeedleResult(model=name, length=n, depth=d, exact=d == 1.0, log_probability=d - 2)
+        for name in "ab"
+        for n, d in cells
     ]
     report = NeedleReport(found=tuple(found))
     lines = report.table().splitlines()

@@ -5,7 +5,7 @@ import json
 import pytest
 from fakes import picture
 
-from deepseek_mm.evaluation.placed import APART, asked_of, evaluate_placed, part_of
+from deepseek_mm.evaluation.placed import APART, evaluate_placement, make_placement_questions, summarize_gain
 from deepseek_mm.evaluation.pointing import PointRow
 from deepseek_mm.records import Answer, Verdict, Worked
 
@@ -34,7 +34,7 @@ class House:
 
 
 def test_both_things_are_asked_about_both_ways_where_their_places_differ():
-    asked = [(one.text, one.right) for one in asked_of([LEFT, RIGHT]) if one.kind == "spatial"]
+    asked = [(one.text, one.right) for one in make_placement_questions([LEFT, RIGHT]) if one.kind == "spatial"]
     assert asked == [
         ("Is the cup to the left of the lamp?", "yes"),
         ("Is the cup to the right of the lamp?", "no"),
@@ -42,11 +42,11 @@ def test_both_things_are_asked_about_both_ways_where_their_places_differ():
         ("Is the lamp to the right of the cup?", "yes"),
     ]
     close = PointRow(image="a.png", thing="lamp", boxes=((APART - 0.01, 0.4, APART + 0.19, 0.6),))
-    assert not [one for one in asked_of([LEFT, close]) if one.kind == "spatial"]
+    assert not [one for one in make_placement_questions([LEFT, close]) if one.kind == "spatial"]
 
 
 def test_what_can_be_counted_is_counted():
-    asked = [(one.text, one.right) for one in asked_of([MANY, CROWD])]
+    asked = [(one.text, one.right) for one in make_placement_questions([MANY, CROWD])]
     assert asked == [("How many coins are there?", "3")]
 
 
@@ -58,7 +58,7 @@ def test_a_programs_answer_counts_where_it_applies_and_the_readers_elsewhere(tmp
         "Is the lamp to the left of the cup?": ("no", "not covered"),
         "How many coins are there?": ("3", "contradicts"),
     }
-    report = evaluate_placed(House(programs), [LEFT, RIGHT, MANY], tmp_path)
+    report = evaluate_placement(House(programs), [LEFT, RIGHT, MANY], tmp_path)
     told = json.loads(report.json())
     assert told["spatial"]["without_programs"] == 50
     assert told["spatial"]["with_programs"] == 75
@@ -69,7 +69,10 @@ def test_a_programs_answer_counts_where_it_applies_and_the_readers_elsewhere(tmp
 
 
 def test_the_error_of_the_difference_counts_a_photo_as_one_draw():
-    one, other = asked_of([MANY])[0], asked_of([PointRow(image="c.png", thing="coin", boxes=MANY.boxes)])[0]
-    same = part_of([(one, False, True, True)] * 2 + [(other, False, False, False)] * 2)
+    one, other = (
+        make_placement_questions([MANY])[0],
+        make_placement_questions([PointRow(image="c.png", thing="coin", boxes=MANY.boxes)])[0],
+    )
+    same = summarize_gain([(one, False, True, True)] * 2 + [(other, False, False, False)] * 2)
     assert same.gain == 50
     assert same.error == pytest.approx(100 * (2 * 1.0**2) ** 0.5 / 4, abs=0.01)

@@ -10,14 +10,14 @@ from fakes import picture
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.pointing import (
     ALL,
-    Pointed,
+    CitedBox,
     PointRow,
-    error,
+    box_iou,
+    clustered_error,
     evaluate_pointing,
-    questions_for,
+    make_questions,
     read_point_rows,
-    score,
-    shared,
+    score_boxes,
 )
 from deepseek_mm.records import Answer, Citation, Question
 from index import Region, Source
@@ -26,8 +26,8 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 ROW = PointRow(image="a.png", thing="cup", boxes=((0.0, 0.0, 0.2, 0.2), (0.5, 0.5, 0.9, 0.9)))
 
 
-def at(*box: float, text: str = "The cup is there [2].", row: PointRow = ROW) -> Pointed:
-    return Pointed(row=row, question="Where is the cup?", text=text, box=box)
+def at(*box: float, text: str = "The cup is there [2].", row: PointRow = ROW) -> CitedBox:
+    return CitedBox(row=row, question="Where is the cup?", text=text, box=box)
 
 
 def test_the_middle_of_the_cited_box_must_lie_in_one_of_the_drawn_boxes():
@@ -44,28 +44,28 @@ def test_nearly_the_whole_photo_is_a_hit_only_where_the_thing_is_as_large():
 @pytest.mark.parametrize("text", ["I see no cup in this photo [1].", "No, I probably see no cup in this photo [1]."])
 def test_an_answer_that_denies_the_thing_does_not_point_at_it(text):
     denying = at(0.5, 0.5, 0.9, 0.9, text=text)
-    assert (denying.denied, denying.hit, denying.close) == (True, False, False)
+    assert (denying.is_denial, denying.hit, denying.close) == (True, False, False)
 
 
 def test_a_no_in_a_later_sentence_denies_nothing():
-    assert not at(0, 0, 1, 1, text="There is a cup [1]. My witnesses disagree: labels says no (82%) [1].").denied
+    assert not at(0, 0, 1, 1, text="There is a cup [1]. My witnesses disagree: labels says no (82%) [1].").is_denial
 
 
 def test_overlap_asks_for_the_size_as_well():
-    assert shared((0, 0, 1, 1), (0, 0, 1, 0.25)) == pytest.approx(0.25)
+    assert box_iou((0, 0, 1, 1), (0, 0, 1, 0.25)) == pytest.approx(0.25)
     assert at(0.5, 0.5, 0.9, 0.7).close
     assert not at(0.6, 0.6, 0.7, 0.7).close  # a hit all the same
 
 
 def test_the_error_counts_a_photo_as_one_draw():
-    independent = error([(str(n), n % 2 == 0) for n in range(100)])
+    independent = clustered_error([(str(n), n % 2 == 0) for n in range(100)])
     assert independent == pytest.approx(0.05)
-    assert error([(str(n // 2), n // 2 % 2 == 0) for n in range(100)]) == pytest.approx(0.05 * 2**0.5)
+    assert clustered_error([(str(n // 2), n // 2 % 2 == 0) for n in range(100)]) == pytest.approx(0.05 * 2**0.5)
 
 
 def test_a_report_tells_hits_of_both_wordings_and_what_was_missed():
-    there = Pointed(row=ROW, question="Is there a cup in the photo?", text="No, I see no cup [1].", box=ALL)
-    report = score([at(0.5, 0.5, 0.9, 0.9), there])
+    there = CitedBox(row=ROW, question="Is there a cup in the photo?", text="No, I see no cup [1].", box=ALL)
+    report = score_boxes([at(0.5, 0.5, 0.9, 0.9), there])
     told = json.loads(report.json())
     assert (told["pointing"], told["where"], told["there"], told["denied"]) == (50, 100, 0, 50)
     assert (told["overlap"], told["centre_baseline"], told["n"], told["photos"]) == (50, 100, 2, 1)
@@ -74,8 +74,8 @@ def test_a_report_tells_hits_of_both_wordings_and_what_was_missed():
 
 
 def test_questions_speak_of_scissors_as_many():
-    assert questions_for("cup") == ("Where is the cup?", "Is there a cup in the photo?")
-    assert questions_for("scissors") == ("Where are the scissors?", "Are there scissors in the photo?")
+    assert make_questions("cup") == ("Where is the cup?", "Is there a cup in the photo?")
+    assert make_questions("scissors") == ("Where are the scissors?", "Are there scissors in the photo?")
 
 
 class Pointing:
@@ -94,7 +94,7 @@ def test_every_row_is_asked_in_both_ways_with_its_photo_and_without_its_name(tmp
     picture("red").save(tmp_path / "a.png")
     product, row = Pointing(), PointRow(image="a.png", thing="cup", boxes=((0.1, 0.1, 0.4, 0.9),))
     report = evaluate_pointing(product, [row], tmp_path)
-    assert [question.text for question in product.asked] == list(questions_for("cup"))
+    assert [question.text for question in product.asked] == list(make_questions("cup"))
     assert all(question.image is not None and not question.image_name for question in product.asked)
     assert (report.pointing, report.centre_baseline, report.overlap) == (100, 0, 100)
 

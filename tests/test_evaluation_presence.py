@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from deepseek_mm.evaluation.presence import nouns_in, presence_rows
+from deepseek_mm.evaluation.presence import find_nouns, make_presence_rows
 from deepseek_mm.evaluation.retrieval import CaptionRow
 
 DOG, FARM = ("A dog runs .",), ("Two cats and a horse .", "A man .")
@@ -10,7 +10,7 @@ ROWS = [CaptionRow(image=f"{n}.jpg", captions=DOG if n % 3 else FARM) for n in r
 
 
 def test_each_noun_is_half_yes():
-    rows = presence_rows(ROWS)
+    rows = make_presence_rows(ROWS)
     counts = Counter((row.kind, row.answers[0]) for row in rows)
     assert {noun for noun, _ in counts} == {"dog", "horse", "man"}
     assert all(counts[noun, "yes"] == counts[noun, "no"] for noun, _ in counts)
@@ -18,9 +18,9 @@ def test_each_noun_is_half_yes():
 
 def test_answers_are_what_captions_say():
     captions = {row.image: row.captions for row in ROWS}
-    for row in presence_rows(ROWS):
-        assert (row.kind in nouns_in(captions[row.image])) == (row.answers == ("yes",))
+    for row in make_presence_rows(ROWS):
+        assert (row.kind in find_nouns(captions[row.image])) == (row.answers == ("yes",))
 
 
 def test_what_few_photos_show_is_not_asked_for():
-    assert presence_rows(ROWS[:12]) == []
+    assert make_presence_rows(ROWS[:12]) == []

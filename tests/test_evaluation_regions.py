@@ -12,7 +12,7 @@ from deepseek_mm.evaluation.regions import (
     MIDDLE,
     BoxRow,
     evaluate_regions,
-    inside,
+    is_inside,
     point_at_person,
     read_box_rows,
     score_points,
@@ -57,8 +57,8 @@ def test_a_photo_without_a_region_for_a_person_counts_by_its_middle():
 
 def test_a_point_may_lie_in_any_box_and_on_its_edge():
     boxes = ((0.0, 0.0, 0.1, 0.1), (0.5, 0.5, 0.7, 0.9))
-    assert inside((0.5, 0.9), boxes)
-    assert not inside((0.3, 0.3), boxes)
+    assert is_inside((0.5, 0.9), boxes)
+    assert not is_inside((0.3, 0.3), boxes)
 
 
 def test_hits_are_counted_in_percent_beside_those_of_the_middle():

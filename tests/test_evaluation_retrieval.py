@@ -7,13 +7,13 @@ import pytest
 from fakes import ColourSpace, picture
 
 from deepseek_mm.errors import BadPicture, NothingThere
-from deepseek_mm.evaluation.retrieval import CaptionRow, evaluate_retrieval, read_caption_rows, score
+from deepseek_mm.evaluation.retrieval import CaptionRow, evaluate_retrieval, read_caption_rows, score_vectors
 
 
 def test_recall_counts_a_caption_whose_photo_ranks_first_and_a_photo_with_any_caption_first():
     photos = np.eye(2, dtype=np.float32)
     captions = np.array([[1, 0], [0.6, 0.8], [0, 1]], np.float32)  # the second caption prefers the wrong photo
-    report = score(photos, captions, np.array([0, 0, 1]))
+    report = score_vectors(photos, captions, np.array([0, 0, 1]))
     assert report.t2i_r1 == pytest.approx(66.67)
     assert report.i2t_r1 == 100.0
     assert (report.t2i_r5, report.images, report.captions) == (100.0, 2, 3)
@@ -22,13 +22,13 @@ def test_recall_counts_a_caption_whose_photo_ranks_first_and_a_photo_with_any_ca
 def test_a_photo_whose_captions_are_all_beaten_counts_as_missed():
     photos = np.eye(2, dtype=np.float32)
     captions = np.array([[0.5, 0.86], [0.9, 0.43]], np.float32)  # each caption belongs to the other photo
-    report = score(photos, captions, np.array([0, 1]))
+    report = score_vectors(photos, captions, np.array([0, 1]))
     assert (report.t2i_r1, report.i2t_r1) == (0.0, 0.0)
 
 
 def test_a_space_that_cannot_tell_photos_apart_earns_nothing_from_ties():
     same = np.ones((12, 1), np.float32)
-    report = score(same, same, np.arange(12))
+    report = score_vectors(same, same, np.arange(12))
     assert (report.t2i_r1, report.t2i_r10, report.i2t_r10) == (0.0, 0.0, 0.0)
 
 
@@ -40,7 +40,7 @@ def test_ranks_agree_with_a_full_sort_on_random_vectors():
     expected = np.mean([owner[n] in order[n, :10] for n in range(200)]) * 100
     back = np.argsort(-(photos @ captions.T), axis=1)
     expected_back = np.mean([any(owner[c] == m for c in back[m, :10]) for m in range(40)]) * 100
-    report = score(photos, captions, owner)
+    report = score_vectors(photos, captions, owner)
     assert report.t2i_r10 == pytest.approx(expected)
     assert report.i2t_r10 == pytest.approx(expected_back)
 
@@ -62,7 +62,7 @@ def test_captions_find_their_pictures_end_to_end(gallery):
 
 
 def test_the_last_line_for_machines_holds_every_key():
-    report = score(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32), np.arange(2))
+    report = score_vectors(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32), np.arange(2))
     keys = {"t2i_r1", "t2i_r5", "t2i_r10", "i2t_r1", "i2t_r5", "i2t_r10", "images", "captions"}
     assert set(json.loads(report.json())) == keys
     assert "text to image" in report.table()

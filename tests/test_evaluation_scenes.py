@@ -7,8 +7,8 @@ from random import Random
 import numpy as np
 import pytest
 
-from deepseek_mm.evaluation.scenes import KINDS, Made, ask, draw, make
-from deepseek_mm.evaluation.scenes.make import APART, FEWEST, MOST, SEEN, Thing, seen
+from deepseek_mm.evaluation.scenes import KINDS, PaperScene, draw_scene, make_question, make_scene
+from deepseek_mm.evaluation.scenes.make import APART, FEWEST, MOST, SEEN, SceneThing, visible_share
 from deepseek_mm.logic.calls import is_program
 from deepseek_mm.logic.drawn import ANSWERS, VALUES
 
@@ -16,7 +16,7 @@ from deepseek_mm.logic.drawn import ANSWERS, VALUES
 @pytest.fixture(scope="module")
 def scenes():
     chance = Random(1)
-    return [make(chance) for _ in range(60)]
+    return [make_scene(chance) for _ in range(60)]
 
 
 def test_things_differ_in_where_they_stand_and_none_is_hidden(scenes):
@@ -24,12 +24,12 @@ def test_things_differ_in_where_they_stand_and_none_is_hidden(scenes):
         for one in made.things:
             others = [thing for thing in made.things if thing is not one]
             assert all(min(abs(one.x - o.x), abs(one.y - o.y)) >= APART for o in others)
-            assert seen(one, others) >= SEEN
+            assert visible_share(one, others) >= SEEN
             assert 0 <= min(one.box) <= max(one.box) <= 1
 
 
 def test_some_things_do_hide_a_part_of_others(scenes):
-    covered = [seen(one, made.things) < 0.95 for made in scenes for one in made.things]
+    covered = [visible_share(one, made.things) < 0.95 for made in scenes for one in made.things]
     assert 0.05 < np.mean(covered) < 0.6
 
 
@@ -41,15 +41,15 @@ def test_scenes_have_three_to_ten_things_of_every_sort(scenes):
 
 
 def test_a_seed_draws_the_same_picture_again(scenes):
-    assert np.array_equal(np.asarray(draw(scenes[0])), np.asarray(draw(scenes[0])))
-    assert draw(scenes[0], 64).size == (64, 64)
+    assert np.array_equal(np.asarray(draw_scene(scenes[0])), np.asarray(draw_scene(scenes[0])))
+    assert draw_scene(scenes[0], 64).size == (64, 64)
 
 
 @pytest.mark.parametrize("shape", VALUES["shape"])
 @pytest.mark.parametrize("material", VALUES["material"])
 def test_a_thing_is_painted_in_its_colour_where_it_stands(shape, material):
-    thing = Thing(shape=shape, colour="red", size="big", material=material, x=0.5, y=0.6)
-    picture = np.asarray(draw(Made((thing,), 3)), np.float32)
+    thing = SceneThing(shape=shape, colour="red", size="big", material=material, x=0.5, y=0.6)
+    picture = np.asarray(draw_scene(PaperScene((thing,), 3)), np.float32)
     left, top, right, bottom = (round(share * len(picture)) for share in thing.box)
     middle = picture[top + 20 : bottom - 6, left + 12 : right - 12].mean(axis=(0, 1))
     assert middle[0] > 1.5 * max(middle[1:])
@@ -58,15 +58,15 @@ def test_a_thing_is_painted_in_its_colour_where_it_stands(shape, material):
 
 
 def test_metal_gleams(scenes):
-    dull = Thing(shape="sphere", colour="green", size="big", material="rubber", x=0.5, y=0.6)
-    pictures = [np.asarray(draw(Made((thing,), 5))) for thing in (dull, replace(dull, material="metal"))]
+    dull = SceneThing(shape="sphere", colour="green", size="big", material="rubber", x=0.5, y=0.6)
+    pictures = [np.asarray(draw_scene(PaperScene((thing,), 5))) for thing in (dull, replace(dull, material="metal"))]
     assert pictures[1][60:110, 70:100].max() > pictures[0][60:110, 70:100].max() + 30
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_questions_hold_together_and_no_answer_is_the_rule(kind, scenes):
     chance = Random(2)
-    asked = [ask(made, kind, chance) for made in scenes]
+    asked = [make_question(made, kind, chance) for made in scenes]
     assert all(is_program(each.program) for each in asked)
     answers = Counter(each.answer for each in asked)
     assert answers.most_common(1)[0][1] <= 0.7 * len(asked)

@@ -10,9 +10,18 @@ from fakes import picture
 
 from deepseek_mm.errors import BadFile, MissingPackage
 from deepseek_mm.evaluation.screenshot import draw
-from deepseek_mm.evaluation.screenshot.draw import KINDS, Shot, docs, editor, examples_of, page_of, read_shots, run
-from deepseek_mm.evaluation.screenshot.repository import copy_sources, licences, listed
-from deepseek_mm.evaluation.screenshot.score import evaluate_screenshots, way_of
+from deepseek_mm.evaluation.screenshot.draw import (
+    KINDS,
+    Screenshot,
+    join_examples,
+    make_docs_page,
+    make_editor_page,
+    make_page,
+    read_shots,
+    run_program,
+)
+from deepseek_mm.evaluation.screenshot.repository import copy_sources, list_packages, read_licences
+from deepseek_mm.evaluation.screenshot.score import evaluate_screenshots, score_places
 from deepseek_mm.parse.packages import Package
 from deepseek_mm.records import Found, Match
 from index import Region, Source
@@ -34,8 +43,8 @@ class Basket:
 '''
 
 
-def shot(**more) -> Shot:
-    return Shot(**{"split": "test", "kind": "editor", "file": "shop/basket.py"} | more)
+def shot(**more) -> Screenshot:
+    return Screenshot(**{"split": "test", "kind": "editor", "file": "shop/basket.py"} | more)
 
 
 def test_the_list_has_fifty_shots_of_four_kinds_and_others_for_choosing():
@@ -49,10 +58,10 @@ def test_the_list_has_fifty_shots_of_four_kinds_and_others_for_choosing():
 
 def test_a_package_that_is_missing_or_may_not_be_read_is_named():
     allowed = Package(name="scipy", description="", files=(), licence="BSD License")
-    assert licences(["scipy"], [allowed]) == {"scipy": "BSD License"}
+    assert read_licences(["scipy"], [allowed]) == {"scipy": "BSD License"}
     with pytest.raises(MissingPackage, match="no-such"):
-        licences(["scipy", "no-such"], [allowed])
-    assert "networkx" in listed()
+        read_licences(["scipy", "no-such"], [allowed])
+    assert "networkx" in list_packages()
 
 
 def test_sources_are_copied_once_and_tests_are_left_out(tmp_path):
@@ -66,7 +75,7 @@ def test_sources_are_copied_once_and_tests_are_left_out(tmp_path):
 
 
 def test_an_editor_shows_lines_from_the_symbol_on_and_never_the_files_name():
-    page = editor(SOURCE, shot(symbol="Basket.add", line=-1, lines=3, style="monokai", size=15))
+    page = make_editor_page(SOURCE, shot(symbol="Basket.add", line=-1, lines=3, style="monokai", size=15))
     assert "append" not in page
     assert "Put it in" in page
     assert "basket.py" not in page
@@ -74,7 +83,7 @@ def test_an_editor_shows_lines_from_the_symbol_on_and_never_the_files_name():
 
 
 def test_a_page_of_documentation_has_parameters_and_docstring_escaped():
-    page = docs(SOURCE, shot(kind="page", symbol="Basket.add"))
+    page = make_docs_page(SOURCE, shot(kind="page", symbol="Basket.add"))
     assert "<h1>Basket.add</h1>" in page
     assert "&lt;tea&gt;" in page
     assert "Put it in." in page
@@ -82,23 +91,23 @@ def test_a_page_of_documentation_has_parameters_and_docstring_escaped():
 
 def test_a_symbol_that_the_file_has_no_more_is_named():
     with pytest.raises(BadFile, match="no Basket.lose"):
-        docs(SOURCE, shot(symbol="Basket.lose"))
+        make_docs_page(SOURCE, shot(symbol="Basket.lose"))
 
 
 def test_examples_of_a_docstring_become_one_program():
-    assert examples_of(SOURCE, shot(kind="plot", symbol="Basket")) == "total = 1 + 1\nprint(total)\n"
+    assert join_examples(SOURCE, shot(kind="plot", symbol="Basket")) == "total = 1 + 1\nprint(total)\n"
 
 
 def test_an_error_is_the_traceback_of_a_program_that_really_fails(tmp_path):
-    page = page_of(shot(kind="error", code="{}['tea']", style="dark", font="Liberation Mono"), tmp_path)
+    page = make_page(shot(kind="error", code="{}['tea']", style="dark", font="Liberation Mono"), tmp_path)
     assert "KeyError: &#x27;tea&#x27;" in page
     assert "#1e1e1e" in page
     with pytest.raises(BadFile, match="went wrong: no error"):
-        run("pass", shot(kind="error"))
+        run_program("pass", shot(kind="error"))
 
 
 def test_a_page_is_what_its_program_makes_of_it(tmp_path):
-    assert page_of(shot(kind="page", code="html = '<b>tea</b>'"), tmp_path) == "<b>tea</b>\n"
+    assert make_page(shot(kind="page", code="html = '<b>tea</b>'"), tmp_path) == "<b>tea</b>\n"
 
 
 def test_what_lies_there_is_not_drawn_again_and_no_browser_is_opened(tmp_path, monkeypatch):
@@ -107,11 +116,13 @@ def test_what_lies_there_is_not_drawn_again_and_no_browser_is_opened(tmp_path, m
         raise AssertionError("no browser is needed")
         yield
 
-    monkeypatch.setattr(draw, "chromium", none)
+    monkeypatch.setattr(draw, "open_chromium", none)
     (tmp_path / shot().name).touch()
-    assert [path.name for path in draw.draw([shot()], tmp_path, tmp_path)] == ["test-editor-shop-basket.png"]
+    assert [path.name for path in draw.draw_screenshots([shot()], tmp_path, tmp_path)] == [
+        "test-editor-shop-basket.png"
+    ]
     with pytest.raises(AssertionError, match="no browser"):
-        list(draw.draw([shot(symbol="Basket")], tmp_path, tmp_path))
+        list(draw.draw_screenshots([shot(symbol="Basket")], tmp_path, tmp_path))
 
 
 def test_a_file_among_the_first_five_counts_and_one_further_down_is_missed(tmp_path):
@@ -138,15 +149,15 @@ def test_a_file_among_the_first_five_counts_and_one_further_down_is_missed(tmp_p
 
 
 def test_shares_are_of_all_pictures_of_a_kind():
-    assert (way_of([0, 4, 5, 5]).top1, way_of([0, 4, 5, 5]).top5) == (0.25, 0.5)
+    assert (score_places([0, 4, 5, 5]).top1, score_places([0, 4, 5, 5]).top5) == (0.25, 0.5)
 
 
 def test_without_pygments_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "pygments", None)
     with pytest.raises(MissingPackage, match=r"deepseek-mm\[dev\]"):
-        editor(SOURCE, shot())
+        make_editor_page(SOURCE, shot())
 
 
 def test_files_that_another_version_lacks_are_named(tmp_path):
     with pytest.raises(BadFile, match="Another version of the package"):
-        page_of(shot(), Path(tmp_path))
+        make_page(shot(), Path(tmp_path))

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.evaluation.vqa import calibration_error, evaluate_vqa, majority, read_question_rows
+from deepseek_mm.evaluation.vqa import calibration_error, evaluate_vqa, majority_accuracy, read_question_rows
 
 
 @dataclass
@@ -67,8 +67,8 @@ def test_rows_without_kinds_and_splits_are_read(photos):
 
 
 def test_the_majority_is_that_of_each_kind(photos):
-    assert majority(read_question_rows(photos)[:3]) == 100.0
-    assert majority(read_question_rows(photos)) == 100.0
+    assert majority_accuracy(read_question_rows(photos)[:3]) == 100.0
+    assert majority_accuracy(read_question_rows(photos)) == 100.0
 
 
 def test_calibration_is_the_gap_between_confidence_and_success():

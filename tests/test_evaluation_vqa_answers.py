@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepseek_mm.evaluation.vqa_answers import credit
+from deepseek_mm.evaluation.vqa_answers import score_answer
 from deepseek_mm.rag.program.answers import normal
 
 
@@ -26,14 +26,14 @@ def test_an_answer_has_one_spelling(answer, spelt):
 
 
 def test_one_of_a_few_references_is_enough():
-    assert credit("A lamp", ["lamp", "table"]) == 1.0
-    assert credit("lamp and table", ["lamp", "table"]) == 0.0
-    assert credit("no", []) == 0.0
+    assert score_answer("A lamp", ["lamp", "table"]) == 1.0
+    assert score_answer("lamp and table", ["lamp", "table"]) == 0.0
+    assert score_answer("no", []) == 0.0
 
 
 def test_of_ten_people_three_are_enough():
     ten = ["red"] * 2 + ["dark red"] * 5 + ["Orange"] * 3
-    assert [credit(said, ten) for said in ("red", "dark red", "orange", "blue")] == [
+    assert [score_answer(said, ten) for said in ("red", "dark red", "orange", "blue")] == [
         pytest.approx(2 / 3),
         1.0,
         1.0,

@@ -74,15 +74,6 @@ def test_needles_are_looked_for_and_drawn_where_pictures_go(house):
     assert "base: 250 tokens, depth 100%" in err
 
 
-def test_links_are_cut_at_several_thresholds(house):
-    code, out, _ = evaluate(house, "--measure", "pruning", "--lengths", "64", "--texts", "1", "--json")
-    cuts = json.loads(out)["pruning"]["cuts"]
-    assert code == 0
-    assert [(cut["kind"], cut["threshold"]) for cut in cuts] == [
-        (kind, threshold) for kind in ("text", "code") for threshold in (0.0, 0.001, 0.01, 0.1)
-    ]
-
-
 def test_a_comparison_without_anything_to_compare_is_a_users_error(house):
     code, out, err = evaluate(house, "--measure", "long")
     assert (code, out) == (2, "")

@@ -13,7 +13,7 @@ from itertools import cycle
 from PIL import Image
 
 from deepseek_mm.benchmarks.intake import BUNDLED
-from deepseek_mm.benchmarks.result import Line, Result, Setting
+from deepseek_mm.benchmarks.result import BenchResult, BenchSetting, TableLine
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.load import load
 from deepseek_mm.rag.assistant import Assistant
@@ -30,7 +30,7 @@ QUESTIONS = (
 )
 
 
-def answer(setting: Setting) -> Result:
+def measure_answer(setting: BenchSetting) -> BenchResult:
     """Medians and the slowest of all."""
     paths = sorted(BUNDLED.glob("*.jpg"))[:PHOTOS]
     if not paths:
@@ -38,14 +38,14 @@ def answer(setting: Setting) -> Result:
     with load(replace(setting.config, data=setting.folder / "library"), progress=setting.note) as assistant:
         setting.note(f"asking about {len(paths)} photos")
         images = [Image.open(path).convert("RGB") for path in paths]
-        waited(assistant, images[-1], QUESTIONS[0])
-        told = [waited(assistant, image, line) for image, line in zip(images, cycle(QUESTIONS), strict=False)]
+        time_answer(assistant, images[-1], QUESTIONS[0])
+        told = [time_answer(assistant, image, line) for image, line in zip(images, cycle(QUESTIONS), strict=False)]
         model = assistant.lm.name
     firsts, wholes = zip(*told, strict=True)
     lines = (
-        Line(what="question with a photo to the first word", value=f"{median(firsts):.2f} s",
+        TableLine(what="question with a photo to the first word", value=f"{median(firsts):.2f} s",
              beside=f"slowest {max(firsts):.2f} s", bar="1 (aim 0.5)"),
-        Line(what="  to the whole answer", value=f"{median(wholes):.2f} s",
+        TableLine(what="  to the whole answer", value=f"{median(wholes):.2f} s",
              beside=f"slowest {max(wholes):.2f} s", bar="3 (aim 1.5)"),
     )  # fmt: skip
     numbers = {
@@ -55,10 +55,10 @@ def answer(setting: Setting) -> Result:
         "slowest_answer_s": max(wholes),
         "questions": len(told),
     }
-    return Result(lines=lines, numbers=numbers, words={"model": model})
+    return BenchResult(lines=lines, numbers=numbers, words={"model": model})
 
 
-def waited(assistant: Assistant, image: Image.Image, text: str) -> tuple[float, float]:
+def time_answer(assistant: Assistant, image: Image.Image, text: str) -> tuple[float, float]:
     """Seconds to the first word and to the whole answer of one question."""
     start, first = time.perf_counter(), 0.0
     for growing in assistant.stream(Question(text=text, image=image, image_name="photo.jpg")):

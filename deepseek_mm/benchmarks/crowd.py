@@ -22,7 +22,7 @@ BITE = 1 << 18
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Served:
+class TimedResponse:
     """One request, as its client saw it."""
 
     status: int
@@ -30,7 +30,7 @@ class Served:
 
 
 @dataclass(slots=True)
-class Client:
+class ClientConnection:
     """A connection, and what is still to be asked over it."""
 
     line: socket
@@ -47,7 +47,7 @@ class Client:
         self.line.sendall(self.left.pop())
         return True
 
-    def hear(self) -> Served | None:
+    def hear(self) -> TimedResponse | None:
         """Read on; the answer, if that was its end. JobFailed if the server hung up."""
         data = self.line.recv(BITE)
         if not data:
@@ -57,25 +57,27 @@ class Client:
         length = LENGTH.search(head) if end else None
         if length is None or len(body) < int(length[1]):
             return None
-        return Served(status=int(head[9:12]), seconds=time.perf_counter() - self.begun_s)
+        return TimedResponse(status=int(head[9:12]), seconds=time.perf_counter() - self.begun_s)
 
 
-def at_once(url: str, path: str, shares: Sequence[Sequence[Mapping[str, object]]]) -> tuple[list[Served], float]:
+def send_at_once(
+    url: str, path: str, shares: Sequence[Sequence[Mapping[str, object]]]
+) -> tuple[list[TimedResponse], float]:
     """Every client's share, served; and the seconds from when all were connected until the last had its answers."""
     host, _, port = url.partition("//")[2].partition(":")
-    asked = [[request(host, path, body) for body in share][::-1] for share in shares]
+    asked = [[encode_request(host, path, body) for body in share][::-1] for share in shares]
     with ExitStack() as lines:
-        clients = [Client(lines.enter_context(opened(host, int(port))), left) for left in asked]
+        clients = [ClientConnection(lines.enter_context(open_connection(host, int(port))), left) for left in asked]
         waiting = lines.enter_context(DefaultSelector())
         begun_s = time.perf_counter()
         for client in clients:
             if client.ask():
                 waiting.register(client.line, EVENT_READ, client)
-        served = [*answers(waiting)]
+        served = [*read_answers(waiting)]
         return served, time.perf_counter() - begun_s
 
 
-def answers(waiting: DefaultSelector) -> Iterator[Served]:
+def read_answers(waiting: DefaultSelector) -> Iterator[TimedResponse]:
     """Whatever comes, until nobody waits any more. JobFailed if nothing comes for too long."""
     while waiting.get_map():
         ready = waiting.select(PATIENCE_S)
@@ -90,14 +92,14 @@ def answers(waiting: DefaultSelector) -> Iterator[Served]:
                 waiting.unregister(client.line)
 
 
-def opened(host: str, port: int) -> socket:
+def open_connection(host: str, port: int) -> socket:
     """A connection that sends at once."""
     line = create_connection((host, port), timeout=PATIENCE_S)
     line.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
     return line
 
 
-def request(host: str, path: str, body: Mapping[str, object]) -> bytes:
+def encode_request(host: str, path: str, body: Mapping[str, object]) -> bytes:
     """As it goes over the line."""
     data = json.dumps(body).encode()
     head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {len(data)}"

@@ -11,9 +11,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from deepseek_mm.config import Config
-from deepseek_mm.evaluation.placed import asked_of, covered
-from deepseek_mm.evaluation.pointing import PointRow, pointed, questions_for, read_point_rows
-from deepseek_mm.evaluation.retrieval import open_pictures, read_picture
+from deepseek_mm.evaluation.placed import make_placement_questions, program_answer
+from deepseek_mm.evaluation.pointing import PointRow, locate_citation, make_questions, read_point_rows
+from deepseek_mm.evaluation.retrieval import find_pictures, read_picture
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.program.answers import normal
 from deepseek_mm.records import Question
@@ -31,17 +31,17 @@ def measure_dial(
     rows = read_point_rows(examples / "pointing.jsonl")
     names = list(dict.fromkeys(row.image for row in rows))[:photos]
     kept = [row for row in rows if row.image in names]
-    return [_measured(row, config, load, kept, examples / "photos", note) for row in DIALS]
+    return [_measure_preset(row, config, load, kept, examples / "photos", note) for row in DIALS]
 
 
-def _measured(
+def _measure_preset(
     dial: DialRow, config: Config, load: Load, rows: Sequence[PointRow], photos: Path, note: Callable[[str], None]
 ) -> Setting:
     note(f"asking with the dial at {dial.name}")
     with TemporaryDirectory(prefix="deepseek-mm-dial-") as folder:
         runtime = replace(config.runtime, dial=dial.name)
         with load(replace(config, data=Path(folder) / "library", runtime=runtime), progress=note) as assistant:
-            told = _told(assistant, rows, photos)
+            told = _time_questions(assistant, rows, photos)
     seconds, right = zip(*told, strict=True)
     return Setting(
         name=dial.name,
@@ -52,18 +52,18 @@ def _measured(
     )
 
 
-def _told(assistant: Assistant, rows: Sequence[PointRow], photos: Path) -> list[tuple[float, bool]]:
+def _time_questions(assistant: Assistant, rows: Sequence[PointRow], photos: Path) -> list[tuple[float, bool]]:
     """Seconds of each question, and whether its answer is right; one goes ahead unmeasured, to warm up."""
     names = list(dict.fromkeys(row.image for row in rows))
-    pictures = dict(zip(names, map(read_picture, open_pictures(photos, names)), strict=True))
+    pictures = dict(zip(names, map(read_picture, find_pictures(photos, names)), strict=True))
     assistant.ask(Question(text="Is there a person in this photo?", image=pictures[names[-1]].rotate(90)))
     told = []
     for row in rows:
-        for text in questions_for(row.thing):
+        for text in make_questions(row.thing):
             answer = assistant.ask(Question(text=text, image=pictures[row.image]))
-            told.append((answer.seconds, pointed(row, text, answer).hit))
-    for asked in (one for one in asked_of(rows) if one.kind == "count"):
+            told.append((answer.seconds, locate_citation(row, text, answer).hit))
+    for asked in (one for one in make_placement_questions(rows) if one.kind == "count"):
         answer = assistant.ask(Question(text=asked.text, image=pictures[asked.image]))
-        said = covered(answer) or (answer.verdict.answer if answer.verdict else "")
+        said = program_answer(answer) or (answer.verdict.answer if answer.verdict else "")
         told.append((answer.seconds, normal(said) == normal(asked.right)))
     return told

@@ -16,7 +16,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepseek_mm.benchmarks.result import Line, Result, Setting, joined
+from deepseek_mm.benchmarks.result import BenchResult, BenchSetting, TableLine, join_results
 from deepseek_mm.config import EDGE, EDGE_LM, Config
 from deepseek_mm.errors import DeepSeekMMError, NothingThere
 from deepseek_mm.machine import STATUS, memory_mb
@@ -36,7 +36,7 @@ _here: "list[Assistant]" = []  # in the other process: the product, once it is o
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class TimedAnswer:
     """One ask in the other process."""
 
     ms: float
@@ -44,7 +44,7 @@ class Asked:
     text: str
 
 
-def edge(setting: Setting) -> Result:
+def measure_edge(setting: BenchSetting) -> BenchResult:
     """Both in turns. NothingThere without the bundled photos, or where one of them does not open."""
     from deepseek_mm.benchmarks.answer import QUESTIONS
     from deepseek_mm.benchmarks.intake import BUNDLED
@@ -53,9 +53,9 @@ def edge(setting: Setting) -> Result:
     if not paths:
         raise NothingThere(f"no photos in {BUNDLED}. Run this from a clone of the repository")
     usual = replace(setting.config, data=setting.folder / "usual")
-    with on_one_core():
+    with pin_to_one_core():
         setting.note("opening the default models, then the student")
-        houses = [Apart(usual), Apart(student_of(setting.config, setting.folder / "edge"))]
+        houses = [ProductProcess(usual), ProductProcess(student_of(setting.config, setting.folder / "edge"))]
     setting.note(f"asking about {len(paths)} photos, in turns")
     for house in houses:
         house.ask(paths[-1], QUESTIONS[0])
@@ -64,11 +64,11 @@ def edge(setting: Setting) -> Result:
     peaks = [house.peak_mb() for house in houses]
     for house in houses:
         house.close()
-    result = told(pairs, peaks, student_mb())
+    result = report_speed(pairs, peaks, student_mb())
     if setting.data is not None:
-        from deepseek_mm.benchmarks.edge_kept import kept
+        from deepseek_mm.benchmarks.edge_kept import measure_quality
 
-        result = joined([result, kept(setting)])
+        result = join_results([result, measure_quality(setting)])
     if setting.report is not None:
         write(made_now("distill", COMMAND, result.numbers, NOTES), setting.report)
     return result
@@ -86,7 +86,7 @@ def student_mb() -> float:
     return round(sum(file.stat().st_size for file in files_of_edge()) / 1e6, 2)
 
 
-def told(pairs: Sequence[tuple[Asked, ...]], peaks: Sequence[float], size_mb: float) -> Result:
+def report_speed(pairs: Sequence[tuple[TimedAnswer, ...]], peaks: Sequence[float], size_mb: float) -> BenchResult:
     """Medians and means of both, peaks and size."""
     usual, small = ([pair[n].ms for pair in pairs] for n in (0, 1))
     speedup, mean = (
@@ -103,17 +103,18 @@ def told(pairs: Sequence[tuple[Asked, ...]], peaks: Sequence[float], size_mb: fl
         "distill_mb": size_mb,
     }
     lines = (
-        Line(what="an ask with one photo, one core, times faster", value=f"{speedup:.2f}",
+        TableLine(what="an ask with one photo, one core, times faster", value=f"{speedup:.2f}",
              beside=f"{statistics.median(small):.0f} ms for {statistics.median(usual):.0f} ms", bar="2"),
-        Line(what="  the mean", value=f"{mean:.2f}"),
-        Line(what="most memory of the process", value=f"{peaks[1]:.0f} MB", beside=f"{peaks[0]:.0f} MB", bar="1,000"),
-        Line(what="files of the student", value=f"{size_mb:.1f} MB", bar="60"),
+        TableLine(what="  the mean", value=f"{mean:.2f}"),
+        TableLine(what="most memory of the process", value=f"{peaks[1]:.0f} MB",
+             beside=f"{peaks[0]:.0f} MB", bar="1,000"),
+        TableLine(what="files of the student", value=f"{size_mb:.1f} MB", bar="60"),
     )  # fmt: skip
-    return Result(lines=lines, numbers=numbers)
+    return BenchResult(lines=lines, numbers=numbers)
 
 
 @contextmanager
-def on_one_core() -> Iterator[None]:
+def pin_to_one_core() -> Iterator[None]:
     """Processes that are started meanwhile have one core, the last that this one may use, and threads for no more."""
     cores, before = os.sched_getaffinity(0), {name: os.environ.get(name) for name in THREADS}
     os.sched_setaffinity(0, {max(cores)})
@@ -126,7 +127,7 @@ def on_one_core() -> Iterator[None]:
             os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
-class Apart:
+class ProductProcess:
     """A product in a process of its own. NothingThere says why it does not open."""
 
     def __init__(self, config: Config) -> None:
@@ -135,13 +136,13 @@ class Apart:
             self.close()
             raise NothingThere(trouble)
 
-    def ask(self, photo: Path, text: str) -> Asked:
+    def ask(self, photo: Path, text: str) -> TimedAnswer:
         """A question about a photo, as a page asks it."""
         return self._process.submit(_ask, photo, text).result()
 
     def peak_mb(self) -> float:
         """The most memory that it has had."""
-        return self._process.submit(peak_mb).result()
+        return self._process.submit(read_peak_mb).result()
 
     def close(self) -> None:
         """End the process."""
@@ -149,7 +150,7 @@ class Apart:
         self._process.shutdown()
 
 
-def peak_mb(status: Path = STATUS) -> float:
+def read_peak_mb(status: Path = STATUS) -> float:
     """Of this process."""
     return round(memory_mb("VmHWM", status), 1)
 
@@ -165,14 +166,14 @@ def _open(config: Config) -> str:
     return ""
 
 
-def _ask(photo: Path, text: str) -> Asked:
+def _ask(photo: Path, text: str) -> TimedAnswer:
     from deepseek_mm.parse.photo import read_photo
     from deepseek_mm.records import Question
 
     start, house = time.perf_counter(), _here[0]
     image = read_photo(photo, max_pixels=house.config.parse.max_pixels).image
     answer = house.ask(Question(text=text, image=image, image_name=photo.name, image_path=str(photo)))
-    return Asked(ms=1000 * (time.perf_counter() - start), words=len(answer.text.split()), text=answer.text)
+    return TimedAnswer(ms=1000 * (time.perf_counter() - start), words=len(answer.text.split()), text=answer.text)
 
 
 def _close() -> None:

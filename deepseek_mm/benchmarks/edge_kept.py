@@ -6,7 +6,7 @@ The dev parts, which nothing was trained on, asked of both in the same way.
 from dataclasses import replace
 from pathlib import Path
 
-from deepseek_mm.benchmarks.result import Line, Result, Setting
+from deepseek_mm.benchmarks.result import BenchResult, BenchSetting, TableLine
 from deepseek_mm.config import DEFAULT, EDGE, Config
 from deepseek_mm.encoders import open_space
 from deepseek_mm.errors import NothingThere
@@ -18,39 +18,44 @@ from deepseek_mm.train.bank import ASKED, CAPTIONED
 SPACES = (DEFAULT, EDGE)
 
 
-def kept(setting: Setting) -> Result:
+def measure_quality(setting: BenchSetting) -> BenchResult:
     """Both sets. NothingThere without the data."""
     if setting.data is None:
         raise NothingThere("no folder with flickr8k and coco_vqa. Name it with --judged FOLDER")
-    return shares(
-        *(retrieval(setting, name, setting.data / CAPTIONED) for name in SPACES),
-        answered=(vqa(setting, SPACES[0], setting.data / ASKED), vqa(setting, SPACES[1], setting.data / ASKED)),
+    return report_quality(
+        *(score_retrieval(setting, name, setting.data / CAPTIONED) for name in SPACES),
+        answered=(
+            score_vqa(setting, SPACES[0], setting.data / ASKED),
+            score_vqa(setting, SPACES[1], setting.data / ASKED),
+        ),
     )
 
 
-def retrieval(setting: Setting, name: str, folder: Path) -> RetrievalReport:
+def score_retrieval(setting: BenchSetting, name: str, folder: Path) -> RetrievalReport:
     """As `eval retrieval --split dev` does."""
     setting.note(f"finding photos in the space {name}")
     rows = read_caption_rows(folder / "captions.jsonl", split="dev")
-    return evaluate_retrieval(open_space(named(setting.config, name).encoder), rows, folder / "images")
+    return evaluate_retrieval(open_space(with_space(setting.config, name).encoder), rows, folder / "images")
 
 
-def vqa(setting: Setting, name: str, folder: Path) -> VqaReport:
+def score_vqa(setting: BenchSetting, name: str, folder: Path) -> VqaReport:
     """As `eval vqa --split dev` does."""
     setting.note(f"answering in the space {name}")
-    config = named(setting.config, name)
+    config = with_space(setting.config, name)
     rows = read_question_rows(folder / "qa.jsonl", split="dev")
     silent = replace(config, data=setting.folder / f"vqa-{name}", lm=replace(config.lm, name="none"))
     with load(silent, progress=setting.note) as assistant:
         return evaluate_vqa(assistant, rows, folder / "images")
 
 
-def named(config: Config, space: str) -> Config:
+def with_space(config: Config, space: str) -> Config:
     """In this space."""
     return replace(config, encoder=replace(config.encoder, name=space))
 
 
-def shares(usual: RetrievalReport, small: RetrievalReport, *, answered: tuple[VqaReport, VqaReport]) -> Result:
+def report_quality(
+    usual: RetrievalReport, small: RetrievalReport, *, answered: tuple[VqaReport, VqaReport]
+) -> BenchResult:
     """What the student reaches of what the default models do; of retrieval the mean of both directions."""
     found = (small.t2i_r10 / usual.t2i_r10 + small.i2t_r10 / usual.i2t_r10) / 2
     right, own = (report.whole.accuracy for report in answered)
@@ -68,8 +73,9 @@ def shares(usual: RetrievalReport, small: RetrievalReport, *, answered: tuple[Vq
         **{f"distill_default_vqa_{kind}": part.accuracy for kind, part in answered[0].by_kind.items()},
     }
     lines = (
-        Line(what="R@10 kept, both directions", value=f"{found:.3f}",
+        TableLine(what="R@10 kept, both directions", value=f"{found:.3f}",
              beside=f"{small.t2i_r10} / {small.i2t_r10} of {usual.t2i_r10} / {usual.i2t_r10}", bar="0.95"),
-        Line(what="answers about photos kept", value=f"{own / right:.3f}", beside=f"{own} % of {right} %", bar="0.90"),
+        TableLine(what="answers about photos kept", value=f"{own / right:.3f}",
+             beside=f"{own} % of {right} %", bar="0.90"),
     )  # fmt: skip
-    return Result(lines=lines, numbers=numbers)
+    return BenchResult(lines=lines, numbers=numbers)

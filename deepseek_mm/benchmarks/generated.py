@@ -36,34 +36,34 @@ SHIFTED = 0.6  # share of the difference of two photos that another one is shift
 PIECE = 16_384  # vectors made at once
 
 
-def scaled(vectors_ND: Floats) -> Floats:
+def normalize_rows(vectors_ND: Floats) -> Floats:
     """Rows of length 1."""
     length_N1 = np.linalg.norm(vectors_ND, axis=1, keepdims=True)
     return np.asarray(vectors_ND / length_N1, np.float32)
 
 
-def deviations(dim: int) -> Floats:
+def spread_by_direction(dim: int) -> Floats:
     """How far vectors spread in each direction, (dim,), from the measured spectrum."""
     places, shares = np.array(SPECTRUM).T
     logs = np.interp(np.log1p(np.arange(dim)), np.log1p(places), np.log(shares))
     return np.asarray(np.sqrt(np.exp(logs)), np.float32)
 
 
-class Crowds:
+class ClusteredVectors:
     """Endless vectors of one made-up library of about `count`."""
 
     def __init__(self, count: int, dim: int, *, seed: int = 0) -> None:
-        self._random, self._spread_D = np.random.default_rng(seed), deviations(dim)
+        self._random, self._spread_D = np.random.default_rng(seed), spread_by_direction(dim)
         self._centres_CD = self._noise(max(1, count // CROWD), 1 - INSIDE)
 
     def pieces(self, count: int) -> Iterator[Floats]:
         """`count` unit vectors, a piece at a time."""
         for start in range(0, count, PIECE):
-            yield scaled(self._near(min(PIECE, count - start)))
+            yield normalize_rows(self._near(min(PIECE, count - start)))
 
     def queries(self, count: int) -> Floats:
         """`count` unit vectors that are none of them, and lie further out."""
-        return scaled(self._near(count) + self._noise(count, ASTRAY))
+        return normalize_rows(self._near(count) + self._noise(count, ASTRAY))
 
     def _near(self, count: int) -> Floats:
         centres_N = self._random.integers(0, len(self._centres_CD), count)
@@ -74,7 +74,7 @@ class Crowds:
         return np.asarray(normal_ND * self._spread_D * np.float32(variance**0.5), np.float32)
 
 
-class Chance:
+class RandomVectors:
     """Endless vectors in all directions alike: no space has neighbours so hard to tell from the rest."""
 
     def __init__(self, dim: int, *, seed: int = 0) -> None:
@@ -87,10 +87,10 @@ class Chance:
 
     def queries(self, count: int) -> Floats:
         """`count` unit vectors."""
-        return scaled(self._random.standard_normal((count, self._dim), dtype=np.float32))
+        return normalize_rows(self._random.standard_normal((count, self._dim), dtype=np.float32))
 
 
-class Likenesses:
+class PhotoLikeVectors:
     """Endless vectors made of real photos' vectors: one photo's, and besides how two others differ from each other.
 
     So they lie where photos lie, and a text finds near ones and far ones among them; `SHIFTED` of the difference keeps
@@ -105,4 +105,4 @@ class Likenesses:
         for start in range(0, count, PIECE):
             one_N, plus_N, minus_N = self._random.integers(0, len(self._photos_PD), (3, min(PIECE, count - start)))
             shift_ND = self._photos_PD[plus_N] - self._photos_PD[minus_N]
-            yield scaled(self._photos_PD[one_N] + np.float32(SHIFTED) * shift_ND)
+            yield normalize_rows(self._photos_PD[one_N] + np.float32(SHIFTED) * shift_ND)

@@ -2,14 +2,20 @@
 
 from collections.abc import Sequence
 
-from deepseek_mm.benchmarks.intake import growth, speed
-from deepseek_mm.benchmarks.result import Measurement, Result, Setting
+from deepseek_mm.benchmarks.intake import measure_intake_speed, measure_memory_growth
+from deepseek_mm.benchmarks.result import BenchResult, BenchSetting, Measurement
 from deepseek_mm.benchmarks.start import starts
-from deepseek_mm.benchmarks.vectors import hundred_thousand, million
+from deepseek_mm.benchmarks.vectors import measure_100k, measure_million
 
-MEASUREMENTS: tuple[Measurement, ...] = (speed, growth, hundred_thousand, starts, million)
+MEASUREMENTS: tuple[Measurement, ...] = (
+    measure_intake_speed,
+    measure_memory_growth,
+    measure_100k,
+    starts,
+    measure_million,
+)
 
 
-def measure(setting: Setting, measurements: Sequence[Measurement] = MEASUREMENTS) -> list[Result]:
+def measure_index(setting: BenchSetting, measurements: Sequence[Measurement] = MEASUREMENTS) -> list[BenchResult]:
     """One after the other, so that none takes the processor from another."""
     return [measurement(setting) for measurement in measurements]

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from deepseek_mm.benchmarks.result import Line, Result, Setting
+from deepseek_mm.benchmarks.result import BenchResult, BenchSetting, TableLine
 from deepseek_mm.encoders import open_space
 from deepseek_mm.encoders.image import SIDE_PX
 from deepseek_mm.encoders.space import EmbeddingModel
@@ -35,46 +35,46 @@ EVERY = 50  # photos between two looks at the memory
 WARM = 0.1  # share of the photos after which memory should have settled
 
 
-def speed(setting: Setting) -> Result:
+def measure_intake_speed(setting: BenchSetting) -> BenchResult:
     """Photos a second through the whole intake and through the bare tower, and what reading their text costs."""
     space = open_space(setting.config.encoder)
     eyes = VisionPipeline(space, setting.config.see)
     count = setting.sizes.photos
     setting.note(f"making {count} photos")
     folder = setting.folder / "photos"
-    paths = list(made(folder, count, SIZES_PX))
-    decoded = [squeezed(path) for path in paths]
+    paths = list(make_photos(folder, count, SIZES_PX))
+    decoded = [shrink_photo(path) for path in paths]
     setting.note("photos in, and the bare tower, taking turns")
     bare, ours = [], []
     for turn in range(TURNS):
-        bare.append(count / seconds_of(lambda: sum(1 for _ in space.look_many(decoded))))
-        ours.append(count / seconds_of(lambda turn=turn: take_in(setting, eyes, folder, turn)))  # type: ignore[misc]
+        bare.append(count / time_call(lambda: sum(1 for _ in space.look_many(decoded))))
+        ours.append(count / time_call(lambda turn=turn: ingest_folder(setting, eyes, folder, turn)))  # type: ignore[misc]
     ratio = statistics.median(mine / its for mine, its in zip(ours, bare, strict=True))
-    read_s = reading(paths[:READ])
+    read_s = time_reading(paths[:READ])
     lines = (
-        Line(
+        TableLine(
             what="photos in: read, decode, tower, regions, store",
             value=f"{ratio:.2f} of the bare tower",
             beside=f"{statistics.median(ours):.1f} photos/s, tower {statistics.median(bare):.1f}",
             bar="0.6 (aim 0.8)",
         ),
-        Line(what="  text in pictures, a second pass", value=f"{1 / read_s:.1f} photos/s"),
+        TableLine(what="  text in pictures, a second pass", value=f"{1 / read_s:.1f} photos/s"),
     )
     numbers = {
         "ingest_vs_tower": ratio,
         "photos_per_s": statistics.median(ours),
         "tower_per_s": statistics.median(bare),
     }
-    return Result(lines=lines, numbers=numbers | {"ocr_per_s": 1 / read_s})
+    return BenchResult(lines=lines, numbers=numbers | {"ocr_per_s": 1 / read_s})
 
 
-def growth(setting: Setting) -> Result:
+def measure_memory_growth(setting: BenchSetting) -> BenchResult:
     """Megabytes that the process grows by while photos go in, after the first tenth of them."""
     count = setting.sizes.many_photos if setting.full else setting.sizes.some_photos
     setting.note(f"{count:,} photos in, watching the memory")
     space = open_space(setting.config.encoder)
     folder = setting.folder / "many"
-    for _ in made(folder, count, (GROWTH_PX,)):
+    for _ in make_photos(folder, count, (GROWTH_PX,)):
         pass
     seen: list[float] = []
 
@@ -82,18 +82,18 @@ def growth(setting: Setting) -> Result:
         if done % EVERY == 0:
             seen.append(resident_mb())
 
-    take_in(setting, VisionPipeline(space, setting.config.see), folder, "many", Hooks(progress=look))
+    ingest_folder(setting, VisionPipeline(space, setting.config.see), folder, "many", Hooks(progress=look))
     grown = max(seen[int(WARM * len(seen)) :], default=0.0) - seen[int(WARM * len(seen))]
-    line = Line(
+    line = TableLine(
         what=f"memory while {count:,} photos go in",
         value=f"{grown:+.0f} MB",
         beside=f"{seen[-1]:.0f} MB in all",
         bar="< 200 MB, over 20,000 (--full)",
     )
-    return Result(lines=(line,), numbers={"growth_mb": grown, "growth_photos": count})
+    return BenchResult(lines=(line,), numbers={"growth_mb": grown, "growth_photos": count})
 
 
-def take_in(setting: Setting, eyes: VisionPipeline, folder: Path, name: object, hooks: Hooks | None = None) -> None:
+def ingest_folder(setting: BenchSetting, eyes: VisionPipeline, folder: Path, name: object, hooks: Hooks | None = None) -> None:
     """Everything in the folder into a new store."""
     space: EmbeddingModel = eyes.space
     store = RegionStore(
@@ -108,7 +108,7 @@ def take_in(setting: Setting, eyes: VisionPipeline, folder: Path, name: object, 
     assert not report.failed, report.failed[0]
 
 
-def made(folder: Path, count: int, sizes_px: tuple[tuple[int, int], ...]) -> Iterator[Path]:
+def make_photos(folder: Path, count: int, sizes_px: tuple[tuple[int, int], ...]) -> Iterator[Path]:
     """JPEG files, each with bytes of its own. NothingThere outside of a clone, which has the bundled photos."""
     folder.mkdir(parents=True)
     originals = [Image.open(path).convert("RGB") for path in sorted(BUNDLED.glob("*.jpg"))]
@@ -124,20 +124,20 @@ def made(folder: Path, count: int, sizes_px: tuple[tuple[int, int], ...]) -> Ite
         yield path
 
 
-def squeezed(path: Path) -> Image.Image:
+def shrink_photo(path: Path) -> Image.Image:
     """The picture decoded, at the tower's own size."""
     with Image.open(path) as image:
         return image.convert("RGB").resize((SIDE_PX, SIDE_PX))
 
 
-def reading(paths: list[Path]) -> float:
+def time_reading(paths: list[Path]) -> float:
     """Seconds to read the text of one photo."""
     reader, images = TextReader(), [Image.open(path).convert("RGB") for path in paths]
     reader.read(images[0])  # the model is opened
-    return seconds_of(lambda: [reader.read(image) for image in images]) / len(images)
+    return time_call(lambda: [reader.read(image) for image in images]) / len(images)
 
 
-def seconds_of(work: Callable[[], object]) -> float:
+def time_call(work: Callable[[], object]) -> float:
     """How long it takes."""
     start = time.perf_counter()
     work()

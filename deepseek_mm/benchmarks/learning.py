@@ -7,7 +7,7 @@ half of it for the whole.
 from collections.abc import Mapping
 from pathlib import Path
 
-from deepseek_mm.benchmarks.result import Line, Result, Setting, joined
+from deepseek_mm.benchmarks.result import BenchResult, BenchSetting, TableLine, join_results
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.train.report import Report, read
 
@@ -26,18 +26,18 @@ PARTS: Mapping[str, Mapping[str, str]] = {  # part -> the figures that it must h
 }
 
 
-def learning(setting: Setting) -> Result:
+def measure_learning(setting: BenchSetting) -> BenchResult:
     """Every figure of every report. NothingThere if there is no report at all, BadFile if one is none."""
-    found = [(part, report_of(part, setting.reports)) for part in PARTS]
+    found = [(part, read_report(part, setting.reports)) for part in PARTS]
     if not any(isinstance(report, Report) for _, report in found):
         raise NothingThere(
             f"no report of a training in {setting.reports}. Name their folder with --reports FOLDER, or make one with:"
             " python -m deepseek_mm train ppo --report docs/learning/ppo.json"
         )
-    return joined([result_of(part, report) for part, report in found])
+    return join_results([report_part(part, report) for part, report in found])
 
 
-def report_of(part: str, folder: Path) -> Report | str:
+def read_report(part: str, folder: Path) -> Report | str:
     """The part's report, or why there is none."""
     try:
         return read(folder / f"{part}.json")
@@ -45,17 +45,19 @@ def report_of(part: str, folder: Path) -> Report | str:
         return str(error)
 
 
-def result_of(part: str, report: Report | str) -> Result:
+def report_part(part: str, report: Report | str) -> BenchResult:
     """The figures of one report, those with a bar first; one that is not there is said in words."""
     bars = PARTS[part]
     if isinstance(report, str):
-        return Result(lines=(Line(what=part, value="no report"),), words={f"{part}_report": report})
+        return BenchResult(lines=(TableLine(what=part, value="no report"),), words={f"{part}_report": report})
     lines = [
-        Line(what=name, value=f"{value:.4g}", bar=bars.get(name, ""))
+        TableLine(what=name, value=f"{value:.4g}", bar=bars.get(name, ""))
         for name, value in sorted(report.figures.items(), key=lambda item: item[0] not in bars)
     ]
     lines += [
-        Line(what=name, value="not in the report", bar=bar) for name, bar in bars.items() if name not in report.figures
+        TableLine(what=name, value="not in the report", bar=bar)
+        for name, bar in bars.items()
+        if name not in report.figures
     ]
     said = f"{report.made}, {report.commit}, {report.machine}: {report.command}"
-    return Result(lines=tuple(lines), numbers=report.figures, words={f"{part}_report": said})
+    return BenchResult(lines=tuple(lines), numbers=report.figures, words={f"{part}_report": said})

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from deepseek_mm.benchmarks.peer import fastest_s, made_up
+from deepseek_mm.benchmarks.peer import fastest_s, make_tokens
 from deepseek_mm.errors import MissingPackage
 
 BITE = 512  # tokens that are read at once, n_batch and n_ubatch; 256 and 1,024 are as fast within the noise
@@ -34,7 +34,7 @@ class LlamaCpp:
         """As `Peer` says."""
         model = self._open(context + new_tokens)
         model.reset()
-        model.eval(made_up(context, model.n_vocab()))
+        model.eval(make_tokens(context, model.n_vocab()))
 
         def decode() -> None:
             for _ in range(new_tokens):
@@ -45,7 +45,7 @@ class LlamaCpp:
     def first_token_s(self, prompt_tokens: int) -> float:
         """As `Peer` says."""
         model = self._open(prompt_tokens)
-        prompt = made_up(prompt_tokens, model.n_vocab())
+        prompt = make_tokens(prompt_tokens, model.n_vocab())
 
         def read() -> None:
             model.eval(prompt)
@@ -62,7 +62,7 @@ class LlamaCpp:
             self._model = self._library.Llama(
                 str(self._gguf), **sizes, **threads, flash_attn=self._flash, n_gpu_layers=0, verbose=False
             )
-            self._model.eval(made_up(8, self._model.n_vocab()))  # reads the file
+            self._model.eval(make_tokens(8, self._model.n_vocab()))  # reads the file
         return self._model
 
     def _likeliest(self, model: Any) -> int:

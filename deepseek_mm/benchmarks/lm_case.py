@@ -28,25 +28,25 @@ from deepseek_mm.lm.kv_cache.block_manager import CachedText
 from deepseek_mm.lm.kv_cache.paged_attention import PagedMemory
 from deepseek_mm.lm.kv_cache.paged_attention import PagedPass
 from deepseek_mm.lm.kv_cache.paged_attention import open_memory
-from deepseek_mm.benchmarks.lm_flops import matmul_speed
-from deepseek_mm.benchmarks.lm_open import Model
 from deepseek_mm.benchmarks.lm_open import open_decoder
-from deepseek_mm.benchmarks.lm_plain import Plain
-from deepseek_mm.benchmarks.peer import made_up
+from deepseek_mm.benchmarks.lm_flops import measure_matmul
+from deepseek_mm.benchmarks.lm_open import BenchModel
+from deepseek_mm.benchmarks.lm_plain import FullAttention
+from deepseek_mm.benchmarks.peer import make_tokens
 from deepseek_mm.machine import REFS, memory_mb, set_peak_back
 from deepseek_mm.runtime.spare import give_back
 
 Kind = Literal["ours", "sdpa", "full"]  # progressive; full attention by torch's kernel; by our own
-ATTEND: dict[Kind, Callable[[PagedMemory, Sequence[CachedText], int], PagedPass | Plain]] = {
+ATTEND: dict[Kind, Callable[[PagedMemory, Sequence[CachedText], int], PagedPass | FullAttention]] = {
     "ours": PagedPass,
-    "sdpa": Plain,
+    "sdpa": FullAttention,
     "full": PagedPass,
 }
 WARM = 4  # chunks of the prompt that warms up
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Case:
+class PrefillCase:
     """What is read, and how."""
 
     folder: str
@@ -59,7 +59,7 @@ class Case:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
+class PrefillOutcome:
     """What came of it."""
 
     matmul: float  # floating point operations a second of bf16 matrix products: the best, before and after
@@ -70,33 +70,33 @@ class Outcome:
 
 def main(words: Sequence[str]) -> int:
     """Run the case that is named."""
-    torch.set_num_threads((case := Case(**json.loads(words[0]))).threads)
-    model = Model(folder=Path(case.folder), changes=Path(case.changes) if case.changes else None)
+    torch.set_num_threads((case := PrefillCase(**json.loads(words[0]))).threads)
+    model = BenchModel(folder=Path(case.folder), changes=Path(case.changes) if case.changes else None)
     decoder = open_decoder(model, full=case.kind != "ours", device=case.device)
     sys.stdout.write(json.dumps(asdict(run_case(case, decoder))) + "\n")
     return 0
 
 
 @torch.inference_mode()
-def run_case(case: Case, decoder: Decoder) -> Outcome:
+def run_case(case: PrefillCase, decoder: Decoder) -> PrefillOutcome:
     """Every length once, after a short prompt that warms up."""
-    before = matmul_speed(case.device)
+    before = measure_matmul(case.device)
     decoder.embedding.weight.sum()  # it is mapped from its file, and becomes resident as it is read
-    read(decoder, case, WARM * case.chunk)
+    time_prompt(decoder, case, WARM * case.chunk)
     seconds, peaks = [], []
     for length in case.lengths:
-        with peak_of(case.device) as peak:
-            seconds.append(read(decoder, case, length))
+        with measure_peak(case.device) as peak:
+            seconds.append(time_prompt(decoder, case, length))
         peaks += peak
-    best = max(before, matmul_speed(case.device))
-    return Outcome(matmul=best, lengths=case.lengths, seconds=seconds, peak_mb=peaks)
+    best = max(before, measure_matmul(case.device))
+    return PrefillOutcome(matmul=best, lengths=case.lengths, seconds=seconds, peak_mb=peaks)
 
 
-def read(decoder: Decoder, case: Case, length: int) -> float:
+def time_prompt(decoder: Decoder, case: PrefillCase, length: int) -> float:
     """Seconds for a prompt of so many tokens, chunk by chunk, to the scores of what follows its last one."""
     like = decoder.embedding.weight
     memory = open_memory(decoder.shape, tokens=length, sequences=1, chunk=case.chunk, like=like)
-    text = memory.start(made_up(length, decoder.shape.vocab_size), most=length)
+    text = memory.start(make_tokens(length, decoder.shape.vocab_size), most=length)
     start = time.perf_counter()
     while text.length < length:
         attend = ATTEND[case.kind](memory, [text], memory.blocks.step(text, length - text.length))
@@ -107,7 +107,7 @@ def read(decoder: Decoder, case: Case, length: int) -> float:
 
 
 @contextmanager
-def peak_of(device: str) -> Iterator[list[float]]:
+def measure_peak(device: str) -> Iterator[list[float]]:
     """Megabytes by which memory rises at most meanwhile; the list has them afterwards."""
     peak: list[float] = []
     if device != "cpu":

@@ -14,27 +14,27 @@ SIDES = (1_024, 2_048, 3_072)  # of the square matrices that are multiplied
 TRIES = 3
 
 
-def prefill_flops(shape: DecoderShape, length: int) -> float:
+def count_prefill_flops(shape: DecoderShape, length: int) -> float:
     """Floating point operations to read a prompt, to the scores of one token: a product and a sum are two."""
     heads, keys = shape.num_heads * shape.head_width, shape.num_kv_heads * shape.head_width
     layer = shape.width * (2 * heads + 2 * keys + 3 * shape.ffn_width)
     weights = shape.num_layers * layer + (
-        len(shape.moe.layers) * moe_weights(shape.width, shape.moe) if shape.moe else 0
+        len(shape.moe.layers) * count_moe_weights(shape.width, shape.moe) if shape.moe else 0
     )
-    pairs = sum(seen_pairs(shape.reach(number), length) for number in range(shape.num_layers)) * heads
+    pairs = sum(count_pairs(shape.reach(number), length) for number in range(shape.num_layers)) * heads
     if shape.moe:
-        pairs += len(shape.moe.layers) * seen_pairs(shape.moe.gate_reach, length) * shape.moe.gate_width
+        pairs += len(shape.moe.layers) * count_pairs(shape.moe.gate_reach, length) * shape.moe.gate_width
     return 2.0 * (weights * length + 2 * pairs + shape.width * shape.vocab_size)
 
 
-def moe_weights(width: int, moe: MoEShape) -> float:
+def count_moe_weights(width: int, moe: MoEShape) -> float:
     """Weights that a token meets in one layer's experts, where their load is balanced, and in the gate."""
     experts = moe.top_k * sum(3 * width * spec.width for spec in moe.experts) / len(moe.experts)
     inner = 3 * moe.gate_width + 2 * moe.gate_width  # queries, keys and values; the feed-forward
     return experts + moe.gate_width * (width + inner + 3 * moe.gate_width + len(moe.experts))
 
 
-def seen_pairs(reach: Reach, length: int) -> int:
+def count_pairs(reach: Reach, length: int) -> int:
     """Pairs of a token and one that it sees, itself included."""
     if reach.kind == "full":
         return length * (length + 1) // 2
@@ -43,12 +43,12 @@ def seen_pairs(reach: Reach, length: int) -> int:
     return early * (early + 1) // 2 + (length - early) * most
 
 
-def matmul_speed(device: str = "cpu") -> float:
+def measure_matmul(device: str = "cpu") -> float:
     """Floating point operations a second of the fastest bf16 product of square matrices."""
-    return max(_speed(side, device) for side in SIDES)
+    return max(_time_matmul(side, device) for side in SIDES)
 
 
-def _speed(side: int, device: str) -> float:
+def _time_matmul(side: int, device: str) -> float:
     a, b = (torch.ones(side, side, dtype=torch.bfloat16, device=device) for _ in range(2))
     float((a @ b)[0, 0])
     times_s = []

@@ -22,7 +22,7 @@ from deepseek_mm.runtime.quantize import WIDE, pack_linears
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Model:
+class BenchModel:
     """What all cases of one run begin with."""
 
     folder: Path  # of the base
@@ -34,38 +34,38 @@ class Model:
         return f"{self.folder.name}, " + ("trained" if self.changes else "experts not trained")
 
 
-def find_model(name: str, cache: Path, progress: Progress, *, changes: Path = WEIGHTS) -> Model:
+def find_model(name: str, cache: Path, progress: Progress, *, changes: Path = WEIGHTS) -> BenchModel:
     """The model called `name`. Training's changes belong to ours."""
     folder = find_folder(name, cache=cache, progress=progress)
-    return Model(folder=folder, changes=changes if name == OUR_LM and changes.is_file() else None)
+    return BenchModel(folder=folder, changes=changes if name == OUR_LM and changes.is_file() else None)
 
 
-def open_decoder(model: Model, *, full: bool = False, device: str = "cpu") -> Decoder:
+def open_decoder(model: BenchModel, *, full: bool = False, device: str = "cpu") -> Decoder:
     """In bf16, with the layers that the product reads prompts by; with `full` every layer sees everything."""
-    decoder = _built(model, full=full).to(device)
+    decoder = _build_decoder(model, full=full).to(device)
     if device == "cpu":
         pack_linears(decoder, bits=WIDE)
     return decoder
 
 
-def open_fast(model: Model) -> tuple[Decoder, Over]:
+def open_fast(model: BenchModel) -> tuple[Decoder, Over]:
     """As the product opens it, and its way to the next token."""
-    decoder = _built(model)
+    decoder = _build_decoder(model)
     return decoder, make_fast(decoder)
 
 
-def open_plain(model: Model) -> Decoder:
+def open_plain(model: BenchModel) -> Decoder:
     """In 32 bits, with torch's own layers."""
-    return _built(model, dtype=torch.float32)
+    return _build_decoder(model, dtype=torch.float32)
 
 
-def _built(model: Model, *, full: bool = False, dtype: torch.dtype = torch.bfloat16) -> Decoder:
+def _build_decoder(model: BenchModel, *, full: bool = False, dtype: torch.dtype = torch.bfloat16) -> Decoder:
     shape, weights = read_ours(model)
     decoder = build(replace(shape, reaches=()) if full else shape, weights, dtype=dtype)
     return decoder.eval().requires_grad_(False)
 
 
-def read_ours(model: Model) -> tuple[DecoderShape, Mapping[str, Tensor]]:
+def read_ours(model: BenchModel) -> tuple[DecoderShape, Mapping[str, Tensor]]:
     """Shape and weights."""
     base, weights = read_folder(model.folder)
     if model.changes is not None:

@@ -8,12 +8,9 @@ Shape key:  B requests, V vocabulary
 
 import torch
 
+from deepseek_mm.benchmarks.peer import fastest_s, make_tokens, torch_threads
 from deepseek_mm.lm.decoder import Decoder
-from deepseek_mm.lm.engine.model_runner import PagedRunner
-from deepseek_mm.lm.engine.model_runner import TokenPrompt
-from deepseek_mm.benchmarks.peer import fastest_s
-from deepseek_mm.benchmarks.peer import made_up
-from deepseek_mm.benchmarks.peer import torch_threads
+from deepseek_mm.lm.engine.model_runner import PagedRunner, TokenPrompt
 from deepseek_mm.lm.generator import Over
 from deepseek_mm.lm.kv_cache.layer_groups import PAGE
 from deepseek_mm.lm.kv_cache.paged_attention import open_memory
@@ -74,7 +71,7 @@ class Ours:
     def _prompt(self, tokens: int) -> TokenPrompt:
         """Made-up tokens behind one that no other prompt begins with; its last page border is kept."""
         self._unknown += 1
-        first, *rest = made_up(tokens, self._decoder.shape.vocab_size)
+        first, *rest = make_tokens(tokens, self._decoder.shape.vocab_size)
         last_border = (tokens - 1) // PAGE * PAGE
         return TokenPrompt(ids=(self._unknown % first, *rest), marks=(last_border,) if last_border else ())
 

@@ -17,7 +17,7 @@ from deepseek_mm.lm.kv_cache.block_manager import CachedText
 from deepseek_mm.lm.kv_cache.paged_attention import PagedMemory, PagedPass
 
 
-class Plain:
+class FullAttention:
     """An `Attend` over the next `count` tokens of one text, of a decoder whose layers see everything."""
 
     def __init__(self, memory: PagedMemory, texts: Sequence[CachedText], count: int) -> None:

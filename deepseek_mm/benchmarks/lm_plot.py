@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Curve:
+class PrefillCurve:
     """One way of reading."""
 
     name: str
@@ -15,7 +15,7 @@ class Curve:
     peak_mb: Sequence[float]
 
 
-def draw(curves: Sequence[Curve], file: Path, *, title: str) -> Path:
+def draw_curves(curves: Sequence[PrefillCurve], file: Path, *, title: str) -> Path:
     """Two panels, both axes by powers of two; the folder is made if need be."""
     from matplotlib.figure import Figure
 

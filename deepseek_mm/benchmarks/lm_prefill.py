@@ -16,48 +16,48 @@ from dataclasses import asdict
 
 import torch
 
-from deepseek_mm.benchmarks.lm_case import Case, Kind, Outcome
-from deepseek_mm.benchmarks.lm_open import Model, read_ours
-from deepseek_mm.benchmarks.lm_plot import draw
-from deepseek_mm.benchmarks.lm_readings import NAMES, Readings, rows_of
-from deepseek_mm.benchmarks.result import Line, Result, Setting, joined
+from deepseek_mm.benchmarks.lm_case import Kind, PrefillCase, PrefillOutcome
+from deepseek_mm.benchmarks.lm_open import BenchModel, read_ours
+from deepseek_mm.benchmarks.lm_plot import draw_curves
+from deepseek_mm.benchmarks.lm_readings import NAMES, PrefillReadings, report_readings
+from deepseek_mm.benchmarks.result import BenchResult, BenchSetting, TableLine, join_results
 from deepseek_mm.errors import ModelFailed
 from deepseek_mm.machine import ROOT
 from deepseek_mm.threads import num_cores
 
 TURNS: tuple[Kind, ...] = ("ours", "sdpa", "ours", "full")
-Run = Callable[[Case], Outcome]
+Run = Callable[[PrefillCase], PrefillOutcome]
 
 
-def prompts(setting: Setting, model: Model) -> Result:
+def measure_prompts(setting: BenchSetting, model: BenchModel) -> BenchResult:
     """On the processor; and on a GPU, where torch has one, with keys of its own."""
     devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
-    return joined([race(setting, model, device) for device in devices])
+    return join_results([race_kinds(setting, model, device) for device in devices])
 
 
-def race(setting: Setting, model: Model, device: str, run: Run | None = None) -> Result:
+def race_kinds(setting: BenchSetting, model: BenchModel, device: str, run: Run | None = None) -> BenchResult:
     """All turns on one device, summed up and drawn."""
-    run, lengths = run or run_apart, setting.lm.prompts(full=setting.full)
-    outcomes: list[tuple[Kind, Outcome]] = []
+    run, lengths = run or run_in_process, setting.lm.prompts(full=setting.full)
+    outcomes: list[tuple[Kind, PrefillOutcome]] = []
     for kind in TURNS:
         again = any(kind == earlier for earlier, _ in outcomes)  # the curve is read once
-        its_own = lengths[-1:] if again else lengths_of(kind, lengths, usual=setting.lm.lengths[-1])
+        its_own = lengths[-1:] if again else choose_lengths(kind, lengths, usual=setting.lm.lengths[-1])
         setting.note(f"reading prompts of up to {its_own[-1]:,} tokens, {NAMES[kind]}, {device}")
-        outcomes.append((kind, run(case_of(setting, model, kind, its_own, device))))
-    readings = Readings(outcomes)
-    found = rows_of(readings, read_ours(model)[0], setting.lm)
+        outcomes.append((kind, run(make_case(setting, model, kind, its_own, device))))
+    readings = PrefillReadings(outcomes)
+    found = report_readings(readings, read_ours(model)[0], setting.lm)
     mark = "" if device == "cpu" else f"{device}_"
-    plot = draw(readings.curves(), setting.out / f"{mark}lm.png", title=f"{model.says}, {device}")
+    plot = draw_curves(readings.curves(), setting.out / f"{mark}lm.png", title=f"{model.says}, {device}")
     words = {**found.words, "plot": str(plot), "weights": model.says}
-    head = (Line(what=f"on the GPU ({device}):", value=""),) if mark else ()
-    return Result(
+    head = (TableLine(what=f"on the GPU ({device}):", value=""),) if mark else ()
+    return BenchResult(
         lines=(*head, *found.lines),
         numbers={mark + key: value for key, value in found.numbers.items()},
         words={mark + key: said for key, said in words.items()},
     )
 
 
-def lengths_of(kind: Kind, lengths: Sequence[int], *, usual: int) -> tuple[int, ...]:
+def choose_lengths(kind: Kind, lengths: Sequence[int], *, usual: int) -> tuple[int, ...]:
     """Of all prompts those that one kind reads; the `usual` one has the bars."""
     if kind == "full":
         return tuple(lengths[-2:-1])
@@ -66,9 +66,11 @@ def lengths_of(kind: Kind, lengths: Sequence[int], *, usual: int) -> tuple[int, 
     return tuple(lengths)
 
 
-def case_of(setting: Setting, model: Model, kind: Kind, lengths: tuple[int, ...], device: str) -> Case:
+def make_case(
+    setting: BenchSetting, model: BenchModel, kind: Kind, lengths: tuple[int, ...], device: str
+) -> PrefillCase:
     """What one process does."""
-    return Case(
+    return PrefillCase(
         folder=str(model.folder),
         changes=str(model.changes) if model.changes else None,
         kind=kind,
@@ -79,7 +81,7 @@ def case_of(setting: Setting, model: Model, kind: Kind, lengths: tuple[int, ...]
     )
 
 
-def run_apart(case: Case) -> Outcome:
+def run_in_process(case: PrefillCase) -> PrefillOutcome:
     """The case in a process of its own. ModelFailed says what it died of."""
     command = [sys.executable, "-m", "deepseek_mm.benchmarks.lm_case", json.dumps(asdict(case))]
     environ = {**os.environ, "OMP_NUM_THREADS": str(case.threads), "PYTHONPATH": str(ROOT)}
@@ -87,4 +89,4 @@ def run_apart(case: Case) -> Outcome:
     if done.returncode:
         last = next(iter(done.stderr.strip().splitlines()[-1:]), f"it ended with {done.returncode}")
         raise ModelFailed(f"reading prompts ({NAMES[case.kind]}) failed: {last}. Free memory and run the bench again")
-    return Outcome(**json.loads(done.stdout.splitlines()[-1]))
+    return PrefillOutcome(**json.loads(done.stdout.splitlines()[-1]))

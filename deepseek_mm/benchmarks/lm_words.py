@@ -9,14 +9,12 @@ from pathlib import Path
 
 import torch
 
-from deepseek_mm.benchmarks.lm_open import Model, open_decoder, read_ours
-from deepseek_mm.benchmarks.result import Line, Result, Setting
+from deepseek_mm.benchmarks.lm_open import BenchModel, open_decoder, read_ours
+from deepseek_mm.benchmarks.result import BenchResult, BenchSetting, TableLine
 from deepseek_mm.errors import DeepSeekMMError
+from deepseek_mm.evaluation.long import LongReport, compare_attention
 from deepseek_mm.lm.decoder import Decoder
-from deepseek_mm.lm.weights import MAKE
-from deepseek_mm.lm.weights import build
-from deepseek_mm.evaluation.long import LongReport
-from deepseek_mm.evaluation.long import long_perplexity
+from deepseek_mm.lm.weights import MAKE, build
 from deepseek_mm.runtime.quantize import WIDE, pack_linears
 from deepseek_mm.train.runs import long_texts, open_base, open_run
 
@@ -24,15 +22,15 @@ KEY, BAR = "ppl_increase", "+2 % (aim +1 %)"
 CORPUS, TRAINED_FULL = "corpus", Path("runs/lm/experts-full")  # in the cache; where the commands are given
 
 
-def words_expected(setting: Setting, model: Model) -> Result:
+def measure_perplexity(setting: BenchSetting, model: BenchModel) -> BenchResult:
     """The worst increase of all lengths and kinds of text; or why there is none."""
     if model.changes is None:
-        return not_measured(f"these weights were not trained for it. Train them: {MAKE}")
+        return report_not_measured(f"these weights were not trained for it. Train them: {MAKE}")
     try:
-        full, ours, against = rivals(setting, model)
+        full, ours, against = open_both(setting, model)
         reports = read_all(setting, full, ours)
     except DeepSeekMMError as error:
-        return not_measured(str(error))
+        return report_not_measured(str(error))
     worst = max(report.ppl_increase for report in reports)
     cells = {
         f"ppl_{kind}_{length}": (report.full[length, kind], report.progressive[length, kind])
@@ -42,44 +40,48 @@ def words_expected(setting: Setting, model: Model) -> Result:
     numbers = {key: value for key, (_, value) in cells.items()}
     numbers |= {f"{key}_full": value for key, (value, _) in cells.items()}
     detail = ", ".join(f"{key.removeprefix('ppl_')} {full:.2f} to {ours:.2f}" for key, (full, ours) in cells.items())
-    line = Line(what="perplexity, progressive over full", value=f"{worst:+.2%}", beside=f"{against}: {detail}", bar=BAR)
-    return Result(lines=(line,), numbers=numbers | {KEY: worst}, words={f"{KEY}_against": against})
+    line = TableLine(
+        what="perplexity, progressive over full", value=f"{worst:+.2%}", beside=f"{against}: {detail}", bar=BAR
+    )
+    return BenchResult(lines=(line,), numbers=numbers | {KEY: worst}, words={f"{KEY}_against": against})
 
 
-def not_measured(why: str) -> Result:
+def report_not_measured(why: str) -> BenchResult:
     """The row without its number."""
     said = f"not measured: {why}"
-    return Result(lines=(Line(what="perplexity, progressive over full", value=said, bar=BAR),), words={KEY: said})
+    return BenchResult(
+        lines=(TableLine(what="perplexity, progressive over full", value=said, bar=BAR),), words={KEY: said}
+    )
 
 
-def read_all(setting: Setting, full: Decoder, ours: Decoder) -> list[LongReport]:
+def read_all(setting: BenchSetting, full: Decoder, ours: Decoder) -> list[LongReport]:
     """Each length by itself: of a text only its beginning is read, which is what there is time for."""
     sizes, count = setting.lm, setting.lm.more_texts if setting.full else setting.lm.texts
     reports = []
     for length in sizes.expected:
         setting.note(f"perplexity of texts of {length:,} tokens, full and progressive")
         texts = long_texts(setting.cache / CORPUS, texts=count, length=length)
-        reports.append(long_perplexity(full, ours, texts, (length,), chunk=sizes.chunk))
+        reports.append(compare_attention(full, ours, texts, (length,), chunk=sizes.chunk))
     return reports
 
 
-def rivals(setting: Setting, model: Model) -> tuple[Decoder, Decoder, str]:
+def open_both(setting: BenchSetting, model: BenchModel) -> tuple[Decoder, Decoder, str]:
     """Full and progressive attention, and what is compared."""
     base = open_base(setting.config.lm.name, setting.cache)
     if TRAINED_FULL.is_dir():
-        return quick(open_run(TRAINED_FULL, base)), open_decoder(model), "trained on the same tokens"
+        return pack_weights(open_run(TRAINED_FULL, base)), open_decoder(model), "trained on the same tokens"
     words = f"without experts, beside the base as it came (there is no {TRAINED_FULL})"
-    return quick(base.decoder()), progressive(model), words
+    return pack_weights(base.decoder()), open_progressive(model), words
 
 
-def progressive(model: Model) -> Decoder:
+def open_progressive(model: BenchModel) -> Decoder:
     """What training made of the base's attention, without the experts."""
     shape, weights = read_ours(model)
     kept = {name: weight for name, weight in weights.items() if ".moe." not in name}
-    return quick(build(replace(shape, moe=None), kept, dtype=torch.bfloat16).eval().requires_grad_(False))
+    return pack_weights(build(replace(shape, moe=None), kept, dtype=torch.bfloat16).eval().requires_grad_(False))
 
 
-def quick(decoder: Decoder) -> Decoder:
+def pack_weights(decoder: Decoder) -> Decoder:
     """The same numbers, its matrices in the order that is fastest to multiply."""
     pack_linears(decoder, bits=WIDE)
     return decoder

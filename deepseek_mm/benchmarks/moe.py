@@ -16,18 +16,10 @@ from functools import partial
 
 import torch
 
-from deepseek_mm.lm.moe import Routing
-from deepseek_mm.lm.moe import compute_load
-from deepseek_mm.lm.shape import EXPERTS
-from deepseek_mm.lm.shape import SMOLLM2
-from deepseek_mm.lm.shape import DecoderShape
-from deepseek_mm.lm.shape import ExpertSpec
-from deepseek_mm.lm.shape import MoEShape
-from deepseek_mm.benchmarks.result import Line
-from deepseek_mm.benchmarks.result import Result
-from deepseek_mm.benchmarks.result import Setting
-from deepseek_mm.benchmarks.result import Sizes
-from deepseek_mm.benchmarks.runner import Runner
+from deepseek_mm.benchmarks.result import BenchResult, BenchSetting, BenchSizes, TableLine
+from deepseek_mm.benchmarks.runner import RandomDecoder
+from deepseek_mm.lm.moe import Routing, compute_load
+from deepseek_mm.lm.shape import EXPERTS, SMOLLM2, DecoderShape, ExpertSpec, MoEShape
 
 OWN = replace(SMOLLM2, vocab_size=1_024)  # few words: beside a few layers the head of all would weigh too much
 LARGE = replace(OWN, width=960, num_heads=15, num_kv_heads=5)  # SmolLM2-360M's width and heads
@@ -35,7 +27,7 @@ SEED = 5  # of weights and tokens
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Race:
+class MoeTiming:
     """Medians of the rounds. A share saved is the median of what each round saved."""
 
     prefill_ms: tuple[float, float]  # a prompt: dense, mixture
@@ -45,39 +37,41 @@ class Race:
     active: float  # share of the experts' widths that a token meets: a quarter where the load is balanced
 
     @property
-    def saved(self) -> float:
+    def saved_share(self) -> float:
         """The share that both of them reach."""
         return min(self.prefill_saved, self.decode_saved)
 
 
-def moe_beside_dense(setting: Setting) -> Result:
+def measure_moe(setting: BenchSetting) -> BenchResult:
     """The bench configuration, which has a bar, and the product's shape, which has none."""
     sizes = setting.sizes
     setting.note("racing a mixture of experts against a dense feed-forward")
-    large = race(*rivals(LARGE, times=sizes.moe_times, shared=32, layers=sizes.moe_layers), sizes)
+    large = race_shapes(*make_shapes(LARGE, times=sizes.moe_times, shared=32, layers=sizes.moe_layers), sizes)
     setting.note("the same in the product's shape")
-    own = race(*rivals(OWN, times=1, shared=OWN.ffn_width, layers=sizes.moe_layers), sizes)
+    own = race_shapes(*make_shapes(OWN, times=1, shared=OWN.ffn_width, layers=sizes.moe_layers), sizes)
     numbers = {
-        "moe_time_saved_vs_dense": large.saved,
+        "moe_time_saved_vs_dense": large.saved_share,
         "moe_prefill_saved": large.prefill_saved,
         "moe_decode_saved": large.decode_saved,
         "moe_active_share": large.active,
-        "moe_time_saved_product": own.saved,
+        "moe_time_saved_product": own.saved_share,
     }
-    lines = lines_of("experts, no dense width", large, bar="-40 % (aim -60 %)")
-    return Result(lines=lines + lines_of("experts beside SmolLM2's own", own), numbers=numbers)
+    lines = make_lines("experts, no dense width", large, bar="-40 % (aim -60 %)")
+    return BenchResult(lines=lines + make_lines("experts beside SmolLM2's own", own), numbers=numbers)
 
 
-def lines_of(name: str, run: Race, *, bar: str = "") -> tuple[Line, ...]:
+def make_lines(name: str, run: MoeTiming, *, bar: str = "") -> tuple[TableLine, ...]:
     """A race for people."""
     kinds = (("prefill", run.prefill_ms, run.prefill_saved), ("decode", run.decode_ms, run.decode_saved))
     return tuple(
-        Line(what=f"{name}: {kind}", value=f"{ours:.2f} ms, {-saved:+.0%}", beside=f"dense: {dense:.2f} ms", bar=bar)
+        TableLine(
+            what=f"{name}: {kind}", value=f"{ours:.2f} ms, {-saved:+.0%}", beside=f"dense: {dense:.2f} ms", bar=bar
+        )
         for kind, (dense, ours), saved in kinds
     )
 
 
-def rivals(shape: DecoderShape, *, times: int, shared: int, layers: int) -> tuple[DecoderShape, DecoderShape]:
+def make_shapes(shape: DecoderShape, *, times: int, shared: int, layers: int) -> tuple[DecoderShape, DecoderShape]:
     """Dense and mixture: experts `times` as wide as the table's, which the dense one has beside the `shared` width.
 
     Where the shared width is the 32 that the mixture cannot do without, the dense one does without.
@@ -89,26 +83,26 @@ def rivals(shape: DecoderShape, *, times: int, shared: int, layers: int) -> tupl
 
 
 @torch.inference_mode()
-def race(dense: DecoderShape, mixture: DecoderShape, sizes: Sizes) -> Race:
+def race_shapes(dense: DecoderShape, mixture: DecoderShape, sizes: BenchSizes) -> MoeTiming:
     """Both read the same tokens, round after round, after one that warms up."""
     with torch.random.fork_rng():
         torch.manual_seed(SEED)
-        runners = [Runner(shape, sizes.moe_tokens) for shape in (dense, mixture)]
+        runners = [RandomDecoder(shape, sizes.moe_tokens) for shape in (dense, mixture)]
         texts = torch.randint(dense.vocab_size, (sizes.moe_rounds + 1, 1, sizes.moe_tokens)).unbind()
     prefills, decodes = [], []
     for number, ids_BT in enumerate(texts):
         prefills.append(take_turns([partial(x.prefill, ids_BT) for x in runners], first=number % 2))
         steps_BT = ids_BT[:, : sizes.moe_steps]
         decodes.append(take_turns([partial(x.decode, steps_BT) for x in runners], first=number % 2))
-    prefill_ms, prefill_saved = summed_up(prefills[1:])
-    (dense_ms, mixture_ms), decode_saved = summed_up(decodes[1:])
+    prefill_ms, prefill_saved = summarize_rounds(prefills[1:])
+    (dense_ms, mixture_ms), decode_saved = summarize_rounds(decodes[1:])
     assert mixture.moe is not None, "a race is between a dense decoder and a mixture"
-    return Race(
+    return MoeTiming(
         prefill_ms=prefill_ms,
         decode_ms=(dense_ms / sizes.moe_steps, mixture_ms / sizes.moe_steps),
         prefill_saved=prefill_saved,
         decode_saved=decode_saved,
-        active=active_share(runners[1].prefill(texts[0]), mixture.moe.experts),
+        active=measure_active_share(runners[1].prefill(texts[0]), mixture.moe.experts),
     )
 
 
@@ -123,14 +117,14 @@ def take_turns(calls: Sequence[Callable[[], object]], *, first: int) -> list[flo
     return seconds
 
 
-def summed_up(rounds: Sequence[Sequence[float]]) -> tuple[tuple[float, float], float]:
+def summarize_rounds(rounds: Sequence[Sequence[float]]) -> tuple[tuple[float, float], float]:
     """Milliseconds of dense and mixture, medians; and the median of the shares that the mixture saved."""
     dense_s, mixture_s = zip(*rounds, strict=True)
     saved = statistics.median(1 - ours / plain for plain, ours in zip(dense_s, mixture_s, strict=True))
     return (1000 * statistics.median(dense_s), 1000 * statistics.median(mixture_s)), saved
 
 
-def active_share(routings: Sequence[Routing], experts: Sequence[ExpertSpec]) -> float:
+def measure_active_share(routings: Sequence[Routing], experts: Sequence[ExpertSpec]) -> float:
     """The share of the experts' widths that a token meets, the mean over the layers."""
     widths_E = torch.tensor([float(spec.width) for spec in experts])
     shares = [compute_load(x, len(experts)) @ widths_E * x.experts_BTk.shape[-1] / widths_E.sum() for x in routings]

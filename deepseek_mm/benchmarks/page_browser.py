@@ -27,7 +27,7 @@ CONTINUE = re.compile("^continue", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Load:
+class PageLoad:
     """How a page came up, in milliseconds after the address was entered."""
 
     paint_ms: float
@@ -36,7 +36,7 @@ class Load:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Scrolled:
+class ScrollTiming:
     """How scrolling through the results went."""
 
     seconds: float
@@ -44,7 +44,7 @@ class Scrolled:
     results: int
 
 
-class Visit:
+class BrowserVisit:
     """One browser profile, new and empty, with one page; `session` is the secret that names the visitor."""
 
     def __init__(self, browser: "Browser", url: str, *, session: str) -> None:
@@ -61,64 +61,66 @@ class Visit:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._context.close()
 
-    def load(self) -> Load:
+    def load(self) -> PageLoad:
         """Enter the address; again in the same profile, and the browser's cache is warm."""
         self.page.goto(self._url)
         self.page.wait_for_function("bench.isUsable()", timeout=WAIT_MS)
         seen = self.page.evaluate("bench.loaded()")
         self.page.wait_for_timeout(SETTLE_MS)
-        return Load(paint_ms=seen["paint"], usable_ms=seen["usable"], sent_kb=seen["sent"] / 1000)
+        return PageLoad(paint_ms=seen["paint"], usable_ms=seen["usable"], sent_kb=seen["sent"] / 1000)
 
     def tab(self, name: str) -> float:
         """Milliseconds from the click to the tab's first own element."""
-        return self._timed("tab", "click", self._tab(name).click)
+        return self._time("tab", "click", self._tab(name).click)
 
     def library(self, photos: int) -> float:
         """Milliseconds from the click until the Library tab says how many photos there are."""
-        return self._timed("counted", "click", self._tab("library").click, photos)
+        return self._time("counted", "click", self._tab("library").click, photos)
 
     def search(self, text: str, *, within_ms: float = 0) -> tuple[float, float]:
         """Milliseconds from Enter in the Search tab, which is open and empty, to a result, and to its photo."""
-        box = self._seen(".search-box textarea")
+        box = self._visible(".search-box textarea")
         box.fill(text)
-        found_ms, drawn_ms = self._times(("found", "photo"), "keydown", lambda: box.press("Enter"), within_ms=within_ms)
+        found_ms, drawn_ms = self._time_all(
+            ("found", "photo"), "keydown", lambda: box.press("Enter"), within_ms=within_ms
+        )
         return found_ms, drawn_ms
 
     def more(self) -> float:
         """Milliseconds from the last result's coming into view until more are there."""
-        return self._timed("more", "", lambda: self.page.evaluate("bench.end()"))
+        return self._time("more", "", lambda: self.page.evaluate("bench.end()"))
 
-    def scroll(self, results: int) -> Scrolled:
+    def scroll(self, results: int) -> ScrollTiming:
         """Through as many results, or all that there are."""
         self.page.evaluate("scrollTo(0, 0)")
         seen = self.page.evaluate("([n, step, limit]) => bench.scroll(n, step, limit)", [results, STEP_PX, PATIENCE_MS])
-        return Scrolled(seconds=seen["seconds"], gaps_ms=tuple(seen["gaps"]), results=seen["results"])
+        return ScrollTiming(seconds=seen["seconds"], gaps_ms=tuple(seen["gaps"]), results=seen["results"])
 
     def open_talk(self, title: str) -> float:
         """Milliseconds from the click in the History tab, which is open, until the conversation is seen."""
-        return self._timed("talk", "click", self._panel.get_by_text(title).first.click)
+        return self._time("talk", "click", self._panel.get_by_text(title).first.click)
 
     def go_on(self) -> float:
         """Milliseconds from the click until the open conversation is seen in the Ask tab."""
-        return self._timed("talk", "click", self._panel.get_by_role("button", name=CONTINUE).first.click)
+        return self._time("talk", "click", self._panel.get_by_role("button", name=CONTINUE).first.click)
 
     def ask(self, text: str) -> float:
         """Milliseconds from Enter to the answer's first word; returns when the answer is whole."""
-        box = self._seen(".box textarea")
+        box = self._visible(".box textarea")
         box.fill(text)
-        first_ms = self._timed("word", "keydown", lambda: box.press("Enter"))
-        self._timed("answered", "", lambda: None)
+        first_ms = self._time("word", "keydown", lambda: box.press("Enter"))
+        self._time("answered", "", lambda: None)
         return first_ms
 
     def rest(self) -> None:
         """Let the page finish what it does behind the scenes."""
         self.page.wait_for_timeout(SETTLE_MS)
 
-    def _timed(self, what: str, event: str, act: Callable[[], Any], *more: object) -> float:
+    def _time(self, what: str, event: str, act: Callable[[], Any], *more: object) -> float:
         """Arm the clock, act, and wait."""
-        return self._times((what,), event, act, *more)[0]
+        return self._time_all((what,), event, act, *more)[0]
 
-    def _times(
+    def _time_all(
         self, waits: Sequence[str], event: str, act: Callable[[], Any], *more: object, within_ms: float = 0
     ) -> list[float]:
         """The same for several waits that begin with one event. ServerError for what does not come within WAIT_MS."""
@@ -136,9 +138,9 @@ class Visit:
     def _tab(self, name: str) -> "Locator":
         return self.page.locator(f'[role=tab][data-tab-id="{name}"]').locator("visible=true")
 
-    def _seen(self, selector: str) -> "Locator":
+    def _visible(self, selector: str) -> "Locator":
         return self.page.locator(selector).locator("visible=true").first
 
     @property
     def _panel(self) -> "Locator":
-        return self._seen("[role=tabpanel]")
+        return self._visible("[role=tabpanel]")

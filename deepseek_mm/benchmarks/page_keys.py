@@ -64,7 +64,7 @@ FACTS = {
 }
 
 
-def sentences() -> Iterator[tuple[str, str]]:
+def list_keys() -> Iterator[tuple[str, str]]:
     """Every key with what it says."""
     for figures, second, what in ((LIBRARY, MANY, "large library"), (TALKS, LONG, "long conversation")):
         for figure in figures:
@@ -75,6 +75,6 @@ def sentences() -> Iterator[tuple[str, str]]:
     yield from FACTS.items()
 
 
-def explained() -> str:
+def explain_keys() -> str:
     """A line for each key."""
-    return "\n".join(f"  {key:<22} {text}" for key, text in sentences())
+    return "\n".join(f"  {key:<22} {text}" for key, text in list_keys())

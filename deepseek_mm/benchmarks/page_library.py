@@ -17,7 +17,7 @@ from typing import Any
 from PIL import Image
 from sqlalchemy import insert
 
-from deepseek_mm.benchmarks.generated import Crowds, Floats, Likenesses
+from deepseek_mm.benchmarks.generated import ClusteredVectors, Floats, PhotoLikeVectors
 from deepseek_mm.see.vocabulary import read_names
 from deepseek_mm.storage.database import Database
 from index.database import STORE
@@ -32,7 +32,7 @@ SURE = 0.9
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Shot:
+class PhotoFile:
     """One of the real files."""
 
     path: Path
@@ -40,16 +40,16 @@ class Shot:
     height_px: int
 
 
-def measured(paths: Sequence[Path]) -> list[Shot]:
+def read_sizes(paths: Sequence[Path]) -> list[PhotoFile]:
     """The files with their sizes."""
     shots = []
     for path in paths:
         with Image.open(path) as image:
-            shots.append(Shot(path=path, width_px=image.width, height_px=image.height))
+            shots.append(PhotoFile(path=path, width_px=image.width, height_px=image.height))
     return shots
 
 
-def source_of(folder: Path, number: int, shot: Shot) -> Source:
+def make_source(folder: Path, number: int, shot: PhotoFile) -> Source:
     """The photo of this number, from 1; numbers share a file and nothing else."""
     return Source(
         id=number,
@@ -64,8 +64,14 @@ def source_of(folder: Path, number: int, shot: Shot) -> Source:
     )
 
 
-def fill(
-    store: Path, folder: Path, shots: Sequence[Shot], count: int, *, regions: int, like: Likenesses | None = None
+def fill_library(
+    store: Path,
+    folder: Path,
+    shots: Sequence[PhotoFile],
+    count: int,
+    *,
+    regions: int,
+    like: PhotoLikeVectors | None = None,
 ) -> None:
     """Put `count` photos in `folder`, `regions` regions each, into the empty store of a server that may be using it.
 
@@ -74,37 +80,37 @@ def fill(
     with closing(Database(store, STORE)) as database:
         with database.reading() as session:
             dim = session.get_one(LibraryRow, 1).dim
-        crowds = like or Crowds(count * regions, dim)
+        crowds = like or ClusteredVectors(count * regions, dim)
         for first in range(1, count + 1, AT_ONCE):
             numbers = range(first, min(first + AT_ONCE, count + 1))
-            sources = [linked(folder, n, shots[n % len(shots)]) for n in numbers]
-            put(database, sources, next(crowds.pieces(len(sources) * regions)))
+            sources = [link_photo(folder, n, shots[n % len(shots)]) for n in numbers]
+            insert_photos(database, sources, next(crowds.pieces(len(sources) * regions)))
 
 
-def linked(folder: Path, number: int, shot: Shot) -> Source:
+def link_photo(folder: Path, number: int, shot: PhotoFile) -> Source:
     """The photo of this number, its file in place."""
-    source = source_of(folder, number, shot)
+    source = make_source(folder, number, shot)
     Path(source.path).parent.mkdir(parents=True, exist_ok=True)
     os.link(shot.path, source.path)
     return source
 
 
-def put(database: Database, sources: Sequence[Source], vectors_ND: Floats) -> None:
+def insert_photos(database: Database, sources: Sequence[Source], vectors_ND: Floats) -> None:
     """Photos with as many regions each as there are vectors for, in one transaction."""
     names = read_names()
     with database.writing() as session:
-        session.add_all([source_row(source) for source in sources])
+        session.add_all([make_source_row(source) for source in sources])
         session.flush()
-        for table, rows in tables_of(sources, names, vectors_ND):
+        for table, rows in make_rows(sources, names, vectors_ND):
             session.execute(insert(table), rows)
 
 
-def source_row(source: Source) -> SourceRow:
+def make_source_row(source: Source) -> SourceRow:
     """The row with its id."""
     return SourceRow(**{name: getattr(source, name) for name in Source.__dataclass_fields__})
 
 
-def tables_of(
+def make_rows(
     sources: Sequence[Source], names: Sequence[str], vectors_ND: Floats
 ) -> Iterator[tuple[Any, list[dict[str, Any]]]]:
     """Rows for the other tables: each photo whole, and its left half, quarter, eighth, ..."""
@@ -112,13 +118,13 @@ def tables_of(
     places = [(source, part) for source in sources for part in range(each)]
     first = (sources[0].id - 1) * each + 1
     ids = range(first, first + len(places))
-    yield RegionRow, [region(n, source, part) for n, (source, part) in zip(ids, places, strict=True)]
+    yield RegionRow, [make_region_row(n, source, part) for n, (source, part) in zip(ids, places, strict=True)]
     yield LabelRow, [{"region_id": n, "place": 0, "name": names[n % len(names)], "score": SURE} for n in ids]
     blobs = [row_D.astype(STORED).tobytes() for row_D in vectors_ND]
     yield VectorRow, [{"region_id": n, "data": x, "checksum": zlib.crc32(x)} for n, x in zip(ids, blobs, strict=True)]
 
 
-def region(number: int, source: Source, part: int) -> dict[str, Any]:
+def make_region_row(number: int, source: Source, part: int) -> dict[str, Any]:
     """A row of the regions; part 0 is the whole photo."""
     right = max(1, source.width_px >> part)
     row = {"id": number, "source_id": source.id, "kind": "part" if part else "whole", "colours": ["red", "blue"]}

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deepseek_mm.benchmarks.page_browser import FIRST_MS, TABS, Visit
-from deepseek_mm.benchmarks.page_server import Server
+from deepseek_mm.benchmarks.page_browser import FIRST_MS, TABS, BrowserVisit
+from deepseek_mm.benchmarks.page_server import PageServer
 from deepseek_mm.benchmarks.page_talks import LONG_TITLE, SESSION, SHORT_TITLE
-from deepseek_mm.benchmarks.result import Setting
+from deepseek_mm.benchmarks.result import BenchSetting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -23,10 +23,10 @@ SLOW = 0.95  # share of the frames that are faster than the one that is told
 
 
 @dataclass(kw_only=True, slots=True)
-class Side:
+class MeasuredPage:
     """One of two that race: where it is, and what was measured there so far."""
 
-    server: Server
+    server: PageServer
     photos: int
     url: str
     times: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -41,7 +41,7 @@ class Side:
         return max(self.times[key]) if key in WORST else statistics.median(self.times[key])
 
 
-def libraries(browser: "Browser", sides: Sequence[Side], setting: Setting) -> None:
+def race_libraries(browser: "Browser", sides: Sequence[MeasuredPage], setting: BenchSetting) -> None:
     """Load, switch, search and scroll; before the first round each side is warmed up."""
     rounds = setting.sizes.page_rounds
     for side in sides:
@@ -50,10 +50,10 @@ def libraries(browser: "Browser", sides: Sequence[Side], setting: Setting) -> No
     for n in range(rounds):
         setting.note(f"round {n + 1} of {rounds}: loading, switching, searching, scrolling")
         for side in sides[:: 1 if n % 2 else -1]:  # what one leaves to do slows the next, so they change places
-            with Visit(browser, side.url, session=SESSION) as visit:
+            with BrowserVisit(browser, side.url, session=SESSION) as visit:
                 _load(visit, side)
                 _switch(visit, side)
-            with Visit(browser, side.url, session=SESSION) as visit:
+            with BrowserVisit(browser, side.url, session=SESSION) as visit:
                 visit.load()
                 side.note("library_ms", visit.library(side.photos))
                 _search(visit, side, SEARCHES[n % len(SEARCHES)], setting.sizes.page_results)
@@ -62,25 +62,25 @@ def libraries(browser: "Browser", sides: Sequence[Side], setting: Setting) -> No
         side.note("server_mb", side.server.resident_mb())
 
 
-def talks(browser: "Browser", short: Side, long: Side, setting: Setting) -> None:
+def race_talks(browser: "Browser", short: MeasuredPage, long: MeasuredPage, setting: BenchSetting) -> None:
     """Read a conversation, go on with it, and ask; the short one is another in each round, and so has one turn."""
     rounds = setting.sizes.page_talks
     for n in range(rounds):
         setting.note(f"round {n + 1} of {rounds}: conversations of 1 and of {setting.sizes.page_turns} turns")
         for side, title in ((short, SHORT_TITLE.format(n=n)), (long, LONG_TITLE)):
-            with Visit(browser, side.url, session=SESSION) as visit:
+            with BrowserVisit(browser, side.url, session=SESSION) as visit:
                 _talk(visit, side, title)
         setting.note(_so_far((short, long)))
 
 
-def _so_far(sides: Sequence[Side]) -> str:
+def _so_far(sides: Sequence[MeasuredPage]) -> str:
     """The figures until now, the small side's first: "tab_ms 41 43, search_ms 180 212"."""
     return ", ".join(" ".join((key, *(f"{side.value(key):.0f}" for side in sides))) for key in sides[0].times)
 
 
-def _warm_up(browser: "Browser", side: Side) -> None:
+def _warm_up(browser: "Browser", side: MeasuredPage) -> None:
     """The first search reads the vectors of a large library, the first answer opens what only answers need."""
-    with Visit(browser, side.url, session=SESSION) as visit:
+    with BrowserVisit(browser, side.url, session=SESSION) as visit:
         visit.load()
         visit.tab("search")
         visit.search(SEARCHES[-1], within_ms=FIRST_MS)
@@ -89,7 +89,7 @@ def _warm_up(browser: "Browser", side: Side) -> None:
         visit.ask(QUESTION)
 
 
-def _load(visit: Visit, side: Side) -> None:
+def _load(visit: BrowserVisit, side: MeasuredPage) -> None:
     """A first visit and a second one."""
     cold, warm = visit.load(), visit.load()
     side.note("paint_cold_ms", cold.paint_ms)
@@ -99,7 +99,7 @@ def _load(visit: Visit, side: Side) -> None:
     side.note("usable_warm_ms", warm.usable_ms)
 
 
-def _switch(visit: Visit, side: Side) -> None:
+def _switch(visit: BrowserVisit, side: MeasuredPage) -> None:
     """Through all tabs, first as nobody has seen them yet, then again."""
     for name in TABS:
         side.note("tab_first_ms", visit.tab(name))
@@ -111,7 +111,7 @@ def _switch(visit: Visit, side: Side) -> None:
         visit.rest()
 
 
-def _search(visit: Visit, side: Side, text: str, results: int) -> None:
+def _search(visit: BrowserVisit, side: MeasuredPage, text: str, results: int) -> None:
     """A search, its next page, and all of its results."""
     visit.tab("search")
     found_ms, drawn_ms = visit.search(text)
@@ -126,7 +126,7 @@ def _search(visit: Visit, side: Side, text: str, results: int) -> None:
     side.results = max(side.results, scrolled.results)
 
 
-def _talk(visit: Visit, side: Side, title: str) -> None:
+def _talk(visit: BrowserVisit, side: MeasuredPage, title: str) -> None:
     """Open it, go on with it, ask one more question."""
     visit.load()
     visit.tab("history")

@@ -19,7 +19,7 @@ SAID = 12  # last lines of a server that failed, in the error
 READY = "ready: "
 
 
-class Server:
+class PageServer:
     """Runs while the `with` block does; the library lies in `data`, which must be new."""
 
     def __init__(self, data: Path, config: Config, *, script: Path = APP) -> None:

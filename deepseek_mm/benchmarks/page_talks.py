@@ -5,7 +5,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from deepseek_mm.benchmarks.result import Sizes
+from deepseek_mm.benchmarks.result import BenchSizes
 from deepseek_mm.history import History, Turn
 from deepseek_mm.records import Answer, Check, Citation
 from index.region import Label, Region, Source
@@ -17,18 +17,18 @@ BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
 SAYS = "There is a dog on the beach [1]. Another one runs through the water [2]. A third one sleeps [3]."
 
 
-def remember_all(history: Path, sources: Sequence[Source], sizes: Sizes) -> None:
+def remember_all(history: Path, sources: Sequence[Source], sizes: BenchSizes) -> None:
     """Write a long conversation and some of one turn into the history of a server, which may be using it."""
     with closing(History(history)) as file:
-        file.adopt(list(turns(sizes.page_turns, sources)), title=LONG_TITLE, session=SESSION)
+        file.adopt(list(make_turns(sizes.page_turns, sources)), title=LONG_TITLE, session=SESSION)
         for n in range(sizes.page_talks):
-            file.adopt(list(turns(1, sources)), title=SHORT_TITLE.format(n=n), session=SESSION)
+            file.adopt(list(make_turns(1, sources)), title=SHORT_TITLE.format(n=n), session=SESSION)
 
 
-def turns(count: int, sources: Sequence[Source]) -> Iterator[Turn]:
+def make_turns(count: int, sources: Sequence[Source]) -> Iterator[Turn]:
     """As many turns, oldest first."""
     for n in range(count):
-        cited = tuple(citation(k, sources[(n * CITED + k) % len(sources)]) for k in range(1, CITED + 1))
+        cited = tuple(make_citation(k, sources[(n * CITED + k) % len(sources)]) for k in range(1, CITED + 1))
         check = Check(claim="There is a dog on the beach.", numbers=(1,), kept=True, reason="the label says so")
         answer = Answer(text=SAYS, citations=cited, checks=(check,), confidence=0.9, model="smollm2", seconds=1.0)
         yield Turn(
@@ -44,7 +44,7 @@ def turns(count: int, sources: Sequence[Source]) -> Iterator[Turn]:
         )
 
 
-def citation(number: int, source: Source) -> Citation:
+def make_citation(number: int, source: Source) -> Citation:
     """The whole photo, cited."""
     box = (0, 0, source.width_px, source.height_px)
     region = Region(id=number, source=source, kind="whole", box_px=box, labels=(Label(name="dog", score=0.9),))

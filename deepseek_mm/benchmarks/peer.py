@@ -28,7 +28,7 @@ class Peer(Protocol):
         """Seconds from a prompt of so many tokens, of which nothing is known yet, to the token that follows it."""
 
 
-def made_up(count: int, vocab_size: int) -> list[int]:
+def make_tokens(count: int, vocab_size: int) -> list[int]:
     """So many tokens of a vocabulary, the same at every call; the first hundred, often special ones, are left out."""
     usable = vocab_size - 100
     return [100 + number * STRIDE % usable for number in range(count)]

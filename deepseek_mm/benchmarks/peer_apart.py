@@ -14,7 +14,7 @@ from deepseek_mm.errors import DeepSeekMMError, NothingThere
 _here: list[Peer] = []  # in the other process: the peer, once it is open
 
 
-class Apart:
+class PeerProcess:
     """A Peer. `make` opens the real one over there; it must be picklable. NothingThere says why it cannot."""
 
     def __init__(self, make: Callable[[], Peer]) -> None:

@@ -12,11 +12,8 @@ from typing import Any
 
 import torch
 
-from deepseek_mm.lm.backends.transformers_model import best_dtype
-from deepseek_mm.lm.backends.transformers_model import read_checkpoint
-from deepseek_mm.benchmarks.peer import fastest_s
-from deepseek_mm.benchmarks.peer import made_up
-from deepseek_mm.benchmarks.peer import torch_threads
+from deepseek_mm.benchmarks.peer import fastest_s, make_tokens, torch_threads
+from deepseek_mm.lm.backends.transformers_model import best_dtype, read_checkpoint
 
 
 class Transformers:
@@ -36,7 +33,7 @@ class Transformers:
     def decode_speed(self, context: int, new_tokens: int) -> float:
         """As `Peer` says."""
         with torch_threads(self._threads):
-            start = self._step(made_up(context, self._vocab_size), None)
+            start = self._step(make_tokens(context, self._vocab_size), None)
 
             def decode() -> None:
                 token, cache = start
@@ -48,7 +45,7 @@ class Transformers:
     @torch.inference_mode()
     def first_token_s(self, prompt_tokens: int) -> float:
         """As `Peer` says."""
-        prompt = made_up(prompt_tokens, self._vocab_size)
+        prompt = make_tokens(prompt_tokens, self._vocab_size)
         with torch_threads(self._threads):
             self._step(prompt[:8], None)
             return fastest_s(lambda: self._step(prompt, None), before=lambda: None)

@@ -11,7 +11,7 @@ from deepseek_mm.train.report import REPORTS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sizes:
+class BenchSizes:
     """How much is measured; tests take less."""
 
     vectors: int = 100_000
@@ -43,14 +43,14 @@ class Sizes:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Setting:
+class BenchSetting:
     """What a measurement may use."""
 
     folder: Path  # empty, on the disk that is measured; removed afterwards
     note: Callable[[str], None]  # progress
     full: bool = False  # also what takes minutes
     minutes: float = 30.0  # of a soak
-    sizes: Sizes = field(default_factory=Sizes)
+    sizes: BenchSizes = field(default_factory=BenchSizes)
     config: Config = field(default_factory=Config)
     lm: LMSizes = field(default_factory=LMSizes)
     code: Path | None = None  # folder of the code that goes in; None is Python's standard library
@@ -62,7 +62,7 @@ class Setting:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Line:
+class TableLine:
     """One line of the table."""
 
     what: str
@@ -72,35 +72,35 @@ class Line:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Result:
+class BenchResult:
     """What was measured: lines for people, numbers and words for machines."""
 
-    lines: tuple[Line, ...] = ()
+    lines: tuple[TableLine, ...] = ()
     numbers: Mapping[str, float] = field(default_factory=dict)
     words: Mapping[str, str] = field(default_factory=dict)  # how something was measured, or why it was not
 
 
-Measurement = Callable[[Setting], Result]
-HEAD = Line(what="", value="measured", beside="beside it", bar="bar")
+Measurement = Callable[[BenchSetting], BenchResult]
+HEAD = TableLine(what="", value="measured", beside="beside it", bar="bar")
 
 
-def joined(parts: Sequence[Result]) -> Result:
+def join_results(parts: Sequence[BenchResult]) -> BenchResult:
     """Several results as one."""
-    return Result(
+    return BenchResult(
         lines=tuple(line for part in parts for line in part.lines),
         numbers={key: value for part in parts for key, value in part.numbers.items()},
         words={key: value for part in parts for key, value in part.words.items()},
     )
 
 
-def table(results: Sequence[Result]) -> str:
+def format_table(results: Sequence[BenchResult]) -> str:
     """All lines in columns."""
     rows = [(x.what, x.value, x.beside, x.bar) for x in (HEAD, *(line for result in results for line in result.lines))]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
-def one_object(results: Sequence[Result], **about: str) -> str:
+def format_json(results: Sequence[BenchResult], **about: str) -> str:
     """All numbers and what they are about, on one line."""
     numbers = {key: value for result in results for key, value in result.numbers.items()}
     words = {key: said for result in results for key, said in result.words.items()}

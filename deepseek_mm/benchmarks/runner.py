@@ -16,7 +16,7 @@ from deepseek_mm.lm.moe import Expert, Routing
 from deepseek_mm.lm.shape import DecoderShape
 
 
-class Still:
+class FixedContext:
     """A memory that does not grow: every call is the token that follows on the same tokens before it."""
 
     def __init__(self, shape: DecoderShape, tokens: int) -> None:
@@ -37,14 +37,14 @@ class Still:
         return seen_BGRK.reshape(q_BTHK.shape)
 
 
-class Runner:
+class RandomDecoder:
     """A decoder of random weights that takes its turns."""
 
     def __init__(self, shape: DecoderShape, tokens: int) -> None:
-        self.model = random_decoder(shape)
+        self.model = make_random_decoder(shape)
         self._whole, self._still = (
             FullTextAttention(shape, torch.ones(1, tokens, dtype=torch.int64)),
-            Still(shape, tokens),
+            FixedContext(shape, tokens),
         )
 
     def prefill(self, ids_BT: Tensor) -> list[Routing]:
@@ -64,7 +64,7 @@ class Runner:
         return routings
 
 
-def random_decoder(shape: DecoderShape) -> Decoder:
+def make_random_decoder(shape: DecoderShape) -> Decoder:
     """In bf16, and with experts that say something."""
     model = Decoder(shape).to(torch.bfloat16)
     for module in model.modules():

@@ -19,18 +19,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deepseek_mm.benchmarks.crowd import at_once
-from deepseek_mm.benchmarks.generated import Floats, Likenesses
-from deepseek_mm.benchmarks.intake import SIZES_PX, made
-from deepseek_mm.benchmarks.page import photos_of, store_of
-from deepseek_mm.benchmarks.page_browser import FIRST_MS, Visit
-from deepseek_mm.benchmarks.page_library import fill, measured
+from deepseek_mm.benchmarks.crowd import send_at_once
+from deepseek_mm.benchmarks.generated import Floats, PhotoLikeVectors
+from deepseek_mm.benchmarks.intake import SIZES_PX, make_photos
+from deepseek_mm.benchmarks.page import find_photos, find_store
+from deepseek_mm.benchmarks.page_browser import FIRST_MS, BrowserVisit
+from deepseek_mm.benchmarks.page_library import fill_library, read_sizes
 from deepseek_mm.benchmarks.page_race import SEARCHES
-from deepseek_mm.benchmarks.page_server import APP, Server
+from deepseek_mm.benchmarks.page_server import APP, PageServer
 from deepseek_mm.benchmarks.page_talks import SESSION
-from deepseek_mm.benchmarks.result import Line, Result, Setting
+from deepseek_mm.benchmarks.result import BenchResult, BenchSetting, TableLine
 from deepseek_mm.errors import JobFailed, MissingPackage, NothingThere
-from deepseek_mm.evaluation.chromium import chromium
+from deepseek_mm.evaluation.chromium import open_chromium
 from deepseek_mm.rag.search.certainty import photos_of_nobody
 from deepseek_mm.see.vocabulary import read_names
 from index.queries import STORED
@@ -51,26 +51,28 @@ FORMS = ("a {} and a {}", "a {} beside a {}", "{} on a {}", "two people with a {
 WHOLE = "SELECT v.data FROM vectors v JOIN regions r ON r.id = v.region_id WHERE r.kind = 'whole'"
 
 
-def search(setting: Setting, *, script: Path = APP) -> Result:
+def measure_search(setting: BenchSetting, *, script: Path = APP) -> BenchResult:
     """Fill a library, then ask one by one, from eight clients, and in a browser."""
     sizes, folder = setting.sizes, setting.folder
-    shots = measured(list(made(folder / "photos", sizes.page_files, SIZES_PX)))
+    shots = read_sizes(list(make_photos(folder / "photos", sizes.page_files, SIZES_PX)))
     config = replace(setting.config, library=replace(setting.config.library, read_text=False))
-    with Server(folder / "many", config, script=script) as server:
+    with PageServer(folder / "many", config, script=script) as server:
         url = server.url()
         empty_mb = server.resident_mb()
         setting.note(f"filling a library with {sizes.page_many:,} photos")
-        like = Likenesses(photos_of_nobody())
-        fill(store_of(server), photos_of(server), shots, sizes.page_many, regions=sizes.page_regions, like=like)
-        bodies = queries()
+        like = PhotoLikeVectors(photos_of_nobody())
+        fill_library(
+            find_store(server), find_photos(server), shots, sizes.page_many, regions=sizes.page_regions, like=like
+        )
+        bodies = make_queries()
         setting.note("the first searches")
-        asked(url, [list(islice(bodies, CLIENTS))])
+        time_searches(url, [list(islice(bodies, CLIENTS))])
         setting.note(f"{sizes.search_queries} searches one by one, and as many from {CLIENTS} clients")
         before_ms = server.processor_ms()
-        alone, _ = asked(url, [list(islice(bodies, sizes.search_queries))])
+        alone, _ = time_searches(url, [list(islice(bodies, sizes.search_queries))])
         spent_ms = server.processor_ms() - before_ms
         each = sizes.search_queries // CLIENTS
-        _, seconds = asked(url, [list(islice(bodies, each)) for _ in range(CLIENTS)])
+        _, seconds = time_searches(url, [list(islice(bodies, each)) for _ in range(CLIENTS)])
         numbers = {
             "median_ms": 1000 * statistics.median(alone),
             "p95_ms": 1000 * float(np.quantile(alone, SHARE)),
@@ -78,17 +80,17 @@ def search(setting: Setting, *, script: Path = APP) -> Result:
             "qps8": CLIENTS * each / seconds,
             "empty_mb": empty_mb,
             "server_mb": server.resident_mb(),
-            "linear_ms": linear_ms(store_of(server), like),
+            "linear_ms": time_linear_scan(find_store(server), like),
             "photos": sizes.page_many,
             "regions": sizes.page_many * sizes.page_regions,
         }
         numbers["vs_linear_scan"] = numbers["linear_ms"] / numbers["median_ms"]
-        painted = in_browser(url, setting)
+        painted = time_in_browser(url, setting)
     words = {"vectors": "made of 600 real photos' vectors"}
-    return Result(lines=lines_of(numbers | painted), numbers=numbers | painted, words=words)
+    return BenchResult(lines=make_lines(numbers | painted), numbers=numbers | painted, words=words)
 
 
-def queries() -> Iterator[dict[str, object]]:
+def make_queries() -> Iterator[dict[str, object]]:
     """Bodies of searches, no two with the same words."""
     names = read_names()
     for n in count():
@@ -96,16 +98,16 @@ def queries() -> Iterator[dict[str, object]]:
         yield {"text": text, "k": K} | ({"where": FILTERS[n // 2 % len(FILTERS)]} if n % 2 else {})
 
 
-def asked(url: str, shares: Sequence[Sequence[dict[str, object]]]) -> tuple[list[float], float]:
+def time_searches(url: str, shares: Sequence[Sequence[dict[str, object]]]) -> tuple[list[float], float]:
     """Seconds of each search, and of all. JobFailed if one of them failed."""
-    served, seconds = at_once(url, "/search", shares)
+    served, seconds = send_at_once(url, "/search", shares)
     failed = [one.status for one in served if one.status != 200]
     if failed:
         raise JobFailed(f"{len(failed)} of {len(served)} searches failed, with {failed[0]}. See the server's log")
     return [one.seconds for one in served], seconds
 
 
-def linear_ms(store: Path, like: Likenesses) -> float:
+def time_linear_scan(store: Path, like: PhotoLikeVectors) -> float:
     """Milliseconds of a query by a scan of every photo's vector in SQLite, the median; its text is embedded before."""
     times_s = []
     with closing(sqlite3.connect(f"{store.absolute().as_uri()}?mode=ro", uri=True)) as connection:
@@ -123,11 +125,11 @@ def scan(connection: sqlite3.Connection, query_D: Floats) -> list[int]:
     return [int(n) for n in np.argsort(-scores_N)[:K]]
 
 
-def in_browser(url: str, setting: Setting) -> dict[str, float]:
+def time_in_browser(url: str, setting: BenchSetting) -> dict[str, float]:
     """From Enter to the first result on the screen, and to its photo; nothing where there is no browser."""
     try:
-        with chromium() as browser:
-            times_ms = [first_ms(browser, url, n) for n in range(setting.sizes.search_rounds + 1)][1:]
+        with open_chromium() as browser:
+            times_ms = [time_first_result(browser, url, n) for n in range(setting.sizes.search_rounds + 1)][1:]
     except (MissingPackage, NothingThere) as error:
         setting.note(f"not in a browser: {error}")
         return {}
@@ -135,24 +137,24 @@ def in_browser(url: str, setting: Setting) -> dict[str, float]:
     return {"painted_ms": painted_ms, "photo_ms": photo_ms}
 
 
-def first_ms(browser: "Browser", url: str, number: int) -> tuple[float, float]:
+def time_first_result(browser: "Browser", url: str, number: int) -> tuple[float, float]:
     """Of one visit that searches: milliseconds from Enter to the first result, and to its photo."""
-    with Visit(browser, url, session=SESSION) as visit:
+    with BrowserVisit(browser, url, session=SESSION) as visit:
         visit.load()
         visit.tab("search")
         return visit.search(SEARCHES[number % len(SEARCHES)], within_ms=FIRST_MS)
 
 
-def lines_of(numbers: dict[str, float]) -> tuple[Line, ...]:
+def make_lines(numbers: dict[str, float]) -> tuple[TableLine, ...]:
     """For people."""
     size = f"{numbers['photos']:,.0f} photos, {numbers['regions']:,.0f} regions"
     linear = f"a linear scan: {numbers['linear_ms']:.0f} ms, {numbers['vs_linear_scan']:.1f} times"
     value = f"{numbers['median_ms']:.0f} ms, {numbers['p95_ms']:.0f} ms"
     lines = [
-        Line(what=f"a search, {size}: median, slowest of twenty", value=value, beside=linear, bar="50 ms"),
-        Line(what=f"{CLIENTS} clients: searches a second", value=f"{numbers['qps8']:.1f}", bar="20"),
-        Line(what="the server's time on the processor for one", value=f"{numbers['processor_ms']:.0f} ms"),
-        Line(
+        TableLine(what=f"a search, {size}: median, slowest of twenty", value=value, beside=linear, bar="50 ms"),
+        TableLine(what=f"{CLIENTS} clients: searches a second", value=f"{numbers['qps8']:.1f}", bar="20"),
+        TableLine(what="the server's time on the processor for one", value=f"{numbers['processor_ms']:.0f} ms"),
+        TableLine(
             what="memory of the server",
             value=f"{numbers['server_mb']:,.0f} MB",
             beside=f"with an empty library {numbers['empty_mb']:,.0f} MB",
@@ -160,5 +162,5 @@ def lines_of(numbers: dict[str, float]) -> tuple[Line, ...]:
     ]
     if "painted_ms" in numbers:
         value = f"{numbers['painted_ms']:.0f} ms, {numbers['photo_ms']:.0f} ms"
-        lines.append(Line(what="the page: from Enter to the first result, its photo", value=value, bar="300 ms"))
+        lines.append(TableLine(what="the page: from Enter to the first result, its photo", value=value, bar="300 ms"))
     return tuple(lines)

@@ -22,9 +22,9 @@ import httpx
 from PIL import Image
 
 from deepseek_mm.benchmarks.answer import QUESTIONS
-from deepseek_mm.benchmarks.crowd import Served, at_once
+from deepseek_mm.benchmarks.crowd import TimedResponse, send_at_once
 from deepseek_mm.benchmarks.intake import BUNDLED
-from deepseek_mm.benchmarks.result import Line, Result, Setting
+from deepseek_mm.benchmarks.result import BenchResult, BenchSetting, TableLine
 from deepseek_mm.errors import JobFailed, NothingThere
 
 CLIENTS = 8
@@ -37,7 +37,7 @@ Body = dict[str, object]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Call:
+class RequestKind:
     """What is asked again and again."""
 
     path: str
@@ -45,66 +45,72 @@ class Call:
     requests: int  # of one round
 
 
-def serve(setting: Setting) -> Result:
+def measure_serve(setting: BenchSetting) -> BenchResult:
     """Ratios of requests a second, and of latencies."""
     photos = [Image.open(path).convert("RGB") for path in sorted(BUNDLED.glob("*.jpg"))]
     if not photos:
         raise NothingThere(f"no photos in {BUNDLED}. Run this from a clone of the repository")
-    with server(setting) as url:
+    with start_server(setting) as url:
         setting.note("indexing the bundled photos")
-        filled(url)
-        calls = calls_of(photos)
-        ratios = {name: batched(url, name, call, setting.note) for name, call in calls.items()}
-        asked = crowd(url, calls["ask_batch"], MANY, each=1)
+        index_bundled_photos(url)
+        calls = list_requests(photos)
+        ratios = {name: compare_batching(url, name, call, setting.note) for name, call in calls.items()}
+        asked = send_crowd(url, calls["ask_batch"], MANY, each=1)
         crowds = []
         for _ in range(ROUNDS):
-            usual = crowd(url, calls["text_batch"], MANY, each=8)
-            over = crowd(url, calls["text_batch"], OVERLOAD, each=2)
+            usual = send_crowd(url, calls["text_batch"], MANY, each=8)
+            over = send_crowd(url, calls["text_batch"], OVERLOAD, each=2)
             crowds.append((usual, over))
-            setting.note(f"{MANY} clients, then {OVERLOAD}: {slower_by(usual, over):.2f} times the latency")
-    return told(ratios, asked, crowds)
+            setting.note(f"{MANY} clients, then {OVERLOAD}: {latency_ratio(usual, over):.2f} times the latency")
+    return report_serving(ratios, asked, crowds)
 
 
-def slower_by(usual: Sequence[Served], over: Sequence[Served]) -> float:
+def latency_ratio(usual: Sequence[TimedResponse], over: Sequence[TimedResponse]) -> float:
     """Latency of those let in beside that of a full house: the medians. Not a number where nobody was let in."""
     let_in = [one.seconds for one in over if one.status == 200]
     return statistics.median(let_in) / statistics.median(one.seconds for one in usual) if let_in else float("nan")
 
 
-def told(
-    ratios: dict[str, float], asked: Sequence[Served], crowds: Sequence[tuple[Sequence[Served], Sequence[Served]]]
-) -> Result:
+def report_serving(
+    ratios: dict[str, float],
+    asked: Sequence[TimedResponse],
+    crowds: Sequence[tuple[Sequence[TimedResponse], Sequence[TimedResponse]]],
+) -> BenchResult:
     """As a table and as numbers; `crowds` are rounds of a full house, and of one overrun."""
     usual, over = ([one for crowd in crowds for one in crowd[side]] for side in (0, 1))
     errors = sum(one.status >= 400 for one in (*usual, *asked))
     strange = sum(one.status not in (200, 429) for one in over)
-    slower = statistics.median(slower_by(*crowd) for crowd in crowds)
+    slower = statistics.median(latency_ratio(*crowd) for crowd in crowds)
     bars = {"text_batch": "3", "image_batch": "1.2", "ask_batch": "1.4 (aim 2)"}
     lines = [
-        Line(what=f"{CLIENTS} clients beside one by one, {name}", value=f"{ratio:.2f} times", bar=bars[name])
+        TableLine(what=f"{CLIENTS} clients beside one by one, {name}", value=f"{ratio:.2f} times", bar=bars[name])
         for name, ratio in ratios.items()
     ]
     lines += [
-        Line(what=f"{MANY} clients: requests that failed", value=f"{errors} of {len(usual) + len(asked)}", bar="0"),
-        Line(what=f"{OVERLOAD} clients: latency of those let in, beside {MANY}", value=f"{slower:.2f} times", bar="2"),
-        Line(what="  sent away with 429; neither served nor sent away",
+        TableLine(what=f"{MANY} clients: requests that failed",
+             value=f"{errors} of {len(usual) + len(asked)}", bar="0"),
+        TableLine(what=f"{OVERLOAD} clients: latency of those let in, beside {MANY}",
+             value=f"{slower:.2f} times", bar="2"),
+        TableLine(what="  sent away with 429; neither served nor sent away",
              value=f"{sum(one.status == 429 for one in over)} of {len(over)}; {strange}", bar="the rest; 0"),
     ]  # fmt: skip
     numbers = {**ratios, "errors_32": errors, "overload_latency": round(slower, 3), "overload_strange": strange}
-    return Result(lines=tuple(lines), numbers=numbers)
+    return BenchResult(lines=tuple(lines), numbers=numbers)
 
 
-def calls_of(photos: Sequence[Image.Image]) -> dict[str, Call]:
+def list_requests(photos: Sequence[Image.Image]) -> dict[str, RequestKind]:
     """The three kinds of requests that share passes."""
-    shot = cache(lambda n, version: url_of(photos[n % len(photos)], version))
+    shot = cache(lambda n, version: encode_photo(photos[n % len(photos)], version))
     return {
-        "text_batch": Call(
+        "text_batch": RequestKind(
             path="/embed",
             requests=480,
             body=lambda n, version: {"texts": [f"{WORDS[n % 6]}, number {n}, {version}"]},
         ),
-        "image_batch": Call(path="/embed", requests=48, body=lambda n, version: {"pictures": [shot(n, version)]}),
-        "ask_batch": Call(
+        "image_batch": RequestKind(
+            path="/embed", requests=48, body=lambda n, version: {"pictures": [shot(n, version)]}
+        ),
+        "ask_batch": RequestKind(
             path="/ask",
             requests=24,
             body=lambda n, version: {"question": QUESTIONS[n % len(QUESTIONS)], "pictures": [shot(n, version)]},
@@ -112,38 +118,38 @@ def calls_of(photos: Sequence[Image.Image]) -> dict[str, Call]:
     }
 
 
-def batched(url: str, name: str, call: Call, note: Callable[[str], None]) -> float:
+def compare_batching(url: str, name: str, call: RequestKind, note: Callable[[str], None]) -> float:
     """How many times as fast eight clients are served as one, with the same requests: each in two versions."""
     versions = count(1)
     warm = range(call.requests // 4)
-    load(url, call, 1, warm, next(versions))
-    load(url, call, CLIENTS, warm, next(versions))
+    time_requests(url, call, 1, warm, next(versions))
+    time_requests(url, call, CLIENTS, warm, next(versions))
     ratios = []
     for turn in range(ROUNDS):
         asked = range(turn * call.requests, (turn + 1) * call.requests)
-        alone_s = load(url, call, 1, asked, next(versions))
-        together_s = load(url, call, CLIENTS, asked, next(versions))
+        alone_s = time_requests(url, call, 1, asked, next(versions))
+        together_s = time_requests(url, call, CLIENTS, asked, next(versions))
         ratios.append(alone_s / together_s)
         note(f"{name}: {call.requests / alone_s:.1f} a second one by one, {call.requests / together_s:.1f} together")
     return round(statistics.median(ratios), 3)
 
 
-def load(url: str, call: Call, clients: int, asked: Sequence[int], version: int) -> float:
+def time_requests(url: str, call: RequestKind, clients: int, asked: Sequence[int], version: int) -> float:
     """Seconds that these clients take for these requests together. JobFailed if one is not answered."""
     bodies = [call.body(n, version) for n in asked]
-    served, took_s = at_once(url, call.path, [bodies[n::clients] for n in range(clients)])
+    served, took_s = send_at_once(url, call.path, [bodies[n::clients] for n in range(clients)])
     if bad := [one.status for one in served if one.status != 200]:
         raise JobFailed(f"{len(bad)} of {len(asked)} requests to {call.path} were answered with {bad[0]}. See its log")
     return took_s
 
 
-def crowd(url: str, call: Call, clients: int, *, each: int) -> list[Served]:
+def send_crowd(url: str, call: RequestKind, clients: int, *, each: int) -> list[TimedResponse]:
     """So many clients at the same time, each with a few requests."""
     shares = [[call.body(n * each + m, 0) for m in range(each)] for n in range(clients)]
-    return at_once(url, call.path, shares)[0]
+    return send_at_once(url, call.path, shares)[0]
 
 
-def filled(url: str) -> None:
+def index_bundled_photos(url: str) -> None:
     """The bundled photos are in the library."""
     with httpx.Client(base_url=url, timeout=60, trust_env=False) as http:
         task = http.post("/infer", json={"kind": "index", "input": {"paths": [str(BUNDLED)]}}).json()["task_id"]
@@ -156,7 +162,7 @@ def filled(url: str) -> None:
 
 
 @contextmanager
-def server(setting: Setting) -> Iterator[str]:
+def start_server(setting: BenchSetting) -> Iterator[str]:
     """The address of a server of its own process over an empty library."""
     with create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -208,7 +214,7 @@ def wait_for(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
     raise JobFailed(f"the server did not start. Its last words: {log.read_text()[-500:]}")
 
 
-def url_of(photo: Image.Image, version: int) -> str:
+def encode_photo(photo: Image.Image, version: int) -> str:
     """A photo as a data URL, as a browser would send it; each version lacks other columns and rows at its edge."""
     file = io.BytesIO()
     photo.crop((version % 7, version // 7 % 7, photo.width, photo.height)).save(file, "JPEG", quality=88)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from deepseek_mm.benchmarks.answer import QUESTIONS
 from deepseek_mm.benchmarks.intake import BUNDLED
-from deepseek_mm.benchmarks.serve import WORDS, url_of
+from deepseek_mm.benchmarks.serve import WORDS, encode_photo
 
 SHARED = ("ask on", "history", "forget", "rate")  # of conversations that another client may have deleted, or asks in
 TIMEOUT_S = 240.0
@@ -32,7 +32,7 @@ def is_expected(kind: str, status: int) -> bool:
 
 
 @dataclass
-class Tally:
+class StatusCounts:
     """(kind, status) -> how many; of all clients."""
 
     answers: Counter[tuple[str, int]] = field(default_factory=Counter)
@@ -54,10 +54,10 @@ class Tally:
         return self.answers.total()
 
 
-class Client:
+class RandomClient:
     """One after another; the same seed asks for the same."""
 
-    def __init__(self, url: str, *, seed: int, tally: Tally) -> None:
+    def __init__(self, url: str, *, seed: int, tally: StatusCounts) -> None:
         self.url, self.tally, self.chance = url, tally, random.Random(seed)
         self.photos = [Image.open(path).convert("RGB") for path in sorted(BUNDLED.glob("*.jpg"))[:: seed + 4]]
         self.http = httpx.Client(base_url=url, timeout=TIMEOUT_S, trust_env=False)
@@ -177,7 +177,7 @@ class Client:
 
     def photo(self) -> str:
         """As a data URL."""
-        return url_of(self.chance.choice(self.photos), self.chance.randint(0, 34))
+        return encode_photo(self.chance.choice(self.photos), self.chance.randint(0, 34))
 
     def talk(self) -> dict[str, object]:
         """With the house, or the language model by itself."""

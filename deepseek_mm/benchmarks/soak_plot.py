@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def draw(
+def draw_memory(
     minutes: Sequence[float], resident_mb: Sequence[float], *, line: tuple[float, float, float], file: Path
 ) -> Path:
     """The samples, and the straight line `(from minute, MB a minute, MB there)` through what follows the warm-up."""

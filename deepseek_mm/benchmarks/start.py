@@ -16,12 +16,10 @@ from typing import Any
 import numpy as np
 from sqlalchemy import insert
 
+from deepseek_mm.benchmarks.generated import ClusteredVectors
+from deepseek_mm.benchmarks.result import BenchResult, BenchSetting, TableLine
 from deepseek_mm.storage.database import Database
 from index.database import STORE
-from deepseek_mm.benchmarks.generated import Crowds
-from deepseek_mm.benchmarks.result import Line
-from deepseek_mm.benchmarks.result import Result
-from deepseek_mm.benchmarks.result import Setting
 from index.queries import STORED
 from index.region import Source
 from index.row_mapper import SOURCE_FIELDS
@@ -33,9 +31,9 @@ REGIONS = 10  # of a photo
 K = 10
 
 
-def starts(setting: Setting) -> Result:
+def starts(setting: BenchSetting) -> BenchResult:
     """Fill a store, rebuild its memory, start again with the file; and a search and a removal when it is warm."""
-    crowds, count = Crowds(setting.sizes.vectors, setting.sizes.dim), setting.sizes.vectors
+    crowds, count = ClusteredVectors(setting.sizes.vectors, setting.sizes.dim), setting.sizes.vectors
     setting.note(f"filling a store with {count:,} regions")
     fill(setting, crowds)
     queries_QD = crowds.queries(setting.sizes.queries)
@@ -50,19 +48,19 @@ def starts(setting: Setting) -> Result:
     megabytes = {path.name: path.stat().st_size / 1e6 for path in sorted(store_folder(setting).iterdir())}
     on_disk = ", ".join(f"{name} {size:.0f} MB" for name, size in megabytes.items())
     lines = (
-        Line(what=f"{count:,} regions: start with the cache", value=f"{start_s:.2f} s", bar="3 s (aim 1)"),
-        Line(what="  rebuild without it", value=f"{rebuild_s:.1f} s", beside=on_disk, bar="60 s (aim 20)"),
-        Line(
+        TableLine(what=f"{count:,} regions: start with the cache", value=f"{start_s:.2f} s", bar="3 s (aim 1)"),
+        TableLine(what="  rebuild without it", value=f"{rebuild_s:.1f} s", beside=on_disk, bar="60 s (aim 20)"),
+        TableLine(
             what="  a search with its regions",
             value=f"{ms:.1f} ms",
             beside=f"first after a removal: {removed_ms:.0f} ms",
         ),
     )
     numbers = {"start_s": start_s, "rebuild_s": rebuild_s, "store_ms_100k": ms, "removed_ms": removed_ms}
-    return Result(lines=lines, numbers=numbers)
+    return BenchResult(lines=lines, numbers=numbers)
 
 
-def started(setting: Setting, query_D: Floats) -> tuple[float, RegionStore]:
+def started(setting: BenchSetting, query_D: Floats) -> tuple[float, RegionStore]:
     """Seconds from opening to the first answer, and the store, its cache file written."""
     start = time.perf_counter()
     store = opened(setting)
@@ -79,18 +77,18 @@ def seconds_of(store: RegionStore, query_D: Floats) -> float:
     return time.perf_counter() - start
 
 
-def store_folder(setting: Setting) -> Path:
+def store_folder(setting: BenchSetting) -> Path:
     """Where the store of this measurement lies."""
     return setting.folder / "start"
 
 
-def opened(setting: Setting) -> RegionStore:
+def opened(setting: BenchSetting) -> RegionStore:
     """The store, made if there is none."""
     folder, dim, config = store_folder(setting), setting.sizes.dim, setting.config.index
     return RegionStore(folder, space_name="generated", fingerprint="0" * 64, dim=dim, config=config)
 
 
-def fill(setting: Setting, crowds: Crowds) -> None:
+def fill(setting: BenchSetting, crowds: ClusteredVectors) -> None:
     """Regions with labels and vectors, ten a photo."""
     opened(setting).close()
     first = 1

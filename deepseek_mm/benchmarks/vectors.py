@@ -13,8 +13,8 @@ from typing import Any
 import faiss
 import numpy as np
 
-from deepseek_mm.benchmarks.generated import Chance, Crowds
-from deepseek_mm.benchmarks.result import Line, Result, Setting
+from deepseek_mm.benchmarks.generated import ClusteredVectors, RandomVectors
+from deepseek_mm.benchmarks.result import BenchResult, BenchSetting, TableLine
 from deepseek_mm.config import IndexConfig
 from index.allowed_ids import AllowedIds
 from index.memory import VectorMemory
@@ -27,7 +27,7 @@ lib: Any = faiss
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Race:
+class SearchTiming:
     """Milliseconds a query, asked one by one on one thread, medians; and the share of the true ten that is found."""
 
     ms: float
@@ -39,75 +39,81 @@ class Race:
     memory_mb: float
 
 
-def hundred_thousand(setting: Setting) -> Result:
+def measure_100k(setting: BenchSetting) -> BenchResult:
     """Crowds like those of photos, and chance."""
     count, dim = setting.sizes.vectors, setting.sizes.dim
     setting.note(f"searching {count:,} vectors like those of photos")
-    photos = race(Crowds(count, dim), count, setting)
+    photos = time_vector_search(ClusteredVectors(count, dim), count, setting)
     setting.note(f"searching {count:,} vectors of chance")
-    chance = race(Chance(dim), count, setting)
-    lines = lines_of(f"{count:,} like photos", photos, bar="5 ms (aim 1), 0.98")
-    lines += lines_of(f"{count:,} by chance", chance)[:1]
+    chance = time_vector_search(RandomVectors(dim), count, setting)
+    lines = make_lines(f"{count:,} like photos", photos, bar="5 ms (aim 1), 0.98")
+    lines += make_lines(f"{count:,} by chance", chance)[:1]
     numbers = {"ms_chance": chance.ms, "recall_chance": chance.recall, "flat_ms_chance": chance.flat_ms}
-    return Result(lines=lines, numbers=numbers_of(photos, "100k") | numbers)
+    return BenchResult(lines=lines, numbers=make_numbers(photos, "100k") | numbers)
 
 
-def million(setting: Setting) -> Result:
+def measure_million(setting: BenchSetting) -> BenchResult:
     """Crowds, ten times as many."""
     if not setting.full:
-        return Result()
+        return BenchResult()
     count = setting.sizes.million
     setting.note(f"searching {count:,} vectors like those of photos")
-    run = race(Crowds(count, setting.sizes.dim), count, setting)
-    lines = lines_of(f"{count:,} like photos", run, bar="0.95 (aim 0.98)")
-    return Result(lines=lines, numbers=numbers_of(run, "1m"))
+    run = time_vector_search(ClusteredVectors(count, setting.sizes.dim), count, setting)
+    lines = make_lines(f"{count:,} like photos", run, bar="0.95 (aim 0.98)")
+    return BenchResult(lines=lines, numbers=make_numbers(run, "1m"))
 
 
-def numbers_of(run: Race, size: str) -> dict[str, float]:
+def make_numbers(run: SearchTiming, size: str) -> dict[str, float]:
     """A race for machines."""
     ms = {"ms": run.ms, "slow_ms": run.slow_ms, "flat_ms": run.flat_ms, "filtered_ms": run.filtered_ms}
     rest = {"recall": run.recall, f"build_{size}_s": run.build_s, f"memory_{size}_mb": run.memory_mb}
     return {key if size in key else f"{key}_{size}": value for key, value in (ms | rest).items()}
 
 
-def lines_of(name: str, run: Race, *, bar: str = "") -> tuple[Line, ...]:
+def make_lines(name: str, run: SearchTiming, *, bar: str = "") -> tuple[TableLine, ...]:
     """A race for people."""
     ratio = f"all compared: {run.flat_ms:.2f} ms, {run.flat_ms / run.ms:.0f} times"
     return (
-        Line(what=f"{name}: a query, recall@{K}", value=f"{run.ms:.2f} ms, {run.recall:.4f}", beside=ratio, bar=bar),
-        Line(what="  slowest of twenty; one in seven allowed", value=f"{run.slow_ms:.2f} ms; {run.filtered_ms:.2f} ms"),
-        Line(what="  build; memory", value=f"{run.build_s:.1f} s; {run.memory_mb:.0f} MB"),
+        TableLine(
+            what=f"{name}: a query, recall@{K}", value=f"{run.ms:.2f} ms, {run.recall:.4f}", beside=ratio, bar=bar
+        ),
+        TableLine(
+            what="  slowest of twenty; one in seven allowed", value=f"{run.slow_ms:.2f} ms; {run.filtered_ms:.2f} ms"
+        ),
+        TableLine(what="  build; memory", value=f"{run.build_s:.1f} s; {run.memory_mb:.0f} MB"),
     )
 
 
-def race(source: Crowds | Chance, count: int, setting: Setting) -> Race:
+def time_vector_search(source: ClusteredVectors | RandomVectors, count: int, setting: BenchSetting) -> SearchTiming:
     """Build, then search by codes and one by one. Vectors are made while the index grows: that time is taken off."""
     config, ids, making = setting.config.index, np.arange(1, count + 1, dtype=np.int64), [0.0]
     gc.collect()
     memory, before_mb, start = VectorMemory(setting.sizes.dim, config), resident_mb(), time.perf_counter()
-    memory.catch_up(count, lambda last_id: timed_rows(source, count, making))
+    memory.catch_up(count, lambda last_id: make_vector_rows(source, count, making))
     build_s = time.perf_counter() - start - making[0]
     used_mb = resident_mb() - before_mb
     flat = VectorMemory(setting.sizes.dim, IndexConfig(exact_up_to=count))
     flat.start_with(memory.as_one(ids))  # the same vectors, not a copy
     queries_QD, everything, some = source.queries(setting.sizes.queries), AllowedIds(ids), AllowedIds(ids[::SEVENTH])
-    with one_thread():
-        times_s, found = search(memory, queries_QD, everything)
-        filtered_s, _ = search(memory, queries_QD, some)
-        flat_s, _ = search(flat, queries_QD[:FLAT_QUERIES], everything)
+    with limit_faiss_threads():
+        times_s, found = time_queries(memory, queries_QD, everything)
+        filtered_s, _ = time_queries(memory, queries_QD, some)
+        flat_s, _ = time_queries(flat, queries_QD[:FLAT_QUERIES], everything)
     truth = flat.search(queries_QD, k=K, allowed=everything)[1]
-    return Race(
+    return SearchTiming(
         ms=1000 * statistics.median(times_s),
         slow_ms=1000 * float(np.quantile(times_s, 0.95)),
         flat_ms=1000 * statistics.median(flat_s),
         filtered_ms=1000 * statistics.median(filtered_s),
-        recall=recall(found, truth),
+        recall=measure_recall(found, truth),
         build_s=build_s,
         memory_mb=used_mb,
     )
 
 
-def timed_rows(source: Crowds | Chance, count: int, making: list[float]) -> Iterator[tuple[Ints, Floats]]:
+def make_vector_rows(
+    source: ClusteredVectors | RandomVectors, count: int, making: list[float]
+) -> Iterator[tuple[Ints, Floats]]:
     """The source's vectors with ids from 1; how long making them took is added to `making`."""
     pieces, last_id = source.pieces(count), 0
     while last_id < count:
@@ -118,7 +124,7 @@ def timed_rows(source: Crowds | Chance, count: int, making: list[float]) -> Iter
         last_id += len(vectors_ND)
 
 
-def search(memory: VectorMemory, queries_QD: Floats, allowed: AllowedIds) -> tuple[list[float], list[list[int]]]:
+def time_queries(memory: VectorMemory, queries_QD: Floats, allowed: AllowedIds) -> tuple[list[float], list[list[int]]]:
     """Seconds of each query, asked one by one as people ask, and what it found; the first is asked twice."""
     memory.search(queries_QD[:1], k=K, allowed=allowed)
     times_s, found = [], []
@@ -130,14 +136,14 @@ def search(memory: VectorMemory, queries_QD: Floats, allowed: AllowedIds) -> tup
     return times_s, found
 
 
-def recall(found: list[list[int]], truth: Ints) -> float:
+def measure_recall(found: list[list[int]], truth: Ints) -> float:
     """The share of the true nearest that was found."""
     pairs = zip(found, truth.tolist(), strict=True)
     return statistics.mean(len(set(ours) & set(best)) / len(best) for ours, best in pairs)
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
+def limit_faiss_threads() -> Iterator[None]:
     """FAISS with one thread."""
     before = lib.omp_get_max_threads()
     lib.omp_set_num_threads(1)

@@ -7,55 +7,55 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from deepseek_mm.benchmarks.page_keys import explained
+from deepseek_mm.benchmarks.page_keys import explain_keys
 from deepseek_mm.cli.desk import OK, Command, Desk
 from deepseek_mm.cli.flags import add_settings, config_of
 from deepseek_mm.config import cache_folder
 
 if TYPE_CHECKING:
-    from deepseek_mm.benchmarks.result import Result, Setting
+    from deepseek_mm.benchmarks.result import BenchResult, BenchSetting
 
 PARTS = ("index", "search", "page", "lm", "answer", "serve", "soak", "plan", "code", "learning", "edge", "start")
 
 
-def measure_of(part: str) -> Callable[["Setting"], "Sequence[Result]"]:
+def measure_of(part: str) -> Callable[["BenchSetting"], "Sequence[BenchResult]"]:
     """What measures this part; imported here, because help must not wait for torch."""
     if part == "page":
-        from deepseek_mm.benchmarks.page import page
+        from deepseek_mm.benchmarks.page import measure_page
 
-        return lambda setting: [page(setting)]
+        return lambda setting: [measure_page(setting)]
     if part == "search":
-        from deepseek_mm.benchmarks.search import search
+        from deepseek_mm.benchmarks.search import measure_search
 
-        return lambda setting: [search(setting)]
+        return lambda setting: [measure_search(setting)]
     if part == "answer":
-        from deepseek_mm.benchmarks.answer import answer
+        from deepseek_mm.benchmarks.answer import measure_answer
 
-        return lambda setting: [answer(setting)]
+        return lambda setting: [measure_answer(setting)]
     if part == "serve":
-        from deepseek_mm.benchmarks.serve import serve
+        from deepseek_mm.benchmarks.serve import measure_serve
 
-        return lambda setting: [serve(setting)]
+        return lambda setting: [measure_serve(setting)]
     if part == "soak":
-        from deepseek_mm.benchmarks.soak import soak
+        from deepseek_mm.benchmarks.soak import measure_soak
 
-        return lambda setting: [soak(setting)]
+        return lambda setting: [measure_soak(setting)]
     if part == "plan":
-        from deepseek_mm.benchmarks.plan import plan
+        from deepseek_mm.benchmarks.plan import measure_plan
 
-        return lambda setting: [plan(setting)]
+        return lambda setting: [measure_plan(setting)]
     if part == "code":
-        from deepseek_mm.benchmarks.code import code
+        from deepseek_mm.benchmarks.code import measure_code
 
-        return lambda setting: [code(setting)]
+        return lambda setting: [measure_code(setting)]
     if part == "learning":
-        from deepseek_mm.benchmarks.learning import learning
+        from deepseek_mm.benchmarks.learning import measure_learning
 
-        return lambda setting: [learning(setting)]
+        return lambda setting: [measure_learning(setting)]
     if part == "edge":
-        from deepseek_mm.benchmarks.edge import edge
+        from deepseek_mm.benchmarks.edge import measure_edge
 
-        return lambda setting: [edge(setting)]
+        return lambda setting: [measure_edge(setting)]
     if part == "start":
         from deepseek_mm.bench.server_start import start
 
@@ -63,21 +63,21 @@ def measure_of(part: str) -> Callable[["Setting"], "Sequence[Result]"]:
     if part == "lm":
         from deepseek_mm.benchmarks import lm
 
-        return lm.measure
-    from deepseek_mm.benchmarks.index import measure
+        return lm.measure_lm
+    from deepseek_mm.benchmarks.index import measure_index
 
-    return measure
+    return measure_index
 
 
 def run(args: Namespace, desk: Desk) -> int:
     """Measure in a folder that is removed afterwards; with `--json` the last line only."""
-    from deepseek_mm.benchmarks.result import Setting, one_object, table
+    from deepseek_mm.benchmarks.result import BenchSetting, format_json, format_table
     from deepseek_mm.machine import about
     from deepseek_mm.train.report import REPORTS
 
     config, start = config_of(args, desk), time.monotonic()
     with TemporaryDirectory(prefix="deepseek-mm-bench-") as folder:
-        setting = Setting(
+        setting = BenchSetting(
             folder=Path(folder),
             note=desk.note,
             full=args.full,
@@ -94,10 +94,10 @@ def run(args: Namespace, desk: Desk) -> int:
     desk.note(f"measured in {time.monotonic() - start:.0f} s")
     origin = about()
     if not args.json:
-        desk.say(table(results))
+        desk.say(format_table(results))
         said = {name: words for result in results for name, words in result.words.items()}
         desk.say("\n".join(f"{name}: {words}" for name, words in (said | origin).items()))
-    desk.say(one_object(results, **origin))
+    desk.say(format_json(results, **origin))
     return OK
 
 
@@ -136,7 +136,7 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument("--report", metavar="FILE", help="where `bench edge` writes the student's report")
     parser.add_argument("--json", action="store_true", help="the JSON object without the table")
     add_settings(parser)
-    parser.add_argument_group("what `bench page --json` says, each figure the median of its rounds", explained())
+    parser.add_argument_group("what `bench page --json` says, each figure the median of its rounds", explain_keys())
 
 
 COMMAND = Command(

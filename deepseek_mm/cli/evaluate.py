@@ -32,16 +32,16 @@ class Report(Protocol):
 
 def retrieval(args: Namespace, desk: Desk) -> int:
     """Recalls of captions and photos, with `--distractors` among other photos as well."""
-    from deepseek_mm.evaluation.crowd import looked_at, others_in
+    from deepseek_mm.evaluation.crowd import choose_distractors, embed_cached
     from deepseek_mm.evaluation.retrieval import evaluate_retrieval, read_caption_rows
 
     config = config_of(args, desk)
     rows = read_caption_rows(needed(args.data_file, "--data"), split=args.split)
     images = needed(args.images, "--images")
     own = {images / row.image for row in rows}
-    others = others_in([images, *args.others], but=own, count=args.distractors) if args.distractors else []
+    others = choose_distractors([images, *args.others], but=own, count=args.distractors) if args.distractors else []
     space = desk.open_space(config.encoder)
-    others_OD = looked_at(space, others, cache_folder(), note=desk.note) if others else None
+    others_OD = embed_cached(space, others, cache_folder(), note=desk.note) if others else None
     desk.note(f"embedding {len(rows)} photos and {sum(len(row.captions) for row in rows)} captions")
     return tell(evaluate_retrieval(space, rows, images, others_OD=others_OD), args, desk)
 
@@ -74,14 +74,14 @@ def pointing(args: Namespace, desk: Desk) -> int:
 
 def placed(args: Namespace, desk: Desk) -> int:
     """How things stand in photos and how many there are, with programs and without."""
-    from deepseek_mm.evaluation.placed import evaluate_placed
+    from deepseek_mm.evaluation.placed import evaluate_placement
     from deepseek_mm.evaluation.pointing import read_point_rows
 
     rows = read_point_rows(needed(args.data_file, "--data"), split=args.split)
     images = needed(args.images, "--images")
     desk.note(f"asking about {len(rows)} things, with programs and without")
     with decider(args, desk) as assistant:
-        return tell(evaluate_placed(assistant, rows, images), args, desk)
+        return tell(evaluate_placement(assistant, rows, images), args, desk)
 
 
 def sheet(args: Namespace, desk: Desk) -> int:
@@ -108,18 +108,18 @@ def abstain(args: Namespace, desk: Desk) -> int:
     desk.note(f"looking at {len(rows)} photos, then asking for {len(things)} things")
     report = evaluate_abstain(desk.open_space(config.encoder), rows, images, things, config)
     if args.scores:
-        save_measured(args.scores, report.measured)
+        save_measured(args.scores, report.certainties)
     return tell(report, args, desk)
 
 
 def answers(args: Namespace, desk: Desk) -> int:
     """Whether the language model answers from the evidence: 200 questions over photos on paper, made from captions."""
-    from deepseek_mm.evaluation.answers import WAYS, evaluate_answers, questions
+    from deepseek_mm.evaluation.answers import WAYS, evaluate_answers, make_questions
     from deepseek_mm.evaluation.retrieval import read_caption_rows
 
     config = config_of(args, desk)
     rows = read_caption_rows(needed(args.data_file, "--data"), split=args.split)
-    asked = questions(rows, config)[:: args.every]
+    asked = make_questions(rows, config)[:: args.every]
     lm = desk.open_lm(config.lm, desk.note)
     desk.note(f"asking {lm.name} {len(asked)} questions")
     ways = WAYS if args.way == "all" else (args.way,)
@@ -141,22 +141,22 @@ def caption(args: Namespace, desk: Desk) -> int:
 
 def vqa(args: Namespace, desk: Desk) -> int:
     """How many questions about photos are answered right, how sure the answers were, and what is gained by looking."""
-    from deepseek_mm.evaluation.easy import EASY, easy_images, easy_rows
+    from deepseek_mm.evaluation.easy import EASY, find_easy_images, read_easy_rows
     from deepseek_mm.evaluation.vqa import read_question_rows
 
     file = needed(args.data_file, "--data")
     if file == Path(EASY):
-        return asked_about(easy_rows(args.split), easy_images(args.split), args, desk)
+        return asked_about(read_easy_rows(args.split), find_easy_images(args.split), args, desk)
     images = needed(args.images, "--images")
     return asked_about(read_question_rows(file, split=args.split), images, args, desk)
 
 
 def presence(args: Namespace, desk: Desk) -> int:
     """The same for whether things are there, each as often as not, out of captions."""
-    from deepseek_mm.evaluation.presence import presence_rows
+    from deepseek_mm.evaluation.presence import make_presence_rows
     from deepseek_mm.evaluation.retrieval import read_caption_rows
 
-    rows = presence_rows(read_caption_rows(needed(args.data_file, "--data"), split=args.split))
+    rows = make_presence_rows(read_caption_rows(needed(args.data_file, "--data"), split=args.split))
     if not rows:
         raise ConfigError("too few photos show the same thing. Give --data with captions of more photos")
     desk.note(f"{len({row.kind for row in rows})} things are asked for")
@@ -165,8 +165,8 @@ def presence(args: Namespace, desk: Desk) -> int:
 
 def doubt(args: Namespace, desk: Desk) -> int:
     """How far confidence can be trusted, over both kinds of questions; `--pictures` draws it."""
-    from deepseek_mm.evaluation.doubt import evaluate_doubt
-    from deepseek_mm.evaluation.presence import presence_rows
+    from deepseek_mm.evaluation.doubt import evaluate_calibration
+    from deepseek_mm.evaluation.presence import make_presence_rows
     from deepseek_mm.evaluation.retrieval import read_caption_rows
     from deepseek_mm.evaluation.vqa import read_question_rows
 
@@ -176,11 +176,11 @@ def doubt(args: Namespace, desk: Desk) -> int:
             read_question_rows(needed(args.data_file, "--data"), split=args.split),
             needed(args.images, "--images"),
         ),
-        "presence": (presence_rows(captions), needed(args.caption_images, "--caption-images")),
+        "presence": (make_presence_rows(captions), needed(args.caption_images, "--caption-images")),
     }
     desk.note(f"asking {sum(len(rows) for rows, _ in sets.values())} questions")
     with decider(args, desk) as assistant:
-        report = evaluate_doubt(assistant, sets)
+        report = evaluate_calibration(assistant, sets)
     for file in report.draw(args.pictures) if args.pictures else ():
         desk.note(f"drew {file}")
     return tell(report, args, desk)

@@ -30,25 +30,25 @@ def add(parser: ArgumentParser) -> None:
 
 def measure(args: Namespace, desk: Desk, file: Path) -> "CodeReport":
     """All that was asked for. ConfigError: the language model goes on with no text."""
-    from deepseek_mm.evaluation.code.kept import open_kept
-    from deepseek_mm.evaluation.code.score import Bench, Sandboxed, evaluate_code
-    from deepseek_mm.evaluation.code.tasks import all_holes, read_tasks
+    from deepseek_mm.evaluation.code.kept import open_journal
+    from deepseek_mm.evaluation.code.score import CodeBench, SandboxRunner, evaluate_code
+    from deepseek_mm.evaluation.code.tasks import cut_all_holes, read_tasks
     from deepseek_mm.lm.generator import TextCompleter
 
     config, seed = config_of(args, desk), args.seed or 0
     tasks = read_tasks(file, first=args.first, last=args.last)
     if args.drawn < 0 or args.holes < 0:
         raise ConfigError(f"--drawn {args.drawn} and --holes {args.holes} must not be below 0")
-    runs = Sandboxed(config.sandbox)
+    runs = SandboxRunner(config.sandbox)
     lm = desk.open_lm(config.lm, desk.note)
     if not isinstance(lm, TextCompleter):
         raise ConfigError(f"the language model {lm.name} goes on with no text. Choose a kind of Llama with --model")
     how = {"data": file.name, "model": lm.fingerprint, "seed": seed, "drawn": args.drawn, "heat": args.temperature}
     desk.note(f"{len(tasks)} tasks for {lm.name}")
     return evaluate_code(
-        Bench(lm=lm, runs=runs, kept=open_kept(args.keep, how), progress=desk.note),
+        CodeBench(lm=lm, runs=runs, journal=open_journal(args.keep, how), progress=desk.note),
         tasks,
-        partial(all_holes, most=args.holes, seed=seed),
+        partial(cut_all_holes, most=args.holes, seed=seed),
         parts=args.what,
         drawn=(args.drawn, args.temperature),
     )
@@ -56,10 +56,10 @@ def measure(args: Namespace, desk: Desk, file: Path) -> "CodeReport":
 
 def search(args: Namespace, desk: Desk) -> "CodeSearchReport":
     """How early questions find functions of packages that nothing was trained on; `--split dev` for choosing."""
-    from deepseek_mm.evaluation.code_search import evaluate_code_search, held_functions
+    from deepseek_mm.evaluation.code_search import evaluate_code_search, list_held_functions
     from deepseek_mm.parse.packages import packages
 
     desk.note("taking installed packages apart")
-    functions = held_functions(args.split or "test", packages())[:: args.every]
+    functions = list_held_functions(args.split or "test", packages())[:: args.every]
     space = desk.open_space(config_of(args, desk).encoder)
     return evaluate_code_search(space, functions, desk.note)

@@ -129,16 +129,16 @@ def domains(args: Namespace, models: "Mapping[str, Decoder]") -> "LanguageReport
 
 def long(args: Namespace, models: "Mapping[str, Decoder]") -> dict[str, Part]:
     """Every model against the first, by length."""
-    from deepseek_mm.evaluation.long import LENGTHS, compare, read_long, size_of
+    from deepseek_mm.evaluation.long import LENGTHS, count_tokens, make_long_report, score_long
     from deepseek_mm.train.runs import long_texts
 
     lengths = args.lengths or LENGTHS
     if len(models) < 2:
         raise ConfigError("there is nothing to compare the base with. Name a run, e.g. --run runs/lm/reach")
     texts = long_texts(args.corpus, texts=args.texts, length=max(lengths))
-    full, *others = ((name, read_long(decoder, texts, lengths)) for name, decoder in models.items())
-    tokens = size_of(texts, lengths)
-    return {f"long {name}": compare(name, full[1], found, tokens=tokens) for name, found in others}
+    full, *others = ((name, score_long(decoder, texts, lengths)) for name, decoder in models.items())
+    tokens = count_tokens(texts, lengths)
+    return {f"long {name}": make_long_report(name, full[1], found, tokens=tokens) for name, found in others}
 
 
 def needle(args: Namespace, models: "Mapping[str, Decoder]", name: str, cache: Path, desk: Desk) -> "NeedleReport":

@@ -10,7 +10,7 @@ from deepseek_mm.config import cache_folder
 from deepseek_mm.errors import ConfigError, NothingThere
 
 if TYPE_CHECKING:
-    from deepseek_mm.evaluation.quant import QuantReport, Scheme
+    from deepseek_mm.evaluation.quant import QuantReport, QuantScheme
 
 TOWERS = ("full", "towers-int8", "towers-dynamic", "towers-qat")
 LANGUAGE = ("full", "lm-int8", "lm-fp4")
@@ -28,17 +28,17 @@ def measure(args: Namespace, desk: Desk) -> "QuantReport":
     return QuantReport(schemes=found)
 
 
-def towers(args: Namespace, desk: Desk) -> "Iterator[Scheme]":
+def towers(args: Namespace, desk: Desk) -> "Iterator[QuantScheme]":
     """The space: recalls over the photos of --data."""
     from deepseek_mm.encoders.default import DefaultSpace
-    from deepseek_mm.evaluation.quant import Judge, Scheme, measure_apart
+    from deepseek_mm.evaluation.quant import QuantScheme, RetrievalJudge, measure_in_process
     from deepseek_mm.evaluation.retrieval import read_caption_rows
     from deepseek_mm.runtime.quantize.space import full_bytes, open_quantised
 
     if args.data_file is None or args.images is None:
         raise ConfigError("--data and --images are missing: captions and photos. Give them, or --parts language")
     rows = read_caption_rows(args.data_file, split=args.split)[: args.photos_of or None]
-    judge, whole = Judge(rows, args.images), full_bytes(DefaultSpace().model)
+    judge, whole = RetrievalJudge(rows, args.images), full_bytes(DefaultSpace().model)
     for name in TOWERS:
         kept = name.replace("dynamic", "int8")
         file = file_of(args, kept)
@@ -48,14 +48,14 @@ def towers(args: Namespace, desk: Desk) -> "Iterator[Scheme]":
         full = name == "full"
         space = DefaultSpace() if full else open_quantised(file, scheme=kept, dynamic=kept != name)
         size = whole if full else file.stat().st_size
-        apart = measure_apart("towers", name, file) if args.apart else None
+        apart = measure_in_process("towers", name, file) if args.apart else None
         scores = judge.scores(space, name, beside="towers-int8" if name == "towers-qat" else "")
-        yield Scheme(name=name, part="towers", bytes=size, share=size / whole, scores=scores, apart=apart)
+        yield QuantScheme(name=name, part="towers", bytes=size, share=size / whole, scores=scores, apart=apart)
 
 
-def language(args: Namespace, desk: Desk) -> "Iterator[Scheme]":
+def language(args: Namespace, desk: Desk) -> "Iterator[QuantScheme]":
     """The language model: perplexity over held-out rows of every domain."""
-    from deepseek_mm.evaluation.quant import Scheme, measure_apart, score_decoder
+    from deepseek_mm.evaluation.quant import QuantScheme, measure_in_process, score_decoder
     from deepseek_mm.lm.backends.own_model import open_decoder, our_checkpoint
     from deepseek_mm.runtime.quantize.language import full_bytes, open_quantised_lm
     from deepseek_mm.train.corpus import DOMAINS
@@ -73,16 +73,16 @@ def language(args: Namespace, desk: Desk) -> "Iterator[Scheme]":
         decoder, _ = open_decoder(checkpoint) if full else open_quantised_lm(checkpoint, file, scheme=name)
         whole = whole or full_bytes(decoder.shape)
         size = whole if full else file.stat().st_size
-        apart = measure_apart("language", name, file) if args.apart else None
+        apart = measure_in_process("language", name, file) if args.apart else None
         scores = score_decoder(decoder, rows, DOMAINS)
-        yield Scheme(name=name, part="language", bytes=size, share=size / whole, scores=scores, apart=apart)
+        yield QuantScheme(name=name, part="language", bytes=size, share=size / whole, scores=scores, apart=apart)
 
 
-def path(args: Namespace, desk: Desk) -> "Iterator[Scheme]":
+def path(args: Namespace, desk: Desk) -> "Iterator[QuantScheme]":
     """Questions about photos through everything that looks and reads: as it is, then all of it int8 dynamic."""
     from deepseek_mm.cli.evaluate import decider
     from deepseek_mm.encoders.default import DefaultSpace
-    from deepseek_mm.evaluation.quant import Hearing, Scheme
+    from deepseek_mm.evaluation.quant import QuantScheme, VqaJudge
     from deepseek_mm.evaluation.vqa import read_question_rows
     from deepseek_mm.runtime.quantize.dynamic import bytes_of, full_bytes_of, make_dynamic, models_in
     from deepseek_mm.runtime.quantize.space import full_bytes, open_quantised
@@ -90,7 +90,7 @@ def path(args: Namespace, desk: Desk) -> "Iterator[Scheme]":
     if args.questions is None or args.question_images is None:
         raise ConfigError("--questions and --question-images are missing: what is asked. Give them, or other --parts")
     rows = read_question_rows(args.questions, split=args.split)[: args.photos_of or None]
-    hearing = Hearing(rows, args.question_images)
+    hearing = VqaJudge(rows, args.question_images)
     with decider(args, desk) as assistant:
         desk.note(f"asking {len(rows)} questions, twice")
         first = hearing.scores(assistant)
@@ -98,13 +98,13 @@ def path(args: Namespace, desk: Desk) -> "Iterator[Scheme]":
         assert isinstance(space, DefaultSpace), "only the default space is quantised"
         beside = [model for model in models_in(assistant.eyes) if model is not space.model]
         whole = full_bytes(space.model) + full_bytes_of(*beside)
-        yield Scheme(name="full", part="path", bytes=whole, share=1.0, scores=first)
+        yield QuantScheme(name="full", part="path", bytes=whole, share=1.0, scores=first)
         space.model = open_quantised(file, dynamic=True).model
         swapped = sum(make_dynamic(model) for model in beside)
         desk.note(f"swapped {swapped} linear layers beside the towers'")
         size = file.stat().st_size + bytes_of(*beside)
         scores = hearing.scores(assistant)
-        yield Scheme(name="path-dynamic", part="path", bytes=size, share=size / whole, scores=scores)
+        yield QuantScheme(name="path-dynamic", part="path", bytes=size, share=size / whole, scores=scores)
 
 
 def file_of(args: Namespace, scheme: str) -> Path:

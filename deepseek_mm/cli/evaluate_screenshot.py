@@ -29,16 +29,16 @@ def add(parser: ArgumentParser) -> None:
 
 def measure(args: Namespace, desk: Desk) -> "ScreenshotReport":
     """Copy the packages' sources, index them, draw the pictures, search. What was done before is taken as it is."""
-    from deepseek_mm.evaluation.screenshot.draw import draw, read_shots
-    from deepseek_mm.evaluation.screenshot.repository import copy_sources, licences, listed
+    from deepseek_mm.evaluation.screenshot.draw import draw_screenshots, read_shots
+    from deepseek_mm.evaluation.screenshot.repository import copy_sources, list_packages, read_licences
     from deepseek_mm.evaluation.screenshot.score import evaluate_screenshots
     from deepseek_mm.parse.packages import packages
 
     work, shots = args.work.absolute(), read_shots(args.split or "test")[:: args.every]
     installed = list(packages())
-    copy_sources(list(licences(listed(), installed)), installed, work / "repository")
+    copy_sources(list(read_licences(list_packages(), installed)), installed, work / "repository")
     desk.note(f"drawing {len(shots)} pictures into {work / 'pictures'}")
-    pictures = list(zip(shots, draw(shots, work / "repository", work / "pictures"), strict=True))
+    pictures = list(zip(shots, draw_screenshots(shots, work / "repository", work / "pictures"), strict=True))
     config = replace(config_of(args, desk), data=work / "library")
     with desk.assistant(config, speaks=False) as assistant:
         with working(assistant.library):

@@ -68,7 +68,7 @@ def language(args: Namespace, desk: Desk, file: Path) -> Path:
 
 def training_rows(corpus: Path, rows: int) -> "list[tuple[Tensor, Tensor]]":
     """Some rows of every domain of the training part, more of evidence, in batches: ids and segments."""
-    from deepseek_mm.evaluation.language import batches
+    from deepseek_mm.evaluation.language import split_batches
     from deepseek_mm.train.corpus import DOMAINS, read_shard
     from deepseek_mm.train.rows import mix, pack
 
@@ -77,7 +77,7 @@ def training_rows(corpus: Path, rows: int) -> "list[tuple[Tensor, Tensor]]":
         pack(read_shard(corpus, name, "train"), 512, domain=number, limit=limits[name])
         for number, name in enumerate(DOMAINS)
     ]
-    return [(ids, segments) for ids, segments, _, _ in batches(mix(parts, 0))]
+    return [(ids, segments) for ids, segments, _, _ in split_batches(mix(parts, 0))]
 
 
 def command_of(args: Namespace, file: Path) -> str:

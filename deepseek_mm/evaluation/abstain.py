@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 from deepseek_mm.config import Config
 from deepseek_mm.encoders.space import EmbeddingModel
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.evaluation.retrieval import CaptionRow, open_pictures, percent
+from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, percent
 from deepseek_mm.parse.photo import read_photo
 from deepseek_mm.rag.program.words import plural
 from deepseek_mm.rag.retriever import Retriever
@@ -38,7 +38,7 @@ BANDS = ((1, 1), (2, 3), (4, 7), (8, 15), (16, 10**9))  # photos whose captions 
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Thing:
+class SearchedThing:
     """Something to ask for."""
 
     name: str
@@ -46,10 +46,10 @@ class Thing:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
+class SearchOutcome:
     """What a search said of it."""
 
-    thing: Thing
+    thing: SearchedThing
     found: bool
     num_said: int  # photos whose captions say it
     certainty: float = 0.0  # of the search, 0 to 1
@@ -59,20 +59,20 @@ class Outcome:
 class AbstainReport:
     """Percent of absent things that were called found, and of those there that were not."""
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[SearchOutcome, ...]
 
     @property
     def false_answers(self) -> float:
         """Percent of the things that are nowhere."""
-        return share([outcome.found for outcome in self.outcomes if not outcome.thing.there])
+        return percent_of([outcome.found for outcome in self.outcomes if not outcome.thing.there])
 
     @property
     def false_refusals(self) -> float:
         """Percent of the things that are there."""
-        return share([not outcome.found for outcome in self.outcomes if outcome.thing.there])
+        return percent_of([not outcome.found for outcome in self.outcomes if outcome.thing.there])
 
     @property
-    def measured(self) -> Measured:
+    def certainties(self) -> Measured:
         """How certain the search was of each kind of thing."""
         there, absent = (sorted(o.certainty for o in self.outcomes if o.thing.there is kind) for kind in (True, False))
         return Measured(there=tuple(there), absent=tuple(absent))
@@ -85,7 +85,9 @@ class AbstainReport:
         for low, high in BANDS:
             band = [o for o in self.outcomes if o.thing.there and low <= o.num_said <= high]
             if band:
-                lines.append(f"{band_name(low, high):<28}{share([not o.found for o in band]):>6.1f} % of {len(band)}")
+                lines.append(
+                    f"{band_name(low, high):<28}{percent_of([not o.found for o in band]):>6.1f} % of {len(band)}"
+                )
         lines.append("called found: " + ", ".join(o.thing.name for o in absent if o.found))
         lines.append("refused: " + ", ".join(o.thing.name for o in self.outcomes if o.thing.there and not o.found))
         return "\n".join(lines)
@@ -103,7 +105,7 @@ def band_name(low: int, high: int) -> str:
     return f"  said of {low} or more" if high >= 10**9 else f"  said of {low} to {high}"
 
 
-def read_things(file: Path = THINGS_FILE) -> list[Thing]:
+def read_things(file: Path = THINGS_FILE) -> list[SearchedThing]:
     """Rows `{thing, there}` of a JSONL file. NothingThere for an absent file, or a row that is not of this shape."""
     if not file.is_file():
         raise NothingThere(f"no file {file}. Give a JSONL file of rows {{thing, there}} with --things")
@@ -111,7 +113,7 @@ def read_things(file: Path = THINGS_FILE) -> list[Thing]:
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
         try:
             row = json.loads(line)
-            things.append(Thing(name=str(row["thing"]), there=bool(row["there"])))
+            things.append(SearchedThing(name=str(row["thing"]), there=bool(row["there"])))
         except (ValueError, KeyError, TypeError) as error:
             raise NothingThere(
                 f"{file}, line {number} is no row {{thing, there}}: {error}. Mend or remove it"
@@ -120,11 +122,11 @@ def read_things(file: Path = THINGS_FILE) -> list[Thing]:
 
 
 def evaluate_abstain(
-    space: EmbeddingModel, rows: Sequence[CaptionRow], images: Path, things: Sequence[Thing], config: Config
+    space: EmbeddingModel, rows: Sequence[CaptionRow], images: Path, things: Sequence[SearchedThing], config: Config
 ) -> AbstainReport:
     """Index the rows' photos in a temporary library, and search it for every thing."""
     eyes = VisionPipeline(space, config.see)
-    paths = open_pictures(images, [row.image for row in rows])
+    paths = find_pictures(images, [row.image for row in rows])
     with (
         TemporaryDirectory() as folder,
         RegionStore(
@@ -136,21 +138,21 @@ def evaluate_abstain(
             store.add(sight.regions[0].source, sight.regions, sight.vectors_ND)
         retriever = Retriever(space, store, eyes, config)
         found = retriever.find_many([Query(text=thing.name) for thing in things], k=1)
-    said = [num_said(thing.name, rows) for thing in things]
+    said = [count_mentions(thing.name, rows) for thing in things]
     return AbstainReport(
         outcomes=tuple(
-            Outcome(thing=thing, found=answer.found, num_said=count, certainty=answer.certainty)
+            SearchOutcome(thing=thing, found=answer.found, num_said=count, certainty=answer.certainty)
             for thing, answer, count in zip(things, found, said, strict=True)
         )
     )
 
 
-def num_said(name: str, rows: Sequence[CaptionRow]) -> int:
+def count_mentions(name: str, rows: Sequence[CaptionRow]) -> int:
     """Photos with a caption that says the thing, in singular or plural."""
     pattern = re.compile(rf"\b({re.escape(name.lower())}|{re.escape(plural(name.lower()))})\b")
     return sum(any(pattern.search(caption.lower()) for caption in row.captions) for row in rows)
 
 
-def share(wrong: Sequence[bool]) -> float:
+def percent_of(wrong: Sequence[bool]) -> float:
     """Percent; 0 of none."""
     return percent(wrong) if wrong else 0.0

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from threading import Event
 
 from deepseek_mm.config import Config
-from deepseek_mm.evaluation.abstain import read_things, share
-from deepseek_mm.evaluation.asking import Asked, Shelf
-from deepseek_mm.evaluation.pretend import pretend_photos, read_names
+from deepseek_mm.evaluation.abstain import percent_of, read_things
+from deepseek_mm.evaluation.asking import EvidenceQuestion, QuestionGenerator
+from deepseek_mm.evaluation.pretend import make_paper_photos, read_names
 from deepseek_mm.evaluation.questions import Kind
 from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.lm import Generator
@@ -33,10 +33,10 @@ SEED = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Said:
+class ScoredAnswer:
     """What a model said to one question, and how it weighs."""
 
-    asked: Asked
+    asked: EvidenceQuestion
     text: str
     cited: frozenset[int]
     kept: tuple[bool, ...]  # sentence by sentence: may it be shown?
@@ -53,16 +53,16 @@ class Said:
         return len(self.cited & self.asked.numbers) / len(self.asked.numbers)
 
     @property
-    def refused(self) -> bool:
+    def is_refusal(self) -> bool:
         """Does its first sentence that says anything deny?"""
         first = next((s for s in sentences([self.text]) if s.strip(" .")), "")
         return negated(first) or (lead(first) == "no" and not content(CITED.sub(" ", first)))
 
     @property
-    def right(self) -> bool:
+    def is_right(self) -> bool:
         """Does it say all that the direct answer says, and cite something that carries it?"""
         says_all = self.asked.words <= set(content(self.text))
-        return says_all and not self.refused and bool(self.cited & self.asked.numbers)
+        return says_all and not self.is_refusal and bool(self.cited & self.asked.numbers)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,7 +71,7 @@ class AnswerReport:
 
     way: str
     model: str
-    said: tuple[Said, ...]
+    said: tuple[ScoredAnswer, ...]
 
     def scores(self, kind: str = "") -> dict[str, float]:
         """Of one kind of question, or of all."""
@@ -82,11 +82,11 @@ class AnswerReport:
         return {
             "citation_precision": mean([said.precision for said in there]),
             "citation_recall": mean([said.recall for said in there]),
-            "grounded": share(kept),
-            "right": share([said.right for said in there]),
-            "right_refusals": share([said.refused for said in absent]),
-            "false_refusals": share([said.refused for said in there]),
-            "own_words": share([said.own for said in chosen]),
+            "grounded": percent_of(kept),
+            "right": percent_of([said.is_right for said in there]),
+            "right_refusals": percent_of([said.is_refusal for said in absent]),
+            "false_refusals": percent_of([said.is_refusal for said in there]),
+            "own_words": percent_of([said.own for said in chosen]),
         }
 
     def table(self) -> str:
@@ -118,14 +118,14 @@ class AnswerReports:
         return json.dumps({report.way: json.loads(report.json()) for report in self.reports})
 
 
-def questions(
+def make_questions(
     rows: Sequence[CaptionRow], config: Config, *, sizes: dict[Kind, int] | None = None, seed: int = SEED
-) -> list[Asked]:
+) -> list[EvidenceQuestion]:
     """The same questions for the same captions: 200, each over other photos as far as they go."""
-    photos = list(pretend_photos(rows, read_names()))
-    shelf = Shelf(photos, [thing.name for thing in read_things() if not thing.there], config)
+    photos = list(make_paper_photos(rows, read_names()))
+    shelf = QuestionGenerator(photos, [thing.name for thing in read_things() if not thing.there], config)
     draw = random.Random(seed)
-    asked: dict[str, Asked] = {}
+    asked: dict[str, EvidenceQuestion] = {}
     for kind, count in (sizes or SIZES).items():
         wanted = len(asked) + count
         while len(asked) < wanted:
@@ -136,7 +136,7 @@ def questions(
 
 def evaluate_answers(
     lm: Generator,
-    asked: Sequence[Asked],
+    asked: Sequence[EvidenceQuestion],
     config: Config,
     *,
     ways: Iterable[str] = WAYS,
@@ -145,7 +145,7 @@ def evaluate_answers(
     """Every question in every way."""
     reports = []
     for way in ways:
-        said: list[Said] = []
+        said: list[ScoredAnswer] = []
         chosen = [one for one in asked if way != "draft" or one.case.claims]  # without claims there is no draft
         for number, one in enumerate(chosen, start=1):
             said.append(SPEAK[way](lm, one, config))
@@ -155,40 +155,44 @@ def evaluate_answers(
     return AnswerReports(reports=tuple(reports))
 
 
-def read(lm: Generator, asked: Asked, config: Config) -> Said:
+def answer_from_evidence(lm: Generator, asked: EvidenceQuestion, config: Config) -> ScoredAnswer:
     """From the evidence alone."""
     prompt = reading_prompt(asked.case.question, asked.case.evidence)
-    return weighed("".join(lm.stream(prompt, max_tokens=config.lm.max_tokens, stop=Event())), asked, config)
+    return weigh_answer("".join(lm.stream(prompt, max_tokens=config.lm.max_tokens, stop=Event())), asked, config)
 
 
-def draft(lm: Generator, asked: Asked, config: Config) -> Said:
+def answer_from_draft(lm: Generator, asked: EvidenceQuestion, config: Config) -> ScoredAnswer:
     """With the draft."""
     case = asked.case
     prompt = build_prompt(case.question, case.program, case.evidence, case.claims)
-    return weighed("".join(lm.stream(prompt, max_tokens=config.lm.max_tokens, stop=Event())), asked, config)
+    return weigh_answer("".join(lm.stream(prompt, max_tokens=config.lm.max_tokens, stop=Event())), asked, config)
 
 
-def answer(lm: Generator, asked: Asked, config: Config) -> Said:
+def answer_as_product(lm: Generator, asked: EvidenceQuestion, config: Config) -> ScoredAnswer:
     """As the page answers."""
     case = asked.case
     if not case.claims:
-        return replace(weighed(nothing(case.program, empty=not case.evidence), asked, config), kept=(), own=False)
+        return replace(weigh_answer(nothing(case.program, empty=not case.evidence), asked, config), kept=(), own=False)
     given = list(grow(lm, case, config, Event()))[-1]
     kept = tuple(entry.kept for entry in given.checks if entry.kept)
     phrased = any(entry.kept and entry.reason != OWN_WORDS for entry in given.checks)
-    return replace(weighed(given.text, asked, config), kept=kept, own=phrased)
+    return replace(weigh_answer(given.text, asked, config), kept=kept, own=phrased)
 
 
-SPEAK: dict[str, Callable[[Generator, Asked, Config], Said]] = {"read": read, "draft": draft, "answer": answer}
+SPEAK: dict[str, Callable[[Generator, EvidenceQuestion, Config], ScoredAnswer]] = {
+    "read": answer_from_evidence,
+    "draft": answer_from_draft,
+    "answer": answer_as_product,
+}
 
 
-def weighed(text: str, asked: Asked, config: Config) -> Said:
+def weigh_answer(text: str, asked: EvidenceQuestion, config: Config) -> ScoredAnswer:
     """Its citations, and each of its sentences against the evidence."""
     kept = tuple(entry.kept for entry in checks_of(text, asked, config))
-    return Said(asked=asked, text=text, cited=frozenset(int(n) for n in CITED.findall(text)), kept=kept)
+    return ScoredAnswer(asked=asked, text=text, cited=frozenset(int(n) for n in CITED.findall(text)), kept=kept)
 
 
-def checks_of(text: str, asked: Asked, config: Config) -> Iterator[Check]:
+def checks_of(text: str, asked: EvidenceQuestion, config: Config) -> Iterator[Check]:
     """The sentences that say something, as the rules see them."""
     for sentence in sentences([text]):
         if sentence.strip():

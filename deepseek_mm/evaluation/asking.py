@@ -12,13 +12,9 @@ from dataclasses import dataclass, replace
 
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
+from deepseek_mm.evaluation.pretend import PaperPhoto
+from deepseek_mm.evaluation.questions import FORMS, Kind, QuestionForm, Where, fill_form
 from deepseek_mm.rag.context import Case
-from deepseek_mm.evaluation.pretend import Pretend
-from deepseek_mm.evaluation.questions import FORMS
-from deepseek_mm.evaluation.questions import Form
-from deepseek_mm.evaluation.questions import Kind
-from deepseek_mm.evaluation.questions import Where
-from deepseek_mm.evaluation.questions import words_of
 from deepseek_mm.rag.facts import run
 from deepseek_mm.rag.facts.shots import Shot, same_kind
 from deepseek_mm.rag.program import Claim, Program, parse
@@ -35,7 +31,7 @@ PLACES: tuple[Where, ...] = ("photo", "row", "library")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class EvidenceQuestion:
     """A question with its evidence and everything that a right answer needs."""
 
     kind: Kind
@@ -55,13 +51,13 @@ class Asked:
         return frozenset(content(self.truth[0].text)) - names
 
 
-class Shelf:
+class QuestionGenerator:
     """Photos to ask about."""
 
-    def __init__(self, photos: Sequence[Pretend], absent: Sequence[str], config: Config) -> None:
+    def __init__(self, photos: Sequence[PaperPhoto], absent: Sequence[str], config: Config) -> None:
         self.photos, self.absent, self.config = tuple(photos), tuple(absent), config
 
-    def ask(self, kind: Kind, draw: random.Random) -> Asked:
+    def ask(self, kind: Kind, draw: random.Random) -> EvidenceQuestion:
         """One question of this kind, about one photo, a row or the library. NothingThere if the photos are too few."""
         for _ in range(MOST_TRIES):
             place = draw.choices(PLACES, (5, 2, 4))[0]
@@ -71,7 +67,7 @@ class Shelf:
             f"no question of kind {kind!r} fits {len(self.photos)} photos ({MOST_TRIES} were tried). Give more photos"
         )
 
-    def attempt(self, kind: Kind, draw: random.Random, *, where: Where) -> Asked | None:
+    def attempt(self, kind: Kind, draw: random.Random, *, where: Where) -> EvidenceQuestion | None:
         """None where the draw does not fit: the things are not there, or the program reads something else."""
         forms = [form for form in FORMS if form.kind == kind and form.where == where]
         if not forms:
@@ -80,37 +76,39 @@ class Shelf:
         count = {"photo": 1, "row": draw.choice((2, 2, 3, 4)), "library": min(POOL, len(self.photos))}[form.where]
         photos = draw.sample(self.photos, min(count, len(self.photos)))
         text = self._fill(form, photos, draw)
-        program = text and read_as(text, form, photos)
+        program = text and parse_form(text, form, photos)
         if not program:
             return None
-        evidence = gather(program, photos, draw, k=draw.randint(3, self.config.rag.num_regions))
+        evidence = gather_evidence(program, photos, draw, k=draw.randint(3, self.config.rag.num_regions))
         claims = run(program, evidence, self.config)
-        if not evidence or bool(form.absent) != lacks(program, evidence):
+        if not evidence or bool(form.absent) != lacks_things(program, evidence):
             return None
-        if not form.absent and (not claims or denies(claims[0].text)):
+        if not form.absent and (not claims or is_denial(claims[0].text)):
             return None  # a denial would count as a refusal
         if len(claims) > MOST_CLAIMS:
             return None
         case = Case(question=Question(text=text), program=program, evidence=tuple(evidence), claims=tuple(claims))
         paths = {entry.region.source.path for entry in evidence}
         keys = tuple(photo.key for photo in photos if photo.source.path in paths)
-        return Asked(kind=form.kind, case=case, truth=claims or tuple(absences(program, evidence)), keys=keys)
+        return EvidenceQuestion(
+            kind=form.kind, case=case, truth=claims or tuple(make_absence_claims(program, evidence)), keys=keys
+        )
 
-    def _fill(self, form: Form, photos: Sequence[Pretend], draw: random.Random) -> str:
+    def _fill(self, form: QuestionForm, photos: Sequence[PaperPhoto], draw: random.Random) -> str:
         """The form with things of these photos, or with things that none of them shows; empty where there are none."""
         regions = [region for photo in photos for region in photo.regions]
-        pool = [region for region in regions if region.kind == "part"] if form.boxed else regions
+        pool = [region for region in regions if region.kind == "part"] if form.needs_box else regions
         if form.absent:
-            return words_of(form, self._missing(photos, draw), "", draw)
+            return fill_form(form, self._missing(photos, draw), "", draw)
         if not pool:
             return ""
         region = draw.choice(pool)
         others = [other for other in pool if other.source.path == region.source.path and other.label != region.label]
         things = [region.label, draw.choice(others).label if others else ""]
         colour = draw.choice(region.colours) if region.kind == "part" and region.colours else ""
-        return words_of(form, things, colour, draw)
+        return fill_form(form, things, colour, draw)
 
-    def _missing(self, photos: Sequence[Pretend], draw: random.Random) -> list[str]:
+    def _missing(self, photos: Sequence[PaperPhoto], draw: random.Random) -> list[str]:
         """Two names that nothing in these photos answers to: half the time names that other photos show."""
         shown = {name for photo in photos for name in photo.names}
         common = [name for photo in draw.sample(self.photos, min(8, len(self.photos))) for name in sorted(photo.names)]
@@ -119,7 +117,7 @@ class Shelf:
         return (fitting + ["", ""])[:2]
 
 
-def read_as(text: str, form: Form, photos: Sequence[Pretend]) -> Program | None:
+def parse_form(text: str, form: QuestionForm, photos: Sequence[PaperPhoto]) -> Program | None:
     """The program of the words; None where it is of another kind than the form means, or its things are lost."""
     if form.where == "row":
         names = [photo.source.name for photo in photos]
@@ -136,7 +134,7 @@ def read_as(text: str, form: Form, photos: Sequence[Pretend]) -> Program | None:
     return program if fits else None
 
 
-def gather(program: Program, photos: Sequence[Pretend], draw: random.Random, *, k: int) -> list[Evidence]:
+def gather_evidence(program: Program, photos: Sequence[PaperPhoto], draw: random.Random, *, k: int) -> list[Evidence]:
     """Numbered entries as the retriever would return them; claims can rest on nothing that is not among them."""
     shots = [_shot(photo, program, draw) for photo in photos]
     if program.library:
@@ -151,7 +149,7 @@ def gather(program: Program, photos: Sequence[Pretend], draw: random.Random, *, 
     return numbered(replace(entry, siblings=()) for entry in chosen)
 
 
-def _shot(photo: Pretend, program: Program, draw: random.Random) -> Shot:
+def _shot(photo: PaperPhoto, program: Program, draw: random.Random) -> Shot:
     """The photo's regions with a likeness each: higher where a label names a thing of the question."""
     entries = tuple(
         Evidence(number=n, region=region, score=_likeness(region, program, draw), siblings=photo.regions)
@@ -165,19 +163,19 @@ def _likeness(region: Region, program: Program, draw: random.Random) -> float:
     return round(draw.uniform(0.1, 0.22) + 0.08 * named, 3)
 
 
-def denies(text: str) -> bool:
+def is_denial(text: str) -> bool:
     """Is it a no, or does it say that something is not there?"""
     return negated(text) or lead(text) == "no"
 
 
-def lacks(program: Program, evidence: Sequence[Evidence]) -> bool:
+def lacks_things(program: Program, evidence: Sequence[Evidence]) -> bool:
     """Does no entry name any thing of the question?"""
     labels = {label.name for entry in evidence for label in entry.region.labels}
     things = [thing.name for thing in program.things]
     return bool(things) and not any(same_kind(name, label) for name in things for label in labels)
 
 
-def absences(program: Program, evidence: Sequence[Evidence]) -> list[Claim]:
+def make_absence_claims(program: Program, evidence: Sequence[Evidence]) -> list[Claim]:
     """I see no zebra in beach.jpg, for every entry."""
     wanted = " or ".join(program.wanted)
     return [Claim(f"I see no {wanted} in {entry.region.source.name}", (entry.number,), 1.0) for entry in evidence]

@@ -9,17 +9,14 @@ from typing import Protocol
 
 from PIL.Image import Image
 
+from deepseek_mm.evaluation.caption_scores import bleu4, cider
+from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_picture
 from deepseek_mm.see.caption.captioner import Caption
-from deepseek_mm.evaluation.caption_scores import bleu4
-from deepseek_mm.evaluation.caption_scores import cider
-from deepseek_mm.evaluation.retrieval import CaptionRow
-from deepseek_mm.evaluation.retrieval import open_pictures
-from deepseek_mm.evaluation.retrieval import read_picture
 
 EXAMPLES = 5  # sentences that the table shows
 
 
-class Describes(Protocol):
+class CaptionModel(Protocol):
     """Turns pictures into sentences."""
 
     def describe_many(self, images: Iterable[Image]) -> Iterator[Caption]:
@@ -47,9 +44,9 @@ class CaptionReport:
         return json.dumps({name: value for name, value in asdict(self).items() if name != "said"})
 
 
-def evaluate_captions(captioner: Describes, rows: Sequence[CaptionRow], images: Path) -> CaptionReport:
+def evaluate_captions(captioner: CaptionModel, rows: Sequence[CaptionRow], images: Path) -> CaptionReport:
     """Describe every photo."""
-    paths = open_pictures(images, [row.image for row in rows])
+    paths = find_pictures(images, [row.image for row in rows])
     began = time.perf_counter()
     said = [described.text for described in captioner.describe_many(map(read_picture, paths))]
     seconds = time.perf_counter() - began

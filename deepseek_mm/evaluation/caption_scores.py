@@ -16,7 +16,7 @@ from deepseek_mm.see.caption.alike import LONGEST, Run, Runs, alike, counted, ru
 SMALL, TINY = 1e-9, 1e-15  # so that nothing found is no division by zero
 
 
-def words_of(caption: str) -> list[str]:
+def split_caption(caption: str) -> list[str]:
     """Lower-case words; it's is two words, and what joins them is left out."""
     return re.findall(r"[a-z0-9]+(?:[.,]\d+)*|'[a-z]+", caption.lower().replace("\u2019", "'"))
 
@@ -26,7 +26,7 @@ def bleu4(said: Sequence[str], references: Sequence[Sequence[str]]) -> float:
     right, possible = [0.0] * LONGEST, [0.0] * LONGEST
     length, nearest = 0, 0
     for caption, refs in zip(said, references, strict=True):
-        words, theirs = words_of(caption), [words_of(ref) for ref in refs]
+        words, theirs = split_caption(caption), [split_caption(ref) for ref in refs]
         length += len(words)
         nearest += min((abs(len(ref) - len(words)), len(ref)) for ref in theirs)[1]
         most: Runs = Counter()
@@ -43,20 +43,20 @@ def bleu4(said: Sequence[str], references: Sequence[Sequence[str]]) -> float:
 
 def cider(said: Sequence[str], references: Sequence[Sequence[str]]) -> float:
     """Percent: 100 is what CIDEr-D calls 1. How rare a run is, is counted over the photos' references."""
-    theirs = [[runs_of(words_of(ref)) for ref in refs] for refs in references]
-    rare = Rare.among(theirs)
-    scores = [rare.worth(runs_of(words_of(caption)), refs) for caption, refs in zip(said, theirs, strict=True)]
+    theirs = [[runs_of(split_caption(ref)) for ref in refs] for refs in references]
+    rare = RunWeights.among(theirs)
+    scores = [rare.worth(runs_of(split_caption(caption)), refs) for caption, refs in zip(said, theirs, strict=True)]
     return 100 * 10 * sum(scores) / len(scores)
 
 
-class Rare:
+class RunWeights:
     """Runs weighed by how rare they are among the photos' references."""
 
     def __init__(self, photos_with: Mapping[Run, int], photos: int) -> None:
         self.photos_with, self.photos = photos_with, photos
 
     @classmethod
-    def among(cls, references: Sequence[Sequence[Runs]]) -> "Rare":
+    def among(cls, references: Sequence[Sequence[Runs]]) -> "RunWeights":
         """Counted over the references of each photo."""
         return cls(Counter(run for refs in references for run in set().union(*refs)), len(references))
 
@@ -67,7 +67,7 @@ class Rare:
     def likeness(self, mine: Runs, theirs: Runs) -> float:
         """0 to 1: the mean over the sizes of runs."""
         return alike(
-            counted(mine, self.weight), counted(theirs, self.weight), longer=num_pairs(mine) - num_pairs(theirs)
+            counted(mine, self.weight), counted(theirs, self.weight), longer=count_pairs(mine) - count_pairs(theirs)
         )
 
     def weight(self, run: Run) -> float:
@@ -75,6 +75,6 @@ class Rare:
         return math.log(self.photos / max(1, self.photos_with.get(run, 0)))
 
 
-def num_pairs(runs: Runs) -> int:
+def count_pairs(runs: Runs) -> int:
     """Runs of two words, which is how the reference scorer measures length."""
     return sum(count for run, count in runs.items() if len(run) == 2)

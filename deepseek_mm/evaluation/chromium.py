@@ -15,7 +15,7 @@ ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-net
 
 
 @contextmanager
-def chromium() -> Iterator["Browser"]:
+def open_chromium() -> Iterator["Browser"]:
     """A browser without a window. MissingPackage or NothingThere say what to install."""
     try:
         from playwright.sync_api import sync_playwright

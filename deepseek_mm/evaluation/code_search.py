@@ -26,7 +26,7 @@ from deepseek_mm.encoders.packaged import text_tower_folder
 from deepseek_mm.encoders.space import EmbeddingModel, Floats
 from deepseek_mm.encoders.text import in_order_of_length, load_text_tower
 from deepseek_mm.errors import ConfigError, MissingPackage
-from deepseek_mm.evaluation.functions import Function, distinct, functions_of
+from deepseek_mm.evaluation.functions import Function, choose_distinct, list_functions
 from deepseek_mm.parse.packages import Package
 from deepseek_mm.rag.search.fused import fused
 from deepseek_mm.rag.search.worded import BY_VECTOR, BY_WORDS, DEPTH
@@ -43,7 +43,7 @@ Ranked = NDArray[np.int64]  # (N, K), best first; -1 where there are no more
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Way:
+class SearchScore:
     """How one way of searching did; shares of 1."""
 
     mrr10: float
@@ -55,10 +55,10 @@ class Way:
 class CodeSearchReport:
     """Four ways over the same questions."""
 
-    minilm: Way
-    bm25: Way
-    vectors: Way
-    hybrid: Way
+    minilm: SearchScore
+    bm25: SearchScore
+    vectors: SearchScore
+    hybrid: SearchScore
     functions: int
     packages: int
 
@@ -84,7 +84,7 @@ class CodeSearchReport:
         return json.dumps(asdict(self) | self.gains)
 
 
-def held_packages(split: str, file: Path = SPLITS) -> tuple[str, ...]:
+def list_held_packages(split: str, file: Path = SPLITS) -> tuple[str, ...]:
     """Names of the packages of a part, "test" or "dev". ConfigError for another one."""
     parts = json.loads(file.read_text(encoding="utf-8"))
     if split not in parts:
@@ -92,13 +92,13 @@ def held_packages(split: str, file: Path = SPLITS) -> tuple[str, ...]:
     return tuple(parts[split])
 
 
-def held_functions(split: str, installed: Iterable[Package]) -> list[Function]:
+def list_held_functions(split: str, installed: Iterable[Package]) -> list[Function]:
     """Telling and distinct functions of the packages of a part. MissingPackage names one that is not installed."""
     found = {package.name: package for package in installed}
-    for name in held_packages(split):
+    for name in list_held_packages(split):
         if name not in found:
             raise MissingPackage(name, needed_for=f"the {split} part of code-search", extra="dev")
-    return distinct(function for name in held_packages(split) for function in functions_of(found[name]))
+    return choose_distinct(function for name in list_held_packages(split) for function in list_functions(found[name]))
 
 
 def evaluate_code_search(
@@ -108,22 +108,22 @@ def evaluate_code_search(
     asked = [function.question for function in functions]
     given = [code_text(replace(f.symbol, doc=""), f.text, f.path) for f in functions]
     note(f"reading {len(given)} functions as our tower does")
-    vectors = nearest(space.embed_code_questions(asked), space.embed_code(given))
+    vectors = rank_by_cosine(space.embed_code_questions(asked), space.embed_code(given))
     note("ranking them by their words")
-    worded = by_words(functions)
+    worded = rank_by_words(functions)
     note("reading them as MiniLM does")
-    plain = nearest(packaged_vectors(asked), packaged_vectors(given))
+    plain = rank_by_cosine(embed_with_minilm(asked), embed_with_minilm(given))
     return CodeSearchReport(
-        minilm=score(plain),
-        bm25=score(worded),
-        vectors=score(vectors),
-        hybrid=score(joined(vectors, worded)),
+        minilm=score_rankings(plain),
+        bm25=score_rankings(worded),
+        vectors=score_rankings(vectors),
+        hybrid=score_rankings(fuse_rankings(vectors, worded)),
         functions=len(functions),
         packages=len({function.package for function in functions}),
     )
 
 
-def nearest(asked_ND: Floats, given_ND: Floats) -> Ranked:
+def rank_by_cosine(asked_ND: Floats, given_ND: Floats) -> Ranked:
     """By cosine; a function like another one to the last bit comes after it."""
     cosine_NN = asked_ND @ given_ND.T
     own = np.arange(len(cosine_NN))
@@ -132,7 +132,7 @@ def nearest(asked_ND: Floats, given_ND: Floats) -> Ranked:
 
 
 @torch.inference_mode()
-def packaged_vectors(texts: Sequence[str]) -> Floats:
+def embed_with_minilm(texts: Sequence[str]) -> Floats:
     """(N, 384): MiniLM as it installs, the mean of its last states."""
     tower = load_text_tower(text_tower_folder())
     ordered, back_N = in_order_of_length(texts)
@@ -142,7 +142,7 @@ def packaged_vectors(texts: Sequence[str]) -> Floats:
     return vectors
 
 
-def by_words(functions: Sequence[Function]) -> Ranked:
+def rank_by_words(functions: Sequence[Function]) -> Ranked:
     """By the library's own index of words, over the code as a library stores it, but for its docstring."""
     with (
         TemporaryDirectory() as folder,
@@ -162,18 +162,18 @@ def by_words(functions: Sequence[Function]) -> Ranked:
     return ranked
 
 
-def score(ranked_NK: Ranked) -> Way:
+def score_rankings(ranked_NK: Ranked) -> SearchScore:
     """Of rankings in which row n should begin with n."""
     right_NK = ranked_NK[:, :CUT] == np.arange(len(ranked_NK))[:, None]
     worth_NK = right_NK / np.arange(1, right_NK.shape[1] + 1)
-    return Way(
+    return SearchScore(
         mrr10=round(float(worth_NK.sum(axis=1).mean()), 4),
         r1=round(float(right_NK[:, 0].mean()), 4),
         r10=round(float(right_NK.any(axis=1).mean()), 4),
     )
 
 
-def joined(vectors: Ranked, words: Ranked) -> Ranked:
+def fuse_rankings(vectors: Ranked, words: Ranked) -> Ranked:
     """Row by row as search joins them; equals by their place among the vectors."""
     together = np.full_like(vectors, -1)
     for row, *ranked in zip(together, vectors, words, strict=True):

@@ -22,11 +22,11 @@ ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 AT_ONCE = 500  # photos, after which what was done is kept
 
 
-def others_in(folders: Sequence[Path], *, but: Collection[Path], count: int) -> list[Path]:
+def choose_distractors(folders: Sequence[Path], *, but: Collection[Path], count: int) -> list[Path]:
     """`count` pictures that lie in the folders and are none of `but`. NothingThere if there are not so many."""
     there = (path for folder in folders for path in folder.iterdir() if path.suffix.lower() in ENDINGS)
     own = {path.resolve() for path in but}
-    others = sorted((path for path in there if path.resolve() not in own), key=lambda path: named(path.name))
+    others = sorted((path for path in there if path.resolve() not in own), key=lambda path: short_digest(path.name))
     if len(others) < count:
         names = ", ".join(map(str, folders))
         raise NothingThere(
@@ -36,32 +36,32 @@ def others_in(folders: Sequence[Path], *, but: Collection[Path], count: int) -> 
     return others[:count]
 
 
-def looked_at(space: EmbeddingModel, paths: Sequence[Path], cache: Path, *, note: Callable[[str], None]) -> Floats:
+def embed_cached(space: EmbeddingModel, paths: Sequence[Path], cache: Path, *, note: Callable[[str], None]) -> Floats:
     """(M, D): the pictures' vectors; those that the cache has are not looked at again."""
     file = cache / "crowd" / f"{space.fingerprint[:16]}.npz"
-    known = kept_in(file)
-    keys = [key_of(path) for path in paths]
+    known = load_vectors(file)
+    keys = [picture_key(path) for path in paths]
     missing = [n for n, key in enumerate(keys) if key not in known]
     for start in range(0, len(missing), AT_ONCE):
         some = missing[start : start + AT_ONCE]
         vectors_nD = space.embed_images(read_picture(paths[n]) for n in some)
         known |= {keys[n]: vector_D for n, vector_D in zip(some, vectors_nD, strict=True)}
-        keep(file, known)
+        save_vectors(file, known)
         note(f"looked at {start + len(some):,} of {len(missing):,} other photos")
     return np.stack([known[key] for key in keys])
 
 
-def key_of(path: Path) -> str:
+def picture_key(path: Path) -> str:
     """What tells one picture from another: its place and its size in bytes."""
-    return named(f"{path.resolve()} {path.stat().st_size}")
+    return short_digest(f"{path.resolve()} {path.stat().st_size}")
 
 
-def named(text: str) -> str:
+def short_digest(text: str) -> str:
     """A short digest."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def kept_in(file: Path) -> dict[str, Floats]:
+def load_vectors(file: Path) -> dict[str, Floats]:
     """The vectors that a file holds; none where there is no file."""
     if not file.is_file():
         return {}
@@ -69,7 +69,7 @@ def kept_in(file: Path) -> dict[str, Floats]:
         return dict(zip(held["keys"].tolist(), held["vectors"], strict=True))
 
 
-def keep(file: Path, known: dict[str, Floats]) -> None:
+def save_vectors(file: Path, known: dict[str, Floats]) -> None:
     """Write them whole."""
     buffer = io.BytesIO()
     np.savez(buffer, keys=np.array(list(known)), vectors=np.stack(list(known.values())))

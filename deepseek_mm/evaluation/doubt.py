@@ -12,14 +12,14 @@ from typing import Any
 
 from deepseek_mm.evaluation.vqa import (
     PRECISE,
-    Asked,
-    Decides,
+    AnswerDecider,
     QuestionRow,
+    ScoredQuestions,
     ask_all,
-    bins_of,
     calibration_error,
     coverage,
-    part_of,
+    measure_accuracy,
+    split_bins,
     surest_right,
 )
 
@@ -27,21 +27,21 @@ PICTURES = ("reliability.png", "risk_coverage.png")
 
 
 @dataclass(frozen=True, slots=True)
-class DoubtReport:
+class CalibrationReport:
     """Of each set of questions, how sure and how right each answer was."""
 
-    asked: Mapping[str, Asked]
+    asked: Mapping[str, ScoredQuestions]
 
     @property
-    def together(self) -> Asked:
+    def together(self) -> ScoredQuestions:
         """All sets as one."""
-        return sum(self.asked.values(), Asked((), ()))
+        return sum(self.asked.values(), ScoredQuestions((), ()))
 
     def table(self) -> str:
         """For people."""
         lines = [f"{'questions':<12}{'n':>7}{'right, %':>10}{'calibration error':>20}{f'at {PRECISE} % right, %':>22}"]
         for name, each in [*self.asked.items(), ("together", self.together)]:
-            told = told_of(each)
+            told = summarize(each)
             lines.append(
                 f"{name:<12}{told['n']:>7}{told['accuracy']:>10.1f}{told['ece']:>20.3f}{told['coverage']:>22.1f}"
             )
@@ -49,7 +49,9 @@ class DoubtReport:
 
     def json(self) -> str:
         """One line."""
-        return json.dumps(told_of(self.together) | {"sets": {name: told_of(one) for name, one in self.asked.items()}})
+        return json.dumps(
+            summarize(self.together) | {"sets": {name: summarize(one) for name, one in self.asked.items()}}
+        )
 
     def draw(self, folder: Path) -> list[Path]:
         """Both pictures; returns their files."""
@@ -57,14 +59,16 @@ class DoubtReport:
         return [draw_reliability(self.asked, folder / PICTURES[0]), draw_risk(self.asked, folder / PICTURES[1])]
 
 
-def evaluate_doubt(decider: Decides, sets: Mapping[str, tuple[Sequence[QuestionRow], Path]]) -> DoubtReport:
+def evaluate_calibration(
+    decider: AnswerDecider, sets: Mapping[str, tuple[Sequence[QuestionRow], Path]]
+) -> CalibrationReport:
     """Ask every set; each is rows, and the folder of their pictures."""
-    return DoubtReport({name: ask_all(decider, rows, images) for name, (rows, images) in sets.items()})
+    return CalibrationReport({name: ask_all(decider, rows, images) for name, (rows, images) in sets.items()})
 
 
-def told_of(asked: Asked) -> dict[str, Any]:
+def summarize(asked: ScoredQuestions) -> dict[str, Any]:
     """Figures of some questions."""
-    part = part_of(asked.right_N)
+    part = measure_accuracy(asked.right_N)
     return {
         "ece": calibration_error(asked.chance_N, asked.right_N),
         "n": part.n,
@@ -73,7 +77,7 @@ def told_of(asked: Asked) -> dict[str, Any]:
     }
 
 
-def draw_reliability(asked: Mapping[str, Asked], file: Path) -> Path:
+def draw_reliability(asked: Mapping[str, ScoredQuestions], file: Path) -> Path:
     """Share that is right against confidence, ten bins of equally many questions a set."""
     from matplotlib.figure import Figure
 
@@ -81,7 +85,7 @@ def draw_reliability(asked: Mapping[str, Asked], file: Path) -> Path:
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="#888888", linestyle=":", label="as it should be")
     for name, each in asked.items():
-        bins = bins_of(each.chance_N, each.right_N)
+        bins = split_bins(each.chance_N, each.right_N)
         axes.plot([one.chance for one in bins], [one.right for one in bins], marker="o", label=name)
     axes.set(xlabel="how sure it was", ylabel="share that was right", xlim=(0, 1), ylim=(0, 1))
     axes.legend()
@@ -89,7 +93,7 @@ def draw_reliability(asked: Mapping[str, Asked], file: Path) -> Path:
     return file
 
 
-def draw_risk(asked: Mapping[str, Asked], file: Path) -> Path:
+def draw_risk(asked: Mapping[str, ScoredQuestions], file: Path) -> Path:
     """Share that is wrong against the share of questions that are answered, the surest first."""
     from matplotlib.figure import Figure
 

@@ -9,20 +9,20 @@ EASY = "easy-vqa"  # said in place of a file of rows
 SPLITS = ("train", "test")
 
 
-def easy_rows(split: str = "") -> list[QuestionRow]:
+def read_easy_rows(split: str = "") -> list[QuestionRow]:
     """All questions of `split`; those of "test" when it is empty. MissingPackage, or ConfigError for another split."""
-    easy_images(split)
+    find_easy_images(split)
     import easy_vqa
 
     asked = easy_vqa.get_train_questions() if split == "train" else easy_vqa.get_test_questions()
     questions, answers, images = asked
     return [
-        QuestionRow(image=f"{image}.png", question=question, answers=(answer,), kind=kind_of(answer))
+        QuestionRow(image=f"{image}.png", question=question, answers=(answer,), kind=answer_kind(answer))
         for question, answer, image in zip(questions, answers, images, strict=True)
     ]
 
 
-def easy_images(split: str = "") -> Path:
+def find_easy_images(split: str = "") -> Path:
     """Where its drawings lie. MissingPackage, or ConfigError for another split."""
     if split and split not in SPLITS:
         raise ConfigError(f"easy-VQA has no split {split!r}. Use {' or '.join(SPLITS)}")
@@ -33,6 +33,6 @@ def easy_images(split: str = "") -> Path:
     return Path(str(easy_vqa.__file__)).parent / "data" / (split or "test") / "images"
 
 
-def kind_of(answer: str) -> str:
+def answer_kind(answer: str) -> str:
     """Closed or open."""
     return "yesno" if answer in ("yes", "no") else "open"

@@ -21,7 +21,7 @@ from deepseek_mm.lm.shape import MoEShape
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Visits:
+class ExpertVisits:
     """How often tokens of each domain visited each expert, in every layer that has experts."""
 
     layers: tuple[int, ...]
@@ -29,24 +29,24 @@ class Visits:
     experts: tuple[str, ...]
     count_LDE: Tensor  # int64
 
-    def __add__(self, other: "Visits") -> "Visits":
+    def __add__(self, other: "ExpertVisits") -> "ExpertVisits":
         """Both together."""
         whole = self.count_LDE + other.count_LDE
-        return Visits(layers=self.layers, domains=self.domains, experts=self.experts, count_LDE=whole)
+        return ExpertVisits(layers=self.layers, domains=self.domains, experts=self.experts, count_LDE=whole)
 
     @property
     def loads(self) -> tuple[float, ...]:
         """Of each layer: visits of its busiest expert over the mean. 1 is balance, E a single favourite."""
-        return tuple(load_max_over_mean(count_DE.sum(0)) for count_DE in self.count_LDE)
+        return tuple(max_over_mean(count_DE.sum(0)) for count_DE in self.count_LDE)
 
     @property
     def bits(self) -> tuple[float, ...]:
         """Of each layer: what a text's domain tells of the experts that it visits."""
-        return tuple(mutual_information_bits(each) for each in shares(self.count_LDE))
+        return tuple(mutual_information_bits(each) for each in visit_shares(self.count_LDE))
 
     def figures(self) -> dict[str, Any]:
         """For machines. The share of a domain's visits is the mean over the layers."""
-        mean_DE = shares(self.count_LDE).mean(0)
+        mean_DE = visit_shares(self.count_LDE).mean(0)
         return {
             "load_max_over_mean": {str(layer): load for layer, load in zip(self.layers, self.loads, strict=True)},
             "worst_load": max(self.loads),
@@ -68,7 +68,7 @@ class Visits:
 
 def count_visits(
     routings: Sequence[Routing], moe: MoEShape, domains_B: Tensor, present_BT: Tensor, names: Sequence[str]
-) -> Visits:
+) -> ExpertVisits:
     """The visits of tokens that are present, in rows of these domains."""
     size = len(moe.experts)
     of_N = domains_B[:, None].expand_as(present_BT)[present_BT]
@@ -76,7 +76,7 @@ def count_visits(
         (of_N[:, None] * size + each.experts_BTk[present_BT]).flatten().bincount(minlength=len(names) * size)
         for each in routings
     ]
-    return Visits(
+    return ExpertVisits(
         layers=moe.layers,
         domains=tuple(names),
         experts=tuple(spec.name for spec in moe.experts),
@@ -84,12 +84,12 @@ def count_visits(
     )
 
 
-def shares(count_XDE: Tensor) -> Tensor:
+def visit_shares(count_XDE: Tensor) -> Tensor:
     """The share of each domain's visits that went to each expert, (..., D, E); zeros for a domain without any."""
     return count_XDE.double() / count_XDE.sum(-1, keepdim=True).clamp_min(1)
 
 
-def load_max_over_mean(visits_E: Tensor) -> float:
+def max_over_mean(visits_E: Tensor) -> float:
     """Visits of the busiest expert over the mean of all, 1 to E."""
     return float(visits_E.max() / visits_E.double().mean())
 
@@ -102,10 +102,10 @@ def mutual_information_bits(weight_XY: Tensor) -> float:
     return float((joint_XY[seen] * (joint_XY[seen] / apart_XY[seen]).log2()).sum().clamp_min(0))
 
 
-def draw_visits(visits: Visits, file: Path) -> Path:
+def draw_visits(visits: ExpertVisits, file: Path) -> Path:
     """A panel for each layer: the share of a domain's visits that went to each expert."""
     panels = [
         Panel(title=f"layer {layer}: {bits:.2f} bits", values=each.tolist())
-        for layer, bits, each in zip(visits.layers, visits.bits, shares(visits.count_LDE), strict=True)
+        for layer, bits, each in zip(visits.layers, visits.bits, visit_shares(visits.count_LDE), strict=True)
     ]
     return draw_panels(panels, file, rows=visits.domains, columns=visits.experts, unit="share of the domain's visits")

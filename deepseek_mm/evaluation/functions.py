@@ -40,7 +40,7 @@ class Function:
         return first_sentence(self.symbol.doc)
 
 
-def functions_of(package: Package) -> Iterator[Function]:
+def list_functions(package: Package) -> Iterator[Function]:
     """Every function and method of a package, file by file, in order; those inside functions are left with them."""
     for path in package.files:
         source = read_source(path)
@@ -49,24 +49,24 @@ def functions_of(package: Package) -> Iterator[Function]:
         except (SyntaxError, ValueError):
             continue
         shown = "/".join(path.parts[-3:])
-        for node, parent in defined(tree):
-            if made := function_of(node, parent, source):
+        for node, parent in find_definitions(tree):
+            if made := describe_definition(node, parent, source):
                 symbol, text = made
                 yield Function(package=package.name, path=shown, symbol=symbol, text=text)
 
 
-def defined(tree: ast.AST, parent: str = "") -> Iterator[tuple[Definition, str]]:
+def find_definitions(tree: ast.AST, parent: str = "") -> Iterator[tuple[Definition, str]]:
     """Functions with the dotted path of the classes around them."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, Definition):
             yield node, parent
         elif isinstance(node, ast.ClassDef):
-            yield from defined(node, f"{parent}.{node.name}" if parent else node.name)
+            yield from find_definitions(node, f"{parent}.{node.name}" if parent else node.name)
         elif isinstance(node, ast.If | ast.Try):
-            yield from defined(node, parent)
+            yield from find_definitions(node, parent)
 
 
-def function_of(node: Definition, parent: str, source: str) -> tuple[Symbol, str] | None:
+def describe_definition(node: Definition, parent: str, source: str) -> tuple[Symbol, str] | None:
     """What a definition is, and its text without the docstring; None where that shares a line with something else."""
     lines = source.splitlines()
     first, last, doc = node.lineno, node.end_lineno or node.lineno, ast.get_docstring(node) or ""
@@ -79,12 +79,14 @@ def function_of(node: Definition, parent: str, source: str) -> tuple[Symbol, str
     text = dedent("\n".join(lines[n - 1] for n in kept))
     signature = " ".join(" ".join(lines[first - 1 : body.lineno - 1]).split()).removesuffix(":")
     kind = "method" if parent else "function"
-    called = dict.fromkeys(filter(None, (name_of(each.func) for each in ast.walk(node) if isinstance(each, ast.Call))))
+    called = dict.fromkeys(
+        filter(None, (called_name(each.func) for each in ast.walk(node) if isinstance(each, ast.Call)))
+    )
     symbol = Symbol(name=node.name, parent=parent, kind=kind, signature=signature, doc=doc, calls=tuple(called))
     return symbol, text
 
 
-def name_of(called: ast.expr) -> str:
+def called_name(called: ast.expr) -> str:
     """The last part of what is called: "c" of `a.b.c()`."""
     return called.id if isinstance(called, ast.Name) else called.attr if isinstance(called, ast.Attribute) else ""
 
@@ -105,25 +107,25 @@ def is_telling(function: Function) -> bool:
     return long and LEAST_WORDS <= len(words) <= MOST_WORDS
 
 
-def distinct(functions: Iterable[Function]) -> list[Function]:
+def choose_distinct(functions: Iterable[Function]) -> list[Function]:
     """Telling ones, of which no two share a question or most of their runs of words; the first of each kind stays."""
     telling = [function for function in functions if is_telling(function)]
-    times = Counter(plain(function.question) for function in telling)
+    times = Counter(normalize_question(function.question) for function in telling)
     kept, seen = [], set[int]()
     for function in telling:
-        runs = runs_of(function.text)
-        if times[plain(function.question)] == 1 and len(runs & seen) <= MOST_SHARED * len(runs):
+        runs = hash_runs(function.text)
+        if times[normalize_question(function.question)] == 1 and len(runs & seen) <= MOST_SHARED * len(runs):
             kept.append(function)
             seen |= runs
     return kept
 
 
-def plain(question: str) -> str:
+def normalize_question(question: str) -> str:
     """Without capitals, figures and punctuation."""
     return " ".join(re.findall(r"[a-z]+", question.lower()))
 
 
-def runs_of(text: str) -> set[int]:
+def hash_runs(text: str) -> set[int]:
     """Checksums of some of its runs of words."""
     words = re.findall(r"\w+", text)
     sums = (zlib.crc32(" ".join(words[n : n + RUN]).encode()) for n in range(max(1, len(words) - RUN + 1)))

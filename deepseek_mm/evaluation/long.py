@@ -72,38 +72,38 @@ class LongReport:
         return json.dumps(self.figures())
 
 
-def long_perplexity(
+def compare_attention(
     full: Decoder, progressive: Decoder, texts: Texts, lengths: Sequence[int] = LENGTHS, *, chunk: int = CHUNK
 ) -> LongReport:
     """Both decoders over the texts, each of which is cut to the longest length."""
-    found = [read_long(decoder, texts, lengths, chunk=chunk) for decoder in (full, progressive)]
-    return compare("progressive", *found, tokens=size_of(texts, lengths))
+    found = [score_long(decoder, texts, lengths, chunk=chunk) for decoder in (full, progressive)]
+    return make_long_report("progressive", *found, tokens=count_tokens(texts, lengths))
 
 
-def compare(name: str, full: Mapping[Cell, float], other: Mapping[Cell, float], *, tokens: int) -> LongReport:
+def make_long_report(name: str, full: Mapping[Cell, float], other: Mapping[Cell, float], *, tokens: int) -> LongReport:
     """A report of what was read."""
     return LongReport(name=name, full=full, progressive=other, tokens=tokens)
 
 
-def size_of(texts: Texts, lengths: Sequence[int]) -> int:
+def count_tokens(texts: Texts, lengths: Sequence[int]) -> int:
     """Tokens of all texts as they are cut."""
     return max(lengths) * sum(map(len, texts.values()))
 
 
-def read_long(decoder: Decoder, texts: Texts, lengths: Sequence[int], *, chunk: int = CHUNK) -> dict[Cell, float]:
+def score_long(decoder: Decoder, texts: Texts, lengths: Sequence[int], *, chunk: int = CHUNK) -> dict[Cell, float]:
     """Perplexity by length and kind. NothingThere for a kind whose texts are too short."""
     longest = max(lengths)
     for kind, some in texts.items():
         if not some or min(map(len, some)) < longest:
             raise NothingThere(f"no text of {longest:,} tokens is among those of {kind}. Ask for shorter lengths")
     return {
-        (length, kind): mean_perplexity(decoder, pieces(some, length, longest), chunk=chunk)
+        (length, kind): mean_perplexity(decoder, cut_texts(some, length, longest), chunk=chunk)
         for length in lengths
         for kind, some in texts.items()
     }
 
 
-def pieces(texts: Sequence[Sequence[int]], length: int, longest: int) -> list[Sequence[int]]:
+def cut_texts(texts: Sequence[Sequence[int]], length: int, longest: int) -> list[Sequence[int]]:
     """The first `longest` tokens of every text, in texts of `length`."""
     starts = range(0, longest - length + 1, length)
     return [text[start : start + length] for text in texts for start in starts]

@@ -49,7 +49,7 @@ class Haystack:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
+class NeedleResult:
     """What became of one search."""
 
     model: str
@@ -63,9 +63,9 @@ class Found:
 class NeedleReport:
     """Several models that looked for the same needles."""
 
-    found: tuple[Found, ...]
+    found: tuple[NeedleResult, ...]
 
-    def of(self, model: str, length: int) -> list[Found]:
+    def of(self, model: str, length: int) -> list[NeedleResult]:
         """One model's searches in texts of one length, by depth."""
         mine = (each for each in self.found if (each.model, each.length) == (model, length))
         return sorted(mine, key=lambda each: each.depth)
@@ -131,17 +131,17 @@ def evaluate_needle(
     found = []
     for length in lengths:
         for depth in depths:
-            haystack = hide(tokenizer, length=length, depth=depth)
+            haystack = hide_needle(tokenizer, length=length, depth=depth)
             for name, decoder in models.items():
-                exact, log_probability = seek(decoder, haystack)
+                exact, log_probability = seek_needle(decoder, haystack)
                 found.append(
-                    Found(model=name, length=length, depth=depth, exact=exact, log_probability=log_probability)
+                    NeedleResult(model=name, length=length, depth=depth, exact=exact, log_probability=log_probability)
                 )
                 progress(f"{name}: {length:,} tokens, depth {depth:.0%}: {'found' if exact else 'missed'}")
     return NeedleReport(found=tuple(found))
 
 
-def hide(tokenizer: Tokenizer, *, length: int, depth: float, seed: int = 0) -> Haystack:
+def hide_needle(tokenizer: Tokenizer, *, length: int, depth: float, seed: int = 0) -> Haystack:
     """A prompt that with its answer has at most `length` tokens, hardly fewer. Always the same for the same numbers.
 
     ConfigError if not even the question fits.
@@ -155,7 +155,7 @@ def hide(tokenizer: Tokenizer, *, length: int, depth: float, seed: int = 0) -> H
         raise ConfigError(
             f"a needle and its question need {len(bare)} tokens, more than {length}. Ask for longer texts"
         )
-    some = [sentence(chance) for _ in range((length - len(bare)) // 4)]
+    some = [make_sentence(chance) for _ in range((length - len(bare)) // 4)]
     ends = list(accumulate(map(len, tokenizer.encode_many([f" {each}" for each in some]))))
     some = some[: sum(end <= length - len(bare) for end in ends)]
     at = sum(end <= depth * ends[len(some) - 1] for end in ends[: len(some)]) if some else 0
@@ -163,7 +163,7 @@ def hide(tokenizer: Tokenizer, *, length: int, depth: float, seed: int = 0) -> H
     return Haystack(prompt=prompt, answer=tuple(whole[begun:]))
 
 
-def sentence(chance: Random) -> str:
+def make_sentence(chance: Random) -> str:
     """One of some 30,000 sentences that say nothing of numbers."""
     return " ".join(chance.choice(words) for words in (WHO, DID, WHAT, WHERE, WHEN)) + "."
 
@@ -174,7 +174,7 @@ def _chat(tokenizer: Tokenizer, some: Sequence[str], number: str, *, at: int) ->
     return encode_chat(tokenizer, [Message(role="user", text=f"{text}\n\n{QUESTION}")])
 
 
-def seek(decoder: Decoder, haystack: Haystack) -> tuple[bool, float]:
+def seek_needle(decoder: Decoder, haystack: Haystack) -> tuple[bool, float]:
     """Whether the number would be said, and the mean log-probability of its tokens in nats."""
     most = len(haystack.prompt) + len(haystack.answer)
     memory = open_memory(decoder.shape, tokens=most, sequences=1, chunk=CHUNK, like=decoder.embedding.weight)

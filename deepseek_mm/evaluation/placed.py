@@ -16,8 +16,8 @@ from typing import Protocol
 
 from PIL.Image import Image
 
-from deepseek_mm.evaluation.pointing import PointRow, error
-from deepseek_mm.evaluation.retrieval import open_pictures, percent, read_picture
+from deepseek_mm.evaluation.pointing import PointRow, clustered_error
+from deepseek_mm.evaluation.retrieval import find_pictures, percent, read_picture
 from deepseek_mm.rag.program.answers import normal
 from deepseek_mm.rag.program.words import plural
 from deepseek_mm.records import Answer, Question, Verdict
@@ -28,7 +28,7 @@ SIDES = (("to the left of", 0, -1), ("to the right of", 0, 1), ("above", 1, -1),
 KINDS = ("spatial", "count")
 
 
-class Answers(Protocol):
+class PhotoDecider(Protocol):
     """The product, and the step of it that settles questions by looking alone."""
 
     def ask_many(self, questions: Sequence[Question]) -> Sequence[Answer]:
@@ -39,7 +39,7 @@ class Answers(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Placed:
+class PlacementQuestion:
     """A question about a photo."""
 
     image: str
@@ -49,7 +49,7 @@ class Placed:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Part:
+class ProgramGain:
     """Percent of the questions of one kind; each error is one standard error, a photo counts as one draw."""
 
     without_programs: float
@@ -65,10 +65,10 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class PlacedReport:
+class PlacementReport:
     """Kind by kind."""
 
-    by_kind: dict[str, Part]
+    by_kind: dict[str, ProgramGain]
     wrong: tuple[str, ...]  # with programs
 
     def table(self) -> str:
@@ -86,22 +86,22 @@ class PlacedReport:
         return json.dumps({name: asdict(part) for name, part in self.by_kind.items()})
 
 
-def asked_of(rows: Sequence[PointRow]) -> list[Placed]:
+def make_placement_questions(rows: Sequence[PointRow]) -> list[PlacementQuestion]:
     """All questions about the photos of these rows."""
     found = []
     for image in dict.fromkeys(row.image for row in rows):
         own = [row for row in rows if row.image == image]
         single = [row for row in own if len(row.boxes) == 1]
-        found += [question for one, other in permutations(single, 2) for question in between(one, other)]
-        found += [how_many(row) for row in own if len(row.boxes) <= MOST]
+        found += [question for one, other in permutations(single, 2) for question in ask_between(one, other)]
+        found += [ask_count(row) for row in own if len(row.boxes) <= MOST]
     return found
 
 
-def between(one: PointRow, other: PointRow) -> list[Placed]:
+def ask_between(one: PointRow, other: PointRow) -> list[PlacementQuestion]:
     """How two things of one photo stand to each other, where that is clear."""
-    off = [mine - its for mine, its in zip(middle(one), middle(other), strict=True)]
+    off = [mine - its for mine, its in zip(box_middle(one), box_middle(other), strict=True)]
     return [
-        Placed(
+        PlacementQuestion(
             image=one.image,
             text=f"Is the {one.thing} {words} the {other.thing}?",
             right="yes" if off[axis] * sign > 0 else "no",
@@ -112,55 +112,55 @@ def between(one: PointRow, other: PointRow) -> list[Placed]:
     ]
 
 
-def how_many(row: PointRow) -> Placed:
+def ask_count(row: PointRow) -> PlacementQuestion:
     """Of one kind of things."""
     text = f"How many {plural(row.thing)} are there?"
-    return Placed(image=row.image, text=text, right=str(len(row.boxes)), kind="count")
+    return PlacementQuestion(image=row.image, text=text, right=str(len(row.boxes)), kind="count")
 
 
-def middle(row: PointRow) -> tuple[float, float]:
+def box_middle(row: PointRow) -> tuple[float, float]:
     """Of its only box."""
     left, top, right, bottom = row.boxes[0]
     return (left + right) / 2, (top + bottom) / 2
 
 
-def evaluate_placed(assistant: Answers, rows: Sequence[PointRow], images: Path) -> PlacedReport:
+def evaluate_placement(assistant: PhotoDecider, rows: Sequence[PointRow], images: Path) -> PlacementReport:
     """Ask every question both ways."""
     names = list(dict.fromkeys(row.image for row in rows))
-    pictures = dict(zip(names, map(read_picture, open_pictures(images, names)), strict=True))
-    asked = asked_of(rows)
+    pictures = dict(zip(names, map(read_picture, find_pictures(images, names)), strict=True))
+    asked = make_placement_questions(rows)
     alone = assistant.decide_many([(one.text, pictures[one.image]) for one in asked])
     answers = assistant.ask_many([Question(text=one.text, image=pictures[one.image]) for one in asked])
-    by_program = [covered(answer) for answer in answers]
+    by_program = [program_answer(answer) for answer in answers]
     helped = [program or verdict.answer for program, verdict in zip(by_program, alone, strict=True)]
     rights = [
         (one, normal(verdict.answer) == normal(one.right), normal(said) == normal(one.right), bool(program))
         for one, verdict, said, program in zip(asked, alone, helped, by_program, strict=True)
     ]
-    parts = {kind: part_of([each for each in rights if each[0].kind == kind]) for kind in KINDS}
+    parts = {kind: summarize_gain([each for each in rights if each[0].kind == kind]) for kind in KINDS}
     wrong = tuple(
         f"{one.image}: {one.text} {said or 'nothing'} for {one.right}"
         for (one, _, right, _), said in zip(rights, helped, strict=True)
         if not right
     )
-    return PlacedReport({kind: part for kind, part in parts.items() if part.n}, wrong)
+    return PlacementReport({kind: part for kind, part in parts.items() if part.n}, wrong)
 
 
-def covered(answer: Answer) -> str:
+def program_answer(answer: Answer) -> str:
     """What the question's program gave, where it applies."""
     worked = answer.worked
     return worked.answer if worked and worked.agrees != "not covered" else ""
 
 
-def part_of(rights: Sequence[tuple[Placed, bool, bool, bool]]) -> Part:
+def summarize_gain(rights: Sequence[tuple[PlacementQuestion, bool, bool, bool]]) -> ProgramGain:
     """Of questions with, for each, whether it was right without and with programs, and whether one applied."""
     if not rights:
-        return Part(without_programs=0.0, with_programs=0.0, error=0.0, by_program=0.0, n=0)
+        return ProgramGain(without_programs=0.0, with_programs=0.0, error=0.0, by_program=0.0, n=0)
     gains = [(one.image, helped - alone) for one, alone, helped, _ in rights]
-    return Part(
+    return ProgramGain(
         without_programs=percent([alone for _, alone, _, _ in rights]),
         with_programs=percent([helped for _, _, helped, _ in rights]),
-        error=round(100 * error(gains), 2),
+        error=round(100 * clustered_error(gains), 2),
         by_program=percent([applies for *_, applies in rights]),
         n=len(rights),
     )

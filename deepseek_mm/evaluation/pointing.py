@@ -22,18 +22,18 @@ from typing import Any, Protocol
 
 from PIL.Image import Image
 
-from deepseek_mm.evaluation.regions import MIDDLE, Share, inside, share
-from deepseek_mm.evaluation.retrieval import open_pictures, percent, read_picture
+from deepseek_mm.evaluation.regions import MIDDLE, BoxShares, is_inside, parse_box
+from deepseek_mm.evaluation.retrieval import find_pictures, percent, read_picture
 from deepseek_mm.evaluation.rows import read_rows
 from deepseek_mm.rag.program.words import is_or_are, tokens, with_article
 from deepseek_mm.records import Answer, Question
 
 WHOLE = 0.8  # share of the photo's area above which a box points at nothing
 SHARED = 0.3  # intersection over union from which two boxes are of one thing
-ALL: Share = (0.0, 0.0, 1.0, 1.0)
+ALL: BoxShares = (0.0, 0.0, 1.0, 1.0)
 
 
-class Answers(Protocol):
+class PhotoAnswerer(Protocol):
     """The product."""
 
     def ask_many(self, questions: Sequence[Question]) -> Sequence[Answer]:
@@ -46,35 +46,35 @@ class PointRow:
 
     image: str  # file name
     thing: str  # as a person would ask for it, singular: "cup"
-    boxes: tuple[Share, ...]
+    boxes: tuple[BoxShares, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Pointed:
+class CitedBox:
     """Where one answer pointed."""
 
     row: PointRow
     question: str
     text: str  # the answer
-    box: Share  # cited first; the whole photo where nothing is cited
+    box: BoxShares  # cited first; the whole photo where nothing is cited
 
     @property
-    def denied(self) -> bool:
+    def is_denial(self) -> bool:
         """Does the answer say that it is not there?"""
         return "no" in tokens(self.text.split(". ")[0])
 
     @property
     def hit(self) -> bool:
         """See the module."""
-        if self.denied or (area(self.box) > WHOLE and all(area(drawn) <= WHOLE for drawn in self.row.boxes)):
+        if self.is_denial or (box_area(self.box) > WHOLE and all(box_area(drawn) <= WHOLE for drawn in self.row.boxes)):
             return False
         left, top, right, bottom = self.box
-        return inside(((left + right) / 2, (top + bottom) / 2), self.row.boxes)
+        return is_inside(((left + right) / 2, (top + bottom) / 2), self.row.boxes)
 
     @property
     def close(self) -> bool:
         """Is the cited box about as large as what it should point at, and in its place?"""
-        return not self.denied and any(shared(self.box, drawn) >= SHARED for drawn in self.row.boxes)
+        return not self.is_denial and any(box_iou(self.box, drawn) >= SHARED for drawn in self.row.boxes)
 
     def line(self) -> str:
         """For people who look for what went wrong."""
@@ -83,7 +83,7 @@ class Pointed:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PointedReport:
+class CitedBoxReport:
     """Percent of answers; `missed` are those that do not point at the thing."""
 
     pointing: float
@@ -123,36 +123,36 @@ def read_point_rows(file: Path, *, split: str = "") -> list[PointRow]:
     Raises what `read_rows` raises.
     """
 
-    def made(row: Any) -> PointRow | None:
+    def make_row(row: Any) -> PointRow | None:
         if split and row.get("split") != split:
             return None
-        boxes = tuple(share(box) for box in row["boxes"])
+        boxes = tuple(parse_box(box) for box in row["boxes"])
         return PointRow(image=row["image"], thing=str(row["thing"]), boxes=boxes)
 
-    return read_rows(file, made, shape="{image, thing, boxes}", split=split)
+    return read_rows(file, make_row, shape="{image, thing, boxes}", split=split)
 
 
-def questions_for(thing: str) -> tuple[str, str]:
+def make_questions(thing: str) -> tuple[str, str]:
     """Where is the cup? Is there a cup in the photo? Of scissors they are asked in the plural."""
     be = is_or_are(thing)
     return f"Where {be} the {thing}?", f"{be.capitalize()} there {with_article(thing)} in the photo?"
 
 
-def evaluate_pointing(assistant: Answers, rows: Sequence[PointRow], images: Path) -> PointedReport:
+def evaluate_pointing(assistant: PhotoAnswerer, rows: Sequence[PointRow], images: Path) -> CitedBoxReport:
     """Ask both questions about every row, photo by photo."""
     names = list(dict.fromkeys(row.image for row in rows))
-    pictures = dict(zip(names, map(read_picture, open_pictures(images, names)), strict=True))
-    asked = [(row, text) for name in names for row in rows if row.image == name for text in questions_for(row.thing)]
-    answers = assistant.ask_many([question(row, text, pictures) for row, text in asked])
-    return score([pointed(row, text, answer) for (row, text), answer in zip(asked, answers, strict=True)])
+    pictures = dict(zip(names, map(read_picture, find_pictures(images, names)), strict=True))
+    asked = [(row, text) for name in names for row in rows if row.image == name for text in make_questions(row.thing)]
+    answers = assistant.ask_many([make_question(row, text, pictures) for row, text in asked])
+    return score_boxes([locate_citation(row, text, answer) for (row, text), answer in zip(asked, answers, strict=True)])
 
 
-def question(row: PointRow, text: str, pictures: Mapping[str, Image]) -> Question:
+def make_question(row: PointRow, text: str, pictures: Mapping[str, Image]) -> Question:
     """With the photo at hand, and without its name, which may tell what it shows."""
     return Question(text=text, image=pictures[row.image])
 
 
-def pointed(row: PointRow, text: str, answer: Answer) -> Pointed:
+def locate_citation(row: PointRow, text: str, answer: Answer) -> CitedBox:
     """Where the answer's first citation lies."""
     box = ALL
     if answer.citations:
@@ -160,27 +160,27 @@ def pointed(row: PointRow, text: str, answer: Answer) -> Pointed:
         wide, high = region.source.width_px, region.source.height_px
         left, top, right, bottom = region.box_px
         box = (left / wide, top / high, right / wide, bottom / high)
-    return Pointed(row=row, question=text, text=answer.text, box=box)
+    return CitedBox(row=row, question=text, text=answer.text, box=box)
 
 
-def score(told: Sequence[Pointed]) -> PointedReport:
+def score_boxes(told: Sequence[CitedBox]) -> CitedBoxReport:
     """Hits in percent."""
     hits = [one.hit for one in told]
-    return PointedReport(
+    return CitedBoxReport(
         pointing=percent(hits),
-        error=round(100 * error([(one.row.image, one.hit) for one in told]), 2),
+        error=round(100 * clustered_error([(one.row.image, one.hit) for one in told]), 2),
         where=percent([one.hit for one in told if one.question.startswith("Where")]),
         there=percent([one.hit for one in told if not one.question.startswith("Where")]),
         overlap=percent([one.close for one in told]),
-        denied=percent([one.denied for one in told]),
-        centre_baseline=percent([inside(MIDDLE, one.row.boxes) for one in told]),
+        denied=percent([one.is_denial for one in told]),
+        centre_baseline=percent([is_inside(MIDDLE, one.row.boxes) for one in told]),
         n=len(told),
         photos=len({one.row.image for one in told}),
         missed=tuple(one.line() for one in told if not one.hit),
     )
 
 
-def error(hits: Sequence[tuple[str, float]]) -> float:
+def clustered_error(hits: Sequence[tuple[str, float]]) -> float:
     """One standard error of the mean of hits (1 or 0) or gains, by photo; those of one stand or fall together."""
     mean = sum(hit for _, hit in hits) / len(hits)
     apart: dict[str, float] = {}
@@ -189,14 +189,14 @@ def error(hits: Sequence[tuple[str, float]]) -> float:
     return math.sqrt(sum(each**2 for each in apart.values())) / len(hits)
 
 
-def area(box: Share) -> float:
+def box_area(box: BoxShares) -> float:
     """Share of the photo, 0 to 1."""
     return (box[2] - box[0]) * (box[3] - box[1])
 
 
-def shared(one: Share, other: Share) -> float:
+def box_iou(one: BoxShares, other: BoxShares) -> float:
     """Intersection over union, 0 to 1."""
     wide = min(one[2], other[2]) - max(one[0], other[0])
     high = min(one[3], other[3]) - max(one[1], other[1])
     both = max(0.0, wide) * max(0.0, high)
-    return both / (area(one) + area(other) - both)
+    return both / (box_area(one) + box_area(other) - both)

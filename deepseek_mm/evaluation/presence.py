@@ -26,24 +26,24 @@ def read_nouns(file: Path) -> tuple[tuple[str, ...], frozenset[str]]:
 NOUNS, PLACES = read_nouns(Path(__file__).parent / "nouns.txt")
 
 
-def words_in(caption: str) -> list[str]:
+def split_words(caption: str) -> list[str]:
     """Lower-case words as they stand."""
     return re.findall(r"[a-z]+", caption.lower())
 
 
-def one_of(word: str) -> str:
+def canonical_noun(word: str) -> str:
     """dogs -> dog, people -> person, kids -> child."""
     return MANY.get(word) or MANY.get(single := singular(word)) or single
 
 
-def nouns_in(captions: Sequence[str]) -> frozenset[str]:
+def find_nouns(captions: Sequence[str]) -> frozenset[str]:
     """Those of NOUNS that any of the captions names."""
-    return frozenset(one_of(word) for caption in captions for word in words_in(caption)) & frozenset(NOUNS)
+    return frozenset(canonical_noun(word) for caption in captions for word in split_words(caption)) & frozenset(NOUNS)
 
 
-def presence_rows(rows: Sequence[CaptionRow], *, seed: int = 0, least: int = LEAST) -> list[QuestionRow]:
+def make_presence_rows(rows: Sequence[CaptionRow], *, seed: int = 0, least: int = LEAST) -> list[QuestionRow]:
     """For each noun that enough photos show some of those, and as many that do not; always the same for a seed."""
-    named = [nouns_in(row.captions) for row in rows]
+    named = [find_nouns(row.captions) for row in rows]
     asked = []
     for noun in NOUNS:
         chance = Random(f"{seed} {noun}")

@@ -43,7 +43,7 @@ FIRST_DAY = datetime(2004, 3, 1, 8, 0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Pretend:
+class PaperPhoto:
     """One photo on paper."""
 
     key: str  # the real photo's file name
@@ -61,7 +61,7 @@ class Pretend:
 
 
 @dataclass(slots=True)
-class Seen:
+class ThingMentions:
     """What the captions say of one thing."""
 
     captions: set[int] = field(default_factory=set)  # those that name it
@@ -75,21 +75,21 @@ def read_names(file: Path = LABELS_FILE) -> frozenset[str]:
     return frozenset(line for line in lines if line and not line.startswith("#")) - VERBS
 
 
-def pretend_photos(rows: Iterable[CaptionRow], names: frozenset[str], *, seed: int = 0) -> Iterator[Pretend]:
+def make_paper_photos(rows: Iterable[CaptionRow], names: frozenset[str], *, seed: int = 0) -> Iterator[PaperPhoto]:
     """The photos in whose captions something can be named, in order."""
     for place, row in enumerate(rows):
-        if seen := things_said(row.captions, names):
+        if seen := collect_mentions(row.captions, names):
             photo = _photo(row, seen, random.Random(f"{seed} {row.image}"))
             regions = [replace(r, id=place * IDS + n) for n, r in enumerate(photo.regions, start=1)]
             yield replace(photo, regions=tuple(regions))
 
 
-def things_said(captions: Sequence[str], names: frozenset[str]) -> dict[str, Seen]:
+def collect_mentions(captions: Sequence[str], names: frozenset[str]) -> dict[str, ThingMentions]:
     """Thing -> what the captions say of it, the most said first; of two names for one kind the commoner stays."""
-    found: dict[str, Seen] = {}
+    found: dict[str, ThingMentions] = {}
     for number, caption in enumerate(captions):
-        for name, colours, count in mentions_in(caption, names):
-            seen = found.setdefault(name, Seen())
+        for name, colours, count in parse_mentions(caption, names):
+            seen = found.setdefault(name, ThingMentions())
             seen.captions.add(number)
             seen.colours.update(colours)
             seen.numbers.update([count])
@@ -101,7 +101,7 @@ def things_said(captions: Sequence[str], names: frozenset[str]) -> dict[str, See
     return {name: found[name] for name in kept}
 
 
-def mentions_in(caption: str, names: frozenset[str]) -> Iterator[tuple[str, list[str], int]]:
+def parse_mentions(caption: str, names: frozenset[str]) -> Iterator[tuple[str, list[str], int]]:
     """(thing, its colours, how many) for each thing that a caption names. "two black dogs" -> dog, black, 2."""
     words = re.findall(r"[a-z]+", caption.lower())
     start = 0  # of the words that may belong to the next thing
@@ -117,7 +117,7 @@ def mentions_in(caption: str, names: frozenset[str]) -> Iterator[tuple[str, list
         yield name, colours, counts[-1] if counts else 2 if singular(word) != word else 1
 
 
-def _photo(row: CaptionRow, seen: dict[str, Seen], draw: random.Random) -> Pretend:
+def _photo(row: CaptionRow, seen: dict[str, ThingMentions], draw: random.Random) -> PaperPhoto:
     source = _source(draw)
     labels = {name: Label(name=name, score=_score(said, draw)) for name, said in seen.items()}
     first = sorted(labels.values(), key=lambda label: -label.score)
@@ -136,18 +136,18 @@ def _photo(row: CaptionRow, seen: dict[str, Seen], draw: random.Random) -> Prete
         if name not in SCENES or draw.random() < 0.3
         for box in _boxes(_how_many(seen[name]), size, draw)
     ]
-    return Pretend(key=row.image, captions=row.captions, regions=(whole, *parts))
+    return PaperPhoto(key=row.image, captions=row.captions, regions=(whole, *parts))
 
 
-def _score(said: Seen, draw: random.Random) -> float:
+def _score(said: ThingMentions, draw: random.Random) -> float:
     return round(SURE[min(len(said.captions), len(SURE)) - 1] + draw.uniform(-0.04, 0.035), 3)
 
 
-def _top(said: Seen) -> list[str]:
+def _top(said: ThingMentions) -> list[str]:
     return [colour for colour, _ in said.colours.most_common(2)]
 
 
-def _how_many(said: Seen) -> int:
+def _how_many(said: ThingMentions) -> int:
     """The number that most people give; a plural without a number is two."""
     return max(1, min(4, said.numbers.most_common(1)[0][0]))
 

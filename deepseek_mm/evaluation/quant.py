@@ -15,21 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from deepseek_mm.encoders.space import EmbeddingModel
-from deepseek_mm.encoders.space import Floats
+from deepseek_mm.encoders.space import EmbeddingModel, Floats
+from deepseek_mm.evaluation.language import TokenRows, score_rows
+from deepseek_mm.evaluation.retrieval import (
+    CaptionRow,
+    Ranks,
+    find_pictures,
+    rank_both_ways,
+    read_picture,
+    recalls_from_ranks,
+)
+from deepseek_mm.evaluation.vqa import AnswerDecider, QuestionRow, ShortAnswer, evaluate_vqa
 from deepseek_mm.lm.decoder import Decoder
-from deepseek_mm.evaluation.language import Rows
-from deepseek_mm.evaluation.language import read_rows
-from deepseek_mm.evaluation.retrieval import CaptionRow
-from deepseek_mm.evaluation.retrieval import Ranks
-from deepseek_mm.evaluation.retrieval import open_pictures
-from deepseek_mm.evaluation.retrieval import ranks
-from deepseek_mm.evaluation.retrieval import read_picture
-from deepseek_mm.evaluation.retrieval import recalls_of
-from deepseek_mm.evaluation.vqa import Decides
-from deepseek_mm.evaluation.vqa import QuestionRow
-from deepseek_mm.evaluation.vqa import Settled
-from deepseek_mm.evaluation.vqa import evaluate_vqa
 
 FULL = "full"  # the weights as they are
 RECALLS = ("t2i_r10", "i2t_r10")
@@ -39,7 +36,7 @@ Shares = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Apart:
+class ProcessCost:
     """One scheme in a process of its own."""
 
     peak_mb: float  # beyond what the imports took
@@ -48,7 +45,7 @@ class Apart:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Scheme:
+class QuantScheme:
     """One way to hold the weights."""
 
     name: str
@@ -56,16 +53,16 @@ class Scheme:
     bytes: int  # of the file, or in float32 of the weights as they are
     share: float  # of the size in float32
     scores: Mapping[str, float] = field(default_factory=dict)
-    apart: Apart | None = None
+    apart: ProcessCost | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QuantReport:
     """All schemes; of each part the first is `full`."""
 
-    schemes: tuple[Scheme, ...]
+    schemes: tuple[QuantScheme, ...]
 
-    def against_full(self, scheme: Scheme) -> dict[str, float]:
+    def against_full(self, scheme: QuantScheme) -> dict[str, float]:
         """What is lost: points of every recall, and percent more perplexity."""
         full = next(other for other in self.schemes if other.part == scheme.part)
         lost = {f"{name}_lost": full.scores[name] - scheme.scores[name] for name in RECALLS if name in scheme.scores}
@@ -89,11 +86,11 @@ class QuantReport:
         return json.dumps(found)
 
 
-class Judge:
+class RetrievalJudge:
     """Scores spaces on the same photos and captions; the first is the one in full precision."""
 
     def __init__(self, rows: Sequence[CaptionRow], images: Path) -> None:
-        self._paths = open_pictures(images, [row.image for row in rows])
+        self._paths = find_pictures(images, [row.image for row in rows])
         self._captions = [caption for row in rows for caption in row.captions]
         self._owner_N = np.repeat(np.arange(len(rows)), [len(row.captions) for row in rows])
         self._full: tuple[Floats, Floats] | None = None
@@ -108,10 +105,10 @@ class Judge:
         photos_MD = space.embed_images(read_picture(path) for path in self._paths)
         captions_ND = space.embed_texts(self._captions)
         full = self._full = self._full or (photos_MD, captions_ND)
-        both = ranks(photos_MD, captions_ND, self._owner_N)
-        recalls = asdict(recalls_of(*both))
+        both = rank_both_ways(photos_MD, captions_ND, self._owner_N)
+        recalls = asdict(recalls_from_ranks(*both))
         found = self._found[name] = self._found_of(*both)
-        over = won(found, self._found[beside], beside) if beside in self._found else {}
+        over = compare_recalls(found, self._found[beside], beside) if beside in self._found else {}
         return {
             **{name: float(value) for name, value in recalls.items() if name.startswith(("t2i_", "i2t_"))},
             "photos_alike": float((photos_MD * full[0]).sum(1).mean()),
@@ -125,7 +122,7 @@ class Judge:
         return hits_M / np.bincount(self._owner_N, minlength=len(photo_rank_M)), (photo_rank_M < TEN).astype(float)
 
 
-def won(now: tuple[Shares, Shares], before: tuple[Shares, Shares], name: str) -> dict[str, float]:
+def compare_recalls(now: tuple[Shares, Shares], before: tuple[Shares, Shares], name: str) -> dict[str, float]:
     """Mean difference of both recalls in points, and its standard error over the photos."""
     found: dict[str, float] = {}
     for recall, now_M, before_M in zip(RECALLS, now, before, strict=True):
@@ -135,23 +132,23 @@ def won(now: tuple[Shares, Shares], before: tuple[Shares, Shares], name: str) ->
     return found
 
 
-class Hearing:
+class VqaJudge:
     """Asks the same questions again and again, and remembers what was said first."""
 
     def __init__(self, rows: Sequence[QuestionRow], images: Path) -> None:
         self._rows, self._images = rows, images
         self._first: list[str] = []
         self._said: list[str] = []
-        self._decides: Decides | None = None
+        self._decides: AnswerDecider | None = None
 
-    def decide_many(self, asked: Sequence[tuple[str, Image.Image]]) -> Sequence[Settled]:
+    def decide_many(self, asked: Sequence[tuple[str, Image.Image]]) -> Sequence[ShortAnswer]:
         """As the one that is asked does; its answers are written down."""
         assert self._decides is not None, "nobody is asked yet"
         settled = self._decides.decide_many(asked)
         self._said += [one.answer for one in settled]
         return settled
 
-    def scores(self, decides: Decides) -> dict[str, float]:
+    def scores(self, decides: AnswerDecider) -> dict[str, float]:
         """Percent right, and percent of the answers that are those of the first one who was asked."""
         self._said, self._decides = [], decides
         report = evaluate_vqa(self, self._rows, self._images)
@@ -160,15 +157,15 @@ class Hearing:
         return {"right": report.whole.accuracy, "same": 100 * same / len(first)}
 
 
-def score_decoder(decoder: Decoder, rows: Rows, domains: Sequence[str]) -> dict[str, float]:
+def score_decoder(decoder: Decoder, rows: TokenRows, domains: Sequence[str]) -> dict[str, float]:
     """Its perplexity, the domains weighing the same, and that of each."""
-    reading = read_rows(decoder, rows, domains, name="")
+    reading = score_rows(decoder, rows, domains, name="")
     return {"perplexity": reading.mean, **dict(zip(domains, reading.perplexity, strict=True))}
 
 
-def measure_apart(part: str, scheme: str, file: Path | None) -> Apart:
+def measure_in_process(part: str, scheme: str, file: Path | None) -> ProcessCost:
     """Opens and uses one scheme in a new process."""
     words = [sys.executable, "-m", "deepseek_mm.evaluation.quant_apart", part, scheme, str(file or "")]
     ended = subprocess.run(words, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, f"{part} {scheme} could not be measured: {ended.stderr[-500:]}"
-    return Apart(**json.loads(ended.stdout.splitlines()[-1]))
+    return ProcessCost(**json.loads(ended.stdout.splitlines()[-1]))

@@ -32,7 +32,7 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def towers(scheme: str, file: Path) -> Callable[[], object]:
+def open_towers(scheme: str, file: Path) -> Callable[[], object]:
     """One picture and one sentence."""
     kept = scheme.replace("dynamic", "int8")
     space: EmbeddingModel = (
@@ -42,7 +42,7 @@ def towers(scheme: str, file: Path) -> Callable[[], object]:
     return lambda: (space.embed_images([picture]), space.embed_texts(["a black dog runs over the green grass"]))
 
 
-def language(scheme: str, file: Path) -> Callable[[], object]:
+def open_language(scheme: str, file: Path) -> Callable[[], object]:
     """A prompt of 128 tokens."""
     checkpoint = our_checkpoint()
     if scheme == FULL:
@@ -63,7 +63,7 @@ def main() -> None:
     """Open it, use it, and tell."""
     part, scheme, file = sys.argv[1:]
     before, start = peak_mb(), time.perf_counter()
-    work = {"towers": towers, "language": language}[part](scheme, Path(file))
+    work = {"towers": open_towers, "language": open_language}[part](scheme, Path(file))
     open_s = time.perf_counter() - start
     work()
     times = []

@@ -17,7 +17,7 @@ KINDS: tuple[Kind, ...] = ("answerable", "unanswerable", "counting", "which")
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class QuestionForm:
     """One way to ask."""
 
     kind: Kind
@@ -31,7 +31,7 @@ class Form:
         return "{" in self.text
 
     @property
-    def boxed(self) -> bool:
+    def needs_box(self) -> bool:
         """Only things with a box of their own have a colour and a place, and can be counted."""
         return bool({"colour", "where", "compare", "count"} & set(self.programs)) or "{c}" in self.text
 
@@ -149,11 +149,13 @@ ROW = (
 DESCRIBE_ROW = ("What is in these photos?", "What do these pictures show?", "Describe these photos.")
 
 
-def _forms(kind: Kind, where: Where, programs: str, texts: Sequence[str], *, absent: bool = False) -> list[Form]:
-    return [Form(kind, where, tuple(programs.split()), text, absent) for text in texts]
+def _forms(
+    kind: Kind, where: Where, programs: str, texts: Sequence[str], *, absent: bool = False
+) -> list[QuestionForm]:
+    return [QuestionForm(kind, where, tuple(programs.split()), text, absent) for text in texts]
 
 
-FORMS: tuple[Form, ...] = (
+FORMS: tuple[QuestionForm, ...] = (
     *_forms("answerable", "photo", "exist", EXIST),
     *_forms("answerable", "photo", "colour", COLOUR),
     *_forms("answerable", "photo", "where", WHERE),
@@ -180,7 +182,7 @@ FORMS: tuple[Form, ...] = (
 )
 
 
-def words_of(form: Form, things: Sequence[str], colour: str, draw: random.Random) -> str:
+def fill_form(form: QuestionForm, things: Sequence[str], colour: str, draw: random.Random) -> str:
     """The form filled in; empty where it needs something that is not given."""
     thing, other = things
     if ("{c}" in form.text and not colour) or ("{b}" in form.text or "{u}" in form.text) and not other:

@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_mm.see.analysis import ImageAnalysis
-from deepseek_mm.evaluation.retrieval import open_pictures
 from deepseek_mm.evaluation.retrieval import percent
 from deepseek_mm.evaluation.retrieval import read_picture
+from deepseek_mm.evaluation.retrieval import find_pictures
 from deepseek_mm.evaluation.rows import read_rows
 from deepseek_mm.see.people import PEOPLE
 from deepseek_mm.see.pipeline import VisionPipeline
 from index import Region, Source
 
-Share = tuple[float, float, float, float]  # left, top, right, bottom as shares of a picture's width and height
+BoxShares = tuple[float, float, float, float]  # left, top, right, bottom as shares of a picture's width and height
 Point = tuple[float, float]  # across and down, as shares of the picture
 MIDDLE: Point = (0.5, 0.5)
 SPLITS = "qa.jsonl"  # beside the boxes: rows {image, split}, for boxes that name no split
@@ -32,11 +32,11 @@ class BoxRow:
     """One photo and the people in it, as far as somebody drew boxes around them."""
 
     image: str  # file name
-    boxes: tuple[Share, ...]
+    boxes: tuple[BoxShares, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PointingReport:
+class RegionReport:
     """Percent of photos that were pointed at rightly, and that their middle points at rightly."""
 
     pointing: float
@@ -61,17 +61,17 @@ def read_box_rows(file: Path, *, split: str = "") -> list[BoxRow]:
     A row's split is its field `split`, else what `qa.jsonl` beside the file says of its image; a row of which nobody
     says it belongs to every split. Raises NothingThere for an absent file, a row of another shape, and no row at all.
     """
-    splits = splits_beside(file) if split else {}
+    splits = read_splits(file) if split else {}
 
-    def made(row: Any) -> BoxRow | None:
+    def make_row(row: Any) -> BoxRow | None:
         if split and row.get("split", splits.get(row["image"], split)) != split:
             return None
-        return BoxRow(image=row["image"], boxes=tuple(share(box) for box in row["person_boxes"]))
+        return BoxRow(image=row["image"], boxes=tuple(parse_box(box) for box in row["person_boxes"]))
 
-    return read_rows(file, made, shape="{image, person_boxes}", split=split)
+    return read_rows(file, make_row, shape="{image, person_boxes}", split=split)
 
 
-def share(box: Sequence[float]) -> Share:
+def parse_box(box: Sequence[float]) -> BoxShares:
     """Four numbers from 0 to 1, left before right and top before bottom; ValueError for others."""
     left, top, right, bottom = (float(side) for side in box)
     if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
@@ -79,7 +79,7 @@ def share(box: Sequence[float]) -> Share:
     return (left, top, right, bottom)
 
 
-def splits_beside(file: Path) -> dict[str, str]:
+def read_splits(file: Path) -> dict[str, str]:
     """Image to split, from the questions that lie beside the boxes; empty where there are none."""
     questions = file.with_name(SPLITS)
     if not questions.is_file():
@@ -90,23 +90,23 @@ def splits_beside(file: Path) -> dict[str, str]:
 
 def evaluate_regions(
     eyes: VisionPipeline, rows: Sequence[BoxRow], images: Path, *, told: Callable[[int], None] = lambda done: None
-) -> PointingReport:
+) -> RegionReport:
     """See every photo and play the game; `told` hears how many photos are done."""
     points = []
-    for sight in eyes.see_many(pictures(open_pictures(images, [row.image for row in rows]))):
+    for sight in eyes.see_many(open_sources(find_pictures(images, [row.image for row in rows]))):
         points.append(point_at_person(sight))
         told(len(points))
     return score_points(points, rows)
 
 
-def score_points(points: Sequence[Point], rows: Sequence[BoxRow]) -> PointingReport:
+def score_points(points: Sequence[Point], rows: Sequence[BoxRow]) -> RegionReport:
     """Hits in percent; point n belongs to row n."""
-    hits = [inside(point, row.boxes) for point, row in zip(points, rows, strict=True)]
-    middles = [inside(MIDDLE, row.boxes) for row in rows]
-    return PointingReport(pointing=percent(hits), centre_baseline=percent(middles), n=len(rows))
+    hits = [is_inside(point, row.boxes) for point, row in zip(points, rows, strict=True)]
+    middles = [is_inside(MIDDLE, row.boxes) for row in rows]
+    return RegionReport(pointing=percent(hits), centre_baseline=percent(middles), n=len(rows))
 
 
-def pictures(paths: Sequence[Path]) -> Iterator[ImageAnalysis]:
+def open_sources(paths: Sequence[Path]) -> Iterator[ImageAnalysis]:
     """What `VisionPipeline.see_many` takes."""
     for path in paths:
         image = read_picture(path)
@@ -116,25 +116,25 @@ def pictures(paths: Sequence[Path]) -> Iterator[ImageAnalysis]:
 
 def point_at_person(sight: ImageAnalysis) -> Point:
     """The middle of the region that is surest to be a person, or of the picture; the smaller of two equally sure."""
-    best = max(sight.regions, key=lambda region: (chance_of_person(region), -area(region)))
-    if not chance_of_person(best):
+    best = max(sight.regions, key=lambda region: (person_score(region), -area_px(region)))
+    if not person_score(best):
         return MIDDLE
     left, top, right, bottom = best.box_px
     return ((left + right) / 2 / best.source.width_px, (top + bottom) / 2 / best.source.height_px)
 
 
-def chance_of_person(region: Region) -> float:
+def person_score(region: Region) -> float:
     """The best score of a label that means a person, 0 if none does."""
     return max((label.score for label in region.labels if label.name in PEOPLE), default=0.0)
 
 
-def area(region: Region) -> int:
+def area_px(region: Region) -> int:
     """Square pixels."""
     left, top, right, bottom = region.box_px
     return (right - left) * (bottom - top)
 
 
-def inside(point: Point, boxes: Sequence[Share]) -> bool:
+def is_inside(point: Point, boxes: Sequence[BoxShares]) -> bool:
     """Whether a point lies in one of the boxes, edges included."""
     across, down = point
     return any(left <= across <= right and top <= down <= bottom for left, top, right, bottom in boxes)

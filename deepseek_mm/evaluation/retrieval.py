@@ -75,15 +75,15 @@ def read_caption_rows(file: Path, *, split: str = "") -> list[CaptionRow]:
     Raises NothingThere for an absent file or a split without rows, and for a row that is not of this shape.
     """
 
-    def made(row: Any) -> CaptionRow | None:
+    def make_row(row: Any) -> CaptionRow | None:
         if split and row.get("split") != split:
             return None
         return CaptionRow(image=row["image"], captions=tuple(row["captions"]))
 
-    return read_rows(file, made, shape="{image, captions}", split=split)
+    return read_rows(file, make_row, shape="{image, captions}", split=split)
 
 
-def open_pictures(folder: Path, names: Sequence[str]) -> list[Path]:
+def find_pictures(folder: Path, names: Sequence[str]) -> list[Path]:
     """Paths of the named files; NothingThere names the first that is absent."""
     paths = [folder / name for name in names]
     for path in paths:
@@ -105,27 +105,29 @@ def evaluate_retrieval(
     space: EmbeddingModel, rows: Sequence[CaptionRow], images: Path, *, others_OD: Floats | None = None
 ) -> RetrievalReport:
     """Embed every photo and caption once, and rank all against all; captions also among the `others_OD`."""
-    paths = open_pictures(images, [row.image for row in rows])
+    paths = find_pictures(images, [row.image for row in rows])
     photos_MD = space.embed_images(read_picture(path) for path in paths)
     captions_ND = space.embed_texts([caption for row in rows for caption in row.captions])
     owner_N = np.repeat(np.arange(len(rows)), [len(row.captions) for row in rows])
-    report = score(photos_MD, captions_ND, owner_N)
-    return report if others_OD is None else among_others(report, photos_MD, captions_ND, owner_N, others_OD=others_OD)
+    report = score_vectors(photos_MD, captions_ND, owner_N)
+    return (
+        report if others_OD is None else add_distractors(report, photos_MD, captions_ND, owner_N, others_OD=others_OD)
+    )
 
 
-def score(photos_MD: Floats, captions_ND: Floats, owner_N: NDArray[np.int64]) -> RetrievalReport:
+def score_vectors(photos_MD: Floats, captions_ND: Floats, owner_N: NDArray[np.int64]) -> RetrievalReport:
     """Recalls from vectors; caption n belongs to photo `owner_N[n]`."""
-    return recalls_of(*ranks(photos_MD, captions_ND, owner_N))
+    return recalls_from_ranks(*rank_both_ways(photos_MD, captions_ND, owner_N))
 
 
-def recalls_of(caption_rank_N: Ranks, photo_rank_M: Ranks) -> RetrievalReport:
+def recalls_from_ranks(caption_rank_N: Ranks, photo_rank_M: Ranks) -> RetrievalReport:
     """The same from ranks."""
     recalls: dict[str, Any] = {f"t2i_r{cut}": percent(caption_rank_N < cut) for cut in CUTS}
     recalls |= {f"i2t_r{cut}": percent(photo_rank_M < cut) for cut in CUTS}
     return RetrievalReport(**recalls, images=len(photo_rank_M), captions=len(caption_rank_N))
 
 
-def ranks(photos_MD: Floats, captions_ND: Floats, owner_N: NDArray[np.int64]) -> tuple[Ranks, Ranks]:
+def rank_both_ways(photos_MD: Floats, captions_ND: Floats, owner_N: NDArray[np.int64]) -> tuple[Ranks, Ranks]:
     """How many photos come before a caption's own, (N,); how many foreign captions before all of a photo's, (M,)."""
     cosine_NM = captions_ND @ photos_MD.T
     own_N1 = cosine_NM[np.arange(len(owner_N)), owner_N][:, None]
@@ -136,7 +138,7 @@ def ranks(photos_MD: Floats, captions_ND: Floats, owner_N: NDArray[np.int64]) ->
     return caption_rank_N, ((cosine_NM >= best_M) & foreign_NM).sum(axis=0)
 
 
-def among_others(
+def add_distractors(
     report: RetrievalReport, photos_MD: Floats, captions_ND: Floats, owner_N: NDArray[np.int64], *, others_OD: Floats
 ) -> RetrievalReport:
     """The same report, with the recalls of captions whose photo lies among these others too."""

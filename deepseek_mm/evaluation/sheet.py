@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.see.analysis import ImageAnalysis
 from deepseek_mm.see.pipeline import VisionPipeline
-from deepseek_mm.evaluation.regions import pictures
-from deepseek_mm.evaluation.retrieval import open_pictures
+from deepseek_mm.evaluation.regions import open_sources
+from deepseek_mm.evaluation.retrieval import find_pictures
 from index import Region
 
 SIDE_PX, GAP_PX, WORDS_PX = 340, 10, 40  # of a photo's square, between squares, and for the words below
@@ -29,11 +29,11 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 def draw_sheet(eyes: VisionPipeline, folder: Path, names: Sequence[str], file: Path) -> int:
     """Draw the named photos of a folder, or all of them by name, into a picture file; returns their number."""
     names = names or sorted(path.name for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
-    paths = open_pictures(folder, names)
+    paths = find_pictures(folder, names)
     if not paths:
         raise NothingThere(f"no picture in {folder}. Give a folder with photos with --images")
-    sights = eyes.see_many(pictures(paths))
-    squares = [square_of(sight) for sight in sights]
+    sights = eyes.see_many(open_sources(paths))
+    squares = [draw_square(sight) for sight in sights]
     step_x, step_y = SIDE_PX + GAP_PX, SIDE_PX + GAP_PX + WORDS_PX
     columns = min(COLUMNS, len(squares))
     rows = -(-len(squares) // columns)
@@ -45,7 +45,7 @@ def draw_sheet(eyes: VisionPipeline, folder: Path, names: Sequence[str], file: P
     return len(squares)
 
 
-def square_of(sight: ImageAnalysis) -> Image.Image:
+def draw_square(sight: ImageAnalysis) -> Image.Image:
     """One photo with its parts, and the words of the whole below it."""
     whole, *parts = sight.regions
     square = Image.new("RGB", (SIDE_PX, SIDE_PX + WORDS_PX), PAPER)
@@ -55,7 +55,7 @@ def square_of(sight: ImageAnalysis) -> Image.Image:
         square.paste(image.convert("RGB").resize(size), (0, 0))
     pen, font = ImageDraw.Draw(square), ImageFont.load_default(LETTER_PX)
     for number, part in reversed(list(enumerate(parts))):
-        outline(pen, font, part, scale, COLOURS[number % len(COLOURS)])
+        draw_outline(pen, font, part, scale, COLOURS[number % len(COLOURS)])
     words = ", ".join(label.name for label in whole.labels[:MOST_WORDS]) or "(no words)"
     below = size[1] + LINE_PX
     pen.text((0, below), f"{whole.source.name}", fill=INK, font=font)
@@ -63,7 +63,7 @@ def square_of(sight: ImageAnalysis) -> Image.Image:
     return square
 
 
-def outline(
+def draw_outline(
     pen: ImageDraw.ImageDraw,
     font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
     part: Region,

@@ -25,7 +25,7 @@ def nats_of_text(decoder: Decoder, ids: Sequence[int], *, chunk: int = CHUNK) ->
     """Nats that each token but the first costs, (T - 1,) float32."""
     assert len(ids) > 1, "nothing is expected of a text of one token"
     parts, at = [], 1
-    for hidden_TD in read(decoder, ids, chunk=chunk):
+    for hidden_TD in read_hidden(decoder, ids, chunk=chunk):
         next_T = torch.tensor(ids[at : at + len(hidden_TD)], dtype=torch.int64)
         parts.append(nats_of_tokens(decoder, hidden_TD[: len(next_T)], next_T))
         at += len(hidden_TD)
@@ -37,7 +37,7 @@ def nats_of_tokens(decoder: Decoder, hidden_TD: Tensor, next_T: Tensor) -> Tenso
     return F.cross_entropy(decoder.logits(hidden_TD).float(), next_T, reduction="none")
 
 
-def read(decoder: Decoder, ids: Sequence[int], *, chunk: int) -> Iterator[Tensor]:
+def read_hidden(decoder: Decoder, ids: Sequence[int], *, chunk: int) -> Iterator[Tensor]:
     """Normed hidden states of one text, (up to `chunk`, D) at a time."""
     like = decoder.embedding.weight
     memory = open_memory(decoder.shape, tokens=len(ids), sequences=1, chunk=chunk, like=like)

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from deepseek_mm.evaluation.retrieval import open_pictures, read_picture
+from deepseek_mm.evaluation.retrieval import find_pictures, read_picture
 from deepseek_mm.evaluation.rows import read_rows
-from deepseek_mm.evaluation.vqa_answers import credit
+from deepseek_mm.evaluation.vqa_answers import score_answer
 from deepseek_mm.rag.program.answers import normal
 
 BINS = 10
@@ -40,7 +40,7 @@ class QuestionRow:
     kind: str = ""
 
 
-class Settled(Protocol):
+class ShortAnswer(Protocol):
     """What a question was answered with."""
 
     @property
@@ -52,15 +52,15 @@ class Settled(Protocol):
         """Probability that it is right, 0 to 1."""
 
 
-class Decides(Protocol):
+class AnswerDecider(Protocol):
     """The step of the product that settles an answer."""
 
-    def decide_many(self, asked: Sequence[tuple[str, Image.Image]]) -> Sequence[Settled]:
+    def decide_many(self, asked: Sequence[tuple[str, Image.Image]]) -> Sequence[ShortAnswer]:
         """One for each question and its picture; questions about the same picture object look at it once."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Part:
+class Accuracy:
     """Of some questions: percent right, its standard error, and how many there are."""
 
     accuracy: float
@@ -72,8 +72,8 @@ class Part:
 class VqaReport:
     """Over all questions."""
 
-    whole: Part
-    by_kind: Mapping[str, Part]
+    whole: Accuracy
+    by_kind: Mapping[str, Accuracy]
     majority: float  # percent that the most frequent answer of each kind would get
     ece: float  # expected calibration error, 0 to 1
     coverage: float  # percent of the questions that could be answered if nine of ten answers had to be right
@@ -113,7 +113,7 @@ class VqaReport:
 def read_question_rows(file: Path, *, split: str = "") -> list[QuestionRow]:
     """Rows of a JSONL file, those of one split where `split` is given. Raises what `read_rows` raises."""
 
-    def made(row: Any) -> QuestionRow | None:
+    def make_row(row: Any) -> QuestionRow | None:
         if split and row.get("split") != split:
             return None
         answers = row["answer"]
@@ -124,84 +124,90 @@ def read_question_rows(file: Path, *, split: str = "") -> list[QuestionRow]:
             kind=str(row.get("kind", "")),
         )
 
-    return read_rows(file, made, shape=SHAPE, split=split)
+    return read_rows(file, make_row, shape=SHAPE, split=split)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ScoredQuestions:
     """Of every question, how sure its answer was and how right, 0 to 1; and how long it all took."""
 
     chance_N: tuple[float, ...]
     right_N: tuple[float, ...]
     seconds: float = 0.0
 
-    def __add__(self, other: "Asked") -> "Asked":
-        return Asked(self.chance_N + other.chance_N, self.right_N + other.right_N, self.seconds + other.seconds)
+    def __add__(self, other: "ScoredQuestions") -> "ScoredQuestions":
+        return ScoredQuestions(
+            self.chance_N + other.chance_N, self.right_N + other.right_N, self.seconds + other.seconds
+        )
 
 
-def evaluate_vqa(decider: Decides, rows: Sequence[QuestionRow], images: Path, *, blind: bool = False) -> VqaReport:
+def evaluate_vqa(
+    decider: AnswerDecider, rows: Sequence[QuestionRow], images: Path, *, blind: bool = False
+) -> VqaReport:
     """Ask everything, picture by picture; with `blind` once more over grey pictures."""
-    report = report_of(ask_all(decider, rows, images), rows)
+    report = make_report(ask_all(decider, rows, images), rows)
     if not blind:
         return report
     grey = {row.image: Image.new("RGB", (260, 260), GREY) for row in rows}
-    return replace(report, blind=report_of(ask_about(decider, rows, grey), rows))
+    return replace(report, blind=make_report(ask_about(decider, rows, grey), rows))
 
 
-def ask_all(decider: Decides, rows: Sequence[QuestionRow], images: Path) -> Asked:
+def ask_all(decider: AnswerDecider, rows: Sequence[QuestionRow], images: Path) -> ScoredQuestions:
     """Every question about its picture in this folder; each picture is opened once."""
     names = list(dict.fromkeys(row.image for row in rows))
-    pictures = dict(zip(names, open_pictures(images, names), strict=True))
+    pictures = dict(zip(names, find_pictures(images, names), strict=True))
     return ask_about(decider, rows, {name: read_picture(path) for name, path in pictures.items()})
 
 
-def ask_about(decider: Decides, rows: Sequence[QuestionRow], pictures: Mapping[str, Image.Image]) -> Asked:
+def ask_about(
+    decider: AnswerDecider, rows: Sequence[QuestionRow], pictures: Mapping[str, Image.Image]
+) -> ScoredQuestions:
     """Every question about its picture."""
     began = time.perf_counter()
     settled = decider.decide_many([(row.question, pictures[row.image]) for row in rows])
     seconds = time.perf_counter() - began
-    right_N = tuple(credit(one.answer, row.answers) for one, row in zip(settled, rows, strict=True))
-    return Asked(tuple(one.chance for one in settled), right_N, seconds)
+    right_N = tuple(score_answer(one.answer, row.answers) for one, row in zip(settled, rows, strict=True))
+    return ScoredQuestions(tuple(one.chance for one in settled), right_N, seconds)
 
 
-def report_of(asked: Asked, rows: Sequence[QuestionRow]) -> VqaReport:
+def make_report(asked: ScoredQuestions, rows: Sequence[QuestionRow]) -> VqaReport:
     """What came of it, in all and by kind."""
     kinds = sorted({row.kind for row in rows if row.kind})
     told = list(zip(asked.right_N, rows, strict=True))
     return VqaReport(
-        whole=part_of(asked.right_N),
-        by_kind={kind: part_of([right for right, row in told if row.kind == kind]) for kind in kinds},
-        majority=majority(rows),
+        whole=measure_accuracy(asked.right_N),
+        by_kind={kind: measure_accuracy([right for right, row in told if row.kind == kind]) for kind in kinds},
+        majority=majority_accuracy(rows),
         ece=calibration_error(asked.chance_N, asked.right_N),
         coverage=coverage(asked.chance_N, asked.right_N),
         seconds_per_question=round(asked.seconds / len(rows), 5),
     )
 
 
-def part_of(right_N: Sequence[float]) -> Part:
+def measure_accuracy(right_N: Sequence[float]) -> Accuracy:
     """Percent right and its standard error."""
     share, n = sum(right_N) / len(right_N), len(right_N)
-    return Part(accuracy=round(100 * share, 2), error=round(100 * math.sqrt(share * (1 - share) / n), 2), n=n)
+    return Accuracy(accuracy=round(100 * share, 2), error=round(100 * math.sqrt(share * (1 - share) / n), 2), n=n)
 
 
-def majority(rows: Sequence[QuestionRow]) -> float:
+def majority_accuracy(rows: Sequence[QuestionRow]) -> float:
     """Percent that a decider gets who says the most frequent right answer of each kind, and never looks."""
     right = 0.0
     for kind in {row.kind for row in rows}:
         own = [row for row in rows if row.kind == kind]
         (best, _), *_ = Counter(normal(answer) for row in own for answer in row.answers).most_common(1)
-        right += sum(credit(best, row.answers) for row in own)
+        right += sum(score_answer(best, row.answers) for row in own)
     return round(100 * right / len(rows), 2)
 
 
 def calibration_error(chance_N: Sequence[float], right_N: Sequence[float]) -> float:
     """How far confidence and success are apart, the mean over bins of equally many questions, 0 to 1."""
-    gaps = [each.n * abs(each.chance - each.right) for each in bins_of(chance_N, right_N)]
+    gaps = [each.n * abs(each.chance - each.right) for each in split_bins(chance_N, right_N)]
     return round(sum(gaps) / len(chance_N), 4)
 
 
 @dataclass(frozen=True, slots=True)
-class Bin:
+class ConfidenceBin:
     """Questions of about the same confidence: its mean, the share that was right, and how many there are."""
 
     chance: float
@@ -209,12 +215,12 @@ class Bin:
     n: int
 
 
-def bins_of(chance_N: Sequence[float], right_N: Sequence[float]) -> list[Bin]:
+def split_bins(chance_N: Sequence[float], right_N: Sequence[float]) -> list[ConfidenceBin]:
     """Ten of equally many questions, the least sure first."""
     order_N = np.argsort(np.asarray(chance_N), kind="stable")
     chances, rights = np.asarray(chance_N, np.float64), np.asarray(right_N, np.float64)
     parts = [each for each in np.array_split(order_N, BINS) if len(each)]
-    return [Bin(float(chances[each].mean()), float(rights[each].mean()), len(each)) for each in parts]
+    return [ConfidenceBin(float(chances[each].mean()), float(rights[each].mean()), len(each)) for each in parts]
 
 
 def coverage(chance_N: Sequence[float], right_N: Sequence[float]) -> float:

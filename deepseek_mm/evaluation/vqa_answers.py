@@ -12,7 +12,7 @@ PEOPLE_ASKED = 10
 ENOUGH = 3  # people of ten whose answer counts in full
 
 
-def credit(said: str, right: Sequence[str]) -> float:
+def score_answer(said: str, right: Sequence[str]) -> float:
     """0 to 1: how right an answer is, where these answers are known."""
     same = sum(normal(said) == normal(answer) for answer in right)
     if len(right) == PEOPLE_ASKED:

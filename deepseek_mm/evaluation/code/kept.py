@@ -13,7 +13,7 @@ Row = dict[str, Any]
 
 
 @dataclass(kw_only=True)
-class Kept:
+class ResultJournal:
     """Rows by name, in a file or, without one, only here. May be used from several threads."""
 
     rows: dict[str, Row] = field(default_factory=dict)
@@ -25,7 +25,7 @@ class Kept:
         with self.lock:
             return self.rows.get(name)
 
-    def put(self, name: str, row: Row) -> Row:
+    def record(self, name: str, row: Row) -> Row:
         """Remember it; returns it."""
         with self.lock:
             self.rows[name] = row
@@ -35,21 +35,21 @@ class Kept:
         return row
 
 
-def open_kept(file: Path | None, how: Row) -> Kept:
+def open_journal(file: Path | None, how: Row) -> ResultJournal:
     """What a file remembers. A last line that was cut off counts as not written.
 
     ConfigError: it was made under other settings.
     """
     if file is None:
-        return Kept()
+        return ResultJournal()
     lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
     rows = [row for row in map(read_row, lines) if row is not None]
     if not rows:
         file.write_text(json.dumps({HOW: how}) + "\n", encoding="utf-8")
-        return Kept(file=file)
+        return ResultJournal(file=file)
     if rows[0].get(HOW) != how:
         raise ConfigError(f"{file} was made with {rows[0].get(HOW)}, and this run has {how}. Name another with --keep")
-    return Kept(file=file, rows={row.pop("name"): row for row in rows[1:] if "name" in row})
+    return ResultJournal(file=file, rows={row.pop("name"): row for row in rows[1:] if "name" in row})
 
 
 def read_row(line: str) -> Row | None:

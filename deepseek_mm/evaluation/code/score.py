@@ -24,10 +24,10 @@ from deepseek_mm.lm.infilling import Gap
 from deepseek_mm.lm.infilling import LineSampling
 from deepseek_mm.lm.infilling import fill
 from deepseek_mm.lm.infilling import first_of
-from deepseek_mm.evaluation.code.kept import Kept
 from deepseek_mm.evaluation.code.kept import Row
 from deepseek_mm.evaluation.code.tasks import Hole
-from deepseek_mm.evaluation.code.tasks import Task
+from deepseek_mm.evaluation.code.kept import ResultJournal
+from deepseek_mm.evaluation.code.tasks import CodeTask
 
 WAYS = ("filled", "greedy", "left out")  # a line chosen by what comes after, the likeliest one, and none
 KS = (1, 2, 5, 10, 100)
@@ -38,7 +38,7 @@ MEMORY_MB = 500
 Progress = Callable[[str], None]
 
 
-class Runs(Protocol):
+class ProgramRunner(Protocol):
     """Says of programs whether they end well."""
 
     def passes(self, programs: Sequence[str]) -> list[bool]:
@@ -46,7 +46,7 @@ class Runs(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Share:
+class PassRate:
     """How many of how many."""
 
     passed: int
@@ -63,7 +63,7 @@ class Share:
         share = self.passed / self.n if self.n else math.nan
         return 100 * math.sqrt(share * (1 - share) / self.n) if self.n else math.nan
 
-    def told(self) -> str:
+    def describe(self) -> str:
         """For people."""
         return f"{self.percent:5.1f} % (+- {self.error:.1f}; {self.passed} of {self.n})"
 
@@ -78,18 +78,18 @@ class CodeReport:
 
     model: str
     unfit: tuple[str, ...]  # tasks whose own solution does not pass here
-    pass_1: Share  # the likeliest program
+    pass_1: PassRate  # the likeliest program
     pass_k: Mapping[int, float]  # percent, of drawn ones
     drawn: int  # programs a task
-    lines: Mapping[str, Share]  # a line taken out: filled in, the likeliest without looking ahead, and left out
+    lines: Mapping[str, PassRate]  # a line taken out: filled in, the likeliest without looking ahead, and left out
 
     def table(self) -> str:
         """For people."""
         rows = [f"{self.model}; {len(self.unfit)} tasks left out, whose own solution does not pass here"]
         if self.pass_1.n:
-            rows.append(f"{'whole program, pass@1, greedy':<44}{self.pass_1.told()}")
+            rows.append(f"{'whole program, pass@1, greedy':<44}{self.pass_1.describe()}")
         rows += [f"{f'pass@{k} of {self.drawn} drawn':<44}{score:5.1f} %" for k, score in self.pass_k.items()]
-        rows += [f"{f'single line, {name}':<44}{share.told()}" for name, share in self.lines.items()]
+        rows += [f"{f'single line, {name}':<44}{share.describe()}" for name, share in self.lines.items()]
         return "\n".join(rows)
 
     def json(self) -> str:
@@ -107,16 +107,16 @@ class CodeReport:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bench:
+class CodeBench:
     """What a measurement works with."""
 
     lm: TextCompleter
-    runs: Runs
-    kept: Kept
+    runs: ProgramRunner
+    journal: ResultJournal
     progress: Progress
     draws: LineSampling = LineSampling()
 
-    def fit(self, tasks: Sequence[Task]) -> list[Task]:
+    def fit(self, tasks: Sequence[CodeTask]) -> list[CodeTask]:
         """Those whose own solution passes."""
         rows = self._each(
             "fit",
@@ -125,13 +125,13 @@ class Bench:
         )
         return [task for task, row in zip(tasks, rows, strict=True) if row["passes"]]
 
-    def whole(self, tasks: Sequence[Task], *, drawn: int, temperature: float) -> list[Row]:
+    def whole(self, tasks: Sequence[CodeTask], *, drawn: int, temperature: float) -> list[Row]:
         """{"greedy": bool, "drawn": passes} of each task."""
 
-        def one(task: Task) -> Row:
+        def one(task: CodeTask) -> Row:
             samplings = [program_sampling(task, 0.0, None)]
             samplings += [program_sampling(task, temperature, n + 1) for n in range(drawn)]
-            words = self._written(task, samplings)
+            words = self._write_programs(task, samplings)
             first, *others = self.runs.passes([task.program(each) for each in words])
             return {"greedy": first, "drawn": sum(others), "words": words[0]}
 
@@ -150,7 +150,7 @@ class Bench:
 
         return self._each("line", [(hole.name, hole) for hole in holes], one)
 
-    def _written(self, task: Task, samplings: Sequence[Sampling]) -> list[str]:
+    def _write_programs(self, task: CodeTask, samplings: Sequence[Sampling]) -> list[str]:
         """A function that is gone on with is shown without its last new line: the token behind a line holds that and
         the spaces of the next one, and no model has seen it parted.
         """
@@ -171,13 +171,13 @@ class Bench:
         rows = []
         for number, (name, what) in enumerate(named):
             key = f"{kind} {name}"
-            rows.append(self.kept.get(key) or self.kept.put(key, one(what)))
+            rows.append(self.journal.get(key) or self.journal.record(key, one(what)))
             if (number + 1) % 20 == 0 or number + 1 == len(named):
                 self.progress(f"{kind}: {number + 1} of {len(named)}")
         return rows
 
 
-class Sandboxed:
+class SandboxRunner:
     """`Runs` in the sandbox, as many side by side as there are processors."""
 
     def __init__(self, config: SandboxConfig) -> None:
@@ -193,16 +193,16 @@ class Sandboxed:
 
 
 def evaluate_code(
-    bench: Bench,
-    tasks: Sequence[Task],
-    holes: Callable[[list[Task]], Iterable[Hole]],
+    bench: CodeBench,
+    tasks: Sequence[CodeTask],
+    holes: Callable[[list[CodeTask]], Iterable[Hole]],
     *,
     parts: Collection[str] = ("lines", "programs"),
     drawn: tuple[int, float] = (0, 0.6),
 ) -> CodeReport:
     """A line filled into each hole, whole programs, or both. `drawn`: how many more of these a task, and how hot."""
     number, heat = drawn
-    with quiet():
+    with ignore_warnings():
         fit = bench.fit(tasks)
         lines = bench.lines(list(holes(fit))) if "lines" in parts else []
         whole = bench.whole(fit, drawn=number, temperature=heat) if "programs" in parts else []
@@ -210,16 +210,16 @@ def evaluate_code(
     return CodeReport(
         model=bench.lm.name,
         unfit=tuple(task.name for task in tasks if task not in fit),
-        pass_1=share([row["greedy"] for row in whole]),
+        pass_1=make_rate([row["greedy"] for row in whole]),
         pass_k={k: 100 * sum(pass_at_k(number, row["drawn"], k) for row in whole) / len(whole) for k in ks},
         drawn=number,
-        lines={name: share([row[name] for row in lines]) for name in WAYS},
+        lines={name: make_rate([row[name] for row in lines]) for name in WAYS},
     )
 
 
-def share(passed: Sequence[bool]) -> Share:
+def make_rate(passed: Sequence[bool]) -> PassRate:
     """How many of them are true."""
-    return Share(passed=sum(passed), n=len(passed))
+    return PassRate(passed=sum(passed), n=len(passed))
 
 
 def pass_at_k(n: int, c: int, k: int) -> float:
@@ -229,13 +229,13 @@ def pass_at_k(n: int, c: int, k: int) -> float:
     return 1.0 if n - c < k else 1.0 - math.prod(1.0 - k / i for i in range(n - c + 1, n + 1))
 
 
-def program_sampling(task: Task, temperature: float, seed: int | None) -> Sampling:
+def program_sampling(task: CodeTask, temperature: float, seed: int | None) -> Sampling:
     """How a program is drawn."""
     return Sampling(temperature=temperature, seed=seed, top_p=0.95, max_tokens=LONGEST, stop=task.stops)
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def ignore_warnings() -> Iterator[None]:
     """What models write may make Python warn of it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -4,8 +4,8 @@ After CLEVR (Johnson et al. 2017, arXiv 1612.06890), drawn by our own few lines:
 them, `ask` makes questions and their programs.
 """
 
-from deepseek_mm.evaluation.scenes.ask import KINDS, Asked, ask
-from deepseek_mm.evaluation.scenes.draw import draw
-from deepseek_mm.evaluation.scenes.make import Made, make
+from deepseek_mm.evaluation.scenes.ask import KINDS, SceneQuestion, make_question
+from deepseek_mm.evaluation.scenes.draw import draw_scene
+from deepseek_mm.evaluation.scenes.make import PaperScene, make_scene
 
-__all__ = ["KINDS", "Asked", "Made", "ask", "draw", "make"]
+__all__ = ["KINDS", "SceneQuestion", "PaperScene", "make_question", "draw_scene", "make_scene"]

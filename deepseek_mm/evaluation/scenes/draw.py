@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from deepseek_mm.evaluation.scenes.make import FLOOR, Made, Thing
+from deepseek_mm.evaluation.scenes.make import FLOOR, PaperScene, SceneThing
 
 Floats = NDArray[np.floating[Any]]
 SIDE_PX = 192
@@ -24,15 +24,15 @@ PAINTS = {
 LIGHT = np.array([-0.45, -0.6, 0.66])
 
 
-def draw(made: Made, side_px: int = SIDE_PX) -> Image.Image:
+def draw_scene(made: PaperScene, side_px: int = SIDE_PX) -> Image.Image:
     """The picture, RGB."""
     chance, side = np.random.default_rng(made.seed), FINER * side_px
-    picture_SS3 = ground(side, chance)
+    picture_SS3 = paint_ground(side, chance)
     light = LIGHT + chance.normal(0, 0.12, 3)
     light /= np.linalg.norm(light)
     for thing in made.things:
-        shadow(picture_SS3, thing, side)
-        paint(picture_SS3, thing, side, light, chance)
+        paint_shadow(picture_SS3, thing, side)
+        paint_thing(picture_SS3, thing, side, light, chance)
     picture_SS3 *= chance.uniform(0.85, 1.12)
     small = Image.fromarray(np.clip(picture_SS3, 0, 255).astype(np.uint8)).resize(
         (side_px, side_px), Image.Resampling.BOX
@@ -41,7 +41,7 @@ def draw(made: Made, side_px: int = SIDE_PX) -> Image.Image:
     return Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8))
 
 
-def ground(side: int, chance: np.random.Generator) -> Floats:
+def paint_ground(side: int, chance: np.random.Generator) -> Floats:
     """A wall and a floor in pale colours, brighter in one place."""
     down_S = np.linspace(0, 1, side, dtype=np.float32)
     pale = chance.uniform(165, 215) + chance.normal(0, 5, 3)
@@ -51,7 +51,7 @@ def ground(side: int, chance: np.random.Generator) -> Floats:
     return ground_SS3
 
 
-def shadow(picture_SS3: Floats, thing: Thing, side: int) -> None:
+def paint_shadow(picture_SS3: Floats, thing: SceneThing, side: int) -> None:
     """A dark blot under its foot, to the right of it."""
     half = thing.half * side
     x, y, wide, high = thing.x * side + 0.35 * half, thing.y * side - 0.14 * half, 1.15 * half, 0.3 * half
@@ -64,7 +64,7 @@ def shadow(picture_SS3: Floats, thing: Thing, side: int) -> None:
     picture_SS3[top:bottom, left:right] *= (1 - 0.45 * np.clip(1 - far, 0, 1))[..., None]
 
 
-def paint(picture_SS3: Floats, thing: Thing, side: int, light: Floats, chance: np.random.Generator) -> None:
+def paint_thing(picture_SS3: Floats, thing: SceneThing, side: int, light: Floats, chance: np.random.Generator) -> None:
     """One solid, over what is there."""
     size = max(4, round(2 * thing.half * side))
     left, top = round((thing.x - thing.half) * side), round(thing.y * side) - size
@@ -85,18 +85,18 @@ def paint(picture_SS3: Floats, thing: Thing, side: int, light: Floats, chance: n
     picture_SS3[rows, columns][there] = painted_NN3[inside][there]
 
 
-def lit(x: Floats, y: Floats, z: Floats, light: Floats) -> Floats:
+def shade_surface(x: Floats, y: Floats, z: Floats, light: Floats) -> Floats:
     """How bright a surface is that looks that way, 0 to 1."""
     bright: Floats = np.clip(x * light[0] + y * light[1] + z * light[2], 0, 1)
     return bright
 
 
-def sphere(u: Floats, v: Floats, light: Floats) -> tuple[NDArray[np.bool_], Floats]:
+def shade_sphere(u: Floats, v: Floats, light: Floats) -> tuple[NDArray[np.bool_], Floats]:
     far = u**2 + v**2
-    return far <= 1, lit(u, v, np.sqrt(np.clip(1 - far, 0, 1)), light)
+    return far <= 1, shade_surface(u, v, np.sqrt(np.clip(1 - far, 0, 1)), light)
 
 
-def cube(u: Floats, v: Floats, light: Floats) -> tuple[NDArray[np.bool_], Floats]:
+def shade_cube(u: Floats, v: Floats, light: Floats) -> tuple[NDArray[np.bool_], Floats]:
     front = (u >= -0.95) & (u <= 0.5) & (v >= -0.5) & (v <= 1)
     lean_top, lean_side = (-0.5 - v) / 0.45, (u - 0.5) / 0.45
     top = (lean_top > 0) & (lean_top <= 1) & (u >= -0.95 + 0.45 * lean_top) & (u <= 0.5 + 0.45 * lean_top)
@@ -105,23 +105,23 @@ def cube(u: Floats, v: Floats, light: Floats) -> tuple[NDArray[np.bool_], Floats
     return front | top | side, np.clip(shade, 0, 1).astype(np.float32)
 
 
-def cylinder(u: Floats, v: Floats, light: Floats) -> tuple[NDArray[np.bool_], Floats]:
+def shade_cylinder(u: Floats, v: Floats, light: Floats) -> tuple[NDArray[np.bool_], Floats]:
     wide, high = 0.8, 0.28
     rim = (u / wide) ** 2
     lid = rim + ((v + 1 - high) / high) ** 2 <= 1
     bow = high * np.sqrt(np.clip(1 - rim, 0, 1))
     body = (rim <= 1) & (v >= -1 + high) & (v <= 1 - high + bow)
-    turned = lit(u / wide, np.zeros_like(u), np.sqrt(np.clip(1 - rim, 0, 1)), light)
+    turned = shade_surface(u / wide, np.zeros_like(u), np.sqrt(np.clip(1 - rim, 0, 1)), light)
     return lid | body, np.where(lid, np.float32(min(1.0, 0.35 - float(light[1]))), turned).astype(np.float32)
 
 
-def cone(u: Floats, v: Floats, light: Floats) -> tuple[NDArray[np.bool_], Floats]:
+def shade_cone(u: Floats, v: Floats, light: Floats) -> tuple[NDArray[np.bool_], Floats]:
     foot, high = 0.7, 0.3
     wide = np.clip(0.95 * (v + 1) / (1 + foot), 1e-3, None)
     body = (np.abs(u) <= wide) & (v <= foot)
     base = (u / 0.95) ** 2 + ((v - foot) / high) ** 2 <= 1
     across = np.clip(u / np.where(v <= foot, wide, 0.95), -1, 1)
-    return body | base, lit(0.9 * across, np.full_like(u, -0.35), np.sqrt(1 - across**2), light)
+    return body | base, shade_surface(0.9 * across, np.full_like(u, -0.35), np.sqrt(1 - across**2), light)
 
 
-SOLIDS = {"sphere": sphere, "cube": cube, "cylinder": cylinder, "cone": cone}
+SOLIDS = {"sphere": shade_sphere, "cube": shade_cube, "cylinder": shade_cylinder, "cone": shade_cone}

@@ -20,7 +20,7 @@ TRIES = 60
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Thing:
+class SceneThing:
     """One thing, where its foot stands, and how large it is drawn."""
 
     shape: str
@@ -48,10 +48,10 @@ class Thing:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class PaperScene:
     """A scene, the farthest thing first."""
 
-    things: tuple[Thing, ...]
+    things: tuple[SceneThing, ...]
     seed: int  # of how it is painted
 
     @property
@@ -61,42 +61,42 @@ class Made:
         return Scene(items=tuple(items), complete=True)
 
 
-def make(draw: Random) -> Made:
+def make_scene(draw: Random) -> PaperScene:
     """A scene by lot."""
     wanted = draw.randint(FEWEST, MOST)
     while True:
-        things: list[Thing] = []
+        things: list[SceneThing] = []
         for _ in range(TRIES * wanted):
-            thing = one(draw)
+            thing = place_thing(draw)
             if fits(thing, things):
                 things.append(thing)
             if len(things) == wanted:
-                return Made(tuple(sorted(things, key=lambda thing: thing.y)), draw.randrange(2**31))
+                return PaperScene(tuple(sorted(things, key=lambda thing: thing.y)), draw.randrange(2**31))
 
 
-def one(draw: Random) -> Thing:
+def place_thing(draw: Random) -> SceneThing:
     """A thing anywhere on the floor."""
     traits = {trait: draw.choice(values) for trait, values in VALUES.items()}
-    thing = Thing(**traits, x=0.5, y=draw.uniform(*FLOOR))
+    thing = SceneThing(**traits, x=0.5, y=draw.uniform(*FLOOR))
     return replace(thing, x=draw.uniform(thing.half, 1 - thing.half))
 
 
-def fits(thing: Thing, others: Sequence[Thing]) -> bool:
+def fits(thing: SceneThing, others: Sequence[SceneThing]) -> bool:
     """Is it apart from all others, in the picture, and is enough left to see of each?"""
     if thing.box[1] < 0:
         return False
     if any(min(abs(thing.x - other.x), abs(thing.y - other.y)) < APART for other in others):
         return False
-    return all(seen(each, [*others, thing]) >= SEEN for each in (*others, thing))
+    return all(visible_share(each, [*others, thing]) >= SEEN for each in (*others, thing))
 
 
-def seen(thing: Thing, others: Sequence[Thing]) -> float:
+def visible_share(thing: SceneThing, others: Sequence[SceneThing]) -> float:
     """At least this share of its square lies under no nearer one."""
     nearer = (other for other in others if other.y > thing.y)
-    return 1 - sum(shared(thing.box, other.box) for other in nearer) / (4 * thing.half**2)
+    return 1 - sum(overlap_area(thing.box, other.box) for other in nearer) / (4 * thing.half**2)
 
 
-def shared(one_box: Share, other: Share) -> float:
+def overlap_area(one_box: Share, other: Share) -> float:
     """Area of the overlap."""
     wide = min(one_box[2], other[2]) - max(one_box[0], other[0])
     high = min(one_box[3], other[3]) - max(one_box[1], other[1])

@@ -13,14 +13,14 @@ from typing import Protocol
 
 from PIL.Image import Image
 
-from deepseek_mm.evaluation.scenes.ask import KINDS, Asked, ask
-from deepseek_mm.evaluation.scenes.draw import draw
-from deepseek_mm.evaluation.scenes.make import Made, make
+from deepseek_mm.evaluation.scenes.ask import KINDS, SceneQuestion, make_question
+from deepseek_mm.evaluation.scenes.draw import draw_scene
+from deepseek_mm.evaluation.scenes.make import PaperScene, make_scene
 from deepseek_mm.rag.on_paper import settled_on_paper
 from deepseek_mm.see.scene.finder import SceneFinder, Solids
 
 
-class Answers(Protocol):
+class SolidsAnswerer(Protocol):
     """Answers about what was found, without a program."""
 
     def answer_many(self, questions: Sequence[str], solids: Sequence[Solids]) -> list[tuple[str, float]]:
@@ -28,7 +28,7 @@ class Answers(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Share:
+class SceneAccuracy:
     """Percent of questions that were answered right."""
 
     accuracy: float  # by the small model alone
@@ -40,8 +40,8 @@ class Share:
 class ScenesReport:
     """All questions, and kind by kind."""
 
-    whole: Share
-    by_kind: Mapping[str, Share]
+    whole: SceneAccuracy
+    by_kind: Mapping[str, SceneAccuracy]
     by_program: float  # percent of the questions that a program answered
     things_found: float  # percent of the scenes whose things were all found, and no more
     seed: int
@@ -70,14 +70,14 @@ class ScenesReport:
         )
 
 
-def evaluate_scenes(finder: SceneFinder, answers: Answers, *, scenes: int, seed: int) -> ScenesReport:
+def evaluate_scenes(finder: SceneFinder, answers: SolidsAnswerer, *, scenes: int, seed: int) -> ScenesReport:
     """One question of every kind about each of so many scenes."""
     chance = Random(seed)
-    made = [make(chance) for _ in range(scenes)]
-    asked = [[ask(each, kind, chance) for kind in KINDS] for each in made]
+    made = [make_scene(chance) for _ in range(scenes)]
+    asked = [[make_question(each, kind, chance) for kind in KINDS] for each in made]
     found = list(finder.find_many(pictures(made)))
-    alone: list[tuple[Asked, bool]] = []
-    helped: list[tuple[Asked, bool]] = []
+    alone: list[tuple[SceneQuestion, bool]] = []
+    helped: list[tuple[SceneQuestion, bool]] = []
     by_program = 0
     for questions, solids in zip(asked, found, strict=True):
         said = answers.answer_many([one.question for one in questions], [solids] * len(questions))
@@ -97,16 +97,16 @@ def evaluate_scenes(finder: SceneFinder, answers: Answers, *, scenes: int, seed:
     )
 
 
-def pictures(made: Sequence[Made]) -> "map[Image]":
+def pictures(made: Sequence[PaperScene]) -> "map[Image]":
     """Painted when they are looked at."""
-    return map(draw, made)
+    return map(draw_scene, made)
 
 
-def of_kind(pairs: Sequence[tuple[Asked, bool]], kind: str) -> list[tuple[Asked, bool]]:
+def of_kind(pairs: Sequence[tuple[SceneQuestion, bool]], kind: str) -> list[tuple[SceneQuestion, bool]]:
     return [pair for pair in pairs if pair[0].kind == kind]
 
 
-def share(alone: Sequence[tuple[Asked, bool]], helped: Sequence[tuple[Asked, bool]]) -> Share:
+def share(alone: Sequence[tuple[SceneQuestion, bool]], helped: Sequence[tuple[SceneQuestion, bool]]) -> SceneAccuracy:
     """Percents of those that are right."""
     first, second = (round(100 * sum(right for _, right in pairs) / len(pairs), 2) for pairs in (alone, helped))
-    return Share(accuracy=first, accuracy_with_programs=second, n=len(alone))
+    return SceneAccuracy(accuracy=first, accuracy_with_programs=second, n=len(alone))

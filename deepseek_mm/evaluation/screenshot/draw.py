@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from deepseek_mm.errors import BadFile, MissingPackage
-from deepseek_mm.evaluation.chromium import chromium
+from deepseek_mm.evaluation.chromium import open_chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -37,7 +37,7 @@ DOCS = "body{{font:{size}px {font};margin:24px;max-width:760px}}pre{{white-space
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Shot:
+class Screenshot:
     """One screenshot, and the file that it should lead to."""
 
     split: str  # test or dev
@@ -58,12 +58,12 @@ class Shot:
         return f"{self.split}-{told}.png"
 
 
-def read_shots(split: str, file: Path = ROWS) -> list[Shot]:
+def read_shots(split: str, file: Path = ROWS) -> list[Screenshot]:
     """The screenshots of one split, in order."""
-    return [Shot(**row) for row in json.loads(file.read_text(encoding="utf-8"))["shots"] if row["split"] == split]
+    return [Screenshot(**row) for row in json.loads(file.read_text(encoding="utf-8"))["shots"] if row["split"] == split]
 
 
-def draw(shots: Sequence[Shot], sources: Path, folder: Path) -> Iterator[Path]:
+def draw_screenshots(shots: Sequence[Screenshot], sources: Path, folder: Path) -> Iterator[Path]:
     """Every shot's picture below `folder`, drawn unless it lies there. BadFile names what cannot be drawn."""
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -71,36 +71,36 @@ def draw(shots: Sequence[Shot], sources: Path, folder: Path) -> Iterator[Path]:
         for shot in shots:
             file = folder / shot.name
             if not file.exists() and shot.kind == "plot":
-                run(PLOTTED + examples_of(source_of(shot, sources), shot) + PLOT, shot, out=file)
+                run_program(PLOTTED + join_examples(read_source_text(shot, sources), shot) + PLOT, shot, out=file)
             elif not file.exists():
-                page = page or stack.enter_context(chromium()).new_page(viewport=SIZE)  # type: ignore[arg-type]
-                shoot(page, page_of(shot, sources), file)
+                page = page or stack.enter_context(open_chromium()).new_page(viewport=SIZE)  # type: ignore[arg-type]
+                take_screenshot(page, make_page(shot, sources), file)
             yield file
 
 
-def shoot(page: "Page", text: str, file: Path) -> None:
+def take_screenshot(page: "Page", text: str, file: Path) -> None:
     """A picture of this page, as high as it is, up to `HEIGHT_PX`."""
     page.set_content(text, wait_until="load")
     high = min(HEIGHT_PX, int(page.evaluate("Math.ceil(document.body.getBoundingClientRect().bottom) + 12")))
     page.screenshot(path=file, clip={"x": 0, "y": 0, "width": SIZE["width"], "height": max(high, 60)}, full_page=True)
 
 
-def page_of(shot: Shot, sources: Path) -> str:
+def make_page(shot: Screenshot, sources: Path) -> str:
     """What Chromium is given."""
     if shot.kind == "editor":
-        return editor(source_of(shot, sources), shot)
+        return make_editor_page(read_source_text(shot, sources), shot)
     if shot.kind == "error":
         dark = shot.style == "dark"
         style = TERMINAL.format(
             back="#1e1e1e" if dark else "#fff", fore="#ddd" if dark else "#222", size=shot.size, font=shot.font
         )
-        return PAGE.format(style=style, body=f"<pre>{html.escape(run(shot.code, shot))}</pre>")
+        return PAGE.format(style=style, body=f"<pre>{html.escape(run_program(shot.code, shot))}</pre>")
     if shot.code:
-        return run(shot.code + "\n" + HTML, shot)
-    return docs(source_of(shot, sources), shot)
+        return run_program(shot.code + "\n" + HTML, shot)
+    return make_docs_page(read_source_text(shot, sources), shot)
 
 
-def source_of(shot: Shot, sources: Path) -> str:
+def read_source_text(shot: Screenshot, sources: Path) -> str:
     """The text of the file. BadFile where the package has it no more."""
     path = sources / shot.file
     if not path.is_file():
@@ -108,7 +108,7 @@ def source_of(shot: Shot, sources: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def editor(source: str, shot: Shot) -> str:
+def make_editor_page(source: str, shot: Screenshot) -> str:
     """Some lines of a file, coloured, with their numbers."""
     try:
         from pygments import highlight
@@ -116,7 +116,7 @@ def editor(source: str, shot: Shot) -> str:
         from pygments.lexers import get_lexer_for_filename
     except ImportError as error:
         raise MissingPackage("pygments", needed_for="eval screenshot", extra="dev") from error
-    first = shot.line + (node_of(source, shot).lineno if shot.symbol else 0)
+    first = shot.line + (find_definition(source, shot).lineno if shot.symbol else 0)
     text = "\n".join(source.split("\n")[max(0, first - 1) : first - 1 + shot.lines])
     css = f"body{{margin:0}}.highlight,table{{width:100%}}pre{{font:{shot.size}px/1.4 {shot.font};margin:0}}"
     made = HtmlFormatter(style=shot.style, full=True, linenos="table", linenostart=first, cssstyles="padding:6px")
@@ -125,9 +125,9 @@ def editor(source: str, shot: Shot) -> str:
     return coloured.replace("</head>", f"<style>{css}</style></head>")
 
 
-def docs(source: str, shot: Shot) -> str:
+def make_docs_page(source: str, shot: Screenshot) -> str:
     """A page of documentation: name, parameters, docstring."""
-    node = node_of(source, shot)
+    node = find_definition(source, shot)
     name = html.escape(shot.symbol)
     taken = html.escape(ast.unparse(node.args)) if not isinstance(node, ast.ClassDef) else ""
     told = html.escape(inspect.cleandoc(ast.get_docstring(node) or ""))
@@ -135,7 +135,7 @@ def docs(source: str, shot: Shot) -> str:
     return PAGE.format(style=DOCS.format(size=shot.size, font=shot.font), body=body)
 
 
-def node_of(source: str, shot: Shot) -> Any:
+def find_definition(source: str, shot: Screenshot) -> Any:
     """The definition that the shot names. BadFile where the file has it no more."""
     nodes: list[Any] = [ast.parse(source)]
     for part in shot.symbol.split("."):
@@ -147,15 +147,15 @@ def node_of(source: str, shot: Shot) -> Any:
     return nodes[0]
 
 
-def examples_of(source: str, shot: Shot) -> str:
+def join_examples(source: str, shot: Screenshot) -> str:
     """The examples of a docstring, as one program."""
     import doctest
 
-    told = ast.get_docstring(node_of(source, shot)) or ""
+    told = ast.get_docstring(find_definition(source, shot)) or ""
     return "".join(example.source for example in doctest.DocTestParser().get_examples(told))
 
 
-def run(code: str, shot: Shot, out: Path | None = None) -> str:
+def run_program(code: str, shot: Screenshot, out: Path | None = None) -> str:
     """What a program of the list prints, or how it fails where it should. BadFile where it does not."""
     env = os.environ | {"MPLBACKEND": "Agg", "PYTHONWARNINGS": "ignore", "NO_COLOR": "1"}
     code = f"OUT = {str(out)!r}\n{code}" if out else code

@@ -20,12 +20,12 @@ LIST = Path(__file__).with_name("screenshots.json")
 MARK = ".copied"  # in the folder once it is whole
 
 
-def listed(file: Path = LIST) -> list[str]:
+def list_packages(file: Path = LIST) -> list[str]:
     """Names of the packages that are searched."""
     return list(json.loads(file.read_text(encoding="utf-8"))["packages"])
 
 
-def licences(names: Sequence[str], installed: Iterable[Package]) -> dict[str, str]:
+def read_licences(names: Sequence[str], installed: Iterable[Package]) -> dict[str, str]:
     """Package -> its licence as it names it. MissingPackage for one that is not installed, or may not be read."""
     found = {package.name: package.licence for package in installed}
     for name in names:
@@ -39,14 +39,14 @@ def copy_sources(names: Sequence[str], installed: Iterable[Package], folder: Pat
     if not (folder / MARK).is_file():
         shutil.rmtree(folder, ignore_errors=True)
         for package in installed:
-            for source, place in files_of(package) if package.name in names else ():
+            for source, place in list_files(package) if package.name in names else ():
                 (folder / place).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, folder / place)
         (folder / MARK).touch()
     return sum(path.is_file() and path.name != MARK for path in folder.rglob("*"))
 
 
-def files_of(package: Package) -> Iterator[tuple[Path, Path]]:
+def list_files(package: Package) -> Iterator[tuple[Path, Path]]:
     """Each file, and its path from the folder of installed packages on."""
     told = distribution(package.name)
     for file in told.files or []:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from PIL import Image
 
-from deepseek_mm.evaluation.screenshot.draw import KINDS, Shot
+from deepseek_mm.evaluation.screenshot.draw import KINDS, Screenshot
 from deepseek_mm.records import Found, Query
 from index import Filter
 
@@ -21,7 +21,7 @@ FIRST = 5
 CODE = Filter(source_kinds=("code",))
 
 
-class Find(Protocol):
+class SearchFunction(Protocol):
     """Searches."""
 
     def __call__(self, query: Query, *, k: int, where: Filter) -> Found:
@@ -29,7 +29,7 @@ class Find(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Way:
+class ScreenshotScore:
     """How one kind of picture did."""
 
     shots: int
@@ -41,7 +41,7 @@ class Way:
 class ScreenshotReport:
     """All kinds of pictures."""
 
-    kinds: Mapping[str, Way]
+    kinds: Mapping[str, ScreenshotScore]
     files: int  # among which they were looked for
     seconds: float  # a picture takes, reading included
     missed: tuple[str, ...]  # pictures whose file is not among the first five
@@ -61,8 +61,8 @@ class ScreenshotReport:
 
 
 def evaluate_screenshots(
-    find: Find,
-    shots: Sequence[tuple[Shot, Path]],
+    find: SearchFunction,
+    shots: Sequence[tuple[Screenshot, Path]],
     sources: Path,
     files: int,
     note: Callable[[str], None] = lambda text: None,
@@ -78,16 +78,16 @@ def evaluate_screenshots(
         note(f"{shot.name}: {places[-1] + 1 if places[-1] < FIRST else 'missed'}")
     by_kind = {kind: [n for (shot, _), n in zip(shots, places, strict=True) if shot.kind == kind] for kind in KINDS}
     return ScreenshotReport(
-        kinds={name: way_of(some) for name, some in (*by_kind.items(), ("all", places)) if some},
+        kinds={name: score_places(some) for name, some in (*by_kind.items(), ("all", places)) if some},
         files=files,
         seconds=(time.monotonic() - began) / max(1, len(shots)),
         missed=tuple(shot.name for (shot, _), n in zip(shots, places, strict=True) if n == FIRST),
     )
 
 
-def way_of(places: Sequence[int]) -> Way:
+def score_places(places: Sequence[int]) -> ScreenshotScore:
     """Of places from 0; `FIRST` stands for none."""
-    return Way(
+    return ScreenshotScore(
         shots=len(places),
         top1=round(sum(n == 0 for n in places) / len(places), 4),
         top5=round(sum(n < FIRST for n in places) / len(places), 4),

@@ -44,26 +44,26 @@ class Ansatz:
         return 1 << (2 * self.qubits if self.noise else self.qubits)
 
 
-def measured(angles_MN: Tensor, turns_LN3: Tensor, ansatz: Ansatz) -> Tensor:
+def measure_circuit(angles_MN: Tensor, turns_LN3: Tensor, ansatz: Ansatz) -> Tensor:
     """The mean of Z on the first qubit, (M,), between -1 and 1; differentiable in both."""
     values: Tensor = _node(ansatz)(angles_MN, turns_LN3)
     return values
 
 
-def picture(ansatz: Ansatz, file: Path) -> Path:
+def draw_circuit(ansatz: Ansatz, file: Path) -> Path:
     """The circuit as it is drawn in books."""
     import torch
     from matplotlib import pyplot
 
     turns = torch.zeros(ansatz.layers, ansatz.qubits, TURNS)
-    figure, _ = pennylane().draw_mpl(_node(ansatz), level="device")(torch.zeros(ansatz.qubits), turns)
+    figure, _ = import_pennylane().draw_mpl(_node(ansatz), level="device")(torch.zeros(ansatz.qubits), turns)
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, dpi=60, bbox_inches="tight")
     pyplot.close(figure)
     return file
 
 
-def pennylane() -> Any:
+def import_pennylane() -> Any:
     """The package, or MissingPackage."""
     try:
         import pennylane
@@ -75,7 +75,7 @@ def pennylane() -> Any:
 @cache
 def _node(ansatz: Ansatz) -> Any:
     """The circuit, simulated exactly."""
-    qml = pennylane()
+    qml = import_pennylane()
     device = qml.device("default.mixed" if ansatz.noise else "default.qubit", wires=ansatz.qubits)
 
     @qml.qnode(device, interface="torch", diff_method="backprop")  # type: ignore[untyped-decorator]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from deepseek_mm.experiments.quantum_attention.circuit import TURNS, Ansatz, measured
+from deepseek_mm.experiments.quantum_attention.circuit import TURNS, Ansatz, measure_circuit
 from deepseek_mm.experiments.quantum_attention.task import DOUBLE
 
 EXACT, NOISY = (2, 4, 6, 8, 10, 12, 14), (2, 3, 4, 5, 6)  # qubits
@@ -16,7 +16,7 @@ COMPLEX_BYTES = 16  # of one amplitude
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Cost:
+class CircuitCost:
     """Of one pass and its gradients, over PAIRS pairs."""
 
     qubits: int
@@ -30,22 +30,22 @@ class Cost:
         return self.amplitudes * COMPLEX_BYTES
 
 
-def costs() -> Iterator[Cost]:
+def measure_costs() -> Iterator[CircuitCost]:
     """First without noise, then with it; few qubits first."""
     for noise, sizes in ((0.0, EXACT), (0.05, NOISY)):
         for qubits in sizes:
-            yield cost(Ansatz(qubits=qubits, noise=noise))
+            yield measure_cost(Ansatz(qubits=qubits, noise=noise))
 
 
-def cost(ansatz: Ansatz) -> Cost:
+def measure_cost(ansatz: Ansatz) -> CircuitCost:
     """The fastest of a few passes."""
     seconds = min(_pass(ansatz) for _ in range(TURNS_TAKEN))
-    return Cost(qubits=ansatz.qubits, noise=ansatz.noise, amplitudes=ansatz.amplitudes, seconds=seconds)
+    return CircuitCost(qubits=ansatz.qubits, noise=ansatz.noise, amplitudes=ansatz.amplitudes, seconds=seconds)
 
 
 def _pass(ansatz: Ansatz) -> float:
     turns = torch.zeros(ansatz.layers, ansatz.qubits, TURNS, dtype=DOUBLE, requires_grad=True)
     angles = torch.ones(PAIRS, ansatz.qubits, dtype=DOUBLE)
     begun = time.perf_counter()
-    measured(angles, turns, ansatz).sum().backward()
+    measure_circuit(angles, turns, ansatz).sum().backward()
     return time.perf_counter() - begun

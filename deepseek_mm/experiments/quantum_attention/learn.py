@@ -16,8 +16,8 @@ from tqdm import tqdm
 from deepseek_mm.config import between
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.experiments.quantum_attention.circuit import Ansatz
-from deepseek_mm.experiments.quantum_attention.scores import Quantum, count, make
-from deepseek_mm.experiments.quantum_attention.task import TASKS, TaskConfig, accuracy, draw
+from deepseek_mm.experiments.quantum_attention.scores import Quantum, count_parameters, make_scores
+from deepseek_mm.experiments.quantum_attention.task import TASKS, TaskConfig, accuracy, draw_questions
 
 ARMS = {"quantum": "quantum", "noisy": "quantum", "sines": "sines", "dots": "dots"}  # arm -> whose scores
 NOISES = (0.01, 0.03, 0.1, 0.3)  # under which a circuit that was trained without noise is measured
@@ -46,7 +46,7 @@ class LearnConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Run:
+class ArmRun:
     """What became of it."""
 
     task: str
@@ -60,13 +60,13 @@ class Run:
     with_shots: dict[str, float]  # shots -> accuracy; likewise
 
 
-def all_runs(config: LearnConfig, out: Path) -> Iterator[Run]:
+def run_all(config: LearnConfig, out: Path) -> Iterator[ArmRun]:
     """Every task, arm and seed, in that order; those that `out` has already are not done again."""
     known = {(run.task, run.arm, run.seed, run.rate): run for run in read_runs(out, config)}
 
-    def run_of(task: str, arm: str, seed: int, rate: float) -> Run:
+    def run_of(task: str, arm: str, seed: int, rate: float) -> ArmRun:
         if (task, arm, seed, rate) not in known:
-            run = known[task, arm, seed, rate] = one_run(
+            run = known[task, arm, seed, rate] = run_arm(
                 TaskConfig(name=task), arm, seed=seed, rate=rate, config=config
             )
             _keep(run, out, config)
@@ -79,21 +79,21 @@ def all_runs(config: LearnConfig, out: Path) -> Iterator[Run]:
             yield from (run_of(task, arm, seed, best.rate) for seed in range(config.seeds))
 
 
-def one_run(task: TaskConfig, arm: str, *, seed: int, rate: float, config: LearnConfig) -> Run:
+def run_arm(task: TaskConfig, arm: str, *, seed: int, rate: float, config: LearnConfig) -> ArmRun:
     """Train and measure."""
     ansatz = Ansatz(layers=config.layers, noise=config.noise if arm == "noisy" else 0.0)
-    scores = make(ARMS[arm], ansatz=ansatz, seed=seed)
+    scores = make_scores(ARMS[arm], ansatz=ansatz, seed=seed)
     begun = time.perf_counter()
     train(scores, task, seed=seed, rate=rate, config=config)
     seconds = time.perf_counter() - begun
     circuit = scores if arm == "quantum" and seed != TRIAL and isinstance(scores, Quantum) else None
-    return Run(
+    return ArmRun(
         task=task.name,
         arm=arm,
         seed=seed,
         rate=rate,
-        parameters=count(scores),
-        accuracy=accuracy(scores, draw(task, config.held, TUNED if seed == TRIAL else HELD)),
+        parameters=count_parameters(scores),
+        accuracy=accuracy(scores, draw_questions(task, config.held, TUNED if seed == TRIAL else HELD)),
         seconds=seconds,
         under_noise=_under_noise(circuit, task, config) if circuit else {},
         with_shots=_with_shots(circuit, task, config) if circuit else {},
@@ -105,7 +105,7 @@ def train(scores: nn.Module, task: TaskConfig, *, seed: int, rate: float, config
     optimiser = torch.optim.Adam(scores.parameters(), lr=rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, config.steps)
     for step in tqdm(range(config.steps), desc=f"{task.name} {type(scores).__name__} {seed}", file=sys.stderr):
-        asked = draw(task, config.batch, TRAINED * (seed + 2) + step)
+        asked = draw_questions(task, config.batch, TRAINED * (seed + 2) + step)
         loss = F.cross_entropy(scores(asked.query_B2, asked.keys_BT2), asked.right_B)
         optimiser.zero_grad()
         loss.backward()
@@ -113,16 +113,16 @@ def train(scores: nn.Module, task: TaskConfig, *, seed: int, rate: float, config
         schedule.step()
 
 
-def read_runs(out: Path, config: LearnConfig) -> list[Run]:
+def read_runs(out: Path, config: LearnConfig) -> list[ArmRun]:
     """Those kept in the folder. ConfigError if they were made with other numbers."""
     file = out / "runs.jsonl"
     lines = [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
     if any(line["config"] != asdict(config) for line in lines):
         raise ConfigError(f"{file} holds runs with other settings than these. Use another --out")
-    return [Run(**line["run"]) for line in lines]
+    return [ArmRun(**line["run"]) for line in lines]
 
 
-def _keep(run: Run, out: Path, config: LearnConfig) -> None:
+def _keep(run: ArmRun, out: Path, config: LearnConfig) -> None:
     out.mkdir(parents=True, exist_ok=True)
     with (out / "runs.jsonl").open("a") as stream:
         stream.write(json.dumps({"config": asdict(config), "run": asdict(run)}) + "\n")
@@ -130,7 +130,7 @@ def _keep(run: Run, out: Path, config: LearnConfig) -> None:
 
 def _under_noise(scores: Quantum, task: TaskConfig, config: LearnConfig) -> dict[str, float]:
     """The trained circuit with a channel after each layer."""
-    held, exact = draw(task, config.held, HELD), scores.ansatz
+    held, exact = draw_questions(task, config.held, HELD), scores.ansatz
     found = {}
     for noise in NOISES:
         scores.ansatz = replace(exact, noise=noise)
@@ -141,5 +141,5 @@ def _under_noise(scores: Quantum, task: TaskConfig, config: LearnConfig) -> dict
 
 def _with_shots(scores: Quantum, task: TaskConfig, config: LearnConfig) -> dict[str, float]:
     """The trained circuit where each value is the mean of so many measurements."""
-    held = draw(task, config.held, HELD)
+    held = draw_questions(task, config.held, HELD)
     return {str(shots): accuracy(partial(scores.shot, shots=shots, seed=HELD), held) for shots in SHOTS}

@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from deepseek_mm.experiments.quantum_attention.circuit import QUBITS, TURNS, Ansatz, measured
+from deepseek_mm.experiments.quantum_attention.circuit import QUBITS, TURNS, Ansatz, measure_circuit
 from deepseek_mm.experiments.quantum_attention.task import DOUBLE
 
 ANGLES = 4  # two of the query, two of the key
@@ -34,8 +34,8 @@ class Quantum(nn.Module):
 
     def values(self, query_B2: Tensor, keys_BT2: Tensor) -> Tensor:
         """What is measured, (B, T), between -1 and 1: the mean over endless shots."""
-        pairs = paired(query_B2, keys_BT2)
-        return measured(pairs.flatten(0, 1), self.turns_LN3, self.ansatz).view(pairs.shape[:2])
+        pairs = pair_angles(query_B2, keys_BT2)
+        return measure_circuit(pairs.flatten(0, 1), self.turns_LN3, self.ansatz).view(pairs.shape[:2])
 
     def shot(self, query_B2: Tensor, keys_BT2: Tensor, *, shots: int, seed: int) -> Tensor:
         """Scores (B, T) of so many shots: each gives 1 or -1, as a real machine would."""
@@ -60,7 +60,7 @@ class Sines(nn.Module):
 
     def forward(self, query_B2: Tensor, keys_BT2: Tensor) -> Tensor:
         """(B, T)."""
-        sums_BT: Tensor = self.leave(self.enter(paired(query_B2, keys_BT2)).sin()).squeeze(-1)
+        sums_BT: Tensor = self.leave(self.enter(pair_angles(query_B2, keys_BT2)).sin()).squeeze(-1)
         return self.sharp * sums_BT
 
 
@@ -74,27 +74,27 @@ class Dots(nn.Module):
 
     def forward(self, query_B2: Tensor, keys_BT2: Tensor) -> Tensor:
         """(B, T)."""
-        q_B4, k_BT4 = self.query(round_(query_B2)), self.key(round_(keys_BT2))
+        q_B4, k_BT4 = self.query(to_circle(query_B2)), self.key(to_circle(keys_BT2))
         scores: Tensor = torch.einsum("bc,btc->bt", q_B4, k_BT4)
         return scores / math.sqrt(ANGLES)
 
 
-def paired(query_B2: Tensor, keys_BT2: Tensor) -> Tensor:
+def pair_angles(query_B2: Tensor, keys_BT2: Tensor) -> Tensor:
     """The angles of each query beside those of each of its keys, (B, T, 4)."""
     return torch.cat((query_B2[:, None].expand_as(keys_BT2), keys_BT2), -1)
 
 
-def round_(angles_X2: Tensor) -> Tensor:
+def to_circle(angles_X2: Tensor) -> Tensor:
     """Places on two circles, (..., 4)."""
     return torch.cat((angles_X2.cos(), angles_X2.sin()), -1)
 
 
-def count(module: nn.Module) -> int:
+def count_parameters(module: nn.Module) -> int:
     """Its parameters."""
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def make(name: str, *, ansatz: Ansatz, seed: int) -> nn.Module:
+def make_scores(name: str, *, ansatz: Ansatz, seed: int) -> nn.Module:
     """`quantum`, its twin `sines`, or `dots`, begun with that seed."""
     torch.manual_seed(seed)
     if name == "dots":

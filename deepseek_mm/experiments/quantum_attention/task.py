@@ -38,7 +38,7 @@ class TaskConfig:
         between("spread", self.spread, 0.0, 3.0)
 
 
-class Questions(NamedTuple):
+class AttentionQuestions(NamedTuple):
     """A batch: angles in radians, and which key is right."""
 
     query_B2: Tensor
@@ -46,7 +46,7 @@ class Questions(NamedTuple):
     right_B: Tensor  # int64
 
 
-def draw(config: TaskConfig, count: int, seed: int) -> Questions:
+def draw_questions(config: TaskConfig, count: int, seed: int) -> AttentionQuestions:
     """`count` questions, the same for the same seed."""
     chance = torch.Generator().manual_seed(seed)
     query_B2, keys_BT2 = (_angles((count, *more, 2), chance) for more in ((), (config.keys,)))
@@ -56,10 +56,10 @@ def draw(config: TaskConfig, count: int, seed: int) -> Questions:
     if config.name == "pair":
         found_B2 = found_B2 + math.pi * torch.randint(2, (count, 1), generator=chance)
     keys_BT2[torch.arange(count), right_B] = found_B2.remainder(2 * math.pi)
-    return Questions(query_B2, keys_BT2, right_B)
+    return AttentionQuestions(query_B2, keys_BT2, right_B)
 
 
-def oracle(query_B2: Tensor, keys_BT2: Tensor, config: TaskConfig) -> Tensor:
+def score_as_oracle(query_B2: Tensor, keys_BT2: Tensor, config: TaskConfig) -> Tensor:
     """Scores (B, T) of one who knows how the questions were drawn: nobody points better (Bayes).
 
     The density of a right key over that of any other, up to a factor; angles further than half a turn do not count.
@@ -69,7 +69,7 @@ def oracle(query_B2: Tensor, keys_BT2: Tensor, config: TaskConfig) -> Tensor:
     return torch.stack([_log_density(off_BT2 - turn, config.spread).sum(-1) for turn in turns]).logsumexp(0)
 
 
-def accuracy(scores: Callable[[Tensor, Tensor], Tensor], questions: Questions) -> float:
+def accuracy(scores: Callable[[Tensor, Tensor], Tensor], questions: AttentionQuestions) -> float:
     """Share of the questions whose right key has the highest score."""
     with torch.no_grad():
         pointed_B = scores(questions.query_B2, questions.keys_BT2).argmax(-1)

@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.space import ImageEmbedding
-from deepseek_mm.evaluation.presence import words_in
+from deepseek_mm.evaluation.presence import split_words
 from deepseek_mm.evaluation.retrieval import read_picture
 from deepseek_mm.evaluation.vqa import read_question_rows
 from deepseek_mm.rag.program.lexicon import IS_A
@@ -114,7 +114,7 @@ def of_drawings(name: str, drawings: Sequence[Drawing]) -> Domain:
 
 def speaks(text: str, about: frozenset[str]) -> bool:
     """Does it say one of these words, or several of it?"""
-    return any(singular(word) in about or word in about for word in words_in(text))
+    return any(singular(word) in about or word in about for word in split_words(text))
 
 
 @torch.inference_mode()
