@@ -6,9 +6,8 @@ import torch
 from tiny_lm import save_tiny, tiny_llama
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from deepseek_mm.benchmarks.lm_open import BenchModel
-from deepseek_mm.benchmarks.lm_sizes import LMSizes
-from deepseek_mm.benchmarks.result import BenchSetting, BenchSizes
+from deepseek_mm.benchmarks.lm_models import BenchModel
+from deepseek_mm.benchmarks.results import BenchSetting, BenchSizes, LMSizes
 from deepseek_mm.config import Config, LMConfig
 
 FEW = LMSizes(

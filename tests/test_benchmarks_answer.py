@@ -5,7 +5,7 @@ from fakes import Parrot, picture
 from rag_house import build
 
 from deepseek_mm.benchmarks import answer as bench
-from deepseek_mm.benchmarks.result import BenchSetting
+from deepseek_mm.benchmarks.results import BenchSetting
 from deepseek_mm.errors import NothingThere
 
 

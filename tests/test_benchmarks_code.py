@@ -8,7 +8,7 @@ from fakes import ColourSpace
 from test_parse_repository import wrote
 
 from deepseek_mm.benchmarks import code as bench
-from deepseek_mm.benchmarks.result import BenchSetting, BenchSizes
+from deepseek_mm.benchmarks.results import BenchSetting, BenchSizes
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import NothingThere
 

@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from deepseek_mm.benchmarks.crowd import send_at_once
+from deepseek_mm.benchmarks.serve import send_at_once
 from deepseek_mm.errors import JobFailed
 
 

@@ -4,9 +4,17 @@ import os
 
 import pytest
 
-from deepseek_mm.benchmarks.edge import THREADS, TimedAnswer, pin_to_one_core, read_peak_mb, report_speed, student_of
-from deepseek_mm.benchmarks.edge_kept import measure_quality, report_quality
-from deepseek_mm.benchmarks.result import BenchSetting
+from deepseek_mm.benchmarks.edge import (
+    THREADS,
+    TimedAnswer,
+    measure_quality,
+    pin_to_one_core,
+    read_peak_mb,
+    report_quality,
+    report_speed,
+    student_of,
+)
+from deepseek_mm.benchmarks.results import BenchSetting
 from deepseek_mm.config import EDGE, EDGE_LM, Config, LMConfig
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.retrieval import RetrievalReport

@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from deepseek_mm.benchmarks.generated import SPECTRUM, ClusteredVectors, RandomVectors, spread_by_direction
+from deepseek_mm.benchmarks.synthetic_data import (
+    SPECTRUM,
+    ClusteredVectors,
+    RandomVectors,
+    spread_by_direction,
+)
 
 
 def test_the_spectrum_is_the_measured_one_and_falls_between_its_points():

@@ -8,9 +8,9 @@ import pytest
 
 from deepseek_mm.__main__ import main
 from deepseek_mm.benchmarks import index as bench
-from deepseek_mm.benchmarks.result import BenchResult, BenchSetting, TableLine, format_json, format_table
-from deepseek_mm.cli.desk import Desk
+from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine, format_json, format_table
 from deepseek_mm.machine import about, commit, processor
+from deepseek_mm.terminal import Desk
 
 SLOW = BenchResult(lines=(TableLine(what="a long name", value="3 s", bar="5 s"),), numbers={"slow_s": 3.0})
 FAST = BenchResult(lines=(TableLine(what="b", value="10 ms", beside="99 ms"),), numbers={"fast_ms": 10.0})

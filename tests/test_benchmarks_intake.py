@@ -8,7 +8,7 @@ from fakes import ColourSpace
 from PIL import Image
 
 from deepseek_mm.benchmarks import intake
-from deepseek_mm.benchmarks.result import BenchSetting, BenchSizes
+from deepseek_mm.benchmarks.results import BenchSetting, BenchSizes
 from deepseek_mm.errors import NothingThere
 
 

@@ -8,8 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from deepseek_mm.benchmarks.llama_cpp import BITE, LlamaCpp
-from deepseek_mm.benchmarks.peer import make_tokens
+from deepseek_mm.benchmarks.peers import BITE, LlamaCpp, make_tokens
 from deepseek_mm.errors import MissingPackage
 
 VOCABULARY = 512

@@ -9,18 +9,18 @@ from lm_bench_help import save_deep, setting_of
 from deepseek_mm.__main__ import main
 from deepseek_mm.benchmarks import lm
 from deepseek_mm.benchmarks.lm_case import run_case
-from deepseek_mm.benchmarks.lm_open import open_decoder
+from deepseek_mm.benchmarks.lm_models import open_decoder
 from deepseek_mm.benchmarks.lm_peers import LLAMA
-from deepseek_mm.benchmarks.result import BenchResult, format_json, format_table
-from deepseek_mm.cli.desk import Desk
+from deepseek_mm.benchmarks.results import BenchResult, format_json, format_table
 from deepseek_mm.errors import NothingThere
+from deepseek_mm.terminal import Desk
 
 
 @pytest.mark.campaign(times=1, only=True)
 def test_every_row_is_there_and_what_cannot_be_measured_says_why(tmp_path, monkeypatch):
     model = save_deep(tmp_path / "model")
     monkeypatch.setattr(lm, "num_cores", lambda: 1)
-    monkeypatch.setattr("deepseek_mm.benchmarks.lm_flops.SIDES", (64,))
+    monkeypatch.setattr("deepseek_mm.benchmarks.lm_models.SIDES", (64,))
     here = lambda case: run_case(case, open_decoder(model, full=case.kind != "ours"))  # noqa: E731
     monkeypatch.setattr("deepseek_mm.benchmarks.lm_prefill.run_in_process", here)
     results = lm.measure_lm(setting_of(tmp_path))

@@ -16,8 +16,8 @@ from deepseek_mm.benchmarks.lm_case import run_case
 from deepseek_mm.benchmarks.lm_case import PrefillCase
 from deepseek_mm.benchmarks.lm_case import measure_peak
 from deepseek_mm.benchmarks.lm_case import time_prompt
-from deepseek_mm.benchmarks.lm_open import open_decoder
-from deepseek_mm.benchmarks.lm_plain import FullAttention
+from deepseek_mm.benchmarks.lm_case import FullAttention
+from deepseek_mm.benchmarks.lm_models import open_decoder
 
 ROOT = Path(__file__).parent.parent
 MB = 1_000_000
@@ -30,7 +30,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def small_products(monkeypatch):
-    monkeypatch.setattr("deepseek_mm.benchmarks.lm_flops.SIDES", (32,))
+    monkeypatch.setattr("deepseek_mm.benchmarks.lm_models.SIDES", (32,))
 
 
 def case(model, kind, lengths=(64, 100)):

@@ -6,11 +6,11 @@ from torch import nn
 
 from deepseek_mm.lm.attention_backend import is_visible
 from deepseek_mm.lm.decoder import Decoder
-from deepseek_mm.benchmarks.lm_flops import SIDES
-from deepseek_mm.benchmarks.lm_flops import count_moe_weights
-from deepseek_mm.benchmarks.lm_flops import count_pairs
-from deepseek_mm.benchmarks.lm_flops import count_prefill_flops
-from deepseek_mm.benchmarks.lm_flops import measure_matmul
+from deepseek_mm.benchmarks.lm_models import SIDES
+from deepseek_mm.benchmarks.lm_models import count_moe_weights
+from deepseek_mm.benchmarks.lm_models import count_pairs
+from deepseek_mm.benchmarks.lm_models import count_prefill_flops
+from deepseek_mm.benchmarks.lm_models import measure_matmul
 from deepseek_mm.lm.shape import BLOCK, FULL, ExpertSpec, MoEShape, Reach, tiny
 
 ALIKE = tuple(ExpertSpec(name=str(number), domain="code", width=48) for number in range(8))
@@ -52,12 +52,12 @@ def test_of_the_experts_only_those_that_are_visited_count_and_the_gate_does():
 
 def test_the_machine_s_speed_is_that_of_the_fastest_product(monkeypatch):
     monkeypatch.setattr(
-        "deepseek_mm.benchmarks.lm_flops._time_matmul", lambda side, device: {2_048: 9.0}.get(side, 5.0)
+        "deepseek_mm.benchmarks.lm_models._time_matmul", lambda side, device: {2_048: 9.0}.get(side, 5.0)
     )
     assert 2_048 in SIDES
     assert measure_matmul() == 9.0
 
 
 def test_a_real_product_has_a_speed(monkeypatch):
-    monkeypatch.setattr("deepseek_mm.benchmarks.lm_flops.SIDES", (64,))
+    monkeypatch.setattr("deepseek_mm.benchmarks.lm_models.SIDES", (64,))
     assert measure_matmul() > 1e6

@@ -4,10 +4,10 @@ import pytest
 import torch
 from lm_bench_help import save_deep
 
-from deepseek_mm.benchmarks import lm_ours
-from deepseek_mm.benchmarks.lm_open import find_model, open_decoder, open_fast, read_ours
-from deepseek_mm.benchmarks.lm_ours import Ours
-from deepseek_mm.benchmarks.peer import make_tokens
+from deepseek_mm.benchmarks import lm_peers
+from deepseek_mm.benchmarks.lm_models import find_model, open_decoder, open_fast, read_ours
+from deepseek_mm.benchmarks.lm_peers import Ours
+from deepseek_mm.benchmarks.peers import make_tokens
 from deepseek_mm.config import OUR_LM
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.kv_cache.paged_attention import PagedPass
@@ -71,9 +71,9 @@ def test_the_first_token_is_timed_from_nothing_known(decoder, passes):
 def test_it_goes_on_with_the_likeliest_tokens(model, monkeypatch):
     shape, weights = read_ours(model)
     decoder, said = build(shape, weights, dtype=torch.float32).eval(), []
-    monkeypatch.setattr(lm_ours, "fastest_s", lambda work, before: (before(), work(), 1.0)[2])
-    run = lm_ours.PagedRunner.decode
-    monkeypatch.setattr(lm_ours.PagedRunner, "decode", lambda runner, rows: (said.extend(rows), run(runner, rows))[1])
+    monkeypatch.setattr(lm_peers, "fastest_s", lambda work, before: (before(), work(), 1.0)[2])
+    run = lm_peers.PagedRunner.decode
+    monkeypatch.setattr(lm_peers.PagedRunner, "decode", lambda runner, rows: (said.extend(rows), run(runner, rows))[1])
     ours(decoder).decode_speed(context=30, new_tokens=4)
     ids = [1, *make_tokens(30, 300)[1:]]
     for _ in range(4):
@@ -100,7 +100,7 @@ def test_what_training_changed_is_part_of_the_packaged_model_alone(model, tmp_pa
     changed = {name: weight + 1 for name, weight in weights.items() if name.endswith("ffn_norm.weight")}
     file = tmp_path / "lm.safetensors"
     write_changes(file, changed, base=fingerprint(model.folder), shape=shape)
-    monkeypatch.setattr("deepseek_mm.benchmarks.lm_open.find_folder", lambda name, **_: model.folder)
+    monkeypatch.setattr("deepseek_mm.benchmarks.lm_models.find_folder", lambda name, **_: model.folder)
     trained = find_model(OUR_LM, tmp_path, print, changes=file)
     torch.testing.assert_close(read_ours(trained)[1]["layers.2.ffn_norm.weight"].float(), torch.full((64,), 2.0))
     assert find_model("other", tmp_path, print, changes=file).changes is None

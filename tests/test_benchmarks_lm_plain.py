@@ -5,9 +5,9 @@ import torch
 from lm_help import decoder
 from moe_help import small
 
-from deepseek_mm.benchmarks.lm_plain import FullAttention
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.kv_cache.paged_attention import open_memory
+from deepseek_mm.benchmarks.lm_case import FullAttention
 from deepseek_mm.lm.shape import tiny
 
 

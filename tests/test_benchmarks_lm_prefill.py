@@ -10,11 +10,17 @@ from PIL import Image
 
 from deepseek_mm.benchmarks import lm_prefill
 from deepseek_mm.benchmarks.lm_case import PrefillOutcome
-from deepseek_mm.benchmarks.lm_flops import count_prefill_flops
-from deepseek_mm.benchmarks.lm_open import read_ours
-from deepseek_mm.benchmarks.lm_prefill import choose_lengths, race_kinds, run_in_process
-from deepseek_mm.benchmarks.lm_readings import PrefillReadings, abbreviate_length, report_readings, report_utilization
-from deepseek_mm.benchmarks.result import format_json, format_table
+from deepseek_mm.benchmarks.lm_models import count_prefill_flops, read_ours
+from deepseek_mm.benchmarks.lm_prefill import (
+    PrefillReadings,
+    abbreviate_length,
+    choose_lengths,
+    race_kinds,
+    report_readings,
+    report_utilization,
+    run_in_process,
+)
+from deepseek_mm.benchmarks.results import format_json, format_table
 from deepseek_mm.errors import ModelFailed
 from deepseek_mm.lm.shape import tiny
 

@@ -6,12 +6,15 @@ import pytest
 import torch
 from lm_bench_help import FEW, save_deep, setting_of
 
-from deepseek_mm.benchmarks import lm_words
-from deepseek_mm.benchmarks.lm_open import BenchModel, read_ours
-from deepseek_mm.benchmarks.lm_words import measure_perplexity, open_both, open_progressive
-from deepseek_mm.evaluation.long import score_long
 from deepseek_mm.lm.model_folders import fingerprint
 from deepseek_mm.lm.weights import write_changes
+from deepseek_mm.benchmarks import lm
+from deepseek_mm.benchmarks.lm import measure_perplexity
+from deepseek_mm.benchmarks.lm import open_both
+from deepseek_mm.benchmarks.lm import open_progressive
+from deepseek_mm.benchmarks.lm_models import BenchModel
+from deepseek_mm.benchmarks.lm_models import read_ours
+from deepseek_mm.evaluation.language import score_long
 from deepseek_mm.train.corpus.shards import Document, shard_file, write_shard
 
 REACHED = "layers.0.qkv.weight"
@@ -57,8 +60,8 @@ def test_the_row_is_the_worst_of_all_lengths_and_kinds(tmp_path, model, monkeypa
 
 
 def test_a_run_of_full_attention_is_a_rival_of_the_whole_model(tmp_path, model, monkeypatch):
-    monkeypatch.setattr(lm_words, "TRAINED_FULL", tmp_path)
-    monkeypatch.setattr(lm_words, "open_run", lambda folder, base: base.decoder())
+    monkeypatch.setattr(lm, "TRAINED_FULL", tmp_path)
+    monkeypatch.setattr(lm, "open_run", lambda folder, base: base.decoder())
     _, ours, words = open_both(setting_of(tmp_path), model)
     assert ours.shape.moe is not None
     assert words == "trained on the same tokens"

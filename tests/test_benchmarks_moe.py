@@ -16,7 +16,9 @@ from deepseek_mm.benchmarks.moe import (
     summarize_rounds,
     take_turns,
 )
-from deepseek_mm.benchmarks.result import BenchSetting, BenchSizes, format_table
+from deepseek_mm.benchmarks.results import BenchSetting
+from deepseek_mm.benchmarks.results import BenchSizes
+from deepseek_mm.benchmarks.results import format_table
 from deepseek_mm.lm.moe import Routing
 from deepseek_mm.lm.shape import EXPERTS, ExpertSpec, tiny
 

@@ -11,19 +11,25 @@ from fakes import picture
 
 from deepseek_mm.__main__ import main
 from deepseek_mm.benchmarks import page
-from deepseek_mm.benchmarks.page_keys import LIBRARY, TALKS, Figure, explain_keys, list_keys
-from deepseek_mm.benchmarks.page_library import fill_library, make_source, read_sizes
-from deepseek_mm.benchmarks.page_race import MeasuredPage
+from deepseek_mm.benchmarks.page import MeasuredPage
+from deepseek_mm.benchmarks.page_browser import LIBRARY, TALKS, Figure, explain_keys, list_keys
 from deepseek_mm.benchmarks.page_server import PageServer, settings
-from deepseek_mm.benchmarks.page_talks import LONG_TITLE, SESSION, remember_all
-from deepseek_mm.benchmarks.result import BenchResult, BenchSizes, TableLine
-from deepseek_mm.cli.desk import Desk
+from deepseek_mm.benchmarks.results import BenchResult, BenchSizes, TableLine
+from deepseek_mm.benchmarks.synthetic_data import (
+    LONG_TITLE,
+    SESSION,
+    fill_library,
+    make_source,
+    read_sizes,
+    remember_all,
+)
 from deepseek_mm.config import Config
 from deepseek_mm.errors import MissingPackage, NothingThere, ServerError
-from deepseek_mm.evaluation.chromium import open_chromium
+from deepseek_mm.evaluation.screenshots import open_chromium
 from deepseek_mm.history import History
 from deepseek_mm.parse.photo import read_photo
 from deepseek_mm.settings import trace_settings
+from deepseek_mm.terminal import Desk
 from index import Counts
 from index.store import RegionStore
 
@@ -69,7 +75,7 @@ def test_a_filled_library_is_whole_and_its_photos_can_be_read(tmp_path, store, s
 
 
 def test_a_library_that_is_filled_in_several_pieces_numbers_its_regions_through(tmp_path, store, shots, monkeypatch):
-    monkeypatch.setattr("deepseek_mm.benchmarks.page_library.AT_ONCE", 3)
+    monkeypatch.setattr("deepseek_mm.benchmarks.synthetic_data.AT_ONCE", 3)
     fill_library(tmp_path / "space" / "store.db", tmp_path / "photos", shots, 8, regions=2)
     with store:
         assert store.counts() == Counts(sources=8, regions=16)

@@ -7,11 +7,10 @@ import pytest
 
 from deepseek_mm.benchmarks import page_browser
 from deepseek_mm.benchmarks.page import measure_page
-from deepseek_mm.benchmarks.page_browser import BrowserVisit
-from deepseek_mm.benchmarks.page_keys import list_keys
-from deepseek_mm.benchmarks.result import BenchSetting, BenchSizes
+from deepseek_mm.benchmarks.page_browser import BrowserVisit, list_keys
+from deepseek_mm.benchmarks.results import BenchSetting, BenchSizes
 from deepseek_mm.errors import ServerError
-from deepseek_mm.evaluation.chromium import open_chromium
+from deepseek_mm.evaluation.screenshots import open_chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import torch
 
-from deepseek_mm.benchmarks.peer import fastest_s, make_tokens, torch_threads
+from deepseek_mm.benchmarks.peers import fastest_s, make_tokens, torch_threads
 
 
 def test_made_up_tokens_are_words_that_do_not_repeat_within_the_vocabulary():

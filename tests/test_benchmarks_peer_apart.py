@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from deepseek_mm.benchmarks.peer_apart import PeerProcess
+from deepseek_mm.benchmarks.peers import PeerProcess
 from deepseek_mm.errors import MissingPackage, NothingThere
 
 

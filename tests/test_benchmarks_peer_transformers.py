@@ -4,8 +4,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from deepseek_mm.benchmarks.peer import make_tokens
-from deepseek_mm.benchmarks.peer_transformers import Transformers
+from deepseek_mm.benchmarks.peers import Transformers, make_tokens
 
 
 class Noted(LlamaForCausalLM):

@@ -2,8 +2,12 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from deepseek_mm.benchmarks.runner import FixedContext, RandomDecoder, make_random_decoder
-from deepseek_mm.lm.shape import EXPERTS, MoEShape, tiny
+from deepseek_mm.lm.shape import EXPERTS
+from deepseek_mm.lm.shape import MoEShape
+from deepseek_mm.lm.shape import tiny
+from deepseek_mm.benchmarks.moe import FixedContext
+from deepseek_mm.benchmarks.moe import RandomDecoder
+from deepseek_mm.benchmarks.moe import make_random_decoder
 
 MOE = MoEShape(layers=(0, 2), experts=EXPERTS, gate_width=16, gate_heads=2, gate_window=4)
 SHAPE = tiny(moe=MOE)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from deepseek_mm.benchmarks import search as module
-from deepseek_mm.benchmarks.crowd import TimedResponse
-from deepseek_mm.benchmarks.generated import PhotoLikeVectors
 from deepseek_mm.benchmarks.search import make_lines, make_queries, scan, time_linear_scan, time_searches
+from deepseek_mm.benchmarks.serve import TimedResponse
+from deepseek_mm.benchmarks.synthetic_data import PhotoLikeVectors
 from deepseek_mm.errors import JobFailed
 from deepseek_mm.rag.search.certainty import photos_of_nobody
 

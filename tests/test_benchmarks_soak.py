@@ -13,20 +13,23 @@ import pytest
 from line_help import serving_house
 
 from deepseek_mm.benchmarks.resident import is_below, own_mb, resident_mb
-from deepseek_mm.benchmarks.result import BenchSetting
+from deepseek_mm.benchmarks.results import BenchSetting
 from deepseek_mm.benchmarks.soak import (
     MOST_MB,
     MOST_SHARE,
+    SHARES,
     MemorySample,
+    RandomClient,
+    StatusCounts,
     drop_warm_up,
     fit_line,
+    is_expected,
     lowest_by_period,
     measure_soak,
     report_growth,
     sample_memory,
     save_samples,
 )
-from deepseek_mm.benchmarks.soak_client import SHARES, RandomClient, StatusCounts, is_expected
 
 FILL = "held = b'x' * 60_000_000; print(len(held), flush=True); input()"
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from deepseek_mm.benchmarks.generated import ClusteredVectors
-from deepseek_mm.benchmarks.result import BenchSetting, BenchSizes
+from deepseek_mm.benchmarks.results import BenchSetting, BenchSizes
 from deepseek_mm.benchmarks.start import fill, opened, starts
+from deepseek_mm.benchmarks.synthetic_data import ClusteredVectors
 from index import Counts, finder
 
 SIZES = BenchSizes(vectors=250, dim=32, queries=3)

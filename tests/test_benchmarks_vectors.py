@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 
-from deepseek_mm.benchmarks.generated import ClusteredVectors
-from deepseek_mm.benchmarks.result import BenchSetting, BenchSizes
-from deepseek_mm.benchmarks.vectors import (
+from deepseek_mm.benchmarks.index import (
     lib,
     limit_faiss_threads,
     make_vector_rows,
@@ -15,6 +13,8 @@ from deepseek_mm.benchmarks.vectors import (
     time_queries,
     time_vector_search,
 )
+from deepseek_mm.benchmarks.results import BenchSetting, BenchSizes
+from deepseek_mm.benchmarks.synthetic_data import ClusteredVectors
 from deepseek_mm.config import Config, IndexConfig
 from index.allowed_ids import AllowedIds
 from index.codes import Codes
@@ -44,7 +44,7 @@ def test_a_race_searches_by_codes_and_compares_with_the_search_of_all(tmp_path, 
 
 def test_a_search_that_misses_shows_in_the_recall(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "deepseek_mm.benchmarks.vectors.time_queries", lambda memory, queries, allowed: ([1.0], [[0]] * len(queries))
+        "deepseek_mm.benchmarks.index.time_queries", lambda memory, queries, allowed: ([1.0], [[0]] * len(queries))
     )
     assert time_vector_search(ClusteredVectors(600, 64), 600, setting(tmp_path)).recall == 0
 

@@ -7,7 +7,7 @@ from paper import shelf
 
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.evaluation.questions import FORMS, KINDS, QuestionForm, fill_form
+from deepseek_mm.evaluation.evidence_questions import FORMS, KINDS, QuestionForm, fill_form
 from deepseek_mm.rag.decide import covers
 from deepseek_mm.rag.program.words import negated
 from deepseek_mm.rag.prompt import facts

@@ -4,14 +4,14 @@ from argparse import ArgumentParser
 
 import pytest
 
-from deepseek_mm.cli.evaluate import COMMAND
 from deepseek_mm.errors import MissingWeights
+from deepseek_mm.evaluation.commands import add_arguments
 from deepseek_mm.see.caption.captioner import read_captioner
 
 
 def test_other_weights_can_be_named_and_all_of_them_must_be_there(tmp_path):
     parser = ArgumentParser()
-    COMMAND.add(parser)
+    add_arguments(parser)
     assert parser.parse_args(["caption"]).captioner is None
     files = parser.parse_args(["caption", "--captioner", str(tmp_path / "a"), str(tmp_path / "b")]).captioner
     assert [file.name for file in files] == ["a", "b"]

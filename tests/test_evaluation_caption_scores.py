@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepseek_mm.evaluation.caption_scores import bleu4, cider, split_caption
+from deepseek_mm.evaluation.captions import bleu4, cider, split_caption
 
 SAID = ["A dog runs over the grass .", "Two people on a beach", "a red car"]
 REFERENCES = [

@@ -10,6 +10,7 @@ from deepseek_mm.errors import ConfigError, MissingPackage
 from deepseek_mm.evaluation import code_search
 from deepseek_mm.evaluation.code_search import (
     CodeSearchReport,
+    Function,
     SearchScore,
     evaluate_code_search,
     fuse_rankings,
@@ -19,7 +20,6 @@ from deepseek_mm.evaluation.code_search import (
     rank_by_words,
     score_rankings,
 )
-from deepseek_mm.evaluation.functions import Function
 from deepseek_mm.parse.packages import packages
 from index import Symbol
 

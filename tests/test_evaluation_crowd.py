@@ -5,8 +5,7 @@ import pytest
 from fakes import ColourSpace, picture
 
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.evaluation.crowd import choose_distractors, embed_cached
-from deepseek_mm.evaluation.retrieval import CaptionRow, evaluate_retrieval
+from deepseek_mm.evaluation.retrieval import CaptionRow, choose_distractors, embed_cached, evaluate_retrieval
 
 COLOURS = ("red", "green", "blue", "yellow")
 

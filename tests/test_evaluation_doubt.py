@@ -5,8 +5,15 @@ import json
 import pytest
 from PIL import Image
 
-from deepseek_mm.evaluation.doubt import PICTURES, CalibrationReport, evaluate_calibration
-from deepseek_mm.evaluation.vqa import QuestionRow, ScoredQuestions, split_bins, surest_right
+from deepseek_mm.evaluation.vqa import (
+    PICTURES,
+    CalibrationReport,
+    QuestionRow,
+    ScoredQuestions,
+    evaluate_calibration,
+    split_bins,
+    surest_right,
+)
 from tests.test_evaluation_vqa import Said
 
 

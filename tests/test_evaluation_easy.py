@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from deepseek_mm.errors import ConfigError, MissingPackage
-from deepseek_mm.evaluation.easy import find_easy_images, read_easy_rows
+from deepseek_mm.evaluation.question_sets import find_easy_images, read_easy_rows
 from deepseek_mm.logic.english import program_of
 from deepseek_mm.rag.program.answers import normal
 from deepseek_mm.see.scene.flat import shapes_in

@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_mm.evaluation.functions import Function, choose_distinct, first_sentence, is_telling, list_functions
+from deepseek_mm.evaluation.code_search import (
+    Function,
+    choose_distinct,
+    first_sentence,
+    is_telling,
+    list_functions,
+)
 from deepseek_mm.parse.packages import LEAST_CHARS, Package
 from index import Symbol
 

@@ -8,8 +8,7 @@ import pytest
 import torch
 from lm_help import NEAR, decoder, experts, shard
 
-from deepseek_mm.evaluation.language import DomainReading, LanguageReport, evaluate_language, score_rows
-from deepseek_mm.evaluation.surprise import nats_of_text
+from deepseek_mm.evaluation.language import DomainReading, LanguageReport, evaluate_language, nats_of_text, score_rows
 from deepseek_mm.lm.shape import Reach, tiny
 from deepseek_mm.train.corpus import DOMAINS
 from deepseek_mm.train.rows import mix, pack

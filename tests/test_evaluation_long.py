@@ -9,8 +9,7 @@ import torch
 from lm_help import NEAR, decoder
 
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.evaluation.long import LongReport, compare_attention, cut_texts, mean_perplexity
-from deepseek_mm.evaluation.surprise import nats_of_text
+from deepseek_mm.evaluation.language import LongReport, compare_attention, cut_texts, mean_perplexity, nats_of_text
 from deepseek_mm.lm.shape import tiny
 
 CHANCE = torch.Generator().manual_seed(0)

@@ -5,8 +5,13 @@ import json
 import pytest
 from fakes import picture
 
-from deepseek_mm.evaluation.placed import APART, evaluate_placement, make_placement_questions, summarize_gain
-from deepseek_mm.evaluation.pointing import PointRow
+from deepseek_mm.evaluation.pointing import (
+    APART,
+    PointRow,
+    evaluate_placement,
+    make_placement_questions,
+    summarize_gain,
+)
 from deepseek_mm.records import Answer, Verdict, Worked
 
 LEFT = PointRow(image="a.png", thing="cup", boxes=((0.0, 0.4, 0.2, 0.6),))

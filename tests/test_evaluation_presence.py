@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from deepseek_mm.evaluation.presence import find_nouns, make_presence_rows
+from deepseek_mm.evaluation.question_sets import find_nouns, make_presence_rows
 from deepseek_mm.evaluation.retrieval import CaptionRow
 
 DOG, FARM = ("A dog runs .",), ("Two cats and a horse .", "A man .")

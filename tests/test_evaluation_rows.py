@@ -5,7 +5,7 @@ import json
 import pytest
 
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.evaluation.rows import read_rows
+from deepseek_mm.evaluation.retrieval import read_rows
 
 
 def written(path, *lines: str):

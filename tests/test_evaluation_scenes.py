@@ -7,8 +7,18 @@ from random import Random
 import numpy as np
 import pytest
 
-from deepseek_mm.evaluation.scenes import KINDS, PaperScene, draw_scene, make_question, make_scene
-from deepseek_mm.evaluation.scenes.make import APART, FEWEST, MOST, SEEN, SceneThing, visible_share
+from deepseek_mm.evaluation.scene_drawing import (
+    APART,
+    FEWEST,
+    MOST,
+    SEEN,
+    PaperScene,
+    SceneThing,
+    draw_scene,
+    make_scene,
+    visible_share,
+)
+from deepseek_mm.evaluation.scene_questions import KINDS, make_question
 from deepseek_mm.logic.calls import is_program
 from deepseek_mm.logic.drawn import ANSWERS, VALUES
 

@@ -9,19 +9,22 @@ import pytest
 from fakes import picture
 
 from deepseek_mm.errors import BadFile, MissingPackage
-from deepseek_mm.evaluation.screenshot import draw
-from deepseek_mm.evaluation.screenshot.draw import (
+from deepseek_mm.evaluation import screenshots
+from deepseek_mm.evaluation.screenshots import (
     KINDS,
     Screenshot,
+    copy_sources,
+    evaluate_screenshots,
     join_examples,
+    list_packages,
     make_docs_page,
     make_editor_page,
     make_page,
+    read_licences,
     read_shots,
     run_program,
+    score_places,
 )
-from deepseek_mm.evaluation.screenshot.repository import copy_sources, list_packages, read_licences
-from deepseek_mm.evaluation.screenshot.score import evaluate_screenshots, score_places
 from deepseek_mm.parse.packages import Package
 from deepseek_mm.records import Found, Match
 from index import Region, Source
@@ -116,13 +119,13 @@ def test_what_lies_there_is_not_drawn_again_and_no_browser_is_opened(tmp_path, m
         raise AssertionError("no browser is needed")
         yield
 
-    monkeypatch.setattr(draw, "open_chromium", none)
+    monkeypatch.setattr(screenshots, "open_chromium", none)
     (tmp_path / shot().name).touch()
-    assert [path.name for path in draw.draw_screenshots([shot()], tmp_path, tmp_path)] == [
+    assert [path.name for path in screenshots.draw_screenshots([shot()], tmp_path, tmp_path)] == [
         "test-editor-shop-basket.png"
     ]
     with pytest.raises(AssertionError, match="no browser"):
-        list(draw.draw_screenshots([shot(symbol="Basket")], tmp_path, tmp_path))
+        list(screenshots.draw_screenshots([shot(symbol="Basket")], tmp_path, tmp_path))
 
 
 def test_a_file_among_the_first_five_counts_and_one_further_down_is_missed(tmp_path):

@@ -8,12 +8,12 @@ from PIL import Image, ImageColor
 from deepseek_mm.config import SeeConfig
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.see.pipeline import VisionPipeline
-from deepseek_mm.evaluation.sheet import COLOURS
-from deepseek_mm.evaluation.sheet import COLUMNS
-from deepseek_mm.evaluation.sheet import GAP_PX
-from deepseek_mm.evaluation.sheet import SIDE_PX
-from deepseek_mm.evaluation.sheet import WORDS_PX
-from deepseek_mm.evaluation.sheet import draw_sheet
+from deepseek_mm.evaluation.regions import COLOURS
+from deepseek_mm.evaluation.regions import COLUMNS
+from deepseek_mm.evaluation.regions import GAP_PX
+from deepseek_mm.evaluation.regions import SIDE_PX
+from deepseek_mm.evaluation.regions import WORDS_PX
+from deepseek_mm.evaluation.regions import draw_sheet
 
 
 @pytest.fixture

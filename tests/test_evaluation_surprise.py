@@ -8,8 +8,8 @@ from lm_help import NEAR, decoder
 from torch.nn import functional as F
 
 from deepseek_mm.lm.attention_backend import FullTextAttention
-from deepseek_mm.evaluation.surprise import nats_of_text
-from deepseek_mm.evaluation.surprise import perplexity
+from deepseek_mm.evaluation.language import nats_of_text
+from deepseek_mm.evaluation.language import perplexity
 from deepseek_mm.lm.shape import Reach, tiny
 
 IDS = torch.randint(0, 512, (150,), generator=torch.Generator().manual_seed(0)).tolist()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepseek_mm.evaluation.vqa_answers import score_answer
+from deepseek_mm.evaluation.vqa import score_answer
 from deepseek_mm.rag.program.answers import normal
 
 

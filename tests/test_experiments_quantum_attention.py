@@ -9,16 +9,26 @@ import torch
 
 from deepseek_mm.errors import ConfigError, MissingPackage
 from deepseek_mm.experiments.quantum_attention import circuit, learn, summary
-from deepseek_mm.experiments.quantum_attention.circuit import Ansatz
-from deepseek_mm.experiments.quantum_attention.cost import CircuitCost
-from deepseek_mm.experiments.quantum_attention.learn import ArmRun, LearnConfig, read_runs, run_all, run_arm
-from deepseek_mm.experiments.quantum_attention.scores import Dots, Quantum, Sines, count_parameters, make_scores
-from deepseek_mm.experiments.quantum_attention.task import (
+from deepseek_mm.experiments.quantum_attention.circuit import (
+    Ansatz,
+    CircuitCost,
+    Dots,
+    Quantum,
+    Sines,
+    count_parameters,
+    make_scores,
+)
+from deepseek_mm.experiments.quantum_attention.learn import (
     DOUBLE,
     TURN,
+    ArmRun,
+    LearnConfig,
     TaskConfig,
     accuracy,
     draw_questions,
+    read_runs,
+    run_all,
+    run_arm,
     score_as_oracle,
 )
 

@@ -12,13 +12,10 @@ ROOT = Path(__file__).parent.parent
 # Highest floor first. A unit may import any lower floor; units that share a floor are strangers.
 FLOORS = (
     ("app", "deepseek_mm.__main__"),
-    ("deepseek_mm.cli",),
-    ("deepseek_mm.benchmarks",),
-    ("ui", "deepseek_mm.serve"),
+    ("deepseek_mm.cli", "laboratory"),
+    ("ui", "deepseek_mm.serve", "deepseek_mm.terminal"),
     ("deepseek_mm.services",),
     ("deepseek_mm.load",),
-    ("deepseek_mm.train",),
-    ("deepseek_mm.evaluation",),
     ("deepseek_mm.rag.assistant",),
     ("deepseek_mm.library", "deepseek_mm.rag.pointing", "deepseek_mm.shapes"),
     ("deepseek_mm.learning",),
@@ -79,7 +76,14 @@ FLOORS = (
 )
 HEIGHT = {unit: height for height, floor in enumerate(reversed(FLOORS)) for unit in floor}
 FACADE = "deepseek_mm"  # its __init__ re-exports the public names
-LAB = "deepseek_mm.experiments"  # may import anything; nothing may import it
+LABORATORY = (  # one unit: its packages may import each other and the product, never the command line
+    "deepseek_mm.benchmarks",
+    "deepseek_mm.evaluation",
+    "deepseek_mm.experiments",
+    "deepseek_mm.train",
+)
+EXPERIMENTS = "deepseek_mm.experiments"  # which nothing imports at all
+UNTIL_TRAIN_MOVES = ("deepseek_mm.cli.continual",)  # goes with the verb `train` into the laboratory, then this is empty
 HALLWAYS = (FACADE, "deepseek_mm.rag")  # packages whose files live on different floors: their __init__ has no floor
 
 
@@ -105,6 +109,8 @@ def inside(module: str, unit: str) -> bool:
 
 
 def unit_of(module: str) -> str | None:
+    if any(inside(module, package) for package in LABORATORY):
+        return "laboratory"
     return max((unit for unit in HEIGHT if inside(module, unit)), key=len, default=None)
 
 
@@ -130,7 +136,7 @@ EDGES = sorted((here, there) for here, targets in IMPORTS.items() for there in t
 
 
 def test_every_module_has_a_floor():
-    assert [m for m in IMPORTS if unit_of(m) is None and m not in HALLWAYS and not inside(m, LAB)] == []
+    assert [m for m in IMPORTS if unit_of(m) is None and m not in HALLWAYS] == []
 
 
 def test_imports_point_downwards():
@@ -138,7 +144,13 @@ def test_imports_point_downwards():
         f"{here} must not import {there}"
         for here, there in EDGES
         if (a := unit_of(here)) and (b := unit_of(there)) and a != b and HEIGHT[b] >= HEIGHT[a]
+        if here not in UNTIL_TRAIN_MOVES
     ] == []
+
+
+def test_only_the_start_of_the_command_line_knows_the_laboratory():
+    users = {here for here, there in EDGES if unit_of(there) == "laboratory" and unit_of(here) != "laboratory"}
+    assert users == {"deepseek_mm.__main__", *UNTIL_TRAIN_MOVES}
 
 
 def test_the_front_door_is_for_guests():
@@ -186,7 +198,7 @@ def test_a_way_past_the_services_is_seen(text, name):
 
 
 def test_nothing_imports_an_experiment():
-    assert [(h, t) for h, t in EDGES if inside(t, LAB) and not inside(h, LAB)] == []
+    assert [(h, t) for h, t in EDGES if inside(t, EXPERIMENTS) and not inside(h, EXPERIMENTS)] == []
 
 
 def test_the_index_knows_storage_and_nothing_else_of_ours():

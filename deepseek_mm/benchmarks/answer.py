@@ -13,7 +13,7 @@ from itertools import cycle
 from PIL import Image
 
 from deepseek_mm.benchmarks.intake import BUNDLED
-from deepseek_mm.benchmarks.result import BenchResult, BenchSetting, TableLine
+from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.load import load
 from deepseek_mm.rag.assistant import Assistant

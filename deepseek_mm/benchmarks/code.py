@@ -18,7 +18,7 @@ from pathlib import Path
 from threading import Event
 
 from deepseek_mm.benchmarks.intake import time_call
-from deepseek_mm.benchmarks.result import BenchResult, BenchSetting, TableLine
+from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.encoders import open_space
 from deepseek_mm.errors import BadFile, NothingThere

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from deepseek_mm.benchmarks.result import BenchResult, BenchSetting, TableLine
+from deepseek_mm.benchmarks.resident import own_mb
+from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
 from deepseek_mm.encoders import open_space
 from deepseek_mm.encoders.image import SIDE_PX
 from deepseek_mm.encoders.space import EmbeddingModel
@@ -80,7 +81,7 @@ def measure_memory_growth(setting: BenchSetting) -> BenchResult:
 
     def look(done: int, total: int, path: str) -> None:
         if done % EVERY == 0:
-            seen.append(resident_mb())
+            seen.append(own_mb(os.getpid()))
 
     ingest_folder(setting, VisionPipeline(space, setting.config.see), folder, "many", Hooks(progress=look))
     grown = max(seen[int(WARM * len(seen)) :], default=0.0) - seen[int(WARM * len(seen))]
@@ -142,9 +143,3 @@ def time_call(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
-
-
-def resident_mb() -> float:
-    """Memory of this process that is in use."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

@@ -1,13 +1,13 @@
 """One way of reading prompts, in a process of its own: how long it takes, and how much memory above the weights.
 
-    python -m deepseek_mm.benchmarks.lm_case CASE       # a Case as JSON; the last line it writes is an Outcome
+    python -m deepseek_mm.benchmarks.lm_case CASE       # a PrefillCase as JSON; the last line is a PrefillOutcome
 
 A process of its own because peaks are told of whole processes. The weights are read first, and a short prompt, for
-which the processor's programs are prepared; then for each length the mark of the highest resident memory is set back
-to what is resident, and read again at the end: keys and values, claimed when the prompt begins, and everything that is
-worked out on the way. On a GPU it is what torch has allocated.
+which the programs of the processor are prepared; then for each length the mark of the highest resident memory is set
+back and read again at the end. On a GPU it is what torch has allocated. Of the ways of torch to do full attention a
+boolean mask is as fast as any (measured at 8,192 tokens).
 
-Shape key:  T tokens
+Shape key:  T tokens of the chunk, H query heads, G key/value heads, K head width, S keys, N rows
 """
 
 import gc
@@ -22,19 +22,50 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from torch import Tensor
+from torch.nn import functional as F
 
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.kv_cache.block_manager import CachedText
 from deepseek_mm.lm.kv_cache.paged_attention import PagedMemory
 from deepseek_mm.lm.kv_cache.paged_attention import PagedPass
 from deepseek_mm.lm.kv_cache.paged_attention import open_memory
-from deepseek_mm.benchmarks.lm_open import open_decoder
-from deepseek_mm.benchmarks.lm_flops import measure_matmul
-from deepseek_mm.benchmarks.lm_open import BenchModel
-from deepseek_mm.benchmarks.lm_plain import FullAttention
-from deepseek_mm.benchmarks.peer import make_tokens
+from deepseek_mm.benchmarks.lm_models import BenchModel
+from deepseek_mm.benchmarks.lm_models import measure_matmul
+from deepseek_mm.benchmarks.lm_models import open_decoder
+from deepseek_mm.benchmarks.peers import make_tokens
 from deepseek_mm.machine import REFS, memory_mb, set_peak_back
 from deepseek_mm.runtime.spare import give_back
+
+
+class FullAttention:
+    """An `Attend` over the next `count` tokens of one text, of a decoder whose layers see everything."""
+
+    def __init__(self, memory: Memory, texts: Sequence[Text], count: int) -> None:
+        (text,) = texts
+        self._paged = Paged(memory, texts, count)  # has the pages, and the attention of the gates
+        self.ids_BT, self.positions_BT = self._paged.ids_BT, self._paged.positions_BT
+        self.scale = self._paged.scale
+        self._cache, self._layers = memory.cache, memory.shape.num_layers
+        (table,) = (table for group, table in zip(memory.book.groups, text.tables, strict=True) if 0 in group.slots)
+        end = text.length + count
+        (self._all,) = table.stretches(0, end)
+        (new,) = table.stretches(text.length, end)
+        device = memory.cache.device
+        self._rows_N = torch.arange(new.row, new.row + new.size, device=device)
+        self._seen_TS = torch.ones(count, end, dtype=torch.bool, device=device).tril(text.length)
+
+    def __call__(self, slot: int, q_BTHK: Tensor, k_BTGK: Tensor, v_BTGK: Tensor) -> Tensor:
+        """As `Attend` says."""
+        if slot >= self._layers:
+            return self._paged(slot, q_BTHK, k_BTGK, v_BTGK)
+        self._cache.write(slot, self._rows_N, k_BTGK[0], v_BTGK[0])
+        k_GSK, v_GSK = self._cache.view(slot, self._all.row, self._all.size)
+        seen = F.scaled_dot_product_attention(
+            q_BTHK.transpose(1, 2), k_GSK[None], v_GSK[None], attn_mask=self._seen_TS, enable_gqa=True
+        )
+        return seen.transpose(1, 2)
+
 
 Kind = Literal["ours", "sdpa", "full"]  # progressive; full attention by torch's kernel; by our own
 ATTEND: dict[Kind, Callable[[PagedMemory, Sequence[CachedText], int], PagedPass | FullAttention]] = {

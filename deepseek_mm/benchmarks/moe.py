@@ -1,11 +1,11 @@
 """What a mixture of experts saves: a dense feed-forward of width W against eight experts whose widths sum to W, top-2.
 
 The same decoder, random weights, bf16, the gate included; both take turns in every round, each first in half of them.
-As in large models the feed-forward dominates: W is 26 times the model's width (the eight experts of Mixtral 8x7B have
-28 times). Our decoder always has a feed-forward for all tokens, so here the mixture keeps one of width 32, which counts
-against it.
+As in large models the feed-forward dominates: W is 26 times the width of the model (the eight experts of Mixtral 8x7B
+have 28 times). Our decoder always has a feed-forward for all tokens, so here the mixture keeps one of width 32.
 
-Shape key:  B batch, T tokens, E experts
+Shape key:  B batch, T tokens, C tokens of context, D width, E experts, H query heads, G key/value heads, R = H / G,
+            K head width
 """
 
 import statistics
@@ -15,11 +15,79 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
 
-from deepseek_mm.benchmarks.result import BenchResult, BenchSetting, BenchSizes, TableLine
-from deepseek_mm.benchmarks.runner import RandomDecoder
-from deepseek_mm.lm.moe import Routing, compute_load
-from deepseek_mm.lm.shape import EXPERTS, SMOLLM2, DecoderShape, ExpertSpec, MoEShape
+from deepseek_mm.lm.moe import Routing
+from deepseek_mm.lm.moe import compute_load
+from deepseek_mm.lm.shape import EXPERTS
+from deepseek_mm.lm.shape import SMOLLM2
+from deepseek_mm.lm.shape import DecoderShape
+from deepseek_mm.lm.shape import ExpertSpec
+from deepseek_mm.lm.shape import MoEShape
+from deepseek_mm.benchmarks.results import BenchResult
+from deepseek_mm.benchmarks.results import BenchSetting
+from deepseek_mm.benchmarks.results import BenchSizes
+from deepseek_mm.benchmarks.results import TableLine
+from deepseek_mm.lm.attend import Attend
+from deepseek_mm.lm.attend import Whole
+from deepseek_mm.lm.experts import Expert
+from deepseek_mm.lm.model import Decoder
+
+
+class FixedContext:
+    """A memory that does not grow: every call is the token that follows on the same tokens before it."""
+
+    def __init__(self, shape: DecoderShape, tokens: int) -> None:
+        self.positions_BT = torch.tensor([[tokens]])
+        self.scale: float | Tensor = 1.0
+        self._lengths = [min(tokens, shape.slot_reach(slot).window or tokens) for slot in range(shape.num_slots)]
+        self._past: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def __call__(self, slot: int, q_BTHK: Tensor, k_BTGK: Tensor, v_BTGK: Tensor) -> Tensor:
+        """As `Attend` says; the own key and value stand where the last token's stood."""
+        if slot not in self._past:
+            length = self._lengths[slot]
+            self._past[slot] = (k_BTGK.repeat(1, length, 1, 1), v_BTGK.repeat(1, length, 1, 1))
+        k_BCGK, v_BCGK = self._past[slot]
+        k_BCGK[:, -1:], v_BCGK[:, -1:] = k_BTGK, v_BTGK
+        rows_BGRK = q_BTHK.unflatten(2, (k_BTGK.shape[2], -1))[:, 0]  # heads that share keys, as queries of one head
+        seen_BGRK = F.scaled_dot_product_attention(rows_BGRK, k_BCGK.transpose(1, 2), v_BCGK.transpose(1, 2))
+        return seen_BGRK.reshape(q_BTHK.shape)
+
+
+class RandomDecoder:
+    """A decoder of random weights that takes its turns."""
+
+    def __init__(self, shape: DecoderShape, tokens: int) -> None:
+        self.model = make_random_decoder(shape)
+        self._whole, self._still = Whole(shape, torch.ones(1, tokens, dtype=torch.int64)), FixedContext(shape, tokens)
+
+    def prefill(self, ids_BT: Tensor) -> list[Routing]:
+        """Read a prompt."""
+        return self._read(ids_BT, self._whole)
+
+    def decode(self, ids_BT: Tensor) -> None:
+        """Read tokens one by one, each behind a whole context."""
+        for id_B1 in ids_BT.split(1, 1):
+            self._read(id_B1, self._still)
+
+    def _read(self, ids_BT: Tensor, attend: Attend) -> list[Routing]:
+        """As for the next token: the last one's logits."""
+        routings: list[Routing]
+        hidden_BTD, routings = self.model(self.model.embed(ids_BT), attend)
+        self.model.logits(hidden_BTD[:, -1:])
+        return routings
+
+
+def make_random_decoder(shape: DecoderShape) -> Decoder:
+    """In bf16, and with experts that say something."""
+    model = Decoder(shape).to(torch.bfloat16)
+    for module in model.modules():
+        if isinstance(module, Expert):
+            nn.init.normal_(module.down.weight, std=0.02)
+    return model
+
 
 OWN = replace(SMOLLM2, vocab_size=1_024)  # few words: beside a few layers the head of all would weigh too much
 LARGE = replace(OWN, width=960, num_heads=15, num_kv_heads=5)  # SmolLM2-360M's width and heads

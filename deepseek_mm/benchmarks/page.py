@@ -1,34 +1,166 @@
-"""`bench page`: is the page as quick with a large library and a long conversation as with small ones?
+"""`bench page`: the page with a large library and a long conversation beside small ones.
 
-Two servers run at once, with the real models: one has a few hundred photos, the other has very many. Every round
-measures both. The small one remembers conversations of one turn, and a long one. What is measured is the page: what a
-search finds in these made-up libraries means nothing.
+Two servers run at once, with the real models: one has a few hundred photos, the other has very many. Every round does
+the same on both, so that the machine slows both alike. What a search finds in these made-up libraries means nothing.
 """
 
+import statistics
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from deepseek_mm.benchmarks.page_browser import FIRST_MS, TABS, BrowserVisit
+from deepseek_mm.benchmarks.page_server import PageServer
+from deepseek_mm.benchmarks.results import BenchSetting
+from deepseek_mm.benchmarks.synthetic_data import LONG_TITLE, SESSION, SHORT_TITLE
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from deepseek_mm.benchmarks import page_race
 from deepseek_mm.benchmarks.intake import SIZES_PX, make_photos
-from deepseek_mm.benchmarks.page_keys import LIBRARY, LONG, MANY, TALKS, Figure
-from deepseek_mm.benchmarks.page_library import PhotoFile, fill_library, make_source, read_sizes
-from deepseek_mm.benchmarks.page_race import MeasuredPage
-from deepseek_mm.benchmarks.page_server import APP, PageServer
-from deepseek_mm.benchmarks.page_talks import remember_all
-from deepseek_mm.benchmarks.result import BenchResult, BenchSetting, TableLine
-from deepseek_mm.evaluation.chromium import open_chromium
+from deepseek_mm.benchmarks.page_browser import LIBRARY, LONG, MANY, TALKS, Figure
+from deepseek_mm.benchmarks.page_server import APP
+from deepseek_mm.benchmarks.results import BenchResult, TableLine
+from deepseek_mm.benchmarks.synthetic_data import PhotoFile, fill_library, make_source, read_sizes, remember_all
+from deepseek_mm.evaluation.screenshots import open_chromium
 from index.region import Source
+
+SEARCHES = ("a dog on a beach", "a red car", "people at a table", "a boat on a lake", "a tree in the snow")
+QUESTION = "Is there a dog on the beach?"
+WORST = ("tab_first_ms", "tab_worst_ms")  # figures of which the slowest counts
+SLOW = 0.95  # share of the frames that are faster than the one that is told
+
+
+@dataclass(kw_only=True, slots=True)
+class MeasuredPage:
+    """One of two that race: where it is, and what was measured there so far."""
+
+    server: PageServer
+    photos: int
+    url: str
+    times: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    results: int = 0  # that were scrolled through
+
+    def note(self, key: str, value: float) -> None:
+        """Keep what was measured."""
+        self.times[key].append(value)
+
+    def value(self, key: str) -> float:
+        """The median of the rounds; of some figures the slowest."""
+        return max(self.times[key]) if key in WORST else statistics.median(self.times[key])
+
+
+def race_libraries(browser: "Browser", sides: Sequence[MeasuredPage], setting: BenchSetting) -> None:
+    """Load, switch, search and scroll; before the first round each side is warmed up."""
+    rounds = setting.sizes.page_rounds
+    for side in sides:
+        setting.note(f"the first search of {side.photos:,} photos")
+        _warm_up(browser, side)
+    for n in range(rounds):
+        setting.note(f"round {n + 1} of {rounds}: loading, switching, searching, scrolling")
+        for side in sides[:: 1 if n % 2 else -1]:  # what one leaves to do slows the next, so they change places
+            with BrowserVisit(browser, side.url, session=SESSION) as visit:
+                _load(visit, side)
+                _switch(visit, side)
+            with BrowserVisit(browser, side.url, session=SESSION) as visit:
+                visit.load()
+                side.note("library_ms", visit.library(side.photos))
+                _search(visit, side, SEARCHES[n % len(SEARCHES)], setting.sizes.page_results)
+        setting.note(_so_far(sides))
+    for side in sides:
+        side.note("server_mb", side.server.resident_mb())
+
+
+def race_talks(browser: "Browser", short: MeasuredPage, long: MeasuredPage, setting: BenchSetting) -> None:
+    """Read a conversation, go on with it, and ask; the short one is another in each round, and so has one turn."""
+    rounds = setting.sizes.page_talks
+    for n in range(rounds):
+        setting.note(f"round {n + 1} of {rounds}: conversations of 1 and of {setting.sizes.page_turns} turns")
+        for side, title in ((short, SHORT_TITLE.format(n=n)), (long, LONG_TITLE)):
+            with BrowserVisit(browser, side.url, session=SESSION) as visit:
+                _talk(visit, side, title)
+        setting.note(_so_far((short, long)))
+
+
+def _so_far(sides: Sequence[MeasuredPage]) -> str:
+    """The figures until now, the small side's first: "tab_ms 41 43, search_ms 180 212"."""
+    return ", ".join(" ".join((key, *(f"{side.value(key):.0f}" for side in sides))) for key in sides[0].times)
+
+
+def _warm_up(browser: "Browser", side: MeasuredPage) -> None:
+    """The first search reads the vectors of a large library, the first answer opens what only answers need."""
+    with BrowserVisit(browser, side.url, session=SESSION) as visit:
+        visit.load()
+        visit.tab("search")
+        visit.search(SEARCHES[-1], within_ms=FIRST_MS)
+        visit.library(side.photos)
+        visit.tab("ask")
+        visit.ask(QUESTION)
+
+
+def _load(visit: BrowserVisit, side: MeasuredPage) -> None:
+    """A first visit and a second one."""
+    cold, warm = visit.load(), visit.load()
+    side.note("paint_cold_ms", cold.paint_ms)
+    side.note("usable_cold_ms", cold.usable_ms)
+    side.note("sent_kb", cold.sent_kb)
+    side.note("paint_warm_ms", warm.paint_ms)
+    side.note("usable_warm_ms", warm.usable_ms)
+
+
+def _switch(visit: BrowserVisit, side: MeasuredPage) -> None:
+    """Through all tabs, first as nobody has seen them yet, then again."""
+    for name in TABS:
+        side.note("tab_first_ms", visit.tab(name))
+        visit.rest()
+    for name in TABS:
+        again_ms = visit.tab(name)
+        side.note("tab_ms", again_ms)
+        side.note("tab_worst_ms", again_ms)
+        visit.rest()
+
+
+def _search(visit: BrowserVisit, side: MeasuredPage, text: str, results: int) -> None:
+    """A search, its next page, and all of its results."""
+    visit.tab("search")
+    found_ms, drawn_ms = visit.search(text)
+    side.note("search_ms", found_ms)
+    side.note("photo_ms", drawn_ms)
+    visit.rest()
+    side.note("more_ms", visit.more())
+    visit.rest()
+    scrolled = visit.scroll(results)
+    side.note("scroll_s", scrolled.seconds)
+    side.note("frame_ms", float(np.quantile(scrolled.gaps_ms, SLOW)))
+    side.results = max(side.results, scrolled.results)
+
+
+def _talk(visit: BrowserVisit, side: MeasuredPage, title: str) -> None:
+    """Open it, go on with it, ask one more question."""
+    visit.load()
+    visit.tab("history")
+    visit.rest()
+    side.note("open_ms", visit.open_talk(title))
+    visit.rest()
+    side.note("continue_ms", visit.go_on())
+    visit.rest()
+    side.note("word_ms", visit.ask(QUESTION))
 
 
 def measure_page(setting: BenchSetting, *, script: Path = APP) -> BenchResult:
     """Start both servers, fill them, and let them take turns."""
     with open_chromium() as browser, start_servers(setting, script) as (few, many):
-        page_race.race_libraries(browser, (few, many), setting)
+        race_libraries(browser, (few, many), setting)
         short, long = (MeasuredPage(server=few.server, photos=few.photos, url=few.url) for _ in range(2))
-        page_race.race_talks(browser, short, long, setting)
+        race_talks(browser, short, long, setting)
     sizes = setting.sizes
     facts = {
         "photos": few.photos,

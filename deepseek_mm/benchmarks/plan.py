@@ -1,9 +1,9 @@
-"""`bench plan`: what the chosen plan saves of an answer's time, beside the same models in 32 bits by torch alone.
+"""`bench plan`: what the chosen plan saves of the time of an answer, beside the same models in 32 bits by torch alone.
 
-Two houses answer the same questions about bundled photos, each photo once in each house, in turns. One has what the
-plan chose. The other is "eager": no engine in the place of a module, no bfloat16, no packed layer, no loop of ours. Of
-an ask only pairs count whose answers have as many words. The parts are timed in turns too: the towers' passes, and the
-language model's reading of a prompt and its writing behind one.
+Two products answer the same questions about bundled photos, each photo once in each, in turns. One has what the plan
+chose. The other is "eager": no engine in the place of a module, no bfloat16, no packed layer, no compiled loop. Of an
+ask only pairs count whose answers have as many words. Towers, prompt reading and decoding are timed in turns too.
+`measure_dial` is what `plan --dial` calls: seconds and right answers of each quality preset on this machine.
 """
 
 import statistics
@@ -13,30 +13,51 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import cycle
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from PIL import Image
 
 from deepseek_mm.benchmarks.answer import QUESTIONS
 from deepseek_mm.benchmarks.intake import BUNDLED
-from deepseek_mm.benchmarks.lm_open import BenchModel, find_model, open_fast, open_plain
-from deepseek_mm.benchmarks.lm_ours import Ours
-from deepseek_mm.benchmarks.result import BenchResult, BenchSetting, TableLine
-from deepseek_mm.config import OUR_LM, cache_folder
+from deepseek_mm.config import OUR_LM
+from deepseek_mm.config import cache_folder
 from deepseek_mm.encoders.autocast import autocast_to
+from deepseek_mm.benchmarks.lm_models import BenchModel
+from deepseek_mm.benchmarks.lm_models import find_model
+from deepseek_mm.benchmarks.lm_models import open_fast
+from deepseek_mm.benchmarks.lm_models import open_plain
+from deepseek_mm.benchmarks.lm_peers import Ours
+from deepseek_mm.benchmarks.results import BenchResult
+from deepseek_mm.benchmarks.results import BenchSetting
+from deepseek_mm.benchmarks.results import TableLine
+from deepseek_mm.config import Config
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.lm.backends.own_model import ModelCheckpoint, open_own
+from deepseek_mm.lm.backends.own_model import ModelCheckpoint
+from deepseek_mm.lm.backends.own_model import open_own
 from deepseek_mm.lm.model_folders import find_folder
 from deepseek_mm.lm.weights import WEIGHTS
+from deepseek_mm.evaluation.pointing import PointRow
+from deepseek_mm.evaluation.pointing import locate_citation
+from deepseek_mm.evaluation.pointing import make_placement_questions
+from deepseek_mm.evaluation.pointing import make_questions
+from deepseek_mm.evaluation.pointing import program_answer
+from deepseek_mm.evaluation.pointing import read_point_rows
+from deepseek_mm.evaluation.retrieval import find_pictures
+from deepseek_mm.evaluation.retrieval import read_picture
 from deepseek_mm.load import load
 from deepseek_mm.parse.photo import read_photo
 from deepseek_mm.rag.assistant import Assistant
+from deepseek_mm.rag.program.answers import normal
 from deepseek_mm.records import Picture, Question
 from deepseek_mm.runtime.calibrate import pass_ms
 from deepseek_mm.runtime.decode import torch_alone
 from deepseek_mm.see.glance.glance import LateVisualPrompt
 from deepseek_mm.see.reader.reader import VqaModel
+from deepseek_mm.runtime.dial import DIALS
+from deepseek_mm.runtime.dial import DialRow
+from deepseek_mm.runtime.dial import Setting
 from deepseek_mm.threads import num_cores
 
 BAR = 0.60  # of the time, saved
@@ -234,3 +255,53 @@ def time_in_turns(
         with compute_in_fp32():
             its_ms.append(eager())
     return LatencyPair(name=name, says=says, chosen_ms=statistics.median(own_ms), eager_ms=statistics.median(its_ms))
+
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+PHOTOS = 12
+Load = Callable[..., Assistant]
+
+
+def measure_dial(
+    config: Config, load: Load, *, note: Callable[[str], None], examples: Path = EXAMPLES, photos: int = PHOTOS
+) -> list[Setting]:
+    """Fast, balanced, best. NothingThere without the bundled photos."""
+    rows = read_point_rows(examples / "pointing.jsonl")
+    names = list(dict.fromkeys(row.image for row in rows))[:photos]
+    kept = [row for row in rows if row.image in names]
+    return [_measure_preset(row, config, load, kept, examples / "photos", note) for row in DIALS]
+
+
+def _measure_preset(
+    dial: DialRow, config: Config, load: Load, rows: Sequence[PointRow], photos: Path, note: Callable[[str], None]
+) -> Setting:
+    note(f"asking with the dial at {dial.name}")
+    with TemporaryDirectory(prefix="deepseek-mm-dial-") as folder:
+        runtime = replace(config.runtime, dial=dial.name)
+        with load(replace(config, data=Path(folder) / "library", runtime=runtime), progress=note) as assistant:
+            told = _time_questions(assistant, rows, photos)
+    seconds, right = zip(*told, strict=True)
+    return Setting(
+        name=dial.name,
+        says=dial.says,
+        seconds=round(statistics.median(seconds), 3),
+        score=round(100 * sum(right) / len(right), 1),
+        questions=len(told),
+    )
+
+
+def _time_questions(assistant: Assistant, rows: Sequence[PointRow], photos: Path) -> list[tuple[float, bool]]:
+    """Seconds of each question, and whether its answer is right; one goes ahead unmeasured, to warm up."""
+    names = list(dict.fromkeys(row.image for row in rows))
+    pictures = dict(zip(names, map(read_picture, find_pictures(photos, names)), strict=True))
+    assistant.ask(Question(text="Is there a person in this photo?", image=pictures[names[-1]].rotate(90)))
+    told = []
+    for row in rows:
+        for text in make_questions(row.thing):
+            answer = assistant.ask(Question(text=text, image=pictures[row.image]))
+            told.append((answer.seconds, locate_citation(row, text, answer).hit))
+    for asked in (one for one in make_placement_questions(rows) if one.kind == "count"):
+        answer = assistant.ask(Question(text=asked.text, image=pictures[asked.image]))
+        said = program_answer(answer) or (answer.verdict.answer if answer.verdict else "")
+        told.append((answer.seconds, normal(said) == normal(asked.right)))
+    return told

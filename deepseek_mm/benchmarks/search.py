@@ -19,18 +19,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deepseek_mm.benchmarks.crowd import send_at_once
-from deepseek_mm.benchmarks.generated import Floats, PhotoLikeVectors
 from deepseek_mm.benchmarks.intake import SIZES_PX, make_photos
-from deepseek_mm.benchmarks.page import find_photos, find_store
+from deepseek_mm.benchmarks.page import SEARCHES, find_photos, find_store
 from deepseek_mm.benchmarks.page_browser import FIRST_MS, BrowserVisit
-from deepseek_mm.benchmarks.page_library import fill_library, read_sizes
-from deepseek_mm.benchmarks.page_race import SEARCHES
 from deepseek_mm.benchmarks.page_server import APP, PageServer
-from deepseek_mm.benchmarks.page_talks import SESSION
-from deepseek_mm.benchmarks.result import BenchResult, BenchSetting, TableLine
+from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
+from deepseek_mm.benchmarks.serve import send_at_once
+from deepseek_mm.benchmarks.synthetic_data import SESSION, Floats, PhotoLikeVectors, fill_library, read_sizes
 from deepseek_mm.errors import JobFailed, MissingPackage, NothingThere
-from deepseek_mm.evaluation.chromium import open_chromium
+from deepseek_mm.evaluation.screenshots import open_chromium
 from deepseek_mm.rag.search.certainty import photos_of_nobody
 from deepseek_mm.see.vocabulary import read_names
 from index.queries import STORED

@@ -14,9 +14,8 @@ from threading import Event
 
 from deepseek_mm.config import Config
 from deepseek_mm.evaluation.abstain import percent_of, read_things
-from deepseek_mm.evaluation.asking import EvidenceQuestion, QuestionGenerator
-from deepseek_mm.evaluation.pretend import make_paper_photos, read_names
-from deepseek_mm.evaluation.questions import Kind
+from deepseek_mm.evaluation.evidence_questions import EvidenceQuestion, Kind, QuestionGenerator
+from deepseek_mm.evaluation.paper_photos import make_paper_photos, read_names
 from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.lm import Generator
 from deepseek_mm.rag.decide import OWN_WORDS

@@ -1,18 +1,24 @@
-"""How early does a question find its function, among thousands of functions of packages that nothing was trained on?
+"""`eval code-search`: how early a question finds its function, among thousands that nothing was trained on.
 
-The packages are written down in `code_packages.json`. All ways read the same text: MiniLM as packaged, by cosine; BM25
-over the library's own index of words; our vectors; and the ranks of the last two joined as search joins them, with the
-weights that were best on the dev part. MRR@10 counts 1 / rank, and nothing beyond the tenth
-(Husain et al., CodeSearchNet, 2019, arXiv:1909.09436).
+A question is the first sentence of a docstring, which is taken out of the code; short and overlong sentences, tiny
+functions, tests, sentences that several functions share and near duplicates are left out. The packages are written
+down in `code_packages.json`. All ways read the same text: MiniLM as packaged, by cosine; BM25 over the index of words
+of the library; our vectors; and the ranks of the last two joined as search joins them. MRR@10 counts 1 / rank, and
+nothing beyond the tenth (Husain et al., CodeSearchNet, 2019, arXiv:1909.09436).
 
 Shape key:  N questions and as many functions, question n belonging to function n; K ranked ones (100)
 """
 
+import ast
 import json
-from collections.abc import Callable, Iterable, Sequence
+import re
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from textwrap import dedent
 
 import numpy as np
 import torch
@@ -26,12 +32,127 @@ from deepseek_mm.encoders.packaged import text_tower_folder
 from deepseek_mm.encoders.space import EmbeddingModel, Floats
 from deepseek_mm.encoders.text import in_order_of_length, load_text_tower
 from deepseek_mm.errors import ConfigError, MissingPackage
-from deepseek_mm.evaluation.functions import Function, choose_distinct, list_functions
-from deepseek_mm.parse.packages import Package
+from deepseek_mm.parse.packages import Package, read_source
 from deepseek_mm.rag.search.fused import fused
 from deepseek_mm.rag.search.worded import BY_VECTOR, BY_WORDS, DEPTH
-from index import Region, Source
+from index import Region, Source, Symbol
 from index.store import RegionStore
+
+LEAST_WORDS, MOST_WORDS = 4, 40  # of a question
+LEAST_LINES = 3  # of a function without its docstring
+MOST_CHARS = 20_000  # of a function
+EMPTY = re.compile(r"deprecat|not implemented|^(see |same as|alias|wrapper|overrid|todo|helper|test|internal)", re.I)
+RUN, KEPT, MOST_SHARED = 6, 2, 0.5  # words in a run, one run in so many is kept, share of runs that makes a twin
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Function:
+    """One function or method."""
+
+    package: str
+    path: str  # of its file, from the package's folder on
+    symbol: Symbol  # with its docstring
+    text: str  # its source without the docstring
+
+    @property
+    def question(self) -> str:
+        """The first sentence of the docstring, on one line."""
+        return first_sentence(self.symbol.doc)
+
+
+def list_functions(package: Package) -> Iterator[Function]:
+    """Every function and method of a package, file by file, in order; those inside functions are left with them."""
+    for path in package.files:
+        source = read_source(path)
+        try:
+            tree = ast.parse(source)
+        except (SyntaxError, ValueError):
+            continue
+        shown = "/".join(path.parts[-3:])
+        for node, parent in find_definitions(tree):
+            if made := describe_definition(node, parent, source):
+                symbol, text = made
+                yield Function(package=package.name, path=shown, symbol=symbol, text=text)
+
+
+def find_definitions(tree: ast.AST, parent: str = "") -> Iterator[tuple[Definition, str]]:
+    """Functions with the dotted path of the classes around them."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, Definition):
+            yield node, parent
+        elif isinstance(node, ast.ClassDef):
+            yield from find_definitions(node, f"{parent}.{node.name}" if parent else node.name)
+        elif isinstance(node, ast.If | ast.Try):
+            yield from find_definitions(node, parent)
+
+
+def describe_definition(node: Definition, parent: str, source: str) -> tuple[Symbol, str] | None:
+    """What a definition is, and its text without the docstring; None where that shares a line with something else."""
+    lines = source.splitlines()
+    first, last, doc = node.lineno, node.end_lineno or node.lineno, ast.get_docstring(node) or ""
+    body = node.body[0]
+    if body.lineno == first:
+        return None
+    kept = range(first, last + 1)
+    if doc:
+        kept = [n for n in kept if not body.lineno <= n <= (body.end_lineno or body.lineno)]  # type: ignore[assignment]
+    text = dedent("\n".join(lines[n - 1] for n in kept))
+    signature = " ".join(" ".join(lines[first - 1 : body.lineno - 1]).split()).removesuffix(":")
+    kind = "method" if parent else "function"
+    called = dict.fromkeys(
+        filter(None, (called_name(each.func) for each in ast.walk(node) if isinstance(each, ast.Call)))
+    )
+    symbol = Symbol(name=node.name, parent=parent, kind=kind, signature=signature, doc=doc, calls=tuple(called))
+    return symbol, text
+
+
+def called_name(called: ast.expr) -> str:
+    """The last part of what is called: "c" of `a.b.c()`."""
+    return called.id if isinstance(called, ast.Name) else called.attr if isinstance(called, ast.Attribute) else ""
+
+
+def first_sentence(doc: str) -> str:
+    """Up to the first full stop that a space or the end of the paragraph follows."""
+    paragraph = " ".join(doc.strip().split("\n\n")[0].split())
+    return re.split(r"(?<=[.!?])\s", paragraph, maxsplit=1)[0].strip()
+
+
+def is_telling(function: Function) -> bool:
+    """Does its docstring say what it does, and is there something that does it?"""
+    name, question = function.symbol.name, function.question
+    words = re.findall(r"[A-Za-z]+", question)
+    if name.startswith("__") or "test" in name.lower() or EMPTY.search(question) or not question.isascii():
+        return False
+    long = len(function.text.splitlines()) >= LEAST_LINES and len(function.text) <= MOST_CHARS
+    return long and LEAST_WORDS <= len(words) <= MOST_WORDS
+
+
+def choose_distinct(functions: Iterable[Function]) -> list[Function]:
+    """Telling ones, of which no two share a question or most of their runs of words; the first of each kind stays."""
+    telling = [function for function in functions if is_telling(function)]
+    times = Counter(normalize_question(function.question) for function in telling)
+    kept, seen = [], set[int]()
+    for function in telling:
+        runs = hash_runs(function.text)
+        if times[normalize_question(function.question)] == 1 and len(runs & seen) <= MOST_SHARED * len(runs):
+            kept.append(function)
+            seen |= runs
+    return kept
+
+
+def normalize_question(question: str) -> str:
+    """Without capitals, figures and punctuation."""
+    return " ".join(re.findall(r"[a-z]+", question.lower()))
+
+
+def hash_runs(text: str) -> set[int]:
+    """Checksums of some of its runs of words."""
+    words = re.findall(r"\w+", text)
+    sums = (zlib.crc32(" ".join(words[n : n + RUN]).encode()) for n in range(max(1, len(words) - RUN + 1)))
+    return {value for value in sums if value % KEPT == 0}
+
 
 SPLITS = Path(__file__).with_name("code_packages.json")  # {split: names of packages}
 MOST = 100  # functions that are ranked for a question

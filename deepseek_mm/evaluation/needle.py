@@ -22,6 +22,9 @@ from deepseek_mm.lm.engine.model_runner import PagedRunner
 from deepseek_mm.lm.engine.model_runner import TokenPrompt
 from deepseek_mm.lm.engine.model_runner import read_prompt
 from deepseek_mm.lm.kv_cache.paged_attention import open_memory
+from deepseek_mm.evaluation.experts import Panel
+from deepseek_mm.evaluation.experts import draw_panels
+from deepseek_mm.evaluation.language import CHUNK
 from deepseek_mm.lm.tokenizer import Tokenizer
 from deepseek_mm.lm.tokenizer import encode_chat
 from deepseek_mm.evaluation.panels import Panel

@@ -1,32 +1,30 @@
-"""Does what an answer cites hold the thing that was asked for? The pointing game through the whole application.
+"""`eval pointing`, `eval placed`: whether citations hold the thing that was asked for, and what programs add.
 
 Every row names a thing in a photo and the boxes that somebody drew around all of its kind. The `Assistant` is asked
-twice, "Where is the cup?" and "Is there a cup in the photo?", with the photo at hand, and the region that its answer
-cites first is taken. It is a hit if
-
-- the answer does not deny the thing ("I see no cup"), and
-- the middle of the cited box lies in one of the drawn boxes, edges included, and
-- the cited box is not nearly the whole photo (more than 0.8 of its area), unless one of the drawn boxes is so too.
-
-`overlap` is stricter: the cited box and one of the drawn ones share at least 0.3 of what they cover together (IoU), and
-the answer does not deny. What the middle of the photo would hit is told beside them. The error is one standard error;
-questions about one photo count as one draw.
+"Where is the cup?" and "Is there a cup in the photo?", and the region that its answer cites first is taken. It is a
+hit if the answer does not deny the thing, the middle of the cited box lies in one of the drawn boxes, edges included,
+and the cited box is not nearly the whole photo (more than 0.8 of its area), unless one of the drawn boxes is so too.
+`overlap` asks for an intersection over union of 0.3. The error is one standard error; questions about one photo count
+as one draw. `placed` asks how two things of one photo stand to each other where that is clear, and how many there
+are: *without* programs the reader answers alone, *with* them the program of the question runs, and where it does not
+apply the answer of the reader stands.
 """
 
 import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import permutations
 from pathlib import Path
 from typing import Any, Protocol
 
 from PIL.Image import Image
 
 from deepseek_mm.evaluation.regions import MIDDLE, BoxShares, is_inside, parse_box
-from deepseek_mm.evaluation.retrieval import find_pictures, percent, read_picture
-from deepseek_mm.evaluation.rows import read_rows
-from deepseek_mm.rag.program.words import is_or_are, tokens, with_article
-from deepseek_mm.records import Answer, Question
+from deepseek_mm.evaluation.retrieval import find_pictures, percent, read_picture, read_rows
+from deepseek_mm.rag.program.answers import normal
+from deepseek_mm.rag.program.words import is_or_are, plural, tokens, with_article
+from deepseek_mm.records import Answer, Question, Verdict
 
 WHOLE = 0.8  # share of the photo's area above which a box points at nothing
 SHARED = 0.3  # intersection over union from which two boxes are of one thing
@@ -200,3 +198,147 @@ def box_iou(one: BoxShares, other: BoxShares) -> float:
     high = min(one[3], other[3]) - max(one[1], other[1])
     both = max(0.0, wide) * max(0.0, high)
     return both / (box_area(one) + box_area(other) - both)
+
+
+APART = 0.15  # of the photo's side, between two middles, from which it is clear how they stand
+MOST = 10  # things that anybody counts
+SIDES = (("to the left of", 0, -1), ("to the right of", 0, 1), ("above", 1, -1), ("below", 1, 1))
+KINDS = ("spatial", "count")
+
+
+class PhotoDecider(Protocol):
+    """The product, and the step of it that settles questions by looking alone."""
+
+    def ask_many(self, questions: Sequence[Question]) -> Sequence[Answer]:
+        """One answer a question, in order."""
+
+    def decide_many(self, asked: Sequence[tuple[str, Image]]) -> list[Verdict]:
+        """How each is settled without a program."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlacementQuestion:
+    """A question about a photo."""
+
+    image: str
+    text: str
+    right: str
+    kind: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProgramGain:
+    """Percent of the questions of one kind; each error is one standard error, a photo counts as one draw."""
+
+    without_programs: float
+    with_programs: float
+    error: float  # of the difference
+    by_program: float  # percent that a program answered
+    n: int
+
+    @property
+    def gain(self) -> float:
+        """In points."""
+        return self.with_programs - self.without_programs
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementReport:
+    """Kind by kind."""
+
+    by_kind: dict[str, ProgramGain]
+    wrong: tuple[str, ...]  # with programs
+
+    def table(self) -> str:
+        """For people, what went wrong first."""
+        head = f"{'kind':<10}{'without':>10}{'with':>10}{'difference':>14}{'by program':>13}{'n':>7}"
+        lines = [
+            f"{name:<10}{part.without_programs:>10.1f}{part.with_programs:>10.1f}"
+            f"{part.gain:>7.1f} +- {part.error:<4.1f}{part.by_program:>12.1f}{part.n:>7}"
+            for name, part in self.by_kind.items()
+        ]
+        return "\n".join([*self.wrong, head, *lines])
+
+    def json(self) -> str:
+        """One line."""
+        return json.dumps({name: asdict(part) for name, part in self.by_kind.items()})
+
+
+def make_placement_questions(rows: Sequence[PointRow]) -> list[PlacementQuestion]:
+    """All questions about the photos of these rows."""
+    found = []
+    for image in dict.fromkeys(row.image for row in rows):
+        own = [row for row in rows if row.image == image]
+        single = [row for row in own if len(row.boxes) == 1]
+        found += [question for one, other in permutations(single, 2) for question in ask_between(one, other)]
+        found += [ask_count(row) for row in own if len(row.boxes) <= MOST]
+    return found
+
+
+def ask_between(one: PointRow, other: PointRow) -> list[PlacementQuestion]:
+    """How two things of one photo stand to each other, where that is clear."""
+    off = [mine - its for mine, its in zip(box_middle(one), box_middle(other), strict=True)]
+    return [
+        PlacementQuestion(
+            image=one.image,
+            text=f"Is the {one.thing} {words} the {other.thing}?",
+            right="yes" if off[axis] * sign > 0 else "no",
+            kind="spatial",
+        )
+        for words, axis, sign in SIDES
+        if abs(off[axis]) >= APART
+    ]
+
+
+def ask_count(row: PointRow) -> PlacementQuestion:
+    """Of one kind of things."""
+    text = f"How many {plural(row.thing)} are there?"
+    return PlacementQuestion(image=row.image, text=text, right=str(len(row.boxes)), kind="count")
+
+
+def box_middle(row: PointRow) -> tuple[float, float]:
+    """Of its only box."""
+    left, top, right, bottom = row.boxes[0]
+    return (left + right) / 2, (top + bottom) / 2
+
+
+def evaluate_placement(assistant: PhotoDecider, rows: Sequence[PointRow], images: Path) -> PlacementReport:
+    """Ask every question both ways."""
+    names = list(dict.fromkeys(row.image for row in rows))
+    pictures = dict(zip(names, map(read_picture, find_pictures(images, names)), strict=True))
+    asked = make_placement_questions(rows)
+    alone = assistant.decide_many([(one.text, pictures[one.image]) for one in asked])
+    answers = assistant.ask_many([Question(text=one.text, image=pictures[one.image]) for one in asked])
+    by_program = [program_answer(answer) for answer in answers]
+    helped = [program or verdict.answer for program, verdict in zip(by_program, alone, strict=True)]
+    rights = [
+        (one, normal(verdict.answer) == normal(one.right), normal(said) == normal(one.right), bool(program))
+        for one, verdict, said, program in zip(asked, alone, helped, by_program, strict=True)
+    ]
+    parts = {kind: summarize_gain([each for each in rights if each[0].kind == kind]) for kind in KINDS}
+    wrong = tuple(
+        f"{one.image}: {one.text} {said or 'nothing'} for {one.right}"
+        for (one, _, right, _), said in zip(rights, helped, strict=True)
+        if not right
+    )
+    return PlacementReport({kind: part for kind, part in parts.items() if part.n}, wrong)
+
+
+def program_answer(answer: Answer) -> str:
+    """What the question's program gave, where it applies."""
+    worked = answer.worked
+    return worked.answer if worked and worked.agrees != "not covered" else ""
+
+
+def summarize_gain(rights: Sequence[tuple[PlacementQuestion, bool, bool, bool]]) -> ProgramGain:
+    """Of questions with, for each, whether it was right without and with programs, and whether one applied."""
+    if not rights:
+        return ProgramGain(without_programs=0.0, with_programs=0.0, error=0.0, by_program=0.0, n=0)
+    gains = [(one.image, helped - alone) for one, alone, helped, _ in rights]
+    return ProgramGain(
+        without_programs=percent([alone for _, alone, _, _ in rights]),
+        with_programs=percent([helped for _, _, helped, _ in rights]),
+        error=round(100 * clustered_error(gains), 2),
+        by_program=percent([applies for *_, applies in rights]),
+        n=len(rights),
+    )

@@ -165,7 +165,7 @@ def score_decoder(decoder: Decoder, rows: TokenRows, domains: Sequence[str]) -> 
 
 def measure_in_process(part: str, scheme: str, file: Path | None) -> ProcessCost:
     """Opens and uses one scheme in a new process."""
-    words = [sys.executable, "-m", "deepseek_mm.evaluation.quant_apart", part, scheme, str(file or "")]
+    words = [sys.executable, "-m", "deepseek_mm.evaluation.quant_process", part, scheme, str(file or "")]
     ended = subprocess.run(words, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, f"{part} {scheme} could not be measured: {ended.stderr[-500:]}"
     return ProcessCost(**json.loads(ended.stdout.splitlines()[-1]))

@@ -1,9 +1,10 @@
-"""Does the best region point at the thing? The pointing game (arXiv:1608.00507, section 4.1), for people.
+"""`eval regions`: the pointing game (arXiv:1608.00507, section 4.1) for people, and a sheet of photos with their
+regions.
 
 Each photo is seen as the application sees it. Of its regions the surest one that is called a person, or a kind of
 person, is taken; the photo counts as a hit if the middle of that region lies in one of the boxes that people drew. A
-photo without such a region counts by its own middle, which is also what the result is compared with: photographers put
-people there.
+photo without such a region counts by its own middle, which is also what the result is compared with. On the sheet
+every photo is scaled into a square; its parts are outlined and named, the surest last, and its own words stand below.
 """
 
 import json
@@ -16,7 +17,11 @@ from deepseek_mm.see.analysis import ImageAnalysis
 from deepseek_mm.evaluation.retrieval import percent
 from deepseek_mm.evaluation.retrieval import read_picture
 from deepseek_mm.evaluation.retrieval import find_pictures
-from deepseek_mm.evaluation.rows import read_rows
+from PIL import Image
+from PIL import ImageDraw
+from PIL import ImageFont
+from deepseek_mm.errors import NothingThere
+from deepseek_mm.evaluation.retrieval import read_rows
 from deepseek_mm.see.people import PEOPLE
 from deepseek_mm.see.pipeline import VisionPipeline
 from index import Region, Source
@@ -138,3 +143,68 @@ def is_inside(point: Point, boxes: Sequence[BoxShares]) -> bool:
     """Whether a point lies in one of the boxes, edges included."""
     across, down = point
     return any(left <= across <= right and top <= down <= bottom for left, top, right, bottom in boxes)
+
+
+SIDE_PX, GAP_PX, WORDS_PX = 340, 10, 40  # of a photo's square, between squares, and for the words below
+COLUMNS = 5
+LETTER_PX, LINE_PX = 15, 3
+PAPER, INK = "#ffffff", "#24292f"
+COLOURS = ("#d1243f", "#0969da", "#1a7f37", "#9a6700", "#8250df", "#bf3989")  # all carry white letters
+SHADES = 256  # colours of the sheet: a third of the bytes
+MOST_WORDS = 6  # of the whole picture
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+
+
+def draw_sheet(eyes: Eyes, folder: Path, names: Sequence[str], file: Path) -> int:
+    """Draw the named photos of a folder, or all of them by name, into a picture file; returns their number."""
+    names = names or sorted(path.name for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
+    paths = find_pictures(folder, names)
+    if not paths:
+        raise NothingThere(f"no picture in {folder}. Give a folder with photos with --images")
+    sights = eyes.see_many(open_sources(paths))
+    squares = [draw_square(sight) for sight in sights]
+    step_x, step_y = SIDE_PX + GAP_PX, SIDE_PX + GAP_PX + WORDS_PX
+    columns = min(COLUMNS, len(squares))
+    rows = -(-len(squares) // columns)
+    sheet = Image.new("RGB", (columns * step_x + GAP_PX, rows * step_y + GAP_PX), PAPER)
+    for number, square in enumerate(squares):
+        sheet.paste(square, (GAP_PX + number % columns * step_x, GAP_PX + number // columns * step_y))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    sheet.quantize(SHADES).save(file)
+    return len(squares)
+
+
+def draw_square(sight: Sight) -> Image.Image:
+    """One photo with its parts, and the words of the whole below it."""
+    whole, *parts = sight.regions
+    square = Image.new("RGB", (SIDE_PX, SIDE_PX + WORDS_PX), PAPER)
+    with Image.open(whole.source.path) as image:
+        scale = SIDE_PX / max(image.size)
+        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        square.paste(image.convert("RGB").resize(size), (0, 0))
+    pen, font = ImageDraw.Draw(square), ImageFont.load_default(LETTER_PX)
+    for number, part in reversed(list(enumerate(parts))):
+        draw_outline(pen, font, part, scale, COLOURS[number % len(COLOURS)])
+    words = ", ".join(label.name for label in whole.labels[:MOST_WORDS]) or "(no words)"
+    below = size[1] + LINE_PX
+    pen.text((0, below), f"{whole.source.name}", fill=INK, font=font)
+    pen.text((0, below + LETTER_PX + LINE_PX), f"{words}; {' and '.join(whole.colours)}", fill=INK, font=font)
+    return square
+
+
+def draw_outline(
+    pen: ImageDraw.ImageDraw,
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    part: Region,
+    scale: float,
+    colour: str,
+) -> None:
+    """A part's box with its first word, how sure it is in percent, and its first colour."""
+    left, top, right, bottom = (edge * scale for edge in part.box_px)
+    pen.rectangle((left, top, right - 1, bottom - 1), outline=colour, width=LINE_PX)
+    first = part.labels[0]
+    words = f"{first.name} {100 * first.score:.0f} {part.colours[0]}"
+    high = min(top, SIDE_PX - LETTER_PX)
+    x = min(left, SIDE_PX - pen.textlength(words, font=font) - LINE_PX)
+    pen.rectangle(pen.textbbox((x + LINE_PX, high + 1), words, font=font), fill=colour)
+    pen.text((x + LINE_PX, high + 1), words, fill="white", font=font)

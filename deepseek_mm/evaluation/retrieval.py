@@ -1,17 +1,20 @@
-"""How often does a caption find its photo, and a photo one of its captions?
+"""`eval retrieval`: how often a caption finds its photo, and a photo one of its captions; and rows of JSONL files.
 
-R@K is the share of queries whose right answer is among the first K: for a caption its one photo among all photos, for a
-photo any of its captions among all captions (Hodosh, Young and Hockenmaier, 2013). A tie counts against us. With
-distractors, other photos that nobody asks for, captions look for theirs once more among all of them.
+R@K is the share of queries whose right answer is among the first K: for a caption its one photo among all photos, for
+a photo any of its captions among all captions (Hodosh, Young and Hockenmaier, 2013). A tie counts against us. With
+distractors, other photos that nobody asks for, captions look for theirs once more among all of them: the first by the
+SHA-256 of their names, embedded once and kept in the cache, in a file of the space whose weights made the vectors.
 
 Shape key:  M photos, N captions, D width of the space, O other photos
 """
 
+import hashlib
+import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +22,31 @@ from PIL import Image
 
 from deepseek_mm.encoders.space import EmbeddingModel, Floats
 from deepseek_mm.errors import BadPicture, NothingThere
-from deepseek_mm.evaluation.rows import read_rows
+from deepseek_mm.whole import write_whole
+
+Row = TypeVar("Row")
+
+
+def read_rows(file: Path, make: Callable[[Any], Row | None], *, shape: str, split: str) -> list[Row]:
+    """What `make` makes of each line's value, in order; it returns None for one that is not wanted.
+
+    Raises NothingThere for an absent file, for a row that is not of this shape, and if no row of the split is wanted.
+    """
+    if not file.is_file():
+        raise NothingThere(f"no file {file}. Give a JSONL file of rows {shape} with --data")
+    rows = []
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = make(json.loads(line))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise NothingThere(f"{file}, line {number} is no row {shape}: {error}. Mend or remove it") from error
+        rows += [] if row is None else [row]
+    if not rows:
+        raise NothingThere(f"no row with split {split!r} in {file}. Leave --split out, or name one that its rows have")
+    return rows
+
 
 CUTS = (1, 5, 10)
 
@@ -151,3 +178,61 @@ def add_distractors(
 def percent(hits: NDArray[np.bool_] | Sequence[bool]) -> float:
     """Share of True, in percent, to two digits."""
     return round(100 * float(np.mean(hits)), 2)
+
+
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
+AT_ONCE = 500  # photos, after which what was done is kept
+
+
+def choose_distractors(folders: Sequence[Path], *, but: Collection[Path], count: int) -> list[Path]:
+    """`count` pictures that lie in the folders and are none of `but`. NothingThere if there are not so many."""
+    there = (path for folder in folders for path in folder.iterdir() if path.suffix.lower() in ENDINGS)
+    own = {path.resolve() for path in but}
+    others = sorted((path for path in there if path.resolve() not in own), key=lambda path: short_digest(path.name))
+    if len(others) < count:
+        names = ", ".join(map(str, folders))
+        raise NothingThere(
+            f"{count:,} other pictures were asked for and there are {len(others):,} in {names}. Name more folders with "
+            f"--others, or ask for fewer with --distractors {len(others)}"
+        )
+    return others[:count]
+
+
+def embed_cached(space: Space, paths: Sequence[Path], cache: Path, *, note: Callable[[str], None]) -> Floats:
+    """(M, D): the pictures' vectors; those that the cache has are not looked at again."""
+    file = cache / "crowd" / f"{space.fingerprint[:16]}.npz"
+    known = load_vectors(file)
+    keys = [picture_key(path) for path in paths]
+    missing = [n for n, key in enumerate(keys) if key not in known]
+    for start in range(0, len(missing), AT_ONCE):
+        some = missing[start : start + AT_ONCE]
+        vectors_nD = space.embed_images(read_picture(paths[n]) for n in some)
+        known |= {keys[n]: vector_D for n, vector_D in zip(some, vectors_nD, strict=True)}
+        save_vectors(file, known)
+        note(f"looked at {start + len(some):,} of {len(missing):,} other photos")
+    return np.stack([known[key] for key in keys])
+
+
+def picture_key(path: Path) -> str:
+    """What tells one picture from another: its place and its size in bytes."""
+    return short_digest(f"{path.resolve()} {path.stat().st_size}")
+
+
+def short_digest(text: str) -> str:
+    """A short digest."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def load_vectors(file: Path) -> dict[str, Floats]:
+    """The vectors that a file holds; none where there is no file."""
+    if not file.is_file():
+        return {}
+    with np.load(file, allow_pickle=False) as held:
+        return dict(zip(held["keys"].tolist(), held["vectors"], strict=True))
+
+
+def save_vectors(file: Path, known: dict[str, Floats]) -> None:
+    """Write them whole."""
+    buffer = io.BytesIO()
+    np.savez(buffer, keys=np.array(list(known)), vectors=np.stack(list(known.values())))
+    write_whole(file, buffer.getvalue())

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
 
-from deepseek_mm.evaluation.presence import NOUNS, PLACES, canonical_noun, find_nouns, split_words
+from deepseek_mm.evaluation.question_sets import NOUNS, PLACES, canonical_noun, find_nouns, split_words
 from deepseek_mm.rag.program.lexicon import COLOURS, NUMBERS
 from deepseek_mm.rag.program.words import plural, with_article
 

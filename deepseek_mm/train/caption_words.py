@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepseek_mm.evaluation.caption_scores import RunWeights, split_caption
+from deepseek_mm.evaluation.captions import RunWeights, split_caption
 from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.see.attention import Seen
 from deepseek_mm.see.caption.alike import Runs, runs_of

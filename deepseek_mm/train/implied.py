@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from random import Random
 
-from deepseek_mm.evaluation.presence import canonical_noun
+from deepseek_mm.evaluation.question_sets import canonical_noun
 from deepseek_mm.rag.decider import APART, are_rivals
 from deepseek_mm.rag.facts.shots import same_kind
 from deepseek_mm.rag.judge import CLOSED

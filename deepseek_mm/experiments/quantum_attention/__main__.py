@@ -12,11 +12,18 @@ from pathlib import Path
 import torch
 
 from deepseek_mm.errors import DeepSeekMMError
-from deepseek_mm.experiments.quantum_attention.circuit import Ansatz, draw_circuit, import_pennylane
-from deepseek_mm.experiments.quantum_attention.cost import measure_costs
-from deepseek_mm.experiments.quantum_attention.learn import HELD, LearnConfig, run_all
+from deepseek_mm.experiments.quantum_attention.circuit import Ansatz, draw_circuit, import_pennylane, measure_costs
+from deepseek_mm.experiments.quantum_attention.learn import (
+    HELD,
+    TASKS,
+    LearnConfig,
+    TaskConfig,
+    accuracy,
+    draw_questions,
+    run_all,
+    score_as_oracle,
+)
 from deepseek_mm.experiments.quantum_attention.summary import draw_accuracies, draw_costs, draw_noise, summarize_runs
-from deepseek_mm.experiments.quantum_attention.task import TASKS, TaskConfig, accuracy, draw_questions, score_as_oracle
 from deepseek_mm.train.loop import add_configs, chosen
 from deepseek_mm.train.report import made_now, write
 

@@ -4,9 +4,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import mean, median, stdev
 
-from deepseek_mm.experiments.quantum_attention.cost import CircuitCost
-from deepseek_mm.experiments.quantum_attention.learn import ARMS, ArmRun
-from deepseek_mm.experiments.quantum_attention.task import TASKS, TaskConfig
+from deepseek_mm.experiments.quantum_attention.circuit import CircuitCost
+from deepseek_mm.experiments.quantum_attention.learn import ARMS, TASKS, ArmRun, TaskConfig
 
 NAMED = {
     "quantum": "circuit",

@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.space import ImageEmbedding
-from deepseek_mm.evaluation.presence import split_words
+from deepseek_mm.evaluation.question_sets import split_words
 from deepseek_mm.evaluation.retrieval import read_picture
 from deepseek_mm.evaluation.vqa import read_question_rows
 from deepseek_mm.rag.program.lexicon import IS_A

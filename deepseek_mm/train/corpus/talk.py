@@ -6,8 +6,7 @@ from random import Random
 from typing import Any
 
 from deepseek_mm.config import Config
-from deepseek_mm.evaluation.asking import EvidenceQuestion, QuestionGenerator
-from deepseek_mm.evaluation.questions import Kind
+from deepseek_mm.evaluation.evidence_questions import EvidenceQuestion, Kind, QuestionGenerator
 from deepseek_mm.rag.prompt import build_prompt, reading_prompt
 from deepseek_mm.train.corpus.benchmarks import is_benchmark
 from deepseek_mm.train.corpus.code import in_turn

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from random import Random
 
-from deepseek_mm.evaluation.pretend import PaperPhoto, collect_mentions, read_names
+from deepseek_mm.evaluation.paper_photos import PaperPhoto, collect_mentions, read_names
 from deepseek_mm.rag.program.words import listed, with_article
 from deepseek_mm.rag.prompt import facts
 from deepseek_mm.records import Evidence

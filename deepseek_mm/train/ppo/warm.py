@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from deepseek_mm.evaluation.code.tasks import is_askable_line
+from deepseek_mm.evaluation.code_tasks import is_askable_line
 from deepseek_mm.lm.tokenizer import Tokenizer
 from deepseek_mm.train.journal import Journal
 from deepseek_mm.train.loop import gathered, train_steps
