@@ -13,8 +13,8 @@ from deepseek_mm.__main__ import main
 from deepseek_mm.benchmarks import page
 from deepseek_mm.benchmarks.page import MeasuredPage
 from deepseek_mm.benchmarks.page_browser import LIBRARY, TALKS, Figure, explain_keys, list_keys
-from deepseek_mm.benchmarks.page_server import PageServer, settings
 from deepseek_mm.benchmarks.results import BenchResult, BenchSizes, TableLine
+from deepseek_mm.benchmarks.servers import PageServer, describe_settings
 from deepseek_mm.benchmarks.synthetic_data import (
     LONG_TITLE,
     SESSION,
@@ -106,7 +106,7 @@ def test_conversations_belong_to_the_visitor_and_cite_photos_of_the_library(tmp_
 
 def test_the_server_reads_the_same_settings_and_its_own_place(tmp_path):
     config = replace(Config(), lm=replace(Config().lm, name="none"), library=replace(Config().library, read_text=False))
-    (tmp_path / "config.toml").write_text(settings(config))
+    (tmp_path / "config.toml").write_text(describe_settings(config))
     read = trace_settings({"data": str(tmp_path)}, environ={}, cwd=tmp_path).config
     assert read == replace(config, data=tmp_path)
 

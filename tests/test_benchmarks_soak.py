@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from line_help import serving_house
 
-from deepseek_mm.benchmarks.resident import is_below, own_mb, resident_mb
 from deepseek_mm.benchmarks.results import BenchSetting
+from deepseek_mm.benchmarks.servers import is_below, own_mb, resident_mb
 from deepseek_mm.benchmarks.soak import (
     MOST_MB,
     MOST_SHARE,

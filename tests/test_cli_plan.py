@@ -8,7 +8,6 @@ from fakes import ColourSpace
 from towers_help import TinySpace
 
 from deepseek_mm.__main__ import build_parser, main
-from deepseek_mm.cli import plan as command
 from deepseek_mm.runtime import calibrate as measuring
 from deepseek_mm.runtime.dial import Setting
 from deepseek_mm.runtime.engines import Timing

@@ -5,7 +5,7 @@ import json
 import pytest
 from fakes import picture
 
-from deepseek_mm.evaluation.pointing import (
+from deepseek_mm.evaluation.pointing_game import (
     APART,
     PointRow,
     evaluate_placement,

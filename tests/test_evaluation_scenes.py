@@ -7,7 +7,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from deepseek_mm.evaluation.scene_drawing import (
+from deepseek_mm.evaluation.scene_painter import (
     APART,
     FEWEST,
     MOST,

@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from deepseek_mm.evaluation.scene_drawing import make_scene
+from deepseek_mm.evaluation.scene_painter import make_scene
 from deepseek_mm.evaluation.scene_questions import KINDS, make_question
 from deepseek_mm.logic.english import program_of
 from deepseek_mm.logic.run import run

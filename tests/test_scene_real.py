@@ -8,7 +8,7 @@ from random import Random
 import pytest
 from PIL import Image
 
-from deepseek_mm.evaluation.scene_drawing import draw_scene, make_scene
+from deepseek_mm.evaluation.scene_painter import draw_scene, make_scene
 from deepseek_mm.evaluation.scene_questions import KINDS, make_question
 from deepseek_mm.records import Question
 

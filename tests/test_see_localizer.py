@@ -9,7 +9,7 @@ from PIL import Image
 
 from deepseek_mm.config import EncoderConfig
 from deepseek_mm.encoders import open_space
-from deepseek_mm.evaluation.pointing import ALL
+from deepseek_mm.evaluation.pointing_game import ALL
 from deepseek_mm.evaluation.regions import is_inside
 from deepseek_mm.rag.program import Thing
 from deepseek_mm.see.learned import read_learned

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from deepseek_mm.cli.train import COMMAND
-from deepseek_mm.evaluation.scene_drawing import make_scene
+from deepseek_mm.evaluation.scene_painter import make_scene
 from deepseek_mm.evaluation.scene_questions import evaluate_scenes
 from deepseek_mm.logic.drawn import ANSWERS, VALUES
 from deepseek_mm.logic.english import program_of

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 PARTS = ("index", "search", "page", "lm", "answer", "serve", "soak", "plan", "code", "learning", "edge", "start")
 
 
-def measure_part(
-    part: str, setting: "BenchSetting"
-) -> "Sequence[BenchResult]":
+def measure_part(part: str, setting: "BenchSetting") -> "Sequence[BenchResult]":
     """Measure one part; each is imported here, because help must not wait for torch."""
     match part:
         case "page":

@@ -16,8 +16,8 @@ import faiss
 import numpy as np
 
 from deepseek_mm.benchmarks.intake import measure_intake_speed, measure_memory_growth
-from deepseek_mm.benchmarks.resident import own_mb
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, Measurement, TableLine
+from deepseek_mm.benchmarks.servers import own_mb
 from deepseek_mm.benchmarks.start import starts
 from deepseek_mm.benchmarks.synthetic_data import ClusteredVectors, RandomVectors
 from deepseek_mm.config import IndexConfig

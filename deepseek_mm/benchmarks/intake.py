@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from deepseek_mm.benchmarks.resident import own_mb
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
+from deepseek_mm.benchmarks.servers import own_mb
 from deepseek_mm.encoders import open_space
 from deepseek_mm.encoders.image import SIDE_PX
 from deepseek_mm.encoders.space import EmbeddingModel

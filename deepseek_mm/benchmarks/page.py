@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deepseek_mm.benchmarks.page_browser import FIRST_MS, TABS, BrowserVisit
-from deepseek_mm.benchmarks.page_server import PageServer
 from deepseek_mm.benchmarks.results import BenchSetting
+from deepseek_mm.benchmarks.servers import PageServer
 from deepseek_mm.benchmarks.synthetic_data import LONG_TITLE, SESSION, SHORT_TITLE
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ from pathlib import Path
 
 from deepseek_mm.benchmarks.intake import SIZES_PX, make_photos
 from deepseek_mm.benchmarks.page_browser import LIBRARY, LONG, MANY, TALKS, Figure
-from deepseek_mm.benchmarks.page_server import APP
 from deepseek_mm.benchmarks.results import BenchResult, TableLine
+from deepseek_mm.benchmarks.servers import APP
 from deepseek_mm.benchmarks.synthetic_data import PhotoFile, fill_library, make_source, read_sizes, remember_all
 from deepseek_mm.evaluation.screenshots import open_chromium
 from index.region import Source

@@ -20,32 +20,25 @@ from PIL import Image
 
 from deepseek_mm.benchmarks.answer import QUESTIONS
 from deepseek_mm.benchmarks.intake import BUNDLED
-from deepseek_mm.config import OUR_LM
-from deepseek_mm.config import cache_folder
-from deepseek_mm.encoders.autocast import autocast_to
-from deepseek_mm.benchmarks.lm_models import BenchModel
-from deepseek_mm.benchmarks.lm_models import find_model
-from deepseek_mm.benchmarks.lm_models import open_fast
-from deepseek_mm.benchmarks.lm_models import open_plain
+from deepseek_mm.benchmarks.lm_models import BenchModel, find_model, open_fast, open_plain
 from deepseek_mm.benchmarks.lm_peers import Ours
-from deepseek_mm.benchmarks.results import BenchResult
-from deepseek_mm.benchmarks.results import BenchSetting
-from deepseek_mm.benchmarks.results import TableLine
-from deepseek_mm.config import Config
+from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
+from deepseek_mm.config import OUR_LM, Config, cache_folder
+from deepseek_mm.encoders.autocast import autocast_to
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.lm.backends.own_model import ModelCheckpoint
-from deepseek_mm.lm.backends.own_model import open_own
+from deepseek_mm.evaluation.pointing_game import (
+    PointRow,
+    locate_citation,
+    make_placement_questions,
+    make_questions,
+    program_answer,
+    read_point_rows,
+)
+from deepseek_mm.evaluation.retrieval import find_pictures, read_picture
+from deepseek_mm.lm.backends.own_model import ModelCheckpoint, open_own
 from deepseek_mm.lm.model_folders import find_folder
 from deepseek_mm.lm.weights import WEIGHTS
-from deepseek_mm.evaluation.pointing import PointRow
-from deepseek_mm.evaluation.pointing import locate_citation
-from deepseek_mm.evaluation.pointing import make_placement_questions
-from deepseek_mm.evaluation.pointing import make_questions
-from deepseek_mm.evaluation.pointing import program_answer
-from deepseek_mm.evaluation.pointing import read_point_rows
-from deepseek_mm.evaluation.retrieval import find_pictures
-from deepseek_mm.evaluation.retrieval import read_picture
 from deepseek_mm.load import load
 from deepseek_mm.parse.photo import read_photo
 from deepseek_mm.rag.assistant import Assistant
@@ -53,11 +46,9 @@ from deepseek_mm.rag.program.answers import normal
 from deepseek_mm.records import Picture, Question
 from deepseek_mm.runtime.calibrate import pass_ms
 from deepseek_mm.runtime.decode import torch_alone
+from deepseek_mm.runtime.dial import DIALS, DialRow, Setting
 from deepseek_mm.see.glance.glance import LateVisualPrompt
 from deepseek_mm.see.reader.reader import VqaModel
-from deepseek_mm.runtime.dial import DIALS
-from deepseek_mm.runtime.dial import DialRow
-from deepseek_mm.runtime.dial import Setting
 from deepseek_mm.threads import num_cores
 
 BAR = 0.60  # of the time, saved

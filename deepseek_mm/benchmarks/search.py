@@ -22,9 +22,9 @@ import numpy as np
 from deepseek_mm.benchmarks.intake import SIZES_PX, make_photos
 from deepseek_mm.benchmarks.page import SEARCHES, find_photos, find_store
 from deepseek_mm.benchmarks.page_browser import FIRST_MS, BrowserVisit
-from deepseek_mm.benchmarks.page_server import APP, PageServer
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
 from deepseek_mm.benchmarks.serve import send_at_once
+from deepseek_mm.benchmarks.servers import APP, PageServer
 from deepseek_mm.benchmarks.synthetic_data import SESSION, Floats, PhotoLikeVectors, fill_library, read_sizes
 from deepseek_mm.errors import JobFailed, MissingPackage, NothingThere
 from deepseek_mm.evaluation.screenshots import open_chromium

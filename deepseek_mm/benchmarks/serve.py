@@ -10,17 +10,14 @@ import io
 import json
 import re
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import count
-from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
-from socket import IPPROTO_TCP, TCP_NODELAY, create_connection, create_server, socket
+from socket import IPPROTO_TCP, TCP_NODELAY, create_connection, socket
 
 import httpx
 from PIL import Image
@@ -28,6 +25,7 @@ from PIL import Image
 from deepseek_mm.benchmarks.answer import QUESTIONS
 from deepseek_mm.benchmarks.intake import BUNDLED
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
+from deepseek_mm.benchmarks.servers import start_api
 from deepseek_mm.errors import JobFailed, NothingThere
 
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
@@ -144,7 +142,7 @@ def measure_serve(setting: BenchSetting) -> BenchResult:
     photos = [Image.open(path).convert("RGB") for path in sorted(BUNDLED.glob("*.jpg"))]
     if not photos:
         raise NothingThere(f"no photos in {BUNDLED}. Run this from a clone of the repository")
-    with start_server(setting) as url:
+    with start_api(setting) as url:
         setting.note("indexing the bundled photos")
         index_bundled_photos(url)
         calls = list_requests(photos)
@@ -253,59 +251,6 @@ def index_bundled_photos(url: str) -> None:
             raise JobFailed(f"the bundled photos were not indexed: {state['error']}")
         while http.get("/library/jobs?state=waiting&state=running").json()["total"]:  # the second pass over them
             time.sleep(0.2)
-
-
-@contextmanager
-def start_server(setting: BenchSetting) -> Iterator[str]:
-    """The address of a server of its own process over an empty library."""
-    with create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    words = [
-        "--data",
-        str(setting.folder / "library"),
-        "--set",
-        f"serve.port={port}",
-        "--set",
-        "library.read_text=false",
-    ]
-    log = (setting.folder / "serve.log").open("w")
-    with (
-        log,
-        subprocess.Popen(
-            [sys.executable, "-m", "deepseek_mm", "serve", *words],
-            stdout=log,
-            stderr=log,
-            cwd=Path(__file__).parents[2],
-        ) as process,
-    ):
-        try:
-            url = f"http://127.0.0.1:{port}"
-            wait_for(url, process, setting.folder / "serve.log")
-            yield url
-        finally:
-            end(process)
-
-
-def end(process: "subprocess.Popen[bytes]") -> None:
-    """Tell it to end; one that does not is killed."""
-    process.terminate()
-    try:
-        process.wait(END_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-
-
-def wait_for(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    """JobFailed if it does not answer in time."""
-    until_s = time.monotonic() + START_S
-    while time.monotonic() < until_s and process.poll() is None:
-        try:
-            httpx.get(f"{url}/health/live", timeout=5, trust_env=False)
-        except httpx.HTTPError:
-            time.sleep(0.3)
-        else:
-            return
-    raise JobFailed(f"the server did not start. Its last words: {log.read_text()[-500:]}")
 
 
 def encode_photo(photo: Image.Image, version: int) -> str:

@@ -21,9 +21,9 @@ from PIL import Image
 
 from deepseek_mm.benchmarks.answer import QUESTIONS
 from deepseek_mm.benchmarks.intake import BUNDLED
-from deepseek_mm.benchmarks.resident import resident_mb
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
-from deepseek_mm.benchmarks.serve import WORDS, encode_photo, index_bundled_photos, start_server
+from deepseek_mm.benchmarks.serve import WORDS, encode_photo, index_bundled_photos
+from deepseek_mm.benchmarks.servers import resident_mb, start_api
 from deepseek_mm.errors import JobFailed
 from deepseek_mm.serve.start import TIDY_S
 
@@ -235,7 +235,7 @@ class MemorySample:
 def measure_soak(setting: BenchSetting) -> BenchResult:
     """Growth after warm-up, and answers that nobody expects; soak.json and soak.png go to `setting.out`."""
     tally = StatusCounts()
-    with start_server(setting) as url:
+    with start_api(setting) as url:
         setting.note("indexing the bundled photos")
         index_bundled_photos(url)
         pid = int((setting.folder / "library" / "lock").read_text())

@@ -209,12 +209,12 @@ class CodeBench:
         """
         shown, stop = task.prompt.rstrip("\n") if task.prompt == task.head else task.prompt, threading.Event()
 
-        def written(each: Sampling) -> str:
+        def write_one(each: Sampling) -> str:
             words = "".join(self.lm.write(shown, each, stop=stop, spent=[]))
             return words.removeprefix(task.prompt[len(shown) :])
 
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-            return list(pool.map(written, samplings))
+            return list(pool.map(write_one, samplings))
 
     def _run(self, names: Sequence[str], programs: Sequence[str]) -> Row:
         return dict(zip(names, self.runs.passes(programs), strict=True))

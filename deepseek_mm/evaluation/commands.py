@@ -16,7 +16,7 @@ from deepseek_mm.evaluation import lm_commands, quant_commands
 from deepseek_mm.terminal import OK, Desk, add_settings, config_of, finish, working
 
 if TYPE_CHECKING:
-    from deepseek_mm.evaluation.pointing import PointRow
+    from deepseek_mm.evaluation.pointing_game import PointRow
     from deepseek_mm.evaluation.retrieval import CaptionRow
     from deepseek_mm.evaluation.vqa import QuestionRow
     from deepseek_mm.rag.assistant import Assistant
@@ -70,7 +70,7 @@ def score_regions(args: Namespace, desk: Desk) -> EvaluationReport | None:
 
 def score_pointing(args: Namespace, desk: Desk) -> EvaluationReport:
     """The pointing game with answers: whether what they cite first holds the thing that was asked for."""
-    from deepseek_mm.evaluation.pointing import evaluate_pointing
+    from deepseek_mm.evaluation.pointing_game import evaluate_pointing
 
     rows, images = read_points(args), images_of(args)
     desk.note(f"asking for {len(rows)} things in {len({row.image for row in rows})} photos, in two ways")
@@ -80,7 +80,7 @@ def score_pointing(args: Namespace, desk: Desk) -> EvaluationReport:
 
 def score_placement(args: Namespace, desk: Desk) -> EvaluationReport:
     """How things stand in photos and how many there are, with programs and without."""
-    from deepseek_mm.evaluation.pointing import evaluate_placement
+    from deepseek_mm.evaluation.pointing_game import evaluate_placement
 
     rows, images = read_points(args), images_of(args)
     desk.note(f"asking about {len(rows)} things, with programs and without")
@@ -267,7 +267,7 @@ def read_captions(args: Namespace) -> "list[CaptionRow]":
 
 def read_points(args: Namespace) -> "list[PointRow]":
     """The rows of --data, with things and their boxes."""
-    from deepseek_mm.evaluation.pointing import read_point_rows
+    from deepseek_mm.evaluation.pointing_game import read_point_rows
 
     return read_point_rows(require_path(args.data_file, "--data"), split=args.split)
 

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from PIL.Image import Image
 
-from deepseek_mm.evaluation.scene_drawing import PaperScene, SceneThing, draw_scene, make_scene
+from deepseek_mm.evaluation.scene_painter import PaperScene, SceneThing, draw_scene, make_scene
 from deepseek_mm.logic.drawn import VALUES
 from deepseek_mm.logic.language import Call, Word
 from deepseek_mm.logic.run import run

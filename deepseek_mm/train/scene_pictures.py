@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepseek_mm.evaluation.scene_drawing import PaperScene, draw_scene, make_scene
+from deepseek_mm.evaluation.scene_painter import PaperScene, draw_scene, make_scene
 from deepseek_mm.logic.drawn import VALUES
 from deepseek_mm.see.scene.finder import GRID, PLACE, SIDE_PX, SPANS, USUAL_HALF, middles_of
 

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepseek_mm.evaluation.scene_drawing import PaperScene, make_scene
+from deepseek_mm.evaluation.scene_painter import PaperScene, make_scene
 from deepseek_mm.evaluation.scene_questions import KINDS, SAID, make_question
 from deepseek_mm.logic.drawn import ANSWERS, VALUES
 from deepseek_mm.see.scene.answerer import MOST_SOLIDS, words_of

@@ -23,8 +23,7 @@ from deepseek_mm.encoders.space import EmbeddingModel, Floats
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.question_sets import find_easy_images
 from deepseek_mm.evaluation.retrieval import read_picture
-from deepseek_mm.evaluation.scene_drawing import draw_scene
-from deepseek_mm.evaluation.scene_drawing import make_scene
+from deepseek_mm.evaluation.scene_painter import draw_scene, make_scene
 from deepseek_mm.see.scene.answerer import AnswererConfig, AnswerNet
 from deepseek_mm.see.scene.finder import FinderNet
 from deepseek_mm.see.scene.weights import ANSWERER, FINDER, MAKE, WEIGHTS, Kept, write_scene_weights

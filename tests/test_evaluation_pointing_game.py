@@ -8,7 +8,7 @@ import pytest
 from fakes import picture
 
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.evaluation.pointing import (
+from deepseek_mm.evaluation.pointing_game import (
     ALL,
     CitedBox,
     PointRow,
