@@ -23,23 +23,41 @@ def measure_part(part: str, setting: "BenchSetting") -> "Sequence[BenchResult]":
     """Measure one part; each is imported here, because help must not wait for torch."""
     match part:
         case "page":
-            from deepseek_mm.benchmarks.page import measure_page as measure
+            from deepseek_mm.benchmarks.page import measure_page
+
+            return [measure_page(setting)]
         case "search":
-            from deepseek_mm.benchmarks.search import measure_search as measure
+            from deepseek_mm.benchmarks.search import measure_search
+
+            return [measure_search(setting)]
         case "answer":
-            from deepseek_mm.benchmarks.answer import measure_answer as measure
+            from deepseek_mm.benchmarks.answer import measure_answer
+
+            return [measure_answer(setting)]
         case "serve":
-            from deepseek_mm.benchmarks.serve import measure_serve as measure
+            from deepseek_mm.benchmarks.serve import measure_serve
+
+            return [measure_serve(setting)]
         case "soak":
-            from deepseek_mm.benchmarks.soak import measure_soak as measure
+            from deepseek_mm.benchmarks.soak import measure_soak
+
+            return [measure_soak(setting)]
         case "plan":
-            from deepseek_mm.benchmarks.plan import measure_plan as measure
+            from deepseek_mm.benchmarks.plan import measure_plan
+
+            return [measure_plan(setting)]
         case "code":
-            from deepseek_mm.benchmarks.code import measure_code as measure
+            from deepseek_mm.benchmarks.code import measure_code
+
+            return [measure_code(setting)]
         case "learning":
-            from deepseek_mm.benchmarks.training_reports import measure_learning as measure
+            from deepseek_mm.benchmarks.training_reports import measure_learning
+
+            return [measure_learning(setting)]
         case "edge":
-            from deepseek_mm.benchmarks.edge import measure_edge as measure
+            from deepseek_mm.benchmarks.edge import measure_edge
+
+            return [measure_edge(setting)]
         case "start":
             from deepseek_mm.benchmarks.server_start import start as measure
         case "lm":
@@ -50,7 +68,6 @@ def measure_part(part: str, setting: "BenchSetting") -> "Sequence[BenchResult]":
             from deepseek_mm.benchmarks.index import measure_index
 
             return measure_index(setting)
-    return [measure(setting)]
 
 
 def run(args: Namespace, desk: Desk) -> int:

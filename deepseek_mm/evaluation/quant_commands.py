@@ -29,7 +29,11 @@ def score_schemes(args: Namespace, desk: Desk, open_decider: OpenDecider) -> "Qu
     """All schemes of the parts asked for. NothingThere where no file is there."""
     from deepseek_mm.evaluation.quant import QuantReport
 
-    parts = {"towers": score_towers, "language": score_language, "path": partial(score_path, open_decider=open_decider)}
+    parts: dict[str, Callable[[Namespace, Desk], Iterator[QuantScheme]]] = {
+        "towers": score_towers,
+        "language": score_language,
+        "path": partial(score_path, open_decider=open_decider),
+    }
     chosen = [parts[name] for name in args.parts]
     found = tuple(scheme for part in chosen for scheme in part(args, desk))
     if not any(scheme.name != "full" for scheme in found):
