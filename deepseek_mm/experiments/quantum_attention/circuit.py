@@ -22,8 +22,8 @@ from torch import Tensor, nn
 
 from deepseek_mm.config import between
 from deepseek_mm.errors import MissingPackage
-from deepseek_mm.experiments.quantum_attention.learn import DOUBLE
 
+DOUBLE = torch.float64  # what circuits compute in, and so everybody
 QUBITS = 4  # one an angle
 TURNS = 3  # angles of one trained gate
 

@@ -25,11 +25,10 @@ from tqdm import tqdm
 
 from deepseek_mm.config import between
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.experiments.quantum_attention.circuit import Ansatz, Quantum, count_parameters, make_scores
+from deepseek_mm.experiments.quantum_attention.circuit import DOUBLE, Ansatz, Quantum, count_parameters, make_scores
 
 TASKS = ("turn", "pair")
 TURN = (1.1, -2.0)  # radians between a query and its key
-DOUBLE = torch.float64  # what circuits compute in, and so everybody
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
