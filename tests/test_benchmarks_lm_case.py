@@ -1,4 +1,4 @@
-"""The process that reads prompts: what it reads, and that its peak is the memory that was really used."""
+"""One way of reading prompts, measured; and full attention beside the model's own."""
 
 import json
 import math
@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from deepseek_mm.lm.attend import Whole
+from deepseek_mm.lm.paged import open_memory
 from lm_bench_help import save_deep
+from lm_help import decoder
+from moe_help import small
 
-from deepseek_mm.lm.kv_cache.paged_attention import PagedPass
 from deepseek_mm.benchmarks import lm_case
-from deepseek_mm.benchmarks.lm_case import run_case
-from deepseek_mm.benchmarks.lm_case import PrefillCase
-from deepseek_mm.benchmarks.lm_case import measure_peak
-from deepseek_mm.benchmarks.lm_case import time_prompt
-from deepseek_mm.benchmarks.lm_case import FullAttention
+from deepseek_mm.benchmarks.lm_case import FullAttention, PrefillCase, measure_peak, run_case, time_prompt
 from deepseek_mm.benchmarks.lm_models import open_decoder
+from deepseek_mm.lm.kv_cache.paged_attention import PagedPass
+from deepseek_mm.lm.shape import tiny
 
 ROOT = Path(__file__).parent.parent
 MB = 1_000_000
@@ -80,3 +81,25 @@ def test_the_process_writes_its_outcome_as_its_last_line(model):
     outcome = json.loads(done.stdout.splitlines()[-1])
     assert (outcome["lengths"], len(outcome["seconds"])) == ([64], 1)
     assert 0 < outcome["peak_mb"][0] < 500
+
+
+@torch.inference_mode()
+def chunks(model, ids, *, chunk):
+    """Hidden states of all tokens, read chunk by chunk."""
+    memory = open_memory(model.shape, tokens=len(ids), sequences=1, chunk=chunk, like=model.embedding.weight)
+    text, parts = memory.book.start(ids, most=len(ids)), []
+    while text.length < len(ids):
+        plain = FullAttention(memory, [text], min(chunk, len(ids) - text.length))
+        parts.append(model(model.embed(plain.ids_BT), plain)[0])
+        memory.book.advance(text, parts[-1].shape[1])
+    return torch.cat(parts, 1)
+
+
+@pytest.mark.parametrize("moe", [None, small()], ids=["dense", "experts"])
+@pytest.mark.parametrize("chunk", [16, 40, 100])
+def test_chunks_of_any_size_say_what_the_whole_text_says(moe, chunk):
+    model = decoder(tiny(moe=moe)).eval()
+    ids = torch.randint(512, (100,), generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        whole, _ = model(model.embed(ids[None]), Whole(model.shape, torch.ones(1, 100, dtype=torch.int64)))
+    torch.testing.assert_close(chunks(model, ids.tolist(), chunk=chunk), whole, atol=1e-4, rtol=1e-4)

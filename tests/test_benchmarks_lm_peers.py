@@ -1,19 +1,32 @@
-"""Decoding beside peers of paper: who takes which turn, what is divided by what, and what is said of the absent."""
+"""Our decoder and its rivals take turns."""
 
 import pytest
-from lm_bench_help import FEW, setting_of
+import torch
+from lm_bench_help import FEW, save_deep, setting_of
 
+from deepseek_mm.benchmarks import lm_peers
+from deepseek_mm.benchmarks.lm_models import find_model, open_decoder, open_fast, read_ours
 from deepseek_mm.benchmarks.lm_peers import (
     LLAMA,
     OURS,
     ROWS,
     TRANSFORMERS,
+    Ours,
     compare_batching,
     compare_peers,
     list_tasks,
     take_turns,
 )
+from deepseek_mm.benchmarks.peers import make_tokens
+from deepseek_mm.config import OUR_LM
 from deepseek_mm.errors import MissingPackage
+from deepseek_mm.lm.attend import Whole
+from deepseek_mm.lm.changes import write_changes
+from deepseek_mm.lm.find import fingerprint
+from deepseek_mm.lm.paged import Paged
+from deepseek_mm.lm.weights import build
+from deepseek_mm.runtime.decode import torch_alone
+from deepseek_mm.runtime.quantize import tally
 
 
 class Paper:
@@ -104,3 +117,93 @@ def test_several_requests_are_compared_with_one_alone_in_the_same_round(tmp_path
     result = compare_batching(setting_of(tmp_path), Paper("we", log, speeds=(10.0, 40.0, 20.0, 40.0)))
     assert log == [("we", 1, 40, 3), ("we", 3, 40, 3)] * 2
     assert result.numbers == {"batch8_speedup": 3.0, "batch8_tokens_s": 40.0, "batch1_tokens_s": 15.0}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return save_deep(tmp_path_factory.mktemp("ours") / "model")
+
+
+@pytest.fixture
+def decoder(model):
+    return open_decoder(model)
+
+
+@pytest.fixture
+def passes(monkeypatch):
+    """Every pass: for each text where it began, and how many tokens were read."""
+    seen = []
+
+    class Noted(Paged):
+        def __init__(self, memory, texts, count=1, **more):
+            seen.append(([text.length for text in texts], count))
+            super().__init__(memory, texts, count, **more)
+
+    monkeypatch.setattr("deepseek_mm.lm.paged_runner.Paged", Noted)
+    return seen
+
+
+def ours(decoder):
+    return Ours(decoder, torch_alone, threads=1, chunk=32, says="a tiny model")
+
+
+def test_the_product_decodes_by_loops_and_reads_by_torch(model, passes):
+    peer = Ours(*open_fast(model), threads=1, chunk=32, says="a tiny model")
+    assert peer.decode_speed(context=40, new_tokens=3) > 0
+    assert {count for _, count in passes} == {8, 32}  # chunks of the prompt, and nothing else
+
+
+def test_every_round_decodes_as_many_tokens_behind_the_same_context(decoder, passes):
+    assert ours(decoder).decode_speed(context=40, new_tokens=3) > 0
+    steps = [([40], 1), ([41], 1), ([42], 1)]
+    assert passes == [([0], 32), ([32], 8), *steps, ([32], 8), *steps, ([32], 8), *steps]
+
+
+def test_texts_at_once_are_decoded_in_one_pass_and_differ(decoder, passes):
+    assert ours(decoder).together(3, context=20, new_tokens=2) > 0
+    rounds = [*[([0], 20)] * 3, ([20] * 3, 1), ([21] * 3, 1)]
+    assert passes == 3 * rounds
+
+
+def test_the_first_token_is_timed_from_nothing_known(decoder, passes):
+    assert ours(decoder).first_token_s(50) > 0
+    assert [start for (start,), _ in passes] == 4 * [0, 32]
+
+
+def test_it_goes_on_with_the_likeliest_tokens(model, monkeypatch):
+    shape, weights = read_ours(model)
+    decoder, said = build(shape, weights, dtype=torch.float32).eval(), []
+    monkeypatch.setattr(lm_peers, "fastest_s", lambda work, before: (before(), work(), 1.0)[2])
+    run = lm_peers.PagedRunner.decode
+    monkeypatch.setattr(lm_peers.PagedRunner, "decode", lambda runner, rows: (said.extend(rows), run(runner, rows))[1])
+    ours(decoder).decode_speed(context=30, new_tokens=4)
+    ids = [1, *make_tokens(30, 300)[1:]]
+    for _ in range(4):
+        whole = Whole(decoder.shape, torch.ones(1, len(ids), dtype=torch.int64))
+        with torch.inference_mode():
+            hidden, _ = decoder(decoder.embed(torch.tensor([ids])), whole)
+            ids.append(int(decoder.logits(hidden[0, -1]).argmax()))
+    assert [token for _, token in said] == ids[30:]
+
+
+def test_the_settings_say_weights_threads_and_chunks(decoder):
+    assert ours(decoder).settings == "ours: a tiny model, 1 threads, chunks of 32, keys in bfloat16"
+
+
+def test_the_decoder_has_the_product_s_shape_and_packed_layers(model, decoder):
+    assert decoder.shape.moe.layers == (5,)
+    assert {reach.kind for reach in decoder.shape.reaches} == {"window", "full", "top"}
+    assert set(tally(decoder)) <= {4, 8, 16, 32}
+    assert open_decoder(model, full=True).shape.reaches == ()
+
+
+def test_what_training_changed_is_part_of_the_packaged_model_alone(model, tmp_path, monkeypatch):
+    shape, weights = read_ours(model)
+    changed = {name: weight + 1 for name, weight in weights.items() if name.endswith("ffn_norm.weight")}
+    file = tmp_path / "lm.safetensors"
+    write_changes(file, changed, base=fingerprint(model.folder), shape=shape)
+    monkeypatch.setattr("deepseek_mm.benchmarks.lm_models.find_folder", lambda name, **_: model.folder)
+    trained = find_model(OUR_LM, tmp_path, print, changes=file)
+    torch.testing.assert_close(read_ours(trained)[1]["layers.2.ffn_norm.weight"].float(), torch.full((64,), 2.0))
+    assert find_model("other", tmp_path, print, changes=file).changes is None
+    assert (trained.says, model.says) == ("model, trained", "model, experts not trained")

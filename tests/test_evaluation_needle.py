@@ -128,5 +128,5 @@ def test_the_report_tells_each_depth_and_draws_a_panel_for_each_model(tmp_path):
     lines = report.table().splitlines()
     assert lines[0].split() == ["needle", "at", "depth", "0%", "50%", "100%", "found"]
     assert lines[1].split() == ["a", "4,096", "-2.00", "-1.50", "-1.00*", "1", "of", "3"]
-    assert len(json.loads(report.json())["needles"]) == 12
+    assert len(json.loads(json.dumps(report.figures()))["needles"]) == 12
     assert Image.open(report.draw(tmp_path / "needle.png")).width > 300

@@ -12,7 +12,7 @@ from itertools import cycle
 
 from PIL import Image
 
-from deepseek_mm.benchmarks.intake import BUNDLED
+from deepseek_mm.benchmarks.ingestion import BUNDLED
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.load import load
@@ -68,5 +68,5 @@ def time_answer(assistant: Assistant, image: Image.Image, text: str) -> tuple[fl
 
 
 def median(values: tuple[float, ...]) -> float:
-    """Seconds, rounded as they are told."""
+    """The median in seconds, rounded to milliseconds."""
     return round(statistics.median(values), 3)

@@ -47,7 +47,7 @@ def measure_part(part: str, setting: "BenchSetting") -> "Sequence[BenchResult]":
 
             return [measure_plan(setting)]
         case "code":
-            from deepseek_mm.benchmarks.code import measure_code
+            from deepseek_mm.benchmarks.ingestion import measure_code
 
             return [measure_code(setting)]
         case "learning":
@@ -103,7 +103,7 @@ def run(args: Namespace, desk: Desk) -> int:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """The words of `bench`."""
+    """Add the arguments of `bench`."""
     parser.add_argument(
         "part",
         choices=PARTS,

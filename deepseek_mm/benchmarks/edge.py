@@ -53,9 +53,9 @@ class TimedAnswer:
 
 
 def measure_edge(setting: BenchSetting) -> BenchResult:
-    """Both in turns. NothingThere without the bundled photos, or where one of them does not open."""
+    """Ask both products in turns. NothingThere without the bundled photos, or where one of them does not open."""
     from deepseek_mm.benchmarks.answer import QUESTIONS
-    from deepseek_mm.benchmarks.intake import BUNDLED
+    from deepseek_mm.benchmarks.ingestion import BUNDLED
 
     paths = sorted(BUNDLED.glob("*.jpg"))[: setting.sizes.plan_photos]
     if not paths:
@@ -88,14 +88,14 @@ def student_of(config: Config, data: Path) -> Config:
 
 
 def student_mb() -> float:
-    """Of all files that the student consists of."""
+    """The size of all files that the student consists of, in MB."""
     from deepseek_mm.encoders.edge import files_of_edge
 
     return round(sum(file.stat().st_size for file in files_of_edge()) / 1e6, 2)
 
 
 def report_speed(pairs: Sequence[tuple[TimedAnswer, ...]], peaks: Sequence[float], size_mb: float) -> BenchResult:
-    """Medians and means of both, peaks and size."""
+    """Report medians and means of both, peak memory and size."""
     usual, small = ([pair[n].ms for pair in pairs] for n in (0, 1))
     speedup, mean = (
         statistics.median(usual) / statistics.median(small),
@@ -149,7 +149,7 @@ class ProductProcess:
         return self._process.submit(_ask, photo, text).result()
 
     def peak_mb(self) -> float:
-        """The most memory that it has had."""
+        """Peak memory of the process, in MB."""
         return self._process.submit(read_peak_mb).result()
 
     def close(self) -> None:
@@ -159,12 +159,12 @@ class ProductProcess:
 
 
 def read_peak_mb(status: Path = STATUS) -> float:
-    """Of this process."""
+    """Peak memory of this process, in MB."""
     return round(memory_mb("VmHWM", status), 1)
 
 
 def _open(config: Config) -> str:
-    """Why it does not; empty if it does. Errors of ours cannot travel between processes; what they say can."""
+    """Open the product here; returns why it does not open, or "", since errors cannot travel between processes."""
     from deepseek_mm.load import load
 
     try:
@@ -194,7 +194,7 @@ SPACES = (DEFAULT, EDGE)
 
 
 def measure_quality(setting: BenchSetting) -> BenchResult:
-    """Both sets. NothingThere without the data."""
+    """Score retrieval and answers of both models. NothingThere without the data."""
     if setting.data is None:
         raise NothingThere("no folder with flickr8k and coco_vqa. Name it with --judged FOLDER")
     return report_quality(
@@ -224,7 +224,7 @@ def score_vqa(setting: BenchSetting, name: str, folder: Path) -> VqaReport:
 
 
 def with_space(config: Config, space: str) -> Config:
-    """In this space."""
+    """The same configuration with another embedding space."""
     return replace(config, encoder=replace(config.encoder, name=space))
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import faiss
 import numpy as np
 
-from deepseek_mm.benchmarks.intake import measure_intake_speed, measure_memory_growth
+from deepseek_mm.benchmarks.ingestion import measure_intake_speed, measure_memory_growth
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, Measurement, TableLine
 from deepseek_mm.benchmarks.servers import own_mb
 from deepseek_mm.benchmarks.start import starts
@@ -76,7 +76,7 @@ def make_numbers(run: SearchTiming, size: str) -> dict[str, float]:
 
 
 def make_lines(name: str, run: SearchTiming, *, bar: str = "") -> tuple[TableLine, ...]:
-    """A race for people."""
+    """Lines of the table for one measurement."""
     ratio = f"all compared: {run.flat_ms:.2f} ms, {run.flat_ms / run.ms:.0f} times"
     return (
         TableLine(

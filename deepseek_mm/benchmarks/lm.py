@@ -62,7 +62,7 @@ def measure_perplexity(setting: BenchSetting, model: BenchModel) -> BenchResult:
 
 
 def report_not_measured(why: str) -> BenchResult:
-    """The row without its number."""
+    """A row that says why it was not measured."""
     said = f"not measured: {why}"
     return BenchResult(
         lines=(TableLine(what="perplexity, progressive over full", value=said, bar=BAR),), words={KEY: said}
@@ -103,7 +103,7 @@ def pack_weights(decoder: Decoder) -> Decoder:
 
 
 def measure_lm(setting: BenchSetting) -> Sequence[BenchResult]:
-    """All rows."""
+    """Every measurement as one result."""
     with torch_threads(num_cores()):
         model = find_model(setting.config.lm.name, setting.cache, setting.note)
         results = [measure_prompts(setting, model)]

@@ -78,7 +78,7 @@ WARM = 4  # chunks of the prompt that warms up
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PrefillCase:
-    """What is read, and how."""
+    """Which prompts are read, by which model, and how."""
 
     folder: str
     changes: str | None
@@ -91,7 +91,7 @@ class PrefillCase:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PrefillOutcome:
-    """What came of it."""
+    """Arithmetic speed, seconds and peak memory of one case."""
 
     matmul: float  # floating point operations a second of bf16 matrix products: the best, before and after
     lengths: Sequence[int]
@@ -100,7 +100,7 @@ class PrefillOutcome:
 
 
 def main(words: Sequence[str]) -> int:
-    """Run the case that is named."""
+    """Run the case given as JSON on the command line."""
     torch.set_num_threads((case := PrefillCase(**json.loads(words[0]))).threads)
     model = BenchModel(folder=Path(case.folder), changes=Path(case.changes) if case.changes else None)
     decoder = open_decoder(model, full=case.kind != "ours", device=case.device)

@@ -34,7 +34,7 @@ class BenchModel:
 
     @property
     def says(self) -> str:
-        """Which weights, in words."""
+        """Say in words which weights these are."""
         return f"{self.folder.name}, " + ("trained" if self.changes else "experts not trained")
 
 
@@ -70,7 +70,7 @@ def _build_decoder(model: BenchModel, *, full: bool = False, dtype: torch.dtype 
 
 
 def read_ours(model: BenchModel) -> tuple[DecoderShape, Mapping[str, Tensor]]:
-    """Shape and weights."""
+    """Read shape and weights of the decoder."""
     base, weights = read_folder(model.folder)
     if model.changes is not None:
         _, weights = with_changes(base, weights, model.changes, base=fingerprint(model.folder))
@@ -102,7 +102,7 @@ def count_moe_weights(width: int, moe: MoEShape) -> float:
 
 
 def count_pairs(reach: Reach, length: int) -> int:
-    """Pairs of a token and one that it sees, itself included."""
+    """Count pairs of a token and one that it sees, itself included."""
     if reach.kind == "full":
         return length * (length + 1) // 2
     most = reach.window + reach.sinks if reach.kind == "window" else reach.blocks * BLOCK

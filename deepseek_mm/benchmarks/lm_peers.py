@@ -99,7 +99,7 @@ Times = Mapping[str, Sequence[float]]  # who -> what was measured in each round
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PeerTask:
-    """One thing that everybody does."""
+    """A task that ours and the rivals all do."""
 
     says: str
     unit: str
@@ -109,7 +109,7 @@ class PeerTask:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PeerComparison:
-    """Ours over a rival's in one task."""
+    """The row that compares ours with one rival in one task."""
 
     key: str
     task: str
@@ -146,7 +146,7 @@ def list_tasks(sizes: LMSizes, *, full: bool) -> dict[str, PeerTask]:
 
 
 def compare_peers(setting: BenchSetting, ours: Ours, rivals: Mapping[str, Open]) -> BenchResult:
-    """All rows."""
+    """Every measurement as one result."""
     peers, absent = open_peers(rivals)
     parts = [BenchResult(words={f"settings_{name}": peer.settings for name, peer in {OURS: ours, **peers}.items()})]
     for name, task in list_tasks(setting.lm, full=setting.full).items():
@@ -163,7 +163,7 @@ def compare_peers(setting: BenchSetting, ours: Ours, rivals: Mapping[str, Open])
 
 
 def open_peers(rivals: Mapping[str, Open]) -> tuple[dict[str, Peer], dict[str, str]]:
-    """Those that can be opened, and why the others cannot."""
+    """Open the rivals; returns the peers, and why the others cannot be opened."""
     peers: dict[str, Peer] = {}
     absent: dict[str, str] = {}
     for name, start in rivals.items():
@@ -175,7 +175,7 @@ def open_peers(rivals: Mapping[str, Open]) -> tuple[dict[str, Peer], dict[str, s
 
 
 def take_turns(task: PeerTask, everybody: Mapping[str, Peer]) -> Times:
-    """Round after round, in turn."""
+    """Measure everybody in turn, round after round."""
     times: dict[str, list[float]] = {name: [] for name in everybody}
     for _ in range(task.rounds):
         for name, peer in everybody.items():
@@ -189,7 +189,7 @@ def median_ratio(times: Times, rival: str) -> float:
 
 
 def report_comparison(row: PeerComparison, task: PeerTask, times: Times) -> BenchResult:
-    """One row."""
+    """The result of one comparison."""
     ours, theirs = (statistics.median(times[who]) for who in (OURS, row.rival))
     line = TableLine(
         what=f"{task.says} / {row.rival}",

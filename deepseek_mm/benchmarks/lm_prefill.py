@@ -30,7 +30,7 @@ from deepseek_mm.threads import num_cores
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PrefillCurve:
-    """One way of reading."""
+    """Time and memory of one way of reading, by length."""
 
     name: str
     lengths: Sequence[int]

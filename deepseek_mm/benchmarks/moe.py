@@ -106,7 +106,7 @@ class MoeTiming:
 
     @property
     def saved_share(self) -> float:
-        """The share that both of them reach."""
+        """The share that prefill and decoding both save."""
         return min(self.prefill_saved, self.decode_saved)
 
 
@@ -129,7 +129,7 @@ def measure_moe(setting: BenchSetting) -> BenchResult:
 
 
 def make_lines(name: str, run: MoeTiming, *, bar: str = "") -> tuple[TableLine, ...]:
-    """A race for people."""
+    """Lines of the table for one measurement."""
     kinds = (("prefill", run.prefill_ms, run.prefill_saved), ("decode", run.decode_ms, run.decode_saved))
     return tuple(
         TableLine(

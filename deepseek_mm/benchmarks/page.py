@@ -25,7 +25,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from deepseek_mm.benchmarks.intake import SIZES_PX, make_photos
+from deepseek_mm.benchmarks.ingestion import SIZES_PX, make_photos
 from deepseek_mm.benchmarks.page_browser import LIBRARY, LONG, MANY, TALKS, Figure
 from deepseek_mm.benchmarks.results import BenchResult, TableLine
 from deepseek_mm.benchmarks.servers import APP
@@ -50,7 +50,7 @@ class MeasuredPage:
     results: int = 0  # that were scrolled through
 
     def note(self, key: str, value: float) -> None:
-        """Keep what was measured."""
+        """Record one value."""
         self.times[key].append(value)
 
     def value(self, key: str) -> float:

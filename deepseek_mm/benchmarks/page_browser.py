@@ -159,12 +159,12 @@ class Figure:
 
     @property
     def unit(self) -> str:
-        """ms, s, mb, kb."""
+        """The unit at the end of the key: ms, s, mb or kb."""
         return self.key.rsplit("_", 1)[1]
 
     @property
     def ratio(self) -> str:
-        """The key of the ratio."""
+        """The key of the ratio of both values."""
         return f"{self.key.rsplit('_', 1)[0]}_ratio"
 
 

@@ -59,7 +59,7 @@ def fastest_s(work: Callable[[], object], *, before: Callable[[], object], round
 
 @contextmanager
 def torch_threads(count: int) -> Iterator[None]:
-    """So many cores for torch meanwhile."""
+    """Give torch so many threads inside the `with` block."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 
 from deepseek_mm.benchmarks.answer import QUESTIONS
-from deepseek_mm.benchmarks.intake import BUNDLED
+from deepseek_mm.benchmarks.ingestion import BUNDLED
 from deepseek_mm.benchmarks.lm_models import BenchModel, find_model, open_fast, open_plain
 from deepseek_mm.benchmarks.lm_peers import Ours
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
@@ -89,7 +89,7 @@ def measure_plan(setting: BenchSetting) -> BenchResult:
 
 
 def report_pairs(pairs: Sequence[LatencyPair], *, questions: int, words: dict[str, str]) -> BenchResult:
-    """The first pair is the whole ask."""
+    """A line and figures for each pair; the first pair is the whole ask."""
     numbers: dict[str, float] = {"questions": questions}
     for number, pair in enumerate(pairs):
         end = f"_{pair.name}" if number else ""
@@ -112,7 +112,7 @@ def report_pairs(pairs: Sequence[LatencyPair], *, questions: int, words: dict[st
 
 @contextmanager
 def open_eager(setting: BenchSetting) -> Iterator[Assistant]:
-    """A house whose every model computes in 32 bits by torch alone; ask it `in_full`."""
+    """An assistant whose every model computes in 32 bits by torch alone; ask it inside `compute_in_fp32`."""
     runtime = replace(setting.config.runtime, engine="torch-fp32")
     config = replace(setting.config, data=setting.folder / "b", runtime=runtime)
     with load(config, progress=setting.note) as assistant:
@@ -133,7 +133,7 @@ def compute_in_fp32() -> AbstractContextManager[None]:
 
 
 def time_asks(chosen: Assistant, eager: Assistant, paths: Sequence[Path]) -> tuple[list[LatencyPair], int]:
-    """Medians and means over the questions whose answers have as many words in both houses, and how many those are."""
+    """Median and mean over the questions that both answer with as many words, and how many those are."""
     ahead = Picture(image=rotate_picture(read_photo_picture(paths[0], chosen)), name="ahead.png")
     time_ask(chosen, ahead, QUESTIONS[0])
     with compute_in_fp32():
@@ -163,7 +163,7 @@ def read_photo_picture(path: Path, assistant: Assistant) -> Picture:
 
 
 def rotate_picture(picture: Picture) -> Image.Image:
-    """One that nobody has seen."""
+    """The picture turned by 180 degrees, which no cache knows."""
     assert picture.image is not None, "a decoded picture"
     return picture.image.rotate(180)
 

@@ -66,7 +66,7 @@ class BenchSizes:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BenchSetting:
-    """What a measurement may use."""
+    """Folders, sizes, settings and progress that a measurement may use."""
 
     folder: Path  # empty, on the disk that is measured; removed afterwards
     note: Callable[[str], None]  # progress
@@ -107,7 +107,7 @@ HEAD = TableLine(what="", value="measured", beside="beside it", bar="bar")
 
 
 def join_results(parts: Sequence[BenchResult]) -> BenchResult:
-    """Several results as one."""
+    """Join several results into one."""
     return BenchResult(
         lines=tuple(line for part in parts for line in part.lines),
         numbers={key: value for part in parts for key, value in part.numbers.items()},

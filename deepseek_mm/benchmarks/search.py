@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deepseek_mm.benchmarks.intake import SIZES_PX, make_photos
+from deepseek_mm.benchmarks.ingestion import SIZES_PX, make_photos
 from deepseek_mm.benchmarks.page import SEARCHES, find_photos, find_store
 from deepseek_mm.benchmarks.page_browser import FIRST_MS, BrowserVisit
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
@@ -116,7 +116,7 @@ def time_linear_scan(store: Path, like: PhotoLikeVectors) -> float:
 
 
 def scan(connection: sqlite3.Connection, query_D: Floats) -> list[int]:
-    """Places of the ten nearest."""
+    """Compare every vector with the query; returns the places of the ten nearest."""
     rows = [np.frombuffer(data, STORED) for (data,) in connection.execute(WHOLE)]
     scores_N = np.stack(rows) @ query_D
     return [int(n) for n in np.argsort(-scores_N)[:K]]
@@ -143,7 +143,7 @@ def time_first_result(browser: "Browser", url: str, number: int) -> tuple[float,
 
 
 def make_lines(numbers: dict[str, float]) -> tuple[TableLine, ...]:
-    """For people."""
+    """A table for people."""
     size = f"{numbers['photos']:,.0f} photos, {numbers['regions']:,.0f} regions"
     linear = f"a linear scan: {numbers['linear_ms']:.0f} ms, {numbers['vs_linear_scan']:.1f} times"
     value = f"{numbers['median_ms']:.0f} ms, {numbers['p95_ms']:.0f} ms"

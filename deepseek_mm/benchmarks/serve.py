@@ -23,7 +23,7 @@ import httpx
 from PIL import Image
 
 from deepseek_mm.benchmarks.answer import QUESTIONS
-from deepseek_mm.benchmarks.intake import BUNDLED
+from deepseek_mm.benchmarks.ingestion import BUNDLED
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
 from deepseek_mm.benchmarks.servers import start_api
 from deepseek_mm.errors import JobFailed, NothingThere
@@ -130,7 +130,7 @@ Body = dict[str, object]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RequestKind:
-    """What is asked again and again."""
+    """A kind of request that is sent again and again."""
 
     path: str
     body: Callable[[int, int], Body]  # of the n-th request, in a version: all take as long, and none was seen before
@@ -158,7 +158,7 @@ def measure_serve(setting: BenchSetting) -> BenchResult:
 
 
 def latency_ratio(usual: Sequence[TimedResponse], over: Sequence[TimedResponse]) -> float:
-    """Latency of those let in beside that of a full house: the medians. Not a number where nobody was let in."""
+    """Median latency of admitted requests over that of a full server. Not a number where none was admitted."""
     let_in = [one.seconds for one in over if one.status == 200]
     return statistics.median(let_in) / statistics.median(one.seconds for one in usual) if let_in else float("nan")
 
@@ -168,7 +168,7 @@ def report_serving(
     asked: Sequence[TimedResponse],
     crowds: Sequence[tuple[Sequence[TimedResponse], Sequence[TimedResponse]]],
 ) -> BenchResult:
-    """As a table and as numbers; `crowds` are rounds of a full house, and of one overrun."""
+    """As a table and as numbers; `crowds` are rounds of a full server, and of an overloaded one."""
     usual, over = ([one for crowd in crowds for one in crowd[side]] for side in (0, 1))
     errors = sum(one.status >= 400 for one in (*usual, *asked))
     strange = sum(one.status not in (200, 429) for one in over)

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from deepseek_mm.benchmarks.answer import QUESTIONS
-from deepseek_mm.benchmarks.intake import BUNDLED
+from deepseek_mm.benchmarks.ingestion import BUNDLED
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
 from deepseek_mm.benchmarks.serve import WORDS, encode_photo, index_bundled_photos
 from deepseek_mm.benchmarks.servers import resident_mb, start_api
@@ -51,23 +51,23 @@ class StatusCounts:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, kind: str, status: int) -> None:
-        """One more."""
+        """Count one more answer."""
         with self.lock:
             self.answers[(kind, status)] += 1
 
     @property
     def strange(self) -> dict[tuple[str, int], int]:
-        """Those that nobody expects."""
+        """The answers that nobody expects."""
         return {what: number for what, number in self.answers.items() if not is_expected(*what)}
 
     @property
     def total(self) -> int:
-        """Requests of every kind."""
+        """The number of requests of every kind."""
         return self.answers.total()
 
 
 class RandomClient:
-    """One after another; the same seed asks for the same."""
+    """A client that sends random requests one after another, the same for the same seed."""
 
     def __init__(self, url: str, *, seed: int, tally: StatusCounts) -> None:
         self.url, self.tally, self.chance = url, tally, random.Random(seed)
@@ -75,7 +75,7 @@ class RandomClient:
         self.http = httpx.Client(base_url=url, timeout=TIMEOUT_S, trust_env=False)
 
     def run(self, stop: threading.Event) -> None:
-        """Until told to stop."""
+        """Send requests until told to stop."""
         with self.http:
             while not stop.is_set():
                 (kind,) = self.chance.choices(list(SHARES), list(SHARES.values()))
@@ -164,7 +164,7 @@ class RandomClient:
         return self.http.delete(f"/history/{known}").status_code if known else WELL
 
     def rate(self) -> int:
-        """A thumb for an answer, if there is one."""
+        """Rate an answer with a thumb, if there is one."""
         known = self.one_of("/history")
         turns = self.http.get(f"/history/{known}/turns").json().get("turns", []) if known else []
         return self.http.put(f"/feedback/{turns[0]['id']}", json={"rating": "up"}).status_code if turns else WELL
@@ -180,19 +180,19 @@ class RandomClient:
         return self.chance.choice(known) if known else None
 
     def question(self) -> str:
-        """About the photos."""
+        """A question about the photos."""
         return self.chance.choice(QUESTIONS)
 
     def words(self) -> str:
-        """To look for; hardly ever the same."""
+        """Words to search for, hardly ever the same."""
         return f"{self.chance.choice(WORDS)} {' '.join(self.chance.choices('abcdefgh', k=self.chance.randint(1, 12)))}"
 
     def photo(self) -> str:
-        """As a data URL."""
+        """A photo as a data URL."""
         return encode_photo(self.chance.choice(self.photos), self.chance.randint(0, 34))
 
     def talk(self) -> dict[str, object]:
-        """With the house, or the language model by itself."""
+        """A chat with the product, or with the language model by itself."""
         model = self.chance.choice(["deepseek-mm", "deepseek-mm-lm"])
         messages = [{"role": "user", "content": self.question()}]
         return {"model": model, "messages": messages, "max_tokens": 24}
@@ -220,7 +220,7 @@ def draw_memory(
 CLIENTS = 6
 LOOK_S = 3.0
 FEWEST = 3  # periods that a line is drawn through
-MOST_MB, MOST_SHARE = 50.0, 0.05  # that memory may grow by after warm-up
+MOST_MB = 50.0  # that memory may grow by after warm-up
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -267,7 +267,7 @@ def sample_memory(url: str, pid: int, seconds: float, tally: StatusCounts) -> li
 
 
 def drop_warm_up(samples: Sequence[MemorySample]) -> list[MemorySample]:
-    """The last two thirds."""
+    """The samples after the first third."""
     return list(samples[len(samples) // 3 :])
 
 
@@ -289,7 +289,7 @@ def fit_line(samples: Sequence[MemorySample]) -> tuple[float, float]:
 
 
 def report_growth(samples: Sequence[MemorySample], tally: StatusCounts) -> BenchResult:
-    """As a table and as numbers."""
+    """Report growth as a table and as numbers."""
     last = lowest_by_period(drop_warm_up(samples))
     slope, start_mb = fit_line(last)
     grew_mb = slope * (last[-1].seconds - last[0].seconds) / 60

@@ -53,7 +53,7 @@ PIECE = 16_384  # vectors made at once
 
 
 def normalize_rows(vectors_ND: Floats) -> Floats:
-    """Rows of length 1."""
+    """Scale every row to length 1."""
     length_N1 = np.linalg.norm(vectors_ND, axis=1, keepdims=True)
     return np.asarray(vectors_ND / length_N1, np.float32)
 
@@ -132,7 +132,7 @@ SURE = 0.9
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PhotoFile:
-    """One of the real files."""
+    """One of the real JPEG files, with its size."""
 
     path: Path
     width_px: int

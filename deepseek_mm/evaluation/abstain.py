@@ -39,7 +39,7 @@ BANDS = ((1, 1), (2, 3), (4, 7), (8, 15), (16, 10**9))  # photos whose captions 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SearchedThing:
-    """Something to ask for."""
+    """A thing to search for."""
 
     name: str
     there: bool  # in at least one of the photos
@@ -47,7 +47,7 @@ class SearchedThing:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SearchOutcome:
-    """What a search said of it."""
+    """What a search said of one thing."""
 
     thing: SearchedThing
     found: bool
@@ -93,13 +93,13 @@ class AbstainReport:
         return "\n".join(lines)
 
     def json(self) -> str:
-        """For machines: one line."""
+        """The figures as one line of JSON."""
         rates = {"false_answers": self.false_answers, "false_refusals": self.false_refusals}
         return json.dumps({**rates, "n": len(self.outcomes)})
 
 
 def band_name(low: int, high: int) -> str:
-    """The band's line of the table."""
+    """The name of a band in the table."""
     if low == high:
         return f"  said of {low} photo"
     return f"  said of {low} or more" if high >= 10**9 else f"  said of {low} to {high}"
@@ -154,5 +154,5 @@ def count_mentions(name: str, rows: Sequence[CaptionRow]) -> int:
 
 
 def percent_of(wrong: Sequence[bool]) -> float:
-    """Percent; 0 of none."""
+    """Percent of the values that are true; 0 of none."""
     return percent(wrong) if wrong else 0.0

@@ -1,8 +1,8 @@
 """Does a language model answer from the evidence? 200 questions over photos on paper, and what it said to each.
 
 Three ways to ask, each harder for the model than the next: "read" gives it the evidence and the question alone, "draft"
-adds the house's draft, and "answer" is the whole path of the product, in which every sentence is weighed and what is
-missing is added. Citations are compared with the entries that a right answer rests on; a sentence is grounded if
+adds the draft of the product, and "answer" is its whole path, in which every sentence is weighed and what is missing is
+added. Citations are compared with the entries that a right answer rests on; a sentence is grounded if
 `rag.rules.check` lets it pass; a refusal denies, and is right only where nothing shows what was asked for.
 """
 
@@ -100,7 +100,7 @@ class AnswerReport:
         return "\n".join(lines)
 
     def json(self) -> str:
-        """For machines: one line."""
+        """The figures as one line of JSON."""
         return json.dumps({"way": self.way, "model": self.model, "n": len(self.said), **self.scores()})
 
 
@@ -141,7 +141,7 @@ def evaluate_answers(
     ways: Iterable[str] = WAYS,
     progress: Callable[[str], None] = lambda line: None,
 ) -> AnswerReports:
-    """Every question in every way."""
+    """Ask every question in every way."""
     reports = []
     for way in ways:
         said: list[ScoredAnswer] = []
@@ -155,20 +155,20 @@ def evaluate_answers(
 
 
 def answer_from_evidence(lm: Generator, asked: EvidenceQuestion, config: Config) -> ScoredAnswer:
-    """From the evidence alone."""
+    """Answer from the evidence alone."""
     prompt = reading_prompt(asked.case.question, asked.case.evidence)
     return weigh_answer("".join(lm.stream(prompt, max_tokens=config.lm.max_tokens, stop=Event())), asked, config)
 
 
 def answer_from_draft(lm: Generator, asked: EvidenceQuestion, config: Config) -> ScoredAnswer:
-    """With the draft."""
+    """Answer from the evidence and the draft."""
     case = asked.case
     prompt = build_prompt(case.question, case.program, case.evidence, case.claims)
     return weigh_answer("".join(lm.stream(prompt, max_tokens=config.lm.max_tokens, stop=Event())), asked, config)
 
 
 def answer_as_product(lm: Generator, asked: EvidenceQuestion, config: Config) -> ScoredAnswer:
-    """As the page answers."""
+    """Answer as the product does, with every check."""
     case = asked.case
     if not case.claims:
         return replace(weigh_answer(nothing(case.program, empty=not case.evidence), asked, config), kept=(), own=False)

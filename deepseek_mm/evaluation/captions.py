@@ -101,7 +101,7 @@ class CaptionModel(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CaptionReport:
-    """Over all photos."""
+    """Scores over all photos."""
 
     bleu4: float  # percent
     cider: float  # percent: 100 is what CIDEr-D calls 1
@@ -110,13 +110,13 @@ class CaptionReport:
     said: tuple[str, ...]
 
     def table(self) -> str:
-        """For people."""
+        """A table for people."""
         scores = f"BLEU-4 {self.bleu4:.1f}, CIDEr {self.cider:.1f}"
         speed = f"{self.n} photos, {self.seconds_per_photo:.3f} s each"
         return "\n".join([f"{scores}; {speed}", *(f"  {text}" for text in self.said[:EXAMPLES])])
 
     def json(self) -> str:
-        """One line."""
+        """The figures as one line of JSON."""
         return json.dumps({name: value for name, value in asdict(self).items() if name != "said"})
 
 

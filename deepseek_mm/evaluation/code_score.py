@@ -47,7 +47,7 @@ class ResultJournal:
             return self.rows.get(name)
 
     def record(self, name: str, row: Row) -> Row:
-        """Remember it; returns it."""
+        """Write a row under its name, and return it."""
         with self.lock:
             self.rows[name] = row
             if self.file is not None:
@@ -117,11 +117,11 @@ class PassRate:
         return 100 * math.sqrt(share * (1 - share) / self.n) if self.n else math.nan
 
     def describe(self) -> str:
-        """For people."""
+        """A table for people."""
         return f"{self.percent:5.1f} % (+- {self.error:.1f}; {self.passed} of {self.n})"
 
     def figures(self) -> Row:
-        """For machines."""
+        """The figures by name, for machines."""
         return {"percent": round(self.percent, 2), "error": round(self.error, 2), "passed": self.passed, "n": self.n}
 
 
@@ -137,7 +137,7 @@ class CodeReport:
     lines: Mapping[str, PassRate]  # a line taken out: filled in, the likeliest without looking ahead, and left out
 
     def table(self) -> str:
-        """For people."""
+        """A table for people."""
         rows = [f"{self.model}; {len(self.unfit)} tasks left out, whose own solution does not pass here"]
         if self.pass_1.n:
             rows.append(f"{'whole program, pass@1, greedy':<44}{self.pass_1.describe()}")
@@ -146,7 +146,7 @@ class CodeReport:
         return "\n".join(rows)
 
     def json(self) -> str:
-        """One line."""
+        """The figures as one line of JSON."""
         return json.dumps(
             {
                 "model": self.model,
@@ -161,7 +161,7 @@ class CodeReport:
 
 @dataclass(frozen=True, kw_only=True)
 class CodeBench:
-    """What a measurement works with."""
+    """Model, sandbox and journal of one measurement of code."""
 
     lm: TextCompleter
     runs: ProgramRunner
@@ -170,7 +170,7 @@ class CodeBench:
     draws: LineSampling = LineSampling()
 
     def fit(self, tasks: Sequence[CodeTask]) -> list[CodeTask]:
-        """Those whose own solution passes."""
+        """The tasks whose own solution passes here."""
         rows = self._each(
             "fit",
             [(task.name, task) for task in tasks],

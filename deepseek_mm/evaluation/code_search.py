@@ -194,14 +194,14 @@ class CodeSearchReport:
         }
 
     def table(self) -> str:
-        """For people."""
+        """A table for people."""
         ways = {"MiniLM as packaged": self.minilm, "BM25": self.bm25, "vectors": self.vectors, "hybrid": self.hybrid}
         lines = [f"{name:<20}{way.mrr10:>8.4f}{way.r1:>8.4f}{way.r10:>8.4f}" for name, way in ways.items()]
         head = f"{'':<20}{'MRR@10':>8}{'R@1':>8}{'R@10':>8}"
         return "\n".join([head, *lines, f"{self.functions} functions of {self.packages} packages"])
 
     def json(self) -> str:
-        """For machines: one line."""
+        """The figures as one line of JSON."""
         return json.dumps(asdict(self) | self.gains)
 
 

@@ -29,7 +29,7 @@ class CodeTask:
     stops: tuple[str, ...] = OVER  # where its words end
 
     def program(self, words: str) -> str:
-        """What is run."""
+        """The program that is run."""
         return f"{self.head}{words}\n\n{self.tests}\n"
 
 

@@ -30,10 +30,10 @@ class EvaluationReport(Protocol):
     """What every evaluation returns."""
 
     def table(self) -> str:
-        """For people."""
+        """A table for people."""
 
     def json(self) -> str:
-        """For machines: one line."""
+        """The figures as one line of JSON."""
 
 
 def score_retrieval(args: Namespace, desk: Desk) -> EvaluationReport:
@@ -251,7 +251,7 @@ def ask_questions(rows: "Sequence[QuestionRow]", images: Path, args: Namespace, 
 
 @contextmanager
 def open_decider(args: Namespace, desk: Desk) -> Iterator["Assistant"]:
-    """An assistant that says nothing, over a library of its own: nobody's is opened for it."""
+    """An assistant without a language model over an empty temporary library."""
     with TemporaryDirectory() as folder:
         config = replace(config_of(args, desk), data=Path(folder))
         with desk.assistant(config, speaks=False) as assistant:
@@ -374,7 +374,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def add_code_arguments(parser: ArgumentParser) -> None:
-    """The flags of `eval code`."""
+    """Add the arguments of `eval code`."""
     group = parser.add_argument_group("code")
     group.add_argument("--what", choices=CODE_PARTS, nargs="+", default=list(CODE_PARTS), help="both, if left out")
     group.add_argument("--first", metavar="N", type=int, default=0, help="only tasks from this number on")

@@ -31,7 +31,7 @@ KINDS: tuple[Kind, ...] = ("answerable", "unanswerable", "counting", "which")
 
 @dataclass(frozen=True, slots=True)
 class QuestionForm:
-    """One way to ask."""
+    """One form of a question, with gaps for things and colours."""
 
     kind: Kind
     where: Where
@@ -217,7 +217,7 @@ class EvidenceQuestion:
     """A question with its evidence and everything that a right answer needs."""
 
     kind: Kind
-    case: Case  # with evidence and claims; no claims where the house itself would say that it found nothing
+    case: Case  # with evidence and claims; no claims where the product itself would say that it found nothing
     truth: tuple[Claim, ...]  # the claims, or that each photo lacks what was asked for
     keys: tuple[str, ...]  # the real photos behind the evidence
 
@@ -234,7 +234,7 @@ class EvidenceQuestion:
 
 
 class QuestionGenerator:
-    """Photos to ask about."""
+    """Draws questions about photos on paper."""
 
     def __init__(self, photos: Sequence[PaperPhoto], absent: Sequence[str], config: Config) -> None:
         self.photos, self.absent, self.config = tuple(photos), tuple(absent), config

@@ -94,7 +94,7 @@ class ExpertVisits:
         }
 
     def table(self) -> str:
-        """For people."""
+        """A table for people."""
         lines = [f"{'layer':<8}{'load max/mean':>16}{'domain tells, bits':>22}"]
         for layer, load, bits in zip(self.layers, self.loads, self.bits, strict=True):
             lines.append(f"{layer:<8}{load:>16.2f}{bits:>22.3f}")

@@ -9,7 +9,6 @@ Shape key:  N rows, T tokens of a row or text, D domains or width, L layers with
             asked for, V vocabulary
 """
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -92,7 +91,7 @@ class TokenRows(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DomainReading:
-    """What one model made of the rows."""
+    """Perplexity of one model by domain."""
 
     name: str
     perplexity: tuple[float, ...]  # of each domain
@@ -128,7 +127,7 @@ class LanguageReport:
         return "\n".join([*lines, *(line for each in self._mixtures() for line in self._describe_mixture(each))])
 
     def figures(self) -> dict[str, Any]:
-        """For machines."""
+        """The figures by name, for machines."""
         return {
             "tokens": dict(zip(self.domains, self.readings[0].tokens, strict=True)),
             "perplexity": {r.name: dict(zip(self.domains, r.perplexity, strict=True)) for r in self.readings},
@@ -136,10 +135,6 @@ class LanguageReport:
             "domains_below": {r.name: self._below(r) for r in self._mixtures()},
             "experts": {r.name: r.visits.figures() for r in self._mixtures() if r.visits},
         }
-
-    def json(self) -> str:
-        """One line."""
-        return json.dumps(self.figures())
 
     def _mixtures(self) -> list[DomainReading]:
         return [reading for reading in self.readings if reading.visits]
@@ -218,7 +213,7 @@ class LongReport:
         return sum(map(self.increase, self.full)) / len(self.full)
 
     def table(self) -> str:
-        """For people."""
+        """A table for people."""
         lines = [f"{self.name:<24}{'full':>10}{'this':>10}{'increase':>12}"]
         for length, kind in self.full:
             cell = (length, kind)
@@ -239,10 +234,6 @@ class LongReport:
             "tokens": self.tokens,
             "cells": cells,
         }
-
-    def json(self) -> str:
-        """One line."""
-        return json.dumps(self.figures())
 
 
 def compare_attention(

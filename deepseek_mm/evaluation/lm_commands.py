@@ -24,10 +24,10 @@ class ModelReport(Protocol):
     """One measure's report."""
 
     def table(self) -> str:
-        """For people."""
+        """A table for people."""
 
     def figures(self) -> dict[str, Any]:
-        """For machines."""
+        """The figures by name, for machines."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,12 +41,12 @@ class ModelReports:
         return "\n\n".join(part.table() for part in self.parts.values())
 
     def json(self) -> str:
-        """One object."""
+        """All reports as one JSON object."""
         return json.dumps({name: part.figures() for name, part in self.parts.items()})
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """The flags of `eval lm`."""
+    """Add the arguments of `eval lm`."""
     group = parser.add_argument_group("lm")
     group.add_argument(
         "--run",
@@ -79,7 +79,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def score_models(args: Namespace, desk: Desk) -> ModelReports:
-    """All that was asked for."""
+    """Score what --measure names."""
     config, cache = config_of(args, desk), cache_folder()
     args.corpus = args.corpus or cache / "corpus"
     models = open_models(args, config.lm.name, cache)

@@ -6,7 +6,6 @@ every one of its tokens is the likeliest, which is what a greedy model would the
 and tells more of a small model. The prompt is read in chunks, the answer token by token, as the product does it.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import accumulate
@@ -53,7 +52,7 @@ class Haystack:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NeedleResult:
-    """What became of one search."""
+    """The result of one search for a needle."""
 
     model: str
     length: int  # tokens of prompt and answer, at most
@@ -80,7 +79,7 @@ class NeedleReport:
 
     @property
     def lengths(self) -> list[int]:
-        """The shortest first."""
+        """Lengths of the texts, the shortest first."""
         return sorted({each.length for each in self.found})
 
     def table(self) -> str:
@@ -96,12 +95,8 @@ class NeedleReport:
         return "\n".join(lines)
 
     def figures(self) -> dict[str, Any]:
-        """For machines."""
+        """The figures by name, for machines."""
         return {"needles": [asdict(each) for each in self.found]}
-
-    def json(self) -> str:
-        """One line."""
-        return json.dumps(self.figures())
 
     def draw(self, file: Path) -> Path:
         """A panel for each model: depth against length; rings where the number was found."""

@@ -1,4 +1,4 @@
-"""Photos on paper: what the eyes could have seen in a photo, made up from what people said of it.
+"""Photos on paper: what the vision pipeline could have found in a photo, made up from what people said of it.
 
 Training and scoring a reader of evidence needs thousands of photos whose contents are known. People's captions name
 the things, their colours and often their number; how sure the labels are follows from how many people said them. Where
@@ -70,7 +70,7 @@ class ThingMentions:
 
 
 def read_names(file: Path = LABELS_FILE) -> frozenset[str]:
-    """The things that the eyes can name."""
+    """The things that the vision pipeline can name."""
     lines = (line.strip().lower() for line in file.read_text(encoding="utf-8").splitlines())
     return frozenset(line for line in lines if line and not line.startswith("#")) - VERBS
 

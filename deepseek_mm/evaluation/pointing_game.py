@@ -32,7 +32,7 @@ ALL: BoxShares = (0.0, 0.0, 1.0, 1.0)
 
 
 class PhotoAnswerer(Protocol):
-    """The product."""
+    """The product, asked many questions at once."""
 
     def ask_many(self, questions: Sequence[Question]) -> Sequence[Answer]:
         """One answer a question, in order."""
@@ -49,7 +49,7 @@ class PointRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CitedBox:
-    """Where one answer pointed."""
+    """The box that one answer cites first."""
 
     row: PointRow
     question: str
@@ -63,7 +63,7 @@ class CitedBox:
 
     @property
     def hit(self) -> bool:
-        """See the module."""
+        """Whether the cited box points at the thing, by the rule of the module."""
         if self.is_denial or (box_area(self.box) > WHOLE and all(box_area(drawn) <= WHOLE for drawn in self.row.boxes)):
             return False
         left, top, right, bottom = self.box
@@ -188,7 +188,7 @@ def clustered_error(hits: Sequence[tuple[str, float]]) -> float:
 
 
 def box_area(box: BoxShares) -> float:
-    """Share of the photo, 0 to 1."""
+    """The area of a box as a share of the photo, 0 to 1."""
     return (box[2] - box[0]) * (box[3] - box[1])
 
 
@@ -260,7 +260,7 @@ class PlacementReport:
         return "\n".join([*self.wrong, head, *lines])
 
     def json(self) -> str:
-        """One line."""
+        """The figures as one line of JSON."""
         return json.dumps({name: asdict(part) for name, part in self.by_kind.items()})
 
 

@@ -46,7 +46,7 @@ class ProcessCost:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QuantScheme:
-    """One way to hold the weights."""
+    """The size and scores of one way to hold the weights."""
 
     name: str
     part: str  # "towers" or "language"
@@ -81,7 +81,7 @@ class QuantReport:
         return "\n".join(lines)
 
     def json(self) -> str:
-        """For machines: one line."""
+        """The figures as one line of JSON."""
         found = {f"{s.part} {s.name}": {**asdict(s), **self.against_full(s)} for s in self.schemes}
         return json.dumps(found)
 

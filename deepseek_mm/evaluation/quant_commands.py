@@ -226,7 +226,7 @@ def run_quantize(args: Namespace, desk: Desk) -> int:
 
 
 def add_quantize_arguments(parser: ArgumentParser) -> None:
-    """The words of `quantize`."""
+    """Add the arguments of `quantize`."""
     parser.add_argument("scheme", choices=tuple(MAKERS), help="what, and in which bits")
     parser.add_argument("--out", metavar="FILE", type=Path, help="safetensors (the cache folder, where it is found)")
     parser.add_argument("--captions", metavar="FILE", type=Path, help="towers: JSONL of rows {image, captions, split}")

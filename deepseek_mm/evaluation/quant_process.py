@@ -60,7 +60,7 @@ def open_language(scheme: str, file: Path) -> Callable[[], object]:
 
 
 def main() -> None:
-    """Open it, use it, and tell."""
+    """Open a scheme, use it, and print its cost as JSON."""
     part, scheme, file = sys.argv[1:]
     before, start = peak_mb(), time.perf_counter()
     work = {"towers": open_towers, "language": open_language}[part](scheme, Path(file))

@@ -49,14 +49,14 @@ class RegionReport:
     n: int  # photos
 
     def table(self) -> str:
-        """For people."""
+        """A table for people."""
         return (
             f"the best region for a person   {self.pointing:5.1f} %\n"
             f"the middle of the photo        {self.centre_baseline:5.1f} %\n{self.n} photos"
         )
 
     def json(self) -> str:
-        """For machines: one line."""
+        """The figures as one line of JSON."""
         return json.dumps(asdict(self))
 
 
@@ -96,7 +96,7 @@ def read_splits(file: Path) -> dict[str, str]:
 def evaluate_regions(
     eyes: VisionPipeline, rows: Sequence[BoxRow], images: Path, *, told: Callable[[int], None] = lambda done: None
 ) -> RegionReport:
-    """See every photo and play the game; `told` hears how many photos are done."""
+    """See every photo and play the game; `told` is called with the number of photos done."""
     points = []
     for sight in eyes.see_many(open_sources(find_pictures(images, [row.image for row in rows]))):
         points.append(point_at_person(sight))
@@ -134,7 +134,7 @@ def person_score(region: Region) -> float:
 
 
 def area_px(region: Region) -> int:
-    """Square pixels."""
+    """The area of a region in square pixels."""
     left, top, right, bottom = region.box_px
     return (right - left) * (bottom - top)
 

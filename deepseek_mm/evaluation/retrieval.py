@@ -79,7 +79,7 @@ class RetrievalReport:
     distractors_t2i_r10: float | None = None
 
     def table(self) -> str:
-        """For people."""
+        """A table for people."""
         rows: list[tuple[str, ...]] = [("", "R@1", "R@5", "R@10")]
         ways = [("t2i", "text to image"), ("i2t", "image to text")]
         if self.distractors:
@@ -91,7 +91,7 @@ class RetrievalReport:
         return "\n".join([*lines, f"{self.images} photos, {self.captions} captions{others}"])
 
     def json(self) -> str:
-        """For machines: one line."""
+        """The figures as one line of JSON."""
         told = asdict(self)
         return json.dumps({key: value for key, value in told.items() if self.distractors or "distractors" not in key})
 
@@ -148,7 +148,7 @@ def score_vectors(photos_MD: Floats, captions_ND: Floats, owner_N: NDArray[np.in
 
 
 def recalls_from_ranks(caption_rank_N: Ranks, photo_rank_M: Ranks) -> RetrievalReport:
-    """The same from ranks."""
+    """Recalls from ranks."""
     recalls: dict[str, Any] = {f"t2i_r{cut}": percent(caption_rank_N < cut) for cut in CUTS}
     recalls |= {f"i2t_r{cut}": percent(photo_rank_M < cut) for cut in CUTS}
     return RetrievalReport(**recalls, images=len(photo_rank_M), captions=len(caption_rank_N))
@@ -232,7 +232,7 @@ def load_vectors(file: Path) -> dict[str, Floats]:
 
 
 def save_vectors(file: Path, known: dict[str, Floats]) -> None:
-    """Write them whole."""
+    """Write the vectors atomically."""
     buffer = io.BytesIO()
     np.savez(buffer, keys=np.array(list(known)), vectors=np.stack(list(known.values())))
     write_whole(file, buffer.getvalue())

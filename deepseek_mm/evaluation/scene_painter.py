@@ -52,7 +52,7 @@ class SceneThing:
 
     @property
     def box(self) -> Share:
-        """The square it is drawn in."""
+        """The square that it is drawn in."""
         return (self.x - self.half, self.y - 2 * self.half, self.x + self.half, self.y)
 
 
@@ -163,7 +163,7 @@ def paint_shadow(picture_SS3: Floats, thing: SceneThing, side: int) -> None:
 
 
 def paint_thing(picture_SS3: Floats, thing: SceneThing, side: int, light: Floats, chance: np.random.Generator) -> None:
-    """One solid, over what is there."""
+    """Paint one solid over what is there."""
     size = max(4, round(2 * thing.half * side))
     left, top = round((thing.x - thing.half) * side), round(thing.y * side) - size
     grid_N = (np.arange(size, dtype=np.float32) + 0.5) / size * 2 - 1

@@ -295,7 +295,7 @@ class ScenesReport:
     seed: int
 
     def table(self) -> str:
-        """For people."""
+        """A table for people."""
         rows = [*self.by_kind.items(), ("all", self.whole)]
         lines = [f"{'questions about':<16}{'alone':>8}{'with programs':>16}{'n':>8}"]
         for name, share in rows:
@@ -306,7 +306,7 @@ class ScenesReport:
         return "\n".join([*lines, f"{told}; seed {self.seed}"])
 
     def json(self) -> str:
-        """One line."""
+        """The figures as one line of JSON."""
         return json.dumps(
             {
                 **asdict(self.whole),

@@ -44,7 +44,7 @@ from index import Filter
 PAGES = frozenset([".html", ".css", ".js", ".md", ".j2"])  # what a package's pages are made of
 MOST_BYTES = 200_000  # of such a file; a larger one was made by a program
 BUILT = frozenset(["assets", "node", "node_modules"])  # folders of what a program packed
-LIST = Path(__file__).with_name("screenshots.json")
+LIST = Path(__file__).with_name("screenshots.json")  # packages, and the screenshots themselves
 MARK = ".copied"  # in the folder once it is whole
 
 
@@ -110,11 +110,10 @@ def open_chromium() -> Iterator["Browser"]:
 
 Kind = Literal["editor", "page", "plot", "error"]
 KINDS: tuple[Kind, ...] = ("editor", "page", "plot", "error")
-ROWS = Path(__file__).with_name("screenshots.json")
 WAIT_S = 120.0  # for a program that draws or fails
 SIZE = {"width": 1000, "height": 700}
 HEIGHT_PX = 900  # of a page, at most
-HTML, PLOT, ERROR = "print(html)", "plt.gcf().savefig(OUT, dpi=100)", ""
+HTML, PLOT = "print(html)", "plt.gcf().savefig(OUT, dpi=100)"
 PLOTTED = "import matplotlib.pyplot as plt, numpy as np\nplt.show = lambda *a, **k: None\n"
 PAGE = "<!doctype html><meta charset=utf-8><style>{style}</style><body>{body}"
 TERMINAL = "body{{background:{back};color:{fore};margin:12px}}pre{{font:{size}px {font};white-space:pre-wrap}}"
@@ -143,7 +142,7 @@ class Screenshot:
         return f"{self.split}-{told}.png"
 
 
-def read_shots(split: str, file: Path = ROWS) -> list[Screenshot]:
+def read_shots(split: str, file: Path = LIST) -> list[Screenshot]:
     """The screenshots of one split, in order."""
     return [Screenshot(**row) for row in json.loads(file.read_text(encoding="utf-8"))["shots"] if row["split"] == split]
 
@@ -171,7 +170,7 @@ def take_screenshot(page: "Page", text: str, file: Path) -> None:
 
 
 def make_page(shot: Screenshot, sources: Path) -> str:
-    """What Chromium is given."""
+    """The HTML that Chromium draws."""
     if shot.kind == "editor":
         return make_editor_page(read_source_text(shot, sources), shot)
     if shot.kind == "error":
@@ -189,7 +188,7 @@ def read_source_text(shot: Screenshot, sources: Path) -> str:
     """The text of the file. BadFile where the package has it no more."""
     path = sources / shot.file
     if not path.is_file():
-        raise BadFile(f"there is no {shot.file} in {sources}. Another version of the package was listed: {ROWS.name}")
+        raise BadFile(f"there is no {shot.file} in {sources}. Another version of the package was listed: {LIST.name}")
     return path.read_text(encoding="utf-8")
 
 
@@ -228,7 +227,7 @@ def find_definition(source: str, shot: Screenshot) -> Any:
             one for node in nodes for one in ast.walk(node) if one is not node and getattr(one, "name", "") == part
         ]
     if not nodes:
-        raise BadFile(f"{shot.file} has no {shot.symbol}. Another version of the package was listed: {ROWS.name}")
+        raise BadFile(f"{shot.file} has no {shot.symbol}. Another version of the package was listed: {LIST.name}")
     return nodes[0]
 
 
@@ -282,14 +281,14 @@ class ScreenshotReport:
     missed: tuple[str, ...]  # pictures whose file is not among the first five
 
     def table(self) -> str:
-        """For people."""
+        """A table for people."""
         lines = [f"{name:<10}{way.shots:>6}{way.top1:>8.3f}{way.top5:>8.3f}" for name, way in self.kinds.items()]
         told = [f"not among the first {FIRST}: {name}" for name in self.missed]
         head = f"{'':<10}{'shots':>6}{'top 1':>8}{'top 5':>8}"
         return "\n".join([head, *lines, f"{self.files} files, {self.seconds:.1f} s a picture", *told])
 
     def json(self) -> str:
-        """For machines: one line."""
+        """The figures as one line of JSON."""
         kinds = {name: {"shots": way.shots, "top1": way.top1, "top5": way.top5} for name, way in self.kinds.items()}
         told = {"files": self.files, "seconds": round(self.seconds, 2), "missed": list(self.missed), "kinds": kinds}
         return json.dumps({"top1": kinds["all"]["top1"], "top5": kinds["all"]["top5"], **told})

@@ -54,7 +54,7 @@ class QuestionRow:
 
 
 class ShortAnswer(Protocol):
-    """What a question was answered with."""
+    """The short answer to a question, with its probability."""
 
     @property
     def answer(self) -> str:
@@ -83,7 +83,7 @@ class Accuracy:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VqaReport:
-    """Over all questions."""
+    """Accuracy and calibration over all questions."""
 
     whole: Accuracy
     by_kind: Mapping[str, Accuracy]
@@ -94,7 +94,7 @@ class VqaReport:
     blind: "VqaReport | None" = None
 
     def table(self) -> str:
-        """For people."""
+        """A table for people."""
         blind = self.blind.by_kind if self.blind else {}
         lines = [f"{'questions':<16}{'right, %':>10}{'+-':>6}{'n':>8}" + (f"{'blind':>8}" if self.blind else "")]
         rows = [*self.by_kind.items(), ("all", self.whole)]
@@ -107,7 +107,7 @@ class VqaReport:
         return "\n".join([*lines, f"{told}, {self.seconds_per_question:.4f} s a question"])
 
     def figures(self) -> dict[str, Any]:
-        """For machines."""
+        """The figures by name, for machines."""
         found = {
             **asdict(self.whole),
             "by_kind": {kind: asdict(part) for kind, part in self.by_kind.items()},
@@ -119,7 +119,7 @@ class VqaReport:
         return found | ({"blind": self.blind.figures()} if self.blind else {})
 
     def json(self) -> str:
-        """One line."""
+        """The figures as one line of JSON."""
         return json.dumps(self.figures())
 
 
@@ -264,7 +264,7 @@ class CalibrationReport:
         return sum(self.asked.values(), ScoredQuestions((), ()))
 
     def table(self) -> str:
-        """For people."""
+        """A table for people."""
         lines = [f"{'questions':<12}{'n':>7}{'right, %':>10}{'calibration error':>20}{f'at {PRECISE} % right, %':>22}"]
         for name, each in [*self.asked.items(), ("together", self.together)]:
             told = summarize(each)
@@ -274,7 +274,7 @@ class CalibrationReport:
         return "\n".join(lines)
 
     def json(self) -> str:
-        """One line."""
+        """The figures as one line of JSON."""
         return json.dumps(
             summarize(self.together) | {"sets": {name: summarize(one) for name, one in self.asked.items()}}
         )

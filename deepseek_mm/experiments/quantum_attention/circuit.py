@@ -30,7 +30,7 @@ TURNS = 3  # angles of one trained gate
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ansatz:
-    """What the circuit is made of."""
+    """Size, depth and noise of a circuit."""
 
     layers: int = 3
     noise: float = 0.0  # probability of the depolarising channel, on every qubit after every layer
@@ -43,7 +43,7 @@ class Ansatz:
 
     @property
     def parameters(self) -> int:
-        """Trained angles."""
+        """The number of trained angles."""
         return self.layers * self.qubits * TURNS
 
     @property
@@ -130,7 +130,7 @@ def measure_costs() -> Iterator[CircuitCost]:
 
 
 def measure_cost(ansatz: Ansatz) -> CircuitCost:
-    """The fastest of a few passes."""
+    """The cost of the fastest of a few passes."""
     seconds = min(_pass(ansatz) for _ in range(TURNS_TAKEN))
     return CircuitCost(qubits=ansatz.qubits, noise=ansatz.noise, amplitudes=ansatz.amplitudes, seconds=seconds)
 

@@ -1,4 +1,4 @@
-"""The arithmetic of a prompt, against the weights of a real decoder and the truth about who sees whom."""
+"""The arithmetic of a prompt, counted by hand."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Made-up vectors lie like those that were measured."""
+"""Made-up vectors lie as those of photos do."""
 
 import numpy as np
 import pytest

@@ -1,12 +1,14 @@
-"""easy-VQA out of its package: both splits, their drawings, and what is said where there is none."""
+"""Questions made of captions, and those of easy-VQA."""
 
 import sys
+from collections import Counter
 
 import pytest
 from PIL import Image
 
 from deepseek_mm.errors import ConfigError, MissingPackage
-from deepseek_mm.evaluation.question_sets import find_easy_images, read_easy_rows
+from deepseek_mm.evaluation.question_sets import find_easy_images, find_nouns, make_presence_rows, read_easy_rows
+from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.logic.english import program_of
 from deepseek_mm.rag.program.answers import normal
 from deepseek_mm.see.scene.flat import shapes_in
@@ -38,3 +40,24 @@ def test_its_training_drawings_are_read_as_the_answers_say():
 
 def test_every_form_of_its_questions_has_a_program():
     assert all(program_of(row.question) for row in read_easy_rows("train"))
+
+
+DOG, FARM = ("A dog runs .",), ("Two cats and a horse .", "A man .")
+ROWS = [CaptionRow(image=f"{n}.jpg", captions=DOG if n % 3 else FARM) for n in range(60)]
+
+
+def test_each_noun_is_half_yes():
+    rows = make_presence_rows(ROWS)
+    counts = Counter((row.kind, row.answers[0]) for row in rows)
+    assert {noun for noun, _ in counts} == {"dog", "horse", "man"}
+    assert all(counts[noun, "yes"] == counts[noun, "no"] for noun, _ in counts)
+
+
+def test_answers_are_what_captions_say():
+    captions = {row.image: row.captions for row in ROWS}
+    for row in make_presence_rows(ROWS):
+        assert (row.kind in find_nouns(captions[row.image])) == (row.answers == ("yes",))
+
+
+def test_what_few_photos_show_is_not_asked_for():
+    assert make_presence_rows(ROWS[:12]) == []

@@ -1,8 +1,24 @@
-"""BLEU-4 and CIDEr-D: equal to what pycocoevalcap 1.2 says of the same sentences."""
+"""Sentences about photos, scored against the captions of people."""
+
+from argparse import ArgumentParser
 
 import pytest
 
+from deepseek_mm.errors import MissingWeights
 from deepseek_mm.evaluation.captions import bleu4, cider, split_caption
+from deepseek_mm.evaluation.commands import add_arguments
+from deepseek_mm.see.caption.captioner import read_captioner
+
+
+def test_other_weights_can_be_named_and_all_of_them_must_be_there(tmp_path):
+    parser = ArgumentParser()
+    add_arguments(parser)
+    assert parser.parse_args(["caption"]).captioner is None
+    files = parser.parse_args(["caption", "--captioner", str(tmp_path / "a"), str(tmp_path / "b")]).captioner
+    assert [file.name for file in files] == ["a", "b"]
+    with pytest.raises(MissingWeights, match="train caption"):
+        read_captioner(None, files)
+
 
 SAID = ["A dog runs over the grass .", "Two people on a beach", "a red car"]
 REFERENCES = [

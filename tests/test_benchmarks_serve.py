@@ -1,4 +1,4 @@
-"""Light clients against a real server: every request is sent once, in order on its line, and its status is read."""
+"""Many clients in one thread, against a server on paper."""
 
 import json
 import threading
