@@ -10,42 +10,26 @@ that the user can fix, 130 Ctrl-C.
 import json
 import os
 import re
+import shutil
 import sys
+import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, TextIO
 
-from deepseek_mm.config import Config, EncoderConfig, LMConfig, cache_folder
-
-if TYPE_CHECKING:
-    from deepseek_mm.encoders.space import Space
-    from deepseek_mm.lm import Generator
-    from deepseek_mm.rag.assistant import Assistant
-from typing import TYPE_CHECKING
-
-from deepseek_mm.config import BASE_LM, EDGE_LM, OUR_LM
+from deepseek_mm.config import BASE_LM, EDGE_LM, OUR_LM, Config, EncoderConfig, LMConfig, cache_folder
+from deepseek_mm.errors import JobFailed
 from deepseek_mm.settings import Settings, split_flags, trace_settings
 
 if TYPE_CHECKING:
-    pass
-import shutil
-import time
-from pathlib import PurePath
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from deepseek_mm.jobs import Job
-from contextlib import closing
-from typing import TYPE_CHECKING
-
-from deepseek_mm.errors import JobFailed
-
-if TYPE_CHECKING:
+    from deepseek_mm.encoders.space import EmbeddingModel
     from deepseek_mm.jobs import Job
     from deepseek_mm.library import Library
+    from deepseek_mm.lm import Generator
+    from deepseek_mm.rag.assistant import Assistant
 
 
 OK, NOTHING, USER_ERROR, STOPPED = 0, 1, 2, 130
@@ -77,7 +61,7 @@ def load_assistant(config: Config, progress: Progress, saved: Collection[str] = 
     return load(config, progress=progress, saved=saved)
 
 
-def open_real_space(config: EncoderConfig) -> "Space":
+def open_real_space(config: EncoderConfig) -> "EmbeddingModel":
     """The real space; imported here for the same reason."""
     from deepseek_mm.encoders import open_space
 
@@ -98,7 +82,7 @@ class Desk:
     out: TextIO = field(default_factory=lambda: sys.stdout)
     err: TextIO = field(default_factory=lambda: sys.stderr)
     load: Callable[..., "Assistant"] = load_assistant  # of a Config, who hears progress, and the saved settings
-    open_space: Callable[[EncoderConfig], "Space"] = open_real_space
+    open_space: Callable[[EncoderConfig], "EmbeddingModel"] = open_real_space
     open_lm: Callable[[LMConfig, Progress], "Generator"] = open_real_lm
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     cwd: Path = field(default_factory=Path.cwd)

@@ -17,8 +17,8 @@ from deepseek_mm.benchmarks.lm_peers import LLAMA
 from deepseek_mm.benchmarks.results import BenchResult, format_json, format_table
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.language import score_long
-from deepseek_mm.lm.changes import write_changes
-from deepseek_mm.lm.find import fingerprint
+from deepseek_mm.lm.model_folders import fingerprint
+from deepseek_mm.lm.weights import write_changes
 from deepseek_mm.terminal import Desk
 from deepseek_mm.train.corpus.shards import Document, shard_file, write_shard
 

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from deepseek_mm.lm.attend import Whole
-from deepseek_mm.lm.paged import open_memory
 from lm_bench_help import save_deep
 from lm_help import decoder
 from moe_help import small
@@ -17,7 +15,8 @@ from moe_help import small
 from deepseek_mm.benchmarks import lm_case
 from deepseek_mm.benchmarks.lm_case import FullAttention, PrefillCase, measure_peak, run_case, time_prompt
 from deepseek_mm.benchmarks.lm_models import open_decoder
-from deepseek_mm.lm.kv_cache.paged_attention import PagedPass
+from deepseek_mm.lm.attention_backend import FullTextAttention
+from deepseek_mm.lm.kv_cache.paged_attention import PagedPass, open_memory
 from deepseek_mm.lm.shape import tiny
 
 ROOT = Path(__file__).parent.parent
@@ -101,5 +100,5 @@ def test_chunks_of_any_size_say_what_the_whole_text_says(moe, chunk):
     model = decoder(tiny(moe=moe)).eval()
     ids = torch.randint(512, (100,), generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
-        whole, _ = model(model.embed(ids[None]), Whole(model.shape, torch.ones(1, 100, dtype=torch.int64)))
+        whole, _ = model(model.embed(ids[None]), FullTextAttention(model.shape, torch.ones(1, 100, dtype=torch.int64)))
     torch.testing.assert_close(chunks(model, ids.tolist(), chunk=chunk), whole, atol=1e-4, rtol=1e-4)

@@ -4,13 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from deepseek_mm.benchmarks.lm_models import SIDES, count_moe_weights, count_pairs, count_prefill_flops, measure_matmul
 from deepseek_mm.lm.attention_backend import is_visible
 from deepseek_mm.lm.decoder import Decoder
-from deepseek_mm.benchmarks.lm_models import SIDES
-from deepseek_mm.benchmarks.lm_models import count_moe_weights
-from deepseek_mm.benchmarks.lm_models import count_pairs
-from deepseek_mm.benchmarks.lm_models import count_prefill_flops
-from deepseek_mm.benchmarks.lm_models import measure_matmul
 from deepseek_mm.lm.shape import BLOCK, FULL, ExpertSpec, MoEShape, Reach, tiny
 
 ALIKE = tuple(ExpertSpec(name=str(number), domain="code", width=48) for number in range(8))

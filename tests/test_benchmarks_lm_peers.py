@@ -20,11 +20,10 @@ from deepseek_mm.benchmarks.lm_peers import (
 from deepseek_mm.benchmarks.peers import make_tokens
 from deepseek_mm.config import OUR_LM
 from deepseek_mm.errors import MissingPackage
-from deepseek_mm.lm.attend import Whole
-from deepseek_mm.lm.changes import write_changes
-from deepseek_mm.lm.find import fingerprint
-from deepseek_mm.lm.paged import Paged
-from deepseek_mm.lm.weights import build
+from deepseek_mm.lm.attention_backend import FullTextAttention
+from deepseek_mm.lm.kv_cache.paged_attention import PagedPass
+from deepseek_mm.lm.model_folders import fingerprint
+from deepseek_mm.lm.weights import build, write_changes
 from deepseek_mm.runtime.decode import torch_alone
 from deepseek_mm.runtime.quantize import tally
 
@@ -134,7 +133,7 @@ def passes(monkeypatch):
     """Every pass: for each text where it began, and how many tokens were read."""
     seen = []
 
-    class Noted(Paged):
+    class Noted(PagedPass):
         def __init__(self, memory, texts, count=1, **more):
             seen.append(([text.length for text in texts], count))
             super().__init__(memory, texts, count, **more)
@@ -179,7 +178,7 @@ def test_it_goes_on_with_the_likeliest_tokens(model, monkeypatch):
     ours(decoder).decode_speed(context=30, new_tokens=4)
     ids = [1, *make_tokens(30, 300)[1:]]
     for _ in range(4):
-        whole = Whole(decoder.shape, torch.ones(1, len(ids), dtype=torch.int64))
+        whole = FullTextAttention(decoder.shape, torch.ones(1, len(ids), dtype=torch.int64))
         with torch.inference_mode():
             hidden, _ = decoder(decoder.embed(torch.tensor([ids])), whole)
             ids.append(int(decoder.logits(hidden[0, -1]).argmax()))

@@ -5,16 +5,10 @@ import torch
 from fakes import Parrot, picture
 from rag_house import build
 
-from deepseek_mm.encoders.autocast import autocast_bf16
-from deepseek_mm.encoders.autocast import to_autocast_dtype
 from deepseek_mm.benchmarks import plan as bench
-from deepseek_mm.benchmarks.plan import LatencyPair
-from deepseek_mm.benchmarks.plan import compute_in_fp32
-from deepseek_mm.benchmarks.plan import report_pairs
-from deepseek_mm.benchmarks.plan import time_ask
-from deepseek_mm.benchmarks.plan import time_asks
-from deepseek_mm.benchmarks.plan import time_in_turns
 from deepseek_mm.benchmarks import plan as dial_bench
+from deepseek_mm.benchmarks.plan import LatencyPair, compute_in_fp32, report_pairs, time_ask, time_asks, time_in_turns
+from deepseek_mm.encoders.autocast import autocast_bf16, to_autocast_dtype
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.records import Picture, Question
 

@@ -15,8 +15,6 @@ from line_help import serving_house
 from deepseek_mm.benchmarks.results import BenchSetting
 from deepseek_mm.benchmarks.servers import is_below, own_mb, resident_mb
 from deepseek_mm.benchmarks.soak import (
-    MOST_MB,
-    MOST_SHARE,
     SHARES,
     MemorySample,
     RandomClient,
@@ -123,5 +121,5 @@ def test_half_an_hour_under_load_leaves_memory_flat(tmp_path):
     minutes = float(os.environ.get("SOAK_MINUTES", "30"))
     result = measure_soak(BenchSetting(folder=tmp_path, note=sys.stdout.write, minutes=minutes, out=out))
     assert result.numbers["soak_strange"] == 0
-    assert result.numbers["soak_grew_mb"] <= MOST_MB
-    assert result.numbers["soak_grew_share"] <= MOST_SHARE
+    assert result.numbers["soak_grew_mb"] <= 50.0  # after warm-up
+    assert result.numbers["soak_grew_share"] <= 0.05  # after warm-up

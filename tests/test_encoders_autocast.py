@@ -11,10 +11,8 @@ from fakes import picture
 from plan_help import planned_in
 from torch import nn
 
-from deepseek_mm.encoders.autocast import autocast_bf16
-from deepseek_mm.encoders.autocast import keep_dtype
-from deepseek_mm.encoders.autocast import round_linears
 from deepseek_mm.benchmarks.plan import compute_in_fp32
+from deepseek_mm.encoders.autocast import autocast_bf16, keep_dtype, round_linears
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.load import small_nets
 from deepseek_mm.see.analysis import ImageAnalysis

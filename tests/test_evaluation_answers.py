@@ -8,11 +8,9 @@ from paper import rows
 
 from deepseek_mm.config import Config, LMConfig
 from deepseek_mm.evaluation.answers import AnswerReport, evaluate_answers, make_questions, mean, weigh_answer
-from deepseek_mm.rag.context import Case
-from deepseek_mm.rag.program import Claim
-from deepseek_mm.rag.program import Program
-from deepseek_mm.rag.program import Thing
 from deepseek_mm.evaluation.evidence_questions import EvidenceQuestion
+from deepseek_mm.rag.context import Case
+from deepseek_mm.rag.program import Claim, Program, Thing
 from deepseek_mm.records import Evidence, Question
 from index import Label, Region, Source
 

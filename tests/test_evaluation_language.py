@@ -22,7 +22,7 @@ from deepseek_mm.evaluation.language import (
     perplexity,
     score_rows,
 )
-from deepseek_mm.lm.attend import Whole
+from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.shape import Reach, tiny
 from deepseek_mm.train.corpus import DOMAINS
 from deepseek_mm.train.rows import mix, pack
@@ -102,7 +102,7 @@ def test_a_text_costs_the_same_in_chunks_as_under_the_masks_of_the_whole(table, 
     model = decoder(tiny(reaches=TABLES[table]))
     ids = torch.tensor([IDS])
     with torch.no_grad():
-        hidden, _ = model(model.embed(ids), Whole(model.shape, torch.ones_like(ids)))
+        hidden, _ = model(model.embed(ids), FullTextAttention(model.shape, torch.ones_like(ids)))
         expected = F.cross_entropy(model.logits(hidden[0, :-1]), ids[0, 1:], reduction="none")
     torch.testing.assert_close(nats_of_text(model, IDS, chunk=chunk), expected, atol=1e-4, rtol=1e-4)
 

@@ -131,8 +131,8 @@ def test_photos_are_seen_as_the_application_sees_them(tmp_path):
 
 
 @pytest.fixture
-def eyes() -> Eyes:
-    return Eyes(ColourSpace(), SeeConfig())
+def eyes() -> VisionPipeline:
+    return VisionPipeline(ColourSpace(), SeeConfig())
 
 
 @pytest.fixture

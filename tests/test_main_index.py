@@ -27,9 +27,7 @@ from deepseek_mm.load import open_store
 from deepseek_mm.rag.assistant import Assistant
 from deepseek_mm.rag.retriever import Retriever
 from deepseek_mm.see.pipeline import VisionPipeline
-from deepseek_mm.terminal import Desk
-from deepseek_mm.terminal import Meter
-from deepseek_mm.terminal import sentence
+from deepseek_mm.terminal import Desk, Meter, sentence
 
 ROOT = Path(__file__).parent.parent
 COLOURS = ("red", "green", "blue", "yellow")

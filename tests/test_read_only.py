@@ -26,9 +26,7 @@ from deepseek_mm.load import load
 from deepseek_mm.read_only import is_closed, writable_home
 from deepseek_mm.records import Query, Question
 from deepseek_mm.storage.errors import StoreUnmerged
-from deepseek_mm.storage.read_only import address_of
-from deepseek_mm.storage.read_only import copy_read_only
-from deepseek_mm.storage.read_only import is_read_only
+from deepseek_mm.storage.read_only import address_of, copy_read_only, is_read_only
 from deepseek_mm.terminal import Desk
 from index import IndexProblem
 from index.errors import StoreReadOnly

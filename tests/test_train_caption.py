@@ -8,10 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from deepseek_mm.see.caption.captioner import Caption
-from deepseek_mm.evaluation.captions import cider
-from deepseek_mm.evaluation.captions import evaluate_captions
+from deepseek_mm.evaluation.captions import cider, evaluate_captions
 from deepseek_mm.evaluation.retrieval import CaptionRow
+from deepseek_mm.see.caption.captioner import Caption
 from deepseek_mm.see.caption.net import END, PAD, SPECIAL, START, UNKNOWN, CaptionConfig, CaptionNet
 from deepseek_mm.train import caption as trainer
 from deepseek_mm.train.caption_words import Praise, Sentences, next_word_loss, sampled

@@ -59,7 +59,9 @@ def measure_part(part: str, setting: "BenchSetting") -> "Sequence[BenchResult]":
 
             return [measure_edge(setting)]
         case "start":
-            from deepseek_mm.benchmarks.server_start import start as measure
+            from deepseek_mm.benchmarks.server_start import start
+
+            return [start(setting)]
         case "lm":
             from deepseek_mm.benchmarks import lm
 

@@ -18,20 +18,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine, join_results
-from deepseek_mm.config import EDGE, EDGE_LM, Config
+from deepseek_mm.config import DEFAULT, EDGE, EDGE_LM, Config
+from deepseek_mm.encoders import open_space
 from deepseek_mm.errors import DeepSeekMMError, NothingThere
+from deepseek_mm.evaluation.retrieval import RetrievalReport, evaluate_retrieval, read_caption_rows
+from deepseek_mm.evaluation.vqa import VqaReport, evaluate_vqa, read_question_rows
+from deepseek_mm.load import load
 from deepseek_mm.machine import STATUS, memory_mb
+from deepseek_mm.train.bank import ASKED, CAPTIONED
 from deepseek_mm.train.report import made_now, write
 
 if TYPE_CHECKING:
     from deepseek_mm.rag.assistant import Assistant
-
-from deepseek_mm.config import DEFAULT
-from deepseek_mm.encoders import open_space
-from deepseek_mm.evaluation.retrieval import RetrievalReport, evaluate_retrieval, read_caption_rows
-from deepseek_mm.evaluation.vqa import VqaReport, evaluate_vqa, read_question_rows
-from deepseek_mm.load import load
-from deepseek_mm.train.bank import ASKED, CAPTIONED
 
 COMMAND = "python -m deepseek_mm bench edge --judged data --report docs/learning/distill.json"
 NOTES = (

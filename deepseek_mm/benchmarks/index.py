@@ -21,8 +21,8 @@ from deepseek_mm.benchmarks.servers import own_mb
 from deepseek_mm.benchmarks.start import starts
 from deepseek_mm.benchmarks.synthetic_data import ClusteredVectors, RandomVectors
 from deepseek_mm.config import IndexConfig
-from index.allowed import Allowed
-from index.memory import Memory
+from index.allowed_ids import AllowedIds
+from index.memory import VectorMemory
 from index.vectors import Floats, Ints
 
 K = 10
@@ -93,13 +93,13 @@ def time_vector_search(source: ClusteredVectors | RandomVectors, count: int, set
     """Build, then search by codes and one by one. Vectors are made while the index grows: that time is taken off."""
     config, ids, making = setting.config.index, np.arange(1, count + 1, dtype=np.int64), [0.0]
     gc.collect()
-    memory, before_mb, start = Memory(setting.sizes.dim, config), own_mb(os.getpid()), time.perf_counter()
+    memory, before_mb, start = VectorMemory(setting.sizes.dim, config), own_mb(os.getpid()), time.perf_counter()
     memory.catch_up(count, lambda last_id: make_vector_rows(source, count, making))
     build_s = time.perf_counter() - start - making[0]
     used_mb = own_mb(os.getpid()) - before_mb
-    flat = Memory(setting.sizes.dim, IndexConfig(exact_up_to=count))
+    flat = VectorMemory(setting.sizes.dim, IndexConfig(exact_up_to=count))
     flat.start_with(memory.as_one(ids))  # the same vectors, not a copy
-    queries_QD, everything, some = source.queries(setting.sizes.queries), Allowed(ids), Allowed(ids[::SEVENTH])
+    queries_QD, everything, some = source.queries(setting.sizes.queries), AllowedIds(ids), AllowedIds(ids[::SEVENTH])
     with limit_faiss_threads():
         times_s, found = time_queries(memory, queries_QD, everything)
         filtered_s, _ = time_queries(memory, queries_QD, some)
@@ -129,7 +129,7 @@ def make_vector_rows(
         last_id += len(vectors_ND)
 
 
-def time_queries(memory: Memory, queries_QD: Floats, allowed: Allowed) -> tuple[list[float], list[list[int]]]:
+def time_queries(memory: VectorMemory, queries_QD: Floats, allowed: AllowedIds) -> tuple[list[float], list[list[int]]]:
     """Seconds of each query, asked one by one as people ask, and what it found; the first is asked twice."""
     memory.search(queries_QD[:1], k=K, allowed=allowed)
     times_s, found = [], []

@@ -38,7 +38,7 @@ from deepseek_mm.benchmarks.servers import own_mb
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.encoders import open_space
 from deepseek_mm.encoders.image import SIDE_PX
-from deepseek_mm.encoders.space import Space
+from deepseek_mm.encoders.space import EmbeddingModel
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.ingest import Hooks, Intake, Report
 from deepseek_mm.jobs import Jobs, Task, Worker
@@ -48,8 +48,8 @@ from deepseek_mm.parse.document import parse_file
 from deepseek_mm.parse.files import open_file
 from deepseek_mm.parse.folder import find_files
 from deepseek_mm.parse.repository import why_content
-from deepseek_mm.see.eyes import Eyes
 from deepseek_mm.see.ocr import TextReader
+from deepseek_mm.see.pipeline import VisionPipeline
 from index.store import RegionStore
 
 BUNDLED = ROOT / "examples" / "photos"
@@ -64,7 +64,7 @@ WARM = 0.1  # share of the photos after which memory should have settled
 def measure_intake_speed(setting: BenchSetting) -> BenchResult:
     """Photos a second through the whole intake and through the bare tower, and what reading their text costs."""
     space = open_space(setting.config.encoder)
-    eyes = Eyes(space, setting.config.see)
+    eyes = VisionPipeline(space, setting.config.see)
     count = setting.sizes.photos
     setting.note(f"making {count} photos")
     folder = setting.folder / "photos"
@@ -108,7 +108,7 @@ def measure_memory_growth(setting: BenchSetting) -> BenchResult:
         if done % PHOTOS_A_LOOK == 0:
             seen.append(own_mb(os.getpid()))
 
-    ingest_folder(setting, Eyes(space, setting.config.see), folder, "many", Hooks(progress=look))
+    ingest_folder(setting, VisionPipeline(space, setting.config.see), folder, "many", Hooks(progress=look))
     grown = max(seen[int(WARM * len(seen)) :], default=0.0) - seen[int(WARM * len(seen))]
     line = TableLine(
         what=f"memory while {count:,} photos go in",
@@ -119,9 +119,11 @@ def measure_memory_growth(setting: BenchSetting) -> BenchResult:
     return BenchResult(lines=(line,), numbers={"growth_mb": grown, "growth_photos": count})
 
 
-def ingest_folder(setting: BenchSetting, eyes: Eyes, folder: Path, name: object, hooks: Hooks | None = None) -> None:
+def ingest_folder(
+    setting: BenchSetting, eyes: VisionPipeline, folder: Path, name: object, hooks: Hooks | None = None
+) -> None:
     """Everything in the folder into a new store."""
-    space: Space = eyes.space
+    space: EmbeddingModel = eyes.space
     store = RegionStore(
         setting.folder / f"store-{name}",
         space_name=space.name,
@@ -193,7 +195,7 @@ def measure_code(setting: BenchSetting) -> BenchResult:
     space = open_space(setting.config.encoder)
     place = {"space_name": space.name, "fingerprint": space.fingerprint, "dim": space.dim}
     with RegionStore(setting.folder / "store", **place, config=setting.config.index) as store:  # type: ignore[arg-type]
-        intake = Intake(eyes=Eyes(space, setting.config.see), store=store, config=setting.config.parse)
+        intake = Intake(eyes=VisionPipeline(space, setting.config.see), store=store, config=setting.config.parse)
         reports: list[Report] = [intake.take([folder], hooks=report_progress(setting)), intake.take([folder])]
         with next(iter(sorted(folder.rglob("*.py"))), folder / "added.py").open("a") as file:
             file.write(CHANGE)

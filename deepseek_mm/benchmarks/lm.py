@@ -20,16 +20,12 @@ from deepseek_mm.benchmarks.moe import measure_moe
 from deepseek_mm.benchmarks.peers import LlamaCpp, PeerProcess, Transformers, torch_threads
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
 from deepseek_mm.config import PACKAGED_LMS
-from deepseek_mm.errors import NothingThere
+from deepseek_mm.errors import DeepSeekMMError, NothingThere
+from deepseek_mm.evaluation.language import LongReport, compare_attention
 from deepseek_mm.lm.backends.packaged_gguf import packaged_gguf
-from deepseek_mm.errors import DeepSeekMMError
-from deepseek_mm.evaluation.language import LongReport
-from deepseek_mm.evaluation.language import compare_attention
-from deepseek_mm.lm.changes import MAKE
-from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.weights import build
-from deepseek_mm.runtime.quantize import WIDE
-from deepseek_mm.runtime.quantize import pack_linears
+from deepseek_mm.lm.decoder import Decoder
+from deepseek_mm.lm.weights import MAKE, build
+from deepseek_mm.runtime.quantize import WIDE, pack_linears
 from deepseek_mm.threads import num_cores
 from deepseek_mm.train.runs import long_texts, open_base, open_run
 

@@ -25,38 +25,34 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from deepseek_mm.benchmarks.lm_models import BenchModel, measure_matmul, open_decoder
+from deepseek_mm.benchmarks.peers import make_tokens
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.kv_cache.block_manager import CachedText
-from deepseek_mm.lm.kv_cache.paged_attention import PagedMemory
-from deepseek_mm.lm.kv_cache.paged_attention import PagedPass
-from deepseek_mm.lm.kv_cache.paged_attention import open_memory
-from deepseek_mm.benchmarks.lm_models import BenchModel
-from deepseek_mm.benchmarks.lm_models import measure_matmul
-from deepseek_mm.benchmarks.lm_models import open_decoder
-from deepseek_mm.benchmarks.peers import make_tokens
+from deepseek_mm.lm.kv_cache.paged_attention import PagedMemory, PagedPass, open_memory
 from deepseek_mm.machine import REFS, memory_mb, set_peak_back
 from deepseek_mm.runtime.spare import give_back
 
 
 class FullAttention:
-    """An `Attend` over the next `count` tokens of one text, of a decoder whose layers see everything."""
+    """An `AttentionBackend` over the next `count` tokens of one text, of a decoder whose layers see everything."""
 
-    def __init__(self, memory: Memory, texts: Sequence[Text], count: int) -> None:
+    def __init__(self, memory: PagedMemory, texts: Sequence[CachedText], count: int) -> None:
         (text,) = texts
-        self._paged = Paged(memory, texts, count)  # has the pages, and the attention of the gates
+        self._paged = PagedPass(memory, texts, count)  # has the pages, and the attention of the gates
         self.ids_BT, self.positions_BT = self._paged.ids_BT, self._paged.positions_BT
         self.scale = self._paged.scale
         self._cache, self._layers = memory.cache, memory.shape.num_layers
-        (table,) = (table for group, table in zip(memory.book.groups, text.tables, strict=True) if 0 in group.slots)
+        (table,) = (table for group, table in zip(memory.blocks.groups, text.tables, strict=True) if 0 in group.slots)
         end = text.length + count
-        (self._all,) = table.stretches(0, end)
-        (new,) = table.stretches(text.length, end)
+        (self._all,) = table.row_ranges(0, end)
+        (new,) = table.row_ranges(text.length, end)
         device = memory.cache.device
         self._rows_N = torch.arange(new.row, new.row + new.size, device=device)
         self._seen_TS = torch.ones(count, end, dtype=torch.bool, device=device).tril(text.length)
 
     def __call__(self, slot: int, q_BTHK: Tensor, k_BTGK: Tensor, v_BTGK: Tensor) -> Tensor:
-        """As `Attend` says."""
+        """As `AttentionBackend` says."""
         if slot >= self._layers:
             return self._paged(slot, q_BTHK, k_BTGK, v_BTGK)
         self._cache.write(slot, self._rows_N, k_BTGK[0], v_BTGK[0])

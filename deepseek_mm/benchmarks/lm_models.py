@@ -14,13 +14,11 @@ import torch
 from torch import Tensor
 
 from deepseek_mm.config import OUR_LM
-from deepseek_mm.lm.changes import WEIGHTS, with_changes
-from deepseek_mm.lm.find import find_folder, fingerprint
+from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.generator import Over, Progress
-from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.ours import ours
-from deepseek_mm.lm.shape import BLOCK, DecoderShape, MoEShape, Reach
-from deepseek_mm.lm.weights import build, read_folder
+from deepseek_mm.lm.model_folders import find_folder, fingerprint
+from deepseek_mm.lm.shape import BLOCK, DecoderShape, MoEShape, Reach, to_product_shape
+from deepseek_mm.lm.weights import WEIGHTS, build, read_folder, with_changes
 from deepseek_mm.runtime.decode import make_fast
 from deepseek_mm.runtime.quantize import WIDE, pack_linears
 
@@ -39,7 +37,7 @@ class BenchModel:
 
 
 def find_model(name: str, cache: Path, progress: Progress, *, changes: Path = WEIGHTS) -> BenchModel:
-    """The model called `name`. Training's changes belong to ours."""
+    """The model called `name`. Training's changes belong to to_product_shape."""
     folder = find_folder(name, cache=cache, progress=progress)
     return BenchModel(folder=folder, changes=changes if name == OUR_LM and changes.is_file() else None)
 
@@ -74,7 +72,7 @@ def read_ours(model: BenchModel) -> tuple[DecoderShape, Mapping[str, Tensor]]:
     base, weights = read_folder(model.folder)
     if model.changes is not None:
         _, weights = with_changes(base, weights, model.changes, base=fingerprint(model.folder))
-    return ours(base), weights
+    return to_product_shape(base), weights
 
 
 SIDES = (1_024, 2_048, 3_072)  # of the square matrices that are multiplied

@@ -15,12 +15,11 @@ import torch
 from deepseek_mm.benchmarks.peers import Peer, fastest_s, make_tokens, torch_threads
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, LMSizes, TableLine, join_results
 from deepseek_mm.errors import DeepSeekMMError
+from deepseek_mm.lm.decoder import Decoder
+from deepseek_mm.lm.engine.model_runner import PagedRunner, TokenPrompt
 from deepseek_mm.lm.generator import Over
-from deepseek_mm.lm.groups import PAGE
-from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.paged import open_memory
-from deepseek_mm.lm.paged_runner import PagedRunner
-from deepseek_mm.lm.runner import Prompt
+from deepseek_mm.lm.kv_cache.layer_groups import PAGE
+from deepseek_mm.lm.kv_cache.paged_attention import open_memory
 
 
 class Ours:
@@ -75,15 +74,15 @@ class Ours:
         )
         return PagedRunner(self._decoder, memory, steps=self._over(memory))
 
-    def _prompt(self, tokens: int) -> Prompt:
+    def _prompt(self, tokens: int) -> TokenPrompt:
         """Made-up tokens behind one that no other prompt begins with; its last page border is kept."""
         self._unknown += 1
         first, *rest = make_tokens(tokens, self._decoder.shape.vocab_size)
         last_border = (tokens - 1) // PAGE * PAGE
-        return Prompt(ids=(self._unknown % first, *rest), marks=(last_border,) if last_border else ())
+        return TokenPrompt(ids=(self._unknown % first, *rest), marks=(last_border,) if last_border else ())
 
     @torch.inference_mode()
-    def _read(self, runner: PagedRunner, number: int, prompt: Prompt, *, most: int) -> int:
+    def _read(self, runner: PagedRunner, number: int, prompt: TokenPrompt, *, most: int) -> int:
         """The token that follows the prompt."""
         at, scores_V = runner.start(number, prompt, most=most), torch.empty(0)
         while at < len(prompt.ids):

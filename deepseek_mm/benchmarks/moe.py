@@ -18,21 +18,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from deepseek_mm.lm.moe import Routing
-from deepseek_mm.lm.moe import compute_load
-from deepseek_mm.lm.shape import EXPERTS
-from deepseek_mm.lm.shape import SMOLLM2
-from deepseek_mm.lm.shape import DecoderShape
-from deepseek_mm.lm.shape import ExpertSpec
-from deepseek_mm.lm.shape import MoEShape
-from deepseek_mm.benchmarks.results import BenchResult
-from deepseek_mm.benchmarks.results import BenchSetting
-from deepseek_mm.benchmarks.results import BenchSizes
-from deepseek_mm.benchmarks.results import TableLine
-from deepseek_mm.lm.attend import Attend
-from deepseek_mm.lm.attend import Whole
-from deepseek_mm.lm.experts import Expert
-from deepseek_mm.lm.model import Decoder
+from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, BenchSizes, TableLine
+from deepseek_mm.lm.attention_backend import AttentionBackend, FullTextAttention
+from deepseek_mm.lm.decoder import Decoder
+from deepseek_mm.lm.moe import Expert, Routing, compute_load
+from deepseek_mm.lm.shape import EXPERTS, SMOLLM2, DecoderShape, ExpertSpec, MoEShape
 
 
 class FixedContext:
@@ -45,7 +35,7 @@ class FixedContext:
         self._past: dict[int, tuple[Tensor, Tensor]] = {}
 
     def __call__(self, slot: int, q_BTHK: Tensor, k_BTGK: Tensor, v_BTGK: Tensor) -> Tensor:
-        """As `Attend` says; the own key and value stand where the last token's stood."""
+        """As `AttentionBackend` says; the own key and value stand where the last token's stood."""
         if slot not in self._past:
             length = self._lengths[slot]
             self._past[slot] = (k_BTGK.repeat(1, length, 1, 1), v_BTGK.repeat(1, length, 1, 1))
@@ -61,7 +51,10 @@ class RandomDecoder:
 
     def __init__(self, shape: DecoderShape, tokens: int) -> None:
         self.model = make_random_decoder(shape)
-        self._whole, self._still = Whole(shape, torch.ones(1, tokens, dtype=torch.int64)), FixedContext(shape, tokens)
+        self._whole, self._still = (
+            FullTextAttention(shape, torch.ones(1, tokens, dtype=torch.int64)),
+            FixedContext(shape, tokens),
+        )
 
     def prefill(self, ids_BT: Tensor) -> list[Routing]:
         """Read a prompt."""
@@ -72,7 +65,7 @@ class RandomDecoder:
         for id_B1 in ids_BT.split(1, 1):
             self._read(id_B1, self._still)
 
-    def _read(self, ids_BT: Tensor, attend: Attend) -> list[Routing]:
+    def _read(self, ids_BT: Tensor, attend: AttentionBackend) -> list[Routing]:
         """As for the next token: the last one's logits."""
         routings: list[Routing]
         hidden_BTD, routings = self.model(self.model.embed(ids_BT), attend)

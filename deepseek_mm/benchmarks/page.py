@@ -4,34 +4,36 @@ Two servers run at once, with the real models: one has a few hundred photos, the
 the same on both, so that the machine slows both alike. What a search finds in these made-up libraries means nothing.
 """
 
+import os
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deepseek_mm.benchmarks.page_browser import FIRST_MS, TABS, BrowserVisit
-from deepseek_mm.benchmarks.results import BenchSetting
-from deepseek_mm.benchmarks.servers import PageServer
-from deepseek_mm.benchmarks.synthetic_data import LONG_TITLE, SESSION, SHORT_TITLE
+from deepseek_mm.benchmarks.ingestion import SIZES_PX, make_photos
+from deepseek_mm.benchmarks.page_browser import FIRST_MS, LIBRARY, LONG, MANY, TABS, TALKS, BrowserVisit, Figure
+from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
+from deepseek_mm.benchmarks.servers import APP, PageServer
+from deepseek_mm.benchmarks.synthetic_data import (
+    LONG_TITLE,
+    SESSION,
+    SHORT_TITLE,
+    PhotoFile,
+    fill_library,
+    make_source,
+    read_sizes,
+    remember_all,
+)
+from deepseek_mm.evaluation.screenshots import open_chromium
+from index.region import Source
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
-
-from deepseek_mm.benchmarks.ingestion import SIZES_PX, make_photos
-from deepseek_mm.benchmarks.page_browser import LIBRARY, LONG, MANY, TALKS, Figure
-from deepseek_mm.benchmarks.results import BenchResult, TableLine
-from deepseek_mm.benchmarks.servers import APP
-from deepseek_mm.benchmarks.synthetic_data import PhotoFile, fill_library, make_source, read_sizes, remember_all
-from deepseek_mm.evaluation.screenshots import open_chromium
-from index.region import Source
 
 SEARCHES = ("a dog on a beach", "a red car", "people at a table", "a boat on a lake", "a tree in the snow")
 QUESTION = "Is there a dog on the beach?"

@@ -7,7 +7,7 @@ there. A figure has three keys: `paint_cold_ms` of the small library, `paint_col
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,6 @@ from deepseek_mm.errors import ServerError
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator
-from collections.abc import Iterator
 
 SCRIPT = Path(__file__).parent / "page.js"
 SIZE = {"width": 1280, "height": 800}

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from deepseek_mm.errors import DeepSeekMMError, MissingPackage, NothingThere
-from deepseek_mm.lm.checkpoint import best_dtype, read_checkpoint
+from deepseek_mm.lm.backends.transformers_model import best_dtype, read_checkpoint
 
 ROUNDS = 3
 STRIDE = 7919  # a prime: made-up tokens do not repeat within a vocabulary

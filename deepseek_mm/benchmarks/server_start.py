@@ -20,8 +20,8 @@ from typing import Any
 
 import httpx
 
-from deepseek_mm.bench.resident import own_mb, resident_mb
-from deepseek_mm.bench.result import Line, Result, Setting
+from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
+from deepseek_mm.benchmarks.servers import own_mb, resident_mb
 from deepseek_mm.errors import ServerError
 from deepseek_mm.machine import ROOT
 
@@ -43,7 +43,7 @@ QUICK = (("--help",), ("config",), ("library", "list"), ("history", "list"))
 RUNS, ASKS = 5, 3
 
 
-def start(setting: Setting, root: Path = ROOT) -> Result:
+def start(setting: BenchSetting, root: Path = ROOT) -> BenchResult:
     """All figures of the project in `root`; its server must be able to listen on loopback."""
     house = Checkout(root, setting.folder / "library", setting.folder / "server.log")
     setting.note("indexing the bundled photos: a first start, which is not measured")
@@ -65,14 +65,14 @@ def start(setting: Setting, root: Path = ROOT) -> Result:
     help_ms = max(1000 * statistics.median(house.command(*words) for _ in range(RUNS)) for words in QUICK)
     cli_ask_s = statistics.median(asks_s)
     lines = (
-        Line(what="memory after ten requests", value=f"{rss_mb:,.0f} MB",
+        TableLine(what="memory after ten requests", value=f"{rss_mb:,.0f} MB",
              beside=f"the server {server_mb:,.0f}", bar="1,800 (aim 1,000)"),
-        Line(what="second start: until GET / is 200", value=f"{page_s:.1f} s",
+        TableLine(what="second start: until GET / is 200", value=f"{page_s:.1f} s",
              beside=f"whole page {ready_s:.1f} s", bar="4 (aim 2)"),
-        Line(what="  until the first answer", value=f"{answer_s:.1f} s", bar="7 (aim 4)"),
-        Line(what="ask beside a server", value=f"{cli_ask_s:.2f} s",
+        TableLine(what="  until the first answer", value=f"{answer_s:.1f} s", bar="7 (aim 4)"),
+        TableLine(what="ask beside a server", value=f"{cli_ask_s:.2f} s",
              beside=f"without one {alone_s:.1f} s", bar="1 (aim 0.5); 7"),
-        Line(what="--help, config, library list, history list", value=f"{help_ms:.0f} ms", bar="500 (aim 300)"),
+        TableLine(what="--help, config, library list, history list", value=f"{help_ms:.0f} ms", bar="500 (aim 300)"),
     )  # fmt: skip
     numbers = {
         "rss_mb": rss_mb,
@@ -84,7 +84,7 @@ def start(setting: Setting, root: Path = ROOT) -> Result:
         "ready_s": ready_s,
         "cli_ask_alone_s": alone_s,
     }
-    return Result(lines=lines, numbers=numbers)
+    return BenchResult(lines=lines, numbers=numbers)
 
 
 class Checkout:

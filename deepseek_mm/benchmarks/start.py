@@ -16,12 +16,10 @@ from typing import Any
 import numpy as np
 from sqlalchemy import insert
 
+from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
+from deepseek_mm.benchmarks.synthetic_data import ClusteredVectors
 from deepseek_mm.storage.database import Database
 from index.database import STORE
-from deepseek_mm.benchmarks.results import BenchResult
-from deepseek_mm.benchmarks.results import BenchSetting
-from deepseek_mm.benchmarks.results import TableLine
-from deepseek_mm.benchmarks.synthetic_data import ClusteredVectors
 from index.queries import STORED
 from index.region import Source
 from index.row_mapper import SOURCE_FIELDS

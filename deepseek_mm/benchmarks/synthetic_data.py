@@ -26,7 +26,8 @@ from deepseek_mm.benchmarks.results import BenchSizes
 from deepseek_mm.history import History, Turn
 from deepseek_mm.records import Answer, Check, Citation
 from deepseek_mm.see.vocabulary import read_names
-from index.database import Database
+from deepseek_mm.storage.database import Database
+from index.database import STORE
 from index.queries import STORED
 from index.region import Label, Region, Source
 from index.tables import LabelRow, LibraryRow, RegionRow, SourceRow, VectorRow
@@ -176,7 +177,7 @@ def fill_library(
 
     Vectors spread like those of photos, or are like photos where `like` has some.
     """
-    with closing(Database(store)) as database:
+    with closing(Database(store, STORE)) as database:
         with database.reading() as session:
             dim = session.get_one(LibraryRow, 1).dim
         crowds = like or ClusteredVectors(count * regions, dim)

@@ -7,17 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from deepseek_mm.cli.words import Word, chosen, listed, number_in
 from deepseek_mm.errors import BadFile, NothingThere
-from deepseek_mm.storage.files import parse_json
-from deepseek_mm.storage.files import read_lines
-from deepseek_mm.terminal import OK
-from deepseek_mm.terminal import OURS
-from deepseek_mm.terminal import Command
-from deepseek_mm.terminal import Desk
-from deepseek_mm.terminal import add_settings
-from deepseek_mm.terminal import config_of
-from deepseek_mm.terminal import finish
-from deepseek_mm.terminal import tell_failures
-from deepseek_mm.terminal import working
+from deepseek_mm.storage.files import parse_json, read_lines
+from deepseek_mm.terminal import OK, OURS, Command, Desk, add_settings, config_of, finish, tell_failures, working
 
 if TYPE_CHECKING:
     from deepseek_mm.learning import Version

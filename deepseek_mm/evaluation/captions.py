@@ -20,7 +20,7 @@ from PIL.Image import Image
 
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_picture
 from deepseek_mm.see.caption.alike import LONGEST, Run, Runs, alike, counted, runs_of
-from deepseek_mm.see.caption.captioner import Described
+from deepseek_mm.see.caption.captioner import Caption
 
 SMALL, TINY = 1e-9, 1e-15  # so that nothing found is no division by zero
 
@@ -95,7 +95,7 @@ EXAMPLES = 5  # sentences that the table shows
 class CaptionModel(Protocol):
     """Turns pictures into sentences."""
 
-    def describe_many(self, images: Iterable[Image]) -> Iterator[Described]:
+    def describe_many(self, images: Iterable[Image]) -> Iterator[Caption]:
         """A sentence for each, in order."""
 
 

@@ -19,15 +19,11 @@ from threading import Lock
 from typing import Any, Protocol
 
 from deepseek_mm.config import SandboxConfig
+from deepseek_mm.errors import ConfigError
+from deepseek_mm.evaluation.code_tasks import CodeTask, Hole
 from deepseek_mm.lm.engine.sampling import Sampling
 from deepseek_mm.lm.generator import TextCompleter
-from deepseek_mm.lm.infilling import Gap
-from deepseek_mm.lm.infilling import LineSampling
-from deepseek_mm.lm.infilling import fill
-from deepseek_mm.lm.infilling import first_of
-from deepseek_mm.errors import ConfigError
-from deepseek_mm.evaluation.code_tasks import CodeTask
-from deepseek_mm.evaluation.code_tasks import Hole
+from deepseek_mm.lm.infilling import Gap, LineSampling, fill, first_of
 
 HOW = "how"  # key of the first line, which says under which settings the others were made
 Row = dict[str, Any]

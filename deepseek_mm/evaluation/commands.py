@@ -54,18 +54,18 @@ def score_retrieval(args: Namespace, desk: Desk) -> EvaluationReport:
 def score_regions(args: Namespace, desk: Desk) -> EvaluationReport | None:
     """The pointing game for people; with `--sheet` nothing but a picture of photos with their regions drawn."""
     from deepseek_mm.evaluation.regions import draw_sheet, evaluate_regions, read_box_rows
-    from deepseek_mm.see.eyes import Eyes
+    from deepseek_mm.see.pipeline import VisionPipeline
 
     config = config_of(args, desk)
     if args.sheet:
-        eyes = Eyes(desk.open_space(config.encoder), config.see)
+        eyes = VisionPipeline(desk.open_space(config.encoder), config.see)
         count = draw_sheet(eyes, images_of(args), args.photos or (), args.sheet)
         desk.say(f"drew {count} photos into {args.sheet}")
         return None
     rows = read_box_rows(require_path(args.data_file, "--data"), split=args.split)
     images = images_of(args)
     desk.note(f"looking for people in {len(rows)} photos")
-    return evaluate_regions(Eyes(desk.open_space(config.encoder), config.see), rows, images)
+    return evaluate_regions(VisionPipeline(desk.open_space(config.encoder), config.see), rows, images)
 
 
 def score_pointing(args: Namespace, desk: Desk) -> EvaluationReport:
@@ -182,7 +182,7 @@ def score_code(args: Namespace, desk: Desk) -> EvaluationReport:
     """
     from deepseek_mm.evaluation.code_score import CodeBench, SandboxRunner, evaluate_code, open_journal
     from deepseek_mm.evaluation.code_tasks import cut_all_holes, read_tasks
-    from deepseek_mm.lm.generator import Writes
+    from deepseek_mm.lm.generator import TextCompleter
 
     config, seed = config_of(args, desk), args.seed or 0
     file = require_path(args.data_file, "--data")
@@ -191,7 +191,7 @@ def score_code(args: Namespace, desk: Desk) -> EvaluationReport:
         raise ConfigError(f"--drawn {args.drawn} and --holes {args.holes} must not be below 0")
     runs = SandboxRunner(config.sandbox)
     lm = desk.open_lm(config.lm, desk.note)
-    if not isinstance(lm, Writes):
+    if not isinstance(lm, TextCompleter):
         raise ConfigError(f"the language model {lm.name} goes on with no text. Choose a kind of Llama with --model")
     how = {"data": file.name, "model": lm.fingerprint, "seed": seed, "drawn": args.drawn, "heat": args.temperature}
     desk.note(f"{len(tasks)} tasks for {lm.name}")

@@ -13,8 +13,8 @@ from typing import Literal
 
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.rag.context import Case
 from deepseek_mm.evaluation.paper_photos import PaperPhoto
+from deepseek_mm.rag.context import Case
 from deepseek_mm.rag.facts import run
 from deepseek_mm.rag.facts.shots import Shot, same_kind
 from deepseek_mm.rag.program import Claim, Program, parse

@@ -20,9 +20,9 @@ from torch.nn import functional as F
 
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.experts import ExpertVisits, count_visits
-from deepseek_mm.lm.attend import Whole
-from deepseek_mm.lm.model import Decoder
-from deepseek_mm.lm.paged import Paged, open_memory
+from deepseek_mm.lm.attention_backend import FullTextAttention
+from deepseek_mm.lm.decoder import Decoder
+from deepseek_mm.lm.kv_cache.paged_attention import PagedPass, open_memory
 
 CHUNK = 512  # tokens that are read at once
 
@@ -50,9 +50,9 @@ def read_hidden(decoder: Decoder, ids: Sequence[int], *, chunk: int) -> Iterator
     memory = open_memory(decoder.shape, tokens=len(ids), sequences=1, chunk=chunk, like=like)
     text = memory.start(ids, most=len(ids))
     while text.length < len(ids):
-        paged = Paged(memory, [text], memory.book.step(text, len(ids) - text.length))
+        paged = PagedPass(memory, [text], memory.blocks.step(text, len(ids) - text.length))
         hidden_1TD, _ = decoder(decoder.embed(paged.ids_BT), paged)
-        memory.book.advance(text, hidden_1TD.shape[1])
+        memory.blocks.advance(text, hidden_1TD.shape[1])
         yield hidden_1TD[0]
 
 

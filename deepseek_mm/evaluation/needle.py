@@ -16,19 +16,12 @@ from typing import Any
 import torch
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.lm.decoder import Decoder
-from deepseek_mm.lm.engine.model_runner import PagedRunner
-from deepseek_mm.lm.engine.model_runner import TokenPrompt
-from deepseek_mm.lm.engine.model_runner import read_prompt
-from deepseek_mm.lm.kv_cache.paged_attention import open_memory
-from deepseek_mm.evaluation.experts import Panel
-from deepseek_mm.evaluation.experts import draw_panels
+from deepseek_mm.evaluation.experts import Panel, draw_panels
 from deepseek_mm.evaluation.language import CHUNK
-from deepseek_mm.lm.tokenizer import Tokenizer
-from deepseek_mm.lm.tokenizer import encode_chat
-from deepseek_mm.evaluation.panels import Panel
-from deepseek_mm.evaluation.panels import draw_panels
-from deepseek_mm.evaluation.surprise import CHUNK
+from deepseek_mm.lm.decoder import Decoder
+from deepseek_mm.lm.engine.model_runner import PagedRunner, TokenPrompt, read_prompt
+from deepseek_mm.lm.kv_cache.paged_attention import open_memory
+from deepseek_mm.lm.tokenizer import Tokenizer, encode_chat
 from deepseek_mm.records import Message
 
 LENGTHS = (4_096, 8_192, 16_384)

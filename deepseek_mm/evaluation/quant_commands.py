@@ -69,7 +69,7 @@ def score_towers(args: Namespace, desk: Desk) -> "Iterator[QuantScheme]":
 def score_language(args: Namespace, desk: Desk) -> "Iterator[QuantScheme]":
     """The language model: perplexity over held-out rows of every domain."""
     from deepseek_mm.evaluation.quant import QuantScheme, measure_in_process, score_decoder
-    from deepseek_mm.lm.own import opened, our_checkpoint
+    from deepseek_mm.lm.backends.own_model import open_decoder, our_checkpoint
     from deepseek_mm.runtime.quantize.language import full_bytes, open_quantised_lm
     from deepseek_mm.train.corpus import DOMAINS
     from deepseek_mm.train.runs import held_rows
@@ -83,7 +83,7 @@ def score_language(args: Namespace, desk: Desk) -> "Iterator[QuantScheme]":
             continue
         desk.note(f"scoring {name} on {len(rows)} rows of 512 tokens")
         full = name == "full"
-        decoder, _ = opened(checkpoint) if full else open_quantised_lm(checkpoint, file, scheme=name)
+        decoder, _ = open_decoder(checkpoint) if full else open_quantised_lm(checkpoint, file, scheme=name)
         whole = whole or full_bytes(decoder.shape)
         size = whole if full else file.stat().st_size
         apart = measure_in_process("language", name, file) if args.apart else None
@@ -154,14 +154,14 @@ def quantize_towers(args: Namespace, desk: Desk, file: Path) -> Path:
 
 def quantize_language(args: Namespace, desk: Desk, file: Path) -> Path:
     """The language model, FP4 or int8."""
-    from deepseek_mm.lm.own import opened, our_checkpoint
+    from deepseek_mm.lm.backends.own_model import open_decoder, our_checkpoint
     from deepseek_mm.runtime.quantize.fit import fit_fp4, usual_inputs
     from deepseek_mm.runtime.quantize.kept import Told, write_kept
     from deepseek_mm.runtime.quantize.language import FP4, full_bytes, known_by, tensors_of_fp4, tensors_of_int8
 
     batches = read_training_rows(args.corpus or cache_folder() / "corpus", args.rows)
     checkpoint = our_checkpoint(desk.note)
-    decoder, _ = opened(checkpoint)
+    decoder, _ = open_decoder(checkpoint)
     decoder.eval().requires_grad_(False)
     if args.scheme == FP4:
         held = tensors_of_fp4(decoder, fit_fp4(decoder, batches, desk.note))

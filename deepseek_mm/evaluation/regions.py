@@ -13,15 +13,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from deepseek_mm.see.analysis import ImageAnalysis
-from deepseek_mm.evaluation.retrieval import percent
-from deepseek_mm.evaluation.retrieval import read_picture
-from deepseek_mm.evaluation.retrieval import find_pictures
-from PIL import Image
-from PIL import ImageDraw
-from PIL import ImageFont
+from PIL import Image, ImageDraw, ImageFont
+
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.evaluation.retrieval import read_rows
+from deepseek_mm.evaluation.retrieval import find_pictures, percent, read_picture, read_rows
+from deepseek_mm.see.analysis import ImageAnalysis
 from deepseek_mm.see.people import PEOPLE
 from deepseek_mm.see.pipeline import VisionPipeline
 from index import Region, Source
@@ -155,7 +151,7 @@ MOST_WORDS = 6  # of the whole picture
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
-def draw_sheet(eyes: Eyes, folder: Path, names: Sequence[str], file: Path) -> int:
+def draw_sheet(eyes: VisionPipeline, folder: Path, names: Sequence[str], file: Path) -> int:
     """Draw the named photos of a folder, or all of them by name, into a picture file; returns their number."""
     names = names or sorted(path.name for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
     paths = find_pictures(folder, names)
@@ -174,7 +170,7 @@ def draw_sheet(eyes: Eyes, folder: Path, names: Sequence[str], file: Path) -> in
     return len(squares)
 
 
-def draw_square(sight: Sight) -> Image.Image:
+def draw_square(sight: ImageAnalysis) -> Image.Image:
     """One photo with its parts, and the words of the whole below it."""
     whole, *parts = sight.regions
     square = Image.new("RGB", (SIDE_PX, SIDE_PX + WORDS_PX), PAPER)

@@ -22,7 +22,7 @@ from PIL import Image
 
 from deepseek_mm.encoders.space import EmbeddingModel, Floats
 from deepseek_mm.errors import BadPicture, NothingThere
-from deepseek_mm.whole import write_whole
+from deepseek_mm.storage.files import atomic_write
 
 Row = TypeVar("Row")
 
@@ -198,7 +198,7 @@ def choose_distractors(folders: Sequence[Path], *, but: Collection[Path], count:
     return others[:count]
 
 
-def embed_cached(space: Space, paths: Sequence[Path], cache: Path, *, note: Callable[[str], None]) -> Floats:
+def embed_cached(space: EmbeddingModel, paths: Sequence[Path], cache: Path, *, note: Callable[[str], None]) -> Floats:
     """(M, D): the pictures' vectors; those that the cache has are not looked at again."""
     file = cache / "crowd" / f"{space.fingerprint[:16]}.npz"
     known = load_vectors(file)
@@ -235,4 +235,4 @@ def save_vectors(file: Path, known: dict[str, Floats]) -> None:
     """Write the vectors atomically."""
     buffer = io.BytesIO()
     np.savez(buffer, keys=np.array(list(known)), vectors=np.stack(list(known.values())))
-    write_whole(file, buffer.getvalue())
+    atomic_write(file, buffer.getvalue())

@@ -5,41 +5,31 @@ pages in Chromium, plots by their own program. Sources lie in one folder as they
 is how often the right file is the first, or among the first five, by kind of picture.
 """
 
-import json
-import shutil
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from importlib.metadata import distribution
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from deepseek_mm.errors import MissingPackage, NothingThere
-from deepseek_mm.parse.packages import SKIPPED, Package
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
 import ast
 import html
 import inspect
+import json
 import os
+import shutil
 import subprocess
 import sys
-from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
-
-from deepseek_mm.errors import BadFile
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
 import time
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from PIL import Image
 
+from deepseek_mm.errors import BadFile, MissingPackage, NothingThere
+from deepseek_mm.parse.packages import SKIPPED, Package
 from deepseek_mm.records import Found, Query
 from index import Filter
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 PAGES = frozenset([".html", ".css", ".js", ".md", ".j2"])  # what a package's pages are made of
 MOST_BYTES = 200_000  # of such a file; a larger one was made by a program

@@ -20,10 +20,9 @@ from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.image import load_image_tower
 from deepseek_mm.encoders.packaged import fingerprint, image_tower_file
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.see.pipeline import VisionPipeline
-from deepseek_mm.evaluation.regions import evaluate_regions
-from deepseek_mm.evaluation.regions import read_box_rows
+from deepseek_mm.evaluation.regions import evaluate_regions, read_box_rows
 from deepseek_mm.evaluation.retrieval import read_caption_rows
+from deepseek_mm.see.pipeline import VisionPipeline
 from deepseek_mm.train.finder import BoxConfig, num_steps, sorted_out, train_boxes
 from deepseek_mm.train.journal import Journal
 from deepseek_mm.train.people import Photo, gather, prepare, speaks_of_people

@@ -2,8 +2,8 @@
 
 import pytest
 
-from deepseek_mm.bench.result import Setting
-from deepseek_mm.bench.server_start import PHOTOS, QUESTIONS, Checkout, start
+from deepseek_mm.benchmarks.results import BenchSetting
+from deepseek_mm.benchmarks.server_start import PHOTOS, QUESTIONS, Checkout, start
 from deepseek_mm.errors import ServerError
 
 APP = """
@@ -54,7 +54,7 @@ def project(tmp_path):
 
 
 def setting(root):
-    return Setting(folder=root / "room", note=lambda line: None)
+    return BenchSetting(folder=root / "room", note=lambda line: None)
 
 
 def test_it_asks_ten_different_requests_and_times_what_a_user_waits_for(project):
