@@ -5,7 +5,7 @@ import torch
 
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.shape import DecoderShape, ExpertSpec, MoEShape, Reach, tiny
-from deepseek_mm.train.corpus import DOMAINS, Document, Shard
+from deepseek_mm.training.corpus import DOMAINS, Document, Shard
 
 NEAR = Reach(kind="window", window=8, sinks=2)
 

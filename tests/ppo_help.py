@@ -5,9 +5,9 @@ from dataclasses import replace
 import torch
 from lm_help import decoder
 
-from deepseek_mm.train.ppo.judge import Verdict
-from deepseek_mm.train.ppo.policy import Policy, PolicyConfig
-from deepseek_mm.train.ppo.problems import Puzzle
+from deepseek_mm.training.ppo.judge import Verdict
+from deepseek_mm.training.ppo.policy import Policy, PolicyConfig
+from deepseek_mm.training.ppo.problems import Puzzle
 
 PUZZLE = Puzzle(
     name="mbpp 600:1",

@@ -9,7 +9,7 @@ import pytest
 from deepseek_mm.__main__ import main
 from deepseek_mm.benchmarks.training_reports import PARTS, report_part
 from deepseek_mm.terminal import Desk
-from deepseek_mm.train.report import made_now, write
+from deepseek_mm.training.report import made_now, write
 
 PPO = made_now(
     "ppo",

@@ -11,10 +11,10 @@ from tiny_lm import save_tiny
 from deepseek_mm.__main__ import main
 from deepseek_mm.lm.weights import build, read_folder
 from deepseek_mm.terminal import Desk
-from deepseek_mm.train.corpus import DOMAINS, Document
-from deepseek_mm.train.corpus.shards import shard_file, write_shard
-from deepseek_mm.train.journal import Journal
-from deepseek_mm.train.lowrank import adapt
+from deepseek_mm.training.corpus import DOMAINS, Document
+from deepseek_mm.training.corpus.shards import shard_file, write_shard
+from deepseek_mm.training.journal import Journal
+from deepseek_mm.training.lowrank import adapt
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from deepseek_mm.runtime.quantize.space import (
     write_space,
 )
 from deepseek_mm.runtime.quantize.towers import put_in, quantised
-from deepseek_mm.train.qat import Captions, QatConfig, Seen, distance, trained_of
+from deepseek_mm.training.qat import Captions, QatConfig, Seen, distance, trained_of
 
 TEXTS = ["a black dog runs over green grass", "two cups on a table", "a red kite over the sea"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine, join_results
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.train.report import Report, read
+from deepseek_mm.training.report import Report, read
 
 PARTS: Mapping[str, Mapping[str, str]] = {  # part -> the figures that it must have, each with its bar
     "ppo": {"ppo_pass_rate_gain": ">= 10 points", "ppo_pass_rate_before": "", "ppo_pass_rate_after": ""},

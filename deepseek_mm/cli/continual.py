@@ -36,11 +36,11 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError("this needs photos: --data FOLDER, a folder with flickr8k, coco_vqa and daquar")
     if args.stage:
         from deepseek_mm.learning.builtin import WEIGHTS
-        from deepseek_mm.train.continual.memory import make_memory
+        from deepseek_mm.training.continual.memory import make_memory
 
         return make_memory(args.data, args.examples, args.weights or WEIGHTS)
-    from deepseek_mm.train.continual.course import CourseConfig
-    from deepseek_mm.train.continual.experiment import run_experiment
+    from deepseek_mm.training.continual.course import CourseConfig
+    from deepseek_mm.training.continual.experiment import run_experiment
 
     config = CourseConfig(steps=args.steps)
     return run_experiment(args.data, args.out, args.report, seeds=args.seeds, config=config)

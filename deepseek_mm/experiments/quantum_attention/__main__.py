@@ -24,8 +24,8 @@ from deepseek_mm.experiments.quantum_attention.learn import (
     score_as_oracle,
 )
 from deepseek_mm.experiments.quantum_attention.summary import draw_accuracies, draw_costs, draw_noise, summarize_runs
-from deepseek_mm.train.loop import add_configs, chosen
-from deepseek_mm.train.report import made_now, write
+from deepseek_mm.training.loop import add_configs, chosen
+from deepseek_mm.training.report import made_now, write
 
 COMMAND = (
     "python -m deepseek_mm.experiments.quantum_attention --report docs/learning/quantum.json --pictures docs/learning"

@@ -1,0 +1,134 @@
+"""Making the corpus: eight domains, each split by source, cut into tokens, kept where it is made already.
+
+Every shard is drawn with a seed of its own, so that the same packages, photos and texts give the same tokens, whichever
+shard was there before. A shard remembers what it was made from, and is made again when that changes.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from deepseek_mm.errors import NothingThere
+from deepseek_mm.parse.packages import packages
+from deepseek_mm.training.corpus import code, english, evidence, mathematics, shell, talk, vision
+from deepseek_mm.training.corpus.encode import Document, documents
+from deepseek_mm.training.corpus.items import DOMAINS, Item, Maker, Sources, Split
+from deepseek_mm.training.corpus.shards import Shard, is_made, read_shard, shard_file, write_shard
+from deepseek_mm.training.corpus.twins import Twins
+
+RECIPE = 3  # raise it when the same sources give other documents
+MAKERS: dict[str, Maker] = {
+    "code": code.items,
+    "mathematics": mathematics.items,
+    "evidence": evidence.items,
+    "vision": vision.items,
+    "instructions": talk.instructions,
+    "dialogue": talk.dialogue,
+    "shell": shell.items,
+    "english": english.items,
+}
+FOUND = ("code", "english", "instructions", "shell")  # domains of texts that were found: these can be twins
+LONG = ("code", "english")  # domains with long documents
+PROBE = "[1] beach.jpg: dog (0.93)\n    return x"  # two tokenizers that cut it alike are one
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sizes:
+    """How many tokens each shard has at most, and its documents."""
+
+    train: int = 800_000
+    evidence: int = 1_400_000  # of the domain evidence, which is what the product does
+    held: int = 50_000
+    long: int = 400_000  # of each of the long splits
+    most: int = 2_048  # tokens of a document
+    least_long: int = 8_192
+    most_long: int = 20_480
+
+    def of(self, domain: str, split: Split) -> int:
+        """Tokens of one shard."""
+        if split.startswith("long"):
+            return self.long
+        return self.held if split == "held" else self.evidence if domain == "evidence" else self.train
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Corpus:
+    """What to make and from what."""
+
+    sources: Sources
+    tokenizer: Any
+    sizes: Sizes = Sizes()
+    seed: int = 0
+
+    @property
+    def key(self) -> str:
+        """Changes with everything that a document depends on."""
+        read = [*sorted(self.sources.text.glob("*.jsonl")), self.sources.captions]
+        made_from = [
+            RECIPE,
+            self.seed,
+            asdict(self.sizes),
+            [(path.name, path.stat().st_size) for path in read],
+            [(package.name, len(package.files)) for package in packages(self.sources.max_packages)],
+            self.tokenizer(PROBE)["input_ids"],
+        ]
+        return hashlib.sha256(repr(made_from).encode()).hexdigest()[:16]
+
+    def documents(self, domain: str, split: Split, twins: Twins) -> list[Document]:
+        """As many as the shard has room for, in the order in which they are drawn."""
+        made: list[Document] = []
+        room = self.sizes.of(domain, split)
+        draw = Random(f"{self.seed} {domain} {split}")
+        for item in MAKERS[domain](self.sources, split, draw):
+            if room <= 0:
+                break
+            if self._is_twin(item, domain, split, twins):
+                continue
+            for document in self._cut(item, domain, split):
+                made.append(document)
+                room -= len(document)
+        draw.shuffle(made)
+        return made
+
+    def _is_twin(self, item: Item, domain: str, split: Split, twins: Twins) -> bool:
+        """Remembers what is trained on, and knows it again."""
+        if domain not in FOUND:
+            return False
+        if split in ("train", "long_train"):
+            twins.add(item.words)
+            return False
+        return twins.knows(item.words)
+
+    def _cut(self, item: Item, domain: str, split: Split) -> Iterator[Document]:
+        """Into documents; of a long one the first piece is enough."""
+        if not split.startswith("long"):
+            yield from documents(item, domain, self.tokenizer, most=self.sizes.most)
+            return
+        first = next(documents(item, domain, self.tokenizer, most=self.sizes.most_long))
+        if len(first) >= self.sizes.least_long:
+            yield first
+
+
+def splits_of(domain: str) -> tuple[Split, ...]:
+    """Training first: it is what twins are known by."""
+    return ("train", "long_train", "held", "long_held") if domain in LONG else ("train", "held")
+
+
+def build(folder: Path, corpus: Corpus, *, progress: Progress = lambda line: None) -> dict[tuple[str, Split], Shard]:
+    """Every shard under `folder`; those that are there are kept. NothingThere if a source is missing."""
+    for path in (corpus.sources.text, corpus.sources.captions):
+        if not path.exists():
+            raise NothingThere(f"nothing at {path}, which the corpus is made from. Name it with --text or --captions")
+    key = corpus.key
+    for domain in DOMAINS:
+        twins = Twins()
+        if all(is_made(shard_file(folder, domain, split), key=key) for split in splits_of(domain)):
+            continue
+        for split in splits_of(domain):
+            write_shard(shard_file(folder, domain, split), corpus.documents(domain, split, twins), key=key)
+        progress(f"made the corpus of {domain}")
+    return {(domain, split): read_shard(folder, domain, split) for domain in DOMAINS for split in splits_of(domain)}

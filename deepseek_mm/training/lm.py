@@ -1,0 +1,232 @@
+"""`train lm`: make our own language model of the packaged one, in stages that can be stopped and go on.
+
+`reach` teaches it to see progressively (training/reach.py), `experts` gives it eight experts (training/mixture.py),
+`dense` the adapter that they are compared with, and `pack` writes what was learned into `weights/`. Each stage has a
+folder of its own: a checkpoint every few minutes, a log, a plot.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from random import Random
+from typing import Protocol
+
+import torch
+from tqdm import tqdm
+
+from deepseek_mm.config import BASE_LM, cache_folder
+from deepseek_mm.lm.generator import silence
+from deepseek_mm.lm.model_folders import find_folder, fingerprint
+from deepseek_mm.lm.shape import to_product_shape
+from deepseek_mm.lm.weights import WEIGHTS, build, merge_changes, read_decoder, read_folder, write_changes
+from deepseek_mm.training.corpus import DOMAINS, Split, read_shard
+from deepseek_mm.training.corpus.build import splits_of
+from deepseek_mm.training.dense import make_dense
+from deepseek_mm.training.journal import Journal, learned
+from deepseek_mm.training.loop import add_configs, chosen, train_steps
+from deepseek_mm.training.mixture import Mixture, MixtureConfig
+from deepseek_mm.training.reach import Distiller, ReachConfig
+from deepseek_mm.training.rows import Rows, mix, pack
+from deepseek_mm.training.runs import reach_of, table_of
+from deepseek_mm.training.steps import StepsConfig
+
+STAGES = ("reach", "experts", "dense", "pack")
+SHARES = {"evidence": 3}  # times as many rows as of others: little of these texts is learned, and it matters most
+LONG_SHARES = SHARES | {"code": 3}  # where seeing far is learned: code loses most by seeing less
+Backward = Callable[[Rows, float, float, torch.Generator], dict[str, float]]  # rows, how much is over, share, chance
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StageConfig:
+    """What a stage reads."""
+
+    length: int = 512  # tokens of a row
+    rows: int = 1  # of one step; with `even` of each domain
+    even: bool = False  # every step has rows of every domain
+    every: int = 10  # steps between two checkpoints
+    limit: int = 1_600  # rows of each domain at most
+    long: bool = False  # long documents too
+    full: bool = False  # attention sees everything: what progressive attention is compared with
+
+
+DEFAULTS: dict[str, tuple[StageConfig, StepsConfig]] = {
+    "reach": (StageConfig(length=2048, limit=150, long=True), StepsConfig(steps=600, rate=1e-3, average=0.98)),
+    "experts": (StageConfig(even=True), StepsConfig(steps=260, rate=1e-3, average=0.98)),
+    "dense": (StageConfig(even=True), StepsConfig(steps=260, rate=1e-3, average=0.98)),
+}
+
+
+class Trainer(Protocol):
+    """One stage's model and losses."""
+
+    trained: dict[str, torch.nn.Parameter]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of `train lm`; every number of the recipe is one. What is left out is the stage's own default."""
+    parser.add_argument("--stage", choices=STAGES, required=True)
+    parser.add_argument("--corpus", type=Path, default=cache_folder() / "corpus", help="made by: train corpus")
+    parser.add_argument("--out", type=Path, default=Path("runs/lm"), help="each stage has a folder in it")
+    parser.add_argument(
+        "--reach", type=Path, help="run of the stage reach, or file of weights, that experts are put on"
+    )
+    parser.add_argument("--begin", type=Path, help="reach: run, or file of weights, to begin with")
+    parser.add_argument("--base", default=BASE_LM, help="the model to begin with")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file that the stage pack writes")
+    add_configs(parser, StageConfig, StepsConfig, ReachConfig, MixtureConfig)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train one stage to its end; goes on where an earlier call stopped."""
+    if args.stage == "pack":
+        return pack_weights(args)
+    stage, steps = (chosen(config, args) for config in DEFAULTS[args.stage])
+    out = args.out / (args.stage + ("-full" if stage.full else ""))
+    guide = chosen(ReachConfig() if args.stage == "reach" else MixtureConfig(), args)
+    made_for = {"base": args.base, "shape": table_of(full=stage.full)}
+    journal = Journal(out, {**asdict(stage), **asdict(steps), **asdict(guide), **made_for})
+    rows = read_rows(args.corpus, stage, seed=steps.seed)
+    torch.manual_seed(steps.seed)  # of what is new in the model
+    trainer, backward = STAGE_OF[args.stage](args, stage)
+    train(trainer, backward, rows, journal, stage, steps)
+    journal.plot(*(name for name in ("words", "hidden", "loss", "balance") if name in journal.lines()[-1]))
+    return 0
+
+
+def pack_weights(args: argparse.Namespace) -> int:
+    """Write what the stages reach and experts learned into the weights that are shipped; experts may come later."""
+    folder = find_folder(args.base, cache=cache_folder(), progress=silence)
+    shape, known_by = to_product_shape(read_folder(folder)[0]), fingerprint(folder)
+    changes = reach_of(args.reach or args.out / "reach", shape, known_by=known_by)
+    if (args.out / "experts").is_dir():
+        changes |= learned(args.out / "experts")
+    write_changes(args.weights, changes, base=known_by, shape=shape)
+    tqdm.write(f"wrote {args.weights} ({args.weights.stat().st_size / 1e6:.1f} MB)", file=sys.stderr)
+    return 0
+
+
+def train(
+    trainer: Trainer,
+    backward: Backward,
+    rows: Rows,
+    journal: Journal,
+    stage: StageConfig,
+    config: StepsConfig,
+) -> None:
+    """All steps that are left. `backward` gathers the gradients of some rows and says what was lost."""
+
+    def gather(step: int) -> dict[str, float]:
+        return one_step(step, backward, rows, stage, config)
+
+    train_steps(trainer.trained, gather, journal, config, every=stage.every)
+
+
+def one_step(
+    step: int,
+    backward: Backward,
+    rows: Rows,
+    stage: StageConfig,
+    config: StepsConfig,
+) -> dict[str, float]:
+    """Gradients of one step's rows; returns the means of what was lost."""
+    told: list[dict[str, float]] = []
+    for part in range(config.accumulate):
+        chance = torch.Generator().manual_seed(Random(f"{config.seed} {step} {part}").randrange(2**31))
+        numbers = numbers_of(step * config.accumulate + part, rows.domains_N, stage, config.seed)
+        told.append(backward(rows.take(numbers), step / config.steps, 1 / config.accumulate, chance))
+    return {name: sum(each[name] for each in told) / len(told) for name in told[0]}
+
+
+def numbers_of(batch: int, domains_N: torch.Tensor, stage: StageConfig, seed: int) -> list[int]:
+    """Which rows batch number `batch` has.
+
+    Where a step has rows of every domain, experts that each know one of them are a balanced load; in steps of a few
+    domains the balance loss would drive the gate to spread each of them over all experts (global-batch balance, Qiu et
+    al. 2025, arXiv 2501.11873).
+    """
+    if not stage.even:
+        return in_turn(batch, len(domains_N), stage.rows, str(seed))
+    numbers = []
+    for domain, name in enumerate(DOMAINS):
+        its_M = (domains_N == domain).nonzero().flatten()
+        places = in_turn(batch, len(its_M), stage.rows * SHARES.get(name, 1), f"{seed} {name}")
+        numbers += its_M[places].tolist()
+    return numbers
+
+
+def in_turn(batch: int, total: int, size: int, seed: str) -> list[int]:
+    """`size` of `total` things: each once an epoch, each epoch in an order of its own."""
+    a_round = max(1, total // size)
+    order = list(range(total))
+    Random(f"{seed} epoch {batch // a_round}").shuffle(order)
+    at = batch % a_round * size
+    return order[at : at + size]
+
+
+def read_rows(corpus: Path, stage: StageConfig, *, seed: int) -> Rows:
+    """Every domain's rows, mixed."""
+    splits: tuple[Split, ...] = ("train", "long_train") if stage.long else ("train",)
+    shares = LONG_SHARES if stage.long else SHARES
+    parts = [
+        pack(read_shard(corpus, name, split), stage.length, domain=number, limit=stage.limit * shares.get(name, 1))
+        for number, name in enumerate(DOMAINS)
+        for split in splits
+        if split in splits_of(name)
+    ]
+    return mix(parts, seed)
+
+
+def begin_reach(args: argparse.Namespace, stage: StageConfig) -> tuple[Trainer, Backward]:
+    """Teacher and student of the same weights."""
+    shape, weights = read_decoder(args.base, cache_folder())
+    shorter = replace(to_product_shape(shape), moe=None)
+    teacher, student = (build(each, weights, dtype=torch.bfloat16) for each in (shape, shorter))
+    distiller = Distiller(teacher, student, chosen(ReachConfig(), args))
+    if args.begin:
+        begin_with(distiller.trained, reach_of(args.begin, to_product_shape(shape), known_by=base_of(args)))
+
+    def backward(rows: Rows, over: float, share: float, chance: torch.Generator) -> dict[str, float]:
+        return distiller.backward(rows.ids_NT, chance, share=share)
+
+    return distiller, backward
+
+
+def base_of(args: argparse.Namespace) -> str:
+    """The fingerprint of the model that training begins with."""
+    return fingerprint(find_folder(args.base, cache=cache_folder(), progress=silence))
+
+
+def begin_with(trained: Mapping[str, torch.nn.Parameter], before: Mapping[str, torch.Tensor]) -> None:
+    """Put in what an earlier run learned, as far as this one learns the same."""
+    with torch.no_grad():
+        for name, parameter in trained.items():
+            if name in before:
+                parameter.copy_(before[name])
+
+
+def begin_mixture(args: argparse.Namespace, stage: StageConfig) -> tuple[Trainer, Backward]:
+    """The decoder as the stage reach left it, with experts, or with the dense adapter in their place."""
+    shape, weights = read_decoder(args.base, cache_folder())
+    shape = to_product_shape(shape)
+    if stage.full:
+        shape = replace(shape, reaches=())
+    else:
+        weights = merge_changes(weights, reach_of(args.reach or args.out / "reach", shape, known_by=base_of(args)))
+    decoder = build(shape, weights, dtype=torch.bfloat16)
+    if args.stage == "dense":
+        make_dense(decoder)
+    mixture = Mixture(decoder, chosen(MixtureConfig(), args))
+
+    def backward(rows: Rows, over: float, share: float, chance: torch.Generator) -> dict[str, float]:
+        return mixture.backward(rows, over=over, share=share)
+
+    return mixture, backward
+
+
+STAGE_OF: dict[str, Callable[[argparse.Namespace, StageConfig], tuple[Trainer, Backward]]] = {
+    "reach": begin_reach,
+    "experts": begin_mixture,
+    "dense": begin_mixture,
+}

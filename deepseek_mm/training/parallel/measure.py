@@ -1,0 +1,162 @@
+"""Every layout against the single process: losses, weights, bytes on wires beside their formula, and a killed rank."""
+
+import json
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from threading import Thread
+from time import sleep
+from typing import Any
+
+from torch import Tensor
+from tqdm import tqdm
+
+from deepseek_mm.training.journal import Journal
+from deepseek_mm.training.parallel import checkpoint
+from deepseek_mm.training.parallel.cuts import cuts_of
+from deepseek_mm.training.parallel.launch import run_local
+from deepseek_mm.training.parallel.layout import Layout
+from deepseek_mm.training.parallel.roll import RankLost
+from deepseek_mm.training.parallel.sizes import on_wires, traffic
+from deepseek_mm.training.parallel.worker import WIRES, Order
+
+AXES = ("tensor", "pipeline", "ends", "data", "world")
+VICTIM, VICTIM_STEP = 5, 12  # the rank that is killed, and the step it is killed after
+LOOK_S = 0.05  # between two looks at the log
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """One layout beside the single process."""
+
+    layout: Layout
+    loss_off: float  # largest difference of any step
+    weight_off: float  # largest difference of any weight after the last step
+    seconds: float  # of the median step
+    counted: Mapping[str, int]  # axis -> bytes that all ranks handed in, in one step
+    expected: Mapping[str, int]  # the same by formula
+    sent: float  # bytes that rings send for that
+
+
+Truth = tuple[list[float], dict[str, Tensor]]
+
+
+def outcomes(order: Order, layouts: Sequence[Layout], truth: Truth) -> list[Outcome]:
+    """All of them, each in a folder of its own; what is there already is not trained again."""
+    return [outcome(replace(order, layout=each, out=order.out / str(each)), truth) for each in tqdm(layouts, "layouts")]
+
+
+def outcome(order: Order, truth: Truth) -> Outcome:
+    """Train with this layout, and compare."""
+    if not (order.out / WIRES).is_file():
+        run_local(order)
+    layout, shape = order.layout, order.model.shape()
+    ranks = json.loads((order.out / WIRES).read_text())["ranks"]
+    expected, counted, sent = Counter[str](), Counter[str](), 0.0
+    for rank, told in enumerate(ranks):
+        counted.update(told["bytes"])
+        its = traffic(shape, layout, order.batch, layout.place(rank)[1])
+        expected.update(its)
+        sent += sum(on_wires(its, layout).values())
+    loss_off, weight_off = off(order, truth)
+    return Outcome(
+        layout=layout,
+        loss_off=loss_off,
+        weight_off=weight_off,
+        seconds=median(second for told in ranks for second in told["seconds"]),
+        counted=dict(counted),
+        expected=dict(expected),
+        sent=sent,
+    )
+
+
+def off(order: Order, truth: Truth) -> tuple[float, float]:
+    """How far losses, and weights, of a run's folder are from the truth."""
+    losses = [line["loss"] for line in Journal(order.out, {}).lines()]
+    folder = checkpoint.latest(order.out)
+    assert folder is not None, f"no checkpoint in {order.out}"
+    weights = checkpoint.weights(folder, cuts_of(order.model.shape()))
+    return (
+        max(abs(a - b) for a, b in zip(losses, truth[0], strict=True)),
+        max(float((weights[name] - value).abs().max()) for name, value in truth[1].items()),
+    )
+
+
+def killed(order: Order, resumed: Layout, truth: Truth) -> tuple[str, float, float]:
+    """Kill a rank in the middle, go on with another layout: (what was said, and how far losses and weights are off)."""
+    try:
+        run_local(order, started=killer(order.out, rank=VICTIM % order.layout.ranks, step=VICTIM_STEP))
+        said = "nothing: all steps were over"
+    except RankLost as error:
+        said = str(error)
+    again = replace(order, layout=resumed)
+    run_local(again)
+    return said, *off(again, truth)
+
+
+def killer(out: Path, *, rank: int, step: int) -> Callable[[Sequence[Any]], None]:
+    """Somebody who kills a rank as soon as the log has that step."""
+
+    def wait_and_kill(process: int) -> None:
+        while len(Journal(out, {}).lines()) < step:
+            sleep(LOOK_S)
+        os.kill(process, signal.SIGKILL)
+
+    return lambda ranks: Thread(target=wait_and_kill, args=(ranks[rank].pid,), daemon=True).start()
+
+
+def figures(found: Sequence[Outcome]) -> dict[str, float]:
+    """Names for a report."""
+    told: dict[str, float] = {
+        "parallel_loss_difference": max(each.loss_off for each in found),
+        "parallel_weight_difference": max(each.weight_off for each in found),
+    }
+    for each in found:
+        name = f"parallel_{each.layout}"
+        told |= {f"{name}_loss_difference": each.loss_off, f"{name}_weight_difference": each.weight_off}
+        told |= {f"{name}_seconds": each.seconds, f"{name}_wire_bytes": each.sent}
+        for axis in each.expected.keys() | each.counted.keys():
+            told[f"{name}_{axis}_bytes"] = each.counted.get(axis, 0)
+            told[f"{name}_{axis}_bytes_formula"] = each.expected.get(axis, 0)
+    return dict(sorted(told.items()))
+
+
+def draw(found: Sequence[Outcome], file: Path) -> Path:
+    """Bytes of all ranks by axis, counted as bars and by formula as marks; and seconds."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 3.8), layout="constrained")
+    wires, clock = figure.subplots(1, 2)
+    places, below = range(len(found)), [0.0] * len(found)
+    for axis in AXES[:-1]:
+        high = [each.counted.get(axis, 0) / 1e6 for each in found]
+        wires.bar(places, high, bottom=below, label=f"{axis}, counted")
+        below = [a + b for a, b in zip(below, high, strict=True)]
+    wires.plot(
+        places, [sum(each.expected.values()) / 1e6 for each in found], "k_", markersize=18, label="all, by formula"
+    )
+    wires.set(ylabel="MB a step that all ranks hand in")
+    wires.legend(fontsize=8)
+    clock.bar(places, [each.seconds for each in found])
+    clock.set(ylabel=f"seconds a step, {os.cpu_count()} cores")
+    for axes in (wires, clock):
+        axes.set_xticks(places, [str(each.layout) for each in found])
+        axes.set(xlabel="data x pipeline x tensor")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, dpi=90)
+    return file
+
+
+def table(found: Sequence[Outcome]) -> str:
+    """For people."""
+    lines = [f"{'layout':<8}{'loss off':>10}{'weight off':>12}{'s a step':>10}{'MB handed in':>14}{'by formula':>12}"]
+    lines += [
+        f"{each.layout!s:<8}{each.loss_off:>10.1e}{each.weight_off:>12.1e}{each.seconds:>10.3f}"
+        f"{sum(each.counted.values()) / 1e6:>14.3f}{sum(each.expected.values()) / 1e6:>12.3f}"
+        for each in found
+    ]
+    return "\n".join(lines) + "\n"

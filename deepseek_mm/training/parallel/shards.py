@@ -1,0 +1,140 @@
+"""Tensor parallelism, put on a decoder from outside: modules are swapped for ones that know their neighbours.
+
+On the way in, every rank has the whole of x and goes on with its own columns; backwards, what each of them lost of x is
+summed (`copied`). On the way out each has a part of the sum, and they are summed (`summed`). Megatron-LM, arXiv
+1909.08053, section 3, calls these f and g.
+
+Shape key:  B rows, T tokens, N tokens of all rows, D width, W words of this rank, k experts visited
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from deepseek_mm.lm.decoder import Decoder, DecoderLayer
+from deepseek_mm.lm.moe import MoE, Routing
+from deepseek_mm.training.parallel.layout import Axis
+
+
+class _Copied(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, axis: Axis) -> Tensor:
+        ctx.axis = axis
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, lost: Tensor) -> tuple[Tensor, None]:
+        return ctx.axis.sum(lost.clone()), None
+
+
+class _Summed(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, axis: Axis) -> Tensor:
+        return axis.sum(x.clone())
+
+    @staticmethod
+    def backward(ctx: Any, lost: Tensor) -> tuple[Tensor, None]:
+        return lost, None
+
+
+def copied(x: Tensor, axis: Axis) -> Tensor:
+    """x, whose gradients are summed over the axis."""
+    found: Tensor = _Copied.apply(x, axis) if axis.size > 1 else x
+    return found
+
+
+def summed(x: Tensor, axis: Axis) -> Tensor:
+    """The sum of x over the axis, of which each rank gets the gradient."""
+    found: Tensor = _Summed.apply(x, axis) if axis.size > 1 else x
+    return found
+
+
+class Column(nn.Module):
+    """A matrix that enters a layer: this rank's rows of it."""
+
+    def __init__(self, linear: nn.Linear, axis: Axis) -> None:
+        super().__init__()
+        self.weight, self.axis = linear.weight, axis
+
+    def forward(self, x: Tensor) -> Tensor:
+        """This rank's columns of the product."""
+        return F.linear(copied(x, self.axis), self.weight)
+
+
+class Row(nn.Module):
+    """A matrix that leaves a layer: this rank's columns of it."""
+
+    def __init__(self, linear: nn.Linear, axis: Axis) -> None:
+        super().__init__()
+        self.weight, self.axis = linear.weight, axis
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The whole product."""
+        return summed(F.linear(x, self.weight), self.axis)
+
+
+class Words(nn.Module):
+    """An embedding: this rank's rows of it."""
+
+    def __init__(self, embedding: nn.Embedding, axis: Axis) -> None:
+        super().__init__()
+        self.weight, self.axis = embedding.weight, axis
+
+    def forward(self, ids_BT: Tensor) -> Tensor:
+        """Vectors (B, T, D) of all ranks' words."""
+        own_BT, mine_BT = _own(ids_BT, len(self.weight), self.axis)
+        return summed(F.embedding(own_BT, self.weight) * mine_BT[..., None], self.axis)
+
+
+class ShardedMoE(MoE):
+    """Gates that are whole and experts of which each rank has a part. All ranks choose alike."""
+
+    def __init__(self, moe: MoE, axis: Axis) -> None:
+        nn.Module.__init__(self)
+        self.gate, self.experts, self.top_k, self.axis = moe.gate, moe.experts, moe.top_k, axis
+
+    def visit(self, x_BTD: Tensor, routing: Routing) -> Tensor:
+        """As `MoE.visit`; each rank's experts see a part of what the weights of their answers are worth."""
+        inner = routing._replace(weights_BTk=copied(routing.weights_BTk, self.axis))
+        return summed(super().visit(copied(x_BTD, self.axis), inner), self.axis)
+
+
+def shard(decoder: Decoder, axis: Axis) -> None:
+    """Swap the modules whose weights are cut. The weights themselves are cut by whoever fills them in."""
+    if axis.size == 1:
+        return
+    for layer in decoder.layers:
+        if isinstance(layer, DecoderLayer):
+            _shard_layer(layer, axis)
+    if isinstance(decoder.embedding, nn.Embedding):
+        decoder.embedding = Words(decoder.embedding, axis)  # type: ignore[assignment]  # it is called like one
+    if isinstance(decoder.head, nn.Linear):
+        decoder.head = Column(decoder.head, axis)  # type: ignore[assignment]
+
+
+def word_losses(logits_NW: Tensor, ids_N: Tensor, axis: Axis) -> Tensor:
+    """Cross-entropy of each token, (N,), in nats, of logits whose words are shared among the ranks."""
+    top_N1 = axis.largest(logits_NW.detach().amax(-1, keepdim=True))
+    own_N, mine_N = _own(ids_N, logits_NW.shape[-1], axis)
+    above_NW = logits_NW - top_N1
+    said_N = above_NW.gather(-1, own_N[:, None]).squeeze(-1) * mine_N
+    both_2N = summed(torch.stack((above_NW.exp().sum(-1), said_N)), axis)
+    return both_2N[0].log() - both_2N[1]
+
+
+def _own(ids: Tensor, words: int, axis: Axis) -> tuple[Tensor, Tensor]:
+    """Ids counted from this rank's first word, 0 where they are another's; and whether they are this rank's."""
+    own = ids - axis.place * words
+    mine = (own >= 0) & (own < words)
+    return own * mine, mine
+
+
+def _shard_layer(layer: DecoderLayer, axis: Axis) -> None:
+    layer.num_heads //= axis.size
+    layer.split = (layer.split[0] // axis.size, layer.split[1] // axis.size)
+    for name, kind in (("qkv", Column), ("out", Row), ("up", Column), ("down", Row)):
+        setattr(layer, name, kind(getattr(layer, name), axis))
+    if layer.moe is not None:
+        layer.moe = ShardedMoE(layer.moe, axis)

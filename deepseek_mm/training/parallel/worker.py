@@ -1,0 +1,192 @@
+"""One rank, from its place to the last step. It is the same under torchrun and under our own launcher."""
+
+import json
+import time
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import torch
+from torch import Tensor
+from torch import distributed as dist
+from torch.distributed.rendezvous import rendezvous
+
+from deepseek_mm.config import between
+from deepseek_mm.training.journal import Journal
+from deepseek_mm.training.parallel import checkpoint
+from deepseek_mm.training.parallel.cuts import cuts_of, part
+from deepseek_mm.training.parallel.layout import Layout, Place, take_place
+from deepseek_mm.training.parallel.recipe import SOURCE, BatchConfig, ModelConfig, first_weights, read_text, rows_of
+from deepseek_mm.training.parallel.roll import Roll
+from deepseek_mm.training.parallel.sizes import whole_sizes
+from deepseek_mm.training.parallel.stage import Runner, open_stage
+from deepseek_mm.training.parallel.tally import Tally
+from deepseek_mm.training.parallel.zero import STATE, ShardedAdamW
+from deepseek_mm.training.steps import StepsConfig
+
+STEPS = StepsConfig(steps=20, rate=3e-3, warm=0.2)
+WIRES = "wires.json"  # what every rank counted, in the folder of a run
+COUNTED_STEP = 1  # whose bytes are counted: at the first one, pipelining tells itself about shapes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeepConfig:
+    """What is kept, and how long ranks wait for each other."""
+
+    every: int = 5  # steps between two checkpoints
+    checkpointed: int = 0  # layers of each stage that are worked out again on the way back
+    patience_s: int = 60  # seconds without an answer, after which a rank is taken for lost
+
+    def __post_init__(self) -> None:
+        between("every", self.every, 1, 10**7)
+        between("checkpointed", self.checkpointed, 0, 10**4)
+        between("patience_s", self.patience_s, 1, 86_400)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """Everything that a rank has to know."""
+
+    out: Path
+    layout: Layout = field(default_factory=Layout)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    batch: BatchConfig = field(default_factory=BatchConfig)
+    steps: StepsConfig = STEPS
+    keep: KeepConfig = field(default_factory=KeepConfig)
+    text: Path = SOURCE
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The recipe, without what may change when a run goes on: the layout, and what is kept."""
+        return {**asdict(self.model), **asdict(self.batch), **asdict(self.steps)}
+
+
+def run_rank(order: Order) -> None:
+    """Train as the rank that the environment names (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT), as torchrun sets it.
+
+    RankLost names the rank that is gone.
+    """
+    torch.set_num_threads(1)
+    wait = timedelta(seconds=order.keep.patience_s)
+    store, rank, _ = next(iter(rendezvous("env://", timeout=wait)))
+    roll = Roll(store, order.layout, rank)
+    try:
+        roll.sign()
+        dist.init_process_group("gloo", store=store, rank=rank, world_size=order.layout.ranks, timeout=wait)
+        Worker(order, take_place(order.layout), roll).run()
+        dist.destroy_process_group()
+    except RuntimeError as error:  # what gloo raises when a neighbour is gone, or does not answer
+        raise roll.lost(error) from error
+
+
+class Worker:
+    """A rank that has its place."""
+
+    def __init__(self, order: Order, place: Place, roll: Roll) -> None:
+        self.order, self.place, self.roll = order, place, roll
+        self.shape = order.model.shape()
+        self.cuts = cuts_of(self.shape)
+        self.text = read_text(order.text)
+        self.settings = {**order.settings, "text": crc32(self.text.numpy().tobytes())}
+        self.journal = Journal(order.out, self.settings)
+        stage = open_stage(self.shape, place, first_weights(order.steps.seed), checkpointed=order.keep.checkpointed)
+        self.runner = Runner(stage, microbatches=order.batch.microbatches)
+        self.trained = {n.removeprefix("decoder."): p for n, p in stage.named_parameters()}
+        self.optimiser = ShardedAdamW(self.trained, place, order.steps)
+        self.ties = self.shape.tied and not (place.first and place.last)
+        self.counted = {name: self._counts(name) for name in self.trained}
+        self.seconds: list[float] = []
+
+    def run(self) -> None:
+        """All steps that are left."""
+        first, tally = self._resume(), Tally(self._groups())
+        for step in range(first, self.order.steps.steps):
+            self.roll.at(step + 1)
+            begun = time.perf_counter()
+            if step == first + COUNTED_STEP:
+                with tally:
+                    told = self.step(step)
+            else:
+                told = self.step(step)
+                self.seconds.append(time.perf_counter() - begun)
+            if self.place.rank == 0:
+                self.journal.log(step + 1, **told)
+            if (step + 1) % self.order.keep.every == 0 or step + 1 == self.order.steps.steps:
+                self.save(step + 1)
+        self.roll.tell({"bytes": dict(tally.bytes), "calls": dict(tally.calls), "seconds": self.seconds})
+        if self.place.rank == 0:
+            wires = {"layout": asdict(self.order.layout), "ranks": self.roll.told()}
+            (self.order.out / WIRES).write_text(json.dumps(wires))
+
+    def step(self, step: int) -> dict[str, float]:
+        """One step of all ranks."""
+        order, begun = self.order, time.perf_counter()
+        ids = torch.cat(
+            [
+                rows_of(self.text, order.batch, step=step, number=number, seed=order.steps.seed)
+                for number in self.runner.numbers
+            ]
+        )
+        lost = self.runner.gather(ids) if self.place.tensor.place == 0 else 0 * self.runner.gather(ids)
+        self._tie()
+        loss, norm = self.optimiser.update(step, counted=self.counted, lost=lost)
+        return {"loss": loss, "gradient": norm, "seconds": time.perf_counter() - begun}
+
+    def save(self, step: int) -> None:
+        """A checkpoint of all ranks; the next step waits for it."""
+        mine = {
+            kind: [piece for piece in pieces if self.counted[piece[0]]]
+            for kind, pieces in self.optimiser.pieces().items()
+        }
+        checkpoint.save(self.order.out, step, mine, rank=self.place.rank, tensor=self.place.tensor.place)
+        self._meet()
+        if self.place.rank == 0:
+            sizes = {name: list(size) for name, size in whole_sizes(self.shape).items()}
+            checkpoint.finish(self.order.out, step, self.settings, sizes, layout=str(self.order.layout))
+
+    def _resume(self) -> int:
+        """The step to go on with."""
+        folder = checkpoint.latest(self.order.out)
+        if self.place.rank == 0:
+            self.journal.cut(int(folder.name.rpartition("-")[2]) if folder else 0)
+        self._meet()
+        if folder is None:
+            return 0
+        with checkpoint.opened(folder, self.cuts) as found:
+            found.check(self.settings)
+            self.optimiser.restore({kind: self._own(found, kind) for kind in STATE}, found.step)
+            return found.step
+
+    def _own(self, found: checkpoint.Checkpoint, kind: str) -> dict[str, Tensor]:
+        tensor = self.place.tensor
+        return {
+            name: part(found.whole(kind, self._first_name(name)), self.cuts.get(name), tensor.place, tensor.size)
+            for name in self.trained
+        }
+
+    def _first_name(self, name: str) -> str:
+        """Of a head that is the embedding, the embedding's."""
+        return "embedding.weight" if self.shape.tied and name == "head.weight" else name
+
+    def _counts(self, name: str) -> bool:
+        """Whether this rank is the one that answers for it, among those that have the same."""
+        twin = self.ties and name == "head.weight"
+        return not twin and (name in self.cuts or self.place.tensor.place == 0)
+
+    def _tie(self) -> None:
+        """The two ends' gradients of the words that both have."""
+        for name in ("embedding.weight", "head.weight"):
+            if self.ties and name in self.trained:
+                gradient = self.trained[name].grad
+                assert gradient is not None, f"no gradient of {name}"
+                self.place.ends.sum(gradient)
+
+    def _meet(self) -> None:
+        if self.place.world.size > 1:
+            dist.barrier()
+
+    def _groups(self) -> dict[str, str]:
+        axes = {axis: getattr(self.place, axis) for axis in ("data", "pipeline", "tensor", "ends")}
+        return {axis.group.group_name: name for name, axis in axes.items() if axis.group is not None and axis.size > 1}

@@ -1,0 +1,91 @@
+"""Runs candidates in the sandbox, many in one, and remembers what came of each.
+
+The same completion of the same puzzle is never run twice: a policy that becomes sure of itself says the same again and
+again, and most of a round's two thousand candidates are copies.
+"""
+
+import ast
+import json
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from deepseek_mm.config import SandboxConfig
+from deepseek_mm.sandbox.run import Sandbox
+from deepseek_mm.training.ppo import inside
+from deepseek_mm.training.ppo.problems import Puzzle
+
+BATCH = 200  # jobs of one sandbox
+SECONDS = 240.0  # that it may take: a batch of endless loops on a busy machine
+MEMORY_MB = 1_000
+OUTPUT_BYTES = 10_000_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """What is known of one candidate."""
+
+    parses: bool
+    passed: tuple[bool, ...]  # one a test; all False where it does not run
+
+    @property
+    def share(self) -> float:
+        """Of the tests, 0 to 1."""
+        return sum(self.passed) / len(self.passed)
+
+    @property
+    def right(self) -> bool:
+        """Whether every test passes."""
+        return all(self.passed)
+
+
+class Judge:
+    """Verdicts of candidates; `runs` counts the programs that were really run."""
+
+    def __init__(self, sandbox: Sandbox | None = None) -> None:
+        self._sandbox = sandbox or open_walls()
+        self._known: dict[tuple[str, str], Verdict] = {}
+        self.runs = 0
+
+    def judge(self, candidates: Sequence[tuple[Puzzle, str]]) -> list[Verdict]:
+        """One verdict a candidate, in order."""
+        new = {(p.name, text): p for p, text in candidates if (p.name, text) not in self._known}
+        parsed = {key: parses(puzzle.program(key[1])) for key, puzzle in new.items()}
+        run = [(key, puzzle) for key, puzzle in new.items() if parsed[key]]
+        self.runs += len(run)
+        jobs = [{"program": p.program(text), "tests": list(p.tests)} for (_, text), p in run]
+        told = dict(zip([key for key, _ in run], outcomes(self._sandbox, jobs), strict=True))
+        for key, puzzle in new.items():
+            passed = tuple(map(bool, told.get(key) or [0] * len(puzzle.tests)))
+            self._known[key] = Verdict(parses=parsed[key], passed=passed)
+        return [self._known[p.name, text] for p, text in candidates]
+
+
+def open_walls() -> Sandbox:
+    """A sandbox that takes a batch of programs."""
+    config = SandboxConfig()
+    return Sandbox(replace(config, seconds=SECONDS, memory_mb=MEMORY_MB, output_bytes=OUTPUT_BYTES))
+
+
+def outcomes(sandbox: Sandbox, jobs: Sequence[dict[str, Any]]) -> list[list[Any] | None]:
+    """What `inside` tells of each job, in order; None where it did not end well."""
+    code, told = Path(inside.__file__).read_text(encoding="utf-8"), list[list[Any] | None]()
+    for start in range(0, len(jobs), BATCH):
+        some = jobs[start : start + BATCH]
+        ran = sandbox.run(code, text=json.dumps(some))
+        lines = [json.loads(line) for line in ran.stdout.splitlines()]
+        told += (lines + [None] * len(some))[: len(some)]
+    return told
+
+
+def parses(program: str) -> bool:
+    """Whether it is Python at all."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(program)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True

@@ -1,0 +1,164 @@
+"""Rounds: draw, judge, reward, learn, keep. A run that was killed loses the round it was in, and no more.
+
+Chance depends on the seed and the round alone; puzzles get harder from round to round.
+"""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any, Literal
+
+from deepseek_mm.storage.files import atomic_write
+from deepseek_mm.training.journal import Journal, read_lines
+from deepseek_mm.training.ppo.judge import Judge, Verdict
+from deepseek_mm.training.ppo.learn import Learner, PPOConfig
+from deepseek_mm.training.ppo.policy import some_of
+from deepseek_mm.training.ppo.problems import BODY_LEVEL, EASY_LEVEL, LINE_LEVEL, Puzzle
+from deepseek_mm.training.ppo.rollouts import Rollout, Writer
+from deepseek_mm.training.rewards import Novelty, reward
+
+Method = Literal["ppo", "rejection"]
+METHODS: tuple[Method, ...] = ("ppo", "rejection")
+FIRST = {EASY_LEVEL: 0.65, LINE_LEVEL: 0.25, BODY_LEVEL: 0.10}  # shares of the first round's puzzles
+LAST = {EASY_LEVEL: 0.40, LINE_LEVEL: 0.35, BODY_LEVEL: 0.25}  # and of the last one's
+SHOWN = 8  # samples that are shown of a round
+SAMPLES = "samples.jsonl"
+Note = Callable[[str], None]
+
+
+def shares_of(number: int, rounds: int) -> dict[int, float]:
+    """How many of a round's puzzles are of each level."""
+    over = number / max(1, rounds - 1)
+    return {level: FIRST[level] + (LAST[level] - FIRST[level]) * over for level in FIRST}
+
+
+def chosen_puzzles(puzzles: Sequence[Puzzle], config: PPOConfig, number: int) -> list[Puzzle]:
+    """A round's puzzles, each once, by seed and round; of a level that is used up all there are."""
+    draw, chosen = Random(f"{config.seed} puzzles {number}"), list[Puzzle]()
+    for level, share in shares_of(number, config.rounds).items():
+        fit = [puzzle for puzzle in puzzles if puzzle.seen and puzzle.level == level]
+        chosen += draw.sample(fit, min(len(fit), round(share * config.prompts)))
+    rest = [puzzle for puzzle in puzzles if puzzle.seen and puzzle not in chosen]
+    missing = max(0, config.prompts - len(chosen))
+    return (chosen + draw.sample(rest, min(len(rest), missing)))[: config.prompts]
+
+
+class Rounds:
+    """A run: its policy, its judge, and what it has seen."""
+
+    def __init__(self, learner: Learner, writer: Writer, judge: Judge, journal: Journal, *, method: Method) -> None:
+        self.learner, self.writer, self.judge, self.journal, self.method = learner, writer, judge, journal, method
+        self.novelty, self.done = Novelty(), 0
+        if saved := journal.resume():
+            learner.restore(saved)
+            self.novelty, self.done = Novelty(json.loads(saved["seen"])), saved["step"]
+        rows = [row for row in read_lines(journal.folder / SAMPLES) if row["round"] <= self.done]
+        atomic_write(journal.folder / SAMPLES, "".join(json.dumps(row) + "\n" for row in rows).encode())
+
+    def run(self, puzzles: Sequence[Puzzle], note: Note) -> None:
+        """All rounds that are left."""
+        for number in range(self.done, self.learner.config.rounds):
+            note(self.one(puzzles, number))
+            self.done = number + 1
+
+    def one(self, puzzles: Sequence[Puzzle], number: int) -> str:
+        """Round `number`; returns what is shown of it."""
+        config = self.learner.config
+        start, processor = time.monotonic(), time.process_time()
+        chosen = chosen_puzzles(puzzles, config, number)
+        seed = Random(f"{config.seed} answers {number}").randrange(2**31)
+        rollouts = self.writer.write(chosen, config.answers, seed=seed)
+        drawn = time.monotonic()
+        verdicts = self.verdicts(rollouts)
+        rewards = [self.rewards(r, v) for r, v in zip(rollouts, verdicts, strict=True)]
+        judged = time.monotonic()
+        told = self.learn(rollouts, verdicts, rewards, number)
+        ended = time.monotonic()
+        seconds = {"draw_s": drawn - start, "judge_s": judged - drawn, "learn_s": ended - judged}
+        seconds["processor_s"] = time.process_time() - processor  # without the sandbox's
+        numbers = {**means(verdicts, rewards), **told, **seconds, **sizes(rollouts), "runs": float(self.judge.runs)}
+        shown = samples(rollouts, verdicts, rewards)
+        self.journal.log(number + 1, **{name: round(value, 5) for name, value in numbers.items()})
+        with (self.journal.folder / SAMPLES).open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps({"round": number + 1, **each}) + "\n" for each in shown)
+        self.journal.save(number + 1, {**self.learner.state(), "seen": json.dumps(self.novelty.seen)})
+        return told_of(number + 1, numbers, shown)
+
+    def verdicts(self, rollouts: Sequence[Rollout]) -> list[list[Verdict]]:
+        """Of every answer."""
+        told = iter(self.judge.judge([(rollout.puzzle, text) for rollout in rollouts for text in rollout.texts]))
+        return [[next(told) for _ in rollout.texts] for rollout in rollouts]
+
+    def rewards(self, rollout: Rollout, verdicts: Sequence[Verdict]) -> list[float]:
+        """Of every answer of one puzzle. Only what is right is remembered, and compared with."""
+        name, told = rollout.puzzle.name, []
+        for text, verdict in zip(rollout.texts, verdicts, strict=True):
+            novelty = self.novelty.distance(name, text) if verdict.right else 0.0
+            told.append(reward(parses=verdict.parses, share=verdict.share, novelty=novelty))
+        return told
+
+    def learn(
+        self,
+        rollouts: Sequence[Rollout],
+        verdicts: Sequence[Sequence[Verdict]],
+        rewards: Sequence[Sequence[float]],
+        number: int,
+    ) -> dict[str, float]:
+        """By the run's method, from the same samples."""
+        if self.method == "ppo":
+            return self.learner.update([rollout.group for rollout in rollouts], rewards, number)
+        picked = [(r, right_ones(r, v)) for r, v in zip(rollouts, verdicts, strict=True)]
+        return self.learner.repeat([some_of(r.group, numbers) for r, numbers in picked if numbers], number)
+
+
+def right_ones(rollout: Rollout, verdicts: Sequence[Verdict]) -> list[int]:
+    """Numbers of the answers that pass all tests, each text once."""
+    found = {text: n for n, (text, v) in enumerate(zip(rollout.texts, verdicts, strict=True)) if v.right}
+    return sorted(found.values())
+
+
+def means(verdicts: Sequence[Sequence[Verdict]], rewards: Sequence[Sequence[float]]) -> dict[str, float]:
+    """What a round's answers were like, on the average."""
+    every = [verdict for each in verdicts for verdict in each]
+    return {
+        "reward": sum(map(sum, rewards)) / len(every),
+        "pass_rate": sum(v.right for v in every) / len(every),
+        "syntax": sum(v.parses for v in every) / len(every),
+        "solved": sum(any(v.right for v in each) for each in verdicts) / len(verdicts),
+    }
+
+
+def sizes(rollouts: Sequence[Rollout]) -> dict[str, float]:
+    """Tokens that were drawn, and how many of them were read again: those that answers have in common once."""
+    drawn = sum(len(answer) for rollout in rollouts for answer in rollout.group.answers)
+    read = sum(len(rollout.group.lower_TD) - len(rollout.group.prompt) for rollout in rollouts)
+    return {"tokens": float(drawn), "tokens_read": float(read)}
+
+
+def samples(
+    rollouts: Sequence[Rollout], verdicts: Sequence[Sequence[Verdict]], rewards: Sequence[Sequence[float]]
+) -> list[dict[str, Any]]:
+    """Some answers of a round, for people to look at: the best paid one of every so many puzzles."""
+    step = max(1, len(rollouts) // SHOWN)
+    shown = []
+    for rollout, verdict, reward_of in list(zip(rollouts, verdicts, rewards, strict=True))[::step]:
+        best = max(range(len(reward_of)), key=lambda n: reward_of[n])
+        shown.append(
+            {
+                "puzzle": rollout.puzzle.name,
+                "prompt": rollout.puzzle.prompt,
+                "wanted": rollout.puzzle.answer,
+                "text": rollout.texts[best],
+                "reward": round(reward_of[best], 3),
+                "right": f"{sum(v.right for v in verdict)} of {len(verdict)}",
+            }
+        )
+    return shown
+
+
+def told_of(number: int, numbers: dict[str, float], shown: Sequence[dict[str, Any]]) -> str:
+    """For people."""
+    head = f"round {number}: " + ", ".join(f"{name} {value:.3g}" for name, value in numbers.items())
+    lines = [f"  {each['reward']:.2f} {each['right']:>8} {each['puzzle']}: {each['text'].strip()!r}" for each in shown]
+    return "\n".join([head, *lines])

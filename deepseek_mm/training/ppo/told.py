@@ -1,0 +1,151 @@
+"""What came of it: outcomes of every run, the report with its spread, two plots, and a card in the run's folder.
+
+Shares are compared puzzle by puzzle between the warm-up and what came after; three seeds tell how much is chance.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import mean, stdev
+
+from deepseek_mm.errors import NothingThere
+from deepseek_mm.storage.files import atomic_write
+from deepseek_mm.training.journal import LOG, read_lines
+from deepseek_mm.training.ppo.learn import PPOConfig
+from deepseek_mm.training.ppo.measure import Solved, rates
+from deepseek_mm.training.ppo.rounds import SAMPLES
+from deepseek_mm.training.report import Report, made_now, write
+
+OUTCOMES, CARD = "outcomes.json", "CARD.md"
+UNSEEN = "ppo_unseen.txt"  # problems that nothing is learned from, beside the report
+WARM = "warm"
+DPI = 80
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcomes:
+    """Of one run, after so many rounds."""
+
+    rounds: int
+    solved: tuple[Solved, ...]
+
+
+def write_outcomes(folder: Path, outcomes: Outcomes) -> None:
+    """Into the run's folder."""
+    atomic_write(folder / OUTCOMES, json.dumps(asdict(outcomes), indent=0).encode())
+
+
+def read_outcomes(folder: Path) -> Outcomes | None:
+    """None if it was not measured yet."""
+    path = folder / OUTCOMES
+    if not path.is_file():
+        return None
+    saved = json.loads(path.read_text(encoding="utf-8"))
+    return Outcomes(rounds=saved["rounds"], solved=tuple(Solved(**row) for row in saved["solved"]))
+
+
+def told_rates(solved: Sequence[Solved]) -> str:
+    """For people."""
+    return ", ".join(f"{name} {value:.1f}" for name, value in rates(solved).items())
+
+
+def tell(out: Path, path: Path, *, command: str, config: PPOConfig) -> Report:
+    """Write the report, the plots beside it, and the card. NothingThere if nothing was measured."""
+    before = read_outcomes(out / WARM)
+    runs = {folder.name: told for folder in sorted(out.iterdir()) if (told := read_outcomes(folder))}
+    seeds = {name: told for name, told in runs.items() if name.startswith("ppo-")}
+    if before is None or not seeds:
+        raise NothingThere(f"nothing was measured in {out}. Run: {command} --stage measure")
+    figures = figures_of(before, list(seeds.values())) | others(runs)
+    report = made_now("ppo", command, figures, notes_of(out, before, seeds, config))
+    write(report, path)
+    atomic_write(path.with_name(UNSEEN), "".join(f"{name}\n" for name in problems_of(before)).encode())
+    plot(out, sorted(seeds), figures, path.with_suffix(".png"))
+    atomic_write(out / CARD, card(report).encode())
+    return report
+
+
+def figures_of(before: Outcomes, after: Sequence[Outcomes]) -> dict[str, float]:
+    """Percent: means over the seeds, and how far these are apart."""
+    warm, ends = rates(before.solved), [rates(each.solved) for each in after]
+    passed = [end["pass_rate"] for end in ends]
+    figures = {
+        "ppo_pass_rate_gain": mean(passed) - warm["pass_rate"],
+        "ppo_pass_rate_before": warm["pass_rate"],
+        "ppo_pass_rate_after": mean(passed),
+        "ppo_pass_rate_after_lowest": min(passed),
+        "ppo_pass_rate_after_highest": max(passed),
+        "ppo_pass_rate_after_deviation": stdev(passed) if len(passed) > 1 else 0.0,
+        "ppo_seeds": len(passed),
+        "ppo_rounds": mean(each.rounds for each in after),
+        "ppo_test_puzzles": len(before.solved),
+        "ppo_test_problems": len(problems_of(before)),
+    }
+    for name in ("greedy", "best_of_n", "pass_at_n"):
+        figures[f"ppo_{name}_before"], figures[f"ppo_{name}_after"] = warm[name], mean(end[name] for end in ends)
+    for name in (name for name in warm if "level" in name):
+        figures[f"ppo_{name}_before"], figures[f"ppo_{name}_after"] = warm[name], mean(end[name] for end in ends)
+    return {name: round(value, 3) for name, value in figures.items()}
+
+
+def problems_of(outcomes: Outcomes) -> list[str]:
+    """Names of the problems that were measured."""
+    return sorted({each.name.rpartition(":")[0] for each in outcomes.solved})
+
+
+def others(runs: Mapping[str, Outcomes]) -> dict[str, float]:
+    """Rejection fine-tuning, where it was run."""
+    ends = [rates(told.solved) for name, told in runs.items() if name.startswith("rejection-")]
+    if not ends:
+        return {}
+    names = ("pass_rate", "greedy", "pass_at_n")
+    return {f"ppo_rejection_{name}": round(mean(end[name] for end in ends), 3) for name in names}
+
+
+def notes_of(out: Path, before: Outcomes, seeds: Mapping[str, Outcomes], config: PPOConfig) -> list[str]:
+    """How it was measured, in sentences."""
+    rounds = ", ".join(f"{name} {told.rounds}" for name, told in seeds.items())
+    drawn = sum(len(read_lines(out / name / LOG)) for name in seeds) * config.trajectories
+    return [
+        f"Pass rates are percent of {len(before.solved)} puzzles whose problems nothing was learned from, of 10 answers"
+        " drawn at temperature 0.8; before is the supervised warm-up that all runs begin with.",
+        f"Rounds of {config.trajectories} trajectories: {rounds}; {drawn} trajectories in all.",
+        "best_of_n is the likeliest of the ten, which looks at no test; pass_at_n tells whether any of the ten passes.",
+    ]
+
+
+def plot(out: Path, names: Sequence[str], figures: Mapping[str, float], path: Path) -> None:
+    """Reward and pass rate by round, and pass rates of unseen problems before and after."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for name in names:
+        lines = read_lines(out / name / LOG)
+        rounds = [line["step"] for line in lines]
+        left.plot(rounds, [line["reward"] for line in lines], "--", label=f"{name}, reward")
+        left.plot(rounds, [line["pass_rate"] for line in lines], label=f"{name}, pass rate")
+    left.set(xlabel="round", title="while learning (puzzles get harder)", ylim=(0, 1))
+    left.legend(fontsize=7)
+    bars = ["pass_rate", "greedy", "best_of_n", "pass_at_n"]
+    for shift, when in ((-0.2, "before"), (0.2, "after")):
+        right.bar([n + shift for n in range(4)], [figures[f"ppo_{bar}_{when}"] for bar in bars], 0.4, label=when)
+    right.set_xticks(range(4), ["pass@1", "greedy", "likeliest of 10", "any of 10"])
+    right.set(title="unseen problems, percent")
+    right.legend()
+    figure.savefig(path, dpi=DPI)
+
+
+def card(report: Report) -> str:
+    """What lies in the folder, for whoever finds it."""
+    rows = "\n".join(f"| {name} | {value:g} |" for name, value in report.figures.items())
+    return (
+        "# Changes of the last layers of deepseek-mm, learned by PPO\n\n"
+        f"Made {report.made} by `{report.command}` (commit {report.commit}) on {report.machine}.\n"
+        "Learned from MBPP 511-974 (CC BY 4.0) and small functions of installed packages under MIT, BSD, Apache-2.0 and"
+        " PSF;\nHumanEval and MBPP 11-510 were not read. `checkpoint.pt` of each run holds the changes,"
+        f" `{LOG}` a line a round,\n`{SAMPLES}` answers of every round.\n\n| figure | value |\n|---|---|\n{rows}\n\n"
+        + "\n".join(f"- {line}" for line in report.notes)
+        + "\n"
+    )

@@ -1,0 +1,86 @@
+"""Teach a decoder that sees progressively to think what the one that sees everything thinks.
+
+The student has the teacher's weights, a shorter reach, and small changes of its matrices that are learned. It is told
+what the teacher thought after every stage (its hidden states), and what the teacher would say next. No text has to be
+right or wrong for that: any text will do, the longer the better.
+
+Shape key:  B rows, T tokens of a row, D width, V vocabulary, P positions whose words are compared
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from deepseek_mm.config import between
+from deepseek_mm.lm.decoder import Decoder
+from deepseek_mm.lm.packed_batch import PackedAttention
+from deepseek_mm.training.lowrank import adapt
+
+MATRICES = ("qkv", "out")  # those of attention: the feed-forwards stay on GGUF's grid, where four bits lose nothing
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReachConfig:
+    """What is compared, and how much may change."""
+
+    rank: int = 32  # of each matrix's change
+    stages: tuple[int, ...] = (6, 8, 12, 19, 24)  # layers in front of which hidden states are compared
+    hidden_weight: float = 1.0  # of the hidden states' difference beside the words'
+    words: float = 0.125  # share of the positions whose words are compared: the vocabulary is what costs
+
+    def __post_init__(self) -> None:
+        between("rank", self.rank, 1, 4096)
+        between("words", self.words, 0.01, 1.0)
+
+
+class Distiller:
+    """A teacher that stands still and a student that follows; both share the weights that do not change."""
+
+    def __init__(self, teacher: Decoder, student: Decoder, config: ReachConfig) -> None:
+        self.teacher, self.student, self.config = teacher.requires_grad_(False), student.requires_grad_(False), config
+        self.trained = adapt(student, names=MATRICES, rank=config.rank)
+        edges = (0, *(s for s in config.stages if s < teacher.shape.num_layers), teacher.shape.num_layers)
+        self.parts = [range(start, end) for start, end in pairwise(edges)]
+
+    def losses(self, ids_BT: Tensor, chance: torch.Generator) -> tuple[Tensor, Tensor]:
+        """(difference of the words: KL in nats a token, difference of the hidden states: a sum over the stages)."""
+        with torch.no_grad():
+            taught = stages(self.teacher, ids_BT, self.parts)
+        learned = stages(self.student, ids_BT, self.parts)
+        count = max(1, round(self.config.words * ids_BT.shape[1]))
+        some_P = torch.randperm(ids_BT.shape[1], generator=chance)[:count]
+        with torch.no_grad():
+            right = self.teacher.logits(taught[-1][:, some_P]).float().log_softmax(-1)
+        said = self.student.logits(learned[-1][:, some_P]).float().log_softmax(-1)
+        words = F.kl_div(said, right, log_target=True, reduction="none").sum(-1).mean()
+        pairs = list(zip(learned, taught, strict=True))[:-1]
+        hidden = torch.stack([off(mine, theirs) for mine, theirs in pairs]).sum() if pairs else words.new_zeros(())
+        return words, hidden
+
+    def backward(self, ids_BT: Tensor, chance: torch.Generator, *, share: float = 1.0) -> dict[str, float]:
+        """Gather the gradients of one batch, times `share`; returns what was lost."""
+        words, hidden = self.losses(ids_BT, chance)
+        (share * (words + self.config.hidden_weight * hidden)).backward()
+        return {"words": float(words.detach()), "hidden": float(hidden.detach())}
+
+
+def stages(decoder: Decoder, ids_BT: Tensor, parts: Sequence[range]) -> list[Tensor]:
+    """Hidden states (B, T, D) behind each part; the last ones are normed."""
+    attend, x_BTD, found = PackedAttention(decoder.shape, ids_BT.shape), decoder.embed(ids_BT), []
+    for part in parts:
+        x_BTD, _ = decoder(x_BTD, attend, layers=part, final=part.stop == decoder.shape.num_layers)
+        found.append(x_BTD)
+    return found
+
+
+def off(mine_BTD: Tensor, theirs_BTD: Tensor) -> Tensor:
+    """How far two hidden states are apart, as a share of both their squares, 0 to 2; every token counts alike.
+
+    A token that one of them uses as a sink is a hundred times longer than others: it must not drown them.
+    """
+    apart = (mine_BTD - theirs_BTD).float().square().sum(-1)
+    return (apart / (mine_BTD.float().square().sum(-1) + theirs_BTD.float().square().sum(-1)).clamp_min(1e-3)).mean()

@@ -1,0 +1,51 @@
+"""Drawn screens and pages: the same number draws the same, and what is asked can be seen."""
+
+import numpy as np
+import pytest
+
+from deepseek_mm.training.continual.domains import FOOD, WORN, of_drawings, speaks
+from deepseek_mm.training.continual.drawn import COLOURS, PAPER, document, own_lines, screen
+
+LINES = ["a line of text"] * 80
+
+
+@pytest.mark.parametrize("draw", [screen, document])
+def test_the_same_number_draws_the_same_and_another_one_otherwise(draw):
+    (one, asked), (again, asked_again), (other, _) = draw(1, LINES), draw(1, LINES), draw(2, LINES)
+    assert (one.tobytes(), asked) == (again.tobytes(), asked_again)
+    assert one.tobytes() != other.tobytes()
+
+
+def test_the_button_and_the_stamp_have_the_colour_that_is_the_answer():
+    for number in range(4):
+        for image, asked in (screen(number, LINES), document(number, LINES)):
+            colour = next(asked[question] for question in asked if question.startswith("what colour"))
+            same = (np.asarray(image) == COLOURS[colour]).all(axis=-1)
+            assert same.sum() > 400
+
+
+def test_a_dark_theme_is_dark_and_an_unsigned_page_has_no_blue_line():
+    for number in range(6):
+        image, asked = screen(number, LINES)
+        assert (np.asarray(image)[2, 400].mean() < 100) == (asked["is the theme dark?"] == "yes")
+        page, told = document(number, LINES)
+        signed = (np.asarray(page)[420:460, 20:160] != PAPER).any(axis=-1).sum() > 60
+        if told["what kind of document is this?"] != "receipt":
+            assert signed == (told["is it signed?"] == "yes")
+
+
+def test_a_domain_keeps_a_fifth_of_its_pictures_for_testing():
+    domain = of_drawings("screenshots", [screen(n, LINES) for n in range(10)])
+    assert {put.picture for put in domain.puts if put.tested} == {"0", "5"}
+    assert len(domain.puts) == 40
+    assert len(domain.pictures) == 10
+
+
+def test_questions_are_of_a_domain_by_their_words():
+    assert speaks("are these apples?", FOOD)
+    assert speaks("what is the man wearing?", WORN)
+    assert not speaks("is it raining?", FOOD | WORN)
+
+
+def test_the_lines_to_write_are_this_projects_own():
+    assert len(own_lines()) > 1_000

@@ -1,0 +1,88 @@
+"""Candidates are run behind walls, each in a process of its own, and never twice."""
+
+from dataclasses import replace
+
+import pytest
+from ppo_help import PUZZLE
+
+from deepseek_mm.training.ppo import judge as judging
+from deepseek_mm.training.ppo.inside import given, held, outcome
+from deepseek_mm.training.ppo.judge import Judge, Verdict, parses
+
+CANDIDATES = {
+    PUZZLE.answer: (True, True),
+    "\n    return 2": (True, False),
+    "\n    return (": (False, False),
+    "\n    while True: pass": (False, False),
+    "\n    raise SystemExit": (False, False),
+    "\n    import os; os._exit(0)": (False, False),
+    "\n    pass\nimport sys; sys.exit(0)": (False, False),
+    "\n    print(a); return a + 1": (True, True),
+}
+
+
+@pytest.fixture(scope="module")
+def told():
+    """One sandbox for all of them; each candidate twice."""
+    judge = Judge()
+    verdicts = judge.judge([(PUZZLE, text) for text in (*CANDIDATES, *CANDIDATES)])
+    return judge, dict(zip((*CANDIDATES, *CANDIDATES), verdicts, strict=True))
+
+
+@pytest.mark.parametrize("text", CANDIDATES)
+def test_each_candidate_gets_its_own_verdict_whatever_the_others_do(told, text):
+    assert told[1][text].passed == CANDIDATES[text]
+
+
+def test_a_candidate_that_is_no_python_is_not_run_and_none_is_run_twice(told):
+    judge, verdicts = told
+    assert not verdicts["\n    return ("].parses
+    assert judge.runs == len(CANDIDATES) - 1
+    judge.judge([(PUZZLE, PUZZLE.answer)])
+    assert judge.runs == len(CANDIDATES) - 1
+    assert (verdicts["\n    return 2"].share, verdicts["\n    return 2"].right) == (0.5, False)
+
+
+def test_jobs_that_a_sandbox_did_not_come_to_are_failures(monkeypatch):
+    class Cut:
+        def run(self, code, *, text):
+            return type("Ran", (), {"stdout": "[1, 1]\n"})()
+
+    judge = Judge(Cut())
+    other = replace(PUZZLE, name="another")
+    assert [v.right for v in judge.judge([(PUZZLE, "\n    return a + 1"), (other, "\n    return a + 1")])] == [
+        True,
+        False,
+    ]
+    assert judging.BATCH > 1
+
+
+def test_a_program_tells_which_tests_held():
+    job = {"program": "def f(a):\n    return a + 1\n", "tests": ["assert f(1) == 2", "assert f(1) == 3", "f("]}
+    assert outcome(job) == [1, 0, 0]
+
+
+def test_a_test_that_leaves_has_not_passed():
+    assert held("raise SystemExit", {}) == 0
+    assert held("assert True", {}) == 1
+
+
+def test_calls_tell_what_can_be_written_down_and_read_again():
+    names = {"f": lambda a: a}
+    assert given("f([1, 'b'])", names) == "[1, 'b']"
+    assert given("f", names) is None  # a function cannot be written down
+    assert given("1 / 0", names) is None
+    assert given("'a' * 1000", names) is None
+    assert outcome({"program": "def f(a): return a", "calls": ["f(1)", "g(1)"]}) == ["1", None]
+
+
+def test_tests_of_one_candidate_do_not_see_each_other():
+    job = {"program": "a = 1", "tests": ["a = 2", "assert a == 1"]}
+    assert outcome(job) == [1, 1]
+
+
+def test_a_share_is_of_all_tests():
+    assert Verdict(parses=True, passed=(True, False, False, False)).share == 0.25
+    assert not parses("def f(:")
+    assert not parses("\0")
+    assert parses("x = '\\d'")  # Python warns of it, and it is Python
