@@ -81,13 +81,9 @@ LABORATORY = (  # one unit: its packages may import each other and the product, 
     "deepseek_mm.benchmarks",
     "deepseek_mm.evaluation",
     "deepseek_mm.experiments",
-    "deepseek_mm.train",
+    "deepseek_mm.training",
 )
 EXPERIMENTS = "deepseek_mm.experiments"  # which nothing imports at all
-UNTIL_TRAIN_MOVES = {
-    "deepseek_mm.cli.continual",
-    "deepseek_mm.cli.train",
-}  # go into the laboratory with the verb `train`
 HALLWAYS = (FACADE, "deepseek_mm.rag")  # packages whose files live on different floors: their __init__ has no floor
 
 
@@ -161,21 +157,20 @@ def test_imports_point_downwards():
         f"{here} must not import {there}"
         for here, there in EDGES
         if (a := unit_of(here)) and (b := unit_of(there)) and a != b and HEIGHT[b] >= HEIGHT[a]
-        if here not in UNTIL_TRAIN_MOVES
     ] == []
 
 
 def test_only_the_start_of_the_command_line_knows_the_laboratory():
     users = {here for here, there in EDGES if unit_of(there) == "laboratory" and unit_of(here) != "laboratory"}
-    assert users - UNTIL_TRAIN_MOVES == {"deepseek_mm.__main__"}
+    assert users == {"deepseek_mm.__main__"}
 
 
 def test_no_text_of_the_product_names_a_module_of_the_laboratory():
     """So nothing is imported from it by its name either."""
     dotted = re.compile(rf"({'|'.join(map(re.escape, LABORATORY))})(\.\w+)+")
     namers = {module for module, text in TEXTS.items() if any(map(dotted.fullmatch, strings_in(text)))}
-    assert {m for m in namers if unit_of(m) != "laboratory"} - UNTIL_TRAIN_MOVES == set()
-    assert list(filter(dotted.fullmatch, strings_in('load("deepseek_mm.train.align")'))) == ["deepseek_mm.train.align"]
+    assert {m for m in namers if unit_of(m) != "laboratory"} == set()
+    assert list(filter(dotted.fullmatch, strings_in('load("deepseek_mm.training.align")'))) == ["deepseek_mm.training.align"]
 
 
 def test_the_front_door_is_for_guests():

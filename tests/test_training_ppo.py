@@ -7,7 +7,6 @@ import pytest
 import torch
 from ppo_help import PUZZLE, Letters, Likes, policy
 
-from deepseek_mm.cli.train import TRAINERS
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.training import ppo
 from deepseek_mm.training.journal import Journal, learned
@@ -47,7 +46,6 @@ def test_every_number_of_the_recipe_is_a_flag():
     config = ppo.chosen(ppo.PPOConfig(), args)
     assert (config.rounds, config.clip_coef, config.kl_coef, args.warm_steps) == (3, 0.1, 0.5, 5)
     assert ppo.chosen(ppo.PolicyConfig(), args).rank == 4
-    assert TRAINERS["ppo"][0] == ppo.__name__
 
 
 def test_a_puzzle_is_sound_if_its_answer_passes_and_nothing_in_its_place_does_not():

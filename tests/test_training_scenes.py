@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from deepseek_mm.cli.train import COMMAND
 from deepseek_mm.evaluation.scene_painter import make_scene
 from deepseek_mm.evaluation.scene_questions import evaluate_scenes
 from deepseek_mm.logic.drawn import ANSWERS, VALUES
@@ -130,9 +129,3 @@ def arguments_of(words):
     parser = ArgumentParser()
     trainer.add_arguments(parser)
     return parser.parse_args(words)
-
-
-def test_the_trainer_is_named_on_the_command_line():
-    parser = ArgumentParser()
-    COMMAND.add(parser)
-    assert parser.parse_args(["scenes", "--stage", "find"]).trainer == "scenes"
