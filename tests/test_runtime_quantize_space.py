@@ -22,7 +22,7 @@ from deepseek_mm.runtime.quantize.space import (
     write_space,
 )
 from deepseek_mm.runtime.quantize.towers import put_in, quantised
-from deepseek_mm.training.qat import Captions, QatConfig, Seen, distance, trained_of
+from deepseek_mm.training.qat import CaptionVectors, QatConfig, TowerOutputs, list_trained, measure_distance
 
 TEXTS = ["a black dog runs over green grass", "two cups on a table", "a red kite over the sea"]
 
@@ -82,10 +82,10 @@ def test_every_tensor_of_a_file_is_one_that_is_wanted(made):
 def test_captions_share_a_picture_as_its_vector_says(made):
     space, recipe, _ = made
     rows = [CaptionRow(image="", captions=(text,)) for text in TEXTS]
-    captions = Captions.of(space, recipe, rows, count=9)
+    captions = CaptionVectors.of(space, recipe, rows, count=9)
     assert captions.whole_KD.shape == captions.rounded_KD.shape == (3, 512)
     first, second = (captions.whole_KD[n : n + 1] for n in range(2))
-    same, other = (float(captions.apart(told, first)) for told in (first, second))
+    same, other = (float(captions.measure_order(told, first)) for told in (first, second))
     assert abs(same) < 0.01 < other
     alike = (captions.whole_KD * captions.rounded_KD).sum(1)
     assert float(alike.min()) > 0.9
@@ -100,17 +100,17 @@ def test_training_feels_what_whole_numbers_do_and_lessens_it(made):
     layers = make_aware(aware, recipe)
     pixels = to_pixels([squeeze(read_picture(PHOTOS[0]))])
     with torch.no_grad():
-        teacher = Seen(space.model, pixels)
-        before = distance(Seen(aware, pixels), teacher)
-        assert float(distance(Seen(aware, pixels), Seen(eight, pixels))["vectors"]) < 0.01
-    trained = trained_of(layers, QatConfig(ranges=True))
+        teacher = TowerOutputs(space.model, pixels)
+        before = measure_distance(TowerOutputs(aware, pixels), teacher)
+        assert float(measure_distance(TowerOutputs(aware, pixels), TowerOutputs(eight, pixels))["vectors"]) < 0.01
+    trained = list_trained(layers, QatConfig(ranges=True))
     assert not any(name.endswith("weight") for name in trained)
     optimiser = torch.optim.Adam([p.requires_grad_() for p in trained.values()], lr=1e-5)
     for _ in range(3):
         optimiser.zero_grad()
-        distance(Seen(aware, pixels), teacher)["loss"].backward()
+        measure_distance(TowerOutputs(aware, pixels), teacher)["loss"].backward()
         optimiser.step()
     with torch.no_grad():
-        assert float(distance(Seen(aware, pixels), teacher)["loss"]) < float(before["loss"])
+        assert float(measure_distance(TowerOutputs(aware, pixels), teacher)["loss"]) < float(before["loss"])
     learned = {name: value for own, layer in layers.items() for name, value in layer.recipe(own).items()}
     assert quantised(space.model, recipe | learned).keys() == quantised(space.model, recipe).keys()

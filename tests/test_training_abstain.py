@@ -13,9 +13,9 @@ from deepseek_mm.rag.search import Search
 from deepseek_mm.rag.search.certainty import read_certainty
 from deepseek_mm.see.pipeline import VisionPipeline
 from deepseek_mm.training import abstain, galleries
-from deepseek_mm.training.abstain import Looker, agreed, known_things
-from deepseek_mm.training.certainty import word_counts
-from deepseek_mm.training.galleries import Galleries
+from deepseek_mm.training.abstain import PhotoIndexer, join_affirmed, list_search_things
+from deepseek_mm.training.certainty import count_words
+from deepseek_mm.training.galleries import CertaintyTrainer
 from index.store import RegionStore
 
 PAIRS = [(one, two) for one in COLOURS for two in COLOURS if one != two]
@@ -41,19 +41,19 @@ def drawn(photos, tmp_path, monkeypatch):
     with RegionStore(
         tmp_path / "s", space_name="c", fingerprint=space.fingerprint, dim=space.dim, config=config.index
     ) as store:
-        looker = Looker(eyes, store, things, most=100)
-        sets = (looker.look(photos, told, complete=True), looker.look(photos, {}, complete=False))
+        looker = PhotoIndexer(eyes, store, things, most=100)
+        sets = (looker.add_photos(photos, told, complete=True), looker.add_photos(photos, {}, complete=False))
         search = Search(space, store, eyes, config.rag, certainty=None)
-        counts = word_counts(list(told.values()))
-        yield Galleries(search, sets[:1], things, [True] * len(things), counts=counts, num_photos=len(told))
+        counts = count_words(list(told.values()))
+        yield CertaintyTrainer(search, sets[:1], things, [True] * len(things), counts=counts, num_photos=len(told))
 
 
 def test_a_question_that_was_answered_with_no_says_nothing():
-    assert agreed([("Is there a dog?", "no"), ("What is red?", "kite")]) == "What is red? kite"
+    assert join_affirmed([("Is there a dog?", "no"), ("What is red?", "kite")]) == "What is red? kite"
 
 
 def test_every_word_of_the_texts_that_is_a_thing_may_be_there_but_only_everyday_names_are_asked_for_as_absent():
-    things, absent = known_things(["a snorkel in the gravel"])
+    things, absent = list_search_things(["a snorkel in the gravel"])
     asked = dict(zip(things, absent, strict=True))
     assert "gravel" in asked
     assert not asked["gravel"]
@@ -64,7 +64,7 @@ def test_a_withheld_thing_is_in_no_photo_of_its_gallery(drawn):
     taken = [gallery for gallery in drawn._draw() if len(gallery.withheld)]
     assert len(taken) == 4
     for gallery in taken:
-        assert not gallery.told.named_NT[gallery.photos][:, gallery.withheld].any()
+        assert not gallery.photo_set.named_NT[gallery.photos][:, gallery.withheld].any()
 
 
 def test_no_gallery_holds_a_photo_of_the_background(drawn):
@@ -74,7 +74,7 @@ def test_no_gallery_holds_a_photo_of_the_background(drawn):
 
 def test_a_gallery_is_heard_for_what_is_there_and_what_is_not(drawn):
     gallery = next(gallery for gallery in drawn._draw() if len(gallery.withheld))
-    heard = drawn._hear(gallery)
+    heard = drawn._collect_witnesses(gallery)
     assert heard.withheld_T.sum() == len(gallery.withheld)
     assert (heard.num_photos_T[heard.withheld_T] == 0).all()
     assert (heard.num_photos_T > 0).any()

@@ -14,7 +14,7 @@ from deepseek_mm.encoders.image import load_image_tower, squeeze, to_pixels
 from deepseek_mm.encoders.packaged import image_tower_file
 from deepseek_mm.evaluation.retrieval import read_caption_rows
 from deepseek_mm.training.align import add_arguments, run
-from deepseek_mm.training.captions import prepare
+from deepseek_mm.training.captions import prepare_captioned
 
 pytestmark = pytest.mark.slow
 
@@ -34,14 +34,14 @@ def painted(tmp_path_factory):
 def test_maps_are_made_once_and_equal_the_tower(painted, tmp_path):
     tower = load_image_tower(image_tower_file())
     rows = read_caption_rows(painted / "rows.jsonl", split="train")
-    data = prepare(tower, rows, painted, tmp_path, num_views=2)
+    data = prepare_captioned(tower, rows, painted, tmp_path, num_views=2)
     with torch.inference_mode():
         expected = tower.lower(to_pixels([squeeze(picture("red", patch="white"))]))
     likeness = torch.cosine_similarity(data.middle([0], [0]).float().flatten(), expected.flatten(), dim=0)
     assert likeness > 0.99  # bfloat16 through fifteen blocks
     assert not np.array_equal(data.views[0][0], data.views[1][0])
     stamp = (tmp_path / "view1.npy").stat().st_mtime_ns
-    prepare(tower, rows, painted, tmp_path, num_views=2)
+    prepare_captioned(tower, rows, painted, tmp_path, num_views=2)
     assert (tmp_path / "view1.npy").stat().st_mtime_ns == stamp
 
 

@@ -11,9 +11,9 @@ from torch import nn
 from deepseek_mm.encoders.projection import ImageHead, Side, TextHead
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.retrieval import CaptionRow
-from deepseek_mm.training.aligner import AlignConfig, Aligner, align, group_of, schedule
-from deepseek_mm.training.captions import Captioned
-from deepseek_mm.training.journal import Journal
+from deepseek_mm.training.aligner import AlignConfig, Aligner, align, name_rate_group, schedule_rate
+from deepseek_mm.training.captions import CaptionedViews
+from deepseek_mm.training.journal import RunFolder
 
 WORDS = ("ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen")
 CONFIG = AlignConfig(epochs=3, batch=4, head_rate=3e-3, average=0.5, upper_from=0)
@@ -65,16 +65,16 @@ class ToyModel(nn.Module):
 
 
 @pytest.fixture
-def data() -> Captioned:
+def data() -> CaptionedViews:
     rng = np.random.default_rng(0)
     maps = torch.from_numpy(rng.normal(size=(8, 2, 2, 120))).bfloat16().view(torch.int16).numpy()
     rows = tuple(CaptionRow(image=f"{word}.jpg", captions=(f"a {word}", f"one {word}")) for word in WORDS)
-    return Captioned(rows=rows, views=(maps, maps))
+    return CaptionedViews(rows=rows, views=(maps, maps))
 
 
 def finish(folder, data, config=CONFIG, *, stop_after: int | None = None) -> ToyModel:
     model = ToyModel()
-    journal = Journal(folder, {"seed": config.seed})
+    journal = RunFolder(folder, {"seed": config.seed})
     for epoch in align(model, data, config, journal, told=lambda step, loss: None):
         if epoch == stop_after:
             break
@@ -128,7 +128,7 @@ def test_the_bank_keeps_the_newest_vectors_and_no_more_than_asked(data):
 
 
 def test_rates_rise_then_fall_along_a_cosine():
-    shares = [schedule(step, 100, warm=0.1) for step in range(100)]
+    shares = [schedule_rate(step, 100, warm=0.1) for step in range(100)]
     assert shares[0] < shares[5] < shares[10]
     assert shares[10] > 0.95
     assert shares[50] == pytest.approx(0.51, abs=0.01)
@@ -136,10 +136,10 @@ def test_rates_rise_then_fall_along_a_cosine():
 
 
 def test_every_part_has_its_own_rate_and_the_lower_tower_none():
-    assert group_of("image_tower.upper.close.weight") == "upper"
-    assert group_of("text_tower.model.encoder.layer.0.output.dense.weight") == "text"
-    assert group_of("image_head.out.bias") == "heads"
-    assert group_of("image_tower.lower.stem.weight") == group_of("text_tower.model.embeddings.word") == ""
+    assert name_rate_group("image_tower.upper.close.weight") == "upper"
+    assert name_rate_group("text_tower.model.encoder.layer.0.output.dense.weight") == "text"
+    assert name_rate_group("image_head.out.bias") == "heads"
+    assert name_rate_group("image_tower.lower.stem.weight") == name_rate_group("text_tower.model.embeddings.word") == ""
 
 
 def test_a_recipe_out_of_range_is_refused_with_both_bounds():

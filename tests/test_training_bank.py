@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_mm.training.bank import DAQUAR_DEV, Album, asked_about, captioned, is_held_out, number_of
+from deepseek_mm.training.bank import (
+    DAQUAR_DEV,
+    QuestionAlbum,
+    hash_name,
+    is_held_out,
+    read_asked_album,
+    read_captioned_album,
+)
 
 
 @pytest.fixture
@@ -30,20 +37,20 @@ def data(tmp_path) -> Path:
 
 def test_dev_photos_are_not_in_any_album(data):
     dev = {f"photo{n}.jpg" for n in range(0, 200, 7)}
-    assert not dev & set(captioned(data, seed=0).photos)
-    assert not dev & set(asked_about(data, "coco_vqa").photos)
-    assert all(number_of(name) % DAQUAR_DEV for name in asked_about(data, "daquar").photos)
+    assert not dev & set(read_captioned_album(data, seed=0).photos)
+    assert not dev & set(read_asked_album(data, "coco_vqa").photos)
+    assert all(hash_name(name) % DAQUAR_DEV for name in read_asked_album(data, "daquar").photos)
 
 
 def test_every_answer_of_a_row_is_right_and_spelt_one_way(data):
-    album = asked_about(data, "daquar")
+    album = read_asked_album(data, "daquar")
     assert {pair.answer for pair in album.pairs[0]} == {"chair", "box"}
 
 
 def test_held_out_photos_are_apart(data):
-    album = asked_about(data, "coco_vqa")
-    assert isinstance(album, Album)
-    held, rest = (set(album.part(held_out)) for held_out in (True, False))
+    album = read_asked_album(data, "coco_vqa")
+    assert isinstance(album, QuestionAlbum)
+    held, rest = (set(album.select_photos(held_out)) for held_out in (True, False))
     assert held
     assert not held & rest
     assert held | rest == set(range(len(album.photos)))

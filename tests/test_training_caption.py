@@ -13,9 +13,9 @@ from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.see.caption.captioner import Caption
 from deepseek_mm.see.caption.net import END, PAD, SPECIAL, START, UNKNOWN, CaptionConfig, CaptionNet
 from deepseek_mm.training import caption as trainer
-from deepseek_mm.training.caption_words import Praise, Sentences, next_word_loss, sampled
-from deepseek_mm.training.journal import Journal, recorded
-from deepseek_mm.training.maps import Maps
+from deepseek_mm.training.caption_words import CaptionSentences, CiderReward, compute_word_loss, sample_sentences
+from deepseek_mm.training.journal import RunFolder, read_checkpoint
+from deepseek_mm.training.maps import FeatureMaps
 
 ROWS = [
     CaptionRow(image="a.jpg", captions=("A dog runs .", "The dog runs fast .")),
@@ -26,7 +26,7 @@ SIZES = ["--width", "16", "--layers", "1", "--heads", "2", "--feed", "16", "--ch
 
 
 def test_words_that_come_seldom_are_unknown_and_captions_are_cut():
-    sentences = Sentences.of(ROWS, most=3)
+    sentences = CaptionSentences.of(ROWS, most=3)
     assert sentences.words == (*SPECIAL, "dog", "a")
     words_NT, owner_N = sentences.batch([2, 1])
     assert words_NT.tolist() == [
@@ -36,19 +36,19 @@ def test_words_that_come_seldom_are_unknown_and_captions_are_cut():
         [START, 5, 4, END, PAD],
     ]
     assert owner_N.tolist() == [0, 0, 1, 1]
-    assert sentences.spelt(words_NT[1]) == ["dog", "<end>"]
+    assert sentences.spell(words_NT[1]) == ["dog", "<end>"]
 
 
 def test_the_loss_is_the_surprise_at_words_that_are_there():
     scores_NTV = torch.zeros(2, 3, 6)
     next_NT = torch.tensor([[4, END, PAD], [5, 4, END]])
-    assert float(next_word_loss(scores_NTV, next_NT, smooth=0.0)) == pytest.approx(np.log(6))
-    each_N = next_word_loss(scores_NTV, next_NT, smooth=0.0, each=True)
+    assert float(compute_word_loss(scores_NTV, next_NT, smooth=0.0)) == pytest.approx(np.log(6))
+    each_N = compute_word_loss(scores_NTV, next_NT, smooth=0.0, each=True)
     assert each_N.tolist() == pytest.approx([2 * np.log(6), 3 * np.log(6)])
 
 
 def test_praise_is_cider_and_an_ending_is_a_word_of_it():
-    praise = Praise.of(ROWS)
+    praise = CiderReward.of(ROWS)
     said = [["a", "dog", "sits", "<end>"], ["a", "dog", "sits"], ["a", "hill", "<end>"]]
     own, unended, other = praise.score(said, [1, 1, 1]).tolist()
     assert own > unended > other
@@ -60,7 +60,7 @@ def test_praise_is_cider_and_an_ending_is_a_word_of_it():
 def test_samples_end_once_and_never_say_what_they_do_not_know():
     torch.manual_seed(0)
     net = CaptionNet(9, CaptionConfig(channels=8, cells=4, width=16, heads=2, layers=1, feed=16, most=6)).eval()
-    words_NT = sampled(net, net.cells(torch.randn(20, 4, 8)))
+    words_NT = sample_sentences(net, net.cells(torch.randn(20, 4, 8)))
     assert words_NT.shape[1] <= 7
     for row in words_NT.tolist():
         ended = row.index(END) if END in row else len(row)
@@ -74,8 +74,8 @@ def photos(tmp_path, monkeypatch):
     rows = [{"image": row.image, "captions": row.captions, "split": "train"} for row in ROWS * 2]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     draw = np.random.default_rng(0)
-    maps = Maps(tuple(draw.integers(-9, 9, (6, 4, 8)).astype(np.int16) + 16256 for _ in range(2)))
-    monkeypatch.setattr(trainer, "maps_of_rows", lambda rows, images, folder: maps)
+    maps = FeatureMaps(tuple(draw.integers(-9, 9, (6, 4, 8)).astype(np.int16) + 16256 for _ in range(2)))
+    monkeypatch.setattr(trainer, "open_caption_maps", lambda rows, images, folder: maps)
     return ["--data", str(file), "--images", str(tmp_path)]
 
 
@@ -87,7 +87,7 @@ def arguments_of(words):
 
 def test_a_stopped_run_equals_an_undisturbed_one_in_both_stages_and_is_packed(tmp_path, photos, monkeypatch):
     few = ["--photos", "2", "--samples", "3", "--steps", "4", "--every", "2", *SIZES]
-    log = Journal.log
+    log = RunFolder.log
 
     def stop(journal, number, **numbers):
         if number == 3:
@@ -98,12 +98,12 @@ def test_a_stopped_run_equals_an_undisturbed_one_in_both_stages_and_is_packed(tm
         for name in ("whole", "parts"):
             arguments = arguments_of(["--stage", stage, "--out", str(tmp_path / name), *photos, *few])
             if name == "parts":
-                monkeypatch.setattr(Journal, "log", stop)
+                monkeypatch.setattr(RunFolder, "log", stop)
                 with pytest.raises(KeyboardInterrupt):
                     trainer.run(arguments)
-                monkeypatch.setattr(Journal, "log", log)
+                monkeypatch.setattr(RunFolder, "log", log)
             trainer.run(arguments)
-        whole, parts = (recorded(tmp_path / name / stage) for name in ("whole", "parts"))
+        whole, parts = (read_checkpoint(tmp_path / name / stage) for name in ("whole", "parts"))
         for kept in ("trained", "average"):
             assert all(torch.equal(value, parts[kept][name]) for name, value in whole[kept].items())
     weights = tmp_path / "captions.safetensors"

@@ -13,8 +13,15 @@ from deepseek_mm.evaluation.code_search import Function
 from deepseek_mm.parse.packages import LEAST_CHARS, Package
 from deepseek_mm.training import code
 from deepseek_mm.training.code.choose import choose_share
-from deepseek_mm.training.code.learn import BatchConfig, Batches, first_table, table_loss, tower_loss, upper_layers
-from deepseek_mm.training.code.pairs import Pair, package_pairs, shell_pairs, task_pairs
+from deepseek_mm.training.code.learn import (
+    CodeBatchConfig,
+    CodeBatches,
+    initialise_table,
+    make_table_loss,
+    make_tower_loss,
+    unfreeze_upper_layers,
+)
+from deepseek_mm.training.code.pairs import CodePair, make_package_pairs, read_shell_pairs, read_task_pairs
 from index import Symbol
 
 SOURCE = '''
@@ -30,8 +37,8 @@ def count_long_lines(path, least):
             total += 1
     return total
 '''
-PAIRS = [Pair(kind="doc", group=f"file {n // 4}", question=f"add {n}", code=f"def add {n}") for n in range(40)] + [
-    Pair(kind="name", group="file", question=f"read {n}", code=f"def read {n}") for n in range(6)
+PAIRS = [CodePair(kind="doc", group=f"file {n // 4}", question=f"add {n}", code=f"def add {n}") for n in range(40)] + [
+    CodePair(kind="name", group="file", question=f"read {n}", code=f"def read {n}") for n in range(6)
 ]
 
 
@@ -43,7 +50,7 @@ def package(tmp_path) -> Package:
 
 
 def test_a_package_gives_pairs_of_docstrings_of_names_and_of_calls(package):
-    made = {pair.kind: pair for pair in package_pairs(package)}
+    made = {pair.kind: pair for pair in make_package_pairs(package)}
     assert made["doc"].question.startswith("Read all lines of a file.")
     assert made["doc"].code.startswith("read lines\ndef read lines(path):\nwith open(path)")
     assert made["name"].question == "count long lines"
@@ -55,21 +62,21 @@ def test_a_package_gives_pairs_of_docstrings_of_names_and_of_calls(package):
 
 def test_a_function_that_was_copied_is_learned_once(package):
     twice = Package(name="lines", description="", files=package.files * 2)
-    assert len([pair for pair in package_pairs(twice) if pair.kind == "doc"]) == 1
+    assert len([pair for pair in make_package_pairs(twice) if pair.kind == "doc"]) == 1
 
 
 def test_commands_and_tasks_are_pairs_and_no_task_of_the_benchmark_is(tmp_path):
     row = {"command": "git-add", "examples": [["Add a file:", "git add {{file}}"]]}
     (tmp_path / "tldr").write_text(json.dumps(row))
-    (pair,) = shell_pairs(tmp_path / "tldr")
+    (pair,) = read_shell_pairs(tmp_path / "tldr")
     assert (pair.group, pair.question, pair.code) == ("shell git", "add a file", "git add file")
     tasks = [{"task_id": n, "text": "Add.", "code": "def add_up(a):\r\n  pass"} for n in (510, 511)]
     (tmp_path / "mbpp").write_text("\n".join(map(json.dumps, tasks)))
-    assert [pair.code for pair in task_pairs(tmp_path / "mbpp")] == ["def add up(a):\npass"]
+    assert [pair.code for pair in read_task_pairs(tmp_path / "mbpp")] == ["def add up(a):\npass"]
 
 
 def test_a_batch_has_one_kind_neighbours_of_a_file_and_nothing_twice():
-    batches = Batches(PAIRS, BatchConfig(batch=8, alike=4, shell=0, task=0, call=0))
+    batches = CodeBatches(PAIRS, CodeBatchConfig(batch=8, alike=4, shell=0, task=0, call=0))
     for step in range(9):
         drawn = batches.draw(step)
         assert len({pair.kind for pair in drawn}) == 1
@@ -80,22 +87,22 @@ def test_a_batch_has_one_kind_neighbours_of_a_file_and_nothing_twice():
 
 def test_only_the_last_layers_of_the_tower_may_change():
     side = ToySide()
-    trained = upper_layers(side, 1)
+    trained = unfreeze_upper_layers(side, 1)
     assert trained
     assert all(name.startswith("model.encoder.layer.1.") for name in trained)
     assert {name for name, weight in side.named_parameters() if weight.requires_grad} == set(trained)
 
 
-@pytest.mark.parametrize("make", [tower_loss, table_loss])
+@pytest.mark.parametrize("make", [make_tower_loss, make_table_loss])
 def test_tower_and_table_learn_to_tell_pairs_apart(make):
     side = ToySide()
     pairs = [
-        Pair(kind="doc", group="f", question=text, code=f"def {text}")
+        CodePair(kind="doc", group="f", question=text, code=f"def {text}")
         for text in ("add two numbers", "open a file", "close lines", "read x")
     ]
     side.requires_grad_(True)
-    optimiser = torch.optim.Adam(side.parameters(), lr=1e-2 if make is table_loss else 1e-3)
-    loss = make(side, Batches(pairs, BatchConfig(batch=4)))
+    optimiser = torch.optim.Adam(side.parameters(), lr=1e-2 if make is make_table_loss else 1e-3)
+    loss = make(side, CodeBatches(pairs, CodeBatchConfig(batch=4)))
     first = float(loss(0)["loss"].detach())
     for step in range(12):
         optimiser.zero_grad()
@@ -108,7 +115,7 @@ def test_tower_and_table_learn_to_tell_pairs_apart(make):
 def test_at_first_a_rare_piece_of_the_table_weighs_more_than_a_common_one():
     side = ToySide()
     side.table = type(side.table)(12, width=4)
-    first_table(side, [Pair(kind="doc", group="f", question="", code="def x"), PAIRS[0]])
+    initialise_table(side, [CodePair(kind="doc", group="f", question="", code="def x"), PAIRS[0]])
     common, rare = side.table.told[7], side.table.told[1]  # "def" in both, "add" in one
     assert common < rare < side.table.told[4]  # "open" in none
 

@@ -6,18 +6,18 @@ from argparse import ArgumentParser
 import pytest
 import torch
 
-from deepseek_mm.cli import continual
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.learning.builtin import Builtin, read_builtin, write_builtin
 from deepseek_mm.learning.rows import Rows
-from deepseek_mm.training.continual.memory import BUNDLED, bundled
+from deepseek_mm.training import continual
+from deepseek_mm.training.continual.memory import BUNDLED, make_bundled_questions
 
 
 def test_a_bundled_photo_is_asked_for_its_own_things_and_as_often_for_others(tmp_path):
     rows = [("a.jpg", "dog"), ("a.jpg", "ball"), ("b.jpg", "apples")]
     lines = [json.dumps({"image": image, "thing": thing}) for image, thing in rows]
     (tmp_path / "pointing.jsonl").write_text("\n".join(lines))
-    asked = bundled(tmp_path)
+    asked = make_bundled_questions(tmp_path)
     yes = {(put.photo.name, put.question) for put in asked if put.answer == "yes"}
     assert (
         yes == {("a.jpg", "is there a dog?"), ("a.jpg", "is there a ball?"), ("b.jpg", "is there apples?")}

@@ -10,13 +10,19 @@ from tiny_lm import tiny_tokenizer
 
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.lm.tokenizer import encode_chat
-from deepseek_mm.training.corpus.build import Corpus, Sizes, build, splits_of
-from deepseek_mm.training.corpus.encode import chat_ids, documents
-from deepseek_mm.training.corpus.items import DOMAINS, Item, chat
+from deepseek_mm.training.corpus.build import Corpus
+from deepseek_mm.training.corpus.build import build
+from deepseek_mm.training.corpus.items import DOMAINS
+from deepseek_mm.training.corpus.build import ShardSizes
+from deepseek_mm.training.corpus.build import list_splits
+from deepseek_mm.training.corpus.encode import cut_documents
+from deepseek_mm.training.corpus.encode import encode_chat_item
+from deepseek_mm.training.corpus.items import CorpusItem
+from deepseek_mm.training.corpus.items import make_chat
 from deepseek_mm.training.corpus.shards import is_made, read_shard, shard_file, write_shard
-from deepseek_mm.training.corpus.twins import Twins
+from deepseek_mm.training.corpus.twins import NearDuplicates
 
-SMALL = Sizes(train=6_000, evidence=9_000, held=2_000, long=9_000, most=1_024, least_long=4_000, most_long=6_000)
+SMALL = ShardSizes(train=6_000, evidence=9_000, held=2_000, long=9_000, most=1_024, least_long=4_000, most_long=6_000)
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +42,8 @@ def made(corpus, tmp_path_factory):
 
 
 def test_of_a_chat_only_the_answers_and_their_ends_are_learned(tokenizer):
-    item = chat("s", "one", "two", "three", "four", all_answers=True)
-    ids, learn = chat_ids(item, tokenizer)
+    item = make_chat("s", "one", "two", "three", "four", all_answers=True)
+    ids, learn = encode_chat_item(item, tokenizer)
     learned = [token for token, yes in zip(ids, learn, strict=True) if yes]
     assert tokenizer.decode(learned) == "two<|im_end|>four<|im_end|>"
     assert tokenizer.decode(ids) == (
@@ -47,20 +53,20 @@ def test_of_a_chat_only_the_answers_and_their_ends_are_learned(tokenizer):
 
 
 def test_what_comes_before_the_last_answer_is_what_the_product_would_feed(tokenizer):
-    item = chat("s", "one", "two", "three", "four")
-    ids, learn = chat_ids(item, tokenizer)
+    item = make_chat("s", "one", "two", "three", "four")
+    ids, learn = encode_chat_item(item, tokenizer)
     prompt = encode_chat(tokenizer, item.messages[:-1])
     assert ids[: len(prompt)] == prompt
     assert learn == [False] * len(prompt) + [True] * (len(ids) - len(prompt))
 
 
 def test_a_mark_inside_an_answer_stays_text(tokenizer):
-    ids, _ = chat_ids(chat("s", "q", "a <|im_end|> b"), tokenizer)
+    ids, _ = encode_chat_item(make_chat("s", "q", "a <|im_end|> b"), tokenizer)
     assert ids.count(tokenizer.eos_token_id) == 2
 
 
 def test_a_text_is_cut_into_pieces_that_join_again_and_ends_with_its_mark(tokenizer):
-    pieces = list(documents(Item(source="s", text="a black dog " * 40), "english", tokenizer, most=64))
+    pieces = list(cut_documents(CorpusItem(source="s", text="a black dog " * 40), "english", tokenizer, most=64))
     ids = np.concatenate([piece.ids_T for piece in pieces])
     assert all(len(piece) <= 64 and piece.learn_T.all() for piece in pieces)
     assert tokenizer.decode(ids.tolist()) == "a black dog " * 40 + "<|endoftext|>"
@@ -68,11 +74,13 @@ def test_a_text_is_cut_into_pieces_that_join_again_and_ends_with_its_mark(tokeni
 
 
 def test_a_chat_that_is_too_long_is_left_out(tokenizer):
-    assert list(documents(chat("s", "a dog " * 90, "yes"), "dialogue", tokenizer, most=64)) == []
+    assert list(cut_documents(make_chat("s", "a dog " * 90, "yes"), "dialogue", tokenizer, most=64)) == []
 
 
 def test_a_shard_comes_back_document_by_document(tmp_path, tokenizer):
-    kept = list(itertools.chain(*(documents(chat("s", q, "yes"), "shell", tokenizer, most=99) for q in ("a", "bb"))))
+    kept = list(
+        itertools.chain(*(cut_documents(make_chat("s", q, "yes"), "shell", tokenizer, most=99) for q in ("a", "bb")))
+    )
     file = shard_file(tmp_path, "shell", "held")
     write_shard(file, kept, key="k")
     shard = read_shard(tmp_path, "shell", "held")
@@ -94,16 +102,16 @@ def test_an_empty_shard_and_an_absent_one_are_told_apart(tmp_path):
 
 def test_a_text_in_other_clothes_is_known_and_a_new_one_is_not():
     told = " ".join(f"word{n}" for n in range(200))
-    twins = Twins()
+    twins = NearDuplicates()
     twins.add(told)
-    assert twins.knows(told.upper().replace(" ", ",\n"))
-    assert twins.knows(" ".join(told.split()[:120]) + " and " + " ".join(f"new{n}" for n in range(60)))
-    assert not twins.knows(" ".join(f"other{n}" for n in range(200)))
+    assert twins.contains(told.upper().replace(" ", ",\n"))
+    assert twins.contains(" ".join(told.split()[:120]) + " and " + " ".join(f"new{n}" for n in range(60)))
+    assert not twins.contains(" ".join(f"other{n}" for n in range(200)))
 
 
 def test_every_domain_has_tokens_to_learn_and_tokens_held_out(made):
     _, shards = made
-    assert set(shards) == {(domain, split) for domain in DOMAINS for split in splits_of(domain)}
+    assert set(shards) == {(domain, split) for domain in DOMAINS for split in list_splits(domain)}
     for (domain, split), shard in shards.items():
         if not split.startswith("long"):
             assert 0.05 < shard.learn_N.mean() <= 1.0, (domain, split)
@@ -134,7 +142,7 @@ def test_the_same_corpus_has_the_same_tokens_and_what_is_there_is_kept(made, cor
 
 def test_another_seed_or_another_size_is_another_corpus(corpus):
     assert corpus.key == replace(corpus).key
-    assert len({corpus.key, replace(corpus, seed=1).key, replace(corpus, sizes=Sizes()).key}) == 3
+    assert len({corpus.key, replace(corpus, seed=1).key, replace(corpus, sizes=ShardSizes()).key}) == 3
 
 
 def test_a_source_that_is_missing_is_named(corpus, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from paper import sources
 
 from deepseek_mm.training.corpus import code, english, shell, talk, vision
-from deepseek_mm.training.corpus.items import Item, belongs, chat, split_of
+from deepseek_mm.training.corpus.items import CorpusItem, belongs_to, choose_split, make_chat
 
 
 @pytest.fixture(scope="module")
@@ -21,37 +21,37 @@ def some(maker, raw, split="train", count=400):
 
 @pytest.mark.parametrize(
     "maker",
-    [code.items, shell.items, english.items, talk.instructions],
+    [code.make_code_items, shell.make_shell_items, english.make_english_items, talk.make_instruction_items],
     ids=["code", "shell", "english", "instructions"],
 )
 def test_every_item_is_of_a_source_of_its_split(maker, raw):
     for split in ("train", "held"):
         made = some(maker, raw, split)
         assert made
-        assert all(split_of(item.source) == split for item in made)
+        assert all(choose_split(item.source) == split for item in made)
 
 
 def test_about_eight_sources_in_a_hundred_are_held_out_and_long_documents_like_the_others():
-    held = [n for n in range(5000) if split_of(f"source {n}") == "held"]
+    held = [n for n in range(5000) if choose_split(f"source {n}") == "held"]
     assert 300 < len(held) < 500
-    assert belongs(f"source {held[0]}", "long_held")
-    assert not belongs(f"source {held[0]}", "long_train")
+    assert belongs_to(f"source {held[0]}", "long_held")
+    assert not belongs_to(f"source {held[0]}", "long_train")
 
 
 def test_tasks_of_mbpp_before_511_are_left_out_and_solutions_are_tidied(raw):
-    made = [item for split in ("train", "held") for item in code.tasks(raw, split, Random(1))]
+    made = [item for split in ("train", "held") for item in code.make_task_items(raw, split, Random(1))]
     assert {int(item.source.split()[1]) for item in made} == set(range(511, 560))
     number = made[0].source.split()[1]
     assert made[0].messages[-1].text == f"```python\ndef add_{number}(x):\n    return x + {number}\n```"
 
 
 def test_piles_are_used_up_in_turn():
-    piles = [iter([Item(source=name, text=text) for text in texts]) for name, texts in (("a", "123"), ("b", "4"))]
-    assert [item.text for item in code.in_turn(piles)] == ["1", "4", "2", "3"]
+    piles = [iter([CorpusItem(source=name, text=text) for text in texts]) for name, texts in (("a", "123"), ("b", "4"))]
+    assert [item.text for item in code.take_in_turn(piles)] == ["1", "4", "2", "3"]
 
 
 def test_a_command_is_told_as_a_page_or_asked_for_in_both_directions(raw):
-    made = some(shell.items, raw)
+    made = some(shell.make_shell_items, raw)
     pages = [item.text for item in made if item.text]
     asked = {item.messages[0].text: item.messages[1].text for item in made if item.messages}
     assert any(page.startswith("# tool") and "`tool" in page for page in pages)
@@ -61,26 +61,26 @@ def test_a_command_is_told_as_a_page_or_asked_for_in_both_directions(raw):
 
 
 def test_only_passages_and_descriptions_that_are_long_enough_are_english(raw):
-    made = some(english.items, raw)
-    assert all(len(item.text) >= english.LEAST for item in made)
+    made = some(english.make_english_items, raw)
+    assert all(len(item.text) >= english.LEAST_PROSE_CHARS for item in made)
     assert {item.source.split()[0] for item in made} == {"passage", "package"}
     assert not any(item.text.startswith("Context: ") for item in made)
 
 
 def test_long_documents_are_long_and_joined_of_one_split(raw):
-    made = some(english.items, raw, "long_train", 5)
+    made = some(english.make_english_items, raw, "long_train", 5)
     assert made
-    assert all(len(item.text) >= english.LONG_CHARS and split_of(item.source) == "train" for item in made)
+    assert all(len(item.text) >= english.LONG_PROSE_CHARS and choose_split(item.source) == "train" for item in made)
 
 
 def test_requests_that_need_a_missing_text_are_left_out(raw):
-    made = [item for split in ("train", "held") for item in some(talk.instructions, raw, split)]
+    made = [item for split in ("train", "held") for item in some(talk.make_instruction_items, raw, split)]
     assert len(made) == 108
     assert all(message.text != "Look at the text." for item in made for message in item.messages)
 
 
 def test_a_dialogue_has_several_turns_and_remembers_what_was_asked(raw):
-    made = some(talk.dialogue, raw, count=200)
+    made = some(talk.make_dialogue_items, raw, count=200)
     assert all(len(item.messages) >= 4 for item in made)
     assert {item.source.split()[0] for item in made} == {"photo", "passage", "request"}
     recalled = [item for item in made if item.messages[-1].text.startswith("You asked: ")]
@@ -92,27 +92,27 @@ def test_a_dialogue_has_several_turns_and_remembers_what_was_asked(raw):
 
 
 def test_talks_about_a_photo_bring_facts_with_the_last_question_only(raw):
-    item = next(item for item in some(talk.dialogue, raw) if item.source.startswith("photo"))
+    item = next(item for item in some(talk.make_dialogue_items, raw) if item.source.startswith("photo"))
     users = [message.text for message in item.messages if message.role == "user"]
     assert [text.startswith("Facts:") for text in users] == [False] * (len(users) - 1) + [True]
     assert not item.all_answers
 
 
 def test_a_description_is_a_caption_of_the_photo_and_cites_the_whole(raw):
-    made = some(vision.items, raw)
+    made = some(vision.make_vision_items, raw)
     told = [item.messages for item in made if item.messages[1].text.startswith("Facts:")]
     assert len(told) > 150
     assert all("whole photo" in messages[1].text and messages[2].text.endswith(" [1].") for messages in told)
 
 
 def test_two_captions_are_called_different_only_if_their_photos_share_nothing(raw):
-    answers = {item.messages[-1].text for item in some(vision.items, raw)}
+    answers = {item.messages[-1].text for item in some(vision.make_vision_items, raw)}
     assert {"Yes, both fit the same photo.", "No, they describe different photos."} <= answers
     assert vision.tidy("a  dog , the boy 's .") == "A dog, the boy's"
 
 
 def test_a_chat_takes_turns_and_strips_what_surrounds_its_words():
-    item = chat("s", " Hello \n", "Hi.", system="Be kind.")
+    item = make_chat("s", " Hello \n", "Hi.", system="Be kind.")
     assert [(m.role, m.text) for m in item.messages] == [
         ("system", "Be kind."),
         ("user", "Hello"),
@@ -122,5 +122,5 @@ def test_a_chat_takes_turns_and_strips_what_surrounds_its_words():
 
 
 def test_of_two_spellings_of_a_flag_the_long_one_is_kept():
-    assert shell.filled("d2 {{[-w|--watch]}} {{a|b}} {{path/to/file}}") == "d2 --watch a|b path/to/file"
-    assert shell.lower("[L]ist all files:") == "list all files"
+    assert shell.fill_placeholders("d2 {{[-w|--watch]}} {{a|b}} {{path/to/file}}") == "d2 --watch a|b path/to/file"
+    assert shell.lower_sentence("[L]ist all files:") == "list all files"

@@ -14,9 +14,15 @@ from deepseek_mm.rag.phrasing import named_again
 from deepseek_mm.rag.program import Claim
 from deepseek_mm.rag.prompt import REPHRASE, RULES, SHAPES
 from deepseek_mm.rag.rules import CITED
-from deepseek_mm.training.corpus.evidence import answer_of, items, photos_of, plainly, task
-from deepseek_mm.training.corpus.items import split_of
-from deepseek_mm.training.corpus.wording import begun, put, refuse, rephrase, says, wordings_of
+from deepseek_mm.training.corpus.evidence import (
+    choose_photos,
+    make_answer_item,
+    make_evidence_items,
+    normalise_caption,
+    word_answer,
+)
+from deepseek_mm.training.corpus.items import choose_split
+from deepseek_mm.training.corpus.wording import capitalise, is_carried, list_wordings, refuse, rephrase, word_claim
 
 
 def asked(kind, count=40):
@@ -27,7 +33,7 @@ def asked(kind, count=40):
 @pytest.mark.parametrize("kind", ["answerable", "unanswerable", "counting", "which"])
 def test_every_sentence_that_is_learned_is_grounded_and_cites_what_it_rests_on(kind):
     for one in asked(kind):
-        said = weigh_answer(answer_of(one, Config(), Random(1)), one, Config())
+        said = weigh_answer(word_answer(one, Config(), Random(1)), one, Config())
         assert all(said.kept), said.text
         assert (said.precision, said.recall) == (1.0, 1.0), said.text
         assert said.is_refusal == (kind == "unanswerable"), said.text
@@ -35,7 +41,7 @@ def test_every_sentence_that_is_learned_is_grounded_and_cites_what_it_rests_on(k
 
 def test_the_words_vary_and_seldom_are_the_program_s_own():
     one = asked("which", 1)[0]
-    answers = {answer_of(one, Config(), Random(seed)) for seed in range(40)}
+    answers = {word_answer(one, Config(), Random(seed)) for seed in range(40)}
     assert len(answers) >= 4
 
 
@@ -66,14 +72,14 @@ def test_a_refusal_names_every_entry_that_was_looked_at():
     ],
 )
 def test_a_claim_has_the_wordings_of_its_own_pattern(claim, wording):
-    assert wording in wordings_of(claim)
+    assert wording in list_wordings(claim)
 
 
 def test_a_claim_without_a_pattern_keeps_the_program_s_words():
     one = asked("answerable", 1)[0]
     claim = Claim("It is what it is", (1,), 1.0)
-    assert put(claim, one.case.evidence, Config(), Random(0)) == "It is what it is [1]."
-    assert begun("in a.jpg  there is  ") == "In a.jpg there is"
+    assert word_claim(claim, one.case.evidence, Config(), Random(0)) == "It is what it is [1]."
+    assert capitalise("in a.jpg  there is  ") == "In a.jpg there is"
 
 
 def test_one_claim_alone_is_phrased_as_the_product_would_keep_it():
@@ -81,13 +87,13 @@ def test_one_claim_alone_is_phrased_as_the_product_would_keep_it():
     for one in asked("which") + asked("answerable"):
         for claim in one.case.claims:
             if claim.shape and (said := rephrase(claim, one.case.evidence, Config(), Random(2))):
-                assert says(named_again(said, claim, one.case.evidence), claim, one.case.evidence, Config())
+                assert is_carried(named_again(said, claim, one.case.evidence), claim, one.case.evidence, Config())
                 seen += 1
     assert seen > 20
 
 
 def test_tasks_have_the_product_s_prompts_and_only_the_last_answer_is_to_be_learned(tmp_path):
-    made = list(itertools.islice(items(sources(tmp_path), "train", Random(5)), 200))
+    made = list(itertools.islice(make_evidence_items(sources(tmp_path), "train", Random(5)), 200))
     systems = {item.messages[0].text for item in made}
     assert systems == {RULES, REPHRASE}
     assert all(item.messages[-1].role == "assistant" and not item.all_answers for item in made)
@@ -100,7 +106,7 @@ def test_tasks_have_the_product_s_prompts_and_only_the_last_answer_is_to_be_lear
 
 def test_a_question_without_claims_is_never_given_an_empty_draft():
     one = next(one for one in asked("unanswerable") if not one.case.claims)
-    assert "Draft" not in task(one, Config(), Random(0), drafted=True).messages[-2].text
+    assert "Draft" not in make_answer_item(one, Config(), Random(0), drafted=True).messages[-2].text
 
 
 def test_photos_of_both_splits_have_no_caption_in_common(tmp_path):
@@ -109,18 +115,20 @@ def test_photos_of_both_splits_have_no_caption_in_common(tmp_path):
     for row in shown[::2]:
         row["captions"][0] = "One dog , the same everywhere ."
     captions.write_text("\n".join(map(json.dumps, shown)))
-    learned, held = photos_of(captions, "train"), photos_of(captions, "held")
-    said = {plainly(text) for photo in learned for text in photo.captions}
-    assert not any(plainly(text) in said for photo in held for text in photo.captions)
-    assert 0 < len(held) < sum(split_of(f"photo {n}.jpg") == "held" for n in range(200))
+    learned, held = choose_photos(captions, "train"), choose_photos(captions, "held")
+    said = {normalise_caption(text) for photo in learned for text in photo.captions}
+    assert not any(normalise_caption(text) in said for photo in held for text in photo.captions)
+    assert 0 < len(held) < sum(choose_split(f"photo {n}.jpg") == "held" for n in range(200))
 
 
 def test_captions_of_too_few_photos_to_hold_some_out_are_refused(tmp_path):
     with pytest.raises(NothingThere, match="no photo of .* is left for the split 'held'"):
-        photos_of(sources(tmp_path, num_photos=1).captions, "held")
+        choose_photos(sources(tmp_path, num_photos=1).captions, "held")
 
 
 def test_a_wording_that_the_rules_would_drop_is_not_learned():
     evidence = asked("answerable", 1)[0].case.evidence
     claim = Claim("This photo shows a dog", (99,), 1.0)
-    assert {put(claim, evidence, Config(), Random(seed)) for seed in range(20)} == {"This photo shows a dog [99]."}
+    assert {word_claim(claim, evidence, Config(), Random(seed)) for seed in range(20)} == {
+        "This photo shows a dog [99]."
+    }

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from deepseek_mm.training.captions import bits_of
-from deepseek_mm.training.distill.drawing import draw, runs_of, teacher_recalls
-from deepseek_mm.training.distill.look import Kept
+from deepseek_mm.training.captions import to_bf16_bits
+from deepseek_mm.training.distill.drawing import draw_recalls, measure_teacher_recalls, read_run_recalls
+from deepseek_mm.training.distill.look import DistillationFeatures
 
 
 @pytest.fixture
@@ -18,9 +18,9 @@ def house(tmp_path):
     vectors = np.eye(4, 512, dtype=np.float32)
     rows = torch.zeros(4, 82, 512)
     rows[:, 0] = torch.from_numpy(vectors)
-    looks = Kept(({"vectors": bits_of(rows.bfloat16())},))
+    looks = DistillationFeatures(({"vectors": to_bf16_bits(rows.bfloat16())},))
     texts = [np.stack([vector, vector]) for vector in vectors]
-    return SimpleNamespace(out=tmp_path, texts=lambda split: texts, dev_looks=lambda: looks)
+    return SimpleNamespace(out=tmp_path, embed_captions=lambda split: texts, open_dev_features=lambda: looks)
 
 
 def ended(folder, name, **recalls):
@@ -29,7 +29,7 @@ def ended(folder, name, **recalls):
 
 
 def test_a_teacher_whose_photos_lie_at_their_captions_finds_all_of_them(house):
-    report = teacher_recalls(house)
+    report = measure_teacher_recalls(house)
     assert (report.t2i_r1, report.i2t_r1, report.images, report.captions) == (100.0, 100.0, 4, 8)
 
 
@@ -37,10 +37,10 @@ def test_runs_that_have_ended_are_drawn_beside_the_teacher_and_told_in_a_table(h
     ended(house.out, "sight", t2i_r10=60.0, i2t_r10=70.0)
     ended(house.out, "sight-no-ranks", t2i_r10=50.0, i2t_r10=65.0)
     (house.out / "sight-unfinished").mkdir()
-    picture = draw(house, house.out / "docs")
+    picture = draw_recalls(house, house.out / "docs")
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert picture.stat().st_size < 100_000
     lines = capsys.readouterr().err.splitlines()
     assert [line.split()[0] for line in lines] == ["teacher", "sight", "sight-no-ranks"]
     assert lines[2].split()[1:] == ["50.0", "65.0"]
-    assert list(runs_of(house.out)) == ["sight", "sight-no-ranks"]
+    assert list(read_run_recalls(house.out)) == ["sight", "sight-no-ranks"]

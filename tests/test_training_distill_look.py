@@ -6,9 +6,9 @@ import torch
 from PIL import Image
 
 from deepseek_mm.encoders.projection import ImageHead
-from deepseek_mm.training.captions import bits_of
+from deepseek_mm.training.captions import to_bf16_bits
 from deepseek_mm.training.distill import look
-from deepseek_mm.training.distill.look import keep, shares_of
+from deepseek_mm.training.distill.look import cache_features, compute_attention_shares
 
 SHAPES = {"map": (2, 3), "vectors": (4,)}
 
@@ -39,8 +39,8 @@ def paths(tmp_path, monkeypatch):
 
 def test_every_photo_is_kept_in_its_row_and_a_second_call_looks_at_nothing(paths, tmp_path):
     first, second = Eyes(), Eyes()
-    kept = keep(first, paths, tmp_path / "looks", views=1, name="x")
-    again = keep(second, paths, tmp_path / "looks", views=1, name="x")
+    kept = cache_features(first, paths, tmp_path / "looks", views=1, name="x")
+    again = cache_features(second, paths, tmp_path / "looks", views=1, name="x")
     assert (first.seen, second.seen, len(again)) == (40, 0, 40)
     assert kept.batch("map", [7, 31], [0, 0]).float().amax(dim=(1, 2)).tolist() == [7, 31]
     assert np.array_equal(again.views[0]["vectors"], kept.views[0]["vectors"])
@@ -48,22 +48,22 @@ def test_every_photo_is_kept_in_its_row_and_a_second_call_looks_at_nothing(paths
 
 def test_a_call_that_was_stopped_is_gone_on_with_where_it_was_last_kept(paths, tmp_path):
     with pytest.raises(KeyboardInterrupt):
-        keep(Eyes(tired_after=36), paths, tmp_path / "looks", views=1, name="x")
+        cache_features(Eyes(tired_after=36), paths, tmp_path / "looks", views=1, name="x")
     rest = Eyes()
-    kept = keep(rest, paths, tmp_path / "looks", views=1, name="x")
+    kept = cache_features(rest, paths, tmp_path / "looks", views=1, name="x")
     assert rest.seen == 8
     assert kept.batch("vectors", range(40), [0] * 40).float()[:, 0].tolist() == list(range(40))
 
 
 def test_another_view_is_a_crop_that_is_kept_beside_the_photo(paths, tmp_path):
-    kept = keep(Eyes(), paths, tmp_path / "looks", views=2, name="x")
+    kept = cache_features(Eyes(), paths, tmp_path / "looks", views=2, name="x")
     assert len(kept.views) == 2
     assert (tmp_path / "looks" / "view1" / "map.npy").is_file()
 
 
 def test_how_much_a_head_looks_at_each_cell_is_a_share_for_each_of_its_groups():
     torch.manual_seed(0)
-    share_BHP = shares_of(ImageHead(6, 4, hidden=8), torch.randn(2, 5, 6))
+    share_BHP = compute_attention_shares(ImageHead(6, 4, hidden=8), torch.randn(2, 5, 6))
     assert share_BHP.shape == (2, 8, 5)
     assert torch.allclose(share_BHP.sum(-1), torch.ones(2, 8))
-    assert bits_of(share_BHP.bfloat16()).dtype == np.int16
+    assert to_bf16_bits(share_BHP.bfloat16()).dtype == np.int16

@@ -13,10 +13,10 @@ from deepseek_mm.see.notice.notice import read_noticer
 from deepseek_mm.see.reader.asked import VqaQuestion
 from deepseek_mm.see.reader.reader import read_reader
 from deepseek_mm.training.distill import house as houses
-from deepseek_mm.training.distill.house import House, owners
+from deepseek_mm.training.distill.house import DistillationRun, list_owners
 from deepseek_mm.training.distill.packing import pack_stage
-from deepseek_mm.training.distill.stages import opened_student
-from deepseek_mm.training.journal import Journal
+from deepseek_mm.training.distill.stages import open_student
+from deepseek_mm.training.journal import RunFolder
 
 
 class Reads:
@@ -40,23 +40,23 @@ def data(tmp_path):
 
 
 def test_captions_are_read_once_and_belong_to_their_photos(data, tmp_path, monkeypatch):
-    house, reads = House(data, tmp_path / "out"), Reads()
+    house, reads = DistillationRun(data, tmp_path / "out"), Reads()
     monkeypatch.setattr(houses, "DefaultSpace", lambda: reads)
     monkeypatch.setattr(houses, "rounded_tower", lambda: None)
-    monkeypatch.setattr(houses, "Both", lambda space, tower, engines: argparse.Namespace(space=space))
-    texts, again = house.texts("dev"), House(data, tmp_path / "out").texts("dev")
+    monkeypatch.setattr(houses, "TeacherAndStudent", lambda space, tower, engines: argparse.Namespace(space=space))
+    texts, again = house.embed_captions("dev"), DistillationRun(data, tmp_path / "out").embed_captions("dev")
     assert [own[:, 0].tolist() for own in texts] == [[1, 2], [3]]
-    assert owners(texts).tolist() == [0, 0, 1]
+    assert list_owners(texts).tolist() == [0, 0, 1]
     assert reads.asked == 1
     assert all(np.array_equal(a, b) for a, b in zip(texts, again, strict=True))
 
 
 @pytest.mark.campaign(times=1, only=True)
 def test_a_student_that_has_learned_nothing_is_packed_and_opened_with_its_small_models(data, tmp_path):
-    house = House(data, tmp_path / "out")
-    student = opened_student(house)
+    house = DistillationRun(data, tmp_path / "out")
+    student = open_student(house)
     trained = {name: p.detach() for name, p in student.named_parameters()}
-    Journal(house.out / "sight", {}).save(1, {"trained": trained})
+    RunFolder(house.out / "sight", {}).save(1, {"trained": trained})
     assert pack_stage(house, argparse.Namespace(weights=tmp_path)) == 0
     assert sum(file.stat().st_size for file in files_of_edge(tmp_path)) < 42e6  # the language model is not among them
     space = EdgeSpace(tmp_path / "edge.safetensors")

@@ -11,28 +11,33 @@ from torch import nn
 
 from deepseek_mm.encoders.edge import CELLS, EdgeSight
 from deepseek_mm.encoders.projection import SPACE_DIM
-from deepseek_mm.see.reader.asked import MOST_WORDS, VECTORS, QuestionBatch
-from deepseek_mm.see.reader.net import PictureBatch, ReaderConfig, ReaderNet
-from deepseek_mm.training.asking import Pair
-from deepseek_mm.training.bank import Album, Bank
-from deepseek_mm.training.captions import bits_of
-from deepseek_mm.training.distill.look import Kept
+from deepseek_mm.see.reader.asked import MOST_WORDS
+from deepseek_mm.see.reader.asked import VECTORS
+from deepseek_mm.see.reader.asked import QuestionBatch
+from deepseek_mm.see.reader.net import PictureBatch
+from deepseek_mm.see.reader.net import ReaderConfig
+from deepseek_mm.see.reader.net import ReaderNet
+from deepseek_mm.training.asking import PhotoQuestion
+from deepseek_mm.training.bank import AlbumFeatures
+from deepseek_mm.training.bank import QuestionAlbum
+from deepseek_mm.training.captions import to_bf16_bits
+from deepseek_mm.training.distill.look import DistillationFeatures
 from deepseek_mm.training.distill.reading import (
     ReadingConfig,
     ReadingLessons,
-    begun,
-    headless,
-    lessons,
-    student_bank,
-    teacher_bank,
+    make_reading_lessons,
+    make_student_features,
+    make_student_reader,
+    make_teacher_features,
+    strip_first_layer,
 )
-from deepseek_mm.training.maps import Maps
-from deepseek_mm.training.mixed import Mixed
+from deepseek_mm.training.maps import FeatureMaps
+from deepseek_mm.training.mixed import QuestionSampler
 
 SIZE = ReaderConfig(channels=10, width=16, heads=2, layers=1, feed=16, dropout=0.0)
 PHOTOS, QUESTIONS = 4, ("is there a dog?", "what is it?")
-ASKED = (Pair(QUESTIONS[0], "yes", "x"), Pair(QUESTIONS[1], "dog", "x"))
-ALBUM = Album("flickr8k", Path(), ("a", "b", "c", "d"), (ASKED,) * PHOTOS)
+ASKED = (PhotoQuestion(QUESTIONS[0], "yes", "x"), PhotoQuestion(QUESTIONS[1], "dog", "x"))
+ALBUM = QuestionAlbum("flickr8k", Path(), ("a", "b", "c", "d"), (ASKED,) * PHOTOS)
 
 
 @pytest.fixture
@@ -50,31 +55,31 @@ def asked():
 
 def bank(channels, seed):
     chance = torch.Generator().manual_seed(seed)
-    cells = bits_of(torch.randn(PHOTOS, CELLS, channels, generator=chance).bfloat16())
+    cells = to_bf16_bits(torch.randn(PHOTOS, CELLS, channels, generator=chance).bfloat16())
     vectors = nn.functional.normalize(torch.randn(PHOTOS, 1 + CELLS, SPACE_DIM, generator=chance), dim=-1)
-    return Bank(ALBUM, Maps((cells,)), (bits_of(vectors.bfloat16()),))
+    return AlbumFeatures(ALBUM, FeatureMaps((cells,)), (to_bf16_bits(vectors.bfloat16()),))
 
 
 def mixed(own, asked):
     rows = {question: n for n, question in enumerate(QUESTIONS)}
-    return Mixed([own], [range(PHOTOS)], [(3, 2)], asked, rows, {"yes": 0, "no": 1, "dog": 19})
+    return QuestionSampler([own], [range(PHOTOS)], [(3, 2)], asked, rows, {"yes": 0, "no": 1, "dog": 19})
 
 
 def test_a_reader_without_its_first_layer_answers_as_before_from_what_that_layer_made(net, asked):
-    shown = bank(10, 1).shown([0, 1], [0, 0])
+    shown = bank(10, 1).select([0, 1], [0, 0])
     with torch.inference_mode():
         right = net(shown, torch.tensor([0, 1]), asked)
         made = PictureBatch(net.bring(shown.cells_BPC), shown.vectors_BD, shown.grid_BPD)
-        got = headless(deepcopy(net))(made, torch.tensor([0, 1]), asked)
+        got = strip_first_layer(deepcopy(net))(made, torch.tensor([0, 1]), asked)
     assert torch.allclose(right, got, atol=1e-5)
 
 
 def test_a_student_whose_first_layer_makes_the_same_begins_as_good_as_its_teacher(net, asked):
-    student = begun(net, net.bring.state_dict(), neck=10)
-    shown = bank(10, 1).shown([0], [0])
+    student = make_student_reader(net, net.bring.state_dict(), neck=10)
+    shown = bank(10, 1).select([0], [0])
     with torch.inference_mode():
         assert torch.equal(student.eval()(shown, torch.tensor([0, 0]), asked), net(shown, torch.tensor([0, 0]), asked))
-    wider = begun(net, nn.Sequential(nn.LayerNorm(6), nn.Linear(6, 16)).state_dict(), neck=6)
+    wider = make_student_reader(net, nn.Sequential(nn.LayerNorm(6), nn.Linear(6, 16)).state_dict(), neck=6)
     assert wider.config == replace(SIZE, channels=6)
 
 
@@ -82,9 +87,9 @@ def test_the_lessons_show_both_the_same_photos_and_a_student_like_its_teacher_ha
     own = bank(10, 1)
     with torch.inference_mode():
         made = net.bring(torch.from_numpy(np.array(own.maps.views[0])).view(torch.bfloat16).float()).bfloat16()
-    its = Bank(ALBUM, Maps((bits_of(made),)), own.vectors)
-    student, teacher = begun(net, net.bring.state_dict(), neck=10), headless(net)
-    taught = lessons(student, teacher, mixed(own, asked), [its], ReadingConfig())
+    its = AlbumFeatures(ALBUM, FeatureMaps((to_bf16_bits(made),)), own.vectors)
+    student, teacher = make_student_reader(net, net.bring.state_dict(), neck=10), strip_first_layer(net)
+    taught = make_reading_lessons(student, teacher, mixed(own, asked), [its], ReadingConfig())
     parts = taught.loss(0)
     assert parts["scores"].item() < 1e-3
     other = ReadingLessons(student, teacher, taught.own, replace(taught.its, banks=[bank(16, 9)]), ReadingConfig())
@@ -93,7 +98,13 @@ def test_the_lessons_show_both_the_same_photos_and_a_student_like_its_teacher_ha
 
 def test_what_is_left_out_by_a_weight_of_nought_is_not_in_the_loss(net, asked):
     own, config = bank(10, 1), ReadingConfig(right=0.0, looked=0.0, scores=0.25)
-    taught = lessons(begun(net, net.bring.state_dict(), 10), headless(net), mixed(own, asked), [bank(16, 2)], config)
+    taught = make_reading_lessons(
+        make_student_reader(net, net.bring.state_dict(), 10),
+        strip_first_layer(net),
+        mixed(own, asked),
+        [bank(16, 2)],
+        config,
+    )
     parts = taught.loss(1)
     assert parts["loss"].item() == pytest.approx(0.25 * parts["scores"].item(), rel=1e-4)
 
@@ -102,12 +113,14 @@ def test_an_album_is_seen_by_each_through_what_was_kept_of_its_photos(tmp_path):
     torch.manual_seed(0)
     sight = EdgeSight(neck=48).eval()
     arrays = {"map": (CELLS, 1280), "middle": (CELLS, 112), "read": (CELLS, 16), "vectors": (1 + CELLS, SPACE_DIM)}
-    looks = Kept(({name: bits_of(torch.randn(PHOTOS, *shape).bfloat16()) for name, shape in arrays.items()},))
-    own = student_bank(ALBUM, looks, sight, tmp_path)
-    shown = own.shown([2], [0])
+    looks = DistillationFeatures(
+        ({name: to_bf16_bits(torch.randn(PHOTOS, *shape).bfloat16()) for name, shape in arrays.items()},)
+    )
+    own = make_student_features(ALBUM, looks, sight, tmp_path)
+    shown = own.select([2], [0])
     with torch.inference_mode():
         cells_BPN = sight.neck(*(looks.batch(name, [2], [0]).float() for name in ("map", "middle")))
         vector_BD, grid_BPD = sight.image_head.both(cells_BPN)
     for got, right in ((shown.cells_BPC, cells_BPN), (shown.vectors_BD, vector_BD), (shown.grid_BPD, grid_BPD)):
         assert (got.float() - right).abs().max() < 0.05
-    assert teacher_bank(ALBUM, looks).shown([1], [0]).cells_BPC.shape == (1, CELLS, 16)
+    assert make_teacher_features(ALBUM, looks).select([1], [0]).cells_BPC.shape == (1, CELLS, 16)

@@ -8,16 +8,16 @@ import torch
 from torch import nn
 
 from deepseek_mm.encoders.image import GRID, MAP_CHANNELS
-from deepseek_mm.training.distill.look import SHAPES, Kept
+from deepseek_mm.training.distill.look import SHAPES, DistillationFeatures
 from deepseek_mm.training.distill.sight import (
-    Lessons,
     SightConfig,
+    SightLessons,
     Student,
-    distances,
-    divergence,
-    relative,
-    turned,
-    weights_of,
+    compute_divergence,
+    compute_relative_error,
+    list_weights,
+    measure_distances,
+    mirror_features,
 )
 
 PHOTOS, CLASSES, NECK = 6, 5, 48
@@ -35,13 +35,13 @@ def kept(seed):
     shapes = {name: shape for name, shape in SHAPES.items() if name != "classes"} | {"classes": (CLASSES,)}
     arrays = {name: torch.randn(PHOTOS, *shape, generator=chance) for name, shape in shapes.items()}
     arrays["shares"] = arrays["shares"].softmax(-1)
-    return Kept(({name: x.bfloat16().view(torch.int16).numpy() for name, x in arrays.items()},))
+    return DistillationFeatures(({name: x.bfloat16().view(torch.int16).numpy() for name, x in arrays.items()},))
 
 
 @pytest.fixture(scope="module")
 def lessons(student):
     texts = [nn.functional.normalize(torch.randn(2, 512), dim=-1).numpy() for _ in range(PHOTOS)]
-    return Lessons(student, kept(1), texts, [kept(2)], SMALL)
+    return SightLessons(student, kept(1), texts, [kept(2)], SMALL)
 
 
 def test_a_student_that_sees_what_the_teacher_sees_is_at_no_distance_but_from_what_captions_tell():
@@ -54,7 +54,7 @@ def test_a_student_that_sees_what_the_teacher_sees_is_at_no_distance_but_from_wh
     }
     seen = {"vectors": right["vectors"][:, 0], "cells": right["vectors"][:, 1:], "read": right["read"]}
     seen |= {"noticed": right["noticed"], "classes": right["classes"], "shares": right["shares"][:, :8].log()}
-    far = distances(seen, right, nn.functional.normalize(torch.randn(2, 512), dim=-1))
+    far = measure_distances(seen, right, nn.functional.normalize(torch.randn(2, 512), dim=-1))
     for name in ("vectors", "cells", "read", "noticed", "ranks", "classes"):
         assert abs(far[name].item()) < 1e-5, name
     assert far["shares"].item() == pytest.approx(np.log(81), rel=1e-4)  # the entropy of looking everywhere
@@ -62,15 +62,15 @@ def test_a_student_that_sees_what_the_teacher_sees_is_at_no_distance_but_from_wh
 
 
 def test_an_error_is_told_as_a_share_of_what_is_right_and_a_divergence_in_nats():
-    assert float(relative(torch.zeros(3), torch.tensor([1.0, 2.0, 2.0]))) == 1
+    assert float(compute_relative_error(torch.zeros(3), torch.tensor([1.0, 2.0, 2.0]))) == 1
     even, sure = torch.zeros(1, 2), torch.tensor([[0.0, -40.0]])
-    assert divergence(even, sure).item() == pytest.approx(np.log(2), rel=1e-4)
+    assert compute_divergence(even, sure).item() == pytest.approx(np.log(2), rel=1e-4)
 
 
 def test_a_mirrored_photo_has_its_cells_turned_from_left_to_right_and_its_vector_kept():
     right = {name: torch.randn(2, *SHAPES[name]) for name in ("map", "middle", "read", "noticed", "vectors", "shares")}
     before = {name: value.clone() for name, value in right.items()}
-    turned(right, torch.tensor([True, False]))
+    mirror_features(right, torch.tensor([True, False]))
     grid = before["map"][0].view(GRID, GRID, -1)
     assert torch.equal(right["map"][0].view(GRID, GRID, -1), grid.flip(1))
     assert torch.equal(right["shares"][0].view(-1, GRID, GRID), before["shares"][0].view(-1, GRID, GRID).flip(2))
@@ -82,7 +82,7 @@ def test_a_mirrored_photo_has_its_cells_turned_from_left_to_right_and_its_vector
 def test_a_lesson_of_weight_nought_is_left_out_of_what_is_made_smaller(lessons):
     alone = replace(lessons, config=replace(SMALL, cells=0.0, read=0.0, noticed=0.0, shares=0.0, ranks=0.0,
                                             classes=0.0, told=0.0))  # fmt: skip
-    assert list(weights_of(alone.config)) == ["vectors"]
+    assert list(list_weights(alone.config)) == ["vectors"]
     parts = alone.loss(3)
     assert parts["loss"].item() == pytest.approx(4 * parts["vectors"].item(), rel=1e-4)
 
@@ -99,7 +99,7 @@ def test_a_step_draws_the_same_photos_whenever_it_is_made_and_reaches_every_part
 
 
 def test_photos_are_drawn_in_the_views_that_are_kept_of_them(lessons):
-    twice = Kept((*lessons.captioned.views, *kept(5).views))
+    twice = DistillationFeatures((*lessons.captioned.views, *kept(5).views))
     rows = twice.batch("middle", [0, 0], [0, 1])
     assert rows.shape == (2, *SHAPES["middle"])
     assert not torch.equal(rows[0], rows[1])

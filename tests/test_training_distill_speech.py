@@ -14,14 +14,14 @@ from deepseek_mm.lm.shape import tiny
 from deepseek_mm.training.distill.speech import (
     SpeechConfig,
     SpeechLessons,
-    begun,
-    ends,
-    picked,
-    shape_of,
-    shortened,
-    write_short,
+    list_layer_ends,
+    make_student_decoder,
+    make_student_shape,
+    pick_layers,
+    shorten_tokenizer,
+    write_short_tokenizer,
 )
-from deepseek_mm.training.rows import Rows
+from deepseek_mm.training.rows import PackedRows
 
 BASE = tiny()
 WHOLE = SpeechConfig(depth=4, vocabulary=512, rows=2, length=8)
@@ -48,11 +48,13 @@ def rows(count=4, length=8):
     torch.manual_seed(1)
     ids_NT, segments_NT = torch.randint(0, 512, (count, length)), torch.ones(count, length, dtype=torch.int64)
     segments_NT[:, -2:] = 0  # nothing stands there
-    return Rows(ids_NT=ids_NT, segments_NT=segments_NT, learn_NT=segments_NT > 0, domains_N=torch.zeros(count).long())
+    return PackedRows(
+        ids_NT=ids_NT, segments_NT=segments_NT, learn_NT=segments_NT > 0, domains_N=torch.zeros(count).long()
+    )
 
 
 def test_a_tokenizer_that_stops_merging_early_reads_every_text_in_more_of_the_same_tokens(told):
-    long, short = Backend.from_str(json.dumps(told)), Backend.from_str(json.dumps(shortened(told, 262)))
+    long, short = Backend.from_str(json.dumps(told)), Backend.from_str(json.dumps(shorten_tokenizer(told, 262)))
     before, after = long.encode(TEXT).ids, short.encode(TEXT).ids
     assert len(after) > len(before)
     assert max(after) < 262 <= max(before)
@@ -71,20 +73,20 @@ def test_the_students_folder_has_its_tokenizer_and_its_shape(told, tmp_path):
         "hidden_act": "silu",
     }  # fmt: skip
     (base / "config.json").write_text(json.dumps(shape))
-    out = write_short(base, tmp_path / "out", replace(WHOLE, depth=2, vocabulary=512, reads=128))
+    out = write_short_tokenizer(base, tmp_path / "out", replace(WHOLE, depth=2, vocabulary=512, reads=128))
     read = read_shape(out)
     assert (read.num_layers, read.vocab_size, read.context) == (2, 512, 128)
-    assert read == shape_of(replace(read, num_layers=4), replace(WHOLE, depth=2, vocabulary=512, reads=128))
+    assert read == make_student_shape(replace(read, num_layers=4), replace(WHOLE, depth=2, vocabulary=512, reads=128))
 
 
 def test_layers_are_taken_from_the_first_to_the_last_and_compared_at_even_steps():
-    assert picked(6, 30) == [0, 6, 12, 17, 23, 29]
-    assert ends(6, 30) == [5, 10, 15, 20, 25, 30]
-    assert picked(4, 4) == [0, 1, 2, 3]
+    assert pick_layers(6, 30) == [0, 6, 12, 17, 23, 29]
+    assert list_layer_ends(6, 30) == [5, 10, 15, 20, 25, 30]
+    assert pick_layers(4, 4) == [0, 1, 2, 3]
 
 
 def test_a_student_with_all_of_its_teachers_layers_and_words_has_nothing_to_learn(teacher):
-    student = begun(BASE, teacher.state_dict(), WHOLE)
+    student = make_student_decoder(BASE, teacher.state_dict(), WHOLE)
     parts = SpeechLessons(teacher, student, rows(), WHOLE).loss(0)
     assert parts["words"].item() < 1e-3
     assert parts["thoughts"].item() < 1e-3
@@ -92,7 +94,7 @@ def test_a_student_with_all_of_its_teachers_layers_and_words_has_nothing_to_lear
 
 def test_a_student_with_half_of_them_learns_to_say_what_its_teacher_says(teacher):
     config = replace(WHOLE, depth=2, rows=4)
-    student = begun(BASE, teacher.state_dict(), config)
+    student = make_student_decoder(BASE, teacher.state_dict(), config)
     taught = SpeechLessons(teacher, student, rows(), config)
     assert student.layers[1].qkv.weight.equal(teacher.layers[3].qkv.weight)
     optimiser, losses = torch.optim.AdamW(student.parameters(), 3e-3), []
@@ -107,7 +109,9 @@ def test_a_student_with_half_of_them_learns_to_say_what_its_teacher_says(teacher
 
 def test_places_without_a_document_are_not_compared(teacher):
     config = replace(WHOLE, depth=2, rows=4)
-    taught = SpeechLessons(teacher, begun(BASE, teacher.state_dict(), config), rows(), config)
+    taught = SpeechLessons(teacher, make_student_decoder(BASE, teacher.state_dict(), config), rows(), config)
     other = rows()
     other.ids_NT[:, -2:] = 7
-    assert taught.of_rows(rows())["words"].item() == pytest.approx(taught.of_rows(other)["words"].item(), rel=1e-4)
+    assert taught.compare_rows(rows())["words"].item() == pytest.approx(
+        taught.compare_rows(other)["words"].item(), rel=1e-4
+    )

@@ -17,20 +17,28 @@ from deepseek_mm.runtime.quantize.latent import behind, followed, rounded, sizes
 from deepseek_mm.training import fp4
 from deepseek_mm.training.corpus import DOMAINS
 from deepseek_mm.training.corpus.shards import shard_file, write_shard
-from deepseek_mm.training.fp4 import EVIDENCE, Fp4Config, Recovery, batch_of, digest_of, matrices_of, put_in
-from deepseek_mm.training.journal import Journal
-from deepseek_mm.training.rows import Rows, mix, pack
-from deepseek_mm.training.steps import Steps, StepsConfig
+from deepseek_mm.training.fp4 import (
+    EVIDENCE,
+    Fp4Config,
+    Fp4Recovery,
+    choose_batch,
+    hash_scales,
+    read_matrices,
+    restore_weights,
+)
+from deepseek_mm.training.journal import RunFolder
+from deepseek_mm.training.rows import PackedRows, mix_rows, pack_documents
+from deepseek_mm.training.steps import Optimiser, StepsConfig
 
 SHAPE = tiny(moe=experts())
-ROWS = mix([pack(shard(name, [16] * 8, seed=n), 32, domain=n) for n, name in enumerate(DOMAINS)], 0)
+ROWS = mix_rows([pack_documents(shard(name, [16] * 8, seed=n), 32, domain=n) for n, name in enumerate(DOMAINS)], 0)
 CONFIG = Fp4Config(evidence=2, others=2, some=0.5)
 
 
-def recovery(config: Fp4Config = CONFIG) -> tuple[Recovery, dict[str, Fp4]]:
+def recovery(config: Fp4Config = CONFIG) -> tuple[Fp4Recovery, dict[str, Fp4]]:
     truth = decoder(SHAPE).requires_grad_(False)
     held = tensors_of_fp4(truth, {name: quantise(linear.weight) for name, linear in linears(truth)})
-    return Recovery(truth, put_in(decoder(SHAPE), held), matrices_of(held), config), matrices_of(held)
+    return Fp4Recovery(truth, restore_weights(decoder(SHAPE), held), read_matrices(held), config), read_matrices(held)
 
 
 @pytest.fixture
@@ -61,7 +69,7 @@ def test_a_float_that_moves_to_the_next_number_takes_its_code_along_and_no_scale
     moved = followed(restore(matrix) * 2, matrix)
     small = unpack(matrix.codes_FD) & 7 == 1  # 0.5 becomes 1
     assert torch.equal((unpack(moved.codes_FD) & 7)[small], torch.full((int(small.sum()),), 2, dtype=torch.uint8))
-    assert digest_of({"a": moved}) == digest_of({"a": matrix})
+    assert hash_scales({"a": moved}) == hash_scales({"a": matrix})
 
 
 def test_every_matrix_is_trained_and_no_norm_and_the_student_is_the_file():
@@ -76,7 +84,7 @@ def test_every_matrix_is_trained_and_no_norm_and_the_student_is_the_file():
 
 def test_training_brings_what_the_student_says_nearer_to_what_the_whole_decoder_says():
     trainer, matrices = recovery()
-    steps = Steps(trainer.trained, StepsConfig(steps=12, rate=3e-3, warm=0.1))
+    steps = Optimiser(trainer.trained, StepsConfig(steps=12, rate=3e-3, warm=0.1))
     lost = []
     for step in range(12):
         lost.append(trainer.backward(ROWS, torch.Generator().manual_seed(0)))
@@ -101,7 +109,7 @@ def test_words_alone_are_trained_as_scores_while_all_below_them_stands_still():
 
 
 def test_a_batch_has_its_rows_of_evidence_and_of_others_and_is_the_same_again():
-    first, again, later = (batch_of(step, ROWS, CONFIG, 0) for step in (0, 0, 1))
+    first, again, later = (choose_batch(step, ROWS, CONFIG, 0) for step in (0, 0, 1))
     assert (first.domains_N == EVIDENCE).tolist() == [True, True, False, False]
     assert torch.equal(first.ids_NT, again.ids_NT)
     assert not torch.equal(first.ids_NT, later.ids_NT)
@@ -109,7 +117,7 @@ def test_a_batch_has_its_rows_of_evidence_and_of_others_and_is_the_same_again():
 
 def test_padding_and_questions_are_never_answers_that_are_compared():
     trainer, _ = recovery()
-    silent = Rows(
+    silent = PackedRows(
         ids_NT=ROWS.ids_NT, segments_NT=torch.zeros_like(ROWS.segments_NT), domains_N=ROWS.domains_N,
         learn_NT=torch.zeros_like(ROWS.learn_NT),
     )  # fmt: skip
@@ -120,7 +128,7 @@ def test_padding_and_questions_are_never_answers_that_are_compared():
 def test_a_files_matrices_come_back_by_the_names_of_their_layers():
     truth = decoder(SHAPE).requires_grad_(False)
     held = tensors_of_fp4(truth, {name: quantise(linear.weight) for name, linear in linears(truth)})
-    found = matrices_of(held)
+    found = read_matrices(held)
     assert found.keys() == {name for name, _ in linears(truth)}
     assert torch.equal(found[HEAD].codes_FD, held[HEAD + CODES])
 
@@ -156,4 +164,4 @@ def test_the_command_writes_a_file_like_the_one_it_began_with_and_trains_no_furt
     assert not torch.equal(first.tensors["layers.0.up" + CODES], last.tensors["layers.0.up" + CODES])
     assert "train fp4" in last.told.made
     assert fp4.run(args) == 0
-    assert len(Journal(house / "run", {}).lines()) == 3
+    assert len(RunFolder(house / "run", {}).read_log()) == 3

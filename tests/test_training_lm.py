@@ -13,7 +13,7 @@ from deepseek_mm.lm.backends.own_model import ModelCheckpoint, open_own
 from deepseek_mm.training import lm
 from deepseek_mm.training.corpus import DOMAINS
 from deepseek_mm.training.corpus.shards import shard_file, write_shard
-from deepseek_mm.training.journal import Journal, learned
+from deepseek_mm.training.journal import RunFolder, read_learned
 
 FEW = ["--steps", "4", "--every", "2", "--length", "64", "--rows", "2", "--limit", "4"]
 
@@ -41,7 +41,7 @@ def train(house, stage: str, out: str, *more: str) -> int:
 def test_the_stages_lead_from_the_base_to_a_file_that_the_product_opens(house):
     for stage in ("reach", "experts", "dense", "pack"):
         assert train(house, stage, "runs", "--weights", str(house / "lm.safetensors")) == 0
-    logs = {stage: Journal(house / "runs" / stage, {}).lines() for stage in ("reach", "experts", "dense")}
+    logs = {stage: RunFolder(house / "runs" / stage, {}).read_log() for stage in ("reach", "experts", "dense")}
     assert {stage: len(lines) for stage, lines in logs.items()} == {"reach": 4, "experts": 4, "dense": 4}
     assert {"words", "hidden"} <= logs["reach"][0].keys()
     assert {"loss", "balance", "hint", "load"} <= logs["experts"][0].keys()
@@ -57,17 +57,17 @@ def test_a_run_that_was_stopped_ends_where_an_undisturbed_one_does(house, monkey
         train(house, "reach", "whole")
     train(house, stage, "whole")
     with monkeypatch.context() as patch:
-        step = lm.one_step
+        step = lm.gather_step
         patch.setattr(
-            lm, "one_step", lambda n, *rest: step(n, *rest) if n < 3 else (_ for _ in ()).throw(KeyboardInterrupt)
+            lm, "gather_step", lambda n, *rest: step(n, *rest) if n < 3 else (_ for _ in ()).throw(KeyboardInterrupt)
         )
         with pytest.raises(KeyboardInterrupt):
             train(house, stage, "stopped", "--reach", str(house / "whole" / "reach"))
     train(house, stage, "stopped", "--reach", str(house / "whole" / "reach"))
-    whole, stopped = (learned(house / name / stage) for name in ("whole", "stopped"))
+    whole, stopped = (read_learned(house / name / stage) for name in ("whole", "stopped"))
     assert whole.keys() == stopped.keys()
     assert all(torch.equal(whole[name], stopped[name]) for name in whole)
-    assert Journal(house / "whole" / stage, {}).lines() == Journal(house / "stopped" / stage, {}).lines()
+    assert RunFolder(house / "whole" / stage, {}).read_log() == RunFolder(house / "stopped" / stage, {}).read_log()
 
 
 def test_other_settings_than_a_run_was_begun_with_are_refused(house):
@@ -82,16 +82,16 @@ def test_experts_need_the_stage_before_them(house):
 
 
 def test_every_row_is_met_once_an_epoch_in_an_order_of_its_own():
-    first = [n for batch in range(5) for n in lm.in_turn(batch, 10, 2, "0")]
-    second = [n for batch in range(5, 10) for n in lm.in_turn(batch, 10, 2, "0")]
+    first = [n for batch in range(5) for n in lm.draw_in_turn(batch, 10, 2, "0")]
+    second = [n for batch in range(5, 10) for n in lm.draw_in_turn(batch, 10, 2, "0")]
     assert sorted(first) == sorted(second) == list(range(10))
     assert first != second
 
 
 def test_an_even_step_has_rows_of_every_domain_and_none_twice():
     domains_N = torch.arange(160) % len(DOMAINS)
-    stage = lm.StageConfig(rows=2, even=True)
-    batches = [lm.numbers_of(batch, domains_N, stage, seed=0) for batch in range(10)]
+    stage = lm.LmStageConfig(rows=2, even=True)
+    batches = [lm.choose_rows(batch, domains_N, stage, seed=0) for batch in range(10)]
     for numbers in batches:
         counts = domains_N[numbers].bincount(minlength=len(DOMAINS)).tolist()
         assert counts == [6 if name == "evidence" else 2 for name in DOMAINS]
@@ -102,7 +102,7 @@ def test_an_even_step_has_rows_of_every_domain_and_none_twice():
 def test_a_run_can_begin_with_what_another_one_learned(house):
     train(house, "reach", "first")
     train(house, "reach", "next", "--begin", str(house / "first" / "reach"), "--rate", "0")
-    first, after = (learned(house / name / "reach") for name in ("first", "next"))
+    first, after = (read_learned(house / name / "reach") for name in ("first", "next"))
     assert all(torch.equal(after[name], first[name]) for name in first)
     assert any(value.any() for name, value in first.items() if name.endswith(".tall"))
 
@@ -112,7 +112,7 @@ def test_a_run_can_begin_with_the_shipped_file_which_may_have_no_experts_yet(hou
     file = house / "reach.safetensors"
     train(house, "pack", "lone", "--weights", str(file))
     train(house, "reach", "on", "--begin", str(file), "--rate", "0")
-    shipped, after = (learned(house / name / "reach") for name in ("lone", "on"))
+    shipped, after = (read_learned(house / name / "reach") for name in ("lone", "on"))
     assert shipped.keys() == after.keys()
     for name, value in shipped.items():
         torch.testing.assert_close(after[name], value, atol=float(value.abs().max()) / 250, rtol=0)
@@ -126,11 +126,11 @@ def test_experts_are_put_on_a_run_or_on_the_shipped_file(house):
     train(house, "pack", "below", "--weights", str(file))
     for out, reach in (("run", house / "below" / "reach"), ("file", file)):
         train(house, "experts", out, "--reach", str(reach), "--rate", "0")
-    run, shipped = (Journal(house / out / "experts", {}).lines()[0]["loss"] for out in ("run", "file"))
+    run, shipped = (RunFolder(house / out / "experts", {}).read_log()[0]["loss"] for out in ("run", "file"))
     assert shipped == pytest.approx(run, rel=0.02)
 
 
 def test_of_evidence_there_are_three_times_as_many_rows(house):
-    rows = lm.read_rows(house / "corpus", lm.StageConfig(length=40, limit=2), seed=0)
+    rows = lm.read_training_rows(house / "corpus", lm.LmStageConfig(length=40, limit=2), seed=0)
     counts = rows.domains_N.bincount(minlength=len(DOMAINS)).tolist()
     assert counts == [6 if name == "evidence" else 2 for name in DOMAINS]

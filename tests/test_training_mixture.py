@@ -8,17 +8,17 @@ from lm_help import NEAR, decoder, experts, shard
 
 from deepseek_mm.lm.shape import Reach, tiny
 from deepseek_mm.training.corpus import DOMAINS
-from deepseek_mm.training.dense import Dense, active_width, make_dense
-from deepseek_mm.training.mixture import Mixture, MixtureConfig
-from deepseek_mm.training.rows import mix, pack
-from deepseek_mm.training.steps import Steps, StepsConfig
+from deepseek_mm.training.dense import DenseAdapter, compute_active_width, make_dense
+from deepseek_mm.training.mixture import ExpertTrainer, MixtureConfig
+from deepseek_mm.training.rows import mix_rows, pack_documents
+from deepseek_mm.training.steps import Optimiser, StepsConfig
 
 SHAPE = tiny(reaches=(NEAR, Reach(), Reach(), Reach()), moe=experts())
-ROWS = mix([pack(shard(name, [16] * 8, seed=n), 32, domain=n) for n, name in enumerate(DOMAINS)], 0)
+ROWS = mix_rows([pack_documents(shard(name, [16] * 8, seed=n), 32, domain=n) for n, name in enumerate(DOMAINS)], 0)
 
 
-def mixture(config: MixtureConfig | None = None, **moe: object) -> Mixture:
-    return Mixture(decoder(replace(SHAPE, moe=experts(**moe))), config or MixtureConfig())
+def mixture(config: MixtureConfig | None = None, **moe: object) -> ExpertTrainer:
+    return ExpertTrainer(decoder(replace(SHAPE, moe=experts(**moe))), config or MixtureConfig())
 
 
 def test_only_experts_and_gates_are_trained():
@@ -47,7 +47,7 @@ def test_the_hint_leads_each_domain_to_its_own_expert_and_fades():
     trainer = mixture(MixtureConfig(hint_weight=1.0, hint_until=0.5))
     assert [trainer.hint_weight(over) for over in (0.0, 0.25, 0.5, 1.0)] == [1.0, 0.5, 0.0, 0.0]
     first = trainer.backward(ROWS, over=0.0)["hint"]
-    steps = Steps(trainer.trained, StepsConfig(steps=40, rate=1e-2))
+    steps = Optimiser(trainer.trained, StepsConfig(steps=40, rate=1e-2))
     steps.update(0)
     for n in range(1, 40):
         trainer.backward(ROWS, over=0.0)
@@ -63,7 +63,7 @@ def test_the_hint_leads_each_domain_to_its_own_expert_and_fades():
 def test_learning_lowers_the_loss_of_the_next_token():
     trainer = mixture()
     first = trainer.backward(ROWS, over=0.0)["loss"]
-    steps = Steps(trainer.trained, StepsConfig(steps=30, rate=1e-2))
+    steps = Optimiser(trainer.trained, StepsConfig(steps=30, rate=1e-2))
     for n in range(30):
         steps.update(n)
         last = trainer.backward(ROWS, over=n / 30)["loss"]
@@ -73,13 +73,13 @@ def test_learning_lowers_the_loss_of_the_next_token():
 def test_the_dense_adapter_is_no_smaller_than_what_a_token_meets():
     moe = experts()
     gate = sum(p.numel() for p in decoder(SHAPE).layers[3].moe.gate.parameters())
-    width = active_width(64, moe)
+    width = compute_active_width(64, moe)
     assert 3 * 64 * width >= 3 * 64 * 2 * 32 + gate > 3 * 64 * (width - 32)
 
 
 def test_a_dense_adapter_takes_the_mixtures_place_and_is_trained_alike():
-    trainer = Mixture(make_dense(decoder(SHAPE)), MixtureConfig())
-    assert isinstance(trainer.decoder.layers[2].moe, Dense)
+    trainer = ExpertTrainer(make_dense(decoder(SHAPE)), MixtureConfig())
+    assert isinstance(trainer.decoder.layers[2].moe, DenseAdapter)
     told = trainer.backward(ROWS, over=0.0)
     assert set(told) == {"loss"}
     assert set(trainer.trained) == {f"layers.{n}.moe.expert.{part}.weight" for n in (2, 3) for part in ("up", "down")}

@@ -10,17 +10,25 @@ import pytest
 import torch
 
 from deepseek_mm.errors import BadCheckpoint, ConfigError, NothingThere
-from deepseek_mm.training.journal import Journal
-from deepseek_mm.training.parallel import add_arguments, add_to_report, check_world, checkpoint, measure, order_of, run
-from deepseek_mm.training.parallel.cuts import cuts_of
-from deepseek_mm.training.parallel.launch import how, run_local, why
+from deepseek_mm.training.journal import RunFolder
+from deepseek_mm.training.parallel import (
+    add_arguments,
+    add_to_report,
+    check_world,
+    checkpoint,
+    measure,
+    read_order,
+    run,
+)
+from deepseek_mm.training.parallel.cuts import list_cuts
+from deepseek_mm.training.parallel.launch import describe_exit, explain_failure, run_local
 from deepseek_mm.training.parallel.layout import Layout
-from deepseek_mm.training.parallel.recipe import BatchConfig, ModelConfig
-from deepseek_mm.training.parallel.roll import RankLost, Roll
+from deepseek_mm.training.parallel.recipe import MicrobatchConfig, ModelConfig
+from deepseek_mm.training.parallel.roll import RankLost, RankRegistry
 from deepseek_mm.training.parallel.single import train_single
-from deepseek_mm.training.parallel.sizes import of_rank
-from deepseek_mm.training.parallel.worker import KeepConfig, Order
-from deepseek_mm.training.report import read
+from deepseek_mm.training.parallel.sizes import count_of_rank
+from deepseek_mm.training.parallel.worker import KeepConfig, RunOrder
+from deepseek_mm.training.report import read_report
 from deepseek_mm.training.steps import StepsConfig
 
 NEAR = 1e-4  # how far losses and weights may be off
@@ -38,13 +46,13 @@ def text(tmp_path_factory):
     return folder
 
 
-def small_order(out, text, layout=None, *, steps=STEPS, every=2) -> Order:
-    return Order(
+def small_order(out, text, layout=None, *, steps=STEPS, every=2) -> RunOrder:
+    return RunOrder(
         text=text,
         out=out,
         layout=layout or Layout(),
         model=ModelConfig(num_layers=2, width=32, num_heads=2, num_kv_heads=2, ffn_width=32, experts=3),
-        batch=BatchConfig(microbatches=4, rows=1, length=16),
+        batch=MicrobatchConfig(microbatches=4, rows=1, length=16),
         steps=StepsConfig(steps=steps, rate=3e-3, warm=0.2),
         keep=KeepConfig(every=every, patience_s=30),
     )
@@ -57,43 +65,43 @@ def truth(text):
 
 
 @pytest.fixture(scope="module")
-def eight(tmp_path_factory, text) -> Order:
+def eight(tmp_path_factory, text) -> RunOrder:
     order = small_order(tmp_path_factory.mktemp("eight"), text, Layout(data=2, pipeline=2, tensor=2))
     run_local(order)
     return order
 
 
 def test_eight_ranks_have_the_losses_and_the_weights_of_one_process(eight, truth):
-    loss_off, weight_off = measure.off(eight, truth)
+    loss_off, weight_off = measure.measure_difference(eight, truth)
     assert loss_off < NEAR
     assert weight_off < NEAR
 
 
 def test_bytes_on_the_wires_are_counted_and_equal_their_formula(eight, truth):
-    found = measure.outcome(eight, truth)
+    found = measure.measure_layout(eight, truth)
     assert found.counted == found.expected
     assert found.counted.keys() == {"tensor", "pipeline", "ends", "data", "world"}
     assert found.sent > 0
 
 
 def test_figures_picture_and_table_show_what_was_counted(eight, truth, tmp_path):
-    found = [measure.outcome(eight, truth)]
-    told = measure.figures(found)
+    found = [measure.measure_layout(eight, truth)]
+    told = measure.make_figures(found)
     assert told["parallel_2x2x2_data_bytes"] == told["parallel_2x2x2_data_bytes_formula"] > 0
     assert told["parallel_weight_difference"] == found[0].weight_off
-    assert "2x2x2" in measure.table(found)
-    assert measure.draw(found, tmp_path / "layouts.png").stat().st_size < 100_000
+    assert "2x2x2" in measure.write_table(found)
+    assert measure.draw_layouts(found, tmp_path / "layouts.png").stat().st_size < 100_000
 
 
 def test_one_rank_writes_the_log_and_two_checkpoints_are_kept(eight):
-    assert [line["step"] for line in Journal(eight.out, {}).lines()] == [1, 2, 3, 4]
+    assert [line["step"] for line in RunFolder(eight.out, {}).read_log()] == [1, 2, 3, 4]
     assert sorted(path.name for path in eight.out.glob("step-*")) == ["step-00000002", "step-00000004"]
     assert len(list((eight.out / "step-00000004").glob("rank-*.safetensors"))) == 8
 
 
 def test_no_rank_keeps_more_of_the_moments_than_its_share(eight):
-    sizes = [path.stat().st_size for path in checkpoint.latest(eight.out).glob("rank-*.safetensors")]
-    own = of_rank(eight.model.shape(), eight.layout, 0)  # the first stage has the experts
+    sizes = [path.stat().st_size for path in checkpoint.find_latest(eight.out).glob("rank-*.safetensors")]
+    own = count_of_rank(eight.model.shape(), eight.layout, 0)  # the first stage has the experts
     assert max(sizes) < 3 * 4 * own / 2 * 1.1  # three numbers of half of its parameters, and their names
 
 
@@ -102,7 +110,7 @@ def test_another_layout_goes_on_from_their_checkpoint_as_if_nothing_had_changed(
     shutil.copytree(eight.out, order.out)
     shutil.rmtree(order.out / "step-00000004")
     run_local(order)
-    assert max(measure.off(order, truth)) < NEAR
+    assert max(measure.measure_difference(order, truth)) < NEAR
     assert json.loads((order.out / "step-00000004" / "manifest.json").read_text())["layout"] == "1x1x2"
 
 
@@ -111,11 +119,11 @@ def test_a_killed_rank_stops_all_and_is_named_and_the_run_goes_on_to_the_same_en
     with pytest.raises(
         RankLost, match=r"rank 1 \(data 1, pipeline 0, tensor 0\) was killed by SIGKILL in step \d+\. All"
     ):
-        run_local(order, started=measure.killer(order.out, rank=1, step=6))
-    assert checkpoint.latest(order.out).name == "step-00000005"
+        run_local(order, started=measure.make_killer(order.out, rank=1, step=6))
+    assert checkpoint.find_latest(order.out).name == "step-00000005"
     run_local(order)
     truth = train_single(order.model.shape(), order.batch, order.steps, text=text)
-    assert max(measure.off(order, truth)) < NEAR
+    assert max(measure.measure_difference(order, truth)) < NEAR
 
 
 def test_a_rank_that_fails_says_why_through_the_launcher(tmp_path):
@@ -140,8 +148,8 @@ class Pigeonholes(dict):
 
 
 def test_ranks_that_only_wait_for_each_other_name_those_that_are_behind():
-    roll = Roll(Pigeonholes({f"step/{rank}": b"7" if rank else b"6" for rank in range(2)}), Layout(data=2))
-    said = str(why([Ended(3), Ended(3)], roll))
+    roll = RankRegistry(Pigeonholes({f"step/{rank}": b"7" if rank else b"6" for rank in range(2)}), Layout(data=2))
+    said = str(explain_failure([Ended(3), Ended(3)], roll))
     assert "no answer in step 6" in said
     assert "rank 0 (data 0, pipeline 0, tensor 0)" in said
     assert "rank 1" not in said
@@ -149,20 +157,20 @@ def test_ranks_that_only_wait_for_each_other_name_those_that_are_behind():
 
 def test_a_survivor_names_the_rank_whose_process_is_gone():
     store = Pigeonholes()
-    roll = Roll(store, Layout(data=2), 0)
+    roll = RankRegistry(store, Layout(data=2), 0)
     roll.sign()
-    Roll(store, Layout(data=2), 1).at(4)
+    RankRegistry(store, Layout(data=2), 1).enter_step(4)
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     host, _ = json.loads(store["process/0"])
     store.set("process/1", json.dumps([host, gone.pid]))
-    assert "rank 1 (data 1, pipeline 0, tensor 0) is gone in step 4" in str(roll.lost(RuntimeError("closed")))
-    assert how(-15, "") == "was killed by SIGTERM"
-    assert how(1, "") == "failed (exit code 1; its traceback is above)"
+    assert "rank 1 (data 1, pipeline 0, tensor 0) is gone in step 4" in str(roll.explain(RuntimeError("closed")))
+    assert describe_exit(-15, "") == "was killed by SIGTERM"
+    assert describe_exit(1, "") == "failed (exit code 1; its traceback is above)"
 
 
 def test_a_checkpoint_of_another_recipe_is_refused_with_the_difference(eight):
-    with checkpoint.opened(checkpoint.latest(eight.out), {}) as found:
+    with checkpoint.open_checkpoint(checkpoint.find_latest(eight.out), {}) as found:
         assert found.step == STEPS
         with pytest.raises(ConfigError, match=r"other settings \(width\)"):
             found.check({**found.settings, "width": 128})
@@ -170,19 +178,19 @@ def test_a_checkpoint_of_another_recipe_is_refused_with_the_difference(eight):
 
 def test_a_checkpoint_that_lacks_a_file_is_refused_by_the_name_of_the_parameter(eight, tmp_path):
     folder = tmp_path / "step-00000004"
-    shutil.copytree(checkpoint.latest(eight.out), folder)
+    shutil.copytree(checkpoint.find_latest(eight.out), folder)
     next(folder.glob("rank-0000*")).unlink()
     with pytest.raises(BadCheckpoint, match="lacks a part of .* Remove that folder"):
-        checkpoint.weights(folder, cuts_of(eight.model.shape()))
+        checkpoint.read_weights(folder, list_cuts(eight.model.shape()))
     with pytest.raises(NothingThere, match="no checkpoint in"):
-        checkpoint.weights(tmp_path / "no", {})
+        checkpoint.read_weights(tmp_path / "no", {})
 
 
 def test_a_checkpoint_without_its_name_is_not_taken(tmp_path):
-    checkpoint.save(tmp_path, 3, {"weight": [("a", 0, torch.ones(2))]}, rank=0, tensor=0)
-    assert checkpoint.latest(tmp_path) is None
-    checkpoint.finish(tmp_path, 3, {}, {"a": [2]}, layout="1x1x1")
-    assert checkpoint.weights(checkpoint.latest(tmp_path), {})["a"].tolist() == [1, 1]
+    checkpoint.save_pieces(tmp_path, 3, {"weight": [("a", 0, torch.ones(2))]}, rank=0, tensor=0)
+    assert checkpoint.find_latest(tmp_path) is None
+    checkpoint.finish_checkpoint(tmp_path, 3, {}, {"a": [2]}, layout="1x1x1")
+    assert checkpoint.read_weights(checkpoint.find_latest(tmp_path), {})["a"].tolist() == [1, 1]
 
 
 def parsed(*words):
@@ -194,7 +202,7 @@ def parsed(*words):
 
 
 def test_flags_make_the_order_and_the_arithmetic_is_printed(capsys):
-    order = order_of(parsed("--data", "2", "--tensor", "2", "--length", "8", "--every", "3"))
+    order = read_order(parsed("--data", "2", "--tensor", "2", "--length", "8", "--every", "3"))
     assert (str(order.layout), order.batch.length, order.keep.every, order.steps.steps) == ("2x1x2", 8, 3, 20)
     assert run(parsed("--stage", "arithmetic")) == 0
     assert "| 8x8x8 |" in capsys.readouterr().out
@@ -205,7 +213,7 @@ def test_the_report_of_a_stage_leaves_what_another_stage_has_measured(tmp_path):
     add_to_report(parsed("--stage", "layouts", "--report", str(file)), {"a": 1, "b": 2}, ["first"])
     add_to_report(parsed("--stage", "memory", "--report", str(file)), {"c": 3}, ["other"])
     add_to_report(parsed("--stage", "layouts", "--report", str(file)), {"a": 4}, ["second"])
-    told = read(file)
+    told = read_report(file)
     assert told.figures == {"a": 4, "b": 2, "c": 3}
     assert told.notes == ("memory: other", "layouts: second")
 
@@ -220,8 +228,8 @@ def test_torchrun_starts_the_same_ranks(tmp_path):
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "deepseek_mm", "train"]
     words = ["parallel", "--tensor", "2", "--steps", "3", "--out", str(tmp_path)]
     assert subprocess.run([*command, *words], check=False, timeout=300).returncode == 0
-    order = order_of(parsed("--tensor", "2", "--steps", "3", "--out", str(tmp_path)))
-    assert max(measure.off(order, train_single(order.model.shape(), order.batch, order.steps))) < NEAR
+    order = read_order(parsed("--tensor", "2", "--steps", "3", "--out", str(tmp_path)))
+    assert max(measure.measure_difference(order, train_single(order.model.shape(), order.batch, order.steps))) < NEAR
 
 
 @pytest.mark.campaign(times=1, only=True)
@@ -229,6 +237,6 @@ def test_torchrun_starts_the_same_ranks(tmp_path):
     "layout", [Layout(data=d, pipeline=p, tensor=t) for d in (1, 2) for p in (1, 2) for t in (1, 2)]
 )
 def test_every_layout_has_the_same_losses_and_weights_after_twenty_steps(layout, tmp_path):
-    order = Order(out=tmp_path, layout=layout)
+    order = RunOrder(out=tmp_path, layout=layout)
     run_local(order)
-    assert max(measure.off(order, train_single(order.model.shape(), order.batch, order.steps))) < NEAR
+    assert max(measure.measure_difference(order, train_single(order.model.shape(), order.batch, order.steps))) < NEAR

@@ -11,16 +11,16 @@ from torch import nn
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.regions import BoxRow
 from deepseek_mm.evaluation.retrieval import CaptionRow
-from deepseek_mm.training.boxes import is_for_testing, pictures_in
+from deepseek_mm.training.boxes import find_pictures, is_for_testing
 from deepseek_mm.training.people import (
     MAPS,
-    Photo,
-    Window,
-    gather,
-    prepare,
-    recoloured,
+    BoxedPhoto,
+    CropWindow,
+    choose_window,
+    gather_photos,
+    prepare_box_features,
+    recolour,
     speaks_of_people,
-    window_of,
 )
 
 BOX = (0.2, 0.4, 0.6, 0.8)
@@ -37,23 +37,23 @@ class ToyTower(nn.Module):
 
 
 def test_a_mirrored_window_mirrors_the_boxes_and_the_picture():
-    window = Window(mirrored=True)
-    np.testing.assert_allclose(window.of_boxes([BOX]), [(0.4, 0.4, 0.8, 0.8)])
+    window = CropWindow(mirrored=True)
+    np.testing.assert_allclose(window.crop_boxes([BOX]), [(0.4, 0.4, 0.8, 0.8)])
     left_red = picture("blue", size=(40, 20))
     left_red.paste((220, 30, 30), (0, 0, 20, 20))
-    assert window.of_image(left_red).getpixel((250, 130))[0] > 200
+    assert window.crop_image(left_red).getpixel((250, 130))[0] > 200
 
 
 def test_a_box_is_told_in_shares_of_the_crop_and_dropped_when_too_little_remains():
-    np.testing.assert_allclose(Window(box=(0.2, 0.4, 1.0, 1.0)).of_boxes([BOX]), [(0, 0, 0.5, 2 / 3)], atol=1e-9)
-    assert Window(box=(0.5, 0.4, 1.0, 1.0)).of_boxes([BOX]) == ()  # a quarter of it is left
-    assert Window(box=(0.7, 0.0, 1.0, 1.0)).of_boxes([BOX]) == ()
+    np.testing.assert_allclose(CropWindow(box=(0.2, 0.4, 1.0, 1.0)).crop_boxes([BOX]), [(0, 0, 0.5, 2 / 3)], atol=1e-9)
+    assert CropWindow(box=(0.5, 0.4, 1.0, 1.0)).crop_boxes([BOX]) == ()  # a quarter of it is left
+    assert CropWindow(box=(0.7, 0.0, 1.0, 1.0)).crop_boxes([BOX]) == ()
 
 
 def test_views_are_the_photo_its_mirror_image_and_crops_that_depend_on_photo_and_view_only():
-    assert (window_of(0, 7, [BOX]), window_of(1, 7, [BOX])) == (Window(), Window(mirrored=True))
-    assert window_of(2, 7, [BOX]) == window_of(2, 7, [BOX]) != window_of(2, 8, [BOX])
-    assert all(window_of(2, n, [BOX]).of_boxes([BOX]) for n in range(50))
+    assert (choose_window(0, 7, [BOX]), choose_window(1, 7, [BOX])) == (CropWindow(), CropWindow(mirrored=True))
+    assert choose_window(2, 7, [BOX]) == choose_window(2, 7, [BOX]) != choose_window(2, 8, [BOX])
+    assert all(choose_window(2, n, [BOX]).crop_boxes([BOX]) for n in range(50))
 
 
 @pytest.mark.parametrize(
@@ -72,15 +72,15 @@ def test_photos_with_boxes_come_first_then_those_whose_captions_name_nobody(tmp_
         CaptionRow(image="b.png", captions=("a dog", "a brown dog")),
         CaptionRow(image="c.png", captions=("a dog", "a dog and a man")),
     ]
-    photos = gather(rows, tmp_path, captioned, tmp_path)
-    assert photos == [Photo(path=tmp_path / "a.png", boxes=(BOX,)), Photo(path=tmp_path / "b.png")]
+    photos = gather_photos(rows, tmp_path, captioned, tmp_path)
+    assert photos == [BoxedPhoto(path=tmp_path / "a.png", boxes=(BOX,)), BoxedPhoto(path=tmp_path / "b.png")]
 
 
 def test_maps_are_made_once_and_read_back_in_the_order_of_the_photos(tmp_path):
     for colour in ("red", "black"):
         picture(colour).save(tmp_path / f"{colour}.png")
-    photos = [Photo(path=tmp_path / "red.png", boxes=(BOX,)), Photo(path=tmp_path / "black.png")]
-    seen = prepare(ToyTower(), photos, tmp_path / "maps", num_views=2)
+    photos = [BoxedPhoto(path=tmp_path / "red.png", boxes=(BOX,)), BoxedPhoto(path=tmp_path / "black.png")]
+    seen = prepare_box_features(ToyTower(), photos, tmp_path / "maps", num_views=2)
     middle, packaged = seen.batch([1, 0], [0, 1])
     assert middle.shape == (2, 120, 17, 17)
     assert packaged.shape == (2, 1280, 9, 9)
@@ -88,14 +88,14 @@ def test_maps_are_made_once_and_read_back_in_the_order_of_the_photos(tmp_path):
     np.testing.assert_allclose(seen.boxes[1][0], [(0.4, 0.4, 0.8, 0.8)])
     assert seen.boxes[0][1] == ()
     stamps = {path: path.stat().st_mtime_ns for path in (tmp_path / "maps").iterdir()}
-    prepare(None, photos, tmp_path / "maps", num_views=2)
+    prepare_box_features(None, photos, tmp_path / "maps", num_views=2)
     assert len(stamps) == 2 * len(MAPS)
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
 
 
 def test_colours_change_by_the_number_only():
     image = picture("orange")
-    assert recoloured(image, 3).tobytes() == recoloured(image, 3).tobytes() != recoloured(image, 4).tobytes()
+    assert recolour(image, 3).tobytes() == recolour(image, 3).tobytes() != recolour(image, 4).tobytes()
 
 
 def test_a_file_of_questions_gives_the_photos_that_no_question_puts_a_person_into(tmp_path):
@@ -105,7 +105,7 @@ def test_a_file_of_questions_gives_the_photos_that_no_question_puts_a_person_int
         *({"image": f"room{n}.png", "question": "what is this ?", "answer": ["desk"]} for n in range(3, 30)),
     ]
     (tmp_path / "qa.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    found = [path.name for path in pictures_in(tmp_path / "qa.jsonl")]
+    found = [path.name for path in find_pictures(tmp_path / "qa.jsonl")]
     assert "room2.png" not in found
     assert found == sorted(row["image"] for row in rows if row["image"] in found)
     assert set(found) == {r["image"] for r in rows if r["image"] != "room2.png" and not is_for_testing(r["image"])}
@@ -115,6 +115,6 @@ def test_a_folder_gives_its_pictures_by_name_and_an_empty_one_says_what_to_do(tm
     (tmp_path / "b.JPG").touch()
     (tmp_path / "a.png").touch()
     (tmp_path / "notes.txt").touch()
-    assert [path.name for path in pictures_in(tmp_path)] == ["a.png", "b.JPG"]
+    assert [path.name for path in find_pictures(tmp_path)] == ["a.png", "b.JPG"]
     with pytest.raises(NothingThere, match="--empty"):
-        pictures_in(tmp_path / "nowhere")
+        find_pictures(tmp_path / "nowhere")

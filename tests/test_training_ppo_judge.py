@@ -6,8 +6,8 @@ import pytest
 from ppo_help import PUZZLE
 
 from deepseek_mm.training.ppo import judge as judging
-from deepseek_mm.training.ppo.inside import given, held, outcome
-from deepseek_mm.training.ppo.judge import Judge, Verdict, parses
+from deepseek_mm.training.ppo.inside import compute_outcome, run_call, run_test
+from deepseek_mm.training.ppo.judge import CandidateJudge, CandidateVerdict, is_python
 
 CANDIDATES = {
     PUZZLE.answer: (True, True),
@@ -24,7 +24,7 @@ CANDIDATES = {
 @pytest.fixture(scope="module")
 def told():
     """One sandbox for all of them; each candidate twice."""
-    judge = Judge()
+    judge = CandidateJudge()
     verdicts = judge.judge([(PUZZLE, text) for text in (*CANDIDATES, *CANDIDATES)])
     return judge, dict(zip((*CANDIDATES, *CANDIDATES), verdicts, strict=True))
 
@@ -48,7 +48,7 @@ def test_jobs_that_a_sandbox_did_not_come_to_are_failures(monkeypatch):
         def run(self, code, *, text):
             return type("Ran", (), {"stdout": "[1, 1]\n"})()
 
-    judge = Judge(Cut())
+    judge = CandidateJudge(Cut())
     other = replace(PUZZLE, name="another")
     assert [v.right for v in judge.judge([(PUZZLE, "\n    return a + 1"), (other, "\n    return a + 1")])] == [
         True,
@@ -59,30 +59,30 @@ def test_jobs_that_a_sandbox_did_not_come_to_are_failures(monkeypatch):
 
 def test_a_program_tells_which_tests_held():
     job = {"program": "def f(a):\n    return a + 1\n", "tests": ["assert f(1) == 2", "assert f(1) == 3", "f("]}
-    assert outcome(job) == [1, 0, 0]
+    assert compute_outcome(job) == [1, 0, 0]
 
 
 def test_a_test_that_leaves_has_not_passed():
-    assert held("raise SystemExit", {}) == 0
-    assert held("assert True", {}) == 1
+    assert run_test("raise SystemExit", {}) == 0
+    assert run_test("assert True", {}) == 1
 
 
 def test_calls_tell_what_can_be_written_down_and_read_again():
     names = {"f": lambda a: a}
-    assert given("f([1, 'b'])", names) == "[1, 'b']"
-    assert given("f", names) is None  # a function cannot be written down
-    assert given("1 / 0", names) is None
-    assert given("'a' * 1000", names) is None
-    assert outcome({"program": "def f(a): return a", "calls": ["f(1)", "g(1)"]}) == ["1", None]
+    assert run_call("f([1, 'b'])", names) == "[1, 'b']"
+    assert run_call("f", names) is None  # a function cannot be written down
+    assert run_call("1 / 0", names) is None
+    assert run_call("'a' * 1000", names) is None
+    assert compute_outcome({"program": "def f(a): return a", "calls": ["f(1)", "g(1)"]}) == ["1", None]
 
 
 def test_tests_of_one_candidate_do_not_see_each_other():
     job = {"program": "a = 1", "tests": ["a = 2", "assert a == 1"]}
-    assert outcome(job) == [1, 1]
+    assert compute_outcome(job) == [1, 1]
 
 
 def test_a_share_is_of_all_tests():
-    assert Verdict(parses=True, passed=(True, False, False, False)).share == 0.25
-    assert not parses("def f(:")
-    assert not parses("\0")
-    assert parses("x = '\\d'")  # Python warns of it, and it is Python
+    assert CandidateVerdict(parses=True, passed=(True, False, False, False)).share == 0.25
+    assert not is_python("def f(:")
+    assert not is_python("\0")
+    assert is_python("x = '\\d'")  # Python warns of it, and it is Python

@@ -7,23 +7,23 @@ import pytest
 from ppo_help import PUZZLE, Letters
 
 from deepseek_mm.errors import BadFile, NothingThere
-from deepseek_mm.training.corpus.items import split_of
+from deepseek_mm.training.corpus.items import choose_split
 from deepseek_mm.training.ppo import problems as made
 from deepseek_mm.training.ppo.problems import (
-    Problem,
-    assertions_of,
+    CodeProblem,
     binds_nothing_new,
-    ids_of,
-    mbpp,
-    puzzles_of,
+    encode_gap,
+    make_puzzles,
+    measure_gap,
+    read_mbpp,
     read_problems,
     read_puzzles,
-    sized,
-    write_rows,
+    split_assertions,
+    write_records,
 )
 
 CODE = "def f(a):\n    b = a\n    b += 1\n    return b"
-PROBLEM = Problem(name="mbpp 600", source="mbpp 600", head='"""Add."""\n', code=CODE, tests=("assert f(1) == 2",))
+PROBLEM = CodeProblem(name="mbpp 600", source="mbpp 600", head='"""Add."""\n', code=CODE, tests=("assert f(1) == 2",))
 
 
 @pytest.fixture(autouse=True)
@@ -39,24 +39,24 @@ def rows(*numbers):
 def test_tasks_that_judge_models_are_not_read(tmp_path):
     file = tmp_path / "mbpp.jsonl"
     file.write_text(rows(11, 510, 511, 974, 975))
-    assert [problem.name for problem in mbpp(file)] == ["mbpp 511", "mbpp 974"]
+    assert [problem.name for problem in read_mbpp(file)] == ["mbpp 511", "mbpp 974"]
 
 
 def test_a_preparation_belongs_to_every_test():
-    assert assertions_of("import math\nassert f(1)\nassert g(\n  2)") == (
+    assert split_assertions("import math\nassert f(1)\nassert g(\n  2)") == (
         "import math\n",
         ["assert f(1)", "assert g(\n  2)"],
     )
 
 
 def test_no_test_stands_in_what_a_model_reads():
-    found = puzzles_of(PROBLEM, Letters())
+    found = make_puzzles(PROBLEM, Letters())
     assert found
     assert all("assert" not in puzzle.prompt and "== 2" not in puzzle.prompt for puzzle in found)
 
 
 def test_every_gap_is_filled_by_its_own_answer():
-    for puzzle in puzzles_of(PROBLEM, Letters()):
+    for puzzle in make_puzzles(PROBLEM, Letters()):
         assert puzzle.program(puzzle.answer) == f'"""Add."""\n{CODE}\n'
         assert puzzle.cut(puzzle.answer + "\n") == puzzle.answer
         assert not puzzle.prompt.endswith(("\n", " "))
@@ -68,11 +68,11 @@ def test_a_line_whose_new_name_stands_behind_the_gap_is_not_asked_for():
     assert binds_nothing_new(lines, 2)
     assert not binds_nothing_new(["    for x in y:"], 0)
     assert binds_nothing_new(["def f(x):", "    if x == 2:"], 1)
-    assert "mbpp 600:1" not in {puzzle.name for puzzle in puzzles_of(PROBLEM, Letters())}
+    assert "mbpp 600:1" not in {puzzle.name for puzzle in make_puzzles(PROBLEM, Letters())}
 
 
 def test_the_rest_of_a_function_is_harder_than_a_line():
-    levels = {puzzle.name: puzzle.level for puzzle in puzzles_of(PROBLEM, Letters())}
+    levels = {puzzle.name: puzzle.level for puzzle in make_puzzles(PROBLEM, Letters())}
     assert levels["mbpp 600:2-4"] == 3
     assert levels["mbpp 600:3"] == 2  # more than ten letters
 
@@ -91,31 +91,31 @@ def test_the_rest_of_a_function_is_harder_than_a_line():
 )
 def test_an_answer_ends_where_its_gap_does(level, text, kept, over):
     puzzle = replace(PUZZLE, level=level)
-    assert (puzzle.cut(text), puzzle.over(text)) == (kept, over)
+    assert (puzzle.cut(text), puzzle.is_over(text)) == (kept, over)
 
 
 def test_a_gap_that_is_too_long_is_left_out(monkeypatch):
-    assert sized(PUZZLE, Letters()) is not None
+    assert measure_gap(PUZZLE, Letters()) is not None
     monkeypatch.setattr(made, "LONGEST_PROMPT", 10)
-    assert sized(PUZZLE, Letters()) is None
+    assert measure_gap(PUZZLE, Letters()) is None
 
 
 def test_an_answer_has_the_line_end_that_ends_it():
-    prompt, answer = ids_of(PUZZLE, Letters())
+    prompt, answer = encode_gap(PUZZLE, Letters())
     assert Letters().decode(prompt) == PUZZLE.prompt
     assert Letters().decode(answer) == PUZZLE.answer + "\n"
 
 
 def test_who_may_learn_from_a_problem_is_what_the_corpus_says():
-    other = next(n for n in range(511, 900) if split_of(f"mbpp {n}") != split_of("mbpp 600"))
-    apart = Problem(name="b", source=f"mbpp {other}", head="", code=CODE, tests=())
-    assert PROBLEM.seen != apart.seen
-    assert all(puzzle.seen == PROBLEM.seen for puzzle in puzzles_of(PROBLEM, Letters()))
+    other = next(n for n in range(511, 900) if choose_split(f"mbpp {n}") != choose_split("mbpp 600"))
+    apart = CodeProblem(name="b", source=f"mbpp {other}", head="", code=CODE, tests=())
+    assert PROBLEM.may_be_learned != apart.may_be_learned
+    assert all(puzzle.seen == PROBLEM.may_be_learned for puzzle in make_puzzles(PROBLEM, Letters()))
 
 
 def test_rows_come_back_as_they_were_written_and_others_are_refused(tmp_path):
-    write_rows(tmp_path / "puzzles", [PUZZLE])
-    write_rows(tmp_path / "problems", [PROBLEM])
+    write_records(tmp_path / "puzzles", [PUZZLE])
+    write_records(tmp_path / "problems", [PROBLEM])
     assert read_puzzles(tmp_path / "puzzles") == [PUZZLE]
     assert read_problems(tmp_path / "problems") == [PROBLEM]
     with pytest.raises(BadFile, match="is not what `train ppo` wrote"):
@@ -125,4 +125,4 @@ def test_rows_come_back_as_they_were_written_and_others_are_refused(tmp_path):
 
 
 def test_a_gap_filled_with_nothing_is_still_python():
-    assert PUZZLE.without == "\n    pass"
+    assert PUZZLE.empty_answer == "\n    pass"

@@ -7,22 +7,22 @@ import torch
 from lm_help import NEAR, decoder
 
 from deepseek_mm.lm.shape import Reach, tiny
-from deepseek_mm.training.reach import Distiller, ReachConfig, off
-from deepseek_mm.training.steps import Steps, StepsConfig
+from deepseek_mm.training.reach import ReachConfig, ReachDistiller, measure_off
+from deepseek_mm.training.steps import Optimiser, StepsConfig
 
 SHORT = tiny(reaches=(NEAR, NEAR, Reach(), Reach()))
 CONFIG = ReachConfig(rank=8, stages=(1, 2), words=0.5)
 
 
-def distiller(shape=SHORT, **changes) -> Distiller:
-    return Distiller(decoder(), decoder(shape), replace(CONFIG, **changes))
+def distiller(shape=SHORT, **changes) -> ReachDistiller:
+    return ReachDistiller(decoder(), decoder(shape), replace(CONFIG, **changes))
 
 
 def ids(n: int) -> torch.Tensor:
     return torch.randint(512, (2, 96), generator=torch.Generator().manual_seed(n))
 
 
-def lose(trainer: Distiller) -> tuple[float, float]:
+def lose(trainer: ReachDistiller) -> tuple[float, float]:
     with torch.no_grad():
         words, hidden = trainer.losses(ids(99), torch.Generator().manual_seed(0))
     return float(words), float(hidden)
@@ -38,7 +38,7 @@ def test_a_shorter_reach_costs_and_learning_wins_some_of_it_back():
     trainer = distiller()
     before = lose(trainer)
     assert min(before) > 1e-3
-    steps = Steps(trainer.trained, StepsConfig(steps=60, rate=1e-2))
+    steps = Optimiser(trainer.trained, StepsConfig(steps=60, rate=1e-2))
     for n in range(60):
         trainer.backward(ids(99), torch.Generator().manual_seed(n))
         steps.update(n)
@@ -61,5 +61,5 @@ def test_the_hidden_states_are_compared_behind_every_stage_but_the_last():
 
 def test_a_difference_counts_as_a_share_and_a_giant_does_not_drown_the_others():
     right = torch.tensor([[[3.0, 4.0], [0.3, 0.4]]])
-    assert float(off(right * 1.1, right)) == pytest.approx(0.01 / 2.21, rel=1e-3)
-    assert float(off(right * 1000, right)) < 2
+    assert float(measure_off(right * 1.1, right)) == pytest.approx(0.01 / 2.21, rel=1e-3)
+    assert float(measure_off(right * 1000, right)) < 2

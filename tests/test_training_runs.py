@@ -13,32 +13,39 @@ from deepseek_mm.lm.shape import OURS, tiny, to_product_shape
 from deepseek_mm.lm.weights import build, merge_changes, write_changes
 from deepseek_mm.training.corpus import DOMAINS
 from deepseek_mm.training.corpus.shards import shard_file, write_shard
-from deepseek_mm.training.dense import Dense, make_dense
-from deepseek_mm.training.journal import Journal
-from deepseek_mm.training.lowrank import adapt
-from deepseek_mm.training.runs import Base, held_rows, long_texts, open_run, open_shipped, table_of
+from deepseek_mm.training.dense import DenseAdapter, make_dense
+from deepseek_mm.training.journal import RunFolder
+from deepseek_mm.training.lowrank import add_lora
+from deepseek_mm.training.runs import (
+    BaseModel,
+    describe_layers,
+    open_run,
+    open_shipped,
+    read_held_rows,
+    read_long_texts,
+)
 
 SHAPE = repr(OURS)
 
 
 @pytest.fixture(scope="module")
-def base() -> Base:
+def base() -> BaseModel:
     """Six layers, of which the last has experts in our table."""
     shape = replace(tiny(), num_layers=6)
-    return Base(shape=shape, weights=dict(random_decoder(shape).state_dict()))
+    return BaseModel(shape=shape, weights=dict(random_decoder(shape).state_dict()))
 
 
 def save(folder, trained, **settings) -> None:
-    Journal(folder, {"full": False, "shape": SHAPE, **settings}).save(1, {"trained": trained})
+    RunFolder(folder, {"full": False, "shape": SHAPE, **settings}).save(1, {"trained": trained})
 
 
-def changes(base: Base) -> dict[str, torch.Tensor]:
+def changes(base: BaseModel) -> dict[str, torch.Tensor]:
     """Changes of rank 2 in the first layer's attention that are not nothing."""
-    made = adapt(build(base.shape, base.weights, dtype=torch.float32), names=("qkv",), rank=2)
+    made = add_lora(build(base.shape, base.weights, dtype=torch.float32), names=("qkv",), rank=2)
     return {name: torch.randn(p.shape) for name, p in made.items() if name.startswith("layers.0")}
 
 
-def extras(base: Base, *, dense: bool) -> dict[str, torch.Tensor]:
+def extras(base: BaseModel, *, dense: bool) -> dict[str, torch.Tensor]:
     """What a stage of experts, or of the dense adapter, would have trained."""
     decoder = build(to_product_shape(base.shape), base.weights, dtype=torch.float32)
     decoder = make_dense(decoder) if dense else decoder
@@ -108,7 +115,7 @@ def test_a_dense_adapter_takes_the_experts_place_with_what_it_learned(base, tmp_
     save(tmp_path / "dense", own, full=True)
     decoder = open_run(tmp_path / "dense", base)
     number = decoder.shape.moe.layers[0]
-    assert isinstance(decoder.layers[number].moe, Dense)
+    assert isinstance(decoder.layers[number].moe, DenseAdapter)
     name = f"layers.{number}.moe.expert.down.weight"
     assert torch.equal(decoder.state_dict()[name], own[name].bfloat16())
 
@@ -123,16 +130,16 @@ def test_a_run_that_is_not_there_or_lacks_the_one_it_stands_on_is_named(base, tm
 
 def test_a_run_for_another_table_of_layers_is_refused(base, tmp_path):
     save(tmp_path, {}, shape="another")
-    deep = Base(shape=OURS, weights={})
+    deep = BaseModel(shape=OURS, weights={})
     with pytest.raises(ConfigError, match="another table of layers"):
         open_run(tmp_path, deep)
 
 
 def test_a_run_with_full_attention_fits_every_table_of_what_layers_see(monkeypatch):
-    before = table_of(full=True)
+    before = describe_layers(full=True)
     monkeypatch.setattr("deepseek_mm.training.runs.OURS", replace(OURS, reaches=OURS.reaches[::-1]))
-    assert table_of(full=True) == before
-    assert table_of(full=False) != SHAPE
+    assert describe_layers(full=True) == before
+    assert describe_layers(full=False) != SHAPE
 
 
 def corpus(folder, lengths: list[int]):
@@ -143,7 +150,7 @@ def corpus(folder, lengths: list[int]):
 
 
 def test_held_rows_are_of_all_domains_and_no_more_than_asked_for(tmp_path):
-    rows = held_rows(corpus(tmp_path, [16] * 6), rows=2, length=32)
+    rows = read_held_rows(corpus(tmp_path, [16] * 6), rows=2, length=32)
     assert rows.domains_N.bincount().tolist() == [2] * 8
     assert rows.ids_NT.shape == (16, 32)
 
@@ -151,6 +158,6 @@ def test_held_rows_are_of_all_domains_and_no_more_than_asked_for(tmp_path):
 def test_long_texts_are_whole_documents_cut_to_length_or_joined_ones(tmp_path):
     folder = corpus(tmp_path, [10, 30, 25])
     source = shard("english", [10, 30, 25])
-    assert long_texts(folder, texts=5, length=20)["text"] == [d.ids_T[:20].tolist() for d in list(source)[1:]]
-    assert long_texts(folder, texts=5, length=32)["text"] == source.ids_N[:64].reshape(2, 32).tolist()
-    assert long_texts(folder, texts=1, length=66) == {"text": [], "code": []}
+    assert read_long_texts(folder, texts=5, length=20)["text"] == [d.ids_T[:20].tolist() for d in list(source)[1:]]
+    assert read_long_texts(folder, texts=5, length=32)["text"] == source.ids_N[:64].reshape(2, 32).tolist()
+    assert read_long_texts(folder, texts=1, length=66) == {"text": [], "code": []}

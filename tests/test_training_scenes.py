@@ -15,22 +15,22 @@ from deepseek_mm.logic.english import program_of
 from deepseek_mm.logic.run import run
 from deepseek_mm.see.scene.finder import GRID, OUT, USUAL_HALF, SceneFinder, Solids
 from deepseek_mm.training import scenes as trainer
-from deepseek_mm.training.journal import Journal, learned
-from deepseek_mm.training.scene_pictures import Pictures, finder_loss, paint, target_of
-from deepseek_mm.training.scene_questions import NUMBERS, Questions, gather
+from deepseek_mm.training.journal import RunFolder, read_learned
+from deepseek_mm.training.scene_pictures import ScenePictures, compute_finder_loss, make_solid_target, paint_scenes
+from deepseek_mm.training.scene_questions import NUMBERS, SceneQuestions, gather_questions
 
 WORDS = {number: word for word, number in NUMBERS.items()}
 
 
 @pytest.fixture(scope="module")
 def questions():
-    words, answers, places, traits, there = gather((0, 0, 30, 16))
-    return Questions(words, answers, np.repeat(np.arange(30, dtype=np.int32), 16), places, traits, there)
+    words, answers, places, traits, there = gather_questions((0, 0, 30, 16))
+    return SceneQuestions(words, answers, np.repeat(np.arange(30, dtype=np.int32), 16), places, traits, there)
 
 
 def saying(scenes):
     """A map that says exactly what is there."""
-    target, told_BGGO = target_of(scenes), torch.full((len(scenes), GRID, GRID, OUT), -12.0)
+    target, told_BGGO = make_solid_target(scenes), torch.full((len(scenes), GRID, GRID, OUT), -12.0)
     rows = zip(target.cells_N3, target.places_N3, target.traits_NT, strict=True)
     for (picture, row, column), (x, y, half), traits in rows:
         cell = told_BGGO[picture, row, column]
@@ -47,11 +47,11 @@ def saying(scenes):
 def test_a_map_that_says_what_is_there_costs_nothing_and_every_error_costs():
     scenes = [make_scene(Random(n)) for n in range(4)]
     told_BGGO, target = saying(scenes)
-    assert float(finder_loss(told_BGGO, target)["loss"]) < 0.01
+    assert float(compute_finder_loss(told_BGGO, target)["loss"]) < 0.01
     for change in (0, 1, 3, 4):
         wrong = told_BGGO.clone()
         wrong[..., change] = -wrong[..., change] + 1
-        assert float(finder_loss(wrong, target)["loss"]) > 0.1
+        assert float(compute_finder_loss(wrong, target)["loss"]) > 0.1
 
 
 def test_a_finder_that_knows_answers_everything_with_programs():
@@ -91,8 +91,8 @@ def test_every_word_of_every_question_is_known_and_colours_do_change_places(ques
 
 
 def test_a_batch_of_pictures_is_in_another_light_and_the_same_for_a_seed():
-    scenes, pixels = paint((0, 0, 3))
-    pictures = Pictures(scenes, pixels)
+    scenes, pixels = paint_scenes((0, 0, 3))
+    pictures = ScenePictures(scenes, pixels)
     one, other, again = (pictures.batch(Random(seed), 3)[0] for seed in (1, 2, 1))
     assert torch.equal(one, again)
     assert (one - other).abs().mean() > 0.01
@@ -105,12 +105,12 @@ def test_a_run_that_was_stopped_equals_an_undisturbed_one(tmp_path, monkeypatch,
     for name in ("whole", "parts"):
         arguments = arguments_of([*words, *sizes, "--out", str(tmp_path / name)])
         if name == "parts":
-            monkeypatch.setattr(Journal, "log", stopping_at(3, Journal.log))
+            monkeypatch.setattr(RunFolder, "log", stopping_at(3, RunFolder.log))
             with pytest.raises(KeyboardInterrupt):
                 trainer.run(arguments)
             monkeypatch.undo()
         trainer.run(arguments)
-    whole, parts = (learned(tmp_path / name / stage) for name in ("whole", "parts"))
+    whole, parts = (read_learned(tmp_path / name / stage) for name in ("whole", "parts"))
     assert whole.keys() == parts.keys()
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
     assert (tmp_path / "whole" / stage / "loss.png").stat().st_size > 1000

@@ -3,7 +3,7 @@
 import pytest
 
 from deepseek_mm.see.vocabulary import read_names
-from deepseek_mm.training.shelves import CLOTHES, GROCERIES, KIND_OF, STORE, shelf_of_clothes, shelf_of_grocery
+from deepseek_mm.training.shelves import CLOTHES, GROCERIES, KIND_OF, STORE, list_clothing_words, list_grocery_words
 
 
 @pytest.mark.parametrize(
@@ -17,12 +17,12 @@ from deepseek_mm.training.shelves import CLOTHES, GROCERIES, KIND_OF, STORE, she
     ],
 )
 def test_a_grocery_shows_the_words_of_its_folders(path, shows):
-    assert shelf_of_grocery(path).shows == shows
-    assert shelf_of_grocery(path).may_show == STORE
+    assert list_grocery_words(path).shows == shows
+    assert list_grocery_words(path).may_show == STORE
 
 
 def test_clothes_lie_somewhere_and_are_not_told_from_their_likes():
-    shelf = shelf_of_clothes("outwear")
+    shelf = list_clothing_words("outwear")
     assert shelf.shows == ("jacket",)
     assert {"coat", "cardigan", "wall"} <= set(shelf.may_show)
 

@@ -4,8 +4,11 @@ import torch
 from test_training_aligner import ToyModel, data  # noqa: F401  a fixture
 
 from deepseek_mm.encoders.autocast import autocast_bf16
-from deepseek_mm.training.frozen import main_vectors, pooled
-from deepseek_mm.training.side import SideConfig, strongest, train_side
+from deepseek_mm.training.side import SideConfig
+from deepseek_mm.training.side import train_side
+from deepseek_mm.training.frozen import embed_photos
+from deepseek_mm.training.frozen import pool_texts
+from deepseek_mm.training.side import find_strongest
 
 CONFIG = SideConfig(epochs=60, batch=8, average=0.5)
 
@@ -13,7 +16,7 @@ CONFIG = SideConfig(epochs=60, batch=8, average=0.5)
 def test_the_strongest_directions_are_those_that_carry_the_vectors():
     torch.manual_seed(0)
     flat = torch.randn(50, 3) @ torch.eye(3, 8)  # only three of eight dimensions are used
-    kept = strongest(flat, keep=3)
+    kept = find_strongest(flat, keep=3)
     assert kept.shape == (8, 3)
     torch.testing.assert_close(flat @ kept @ kept.T, flat, atol=1e-4, rtol=1e-4)
 
@@ -34,15 +37,15 @@ def test_each_photo_is_nearest_to_its_own_words_after_training(data):  # noqa: F
     middle = data.middle(range(8), [0] * 8)
     with torch.no_grad(), autocast_bf16():
         images = model.side.image(model.side_map_of(middle, model.packaged_upper(middle)))
-        texts = model.side.text(pooled(model, [row.captions[0] for row in data.rows]))
+        texts = model.side.text(pool_texts(model, [row.captions[0] for row in data.rows]))
     assert (images.float() @ texts.float().T).argmax(dim=1).tolist() == list(range(8))
 
 
 def test_what_frozen_towers_make_comes_in_the_order_of_the_data(data):  # noqa: F811
     model = ToyModel().eval()
-    together = main_vectors(model, data)
+    together = embed_photos(model, data)
     with torch.no_grad(), autocast_bf16():
         alone = model.image_head(model.map_of(data.middle([5], [0]))).float()
     torch.testing.assert_close(together[5:6], alone, atol=1e-2, rtol=1e-2)
-    texts = pooled(model, ["one hen and an ant", "a dog", "a bee"])
-    torch.testing.assert_close(texts[1:2], pooled(model, ["a dog"]), atol=1e-2, rtol=1e-2)
+    texts = pool_texts(model, ["one hen and an ant", "a dog", "a bee"])
+    torch.testing.assert_close(texts[1:2], pool_texts(model, ["a dog"]), atol=1e-2, rtol=1e-2)

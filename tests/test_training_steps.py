@@ -5,25 +5,25 @@ import torch
 from torch import nn
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.training.steps import Steps, StepsConfig, rate_at
+from deepseek_mm.training.steps import Optimiser, StepsConfig, compute_rate
 
 
 def test_the_rate_rises_then_falls_as_half_a_cosine_to_its_last_share():
     config = StepsConfig(steps=100, rate=1.0, warm=0.1, last=0.2)
-    assert [rate_at(step, config) for step in (0, 4, 9)] == pytest.approx([0.1, 0.5, 1.0])
-    assert rate_at(55, config) == pytest.approx(0.2 + 0.8 / 2)
-    assert rate_at(100, config) == pytest.approx(0.2)
+    assert [compute_rate(step, config) for step in (0, 4, 9)] == pytest.approx([0.1, 0.5, 1.0])
+    assert compute_rate(55, config) == pytest.approx(0.2 + 0.8 / 2)
+    assert compute_rate(100, config) == pytest.approx(0.2)
 
 
 def test_a_long_gradient_is_clipped_and_its_length_told():
     weight = nn.Parameter(torch.zeros(2))
-    steps = Steps({"weight": weight}, StepsConfig(clip=1.0))
+    steps = Optimiser({"weight": weight}, StepsConfig(clip=1.0))
     (weight @ torch.tensor([3.0, 4.0])).backward()
     assert steps.update(0) == pytest.approx(5.0)
     assert weight.grad is None
 
 
-def run(steps: Steps, numbers: range) -> torch.Tensor:
+def run(steps: Optimiser, numbers: range) -> torch.Tensor:
     weight = steps.trained["weight"]
     for n in numbers:
         (weight * (n + 1)).square().sum().backward()
@@ -32,22 +32,22 @@ def run(steps: Steps, numbers: range) -> torch.Tensor:
 
 
 def test_the_average_follows_the_weights_with_a_short_memory_at_first():
-    steps = Steps({"weight": nn.Parameter(torch.ones(1))}, StepsConfig(steps=4, rate=0.1, average=0.15))
+    steps = Optimiser({"weight": nn.Parameter(torch.ones(1))}, StepsConfig(steps=4, rate=0.1, average=0.15))
     seen = [float(run(steps, range(n, n + 1))) for n in range(3)]
     first = 0.1 * 1.0 + 0.9 * seen[0]
     second = 0.15 * first + 0.85 * seen[1]
     assert float(steps.average["weight"]) == pytest.approx(0.15 * second + 0.85 * seen[2])
-    assert "average" not in Steps({"weight": nn.Parameter(torch.ones(1))}, StepsConfig()).state()
+    assert "average" not in Optimiser({"weight": nn.Parameter(torch.ones(1))}, StepsConfig()).state()
 
 
 @pytest.mark.parametrize("average", [0.0, 0.9])
 def test_a_resumed_run_ends_where_an_undisturbed_one_does(average):
     config = StepsConfig(steps=6, rate=0.1, average=average)
-    undisturbed = Steps({"weight": nn.Parameter(torch.ones(3))}, config)
+    undisturbed = Optimiser({"weight": nn.Parameter(torch.ones(3))}, config)
     whole = run(undisturbed, range(6))
-    first = Steps({"weight": nn.Parameter(torch.ones(3))}, config)
+    first = Optimiser({"weight": nn.Parameter(torch.ones(3))}, config)
     run(first, range(3))
-    second = Steps({"weight": nn.Parameter(torch.zeros(3))}, config)
+    second = Optimiser({"weight": nn.Parameter(torch.zeros(3))}, config)
     second.restore(first.state())
     assert torch.equal(run(second, range(3, 6)), whole)
     assert second.average.keys() == undisturbed.average.keys()

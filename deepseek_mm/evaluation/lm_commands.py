@@ -117,9 +117,9 @@ def score_domains(args: Namespace, models: "Mapping[str, Decoder]") -> "Language
     from deepseek_mm.evaluation.experts import draw_visits
     from deepseek_mm.evaluation.language import evaluate_language
     from deepseek_mm.training.corpus import DOMAINS
-    from deepseek_mm.training.runs import held_rows
+    from deepseek_mm.training.runs import read_held_rows
 
-    report = evaluate_language(models, held_rows(args.corpus, rows=args.rows), DOMAINS)
+    report = evaluate_language(models, read_held_rows(args.corpus, rows=args.rows), DOMAINS)
     for reading in report.readings if args.pictures else ():
         if reading.visits:
             draw_visits(reading.visits, args.pictures / f"lm_{Path(reading.name).name}_by_domain.png")
@@ -129,12 +129,12 @@ def score_domains(args: Namespace, models: "Mapping[str, Decoder]") -> "Language
 def score_long_texts(args: Namespace, models: "Mapping[str, Decoder]") -> dict[str, ModelReport]:
     """Every model against the first, by length."""
     from deepseek_mm.evaluation.language import LENGTHS, count_tokens, make_long_report, score_long
-    from deepseek_mm.training.runs import long_texts
+    from deepseek_mm.training.runs import read_long_texts
 
     lengths = args.lengths or LENGTHS
     if len(models) < 2:
         raise ConfigError("there is nothing to compare the base with. Name a run, e.g. --run runs/lm/reach")
-    texts = long_texts(args.corpus, texts=args.texts, length=max(lengths))
+    texts = read_long_texts(args.corpus, texts=args.texts, length=max(lengths))
     full, *others = ((name, score_long(decoder, texts, lengths)) for name, decoder in models.items())
     tokens = count_tokens(texts, lengths)
     return {f"long {name}": make_long_report(name, full[1], found, tokens=tokens) for name, found in others}

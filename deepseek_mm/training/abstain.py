@@ -24,9 +24,9 @@ from deepseek_mm.rag.search.certainty import FILE, save_certainty
 from deepseek_mm.see.analysis import ImageAnalysis
 from deepseek_mm.see.pipeline import VisionPipeline
 from deepseek_mm.see.vocabulary import read_names
-from deepseek_mm.training.certainty import mentions, word_counts
-from deepseek_mm.training.galleries import Galleries, Told
-from deepseek_mm.training.names import read_questions
+from deepseek_mm.training.certainty import count_words, find_mentions
+from deepseek_mm.training.galleries import CaptionedSet, CertaintyTrainer
+from deepseek_mm.training.names import read_question_pairs
 from index import Source
 from index.store import RegionStore
 
@@ -49,18 +49,18 @@ def run(args: argparse.Namespace) -> int:
     space = open_space(config.encoder)
     eyes = VisionPipeline(space, config.see)
     captioned = {row.image: " ".join(row.captions) for row in read_caption_rows(args.data, split="train")}
-    asked = {image: agreed(pairs) for image, pairs in read_questions(args.questions).items()}
+    asked = {image: join_affirmed(pairs) for image, pairs in read_question_pairs(args.questions).items()}
     texts = [*captioned.values(), *asked.values()]
-    things, absent = known_things(texts)
+    things, absent = list_search_things(texts)
     store_of = partial(RegionStore, space_name=space.name, fingerprint=space.fingerprint, dim=space.dim)
     with TemporaryDirectory() as folder, store_of(Path(folder), config=config.index) as store:
-        looker = Looker(eyes, store, things, most=args.photos)
+        looker = PhotoIndexer(eyes, store, things, most=args.photos)
         sets = (
-            looker.look(args.images, captioned, complete=True),
-            looker.look(args.question_images, asked, complete=False),
+            looker.add_photos(args.images, captioned, complete=True),
+            looker.add_photos(args.question_images, asked, complete=False),
         )
         search = Search(space, store, eyes, config.rag, certainty=None)
-        galleries = Galleries(search, sets, things, absent, counts=word_counts(texts), num_photos=len(texts))
+        galleries = CertaintyTrainer(search, sets, things, absent, counts=count_words(texts), num_photos=len(texts))
         certainty = galleries.fit()
     args.weights.parent.mkdir(parents=True, exist_ok=True)
     save_certainty(args.weights, space.fingerprint, certainty)
@@ -68,12 +68,12 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def agreed(pairs: Sequence[tuple[str, str]]) -> str:
+def join_affirmed(pairs: Sequence[tuple[str, str]]) -> str:
     """What questions and answers say is there: a question that was answered with no says nothing."""
     return " ".join(f"{question} {answer}" for question, answer in pairs if answer != "no")
 
 
-def known_things(texts: Sequence[str]) -> tuple[list[str], list[bool]]:
+def list_search_things(texts: Sequence[str]) -> tuple[list[str], list[bool]]:
     """Things to ask for, and which of them may be asked for as absent ones.
 
     Those are names of everyday things. Of the 22,000 things that ImageNet lists by one word, the ones that the texts
@@ -84,7 +84,7 @@ def known_things(texts: Sequence[str]) -> tuple[list[str], list[bool]]:
     everyday = set(read_names()) | {group.name for group in read_groups()}
     everyday |= {line.split(",")[0].lower() for line in ImageNetInfo("imagenet1k").label_descriptions()}
     lemmas = {word.strip() for line in ImageNetInfo("imagenet22k").label_descriptions() for word in line.split(",")}
-    said = set(word_counts(texts))
+    said = set(count_words(texts))
     plain = {
         word for word in lemmas & said if word.islower() and len(word) > 2 and word not in NO_THINGS | set(COLOURS)
     }
@@ -92,24 +92,24 @@ def known_things(texts: Sequence[str]) -> tuple[list[str], list[bool]]:
     return things, [thing in everyday for thing in things]
 
 
-class Looker:
+class PhotoIndexer:
     """Puts photos into the store."""
 
     def __init__(self, eyes: VisionPipeline, store: RegionStore, things: Sequence[str], *, most: int) -> None:
         self.eyes, self.store, self.things, self.most = eyes, store, things, most
 
-    def look(self, folder: Path, texts: Mapping[str, str], *, complete: bool) -> Told:
+    def add_photos(self, folder: Path, texts: Mapping[str, str], *, complete: bool) -> CaptionedSet:
         """At most `most` photos, chosen evenly."""
         names = sorted(texts)[:: max(1, len(texts) // self.most)][: self.most]
         paths = find_pictures(folder, names)
-        sights = self.eyes.see_many(pictures(paths))
+        sights = self.eyes.see_many(open_sources(paths))
         shown = tqdm(sights, total=len(paths), desc=folder.parent.name, disable=not sys.stderr.isatty())
         ids = [self.store.add(sight.regions[0].source, sight.regions, sight.vectors_ND).id for sight in shown]
         told = tuple(texts[name] for name in names)
-        return Told(texts=told, ids=np.array(ids), named_NT=mentions(told, self.things), complete=complete)
+        return CaptionedSet(texts=told, ids=np.array(ids), named_NT=find_mentions(told, self.things), complete=complete)
 
 
-def pictures(paths: Sequence[Path]) -> Iterator[ImageAnalysis]:
+def open_sources(paths: Sequence[Path]) -> Iterator[ImageAnalysis]:
     """Each with its source."""
     for path in paths:
         image = read_picture(path)

@@ -29,9 +29,9 @@ from deepseek_mm.evaluation.retrieval import (
 )
 from deepseek_mm.see.vocabulary import CURVES_FILE, read_names
 from deepseek_mm.training.aligner import AlignConfig, align, settings_of
-from deepseek_mm.training.captions import prepare
-from deepseek_mm.training.journal import Journal
-from deepseek_mm.training.labels import fit_labels, save_labels
+from deepseek_mm.training.captions import prepare_captioned
+from deepseek_mm.training.journal import RunFolder
+from deepseek_mm.training.labels import fit_vocabulary, save_vocabulary
 from deepseek_mm.training.side import SideConfig, train_side
 
 NEW = ("image_head.", "text_head.", "side.", "narrow")
@@ -58,8 +58,8 @@ def run(args: argparse.Namespace) -> int:
     rows = read_caption_rows(args.data, split="train")
     model, before = SpaceModel(), SpaceModel().state_dict()
     _say(f"preparing {args.views} views of {len(rows)} photos in {args.out}/maps")
-    data = prepare(model.image_tower, rows, args.images, args.out / "maps", num_views=args.views)
-    journal = Journal(args.out, {**settings_of(config), "photos": len(rows), "views": args.views})
+    data = prepare_captioned(model.image_tower, rows, args.images, args.out / "maps", num_views=args.views)
+    journal = RunFolder(args.out, {**settings_of(config), "photos": len(rows), "views": args.views})
     with tqdm(total=config.epochs * max(1, len(rows) // config.batch), unit="step", file=sys.stderr) as bar:
         for epoch in align(model, data, config, journal, told=lambda step, loss: _show(bar, step, loss)):
             bar.write(f"epoch {epoch} of {config.epochs} done", file=sys.stderr)
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     model.eval()
     write_weights(args.weights, before, model.state_dict())
     space = DefaultSpace(args.weights)
-    _fit_words(space, rows, args.images, args.weights.with_name(CURVES_FILE.name))
+    _fit_vocabulary(space, rows, args.images, args.weights.with_name(CURVES_FILE.name))
     report = _evaluate(space, args.data, args.images)
     _say(f"{report.table()}\nwrote {args.weights} ({args.weights.stat().st_size / 1e6:.1f} MB)")
     return 0
@@ -83,12 +83,12 @@ def write_weights(file: Path, before: dict[str, Tensor], after: dict[str, Tensor
     draft.replace(file)
 
 
-def _fit_words(space: DefaultSpace, rows: Sequence[CaptionRow], images: Path, file: Path) -> None:
+def _fit_vocabulary(space: DefaultSpace, rows: Sequence[CaptionRow], images: Path, file: Path) -> None:
     _say(f"fitting the vocabulary's curves on {len(rows)} photos")
     paths = find_pictures(images, [row.image for row in rows])
     looks = list(tqdm(space.look_many(read_picture(p) for p in paths), total=len(rows), unit="photo", file=sys.stderr))
     try:
-        save_labels(file, space, fit_labels(space, looks, rows, read_names()))
+        save_vocabulary(file, space, fit_vocabulary(space, looks, rows, read_names()))
     except ConfigError as error:  # the space works without curves, only less surely
         _say(f"the vocabulary stays without curves: {error}")
 

@@ -20,8 +20,8 @@ from deepseek_mm.config import between
 from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import SpaceModel
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.training.captions import Captioned
-from deepseek_mm.training.journal import Journal
+from deepseek_mm.training.captions import CaptionedViews
+from deepseek_mm.training.journal import RunFolder
 from deepseek_mm.training.losses import Bank, contrastive_loss, cosine_embedding_loss
 
 LOSSES = ("contrastive", "cosine")
@@ -61,12 +61,12 @@ class AlignConfig:
 class Aligner:
     """One run of training: holds the model, the optimiser, the moving average and the bank."""
 
-    def __init__(self, model: SpaceModel, data: Captioned, config: AlignConfig) -> None:
+    def __init__(self, model: SpaceModel, data: CaptionedViews, config: AlignConfig) -> None:
         self.model, self.data, self.config = model.train(), data, config
         self.scale = nn.Parameter(torch.tensor(math.log(config.first_scale)))
         self.steps_per_epoch = max(1, len(data.rows) // config.batch)
-        quiet(model)
-        self.trained = {name: p for name, p in model.named_parameters() if group_of(name)}
+        freeze_statistics(model)
+        self.trained = {name: p for name, p in model.named_parameters() if name_rate_group(name)}
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(name in self.trained)
         self.average = {name: p.detach().clone() for name, p in self.trained.items()}
@@ -141,7 +141,7 @@ class Aligner:
     def _groups(self) -> list[dict[str, Any]]:
         rates = {"heads": self.config.head_rate, "text": self.config.text_rate, "upper": self.config.upper_rate}
         groups: list[dict[str, Any]] = [
-            {"params": [p for name, p in self.trained.items() if group_of(name) == group], "top": rate}
+            {"params": [p for name, p in self.trained.items() if name_rate_group(name) == group], "top": rate}
             for group, rate in rates.items()
         ]
         groups.append({"params": [self.scale], "top": self.config.head_rate})
@@ -151,7 +151,7 @@ class Aligner:
         ]
 
     def _set_rates(self, step: int) -> None:
-        share = schedule(step, self.steps_per_epoch * self.config.epochs, warm=self.config.warm)
+        share = schedule_rate(step, self.steps_per_epoch * self.config.epochs, warm=self.config.warm)
         for group in self.optimiser.param_groups:
             group["lr"] = group["top"] * share
 
@@ -170,7 +170,7 @@ class Aligner:
                 self.average[name].lerp_(parameter, 1 - memory)
 
 
-def group_of(name: str) -> str:
+def name_rate_group(name: str) -> str:
     """Which learning rate a parameter follows; empty when it is not trained."""
     if name.startswith(UPPER):
         return "upper"
@@ -179,20 +179,25 @@ def group_of(name: str) -> str:
     return "heads" if name.startswith(HEADS) else ""
 
 
-def schedule(step: int, total: int, *, warm: float) -> float:
+def schedule_rate(step: int, total: int, *, warm: float) -> float:
     """Rises linearly over the first `warm` of the steps, then falls along a cosine to 2 %; 0 to 1."""
     rise = min(1.0, (step + 1) / (warm * total + 1))
     return rise * (0.02 + 0.98 * (1 + math.cos(math.pi * step / total)) / 2)
 
 
-def quiet(model: SpaceModel) -> None:
+def freeze_statistics(model: SpaceModel) -> None:
     """Batch statistics stay ImageNet's, and the text tower drops nothing: its dropout costs more time than it gives."""
     model.image_tower.eval()
     model.text_tower.eval()
 
 
 def align(
-    model: SpaceModel, data: Captioned, config: AlignConfig, journal: Journal, *, told: Callable[[int, float], None]
+    model: SpaceModel,
+    data: CaptionedViews,
+    config: AlignConfig,
+    journal: RunFolder,
+    *,
+    told: Callable[[int, float], None],
 ) -> Iterator[int]:
     """Train to the end, from the last checkpoint if there is one; yields each finished epoch."""
     aligner = Aligner(model, data, config)

@@ -50,7 +50,7 @@ IS_COLOURED = ("is the {n} {c}?", "is there a {c} {n}?", "is this a {c} {n}?")
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class PhotoQuestion:
     """A question, and its answer."""
 
     question: str
@@ -64,7 +64,7 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class CaptionFacts:
     """What the captions of one photo say, in words of one spelling."""
 
     text: str
@@ -77,18 +77,14 @@ class Told:
     places: frozenset[str]
 
 
-def told_by(captions: Sequence[str]) -> Told:
+def read_captions(captions: Sequence[str]) -> CaptionFacts:
     """Read the captions of a photo."""
     lines = [" ".join(split_words(caption)) for caption in captions]
     words = [[canonical_noun(word) for word in line.split()] for line in lines]
     pairs = [pair for line in words for pair in zip(line, line[1:], strict=False)]
     plain = [pair for line in lines for pair in zip(line.split(), line.split()[1:], strict=False)]
-    doing = [
-        (canonical_noun(m["who"]), m["verb"], canonical_noun(m["what"] or ""))
-        for line in lines
-        for m in PAIRS.finditer(line)
-    ]
-    return Told(
+    doing = [(canonical_noun(m["who"]), m["verb"], canonical_noun(m["what"] or "")) for line in lines for m in PAIRS.finditer(line)]
+    return CaptionFacts(
         text=" . ".join(" ".join(line) for line in words),
         nouns=find_nouns(captions),
         coloured=frozenset((b, COLOURS[a]) for a, b in pairs if a in COLOURS and b in NOUNS),
@@ -97,14 +93,14 @@ def told_by(captions: Sequence[str]) -> Told:
             for a, b in plain
             if a in NUMBERS and canonical_noun(b) in NOUNS and a != "one"
         ),
-        single=single_in(lines),
+        single=find_singles(lines),
         doing=frozenset(each for each in doing if each[1] not in NO_VERBS.split()),
         worn=frozenset(canonical_noun(w) for line in lines for w in WORN.findall(line)) & frozenset(NOUNS),
         places=frozenset(canonical_noun(w) for line in lines for w in PLACE.findall(line)) & PLACES,
     )
 
 
-def single_in(lines: Sequence[str]) -> frozenset[str]:
+def find_singles(lines: Sequence[str]) -> frozenset[str]:
     """Nouns that captions name as one thing, and none as several."""
     one = Counter(noun for line in lines for noun in set(ONE.findall(line)))
     several = {canonical_noun(word) for line in lines for word in line.split() if canonical_noun(word) != word}
@@ -112,103 +108,105 @@ def single_in(lines: Sequence[str]) -> frozenset[str]:
     return frozenset(noun for noun, count in one.items() if count >= SURELY and noun in NOUNS and noun not in several)
 
 
-class Asking:
+class QuestionGenerator:
     """Questions about photos with captions; all are read before one is asked about."""
 
     def __init__(self, captions: Sequence[Sequence[str]]) -> None:
-        self.told = [told_by(each) for each in captions]
-        self.frequent = Counter(noun for told in self.told for noun in told.nouns)
-        self.verbs = Counter(verb for told in self.told for _, verb, _ in told.doing)
+        self.facts = [read_captions(each) for each in captions]
+        self.frequent = Counter(noun for told in self.facts for noun in told.nouns)
+        self.verbs = Counter(verb for told in self.facts for _, verb, _ in told.doing)
         beside: dict[str, Counter[str]] = defaultdict(Counter)
-        for told in self.told:
+        for told in self.facts:
             for noun in told.nouns:
                 beside[noun].update(told.nouns - {noun})
         self.beside = {noun: [other for other, _ in counts.most_common(24)] for noun, counts in beside.items()}
         self.known = [noun for noun in NOUNS if self.frequent[noun]]
-        self.colours = sorted({colour for told in self.told for _, colour in told.coloured})
+        self.colours = sorted({colour for told in self.facts for _, colour in told.coloured})
 
-    def about(self, photo: int, chance: Random) -> list[Pair]:
+    def ask_about(self, photo: int, chance: Random) -> list[PhotoQuestion]:
         """Everything that is asked about one photo: some dozens of questions."""
-        told = self.told[photo]
+        told = self.facts[photo]
         return [
-            *self._presence(told, chance),
-            *self._colours(told, chance),
-            *self._counts(told, chance),
-            *self._doing(told, chance),
-            *self._places(told, chance),
+            *self._ask_presence(told, chance),
+            *self._ask_colours(told, chance),
+            *self._ask_counts(told, chance),
+            *self._ask_activities(told, chance),
+            *self._ask_places(told, chance),
         ]
 
-    def _presence(self, told: Told, chance: Random) -> list[Pair]:
+    def _ask_presence(self, told: CaptionFacts, chance: Random) -> list[PhotoQuestion]:
         """A noun that half of all photos show would be asked about too often with yes: it is kept less often."""
         pairs = []
         for noun in sorted(told.nouns):
             if chance.random() < min(1.0, 250 / self.frequent[noun]) ** 0.35:
-                pairs.append(Pair(there(noun, chance), "yes", PRESENCE))
+                pairs.append(PhotoQuestion(ask_whether_there(noun, chance), "yes", PRESENCE))
         for _ in range(len(pairs)):
             near = [n for noun in told.nouns for n in self.beside.get(noun, ()) if n not in told.nouns]
-            noun = chance.choice(near) if near and chance.random() < 0.4 else self._balanced(chance)
+            noun = chance.choice(near) if near and chance.random() < 0.4 else self._draw_noun(chance)
             if noun not in told.nouns:
-                pairs.append(Pair(there(noun, chance), "no", PRESENCE))
+                pairs.append(PhotoQuestion(ask_whether_there(noun, chance), "no", PRESENCE))
         return pairs
 
-    def _balanced(self, chance: Random) -> str:
+    def _draw_noun(self, chance: Random) -> str:
         """A noun, as often as one that is there is asked about."""
         weights = [min(n, n**0.65 * 250**0.35) for n in (self.frequent[noun] for noun in self.known)]
         return chance.choices(self.known, weights)[0]
 
-    def _colours(self, told: Told, chance: Random) -> list[Pair]:
+    def _ask_colours(self, told: CaptionFacts, chance: Random) -> list[PhotoQuestion]:
         pairs = []
         by_noun: dict[str, set[str]] = defaultdict(set)
         for noun, colour in told.coloured:
             by_noun[noun].add(colour)
         for noun, colours in sorted(by_noun.items()):
             for colour in sorted(colours) if len(colours) == 1 else ():
-                pairs.append(Pair(chance.choice(COLOUR).format(one=noun), colour, "colour"))
+                pairs.append(PhotoQuestion(chance.choice(COLOUR).format(one=noun), colour, "colour"))
             right, wrong = sorted(colours), [c for c in self.colours if c not in colours]
             is_right = chance.random() < 0.5
             colour = chance.choice(right if is_right else wrong)
             line = chance.choice(IS_COLOURED)
-            pairs.append(Pair(line.format(n=noun, c=colour), "yes" if is_right else "no", "yes colour"))
+            pairs.append(PhotoQuestion(line.format(n=noun, c=colour), "yes" if is_right else "no", "yes colour"))
         return pairs
 
-    def _counts(self, told: Told, chance: Random) -> list[Pair]:
+    def _ask_counts(self, told: CaptionFacts, chance: Random) -> list[PhotoQuestion]:
         by_noun: dict[str, set[str]] = defaultdict(set)
         for noun, number in told.counted:
             by_noun[noun].add(number)
         counts = {noun: min(numbers) for noun, numbers in by_noun.items() if len(numbers) == 1}
         counts |= {noun: "1" for noun in told.single - PLACES if noun not in by_noun and chance.random() < SINGLES}
         return [
-            Pair(chance.choice(HOW_MANY).format(many=plural(noun)), number, "count")
+            PhotoQuestion(chance.choice(HOW_MANY).format(many=plural(noun)), number, "count")
             for noun, number in sorted(counts.items())
         ]
 
-    def _doing(self, told: Told, chance: Random) -> list[Pair]:
+    def _ask_activities(self, told: CaptionFacts, chance: Random) -> list[PhotoQuestion]:
         pairs = []
         said = {verb for _, verb, _ in told.doing}
         for who, verb, what in sorted(told.doing):
             pairs.append(
-                Pair(chance.choice((f"what is the {who} doing?", f"what is this {who} doing?")), verb, "doing")
+                PhotoQuestion(chance.choice((f"what is the {who} doing?", f"what is this {who} doing?")), verb, "doing")
             )
             if verb in TALKED_OF.split() and what in NOUNS:
-                pairs.append(Pair(f"what is the {who} {verb}?", what, "what"))
+                pairs.append(PhotoQuestion(f"what is the {who} {verb}?", what, "what"))
             right = chance.random() < 0.5
             asked = verb if right else chance.choices(list(self.verbs), list(self.verbs.values()))[0]
             if right or (asked not in said and asked[:-3] not in told.text):
-                pairs.append(Pair(f"is the {who} {asked}?", "yes" if right else "no", "yes doing"))
+                pairs.append(PhotoQuestion(f"is the {who} {asked}?", "yes" if right else "no", "yes doing"))
         for worn in sorted(told.worn):
             who = chance.choice(sorted({who for who, _, _ in told.doing} or {"person"}))
-            pairs.append(Pair(f"what is the {who} wearing?", worn, "worn"))
+            pairs.append(PhotoQuestion(f"what is the {who} wearing?", worn, "worn"))
             right = chance.random() < 0.5
             asked = worn if right else chance.choice(WEARABLE)
             if right or asked not in told.nouns:
-                pairs.append(Pair(f"is the {who} wearing {with_article(asked)}?", "yes" if right else "no", "yes worn"))
+                pairs.append(
+                    PhotoQuestion(f"is the {who} wearing {with_article(asked)}?", "yes" if right else "no", "yes worn")
+                )
         return pairs
 
-    def _places(self, told: Told, chance: Random) -> list[Pair]:
+    def _ask_places(self, told: CaptionFacts, chance: Random) -> list[PhotoQuestion]:
         lines: Sequence[str] = ("where is this?", "where was this taken?", "where are they?", "where is it?")
-        return [Pair(chance.choice(lines), place, "place") for place in sorted(told.places)]
+        return [PhotoQuestion(chance.choice(lines), place, "place") for place in sorted(told.places)]
 
 
-def there(noun: str, chance: Random) -> str:
+def ask_whether_there(noun: str, chance: Random) -> str:
     """Is there such a thing?"""
     return chance.choice(THERE).format(a=with_article(noun), many=plural(noun))

@@ -26,9 +26,12 @@ from deepseek_mm.evaluation.retrieval import find_pictures, read_caption_rows
 from deepseek_mm.evaluation.vqa import QuestionRow, read_question_rows
 from deepseek_mm.rag.program.answers import normal
 from deepseek_mm.see.reader.net import PictureBatch
-from deepseek_mm.training.asking import Asking, Pair
-from deepseek_mm.training.implied import implied
-from deepseek_mm.training.maps import Maps, keep_maps, kept_rows
+from deepseek_mm.training.asking import PhotoQuestion
+from deepseek_mm.training.asking import QuestionGenerator
+from deepseek_mm.training.implied import imply_questions
+from deepseek_mm.training.maps import FeatureMaps
+from deepseek_mm.training.maps import cache_feature_maps
+from deepseek_mm.training.maps import cache_rows
 
 CAPTIONED, ASKED, INDOOR = "flickr8k", "coco_vqa", "daquar"
 DAQUAR_DEV, HELD_OUT = 5, 25  # one photo of so many
@@ -36,101 +39,103 @@ ROUNDS = 5  # times that a captioned photo is asked about, each time otherwise
 AT_ONCE = 32
 
 
-def number_of(name: str) -> int:
+def hash_name(name: str) -> int:
     """Of a file name, the same everywhere."""
     return int(hashlib.sha1(name.encode()).hexdigest(), 16)
 
 
 def is_held_out(name: str) -> bool:
     """Of the training photos."""
-    return number_of(name) // DAQUAR_DEV % HELD_OUT == 0
+    return hash_name(name) // DAQUAR_DEV % HELD_OUT == 0
 
 
 @dataclass(frozen=True, slots=True)
-class Album:
+class QuestionAlbum:
     """Photos of one source: their names, what is asked about each, and what the tower makes of them."""
 
     name: str
     images: Path  # where they lie
     photos: tuple[str, ...]
-    pairs: tuple[tuple[Pair, ...], ...]
+    pairs: tuple[tuple[PhotoQuestion, ...], ...]
 
-    def part(self, held_out: bool) -> list[int]:
+    def select_photos(self, held_out: bool) -> list[int]:
         """Numbers of the photos with questions that are held out, or that are not."""
         return [n for n, photo in enumerate(self.photos) if self.pairs[n] and is_held_out(photo) == held_out]
 
 
 @dataclass(frozen=True, slots=True)
-class Bank:
+class AlbumFeatures:
     """An album as the reader sees it: one array a view."""
 
-    album: Album
-    maps: Maps
+    album: QuestionAlbum
+    maps: FeatureMaps
     vectors: tuple[NDArray[np.int16], ...]  # (N, 1 + P, D), bfloat16 bits: the picture, then its cells
 
-    def shown(self, photos: Sequence[int], views: Sequence[int]) -> PictureBatch:
+    def select(self, photos: Sequence[int], views: Sequence[int]) -> PictureBatch:
         """Some photos, each in the view of its number."""
         picked = np.stack([self.vectors[view][photo] for photo, view in zip(photos, views, strict=True)])
         vectors_BXD = torch.from_numpy(picked).view(torch.bfloat16)
         return PictureBatch(self.maps.batch(photos, views).float(), vectors_BXD[:, 0], vectors_BXD[:, 1:])
 
 
-def captioned(folder: Path, *, seed: int) -> Album:
+def read_captioned_album(folder: Path, *, seed: int) -> QuestionAlbum:
     """Questions out of captions."""
     rows = read_caption_rows(folder / CAPTIONED / "captions.jsonl", split="train")
-    asking = Asking([row.captions for row in rows])
+    asking = QuestionGenerator([row.captions for row in rows])
     pairs = [
-        tuple(pair for turn in range(ROUNDS) for pair in asking.about(n, Random(f"{seed} {turn} {row.image}")))
+        tuple(pair for turn in range(ROUNDS) for pair in asking.ask_about(n, Random(f"{seed} {turn} {row.image}")))
         for n, row in enumerate(rows)
     ]
-    return Album(CAPTIONED, folder / CAPTIONED / "images", tuple(row.image for row in rows), tuple(pairs))
+    return QuestionAlbum(CAPTIONED, folder / CAPTIONED / "images", tuple(row.image for row in rows), tuple(pairs))
 
 
-def asked_about(folder: Path, name: str) -> Album:
+def read_asked_album(folder: Path, name: str) -> QuestionAlbum:
     """Questions that people asked about the training photos of a set."""
     split = "train" if name == ASKED else ""
     rows = read_question_rows(folder / name / "qa.jsonl", split=split)
     if name == INDOOR:
-        rows = [row for row in rows if number_of(row.image) % DAQUAR_DEV]
-    album = album_of(name, folder / name / "images", rows)
-    more = implied(dict(zip(album.photos, album.pairs, strict=True)))
+        rows = [row for row in rows if hash_name(row.image) % DAQUAR_DEV]
+    album = make_album(name, folder / name / "images", rows)
+    more = imply_questions(dict(zip(album.photos, album.pairs, strict=True)))
     pairs = [(*own, *more[photo]) for photo, own in zip(album.photos, album.pairs, strict=True)]
     return replace(album, pairs=tuple(pairs))
 
 
-def album_of(name: str, images: Path, rows: Sequence[QuestionRow]) -> Album:
+def make_album(name: str, images: Path, rows: Sequence[QuestionRow]) -> QuestionAlbum:
     """Questions by the picture that they are about."""
-    pairs: dict[str, list[Pair]] = {}
+    pairs: dict[str, list[PhotoQuestion]] = {}
     for row in rows:
         own = pairs.setdefault(row.image, [])
-        own += [Pair(row.question.lower(), normal(answer), f"{name} {row.kind}".strip()) for answer in row.answers]
-    return Album(name, images, tuple(pairs), tuple(map(tuple, pairs.values())))
+        own += [
+            PhotoQuestion(row.question.lower(), normal(answer), f"{name} {row.kind}".strip()) for answer in row.answers
+        ]
+    return QuestionAlbum(name, images, tuple(pairs), tuple(map(tuple, pairs.values())))
 
 
-def photo_albums(folder: Path, *, seed: int) -> list[Album]:
+def read_albums(folder: Path, *, seed: int) -> list[QuestionAlbum]:
     """Captioned photos, those of VQA v2, and rooms; `seed` is of the questions that captions give."""
-    return [captioned(folder, seed=seed), *(asked_about(folder, name) for name in (ASKED, INDOOR))]
+    return [read_captioned_album(folder, seed=seed), *(read_asked_album(folder, name) for name in (ASKED, INDOOR))]
 
 
-def open_banks(model: SpaceModel, albums: Sequence[Album], folder: Path) -> list[Bank]:
+def open_features(model: SpaceModel, albums: Sequence[QuestionAlbum], folder: Path) -> list[AlbumFeatures]:
     """What the tower makes of these albums' photos; each has a folder of its own in `folder`."""
-    return [open_bank(model, album, folder / album.name) for album in albums]
+    return [open_album_features(model, album, folder / album.name) for album in albums]
 
 
-def open_bank(model: SpaceModel, album: Album, folder: Path) -> Bank:
+def open_album_features(model: SpaceModel, album: QuestionAlbum, folder: Path) -> AlbumFeatures:
     """What the tower makes of an album's photos, made where `folder` does not hold it yet."""
     paths = find_pictures(album.images, album.photos)
     with tqdm(total=4 * len(paths), unit="photo", desc=f"looking at {album.name}", file=sys.stderr) as bar:
-        maps = keep_maps(model, paths, folder, told=bar.update)
+        maps = cache_feature_maps(model, paths, folder, told=bar.update)
         shape = (len(paths), 1 + CELLS, SPACE_DIM)
         vectors = tuple(
-            kept_rows(folder / f"vectors-{view}.npy", shape, vectors_in(model, maps, view), bar.update)
+            cache_rows(folder / f"vectors-{view}.npy", shape, compute_vectors(model, maps, view), bar.update)
             for view in range(len(maps.views))
         )
-    return Bank(album, maps, vectors)
+    return AlbumFeatures(album, maps, vectors)
 
 
-def vectors_in(model: SpaceModel, maps: Maps, view: int) -> Iterator[NDArray[np.int16]]:
+def compute_vectors(model: SpaceModel, maps: FeatureMaps, view: int) -> Iterator[NDArray[np.int16]]:
     """Of every photo."""
     total = len(maps.views[view])
     for start in range(0, total, AT_ONCE):

@@ -23,9 +23,9 @@ from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.regions import evaluate_regions, read_box_rows
 from deepseek_mm.evaluation.retrieval import read_caption_rows
 from deepseek_mm.see.pipeline import VisionPipeline
-from deepseek_mm.training.finder import BoxConfig, num_steps, sorted_out, train_boxes
-from deepseek_mm.training.journal import Journal
-from deepseek_mm.training.people import Photo, gather, prepare, speaks_of_people
+from deepseek_mm.training.finder import BoxConfig, count_steps, split_by_people, train_boxes
+from deepseek_mm.training.journal import RunFolder
+from deepseek_mm.training.people import BoxedPhoto, gather_photos, prepare_box_features, speaks_of_people
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
@@ -47,22 +47,22 @@ def run(args: argparse.Namespace) -> int:
     """Train, write the weights, and play the pointing game on the rows of split "dev"."""
     config = BoxConfig(**{item.name: getattr(args, item.name) for item in fields(BoxConfig)})
     captioned = read_caption_rows(args.captions, split="train") if args.captions else []
-    photos = gather(read_box_rows(args.data, split="train"), args.images, captioned, args.caption_images)
-    photos += [Photo(path=path) for place in args.empty for path in pictures_in(place)]
-    people, nobody = sorted_out(photos)
+    photos = gather_photos(read_box_rows(args.data, split="train"), args.images, captioned, args.caption_images)
+    photos += [BoxedPhoto(path=path) for place in args.empty for path in find_pictures(place)]
+    people, nobody = split_by_people(photos)
     tqdm.write(f"preparing {len(people)} photos with people and {len(nobody)} without in {args.out}", file=sys.stderr)
-    seen = prepare(load_image_tower(image_tower_file()), photos, args.out / "maps", num_views=config.views)
-    journal = Journal(args.out, {**asdict(config), "photos": len(photos)})
+    seen = prepare_box_features(load_image_tower(image_tower_file()), photos, args.out / "maps", num_views=config.views)
+    journal = RunFolder(args.out, {**asdict(config), "photos": len(photos)})
     journal.resume()
     head = BoxHead()
-    with tqdm(total=num_steps(photos, config), unit="step", file=sys.stderr) as bar:
+    with tqdm(total=count_steps(photos, config), unit="step", file=sys.stderr) as bar:
 
-        def told(step: int, loss: float) -> None:
+        def log_step(step: int, loss: float) -> None:
             journal.log(step, loss=loss)
             bar.n = step
             bar.set_postfix(loss=f"{loss:.3f}")
 
-        train_boxes(head, seen, photos, config, told=told)
+        train_boxes(head, seen, photos, config, told=log_step)
     journal.plot("loss")
     write_head(args.weights, head)
     space = DefaultSpace()
@@ -72,14 +72,16 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def pictures_in(place: Path) -> list[Path]:
+def find_pictures(place: Path) -> list[Path]:
     """The pictures of a folder by name, or those that a JSONL file of questions never speaks of people about.
 
     The file's rows are {image, question, answer}, its pictures lie in `images` beside it; every fifth, by the hash of
     its name, belongs to others for testing. NothingThere if there is none.
     """
     if place.is_file():
-        found = [place.parent / "images" / name for name in unpeopled(place) if not is_for_testing(name)]
+        found = [
+            place.parent / "images" / name for name in find_images_without_people(place) if not is_for_testing(name)
+        ]
     else:
         found = sorted(path for path in place.glob("*") if path.suffix.lower() in SUFFIXES)
     if not found:
@@ -87,7 +89,7 @@ def pictures_in(place: Path) -> list[Path]:
     return found
 
 
-def unpeopled(file: Path) -> list[str]:
+def find_images_without_people(file: Path) -> list[str]:
     """Images of a JSONL file of questions and answers that never speak of a person, by name."""
     said: dict[str, list[str]] = {}
     for row in map(json.loads, file.read_text(encoding="utf-8").splitlines()):

@@ -21,14 +21,14 @@ SELDOM = 4  # a word that comes less often is unknown
 
 
 @dataclass(frozen=True, slots=True)
-class Sentences:
+class CaptionSentences:
     """The captions of each photo, and the words that are known."""
 
     words: tuple[str, ...]
     numbers: tuple[tuple[tuple[int, ...], ...], ...]  # photo, caption, word
 
     @classmethod
-    def of(cls, rows: Sequence[CaptionRow], *, most: int) -> "Sentences":
+    def of(cls, rows: Sequence[CaptionRow], *, most: int) -> "CaptionSentences":
         """Of all rows; words in order of how often they come, captions cut to `most` words."""
         told = [[split_caption(caption)[:most] for caption in row.captions] for row in rows]
         counts = Counter(word for captions in told for caption in captions for word in caption)
@@ -50,12 +50,12 @@ class Sentences:
             words_NT[row, : len(caption) + 2] = torch.tensor([START, *caption, END])
         return words_NT, torch.tensor([place for place, _ in told])
 
-    def spelt(self, words_T: Tensor) -> list[str]:
+    def spell(self, words_T: Tensor) -> list[str]:
         """The words of the numbers, and that the sentence ends where it does."""
         return [self.words[n] for n in words_T.tolist() if n > UNKNOWN or n == END]
 
 
-def next_word_loss(scores_NTV: Tensor, next_NT: Tensor, *, smooth: float, each: bool = False) -> Tensor:
+def compute_word_loss(scores_NTV: Tensor, next_NT: Tensor, *, smooth: float, each: bool = False) -> Tensor:
     """Surprise at the next word, the mean of all words; or with `each` the sum of every sentence, (N,)."""
     flat = F.cross_entropy(
         scores_NTV.float().flatten(0, 1),
@@ -68,7 +68,7 @@ def next_word_loss(scores_NTV: Tensor, next_NT: Tensor, *, smooth: float, each: 
 
 
 @torch.no_grad()
-def sampled(net: CaptionNet, cells: Sequence[Seen]) -> Tensor:
+def sample_sentences(net: CaptionNet, cells: Sequence[Seen]) -> Tensor:
     """(N, T): a sentence for every row of the cells, word after word by chance."""
     count, most = len(cells[0][0]), net.config.most
     words_NT = torch.full((count, 1), START)
@@ -88,14 +88,14 @@ def sampled(net: CaptionNet, cells: Sequence[Seen]) -> Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Praise:
+class CiderReward:
     """CIDEr-D against the captions of the very photos that are trained on."""
 
     references: tuple[tuple[Runs, ...], ...]
     rare: RunWeights
 
     @classmethod
-    def of(cls, rows: Sequence[CaptionRow]) -> "Praise":
+    def of(cls, rows: Sequence[CaptionRow]) -> "CiderReward":
         """How rare a run is, is counted over these photos. That a sentence ends counts as a word of it."""
         references = tuple(
             tuple(runs_of([*split_caption(caption), SPECIAL[END]]) for caption in row.captions) for row in rows

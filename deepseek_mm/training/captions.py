@@ -36,7 +36,7 @@ CROP = v2.Compose(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Captioned:
+class CaptionedViews:
     """Photos with captions, and their middle maps, one array a view."""
 
     rows: tuple[CaptionRow, ...]
@@ -48,16 +48,18 @@ class Captioned:
         return torch.from_numpy(picked).view(torch.bfloat16).permute(0, 3, 1, 2)
 
 
-def prepare(tower: ImageTower, rows: Sequence[CaptionRow], images: Path, folder: Path, *, num_views: int) -> Captioned:
+def prepare_captioned(
+    tower: ImageTower, rows: Sequence[CaptionRow], images: Path, folder: Path, *, num_views: int
+) -> CaptionedViews:
     """Middle maps of every view, made where `folder` does not hold them yet."""
-    views = Views(
+    views = ViewCache(
         folder=folder, paths=tuple(find_pictures(images, [row.image for row in rows])), shape_of_one=MIDDLE_SHAPE
     )
-    return Captioned(rows=tuple(rows), views=views.kept(lambda squares: _lower(tower, squares), num_views))
+    return CaptionedViews(rows=tuple(rows), views=views.open_views(lambda squares: _lower(tower, squares), num_views))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Views:
+class ViewCache:
     """What a tower makes of every view of some photos, an array a view, on disk."""
 
     folder: Path
@@ -65,7 +67,7 @@ class Views:
     shape_of_one: tuple[int, ...]  # of what is made of one photo
     side_px: int = SIDE_PX
 
-    def kept(
+    def open_views(
         self, look: Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.int16]], num_views: int
     ) -> tuple[NDArray[np.int16], ...]:
         """Each (N, *shape_of_one), made by `look` where the folder does not hold it yet."""
@@ -105,10 +107,10 @@ class Views:
 def _lower(tower: ImageTower, squares: Sequence[NDArray[np.uint8]]) -> NDArray[np.int16]:
     with autocast_bf16():
         middle_BCMM = tower.lower(to_pixels(squares)).bfloat16()
-    return bits_of(middle_BCMM.permute(0, 2, 3, 1))
+    return to_bf16_bits(middle_BCMM.permute(0, 2, 3, 1))
 
 
-def bits_of(x: Tensor) -> NDArray[np.int16]:
+def to_bf16_bits(x: Tensor) -> NDArray[np.int16]:
     """Of bfloat16 numbers, in the same shape."""
     bits: NDArray[np.int16] = x.contiguous().view(torch.int16).numpy()
     return bits

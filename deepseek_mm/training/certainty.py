@@ -27,7 +27,7 @@ STEPS = 50  # of Newton; it is there after ten
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Heard:
+class GalleryWitnesses:
     """The witnesses for some things of one gallery."""
 
     witnesses_TW: Floats
@@ -35,7 +35,7 @@ class Heard:
     withheld_T: Bools  # absent because its photos were taken out
 
 
-def mentions(texts: Sequence[str], things: Sequence[str]) -> Bools:
+def find_mentions(texts: Sequence[str], things: Sequence[str]) -> Bools:
     """(N, T): does what people said of the photo name the thing, whatever its number?"""
     spelled = [" ".join(singular(word) for word in tokens(thing)) for thing in things]
     columns = {thing: n for n, thing in enumerate(spelled)}
@@ -49,7 +49,7 @@ def mentions(texts: Sequence[str], things: Sequence[str]) -> Bools:
     return found
 
 
-def word_counts(texts: Sequence[str]) -> dict[str, int]:
+def count_words(texts: Sequence[str]) -> dict[str, int]:
     """Word, singular -> texts that say it."""
     counts: dict[str, int] = {}
     for text in texts:
@@ -68,21 +68,21 @@ def fit_direction(vectors_TD: Floats, counts_T: NDArray[np.int64], num_photos: i
     return direction_D, float(rate_T.mean() - centre_D @ direction_D)
 
 
-def fit_curve(heard: Sequence[Heard], judged: Sequence[Heard]) -> Curve:
+def fit_search_curve(heard: Sequence[GalleryWitnesses], judged: Sequence[GalleryWitnesses]) -> Curve:
     """The curve of all galleries, with the threshold at which both errors on the judged ones are equal."""
     x_TW = np.concatenate([part.witnesses_TW for part in heard]).astype(np.float64)
     there_T = np.concatenate([part.num_photos_T > 0 for part in heard])
     louder = [LOUDER if part.withheld_T.any() else 1.0 for part in heard]
-    weight_T = np.concatenate([fair_weights(part) * times for part, times in zip(heard, louder, strict=True)]) * 100
-    weights_W, offset = logistic(x_TW, there_T, weight_T)
+    weight_T = np.concatenate([balance_things(part) * times for part, times in zip(heard, louder, strict=True)]) * 100
+    weights_W, offset = fit_logistic(x_TW, there_T, weight_T)
     curve = Curve(weights=tuple(round(float(w), 4) for w in weights_W), offset=round(offset, 4), threshold=0.5)
     chances = np.concatenate([[curve.probability(x) for x in part.witnesses_TW] for part in judged])
-    fair = np.concatenate([fair_weights(part) for part in judged])
+    fair = np.concatenate([balance_things(part) for part in judged])
     there = np.concatenate([part.num_photos_T > 0 for part in judged])
-    return Curve(weights=curve.weights, offset=curve.offset, threshold=even_threshold(chances, there, fair))
+    return Curve(weights=curve.weights, offset=curve.offset, threshold=find_even_threshold(chances, there, fair))
 
 
-def fair_weights(heard: Heard) -> NDArray[np.float64]:
+def balance_things(heard: GalleryWitnesses) -> NDArray[np.float64]:
     """(T,): present and absent things weigh the same; so do bands of the present, and withheld and other absent."""
     there_T = heard.num_photos_T > 0
     band_T = np.searchsorted(BANDS, heard.num_photos_T, side="right")
@@ -95,7 +95,7 @@ def fair_weights(heard: Heard) -> NDArray[np.float64]:
     return weight_T
 
 
-def logistic(x_TW: NDArray[np.float64], there_T: Bools, weight_T: NDArray[np.float64]) -> tuple[Floats, float]:
+def fit_logistic(x_TW: NDArray[np.float64], there_T: Bools, weight_T: NDArray[np.float64]) -> tuple[Floats, float]:
     """Weights and offset by maximum likelihood (Newton's method), the weights drawn a little towards zero."""
     mean_W, spread_W = x_TW.mean(axis=0), x_TW.std(axis=0) + 1e-9
     x = np.c_[(x_TW - mean_W) / spread_W, np.ones(len(x_TW))]
@@ -109,7 +109,7 @@ def logistic(x_TW: NDArray[np.float64], there_T: Bools, weight_T: NDArray[np.flo
     return weights_W.astype(np.float32), float(b[-1] - weights_W @ mean_W)
 
 
-def even_threshold(chance_T: NDArray[np.float64], there_T: Bools, weight_T: NDArray[np.float64]) -> float:
+def find_even_threshold(chance_T: NDArray[np.float64], there_T: Bools, weight_T: NDArray[np.float64]) -> float:
     """The probability at which as much of what is there is missed as of what is absent is claimed; the middle one."""
     steps = np.linspace(0.01, 0.99, 99)
     there, absent = weight_T[there_T].sum(), weight_T[~there_T].sum()

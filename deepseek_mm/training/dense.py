@@ -9,12 +9,12 @@ from deepseek_mm.lm.shape import ExpertSpec, MoEShape
 STEP = 32  # widths are multiples of it, rounded up: the opponent is never the smaller one
 
 
-class Dense(nn.Module):
+class DenseAdapter(nn.Module):
     """In the place of a mixture: every token takes the same way."""
 
     def __init__(self, width: int, moe: MoEShape) -> None:
         super().__init__()
-        spec = ExpertSpec(name="dense", domain="all", width=active_width(width, moe), activation="silu")
+        spec = ExpertSpec(name="dense", domain="all", width=compute_active_width(width, moe), activation="silu")
         self.expert = Expert(width, spec)
 
     def forward(self, x_BTD: Tensor, look_back: LookBack) -> tuple[Tensor, None]:
@@ -22,7 +22,7 @@ class Dense(nn.Module):
         return self.expert(x_BTD), None
 
 
-def active_width(width: int, moe: MoEShape) -> int:
+def compute_active_width(width: int, moe: MoEShape) -> int:
     """The width of an expert with as many parameters as a token meets: the mean of `top_k` experts, and the gate."""
     gate = sum(parameter.numel() for parameter in Gate(width, moe).parameters())
     visited = moe.top_k * sum(spec.width for spec in moe.experts) / len(moe.experts)
@@ -33,5 +33,5 @@ def make_dense(decoder: Decoder) -> Decoder:
     """Put a dense adapter in the place of every mixture."""
     assert decoder.shape.moe is not None, "there is no mixture to replace"
     for number in decoder.shape.moe.layers:
-        decoder.layers[number].moe = Dense(decoder.shape.width, decoder.shape.moe)
+        decoder.layers[number].moe = DenseAdapter(decoder.shape.width, decoder.shape.moe)
     return decoder

@@ -20,8 +20,8 @@ from deepseek_mm.config import between
 from deepseek_mm.encoders.boxes import BoxHead
 from deepseek_mm.encoders.image import MIDDLE_SIDE
 from deepseek_mm.encoders.space import Share
-from deepseek_mm.training.aligner import schedule
-from deepseek_mm.training.people import Photo, Seen, area
+from deepseek_mm.training.aligner import schedule_rate
+from deepseek_mm.training.people import BoxedPhoto, BoxFeatures, compute_area
 
 HELD_BACK = 10  # every tenth photo is kept for fitting the curve
 PULL = 0.02  # of the curve's slope, towards 1
@@ -51,7 +51,7 @@ class BoxConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Target:
+class BoxTarget:
     """What the cells of a batch should say."""
 
     middle_BMM: Tensor  # 1 in the middle of a box
@@ -59,14 +59,14 @@ class Target:
     box_BMM4: Tensor  # the smallest box that a cell lies in
 
 
-def target_of(boxes_B: Sequence[Sequence[Share]]) -> Target:
+def make_box_target(boxes_B: Sequence[Sequence[Share]]) -> BoxTarget:
     """Targets of a batch of photos with people."""
     centre_M = (torch.arange(MIDDLE_SIDE) + 0.5) / MIDDLE_SIDE
     down_MM, across_MM = torch.meshgrid(centre_M, centre_M, indexing="ij")
     shape = (len(boxes_B), MIDDLE_SIDE, MIDDLE_SIDE)
     middle_BMM, inside_BMM, box_BMM4 = torch.zeros(shape), torch.zeros(shape), torch.zeros(*shape, 4)
     for n, boxes in enumerate(boxes_B):
-        for left, top, right, bottom in sorted(boxes, key=area, reverse=True):
+        for left, top, right, bottom in sorted(boxes, key=compute_area, reverse=True):
             off_x, off_y = (across_MM - (left + right) / 2).abs(), (down_MM - (top + bottom) / 2).abs()
             reach = [max(MIDDLE_SHARE * side / 2, 0.5 / MIDDLE_SIDE) for side in (right - left, bottom - top)]
             core_MM = (off_x <= reach[0]) & (off_y <= reach[1])
@@ -74,10 +74,10 @@ def target_of(boxes_B: Sequence[Sequence[Share]]) -> Target:
             middle_BMM[n][core_MM] = 1
             inside_BMM[n][core_MM | within_MM] = 1
             box_BMM4[n][core_MM | within_MM] = torch.tensor([left, top, right, bottom])
-    return Target(middle_BMM=middle_BMM, inside_BMM=inside_BMM, box_BMM4=box_BMM4)
+    return BoxTarget(middle_BMM=middle_BMM, inside_BMM=inside_BMM, box_BMM4=box_BMM4)
 
 
-def loss_of(logit_BMM: Tensor, box_BMM4: Tensor, target: Target, *, unboxed: float) -> Tensor:
+def compute_box_loss(logit_BMM: Tensor, box_BMM4: Tensor, target: BoxTarget, *, unboxed: float) -> Tensor:
     """Pointing, knowing and reaching, for photos with people."""
     middle_BMM = target.middle_BMM
     log_share = F.log_softmax(logit_BMM.flatten(1), dim=1)
@@ -85,16 +85,16 @@ def loss_of(logit_BMM: Tensor, box_BMM4: Tensor, target: Target, *, unboxed: flo
     weight_BMM = torch.where(middle_BMM > 0, 1.0, unboxed * (1 - target.inside_BMM))
     knowing = F.binary_cross_entropy_with_logits(logit_BMM, middle_BMM, weight=weight_BMM, reduction="sum")
     share_BMM = middle_BMM / middle_BMM.sum(dim=(1, 2), keepdim=True)  # every photo counts alike
-    reaching = (share_BMM * (1 - generalised_overlap(box_BMM4, target.box_BMM4))).sum() / len(logit_BMM)
+    reaching = (share_BMM * (1 - compute_giou(box_BMM4, target.box_BMM4))).sum() / len(logit_BMM)
     return pointing + 2 * knowing / weight_BMM.sum() + reaching
 
 
-def empty_loss(logit_EMM: Tensor) -> Tensor:
+def compute_empty_loss(logit_EMM: Tensor) -> Tensor:
     """For photos of nobody: every cell, and once more the surest."""
     return F.softplus(logit_EMM).mean() + 0.1 * F.softplus(logit_EMM.flatten(1).amax(dim=1)).mean()
 
 
-def generalised_overlap(a_N4: Tensor, b_N4: Tensor) -> Tensor:
+def compute_giou(a_N4: Tensor, b_N4: Tensor) -> Tensor:
     """(N,): overlap less the empty share of the smallest box around both, -1 to 1 (arXiv:1902.09630, algorithm 1)."""
     inner = (torch.minimum(a_N4, b_N4)[..., 2:] - torch.maximum(a_N4, b_N4)[..., :2]).clamp_min(0).prod(dim=-1)
     outer = (torch.maximum(a_N4, b_N4)[..., 2:] - torch.minimum(a_N4, b_N4)[..., :2]).prod(dim=-1)
@@ -103,18 +103,23 @@ def generalised_overlap(a_N4: Tensor, b_N4: Tensor) -> Tensor:
 
 
 def train_boxes(
-    head: BoxHead, seen: Seen, photos: Sequence[Photo], config: BoxConfig, *, told: Callable[[int, float], None]
+    head: BoxHead,
+    seen: BoxFeatures,
+    photos: Sequence[BoxedPhoto],
+    config: BoxConfig,
+    *,
+    told: Callable[[int, float], None],
 ) -> None:
     """Fit the head, then its curve; what is kept is the moving average of the weights."""
-    people, nobody = ([n for n in numbers if n % HELD_BACK] for numbers in sorted_out(photos))
+    people, nobody = ([n for n in numbers if n % HELD_BACK] for numbers in split_by_people(photos))
     average = {name: value.detach().clone() for name, value in head.named_parameters()}
     optimiser = torch.optim.AdamW(head.train().parameters(), lr=config.rate, weight_decay=config.decay)
-    steps = num_steps(photos, config)
+    steps = count_steps(photos, config)
     for step in range(steps):
         chance = random.Random(f"{config.seed} {step}")
         torch.manual_seed(chance.randrange(2**31))
         for group in optimiser.param_groups:
-            group["lr"] = config.rate * schedule(step, steps, warm=0.05)
+            group["lr"] = config.rate * schedule_rate(step, steps, warm=0.05)
         with_people = chance.sample(people, min(config.batch, len(people)))
         loss = _loss(head, seen, with_people, chance.sample(nobody, min(config.nobody, len(nobody))), chance, config)
         optimiser.zero_grad(set_to_none=True)
@@ -127,38 +132,38 @@ def train_boxes(
         told(step + 1, float(loss.detach()))
     head.load_state_dict(average)
     head.eval()
-    fit_curve(head, seen, photos)
+    fit_person_curve(head, seen, photos)
 
 
 def _loss(
-    head: BoxHead, seen: Seen, people: list[int], nobody: list[int], chance: random.Random, config: BoxConfig
+    head: BoxHead, seen: BoxFeatures, people: list[int], nobody: list[int], chance: random.Random, config: BoxConfig
 ) -> Tensor:
     photos = people + nobody
     views = [chance.randrange(len(seen.maps)) for _ in photos]
     logit_BMM, box_BMM4 = head(*seen.batch(photos, views))
-    target = target_of([seen.boxes[view][photo] for photo, view in zip(people, views, strict=False)])
+    target = make_box_target([seen.boxes[view][photo] for photo, view in zip(people, views, strict=False)])
     count = len(people)
-    loss = loss_of(logit_BMM[:count], box_BMM4[:count], target, unboxed=config.unboxed)
-    return loss + empty_loss(logit_BMM[count:]) if nobody else loss
+    loss = compute_box_loss(logit_BMM[:count], box_BMM4[:count], target, unboxed=config.unboxed)
+    return loss + compute_empty_loss(logit_BMM[count:]) if nobody else loss
 
 
-def sorted_out(photos: Sequence[Photo]) -> tuple[list[int], list[int]]:
+def split_by_people(photos: Sequence[BoxedPhoto]) -> tuple[list[int], list[int]]:
     """Numbers of the photos with people, and of those without."""
     numbers = range(len(photos))
     return [n for n in numbers if photos[n].boxes], [n for n in numbers if not photos[n].boxes]
 
 
-def num_steps(photos: Sequence[Photo], config: BoxConfig) -> int:
+def count_steps(photos: Sequence[BoxedPhoto], config: BoxConfig) -> int:
     """An epoch looks at as many photos with people as there are."""
-    return config.epochs * max(1, len(sorted_out(photos)[0]) // config.batch)
+    return config.epochs * max(1, len(split_by_people(photos)[0]) // config.batch)
 
 
-def fit_curve(head: BoxHead, seen: Seen, photos: Sequence[Photo]) -> None:
+def fit_person_curve(head: BoxHead, seen: BoxFeatures, photos: Sequence[BoxedPhoto]) -> None:
     """Turn the surest cell's logit into a probability, on the photos held back; both kinds count alike.
 
     A slight pull to slope 1 keeps the curve finite where the two kinds are told apart without a mistake.
     """
-    held = [[n for n in numbers if n % HELD_BACK == 0] for numbers in sorted_out(photos)]
+    held = [[n for n in numbers if n % HELD_BACK == 0] for numbers in split_by_people(photos)]
     if not all(held):
         return
     with torch.no_grad():

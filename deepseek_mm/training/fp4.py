@@ -28,14 +28,14 @@ from deepseek_mm.runtime.quantize.kept import cache_file, write_kept
 from deepseek_mm.runtime.quantize.language import CODES, FP4, HEAD, SCALES, WHOLE, linears, others, read_lm
 from deepseek_mm.runtime.quantize.latent import behind, followed, rounded, sizes_of
 from deepseek_mm.training.corpus import DOMAINS
-from deepseek_mm.training.journal import Journal, learned
-from deepseek_mm.training.lm import StageConfig, in_turn, read_rows
-from deepseek_mm.training.loop import add_configs, chosen, train_steps
-from deepseek_mm.training.rows import Rows
+from deepseek_mm.training.journal import RunFolder, read_learned
+from deepseek_mm.training.lm import LmStageConfig, draw_in_turn, read_training_rows
+from deepseek_mm.training.loop import add_config_flags, choose_config, train_steps
+from deepseek_mm.training.rows import PackedRows
 from deepseek_mm.training.steps import StepsConfig
 
 STEPS = StepsConfig(steps=30, rate=2e-4, warm=0.1)
-ROWS = StageConfig(limit=400)
+ROWS = LmStageConfig(limit=400)
 EVERY = 10  # steps after which a checkpoint is kept
 EVIDENCE = DOMAINS.index("evidence")
 
@@ -51,7 +51,7 @@ class Fp4Config:
     words: bool = False  # only the matrix of words, and only as it makes scores: a third of the work
 
 
-class Recovery:
+class Fp4Recovery:
     """A whole teacher that stands still, and a student in four bits that follows."""
 
     def __init__(self, teacher: Decoder, student: Decoder, matrices: Mapping[str, Fp4], config: Fp4Config) -> None:
@@ -60,7 +60,7 @@ class Recovery:
         self.linears = {name: linear for name, linear in linears(student) if name == HEAD or not config.words}
         self.trained = {n: nn.Parameter(behind(whole[n].weight, matrices[n])) for n in self.linears}
 
-    def backward(self, rows: Rows, chance: torch.Generator) -> dict[str, float]:
+    def backward(self, rows: PackedRows, chance: torch.Generator) -> dict[str, float]:
         """Gathers the gradients of a batch; returns what was lost, in nats a word."""
         self.follow()
         for linear in self.linears.values():
@@ -72,18 +72,20 @@ class Recovery:
             self.trained[name].grad = None if grad_FD is None else grad_FD.float()  # none: an expert nobody visited
         return {"answers": float(answers.detach()), "some": float(some.detach())}
 
-    def losses(self, rows: Rows, chance: torch.Generator) -> tuple[Tensor, Tensor]:
+    def losses(self, rows: PackedRows, chance: torch.Generator) -> tuple[Tensor, Tensor]:
         """KL of answers from evidence, and of some other words."""
         answer_BT = rows.learn_NT[:, 1:] & (rows.domains_N == EVIDENCE)[:, None]
         drawn_BT = torch.rand(answer_BT.shape, generator=chance) < self.config.some
         other_BT = drawn_BT & (rows.segments_NT[:, 1:] > 0) & ~answer_BT
         with torch.no_grad():
-            right_BTD = states(self.teacher, rows)
+            right_BTD = compute_states(self.teacher, rows)
         with torch.set_grad_enabled(not self.config.words):
-            said_BTD = states(self.student, rows)
-        return self._apart(right_BTD, said_BTD, answer_BT), self._apart(right_BTD, said_BTD, other_BT)
+            said_BTD = compute_states(self.student, rows)
+        return self._measure_divergence(right_BTD, said_BTD, answer_BT), self._measure_divergence(
+            right_BTD, said_BTD, other_BT
+        )
 
-    def _apart(self, right_BTD: Tensor, said_BTD: Tensor, at_BT: Tensor) -> Tensor:
+    def _measure_divergence(self, right_BTD: Tensor, said_BTD: Tensor, at_BT: Tensor) -> Tensor:
         with torch.no_grad():
             right_PV = self.teacher.logits(right_BTD[at_BT]).float().log_softmax(-1)
         said_PV = self.student.logits(said_BTD[at_BT]).float().log_softmax(-1)
@@ -97,22 +99,22 @@ class Recovery:
             linear.weight.copy_(rounded(self.trained[name], self.sizes[name]))
 
 
-def states(decoder: Decoder, rows: Rows) -> Tensor:
+def compute_states(decoder: Decoder, rows: PackedRows) -> Tensor:
     """Hidden states in front of every token but the first, (B, T - 1, D)."""
     hidden: Tensor = decoder(decoder.embed(rows.ids_NT), FullTextAttention(decoder.shape, rows.segments_NT))[0]
     return hidden[:, :-1]
 
 
-def matrices_of(held: Mapping[str, Tensor]) -> dict[str, Fp4]:
+def read_matrices(held: Mapping[str, Tensor]) -> dict[str, Fp4]:
     """By the names of their layers."""
     names = [name.removesuffix(CODES) for name in held if name.endswith(CODES)]
     return {name: Fp4(*(held[name + end] for end in (CODES, SCALES, WHOLE))) for name in names}
 
 
 @torch.no_grad()
-def put_in(decoder: Decoder, held: Mapping[str, Tensor]) -> Decoder:
+def restore_weights(decoder: Decoder, held: Mapping[str, Tensor]) -> Decoder:
     """The decoder with the numbers that its file means, in place: it can be trained."""
-    matrices, parameters = matrices_of(held), dict(decoder.named_parameters())
+    matrices, parameters = read_matrices(held), dict(decoder.named_parameters())
     for name, linear in linears(decoder):
         linear.weight.copy_(restore(matrices[name]))
     for name in others(decoder):
@@ -120,13 +122,13 @@ def put_in(decoder: Decoder, held: Mapping[str, Tensor]) -> Decoder:
     return decoder
 
 
-def batch_of(step: int, rows: Rows, config: Fp4Config, seed: int) -> Rows:
+def choose_batch(step: int, rows: PackedRows, config: Fp4Config, seed: int) -> PackedRows:
     """The rows of one step, by seed and step alone."""
     evident_N = rows.domains_N == EVIDENCE
     numbers: list[int] = []
     for its_N, size in ((evident_N, config.evidence), (~evident_N, config.others)):
         its_M = its_N.nonzero().flatten()
-        numbers += its_M[in_turn(step, len(its_M), size, str(seed))].tolist()
+        numbers += its_M[draw_in_turn(step, len(its_M), size, str(seed))].tolist()
     return rows.take(numbers)
 
 
@@ -137,27 +139,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--file", type=Path, default=file, help="where the trained one is written (the cache folder)")
     parser.add_argument("--corpus", type=Path, default=cache_folder() / "corpus", help="made by: train corpus")
     parser.add_argument("--out", type=Path, default=Path("runs/fp4"), help="folder of this run: log, plot, checkpoint")
-    add_configs(parser, StepsConfig, Fp4Config)
+    add_config_flags(parser, StepsConfig, Fp4Config)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train, and write the file; goes on where an earlier call stopped."""
-    steps, config = chosen(STEPS, args), chosen(Fp4Config(), args)
+    steps, config = choose_config(STEPS, args), choose_config(Fp4Config(), args)
     checkpoint = our_checkpoint()
     kept = read_lm(checkpoint, args.begin, scheme=FP4)
-    matrices = matrices_of(kept.tensors)
+    matrices = read_matrices(kept.tensors)
     teacher, student = (open_decoder(checkpoint)[0].eval().requires_grad_(False) for _ in range(2))
-    recovery = Recovery(teacher, put_in(student, kept.tensors), matrices, config)
-    settings = {"steps": repr(steps), "fp4": repr(config), "scales": digest_of(matrices)}
-    journal, rows = Journal(args.out, settings), read_rows(args.corpus, ROWS, seed=steps.seed)
+    recovery = Fp4Recovery(teacher, restore_weights(student, kept.tensors), matrices, config)
+    settings = {"steps": repr(steps), "fp4": repr(config), "scales": hash_scales(matrices)}
+    journal, rows = RunFolder(args.out, settings), read_training_rows(args.corpus, ROWS, seed=steps.seed)
 
     def gather(step: int) -> dict[str, float]:
         chance = torch.Generator().manual_seed(step)
-        return recovery.backward(batch_of(step, rows, config, steps.seed), chance)
+        return recovery.backward(choose_batch(step, rows, config, steps.seed), chance)
 
     train_steps(recovery.trained, gather, journal, steps, every=EVERY)
     journal.plot("answers", "some")
-    found = {name: followed(float_FD, matrices[name]) for name, float_FD in learned(args.out).items()}
+    found = {name: followed(float_FD, matrices[name]) for name, float_FD in read_learned(args.out).items()}
     codes = {name + CODES: matrix.codes_FD for name, matrix in found.items()}
     command = f"python -m deepseek_mm train fp4 --begin {args.begin} --out {args.out} --file {args.file}"
     told = replace(kept.told, made=f"{kept.told.made}; {command}", note=f"{kept.told.note}; then trained as a whole")
@@ -166,7 +168,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def digest_of(matrices: Mapping[str, Fp4]) -> str:
+def hash_scales(matrices: Mapping[str, Fp4]) -> str:
     """Of the scales, which training leaves as they are: the floats of a run belong to them."""
     digest = hashlib.sha256()
     for matrix in matrices.values():

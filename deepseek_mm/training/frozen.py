@@ -11,13 +11,13 @@ from torch import Tensor
 from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import TEXT_BATCH, SpaceModel
 from deepseek_mm.encoders.text import in_order_of_length
-from deepseek_mm.training.captions import Captioned
+from deepseek_mm.training.captions import CaptionedViews
 
 BATCH = 64  # photos
 
 
 @torch.inference_mode()
-def pooled(model: SpaceModel, texts: Sequence[str]) -> Tensor:
+def pool_texts(model: SpaceModel, texts: Sequence[str]) -> Tensor:
     """(N, L, W): what the text tower makes of each text."""
     ordered, back_N = in_order_of_length(texts)
     with autocast_bf16():
@@ -29,7 +29,7 @@ def pooled(model: SpaceModel, texts: Sequence[str]) -> Tensor:
 
 
 @torch.inference_mode()
-def main_vectors(model: SpaceModel, data: Captioned) -> Tensor:
+def embed_photos(model: SpaceModel, data: CaptionedViews) -> Tensor:
     """(N, M): the main vector of each photo, uncropped."""
 
     def parts() -> Iterator[Tensor]:

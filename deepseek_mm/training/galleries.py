@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 from deepseek_mm.encoders.space import Floats
 from deepseek_mm.rag.search import Search
 from deepseek_mm.rag.search.certainty import Certainty, Commons, Curve
-from deepseek_mm.training.certainty import Bools, Heard, fit_curve, fit_direction, logistic, word_counts
+from deepseek_mm.training.certainty import (
+    Bools,
+    GalleryWitnesses,
+    count_words,
+    fit_direction,
+    fit_logistic,
+    fit_search_curve,
+)
 from index import Filter
 
 Ints = NDArray[np.int64]
@@ -30,7 +37,7 @@ LIKELY = Curve(weights=(1.0,), offset=0.0, threshold=0.5)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Told:
+class CaptionedSet:
     """Photos, and what people said of them."""
 
     texts: tuple[str, ...]
@@ -43,18 +50,18 @@ class Told:
 class Gallery:
     """Some photos of a set, and things that were kept out of it."""
 
-    told: Told
+    photo_set: CaptionedSet
     photos: Ints  # places in the set
     withheld: Ints  # places of things
 
 
-class Galleries:
+class CertaintyTrainer:
     """Draws galleries, hears the witnesses in each, and fits the curve."""
 
     def __init__(
         self,
         search: Search,
-        sets: Sequence[Told],
+        sets: Sequence[CaptionedSet],
         things: Sequence[str],
         absent: Sequence[bool],
         *,
@@ -71,39 +78,39 @@ class Galleries:
         self.words_WD = self.vectors_TD[everyday[:: max(1, len(everyday) // WORDS)][:WORDS]]
         steps = [max(4, len(told.ids) // PHOTOS) for told in sets]  # three of four photos stay for the galleries
         self.aside = [np.arange(0, len(told.ids), step)[:PHOTOS] for told, step in zip(sets, steps, strict=True)]
-        parts = [self._wholes(told, aside) for told, aside in zip(sets, self.aside, strict=True)]
+        parts = [self._read_whole_vectors(told, aside) for told, aside in zip(sets, self.aside, strict=True)]
         self.photos_PD = np.concatenate(parts)
 
     def fit(self) -> Certainty:
         """Hear every gallery, and fit."""
         galleries = list(self._draw())
-        heard = [self._hear(gallery) for gallery in galleries]
-        whole = [gallery.told.complete and not len(gallery.withheld) for gallery in galleries]
+        heard = [self._collect_witnesses(gallery) for gallery in galleries]
+        whole = [gallery.photo_set.complete and not len(gallery.withheld) for gallery in galleries]
         largest = max(len(gallery.photos) for gallery, fair in zip(galleries, whole, strict=True) if fair)
         judged = [
             part
             for part, gallery, fair in zip(heard, galleries, whole, strict=True)
             if fair and len(gallery.photos) == largest
         ]
-        commons = self._commons(self.counts, np.ones(len(self.things), bool), self.num_photos)
-        return self._certainty(commons, fit_curve(heard, judged), self._fit_pictures())
+        commons = self._make_commons(self.counts, np.ones(len(self.things), bool), self.num_photos)
+        return self._make_certainty(commons, fit_search_curve(heard, judged), self._fit_pictures())
 
     def _draw(self) -> Iterator[Gallery]:
         nothing = np.zeros(0, np.int64)
         free = [np.setdiff1d(np.arange(len(t.ids)), aside) for t, aside in zip(self.sets, self.aside, strict=True)]
         for told, photos in zip(self.sets, free, strict=True):
             for size in SIZES * ROUNDS:
-                yield Gallery(told=told, photos=self.rng.permutation(photos)[:size], withheld=nothing)
+                yield Gallery(photo_set=told, photos=self.rng.permutation(photos)[:size], withheld=nothing)
         told, photos = self.sets[0], free[0]
         common = np.flatnonzero((told.named_NT.sum(axis=0) >= COMMON) & self.absent_T)
         for n in range(WITHHELD if len(common) else 0):
             withheld = self.rng.permutation(common)[:TAKEN_OUT]
             left = photos[~told.named_NT[photos][:, withheld].any(axis=1)]
             size = SIZES[n % len(SIZES)]
-            yield Gallery(told=told, photos=self.rng.permutation(left)[:size], withheld=withheld)
+            yield Gallery(photo_set=told, photos=self.rng.permutation(left)[:size], withheld=withheld)
 
-    def _hear(self, gallery: Gallery) -> Heard:
-        told, photos = gallery.told, gallery.photos
+    def _collect_witnesses(self, gallery: Gallery) -> GalleryWitnesses:
+        told, photos = gallery.photo_set, gallery.photos
         shown_T = told.named_NT[photos].sum(axis=0)
         possible_T = (shown_T if told.complete else told.named_NT.sum(axis=0)) == 0
         asked = np.concatenate(
@@ -115,19 +122,20 @@ class Galleries:
         asked = np.union1d(asked, gallery.withheld).astype(np.int64)
         where = Filter(source_ids=tuple(told.ids[photos].tolist()))
         traces = self.search.traces([self.things[t] for t in asked], self.vectors_TD[asked], where=where)
-        counts = self.counts - Counter(word_counts([told.texts[n] for n in photos]))
+        counts = self.counts - Counter(count_words([told.texts[n] for n in photos]))
         rest = self.num_photos - len(photos)
         folds = [
-            self._certainty(self._commons(counts, self.fold_T != fold, rest), UNFITTED, LIKELY) for fold in range(FOLDS)
+            self._make_certainty(self._make_commons(counts, self.fold_T != fold, rest), UNFITTED, LIKELY)
+            for fold in range(FOLDS)
         ]
         rows = [folds[self.fold_T[t]].witnesses(trace) for t, trace in zip(asked, traces, strict=True)]
-        return Heard(
+        return GalleryWitnesses(
             witnesses_TW=np.array(rows, np.float32),
             num_photos_T=shown_T[asked],
             withheld_T=np.isin(asked, gallery.withheld),
         )
 
-    def _commons(self, counts: Mapping[str, int], known_T: Bools, num_photos: int) -> Commons:
+    def _make_commons(self, counts: Mapping[str, int], known_T: Bools, num_photos: int) -> Commons:
         """What people mention, the direction learned from the known things only."""
         named_T = sum(told.named_NT.sum(axis=0) for told in self.sets)
         looked = sum(len(told.ids) for told in self.sets)
@@ -140,27 +148,27 @@ class Galleries:
             compound=COMPOUND,
         )
 
-    def _certainty(self, commons: Commons, things: Curve, pictures: Curve) -> Certainty:
+    def _make_certainty(self, commons: Commons, things: Curve, pictures: Curve) -> Certainty:
         return Certainty(commons, words_WD=self.words_WD, photos_PD=self.photos_PD, things=things, pictures=pictures)
 
     def _fit_pictures(self) -> Curve:
         """Does the picture nearest to another show what is said most of that one? From photos set aside."""
         told, aside = self.sets[0], self.aside[0]
         others = np.setdiff1d(np.arange(len(told.ids)), aside)
-        cosine = self._wholes(told, aside) @ self._wholes(told, others).T
+        cosine = self._read_whole_vectors(told, aside) @ self._read_whole_vectors(told, others).T
         nearest = others[cosine.argmax(axis=1)]
-        main = [self._main_thing(told.texts[n]) for n in aside]
+        main = [self._find_main_thing(told.texts[n]) for n in aside]
         same = np.array([t >= 0 and bool(told.named_NT[n, t]) for t, n in zip(main, nearest, strict=True)])
-        weights, offset = logistic(cosine.max(axis=1)[:, None].astype(np.float64), same, np.ones(len(same)))
+        weights, offset = fit_logistic(cosine.max(axis=1)[:, None].astype(np.float64), same, np.ones(len(same)))
         return Curve(weights=(round(float(weights[0]), 4),), offset=round(offset, 4), threshold=0.5)
 
-    def _main_thing(self, text: str) -> int:
+    def _find_main_thing(self, text: str) -> int:
         """The thing that the text names most often; -1 if it names none."""
         said = Counter(text.lower().split())
         named = [(said[thing], -n) for n, thing in enumerate(self.things) if thing in said and self.absent_T[n]]
         return -max(named)[1] if named else -1
 
-    def _wholes(self, told: Told, photos: Ints) -> Floats:
+    def _read_whole_vectors(self, told: CaptionedSet, photos: Ints) -> Floats:
         """Vectors of the whole pictures."""
         regions = self.search.store.regions_of(told.ids[photos].tolist())
         return self.search.store.vectors_of([regions[n][0].id for n in told.ids[photos].tolist()])

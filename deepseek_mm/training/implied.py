@@ -15,7 +15,7 @@ from deepseek_mm.rag.facts.shots import same_kind
 from deepseek_mm.rag.judge import CLOSED
 from deepseek_mm.rag.program.lexicon import IS_A
 from deepseek_mm.rag.program.parse import parse
-from deepseek_mm.training.asking import PRESENCE, Pair, there
+from deepseek_mm.training.asking import PRESENCE, PhotoQuestion, ask_whether_there
 
 NOTHING = ("0", "none", "nothing")
 FEWEST = 6  # photos whose questions speak of a thing, or it is not asked for
@@ -23,25 +23,25 @@ RIVALS = 1  # things of the same kind that are denied for each that is there
 UNASKED = 0.25  # probability that something is denied of which nobody spoke
 
 
-def implied(pairs: Mapping[str, Sequence[Pair]], *, seed: int = 0) -> dict[str, list[Pair]]:
+def imply_questions(pairs: Mapping[str, Sequence[PhotoQuestion]], *, seed: int = 0) -> dict[str, list[PhotoQuestion]]:
     """Photo -> questions whether things are there, from what was asked about it; and their answers."""
-    spoken = {photo: spoken_of(own) for photo, own in pairs.items()}
+    spoken = {photo: find_assumed_things(own) for photo, own in pairs.items()}
     counts = Counter(name for names in spoken.values() for name in names)
     known = {name for name, count in counts.items() if count >= FEWEST and is_of_a_kind(name)}
     found = {}
     for photo, names in spoken.items():
         chance = Random(f"{seed} implied {photo}")
         shown = sorted(names & known)
-        absent = [name for name in shown for name in rivals(name, names, known, chance)]
+        absent = [name for name in shown for name in draw_rivals(name, names, known, chance)]
         if known and chance.random() < UNASKED:
             (other,) = chance.choices(*weighed(counts, known))
             absent += [other] if not any(same_kind(other, name) for name in names) else []
         told = [(name, "yes") for name in shown] + [(name, "no") for name in dict.fromkeys(absent)]
-        found[photo] = [Pair(there(name, chance), answer, PRESENCE) for name, answer in told]
+        found[photo] = [PhotoQuestion(ask_whether_there(name, chance), answer, PRESENCE) for name, answer in told]
     return found
 
 
-def spoken_of(pairs: Sequence[Pair]) -> frozenset[str]:
+def find_assumed_things(pairs: Sequence[PhotoQuestion]) -> frozenset[str]:
     """Things that questions and answers about a photo take for granted, in words of one spelling."""
     names: set[str] = set()
     for pair in pairs:
@@ -57,7 +57,7 @@ def is_of_a_kind(name: str) -> bool:
     return any(name in IS_A[kind] for kind in APART)
 
 
-def rivals(name: str, there_too: frozenset[str], known: set[str], chance: Random) -> list[str]:
+def draw_rivals(name: str, there_too: frozenset[str], known: set[str], chance: Random) -> list[str]:
     """Some others of its kind that nobody spoke of."""
     free = sorted(each for each in known if each not in there_too and are_rivals(each, name))
     return chance.sample(free, min(RIVALS, len(free)))

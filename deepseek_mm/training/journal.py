@@ -17,7 +17,7 @@ from deepseek_mm.errors import ConfigError, NothingThere
 CHECKPOINT, LOG, PLOT = "checkpoint.pt", "log.jsonl", "loss.png"
 
 
-def recorded(folder: Path) -> dict[str, Any]:
+def read_checkpoint(folder: Path) -> dict[str, Any]:
     """The last checkpoint of the run in `folder`: "trained", "settings" and more. NothingThere if there is none."""
     file = folder / CHECKPOINT
     if not file.is_file():
@@ -26,21 +26,21 @@ def recorded(folder: Path) -> dict[str, Any]:
     return saved
 
 
-def learned(folder: Path) -> dict[str, torch.Tensor]:
+def read_learned(folder: Path) -> dict[str, torch.Tensor]:
     """What the run in `folder` had learned at its last checkpoint, by name: the moving average, where it keeps one.
 
     NothingThere if there is none.
     """
-    return learned_of(recorded(folder))
+    return get_learned(read_checkpoint(folder))
 
 
-def learned_of(saved: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+def get_learned(saved: Mapping[str, Any]) -> dict[str, torch.Tensor]:
     """The same of a checkpoint that was read."""
     trained: dict[str, torch.Tensor] = saved.get("average") or saved["trained"]
     return trained
 
 
-class Journal:
+class RunFolder:
     """Keeps a run's folder; `settings` must be those it was begun with."""
 
     def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
@@ -57,7 +57,7 @@ class Journal:
         if saved["settings"] != self.settings:
             differ = sorted(k for k in self.settings if self.settings[k] != saved["settings"].get(k))
             raise ConfigError(f"{self.folder} was begun with other settings ({', '.join(differ)}). Use another --out")
-        self.cut(saved["step"])
+        self.truncate_log(saved["step"])
         return saved
 
     def save(self, step: int, state: Mapping[str, Any]) -> None:
@@ -74,9 +74,9 @@ class Journal:
         with (self.folder / LOG).open("a", encoding="utf-8") as stream:
             stream.write(json.dumps({"step": step, **numbers}) + "\n")
 
-    def lines(self) -> list[dict[str, float]]:
+    def read_log(self) -> list[dict[str, float]]:
         """Every logged line, oldest first."""
-        return read_lines(self.folder / LOG)
+        return read_log(self.folder / LOG)
 
     def plot(self, *names: str) -> Path:
         """Draw the named numbers against the step."""
@@ -85,19 +85,19 @@ class Journal:
         figure = Figure(figsize=(7, 4), layout="constrained")
         axes = figure.subplots()
         for name in names:
-            points = [(line["step"], line[name]) for line in self.lines() if name in line]
+            points = [(line["step"], line[name]) for line in self.read_log() if name in line]
             axes.plot([step for step, _ in points], [value for _, value in points], label=name)
         axes.set_xlabel("step")
         axes.legend()
         figure.savefig(self.folder / PLOT, dpi=120)
         return self.folder / PLOT
 
-    def cut(self, step: int) -> None:
+    def truncate_log(self, step: int) -> None:
         """Drop the lines behind this step."""
-        kept = [line for line in self.lines() if line["step"] <= step]
+        kept = [line for line in self.read_log() if line["step"] <= step]
         (self.folder / LOG).write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
 
 
-def read_lines(file: Path) -> list[dict[str, Any]]:
+def read_log(file: Path) -> list[dict[str, Any]]:
     """Rows of a JSONL file, oldest first; none without one."""
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.is_file() else []

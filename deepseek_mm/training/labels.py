@@ -29,7 +29,7 @@ ENOUGH = 15  # photos that must show a word before it gets an offset of its own
 PULL = 1.0  # of the offsets towards zero
 
 
-def mentions(rows: Sequence[CaptionRow], words: Sequence[str]) -> NDArray[np.bool_]:
+def find_caption_mentions(rows: Sequence[CaptionRow], words: Sequence[str]) -> NDArray[np.bool_]:
     """(N, L): does any caption of the photo say the word, in singular or plural?"""
     texts = [" ".join(row.captions).lower() for row in rows]
     found = np.zeros((len(rows), len(words)), bool)
@@ -39,7 +39,7 @@ def mentions(rows: Sequence[CaptionRow], words: Sequence[str]) -> NDArray[np.boo
     return found
 
 
-def fit_curve(z_NL: Floats, there_NL: NDArray[np.bool_], words: Sequence[str]) -> Curve:
+def fit_word_curve(z_NL: Floats, there_NL: NDArray[np.bool_], words: Sequence[str]) -> Curve:
     """Slope, offset and offsets of the words by maximum likelihood; both outcomes of a word weigh the same."""
     z, there = torch.from_numpy(z_NL), torch.from_numpy(there_NL).float()
     share_L = there.mean(dim=0).clamp(1e-4, 1 - 1e-4)
@@ -61,24 +61,24 @@ def fit_curve(z_NL: Floats, there_NL: NDArray[np.bool_], words: Sequence[str]) -
     return Curve(slope=a, offset=b, word_offsets=offsets)
 
 
-def fit_labels(
+def fit_vocabulary(
     space: EmbeddingModel, looks: Sequence[ImageEmbedding], rows: Sequence[CaptionRow], names: Sequence[str]
 ) -> Calibration:
     """Background and curve from looks at captioned photos; ConfigError when no word occurs often enough to fit one."""
-    there = mentions(rows, names)
+    there = find_caption_mentions(rows, names)
     often = [n for n in range(len(names)) if there[:, n].sum() >= ENOUGH]
     if not often:
         raise ConfigError(f"no word of the vocabulary occurs in {ENOUGH} of {len(rows)} photos. Train on more of them")
-    photos, cells = background(looks)
+    photos, cells = sample_background(looks)
     vectors_LD = word_vectors(space, names)
     cosine_NL = np.stack([look.vector_D for look in looks]) @ vectors_LD.T
     z_NL = against(usual(photos, vectors_LD), cosine_NL)
     z_NL = standing_out(z_NL, z_NL)
-    curve = fit_curve(z_NL[:, often], there[:, often], [names[n] for n in often])
+    curve = fit_word_curve(z_NL[:, often], there[:, often], [names[n] for n in often])
     return Calibration(photos_MD=photos, cells_QD=cells, curve=curve)
 
 
-def background(looks: Sequence[ImageEmbedding]) -> tuple[Floats, Floats]:
+def sample_background(looks: Sequence[ImageEmbedding]) -> tuple[Floats, Floats]:
     """Vectors of some photos, and of some cells, spread evenly over the looks."""
     step = max(1, len(looks) // PHOTOS)
     photos = np.stack([look.vector_D for look in looks[::step][:PHOTOS]])
@@ -87,7 +87,7 @@ def background(looks: Sequence[ImageEmbedding]) -> tuple[Floats, Floats]:
     return photos, np.stack([grid_PD[n % len(grid_PD)] for n, grid_PD in enumerate(grids)])
 
 
-def save_labels(file: Path, space: EmbeddingModel, calibration: Calibration) -> None:
+def save_vocabulary(file: Path, space: EmbeddingModel, calibration: Calibration) -> None:
     """Write what `see.vocabulary.read_calibration` reads."""
     told = {"fingerprint": space.fingerprint, "curve": asdict(calibration.curve)}
     arrays = {

@@ -12,14 +12,14 @@ from typing import Any
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from deepseek_mm.training.journal import Journal
-from deepseek_mm.training.steps import Steps, StepsConfig
+from deepseek_mm.training.journal import RunFolder
+from deepseek_mm.training.steps import Optimiser, StepsConfig
 
 
 def train_steps(
     trained: Mapping[str, nn.Parameter],
     gather: Callable[[int], dict[str, float]],
-    journal: Journal,
+    journal: RunFolder,
     config: StepsConfig,
     *,
     every: int,
@@ -28,7 +28,7 @@ def train_steps(
 
     A checkpoint is kept every so many steps, and at the end.
     """
-    steps, saved = Steps(trained, config), journal.resume()
+    steps, saved = Optimiser(trained, config), journal.resume()
     if saved:
         steps.restore(saved)
     first = saved["step"] if saved else 0
@@ -43,10 +43,10 @@ def train_steps(
                 journal.save(step + 1, steps.state())
 
 
-Loss = Callable[[int], dict[str, Tensor]]  # step -> parts of the loss; "loss" is what is made smaller
+StepLoss = Callable[[int], dict[str, Tensor]]  # step -> parts of the loss; "loss" is what is made smaller
 
 
-def gathered(loss: Loss) -> Callable[[int], dict[str, float]]:
+def make_gather(loss: StepLoss) -> Callable[[int], dict[str, float]]:
     """The gradients of a loss that autograd goes back through."""
 
     def gather(step: int) -> dict[str, float]:
@@ -57,7 +57,7 @@ def gathered(loss: Loss) -> Callable[[int], dict[str, float]]:
     return gather
 
 
-def add_configs(parser: argparse.ArgumentParser, *configs: Any) -> None:
+def add_config_flags(parser: argparse.ArgumentParser, *configs: Any) -> None:
     """A flag for every number and every switch of these classes; what is left out is the stage's own default."""
     for config in configs:
         for item in fields(config):
@@ -68,7 +68,7 @@ def add_configs(parser: argparse.ArgumentParser, *configs: Any) -> None:
                 parser.add_argument(flag, type=type(item.default))
 
 
-def chosen(config: Any, args: argparse.Namespace) -> Any:
+def choose_config(config: Any, args: argparse.Namespace) -> Any:
     """The defaults, with what was named on the command line."""
     named = {item.name: getattr(args, item.name, None) for item in fields(config)}
     return replace(config, **{name: value for name, value in named.items() if value is not None})

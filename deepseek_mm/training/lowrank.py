@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from deepseek_mm.lm.weights import TALL, THIN
 
 
-class LowRank(nn.Module):
+class LoraLinear(nn.Module):
     """A linear layer that stands still, and its change of rank R. It begins as no change."""
 
     def __init__(self, linear: nn.Linear, rank: int) -> None:
@@ -29,10 +29,10 @@ class LowRank(nn.Module):
         return changed
 
 
-def adapt(model: nn.Module, *, names: Sequence[str], rank: int) -> dict[str, nn.Parameter]:
+def add_lora(model: nn.Module, *, names: Sequence[str], rank: int) -> dict[str, nn.Parameter]:
     """Give every linear layer whose last name is among `names` a change of this rank; returns what is to be trained."""
     for name in [name for name, each in model.named_modules() if isinstance(each, nn.Linear)]:
         owner, _, last = name.rpartition(".")
         if last in names:
-            setattr(model.get_submodule(owner), last, LowRank(model.get_submodule(name), rank))  # type: ignore[arg-type]
+            setattr(model.get_submodule(owner), last, LoraLinear(model.get_submodule(name), rank))  # type: ignore[arg-type]
     return {name: p for name, p in model.named_parameters() if name.endswith((THIN, TALL))}

@@ -21,7 +21,7 @@ VIEWS = ("plain", "mirrored")
 
 
 @dataclass(frozen=True, slots=True)
-class Maps:
+class FeatureMaps:
     """Of some photos, in the order of their paths; one array a view."""
 
     views: tuple[NDArray[np.int16], ...]  # (N, P, C), bfloat16 bits
@@ -32,11 +32,11 @@ class Maps:
         return torch.from_numpy(picked).view(torch.bfloat16)
 
 
-def keep_maps(
+def cache_feature_maps(
     model: SpaceModel, paths: Sequence[Path], folder: Path, *, views: int = 2, told: Callable[[int], object]
-) -> Maps:
+) -> FeatureMaps:
     """Made where `folder` does not hold them yet; `told` hears of every photo that is done."""
-    return Maps(tuple(_view(model, paths, folder / f"{name}.npy", name, told) for name in VIEWS[:views]))
+    return FeatureMaps(tuple(_view(model, paths, folder / f"{name}.npy", name, told) for name in VIEWS[:views]))
 
 
 def _view(
@@ -44,10 +44,10 @@ def _view(
 ) -> NDArray[np.int16]:
     maps = maps_of_many(model, _pictures(paths, name), batch=32)
     rows = (map_PC.view(torch.int16).numpy() for map_PC in maps)
-    return kept_rows(file, (len(paths), CELLS, CHANNELS), rows, told)
+    return cache_rows(file, (len(paths), CELLS, CHANNELS), rows, told)
 
 
-def kept_rows(
+def cache_rows(
     file: Path, shape: tuple[int, ...], rows: Iterator[NDArray[np.int16]], told: Callable[[int], object]
 ) -> NDArray[np.int16]:
     """The array in `file`, which is written from its rows where it is not there yet, or has another shape."""

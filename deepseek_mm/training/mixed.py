@@ -12,14 +12,19 @@ from torch import Tensor
 
 from deepseek_mm.config import between
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.see.reader.asked import QuestionBatch, VqaQuestion, read_questions
+from deepseek_mm.see.reader.asked import QuestionBatch
+from deepseek_mm.see.reader.asked import VqaQuestion
+from deepseek_mm.see.reader.asked import read_questions
 from deepseek_mm.see.reader.net import PictureBatch
-from deepseek_mm.training.asking import Pair
-from deepseek_mm.training.bank import ASKED, CAPTIONED, INDOOR, Bank
+from deepseek_mm.training.bank import ASKED
+from deepseek_mm.training.bank import CAPTIONED
+from deepseek_mm.training.bank import INDOOR
+from deepseek_mm.training.asking import PhotoQuestion
+from deepseek_mm.training.bank import AlbumFeatures
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class BatchConfig:
+class QuestionBatchConfig:
     """What a step reads."""
 
     captioned: int = 26  # photos of each album
@@ -37,10 +42,10 @@ class BatchConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Mixed:
+class QuestionSampler:
     """Photos and questions of all albums, drawn by chance."""
 
-    banks: Sequence[Bank]
+    banks: Sequence[AlbumFeatures]
     photos: Sequence[Sequence[int]]  # of each bank, those that may be drawn
     counts: Sequence[tuple[int, int]]  # photos of a step from each bank, and questions about each
     asked: QuestionBatch
@@ -51,14 +56,14 @@ class Mixed:
     def of(
         cls,
         space: DefaultSpace,
-        banks: Sequence[Bank],
+        banks: Sequence[AlbumFeatures],
         class_of: Mapping[str, int],
-        batch: BatchConfig,
+        batch: QuestionBatchConfig,
         *,
         held_out: bool,
-    ) -> "Mixed":
+    ) -> "QuestionSampler":
         """Of the photos that are held out, or of all others."""
-        photos = [bank.album.part(held_out) for bank in banks]
+        photos = [bank.album.select_photos(held_out) for bank in banks]
         pairs = (bank.album.pairs[n] for bank, some in zip(banks, photos, strict=True) for n in some)
         questions = sorted({pair.question for own in pairs for pair in own})
         counts = {CAPTIONED: (batch.captioned, batch.captioned_each), ASKED: (batch.asked, batch.asked_each)}
@@ -74,7 +79,7 @@ class Mixed:
             class_of,
         )
 
-    def batch(self, chance: Random) -> tuple[PictureBatch, Tensor, QuestionBatch, Tensor]:
+    def draw_batch(self, chance: Random) -> tuple[PictureBatch, Tensor, QuestionBatch, Tensor]:
         """Photos, the photo of each question, the questions, and the numbers of the right answers."""
         shown: list[PictureBatch] = []
         photo_Q, rows_Q, right_Q = list[int](), list[int](), list[int]()
@@ -83,18 +88,16 @@ class Mixed:
             views = [chance.randrange(len(bank.vectors)) for _ in some]
             before = sum(len(part.vectors_BD) for part in shown)
             for place, (n, view) in enumerate(zip(some, views, strict=True), start=before):
-                pairs = self.fitting(bank.album.pairs[n], mirrored=bool(view))
+                pairs = self.select_pairs(bank.album.pairs[n], mirrored=bool(view))
                 for pair in chance.sample(pairs, min(each, len(pairs))):
                     photo_Q.append(place)
                     rows_Q.append(self.row_of[pair.question])
                     right_Q.append(self.class_of[pair.answer])
-            shown.append(bank.shown(some, views))
-        every = PictureBatch(
-            *(torch.cat([getattr(part, item.name) for part in shown]) for item in fields(PictureBatch))
-        )
+            shown.append(bank.select(some, views))
+        every = PictureBatch(*(torch.cat([getattr(part, item.name) for part in shown]) for item in fields(PictureBatch)))
         return every, torch.tensor(photo_Q), self.asked.rows(torch.tensor(rows_Q)), torch.tensor(right_Q)
 
-    def fitting(self, pairs: Sequence[Pair], *, mirrored: bool) -> list[Pair]:
+    def select_pairs(self, pairs: Sequence[PhotoQuestion], *, mirrored: bool) -> list[PhotoQuestion]:
         """Those whose answer is learned, and that hold for a mirrored photo too."""
         known = [pair for pair in pairs if pair.answer in self.class_of]
         return [pair for pair in known if pair.holds_mirrored or not mirrored]

@@ -20,7 +20,7 @@ from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.moe import Routing, balance_loss, compute_load, z_loss
 from deepseek_mm.lm.shape import MoEShape
 from deepseek_mm.training.corpus import DOMAINS
-from deepseek_mm.training.rows import Rows
+from deepseek_mm.training.rows import PackedRows
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +35,7 @@ class MixtureConfig:
         between("hint_until", self.hint_until, 0, 1)
 
 
-class Mixture:
+class ExpertTrainer:
     """A decoder whose experts (or dense adapters) are trained, and nothing else."""
 
     def __init__(self, decoder: Decoder, config: MixtureConfig) -> None:
@@ -48,9 +48,9 @@ class Mixture:
         self.trained = {name: p for name, p in decoder.named_parameters() if p.requires_grad}
         self.below = range(self.moe.layers[0])
         self.above = range(self.moe.layers[0], decoder.shape.num_layers)
-        self.own_E = own_domains(self.moe)
+        self.own_E = map_domains_to_experts(self.moe)
 
-    def losses(self, rows: Rows) -> tuple[Tensor, list[Routing]]:
+    def losses(self, rows: PackedRows) -> tuple[Tensor, list[Routing]]:
         """(cross-entropy of the tokens that are learned, nats; the routing of every layer that has experts).
 
         Every row counts alike: a row of evidence has forty tokens that are learned, and one of prose five hundred.
@@ -63,7 +63,7 @@ class Mixture:
         share_P = (1 / counts_N.clamp_min(1))[:, None].expand_as(at)[at]
         return (lost_P * share_P).sum() / (counts_N > 0).sum().clamp_min(1), routings
 
-    def backward(self, rows: Rows, *, over: float, share: float = 1.0) -> dict[str, float]:
+    def backward(self, rows: PackedRows, *, over: float, share: float = 1.0) -> dict[str, float]:
         """Gather the gradients of a batch, times `share`; `over` is how much of the training is over, 0 to 1."""
         loss, routings = self.losses(rows)
         told = {"loss": float(loss.detach())}
@@ -75,7 +75,7 @@ class Mixture:
         (share * loss).backward()
         return told
 
-    def guidance(self, rows: Rows, routings: Sequence[Routing], over: float) -> dict[str, Tensor]:
+    def guidance(self, rows: PackedRows, routings: Sequence[Routing], over: float) -> dict[str, Tensor]:
         """Means over the layers of the load-balance loss, the z-loss and the hint's, and the worst load max/mean."""
         present = rows.segments_NT > 0
         count = len(self.moe.experts)
@@ -93,7 +93,7 @@ class Mixture:
         until = self.config.hint_until
         return self.config.hint_weight * max(0.0, 1 - over / until) if until else 0.0
 
-    def _run(self, rows: Rows) -> tuple[Tensor, list[Routing]]:
+    def _run(self, rows: PackedRows) -> tuple[Tensor, list[Routing]]:
         attend = FullTextAttention(self.decoder.shape, rows.segments_NT)
         with torch.no_grad():
             x_BTD = self.decoder.embed(rows.ids_NT)
@@ -103,12 +103,12 @@ class Mixture:
             found: tuple[Tensor, list[Routing]] = self.decoder(x_BTD, attend, layers=self.above)
         return found
 
-    def _own(self, rows: Rows, present: Tensor) -> Tensor:
+    def _own(self, rows: PackedRows, present: Tensor) -> Tensor:
         """For every token that is present the number of the expert made for its domain."""
         return self.own_E[rows.domains_N][:, None].expand_as(present)[present]
 
 
-def own_domains(moe: MoEShape) -> Tensor:
+def map_domains_to_experts(moe: MoEShape) -> Tensor:
     """The number of the expert that was made for each of DOMAINS, in their order."""
     names = [spec.domain for spec in moe.experts]
     return torch.tensor([names.index(domain) for domain in DOMAINS])

@@ -30,7 +30,7 @@ from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_caption_rows, read_picture
 from deepseek_mm.see.learned import FILE, Learned
 from deepseek_mm.see.vocabulary import read_names
-from deepseek_mm.training.shelves import Shelf, shelf_of_clothes, shelf_of_grocery
+from deepseek_mm.training.shelves import ClassWords, list_clothing_words, list_grocery_words
 
 ENOUGH = 12  # photos that show a word, before it is learned
 MISLEADING = ("watch", "camera", "face", "ring")  # more often said of what is done than of what is there
@@ -51,30 +51,30 @@ OTHER_FORMS = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Told:
+class WordLabels:
     """What is known of some photos, word by word."""
 
     shows_NL: NDArray[np.bool_]
     weight_NL: Floats  # of that knowledge; 0 where nothing is known
 
 
-def pattern_of(name: str) -> re.Pattern[str]:
+def make_word_pattern(name: str) -> re.Pattern[str]:
     """Finds the word, one or many of it, in lower case text."""
     return re.compile(rf"\b({OTHER_FORMS.get(name, re.escape(name.lower()) + '(?:s|es)?')})\b")
 
 
-def told_by_captions(rows: Sequence[CaptionRow], names: Sequence[str]) -> Told:
+def label_by_captions(rows: Sequence[CaptionRow], names: Sequence[str]) -> WordLabels:
     """Two captions are believed, one leaves it open, none denies it."""
-    patterns = [pattern_of(name) for name in names]
+    patterns = [make_word_pattern(name) for name in names]
     times_NL = np.array(
         [[sum(bool(p.search(text.lower())) for text in row.captions) for p in patterns] for row in rows], np.int64
     ).reshape(len(rows), len(names))
-    return Told(shows_NL=times_NL >= BELIEVED, weight_NL=(times_NL != 1).astype(np.float32))
+    return WordLabels(shows_NL=times_NL >= BELIEVED, weight_NL=(times_NL != 1).astype(np.float32))
 
 
-def told_by_questions(asked: Sequence[Sequence[tuple[str, str]]], names: Sequence[str]) -> Told:
+def label_by_questions(asked: Sequence[Sequence[tuple[str, str]]], names: Sequence[str]) -> WordLabels:
     """`asked` holds for each photo its (question, answer) pairs."""
-    patterns = [pattern_of(name) for name in names]
+    patterns = [make_word_pattern(name) for name in names]
     shows_NL = np.zeros((len(asked), len(names)), bool)
     weight_NL = np.full(shows_NL.shape, UNASKED, np.float32)
     for n, pairs in enumerate(asked):
@@ -85,10 +85,10 @@ def told_by_questions(asked: Sequence[Sequence[tuple[str, str]]], names: Sequenc
             else:
                 shows_NL[n, spoken] = True
         weight_NL[n, shows_NL[n]] = 1
-    return Told(shows_NL=shows_NL, weight_NL=weight_NL)
+    return WordLabels(shows_NL=shows_NL, weight_NL=weight_NL)
 
 
-def told_by_shelves(shelves: Sequence[Shelf], names: Sequence[str]) -> Told:
+def label_by_classes(shelves: Sequence[ClassWords], names: Sequence[str]) -> WordLabels:
     """Words of the shelf are there, words that it may show are open, all others are absent."""
     place = {name: n for n, name in enumerate(names)}
     shows_NL = np.zeros((len(shelves), len(names)), bool)
@@ -97,10 +97,10 @@ def told_by_shelves(shelves: Sequence[Shelf], names: Sequence[str]) -> Told:
         weight_NL[n, [place[name] for name in shelf.may_show if name in place]] = 0
         shown = [place[name] for name in shelf.shows if name in place]
         shows_NL[n, shown], weight_NL[n, shown] = True, SHELVED
-    return Told(shows_NL=shows_NL, weight_NL=weight_NL)
+    return WordLabels(shows_NL=shows_NL, weight_NL=weight_NL)
 
 
-def fit_names(vectors_ND: Floats, told: Told, names: Sequence[str], *, enough: int = ENOUGH) -> Learned:
+def fit_names(vectors_ND: Floats, told: WordLabels, names: Sequence[str], *, enough: int = ENOUGH) -> Learned:
     """Directions and offsets of the words that enough photos show; ConfigError when there is none."""
     often = [
         n
@@ -159,20 +159,20 @@ def run(args: argparse.Namespace) -> int:
     if args.captions:
         rows = read_caption_rows(args.captions, split="train")
         paths = find_pictures(args.caption_images, [row.image for row in rows])
-        parts.append((vectors_of(space, paths, args.out / "captions.npy"), told_by_captions(rows, names)))
+        parts.append((cache_vectors(space, paths, args.out / "captions.npy"), label_by_captions(rows, names)))
     if args.questions:
-        asked = read_questions(args.questions)
+        asked = read_question_pairs(args.questions)
         paths = find_pictures(args.question_images, list(asked))
         parts.append(
-            (vectors_of(space, paths, args.out / "questions.npy"), told_by_questions([*asked.values()], names))
+            (cache_vectors(space, paths, args.out / "questions.npy"), label_by_questions([*asked.values()], names))
         )
     if args.shelves:
-        shelves = read_shelves(args.shelves)
-        vectors_ND = vectors_of(space, list(shelves), args.out / "shelves.npy")
-        parts.append((vectors_ND, told_by_shelves([*shelves.values()], names)))
+        shelves = read_class_photos(args.shelves)
+        vectors_ND = cache_vectors(space, list(shelves), args.out / "shelves.npy")
+        parts.append((vectors_ND, label_by_classes([*shelves.values()], names)))
     if not parts:
         raise ConfigError("train names has no photos. Give --captions, --questions or --shelves")
-    told = Told(
+    told = WordLabels(
         shows_NL=np.concatenate([part.shows_NL for _, part in parts]),
         weight_NL=np.concatenate([part.weight_NL for _, part in parts]),
     )
@@ -183,7 +183,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def vectors_of(space: EmbeddingModel, paths: Sequence[Path], file: Path) -> Floats:
+def cache_vectors(space: EmbeddingModel, paths: Sequence[Path], file: Path) -> Floats:
     """(N, D), read from `file` if an earlier run with as many photos left them there."""
     if not file.is_file() or len(np.load(file, mmap_mode="r")) != len(paths):
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -194,7 +194,7 @@ def vectors_of(space: EmbeddingModel, paths: Sequence[Path], file: Path) -> Floa
     return np.asarray(np.load(file), np.float32)
 
 
-def read_questions(file: Path) -> dict[str, list[tuple[str, str]]]:
+def read_question_pairs(file: Path) -> dict[str, list[tuple[str, str]]]:
     """Image -> (question, answer) pairs, of the rows of split "train"."""
     asked: dict[str, list[tuple[str, str]]] = {}
     for line in file.read_text(encoding="utf-8").splitlines():
@@ -204,9 +204,9 @@ def read_questions(file: Path) -> dict[str, list[tuple[str, str]]]:
     return asked
 
 
-def read_shelves(folder: Path) -> dict[Path, Shelf]:
+def read_class_photos(folder: Path) -> dict[Path, ClassWords]:
     """Photo -> what it shows, from both lists in the folder."""
     clothes = map(json.loads, (folder / "clothing.jsonl").read_text(encoding="utf-8").splitlines())
     groceries = map(json.loads, (folder / "grocery.jsonl").read_text(encoding="utf-8").splitlines())
-    shelves = {folder / "clothing" / row["image"]: shelf_of_clothes(row["label"]) for row in clothes}
-    return shelves | {folder / "grocery" / row["image"]: shelf_of_grocery(row["src"]) for row in groceries}
+    shelves = {folder / "clothing" / row["image"]: list_clothing_words(row["label"]) for row in clothes}
+    return shelves | {folder / "grocery" / row["image"]: list_grocery_words(row["src"]) for row in groceries}

@@ -31,11 +31,19 @@ from deepseek_mm.rag.program.parse import parse
 from deepseek_mm.see.notice.notice import WEIGHTS, Kept, MultiLabelTagger, NoticeConfig, NoticeNet, write_noticer
 from deepseek_mm.see.vocabulary import TEMPLATES
 from deepseek_mm.training.asking import PRESENCE
-from deepseek_mm.training.bank import ASKED, CAPTIONED, Album, Bank, asked_about, captioned, open_banks
-from deepseek_mm.training.certainty import logistic
+from deepseek_mm.training.bank import (
+    ASKED,
+    CAPTIONED,
+    AlbumFeatures,
+    QuestionAlbum,
+    open_features,
+    read_asked_album,
+    read_captioned_album,
+)
+from deepseek_mm.training.certainty import fit_logistic
 from deepseek_mm.training.implied import is_of_a_kind
-from deepseek_mm.training.journal import Journal, learned
-from deepseek_mm.training.loop import Loss, add_configs, chosen, gathered, train_steps
+from deepseek_mm.training.journal import RunFolder, read_learned
+from deepseek_mm.training.loop import StepLoss, add_config_flags, choose_config, make_gather, train_steps
 from deepseek_mm.training.steps import StepsConfig
 
 STAGES = ("learn", "pack")
@@ -45,7 +53,7 @@ STEPS = StepsConfig(steps=400, rate=1e-3, decay=0.05, average=0.99)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class BatchConfig:
+class TagBatchConfig:
     """What a step looks at."""
 
     captioned: int = 96  # photos with captions
@@ -59,18 +67,18 @@ class BatchConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class TaggedAlbum:
     """Photos of one album, and what is known of each."""
 
-    bank: Bank
+    bank: AlbumFeatures
     there_NL: Tensor  # 1 there, 0 not, -1 unknown
     photos: Sequence[int]  # those that are learned from, or that are held out
 
-    def batch(self, chance: Random, size: int) -> tuple[Tensor, Tensor, Tensor]:
+    def draw_batch(self, chance: Random, size: int) -> tuple[Tensor, Tensor, Tensor]:
         """Cells, vectors, and what is known (B, L), each photo in a view by chance."""
         some = chance.sample(self.photos, min(size, len(self.photos)))
         views = [chance.randrange(len(self.bank.vectors)) for _ in some]
-        shown = self.bank.shown(some, views)
+        shown = self.bank.select(some, views)
         return shown.cells_BPC, shown.vectors_BD.float(), self.there_NL[some]
 
 
@@ -83,19 +91,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, nargs="+", default=[Path("runs/notice")], help="the run lies in it; pack joins several"
     )
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file that the stage pack writes")
-    add_configs(parser, BatchConfig, StepsConfig, NoticeConfig)
+    add_config_flags(parser, TagBatchConfig, StepsConfig, NoticeConfig)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do one stage to its end; goes on where an earlier call stopped."""
     space = DefaultSpace()
-    batch, steps, config = chosen(BatchConfig(), args), chosen(STEPS, args), chosen(NoticeConfig(), args)
-    albums = [captioned(args.data, seed=steps.seed), asked_about(args.data, ASKED)]
+    batch, steps, config = (
+        choose_config(TagBatchConfig(), args),
+        choose_config(STEPS, args),
+        choose_config(NoticeConfig(), args),
+    )
+    albums = [read_captioned_album(args.data, seed=steps.seed), read_asked_album(args.data, ASKED)]
     captions = [row.captions for row in read_caption_rows(args.data / CAPTIONED / "captions.jsonl", split="train")]
-    named, told = named_in(captions), told_of(albums[1])
-    names = things_of(named, told)
-    tables = [table_of_captions(named, names), table_of_questions(told, names)]
-    banks = open_banks(space.model, albums, args.maps)
+    named, told = list_caption_words(captions), read_presence_answers(albums[1])
+    names = choose_tags(named, told)
+    tables = [tabulate_captions(named, names), tabulate_answers(told, names)]
+    banks = open_features(space.model, albums, args.maps)
     torch.manual_seed(steps.seed)
     nets = [NoticeNet(len(names), config) for _ in args.out]
     texts_LD = torch.from_numpy(space.embed_texts([TEMPLATES[0].format(name) for name in names]))
@@ -103,29 +115,34 @@ def run(args: argparse.Namespace) -> int:
         net.texts.copy_(texts_LD)
     if args.stage == "pack":
         for net, folder in zip(nets, args.out, strict=True):
-            net.load_state_dict(learned(folder), strict=False)  # texts are not learned
-        held = Shelf(banks[0], tables[0], albums[0].part(held_out=True))
-        return pack(args.weights, MultiLabelTagger(nets, names, usual_of(tables), (1.0, 0.0)), held, space.fingerprint)
+            net.load_state_dict(read_learned(folder), strict=False)  # texts are not learned
+        held = TaggedAlbum(banks[0], tables[0], albums[0].select_photos(held_out=True))
+        return pack(
+            args.weights, MultiLabelTagger(nets, names, compute_prior_log_odds(tables), (1.0, 0.0)), held, space.fingerprint
+        )
     if len(args.out) > 1:
         raise ConfigError("one run is learned at a time. Give --out one folder")
     (net,) = nets
     with torch.no_grad():
-        net.bias.copy_(usual_of(tables))
-    shelves = [Shelf(bank, table, bank.album.part(held_out=False)) for bank, table in zip(banks, tables, strict=True)]
-    journal = Journal(args.out[0], {**asdict(batch), **asdict(steps), **asdict(config)})
+        net.bias.copy_(compute_prior_log_odds(tables))
+    shelves = [
+        TaggedAlbum(bank, table, bank.album.select_photos(held_out=False))
+        for bank, table in zip(banks, tables, strict=True)
+    ]
+    journal = RunFolder(args.out[0], {**asdict(batch), **asdict(steps), **asdict(config)})
     net.train()
-    loss = noticing(net, shelves, steps, batch)
-    train_steps(dict(net.named_parameters()), gathered(loss), journal, steps, every=batch.every)
+    loss = make_tag_loss(net, shelves, steps, batch)
+    train_steps(dict(net.named_parameters()), make_gather(loss), journal, steps, every=batch.every)
     journal.plot("loss")
     return 0
 
 
-def named_in(captions: Sequence[Sequence[str]]) -> list[frozenset[str]]:
+def list_caption_words(captions: Sequence[Sequence[str]]) -> list[frozenset[str]]:
     """Of each photo, the words of its captions in one spelling."""
     return [frozenset(canonical_noun(word) for caption in own for word in split_words(caption)) for own in captions]
 
 
-def told_of(album: Album) -> list[dict[str, bool]]:
+def read_presence_answers(album: QuestionAlbum) -> list[dict[str, bool]]:
     """Of each photo, the things of which questions tell whether they are there."""
     told = []
     for pairs in album.pairs:
@@ -138,25 +155,25 @@ def told_of(album: Album) -> list[dict[str, bool]]:
     return told
 
 
-def things_of(named: Sequence[frozenset[str]], told: Sequence[dict[str, bool]]) -> tuple[str, ...]:
+def choose_tags(named: Sequence[frozenset[str]], told: Sequence[dict[str, bool]]) -> tuple[str, ...]:
     """NOUNS that captions name often enough, then animals, fruit, vehicles that questions speak of."""
     often = tuple(noun for noun in NOUNS if sum(noun in own for own in named) >= FEWEST)
     others = sorted({name for own in told for name in own if is_of_a_kind(name)} - set(often))
     return often + tuple(name for name in others if sum(own.get(name, False) for own in told) >= FEWEST)
 
 
-def table_of_captions(named: Sequence[frozenset[str]], names: Sequence[str]) -> Tensor:
+def tabulate_captions(named: Sequence[frozenset[str]], names: Sequence[str]) -> Tensor:
     """(N, L): what captions name is there and other NOUNS are not; of other things silence says nothing."""
     unsaid = [0 if name in NOUNS else UNKNOWN for name in names]
     return torch.tensor([[1 if name in own else no for name, no in zip(names, unsaid, strict=True)] for own in named])
 
 
-def table_of_questions(told: Sequence[dict[str, bool]], names: Sequence[str]) -> Tensor:
+def tabulate_answers(told: Sequence[dict[str, bool]], names: Sequence[str]) -> Tensor:
     """(N, L): what questions tell."""
     return torch.tensor([[int(own[name]) if name in own else UNKNOWN for name in names] for own in told])
 
 
-def usual_of(tables: Sequence[Tensor]) -> Tensor:
+def compute_prior_log_odds(tables: Sequence[Tensor]) -> Tensor:
     """(L,): log-odds of each thing, among captioned photos or, of what captions leave open, among the others."""
     yes_TL, known_TL = (torch.stack([(t == 1).sum(0) for t in tables]), torch.stack([(t >= 0).sum(0) for t in tables]))
     by_captions_L = (tables[0] == 0).any(0)
@@ -164,13 +181,17 @@ def usual_of(tables: Sequence[Tensor]) -> Tensor:
     return torch.logit(share_L, eps=1e-4)
 
 
-def noticing(net: NoticeNet, shelves: Sequence[Shelf], steps: StepsConfig, batch: BatchConfig) -> Loss:
+def make_tag_loss(
+    net: NoticeNet, shelves: Sequence[TaggedAlbum], steps: StepsConfig, batch: TagBatchConfig
+) -> StepLoss:
     """Surprise at what is there and what is not, of every thing that is known."""
 
     def loss(step: int) -> dict[str, Tensor]:
         chance = Random(f"{steps.seed} {step}")
         torch.manual_seed(chance.randrange(2**31))  # of what is dropped
-        parts = [shelf.batch(chance, size) for shelf, size in zip(shelves, (batch.captioned, batch.asked), strict=True)]
+        parts = [
+            shelf.draw_batch(chance, size) for shelf, size in zip(shelves, (batch.captioned, batch.asked), strict=True)
+        ]
         cells_BPC, vectors_BD, there_BL = (torch.cat(each) for each in zip(*parts, strict=True))
         with autocast_bf16():
             scores_BL = net(cells_BPC, vectors_BD)
@@ -184,14 +205,14 @@ def noticing(net: NoticeNet, shelves: Sequence[Shelf], steps: StepsConfig, batch
     return loss
 
 
-def pack(file: Path, noticer: MultiLabelTagger, held: Shelf, fingerprint: str) -> int:
+def pack(file: Path, noticer: MultiLabelTagger, held: TaggedAlbum, fingerprint: str) -> int:
     """Fit one curve for all things, each half there and half not, and write everything."""
-    shown = (held.bank.shown([n], [0]) for n in held.photos)
+    shown = (held.bank.select([n], [0]) for n in held.photos)
     over_NL = torch.cat([noticer.over(each.cells_BPC, each.vectors_BD.float()) for each in shown])
     there_NL = held.there_NL[list(held.photos)]
-    weight_NL = half_each(there_NL)
+    weight_NL = balance_tags(there_NL)
     known_NL = weight_NL > 0
-    slope_1, offset = logistic(
+    slope_1, offset = fit_logistic(
         over_NL[known_NL][:, None].double().numpy(), there_NL[known_NL].numpy() == 1, weight_NL[known_NL].numpy()
     )
     right_NL = ((over_NL * slope_1[0] + offset > 0) == (there_NL == 1)).float()
@@ -209,7 +230,7 @@ def pack(file: Path, noticer: MultiLabelTagger, held: Shelf, fingerprint: str) -
     return 0
 
 
-def half_each(there_NL: Tensor) -> Tensor:
+def balance_tags(there_NL: Tensor) -> Tensor:
     """(N, L): weights by which every thing that some photos show is there as often as not."""
     yes_NL, no_NL = there_NL == 1, there_NL == 0
     count_L = torch.minimum(yes_NL.sum(0), no_NL.sum(0)).double()

@@ -54,7 +54,7 @@ STRONGEST = 0.25  # change of brightness, contrast and saturation
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Photo:
+class BoxedPhoto:
     """One photo, and the boxes of the people in it; none means that nobody is there."""
 
     path: Path
@@ -62,26 +62,26 @@ class Photo:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Window:
+class CropWindow:
     """A piece of a photo, mirrored or not."""
 
     box: Share = (0.0, 0.0, 1.0, 1.0)
     mirrored: bool = False
 
-    def of_image(self, image: Image.Image) -> Image.Image:
+    def crop_image(self, image: Image.Image) -> Image.Image:
         """The piece as a picture of the tower's size."""
         left, top, right, bottom = self.box
         place = (left * image.width, top * image.height, right * image.width, bottom * image.height)
         piece = image.resize((SIDE_PX, SIDE_PX), Image.Resampling.BICUBIC, box=place)
         return piece.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if self.mirrored else piece
 
-    def of_boxes(self, boxes: Sequence[Share]) -> tuple[Share, ...]:
+    def crop_boxes(self, boxes: Sequence[Share]) -> tuple[Share, ...]:
         """What remains of the boxes, as shares of the piece; those of which too little remains are gone."""
         kept = []
         x, y, right, bottom = self.box
         for box in boxes:
             cut = (max(box[0], x), max(box[1], y), min(box[2], right), min(box[3], bottom))
-            if cut[0] < cut[2] and cut[1] < cut[3] and area(cut) > LEFT_OVER * area(box):
+            if cut[0] < cut[2] and cut[1] < cut[3] and compute_area(cut) > LEFT_OVER * compute_area(box):
                 across = ((cut[0] - x) / (right - x), (cut[2] - x) / (right - x))
                 start, end = (1 - across[1], 1 - across[0]) if self.mirrored else across
                 kept.append((start, (cut[1] - y) / (bottom - y), end, (cut[3] - y) / (bottom - y)))
@@ -89,7 +89,7 @@ class Window:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Seen:
+class BoxFeatures:
     """What the tower makes of the photos, one pair of arrays a view, and the boxes as they lie in each view."""
 
     boxes: tuple[tuple[tuple[Share, ...], ...], ...]  # view, photo
@@ -104,12 +104,14 @@ class Seen:
         return middle, packaged
 
 
-def gather(rows: Sequence[BoxRow], images: Path, captioned: Sequence[CaptionRow], folder: Path | None) -> list[Photo]:
+def gather_photos(
+    rows: Sequence[BoxRow], images: Path, captioned: Sequence[CaptionRow], folder: Path | None
+) -> list[BoxedPhoto]:
     """Photos with boxes, then those whose captions never speak of a person, which lie in `folder`."""
     boxed = zip(find_pictures(images, [row.image for row in rows]), rows, strict=True)
-    photos = [Photo(path=path, boxes=row.boxes) for path, row in boxed]
+    photos = [BoxedPhoto(path=path, boxes=row.boxes) for path, row in boxed]
     nobody = [row.image for row in captioned if not any(speaks_of_people(caption) for caption in row.captions)]
-    return photos + [Photo(path=path) for path in find_pictures(folder or images, nobody)]
+    return photos + [BoxedPhoto(path=path) for path in find_pictures(folder or images, nobody)]
 
 
 def speaks_of_people(caption: str) -> bool:
@@ -117,35 +119,37 @@ def speaks_of_people(caption: str) -> bool:
     return not SPEAKS_OF_PEOPLE.isdisjoint(re.findall(r"[a-z]+", caption.lower()))
 
 
-def window_of(view: int, number: int, boxes: Sequence[Share]) -> Window:
+def choose_window(view: int, number: int, boxes: Sequence[Share]) -> CropWindow:
     """View 0 is the photo, view 1 its mirror image, any other a crop that depends on photo and view only."""
     if view < 2:
-        return Window(mirrored=view == 1)
+        return CropWindow(mirrored=view == 1)
     chance = np.random.default_rng((view, number))
     for _ in range(TRIES):
         size, shape = chance.uniform(SMALLEST_CROP, 1), MOST_STRETCHED ** chance.uniform(-1, 1)
         wide, high = min(1.0, (size * shape) ** 0.5), min(1.0, (size / shape) ** 0.5)
         x, y = chance.uniform(0, 1 - wide), chance.uniform(0, 1 - high)
-        window = Window(box=(x, y, x + wide, y + high), mirrored=bool(chance.integers(2)))
-        if not boxes or window.of_boxes(boxes):
+        window = CropWindow(box=(x, y, x + wide, y + high), mirrored=bool(chance.integers(2)))
+        if not boxes or window.crop_boxes(boxes):
             return window
-    return Window()
+    return CropWindow()
 
 
-def prepare(tower: ImageTower, photos: Sequence[Photo], folder: Path, *, num_views: int) -> Seen:
+def prepare_box_features(
+    tower: ImageTower, photos: Sequence[BoxedPhoto], folder: Path, *, num_views: int
+) -> BoxFeatures:
     """Maps of every view, made where `folder` does not hold them yet."""
     folder.mkdir(parents=True, exist_ok=True)
-    windows = [[window_of(view, n, photo.boxes) for n, photo in enumerate(photos)] for view in range(num_views)]
-    return Seen(
+    windows = [[choose_window(view, n, photo.boxes) for n, photo in enumerate(photos)] for view in range(num_views)]
+    return BoxFeatures(
         boxes=tuple(
-            tuple(window.of_boxes(photo.boxes) for window, photo in zip(row, photos, strict=True)) for row in windows
+            tuple(window.crop_boxes(photo.boxes) for window, photo in zip(row, photos, strict=True)) for row in windows
         ),
         maps=tuple(_view(tower, photos, row, folder / f"view{view}") for view, row in enumerate(windows)),
     )
 
 
 def _view(
-    tower: ImageTower, photos: Sequence[Photo], windows: Sequence[Window], folder: Path
+    tower: ImageTower, photos: Sequence[BoxedPhoto], windows: Sequence[CropWindow], folder: Path
 ) -> dict[str, NDArray[np.float16]]:
     shapes = {name: (len(photos), *shape) for name, shape in MAPS.items()}
     files = {name: folder.with_name(f"{folder.name}-{name}.npy") for name in MAPS}
@@ -162,7 +166,10 @@ def _view(
 
 
 def _fill(
-    maps: Mapping[str, NDArray[np.float16]], tower: ImageTower, photos: Sequence[Photo], windows: Sequence[Window]
+    maps: Mapping[str, NDArray[np.float16]],
+    tower: ImageTower,
+    photos: Sequence[BoxedPhoto],
+    windows: Sequence[CropWindow],
 ) -> None:
     done = 0
     for squares in prefetch_batches(_squares(photos, windows), size=BATCH):
@@ -174,14 +181,14 @@ def _fill(
         done += len(squares)
 
 
-def _squares(photos: Sequence[Photo], windows: Sequence[Window]) -> Iterator[NDArray[np.uint8]]:
+def _squares(photos: Sequence[BoxedPhoto], windows: Sequence[CropWindow]) -> Iterator[NDArray[np.uint8]]:
     for number, (photo, window) in enumerate(zip(photos, windows, strict=True)):
         image = read_picture(photo.path)
         whole = window.box == (0.0, 0.0, 1.0, 1.0)
-        yield squeeze(window.of_image(image) if whole else recoloured(window.of_image(image), number))
+        yield squeeze(window.crop_image(image) if whole else recolour(window.crop_image(image), number))
 
 
-def recoloured(image: Image.Image, number: int) -> Image.Image:
+def recolour(image: Image.Image, number: int) -> Image.Image:
     """With brightness, contrast and saturation changed by up to STRONGEST, depending on the number only."""
     chance = np.random.default_rng(number)
     for change in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
@@ -189,6 +196,6 @@ def recoloured(image: Image.Image, number: int) -> Image.Image:
     return image
 
 
-def area(box: Share) -> float:
+def compute_area(box: Share) -> float:
     """As a share of the picture."""
     return (box[2] - box[0]) * (box[3] - box[1])

@@ -28,8 +28,8 @@ from deepseek_mm.runtime.quantize.aware import Rounded, make_aware
 from deepseek_mm.runtime.quantize.kept import cache_file
 from deepseek_mm.runtime.quantize.space import QAT, SEED, Sample, calibrate, write_space
 from deepseek_mm.runtime.quantize.towers import put_in, quantised
-from deepseek_mm.training.journal import Journal
-from deepseek_mm.training.loop import add_configs, chosen, gathered, train_steps
+from deepseek_mm.training.journal import RunFolder
+from deepseek_mm.training.loop import add_config_flags, choose_config, make_gather, train_steps
 from deepseek_mm.training.steps import StepsConfig
 
 STEPS = StepsConfig(steps=360, rate=1e-5, warm=0.1, last=0.02)
@@ -48,7 +48,7 @@ class QatConfig:
     ranges: bool = False  # only ranges, scales and biases: what changes fits into a quarter of a megabyte
 
 
-class Seen:
+class TowerOutputs:
     """What a model sees in pictures: middle map, both maps, vectors, cells."""
 
     def __init__(self, model: SpaceModel, pixels_BCSS: Tensor) -> None:
@@ -58,7 +58,7 @@ class Seen:
         self.vectors_BD, self.cells_BPD = model.look_at(main_BPC, model.side_map_of(self.middle, self.packaged))
 
 
-def distance(student: Seen, teacher: Seen) -> dict[str, Tensor]:
+def measure_distance(student: TowerOutputs, teacher: TowerOutputs) -> dict[str, Tensor]:
     """How far the student's sight is from the teacher's: 1 - cosine of vectors and cells, relative error of maps."""
     vectors = (1 - F.cosine_similarity(student.vectors_BD, teacher.vectors_BD.float(), dim=-1)).mean()
     cells = (1 - F.cosine_similarity(student.cells_BPD, teacher.cells_BPD.float(), dim=-1)).mean()
@@ -69,7 +69,7 @@ def distance(student: Seen, teacher: Seen) -> dict[str, Tensor]:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Captions:
+class CaptionVectors:
     """Vectors of the same sentences in full precision, and in the eight bits that the student will meet."""
 
     whole_KD: Tensor
@@ -78,7 +78,7 @@ class Captions:
     @classmethod
     def of(
         cls, space: DefaultSpace, recipe: Mapping[str, Tensor], rows: Sequence[CaptionRow], *, count: int
-    ) -> "Captions":
+    ) -> "CaptionVectors":
         """Some captions of the rows, by chance that is always the same."""
         texts = [text for row in rows for text in row.captions]
         drawn, rounded = random.Random(SEED).sample(texts, min(count, len(texts))), DefaultSpace()
@@ -86,18 +86,18 @@ class Captions:
         whole_KD, rounded_KD = (torch.from_numpy(each.embed_texts(drawn)) for each in (space, rounded))
         return cls(whole_KD=whole_KD, rounded_KD=rounded_KD)
 
-    def apart(self, student_BD: Tensor, teacher_BD: Tensor) -> Tensor:
+    def measure_order(self, student_BD: Tensor, teacher_BD: Tensor) -> Tensor:
         """KL divergence of the shares that captions have in a picture, in nats a picture."""
         told, right = student_BD.float() @ self.rounded_KD.T, teacher_BD.float() @ self.whole_KD.T
         told_BK, right_BK = ((SHARPNESS * likeness_BK).log_softmax(-1) for likeness_BK in (told, right))
         return F.kl_div(told_BK, right_BK, log_target=True, reduction="batchmean")
 
 
-class Lessons:
+class QatLessons:
     """The loss of a step: photos of its own, by seed and step alone."""
 
     def __init__(
-        self, teacher: SpaceModel, student: SpaceModel, photos: Sequence[Path], captions: Captions, *, batch: int
+        self, teacher: SpaceModel, student: SpaceModel, photos: Sequence[Path], captions: CaptionVectors, *, batch: int
     ) -> None:
         self._teacher, self._student, self._photos, self._batch = teacher, student, photos, batch
         self._captions = captions
@@ -108,13 +108,13 @@ class Lessons:
         squares = [squeeze(read_picture(draw.choice(self._photos))) for _ in range(self._batch)]
         pixels = to_pixels(squares)
         with torch.no_grad(), autocast_bf16():
-            right = Seen(self._teacher, pixels)
-        seen = Seen(self._student, pixels)
-        parts, order = distance(seen, right), self._captions.apart(seen.vectors_BD, right.vectors_BD)
+            right = TowerOutputs(self._teacher, pixels)
+        seen = TowerOutputs(self._student, pixels)
+        parts, order = measure_distance(seen, right), self._captions.measure_order(seen.vectors_BD, right.vectors_BD)
         return parts | {"loss": parts["loss"] + ORDER_WEIGHT * order, "order": order}
 
 
-def trained_of(layers: dict[str, Rounded], config: QatConfig) -> dict[str, nn.Parameter]:
+def list_trained(layers: dict[str, Rounded], config: QatConfig) -> dict[str, nn.Parameter]:
     """What is trained, by name."""
     named = {f"{name}.{part}": p for name, layer in layers.items() for part, p in layer.named_parameters()}
     return {name: p for name, p in named.items() if not (config.ranges and name.endswith(".weight"))}
@@ -126,25 +126,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", type=Path, required=True, help="folder of the rows' photos")
     parser.add_argument("--out", type=Path, default=Path("runs/qat"), help="folder of this run: log, plot, checkpoint")
     parser.add_argument("--file", type=Path, help="where the quantised space is written (the cache folder)")
-    add_configs(parser, StepsConfig, QatConfig)
+    add_config_flags(parser, StepsConfig, QatConfig)
 
 
 def run(args: argparse.Namespace) -> int:
     """Calibrate, train, and write the file; goes on where an earlier call stopped."""
-    steps, config = chosen(STEPS, args), chosen(QatConfig(), args)
+    steps, config = choose_config(STEPS, args), choose_config(QatConfig(), args)
     rows = read_caption_rows(args.data, split="train")
     photos = find_pictures(args.images, [row.image for row in rows])
     space, aware = DefaultSpace(), DefaultSpace().model
     sample = Sample.of(rows, args.images, count=config.calibrate)
     recipe = calibrate(space, sample)
     layers = make_aware(aware, recipe)
-    trained = trained_of(layers, config)
+    trained = list_trained(layers, config)
     for parameter in trained.values():
         parameter.requires_grad_(True)
-    journal = Journal(args.out, {"steps": repr(steps), "qat": repr(config), "photos": len(photos)})
-    captions = Captions.of(space, recipe, rows, count=config.captions)
-    lessons = Lessons(space.model, aware.train(False), photos, captions, batch=config.batch)
-    train_steps(trained, gathered(lessons.loss), journal, steps, every=EVERY)
+    journal = RunFolder(args.out, {"steps": repr(steps), "qat": repr(config), "photos": len(photos)})
+    captions = CaptionVectors.of(space, recipe, rows, count=config.captions)
+    lessons = QatLessons(space.model, aware.train(False), photos, captions, batch=config.batch)
+    train_steps(trained, make_gather(lessons.loss), journal, steps, every=EVERY)
     journal.plot("loss", "vectors", "cells", "maps", "order")
     learned = {name: value for own, layer in layers.items() for name, value in layer.recipe(own).items()}
     file = args.file or cache_file(cache_folder(), QAT)

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from deepseek_mm.config import between
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.packed_batch import PackedAttention
-from deepseek_mm.training.lowrank import adapt
+from deepseek_mm.training.lowrank import add_lora
 
 MATRICES = ("qkv", "out")  # those of attention: the feed-forwards stay on GGUF's grid, where four bits lose nothing
 
@@ -37,20 +37,20 @@ class ReachConfig:
         between("words", self.words, 0.01, 1.0)
 
 
-class Distiller:
+class ReachDistiller:
     """A teacher that stands still and a student that follows; both share the weights that do not change."""
 
     def __init__(self, teacher: Decoder, student: Decoder, config: ReachConfig) -> None:
         self.teacher, self.student, self.config = teacher.requires_grad_(False), student.requires_grad_(False), config
-        self.trained = adapt(student, names=MATRICES, rank=config.rank)
+        self.trained = add_lora(student, names=MATRICES, rank=config.rank)
         edges = (0, *(s for s in config.stages if s < teacher.shape.num_layers), teacher.shape.num_layers)
         self.parts = [range(start, end) for start, end in pairwise(edges)]
 
     def losses(self, ids_BT: Tensor, chance: torch.Generator) -> tuple[Tensor, Tensor]:
         """(difference of the words: KL in nats a token, difference of the hidden states: a sum over the stages)."""
         with torch.no_grad():
-            taught = stages(self.teacher, ids_BT, self.parts)
-        learned = stages(self.student, ids_BT, self.parts)
+            taught = compute_stages(self.teacher, ids_BT, self.parts)
+        learned = compute_stages(self.student, ids_BT, self.parts)
         count = max(1, round(self.config.words * ids_BT.shape[1]))
         some_P = torch.randperm(ids_BT.shape[1], generator=chance)[:count]
         with torch.no_grad():
@@ -58,7 +58,9 @@ class Distiller:
         said = self.student.logits(learned[-1][:, some_P]).float().log_softmax(-1)
         words = F.kl_div(said, right, log_target=True, reduction="none").sum(-1).mean()
         pairs = list(zip(learned, taught, strict=True))[:-1]
-        hidden = torch.stack([off(mine, theirs) for mine, theirs in pairs]).sum() if pairs else words.new_zeros(())
+        hidden = (
+            torch.stack([measure_off(mine, theirs) for mine, theirs in pairs]).sum() if pairs else words.new_zeros(())
+        )
         return words, hidden
 
     def backward(self, ids_BT: Tensor, chance: torch.Generator, *, share: float = 1.0) -> dict[str, float]:
@@ -68,7 +70,7 @@ class Distiller:
         return {"words": float(words.detach()), "hidden": float(hidden.detach())}
 
 
-def stages(decoder: Decoder, ids_BT: Tensor, parts: Sequence[range]) -> list[Tensor]:
+def compute_stages(decoder: Decoder, ids_BT: Tensor, parts: Sequence[range]) -> list[Tensor]:
     """Hidden states (B, T, D) behind each part; the last ones are normed."""
     attend, x_BTD, found = PackedAttention(decoder.shape, ids_BT.shape), decoder.embed(ids_BT), []
     for part in parts:
@@ -77,7 +79,7 @@ def stages(decoder: Decoder, ids_BT: Tensor, parts: Sequence[range]) -> list[Ten
     return found
 
 
-def off(mine_BTD: Tensor, theirs_BTD: Tensor) -> Tensor:
+def measure_off(mine_BTD: Tensor, theirs_BTD: Tensor) -> Tensor:
     """How far two hidden states are apart, as a share of both their squares, 0 to 2; every token counts alike.
 
     A token that one of them uses as a sink is a hundred times longer than others: it must not drown them.

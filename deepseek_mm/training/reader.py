@@ -21,13 +21,22 @@ from torch import Tensor
 from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.see.reader.net import ReaderConfig, ReaderNet
-from deepseek_mm.see.reader.reader import MAKE, WEIGHTS
+from deepseek_mm.see.reader.reader import MAKE
+from deepseek_mm.see.reader.reader import WEIGHTS
 from deepseek_mm.see.weight_file import read_weights
-from deepseek_mm.training.bank import Bank, open_banks, photo_albums
-from deepseek_mm.training.journal import Journal, learned
-from deepseek_mm.training.loop import Loss, add_configs, chosen, gathered, train_steps
-from deepseek_mm.training.mixed import BatchConfig, Mixed
-from deepseek_mm.training.reader_pack import pack
+from deepseek_mm.training.loop import train_steps
+from deepseek_mm.training.bank import AlbumFeatures
+from deepseek_mm.training.bank import open_features
+from deepseek_mm.training.bank import read_albums
+from deepseek_mm.training.journal import RunFolder
+from deepseek_mm.training.journal import read_learned
+from deepseek_mm.training.loop import StepLoss
+from deepseek_mm.training.loop import add_config_flags
+from deepseek_mm.training.loop import choose_config
+from deepseek_mm.training.loop import make_gather
+from deepseek_mm.training.mixed import QuestionBatchConfig
+from deepseek_mm.training.mixed import QuestionSampler
+from deepseek_mm.training.reader_pack import pack_reader
 from deepseek_mm.training.steps import StepsConfig
 
 STAGES = ("maps", "read", "pack")
@@ -42,39 +51,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/reader"), help="maps and the run lie in it")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file that the stage pack writes")
     parser.add_argument("--begin", type=Path, help="weights that read begins with, and that pack fits anew")
-    add_configs(parser, BatchConfig, StepsConfig, ReaderConfig)
+    add_config_flags(parser, QuestionBatchConfig, StepsConfig, ReaderConfig)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do one stage to its end; goes on where an earlier call stopped."""
     space = DefaultSpace()
-    steps = chosen(STEPS, args)
-    albums = photo_albums(args.data, seed=steps.seed)
-    banks = open_banks(space.model, albums, args.out / "maps")
+    steps = choose_config(STEPS, args)
+    albums = read_albums(args.data, seed=steps.seed)
+    banks = open_features(space.model, albums, args.out / "maps")
     if args.stage == "maps":
         return 0
-    answers = answers_of(banks)
-    batch, config = chosen(BatchConfig(), args), chosen(ReaderConfig(), args)
+    answers = list_answers(banks)
+    batch, config = choose_config(QuestionBatchConfig(), args), choose_config(ReaderConfig(), args)
     torch.manual_seed(steps.seed)
     net = ReaderNet(len(answers), config)
     class_of = {answer: n for n, answer in enumerate(answers)}
     if args.begin:
-        net.load_state_dict(begun(args.begin, space, answers, net.state_dict()))
+        net.load_state_dict(load_earlier_reader(args.begin, space, answers, net.state_dict()))
     if args.stage == "pack":
         if not args.begin:
-            net.load_state_dict(learned(args.out / "read"))
-        return pack(args.weights, space, net, Mixed.of(space, banks, class_of, batch, held_out=True), answers)
-    journal = Journal(args.out / "read", {**asdict(batch), **asdict(steps), **asdict(config)})
-    mixed = Mixed.of(space, banks, class_of, batch, held_out=False)
+            net.load_state_dict(read_learned(args.out / "read"))
+        return pack_reader(
+            args.weights, space, net, QuestionSampler.of(space, banks, class_of, batch, held_out=True), answers
+        )
+    journal = RunFolder(args.out / "read", {**asdict(batch), **asdict(steps), **asdict(config)})
+    mixed = QuestionSampler.of(space, banks, class_of, batch, held_out=False)
     net.train()
     train_steps(
-        dict(net.named_parameters()), gathered(reading(net, mixed, steps, batch)), journal, steps, every=batch.every
+        dict(net.named_parameters()),
+        make_gather(make_reading_loss(net, mixed, steps, batch)),
+        journal,
+        steps,
+        every=batch.every,
     )
     journal.plot("loss", "right")
     return 0
 
 
-def begun(file: Path, space: DefaultSpace, answers: Sequence[str], fresh: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def load_earlier_reader(
+    file: Path, space: DefaultSpace, answers: Sequence[str], fresh: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
     """Weights of an earlier reader: of the answers that it did not know, those of `fresh`."""
     state, told = read_weights(file, space, make=MAKE)
     row_of = {answer: row for row, answer in enumerate(told["answers"])}
@@ -86,20 +103,22 @@ def begun(file: Path, space: DefaultSpace, answers: Sequence[str], fresh: Mappin
     return state
 
 
-def answers_of(banks: Sequence[Bank]) -> tuple[str, ...]:
+def list_answers(banks: Sequence[AlbumFeatures]) -> tuple[str, ...]:
     """Those that answer a few questions at least, the most frequent first."""
     counts = Counter(pair.answer for bank in banks for pairs in bank.album.pairs for pair in pairs)
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return tuple(answer for answer, count in ranked if count >= FEWEST)
 
 
-def reading(net: ReaderNet, mixed: Mixed, steps: StepsConfig, batch: BatchConfig) -> Loss:
+def make_reading_loss(
+    net: ReaderNet, mixed: QuestionSampler, steps: StepsConfig, batch: QuestionBatchConfig
+) -> StepLoss:
     """Surprise at the right answers."""
 
     def loss(step: int) -> dict[str, Tensor]:
         chance = Random(f"{steps.seed} {step}")
         torch.manual_seed(chance.randrange(2**31))  # of what is dropped
-        shown, photo_Q, asked, right_Q = mixed.batch(chance)
+        shown, photo_Q, asked, right_Q = mixed.draw_batch(chance)
         with autocast_bf16():
             scores_QV = net(shown, photo_Q, asked)
         scores_QV = scores_QV.float()

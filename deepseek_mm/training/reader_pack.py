@@ -21,26 +21,32 @@ from deepseek_mm.evaluation.question_sets import NOUNS
 from deepseek_mm.rag.decider import by_labels
 from deepseek_mm.rag.judge import YES, Weights, log_odds
 from deepseek_mm.rag.program.parse import parse
-from deepseek_mm.see.notice.notice import MultiLabelTagger, read_noticer
+from deepseek_mm.see.notice.notice import MultiLabelTagger
+from deepseek_mm.see.notice.notice import read_noticer
 from deepseek_mm.see.pipeline import VisionPipeline
-from deepseek_mm.see.reader.net import PictureBatch, ReaderNet
+from deepseek_mm.see.reader.net import PictureBatch
+from deepseek_mm.see.reader.net import ReaderNet
 from deepseek_mm.see.reader.reader import write_reader
-from deepseek_mm.see.reader.sure import AnswerCalibration, family_of, fit_calibration
-from deepseek_mm.training.asking import PRESENCE, Pair
-from deepseek_mm.training.bank import CAPTIONED, Album
-from deepseek_mm.training.certainty import logistic
-from deepseek_mm.training.mixed import Mixed
+from deepseek_mm.see.reader.sure import AnswerCalibration
+from deepseek_mm.see.reader.sure import family_of
+from deepseek_mm.see.reader.sure import fit_calibration
+from deepseek_mm.training.asking import PRESENCE
+from deepseek_mm.training.bank import CAPTIONED
+from deepseek_mm.training.asking import PhotoQuestion
+from deepseek_mm.training.bank import QuestionAlbum
+from deepseek_mm.training.certainty import fit_logistic
+from deepseek_mm.training.mixed import QuestionSampler
 
 LABELS = 0.6  # at least so much: other people's photos are less like those that the reader knows than these are
 WITNESSES = ("reader", "likeness", "labels", "notice")
 
 
-def pack(file: Path, space: DefaultSpace, net: ReaderNet, mixed: Mixed, answers: Sequence[str]) -> int:
+def pack_reader(file: Path, space: DefaultSpace, net: ReaderNet, mixed: QuestionSampler, answers: Sequence[str]) -> int:
     """Fit how sure answers may be on the photos of `mixed`, which were held out, and write everything."""
     noticer = read_noticer(space)
     nouns = tuple(dict.fromkeys((*NOUNS, *noticer.names)))
-    sure = fit_calibration(*judged(net.eval(), mixed, nouns), answers, nouns=nouns)
-    weights = Hearing(space, VisionPipeline(space, SeeConfig()), noticer, net, mixed, sure, answers).weights()
+    sure = fit_calibration(*score_questions(net.eval(), mixed, nouns), answers, nouns=nouns)
+    weights = WitnessWeighing(space, VisionPipeline(space, SeeConfig()), noticer, net, mixed, sure, answers).fit_weights()
     tqdm.write(f"weights: {weights}", file=sys.stderr)
     for family, told in sure.told.items():
         tqdm.write(f"{family}: {told}", file=sys.stderr)
@@ -51,43 +57,43 @@ def pack(file: Path, space: DefaultSpace, net: ReaderNet, mixed: Mixed, answers:
 
 
 @dataclass(frozen=True, slots=True)
-class Hearing:
+class WitnessWeighing:
     """The four witnesses, heard about photos that were held out."""
 
     space: DefaultSpace
     eyes: VisionPipeline
     noticer: MultiLabelTagger
     net: ReaderNet
-    mixed: Mixed
+    mixed: QuestionSampler
     sure: AnswerCalibration
     answers: Sequence[str]
 
-    def weights(self) -> Weights:
+    def fit_weights(self) -> Weights:
         """How much each counts where they say whether a thing is there (logistic regression)."""
-        parts = [self.of_album(number) for number in range(len(self.mixed.banks))]
+        parts = [self.weigh_album(number) for number in range(len(self.mixed.banks))]
         said = np.array([row for own, _ in parts for row in own])
         there = np.array([each for _, own in parts for each in own])
-        weights_W, offset = logistic(said, there, np.ones(len(there)))
+        weights_W, offset = fit_logistic(said, there, np.ones(len(there)))
         by = {name: round(float(w), 4) for name, w in zip(WITNESSES, weights_W, strict=True)}
         return Weights(by | {"labels": max(by["labels"], LABELS)}, round(offset, 4))
 
-    def of_album(self, number: int) -> tuple[list[list[float]], list[bool]]:
+    def weigh_album(self, number: int) -> tuple[list[list[float]], list[bool]]:
         """Of every question whether a thing is there: the log-odds of the witnesses, and whether it is."""
         bank = self.mixed.banks[number]
         said: list[list[float]] = []
         there: list[bool] = []
         for photo in self.mixed.photos[number]:
-            pairs = [p for p in bank.album.pairs[photo] if p.kind == PRESENCE and noun_of(p, self.sure.nouns)]
+            pairs = [p for p in bank.album.pairs[photo] if p.kind == PRESENCE and find_noun(p, self.sure.nouns)]
             if pairs:
-                said += self.of_photo(bank.shown([photo], [0]), pairs)
+                said += self.weigh_photo(bank.select([photo], [0]), pairs)
                 there += [pair.answer == YES for pair in pairs]
         return said, there
 
     @torch.inference_mode()
-    def of_photo(self, shown: PictureBatch, pairs: Sequence[Pair]) -> list[list[float]]:
+    def weigh_photo(self, shown: PictureBatch, pairs: Sequence[PhotoQuestion]) -> list[list[float]]:
         """The log-odds of reader, likeness, labels and what is noticed, question by question."""
         vectors_BD, nouns = shown.vectors_BD.float(), self.sure.nouns
-        things = [noun_of(pair, nouns) for pair in pairs]
+        things = [find_noun(pair, nouns) for pair in pairs]
         names = sorted(set(things))
         (presence_L,) = self.eyes.presence(names, vectors_BD.numpy())
         (noticed,) = self.noticer.notice(shown.cells_BPC, vectors_BD)
@@ -104,19 +110,19 @@ class Hearing:
         return heard
 
 
-def noun_of(pair: Pair, nouns: Collection[str]) -> str:
+def find_noun(pair: PhotoQuestion, nouns: Collection[str]) -> str:
     """The thing that a presence question asks for; empty where it is not one of these."""
     wanted = parse(pair.question).wanted
     return wanted[0] if len(wanted) == 1 and wanted[0] in nouns else ""
 
 
-def told_by_people(album: Album, pair: Pair, nouns: Collection[str]) -> bool:
+def is_asked_by_people(album: QuestionAlbum, pair: PhotoQuestion, nouns: Collection[str]) -> bool:
     """Whether it is asked as people ask."""
-    return bool(noun_of(pair, nouns)) if pair.kind == PRESENCE else album.name != CAPTIONED
+    return bool(find_noun(pair, nouns)) if pair.kind == PRESENCE else album.name != CAPTIONED
 
 
 @torch.inference_mode()
-def judged(net: ReaderNet, mixed: Mixed, nouns: Collection[str]) -> tuple[list[str], Tensor, Tensor]:
+def score_questions(net: ReaderNet, mixed: QuestionSampler, nouns: Collection[str]) -> tuple[list[str], Tensor, Tensor]:
     """Family, scores (Q, V) and number of the right answer of every question; -1 where it was not learned.
 
     Of those that captions answer only the ones for things count: people ask otherwise.
@@ -124,12 +130,12 @@ def judged(net: ReaderNet, mixed: Mixed, nouns: Collection[str]) -> tuple[list[s
     families, scores, rights = [], [], []
     for bank, photos in zip(mixed.banks, mixed.photos, strict=True):
         for n in photos:
-            pairs = [pair for pair in bank.album.pairs[n] if told_by_people(bank.album, pair, nouns)]
+            pairs = [pair for pair in bank.album.pairs[n] if is_asked_by_people(bank.album, pair, nouns)]
             if not pairs:
                 continue
             asked = mixed.asked.rows(torch.tensor([mixed.row_of[pair.question] for pair in pairs]))
             with autocast_bf16():
-                scores.append(net(bank.shown([n], [0]), torch.zeros(len(pairs), dtype=torch.int64), asked).float())
+                scores.append(net(bank.select([n], [0]), torch.zeros(len(pairs), dtype=torch.int64), asked).float())
             families += [family_of(pair.question, nouns) for pair in pairs]
             rights += [mixed.class_of.get(pair.answer, -1) for pair in pairs]
     return families, torch.cat(scores), torch.tensor(rights)

@@ -20,7 +20,7 @@ REPORTS = ROOT / "docs" / "learning"  # where committed reports lie
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Report:
+class TrainingReport:
     """One part's figures, and where they come from."""
 
     part: str  # ppo, distill, continual, parallel, quantum
@@ -32,10 +32,10 @@ class Report:
     notes: Sequence[str] = field(default_factory=tuple)  # sentences: how it was measured, what failed
 
 
-def made_now(part: str, command: str, figures: Mapping[str, float], notes: Sequence[str] = ()) -> Report:
+def make_report(part: str, command: str, figures: Mapping[str, float], notes: Sequence[str] = ()) -> TrainingReport:
     """A report of this machine, this commit and today."""
     today = datetime.now(UTC).date().isoformat()
-    return Report(
+    return TrainingReport(
         part=part,
         command=command,
         machine=machine(),
@@ -46,7 +46,7 @@ def made_now(part: str, command: str, figures: Mapping[str, float], notes: Seque
     )
 
 
-def write(report: Report, path: Path) -> None:
+def write_report(report: TrainingReport, path: Path) -> None:
     """The report as JSON, whole or not at all. BadFile: a figure is no number. LibraryError: a disk refuses."""
     odd = [name for name, value in report.figures.items() if not math.isfinite(value)]
     if odd:
@@ -56,7 +56,7 @@ def write(report: Report, path: Path) -> None:
     atomic_write(path, (json.dumps(asdict(report), indent=1, ensure_ascii=False) + "\n").encode())
 
 
-def read(path: Path) -> Report:
+def read_report(path: Path) -> TrainingReport:
     """The report at `path`. NothingThere if there is none; BadFile if it is none."""
     if not path.is_file():
         again = f"python -m deepseek_mm train {path.stem} --report {path}"
@@ -69,7 +69,7 @@ def read(path: Path) -> Report:
         ) from error
 
 
-def _report(saved: Mapping[str, Any]) -> Report:
+def _report(saved: Mapping[str, Any]) -> TrainingReport:
     figures = {str(name): float(value) for name, value in saved["figures"].items()}
     words = {name: str(saved[name]) for name in ("part", "command", "machine", "commit", "made")}
-    return Report(**words, figures=figures, notes=tuple(map(str, saved.get("notes", ()))))
+    return TrainingReport(**words, figures=figures, notes=tuple(map(str, saved.get("notes", ()))))

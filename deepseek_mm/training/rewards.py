@@ -13,12 +13,12 @@ MOST_KEPT = 48  # different samples of one puzzle that new ones are compared wit
 TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
-def reward(*, parses: bool, share: float, novelty: float) -> float:
+def compute_reward(*, parses: bool, share: float, novelty: float) -> float:
     """0 to 1. `share` of the tests that pass; `novelty` 0 to 1, which counts once all of them do."""
     return SYNTAX * parses + LOGIC * share * parses + NOVELTY * novelty * (parses and share == 1.0)
 
 
-class Novelty:
+class NoveltyMemory:
     """How far a sample is from those that were seen of the same puzzle."""
 
     def __init__(self, seen: Mapping[str, Iterable[str]] | None = None) -> None:

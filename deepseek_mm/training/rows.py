@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepseek_mm.training.corpus import Document, Shard
+from deepseek_mm.training.corpus import Shard, TokenDocument
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Rows:
+class PackedRows:
     """Rows to train on or to measure with."""
 
     ids_NT: Tensor  # int64
@@ -28,21 +28,21 @@ class Rows:
     def __len__(self) -> int:
         return len(self.ids_NT)
 
-    def take(self, numbers: Sequence[int]) -> "Rows":
+    def take(self, numbers: Sequence[int]) -> "PackedRows":
         """Some of the rows, in this order."""
         index = torch.tensor(numbers, dtype=torch.int64)
-        return Rows(
+        return PackedRows(
             ids_NT=self.ids_NT[index], segments_NT=self.segments_NT[index], learn_NT=self.learn_NT[index],
             domains_N=self.domains_N[index],
         )  # fmt: skip
 
 
-def pack(shard: Shard, length: int, *, domain: int, limit: int | None = None) -> Rows:
+def pack_documents(shard: Shard, length: int, *, domain: int, limit: int | None = None) -> PackedRows:
     """The shard's documents in rows of `length`, at most `limit` rows; what is longer than a row is cut into rows.
 
     A document goes into the first of the open rows that has room (first fit over the last 64).
     """
-    rows: list[list[Document]] = []
+    rows: list[list[TokenDocument]] = []
     room: list[int] = []
     for piece in (part for document in shard for part in _cut(document, length)):
         place = next((n for n in range(max(0, len(rows) - 64), len(rows)) if room[n] >= len(piece)), None)
@@ -57,9 +57,9 @@ def pack(shard: Shard, length: int, *, domain: int, limit: int | None = None) ->
     return _stack(rows, length, domain)
 
 
-def mix(parts: Sequence[Rows], seed: int) -> Rows:
+def mix_rows(parts: Sequence[PackedRows], seed: int) -> PackedRows:
     """All rows of several domains in one random order."""
-    whole = Rows(
+    whole = PackedRows(
         ids_NT=torch.cat([p.ids_NT for p in parts]), segments_NT=torch.cat([p.segments_NT for p in parts]),
         learn_NT=torch.cat([p.learn_NT for p in parts]), domains_N=torch.cat([p.domains_N for p in parts]),
     )  # fmt: skip
@@ -68,10 +68,10 @@ def mix(parts: Sequence[Rows], seed: int) -> Rows:
     return whole.take(order)
 
 
-def _cut(document: Document, length: int) -> list[Document]:
+def _cut(document: TokenDocument, length: int) -> list[TokenDocument]:
     starts = range(0, len(document), length)
     return [
-        Document(
+        TokenDocument(
             domain=document.domain,
             ids_T=document.ids_T[start : start + length],
             learn_T=document.learn_T[start : start + length],
@@ -80,7 +80,7 @@ def _cut(document: Document, length: int) -> list[Document]:
     ]
 
 
-def _stack(rows: list[list[Document]], length: int, domain: int) -> Rows:
+def _stack(rows: list[list[TokenDocument]], length: int, domain: int) -> PackedRows:
     ids, segments = np.zeros((len(rows), length), np.int64), np.zeros((len(rows), length), np.int64)
     learn = np.zeros((len(rows), length), bool)
     for n, row in enumerate(rows):
@@ -91,7 +91,7 @@ def _stack(rows: list[list[Document]], length: int, domain: int) -> Rows:
             learn[n, here] = document.learn_T
             learn[n, at] = False  # nothing stands before a document's first token
             at += len(document)
-    return Rows(
+    return PackedRows(
         ids_NT=torch.from_numpy(ids), segments_NT=torch.from_numpy(segments), learn_NT=torch.from_numpy(learn),
         domains_N=torch.full((len(rows),), domain),
     )  # fmt: skip

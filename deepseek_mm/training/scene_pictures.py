@@ -21,12 +21,12 @@ from deepseek_mm.evaluation.scene_painter import PaperScene, draw_scene, make_sc
 from deepseek_mm.logic.drawn import VALUES
 from deepseek_mm.see.scene.finder import GRID, PLACE, SIDE_PX, SPANS, USUAL_HALF, middles_of
 
-A_TASK = 250  # pictures that a process paints at a time
+PICTURES_OF_TASK = 250  # pictures that a process paints at a time
 SEEN_MORE = 8.0  # weight of a cell with a solid, of which a picture has few
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class SolidTarget:
     """Where the solids of a batch are, and what they are like."""
 
     cells_N3: Tensor  # picture, row and column of the cell
@@ -35,21 +35,21 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Pictures:
+class ScenePictures:
     """Scenes and their pictures."""
 
     scenes: Sequence[PaperScene]
     pixels_NSS3: NDArray[np.uint8]
 
     @classmethod
-    def painted(cls, count: int, *, seed: int, workers: int) -> "Pictures":
+    def paint(cls, count: int, *, seed: int, workers: int) -> "ScenePictures":
         """So many, always the same for a seed."""
-        tasks = [(seed, start, min(A_TASK, count - start)) for start in range(0, count, A_TASK)]
+        tasks = [(seed, start, min(PICTURES_OF_TASK, count - start)) for start in range(0, count, PICTURES_OF_TASK)]
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            parts = list(pool.map(paint, tasks))
+            parts = list(pool.map(paint_scenes, tasks))
         return cls([made for scenes, _ in parts for made in scenes], np.concatenate([pixels for _, pixels in parts]))
 
-    def batch(self, chance: Random, size: int) -> tuple[Tensor, Target]:
+    def batch(self, chance: Random, size: int) -> tuple[Tensor, SolidTarget]:
         """Some of them, each in another light."""
         numbers = chance.sample(range(len(self.scenes)), min(size, len(self.scenes)))
         pixels_BCSS = torch.from_numpy(self.pixels_NSS3[numbers]).permute(0, 3, 1, 2).float() / 255
@@ -58,21 +58,21 @@ class Pictures:
         tint = 1 + 0.03 * torch.randn(size_of(pixels_BCSS, 3), generator=noise)
         grain = 0.03 * torch.rand(size_of(pixels_BCSS, 1), generator=noise)
         pixels_BCSS = pixels_BCSS * gain * tint + grain * torch.randn(pixels_BCSS.shape, generator=noise)
-        return pixels_BCSS.clamp(0, 1), target_of([self.scenes[n] for n in numbers])
+        return pixels_BCSS.clamp(0, 1), make_solid_target([self.scenes[n] for n in numbers])
 
 
 def size_of(pixels_BCSS: Tensor, channels: int) -> tuple[int, int, int, int]:
     return (len(pixels_BCSS), channels, 1, 1)
 
 
-def paint(task: tuple[int, int, int]) -> tuple[list[PaperScene], NDArray[np.uint8]]:
+def paint_scenes(task: tuple[int, int, int]) -> tuple[list[PaperScene], NDArray[np.uint8]]:
     """Some scenes of a seed, from a number on."""
     seed, start, count = task
     scenes = [make_scene(Random(f"{seed} picture {number}")) for number in range(start, start + count)]
     return scenes, np.stack([np.asarray(draw_scene(made, SIDE_PX)) for made in scenes])
 
 
-def target_of(scenes: Sequence[PaperScene]) -> Target:
+def make_solid_target(scenes: Sequence[PaperScene]) -> SolidTarget:
     """What the cells of a batch should say."""
     cells, places, traits = [], [], []
     for picture, made in enumerate(scenes):
@@ -81,10 +81,10 @@ def target_of(scenes: Sequence[PaperScene]) -> Target:
             cells.append([picture, min(GRID - 1, int(y * GRID)), min(GRID - 1, int(x * GRID))])
             places.append([x, y, thing.half])
             traits.append([values.index(thing.traits[trait]) for trait, values in VALUES.items()])
-    return Target(torch.tensor(cells), torch.tensor(places), torch.tensor(traits))
+    return SolidTarget(torch.tensor(cells), torch.tensor(places), torch.tensor(traits))
 
 
-def finder_loss(told_BGGO: Tensor, target: Target) -> dict[str, Tensor]:
+def compute_finder_loss(told_BGGO: Tensor, target: SolidTarget) -> dict[str, Tensor]:
     """Is a solid here, where and how large, and what is it like."""
     told_BGGO = told_BGGO.float()
     here_BGG = torch.zeros(told_BGGO.shape[:3])

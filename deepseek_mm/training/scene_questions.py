@@ -24,7 +24,7 @@ from deepseek_mm.logic.drawn import ANSWERS, VALUES
 from deepseek_mm.see.scene.answerer import MOST_SOLIDS, words_of
 from deepseek_mm.see.scene.finder import NUM_VALUES, PLACE, SPANS
 
-A_TASK = 100  # scenes that a process asks about at a time
+SCENES_OF_TASK = 100  # scenes that a process asks about at a time
 MOST_WORDS = 40
 BLUR = 0.004  # standard deviation of a place, as a share of the picture
 DOUBT = 0.03  # of a trait, at most, goes to its other values
@@ -40,7 +40,7 @@ NUMBERS = {word: number for number, word in enumerate(VOCABULARY, start=1)}
 
 
 @dataclass(frozen=True, slots=True)
-class Questions:
+class SceneQuestions:
     """All of them, and the scene that each belongs to."""
 
     words_QW: NDArray[np.int16]
@@ -51,11 +51,11 @@ class Questions:
     there_SN: NDArray[np.bool_]
 
     @classmethod
-    def asked(cls, scenes: int, each: int, *, seed: int, workers: int) -> "Questions":
+    def ask(cls, scenes: int, each: int, *, seed: int, workers: int) -> "SceneQuestions":
         """So many about each of so many scenes, always the same for a seed."""
-        tasks = [(seed, start, min(A_TASK, scenes - start), each) for start in range(0, scenes, A_TASK)]
+        tasks = [(seed, start, min(SCENES_OF_TASK, scenes - start), each) for start in range(0, scenes, SCENES_OF_TASK)]
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            parts = list(zip(*pool.map(gather, tasks), strict=True))
+            parts = list(zip(*pool.map(gather_questions, tasks), strict=True))
         words, answers, places, traits, there = (np.concatenate(part) for part in parts)
         return cls(words, answers, np.repeat(np.arange(scenes, dtype=np.int32), each), places, traits, there)
 
@@ -67,19 +67,19 @@ class Questions:
         scene_B = self.scene_Q[some_B]
         places_BN3, traits_BNT, there_BN = self.places_SN3[scene_B], self.traits_SNT[scene_B], self.there_SN[scene_B]
         for row in range(size):
-            change = Change(draw)
+            change = QuestionChange(draw)
             words_BW[row], answers_B[row] = change.words[words_BW[row]], change.answers[answers_B[row]]
             for number, trait in enumerate(VALUES):
                 traits_BNT[row, :, number] = change.values[trait][traits_BNT[row, :, number]]
             if change.mirrored:
                 places_BN3[row, :, 0] = 1 - places_BN3[row, :, 0]
         words_BW = words_BW[:, : max(1, int((words_BW != 0).sum(axis=1).max()))]
-        solids_BNF = blurred(places_BN3, traits_BNT, draw) * there_BN[..., None]
+        solids_BNF = blur_solids(places_BN3, traits_BNT, draw) * there_BN[..., None]
         given = (torch.from_numpy(words_BW), torch.from_numpy(solids_BNF), torch.from_numpy(there_BN))
         return given, torch.from_numpy(answers_B)
 
 
-class Change:
+class QuestionChange:
     """Values that change places, and whether left and right do."""
 
     def __init__(self, draw: np.random.Generator) -> None:
@@ -99,7 +99,7 @@ class Change:
             self.words[NUMBERS[word]] = NUMBERS[instead]
 
 
-def blurred(
+def blur_solids(
     places_BN3: NDArray[np.float32], traits_BNT: NDArray[np.int8], draw: np.random.Generator
 ) -> NDArray[np.float32]:
     """What the finder would say: places a little off, traits a little in doubt; (B, N, 3 + V)."""
@@ -113,7 +113,7 @@ def blurred(
     return solids_BNF
 
 
-def gather(task: tuple[int, int, int, int]) -> tuple[NDArray[np.generic], ...]:
+def gather_questions(task: tuple[int, int, int, int]) -> tuple[NDArray[np.generic], ...]:
     """Words, answers, places, traits and which are there, of some scenes of a seed, from a number on."""
     seed, start, count, each = task
     draws = [Random(f"{seed} question {number}") for number in range(start, start + count)]
@@ -125,10 +125,10 @@ def gather(task: tuple[int, int, int, int]) -> tuple[NDArray[np.generic], ...]:
         numbers = [NUMBERS[word] for word in words_of(one.question)][:MOST_WORDS]
         words_QW[row, : len(numbers)] = numbers
     answers = np.array([ANSWERS.index(one.answer) for one in asked], np.int16)
-    return words_QW, answers, *solids_of(scenes)
+    return words_QW, answers, *tabulate_solids(scenes)
 
 
-def solids_of(scenes: Sequence[PaperScene]) -> tuple[NDArray[np.float32], NDArray[np.int8], NDArray[np.bool_]]:
+def tabulate_solids(scenes: Sequence[PaperScene]) -> tuple[NDArray[np.float32], NDArray[np.int8], NDArray[np.bool_]]:
     """Places, numbers of the traits' values, and which are there."""
     places = np.zeros((len(scenes), MOST_SOLIDS, PLACE), np.float32)
     traits = np.zeros((len(scenes), MOST_SOLIDS, len(VALUES)), np.int8)
@@ -141,7 +141,7 @@ def solids_of(scenes: Sequence[PaperScene]) -> tuple[NDArray[np.float32], NDArra
     return places, traits, there
 
 
-def answer_loss(scores_BA: Tensor, answer_B: Tensor) -> dict[str, Tensor]:
+def compute_answer_loss(scores_BA: Tensor, answer_B: Tensor) -> dict[str, Tensor]:
     """Surprise at the right answer, and how often it was the likeliest."""
     right = (scores_BA.argmax(-1) == answer_B).float().mean()
     return {"right": right, "loss": F.cross_entropy(scores_BA.float(), answer_B)}

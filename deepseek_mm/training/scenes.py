@@ -28,11 +28,11 @@ from deepseek_mm.see.scene.answerer import AnswererConfig, AnswerNet
 from deepseek_mm.see.scene.finder import FinderNet
 from deepseek_mm.see.scene.weights import ANSWERER, FINDER, MAKE, WEIGHTS, Kept, write_scene_weights
 from deepseek_mm.see.weight_file import read_any_weights
-from deepseek_mm.training.certainty import logistic
-from deepseek_mm.training.journal import Journal, learned
-from deepseek_mm.training.loop import Loss, add_configs, chosen, gathered, train_steps
-from deepseek_mm.training.scene_pictures import Pictures, finder_loss
-from deepseek_mm.training.scene_questions import VOCABULARY, Questions, answer_loss
+from deepseek_mm.training.certainty import fit_logistic
+from deepseek_mm.training.journal import RunFolder, read_learned
+from deepseek_mm.training.loop import StepLoss, add_config_flags, choose_config, make_gather, train_steps
+from deepseek_mm.training.scene_pictures import ScenePictures, compute_finder_loss
+from deepseek_mm.training.scene_questions import VOCABULARY, SceneQuestions, compute_answer_loss
 from deepseek_mm.training.steps import StepsConfig
 
 MOST = 1_200  # photos that scenes are told from
@@ -69,26 +69,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file that the stage pack writes")
     parser.add_argument("--begin", type=Path, help="weights that find and answer begin with, instead of chance")
     parser.add_argument("--photos", type=Path, help="pack: folder of photos that scenes are to be told from")
-    add_configs(parser, PoolConfig, StepsConfig, AnswererConfig)
+    add_config_flags(parser, PoolConfig, StepsConfig, AnswererConfig)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train one stage to its end; goes on where an earlier call stopped."""
     if args.stage == "pack":
         return pack(args)
-    pool, steps = (chosen(config, args) for config in DEFAULTS[args.stage])
-    model = chosen(AnswererConfig(), args)
-    journal = Journal(args.out / args.stage, {**asdict(pool), **asdict(steps), **asdict(model)})
+    pool, steps = (choose_config(config, args) for config in DEFAULTS[args.stage])
+    model = choose_config(AnswererConfig(), args)
+    journal = RunFolder(args.out / args.stage, {**asdict(pool), **asdict(steps), **asdict(model)})
     torch.manual_seed(steps.seed)
     net, loss = (begin_find if args.stage == "find" else begin_answer)(pool, steps, model)
     if args.begin:
-        net.load_state_dict(begun(args.begin, args.stage))
-    train_steps(dict(net.named_parameters()), gathered(loss), journal, steps, every=pool.every)
+        net.load_state_dict(load_earlier_net(args.begin, args.stage))
+    train_steps(dict(net.named_parameters()), make_gather(loss), journal, steps, every=pool.every)
     journal.plot("loss")
     return 0
 
 
-def begun(file: Path, stage: str) -> dict[str, torch.Tensor]:
+def load_earlier_net(file: Path, stage: str) -> dict[str, torch.Tensor]:
     """What `file` holds of that stage's network. ConfigError where it learned other words."""
     tensors, told = read_any_weights(file, make=MAKE)
     if tuple(told["vocabulary"]) != VOCABULARY:
@@ -97,30 +97,30 @@ def begun(file: Path, stage: str) -> dict[str, torch.Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def begin_find(pool: PoolConfig, steps: StepsConfig, model: AnswererConfig) -> tuple[nn.Module, Loss]:
+def begin_find(pool: PoolConfig, steps: StepsConfig, model: AnswererConfig) -> tuple[nn.Module, StepLoss]:
     """The finder and its pictures."""
     net = FinderNet()
-    pictures = Pictures.painted(pool.scenes, seed=steps.seed, workers=pool.workers)
+    pictures = ScenePictures.paint(pool.scenes, seed=steps.seed, workers=pool.workers)
 
     def loss(step: int) -> dict[str, torch.Tensor]:
         pixels_BCSS, target = pictures.batch(Random(f"{steps.seed} {step}"), pool.batch)
         with autocast_bf16():
             told_BGGO = net(pixels_BCSS)
-        return finder_loss(told_BGGO, target)
+        return compute_finder_loss(told_BGGO, target)
 
     return net, loss
 
 
-def begin_answer(pool: PoolConfig, steps: StepsConfig, model: AnswererConfig) -> tuple[nn.Module, Loss]:
+def begin_answer(pool: PoolConfig, steps: StepsConfig, model: AnswererConfig) -> tuple[nn.Module, StepLoss]:
     """The answerer and its questions."""
     net = AnswerNet(len(VOCABULARY) + 1, model)
-    questions = Questions.asked(pool.scenes, pool.questions, seed=steps.seed, workers=pool.workers)
+    questions = SceneQuestions.ask(pool.scenes, pool.questions, seed=steps.seed, workers=pool.workers)
 
     def loss(step: int) -> dict[str, torch.Tensor]:
         given, answer_B = questions.batch(Random(f"{steps.seed} {step}"), pool.batch)
         with autocast_bf16():
             scores_BA = net(*given)
-        return answer_loss(scores_BA, answer_B)
+        return compute_answer_loss(scores_BA, answer_B)
 
     return net, loss
 
@@ -129,10 +129,10 @@ def pack(args: argparse.Namespace) -> int:
     """Write what both stages learned into the weights that are shipped, and how scenes are told from photos."""
     if args.photos is None:
         raise ConfigError("--photos is missing. Name a folder of photos that scenes are to be told from")
-    finder, answerer = (learned(args.out / stage) for stage in ("find", "answer"))
+    finder, answerer = (read_learned(args.out / stage) for stage in ("find", "answer"))
     space = DefaultSpace()
     looks = learn_looks(space, args.photos, seed=StepsConfig().seed)
-    told = Kept(vocabulary=VOCABULARY, config=chosen(AnswererConfig(), args), fingerprint=space.fingerprint)
+    told = Kept(vocabulary=VOCABULARY, config=choose_config(AnswererConfig(), args), fingerprint=space.fingerprint)
     write_scene_weights(args.weights, finder, answerer, told=told, looks=looks)
     tqdm.write(f"wrote {args.weights} ({args.weights.stat().st_size / 1e6:.1f} MB)", file=sys.stderr)
     return 0
@@ -146,4 +146,4 @@ def learn_looks(space: EmbeddingModel, photos: Path, *, seed: int) -> tuple[Floa
     painted = [draw_scene(make_scene(chance)) for _ in range(len(paths) // 2)]
     vectors_ND = np.concatenate([space.embed_images(painted), space.embed_images([read_picture(p) for p in paths])])
     is_scene_N = np.arange(len(vectors_ND)) < len(painted)
-    return logistic(vectors_ND.astype(np.float64), is_scene_N, np.ones(len(vectors_ND)))
+    return fit_logistic(vectors_ND.astype(np.float64), is_scene_N, np.ones(len(vectors_ND)))

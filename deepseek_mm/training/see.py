@@ -31,11 +31,11 @@ from deepseek_mm.lm.tokenizer import read_tokenizer
 from deepseek_mm.see.glance.glance import NET, WEIGHTS, model_of, write_glance
 from deepseek_mm.see.glance.net import GlanceConfig, GlanceNet, squares
 from deepseek_mm.see.glance.script import DESCRIBE, Encode, Script, lay, read
-from deepseek_mm.training.asking import Pair
-from deepseek_mm.training.bank import CAPTIONED, Bank, open_banks, photo_albums
-from deepseek_mm.training.journal import Journal, learned
-from deepseek_mm.training.loop import Loss, add_configs, chosen, gathered, train_steps
-from deepseek_mm.training.lowrank import adapt
+from deepseek_mm.training.asking import PhotoQuestion
+from deepseek_mm.training.bank import CAPTIONED, AlbumFeatures, open_features, read_albums
+from deepseek_mm.training.journal import RunFolder, read_learned
+from deepseek_mm.training.loop import StepLoss, add_config_flags, choose_config, make_gather, train_steps
+from deepseek_mm.training.lowrank import add_lora
 from deepseek_mm.training.runs import open_base, open_shipped
 from deepseek_mm.training.steps import StepsConfig
 
@@ -73,70 +73,76 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/see"))
     parser.add_argument("--base", default=BASE_LM, help="the model that ours was made of")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file that the stage pack writes")
-    add_configs(parser, LookConfig, StepsConfig, GlanceConfig)
+    add_config_flags(parser, LookConfig, StepsConfig, GlanceConfig)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do one stage to its end; goes on where an earlier call stopped."""
     space = DefaultSpace()
-    look, steps, config = chosen(LookConfig(), args), chosen(STEPS, args), chosen(GlanceConfig(), args)
+    look, steps, config = (
+        choose_config(LookConfig(), args),
+        choose_config(STEPS, args),
+        choose_config(GlanceConfig(), args),
+    )
     folder = find_folder(args.base, cache=cache_folder(), progress=silence)
     if args.stage == "pack":
-        write_glance(args.weights, learned(args.out / "look"), config, space=space, model=model_of(folder))
+        write_glance(args.weights, read_learned(args.out / "look"), config, space=space, model=model_of(folder))
         tqdm.write(f"wrote {args.weights} ({args.weights.stat().st_size / 1e6:.1f} MB)", file=sys.stderr)
         return 0
-    journal = Journal(args.out / "look", {**asdict(look), **asdict(steps), **asdict(config), "model": model_of(folder)})
+    journal = RunFolder(
+        args.out / "look", {**asdict(look), **asdict(steps), **asdict(config), "model": model_of(folder)}
+    )
     torch.manual_seed(steps.seed)
     decoder = open_shipped(open_base(args.base, cache_folder())).requires_grad_(False)
     net = GlanceNet(decoder.shape.width, config, word_length=float(decoder.embedding.weight.float().std()))
     trained = {f"{NET}{name}": p for name, p in net.named_parameters()}
-    trained |= adapt(decoder, names=CHANGED, rank=config.rank)
-    scenes = Looked.of(space, args, look, read_tokenizer(folder).encode_many)
-    train_steps(trained, gathered(looking(decoder, net, scenes, steps)), journal, steps, every=look.every)
+    trained |= add_lora(decoder, names=CHANGED, rank=config.rank)
+    scenes = LookedPhotos.of(space, args, look, read_tokenizer(folder).encode_many)
+    train_steps(trained, make_gather(make_looking_loss(decoder, net, scenes, steps)), journal, steps, every=look.every)
     journal.plot("loss", "right")
     return 0
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class LookedPhotos:
     """Photos, with what is said and asked about them."""
 
-    banks: Sequence[Bank]
+    banks: Sequence[AlbumFeatures]
     photos: Sequence[Sequence[int]]  # of each bank, those that may be drawn
     captions: Mapping[str, tuple[str, ...]]  # of the captioned photos, by name
     look: LookConfig
     encode: Encode
 
     @classmethod
-    def of(cls, space: DefaultSpace, args: argparse.Namespace, look: LookConfig, encode: Encode) -> "Looked":
+    def of(cls, space: DefaultSpace, args: argparse.Namespace, look: LookConfig, encode: Encode) -> "LookedPhotos":
         """Of the photos that are not held out."""
-        banks = open_banks(space.model, photo_albums(args.data, seed=0), args.maps)
+        banks = open_features(space.model, read_albums(args.data, seed=0), args.maps)
         rows = read_caption_rows(args.data / CAPTIONED / "captions.jsonl", split="train")
         captions = {row.image: tuple(caption.lower() for caption in row.captions) for row in rows}
-        return cls(banks, [bank.album.part(False) for bank in banks], captions, look, encode)
+        return cls(banks, [bank.album.select_photos(False) for bank in banks], captions, look, encode)
 
-    def step(self, chance: Random, side: int) -> tuple[list[Script], list[tuple[Tensor, Tensor]]]:
+    def make_step(self, chance: Random, side: int) -> tuple[list[Script], list[tuple[Tensor, Tensor]]]:
         """Scripts, and in their order the photos' cells (1, P, C) and the boxes of each that are shown."""
         scripts, shown = [], []
         counts = (self.look.captioned, self.look.asked, self.look.indoor)
         for bank, photos, count in zip(self.banks, self.photos, counts, strict=True):
             for photo in chance.sample(photos, min(count, len(photos))):
                 view = chance.randrange(len(bank.vectors))
-                scripts.append(self._about(bank, photo, chance, side, mirrored=bool(view)))
-                shown.append((cells_of(bank, photo, view), squares(side)))
+                scripts.append(self._ask_about(bank, photo, chance, side, mirrored=bool(view)))
+                shown.append((get_cells(bank, photo, view), squares(side)))
         for _ in range(self.look.rows):
-            script, photos = self._one_of_several(chance)
+            script, photos = self._ask_which(chance)
             scripts.append(script)
-            shown += [(cells_of(self.banks[0], photo, 0), squares(APART)) for photo in photos]
+            shown += [(get_cells(self.banks[0], photo, 0), squares(APART)) for photo in photos]
         return scripts, shown
 
-    def _about(self, bank: Bank, photo: int, chance: Random, side: int, *, mirrored: bool) -> Script:
+    def _ask_about(self, bank: AlbumFeatures, photo: int, chance: Random, side: int, *, mirrored: bool) -> Script:
         """A photo, and in some order what is asked about it."""
         pairs = [*bank.album.pairs[photo]]
         turns = chance.sample(pairs, min(self.look.each, len(pairs)))
         captions = self.captions.get(bank.album.photos[photo], ()) if bank is self.banks[0] else ()
         if captions:
-            turns.append(Pair(DESCRIBE, chance.choice(captions), "caption"))
+            turns.append(PhotoQuestion(DESCRIBE, chance.choice(captions), "caption"))
         chance.shuffle(turns)
         script = Script(self.encode).show(side * side)
         for turn in turns:
@@ -144,7 +150,7 @@ class Looked:
                 script.ask(turn.question, turn.answer)
         return script
 
-    def _one_of_several(self, chance: Random) -> tuple[Script, list[int]]:
+    def _ask_which(self, chance: Random) -> tuple[Script, list[int]]:
         """Photos by number, and a sentence that was said of one of them, or of one that is not there."""
         *photos, other = chance.sample(self.photos[0], self.look.several + 1)
         right = chance.randrange(self.look.several + 1)
@@ -157,18 +163,18 @@ class Looked:
         return script.ask(f"which photo shows this: {caption}", answer), photos
 
 
-def cells_of(bank: Bank, photo: int, view: int) -> Tensor:
+def get_cells(bank: AlbumFeatures, photo: int, view: int) -> Tensor:
     """(1, P, C)."""
     return bank.maps.batch([photo], [view]).float()
 
 
-def looking(decoder: Decoder, net: GlanceNet, looked: Looked, steps: StepsConfig) -> Loss:
+def make_looking_loss(decoder: Decoder, net: GlanceNet, looked: LookedPhotos, steps: StepsConfig) -> StepLoss:
     """Surprise at what is to be said."""
 
     def loss(step: int) -> dict[str, Tensor]:
-        scripts, shown = looked.step(Random(f"{steps.seed} {step}"), net.config.side)
+        scripts, shown = looked.make_step(Random(f"{steps.seed} {step}"), net.config.side)
         laid = lay(scripts)
-        hidden_NTD = read(decoder, laid, vectors_of(net, shown))
+        hidden_NTD = read(decoder, laid, compute_box_vectors(net, shown))
         counts_NT = laid.counts_NT[:, 1:]
         at = counts_NT > 0
         logits_KV = decoder.logits(hidden_NTD[:, :-1][at]).float()
@@ -180,7 +186,7 @@ def looking(decoder: Decoder, net: GlanceNet, looked: Looked, steps: StepsConfig
     return loss
 
 
-def vectors_of(net: GlanceNet, shown: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+def compute_box_vectors(net: GlanceNet, shown: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
     """(R, D): of all boxes, photo by photo; those with equally many boxes are computed together."""
     found: list[Tensor | None] = [None] * len(shown)
     for count in {len(boxes) for _, boxes in shown}:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class ClassWords:
     """Words that are there, and words that may be."""
 
     shows: tuple[str, ...]
@@ -35,16 +35,16 @@ STORE = (
 )
 KNITTED = ("sweater", "sweatshirt", "hoodie", "cardigan")
 CLOTHES = {
-    "dress": Shelf(("dress",), ("skirt",)),
-    "hat": Shelf(("hat",), ("cap",)),
-    "longsleeve": Shelf((), ("shirt", "T-shirt", "blouse", *KNITTED)),
-    "outwear": Shelf(("jacket",), ("coat", "vest", *KNITTED)),
-    "pants": Shelf(("trousers",), ("jeans",)),
-    "shirt": Shelf(("shirt",), ("blouse", "polo shirt", "T-shirt")),
-    "shoes": Shelf(("shoe",), ("sneaker", "boot", "sandal", "high heels", "slipper")),
-    "shorts": Shelf(("shorts",), ("jeans", "swimsuit", "underwear")),
-    "skirt": Shelf(("skirt",), ("dress",)),
-    "t-shirt": Shelf(("T-shirt", "shirt"), ("polo shirt",)),
+    "dress": ClassWords(("dress",), ("skirt",)),
+    "hat": ClassWords(("hat",), ("cap",)),
+    "longsleeve": ClassWords((), ("shirt", "T-shirt", "blouse", *KNITTED)),
+    "outwear": ClassWords(("jacket",), ("coat", "vest", *KNITTED)),
+    "pants": ClassWords(("trousers",), ("jeans",)),
+    "shirt": ClassWords(("shirt",), ("blouse", "polo shirt", "T-shirt")),
+    "shoes": ClassWords(("shoe",), ("sneaker", "boot", "sandal", "high heels", "slipper")),
+    "shorts": ClassWords(("shorts",), ("jeans", "swimsuit", "underwear")),
+    "skirt": ClassWords(("skirt",), ("dress",)),
+    "t-shirt": ClassWords(("T-shirt", "shirt"), ("polo shirt",)),
 }
 KIND_OF = {"Fruit": "fruit", "Vegetables": "vegetable", "Packages": "carton"}  # first folder of a grocery
 GROCERIES = {  # second or third folder, where its word is another than its own name in lower case
@@ -54,13 +54,13 @@ GROCERIES = {  # second or third folder, where its word is another than its own 
 }
 
 
-def shelf_of_clothes(label: str) -> Shelf:
+def list_clothing_words(label: str) -> ClassWords:
     """What a photo of that class of clothes shows."""
     shelf = CLOTHES[label]
-    return Shelf(shelf.shows, (*shelf.may_show, *ROOM))
+    return ClassWords(shelf.shows, (*shelf.may_show, *ROOM))
 
 
-def shelf_of_grocery(path: str) -> Shelf:
+def list_grocery_words(path: str) -> ClassWords:
     """What a photo shows whose path is `.../Fruit/Melon/Cantaloupe/NAME` or the like.
 
     >>> shelf_of_grocery("dataset/test/Fruit/Melon/Cantaloupe/Cantaloupe_012.jpg").shows
@@ -69,9 +69,9 @@ def shelf_of_grocery(path: str) -> Shelf:
     folders = path.split("/")[:-1]
     first = next((n for n, folder in enumerate(folders) if folder in KIND_OF), None)
     if first is None:
-        return Shelf((), STORE)
+        return ClassWords((), STORE)
     words = [
         KIND_OF[folders[first]],
         *(GROCERIES.get(name, name.replace("-", " ").lower()) for name in folders[first + 1 :]),
     ]
-    return Shelf(tuple(words), STORE)
+    return ClassWords(tuple(words), STORE)

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 
 from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import SpaceModel
-from deepseek_mm.training.aligner import schedule
-from deepseek_mm.training.captions import Captioned
-from deepseek_mm.training.frozen import main_vectors, pooled
+from deepseek_mm.training.aligner import schedule_rate
+from deepseek_mm.training.captions import CaptionedViews
+from deepseek_mm.training.frozen import embed_photos, pool_texts
 from deepseek_mm.training.losses import contrastive_loss
 
 
@@ -38,21 +38,23 @@ class SideConfig:
     seed: int = 0
 
 
-def strongest(vectors_NM: Tensor, keep: int) -> Tensor:
+def find_strongest(vectors_NM: Tensor, keep: int) -> Tensor:
     """(M, keep): the directions that carry most of the vectors, by singular values, uncentred."""
     _, directions_MM = torch.linalg.eigh(vectors_NM.T @ vectors_NM)  # weakest first
     kept_MK: Tensor = directions_MM[:, -keep:].contiguous()
     return kept_MK
 
 
-def train_side(model: SpaceModel, data: Captioned, config: SideConfig, *, told: Callable[[int, float], None]) -> None:
+def train_side(
+    model: SpaceModel, data: CaptionedViews, config: SideConfig, *, told: Callable[[int, float], None]
+) -> None:
     """Fit `model.narrow`, then learn `model.side`; what is kept is the moving average."""
     model.eval().requires_grad_(False)
     captions = [caption for row in data.rows for caption in row.captions]
-    pooled_NLW = pooled(model, captions).clone()
+    pooled_NLW = pool_texts(model, captions).clone()
     with torch.no_grad():
         texts_NM = model.text_head(pooled_NLW[:, -1])
-        model.narrow.copy_(strongest(torch.cat([main_vectors(model, data), texts_NM]), model.narrow.shape[1]))
+        model.narrow.copy_(find_strongest(torch.cat([embed_photos(model, data), texts_NM]), model.narrow.shape[1]))
     side = model.side.train().requires_grad_(True)
     average = {name: value.detach().clone() for name, value in side.named_parameters()}
     optimiser = torch.optim.AdamW(side.parameters(), lr=config.rate, weight_decay=config.decay, betas=(0.9, 0.98))
@@ -62,10 +64,10 @@ def train_side(model: SpaceModel, data: Captioned, config: SideConfig, *, told: 
         chance = random.Random(f"{config.seed} {step}")
         torch.manual_seed(chance.randrange(2**31))
         for group in optimiser.param_groups:
-            group["lr"] = config.rate * schedule(step, config.epochs * per_epoch, warm=0.05)
+            group["lr"] = config.rate * schedule_rate(step, config.epochs * per_epoch, warm=0.05)
         photos = chance.sample(range(len(data.rows)), min(config.batch, len(data.rows)))
         chosen = [first_N[n] + chance.randrange(len(data.rows[n].captions)) for n in photos]
-        loss = _loss(model, data, photos, pooled_NLW[chosen], chance, config)
+        loss = _side_loss(model, data, photos, pooled_NLW[chosen], chance, config)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(side.parameters(), 2.0)
@@ -76,8 +78,13 @@ def train_side(model: SpaceModel, data: Captioned, config: SideConfig, *, told: 
     side.eval().requires_grad_(False)
 
 
-def _loss(
-    model: SpaceModel, data: Captioned, photos: list[int], text_BLW: Tensor, chance: random.Random, config: SideConfig
+def _side_loss(
+    model: SpaceModel,
+    data: CaptionedViews,
+    photos: list[int],
+    text_BLW: Tensor,
+    chance: random.Random,
+    config: SideConfig,
 ) -> Tensor:
     middle = data.middle(photos, [chance.randrange(len(data.views)) for _ in photos])
     with autocast_bf16():

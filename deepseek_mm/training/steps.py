@@ -38,7 +38,7 @@ class StepsConfig:
         between("average", self.average, 0, 0.99999)
 
 
-class Steps:
+class Optimiser:
     """AdamW over `trained`, with warmth, cosine and clipping, and perhaps a moving average beside it."""
 
     def __init__(self, trained: Mapping[str, nn.Parameter], config: StepsConfig) -> None:
@@ -52,7 +52,7 @@ class Steps:
         """One update from the gradients that have been gathered; returns their length before it was clipped."""
         norm = nn.utils.clip_grad_norm_(self.trained.values(), self.config.clip)
         for group in self.optimiser.param_groups:
-            group["lr"] = rate_at(step, self.config)
+            group["lr"] = compute_rate(step, self.config)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         self._follow(step)
@@ -82,7 +82,7 @@ class Steps:
             value.lerp_(self.trained[name].float(), 1 - memory)
 
 
-def rate_at(step: int, config: StepsConfig) -> float:
+def compute_rate(step: int, config: StepsConfig) -> float:
     """Linear warmth, then half a cosine down to `last` of the rate."""
     warm = max(1, round(config.warm * config.steps))
     if step < warm:

@@ -25,10 +25,17 @@ from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.code_search import list_held_functions, list_held_packages
 from deepseek_mm.parse.packages import packages
 from deepseek_mm.training.code.choose import choose_share
-from deepseek_mm.training.code.learn import BatchConfig, Batches, first_table, table_loss, tower_loss, upper_layers
-from deepseek_mm.training.code.pairs import Pair, package_pairs, shell_pairs, task_pairs
-from deepseek_mm.training.journal import CHECKPOINT, Journal, learned
-from deepseek_mm.training.loop import gathered, train_steps
+from deepseek_mm.training.code.learn import (
+    CodeBatchConfig,
+    CodeBatches,
+    initialise_table,
+    make_table_loss,
+    make_tower_loss,
+    unfreeze_upper_layers,
+)
+from deepseek_mm.training.code.pairs import CodePair, make_package_pairs, read_shell_pairs, read_task_pairs
+from deepseek_mm.training.journal import CHECKPOINT, RunFolder, read_learned
+from deepseek_mm.training.loop import make_gather, train_steps
 from deepseek_mm.training.steps import StepsConfig
 
 PAIRS, READ = "pairs.jsonl", "packages.tsv"
@@ -37,8 +44,8 @@ LAYERS = 3  # of the tower's six that are trained
 NEW = ("table.", "share")  # without a packaged twin
 TOWER = StepsConfig(steps=400, rate=2e-4, warm=0.08, decay=0.01, average=0.97)
 TABLE = StepsConfig(steps=120, rate=5e-3, warm=0.05, average=0.97)
-TOWER_BATCH = BatchConfig(batch=112, tokens=64)
-TABLE_BATCH = BatchConfig(batch=384, tokens=128, doc=0.75, name=0.1, call=0.05, shell=0.07, task=0.03)
+TOWER_BATCH = CodeBatchConfig(batch=112, tokens=64)
+TABLE_BATCH = CodeBatchConfig(batch=384, tokens=128, doc=0.75, name=0.1, call=0.05, shell=0.07, task=0.03)
 EVERY = 20  # steps of the tower between two checkpoints: some minutes
 ALL = 10_000  # packages
 
@@ -73,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def read_pairs(out: Path, text: Path, *, limit: int) -> list[Pair]:
+def read_pairs(out: Path, text: Path, *, limit: int) -> list[CodePair]:
     """Those that an earlier call made, or new ones, with a list of the packages they are from beside them."""
     for name in (TASKS, SHELL):
         if not (text / name).is_file():
@@ -83,50 +90,50 @@ def read_pairs(out: Path, text: Path, *, limit: int) -> list[Pair]:
         out.mkdir(parents=True, exist_ok=True)
         draft = file.with_suffix(".draft")
         with draft.open("w", encoding="utf-8") as stream, (out / READ).open("w", encoding="utf-8") as listed:
-            for pair in new_pairs(text, limit, listed.write):
+            for pair in make_pairs(text, limit, listed.write):
                 stream.write(json.dumps(asdict(pair)) + "\n")
         draft.replace(file)
-    pairs = [Pair(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
+    pairs = [CodePair(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
     say(f"{len(pairs)} pairs: {dict(Counter(pair.kind for pair in pairs))}")
     return pairs
 
 
-def new_pairs(text: Path, limit: int, listed: Callable[[str], object]) -> Iterator[Pair]:
+def make_pairs(text: Path, limit: int, listed: Callable[[str], object]) -> Iterator[CodePair]:
     """Of every package that may be trained on, then commands and tasks."""
     held = {*list_held_packages("test"), *list_held_packages("dev")}
     for package in packages(limit):
         if package.name not in held:
-            made = list(package_pairs(package))
+            made = list(make_package_pairs(package))
             listed(f"{package.name}\t{package.licence}\t{len(made)}\n")
             yield from made
-    yield from shell_pairs(text / SHELL)
-    yield from task_pairs(text / TASKS)
+    yield from read_shell_pairs(text / SHELL)
+    yield from read_task_pairs(text / TASKS)
 
 
-def train_tower(side: CodeSide, pairs: Sequence[Pair], out: Path, *, steps: int) -> None:
+def train_tower(side: CodeSide, pairs: Sequence[CodePair], out: Path, *, steps: int) -> None:
     """The upper layers; what is kept is their moving average."""
-    journal = Journal(out, {"steps": steps, "batch": TOWER_BATCH.batch, "pairs": len(pairs), "layers": LAYERS})
-    trained, loss = upper_layers(side, LAYERS), tower_loss(side, Batches(pairs, TOWER_BATCH))
-    train_steps(trained, gathered(loss), journal, replace(TOWER, steps=steps), every=EVERY)
-    take_over(trained, out)
+    journal = RunFolder(out, {"steps": steps, "batch": TOWER_BATCH.batch, "pairs": len(pairs), "layers": LAYERS})
+    trained, loss = unfreeze_upper_layers(side, LAYERS), make_tower_loss(side, CodeBatches(pairs, TOWER_BATCH))
+    train_steps(trained, make_gather(loss), journal, replace(TOWER, steps=steps), every=EVERY)
+    load_learned(trained, out)
 
 
-def train_table(side: CodeSide, pairs: Sequence[Pair], out: Path, *, steps: int) -> None:
+def train_table(side: CodeSide, pairs: Sequence[CodePair], out: Path, *, steps: int) -> None:
     """The word pieces' vectors and weights."""
-    journal = Journal(out, {"steps": steps, "batch": TABLE_BATCH.batch, "pairs": len(pairs)})
+    journal = RunFolder(out, {"steps": steps, "batch": TABLE_BATCH.batch, "pairs": len(pairs)})
     side.requires_grad_(False)
     side.table.requires_grad_(True)
     trained = dict(side.table.named_parameters())
     if not (out / CHECKPOINT).is_file():
-        first_table(side, pairs)
-    loss = table_loss(side, Batches(pairs, TABLE_BATCH))
-    train_steps(trained, gathered(loss), journal, replace(TABLE, steps=steps), every=5 * EVERY)
-    take_over(trained, out)
+        initialise_table(side, pairs)
+    loss = make_table_loss(side, CodeBatches(pairs, TABLE_BATCH))
+    train_steps(trained, make_gather(loss), journal, replace(TABLE, steps=steps), every=5 * EVERY)
+    load_learned(trained, out)
 
 
-def take_over(trained: Mapping[str, nn.Parameter], out: Path) -> None:
+def load_learned(trained: Mapping[str, nn.Parameter], out: Path) -> None:
     """What the run in this folder has learned."""
-    kept = learned(out)
+    kept = read_learned(out)
     with torch.no_grad():
         for name, weight in trained.items():
             weight.copy_(kept[name])

@@ -20,14 +20,14 @@ SHARES = tuple(n / 20 for n in range(0, 21))
 
 def choose_share(side: CodeSide, functions: Sequence[Function]) -> tuple[float, dict[str, float]]:
     """The best share of the tower, and MRR@10 of the table alone, of the tower alone and of both."""
-    asked = halves(side, [broken_up(function.question) for function in functions], asks=True)
-    given = halves(side, [code_text(replace(f.symbol, doc=""), f.text, f.path) for f in functions], asks=False)
-    found = {share: mrr(asked, given, share) for share in SHARES}
+    asked = embed_halves(side, [broken_up(function.question) for function in functions], asks=True)
+    given = embed_halves(side, [code_text(replace(f.symbol, doc=""), f.text, f.path) for f in functions], asks=False)
+    found = {share: compute_mrr(asked, given, share) for share in SHARES}
     best = max(found, key=lambda share: found[share])
     return best, {"table": found[0.0], "tower": found[1.0], f"both, {best:.2f} of it the tower": found[best]}
 
 
-def mrr(asked: tuple[Tensor, Tensor], given: tuple[Tensor, Tensor], share: float) -> float:
+def compute_mrr(asked: tuple[Tensor, Tensor], given: tuple[Tensor, Tensor], share: float) -> float:
     """MRR@10 with this share of the tower."""
     tower_NW, table_NK = (torch.cat([a, g]) for a, g in zip(asked, given, strict=True))
     vectors = torch.cat([tower_NW * share**0.5, table_NK * (1 - share) ** 0.5], dim=-1).numpy()
@@ -35,7 +35,7 @@ def mrr(asked: tuple[Tensor, Tensor], given: tuple[Tensor, Tensor], share: float
 
 
 @torch.inference_mode()
-def halves(side: CodeSide, texts: Sequence[str], *, asks: bool) -> tuple[Tensor, Tensor]:
+def embed_halves(side: CodeSide, texts: Sequence[str], *, asks: bool) -> tuple[Tensor, Tensor]:
     """(N, W) and (N, K): what the tower and what the table makes of texts."""
     ordered, back_N = in_order_of_length(texts)
     towers, tables = [], []

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from deepseek_mm.config import between
 from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.code import CodeSide
-from deepseek_mm.training.code.pairs import Pair
-from deepseek_mm.training.loop import Loss
+from deepseek_mm.training.code.pairs import CodePair
+from deepseek_mm.training.loop import StepLoss
 from deepseek_mm.training.losses import contrastive_loss
 
 LAYER = "model.encoder.layer."
@@ -27,7 +27,7 @@ LEAST = 0.05  # that a piece weighs at first, one that is in every code
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class BatchConfig:
+class CodeBatchConfig:
     """What a step learns from."""
 
     batch: int = 128  # pairs
@@ -47,23 +47,23 @@ class BatchConfig:
         between("tokens", self.tokens, 8, 512)
 
 
-class Batches:
+class CodeBatches:
     """Draws pairs."""
 
-    def __init__(self, pairs: Sequence[Pair], config: BatchConfig) -> None:
+    def __init__(self, pairs: Sequence[CodePair], config: CodeBatchConfig) -> None:
         self.config = config
-        self.by_kind: dict[str, list[Pair]] = defaultdict(list)
-        self.by_group: dict[tuple[str, str], list[Pair]] = defaultdict(list)
+        self.by_kind: dict[str, list[CodePair]] = defaultdict(list)
+        self.by_group: dict[tuple[str, str], list[CodePair]] = defaultdict(list)
         for pair in pairs:
             self.by_kind[pair.kind].append(pair)
             self.by_group[pair.kind, pair.group].append(pair)
 
-    def draw(self, step: int) -> list[Pair]:
+    def draw(self, step: int) -> list[CodePair]:
         """Pairs of one kind with different questions and different codes; fewer only if there are fewer."""
         config, draw = self.config, Random(f"{self.config.chance} {step}")
         kinds = sorted(self.by_kind)
         kind = draw.choices(kinds, weights=[getattr(config, kind) for kind in kinds])[0]
-        chosen: dict[str, Pair] = {}
+        chosen: dict[str, CodePair] = {}
         asked = set[str]()
         for first in draw.sample(self.by_kind[kind], min(len(self.by_kind[kind]), config.batch)):
             group = self.by_group[kind, first.group]
@@ -75,7 +75,7 @@ class Batches:
         return list(chosen.values())
 
 
-def upper_layers(side: CodeSide, count: int) -> dict[str, nn.Parameter]:
+def unfreeze_upper_layers(side: CodeSide, count: int) -> dict[str, nn.Parameter]:
     """The weights of the last layers, which may change; nothing else of the tower does."""
     last = len(side.model.encoder.layer)  # type: ignore[union-attr, arg-type]
     wanted = tuple(f"{LAYER}{n}." for n in range(last - count, last))
@@ -84,7 +84,7 @@ def upper_layers(side: CodeSide, count: int) -> dict[str, nn.Parameter]:
     return {name: weight for name, weight in side.named_parameters() if name.startswith(wanted)}
 
 
-def tower_loss(side: CodeSide, batches: Batches) -> Loss:
+def make_tower_loss(side: CodeSide, batches: CodeBatches) -> StepLoss:
     """Of a step: what the tower makes of questions and codes."""
     config = batches.config
 
@@ -93,12 +93,12 @@ def tower_loss(side: CodeSide, batches: Batches) -> Loss:
         with autocast_bf16():
             asked_BD = side.tower(*side.tokens([pair.question for pair in pairs], config.tokens))
             code_BD = side.tower(*side.tokens([pair.code for pair in pairs], config.tokens))
-        return told(asked_BD, code_BD, config)
+        return compute_pair_loss(asked_BD, code_BD, config)
 
     return loss
 
 
-def table_loss(side: CodeSide, batches: Batches) -> Loss:
+def make_table_loss(side: CodeSide, batches: CodeBatches) -> StepLoss:
     """Of a step: what the table makes of them."""
     config = batches.config
 
@@ -106,19 +106,19 @@ def table_loss(side: CodeSide, batches: Batches) -> Loss:
         pairs = batches.draw(step)
         asked_BD = side.table(*side.tokens([pair.question for pair in pairs], config.tokens), asks=True)
         code_BD = side.table(*side.tokens([pair.code for pair in pairs], config.tokens), asks=False)
-        return told(asked_BD, code_BD, config)
+        return compute_pair_loss(asked_BD, code_BD, config)
 
     return loss
 
 
-def told(asked_BD: Tensor, code_BD: Tensor, config: BatchConfig) -> dict[str, Tensor]:
+def compute_pair_loss(asked_BD: Tensor, code_BD: Tensor, config: CodeBatchConfig) -> dict[str, Tensor]:
     """The loss, and how often the right code came first."""
     owner_B = torch.arange(len(asked_BD))
     first = ((asked_BD @ code_BD.T).argmax(dim=1) == owner_B).float().mean()
     return {"loss": contrastive_loss(code_BD, asked_BD, owner_B, torch.tensor(config.scale)), "first": first}
 
 
-def first_table(side: CodeSide, pairs: Sequence[Pair]) -> None:
+def initialise_table(side: CodeSide, pairs: Sequence[CodePair]) -> None:
     """The table before it learns: the tower's word pieces turned to their strongest directions, rare ones heavier."""
     pieces = side.model.embeddings.word_embeddings.weight.detach().float()  # type: ignore[union-attr, operator]
     pieces = pieces - pieces.mean(dim=0)

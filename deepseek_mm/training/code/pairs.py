@@ -17,7 +17,7 @@ from deepseek_mm.encoders.code_text import broken_up, code_text
 from deepseek_mm.evaluation.code_search import Function, hash_runs, list_functions, normalize_question
 from deepseek_mm.parse.packages import Package
 from deepseek_mm.training.corpus.benchmarks import is_benchmark, may_be_trained
-from deepseek_mm.training.corpus.shell import filled, lower
+from deepseek_mm.training.corpus.shell import fill_placeholders, lower_sentence
 
 MOST_OF_ONE = 5_000  # functions of one package: many hands rather than one
 LEAST_WORDS = 3  # of a docstring's first sentence
@@ -31,7 +31,7 @@ KINDS = ("doc", "name", "call", "shell", "task")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Pair:
+class CodePair:
     """A question and its answer."""
 
     kind: str  # one of KINDS
@@ -40,7 +40,7 @@ class Pair:
     code: str  # as the tower reads it
 
 
-def package_pairs(package: Package, *, seed: int = 0) -> Iterator[Pair]:
+def make_package_pairs(package: Package, *, seed: int = 0) -> Iterator[CodePair]:
     """Of one package: docstrings, names where there is no docstring, and calls with what they call."""
     draw, known = Random(f"{seed} {package.name}"), set[int]()
     functions = [
@@ -48,11 +48,11 @@ def package_pairs(package: Package, *, seed: int = 0) -> Iterator[Pair]:
     ]
     draw.shuffle(functions)
     taken = [function for function in functions[: 4 * MOST_OF_ONE] if is_new(function, known)][:MOST_OF_ONE]
-    called = callees(taken)
+    called = find_callees(taken)
     for function in taken:
-        yield from pairs_of(function, draw)
-        if target := next((called[f.path, name] for f, name in mentions(function, called)), None):
-            yield called_pair(function, target)
+        yield from make_function_pairs(function, draw)
+        if target := next((called[f.path, name] for f, name in find_calls(function, called)), None):
+            yield make_call_pair(function, target)
 
 
 def is_new(function: Function, known: set[int]) -> bool:
@@ -64,7 +64,7 @@ def is_new(function: Function, known: set[int]) -> bool:
     return True
 
 
-def pairs_of(function: Function, draw: Random) -> Iterator[Pair]:
+def make_function_pairs(function: Function, draw: Random) -> Iterator[CodePair]:
     """By its docstring if that says something; else by its name, which the code then does not show."""
     symbol, group = function.symbol, f"{function.package} {function.path}"
     bare = replace(symbol, doc="")
@@ -72,60 +72,60 @@ def pairs_of(function: Function, draw: Random) -> Iterator[Pair]:
         whole = " ".join(symbol.doc.split("\n\n")[0].split())
         question = whole if draw.random() < PARAGRAPH else function.question
         code = code_text(bare, function.text, function.path)
-        yield Pair(kind="doc", group=group, question=question[:LONGEST_QUESTION], code=code)
+        yield CodePair(kind="doc", group=group, question=question[:LONGEST_QUESTION], code=code)
     elif len(broken_up(symbol.name).split()) >= LEAST_NAME and len(function.text.splitlines()) >= LINES_OF_NAMED:
-        yield Pair(kind="name", group=group, question=broken_up(symbol.name), code=nameless(function))
+        yield CodePair(kind="name", group=group, question=broken_up(symbol.name), code=hide_name(function))
 
 
-def nameless(function: Function) -> str:
+def hide_name(function: Function) -> str:
     """The code as the tower reads it, without the name."""
     text = re.sub(rf"\b{re.escape(function.symbol.name)}\b", "_", function.text)
     return code_text(replace(function.symbol, name="", doc=""), text, "")
 
 
-def callees(functions: Sequence[Function]) -> dict[tuple[str, str], Function]:
+def find_callees(functions: Sequence[Function]) -> dict[tuple[str, str], Function]:
     """(file, name) -> the one function of this name in the file."""
     times = Counter((f.path, f.symbol.name) for f in functions)
     return {key: f for f in functions if times[key := (f.path, f.symbol.name)] == 1}
 
 
-def mentions(function: Function, called: dict[tuple[str, str], Function]) -> Iterator[tuple[Function, str]]:
+def find_calls(function: Function, called: dict[tuple[str, str], Function]) -> Iterator[tuple[Function, str]]:
     """The names of the same file's functions that it calls, itself left out."""
     for name in function.symbol.calls:
         if (function.path, name) in called and name != function.symbol.name and not name.startswith("__"):
             yield function, name
 
 
-def called_pair(caller: Function, target: Function) -> Pair:
+def make_call_pair(caller: Function, target: Function) -> CodePair:
     """The line that calls, and what is called, whose name is hidden on the answer's side."""
     name = target.symbol.name
     line = next((line.strip() for line in caller.text.splitlines()[1:] if f"{name}(" in line), name)
     group = f"{target.package} {target.path}"
-    return Pair(kind="call", group=group, question=broken_up(line)[:LONGEST_QUESTION], code=nameless(target))
+    return CodePair(kind="call", group=group, question=broken_up(line)[:LONGEST_QUESTION], code=hide_name(target))
 
 
-def shell_pairs(file: Path, *, seed: int = 0) -> Iterator[Pair]:
+def read_shell_pairs(file: Path, *, seed: int = 0) -> Iterator[CodePair]:
     """What a command does, and the command: some of each page's examples."""
     draw = Random(seed)
-    for row in rows(file):
+    for row in read_rows(file):
         examples = draw.sample(row["examples"], min(MOST_EXAMPLES, len(row["examples"])))
         for what, how in examples:
-            yield Pair(
+            yield CodePair(
                 kind="shell",
                 group=f"shell {row['command'].split('-')[0]}",
-                question=lower(what),
-                code=broken_up(filled(how)),
+                question=lower_sentence(what),
+                code=broken_up(fill_placeholders(how)),
             )
 
 
-def task_pairs(file: Path) -> Iterator[Pair]:
+def read_task_pairs(file: Path) -> Iterator[CodePair]:
     """MBPP's tasks that may be trained on."""
-    for row in rows(file):
+    for row in read_rows(file):
         if may_be_trained(int(row["task_id"])):
             code = row["code"].replace("\r\n", "\n")
-            yield Pair(kind="task", group="tasks", question=row["text"], code=broken_up(code))
+            yield CodePair(kind="task", group="tasks", question=row["text"], code=broken_up(code))
 
 
-def rows(file: Path) -> list[dict[str, Any]]:
+def read_rows(file: Path) -> list[dict[str, Any]]:
     """Of a JSONL file."""
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]

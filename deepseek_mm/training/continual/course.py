@@ -40,27 +40,27 @@ class CourseConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class DomainLesson:
     """A domain: what is learned, and what is asked."""
 
     train: Rows
     test: Rows
 
 
-def head(width: int, answers: int, seed: int) -> nn.Module:
+def make_head(width: int, answers: int, seed: int) -> nn.Module:
     """A fresh one."""
     torch.manual_seed(seed)
     return nn.Sequential(nn.Linear(width, WIDTH), nn.GELU(), nn.Linear(WIDTH, answers))
 
 
-def course(lessons: Sequence[Lesson], answers: int, way: str, config: CourseConfig) -> Tensor:
+def run_course(lessons: Sequence[DomainLesson], answers: int, way: str, config: CourseConfig) -> Tensor:
     """(K, K): row k is the accuracy on each domain, 0 to 1, after domain k was learned."""
-    net = head(lessons[0].train.x_NW.shape[1], answers, config.seed)
+    net = make_head(lessons[0].train.x_NW.shape[1], answers, config.seed)
     every = joined([lesson.train for lesson in lessons])
     told = FitConfig(steps=config.steps, rate=config.rate, replayed=REPLAYED, seed=config.seed)
     if way == "joint":
         fit(net, every, replace(told, steps=config.steps * len(lessons), batch=told.batch + REPLAYED))
-        return accuracies(net, lessons).expand(len(lessons), -1)
+        return measure_accuracies(net, lessons).expand(len(lessons), -1)
     hold, replays = {"ewc": config.hold, "both": config.hold_both}.get(way, 0.0), way in ("replay", "both")
     memory: Reservoir[int] = Reservoir(size=config.kept, seed=config.seed)
     anchor: Anchor | None = None
@@ -68,34 +68,34 @@ def course(lessons: Sequence[Lesson], answers: int, way: str, config: CourseConf
     for lesson in lessons:
         old = every.at(torch.tensor(memory.kept, dtype=torch.int64)) if replays else None
         fit(net, lesson.train, replace(told, hold=hold), old=old, anchor=anchor)
-        memory = memory.with_more(shuffled(first, len(lesson.train), config.seed))
+        memory = memory.with_more(shuffle_numbers(first, len(lesson.train), config.seed))
         first += len(lesson.train)
         if hold:
             needs = fisher_of(net, lesson.train.x_NW[:KNOWN], seed=config.seed)
             anchor = anchor.moved(net, needs) if anchor else Anchor(weights_of(net), needs)
-        rows.append(accuracies(net, lessons))
+        rows.append(measure_accuracies(net, lessons))
     return torch.stack(rows)
 
 
-def shuffled(first: int, count: int, seed: int) -> list[int]:
+def shuffle_numbers(first: int, count: int, seed: int) -> list[int]:
     """So many numbers from the first on, in an order of chance."""
     order_N = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
     return [first + n for n in order_N.tolist()]
 
 
 @torch.inference_mode()
-def accuracies(net: nn.Module, lessons: Sequence[Lesson]) -> Tensor:
+def measure_accuracies(net: nn.Module, lessons: Sequence[DomainLesson]) -> Tensor:
     """(K,): share of each domain's test questions that are answered right."""
     shares = [(net(each.test.x_NW).argmax(-1) == each.test.right_N).float().mean() for each in lessons]
     return torch.stack(shares)
 
 
-def learned_newly(told_KK: Tensor) -> float:
+def compute_new_accuracy(told_KK: Tensor) -> float:
     """Mean accuracy on each domain right after it was learned, 0 to 1."""
     return float(told_KK.diagonal().mean())
 
 
-def forgotten(told_KK: Tensor) -> float:
+def compute_forgetting(told_KK: Tensor) -> float:
     """Mean over all domains but the last: the best accuracy before the last one was learned, less that at the end."""
     best_K = told_KK[:-1, :-1].amax(dim=0)
     return float((best_K - told_KK[-1, :-1]).mean())

@@ -31,9 +31,9 @@ from deepseek_mm.evaluation.vqa import read_question_rows
 from deepseek_mm.rag.program.lexicon import IS_A
 from deepseek_mm.rag.program.words import singular
 from deepseek_mm.see.reader.net import SHARP
-from deepseek_mm.training.asking import Pair
-from deepseek_mm.training.bank import ASKED, INDOOR, Album, album_of, captioned, number_of
-from deepseek_mm.training.continual.drawn import Drawing, document, own_lines, screen
+from deepseek_mm.training.asking import PhotoQuestion
+from deepseek_mm.training.bank import ASKED, INDOOR, QuestionAlbum, hash_name, make_album, read_captioned_album
+from deepseek_mm.training.continual.drawn import Drawing, draw_document, draw_screen, read_own_lines
 
 NAMES = ("clothing", "groceries", "indoor", "screenshots", "documents")
 FOOD = frozenset().union(*(IS_A[kind] for kind in ("food", "fruit", "vegetable", "drink"))) | {
@@ -48,7 +48,7 @@ TEST = 5  # one photo of so many is for testing
 
 
 @dataclass(frozen=True, slots=True)
-class Put:
+class DomainQuestion:
     """A question about a picture."""
 
     question: str
@@ -62,83 +62,84 @@ class Domain:
     """Its questions, and its pictures by name."""
 
     name: str
-    puts: tuple[Put, ...]
+    questions: tuple[DomainQuestion, ...]
     pictures: Mapping[str, Path | Image]
 
 
-def domains(data: Path) -> list[Domain]:
+def make_domains(data: Path) -> list[Domain]:
     """All five, in the order in which they are learned."""
     asked = [
-        album_of(name, data / name / "images", read_question_rows(data / name / "qa.jsonl")) for name in (ASKED, INDOOR)
+        make_album(name, data / name / "images", read_question_rows(data / name / "qa.jsonl"))
+        for name in (ASKED, INDOOR)
     ]
-    lines = own_lines()
+    lines = read_own_lines()
     return [
-        of_album(NAMES[0], captioned(data, seed=0), WORN),
-        of_album(NAMES[1], asked[0], FOOD),
-        of_album(NAMES[2], asked[1]),
-        of_drawings(NAMES[3], [screen(n, lines) for n in range(DRAWN)]),
-        of_drawings(NAMES[4], [document(n, lines) for n in range(DRAWN)]),
+        make_photo_domain(NAMES[0], read_captioned_album(data, seed=0), WORN),
+        make_photo_domain(NAMES[1], asked[0], FOOD),
+        make_photo_domain(NAMES[2], asked[1]),
+        make_drawn_domain(NAMES[3], [draw_screen(n, lines) for n in range(DRAWN)]),
+        make_drawn_domain(NAMES[4], [draw_document(n, lines) for n in range(DRAWN)]),
     ]
 
 
-def of_album(name: str, album: Album, about: frozenset[str] = frozenset()) -> Domain:
+def make_photo_domain(name: str, album: QuestionAlbum, about: frozenset[str] = frozenset()) -> Domain:
     """Photos with questions that speak of these words, or with any where none are given."""
-    chance, puts, told = Random(name), list[Put](), Counter[str]()
-    some = speaking(album, about)[:PHOTOS]
+    chance, puts, told = Random(name), list[DomainQuestion](), Counter[str]()
+    some = find_fitting_photos(album, about)[:PHOTOS]
     for photo, pairs in some:
         for pair in chance.sample(pairs, min(EACH, len(pairs))):
             if pair.answer == "no" and told["no"] > told["yes"]:  # no is said as often as yes
                 continue
             told[pair.answer] += 1
-            puts.append(Put(pair.question, photo, pair.answer, number_of(photo) % TEST == 0))
+            puts.append(DomainQuestion(pair.question, photo, pair.answer, hash_name(photo) % TEST == 0))
     return Domain(name, tuple(puts), {photo: album.images / photo for photo, _ in some})
 
 
-def speaking(album: Album, about: frozenset[str]) -> list[tuple[str, list[Pair]]]:
+def find_fitting_photos(album: QuestionAlbum, about: frozenset[str]) -> list[tuple[str, list[PhotoQuestion]]]:
     """Photos with such questions, in the order of their names' hashes."""
     fitting = {
-        photo: [p for p in dict.fromkeys(own) if not about or speaks(f"{p.question} {p.answer}", about)]
+        photo: [p for p in dict.fromkeys(own) if not about or mentions_any(f"{p.question} {p.answer}", about)]
         for photo, own in zip(album.photos, album.pairs, strict=True)
     }
-    return [(photo, fitting[photo]) for photo in sorted(fitting, key=number_of) if fitting[photo]]
+    return [(photo, fitting[photo]) for photo in sorted(fitting, key=hash_name) if fitting[photo]]
 
 
-def of_drawings(name: str, drawings: Sequence[Drawing]) -> Domain:
+def make_drawn_domain(name: str, drawings: Sequence[Drawing]) -> Domain:
     """Some of the questions that each drawing answers."""
     puts = []
     for n, (_, asked) in enumerate(drawings):
         for question in Random(f"{name} {n}").sample(sorted(asked), DRAWN_EACH):
-            puts.append(Put(question, str(n), asked[question], n % TEST == 0))
+            puts.append(DomainQuestion(question, str(n), asked[question], n % TEST == 0))
     return Domain(name, tuple(puts), {str(n): image for n, (image, _) in enumerate(drawings)})
 
 
-def speaks(text: str, about: frozenset[str]) -> bool:
+def mentions_any(text: str, about: frozenset[str]) -> bool:
     """Does it say one of these words, or several of it?"""
     return any(singular(word) in about or word in about for word in split_words(text))
 
 
 @torch.inference_mode()
-def seen_of(space: DefaultSpace, domain: Domain) -> Tensor:
+def compute_inputs(space: DefaultSpace, domain: Domain) -> Tensor:
     """(N, W): what a head sees of each question, in order."""
     looks = dict(
         zip(
             domain.pictures,
-            tqdm(looked(space, domain), domain.name, len(domain.pictures), file=sys.stderr),
+            tqdm(look_at_pictures(space, domain), domain.name, len(domain.pictures), file=sys.stderr),
             strict=True,
         )
     )
-    questions = sorted({put.question for put in domain.puts})
+    questions = sorted({put.question for put in domain.questions})
     vector_of = dict(zip(questions, space.embed_texts(questions), strict=True))
-    return torch.stack([seen(looks[put.picture], vector_of[put.question]) for put in domain.puts])
+    return torch.stack([compute_input(looks[put.picture], vector_of[put.question]) for put in domain.questions])
 
 
-def looked(space: DefaultSpace, domain: Domain) -> Iterator[ImageEmbedding]:
+def look_at_pictures(space: DefaultSpace, domain: Domain) -> Iterator[ImageEmbedding]:
     """At each of its pictures, in order."""
     every = domain.pictures.values()
     return space.look_many(read_picture(each) if isinstance(each, Path) else each for each in every)
 
 
-def seen(look: ImageEmbedding, question_D: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Tensor:
+def compute_input(look: ImageEmbedding, question_D: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Tensor:
     """(W,): picture, question, the cells that are like the question, and these times the question."""
     q_D, grid_PD = torch.from_numpy(question_D), torch.from_numpy(look.grid_HWD).flatten(0, 1)
     near_D = (SHARP * (grid_PD @ q_D)).softmax(0) @ grid_PD

@@ -29,18 +29,18 @@ Ink = tuple[int, int, int]
 
 
 @dataclass(slots=True)
-class Sheet:
+class DrawnSheet:
     """A picture in the making, and what can be asked about it."""
 
     draw: ImageDraw.ImageDraw
     chance: Random
     lines: Sequence[str]  # to write
     ink: Ink
-    asked: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, str] = field(default_factory=dict)
 
     def write(self, left: int, top: int, right: int, bottom: int, *, px: int = 10) -> None:
         """Lines of text that fill a box, each cut to its width."""
-        font, start = letters(px), self.chance.randrange(max(1, len(self.lines) - 60))
+        font, start = load_font(px), self.chance.randrange(max(1, len(self.lines) - 60))
         for n, y in enumerate(range(top, bottom - px, px + 4)):
             text = self.lines[(start + n) % len(self.lines)]
             self.draw.text((left, y), text[: int((right - left) / (0.61 * px))], fill=self.ink, font=font)
@@ -52,39 +52,39 @@ class Sheet:
         for y in range(top, bottom + 1, 18):
             self.draw.line((left, y, right, y), fill=self.ink)
 
-    def pick(self, question: str, choices: Sequence[str]) -> str:
+    def pick_answer(self, question: str, choices: Sequence[str]) -> str:
         """One of the choices, which is the question's right answer."""
-        self.asked[question] = self.chance.choice(choices)
-        return self.asked[question]
+        self.answers[question] = self.chance.choice(choices)
+        return self.answers[question]
 
 
 Drawing = tuple[Image.Image, dict[str, str]]  # and questions with their answers
 
 
-def screen(number: int, lines: Sequence[str], *, seed: int = 0) -> Drawing:
+def draw_screen(number: int, lines: Sequence[str], *, seed: int = 0) -> Drawing:
     """A screenshot."""
     chance = Random(f"screen {seed} {number}")
     dark = chance.choice(YES_NO)
     image = Image.new("RGB", (480, 360), DARK if dark == "yes" else LIGHT)
-    sheet = Sheet(ImageDraw.Draw(image), chance, lines, (225, 225, 225) if dark == "yes" else (40, 40, 40))
-    sheet.asked["is the theme dark?"] = dark
-    kind = sheet.pick("what program is this?", SCREENS)
-    tabs = int(sheet.pick("how many tabs are open?", ("1", "2", "3", "4")))
+    sheet = DrawnSheet(ImageDraw.Draw(image), chance, lines, (225, 225, 225) if dark == "yes" else (40, 40, 40))
+    sheet.answers["is the theme dark?"] = dark
+    kind = sheet.pick_answer("what program is this?", SCREENS)
+    tabs = int(sheet.pick_answer("how many tabs are open?", ("1", "2", "3", "4")))
     for n in range(tabs):
         sheet.draw.rounded_rectangle((6 + 84 * n, 4, 84 + 84 * n, 26), 4, outline=sheet.ink)
-    side = sheet.pick("where is the side bar?", ("left", "right"))
+    side = sheet.pick_answer("where is the side bar?", ("left", "right"))
     left, right = (90, 474) if side == "left" else (6, 390)
     sheet.draw.rectangle((4, 32, 80, 354) if side == "left" else (400, 32, 476, 354), fill=(128, 132, 140))
     _fill(sheet, kind, left, right)
-    colour = sheet.pick("what colour is the button?", tuple(COLOURS))
+    colour = sheet.pick_answer("what colour is the button?", tuple(COLOURS))
     sheet.draw.rounded_rectangle((right - 92, 318, right - 8, 346), 6, fill=COLOURS[colour])
-    if sheet.pick("does it show an error?", YES_NO) == "yes":
+    if sheet.pick_answer("does it show an error?", YES_NO) == "yes":
         sheet.draw.rectangle((left + 30, 120, right - 30, 190), fill=(255, 225, 225), outline=(200, 0, 0), width=3)
-        sheet.draw.text((left + 44, 144), "Error: it failed", fill=(160, 0, 0), font=letters(14))
-    return image, sheet.asked
+        sheet.draw.text((left + 44, 144), "Error: it failed", fill=(160, 0, 0), font=load_font(14))
+    return image, sheet.answers
 
 
-def _fill(sheet: Sheet, kind: str, left: int, right: int) -> None:
+def _fill(sheet: DrawnSheet, kind: str, left: int, right: int) -> None:
     """What the program shows."""
     if kind == "sheet":
         sheet.grid(left, 40, right, 310)
@@ -103,32 +103,32 @@ def _fill(sheet: Sheet, kind: str, left: int, right: int) -> None:
         sheet.write(left + 4, 38, right, 310)
 
 
-def document(number: int, lines: Sequence[str], *, seed: int = 0) -> Drawing:
+def draw_document(number: int, lines: Sequence[str], *, seed: int = 0) -> Drawing:
     """A scanned page."""
     chance = Random(f"document {seed} {number}")
     image = Image.new("RGB", (360, 480), PAPER)
-    sheet = Sheet(ImageDraw.Draw(image), chance, lines, (35, 35, 35))
-    kind = sheet.pick("what kind of document is this?", DOCUMENTS)
-    corner = sheet.pick("where is the date?", ("left", "right"))
-    sheet.draw.text((20 if corner == "left" else 260, 16), "12 May 2024", fill=sheet.ink, font=letters(12))
-    sheet.draw.text((110, 36), kind.upper(), fill=sheet.ink, font=letters(18))
-    columns = int(sheet.pick("how many columns of text are there?", ("1", "2", "3")))
-    bottom = 250 if sheet.pick("is there a table?", YES_NO) == "yes" else 390
+    sheet = DrawnSheet(ImageDraw.Draw(image), chance, lines, (35, 35, 35))
+    kind = sheet.pick_answer("what kind of document is this?", DOCUMENTS)
+    corner = sheet.pick_answer("where is the date?", ("left", "right"))
+    sheet.draw.text((20 if corner == "left" else 260, 16), "12 May 2024", fill=sheet.ink, font=load_font(12))
+    sheet.draw.text((110, 36), kind.upper(), fill=sheet.ink, font=load_font(18))
+    columns = int(sheet.pick_answer("how many columns of text are there?", ("1", "2", "3")))
+    bottom = 250 if sheet.pick_answer("is there a table?", YES_NO) == "yes" else 390
     for n in range(columns):
         wide = 320 // columns
         sheet.write(20 + wide * n, 70, 12 + wide * (n + 1), bottom, px=8)
     _shape(sheet, kind)
     if bottom == 250:
         sheet.grid(20, 262, 340, 388)
-    if sheet.pick("is it signed?", YES_NO) == "yes":
+    if sheet.pick_answer("is it signed?", YES_NO) == "yes":
         points = [(30 + 6 * n, 440 + chance.randint(-14, 14)) for n in range(20)]
         sheet.draw.line(points, fill=(20, 30, 140), width=3)
-    colour = sheet.pick("what colour is the stamp?", tuple(COLOURS))
+    colour = sheet.pick_answer("what colour is the stamp?", tuple(COLOURS))
     sheet.draw.ellipse((250, 400, 330, 470), outline=COLOURS[colour], width=9)
-    return image, sheet.asked
+    return image, sheet.answers
 
 
-def _shape(sheet: Sheet, kind: str) -> None:
+def _shape(sheet: DrawnSheet, kind: str) -> None:
     """What tells a kind of document from afar."""
     if kind == "invoice":
         sheet.draw.rectangle((0, 56, 360, 68), fill=(60, 70, 90))
@@ -142,14 +142,14 @@ def _shape(sheet: Sheet, kind: str) -> None:
             sheet.draw.rectangle((30, y, 330, y + 20), fill=(255, 255, 255), outline=sheet.ink)
 
 
-def letters(px: int) -> ImageFont.FreeTypeFont:
+def load_font(px: int) -> ImageFont.FreeTypeFont:
     """DejaVu Sans Mono, of that height."""
     import matplotlib
 
     return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSansMono.ttf"), px)
 
 
-def own_lines() -> list[str]:
+def read_own_lines() -> list[str]:
     """Lines of this project's code, for screens and pages to show."""
     folder = Path(__file__).parents[2]
     files = sorted((folder / "rag").glob("*.py")) + sorted((folder / "lm").glob("*.py"))

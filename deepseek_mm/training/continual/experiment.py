@@ -21,9 +21,16 @@ from tqdm import tqdm
 
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.learning.rows import Rows
-from deepseek_mm.training.continual.course import WAYS, CourseConfig, Lesson, course, forgotten, learned_newly
-from deepseek_mm.training.continual.domains import NAMES, domains, seen_of
-from deepseek_mm.training.report import made_now, write
+from deepseek_mm.training.continual.course import (
+    WAYS,
+    CourseConfig,
+    DomainLesson,
+    compute_forgetting,
+    compute_new_accuracy,
+    run_course,
+)
+from deepseek_mm.training.continual.domains import NAMES, compute_inputs, make_domains
+from deepseek_mm.training.report import make_report, write_report
 
 CHOOSING = 1_000  # the seed that chooses
 HOLDS = (1_000.0, 10_000.0)  # tried for the anchors
@@ -33,112 +40,120 @@ SEEN, TOLD = "seen.safetensors", "seen.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class WayOutcome:
     """A way's matrices."""
 
-    told_SKK: Tensor
+    accuracy_SKK: Tensor
 
     @property
     def newly_S(self) -> Tensor:
         """Accuracy right after learning, of each seed."""
-        return torch.tensor([learned_newly(told_KK) for told_KK in self.told_SKK])
+        return torch.tensor([compute_new_accuracy(told_KK) for told_KK in self.accuracy_SKK])
 
     @property
     def forgotten_S(self) -> Tensor:
         """What was lost at the end, of each seed."""
-        return torch.tensor([forgotten(told_KK) for told_KK in self.told_SKK])
+        return torch.tensor([compute_forgetting(told_KK) for told_KK in self.accuracy_SKK])
 
 
 def run_experiment(data: Path, out: Path, report: Path | None, *, seeds: int, config: CourseConfig) -> int:
     """All ways and seeds; prints, draws and writes what came out."""
     lessons, answers = read_lessons(data, out)
-    config = with_chosen_holds(lessons, answers, out, config)
-    found = {way: Outcome(torch.stack([told_by(lessons, answers, way, replace(config, seed=seed), out)
+    config = choose_holds(lessons, answers, out, config)
+    found = {way: WayOutcome(torch.stack([run_once(lessons, answers, way, replace(config, seed=seed), out)
         for seed in range(seeds)])) for way in WAYS}  # fmt: skip
-    figures = figures_of(found)
+    figures = compute_figures(found)
     for name, value in figures.items():
         tqdm.write(f"{name} {value:.4g}", file=sys.stderr)
     if report:
-        write(
-            made_now("continual", f"{COMMAND} --seeds {seeds}", figures, notes_of(lessons, answers, seeds, config)),
+        write_report(
+            make_report(
+                "continual", f"{COMMAND} --seeds {seeds}", figures, write_notes(lessons, answers, seeds, config)
+            ),
             report,
         )
-        draw(found, report.with_name(PLOT))
+        draw_matrices(found, report.with_name(PLOT))
     return 0
 
 
-def read_lessons(data: Path, out: Path) -> tuple[list[Lesson], int]:
+def read_lessons(data: Path, out: Path) -> tuple[list[DomainLesson], int]:
     """What heads see of the five domains, and how many answers there are in all of them."""
     if not (out / TOLD).is_file():
-        keep_seen(data, out)
+        cache_inputs(data, out)
     told, seen = json.loads((out / TOLD).read_text(encoding="utf-8")), load_file(out / SEEN)
     class_of = {answer: n for n, answer in enumerate(sorted({a for name in NAMES for a in told[name]["answers"]}))}
     lessons = []
     for name in NAMES:
         right_N = torch.tensor([class_of[answer] for answer in told[name]["answers"]])
         tested_N, rows = torch.tensor(told[name]["tested"]), Rows.of(seen[name].float(), right_N)
-        lessons.append(Lesson(rows.at(~tested_N), rows.at(tested_N)))
+        lessons.append(DomainLesson(rows.at(~tested_N), rows.at(tested_N)))
     return lessons, len(class_of)
 
 
-def keep_seen(data: Path, out: Path) -> None:
+def cache_inputs(data: Path, out: Path) -> None:
     """Look at every picture once."""
     out.mkdir(parents=True, exist_ok=True)
     space, told, seen = DefaultSpace(), dict[str, object](), dict[str, Tensor]()
-    for domain in domains(data):
-        seen[domain.name] = seen_of(space, domain).bfloat16()
+    for domain in make_domains(data):
+        seen[domain.name] = compute_inputs(space, domain).bfloat16()
         told[domain.name] = {
-            "answers": [put.answer for put in domain.puts],
-            "tested": [put.tested for put in domain.puts],
+            "answers": [put.answer for put in domain.questions],
+            "tested": [put.tested for put in domain.questions],
         }
     save_file(seen, out / SEEN)
     (out / TOLD).write_text(json.dumps(told), encoding="utf-8")
 
 
-def with_chosen_holds(lessons: Sequence[Lesson], answers: int, out: Path, config: CourseConfig) -> CourseConfig:
+def choose_holds(lessons: Sequence[DomainLesson], answers: int, out: Path, config: CourseConfig) -> CourseConfig:
     """Of each anchor the stiffness that leaves most at the end, over all domains."""
 
-    def left(way: str, hold: float) -> float:
+    def measure_final(way: str, hold: float) -> float:
         tried = replace(config, hold=hold, hold_both=hold, seed=CHOOSING)
-        return float(told_by(lessons, answers, way, tried, out)[-1].mean())
+        return float(run_once(lessons, answers, way, tried, out)[-1].mean())
 
-    return replace(config, hold=max(HOLDS, key=partial(left, "ewc")), hold_both=max(HOLDS, key=partial(left, "both")))
+    return replace(
+        config,
+        hold=max(HOLDS, key=partial(measure_final, "ewc")),
+        hold_both=max(HOLDS, key=partial(measure_final, "both")),
+    )
 
 
-def told_by(lessons: Sequence[Lesson], answers: int, way: str, config: CourseConfig, out: Path) -> Tensor:
+def run_once(lessons: Sequence[DomainLesson], answers: int, way: str, config: CourseConfig, out: Path) -> Tensor:
     """(K, K) of one run, out of its folder where it was done before with these numbers."""
     file = out / "runs" / f"{way}-{config.seed}-{config.hold:g}-{config.hold_both:g}.json"
     settings = asdict(config)
     if file.is_file() and (kept := json.loads(file.read_text(encoding="utf-8")))["settings"] == settings:
         return torch.tensor(kept["told"])
     tqdm.write(f"{way}, seed {config.seed}", file=sys.stderr)
-    told_KK = course(lessons, answers, way, config)
+    told_KK = run_course(lessons, answers, way, config)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps({"settings": settings, "told": told_KK.tolist()}), encoding="utf-8")
     return told_KK
 
 
-def figures_of(found: Mapping[str, Outcome]) -> dict[str, float]:
+def compute_figures(found: Mapping[str, WayOutcome]) -> dict[str, float]:
     """Percent, but for the ratio: mean and spread (standard deviation) over seeds of each way."""
     figures = {}
     for way, outcome in found.items():
         if way == "joint":
-            figures["joint_accuracy"] = 100 * float(outcome.told_SKK[:, -1].mean())
+            figures["joint_accuracy"] = 100 * float(outcome.accuracy_SKK[:, -1].mean())
             continue
-        figures |= spread(f"{way}_new_accuracy", outcome.newly_S) | spread(f"{way}_forgetting", outcome.forgotten_S)
-        figures[f"{way}_final_accuracy"] = 100 * float(outcome.told_SKK[:, -1].mean())
+        figures |= summarise(f"{way}_new_accuracy", outcome.newly_S) | summarise(
+            f"{way}_forgetting", outcome.forgotten_S
+        )
+        figures[f"{way}_final_accuracy"] = 100 * float(outcome.accuracy_SKK[:, -1].mean())
     plain = float(found["plain"].forgotten_S.mean())
-    best = min(("ewc", "replay", "both"), key=lambda way: -float(found[way].told_SKK[:, -1].mean()))
+    best = min(("ewc", "replay", "both"), key=lambda way: -float(found[way].accuracy_SKK[:, -1].mean()))
     least = max(1e-4, float(found[best].forgotten_S.mean()))
     return {"replay_over_finetune": plain / least} | figures
 
 
-def spread(name: str, shares_S: Tensor) -> dict[str, float]:
+def summarise(name: str, shares_S: Tensor) -> dict[str, float]:
     """Mean and standard deviation, in percent."""
     return {name: 100 * float(shares_S.mean()), f"{name}_spread": 100 * float(shares_S.std(correction=0))}
 
 
-def notes_of(lessons: Sequence[Lesson], answers: int, seeds: int, config: CourseConfig) -> list[str]:
+def write_notes(lessons: Sequence[DomainLesson], answers: int, seeds: int, config: CourseConfig) -> list[str]:
     """How it was measured."""
     sizes = ", ".join(f"{n} {len(each.train)}/{len(each.test)}" for n, each in zip(NAMES, lessons, strict=True))
     return [
@@ -151,14 +166,14 @@ def notes_of(lessons: Sequence[Lesson], answers: int, seeds: int, config: Course
     ]
 
 
-def draw(found: Mapping[str, Outcome], file: Path) -> None:
+def draw_matrices(found: Mapping[str, WayOutcome], file: Path) -> None:
     """A matrix a way: row k is what is known after domain k, in percent, mean over seeds."""
     from matplotlib.figure import Figure
 
     ways = [way for way in found if way != "joint"]
     figure = Figure(figsize=(3.2 * len(ways), 3.6), layout="constrained")
     for axes, way in zip(figure.subplots(1, len(ways), squeeze=False)[0], ways, strict=True):
-        told_KK = 100 * found[way].told_SKK.mean(dim=0)
+        told_KK = 100 * found[way].accuracy_SKK.mean(dim=0)
         axes.imshow(told_KK, vmin=0, vmax=100, cmap="viridis")
         for k, row in enumerate(told_KK.tolist()):
             for n, value in enumerate(row):

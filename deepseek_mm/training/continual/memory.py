@@ -28,7 +28,8 @@ from deepseek_mm.see.analysis import ImageAnalysis
 from deepseek_mm.see.reader.asked import VqaQuestion
 from deepseek_mm.see.reader.reader import VqaModel, read_reader
 from deepseek_mm.see.reader.sure import FAMILIES, THERE
-from deepseek_mm.training.bank import Album, photo_albums
+from deepseek_mm.training.bank import QuestionAlbum
+from deepseek_mm.training.bank import read_albums
 
 PHOTOS = {"flickr8k": 520, "coco_vqa": 330, "daquar": 110}  # of each source; in training 26, 14 and 4 a step
 EACH = 3  # questions about each of them
@@ -39,7 +40,7 @@ TOGETHER = 64  # questions at a time
 
 
 @dataclass(frozen=True, slots=True)
-class Put:
+class ReplayQuestion:
     """A question about a photo, its right answer, and the set that it belongs to."""
 
     question: str
@@ -51,49 +52,57 @@ class Put:
 def make_memory(data: Path, examples: Path, file: Path) -> int:
     """Read the photos of `data`, as `train reader` does, and write the sample."""
     reader = read_reader(DefaultSpace())
-    albums, known = photo_albums(data, seed=0), set(reader.answers)
-    replay = [put for album in albums for put in drawn(album, known, reader, PHOTOS[album.name], held_out=False)]
-    held = [put for album in albums for put in drawn(album, known, reader, 10**6, held_out=True)]
+    albums, known = read_albums(data, seed=0), set(reader.answers)
+    replay = [
+        put for album in albums for put in draw_questions(album, known, reader, PHOTOS[album.name], held_out=False)
+    ]
+    held = [put for album in albums for put in draw_questions(album, known, reader, 10**6, held_out=True)]
     dev = [put for family in FAMILIES for put in [each for each in held if each.part == family][:MOST]]
-    dev += bundled(examples)
-    builtin = gathered(reader, replay, dev)
+    dev += make_bundled_questions(examples)
+    builtin = make_builtin(reader, replay, dev)
     write_builtin(file, builtin, reader=known_by())
     counts = {part: builtin.sets.count(part) for part in dict.fromkeys(builtin.sets)}
     tqdm.write(f"wrote {file} ({file.stat().st_size / 1e6:.1f} MB): {len(replay)} to replay, dev {counts}", sys.stderr)
     return 0
 
 
-def drawn(album: Album, known: set[str], reader: VqaModel, photos: int, *, held_out: bool) -> Iterator[Put]:
+def draw_questions(
+    album: QuestionAlbum, known: set[str], reader: VqaModel, photos: int, *, held_out: bool
+) -> Iterator[ReplayQuestion]:
     """Some photos of an album, and some questions about each whose answers are known."""
-    chance, there = Random(f"{album.name} {held_out}"), album.part(held_out)
+    chance, there = Random(f"{album.name} {held_out}"), album.select_photos(held_out)
     each = DEV_EACH if held_out else EACH
     for n in chance.sample(there, min(photos, len(there))):
         pairs = [pair for pair in dict.fromkeys(album.pairs[n]) if pair.answer in known]
         for pair in chance.sample(pairs, min(each, len(pairs))):
-            yield Put(pair.question, album.images / album.photos[n], pair.answer, reader.sure.family(pair.question))
+            yield ReplayQuestion(
+                pair.question, album.images / album.photos[n], pair.answer, reader.sure.family(pair.question)
+            )
 
 
-def bundled(examples: Path) -> list[Put]:
+def make_bundled_questions(examples: Path) -> list[ReplayQuestion]:
     """Is each thing there that somebody put a box around? And another photo's thing of another name?"""
     rows = [json.loads(line) for line in (examples / "pointing.jsonl").read_text(encoding="utf-8").splitlines()]
     things: dict[str, list[str]] = {}
     for row in rows:
         things.setdefault(row["image"], []).append(row["thing"])
     every = sorted({thing for own in things.values() for thing in own})
-    chance, asked = Random(0), list[Put]()
+    chance, asked = Random(0), list[ReplayQuestion]()
     for image, own in sorted(things.items()):
         for thing in own:
-            asked.append(Put(f"is there {with_article(thing)}?", examples / "photos" / image, "yes", BUNDLED))
+            asked.append(
+                ReplayQuestion(f"is there {with_article(thing)}?", examples / "photos" / image, "yes", BUNDLED)
+            )
             other = chance.choice([each for each in every if singular(each) not in map(singular, own)])
-            asked.append(Put(f"is there {with_article(other)}?", examples / "photos" / image, "no", BUNDLED))
+            asked.append(ReplayQuestion(f"is there {with_article(other)}?", examples / "photos" / image, "no", BUNDLED))
     return asked
 
 
-def gathered(reader: VqaModel, replay: Sequence[Put], dev: Sequence[Put]) -> Builtin:
+def make_builtin(reader: VqaModel, replay: Sequence[ReplayQuestion], dev: Sequence[ReplayQuestion]) -> Builtin:
     """What the reader makes of all of them, and which weights its opinions rest on."""
     class_of = {answer: n for n, answer in enumerate(reader.answers)}
     with tqdm(total=len(replay) + len(dev), unit="question", file=sys.stderr) as bar:
-        parts = [seen_by(reader, some, class_of, bar) for some in (replay, dev)]
+        parts = [compute_features(reader, some, class_of, bar) for some in (replay, dev)]
     out = nn.Linear(reader.net.config.width, len(reader.answers))
     out.load_state_dict(reader.net.out.state_dict())
     closed = [reader.sure.family(put.question) in (THERE, "closed") for put in dev]
@@ -106,7 +115,9 @@ def gathered(reader: VqaModel, replay: Sequence[Put], dev: Sequence[Put]) -> Bui
     )
 
 
-def seen_by(reader: VqaModel, puts: Sequence[Put], class_of: dict[str, int], bar: "tqdm[object]") -> Rows:
+def compute_features(
+    reader: VqaModel, puts: Sequence[ReplayQuestion], class_of: dict[str, int], bar: "tqdm[object]"
+) -> Rows:
     """In order; a photo that is asked about several times in a row is opened once."""
     parts = []
     for start in range(0, len(puts), TOGETHER):

@@ -13,12 +13,23 @@ import sys
 from pathlib import Path
 
 from deepseek_mm.config import BASE_LM, cache_folder
-from deepseek_mm.training.corpus.build import Corpus, Sizes, build
-from deepseek_mm.training.corpus.encode import Document
+from deepseek_mm.training.corpus.build import Corpus, ShardSizes, build
+from deepseek_mm.training.corpus.encode import TokenDocument
 from deepseek_mm.training.corpus.items import DOMAINS, SPLITS, Sources, Split
 from deepseek_mm.training.corpus.shards import Shard, read_shard
 
-__all__ = ["DOMAINS", "SPLITS", "Corpus", "Document", "Shard", "Sizes", "Sources", "Split", "build", "read_shard"]
+__all__ = [
+    "DOMAINS",
+    "SPLITS",
+    "Corpus",
+    "TokenDocument",
+    "Shard",
+    "ShardSizes",
+    "Sources",
+    "Split",
+    "build",
+    "read_shard",
+]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,11 +6,11 @@ functions that HumanEval asks for, as far as their names are too particular to b
 
 import re
 
-from deepseek_mm.training.corpus.items import words_in
+from deepseek_mm.training.corpus.items import split_words
 
 MARKS = re.compile(r"human[-_ ]?eval|\bmbpp\b|openai_humaneval", re.IGNORECASE)
 FIRST_MBPP, LAST_MBPP = 511, 974  # the tasks that may be trained on
-HUMANEVAL = words_in(
+HUMANEVAL = split_words(
     """has_close_elements separate_paren_groups truncate_number below_zero mean_absolute_deviation intersperse
     parse_nested_parens filter_by_substring sum_product rolling_max make_palindrome string_xor longest
     greatest_common_divisor all_prefixes string_sequence count_distinct_characters parse_music how_many_times

@@ -14,21 +14,21 @@ from typing import Any
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.parse.packages import packages
 from deepseek_mm.training.corpus import code, english, evidence, mathematics, shell, talk, vision
-from deepseek_mm.training.corpus.encode import Document, documents
-from deepseek_mm.training.corpus.items import DOMAINS, Item, Maker, Sources, Split
+from deepseek_mm.training.corpus.encode import TokenDocument, cut_documents
+from deepseek_mm.training.corpus.items import DOMAINS, CorpusItem, Maker, Sources, Split
 from deepseek_mm.training.corpus.shards import Shard, is_made, read_shard, shard_file, write_shard
-from deepseek_mm.training.corpus.twins import Twins
+from deepseek_mm.training.corpus.twins import NearDuplicates
 
 RECIPE = 3  # raise it when the same sources give other documents
 MAKERS: dict[str, Maker] = {
-    "code": code.items,
-    "mathematics": mathematics.items,
-    "evidence": evidence.items,
-    "vision": vision.items,
-    "instructions": talk.instructions,
-    "dialogue": talk.dialogue,
-    "shell": shell.items,
-    "english": english.items,
+    "code": code.make_code_items,
+    "mathematics": mathematics.make_exercise_items,
+    "evidence": evidence.make_evidence_items,
+    "vision": vision.make_vision_items,
+    "instructions": talk.make_instruction_items,
+    "dialogue": talk.make_dialogue_items,
+    "shell": shell.make_shell_items,
+    "english": english.make_english_items,
 }
 FOUND = ("code", "english", "instructions", "shell")  # domains of texts that were found: these can be twins
 LONG = ("code", "english")  # domains with long documents
@@ -37,7 +37,7 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sizes:
+class ShardSizes:
     """How many tokens each shard has at most, and its documents."""
 
     train: int = 800_000
@@ -61,7 +61,7 @@ class Corpus:
 
     sources: Sources
     tokenizer: Any
-    sizes: Sizes = Sizes()
+    sizes: ShardSizes = ShardSizes()
     seed: int = 0
 
     @property
@@ -78,9 +78,9 @@ class Corpus:
         ]
         return hashlib.sha256(repr(made_from).encode()).hexdigest()[:16]
 
-    def documents(self, domain: str, split: Split, twins: Twins) -> list[Document]:
+    def make_documents(self, domain: str, split: Split, twins: NearDuplicates) -> list[TokenDocument]:
         """As many as the shard has room for, in the order in which they are drawn."""
-        made: list[Document] = []
+        made: list[TokenDocument] = []
         room = self.sizes.of(domain, split)
         draw = Random(f"{self.seed} {domain} {split}")
         for item in MAKERS[domain](self.sources, split, draw):
@@ -94,26 +94,26 @@ class Corpus:
         draw.shuffle(made)
         return made
 
-    def _is_twin(self, item: Item, domain: str, split: Split, twins: Twins) -> bool:
+    def _is_twin(self, item: CorpusItem, domain: str, split: Split, twins: NearDuplicates) -> bool:
         """Remembers what is trained on, and knows it again."""
         if domain not in FOUND:
             return False
         if split in ("train", "long_train"):
             twins.add(item.words)
             return False
-        return twins.knows(item.words)
+        return twins.contains(item.words)
 
-    def _cut(self, item: Item, domain: str, split: Split) -> Iterator[Document]:
+    def _cut(self, item: CorpusItem, domain: str, split: Split) -> Iterator[TokenDocument]:
         """Into documents; of a long one the first piece is enough."""
         if not split.startswith("long"):
-            yield from documents(item, domain, self.tokenizer, most=self.sizes.most)
+            yield from cut_documents(item, domain, self.tokenizer, most=self.sizes.most)
             return
-        first = next(documents(item, domain, self.tokenizer, most=self.sizes.most_long))
+        first = next(cut_documents(item, domain, self.tokenizer, most=self.sizes.most_long))
         if len(first) >= self.sizes.least_long:
             yield first
 
 
-def splits_of(domain: str) -> tuple[Split, ...]:
+def list_splits(domain: str) -> tuple[Split, ...]:
     """Training first: it is what twins are known by."""
     return ("train", "long_train", "held", "long_held") if domain in LONG else ("train", "held")
 
@@ -125,10 +125,10 @@ def build(folder: Path, corpus: Corpus, *, progress: Progress = lambda line: Non
             raise NothingThere(f"nothing at {path}, which the corpus is made from. Name it with --text or --captions")
     key = corpus.key
     for domain in DOMAINS:
-        twins = Twins()
-        if all(is_made(shard_file(folder, domain, split), key=key) for split in splits_of(domain)):
+        twins = NearDuplicates()
+        if all(is_made(shard_file(folder, domain, split), key=key) for split in list_splits(domain)):
             continue
-        for split in splits_of(domain):
-            write_shard(shard_file(folder, domain, split), corpus.documents(domain, split, twins), key=key)
+        for split in list_splits(domain):
+            write_shard(shard_file(folder, domain, split), corpus.make_documents(domain, split, twins), key=key)
         progress(f"made the corpus of {domain}")
-    return {(domain, split): read_shard(folder, domain, split) for domain in DOMAINS for split in splits_of(domain)}
+    return {(domain, split): read_shard(folder, domain, split) for domain in DOMAINS for split in list_splits(domain)}

@@ -7,10 +7,10 @@ from typing import Any
 
 from deepseek_mm.parse.packages import packages, read_source
 from deepseek_mm.training.corpus.benchmarks import is_benchmark, may_be_trained
-from deepseek_mm.training.corpus.items import Item, Sources, Split, belongs, chat
+from deepseek_mm.training.corpus.items import CorpusItem, Sources, Split, belongs_to, make_chat
 
-MOST_OF_ONE = 60_000  # characters of one package: many hands rather than one
-LONG_CHARS = 24_000  # of a file that may have 8,192 tokens
+MOST_CODE_CHARS = 60_000  # characters of one package: many hands rather than one
+LONG_CODE_CHARS = 24_000  # of a file that may have 8,192 tokens
 ASKS = (
     "{task}\nYour code should pass these tests:\n{tests}",
     "{task}\n{tests}",
@@ -19,50 +19,50 @@ ASKS = (
 )
 
 
-def items(sources: Sources, split: Split, draw: Random) -> Iterator[Item]:
+def make_code_items(sources: Sources, split: Split, draw: Random) -> Iterator[CorpusItem]:
     """Tasks first, then files, package by package in turn."""
     if not split.startswith("long"):
-        yield from tasks(sources, split, draw)
-    yield from files(sources, split, draw)
+        yield from make_task_items(sources, split, draw)
+    yield from make_file_items(sources, split, draw)
 
 
-def tasks(sources: Sources, split: Split, draw: Random) -> Iterator[Item]:
+def make_task_items(sources: Sources, split: Split, draw: Random) -> Iterator[CorpusItem]:
     """A task and its solution as a chat."""
     lines = (sources.text / "mbpp_511_974.jsonl").read_text(encoding="utf-8").splitlines()
     rows: list[Any] = [json.loads(line) for line in lines]
     for row in draw.sample(rows, len(rows)):
         source = f"mbpp {row['task_id']}"
-        if may_be_trained(int(row["task_id"])) and belongs(source, split):
+        if may_be_trained(int(row["task_id"])) and belongs_to(source, split):
             solution = row["code"].replace("\r\n", "\n").replace("\t", "    ").strip()
             asked = draw.choice(ASKS).format(task=row["text"].strip(), tests="\n".join(row["test_list"]))
-            yield chat(source, asked, f"```python\n{solution}\n```")
+            yield make_chat(source, asked, f"```python\n{solution}\n```")
 
 
-def files(sources: Sources, split: Split, draw: Random) -> Iterator[Item]:
+def make_file_items(sources: Sources, split: Split, draw: Random) -> Iterator[CorpusItem]:
     """Files in a mixed order, no more than so much of one package."""
     is_long = split.startswith("long")
     piles = []
     for package in packages(sources.max_packages):
-        if belongs(package.source, split):
+        if belongs_to(package.source, split):
             paths = draw.sample(package.files, len(package.files))
-            piles.append(_of_one(package.source, paths, least=LONG_CHARS if is_long else 0))
+            piles.append(_read_files(package.source, paths, least=LONG_CODE_CHARS if is_long else 0))
     draw.shuffle(piles)
-    yield from in_turn(piles)
+    yield from take_in_turn(piles)
 
 
-def _of_one(source: str, paths: list[Any], *, least: int) -> Iterator[Item]:
+def _read_files(source: str, paths: list[Any], *, least: int) -> Iterator[CorpusItem]:
     total = 0
     for path in paths:
         text = read_source(path)
         if len(text) < max(1, least) or is_benchmark(text):
             continue
-        yield Item(source=source, text=text)
+        yield CorpusItem(source=source, text=text)
         total += len(text)
-        if total > MOST_OF_ONE * (4 if least else 1):
+        if total > MOST_CODE_CHARS * (4 if least else 1):
             return
 
 
-def in_turn(piles: list[Iterator[Item]]) -> Iterator[Item]:
+def take_in_turn(piles: list[Iterator[CorpusItem]]) -> Iterator[CorpusItem]:
     """One of each pile, then the next of each, until all are used up."""
     while piles:
         heads = [(pile, next(pile, None)) for pile in piles]

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_mm.lm.tokenizer import encode_chat, escape_marks
-from deepseek_mm.training.corpus.items import Item
+from deepseek_mm.lm.tokenizer import encode_chat
+from deepseek_mm.lm.tokenizer import escape_marks
+from deepseek_mm.training.corpus.items import CorpusItem
 
 END_OF_TEXT = "<|endoftext|>"  # between documents, where the tokenizer knows it
 Ids = NDArray[np.uint16]
@@ -23,7 +24,7 @@ Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Document:
+class TokenDocument:
     """One document as a model reads it."""
 
     domain: str
@@ -34,25 +35,25 @@ class Document:
         return len(self.ids_T)
 
 
-def documents(item: Item, domain: str, tokenizer: Any, *, most: int) -> Iterator[Document]:
+def cut_documents(item: CorpusItem, domain: str, tokenizer: Any, *, most: int) -> Iterator[TokenDocument]:
     """A text in pieces of at most `most` tokens; a chat whole, or not at all if it is longer."""
     if item.messages:
-        ids, learn = chat_ids(item, tokenizer)
+        ids, learn = encode_chat_item(item, tokenizer)
         if len(ids) <= most:
-            yield made(domain, ids, learn)
+            yield make_document(domain, ids, learn)
         return
     ids = [
-        *tokenizer(escape_marks(item.text, marks_of(tokenizer)), add_special_tokens=False)["input_ids"],
-        end_of(tokenizer),
+        *tokenizer(plain(item.text, list_special_tokens(tokenizer)), add_special_tokens=False)["input_ids"],
+        find_end_token(tokenizer),
     ]
     for start in range(0, len(ids), most):
         piece = ids[start : start + most]
-        yield made(domain, piece, [True] * len(piece))
+        yield make_document(domain, piece, [True] * len(piece))
 
 
-def chat_ids(item: Item, tokenizer: Any) -> tuple[list[int], list[bool]]:
+def encode_chat_item(item: CorpusItem, tokenizer: Any) -> tuple[list[int], list[bool]]:
     """Ids of the whole chat, up to the mark that ends its last answer, and which of them are learned."""
-    marks = marks_of(tokenizer)
+    marks = list_special_tokens(tokenizer)
     ids: list[int] = []
     learn: list[bool] = []
     answers = [n for n, message in enumerate(item.messages) if message.role == "assistant"]
@@ -66,16 +67,16 @@ def chat_ids(item: Item, tokenizer: Any) -> tuple[list[int], list[bool]]:
     return ids, learn
 
 
-def marks_of(tokenizer: Any) -> list[str]:
+def list_special_tokens(tokenizer: Any) -> list[str]:
     """Special tokens, which no text may smuggle in."""
     return [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
 
 
-def end_of(tokenizer: Any) -> int:
+def find_end_token(tokenizer: Any) -> int:
     """The token that ends a document: the tokenizer's own for it, or that which ends an answer."""
     known = tokenizer.get_vocab().get(END_OF_TEXT)
     return int(tokenizer.eos_token_id if known is None else known)
 
 
-def made(domain: str, ids: list[int], learn: list[bool]) -> Document:
-    return Document(domain=domain, ids_T=np.array(ids, np.uint16), learn_T=np.array(learn, bool))
+def make_document(domain: str, ids: list[int], learn: list[bool]) -> TokenDocument:
+    return TokenDocument(domain=domain, ids_T=np.array(ids, np.uint16), learn_T=np.array(learn, bool))

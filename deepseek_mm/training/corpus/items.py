@@ -29,7 +29,7 @@ class Sources:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Item:
+class CorpusItem:
     """A text, or a chat; of a chat the last answer is learned, or all of them."""
 
     source: str
@@ -43,28 +43,28 @@ class Item:
         return self.text or "\n".join(message.text for message in self.messages)
 
 
-Maker = Callable[[Sources, Split, Random], Iterator[Item]]  # a domain's items of one split, in a mixed order
+Maker = Callable[[Sources, Split, Random], Iterator[CorpusItem]]  # a domain's items of one split, in a mixed order
 
 
-def words_in(text: str) -> tuple[str, ...]:
+def split_words(text: str) -> tuple[str, ...]:
     """The words of a table."""
     return tuple(text.split())
 
 
-def split_of(source: str) -> str:
+def choose_split(source: str) -> str:
     """ "held" for some sources, always the same ones, "train" for the others."""
     number = int.from_bytes(hashlib.sha256(source.encode()).digest()[:4], "big")
     return "held" if number % 100 < HELD_PERCENT else "train"
 
 
-def belongs(source: str, split: Split) -> bool:
+def belongs_to(source: str, split: Split) -> bool:
     """Is the source one of this split? Long documents are split like the others."""
-    return split_of(source) == split.removeprefix("long_")
+    return choose_split(source) == split.removeprefix("long_")
 
 
-def chat(source: str, *said: str, system: str = "", all_answers: bool = False) -> Item:
+def make_chat(source: str, *said: str, system: str = "", all_answers: bool = False) -> CorpusItem:
     """A chat of user and assistant in turn, the user first."""
     roles: tuple[Role, Role] = ("user", "assistant")
     start = (Message(role="system", text=system),) if system else ()
     turns = tuple(Message(role=roles[n % 2], text=text.strip()) for n, text in enumerate(said))
-    return Item(source=source, messages=(*start, *turns), all_answers=all_answers)
+    return CorpusItem(source=source, messages=(*start, *turns), all_answers=all_answers)

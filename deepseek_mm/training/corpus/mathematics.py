@@ -8,32 +8,34 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from random import Random
 
-from deepseek_mm.training.corpus.items import Item, Sources, Split, belongs, chat, words_in
+from deepseek_mm.training.corpus.items import CorpusItem, Sources, Split, belongs_to, make_chat, split_words
 
 Exercise = tuple[str, str]  # question, answer
-NAMES = words_in(
+NAMES = split_words(
     "Anna Ben Clara David Emma Farid Grace Hugo Ines Jonas Kira Leon Mia Noah Olga Paul Rosa Sam Tara Yusuf"
 )
-GOODS = words_in("apples books pencils stickers marbles cards cookies stamps shells coins buttons tickets bottles eggs")
-PLACES = words_in("shop market library school bakery garden station museum farm office")
+GOODS = split_words(
+    "apples books pencils stickers marbles cards cookies stamps shells coins buttons tickets bottles eggs"
+)
+PLACES = split_words("shop market library school bakery garden station museum farm office")
 WORDS_TOGETHER = ("What is {e}?", "Calculate {e}.", "Work out {e}.", "{e} = ?", "How much is {e}?", "Compute {e}.")
 
 
-def items(sources: Sources, split: Split, draw: Random) -> Iterator[Item]:
+def make_exercise_items(sources: Sources, split: Split, draw: Random) -> Iterator[CorpusItem]:
     """Exercises without end."""
     if split.startswith("long"):
         return
     while True:
         question, answer = draw.choice(EXERCISES)(draw)
-        if belongs(f"exercise {question}", split):
-            yield chat(f"exercise {question}", question, answer)
+        if belongs_to(f"exercise {question}", split):
+            yield make_chat(f"exercise {question}", question, answer)
 
 
-def asked(expression: str, draw: Random) -> str:
+def word_expression(expression: str, draw: Random) -> str:
     return draw.choice(WORDS_TOGETHER).format(e=expression)
 
 
-def addition(draw: Random) -> Exercise:
+def draw_addition(draw: Random) -> Exercise:
     """Place by place: hundreds, tens, ones."""
     digits = draw.choice((1, 2, 2, 3, 3, 4))
     a, b = draw.randrange(10 ** (digits - 1), 10**digits), draw.randrange(1, 10**digits)
@@ -43,36 +45,36 @@ def addition(draw: Random) -> Exercise:
         total += x + y
         lines.append(f"{x} + {y} = {x + y}, so far {total}.")
     steps = "\n".join(lines) + "\n" if digits > 1 else ""
-    return asked(f"{a} + {b}", draw), f"{steps}{a} + {b} = {a + b}."
+    return word_expression(f"{a} + {b}", draw), f"{steps}{a} + {b} = {a + b}."
 
 
-def subtraction(draw: Random) -> Exercise:
+def draw_subtraction(draw: Random) -> Exercise:
     """In two steps: the round part first."""
     a = draw.randrange(11, 2000)
     b = draw.randrange(1, a)
     round_part, rest = b // 10 * 10, b % 10
     steps = f"{a} - {round_part} = {a - round_part}.\n{a - round_part} - {rest} = {a - b}.\n" if round_part else ""
-    return asked(f"{a} - {b}", draw), f"{steps}{a} - {b} = {a - b}."
+    return word_expression(f"{a} - {b}", draw), f"{steps}{a} - {b} = {a - b}."
 
 
-def multiplication(draw: Random) -> Exercise:
+def draw_multiplication(draw: Random) -> Exercise:
     """Tens and ones apart."""
     a, b = draw.randrange(2, 100), draw.randrange(2, 13)
     tens, ones = a // 10 * 10, a % 10
     steps = f"{tens} * {b} = {tens * b}.\n{ones} * {b} = {ones * b}.\n{tens * b} + {ones * b} = {a * b}.\n"
-    return asked(f"{a} * {b}", draw), f"{steps if tens and ones else ''}{a} * {b} = {a * b}."
+    return word_expression(f"{a} * {b}", draw), f"{steps if tens and ones else ''}{a} * {b} = {a * b}."
 
 
-def division(draw: Random) -> Exercise:
+def draw_division(draw: Random) -> Exercise:
     """With what is left over."""
     b, quotient = draw.randrange(2, 13), draw.randrange(2, 60)
     rest = draw.choice((0, draw.randrange(b)))
     a = b * quotient + rest
     over = f" with {rest} left over" if rest else ""
-    return asked(f"{a} / {b}", draw), f"{b} * {quotient} = {b * quotient}.\n{a} / {b} = {quotient}{over}."
+    return word_expression(f"{a} / {b}", draw), f"{b} * {quotient} = {b * quotient}.\n{a} / {b} = {quotient}{over}."
 
 
-def percentage(draw: Random) -> Exercise:
+def draw_percentage(draw: Random) -> Exercise:
     """By one percent, or by a tenth."""
     percent, whole = draw.randrange(1, 20) * 5, draw.randrange(1, 60) * 20
     part = whole * percent // 100
@@ -80,7 +82,7 @@ def percentage(draw: Random) -> Exercise:
     return f"What is {percent} % of {whole}?", f"{steps}\n{percent} % of {whole} is {part}."
 
 
-def fraction(draw: Random) -> Exercise:
+def draw_fraction(draw: Random) -> Exercise:
     """A common denominator, then the sum, then in lowest terms."""
     p, q = (Fraction(draw.randrange(1, d), d) for d in draw.sample(range(2, 11), 2))
     common = p.denominator * q.denominator
@@ -90,10 +92,10 @@ def fraction(draw: Random) -> Exercise:
         f"{q} = {y}/{common}.\n{x}/{common} + {y}/{common} = {x + y}/{common}."
     )
     least = f"\nIn lowest terms that is {p + q}." if str(p + q) != f"{x + y}/{common}" else ""
-    return asked(f"{p} + {q}", draw), text + least
+    return word_expression(f"{p} + {q}", draw), text + least
 
 
-def equation(draw: Random) -> Exercise:
+def draw_equation(draw: Random) -> Exercise:
     """a x + b = c."""
     a, x, b = draw.randrange(2, 13), draw.randrange(-12, 25), draw.randrange(1, 40)
     c = a * x + b
@@ -101,16 +103,18 @@ def equation(draw: Random) -> Exercise:
     return draw.choice(("Solve {a}x + {b} = {c}.", "Find x: {a}x + {b} = {c}")).format(a=a, b=b, c=c), steps
 
 
-def precedence(draw: Random) -> Exercise:
+def draw_precedence(draw: Random) -> Exercise:
     """Products before sums; brackets first."""
     a, b, c = (draw.randrange(2, 20) for _ in range(3))
     if draw.random() < 0.5:
-        return asked(f"{a} + {b} * {c}", draw), f"First the product: {b} * {c} = {b * c}.\n{a} + {b * c} = {a + b * c}."
+        return word_expression(
+            f"{a} + {b} * {c}", draw
+        ), f"First the product: {b} * {c} = {b * c}.\n{a} + {b * c} = {a + b * c}."
     inner = f"First the brackets: {a} + {b} = {a + b}."
-    return asked(f"({a} + {b}) * {c}", draw), f"{inner}\n{a + b} * {c} = {(a + b) * c}."
+    return word_expression(f"({a} + {b}) * {c}", draw), f"{inner}\n{a + b} * {c} = {(a + b) * c}."
 
 
-def shopping(draw: Random) -> Exercise:
+def draw_shopping(draw: Random) -> Exercise:
     """Price times number, then the change."""
     name, goods = draw.choice(NAMES), draw.choice(GOODS)
     count, price = draw.randrange(2, 13), draw.randrange(2, 15)
@@ -125,7 +129,7 @@ def shopping(draw: Random) -> Exercise:
     )
 
 
-def sharing(draw: Random) -> Exercise:
+def draw_sharing(draw: Random) -> Exercise:
     """Some are given away, the rest is shared."""
     name, other = draw.sample(NAMES, 2)
     goods, friends, each = draw.choice(GOODS), draw.randrange(2, 9), draw.randrange(2, 13)
@@ -142,7 +146,7 @@ def sharing(draw: Random) -> Exercise:
     return question, f"{answer}Each friend gets {each} {goods}."
 
 
-def travelling(draw: Random) -> Exercise:
+def draw_travelling(draw: Random) -> Exercise:
     """Distance is speed times time."""
     speed, hours = draw.randrange(2, 25) * 5, draw.randrange(2, 9)
     what = draw.choice(("train", "car", "bus", "cyclist", "boat"))
@@ -154,7 +158,7 @@ def travelling(draw: Random) -> Exercise:
     return question, f"Speed = distance / time = {way} / {hours} = {speed}.\nIt goes {speed} km an hour."
 
 
-def rectangle(draw: Random) -> Exercise:
+def draw_rectangle(draw: Random) -> Exercise:
     """Area and perimeter."""
     a, b = draw.randrange(2, 40), draw.randrange(2, 40)
     question = f"A rectangle is {a} m long and {b} m wide. What are its area and its perimeter?"
@@ -162,7 +166,7 @@ def rectangle(draw: Random) -> Exercise:
     return question, f"The area is {a} * {b} = {a * b} square metres.\n{around}"
 
 
-def average(draw: Random) -> Exercise:
+def draw_average(draw: Random) -> Exercise:
     """The sum over the number of values."""
     count = draw.randrange(3, 6)
     values = [draw.randrange(1, 50) for _ in range(count - 1)]
@@ -173,7 +177,7 @@ def average(draw: Random) -> Exercise:
     return question, f"{steps}{total // count}.\nThe average is {total // count}."
 
 
-def comparison(draw: Random) -> Exercise:
+def draw_comparison(draw: Random) -> Exercise:
     """Which is larger, and by how much."""
     a, b = draw.sample(range(10, 5000), 2)
     big, small = max(a, b), min(a, b)
@@ -183,7 +187,7 @@ def comparison(draw: Random) -> Exercise:
     )
 
 
-def sequence(draw: Random) -> Exercise:
+def draw_sequence(draw: Random) -> Exercise:
     """The next number of an arithmetic sequence."""
     start, step = draw.randrange(1, 60), draw.randrange(2, 15)
     shown = [start + step * n for n in range(4)]
@@ -192,6 +196,25 @@ def sequence(draw: Random) -> Exercise:
 
 
 EXERCISES: tuple[Callable[[Random], Exercise], ...] = (
-    *(addition, subtraction, multiplication, division, percentage, fraction, equation, precedence),
-    *(shopping, shopping, sharing, sharing, travelling, rectangle, average, comparison, sequence),
+    *(
+        draw_addition,
+        draw_subtraction,
+        draw_multiplication,
+        draw_division,
+        draw_percentage,
+        draw_fraction,
+        draw_equation,
+        draw_precedence,
+    ),
+    *(
+        draw_shopping,
+        draw_shopping,
+        draw_sharing,
+        draw_sharing,
+        draw_travelling,
+        draw_rectangle,
+        draw_average,
+        draw_comparison,
+        draw_sequence,
+    ),
 )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.storage.files import atomic_write
-from deepseek_mm.training.corpus.encode import Document, Ids, Mask
+from deepseek_mm.training.corpus.encode import Ids, Mask, TokenDocument
 from deepseek_mm.training.corpus.items import DOMAINS, Split
 
 MAKE = "python -m deepseek_mm train corpus"
@@ -32,11 +32,11 @@ class Shard:
     def __len__(self) -> int:
         return len(self.ends_M)
 
-    def __getitem__(self, number: int) -> Document:
+    def __getitem__(self, number: int) -> TokenDocument:
         start, end = (int(self.ends_M[number - 1]) if number else 0), int(self.ends_M[number])
-        return Document(domain=self.domain, ids_T=self.ids_N[start:end], learn_T=self.learn_N[start:end])
+        return TokenDocument(domain=self.domain, ids_T=self.ids_N[start:end], learn_T=self.learn_N[start:end])
 
-    def __iter__(self) -> Iterator[Document]:
+    def __iter__(self) -> Iterator[TokenDocument]:
         return (self[number] for number in range(len(self)))
 
 
@@ -44,7 +44,7 @@ def shard_file(folder: Path, domain: str, split: Split) -> Path:
     return folder / f"{domain}-{split}.npz"
 
 
-def write_shard(file: Path, documents: Sequence[Document], *, key: str) -> None:
+def write_shard(file: Path, documents: Sequence[TokenDocument], *, key: str) -> None:
     """Whole or not at all. `key` says what it was made from."""
     parts = (
         [np.concatenate([getattr(d, name) for d in documents]) for name in ("ids_T", "learn_T")] if documents else []

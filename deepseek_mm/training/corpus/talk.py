@@ -9,10 +9,10 @@ from deepseek_mm.config import Config
 from deepseek_mm.evaluation.evidence_questions import EvidenceQuestion, Kind, QuestionGenerator
 from deepseek_mm.rag.prompt import build_prompt, reading_prompt
 from deepseek_mm.training.corpus.benchmarks import is_benchmark
-from deepseek_mm.training.corpus.code import in_turn
-from deepseek_mm.training.corpus.english import passage_of, read_rows, source_of
-from deepseek_mm.training.corpus.evidence import absent_things, answer_of, finished, photos_of
-from deepseek_mm.training.corpus.items import Item, Sources, Split, belongs, chat
+from deepseek_mm.training.corpus.code import take_in_turn
+from deepseek_mm.training.corpus.english import find_passage, name_passage, read_passage_rows
+from deepseek_mm.training.corpus.evidence import choose_photos, make_prompt_item, read_absent_things, word_answer
+from deepseek_mm.training.corpus.items import CorpusItem, Sources, Split, belongs_to, make_chat
 
 EXTRACTIVE = (
     "adversarial_qa",
@@ -39,76 +39,80 @@ FIRST = ("What did I ask first?", "What was my first question?", "Remind me: wha
 LAST = ("What was my last question?", "What did I just ask?")
 
 
-def instructions(sources: Sources, split: Split, draw: Random) -> Iterator[Item]:
+def make_instruction_items(sources: Sources, split: Split, draw: Random) -> Iterator[CorpusItem]:
     """Requests that people wrote, with the answers that people gave."""
     if split.startswith("long"):
         return
-    for source, asked, answer in requests(sources, split, draw):
-        yield chat(source, asked, answer)
+    for source, asked, answer in read_requests(sources, split, draw):
+        yield make_chat(source, asked, answer)
 
 
-def requests(sources: Sources, split: Split, draw: Random) -> Iterator[tuple[str, str, str]]:
+def read_requests(sources: Sources, split: Split, draw: Random) -> Iterator[tuple[str, str, str]]:
     """(source, request, answer) of every request that can be answered without a text that is missing."""
     lines = (sources.text / "dolly_nocontext.jsonl").read_text(encoding="utf-8").splitlines()
     rows: list[Any] = [json.loads(line) for line in lines]
     for row in draw.sample(rows, len(rows)):
         source = f"request {' '.join(row['instruction'].lower().split())}"
         whole = row["response"].strip() and not row["maybe_needs_context"]
-        if whole and belongs(source, split) and not is_benchmark(row["instruction"]):
+        if whole and belongs_to(source, split) and not is_benchmark(row["instruction"]):
             yield source, row["instruction"], row["response"]
 
 
-def dialogue(sources: Sources, split: Split, draw: Random) -> Iterator[Item]:
+def make_dialogue_items(sources: Sources, split: Split, draw: Random) -> Iterator[CorpusItem]:
     """Talks about photos, about passages, and about this and that, in turn."""
     if not split.startswith("long"):
-        yield from in_turn(
-            [photo_talks(sources, split, draw), passage_talks(sources, split, draw), small_talks(sources, split, draw)]
+        yield from take_in_turn(
+            [
+                make_photo_talks(sources, split, draw),
+                make_passage_talks(sources, split, draw),
+                make_small_talks(sources, split, draw),
+            ]
         )
 
 
-def photo_talks(sources: Sources, split: Split, draw: Random) -> Iterator[Item]:
+def make_photo_talks(sources: Sources, split: Split, draw: Random) -> Iterator[CorpusItem]:
     """A conversation about one photo; as in the product, only the last question brings its facts."""
-    config, photos = Config(), photos_of(sources.captions, split)
-    absent = absent_things()
+    config, photos = Config(), choose_photos(sources.captions, split)
+    absent = read_absent_things()
     while True:
         shelf = QuestionGenerator([draw.choice(photos)], absent, config)
-        asked = [one for _ in range(draw.randint(2, 5)) if (one := about_photo(shelf, draw))]
+        asked = [one for _ in range(draw.randint(2, 5)) if (one := ask_about_photo(shelf, draw))]
         if len(asked) < 2:
             continue
         *before, last = asked
-        earlier = [(one.case.question.text, answer_of(one, config, draw)) for one in before]
+        earlier = [(one.case.question.text, word_answer(one, config, draw)) for one in before]
         case = last.case
         if draw.random() < 0.5:
             prompt = build_prompt(case.question, case.program, case.evidence, case.claims, earlier)
         else:
             prompt = reading_prompt(case.question, case.evidence, earlier)
-        yield finished(f"photo {last.keys[0]}", prompt, answer_of(last, config, draw))
+        yield make_prompt_item(f"photo {last.keys[0]}", prompt, word_answer(last, config, draw))
 
 
-def about_photo(shelf: QuestionGenerator, draw: Random) -> EvidenceQuestion | None:
+def ask_about_photo(shelf: QuestionGenerator, draw: Random) -> EvidenceQuestion | None:
     """A question about the one photo; None where this photo gives no such question."""
     kind: Kind = draw.choices(("answerable", "counting", "unanswerable"), (5, 2, 1))[0]
     return shelf.attempt(kind, draw, where="photo")
 
 
-def passage_talks(sources: Sources, split: Split, draw: Random) -> Iterator[Item]:
+def make_passage_talks(sources: Sources, split: Split, draw: Random) -> Iterator[CorpusItem]:
     """A text and a question about it, then something else, then thanks."""
-    others = requests(sources, split, draw)
-    rows = [row for row in read_rows(sources) if row["template"].startswith(EXTRACTIVE)]
+    others = read_requests(sources, split, draw)
+    rows = [row for row in read_passage_rows(sources) if row["template"].startswith(EXTRACTIVE)]
     for row in draw.sample(rows, len(rows)):
-        source = source_of(passage_of(row["prompt"]))
+        source = name_passage(find_passage(row["prompt"]))
         answer = row["completion"].strip()
-        if not belongs(source, split) or len(row["prompt"]) > MOST_CHARS or not answer:
+        if not belongs_to(source, split) or len(row["prompt"]) > MOST_CHARS or not answer:
             continue
         said = [row["prompt"], answer]
         if other := next(others, None):
             said += other[1:]
-        yield chat(source, *said, *(draw.choice(THANKS) if draw.random() < 0.3 else ()), all_answers=True)
+        yield make_chat(source, *said, *(draw.choice(THANKS) if draw.random() < 0.3 else ()), all_answers=True)
 
 
-def small_talks(sources: Sources, split: Split, draw: Random) -> Iterator[Item]:
+def make_small_talks(sources: Sources, split: Split, draw: Random) -> Iterator[CorpusItem]:
     """Two to five requests in a row; now and then the talk is about the talk."""
-    asked = requests(sources, split, draw)
+    asked = read_requests(sources, split, draw)
     while batch := [one for _ in range(draw.randint(2, 5)) if (one := next(asked, None))]:
         said = list(draw.choice(HELLO)) if draw.random() < 0.3 else []
         for _, request, answer in batch:
@@ -118,4 +122,4 @@ def small_talks(sources: Sources, split: Split, draw: Random) -> Iterator[Item]:
             which = said[0] if first else said[-2]
             said += [draw.choice(FIRST if first else LAST), f'You asked: "{which.strip()}"']
         said += draw.choice(THANKS) if draw.random() < 0.3 else ()
-        yield chat(batch[0][0], *said, all_answers=True)
+        yield make_chat(batch[0][0], *said, all_answers=True)

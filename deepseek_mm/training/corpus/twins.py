@@ -12,7 +12,7 @@ KEPT = 4  # one run in so many
 MOST_SHARED = 0.25  # of a held-out text's runs
 
 
-class Twins:
+class NearDuplicates:
     """The runs of words that were seen."""
 
     def __init__(self) -> None:
@@ -20,15 +20,15 @@ class Twins:
 
     def add(self, text: str) -> None:
         """What is trained on."""
-        self._seen |= runs_of(text)
+        self._seen |= hash_runs(text)
 
-    def knows(self, text: str) -> bool:
+    def contains(self, text: str) -> bool:
         """Is a held-out text too much like it?"""
-        runs = runs_of(text)
+        runs = hash_runs(text)
         return bool(runs) and len(runs & self._seen) > MOST_SHARED * len(runs)
 
 
-def runs_of(text: str) -> set[int]:
+def hash_runs(text: str) -> set[int]:
     """Checksums of every run of eight words that is kept."""
     words = re.findall(r"\w+", text.lower())
     sums = (zlib.crc32(" ".join(words[n : n + RUN]).encode()) for n in range(max(1, len(words) - RUN + 1)))

@@ -7,8 +7,8 @@ from deepseek_mm.evaluation.paper_photos import PaperPhoto, collect_mentions, re
 from deepseek_mm.rag.program.words import listed, with_article
 from deepseek_mm.rag.prompt import facts
 from deepseek_mm.records import Evidence
-from deepseek_mm.training.corpus.evidence import photos_of, source_of
-from deepseek_mm.training.corpus.items import Item, Sources, Split, chat
+from deepseek_mm.training.corpus.evidence import choose_photos, name_photo
+from deepseek_mm.training.corpus.items import CorpusItem, Sources, Split, make_chat
 
 SYSTEM = "You describe photos as a person would, in a plain sentence."
 DESCRIBE = (
@@ -18,62 +18,68 @@ DESCRIBE = (
     "Say what happens in this photo.",
     "Give this photo a short description.",
 )
-NAMES = ("Which things does this caption name?", "List the things in this description.", "What can be seen in it?")
+NAME_QUESTIONS = (
+    "Which things does this caption name?",
+    "List the things in this description.",
+    "What can be seen in it?",
+)
 SAME = ("Do these two captions describe the same photo?", "Could both of these be said of one photo?")
 MERGE = ("Put these captions into one.", "Which of these captions says most?")
 
 
-def items(sources: Sources, split: Split, draw: Random) -> Iterator[Item]:
+def make_vision_items(sources: Sources, split: Split, draw: Random) -> Iterator[CorpusItem]:
     """Descriptions mostly; every photo comes around again with another caption."""
     if split.startswith("long"):
         return
-    photos, names = photos_of(sources.captions, split), read_names()
+    photos, names = choose_photos(sources.captions, split), read_names()
     while True:
         for photo in draw.sample(photos, len(photos)):
             chance = draw.random()
             if chance < 0.6:
-                yield described(photo, draw)
+                yield make_description(photo, draw)
             elif chance < 0.75:
-                yield named(photo, names, draw)
+                yield make_thing_list(photo, names, draw)
             elif chance < 0.88:
-                yield compared(photo, draw.choice(photos), draw)
+                yield make_comparison(photo, draw.choice(photos), draw)
             else:
-                yield merged(photo, draw)
+                yield make_merged_caption(photo, draw)
 
 
-def described(photo: PaperPhoto, draw: Random) -> Item:
+def make_description(photo: PaperPhoto, draw: Random) -> CorpusItem:
     """Every region as the prompt prints it, and the caption that names most of their things, or nearly."""
     entries = [Evidence(number=n, region=region, score=0.2) for n, region in enumerate(photo.regions, start=1)]
     best = sorted(photo.captions, key=lambda caption: -sum(name in caption.lower() for name in photo.names))
     answer = f"{tidy(draw.choice(best[:3]))} [1]."
-    return chat(source_of(photo), f"{facts(entries)}\n\n{draw.choice(DESCRIBE)}", answer, system=SYSTEM)
+    return make_chat(name_photo(photo), f"{facts(entries)}\n\n{draw.choice(DESCRIBE)}", answer, system=SYSTEM)
 
 
-def named(photo: PaperPhoto, names: frozenset[str], draw: Random) -> Item:
+def make_thing_list(photo: PaperPhoto, names: frozenset[str], draw: Random) -> CorpusItem:
     """From words to things."""
     caption = draw.choice(photo.captions)
     things = list(collect_mentions([caption], names))
     answer = f"It names {listed([with_article(thing) for thing in things])}." if things else "It names no thing I know."
-    return chat(source_of(photo), f'"{tidy(caption)}."\n{draw.choice(NAMES)}', answer, system=SYSTEM)
+    return make_chat(name_photo(photo), f'"{tidy(caption)}."\n{draw.choice(NAME_QUESTIONS)}', answer, system=SYSTEM)
 
 
-def compared(photo: PaperPhoto, other: PaperPhoto, draw: Random) -> Item:
+def make_comparison(photo: PaperPhoto, other: PaperPhoto, draw: Random) -> CorpusItem:
     """Two people's words for one photo, or words for two photos that have no thing in common."""
     one, two = draw.sample(photo.captions, 2)
     alike = draw.random() < 0.5 or bool(photo.names & other.names)
     second = two if alike else draw.choice(other.captions)
     answer = "Yes, both fit the same photo." if alike else "No, they describe different photos."
-    return chat(source_of(photo), f"1. {tidy(one)}.\n2. {tidy(second)}.\n{draw.choice(SAME)}", answer, system=SYSTEM)
+    return make_chat(
+        name_photo(photo), f"1. {tidy(one)}.\n2. {tidy(second)}.\n{draw.choice(SAME)}", answer, system=SYSTEM
+    )
 
 
-def merged(photo: PaperPhoto, draw: Random) -> Item:
+def make_merged_caption(photo: PaperPhoto, draw: Random) -> CorpusItem:
     """The richest of several captions stands for all."""
     some = draw.sample(photo.captions, min(3, len(photo.captions)))
     lines = "\n".join(f"{n}. {tidy(caption)}." for n, caption in enumerate(some, start=1))
-    return chat(source_of(photo), f"{lines}\n{draw.choice(MERGE)}", f"{tidy(richest(some))}.", system=SYSTEM)
+    return make_chat(name_photo(photo), f"{lines}\n{draw.choice(MERGE)}", f"{tidy(find_richest(some))}.", system=SYSTEM)
 
 
-def richest(captions: Sequence[str]) -> str:
+def find_richest(captions: Sequence[str]) -> str:
     return max(captions, key=lambda caption: (len(caption.split()), caption))
 
 

@@ -162,14 +162,14 @@ REFUSALS = (
 )
 
 
-def put(claim: Claim, evidence: Sequence[Evidence], config: Config, draw: Random) -> str:
+def word_claim(claim: Claim, evidence: Sequence[Evidence], config: Config, draw: Random) -> str:
     """A sentence that says the claim and cites its evidence: friendly if the rules let one pass, else the program's."""
     if draw.random() < AS_IT_IS:
         return claim.sentence
     cited = "".join(f"[{number}]" for number in claim.numbers)
-    for words in shuffled(wordings_of(claim.text), draw):
+    for words in shuffle_words(list_wordings(claim.text), draw):
         sentence = f"{words} {cited}."
-        if says(sentence, claim, evidence, config):
+        if is_carried(sentence, claim, evidence, config):
             return sentence
     return claim.sentence
 
@@ -178,12 +178,12 @@ def rephrase(claim: Claim, evidence: Sequence[Evidence], config: Config, draw: R
     """The same for a claim that a small model reads alone; empty where the rules let no wording pass."""
     found = FOUND.fullmatch(claim.draft)
     if not found:
-        sentence = put(claim, evidence, config, draw)
+        sentence = word_claim(claim, evidence, config, draw)
         return "" if sentence == claim.sentence else sentence
     thing = found["t"][0].lower() + found["t"][1:]
-    for words in shuffled(FOUND_WORDS, draw):
+    for words in shuffle_words(FOUND_WORDS, draw):
         sentence = words.format(t=thing, n=found["n"])
-        if says(named_again(sentence, claim, evidence), claim, evidence, config):
+        if is_carried(named_again(sentence, claim, evidence), claim, evidence, config):
             return sentence
     return ""
 
@@ -195,25 +195,25 @@ def refuse(
     thing = " or ".join(wanted)
     numbers = [f"[{entry.number}]" for entry in evidence]
     either = listed(numbers).replace(" and ", " or ")
-    for words in shuffled(REFUSALS, draw):
+    for words in shuffle_words(REFUSALS, draw):
         sentence = words.format(t=thing, a=f"any {thing}", n=either, m=listed(numbers), c="".join(numbers))
-        if passes(check(sentence, evidence, claims, config), sentence):
+        if passes_rules(check(sentence, evidence, claims, config), sentence):
             return sentence
     return f"I see no {thing} in these photos {''.join(numbers)}."
 
 
-def wordings_of(text: str) -> list[str]:
+def list_wordings(text: str) -> list[str]:
     """Every wording of the first pattern that a claim has."""
     for pattern, wordings in PATTERNS:
         if match := pattern.fullmatch(text):
             parts = {name: value or "" for name, value in match.groupdict().items()}
             parts["d"] = parts.get("d", "").replace("Another", "another").replace("The", "the")
             by_name = [not parts.get("l") and words.removeprefix("{l}").startswith("{f}") for words in wordings]
-            return [begun(w.format(**parts), by_name=named) for w, named in zip(wordings, by_name, strict=True)]
+            return [capitalise(w.format(**parts), by_name=named) for w, named in zip(wordings, by_name, strict=True)]
     return []
 
 
-def begun(words: str, *, by_name: bool = False) -> str:
+def capitalise(words: str, *, by_name: bool = False) -> str:
     """One space between words, and a capital at the start unless a file's name stands there."""
     plain = re.sub(r" +(?=[:,]|$)", "", re.sub(r" {2,}", " ", words)).strip()
     for many, one in ONE:
@@ -221,15 +221,15 @@ def begun(words: str, *, by_name: bool = False) -> str:
     return plain if by_name else plain[0].upper() + plain[1:]
 
 
-def says(sentence: str, claim: Claim, evidence: Sequence[Evidence], config: Config) -> bool:
+def is_carried(sentence: str, claim: Claim, evidence: Sequence[Evidence], config: Config) -> bool:
     """Do the rules keep it, as it is, and does it say all of the claim?"""
     weighed = check(sentence, evidence, [claim], config)
-    return passes(weighed, weighed.claim) and covers(weighed, claim)
+    return passes_rules(weighed, weighed.claim) and covers(weighed, claim)
 
 
-def passes(weighed: Check, sentence: str) -> bool:
+def passes_rules(weighed: Check, sentence: str) -> bool:
     return weighed.kept and weighed.claim == sentence
 
 
-def shuffled(words: Sequence[str], draw: Random) -> list[str]:
+def shuffle_words(words: Sequence[str], draw: Random) -> list[str]:
     return draw.sample(words, len(words))

@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from deepseek_mm.training.distill.house import House
+from deepseek_mm.training.distill.house import DistillationRun
 from deepseek_mm.training.distill.packing import pack_stage
 from deepseek_mm.training.distill.reading import ReadingConfig
 from deepseek_mm.training.distill.sight import SightConfig
@@ -23,11 +23,11 @@ from deepseek_mm.training.distill.stages import (
     speech_stage,
     words_stage,
 )
-from deepseek_mm.training.loop import add_configs
-from deepseek_mm.training.mixed import BatchConfig
+from deepseek_mm.training.loop import add_config_flags
+from deepseek_mm.training.mixed import QuestionBatchConfig
 from deepseek_mm.training.steps import StepsConfig
 
-STAGES: Mapping[str, Callable[[House, argparse.Namespace], int]] = {
+STAGES: Mapping[str, Callable[[DistillationRun, argparse.Namespace], int]] = {
     "look": look_stage,
     "sight": sight_stage,
     "read": read_stage,
@@ -47,9 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--begin", default="", help="sight: folder of an earlier run in OUT, to go on from")
     parser.add_argument("--views", type=int, default=1, help="of each photo: itself, then random crops")
     parser.add_argument("--weights", type=Path, help="folder that the stages pack and draw write to")
-    add_configs(parser, SightConfig, ReadingConfig, BatchConfig, SpeechConfig, StepsConfig)
+    add_config_flags(parser, SightConfig, ReadingConfig, QuestionBatchConfig, SpeechConfig, StepsConfig)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do one stage to its end; goes on where an earlier call stopped."""
-    return STAGES[args.stage](House(args.data, args.out, views=args.views), args)
+    return STAGES[args.stage](DistillationRun(args.data, args.out, views=args.views), args)

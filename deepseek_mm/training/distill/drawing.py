@@ -8,30 +8,33 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from deepseek_mm.evaluation.retrieval import RetrievalReport, score_vectors
-from deepseek_mm.training.distill.house import DEV, House, owners
+from deepseek_mm.evaluation.retrieval import RetrievalReport
+from deepseek_mm.evaluation.retrieval import score_vectors
+from deepseek_mm.training.distill.house import DEV
+from deepseek_mm.training.distill.house import DistillationRun
+from deepseek_mm.training.distill.house import list_owners
 
 RECALLS, PICTURE = "recalls.json", "distill.png"
 WAYS = (("t2i_r10", "text to image"), ("i2t_r10", "image to text"))
 
 
-def teacher_recalls(house: House) -> RetrievalReport:
+def measure_teacher_recalls(house: DistillationRun) -> RetrievalReport:
     """The teacher's on the dev photos, from the vectors that were kept."""
-    texts, kept = house.texts(DEV), house.dev_looks().views[0]["vectors"]
+    texts, kept = house.embed_captions(DEV), house.open_dev_features().views[0]["vectors"]
     photos_MD = torch.from_numpy(np.ascontiguousarray(kept[:, 0])).view(torch.bfloat16).float().numpy()
-    return score_vectors(photos_MD, np.concatenate(texts), owners(texts))
+    return score_vectors(photos_MD, np.concatenate(texts), list_owners(texts))
 
 
-def runs_of(folder: Path) -> dict[str, Mapping[str, float]]:
+def read_run_recalls(folder: Path) -> dict[str, Mapping[str, float]]:
     """Recalls by the name of the run, those of all runs that have ended."""
     return {file.parent.name: json.loads(file.read_text()) for file in sorted(folder.glob(f"*/{RECALLS}"))}
 
 
-def draw(house: House, out: Path) -> Path:
+def draw_recalls(house: DistillationRun, out: Path) -> Path:
     """Bars of R@10, the teacher first; the table goes to standard error."""
     from matplotlib.figure import Figure
 
-    told = {"teacher": json.loads(teacher_recalls(house).json()), **runs_of(house.out)}
+    told = {"teacher": json.loads(measure_teacher_recalls(house).json()), **read_run_recalls(house.out)}
     figure = Figure(figsize=(7, 0.6 + 0.5 * len(told)), layout="constrained")
     axes, places = figure.subplots(), np.arange(len(told))
     for n, (key, name) in enumerate(WAYS):

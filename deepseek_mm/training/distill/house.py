@@ -10,9 +10,15 @@ import numpy as np
 from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.image import ImageTower
 from deepseek_mm.encoders.space import Floats
-from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_caption_rows
-from deepseek_mm.training.bank import CAPTIONED, Album, photo_albums
-from deepseek_mm.training.distill.look import Both, Kept, keep
+from deepseek_mm.evaluation.retrieval import CaptionRow
+from deepseek_mm.evaluation.retrieval import find_pictures
+from deepseek_mm.evaluation.retrieval import read_caption_rows
+from deepseek_mm.training.bank import CAPTIONED
+from deepseek_mm.training.bank import QuestionAlbum
+from deepseek_mm.training.bank import read_albums
+from deepseek_mm.training.distill.look import DistillationFeatures
+from deepseek_mm.training.distill.look import TeacherAndStudent
+from deepseek_mm.training.distill.look import cache_features
 from deepseek_mm.training.distill.tower import rounded_tower
 from deepseek_mm.training.small import kept
 
@@ -20,7 +26,7 @@ DEV = "dev"  # folder of the photos that only judge
 
 
 @dataclass(frozen=True)
-class House:
+class DistillationRun:
     """Folders of the data and of the run; what is opened is opened once."""
 
     data: Path
@@ -39,30 +45,32 @@ class House:
         return rounded_tower()
 
     @cached_property
-    def albums(self) -> list[Album]:
+    def albums(self) -> list[QuestionAlbum]:
         """Photos and questions that are learned from."""
-        return photo_albums(self.data, seed=self.seed)
+        return read_albums(self.data, seed=self.seed)
 
     @cached_property
-    def both(self) -> Both:
+    def both(self) -> TeacherAndStudent:
         """Teacher and student side by side."""
-        return Both(DefaultSpace(), rounded_tower(), self.out / "engines")
+        return TeacherAndStudent(DefaultSpace(), rounded_tower(), self.out / "engines")
 
     def rows(self, split: str) -> list[CaptionRow]:
         """Photos with captions."""
         return read_caption_rows(self.data / CAPTIONED / "captions.jsonl", split=split)
 
-    def looks(self, album: Album) -> Kept:
+    def open_features(self, album: QuestionAlbum) -> DistillationFeatures:
         """What both make of the album's photos, made where it is not kept yet."""
         paths = find_pictures(album.images, album.photos)
-        return keep(lambda some: self.both.look(some), paths, self.maps / album.name, views=self.views, name=album.name)
+        return cache_features(
+            lambda some: self.both.look(some), paths, self.maps / album.name, views=self.views, name=album.name
+        )
 
-    def dev_looks(self) -> Kept:
+    def open_dev_features(self) -> DistillationFeatures:
         """The same of the dev photos, one view."""
         paths = find_pictures(self.data / CAPTIONED / "images", [row.image for row in self.rows(DEV)])
-        return keep(lambda some: self.both.look(some), paths, self.maps / DEV, views=1, name=DEV)
+        return cache_features(lambda some: self.both.look(some), paths, self.maps / DEV, views=1, name=DEV)
 
-    def texts(self, split: str) -> list[Floats]:
+    def embed_captions(self, split: str) -> list[Floats]:
         """Of each photo the vectors of its captions, by the teacher."""
         rows = self.rows(split)
         captions = [caption for row in rows for caption in row.captions]
@@ -87,6 +95,6 @@ def kept(file: Path, make: Callable[[], Floats]) -> Floats:
     return held
 
 
-def owners(texts: Sequence[Floats]) -> np.ndarray:
+def list_owners(texts: Sequence[Floats]) -> np.ndarray:
     """(captions,): the number of each caption's photo."""
     return np.repeat(np.arange(len(texts)), [len(own) for own in texts])

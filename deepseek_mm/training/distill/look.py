@@ -27,7 +27,7 @@ from deepseek_mm.runtime.towers.parts import image_parts, text_parts
 from deepseek_mm.see.notice.notice import NoticeNet, read_noticer
 from deepseek_mm.see.reader.net import ReaderNet
 from deepseek_mm.see.reader.reader import read_reader
-from deepseek_mm.training.captions import Views, bits_of
+from deepseek_mm.training.captions import ViewCache, to_bf16_bits
 
 BATCH = 16
 ENGINE = "openvino-bf16"  # that computes the towers here
@@ -42,11 +42,11 @@ SHAPES: Mapping[str, tuple[int, ...]] = {
     "classes": (NUM_CLASSES,),  # what its packaged tower says they are
 }
 Squares = Sequence[NDArray[np.uint8]]
-Looks = Callable[[Squares], dict[str, Tensor]]
+ComputeFeatures = Callable[[Squares], dict[str, Tensor]]
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class DistillationFeatures:
     """Of some photos, arrays (N, ...) of bfloat16 bits by the names of SHAPES; one mapping a view."""
 
     views: tuple[Mapping[str, NDArray[np.int16]], ...]
@@ -68,7 +68,7 @@ class OneTower(nn.Module):
         self.image_tower = tower
 
 
-class Both:
+class TeacherAndStudent:
     """Teacher and student's tower look at the same squares."""
 
     def __init__(self, space: DefaultSpace, tower: ImageTower, engines: Path | None = None) -> None:
@@ -91,8 +91,11 @@ class Both:
             maps = self.model.maps(squares)
             vectors_BD, grid_BPD = self.model.look_at(maps.main_BPC, maps.side_BPC)
             cells_BPC = maps.cells().float()
-            shares = [shares_of(self.model.image_head, maps.main_BPC), shares_of(self.model.side.image, maps.side_BPC)]
-            own = seen_by(self.tower, squares)
+            shares = [
+                compute_attention_shares(self.model.image_head, maps.main_BPC),
+                compute_attention_shares(self.model.side.image, maps.side_BPC),
+            ]
+            own = compute_student_maps(self.tower, squares)
             told = {
                 "vectors": torch.cat([vectors_BD[:, None].float(), grid_BPD.float()], dim=1),
                 "shares": torch.cat(shares, dim=1),
@@ -103,34 +106,42 @@ class Both:
         return {name: value.bfloat16() for name, value in (own | told).items()}
 
 
-def seen_by(tower: ImageTower, squares: Squares) -> dict[str, Tensor]:
+def compute_student_maps(tower: ImageTower, squares: Squares) -> dict[str, Tensor]:
     """The student's maps."""
     middle_BCMM = tower.lower(to_pixels(squares))
     return {"map": positions(tower.upper(middle_BCMM)), "middle": shrink_map(middle_BCMM)}
 
 
-def shares_of(head: ImageHead, map_BPC: Tensor) -> Tensor:
+def compute_attention_shares(head: ImageHead, map_BPC: Tensor) -> Tensor:
     """(B, heads, P): how much a head looks at each cell; each row sums to 1."""
     share_BPH: Tensor = head.weight(head.norm(map_BPC)).float().softmax(dim=1)
     return share_BPH.transpose(1, 2)
 
 
-def keep(looks: Looks, paths: Sequence[Path], folder: Path, *, views: int, name: str) -> Kept:
+def cache_features(
+    looks: ComputeFeatures, paths: Sequence[Path], folder: Path, *, views: int, name: str
+) -> DistillationFeatures:
     """Made where `folder` does not hold it yet; a call that was stopped is gone on with."""
-    return Kept(tuple(_view(looks, paths, folder / f"view{view}", view, name) for view in range(views)))
+    return DistillationFeatures(
+        tuple(_cache_view(looks, paths, folder / f"view{view}", view, name) for view in range(views))
+    )
 
 
-def _view(looks: Looks, paths: Sequence[Path], folder: Path, view: int, name: str) -> Mapping[str, NDArray[np.int16]]:
+def _cache_view(
+    looks: ComputeFeatures, paths: Sequence[Path], folder: Path, view: int, name: str
+) -> Mapping[str, NDArray[np.int16]]:
     folder.mkdir(parents=True, exist_ok=True)
     done_file = folder / "done"
     done = int(done_file.read_text()) if done_file.is_file() else 0
-    arrays = {key: _opened(folder / f"{key}.npy", (len(paths), *shape), new=not done) for key, shape in SHAPES.items()}
-    squares = Views(folder=folder, paths=tuple(paths), shape_of_one=()).squares(view, start=done)
+    arrays = {
+        key: _open_array(folder / f"{key}.npy", (len(paths), *shape), new=not done) for key, shape in SHAPES.items()
+    }
+    squares = ViewCache(folder=folder, paths=tuple(paths), shape_of_one=()).squares(view, start=done)
     bar = tqdm(total=len(paths), initial=done, unit="photo", desc=f"{name} {view}", file=sys.stderr, mininterval=20)
     with bar:
         for some in prefetch_batches(squares, size=BATCH) if done < len(paths) else ():
             for key, value in looks(some).items():
-                arrays[key][done : done + len(some)] = bits_of(value)
+                arrays[key][done : done + len(some)] = to_bf16_bits(value)
             done += len(some)
             bar.update(len(some))
             if done % (BATCH * 16) == 0 or done == len(paths):
@@ -144,7 +155,7 @@ def _flush(arrays: Mapping[str, np.memmap], done_file: Path, done: int) -> None:
     done_file.write_text(str(done))
 
 
-def _opened(file: Path, shape: tuple[int, ...], *, new: bool) -> np.memmap:
+def _open_array(file: Path, shape: tuple[int, ...], *, new: bool) -> np.memmap:
     if new:
         return np.lib.format.open_memmap(file, "w+", dtype=np.int16, shape=shape)
     return np.lib.format.open_memmap(file, "r+")

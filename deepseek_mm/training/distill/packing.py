@@ -15,21 +15,21 @@ from deepseek_mm.see.notice.notice import WEIGHTS as NOTICES
 from deepseek_mm.see.notice.notice import Kept, write_noticer
 from deepseek_mm.see.reader.reader import WEIGHTS as READS
 from deepseek_mm.see.reader.reader import write_reader
-from deepseek_mm.training.distill.house import House
-from deepseek_mm.training.distill.reading import begun
+from deepseek_mm.training.distill.house import DistillationRun
+from deepseek_mm.training.distill.reading import make_student_reader
 from deepseek_mm.training.distill.sight import Student
 from deepseek_mm.training.distill.speech import SpeechConfig
-from deepseek_mm.training.distill.speech import begun as begun_speech
-from deepseek_mm.training.distill.stages import seeing_student
-from deepseek_mm.training.journal import learned
-from deepseek_mm.training.loop import chosen
+from deepseek_mm.training.distill.speech import make_student_decoder as begun_speech
+from deepseek_mm.training.distill.stages import load_student
+from deepseek_mm.training.journal import read_learned
+from deepseek_mm.training.loop import choose_config
 from deepseek_mm.training.runs import open_base
 
 
-def pack_stage(house: House, args: argparse.Namespace) -> int:
+def pack_stage(house: DistillationRun, args: argparse.Namespace) -> int:
     """Everything that was learned, in files; what was not yet learned is the teacher's."""
     folder: Path = args.weights or WEIGHTS.parent
-    student, space = seeing_student(house), house.space
+    student, space = load_student(house), house.space
     config = EdgeConfig(layers=LAYERS[-1], read_after=LAYERS)
     model = EdgeModel(config, house.tower, space.model.text_tower)
     model.sight.load_state_dict(student.sight.state_dict())
@@ -38,19 +38,19 @@ def pack_stage(house: House, args: argparse.Namespace) -> int:
     write_edge(folder / WEIGHTS.name, model, config, taught_by=space.fingerprint)
     pack_small(house, student, folder)
     if (house.out / "speech").is_dir():
-        pack_speech(house, folder / EDGE_FOLDER.name, chosen(SpeechConfig(), args))
+        pack_speech(house, folder / EDGE_FOLDER.name, choose_config(SpeechConfig(), args))
     for file in files_of_edge(folder):
         sys.stderr.write(f"{file.name}: {file.stat().st_size / 1e6:.1f} MB\n")
     return 0
 
 
-def pack_small(house: House, student: Student, folder: Path) -> None:
+def pack_small(house: DistillationRun, student: Student, folder: Path) -> None:
     """The small models that look at cells."""
     edge, neck = EdgeSpace(folder / WEIGHTS.name), student.sight.neck.place.shape[1]
     reader, noticer = house.both.whole_reader, house.both.whole_noticer
-    net = begun(reader.net, student.read.state_dict(), neck)
+    net = make_student_reader(reader.net, student.read.state_dict(), neck)
     if (house.out / "read").is_dir():
-        net.load_state_dict(learned(house.out / "read"))
+        net.load_state_dict(read_learned(house.out / "read"))
     write_reader(
         folder / f"{edge.prefix}{READS.name}",
         net.state_dict(),
@@ -72,10 +72,10 @@ def pack_small(house: House, student: Student, folder: Path) -> None:
     write_noticer(folder / f"{edge.prefix}{NOTICES.name}", [state], kept)
 
 
-def pack_speech(house: House, folder: Path, config: SpeechConfig) -> None:
+def pack_speech(house: DistillationRun, folder: Path, config: SpeechConfig) -> None:
     """The language model with its tokenizer."""
     shutil.copytree(house.out / "words", folder, dirs_exist_ok=True)
     base = open_base(BASE_LM, cache_folder())
     decoder = begun_speech(base.shape, base.weights, config)
-    decoder.load_state_dict(learned(house.out / "speech"), strict=False)
+    decoder.load_state_dict(read_learned(house.out / "speech"), strict=False)
     write_student(folder, decoder)

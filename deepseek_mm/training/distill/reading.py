@@ -22,11 +22,11 @@ from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.edge import CELLS, EdgeSight
 from deepseek_mm.encoders.projection import SPACE_DIM
 from deepseek_mm.see.reader.net import ReaderNet
-from deepseek_mm.training.bank import AT_ONCE, Album, Bank
-from deepseek_mm.training.captions import bits_of
-from deepseek_mm.training.distill.look import Kept
-from deepseek_mm.training.maps import Maps, kept_rows
-from deepseek_mm.training.mixed import Mixed
+from deepseek_mm.training.bank import AT_ONCE, AlbumFeatures, QuestionAlbum
+from deepseek_mm.training.captions import to_bf16_bits
+from deepseek_mm.training.distill.look import DistillationFeatures
+from deepseek_mm.training.maps import FeatureMaps, cache_rows
+from deepseek_mm.training.mixed import QuestionSampler
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,18 +42,20 @@ class ReadingConfig:
         between("warmth", self.warmth, 0.1, 100)
 
 
-def teacher_bank(album: Album, looks: Kept) -> Bank:
+def make_teacher_features(album: QuestionAlbum, looks: DistillationFeatures) -> AlbumFeatures:
     """The album as the teacher's reader sees it behind its first layer."""
-    return Bank(album, Maps(tuple(view["read"] for view in looks.views)), tuple(v["vectors"] for v in looks.views))
+    return AlbumFeatures(
+        album, FeatureMaps(tuple(view["read"] for view in looks.views)), tuple(v["vectors"] for v in looks.views)
+    )
 
 
-def headless(net: ReaderNet) -> ReaderNet:
+def strip_first_layer(net: ReaderNet) -> ReaderNet:
     """The teacher's reader without its first layer, which was computed once."""
     net.bring = nn.Identity()  # type: ignore[assignment]
     return net.eval().requires_grad_(False)
 
 
-def begun(net: ReaderNet, first: Mapping[str, Tensor], neck: int) -> ReaderNet:
+def make_student_reader(net: ReaderNet, first: Mapping[str, Tensor], neck: int) -> ReaderNet:
     """The teacher's reader as the student's begins: with the first layer that learned to do the same on its cells."""
     student = ReaderNet(net.out.out_features, replace(net.config, channels=neck))
     state = {name: value for name, value in net.state_dict().items() if not name.startswith("bring.")}
@@ -61,20 +63,24 @@ def begun(net: ReaderNet, first: Mapping[str, Tensor], neck: int) -> ReaderNet:
     return student
 
 
-def student_bank(album: Album, looks: Kept, sight: EdgeSight, folder: Path) -> Bank:
+def make_student_features(
+    album: QuestionAlbum, looks: DistillationFeatures, sight: EdgeSight, folder: Path
+) -> AlbumFeatures:
     """The album as the student sees it, made where `folder` does not hold it yet."""
     width = sight.neck.place.shape[1]
     cells, vectors = [], []
     for number, view in enumerate(looks.views):
         shape = (len(looks), 1 + CELLS, width + SPACE_DIM)
-        both = kept_rows(folder / f"{album.name}-{number}.npy", shape, seen(view, sight), lambda count: None)
+        both = cache_rows(
+            folder / f"{album.name}-{number}.npy", shape, compute_student_rows(view, sight), lambda count: None
+        )
         cells.append(both[:, 1:, :width])
         vectors.append(both[:, :, width:])
-    return Bank(album, Maps(tuple(cells)), tuple(vectors))
+    return AlbumFeatures(album, FeatureMaps(tuple(cells)), tuple(vectors))
 
 
 @torch.inference_mode()
-def seen(view: Mapping[str, NDArray[np.int16]], sight: EdgeSight) -> Iterator[NDArray[np.int16]]:
+def compute_student_rows(view: Mapping[str, NDArray[np.int16]], sight: EdgeSight) -> Iterator[NDArray[np.int16]]:
     """Of each photo (1 + P, N + D): its cells and their vectors, its own vector in the first row."""
     for start in range(0, len(view["map"]), AT_ONCE):
         some = slice(start, start + AT_ONCE)
@@ -84,7 +90,7 @@ def seen(view: Mapping[str, NDArray[np.int16]], sight: EdgeSight) -> Iterator[ND
             vector_BD, grid_BPD = sight.image_head.both(cells_BPN)
         beside_BXN = F.pad(cells_BPN.float(), (0, 0, 1, 0))
         vectors_BXD = torch.cat([vector_BD[:, None], grid_BPD], dim=1)
-        yield from bits_of(torch.cat([beside_BXN, vectors_BXD], dim=-1).bfloat16())
+        yield from to_bf16_bits(torch.cat([beside_BXN, vectors_BXD], dim=-1).bfloat16())
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,21 +99,21 @@ class ReadingLessons:
 
     student: ReaderNet
     teacher: ReaderNet  # headless
-    own: Mixed
-    its: Mixed  # the same photos in the same order, as the teacher sees them
+    own: QuestionSampler
+    its: QuestionSampler  # the same photos in the same order, as the teacher sees them
     config: ReadingConfig
     seed: int = 0
 
     def loss(self, step: int) -> dict[str, Tensor]:
         """Parts by name; "loss" is made smaller."""
         name = f"reading {self.seed} {step}"
-        shown, photo_Q, asked, right_Q = self.own.batch(Random(name))
+        shown, photo_Q, asked, right_Q = self.own.draw_batch(Random(name))
         torch.manual_seed(Random(name).randrange(2**31))  # of what is dropped
         with autocast_bf16():
             read_QW, looked_QP = self.student.looked(shown, photo_Q, asked)
             scores_QV = self.student.out(read_QW)
             with torch.no_grad():
-                its_QW, told_QP = self.teacher.looked(self.its.batch(Random(name))[0], photo_Q, asked)
+                its_QW, told_QP = self.teacher.looked(self.its.draw_batch(Random(name))[0], photo_Q, asked)
                 told_QV = self.teacher.out(its_QW)
         parts = self._parts(scores_QV.float(), looked_QP, told_QV.float(), told_QP)
         parts["right"] = F.cross_entropy(scores_QV.float(), right_Q, label_smoothing=0.05)
@@ -123,8 +129,13 @@ class ReadingLessons:
         return {"scores": scores, "looked": -(told_QP * looked_QP.clamp_min(1e-6).log()).sum(-1).mean()}
 
 
-def lessons(
-    student: ReaderNet, teacher: ReaderNet, mixed: Mixed, banks: Sequence[Bank], config: ReadingConfig, seed: int = 0
+def make_reading_lessons(
+    student: ReaderNet,
+    teacher: ReaderNet,
+    mixed: QuestionSampler,
+    banks: Sequence[AlbumFeatures],
+    config: ReadingConfig,
+    seed: int = 0,
 ) -> ReadingLessons:
     """`mixed` is the student's; `banks` are the same albums as the teacher sees them."""
     return ReadingLessons(student, teacher, mixed, replace(mixed, banks=banks), config, seed)

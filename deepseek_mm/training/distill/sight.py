@@ -21,7 +21,7 @@ from deepseek_mm.encoders.edge import NECK, EdgeSight
 from deepseek_mm.encoders.image import GRID
 from deepseek_mm.encoders.projection import HEADS
 from deepseek_mm.encoders.space import Floats
-from deepseek_mm.training.distill.look import SMALL, Kept
+from deepseek_mm.training.distill.look import SMALL, DistillationFeatures
 from deepseek_mm.training.losses import contrastive_loss
 
 IN_CELLS = ("map", "middle", "read", "noticed")  # arrays with a row for each cell, which a mirror turns round
@@ -77,13 +77,13 @@ class Student(nn.Module):
 
 
 @dataclass(frozen=True, slots=True)
-class Lessons:
+class SightLessons:
     """Photos, and what was said of those with captions."""
 
     student: Student
-    captioned: Kept
+    captioned: DistillationFeatures
     texts: Sequence[Floats]  # a photo each: the vectors of its captions
-    others: Sequence[Kept]
+    others: Sequence[DistillationFeatures]
     config: SightConfig
     seed: int = 0
 
@@ -92,32 +92,34 @@ class Lessons:
         chance = random.Random(f"sight {self.seed} {step}")
         torch.manual_seed(chance.randrange(2**31))
         photos = sorted(chance.sample(range(len(self.texts)), min(self.config.photos, len(self.texts))))
-        given = [drawn(self.captioned, photos, chance)]
+        given = [draw_features(self.captioned, photos, chance)]
         each = self.config.others // max(1, len(self.others))
-        given += [drawn(kept, chance.sample(range(len(kept)), min(each, len(kept))), chance) for kept in self.others]
+        given += [
+            draw_features(kept, chance.sample(range(len(kept)), min(each, len(kept))), chance) for kept in self.others
+        ]
         right = {name: torch.cat([part[name] for part in given]) for name in given[0]}
-        turned(right, torch.rand(len(right["map"])) < self.config.mirrored)
+        mirror_features(right, torch.rand(len(right["map"])) < self.config.mirrored)
         text_CD = torch.stack([torch.from_numpy(chance.choice(self.texts[photo])) for photo in photos])
         with autocast_bf16():
             seen = self.student(right.pop("map").float(), right.pop("middle").float())
-        parts = distances(seen, right, text_CD)
-        total = torch.stack([weight * parts[name] for name, weight in weights_of(self.config).items()]).sum()
+        parts = measure_distances(seen, right, text_CD)
+        total = torch.stack([weight * parts[name] for name, weight in list_weights(self.config).items()]).sum()
         return {"loss": total, **parts}
 
 
-def weights_of(config: SightConfig) -> dict[str, float]:
+def list_weights(config: SightConfig) -> dict[str, float]:
     """Of what is taught, those that are not 0."""
     named = {item.name: getattr(config, item.name) for item in fields(config) if isinstance(item.default, float)}
     return {name: weight for name, weight in named.items() if weight and name != "mirrored"}
 
 
-def drawn(kept: Kept, photos: Sequence[int], chance: random.Random) -> dict[str, Tensor]:
+def draw_features(kept: DistillationFeatures, photos: Sequence[int], chance: random.Random) -> dict[str, Tensor]:
     """Every array of some photos, each in a view by chance."""
     views = [chance.randrange(len(kept.views)) for _ in photos]
     return {name: kept.batch(name, photos, views) for name in kept.views[0]}
 
 
-def turned(right: dict[str, Tensor], mirrored_B: Tensor) -> None:
+def mirror_features(right: dict[str, Tensor], mirrored_B: Tensor) -> None:
     """Turn the maps of these photos round, in place: what the towers would make of a mirrored photo, nearly."""
     across = torch.arange(GRID * GRID).view(GRID, GRID).flip(1).flatten()
     for name in IN_CELLS:
@@ -129,7 +131,7 @@ def turned(right: dict[str, Tensor], mirrored_B: Tensor) -> None:
     right["vectors"] = torch.cat([vectors_BXD[:, :1], cells_BPD], dim=1)
 
 
-def distances(seen: Mapping[str, Tensor], right: Mapping[str, Tensor], text_CD: Tensor) -> dict[str, Tensor]:
+def measure_distances(seen: Mapping[str, Tensor], right: Mapping[str, Tensor], text_CD: Tensor) -> dict[str, Tensor]:
     """How far the student is from what is right, by the names of the weights. Caption c is photo c's."""
     right_BD, right_BPD = right["vectors"][:, 0].float(), right["vectors"][:, 1:].float()
     count = len(text_CD)
@@ -137,21 +139,21 @@ def distances(seen: Mapping[str, Tensor], right: Mapping[str, Tensor], text_CD: 
     return {
         "vectors": (1 - F.cosine_similarity(seen["vectors"], right_BD, dim=-1)).mean(),
         "cells": (1 - F.cosine_similarity(seen["cells"], right_BPD, dim=-1)).mean(),
-        "read": relative(seen["read"], right["read"]),
-        "noticed": relative(seen["noticed"], right["noticed"]),
+        "read": compute_relative_error(seen["read"], right["read"]),
+        "noticed": compute_relative_error(seen["noticed"], right["noticed"]),
         "shares": -(right["shares"][:, :HEADS].float() * seen["shares"]).sum(-1).mean(),
-        "ranks": divergence(SCALE * own_CD @ text_CD.T, SCALE * right_BD[:count] @ text_CD.T),
-        "classes": divergence(seen["classes"], right["classes"]),
+        "ranks": compute_divergence(SCALE * own_CD @ text_CD.T, SCALE * right_BD[:count] @ text_CD.T),
+        "classes": compute_divergence(seen["classes"], right["classes"]),
         "told": contrastive_loss(own_CD, text_CD, torch.arange(count), torch.tensor(SCALE)),
     }
 
 
-def relative(seen: Tensor, right: Tensor) -> Tensor:
+def compute_relative_error(seen: Tensor, right: Tensor) -> Tensor:
     """Mean squared error, of the mean square of what is right."""
     return (seen.float() - right.float()).square().mean() / right.float().square().mean()
 
 
-def divergence(scores: Tensor, right: Tensor) -> Tensor:
+def compute_divergence(scores: Tensor, right: Tensor) -> Tensor:
     """Of the student's choice among the last axis from the teacher's, in nats."""
     told: Tensor = F.kl_div(
         scores.float().log_softmax(-1), right.float().log_softmax(-1), log_target=True, reduction="batchmean"

@@ -25,9 +25,9 @@ from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.lm.weights import build
-from deepseek_mm.training.lm import in_turn
-from deepseek_mm.training.reach import off, stages
-from deepseek_mm.training.rows import Rows
+from deepseek_mm.training.lm import draw_in_turn
+from deepseek_mm.training.reach import compute_stages, measure_off
+from deepseek_mm.training.rows import PackedRows
 
 COPIED = ("tokenizer_config.json", "chat_template.jinja", "generation_config.json")
 
@@ -51,11 +51,13 @@ class SpeechConfig:
         between("vocabulary", self.vocabulary, 512, 1 << 20)
 
 
-def write_short(folder: Path, out: Path, config: SpeechConfig) -> Path:
+def write_short_tokenizer(folder: Path, out: Path, config: SpeechConfig) -> Path:
     """The tokenizer of a model's folder with fewer merges, and a config.json of the student's shape; `out`."""
     out.mkdir(parents=True, exist_ok=True)
     told = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
-    (out / "tokenizer.json").write_text(json.dumps(shortened(told, config.vocabulary), ensure_ascii=False), "utf-8")
+    (out / "tokenizer.json").write_text(
+        json.dumps(shorten_tokenizer(told, config.vocabulary), ensure_ascii=False), "utf-8"
+    )
     for name in COPIED:
         if (folder / name).is_file():
             shutil.copyfile(folder / name, out / name)
@@ -66,7 +68,7 @@ def write_short(folder: Path, out: Path, config: SpeechConfig) -> Path:
     return out
 
 
-def shortened(told: dict[str, Any], size: int) -> dict[str, Any]:
+def shorten_tokenizer(told: dict[str, Any], size: int) -> dict[str, Any]:
     """A byte-pair tokenizer (its JSON) of the first `size` tokens; merges are in the order of what they make."""
     model = told["model"]
     vocab = {token: number for token, number in model["vocab"].items() if number < size}
@@ -74,17 +76,17 @@ def shortened(told: dict[str, Any], size: int) -> dict[str, Any]:
     return told | {"model": model | {"vocab": vocab, "merges": merges}}
 
 
-def picked(depth: int, of: int) -> list[int]:
+def pick_layers(depth: int, of: int) -> list[int]:
     """Numbers of the teacher's layers that the student begins with: evenly apart, the first and the last one too."""
     return [round(n * (of - 1) / (depth - 1)) for n in range(depth)]
 
 
-def ends(depth: int, of: int) -> list[int]:
+def list_layer_ends(depth: int, of: int) -> list[int]:
     """Behind how many of the teacher's layers stands what the student should think behind each of its own."""
     return [round((n + 1) * of / depth) for n in range(depth)]
 
 
-def shape_of(base: DecoderShape, config: SpeechConfig) -> DecoderShape:
+def make_student_shape(base: DecoderShape, config: SpeechConfig) -> DecoderShape:
     """Full attention, no experts: it reads little, and soon."""
     return replace(
         base, num_layers=config.depth, vocab_size=config.vocabulary, context=config.reads, reaches=(), moe=None,
@@ -92,15 +94,15 @@ def shape_of(base: DecoderShape, config: SpeechConfig) -> DecoderShape:
     )  # fmt: skip
 
 
-def begun(base: DecoderShape, weights: Mapping[str, Tensor], config: SpeechConfig) -> Decoder:
+def make_student_decoder(base: DecoderShape, weights: Mapping[str, Tensor], config: SpeechConfig) -> Decoder:
     """The student before it has learned: some of the teacher's layers, and the first of its words."""
     taken: dict[str, Tensor] = {"norm.weight": weights["norm.weight"].clone()}
     taken["embedding.weight"] = weights["embedding.weight"][: config.vocabulary].clone()
-    for mine, theirs in enumerate(picked(config.depth, base.num_layers)):
+    for mine, theirs in enumerate(pick_layers(config.depth, base.num_layers)):
         old, new = f"layers.{theirs}.", f"layers.{mine}."
         own = {name: value for name, value in weights.items() if name.startswith(old) and ".moe." not in name}
         taken |= {new + name.removeprefix(old): value.clone() for name, value in own.items()}
-    return build(shape_of(base, config), taken, dtype=torch.float32)
+    return build(make_student_shape(base, config), taken, dtype=torch.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,28 +111,30 @@ class SpeechLessons:
 
     teacher: Decoder
     student: Decoder
-    rows: Rows
+    rows: PackedRows
     config: SpeechConfig
     seed: int = 0
 
     def loss(self, step: int) -> dict[str, Tensor]:
         """Parts by name; "loss" is made smaller."""
-        numbers = in_turn(step, len(self.rows), self.config.rows, f"speech {self.seed}")
-        return self.of_rows(self.rows.take(numbers))
+        numbers = draw_in_turn(step, len(self.rows), self.config.rows, f"speech {self.seed}")
+        return self.compare_rows(self.rows.take(numbers))
 
-    def of_rows(self, rows: Rows) -> dict[str, Tensor]:
+    def compare_rows(self, rows: PackedRows) -> dict[str, Tensor]:
         """The same of some rows. What is no document is not compared."""
         there_BT = rows.segments_NT > 0
         with torch.no_grad():
-            taught = stages(self.teacher, rows.ids_NT, self._parts(ends(self.config.depth, self._depth)))
+            taught = compute_stages(
+                self.teacher, rows.ids_NT, self._parts(list_layer_ends(self.config.depth, self._depth))
+            )
             known_VD = self.teacher.head.weight[: self.config.vocabulary]
             right_NV = F.linear(taught[-1][there_BT], known_VD).float().log_softmax(-1)
         with autocast_bf16():
-            learned = stages(self.student, rows.ids_NT, self._parts(range(1, self.config.depth + 1)))
+            learned = compute_stages(self.student, rows.ids_NT, self._parts(range(1, self.config.depth + 1)))
             said_NV = self.student.logits(learned[-1][there_BT])
         words = F.kl_div(said_NV.float().log_softmax(-1), right_NV, log_target=True, reduction="batchmean")
         pairs = zip(learned, taught, strict=True)
-        thoughts = torch.stack([off(mine[there_BT], theirs[there_BT]) for mine, theirs in pairs]).mean()
+        thoughts = torch.stack([measure_off(mine[there_BT], theirs[there_BT]) for mine, theirs in pairs]).mean()
         loss = self.config.words * words + self.config.thoughts * thoughts
         return {"loss": loss, "words": words, "thoughts": thoughts}
 
@@ -142,6 +146,6 @@ class SpeechLessons:
         return [range(start, end) for start, end in pairwise((0, *ends))]
 
 
-def sample(rows: Rows, count: int, seed: int = 0) -> Rows:
+def sample_rows(rows: PackedRows, count: int, seed: int = 0) -> PackedRows:
     """Some rows, always the same."""
     return rows.take(sorted(Random(seed).sample(range(len(rows)), min(count, len(rows)))))

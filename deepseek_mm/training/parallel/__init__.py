@@ -13,15 +13,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.training.loop import add_configs, chosen
+from deepseek_mm.training.loop import add_config_flags, choose_config
 from deepseek_mm.training.parallel import measure, memory
-from deepseek_mm.training.parallel.arithmetic import page
+from deepseek_mm.training.parallel.arithmetic import write_tables
 from deepseek_mm.training.parallel.launch import run_local
 from deepseek_mm.training.parallel.layout import Layout
-from deepseek_mm.training.parallel.recipe import SOURCE, BatchConfig, ModelConfig
+from deepseek_mm.training.parallel.recipe import SOURCE, MicrobatchConfig, ModelConfig
 from deepseek_mm.training.parallel.single import train_single
-from deepseek_mm.training.parallel.worker import STEPS, KeepConfig, Order, run_rank
-from deepseek_mm.training.report import made_now, read, write
+from deepseek_mm.training.parallel.worker import STEPS, KeepConfig, RunOrder, run_rank
+from deepseek_mm.training.report import make_report, read_report, write_report
 from deepseek_mm.training.steps import StepsConfig
 
 STAGES = ("train", "layouts", "memory", "arithmetic")
@@ -43,21 +43,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text", type=Path, default=SOURCE, help="folder whose Python files are read")
     parser.add_argument("--report", type=Path, help="layouts, memory: file for the figures")
     parser.add_argument("--pictures", type=Path, help="layouts, memory: folder of the picture; without it --out")
-    add_configs(parser, Layout, ModelConfig, BatchConfig, StepsConfig, KeepConfig)
+    add_config_flags(parser, Layout, ModelConfig, MicrobatchConfig, StepsConfig, KeepConfig)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train as all ranks or as one, or measure."""
     if args.stage == "arithmetic":
-        sys.stdout.write(page() + "\n")
+        sys.stdout.write(write_tables() + "\n")
     elif args.stage == "memory":
         measure_memory(args)
     elif args.stage == "layouts":
         measure_layouts(args)
     elif "WORLD_SIZE" not in os.environ:
-        run_local(order_of(args))
+        run_local(read_order(args))
     else:
-        order = order_of(args)
+        order = read_order(args)
         check_world(order, int(os.environ["WORLD_SIZE"]))
         run_rank(order)
     return 0
@@ -65,24 +65,28 @@ def run(args: argparse.Namespace) -> int:
 
 def measure_layouts(args: argparse.Namespace) -> None:
     """Every layout of up to eight ranks, and a rank that is killed."""
-    order = order_of(args)
+    order = read_order(args)
     truth = train_single(order.model.shape(), order.batch, order.steps, text=order.text)
-    found = measure.outcomes(order, LAYOUTS, truth)
+    found = measure.measure_layouts(order, LAYOUTS, truth)
     with TemporaryDirectory() as folder:
-        said, loss_off, weight_off = measure.killed(replace(order, layout=EIGHT, out=Path(folder)), FOUR, truth)
-    told = measure.figures(found)
+        said, loss_off, weight_off = measure.measure_killed_rank(
+            replace(order, layout=EIGHT, out=Path(folder)), FOUR, truth
+        )
+    told = measure.make_figures(found)
     told |= {"parallel_resumed_loss_difference": loss_off, "parallel_resumed_weight_difference": weight_off}
-    measure.draw(found, (args.pictures or args.out) / "parallel_layouts.png")
-    sys.stdout.write(f"{measure.table(found)}killed: {said}\nresumed as {FOUR}: weights off by {weight_off:.1e}\n")
+    measure.draw_layouts(found, (args.pictures or args.out) / "parallel_layouts.png")
+    sys.stdout.write(
+        f"{measure.write_table(found)}killed: {said}\nresumed as {FOUR}: weights off by {weight_off:.1e}\n"
+    )
     notes = (f"a killed rank: {said}", f"it was resumed as {FOUR}", "bytes are those of all ranks in one step")
     add_to_report(args, told, notes)
 
 
 def measure_memory(args: argparse.Namespace) -> None:
     """The shape of the packaged language model, with more and more of its layers worked out twice."""
-    spent = list(memory.costs())
-    title = f"a step of SmolLM2's shape, {memory.TOKENS} tokens, 32-bit numbers, one thread"
-    memory.draw(spent, (args.pictures or args.out) / "parallel_memory.png", title=title)
+    spent = list(memory.measure_costs())
+    title = f"a step of SmolLM2's shape, {memory.ROW_TOKENS} tokens, 32-bit numbers, one thread"
+    memory.draw_costs(spent, (args.pictures or args.out) / "parallel_memory.png", title=title)
     told: dict[str, float] = {}
     for cost in spent:
         name = f"memory_{cost.layers}_layers"
@@ -95,22 +99,22 @@ def add_to_report(args: argparse.Namespace, figures: Mapping[str, float], notes:
     """Write these into the report that was named; what another stage put there stays."""
     if not args.report:
         return
-    before = read(args.report) if args.report.is_file() else None
-    now = made_now("parallel", COMMAND, figures, [f"{args.stage}: {note}" for note in notes])
+    before = read_report(args.report) if args.report.is_file() else None
+    now = make_report("parallel", COMMAND, figures, [f"{args.stage}: {note}" for note in notes])
     if before:
         kept = [note for note in before.notes if not note.startswith(f"{args.stage}: ")]
         now = replace(now, figures={**before.figures, **now.figures}, notes=(*kept, *now.notes))
-    write(now, args.report)
+    write_report(now, args.report)
 
 
-def order_of(args: argparse.Namespace) -> Order:
+def read_order(args: argparse.Namespace) -> RunOrder:
     """What was asked for."""
-    layout, model, batch = (chosen(config, args) for config in (Layout(), ModelConfig(), BatchConfig()))
-    order = Order(out=args.out, layout=layout, model=model, batch=batch, text=args.text)
-    return replace(order, steps=chosen(STEPS, args), keep=chosen(KeepConfig(), args))
+    layout, model, batch = (choose_config(config, args) for config in (Layout(), ModelConfig(), MicrobatchConfig()))
+    order = RunOrder(out=args.out, layout=layout, model=model, batch=batch, text=args.text)
+    return replace(order, steps=choose_config(STEPS, args), keep=choose_config(KeepConfig(), args))
 
 
-def check_world(order: Order, processes: int) -> None:
+def check_world(order: RunOrder, processes: int) -> None:
     """ConfigError unless torchrun started as many as the layout has."""
     order.layout.check(order.model.shape())
     if processes != order.layout.ranks:

@@ -9,8 +9,16 @@ from dataclasses import dataclass
 
 from deepseek_mm.lm.shape import DecoderShape, ExpertSpec, MoEShape
 from deepseek_mm.training.parallel.layout import Layout
-from deepseek_mm.training.parallel.recipe import BatchConfig
-from deepseek_mm.training.parallel.sizes import FLOAT, kept, of_rank, on_wires, parameters, traffic, visited
+from deepseek_mm.training.parallel.recipe import MicrobatchConfig
+from deepseek_mm.training.parallel.sizes import (
+    FLOAT,
+    count_of_rank,
+    count_on_wires,
+    count_parameters,
+    count_saved,
+    count_traffic,
+    count_visited,
+)
 
 HALF = 2  # bytes of a number in bfloat16: weights and hidden states
 MOMENTS = 3 * FLOAT  # bytes of a parameter's copy in 32 bits and its two moments
@@ -18,7 +26,7 @@ GB = 1e9
 DAY_S = 86_400
 
 
-def giant() -> DecoderShape:
+def make_giant_shape() -> DecoderShape:
     """64 layers of width 8,192, each with eight experts: an expert has 12.8 billion parameters over all layers."""
     experts = tuple(ExpertSpec(name=f"e{n}", domain="code", width=8_144) for n in range(8))
     moe = MoEShape(layers=tuple(range(64)), experts=experts, gate_width=128)
@@ -28,7 +36,7 @@ def giant() -> DecoderShape:
     )  # fmt: skip
 
 
-BATCH = BatchConfig(microbatches=1024, rows=1, length=4096)
+BATCH = MicrobatchConfig(microbatches=1024, rows=1, length=4096)
 TOKENS = 15e12  # that such a model is trained on: stated, as many as Llama 3's
 LAYOUTS = (
     Layout(),
@@ -88,15 +96,15 @@ class Need:
         return self.total_gb - self.kept_gb + self.kept_again_gb
 
 
-def need(shape: DecoderShape, layout: Layout, batch: BatchConfig, machine: Machine) -> Need:
+def compute_need(shape: DecoderShape, layout: Layout, batch: MicrobatchConfig, machine: Machine) -> Need:
     """What one rank of the first stage needs for a step of the batch."""
-    own, tokens = of_rank(shape, layout, 0), batch.rows * batch.length
+    own, tokens = count_of_rank(shape, layout, 0), batch.rows * batch.length
     layers, rounds = layout.layers(shape, 0), batch.microbatches // layout.data
     under_way = min(layout.pipeline, rounds)
-    each = [kept(shape, layer, tensor=layout.tensor) * tokens * HALF for layer in layers]
+    each = [count_saved(shape, layer, tensor=layout.tensor) * tokens * HALF for layer in layers]
     inputs = len(layers) * tokens * shape.width * HALF
-    sent = on_wires(traffic(shape, layout, batch, 0, hidden=HALF), layout)
-    seconds = flops(shape, batch) / layout.ranks / machine.flops * (1 + (layout.pipeline - 1) / rounds)
+    sent = count_on_wires(count_traffic(shape, layout, batch, 0, hidden=HALF), layout)
+    seconds = count_flops(shape, batch) / layout.ranks / machine.flops * (1 + (layout.pipeline - 1) / rounds)
     inner = sent.get("tensor", 0.0)
     return Need(
         layout=layout,
@@ -112,22 +120,30 @@ def need(shape: DecoderShape, layout: Layout, batch: BatchConfig, machine: Machi
     )
 
 
-def flops(shape: DecoderShape, batch: BatchConfig) -> float:
+def count_flops(shape: DecoderShape, batch: MicrobatchConfig) -> float:
     """Of one step: six for each weight that a token visits (Kaplan et al. 2020, arXiv 2001.08361, section 2.1), and of
     attention six for each number of a query and each earlier token, two products forwards and four back over half of
     all pairs.
     """
     tokens = batch.microbatches * batch.rows * batch.length
     attention = shape.num_layers * shape.num_heads * shape.head_width * batch.length
-    return tokens * 6.0 * (visited(shape) + attention)
+    return tokens * 6.0 * (count_visited(shape) + attention)
 
 
-def page() -> str:
+def write_tables() -> str:
     """The tables, in Markdown."""
-    return "\n".join((*_sizes(giant(), BATCH), "", *_memory(giant(), BATCH), "", *_time(giant(), BATCH)))
+    return "\n".join(
+        (
+            *_sizes(make_giant_shape(), BATCH),
+            "",
+            *_memory(make_giant_shape(), BATCH),
+            "",
+            *_time(make_giant_shape(), BATCH),
+        )
+    )
 
 
-def _sizes(shape: DecoderShape, batch: BatchConfig) -> Iterator[str]:
+def _sizes(shape: DecoderShape, batch: MicrobatchConfig) -> Iterator[str]:
     tokens = batch.microbatches * batch.rows * batch.length
     moe = shape.moe
     assert moe is not None, "the giant has experts"
@@ -135,27 +151,27 @@ def _sizes(shape: DecoderShape, batch: BatchConfig) -> Iterator[str]:
     yield "| of the model | |"
     yield "|---|---:|"
     yield f"| parameters of one expert, all layers | {expert / 1e9:.1f} billion |"
-    yield f"| parameters in all | {parameters(shape) / 1e9:.1f} billion |"
-    yield f"| weights that a token is multiplied with | {visited(shape) / 1e9:.1f} billion |"
+    yield f"| parameters in all | {count_parameters(shape) / 1e9:.1f} billion |"
+    yield f"| weights that a token is multiplied with | {count_visited(shape) / 1e9:.1f} billion |"
     yield f"| tokens of a step | {tokens:,} |"
-    yield f"| FLOP of a step | {flops(shape, batch):.2e} |"
+    yield f"| FLOP of a step | {count_flops(shape, batch):.2e} |"
 
 
-def _memory(shape: DecoderShape, batch: BatchConfig) -> Iterator[str]:
+def _memory(shape: DecoderShape, batch: MicrobatchConfig) -> Iterator[str]:
     yield "| layout | ranks | weights | gradients | optimiser | kept | in all | kept, twice | in all, twice |"
     yield "|---|---:|---:|---:|---:|---:|---:|---:|---:|"
     for layout in LAYOUTS:
-        n = need(shape, layout, batch, H100)
+        n = compute_need(shape, layout, batch, H100)
         parts = (n.weights_gb, n.gradients_gb, n.optimiser_gb, n.kept_gb, n.total_gb, n.kept_again_gb, n.total_again_gb)
         yield f"| {layout} | {layout.ranks:,} | " + " | ".join(f"{part:,.1f}" for part in parts) + " |"
 
 
-def _time(shape: DecoderShape, batch: BatchConfig) -> Iterator[str]:
+def _time(shape: DecoderShape, batch: MicrobatchConfig) -> Iterator[str]:
     steps = TOKENS / (batch.microbatches * batch.rows * batch.length)
     yield "| layout | tensor GB | pipeline GB | data GB | wires s | compute s | twice s | days in all | our cores |"
     yield "|---|---:|---:|---:|---:|---:|---:|---:|---:|"
     for layout in LAYOUTS:
-        n, ours = need(shape, layout, batch, H100), need(shape, layout, batch, OURS)
+        n, ours = compute_need(shape, layout, batch, H100), compute_need(shape, layout, batch, OURS)
         axes = [n.wires_gb.get(axis, 0.0) for axis in ("tensor", "pipeline", "data")]
         days = (n.compute_again_s + n.wires_s) * steps / DAY_S
         rest = (n.wires_s, n.compute_s, n.compute_again_s, days, ours.compute_again_s / DAY_S)

@@ -15,36 +15,36 @@ from deepseek_mm.lm.shape import DecoderShape
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class ShardCut:
     """Along which dimension, and the sizes of what was stacked there."""
 
     dim: int
     sections: tuple[int, ...]
 
 
-def cuts_of(shape: DecoderShape) -> dict[str, Cut]:
+def list_cuts(shape: DecoderShape) -> dict[str, ShardCut]:
     """The cut of every parameter that is cut, by its name in `Decoder`. The rest, every rank has whole."""
     heads, groups = shape.num_heads * shape.head_width, shape.num_kv_heads * shape.head_width
-    found = {name: Cut(0, (shape.vocab_size,)) for name in ("embedding.weight", "head.weight")}
+    found = {name: ShardCut(0, (shape.vocab_size,)) for name in ("embedding.weight", "head.weight")}
     for number in range(shape.num_layers):
         layer = f"layers.{number}"
-        found[f"{layer}.qkv.weight"] = Cut(0, (heads, groups, groups))
-        found[f"{layer}.out.weight"] = Cut(1, (heads,))
-        found |= _gated(layer, shape.ffn_width)
+        found[f"{layer}.qkv.weight"] = ShardCut(0, (heads, groups, groups))
+        found[f"{layer}.out.weight"] = ShardCut(1, (heads,))
+        found |= _cut_gated(layer, shape.ffn_width)
         if shape.moe and number in shape.moe.layers:
             for expert, spec in enumerate(shape.moe.experts):
-                found |= _gated(f"{layer}.moe.experts.{expert}", spec.width)
+                found |= _cut_gated(f"{layer}.moe.experts.{expert}", spec.width)
     return found
 
 
-def part(full: Tensor, cut: Cut | None, place: int, size: int) -> Tensor:
+def cut_part(full: Tensor, cut: ShardCut | None, place: int, size: int) -> Tensor:
     """What rank `place` of `size` has of it."""
     if cut is None or size == 1:
         return full
     return torch.cat([each.chunk(size, cut.dim)[place] for each in full.split(cut.sections, cut.dim)], cut.dim)
 
 
-def whole(parts: Sequence[Tensor], cut: Cut | None) -> Tensor:
+def join_parts(parts: Sequence[Tensor], cut: ShardCut | None) -> Tensor:
     """The parts of all ranks, in their order, as they were before they were cut."""
     if cut is None or len(parts) == 1:
         return parts[0]
@@ -53,5 +53,5 @@ def whole(parts: Sequence[Tensor], cut: Cut | None) -> Tensor:
     return torch.cat([each[n] for n in range(len(sizes)) for each in split], cut.dim)
 
 
-def _gated(where: str, width: int) -> dict[str, Cut]:
-    return {f"{where}.up.weight": Cut(0, (width, width)), f"{where}.down.weight": Cut(1, (width,))}
+def _cut_gated(where: str, width: int) -> dict[str, ShardCut]:
+    return {f"{where}.up.weight": ShardCut(0, (width, width)), f"{where}.down.weight": ShardCut(1, (width,))}

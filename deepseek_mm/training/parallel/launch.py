@@ -16,8 +16,8 @@ from typing import Any
 from torch.distributed import TCPStore  # type: ignore[attr-defined]  # torch documents it and does not list it
 
 from deepseek_mm.errors import DeepSeekMMError
-from deepseek_mm.training.parallel.roll import RankLost, Roll, lost, unanswered
-from deepseek_mm.training.parallel.worker import Order, run_rank
+from deepseek_mm.training.parallel.roll import RankLost, RankRegistry, make_rank_lost, make_rank_unanswered
+from deepseek_mm.training.parallel.worker import RunOrder, run_rank
 
 HOST = "127.0.0.1"
 LOST = 3  # exit code of a rank that lost another one
@@ -25,7 +25,7 @@ SETTLE_S = 2.0  # in which those that a dying rank takes along end as well, so t
 STOP_S = 5.0  # that a rank has to end before it is killed
 
 
-def run_local(order: Order, *, started: Callable[[Sequence[Any]], None] = lambda ranks: None) -> None:
+def run_local(order: RunOrder, *, started: Callable[[Sequence[Any]], None] = lambda ranks: None) -> None:
     """Train with all ranks of the layout here. RankLost names the one that failed, and the step it was in.
 
     `started` is handed the processes, in the order of ranks.
@@ -34,17 +34,19 @@ def run_local(order: Order, *, started: Callable[[Sequence[Any]], None] = lambda
     store = TCPStore(HOST, 0, is_master=True, wait_for_workers=False)
     context = get_context("forkserver")
     context.set_forkserver_preload([__name__])
-    ranks = [context.Process(target=begin, args=(order, rank, store.port)) for rank in range(order.layout.ranks)]
+    ranks = [
+        context.Process(target=run_forked_rank, args=(order, rank, store.port)) for rank in range(order.layout.ranks)
+    ]
     for rank in ranks:
         rank.start()
     try:
         started(ranks)
-        watch(ranks, Roll(store, order.layout))
+        watch_ranks(ranks, RankRegistry(store, order.layout))
     finally:
-        stop(ranks)
+        stop_ranks(ranks)
 
 
-def watch(ranks: list[Any], roll: Roll) -> None:
+def watch_ranks(ranks: list[Any], roll: RankRegistry) -> None:
     """Wait until all have ended well, or one has not."""
     left = {rank.sentinel: rank for rank in ranks}
     while left:
@@ -52,11 +54,11 @@ def watch(ranks: list[Any], roll: Roll) -> None:
             ended = left.pop(sentinel)
             ended.join()
             if ended.exitcode:
-                settle(list(left))
-                raise why(ranks, roll)
+                wait_for_others(list(left))
+                raise explain_failure(ranks, roll)
 
 
-def settle(sentinels: list[int]) -> None:
+def wait_for_others(sentinels: list[int]) -> None:
     """Give the others a moment to notice."""
     until = time.monotonic() + SETTLE_S
     while sentinels and (left_s := until - time.monotonic()) > 0:
@@ -64,23 +66,27 @@ def settle(sentinels: list[int]) -> None:
         sentinels = [each for each in sentinels if each not in ended]
 
 
-def why(ranks: list[Any], roll: Roll) -> DeepSeekMMError:
+def explain_failure(ranks: list[Any], roll: RankRegistry) -> DeepSeekMMError:
     """Those are to blame that did not merely lose a neighbour."""
     codes = {number: rank.exitcode for number, rank in enumerate(ranks) if rank.exitcode}
     blamed = {number: code for number, code in codes.items() if code != LOST}
     if not blamed:
-        return unanswered(roll.layout, roll.steps(), f"{len(codes)} ranks gave up waiting")
-    return lost(roll.layout, {number: how(code, roll.said(number)) for number, code in blamed.items()}, roll.steps())
+        return make_rank_unanswered(roll.layout, roll.read_steps(), f"{len(codes)} ranks gave up waiting")
+    return make_rank_lost(
+        roll.layout,
+        {number: describe_exit(code, roll.read_error(number)) for number, code in blamed.items()},
+        roll.read_steps(),
+    )
 
 
-def how(code: int, said: str) -> str:
+def describe_exit(code: int, said: str) -> str:
     """How a rank ended, in words."""
     if code < 0:
         return f"was killed by {signal.Signals(-code).name}"
     return f"failed ({said or f'exit code {code}; its traceback is above'})"
 
 
-def stop(ranks: list[Any]) -> None:
+def stop_ranks(ranks: list[Any]) -> None:
     """End those that are left, by force if need be."""
     for rank in ranks:
         rank.terminate()
@@ -93,7 +99,7 @@ def stop(ranks: list[Any]) -> None:
         rank.close()
 
 
-def begin(order: Order, rank: int, port: int) -> None:
+def run_forked_rank(order: RunOrder, rank: int, port: int) -> None:
     """The life of one rank."""
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(order.layout.ranks), "LOCAL_RANK": str(rank)}
     os.environ |= {"MASTER_ADDR": HOST, "MASTER_PORT": str(port), "TORCHELASTIC_USE_AGENT_STORE": "True"}
@@ -103,5 +109,5 @@ def begin(order: Order, rank: int, port: int) -> None:
     except RankLost:
         sys.exit(LOST)
     except DeepSeekMMError as error:
-        Roll(TCPStore(HOST, port), order.layout, rank).say(error)
+        RankRegistry(TCPStore(HOST, port), order.layout, rank).leave_error(error)
         sys.exit(1)

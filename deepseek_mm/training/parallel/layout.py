@@ -52,7 +52,7 @@ class Layout:
         """Who stands there."""
         return (data * self.pipeline + pipeline) * self.tensor + tensor
 
-    def named(self, rank: int) -> str:
+    def describe_rank(self, rank: int) -> str:
         """A rank in words."""
         where = ", ".join(f"{axis} {place}" for axis, place in zip(AXES, self.place(rank), strict=True))
         return f"rank {rank} ({where})"
@@ -104,7 +104,7 @@ ALONE = Axis()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class RankPlace:
     """Where this process stands."""
 
     layout: Layout
@@ -126,15 +126,15 @@ class Place:
         return self.pipeline.place == self.pipeline.size - 1
 
 
-def take_place(layout: Layout) -> Place:
+def take_place(layout: Layout) -> RankPlace:
     """This process's place; all ranks call it, after init_process_group."""
     mesh = init_device_mesh("cpu", layout.sizes, mesh_dim_names=AXES)
     axes = {axis: Axis(mesh.size(n), mesh.get_local_rank(axis), mesh.get_group(axis)) for n, axis in enumerate(AXES)}
     rank = dist.get_rank()
-    return Place(layout=layout, rank=rank, **axes, ends=_ends(layout, rank), world=Axis(layout.ranks, rank))
+    return RankPlace(layout=layout, rank=rank, **axes, ends=_join_ends(layout, rank), world=Axis(layout.ranks, rank))
 
 
-def _ends(layout: Layout, rank: int) -> Axis:
+def _join_ends(layout: Layout, rank: int) -> Axis:
     """The other end's rank and this one; every rank makes every group, as torch wants it."""
     found = ALONE
     for data in range(layout.data if layout.pipeline > 1 else 0):

@@ -15,14 +15,14 @@ from typing import Any
 from torch import Tensor
 from tqdm import tqdm
 
-from deepseek_mm.training.journal import Journal
+from deepseek_mm.training.journal import RunFolder
 from deepseek_mm.training.parallel import checkpoint
-from deepseek_mm.training.parallel.cuts import cuts_of
+from deepseek_mm.training.parallel.cuts import list_cuts
 from deepseek_mm.training.parallel.launch import run_local
 from deepseek_mm.training.parallel.layout import Layout
 from deepseek_mm.training.parallel.roll import RankLost
-from deepseek_mm.training.parallel.sizes import on_wires, traffic
-from deepseek_mm.training.parallel.worker import WIRES, Order
+from deepseek_mm.training.parallel.sizes import count_on_wires, count_traffic
+from deepseek_mm.training.parallel.worker import WIRES, RunOrder
 
 AXES = ("tensor", "pipeline", "ends", "data", "world")
 VICTIM, VICTIM_STEP = 5, 12  # the rank that is killed, and the step it is killed after
@@ -30,7 +30,7 @@ LOOK_S = 0.05  # between two looks at the log
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
+class LayoutOutcome:
     """One layout beside the single process."""
 
     layout: Layout
@@ -45,12 +45,15 @@ class Outcome:
 Truth = tuple[list[float], dict[str, Tensor]]
 
 
-def outcomes(order: Order, layouts: Sequence[Layout], truth: Truth) -> list[Outcome]:
+def measure_layouts(order: RunOrder, layouts: Sequence[Layout], truth: Truth) -> list[LayoutOutcome]:
     """All of them, each in a folder of its own; what is there already is not trained again."""
-    return [outcome(replace(order, layout=each, out=order.out / str(each)), truth) for each in tqdm(layouts, "layouts")]
+    return [
+        measure_layout(replace(order, layout=each, out=order.out / str(each)), truth)
+        for each in tqdm(layouts, "layouts")
+    ]
 
 
-def outcome(order: Order, truth: Truth) -> Outcome:
+def measure_layout(order: RunOrder, truth: Truth) -> LayoutOutcome:
     """Train with this layout, and compare."""
     if not (order.out / WIRES).is_file():
         run_local(order)
@@ -59,11 +62,11 @@ def outcome(order: Order, truth: Truth) -> Outcome:
     expected, counted, sent = Counter[str](), Counter[str](), 0.0
     for rank, told in enumerate(ranks):
         counted.update(told["bytes"])
-        its = traffic(shape, layout, order.batch, layout.place(rank)[1])
+        its = count_traffic(shape, layout, order.batch, layout.place(rank)[1])
         expected.update(its)
-        sent += sum(on_wires(its, layout).values())
-    loss_off, weight_off = off(order, truth)
-    return Outcome(
+        sent += sum(count_on_wires(its, layout).values())
+    loss_off, weight_off = measure_difference(order, truth)
+    return LayoutOutcome(
         layout=layout,
         loss_off=loss_off,
         weight_off=weight_off,
@@ -74,42 +77,42 @@ def outcome(order: Order, truth: Truth) -> Outcome:
     )
 
 
-def off(order: Order, truth: Truth) -> tuple[float, float]:
+def measure_difference(order: RunOrder, truth: Truth) -> tuple[float, float]:
     """How far losses, and weights, of a run's folder are from the truth."""
-    losses = [line["loss"] for line in Journal(order.out, {}).lines()]
-    folder = checkpoint.latest(order.out)
+    losses = [line["loss"] for line in RunFolder(order.out, {}).read_log()]
+    folder = checkpoint.find_latest(order.out)
     assert folder is not None, f"no checkpoint in {order.out}"
-    weights = checkpoint.weights(folder, cuts_of(order.model.shape()))
+    weights = checkpoint.read_weights(folder, list_cuts(order.model.shape()))
     return (
         max(abs(a - b) for a, b in zip(losses, truth[0], strict=True)),
         max(float((weights[name] - value).abs().max()) for name, value in truth[1].items()),
     )
 
 
-def killed(order: Order, resumed: Layout, truth: Truth) -> tuple[str, float, float]:
+def measure_killed_rank(order: RunOrder, resumed: Layout, truth: Truth) -> tuple[str, float, float]:
     """Kill a rank in the middle, go on with another layout: (what was said, and how far losses and weights are off)."""
     try:
-        run_local(order, started=killer(order.out, rank=VICTIM % order.layout.ranks, step=VICTIM_STEP))
+        run_local(order, started=make_killer(order.out, rank=VICTIM % order.layout.ranks, step=VICTIM_STEP))
         said = "nothing: all steps were over"
     except RankLost as error:
         said = str(error)
     again = replace(order, layout=resumed)
     run_local(again)
-    return said, *off(again, truth)
+    return said, *measure_difference(again, truth)
 
 
-def killer(out: Path, *, rank: int, step: int) -> Callable[[Sequence[Any]], None]:
+def make_killer(out: Path, *, rank: int, step: int) -> Callable[[Sequence[Any]], None]:
     """Somebody who kills a rank as soon as the log has that step."""
 
     def wait_and_kill(process: int) -> None:
-        while len(Journal(out, {}).lines()) < step:
+        while len(RunFolder(out, {}).read_log()) < step:
             sleep(LOOK_S)
         os.kill(process, signal.SIGKILL)
 
     return lambda ranks: Thread(target=wait_and_kill, args=(ranks[rank].pid,), daemon=True).start()
 
 
-def figures(found: Sequence[Outcome]) -> dict[str, float]:
+def make_figures(found: Sequence[LayoutOutcome]) -> dict[str, float]:
     """Names for a report."""
     told: dict[str, float] = {
         "parallel_loss_difference": max(each.loss_off for each in found),
@@ -125,7 +128,7 @@ def figures(found: Sequence[Outcome]) -> dict[str, float]:
     return dict(sorted(told.items()))
 
 
-def draw(found: Sequence[Outcome], file: Path) -> Path:
+def draw_layouts(found: Sequence[LayoutOutcome], file: Path) -> Path:
     """Bytes of all ranks by axis, counted as bars and by formula as marks; and seconds."""
     from matplotlib.figure import Figure
 
@@ -151,7 +154,7 @@ def draw(found: Sequence[Outcome], file: Path) -> Path:
     return file
 
 
-def table(found: Sequence[Outcome]) -> str:
+def write_table(found: Sequence[LayoutOutcome]) -> str:
     """For people."""
     lines = [f"{'layout':<8}{'loss off':>10}{'weight off':>12}{'s a step':>10}{'MB handed in':>14}{'by formula':>12}"]
     lines += [

@@ -14,15 +14,15 @@ from torch import Tensor, nn
 
 from deepseek_mm.lm.shape import SMOLLM2, DecoderShape
 from deepseek_mm.machine import memory_mb, set_peak_back
-from deepseek_mm.training.parallel.recipe import first_weights, open_whole
-from deepseek_mm.training.parallel.single import loss_of
+from deepseek_mm.training.parallel.recipe import make_first_weights, open_whole
+from deepseek_mm.training.parallel.single import compute_loss
 from deepseek_mm.training.parallel.stage import recompute
 
-TOKENS, POINTS, TIMES = 512, 6, 2  # of the row; cases between no layer and all; steps, of which the fastest counts
+ROW_TOKENS, POINTS, TIMES = 512, 6, 2  # of the row; cases between no layer and all; steps, of which the fastest counts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Cost:
+class RecomputeCost:
     """One step, forwards and back, with so many layers worked out twice."""
 
     layers: int
@@ -31,7 +31,7 @@ class Cost:
     seconds: float  # of the processor: one thread, so others at work hardly change it
 
 
-class Kept:
+class SavedTensorCounter:
     """Counts the bytes that autograd keeps while it is entered: each storage once, and no parameters."""
 
     def __init__(self, module: nn.Module) -> None:
@@ -39,7 +39,7 @@ class Kept:
         self._held: list[Tensor] = []  # so that no place in memory is used again meanwhile
         self._hooks = torch.autograd.graph.saved_tensors_hooks(self._pack, lambda x: x)
 
-    def __enter__(self) -> "Kept":
+    def __enter__(self) -> "SavedTensorCounter":
         self._hooks.__enter__()
         return self
 
@@ -56,7 +56,9 @@ class Kept:
         return x
 
 
-def costs(shape: DecoderShape = SMOLLM2, *, tokens: int = TOKENS, points: int = POINTS) -> Iterator[Cost]:
+def measure_costs(
+    shape: DecoderShape = SMOLLM2, *, tokens: int = ROW_TOKENS, points: int = POINTS
+) -> Iterator[RecomputeCost]:
     """From no layer to all; each in a process of its own, so that no case inherits memory from another."""
     context = get_context("forkserver")
     for layers in sorted({round(shape.num_layers * n / (points - 1)) for n in range(points)}):
@@ -68,10 +70,10 @@ def costs(shape: DecoderShape = SMOLLM2, *, tokens: int = TOKENS, points: int = 
         process.join()
 
 
-def cost(shape: DecoderShape, *, tokens: int, layers: int, times: int = TIMES) -> Cost:
+def measure_cost(shape: DecoderShape, *, tokens: int, layers: int, times: int = TIMES) -> RecomputeCost:
     """The same in this process. Weights are random: they cost what learned ones do."""
     torch.set_num_threads(1)
-    decoder = open_whole(shape, first_weights(0))
+    decoder = open_whole(shape, make_first_weights(0))
     ids = torch.randint(shape.vocab_size, (1, tokens + 1), generator=torch.Generator().manual_seed(0))
     recompute(decoder, range(layers))
     for parameter in decoder.parameters():
@@ -80,12 +82,12 @@ def cost(shape: DecoderShape, *, tokens: int, layers: int, times: int = TIMES) -
     before_mb = memory_mb("VmRSS")  # before the first step: what is freed later may stay with the process
     seconds = min(_step(decoder, ids) for _ in range(times))
     peak_mb = memory_mb("VmHWM") - before_mb
-    with Kept(decoder) as kept:
-        loss_of(decoder, ids)
-    return Cost(layers=layers, kept_mb=kept.bytes / 1e6, peak_mb=peak_mb, seconds=seconds)
+    with SavedTensorCounter(decoder) as kept:
+        compute_loss(decoder, ids)
+    return RecomputeCost(layers=layers, kept_mb=kept.bytes / 1e6, peak_mb=peak_mb, seconds=seconds)
 
 
-def draw(spent: Sequence[Cost], file: Path, *, title: str) -> Path:
+def draw_costs(spent: Sequence[RecomputeCost], file: Path, *, title: str) -> Path:
     """Memory and time against the number of layers."""
     from matplotlib.figure import Figure
 
@@ -109,9 +111,9 @@ def draw(spent: Sequence[Cost], file: Path, *, title: str) -> Path:
 
 def _step(decoder: nn.Module, ids: Tensor) -> float:
     begun = time.process_time()
-    loss_of(decoder, ids).backward()  # type: ignore[arg-type]
+    compute_loss(decoder, ids).backward()  # type: ignore[arg-type]
     return time.process_time() - begun
 
 
 def _send(there: object, shape: DecoderShape, tokens: int, layers: int) -> None:
-    there.send(cost(shape, tokens=tokens, layers=layers))  # type: ignore[attr-defined]
+    there.send(measure_cost(shape, tokens=tokens, layers=layers))  # type: ignore[attr-defined]

@@ -57,7 +57,7 @@ class ModelConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class BatchConfig:
+class MicrobatchConfig:
     """What one step reads, in all: every layout shares the same microbatches."""
 
     microbatches: int = 4
@@ -78,23 +78,23 @@ def read_text(folder: Path = SOURCE) -> Tensor:
     return torch.from_numpy(np.frombuffer(b"".join(file.read_bytes() for file in files), np.uint8).copy())
 
 
-def rows_of(text: Tensor, batch: BatchConfig, *, step: int, number: int, seed: int) -> Tensor:
+def draw_rows(text: Tensor, batch: MicrobatchConfig, *, step: int, number: int, seed: int) -> Tensor:
     """Ids (B, T + 1) of microbatch `number` of a step: what is read, and one more to be guessed."""
     chance = Random(f"{seed} {step} {number}")
     starts = [chance.randrange(len(text) - batch.length) for _ in range(batch.rows)]
     return torch.stack([text[at : at + batch.length + 1] for at in starts]).long()
 
 
-def first_weights(seed: int) -> Source:
+def make_first_weights(seed: int) -> Source:
     """Norms are one, biases zero, and matrices are drawn, each from a stream of its own."""
 
-    def drawn(name: str, size: torch.Size) -> Tensor:
+    def draw_weights(name: str, size: torch.Size) -> Tensor:
         if len(size) == 1:
             return torch.zeros(size) if name.endswith("bias") else torch.ones(size)
         chance = torch.Generator().manual_seed(Random(f"{seed} {name}").randrange(2**31))
         return SPREAD * torch.randn(size, generator=chance)
 
-    return drawn
+    return draw_weights
 
 
 def open_whole(shape: DecoderShape, source: Source) -> Decoder:
@@ -106,7 +106,7 @@ def open_whole(shape: DecoderShape, source: Source) -> Decoder:
     return decoder
 
 
-def guidance(routings: Sequence[Routing], shape: DecoderShape) -> Tensor:
+def compute_gate_cost(routings: Sequence[Routing], shape: DecoderShape) -> Tensor:
     """What unequal load and large logits of these layers cost, their part of the whole model's mean."""
     moe = shape.moe
     if moe is None or not routings:
@@ -115,7 +115,7 @@ def guidance(routings: Sequence[Routing], shape: DecoderShape) -> Tensor:
     return torch.stack(costs).sum() / len(moe.layers)
 
 
-def zeros_for_none(parameters: Sequence[nn.Parameter]) -> None:
+def fill_missing_gradients(parameters: Sequence[nn.Parameter]) -> None:
     """An expert that nobody visited has gradients of zero, wherever it is."""
     for parameter in parameters:
         if parameter.grad is None:

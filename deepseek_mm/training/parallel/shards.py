@@ -39,19 +39,19 @@ class _Summed(torch.autograd.Function):
         return lost, None
 
 
-def copied(x: Tensor, axis: Axis) -> Tensor:
+def copy_to_ranks(x: Tensor, axis: Axis) -> Tensor:
     """x, whose gradients are summed over the axis."""
     found: Tensor = _Copied.apply(x, axis) if axis.size > 1 else x
     return found
 
 
-def summed(x: Tensor, axis: Axis) -> Tensor:
+def sum_over_ranks(x: Tensor, axis: Axis) -> Tensor:
     """The sum of x over the axis, of which each rank gets the gradient."""
     found: Tensor = _Summed.apply(x, axis) if axis.size > 1 else x
     return found
 
 
-class Column(nn.Module):
+class ColumnLinear(nn.Module):
     """A matrix that enters a layer: this rank's rows of it."""
 
     def __init__(self, linear: nn.Linear, axis: Axis) -> None:
@@ -60,10 +60,10 @@ class Column(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """This rank's columns of the product."""
-        return F.linear(copied(x, self.axis), self.weight)
+        return F.linear(copy_to_ranks(x, self.axis), self.weight)
 
 
-class Row(nn.Module):
+class RowLinear(nn.Module):
     """A matrix that leaves a layer: this rank's columns of it."""
 
     def __init__(self, linear: nn.Linear, axis: Axis) -> None:
@@ -72,10 +72,10 @@ class Row(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The whole product."""
-        return summed(F.linear(x, self.weight), self.axis)
+        return sum_over_ranks(F.linear(x, self.weight), self.axis)
 
 
-class Words(nn.Module):
+class ShardedEmbedding(nn.Module):
     """An embedding: this rank's rows of it."""
 
     def __init__(self, embedding: nn.Embedding, axis: Axis) -> None:
@@ -84,8 +84,8 @@ class Words(nn.Module):
 
     def forward(self, ids_BT: Tensor) -> Tensor:
         """Vectors (B, T, D) of all ranks' words."""
-        own_BT, mine_BT = _own(ids_BT, len(self.weight), self.axis)
-        return summed(F.embedding(own_BT, self.weight) * mine_BT[..., None], self.axis)
+        own_BT, mine_BT = _count_from_own(ids_BT, len(self.weight), self.axis)
+        return sum_over_ranks(F.embedding(own_BT, self.weight) * mine_BT[..., None], self.axis)
 
 
 class ShardedMoE(MoE):
@@ -97,11 +97,11 @@ class ShardedMoE(MoE):
 
     def visit(self, x_BTD: Tensor, routing: Routing) -> Tensor:
         """As `MoE.visit`; each rank's experts see a part of what the weights of their answers are worth."""
-        inner = routing._replace(weights_BTk=copied(routing.weights_BTk, self.axis))
-        return summed(super().visit(copied(x_BTD, self.axis), inner), self.axis)
+        inner = routing._replace(weights_BTk=copy_to_ranks(routing.weights_BTk, self.axis))
+        return sum_over_ranks(super().visit(copy_to_ranks(x_BTD, self.axis), inner), self.axis)
 
 
-def shard(decoder: Decoder, axis: Axis) -> None:
+def shard_decoder(decoder: Decoder, axis: Axis) -> None:
     """Swap the modules whose weights are cut. The weights themselves are cut by whoever fills them in."""
     if axis.size == 1:
         return
@@ -109,22 +109,22 @@ def shard(decoder: Decoder, axis: Axis) -> None:
         if isinstance(layer, DecoderLayer):
             _shard_layer(layer, axis)
     if isinstance(decoder.embedding, nn.Embedding):
-        decoder.embedding = Words(decoder.embedding, axis)  # type: ignore[assignment]  # it is called like one
+        decoder.embedding = ShardedEmbedding(decoder.embedding, axis)  # type: ignore[assignment]  # it is called like one
     if isinstance(decoder.head, nn.Linear):
-        decoder.head = Column(decoder.head, axis)  # type: ignore[assignment]
+        decoder.head = ColumnLinear(decoder.head, axis)  # type: ignore[assignment]
 
 
-def word_losses(logits_NW: Tensor, ids_N: Tensor, axis: Axis) -> Tensor:
+def compute_word_losses(logits_NW: Tensor, ids_N: Tensor, axis: Axis) -> Tensor:
     """Cross-entropy of each token, (N,), in nats, of logits whose words are shared among the ranks."""
     top_N1 = axis.largest(logits_NW.detach().amax(-1, keepdim=True))
-    own_N, mine_N = _own(ids_N, logits_NW.shape[-1], axis)
+    own_N, mine_N = _count_from_own(ids_N, logits_NW.shape[-1], axis)
     above_NW = logits_NW - top_N1
     said_N = above_NW.gather(-1, own_N[:, None]).squeeze(-1) * mine_N
-    both_2N = summed(torch.stack((above_NW.exp().sum(-1), said_N)), axis)
+    both_2N = sum_over_ranks(torch.stack((above_NW.exp().sum(-1), said_N)), axis)
     return both_2N[0].log() - both_2N[1]
 
 
-def _own(ids: Tensor, words: int, axis: Axis) -> tuple[Tensor, Tensor]:
+def _count_from_own(ids: Tensor, words: int, axis: Axis) -> tuple[Tensor, Tensor]:
     """Ids counted from this rank's first word, 0 where they are another's; and whether they are this rank's."""
     own = ids - axis.place * words
     mine = (own >= 0) & (own < words)
@@ -134,7 +134,7 @@ def _own(ids: Tensor, words: int, axis: Axis) -> tuple[Tensor, Tensor]:
 def _shard_layer(layer: DecoderLayer, axis: Axis) -> None:
     layer.num_heads //= axis.size
     layer.split = (layer.split[0] // axis.size, layer.split[1] // axis.size)
-    for name, kind in (("qkv", Column), ("out", Row), ("up", Column), ("down", Row)):
+    for name, kind in (("qkv", ColumnLinear), ("out", RowLinear), ("up", ColumnLinear), ("down", RowLinear)):
         setattr(layer, name, kind(getattr(layer, name), axis))
     if layer.moe is not None:
         layer.moe = ShardedMoE(layer.moe, axis)

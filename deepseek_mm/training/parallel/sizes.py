@@ -13,9 +13,9 @@ import torch
 
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.shape import DecoderShape
-from deepseek_mm.training.parallel.cuts import cuts_of
+from deepseek_mm.training.parallel.cuts import list_cuts
 from deepseek_mm.training.parallel.layout import Layout
-from deepseek_mm.training.parallel.recipe import BatchConfig
+from deepseek_mm.training.parallel.recipe import MicrobatchConfig
 
 FLOAT = 4  # bytes
 TOLD = 16  # bytes that all ranks sum in a step: loss and gradient length, double numbers
@@ -23,43 +23,43 @@ WORDS_IN, WORDS_OUT, LAST_NORM = "embedding.weight", "head.weight", "norm.weight
 
 
 @lru_cache(maxsize=8)
-def whole_sizes(shape: DecoderShape) -> Mapping[str, torch.Size]:
+def list_sizes(shape: DecoderShape) -> Mapping[str, torch.Size]:
     """Every parameter's shape in one process; a head that is the embedding is not among them."""
     with torch.device("meta"):
         return {name: parameter.shape for name, parameter in Decoder(shape).named_parameters()}
 
 
-def parameters(shape: DecoderShape) -> int:
+def count_parameters(shape: DecoderShape) -> int:
     """Of the whole model."""
-    return sum(size.numel() for size in whole_sizes(shape).values())
+    return sum(size.numel() for size in list_sizes(shape).values())
 
 
-def visited(shape: DecoderShape) -> int:
+def count_visited(shape: DecoderShape) -> int:
     """Weights that one token is multiplied with: of the experts those that it visits, of the words the head."""
     experts = prod((3, shape.width, sum(spec.width for spec in shape.moe.experts))) if shape.moe else 0
     idle = experts * (1 - shape.moe.top_k / len(shape.moe.experts)) * len(shape.moe.layers) if shape.moe else 0
     words = 0 if shape.tied else shape.vocab_size * shape.width
-    return parameters(shape) - words - round(idle)
+    return count_parameters(shape) - words - round(idle)
 
 
-def of_rank(shape: DecoderShape, layout: Layout, stage: int) -> int:
+def count_of_rank(shape: DecoderShape, layout: Layout, stage: int) -> int:
     """Parameters that a rank of this stage has."""
-    cuts, sizes = cuts_of(shape), whole_sizes(shape)
+    cuts, sizes = list_cuts(shape), list_sizes(shape)
     total = sum(
-        sizes[name].numel() // (layout.tensor if name in cuts else 1) for name in names_of(shape, layout, stage)
+        sizes[name].numel() // (layout.tensor if name in cuts else 1) for name in list_stage_names(shape, layout, stage)
     )
     twin = shape.tied and layout.pipeline > 1 and stage == layout.pipeline - 1  # its head is a copy of the embedding
     return total + (sizes[WORDS_IN].numel() // layout.tensor if twin else 0)
 
 
-def names_of(shape: DecoderShape, layout: Layout, stage: int) -> list[str]:
+def list_stage_names(shape: DecoderShape, layout: Layout, stage: int) -> list[str]:
     """Parameters of a stage."""
     layers, last = layout.layers(shape, stage), stage == layout.pipeline - 1
     ends = {WORDS_IN: stage == 0, WORDS_OUT: last, LAST_NORM: last}
-    return [name for name in whole_sizes(shape) if ends.get(name) or _layer_of(name) in layers]
+    return [name for name in list_sizes(shape) if ends.get(name) or _find_layer(name) in layers]
 
 
-def kept(shape: DecoderShape, layer: int, *, tensor: int = 1) -> float:
+def count_saved(shape: DecoderShape, layer: int, *, tensor: int = 1) -> float:
     """Numbers that a layer keeps for one token until its gradients are worked out, on one of so many tensor ranks.
 
     Every rank keeps hidden states before, in and behind both norms. Shared are queries, keys and values as they come
@@ -77,8 +77,14 @@ def kept(shape: DecoderShape, layer: int, *, tensor: int = 1) -> float:
     return every + shared / tensor
 
 
-def traffic(
-    shape: DecoderShape, layout: Layout, batch: BatchConfig, stage: int, *, hidden: int = FLOAT, gradient: int = FLOAT
+def count_traffic(
+    shape: DecoderShape,
+    layout: Layout,
+    batch: MicrobatchConfig,
+    stage: int,
+    *,
+    hidden: int = FLOAT,
+    gradient: int = FLOAT,
 ) -> dict[str, int]:
     """Axis -> bytes that a rank of this stage hands to others in a step, with nothing worked out twice.
 
@@ -86,10 +92,10 @@ def traffic(
     counts there.
     """
     own, ends = batch.microbatches // layout.data, (stage == 0) + (stage == layout.pipeline - 1)
-    share = -(-of_rank(shape, layout, stage) // layout.data)
+    share = -(-count_of_rank(shape, layout, stage) // layout.data)
     words = shape.vocab_size * shape.width // layout.tensor
     found = {
-        "tensor": own * hidden * _summed(shape, layout, batch, stage) if layout.tensor > 1 else 0,
+        "tensor": own * hidden * _count_summed(shape, layout, batch, stage) if layout.tensor > 1 else 0,
         "pipeline": own * (2 - ends) * (batch.rows * batch.length * shape.width * hidden + FLOAT),
         "ends": words * gradient if shape.tied and ends == 1 else 0,
         "data": share * (layout.data + 1) * gradient if layout.data > 1 else 0,
@@ -101,7 +107,7 @@ def traffic(
     return {axis: size for axis, size in found.items() if size}
 
 
-def on_wires(given: Mapping[str, float], layout: Layout) -> dict[str, float]:
+def count_on_wires(given: Mapping[str, float], layout: Layout) -> dict[str, float]:
     """Axis -> bytes that a rank sends for that, where sums and gatherings go round in rings.
 
     Of a sum of n bytes over g ranks each sends 2 (g - 1) / g * n (Patarasuk and Yuan 2009), of a gathering of n / g
@@ -115,7 +121,7 @@ def on_wires(given: Mapping[str, float], layout: Layout) -> dict[str, float]:
     return {axis: size * ring[axis] for axis, size in given.items()}
 
 
-def _summed(shape: DecoderShape, layout: Layout, batch: BatchConfig, stage: int) -> int:
+def _count_summed(shape: DecoderShape, layout: Layout, batch: MicrobatchConfig, stage: int) -> int:
     """Numbers of one microbatch that tensor ranks sum, both ways.
 
     Each layer sums its hidden states behind attention and feed-forward, and on the way back before them; experts once
@@ -131,6 +137,6 @@ def _summed(shape: DecoderShape, layout: Layout, batch: BatchConfig, stage: int)
     return tokens * (hidden * shape.width + more)
 
 
-def _layer_of(name: str) -> int:
+def _find_layer(name: str) -> int:
     """Its layer's number, or -1."""
     return int(name.split(".")[1]) if name.startswith("layers.") else -1

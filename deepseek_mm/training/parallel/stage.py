@@ -18,16 +18,16 @@ from deepseek_mm.errors import ConfigError
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.shape import DecoderShape
-from deepseek_mm.training.parallel.cuts import cuts_of, part
-from deepseek_mm.training.parallel.layout import Place
-from deepseek_mm.training.parallel.recipe import Source, guidance
-from deepseek_mm.training.parallel.shards import shard, word_losses
+from deepseek_mm.training.parallel.cuts import cut_part, list_cuts
+from deepseek_mm.training.parallel.layout import RankPlace
+from deepseek_mm.training.parallel.recipe import Source, compute_gate_cost
+from deepseek_mm.training.parallel.shards import compute_word_losses, shard_decoder
 
 
 class Stage(nn.Module):
     """Some layers, and the embedding before them or the head behind."""
 
-    def __init__(self, decoder: Decoder, place: Place) -> None:
+    def __init__(self, decoder: Decoder, place: RankPlace) -> None:
         super().__init__()
         self.decoder, self.place = decoder, place
         self.layers = place.layout.layers(decoder.shape, place.pipeline.place)
@@ -38,22 +38,22 @@ class Stage(nn.Module):
         x_BTD = self.decoder.embed(x) if self.place.first else x
         attend = FullTextAttention(self.decoder.shape, segments_BT)
         x_BTD, routings = self.decoder(x_BTD, attend, layers=self.layers, final=self.place.last)
-        costs_1 = guidance(routings, self.decoder.shape)[None] + (0 if cost_1 is None else cost_1)
+        costs_1 = compute_gate_cost(routings, self.decoder.shape)[None] + (0 if cost_1 is None else cost_1)
         return (self.decoder.logits(x_BTD) if self.place.last else x_BTD), costs_1
 
 
-def open_stage(shape: DecoderShape, place: Place, source: Source, *, checkpointed: int = 0) -> Stage:
+def open_stage(shape: DecoderShape, place: RankPlace, source: Source, *, checkpointed: int = 0) -> Stage:
     """This rank's part of the decoder; only one whole weight is in memory at a time."""
     with torch.device("meta"):
         decoder = Decoder(shape)
     sizes = {name: parameter.shape for name, parameter in decoder.named_parameters(remove_duplicate=False)}
     _leave_out(decoder, place)
-    shard(decoder, place.tensor)
-    cuts = cuts_of(shape)
+    shard_decoder(decoder, place.tensor)
+    cuts = list_cuts(shape)
     tied = shape.tied and place.first and place.last
     for name, parameter in list(decoder.named_parameters()):
         full = source("embedding.weight" if shape.tied and name == "head.weight" else name, sizes[name])
-        own = part(full, cuts.get(name), place.tensor.place, place.tensor.size)
+        own = cut_part(full, cuts.get(name), place.tensor.place, place.tensor.size)
         module, _, leaf = name.rpartition(".")
         setattr(decoder.get_submodule(module), leaf, nn.Parameter(own.to(torch.float32).clone()))
         assert parameter.is_meta, f"{name} was filled twice"
@@ -72,7 +72,7 @@ def recompute(decoder: Decoder, layers: Sequence[int]) -> None:
         layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)
 
 
-class Runner:
+class PipelineRunner:
     """Gathers the gradients of a step's microbatches."""
 
     def __init__(self, stage: Stage, *, microbatches: int) -> None:
@@ -106,11 +106,11 @@ class Runner:
     def _loss(self, out: tuple[Tensor, Tensor], next_BT: Tensor) -> Tensor:
         """A microbatch's part of the step's loss."""
         logits_BTW, cost_1 = out
-        words = word_losses(logits_BTW.flatten(0, 1), next_BT.flatten(), self.stage.place.tensor).mean()
+        words = compute_word_losses(logits_BTW.flatten(0, 1), next_BT.flatten(), self.stage.place.tensor).mean()
         return (words + cost_1.squeeze(0)) / self.total
 
 
-def _leave_out(decoder: Decoder, place: Place) -> None:
+def _leave_out(decoder: Decoder, place: RankPlace) -> None:
     """What other stages have."""
     mine = place.layout.layers(decoder.shape, place.pipeline.place)
     for number in range(decoder.shape.num_layers):

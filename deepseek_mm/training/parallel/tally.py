@@ -18,7 +18,7 @@ HEARD = ("recv_", "recv_any_source_", "barrier", "monitored_barrier_")  # nothin
 GIVEN = {"_reduce_scatter_base_": 1, "_allgather_base_": 1}  # place of the input among the arguments; else the first
 
 
-class Tally(TorchDispatchMode):
+class TrafficCounter(TorchDispatchMode):
     """Counts while it is entered."""
 
     def __init__(self, groups: Mapping[str, str]) -> None:

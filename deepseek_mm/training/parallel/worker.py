@@ -14,15 +14,22 @@ from torch import distributed as dist
 from torch.distributed.rendezvous import rendezvous
 
 from deepseek_mm.config import between
-from deepseek_mm.training.journal import Journal
+from deepseek_mm.training.journal import RunFolder
 from deepseek_mm.training.parallel import checkpoint
-from deepseek_mm.training.parallel.cuts import cuts_of, part
-from deepseek_mm.training.parallel.layout import Layout, Place, take_place
-from deepseek_mm.training.parallel.recipe import SOURCE, BatchConfig, ModelConfig, first_weights, read_text, rows_of
-from deepseek_mm.training.parallel.roll import Roll
-from deepseek_mm.training.parallel.sizes import whole_sizes
-from deepseek_mm.training.parallel.stage import Runner, open_stage
-from deepseek_mm.training.parallel.tally import Tally
+from deepseek_mm.training.parallel.cuts import cut_part, list_cuts
+from deepseek_mm.training.parallel.layout import Layout, RankPlace, take_place
+from deepseek_mm.training.parallel.recipe import (
+    SOURCE,
+    MicrobatchConfig,
+    ModelConfig,
+    draw_rows,
+    make_first_weights,
+    read_text,
+)
+from deepseek_mm.training.parallel.roll import RankRegistry
+from deepseek_mm.training.parallel.sizes import list_sizes
+from deepseek_mm.training.parallel.stage import PipelineRunner, open_stage
+from deepseek_mm.training.parallel.tally import TrafficCounter
 from deepseek_mm.training.parallel.zero import STATE, ShardedAdamW
 from deepseek_mm.training.steps import StepsConfig
 
@@ -46,13 +53,13 @@ class KeepConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Order:
+class RunOrder:
     """Everything that a rank has to know."""
 
     out: Path
     layout: Layout = field(default_factory=Layout)
     model: ModelConfig = field(default_factory=ModelConfig)
-    batch: BatchConfig = field(default_factory=BatchConfig)
+    batch: MicrobatchConfig = field(default_factory=MicrobatchConfig)
     steps: StepsConfig = STEPS
     keep: KeepConfig = field(default_factory=KeepConfig)
     text: Path = SOURCE
@@ -63,7 +70,7 @@ class Order:
         return {**asdict(self.model), **asdict(self.batch), **asdict(self.steps)}
 
 
-def run_rank(order: Order) -> None:
+def run_rank(order: RunOrder) -> None:
     """Train as the rank that the environment names (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT), as torchrun sets it.
 
     RankLost names the rank that is gone.
@@ -71,28 +78,30 @@ def run_rank(order: Order) -> None:
     torch.set_num_threads(1)
     wait = timedelta(seconds=order.keep.patience_s)
     store, rank, _ = next(iter(rendezvous("env://", timeout=wait)))
-    roll = Roll(store, order.layout, rank)
+    roll = RankRegistry(store, order.layout, rank)
     try:
         roll.sign()
         dist.init_process_group("gloo", store=store, rank=rank, world_size=order.layout.ranks, timeout=wait)
-        Worker(order, take_place(order.layout), roll).run()
+        RankWorker(order, take_place(order.layout), roll).run()
         dist.destroy_process_group()
     except RuntimeError as error:  # what gloo raises when a neighbour is gone, or does not answer
-        raise roll.lost(error) from error
+        raise roll.explain(error) from error
 
 
-class Worker:
+class RankWorker:
     """A rank that has its place."""
 
-    def __init__(self, order: Order, place: Place, roll: Roll) -> None:
+    def __init__(self, order: RunOrder, place: RankPlace, roll: RankRegistry) -> None:
         self.order, self.place, self.roll = order, place, roll
         self.shape = order.model.shape()
-        self.cuts = cuts_of(self.shape)
+        self.cuts = list_cuts(self.shape)
         self.text = read_text(order.text)
         self.settings = {**order.settings, "text": crc32(self.text.numpy().tobytes())}
-        self.journal = Journal(order.out, self.settings)
-        stage = open_stage(self.shape, place, first_weights(order.steps.seed), checkpointed=order.keep.checkpointed)
-        self.runner = Runner(stage, microbatches=order.batch.microbatches)
+        self.journal = RunFolder(order.out, self.settings)
+        stage = open_stage(
+            self.shape, place, make_first_weights(order.steps.seed), checkpointed=order.keep.checkpointed
+        )
+        self.runner = PipelineRunner(stage, microbatches=order.batch.microbatches)
         self.trained = {n.removeprefix("decoder."): p for n, p in stage.named_parameters()}
         self.optimiser = ShardedAdamW(self.trained, place, order.steps)
         self.ties = self.shape.tied and not (place.first and place.last)
@@ -101,9 +110,9 @@ class Worker:
 
     def run(self) -> None:
         """All steps that are left."""
-        first, tally = self._resume(), Tally(self._groups())
+        first, tally = self._resume(), TrafficCounter(self._groups())
         for step in range(first, self.order.steps.steps):
-            self.roll.at(step + 1)
+            self.roll.enter_step(step + 1)
             begun = time.perf_counter()
             if step == first + COUNTED_STEP:
                 with tally:
@@ -115,9 +124,9 @@ class Worker:
                 self.journal.log(step + 1, **told)
             if (step + 1) % self.order.keep.every == 0 or step + 1 == self.order.steps.steps:
                 self.save(step + 1)
-        self.roll.tell({"bytes": dict(tally.bytes), "calls": dict(tally.calls), "seconds": self.seconds})
+        self.roll.leave({"bytes": dict(tally.bytes), "calls": dict(tally.calls), "seconds": self.seconds})
         if self.place.rank == 0:
-            wires = {"layout": asdict(self.order.layout), "ranks": self.roll.told()}
+            wires = {"layout": asdict(self.order.layout), "ranks": self.roll.collect()}
             (self.order.out / WIRES).write_text(json.dumps(wires))
 
     def step(self, step: int) -> dict[str, float]:
@@ -125,7 +134,7 @@ class Worker:
         order, begun = self.order, time.perf_counter()
         ids = torch.cat(
             [
-                rows_of(self.text, order.batch, step=step, number=number, seed=order.steps.seed)
+                draw_rows(self.text, order.batch, step=step, number=number, seed=order.steps.seed)
                 for number in self.runner.numbers
             ]
         )
@@ -140,29 +149,29 @@ class Worker:
             kind: [piece for piece in pieces if self.counted[piece[0]]]
             for kind, pieces in self.optimiser.pieces().items()
         }
-        checkpoint.save(self.order.out, step, mine, rank=self.place.rank, tensor=self.place.tensor.place)
+        checkpoint.save_pieces(self.order.out, step, mine, rank=self.place.rank, tensor=self.place.tensor.place)
         self._meet()
         if self.place.rank == 0:
-            sizes = {name: list(size) for name, size in whole_sizes(self.shape).items()}
-            checkpoint.finish(self.order.out, step, self.settings, sizes, layout=str(self.order.layout))
+            sizes = {name: list(size) for name, size in list_sizes(self.shape).items()}
+            checkpoint.finish_checkpoint(self.order.out, step, self.settings, sizes, layout=str(self.order.layout))
 
     def _resume(self) -> int:
         """The step to go on with."""
-        folder = checkpoint.latest(self.order.out)
+        folder = checkpoint.find_latest(self.order.out)
         if self.place.rank == 0:
-            self.journal.cut(int(folder.name.rpartition("-")[2]) if folder else 0)
+            self.journal.truncate_log(int(folder.name.rpartition("-")[2]) if folder else 0)
         self._meet()
         if folder is None:
             return 0
-        with checkpoint.opened(folder, self.cuts) as found:
+        with checkpoint.open_checkpoint(folder, self.cuts) as found:
             found.check(self.settings)
             self.optimiser.restore({kind: self._own(found, kind) for kind in STATE}, found.step)
             return found.step
 
-    def _own(self, found: checkpoint.Checkpoint, kind: str) -> dict[str, Tensor]:
+    def _own(self, found: checkpoint.ShardedCheckpoint, kind: str) -> dict[str, Tensor]:
         tensor = self.place.tensor
         return {
-            name: part(found.whole(kind, self._first_name(name)), self.cuts.get(name), tensor.place, tensor.size)
+            name: cut_part(found.whole(kind, self._first_name(name)), self.cuts.get(name), tensor.place, tensor.size)
             for name in self.trained
         }
 

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 
-from deepseek_mm.training.parallel.layout import Place
-from deepseek_mm.training.parallel.recipe import zeros_for_none
-from deepseek_mm.training.steps import BETAS, StepsConfig, rate_at
+from deepseek_mm.training.parallel.layout import RankPlace
+from deepseek_mm.training.parallel.recipe import fill_missing_gradients
+from deepseek_mm.training.steps import BETAS, StepsConfig, compute_rate
 
 STATE = ("weight", "exp_avg", "exp_avg_sq")  # of each parameter; the names are AdamW's
 SCATTER = getattr(dist, "reduce_scatter_single", None) or dist.reduce_scatter_tensor  # its name before torch 2.13
@@ -27,13 +27,13 @@ SMALL = 1e-6  # as torch.nn.utils.clip_grad_norm_ adds
 class ShardedAdamW:
     """The same update as `training.steps.Steps`, for one rank of many."""
 
-    def __init__(self, trained: Mapping[str, nn.Parameter], place: Place, config: StepsConfig) -> None:
+    def __init__(self, trained: Mapping[str, nn.Parameter], place: RankPlace, config: StepsConfig) -> None:
         self.trained, self.place, self.config = dict(trained), place, config
         self.length = sum(parameter.numel() for parameter in self.trained.values())
         share = -(-self.length // place.data.size)
         self.mine = slice(place.data.place * share, (place.data.place + 1) * share)
         self.padded = share * place.data.size
-        self.slice_S = nn.Parameter(self._flat([p.detach() for p in self.trained.values()])[self.mine].clone())
+        self.slice_S = nn.Parameter(self._flatten([p.detach() for p in self.trained.values()])[self.mine].clone())
         self.optimiser = torch.optim.AdamW(
             [self.slice_S], lr=config.rate, betas=BETAS, weight_decay=config.decay, fused=True
         )
@@ -43,14 +43,14 @@ class ShardedAdamW:
 
         `counted` says whose gradients count towards the length here: of several ranks that have the same, one.
         """
-        zeros_for_none(list(self.trained.values()))
-        grads_S = self._scattered(self._flat([_grad(p) for p in self.trained.values()]))
-        told = torch.tensor([lost, float(self._squares(grads_S, counted))], dtype=torch.float64)
+        fill_missing_gradients(list(self.trained.values()))
+        grads_S = self._scatter(self._flatten([_grad(p) for p in self.trained.values()]))
+        told = torch.tensor([lost, float(self._sum_squares(grads_S, counted))], dtype=torch.float64)
         loss, squares = self.place.world.sum(told).tolist()
         norm = squares**0.5
         self.slice_S.grad = grads_S * min(1.0, self.config.clip / (norm + SMALL))
         for group in self.optimiser.param_groups:
-            group["lr"] = rate_at(step, self.config)
+            group["lr"] = compute_rate(step, self.config)
         self.optimiser.step()
         self._spread()
         return loss, norm
@@ -62,13 +62,13 @@ class ShardedAdamW:
 
     def restore(self, state: Mapping[str, Mapping[str, Tensor]], step: int) -> None:
         """Go on from this rank's part of every parameter, kind -> name -> values, after so many steps."""
-        flat = {kind: self._flat([state[kind][name] for name in self.trained])[self.mine].clone() for kind in STATE}
+        flat = {kind: self._flatten([state[kind][name] for name in self.trained])[self.mine].clone() for kind in STATE}
         with torch.no_grad():
             self.slice_S.copy_(flat.pop("weight"))
         self.optimiser.state[self.slice_S] = {"step": torch.tensor(float(step)), **flat}
         self._spread()
 
-    def _scattered(self, grads_P: Tensor) -> Tensor:
+    def _scatter(self, grads_P: Tensor) -> Tensor:
         """The sum over data ranks of this rank's slice."""
         if self.place.data.size == 1:
             return grads_P
@@ -89,12 +89,12 @@ class ShardedAdamW:
             parameter.grad = None
             at += parameter.numel()
 
-    def _flat(self, tensors: list[Tensor]) -> Tensor:
+    def _flatten(self, tensors: list[Tensor]) -> Tensor:
         flat_P = torch.zeros(self.padded)
         torch.cat([each.flatten() for each in tensors], out=flat_P[: self.length])
         return flat_P
 
-    def _squares(self, grads_S: Tensor, counted: Mapping[str, bool]) -> Tensor:
+    def _sum_squares(self, grads_S: Tensor, counted: Mapping[str, bool]) -> Tensor:
         squares = [
             piece.double().square().sum() for name, _, piece in self._cut_up(grads_S) if counted[name] and len(piece)
         ]

@@ -18,16 +18,20 @@ from deepseek_mm.evaluation.code_search import first_sentence
 from deepseek_mm.parse.packages import Package, read_source
 from deepseek_mm.sandbox.run import Sandbox
 from deepseek_mm.training.corpus.benchmarks import is_benchmark
-from deepseek_mm.training.corpus.items import words_in
-from deepseek_mm.training.ppo.judge import outcomes
-from deepseek_mm.training.ppo.problems import Problem
+from deepseek_mm.training.corpus.items import split_words
+from deepseek_mm.training.ppo.judge import run_jobs
+from deepseek_mm.training.ppo.problems import CodeProblem
 
-MODULES = frozenset(words_in("re math string itertools collections functools operator textwrap bisect heapq fractions"))
-SHUT = frozenset(words_in("open input exec eval compile print globals locals vars breakpoint exit quit help id hash"))
-NAMES = frozenset(dir(builtins)) - SHUT - {"__import__", "memoryview"}
+MODULES = frozenset(
+    split_words("re math string itertools collections functools operator textwrap bisect heapq fractions")
+)
+SHUT = frozenset(
+    split_words("open input exec eval compile print globals locals vars breakpoint exit quit help id hash")
+)
+ALLOWED_NAMES = frozenset(dir(builtins)) - SHUT - {"__import__", "memoryview"}
 LEAST_LINES, MOST_LINES = 2, 12  # of a function without its docstring
 MOST_ARGUMENTS = 3
-MOST_FILES, MOST_OF_ONE = 40, 8  # files that are read, and functions that are taken, of one package
+MOST_FILES, MOST_FUNCTIONS = 40, 8  # files that are read, and functions that are taken, of one package
 CALLS, TESTS, LEAST_DIFFERENT = 60, 5, 3  # calls that are tried, tests that are kept, values that they must tell apart
 VALUES = (
     "0", "1", "2", "7", "-3", "12", "100", "0.5", "2.25", "''", "'a'", "'hello world'", "'Ab, c-d_e'", "'  x '",
@@ -37,30 +41,32 @@ VALUES = (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Small:
+class SmallFunction:
     """A function that may become a problem."""
 
-    problem: Problem  # without tests
+    problem: CodeProblem  # without tests
     calls: tuple[str, ...]
 
 
-def harvested(packages: tuple[Package, ...], sandbox: Sandbox) -> list[Problem]:
+def harvest_problems(packages: tuple[Package, ...], sandbox: Sandbox) -> list[CodeProblem]:
     """Problems with tests. Everything is called twice, in different sandboxes: what differs is dropped."""
-    small = list({each.problem.code: each for package in packages for each in small_functions(package)}.values())
+    small = list({each.problem.code: each for package in packages for each in draw_small_functions(package)}.values())
     jobs = [{"program": each.problem.head + each.problem.code, "calls": list(each.calls)} for each in small]
-    first, again = outcomes(sandbox, jobs), outcomes(sandbox, jobs)
-    told = [(each, steady(a, b)) for each, a, b in zip(small, first, again, strict=True)]
-    return [replace(each.problem, tests=tests) for each, values in told if (tests := asserted(each.calls, values))]
+    first, again = run_jobs(sandbox, jobs), run_jobs(sandbox, jobs)
+    told = [(each, keep_steady(a, b)) for each, a, b in zip(small, first, again, strict=True)]
+    return [
+        replace(each.problem, tests=tests) for each, values in told if (tests := write_assertions(each.calls, values))
+    ]
 
 
-def steady(first: list[Any] | None, again: list[Any] | None) -> list[str | None]:
+def keep_steady(first: list[Any] | None, again: list[Any] | None) -> list[str | None]:
     """What both runs told."""
     if first is None or again is None:
         return []
     return [a if a == b else None for a, b in zip(first, again, strict=True)]
 
 
-def asserted(calls: tuple[str, ...], values: list[str | None]) -> tuple[str, ...]:
+def write_assertions(calls: tuple[str, ...], values: list[str | None]) -> tuple[str, ...]:
     """Assertions, those first that tell something new; none if too few do."""
     told = [(call, value) for call, value in zip(calls, values, strict=False) if value is not None]
     seen, new, old = set[str](), list[tuple[str, str]](), list[tuple[str, str]]()
@@ -72,13 +78,13 @@ def asserted(calls: tuple[str, ...], values: list[str | None]) -> tuple[str, ...
     return tuple(f"assert {call} == {value}" for call, value in (new + old)[:TESTS])
 
 
-def small_functions(package: Package) -> Iterator[Small]:
+def draw_small_functions(package: Package) -> Iterator[SmallFunction]:
     """Some of a package's, by chance."""
-    found = list(all_small(package))
-    yield from Random(package.name).sample(found, min(len(found), MOST_OF_ONE))
+    found = list(find_small_functions(package))
+    yield from Random(package.name).sample(found, min(len(found), MOST_FUNCTIONS))
 
 
-def all_small(package: Package) -> Iterator[Small]:
+def find_small_functions(package: Package) -> Iterator[SmallFunction]:
     """Those of some of its files, in order."""
     for path in sorted(Random(package.name).sample(package.files, min(len(package.files), MOST_FILES))):
         source = read_source(path)
@@ -88,13 +94,13 @@ def all_small(package: Package) -> Iterator[Small]:
             continue
         if is_benchmark(source):
             continue
-        imports = imports_of(tree)
+        imports = list_imports(tree)
         for node in tree.body:
-            if isinstance(node, ast.FunctionDef) and (made := small(node, imports, package, source)):
+            if isinstance(node, ast.FunctionDef) and (made := make_small_function(node, imports, package, source)):
                 yield made
 
 
-def imports_of(tree: ast.Module) -> dict[str, str]:
+def list_imports(tree: ast.Module) -> dict[str, str]:
     """Name -> the line that brings it, of the modules that are allowed."""
     found = dict[str, str]()
     for node in tree.body:
@@ -105,25 +111,27 @@ def imports_of(tree: ast.Module) -> dict[str, str]:
     return found
 
 
-def small(node: ast.FunctionDef, imports: dict[str, str], package: Package, source: str) -> Small | None:
+def make_small_function(
+    node: ast.FunctionDef, imports: dict[str, str], package: Package, source: str
+) -> SmallFunction | None:
     """The function as a problem without tests, if it is small, plain, and needs nothing else."""
     arguments = node.args
     needed = len(arguments.args) - len(arguments.defaults)
     plain = not (node.decorator_list or arguments.vararg or arguments.kwarg or arguments.kwonlyargs)
     if not plain or not 1 <= needed <= MOST_ARGUMENTS or node.name.startswith("__"):
         return None
-    doc, code = ast.get_docstring(node) or "", bare(node)
-    wanted = free_names(node)
-    if not LEAST_LINES <= len(code.split("\n")) <= MOST_LINES or not wanted <= NAMES | imports.keys():
+    doc, code = ast.get_docstring(node) or "", strip_function(node)
+    wanted = find_free_names(node)
+    if not LEAST_LINES <= len(code.split("\n")) <= MOST_LINES or not wanted <= ALLOWED_NAMES | imports.keys():
         return None
     told = f'"""{said}"""\n' if (said := first_sentence(doc)) and '"' not in said else ""
     lines = sorted({imports[name] for name in wanted & imports.keys()})
     head = told + "".join(f"{line}\n" for line in lines)
-    problem = Problem(name=f"{package.name} {node.name}", source=package.source, head=head, code=code, tests=())
-    return Small(problem=problem, calls=calls_of(node.name, needed))
+    problem = CodeProblem(name=f"{package.name} {node.name}", source=package.source, head=head, code=code, tests=())
+    return SmallFunction(problem=problem, calls=draw_calls(node.name, needed))
 
 
-def bare(node: ast.FunctionDef) -> str:
+def strip_function(node: ast.FunctionDef) -> str:
     """Its code without docstring, annotations and comments, laid out as Python itself writes it."""
     body = node.body[1:] if ast.get_docstring(node) is not None else node.body
     if not body:
@@ -137,7 +145,7 @@ def bare(node: ast.FunctionDef) -> str:
     return ast.unparse(copied)
 
 
-def free_names(node: ast.FunctionDef) -> set[str]:
+def find_free_names(node: ast.FunctionDef) -> set[str]:
     """Names that are read and not made by it; what is more than plain code counts as a name that nobody has."""
     odd = (ast.Yield, ast.YieldFrom, ast.Await, ast.Global, ast.Nonlocal, ast.Import, ast.ImportFrom, ast.ClassDef)
     inner = [each for part in node.body for each in ast.walk(part)]
@@ -149,7 +157,7 @@ def free_names(node: ast.FunctionDef) -> set[str]:
     return {each.id for each in inner if isinstance(each, ast.Name)} - made
 
 
-def calls_of(name: str, arguments: int) -> tuple[str, ...]:
+def draw_calls(name: str, arguments: int) -> tuple[str, ...]:
     """Calls with plain values, by chance where there are too many."""
     every = list(itertools.product(VALUES, repeat=arguments))
     some = Random(name).sample(every, min(CALLS, len(every)))

@@ -27,16 +27,16 @@ def main() -> None:
     with open("input.txt", encoding="utf-8") as file:
         jobs = json.load(file)
     for job in jobs:
-        os.write(1, (apart(job) + "\n").encode())
+        os.write(1, (run_apart(job) + "\n").encode())
 
 
-def apart(job: dict[str, Any]) -> str:
+def run_apart(job: dict[str, Any]) -> str:
     """The outcome of one job as JSON; "null" where its process ended before it could tell."""
     ours, theirs = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(ours)
-        inside(job, theirs)
+        run_inside(job, theirs)
     os.close(theirs)
     told = bytearray()
     while select.select([ours], [], [], WALL_S)[0] and (more := os.read(ours, CHUNK)):
@@ -50,7 +50,7 @@ def apart(job: dict[str, Any]) -> str:
     return told.decode() if told.endswith(b"]") else "null"
 
 
-def inside(job: dict[str, Any], told: int) -> None:
+def run_inside(job: dict[str, Any], told: int) -> None:
     """The child. Never returns; it tells at its end or not at all, so that leaving early counts for nothing."""
     try:
         os.setsid()
@@ -58,23 +58,23 @@ def inside(job: dict[str, Any], told: int) -> None:
         for stream in (0, 1, 2):
             os.dup2(nowhere, stream)
         signal.setitimer(signal.ITIMER_PROF, CPU_S)  # its signal ends the process
-        os.write(told, json.dumps(outcome(job)).encode())
+        os.write(told, json.dumps(compute_outcome(job)).encode())
     except BaseException:  # noqa: BLE001  whatever a program raises, this process must not go on as its parent
         pass
     finally:
         os._exit(0)
 
 
-def outcome(job: dict[str, Any]) -> list[Any]:
+def compute_outcome(job: dict[str, Any]) -> list[Any]:
     """Run the program, then what is asked of it."""
     names: dict[str, Any] = {"__name__": "candidate"}
     exec(compile(job["program"], "candidate", "exec"), names)
     if "calls" in job:
-        return [given(call, names) for call in job["calls"]]
-    return [held(test, names) for test in job["tests"]]
+        return [run_call(call, names) for call in job["calls"]]
+    return [run_test(test, names) for test in job["tests"]]
 
 
-def held(test: str, names: dict[str, Any]) -> int:
+def run_test(test: str, names: dict[str, Any]) -> int:
     """1 if the test raises nothing."""
     try:
         exec(compile(test, "test", "exec"), dict(names))
@@ -83,7 +83,7 @@ def held(test: str, names: dict[str, Any]) -> int:
     return 1
 
 
-def given(call: str, names: dict[str, Any]) -> str | None:
+def run_call(call: str, names: dict[str, Any]) -> str | None:
     """What a call gives back, if that can be written down and read again."""
     try:
         value = eval(compile(call, "call", "eval"), dict(names))

@@ -24,7 +24,7 @@ OUTPUT_BYTES = 10_000_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
+class CandidateVerdict:
     """What is known of one candidate."""
 
     parses: bool
@@ -41,35 +41,35 @@ class Verdict:
         return all(self.passed)
 
 
-class Judge:
+class CandidateJudge:
     """Verdicts of candidates; `runs` counts the programs that were really run."""
 
     def __init__(self, sandbox: Sandbox | None = None) -> None:
-        self._sandbox = sandbox or open_walls()
-        self._known: dict[tuple[str, str], Verdict] = {}
+        self._sandbox = sandbox or open_sandbox()
+        self._known: dict[tuple[str, str], CandidateVerdict] = {}
         self.runs = 0
 
-    def judge(self, candidates: Sequence[tuple[Puzzle, str]]) -> list[Verdict]:
+    def judge(self, candidates: Sequence[tuple[Puzzle, str]]) -> list[CandidateVerdict]:
         """One verdict a candidate, in order."""
         new = {(p.name, text): p for p, text in candidates if (p.name, text) not in self._known}
-        parsed = {key: parses(puzzle.program(key[1])) for key, puzzle in new.items()}
+        parsed = {key: is_python(puzzle.program(key[1])) for key, puzzle in new.items()}
         run = [(key, puzzle) for key, puzzle in new.items() if parsed[key]]
         self.runs += len(run)
         jobs = [{"program": p.program(text), "tests": list(p.tests)} for (_, text), p in run]
-        told = dict(zip([key for key, _ in run], outcomes(self._sandbox, jobs), strict=True))
+        told = dict(zip([key for key, _ in run], run_jobs(self._sandbox, jobs), strict=True))
         for key, puzzle in new.items():
             passed = tuple(map(bool, told.get(key) or [0] * len(puzzle.tests)))
-            self._known[key] = Verdict(parses=parsed[key], passed=passed)
+            self._known[key] = CandidateVerdict(parses=parsed[key], passed=passed)
         return [self._known[p.name, text] for p, text in candidates]
 
 
-def open_walls() -> Sandbox:
+def open_sandbox() -> Sandbox:
     """A sandbox that takes a batch of programs."""
     config = SandboxConfig()
     return Sandbox(replace(config, seconds=SECONDS, memory_mb=MEMORY_MB, output_bytes=OUTPUT_BYTES))
 
 
-def outcomes(sandbox: Sandbox, jobs: Sequence[dict[str, Any]]) -> list[list[Any] | None]:
+def run_jobs(sandbox: Sandbox, jobs: Sequence[dict[str, Any]]) -> list[list[Any] | None]:
     """What `inside` tells of each job, in order; None where it did not end well."""
     code, told = Path(inside.__file__).read_text(encoding="utf-8"), list[list[Any] | None]()
     for start in range(0, len(jobs), BATCH):
@@ -80,7 +80,7 @@ def outcomes(sandbox: Sandbox, jobs: Sequence[dict[str, Any]]) -> list[list[Any]
     return told
 
 
-def parses(program: str) -> bool:
+def is_python(program: str) -> bool:
     """Whether it is Python at all."""
     try:
         with warnings.catch_warnings():

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from deepseek_mm.config import between
-from deepseek_mm.training.ppo.policy import Group, Policy, Said
+from deepseek_mm.training.ppo.policy import AnswerGroup, Policy, TokenScores
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +58,7 @@ class PPOConfig:
         return self.trajectories // self.answers
 
 
-def gae(rewards_T: Tensor, values_T: Tensor, *, gamma: float, lam: float) -> tuple[Tensor, Tensor]:
+def compute_gae(rewards_T: Tensor, values_T: Tensor, *, gamma: float, lam: float) -> tuple[Tensor, Tensor]:
     """Advantages and returns of one trajectory that ends with its last step (Schulman et al. 2016, arXiv 1506.02438).
 
     delta_t = r_t + gamma V_(t+1) - V_t, with V = 0 behind the end; A_t = delta_t + gamma lam A_(t+1) (eq. 16);
@@ -73,7 +73,7 @@ def gae(rewards_T: Tensor, values_T: Tensor, *, gamma: float, lam: float) -> tup
     return advantages_T, advantages_T + values_T
 
 
-def centred(rewards: Sequence[float]) -> list[float]:
+def centre_rewards(rewards: Sequence[float]) -> list[float]:
     """Each less the mean of the others: a baseline that knows how hard the prompt is and not the answer (leave-one-out,
     Kool et al. 2019), so that nothing it tells is biased. What is left for the values is the course of an answer.
     """
@@ -84,7 +84,7 @@ def centred(rewards: Sequence[float]) -> list[float]:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Steps:
+class TrajectorySteps:
     """What is remembered of some steps while the policy changes; every tensor has an entry a step."""
 
     logprobs_A: Tensor  # under the policy that drew them
@@ -94,7 +94,7 @@ class Steps:
     returns_A: Tensor
 
 
-def ppo_loss(new: Said, old: Steps, config: PPOConfig) -> tuple[Tensor, dict[str, float]]:
+def compute_ppo_loss(new: TokenScores, old: TrajectorySteps, config: PPOConfig) -> tuple[Tensor, dict[str, float]]:
     """The loss of one minibatch, and what is told of it."""
     logratio = new.logprob_A - old.logprobs_A
     ratio = logratio.exp()
@@ -133,67 +133,73 @@ class Learner:
             eps=1e-5,
         )
 
-    def update(self, groups: Sequence[Group], rewards: Sequence[Sequence[float]], number: int) -> dict[str, float]:
+    def update(
+        self, groups: Sequence[AnswerGroup], rewards: Sequence[Sequence[float]], number: int
+    ) -> dict[str, float]:
         """One round's updates by PPO, from every answer's reward; what is told of them."""
         config = self.config
         if not config.plain:
-            rewards = [centred(each) for each in rewards]
+            rewards = [centre_rewards(each) for each in rewards]
         if number == 0:
             self._fit_values(groups, rewards)
-        steps = self._remembered(groups, rewards, same=number == 0)
+        steps = self._make_steps(groups, rewards, same=number == 0)
         values, returns = (torch.cat([getattr(each, name) for each in steps]) for name in ("values_A", "returns_A"))
         told: list[dict[str, float]] = []
         for epoch in range(config.update_epochs):
-            for numbers in minibatches(len(groups), config.minibatch, f"{config.seed} {number} {epoch}"):
-                new = self.policy.said([groups[n] for n in numbers])
-                loss, parts = ppo_loss(new, joined([steps[n] for n in numbers]), config)
+            for numbers in draw_minibatches(len(groups), config.minibatch, f"{config.seed} {number} {epoch}"):
+                new = self.policy.score_answers([groups[n] for n in numbers])
+                loss, parts = compute_ppo_loss(new, join_steps([steps[n] for n in numbers]), config)
                 self._step(loss)
                 told.append(parts)
             if told[-1]["approx_kl"] > config.target_kl:
                 break
         means = {name: sum(each[name] for each in told) / len(told) for name in told[0]}
-        return {**means, "explained_var": explained_var(values, returns), "updates": len(told)}
+        return {**means, "explained_var": compute_explained_variance(values, returns), "updates": len(told)}
 
-    def repeat(self, groups: Sequence[Group], number: int) -> dict[str, float]:
+    def imitate(self, groups: Sequence[AnswerGroup], number: int) -> dict[str, float]:
         """One round's updates by imitation: the answers that are left were right. Temperature 1, as usual."""
         losses: list[float] = []
         for epoch in range(self.config.update_epochs):
-            for numbers in minibatches(len(groups), self.config.minibatch, f"{self.config.seed} {number} {epoch}"):
-                loss = -self.policy.said([groups[n] for n in numbers], heat=1.0).logprob_A.mean()
+            for numbers in draw_minibatches(len(groups), self.config.minibatch, f"{self.config.seed} {number} {epoch}"):
+                loss = -self.policy.score_answers([groups[n] for n in numbers], heat=1.0).logprob_A.mean()
                 self._step(loss)
                 losses.append(float(loss.detach()))
         return {"loss": sum(losses) / max(1, len(losses)), "updates": len(losses)}
 
     def state(self) -> dict[str, Any]:
         """What the next round depends on, besides the seed."""
-        trained = {name: p.detach() for name, p in self.policy.trained.items()}
+        trained = {name: p.detach() for name, p in self.policy.parameters_by_name.items()}
         return {"trained": trained, "optimiser": self.optimiser.state_dict(), "reference": self.reference}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from `state`."""
-        self.policy.begin_with(state["trained"])
+        self.policy.load_learned(state["trained"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.reference = dict(state["reference"])
 
     def _step(self, loss: Tensor) -> None:
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(list(self.policy.trained.values()), self.config.max_grad_norm)
+        nn.utils.clip_grad_norm_(list(self.policy.parameters_by_name.values()), self.config.max_grad_norm)
         self.optimiser.step()
 
     @torch.no_grad()
-    def _remembered(self, groups: Sequence[Group], rewards: Sequence[Sequence[float]], *, same: bool) -> list[Steps]:
+    def _make_steps(
+        self, groups: Sequence[AnswerGroup], rewards: Sequence[Sequence[float]], *, same: bool
+    ) -> list[TrajectorySteps]:
         """Steps of each group; `same`: the policy is the reference still. Advantages have mean 0 and deviation 1."""
-        olds = [self.policy.said([group]) for group in groups]
+        olds = [self.policy.score_answers([group]) for group in groups]
         refs = olds
         if not same:
-            with as_if(self.policy, self.reference):
-                refs = [self.policy.said([group]) for group in groups]
-        told = [self._told(group, old, each) for group, old, each in zip(groups, olds, rewards, strict=True)]
+            with use_changes(self.policy, self.reference):
+                refs = [self.policy.score_answers([group]) for group in groups]
+        told = [
+            self._compute_advantages(group, old, each) for group, old, each in zip(groups, olds, rewards, strict=True)
+        ]
         every = torch.cat([advantages for advantages, _ in told])
         mean, deviation = every.mean(), every.std() + 1e-8
         return [
-            Steps(
+            TrajectorySteps(
                 logprobs_A=old.logprob_A,
                 ref_logprobs_A=ref.logprob_A,
                 values_A=old.value_A,
@@ -203,17 +209,19 @@ class Learner:
             for old, ref, (advantages, returns) in zip(olds, refs, told, strict=True)
         ]
 
-    def _told(self, group: Group, old: Said, rewards: Sequence[float]) -> tuple[Tensor, Tensor]:
+    def _compute_advantages(
+        self, group: AnswerGroup, old: TokenScores, rewards: Sequence[float]
+    ) -> tuple[Tensor, Tensor]:
         """Advantages and returns of a group's steps."""
         parts = []
         values = old.value_A.split([len(answer) for answer in group.answers])
         for values_T, reward in zip(values, rewards, strict=True):
             rewards_T = torch.zeros_like(values_T)
             rewards_T[-1] = reward
-            parts.append(gae(rewards_T, values_T, gamma=self.config.gamma, lam=self.config.gae_lambda))
+            parts.append(compute_gae(rewards_T, values_T, gamma=self.config.gamma, lam=self.config.gae_lambda))
         return torch.cat([a for a, _ in parts]), torch.cat([r for _, r in parts])
 
-    def _fit_values(self, groups: Sequence[Group], rewards: Sequence[Sequence[float]]) -> None:
+    def _fit_values(self, groups: Sequence[AnswerGroup], rewards: Sequence[Sequence[float]]) -> None:
         """The value head alone learns what came of the first answers: one that knows nothing makes noise."""
         with torch.no_grad():
             seen = [self.policy.upper_states([group]) for group in groups]
@@ -232,23 +240,23 @@ class Learner:
 
 
 @contextmanager
-def as_if(policy: Policy, changes: Mapping[str, Tensor]) -> Iterator[None]:
+def use_changes(policy: Policy, changes: Mapping[str, Tensor]) -> Iterator[None]:
     """The policy with other changes, for a while."""
     own = {name: p.detach().clone() for name, p in policy.changes.items()}
-    policy.begin_with(changes)
+    policy.load_learned(changes)
     try:
         yield
     finally:
-        policy.begin_with(own)
+        policy.load_learned(own)
 
 
-def joined(steps: Sequence[Steps]) -> Steps:
+def join_steps(steps: Sequence[TrajectorySteps]) -> TrajectorySteps:
     """The steps of several groups."""
     names = ("logprobs_A", "ref_logprobs_A", "values_A", "advantages_A", "returns_A")
-    return Steps(**{name: torch.cat([getattr(each, name) for each in steps]) for name in names})
+    return TrajectorySteps(**{name: torch.cat([getattr(each, name) for each in steps]) for name in names})
 
 
-def minibatches(count: int, size: int, seed: str) -> Iterator[list[int]]:
+def draw_minibatches(count: int, size: int, seed: str) -> Iterator[list[int]]:
     """Every number once, in an order of its own."""
     order = list(range(count))
     Random(seed).shuffle(order)
@@ -256,7 +264,7 @@ def minibatches(count: int, size: int, seed: str) -> Iterator[list[int]]:
         yield order[start : start + size]
 
 
-def explained_var(values_A: Tensor, returns_A: Tensor) -> float:
+def compute_explained_variance(values_A: Tensor, returns_A: Tensor) -> float:
     """Share of the returns' variance that the values tell; 1 is all, 0 what a constant tells."""
     variance = float(returns_A.var())
     return 1 - float((returns_A - values_A).var()) / variance if variance else 0.0

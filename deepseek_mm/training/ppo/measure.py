@@ -11,9 +11,9 @@ from statistics import mean
 
 import torch
 
-from deepseek_mm.training.ppo.judge import Judge
+from deepseek_mm.training.ppo.judge import CandidateJudge
 from deepseek_mm.training.ppo.problems import Puzzle
-from deepseek_mm.training.ppo.rollouts import Rollout, Writer
+from deepseek_mm.training.ppo.rollouts import AnswerWriter, Rollout
 
 DRAWN = 10  # answers of a puzzle
 SEED = 20_261_128
@@ -31,14 +31,14 @@ class Solved:
     shown: str  # the first one that was drawn
 
 
-def measure(writer: Writer, judge: Judge, puzzles: Sequence[Puzzle]) -> list[Solved]:
+def measure(writer: AnswerWriter, judge: CandidateJudge, puzzles: Sequence[Puzzle]) -> list[Solved]:
     """Every puzzle's outcome, in order."""
     rollouts = writer.write(puzzles, DRAWN + 1, seed=SEED, greedy=True)
     judge.judge([(rollout.puzzle, text) for rollout in rollouts for text in rollout.texts])  # all in one; remembered
-    return [solved(writer, judge, rollout) for rollout in rollouts]
+    return [measure_puzzle(writer, judge, rollout) for rollout in rollouts]
 
 
-def solved(writer: Writer, judge: Judge, some: Rollout) -> Solved:
+def measure_puzzle(writer: AnswerWriter, judge: CandidateJudge, some: Rollout) -> Solved:
     """Of one puzzle; the last of its answers is the likeliest one and was not drawn."""
     puzzle = some.puzzle
     right = [verdict.right for verdict in judge.judge([(puzzle, text) for text in some.texts])]
@@ -47,20 +47,20 @@ def solved(writer: Writer, judge: Judge, some: Rollout) -> Solved:
         level=puzzle.level,
         drawn=sum(right[:-1]),
         greedy=right[-1],
-        picked=right[picked(writer, some)],
+        picked=right[pick_likeliest(writer, some)],
         shown=some.texts[0],
     )
 
 
 @torch.no_grad()
-def picked(writer: Writer, some: Rollout) -> int:
+def pick_likeliest(writer: AnswerWriter, some: Rollout) -> int:
     """The number of the drawn answer with the highest probability a token."""
-    logprobs = writer.policy.said([some.group]).logprob_A
+    logprobs = writer.policy.score_answers([some.group]).logprob_A
     means = [float(each.mean()) for each in logprobs.split([len(answer) for answer in some.group.answers])]
     return max(range(DRAWN), key=lambda n: means[n])
 
 
-def rates(outcomes: Sequence[Solved]) -> dict[str, float]:
+def compute_rates(outcomes: Sequence[Solved]) -> dict[str, float]:
     """Percent."""
     told = {
         "pass_rate": mean(each.drawn / DRAWN for each in outcomes),

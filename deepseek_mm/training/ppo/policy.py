@@ -17,8 +17,8 @@ from deepseek_mm.config import between
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.weights import TALL, THIN
-from deepseek_mm.training.lowrank import adapt
-from deepseek_mm.training.ppo.sight import Branches
+from deepseek_mm.training.lowrank import add_lora
+from deepseek_mm.training.ppo.sight import TreeAttention
 
 MATRICES = ("qkv", "out", "up", "down")
 
@@ -38,7 +38,7 @@ class PolicyConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Group:
+class AnswerGroup:
     """A prompt and its answers, with what the lower layers made of them."""
 
     prompt: list[int]
@@ -46,7 +46,7 @@ class Group:
     lower_TD: Tensor  # of the prompt, then of the answers, as `Tree` orders them
 
 
-class Seen(NamedTuple):
+class UpperStates(NamedTuple):
     """Last hidden states, normed, of places from which tokens are told."""
 
     hidden_UD: Tensor
@@ -54,7 +54,7 @@ class Seen(NamedTuple):
     tokens_A: Tensor
 
 
-class Said(NamedTuple):
+class TokenScores(NamedTuple):
     """What the policy thinks of answers, one entry a token."""
 
     logprob_A: Tensor
@@ -72,27 +72,27 @@ class Policy(nn.Module):
         self.first = max(0, num_layers - config.last)
         self.lower, self.upper = range(self.first), range(self.first, num_layers)
         torch.manual_seed(seed)  # of what is new
-        found = adapt(nn.ModuleList(decoder.layers[self.first :]), names=MATRICES, rank=config.rank)
-        self.changes = {renamed(name, self.first): parameter for name, parameter in found.items()}
+        found = add_lora(nn.ModuleList(decoder.layers[self.first :]), names=MATRICES, rank=config.rank)
+        self.changes = {rename_change(name, self.first): parameter for name, parameter in found.items()}
         self.value: nn.Linear = nn.Linear(decoder.shape.width, 1)
         nn.init.zeros_(self.value.weight)
         nn.init.zeros_(self.value.bias)
 
     @property
-    def trained(self) -> dict[str, nn.Parameter]:
+    def parameters_by_name(self) -> dict[str, nn.Parameter]:
         """By name: the changes as `lm.changes` merges them, and the value head."""
         return {**self.changes, **{f"value.{name}": p for name, p in self.value.named_parameters()}}
 
-    def begin_with(self, learned: Mapping[str, Tensor]) -> None:
+    def load_learned(self, learned: Mapping[str, Tensor]) -> None:
         """Put in what was learned."""
         with torch.no_grad():
-            for name, parameter in self.trained.items():
+            for name, parameter in self.parameters_by_name.items():
                 if name in learned:
                     parameter.copy_(learned[name])
 
-    def upper_states(self, groups: Sequence[Group]) -> Seen:
+    def upper_states(self, groups: Sequence[AnswerGroup]) -> UpperStates:
         """What the last layers make of every place from which a token of an answer is told, each place once."""
-        trees = [Tree(group) for group in groups]
+        trees = [AnswerTree(group) for group in groups]
         length = max(tree.size for tree in trees)
         x_BTD = torch.zeros(len(groups), length, self.decoder.shape.width, dtype=groups[0].lower_TD.dtype)
         before_BTT = torch.eye(length, dtype=torch.bool).repeat(len(groups), 1, 1)
@@ -104,32 +104,32 @@ class Policy(nn.Module):
             positions_BT[row, : tree.size] = torch.tensor(tree.positions)
             index += [len(places) + at - tree.start + 1 for answer in tree.places for at in answer]
             places += range(row * length + tree.start - 1, row * length + tree.size)
-        attend = Branches(self.decoder.shape, before_BTT, positions_BT)
+        attend = TreeAttention(self.decoder.shape, before_BTT, positions_BT)
         hidden_BTD, _ = self.decoder(x_BTD, attend, layers=self.upper)
         tokens = [token for group in groups for answer in group.answers for token in answer]
         hidden_UD = hidden_BTD.flatten(0, 1)[torch.tensor(places)]
-        return Seen(hidden_UD, torch.tensor(index), torch.tensor(tokens))
+        return UpperStates(hidden_UD, torch.tensor(index), torch.tensor(tokens))
 
-    def said(self, groups: Sequence[Group], *, heat: float | None = None) -> Said:
+    def score_answers(self, groups: Sequence[AnswerGroup], *, heat: float | None = None) -> TokenScores:
         """What it thinks of every token of these answers, in order, at its own temperature or another."""
         hidden_UD, index_A, tokens_A = self.upper_states(groups)
         logprob_UV = self.logits(hidden_UD, heat).log_softmax(-1)
         entropy_U = -(logprob_UV.exp() * logprob_UV).sum(-1)
         value_U = self.value(hidden_UD.float())[:, 0]
-        return Said(logprob_UV[index_A, tokens_A], entropy_U[index_A], value_U[index_A])
+        return TokenScores(logprob_UV[index_A, tokens_A], entropy_U[index_A], value_U[index_A])
 
     def logits(self, hidden: Tensor, heat: float | None = None) -> Tensor:
         """Scores (..., V) at that temperature, the policy's own if none is named; float32."""
         return self.decoder.logits(hidden).float() / (heat or self.config.heat)
 
 
-class Tree:
+class AnswerTree:
     """A prompt, and behind it its answers without their last tokens; what answers begin with alike stands once.
 
     Nodes come in the order in which the answers first need them.
     """
 
-    def __init__(self, group: Group) -> None:
+    def __init__(self, group: AnswerGroup) -> None:
         self.start = len(group.prompt)
         self.positions = list(range(self.start))
         self.parents = list(range(-1, self.start - 1))
@@ -160,7 +160,7 @@ class Tree:
         return before
 
 
-def renamed(name: str, first: int) -> str:
+def rename_change(name: str, first: int) -> str:
     """A name within the changed layers -> in the whole decoder."""
     number, _, rest = name.partition(".")
     return f"layers.{int(number) + first}.{rest}"
@@ -171,19 +171,21 @@ def merged_changes(trained: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: value for name, value in trained.items() if name.endswith((THIN, TALL))}
 
 
-def some_of(group: Group, numbers: Sequence[int]) -> Group:
+def select_answers(group: AnswerGroup, numbers: Sequence[int]) -> AnswerGroup:
     """The group with these answers alone."""
-    few = Group(prompt=group.prompt, answers=[group.answers[n] for n in numbers], lower_TD=group.lower_TD)
-    whole, part = Tree(group), Tree(few)
+    few = AnswerGroup(prompt=group.prompt, answers=[group.answers[n] for n in numbers], lower_TD=group.lower_TD)
+    whole, part = AnswerTree(group), AnswerTree(few)
     kept = dict[int, int]()  # node of the part -> the same of the whole
     for places, number in zip(part.places, numbers, strict=True):
         kept |= zip(places, whole.places[number], strict=True)
     nodes = [*range(part.start), *(kept[node] for node in range(part.start, part.size))]
-    return Group(prompt=few.prompt, answers=few.answers, lower_TD=group.lower_TD[torch.tensor(nodes)])
+    return AnswerGroup(prompt=few.prompt, answers=few.answers, lower_TD=group.lower_TD[torch.tensor(nodes)])
 
 
 @torch.no_grad()
-def read_groups(policy: Policy, texts: Sequence[tuple[list[int], list[int]]], *, rows: int = 16) -> Iterator[Group]:
+def read_groups(
+    policy: Policy, texts: Sequence[tuple[list[int], list[int]]], *, rows: int = 16
+) -> Iterator[AnswerGroup]:
     """Prompts with an answer each that is known already, with what the lower layers make of them; in order."""
     decoder = policy.decoder
     for start in range(0, len(texts), rows):
@@ -194,4 +196,4 @@ def read_groups(policy: Policy, texts: Sequence[tuple[list[int], list[int]]], *,
         attend = FullTextAttention(decoder.shape, (torch.arange(length) < lengths_B[:, None]).long())
         lower_BTD, _ = decoder(decoder.embed(ids_BT), attend, layers=policy.lower, final=False)
         for (prompt, answer), row_TD in zip(some, lower_BTD, strict=True):
-            yield Group(prompt=prompt, answers=[answer], lower_TD=row_TD[: len(prompt) + len(answer) - 1].clone())
+            yield AnswerGroup(prompt=prompt, answers=[answer], lower_TD=row_TD[: len(prompt) + len(answer) - 1].clone())

@@ -18,7 +18,7 @@ from deepseek_mm.evaluation.code_tasks import CodeTask, is_askable_line, read_ta
 from deepseek_mm.lm.tokenizer import Tokenizer
 from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.training.corpus.benchmarks import FIRST_MBPP, LAST_MBPP
-from deepseek_mm.training.corpus.items import split_of
+from deepseek_mm.training.corpus.items import choose_split
 
 OPENS = re.compile(r"\s*(for|with|try|except|finally|else)\b")  # these make names, or are no line by themselves
 BOUND = re.compile(r"\s*([\w\s,()]+?)\s*=(?!=)")
@@ -30,7 +30,7 @@ PLACEHOLDER = "pass"  # where a line is left out
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Problem:
+class CodeProblem:
     """A function with its tests."""
 
     name: str  # "mbpp 511", or a package's function
@@ -40,9 +40,9 @@ class Problem:
     tests: tuple[str, ...]
 
     @property
-    def seen(self) -> bool:
+    def may_be_learned(self) -> bool:
         """Whether it may be learned from; the others are for tests alone."""
-        return split_of(self.source) == "train"
+        return choose_split(self.source) == "train"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +63,7 @@ class Puzzle:
         return f"{self.prompt}{text}{self.after}\n"
 
     @property
-    def without(self) -> str:
+    def empty_answer(self) -> str:
         """A text that fills the gap with nothing."""
         spaces = self.answer[: len(self.answer) - len(self.answer.lstrip())]
         return spaces + PLACEHOLDER
@@ -77,7 +77,7 @@ class Puzzle:
             last += 1
         return "\n".join(lines[:last]).rstrip()
 
-    def over(self, text: str) -> bool:
+    def is_over(self, text: str) -> bool:
         """Whether what was written goes beyond the gap already."""
         body = text.lstrip()
         if self.level != BODY_LEVEL:
@@ -85,16 +85,16 @@ class Puzzle:
         return "\n\n" in body or any(line and line[0] != " " for line in body.split("\n")[1:])
 
 
-def mbpp(file: Path) -> list[Problem]:
+def read_mbpp(file: Path) -> list[CodeProblem]:
     """MBPP's tasks 511 to 974; the others are for judging models and are not read."""
     tasks = read_tasks(file, first=FIRST_MBPP, last=LAST_MBPP)
-    return [of_task(task) for task in tasks]
+    return [make_problem(task) for task in tasks]
 
 
-def of_task(task: CodeTask) -> Problem:
+def make_problem(task: CodeTask) -> CodeProblem:
     """Its sentence is the head; tests that share a line of preparation each get it."""
-    setup, tests = assertions_of(task.tests)
-    return Problem(
+    setup, tests = split_assertions(task.tests)
+    return CodeProblem(
         name=f"mbpp {task.name}",
         source=f"mbpp {task.name}",
         head=task.head,
@@ -103,7 +103,7 @@ def of_task(task: CodeTask) -> Problem:
     )
 
 
-def assertions_of(text: str) -> tuple[str, list[str]]:
+def split_assertions(text: str) -> tuple[str, list[str]]:
     """What comes before the first assertion, and the assertions."""
     lines = text.strip().split("\n")
     starts = [n for n, line in enumerate(lines) if line.startswith("assert")] or [0]
@@ -112,7 +112,7 @@ def assertions_of(text: str) -> tuple[str, list[str]]:
     return setup, ["\n".join(lines[a:b]) for a, b in zip(starts, ends, strict=True)]
 
 
-def puzzles_of(problem: Problem, tokenizer: Tokenizer, *, seed: int = 0) -> list[Puzzle]:
+def make_puzzles(problem: CodeProblem, tokenizer: Tokenizer, *, seed: int = 0) -> list[Puzzle]:
     """Some of a problem's gaps that are small enough, by chance: lines, and all that is left of a function."""
     lines = problem.code.split("\n")
     said = [n for n, line in enumerate(lines) if is_askable_line(line) and line[:1] == " "]
@@ -120,8 +120,8 @@ def puzzles_of(problem: Problem, tokenizer: Tokenizer, *, seed: int = 0) -> list
     if said and sum(line.startswith("def ") for line in lines) == 1:
         spots += [(n, len(lines)) for n in said]
     Random(f"{seed} {problem.name}").shuffle(spots)
-    made = (gap(problem, lines, spot) for spot in spots)
-    return [puzzle for found in made if (puzzle := sized(found, tokenizer))][:MOST_OF_ONE]
+    made = (make_gap(problem, lines, spot) for spot in spots)
+    return [puzzle for found in made if (puzzle := measure_gap(found, tokenizer))][:MOST_OF_ONE]
 
 
 def binds_nothing_new(lines: Sequence[str], number: int) -> bool:
@@ -134,7 +134,7 @@ def binds_nothing_new(lines: Sequence[str], number: int) -> bool:
     )
 
 
-def gap(problem: Problem, lines: Sequence[str], spot: tuple[int, int]) -> Puzzle:
+def make_gap(problem: CodeProblem, lines: Sequence[str], spot: tuple[int, int]) -> Puzzle:
     """The lines of the spot are taken out. Its level is not known yet where it is one line."""
     start, end = spot
     before = (problem.head + "".join(f"{line}\n" for line in lines[:start])).rstrip()
@@ -142,7 +142,7 @@ def gap(problem: Problem, lines: Sequence[str], spot: tuple[int, int]) -> Puzzle
     return Puzzle(
         name=f"{problem.name}:{start}" + (f"-{end}" if body else ""),
         problem=problem.name,
-        seen=problem.seen,
+        seen=problem.may_be_learned,
         level=BODY_LEVEL if body else LINE_LEVEL,
         prompt=before,
         answer="\n" + "\n".join(lines[start:end]),
@@ -151,16 +151,16 @@ def gap(problem: Problem, lines: Sequence[str], spot: tuple[int, int]) -> Puzzle
     )
 
 
-def sized(puzzle: Puzzle, tokenizer: Tokenizer) -> Puzzle | None:
+def measure_gap(puzzle: Puzzle, tokenizer: Tokenizer) -> Puzzle | None:
     """The same with its level; None if it is too long, or if tokens reach across the gap's edge."""
-    prompt, answer = ids_of(puzzle, tokenizer)
+    prompt, answer = encode_gap(puzzle, tokenizer)
     if not answer or len(prompt) > LONGEST_PROMPT or len(answer) > LONGEST_ANSWER:
         return None
     level = EASY_LEVEL if puzzle.level == LINE_LEVEL and len(answer) <= EASY else puzzle.level
     return Puzzle(**{**asdict(puzzle), "level": level})
 
 
-def ids_of(puzzle: Puzzle, tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+def encode_gap(puzzle: Puzzle, tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
     """Tokens of the prompt and of the right answer with the line end that ends it; no answer if they share a token."""
     prompt = tokenizer(puzzle.prompt)["input_ids"]
     behind = puzzle.after.lstrip("\n") and puzzle.after or "\n\n\n"
@@ -169,25 +169,25 @@ def ids_of(puzzle: Puzzle, tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
     return prompt, whole[len(prompt) : told + 1] if whole[: len(prompt)] == prompt else []
 
 
-def write_rows(path: Path, rows: Iterable[Problem | Puzzle]) -> None:
+def write_records(path: Path, rows: Iterable[CodeProblem | Puzzle]) -> None:
     """One a line."""
     atomic_write(path, "".join(json.dumps(asdict(row)) + "\n" for row in rows).encode())
 
 
 def read_puzzles(path: Path) -> list[Puzzle]:
     """As `write_rows` wrote them. NothingThere, or BadFile."""
-    return read_as(path, Puzzle)
+    return read_records(path, Puzzle)
 
 
-def read_problems(path: Path) -> list[Problem]:
+def read_problems(path: Path) -> list[CodeProblem]:
     """The same of problems."""
-    return read_as(path, Problem)
+    return read_records(path, CodeProblem)
 
 
-Row = TypeVar("Row", Problem, Puzzle)
+Row = TypeVar("Row", CodeProblem, Puzzle)
 
 
-def read_as(path: Path, kind: type[Row]) -> list[Row]:
+def read_records(path: Path, kind: type[Row]) -> list[Row]:
     """Every row of a file."""
     if not path.is_file():
         raise NothingThere(f"no file {path}. Make it with: python -m deepseek_mm train ppo --stage problems")

@@ -10,13 +10,17 @@ from random import Random
 from typing import Any, Literal
 
 from deepseek_mm.storage.files import atomic_write
-from deepseek_mm.training.journal import Journal, read_lines
-from deepseek_mm.training.ppo.judge import Judge, Verdict
+from deepseek_mm.training.journal import RunFolder
+from deepseek_mm.training.journal import read_log
+from deepseek_mm.training.ppo.judge import CandidateJudge
+from deepseek_mm.training.ppo.judge import CandidateVerdict
 from deepseek_mm.training.ppo.learn import Learner, PPOConfig
-from deepseek_mm.training.ppo.policy import some_of
+from deepseek_mm.training.ppo.policy import select_answers
 from deepseek_mm.training.ppo.problems import BODY_LEVEL, EASY_LEVEL, LINE_LEVEL, Puzzle
-from deepseek_mm.training.ppo.rollouts import Rollout, Writer
-from deepseek_mm.training.rewards import Novelty, reward
+from deepseek_mm.training.ppo.rollouts import Rollout
+from deepseek_mm.training.ppo.rollouts import AnswerWriter
+from deepseek_mm.training.rewards import NoveltyMemory
+from deepseek_mm.training.rewards import compute_reward
 
 Method = Literal["ppo", "rejection"]
 METHODS: tuple[Method, ...] = ("ppo", "rejection")
@@ -27,16 +31,16 @@ SAMPLES = "samples.jsonl"
 Note = Callable[[str], None]
 
 
-def shares_of(number: int, rounds: int) -> dict[int, float]:
+def compute_level_shares(number: int, rounds: int) -> dict[int, float]:
     """How many of a round's puzzles are of each level."""
     over = number / max(1, rounds - 1)
     return {level: FIRST[level] + (LAST[level] - FIRST[level]) * over for level in FIRST}
 
 
-def chosen_puzzles(puzzles: Sequence[Puzzle], config: PPOConfig, number: int) -> list[Puzzle]:
+def choose_puzzles(puzzles: Sequence[Puzzle], config: PPOConfig, number: int) -> list[Puzzle]:
     """A round's puzzles, each once, by seed and round; of a level that is used up all there are."""
     draw, chosen = Random(f"{config.seed} puzzles {number}"), list[Puzzle]()
-    for level, share in shares_of(number, config.rounds).items():
+    for level, share in compute_level_shares(number, config.rounds).items():
         fit = [puzzle for puzzle in puzzles if puzzle.seen and puzzle.level == level]
         chosen += draw.sample(fit, min(len(fit), round(share * config.prompts)))
     rest = [puzzle for puzzle in puzzles if puzzle.seen and puzzle not in chosen]
@@ -47,78 +51,88 @@ def chosen_puzzles(puzzles: Sequence[Puzzle], config: PPOConfig, number: int) ->
 class Rounds:
     """A run: its policy, its judge, and what it has seen."""
 
-    def __init__(self, learner: Learner, writer: Writer, judge: Judge, journal: Journal, *, method: Method) -> None:
+    def __init__(
+        self, learner: Learner, writer: AnswerWriter, judge: CandidateJudge, journal: RunFolder, *, method: Method
+    ) -> None:
         self.learner, self.writer, self.judge, self.journal, self.method = learner, writer, judge, journal, method
-        self.novelty, self.done = Novelty(), 0
+        self.novelty, self.done = NoveltyMemory(), 0
         if saved := journal.resume():
             learner.restore(saved)
-            self.novelty, self.done = Novelty(json.loads(saved["seen"])), saved["step"]
-        rows = [row for row in read_lines(journal.folder / SAMPLES) if row["round"] <= self.done]
+            self.novelty, self.done = NoveltyMemory(json.loads(saved["seen"])), saved["step"]
+        rows = [row for row in read_log(journal.folder / SAMPLES) if row["round"] <= self.done]
         atomic_write(journal.folder / SAMPLES, "".join(json.dumps(row) + "\n" for row in rows).encode())
 
     def run(self, puzzles: Sequence[Puzzle], note: Note) -> None:
         """All rounds that are left."""
         for number in range(self.done, self.learner.config.rounds):
-            note(self.one(puzzles, number))
+            note(self.run_round(puzzles, number))
             self.done = number + 1
 
-    def one(self, puzzles: Sequence[Puzzle], number: int) -> str:
+    def run_round(self, puzzles: Sequence[Puzzle], number: int) -> str:
         """Round `number`; returns what is shown of it."""
         config = self.learner.config
         start, processor = time.monotonic(), time.process_time()
-        chosen = chosen_puzzles(puzzles, config, number)
+        chosen = choose_puzzles(puzzles, config, number)
         seed = Random(f"{config.seed} answers {number}").randrange(2**31)
         rollouts = self.writer.write(chosen, config.answers, seed=seed)
         drawn = time.monotonic()
-        verdicts = self.verdicts(rollouts)
-        rewards = [self.rewards(r, v) for r, v in zip(rollouts, verdicts, strict=True)]
+        verdicts = self.judge_rollouts(rollouts)
+        rewards = [self.compute_rewards(r, v) for r, v in zip(rollouts, verdicts, strict=True)]
         judged = time.monotonic()
         told = self.learn(rollouts, verdicts, rewards, number)
         ended = time.monotonic()
         seconds = {"draw_s": drawn - start, "judge_s": judged - drawn, "learn_s": ended - judged}
         seconds["processor_s"] = time.process_time() - processor  # without the sandbox's
-        numbers = {**means(verdicts, rewards), **told, **seconds, **sizes(rollouts), "runs": float(self.judge.runs)}
-        shown = samples(rollouts, verdicts, rewards)
+        numbers = {
+            **compute_means(verdicts, rewards),
+            **told,
+            **seconds,
+            **count_tokens(rollouts),
+            "runs": float(self.judge.runs),
+        }
+        shown = choose_samples(rollouts, verdicts, rewards)
         self.journal.log(number + 1, **{name: round(value, 5) for name, value in numbers.items()})
         with (self.journal.folder / SAMPLES).open("a", encoding="utf-8") as file:
             file.writelines(json.dumps({"round": number + 1, **each}) + "\n" for each in shown)
         self.journal.save(number + 1, {**self.learner.state(), "seen": json.dumps(self.novelty.seen)})
-        return told_of(number + 1, numbers, shown)
+        return describe_round(number + 1, numbers, shown)
 
-    def verdicts(self, rollouts: Sequence[Rollout]) -> list[list[Verdict]]:
+    def judge_rollouts(self, rollouts: Sequence[Rollout]) -> list[list[CandidateVerdict]]:
         """Of every answer."""
         told = iter(self.judge.judge([(rollout.puzzle, text) for rollout in rollouts for text in rollout.texts]))
         return [[next(told) for _ in rollout.texts] for rollout in rollouts]
 
-    def rewards(self, rollout: Rollout, verdicts: Sequence[Verdict]) -> list[float]:
+    def compute_rewards(self, rollout: Rollout, verdicts: Sequence[CandidateVerdict]) -> list[float]:
         """Of every answer of one puzzle. Only what is right is remembered, and compared with."""
         name, told = rollout.puzzle.name, []
         for text, verdict in zip(rollout.texts, verdicts, strict=True):
             novelty = self.novelty.distance(name, text) if verdict.right else 0.0
-            told.append(reward(parses=verdict.parses, share=verdict.share, novelty=novelty))
+            told.append(compute_reward(parses=verdict.parses, share=verdict.share, novelty=novelty))
         return told
 
     def learn(
         self,
         rollouts: Sequence[Rollout],
-        verdicts: Sequence[Sequence[Verdict]],
+        verdicts: Sequence[Sequence[CandidateVerdict]],
         rewards: Sequence[Sequence[float]],
         number: int,
     ) -> dict[str, float]:
         """By the run's method, from the same samples."""
         if self.method == "ppo":
             return self.learner.update([rollout.group for rollout in rollouts], rewards, number)
-        picked = [(r, right_ones(r, v)) for r, v in zip(rollouts, verdicts, strict=True)]
-        return self.learner.repeat([some_of(r.group, numbers) for r, numbers in picked if numbers], number)
+        picked = [(r, find_right_answers(r, v)) for r, v in zip(rollouts, verdicts, strict=True)]
+        return self.learner.imitate([select_answers(r.group, numbers) for r, numbers in picked if numbers], number)
 
 
-def right_ones(rollout: Rollout, verdicts: Sequence[Verdict]) -> list[int]:
+def find_right_answers(rollout: Rollout, verdicts: Sequence[CandidateVerdict]) -> list[int]:
     """Numbers of the answers that pass all tests, each text once."""
     found = {text: n for n, (text, v) in enumerate(zip(rollout.texts, verdicts, strict=True)) if v.right}
     return sorted(found.values())
 
 
-def means(verdicts: Sequence[Sequence[Verdict]], rewards: Sequence[Sequence[float]]) -> dict[str, float]:
+def compute_means(
+    verdicts: Sequence[Sequence[CandidateVerdict]], rewards: Sequence[Sequence[float]]
+) -> dict[str, float]:
     """What a round's answers were like, on the average."""
     every = [verdict for each in verdicts for verdict in each]
     return {
@@ -129,15 +143,15 @@ def means(verdicts: Sequence[Sequence[Verdict]], rewards: Sequence[Sequence[floa
     }
 
 
-def sizes(rollouts: Sequence[Rollout]) -> dict[str, float]:
+def count_tokens(rollouts: Sequence[Rollout]) -> dict[str, float]:
     """Tokens that were drawn, and how many of them were read again: those that answers have in common once."""
     drawn = sum(len(answer) for rollout in rollouts for answer in rollout.group.answers)
     read = sum(len(rollout.group.lower_TD) - len(rollout.group.prompt) for rollout in rollouts)
     return {"tokens": float(drawn), "tokens_read": float(read)}
 
 
-def samples(
-    rollouts: Sequence[Rollout], verdicts: Sequence[Sequence[Verdict]], rewards: Sequence[Sequence[float]]
+def choose_samples(
+    rollouts: Sequence[Rollout], verdicts: Sequence[Sequence[CandidateVerdict]], rewards: Sequence[Sequence[float]]
 ) -> list[dict[str, Any]]:
     """Some answers of a round, for people to look at: the best paid one of every so many puzzles."""
     step = max(1, len(rollouts) // SHOWN)
@@ -157,7 +171,7 @@ def samples(
     return shown
 
 
-def told_of(number: int, numbers: dict[str, float], shown: Sequence[dict[str, Any]]) -> str:
+def describe_round(number: int, numbers: dict[str, float], shown: Sequence[dict[str, Any]]) -> str:
     """For people."""
     head = f"round {number}: " + ", ".join(f"{name} {value:.3g}" for name, value in numbers.items())
     lines = [f"  {each['reward']:.2f} {each['right']:>8} {each['puzzle']}: {each['text'].strip()!r}" for each in shown]

@@ -17,7 +17,7 @@ from deepseek_mm.lm.shape import DecoderShape, Reach
 Keys = dict[int, tuple[Tensor, Tensor]]  # slot -> keys and values, both (B, S, G, K)
 
 
-class Filling(FullTextAttention):
+class PrefillAttention(FullTextAttention):
     """Whole texts, padded on the right; their keys and values are kept."""
 
     def __init__(self, shape: DecoderShape, segments_BT: Tensor) -> None:
@@ -30,13 +30,13 @@ class Filling(FullTextAttention):
         return super().__call__(slot, q_BTHK, k_BTGK, v_BTGK)
 
 
-class Growing:
+class DecodeAttention:
     """One more token of each text. The cell of a token is its place, so rows of different lengths need no padding."""
 
     def __init__(self, shape: DecoderShape, kept: Keys, rows_B: Tensor, *, cells: int) -> None:
         """`rows_B`: which text of those that were read each row goes on from; `cells`: the longest text to come."""
         self.shape, self.scale = shape, shape.scale_for(cells)
-        self.kept = {slot: (wider(k, rows_B, cells), wider(v, rows_B, cells)) for slot, (k, v) in kept.items()}
+        self.kept = {slot: (widen(k, rows_B, cells), widen(v, rows_B, cells)) for slot, (k, v) in kept.items()}
         self.positions_BT = torch.zeros(len(rows_B), 1, dtype=torch.long)
 
     def step(self, positions_B: Tensor) -> None:
@@ -54,10 +54,10 @@ class Growing:
         keys_BSGK[rows_B, places_B], values_BSGK[rows_B, places_B] = k_BTGK[:, 0], v_BTGK[:, 0]
         cells_S = torch.arange(keys_BSGK.shape[1])
         mask_BTS = is_visible(self.shape.slot_reach(slot), self.positions_BT[:, :, None], cells_S)
-        return seen(q_BTHK, keys_BSGK, values_BSGK, mask_BTS[:, None])
+        return attend_plainly(q_BTHK, keys_BSGK, values_BSGK, mask_BTS[:, None])
 
 
-class Branches(FullTextAttention):
+class TreeAttention(FullTextAttention):
     """Rows of a prompt and its answers as a tree: what several answers begin with stands there once."""
 
     def __init__(self, shape: DecoderShape, before_BTT: Tensor, positions_BT: Tensor) -> None:
@@ -70,12 +70,12 @@ class Branches(FullTextAttention):
         return (self._before_BTT & is_visible(reach, here, there))[:, None]
 
 
-def wider(x_BSGK: Tensor, rows_B: Tensor, cells: int) -> Tensor:
+def widen(x_BSGK: Tensor, rows_B: Tensor, cells: int) -> Tensor:
     """Those rows, with room for `cells`."""
     return F.pad(x_BSGK[rows_B], (0, 0, 0, 0, 0, cells - x_BSGK.shape[1]))
 
 
-def seen(q_BTHK: Tensor, k_BSGK: Tensor, v_BSGK: Tensor, mask_B1TS: Tensor) -> Tensor:
+def attend_plainly(q_BTHK: Tensor, k_BSGK: Tensor, v_BSGK: Tensor, mask_B1TS: Tensor) -> Tensor:
     """Plain attention, (B, T, H, K)."""
     q, k, v = (x.transpose(1, 2) for x in (q_BTHK, k_BSGK, v_BSGK))
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask_B1TS, enable_gqa=True).transpose(1, 2)

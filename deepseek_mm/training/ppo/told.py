@@ -11,11 +11,14 @@ from statistics import mean, stdev
 
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.storage.files import atomic_write
-from deepseek_mm.training.journal import LOG, read_lines
+from deepseek_mm.training.journal import LOG
+from deepseek_mm.training.journal import read_log
 from deepseek_mm.training.ppo.learn import PPOConfig
-from deepseek_mm.training.ppo.measure import Solved, rates
+from deepseek_mm.training.ppo.measure import Solved, compute_rates
 from deepseek_mm.training.ppo.rounds import SAMPLES
-from deepseek_mm.training.report import Report, made_now, write
+from deepseek_mm.training.report import TrainingReport
+from deepseek_mm.training.report import make_report
+from deepseek_mm.training.report import write_report
 
 OUTCOMES, CARD = "outcomes.json", "CARD.md"
 UNSEEN = "ppo_unseen.txt"  # problems that nothing is learned from, beside the report
@@ -24,51 +27,51 @@ DPI = 80
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcomes:
+class MeasuredRun:
     """Of one run, after so many rounds."""
 
     rounds: int
     solved: tuple[Solved, ...]
 
 
-def write_outcomes(folder: Path, outcomes: Outcomes) -> None:
+def write_outcomes(folder: Path, outcomes: MeasuredRun) -> None:
     """Into the run's folder."""
     atomic_write(folder / OUTCOMES, json.dumps(asdict(outcomes), indent=0).encode())
 
 
-def read_outcomes(folder: Path) -> Outcomes | None:
+def read_outcomes(folder: Path) -> MeasuredRun | None:
     """None if it was not measured yet."""
     path = folder / OUTCOMES
     if not path.is_file():
         return None
     saved = json.loads(path.read_text(encoding="utf-8"))
-    return Outcomes(rounds=saved["rounds"], solved=tuple(Solved(**row) for row in saved["solved"]))
+    return MeasuredRun(rounds=saved["rounds"], solved=tuple(Solved(**row) for row in saved["solved"]))
 
 
-def told_rates(solved: Sequence[Solved]) -> str:
+def describe_rates(solved: Sequence[Solved]) -> str:
     """For people."""
-    return ", ".join(f"{name} {value:.1f}" for name, value in rates(solved).items())
+    return ", ".join(f"{name} {value:.1f}" for name, value in compute_rates(solved).items())
 
 
-def tell(out: Path, path: Path, *, command: str, config: PPOConfig) -> Report:
+def write_ppo_report(out: Path, path: Path, *, command: str, config: PPOConfig) -> TrainingReport:
     """Write the report, the plots beside it, and the card. NothingThere if nothing was measured."""
     before = read_outcomes(out / WARM)
     runs = {folder.name: told for folder in sorted(out.iterdir()) if (told := read_outcomes(folder))}
     seeds = {name: told for name, told in runs.items() if name.startswith("ppo-")}
     if before is None or not seeds:
         raise NothingThere(f"nothing was measured in {out}. Run: {command} --stage measure")
-    figures = figures_of(before, list(seeds.values())) | others(runs)
-    report = made_now("ppo", command, figures, notes_of(out, before, seeds, config))
-    write(report, path)
-    atomic_write(path.with_name(UNSEEN), "".join(f"{name}\n" for name in problems_of(before)).encode())
-    plot(out, sorted(seeds), figures, path.with_suffix(".png"))
-    atomic_write(out / CARD, card(report).encode())
+    figures = compute_figures(before, list(seeds.values())) | compare_rejection(runs)
+    report = make_report("ppo", command, figures, write_notes(out, before, seeds, config))
+    write_report(report, path)
+    atomic_write(path.with_name(UNSEEN), "".join(f"{name}\n" for name in list_problems(before)).encode())
+    plot_runs(out, sorted(seeds), figures, path.with_suffix(".png"))
+    atomic_write(out / CARD, write_card(report).encode())
     return report
 
 
-def figures_of(before: Outcomes, after: Sequence[Outcomes]) -> dict[str, float]:
+def compute_figures(before: MeasuredRun, after: Sequence[MeasuredRun]) -> dict[str, float]:
     """Percent: means over the seeds, and how far these are apart."""
-    warm, ends = rates(before.solved), [rates(each.solved) for each in after]
+    warm, ends = compute_rates(before.solved), [compute_rates(each.solved) for each in after]
     passed = [end["pass_rate"] for end in ends]
     figures = {
         "ppo_pass_rate_gain": mean(passed) - warm["pass_rate"],
@@ -80,7 +83,7 @@ def figures_of(before: Outcomes, after: Sequence[Outcomes]) -> dict[str, float]:
         "ppo_seeds": len(passed),
         "ppo_rounds": mean(each.rounds for each in after),
         "ppo_test_puzzles": len(before.solved),
-        "ppo_test_problems": len(problems_of(before)),
+        "ppo_test_problems": len(list_problems(before)),
     }
     for name in ("greedy", "best_of_n", "pass_at_n"):
         figures[f"ppo_{name}_before"], figures[f"ppo_{name}_after"] = warm[name], mean(end[name] for end in ends)
@@ -89,24 +92,24 @@ def figures_of(before: Outcomes, after: Sequence[Outcomes]) -> dict[str, float]:
     return {name: round(value, 3) for name, value in figures.items()}
 
 
-def problems_of(outcomes: Outcomes) -> list[str]:
+def list_problems(outcomes: MeasuredRun) -> list[str]:
     """Names of the problems that were measured."""
     return sorted({each.name.rpartition(":")[0] for each in outcomes.solved})
 
 
-def others(runs: Mapping[str, Outcomes]) -> dict[str, float]:
+def compare_rejection(runs: Mapping[str, MeasuredRun]) -> dict[str, float]:
     """Rejection fine-tuning, where it was run."""
-    ends = [rates(told.solved) for name, told in runs.items() if name.startswith("rejection-")]
+    ends = [compute_rates(told.solved) for name, told in runs.items() if name.startswith("rejection-")]
     if not ends:
         return {}
     names = ("pass_rate", "greedy", "pass_at_n")
     return {f"ppo_rejection_{name}": round(mean(end[name] for end in ends), 3) for name in names}
 
 
-def notes_of(out: Path, before: Outcomes, seeds: Mapping[str, Outcomes], config: PPOConfig) -> list[str]:
+def write_notes(out: Path, before: MeasuredRun, seeds: Mapping[str, MeasuredRun], config: PPOConfig) -> list[str]:
     """How it was measured, in sentences."""
     rounds = ", ".join(f"{name} {told.rounds}" for name, told in seeds.items())
-    drawn = sum(len(read_lines(out / name / LOG)) for name in seeds) * config.trajectories
+    drawn = sum(len(read_log(out / name / LOG)) for name in seeds) * config.trajectories
     return [
         f"Pass rates are percent of {len(before.solved)} puzzles whose problems nothing was learned from, of 10 answers"
         " drawn at temperature 0.8; before is the supervised warm-up that all runs begin with.",
@@ -115,14 +118,14 @@ def notes_of(out: Path, before: Outcomes, seeds: Mapping[str, Outcomes], config:
     ]
 
 
-def plot(out: Path, names: Sequence[str], figures: Mapping[str, float], path: Path) -> None:
+def plot_runs(out: Path, names: Sequence[str], figures: Mapping[str, float], path: Path) -> None:
     """Reward and pass rate by round, and pass rates of unseen problems before and after."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     for name in names:
-        lines = read_lines(out / name / LOG)
+        lines = read_log(out / name / LOG)
         rounds = [line["step"] for line in lines]
         left.plot(rounds, [line["reward"] for line in lines], "--", label=f"{name}, reward")
         left.plot(rounds, [line["pass_rate"] for line in lines], label=f"{name}, pass rate")
@@ -137,7 +140,7 @@ def plot(out: Path, names: Sequence[str], figures: Mapping[str, float], path: Pa
     figure.savefig(path, dpi=DPI)
 
 
-def card(report: Report) -> str:
+def write_card(report: TrainingReport) -> str:
     """What lies in the folder, for whoever finds it."""
     rows = "\n".join(f"| {name} | {value:g} |" for name, value in report.figures.items())
     return (
