@@ -10,7 +10,6 @@ from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.image import squeeze, to_pixels
 from deepseek_mm.errors import BadCheckpoint
 from deepseek_mm.evaluation.retrieval import CaptionRow, read_picture
-from deepseek_mm.runtime.quantize.aware import make_aware
 from deepseek_mm.runtime.quantize.kept import Told, write_kept
 from deepseek_mm.runtime.quantize.space import (
     STATIC,
@@ -22,7 +21,7 @@ from deepseek_mm.runtime.quantize.space import (
     write_space,
 )
 from deepseek_mm.runtime.quantize.towers import put_in, quantised
-from deepseek_mm.training.qat import CaptionVectors, QatConfig, TowerOutputs, list_trained, measure_distance
+from deepseek_mm.training.qat import CaptionVectors, QatConfig, TowerOutputs, list_trained, make_aware, measure_distance
 
 TEXTS = ["a black dog runs over green grass", "two cups on a table", "a red kite over the sea"]
 

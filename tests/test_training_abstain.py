@@ -12,10 +12,8 @@ from deepseek_mm.config import Config
 from deepseek_mm.rag.search import Search
 from deepseek_mm.rag.search.certainty import read_certainty
 from deepseek_mm.see.pipeline import VisionPipeline
-from deepseek_mm.training import abstain, galleries
-from deepseek_mm.training.abstain import PhotoIndexer, join_affirmed, list_search_things
-from deepseek_mm.training.certainty import count_words
-from deepseek_mm.training.galleries import CertaintyTrainer
+from deepseek_mm.training import abstain
+from deepseek_mm.training.abstain import CertaintyTrainer, PhotoIndexer, count_words, join_affirmed, list_search_things
 from index.store import RegionStore
 
 PAIRS = [(one, two) for one in COLOURS for two in COLOURS if one != two]
@@ -33,7 +31,7 @@ def photos(tmp_path):
 def drawn(photos, tmp_path, monkeypatch):
     """Galleries of a few photos each; red and the like are the things."""
     for name, value in {"SIZES": (8, 16), "ROUNDS": 2, "WITHHELD": 4, "TAKEN_OUT": 2, "COMMON": 5, "PHOTOS": 8}.items():
-        monkeypatch.setattr(galleries, name, value)
+        monkeypatch.setattr(abstain, name, value)
     space, config = ColourSpace(), Config()
     eyes = VisionPipeline(space, config.see)
     told = {f"{one}-{two}.png": f"a {one} thing and {two}" for one, two in PAIRS}
@@ -92,7 +90,7 @@ def test_a_certainty_that_was_fitted_believes_in_colours_that_are_there_more_tha
 
 def test_the_trainer_goes_from_files_to_weights_that_read_back(photos, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(abstain, "open_space", lambda config: ColourSpace())
-    monkeypatch.setattr(galleries, "SIZES", (8,))
+    monkeypatch.setattr(abstain, "SIZES", (8,))
     (tmp_path / "more").mkdir()
     for one, two in PAIRS:
         picture(one, patch=two, size=(96, 72)).save(tmp_path / "more" / f"{one}-{two}.png")

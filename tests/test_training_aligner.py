@@ -13,7 +13,7 @@ from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.training.aligner import AlignConfig, Aligner, align, name_rate_group, schedule_rate
 from deepseek_mm.training.captions import CaptionedViews
-from deepseek_mm.training.journal import RunFolder
+from deepseek_mm.training.loop import RunFolder
 
 WORDS = ("ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen")
 CONFIG = AlignConfig(epochs=3, batch=4, head_rate=3e-3, average=0.5, upper_from=0)

@@ -13,9 +13,9 @@ from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.see.caption.captioner import Caption
 from deepseek_mm.see.caption.net import END, PAD, SPECIAL, START, UNKNOWN, CaptionConfig, CaptionNet
 from deepseek_mm.training import caption as trainer
-from deepseek_mm.training.caption_words import CaptionSentences, CiderReward, compute_word_loss, sample_sentences
-from deepseek_mm.training.journal import RunFolder, read_checkpoint
-from deepseek_mm.training.maps import FeatureMaps
+from deepseek_mm.training.caption import CaptionSentences, CiderReward, compute_word_loss, sample_sentences
+from deepseek_mm.training.captions import FeatureMaps
+from deepseek_mm.training.loop import RunFolder, read_checkpoint
 
 ROWS = [
     CaptionRow(image="a.jpg", captions=("A dog runs .", "The dog runs fast .")),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deepseek_mm.training.certainty import (
+from deepseek_mm.training.abstain import (
     GalleryWitnesses,
     balance_things,
     count_words,

@@ -12,10 +12,10 @@ from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.code_search import Function
 from deepseek_mm.parse.packages import LEAST_CHARS, Package
 from deepseek_mm.training import code
-from deepseek_mm.training.code.choose import choose_share
 from deepseek_mm.training.code.learn import (
     CodeBatchConfig,
     CodeBatches,
+    choose_share,
     initialise_table,
     make_table_loss,
     make_tower_loss,

@@ -6,14 +6,15 @@ import pytest
 import torch
 
 from deepseek_mm.learning.rows import Rows
-from deepseek_mm.training.continual.course import (
+from deepseek_mm.training.continual.experiment import (
     CourseConfig,
     DomainLesson,
+    WayOutcome,
+    compute_figures,
     compute_forgetting,
     compute_new_accuracy,
     run_course,
 )
-from deepseek_mm.training.continual.experiment import WayOutcome, compute_figures
 
 QUICK = CourseConfig(steps=60, rate=3e-3, kept=60, hold=100.0, hold_both=10.0)
 

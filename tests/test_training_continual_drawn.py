@@ -3,8 +3,17 @@
 import numpy as np
 import pytest
 
-from deepseek_mm.training.continual.domains import FOOD, WORN, make_drawn_domain, mentions_any
-from deepseek_mm.training.continual.drawn import COLOURS, PAPER, draw_document, draw_screen, read_own_lines
+from deepseek_mm.training.continual.domains import (
+    COLOURS,
+    FOOD,
+    PAPER,
+    WORN,
+    draw_document,
+    draw_screen,
+    make_drawn_domain,
+    mentions_any,
+    read_own_lines,
+)
 
 LINES = ["a line of text"] * 80
 

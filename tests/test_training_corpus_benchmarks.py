@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepseek_mm.training.corpus.benchmarks import is_benchmark, may_be_trained
+from deepseek_mm.training.corpus.items import is_benchmark, may_be_trained
 
 PARENS = "def separate_paren_groups(s):\n    pass\n"
 

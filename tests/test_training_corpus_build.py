@@ -10,17 +10,16 @@ from tiny_lm import tiny_tokenizer
 
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.lm.tokenizer import encode_chat
-from deepseek_mm.training.corpus.build import Corpus
-from deepseek_mm.training.corpus.build import build
-from deepseek_mm.training.corpus.items import DOMAINS
-from deepseek_mm.training.corpus.build import ShardSizes
-from deepseek_mm.training.corpus.build import list_splits
-from deepseek_mm.training.corpus.encode import cut_documents
-from deepseek_mm.training.corpus.encode import encode_chat_item
-from deepseek_mm.training.corpus.items import CorpusItem
-from deepseek_mm.training.corpus.items import make_chat
-from deepseek_mm.training.corpus.shards import is_made, read_shard, shard_file, write_shard
-from deepseek_mm.training.corpus.twins import NearDuplicates
+from deepseek_mm.training.corpus.build import Corpus, ShardSizes, build, list_splits
+from deepseek_mm.training.corpus.encode import (
+    cut_documents,
+    encode_chat_item,
+    is_made,
+    read_shard,
+    shard_file,
+    write_shard,
+)
+from deepseek_mm.training.corpus.items import DOMAINS, CorpusItem, NearDuplicates, make_chat
 
 SMALL = ShardSizes(train=6_000, evidence=9_000, held=2_000, long=9_000, most=1_024, least_long=4_000, most_long=6_000)
 

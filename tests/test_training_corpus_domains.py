@@ -6,7 +6,7 @@ from random import Random
 import pytest
 from paper import sources
 
-from deepseek_mm.training.corpus import code, english, shell, talk, vision
+from deepseek_mm.training.corpus import code, evidence, talk
 from deepseek_mm.training.corpus.items import CorpusItem, belongs_to, choose_split, make_chat
 
 
@@ -21,7 +21,7 @@ def some(maker, raw, split="train", count=400):
 
 @pytest.mark.parametrize(
     "maker",
-    [code.make_code_items, shell.make_shell_items, english.make_english_items, talk.make_instruction_items],
+    [code.make_code_items, code.make_shell_items, code.make_english_items, talk.make_instruction_items],
     ids=["code", "shell", "english", "instructions"],
 )
 def test_every_item_is_of_a_source_of_its_split(maker, raw):
@@ -51,7 +51,7 @@ def test_piles_are_used_up_in_turn():
 
 
 def test_a_command_is_told_as_a_page_or_asked_for_in_both_directions(raw):
-    made = some(shell.make_shell_items, raw)
+    made = some(code.make_shell_items, raw)
     pages = [item.text for item in made if item.text]
     asked = {item.messages[0].text: item.messages[1].text for item in made if item.messages}
     assert any(page.startswith("# tool") and "`tool" in page for page in pages)
@@ -61,16 +61,16 @@ def test_a_command_is_told_as_a_page_or_asked_for_in_both_directions(raw):
 
 
 def test_only_passages_and_descriptions_that_are_long_enough_are_english(raw):
-    made = some(english.make_english_items, raw)
-    assert all(len(item.text) >= english.LEAST_PROSE_CHARS for item in made)
+    made = some(code.make_english_items, raw)
+    assert all(len(item.text) >= code.LEAST_PROSE_CHARS for item in made)
     assert {item.source.split()[0] for item in made} == {"passage", "package"}
     assert not any(item.text.startswith("Context: ") for item in made)
 
 
 def test_long_documents_are_long_and_joined_of_one_split(raw):
-    made = some(english.make_english_items, raw, "long_train", 5)
+    made = some(code.make_english_items, raw, "long_train", 5)
     assert made
-    assert all(len(item.text) >= english.LONG_PROSE_CHARS and choose_split(item.source) == "train" for item in made)
+    assert all(len(item.text) >= code.LONG_PROSE_CHARS and choose_split(item.source) == "train" for item in made)
 
 
 def test_requests_that_need_a_missing_text_are_left_out(raw):
@@ -99,16 +99,16 @@ def test_talks_about_a_photo_bring_facts_with_the_last_question_only(raw):
 
 
 def test_a_description_is_a_caption_of_the_photo_and_cites_the_whole(raw):
-    made = some(vision.make_vision_items, raw)
+    made = some(evidence.make_vision_items, raw)
     told = [item.messages for item in made if item.messages[1].text.startswith("Facts:")]
     assert len(told) > 150
     assert all("whole photo" in messages[1].text and messages[2].text.endswith(" [1].") for messages in told)
 
 
 def test_two_captions_are_called_different_only_if_their_photos_share_nothing(raw):
-    answers = {item.messages[-1].text for item in some(vision.make_vision_items, raw)}
+    answers = {item.messages[-1].text for item in some(evidence.make_vision_items, raw)}
     assert {"Yes, both fit the same photo.", "No, they describe different photos."} <= answers
-    assert vision.tidy("a  dog , the boy 's .") == "A dog, the boy's"
+    assert evidence.tidy("a  dog , the boy 's .") == "A dog, the boy's"
 
 
 def test_a_chat_takes_turns_and_strips_what_surrounds_its_words():
@@ -122,5 +122,5 @@ def test_a_chat_takes_turns_and_strips_what_surrounds_its_words():
 
 
 def test_of_two_spellings_of_a_flag_the_long_one_is_kept():
-    assert shell.fill_placeholders("d2 {{[-w|--watch]}} {{a|b}} {{path/to/file}}") == "d2 --watch a|b path/to/file"
-    assert shell.lower_sentence("[L]ist all files:") == "list all files"
+    assert code.fill_placeholders("d2 {{[-w|--watch]}} {{a|b}} {{path/to/file}}") == "d2 --watch a|b path/to/file"
+    assert code.lower_sentence("[L]ist all files:") == "list all files"

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from deepseek_mm.training.captions import to_bf16_bits
-from deepseek_mm.training.distill.drawing import draw_recalls, measure_teacher_recalls, read_run_recalls
-from deepseek_mm.training.distill.look import DistillationFeatures
+from deepseek_mm.training.distill.house import DistillationFeatures
+from deepseek_mm.training.distill.stages import draw_recalls, measure_teacher_recalls, read_run_recalls
 
 
 @pytest.fixture

@@ -14,9 +14,8 @@ from deepseek_mm.see.reader.asked import VqaQuestion
 from deepseek_mm.see.reader.reader import read_reader
 from deepseek_mm.training.distill import house as houses
 from deepseek_mm.training.distill.house import DistillationRun, list_owners
-from deepseek_mm.training.distill.packing import pack_stage
-from deepseek_mm.training.distill.stages import open_student
-from deepseek_mm.training.journal import RunFolder
+from deepseek_mm.training.distill.stages import open_student, pack_stage
+from deepseek_mm.training.loop import RunFolder
 
 
 class Reads:

@@ -11,17 +11,12 @@ from torch import nn
 
 from deepseek_mm.encoders.edge import CELLS, EdgeSight
 from deepseek_mm.encoders.projection import SPACE_DIM
-from deepseek_mm.see.reader.asked import MOST_WORDS
-from deepseek_mm.see.reader.asked import VECTORS
-from deepseek_mm.see.reader.asked import QuestionBatch
-from deepseek_mm.see.reader.net import PictureBatch
-from deepseek_mm.see.reader.net import ReaderConfig
-from deepseek_mm.see.reader.net import ReaderNet
+from deepseek_mm.see.reader.asked import MOST_WORDS, VECTORS, QuestionBatch
+from deepseek_mm.see.reader.net import PictureBatch, ReaderConfig, ReaderNet
 from deepseek_mm.training.asking import PhotoQuestion
-from deepseek_mm.training.bank import AlbumFeatures
-from deepseek_mm.training.bank import QuestionAlbum
-from deepseek_mm.training.captions import to_bf16_bits
-from deepseek_mm.training.distill.look import DistillationFeatures
+from deepseek_mm.training.bank import AlbumFeatures, QuestionAlbum, QuestionSampler
+from deepseek_mm.training.captions import FeatureMaps, to_bf16_bits
+from deepseek_mm.training.distill.house import DistillationFeatures
 from deepseek_mm.training.distill.reading import (
     ReadingConfig,
     ReadingLessons,
@@ -31,8 +26,6 @@ from deepseek_mm.training.distill.reading import (
     make_teacher_features,
     strip_first_layer,
 )
-from deepseek_mm.training.maps import FeatureMaps
-from deepseek_mm.training.mixed import QuestionSampler
 
 SIZE = ReaderConfig(channels=10, width=16, heads=2, layers=1, feed=16, dropout=0.0)
 PHOTOS, QUESTIONS = 4, ("is there a dog?", "what is it?")

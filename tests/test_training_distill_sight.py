@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from deepseek_mm.encoders.image import GRID, MAP_CHANNELS
-from deepseek_mm.training.distill.look import SHAPES, DistillationFeatures
+from deepseek_mm.training.distill.house import SHAPES, DistillationFeatures
 from deepseek_mm.training.distill.sight import (
     SightConfig,
     SightLessons,

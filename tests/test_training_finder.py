@@ -8,7 +8,7 @@ import torch
 
 from deepseek_mm.encoders.boxes import BoxHead
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.training.finder import (
+from deepseek_mm.training.boxes import (
     BoxConfig,
     compute_box_loss,
     compute_empty_loss,

@@ -13,22 +13,24 @@ from deepseek_mm.lm.shape import tiny
 from deepseek_mm.runtime.quantize.fp4 import Fp4, quantise, restore, unpack
 from deepseek_mm.runtime.quantize.kept import Told, write_kept
 from deepseek_mm.runtime.quantize.language import CODES, FP4, HEAD, known_by, linears, others, read_lm, tensors_of_fp4
-from deepseek_mm.runtime.quantize.latent import behind, followed, rounded, sizes_of
 from deepseek_mm.training import fp4
 from deepseek_mm.training.corpus import DOMAINS
-from deepseek_mm.training.corpus.shards import shard_file, write_shard
+from deepseek_mm.training.corpus.encode import shard_file, write_shard
 from deepseek_mm.training.fp4 import (
     EVIDENCE,
     Fp4Config,
     Fp4Recovery,
+    behind,
     choose_batch,
+    followed,
     hash_scales,
     read_matrices,
     restore_weights,
+    rounded,
+    sizes_of,
 )
-from deepseek_mm.training.journal import RunFolder
+from deepseek_mm.training.loop import Optimiser, RunFolder, StepsConfig
 from deepseek_mm.training.rows import PackedRows, mix_rows, pack_documents
-from deepseek_mm.training.steps import Optimiser, StepsConfig
 
 SHAPE = tiny(moe=experts())
 ROWS = mix_rows([pack_documents(shard(name, [16] * 8, seed=n), 32, domain=n) for n, name in enumerate(DOMAINS)], 0)

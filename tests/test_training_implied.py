@@ -1,7 +1,6 @@
 """What questions give away: things that are there, and others of their kind that are not."""
 
-from deepseek_mm.training.asking import PRESENCE, PhotoQuestion
-from deepseek_mm.training.implied import FEWEST, find_assumed_things, imply_questions
+from deepseek_mm.training.asking import FEWEST, PRESENCE, PhotoQuestion, find_assumed_things, imply_questions
 
 
 def asked(question, answer):

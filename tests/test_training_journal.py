@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.training.journal import CHECKPOINT, RunFolder
+from deepseek_mm.training.loop import CHECKPOINT, RunFolder
 
 
 def test_a_new_run_has_no_state_and_an_empty_log(tmp_path):

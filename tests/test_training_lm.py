@@ -12,8 +12,8 @@ from deepseek_mm.errors import ConfigError, NothingThere
 from deepseek_mm.lm.backends.own_model import ModelCheckpoint, open_own
 from deepseek_mm.training import lm
 from deepseek_mm.training.corpus import DOMAINS
-from deepseek_mm.training.corpus.shards import shard_file, write_shard
-from deepseek_mm.training.journal import RunFolder, read_learned
+from deepseek_mm.training.corpus.encode import shard_file, write_shard
+from deepseek_mm.training.loop import RunFolder, read_learned
 
 FEW = ["--steps", "4", "--every", "2", "--length", "64", "--rows", "2", "--limit", "4"]
 

@@ -8,10 +8,9 @@ from lm_help import NEAR, decoder, experts, shard
 
 from deepseek_mm.lm.shape import Reach, tiny
 from deepseek_mm.training.corpus import DOMAINS
-from deepseek_mm.training.dense import DenseAdapter, compute_active_width, make_dense
-from deepseek_mm.training.mixture import ExpertTrainer, MixtureConfig
+from deepseek_mm.training.loop import Optimiser, StepsConfig
+from deepseek_mm.training.mixture import DenseAdapter, ExpertTrainer, MixtureConfig, compute_active_width, make_dense
 from deepseek_mm.training.rows import mix_rows, pack_documents
-from deepseek_mm.training.steps import Optimiser, StepsConfig
 
 SHAPE = tiny(reaches=(NEAR, Reach(), Reach(), Reach()), moe=experts())
 ROWS = mix_rows([pack_documents(shard(name, [16] * 8, seed=n), 32, domain=n) for n, name in enumerate(DOMAINS)], 0)

@@ -12,6 +12,7 @@ from deepseek_mm.see.learned import read_learned
 from deepseek_mm.training.names import (
     SHELVED,
     UNASKED,
+    ClassWords,
     WordLabels,
     cache_vectors,
     fit_names,
@@ -23,7 +24,6 @@ from deepseek_mm.training.names import (
     read_question_pairs,
     save_names,
 )
-from deepseek_mm.training.shelves import ClassWords
 
 NAMES = ("dog", "man", "kite")
 

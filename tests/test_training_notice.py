@@ -12,8 +12,8 @@ from deepseek_mm.see.notice.notice import MultiLabelTagger, NoticeConfig, Notice
 from deepseek_mm.training import notice as trained
 from deepseek_mm.training.asking import PRESENCE, PhotoQuestion
 from deepseek_mm.training.bank import ASKED, AlbumFeatures, QuestionAlbum
-from deepseek_mm.training.loop import make_gather
-from deepseek_mm.training.maps import FeatureMaps
+from deepseek_mm.training.captions import FeatureMaps
+from deepseek_mm.training.loop import StepsConfig, make_gather
 from deepseek_mm.training.notice import (
     TagBatchConfig,
     TaggedAlbum,
@@ -26,7 +26,6 @@ from deepseek_mm.training.notice import (
     tabulate_answers,
     tabulate_captions,
 )
-from deepseek_mm.training.steps import StepsConfig
 
 SMALL = NoticeConfig(width=16, heads=2, feed=16)
 NAMES = ("dog", "ball", "moose")

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from deepseek_mm.errors import BadCheckpoint, ConfigError, NothingThere
-from deepseek_mm.training.journal import RunFolder
+from deepseek_mm.training.loop import RunFolder, StepsConfig
 from deepseek_mm.training.parallel import (
     add_arguments,
     add_to_report,
@@ -20,16 +20,13 @@ from deepseek_mm.training.parallel import (
     read_order,
     run,
 )
-from deepseek_mm.training.parallel.cuts import list_cuts
-from deepseek_mm.training.parallel.launch import describe_exit, explain_failure, run_local
+from deepseek_mm.training.parallel.launch import RankLost, RankRegistry, describe_exit, explain_failure, run_local
 from deepseek_mm.training.parallel.layout import Layout
-from deepseek_mm.training.parallel.recipe import MicrobatchConfig, ModelConfig
-from deepseek_mm.training.parallel.roll import RankLost, RankRegistry
-from deepseek_mm.training.parallel.single import train_single
+from deepseek_mm.training.parallel.recipe import MicrobatchConfig, ModelConfig, train_single
+from deepseek_mm.training.parallel.shards import list_cuts
 from deepseek_mm.training.parallel.sizes import count_of_rank
 from deepseek_mm.training.parallel.worker import KeepConfig, RunOrder
 from deepseek_mm.training.report import read_report
-from deepseek_mm.training.steps import StepsConfig
 
 NEAR = 1e-4  # how far losses and weights may be off
 STEPS = 4

@@ -8,28 +8,23 @@ import torch
 from torch.nn import functional as F
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.training.parallel.arithmetic import (
-    BATCH,
-    H100,
-    compute_need,
-    count_flops,
-    make_giant_shape,
-    write_tables,
-)
-from deepseek_mm.training.parallel.cuts import ShardCut, cut_part, join_parts, list_cuts
 from deepseek_mm.training.parallel.layout import ALONE, Layout
-from deepseek_mm.training.parallel.memory import SavedTensorCounter, draw_costs, measure_cost
+from deepseek_mm.training.parallel.measure import SavedTensorCounter, draw_costs, measure_cost
 from deepseek_mm.training.parallel.recipe import (
     MicrobatchConfig,
     ModelConfig,
+    compute_loss,
     draw_rows,
     make_first_weights,
     open_whole,
     read_text,
 )
-from deepseek_mm.training.parallel.shards import compute_word_losses
-from deepseek_mm.training.parallel.single import compute_loss
+from deepseek_mm.training.parallel.shards import ShardCut, compute_word_losses, cut_part, join_parts, list_cuts
 from deepseek_mm.training.parallel.sizes import (
+    BATCH,
+    H100,
+    compute_need,
+    count_flops,
     count_of_rank,
     count_on_wires,
     count_parameters,
@@ -37,6 +32,8 @@ from deepseek_mm.training.parallel.sizes import (
     count_traffic,
     count_visited,
     list_stage_names,
+    make_giant_shape,
+    write_tables,
 )
 from deepseek_mm.training.parallel.stage import recompute
 

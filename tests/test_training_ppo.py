@@ -9,9 +9,9 @@ from ppo_help import PUZZLE, Letters, Likes, policy
 
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.training import ppo
-from deepseek_mm.training.journal import RunFolder, read_learned
+from deepseek_mm.training.loop import RunFolder, read_learned
 from deepseek_mm.training.ppo.problems import CodeProblem
-from deepseek_mm.training.ppo.warm import WARM_STEPS, make_lessons, split_ids, warm_up
+from deepseek_mm.training.ppo.rounds import WARM_STEPS, make_lessons, split_ids, warm_up
 
 PROBLEM = CodeProblem(name="mbpp 600", source="mbpp 600", head='"""Add."""\n', code="def f(a):\n    return a", tests=())
 

@@ -7,7 +7,7 @@ import torch
 from ppo_help import Letters, Likes, policy, puzzles
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.training.journal import RunFolder, read_learned, read_log
+from deepseek_mm.training.loop import RunFolder, read_learned, read_log
 from deepseek_mm.training.ppo import rollouts, rounds
 from deepseek_mm.training.ppo.judge import CandidateVerdict
 from deepseek_mm.training.ppo.learn import Learner, PPOConfig

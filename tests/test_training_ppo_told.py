@@ -4,16 +4,20 @@ import pytest
 from ppo_help import PUZZLE, Letters, Likes, policy, puzzles
 
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.training.journal import RunFolder
+from deepseek_mm.training.loop import RunFolder
 from deepseek_mm.training.ppo import rollouts
 from deepseek_mm.training.ppo.learn import PPOConfig
-from deepseek_mm.training.ppo.measure import DRAWN, Solved, compute_rates, measure, pick_likeliest
 from deepseek_mm.training.ppo.rollouts import AnswerWriter
 from deepseek_mm.training.ppo.told import (
     CARD,
+    DRAWN,
     UNSEEN,
     MeasuredRun,
+    Solved,
     compute_figures,
+    compute_rates,
+    measure,
+    pick_likeliest,
     read_outcomes,
     write_outcomes,
     write_ppo_report,

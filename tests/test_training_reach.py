@@ -7,8 +7,8 @@ import torch
 from lm_help import NEAR, decoder
 
 from deepseek_mm.lm.shape import Reach, tiny
+from deepseek_mm.training.loop import Optimiser, StepsConfig
 from deepseek_mm.training.reach import ReachConfig, ReachDistiller, measure_off
-from deepseek_mm.training.steps import Optimiser, StepsConfig
 
 SHORT = tiny(reaches=(NEAR, NEAR, Reach(), Reach()))
 CONFIG = ReachConfig(rank=8, stages=(1, 2), words=0.5)

@@ -9,8 +9,7 @@ from deepseek_mm.see.reader.reader import write_reader
 from deepseek_mm.see.reader.sure import AnswerCalibration
 from deepseek_mm.training.asking import PRESENCE, PhotoQuestion
 from deepseek_mm.training.bank import ASKED, CAPTIONED, QuestionAlbum
-from deepseek_mm.training.reader import load_earlier_reader
-from deepseek_mm.training.reader_pack import is_asked_by_people
+from deepseek_mm.training.reader import is_asked_by_people, load_earlier_reader
 
 SMALL = ReaderConfig(channels=8, cells=4, space=6, width=16, heads=2, layers=1, feed=16)
 SPACE = SimpleNamespace(fingerprint="f" * 64)

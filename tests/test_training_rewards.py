@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepseek_mm.training.rewards import MOST_KEPT, NoveltyMemory, compute_reward
+from deepseek_mm.training.ppo.judge import MOST_KEPT, NoveltyMemory, compute_reward
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.shape import OURS, tiny, to_product_shape
 from deepseek_mm.lm.weights import build, merge_changes, write_changes
 from deepseek_mm.training.corpus import DOMAINS
-from deepseek_mm.training.corpus.shards import shard_file, write_shard
-from deepseek_mm.training.dense import DenseAdapter, make_dense
-from deepseek_mm.training.journal import RunFolder
-from deepseek_mm.training.lowrank import add_lora
+from deepseek_mm.training.corpus.encode import shard_file, write_shard
+from deepseek_mm.training.loop import RunFolder
+from deepseek_mm.training.mixture import DenseAdapter, make_dense
+from deepseek_mm.training.reach import add_lora
 from deepseek_mm.training.runs import (
     BaseModel,
     describe_layers,

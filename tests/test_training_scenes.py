@@ -15,9 +15,16 @@ from deepseek_mm.logic.english import program_of
 from deepseek_mm.logic.run import run
 from deepseek_mm.see.scene.finder import GRID, OUT, USUAL_HALF, SceneFinder, Solids
 from deepseek_mm.training import scenes as trainer
-from deepseek_mm.training.journal import RunFolder, read_learned
-from deepseek_mm.training.scene_pictures import ScenePictures, compute_finder_loss, make_solid_target, paint_scenes
-from deepseek_mm.training.scene_questions import NUMBERS, SceneQuestions, gather_questions
+from deepseek_mm.training.loop import RunFolder, read_learned
+from deepseek_mm.training.scene_pictures import (
+    NUMBERS,
+    ScenePictures,
+    SceneQuestions,
+    compute_finder_loss,
+    gather_questions,
+    make_solid_target,
+    paint_scenes,
+)
 
 WORDS = {number: word for word, number in NUMBERS.items()}
 

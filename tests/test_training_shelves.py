@@ -3,7 +3,14 @@
 import pytest
 
 from deepseek_mm.see.vocabulary import read_names
-from deepseek_mm.training.shelves import CLOTHES, GROCERIES, KIND_OF, STORE, list_clothing_words, list_grocery_words
+from deepseek_mm.training.names import (
+    CLOTHES,
+    GROCERIES,
+    KIND_OF,
+    STORE,
+    list_clothing_words,
+    list_grocery_words,
+)
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,7 @@ import torch
 from test_training_aligner import ToyModel, data  # noqa: F401  a fixture
 
 from deepseek_mm.encoders.autocast import autocast_bf16
-from deepseek_mm.training.side import SideConfig
-from deepseek_mm.training.side import train_side
-from deepseek_mm.training.frozen import embed_photos
-from deepseek_mm.training.frozen import pool_texts
-from deepseek_mm.training.side import find_strongest
+from deepseek_mm.training.side import SideConfig, embed_photos, find_strongest, pool_texts, train_side
 
 CONFIG = SideConfig(epochs=60, batch=8, average=0.5)
 

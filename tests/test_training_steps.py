@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.training.steps import Optimiser, StepsConfig, compute_rate
+from deepseek_mm.training.loop import Optimiser, StepsConfig, compute_rate
 
 
 def test_the_rate_rises_then_falls_as_half_a_cosine_to_its_last_share():

@@ -7,13 +7,17 @@ as the captions put it. Whether somebody does something, or has a colour: yes as
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
 
 from deepseek_mm.evaluation.question_sets import NOUNS, PLACES, canonical_noun, find_nouns, split_words
-from deepseek_mm.rag.program.lexicon import COLOURS, NUMBERS
+from deepseek_mm.rag.decider import APART, are_rivals
+from deepseek_mm.rag.facts.shots import same_kind
+from deepseek_mm.rag.judge import CLOSED
+from deepseek_mm.rag.program.lexicon import COLOURS, IS_A, NUMBERS
+from deepseek_mm.rag.program.parse import parse
 from deepseek_mm.rag.program.words import plural, with_article
 
 PAIRS = re.compile(
@@ -83,7 +87,11 @@ def read_captions(captions: Sequence[str]) -> CaptionFacts:
     words = [[canonical_noun(word) for word in line.split()] for line in lines]
     pairs = [pair for line in words for pair in zip(line, line[1:], strict=False)]
     plain = [pair for line in lines for pair in zip(line.split(), line.split()[1:], strict=False)]
-    doing = [(canonical_noun(m["who"]), m["verb"], canonical_noun(m["what"] or "")) for line in lines for m in PAIRS.finditer(line)]
+    doing = [
+        (canonical_noun(m["who"]), m["verb"], canonical_noun(m["what"] or ""))
+        for line in lines
+        for m in PAIRS.finditer(line)
+    ]
     return CaptionFacts(
         text=" . ".join(" ".join(line) for line in words),
         nouns=find_nouns(captions),
@@ -210,3 +218,55 @@ class QuestionGenerator:
 def ask_whether_there(noun: str, chance: Random) -> str:
     """Is there such a thing?"""
     return chance.choice(THERE).format(a=with_article(noun), many=plural(noun))
+
+
+NOTHING = ("0", "none", "nothing")
+FEWEST = 6  # photos whose questions speak of a thing, or it is not asked for
+RIVALS = 1  # things of the same kind that are denied for each that is there
+UNASKED = 0.25  # probability that something is denied of which nobody spoke
+
+
+def imply_questions(pairs: Mapping[str, Sequence[PhotoQuestion]], *, seed: int = 0) -> dict[str, list[PhotoQuestion]]:
+    """Photo -> questions whether things are there, from what was asked about it; and their answers."""
+    spoken = {photo: find_assumed_things(own) for photo, own in pairs.items()}
+    counts = Counter(name for names in spoken.values() for name in names)
+    known = {name for name, count in counts.items() if count >= FEWEST and is_of_a_kind(name)}
+    found = {}
+    for photo, names in spoken.items():
+        chance = Random(f"{seed} implied {photo}")
+        shown = sorted(names & known)
+        absent = [name for name in shown for name in draw_rivals(name, names, known, chance)]
+        if known and chance.random() < UNASKED:
+            (other,) = chance.choices(*weighed(counts, known))
+            absent += [other] if not any(same_kind(other, name) for name in names) else []
+        told = [(name, "yes") for name in shown] + [(name, "no") for name in dict.fromkeys(absent)]
+        found[photo] = [PhotoQuestion(ask_whether_there(name, chance), answer, PRESENCE) for name, answer in told]
+    return found
+
+
+def find_assumed_things(pairs: Sequence[PhotoQuestion]) -> frozenset[str]:
+    """Things that questions and answers about a photo take for granted, in words of one spelling."""
+    names: set[str] = set()
+    for pair in pairs:
+        if pair.answer in CLOSED or pair.answer in NOTHING:
+            continue
+        names |= {one_of(phrase.split()[-1]) for phrase in parse(pair.question).wanted}
+        names.add(one_of(pair.answer.split()[-1]) if pair.answer else "")
+    return frozenset(names - {""})
+
+
+def is_of_a_kind(name: str) -> bool:
+    """Is it a member of a kind of which a photo mostly shows one or two, or none?"""
+    return any(name in IS_A[kind] for kind in APART)
+
+
+def draw_rivals(name: str, there_too: frozenset[str], known: set[str], chance: Random) -> list[str]:
+    """Some others of its kind that nobody spoke of."""
+    free = sorted(each for each in known if each not in there_too and are_rivals(each, name))
+    return chance.sample(free, min(RIVALS, len(free)))
+
+
+def weighed(counts: Counter[str], known: set[str]) -> tuple[list[str], list[float]]:
+    """Names, and how often each is drawn: as often as it is there."""
+    names = sorted(known)
+    return names, [float(counts[name]) for name in names]

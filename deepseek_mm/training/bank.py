@@ -8,8 +8,8 @@ Shape key:  N photos, B of a batch, P cells, C channels, D width of the space
 
 import hashlib
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from random import Random
 
@@ -19,19 +19,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from deepseek_mm.encoders.default import SpaceModel
+from deepseek_mm.config import between
+from deepseek_mm.encoders.default import DefaultSpace, SpaceModel
 from deepseek_mm.encoders.maps import CELLS, places_of
 from deepseek_mm.encoders.projection import SPACE_DIM
 from deepseek_mm.evaluation.retrieval import find_pictures, read_caption_rows
 from deepseek_mm.evaluation.vqa import QuestionRow, read_question_rows
 from deepseek_mm.rag.program.answers import normal
+from deepseek_mm.see.reader.asked import Asked, read_questions
 from deepseek_mm.see.reader.net import PictureBatch
-from deepseek_mm.training.asking import PhotoQuestion
-from deepseek_mm.training.asking import QuestionGenerator
-from deepseek_mm.training.implied import imply_questions
-from deepseek_mm.training.maps import FeatureMaps
-from deepseek_mm.training.maps import cache_feature_maps
-from deepseek_mm.training.maps import cache_rows
+from deepseek_mm.training.asking import PhotoQuestion, QuestionGenerator, imply_questions
+from deepseek_mm.training.captions import FeatureMaps, cache_feature_maps, cache_rows
 
 CAPTIONED, ASKED, INDOOR = "flickr8k", "coco_vqa", "daquar"
 DAQUAR_DEV, HELD_OUT = 5, 25  # one photo of so many
@@ -143,3 +141,76 @@ def compute_vectors(model: SpaceModel, maps: FeatureMaps, view: int) -> Iterator
         vectors_BD, grid_BPD = places_of(model, maps.batch(photos, [view] * len(photos)).float())
         both_BXD: Tensor = torch.cat([vectors_BD[:, None], grid_BPD], dim=1).bfloat16()
         yield from both_BXD.view(torch.int16).numpy()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QuestionBatchConfig:
+    """What a step reads."""
+
+    captioned: int = 26  # photos of each album
+    asked: int = 14
+    indoor: int = 4
+    captioned_each: int = 8  # questions about each of them, at most
+    asked_each: int = 3
+    indoor_each: int = 6
+    smooth: float = 0.05  # of the right answer's share goes to all answers
+    every: int = 100  # steps between two checkpoints
+
+    def __post_init__(self) -> None:
+        between("captioned", self.captioned, 1, 10_000)
+        between("smooth", self.smooth, 0, 0.9)
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionSampler:
+    """Photos and questions of all albums, drawn by chance."""
+
+    banks: Sequence[AlbumFeatures]
+    photos: Sequence[Sequence[int]]  # of each bank, those that may be drawn
+    counts: Sequence[tuple[int, int]]  # photos of a step from each bank, and questions about each
+    asked: Asked
+    row_of: Mapping[str, int]  # question -> row of asked
+    class_of: Mapping[str, int]
+
+    @classmethod
+    def of(
+        cls,
+        space: DefaultSpace,
+        banks: Sequence[AlbumFeatures],
+        class_of: Mapping[str, int],
+        batch: QuestionBatchConfig,
+        *,
+        held_out: bool,
+    ) -> "QuestionSampler":
+        """Of the photos that are held out, or of all others."""
+        photos = [bank.album.select_photos(held_out) for bank in banks]
+        pairs = (bank.album.pairs[n] for bank, some in zip(banks, photos, strict=True) for n in some)
+        questions = sorted({pair.question for own in pairs for pair in own})
+        counts = {CAPTIONED: (batch.captioned, batch.captioned_each), ASKED: (batch.asked, batch.asked_each)}
+        counts[INDOOR] = (batch.indoor, batch.indoor_each)
+        row_of = {question: row for row, question in enumerate(questions)}
+        each = [counts[bank.album.name] for bank in banks]
+        return cls(banks, photos, each, read_questions(space, questions), row_of, class_of)
+
+    def draw_batch(self, chance: Random) -> tuple[Shown, Tensor, Asked, Tensor]:
+        """Photos, the photo of each question, the questions, and the numbers of the right answers."""
+        shown: list[Shown] = []
+        photo_Q, rows_Q, right_Q = list[int](), list[int](), list[int]()
+        for bank, photos, (count, each) in zip(self.banks, self.photos, self.counts, strict=True):
+            some = chance.sample(photos, min(count, len(photos)))
+            views = [chance.randrange(len(bank.vectors)) for _ in some]
+            before = sum(len(part.vectors_BD) for part in shown)
+            for place, (n, view) in enumerate(zip(some, views, strict=True), start=before):
+                pairs = self.select_pairs(bank.album.pairs[n], mirrored=bool(view))
+                for pair in chance.sample(pairs, min(each, len(pairs))):
+                    photo_Q.append(place)
+                    rows_Q.append(self.row_of[pair.question])
+                    right_Q.append(self.class_of[pair.answer])
+            shown.append(bank.select(some, views))
+        every = Shown(*(torch.cat([getattr(part, item.name) for part in shown]) for item in fields(Shown)))
+        return every, torch.tensor(photo_Q), self.asked.rows(torch.tensor(rows_Q)), torch.tensor(right_Q)
+
+    def select_pairs(self, pairs: Sequence[PhotoQuestion], *, mirrored: bool) -> list[PhotoQuestion]:
+        """Those whose answer is learned, and that hold for a mirrored photo too."""
+        known = [pair for pair in pairs if pair.answer in self.class_of]
+        return [pair for pair in known if pair.holds_mirrored or not mirrored]

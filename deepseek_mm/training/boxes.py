@@ -7,25 +7,200 @@ takes minutes. The head is written beside the other weights, bound to the packag
 import argparse
 import hashlib
 import json
+import random
 import sys
-from dataclasses import asdict, fields
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+import torch
+import torch.nn.functional as F
 from safetensors.torch import save_file
+from torch import Tensor, nn
 from tqdm import tqdm
 
-from deepseek_mm.config import SeeConfig
+from deepseek_mm.config import SeeConfig, between
 from deepseek_mm.encoders.boxes import WEIGHTS, BoxHead, load_box_head
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.encoders.image import load_image_tower
+from deepseek_mm.encoders.image import MIDDLE_SIDE, load_image_tower
 from deepseek_mm.encoders.packaged import fingerprint, image_tower_file
+from deepseek_mm.encoders.space import Share
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.regions import evaluate_regions, read_box_rows
 from deepseek_mm.evaluation.retrieval import read_caption_rows
 from deepseek_mm.see.pipeline import VisionPipeline
-from deepseek_mm.training.finder import BoxConfig, count_steps, split_by_people, train_boxes
-from deepseek_mm.training.journal import RunFolder
-from deepseek_mm.training.people import BoxedPhoto, gather_photos, prepare_box_features, speaks_of_people
+from deepseek_mm.training.aligner import schedule_rate
+from deepseek_mm.training.loop import RunFolder
+from deepseek_mm.training.people import (
+    BoxedPhoto,
+    BoxFeatures,
+    compute_area,
+    gather_photos,
+    prepare_box_features,
+    speaks_of_people,
+)
+
+HELD_BACK = 10  # every tenth photo is kept for fitting the curve
+PULL = 0.02  # of the curve's slope, towards 1
+MIDDLE_SHARE = 0.5  # of a box's sides: where its middle is
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BoxConfig:
+    """The recipe; the defaults made the weights that are shipped."""
+
+    epochs: int = 8
+    batch: int = 48  # photos with people in a step
+    nobody: int = 8  # photos of nobody in a step
+    views: int = 4  # of each photo
+    rate: float = 2e-3
+    decay: float = 0.05  # of the weights
+    unboxed: float = 0.1  # weight of a place outside all boxes of a photo with people
+    average: float = 0.98  # memory of the moving average
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        between("boxes.epochs", self.epochs, 1, 10_000)
+        between("boxes.batch", self.batch, 1, 65_536)
+        between("boxes.nobody", self.nobody, 0, 65_536)
+        between("boxes.views", self.views, 1, 100)
+        between("boxes.average", self.average, 0, 0.99999)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BoxTarget:
+    """What the cells of a batch should say."""
+
+    middle_BMM: Tensor  # 1 in the middle of a box
+    inside_BMM: Tensor  # 1 anywhere in a box
+    box_BMM4: Tensor  # the smallest box that a cell lies in
+
+
+def make_box_target(boxes_B: Sequence[Sequence[Share]]) -> BoxTarget:
+    """Targets of a batch of photos with people."""
+    centre_M = (torch.arange(MIDDLE_SIDE) + 0.5) / MIDDLE_SIDE
+    down_MM, across_MM = torch.meshgrid(centre_M, centre_M, indexing="ij")
+    shape = (len(boxes_B), MIDDLE_SIDE, MIDDLE_SIDE)
+    middle_BMM, inside_BMM, box_BMM4 = torch.zeros(shape), torch.zeros(shape), torch.zeros(*shape, 4)
+    for n, boxes in enumerate(boxes_B):
+        for left, top, right, bottom in sorted(boxes, key=compute_area, reverse=True):
+            off_x, off_y = (across_MM - (left + right) / 2).abs(), (down_MM - (top + bottom) / 2).abs()
+            reach = [max(MIDDLE_SHARE * side / 2, 0.5 / MIDDLE_SIDE) for side in (right - left, bottom - top)]
+            core_MM = (off_x <= reach[0]) & (off_y <= reach[1])
+            within_MM = (off_x <= (right - left) / 2) & (off_y <= (bottom - top) / 2)
+            middle_BMM[n][core_MM] = 1
+            inside_BMM[n][core_MM | within_MM] = 1
+            box_BMM4[n][core_MM | within_MM] = torch.tensor([left, top, right, bottom])
+    return BoxTarget(middle_BMM=middle_BMM, inside_BMM=inside_BMM, box_BMM4=box_BMM4)
+
+
+def compute_box_loss(logit_BMM: Tensor, box_BMM4: Tensor, target: BoxTarget, *, unboxed: float) -> Tensor:
+    """Pointing, knowing and reaching, for photos with people."""
+    middle_BMM = target.middle_BMM
+    log_share = F.log_softmax(logit_BMM.flatten(1), dim=1)
+    pointing = -log_share.masked_fill(middle_BMM.flatten(1) == 0, -1e9).logsumexp(dim=1).mean()
+    weight_BMM = torch.where(middle_BMM > 0, 1.0, unboxed * (1 - target.inside_BMM))
+    knowing = F.binary_cross_entropy_with_logits(logit_BMM, middle_BMM, weight=weight_BMM, reduction="sum")
+    share_BMM = middle_BMM / middle_BMM.sum(dim=(1, 2), keepdim=True)  # every photo counts alike
+    reaching = (share_BMM * (1 - compute_giou(box_BMM4, target.box_BMM4))).sum() / len(logit_BMM)
+    return pointing + 2 * knowing / weight_BMM.sum() + reaching
+
+
+def compute_empty_loss(logit_EMM: Tensor) -> Tensor:
+    """For photos of nobody: every cell, and once more the surest."""
+    return F.softplus(logit_EMM).mean() + 0.1 * F.softplus(logit_EMM.flatten(1).amax(dim=1)).mean()
+
+
+def compute_giou(a_N4: Tensor, b_N4: Tensor) -> Tensor:
+    """(N,): overlap less the empty share of the smallest box around both, -1 to 1 (arXiv:1902.09630, algorithm 1)."""
+    inner = (torch.minimum(a_N4, b_N4)[..., 2:] - torch.maximum(a_N4, b_N4)[..., :2]).clamp_min(0).prod(dim=-1)
+    outer = (torch.maximum(a_N4, b_N4)[..., 2:] - torch.minimum(a_N4, b_N4)[..., :2]).prod(dim=-1)
+    both = sum((x[..., 2:] - x[..., :2]).prod(dim=-1) for x in (a_N4, b_N4)) - inner
+    return inner / both.clamp_min(1e-6) - (outer - both) / outer.clamp_min(1e-6)
+
+
+def train_boxes(
+    head: BoxHead,
+    seen: BoxFeatures,
+    photos: Sequence[BoxedPhoto],
+    config: BoxConfig,
+    *,
+    told: Callable[[int, float], None],
+) -> None:
+    """Fit the head, then its curve; what is kept is the moving average of the weights."""
+    people, nobody = ([n for n in numbers if n % HELD_BACK] for numbers in split_by_people(photos))
+    average = {name: value.detach().clone() for name, value in head.named_parameters()}
+    optimiser = torch.optim.AdamW(head.train().parameters(), lr=config.rate, weight_decay=config.decay)
+    steps = count_steps(photos, config)
+    for step in range(steps):
+        chance = random.Random(f"{config.seed} {step}")
+        torch.manual_seed(chance.randrange(2**31))
+        for group in optimiser.param_groups:
+            group["lr"] = config.rate * schedule_rate(step, steps, warm=0.05)
+        with_people = chance.sample(people, min(config.batch, len(people)))
+        loss = _loss(head, seen, with_people, chance.sample(nobody, min(config.nobody, len(nobody))), chance, config)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(head.parameters(), 1.0)
+        optimiser.step()
+        with torch.no_grad():
+            for name, value in head.named_parameters():
+                average[name].lerp_(value, 1 - min(config.average, (step + 1) / (step + 10)))
+        told(step + 1, float(loss.detach()))
+    head.load_state_dict(average)
+    head.eval()
+    fit_person_curve(head, seen, photos)
+
+
+def _loss(
+    head: BoxHead, seen: BoxFeatures, people: list[int], nobody: list[int], chance: random.Random, config: BoxConfig
+) -> Tensor:
+    photos = people + nobody
+    views = [chance.randrange(len(seen.maps)) for _ in photos]
+    logit_BMM, box_BMM4 = head(*seen.batch(photos, views))
+    target = make_box_target([seen.boxes[view][photo] for photo, view in zip(people, views, strict=False)])
+    count = len(people)
+    loss = compute_box_loss(logit_BMM[:count], box_BMM4[:count], target, unboxed=config.unboxed)
+    return loss + compute_empty_loss(logit_BMM[count:]) if nobody else loss
+
+
+def split_by_people(photos: Sequence[BoxedPhoto]) -> tuple[list[int], list[int]]:
+    """Numbers of the photos with people, and of those without."""
+    numbers = range(len(photos))
+    return [n for n in numbers if photos[n].boxes], [n for n in numbers if not photos[n].boxes]
+
+
+def count_steps(photos: Sequence[BoxedPhoto], config: BoxConfig) -> int:
+    """An epoch looks at as many photos with people as there are."""
+    return config.epochs * max(1, len(split_by_people(photos)[0]) // config.batch)
+
+
+def fit_person_curve(head: BoxHead, seen: BoxFeatures, photos: Sequence[BoxedPhoto]) -> None:
+    """Turn the surest cell's logit into a probability, on the photos held back; both kinds count alike.
+
+    A slight pull to slope 1 keeps the curve finite where the two kinds are told apart without a mistake.
+    """
+    held = [[n for n in numbers if n % HELD_BACK == 0] for numbers in split_by_people(photos)]
+    if not all(held):
+        return
+    with torch.no_grad():
+        logit_N = torch.cat([head(*seen.batch(kind, [0] * len(kind)))[0].flatten(1).amax(dim=1) for kind in held])
+    there_N = torch.tensor([1.0] * len(held[0]) + [0.0] * len(held[1]))
+    weight_N = there_N / len(held[0]) + (1 - there_N) / len(held[1])
+    curve_2 = torch.tensor([1.0, 0.0], requires_grad=True)
+    optimiser = torch.optim.LBFGS([curve_2], max_iter=100, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        optimiser.zero_grad()
+        told_N = curve_2[0] * logit_N + curve_2[1]
+        value = F.binary_cross_entropy_with_logits(told_N, there_N, weight_N, reduction="sum")
+        value = value + PULL * (curve_2[0] - 1).square()
+        value.backward()
+        return value
+
+    optimiser.step(loss)
+    head.curve.data.copy_(curve_2.detach())
+
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 

@@ -10,26 +10,128 @@ Shape key:  B photos, N sentences of them, T words
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
 from deepseek_mm.config import between
 from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import DefaultSpace
+from deepseek_mm.evaluate.caption_scores import Rare, words_of
 from deepseek_mm.evaluation.retrieval import CaptionRow, find_pictures, read_caption_rows
+from deepseek_mm.see.attention import Seen
+from deepseek_mm.see.caption.alike import Runs, runs_of
 from deepseek_mm.see.caption.captioner import WEIGHTS, write_captioner
-from deepseek_mm.see.caption.net import CaptionConfig, CaptionNet, rows_of
-from deepseek_mm.training.caption_words import CaptionSentences, CiderReward, compute_word_loss, sample_sentences
-from deepseek_mm.training.journal import RunFolder, read_learned
-from deepseek_mm.training.loop import StepLoss, add_config_flags, choose_config, make_gather, train_steps
-from deepseek_mm.training.maps import FeatureMaps, cache_feature_maps
-from deepseek_mm.training.steps import StepsConfig
+from deepseek_mm.see.caption.net import END, PAD, SPECIAL, START, UNKNOWN, CaptionConfig, CaptionNet, rows_of
+from deepseek_mm.training.captions import FeatureMaps, cache_feature_maps
+from deepseek_mm.training.loop import (
+    RunFolder,
+    StepLoss,
+    StepsConfig,
+    add_config_flags,
+    choose_config,
+    make_gather,
+    read_learned,
+    train_steps,
+)
+
+SELDOM = 4  # a word that comes less often is unknown
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionSentences:
+    """The captions of each photo, and the words that are known."""
+
+    words: tuple[str, ...]
+    numbers: tuple[tuple[tuple[int, ...], ...], ...]  # photo, caption, word
+
+    @classmethod
+    def of(cls, rows: Sequence[CaptionRow], *, most: int) -> "CaptionSentences":
+        """Of all rows; words in order of how often they come, captions cut to `most` words."""
+        told = [[words_of(caption)[:most] for caption in row.captions] for row in rows]
+        counts = Counter(word for captions in told for caption in captions for word in caption)
+        ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+        words = (*SPECIAL, *(word for word, count in ranked if count >= SELDOM))
+        number = {word: n for n, word in enumerate(words)}
+        return cls(
+            words,
+            tuple(
+                tuple(tuple(number.get(word, UNKNOWN) for word in caption) for caption in captions) for captions in told
+            ),
+        )
+
+    def batch(self, photos: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """(N, T): every caption of the photos, begun and ended; and the place of its photo among them, (N,)."""
+        told = [(place, caption) for place, photo in enumerate(photos) for caption in self.numbers[photo]]
+        words_NT = torch.full((len(told), 2 + max(len(caption) for _, caption in told)), PAD)
+        for row, (_, caption) in enumerate(told):
+            words_NT[row, : len(caption) + 2] = torch.tensor([START, *caption, END])
+        return words_NT, torch.tensor([place for place, _ in told])
+
+    def spell(self, words_T: Tensor) -> list[str]:
+        """The words of the numbers, and that the sentence ends where it does."""
+        return [self.words[n] for n in words_T.tolist() if n > UNKNOWN or n == END]
+
+
+def compute_word_loss(scores_NTV: Tensor, next_NT: Tensor, *, smooth: float, each: bool = False) -> Tensor:
+    """Surprise at the next word, the mean of all words; or with `each` the sum of every sentence, (N,)."""
+    flat = F.cross_entropy(
+        scores_NTV.float().flatten(0, 1),
+        next_NT.flatten(),
+        ignore_index=PAD,
+        label_smoothing=smooth,
+        reduction="none" if each else "mean",
+    )
+    return flat.view_as(next_NT).sum(dim=1) if each else flat
+
+
+@torch.no_grad()
+def sample_sentences(net: CaptionNet, cells: Sequence[Seen]) -> Tensor:
+    """(N, T): a sentence for every row of the cells, word after word by chance."""
+    count, most = len(cells[0][0]), net.config.most
+    words_NT = torch.full((count, 1), START)
+    past: list[Seen | None] = [None] * len(cells)
+    ended_N = torch.zeros(count, dtype=torch.bool)
+    for _ in range(most):
+        scores_N1V, kept = net.step(words_NT[:, -1:], cells, past)
+        past = list(kept)
+        scores_NV = scores_N1V[:, -1].float()
+        scores_NV[:, [PAD, START, UNKNOWN]] = -torch.inf
+        next_N = torch.multinomial(scores_NV.softmax(-1), 1)[:, 0].masked_fill(ended_N, PAD)
+        words_NT = torch.cat([words_NT, next_N[:, None]], dim=1)
+        ended_N = ended_N | (next_N == END)
+        if bool(ended_N.all()):
+            break
+    return words_NT
+
+
+@dataclass(frozen=True, slots=True)
+class CiderReward:
+    """CIDEr-D against the captions of the very photos that are trained on."""
+
+    references: tuple[tuple[Runs, ...], ...]
+    rare: Rare
+
+    @classmethod
+    def of(cls, rows: Sequence[CaptionRow]) -> "CiderReward":
+        """How rare a run is, is counted over these photos. That a sentence ends counts as a word of it."""
+        references = tuple(
+            tuple(runs_of([*words_of(caption), SPECIAL[END]]) for caption in row.captions) for row in rows
+        )
+        return cls(references, Rare.among(references))
+
+    def score(self, said: Sequence[Sequence[str]], photos: Sequence[int]) -> Tensor:
+        """(N,): 1 is what CIDEr-D calls 10."""
+        pairs = zip(said, photos, strict=True)
+        return torch.tensor([self.rare.worth(runs_of(words), self.references[photo]) for words, photo in pairs])
+
 
 STAGES = ("words", "praise", "pack")
 

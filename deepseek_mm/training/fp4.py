@@ -23,16 +23,54 @@ from deepseek_mm.config import cache_folder
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.backends.own_model import open_decoder, our_checkpoint
 from deepseek_mm.lm.decoder import Decoder
-from deepseek_mm.runtime.quantize.fp4 import Fp4, restore
+from deepseek_mm.runtime.quantize.fp4 import BLOCK, LARGEST, MAGNITUDES, MIDDLES, Fp4, codes_of, pack, restore, unpack
 from deepseek_mm.runtime.quantize.kept import cache_file, write_kept
 from deepseek_mm.runtime.quantize.language import CODES, FP4, HEAD, SCALES, WHOLE, linears, others, read_lm
-from deepseek_mm.runtime.quantize.latent import behind, followed, rounded, sizes_of
 from deepseek_mm.training.corpus import DOMAINS
-from deepseek_mm.training.journal import RunFolder, read_learned
 from deepseek_mm.training.lm import LmStageConfig, draw_in_turn, read_training_rows
-from deepseek_mm.training.loop import add_config_flags, choose_config, train_steps
+from deepseek_mm.training.loop import RunFolder, StepsConfig, add_config_flags, choose_config, read_learned, train_steps
 from deepseek_mm.training.rows import PackedRows
-from deepseek_mm.training.steps import StepsConfig
+
+FIRM = 0.8  # of the way to the next code, as near as a float begins
+LOWS = (-MIDDLES[0], *MIDDLES)  # where the numbers of a magnitude begin
+HIGHS = (*MIDDLES, LARGEST)  # and end: beyond the largest nothing is gained
+
+
+def behind(weight_FD: Tensor, matrix: Fp4) -> Tensor:
+    """Float weights (F, D) whose codes are the matrix's, as near to `weight_FD` as that goes."""
+    codes_FD, sizes_FN1 = unpack(matrix.codes_FD), sizes_of(matrix)
+    magnitude_FD, negative_FD = (codes_FD & 7).int(), codes_FD > 7
+    level_FD, low_FD, high_FD = (
+        codes_FD.new_tensor(t, dtype=torch.float32)[magnitude_FD] for t in (MAGNITUDES, LOWS, HIGHS)
+    )
+    wanted_FD = (weight_FD.float().unflatten(1, (-1, BLOCK)) / sizes_FN1).flatten(1)
+    wanted_FD = torch.where(negative_FD, -wanted_FD, wanted_FD)
+    moved_FD = (wanted_FD - level_FD).clamp(FIRM * (low_FD - level_FD), FIRM * (high_FD - level_FD))
+    float_FD = torch.where(negative_FD, -1.0, 1.0) * (level_FD + moved_FD)
+    behind_FD: Tensor = (float_FD.unflatten(1, (-1, BLOCK)) * sizes_FN1).flatten(1)
+    return behind_FD
+
+
+def followed(float_FD: Tensor, matrix: Fp4) -> Fp4:
+    """The matrix with the codes that its floats have by now."""
+    codes_FD = codes_of((float_FD.unflatten(1, (-1, BLOCK)) / sizes_of(matrix)).flatten(1))
+    return Fp4(pack(codes_FD), matrix.scales_FN, matrix.whole)
+
+
+def rounded(float_FD: Tensor, sizes_FN1: Tensor) -> Tensor:
+    """What `restore(followed(...))` gives, without packing: (F, D)."""
+    units_FNG = float_FD.unflatten(1, (-1, BLOCK)) / sizes_FN1
+    size_FNG = units_FNG.abs()
+    per_FNG = torch.where(size_FNG < 2, 2.0, torch.where(size_FNG < 4, 1.0, 0.5))  # numbers in each whole one
+    level_FNG = (size_FNG.mul_(per_FNG).round_() / per_FNG).clamp_(max=LARGEST)
+    rounded_FD: Tensor = (level_FNG.copysign_(units_FNG) * sizes_FN1).flatten(1)
+    return rounded_FD
+
+
+def sizes_of(matrix: Fp4) -> Tensor:
+    """What one is, of each block: (F, N, 1)."""
+    return (matrix.scales_FN.float() * matrix.whole)[..., None]
+
 
 STEPS = StepsConfig(steps=30, rate=2e-4, warm=0.1)
 ROWS = LmStageConfig(limit=400)

@@ -23,14 +23,11 @@ from deepseek_mm.lm.shape import to_product_shape
 from deepseek_mm.lm.weights import WEIGHTS, build, merge_changes, read_decoder, read_folder, write_changes
 from deepseek_mm.training.corpus import DOMAINS, Split, read_shard
 from deepseek_mm.training.corpus.build import list_splits
-from deepseek_mm.training.dense import make_dense
-from deepseek_mm.training.journal import RunFolder, read_learned
-from deepseek_mm.training.loop import add_config_flags, choose_config, train_steps
-from deepseek_mm.training.mixture import ExpertTrainer, MixtureConfig
+from deepseek_mm.training.loop import RunFolder, StepsConfig, add_config_flags, choose_config, read_learned, train_steps
+from deepseek_mm.training.mixture import ExpertTrainer, MixtureConfig, make_dense
 from deepseek_mm.training.reach import ReachConfig, ReachDistiller
 from deepseek_mm.training.rows import PackedRows, mix_rows, pack_documents
 from deepseek_mm.training.runs import describe_layers, read_reach
-from deepseek_mm.training.steps import StepsConfig
 
 STAGES = ("reach", "experts", "dense", "pack")
 SHARES = {"evidence": 3}  # times as many rows as of others: little of these texts is learned, and it matters most

@@ -30,7 +30,8 @@ from deepseek_mm.rag.judge import YES
 from deepseek_mm.rag.program.parse import parse
 from deepseek_mm.see.notice.notice import WEIGHTS, Kept, MultiLabelTagger, NoticeConfig, NoticeNet, write_noticer
 from deepseek_mm.see.vocabulary import TEMPLATES
-from deepseek_mm.training.asking import PRESENCE
+from deepseek_mm.training.abstain import fit_logistic
+from deepseek_mm.training.asking import PRESENCE, is_of_a_kind
 from deepseek_mm.training.bank import (
     ASKED,
     CAPTIONED,
@@ -40,11 +41,16 @@ from deepseek_mm.training.bank import (
     read_asked_album,
     read_captioned_album,
 )
-from deepseek_mm.training.certainty import fit_logistic
-from deepseek_mm.training.implied import is_of_a_kind
-from deepseek_mm.training.journal import RunFolder, read_learned
-from deepseek_mm.training.loop import StepLoss, add_config_flags, choose_config, make_gather, train_steps
-from deepseek_mm.training.steps import StepsConfig
+from deepseek_mm.training.loop import (
+    RunFolder,
+    StepLoss,
+    StepsConfig,
+    add_config_flags,
+    choose_config,
+    make_gather,
+    read_learned,
+    train_steps,
+)
 
 STAGES = ("learn", "pack")
 FEWEST = 20  # photos that show a thing, or it is not learned

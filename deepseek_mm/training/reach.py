@@ -12,13 +12,39 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from deepseek_mm.config import between
+from deepseek_mm.lm.changes import TALL, THIN
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.packed_batch import PackedAttention
-from deepseek_mm.training.lowrank import add_lora
+
+
+class LoraLinear(nn.Module):
+    """A linear layer that stands still, and its change of rank R. It begins as no change."""
+
+    def __init__(self, linear: nn.Linear, rank: int) -> None:
+        super().__init__()
+        self.linear = linear.requires_grad_(False)
+        self.thin = nn.Parameter(torch.randn(rank, linear.in_features) / linear.in_features**0.5)
+        self.tall = nn.Parameter(torch.zeros(linear.out_features, rank))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The layer's product and its change's, in the precision of `x`."""
+        change = F.linear(F.linear(x, self.thin.to(x.dtype)), self.tall.to(x.dtype))
+        changed: Tensor = self.linear(x) + change
+        return changed
+
+
+def add_lora(decoder: nn.Module, *, names: Sequence[str], rank: int) -> dict[str, nn.Parameter]:
+    """Give every linear layer whose last name is among `names` a change of this rank; returns what is to be trained."""
+    for name in [name for name, each in decoder.named_modules() if isinstance(each, nn.Linear)]:
+        owner, _, last = name.rpartition(".")
+        if last in names:
+            setattr(decoder.get_submodule(owner), last, LoraLinear(decoder.get_submodule(name), rank))  # type: ignore[arg-type]
+    return {name: p for name, p in decoder.named_parameters() if name.endswith((THIN, TALL))}
+
 
 MATRICES = ("qkv", "out")  # those of attention: the feed-forwards stay on GGUF's grid, where four bits lose nothing
 

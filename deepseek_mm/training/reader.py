@@ -8,36 +8,160 @@ Shape key:  B photos, Q questions of a step, V answers
 """
 
 import argparse
+import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from tqdm import tqdm
 
 from deepseek_mm.encoders.autocast import autocast_bf16
+from deepseek_mm.config import SeeConfig
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.see.reader.net import ReaderConfig, ReaderNet
-from deepseek_mm.see.reader.reader import MAKE
-from deepseek_mm.see.reader.reader import WEIGHTS
-from deepseek_mm.see.weight_file import read_weights
-from deepseek_mm.training.loop import train_steps
-from deepseek_mm.training.bank import AlbumFeatures
-from deepseek_mm.training.bank import open_features
-from deepseek_mm.training.bank import read_albums
-from deepseek_mm.training.journal import RunFolder
-from deepseek_mm.training.journal import read_learned
-from deepseek_mm.training.loop import StepLoss
-from deepseek_mm.training.loop import add_config_flags
-from deepseek_mm.training.loop import choose_config
-from deepseek_mm.training.loop import make_gather
-from deepseek_mm.training.mixed import QuestionBatchConfig
-from deepseek_mm.training.mixed import QuestionSampler
-from deepseek_mm.training.reader_pack import pack_reader
-from deepseek_mm.training.steps import StepsConfig
+from deepseek_mm.encoders.maps import looks_of
+from deepseek_mm.encoders.quick import quick
+from deepseek_mm.evaluate.presence import NOUNS
+from deepseek_mm.rag.decider import by_labels
+from deepseek_mm.rag.judge import YES, Weights, log_odds
+from deepseek_mm.rag.program.parse import parse
+from deepseek_mm.see.eyes import Eyes
+from deepseek_mm.see.kept import read_kept
+from deepseek_mm.see.notice.notice import Noticer
+from deepseek_mm.see.notice.weights import read_noticer
+from deepseek_mm.see.reader.net import ReaderConfig, ReaderNet, Shown
+from deepseek_mm.see.reader.sure import Sure, family_of, fit_sure
+from deepseek_mm.see.reader.weights import MAKE, WEIGHTS, write_reader
+from deepseek_mm.training.abstain import fit_logistic
+from deepseek_mm.training.asking import PRESENCE, PhotoQuestion
+from deepseek_mm.training.bank import (
+    CAPTIONED,
+    AlbumFeatures,
+    QuestionAlbum,
+    QuestionBatchConfig,
+    QuestionSampler,
+    open_features,
+    read_albums,
+)
+from deepseek_mm.training.loop import (
+    RunFolder,
+    StepLoss,
+    StepsConfig,
+    add_config_flags,
+    choose_config,
+    make_gather,
+    read_learned,
+    train_steps,
+)
+
+LABELS = 0.6  # at least so much: other people's photos are less like those that the reader knows than these are
+WITNESSES = ("reader", "likeness", "labels", "notice")
+
+
+def pack_reader(file: Path, space: DefaultSpace, net: ReaderNet, mixed: QuestionSampler, answers: Sequence[str]) -> int:
+    """Fit how sure answers may be on the photos of `mixed`, which were held out, and write everything."""
+    noticer = read_noticer(space)
+    nouns = tuple(dict.fromkeys((*NOUNS, *noticer.names)))
+    sure = fit_sure(*score_questions(net.eval(), mixed, nouns), answers, nouns=nouns)
+    weights = WitnessWeighing(space, Eyes(space, SeeConfig()), noticer, net, mixed, sure, answers).fit_weights()
+    tqdm.write(f"weights: {weights}", file=sys.stderr)
+    for family, told in sure.told.items():
+        tqdm.write(f"{family}: {told}", file=sys.stderr)
+    sure = replace(sure, weights=weights)
+    write_reader(file, net.state_dict(), answers=answers, sure=sure, config=net.config, fingerprint=space.fingerprint)
+    tqdm.write(f"wrote {file} ({file.stat().st_size / 1e6:.1f} MB)", file=sys.stderr)
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessWeighing:
+    """The four witnesses, heard about photos that were held out."""
+
+    space: DefaultSpace
+    eyes: Eyes
+    noticer: Noticer
+    net: ReaderNet
+    mixed: QuestionSampler
+    sure: Sure
+    answers: Sequence[str]
+
+    def fit_weights(self) -> Weights:
+        """How much each counts where they say whether a thing is there (logistic regression)."""
+        parts = [self.weigh_album(number) for number in range(len(self.mixed.banks))]
+        said = np.array([row for own, _ in parts for row in own])
+        there = np.array([each for _, own in parts for each in own])
+        weights_W, offset = fit_logistic(said, there, np.ones(len(there)))
+        by = {name: round(float(w), 4) for name, w in zip(WITNESSES, weights_W, strict=True)}
+        return Weights(by | {"labels": max(by["labels"], LABELS)}, round(offset, 4))
+
+    def weigh_album(self, number: int) -> tuple[list[list[float]], list[bool]]:
+        """Of every question whether a thing is there: the log-odds of the witnesses, and whether it is."""
+        bank = self.mixed.banks[number]
+        said: list[list[float]] = []
+        there: list[bool] = []
+        for photo in self.mixed.photos[number]:
+            pairs = [p for p in bank.album.pairs[photo] if p.kind == PRESENCE and find_noun(p, self.sure.nouns)]
+            if pairs:
+                said += self.weigh_photo(bank.select([photo], [0]), pairs)
+                there += [pair.answer == YES for pair in pairs]
+        return said, there
+
+    @torch.inference_mode()
+    def weigh_photo(self, shown: Shown, pairs: Sequence[PhotoQuestion]) -> list[list[float]]:
+        """The log-odds of reader, likeness, labels and what is noticed, question by question."""
+        vectors_BD, nouns = shown.vectors_BD.float(), self.sure.nouns
+        things = [find_noun(pair, nouns) for pair in pairs]
+        names = sorted(set(things))
+        (presence_L,) = self.eyes.presence(names, vectors_BD.numpy())
+        (noticed,) = self.noticer.notice(shown.cells_BPC, vectors_BD)
+        labels = self.eyes.labels(looks_of(self.space, shown.cells_BPC)[0])
+        asked = self.mixed.asked.rows(torch.tensor([self.mixed.row_of[pair.question] for pair in pairs]))
+        with quick():
+            scores_QV = self.net(shown, torch.zeros(len(pairs), dtype=torch.int64), asked).float()
+        heard = []
+        for thing, scores_V in zip(things, scores_QV, strict=True):
+            read = float(self.sure.chances(scores_V, "there", self.answers)[self.answers.index(YES)])
+            labelled = by_labels(labels, thing).get("labels", 0.5)  # even odds add nothing
+            chances = (read, float(presence_L[names.index(thing)]), labelled, noticed.get(thing, 0.5))
+            heard.append([log_odds(chance) for chance in chances])
+        return heard
+
+
+def find_noun(pair: PhotoQuestion, nouns: Collection[str]) -> str:
+    """The thing that a presence question asks for; empty where it is not one of these."""
+    wanted = parse(pair.question).wanted
+    return wanted[0] if len(wanted) == 1 and wanted[0] in nouns else ""
+
+
+def is_asked_by_people(album: QuestionAlbum, pair: PhotoQuestion, nouns: Collection[str]) -> bool:
+    """Whether it is asked as people ask."""
+    return bool(find_noun(pair, nouns)) if pair.kind == PRESENCE else album.name != CAPTIONED
+
+
+@torch.inference_mode()
+def score_questions(net: ReaderNet, mixed: QuestionSampler, nouns: Collection[str]) -> tuple[list[str], Tensor, Tensor]:
+    """Family, scores (Q, V) and number of the right answer of every question; -1 where it was not learned.
+
+    Of those that captions answer only the ones for things count: people ask otherwise.
+    """
+    families, scores, rights = [], [], []
+    for bank, photos in zip(mixed.banks, mixed.photos, strict=True):
+        for n in photos:
+            pairs = [pair for pair in bank.album.pairs[n] if is_asked_by_people(bank.album, pair, nouns)]
+            if not pairs:
+                continue
+            asked = mixed.asked.rows(torch.tensor([mixed.row_of[pair.question] for pair in pairs]))
+            with quick():
+                scores.append(net(bank.select([n], [0]), torch.zeros(len(pairs), dtype=torch.int64), asked).float())
+            families += [family_of(pair.question, nouns) for pair in pairs]
+            rights += [mixed.class_of.get(pair.answer, -1) for pair in pairs]
+    return families, torch.cat(scores), torch.tensor(rights)
+
 
 STAGES = ("maps", "read", "pack")
 FEWEST = 3  # questions that an answer answers, or it is not learned

@@ -28,12 +28,24 @@ from deepseek_mm.see.scene.answerer import AnswererConfig, AnswerNet
 from deepseek_mm.see.scene.finder import FinderNet
 from deepseek_mm.see.scene.weights import ANSWERER, FINDER, MAKE, WEIGHTS, Kept, write_scene_weights
 from deepseek_mm.see.weight_file import read_any_weights
-from deepseek_mm.training.certainty import fit_logistic
-from deepseek_mm.training.journal import RunFolder, read_learned
-from deepseek_mm.training.loop import StepLoss, add_config_flags, choose_config, make_gather, train_steps
-from deepseek_mm.training.scene_pictures import ScenePictures, compute_finder_loss
-from deepseek_mm.training.scene_questions import VOCABULARY, SceneQuestions, compute_answer_loss
-from deepseek_mm.training.steps import StepsConfig
+from deepseek_mm.training.abstain import fit_logistic
+from deepseek_mm.training.loop import (
+    RunFolder,
+    StepLoss,
+    StepsConfig,
+    add_config_flags,
+    choose_config,
+    make_gather,
+    read_learned,
+    train_steps,
+)
+from deepseek_mm.training.scene_pictures import (
+    VOCABULARY,
+    ScenePictures,
+    SceneQuestions,
+    compute_answer_loss,
+    compute_finder_loss,
+)
 
 MOST = 1_200  # photos that scenes are told from
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")

@@ -33,11 +33,18 @@ from deepseek_mm.see.glance.net import GlanceConfig, GlanceNet, squares
 from deepseek_mm.see.glance.script import DESCRIBE, Encode, Script, lay, read
 from deepseek_mm.training.asking import PhotoQuestion
 from deepseek_mm.training.bank import CAPTIONED, AlbumFeatures, open_features, read_albums
-from deepseek_mm.training.journal import RunFolder, read_learned
-from deepseek_mm.training.loop import StepLoss, add_config_flags, choose_config, make_gather, train_steps
-from deepseek_mm.training.lowrank import add_lora
+from deepseek_mm.training.loop import (
+    RunFolder,
+    StepLoss,
+    StepsConfig,
+    add_config_flags,
+    choose_config,
+    make_gather,
+    read_learned,
+    train_steps,
+)
+from deepseek_mm.training.reach import add_lora
 from deepseek_mm.training.runs import open_base, open_shipped
-from deepseek_mm.training.steps import StepsConfig
 
 STAGES = ("look", "pack")
 CHANGED = ("qkv", "out", "up", "down")  # matrices of each layer that bend

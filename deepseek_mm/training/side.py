@@ -11,18 +11,45 @@ Shape key:  N photos or captions, B photos in a batch, M width of a main vector 
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from deepseek_mm.encoders.autocast import autocast_bf16
-from deepseek_mm.encoders.default import SpaceModel
+from deepseek_mm.encoders.default import TEXT_BATCH, SpaceModel
+from deepseek_mm.encoders.text import in_order_of_length
 from deepseek_mm.training.aligner import schedule_rate
 from deepseek_mm.training.captions import CaptionedViews
-from deepseek_mm.training.frozen import embed_photos, pool_texts
 from deepseek_mm.training.losses import contrastive_loss
+
+BATCH = 64  # photos
+
+
+@torch.inference_mode()
+def pool_texts(model: SpaceModel, texts: Sequence[str]) -> Tensor:
+    """(N, L, W): what the text tower makes of each text."""
+    ordered, back_N = in_order_of_length(texts)
+    with quick():
+        parts = [
+            model.text_tower(ordered[start : start + TEXT_BATCH]).float()
+            for start in range(0, len(ordered), TEXT_BATCH)
+        ]
+    return torch.cat(parts)[back_N]
+
+
+@torch.inference_mode()
+def embed_photos(model: SpaceModel, data: CaptionedViews) -> Tensor:
+    """(N, M): the main vector of each photo, uncropped."""
+
+    def parts() -> Iterator[Tensor]:
+        for start in range(0, len(data.rows), BATCH):
+            photos = range(start, min(start + BATCH, len(data.rows)))
+            with quick():
+                yield model.image_head(model.map_of(data.middle(photos, [0] * len(photos)))).float()
+
+    return torch.cat(list(parts()))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

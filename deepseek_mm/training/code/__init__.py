@@ -24,19 +24,17 @@ from deepseek_mm.encoders.packaged import text_tower_folder
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.code_search import list_held_functions, list_held_packages
 from deepseek_mm.parse.packages import packages
-from deepseek_mm.training.code.choose import choose_share
 from deepseek_mm.training.code.learn import (
     CodeBatchConfig,
     CodeBatches,
+    choose_share,
     initialise_table,
     make_table_loss,
     make_tower_loss,
     unfreeze_upper_layers,
 )
 from deepseek_mm.training.code.pairs import CodePair, make_package_pairs, read_shell_pairs, read_task_pairs
-from deepseek_mm.training.journal import CHECKPOINT, RunFolder, read_learned
-from deepseek_mm.training.loop import make_gather, train_steps
-from deepseek_mm.training.steps import StepsConfig
+from deepseek_mm.training.loop import CHECKPOINT, RunFolder, StepsConfig, make_gather, read_learned, train_steps
 
 PAIRS, READ = "pairs.jsonl", "packages.tsv"
 TASKS, SHELL = "mbpp_511_974.jsonl", "tldr_en.jsonl"

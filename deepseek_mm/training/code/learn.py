@@ -8,7 +8,7 @@ Shape key:  B pairs in the batch, T tokens, D width of the vectors
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 import torch
@@ -16,7 +16,11 @@ from torch import Tensor, nn
 
 from deepseek_mm.config import between
 from deepseek_mm.encoders.autocast import autocast_bf16
-from deepseek_mm.encoders.code import CodeSide
+from deepseek_mm.encoders.code import BATCH, CodeSide
+from deepseek_mm.encoders.code_text import broken_up, code_text
+from deepseek_mm.encoders.text import in_order_of_length
+from deepseek_mm.evaluate.code_search import nearest, score
+from deepseek_mm.evaluate.functions import Function
 from deepseek_mm.training.code.pairs import CodePair
 from deepseek_mm.training.loop import StepLoss
 from deepseek_mm.training.losses import contrastive_loss
@@ -134,3 +138,35 @@ def initialise_table(side: CodeSide, pairs: Sequence[CodePair]) -> None:
         side.table.vectors.weight.copy_(nn.functional.normalize(vectors, dim=-1))
         for weights in (side.table.asked, side.table.told):
             weights.copy_(rarity.clamp_min(LEAST).log())
+
+
+SHARES = tuple(n / 20 for n in range(0, 21))
+
+
+def choose_share(side: CodeSide, functions: Sequence[Function]) -> tuple[float, dict[str, float]]:
+    """The best share of the tower, and MRR@10 of the table alone, of the tower alone and of both."""
+    asked = embed_halves(side, [broken_up(function.question) for function in functions], asks=True)
+    given = embed_halves(side, [code_text(replace(f.symbol, doc=""), f.text, f.path) for f in functions], asks=False)
+    found = {share: compute_mrr(asked, given, share) for share in SHARES}
+    best = max(found, key=lambda share: found[share])
+    return best, {"table": found[0.0], "tower": found[1.0], f"both, {best:.2f} of it the tower": found[best]}
+
+
+def compute_mrr(asked: tuple[Tensor, Tensor], given: tuple[Tensor, Tensor], share: float) -> float:
+    """MRR@10 with this share of the tower."""
+    tower_NW, table_NK = (torch.cat([a, g]) for a, g in zip(asked, given, strict=True))
+    vectors = torch.cat([tower_NW * share**0.5, table_NK * (1 - share) ** 0.5], dim=-1).numpy()
+    return score(nearest(*(vectors[: len(vectors) // 2], vectors[len(vectors) // 2 :]))).mrr10
+
+
+@torch.inference_mode()
+def embed_halves(side: CodeSide, texts: Sequence[str], *, asks: bool) -> tuple[Tensor, Tensor]:
+    """(N, W) and (N, K): what the tower and what the table makes of texts."""
+    ordered, back_N = in_order_of_length(texts)
+    towers, tables = [], []
+    for start in range(0, len(ordered), BATCH):
+        ids_NT, mask_NT = side.tokens(ordered[start : start + BATCH])
+        with quick():
+            towers.append(side.tower(ids_NT, mask_NT))
+        tables.append(side.table(ids_NT, mask_NT, asks=asks))
+    return torch.cat(towers)[back_N], torch.cat(tables)[back_N]

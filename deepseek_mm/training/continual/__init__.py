@@ -9,8 +9,7 @@ from pathlib import Path
 
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.learning.builtin import WEIGHTS
-from deepseek_mm.training.continual.course import CourseConfig
-from deepseek_mm.training.continual.experiment import run_experiment
+from deepseek_mm.training.continual.experiment import CourseConfig, run_experiment
 from deepseek_mm.training.continual.memory import make_memory
 
 

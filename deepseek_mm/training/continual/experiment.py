@@ -16,21 +16,96 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.learning.rows import Rows
-from deepseek_mm.training.continual.course import (
-    WAYS,
-    CourseConfig,
-    DomainLesson,
-    compute_forgetting,
-    compute_new_accuracy,
-    run_course,
-)
+from deepseek_mm.learning.anchor import Anchor, fisher_of, weights_of
+from deepseek_mm.learning.fit import FitConfig, fit
+from deepseek_mm.learning.reservoir import Reservoir
+from deepseek_mm.learning.rows import Rows, joined
 from deepseek_mm.training.continual.domains import NAMES, compute_inputs, make_domains
 from deepseek_mm.training.report import make_report, write_report
+
+WAYS = ("plain", "ewc", "replay", "both", "joint")
+WIDTH = 64  # of the head
+REPLAYED = 64  # examples of the reservoir in a step, beside as many new ones
+KNOWN = 128  # examples of a domain that its Fisher information is reckoned from
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CourseConfig:
+    """How the domains are learned."""
+
+    steps: int = 250  # of each domain
+    rate: float = 1e-3
+    kept: int = 500  # examples in the reservoir
+    hold: float = 300.0  # of the anchor's penalty where it is alone
+    hold_both: float = 30.0  # the same beside replay
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DomainLesson:
+    """A domain: what is learned, and what is asked."""
+
+    train: Rows
+    test: Rows
+
+
+def make_head(width: int, answers: int, seed: int) -> nn.Module:
+    """A fresh one."""
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Linear(width, WIDTH), nn.GELU(), nn.Linear(WIDTH, answers))
+
+
+def run_course(lessons: Sequence[DomainLesson], answers: int, way: str, config: CourseConfig) -> Tensor:
+    """(K, K): row k is the accuracy on each domain, 0 to 1, after domain k was learned."""
+    net = make_head(lessons[0].train.x_NW.shape[1], answers, config.seed)
+    every = joined([lesson.train for lesson in lessons])
+    told = FitConfig(steps=config.steps, rate=config.rate, replayed=REPLAYED, seed=config.seed)
+    if way == "joint":
+        fit(net, every, replace(told, steps=config.steps * len(lessons), batch=told.batch + REPLAYED))
+        return measure_accuracies(net, lessons).expand(len(lessons), -1)
+    hold, replays = {"ewc": config.hold, "both": config.hold_both}.get(way, 0.0), way in ("replay", "both")
+    memory: Reservoir[int] = Reservoir(size=config.kept, seed=config.seed)
+    anchor: Anchor | None = None
+    rows, first = list[Tensor](), 0
+    for lesson in lessons:
+        old = every.at(torch.tensor(memory.kept, dtype=torch.int64)) if replays else None
+        fit(net, lesson.train, replace(told, hold=hold), old=old, anchor=anchor)
+        memory = memory.with_more(shuffle_numbers(first, len(lesson.train), config.seed))
+        first += len(lesson.train)
+        if hold:
+            needs = fisher_of(net, lesson.train.x_NW[:KNOWN], seed=config.seed)
+            anchor = anchor.moved(net, needs) if anchor else Anchor(weights_of(net), needs)
+        rows.append(measure_accuracies(net, lessons))
+    return torch.stack(rows)
+
+
+def shuffle_numbers(first: int, count: int, seed: int) -> list[int]:
+    """So many numbers from the first on, in an order of chance."""
+    order_N = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+    return [first + n for n in order_N.tolist()]
+
+
+@torch.inference_mode()
+def measure_accuracies(net: nn.Module, lessons: Sequence[DomainLesson]) -> Tensor:
+    """(K,): share of each domain's test questions that are answered right."""
+    shares = [(net(each.test.x_NW).argmax(-1) == each.test.right_N).float().mean() for each in lessons]
+    return torch.stack(shares)
+
+
+def compute_new_accuracy(told_KK: Tensor) -> float:
+    """Mean accuracy on each domain right after it was learned, 0 to 1."""
+    return float(told_KK.diagonal().mean())
+
+
+def compute_forgetting(told_KK: Tensor) -> float:
+    """Mean over all domains but the last: the best accuracy before the last one was learned, less that at the end."""
+    best_K = told_KK[:-1, :-1].amax(dim=0)
+    return float((best_K - told_KK[-1, :-1]).mean())
+
 
 CHOOSING = 1_000  # the seed that chooses
 HOLDS = (1_000.0, 10_000.0)  # tried for the anchors

@@ -14,9 +14,8 @@ from pathlib import Path
 
 from deepseek_mm.config import BASE_LM, cache_folder
 from deepseek_mm.training.corpus.build import Corpus, ShardSizes, build
-from deepseek_mm.training.corpus.encode import TokenDocument
+from deepseek_mm.training.corpus.encode import Shard, TokenDocument, read_shard
 from deepseek_mm.training.corpus.items import DOMAINS, SPLITS, Sources, Split
-from deepseek_mm.training.corpus.shards import Shard, read_shard
 
 __all__ = [
     "DOMAINS",

@@ -13,22 +13,28 @@ from typing import Any
 
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.parse.packages import packages
-from deepseek_mm.training.corpus import code, english, evidence, mathematics, shell, talk, vision
-from deepseek_mm.training.corpus.encode import TokenDocument, cut_documents
-from deepseek_mm.training.corpus.items import DOMAINS, CorpusItem, Maker, Sources, Split
-from deepseek_mm.training.corpus.shards import Shard, is_made, read_shard, shard_file, write_shard
-from deepseek_mm.training.corpus.twins import NearDuplicates
+from deepseek_mm.training.corpus import code, evidence, mathematics, talk
+from deepseek_mm.training.corpus.encode import (
+    Shard,
+    TokenDocument,
+    cut_documents,
+    is_made,
+    read_shard,
+    shard_file,
+    write_shard,
+)
+from deepseek_mm.training.corpus.items import DOMAINS, CorpusItem, Maker, NearDuplicates, Sources, Split
 
 RECIPE = 3  # raise it when the same sources give other documents
 MAKERS: dict[str, Maker] = {
     "code": code.make_code_items,
     "mathematics": mathematics.make_exercise_items,
     "evidence": evidence.make_evidence_items,
-    "vision": vision.make_vision_items,
+    "vision": evidence.make_vision_items,
     "instructions": talk.make_instruction_items,
     "dialogue": talk.make_dialogue_items,
-    "shell": shell.make_shell_items,
-    "english": english.make_english_items,
+    "shell": code.make_shell_items,
+    "english": code.make_english_items,
 }
 FOUND = ("code", "english", "instructions", "shell")  # domains of texts that were found: these can be twins
 LONG = ("code", "english")  # domains with long documents

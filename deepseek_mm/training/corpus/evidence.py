@@ -12,13 +12,15 @@ from random import Random
 
 from deepseek_mm.config import Config
 from deepseek_mm.errors import NothingThere
+from deepseek_mm.evaluate.pretend import things_said
 from deepseek_mm.evaluation.abstain import read_things
 from deepseek_mm.evaluation.evidence_questions import EvidenceQuestion, Kind, QuestionGenerator
 from deepseek_mm.evaluation.paper_photos import PaperPhoto, make_paper_photos, read_names
 from deepseek_mm.evaluation.retrieval import read_caption_rows
-from deepseek_mm.rag.prompt import build_prompt, draft_prompt, reading_prompt
-from deepseek_mm.records import Message
-from deepseek_mm.training.corpus.items import CorpusItem, Sources, Split, belongs_to
+from deepseek_mm.rag.program.words import listed, with_article
+from deepseek_mm.rag.prompt import build_prompt, draft_prompt, facts, reading_prompt
+from deepseek_mm.records import Evidence, Message
+from deepseek_mm.training.corpus.items import CorpusItem, Sources, Split, belongs_to, make_chat
 from deepseek_mm.training.corpus.wording import refuse, rephrase, word_claim
 
 SHARES: dict[Kind, int] = {"answerable": 5, "unanswerable": 3, "counting": 2, "which": 2}
@@ -98,3 +100,82 @@ def make_claim_items(asked: EvidenceQuestion, config: Config, draw: Random) -> I
 def make_prompt_item(source: str, prompt: Sequence[Message], answer: str) -> CorpusItem:
     """The prompt with its answer, which alone is learned."""
     return CorpusItem(source=source, messages=(*prompt, Message(role="assistant", text=answer)))
+
+
+SYSTEM = "You describe photos as a person would, in a plain sentence."
+DESCRIBE = (
+    "Describe this photo in one sentence.",
+    "What would a person say about this photo?",
+    "Write a caption.",
+    "Say what happens in this photo.",
+    "Give this photo a short description.",
+)
+NAME_QUESTIONS = (
+    "Which things does this caption name?",
+    "List the things in this description.",
+    "What can be seen in it?",
+)
+SAME = ("Do these two captions describe the same photo?", "Could both of these be said of one photo?")
+MERGE = ("Put these captions into one.", "Which of these captions says most?")
+
+
+def make_vision_items(sources: Sources, split: Split, draw: Random) -> Iterator[CorpusItem]:
+    """Descriptions mostly; every photo comes around again with another caption."""
+    if split.startswith("long"):
+        return
+    photos, names = choose_photos(sources.captions, split), read_names()
+    while True:
+        for photo in draw.sample(photos, len(photos)):
+            chance = draw.random()
+            if chance < 0.6:
+                yield make_description(photo, draw)
+            elif chance < 0.75:
+                yield make_thing_list(photo, names, draw)
+            elif chance < 0.88:
+                yield make_comparison(photo, draw.choice(photos), draw)
+            else:
+                yield make_merged_caption(photo, draw)
+
+
+def make_description(photo: Pretend, draw: Random) -> CorpusItem:
+    """Every region as the prompt prints it, and the caption that names most of their things, or nearly."""
+    entries = [Evidence(number=n, region=region, score=0.2) for n, region in enumerate(photo.regions, start=1)]
+    best = sorted(photo.captions, key=lambda caption: -sum(name in caption.lower() for name in photo.names))
+    answer = f"{tidy(draw.choice(best[:3]))} [1]."
+    return make_chat(name_photo(photo), f"{facts(entries)}\n\n{draw.choice(DESCRIBE)}", answer, system=SYSTEM)
+
+
+def make_thing_list(photo: Pretend, names: frozenset[str], draw: Random) -> CorpusItem:
+    """From words to things."""
+    caption = draw.choice(photo.captions)
+    things = list(things_said([caption], names))
+    answer = f"It names {listed([with_article(thing) for thing in things])}." if things else "It names no thing I know."
+    return make_chat(name_photo(photo), f'"{tidy(caption)}."\n{draw.choice(NAME_QUESTIONS)}', answer, system=SYSTEM)
+
+
+def make_comparison(photo: Pretend, other: Pretend, draw: Random) -> CorpusItem:
+    """Two people's words for one photo, or words for two photos that have no thing in common."""
+    one, two = draw.sample(photo.captions, 2)
+    alike = draw.random() < 0.5 or bool(photo.names & other.names)
+    second = two if alike else draw.choice(other.captions)
+    answer = "Yes, both fit the same photo." if alike else "No, they describe different photos."
+    return make_chat(
+        name_photo(photo), f"1. {tidy(one)}.\n2. {tidy(second)}.\n{draw.choice(SAME)}", answer, system=SYSTEM
+    )
+
+
+def make_merged_caption(photo: Pretend, draw: Random) -> CorpusItem:
+    """The richest of several captions stands for all."""
+    some = draw.sample(photo.captions, min(3, len(photo.captions)))
+    lines = "\n".join(f"{n}. {tidy(caption)}." for n, caption in enumerate(some, start=1))
+    return make_chat(name_photo(photo), f"{lines}\n{draw.choice(MERGE)}", f"{tidy(find_richest(some))}.", system=SYSTEM)
+
+
+def find_richest(captions: Sequence[str]) -> str:
+    return max(captions, key=lambda caption: (len(caption.split()), caption))
+
+
+def tidy(caption: str) -> str:
+    """As a sentence, without its full stop."""
+    plain = " ".join(caption.split()).replace(" ,", ",").replace(" 's", "'s").replace(' "', '"').strip(" .")
+    return plain[:1].upper() + plain[1:]

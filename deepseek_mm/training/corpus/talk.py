@@ -8,11 +8,9 @@ from typing import Any
 from deepseek_mm.config import Config
 from deepseek_mm.evaluation.evidence_questions import EvidenceQuestion, Kind, QuestionGenerator
 from deepseek_mm.rag.prompt import build_prompt, reading_prompt
-from deepseek_mm.training.corpus.benchmarks import is_benchmark
-from deepseek_mm.training.corpus.code import take_in_turn
-from deepseek_mm.training.corpus.english import find_passage, name_passage, read_passage_rows
+from deepseek_mm.training.corpus.code import find_passage, name_passage, read_passage_rows, take_in_turn
 from deepseek_mm.training.corpus.evidence import choose_photos, make_prompt_item, read_absent_things, word_answer
-from deepseek_mm.training.corpus.items import CorpusItem, Sources, Split, belongs_to, make_chat
+from deepseek_mm.training.corpus.items import CorpusItem, Sources, Split, belongs_to, is_benchmark, make_chat
 
 EXTRACTIVE = (
     "adversarial_qa",

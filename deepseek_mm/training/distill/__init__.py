@@ -10,22 +10,21 @@ import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from deepseek_mm.training.bank import QuestionBatchConfig
 from deepseek_mm.training.distill.house import DistillationRun
-from deepseek_mm.training.distill.packing import pack_stage
 from deepseek_mm.training.distill.reading import ReadingConfig
 from deepseek_mm.training.distill.sight import SightConfig
 from deepseek_mm.training.distill.speech import SpeechConfig
 from deepseek_mm.training.distill.stages import (
     draw_stage,
     look_stage,
+    pack_stage,
     read_stage,
     sight_stage,
     speech_stage,
     words_stage,
 )
-from deepseek_mm.training.loop import add_config_flags
-from deepseek_mm.training.mixed import QuestionBatchConfig
-from deepseek_mm.training.steps import StepsConfig
+from deepseek_mm.training.loop import StepsConfig, add_config_flags
 
 STAGES: Mapping[str, Callable[[DistillationRun, argparse.Namespace], int]] = {
     "look": look_stage,

@@ -22,11 +22,9 @@ from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.edge import CELLS, EdgeSight
 from deepseek_mm.encoders.projection import SPACE_DIM
 from deepseek_mm.see.reader.net import ReaderNet
-from deepseek_mm.training.bank import AT_ONCE, AlbumFeatures, QuestionAlbum
-from deepseek_mm.training.captions import to_bf16_bits
-from deepseek_mm.training.distill.look import DistillationFeatures
-from deepseek_mm.training.maps import FeatureMaps, cache_rows
-from deepseek_mm.training.mixed import QuestionSampler
+from deepseek_mm.training.bank import AT_ONCE, AlbumFeatures, QuestionAlbum, QuestionSampler
+from deepseek_mm.training.captions import FeatureMaps, cache_rows, to_bf16_bits
+from deepseek_mm.training.distill.house import DistillationFeatures
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

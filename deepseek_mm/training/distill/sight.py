@@ -21,7 +21,7 @@ from deepseek_mm.encoders.edge import NECK, EdgeSight
 from deepseek_mm.encoders.image import GRID
 from deepseek_mm.encoders.projection import HEADS
 from deepseek_mm.encoders.space import Floats
-from deepseek_mm.training.distill.look import SMALL, DistillationFeatures
+from deepseek_mm.training.distill.house import SMALL, DistillationFeatures
 from deepseek_mm.training.losses import contrastive_loss
 
 IN_CELLS = ("map", "middle", "read", "noticed")  # arrays with a row for each cell, which a mirror turns round

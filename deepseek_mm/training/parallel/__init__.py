@@ -13,16 +13,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.training.loop import add_config_flags, choose_config
-from deepseek_mm.training.parallel import measure, memory
-from deepseek_mm.training.parallel.arithmetic import write_tables
+from deepseek_mm.training.loop import StepsConfig, add_config_flags, choose_config
+from deepseek_mm.training.parallel import measure
 from deepseek_mm.training.parallel.launch import run_local
 from deepseek_mm.training.parallel.layout import Layout
-from deepseek_mm.training.parallel.recipe import SOURCE, MicrobatchConfig, ModelConfig
-from deepseek_mm.training.parallel.single import train_single
+from deepseek_mm.training.parallel.recipe import SOURCE, MicrobatchConfig, ModelConfig, train_single
+from deepseek_mm.training.parallel.sizes import write_tables
 from deepseek_mm.training.parallel.worker import STEPS, KeepConfig, RunOrder, run_rank
 from deepseek_mm.training.report import make_report, read_report, write_report
-from deepseek_mm.training.steps import StepsConfig
 
 STAGES = ("train", "layouts", "memory", "arithmetic")
 LAYOUTS = tuple(Layout(data=d, pipeline=p, tensor=t) for d in (1, 2) for p in (1, 2) for t in (1, 2))
@@ -84,9 +82,9 @@ def measure_layouts(args: argparse.Namespace) -> None:
 
 def measure_memory(args: argparse.Namespace) -> None:
     """The shape of the packaged language model, with more and more of its layers worked out twice."""
-    spent = list(memory.measure_costs())
-    title = f"a step of SmolLM2's shape, {memory.ROW_TOKENS} tokens, 32-bit numbers, one thread"
-    memory.draw_costs(spent, (args.pictures or args.out) / "parallel_memory.png", title=title)
+    spent = list(measure.measure_costs())
+    title = f"a step of SmolLM2's shape, {measure.ROW_TOKENS} tokens, 32-bit numbers, one thread"
+    measure.draw_costs(spent, (args.pictures or args.out) / "parallel_memory.png", title=title)
     told: dict[str, float] = {}
     for cost in spent:
         name = f"memory_{cost.layers}_layers"

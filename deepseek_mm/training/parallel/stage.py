@@ -18,10 +18,9 @@ from deepseek_mm.errors import ConfigError
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.shape import DecoderShape
-from deepseek_mm.training.parallel.cuts import cut_part, list_cuts
 from deepseek_mm.training.parallel.layout import RankPlace
 from deepseek_mm.training.parallel.recipe import Source, compute_gate_cost
-from deepseek_mm.training.parallel.shards import compute_word_losses, shard_decoder
+from deepseek_mm.training.parallel.shards import compute_word_losses, cut_part, list_cuts, shard_decoder
 
 
 class Stage(nn.Module):

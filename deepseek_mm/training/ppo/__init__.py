@@ -15,12 +15,17 @@ from pathlib import Path
 from deepseek_mm.lm.backends.own_model import open_decoder, our_checkpoint
 from deepseek_mm.lm.tokenizer import Tokenizer, read_tokenizer
 from deepseek_mm.parse.packages import packages
-from deepseek_mm.training.journal import CHECKPOINT, RunFolder, read_checkpoint, read_learned
-from deepseek_mm.training.loop import add_config_flags, choose_config
+from deepseek_mm.training.loop import (
+    CHECKPOINT,
+    RunFolder,
+    add_config_flags,
+    choose_config,
+    read_checkpoint,
+    read_learned,
+)
 from deepseek_mm.training.ppo.harvest import harvest_problems
 from deepseek_mm.training.ppo.judge import CandidateJudge, open_sandbox
 from deepseek_mm.training.ppo.learn import Learner, PPOConfig
-from deepseek_mm.training.ppo.measure import measure
 from deepseek_mm.training.ppo.policy import Policy, PolicyConfig
 from deepseek_mm.training.ppo.problems import (
     Puzzle,
@@ -31,9 +36,15 @@ from deepseek_mm.training.ppo.problems import (
     write_records,
 )
 from deepseek_mm.training.ppo.rollouts import AnswerWriter
-from deepseek_mm.training.ppo.rounds import METHODS, Rounds
-from deepseek_mm.training.ppo.told import MeasuredRun, describe_rates, read_outcomes, write_outcomes, write_ppo_report
-from deepseek_mm.training.ppo.warm import WARM_STEPS, WarmConfig, make_lessons, warm_up
+from deepseek_mm.training.ppo.rounds import METHODS, WARM_STEPS, Rounds, WarmConfig, make_lessons, warm_up
+from deepseek_mm.training.ppo.told import (
+    MeasuredRun,
+    describe_rates,
+    measure,
+    read_outcomes,
+    write_outcomes,
+    write_ppo_report,
+)
 from deepseek_mm.training.report import REPORTS
 
 STAGES = ("problems", "warm", "learn", "measure", "report", "all")

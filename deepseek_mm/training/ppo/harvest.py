@@ -17,8 +17,7 @@ from typing import Any
 from deepseek_mm.evaluation.code_search import first_sentence
 from deepseek_mm.parse.packages import Package, read_source
 from deepseek_mm.sandbox.run import Sandbox
-from deepseek_mm.training.corpus.benchmarks import is_benchmark
-from deepseek_mm.training.corpus.items import split_words
+from deepseek_mm.training.corpus.items import is_benchmark, split_words
 from deepseek_mm.training.ppo.judge import run_jobs
 from deepseek_mm.training.ppo.problems import CodeProblem
 

@@ -17,8 +17,7 @@ from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.evaluation.code_tasks import CodeTask, is_askable_line, read_tasks
 from deepseek_mm.lm.tokenizer import Tokenizer
 from deepseek_mm.storage.files import atomic_write
-from deepseek_mm.training.corpus.benchmarks import FIRST_MBPP, LAST_MBPP
-from deepseek_mm.training.corpus.items import choose_split
+from deepseek_mm.training.corpus.items import FIRST_MBPP, LAST_MBPP, choose_split
 
 OPENS = re.compile(r"\s*(for|with|try|except|finally|else)\b")  # these make names, or are no line by themselves
 BOUND = re.compile(r"\s*([\w\s,()]+?)\s*=(?!=)")

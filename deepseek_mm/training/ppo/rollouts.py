@@ -13,9 +13,8 @@ import torch
 from torch import Tensor
 
 from deepseek_mm.lm.tokenizer import Tokenizer
-from deepseek_mm.training.ppo.policy import AnswerGroup, Policy
+from deepseek_mm.training.ppo.policy import AnswerGroup, DecodeAttention, Keys, Policy, PrefillAttention
 from deepseek_mm.training.ppo.problems import LONGEST_ANSWER, Puzzle
-from deepseek_mm.training.ppo.sight import DecodeAttention, Keys, PrefillAttention
 
 ROWS = 256  # answers that grow side by side
 

@@ -6,21 +6,22 @@ Chance depends on the seed and the round alone; puzzles get harder from round to
 import json
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
 
+import torch
+from torch import Tensor
+
+from deepseek_mm.evaluate.code.tasks import is_said
+from deepseek_mm.lm.tokenizer import Tokenizer
 from deepseek_mm.storage.files import atomic_write
-from deepseek_mm.training.journal import RunFolder
-from deepseek_mm.training.journal import read_log
-from deepseek_mm.training.ppo.judge import CandidateJudge
-from deepseek_mm.training.ppo.judge import CandidateVerdict
-from deepseek_mm.training.ppo.learn import Learner, PPOConfig
-from deepseek_mm.training.ppo.policy import select_answers
-from deepseek_mm.training.ppo.problems import BODY_LEVEL, EASY_LEVEL, LINE_LEVEL, Puzzle
-from deepseek_mm.training.ppo.rollouts import Rollout
-from deepseek_mm.training.ppo.rollouts import AnswerWriter
-from deepseek_mm.training.rewards import NoveltyMemory
-from deepseek_mm.training.rewards import compute_reward
+from deepseek_mm.training.loop import RunFolder, StepsConfig, make_gather, read_log, train_steps
+from deepseek_mm.training.ppo.judge import CandidateJudge, CandidateVerdict, NoveltyMemory, compute_reward
+from deepseek_mm.training.ppo.learn import Learner, PPOConfig, draw_minibatches
+from deepseek_mm.training.ppo.policy import AnswerGroup, Policy, read_groups, select_answers
+from deepseek_mm.training.ppo.problems import BODY_LEVEL, EASY_LEVEL, LINE_LEVEL, CodeProblem, Puzzle
+from deepseek_mm.training.ppo.rollouts import AnswerWriter, Rollout
 
 Method = Literal["ppo", "rejection"]
 METHODS: tuple[Method, ...] = ("ppo", "rejection")
@@ -176,3 +177,49 @@ def describe_round(number: int, numbers: dict[str, float], shown: Sequence[dict[
     head = f"round {number}: " + ", ".join(f"{name} {value:.3g}" for name, value in numbers.items())
     lines = [f"  {each['reward']:.2f} {each['right']:>8} {each['puzzle']}: {each['text'].strip()!r}" for each in shown]
     return "\n".join([head, *lines])
+
+
+LONGEST = 160  # tokens of a solution that are learned
+EVERY = 20  # steps between two checkpoints
+END = "\n\n\n"  # behind a solution
+WARM_STEPS = StepsConfig(steps=24, rate=5e-4, warm=0.1, last=0.1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WarmConfig:
+    """What a step reads."""
+
+    batch: int = 8  # problems
+
+
+def warm_up(
+    policy: Policy, groups: Sequence[AnswerGroup], journal: RunFolder, *, steps: StepsConfig, batch: int
+) -> None:
+    """All steps that are left."""
+    a_round = max(1, -(-len(groups) // batch))
+
+    def loss(step: int) -> dict[str, Tensor]:
+        epoch, at = divmod(step, a_round)
+        numbers = list(draw_minibatches(len(groups), batch, f"{steps.seed} warm {epoch}"))[at]
+        return {"loss": -policy.score_answers([groups[n] for n in numbers], heat=1.0).logprob_A.mean()}
+
+    train_steps(policy.changes, make_gather(loss), journal, steps, every=EVERY)
+
+
+def make_lessons(
+    policy: Policy, problems: Sequence[CodeProblem], tokenizer: Tokenizer, *, most: int, seed: int
+) -> list[AnswerGroup]:
+    """Some of the problems that may be learned from, read by the lower layers."""
+    order = torch.randperm(len(problems), generator=torch.Generator().manual_seed(seed)).tolist()
+    told = [split_ids(problems[n], tokenizer) for n in order if problems[n].may_be_learned]
+    return list(read_groups(policy, [each for each in told if each[1]][:most]))
+
+
+def split_ids(problem: CodeProblem, tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    """Tokens before the first line that is asked for, and those of the rest; no rest if a token is in both."""
+    lines = problem.code.split("\n")
+    start = next((n for n, line in enumerate(lines) if is_said(line) and line[:1] == " "), len(lines))
+    before = (problem.head + "".join(f"{line}\n" for line in lines[:start])).rstrip()
+    prompt = tokenizer(before)["input_ids"]
+    whole = tokenizer(problem.head + problem.code + END)["input_ids"]
+    return prompt, whole[len(prompt) :][:LONGEST] if whole[: len(prompt)] == prompt else []

@@ -9,16 +9,75 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean, stdev
 
+import torch
+
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.storage.files import atomic_write
-from deepseek_mm.training.journal import LOG
-from deepseek_mm.training.journal import read_log
+from deepseek_mm.training.loop import LOG, read_log
+from deepseek_mm.training.ppo.judge import CandidateJudge
 from deepseek_mm.training.ppo.learn import PPOConfig
-from deepseek_mm.training.ppo.measure import Solved, compute_rates
+from deepseek_mm.training.ppo.problems import Puzzle
+from deepseek_mm.training.ppo.rollouts import AnswerWriter, Rollout
 from deepseek_mm.training.ppo.rounds import SAMPLES
-from deepseek_mm.training.report import TrainingReport
-from deepseek_mm.training.report import make_report
-from deepseek_mm.training.report import write_report
+from deepseek_mm.training.report import TrainingReport, make_report, write_report
+
+DRAWN = 10  # answers of a puzzle
+SEED = 20_261_128
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Solved:
+    """One puzzle's outcome."""
+
+    name: str
+    level: int
+    drawn: int  # of DRAWN answers that pass
+    greedy: bool
+    picked: bool  # the likeliest of the drawn ones passes
+    shown: str  # the first one that was drawn
+
+
+def measure(writer: AnswerWriter, judge: CandidateJudge, puzzles: Sequence[Puzzle]) -> list[Solved]:
+    """Every puzzle's outcome, in order."""
+    rollouts = writer.write(puzzles, DRAWN + 1, seed=SEED, greedy=True)
+    judge.judge([(rollout.puzzle, text) for rollout in rollouts for text in rollout.texts])  # all in one; remembered
+    return [measure_puzzle(writer, judge, rollout) for rollout in rollouts]
+
+
+def measure_puzzle(writer: AnswerWriter, judge: CandidateJudge, some: Rollout) -> Solved:
+    """Of one puzzle; the last of its answers is the likeliest one and was not drawn."""
+    puzzle = some.puzzle
+    right = [verdict.right for verdict in judge.judge([(puzzle, text) for text in some.texts])]
+    return Solved(
+        name=puzzle.name,
+        level=puzzle.level,
+        drawn=sum(right[:-1]),
+        greedy=right[-1],
+        picked=right[pick_likeliest(writer, some)],
+        shown=some.texts[0],
+    )
+
+
+@torch.no_grad()
+def pick_likeliest(writer: AnswerWriter, some: Rollout) -> int:
+    """The number of the drawn answer with the highest probability a token."""
+    logprobs = writer.policy.score_answers([some.group]).logprob_A
+    means = [float(each.mean()) for each in logprobs.split([len(answer) for answer in some.group.answers])]
+    return max(range(DRAWN), key=lambda n: means[n])
+
+
+def compute_rates(outcomes: Sequence[Solved]) -> dict[str, float]:
+    """Percent."""
+    told = {
+        "pass_rate": mean(each.drawn / DRAWN for each in outcomes),
+        "greedy": mean(each.greedy for each in outcomes),
+        "best_of_n": mean(each.picked for each in outcomes),
+        "pass_at_n": mean(each.drawn > 0 for each in outcomes),
+    }
+    for level in sorted({each.level for each in outcomes}):
+        told[f"pass_rate_level_{level}"] = mean(each.drawn / DRAWN for each in outcomes if each.level == level)
+    return {name: 100 * value for name, value in told.items()}
+
 
 OUTCOMES, CARD = "outcomes.json", "CARD.md"
 UNSEEN = "ppo_unseen.txt"  # problems that nothing is learned from, beside the report
