@@ -12,9 +12,9 @@ from deepseek_mm.__main__ import main
 from deepseek_mm.lm.weights import build, read_folder
 from deepseek_mm.terminal import Desk
 from deepseek_mm.training.corpus import DOMAINS, TokenDocument
-from deepseek_mm.training.corpus.encode import shard_file, write_shard
+from deepseek_mm.training.corpus.token_shards import shard_file, write_shard
+from deepseek_mm.training.language_model.reach import add_lora
 from deepseek_mm.training.loop import RunFolder
-from deepseek_mm.training.reach import add_lora
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from deepseek_mm.encoders.default import DefaultSpace
 from deepseek_mm.encoders.image import load_image_tower, squeeze, to_pixels
 from deepseek_mm.encoders.packaged import image_tower_file
 from deepseek_mm.evaluation.retrieval import read_caption_rows
-from deepseek_mm.training.aligner import add_arguments, run
-from deepseek_mm.training.captions import prepare_captioned
+from deepseek_mm.training.alignment import add_arguments, run
+from deepseek_mm.training.feature_maps import prepare_captioned
 
 pytestmark = pytest.mark.slow
 

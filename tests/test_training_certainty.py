@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deepseek_mm.training.abstain import (
+from deepseek_mm.training.search_certainty import (
     GalleryWitnesses,
     balance_things,
     count_words,

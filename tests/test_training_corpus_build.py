@@ -11,7 +11,8 @@ from tiny_lm import tiny_tokenizer
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.lm.tokenizer import encode_chat
 from deepseek_mm.training.corpus.build import Corpus, ShardSizes, build, list_splits
-from deepseek_mm.training.corpus.encode import (
+from deepseek_mm.training.corpus.items import DOMAINS, CorpusItem, NearDuplicates, make_chat
+from deepseek_mm.training.corpus.token_shards import (
     cut_documents,
     encode_chat_item,
     is_made,
@@ -19,7 +20,6 @@ from deepseek_mm.training.corpus.encode import (
     shard_file,
     write_shard,
 )
-from deepseek_mm.training.corpus.items import DOMAINS, CorpusItem, NearDuplicates, make_chat
 
 SMALL = ShardSizes(train=6_000, evidence=9_000, held=2_000, long=9_000, most=1_024, least_long=4_000, most_long=6_000)
 

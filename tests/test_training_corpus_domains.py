@@ -6,7 +6,7 @@ from random import Random
 import pytest
 from paper import sources
 
-from deepseek_mm.training.corpus import code, evidence, talk
+from deepseek_mm.training.corpus import conversations, photo_domains, text_domains
 from deepseek_mm.training.corpus.items import CorpusItem, belongs_to, choose_split, make_chat
 
 
@@ -21,7 +21,12 @@ def some(maker, raw, split="train", count=400):
 
 @pytest.mark.parametrize(
     "maker",
-    [code.make_code_items, code.make_shell_items, code.make_english_items, talk.make_instruction_items],
+    [
+        text_domains.make_code_items,
+        text_domains.make_shell_items,
+        text_domains.make_english_items,
+        conversations.make_instruction_items,
+    ],
     ids=["code", "shell", "english", "instructions"],
 )
 def test_every_item_is_of_a_source_of_its_split(maker, raw):
@@ -39,7 +44,7 @@ def test_about_eight_sources_in_a_hundred_are_held_out_and_long_documents_like_t
 
 
 def test_tasks_of_mbpp_before_511_are_left_out_and_solutions_are_tidied(raw):
-    made = [item for split in ("train", "held") for item in code.make_task_items(raw, split, Random(1))]
+    made = [item for split in ("train", "held") for item in text_domains.make_task_items(raw, split, Random(1))]
     assert {int(item.source.split()[1]) for item in made} == set(range(511, 560))
     number = made[0].source.split()[1]
     assert made[0].messages[-1].text == f"```python\ndef add_{number}(x):\n    return x + {number}\n```"
@@ -47,11 +52,11 @@ def test_tasks_of_mbpp_before_511_are_left_out_and_solutions_are_tidied(raw):
 
 def test_piles_are_used_up_in_turn():
     piles = [iter([CorpusItem(source=name, text=text) for text in texts]) for name, texts in (("a", "123"), ("b", "4"))]
-    assert [item.text for item in code.take_in_turn(piles)] == ["1", "4", "2", "3"]
+    assert [item.text for item in text_domains.take_in_turn(piles)] == ["1", "4", "2", "3"]
 
 
 def test_a_command_is_told_as_a_page_or_asked_for_in_both_directions(raw):
-    made = some(code.make_shell_items, raw)
+    made = some(text_domains.make_shell_items, raw)
     pages = [item.text for item in made if item.text]
     asked = {item.messages[0].text: item.messages[1].text for item in made if item.messages}
     assert any(page.startswith("# tool") and "`tool" in page for page in pages)
@@ -61,26 +66,28 @@ def test_a_command_is_told_as_a_page_or_asked_for_in_both_directions(raw):
 
 
 def test_only_passages_and_descriptions_that_are_long_enough_are_english(raw):
-    made = some(code.make_english_items, raw)
-    assert all(len(item.text) >= code.LEAST_PROSE_CHARS for item in made)
+    made = some(text_domains.make_english_items, raw)
+    assert all(len(item.text) >= text_domains.LEAST_PROSE_CHARS for item in made)
     assert {item.source.split()[0] for item in made} == {"passage", "package"}
     assert not any(item.text.startswith("Context: ") for item in made)
 
 
 def test_long_documents_are_long_and_joined_of_one_split(raw):
-    made = some(code.make_english_items, raw, "long_train", 5)
+    made = some(text_domains.make_english_items, raw, "long_train", 5)
     assert made
-    assert all(len(item.text) >= code.LONG_PROSE_CHARS and choose_split(item.source) == "train" for item in made)
+    assert all(
+        len(item.text) >= text_domains.LONG_PROSE_CHARS and choose_split(item.source) == "train" for item in made
+    )
 
 
 def test_requests_that_need_a_missing_text_are_left_out(raw):
-    made = [item for split in ("train", "held") for item in some(talk.make_instruction_items, raw, split)]
+    made = [item for split in ("train", "held") for item in some(conversations.make_instruction_items, raw, split)]
     assert len(made) == 108
     assert all(message.text != "Look at the text." for item in made for message in item.messages)
 
 
 def test_a_dialogue_has_several_turns_and_remembers_what_was_asked(raw):
-    made = some(talk.make_dialogue_items, raw, count=200)
+    made = some(conversations.make_dialogue_items, raw, count=200)
     assert all(len(item.messages) >= 4 for item in made)
     assert {item.source.split()[0] for item in made} == {"photo", "passage", "request"}
     recalled = [item for item in made if item.messages[-1].text.startswith("You asked: ")]
@@ -92,23 +99,23 @@ def test_a_dialogue_has_several_turns_and_remembers_what_was_asked(raw):
 
 
 def test_talks_about_a_photo_bring_facts_with_the_last_question_only(raw):
-    item = next(item for item in some(talk.make_dialogue_items, raw) if item.source.startswith("photo"))
+    item = next(item for item in some(conversations.make_dialogue_items, raw) if item.source.startswith("photo"))
     users = [message.text for message in item.messages if message.role == "user"]
     assert [text.startswith("Facts:") for text in users] == [False] * (len(users) - 1) + [True]
     assert not item.all_answers
 
 
 def test_a_description_is_a_caption_of_the_photo_and_cites_the_whole(raw):
-    made = some(evidence.make_vision_items, raw)
+    made = some(photo_domains.make_vision_items, raw)
     told = [item.messages for item in made if item.messages[1].text.startswith("Facts:")]
     assert len(told) > 150
     assert all("whole photo" in messages[1].text and messages[2].text.endswith(" [1].") for messages in told)
 
 
 def test_two_captions_are_called_different_only_if_their_photos_share_nothing(raw):
-    answers = {item.messages[-1].text for item in some(evidence.make_vision_items, raw)}
+    answers = {item.messages[-1].text for item in some(photo_domains.make_vision_items, raw)}
     assert {"Yes, both fit the same photo.", "No, they describe different photos."} <= answers
-    assert evidence.tidy("a  dog , the boy 's .") == "A dog, the boy's"
+    assert photo_domains.tidy("a  dog , the boy 's .") == "A dog, the boy's"
 
 
 def test_a_chat_takes_turns_and_strips_what_surrounds_its_words():
@@ -122,5 +129,7 @@ def test_a_chat_takes_turns_and_strips_what_surrounds_its_words():
 
 
 def test_of_two_spellings_of_a_flag_the_long_one_is_kept():
-    assert code.fill_placeholders("d2 {{[-w|--watch]}} {{a|b}} {{path/to/file}}") == "d2 --watch a|b path/to/file"
-    assert code.lower_sentence("[L]ist all files:") == "list all files"
+    assert (
+        text_domains.fill_placeholders("d2 {{[-w|--watch]}} {{a|b}} {{path/to/file}}") == "d2 --watch a|b path/to/file"
+    )
+    assert text_domains.lower_sentence("[L]ist all files:") == "list all files"

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from deepseek_mm.training.captions import to_bf16_bits
-from deepseek_mm.training.distill.house import DistillationFeatures
-from deepseek_mm.training.distill.stages import draw_recalls, measure_teacher_recalls, read_run_recalls
+from deepseek_mm.training.distillation.features import DistillationFeatures
+from deepseek_mm.training.distillation.stages import draw_recalls, measure_teacher_recalls, read_run_recalls
+from deepseek_mm.training.feature_maps import to_bf16_bits
 
 
 @pytest.fixture

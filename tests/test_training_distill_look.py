@@ -6,9 +6,9 @@ import torch
 from PIL import Image
 
 from deepseek_mm.encoders.projection import ImageHead
-from deepseek_mm.training.captions import to_bf16_bits
-from deepseek_mm.training.distill import house
-from deepseek_mm.training.distill.house import cache_features, compute_attention_shares
+from deepseek_mm.training.distillation import features
+from deepseek_mm.training.distillation.features import cache_features, compute_attention_shares
+from deepseek_mm.training.feature_maps import to_bf16_bits
 
 SHAPES = {"map": (2, 3), "vectors": (4,)}
 
@@ -30,8 +30,8 @@ class Eyes:
 
 @pytest.fixture
 def paths(tmp_path, monkeypatch):
-    monkeypatch.setattr(house, "SHAPES", SHAPES)
-    monkeypatch.setattr(house, "BATCH", 2)
+    monkeypatch.setattr(features, "SHAPES", SHAPES)
+    monkeypatch.setattr(features, "BATCH", 2)
     for n in range(40):
         Image.new("RGB", (8, 8), (n, n, n)).save(tmp_path / f"{n:02}.png")
     return sorted(tmp_path.glob("*.png"))

@@ -12,9 +12,9 @@ from deepseek_mm.see.analysis import ImageAnalysis
 from deepseek_mm.see.notice.notice import read_noticer
 from deepseek_mm.see.reader.asked import VqaQuestion
 from deepseek_mm.see.reader.reader import read_reader
-from deepseek_mm.training.distill import house as houses
-from deepseek_mm.training.distill.house import DistillationRun, list_owners
-from deepseek_mm.training.distill.stages import open_student, pack_stage
+from deepseek_mm.training.distillation import features as houses
+from deepseek_mm.training.distillation.features import DistillationRun, list_owners
+from deepseek_mm.training.distillation.stages import open_student, pack_stage
 from deepseek_mm.training.loop import RunFolder
 
 

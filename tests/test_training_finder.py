@@ -8,7 +8,7 @@ import torch
 
 from deepseek_mm.encoders.boxes import BoxHead
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.training.boxes import (
+from deepseek_mm.training.person_boxes import (
     BoxConfig,
     compute_box_loss,
     compute_empty_loss,
@@ -19,7 +19,7 @@ from deepseek_mm.training.boxes import (
     split_by_people,
     train_boxes,
 )
-from deepseek_mm.training.people import BoxedPhoto, BoxFeatures
+from deepseek_mm.training.person_photos import BoxedPhoto, BoxFeatures
 
 EVERYWHERE = (0.0, 0.0, 1.0, 1.0)
 

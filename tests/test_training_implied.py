@@ -1,6 +1,12 @@
 """What questions give away: things that are there, and others of their kind that are not."""
 
-from deepseek_mm.training.asking import FEWEST, PRESENCE, PhotoQuestion, find_assumed_things, imply_questions
+from deepseek_mm.training.question_generation import (
+    FEWEST,
+    PRESENCE,
+    PhotoQuestion,
+    find_assumed_things,
+    imply_questions,
+)
 
 
 def asked(question, answer):

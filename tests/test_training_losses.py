@@ -5,7 +5,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-from deepseek_mm.training.losses import Bank, contrastive_loss, cosine_embedding_loss
+from deepseek_mm.training.losses import contrastive_loss, cosine_embedding_loss
 
 SCALE = torch.tensor(10.0)
 
@@ -36,22 +36,6 @@ def test_two_texts_of_one_photo_are_both_right():
     torch.testing.assert_close(
         loss, torch.tensor(math.log(2) / 8), atol=1e-5, rtol=0
     )  # one photo of four splits in two
-
-
-def test_a_bank_adds_wrong_answers_and_so_makes_the_choice_harder():
-    image, text = unit(6, 16), unit(12, 16)[6:]
-    without = contrastive_loss(image, text, torch.arange(6), SCALE)
-    bank = Bank(unit(40, 16)[20:], unit(60, 16)[40:])
-    assert contrastive_loss(image, text, torch.arange(6), SCALE, bank) > without
-
-
-def test_a_bank_of_nothing_changes_nothing():
-    image, text = unit(6, 16), unit(12, 16)[6:]
-    bank = Bank(image[:0], text[:0])
-    torch.testing.assert_close(
-        contrastive_loss(image, text, torch.arange(6), SCALE, bank),
-        contrastive_loss(image, text, torch.arange(6), SCALE),
-    )
 
 
 def test_the_cosine_loss_equals_torchs_own_over_all_pairs():

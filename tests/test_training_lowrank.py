@@ -5,7 +5,7 @@ from lm_help import decoder
 
 from deepseek_mm.lm.attention_backend import FullTextAttention
 from deepseek_mm.lm.weights import merge_changes
-from deepseek_mm.training.reach import add_lora
+from deepseek_mm.training.language_model.reach import add_lora
 
 IDS = torch.arange(40).view(1, -1)
 

@@ -8,19 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.training.parallel.layout import ALONE, Layout
-from deepseek_mm.training.parallel.measure import SavedTensorCounter, draw_costs, measure_cost
-from deepseek_mm.training.parallel.recipe import (
-    MicrobatchConfig,
-    ModelConfig,
-    compute_loss,
-    draw_rows,
-    make_first_weights,
-    open_whole,
-    read_text,
-)
-from deepseek_mm.training.parallel.shards import ShardCut, compute_word_losses, cut_part, join_parts, list_cuts
-from deepseek_mm.training.parallel.sizes import (
+from deepseek_mm.training.parallel.cost_model import (
     BATCH,
     H100,
     compute_need,
@@ -35,7 +23,19 @@ from deepseek_mm.training.parallel.sizes import (
     make_giant_shape,
     write_tables,
 )
-from deepseek_mm.training.parallel.stage import recompute
+from deepseek_mm.training.parallel.layout import ALONE, Layout
+from deepseek_mm.training.parallel.measurements import SavedTensorCounter, draw_costs, measure_cost
+from deepseek_mm.training.parallel.pipeline import recompute
+from deepseek_mm.training.parallel.recipe import (
+    MicrobatchConfig,
+    ModelConfig,
+    compute_loss,
+    draw_rows,
+    make_first_weights,
+    open_whole,
+    read_text,
+)
+from deepseek_mm.training.parallel.tensor_parallel import ShardCut, compute_word_losses, cut_part, join_parts, list_cuts
 
 SHAPE = ModelConfig().shape()
 EIGHT = Layout(data=2, pipeline=2, tensor=2)

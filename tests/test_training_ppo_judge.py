@@ -6,8 +6,8 @@ import pytest
 from ppo_help import PUZZLE
 
 from deepseek_mm.training.ppo import judge as judging
-from deepseek_mm.training.ppo.inside import compute_outcome, run_call, run_test
 from deepseek_mm.training.ppo.judge import CandidateJudge, CandidateVerdict, is_python
+from deepseek_mm.training.ppo.sandbox_program import compute_outcome, run_call, run_test
 
 CANDIDATES = {
     PUZZLE.answer: (True, True),

@@ -10,7 +10,7 @@ from deepseek_mm.errors import ConfigError
 from deepseek_mm.training.loop import RunFolder, read_learned, read_log
 from deepseek_mm.training.ppo import rollouts, rounds
 from deepseek_mm.training.ppo.judge import CandidateVerdict
-from deepseek_mm.training.ppo.learn import Learner, PPOConfig
+from deepseek_mm.training.ppo.learner import Learner, PPOConfig
 from deepseek_mm.training.ppo.rollouts import AnswerWriter, Rollout
 from deepseek_mm.training.ppo.rounds import (
     SAMPLES,

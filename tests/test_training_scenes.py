@@ -16,7 +16,7 @@ from deepseek_mm.logic.run import run
 from deepseek_mm.see.scene.finder import GRID, OUT, USUAL_HALF, SceneFinder, Solids
 from deepseek_mm.training import scenes as trainer
 from deepseek_mm.training.loop import RunFolder, read_learned
-from deepseek_mm.training.scene_pictures import (
+from deepseek_mm.training.scene_data import (
     NUMBERS,
     ScenePictures,
     SceneQuestions,

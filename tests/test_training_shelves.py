@@ -3,7 +3,7 @@
 import pytest
 
 from deepseek_mm.see.vocabulary import read_names
-from deepseek_mm.training.names import (
+from deepseek_mm.training.word_classifiers import (
     CLOTHES,
     GROCERIES,
     KIND_OF,

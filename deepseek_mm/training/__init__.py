@@ -1,1 +1,1 @@
-"""Training on this machine: every command resumes where it stopped, and leaves a log and a plot."""
+"""The trainers of every committed weight: each command resumes where it stopped, and leaves a log and a plot."""

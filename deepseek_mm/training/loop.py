@@ -1,6 +1,8 @@
-"""The loop of a training that can be stopped and goes on: gather gradients, update, log, keep.
+"""The training loop of every trainer: gradients, update, log, checkpoint, resume.
 
-What a step gathers is its trainer's own; the rest is the same for all of them.
+A run's folder holds a log line a step, a checkpoint that is whole or absent, and a plot of the loss. A run that was
+killed resumes from its last checkpoint; lines logged after it are dropped, so that the log of a resumed run equals that
+of an undisturbed one. Randomness depends on the seed and the step alone.
 """
 
 import argparse
@@ -62,7 +64,7 @@ class Optimiser:
             group["lr"] = compute_rate(step, self.config)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
-        self._follow(step)
+        follow_average(self.average, self.trained, step, memory=self.config.average)
         return float(norm)
 
     def state(self) -> dict[str, Any]:
@@ -81,12 +83,21 @@ class Optimiser:
         self.optimiser.load_state_dict(state["optimiser"])
         self.average = {name: value.clone() for name, value in state.get("average", self.average).items()}
 
-    @torch.no_grad()
-    def _follow(self, step: int) -> None:
-        """The average moves towards the weights; its memory is short at first."""
-        memory = min(self.config.average, (step + 1) / (step + 10))
-        for name, value in self.average.items():
-            value.lerp_(self.trained[name].float(), 1 - memory)
+
+@torch.no_grad()
+def follow_average(
+    average: Mapping[str, torch.Tensor], trained: Mapping[str, nn.Parameter], step: int, *, memory: float
+) -> None:
+    """Move the average towards the weights, in place; its memory is short at first."""
+    own = min(memory, (step + 1) / (step + 10))
+    for name, value in average.items():
+        value.lerp_(trained[name].to(value.dtype), 1 - own)
+
+
+def schedule_rate(step: int, total: int, *, warm: float) -> float:
+    """Rises linearly over the first `warm` of the steps, then falls along a cosine to 2 %; 0 to 1."""
+    rise = min(1.0, (step + 1) / (warm * total + 1))
+    return rise * (0.02 + 0.98 * (1 + math.cos(math.pi * step / total)) / 2)
 
 
 def compute_rate(step: int, config: StepsConfig) -> float:
@@ -243,3 +254,8 @@ def choose_config(config: Any, args: argparse.Namespace) -> Any:
     """The defaults, with what was named on the command line."""
     named = {item.name: getattr(args, item.name, None) for item in fields(config)}
     return replace(config, **{name: value for name, value in named.items() if value is not None})
+
+
+def tell_written(file: Path, text: str = "") -> None:
+    """Say on standard error which file was written, and its size; `text` comes first."""
+    tqdm.write(f"{text}wrote {file} ({file.stat().st_size / 1e6:.1f} MB)", file=sys.stderr)

@@ -1,36 +1,22 @@
-"""What pulls matching pairs together and pushes the rest apart.
+"""The contrastive losses of the shared space.
 
-Shape key:  B photos in the batch, T texts, K other vectors remembered from earlier batches, D width of the space
+Shape key:  B photos in the batch, T texts, D width of the space
 """
 
-from typing import NamedTuple
-
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 
-class Bank(NamedTuple):
-    """Vectors of earlier batches: more wrong answers to choose among (Wang et al., 2020, arXiv:1912.06798)."""
-
-    image_KD: Tensor
-    text_KD: Tensor
-
-
-def contrastive_loss(
-    image_BD: Tensor, text_TD: Tensor, owner_T: Tensor, scale: Tensor, bank: Bank | None = None
-) -> Tensor:
+def contrastive_loss(image_BD: Tensor, text_TD: Tensor, owner_T: Tensor, scale: Tensor) -> Tensor:
     """InfoNCE both ways, CLIP's figure 3 (arXiv:2103.00020), with several texts a photo; a scalar.
 
     Text t belongs to photo `owner_T[t]`. A text must pick its photo; a photo must spread its choice evenly over its
     texts. Rows are unit vectors; `scale` is the learned inverse temperature.
     """
-    images = image_BD if bank is None else torch.cat([image_BD, bank.image_KD])
-    texts = text_TD if bank is None else torch.cat([text_TD, bank.text_KD])
-    to_image = F.cross_entropy(scale * text_TD @ images.T, owner_T)
+    to_image = F.cross_entropy(scale * text_TD @ image_BD.T, owner_T)
     mine_BT = F.one_hot(owner_T, len(image_BD)).T.to(text_TD.dtype)
     share_BT = mine_BT / mine_BT.sum(dim=1, keepdim=True)
-    log_chance_BT = (scale * image_BD @ texts.T).log_softmax(dim=1)[:, : len(text_TD)]
+    log_chance_BT = (scale * image_BD @ text_TD.T).log_softmax(dim=1)
     to_text = -(share_BT * log_chance_BT).sum(dim=1).mean()
     return (to_image + to_text) / 2
 

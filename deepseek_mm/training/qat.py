@@ -1,16 +1,17 @@
-"""`train qat`: the image tower and its heads learn to live with eight bits.
+"""`train qat`: quantisation-aware training of the image tower and its heads for eight bits.
 
-A teacher in full precision looks at the same photos, and the student, whose every layer rounds as it will have to,
-is taught to see the same: the vectors of the pictures and of their cells, the maps that other models look at, and in
-which order captions come that are compared with a picture, whoever's they are. No label is needed. It starts from
-calibrated ranges, so that what it gains is what training adds to them.
+A teacher in full precision looks at the same photos, and the student, whose every layer is rounded, is trained to give
+the same vectors of pictures and cells, the same maps, and the same order of captions. No label is needed. It starts
+from calibrated ranges. Weights and inputs are rounded where the whole numbers would be, and gradients pass as if they
+were not (straight-through, Bengio et al. 2013, arXiv 1308.3432); the size of a level is trained as well (LSQ, Esser et
+al. 2020, arXiv 1902.08153, eq. 3). What training leaves behind is a recipe: `towers.quantised` makes the whole numbers
+of it.
 
-Shape key:  B photos, C channels, S side of a picture, D width of the space, P cells, K captions
+Shape key:  B photos, C channels, S side of a picture, D width of the space, P cells, K captions, F outputs
 """
 
 import argparse
 import random
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,15 @@ from deepseek_mm.runtime.quantize.towers import (
     quantised,
     window_of,
 )
-from deepseek_mm.training.loop import RunFolder, StepsConfig, add_config_flags, choose_config, make_gather, train_steps
+from deepseek_mm.training.loop import (
+    RunFolder,
+    StepsConfig,
+    add_config_flags,
+    choose_config,
+    make_gather,
+    tell_written,
+    train_steps,
+)
 
 FASTER = 10  # a level's size grows by this times what an update moves it
 HEADS = ("image_head.", "side.image.")  # that are trained with the tower
@@ -74,7 +83,7 @@ class Rounded(nn.Module):
             x, self.given_scale, self.zero, 0, LEVELS, 1 / (x.numel() * LEVELS) ** 0.5
         )
 
-    def rounded(self) -> Tensor:
+    def round_weight(self) -> Tensor:
         """The weight on its levels."""
         scale_F, factor = self.scale_F, 1 / (self.weight[0].numel() * SIGNED) ** 0.5
         return torch._fake_quantize_learnable_per_channel_affine(
@@ -95,19 +104,19 @@ class RoundedChain(nn.Module):
         super().__init__()
         self.skips, self.stops = chain.skips, chain.stops
         self.windows = [window_of(link.conv) for link in chain.links]
-        self.layers = [rounded_link(link, recipe) for link in chain.links]
+        self.layers = [make_rounded_layer(link, recipe) for link in chain.links]
         self.held = nn.ModuleList(self.layers)
 
     @property
-    def rounded(self) -> list[Rounded]:
+    def rounded_layers(self) -> list[Rounded]:
         """Its layers, in order."""
         return list(self.layers)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """(B, F, H', W')."""
         y = x_BCHW
-        for layer, window in zip(self.rounded, self.windows, strict=True):
-            y = _slid(layer.input(y), layer, window)
+        for layer, window in zip(self.rounded_layers, self.windows, strict=True):
+            y = _convolve(layer.input(y), layer, window)
         if self.stops:
             y = y.clamp(0, 6)
         return y + x_BCHW if self.skips else y
@@ -122,10 +131,10 @@ class RoundedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., D) to (..., F)."""
-        return F.linear(self.layer.input(x), self.layer.rounded(), self.layer.bias_F)
+        return F.linear(self.layer.input(x), self.layer.round_weight(), self.layer.bias_F)
 
 
-def rounded_link(link: Link, recipe: Mapping[str, Tensor]) -> Rounded:
+def make_rounded_layer(link: Link, recipe: Mapping[str, Tensor]) -> Rounded:
     """One convolution, batch norm folded in."""
     weight, bias_F = folded(link)
     weight, bias_F = recipe.get(link.name + WEIGHT, weight), recipe.get(link.name + BIAS, bias_F)
@@ -137,7 +146,7 @@ def make_aware(model: SpaceModel, recipe: Mapping[str, Tensor]) -> dict[str, Rou
     found: dict[str, Rounded] = {}
     for chain in list(chains(model)):
         made = RoundedChain(chain, recipe)
-        found |= {link.name: layer for link, layer in zip(chain.links, made.rounded, strict=True)}
+        found |= {link.name: layer for link, layer in zip(chain.links, made.rounded_layers, strict=True)}
         setattr(chain.parent, chain.child, made)
     for name in TOWERS:
         model.get_submodule(name).norm = nn.Identity()
@@ -149,12 +158,12 @@ def make_aware(model: SpaceModel, recipe: Mapping[str, Tensor]) -> dict[str, Rou
     return found
 
 
-def _slid(x: Tensor, layer: Rounded, window: Window) -> Tensor:
+def _convolve(x: Tensor, layer: Rounded, window: Window) -> Tensor:
     """One convolution."""
     pads = window.padding
     if pads < 0:
         x, pads = F.pad(x, same_pads(x, window)), 0
-    return F.conv2d(x, layer.rounded(), layer.bias_F, window.stride, pads, 1, window.groups)
+    return F.conv2d(x, layer.round_weight(), layer.bias_F, window.stride, pads, 1, window.groups)
 
 
 STEPS = StepsConfig(steps=360, rate=1e-5, warm=0.1, last=0.02)
@@ -275,5 +284,5 @@ def run(args: argparse.Namespace) -> int:
     file = args.file or cache_file(cache_folder(), QAT)
     command = f"python -m deepseek_mm train qat --data {args.data} --images {args.images} --out {args.out}"
     write_space(file, space, recipe | learned, scheme=QAT, calibrated=sample.told, made=command)
-    sys.stderr.write(f"wrote {file} ({file.stat().st_size / 1e6:.1f} MB)\n")
+    tell_written(file)
     return 0

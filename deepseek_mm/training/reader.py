@@ -1,10 +1,10 @@
-"""`train reader`: learn to answer closed questions by looking at photos.
+"""`train reader`: train the reader of closed questions on photos with questions.
 
-`maps` keeps what the tower makes of all photos, plain and mirrored. `read` learns from questions that captions answer
-and from those that people asked. `pack` asks about photos that were held out, fits how sure answers may be, and writes
-the weights. Stages can be stopped and go on.
+`maps` caches the tower's maps of all photos, plain and mirrored. `read` trains on questions that captions answer and on
+those that people asked. `pack` asks about photos that were held out, fits the calibration of answers and the weights of
+the predictors beside the reader, and writes the weights. Stages can be resumed.
 
-Shape key:  B photos, Q questions of a step, V answers
+Shape key:  B photos, Q questions of a step or of a photo, V answers, L nouns, W predictors
 """
 
 import argparse
@@ -37,17 +37,6 @@ from deepseek_mm.see.notice.weights import read_noticer
 from deepseek_mm.see.reader.net import ReaderConfig, ReaderNet, Shown
 from deepseek_mm.see.reader.sure import Sure, family_of, fit_sure
 from deepseek_mm.see.reader.weights import MAKE, WEIGHTS, write_reader
-from deepseek_mm.training.abstain import fit_logistic
-from deepseek_mm.training.asking import PRESENCE, PhotoQuestion
-from deepseek_mm.training.bank import (
-    CAPTIONED,
-    AlbumFeatures,
-    QuestionAlbum,
-    QuestionBatchConfig,
-    QuestionSampler,
-    open_features,
-    read_albums,
-)
 from deepseek_mm.training.loop import (
     RunFolder,
     StepLoss,
@@ -56,8 +45,20 @@ from deepseek_mm.training.loop import (
     choose_config,
     make_gather,
     read_learned,
+    tell_written,
     train_steps,
 )
+from deepseek_mm.training.question_albums import (
+    CAPTIONED,
+    AlbumFeatures,
+    QuestionAlbum,
+    QuestionBatchConfig,
+    QuestionSampler,
+    open_features,
+    read_albums,
+)
+from deepseek_mm.training.question_generation import PRESENCE, PhotoQuestion
+from deepseek_mm.training.search_certainty import fit_logistic
 
 LABELS = 0.6  # at least so much: other people's photos are less like those that the reader knows than these are
 WITNESSES = ("reader", "likeness", "labels", "notice")
@@ -74,7 +75,7 @@ def pack_reader(file: Path, space: DefaultSpace, net: ReaderNet, mixed: Question
         tqdm.write(f"{family}: {told}", file=sys.stderr)
     sure = replace(sure, weights=weights)
     write_reader(file, net.state_dict(), answers=answers, sure=sure, config=net.config, fingerprint=space.fingerprint)
-    tqdm.write(f"wrote {file} ({file.stat().st_size / 1e6:.1f} MB)", file=sys.stderr)
+    tell_written(file)
     return 0
 
 

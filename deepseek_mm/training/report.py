@@ -1,7 +1,6 @@
-"""What a part of the training came to: one small file, written by the command that measured it and committed with it.
+"""The report of a training: one small file, written by the command that measured it and committed with it.
 
-Figures have the names that `bench learning` prints, so that nothing is renamed on the way; what went wrong stands in
-the notes beside what went right.
+Figures have the names that `bench learning` prints; what failed stands in the notes beside what succeeded.
 """
 
 import json

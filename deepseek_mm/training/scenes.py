@@ -1,12 +1,11 @@
-"""`train scenes`: learn to see scenes on paper, and to answer questions about them without a program.
+"""`train scenes`: train the finder and the answerer of drawn scenes.
 
-`find` teaches the finder with pictures that are painted for it; `answer` teaches the answerer with questions about
-scenes that are not even painted: it is given what the finder would find, a little blurred. `pack` writes both into
-`weights/`. Each stage has a folder of its own: a checkpoint every few minutes, a log, a plot.
+`find` trains the finder on pictures that are painted for it; `answer` trains the answerer on questions about scenes
+that are not painted: it is given what the finder would find, a little blurred. `pack` writes both into `weights/`. Each
+stage has a folder of its own: a checkpoint every few minutes, a log, a plot.
 """
 
 import argparse
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
@@ -14,7 +13,6 @@ from random import Random
 import numpy as np
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from deepseek_mm.config import between
 from deepseek_mm.encoders.autocast import autocast_bf16
@@ -28,7 +26,6 @@ from deepseek_mm.see.scene.answerer import AnswererConfig, AnswerNet
 from deepseek_mm.see.scene.finder import FinderNet
 from deepseek_mm.see.scene.weights import ANSWERER, FINDER, MAKE, WEIGHTS, Kept, write_scene_weights
 from deepseek_mm.see.weight_file import read_any_weights
-from deepseek_mm.training.abstain import fit_logistic
 from deepseek_mm.training.loop import (
     RunFolder,
     StepLoss,
@@ -37,15 +34,17 @@ from deepseek_mm.training.loop import (
     choose_config,
     make_gather,
     read_learned,
+    tell_written,
     train_steps,
 )
-from deepseek_mm.training.scene_pictures import (
+from deepseek_mm.training.scene_data import (
     VOCABULARY,
     ScenePictures,
     SceneQuestions,
     compute_answer_loss,
     compute_finder_loss,
 )
+from deepseek_mm.training.search_certainty import fit_logistic
 
 MOST = 1_200  # photos that scenes are told from
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
@@ -146,7 +145,7 @@ def pack(args: argparse.Namespace) -> int:
     looks = learn_looks(space, args.photos, seed=StepsConfig().seed)
     told = Kept(vocabulary=VOCABULARY, config=choose_config(AnswererConfig(), args), fingerprint=space.fingerprint)
     write_scene_weights(args.weights, finder, answerer, told=told, looks=looks)
-    tqdm.write(f"wrote {args.weights} ({args.weights.stat().st_size / 1e6:.1f} MB)", file=sys.stderr)
+    tell_written(args.weights)
     return 0
 
 

@@ -1,8 +1,8 @@
-"""`train code`: the tower and the table of words that read code, from pairs to the weights that are shipped.
+"""`train code`: train the tower and the word table that embed code, from pairs to the shipped weights.
 
-Pairs are made out of the packages that are installed here and may be read, but for those of the test; then the tower's
-upper layers learn, then the table; how much each of them counts is chosen on the packages of the dev part. Every step
-goes on where an earlier call stopped.
+Pairs are made from the installed packages that may be read, except those of the test; then the tower's upper layers
+are trained, then the table; the weight of each is chosen on the packages of the dev part. Every step resumes where an
+earlier call stopped.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -24,7 +24,7 @@ from deepseek_mm.encoders.packaged import text_tower_folder
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.evaluation.code_search import list_held_functions, list_held_packages
 from deepseek_mm.parse.packages import packages
-from deepseek_mm.training.code.learn import (
+from deepseek_mm.training.code.objectives import (
     CodeBatchConfig,
     CodeBatches,
     choose_share,
@@ -34,7 +34,16 @@ from deepseek_mm.training.code.learn import (
     unfreeze_upper_layers,
 )
 from deepseek_mm.training.code.pairs import CodePair, make_package_pairs, read_shell_pairs, read_task_pairs
-from deepseek_mm.training.loop import CHECKPOINT, RunFolder, StepsConfig, make_gather, read_learned, train_steps
+from deepseek_mm.training.loop import (
+    CHECKPOINT,
+    RunFolder,
+    StepsConfig,
+    make_gather,
+    read_learned,
+    tell_written,
+    train_steps,
+)
+from deepseek_mm.whole import write_whole
 
 PAIRS, READ = "pairs.jsonl", "packages.tsv"
 TASKS, SHELL = "mbpp_511_974.jsonl", "tldr_en.jsonl"
@@ -74,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     for name, mrr in scores.items():
         say(f"{name}: MRR@10 {mrr:.4f} over {len(dev)} functions of the dev part")
     write_weights(args.weights, before, side)
-    say(f"wrote {args.weights} ({args.weights.stat().st_size / 1e6:.1f} MB)")
+    tell_written(args.weights)
     return 0
 
 
@@ -138,11 +147,8 @@ def load_learned(trained: Mapping[str, nn.Parameter], out: Path) -> None:
 
 
 def write_weights(file: Path, before: Mapping[str, Tensor], side: CodeSide) -> None:
-    """What changed, beside the target and then renamed."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_suffix(".draft")
-    save_file(pack_changes(before, side.state_dict(), new=NEW), draft)
-    draft.replace(file)
+    """Write what changed."""
+    write_whole(file, save(pack_changes(before, side.state_dict(), new=NEW)))
 
 
 def say(text: str) -> None:

@@ -1,4 +1,4 @@
-"""Pairs to learn from: what somebody would ask, and the code that answers it.
+"""Training pairs of code retrieval: a question, and the code that answers it.
 
 Every pair names the file that it comes from: a batch takes several pairs of one file, so that code is told apart from
 its neighbours too. Packages of the test and of the dev part are not read.
@@ -16,8 +16,8 @@ from typing import Any
 from deepseek_mm.encoders.code_text import broken_up, code_text
 from deepseek_mm.evaluation.code_search import Function, hash_runs, list_functions, normalize_question
 from deepseek_mm.parse.packages import Package
-from deepseek_mm.training.corpus.code import fill_placeholders, lower_sentence
 from deepseek_mm.training.corpus.items import is_benchmark, may_be_trained
+from deepseek_mm.training.corpus.text_domains import fill_placeholders, lower_sentence
 
 MOST_OF_ONE = 5_000  # functions of one package: many hands rather than one
 LEAST_WORDS = 3  # of a docstring's first sentence

@@ -10,7 +10,7 @@ from pathlib import Path
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.learning.builtin import WEIGHTS
 from deepseek_mm.training.continual.experiment import CourseConfig, run_experiment
-from deepseek_mm.training.continual.memory import make_memory
+from deepseek_mm.training.continual.replay_sample import make_memory
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,13 +1,15 @@
-"""Five kinds of pictures, each with questions: what a person's photos may turn to, one after the other.
+"""Five domains of pictures with questions, for the experiment in continual learning.
 
 Clothing: questions that the captions of Flickr8k photos answer, about what people wear. Groceries: VQA v2's questions
-that speak of food. Indoor: DAQUAR. Screenshots and documents: drawn here. One photo of five is for testing, by the hash
-of its name.
+about food. Indoor: DAQUAR. Screenshots and documents are drawn here, with questions whose answers are known: the text
+is this project's own code and licence (Apache-2.0), the font matplotlib's DejaVu. One photo of five is for testing, by
+the hash of its name.
 
-What a head sees of a question and its picture stays as it is: the space's vectors of the picture, of the question, of
-the cells that are like the question, and the product of the last two. No answer was learned in them.
+A head's input stays fixed: the space's vectors of the picture, of the question, of the cells that are like the
+question, and the product of the last two. No answer was learned in them.
 
-Shape key:  N questions, D width of the space (512), W = 4 D what a head sees, P cells
+Shape key:  N questions, D width of the space (512), W = 4 D the input of a head, P cells
+Units:      px of a picture of 480 x 360 (screens) or 360 x 480 (documents)
 """
 
 import sys
@@ -31,8 +33,15 @@ from deepseek_mm.evaluation.vqa import read_question_rows
 from deepseek_mm.rag.program.lexicon import IS_A
 from deepseek_mm.rag.program.words import singular
 from deepseek_mm.see.reader.net import SHARP
-from deepseek_mm.training.asking import PhotoQuestion
-from deepseek_mm.training.bank import ASKED, INDOOR, QuestionAlbum, hash_name, make_album, read_captioned_album
+from deepseek_mm.training.question_albums import (
+    ASKED,
+    INDOOR,
+    QuestionAlbum,
+    hash_name,
+    make_album,
+    read_captioned_album,
+)
+from deepseek_mm.training.question_generation import PhotoQuestion
 
 COLOURS = {
     "red": (205, 40, 40),

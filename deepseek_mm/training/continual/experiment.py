@@ -1,10 +1,14 @@
-"""`train continual --experiment`: five domains in a row, learned in five ways, for several seeds.
+"""`train continual --experiment`: one head learns five domains in a row, in five ways, for several seeds.
 
-What heads see of all questions is kept in --out, so that the towers look at every picture once; so is the matrix of
-every run that is done, so that a call goes on where an earlier one stopped. How stiffly the anchors hold is chosen with
-a seed of its own.
+`plain` learns the new domain alone. `ewc` is held by the Fisher information of the earlier domains. `replay` learns a
+sample of the earlier ones again, from a reservoir of fixed size. `both` does both. `joint` has all data at once: the
+upper bound. After each domain the head is tested on all of them. Forgetting of a domain is its loss of accuracy since
+its best before the last one (Chaudhry et al. 2018, arXiv:1801.10112, section 3).
 
-Shape key:  K domains, S seeds
+The heads' inputs and the matrix of every finished run are kept in --out, so a call resumes where an earlier one
+stopped. The stiffness of the anchors is chosen with a seed of its own.
+
+Shape key:  K domains, S seeds, N questions, W input of a head, V answers of all domains
 """
 
 import json

@@ -1,11 +1,7 @@
-"""`train corpus`: make what the language model is trained on, eight domains cut into tokens.
+"""`train corpus`: build the language model's training corpus, eight domains cut into tokens.
 
-Code and English come from installed packages whose licences allow it, mathematics is made up, evidence and vision are
+Code and English come from installed packages whose licences allow it, mathematics is generated, evidence and vision are
 made of captions, the rest of small public collections. A source is either trained on or held out.
-
-`items` says what a domain is made of, a file for each domain makes its items (`code`, `mathematics`, `evidence` with
-`wording`, `vision`, `talk` for instructions and dialogue, `shell`, `english`), `packages` and `benchmarks` say what may
-be read, `twins` finds near duplicates, `encode` makes tokens, `shards` keeps them, and `build` does it all.
 """
 
 import argparse
@@ -14,8 +10,8 @@ from pathlib import Path
 
 from deepseek_mm.config import BASE_LM, cache_folder
 from deepseek_mm.training.corpus.build import Corpus, ShardSizes, build
-from deepseek_mm.training.corpus.encode import Shard, TokenDocument, read_shard
 from deepseek_mm.training.corpus.items import DOMAINS, SPLITS, Sources, Split
+from deepseek_mm.training.corpus.token_shards import Shard, TokenDocument, read_shard
 
 __all__ = [
     "DOMAINS",

@@ -1,7 +1,7 @@
-"""Making the corpus: eight domains, each split by source, cut into tokens, kept where it is made already.
+"""Building the corpus: eight domains, each split by source, cut into tokens, cached on disk.
 
 Every shard is drawn with a seed of its own, so that the same packages, photos and texts give the same tokens, whichever
-shard was there before. A shard remembers what it was made from, and is made again when that changes.
+shard was there before. A shard records what it was made from, and is made again when that changes.
 """
 
 import hashlib
@@ -13,8 +13,9 @@ from typing import Any
 
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.parse.packages import packages
-from deepseek_mm.training.corpus import code, evidence, mathematics, talk
-from deepseek_mm.training.corpus.encode import (
+from deepseek_mm.training.corpus import conversations, exercises, photo_domains, text_domains
+from deepseek_mm.training.corpus.items import DOMAINS, CorpusItem, Maker, NearDuplicates, Sources, Split
+from deepseek_mm.training.corpus.token_shards import (
     Shard,
     TokenDocument,
     cut_documents,
@@ -23,18 +24,17 @@ from deepseek_mm.training.corpus.encode import (
     shard_file,
     write_shard,
 )
-from deepseek_mm.training.corpus.items import DOMAINS, CorpusItem, Maker, NearDuplicates, Sources, Split
 
 RECIPE = 3  # raise it when the same sources give other documents
 MAKERS: dict[str, Maker] = {
-    "code": code.make_code_items,
-    "mathematics": mathematics.make_exercise_items,
-    "evidence": evidence.make_evidence_items,
-    "vision": evidence.make_vision_items,
-    "instructions": talk.make_instruction_items,
-    "dialogue": talk.make_dialogue_items,
-    "shell": code.make_shell_items,
-    "english": code.make_english_items,
+    "code": text_domains.make_code_items,
+    "mathematics": exercises.make_exercise_items,
+    "evidence": photo_domains.make_evidence_items,
+    "vision": photo_domains.make_vision_items,
+    "instructions": conversations.make_instruction_items,
+    "dialogue": conversations.make_dialogue_items,
+    "shell": text_domains.make_shell_items,
+    "english": text_domains.make_english_items,
 }
 FOUND = ("code", "english", "instructions", "shell")  # domains of texts that were found: these can be twins
 LONG = ("code", "english")  # domains with long documents

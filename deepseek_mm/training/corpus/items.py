@@ -1,7 +1,10 @@
-"""What a corpus is made of before it becomes tokens: texts to go on with, and chats in which answers are learned.
+"""The items of a corpus before they become tokens, their split by source, and what may not be trained on.
 
 Every item names its source: a photo, a package, a page. The split goes by it, so that nothing of one source is both
-trained on and held out.
+trained on and held out. Benchmarks that judge programs (HumanEval, and MBPP's tasks 11 to 510) are recognised by their
+names, MBPP's numbers, and the functions that HumanEval asks for, as far as their names are too particular to be met by
+chance. Near duplicates across the split are recognised by runs of eight words: a run is kept if its checksum is
+divisible by four, so that two texts keep the same ones.
 """
 
 import hashlib

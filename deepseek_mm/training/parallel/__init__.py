@@ -1,7 +1,7 @@
-"""`train parallel`: one model over many processes, by data, by layers and by heads at once; and what that costs.
+"""`train parallel`: train one model on many processes, by data, pipeline and tensor parallelism; and measure the cost.
 
 Run as it is, it starts the ranks of the layout on this machine; under torchrun it is one of the ranks. A run that was
-stopped goes on from its last checkpoint, with any layout.
+stopped resumes from its last checkpoint, with any layout.
 """
 
 import argparse
@@ -14,11 +14,11 @@ from tempfile import TemporaryDirectory
 
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.training.loop import StepsConfig, add_config_flags, choose_config
-from deepseek_mm.training.parallel import measure
-from deepseek_mm.training.parallel.launch import run_local
+from deepseek_mm.training.parallel import measurements
+from deepseek_mm.training.parallel.cost_model import write_tables
+from deepseek_mm.training.parallel.launcher import run_local
 from deepseek_mm.training.parallel.layout import Layout
 from deepseek_mm.training.parallel.recipe import SOURCE, MicrobatchConfig, ModelConfig, train_single
-from deepseek_mm.training.parallel.sizes import write_tables
 from deepseek_mm.training.parallel.worker import STEPS, KeepConfig, RunOrder, run_rank
 from deepseek_mm.training.report import make_report, read_report, write_report
 
@@ -65,16 +65,16 @@ def measure_layouts(args: argparse.Namespace) -> None:
     """Every layout of up to eight ranks, and a rank that is killed."""
     order = read_order(args)
     truth = train_single(order.model.shape(), order.batch, order.steps, text=order.text)
-    found = measure.measure_layouts(order, LAYOUTS, truth)
+    found = measurements.measure_layouts(order, LAYOUTS, truth)
     with TemporaryDirectory() as folder:
-        said, loss_off, weight_off = measure.measure_killed_rank(
+        said, loss_off, weight_off = measurements.measure_killed_rank(
             replace(order, layout=EIGHT, out=Path(folder)), FOUR, truth
         )
-    told = measure.make_figures(found)
+    told = measurements.make_figures(found)
     told |= {"parallel_resumed_loss_difference": loss_off, "parallel_resumed_weight_difference": weight_off}
-    measure.draw_layouts(found, (args.pictures or args.out) / "parallel_layouts.png")
+    measurements.draw_layouts(found, (args.pictures or args.out) / "parallel_layouts.png")
     sys.stdout.write(
-        f"{measure.write_table(found)}killed: {said}\nresumed as {FOUR}: weights off by {weight_off:.1e}\n"
+        f"{measurements.write_table(found)}killed: {said}\nresumed as {FOUR}: weights off by {weight_off:.1e}\n"
     )
     notes = (f"a killed rank: {said}", f"it was resumed as {FOUR}", "bytes are those of all ranks in one step")
     add_to_report(args, told, notes)
@@ -82,9 +82,9 @@ def measure_layouts(args: argparse.Namespace) -> None:
 
 def measure_memory(args: argparse.Namespace) -> None:
     """The shape of the packaged language model, with more and more of its layers worked out twice."""
-    spent = list(measure.measure_costs())
-    title = f"a step of SmolLM2's shape, {measure.ROW_TOKENS} tokens, 32-bit numbers, one thread"
-    measure.draw_costs(spent, (args.pictures or args.out) / "parallel_memory.png", title=title)
+    spent = list(measurements.measure_costs())
+    title = f"a step of SmolLM2's shape, {measurements.ROW_TOKENS} tokens, 32-bit numbers, one thread"
+    measurements.draw_costs(spent, (args.pictures or args.out) / "parallel_memory.png", title=title)
     told: dict[str, float] = {}
     for cost in spent:
         name = f"memory_{cost.layers}_layers"

@@ -1,7 +1,7 @@
-"""Who does what: ranks stand in a box of data x pipeline x tensor, and each axis shares something else.
+"""The layout of ranks along the axes data, pipeline and tensor.
 
 Ranks that differ in `data` have the same weights and read other rows; in `pipeline`, other layers; in `tensor`, other
-heads and columns of the same layers. Tensor ranks talk most and stand side by side, on the fastest wires.
+heads and columns of the same layers. Tensor ranks communicate most and stand side by side, on the fastest wires.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,8 @@
-"""What is trained: a small decoder with experts, on the bytes of our own source, the same whoever computes it.
+"""The model and data of `train parallel`: a small decoder with experts, on the bytes of our own source.
 
 First weights depend on the seed and a parameter's name, rows on the seed, the step and the microbatch's number. So
-every layout trains the same model on the same rows, and no rank has to hear of them from another.
+every layout trains the same model on the same rows, and no rank has to hear of them from another. `train_single` trains
+it in one process: the reference that layouts are compared with.
 
 Shape key:  B rows of a microbatch, T tokens, D width
 """

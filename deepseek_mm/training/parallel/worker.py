@@ -1,4 +1,12 @@
-"""One rank, from its place to the last step. It is the same under torchrun and under our own launcher."""
+"""One rank of a parallel training, from its place to the last step, under torchrun or our own launcher.
+
+Its AdamW shares its state among the data ranks (ZeRO stage 1, Rajbhandari et al. 2020, arXiv 1910.02054): all
+parameters of a rank are one long vector, and each data rank keeps the moments of its slice. A dispatch mode counts the
+bytes that the rank hands to others where torch makes its calls: a sum of n bytes counts n, a gathering counts what one
+rank gives, and a message counts at its sender.
+
+Shape key:  P parameters of this rank, filled up to a multiple of the data ranks; S parameters of its slice
+"""
 
 import json
 import time
@@ -19,8 +27,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from deepseek_mm.config import between
 from deepseek_mm.training.loop import BETAS, RunFolder, StepsConfig, compute_rate
 from deepseek_mm.training.parallel import checkpoint
-from deepseek_mm.training.parallel.launch import RankRegistry
+from deepseek_mm.training.parallel.cost_model import list_sizes
 from deepseek_mm.training.parallel.layout import Layout, RankPlace, take_place
+from deepseek_mm.training.parallel.pipeline import PipelineRunner, open_stage
 from deepseek_mm.training.parallel.recipe import (
     SOURCE,
     MicrobatchConfig,
@@ -30,9 +39,8 @@ from deepseek_mm.training.parallel.recipe import (
     make_first_weights,
     read_text,
 )
-from deepseek_mm.training.parallel.shards import cut_part, list_cuts
-from deepseek_mm.training.parallel.sizes import list_sizes
-from deepseek_mm.training.parallel.stage import PipelineRunner, open_stage
+from deepseek_mm.training.parallel.registry import RankRegistry
+from deepseek_mm.training.parallel.tensor_parallel import cut_part, list_cuts
 
 STATE = ("weight", "exp_avg", "exp_avg_sq")  # of each parameter; the names are AdamW's
 SCATTER = getattr(dist, "reduce_scatter_single", None) or dist.reduce_scatter_tensor  # its name before torch 2.13

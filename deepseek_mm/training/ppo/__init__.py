@@ -1,9 +1,9 @@
-"""`train ppo`: the language model learns to complete code so that tests pass, by proximal policy optimisation.
+"""`train ppo`: train the language model to complete code so that tests pass, by proximal policy optimisation.
 
 In stages: `problems` collects functions with tests (MBPP 511 to 974, and small functions of installed packages, with
-what they gave back when they were called), `warm` teaches the solutions of those that may be learned from, `learn` goes
-on by PPO, or by rejection fine-tuning with as many samples, `measure` counts what passes on problems that nothing was
-learned from, `report` writes what came out. Every stage goes on where an earlier call stopped.
+the results of their calls), `warm` trains on the solutions of those that may be learned from, `learn` continues by PPO,
+or by rejection fine-tuning with as many samples, `measure` counts what passes on unseen problems, `report` writes the
+report. Every stage resumes where an earlier call stopped.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from deepseek_mm.training.loop import (
 )
 from deepseek_mm.training.ppo.harvest import harvest_problems
 from deepseek_mm.training.ppo.judge import CandidateJudge, open_sandbox
-from deepseek_mm.training.ppo.learn import Learner, PPOConfig
+from deepseek_mm.training.ppo.learner import Learner, PPOConfig
 from deepseek_mm.training.ppo.policy import Policy, PolicyConfig
 from deepseek_mm.training.ppo.problems import (
     Puzzle,
@@ -35,9 +35,7 @@ from deepseek_mm.training.ppo.problems import (
     read_puzzles,
     write_records,
 )
-from deepseek_mm.training.ppo.rollouts import AnswerWriter
-from deepseek_mm.training.ppo.rounds import METHODS, WARM_STEPS, Rounds, WarmConfig, make_lessons, warm_up
-from deepseek_mm.training.ppo.told import (
+from deepseek_mm.training.ppo.report import (
     MeasuredRun,
     describe_rates,
     measure,
@@ -45,6 +43,8 @@ from deepseek_mm.training.ppo.told import (
     write_outcomes,
     write_ppo_report,
 )
+from deepseek_mm.training.ppo.rollouts import AnswerWriter
+from deepseek_mm.training.ppo.rounds import METHODS, WARM_STEPS, Rounds, WarmConfig, make_lessons, warm_up
 from deepseek_mm.training.report import REPORTS
 
 STAGES = ("problems", "warm", "learn", "measure", "report", "all")

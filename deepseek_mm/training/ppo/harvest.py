@@ -1,9 +1,8 @@
-"""Problems out of code that is installed here: small pure functions, and what they gave back when they were called.
+"""Problems from installed code: small pure functions, and the results of calling them.
 
 Only functions are taken that need nothing but their arguments, builtins and a few modules of the standard library, in
-packages whose licence allows it. Each is called with many plain values; calls that give back something that can be
-written down become its tests, if they tell more than one thing. So the tests say what the function does, not what it
-should do: for learning to complete it that is the same.
+packages whose licence allows it. Each is called with many plain values; calls whose results can be written down become
+its tests, if they tell more than one thing apart. So the tests say what the function does, not what it should do.
 """
 
 import ast

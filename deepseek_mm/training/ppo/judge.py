@@ -1,7 +1,8 @@
-"""Runs candidates in the sandbox, many in one, and remembers what came of each.
+"""The judge of completions: runs them in the sandbox, remembers the verdicts, and rewards them.
 
-The same completion of the same puzzle is never run twice: a policy that becomes sure of itself says the same again and
-again, and most of a round's two thousand candidates are copies.
+The same completion of the same puzzle is never run twice: a policy that becomes sure of itself repeats itself, and most
+of a round's two thousand candidates are copies. A reward is a little for being Python, most for passing tests, some for
+being new once all of them pass; nothing depends on what the program prints.
 """
 
 import ast
@@ -16,7 +17,7 @@ from typing import Any
 
 from deepseek_mm.config import SandboxConfig
 from deepseek_mm.sandbox.run import Sandbox
-from deepseek_mm.training.ppo import inside
+from deepseek_mm.training.ppo import sandbox_program
 from deepseek_mm.training.ppo.problems import Puzzle
 
 BATCH = 200  # jobs of one sandbox
@@ -73,7 +74,7 @@ def open_sandbox() -> Sandbox:
 
 def run_jobs(sandbox: Sandbox, jobs: Sequence[dict[str, Any]]) -> list[list[Any] | None]:
     """What `inside` tells of each job, in order; None where it did not end well."""
-    code, told = Path(inside.__file__).read_text(encoding="utf-8"), list[list[Any] | None]()
+    code, told = Path(sandbox_program.__file__).read_text(encoding="utf-8"), list[list[Any] | None]()
     for start in range(0, len(jobs), BATCH):
         some = jobs[start : start + BATCH]
         ran = sandbox.run(code, text=json.dumps(some))

@@ -1,9 +1,12 @@
-"""The policy: the product's decoder, with small changes of its last layers, and a value head on the same trunk.
+"""The policy: the product's decoder, with low-rank changes of its last layers, and a value head on the same trunk.
 
-What lies below the changed layers stands still. What it makes of a text is worked out once, when the text is read or
-written, and kept; every update goes over the last layers alone.
+The frozen lower layers are computed once, when a text is read or written, and cached; every update computes the last
+layers alone. Three attention backends serve texts with common prefixes: `PrefillAttention` reads prompts and keeps
+their keys, `DecodeAttention` decodes a token of every text at a time, `TreeAttention` computes a prompt with all of its
+answers in one row, where each token sees what stands before it in its own answer.
 
-Shape key:  B prompts, T tokens of a row, D width, V vocabulary, A answer tokens of a batch, U different ones
+Shape key:  B prompts or rows, T tokens of a row, D width, V vocabulary, A answer tokens of a batch, U different ones,
+            S cells of a memory, H query heads, G key/value heads, K head width
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +22,7 @@ from deepseek_mm.lm.attend import Whole, visible
 from deepseek_mm.lm.changes import TALL, THIN
 from deepseek_mm.lm.model import Decoder
 from deepseek_mm.lm.shape import DecoderShape, Reach
-from deepseek_mm.training.reach import add_lora
+from deepseek_mm.training.language_model.reach import add_lora
 
 Keys = dict[int, tuple[Tensor, Tensor]]  # slot -> keys and values, both (B, S, G, K)
 

@@ -1,8 +1,8 @@
 """Puzzles: a place in a tested function where a line, or the whole short body, is to be written.
 
-A problem is a function with tests; several puzzles are cut out of one. Who may learn from which is decided by problem,
-and by the rule of our corpus, so that what is tested was unseen by the language model's own training as well. Tests
-are no part of the text before the gap: a model cannot read what it will be asked.
+A problem is a function with tests; several puzzles are cut out of one. Whether a problem may be learned from is decided
+by the corpus's split, so that the test problems were unseen by the language model's own training as well. Tests are no
+part of the prompt: a model cannot read what it will be asked.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""Answers are drawn: prompts are read once, then all answers grow by a token at a time.
+"""Rollouts: prompts are read once, then all answers are sampled a token at a time.
 
-Answers that are the same so far are one row: it splits where they part, and leaves the batch when they are over. What
-the lower layers make of every token is kept, for the updates.
+Answers that are the same so far are one row: it splits where they part, and leaves the batch when they are over. The
+lower layers' states of every token are kept, for the updates.
 
 Shape key:  B prompts, R rows, C answers of a row, T tokens, D width, V vocabulary
 """

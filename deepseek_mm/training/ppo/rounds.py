@@ -1,6 +1,8 @@
-"""Rounds: draw, judge, reward, learn, keep. A run that was killed loses the round it was in, and no more.
+"""The rounds of a run (draw, judge, reward, learn, save), and the supervised warm-up before them.
 
-Chance depends on the seed and the round alone; puzzles get harder from round to round.
+A run that was killed loses the round it was in, and no more. Randomness depends on the seed and the round alone;
+puzzles get harder from round to round. The warm-up trains the same changes on the solutions of the problems that may be
+learned from: what stands before the first line that is asked for is the prompt.
 """
 
 import json
@@ -18,7 +20,7 @@ from deepseek_mm.lm.tokenizer import Tokenizer
 from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.training.loop import RunFolder, StepsConfig, make_gather, read_log, train_steps
 from deepseek_mm.training.ppo.judge import CandidateJudge, CandidateVerdict, NoveltyMemory, compute_reward
-from deepseek_mm.training.ppo.learn import Learner, PPOConfig, draw_minibatches
+from deepseek_mm.training.ppo.learner import Learner, PPOConfig, draw_minibatches
 from deepseek_mm.training.ppo.policy import AnswerGroup, Policy, read_groups, select_answers
 from deepseek_mm.training.ppo.problems import BODY_LEVEL, EASY_LEVEL, LINE_LEVEL, CodeProblem, Puzzle
 from deepseek_mm.training.ppo.rollouts import AnswerWriter, Rollout

@@ -1,0 +1,143 @@
+"""Token ids and masks of items, and the files that hold them: one for each domain and split.
+
+A text is learned whole, and ends with the token that ends documents. Of a chat the answers are learned, each with the
+token that ends it; questions, rules and the template's own tokens are only read. A chat is encoded as the product does
+it, up to each answer, so that training sees what the product sees.
+
+Shape key:  T tokens of a document, N tokens of all documents, M documents
+"""
+
+import io
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_mm.errors import NothingThere
+from deepseek_mm.lm.tokenizer import encode_chat, escape_marks
+from deepseek_mm.training.corpus.items import DOMAINS, CorpusItem, Split
+from deepseek_mm.whole import write_whole
+
+END_OF_TEXT = "<|endoftext|>"  # between documents, where the tokenizer knows it
+Ids = NDArray[np.uint16]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TokenDocument:
+    """One document as a model reads it."""
+
+    domain: str
+    ids_T: Ids
+    learn_T: Mask  # True: this token is to be predicted
+
+    def __len__(self) -> int:
+        return len(self.ids_T)
+
+
+def cut_documents(item: CorpusItem, domain: str, tokenizer: Any, *, most: int) -> Iterator[TokenDocument]:
+    """A text in pieces of at most `most` tokens; a chat whole, or not at all if it is longer."""
+    if item.messages:
+        ids, learn = encode_chat_item(item, tokenizer)
+        if len(ids) <= most:
+            yield make_document(domain, ids, learn)
+        return
+    ids = [
+        *tokenizer(plain(item.text, list_special_tokens(tokenizer)), add_special_tokens=False)["input_ids"],
+        find_end_token(tokenizer),
+    ]
+    for start in range(0, len(ids), most):
+        piece = ids[start : start + most]
+        yield make_document(domain, piece, [True] * len(piece))
+
+
+def encode_chat_item(item: CorpusItem, tokenizer: Any) -> tuple[list[int], list[bool]]:
+    """Ids of the whole chat, up to the mark that ends its last answer, and which of them are learned."""
+    marks = list_special_tokens(tokenizer)
+    ids: list[int] = []
+    learn: list[bool] = []
+    answers = [n for n, message in enumerate(item.messages) if message.role == "assistant"]
+    for n in answers:
+        prompt = encode_chat(tokenizer, item.messages[:n])
+        assert prompt[: len(ids)] == ids, "the template changes what came before"
+        learn += [False] * (len(prompt) - len(ids))
+        said = tokenizer(escape_marks(item.messages[n].text, marks), add_special_tokens=False)["input_ids"]
+        ids = [*prompt, *said, tokenizer.eos_token_id]
+        learn += [item.all_answers or n == answers[-1]] * (len(said) + 1)
+    return ids, learn
+
+
+def list_special_tokens(tokenizer: Any) -> list[str]:
+    """Special tokens, which no text may smuggle in."""
+    return [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
+
+
+def find_end_token(tokenizer: Any) -> int:
+    """The token that ends a document: the tokenizer's own for it, or that which ends an answer."""
+    known = tokenizer.get_vocab().get(END_OF_TEXT)
+    return int(tokenizer.eos_token_id if known is None else known)
+
+
+def make_document(domain: str, ids: list[int], learn: list[bool]) -> TokenDocument:
+    return TokenDocument(domain=domain, ids_T=np.array(ids, np.uint16), learn_T=np.array(learn, bool))
+
+
+MAKE = "python -m deepseek_mm train corpus"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shard:
+    """The documents of one domain and split, in a mixed order."""
+
+    domain: str
+    ids_N: Ids
+    learn_N: Mask
+    ends_M: NDArray[np.int64]  # where each document ends
+
+    def __len__(self) -> int:
+        return len(self.ends_M)
+
+    def __getitem__(self, number: int) -> TokenDocument:
+        start, end = (int(self.ends_M[number - 1]) if number else 0), int(self.ends_M[number])
+        return TokenDocument(domain=self.domain, ids_T=self.ids_N[start:end], learn_T=self.learn_N[start:end])
+
+    def __iter__(self) -> Iterator[TokenDocument]:
+        return (self[number] for number in range(len(self)))
+
+
+def shard_file(folder: Path, domain: str, split: Split) -> Path:
+    return folder / f"{domain}-{split}.npz"
+
+
+def write_shard(file: Path, documents: Sequence[TokenDocument], *, key: str) -> None:
+    """Whole or not at all. `key` says what it was made from."""
+    parts = (
+        [np.concatenate([getattr(d, name) for d in documents]) for name in ("ids_T", "learn_T")] if documents else []
+    )
+    ids_N, learn_N = parts or (np.zeros(0, np.uint16), np.zeros(0, bool))
+    ends_M = np.cumsum([len(document) for document in documents], dtype=np.int64)
+    buffer = io.BytesIO()
+    np.savez(buffer, ids=ids_N, learn=learn_N, ends=ends_M, key=np.array(key))
+    write_whole(file, buffer.getvalue())
+
+
+def is_made(file: Path, *, key: str) -> bool:
+    """Is this shard there, made from the same things?"""
+    try:
+        with np.load(file, allow_pickle=False) as found:
+            return str(found["key"]) == key
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+        return False
+
+
+def read_shard(folder: Path, domain: str, split: Split) -> Shard:
+    """NothingThere if it was not made; then it says how to make it."""
+    file = shard_file(folder, domain, split)
+    if domain not in DOMAINS or not file.is_file():
+        raise NothingThere(f"no part {domain}-{split} of the corpus in {folder}. Make it with: {MAKE} --out {folder}")
+    with np.load(file, allow_pickle=False) as found:
+        return Shard(domain=domain, ids_N=found["ids"], learn_N=found["learn"], ends_M=found["ends"])
