@@ -1,4 +1,4 @@
-"""A student with a shorter reach learns to think as its teacher does."""
+"""Distillation of progressive attention, and the low-rank changes that it trains."""
 
 from dataclasses import replace
 
@@ -6,8 +6,10 @@ import pytest
 import torch
 from lm_help import NEAR, decoder
 
+from deepseek_mm.lm.attend import Whole
+from deepseek_mm.lm.changes import merged
 from deepseek_mm.lm.shape import Reach, tiny
-from deepseek_mm.training.language_model.reach import ReachConfig, ReachDistiller, measure_off
+from deepseek_mm.training.language_model.reach import ReachConfig, ReachDistiller, add_lora, measure_off
 from deepseek_mm.training.loop import Optimiser, StepsConfig
 
 SHORT = tiny(reaches=(NEAR, NEAR, Reach(), Reach()))
@@ -63,3 +65,38 @@ def test_a_difference_counts_as_a_share_and_a_giant_does_not_drown_the_others():
     right = torch.tensor([[[3.0, 4.0], [0.3, 0.4]]])
     assert float(measure_off(right * 1.1, right)) == pytest.approx(0.01 / 2.21, rel=1e-3)
     assert float(measure_off(right * 1000, right)) < 2
+
+
+IDS = torch.arange(40).view(1, -1)
+
+
+def run(model):
+    with torch.no_grad():
+        return model(model.embed(IDS), Whole(model.shape, torch.ones_like(IDS)))[0]
+
+
+def test_an_adapted_model_says_what_it_said_before_it_learns():
+    model = decoder()
+    before = run(model)
+    trained = add_lora(model, names=("qkv", "down"), rank=2)
+    assert len(trained) == 4 * 2 * 2
+    assert torch.equal(run(model), before)
+
+
+def test_only_the_factors_can_be_trained_afterwards():
+    model = decoder().requires_grad_(False)
+    trained = add_lora(model, names=("out",), rank=3)
+    assert {name for name, p in model.named_parameters() if p.requires_grad} == set(trained)
+    assert trained["layers.0.out.thin"].shape == (3, 64)
+
+
+def test_merged_weights_say_what_the_adapted_model_says():
+    model, plain = decoder(), decoder()
+    weights = plain.state_dict()
+    trained = add_lora(model, names=("qkv", "up"), rank=2)
+    with torch.no_grad():
+        for parameter in trained.values():
+            parameter.normal_(std=0.1)
+    plain.load_state_dict(merged(weights, trained))
+    torch.testing.assert_close(run(plain), run(model), atol=1e-4, rtol=1e-4)
+    assert (run(plain) - run(decoder())).abs().max() > 0.01

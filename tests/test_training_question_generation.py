@@ -1,9 +1,15 @@
-"""Questions out of captions: what is asked is answered by them."""
+"""Questions from captions, and those that other questions imply."""
 
 from collections import Counter
 from random import Random
 
-from deepseek_mm.training.question_generation import QuestionGenerator, read_captions
+from deepseek_mm.training.question_generation import QuestionGenerator
+from deepseek_mm.training.question_generation import read_captions
+from deepseek_mm.training.question_generation import FEWEST
+from deepseek_mm.training.question_generation import PRESENCE
+from deepseek_mm.training.question_generation import PhotoQuestion
+from deepseek_mm.training.question_generation import find_assumed_things
+from deepseek_mm.training.question_generation import imply_questions
 
 CAPTIONS = (
     ("A black dog is running through the water .", "Two dogs play in a lake ."),
@@ -45,3 +51,31 @@ def test_yes_and_no_are_about_as_frequent():
 def test_the_same_chance_asks_the_same():
     asking = QuestionGenerator(CAPTIONS)
     assert asking.ask_about(1, Random(7)) == asking.ask_about(1, Random(7))
+
+
+def asked(question, answer):
+    return PhotoQuestion(question, answer, "coco_vqa")
+
+
+def test_a_question_takes_its_thing_for_granted_and_an_answer_names_one():
+    assert find_assumed_things([asked("what color is the cat?", "brown")]) >= {"cat"}
+    assert find_assumed_things([asked("what animal is this?", "zebra")]) >= {"zebra"}
+    assert find_assumed_things([asked("is there a dog?", "yes")]) == frozenset()
+    assert find_assumed_things([asked("how many dogs are there?", "0")]) == frozenset()
+
+
+def test_what_is_there_is_asked_for_with_yes_and_its_rivals_with_no():
+    photos = {f"cat{n}.jpg": [asked("what color is the cat?", "brown")] for n in range(FEWEST)}
+    photos |= {f"dog{n}.jpg": [asked("what color is the dog?", "brown")] for n in range(FEWEST)}
+    photos |= {"seal.jpg": [asked("what color is the seal?", "grey")]}
+    found = imply_questions(photos)
+    assert found.keys() == photos.keys()
+    about = {(word, pair.answer) for pair in found["cat0.jpg"] for word in ("cat", "dog") if word in pair.question}
+    assert about == {("cat", "yes"), ("dog", "no")}
+    assert all(pair.kind == PRESENCE for own in found.values() for pair in own)
+    assert not any("seal" in pair.question for own in found.values() for pair in own)  # too few speak of it
+
+
+def test_it_is_the_same_every_time():
+    photos = {f"{n}.jpg": [asked("what color is the dog?", "brown")] for n in range(FEWEST)}
+    assert imply_questions(photos) == imply_questions(photos)

@@ -1,4 +1,4 @@
-"""What photos tell about words, by hand; and words that are learned from vectors with a known answer."""
+"""What photos tell of words, what classes of photos show, and the classifiers that are fitted."""
 
 import json
 
@@ -9,8 +9,13 @@ from fakes import ColourSpace, picture
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.see.learned import read_learned
+from deepseek_mm.see.vocabulary import read_names
 from deepseek_mm.training.word_classifiers import (
+    CLOTHES,
+    GROCERIES,
+    KIND_OF,
     SHELVED,
+    STORE,
     UNASKED,
     ClassWords,
     WordLabels,
@@ -19,6 +24,8 @@ from deepseek_mm.training.word_classifiers import (
     label_by_captions,
     label_by_classes,
     label_by_questions,
+    list_clothing_words,
+    list_grocery_words,
     make_word_pattern,
     read_class_photos,
     read_question_pairs,
@@ -115,3 +122,29 @@ def test_both_lists_of_shelves_are_read_with_the_places_of_their_photos(tmp_path
     shelves = read_class_photos(tmp_path)
     assert list(shelves) == [tmp_path / "clothing" / "a.jpg", tmp_path / "grocery" / "b.jpg"]
     assert [shelf.shows for shelf in shelves.values()] == [("skirt",), ("carton", "juice carton", "bravo")]
+
+
+@pytest.mark.parametrize(
+    ("path", "shows"),
+    [
+        ("dataset/test/Fruit/Melon/Cantaloupe/Cantaloupe_012.jpg", ("fruit", "melon", "cantaloupe")),
+        ("dataset/train/Vegetables/Pepper/Red-Bell-Pepper/x.jpg", ("vegetable", "bell pepper", "red bell pepper")),
+        ("dataset/val/Vegetables/Leek/Leek_011.jpg", ("vegetable", "leek")),
+        ("dataset/test/Packages/Oat-Milk/Oatly/x.jpg", ("carton", "milk carton", "oatly")),
+        ("sample_images/natural/Banana.jpg", ()),
+    ],
+)
+def test_a_grocery_shows_the_words_of_its_folders(path, shows):
+    assert list_grocery_words(path).shows == shows
+    assert list_grocery_words(path).may_show == STORE
+
+
+def test_clothes_lie_somewhere_and_are_not_told_from_their_likes():
+    shelf = list_clothing_words("outwear")
+    assert shelf.shows == ("jacket",)
+    assert {"coat", "cardigan", "wall"} <= set(shelf.may_show)
+
+
+def test_every_word_that_is_shown_is_a_word_of_the_vocabulary():
+    shown = {word for shelf in CLOTHES.values() for word in shelf.shows}
+    assert shown | set(KIND_OF.values()) | set(GROCERIES.values()) <= set(read_names()) | {"orange"}

@@ -1,4 +1,4 @@
-"""The course: what each way forgets, on a toy that is learned in a second; matrices against numbers by hand."""
+"""Domains in a row: what each way forgets, and the figures of a report."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Drawn screens and pages: the same number draws the same, and what is asked can be seen."""
+"""Drawn screens and pages answer their own questions; photos are chosen by what they speak of."""
 
 import numpy as np
 import pytest

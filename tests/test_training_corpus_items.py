@@ -1,4 +1,4 @@
-"""What must never be trained on is known by its marks."""
+"""What may not be trained on is recognised."""
 
 import pytest
 
