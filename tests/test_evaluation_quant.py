@@ -19,7 +19,7 @@ from deepseek_mm.evaluation.quant import (
 from deepseek_mm.evaluation.retrieval import CaptionRow
 from deepseek_mm.lm.shape import tiny
 from deepseek_mm.runtime.quantize.language import INT8, open_int8
-from deepseek_mm.training.language_model.packed_rows import pack_documents
+from deepseek_mm.training.corpus.token_shards import pack_documents
 
 FULL = QuantScheme(name="full", part="towers", bytes=400, share=1.0, scores={"t2i_r10": 71.4, "i2t_r10": 77.0})
 EIGHT = QuantScheme(

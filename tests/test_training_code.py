@@ -15,13 +15,16 @@ from deepseek_mm.training import code
 from deepseek_mm.training.code.objectives import (
     CodeBatchConfig,
     CodeBatches,
+    CodePair,
     choose_share,
     initialise_table,
+    make_package_pairs,
     make_table_loss,
     make_tower_loss,
+    read_shell_pairs,
+    read_task_pairs,
     unfreeze_upper_layers,
 )
-from deepseek_mm.training.code.pairs import CodePair, make_package_pairs, read_shell_pairs, read_task_pairs
 from index import Symbol
 
 SOURCE = '''

@@ -11,6 +11,7 @@ from tokenizers import decoders, models, pre_tokenizers, trainers
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.llama_config import read_shape
 from deepseek_mm.lm.shape import tiny
+from deepseek_mm.training.corpus.token_shards import PackedRows
 from deepseek_mm.training.distillation.language_lessons import (
     SpeechConfig,
     SpeechLessons,
@@ -21,7 +22,6 @@ from deepseek_mm.training.distillation.language_lessons import (
     shorten_tokenizer,
     write_short_tokenizer,
 )
-from deepseek_mm.training.language_model.packed_rows import PackedRows
 
 BASE = tiny()
 WHOLE = SpeechConfig(depth=4, vocabulary=512, rows=2, length=8)

@@ -8,6 +8,7 @@ from lm_help import NEAR, decoder, experts, shard
 
 from deepseek_mm.lm.shape import Reach, tiny
 from deepseek_mm.training.corpus import DOMAINS
+from deepseek_mm.training.corpus.token_shards import mix_rows, pack_documents
 from deepseek_mm.training.language_model.experts import (
     DenseAdapter,
     ExpertTrainer,
@@ -15,7 +16,6 @@ from deepseek_mm.training.language_model.experts import (
     compute_active_width,
     make_dense,
 )
-from deepseek_mm.training.language_model.packed_rows import mix_rows, pack_documents
 from deepseek_mm.training.loop import Optimiser, StepsConfig
 
 SHAPE = tiny(reaches=(NEAR, Reach(), Reach(), Reach()), moe=experts())

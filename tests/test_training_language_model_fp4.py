@@ -14,7 +14,7 @@ from deepseek_mm.runtime.quantize.fp4 import Fp4, quantise, restore, unpack
 from deepseek_mm.runtime.quantize.kept import Told, write_kept
 from deepseek_mm.runtime.quantize.language import CODES, FP4, HEAD, known_by, linears, others, read_lm, tensors_of_fp4
 from deepseek_mm.training.corpus import DOMAINS
-from deepseek_mm.training.corpus.token_shards import shard_file, write_shard
+from deepseek_mm.training.corpus.token_shards import PackedRows, mix_rows, pack_documents, shard_file, write_shard
 from deepseek_mm.training.language_model import fp4
 from deepseek_mm.training.language_model.fp4 import (
     EVIDENCE,
@@ -29,7 +29,6 @@ from deepseek_mm.training.language_model.fp4 import (
     round_to_fp4,
     update_codes,
 )
-from deepseek_mm.training.language_model.packed_rows import PackedRows, mix_rows, pack_documents
 from deepseek_mm.training.loop import Optimiser, RunFolder, StepsConfig
 
 SHAPE = tiny(moe=experts())

@@ -22,9 +22,8 @@ from deepseek_mm.training.parallel import (
 )
 from deepseek_mm.training.parallel.cost_model import count_of_rank
 from deepseek_mm.training.parallel.launcher import describe_exit, explain_failure, run_local
-from deepseek_mm.training.parallel.layout import Layout
+from deepseek_mm.training.parallel.layout import Layout, RankLost, RankRegistry
 from deepseek_mm.training.parallel.recipe import MicrobatchConfig, ModelConfig, train_single
-from deepseek_mm.training.parallel.registry import RankLost, RankRegistry
 from deepseek_mm.training.parallel.tensor_parallel import list_cuts
 from deepseek_mm.training.parallel.worker import KeepConfig, RunOrder
 from deepseek_mm.training.report import read_report

@@ -1,15 +1,20 @@
-"""The losses of the code tower and the word table, and the choice of their weights on the dev part.
+"""The pairs of questions and code, the losses of code tower and word table, and the choice of their weights.
 
 A question picks its code among all codes of the batch. A batch holds pairs of one kind, several of a file, so that the
-wrong answers are near ones. Randomness depends on the seed and the step alone.
+wrong answers are near ones; packages of the test and of the dev part are not read. Randomness depends on the seed and
+the step alone. The tower's share of the cosine is chosen on the dev part.
 
 Shape key:  B pairs in the batch, T tokens, D width of the vectors, N functions, W width of the tower, K of the table
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from random import Random
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,10 +25,124 @@ from deepseek_mm.encoders.code import BATCH, CodeSide
 from deepseek_mm.encoders.code_text import broken_up, code_text
 from deepseek_mm.encoders.text import in_order_of_length
 from deepseek_mm.evaluate.code_search import nearest, score
-from deepseek_mm.evaluate.functions import Function
-from deepseek_mm.training.code.pairs import CodePair
+from deepseek_mm.evaluate.functions import Function, functions_of, plain, runs_of
+from deepseek_mm.parse.packages import Package
+from deepseek_mm.training.corpus.items import is_benchmark, may_be_trained
+from deepseek_mm.training.corpus.text_domains import fill_placeholders, lower_sentence
 from deepseek_mm.training.loop import StepLoss
 from deepseek_mm.training.losses import contrastive_loss
+
+MOST_OF_ONE = 5_000  # functions of one package: many hands rather than one
+LEAST_WORDS = 3  # of a docstring's first sentence
+LEAST_NAME = 2  # words of a name that is asked for
+LEAST_LINES = 3  # of a function that is learned
+LINES_OF_NAMED = 5  # of one that is asked for by its name alone
+PARAGRAPH = 0.3  # share of the docstrings of which the whole first paragraph is the question
+LONGEST_QUESTION = 300  # characters
+MOST_EXAMPLES = 2  # commands of one tldr page
+KINDS = ("doc", "name", "call", "shell", "task")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CodePair:
+    """A question and its answer."""
+
+    kind: str  # one of KINDS
+    group: str  # the file it is from, or whatever else it is alike to
+    question: str
+    code: str  # as the tower reads it
+
+
+def make_package_pairs(package: Package, *, seed: int = 0) -> Iterator[CodePair]:
+    """Of one package: docstrings, names where there is no docstring, and calls with what they call."""
+    draw, known = Random(f"{seed} {package.name}"), set[int]()
+    functions = [
+        f for f in functions_of(package) if len(f.text.splitlines()) >= LEAST_LINES and not is_benchmark(f.text)
+    ]
+    draw.shuffle(functions)
+    taken = [function for function in functions[: 4 * MOST_OF_ONE] if is_new(function, known)][:MOST_OF_ONE]
+    called = find_callees(taken)
+    for function in taken:
+        yield from make_function_pairs(function, draw)
+        if target := next((called[f.path, name] for f, name in find_calls(function, called)), None):
+            yield make_call_pair(function, target)
+
+
+def is_new(function: Function, known: set[int]) -> bool:
+    """Is it none that was copied from one we know?"""
+    runs = runs_of(function.text)
+    if len(runs & known) * 2 > len(runs):
+        return False
+    known |= runs
+    return True
+
+
+def make_function_pairs(function: Function, draw: Random) -> Iterator[CodePair]:
+    """By its docstring if that says something; else by its name, which the code then does not show."""
+    symbol, group = function.symbol, f"{function.package} {function.path}"
+    bare = replace(symbol, doc="")
+    if len(plain(function.question).split()) >= LEAST_WORDS:
+        whole = " ".join(symbol.doc.split("\n\n")[0].split())
+        question = whole if draw.random() < PARAGRAPH else function.question
+        code = code_text(bare, function.text, function.path)
+        yield CodePair(kind="doc", group=group, question=question[:LONGEST_QUESTION], code=code)
+    elif len(broken_up(symbol.name).split()) >= LEAST_NAME and len(function.text.splitlines()) >= LINES_OF_NAMED:
+        yield CodePair(kind="name", group=group, question=broken_up(symbol.name), code=hide_name(function))
+
+
+def hide_name(function: Function) -> str:
+    """The code as the tower reads it, without the name."""
+    text = re.sub(rf"\b{re.escape(function.symbol.name)}\b", "_", function.text)
+    return code_text(replace(function.symbol, name="", doc=""), text, "")
+
+
+def find_callees(functions: Sequence[Function]) -> dict[tuple[str, str], Function]:
+    """(file, name) -> the one function of this name in the file."""
+    times = Counter((f.path, f.symbol.name) for f in functions)
+    return {key: f for f in functions if times[key := (f.path, f.symbol.name)] == 1}
+
+
+def find_calls(function: Function, called: dict[tuple[str, str], Function]) -> Iterator[tuple[Function, str]]:
+    """The names of the same file's functions that it calls, itself left out."""
+    for name in function.symbol.calls:
+        if (function.path, name) in called and name != function.symbol.name and not name.startswith("__"):
+            yield function, name
+
+
+def make_call_pair(caller: Function, target: Function) -> CodePair:
+    """The line that calls, and what is called, whose name is hidden on the answer's side."""
+    name = target.symbol.name
+    line = next((line.strip() for line in caller.text.splitlines()[1:] if f"{name}(" in line), name)
+    group = f"{target.package} {target.path}"
+    return CodePair(kind="call", group=group, question=broken_up(line)[:LONGEST_QUESTION], code=hide_name(target))
+
+
+def read_shell_pairs(file: Path, *, seed: int = 0) -> Iterator[CodePair]:
+    """What a command does, and the command: some of each page's examples."""
+    draw = Random(seed)
+    for row in read_rows(file):
+        examples = draw.sample(row["examples"], min(MOST_EXAMPLES, len(row["examples"])))
+        for what, how in examples:
+            yield CodePair(
+                kind="shell",
+                group=f"shell {row['command'].split('-')[0]}",
+                question=lower_sentence(what),
+                code=broken_up(fill_placeholders(how)),
+            )
+
+
+def read_task_pairs(file: Path) -> Iterator[CodePair]:
+    """MBPP's tasks that may be trained on."""
+    for row in read_rows(file):
+        if may_be_trained(int(row["task_id"])):
+            code = row["code"].replace("\r\n", "\n")
+            yield CodePair(kind="task", group="tasks", question=row["text"], code=broken_up(code))
+
+
+def read_rows(file: Path) -> list[dict[str, Any]]:
+    """Of a JSONL file."""
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
 
 LAYER = "model.encoder.layer."
 COUNTED = 8_000  # codes in which pieces are counted

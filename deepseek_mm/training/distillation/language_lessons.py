@@ -24,7 +24,7 @@ from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.lm.decoder import Decoder
 from deepseek_mm.lm.shape import DecoderShape
 from deepseek_mm.lm.weights import build
-from deepseek_mm.training.language_model.packed_rows import PackedRows
+from deepseek_mm.training.corpus.token_shards import PackedRows
 from deepseek_mm.training.language_model.reach import compute_stages, measure_off
 from deepseek_mm.training.language_model.stages import draw_in_turn
 

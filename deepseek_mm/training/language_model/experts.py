@@ -22,7 +22,7 @@ from deepseek_mm.lm.gate import Gate, LookBack
 from deepseek_mm.lm.moe import Routing, balance_loss, compute_load, z_loss
 from deepseek_mm.lm.shape import ExpertSpec, MoEShape
 from deepseek_mm.training.corpus import DOMAINS
-from deepseek_mm.training.language_model.packed_rows import PackedRows
+from deepseek_mm.training.corpus.token_shards import PackedRows
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

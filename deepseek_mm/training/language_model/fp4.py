@@ -28,7 +28,7 @@ from deepseek_mm.runtime.quantize.fp4 import BLOCK, LARGEST, MAGNITUDES, MIDDLES
 from deepseek_mm.runtime.quantize.kept import cache_file, write_kept
 from deepseek_mm.runtime.quantize.language import CODES, FP4, HEAD, SCALES, WHOLE, linears, others, read_lm
 from deepseek_mm.training.corpus import DOMAINS
-from deepseek_mm.training.language_model.packed_rows import PackedRows
+from deepseek_mm.training.corpus.token_shards import PackedRows
 from deepseek_mm.training.language_model.stages import LmStageConfig, draw_in_turn, read_training_rows
 from deepseek_mm.training.loop import (
     RunFolder,

@@ -19,8 +19,8 @@ from deepseek_mm.lm.model_folders import find_folder, fingerprint
 from deepseek_mm.lm.shape import OURS, DecoderShape, to_product_shape
 from deepseek_mm.lm.weights import TALL, THIN, WEIGHTS, build, merge_changes, read_changes, read_decoder, with_changes
 from deepseek_mm.training.corpus import DOMAINS, read_shard
+from deepseek_mm.training.corpus.token_shards import PackedRows, mix_rows, pack_documents
 from deepseek_mm.training.language_model.experts import make_dense
-from deepseek_mm.training.language_model.packed_rows import PackedRows, mix_rows, pack_documents
 from deepseek_mm.training.loop import get_learned, read_checkpoint, read_learned
 
 LONG = {"text": "english", "code": "code"}  # kind of long text -> its domain

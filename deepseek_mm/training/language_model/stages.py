@@ -21,8 +21,8 @@ from deepseek_mm.lm.shape import to_product_shape
 from deepseek_mm.lm.weights import WEIGHTS, build, merge_changes, read_decoder, read_folder, write_changes
 from deepseek_mm.training.corpus import DOMAINS, Split, read_shard
 from deepseek_mm.training.corpus.build import list_splits
+from deepseek_mm.training.corpus.token_shards import PackedRows, mix_rows, pack_documents
 from deepseek_mm.training.language_model.experts import ExpertTrainer, MixtureConfig, make_dense
-from deepseek_mm.training.language_model.packed_rows import PackedRows, mix_rows, pack_documents
 from deepseek_mm.training.language_model.reach import ReachConfig, ReachDistiller
 from deepseek_mm.training.language_model.runs import describe_layers, read_reach
 from deepseek_mm.training.loop import (

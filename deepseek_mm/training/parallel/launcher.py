@@ -16,7 +16,7 @@ from typing import Any
 from torch.distributed import TCPStore  # type: ignore[attr-defined]  # torch documents it and does not list it
 
 from deepseek_mm.errors import DeepSeekMMError
-from deepseek_mm.training.parallel.registry import RankLost, RankRegistry, make_rank_lost, make_rank_unanswered
+from deepseek_mm.training.parallel.layout import RankLost, RankRegistry, make_rank_lost, make_rank_unanswered
 from deepseek_mm.training.parallel.worker import RunOrder, run_rank
 
 HOST = "127.0.0.1"

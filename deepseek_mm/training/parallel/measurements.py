@@ -30,10 +30,9 @@ from deepseek_mm.training.loop import RunFolder
 from deepseek_mm.training.parallel import checkpoint
 from deepseek_mm.training.parallel.cost_model import count_on_wires, count_traffic
 from deepseek_mm.training.parallel.launcher import run_local
-from deepseek_mm.training.parallel.layout import Layout
+from deepseek_mm.training.parallel.layout import Layout, RankLost
 from deepseek_mm.training.parallel.pipeline import recompute
 from deepseek_mm.training.parallel.recipe import compute_loss, make_first_weights, open_whole
-from deepseek_mm.training.parallel.registry import RankLost
 from deepseek_mm.training.parallel.tensor_parallel import list_cuts
 from deepseek_mm.training.parallel.worker import WIRES, RunOrder
 

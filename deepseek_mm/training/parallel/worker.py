@@ -28,7 +28,7 @@ from deepseek_mm.config import between
 from deepseek_mm.training.loop import BETAS, RunFolder, StepsConfig, compute_rate
 from deepseek_mm.training.parallel import checkpoint
 from deepseek_mm.training.parallel.cost_model import list_sizes
-from deepseek_mm.training.parallel.layout import Layout, RankPlace, take_place
+from deepseek_mm.training.parallel.layout import Layout, RankPlace, RankRegistry, take_place
 from deepseek_mm.training.parallel.pipeline import PipelineRunner, open_stage
 from deepseek_mm.training.parallel.recipe import (
     SOURCE,
@@ -39,7 +39,6 @@ from deepseek_mm.training.parallel.recipe import (
     make_first_weights,
     read_text,
 )
-from deepseek_mm.training.parallel.registry import RankRegistry
 from deepseek_mm.training.parallel.tensor_parallel import cut_part, list_cuts
 
 STATE = ("weight", "exp_avg", "exp_avg_sq")  # of each parameter; the names are AdamW's

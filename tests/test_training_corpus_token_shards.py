@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from lm_help import shard
 
-from deepseek_mm.training.language_model.packed_rows import mix_rows, pack_documents
+from deepseek_mm.training.corpus.token_shards import mix_rows, pack_documents
 
 
 def test_documents_lie_side_by_side_as_segments_and_none_is_lost():
