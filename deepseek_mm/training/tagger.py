@@ -20,8 +20,9 @@ from torch import Tensor
 from deepseek_mm.config import between
 from deepseek_mm.encoders.autocast import autocast_bf16
 from deepseek_mm.encoders.default import DefaultSpace
-from deepseek_mm.errors import ConfigError
-from deepseek_mm.evaluation.question_sets import NOUNS, canonical_noun, split_words
+from deepseek_mm.evaluation.question_sets import NOUNS
+from deepseek_mm.evaluation.question_sets import canonical_noun
+from deepseek_mm.evaluation.question_sets import split_words
 from deepseek_mm.evaluation.retrieval import read_caption_rows
 from deepseek_mm.rag.judge import YES
 from deepseek_mm.rag.program.parse import parse
@@ -92,7 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with flickr8k and coco_vqa")
     parser.add_argument("--maps", type=Path, default=Path("runs/reader/maps"), help="what the tower made of the photos")
     parser.add_argument(
-        "--out", type=Path, nargs="+", default=[Path("runs/notice")], help="the run lies in it; pack joins several"
+        "--out", type=Path, default=Path("runs/notice"), help="folder of this run: log, plot, checkpoint"
     )
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="file that the stage pack writes")
     add_config_flags(parser, TagBatchConfig, StepsConfig, NoticeConfig)
@@ -101,11 +102,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do one stage to its end; goes on where an earlier call stopped."""
     space = DefaultSpace()
-    batch, steps, config = (
-        choose_config(TagBatchConfig(), args),
-        choose_config(STEPS, args),
-        choose_config(NoticeConfig(), args),
-    )
+    batch, steps, config = (choose_config(each, args) for each in (TagBatchConfig(), STEPS, NoticeConfig()))
     albums = [read_captioned_album(args.data, seed=steps.seed), read_asked_album(args.data, ASKED)]
     captions = [row.captions for row in read_caption_rows(args.data / CAPTIONED / "captions.jsonl", split="train")]
     named, told = list_caption_words(captions), read_presence_answers(albums[1])
@@ -113,27 +110,19 @@ def run(args: argparse.Namespace) -> int:
     tables = [tabulate_captions(named, names), tabulate_answers(told, names)]
     banks = open_features(space.model, albums, args.maps)
     torch.manual_seed(steps.seed)
-    nets = [NoticeNet(len(names), config) for _ in args.out]
-    texts_LD = torch.from_numpy(space.embed_texts([TEMPLATES[0].format(name) for name in names]))
-    for net in nets:
-        net.texts.copy_(texts_LD)
+    net, prior_L = NoticeNet(len(names), config), compute_prior_log_odds(tables)
+    net.texts.copy_(torch.from_numpy(space.embed_texts([TEMPLATES[0].format(name) for name in names])))
     if args.stage == "pack":
-        for net, folder in zip(nets, args.out, strict=True):
-            net.load_state_dict(read_learned(folder), strict=False)  # texts are not learned
+        net.load_state_dict(read_learned(args.out), strict=False)  # texts are not learned
         held = TaggedAlbum(banks[0], tables[0], albums[0].select_photos(held_out=True))
-        return pack(
-            args.weights, MultiLabelTagger(nets, names, compute_prior_log_odds(tables), (1.0, 0.0)), held, space.fingerprint
-        )
-    if len(args.out) > 1:
-        raise ConfigError("one run is learned at a time. Give --out one folder")
-    (net,) = nets
+        return pack(args.weights, MultiLabelTagger([net], names, prior_L, (1.0, 0.0)), held, space.fingerprint)
     with torch.no_grad():
-        net.bias.copy_(compute_prior_log_odds(tables))
+        net.bias.copy_(prior_L)
     shelves = [
         TaggedAlbum(bank, table, bank.album.select_photos(held_out=False))
         for bank, table in zip(banks, tables, strict=True)
     ]
-    journal = RunFolder(args.out[0], {**asdict(batch), **asdict(steps), **asdict(config)})
+    journal = RunFolder(args.out, {**asdict(batch), **asdict(steps), **asdict(config)})
     net.train()
     loss = make_tag_loss(net, shelves, steps, batch)
     train_steps(dict(net.named_parameters()), make_gather(loss), journal, steps, every=batch.every)
